@@ -1,0 +1,124 @@
+/* base.h - what every folder may use: failing, allocating, checked arithmetic.
+ *
+ * Nothing here reads a file. Sizes that come from a file go through the pcs_*_ok
+ * functions; a bare * or + on them is a defect (SECURITY.md). */
+#ifndef PCS_BASE_H
+#define PCS_BASE_H
+
+#include "precis/base.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct pcs_pool pcs_pool;
+
+struct precis_ctx {
+    precis_ctx_options opt;
+    uint32_t threads;
+    unsigned cpu; /* mask of PCS_CPU_* levels that may be used */
+    pcs_pool *pool;
+    uint64_t offset;
+    const char *file; /* name for messages while a reader works; borrowed */
+    char message[1024];
+};
+
+#if defined(__GNUC__)
+#define PCS_PRINTF(a, b) __attribute__((format(printf, a, b)))
+#define PCS_INLINE static inline __attribute__((always_inline))
+#else
+#define PCS_PRINTF(a, b)
+#define PCS_INLINE static inline
+#endif
+
+/* Record why; returns status, so that `return pcs_fail(...)` works. */
+precis_status pcs_fail(precis_ctx *ctx, precis_status status, const char *fmt, ...) PCS_PRINTF(3, 4);
+/* The same for damaged input: adds the file's name, the byte offset and the field. */
+precis_status pcs_fail_at(precis_ctx *ctx, precis_status status, uint64_t offset, const char *field, const char *fmt,
+                          ...) PCS_PRINTF(5, 6);
+void pcs_warn(precis_ctx *ctx, const char *fmt, ...) PCS_PRINTF(2, 3);
+/* PRECIS_ECANCELED when the caller wants to stop. Call from the calling thread only. */
+precis_status pcs_progress(precis_ctx *ctx, const char *stage, uint64_t done, uint64_t total);
+
+static inline bool pcs_mul_ok(uint64_t a, uint64_t b, uint64_t *r) { return !__builtin_mul_overflow(a, b, r); }
+static inline bool pcs_add_ok(uint64_t a, uint64_t b, uint64_t *r) { return !__builtin_add_overflow(a, b, r); }
+/* Round up to a power of two; false when that does not fit. */
+static inline bool pcs_align_ok(uint64_t a, uint64_t align, uint64_t *r)
+{
+    if (!pcs_add_ok(a, align - 1, r)) return false;
+    *r &= ~(align - 1);
+    return true;
+}
+
+/* n * size bytes aligned to 64, zeroed; NULL and a message when that fails. n * size == 0 gives a
+ * valid pointer. */
+void *pcs_alloc(precis_ctx *ctx, size_t n, size_t size);
+/* Grow to n * size bytes keeping the first `used` bytes; the old block stays valid when NULL is returned. */
+void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size);
+void pcs_free(precis_ctx *ctx, void *p);
+
+/* Many small allocations with one life. Not thread-safe. */
+typedef struct pcs_arena {
+    precis_ctx *ctx;
+    struct pcs_arena_block *head;
+    size_t used, total;
+} pcs_arena;
+void pcs_arena_init(pcs_arena *a, precis_ctx *ctx);
+void *pcs_arena_alloc(pcs_arena *a, size_t n, size_t size); /* zeroed, aligned to 16 (64 when 64 or more bytes) */
+char *pcs_arena_copy(pcs_arena *a, const char *s, size_t len); /* adds a NUL */
+char *pcs_arena_printf(pcs_arena *a, const char *fmt, ...) PCS_PRINTF(2, 3);
+void pcs_arena_free(pcs_arena *a);
+
+/* A growing byte buffer with a limit from birth. */
+typedef struct pcs_buf {
+    precis_ctx *ctx;
+    char *data;
+    size_t len, cap, limit;
+} pcs_buf;
+void pcs_buf_init(pcs_buf *b, precis_ctx *ctx, size_t limit);
+precis_status pcs_buf_add(pcs_buf *b, const void *data, size_t len);
+void pcs_buf_free(pcs_buf *b);
+
+/* Small deterministic generator: splitmix64. */
+static inline uint64_t pcs_rand(uint64_t *s)
+{
+    uint64_t z = (*s += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+static inline double pcs_rand_unit(uint64_t *s) { return (double)(pcs_rand(s) >> 11) * 0x1p-53; }
+
+/* FNV-1a folded through splitmix; for hash tables over names, not for security. */
+static inline uint64_t pcs_hash(const void *p_, size_t n)
+{
+    const unsigned char *p = p_;
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++) h = (h ^ p[i]) * 0x100000001b3u;
+    return pcs_rand(&h);
+}
+
+/* String -> uint32 table, open addressing. Keys are borrowed. */
+typedef struct pcs_map {
+    precis_ctx *ctx;
+    struct pcs_map_slot { const char *key; uint32_t len, value; uint64_t hash; } *slots;
+    size_t n, cap;
+} pcs_map;
+void pcs_map_init(pcs_map *m, precis_ctx *ctx);
+/* *existed tells whether the key was there (its value is then left alone). */
+precis_status pcs_map_put(pcs_map *m, const char *key, size_t len, uint32_t value, bool *existed);
+bool pcs_map_get(const pcs_map *m, const char *key, size_t len, uint32_t *value);
+void pcs_map_free(pcs_map *m);
+
+/* "1.2 GB" style for messages; returns buf. */
+const char *pcs_human(double bytes, char buf[32]);
+
+/* Lower-case hex SHA-256 of a file or of bytes. */
+precis_status pcs_sha256_file(precis_ctx *ctx, const char *path, char hex[65]);
+void pcs_sha256(const void *data, size_t len, char hex[65]);
+
+double pcs_now(void); /* monotonic seconds */
+
+#endif

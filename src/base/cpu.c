@@ -1,0 +1,73 @@
+/* cpu.c - detection by CPUID and XCR0 (SDM vol. 1, 14.3 and 15.2), and the mask. */
+#include "base/cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+static unsigned long long xcr0(void)
+{
+    unsigned a, d;
+    __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    return (unsigned long long)d << 32 | a;
+}
+
+static unsigned detect(void)
+{
+    unsigned a, b, c, d, a7 = 0, b7 = 0, c7 = 0, d7 = 0, a71 = 0, x;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+    const unsigned osxsave = 1u << 27, fma = 1u << 12, f16c = 1u << 29, avx = 1u << 28;
+    if ((c & (osxsave | fma | f16c | avx)) != (osxsave | fma | f16c | avx)) return 0;
+    const unsigned long long xcr = xcr0();
+    if ((xcr & 6) != 6 || !__get_cpuid_count(7, 0, &a7, &b7, &c7, &d7) || !(b7 & 1u << 5)) return 0;
+    unsigned flags = PCS_CPU_AVX2;
+    if (a7 >= 1 && __get_cpuid_count(7, 1, &a71, &x, &x, &x) && (a71 & 1u << 4)) flags |= PCS_CPU_AVXVNNI;
+    const unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* f dq bw vl */
+    if ((xcr & 0xe0) == 0xe0 && (b7 & avx512) == avx512 && (c7 & 1u << 11)) {
+        flags |= PCS_CPU_AVX512VNNI;
+        /* AMX also needs the kernel's permission (arch_prctl); its kernels ask for it when chosen. */
+        if ((xcr & 0x60000) == 0x60000 && (d7 & 1u << 24) && (d7 & 1u << 25) && (d7 & 1u << 22)) flags |= PCS_CPU_AMX;
+    }
+    return flags;
+}
+#elif defined(__aarch64__)
+static unsigned detect(void) { return PCS_CPU_NEON; }
+#else
+static unsigned detect(void) { return 0; }
+#endif
+
+static const struct { const char *name; unsigned mask, bit; } levels[] = {
+    { "scalar", 0, 0 },
+    { "avx2", PCS_CPU_AVX2, PCS_CPU_AVX2 },
+    { "avxvnni", PCS_CPU_AVX2 | PCS_CPU_AVXVNNI, PCS_CPU_AVXVNNI },
+    { "avx512vnni", PCS_CPU_AVX2 | PCS_CPU_AVXVNNI | PCS_CPU_AVX512VNNI, PCS_CPU_AVX512VNNI },
+    { "amx", PCS_CPU_AVX2 | PCS_CPU_AVXVNNI | PCS_CPU_AVX512VNNI | PCS_CPU_AMX, PCS_CPU_AMX },
+    { "neon", PCS_CPU_NEON, PCS_CPU_NEON },
+    { "dotprod", PCS_CPU_NEON | PCS_CPU_DOTPROD, PCS_CPU_DOTPROD },
+    { "i8mm", PCS_CPU_NEON | PCS_CPU_DOTPROD | PCS_CPU_I8MM, PCS_CPU_I8MM },
+};
+
+int pcs_cpu_level(const char *name)
+{
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+        if (!strcasecmp(levels[i].name, name)) return (int)levels[i].mask;
+    return -1;
+}
+
+unsigned pcs_cpu_flags(void)
+{
+    const char *env = getenv("PRECIS_CPU");
+    const int mask = env && *env ? pcs_cpu_level(env) : -1;
+    return detect() & (unsigned)mask;
+}
+
+const char *pcs_cpu_name(unsigned flags)
+{
+    const char *best = "scalar";
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+        if (levels[i].bit && (flags & levels[i].bit)) best = levels[i].name;
+    return best;
+}

@@ -1,0 +1,25 @@
+/* cpu.h - instruction-set levels. A level is a set of extensions that real machines have together;
+ * its bit is set only when the processor and the operating system both support it. */
+#ifndef PCS_CPU_H
+#define PCS_CPU_H
+
+enum {
+    PCS_CPU_SCALAR = 0,
+    PCS_CPU_AVX2 = 1 << 0,       /* + fma, f16c                              */
+    PCS_CPU_AVXVNNI = 1 << 1,    /* avx2 level + AVX-VNNI                    */
+    PCS_CPU_AVX512VNNI = 1 << 2, /* avx2 level + avx512 f, bw, vl, dq, vnni  */
+    PCS_CPU_AMX = 1 << 3,        /* avx512vnni level + amx tile, int8, bf16  */
+    PCS_CPU_NEON = 1 << 4,
+    PCS_CPU_DOTPROD = 1 << 5,
+    PCS_CPU_I8MM = 1 << 6
+};
+
+/* What this machine has, less what the environment's PRECIS_CPU masks: a level name masks all
+ * levels above it. An unknown name masks nothing and is reported by the command line. */
+unsigned pcs_cpu_flags(void);
+/* Name of the best level in the mask; static storage. */
+const char *pcs_cpu_name(unsigned flags);
+/* The mask of a level and all below it; -1 for an unknown name. */
+int pcs_cpu_level(const char *name);
+
+#endif

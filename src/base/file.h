@@ -1,0 +1,39 @@
+/* file.h - a file opened for reading, mapped; and a bounded stream over its header.
+ *
+ * Headers are read with pread into private memory, so that a file which changes or shrinks while it
+ * is read gives an error, not a crash. Weights are used from the mapping. */
+#ifndef PCS_FILE_H
+#define PCS_FILE_H
+
+#include "base/base.h"
+
+typedef struct pcs_file {
+    char *path;
+    int fd;
+    uint64_t size, dev, ino;
+    const unsigned char *map; /* NULL for an empty file */
+} pcs_file;
+
+/* Regular files only. PRECIS_EIO, PRECIS_EFORMAT (not a regular file). */
+precis_status pcs_file_open(precis_ctx *ctx, pcs_file *f, const char *path);
+void pcs_file_close(precis_ctx *ctx, pcs_file *f);
+/* Exactly len bytes at offset; a short file is PRECIS_EFORMAT with field's name. */
+precis_status pcs_file_read(precis_ctx *ctx, const pcs_file *f, uint64_t offset, void *dst, size_t len, const char *field);
+/* Whole file in memory with a NUL behind it, freed with pcs_free. More than limit bytes: PRECIS_EFORMAT. */
+precis_status pcs_file_slurp(precis_ctx *ctx, const char *path, size_t limit, char **data, size_t *len);
+/* True when a path names a directory; false also when it does not exist. */
+bool pcs_is_dir(const char *path);
+
+typedef struct pcs_stream {
+    precis_ctx *ctx;
+    const pcs_file *file;
+    uint64_t at; /* offset of the next byte */
+    uint64_t buf_at;
+    size_t buf_len;
+    unsigned char buf[65536];
+} pcs_stream;
+
+void pcs_stream_init(pcs_stream *s, precis_ctx *ctx, const pcs_file *f);
+precis_status pcs_stream_read(pcs_stream *s, void *dst, size_t len, const char *field);
+
+#endif

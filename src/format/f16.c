@@ -1,0 +1,23 @@
+/* f16.c - IEEE 754 half precision. */
+#include "format/format.h"
+#include "base/f16.h"
+
+static void to_f32(size_t n, const void *src, float *dst)
+{
+    const uint8_t *p = src;
+    for (size_t i = 0; i < n; i++) {
+        dst[i] = pcs_f16_to_f32(pcs_load16(p + 2 * i));
+    }
+}
+
+static void from_f32(size_t n, const float *src, void *dst)
+{
+    uint8_t *p = dst;
+    for (size_t i = 0; i < n; i++) {
+        pcs_store16(p + 2 * i, pcs_f32_to_f16(src[i]));
+    }
+}
+
+const pcs_format pcs_format_f16 = {
+    .name = "F16", .id = 1, .block = 1, .bytes = 2, .kind = PCS_FLOAT, .to_f32 = to_f32, .from_f32 = from_f32
+};

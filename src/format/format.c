@@ -1,0 +1,161 @@
+/* format.c - the table, decoding, encoding under given parameters, and what the layouts share. */
+#include "format/format.h"
+#include "base/f16.h"
+
+#include <strings.h>
+
+#define FORMAT(name) extern const pcs_format pcs_format_##name;
+#include "format/formats.def"
+#undef FORMAT
+
+const pcs_format *const pcs_formats[] = {
+#define FORMAT(name) &pcs_format_##name,
+#include "format/formats.def"
+#undef FORMAT
+    NULL
+};
+
+const pcs_format *pcs_format_by_id(uint32_t id)
+{
+    for (const pcs_format *const *f = pcs_formats; *f; f++)
+        if ((*f)->id == id) return *f;
+    return NULL;
+}
+
+const pcs_format *pcs_format_by_name(const char *name)
+{
+    for (const pcs_format *const *f = pcs_formats; *f; f++)
+        if (!strcasecmp((*f)->name, name)) return *f;
+    return NULL;
+}
+
+bool pcs_format_size(const pcs_format *f, uint64_t n, uint64_t *bytes)
+{
+    return n % f->block == 0 && pcs_mul_ok(n / f->block, f->bytes, bytes);
+}
+
+void pcs_decode(const pcs_format *f, size_t n, const void *src, float *dst)
+{
+    if (f->kind != PCS_QUANT) {
+        f->to_f32(n, src, dst);
+        return;
+    }
+    int8_t q[PCS_BLOCK_MAX];
+    float d[PCS_SUB], m[PCS_SUB];
+    const uint8_t *p = src;
+    for (size_t b = 0; b < n / f->block; b++, p += f->bytes, dst += f->block) {
+        f->unpack(p, q, d, m);
+        if (f->has_min)
+            for (size_t i = 0; i < f->block; i++) dst[i] = d[i / 16] * (float)q[i] - m[i / 16];
+        else
+            for (size_t i = 0; i < f->block; i++) dst[i] = d[i / 16] * (float)q[i];
+    }
+}
+
+void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m)
+{
+    float d0, m0 = 0.0f;
+    if (f->scale == PCS_SCALE_E8M0) {
+        d0 = pcs_bits_f32(p->d < 2 ? 0x00200000u << p->d : (uint32_t)(p->d - 1) << 23);
+    } else {
+        d0 = pcs_f16_to_f32(p->d);
+        m0 = pcs_f16_to_f32(p->m);
+    }
+    const uint32_t per = f->group / 16;
+    for (uint32_t s = 0; s < f->block / 16; s++) {
+        const uint32_t g = s / per;
+        d[s] = f->scale == PCS_SCALE_SUPER ? d0 * (float)p->sc[g] : d0;
+        m[s] = !f->has_min ? 0.0f : f->scale == PCS_SCALE_SUPER ? m0 * (float)p->mn[g] : -m0;
+    }
+}
+
+/* Nearest of 16 ascending values, the lower one on a tie. */
+static int8_t book_nearest(const int8_t *book, float t)
+{
+    int i = 0;
+    for (int step = 8; step; step >>= 1)
+        if (t > 0.5f * (float)(book[i + step - 1] + book[i + step])) i += step;
+    return book[i];
+}
+
+void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q)
+{
+    const float lo = f->code_lo, hi = f->code_hi;
+    for (uint32_t s = 0; s < f->block / 16; s++) {
+        /* 1/d may overflow for a subnormal d: divide then. The result is clamped, so infinity is fine. */
+        const float inv = d[s] != 0.0f ? 1.0f / d[s] : 0.0f;
+        for (uint32_t i = 16 * s; i < 16 * s + 16; i++) {
+            float t = (x[i] + m[s]) * inv;
+            if (!(t == t)) t = 0.0f; /* 0 * infinity */
+            if (f->book) {
+                q[i] = book_nearest(f->book, t);
+            } else {
+                t = t < lo ? lo : t > hi ? hi : t;
+                q[i] = (int8_t)pcs_round(t);
+            }
+        }
+    }
+}
+
+void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, void *dst)
+{
+    if (f->kind != PCS_QUANT) {
+        f->from_f32(n, x, dst);
+        return;
+    }
+    int8_t q[PCS_BLOCK_MAX];
+    float d[PCS_SUB], m[PCS_SUB];
+    uint8_t *out = dst;
+    for (size_t at = 0; at < n; at += f->block, out += f->bytes) {
+        pcs_params p;
+        pcs_fit(f, x + at, w ? w + at : NULL, effort, &p);
+        pcs_expand(f, &p, d, m);
+        pcs_codes(f, x + at, d, m, q);
+        f->pack(q, &p, out);
+    }
+}
+
+/* ---- shared layouts ------------------------------------------------------------------------- */
+
+const int8_t pcs_book_iq4[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+/* E2M1 doubled, so that the codes are whole; code 8 (minus zero) is never written. Ascending. */
+const int8_t pcs_book_e2m1[16] = { -12, -8, -6, -4, -3, -2, -1, 0, 0, 1, 2, 3, 4, 6, 8, 12 };
+
+int pcs_book_index(const int8_t *book, int8_t v)
+{
+    for (int i = 0; i < 16; i++)
+        if (book[i] == v) return i;
+    return 0;
+}
+
+void pcs_nibbles_get(const uint8_t *src, int8_t *q, int offset)
+{
+    for (int i = 0; i < 16; i++) {
+        q[i] = (int8_t)((src[i] & 15) - offset);
+        q[i + 16] = (int8_t)((src[i] >> 4) - offset);
+    }
+}
+
+void pcs_nibbles_put(const int8_t *q, int offset, uint8_t *dst)
+{
+    for (int i = 0; i < 16; i++) dst[i] = (uint8_t)(((q[i] + offset) & 15) | ((q[i + 16] + offset) & 15) << 4);
+}
+
+void pcs_k4_scales_get(const uint8_t *s, uint8_t sc[8], uint8_t mn[8])
+{
+    for (int i = 0; i < 4; i++) {
+        sc[i] = s[i] & 63;
+        mn[i] = s[i + 4] & 63;
+        sc[i + 4] = (uint8_t)((s[i + 8] & 15) | (s[i] >> 6) << 4);
+        mn[i + 4] = (uint8_t)(s[i + 8] >> 4 | (s[i + 4] >> 6) << 4);
+    }
+}
+
+void pcs_k4_scales_put(const uint8_t sc[8], const uint8_t mn[8], uint8_t *s)
+{
+    for (int i = 0; i < 4; i++) {
+        s[i] = (uint8_t)(sc[i] | (sc[i + 4] >> 4) << 6);
+        s[i + 4] = (uint8_t)(mn[i] | (mn[i + 4] >> 4) << 6);
+        s[i + 8] = (uint8_t)((sc[i + 4] & 15) | (mn[i + 4] & 15) << 4);
+    }
+}

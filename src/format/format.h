@@ -1,0 +1,103 @@
+/* format.h - number formats: how a block of weights is stored, and how its parameters are found.
+ *
+ * A quantized format is data: unpack() and pack() give its layout, the fields below its grid. One
+ * weight is w = d * q - m, with q an integer code, and d and m shared by 16 or more weights. So
+ * every method works on (d, m, q) and on the fields, never on a format's name.
+ *
+ * A format is one file and one row in formats.def. */
+#ifndef PCS_FORMAT_H
+#define PCS_FORMAT_H
+
+#include "base/base.h"
+
+#define PCS_BLOCK_MAX 256             /* weights in a block, at most */
+#define PCS_SUB (PCS_BLOCK_MAX / 16)  /* parameter slots: one per 16 weights */
+
+typedef enum { PCS_FLOAT, PCS_INT, PCS_QUANT } pcs_kind;
+
+/* How a group's scale is stored. */
+typedef enum {
+    PCS_SCALE_F16,   /* one f16 per group                                            */
+    PCS_SCALE_E8M0,  /* a power of two per group                                     */
+    PCS_SCALE_SUPER  /* an integer per group times one f16 per block (K and IQ types) */
+} pcs_scale;
+
+/* Parameters of one block as they are stored: rounded to what the format can hold. */
+typedef struct pcs_params {
+    uint16_t d, m;         /* f16 bits (d: the E8M0 byte for PCS_SCALE_E8M0)                  */
+    int8_t sc[PCS_SUB];    /* integer scale of each group (PCS_SCALE_SUPER)                   */
+    uint8_t mn[PCS_SUB];   /* integer min of each group                                       */
+} pcs_params;
+
+typedef struct pcs_format {
+    const char *name;  /* "Q4_K", as the GGUF world spells it                                */
+    uint32_t id;       /* GGUF type id                                                       */
+    uint32_t block;    /* weights in a block: a row's length must be a multiple              */
+    uint32_t bytes;    /* of a block                                                         */
+    pcs_kind kind;
+    /* -- the grid of a quantized format ---------------------------------------------------- */
+    uint32_t group;          /* weights that share d and m                                   */
+    bool has_min;            /* m is not zero                                                */
+    int8_t code_lo, code_hi; /* codes q are whole numbers in between ...                     */
+    const int8_t *book;      /* ... or these 16, ascending, when not NULL                    */
+    pcs_scale scale;
+    int8_t sc_lo, sc_hi;     /* integer scales (PCS_SCALE_SUPER)                             */
+    uint8_t mn_hi;           /* integer mins, 0 to this                                      */
+    double bound;            /* RTN: |w - decoded| <= bound * max|w| of the block (plus half the
+                                smallest f16 step); tests hold every row to it               */
+    const char *substitute;  /* type to use when a row's length does not fit the block       */
+    /* -- the layout -------------------------------------------------------------------------- */
+    /* Codes, and d and m of every 16 weights, of one block. m is not written without has_min. */
+    void (*unpack)(const uint8_t *src, int8_t *q, float *d, float *m);
+    /* The block's bytes from codes and stored parameters; NULL: cannot be encoded (yet). */
+    void (*pack)(const int8_t *q, const pcs_params *p, uint8_t *dst);
+    /* Plain numbers instead: n values; from_f32 NULL: cannot be encoded. */
+    void (*to_f32)(size_t n, const void *src, float *dst);
+    void (*from_f32)(size_t n, const float *src, void *dst);
+} pcs_format;
+
+/* The table, in the order of formats.def; ends with NULL. */
+extern const pcs_format *const pcs_formats[];
+/* By GGUF id or by name in any case; NULL when there is none. */
+const pcs_format *pcs_format_by_id(uint32_t id);
+const pcs_format *pcs_format_by_name(const char *name);
+static inline bool pcs_format_can_encode(const pcs_format *f) { return f->kind == PCS_QUANT ? f->pack != NULL : f->from_f32 != NULL; }
+/* Bytes of n weights; n must be a multiple of the block. False when that overflows or does not divide. */
+bool pcs_format_size(const pcs_format *f, uint64_t n, uint64_t *bytes);
+static inline double pcs_format_bpw(const pcs_format *f) { return 8.0 * f->bytes / f->block; }
+
+/* n weights (a multiple of the block) to f32. The reference for every kernel. */
+void pcs_decode(const pcs_format *f, size_t n, const void *src, float *dst);
+
+/* Effort of the search for parameters. */
+typedef enum {
+    PCS_FIT_RTN,   /* from the largest weights alone: round to nearest                          */
+    PCS_FIT_SEARCH /* least weighted squared error over scales around that, mins and sub-scales */
+} pcs_fit_effort;
+
+/* Parameters for one block of weights x. w are importances (>= 0) or NULL for all equal. Pure
+ * arithmetic in a fixed order: the same bits everywhere. x must be finite. */
+void pcs_fit(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p);
+/* d and m of every 16 weights, from stored parameters. */
+void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m);
+/* Nearest codes under given parameters. */
+void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q);
+/* fit (or given parameters), codes and pack for a row of n weights; w as in pcs_fit, of length n. */
+void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, void *dst);
+
+/* ---- shared by the files of the formats ----------------------------------------------------- */
+extern const int8_t pcs_book_iq4[16], pcs_book_e2m1[16];
+/* Index in a book of 16 of one of its values. */
+int pcs_book_index(const int8_t *book, int8_t v);
+/* Codes of 32 weights, low nibbles first (the layout of the legacy types). */
+void pcs_nibbles_get(const uint8_t *src, int8_t *q, int offset);
+void pcs_nibbles_put(const int8_t *q, int offset, uint8_t *dst);
+/* 8 scales and 8 mins of 6 bits in 12 bytes (Q4_K, Q5_K). */
+void pcs_k4_scales_get(const uint8_t *src, uint8_t sc[8], uint8_t mn[8]);
+void pcs_k4_scales_put(const uint8_t sc[8], const uint8_t mn[8], uint8_t *dst);
+static inline void pcs_fill(float *p, size_t n, float v)
+{
+    for (size_t i = 0; i < n; i++) p[i] = v;
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* iq1_s.c - 256 weights in groups of 32: 11-bit indices of 8 ternary weights, 3-bit scales, and a shift
+ * of an eighth up or down per group. Codes are 8 * ternary +- 1, so the scale is an eighth. */
+#include "format/format.h"
+#include "format/grids.h"
+#include "base/f16.h"
+
+static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
+{
+    (void)m;
+    const float d0 = pcs_f16_to_f32(pcs_load16(src));
+    for (int g = 0; g < 8; g++) {
+        const uint16_t h = pcs_load16(src + 34 + 2 * g);
+        d[2 * g] = d[2 * g + 1] = d0 * (float)(2 * (h >> 12 & 7) + 1) * 0.125f;
+        for (int k = 0; k < 4; k++)
+            pcs_grid1_put(pcs_grid_iq1[src[2 + 4 * g + k] | (h >> (3 * k) & 7) << 8], h & 0x8000 ? -1 : 1, q + 32 * g + 8 * k);
+    }
+}
+
+const pcs_format pcs_format_iq1_s = {
+    .name = "IQ1_S", .id = 19, .block = 256, .bytes = 50, .kind = PCS_QUANT, .group = 32, .code_lo = -9, .code_hi = 9, .unpack = unpack
+};

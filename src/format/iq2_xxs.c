@@ -1,0 +1,20 @@
+/* iq2_xxs.c - 256 weights in groups of 32: four 8-bit grid indices, four 7-bit sign words and a 4-bit
+ * scale in 8 bytes. */
+#include "format/format.h"
+#include "format/grids.h"
+#include "base/f16.h"
+
+static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
+{
+    (void)m;
+    const float d0 = pcs_f16_to_f32(pcs_load16(src));
+    for (int g = 0; g < 8; g++, src += 8, q += 32) {
+        const uint32_t word = pcs_load32(src + 6);
+        d[2 * g] = d[2 * g + 1] = d0 * (0.5f + (float)(word >> 28)) * 0.25f;
+        for (int k = 0; k < 4; k++) pcs_grid8_put(pcs_grid_iq2_xxs[src[2 + k]], pcs_sign7(word >> (7 * k) & 127), q + 8 * k);
+    }
+}
+
+const pcs_format pcs_format_iq2_xxs = {
+    .name = "IQ2_XXS", .id = 16, .block = 256, .bytes = 66, .kind = PCS_QUANT, .group = 32, .code_lo = -43, .code_hi = 43, .unpack = unpack
+};

@@ -1,0 +1,28 @@
+/* mxfp4.c - 32 weights: E8M0 scale, E2M1 codes (OCP Microscaling Formats 1.0). Codes are doubled to
+ * be whole, so the scale is half of 2^(e-127). */
+#include "format/format.h"
+#include "base/f16.h"
+
+static const int8_t stored[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
+
+static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
+{
+    (void)m;
+    const pcs_params p = { .d = src[0] };
+    d[0] = d[1] = pcs_bits_f32(p.d < 2 ? 0x00200000u << p.d : (uint32_t)(p.d - 1) << 23);
+    pcs_nibbles_get(src + 1, q, 0);
+    for (int i = 0; i < 32; i++) q[i] = stored[q[i]];
+}
+
+static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
+{
+    int8_t i4[32];
+    for (int i = 0; i < 32; i++) i4[i] = (int8_t)pcs_book_index(stored, q[i]);
+    dst[0] = (uint8_t)p->d;
+    pcs_nibbles_put(i4, 0, dst + 1);
+}
+
+const pcs_format pcs_format_mxfp4 = {
+    .name = "MXFP4", .id = 39, .block = 32, .bytes = 17, .kind = PCS_QUANT, .group = 32, .code_lo = -12, .code_hi = 12,
+    .book = pcs_book_e2m1, .scale = PCS_SCALE_E8M0, .bound = 0.26, .substitute = "F16", .unpack = unpack, .pack = pack
+};

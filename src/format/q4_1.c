@@ -1,0 +1,22 @@
+/* q4_1.c - 32 weights: f16 scale and f16 minimum, 4-bit codes. w = d * q + min. */
+#include "format/format.h"
+#include "base/f16.h"
+
+static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
+{
+    d[0] = d[1] = pcs_f16_to_f32(pcs_load16(src));
+    m[0] = m[1] = -pcs_f16_to_f32(pcs_load16(src + 2));
+    pcs_nibbles_get(src + 4, q, 0);
+}
+
+static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
+{
+    pcs_store16(dst, p->d);
+    pcs_store16(dst + 2, p->m);
+    pcs_nibbles_put(q, 0, dst + 4);
+}
+
+const pcs_format pcs_format_q4_1 = {
+    .name = "Q4_1", .id = 3, .block = 32, .bytes = 20, .kind = PCS_QUANT, .group = 32, .has_min = true, .code_hi = 15,
+    .bound = 1.0 / 15 + 0.003, .substitute = "F16", .unpack = unpack, .pack = pack
+};

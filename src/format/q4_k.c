@@ -1,0 +1,28 @@
+/* q4_k.c - 256 weights in 8 groups of 32: 6-bit scales and mins of two f16, 4-bit codes. */
+#include "format/format.h"
+#include "base/f16.h"
+
+static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
+{
+    const float d0 = pcs_f16_to_f32(pcs_load16(src)), m0 = pcs_f16_to_f32(pcs_load16(src + 2));
+    uint8_t sc[8], mn[8];
+    pcs_k4_scales_get(src + 4, sc, mn);
+    for (int s = 0; s < 16; s++) {
+        d[s] = d0 * (float)sc[s / 2];
+        m[s] = m0 * (float)mn[s / 2];
+    }
+    for (int i = 0; i < 256; i++) q[i] = src[16 + i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
+}
+
+static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
+{
+    pcs_store16(dst, p->d);
+    pcs_store16(dst + 2, p->m);
+    pcs_k4_scales_put((const uint8_t *)p->sc, p->mn, dst + 4);
+    for (int b = 0; b < 128; b++) dst[16 + b] = (uint8_t)(q[b / 32 * 64 + b % 32] | q[b / 32 * 64 + 32 + b % 32] << 4);
+}
+
+const pcs_format pcs_format_q4_k = {
+    .name = "Q4_K", .id = 12, .block = 256, .bytes = 144, .kind = PCS_QUANT, .group = 32, .has_min = true, .code_hi = 15,
+    .scale = PCS_SCALE_SUPER, .sc_hi = 63, .mn_hi = 63, .bound = 0.11, .substitute = "Q5_0", .unpack = unpack, .pack = pack
+};

@@ -1,0 +1,25 @@
+/* kernel.c - the table, and the first row that this machine can run. */
+#include "kernel/kernel.h"
+
+const pcs_kernel pcs_kernel_table[] = {
+#define KERNEL(op, isa, needs) { #op, #isa, needs, pcs_##op##_##isa },
+#include "kernel/kernels.def"
+#undef KERNEL
+    { 0 },
+};
+
+const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu)
+{
+    for (const pcs_kernel *k = pcs_kernel_table; k->op; k++)
+        if ((k->needs & cpu) == k->needs && !strcmp(k->op, op)) return k;
+    return NULL;
+}
+
+pcs_kernels pcs_kernels_for(unsigned cpu)
+{
+    return (pcs_kernels){ pcs_kernel_find("quantize_act", cpu)->run, pcs_kernel_find("mm", cpu)->run,
+                          pcs_kernel_find("mmf", cpu)->run, pcs_kernel_find("gemm", cpu)->run };
+}
+
+/* Codes, d and m of one row. */
+size_t pcs_mm_scratch(size_t k) { return pcs_chunks(k) * (PCS_CHUNK + 2 * 16 * sizeof(float)); }

@@ -1,0 +1,38 @@
+/* rows.h - a row of weights as codes, by the format's own unpack(): any format, any machine. */
+#ifndef PCS_ROWS_H
+#define PCS_ROWS_H
+
+#include "kernel/kernel.h"
+
+/* A row unpacked into scratch: codes [chunks * 256], d and m [chunks * 16], zero behind the end. */
+typedef struct { int8_t *q; float *d, *m; } pcs_row;
+
+static inline pcs_row pcs_row_in(void *scratch, size_t k)
+{
+    const size_t chunks = pcs_chunks(k);
+    float *d = (float *)((char *)scratch + chunks * PCS_CHUNK);
+    return (pcs_row){ scratch, d, d + chunks * 16 };
+}
+
+static inline void pcs_row_pad(const pcs_row *r, size_t k)
+{
+    const size_t end = pcs_chunks(k) * PCS_CHUNK;
+    memset(r->q + k, 0, end - k);
+    for (size_t s = k / 16; s < end / 16; s++) r->d[s] = r->m[s] = 0.0f;
+}
+
+static inline void pcs_row_unpack(const pcs_format *f, const uint8_t *w, size_t k, const pcs_row *r)
+{
+    for (size_t at = 0; at < k; at += f->block, w += f->bytes) f->unpack(w, r->q + at, r->d + at / 16, r->m + at / 16);
+}
+
+/* Pairwise over 16 lanes. */
+static inline float pcs_sum16(const float *a)
+{
+    float r[8], s[4];
+    for (int l = 0; l < 8; l++) r[l] = a[l] + a[l + 8];
+    for (int l = 0; l < 4; l++) s[l] = r[l] + r[l + 4];
+    return (s[0] + s[2]) + (s[1] + s[3]);
+}
+
+#endif

@@ -1,0 +1,15 @@
+/* gemm, reference. */
+#include "kernel/kernel.h"
+
+#include <math.h>
+
+void pcs_gemm_scalar(const void *args)
+{
+    const pcs_gemm_args *a = args;
+    for (size_t m = 0; m < a->m; m++)
+        for (size_t n = 0; n < 16; n++) {
+            float sum = a->accumulate ? a->y[m * a->ldy + n] : 0.0f;
+            for (size_t k = 0; k < a->k; k++) sum = fmaf(a->x[m * a->ldx + k], a->b[k * a->ldb + n], sum);
+            a->y[m * a->ldy + n] = sum;
+        }
+}

@@ -1,0 +1,45 @@
+/* mm, AVX-512 VNNI: two groups of 32 in one register, which are the two halves of the 16 lanes. */
+#include <immintrin.h>
+
+struct mm_acc { __m512 sum, min; };
+
+#include "kernel/kernel.h"
+
+PCS_INLINE void mm_zero(struct mm_acc *a) { a->sum = a->min = _mm512_setzero_ps(); }
+
+PCS_INLINE void mm_step(struct mm_acc *acc, int tokens, bool has_min, const int8_t *q, const float *d, const float *m, const int8_t *aq,
+                        const float *ad, const float *as, size_t chunks)
+{
+    for (int g = 0; g < 8; g += 2) {
+        const __m512i w = _mm512_load_si512(q + 32 * g), abs = _mm512_abs_epi8(w);
+        const __mmask64 minus = _mm512_movepi8_mask(w);
+        /* d of four slots, each to four lanes */
+        const __m512 dw = _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3),
+                                                _mm512_castps128_ps512(_mm_loadu_ps(d + 2 * g)));
+        for (int t = 0; t < tokens; t++) {
+            const float *da = ad + (size_t)t * chunks * 8 + g;
+            const __m512i x = _mm512_load_si512(aq + (size_t)t * chunks * PCS_CHUNK + 32 * g);
+            const __m512i a = _mm512_mask_sub_epi8(x, minus, _mm512_setzero_si512(), x);
+            const __m512 v = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(_mm512_setzero_si512(), abs, a));
+            const __m512 dx = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_broadcast_ss(da)), _mm256_broadcast_ss(da + 1), 1);
+            acc[t].sum = _mm512_fmadd_ps(_mm512_mul_ps(dw, dx), v, acc[t].sum);
+        }
+    }
+    if (!has_min) return;
+    const __m512 mw = _mm512_loadu_ps(m);
+    for (int t = 0; t < tokens; t++) acc[t].min = _mm512_fmadd_ps(mw, _mm512_loadu_ps(as + (size_t)t * chunks * 16), acc[t].min);
+}
+
+PCS_INLINE float sum16(__m512 v)
+{
+    const __m256 r = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 s = _mm_add_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1));
+    const __m128 p = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(p, _mm_movehdup_ps(p)));
+}
+
+PCS_INLINE float mm_sum(const struct mm_acc *a, bool has_min) { return has_min ? sum16(a->sum) - sum16(a->min) : sum16(a->sum); }
+
+#include "kernel/x86/mm.h"
+
+void pcs_mm_avx512vnni(const void *args) { mm_run(args); }

@@ -1,0 +1,112 @@
+/* model.h - the container: keys and tensors, whatever file they came from.
+ *
+ * Keys and tensor names are GGUF's (canonical); a reader of another container translates, and keeps
+ * the file's own name beside. Tensor data point into mapped files. */
+#ifndef PCS_MODEL_H
+#define PCS_MODEL_H
+
+#include "base/base.h"
+#include "base/file.h"
+#include "format/format.h"
+#include "precis/read.h"
+
+#define PCS_MAX_DIMS 8
+
+/* Value types of a key, with GGUF's numbers. */
+typedef enum {
+    PCS_KEY_U8, PCS_KEY_I8, PCS_KEY_U16, PCS_KEY_I16, PCS_KEY_U32, PCS_KEY_I32, PCS_KEY_F32, PCS_KEY_BOOL, PCS_KEY_STRING,
+    PCS_KEY_ARRAY, PCS_KEY_U64, PCS_KEY_I64, PCS_KEY_F64
+} pcs_key_type;
+
+typedef struct { const char *s; uint64_t len; } pcs_text;
+
+typedef struct pcs_key {
+    const char *name;
+    pcs_key_type type;
+    pcs_key_type item;  /* of an array */
+    uint64_t n;         /* items of an array */
+    union {
+        uint64_t u;     /* unsigned and bool */
+        int64_t i;
+        double f;
+        pcs_text text;
+        const pcs_text *texts; /* array of strings */
+        const void *items;     /* array of numbers, in the file's width */
+    } v;
+} pcs_key;
+
+typedef struct pcs_tensor {
+    const char *name;   /* canonical */
+    const char *source; /* as in the file */
+    const pcs_format *format;
+    uint32_t dims;
+    int64_t ne[PCS_MAX_DIMS];    /* row length first; 1 beyond dims */
+    int64_t shape[PCS_MAX_DIMS]; /* in the file's own order */
+    uint64_t n, bytes, offset;
+    const uint8_t *data;
+    uint32_t file;
+} pcs_tensor;
+
+struct precis_model {
+    precis_ctx *ctx;
+    pcs_arena arena;
+    const char *container;
+    const char *path;
+    pcs_file *files;
+    uint32_t n_files;
+    uint32_t gguf_version;
+    uint64_t alignment;
+    pcs_key *keys;
+    size_t n_keys, cap_keys;
+    pcs_map key_map;
+    pcs_tensor *tensors;
+    size_t n_tensors, cap_tensors;
+    pcs_map tensor_map, source_map;
+    pcs_text tokenizer_json; /* beside a safetensors file; .s NULL when there is none */
+};
+
+precis_status pcs_model_new(precis_ctx *ctx, precis_model **out, const char *path, const char *container);
+/* Append; the caller fills the fields. NULL and a message on failure. Duplicate names are refused by
+ * pcs_model_index. */
+pcs_key *pcs_model_add_key(precis_model *m, const char *name);
+pcs_tensor *pcs_model_add_tensor(precis_model *m);
+/* Build the name tables; fails on duplicates. */
+precis_status pcs_model_index(precis_model *m);
+precis_status pcs_model_add_file(precis_model *m, const char *path, pcs_file **out);
+
+const pcs_key *pcs_model_key(const precis_model *m, const char *name);
+const pcs_tensor *pcs_model_tensor(const precis_model *m, const char *name);
+/* Whole-number and float keys of any width. The default when the key is absent; *ok (may be NULL) says
+ * whether it was there with a numeric type. */
+int64_t pcs_model_int(const precis_model *m, const char *name, int64_t dflt, bool *ok);
+double pcs_model_float(const precis_model *m, const char *name, double dflt, bool *ok);
+/* NULL when absent or not a string. */
+const char *pcs_model_string(const precis_model *m, const char *name);
+/* "ARCH.suffix" of the model's architecture. */
+int64_t pcs_arch_int(const precis_model *m, const char *suffix, int64_t dflt, bool *ok);
+double pcs_arch_float(const precis_model *m, const char *suffix, double dflt, bool *ok);
+/* Number i of an array key; 0 beyond its end. */
+double pcs_key_number(const pcs_key *k, uint64_t i);
+size_t pcs_key_width(pcs_key_type t); /* bytes of a fixed-size value; 0 for strings and arrays */
+
+/* Convenience for readers that make keys. */
+precis_status pcs_model_set_u32(precis_model *m, const char *name, uint32_t v);
+precis_status pcs_model_set_f32(precis_model *m, const char *name, float v);
+precis_status pcs_model_set_bool(precis_model *m, const char *name, bool v);
+precis_status pcs_model_set_string(precis_model *m, const char *name, const char *v, size_t len);
+
+/* Rows of a tensor: its elements over the row length. */
+static inline uint64_t pcs_tensor_rows(const pcs_tensor *t) { return t->ne[0] ? t->n / (uint64_t)t->ne[0] : 0; }
+static inline uint64_t pcs_tensor_row_bytes(const pcs_tensor *t) { return (uint64_t)t->ne[0] / t->format->block * t->format->bytes; }
+
+/* Limits of what a file may claim, printed by `precis limits`, each tested at the limit and past it. */
+#define PCS_LIMIT_KEYS (1u << 20)
+#define PCS_LIMIT_TENSORS (1u << 18)
+#define PCS_LIMIT_STRING (64u << 20)
+#define PCS_LIMIT_NAME 65535u
+#define PCS_LIMIT_DIM (1ll << 40)
+#define PCS_LIMIT_SPLITS 1024u
+#define PCS_LIMIT_LAYERS 1024u
+#define PCS_LIMIT_JSON (256u << 20)
+
+#endif

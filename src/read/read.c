@@ -1,0 +1,106 @@
+/* read.c - choosing a reader, and the checks that all of them share. */
+#include "read/read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define READER(name) extern const pcs_reader pcs_reader_##name;
+#include "read/readers.def"
+#undef READER
+
+const pcs_reader *const pcs_readers[] = {
+#define READER(name) &pcs_reader_##name,
+#include "read/readers.def"
+#undef READER
+    NULL
+};
+
+/* Whole file inside a pickle, by the bytes that PyTorch writes. */
+static bool is_pickle(const uint8_t *head, size_t n) { return n >= 4 && ((head[0] == 'P' && head[1] == 'K') || (head[0] == 0x80 && head[1] <= 5)); }
+
+precis_status precis_model_open(precis_ctx *ctx, precis_model **out, const char *path)
+{
+    *out = NULL;
+    uint8_t head[64];
+    ssize_t n = 0;
+    uint64_t size = 0;
+    const bool folder = pcs_is_dir(path);
+    ctx->file = path;
+    if (!folder) {
+        pcs_file f;
+        const precis_status st = pcs_file_open(ctx, &f, path);
+        if (st != PRECIS_OK) return st;
+        n = pread(f.fd, head, sizeof head, 0);
+        size = f.size;
+        pcs_file_close(ctx, &f);
+        if (n < 0) return pcs_fail(ctx, PRECIS_EIO, "%s: %s", path, strerror(errno));
+    }
+    for (const pcs_reader *const *r = pcs_readers; *r; r++) {
+        if (!(*r)->probe(path, folder, head, (size_t)n, size)) continue;
+        precis_status st = pcs_model_new(ctx, out, path, (*r)->name);
+        if (st == PRECIS_OK) st = (*r)->read(*out, path);
+        if (st == PRECIS_OK) st = pcs_model_index(*out);
+        if (st != PRECIS_OK) precis_model_close(out);
+        ctx->file = NULL;
+        return st;
+    }
+    ctx->file = NULL;
+    if (is_pickle(head, (size_t)n))
+        return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
+                        "%s: a zip or pickle file can run code, so precis does not read it; in Python: "
+                        "import torch, safetensors.torch as st; m = torch.load('in.pth', weights_only=True); "
+                        "st.save_file({k: v.contiguous() for k, v in m.items()}, 'model.safetensors')", path);
+    return pcs_fail(ctx, PRECIS_EFORMAT, "%s: not a model file: byte 0: neither GGUF, safetensors nor a llama2.c checkpoint", path);
+}
+
+precis_status pcs_tensor_shape(precis_model *m, pcs_tensor *t, uint64_t at)
+{
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < t->dims; i++) {
+        if (t->ne[i] < 0 || t->ne[i] > PCS_LIMIT_DIM)
+            return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "dimension %u is %lld", i, (long long)t->ne[i]);
+        if (!pcs_mul_ok(n, (uint64_t)t->ne[i], &n) || n > (uint64_t)1 << 48)
+            return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "too many elements");
+    }
+    if (n && (uint64_t)t->ne[0] % t->format->block)
+        return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "rows of %lld are not whole blocks of %u (%s)",
+                           (long long)t->ne[0], t->format->block, t->format->name);
+    t->n = n;
+    if (!pcs_format_size(t->format, n, &t->bytes)) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "too many bytes");
+    return PRECIS_OK;
+}
+
+precis_status pcs_tensor_span(precis_model *m, pcs_tensor *t, uint32_t file, uint64_t offset, uint64_t bytes)
+{
+    const pcs_file *f = &m->files[file];
+    if (offset > f->size || bytes > f->size - offset)
+        return pcs_fail_at(m->ctx, PRECIS_EFORMAT, offset, t->source, "%llu bytes of data, but the file ends at %llu",
+                           (unsigned long long)bytes, (unsigned long long)f->size);
+    t->file = file;
+    t->offset = offset;
+    t->data = f->map + offset;
+    return PRECIS_OK;
+}
+
+static int by_place(const void *a_, const void *b_)
+{
+    const pcs_tensor *a = *(const pcs_tensor *const *)a_, *b = *(const pcs_tensor *const *)b_;
+    if (a->file != b->file) return a->file < b->file ? -1 : 1;
+    return a->offset < b->offset ? -1 : a->offset > b->offset ? 1 : a->bytes < b->bytes ? -1 : a->bytes > b->bytes;
+}
+
+precis_status pcs_tensors_disjoint(precis_model *m)
+{
+    const pcs_tensor **order = pcs_alloc(m->ctx, m->n_tensors, sizeof *order);
+    if (!order) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < m->n_tensors; i++) order[i] = &m->tensors[i];
+    qsort(order, m->n_tensors, sizeof *order, by_place);
+    precis_status st = PRECIS_OK;
+    for (size_t i = 1; i < m->n_tensors && st == PRECIS_OK; i++)
+        if (order[i - 1]->file == order[i]->file && order[i - 1]->offset + order[i - 1]->bytes > order[i]->offset && order[i]->bytes)
+            st = pcs_fail_at(m->ctx, PRECIS_EFORMAT, order[i]->offset, order[i]->source, "shares bytes with tensor %s", order[i - 1]->source);
+    pcs_free(m->ctx, order);
+    return st;
+}
