@@ -18,7 +18,8 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu)
 pcs_kernels pcs_kernels_for(unsigned cpu)
 {
     return (pcs_kernels){ pcs_kernel_find("quantize_act", cpu)->run, pcs_kernel_find("mm", cpu)->run,
-                          pcs_kernel_find("mmf", cpu)->run, pcs_kernel_find("gemm", cpu)->run };
+                          pcs_kernel_find("mmf", cpu)->run, pcs_kernel_find("gemm", cpu)->run,
+                          pcs_kernel_find("f16_f32", cpu)->run };
 }
 
 /* Codes, d and m of one row. */

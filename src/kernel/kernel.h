@@ -63,6 +63,9 @@ typedef struct {
     bool accumulate;
 } pcs_gemm_args;
 
+/* f16_f32: n numbers, exact (a NaN stays one; its payload may become quiet). */
+typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;
+
 typedef void pcs_kernel_fn(const void *args);
 typedef struct pcs_kernel { const char *op, *isa; unsigned needs; pcs_kernel_fn *run; } pcs_kernel;
 
@@ -75,7 +78,7 @@ extern const pcs_kernel pcs_kernel_table[]; /* ends with op == NULL */
 const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
-typedef struct pcs_kernels { pcs_kernel_fn *quantize_act, *mm, *mmf, *gemm; } pcs_kernels;
+typedef struct pcs_kernels { pcs_kernel_fn *quantize_act, *mm, *mmf, *gemm, *f16_f32; } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);
 
 #endif

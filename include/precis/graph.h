@@ -1,0 +1,65 @@
+/* precis/graph.h - build a net by hand. Stage 2: read -> GRAPH -> plan -> quant -> eval -> run.
+ *
+ * A graph holds values (tensors with a shape) and nodes (an op that makes one value). It is built in
+ * order: a node's inputs exist before it. Every function that returns a precis_value returns a
+ * negative one on failure and accepts negative inputs, so that a whole net is built without checks and
+ * the first error is kept; precis_graph_verify() returns it.
+ *
+ * Threads: as the context. */
+#ifndef PRECIS_GRAPH_H
+#define PRECIS_GRAPH_H
+
+#include "precis/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct precis_graph precis_graph;
+typedef int32_t precis_value;
+
+#define PRECIS_MAX_DIMS 5
+/* A symbolic dimension: its size is given when the graph runs. */
+#define PRECIS_DIM_TOKENS (-1)
+#define PRECIS_DIM_OUTPUTS (-2)
+
+/* *out is owned by the caller. PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_graph_open(precis_ctx *ctx, precis_graph **out);
+PRECIS_API void precis_graph_close(precis_graph **graph);
+
+/* A value that the caller gives at each run, f32. shape: outermost dimension first. */
+PRECIS_API precis_value precis_graph_input(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape);
+/* A constant, f32, row-major; data are copied. */
+PRECIS_API precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape, const float *data);
+/* A node. op: a name of `precis list ops`; attributes: "stride=2 pad=1" or NULL for the defaults.
+ * The result's name is the node's. */
+PRECIS_API precis_value precis_graph_node(precis_graph *g, const char *name, const char *op, const char *attributes, uint32_t n,
+                                          const precis_value *inputs);
+/* Keep this value after a run. */
+PRECIS_API void precis_graph_output(precis_graph *g, precis_value v);
+
+/* The first error of building, or PRECIS_OK when every node's inputs and shapes agree. */
+PRECIS_API precis_status precis_graph_verify(precis_graph *g);
+PRECIS_API size_t precis_graph_values(const precis_graph *g);
+PRECIS_API const char *precis_graph_value_name(const precis_graph *g, precis_value v);
+/* The op that makes v; "" for inputs and constants. */
+PRECIS_API const char *precis_graph_value_op(const precis_graph *g, precis_value v);
+/* Shape of v, outermost first; returns the number of dimensions. */
+PRECIS_API uint32_t precis_graph_value_shape(const precis_graph *g, precis_value v, int64_t shape[PRECIS_MAX_DIMS]);
+/* One line per node, through a callback. */
+PRECIS_API void precis_graph_print(const precis_graph *g, void (*line)(void *user, const char *text), void *user);
+
+/* Run a pass of `precis list passes`, in place: "fold_batch_norm", "drop_unused". */
+PRECIS_API precis_status precis_graph_pass(precis_graph *g, const char *pass);
+
+/* Range of a value, from an observer. */
+typedef struct precis_range { precis_value value; float lo, hi; } precis_range;
+/* Static int8: a quantize and a dequantize node (affine, per tensor, 8 bits) behind every value with a
+ * range, and weights of matmul and conv2d stored as int8 with a scale per output channel (symmetric).
+ * Values that already exist keep their ids. PRECIS_EINVAL when a range is not finite. */
+PRECIS_API precis_status precis_graph_quantize_static(precis_graph *g, const precis_range *ranges, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PRECIS_GRAPH_H */

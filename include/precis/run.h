@@ -1,0 +1,91 @@
+/* precis/run.h - run a graph, or a language model. Stage 5: read -> graph -> plan -> quant -> eval -> RUN.
+ *
+ * Threads: a program or a runner belongs to its context's thread; it uses the context's threads inside.
+ * Results do not depend on how many there are, nor on the instruction set. */
+#ifndef PRECIS_RUN_H
+#define PRECIS_RUN_H
+
+#include "precis/graph.h"
+#include "precis/read.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* PRECIS_FAST: the kernels that `precis run` uses (int8 activations for quantized weights).
+ * PRECIS_REFERENCE: dequantized weights, f32 activations ("weights-only"). */
+typedef enum precis_arithmetic { PRECIS_FAST, PRECIS_REFERENCE } precis_arithmetic;
+
+/* ---- any graph ------------------------------------------------------------------------------------ */
+typedef struct precis_program precis_program;
+/* Lower a graph whose shapes are all fixed. The graph must outlive the program; constants are not copied.
+ * Every value stays readable after a run. PRECIS_EINVAL, PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_graph *g, precis_arithmetic arithmetic);
+PRECIS_API void precis_program_close(precis_program **program);
+/* Give an input its data (borrowed until the run ends). PRECIS_EINVAL when v is no input. */
+PRECIS_API precis_status precis_program_set_input(precis_program *p, precis_value v, const float *data);
+/* Called on the calling thread each time v has been computed: an observer. rows * width numbers. */
+typedef void precis_tap_fn(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width);
+PRECIS_API precis_status precis_program_tap(precis_program *p, precis_value v, precis_tap_fn *fn, void *user);
+PRECIS_API precis_status precis_program_run(precis_program *p);
+/* Data of v after a run; owned by the program; NULL when v has none. */
+PRECIS_API const float *precis_program_get(const precis_program *p, precis_value v);
+
+/* ---- language models ------------------------------------------------------------------------------ */
+typedef struct precis_runner precis_runner;
+
+typedef struct precis_runner_options {
+    uint32_t          size;       /* sizeof of this struct, set by _INIT                               */
+    precis_arithmetic arithmetic;
+    uint32_t          context;    /* tokens per sequence; 0: the model's own, at most 4096             */
+    uint32_t          sequences;  /* that live side by side; 0: 1                                      */
+    uint32_t          batch;      /* tokens of one call at most; 0: 512                                */
+    uint32_t          outputs;    /* logit rows of one call at most; 0: 1                              */
+    const char       *k_type;     /* "f32" "f16" "int8" "int4"; NULL: f16                              */
+    const char       *v_type;
+} precis_runner_options;
+#define PRECIS_RUNNER_OPTIONS_INIT { sizeof(precis_runner_options), PRECIS_FAST, 0, 0, 0, 0, NULL, NULL }
+
+/* The model must outlive the runner. PRECIS_EUNSUPPORTED names the architecture, key or tensor. */
+PRECIS_API precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts);
+PRECIS_API void precis_runner_close(precis_runner **runner);
+
+typedef struct precis_runner_info {
+    uint32_t size; /* sizeof of this struct, set by the caller */
+    uint32_t context, sequences, batch, vocabulary, layers;
+    uint64_t kv_bytes, work_bytes; /* memory beside the weights */
+} precis_runner_info;
+PRECIS_API void precis_runner_get_info(const precis_runner *r, precis_runner_info *info);
+
+/* One row of a call: a token at a position of a sequence. want: its logits are an output. */
+typedef struct precis_row { int32_t token; uint32_t position, sequence; int want; } precis_row;
+/* Compute n rows. Positions of a sequence must follow on without gaps; a position that was there before
+ * begins the sequence anew from it. *logits: [wanted rows][vocabulary], owned by the runner until the next call.
+ * PRECIS_EINVAL naming the row: token outside the vocabulary, position beyond the context, ... */
+PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits);
+
+typedef struct precis_sampler_options {
+    uint32_t size;        /* sizeof of this struct, set by _INIT                                     */
+    float    temperature; /* 0: greedy                                                               */
+    int32_t  top_k;       /* 0: all                                                                  */
+    float    top_p;       /* 1: all                                                                  */
+    float    min_p;       /* 0: all                                                                  */
+    float    repetition;  /* penalty on tokens among the last `window`, as CTRL's; 1: none           */
+    uint32_t window;
+    uint64_t seed;
+} precis_sampler_options;
+#define PRECIS_SAMPLER_OPTIONS_INIT { sizeof(precis_sampler_options), 0.8f, 40, 0.95f, 0.05f, 1.0f, 64, 0 }
+
+typedef struct precis_sampler precis_sampler;
+/* PRECIS_EINVAL naming the option that is out of range. */
+PRECIS_API precis_status precis_sampler_open(precis_ctx *ctx, precis_sampler **out, uint32_t vocabulary, const precis_sampler_options *opts);
+PRECIS_API void precis_sampler_close(precis_sampler **sampler);
+/* Choose a token; it joins the history. The same logits, history and seed give the same token everywhere. */
+PRECIS_API int32_t precis_sampler_next(precis_sampler *s, const float *logits);
+/* A token of the prompt joins the history. */
+PRECIS_API void precis_sampler_accept(precis_sampler *s, int32_t token);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PRECIS_RUN_H */

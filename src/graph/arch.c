@@ -1,0 +1,159 @@
+/* arch.c - the table of architectures, and what their builders share. */
+#include "graph/arch.h"
+
+#include "base/fmath.h"
+
+#include <stdio.h>
+
+#define ARCH(name) extern const pcs_arch pcs_arch_##name;
+#include "graph/archs.def"
+#undef ARCH
+
+const pcs_arch *const pcs_archs[] = {
+#define ARCH(name) &pcs_arch_##name,
+#include "graph/archs.def"
+#undef ARCH
+    NULL,
+};
+
+precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm)
+{
+    *out = NULL;
+    memset(lm, 0, sizeof *lm);
+    const char *name = pcs_model_string(m, "general.architecture");
+    if (!name) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key general.architecture is missing; it can be inspected and quantized, not run", m->path);
+    for (size_t i = 0; pcs_archs[i]; i++) {
+        if (strcmp(pcs_archs[i]->name, name)) continue;
+        precis_status st = precis_graph_open(m->ctx, out);
+        if (st == PRECIS_OK) st = pcs_archs[i]->build(m, *out, lm);
+        if (st == PRECIS_OK) st = precis_graph_verify(*out);
+        if (st) precis_graph_close(out);
+        return st;
+    }
+    return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.60s\" cannot be run yet (llama, qwen2, gemma3 can); it can be inspected and quantized",
+                    m->path, name);
+}
+
+static precis_status need_int(const precis_model *m, const char *suffix, int64_t lo, int64_t hi, int64_t dflt, uint32_t *out)
+{
+    bool ok;
+    const int64_t v = pcs_arch_int(m, suffix, dflt, &ok);
+    if (!ok && dflt < 0)
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key %s.%s is missing", m->path, pcs_model_string(m, "general.architecture"), suffix);
+    if (v < lo || v > hi)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %s.%s is %lld, not %lld to %lld", m->path, pcs_model_string(m, "general.architecture"), suffix,
+                        (long long)v, (long long)lo, (long long)hi);
+    *out = (uint32_t)v;
+    return PRECIS_OK;
+}
+
+precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_graph *g, pcs_lm *lm)
+{
+    *b = (pcs_builder){ .m = m, .g = g, .lm = lm };
+    const pcs_tensor *embed = pcs_model_tensor(m, "token_embd.weight");
+    if (!embed || embed->dims != 2) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor token_embd.weight is missing or no matrix", m->path);
+    precis_status st = need_int(m, "block_count", 1, PCS_LIMIT_LAYERS, -1, &lm->layers);
+    if (!st) st = need_int(m, "embedding_length", 1, 1 << 20, -1, &lm->width);
+    if (!st) st = need_int(m, "context_length", 1, 1 << 26, 2048, &lm->context);
+    if (!st) st = need_int(m, "attention.head_count", 1, 4096, -1, &b->heads);
+    if (!st) st = need_int(m, "attention.head_count_kv", 1, 4096, b->heads, &b->kv_heads);
+    if (!st) st = need_int(m, "feed_forward_length", 1, 1 << 24, -1, &b->hidden);
+    if (st) return st;
+    if (lm->width % b->heads && !pcs_arch_int(m, "attention.key_length", 0, NULL))
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: width %u is no multiple of %u heads", m->path, lm->width, b->heads);
+    st = need_int(m, "attention.key_length", 2, 4096, lm->width / b->heads, &b->key_dim);
+    if (!st) st = need_int(m, "attention.value_length", 1, 4096, b->key_dim, &b->value_dim);
+    if (!st) st = need_int(m, "rope.dimension_count", 0, b->key_dim, b->key_dim, &b->rope_dims);
+    if (!st) st = need_int(m, "attention.sliding_window", 0, 1 << 26, 0, &b->window);
+    if (st) return st;
+    if (b->heads % b->kv_heads || b->key_dim % 2 || b->rope_dims % 2)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %u heads, %u key heads, dimension %u do not fit together", m->path, b->heads, b->kv_heads, b->key_dim);
+    if (embed->ne[0] != lm->width || embed->ne[1] < 1 || embed->ne[1] > INT32_MAX)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor token_embd.weight is [%lld, %lld], key embedding_length %u", m->path, (long long)embed->ne[1],
+                        (long long)embed->ne[0], lm->width);
+    lm->vocabulary = (uint32_t)embed->ne[1];
+    b->eps = (float)pcs_arch_float(m, "attention.layer_norm_rms_epsilon", 1e-5, NULL);
+    b->rope_base = pcs_arch_float(m, "rope.freq_base", 10000.0, NULL);
+    if (!(b->rope_base > 0 && b->rope_base < 1e30) || !(b->eps >= 0 && b->eps < 1))
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: rope.freq_base %g or epsilon %g out of range", m->path, b->rope_base, (double)b->eps);
+    const int64_t rows = PRECIS_DIM_TOKENS, outs = PRECIS_DIM_OUTPUTS;
+    lm->tokens = pcs_graph_input_i32(g, "tokens", 1, &rows);
+    lm->positions = pcs_graph_input_i32(g, "positions", 1, &rows);
+    lm->sequences = pcs_graph_input_i32(g, "sequences", 1, &rows);
+    lm->outputs = pcs_graph_input_i32(g, "outputs", 1, &outs);
+    return PRECIS_OK;
+}
+
+static void name_of(char *out, size_t cap, int layer, const char *name)
+{
+    if (layer < 0) snprintf(out, cap, "%s", name);
+    else snprintf(out, cap, "blk.%d.%s", layer, name);
+}
+
+precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *name, const char *attrs, uint32_t n, const precis_value *in)
+{
+    char full[96];
+    name_of(full, sizeof full, layer, name);
+    return precis_graph_node(b->g, full, op, attrs, n, in);
+}
+
+precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t rows, int64_t width, bool optional)
+{
+    char full[96];
+    name_of(full, sizeof full, layer, name);
+    const pcs_tensor *t = pcs_model_tensor(b->m, full);
+    if (!t) return optional ? -2 : pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: tensor %s is missing", b->m->path, full);
+    if (t->n != (uint64_t)rows * (uint64_t)width || t->ne[0] != width || (t->format->kind == PCS_INT))
+        return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is %s [%lld, %lld], not [%lld, %lld]", b->m->path, full, t->format->name,
+                              (long long)(t->ne[0] ? (int64_t)t->n / t->ne[0] : 0), (long long)t->ne[0], (long long)rows, (long long)width);
+    const int64_t shape[2] = { rows, width };
+    const bool vector = rows == 1 && t->dims == 1;
+    const precis_value v = pcs_graph_stored(b->g, full, t->format, vector ? 1 : 2, vector ? shape + 1 : shape, t->data);
+    return precis_graph_node(b->g, full, "dequantize", NULL, 1, &v);
+}
+
+precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width)
+{
+    char tensor[64];
+    snprintf(tensor, sizeof tensor, "%.50s.weight", name);
+    precis_value in[3] = { x, pcs_weight(b, layer, tensor, rows, width, false), -1 };
+    snprintf(tensor, sizeof tensor, "%.50s.bias", name);
+    in[2] = pcs_weight(b, layer, tensor, 1, rows, true);
+    return pcs_node_of(b, "matmul", layer, name, NULL, in[2] >= 0 ? 3 : 2, in);
+}
+
+precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, double scale)
+{
+    const int64_t n = b->rope_dims / 2;
+    float *f = pcs_arena_alloc(&b->g->arena, n ? (size_t)n : 1, sizeof *f);
+    if (!f) return pcs_graph_fail(b->g, PRECIS_ENOMEM, "%s", precis_ctx_message(b->g->ctx));
+    const pcs_tensor *factors = pcs_model_tensor(b->m, "rope_freqs.weight");
+    if (factors && (factors->n != (uint64_t)n || strcmp(factors->format->name, "F32"))) return pcs_graph_fail(b->g, PRECIS_EFORMAT, "tensor rope_freqs.weight is not F32 [%lld]", (long long)n);
+    for (int64_t i = 0; i < n; i++) {
+        const float factor = factors ? pcs_bits_f32(pcs_load32(factors->data + 4 * i)) : 1.0f;
+        f[i] = (float)(scale / pcs_pow(base, 2.0 * (double)i / b->rope_dims) / (double)factor);
+    }
+    return PCS_NODE(b, "rope_table", -1, name, NULL, b->lm->positions, precis_graph_constant(b->g, "frequencies", 1, &n, f));
+}
+
+precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v, double scale, uint32_t window)
+{
+    const int64_t shape[4] = { layer, b->kv_heads, b->key_dim, b->value_dim };
+    char text[96];
+    name_of(text, sizeof text, layer, "kv");
+    precis_value s = pcs_graph_state(b->g, text, 4, shape);
+    s = PCS_NODE(b, "kv_append", layer, "kv_append", NULL, s, k, v, b->lm->positions, b->lm->sequences);
+    snprintf(text, sizeof text, "scale=%.9g window=%u cap=%.9g", scale, window, pcs_arch_float(b->m, "attn_logit_softcapping", 0.0, NULL));
+    return PCS_NODE(b, "attention", layer, "attention", text, q, s, b->lm->positions, b->lm->sequences);
+}
+
+precis_status pcs_logits(pcs_builder *b, precis_value x)
+{
+    pcs_lm *lm = b->lm;
+    x = PCS_NODE(b, "gather", -1, "last", NULL, x, lm->outputs);
+    precis_value w = pcs_weight(b, -1, "output.weight", lm->vocabulary, lm->width, true);
+    if (w == -2) w = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
+    lm->logits = PCS_NODE(b, "matmul", -1, "logits", NULL, x, w);
+    precis_graph_output(b->g, lm->logits);
+    return b->g->error ? pcs_fail(b->m->ctx, b->g->error, "%s", b->g->message) : PRECIS_OK;
+}

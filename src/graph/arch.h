@@ -1,0 +1,55 @@
+/* arch.h - architectures: each is one builder file that makes a graph of a model, and one row. */
+#ifndef PCS_ARCH_H
+#define PCS_ARCH_H
+
+#include "graph/graph.h"
+
+/* What the language-model runner must know; every builder of one fills it. */
+typedef struct pcs_lm {
+    precis_value tokens, positions, sequences, outputs; /* i32 inputs */
+    precis_value logits;                                /* [outputs, vocabulary] */
+    uint32_t layers, context, vocabulary, width;
+} pcs_lm;
+
+typedef struct pcs_arch {
+    const char *name; /* general.architecture */
+    precis_status (*build)(const precis_model *m, precis_graph *g, pcs_lm *lm);
+} pcs_arch;
+
+extern const pcs_arch *const pcs_archs[];
+/* Build the graph of a model; *out and its values belong to the caller, the weights to the model.
+ * PRECIS_EUNSUPPORTED naming the architecture, key or tensor that is missing. */
+precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm);
+
+/* ---- shared by the builders ------------------------------------------------------------------- */
+typedef struct pcs_builder {
+    const precis_model *m;
+    precis_graph *g;
+    pcs_lm *lm;
+    /* keys that every transformer has */
+    uint32_t heads, kv_heads, key_dim, value_dim, hidden, rope_dims, window;
+    float eps;
+    double rope_base;
+} pcs_builder;
+
+/* Read the common keys and make the inputs. */
+precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_graph *g, pcs_lm *lm);
+/* Tensor "blk.L.name" (L < 0: the name itself): its stored value [rows, width] behind a dequantize node, or f32
+ * when it has one dimension. Missing: -1 and an error, or with `optional` -2 and none. */
+precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t rows, int64_t width, bool optional);
+precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *name, const char *attrs, uint32_t n, const precis_value *in);
+#define PCS_NODE(b, op, layer, name, attrs, ...) \
+    pcs_node_of(b, op, layer, name, attrs, (uint32_t)(sizeof((precis_value[]){ __VA_ARGS__ }) / sizeof(precis_value)), (precis_value[]){ __VA_ARGS__ })
+/* x times a weight, with the bias tensor beside it when the model has one. */
+precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width);
+/* Rotary table of a base; divides by rope_freqs.weight where the model has it. */
+precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, double scale);
+/* Keys and values into the cache of a layer, and attention over it. */
+precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v, double scale, uint32_t window);
+/* The llama net from embedding to logits, which others vary; biases are used where the model has them. */
+precis_status pcs_llama_graph(pcs_builder *b, bool interleaved, double rope_scale);
+/* The final norm has been applied: gather the wanted rows and make logits (tied to the embedding when
+ * output.weight is absent). */
+precis_status pcs_logits(pcs_builder *b, precis_value x);
+
+#endif

@@ -1,0 +1,16 @@
+/* qwen2 - as llama, with biases on q, k and v, and rotary pairs half a head apart (Yang et al. 2024). */
+#include "graph/arch.h"
+
+static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
+{
+    pcs_builder b;
+    const precis_status st = pcs_builder_open(&b, m, g, lm);
+    if (st) return st;
+    const char *scaling = pcs_model_string(m, "qwen2.rope.scaling.type");
+    if (scaling && strcmp(scaling, "none"))
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key qwen2.rope.scaling.type: \"%.40s\" cannot be run yet", m->path, scaling);
+    b.window = 0;
+    return pcs_llama_graph(&b, false, 1.0);
+}
+
+const pcs_arch pcs_arch_qwen2 = { "qwen2", build };

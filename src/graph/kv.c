@@ -1,0 +1,155 @@
+/* kv.c - storage of keys and values. */
+#include "graph/kv.h"
+
+#include "base/f16.h"
+
+#include <strings.h>
+
+const pcs_kv_type pcs_kv_types[] = { { "f32", 32, false }, { "f16", 16, false }, { "int8", 8, true }, { "int4", 4, true }, { 0 } };
+
+const pcs_kv_type *pcs_kv_type_by_name(const char *name)
+{
+    for (const pcs_kv_type *t = pcs_kv_types; t->name; t++)
+        if (!strcasecmp(t->name, name)) return t;
+    return NULL;
+}
+
+static bool sizes(const pcs_kv *kv, uint64_t *k, uint64_t *v, uint64_t *s)
+{
+    uint64_t rows;
+    return pcs_mul_ok(kv->sequences, kv->heads, &rows) && pcs_mul_ok(rows, kv->capacity, &rows) && rows < (uint64_t)1 << 40 &&
+           pcs_mul_ok(rows, (uint64_t)(kv->kd + 1) / 2 * 2 * kv->kt->bits / 8, k) && pcs_mul_ok(rows, (uint64_t)kv->vp * kv->vt->bits / 8, v) &&
+           pcs_mul_ok(rows, sizeof(float), s);
+}
+
+bool pcs_kv_bytes(const pcs_kv *kv, uint64_t *bytes)
+{
+    uint64_t k, v, s;
+    if (!sizes(kv, &k, &v, &s)) return false;
+    *bytes = k + v + (kv->kt->scaled ? s : 0) + (kv->vt->scaled ? s : 0);
+    return true;
+}
+
+precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv)
+{
+    uint64_t k, v, s;
+    if (!sizes(kv, &k, &v, &s)) return pcs_fail(ctx, PRECIS_EINVAL, "the KV cache is too large");
+    kv->k = pcs_alloc(ctx, k, 1);
+    kv->v = pcs_alloc(ctx, v, 1);
+    kv->ks = kv->kt->scaled ? pcs_alloc(ctx, s, 1) : NULL;
+    kv->vs = kv->vt->scaled ? pcs_alloc(ctx, s, 1) : NULL;
+    if (kv->k && kv->v && (kv->ks || !kv->kt->scaled) && (kv->vs || !kv->vt->scaled)) return PRECIS_OK;
+    pcs_kv_close(ctx, kv);
+    return PRECIS_ENOMEM;
+}
+
+void pcs_kv_close(precis_ctx *ctx, pcs_kv *kv)
+{
+    pcs_free(ctx, kv->k);
+    pcs_free(ctx, kv->v);
+    pcs_free(ctx, kv->ks);
+    pcs_free(ctx, kv->vs);
+    kv->k = kv->v = NULL;
+    kv->ks = kv->vs = NULL;
+}
+
+static size_t row_of(const pcs_kv *kv, uint32_t sequence, uint32_t head) { return ((size_t)sequence * kv->heads + head) * kv->capacity; }
+
+/* Codes of a vector: int8 symmetric by max / 127; int4 by the signed largest / -8, so that it is exact. */
+static float scale_of(const float *x, uint32_t n, uint32_t bits)
+{
+    float top = 0.0f, signed_top = 0.0f;
+    for (uint32_t i = 0; i < n; i++) {
+        const float a = x[i] < 0 ? -x[i] : x[i];
+        if (a > top) top = a, signed_top = x[i];
+    }
+    return bits == 8 ? top / 127.0f : signed_top / -8.0f;
+}
+
+static int code(float x, float inv, int lo, int hi)
+{
+    const int q = pcs_round(x * inv);
+    return q < lo ? lo : q > hi ? hi : q;
+}
+
+static void put_nibble(uint8_t *p, int high, int q)
+{
+    *p = (uint8_t)(high ? (*p & 0x0f) | (q + 8) << 4 : (*p & 0xf0) | (q + 8));
+}
+
+static void put_key(pcs_kv *kv, size_t row, uint32_t pos, const float *x)
+{
+    const size_t dims = (kv->kd + 1) / 2 * 2;
+    uint8_t *tile = kv->k + (row + (pos & ~15u)) * dims * kv->kt->bits / 8;
+    const uint32_t lane = pos & 15;
+    const float d = kv->kt->scaled ? scale_of(x, kv->kd, kv->kt->bits) : 1.0f, inv = d != 0.0f ? 1.0f / d : 0.0f;
+    if (kv->ks) kv->ks[row + pos] = d;
+    for (uint32_t i = 0; i < kv->kd; i++) {
+        const size_t at = (size_t)i * 16 + lane;
+        if (kv->kt->bits == 32) memcpy(tile + at * 4, &x[i], 4);
+        else if (kv->kt->bits == 16) pcs_store16(tile + at * 2, pcs_f32_to_f16(x[i]));
+        else if (kv->kt->bits == 8) ((int8_t *)tile)[at] = (int8_t)code(x[i], inv, -127, 127);
+        else put_nibble(tile + i / 2 * 16 + lane, i & 1, code(x[i], inv, -8, 7));
+    }
+}
+
+static void put_value(pcs_kv *kv, size_t row, uint32_t pos, const float *x)
+{
+    uint8_t *dst = kv->v + (row + pos) * kv->vp * kv->vt->bits / 8;
+    const float d = kv->vt->scaled ? scale_of(x, kv->vd, kv->vt->bits) : 1.0f, inv = d != 0.0f ? 1.0f / d : 0.0f;
+    if (kv->vs) kv->vs[row + pos] = d;
+    for (uint32_t i = 0; i < kv->vd; i++) {
+        if (kv->vt->bits == 32) memcpy(dst + (size_t)i * 4, &x[i], 4);
+        else if (kv->vt->bits == 16) pcs_store16(dst + (size_t)i * 2, pcs_f32_to_f16(x[i]));
+        else if (kv->vt->bits == 8) ((int8_t *)dst)[i] = (int8_t)code(x[i], inv, -127, 127);
+        else put_nibble(dst + i % (kv->vp / 2), i >= kv->vp / 2, code(x[i], inv, -8, 7));
+    }
+}
+
+void pcs_kv_put(pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos, const float *key, const float *value)
+{
+    const size_t row = row_of(kv, sequence, head);
+    put_key(kv, row, pos, key);
+    put_value(kv, row, pos, value);
+}
+
+void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile, float *panel)
+{
+    const size_t row = row_of(kv, sequence, head) + (size_t)tile * 16, dims = (kv->kd + 1) / 2 * 2;
+    const uint8_t *src = kv->k + row * dims * kv->kt->bits / 8;
+    if (kv->kt->bits == 32) memcpy(panel, src, (size_t)kv->kd * 16 * sizeof(float));
+    else if (kv->kt->bits == 16) kernels->f16_f32(&(pcs_f16_f32_args){ (const uint16_t *)(const void *)src, panel, (size_t)kv->kd * 16 });
+    else if (kv->kt->bits == 8) {
+        const float *s = kv->ks + row;
+        for (size_t i = 0; i < kv->kd; i++)
+            for (size_t l = 0; l < 16; l++) panel[i * 16 + l] = (float)((const int8_t *)src)[i * 16 + l] * s[l];
+    } else {
+        const float *s = kv->ks + row;
+        for (size_t i = 0; i < kv->kd; i++)
+            for (size_t l = 0; l < 16; l++) panel[i * 16 + l] = (float)((src[i / 2 * 16 + l] >> (i & 1) * 4 & 15) - 8) * s[l];
+    }
+}
+
+const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, float *dst)
+{
+    const size_t row = row_of(kv, sequence, head) + first;
+    const uint8_t *src = kv->v + row * kv->vp * kv->vt->bits / 8;
+    if (kv->vt->bits == 32) return (const float *)(const void *)src;
+    if (kv->vt->bits == 16) {
+        kernels->f16_f32(&(pcs_f16_f32_args){ (const uint16_t *)(const void *)src, dst, (size_t)n * kv->vp });
+        return dst;
+    }
+    for (size_t j = 0; j < n; j++) {
+        const float s = kv->vs[row + j];
+        float *out = dst + j * kv->vp;
+        if (kv->vt->bits == 8)
+            for (size_t i = 0; i < kv->vp; i++) out[i] = (float)((const int8_t *)src)[j * kv->vp + i] * s;
+        else
+            for (size_t i = 0; i < kv->vp / 2; i++) {
+                const uint8_t b = src[j * kv->vp / 2 + i];
+                out[i] = (float)((b & 15) - 8) * s;
+                out[i + kv->vp / 2] = (float)((b >> 4) - 8) * s;
+            }
+    }
+    return dst;
+}

@@ -1,0 +1,40 @@
+/* kv.h - the KV cache of one layer: a typed state with slots for sequences; key j of a sequence is the
+ * token at position j.
+ *
+ * Keys lie in tiles of 16: [tile][dimension][16 keys], so that attention reads them as gemm panels.
+ * Values lie as [key][dimension], rows padded to 16. Integer types have a scale per key and head. */
+#ifndef PCS_KV_H
+#define PCS_KV_H
+
+#include "kernel/kernel.h"
+
+typedef struct pcs_kv_type {
+    const char *name;
+    uint32_t bits;
+    bool scaled;
+} pcs_kv_type;
+
+extern const pcs_kv_type pcs_kv_types[]; /* f32 f16 int8 int4; ends with name == NULL */
+const pcs_kv_type *pcs_kv_type_by_name(const char *name);
+
+typedef struct pcs_kv {
+    const pcs_kv_type *kt, *vt;
+    uint32_t heads, kd, vd, vp; /* vp: vd rounded up to 16 */
+    uint32_t capacity;          /* keys per sequence, a multiple of 16 */
+    uint32_t sequences;
+    uint8_t *k, *v;
+    float *ks, *vs;
+} pcs_kv;
+
+/* Bytes that a cache needs; false when that overflows. */
+bool pcs_kv_bytes(const pcs_kv *kv, uint64_t *bytes);
+precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv);
+void pcs_kv_close(precis_ctx *ctx, pcs_kv *kv);
+/* Store the key and the value of one head at a position. */
+void pcs_kv_put(pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos, const float *key, const float *value);
+/* 16 keys as a panel [kd][16]. */
+void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile, float *panel);
+/* n values from key `first` as [n][vp]: into dst, or a pointer to the cache itself. */
+const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, float *dst);
+
+#endif

@@ -1,0 +1,29 @@
+/* add - elementwise; shapes agree. */
+#include "base/pool.h"
+#include "graph/graph.h"
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *a = &g->values[n->in[0]], *b = &g->values[n->in[1]];
+    if (b->dtype != PCS_F32 || a->dims != b->dims || memcmp(a->shape, b->shape, a->dims * sizeof a->shape[0])) return pcs_op_fail(g, n, "shapes differ");
+    return pcs_infer_like(g, n, 0, out);
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    uint64_t begin, end;
+    pcs_share((uint64_t)pcs_arg_count(&c->out), 64, ith, nth, &begin, &end);
+    const float *a = c->in[0].data, *b = c->in[1].data;
+    float *y = c->out.data;
+    for (uint64_t i = begin; i < end; i++) y[i] = a[i] + b[i];
+}
+
+static void backward(const pcs_call *c, const float *dout, float *const *din)
+{
+    for (int64_t i = 0; i < pcs_arg_count(&c->out); i++) {
+        if (din[0]) din[0][i] += dout[i];
+        if (din[1]) din[1][i] += dout[i];
+    }
+}
+
+const pcs_op pcs_op_add = { .name = "add", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .backward = backward };

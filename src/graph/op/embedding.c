@@ -1,0 +1,39 @@
+/* embedding - y[t] = table[ids[t]] * scale. */
+#include "graph/graph.h"
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *ids = &g->values[n->in[0]], *table = &g->values[n->in[1]];
+    if (ids->dtype != PCS_I32 || ids->dims != 1 || table->dims != 2 || (table->dtype != PCS_F32 && table->dtype != PCS_STORED))
+        return pcs_op_fail(g, n, "takes ids[tokens] and table[vocabulary, width]");
+    out->dims = 2;
+    out->shape[0] = ids->shape[0];
+    out->shape[1] = table->shape[1];
+    return PRECIS_OK;
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *table = &c->in[1];
+    const size_t k = (size_t)table->shape[1], rows = (size_t)c->in[0].shape[0];
+    const int32_t *ids = c->in[0].data;
+    float *y = c->out.data;
+    for (size_t t = ith; t < rows; t += nth) {
+        float *row = y + t * k;
+        if (table->dtype == PCS_F32) memcpy(row, (const float *)table->data + (size_t)ids[t] * k, k * sizeof *row);
+        else pcs_decode(table->format, k, (const uint8_t *)table->data + (size_t)ids[t] * (k / table->format->block * table->format->bytes), row);
+        if (c->attr[0] != 1.0)
+            for (size_t i = 0; i < k; i++) row[i] *= (float)c->attr[0];
+    }
+}
+
+static void backward(const pcs_call *c, const float *dout, float *const *din)
+{
+    const size_t k = (size_t)c->in[1].shape[1];
+    const int32_t *ids = c->in[0].data;
+    for (size_t t = 0; din[1] && t < (size_t)c->in[0].shape[0]; t++)
+        for (size_t i = 0; i < k; i++) din[1][(size_t)ids[t] * k + i] += dout[t * k + i] * (float)c->attr[0];
+}
+
+const pcs_op pcs_op_embedding = { .name = "embedding", .min_in = 2, .max_in = 2, .attrs = { "scale" }, .defaults = { 1 }, .folds = true,
+                                  .infer = infer, .eval = eval, .backward = backward };

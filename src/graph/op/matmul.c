@@ -1,0 +1,107 @@
+/* matmul - y[t][n] = sum_k x[t][k] w[n][k] + bias[n]. Weights are rows of outputs, as every file stores them.
+ *
+ * Reference: 16 rows of weights are decoded to f32 into a panel and summed in ascending k with fma, so
+ * the result is the same on every machine. Fast: int8 activations for quantized weights (mm), f32 for
+ * float ones (mmf). */
+#include "base/pool.h"
+#include "graph/graph.h"
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
+    if (x->dtype != PCS_F32 || x->dims < 1 || (w->dtype != PCS_F32 && w->dtype != PCS_STORED) || w->dims != 2)
+        return pcs_op_fail(g, n, "takes x[..., k] and w[n, k]");
+    if (x->shape[x->dims - 1] != w->shape[1])
+        return pcs_op_fail(g, n, "x has rows of %lld, w of %lld", (long long)x->shape[x->dims - 1], (long long)w->shape[1]);
+    if (n->n_in > 2) {
+        const pcs_value *b = &g->values[n->in[2]];
+        if (b->dtype != PCS_F32 || b->dims != 1 || b->shape[0] != w->shape[0]) return pcs_op_fail(g, n, "bias is not f32 [%lld]", (long long)w->shape[0]);
+    }
+    out->dims = x->dims;
+    memcpy(out->shape, x->shape, sizeof x->shape);
+    out->shape[x->dims - 1] = w->shape[0];
+    return PRECIS_OK;
+}
+
+static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
+
+/* One row, a panel of 16 rows, and the tile of results. */
+#define TILE 64
+
+static size_t scratch(const pcs_call *c)
+{
+    const size_t k = (size_t)c->in[1].shape[1];
+    return align64(4 * k) + align64(64 * k) + align64(TILE * 64) + align64(pcs_mm_scratch(k)) + 256;
+}
+
+static const float *weight_row(const pcs_arg *w, size_t n, size_t k, float *row)
+{
+    if (w->dtype == PCS_F32) return (const float *)w->data + n * k;
+    pcs_decode(w->format, k, (const uint8_t *)w->data + n * (k / w->format->block * w->format->bytes), row);
+    return row;
+}
+
+static void panel(const pcs_arg *w, size_t n0, size_t count, size_t k, float *row, float *b)
+{
+    for (size_t r = 0; r < 16; r++) {
+        const float *src = r < count ? weight_row(w, n0 + r, k, row) : NULL;
+        for (size_t i = 0; i < k; i++) b[i * 16 + r] = src ? src[i] : 0.0f;
+    }
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0], *w = &c->in[1];
+    const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
+    const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
+    char *mem = c->scratch + ith * c->scratch_size;
+    float *row = (float *)mem, *b = (float *)(mem + align64(4 * k)), *tile = (float *)(mem + align64(4 * k) + align64(64 * k)), *y = c->out.data;
+    uint64_t begin, end;
+    pcs_share(n, 16, ith, nth, &begin, &end);
+    for (size_t n0 = begin; n0 < end; n0 += 16) {
+        const size_t count = end - n0 < 16 ? end - n0 : 16;
+        panel(w, n0, count, k, row, b);
+        for (size_t m0 = 0; m0 < m; m0 += TILE) {
+            const size_t rows = m - m0 < TILE ? m - m0 : TILE;
+            c->kernels->gemm(&(pcs_gemm_args){ (const float *)x->data + m0 * k, k, b, 16, k, rows, tile, 16, false });
+            for (size_t r = 0; r < rows; r++)
+                for (size_t i = 0; i < count; i++) y[(m0 + r) * n + n0 + i] = tile[r * 16 + i] + (bias ? bias[n0 + i] : 0.0f);
+        }
+    }
+}
+
+static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0], *w = &c->in[1];
+    if (w->dtype != PCS_STORED || (w->format->kind != PCS_QUANT && w->format->kind != PCS_FLOAT)) {
+        eval(c, ith, nth);
+        return;
+    }
+    const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
+    const size_t row_bytes = k / w->format->block * w->format->bytes;
+    char *mem = c->scratch + ith * c->scratch_size;
+    uint64_t begin, end;
+    pcs_share(n, 16, ith, nth, &begin, &end);
+    if (x->dtype == PCS_ACT)
+        c->kernels->mm(&(pcs_mm_args){ w->format, w->data, row_bytes, k, begin, end, m, *(const pcs_act *)x->data, c->out.data, n,
+                                       c->n_in > 2 ? c->in[2].data : NULL, mem });
+    else
+        c->kernels->mmf(&(pcs_mmf_args){ w->format, w->data, row_bytes, k, begin, end, m, x->data, c->out.data, n,
+                                         c->n_in > 2 ? c->in[2].data : NULL, mem });
+}
+
+static void backward(const pcs_call *c, const float *dout, float *const *din)
+{
+    const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
+    const float *x = c->in[0].data, *w = c->in[1].data;
+    for (size_t t = 0; t < m; t++)
+        for (size_t r = 0; r < n; r++) {
+            const float d = dout[t * n + r];
+            for (size_t i = 0; din[0] && i < k; i++) din[0][t * k + i] += d * w[r * k + i];
+            for (size_t i = 0; din[1] && i < k; i++) din[1][r * k + i] += d * x[t * k + i];
+            if (c->n_in > 2 && din[2]) din[2][r] += d;
+        }
+}
+
+const pcs_op pcs_op_matmul = { .name = "matmul", .min_in = 2, .max_in = 3, .folds = true, .infer = infer, .eval = eval, .fast = fast,
+                               .scratch = scratch, .backward = backward };

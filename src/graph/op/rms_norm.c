@@ -1,0 +1,56 @@
+/* rms_norm - y = x / sqrt(mean(x^2) + eps) * weight over each `dim` numbers of a row (0: the whole row).
+ * Zhang and Sennrich 2019, equation 4. The sum of squares is taken in 16 lanes, so its order is fixed. */
+#include "base/fmath.h"
+#include "graph/graph.h"
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
+    const int64_t width = x->dims ? x->shape[x->dims - 1] : 0, dim = n->attr[1] > 0 ? (int64_t)n->attr[1] : width;
+    if (dim < 1 || width % dim) return pcs_op_fail(g, n, "rows of %lld are not whole groups of %lld", (long long)width, (long long)dim);
+    if (w->dtype != PCS_F32 || w->dims != 1 || w->shape[0] != dim) return pcs_op_fail(g, n, "weight is not f32 [%lld]", (long long)dim);
+    return pcs_infer_like(g, n, 0, out);
+}
+
+static float inverse_rms(const float *x, size_t n, float eps)
+{
+    float lane[16] = { 0 };
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (size_t l = 0; l < 16; l++) lane[l] += x[i + l] * x[i + l];
+    for (; i < n; i++) lane[i % 16] += x[i] * x[i];
+    for (size_t step = 8; step; step /= 2)
+        for (size_t l = 0; l < step; l++) lane[l] += lane[l + step];
+    return 1.0f / pcs_sqrtf(lane[0] / (float)n + eps);
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const size_t n = (size_t)c->in[1].shape[0], rows = (size_t)pcs_arg_count(&c->in[0]) / n;
+    const float *w = c->in[1].data;
+    for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) {
+        const float *x = (const float *)c->in[0].data + r * n;
+        float *y = (float *)c->out.data + r * n;
+        const float s = inverse_rms(x, n, (float)c->attr[0]);
+        for (size_t i = 0; i < n; i++) y[i] = x[i] * s * w[i];
+    }
+}
+
+static void backward(const pcs_call *c, const float *dout, float *const *din)
+{
+    const size_t n = (size_t)c->in[1].shape[0], rows = (size_t)pcs_arg_count(&c->in[0]) / n;
+    const float *w = c->in[1].data;
+    for (size_t r = 0; r < rows; r++) {
+        const float *x = (const float *)c->in[0].data + r * n, *d = dout + r * n;
+        const float s = inverse_rms(x, n, (float)c->attr[0]);
+        double dot = 0;
+        for (size_t i = 0; i < n; i++) dot += (double)d[i] * w[i] * x[i];
+        for (size_t i = 0; i < n; i++) {
+            if (din[0]) din[0][r * n + i] += s * d[i] * w[i] - (float)(dot * s * s * s / (double)n) * x[i];
+            if (din[1]) din[1][i] += d[i] * x[i] * s;
+        }
+    }
+}
+
+const pcs_op pcs_op_rms_norm = { .name = "rms_norm", .min_in = 2, .max_in = 2, .attrs = { "eps", "dim" }, .defaults = { 1e-5, 0 },
+                                 .infer = infer, .eval = eval, .backward = backward };

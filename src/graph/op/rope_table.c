@@ -1,0 +1,31 @@
+/* rope_table - cosines, then sines, of position * frequency: [tokens][2 * n] for n frequencies. */
+#include "base/fmath.h"
+#include "graph/graph.h"
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *pos = &g->values[n->in[0]], *f = &g->values[n->in[1]];
+    if (pos->dtype != PCS_I32 || pos->dims != 1 || f->dtype != PCS_F32 || f->dims != 1) return pcs_op_fail(g, n, "takes positions[tokens] and frequencies[n]");
+    out->dims = 2;
+    out->shape[0] = pos->shape[0];
+    out->shape[1] = 2 * f->shape[0];
+    return PRECIS_OK;
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const size_t n = (size_t)c->in[1].shape[0];
+    const int32_t *pos = c->in[0].data;
+    const float *f = c->in[1].data;
+    for (size_t t = ith; t < (size_t)c->in[0].shape[0]; t += nth) {
+        float *y = (float *)c->out.data + t * 2 * n;
+        for (size_t i = 0; i < n; i++) {
+            double sn, cs;
+            pcs_sincos((double)pos[t] * (double)f[i], &sn, &cs);
+            y[i] = (float)cs;
+            y[n + i] = (float)sn;
+        }
+    }
+}
+
+const pcs_op pcs_op_rope_table = { .name = "rope_table", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };

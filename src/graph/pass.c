@@ -1,0 +1,134 @@
+/* pass.c - the table of passes, and static quantization. */
+#include "graph/pass.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define PASS(name) extern const pcs_pass pcs_pass_##name;
+#include "graph/passes.def"
+#undef PASS
+
+const pcs_pass *const pcs_passes[] = {
+#define PASS(name) &pcs_pass_##name,
+#include "graph/passes.def"
+#undef PASS
+    NULL,
+};
+
+precis_status precis_graph_pass(precis_graph *g, const char *pass)
+{
+    const precis_status st = precis_graph_verify(g);
+    if (st) return st;
+    for (size_t i = 0; pcs_passes[i]; i++)
+        if (!strcmp(pcs_passes[i]->name, pass)) {
+            const precis_status r = pcs_passes[i]->run(g);
+            return r ? r : precis_graph_verify(g);
+        }
+    return pcs_fail(g->ctx, PRECIS_EINVAL, "no pass %s", pass);
+}
+
+size_t pcs_value_uses(const precis_graph *g, precis_value v)
+{
+    size_t uses = g->values[v].output;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (uint32_t k = 0; k < g->nodes[i].n_in; k++) uses += g->nodes[i].in[k] == v;
+    return uses;
+}
+
+void pcs_graph_renumber(precis_graph *g)
+{
+    for (size_t i = 0; i < g->n_values; i++) g->values[i].node = -1;
+    for (size_t i = 0; i < g->n_nodes; i++) g->values[g->nodes[i].out].node = (int32_t)i;
+}
+
+/* The graph is rebuilt node by node; map says which value stands for an old one from here on. */
+typedef struct { precis_graph *g; precis_value *map; const precis_range *ranges; size_t n; } rebuild;
+
+/* quantize + dequantize behind a value that has a range: affine int8 whose grid has an exact zero. */
+static void stub(rebuild *r, precis_value v)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->ranges[i].value != v) continue;
+        const float lo = r->ranges[i].lo < 0 ? r->ranges[i].lo : 0.0f, hi = r->ranges[i].hi > 0 ? r->ranges[i].hi : 0.0f;
+        double scale = ((double)hi - lo) / 255.0;
+        if (!(scale > 1e-30)) scale = 1.0;
+        const double zero = floor(-128.0 - lo / scale + 0.5);
+        char name[128], attrs[128];
+        snprintf(name, sizeof name, "%.100s.quantize", r->g->values[v].name);
+        snprintf(attrs, sizeof attrs, "scale=%.17g zero=%.17g lo=-128 hi=127", scale, zero);
+        const precis_value q = precis_graph_node(r->g, name, "quantize", attrs, 1, &v);
+        snprintf(name, sizeof name, "%.100s.dequantize", r->g->values[v].name);
+        snprintf(attrs, sizeof attrs, "scale=%.17g zero=%.17g", scale, zero);
+        r->map[v] = precis_graph_node(r->g, name, "dequantize", attrs, 1, &q);
+        return;
+    }
+}
+
+/* Constant f32 weights as int8 with a symmetric scale per output channel, and the node that reads them. */
+static precis_value store_int8(precis_graph *g, precis_value v)
+{
+    const pcs_value w = g->values[v];
+    int64_t count = 1;
+    for (uint32_t i = 0; i < w.dims; i++) count *= w.shape[i];
+    const int64_t rows = w.shape[0], n = rows ? count / rows : 0;
+    int8_t *codes = pcs_arena_alloc(&g->arena, count ? (size_t)count : 1, 1);
+    float *scales = pcs_arena_alloc(&g->arena, rows ? (size_t)rows : 1, sizeof *scales);
+    if (!codes || !scales) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+    for (int64_t r = 0; r < rows; r++) {
+        const float *x = (const float *)w.data + r * n;
+        float top = 0;
+        for (int64_t i = 0; i < n; i++) top = fabsf(x[i]) > top ? fabsf(x[i]) : top;
+        scales[r] = top > 0 ? top / 127.0f : 1.0f;
+        for (int64_t i = 0; i < n; i++) {
+            const float q = rintf(x[i] / scales[r]);
+            codes[r * n + i] = (int8_t)(q > 127 ? 127 : q < -127 ? -127 : q);
+        }
+    }
+    char name[128];
+    snprintf(name, sizeof name, "%.100s.int8", w.name);
+    const precis_value in[2] = { pcs_graph_stored(g, name, pcs_format_by_name("I8"), w.dims, w.shape, codes),
+                                 precis_graph_constant(g, "scales", 1, &rows, scales) };
+    snprintf(name, sizeof name, "%.100s.dequantize", w.name);
+    return precis_graph_node(g, name, "dequantize", NULL, 2, in);
+}
+
+precis_status precis_graph_quantize_static(precis_graph *g, const precis_range *ranges, size_t n)
+{
+    const precis_status st = precis_graph_verify(g);
+    if (st) return st;
+    for (size_t i = 0; i < n; i++)
+        if (ranges[i].value < 0 || (size_t)ranges[i].value >= g->n_values || !isfinite(ranges[i].lo) || !isfinite(ranges[i].hi) || ranges[i].lo > ranges[i].hi)
+            return pcs_fail(g->ctx, PRECIS_EINVAL, "range %zu (value %d, %g to %g) is no range", i, ranges[i].value, (double)ranges[i].lo, (double)ranges[i].hi);
+    pcs_node *old = g->nodes;
+    const size_t n_old = g->n_nodes, n_values = g->n_values;
+    rebuild r = { g, pcs_alloc(g->ctx, n_values, sizeof *r.map), ranges, n };
+    if (!r.map) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < n_values; i++) r.map[i] = (precis_value)i;
+    g->nodes = NULL;
+    g->n_nodes = g->cap_nodes = 0;
+    for (size_t i = 0; i < n_values; i++)
+        if (g->values[i].input) stub(&r, (precis_value)i);
+    for (size_t i = 0; i < n_old && !g->error; i++) {
+        pcs_node node = old[i];
+        for (uint32_t k = 0; k < node.n_in; k++) node.in[k] = r.map[node.in[k]];
+        const bool weighs = !strcmp(node.op->name, "matmul") || !strcmp(node.op->name, "conv2d");
+        if (weighs && g->values[node.in[1]].dtype == PCS_F32 && g->values[node.in[1]].data) node.in[1] = r.map[old[i].in[1]] = store_int8(g, node.in[1]);
+        if (g->n_nodes == g->cap_nodes) {
+            pcs_node *grown = pcs_grow(g->ctx, g->nodes, g->n_nodes * sizeof *grown, g->cap_nodes * 2 + 64, sizeof *grown);
+            if (!grown) {
+                pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+                break;
+            }
+            g->nodes = grown;
+            g->cap_nodes = g->cap_nodes * 2 + 64;
+        }
+        g->nodes[g->n_nodes++] = node;
+        stub(&r, node.out);
+    }
+    for (size_t i = 0; i < n_values && !g->error; i++)
+        if (g->values[i].output && r.map[i] != (precis_value)i && r.map[i] >= 0) g->values[r.map[i]].output = true;
+    pcs_free(g->ctx, r.map);
+    pcs_free(g->ctx, old);
+    pcs_graph_renumber(g);
+    return precis_graph_verify(g);
+}

@@ -1,0 +1,12 @@
+/* pass.h - rewriting: nodes are replaced as a whole list, values keep their ids. */
+#ifndef PCS_PASS_H
+#define PCS_PASS_H
+
+#include "graph/graph.h"
+
+/* Readers of a value among the nodes, outputs counted. */
+size_t pcs_value_uses(const precis_graph *g, precis_value v);
+/* Point values at the nodes that make them, after the list changed. */
+void pcs_graph_renumber(precis_graph *g);
+
+#endif

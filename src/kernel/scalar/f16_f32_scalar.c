@@ -1,0 +1,9 @@
+/* f16_f32, reference. */
+#include "base/f16.h"
+#include "kernel/kernel.h"
+
+void pcs_f16_f32_scalar(const void *args)
+{
+    const pcs_f16_f32_args *a = args;
+    for (size_t i = 0; i < a->n; i++) a->dst[i] = pcs_f16_to_f32(a->src[i]);
+}

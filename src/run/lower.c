@@ -1,0 +1,290 @@
+/* lower.c - graph to steps, and the plan of their memory. */
+#include "base/pool.h"
+#include "run/program.h"
+
+#include <stdlib.h>
+
+static pcs_slot *add_slot(precis_program *p, const pcs_value *v)
+{
+    if (p->n_slots == p->cap_slots) {
+        const size_t cap = p->cap_slots * 2 + 64;
+        pcs_slot *grown = pcs_grow(p->ctx, p->slots, p->n_slots * sizeof *grown, cap, sizeof *grown);
+        if (!grown) return NULL;
+        p->slots = grown;
+        p->cap_slots = cap;
+    }
+    pcs_slot *s = &p->slots[p->n_slots];
+    *s = (pcs_slot){ .v = *v, .root = (int32_t)p->n_slots, .first = -1, .last = -1 };
+    p->n_slots++;
+    return s;
+}
+
+/* A dequantize of stored data that nothing but folding ops read is not executed. */
+static bool folded(const precis_graph *g, const pcs_node *d)
+{
+    if (strcmp(d->op->name, "dequantize") || d->n_in > 1 || g->values[d->in[0]].dtype != PCS_STORED) return false;
+    if (g->values[d->in[0]].format->kind == PCS_INT || g->values[d->out].output) return false;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
+            if (g->nodes[i].in[k] == d->out && !(g->nodes[i].op->folds && k == 1)) return false;
+    return true;
+}
+
+static void *own(precis_program *p, size_t bytes)
+{
+    void **grown = pcs_grow(p->ctx, p->owned, p->n_owned * sizeof *grown, p->n_owned + 1, sizeof *grown);
+    if (!grown) return NULL;
+    p->owned = grown;
+    void *mem = pcs_alloc(p->ctx, bytes, 1);
+    if (mem) {
+        p->owned[p->n_owned++] = mem;
+        p->const_bytes += bytes;
+    }
+    return mem;
+}
+
+static void arg_of(const precis_program *p, int32_t slot, pcs_arg *a)
+{
+    const pcs_slot *s = &p->slots[slot];
+    *a = (pcs_arg){ .dtype = s->v.dtype, .dims = s->v.dims, .format = s->v.format, .data = p->slots[s->root].data };
+    for (uint32_t i = 0; i < s->v.dims; i++)
+        a->shape[i] = s->v.shape[i] == PRECIS_DIM_TOKENS ? p->tokens : s->v.shape[i] == PRECIS_DIM_OUTPUTS ? p->outputs : s->v.shape[i];
+    if (s->v.dtype == PCS_STATE) a->data = s->kv;
+    if (s->v.dtype == PCS_ACT) a->data = (void *)&s->act;
+}
+
+void pcs_step_bind(precis_program *p, pcs_step *s);
+void pcs_step_bind(precis_program *p, pcs_step *s)
+{
+    pcs_call *c = &s->call;
+    *c = (pcs_call){ .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .scratch = p->scratch, .scratch_size = p->scratch_bytes };
+    for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &c->in[i]);
+    arg_of(p, s->out, &c->out);
+}
+
+/* Constants that need work (norm weights in f16, int8 weights with scales) are computed once, here. */
+static precis_status fold_constant(precis_program *p, const pcs_node *n)
+{
+    pcs_slot *out = &p->slots[n->out];
+    int64_t count = 1;
+    for (uint32_t i = 0; i < out->v.dims; i++) count *= out->v.shape[i];
+    out->data = own(p, (size_t)count * sizeof(float) + 64);
+    if (!out->data) return PRECIS_ENOMEM;
+    pcs_step s = { .op = n->op, .attr = n->attr, .n_in = n->n_in, .out = n->out };
+    memcpy(s.in, n->in, sizeof s.in);
+    pcs_step_bind(p, &s);
+    n->op->eval(&s.call, 0, 1);
+    return PRECIS_OK;
+}
+
+static bool all_constant(const precis_program *p, const pcs_node *n)
+{
+    for (uint32_t i = 0; i < n->n_in; i++)
+        if (!p->slots[p->slots[n->in[i]].root].data) return false;
+    return true;
+}
+
+/* The int8 copy of a value, made by a step of its own on first use. */
+static int32_t act_of(precis_program *p, int32_t x, int32_t *acts)
+{
+    if (acts[x] >= 0) return acts[x];
+    pcs_value v = p->slots[x].v;
+    v.dtype = PCS_ACT;
+    v.output = false;
+    if (!add_slot(p, &v)) return -1;
+    const int32_t a = (int32_t)p->n_slots - 1;
+    p->steps[p->n_steps++] = (pcs_step){ .name = v.name, .n_in = 1, .in = { x }, .out = a };
+    return acts[x] = a;
+}
+
+static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *acts)
+{
+    pcs_step s = { .name = n->name, .op = n->op, .attr = n->attr, .n_in = n->n_in, .out = n->out, .eval = n->op->eval };
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const pcs_value *v = &p->graph->values[n->in[i]];
+        s.in[i] = n->in[i];
+        if (n->op->folds && i == 1 && v->node >= 0 && folded(p->graph, &p->graph->nodes[v->node])) s.in[i] = p->graph->nodes[v->node].in[0];
+    }
+    if (p->arithmetic == PRECIS_FAST && n->op->fast) {
+        s.eval = n->op->fast;
+        const pcs_value *w = &p->slots[s.in[1]].v;
+        if (w->dtype == PCS_STORED && w->format->kind == PCS_QUANT) {
+            s.in[0] = act_of(p, s.in[0], acts);
+            if (s.in[0] < 0) return PRECIS_ENOMEM;
+        }
+    }
+    if (n->op->view) p->slots[n->out].root = p->slots[s.in[0]].root, p->slots[n->out].kv = p->slots[s.in[0]].kv;
+    p->steps[p->n_steps++] = s;
+    return PRECIS_OK;
+}
+
+/* A cache for each state value. */
+static precis_status open_states(precis_program *p, const pcs_program_options *opt)
+{
+    const precis_graph *g = p->graph;
+    size_t n = 0;
+    for (size_t i = 0; i < g->n_values; i++) n += g->values[i].dtype == PCS_STATE && g->values[i].node < 0;
+    p->kvs = pcs_alloc(p->ctx, n + 1, sizeof *p->kvs);
+    if (!p->kvs) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < g->n_values; i++) {
+        const pcs_value *v = &g->values[i];
+        if (v->dtype != PCS_STATE || v->node >= 0) continue;
+        pcs_kv *kv = &p->kvs[p->n_kvs];
+        *kv = (pcs_kv){ .kt = opt->k_type, .vt = opt->v_type, .heads = (uint32_t)v->shape[1], .kd = (uint32_t)v->shape[2], .vd = (uint32_t)v->shape[3],
+                        .vp = ((uint32_t)v->shape[3] + 15) & ~15u, .capacity = (opt->context + 15) & ~15u, .sequences = opt->sequences };
+        const precis_status st = pcs_kv_open(p->ctx, kv);
+        if (st) return st;
+        p->slots[i].kv = kv;
+        p->n_kvs++;
+    }
+    return PRECIS_OK;
+}
+
+static precis_status make_steps(precis_program *p)
+{
+    const precis_graph *g = p->graph;
+    int32_t *acts = pcs_alloc(p->ctx, g->n_values, sizeof *acts);
+    p->steps = pcs_alloc(p->ctx, 2 * g->n_nodes + 1, sizeof *p->steps);
+    if (!acts || !p->steps) {
+        pcs_free(p->ctx, acts);
+        return PRECIS_ENOMEM;
+    }
+    memset(acts, -1, g->n_values * sizeof *acts);
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < g->n_nodes && st == PRECIS_OK; i++) {
+        const pcs_node *n = &g->nodes[i];
+        if (folded(g, n)) continue;
+        st = all_constant(p, n) && n->op->eval && !n->op->scratch ? fold_constant(p, n) : make_step(p, n, acts);
+    }
+    pcs_free(p->ctx, acts);
+    return st;
+}
+
+static uint64_t slot_bytes(const precis_program *p, const pcs_slot *s)
+{
+    uint64_t n = 1;
+    const int64_t width = s->v.dims ? s->v.shape[s->v.dims - 1] : 1;
+    for (uint32_t i = 0; i < s->v.dims; i++) {
+        const int64_t d = s->v.shape[i] == PRECIS_DIM_TOKENS ? p->max_tokens : s->v.shape[i] == PRECIS_DIM_OUTPUTS ? p->max_outputs : s->v.shape[i];
+        if (s->v.dtype != PCS_ACT || i + 1 < s->v.dims) n *= (uint64_t)d;
+    }
+    const uint64_t chunks = pcs_chunks((size_t)(width > 0 ? width : 1));
+    n = s->v.dtype == PCS_ACT ? n * chunks * (PCS_CHUNK + 24 * sizeof(float)) + 128 : n * sizeof(float);
+    return (n + 64 + 63) / 64 * 64;
+}
+
+static int by_size(const void *a_, const void *b_)
+{
+    const pcs_slot *a = *(pcs_slot *const *)a_, *b = *(pcs_slot *const *)b_;
+    return a->bytes != b->bytes ? (a->bytes < b->bytes ? 1 : -1) : a->root - b->root;
+}
+
+/* Largest first, each at the lowest offset that no value alive at the same time uses. */
+static precis_status place(precis_program *p, bool keep_all)
+{
+    pcs_slot **order = pcs_alloc(p->ctx, p->n_slots, sizeof *order);
+    if (!order) return PRECIS_ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_slots; i++) {
+        pcs_slot *s = &p->slots[i];
+        if (s->first < 0 || s->root != (int32_t)i || s->v.dtype == PCS_STATE) continue;
+        s->bytes = slot_bytes(p, s);
+        order[n++] = s;
+    }
+    qsort(order, n, sizeof *order, by_size);
+    for (size_t i = 0; i < n; i++) {
+        bool moved = true;
+        while (moved) {
+            moved = false;
+            for (size_t k = 0; k < i; k++) {
+                const pcs_slot *o = order[k];
+                const bool alive = keep_all || (o->first <= order[i]->last && order[i]->first <= o->last);
+                if (alive && order[i]->offset < o->offset + o->bytes && o->offset < order[i]->offset + order[i]->bytes) order[i]->offset = o->offset + o->bytes, moved = true;
+            }
+        }
+        if (order[i]->offset + order[i]->bytes > p->buffer_bytes) p->buffer_bytes = order[i]->offset + order[i]->bytes;
+    }
+    pcs_free(p->ctx, order);
+    p->buffer = pcs_alloc(p->ctx, p->buffer_bytes, 1);
+    return p->buffer ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+static void lifetimes(precis_program *p)
+{
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const pcs_step *s = &p->steps[i];
+        for (uint32_t k = 0; k < s->n_in; k++) p->slots[p->slots[s->in[k]].root].last = (int32_t)i;
+        pcs_slot *out = &p->slots[p->slots[s->out].root];
+        if (out->first < 0 && !out->v.input && !out->data) out->first = (int32_t)i;
+        if (out->last < (int32_t)i) out->last = (int32_t)i;
+    }
+    for (size_t i = 0; i < p->n_slots; i++)
+        if (p->slots[i].v.output) p->slots[p->slots[i].root].last = (int32_t)p->n_steps;
+}
+
+/* A step waits when an unfinished one made what it reads, or still uses the memory it writes. */
+static bool touches(const precis_program *p, int32_t a, int32_t b)
+{
+    const pcs_slot *x = &p->slots[p->slots[a].root], *y = &p->slots[p->slots[b].root];
+    if (x == y) return true;
+    return x->bytes && y->bytes && x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes;
+}
+
+static void place_barriers(precis_program *p)
+{
+    size_t since = 0;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        pcs_step *s = &p->steps[i];
+        for (size_t e = since; e < i && !s->barrier; e++) {
+            const pcs_step *o = &p->steps[e];
+            for (uint32_t k = 0; k < s->n_in; k++) s->barrier |= touches(p, s->in[k], o->out);
+            for (uint32_t k = 0; k < o->n_in; k++) s->barrier |= touches(p, s->out, o->in[k]);
+            s->barrier |= touches(p, s->out, o->out);
+        }
+        if (s->barrier) since = i;
+    }
+}
+
+static precis_status plan_scratch(precis_program *p)
+{
+    p->tokens = p->max_tokens;
+    p->outputs = p->max_outputs;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        pcs_step_bind(p, &p->steps[i]);
+        const size_t need = p->steps[i].op && p->steps[i].op->scratch ? p->steps[i].op->scratch(&p->steps[i].call) : 0;
+        if (need > p->scratch_bytes) p->scratch_bytes = need;
+    }
+    p->scratch_bytes = (p->scratch_bytes + 127) / 64 * 64;
+    p->scratch = pcs_alloc(p->ctx, p->scratch_bytes, precis_ctx_threads(p->ctx));
+    return p->scratch ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g, const pcs_program_options *opt)
+{
+    *out = NULL;
+    precis_program *p = pcs_alloc(ctx, 1, sizeof *p);
+    if (!p) return PRECIS_ENOMEM;
+    p->ctx = ctx;
+    p->graph = g;
+    p->arithmetic = opt->arithmetic;
+    p->kernels = pcs_kernels_for(ctx->cpu);
+    p->max_tokens = opt->max_tokens;
+    p->max_outputs = opt->max_outputs;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < g->n_values && st == PRECIS_OK; i++) {
+        pcs_slot *s = add_slot(p, &g->values[i]);
+        if (!s) st = PRECIS_ENOMEM;
+        else s->data = (void *)(uintptr_t)g->values[i].data;
+    }
+    p->taps = pcs_alloc(ctx, g->n_values + 1, sizeof *p->taps);
+    if (!p->taps) st = PRECIS_ENOMEM;
+    if (!st) st = open_states(p, opt);
+    if (!st) st = make_steps(p);
+    if (!st) lifetimes(p);
+    if (!st) st = place(p, opt->keep_all);
+    if (!st) st = plan_scratch(p);
+    if (!st) place_barriers(p);
+    if (st) precis_program_close(&p);
+    *out = p;
+    return st;
+}

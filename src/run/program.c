@@ -1,0 +1,139 @@
+/* program.c - running a lowered graph. */
+#include "run/program.h"
+
+#include "base/pool.h"
+
+void pcs_step_bind(precis_program *p, pcs_step *s);
+
+void precis_program_close(precis_program **program)
+{
+    if (!program || !*program) return;
+    precis_program *p = *program;
+    precis_ctx *ctx = p->ctx;
+    for (size_t i = 0; i < p->n_owned; i++) pcs_free(ctx, p->owned[i]);
+    for (size_t i = 0; i < p->n_kvs; i++) pcs_kv_close(ctx, &p->kvs[i]);
+    pcs_free(ctx, p->owned);
+    pcs_free(ctx, p->kvs);
+    pcs_free(ctx, p->taps);
+    pcs_free(ctx, p->steps);
+    pcs_free(ctx, p->slots);
+    pcs_free(ctx, p->buffer);
+    pcs_free(ctx, p->scratch);
+    pcs_free(ctx, p);
+    *program = NULL;
+}
+
+void pcs_program_bind(precis_program *p, precis_value v, const void *data) { p->slots[v].data = (void *)(uintptr_t)data; }
+
+void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *user)
+{
+    p->taps[v].fn = fn;
+    p->taps[v].user = user;
+    p->tapped = false;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        pcs_step *s = &p->steps[i];
+        s->tap = s->op && p->taps[s->out].fn;
+        p->tapped |= s->tap;
+    }
+}
+
+static void call_tap(precis_program *p, const pcs_step *s)
+{
+    uint64_t rows = (uint64_t)pcs_arg_rows(&s->call.out), width = (uint64_t)pcs_arg_width(&s->call.out);
+    p->taps[s->out].fn(p->taps[s->out].user, s->out, s->call.out.data, rows, width);
+}
+
+static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const size_t rows = (size_t)pcs_arg_rows(&c->in[0]), k = (size_t)pcs_arg_width(&c->in[0]);
+    const size_t b = rows * ith / nth, e = rows * (ith + 1) / nth;
+    if (b < e) c->kernels->quantize_act(&(pcs_quantize_act_args){ c->in[0].data, k, b, e, *(const pcs_act *)c->out.data });
+}
+
+static void region(void *arg, uint32_t ith, uint32_t nth)
+{
+    precis_program *p = arg;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const pcs_step *s = &p->steps[i];
+        if (s->barrier) pcs_barrier(p->ctx);
+        if (s->op) s->eval(&s->call, ith, nth);
+        else quantize_act(&s->call, ith, nth);
+        if (s->tap) {
+            pcs_barrier(p->ctx);
+            if (ith == 0) call_tap(p, s);
+            pcs_barrier(p->ctx);
+        }
+    }
+}
+
+precis_status pcs_program_run(precis_program *p, int64_t tokens, int64_t outputs)
+{
+    p->tokens = tokens;
+    p->outputs = outputs;
+    for (size_t i = 0; i < p->n_slots; i++) {
+        pcs_slot *s = &p->slots[i];
+        if (!s->bytes) continue;
+        s->data = p->buffer + s->offset;
+        if (s->v.dtype != PCS_ACT) continue;
+        int64_t rows = 1;
+        for (uint32_t k = 0; k + 1 < s->v.dims; k++)
+            rows *= s->v.shape[k] == PRECIS_DIM_TOKENS ? tokens : s->v.shape[k] == PRECIS_DIM_OUTPUTS ? outputs : s->v.shape[k];
+        const size_t chunks = pcs_chunks((size_t)s->v.shape[s->v.dims - 1]);
+        s->act.q = s->data;
+        s->act.d = (float *)(void *)(s->act.q + (size_t)rows * chunks * PCS_CHUNK);
+        s->act.s = s->act.d + (size_t)rows * chunks * 8;
+    }
+    for (size_t i = 0; i < p->graph->n_values; i++)
+        if (p->slots[i].v.input && !p->slots[i].data) return pcs_fail(p->ctx, PRECIS_EINVAL, "input %s has no data", p->slots[i].v.name);
+    for (size_t i = 0; i < p->n_steps; i++) pcs_step_bind(p, &p->steps[i]);
+    for (size_t i = 0; i < p->graph->n_values; i++)
+        if (p->taps[i].fn && p->slots[i].v.input && p->slots[i].v.dtype == PCS_F32) {
+            pcs_arg a = { .dims = p->slots[i].v.dims };
+            for (uint32_t k = 0; k < a.dims; k++) a.shape[k] = p->slots[i].v.shape[k] == PRECIS_DIM_TOKENS ? tokens : p->slots[i].v.shape[k];
+            p->taps[i].fn(p->taps[i].user, (precis_value)i, p->slots[i].data, (uint64_t)pcs_arg_rows(&a), (uint64_t)pcs_arg_width(&a));
+        }
+    pcs_run(p->ctx, region, p);
+    return PRECIS_OK;
+}
+
+const float *pcs_program_value(const precis_program *p, precis_value v) { return p->slots[p->slots[v].root].data; }
+
+uint64_t pcs_program_bytes(const precis_program *p)
+{
+    return p->buffer_bytes + p->const_bytes + p->scratch_bytes * precis_ctx_threads(p->ctx);
+}
+
+/* ---- public: graphs with fixed shapes -------------------------------------------------------- */
+
+precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_graph *g, precis_arithmetic arithmetic)
+{
+    *out = NULL;
+    const precis_status st = precis_graph_verify(g);
+    if (st) return st;
+    for (size_t i = 0; i < g->n_values; i++)
+        for (uint32_t k = 0; k < g->values[i].dims; k++)
+            if (g->values[i].shape[k] < 0) return pcs_fail(ctx, PRECIS_EINVAL, "value %s has a symbolic dimension", g->values[i].name);
+    return pcs_program_open(ctx, out, g, &(pcs_program_options){ .arithmetic = arithmetic, .max_tokens = 1, .max_outputs = 1, .context = 16, .sequences = 1,
+                                                                 .k_type = &pcs_kv_types[0], .v_type = &pcs_kv_types[0], .keep_all = true });
+}
+
+precis_status precis_program_set_input(precis_program *p, precis_value v, const float *data)
+{
+    if (v < 0 || (size_t)v >= p->graph->n_values || !p->graph->values[v].input) return pcs_fail(p->ctx, PRECIS_EINVAL, "value %d is no input", v);
+    pcs_program_bind(p, v, data);
+    return PRECIS_OK;
+}
+
+precis_status precis_program_tap(precis_program *p, precis_value v, precis_tap_fn *fn, void *user)
+{
+    if (v < 0 || (size_t)v >= p->graph->n_values) return pcs_fail(p->ctx, PRECIS_EINVAL, "value %d does not exist", v);
+    pcs_program_tap(p, v, fn, user);
+    return PRECIS_OK;
+}
+
+precis_status precis_program_run(precis_program *p) { return pcs_program_run(p, 1, 1); }
+
+const float *precis_program_get(const precis_program *p, precis_value v)
+{
+    return v < 0 || (size_t)v >= p->graph->n_values ? NULL : pcs_program_value(p, v);
+}

@@ -1,0 +1,76 @@
+/* program.h - a graph lowered once into a flat list of steps with a static memory plan. Nothing is
+ * allocated while it runs.
+ *
+ * Reference lowering: every op's eval. Fast lowering: an op's fast form where it has one, with int8
+ * activations made once per value for all matmuls with quantized weights that read it. */
+#ifndef PCS_PROGRAM_H
+#define PCS_PROGRAM_H
+
+#include "graph/graph.h"
+#include "graph/kv.h"
+#include "precis/run.h"
+
+typedef void pcs_tap_fn(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width);
+
+typedef struct pcs_step {
+    const char *name;
+    const pcs_op *op; /* NULL: quantize_act */
+    pcs_eval_fn *eval;
+    const double *attr;
+    uint32_t n_in;
+    int32_t in[PCS_NODE_INPUTS], out; /* program values */
+    bool barrier; /* wait for all earlier steps first */
+    bool tap;     /* the result has a tap */
+    pcs_call call;
+} pcs_step;
+
+/* A value of the program: the graph's, then int8 copies. */
+typedef struct pcs_slot {
+    pcs_value v;
+    int32_t root;  /* itself, or the value whose bytes it shares */
+    uint64_t offset, bytes; /* in the buffer, for the most rows; bytes 0: not there */
+    int32_t first, last; /* steps that make it and that read it last */
+    void *data;    /* bound */
+    pcs_act act;
+    pcs_kv *kv;
+} pcs_slot;
+
+struct precis_program {
+    precis_ctx *ctx;
+    const precis_graph *graph;
+    precis_arithmetic arithmetic;
+    pcs_kernels kernels;
+    pcs_step *steps;
+    size_t n_steps;
+    pcs_slot *slots;
+    size_t n_slots, cap_slots;
+    int64_t max_tokens, max_outputs, tokens, outputs;
+    char *buffer, *scratch;
+    uint64_t buffer_bytes, const_bytes;
+    size_t scratch_bytes; /* of one thread */
+    void **owned;         /* constants that were computed */
+    size_t n_owned;
+    pcs_kv *kvs;
+    size_t n_kvs;
+    struct { pcs_tap_fn *fn; void *user; } *taps; /* per graph value */
+    bool tapped;
+};
+
+typedef struct pcs_program_options {
+    precis_arithmetic arithmetic;
+    int64_t max_tokens, max_outputs;
+    const pcs_kv_type *k_type, *v_type;
+    uint32_t context, sequences;
+    bool keep_all; /* every value keeps its own memory, so that all can be read after a run */
+} pcs_program_options;
+
+precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g, const pcs_program_options *opt);
+/* Bind an input; data must live until the run ends. */
+void pcs_program_bind(precis_program *p, precis_value v, const void *data);
+void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *user);
+precis_status pcs_program_run(precis_program *p, int64_t tokens, int64_t outputs);
+/* After a run: memory of an output (or of any value with keep_all). */
+const float *pcs_program_value(const precis_program *p, precis_value v);
+uint64_t pcs_program_bytes(const precis_program *p);
+
+#endif

@@ -1,0 +1,95 @@
+/* runner.c - a language model: batches of rows, sequences, context limits. */
+#include "graph/arch.h"
+#include "run/program.h"
+#include "run/runner.h"
+
+#define DEFAULT_CONTEXT 4096
+
+precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts)
+{
+    static const precis_runner_options defaults = PRECIS_RUNNER_OPTIONS_INIT;
+    const precis_runner_options o = opts ? *opts : defaults;
+    *out = NULL;
+    const pcs_kv_type *kt = pcs_kv_type_by_name(o.k_type ? o.k_type : "f16"), *vt = pcs_kv_type_by_name(o.v_type ? o.v_type : "f16");
+    if (!kt || !vt) return pcs_fail(ctx, PRECIS_EINVAL, "KV type \"%.40s\" is none of f32, f16, int8, int4", kt ? o.v_type : o.k_type);
+    precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
+    if (!r) return PRECIS_ENOMEM;
+    r->ctx = ctx;
+    precis_status st = pcs_arch_build(model, &r->graph, &r->lm);
+    if (!st) {
+        r->sequences = o.sequences ? o.sequences : 1;
+        r->context = o.context ? o.context : r->lm.context < DEFAULT_CONTEXT ? r->lm.context : DEFAULT_CONTEXT;
+        r->batch = o.batch ? o.batch : 512;
+        r->outputs = o.outputs ? o.outputs : 1;
+        if (r->context > 1u << 26 || r->batch > 1u << 20 || r->outputs > r->batch || r->sequences > 1u << 16)
+            st = pcs_fail(ctx, PRECIS_EINVAL, "context %u, batch %u, outputs %u or sequences %u out of range", r->context, r->batch, r->outputs, r->sequences);
+    }
+    if (!st) {
+        r->ids = pcs_alloc(ctx, r->batch, 3 * sizeof *r->ids);
+        r->wanted = pcs_alloc(ctx, r->batch, sizeof *r->wanted);
+        r->lengths = pcs_alloc(ctx, r->sequences, sizeof *r->lengths);
+        if (!r->ids || !r->wanted || !r->lengths) st = PRECIS_ENOMEM;
+    }
+    if (!st)
+        st = pcs_program_open(ctx, &r->program, r->graph,
+                              &(pcs_program_options){ .arithmetic = o.arithmetic, .max_tokens = r->batch, .max_outputs = r->outputs, .k_type = kt,
+                                                      .v_type = vt, .context = r->context, .sequences = r->sequences });
+    if (st) precis_runner_close(&r);
+    *out = r;
+    return st;
+}
+
+void precis_runner_close(precis_runner **runner)
+{
+    if (!runner || !*runner) return;
+    precis_runner *r = *runner;
+    precis_ctx *ctx = r->ctx;
+    precis_program_close(&r->program);
+    precis_graph_close(&r->graph);
+    pcs_free(ctx, r->ids);
+    pcs_free(ctx, r->wanted);
+    pcs_free(ctx, r->lengths);
+    pcs_free(ctx, r);
+    *runner = NULL;
+}
+
+void precis_runner_get_info(const precis_runner *r, precis_runner_info *info)
+{
+    uint64_t kv = 0, bytes;
+    for (size_t i = 0; i < r->program->n_kvs; i++)
+        if (pcs_kv_bytes(&r->program->kvs[i], &bytes)) kv += bytes;
+    *info = (precis_runner_info){ info->size, r->context, r->sequences, r->batch, r->lm.vocabulary, r->lm.layers, kv, pcs_program_bytes(r->program) };
+}
+
+precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits)
+{
+    if (logits) *logits = NULL;
+    if (!n || n > r->batch) return pcs_fail(r->ctx, PRECIS_EINVAL, "%u rows in a call, not 1 to %u", n, r->batch);
+    int32_t *tokens = r->ids, *positions = r->ids + r->batch, *sequences = r->ids + 2 * (size_t)r->batch;
+    uint32_t outputs = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const precis_row *w = &rows[i];
+        if (w->token < 0 || (uint32_t)w->token >= r->lm.vocabulary)
+            return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: token %d is outside the vocabulary of %u", i, w->token, r->lm.vocabulary);
+        if (w->sequence >= r->sequences) return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: sequence %u of %u", i, w->sequence, r->sequences);
+        if (w->position >= r->context)
+            return pcs_fail(r->ctx, PRECIS_EINVAL, "position %u is beyond the context of %u tokens; a larger --ctx makes room", w->position, r->context);
+        if (w->position > r->lengths[w->sequence])
+            return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: position %u leaves a gap behind %u", i, w->position, r->lengths[w->sequence]);
+        r->lengths[w->sequence] = w->position + 1;
+        tokens[i] = w->token;
+        positions[i] = (int32_t)w->position;
+        sequences[i] = (int32_t)w->sequence;
+        if (w->want) {
+            if (outputs == r->outputs) return pcs_fail(r->ctx, PRECIS_EINVAL, "more than %u rows want logits", r->outputs);
+            r->wanted[outputs++] = (int32_t)i;
+        }
+    }
+    pcs_program_bind(r->program, r->lm.tokens, tokens);
+    pcs_program_bind(r->program, r->lm.positions, positions);
+    pcs_program_bind(r->program, r->lm.sequences, sequences);
+    pcs_program_bind(r->program, r->lm.outputs, r->wanted);
+    const precis_status st = pcs_program_run(r->program, n, outputs);
+    if (st == PRECIS_OK && logits && outputs) *logits = pcs_program_value(r->program, r->lm.logits);
+    return st;
+}

@@ -1,0 +1,18 @@
+/* runner.h - inside of a runner, for calibration, which sets taps. */
+#ifndef PCS_RUNNER_H
+#define PCS_RUNNER_H
+
+#include "graph/arch.h"
+#include "run/program.h"
+
+struct precis_runner {
+    precis_ctx *ctx;
+    precis_graph *graph;
+    pcs_lm lm;
+    precis_program *program;
+    uint32_t context, sequences, batch, outputs;
+    int32_t *ids, *wanted;
+    uint32_t *lengths; /* tokens in each sequence */
+};
+
+#endif
