@@ -1,1 +1,165 @@
-int main(void) { return 0; }
+/* main.c - dispatch, help, signals. */
+#include "cli.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COMMAND(name) extern const cli_command cli_##name;
+#include "commands.def"
+#undef COMMAND
+
+const cli_command *const cli_commands[] = {
+#define COMMAND(name) &cli_##name,
+#include "commands.def"
+#undef COMMAND
+    NULL,
+};
+
+volatile int cli_cancel;
+
+static void on_interrupt(int sig)
+{
+    (void)sig;
+    if (cli_cancel++) _exit(EXIT_INTERRUPTED); /* the second time, at once */
+}
+
+/* A mapped file that shrinks while it is read. */
+static void on_bus_error(int sig)
+{
+    static const char text[] = "\nprecis: an input file changed or could not be read while it was in use\n";
+    (void)sig;
+    if (write(2, text, sizeof text - 1) < 0) _exit(EXIT_INPUT);
+    _exit(EXIT_INPUT);
+}
+
+static void print_options(const cli_option *o)
+{
+    for (; o->name; o++) {
+        char left[64];
+        snprintf(left, sizeof left, "%s%c%s%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ', o->letter ? ", " : "   ", o->name, o->arg ? " " : "",
+                 o->arg ? o->arg : "");
+        printf("  %-28s %s\n", left, o->help);
+    }
+}
+
+static int help(const cli_command *cmd)
+{
+    if (cmd) {
+        printf("usage: precis %s %s [options]\n\n%s\n", cmd->name, cmd->args, cmd->summary);
+        if (cmd->details) printf("\n%s\n", cmd->details);
+        if (cmd->options->name) printf("\noptions:\n");
+        print_options(cmd->options);
+        printf("\nevery command:\n");
+        print_options(cli_common);
+        return EXIT_DONE;
+    }
+    printf("precis %s - neural networks in fewer bits: which precision, by which method, at what loss\n\n"
+           "usage: precis COMMAND ... [options]\n\n", precis_version());
+    for (size_t i = 0; cli_commands[i]; i++) printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+    printf("\nThe main job:   precis quant model.gguf --max-size 75%% -o small.gguf\n"
+           "Help:           precis COMMAND --help, man precis\n"
+           "Exit codes:     0 done, 1 a negative answer, 2 usage, 3 bad input, 4 out of resources, 5 undecided, 130 interrupted\n");
+    return EXIT_DONE;
+}
+
+static const cli_option *find_option(const cli_command *cmd, const char *arg, size_t len)
+{
+    const cli_option *const lists[] = { cmd->options, cli_common };
+    for (int l = 0; l < 2; l++)
+        for (const cli_option *o = lists[l]; o->name; o++)
+            if ((strlen(o->name) == len && !memcmp(o->name, arg, len)) || (len == 2 && o->letter && arg[0] == '-' && arg[1] == o->letter)) return o;
+    return NULL;
+}
+
+static int parse(cli *c, int argc, char **argv)
+{
+    bool options = true;
+    for (int i = 2; i < argc; i++) {
+        char *arg = argv[i];
+        if (!options || arg[0] != '-' || !arg[1]) {
+            c->args[c->n_args++] = arg;
+            continue;
+        }
+        if (!strcmp(arg, "--")) {
+            options = false;
+            continue;
+        }
+        const char *eq = arg[1] == '-' ? strchr(arg, '=') : NULL;
+        const cli_option *o = find_option(c->command, arg, eq ? (size_t)(eq - arg) : strlen(arg));
+        if (!o) return cli_usage(c, "no option %s; precis %s --help lists them", arg, c->command->name);
+        const char *value = NULL;
+        if (o->arg && eq) value = eq + 1;
+        else if (o->arg && i + 1 < argc) value = argv[++i];
+        else if (o->arg) return cli_usage(c, "%s needs %s", o->name, o->arg);
+        else if (eq) return cli_usage(c, "%s takes no value", o->name);
+        if (c->n_given == (int)(sizeof c->given / sizeof *c->given)) return cli_usage(c, "too many options");
+        c->given[c->n_given].option = o;
+        c->given[c->n_given++].value = value;
+    }
+    if (c->n_args < c->command->min_args || c->n_args > c->command->max_args)
+        return cli_usage(c, "usage: precis %s %s [options]; --help says more", c->command->name, c->command->args);
+    return -1;
+}
+
+static int run(cli *c)
+{
+    int64_t threads, seed;
+    if (!cli_int(c, "--threads", 0, 1, 256, &threads) || !cli_int(c, "--seed", 0, 0, INT64_MAX, &seed)) return EXIT_USAGE;
+    c->json = cli_has(c, "--json");
+    c->quiet = cli_has(c, "--quiet");
+    c->seed = (uint64_t)seed;
+    precis_ctx_options opts = PRECIS_CTX_OPTIONS_INIT;
+    opts.threads = (uint32_t)threads;
+    opts.seed = c->seed;
+    opts.progress = cli_progress;
+    opts.warn = cli_warn;
+    opts.cancel = &cli_cancel;
+    opts.user = c;
+    const char *mask = getenv("PRECIS_CPU");
+    if (mask && *mask && !precis_cpu_known(mask)) return cli_usage(c, "PRECIS_CPU=%s is none of scalar avx2 avxvnni avx512vnni amx neon dotprod i8mm", mask);
+    if (precis_ctx_open(&c->ctx, &opts)) return cli_error(c, "out of memory");
+    const int rc = c->command->run(c);
+    cli_progress_clear();
+    precis_ctx_close(&c->ctx);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct sigaction sa = { .sa_handler = on_interrupt };
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    sa.sa_handler = on_bus_error;
+    sigaction(SIGBUS, &sa, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        const cli_command *cmd = NULL;
+        for (size_t i = 0; argc > 2 && cli_commands[i]; i++)
+            if (!strcmp(cli_commands[i]->name, argv[2])) cmd = cli_commands[i];
+        help(cmd);
+        return argc < 2 ? EXIT_USAGE : EXIT_DONE;
+    }
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
+        printf("precis %s\n", precis_version());
+        return EXIT_DONE;
+    }
+    cli c = { 0 };
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (!strcmp(cli_commands[i]->name, argv[1])) c.command = cli_commands[i];
+    if (!c.command) {
+        fprintf(stderr, "precis: no command \"%s\"; precis --help lists them\n", argv[1]);
+        return EXIT_USAGE;
+    }
+    for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return help(c.command);
+    c.args = calloc((size_t)argc + 1, sizeof *c.args);
+    if (!c.args) return EXIT_RESOURCES;
+    int rc = parse(&c, argc, argv);
+    if (rc < 0) rc = run(&c);
+    free(c.args);
+    return rc;
+}

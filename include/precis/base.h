@@ -94,6 +94,9 @@ PRECIS_API uint32_t precis_ctx_threads(const precis_ctx *ctx);
  * environment's PRECIS_CPU masks higher ones when the context is opened. */
 PRECIS_API const char *precis_ctx_cpu(const precis_ctx *ctx);
 
+/* Is this a name that PRECIS_CPU may have? */
+PRECIS_API int precis_cpu_known(const char *name);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,8 @@
 /* cpu.c - detection by CPUID and XCR0 (SDM vol. 1, 14.3 and 15.2), and the mask. */
 #include "base/cpu.h"
 
+#include "precis/base.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -71,3 +73,5 @@ const char *pcs_cpu_name(unsigned flags)
         if (levels[i].bit && (flags & levels[i].bit)) best = levels[i].name;
     return best;
 }
+
+int precis_cpu_known(const char *name) { return pcs_cpu_level(name) >= 0; }

@@ -97,7 +97,7 @@ static precis_status get_scalar(gguf *g, pcs_key *k)
 
 static precis_status get_key(gguf *g, bool keep)
 {
-    const char *name;
+    const char *name = NULL;
     uint32_t type;
     precis_status st = get_name(g, &name, "key");
     if (st == PRECIS_OK) st = get(g, &type, 4, "key type");
@@ -113,7 +113,7 @@ static precis_status get_key(gguf *g, bool keep)
 
 static precis_status get_tensor(gguf *g)
 {
-    const char *name;
+    const char *name = NULL;
     const uint64_t at = g->s->at;
     precis_status st = get_name(g, &name, "tensor name");
     if (st != PRECIS_OK) return st;

@@ -42,7 +42,7 @@ static bool get_config(const uint8_t *head, size_t n, uint64_t size, config *c)
 static bool probe(const char *path, bool folder, const uint8_t *head, size_t n, uint64_t size)
 {
     (void)path;
-    config c;
+    config c = { 0 };
     return !folder && get_config(head, n, size, &c);
 }
 
@@ -78,7 +78,7 @@ static precis_status set_keys(precis_model *m, const config *c)
 static precis_status read_llama2c(precis_model *m, const char *path)
 {
     pcs_file *f;
-    config c;
+    config c = { 0 };
     precis_status st = pcs_model_add_file(m, path, &f);
     if (st != PRECIS_OK) return st;
     uint8_t head[64] = { 0 };

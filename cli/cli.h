@@ -1,0 +1,76 @@
+/* cli.h - what the commands share. A command is one file and one row of commands.def; it uses the public
+ * API only. */
+#ifndef PRECIS_CLI_H
+#define PRECIS_CLI_H
+
+#include "precis/precis.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+enum { EXIT_DONE = 0, EXIT_NEGATIVE = 1, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_RESOURCES = 4, EXIT_UNDECIDED = 5, EXIT_INTERRUPTED = 130 };
+
+typedef struct cli_option {
+    const char *name; /* "--type" */
+    char letter;      /* 'o' for -o; 0: none */
+    const char *arg;  /* "FILE"; NULL: a flag */
+    const char *help;
+} cli_option;
+
+typedef struct cli {
+    const struct cli_command *command;
+    precis_ctx *ctx;
+    bool json, quiet;
+    uint64_t seed;
+    int n_args;
+    char **args;     /* those that are no options */
+    int n_given;     /* options as given, in order */
+    struct { const cli_option *option; const char *value; } given[256];
+    char **owned;    /* values that were split off */
+} cli;
+
+typedef struct cli_command {
+    const char *name, *args, *summary;
+    const char *details; /* more help, or NULL */
+    int min_args, max_args;
+    const cli_option *options; /* ends with name == NULL */
+    int (*run)(cli *c);
+} cli_command;
+
+extern const cli_command *const cli_commands[];
+
+/* The last value given, or NULL; and number i of an option that may be given more than once. */
+const char *cli_get(const cli *c, const char *name);
+const char *cli_get_nth(const cli *c, const char *name, int i);
+bool cli_has(const cli *c, const char *name);
+/* Whole and other numbers in a range; a message and false when it is none. */
+bool cli_int(const cli *c, const char *name, int64_t dflt, int64_t lo, int64_t hi, int64_t *out);
+bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out);
+
+/* Print "precis: message" and give the exit code. */
+int cli_usage(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int cli_error(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What the library says of a failed call. */
+int cli_fail(const cli *c, precis_status status);
+/* One object on stdout; takes it over. A full disk or a closed pipe is an error. */
+int cli_print_json(const cli *c, json_t *object);
+/* End of a command that printed text. */
+int cli_done(const cli *c);
+
+/* progress.c */
+int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total);
+void cli_warn(void *user, const char *line);
+/* Remove a bar that stands on the terminal. */
+void cli_progress_clear(void);
+extern volatile int cli_cancel;
+
+/* A whole file, or stdin for "-"; NULL and a message. Freed with free(). */
+char *cli_read_text(const cli *c, const char *path, size_t *len);
+/* "12.3 MB" */
+const char *cli_bytes(double bytes, char buf[32]);
+
+/* Options that every command has. */
+extern const cli_option cli_common[];
+
+#endif

@@ -1,0 +1,159 @@
+/* precis inspect - what is in a model file. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const cli_option options[] = {
+    { "--tensor", 0, "NAME", "write one tensor as little-endian f32" },
+    { "--output", 'o', "FILE", "where --tensor goes (- is stdout)" },
+    { "--keys", 0, NULL, "list the metadata too" },
+    { "--check", 0, NULL, "look for NaN and infinity in every tensor" },
+    { 0 },
+};
+
+static void put_f32(FILE *f, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        union { float f; uint32_t u; } v = { x[i] };
+        const unsigned char b[4] = { (unsigned char)v.u, (unsigned char)(v.u >> 8), (unsigned char)(v.u >> 16), (unsigned char)(v.u >> 24) };
+        fwrite(b, 1, 4, f);
+    }
+}
+
+static int write_tensor(cli *c, const precis_model *m, const char *name)
+{
+    const char *path = cli_get(c, "--output");
+    if (!path) return cli_usage(c, "--tensor needs -o FILE");
+    size_t i;
+    precis_status st = precis_model_find_tensor(m, name, &i);
+    if (st) return cli_fail(c, st);
+    precis_tensor_info info = { .size = sizeof info };
+    precis_model_get_tensor(m, i, &info);
+    uint64_t n = 1;
+    for (uint32_t d = 0; d < info.dims; d++) n *= (uint64_t)info.shape[d];
+    FILE *f = strcmp(path, "-") ? fopen(path, "wb") : stdout;
+    if (!f) return cli_error(c, "%s: %s", path, strerror(errno));
+    enum { PART = 65536 }; /* a multiple of every block */
+    float *x = malloc(PART * sizeof *x);
+    for (uint64_t at = 0; at < n && x && !st && !ferror(f); at += PART) {
+        const uint64_t k = n - at < PART ? n - at : PART;
+        st = precis_model_read_f32(m, i, at, k, x);
+        if (!st) put_f32(f, x, k);
+    }
+    bool bad = !x || ferror(f);
+    if (f != stdout) bad |= fclose(f) != 0;
+    else bad |= fflush(f) != 0;
+    free(x);
+    if (!st && !bad) return EXIT_DONE;
+    if (f != stdout) unlink(path);
+    return st ? cli_fail(c, st) : (cli_error(c, "%s: %s", path, strerror(errno)), EXIT_RESOURCES);
+}
+
+static json_t *tensor_json(const precis_tensor_info *t)
+{
+    json_t *shape = json_array();
+    for (uint32_t d = 0; d < t->dims; d++) json_array_append_new(shape, json_integer(t->shape[d]));
+    return json_pack("{s:s, s:o, s:s, s:I, s:I}", "name", t->name, "shape", shape, "type", t->type, "bytes", (json_int_t)t->bytes, "offset",
+                     (json_int_t)t->offset);
+}
+
+static int print_json(cli *c, const precis_model *m, const precis_model_info *info)
+{
+    json_t *tensors = json_array(), *out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:f}", "format", info->format, "architecture", info->architecture, "parameters",
+                                                     (json_int_t)info->parameters, "bytes", (json_int_t)info->bytes, "file_bytes",
+                                                     (json_int_t)info->file_bytes, "bits_per_weight", info->bits_per_weight);
+    for (size_t i = 0; i < info->tensors; i++) {
+        precis_tensor_info t = { .size = sizeof t };
+        precis_model_get_tensor(m, i, &t);
+        json_array_append_new(tensors, tensor_json(&t));
+    }
+    if (cli_has(c, "--keys")) {
+        json_t *keys = json_object();
+        for (size_t i = 0; i < info->keys; i++) {
+            const char *key;
+            char text[4096];
+            precis_model_get_key(m, i, &key, text, sizeof text);
+            json_object_set_new(keys, key, json_stringn_nocheck(text, strlen(text)));
+        }
+        json_object_set_new(out, "keys", keys);
+    }
+    json_object_set_new(out, "tensors", tensors);
+    return cli_print_json(c, out);
+}
+
+/* Names come from files: control bytes would write to the terminal. */
+static const char *safe(const char *s, char *buf, size_t cap)
+{
+    size_t n = 0;
+    for (; *s && n + 1 < cap; s++) buf[n++] = (unsigned char)*s < 32 || *s == 127 ? '?' : *s;
+    buf[n] = 0;
+    return buf;
+}
+
+static void print_tensors(const precis_model *m, const precis_model_info *info)
+{
+    printf("\n%-44s %-22s %-8s %12s %14s\n", "tensor", "shape", "type", "bytes", "offset");
+    for (size_t i = 0; i < info->tensors; i++) {
+        precis_tensor_info t = { .size = sizeof t };
+        precis_model_get_tensor(m, i, &t);
+        char shape[96] = "", name[128];
+        for (uint32_t d = 0, at = 0; d < t.dims && at < 80; d++) at += (uint32_t)snprintf(shape + at, sizeof shape - at, "%s%lld", d ? " x " : "", (long long)t.shape[d]);
+        printf("%-44s %-22s %-8s %12llu %14llu\n", safe(t.name, name, sizeof name), shape, t.type, (unsigned long long)t.bytes, (unsigned long long)t.offset);
+    }
+}
+
+static int check(cli *c, const precis_model *m, const precis_model_info *info)
+{
+    int bad = 0;
+    for (size_t i = 0; i < info->tensors; i++) {
+        int found;
+        uint64_t element;
+        float value;
+        precis_tensor_info t = { .size = sizeof t };
+        precis_model_get_tensor(m, i, &t);
+        const precis_status st = precis_model_check_finite(m, i, &found, &element, &value);
+        if (st == PRECIS_EUNSUPPORTED) continue;
+        if (st) return cli_fail(c, st);
+        if (found) bad += cli_error(c, "tensor %s: element %llu is %g", t.name, (unsigned long long)element, (double)value) > 0;
+    }
+    if (!bad && !c->quiet) fprintf(stderr, "all numbers are finite\n");
+    return bad ? EXIT_NEGATIVE : -1;
+}
+
+static int run(cli *c)
+{
+    precis_model *m;
+    const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    if (st) return cli_fail(c, st);
+    precis_model_info info = { .size = sizeof info };
+    precis_model_get_info(m, &info);
+    int rc = cli_has(c, "--check") ? check(c, m, &info) : -1;
+    if (rc >= 0) {}
+    else if (cli_has(c, "--tensor")) rc = write_tensor(c, m, cli_get(c, "--tensor"));
+    else if (c->json) rc = print_json(c, m, &info);
+    else {
+        char size[32], name[128];
+        printf("%s, %s: %llu parameters in %zu tensors, %s, %.2f bits per weight\n", info.format, *info.architecture ? safe(info.architecture, name, sizeof name) : "no architecture",
+               (unsigned long long)info.parameters, info.tensors, cli_bytes((double)info.bytes, size), info.bits_per_weight);
+        for (size_t i = 0; i < info.keys && cli_has(c, "--keys"); i++) {
+            const char *key;
+            char text[160], clean[160];
+            precis_model_get_key(m, i, &key, text, sizeof text);
+            printf("  %-44s %s\n", safe(key, name, sizeof name), safe(text, clean, sizeof clean));
+        }
+        print_tensors(m, &info);
+        rc = cli_done(c);
+    }
+    precis_model_close(&m);
+    return rc;
+}
+
+const cli_command cli_inspect = {
+    "inspect", "FILE", "what is in a model file, and is it whole",
+    "Reads GGUF (split too), safetensors (file or folder) and llama2.c checkpoints, mapped, not copied.\n"
+    "--json gives format, architecture, parameters, bytes, bits_per_weight and every tensor's name, shape, type,\n"
+    "bytes and offset. --tensor NAME -o RAW writes one tensor as f32.", 1, 1, options, run,
+};

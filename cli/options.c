@@ -1,0 +1,158 @@
+/* options.c - values of options, messages, output. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+const cli_option cli_common[] = {
+    { "--json", 0, NULL, "print one JSON object on stdout" },
+    { "--quiet", 'q', NULL, "no progress and no notes on stderr" },
+    { "--threads", 't', "N", "threads to use (default: one per core)" },
+    { "--seed", 0, "N", "seed of everything random (default 0)" },
+    { "--help", 'h', NULL, "this text" },
+    { 0 },
+};
+
+const char *cli_get_nth(const cli *c, const char *name, int i)
+{
+    for (int k = 0; k < c->n_given; k++)
+        if (!strcmp(c->given[k].option->name, name) && i-- == 0) return c->given[k].value ? c->given[k].value : "";
+    return NULL;
+}
+
+const char *cli_get(const cli *c, const char *name)
+{
+    const char *last = NULL;
+    for (int k = 0; k < c->n_given; k++)
+        if (!strcmp(c->given[k].option->name, name)) last = c->given[k].value ? c->given[k].value : "";
+    return last;
+}
+
+bool cli_has(const cli *c, const char *name) { return cli_get(c, name) != NULL; }
+
+bool cli_int(const cli *c, const char *name, int64_t dflt, int64_t lo, int64_t hi, int64_t *out)
+{
+    const char *s = cli_get(c, name);
+    *out = dflt;
+    if (!s) return true;
+    char *end;
+    errno = 0;
+    *out = strtoll(s, &end, 10);
+    if (end != s && !*end && !errno && *out >= lo && *out <= hi) return true;
+    cli_usage(c, "%s %s is no whole number from %lld to %lld", name, s, (long long)lo, (long long)hi);
+    return false;
+}
+
+bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out)
+{
+    const char *s = cli_get(c, name);
+    *out = dflt;
+    if (!s) return true;
+    char *end;
+    *out = strtod(s, &end);
+    if (end != s && !*end && *out >= lo && *out <= hi) return true;
+    cli_usage(c, "%s %s is no number from %g to %g", name, s, lo, hi);
+    return false;
+}
+
+static void say(const char *fmt, va_list ap)
+{
+    cli_progress_clear();
+    fflush(stdout);
+    fprintf(stderr, "precis: ");
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+}
+
+int cli_usage(const cli *c, const char *fmt, ...)
+{
+    (void)c;
+    va_list ap;
+    va_start(ap, fmt);
+    say(fmt, ap);
+    va_end(ap);
+    return EXIT_USAGE;
+}
+
+int cli_error(const cli *c, const char *fmt, ...)
+{
+    (void)c;
+    va_list ap;
+    va_start(ap, fmt);
+    say(fmt, ap);
+    va_end(ap);
+    return EXIT_INPUT;
+}
+
+int cli_fail(const cli *c, precis_status status)
+{
+    const char *why = precis_ctx_message(c->ctx);
+    cli_error(c, "%s", *why ? why : precis_status_name(status));
+    switch (status) {
+    case PRECIS_OK: return EXIT_DONE;
+    case PRECIS_EINVAL: return EXIT_USAGE;
+    case PRECIS_EFORMAT: case PRECIS_EUNSUPPORTED: case PRECIS_EIO: return EXIT_INPUT;
+    case PRECIS_ENOMEM: case PRECIS_ENOSPC: return EXIT_RESOURCES;
+    case PRECIS_ECANCELED: return EXIT_INTERRUPTED;
+    case PRECIS_EBUDGET: return EXIT_NEGATIVE;
+    }
+    return EXIT_INPUT;
+}
+
+int cli_done(const cli *c)
+{
+    if (!fflush(stdout) && !ferror(stdout)) return EXIT_DONE;
+    cli_error(c, "stdout: %s", strerror(errno));
+    return EXIT_RESOURCES;
+}
+
+int cli_print_json(const cli *c, json_t *object)
+{
+    const int failed = !object || json_dumpf(object, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    json_decref(object);
+    if (failed) return cli_error(c, "the result could not be written as JSON"), EXIT_RESOURCES;
+    putchar('\n');
+    return cli_done(c);
+}
+
+char *cli_read_text(const cli *c, const char *path, size_t *len)
+{
+    FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
+    if (!f) {
+        cli_error(c, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *text = NULL;
+    size_t cap = 0, n = 0, got = 1;
+    while (got && !ferror(f)) {
+        if (n + 1 >= cap) {
+            cap = cap ? 2 * cap : 65536;
+            char *grown = cap <= (size_t)1 << 30 ? realloc(text, cap) : NULL;
+            if (!grown) break;
+            text = grown;
+        }
+        got = fread(text + n, 1, cap - n - 1, f);
+        n += got;
+    }
+    const bool bad = ferror(f) || got;
+    if (f != stdin) fclose(f);
+    if (bad) {
+        cli_error(c, "%s: cannot be read, or is larger than 1 GiB", path);
+        free(text);
+        return NULL;
+    }
+    text[n] = 0;
+    *len = n;
+    return text;
+}
+
+const char *cli_bytes(double bytes, char buf[32])
+{
+    static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+    int u = 0;
+    while (bytes >= 999.5 && u < 4) bytes /= 1000, u++;
+    snprintf(buf, 32, u ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+    return buf;
+}

@@ -1,0 +1,76 @@
+/* progress.c - a bar with an estimate of the time left, on stderr. */
+#include "cli.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct { const char *stage; double began, shown; bool standing; } bar;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void cli_progress_clear(void)
+{
+    if (bar.standing) fprintf(stderr, "\r\033[K");
+    bar.standing = false;
+}
+
+static const char *duration(double s, char buf[32])
+{
+    if (s < 60) snprintf(buf, 32, "%.0f s", s);
+    else if (s < 3600) snprintf(buf, 32, "%d:%02d min", (int)s / 60, (int)s % 60);
+    else snprintf(buf, 32, "%d:%02d h", (int)s / 3600, (int)s / 60 % 60);
+    return buf;
+}
+
+/* On a terminal: a bar that moves. Elsewhere: a line when a stage has taken 10 seconds more. */
+int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total)
+{
+    const cli *c = user;
+    if (c->quiet) return 0;
+    const double t = now();
+    const bool terminal = isatty(2);
+    if (!bar.stage || strcmp(bar.stage, stage)) {
+        cli_progress_clear();
+        bar.stage = stage;
+        bar.began = bar.shown = t;
+    }
+    if (done >= total) {
+        cli_progress_clear();
+        if (t - bar.began >= 0.5) {
+            char took[32];
+            fprintf(stderr, "%-10s done in %s\n", stage, duration(t - bar.began, took));
+        }
+        bar.stage = NULL;
+        return 0;
+    }
+    if (t - bar.shown < (terminal ? 0.1 : 10.0)) return 0;
+    bar.shown = t;
+    const double part = total ? (double)done / (double)total : 0;
+    char left[32] = "?";
+    if (part > 0) duration((t - bar.began) / part * (1 - part), left);
+    if (!terminal) {
+        fprintf(stderr, "%-10s %3.0f %%, %s left\n", stage, 100 * part, left);
+        return 0;
+    }
+    char cells[33];
+    for (int i = 0; i < 32; i++) cells[i] = i < 32 * part ? '#' : '.';
+    cells[32] = 0;
+    fprintf(stderr, "\r\033[K%-10s [%s] %3.0f %%  %s left", stage, cells, 100 * part, left);
+    fflush(stderr);
+    bar.standing = true;
+    return 0;
+}
+
+void cli_warn(void *user, const char *line)
+{
+    const cli *c = user;
+    if (c->quiet) return;
+    cli_progress_clear();
+    fprintf(stderr, "note: %s\n", line);
+}

@@ -1,0 +1,84 @@
+/* precis tokenize - text to token ids. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {
+    { "--text", 0, "TEXT", "the text" },
+    { "--file", 'f', "FILE", "the text of a file (- is stdin)" },
+    { "--no-special", 0, NULL, "neither add nor parse special tokens" },
+    { "--batch", 0, NULL, "the file holds texts that end in a NUL byte each: print the ids of each on a line" },
+    { "--pieces", 0, NULL, "print each token's bytes beside its id" },
+    { 0 },
+};
+
+static int print(cli *c, precis_tokenizer *t, const int32_t *ids, size_t n)
+{
+    if (c->json) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < n; i++) json_array_append_new(list, json_integer(ids[i]));
+        return cli_print_json(c, json_pack("{s:o, s:I}", "ids", list, "count", (json_int_t)n));
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!cli_has(c, "--pieces")) {
+            printf("%s%d", i ? " " : "", ids[i]);
+            continue;
+        }
+        size_t len;
+        const char *p = precis_tokenizer_piece(t, ids[i], 1, &len);
+        printf("%7d  \"", ids[i]);
+        for (size_t k = 0; k < len; k++) {
+            if (p[k] == '"' || p[k] == '\\') printf("\\%c", p[k]);
+            else if (p[k] == '\n') printf("\\n");
+            else if ((unsigned char)p[k] < 32 || p[k] == 127) printf("\\x%02x", (unsigned char)p[k]);
+            else putchar(p[k]);
+        }
+        printf("\"\n");
+    }
+    if (!cli_has(c, "--pieces")) putchar('\n');
+    return cli_done(c);
+}
+
+static precis_status batch(cli *c, precis_tokenizer *t, const char *text, size_t len, unsigned flags)
+{
+    precis_status st = PRECIS_OK;
+    for (size_t at = 0; at < len && !st; at += strlen(text + at) + 1) {
+        int32_t *ids;
+        size_t n;
+        st = precis_tokenizer_encode(t, text + at, strlen(text + at), flags, &ids, &n);
+        for (size_t i = 0; i < n && !st; i++) printf("%s%d", i ? " " : "", ids[i]);
+        if (!st) putchar('\n');
+        precis_ids_free(t, ids);
+    }
+    return st ? st : (cli_done(c) ? PRECIS_EIO : PRECIS_OK);
+}
+
+static int run(cli *c)
+{
+    const char *text = cli_get(c, "--text"), *file = cli_get(c, "--file");
+    if (!text == !file) return cli_usage(c, "give --text TEXT or --file FILE");
+    size_t len = text ? strlen(text) : 0;
+    char *read = file ? cli_read_text(c, file, &len) : NULL;
+    if (file && !read) return EXIT_INPUT;
+    precis_model *m = NULL;
+    precis_tokenizer *t = NULL;
+    int32_t *ids = NULL;
+    size_t n = 0;
+    precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    if (!st) st = precis_tokenizer_open(c->ctx, &t, m);
+    const unsigned flags = cli_has(c, "--no-special") ? 0 : PRECIS_TEXT_ADD | PRECIS_TEXT_PARSE;
+    const bool many = file && cli_has(c, "--batch");
+    if (!st && many) st = batch(c, t, read, len, flags);
+    else if (!st) st = precis_tokenizer_encode(t, file ? read : text, len, flags, &ids, &n);
+    const int rc = st ? cli_fail(c, st) : many ? EXIT_DONE : print(c, t, ids, n);
+    if (t) precis_ids_free(t, ids);
+    precis_tokenizer_close(&t);
+    precis_model_close(&m);
+    free(read);
+    return rc;
+}
+
+const cli_command cli_tokenize = {
+    "tokenize", "MODEL", "token ids of a text", "The tokenizer is the one that the model file carries; it needs no architecture.", 1, 1, options, run,
+};

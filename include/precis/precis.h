@@ -1,0 +1,11 @@
+/* precis/precis.h - everything. */
+#ifndef PRECIS_PRECIS_H
+#define PRECIS_PRECIS_H
+
+#include "precis/base.h"
+#include "precis/graph.h"
+#include "precis/read.h"
+#include "precis/run.h"
+#include "precis/text.h"
+
+#endif /* PRECIS_PRECIS_H */

@@ -1,0 +1,284 @@
+/* load.c - a tokenizer from a model's keys. */
+#include "base/f16.h"
+#include "base/json.h"
+#include "text/tokenizer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* GPT-2 writes bytes as printable characters: those that are printable as themselves, the others from U+0100 on. */
+static int byte_of(uint32_t cp)
+{
+    if ((cp >= 33 && cp <= 126) || (cp >= 161 && cp <= 172) || (cp >= 174 && cp <= 255)) return (int)cp;
+    if (cp < 256 || cp >= 256 + 68) return -1;
+    uint32_t n = cp - 256;
+    for (int b = 0; b < 256; b++) {
+        const bool printable = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+        if (!printable && n-- == 0) return b;
+    }
+    return -1;
+}
+
+/* The bytes that a byte-level token stands for; false when it has other characters. */
+static bool unprint(precis_tokenizer *t, pcs_text s, pcs_text *out)
+{
+    char *dst = pcs_arena_alloc(&t->arena, s.len + 1, 1);
+    if (!dst) return false;
+    size_t n = 0, k;
+    for (size_t i = 0; i < s.len; i += k) {
+        uint32_t cp;
+        k = pcs_utf8(s.s + i, s.len - i, &cp);
+        const int b = k ? byte_of(cp) : -1;
+        if (b < 0) return false;
+        dst[n++] = (char)b;
+    }
+    *out = (pcs_text){ dst, n };
+    return true;
+}
+
+/* SentencePiece's mark as a space. */
+static bool unmark(precis_tokenizer *t, pcs_text s, pcs_text *out)
+{
+    char *dst = pcs_arena_alloc(&t->arena, s.len + 1, 1);
+    if (!dst) return false;
+    size_t n = 0;
+    for (size_t i = 0; i < s.len;)
+        if (i + 3 <= s.len && !memcmp(s.s + i, "\xe2\x96\x81", 3)) dst[n++] = ' ', i += 3;
+        else dst[n++] = s.s[i++];
+    *out = (pcs_text){ dst, n };
+    return true;
+}
+
+static int by_length(const void *a, const void *b) { return *(const uint16_t *)b - *(const uint16_t *)a; }
+
+static precis_status add_special(precis_tokenizer *t, uint32_t id, pcs_text s, bool *lengths)
+{
+    if (!s.len || s.len > UINT16_MAX) return PRECIS_OK;
+    bool existed;
+    lengths[s.len] = true;
+    t->special_first[(unsigned char)s.s[0]] = true;
+    return pcs_map_put(&t->special, s.s, s.len, id, &existed);
+}
+
+static precis_status finish_specials(precis_tokenizer *t, const bool *lengths)
+{
+    size_t n = 0;
+    for (size_t i = 1; i <= UINT16_MAX; i++) n += lengths[i];
+    t->special_len = pcs_arena_alloc(&t->arena, n + 1, sizeof *t->special_len);
+    if (!t->special_len) return PRECIS_ENOMEM;
+    for (size_t i = 1, k = 0; i <= UINT16_MAX; i++)
+        if (lengths[i]) t->special_len[k++] = (uint16_t)i;
+    qsort(t->special_len, n, sizeof *t->special_len, by_length);
+    return PRECIS_OK;
+}
+
+static precis_status add_token(precis_tokenizer *t, uint32_t i, pcs_text s, bool *lengths)
+{
+    bool existed;
+    const uint8_t type = t->type[i];
+    t->text[i] = s;
+    if (type == PCS_TOKEN_CONTROL || type == PCS_TOKEN_USER) {
+        if (t->spm && type == PCS_TOKEN_USER) unmark(t, s, &t->text[i]);
+        return add_special(t, i, t->text[i], lengths);
+    }
+    if (type == PCS_TOKEN_UNKNOWN) {
+        if (t->unk < 0) t->unk = (int32_t)i;
+        return PRECIS_OK;
+    }
+    if (type == PCS_TOKEN_BYTE) {
+        char hex[8] = { 0 };
+        if (s.len != 6 || memcmp(s.s, "<0x", 3)) return PRECIS_OK;
+        memcpy(hex, s.s + 3, 2);
+        const unsigned b = (unsigned)strtoul(hex, NULL, 16) & 255;
+        if (t->byte[b] == PCS_NO_TOKEN) t->byte[b] = i;
+        char *one = pcs_arena_alloc(&t->arena, 2, 1);
+        if (!one) return PRECIS_ENOMEM;
+        one[0] = (char)b;
+        t->text[i] = (pcs_text){ one, 1 };
+        return PRECIS_OK;
+    }
+    if (t->spm) {
+        const precis_status st = pcs_map_put(&t->map, s.s, s.len, i, &existed);
+        unmark(t, s, &t->text[i]);
+        return st;
+    }
+    pcs_text raw;
+    if (!unprint(t, s, &raw)) return PRECIS_OK; /* it has characters that no byte is written as: it never merges */
+    t->text[i] = raw;
+    if (raw.len == 1 && t->byte[(unsigned char)raw.s[0]] == PCS_NO_TOKEN) t->byte[(unsigned char)raw.s[0]] = i;
+    return pcs_map_put(&t->map, raw.s, raw.len, i, &existed);
+}
+
+static precis_status load_tokens(precis_tokenizer *t, const precis_model *m)
+{
+    const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *types = pcs_model_key(m, "tokenizer.ggml.token_type");
+    if (!tokens || tokens->type != PCS_KEY_ARRAY || tokens->item != PCS_KEY_STRING || !tokens->n)
+        return pcs_fail(t->ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.tokens is missing; the model cannot read text", m->path);
+    if (tokens->n > 1u << 24) return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: %llu tokens", m->path, (unsigned long long)tokens->n);
+    t->n = t->n_symbols = (uint32_t)tokens->n;
+    t->text = pcs_arena_alloc(&t->arena, t->n, sizeof *t->text);
+    t->type = pcs_arena_alloc(&t->arena, t->n, sizeof *t->type);
+    bool *lengths = pcs_alloc(t->ctx, UINT16_MAX + 1, sizeof *lengths);
+    precis_status st = t->text && t->type && lengths ? PRECIS_OK : PRECIS_ENOMEM;
+    for (int b = 0; b < 256; b++) t->byte[b] = PCS_NO_TOKEN;
+    for (uint32_t i = 0; i < t->n && st == PRECIS_OK; i++) {
+        const double type = types && types->type == PCS_KEY_ARRAY ? pcs_key_number(types, i) : 0;
+        t->type[i] = type >= 1 && type <= 6 ? (uint8_t)type : PCS_TOKEN_NORMAL;
+        st = add_token(t, i, tokens->v.texts[i], lengths);
+    }
+    if (st == PRECIS_OK) st = finish_specials(t, lengths);
+    pcs_free(t->ctx, lengths);
+    return st;
+}
+
+static precis_status load_merges(precis_tokenizer *t, const precis_model *m)
+{
+    const pcs_key *k = pcs_model_key(m, "tokenizer.ggml.merges");
+    if (!k || k->type != PCS_KEY_ARRAY || k->item != PCS_KEY_STRING)
+        return pcs_fail(t->ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.merges is missing", m->path);
+    precis_status st = PRECIS_OK;
+    for (uint64_t r = 0; r < k->n && r < UINT32_MAX - 1 && st == PRECIS_OK; r++) {
+        const pcs_text s = k->v.texts[r];
+        const char *gap = s.len > 1 ? memchr(s.s + 1, ' ', s.len - 1) : NULL;
+        if (!gap) continue;
+        pcs_text a, b;
+        char joined[512];
+        uint32_t left, right, both;
+        if (!unprint(t, (pcs_text){ s.s, (size_t)(gap - s.s) }, &a) || !unprint(t, (pcs_text){ gap + 1, s.len - (size_t)(gap - s.s) - 1 }, &b)) continue;
+        if (a.len + b.len > sizeof joined || !pcs_map_get(&t->map, a.s, a.len, &left) || !pcs_map_get(&t->map, b.s, b.len, &right)) continue;
+        memcpy(joined, a.s, a.len);
+        memcpy(joined + a.len, b.s, b.len);
+        if (pcs_map_get(&t->map, joined, a.len + b.len, &both)) st = pcs_merges_add(&t->merges, (pcs_pair){ left, right, (uint32_t)r, both });
+    }
+    return st;
+}
+
+typedef struct { float score; uint32_t id; } scored;
+
+static int by_score(const void *a_, const void *b_)
+{
+    const scored *a = a_, *b = b_;
+    return a->score != b->score ? (a->score > b->score ? -1 : 1) : 0;
+}
+
+/* A single character that is no token but part of one gets an id behind the tokens. */
+static precis_status symbol_of(precis_tokenizer *t, const char *s, size_t n, uint32_t *id, bool *ok)
+{
+    uint32_t cp;
+    *ok = pcs_map_get(&t->map, s, n, id);
+    if (*ok || pcs_utf8(s, n, &cp) != n) return PRECIS_OK;
+    bool existed;
+    *id = t->n_symbols++;
+    *ok = true;
+    return pcs_map_put(&t->map, s, n, *id, &existed);
+}
+
+/* Every way to cut a token in two is a pair; its rank is its score's place among all scores. */
+static precis_status load_scores(precis_tokenizer *t, const precis_model *m)
+{
+    const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *scores = pcs_model_key(m, "tokenizer.ggml.scores");
+    if (!scores || scores->type != PCS_KEY_ARRAY || scores->n != t->n)
+        return pcs_fail(t->ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.scores is missing or has another length than the tokens", m->path);
+    scored *order = pcs_alloc(t->ctx, t->n, sizeof *order);
+    if (!order) return PRECIS_ENOMEM;
+    for (uint32_t i = 0; i < t->n; i++) {
+        const double s = pcs_key_number(scores, i);
+        order[i] = (scored){ s == s ? (float)s : -3e38f, i };
+    }
+    qsort(order, t->n, sizeof *order, by_score);
+    precis_status st = PRECIS_OK;
+    uint32_t rank = 0;
+    for (uint32_t k = 0; k < t->n && st == PRECIS_OK; k++) {
+        if (k && order[k].score != order[k - 1].score) rank++;
+        const uint32_t i = order[k].id;
+        const pcs_text s = tokens->v.texts[i];
+        if (t->type[i] != PCS_TOKEN_NORMAL && t->type[i] != PCS_TOKEN_UNUSED) continue;
+        uint32_t self;
+        if (s.len > 4096 || !pcs_map_get(&t->map, s.s, s.len, &self) || self != i) continue;
+        for (size_t cut = 0, step; cut < s.len && st == PRECIS_OK; cut += step) {
+            uint32_t cp, left, right;
+            step = pcs_utf8(s.s + cut, s.len - cut, &cp);
+            if (!step) step = 1;
+            if (cut == 0) continue;
+            bool ok;
+            st = symbol_of(t, s.s, cut, &left, &ok);
+            if (st == PRECIS_OK && ok) st = symbol_of(t, s.s + cut, s.len - cut, &right, &ok);
+            if (st == PRECIS_OK && ok) st = pcs_merges_add(&t->merges, (pcs_pair){ left, right, rank, i });
+        }
+    }
+    pcs_free(t->ctx, order);
+    return st;
+}
+
+/* Texts of the symbols that are no tokens, for byte fallback. */
+static precis_status name_symbols(precis_tokenizer *t)
+{
+    pcs_text *grown = pcs_arena_alloc(&t->arena, t->n_symbols, sizeof *grown);
+    if (!grown) return PRECIS_ENOMEM;
+    memcpy(grown, t->text, t->n * sizeof *grown);
+    for (size_t i = 0; i < t->map.cap; i++) {
+        const struct pcs_map_slot *s = &t->map.slots[i];
+        if (s->key && s->value >= t->n) grown[s->value] = (pcs_text){ s->key, s->len };
+    }
+    t->text = grown;
+    return PRECIS_OK;
+}
+
+static void load_settings(precis_tokenizer *t, const precis_model *m)
+{
+    t->bos = (int32_t)pcs_model_int(m, "tokenizer.ggml.bos_token_id", t->spm ? 1 : -1, NULL);
+    t->eos = (int32_t)pcs_model_int(m, "tokenizer.ggml.eos_token_id", t->spm ? 2 : -1, NULL);
+    t->eot = (int32_t)pcs_model_int(m, "tokenizer.ggml.eot_token_id", -1, NULL);
+    t->unk = (int32_t)pcs_model_int(m, "tokenizer.ggml.unknown_token_id", t->unk, NULL);
+    if (t->bos < -1 || t->bos >= (int64_t)t->n) t->bos = -1;
+    if (t->eos < -1 || t->eos >= (int64_t)t->n) t->eos = -1;
+    if (t->eot < -1 || t->eot >= (int64_t)t->n) t->eot = -1;
+    if (t->unk < -1 || t->unk >= (int64_t)t->n) t->unk = -1;
+    t->add_bos = pcs_model_int(m, "tokenizer.ggml.add_bos_token", t->spm || t->pre->bos, NULL) != 0;
+    t->add_eos = pcs_model_int(m, "tokenizer.ggml.add_eos_token", 0, NULL) != 0;
+    t->add_space = t->spm && pcs_model_int(m, "tokenizer.ggml.add_space_prefix", 1, NULL) != 0;
+}
+
+precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, const precis_model *model)
+{
+    *out = NULL;
+    const char *kind = pcs_model_string(model, "tokenizer.ggml.model"), *pre = pcs_model_string(model, "tokenizer.ggml.pre");
+    if (!kind) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.model is missing; the model cannot read text", model->path);
+    if (strcmp(kind, "gpt2") && strcmp(kind, "llama"))
+        return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.model: \"%.40s\" is not supported yet (gpt2 and llama are)", model->path, kind);
+    precis_tokenizer *t = pcs_alloc(ctx, 1, sizeof *t);
+    if (!t) return PRECIS_ENOMEM;
+    t->ctx = ctx;
+    t->unk = -1;
+    t->spm = !strcmp(kind, "llama");
+    pcs_arena_init(&t->arena, ctx);
+    pcs_map_init(&t->map, ctx);
+    pcs_map_init(&t->special, ctx);
+    pcs_merges_init(&t->merges, ctx);
+    precis_status st = PRECIS_OK;
+    if (!t->spm && !(t->pre = pcs_pretokenizer_by_name(pre ? pre : "default")))
+        st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.pre: \"%.40s\" is not known (gpt-2, smollm, starcoder, llama-bpe and qwen2 are)",
+                      model->path, pre);
+    if (st == PRECIS_OK) st = load_tokens(t, model);
+    if (st == PRECIS_OK) st = t->spm ? load_scores(t, model) : load_merges(t, model);
+    if (st == PRECIS_OK && t->spm) st = name_symbols(t);
+    if (st == PRECIS_OK) st = pcs_merges_ready(&t->merges);
+    if (st == PRECIS_OK) load_settings(t, model);
+    if (st != PRECIS_OK) precis_tokenizer_close(&t);
+    *out = t;
+    return st;
+}
+
+void precis_tokenizer_close(precis_tokenizer **tokenizer)
+{
+    if (!tokenizer || !*tokenizer) return;
+    precis_tokenizer *t = *tokenizer;
+    precis_ctx *ctx = t->ctx;
+    pcs_merges_free(&t->merges);
+    pcs_map_free(&t->map);
+    pcs_map_free(&t->special);
+    pcs_free(ctx, t->piece);
+    pcs_arena_free(&t->arena);
+    pcs_free(ctx, t);
+    *tokenizer = NULL;
+}

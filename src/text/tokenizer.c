@@ -1,0 +1,195 @@
+/* tokenizer.c - text to ids: specials are cut out, pieces are found, symbols merge. */
+#include "text/tokenizer.h"
+
+#include "base/json.h"
+
+static precis_status emit(precis_tokenizer *t, int32_t id)
+{
+    if (t->n_out == t->cap_out) {
+        const size_t cap = t->cap_out ? t->cap_out * 2 : 256;
+        int32_t *grown = pcs_grow(t->ctx, t->out, t->n_out * sizeof *grown, cap, sizeof *grown);
+        if (!grown) return PRECIS_ENOMEM;
+        t->out = grown;
+        t->cap_out = cap;
+    }
+    t->out[t->n_out++] = id;
+    return PRECIS_OK;
+}
+
+static precis_status room(precis_tokenizer *t, size_t n)
+{
+    if (n <= t->cap_piece) return PRECIS_OK;
+    pcs_free(t->ctx, t->piece);
+    t->cap_piece = 0;
+    if (!(t->piece = pcs_grow(t->ctx, NULL, 0, n + 64, sizeof *t->piece))) return PRECIS_ENOMEM;
+    t->cap_piece = n + 64;
+    return PRECIS_OK;
+}
+
+/* ---- byte-level BPE --------------------------------------------------------------------------- */
+
+static precis_status bpe_piece(precis_tokenizer *t, const char *p, size_t n)
+{
+    uint32_t id;
+    if (t->pre->whole && pcs_map_get(&t->map, p, n, &id)) return emit(t, (int32_t)id);
+    precis_status st = room(t, n);
+    size_t count = 0;
+    for (size_t i = 0; i < n && st == PRECIS_OK; i++)
+        if (t->byte[(unsigned char)p[i]] != PCS_NO_TOKEN) t->piece[count++] = t->byte[(unsigned char)p[i]];
+    if (st == PRECIS_OK) st = pcs_merge(&t->merges, t->piece, &count);
+    for (size_t i = 0; i < count && st == PRECIS_OK; i++) st = emit(t, (int32_t)t->piece[i]);
+    return st;
+}
+
+static precis_status bpe_span(precis_tokenizer *t, const char *p, size_t n)
+{
+    precis_status st = PRECIS_OK;
+    for (size_t k; n && st == PRECIS_OK; p += k, n -= k) {
+        k = t->pre->next(p, n);
+        st = bpe_piece(t, p, k);
+    }
+    return st;
+}
+
+static precis_status bpe_text(precis_tokenizer *t, const char *p, size_t n)
+{
+    char *normal = NULL;
+    precis_status st = t->pre->nfc ? pcs_nfc(t->ctx, p, n, &normal, &n) : PRECIS_OK;
+    if (normal) p = normal;
+    if (st == PRECIS_OK && !t->pre->digits) st = bpe_span(t, p, n);
+    else if (st == PRECIS_OK) {
+        size_t from = 0;
+        for (size_t i = 0, k; i < n && st == PRECIS_OK; i += k ? k : 1) {
+            k = (unsigned char)p[i] < 0x80 ? (p[i] >= '0' && p[i] <= '9') : ((unsigned char)p[i] & 0xc0) != 0x80 ? pcs_digit(p + i, n - i) : 0;
+            if (!k) continue;
+            st = bpe_span(t, p + from, i - from);
+            if (st == PRECIS_OK) st = bpe_piece(t, p + i, k);
+            from = i + k;
+        }
+        if (st == PRECIS_OK) st = bpe_span(t, p + from, n - from);
+    }
+    pcs_free(t->ctx, normal);
+    return st;
+}
+
+/* ---- SentencePiece BPE ------------------------------------------------------------------------ */
+
+static const char space_mark[] = "\xe2\x96\x81"; /* U+2581 */
+
+/* Symbols are characters; one without a token is kept as n_symbols + its place in the text. */
+static precis_status spm_text(precis_tokenizer *t, const char *p, size_t n, bool first)
+{
+    size_t count = 0;
+    const bool prefix = first && t->add_space && n;
+    precis_status st = room(t, n + 1);
+    if (st != PRECIS_OK) return st;
+    uint32_t mark = PCS_NO_TOKEN;
+    pcs_map_get(&t->map, space_mark, 3, &mark);
+    const uint32_t base = t->n_symbols;
+    if (prefix) t->piece[count++] = mark == PCS_NO_TOKEN ? base : mark;
+    for (size_t i = 0, k; i < n; i += k) {
+        uint32_t cp, id;
+        k = pcs_utf8(p + i, n - i, &cp);
+        if (!k) k = 1;
+        if (p[i] == ' ') id = mark == PCS_NO_TOKEN ? base + (uint32_t)i + 1 : mark;
+        else if (!pcs_map_get(&t->map, p + i, k, &id)) id = base + (uint32_t)i + 1;
+        t->piece[count++] = id;
+    }
+    st = pcs_merge(&t->merges, t->piece, &count);
+    for (size_t i = 0; i < count && st == PRECIS_OK; i++) {
+        const uint32_t id = t->piece[i];
+        if (id < t->n && t->type[id] != PCS_TOKEN_UNUSED) {
+            st = emit(t, (int32_t)id);
+            continue;
+        }
+        /* no token: its bytes */
+        uint32_t cp;
+        const char *bytes = id < base ? t->text[id].s : id > base && p[id - base - 1] != ' ' ? p + (id - base - 1) : space_mark;
+        size_t k = id < base ? t->text[id].len : bytes == space_mark ? 3 : pcs_utf8(bytes, n - (size_t)(bytes - p), &cp);
+        if (!k) k = 1;
+        bool known = true;
+        for (size_t b = 0; b < k; b++) known &= t->byte[(unsigned char)bytes[b]] != PCS_NO_TOKEN;
+        for (size_t b = 0; known && b < k && st == PRECIS_OK; b++) st = emit(t, (int32_t)t->byte[(unsigned char)bytes[b]]);
+        if (!known && t->unk >= 0) st = emit(t, t->unk);
+    }
+    return st;
+}
+
+/* ---- specials --------------------------------------------------------------------------------- */
+
+static size_t special_at(const precis_tokenizer *t, const char *p, size_t n, unsigned flags, uint32_t *id)
+{
+    if (!t->special_first[(unsigned char)*p]) return 0;
+    for (const uint16_t *len = t->special_len; *len; len++)
+        if (*len <= n && pcs_map_get(&t->special, p, *len, id) && (flags & PRECIS_TEXT_PARSE || t->type[*id] == PCS_TOKEN_USER)) return *len;
+    return 0;
+}
+
+static precis_status encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags)
+{
+    precis_status st = flags & PRECIS_TEXT_ADD && t->add_bos && t->bos >= 0 ? emit(t, t->bos) : PRECIS_OK;
+    bool first = true; /* nothing, or a special token, stands before this text */
+    size_t from = 0;
+    for (size_t i = 0; i <= len && st == PRECIS_OK;) {
+        uint32_t id = 0;
+        const size_t k = i < len ? special_at(t, text + i, len - i, flags, &id) : 0;
+        if (!k && i < len) {
+            i++;
+            continue;
+        }
+        if (i > from) {
+            st = t->spm ? spm_text(t, text + from, i - from, first) : bpe_text(t, text + from, i - from);
+            first = false;
+        }
+        if (k && st == PRECIS_OK) {
+            st = emit(t, (int32_t)id);
+            first = t->type[id] == PCS_TOKEN_CONTROL;
+        }
+        i += k ? k : 1;
+        from = i;
+    }
+    if (st == PRECIS_OK && flags & PRECIS_TEXT_ADD && t->add_eos && t->eos >= 0) st = emit(t, t->eos);
+    return st;
+}
+
+precis_status precis_tokenizer_encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n)
+{
+    *ids = NULL;
+    *n = 0;
+    if (len >= (size_t)1 << 30) return pcs_fail(t->ctx, PRECIS_EINVAL, "a text of %zu bytes; split it below 1 GiB", len);
+    t->out = NULL;
+    t->n_out = t->cap_out = 0;
+    precis_status st = encode(t, text, len, flags);
+    if (st == PRECIS_OK && !t->out) st = (t->out = pcs_alloc(t->ctx, 1, sizeof *t->out)) ? PRECIS_OK : PRECIS_ENOMEM;
+    if (st != PRECIS_OK) pcs_free(t->ctx, t->out);
+    else *ids = t->out, *n = t->n_out;
+    t->out = NULL;
+    return st;
+}
+
+void precis_ids_free(precis_tokenizer *t, int32_t *ids) { pcs_free(t->ctx, ids); }
+
+const char *precis_tokenizer_piece(precis_tokenizer *t, int32_t id, int special, size_t *len)
+{
+    *len = 0;
+    if (id < 0 || (uint32_t)id >= t->n) return "";
+    const uint8_t type = t->type[id];
+    if ((type == PCS_TOKEN_CONTROL || type == PCS_TOKEN_UNKNOWN) && !special) return "";
+    *len = t->text[id].len;
+    return t->text[id].s;
+}
+
+uint32_t precis_tokenizer_size(const precis_tokenizer *t) { return t->n; }
+int32_t precis_tokenizer_bos(const precis_tokenizer *t) { return t->bos; }
+int32_t precis_tokenizer_eos(const precis_tokenizer *t) { return t->eos; }
+
+int precis_tokenizer_ends(const precis_tokenizer *t, int32_t id)
+{
+    static const char *const ends[] = { "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>", "<eos>" };
+    if (id < 0 || (uint32_t)id >= t->n) return 0;
+    if (id == t->eos || id == t->eot) return 1;
+    if (t->type[id] != PCS_TOKEN_CONTROL && t->type[id] != PCS_TOKEN_USER) return 0;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (t->text[id].len == strlen(ends[i]) && !memcmp(t->text[id].s, ends[i], t->text[id].len)) return 1;
+    return 0;
+}

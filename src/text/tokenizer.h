@@ -1,0 +1,81 @@
+/* tokenizer.h - inside of a tokenizer: tokens, pairs that merge, special tokens, a pre-tokenizer. */
+#ifndef PCS_TOKENIZER_H
+#define PCS_TOKENIZER_H
+
+#include "model/model.h"
+#include "precis/text.h"
+
+/* Types of tokens, with GGUF's numbers. */
+enum { PCS_TOKEN_NORMAL = 1, PCS_TOKEN_UNKNOWN, PCS_TOKEN_CONTROL, PCS_TOKEN_USER, PCS_TOKEN_UNUSED, PCS_TOKEN_BYTE };
+
+#define PCS_NO_TOKEN UINT32_MAX
+
+/* ---- merging (merge.c) --------------------------------------------------------------------------- */
+/* (left, right) -> result, by rank: lowest rank first, leftmost first among equals. */
+typedef struct pcs_pair { uint32_t left, right, rank, result; } pcs_pair;
+typedef struct pcs_merges {
+    precis_ctx *ctx;
+    pcs_pair *slots; /* left == PCS_NO_TOKEN: empty */
+    size_t n, cap;
+    uint32_t ranks;  /* one more than the largest */
+    /* work space, kept between calls */
+    struct pcs_symbol *symbols;
+    struct pcs_entry *entries;
+    uint32_t *heads, *tails, *active, *late;
+    size_t cap_symbols, cap_entries, cap_late, n_active, n_late;
+    uint32_t free_entry, n_entries;
+    uint32_t last_left, last_right, pop_left, pop_right, pop_result; /* the last lookups */
+    const pcs_pair *last;
+} pcs_merges;
+
+void pcs_merges_init(pcs_merges *m, precis_ctx *ctx);
+void pcs_merges_free(pcs_merges *m);
+/* Keeps the lowest rank of a pair. */
+precis_status pcs_merges_add(pcs_merges *m, pcs_pair pair);
+const pcs_pair *pcs_merges_find(const pcs_merges *m, uint32_t left, uint32_t right);
+/* Call after the last add. */
+precis_status pcs_merges_ready(pcs_merges *m);
+/* Merge ids[0..*n) in place until no pair is left. Linear in *n but for a logarithm of out-of-order work. */
+precis_status pcs_merge(pcs_merges *m, uint32_t *ids, size_t *n);
+
+/* ---- pre-tokenizers (pretokenize.c) --------------------------------------------------------------- */
+typedef struct pcs_pretokenizer {
+    const char *name;      /* tokenizer.ggml.pre */
+    /* Bytes of the next piece of text[0..n), at least 1. */
+    size_t (*next)(const char *text, size_t n);
+    bool digits;           /* every numeric character is a piece of its own, cut out first */
+    bool whole;            /* a piece that is a token is that token (ignore_merges) */
+    bool nfc;              /* normalize first */
+    bool bos;              /* begins with BOS when no key says otherwise */
+} pcs_pretokenizer;
+const pcs_pretokenizer *pcs_pretokenizer_by_name(const char *name);
+/* Bytes of the numeric character at text, or 0. */
+size_t pcs_digit(const char *text, size_t n);
+
+/* Canonical composition (Unicode NFC) of valid UTF-8; invalid bytes pass. *out is freed with pcs_free, NULL when the
+ * text is the same. */
+precis_status pcs_nfc(precis_ctx *ctx, const char *text, size_t n, char **out, size_t *out_n);
+
+struct precis_tokenizer {
+    precis_ctx *ctx;
+    pcs_arena arena;
+    bool spm;
+    const pcs_pretokenizer *pre;
+    uint32_t n, n_symbols; /* tokens; and characters that are no tokens but parts of some */
+    pcs_text *text;        /* bytes of each token as they stand in a text */
+    uint8_t *type;
+    pcs_map map;           /* normal tokens and parts: text -> id */
+    pcs_map special;       /* control and user tokens */
+    uint16_t *special_len; /* lengths of specials, descending, ended by 0 */
+    bool special_first[256];
+    uint32_t byte[256];    /* token of a byte, or PCS_NO_TOKEN */
+    pcs_merges merges;
+    int32_t bos, eos, eot, unk;
+    bool add_bos, add_eos, add_space;
+    int32_t *out;          /* ids of the running call */
+    size_t n_out, cap_out;
+    uint32_t *piece;
+    size_t cap_piece;
+};
+
+#endif
