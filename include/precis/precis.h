@@ -3,7 +3,11 @@
 #define PRECIS_PRECIS_H
 
 #include "precis/base.h"
+#include "precis/eval.h"
 #include "precis/graph.h"
+#include "precis/job.h"
+#include "precis/plan.h"
+#include "precis/quant.h"
 #include "precis/read.h"
 #include "precis/run.h"
 #include "precis/text.h"

@@ -1,0 +1,87 @@
+/* precis eval - perplexity, and the distance to a reference. */
+#include "cli.h"
+
+#include <stdlib.h>
+
+static const cli_option options[] = {
+    { "--against", 0, "REF", "the reference, usually the original" },
+    { "--text", 0, "FILE", "the text (default: about 60 kB that precis carries)" },
+    { "--ctx", 0, "N", "tokens of a window (default 512); the second half of each is scored" },
+    { "--chunks", 0, "N", "windows at most" },
+    { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
+    { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
+    { "--cache-v", 0, "TYPE", "values of the KV cache" },
+    { 0 },
+};
+
+static const char *const quantile_names[PRECIS_QUANTILES] = { "0.01", "0.05", "0.1", "0.25", "0.5", "0.9", "0.95", "0.99", "0.999" };
+
+static int print_json(cli *c, const precis_eval_result *e, const char *arithmetic)
+{
+    json_t *o = json_pack("{s:f, s:f, s:I, s:I, s:s}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens", (json_int_t)e->tokens, "windows", (json_int_t)e->windows,
+                          "arithmetic", arithmetic);
+    if (e->has_reference) {
+        json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "ref_ppl", e->ref_ppl, "ref_ppl_se", e->ref_ppl_se, "log_ppl_ratio", e->log_ratio,
+                                 "log_ppl_ratio_se", e->log_ratio_se, "kld_mean", e->kld_mean, "kld_se", e->kld_se, "kld_min", e->kld_min, "kld_max", e->kld_max);
+        json_object_update(o, more);
+        json_decref(more);
+        more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "dp_mean", e->dp_mean, "dp_mean_se", e->dp_mean_se, "dp_rms", e->dp_rms, "dp_rms_se", e->dp_rms_se,
+                         "top1", e->top1, "top1_se", e->top1_se);
+        json_object_update(o, more);
+        json_decref(more);
+        json_t *q = json_object();
+        for (int i = 0; i < PRECIS_QUANTILES; i++) json_object_set_new(q, quantile_names[i], json_real(e->kld_quantile[i]));
+        json_object_set_new(o, "kld_quantiles", q);
+    }
+    return cli_print_json(c, o);
+}
+
+static int print_text(cli *c, const precis_eval_result *e, const char *arithmetic)
+{
+    printf("%llu tokens in %llu windows, arithmetic: %s\n\n", (unsigned long long)e->tokens, (unsigned long long)e->windows, arithmetic);
+    printf("perplexity               %10.4f +- %.4f\n", e->ppl, e->ppl_se);
+    if (e->has_reference) {
+        printf("  of the reference       %10.4f +- %.4f\n", e->ref_ppl, e->ref_ppl_se);
+        printf("  ln(ratio)              %10.5f +- %.5f\n", e->log_ratio, e->log_ratio_se);
+        printf("KL divergence, mean      %10.6f +- %.6f nats per token\n", e->kld_mean, e->kld_se);
+        for (int i = 0; i < PRECIS_QUANTILES; i++) printf("  quantile %-5s         %10.6f\n", quantile_names[i], e->kld_quantile[i]);
+        printf("  largest                %10.6f\n", e->kld_max);
+        printf("probability of the right token, difference\n  mean                   %9.4f%% +- %.4f%%\n  root mean square       %9.4f%% +- %.4f%%\n", 100 * e->dp_mean,
+               100 * e->dp_mean_se, 100 * e->dp_rms, 100 * e->dp_rms_se);
+        printf("top-1 agreement          %9.3f%% +- %.3f%%\n", 100 * e->top1, 100 * e->top1_se);
+    }
+    return cli_done(c);
+}
+
+static int run(cli *c)
+{
+    int64_t ctx, chunks;
+    if (!cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx) || !cli_int(c, "--chunks", 0, 1, 1 << 24, &chunks)) return EXIT_USAGE;
+    precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
+    o.window = (uint32_t)ctx;
+    o.windows = (uint32_t)chunks;
+    o.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
+    o.k_type = cli_get(c, "--cache-k");
+    o.v_type = cli_get(c, "--cache-v");
+    size_t len = 0;
+    char *read = NULL;
+    const char *file = cli_get(c, "--text"), *text = file ? (read = cli_read_text(c, file, &len)) : precis_eval_default_text(&len);
+    if (!text) return EXIT_INPUT;
+    precis_model *m = NULL, *ref = NULL;
+    precis_eval_result e = { .size = sizeof e };
+    precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
+    if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, &o, &e);
+    const char *arithmetic = o.arithmetic == PRECIS_REFERENCE ? "weights-only" : "fast";
+    const int rc = st ? cli_fail(c, st) : c->json ? print_json(c, &e, arithmetic) : print_text(c, &e, arithmetic);
+    precis_model_close(&ref);
+    precis_model_close(&m);
+    free(read);
+    return rc;
+}
+
+const cli_command cli_eval = {
+    "eval", "MODEL", "perplexity of a model, and what it lost against a reference",
+    "Windows are llama.cpp's: the text is cut into windows of --ctx tokens and the second half of each is scored.\n"
+    "Every figure has its standard error over tokens.", 1, 1, options, run,
+};

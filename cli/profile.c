@@ -1,0 +1,74 @@
+/* precis profile - what the inputs of every matmul look like; writes the importance matrix. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {
+    { "--output", 'o', "FILE", "the importance matrix (GGUF when it ends in .gguf, else the legacy kind)" },
+    { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
+    { "--tokens", 0, "N", "at most this many tokens" },
+    { 0 },
+};
+
+enum { MAX_TEXTS = 64 };
+
+static int print(cli *c, const precis_imatrix *im, const char *out)
+{
+    json_t *list = json_array();
+    if (!c->json) printf("%-40s %8s %12s %12s %12s\n", "tensor", "inputs", "tokens", "mean square", "largest/mean");
+    for (size_t i = 0; i < precis_imatrix_size(im); i++) {
+        const char *name;
+        const float *v;
+        size_t n;
+        uint64_t tokens;
+        if (precis_imatrix_get(im, i, &name, &v, &n, &tokens)) continue;
+        double sum = 0, top = 0;
+        for (size_t k = 0; k < n; k++) {
+            sum += v[k];
+            if (v[k] > top) top = v[k];
+        }
+        const double mean = n ? sum / (double)n : 0;
+        if (c->json) json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:f, s:f}", "name", name, "inputs", (json_int_t)n, "tokens", (json_int_t)tokens, "mean_square",
+                                                           mean, "peak", mean > 0 ? top / mean : 0.0));
+        else printf("%-40s %8zu %12llu %12.5g %12.1f\n", name, n, (unsigned long long)tokens, mean, mean > 0 ? top / mean : 0.0);
+    }
+    if (c->json) return cli_print_json(c, json_pack("{s:s?, s:o}", "out", out, "tensors", list));
+    json_decref(list);
+    if (out) printf("wrote %s\n", out);
+    return cli_done(c);
+}
+
+static int run(cli *c)
+{
+    int64_t tokens;
+    if (!cli_int(c, "--tokens", 0, 1, 1 << 30, &tokens)) return EXIT_USAGE;
+    const char *out = cli_get(c, "--output");
+    char *texts[MAX_TEXTS] = { NULL };
+    size_t lengths[MAX_TEXTS] = { 0 }, n = 0;
+    int rc = -1;
+    for (const char *f; rc < 0 && n < MAX_TEXTS && (f = cli_get_nth(c, "--calib", (int)n)); n++)
+        if (!(texts[n] = cli_read_text(c, f, &lengths[n]))) rc = EXIT_INPUT;
+    precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
+    o.texts = (const char *const *)texts;
+    o.lengths = lengths;
+    o.n_texts = n;
+    o.tokens = (uint32_t)tokens;
+    precis_model *m = NULL;
+    precis_imatrix *im = NULL;
+    if (rc < 0) {
+        precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+        if (!st) st = precis_calibrate(c->ctx, &im, m, &o);
+        if (!st && out) st = precis_imatrix_save(im, out);
+        rc = st ? cli_fail(c, st) : print(c, im, out);
+    }
+    precis_imatrix_close(&im);
+    precis_model_close(&m);
+    for (size_t i = 0; i < n; i++) free(texts[i]);
+    return rc;
+}
+
+const cli_command cli_profile = {
+    "profile", "MODEL", "what each layer's inputs look like; makes importance matrices", "Runs the model in reference arithmetic, so the result is the same on every machine.", 1, 1,
+    options, run,
+};

@@ -1,0 +1,218 @@
+/* precis quant - the main job. */
+#include "cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {
+    { "--output", 'o', "FILE", "the quantized model" },
+    { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
+    { "--bpw", 0, "BITS", "budget: bits per weight" },
+    { "--type", 0, "TYPE", "a type (Q4_0), a mix (Q4_K_M) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
+    { "--types", 0, "LIST", "types that a budget may choose from (default: all that fit)" },
+    { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type under a budget (more than once)" },
+    { "--method", 0, "NAME", "search (default) or rtn" },
+    { "--imatrix", 0, "FILE", "importance matrix (legacy .dat or GGUF); default: made here" },
+    { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
+    { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
+    { "--strict", 0, NULL, "a width that forbids a type is an error, not a substitute" },
+    { "--dry-run", 0, NULL, "plan and print, write nothing" },
+    { "--text", 0, "FILE", "evaluation text (default: about 60 kB that precis carries)" },
+    { "--chunks", 0, "N", "evaluation windows at most" },
+    { "--ctx", 0, "N", "tokens of a window (default 512)" },
+    { "--no-eval", 0, NULL, "do not evaluate against the original" },
+    { 0 },
+};
+
+static bool parse_size(const cli *c, const char *s, precis_job_options *o)
+{
+    char *end;
+    const double v = strtod(s, &end);
+    double unit = 1;
+    if (end == s || !(v > 0) || v > 1e18) goto bad;
+    if (*end == '%') {
+        if (end[1]) goto bad;
+        o->max_part = v / 100;
+        return true;
+    }
+    if (*end && strchr("kK", *end)) unit = 1e3, end++;
+    else if (*end && strchr("mM", *end)) unit = 1e6, end++;
+    else if (*end && strchr("gG", *end)) unit = 1e9, end++;
+    else if (*end && strchr("tT", *end)) unit = 1e12, end++;
+    if (*end == 'i') unit = unit == 1e3 ? 1024.0 : unit == 1e6 ? 1048576.0 : unit == 1e9 ? 1073741824.0 : 1099511627776.0, end++;
+    if (*end == 'B') end++;
+    if (*end || v * unit < 1 || v * unit > 1e18) goto bad;
+    o->max_bytes = (uint64_t)(v * unit);
+    return true;
+bad:
+    cli_usage(c, "--max-size %s is no size; write bytes (73771824, 600M, 1.5GiB) or a part of the input (75%%)", s);
+    return false;
+}
+
+static json_t *eval_json(const precis_eval_result *e)
+{
+    json_t *j = json_pack("{s:f, s:f, s:I}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens", (json_int_t)e->tokens);
+    if (e->has_reference) {
+        json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "ref_ppl", e->ref_ppl, "ref_ppl_se", e->ref_ppl_se, "kld_mean", e->kld_mean, "kld_se", e->kld_se,
+                                 "top1", e->top1, "top1_se", e->top1_se);
+        json_object_update(j, more);
+        json_decref(more);
+    }
+    json_object_set_new(j, "arithmetic", json_string("fast"));
+    return j;
+}
+
+static int print_json(cli *c, const precis_job *job, const char *out)
+{
+    json_t *tensors = json_array(), *o = json_object();
+    json_object_set_new(o, "out", out ? json_string(out) : json_null());
+    json_object_set_new(o, "bytes", json_integer((json_int_t)job->bytes));
+    json_object_set_new(o, "bits_per_weight", json_real(job->bits_per_weight));
+    for (size_t i = 0; i < precis_plan_size(job->plan); i++) {
+        precis_plan_row p = { .size = sizeof p };
+        precis_quant_row r = { .size = sizeof r };
+        precis_plan_get(job->plan, i, &p);
+        json_t *t = json_pack("{s:s, s:s, s:s}", "name", p.tensor, "from", p.from, "to", p.to);
+        if (job->report && !precis_quant_report_get(job->report, i, &r)) {
+            json_object_set_new(t, "method", json_string(r.method));
+            json_object_set_new(t, "error", json_real(r.error));
+        } else {
+            json_object_set_new(t, "method", json_string(strcmp(p.from, p.to) ? "planned" : "copy"));
+            json_object_set_new(t, "error", isfinite(p.loss) ? json_real(p.loss) : json_null());
+        }
+        if (p.wanted) json_object_set_new(t, "substitute_for", json_string(p.wanted));
+        json_array_append_new(tensors, t);
+    }
+    if (job->solution.size) json_object_set_new(o, "plan", json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound, "exact", job->solution.exact));
+    if (job->evaluated) json_object_set_new(o, "eval", eval_json(&job->eval));
+    json_object_set_new(o, "tensors", tensors);
+    return cli_print_json(c, o);
+}
+
+/* Types with how many tensors and bytes each. */
+static void print_types(const precis_plan *plan)
+{
+    struct { const char *name; size_t n; uint64_t bytes; } types[64] = { { 0 } };
+    size_t n = 0;
+    for (size_t i = 0; i < precis_plan_size(plan); i++) {
+        precis_plan_row r = { .size = sizeof r };
+        precis_plan_get(plan, i, &r);
+        size_t k = 0;
+        while (k < n && strcmp(types[k].name, r.to)) k++;
+        if (k == n && n < 63) types[n++].name = r.to;
+        types[k].n++;
+        types[k].bytes += r.bytes;
+    }
+    printf("types:");
+    for (size_t k = 0; k < n; k++) {
+        char size[32];
+        printf("%s %s %zu (%s)", k ? "," : "", types[k].name, types[k].n, cli_bytes((double)types[k].bytes, size));
+    }
+    printf("\n");
+}
+
+static void print_substitutes(const precis_plan *plan)
+{
+    int n = 0;
+    for (size_t i = 0; i < precis_plan_size(plan); i++) {
+        precis_plan_row r = { .size = sizeof r };
+        precis_plan_get(plan, i, &r);
+        if (!r.wanted) continue;
+        if (!n++) printf("substitutes (rows are not whole blocks of the type asked for):\n");
+        printf("  %-40s %s instead of %s\n", r.tensor, r.to, r.wanted);
+    }
+}
+
+static int print_text(cli *c, const precis_model *m, const precis_job *job, const char *out)
+{
+    char a[32], b[32];
+    precis_model_info info = { .size = sizeof info };
+    precis_model_get_info(m, &info);
+    print_substitutes(job->plan);
+    print_types(job->plan);
+    if (job->solution.size) printf("plan: predicted loss %.5g, %s\n", job->solution.loss, job->solution.exact ? "proved least" : "within the bound that was reached");
+    printf("\n%-28s %16s %24s\n", "", "original", "quantized");
+    printf("%-28s %16s %24s\n", "size", cli_bytes((double)info.file_bytes, a), cli_bytes((double)job->bytes, b));
+    printf("%-28s %15.1f%% %23.1f%%\n", "of the original", 100.0, 100.0 * (double)job->bytes / (double)info.file_bytes);
+    printf("%-28s %16.3f %24.3f\n", "bits per weight", info.bits_per_weight, job->bits_per_weight);
+    if (job->evaluated) {
+        const precis_eval_result *e = &job->eval;
+        printf("%-28s %7.3f +- %5.3f %15.3f +- %5.3f\n", "perplexity", e->ref_ppl, e->ref_ppl_se, e->ppl, e->ppl_se);
+        printf("%-28s %16s %14.5f +- %7.5f\n", "KL divergence (nats/token)", "0", e->kld_mean, e->kld_se);
+        printf("%-28s %15s%% %14.2f%% +- %6.2f%%\n", "top-1 agreement", "100", 100 * e->top1, 100 * e->top1_se);
+        printf("\n%llu tokens in %llu windows; kernels as `precis run` uses them\n", (unsigned long long)e->tokens, (unsigned long long)e->windows);
+    }
+    if (out) printf("wrote %s\n", out);
+    else printf("dry run: nothing was written\n");
+    return cli_done(c);
+}
+
+static char *join_pins(const cli *c)
+{
+    size_t len = 1;
+    for (int i = 0; cli_get_nth(c, "--pin", i); i++) len += strlen(cli_get_nth(c, "--pin", i)) + 1;
+    char *all = calloc(len, 1);
+    for (int i = 0; all && cli_get_nth(c, "--pin", i); i++) {
+        if (i) strcat(all, ",");
+        strcat(all, cli_get_nth(c, "--pin", i));
+    }
+    return all;
+}
+
+enum { MAX_TEXTS = 64 };
+
+static int run(cli *c)
+{
+    const char *out = cli_get(c, "--output"), *size = cli_get(c, "--max-size");
+    int64_t chunks, ctx;
+    precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
+    if (!cli_int(c, "--chunks", 0, 1, 1000000, &chunks) || !cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx) || !cli_number(c, "--bpw", 0, 0.01, 64, &o.bpw)) return EXIT_USAGE;
+    if (size && !parse_size(c, size, &o)) return EXIT_USAGE;
+    o.type = cli_get(c, "--type");
+    if ((size != NULL) + (o.bpw != 0) + (o.type != NULL) != 1) return cli_usage(c, "give one of --max-size, --bpw and --type");
+    o.dry_run = cli_has(c, "--dry-run");
+    if (!out && !o.dry_run) return cli_usage(c, "give -o FILE, or --dry-run");
+    o.imatrix = cli_get(c, "--imatrix");
+    o.no_calibration = cli_has(c, "--no-calib");
+    o.no_eval = cli_has(c, "--no-eval");
+    o.eval.windows = (uint32_t)chunks;
+    o.eval.window = (uint32_t)ctx;
+    o.quant.method = cli_get(c, "--method");
+    o.quant.types = cli_get(c, "--types");
+    o.quant.strict = cli_has(c, "--strict");
+    char *texts[MAX_TEXTS] = { NULL }, *text = NULL, *pins = join_pins(c);
+    size_t lengths[MAX_TEXTS] = { 0 }, n = 0;
+    int rc = -1;
+    if (cli_has(c, "--pin")) o.quant.pins = pins;
+    for (const char *f; rc < 0 && n < MAX_TEXTS && (f = cli_get_nth(c, "--calib", (int)n)); n++)
+        if (!(texts[n] = cli_read_text(c, f, &lengths[n]))) rc = EXIT_INPUT;
+    o.calibrate.texts = (const char *const *)texts;
+    o.calibrate.lengths = lengths;
+    o.calibrate.n_texts = n;
+    if (rc < 0 && cli_has(c, "--text") && !(o.text = text = cli_read_text(c, cli_get(c, "--text"), &o.text_len))) rc = EXIT_INPUT;
+    precis_model *m = NULL;
+    precis_job job = { 0 };
+    precis_status st = PRECIS_OK;
+    if (rc < 0) {
+        st = precis_model_open(c->ctx, &m, c->args[0]);
+        if (!st) st = precis_job_quantize(c->ctx, m, out, &o, &job);
+        if (st) rc = cli_fail(c, st);
+        else rc = c->json ? print_json(c, &job, o.dry_run ? NULL : out) : print_text(c, m, &job, o.dry_run ? NULL : out);
+    }
+    precis_job_close(&job);
+    precis_model_close(&m);
+    for (size_t i = 0; i < n; i++) free(texts[i]);
+    free(text);
+    free(pins);
+    return rc;
+}
+
+const cli_command cli_quant = {
+    "quant", "MODEL", "quantize a model to a budget, a type or a mix, and show what was lost",
+    "The main job: calibrates, chooses a type for every tensor, quantizes, evaluates against the original.\n"
+    "  precis quant model.gguf --max-size 75% -o small.gguf\n"
+    "Without --calib the calibration text is sampled from the model itself (seeded, recorded in the file).\n"
+    "The same input gives the same bytes on any machine. Models that cannot be run yet are quantized all the same.",
+    1, 1, options, run,
+};

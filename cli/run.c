@@ -1,0 +1,333 @@
+/* precis run - text from a model: one prompt, or a chat on the terminal. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const cli_option options[] = {
+    { "--prompt", 'p', "TEXT", "continue this text (without it: a chat)" },
+    { "--file", 'f', "FILE", "continue the text of a file (- is stdin)" },
+    { "--chat", 'c', NULL, "the prompt is a message: use the model's chat template" },
+    { "--system", 0, "TEXT", "system message of the chat" },
+    { "--predict", 'n', "N", "tokens at most (default: 256, in a chat until the turn ends)" },
+    { "--temp", 0, "T", "temperature; 0 is greedy (default 0.8)" },
+    { "--top-k", 0, "K", "sample from the K likeliest (default 40; 0: all)" },
+    { "--top-p", 0, "P", "sample from the likeliest that have P together (default 0.95)" },
+    { "--min-p", 0, "P", "leave out what is less likely than P times the likeliest (default 0.05)" },
+    { "--repeat-penalty", 0, "R", "penalty on the last 64 tokens (default 1: none)" },
+    { "--ctx", 0, "N", "context in tokens (default: the model's, at most 4096)" },
+    { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
+    { "--cache-v", 0, "TYPE", "values of the KV cache" },
+    { "--weights-only", 0, NULL, "reference arithmetic" },
+    { "--ignore-end", 0, NULL, "go on after an end token" },
+    { 0 },
+};
+
+typedef struct {
+    cli *c;
+    precis_model *m;
+    precis_tokenizer *t;
+    precis_runner *r;
+    precis_sampler *s;
+    precis_runner_info info;
+    int64_t predict;
+    uint32_t position;
+    bool stream;
+    /* what was made */
+    char *text;
+    size_t len, cap;
+    int32_t *ids;
+    size_t n, cap_ids;
+} session;
+
+static bool keep(session *s, int32_t id, const char *piece, size_t len)
+{
+    if (s->len + len + 1 > s->cap) {
+        s->cap = 2 * s->cap + len + 256;
+        char *grown = realloc(s->text, s->cap);
+        if (!grown) return false;
+        s->text = grown;
+    }
+    if (s->n + 1 > s->cap_ids) {
+        s->cap_ids = 2 * s->cap_ids + 64;
+        int32_t *grown = realloc(s->ids, s->cap_ids * sizeof *grown);
+        if (!grown) return false;
+        s->ids = grown;
+    }
+    memcpy(s->text + s->len, piece, len);
+    s->len += len;
+    s->text[s->len] = 0;
+    s->ids[s->n++] = id;
+    return true;
+}
+
+/* Read the prompt in; *logits are those of its last token. */
+static int prefill(session *s, const int32_t *ids, size_t n, const float **logits)
+{
+    cli *c = s->c;
+    if (!n) return cli_usage(c, "the prompt has no tokens");
+    if (s->position + n > s->info.context)
+        return cli_usage(c, "the prompt has %zu tokens and %u are in use, the context holds %u; a larger --ctx makes room", n, s->position, s->info.context);
+    precis_row *rows = malloc(s->info.batch * sizeof *rows);
+    precis_status st = rows ? PRECIS_OK : PRECIS_ENOMEM;
+    for (size_t at = 0; at < n && !st && !cli_cancel;) {
+        uint32_t k = 0;
+        for (; k < s->info.batch && at + k < n; k++) {
+            rows[k] = (precis_row){ ids[at + k], s->position++, 0, at + k + 1 == n };
+            precis_sampler_accept(s->s, ids[at + k]);
+        }
+        st = precis_runner_decode(s->r, rows, k, logits);
+        at += k;
+        if (at < n) cli_progress(c, "prompt", at, n);
+    }
+    cli_progress_clear();
+    free(rows);
+    return st ? cli_fail(c, st) : cli_cancel ? EXIT_INTERRUPTED : EXIT_DONE;
+}
+
+/* Whole characters only: a token may end within one. */
+static size_t whole(const char *s, size_t n)
+{
+    size_t back = 0;
+    while (back < n && back < 3 && ((unsigned char)s[n - 1 - back] & 0xc0) == 0x80) back++;
+    if (back == n) return n;
+    const unsigned char lead = (unsigned char)s[n - 1 - back];
+    const size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    return need > back + 1 ? n - 1 - back : n;
+}
+
+static int generate(session *s, const float *logits, bool chat, bool *ended)
+{
+    cli *c = s->c;
+    size_t shown = s->len;
+    *ended = false;
+    for (int64_t i = 0; i < s->predict && !cli_cancel; i++) {
+        const int32_t id = precis_sampler_next(s->s, logits);
+        if (precis_tokenizer_ends(s->t, id) && !cli_has(c, "--ignore-end")) {
+            *ended = true;
+            if (chat && s->position < s->info.context) { /* the turn's end belongs to the history */
+                const precis_row row = { id, s->position++, 0, 0 };
+                precis_runner_decode(s->r, &row, 1, NULL);
+            }
+            break;
+        }
+        size_t len;
+        const char *piece = precis_tokenizer_piece(s->t, id, 0, &len);
+        if (!keep(s, id, piece, len)) return cli_error(c, "out of memory"), EXIT_RESOURCES;
+        const size_t end = whole(s->text, s->len);
+        if (s->stream && end > shown) {
+            fwrite(s->text + shown, 1, end - shown, stdout);
+            if (fflush(stdout)) return cli_done(c);
+            shown = end;
+        }
+        if (s->position == s->info.context) {
+            cli_error(c, "the context of %u tokens is full; a larger --ctx makes room", s->info.context);
+            return EXIT_RESOURCES;
+        }
+        if (i + 1 == s->predict) break;
+        const precis_row row = { id, s->position++, 0, 1 };
+        const precis_status st = precis_runner_decode(s->r, &row, 1, &logits);
+        if (st) return cli_fail(c, st);
+    }
+    if (s->stream && s->len > shown) fwrite(s->text + shown, 1, s->len - shown, stdout);
+    if (s->stream) putchar('\n');
+    return cli_cancel ? EXIT_INTERRUPTED : EXIT_DONE;
+}
+
+static const char *special(session *s, int32_t id, char *buf, size_t cap)
+{
+    size_t len = 0;
+    const char *p = id >= 0 ? precis_tokenizer_piece(s->t, id, 1, &len) : "";
+    snprintf(buf, cap, "%.*s", (int)len, p);
+    return buf;
+}
+
+static precis_status render(session *s, const precis_message *messages, size_t n, char **out)
+{
+    char bos[64], eos[64];
+    const char *source = precis_model_chat_template(s->m);
+    return precis_chat_render(s->c->ctx, source ? source : "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}", messages, n, 1,
+                              special(s, precis_tokenizer_bos(s->t), bos, sizeof bos), special(s, precis_tokenizer_eos(s->t), eos, sizeof eos), out);
+}
+
+static int answer(session *s, const char *text, size_t len, unsigned flags, bool chat)
+{
+    int32_t *ids;
+    size_t n;
+    bool ended;
+    const precis_status st = precis_tokenizer_encode(s->t, text, len, flags, &ids, &n);
+    if (st) return cli_fail(s->c, st);
+    const float *logits = NULL;
+    int rc = prefill(s, ids, n, &logits);
+    precis_ids_free(s->t, ids);
+    if (rc == EXIT_DONE) rc = generate(s, logits, chat, &ended);
+    return rc;
+}
+
+/* A template usually writes BOS itself; then it must not be added again. */
+static unsigned chat_flags(session *s, const char *text, bool first)
+{
+    char bos[64];
+    special(s, precis_tokenizer_bos(s->t), bos, sizeof bos);
+    const bool has = *bos && !strncmp(text, bos, strlen(bos));
+    return PRECIS_TEXT_PARSE | (first && !has ? PRECIS_TEXT_ADD : 0);
+}
+
+static int chat_once(session *s, const char *text)
+{
+    precis_message m[2];
+    size_t n = 0;
+    if (cli_has(s->c, "--system")) m[n++] = (precis_message){ "system", cli_get(s->c, "--system") };
+    m[n++] = (precis_message){ "user", text };
+    char *prompt;
+    const precis_status st = render(s, m, n, &prompt);
+    if (st) return cli_fail(s->c, st);
+    const int rc = answer(s, prompt, strlen(prompt), chat_flags(s, prompt, true), true);
+    precis_text_free(s->c->ctx, prompt);
+    return rc;
+}
+
+enum { TURNS = 256 };
+
+/* Each turn is rendered whole; only what the cache does not have yet is read in. */
+static int chat(session *s)
+{
+    precis_message m[TURNS];
+    char *owned[TURNS] = { NULL }, line[16384], *before = calloc(1, 1);
+    size_t n = 0;
+    int rc = EXIT_DONE;
+    const bool terminal = isatty(0);
+    if (cli_has(s->c, "--system")) m[n++] = (precis_message){ "system", cli_get(s->c, "--system") };
+    if (terminal && !s->c->quiet) fprintf(stderr, "Ctrl-D ends the chat, Ctrl-C stops an answer.\n");
+    while (rc == EXIT_DONE && n + 2 < TURNS && before) {
+        if (terminal) fprintf(stderr, "\033[1m> \033[0m");
+        if (!fgets(line, sizeof line, stdin)) break;
+        line[strcspn(line, "\n")] = 0;
+        if (!*line) continue;
+        m[n++] = (precis_message){ "user", owned[n] = strdup(line) };
+        char *prompt;
+        const precis_status st = render(s, m, n, &prompt);
+        if (st) {
+            rc = cli_fail(s->c, st);
+            break;
+        }
+        /* what follows the text that the cache holds; if the template rewrote it, begin anew */
+        const size_t had = strlen(before);
+        const bool follows = had && !strncmp(prompt, before, had);
+        if (!follows) s->position = 0;
+        const char *rest = prompt + (follows ? had : 0);
+        const size_t from = s->len;
+        rc = answer(s, rest, strlen(rest), chat_flags(s, rest, !follows), true);
+        if (rc == EXIT_INTERRUPTED) { /* of this answer only */
+            cli_cancel = 0;
+            rc = EXIT_DONE;
+        }
+        m[n++] = (precis_message){ "assistant", owned[n] = strdup(s->text ? s->text + from : "") };
+        free(before);
+        before = NULL;
+        char *upto = malloc(strlen(prompt) + (s->len - from) + 1);
+        if (upto && m[n - 1].content) {
+            strcpy(upto, prompt);
+            strcat(upto, m[n - 1].content);
+            /* the end of the turn, as the template writes it, is in the cache too */
+            char *next;
+            before = upto;
+            const precis_message probe[2] = { m[n - 2], m[n - 1] };
+            (void)probe;
+            if (!render(s, m, n, &next)) {
+                const char *tail = strncmp(next, upto, strlen(upto)) ? NULL : next + strlen(upto);
+                char end[64];
+                special(s, precis_tokenizer_eos(s->t), end, sizeof end);
+                if (tail && *end && !strncmp(tail, end, strlen(end))) {
+                    char *more = malloc(strlen(upto) + strlen(end) + 1);
+                    if (more) {
+                        strcpy(more, upto);
+                        strcat(more, end);
+                        free(upto);
+                        before = more;
+                    }
+                }
+                precis_text_free(s->c->ctx, next);
+            }
+        } else free(upto);
+        precis_text_free(s->c->ctx, prompt);
+    }
+    for (int i = 0; i < TURNS; i++) free(owned[i]);
+    free(before);
+    return rc;
+}
+
+static int open_session(session *s, precis_runner_options *ro, precis_sampler_options *so)
+{
+    cli *c = s->c;
+    precis_status st = precis_model_open(c->ctx, &s->m, c->args[0]);
+    if (!st) st = precis_tokenizer_open(c->ctx, &s->t, s->m);
+    if (!st) st = precis_runner_open(c->ctx, &s->r, s->m, ro);
+    if (!st) precis_runner_get_info(s->r, &s->info);
+    if (!st) st = precis_sampler_open(c->ctx, &s->s, s->info.vocabulary, so);
+    return st ? cli_fail(c, st) : EXIT_DONE;
+}
+
+static int print_json(session *s)
+{
+    json_t *ids = json_array();
+    for (size_t i = 0; i < s->n; i++) json_array_append_new(ids, json_integer(s->ids[i]));
+    json_t *text = json_stringn(s->text ? s->text : "", whole(s->text ? s->text : "", s->len));
+    if (!text) { /* bytes that are no UTF-8: replace them */
+        for (size_t i = 0; i < s->len; i++)
+            if ((unsigned char)s->text[i] >= 128) s->text[i] = '?';
+        text = json_stringn(s->text, s->len);
+    }
+    return cli_print_json(s->c, json_pack("{s:o, s:o}", "text", text, "ids", ids));
+}
+
+static int run(cli *c)
+{
+    session s = { .c = c, .info = { .size = sizeof s.info } };
+    precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
+    precis_sampler_options so = PRECIS_SAMPLER_OPTIONS_INIT;
+    int64_t ctx, top_k;
+    double temp, top_p, min_p, penalty;
+    const bool talk = !cli_has(c, "--prompt") && !cli_has(c, "--file");
+    if (!cli_int(c, "--ctx", 0, 1, 1 << 26, &ctx) || !cli_int(c, "--top-k", 40, 0, 1 << 24, &top_k) || !cli_int(c, "--predict", talk ? 4096 : 256, 0, 1 << 30, &s.predict) ||
+        !cli_number(c, "--temp", 0.8, 0, 100, &temp) || !cli_number(c, "--top-p", 0.95, 0, 1, &top_p) || !cli_number(c, "--min-p", 0.05, 0, 1, &min_p) ||
+        !cli_number(c, "--repeat-penalty", 1, 0, 100, &penalty))
+        return EXIT_USAGE;
+    if (talk && c->json) return cli_usage(c, "--json needs a prompt (-p TEXT)");
+    ro.context = (uint32_t)ctx;
+    ro.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
+    ro.k_type = cli_get(c, "--cache-k");
+    ro.v_type = cli_get(c, "--cache-v");
+    so.temperature = (float)temp;
+    so.top_k = (int32_t)top_k;
+    so.top_p = (float)top_p;
+    so.min_p = (float)min_p;
+    so.repetition = (float)penalty;
+    so.seed = c->seed;
+    s.stream = !c->json;
+    int rc = open_session(&s, &ro, &so);
+    size_t len = 0;
+    char *read = rc == EXIT_DONE && cli_has(c, "--file") ? cli_read_text(c, cli_get(c, "--file"), &len) : NULL;
+    if (rc == EXIT_DONE && cli_has(c, "--file") && !read) rc = EXIT_INPUT;
+    const char *prompt = read ? read : cli_get(c, "--prompt");
+    if (rc != EXIT_DONE) {}
+    else if (talk) rc = chat(&s);
+    else if (cli_has(c, "--chat")) rc = chat_once(&s, prompt);
+    else rc = answer(&s, prompt, read ? len : strlen(prompt), PRECIS_TEXT_ADD | PRECIS_TEXT_PARSE, false);
+    if (c->json && rc == EXIT_DONE) rc = print_json(&s);
+    else if (rc == EXIT_DONE) rc = cli_done(c);
+    free(read);
+    free(s.text);
+    free(s.ids);
+    precis_sampler_close(&s.s);
+    precis_runner_close(&s.r);
+    precis_tokenizer_close(&s.t);
+    precis_model_close(&s.m);
+    return rc;
+}
+
+const cli_command cli_run = {
+    "run", "MODEL", "text from a model: a prompt (-p), or a chat on the terminal",
+    "Text streams to stdout. The same seed gives the same text on every machine and for any number of threads.", 1, 1, options, run,
+};

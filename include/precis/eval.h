@@ -1,0 +1,49 @@
+/* precis/eval.h - what was lost. Stage 5 of: read -> graph -> plan -> quant -> EVAL -> run. */
+#ifndef PRECIS_EVAL_H
+#define PRECIS_EVAL_H
+
+#include "precis/run.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct precis_eval_options {
+    uint32_t          size;       /* sizeof of this struct, set by _INIT                              */
+    precis_arithmetic arithmetic; /* of both models                                                   */
+    uint32_t          window;     /* tokens; 0: 512                                                   */
+    uint32_t          windows;    /* at most; 0: all that the text has                                */
+    const char       *k_type, *v_type; /* KV cache of the model (the reference keeps f16); NULL: f16  */
+} precis_eval_options;
+#define PRECIS_EVAL_OPTIONS_INIT { sizeof(precis_eval_options), PRECIS_FAST, 0, 0, NULL, NULL }
+
+enum { PRECIS_QUANTILES = 9 };
+
+/* *_se: standard error, from the spread over tokens. */
+typedef struct precis_eval_result {
+    uint32_t size;              /* sizeof of this struct, set by the caller                           */
+    uint64_t tokens, windows;   /* scored                                                             */
+    double ppl, ppl_se;         /* exp of the mean negative log-likelihood, natural                   */
+    int    has_reference;       /* the rest holds                                                     */
+    double ref_ppl, ref_ppl_se;
+    double log_ratio, log_ratio_se; /* mean of nll - nll of the reference: ln(ppl / ref_ppl)          */
+    double kld_mean, kld_se;    /* KL(reference || model), nats per token                             */
+    double kld_min, kld_max;
+    double kld_quantile[PRECIS_QUANTILES]; /* at 0.01 0.05 0.1 0.25 0.5 0.9 0.95 0.99 0.999           */
+    double dp_mean, dp_mean_se; /* probability of the right token: model less reference               */
+    double dp_rms, dp_rms_se;
+    double top1, top1_se;       /* part of the tokens whose likeliest token agrees, 0 to 1            */
+} precis_eval_result;
+
+/* Score a text in windows as llama.cpp does: the text is cut into windows, each begins with BOS when the model
+ * wants one, and the second half of each is scored. reference may be NULL. Both models must have one vocabulary.
+ * PRECIS_EINVAL when the text is shorter than a window. */
+PRECIS_API precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const char *text, size_t len,
+                                          const precis_eval_options *opts, precis_eval_result *result);
+/* The text of about 60 kB that is used when none is given; static storage. */
+PRECIS_API const char *precis_eval_default_text(size_t *len);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PRECIS_EVAL_H */

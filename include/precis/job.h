@@ -1,0 +1,73 @@
+/* precis/job.h - several stages in one call: the main job. */
+#ifndef PRECIS_JOB_H
+#define PRECIS_JOB_H
+
+#include "precis/eval.h"
+#include "precis/quant.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct precis_job_options {
+    uint32_t    size;        /* sizeof of this struct, set by _INIT                                     */
+    /* one of these four */
+    const char *type;        /* as precis_plan_types'                                                   */
+    uint64_t    max_bytes;   /* of the output file                                                      */
+    double      max_part;    /* of the input file's bytes: 0.75                                         */
+    double      bpw;         /* bits per weight of all tensors                                          */
+    /* how */
+    const char *imatrix;     /* file; NULL: calibrated here when the model can be run                   */
+    precis_calibrate_options calibrate;
+    precis_quant_options     quant; /* its imatrix is set by the job                                    */
+    int         dry_run;     /* plan only                                                               */
+    int         no_calibration; /* all inputs alike                                                     */
+    /* proof */
+    int         no_eval;
+    const char *text;        /* NULL: precis_eval_default_text                                          */
+    size_t      text_len;
+    precis_eval_options eval;
+} precis_job_options;
+#define PRECIS_JOB_OPTIONS_INIT { sizeof(precis_job_options), NULL, 0, 0, 0, NULL, PRECIS_CALIBRATE_OPTIONS_INIT, PRECIS_QUANT_OPTIONS_INIT, 0, 0, 0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT }
+
+typedef struct precis_job {
+    precis_plan         *plan;
+    precis_quant_report *report;   /* NULL for a dry run                                                  */
+    precis_solution      solution; /* of a budget                                                         */
+    uint64_t             bytes;    /* of the output file                                                  */
+    double               bits_per_weight;
+    int                  evaluated;
+    precis_eval_result   eval;
+} precis_job;
+
+/* Calibrate, plan, quantize to path, and evaluate against the original. A model that cannot be run is quantized without
+ * calibration and evaluation, and a warning says so. Close the job in any case. */
+PRECIS_API precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path, const precis_job_options *opts, precis_job *job);
+PRECIS_API void precis_job_close(precis_job *job);
+
+/* ---- bench ------------------------------------------------------------------------------------------- */
+typedef struct precis_bench_options {
+    uint32_t          size; /* sizeof of this struct, set by _INIT */
+    uint32_t          prompt, generate; /* tokens; 0: 512 and 64   */
+    precis_arithmetic arithmetic;
+    const char       *k_type, *v_type;
+} precis_bench_options;
+#define PRECIS_BENCH_OPTIONS_INIT { sizeof(precis_bench_options), 0, 0, PRECIS_FAST, NULL, NULL }
+
+typedef struct precis_bench_result {
+    uint32_t size;                            /* sizeof of this struct, set by the caller                  */
+    double   load_ms, prefill_tok_s, decode_tok_s;
+    uint64_t rss_bytes;                       /* of the process, at its largest                            */
+    /* What this machine could do at best, measured now: reading the weights once per token at the speed that
+     * memory is read with the same threads; and the same multiplications in registers. */
+    double   read_bytes_s, multiply_s;
+    double   limit_prefill_tok_s, limit_decode_tok_s;
+    uint64_t weight_bytes;                    /* read per token                                            */
+} precis_bench_result;
+/* path: opened anew, so that loading is measured. */
+PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts, precis_bench_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PRECIS_JOB_H */

@@ -1,0 +1,73 @@
+/* precis/quant.h - calibrate, plan by measured loss, quantize. Stage 4: read -> graph -> plan -> QUANT -> eval -> run.
+ *
+ * The same inputs give the same bytes for any number of threads, compiler and instruction set. */
+#ifndef PRECIS_QUANT_H
+#define PRECIS_QUANT_H
+
+#include "precis/plan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- importance matrix: mean square of each input of each matmul ------------------------------------ */
+typedef struct precis_imatrix precis_imatrix;
+
+/* Read either kind of file (llama.cpp's legacy .dat, or GGUF). PRECIS_EFORMAT with byte offset. */
+PRECIS_API precis_status precis_imatrix_open(precis_ctx *ctx, precis_imatrix **out, const char *path);
+PRECIS_API void precis_imatrix_close(precis_imatrix **imatrix);
+/* Written as GGUF when path ends in .gguf, else as the legacy kind. */
+PRECIS_API precis_status precis_imatrix_save(precis_imatrix *imatrix, const char *path);
+PRECIS_API size_t precis_imatrix_size(const precis_imatrix *imatrix);
+/* Entry i: tensor's name, n mean squares (owned by the matrix), tokens seen. */
+PRECIS_API precis_status precis_imatrix_get(const precis_imatrix *imatrix, size_t i, const char **tensor, const float **values, size_t *n, uint64_t *tokens);
+
+typedef struct precis_calibrate_options {
+    uint32_t           size;   /* sizeof of this struct, set by _INIT                               */
+    const char *const *texts;  /* calibration texts; NULL: sampled from the model itself (seeded)   */
+    const size_t      *lengths;
+    size_t             n_texts;
+    uint32_t           tokens; /* at most this many; 0: 2048 sampled, all of a text                 */
+} precis_calibrate_options;
+#define PRECIS_CALIBRATE_OPTIONS_INIT { sizeof(precis_calibrate_options), NULL, NULL, 0, 0 }
+/* Run the model over the text in reference arithmetic and keep what its matmuls see. */
+PRECIS_API precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const precis_model *model, const precis_calibrate_options *opts);
+
+/* ---- plan and quantize ------------------------------------------------------------------------------- */
+typedef struct precis_quant_options {
+    uint32_t              size;     /* sizeof of this struct, set by _INIT                            */
+    const precis_imatrix *imatrix;  /* weights of the errors; NULL: all alike                         */
+    const char           *method;   /* "search" or "rtn"; NULL: search                                */
+    const char           *types;    /* candidates of a budget: "Q4_K,Q6_K,..."; NULL: all that fit    */
+    const char           *pins;     /* PATTERN=TYPE list that a budget's plan must keep; NULL: none   */
+    int                   strict;   /* substitutes are errors                                         */
+} precis_quant_options;
+#define PRECIS_QUANT_OPTIONS_INIT { sizeof(precis_quant_options), NULL, NULL, NULL, NULL, 0 }
+
+/* The plan of least measured loss whose file has at most max_bytes. PRECIS_EBUDGET with the feasible minimum. */
+PRECIS_API precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *model, uint64_t max_bytes,
+                                           const precis_quant_options *opts, precis_solution *solution);
+
+typedef struct precis_quant_row {
+    uint32_t    size;     /* sizeof of this struct, set by the caller                                  */
+    const char *tensor, *from, *to, *method; /* method: "copy", "rtn", "search"                        */
+    double      error;    /* weighted squared error over weighted squares, of the written numbers      */
+} precis_quant_row;
+
+typedef struct precis_quant_report precis_quant_report;
+/* Write the quantized model to path (see precis/base.h on files): all or nothing. *report may be NULL.
+ * PRECIS_EFORMAT naming tensor and index for NaN or infinity; PRECIS_EINVAL when path is the input. */
+PRECIS_API precis_status precis_quantize(precis_ctx *ctx, const precis_model *model, const precis_plan *plan, const char *path,
+                                         const precis_quant_options *opts, precis_quant_report **report);
+PRECIS_API void precis_quant_report_close(precis_quant_report **report);
+PRECIS_API size_t precis_quant_report_size(const precis_quant_report *report);
+PRECIS_API precis_status precis_quant_report_get(const precis_quant_report *report, size_t i, precis_quant_row *row);
+PRECIS_API uint64_t precis_quant_report_bytes(const precis_quant_report *report); /* of the file */
+/* Bytes that the file would have, without writing. */
+PRECIS_API precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *model, const precis_plan *plan, const precis_quant_options *opts,
+                                                 uint64_t *bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PRECIS_QUANT_H */

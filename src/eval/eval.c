@@ -1,0 +1,228 @@
+/* eval.c - perplexity, KL divergence, probability differences, top-1 agreement. */
+#include "precis/eval.h"
+
+#include "base/fmath.h"
+#include "base/pool.h"
+#include "precis/text.h"
+
+#include <stdlib.h>
+
+#define ROWS 64 /* logit rows at a time: 64 * vocabulary floats of memory */
+
+/* What one scored token gives. */
+typedef struct score { double nll, ref_nll, kld, dp; bool same; } score;
+
+typedef struct {
+    const float *a, *b; /* logits of the model; of the reference or NULL */
+    const int32_t *next;
+    size_t vocabulary;
+    score *out;
+} rows;
+
+/* Largest, its first place, and log of the sum of exponentials, in a fixed order. */
+static double log_sum(const float *x, size_t n, size_t *arg)
+{
+    float top = x[0];
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (x[i] > top) top = x[i], best = i;
+    double lane[8] = { 0 };
+    for (size_t i = 0; i + 8 <= n; i += 8)
+        for (size_t l = 0; l < 8; l++) lane[l] += (double)pcs_expf(x[i + l] - top);
+    for (size_t i = n / 8 * 8; i < n; i++) lane[i % 8] += (double)pcs_expf(x[i] - top);
+    *arg = best;
+    return top + pcs_log(((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7])));
+}
+
+static double divergence(const float *p, double lp, const float *q, double lq, size_t n)
+{
+    double lane[8] = { 0 };
+    const float shift = (float)lp;
+    for (size_t i = 0; i < n; i++) lane[i % 8] += (double)pcs_expf(p[i] - shift) * (((double)p[i] - lp) - ((double)q[i] - lq));
+    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+}
+
+static void score_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const rows *r = arg;
+    for (uint64_t i = begin; i < end; i++) {
+        const float *a = r->a + i * r->vocabulary, *b = r->b ? r->b + i * r->vocabulary : NULL;
+        size_t best, ref_best;
+        const double la = log_sum(a, r->vocabulary, &best);
+        score *s = &r->out[i];
+        s->nll = la - (double)a[r->next[i]];
+        if (!b) continue;
+        const double lb = log_sum(b, r->vocabulary, &ref_best);
+        s->ref_nll = lb - (double)b[r->next[i]];
+        s->kld = divergence(b, lb, a, la, r->vocabulary);
+        s->dp = pcs_exp(-s->nll) - pcs_exp(-s->ref_nll);
+        s->same = best == ref_best;
+    }
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Mean and standard error of f(i) over n scores. */
+typedef double field(const score *s);
+static double f_nll(const score *s) { return s->nll; }
+static double f_ref(const score *s) { return s->ref_nll; }
+static double f_ratio(const score *s) { return s->nll - s->ref_nll; }
+static double f_kld(const score *s) { return s->kld; }
+static double f_dp(const score *s) { return s->dp; }
+static double f_dp2(const score *s) { return s->dp * s->dp; }
+static double f_same(const score *s) { return s->same; }
+
+static double mean(const score *s, size_t n, field *f, double *se)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) sum += f(&s[i]);
+    const double m = sum / (double)n;
+    for (size_t i = 0; i < n; i++) squares += (f(&s[i]) - m) * (f(&s[i]) - m);
+    *se = n > 1 ? __builtin_sqrt(squares / (double)(n - 1) / (double)n) : 0;
+    return m;
+}
+
+static precis_status summarize(precis_ctx *ctx, const score *s, size_t n, bool reference, precis_eval_result *r)
+{
+    static const double at[PRECIS_QUANTILES] = { 0.01, 0.05, 0.1, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999 };
+    double se;
+    r->tokens = n;
+    r->ppl = pcs_exp(mean(s, n, f_nll, &se));
+    r->ppl_se = r->ppl * se;
+    r->has_reference = reference;
+    if (!reference) return PRECIS_OK;
+    r->ref_ppl = pcs_exp(mean(s, n, f_ref, &se));
+    r->ref_ppl_se = r->ref_ppl * se;
+    r->log_ratio = mean(s, n, f_ratio, &r->log_ratio_se);
+    r->kld_mean = mean(s, n, f_kld, &r->kld_se);
+    r->dp_mean = mean(s, n, f_dp, &r->dp_mean_se);
+    const double square = mean(s, n, f_dp2, &se);
+    r->dp_rms = __builtin_sqrt(square);
+    r->dp_rms_se = r->dp_rms > 0 ? se / (2 * r->dp_rms) : 0;
+    r->top1 = mean(s, n, f_same, &r->top1_se);
+    double *k = pcs_alloc(ctx, n, sizeof *k);
+    if (!k) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < n; i++) k[i] = s[i].kld;
+    qsort(k, n, sizeof *k, ascending);
+    r->kld_min = k[0];
+    r->kld_max = k[n - 1];
+    for (int i = 0; i < PRECIS_QUANTILES; i++) {
+        const double x = at[i] * (double)(n - 1);
+        const size_t lo = (size_t)x;
+        r->kld_quantile[i] = lo + 1 < n ? k[lo] + (x - (double)lo) * (k[lo + 1] - k[lo]) : k[lo];
+    }
+    pcs_free(ctx, k);
+    return PRECIS_OK;
+}
+
+typedef struct {
+    precis_ctx *ctx;
+    precis_runner *model, *reference;
+    uint32_t window;
+    size_t vocabulary;
+    precis_row *rows;
+    score *scores;
+    size_t n_scores;
+} evaluation;
+
+static precis_status score_window(evaluation *e, const int32_t *ids, int32_t bos)
+{
+    const uint32_t n = e->window, first = n / 2;
+    for (uint32_t i = 0; i < n; i++) e->rows[i] = (precis_row){ i == 0 && bos >= 0 ? bos : ids[i], i, 0, 0 };
+    precis_status st = PRECIS_OK;
+    for (uint32_t at = 0; at + 1 < n && !st;) {
+        const uint32_t k = at < first ? first - at : n - 1 - at < ROWS ? n - 1 - at : ROWS;
+        for (uint32_t i = 0; i < k; i++) e->rows[at + i].want = at >= first;
+        const float *a = NULL, *b = NULL;
+        st = precis_runner_decode(e->model, e->rows + at, k, &a);
+        if (!st && e->reference) st = precis_runner_decode(e->reference, e->rows + at, k, &b);
+        if (!st && at >= first) {
+            rows r = { a, b, ids + at + 1, e->vocabulary, e->scores + e->n_scores };
+            pcs_for(e->ctx, k, 1, score_rows, &r);
+            e->n_scores += k;
+        }
+        at += k;
+    }
+    return st;
+}
+
+static precis_status open_runner(precis_ctx *ctx, precis_runner **r, const precis_model *m, const precis_eval_options *o, bool reference)
+{
+    precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
+    ro.arithmetic = o->arithmetic;
+    ro.context = o->window;
+    ro.batch = o->window;
+    ro.outputs = ROWS < o->window ? ROWS : o->window;
+    ro.k_type = reference ? NULL : o->k_type;
+    ro.v_type = reference ? NULL : o->v_type;
+    return precis_runner_open(ctx, r, m, &ro);
+}
+
+/* Two models compare only when they cut the text alike. */
+static precis_status same_tokens(precis_ctx *ctx, const precis_model *reference, const char *text, size_t len, const int32_t *ids, size_t n)
+{
+    precis_tokenizer *t;
+    int32_t *other = NULL;
+    size_t m;
+    precis_status st = precis_tokenizer_open(ctx, &t, reference);
+    if (st) return st;
+    st = precis_tokenizer_encode(t, text, len, PRECIS_TEXT_ADD, &other, &m);
+    if (!st && (n != m || memcmp(ids, other, n * sizeof *ids))) st = pcs_fail(ctx, PRECIS_EINVAL, "the two models cut the text into different tokens; they cannot be compared");
+    precis_ids_free(t, other);
+    precis_tokenizer_close(&t);
+    return st;
+}
+
+precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const char *text, size_t len,
+                               const precis_eval_options *opts, precis_eval_result *result)
+{
+    static const precis_eval_options defaults = PRECIS_EVAL_OPTIONS_INIT;
+    precis_eval_options o = opts ? *opts : defaults;
+    *result = (precis_eval_result){ .size = result->size };
+    if (!o.window) o.window = 512;
+    if (o.window < 4) return pcs_fail(ctx, PRECIS_EINVAL, "windows of %u tokens are too short", o.window);
+    precis_tokenizer *t = NULL;
+    int32_t *ids = NULL;
+    size_t n = 0;
+    evaluation e = { .ctx = ctx, .window = o.window };
+    precis_status st = precis_tokenizer_open(ctx, &t, model);
+    if (!st) st = precis_tokenizer_encode(t, text, len, PRECIS_TEXT_ADD, &ids, &n);
+    if (!st && reference) st = same_tokens(ctx, reference, text, len, ids, n);
+    size_t windows = n / o.window;
+    if (!st && !windows) st = pcs_fail(ctx, PRECIS_EINVAL, "the text has %zu tokens, less than one window of %u; a shorter --ctx or a longer text helps", n, o.window);
+    if (o.windows && windows > o.windows) windows = o.windows;
+    if (!st) st = open_runner(ctx, &e.model, model, &o, false);
+    if (!st && reference) st = open_runner(ctx, &e.reference, reference, &o, true);
+    precis_runner_info a = { .size = sizeof a }, b = { .size = sizeof b };
+    if (!st) {
+        precis_runner_get_info(e.model, &a);
+        if (reference) precis_runner_get_info(e.reference, &b);
+        if (reference && a.vocabulary != b.vocabulary) st = pcs_fail(ctx, PRECIS_EINVAL, "vocabularies of %u and %u cannot be compared", a.vocabulary, b.vocabulary);
+        e.vocabulary = a.vocabulary;
+        e.rows = pcs_alloc(ctx, o.window, sizeof *e.rows);
+        e.scores = pcs_alloc(ctx, windows * o.window, sizeof *e.scores);
+        if (!st && (!e.rows || !e.scores)) st = PRECIS_ENOMEM;
+    }
+    /* the window's first token gives way to BOS, when the model begins with one */
+    const int32_t bos = n && !st && precis_tokenizer_bos(t) == ids[0] ? ids[0] : -1;
+    for (size_t w = 0; w < windows && !st; w++) {
+        st = score_window(&e, ids + w * o.window, bos);
+        if (!st) st = pcs_progress(ctx, "evaluate", w + 1, windows);
+    }
+    if (!st) {
+        result->windows = windows;
+        st = summarize(ctx, e.scores, e.n_scores, reference != NULL, result);
+    }
+    pcs_free(ctx, e.rows);
+    pcs_free(ctx, e.scores);
+    precis_runner_close(&e.model);
+    precis_runner_close(&e.reference);
+    if (t) precis_ids_free(t, ids);
+    precis_tokenizer_close(&t);
+    return st;
+}

@@ -1,0 +1,43 @@
+/* list.c - names in the tables, for help and for those who want to know what a build has. */
+#include "graph/arch.h"
+#include "graph/kv.h"
+#include "kernel/kernel.h"
+#include "plan/plan.h"
+#include "quant/quant.h"
+#include "read/read.h"
+
+static const char *format(size_t i) { return pcs_formats[i] ? pcs_formats[i]->name : NULL; }
+static const char *mix(size_t i) { return pcs_mixes[i].name; }
+static const char *method(size_t i) { return pcs_methods[i] ? pcs_methods[i]->name : NULL; }
+static const char *reader(size_t i) { return pcs_readers[i] ? pcs_readers[i]->name : NULL; }
+static const char *arch(size_t i) { return pcs_archs[i] ? pcs_archs[i]->name : NULL; }
+static const char *op(size_t i) { return pcs_ops[i] ? pcs_ops[i]->name : NULL; }
+static const char *pass(size_t i) { return pcs_passes[i] ? pcs_passes[i]->name : NULL; }
+static const char *kv(size_t i) { return pcs_kv_types[i].name; }
+static const char *kernel(size_t i)
+{
+    static const char *const names[] = {
+#define KERNEL(op, isa, needs) #op "/" #isa,
+#include "kernel/kernels.def"
+#undef KERNEL
+        NULL,
+    };
+    return names[i];
+}
+
+static const struct { const char *name; const char *(*get)(size_t i); } tables[] = {
+    { "formats", format }, { "mixes", mix }, { "methods", method }, { "readers", reader }, { "architectures", arch },
+    { "ops", op }, { "passes", pass }, { "cache", kv }, { "kernels", kernel },
+};
+
+const char *precis_list(const char *table, size_t i)
+{
+    if (!table) return i < sizeof tables / sizeof *tables ? tables[i].name : NULL;
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
+        if (strcmp(tables[t].name, table)) continue;
+        for (size_t k = 0; k < i; k++)
+            if (!tables[t].get(k)) return NULL;
+        return tables[t].get(i);
+    }
+    return NULL;
+}

@@ -1,0 +1,174 @@
+/* plan.c - a type for every tensor, from a type, a mix or a table of patterns. */
+#include "plan/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <strings.h>
+
+const pcs_mix pcs_mixes[] = {
+#define MIX(...) { __VA_ARGS__ },
+#include "plan/mixes.def"
+#undef MIX
+    { 0 },
+};
+
+const pcs_mix *pcs_mix_by_name(const char *name)
+{
+    for (const pcs_mix *m = pcs_mixes; m->name; m++)
+        if (!strcasecmp(m->name, name)) return m;
+    return NULL;
+}
+
+bool pcs_quantizable(const pcs_tensor *t)
+{
+    static const char *const never[] = { "norm", "ffn_gate_inp", "rope_freqs", "position_embd", "token_types", "ssm_conv1d", "altup", "laurel" };
+    const size_t n = strlen(t->name);
+    if (t->dims < 2 || t->ne[1] < 2 || !t->n || t->format->kind == PCS_INT || n < 7 || strcmp(t->name + n - 7, ".weight")) return false;
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        if (strstr(t->name, never[i])) return false;
+    return true;
+}
+
+bool pcs_encodable(const pcs_format *f) { return (f->kind == PCS_QUANT ? f->pack != NULL : f->kind == PCS_FLOAT && f->from_f32 != NULL) && strcmp(f->name, "Q8_K") && strcmp(f->name, "F64"); }
+
+const pcs_format *pcs_fitting(const pcs_format *f, int64_t n)
+{
+    while (f && n % f->block) f = f->substitute ? pcs_format_by_name(f->substitute) : NULL;
+    return f;
+}
+
+void pcs_plan_set(pcs_plan_row *row, const pcs_format *to)
+{
+    row->to = to;
+    row->bytes = row->tensor->n / to->block * to->bytes;
+}
+
+precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_model *m, const char *spec)
+{
+    *out = NULL;
+    precis_plan *p = pcs_alloc(ctx, 1, sizeof *p);
+    if (!p) return PRECIS_ENOMEM;
+    *p = (precis_plan){ .ctx = ctx, .model = m, .n = m->n_tensors };
+    p->rows = pcs_alloc(ctx, p->n + 1, sizeof *p->rows);
+    p->spec = pcs_alloc(ctx, strlen(spec) + 1, 1);
+    if (!p->rows || !p->spec) {
+        precis_plan_close(&p);
+        return PRECIS_ENOMEM;
+    }
+    memcpy(p->spec, spec, strlen(spec));
+    for (size_t i = 0; i < p->n; i++) p->rows[i] = (pcs_plan_row){ &m->tensors[i], m->tensors[i].format, NULL, m->tensors[i].bytes, NAN };
+    *out = p;
+    return PRECIS_OK;
+}
+
+void precis_plan_close(precis_plan **plan)
+{
+    if (!plan || !*plan) return;
+    precis_plan *p = *plan;
+    pcs_free(p->ctx, p->rows);
+    pcs_free(p->ctx, p->spec);
+    pcs_free(p->ctx, p);
+    *plan = NULL;
+}
+
+size_t precis_plan_size(const precis_plan *plan) { return plan->n; }
+
+precis_status precis_plan_get(const precis_plan *plan, size_t i, precis_plan_row *row)
+{
+    if (i >= plan->n) return pcs_fail(plan->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
+    const pcs_plan_row *r = &plan->rows[i];
+    *row = (precis_plan_row){ row->size, r->tensor->name, r->tensor->format->name, r->to->name, r->wanted ? r->wanted->name : NULL, r->bytes, r->loss };
+    return PRECIS_OK;
+}
+
+uint64_t precis_plan_bytes(const precis_plan *plan)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < plan->n; i++) n += plan->rows[i].bytes;
+    return n;
+}
+
+bool pcs_match(const char *p, size_t len, const char *text)
+{
+    size_t i = 0, star = SIZE_MAX;
+    const char *mark = NULL;
+    while (*text) {
+        if (i < len && p[i] == '*') star = i++, mark = text;
+        else if (i < len && (p[i] == '?' || p[i] == *text)) i++, text++;
+        else if (mark) i = star + 1, text = ++mark;
+        else return false;
+    }
+    while (i < len && p[i] == '*') i++;
+    return i == len;
+}
+
+precis_status pcs_pattern_type(precis_ctx *ctx, const char *list, const char *tensor, const pcs_format **f)
+{
+    *f = NULL;
+    bool found = false;
+    for (const char *p = list; p && *p;) {
+        const char *end = strchr(p, ','), *eq = strchr(p, '=');
+        if (!end) end = p + strlen(p);
+        char name[32];
+        if (!eq || eq > end || (size_t)(end - eq) > sizeof name) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.*s\" is not PATTERN=TYPE", (int)(end - p), p);
+        snprintf(name, sizeof name, "%.*s", (int)(end - eq - 1), eq + 1);
+        const pcs_format *type = pcs_format_by_name(name);
+        if (!type) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no type; precis list formats has them", name);
+        if (!pcs_encodable(type)) return pcs_fail(ctx, PRECIS_EINVAL, "type %s can be read, not written", type->name);
+        if (!found && pcs_match(p, (size_t)(eq - p), tensor)) *f = type, found = true;
+        p = *end ? end + 1 : end;
+    }
+    return PRECIS_OK;
+}
+
+/* Layer of "blk.12.x", or -1. */
+static int layer_of(const char *name)
+{
+    int n = -1;
+    return sscanf(name, "blk.%d.", &n) == 1 ? n : -1;
+}
+
+static const pcs_format *mix_type(const pcs_mix *mix, const precis_model *m, const pcs_tensor *t, int layers)
+{
+    const int i = layer_of(t->name);
+    const bool more = mix->first ? i >= 0 && i < (layers + mix->first - 1) / mix->first
+                                 : i < layers / 8 || i >= 7 * layers / 8 || (i - layers / 8) % 3 == 2;
+    const char *type = mix->base;
+    if (!strcmp(t->name, "output.weight") || (!strcmp(t->name, "token_embd.weight") && !pcs_model_tensor(m, "output.weight"))) type = mix->output;
+    else if (strstr(t->name, "attn_v.") || strstr(t->name, "attn_qkv.")) type = more ? mix->attn_v_more : mix->attn_v;
+    else if (strstr(t->name, "ffn_down")) type = more ? mix->ffn_down_more : mix->ffn_down;
+    else if (strstr(t->name, "attn_output")) type = mix->attn_output;
+    return pcs_format_by_name(type);
+}
+
+precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis_model *model, const char *spec, int strict)
+{
+    *out = NULL;
+    const pcs_mix *mix = pcs_mix_by_name(spec);
+    const pcs_format *one = mix ? NULL : pcs_format_by_name(spec);
+    const bool table = !mix && !one && strchr(spec, '=');
+    if (!mix && !one && !table) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.60s\" is no type and no mix; precis list formats and precis list mixes have them", spec);
+    if (one && !pcs_encodable(one)) return pcs_fail(ctx, PRECIS_EINVAL, "type %s can be read, not written", one->name);
+    int layers = 0;
+    for (size_t i = 0; i < model->n_tensors; i++)
+        if (layer_of(model->tensors[i].name) >= layers) layers = layer_of(model->tensors[i].name) + 1;
+    precis_plan *p;
+    precis_status st = pcs_plan_new(ctx, &p, model, spec);
+    size_t replaced = 0;
+    for (size_t i = 0; i < model->n_tensors && !st; i++) {
+        const pcs_tensor *t = &model->tensors[i];
+        const pcs_format *f = one;
+        if (table) st = pcs_pattern_type(ctx, spec, t->name, &f);
+        if (mix) f = mix_type(mix, model, t, layers);
+        if (st || !f || !pcs_quantizable(t)) continue;
+        const pcs_format *fit = pcs_fitting(f, t->ne[0]);
+        if (!fit || (fit != f && strict))
+            st = pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %u (%s)", t->name, (long long)t->ne[0], f->block, f->name);
+        else pcs_plan_set(&p->rows[i], fit);
+        if (!st && fit != f) p->rows[i].wanted = f, replaced++;
+    }
+    if (!st && replaced) pcs_warn(ctx, "%zu tensors take a substitute, because their rows are not whole blocks of the type; --strict makes it an error", replaced);
+    if (st) precis_plan_close(&p);
+    *out = p;
+    return st;
+}

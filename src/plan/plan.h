@@ -1,0 +1,47 @@
+/* plan.h - inside of a plan. */
+#ifndef PCS_PLAN_H
+#define PCS_PLAN_H
+
+#include "model/model.h"
+#include "precis/plan.h"
+
+typedef struct pcs_plan_row {
+    const pcs_tensor *tensor;
+    const pcs_format *to, *wanted; /* wanted: NULL when it is what was taken */
+    uint64_t bytes;
+    double loss;
+} pcs_plan_row;
+
+struct precis_plan {
+    precis_ctx *ctx;
+    const precis_model *model;
+    pcs_plan_row *rows; /* one per tensor of the model */
+    size_t n;
+    char *spec; /* for the manifest */
+};
+
+/* Every tensor keeps its type. */
+precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_model *m, const char *spec);
+/* Is this a weight of a layer, which may be quantized? */
+bool pcs_quantizable(const pcs_tensor *t);
+/* Can precis write this type? */
+bool pcs_encodable(const pcs_format *f);
+/* The type or the first of its substitutes whose block divides rows of n; NULL when none does. */
+const pcs_format *pcs_fitting(const pcs_format *f, int64_t n);
+void pcs_plan_set(pcs_plan_row *row, const pcs_format *to);
+/* Shell-like pattern: * and ?. Linear time. */
+bool pcs_match(const char *pattern, size_t len, const char *text);
+/* First PATTERN=TYPE of the list that matches; *f NULL when none does. */
+precis_status pcs_pattern_type(precis_ctx *ctx, const char *list, const char *tensor, const pcs_format **f);
+
+/* Named mixes: one row of mixes.def each. */
+typedef struct pcs_mix {
+    const char *name;
+    uint32_t file_type; /* general.file_type */
+    const char *base, *output, *attn_v, *attn_v_more, *attn_output, *ffn_down, *ffn_down_more;
+    int first; /* which layers are "more": 0: those that llama.cpp gives more bits, n: the first layers / n */
+} pcs_mix;
+const pcs_mix *pcs_mix_by_name(const char *name);
+extern const pcs_mix pcs_mixes[];
+
+#endif

@@ -1,0 +1,195 @@
+/* budget.c - the loss table (every tensor in every type that fits it, on a sample of its rows), and the plan of
+ * least loss under a budget. */
+#include "base/pool.h"
+#include "quant/quant.h"
+
+#include <math.h>
+
+#define WORK 60e6     /* weights that are fitted for the whole table, about */
+#define ROWS_LEAST 8
+#define MAX_TYPES 40
+
+typedef struct {
+    const precis_model *m;
+    const pcs_tensor *t;
+    const pcs_method *method;
+    const float *importance;
+    bool output; /* makes the logits */
+    const pcs_format **types;
+    size_t n_types, rows;
+    double *err, *norm; /* [types][rows] */
+    float *scratch;     /* per thread */
+    size_t scratch_size;
+} job;
+
+static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    const job *j = arg;
+    const size_t n = (size_t)j->t->ne[0];
+    float *x = (float *)((char *)j->scratch + ith * j->scratch_size), *y = x + n;
+    uint8_t *bytes = (uint8_t *)(y + n);
+    const uint64_t all = pcs_tensor_rows(j->t);
+    for (uint64_t u = begin; u < end; u++) {
+        const size_t type = u / j->rows, r = u % j->rows;
+        const uint64_t row = (2 * r + 1) * all / (2 * j->rows);
+        pcs_quantize_row(j->t, row, j->types[type], j->method, j->importance, x, bytes, &j->err[u], &j->norm[u]);
+    }
+}
+
+/* Divergence that an error is likely to cause, in nats per token, so that losses of different tensors add up.
+ *
+ * Logits: KL = 1/2 of the variance of their error, to second order, and the weighted squared error of a row is
+ * that variance. Hidden layers: proportional to the relative error of their output, with the factor measured by quantizing one
+ * class of tensors at a time (docs/planning.md has the figures). */
+static double to_kl(const job *j, double err, double norm)
+{
+    static const struct { const char *part; double factor; } classes[] = {
+        { "attn_q.", 0.12 }, { "attn_k.", 0.18 }, { "attn_v.", 0.10 }, { "attn_output.", 0.10 }, { "ffn_gate", 0.16 }, { "ffn_up", 0.18 }, { "ffn_down", 0.26 } };
+    if (j->output && j->importance) return 0.5 * err / (double)j->rows;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (strstr(j->t->name, classes[i].part)) return classes[i].factor * err / norm;
+    return 0.15 * err / norm;
+}
+
+static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
+{
+    const size_t n = (size_t)j->t->ne[0], count = j->n_types * j->rows;
+    j->scratch_size = (2 * n * sizeof(float) + n * 8 + 1024) / 64 * 64;
+    j->scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), j->scratch_size);
+    j->err = pcs_alloc(ctx, 2 * count, sizeof *j->err);
+    precis_status st = j->scratch && j->err ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st) {
+        j->norm = j->err + count;
+        pcs_for(ctx, count, 1, measure, j);
+        for (size_t c = 0; c < j->n_types; c++) {
+            double err = 0, norm = 0;
+            for (size_t r = 0; r < j->rows; r++) err += j->err[c * j->rows + r], norm += j->norm[c * j->rows + r];
+            const double loss = norm > 0 ? to_kl(j, err, norm) : 0;
+            if (!isfinite(loss)) st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: NaN or infinity among its numbers", j->t->name);
+            choices[c] = (precis_choice){ (j->t->n / j->types[c]->block * j->types[c]->bytes + 31) / 32 * 32, loss };
+        }
+    }
+    pcs_free(ctx, j->scratch);
+    pcs_free(ctx, j->err);
+    return st;
+}
+
+/* Types that a tensor may take: its own, and all that fit and take no more room than it. */
+static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_quant_options *o, const pcs_format **types, size_t *n)
+{
+    const pcs_format *pinned = NULL;
+    precis_status st = o->pins ? pcs_pattern_type(ctx, o->pins, t->name, &pinned) : PRECIS_OK;
+    *n = 0;
+    if (st) return st;
+    if (pinned) {
+        const pcs_format *fit = pcs_fitting(pinned, t->ne[0]);
+        if (!fit || (fit != pinned && o->strict)) return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %s", t->name, (long long)t->ne[0], pinned->name);
+        types[(*n)++] = fit;
+        return PRECIS_OK;
+    }
+    types[(*n)++] = t->format;
+    if (!pcs_quantizable(t)) return PRECIS_OK;
+    for (size_t i = 0; pcs_formats[i] && *n < MAX_TYPES; i++) {
+        const pcs_format *f = pcs_formats[i];
+        if (f == t->format || !pcs_encodable(f) || t->ne[0] % f->block || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
+        if (o->types) {
+            bool listed = false;
+            for (const char *p = o->types; *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
+                char name[32] = { 0 };
+                const size_t len = strcspn(p, ",");
+                memcpy(name, p, len < 31 ? len : 31);
+                const pcs_format *want = pcs_format_by_name(name);
+                if (!want) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no type", name);
+                listed |= pcs_fitting(want, t->ne[0]) == f;
+            }
+            if (!listed) continue;
+        }
+        types[(*n)++] = f;
+    }
+    return PRECIS_OK;
+}
+
+typedef struct {
+    precis_item *items;
+    precis_choice *choices;
+    const pcs_format **types;
+    size_t *picks;
+} table;
+
+static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, const pcs_method *method, table *tb)
+{
+    double weights = 0;
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < m->n_tensors && !st; i++) {
+        const pcs_tensor *t = &m->tensors[i];
+        job j = { .m = m, .t = t, .method = method, .types = tb->types + i * MAX_TYPES };
+        j.output = !strcmp(t->name, "output.weight") || (!strcmp(t->name, "token_embd.weight") && !pcs_model_tensor(m, "output.weight"));
+        st = candidates(ctx, t, o, j.types, &j.n_types);
+        if (!st) st = pcs_imatrix_for(o->imatrix, t, &j.importance);
+        if (st) break;
+        const uint64_t all = pcs_tensor_rows(t);
+        double rows = (double)all * WORK / (weights * 16 + 1);
+        if (rows < ROWS_LEAST) rows = ROWS_LEAST;
+        j.rows = rows > (double)all ? (size_t)all : (size_t)rows;
+        tb->items[i] = (precis_item){ tb->choices + i * MAX_TYPES, j.n_types };
+        if (j.n_types == 1 && j.types[0] == t->format) tb->choices[i * MAX_TYPES] = (precis_choice){ (t->bytes + 31) / 32 * 32, 0 };
+        else st = losses(ctx, &j, tb->choices + i * MAX_TYPES);
+        if (!st) st = pcs_progress(ctx, "measure", i + 1, m->n_tensors);
+    }
+    return st;
+}
+
+precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *m, uint64_t max_bytes, const precis_quant_options *opts,
+                                precis_solution *solution)
+{
+    static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
+    const precis_quant_options *o = opts ? opts : &defaults;
+    const pcs_method *method = pcs_method_by_name(o->method);
+    *out = NULL;
+    if (!method) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no method; precis list methods has them", o->method);
+    precis_plan *p = NULL;
+    precis_solution s = { .size = sizeof s };
+    table tb = { pcs_alloc(ctx, m->n_tensors + 1, sizeof *tb.items), pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *tb.choices),
+                 pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *tb.types), pcs_alloc(ctx, m->n_tensors + 1, sizeof *tb.picks) };
+    precis_status st = tb.items && tb.choices && tb.types && tb.picks ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st) st = fill_table(ctx, m, o, method, &tb);
+    if (!st) st = pcs_plan_new(ctx, &p, m, "budget");
+    /* What the file has beside its tensors is known only with a plan: solve, look, and take off what is over. */
+    uint64_t budget = max_bytes, bytes = 0;
+    for (int round = 0; round < 8 && !st; round++) {
+        uint64_t beside = 0;
+        if (round == 0 && !(st = precis_quant_file_bytes(ctx, m, p, o, &bytes))) {
+            for (size_t i = 0; i < m->n_tensors; i++) beside += (m->tensors[i].bytes + 31) / 32 * 32;
+            beside = bytes - beside;
+            budget = max_bytes > beside ? max_bytes - beside : 0;
+        }
+        if (!st) st = precis_plan_solve(ctx, tb.items, m->n_tensors, budget, tb.picks, &s);
+        for (size_t i = 0; i < m->n_tensors && !st; i++) {
+            pcs_plan_set(&p->rows[i], tb.types[i * MAX_TYPES + tb.picks[i]]);
+            p->rows[i].loss = tb.items[i].choices[tb.picks[i]].loss;
+        }
+        if (!st) st = precis_quant_file_bytes(ctx, m, p, o, &bytes);
+        if (st || bytes <= max_bytes) break;
+        budget -= bytes - max_bytes < budget ? bytes - max_bytes : budget;
+    }
+    if (st == PRECIS_EBUDGET) {
+        char least[32];
+        const uint64_t need = s.min_bytes + (max_bytes - (budget < max_bytes ? budget : max_bytes));
+        st = pcs_fail(ctx, st, "no plan fits in %llu bytes; the least feasible is about %llu bytes (%s)", (unsigned long long)max_bytes,
+                      (unsigned long long)need, pcs_human((double)need, least));
+        s.min_bytes = need;
+    }
+    if (solution) {
+        s.size = solution->size;
+        *solution = s;
+    }
+    pcs_free(ctx, tb.items);
+    pcs_free(ctx, tb.choices);
+    pcs_free(ctx, tb.types);
+    pcs_free(ctx, tb.picks);
+    if (st) precis_plan_close(&p);
+    *out = p;
+    return st;
+}

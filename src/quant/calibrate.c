@@ -1,0 +1,173 @@
+/* calibrate.c - what the inputs of every matmul look like, on given texts or on text that the model makes.
+ *
+ * It runs in reference arithmetic, so that the result, and with it every file made from it, is the same on every
+ * machine. Sums of squares are kept in f64, tokens in order. */
+#include "precis/run.h"
+#include "precis/text.h"
+#include "quant/quant.h"
+#include "run/runner.h"
+
+#include <stdio.h>
+
+#define SEQUENCES 32 /* sampled side by side */
+#define SAMPLED 64   /* tokens of each */
+#define WINDOW 512   /* of a text */
+
+typedef struct watch { pcs_importance *e; struct watch *next; } watch;
+
+static void on_value(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width)
+{
+    (void)v;
+    /* Several weights read one value: the first collects, the others copy at the end. */
+    pcs_importance *e = ((watch *)user)->e;
+    for (uint64_t r = 0; r < rows; r++)
+        for (uint64_t k = 0; k < width; k++) e->sum[k] += (double)x[r * width + k] * (double)x[r * width + k];
+    e->tokens += rows;
+}
+
+/* A tap on the input of each matmul with a stored weight. */
+static precis_status tap_all(precis_imatrix *im, precis_runner *r, watch **lists)
+{
+    const precis_graph *g = r->graph;
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const pcs_node *n = &g->nodes[i];
+        if (strcmp(n->op->name, "matmul") || g->values[n->in[1]].node < 0) continue;
+        const pcs_node *d = &g->nodes[g->values[n->in[1]].node];
+        const pcs_value *w = &g->values[d->in[0]];
+        if (w->dtype != PCS_STORED || pcs_map_get(&im->map, w->name, strlen(w->name), NULL)) continue;
+        watch *item = pcs_arena_alloc(&im->arena, 1, sizeof *item);
+        pcs_importance *e;
+        if (!item) return PRECIS_ENOMEM;
+        const precis_status st = pcs_imatrix_add(im, w->name, strlen(w->name), (size_t)w->shape[1], &e);
+        if (st) return st;
+        /* entries move when the table grows: keep the place in v.tokens for now */
+        item->e = (pcs_importance *)(uintptr_t)im->n;
+        item->next = lists[n->in[0]];
+        lists[n->in[0]] = item;
+    }
+    for (size_t v = 0; v < g->n_values; v++) {
+        for (watch *w = lists[v]; w; w = w->next) w->e = &im->entries[(uintptr_t)w->e - 1];
+        if (lists[v]) pcs_program_tap(r->program, (precis_value)v, on_value, lists[v]);
+    }
+    return PRECIS_OK;
+}
+
+static void share(const precis_graph *g, watch *const *lists)
+{
+    for (size_t v = 0; v < g->n_values; v++)
+        for (const watch *w = lists[v] ? lists[v]->next : NULL; w; w = w->next) {
+            memcpy(w->e->sum, lists[v]->e->sum, w->e->n * sizeof *w->e->sum);
+            w->e->tokens = lists[v]->e->tokens;
+        }
+}
+
+/* Each sequence: BOS, a random token, then samples at temperature 1 (Liu et al. 2023, LLM-QAT, section 3.1). */
+static precis_status sample(precis_ctx *ctx, precis_runner *r, precis_tokenizer *t, uint32_t length, uint64_t *made)
+{
+    const uint32_t vocabulary = r->lm.vocabulary;
+    precis_sampler *samplers[SEQUENCES] = { NULL };
+    precis_row rows[SEQUENCES];
+    uint64_t seed = ctx->opt.seed ^ 0x5eed5eed5eedu;
+    precis_status st = PRECIS_OK;
+    const int32_t bos = t ? precis_tokenizer_bos(t) : -1;
+    for (uint32_t s = 0; s < SEQUENCES && !st; s++) {
+        precis_sampler_options o = PRECIS_SAMPLER_OPTIONS_INIT;
+        o.temperature = 1.0f;
+        o.top_k = 64;
+        o.top_p = 1.0f;
+        o.min_p = 0.0f;
+        o.seed = pcs_rand(&seed);
+        st = precis_sampler_open(ctx, &samplers[s], vocabulary, &o);
+    }
+    for (uint32_t p = 0; p < length && !st; p++) {
+        const float *logits = NULL;
+        for (uint32_t s = 0; s < SEQUENCES; s++) {
+            const int32_t random = (int32_t)(pcs_rand(&seed) % vocabulary);
+            if (p == 0) rows[s].token = bos >= 0 && (uint32_t)bos < vocabulary ? bos : random;
+            else if (p == 1 && bos >= 0) rows[s].token = random;
+            rows[s] = (precis_row){ rows[s].token, p, s, 1 };
+        }
+        st = precis_runner_decode(r, rows, SEQUENCES, &logits);
+        for (uint32_t s = 0; s < SEQUENCES && !st; s++) rows[s].token = precis_sampler_next(samplers[s], logits + (size_t)s * vocabulary);
+        *made += SEQUENCES;
+        if (!st) st = pcs_progress(ctx, "calibrate", p + 1, length);
+    }
+    for (uint32_t s = 0; s < SEQUENCES; s++) precis_sampler_close(&samplers[s]);
+    return st;
+}
+
+static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokenizer *t, const precis_calibrate_options *o, uint64_t *seen)
+{
+    precis_status st = PRECIS_OK;
+    const uint64_t most = o->tokens ? o->tokens : UINT64_MAX;
+    precis_row *rows = pcs_alloc(ctx, WINDOW, sizeof *rows);
+    if (!rows) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < o->n_texts && !st && *seen < most; i++) {
+        int32_t *ids;
+        size_t n;
+        st = precis_tokenizer_encode(t, o->texts[i], o->lengths[i], PRECIS_TEXT_ADD, &ids, &n);
+        const uint32_t window = r->context < WINDOW ? r->context : WINDOW;
+        for (size_t at = 0; at < n && !st && *seen < most; at += window) {
+            uint32_t k = 0;
+            for (; k < window && at + k < n && *seen + k < most; k++) rows[k] = (precis_row){ ids[at + k], k, 0, 0 };
+            if (k) rows[k - 1].want = 1;
+            st = precis_runner_decode(r, rows, k, NULL);
+            *seen += k;
+            if (!st) st = pcs_progress(ctx, "calibrate", at + k, n);
+        }
+        precis_ids_free(t, ids);
+    }
+    pcs_free(ctx, rows);
+    if (!st && !*seen) st = pcs_fail(ctx, PRECIS_EINVAL, "the calibration text is empty");
+    return st;
+}
+
+precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const precis_model *model, const precis_calibrate_options *opts)
+{
+    static const precis_calibrate_options defaults = PRECIS_CALIBRATE_OPTIONS_INIT;
+    const precis_calibrate_options o = opts ? *opts : defaults;
+    *out = NULL;
+    const bool sampled = !o.n_texts;
+    const uint32_t wanted = o.tokens ? o.tokens : SEQUENCES * SAMPLED;
+    uint32_t length = (wanted + SEQUENCES - 1) / SEQUENCES;
+    precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
+    ro.arithmetic = PRECIS_REFERENCE;
+    ro.k_type = ro.v_type = "f32";
+    ro.sequences = sampled ? SEQUENCES : 1;
+    ro.batch = sampled ? SEQUENCES : WINDOW;
+    ro.outputs = sampled ? SEQUENCES : 1;
+    const int64_t context = pcs_arch_int(model, "context_length", 2048, NULL);
+    if (length > context) length = (uint32_t)context;
+    ro.context = sampled ? length : context < WINDOW ? (uint32_t)context : WINDOW;
+    precis_imatrix *im = NULL;
+    precis_runner *r = NULL;
+    precis_tokenizer *t = NULL;
+    watch **lists = NULL;
+    uint64_t seen = 0;
+    precis_status st = precis_runner_open(ctx, &r, model, &ro);
+    if (!st) st = pcs_imatrix_new(ctx, &im);
+    if (!st && (!sampled || pcs_model_string(model, "tokenizer.ggml.model"))) st = precis_tokenizer_open(ctx, &t, model);
+    if (!st && !(lists = pcs_alloc(ctx, r->graph->n_values, sizeof *lists))) st = PRECIS_ENOMEM;
+    if (!st) st = tap_all(im, r, lists);
+    if (!st) st = sampled ? sample(ctx, r, t, length, &seen) : read_texts(ctx, r, t, &o, &seen);
+    if (!st) {
+        share(r->graph, lists);
+        im->chunk = sampled ? length : WINDOW;
+        im->chunks = sampled ? SEQUENCES : (seen + WINDOW - 1) / WINDOW;
+        im->dataset = pcs_arena_printf(&im->arena, sampled ? "sampled from the model, seed %llu" : "text", (unsigned long long)ctx->opt.seed);
+        if (sampled) im->source = pcs_arena_printf(&im->arena, "{\"sampled\":{\"seed\":%llu,\"tokens\":%llu}}", (unsigned long long)ctx->opt.seed, (unsigned long long)seen);
+        else {
+            char hex[65];
+            pcs_sha256(o.texts[0], o.lengths[0], hex);
+            im->source = pcs_arena_printf(&im->arena, "{\"text\":{\"first_sha256\":\"%s\",\"texts\":%zu,\"tokens\":%llu}}", hex, o.n_texts, (unsigned long long)seen);
+        }
+        if (!im->dataset || !im->source) st = PRECIS_ENOMEM;
+        pcs_imatrix_finish(im);
+    }
+    pcs_free(ctx, lists);
+    precis_tokenizer_close(&t);
+    precis_runner_close(&r);
+    if (st) precis_imatrix_close(&im);
+    *out = im;
+    return st;
+}

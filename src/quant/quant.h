@@ -1,0 +1,51 @@
+/* quant.h - methods, importance, the loss table. */
+#ifndef PCS_QUANT_H
+#define PCS_QUANT_H
+
+#include "model/model.h"
+#include "plan/plan.h"
+#include "precis/quant.h"
+
+/* A method turns rows of numbers into a format's bytes. One file, one row of methods.def. */
+typedef struct pcs_method {
+    const char *name;
+    void (*row)(const pcs_format *f, size_t n, const float *x, const float *importance, void *dst);
+} pcs_method;
+extern const pcs_method *const pcs_methods[];
+/* NULL name: the default. */
+const pcs_method *pcs_method_by_name(const char *name);
+
+typedef struct pcs_importance {
+    const char *name;
+    double *sum;     /* [n] of squares */
+    float *mean;     /* [n] */
+    size_t n;
+    uint64_t tokens;
+} pcs_importance;
+
+struct precis_imatrix {
+    precis_ctx *ctx;
+    pcs_arena arena;
+    pcs_importance *entries;
+    size_t n, cap;
+    pcs_map map;
+    char *dataset;
+    uint32_t chunk;   /* tokens of a chunk */
+    uint64_t chunks;
+    char *source;     /* JSON for the manifest: where it came from */
+};
+
+precis_status pcs_imatrix_new(precis_ctx *ctx, precis_imatrix **out);
+/* A new entry of n zeros; PRECIS_EFORMAT when the name is there already. */
+precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, pcs_importance **out);
+void pcs_imatrix_finish(precis_imatrix *im);
+/* Mean squares for a tensor's rows, or NULL. PRECIS_EINVAL when the widths differ. */
+precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, const float **out);
+
+/* Weighted squares of x, and of x - y. */
+void pcs_error_row(size_t n, const float *x, const float *y, const float *w, double *err, double *norm);
+/* Encode one row as f with the method (bytes are kept when the type stays the same). */
+void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_format *f, const pcs_method *method, const float *importance, float *scratch, uint8_t *dst,
+                      double *err, double *norm);
+
+#endif

@@ -1,0 +1,217 @@
+/* quantize.c - the plan carried out: rows in parallel, tensors in order, one file. */
+#include "base/pool.h"
+#include "quant/quant.h"
+#include "write/write.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PART (8u << 20) /* bytes of rows that are encoded at a time, about */
+
+struct precis_quant_report {
+    precis_ctx *ctx;
+    pcs_plan_row *rows;
+    const char **methods;
+    double *errors;
+    size_t n;
+    uint64_t bytes;
+};
+
+typedef struct {
+    precis_ctx *ctx;
+    const precis_plan *plan;
+    const pcs_method *method;
+    const precis_imatrix *imatrix;
+    precis_quant_report *report;
+    uint64_t done, total;
+    /* the tensor in work */
+    const pcs_tensor *t;
+    const pcs_format *f;
+    const float *importance;
+    uint8_t *dst;
+    uint64_t first, row_bytes;
+    double *err, *norm;
+    float *scratch;
+} work;
+
+static void rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    const work *w = arg;
+    const size_t n = (size_t)w->t->ne[0];
+    const uint64_t per_row = n / w->f->block * w->f->bytes;
+    for (uint64_t r = begin; r < end; r++)
+        pcs_quantize_row(w->t, w->first + r, w->f, w->method, w->importance, w->scratch + ith * (2 * n + 16), w->dst + r * per_row, &w->err[r], &w->norm[r]);
+}
+
+static precis_status check_finite(work *w, size_t i)
+{
+    int found;
+    uint64_t element;
+    float value;
+    const precis_status st = precis_model_check_finite(w->plan->model, i, &found, &element, &value);
+    if (st || !found) return st;
+    return pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s: element %llu is %g; a quantized format cannot hold it", w->t->name, (unsigned long long)element, (double)value);
+}
+
+static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
+{
+    const size_t n = (size_t)w->t->ne[0];
+    const uint64_t all = pcs_tensor_rows(w->t), per_row = n / w->f->block * w->f->bytes;
+    uint64_t part = PART / (per_row + 1) + 1;
+    if (part > all) part = all;
+    precis_status st = check_finite(w, i);
+    if (!st) st = pcs_imatrix_for(w->imatrix, w->t, &w->importance);
+    if (st) return st;
+    w->dst = pcs_alloc(w->ctx, part, per_row);
+    w->err = pcs_alloc(w->ctx, 2 * part, sizeof *w->err);
+    w->scratch = pcs_alloc(w->ctx, precis_ctx_threads(w->ctx) * (2 * n + 16), sizeof *w->scratch);
+    if (!w->dst || !w->err || !w->scratch) st = PRECIS_ENOMEM;
+    double err = 0, norm = 0;
+    for (w->first = 0; w->first < all && !st; w->first += part) {
+        const uint64_t count = all - w->first < part ? all - w->first : part;
+        w->norm = w->err + part;
+        pcs_for(w->ctx, count, 1 + 16384 / n, rows, w);
+        for (uint64_t r = 0; r < count; r++) err += w->err[r], norm += w->norm[r];
+        st = pcs_out_add(o, w->dst, count * per_row);
+        w->done += count * n;
+        if (!st) st = pcs_progress(w->ctx, "quantize", w->done, w->total);
+    }
+    if (!st && !isfinite(err)) st = pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s: a number is too large for %s", w->t->name, w->f->name);
+    pcs_free(w->ctx, w->dst);
+    pcs_free(w->ctx, w->err);
+    pcs_free(w->ctx, w->scratch);
+    w->report->methods[i] = w->f->kind == PCS_QUANT ? w->method->name : "convert";
+    w->report->errors[i] = norm > 0 ? err / norm : 0;
+    return st;
+}
+
+static precis_status fill(void *user, pcs_out *o, size_t i)
+{
+    work *w = user;
+    w->t = w->plan->rows[i].tensor;
+    w->f = w->plan->rows[i].to;
+    w->report->methods[i] = "copy";
+    if (w->f != w->t->format && w->t->n) return encode_tensor(w, o, i);
+    const precis_status st = pcs_out_add(o, w->t->data, w->t->bytes);
+    w->done += w->t->n;
+    return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
+}
+
+/* Keys of the source, with what quantization changes. */
+static precis_status make_keys(const precis_plan *plan, const precis_quant_options *o, const pcs_method *method, pcs_arena *a, pcs_key **keys,
+                               size_t *n)
+{
+    const precis_model *m = plan->model;
+    static const char *const ours[] = { "general.file_type", "general.quantization_version", "precis.manifest" };
+    *keys = pcs_arena_alloc(a, m->n_keys + 3, sizeof **keys);
+    if (!*keys) return PRECIS_ENOMEM;
+    *n = 0;
+    for (size_t i = 0; i < m->n_keys; i++) {
+        bool drop = false;
+        for (size_t k = 0; k < 3; k++) drop |= !strcmp(m->keys[i].name, ours[k]);
+        if (!drop) (*keys)[(*n)++] = m->keys[i];
+    }
+    const pcs_mix *mix = pcs_mix_by_name(plan->spec);
+    static const struct { const char *type; uint32_t id; } single[] = { { "F32", 0 }, { "F16", 1 }, { "Q4_0", 2 }, { "Q4_1", 3 }, { "Q8_0", 7 }, { "Q5_0", 8 },
+                                                                        { "Q5_1", 9 }, { "Q6_K", 18 }, { "IQ4_NL", 25 }, { "IQ4_XS", 30 }, { "BF16", 32 },
+                                                                        { "TQ1_0", 36 }, { "TQ2_0", 37 }, { "MXFP4", 38 } };
+    uint32_t id = mix ? mix->file_type : 1024; /* 1024: a guess is all that a reader can make */
+    const pcs_format *f = mix ? NULL : pcs_format_by_name(plan->spec);
+    for (size_t i = 0; f && i < sizeof single / sizeof *single; i++)
+        if (!strcmp(single[i].type, f->name)) id = single[i].id;
+    char *text = pcs_arena_printf(a, "{\"precis\":\"%s\",\"plan\":\"%s\",\"method\":\"%s\",\"calibration\":%s}", precis_version(), plan->spec, method->name,
+                                  o->imatrix && o->imatrix->source ? o->imatrix->source : "null");
+    if (!text) return PRECIS_ENOMEM;
+    for (char *c = strstr(text, "\"plan\":\"") + 8, *end = strstr(text, "\",\"method\""); c < end; c++)
+        if (*c == '"' || *c == '\\' || (unsigned char)*c < 32) *c = '?';
+    if (id != 1024) (*keys)[(*n)++] = (pcs_key){ .name = ours[0], .type = PCS_KEY_U32, .v.u = id };
+    (*keys)[(*n)++] = (pcs_key){ .name = ours[1], .type = PCS_KEY_U32, .v.u = 2 };
+    (*keys)[(*n)++] = (pcs_key){ .name = ours[2], .type = PCS_KEY_STRING, .v.text = { text, strlen(text) } };
+    return PRECIS_OK;
+}
+
+static void warn_requantized(precis_ctx *ctx, const precis_plan *p)
+{
+    size_t n = 0;
+    const char *from = "";
+    for (size_t i = 0; i < p->n; i++)
+        if (p->rows[i].to != p->rows[i].tensor->format && p->rows[i].tensor->format->kind == PCS_QUANT) n++, from = p->rows[i].tensor->format->name;
+    if (n) pcs_warn(ctx, "REQUANTIZING: %zu tensors are quantized already (%s, ...); their first loss stays and a second one comes on top. Quantize from the F16, BF16 or F32 original when you can", n, from);
+}
+
+static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *o,
+                                    precis_quant_report *report, uint64_t *bytes)
+{
+    static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
+    if (!o) o = &defaults;
+    const pcs_method *method = pcs_method_by_name(o->method);
+    if (!method) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no method; precis list methods has them", o->method);
+    if (plan->model != m) return pcs_fail(ctx, PRECIS_EINVAL, "the plan is of another model");
+    pcs_arena a;
+    pcs_arena_init(&a, ctx);
+    work w = { .ctx = ctx, .plan = plan, .method = method, .imatrix = o->imatrix, .report = report };
+    pcs_gguf_tensor *t = pcs_arena_alloc(&a, plan->n + 1, sizeof *t);
+    pcs_key *keys;
+    size_t n_keys;
+    precis_status st = t ? make_keys(plan, o, method, &a, &keys, &n_keys) : PRECIS_ENOMEM;
+    if (!st) {
+        for (size_t i = 0; i < plan->n; i++) {
+            const pcs_plan_row *r = &plan->rows[i];
+            t[i] = (pcs_gguf_tensor){ r->tensor->name, r->to, r->tensor->dims, { 0 }, r->bytes };
+            memcpy(t[i].ne, r->tensor->ne, sizeof t[i].ne);
+            w.total += r->tensor->n;
+        }
+        if (path) warn_requantized(ctx, plan);
+        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m };
+        st = pcs_write_gguf(ctx, path, &f, bytes);
+    }
+    pcs_arena_free(&a);
+    return st;
+}
+
+precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const precis_quant_options *opts, uint64_t *bytes)
+{
+    return write_or_count(ctx, m, plan, NULL, opts, NULL, bytes);
+}
+
+precis_status precis_quantize(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
+                              precis_quant_report **report)
+{
+    if (report) *report = NULL;
+    precis_quant_report *r = pcs_alloc(ctx, 1, sizeof *r);
+    if (!r) return PRECIS_ENOMEM;
+    *r = (precis_quant_report){ .ctx = ctx, .n = plan->n };
+    r->rows = pcs_alloc(ctx, plan->n + 1, sizeof *r->rows);
+    r->methods = pcs_alloc(ctx, plan->n + 1, sizeof *r->methods);
+    r->errors = pcs_alloc(ctx, plan->n + 1, sizeof *r->errors);
+    precis_status st = r->rows && r->methods && r->errors ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st) {
+        memcpy(r->rows, plan->rows, plan->n * sizeof *r->rows);
+        st = write_or_count(ctx, m, plan, path, opts, r, &r->bytes);
+    }
+    if (st || !report) precis_quant_report_close(&r);
+    else *report = r;
+    return st;
+}
+
+void precis_quant_report_close(precis_quant_report **report)
+{
+    if (!report || !*report) return;
+    precis_quant_report *r = *report;
+    pcs_free(r->ctx, r->rows);
+    pcs_free(r->ctx, r->methods);
+    pcs_free(r->ctx, r->errors);
+    pcs_free(r->ctx, r);
+    *report = NULL;
+}
+
+size_t precis_quant_report_size(const precis_quant_report *report) { return report->n; }
+uint64_t precis_quant_report_bytes(const precis_quant_report *report) { return report->bytes; }
+
+precis_status precis_quant_report_get(const precis_quant_report *r, size_t i, precis_quant_row *row)
+{
+    if (i >= r->n) return pcs_fail(r->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
+    *row = (precis_quant_row){ row->size, r->rows[i].tensor->name, r->rows[i].tensor->format->name, r->rows[i].to->name, r->methods[i], r->errors[i] };
+    return PRECIS_OK;
+}

@@ -1,0 +1,10 @@
+/* search - the scales and mins with the least squared error, weighted by importance (mean squares of the
+ * inputs; Nagel et al. 2021, section 3.1, with the diagonal of the Hessian). */
+#include "quant/quant.h"
+
+static void row(const pcs_format *f, size_t n, const float *x, const float *importance, void *dst)
+{
+    pcs_encode(f, n, x, importance, PCS_FIT_SEARCH, dst);
+}
+
+const pcs_method pcs_method_search = { "search", row };

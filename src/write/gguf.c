@@ -1,0 +1,103 @@
+/* gguf.c - the GGUF writer (version 3, little-endian). */
+#include "write/write.h"
+
+#include <stdlib.h>
+
+#define ALIGN 32
+
+/* With o NULL only counts. */
+typedef struct sink { pcs_out *o; uint64_t n; precis_status st; } sink;
+
+static void put(sink *s, const void *data, size_t len)
+{
+    s->n += len;
+    if (s->o && !s->st) s->st = pcs_out_add(s->o, data, len);
+}
+
+static void put_int(sink *s, uint64_t v, size_t width)
+{
+    unsigned char b[8];
+    for (size_t i = 0; i < width; i++) b[i] = (unsigned char)(v >> 8 * i);
+    put(s, b, width);
+}
+
+static void put_text(sink *s, const char *text, uint64_t len)
+{
+    put_int(s, len, 8);
+    put(s, text, len);
+}
+
+static void put_float(sink *s, double v, bool wide)
+{
+    union { float f; uint32_t u; } a = { (float)v };
+    union { double f; uint64_t u; } b = { v };
+    put_int(s, wide ? b.u : a.u, wide ? 8 : 4);
+}
+
+static void put_key(sink *s, const pcs_key *k)
+{
+    put_text(s, k->name, strlen(k->name));
+    put_int(s, k->type, 4);
+    if (k->type == PCS_KEY_STRING) put_text(s, k->v.text.s, k->v.text.len);
+    else if (k->type == PCS_KEY_ARRAY) {
+        put_int(s, k->item, 4);
+        put_int(s, k->n, 8);
+        if (k->item == PCS_KEY_STRING)
+            for (uint64_t i = 0; i < k->n; i++) put_text(s, k->v.texts[i].s, k->v.texts[i].len);
+        else put(s, k->v.items, k->n * pcs_key_width(k->item));
+    } else if (k->type == PCS_KEY_F32 || k->type == PCS_KEY_F64) put_float(s, k->v.f, k->type == PCS_KEY_F64);
+    else put_int(s, k->v.u, pcs_key_width(k->type));
+}
+
+static bool dropped(const pcs_key *k) { return !strcmp(k->name, "general.alignment") || !strncmp(k->name, "split.", 6); }
+
+static void put_header(sink *s, const pcs_gguf_file *f)
+{
+    size_t n_keys = 0;
+    for (size_t i = 0; i < f->n_keys; i++) n_keys += !dropped(&f->keys[i]);
+    put(s, "GGUF", 4);
+    put_int(s, 3, 4);
+    put_int(s, f->n_tensors, 8);
+    put_int(s, n_keys, 8);
+    for (size_t i = 0; i < f->n_keys; i++)
+        if (!dropped(&f->keys[i])) put_key(s, &f->keys[i]);
+    uint64_t offset = 0;
+    for (size_t i = 0; i < f->n_tensors; i++) {
+        const pcs_gguf_tensor *t = &f->tensors[i];
+        put_text(s, t->name, strlen(t->name));
+        put_int(s, t->dims, 4);
+        for (uint32_t d = 0; d < t->dims; d++) put_int(s, (uint64_t)t->ne[d], 8);
+        put_int(s, t->format->id, 4);
+        put_int(s, offset, 8);
+        offset += (t->bytes + ALIGN - 1) / ALIGN * ALIGN;
+    }
+}
+
+precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_file *f, uint64_t *bytes)
+{
+    sink count = { 0 };
+    put_header(&count, f);
+    uint64_t total = (count.n + ALIGN - 1) / ALIGN * ALIGN;
+    for (size_t i = 0; i < f->n_tensors; i++) total += (f->tensors[i].bytes + ALIGN - 1) / ALIGN * ALIGN;
+    if (bytes) *bytes = total;
+    if (!path) return PRECIS_OK;
+    pcs_out o;
+    precis_status st = pcs_out_open(ctx, &o, path, total, f->source);
+    if (!st) {
+        sink s = { &o, 0, PRECIS_OK };
+        put_header(&s, f);
+        st = s.st;
+    }
+    if (!st) st = pcs_out_pad(&o, ALIGN);
+    for (size_t i = 0; i < f->n_tensors && !st; i++) {
+        const uint64_t from = o.at;
+        st = f->fill(f->user, &o, i);
+        if (!st && o.at - from != f->tensors[i].bytes)
+            st = pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: %llu bytes were written, not %llu", f->tensors[i].name, (unsigned long long)(o.at - from),
+                          (unsigned long long)f->tensors[i].bytes);
+        if (!st) st = pcs_out_pad(&o, ALIGN);
+    }
+    if (!st) st = pcs_out_commit(&o);
+    pcs_out_close(&o);
+    return st;
+}

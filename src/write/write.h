@@ -1,0 +1,56 @@
+/* write.h - files that appear whole or not at all.
+ *
+ * Everything goes to a temporary file beside the target; it is synced, read back and compared by
+ * SHA-256, and only then renamed. A failure, a full disk or a signal leaves the target as it was. */
+#ifndef PCS_WRITE_H
+#define PCS_WRITE_H
+
+#include "model/model.h"
+
+typedef struct pcs_out {
+    precis_ctx *ctx;
+    char *path, *temp, *folder;
+    int fd;
+    uint64_t at;       /* bytes written */
+    void *hash;        /* EVP_MD_CTX */
+    unsigned char *buf;
+    size_t n_buf;
+} pcs_out;
+
+/* Refuses a target that is one of the model's own files (source may be NULL), and a disk without room for `bytes`. */
+precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64_t bytes, const precis_model *source);
+precis_status pcs_out_add(pcs_out *o, const void *data, size_t len);
+precis_status pcs_out_pad(pcs_out *o, uint64_t align);
+/* Sync, verify, rename. */
+precis_status pcs_out_commit(pcs_out *o);
+/* After a failure, and after commit: frees; removes what is not committed. */
+void pcs_out_close(pcs_out *o);
+/* A small file in one call. */
+precis_status pcs_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len);
+
+/* ---- GGUF ------------------------------------------------------------------------------------------- */
+typedef struct pcs_gguf_tensor {
+    const char *name;
+    const pcs_format *format;
+    uint32_t dims;
+    int64_t ne[PCS_MAX_DIMS];
+    uint64_t bytes;
+} pcs_gguf_tensor;
+
+/* Writes tensor i's bytes with pcs_out_add. */
+typedef precis_status pcs_gguf_fill(void *user, pcs_out *o, size_t i);
+
+typedef struct pcs_gguf_file {
+    const pcs_key *keys;
+    size_t n_keys;
+    const pcs_gguf_tensor *tensors;
+    size_t n_tensors;
+    pcs_gguf_fill *fill;
+    void *user;
+    const precis_model *source; /* may be NULL */
+} pcs_gguf_file;
+
+/* GGUF version 3, alignment 32. *bytes: size of the whole file, also without writing (path NULL). */
+precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_file *f, uint64_t *bytes);
+
+#endif
