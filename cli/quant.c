@@ -21,6 +21,7 @@ static const cli_option options[] = {
     { "--text", 0, "FILE", "evaluation text (default: about 60 kB that precis carries)" },
     { "--chunks", 0, "N", "evaluation windows at most" },
     { "--ctx", 0, "N", "tokens of a window (default 512)" },
+    { "--bench", 0, NULL, "measure tokens per second of both models too" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { 0 },
 };
@@ -63,7 +64,18 @@ static json_t *eval_json(const precis_eval_result *e)
     return j;
 }
 
-static int print_json(cli *c, const precis_job *job, const char *out)
+typedef struct { bool done; precis_bench_result before, after; } speeds;
+
+static int measure(cli *c, const char *before, const char *after, speeds *s)
+{
+    s->before.size = s->after.size = sizeof s->before;
+    precis_status st = precis_bench(c->ctx, before, NULL, &s->before);
+    if (!st) st = precis_bench(c->ctx, after, NULL, &s->after);
+    s->done = !st;
+    return st ? cli_fail(c, st) : -1;
+}
+
+static int print_json(cli *c, const precis_job *job, const char *out, const speeds *speed)
 {
     json_t *tensors = json_array(), *o = json_object();
     json_object_set_new(o, "out", out ? json_string(out) : json_null());
@@ -86,6 +98,9 @@ static int print_json(cli *c, const precis_job *job, const char *out)
     }
     if (job->solution.size) json_object_set_new(o, "plan", json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound, "exact", job->solution.exact));
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(&job->eval));
+    if (speed->done)
+        json_object_set_new(o, "bench", json_pack("{s:{s:f, s:f}, s:{s:f, s:f}}", "original", "prefill_tok_s", speed->before.prefill_tok_s, "decode_tok_s", speed->before.decode_tok_s,
+                                                  "quantized", "prefill_tok_s", speed->after.prefill_tok_s, "decode_tok_s", speed->after.decode_tok_s));
     json_object_set_new(o, "tensors", tensors);
     return cli_print_json(c, o);
 }
@@ -124,7 +139,7 @@ static void print_substitutes(const precis_plan *plan)
     }
 }
 
-static int print_text(cli *c, const precis_model *m, const precis_job *job, const char *out)
+static int print_text(cli *c, const precis_model *m, const precis_job *job, const char *out, const speeds *speed)
 {
     char a[32], b[32];
     precis_model_info info = { .size = sizeof info };
@@ -141,6 +156,13 @@ static int print_text(cli *c, const precis_model *m, const precis_job *job, cons
         printf("%-28s %7.3f +- %5.3f %15.3f +- %5.3f\n", "perplexity", e->ref_ppl, e->ref_ppl_se, e->ppl, e->ppl_se);
         printf("%-28s %16s %14.5f +- %7.5f\n", "KL divergence (nats/token)", "0", e->kld_mean, e->kld_se);
         printf("%-28s %15s%% %14.2f%% +- %6.2f%%\n", "top-1 agreement", "100", 100 * e->top1, 100 * e->top1_se);
+    }
+    if (speed->done) {
+        printf("%-28s %16.1f %24.1f\n", "prefill, tokens per second", speed->before.prefill_tok_s, speed->after.prefill_tok_s);
+        printf("%-28s %16.1f %24.1f\n", "decode, tokens per second", speed->before.decode_tok_s, speed->after.decode_tok_s);
+    }
+    if (job->evaluated) {
+        const precis_eval_result *e = &job->eval;
         printf("\n%llu tokens in %llu windows; kernels as `precis run` uses them\n", (unsigned long long)e->tokens, (unsigned long long)e->windows);
     }
     if (out) printf("wrote %s\n", out);
@@ -193,12 +215,14 @@ static int run(cli *c)
     if (rc < 0 && cli_has(c, "--text") && !(o.text = text = cli_read_text(c, cli_get(c, "--text"), &o.text_len))) rc = EXIT_INPUT;
     precis_model *m = NULL;
     precis_job job = { 0 };
+    speeds speed = { 0 };
     precis_status st = PRECIS_OK;
     if (rc < 0) {
         st = precis_model_open(c->ctx, &m, c->args[0]);
         if (!st) st = precis_job_quantize(c->ctx, m, out, &o, &job);
         if (st) rc = cli_fail(c, st);
-        else rc = c->json ? print_json(c, &job, o.dry_run ? NULL : out) : print_text(c, m, &job, o.dry_run ? NULL : out);
+        else if (cli_has(c, "--bench") && !o.dry_run) rc = measure(c, c->args[0], out, &speed);
+        if (rc < 0) rc = c->json ? print_json(c, &job, o.dry_run ? NULL : out, &speed) : print_text(c, m, &job, o.dry_run ? NULL : out, &speed);
     }
     precis_job_close(&job);
     precis_model_close(&m);

@@ -205,7 +205,9 @@ static int chat(session *s)
         if (!fgets(line, sizeof line, stdin)) break;
         line[strcspn(line, "\n")] = 0;
         if (!*line) continue;
-        m[n++] = (precis_message){ "user", owned[n] = strdup(line) };
+        owned[n] = strdup(line);
+        m[n] = (precis_message){ "user", owned[n] };
+        n++;
         char *prompt;
         const precis_status st = render(s, m, n, &prompt);
         if (st) {
@@ -223,7 +225,9 @@ static int chat(session *s)
             cli_cancel = 0;
             rc = EXIT_DONE;
         }
-        m[n++] = (precis_message){ "assistant", owned[n] = strdup(s->text ? s->text + from : "") };
+        owned[n] = strdup(s->text ? s->text + from : "");
+        m[n] = (precis_message){ "assistant", owned[n] };
+        n++;
         free(before);
         before = NULL;
         char *upto = malloc(strlen(prompt) + (s->len - from) + 1);

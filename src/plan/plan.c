@@ -43,6 +43,12 @@ void pcs_plan_set(pcs_plan_row *row, const pcs_format *to)
     row->bytes = row->tensor->n / to->block * to->bytes;
 }
 
+const pcs_format *pcs_resting(const pcs_tensor *t)
+{
+    const bool vector = t->dims < 2 || t->ne[1] < 2;
+    return vector && t->format->kind == PCS_FLOAT && t->format->bytes == 2 ? pcs_format_by_name("F32") : t->format;
+}
+
 precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_model *m, const char *spec)
 {
     *out = NULL;
@@ -56,7 +62,10 @@ precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_mode
         return PRECIS_ENOMEM;
     }
     memcpy(p->spec, spec, strlen(spec));
-    for (size_t i = 0; i < p->n; i++) p->rows[i] = (pcs_plan_row){ &m->tensors[i], m->tensors[i].format, NULL, m->tensors[i].bytes, NAN };
+    for (size_t i = 0; i < p->n; i++) {
+        p->rows[i] = (pcs_plan_row){ &m->tensors[i], NULL, NULL, 0, NAN };
+        pcs_plan_set(&p->rows[i], pcs_resting(&m->tensors[i]));
+    }
     *out = p;
     return PRECIS_OK;
 }

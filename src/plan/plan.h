@@ -20,6 +20,8 @@ struct precis_plan {
     char *spec; /* for the manifest */
 };
 
+/* The type of a tensor that is left alone: its own, but F32 for vectors of 16-bit floats, as every GGUF has them. */
+const pcs_format *pcs_resting(const pcs_tensor *t);
 /* Every tensor keeps its type. */
 precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_model *m, const char *spec);
 /* Is this a weight of a layer, which may be quantized? */

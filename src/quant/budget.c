@@ -87,7 +87,7 @@ static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const prec
         types[(*n)++] = fit;
         return PRECIS_OK;
     }
-    types[(*n)++] = t->format;
+    types[(*n)++] = pcs_resting(t);
     if (!pcs_quantizable(t)) return PRECIS_OK;
     for (size_t i = 0; pcs_formats[i] && *n < MAX_TYPES; i++) {
         const pcs_format *f = pcs_formats[i];
@@ -134,7 +134,8 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
         if (rows < ROWS_LEAST) rows = ROWS_LEAST;
         j.rows = rows > (double)all ? (size_t)all : (size_t)rows;
         tb->items[i] = (precis_item){ tb->choices + i * MAX_TYPES, j.n_types };
-        if (j.n_types == 1 && j.types[0] == t->format) tb->choices[i * MAX_TYPES] = (precis_choice){ (t->bytes + 31) / 32 * 32, 0 };
+        if (j.n_types == 1 && !pcs_quantizable(t))
+            tb->choices[i * MAX_TYPES] = (precis_choice){ (t->n / j.types[0]->block * j.types[0]->bytes + 31) / 32 * 32, 0 };
         else st = losses(ctx, &j, tb->choices + i * MAX_TYPES);
         if (!st) st = pcs_progress(ctx, "measure", i + 1, m->n_tensors);
     }

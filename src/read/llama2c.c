@@ -2,7 +2,7 @@
  *
  * Layout: github.com/karpathy/llama2.c export.py (legacy_export, version1_export). All weights are f32;
  * query and key rows are in the interleaved rotary order, which is GGUF's for llama. */
-#include "read/read.h"
+#include "read/llama2c.h"
 
 #include <stdio.h>
 
@@ -86,6 +86,7 @@ static precis_status read_llama2c(precis_model *m, const char *path)
     st = pcs_file_read(m->ctx, f, 0, head, n, "header");
     if (st == PRECIS_OK && !get_config(head, n, f->size, &c)) st = pcs_fail_at(m->ctx, PRECIS_EFORMAT, 0, "header", "not a llama2.c checkpoint");
     if (st == PRECIS_OK) st = set_keys(m, &c);
+    if (st == PRECIS_OK) st = pcs_llama2c_tokens(m, path, c.vocab);
     if (st != PRECIS_OK) return st;
     const int64_t kv = c.dim / c.heads * c.kv_heads;
     const bool v1 = c.data == 256;

@@ -1,0 +1,45 @@
+# A thin front: CMake builds, ctest tests. Each target says what it does and does nothing twice.
+BUILD ?= build
+PREFIX ?= /usr/local
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: all demo test test-peers test-bytes asan ubsan tsan bench fuzz install clean bootstrap
+
+all: bootstrap
+	@tools/build $(BUILD)
+
+# What a bare Debian lacks; says what it installs, and installs nothing when nothing is missing.
+bootstrap:
+	@tools/bootstrap
+
+demo: all
+	@tools/demo $(BUILD)
+
+test: bootstrap
+	@tools/build $(BUILD) -DPRECIS_TESTS=ON
+	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+
+# precis against llama-cpp-python, gguf, tokenizers, sentencepiece, jinja2: minutes, needs the network once.
+test-peers: all
+	@tests/peers/run $(BUILD)
+
+# The same bytes from gcc and clang, -O0 to -O3, every instruction set, any number of threads.
+test-bytes: bootstrap
+	@tests/bytes.sh
+
+asan ubsan tsan: bootstrap
+	@tools/build build-$@ -DPRECIS_TESTS=ON -DPRECIS_SANITIZE=$(if $(filter asan,$@),address,$(if $(filter ubsan,$@),undefined,thread)) -DCMAKE_BUILD_TYPE=RelWithDebInfo
+	@cd build-$@ && ctest --output-on-failure -j $(JOBS)
+
+bench: all
+	@bench/run $(BUILD)
+
+# SECONDS_EACH of libFuzzer under ASan and UBSan for each target (clang).
+fuzz: bootstrap
+	@fuzz/run $(or $(SECONDS_EACH),600)
+
+install: all
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	rm -rf build build-*

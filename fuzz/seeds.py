@@ -1,0 +1,115 @@
+"""Make the first inputs of each fuzz target: small valid files. Needs no package. usage: seeds.py OUT_FOLDER"""
+import json, os, struct, sys
+
+out = sys.argv[1]
+
+
+def save(target, name, data):
+    os.makedirs(f"{out}/{target}", exist_ok=True)
+    with open(f"{out}/{target}/{name}", "wb") as f:
+        f.write(data)
+
+
+def text(s):
+    b = s.encode()
+    return struct.pack("<Q", len(b)) + b
+
+
+def key(name, kind, value):
+    pack = {4: "<I", 6: "<f", 5: "<i", 7: "<?", 10: "<Q"}
+    b = text(name) + struct.pack("<I", kind)
+    if kind == 8:
+        return b + text(value)
+    if kind == 9:
+        item, values = value
+        b += struct.pack("<IQ", item, len(values))
+        return b + b"".join(text(v) if item == 8 else struct.pack(pack[item], v) for v in values)
+    return b + struct.pack(pack[kind], value)
+
+
+def gguf(keys, tensors, version=3):
+    head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(keys)) + b"".join(keys)
+    data = b""
+    for name, dims, kind, blob in tensors:
+        head += text(name) + struct.pack("<I", len(dims)) + b"".join(struct.pack("<Q", d) for d in dims) + struct.pack("<IQ", kind, len(data))
+        data += blob + bytes(-len(blob) % 32)
+    return head + bytes(-len(head) % 32) + data
+
+
+def f32(n, v=0.01):
+    return struct.pack(f"<{n}f", *[v * ((i * 37) % 19 - 9) for i in range(n)])
+
+
+def llama(arch="llama", tok="gpt2"):
+    d, h, v = 32, 32, 24
+    keys = [key("general.architecture", 8, arch), key(f"{arch}.block_count", 4, 1), key(f"{arch}.embedding_length", 4, d), key(f"{arch}.context_length", 4, 16),
+            key(f"{arch}.attention.head_count", 4, 2), key(f"{arch}.attention.head_count_kv", 4, 1), key(f"{arch}.feed_forward_length", 4, h),
+            key(f"{arch}.attention.layer_norm_rms_epsilon", 6, 1e-5), key("tokenizer.ggml.model", 8, tok),
+            key("tokenizer.chat_template", 8, "{% for m in messages %}{{ m.content }}{% endfor %}")]
+    if tok == "gpt2":
+        keys += [key("tokenizer.ggml.pre", 8, "smollm"), key("tokenizer.ggml.tokens", 9, (8, ["<|im_end|>"] + [chr(97 + i) for i in range(20)] + ["ab", "abc", "\u0120a"])),
+                 key("tokenizer.ggml.merges", 9, (8, ["a b", "ab c", "\u0120 a"])), key("tokenizer.ggml.token_type", 9, (5, [3] + [1] * 23))]
+    else:
+        keys += [key("tokenizer.ggml.tokens", 9, (8, ["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(10)] + ["\u2581", "a", "b", "ab", "\u2581ab", "c", "d", "e", "f", "g", "h"])),
+                 key("tokenizer.ggml.scores", 9, (6, [float(-i) for i in range(24)])), key("tokenizer.ggml.token_type", 9, (5, [2, 3, 3] + [6] * 10 + [1] * 11))]
+    q4 = lambda n: (b"\x00\x2c" + bytes(range(16))) * (n // 32)
+    t = [("token_embd.weight", (d, v), 2, q4(d * v)), ("output_norm.weight", (d,), 0, f32(d, 0.1))]
+    for name, rows in (("attn_q", d), ("attn_k", d // 2), ("attn_v", d // 2), ("attn_output", d), ("ffn_gate", h), ("ffn_up", h), ("ffn_down", d)):
+        t.append((f"blk.0.{name}.weight", (d, rows), 2, q4(d * rows)))
+    names = ["attn_norm", "ffn_norm"] + (["post_attention_norm", "post_ffw_norm"] if arch == "gemma3" else [])
+    t += [(f"blk.0.{n}.weight", (d,), 0, f32(d, 0.1)) for n in names]
+    if arch == "gemma3":
+        t += [(f"blk.0.{n}.weight", (d // 2,), 0, f32(d // 2, 0.1)) for n in ("attn_q_norm", "attn_k_norm")]
+    return gguf(keys, t)
+
+
+save("gguf", "llama_bpe", llama())
+save("gguf", "qwen2_spm", llama("qwen2", "llama"))
+save("gguf", "gemma3", llama("gemma3", "llama"))
+save("gguf", "empty", gguf([], []))
+save("gguf", "v2", gguf([key("a", 9, (8, ["x", ""]))], [("t", (4,), 0, f32(4))], 2))
+sizes = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292),
+         16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8),
+         29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17)}
+save("gguf", "types", gguf([], [(f"t{k}", (n,), k, bytes(i * 7 & 255 for i in range(b))) for k, (n, b) in sizes.items()]))
+
+head = struct.pack("<7i", 32, 32, 1, 2, 1, 24, 16)
+n = 24 * 32 + 32 + 32 * 32 + 32 * 16 * 2 + 32 * 32 + 32 + 3 * 32 * 32 + 32 + 16 * 16
+save("llama2c", "legacy", head + f32(n))
+save("llama2c", "v1", struct.pack("<Ii", 0x616B3432, 1) + head + b"\x01" + bytes(256 - 37) + f32(n - 256))
+
+tensor = {"a.weight": {"dtype": "F32", "shape": [2, 4], "data_offsets": [0, 32]}, "b": {"dtype": "BF16", "shape": [3], "data_offsets": [32, 38]}, "__metadata__": {"format": "pt"}}
+j = json.dumps(tensor).encode()
+save("safetensors", "file", struct.pack("<Q", len(j)) + j + f32(8) + bytes(6))
+config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+          "vocab_size": 24, "max_position_embeddings": 16, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": True, "bos_token_id": 1, "eos_token_id": 2}
+names = {"model.embed_tokens.weight": (24, 32), "model.norm.weight": (32,), "model.layers.0.input_layernorm.weight": (32,), "model.layers.0.post_attention_layernorm.weight": (32,),
+         "model.layers.0.self_attn.q_proj.weight": (32, 32), "model.layers.0.self_attn.k_proj.weight": (16, 32), "model.layers.0.self_attn.v_proj.weight": (16, 32),
+         "model.layers.0.self_attn.o_proj.weight": (32, 32), "model.layers.0.mlp.gate_proj.weight": (32, 32), "model.layers.0.mlp.up_proj.weight": (32, 32), "model.layers.0.mlp.down_proj.weight": (32, 32)}
+at, header, data = 0, {}, b""
+for name, shape in names.items():
+    count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+    header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [at, at + 4 * count]}
+    at += 4 * count
+    data += f32(count)
+j = json.dumps(header).encode()
+save("safetensors", "folder", json.dumps(config).encode() + b"\0" + struct.pack("<Q", len(j)) + j + data)
+
+tok = {"version": "1.0", "added_tokens": [{"id": 0, "content": "<|endoftext|>", "special": True}], "normalizer": None,
+       "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}]},
+       "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": {"<|endoftext|>": 0, "a": 1, "b": 2, "ab": 3, "\u0120": 4}, "merges": ["a b"]}}
+save("tokenizer_json", "bpe", json.dumps(tok).encode())
+tok["model"]["merges"] = [["a", "b"]]
+tok["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+save("tokenizer_json", "pairs", json.dumps(tok, ensure_ascii=False).encode())
+
+templates = ["{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ 'x' }}{% endif %}{{'<' + message['role'] + '\\n' + message.content | trim + '>'}}{% endfor %}{% if add_generation_prompt %}a{% endif %}",
+             "{%- set ns = namespace(n=0) -%}{% for m in messages[::-1] if m.role is defined and not m.role in ['x', \"y\"] %}{% set ns.n = ns.n + loop.index0 %}{{ ns.n // 2 ~ m.content[1:] | upper }}{% else %}-{% endfor %}",
+             "{# c #}{{ bos_token }}{{ {'a': [1, 2.5, none, true]} | tojson }}{{ 'abc'.split('b')[-1].replace('c', 'd') if 1 < 2 else raise_exception('no') }}{{ range(3) | list | length }}{{ strftime_now('%Y') }}"]
+for i, t in enumerate(templates):
+    save("chat_template", f"t{i}", t.encode())
+
+name = b"blk.0.attn_q.weight"
+save("imatrix", "legacy", struct.pack("<ii", 1, len(name)) + name + struct.pack("<ii", 2, 4) + f32(4, 0.0) + struct.pack("<ii", 2, 4) + b"text")
+save("imatrix", "gguf", gguf([key("general.type", 8, "imatrix"), key("imatrix.datasets", 9, (8, ["x"])), key("imatrix.chunk_count", 4, 1), key("imatrix.chunk_size", 4, 512)],
+                             [("blk.0.attn_q.weight.in_sum2", (4, 1), 0, struct.pack("<4f", 1, 2, 3, 4)), ("blk.0.attn_q.weight.counts", (1, 1), 0, struct.pack("<f", 2))]))
