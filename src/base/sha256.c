@@ -23,13 +23,13 @@ precis_status pcs_sha256_file(precis_ctx *ctx, const char *path, char hex[65])
 {
     precis_status st = PRECIS_OK;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    char *buf = pcs_alloc(ctx, 1, 1 << 20);
+    char *buf = pcs_alloc(ctx, 1, 65536);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (!md || !buf) st = pcs_fail(ctx, PRECIS_ENOMEM, "no memory for a digest");
     else if (fd < 0) st = pcs_fail(ctx, PRECIS_EIO, "%s: %s", path, strerror(errno));
     else if (EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "no SHA-256 in libcrypto");
     while (st == PRECIS_OK) {
-        const ssize_t n = read(fd, buf, 1 << 20);
+        const ssize_t n = read(fd, buf, 65536);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) st = pcs_fail(ctx, PRECIS_EIO, "%s: %s", path, strerror(errno));
         if (n <= 0) break;

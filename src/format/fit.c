@@ -322,6 +322,29 @@ static void fit_super(const pcs_format *f, const float *x, const float *w, pcs_f
     }
 }
 
+/* Weighted squared error of a block under stored parameters. */
+static double block_error(const pcs_format *f, const float *x, const float *w, const pcs_params *p)
+{
+    float d[PCS_SUB], m[PCS_SUB];
+    int8_t q[PCS_BLOCK_MAX];
+    double e = 0;
+    pcs_expand(f, p, d, m);
+    pcs_codes(f, x, d, m, q);
+    for (uint32_t i = 0; i < f->block; i++) {
+        const double diff = (double)x[i] - ((double)d[i / 16] * q[i] - (double)m[i / 16]);
+        e += (double)w[i] * diff * diff;
+    }
+    return e;
+}
+
+static void fit(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
+{
+    memset(p, 0, sizeof *p);
+    if (f->scale == PCS_SCALE_SUPER) fit_super(f, x, w, effort, p);
+    else if (f->scale == PCS_SCALE_E8M0) fit_e8m0(f, x, w, effort, p);
+    else fit_plain(f, x, w, effort, p);
+}
+
 void pcs_fit(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
 {
     float ones[PCS_BLOCK_MAX], scaled[PCS_BLOCK_MAX];
@@ -335,8 +358,11 @@ void pcs_fit(const pcs_format *f, const float *x, const float *w, pcs_fit_effort
         pcs_fill(ones, f->block, 1.0f);
         w = ones;
     }
-    memset(p, 0, sizeof *p);
-    if (f->scale == PCS_SCALE_SUPER) fit_super(f, x, w, effort, p);
-    else if (f->scale == PCS_SCALE_E8M0) fit_e8m0(f, x, w, effort, p);
-    else fit_plain(f, x, w, effort, p);
+    fit(f, x, w, effort, p);
+    /* Groups are searched one by one, then their scales are rounded to a common grid: on blocks with few large weights
+     * that can end worse than plain rounding. */
+    if (effort != PCS_FIT_SEARCH || f->scale != PCS_SCALE_SUPER) return;
+    pcs_params plain;
+    fit(f, x, w, PCS_FIT_RTN, &plain);
+    if (block_error(f, x, w, &plain) < block_error(f, x, w, p)) *p = plain;
 }

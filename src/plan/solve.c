@@ -148,7 +148,7 @@ static int improve(problem *p)
         count = n;
         if (pcs_progress(p->ctx, "plan", i, p->n)) result = (int)PRECIS_ECANCELED;
     }
-    if (result == 1 && count) { /* something better than the incumbent: the last state has the least loss */
+    if (result == 1 && count && all[begin[p->n] + count - 1].loss < p->best_loss) { /* the last state has the least loss */
         size_t k = count - 1;
         p->best_loss = all[begin[p->n] + k].loss;
         p->best_bytes = all[begin[p->n] + k].bytes;

@@ -461,7 +461,9 @@ static precis_status statements(parser *p, pcs_jnode **out, const char *const *e
         p->text = p->p;
         if ((st = text(p, &tail))) break;
         if (p->p == p->end) {
-            if (ends) st = pcs_jinja_fail(p->j, PRECIS_EFORMAT, "%s is missing at the end of the template", ends[0]);
+            size_t last = 0;
+            while (ends && ends[last + 1]) last++;
+            if (ends) st = pcs_jinja_fail(p->j, PRECIS_EFORMAT, "%s is missing at the end of the template", ends[last]);
             break;
         }
         const char kind = p->p[1];

@@ -1,0 +1,128 @@
+#!/bin/sh
+# The command line as people use it. usage: cli.sh PRECIS SOURCE_FOLDER
+set -u
+precis=$1
+root=$2
+model=$root/models/gutenberg-7m
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+n=0
+
+# expect CODE COMMAND...: run, compare the exit code; output in $work/out and $work/err
+expect() {
+    want=$1
+    shift
+    "$@" >"$work/out" 2>"$work/err" </dev/null
+    got=$?
+    n=$((n + 1))
+    if [ $got != "$want" ]; then
+        echo "exit $got, not $want: $*"
+        head -3 "$work/err"
+        failed=1
+    fi
+}
+has() { # has FILE TEXT
+    if ! grep -q -e "$2" "$work/$1"; then
+        echo "no \"$2\" in $1 of the last command:"
+        head -5 "$work/$1"
+        failed=1
+    fi
+}
+json() { # the last output is one JSON object that satisfies a Python expression over j
+    if ! python3 -c "import json, sys; j = json.load(open(sys.argv[1])); assert $1, j" "$work/out" 2>"$work/why"; then
+        echo "JSON: $1: $(tail -1 "$work/why" | cut -c1-300)"
+        failed=1
+    fi
+}
+
+expect 2 "$precis"
+expect 0 "$precis" --version
+has out "precis 0"
+expect 0 "$precis" --help
+for verb in inspect tokenize profile quant eval run bench list; do
+    expect 0 "$precis" $verb --help
+    has out "usage: precis $verb"
+done
+expect 2 "$precis" nosuch
+expect 2 "$precis" inspect
+expect 2 "$precis" inspect --nosuch x
+expect 2 "$precis" inspect "$model" --threads zwei
+expect 3 "$precis" inspect /nonexistent
+has err "nonexistent"
+
+expect 0 "$precis" inspect "$model" --json
+json "j['format'] == 'safetensors' and j['architecture'] == 'llama' and j['parameters'] == 7344384"
+json "len(j['tensors']) == 74 and all({'name', 'shape', 'type', 'bytes', 'offset'} <= set(t) for t in j['tensors']) and j['bits_per_weight'] == 16"
+expect 0 "$precis" inspect "$model" --tensor output_norm.weight -o "$work/raw"
+[ "$(wc -c <"$work/raw")" = 1024 ] || { echo "the tensor has $(wc -c <"$work/raw") bytes"; failed=1; }
+expect 2 "$precis" inspect "$model" --tensor nosuch -o "$work/raw"
+expect 0 "$precis" inspect "$model" --check
+
+expect 0 "$precis" tokenize "$model" --text "It was a dark night." --json
+json "all(isinstance(i, int) for i in j['ids']) and len(j['ids']) > 3"
+expect 0 "$precis" list formats
+has out Q4_K
+
+expect 0 "$precis" quant "$model" --type Q4_K_M --dry-run --json
+json "j['out'] is None and len(j['tensors']) == 74"
+expect 0 "$precis" quant "$model" --type Q4_K_M -o "$work/q4.gguf" --no-eval --json
+json "j['out'].endswith('q4.gguf') and all({'name', 'from', 'to', 'method', 'error'} <= set(t) for t in j['tensors'])"
+expect 2 "$precis" quant "$model" --type Q4_K_M
+expect 2 "$precis" quant "$model" --type NOSUCH -o "$work/x.gguf"
+expect 2 "$precis" quant "$model" --type Q4_0 --max-size 50% -o "$work/x.gguf"
+expect 2 "$precis" quant "$work/q4.gguf" --type Q4_0 -o "$work/q4.gguf"
+expect 1 "$precis" quant "$model" --max-size 5% --no-calib -o "$work/x.gguf"
+has err "least"
+expect 0 "$precis" quant "$work/q4.gguf" --type Q3_K_S -o "$work/q3.gguf" --no-eval
+has err REQUANTIZING
+[ -e "$work/x.gguf" ] && { echo "a failed job left a file"; failed=1; }
+
+expect 0 "$precis" profile "$model" -o "$work/im.dat" --tokens 64 --quiet
+expect 0 "$precis" profile "$model" -o "$work/im.gguf" --tokens 64 --quiet
+expect 0 "$precis" quant "$model" --type Q4_0 --imatrix "$work/im.dat" -o "$work/a.gguf" --no-eval --quiet
+expect 0 "$precis" quant "$model" --type Q4_0 --imatrix "$work/im.gguf" -o "$work/b.gguf" --no-eval --quiet
+python3 - "$work/a.gguf" "$work/b.gguf" <<'PY' || failed=1
+import sys
+a, b = (open(p, "rb").read() for p in sys.argv[1:])
+a, b = (x[x.index(b"general.quantization_version"):] for x in (a, b))
+assert len(a) == len(b) and sum(x != y for x, y in zip(a[-200000:], b[-200000:])) == 0, "the two kinds of imatrix give other tensors"
+PY
+
+expect 0 "$precis" eval "$work/q4.gguf" --against "$model" --ctx 256 --chunks 3 --json
+json "{'ppl', 'ppl_se', 'kld_mean', 'kld_se', 'top1', 'tokens', 'arithmetic'} <= set(j) and j['tokens'] == 381 and 0 < j['kld_mean'] < 0.1 and j['top1'] > 0.8"
+expect 0 "$precis" eval "$work/q4.gguf" --ctx 256 --chunks 1 --weights-only --json
+json "j['arithmetic'] == 'weights-only'"
+echo "too short" >"$work/short"
+expect 2 "$precis" eval "$model" --text "$work/short"
+expect 0 "$precis" run "$model" -p "It was a" -n 8 --temp 0 --json
+json "len(j['ids']) == 8 and isinstance(j['text'], str)"
+expect 0 "$precis" run "$model" -p "It was a" -n 4 --seed 5 --cache-k int8 --cache-v int4
+expect 2 "$precis" run "$model" -p "It was a" --ctx 2
+has err "larger --ctx"
+expect 4 "$precis" run "$model" -p "It was a" --ctx 8 -n 100 --ignore-end
+has err "context"
+expect 0 "$precis" bench "$model" --prompt 32 --gen 8 --json
+json "j['load_ms'] > 0 and j['prefill_tok_s'] > 0 and j['limit']['decode_tok_s'] > 0 and j['rss_bytes'] > 0"
+PRECIS_CPU=nosuch expect 2 "$precis" inspect "$model"
+PRECIS_CPU=scalar expect 0 "$precis" run "$model" -p "It was a" -n 8 --temp 0 --json
+cp "$work/out" "$work/scalar.json"
+expect 0 "$precis" run "$model" -p "It was a" -n 8 --temp 0 --json
+cmp -s "$work/out" "$work/scalar.json" || { echo "scalar kernels give other text"; failed=1; }
+
+# Ctrl-C: exit 130, and nothing is left behind
+"$precis" quant "$model" --max-size 30% -o "$work/cut/x.gguf" --no-eval >/dev/null 2>&1
+mkdir -p "$work/cut"
+setsid "$precis" quant "$model" --max-size 30% --threads 1 -o "$work/cut/x.gguf" >/dev/null 2>"$work/err" &
+job=$!
+sleep 0.7
+kill -INT $job
+wait $job
+code=$?
+[ $code = 130 ] || [ $code = 0 ] || { echo "after SIGINT: exit $code"; failed=1; }
+[ $code = 0 ] || [ -z "$(ls -A "$work/cut")" ] || { echo "an interrupted job left: $(ls -A "$work/cut")"; failed=1; }
+# a closed pipe and a full disk are errors, not silence
+"$precis" inspect "$model" >/dev/full 2>/dev/null && { echo "writing to a full device succeeded"; failed=1; }
+
+echo "$n commands"
+exit $failed

@@ -1,0 +1,182 @@
+/* The graph: gradients by finite differences, the example's ops against plain loops, shape errors, passes. */
+#include "base/fmath.h"
+#include "graph/graph.h"
+#include "test.h"
+
+#include <math.h>
+
+/* A loss is sum(r * y) for fixed random r; its gradient by input i is compared with central differences. */
+static void check_gradient(const char *op, const char *attrs, uint32_t n, const pcs_arg *ins, const int64_t *out_shape, uint32_t out_dims)
+{
+    const pcs_op *o = pcs_op_by_name(op);
+    assert_non_null(o);
+    assert_non_null(o->backward);
+    double attr[PCS_ATTRS];
+    memcpy(attr, o->defaults, sizeof attr);
+    if (attrs) attr[0] = atof(attrs);
+    const pcs_kernels kernels = pcs_kernels_for(0);
+    pcs_call c = { .kernels = &kernels, .attr = attr, .n_in = n };
+    int64_t count = 1;
+    for (uint32_t i = 0; i < out_dims; i++) count *= out_shape[i];
+    float *y = calloc((size_t)count, 4), *r = calloc((size_t)count, 4);
+    for (uint32_t i = 0; i < n; i++) c.in[i] = ins[i];
+    c.out = (pcs_arg){ .dtype = PCS_F32, .dims = out_dims, .data = y };
+    memcpy(c.out.shape, out_shape, out_dims * sizeof *out_shape);
+    c.scratch_size = o->scratch ? (o->scratch(&c) + 127) / 64 * 64 : 64;
+    c.scratch = aligned_alloc(64, c.scratch_size);
+    test_fill(r, (size_t)count, 99, 1.0f);
+    float *din[PCS_NODE_INPUTS] = { NULL };
+    for (uint32_t i = 0; i < n; i++)
+        if (ins[i].dtype == PCS_F32) din[i] = calloc((size_t)pcs_arg_count(&ins[i]), 4);
+    o->eval(&c, 0, 1);
+    o->backward(&c, r, din);
+    for (uint32_t i = 0; i < n; i++) {
+        float *x = ins[i].data;
+        for (int64_t k = 0; din[i] && k < pcs_arg_count(&ins[i]); k++) {
+            const float keep = x[k], h = 1e-2f;
+            double loss[2];
+            for (int s = 0; s < 2; s++) {
+                x[k] = keep + (s ? h : -h);
+                o->eval(&c, 0, 1);
+                loss[s] = 0;
+                for (int64_t j = 0; j < count; j++) loss[s] += (double)r[j] * y[j];
+            }
+            x[k] = keep;
+            const double want = (loss[1] - loss[0]) / (2 * h);
+            /* f32 rounding over h, and the third derivative times h^2 */
+            if (!(fabs(want - din[i][k]) <= 4e-3 * (1 + fabs(want)))) fail_msg("%s: input %u, element %lld: gradient %g, differences give %g", op, i, (long long)k, (double)din[i][k], want);
+        }
+        free(din[i]);
+    }
+    free(y);
+    free(r);
+    free(c.scratch);
+}
+
+static pcs_arg matrix(float *data, int64_t rows, int64_t cols, uint64_t seed)
+{
+    test_fill(data, (size_t)(rows * cols), seed, 1.0f);
+    return (pcs_arg){ .dtype = PCS_F32, .dims = 2, .shape = { rows, cols }, .data = data };
+}
+
+static pcs_arg vector(float *data, int64_t n, uint64_t seed)
+{
+    test_fill(data, (size_t)n, seed, 1.0f);
+    return (pcs_arg){ .dtype = PCS_F32, .dims = 1, .shape = { n }, .data = data };
+}
+
+static void test_gradients(void **state)
+{
+    (void)state;
+    float a[64], b[64], c[64];
+    const int64_t s35[] = { 3, 5 }, s34[] = { 3, 4 }, s43[] = { 4, 3 };
+    check_gradient("matmul", NULL, 3, (pcs_arg[]){ matrix(a, 3, 4, 1), matrix(b, 5, 4, 2), vector(c, 5, 3) }, s35, 2);
+    check_gradient("add", NULL, 2, (pcs_arg[]){ matrix(a, 3, 4, 4), matrix(b, 3, 4, 5) }, s34, 2);
+    pcs_arg x = matrix(a, 3, 4, 6);
+    for (int i = 0; i < 12; i++) a[i] += a[i] > 0 ? 0.1f : -0.1f; /* away from the kink */
+    check_gradient("relu", NULL, 1, &x, s34, 2);
+    check_gradient("softmax", NULL, 1, (pcs_arg[]){ matrix(a, 3, 4, 7) }, s34, 2);
+    check_gradient("rms_norm", NULL, 2, (pcs_arg[]){ matrix(a, 3, 4, 8), vector(b, 4, 9) }, s34, 2);
+    int32_t ids[] = { 2, 0, 2, 1 };
+    check_gradient("embedding", "1.5", 2, (pcs_arg[]){ { .dtype = PCS_I32, .dims = 1, .shape = { 4 }, .data = ids }, matrix(b, 5, 3, 10) }, s43, 2);
+    check_gradient("gather", NULL, 2, (pcs_arg[]){ matrix(b, 5, 3, 11), { .dtype = PCS_I32, .dims = 1, .shape = { 4 }, .data = ids } }, s43, 2);
+    check_gradient("scale", "0.7", 1, (pcs_arg[]){ matrix(a, 3, 4, 12) }, s34, 2);
+}
+
+static void test_conv(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(2);
+    precis_graph *g;
+    OK(ctx, precis_graph_open(ctx, &g));
+    enum { C = 3, O = 4, H = 7, W = 6, K = 3 };
+    float x[2 * C * H * W], w[O * C * K * K], bias[O], gamma[O], beta[O], mean[O], var[O];
+    test_fill(x, 2 * C * H * W, 1, 1);
+    test_fill(w, O * C * K * K, 2, 1);
+    float *vectors[] = { bias, gamma, beta, mean, var };
+    for (int i = 0; i < 5; i++) test_fill(vectors[i], O, (uint64_t)i + 3, 1);
+    for (int i = 0; i < O; i++) var[i] = var[i] * var[i] + 0.5f;
+    const int64_t xs[] = { 2, C, H, W }, ws[] = { O, C, K, K }, o[] = { O };
+    const precis_value in = precis_graph_input(g, "x", 4, xs);
+    const precis_value conv = precis_graph_node(g, "conv", "conv2d", "stride=2 pad=1", 3,
+                                                (precis_value[]){ in, precis_graph_constant(g, "w", 4, ws, w), precis_graph_constant(g, "b", 1, o, bias) });
+    const precis_value norm = precis_graph_node(g, "norm", "batch_norm", NULL, 5,
+                                                (precis_value[]){ conv, precis_graph_constant(g, "g", 1, o, gamma), precis_graph_constant(g, "b", 1, o, beta),
+                                                                  precis_graph_constant(g, "m", 1, o, mean), precis_graph_constant(g, "v", 1, o, var) });
+    precis_graph_output(g, norm);
+    OK(ctx, precis_graph_verify(g));
+    int64_t shape[PRECIS_MAX_DIMS];
+    assert_int_equal(precis_graph_value_shape(g, norm, shape), 4);
+    assert_int_equal(shape[2], 4);
+    assert_int_equal(shape[3], 3);
+    float before[2 * O * 4 * 3];
+    for (int folded = 0; folded < 2; folded++) {
+        if (folded) OK(ctx, precis_graph_pass(g, "fold_batch_norm"));
+        precis_program *p;
+        OK(ctx, precis_program_open(ctx, &p, g, PRECIS_REFERENCE));
+        OK(ctx, precis_program_set_input(p, in, x));
+        OK(ctx, precis_program_run(p));
+        const float *y = precis_program_get(p, norm);
+        for (int b = 0; b < 2; b++)
+            for (int q = 0; q < O; q++)
+                for (int i = 0; i < 4; i++)
+                    for (int j = 0; j < 3; j++) {
+                        double s = bias[q];
+                        for (int c = 0; c < C; c++)
+                            for (int u = 0; u < K; u++)
+                                for (int v = 0; v < K; v++) {
+                                    const int yy = 2 * i + u - 1, xx = 2 * j + v - 1;
+                                    if (yy >= 0 && yy < H && xx >= 0 && xx < W) s += (double)w[((q * C + c) * K + u) * K + v] * x[((b * C + c) * H + yy) * W + xx];
+                                }
+                        const double want = (s - mean[q]) / sqrt(var[q] + 1e-5) * gamma[q] + beta[q];
+                        const float got = y[((b * O + q) * 4 + i) * 3 + j];
+                        assert_true(fabs(want - got) <= 1e-5 * (1 + fabs(want)) * 4);
+                        if (!folded) before[((b * O + q) * 4 + i) * 3 + j] = got;
+                        else assert_true(fabs(before[((b * O + q) * 4 + i) * 3 + j] - (double)got) < 1e-4);
+                    }
+        precis_program_close(&p);
+    }
+    precis_graph_close(&g);
+    precis_ctx_close(&ctx);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    static const struct { const char *op, *attrs, *why; } cases[] = {
+        { "no_such_op", NULL, "no op" }, { "add", NULL, "inputs" }, { "relu", "x=1", "no attribute" }, { "max_pool", "size=zwei", "no number" }, { "max_pool", "size=99", "at least" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        precis_graph *g;
+        OK(ctx, precis_graph_open(ctx, &g));
+        const precis_value x = precis_graph_input(g, "x", 4, (int64_t[]){ 1, 1, 4, 4 });
+        const precis_value y = precis_graph_node(g, "y", cases[i].op, cases[i].attrs, 1, &x);
+        assert_int_equal(precis_graph_node(g, "z", "relu", NULL, 1, &y), -1); /* the error is kept */
+        assert_true(precis_graph_verify(g) != PRECIS_OK);
+        if (!strstr(precis_ctx_message(ctx), cases[i].why)) fail_msg("%s: %s", cases[i].op, precis_ctx_message(ctx));
+        precis_graph_close(&g);
+    }
+    precis_ctx_close(&ctx);
+}
+
+/* Own exp, log and sine against libm. */
+static void test_math(void **state)
+{
+    (void)state;
+    for (double x = -87; x < 87; x += 0.0137) {
+        assert_true(fabs((double)pcs_expf((float)x) / exp((double)(float)x) - 1) < 3e-7);
+        assert_true(fabs(pcs_exp(x) / exp(x) - 1) < 4e-15);
+        assert_true(fabs(pcs_log(exp(x)) - x) < 1e-13 * (1 + fabs(x)));
+    }
+    for (double x = 0; x < 100000; x = x * 1.01 + 0.01) {
+        double s, c;
+        pcs_sincos(x, &s, &c);
+        assert_true(fabs(s - sin(x)) < 1e-11 && fabs(c - cos(x)) < 1e-11);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_gradients), cmocka_unit_test(test_conv), cmocka_unit_test(test_errors), cmocka_unit_test(test_math) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

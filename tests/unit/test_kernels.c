@@ -1,0 +1,208 @@
+/* Every row of kernels.def against the scalar one, bit for bit, on buffers that end at an unreadable page. */
+#include "base/f16.h"
+#include "kernel/kernel.h"
+#include "test.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* n bytes that end where reading faults. */
+static void *guarded(size_t n)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = (n + page - 1) / page;
+    char *p = mmap(NULL, (pages + 1) * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(p != MAP_FAILED);
+    assert_int_equal(mprotect(p + pages * page, page, PROT_NONE), 0);
+    return p + pages * page - n;
+}
+
+static void release(void *p, size_t n)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = (n + page - 1) / page;
+    munmap((char *)p + n - pages * page, (pages + 1) * page);
+}
+
+static void same(const pcs_kernel *k, const char *what, const void *a, const void *b, size_t n)
+{
+    if (memcmp(a, b, n)) fail_msg("%s/%s differs from the scalar kernel: %s", k->op, k->isa, what);
+}
+
+static pcs_act make_act(size_t k, size_t m)
+{
+    return (pcs_act){ aligned_alloc(64, (m * pcs_chunks(k) * PCS_CHUNK + 127) / 64 * 64), calloc(m * pcs_chunks(k) * 8 + 16, 4), calloc(m * pcs_chunks(k) * 16 + 16, 4) };
+}
+
+static void free_act(pcs_act a)
+{
+    free(a.q);
+    free(a.d);
+    free(a.s);
+}
+
+static void check_quantize_act(const pcs_kernel *k)
+{
+    static const size_t widths[] = { 32, 64, 96, 256, 288, 576, 1536 };
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        const size_t n = widths[i], m = 5;
+        float *x = guarded(n * m * 4);
+        test_fill(x, n * m, n, 3.0f);
+        x[1] = 1e-40f;
+        memset(x + 32, 0, n > 64 ? 128 : 0);
+        const pcs_act a = make_act(n, m), b = make_act(n, m);
+        memset(a.q, 1, m * pcs_chunks(n) * PCS_CHUNK);
+        memset(b.q, 2, m * pcs_chunks(n) * PCS_CHUNK);
+        k->run(&(pcs_quantize_act_args){ x, n, 0, m, a });
+        pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, n, 0, m, b });
+        same(k, "codes", a.q, b.q, m * pcs_chunks(n) * PCS_CHUNK);
+        same(k, "scales", a.d, b.d, m * pcs_chunks(n) * 8 * 4);
+        same(k, "sums", a.s, b.s, m * pcs_chunks(n) * 16 * 4);
+        free_act(a);
+        free_act(b);
+        release(x, n * m * 4);
+    }
+}
+
+static void check_mm(const pcs_kernel *k)
+{
+    static const size_t counts[] = { 1, 2, 3, 4, 5, 9 };
+    for (size_t i = 0; pcs_formats[i]; i++) {
+        const pcs_format *f = pcs_formats[i];
+        if (f->kind != PCS_QUANT) continue;
+        for (size_t blocks = 1; blocks <= (f->block == 256 ? 3u : 19u); blocks += f->block == 256 ? 1 : 3)
+            for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+                const size_t n = f->block * blocks, rows = 7, m = counts[c], row = blocks * f->bytes;
+                uint8_t *w = guarded(row * rows);
+                float *x = malloc(n * m * 4), y[2][7 * 9], bias[7];
+                uint64_t seed = n * 31 + m;
+                if (f->pack) {
+                    float *src = malloc(n * 4);
+                    for (size_t r = 0; r < rows; r++) {
+                        test_fill(src, n, seed + r, 0.1f);
+                        pcs_encode(f, n, src, NULL, PCS_FIT_RTN, w + r * row);
+                    }
+                    free(src);
+                } else
+                    for (size_t b = 0; b < row * rows; b++) w[b] = (uint8_t)(pcs_rand(&seed) & 0x3b); /* small exponents */
+                test_fill(x, n * m, seed, 1.0f);
+                test_fill(bias, 7, 5, 1.0f);
+                const pcs_act a = make_act(n, m);
+                pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, n, 0, m, a });
+                void *mem = aligned_alloc(64, (pcs_mm_scratch(n) + 127) / 64 * 64);
+                memset(y, 0, sizeof y);
+                for (int s = 0; s < 2; s++) {
+                    const pcs_mm_args args = { f, w, row, n, 1, rows, m, a, y[s], rows, c & 1 ? bias : NULL, mem };
+                    (s ? pcs_mm_scalar : k->run)(&args);
+                }
+                char what[80];
+                snprintf(what, sizeof what, "%s, width %zu, %zu tokens", f->name, n, m);
+                same(k, what, y[0], y[1], sizeof y[0]);
+                free(mem);
+                free_act(a);
+                free(x);
+                release(w, row * rows);
+            }
+    }
+}
+
+static void check_mmf(const pcs_kernel *k)
+{
+    static const char *const names[] = { "F32", "F16", "BF16" };
+    for (size_t i = 0; i < 3; i++)
+        for (size_t n = 1; n <= 70; n += n < 20 ? 1 : 7)
+            for (size_t m = 1; m <= 6; m++) {
+                const pcs_format *f = pcs_format_by_name(names[i]);
+                const size_t rows = 5, row = n * f->bytes;
+                uint8_t *w = guarded(row * rows);
+                float *x = guarded(n * m * 4), y[2][30], *src = malloc(n * rows * 4), *mem = aligned_alloc(64, (4 * n + 127) / 64 * 64);
+                test_fill(src, n * rows, n, 0.3f);
+                test_fill(x, n * m, n + 1, 1.0f);
+                f->from_f32(n * rows, src, w);
+                memset(y, 0, sizeof y);
+                for (int s = 0; s < 2; s++) (s ? pcs_mmf_scalar : k->run)(&(pcs_mmf_args){ f, w, row, n, 0, rows, m, x, y[s], rows, NULL, mem });
+                char what[80];
+                snprintf(what, sizeof what, "%s, width %zu, %zu tokens", f->name, n, m);
+                same(k, what, y[0], y[1], sizeof y[0]);
+                free(src);
+                free(mem);
+                release(w, row * rows);
+                release(x, n * m * 4);
+            }
+}
+
+static void check_gemm(const pcs_kernel *k)
+{
+    for (size_t n = 1; n <= 40; n += 3)
+        for (size_t m = 1; m <= 27; m++)
+            for (int acc = 0; acc < 2; acc++) {
+                float *x = guarded(n * m * 4), *b = guarded(n * 16 * 4), y[2][27 * 16];
+                test_fill(x, n * m, n, 1.0f);
+                test_fill(b, n * 16, m, 1.0f);
+                for (int s = 0; s < 2; s++) {
+                    test_fill(y[s], m * 16, 9, 1.0f);
+                    (s ? pcs_gemm_scalar : k->run)(&(pcs_gemm_args){ x, n, b, 16, n, m, y[s], 16, acc });
+                }
+                same(k, "gemm", y[0], y[1], m * 64);
+                release(x, n * m * 4);
+                release(b, n * 64);
+            }
+}
+
+static void check_f16_f32(const pcs_kernel *k)
+{
+    static uint16_t src[65536];
+    static float y[2][65536];
+    for (uint32_t i = 0; i < 65536; i++) src[i] = (uint16_t)((i & 0x7fff) > 0x7c00 ? 0x7e00 : i); /* NaN payloads may be made quiet */
+    for (size_t n = 65519; n <= 65536; n++) {
+        k->run(&(pcs_f16_f32_args){ src, y[0], n });
+        pcs_f16_f32_scalar(&(pcs_f16_f32_args){ src, y[1], n });
+        same(k, "f16", y[0], y[1], n * 4);
+    }
+}
+
+static void test_all(void **state)
+{
+    (void)state;
+    static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
+        { "quantize_act", check_quantize_act }, { "mm", check_mm }, { "mmf", check_mmf }, { "gemm", check_gemm }, { "f16_f32", check_f16_f32 } };
+    const unsigned cpu = pcs_cpu_flags();
+    for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {
+        if ((k->needs & cpu) != k->needs) {
+            print_message("not on this machine: %s/%s\n", k->op, k->isa);
+            continue;
+        }
+        bool checked = false;
+        for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+            if (!strcmp(checks[i].op, k->op)) checks[i].check(k), checked = true;
+        if (!checked) fail_msg("no check for %s", k->op);
+    }
+}
+
+/* mm against the plain sum of products, within rounding: |error| <= eps * (k + 8) * sum |w| |x|, with x the quantized activations. */
+static void test_mm_value(void **state)
+{
+    (void)state;
+    const pcs_format *f = pcs_format_by_name("Q4_K");
+    enum { N = 512 };
+    float src[N], x[N], w[N], y;
+    uint8_t row[N / 256 * 144];
+    test_fill(src, N, 1, 0.1f);
+    test_fill(x, N, 2, 1.0f);
+    pcs_encode(f, N, src, NULL, PCS_FIT_RTN, row);
+    pcs_decode(f, N, row, w);
+    const pcs_act a = make_act(N, 1);
+    pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, N, 0, 1, a });
+    void *mem = aligned_alloc(64, (pcs_mm_scratch(N) + 127) / 64 * 64);
+    pcs_mm_scalar(&(pcs_mm_args){ f, row, sizeof row, N, 0, 1, 1, a, &y, 1, NULL, mem });
+    double want = 0, bound = 0;
+    for (int i = 0; i < N; i++) want += (double)w[i] * a.q[i] * a.d[i / 32], bound += __builtin_fabs((double)w[i] * a.q[i] * a.d[i / 32]);
+    /* w = d q - m is rounded once more in the decoder */
+    assert_true(__builtin_fabs(want - y) <= 0x1p-23 * (N + 8) * bound * 4);
+    free(mem);
+    free_act(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all), cmocka_unit_test(test_mm_value) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

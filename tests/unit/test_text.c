@@ -1,0 +1,145 @@
+/* Chat templates with their expected text; the tokenizer of the carried model; vectors where shared/data is. */
+#include "test.h"
+
+#include <unistd.h>
+
+static const precis_message messages[] = { { "system", "Be brief." }, { "user", " Hi " }, { "assistant", "Yes? \"q\"" }, { "user", "N\xc3\xa9" "e" } };
+
+static const struct { const char *source, *want; } renders[] = {
+    { "{% for m in messages %}{{ m.role }}={{ m['content'] | trim }};{% endfor %}", "system=Be brief.;user=Hi;assistant=Yes? \"q\";user=N\xc3\xa9" "e;" },
+    { "{%- for m in messages[1:] if m.role != 'assistant' -%}\n  {{ loop.index }}{{ loop.last }}\n{%- endfor -%}", "1False2True" },
+    { "a\n  {% if add_generation_prompt %}\nb\n  {% endif %}\nc", "a\nb\nc" },
+    { "{% set ns = namespace(n=1) %}{% for m in messages %}{% set ns.n = ns.n + loop.index0 %}{% endfor %}{{ ns.n }}", "7" },
+    { "{{ messages[-1].content[1:] }}{{ messages[::-1][0].role }}{{ -7 // 2 }}{{ -7 % 3 }}", "\xc3\xa9" "euser-42" },
+    { "{{ ['a', 1, none, true] }}{{ {'k': 'v'} | tojson }}{{ 'x' ~ 1.5 }}", "['a', 1, None, True]{\"k\": \"v\"}x1.5" },
+    { "{{ 'a-b-c'.split('-')[-1] | upper }}{{ 'abc'.startswith('ab') and 'b' in 'abc' }}{{ x is defined }}{{ x | default('d') }}", "CTrueFalsed" },
+    { "{# note #}{{ bos_token }}{{ 'yes' if 2 > 1 else 'no' }}{{ not false == true }}", "<s>yesTrue" },
+    { "{% for k, v in {'one': 1, 'two': 2}.items() %}{{ k }}{{ v }}{% else %}none{% endfor %}", "one1two2" },
+    { "{% set x %}in{{ 1 }}{% endset %}[{{ x }}]\n", "[in1]" },
+};
+
+static const struct { const char *source; precis_status status; const char *why; } refused[] = {
+    { "{% macro f() %}{% endmacro %}", PRECIS_EUNSUPPORTED, "macro" },
+    { "{{ raise_exception('no system') }}", PRECIS_EFORMAT, "no system" },
+    { "\n\n{{ 1 +", PRECIS_EFORMAT, "line 3" },
+    { "{% if x %}", PRECIS_EFORMAT, "endif" },
+    { "{{ 'a' | nosuch }}", PRECIS_EUNSUPPORTED, "nosuch" },
+    { "{% for i in range(1000000) %}{% for k in range(1000000) %}x{% endfor %}{% endfor %}", PRECIS_EFORMAT, "than" },
+    { "{{ 'aaaaaaaaaaaaaaaa' * 100000000 }}", PRECIS_EFORMAT, "more than" },
+};
+
+static void test_render(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    for (size_t i = 0; i < sizeof renders / sizeof *renders; i++) {
+        char *out;
+        OK(ctx, precis_chat_render(ctx, renders[i].source, messages, 4, 1, "<s>", "</s>", &out));
+        assert_string_equal(out, renders[i].want);
+        precis_text_free(ctx, out);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char *out;
+        assert_int_equal(precis_chat_render(ctx, refused[i].source, messages, 4, 1, "", "", &out), refused[i].status);
+        if (!strstr(precis_ctx_message(ctx), refused[i].why)) fail_msg("%s: %s", refused[i].source, precis_ctx_message(ctx));
+        assert_null(out);
+    }
+    char deep[4001];
+    memset(deep, '(', 4000);
+    memcpy(deep, "{{", 2);
+    deep[4000] = 0;
+    char *out;
+    assert_int_equal(precis_chat_render(ctx, deep, messages, 4, 1, "", "", &out), PRECIS_EFORMAT);
+    precis_ctx_close(&ctx);
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    precis_model *m;
+    precis_tokenizer *t;
+    OK(ctx, precis_model_open(ctx, &m, MODEL));
+    OK(ctx, precis_tokenizer_open(ctx, &t, m));
+    uint64_t seed = 3;
+    for (int round = 0; round < 300; round++) {
+        char text[400], back[4096];
+        const size_t n = pcs_rand(&seed) % sizeof text;
+        for (size_t i = 0; i < n; i++) text[i] = round & 1 ? (char)pcs_rand(&seed) : "the quick, brown\n 42 's  "[pcs_rand(&seed) % 25];
+        int32_t *ids;
+        size_t count, at = 0, len;
+        OK(ctx, precis_tokenizer_encode(t, text, n, 0, &ids, &count));
+        for (size_t i = 0; i < count; i++) {
+            const char *p = precis_tokenizer_piece(t, ids[i], 1, &len);
+            assert_true(at + len <= sizeof back);
+            memcpy(back + at, p, len);
+            at += len;
+        }
+        if (at != n || memcmp(back, text, n)) fail_msg("round %d: the bytes came back changed", round);
+        precis_ids_free(t, ids);
+    }
+    precis_tokenizer_close(&t);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+}
+
+/* llama.cpp's own cases: .inp holds texts, .out their ids. */
+static void vectors(const char *name)
+{
+    char path[4096];
+    size_t n_in, n_out;
+    snprintf(path, sizeof path, "%s/../shared/data/tokenizer-vectors/ggml-vocab-%s.gguf", PRECIS_SOURCE_DIR, name);
+    if (access(path, R_OK)) {
+        print_message("skipped: %s is not here\n", path);
+        skip();
+    }
+    precis_ctx *ctx = test_ctx(1);
+    precis_model *m;
+    precis_tokenizer *t;
+    OK(ctx, precis_model_open(ctx, &m, path));
+    OK(ctx, precis_tokenizer_open(ctx, &t, m));
+    strcat(path, ".inp");
+    char *in = test_read(path, &n_in);
+    memcpy(path + strlen(path) - 4, ".out", 4);
+    char *out = test_read(path, &n_out), *line = out;
+    assert_true(in && out);
+    static const char gap[] = "\n__ggml_vocab_test__\n";
+    int cases = 0;
+    for (char *text = in; text; cases++) {
+        char *end = strstr(text, gap);
+        const size_t len = end ? (size_t)(end - text) : strlen(text);
+        int32_t *ids;
+        size_t n;
+        OK(ctx, precis_tokenizer_encode(t, text, len, 0, &ids, &n));
+        char *stop = line + strcspn(line, "\n");
+        for (size_t i = 0; i < n; i++) {
+            char *next;
+            const long want = strtol(line, &next, 10);
+            if (next == line || next > stop || want != ids[i]) fail_msg("%s, case %d, token %zu: %d, not %ld", name, cases, i, ids[i], want);
+            line = next;
+        }
+        while (line < stop && *line == ' ') line++;
+        if (line != stop) fail_msg("%s, case %d: tokens are missing", name, cases);
+        line = *stop ? stop + 1 : stop;
+        precis_ids_free(t, ids);
+        text = end ? end + strlen(gap) : NULL;
+    }
+    assert_true(cases > 40);
+    free(in);
+    free(out);
+    precis_tokenizer_close(&t);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+}
+
+static void test_gpt2(void **state) { (void)state, vectors("gpt-2"); }
+static void test_starcoder(void **state) { (void)state, vectors("starcoder"); }
+static void test_llama_spm(void **state) { (void)state, vectors("llama-spm"); }
+static void test_phi3(void **state) { (void)state, vectors("phi-3"); }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_render), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_gpt2), cmocka_unit_test(test_starcoder),
+                                        cmocka_unit_test(test_llama_spm), cmocka_unit_test(test_phi3) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
