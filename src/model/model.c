@@ -304,7 +304,7 @@ static int quote(char *out, size_t cap, pcs_text t)
 
 static int number(char *out, size_t cap, double v)
 {
-    if (v == (double)(int64_t)v && v > -1e15 && v < 1e15) return snprintf(out, cap, "%lld", (long long)v);
+    if (v > -1e15 && v < 1e15 && v == (double)(int64_t)v) return snprintf(out, cap, "%lld", (long long)v);
     return snprintf(out, cap, "%.7g", v);
 }
 
