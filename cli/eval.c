@@ -6,6 +6,8 @@
 static const cli_option options[] = {
     { "--against", 0, "REF", "the reference, usually the original" },
     { "--text", 0, "FILE", "the text (default: about 60 kB that precis carries)" },
+    { "--ids", 0, "LIST", "token ids (3,4,5) instead of a text; no tokenizer is needed" },
+    { "--nll", 0, NULL, "with --ids: print the negative log-likelihood of each id after the first" },
     { "--ctx", 0, "N", "tokens of a window (default 512); the second half of each is scored" },
     { "--chunks", 0, "N", "windows at most" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
@@ -53,6 +55,38 @@ static int print_text(cli *c, const precis_eval_result *e, const char *arithmeti
     return cli_done(c);
 }
 
+enum { MAX_IDS = 65536 };
+
+static int score_ids(cli *c, const precis_model *m, precis_arithmetic arithmetic)
+{
+    const char *s = cli_get(c, "--ids");
+    int32_t *ids = malloc(MAX_IDS * sizeof *ids);
+    double *nll = malloc(MAX_IDS * sizeof *nll), sum = 0;
+    size_t n = 0;
+    for (char *end; ids && *s && n < MAX_IDS; s = *end == ',' ? end + 1 : end) {
+        ids[n++] = (int32_t)strtol(s, &end, 10);
+        if (end == s || (*end && *end != ',')) {
+            free(ids);
+            free(nll);
+            return cli_usage(c, "--ids %s is no list of whole numbers", cli_get(c, "--ids"));
+        }
+    }
+    const precis_status st = ids && nll ? precis_eval_ids(c->ctx, m, ids, n, arithmetic, nll) : PRECIS_ENOMEM;
+    json_t *list = json_array();
+    for (size_t i = 0; i + 1 < n && !st; i++) {
+        sum += nll[i];
+        json_array_append_new(list, json_real(nll[i]));
+        if (!c->json && cli_has(c, "--nll")) printf("%d %.6f\n", ids[i + 1], nll[i]);
+    }
+    free(ids);
+    free(nll);
+    if (st || !c->json) json_decref(list);
+    if (st) return cli_fail(c, st);
+    if (c->json) return cli_print_json(c, json_pack("{s:o, s:f, s:s}", "nll", list, "mean", sum / (double)(n - 1), "arithmetic", arithmetic == PRECIS_REFERENCE ? "weights-only" : "fast"));
+    printf("mean negative log-likelihood %.6f nats\n", sum / (double)(n - 1));
+    return cli_done(c);
+}
+
 static int run(cli *c)
 {
     int64_t ctx, chunks;
@@ -63,6 +97,13 @@ static int run(cli *c)
     o.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
     o.k_type = cli_get(c, "--cache-k");
     o.v_type = cli_get(c, "--cache-v");
+    if (cli_has(c, "--ids")) {
+        precis_model *m;
+        const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+        const int rc = st ? cli_fail(c, st) : score_ids(c, m, o.arithmetic);
+        precis_model_close(&m);
+        return rc;
+    }
     size_t len = 0;
     char *read = NULL;
     const char *file = cli_get(c, "--text"), *text = file ? (read = cli_read_text(c, file, &len)) : precis_eval_default_text(&len);

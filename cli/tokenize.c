@@ -7,6 +7,11 @@
 static const cli_option options[] = {
     { "--text", 0, "TEXT", "the text" },
     { "--file", 'f', "FILE", "the text of a file (- is stdin)" },
+    { "--render", 0, "TEMPLATE", "print the rendering of a chat template (a file) instead; MODEL is not needed" },
+    { "--message", 0, "ROLE=TEXT", "a message for --render (more than once)" },
+    { "--generation", 0, NULL, "with --render: end with the prompt for an answer" },
+    { "--bos", 0, "TEXT", "with --render: bos_token" },
+    { "--eos", 0, "TEXT", "with --render: eos_token" },
     { "--no-special", 0, NULL, "neither add nor parse special tokens" },
     { "--batch", 0, NULL, "the file holds texts that end in a NUL byte each: print the ids of each on a line" },
     { "--pieces", 0, NULL, "print each token's bytes beside its id" },
@@ -54,8 +59,39 @@ static precis_status batch(cli *c, precis_tokenizer *t, const char *text, size_t
     return st ? st : (cli_done(c) ? PRECIS_EIO : PRECIS_OK);
 }
 
+enum { MAX_MESSAGES = 64 };
+
+static int render(cli *c)
+{
+    precis_message messages[MAX_MESSAGES];
+    char *owned[MAX_MESSAGES], *out = NULL;
+    size_t n = 0, len;
+    char *source = cli_read_text(c, cli_get(c, "--render"), &len);
+    if (!source) return EXIT_INPUT;
+    int rc = -1;
+    for (const char *m; rc < 0 && n < MAX_MESSAGES && (m = cli_get_nth(c, "--message", (int)n));) {
+        char *eq = (owned[n] = strdup(m)) ? strchr(owned[n], '=') : NULL;
+        if (!owned[n]) break;
+        if (!eq) rc = cli_usage(c, "--message %s is not ROLE=TEXT", m);
+        else *eq = 0, messages[n] = (precis_message){ owned[n], eq + 1 };
+        n++;
+    }
+    if (rc < 0) {
+        const precis_status st = precis_chat_render(c->ctx, source, messages, n, cli_has(c, "--generation"), cli_get(c, "--bos"), cli_get(c, "--eos"), &out);
+        if (st) rc = cli_fail(c, st);
+        else if (c->json) rc = cli_print_json(c, json_pack("{s:s}", "text", out));
+        else fputs(out, stdout), rc = cli_done(c);
+        precis_text_free(c->ctx, out);
+    }
+    while (n) free(owned[--n]);
+    free(source);
+    return rc;
+}
+
 static int run(cli *c)
 {
+    if (cli_has(c, "--render")) return render(c);
+    if (!c->n_args) return cli_usage(c, "usage: precis tokenize MODEL --text TEXT");
     const char *text = cli_get(c, "--text"), *file = cli_get(c, "--file");
     if (!text == !file) return cli_usage(c, "give --text TEXT or --file FILE");
     size_t len = text ? strlen(text) : 0;
@@ -80,5 +116,5 @@ static int run(cli *c)
 }
 
 const cli_command cli_tokenize = {
-    "tokenize", "MODEL", "token ids of a text", "The tokenizer is the one that the model file carries; it needs no architecture.", 1, 1, options, run,
+    "tokenize", "MODEL", "token ids of a text", "The tokenizer is the one that the model file carries; it needs no architecture.", 0, 1, options, run,
 };

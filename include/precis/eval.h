@@ -40,6 +40,9 @@ typedef struct precis_eval_result {
  * PRECIS_EINVAL when the text is shorter than a window. */
 PRECIS_API precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const char *text, size_t len,
                                           const precis_eval_options *opts, precis_eval_result *result);
+/* Negative log-likelihood in nats of each id after the first, given those before it; needs no tokenizer. nll has n - 1
+ * places. PRECIS_EINVAL for an id outside the vocabulary. */
+PRECIS_API precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n, precis_arithmetic arithmetic, double *nll);
 /* The text of about 60 kB that is used when none is given; static storage. */
 PRECIS_API const char *precis_eval_default_text(size_t *len);
 

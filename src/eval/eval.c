@@ -226,3 +226,33 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     precis_tokenizer_close(&t);
     return st;
 }
+
+precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n, precis_arithmetic arithmetic, double *nll)
+{
+    if (n < 2 || n > 1u << 20) return pcs_fail(ctx, PRECIS_EINVAL, "%zu ids are not 2 to %u", n, 1u << 20);
+    precis_runner *r = NULL;
+    precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
+    ro.arithmetic = arithmetic;
+    ro.context = (uint32_t)n;
+    ro.batch = ro.outputs = ROWS;
+    ro.k_type = ro.v_type = "f32";
+    precis_status st = precis_runner_open(ctx, &r, model, &ro);
+    precis_runner_info info = { .size = sizeof info };
+    if (!st) precis_runner_get_info(r, &info);
+    for (size_t i = 0; i < n && !st; i++)
+        if (ids[i] < 0 || (uint32_t)ids[i] >= info.vocabulary) st = pcs_fail(ctx, PRECIS_EINVAL, "id %d is outside the vocabulary of %u", ids[i], info.vocabulary);
+    for (size_t at = 0; at + 1 < n && !st;) {
+        precis_row row[ROWS];
+        score scores[ROWS];
+        uint32_t k = 0;
+        const float *logits;
+        for (; k < ROWS && at + k + 1 < n; k++) row[k] = (precis_row){ ids[at + k], (uint32_t)(at + k), 0, 1 };
+        st = precis_runner_decode(r, row, k, &logits);
+        rows what = { logits, NULL, ids + at + 1, info.vocabulary, scores };
+        if (!st) pcs_for(ctx, k, 1, score_rows, &what);
+        for (uint32_t i = 0; i < k && !st; i++) nll[at + i] = scores[i].nll;
+        at += k;
+    }
+    precis_runner_close(&r);
+    return st;
+}

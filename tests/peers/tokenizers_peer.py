@@ -1,6 +1,6 @@
 """100,000 seeded strings per tokenizer: precis against `tokenizers` and `sentencepiece`.
 
-usage: tokenizers_peer.py PRECIS VECTORS_DIR [SMOLLM2.gguf] [--count N] [--seed N]
+usage: tokenizers_peer.py PRECIS --vectors FOLDER [--model SMOLLM2.gguf] [--count N] [--seed N]
 Code points are those assigned in Unicode 14 or earlier (both sides' tables agree there).
 """
 import argparse, os, random, subprocess, sys, tempfile, unicodedata
@@ -114,17 +114,19 @@ def ours(precis, path, texts, folder):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("precis"), p.add_argument("vectors"), p.add_argument("smollm", nargs="?")
+    p.add_argument("precis"), p.add_argument("--vectors"), p.add_argument("--model", default="")
     p.add_argument("--count", type=int, default=100000), p.add_argument("--seed", type=int, default=1)
     a = p.parse_args()
+    if not os.path.isdir(a.vectors):
+        sys.exit(f"skipped: {a.vectors} is not here")
     folder = tempfile.mkdtemp()
     v = lambda n: os.path.join(a.vectors, f"ggml-vocab-{n}.gguf")
     cases = [("gpt-2", v("gpt-2"), bpe(v("gpt-2"), "gpt-2")), ("starcoder", v("starcoder"), bpe(v("starcoder"), "starcoder"))]
     for pre in ("llama-bpe", "qwen2", "smollm"):
         path = rewrite(v("starcoder"), pre, os.path.join(folder, pre + ".gguf"))
         cases.append((pre + " (starcoder's tokens)", path, bpe(path, pre)))
-    if a.smollm:
-        cases.append(("SmolLM2", a.smollm, bpe(a.smollm, "smollm")))
+    if a.model:
+        cases.append(("SmolLM2", a.model, bpe(a.model, "smollm")))
     for n in ("llama-spm", "phi-3"):
         cases.append((n, v(n), sentencepiece(v(n))))
     texts, failed = strings(a.count, a.seed), 0

@@ -1,0 +1,132 @@
+"""precis against llama.cpp (llama-cpp-python): architectures, perplexity of the same file, files that precis writes.
+
+usage: models_peer.py PRECIS [--model SMOLLM2.gguf] [--windows N]
+
+Architectures: random two-layer models that this script writes in F32; the negative log-likelihood of a sequence in one
+call and token by token. Perplexity: llama.cpp's windows, both sides on the same text and file; F16 within 0.2 %,
+quantized within 0.5 %.
+"""
+import argparse, json, os, subprocess, sys, tempfile
+import gguf, numpy as np
+from llama_cpp import Llama
+
+p = argparse.ArgumentParser()
+p.add_argument("precis"), p.add_argument("--model", default=""), p.add_argument("--vectors"), p.add_argument("--windows", type=int, default=8)
+a = p.parse_args()
+folder, failed = tempfile.mkdtemp(), 0
+TEXT = "data/eval.txt"
+
+
+def precis(*args):
+    r = subprocess.run([a.precis, *args, "--json", "-q"], capture_output=True, text=True)
+    if r.returncode:
+        sys.exit(f"precis {' '.join(args)}: {r.stderr}")
+    return json.loads(r.stdout)
+
+
+def check(name, ok, text):
+    global failed
+    failed += not ok
+    print(f"{'ok  ' if ok else 'FAIL'} {name}: {text}", flush=True)
+
+
+# ---- architectures ---------------------------------------------------------------------------------
+def random_model(arch, path, heads=4, kv=2, dim=64, layers=2, hidden=96, head=16, vocab=300, seed=0):
+    rng, w = np.random.default_rng(seed), gguf.GGUFWriter(path, arch)
+    w.add_block_count(layers), w.add_context_length(128), w.add_embedding_length(dim), w.add_feed_forward_length(hidden)
+    w.add_head_count(heads), w.add_head_count_kv(kv), w.add_layer_norm_rms_eps(1e-6), w.add_rope_freq_base(10000.0)
+    if head * heads != dim or arch == "gemma3":
+        w.add_key_length(head), w.add_value_length(head)
+    w.add_vocab_size(vocab)
+    if arch == "gemma3":
+        w.add_sliding_window(8)
+    w.add_tokenizer_model("llama")
+    w.add_token_list(["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)] + [f"w{i}" for i in range(vocab - 259)])
+    w.add_token_scores([0.0] * vocab), w.add_token_types([2, 3, 3] + [6] * 256 + [1] * (vocab - 259))
+
+    def t(name, *shape, scale=None, base=0.0):
+        w.add_tensor(name, (base + rng.standard_normal(shape) * (scale or shape[-1] ** -0.5)).astype(np.float32))
+
+    t("token_embd.weight", vocab, dim, scale=1.0), t("output_norm.weight", dim, scale=0.1, base=1)
+    if arch != "gemma3":
+        t("output.weight", vocab, dim)
+    for i in range(layers):
+        b = f"blk.{i}."
+        for n in ("attn_norm", "ffn_norm") + (("post_attention_norm", "post_ffw_norm") if arch == "gemma3" else ()):
+            t(b + n + ".weight", dim, scale=0.1, base=1)
+        if arch == "gemma3":
+            for n in ("attn_q_norm", "attn_k_norm"):
+                t(b + n + ".weight", head, scale=0.1, base=1)
+        for n, rows, cols in (("attn_q", heads * head, dim), ("attn_k", kv * head, dim), ("attn_v", kv * head, dim), ("attn_output", dim, heads * head),
+                              ("ffn_gate", hidden, dim), ("ffn_up", hidden, dim), ("ffn_down", dim, hidden)):
+            t(b + n + ".weight", rows, cols)
+            if arch == "qwen2" and n in ("attn_q", "attn_k", "attn_v"):
+                t(b + n + ".bias", rows, scale=0.2)
+    w.write_header_to_file(), w.write_kv_data_to_file(), w.write_tensors_to_file(), w.close()
+    return path
+
+
+def nll(logits, ids):
+    x = np.array(logits, dtype=np.float64)[:-1]
+    m = x.max(axis=1)
+    return m + np.log(np.exp(x - m[:, None]).sum(axis=1)) - x[np.arange(len(ids) - 1), ids[1:]]
+
+
+for arch, more in (("llama", {}), ("llama", {"kv": 4, "head": 32}), ("qwen2", {}), ("gemma3", {"layers": 7, "head": 24})):
+    path = random_model(arch, os.path.join(folder, "random.gguf"), **more)
+    ids = np.random.default_rng(5).integers(3, 300, 48).tolist()
+    llm = Llama(model_path=path, n_ctx=128, logits_all=True, verbose=False, n_threads=2, type_k=0, type_v=0)
+    llm.eval(ids)
+    whole = nll(llm.scores[: len(ids)], ids)
+    llm.reset()
+    for i in ids:
+        llm.eval([i])
+    steps = nll(llm.scores[: len(ids)], ids)
+    got = np.array(precis("eval", path, "--ids", ",".join(map(str, ids)), "--weights-only")["nll"])
+    fast = np.array(precis("eval", path, "--ids", ",".join(map(str, ids)))["nll"])
+    worst = max(np.abs(got - whole).max(), np.abs(got - steps).max(), np.abs(fast - whole).max())
+    check(f"{arch} {more or ''}", worst < 1e-3, f"nll of {len(ids) - 1} tokens, largest difference {worst:.2g}")
+    del llm
+
+
+# ---- perplexity --------------------------------------------------------------------------------------
+def peer_ppl(path, n_ctx):
+    llm = Llama(model_path=path, n_ctx=n_ctx, n_batch=n_ctx, logits_all=True, verbose=False, n_threads=2)
+    ids = llm.tokenize(open(TEXT, "rb").read(), add_bos=True, special=False)
+    bos = llm.token_bos() if ids[0] == llm.token_bos() else None
+    total = []
+    for k in range(min(a.windows, len(ids) // n_ctx)):
+        t = ids[k * n_ctx : (k + 1) * n_ctx]
+        llm.reset()
+        llm.eval([bos] + t[1:] if bos is not None else t)
+        total.append(nll(llm.scores[:n_ctx], t)[n_ctx // 2 :])
+    del llm
+    return float(np.exp(np.mean(np.concatenate(total))))
+
+
+def compare(name, path, n_ctx, limit):
+    ours = precis("eval", path, "--text", TEXT, "--ctx", str(n_ctx), "--chunks", str(a.windows))["ppl"]
+    theirs = peer_ppl(path, n_ctx)
+    check(name, abs(ours / theirs - 1) < limit, f"perplexity {ours:.4f}, llama.cpp {theirs:.4f}: {100 * (ours / theirs - 1):+.3f} % (limit {100 * limit} %)")
+
+
+def made(source, kind, *more):
+    out = os.path.join(folder, f"{kind}.gguf")
+    precis("quant", source, "--type", kind, "-o", out, "--no-eval", *more)
+    return out
+
+
+carried = "models/gutenberg-7m"
+im = os.path.join(folder, "im.gguf")
+precis("profile", carried, "-o", im)
+compare("gutenberg-7m F16", made(carried, "F16"), 256, 0.002)
+for kind in "Q8_0 Q6_K Q5_K_M Q5_0 Q5_1 Q4_K_M Q4_0 Q4_1 IQ4_NL IQ4_XS Q3_K_M Q2_K MXFP4 TQ2_0 TQ1_0".split():
+    compare(f"gutenberg-7m {kind}", made(carried, kind, "--imatrix", im), 256, 0.005)
+if a.model:
+    compare("SmolLM2 as it comes", a.model, 512, 0.005)
+    compare("SmolLM2 F16", made(a.model, "F16"), 512, 0.002)
+    for kind in ("Q8_0", "Q4_0", "Q4_K_M"):
+        compare(f"SmolLM2 {kind}", made(a.model, kind, "--no-calib"), 512, 0.005)
+else:
+    print("skipped: SmolLM2 is not here")
+sys.exit(failed != 0)
