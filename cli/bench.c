@@ -43,4 +43,6 @@ const cli_command cli_bench = {
     "bench", "MODEL", "load time, prefill, decode and memory, beside the limit of this machine",
     "The limits are measured in the same run: the speed at which all threads read memory, and the speed of int8\n"
     "multiplication on data that stay in the cache.", 1, 1, options, run,
+    "  precis bench model.gguf --prompt 512 --gen 64\n"
+    "  PRECIS_CPU=avx2 precis bench model.gguf --threads 1 --json\n",
 };

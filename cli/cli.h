@@ -36,6 +36,7 @@ typedef struct cli_command {
     int min_args, max_args;
     const cli_option *options; /* ends with name == NULL */
     int (*run)(cli *c);
+    const char *examples; /* for help and man page: lines of two blanks and a command; or NULL */
 } cli_command;
 
 extern const cli_command *const cli_commands[];
@@ -57,6 +58,10 @@ int cli_fail(const cli *c, precis_status status);
 int cli_print_json(const cli *c, json_t *object);
 /* End of a command that printed text. */
 int cli_done(const cli *c);
+
+/* help.c: the overview (NULL) or a command's page; and `precis help [COMMAND | --man [COMMAND] | --completion SHELL]`. */
+void cli_help(const cli_command *command);
+int cli_help_command(int argc, char **argv);
 
 /* progress.c */
 int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total);

@@ -125,4 +125,7 @@ const cli_command cli_eval = {
     "eval", "MODEL", "perplexity of a model, and what it lost against a reference",
     "Windows are llama.cpp's: the text is cut into windows of --ctx tokens and the second half of each is scored.\n"
     "Every figure has its standard error over tokens.", 1, 1, options, run,
+    "  precis eval small.gguf --against model.gguf --text wiki.test.raw\n"
+    "  precis eval small.gguf --against model.gguf --chunks 24 --cache-k int8 --cache-v int4 --json\n"
+    "  precis eval model.gguf --ids 1,306,4658 --nll\n",
 };

@@ -1,10 +1,8 @@
 /* precis inspect - what is in a model file. */
 #include "cli.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const cli_option options[] = {
     { "--tensor", 0, "NAME", "write one tensor as little-endian f32" },
@@ -14,13 +12,24 @@ static const cli_option options[] = {
     { 0 },
 };
 
-static void put_f32(FILE *f, const float *x, size_t n)
+/* To a pipe: as it is read. */
+static int stream_tensor(cli *c, const precis_model *m, size_t i, uint64_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        union { float f; uint32_t u; } v = { x[i] };
-        const unsigned char b[4] = { (unsigned char)v.u, (unsigned char)(v.u >> 8), (unsigned char)(v.u >> 16), (unsigned char)(v.u >> 24) };
-        fwrite(b, 1, 4, f);
+    enum { PART = 65536 }; /* a multiple of every block */
+    float *x = malloc(PART * sizeof *x);
+    if (!x) return cli_fail(c, PRECIS_ENOMEM);
+    precis_status st = PRECIS_OK;
+    for (uint64_t at = 0; at < n && !st && !ferror(stdout); at += PART) {
+        const uint64_t k = n - at < PART ? n - at : PART;
+        st = precis_model_read_f32(m, i, at, k, x);
+        for (uint64_t e = 0; e < k && !st; e++) {
+            uint32_t u;
+            memcpy(&u, &x[e], 4);
+            for (int b = 0; b < 4; b++) putchar((int)(u >> (8 * b) & 255));
+        }
     }
+    free(x);
+    return st ? cli_fail(c, st) : cli_done(c);
 }
 
 static int write_tensor(cli *c, const precis_model *m, const char *name)
@@ -34,22 +43,10 @@ static int write_tensor(cli *c, const precis_model *m, const char *name)
     precis_model_get_tensor(m, i, &info);
     uint64_t n = 1;
     for (uint32_t d = 0; d < info.dims; d++) n *= (uint64_t)info.shape[d];
-    FILE *f = strcmp(path, "-") ? fopen(path, "wb") : stdout;
-    if (!f) return cli_error(c, "%s: %s", path, strerror(errno));
-    enum { PART = 65536 }; /* a multiple of every block */
-    float *x = malloc(PART * sizeof *x);
-    for (uint64_t at = 0; at < n && x && !st && !ferror(f); at += PART) {
-        const uint64_t k = n - at < PART ? n - at : PART;
-        st = precis_model_read_f32(m, i, at, k, x);
-        if (!st) put_f32(f, x, k);
-    }
-    bool bad = !x || ferror(f);
-    if (f != stdout) bad |= fclose(f) != 0;
-    else bad |= fflush(f) != 0;
-    free(x);
-    if (!st && !bad) return EXIT_DONE;
-    if (f != stdout) unlink(path);
-    return st ? cli_fail(c, st) : (cli_error(c, "%s: %s", path, strerror(errno)), EXIT_RESOURCES);
+    if (!strcmp(path, "-")) return stream_tensor(c, m, i, n);
+    st = precis_tensor_export(m, i, path);
+    if (st) return cli_fail(c, st);
+    return c->json ? cli_print_json(c, json_pack("{s:s, s:I}", "out", path, "elements", (json_int_t)n)) : EXIT_DONE;
 }
 
 static json_t *tensor_json(const precis_tensor_info *t)
@@ -156,4 +153,7 @@ const cli_command cli_inspect = {
     "Reads GGUF (split too), safetensors (file or folder) and llama2.c checkpoints, mapped, not copied.\n"
     "--json gives format, architecture, parameters, bytes, bits_per_weight and every tensor's name, shape, type,\n"
     "bytes and offset. --tensor NAME -o RAW writes one tensor as f32.", 1, 1, options, run,
+    "  precis inspect model.gguf --keys\n"
+    "  precis inspect model.gguf --check\n"
+    "  precis inspect model.gguf --tensor token_embd.weight -o embedding.f32\n",
 };

@@ -35,4 +35,5 @@ static int run(cli *c)
     return cli_done(c);
 }
 
-const cli_command cli_list = { "list", "[TABLE]", "formats, mixes, methods, kernels, ops, architectures, ... that this build has", NULL, 0, 1, options, run };
+const cli_command cli_list = { "list", "[TABLE]", "formats, mixes, methods, kernels, ops, architectures, ... that this build has", NULL, 0, 1, options, run,
+    "  precis list formats\n" };

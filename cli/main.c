@@ -1,4 +1,4 @@
-/* main.c - dispatch, help, signals. */
+/* main.c - dispatch, options, signals. */
 #include "cli.h"
 
 #include <errno.h>
@@ -34,36 +34,6 @@ static void on_bus_error(int sig)
     (void)sig;
     if (write(2, text, sizeof text - 1) < 0) _exit(EXIT_INPUT);
     _exit(EXIT_INPUT);
-}
-
-static void print_options(const cli_option *o)
-{
-    for (; o->name; o++) {
-        char left[64];
-        snprintf(left, sizeof left, "%s%c%s%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ', o->letter ? ", " : "   ", o->name, o->arg ? " " : "",
-                 o->arg ? o->arg : "");
-        printf("  %-28s %s\n", left, o->help);
-    }
-}
-
-static int help(const cli_command *cmd)
-{
-    if (cmd) {
-        printf("usage: precis %s %s [options]\n\n%s\n", cmd->name, cmd->args, cmd->summary);
-        if (cmd->details) printf("\n%s\n", cmd->details);
-        if (cmd->options->name) printf("\noptions:\n");
-        print_options(cmd->options);
-        printf("\nevery command:\n");
-        print_options(cli_common);
-        return EXIT_DONE;
-    }
-    printf("precis %s - neural networks in fewer bits: which precision, by which method, at what loss\n\n"
-           "usage: precis COMMAND ... [options]\n\n", precis_version());
-    for (size_t i = 0; cli_commands[i]; i++) printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    printf("\nThe main job:   precis quant model.gguf --max-size 75%% -o small.gguf\n"
-           "Help:           precis COMMAND --help, man precis\n"
-           "Exit codes:     0 done, 1 a negative answer, 2 usage, 3 bad input, 4 out of resources, 5 undecided, 130 interrupted\n");
-    return EXIT_DONE;
 }
 
 static const cli_option *find_option(const cli_command *cmd, const char *arg, size_t len)
@@ -136,13 +106,11 @@ int main(int argc, char **argv)
     sa.sa_handler = on_bus_error;
     sigaction(SIGBUS, &sa, NULL);
     signal(SIGPIPE, SIG_IGN);
-    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-        const cli_command *cmd = NULL;
-        for (size_t i = 0; argc > 2 && cli_commands[i]; i++)
-            if (!strcmp(cli_commands[i]->name, argv[2])) cmd = cli_commands[i];
-        help(cmd);
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        cli_help(NULL);
         return argc < 2 ? EXIT_USAGE : EXIT_DONE;
     }
+    if (!strcmp(argv[1], "help")) return cli_help_command(argc, argv);
     if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
         printf("precis %s\n", precis_version());
         return EXIT_DONE;
@@ -155,7 +123,10 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return help(c.command);
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            cli_help(c.command);
+            return EXIT_DONE;
+        }
     c.args = calloc((size_t)argc + 1, sizeof *c.args);
     if (!c.args) return EXIT_RESOURCES;
     int rc = parse(&c, argc, argv);

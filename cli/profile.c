@@ -71,4 +71,5 @@ static int run(cli *c)
 const cli_command cli_profile = {
     "profile", "MODEL", "what each layer's inputs look like; makes importance matrices", "Runs the model in reference arithmetic, so the result is the same on every machine.", 1, 1,
     options, run,
+    "  precis profile model.gguf --calib text.txt -o model.imatrix.gguf\n",
 };

@@ -239,4 +239,8 @@ const cli_command cli_quant = {
     "Without --calib the calibration text is sampled from the model itself (seeded, recorded in the file).\n"
     "The same input gives the same bytes on any machine. Models that cannot be run yet are quantized all the same.",
     1, 1, options, run,
+    "  precis quant model.gguf --max-size 75% -o small.gguf\n"
+    "  precis quant model.gguf --bpw 4.5 --types Q3_K,Q4_K,Q6_K --pin 'output.weight=Q6_K' -o small.gguf\n"
+    "  precis quant model.gguf --type Q4_K_M --imatrix model.imatrix.gguf -o q4.gguf\n"
+    "  precis quant model.gguf --type '*attn_v*=Q6_K,*ffn_down*=Q5_K,*=Q4_K' --dry-run\n",
 };

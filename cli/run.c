@@ -334,4 +334,6 @@ static int run(cli *c)
 const cli_command cli_run = {
     "run", "MODEL", "text from a model: a prompt (-p), or a chat on the terminal",
     "Text streams to stdout. The same seed gives the same text on every machine and for any number of threads.", 1, 1, options, run,
+    "  precis run model.gguf -p 'Once upon a time' -n 64 --temp 0\n"
+    "  precis run model.gguf --system 'Be brief.'        (a chat)\n",
 };

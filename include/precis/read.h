@@ -51,6 +51,9 @@ PRECIS_API precis_status precis_model_find_tensor(const precis_model *model, con
 /* Elements [first, first + n) of tensor i as f32. PRECIS_EINVAL out of range or not block-aligned,
  * PRECIS_EUNSUPPORTED when the type has no decoder. */
 PRECIS_API precis_status precis_model_read_f32(const precis_model *model, size_t i, uint64_t first, uint64_t n, float *out);
+/* All of tensor i as little-endian f32 to a file, whole or not at all. PRECIS_EINVAL when path is one of the model's own
+ * files; the codes of precis_model_read_f32 and of writing (PRECIS_EIO, PRECIS_ENOSPC). */
+PRECIS_API precis_status precis_tensor_export(const precis_model *model, size_t i, const char *path);
 /* First element that is NaN or infinite, of tensor i; *found 0 when there is none. */
 PRECIS_API precis_status precis_model_check_finite(const precis_model *model, size_t i, int *found, uint64_t *element, float *value);
 

@@ -25,6 +25,20 @@ struct precis_ctx {
     char message[1024];
 };
 
+/* Limits on inputs: limits.def. */
+enum {
+#define LIMIT(name, value, what) PCS_LIMIT_##name = value,
+#define LIMIT_WIDE(name, value, what)
+#include "base/limits.def"
+#undef LIMIT
+#undef LIMIT_WIDE
+};
+#define LIMIT(name, value, what)
+#define LIMIT_WIDE(name, value, what) static const int64_t PCS_LIMIT_##name = value;
+#include "base/limits.def"
+#undef LIMIT
+#undef LIMIT_WIDE
+
 #if defined(__GNUC__)
 #define PCS_PRINTF(a, b) __attribute__((format(printf, a, b)))
 #define PCS_INLINE static inline __attribute__((always_inline))

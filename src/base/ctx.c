@@ -40,7 +40,7 @@ precis_status precis_ctx_open(precis_ctx **out, const precis_ctx_options *opts)
         if (opts->size > sizeof o || opts->size < 8) return PRECIS_EINVAL;
         memcpy(&o, opts, opts->size);
     }
-    if (o.threads > 256) return PRECIS_EINVAL;
+    if (o.threads > PCS_LIMIT_THREADS) return PRECIS_EINVAL;
     precis_ctx *ctx = o.realloc ? o.realloc(o.user, NULL, sizeof *ctx) : malloc(sizeof *ctx);
     if (!ctx) return PRECIS_ENOMEM;
     memset(ctx, 0, sizeof *ctx);

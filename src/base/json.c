@@ -179,7 +179,7 @@ precis_status pcs_json_next(pcs_json *j, pcs_json_token *t)
     j->after_key = false;
     precis_status st = PRECIS_OK;
     if (*j->p == '{' || *j->p == '[') {
-        if (j->depth == PCS_JSON_DEPTH) return pcs_json_fail(j, j->p, "json", "nested too deeply");
+        if (j->depth == PCS_LIMIT_JSON_DEPTH) return pcs_json_fail(j, j->p, "json", "nested too deeply");
         t->type = *j->p == '{' ? PCS_JSON_OBJECT : PCS_JSON_ARRAY;
         j->first[j->depth] = true;
         j->stack[j->depth++] = (unsigned char)*j->p++;

@@ -7,7 +7,6 @@
 
 #include "base/base.h"
 
-#define PCS_JSON_DEPTH 64
 
 typedef enum {
     PCS_JSON_END, /* of the text */
@@ -27,8 +26,8 @@ typedef struct {
     int depth;
     bool value_done;          /* a value ended: a comma or an end must follow */
     bool after_key;
-    unsigned char stack[PCS_JSON_DEPTH]; /* '{' or '[' */
-    bool first[PCS_JSON_DEPTH];
+    unsigned char stack[PCS_LIMIT_JSON_DEPTH]; /* '{' or '[' */
+    bool first[PCS_LIMIT_JSON_DEPTH];
 } pcs_json;
 
 void pcs_json_init(pcs_json *j, precis_ctx *ctx, const char *text, size_t len);

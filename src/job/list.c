@@ -25,9 +25,22 @@ static const char *kernel(size_t i)
     return names[i];
 }
 
+static const char *limit(size_t i)
+{
+    static const char *const names[] = {
+#define LIMIT(name, value, what) #name " " #value "  " what,
+#define LIMIT_WIDE(name, value, what) #name " " #value "  " what,
+#include "base/limits.def"
+#undef LIMIT
+#undef LIMIT_WIDE
+        NULL,
+    };
+    return names[i];
+}
+
 static const struct { const char *name; const char *(*get)(size_t i); } tables[] = {
     { "formats", format }, { "mixes", mix }, { "methods", method }, { "readers", reader }, { "architectures", arch },
-    { "ops", op }, { "passes", pass }, { "cache", kv }, { "kernels", kernel },
+    { "ops", op }, { "passes", pass }, { "cache", kv }, { "kernels", kernel }, { "limits", limit },
 };
 
 const char *precis_list(const char *table, size_t i)

@@ -99,14 +99,4 @@ precis_status pcs_model_set_string(precis_model *m, const char *name, const char
 static inline uint64_t pcs_tensor_rows(const pcs_tensor *t) { return t->ne[0] ? t->n / (uint64_t)t->ne[0] : 0; }
 static inline uint64_t pcs_tensor_row_bytes(const pcs_tensor *t) { return (uint64_t)t->ne[0] / t->format->block * t->format->bytes; }
 
-/* Limits of what a file may claim, printed by `precis limits`, each tested at the limit and past it. */
-#define PCS_LIMIT_KEYS (1u << 20)
-#define PCS_LIMIT_TENSORS (1u << 18)
-#define PCS_LIMIT_STRING (64u << 20)
-#define PCS_LIMIT_NAME 65535u
-#define PCS_LIMIT_DIM (1ll << 40)
-#define PCS_LIMIT_SPLITS 1024u
-#define PCS_LIMIT_LAYERS 1024u
-#define PCS_LIMIT_JSON (256u << 20)
-
 #endif

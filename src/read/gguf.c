@@ -210,7 +210,7 @@ static precis_status read_splits(precis_model *m, const char *path)
     if (n < 2) return PRECIS_OK;
     const size_t len = strlen(path), tail = strlen("-00001-of-00001.gguf");
     char want[32];
-    if (n > PCS_LIMIT_SPLITS) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: split.count: %llu parts, the limit is %u", path, (unsigned long long)n, PCS_LIMIT_SPLITS);
+    if (n > PCS_LIMIT_SPLITS) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: split.count: %llu parts, the limit is %d", path, (unsigned long long)n, PCS_LIMIT_SPLITS);
     snprintf(want, sizeof want, "-00001-of-%05u.gguf", (unsigned)n);
     if (!no || no->v.u != 0 || len < tail || strcmp(path + len - tail, want))
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: split.count: part of a file of %llu parts; open the first part, whose name ends in %s",

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define LIMIT_HEADER 100000000u
 
 static const struct { const char *name, *format; } dtypes[] = {
     { "F32", "F32" }, { "F16", "F16" }, { "BF16", "BF16" }, { "F64", "F64" }, { "I8", "I8" }, { "I16", "I16" }, { "I32", "I32" }, { "I64", "I64" }
@@ -97,7 +96,7 @@ static precis_status read_file(precis_model *m, const char *path)
     uint64_t len;
     st = pcs_file_read(m->ctx, f, 0, &len, 8, "header length");
     if (st != PRECIS_OK) return st;
-    if (len > LIMIT_HEADER || len > f->size - 8)
+    if (len > PCS_LIMIT_HEADER || len > f->size - 8)
         return pcs_fail_at(m->ctx, PRECIS_EFORMAT, 0, "header length", "%llu bytes in a file of %llu", (unsigned long long)len, (unsigned long long)f->size);
     char *text = pcs_alloc(m->ctx, (size_t)len + 1, 1);
     if (!text) return PRECIS_ENOMEM;
@@ -359,7 +358,7 @@ static bool probe(const char *path, bool folder, const uint8_t *head, size_t n, 
     if (folder) return true;
     if (n < 10) return false;
     memcpy(&len, head, 8);
-    return head[8] == '{' && len <= LIMIT_HEADER && len < size;
+    return head[8] == '{' && len <= PCS_LIMIT_HEADER && len < size;
 }
 
 const pcs_reader pcs_reader_safetensors = { "safetensors", probe, read_safetensors };

@@ -1,7 +1,6 @@
 /* tokenizer_json.c - reading tokenizer.json. */
 #include "read/tokenizer_json.h"
 
-#define LIMIT_VOCAB (1u << 24)
 
 typedef struct {
     precis_model *m;
@@ -172,7 +171,7 @@ precis_status pcs_tokenizer_json(precis_model *m, pcs_json_slice text)
     if (st == PRECIS_OK && added.text) st = count(ctx, added, &n_added);
     if (st != PRECIS_OK) return st;
     v.n += n_added;
-    if (v.n > LIMIT_VOCAB) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: tokenizer.json: more than %u tokens", m->path, LIMIT_VOCAB);
+    if (v.n > PCS_LIMIT_VOCABULARY) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: tokenizer.json: more than %d tokens", m->path, PCS_LIMIT_VOCABULARY);
     v.tokens = pcs_arena_alloc(&m->arena, v.n, sizeof *v.tokens);
     v.types = pcs_arena_alloc(&m->arena, v.n, sizeof *v.types);
     if (!v.tokens || !v.types) return PRECIS_ENOMEM;

@@ -6,10 +6,6 @@
 
 #include "base/base.h"
 
-#define PCS_JINJA_DEPTH 100
-#define PCS_JINJA_STEPS 2000000u
-#define PCS_JINJA_OUTPUT (16u << 20)
-#define PCS_JINJA_SOURCE (1u << 20)
 
 typedef enum {
     J_UNDEFINED, J_NONE, J_BOOL, J_INT, J_FLOAT, J_STRING, J_LIST, J_DICT, J_FUNCTION

@@ -239,8 +239,8 @@ static precis_status eval(pcs_jinja *j, const pcs_jnode *n, pcs_jvalue *out)
     *out = (pcs_jvalue){ .type = J_UNDEFINED };
     if (!n) return pcs_jinja_fail(j, PRECIS_EFORMAT, "an expression is missing");
     j->line = n->line;
-    if (++j->steps > PCS_JINJA_STEPS) return pcs_jinja_fail(j, PRECIS_EFORMAT, "more than %u steps", PCS_JINJA_STEPS);
-    if (++j->depth > 4 * PCS_JINJA_DEPTH) return pcs_jinja_fail(j, PRECIS_EFORMAT, "nested too deeply");
+    if (++j->steps > PCS_LIMIT_TEMPLATE_STEPS) return pcs_jinja_fail(j, PRECIS_EFORMAT, "more than %u steps", PCS_LIMIT_TEMPLATE_STEPS);
+    if (++j->depth > 4 * PCS_LIMIT_TEMPLATE_DEPTH) return pcs_jinja_fail(j, PRECIS_EFORMAT, "nested too deeply");
     const precis_status st = eval_kind(j, n, out);
     j->depth--;
     return st;
@@ -328,10 +328,10 @@ static precis_status run_set(pcs_jinja *j, const pcs_jnode *n)
 
 static precis_status run_list(pcs_jinja *j, const pcs_jnode *n)
 {
-    precis_status st = ++j->depth > 4 * PCS_JINJA_DEPTH ? pcs_jinja_fail(j, PRECIS_EFORMAT, "nested too deeply") : PRECIS_OK;
+    precis_status st = ++j->depth > 4 * PCS_LIMIT_TEMPLATE_DEPTH ? pcs_jinja_fail(j, PRECIS_EFORMAT, "nested too deeply") : PRECIS_OK;
     for (; n && !st; n = n->next) {
         pcs_jvalue v;
-        if (++j->steps > PCS_JINJA_STEPS) return pcs_jinja_fail(j, PRECIS_EFORMAT, "more than %u steps", PCS_JINJA_STEPS);
+        if (++j->steps > PCS_LIMIT_TEMPLATE_STEPS) return pcs_jinja_fail(j, PRECIS_EFORMAT, "more than %u steps", PCS_LIMIT_TEMPLATE_STEPS);
         if (n->kind == N_TEXT) st = pcs_buf_add(&j->out, n->value.s, n->value.len);
         else if (n->kind == N_OUTPUT) st = (st = eval(j, n->a, &v)) ? st : pcs_jtext(j, v, &j->out, false, 0);
         else if (n->kind == N_IF) st = (st = eval(j, n->a, &v)) ? st : run_list(j, pcs_jtrue(v) ? n->b : n->c);
@@ -362,11 +362,11 @@ precis_status precis_chat_render(precis_ctx *ctx, const char *source, const prec
 {
     *out = NULL;
     const size_t len = strlen(source);
-    if (len > PCS_JINJA_SOURCE) return pcs_fail(ctx, PRECIS_EFORMAT, "chat template: %zu bytes, at most %u", len, PCS_JINJA_SOURCE);
+    if (len > PCS_LIMIT_TEMPLATE) return pcs_fail(ctx, PRECIS_EFORMAT, "chat template: %zu bytes, at most %u", len, PCS_LIMIT_TEMPLATE);
     struct pcs_jscope globals = { 0 };
     pcs_jinja j = { .ctx = ctx, .source = source, .len = len, .scope = &globals };
     pcs_arena_init(&j.arena, ctx);
-    pcs_buf_init(&j.out, ctx, PCS_JINJA_OUTPUT);
+    pcs_buf_init(&j.out, ctx, PCS_LIMIT_TEMPLATE_OUTPUT);
     precis_status st = pcs_jinja_parse(&j);
     if (!st) st = give_messages(&j, messages, n);
     if (!st) st = pcs_jinja_set(&j, "add_generation_prompt", (pcs_jvalue){ .type = J_BOOL, .i = add_generation_prompt != 0 });

@@ -237,7 +237,7 @@ static precis_status postfix(parser *p, pcs_jnode **out)
     for (int count = 0; !st; count++) {
         const bool dot = is(p, T_OP, "."), bracket = is(p, T_OP, "["), call = is(p, T_OP, "("), bar = is(p, T_OP, "|");
         if (!dot && !bracket && !call && !bar) return PRECIS_OK;
-        if (count >= PCS_JINJA_DEPTH) return fail(p, "too many steps in one expression");
+        if (count >= PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "too many steps in one expression");
         pcs_jnode *n = node(p, dot ? N_ATTR : call ? N_CALL : bar ? N_FILTER : N_INDEX);
         if (!n) return PRECIS_ENOMEM;
         n->a = *out;
@@ -276,7 +276,7 @@ static precis_status unary(parser *p, pcs_jnode **out)
         const bool minus = is(p, T_OP, "-");
         pcs_jnode *n = node(p, N_MINUS);
         if (!n) return PRECIS_ENOMEM;
-        if (++p->depth > PCS_JINJA_DEPTH) return fail(p, "the template is nested too deeply");
+        if (++p->depth > PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "the template is nested too deeply");
         precis_status st = advance(p);
         if (!st) st = unary(p, &n->a);
         p->depth--;
@@ -284,7 +284,7 @@ static precis_status unary(parser *p, pcs_jnode **out)
         return st;
     }
     precis_status st = postfix(p, out);
-    for (int i = 0; !st && is(p, T_NAME, "is"); i++) st = i > PCS_JINJA_DEPTH ? fail(p, "too many tests") : test(p, out);
+    for (int i = 0; !st && is(p, T_NAME, "is"); i++) st = i > PCS_LIMIT_TEMPLATE_DEPTH ? fail(p, "too many tests") : test(p, out);
     return st;
 }
 
@@ -298,7 +298,7 @@ static precis_status binary(parser *p, int level, pcs_jnode **out)
     if (level == 2 && is(p, T_NAME, "not")) {
         pcs_jnode *n = *out = node(p, N_NOT);
         if (!n) return PRECIS_ENOMEM;
-        if (++p->depth > PCS_JINJA_DEPTH) return fail(p, "the template is nested too deeply");
+        if (++p->depth > PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "the template is nested too deeply");
         precis_status st = advance(p);
         if (!st) st = binary(p, 2, &n->a);
         p->depth--;
@@ -310,7 +310,7 @@ static precis_status binary(parser *p, int level, pcs_jnode **out)
         for (int i = 0; i < 8 && levels[level][i]; i++)
             if (is(p, T_OP, levels[level][i]) || is(p, T_NAME, levels[level][i])) op = levels[level][i];
         if (!op) return PRECIS_OK;
-        if (count > PCS_JINJA_DEPTH) return fail(p, "too many operators in one expression");
+        if (count > PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "too many operators in one expression");
         pcs_jnode *n = node(p, N_BINARY);
         if (!n) return PRECIS_ENOMEM;
         st = advance(p);
@@ -325,7 +325,7 @@ static precis_status binary(parser *p, int level, pcs_jnode **out)
 
 static precis_status expression(parser *p, pcs_jnode **out)
 {
-    if (++p->depth > PCS_JINJA_DEPTH) return fail(p, "the template is nested too deeply");
+    if (++p->depth > PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "the template is nested too deeply");
     precis_status st = binary(p, 0, out);
     if (!st && is(p, T_NAME, "if")) {
         pcs_jnode *n = node(p, N_COND);
@@ -391,7 +391,7 @@ static precis_status parse_if(parser *p, pcs_jnode **out)
     if (!st) st = close_tag(p);
     if (!st) st = statements(p, &n->b, ends, &ended);
     if (!st && !strcmp(ended, "elif")) {
-        if (++p->depth > PCS_JINJA_DEPTH) return fail(p, "too many elif");
+        if (++p->depth > PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "too many elif");
         st = parse_if(p, &n->c); /* its endif is ours */
         p->depth--;
         return st;
@@ -455,7 +455,7 @@ static precis_status parse_set(parser *p, pcs_jnode **out)
 /* Statements until one of the tags in `ends`; that tag's name has been read, its end has not. */
 static precis_status statements(parser *p, pcs_jnode **out, const char *const *ends, const char **ended)
 {
-    precis_status st = ++p->depth > PCS_JINJA_DEPTH ? fail(p, "the template is nested too deeply") : PRECIS_OK;
+    precis_status st = ++p->depth > PCS_LIMIT_TEMPLATE_DEPTH ? fail(p, "the template is nested too deeply") : PRECIS_OK;
     pcs_jnode **tail = out;
     while (!st) {
         p->text = p->p;

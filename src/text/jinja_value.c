@@ -9,7 +9,7 @@
 precis_status pcs_jinja_spend(pcs_jinja *j, size_t bytes)
 {
     j->used += bytes;
-    return j->used > 4u * PCS_JINJA_OUTPUT ? pcs_jinja_fail(j, PRECIS_EFORMAT, "it makes more than %u bytes", 4u * PCS_JINJA_OUTPUT) : PRECIS_OK;
+    return j->used > 4u * PCS_LIMIT_TEMPLATE_OUTPUT ? pcs_jinja_fail(j, PRECIS_EFORMAT, "it makes more than %u bytes", 4u * PCS_LIMIT_TEMPLATE_OUTPUT) : PRECIS_OK;
 }
 
 pcs_jvalue pcs_jstring(const char *s, size_t len)
@@ -41,7 +41,7 @@ static double number(pcs_jvalue v) { return v.type == J_FLOAT ? v.f : (double)v.
 bool pcs_jequal(pcs_jvalue a, pcs_jvalue b, int depth)
 {
     if (numeric(a) && numeric(b)) return number(a) == number(b);
-    if (a.type != b.type || depth > PCS_JINJA_DEPTH) return false;
+    if (a.type != b.type || depth > PCS_LIMIT_TEMPLATE_DEPTH) return false;
     if (a.type == J_STRING) return a.len == b.len && !memcmp(a.s, b.s, a.len);
     if (a.type == J_LIST) {
         if (a.list->n != b.list->n) return false;
@@ -138,7 +138,7 @@ precis_status pcs_jtext(pcs_jinja *j, pcs_jvalue v, pcs_buf *b, bool json, int d
 {
     char text[64];
     precis_status st = PRECIS_OK;
-    if (depth > PCS_JINJA_DEPTH || ++j->steps > PCS_JINJA_STEPS) return pcs_jinja_fail(j, PRECIS_EFORMAT, "nested too deeply");
+    if (depth > PCS_LIMIT_TEMPLATE_DEPTH || ++j->steps > PCS_LIMIT_TEMPLATE_STEPS) return pcs_jinja_fail(j, PRECIS_EFORMAT, "nested too deeply");
     switch (v.type) {
     case J_UNDEFINED: return PRECIS_OK;
     case J_NONE: return add(b, json ? "null" : "None");
@@ -179,7 +179,7 @@ precis_status pcs_jtext(pcs_jinja *j, pcs_jvalue v, pcs_buf *b, bool json, int d
 static precis_status to_string(pcs_jinja *j, pcs_jvalue v, bool json, pcs_jvalue *out)
 {
     pcs_buf b;
-    pcs_buf_init(&b, j->ctx, PCS_JINJA_OUTPUT);
+    pcs_buf_init(&b, j->ctx, PCS_LIMIT_TEMPLATE_OUTPUT);
     precis_status st = json && v.type == J_STRING ? quoted(&b, v.s, v.len, true) : pcs_jtext(j, v, &b, json, 0);
     if (!st) st = pcs_jinja_spend(j, b.len);
     const char *copy = st ? NULL : pcs_arena_copy(&j->arena, b.data ? b.data : "", b.len);
@@ -318,7 +318,7 @@ static precis_status replace(pcs_jinja *j, pcs_jvalue v, pcs_jvalue from, pcs_jv
 {
     if (from.type != J_STRING || to.type != J_STRING || !from.len) return pcs_jinja_fail(j, PRECIS_EUNSUPPORTED, "replace takes two strings, the first not empty");
     pcs_buf b;
-    pcs_buf_init(&b, j->ctx, PCS_JINJA_OUTPUT);
+    pcs_buf_init(&b, j->ctx, PCS_LIMIT_TEMPLATE_OUTPUT);
     precis_status st = PRECIS_OK;
     size_t at = 0;
     for (size_t k; !st && (k = find(v, from, at)) != SIZE_MAX; at = k + from.len) {

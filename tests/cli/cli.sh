@@ -56,6 +56,15 @@ json "j['format'] == 'safetensors' and j['architecture'] == 'llama' and j['param
 json "len(j['tensors']) == 74 and all({'name', 'shape', 'type', 'bytes', 'offset'} <= set(t) for t in j['tensors']) and j['bits_per_weight'] == 16"
 expect 0 "$precis" inspect "$model" --tensor output_norm.weight -o "$work/raw"
 [ "$(wc -c <"$work/raw")" = 1024 ] || { echo "the tensor has $(wc -c <"$work/raw") bytes"; failed=1; }
+expect 0 "$precis" inspect "$model" --tensor output_norm.weight -o -
+cmp -s "$work/out" "$work/raw" || { echo "a tensor on stdout differs from the file"; failed=1; }
+cp "$model/config.json" "$model/model.safetensors" "$work/"
+expect 2 "$precis" inspect "$work/model.safetensors" --tensor norm.weight -o "$work/model.safetensors"
+cmp -s "$model/model.safetensors" "$work/model.safetensors" || { echo "inspect --tensor wrote over its input"; failed=1; }
+expect 0 "$precis" help quant
+expect 2 "$precis" help nosuch
+expect 0 "$precis" list limits
+has out "JSON_DEPTH 64"
 expect 2 "$precis" inspect "$model" --tensor nosuch -o "$work/raw"
 expect 0 "$precis" inspect "$model" --check
 
