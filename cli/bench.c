@@ -24,14 +24,14 @@ static int run(cli *c)
     const precis_status st = precis_bench(c->ctx, c->args[0], &o, &r);
     if (st) return cli_fail(c, st);
     if (c->json)
-        return cli_print_json(c, json_pack("{s:f, s:f, s:f, s:I, s:{s:f, s:f}, s:f, s:f, s:I, s:s, s:i}", "load_ms", r.load_ms, "prefill_tok_s", r.prefill_tok_s,
+        return cli_print_json(c, json_pack("{s:f, s:f, s:f, s:I, s:{s:f, s:f}, s:f, s:f, s:f, s:I, s:s, s:i}", "load_ms", r.load_ms, "prefill_tok_s", r.prefill_tok_s,
                                            "decode_tok_s", r.decode_tok_s, "rss_bytes", (json_int_t)r.rss_bytes, "limit", "prefill_tok_s", r.limit_prefill_tok_s,
-                                           "decode_tok_s", r.limit_decode_tok_s, "read_bytes_s", r.read_bytes_s, "multiply_s", r.multiply_s, "weight_bytes",
+                                           "decode_tok_s", r.limit_decode_tok_s, "read_bytes_s", r.read_bytes_s, "multiply_s", r.multiply_s, "fma_s", r.fma_s, "weight_bytes",
                                            (json_int_t)r.weight_bytes, "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx)));
     char a[32], b[32];
     printf("%s, %u threads\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx));
     printf("%-10s %10.1f ms\n", "load", r.load_ms);
-    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (int8 multiplications in cache)\n", "prefill", r.prefill_tok_s,
+    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications in registers)\n", "prefill", r.prefill_tok_s,
            100 * r.prefill_tok_s / r.limit_prefill_tok_s, r.limit_prefill_tok_s);
     printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (reading %s of weights at %s/s)\n", "decode", r.decode_tok_s,
            100 * r.decode_tok_s / r.limit_decode_tok_s, r.limit_decode_tok_s, cli_bytes((double)r.weight_bytes, a), cli_bytes(r.read_bytes_s, b));
@@ -41,8 +41,8 @@ static int run(cli *c)
 
 const cli_command cli_bench = {
     "bench", "MODEL", "load time, prefill, decode and memory, beside the limit of this machine",
-    "The limits are measured in the same run: the speed at which all threads read memory, and the speed of int8\n"
-    "multiplication on data that stay in the cache.", 1, 1, options, run,
+    "The limits are measured in the same run: the speed at which all threads read the file's pages, and the speed at which\n"
+    "they multiply in registers (int8 for quantized weights, f32 for others) at the instruction set in use.", 1, 1, options, run,
     "  precis bench model.gguf --prompt 512 --gen 64\n"
     "  PRECIS_CPU=avx2 precis bench model.gguf --threads 1 --json\n",
 };

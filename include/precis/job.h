@@ -59,8 +59,9 @@ typedef struct precis_bench_result {
     double   load_ms, prefill_tok_s, decode_tok_s;
     uint64_t rss_bytes;                       /* of the process, at its largest                            */
     /* What this machine could do at best, measured now: reading the weights once per token at the speed that
-     * memory is read with the same threads; and the same multiplications in registers. */
-    double   read_bytes_s, multiply_s;
+     * memory is read with the same threads; and the same multiplications (int8 of quantized weights, f32 fma of
+     * others) in registers, at the instruction set in use. */
+    double   read_bytes_s, multiply_s, fma_s;
     double   limit_prefill_tok_s, limit_decode_tok_s;
     uint64_t weight_bytes;                    /* read per token                                            */
 } precis_bench_result;

@@ -39,63 +39,52 @@ static double read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len)
     return best;
 }
 
-enum { K = 1024, N = 32, M = 64, TIMES = 20 };
-
-typedef struct { pcs_kernel_fn *mm; const pcs_mm_args *args; char *scratch; size_t scratch_size; float *y; } multiplying;
+typedef struct { pcs_kernel_fn *peak; uint64_t rounds, counts[PCS_LIMIT_THREADS]; } multiplying;
 
 static void multiply_region(void *arg, uint32_t ith, uint32_t nth)
 {
     (void)nth;
-    const multiplying *m = arg;
-    pcs_mm_args a = *m->args;
-    a.scratch = m->scratch + ith * m->scratch_size;
-    a.y = m->y + (size_t)ith * N * M;
-    for (int i = 0; i < TIMES; i++) m->mm(&a);
+    multiplying *m = arg;
+    volatile uint32_t sink;
+    uint64_t count = 0;
+    m->peak(&(pcs_peak_args){ m->rounds, &count, &sink });
+    m->counts[ith] = count;
 }
 
-/* Multiplications per second of the int8 kernel on data that stay in the cache. */
-static precis_status multiply_speed(precis_ctx *ctx, double *best)
+/* Multiplications per second of all threads in registers: the best of five runs of a few milliseconds. */
+static double multiply_speed(precis_ctx *ctx, const char *op)
 {
-    const pcs_format *f = pcs_format_by_name("Q8_0");
-    const size_t threads = precis_ctx_threads(ctx), row = K / f->block * f->bytes, scratch = (pcs_mm_scratch(K) + 127) / 64 * 64;
-    uint8_t *w = pcs_alloc(ctx, N, row);
-    float *y = pcs_alloc(ctx, threads * N * M, sizeof *y), *x = pcs_alloc(ctx, (size_t)K * M, sizeof *x);
-    char *mem = pcs_alloc(ctx, threads, scratch), *act = pcs_alloc(ctx, (size_t)M * pcs_chunks(K) * (PCS_CHUNK + 96) + 64, 1);
-    const bool ok = w && y && x && mem && act;
-    *best = 0;
-    if (ok) {
-        const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
-        const pcs_act a = { (int8_t *)act, (float *)(void *)(act + (size_t)M * pcs_chunks(K) * PCS_CHUNK),
-                            (float *)(void *)(act + (size_t)M * pcs_chunks(K) * (PCS_CHUNK + 32)) };
-        kernels.quantize_act(&(pcs_quantize_act_args){ x, K, 0, M, a });
-        const pcs_mm_args args = { f, w, row, K, 0, N, M, a, y, N, NULL, NULL };
-        const multiplying m = { kernels.mm, &args, mem, scratch, y };
-        for (int i = 0; i < 3; i++) {
-            const double t = pcs_now();
-            pcs_run(ctx, multiply_region, (void *)&m);
-            const double s = (double)K * N * M * TIMES * (double)pcs_run_threads(ctx) / (pcs_now() - t);
-            if (s > *best) *best = s;
+    multiplying m = { pcs_kernel_find(op, ctx->cpu)->run, 1000, { 0 } };
+    double best = 0;
+    for (int good = 0; good < 5;) {
+        const double t = pcs_now();
+        pcs_run(ctx, multiply_region, &m);
+        const double took = pcs_now() - t;
+        if (took < 4e-3) {
+            m.rounds *= 2;
+            continue;
         }
+        uint64_t sum = 0;
+        for (size_t i = 0; i < PCS_LIMIT_THREADS; i++) sum += m.counts[i];
+        if ((double)sum / took > best) best = (double)sum / took;
+        good++;
     }
-    pcs_free(ctx, w);
-    pcs_free(ctx, y);
-    pcs_free(ctx, x);
-    pcs_free(ctx, mem);
-    pcs_free(ctx, act);
-    return ok ? PRECIS_OK : PRECIS_ENOMEM;
+    return best;
 }
 
-/* Bytes and multiplications of the matmuls of one token. */
-static void weigh(const precis_graph *g, const pcs_lm *lm, uint64_t *bytes, double *every, double *output)
+/* Bytes that a token reads, and seconds that its multiplications take at the peak of their kind: in every token, and for
+ * the logits of one. */
+static void weigh(const precis_graph *g, const pcs_lm *lm, precis_arithmetic arithmetic, precis_bench_result *r, double *every, double *output)
 {
-    *bytes = 0;
+    r->weight_bytes = 0;
     *every = *output = 0;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const pcs_node *n = &g->nodes[i];
         if (strcmp(n->op->name, "matmul") || g->values[n->in[1]].node < 0) continue;
         const pcs_value *w = &g->values[g->nodes[g->values[n->in[1]].node].in[0]];
-        *bytes += (uint64_t)w->shape[0] * (uint64_t)w->shape[1] / w->format->block * w->format->bytes;
-        *(n->out == lm->logits ? output : every) += (double)w->shape[0] * (double)w->shape[1];
+        r->weight_bytes += (uint64_t)w->shape[0] * (uint64_t)w->shape[1] / w->format->block * w->format->bytes;
+        const bool integers = arithmetic == PRECIS_FAST && w->format->kind == PCS_QUANT;
+        *(n->out == lm->logits ? output : every) += (double)w->shape[0] * (double)w->shape[1] / (integers ? r->multiply_s : r->fma_s);
     }
 }
 
@@ -152,19 +141,18 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     if (!st) st = precis_runner_open(ctx, &r, m, &ro);
     result->load_ms = 1000 * (pcs_now() - t);
     if (!st) st = measure(ctx, r, &o, result);
-    double every, output;
     if (!st) {
-        weigh(r->graph, &r->lm, &result->weight_bytes, &every, &output);
+        double every, output;
         const pcs_tensor *big = &m->tensors[0];
         for (size_t i = 0; i < m->n_tensors; i++)
             if (m->tensors[i].bytes > big->bytes) big = &m->tensors[i];
         const pcs_file *f = &m->files[big->file];
         result->read_bytes_s = read_speed(ctx, f->map, f->size);
-        st = multiply_speed(ctx, &result->multiply_s);
-    }
-    if (!st) {
+        result->multiply_s = multiply_speed(ctx, "peak");
+        result->fma_s = multiply_speed(ctx, "peakf");
+        weigh(r->graph, &r->lm, o.arithmetic, result, &every, &output);
         result->limit_decode_tok_s = result->read_bytes_s / (double)result->weight_bytes;
-        result->limit_prefill_tok_s = result->multiply_s / (every + output / o.prompt);
+        result->limit_prefill_tok_s = 1.0 / (every + output / o.prompt);
         struct rusage u;
         if (!getrusage(RUSAGE_SELF, &u)) result->rss_bytes = (uint64_t)u.ru_maxrss * 1024;
     }

@@ -66,6 +66,10 @@ typedef struct {
 /* f16_f32: n numbers, exact (a NaN stays one; its payload may become quiet). */
 typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;
 
+/* peak, peakf: how fast a core multiplies when nothing has to be loaded, for the limits that bench prints: int8 products
+ * summed in int32, and f32 fma. Writes how many multiplications it made; sink keeps the compiler from dropping them. */
+typedef struct { uint64_t rounds, *multiplications; volatile uint32_t *sink; } pcs_peak_args;
+
 typedef void pcs_kernel_fn(const void *args);
 typedef struct pcs_kernel { const char *op, *isa; unsigned needs; pcs_kernel_fn *run; } pcs_kernel;
 

@@ -159,11 +159,22 @@ static void check_f16_f32(const pcs_kernel *k)
     }
 }
 
+/* A measure, not a function: that it counts what it did is all that can be wrong. */
+static void check_peak(const pcs_kernel *k)
+{
+    uint64_t once = 0, thrice = 0;
+    volatile uint32_t sink = 0;
+    k->run(&(pcs_peak_args){ 1, &once, &sink });
+    k->run(&(pcs_peak_args){ 3, &thrice, &sink });
+    if (!once || thrice != 3 * once) fail_msg("%s/%s counts %llu for one round, %llu for three", k->op, k->isa, (unsigned long long)once, (unsigned long long)thrice);
+}
+
 static void test_all(void **state)
 {
     (void)state;
     static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
-        { "quantize_act", check_quantize_act }, { "mm", check_mm }, { "mmf", check_mmf }, { "gemm", check_gemm }, { "f16_f32", check_f16_f32 } };
+        { "quantize_act", check_quantize_act }, { "mm", check_mm }, { "mmf", check_mmf }, { "gemm", check_gemm }, { "f16_f32", check_f16_f32 },
+        { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
     for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {
         if ((k->needs & cpu) != k->needs) {
