@@ -30,8 +30,10 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
         if (st) precis_graph_close(out);
         return st;
     }
-    return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.60s\" cannot be run yet (llama, qwen2, gemma3 can); it can be inspected and quantized",
-                    m->path, name);
+    char known[256] = "";
+    for (size_t i = 0; pcs_archs[i]; i++) snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", pcs_archs[i]->name);
+    return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.60s\" cannot be run yet (%s can); it can be inspected and quantized",
+                    m->path, name, known);
 }
 
 static precis_status need_int(const precis_model *m, const char *suffix, int64_t lo, int64_t hi, int64_t dflt, uint32_t *out)

@@ -4,6 +4,16 @@
 
 #include <stdio.h>
 
+/* A norm over each head, where the model has one. */
+static precis_value head_norm(pcs_builder *b, int i, const char *name, precis_value x)
+{
+    char tensor[64], attrs[64];
+    snprintf(tensor, sizeof tensor, "%s.weight", name);
+    snprintf(attrs, sizeof attrs, "eps=%.9g dim=%u", (double)b->eps, b->key_dim);
+    const precis_value w = pcs_weight(b, i, tensor, 1, b->key_dim, true);
+    return w == -2 ? x : PCS_NODE(b, "rms_norm", i, name, attrs, x, w);
+}
+
 static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value table, bool interleaved)
 {
     const int64_t n = b->lm->width, qn = (int64_t)b->heads * b->key_dim, kn = (int64_t)b->kv_heads * b->key_dim, vn = (int64_t)b->kv_heads * b->value_dim;
@@ -13,8 +23,8 @@ static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value ta
     precis_value h = PCS_NODE(b, "rms_norm", i, "attn_norm", eps, x, pcs_weight(b, i, "attn_norm.weight", 1, n, false));
     precis_value q = pcs_linear(b, i, "attn_q", h, qn, n), k = pcs_linear(b, i, "attn_k", h, kn, n);
     const precis_value v = pcs_linear(b, i, "attn_v", h, vn, n);
-    q = PCS_NODE(b, "rope", i, "q_rope", rope, q, table);
-    k = PCS_NODE(b, "rope", i, "k_rope", rope, k, table);
+    q = PCS_NODE(b, "rope", i, "q_rope", rope, head_norm(b, i, "attn_q_norm", q), table);
+    k = PCS_NODE(b, "rope", i, "k_rope", rope, head_norm(b, i, "attn_k_norm", k), table);
     const double scale = 1.0 / __builtin_sqrt(b->key_dim);
     h = pcs_attend(b, i, q, k, v, scale, b->window);
     h = pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim);
