@@ -35,7 +35,7 @@ def random_model(arch, path, heads=4, kv=2, dim=64, layers=2, hidden=96, head=16
     rng, w = np.random.default_rng(seed), gguf.GGUFWriter(path, arch)
     w.add_block_count(layers), w.add_context_length(128), w.add_embedding_length(dim), w.add_feed_forward_length(hidden)
     w.add_head_count(heads), w.add_head_count_kv(kv), w.add_layer_norm_rms_eps(1e-6), w.add_rope_freq_base(10000.0)
-    if head * heads != dim or arch == "gemma3":
+    if head * heads != dim or arch in ("gemma3", "qwen3"):
         w.add_key_length(head), w.add_value_length(head)
     w.add_vocab_size(vocab)
     if arch == "gemma3":
@@ -54,7 +54,7 @@ def random_model(arch, path, heads=4, kv=2, dim=64, layers=2, hidden=96, head=16
         b = f"blk.{i}."
         for n in ("attn_norm", "ffn_norm") + (("post_attention_norm", "post_ffw_norm") if arch == "gemma3" else ()):
             t(b + n + ".weight", dim, scale=0.1, base=1)
-        if arch == "gemma3":
+        if arch in ("gemma3", "qwen3"):
             for n in ("attn_q_norm", "attn_k_norm"):
                 t(b + n + ".weight", head, scale=0.1, base=1)
         for n, rows, cols in (("attn_q", heads * head, dim), ("attn_k", kv * head, dim), ("attn_v", kv * head, dim), ("attn_output", dim, heads * head),
@@ -72,7 +72,47 @@ def nll(logits, ids):
     return m + np.log(np.exp(x - m[:, None]).sum(axis=1)) - x[np.arange(len(ids) - 1), ids[1:]]
 
 
-for arch, more in (("llama", {}), ("llama", {"kv": 4, "head": 32}), ("qwen2", {}), ("gemma3", {"layers": 7, "head": 24})):
+def gemma3_f64(path, ids, heads, kv, head, layers, half_gelu):
+    """The net in numpy, f64. llama.cpp takes GELU from a table in half precision: half_gelu does the same."""
+    w = {t.name: np.array(t.data, dtype=np.float64) for t in gguf.GGUFReader(path).tensors}
+
+    def norm(x, g):
+        return x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6) * g
+
+    def rope(x, base):
+        half = x.shape[-1] // 2
+        angle = np.arange(len(ids))[:, None, None] * base ** (-np.arange(half) / half)
+        a, b = x[..., :half], x[..., half:]
+        return np.concatenate([a * np.cos(angle) - b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)], -1)
+
+    def gelu(x):
+        if half_gelu:
+            x = x.astype(np.float16).astype(np.float64)
+        y = 0.5 * x * (1 + np.tanh(0.79788456080286535588 * x * (1 + 0.044715 * x * x)))
+        return y.astype(np.float16).astype(np.float64) if half_gelu else y
+
+    n, dim = len(ids), w["token_embd.weight"].shape[1]
+    x = w["token_embd.weight"][ids] * np.float32(np.sqrt(dim))
+    for i in range(layers):
+        p, local = f"blk.{i}.", (i + 1) % 6 != 0
+        h = norm(x, w[p + "attn_norm.weight"])
+        q, k = ((h @ w[p + f"attn_{c}.weight"].T).reshape(n, -1, head) for c in "qk")
+        v = (h @ w[p + "attn_v.weight"].T).reshape(n, kv, head)
+        q, k = (rope(norm(a, w[p + f"attn_{c}_norm.weight"]), 10000.0) for a, c in ((q, "q"), (k, "k")))
+        out, at = np.zeros((n, heads, head)), np.arange(n)
+        seen = (at[:, None] >= at) & ((at[:, None] - at < 8) | (not local))
+        for j in range(heads):
+            s = np.where(seen, q[:, j] @ k[:, j // (heads // kv)].T / np.sqrt(head), -np.inf)
+            s = np.exp(s - s.max(-1, keepdims=True))
+            out[:, j] = s / s.sum(-1, keepdims=True) @ v[:, j // (heads // kv)]
+        x = x + norm(out.reshape(n, -1) @ w[p + "attn_output.weight"].T, w[p + "post_attention_norm.weight"])
+        h = norm(x, w[p + "ffn_norm.weight"])
+        h = (gelu(h @ w[p + "ffn_gate.weight"].T) * (h @ w[p + "ffn_up.weight"].T)) @ w[p + "ffn_down.weight"].T
+        x = x + norm(h, w[p + "post_ffw_norm.weight"])
+    return nll(norm(x, w["output_norm.weight"]) @ w["token_embd.weight"].T, ids)
+
+
+for arch, more in (("llama", {}), ("llama", {"kv": 4, "head": 32}), ("qwen2", {}), ("qwen3", {"head": 32}), ("gemma3", {"layers": 7, "head": 24})):
     path = random_model(arch, os.path.join(folder, "random.gguf"), **more)
     ids = np.random.default_rng(5).integers(3, 300, 48).tolist()
     llm = Llama(model_path=path, n_ctx=128, logits_all=True, verbose=False, n_threads=2, type_k=0, type_v=0)
@@ -85,6 +125,10 @@ for arch, more in (("llama", {}), ("llama", {"kv": 4, "head": 32}), ("qwen2", {}
     got = np.array(precis("eval", path, "--ids", ",".join(map(str, ids)), "--weights-only")["nll"])
     fast = np.array(precis("eval", path, "--ids", ",".join(map(str, ids)))["nll"])
     worst = max(np.abs(got - whole).max(), np.abs(got - steps).max(), np.abs(fast - whole).max())
+    if arch == "gemma3":  # the peer's GELU is too coarse to judge by: both against f64
+        exact, table = (gemma3_f64(path, ids, 4, 2, more["head"], more["layers"], t) for t in (False, True))
+        peer, worst = np.abs(whole - table).max(), max(np.abs(got - exact).max(), np.abs(fast - exact).max())
+        check("gemma3's judge", peer < 1e-3, f"llama.cpp against f64 with GELU in half precision {peer:.2g}, with exact GELU {np.abs(whole - exact).max():.2g}")
     check(f"{arch} {more or ''}", worst < 1e-3, f"nll of {len(ids) - 1} tokens, largest difference {worst:.2g}")
     del llm
 
