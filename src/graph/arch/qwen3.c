@@ -1,0 +1,17 @@
+/* qwen3 - as llama, with a norm over each head of q and k before the rotation, and rotary pairs half a head apart (Yang
+ * et al. 2025, section 2). */
+#include "graph/arch.h"
+
+static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
+{
+    pcs_builder b;
+    const precis_status st = pcs_builder_open(&b, m, g, lm);
+    if (st) return st;
+    const char *scaling = pcs_model_string(m, "qwen3.rope.scaling.type");
+    if (scaling && strcmp(scaling, "none"))
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key qwen3.rope.scaling.type: \"%.40s\" cannot be run yet", m->path, scaling);
+    b.window = 0;
+    return pcs_llama_graph(&b, false, 1.0);
+}
+
+const pcs_arch pcs_arch_qwen3 = { "qwen3", build };
