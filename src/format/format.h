@@ -11,6 +11,7 @@
 #include "base/base.h"
 
 #define PCS_BLOCK_MAX 256             /* weights in a block, at most */
+#define PCS_FORMAT_IDS 64   /* ids are below */
 #define PCS_SUB (PCS_BLOCK_MAX / 16)  /* parameter slots: one per 16 weights */
 
 typedef enum { PCS_FLOAT, PCS_INT, PCS_QUANT } pcs_kind;

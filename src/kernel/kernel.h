@@ -40,6 +40,8 @@ typedef struct {
 } pcs_mm_args;
 size_t pcs_mm_scratch(size_t k);
 
+/* mv_FORMAT: mm for one token and one format (m is 1, f is FORMAT, scratch is not used): the same bits. */
+
 /* mmf: the same for F32, F16 and BF16 weights and f32 activations; lane k % 16, fma. */
 typedef struct {
     const pcs_format *f;
@@ -82,7 +84,10 @@ extern const pcs_kernel pcs_kernel_table[]; /* ends with op == NULL */
 const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
-typedef struct pcs_kernels { pcs_kernel_fn *quantize_act, *mm, *mmf, *gemm, *f16_f32; } pcs_kernels;
+typedef struct pcs_kernels {
+    pcs_kernel_fn *quantize_act, *mm, *mmf, *gemm, *f16_f32;
+    pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mm */
+} pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);
 
 #endif

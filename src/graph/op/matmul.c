@@ -82,12 +82,14 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     char *mem = c->scratch + ith * c->scratch_size;
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
-    if (x->dtype == PCS_ACT)
-        c->kernels->mm(&(pcs_mm_args){ w->format, w->data, row_bytes, k, begin, end, m, *(const pcs_act *)x->data, c->out.data, n,
+    if (x->dtype == PCS_ACT) {
+        pcs_kernel_fn *mv = m == 1 ? c->kernels->mv[w->format->id] : NULL;
+        (mv ? mv : c->kernels->mm)(&(pcs_mm_args){ w->format, w->data, row_bytes, k, begin, end, m, *(const pcs_act *)x->data, c->out.data, n,
                                        c->n_in > 2 ? c->in[2].data : NULL, mem });
-    else
+    } else {
         c->kernels->mmf(&(pcs_mmf_args){ w->format, w->data, row_bytes, k, begin, end, m, x->data, c->out.data, n,
                                          c->n_in > 2 ? c->in[2].data : NULL, mem });
+    }
 }
 
 static void backward(const pcs_call *c, const float *dout, float *const *din)

@@ -1,0 +1,144 @@
+/* mv_avx512.h - one token times rows of weights, straight from the file's bytes: nothing is stored in between.
+ *
+ * The file that includes this describes a chunk of 256 weights: MV_BYTES; MV_OFFSET; MV_MIN; mv_codes (64 codes plus
+ * MV_OFFSET as unsigned bytes); mv_d and, with MV_MIN, mv_m (16 slots, one per 16 weights); and MV_ROWS, the rows in work
+ * at a time (1, 2 or 4, whichever was fastest). They share the loads of the activations, and of sum (q + o) a - o sum a
+ * the second part. The products and their order are those of mm, and integer sums are exact: the same bits. */
+#ifndef PCS_MV_AVX512_H
+#define PCS_MV_AVX512_H
+
+#include "base/f16.h"
+#include "kernel/rows.h"
+
+#include <immintrin.h>
+
+#define MV_AHEAD 4096 /* bytes that the prefetch runs ahead of the rows in work (kernels.md, section 0) */
+
+typedef struct { __m512 sum, min; } mv_acc;
+
+/* Eight halves at `stride` bytes as floats. */
+PCS_INLINE __m256 mv_halves(const uint8_t *w, int stride)
+{
+    __m128i h = _mm_cvtsi32_si128(pcs_load16(w));
+    h = _mm_insert_epi16(h, pcs_load16(w + stride), 1);
+    h = _mm_insert_epi16(h, pcs_load16(w + 2 * stride), 2);
+    h = _mm_insert_epi16(h, pcs_load16(w + 3 * stride), 3);
+    h = _mm_insert_epi16(h, pcs_load16(w + 4 * stride), 4);
+    h = _mm_insert_epi16(h, pcs_load16(w + 5 * stride), 5);
+    h = _mm_insert_epi16(h, pcs_load16(w + 6 * stride), 6);
+    h = _mm_insert_epi16(h, pcs_load16(w + 7 * stride), 7);
+    return _mm256_cvtph_ps(h);
+}
+
+/* Each of eight floats twice. */
+PCS_INLINE __m512 mv_twice(__m256 v)
+{
+    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7), _mm512_castps256_ps512(v));
+}
+
+/* Two runs of 16 bytes as 64 nibbles, the low ones of each run first. */
+PCS_INLINE __m512i mv_nibbles(const uint8_t *a, const uint8_t *b)
+{
+    const __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)a)), _mm_loadu_si128((const __m128i *)b), 1);
+    const __m512i wide = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 1, 0, 1, 2, 3, 2, 3), _mm512_castsi256_si512(both));
+    return _mm512_and_si512(_mm512_srlv_epi64(wide, _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4)), _mm512_set1_epi8(15));
+}
+
+/* 32 bytes as 64 nibbles, all the low ones first. */
+PCS_INLINE __m512i mv_nibbles_k(const uint8_t *p)
+{
+    const __m512i wide = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)p));
+    return _mm512_and_si512(_mm512_srlv_epi64(wide, _mm512_setr_epi64(0, 0, 0, 0, 4, 4, 4, 4)), _mm512_set1_epi8(15));
+}
+
+/* The 6-bit scales and mins of Q4_K and Q5_K as eight bytes each (pcs_k4_scales_get, four at a time). */
+PCS_INLINE uint64_t mv_k4_scales(const uint8_t *p)
+{
+    const uint32_t a = pcs_load32(p), c = pcs_load32(p + 8);
+    return (a & 0x3f3f3f3fu) | (uint64_t)((c & 0x0f0f0f0fu) | (a >> 2 & 0x30303030u)) << 32;
+}
+PCS_INLINE uint64_t mv_k4_mins(const uint8_t *p)
+{
+    const uint32_t b = pcs_load32(p + 4), c = pcs_load32(p + 8);
+    return (b & 0x3f3f3f3fu) | (uint64_t)((c >> 4 & 0x0f0f0f0fu) | (b >> 2 & 0x30303030u)) << 32;
+}
+/* An f16 times eight bytes. */
+PCS_INLINE __m512 mv_scaled(const uint8_t *half, uint64_t bytes)
+{
+    return mv_twice(_mm256_mul_ps(_mm256_set1_ps(_cvtsh_ss(pcs_load16(half))), _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes)))));
+}
+
+PCS_INLINE float mv_sum16(__m512 v)
+{
+    const __m256 r = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 s = _mm_add_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1));
+    const __m128 p = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(p, _mm_movehdup_ps(p)));
+}
+
+#endif
+
+/* ---- the loop, for what the including file has defined --------------------------------------------------- */
+#ifdef MV_BYTES
+
+/* The first `pairs` times 64 weights of a chunk. Slots beyond them may hold anything. */
+PCS_INLINE void mv_chunk(mv_acc *acc, const uint8_t *const *w, int rows, int pairs, const int8_t *x, const float *ad, const float *as)
+{
+    const __m512 dx = mv_twice(_mm256_loadu_ps(ad));
+    __m512 d[MV_ROWS];
+    for (int r = 0; r < rows; r++) d[r] = _mm512_mul_ps(mv_d(w[r]), dx);
+    for (int p = 0; p < pairs; p++) {
+        const __m512i a = _mm512_load_si512(x + 64 * p);
+        __m512i start = _mm512_setzero_si512();
+        if (MV_OFFSET) start = _mm512_sub_epi32(start, _mm512_dpbusd_epi32(start, _mm512_set1_epi8((char)MV_OFFSET), a));
+        const __m512i four = _mm512_add_epi32(_mm512_set1_epi32(4 * p), _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
+        for (int r = 0; r < rows; r++) {
+            const __m512 v = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(start, mv_codes(w[r], p), a));
+            acc[r].sum = _mm512_fmadd_ps(_mm512_permutexvar_ps(four, d[r]), v, acc[r].sum);
+        }
+    }
+    if (!MV_MIN) return;
+    const __mmask16 used = (__mmask16)((1u << 4 * pairs) - 1);
+    for (int r = 0; r < rows; r++) acc[r].min = _mm512_mask3_fmadd_ps(mv_m(w[r]), _mm512_loadu_ps(as), acc[r].min, used);
+}
+
+PCS_INLINE void mv_rows(const pcs_mm_args *a, size_t n, int rows)
+{
+    const size_t whole = a->k / PCS_CHUNK, tail = a->row_bytes - whole * MV_BYTES;
+    const uint8_t *w[MV_ROWS], *ahead = a->w + n * a->row_bytes + MV_AHEAD;
+    mv_acc acc[MV_ROWS];
+    for (int r = 0; r < rows; r++) {
+        w[r] = a->w + (n + (size_t)r) * a->row_bytes;
+        acc[r].sum = acc[r].min = _mm512_setzero_ps();
+    }
+    for (size_t c = 0; c < whole; c++) {
+        for (int i = 0; i < rows * MV_BYTES; i += 64) _mm_prefetch((const char *)ahead + i, _MM_HINT_T0);
+        ahead += rows * MV_BYTES;
+        mv_chunk(acc, w, rows, 4, a->act.q + c * PCS_CHUNK, a->act.d + c * 8, a->act.s + c * 16);
+        for (int r = 0; r < rows; r++) w[r] += MV_BYTES;
+    }
+    if (tail) { /* in place when nothing behind the weights is read; else a copy with zeros behind it: zero scales add nothing */
+        uint8_t rest[MV_ROWS][MV_BYTES];
+        for (size_t i = 0; i < (size_t)rows * tail; i += 64) _mm_prefetch((const char *)ahead + i, _MM_HINT_T0);
+        const bool in_place = a->k % 64 == 0 && w[rows - 1] + MV_BYTES <= a->w + a->n1 * a->row_bytes;
+        for (int r = 0; r < rows && !in_place; r++) {
+            memset(rest[r], 0, MV_BYTES);
+            memcpy(rest[r], w[r], tail);
+            w[r] = rest[r];
+        }
+        mv_chunk(acc, w, rows, (int)(a->k % PCS_CHUNK + 63) / 64, a->act.q + whole * PCS_CHUNK, a->act.d + whole * 8, a->act.s + whole * 16);
+    }
+    for (int r = 0; r < rows; r++) {
+        const float y = MV_MIN ? mv_sum16(acc[r].sum) - mv_sum16(acc[r].min) : mv_sum16(acc[r].sum);
+        a->y[n + (size_t)r] = y + (a->bias ? a->bias[n + (size_t)r] : 0.0f);
+    }
+}
+
+PCS_INLINE void mv_run(const pcs_mm_args *a)
+{
+    size_t n = a->n0;
+    for (; n + MV_ROWS <= a->n1; n += MV_ROWS) mv_rows(a, n, MV_ROWS);
+    for (; n < a->n1; n++) mv_rows(a, n, 1);
+}
+
+#endif
