@@ -1,0 +1,100 @@
+"""Tokens per second of precis and llama.cpp on the same files, one after the other in one run, medians of ROUNDS; beside the
+limit that precis measures. Writes bench/results/speed-MACHINE.csv.
+
+usage: speed.py PRECIS --cache FOLDER [--smollm2 FILE] [--rounds 5] [--threads 1,2] [MODEL ...]
+"""
+import argparse, csv, datetime, json, os, platform, re, statistics, subprocess, sys, tempfile
+import gguf, numpy as np
+
+p = argparse.ArgumentParser()
+p.add_argument("precis"), p.add_argument("models", nargs="*"), p.add_argument("--cache"), p.add_argument("--smollm2", default="")
+p.add_argument("--rounds", type=int, default=5), p.add_argument("--threads", default=",".join(str(n) for n in (1, 2) if n <= os.cpu_count()))
+p.add_argument("--types", default="Q4_0,Q4_K,Q8_0"), p.add_argument("--prompt", type=int, default=128), p.add_argument("--gen", type=int, default=48)
+p.add_argument("--python", default=sys.executable, help="the interpreter whose llama_cpp is measured")
+a = p.parse_args()
+
+PEER = """
+import sys, time
+from llama_cpp import Llama
+path, threads, prompt, gen = sys.argv[1], *map(int, sys.argv[2:])
+llm = Llama(model_path=path, n_ctx=prompt + gen + 64, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False)
+ids = [i * 91 % 4000 + 3 for i in range(prompt)]
+llm.eval(ids); llm.reset()
+t = time.perf_counter(); llm.eval(ids); prefill = prompt / (time.perf_counter() - t)
+t = time.perf_counter()
+for i in range(gen):
+    llm.eval([i * 37 % 4000 + 3])
+print(prefill, gen / (time.perf_counter() - t))
+"""
+
+
+def random_llama(path):
+    """TinyLlama's shape with random weights in F16: what matters here is how many bytes lie where."""
+    w, rng = gguf.GGUFWriter(path + ".new", "llama"), np.random.default_rng(1)
+    dim, hidden, layers, heads, kv, vocab = 2048, 5632, 22, 32, 4, 32000
+    w.add_block_count(layers), w.add_context_length(2048), w.add_embedding_length(dim), w.add_feed_forward_length(hidden)
+    w.add_head_count(heads), w.add_head_count_kv(kv), w.add_layer_norm_rms_eps(1e-5), w.add_rope_dimension_count(64), w.add_vocab_size(vocab)
+    w.add_tokenizer_model("llama"), w.add_token_list(["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)] + [f"w{i}" for i in range(vocab - 259)])
+    w.add_token_scores([0.0] * vocab), w.add_token_types([2, 3, 3] + [6] * 256 + [1] * (vocab - 259))
+    base = (rng.standard_normal(1 << 20) * 0.02).astype(np.float16)
+
+    def t(name, *shape):
+        w.add_tensor(name, np.resize(np.roll(base, int(rng.integers(1 << 20))), shape) if len(shape) > 1 else np.ones(shape, np.float32))
+
+    t("token_embd.weight", vocab, dim), t("output_norm.weight", dim), t("output.weight", vocab, dim)
+    for i in range(layers):
+        b = f"blk.{i}."
+        t(b + "attn_norm.weight", dim), t(b + "ffn_norm.weight", dim), t(b + "attn_q.weight", dim, dim), t(b + "attn_k.weight", kv * 64, dim)
+        t(b + "attn_v.weight", kv * 64, dim), t(b + "attn_output.weight", dim, dim), t(b + "ffn_gate.weight", hidden, dim)
+        t(b + "ffn_up.weight", hidden, dim), t(b + "ffn_down.weight", dim, hidden)
+    w.write_header_to_file(), w.write_kv_data_to_file(), w.write_tensors_to_file(), w.close()
+    os.rename(path + ".new", path)
+
+
+def ours(path, threads):
+    r = subprocess.run([a.precis, "bench", path, "--prompt", str(a.prompt), "--gen", str(a.gen), "-t", str(threads), "--json", "-q"], capture_output=True, text=True, check=True)
+    j = json.loads(r.stdout)
+    return j["prefill_tok_s"], j["decode_tok_s"], j["limit"]["decode_tok_s"], j["cpu"]
+
+
+def theirs(path, threads):
+    r = subprocess.run([a.python, "-c", PEER, path, str(threads), str(a.prompt), str(a.gen)], capture_output=True, text=True)
+    return tuple(map(float, r.stdout.split())) if r.returncode == 0 else (float("nan"), float("nan"))
+
+
+cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())
+machine = f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores"
+compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
+sources = {"gutenberg-7m": "models/gutenberg-7m", "smollm2": a.smollm2, "1.1b": os.path.join(a.cache, "random-1.1b.gguf")}
+rows, folder = [], tempfile.mkdtemp(dir=a.cache)
+print(f"{machine}; {compiler}\n{'model':14s}{'type':8s}{'threads':>8s}{'decode':>10s}{'llama.cpp':>11s}{'ratio':>7s}{'limit':>8s}{'prefill':>9s}{'llama.cpp':>11s}{'ratio':>7s}", flush=True)
+for name in a.models or sources:
+    source = sources[name]
+    if not source:
+        print(f"skipped: {name} is not here")
+        continue
+    if name == "1.1b" and not os.path.exists(source):
+        random_llama(source)
+    for kind in a.types.split(","):
+        path = os.path.join(folder, "model.gguf")
+        subprocess.run([a.precis, "quant", source, "--type", kind, "-o", path, "--no-eval", "--no-calib", "--method", "rtn", "-q"], check=True, capture_output=True)
+        for threads in map(int, a.threads.split(",")):
+            got, peer = [], []
+            for _ in range(a.rounds):
+                got.append(ours(path, threads)), peer.append(theirs(path, threads))
+            med = lambda x, i: statistics.median(r[i] for r in x)
+            row = dict(date=datetime.date.today().isoformat(), machine=machine, level=got[0][3], compiler=compiler, model=name, type=kind, threads=threads, rounds=a.rounds,
+                       decode=med(got, 1), peer_decode=med(peer, 1), limit_decode=med(got, 2), prefill=med(got, 0), peer_prefill=med(peer, 0), bytes=os.path.getsize(path))
+            rows.append(row)
+            print(f"{name:14s}{kind:8s}{threads:8d}{row['decode']:10.1f}{row['peer_decode']:11.1f}{row['decode'] / row['peer_decode']:7.2f}{row['limit_decode']:8.0f}"
+                  f"{row['prefill']:9.1f}{row['peer_prefill']:11.1f}{row['prefill'] / row['peer_prefill']:7.2f}", flush=True)
+        os.unlink(path)
+os.rmdir(folder)
+slug = re.sub(r"[^a-z0-9]+", "-", (cpu[1] if cpu else platform.machine()).lower()).strip("-")
+out = f"bench/results/speed-{slug}-{rows[0]['level']}.csv"
+with open(out, "w", newline="") as f:
+    f.write(f"# make bench; peer: llama-cpp-python, built for this machine; tokens per second, medians of {a.rounds} alternations\n")
+    w = csv.DictWriter(f, rows[0].keys())
+    w.writeheader()
+    w.writerows([{k: f"{v:.1f}" if isinstance(v, float) else v for k, v in r.items()} for r in rows])
+print(f"wrote {out}")
