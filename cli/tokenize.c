@@ -18,18 +18,43 @@ static const cli_option options[] = {
     { 0 },
 };
 
+/* Millions of ids: printf and a JSON tree would take most of the time. */
+static void print_ids(const int32_t *ids, size_t n, const char *between)
+{
+    static char buf[65536];
+    size_t used = 0;
+    const size_t gap = strlen(between);
+    for (size_t i = 0; i < n; i++) {
+        if (used + gap + 12 > sizeof buf) {
+            fwrite(buf, 1, used, stdout);
+            used = 0;
+        }
+        if (i) memcpy(buf + used, between, gap), used += gap;
+        char digits[12];
+        int k = 0;
+        uint32_t v = ids[i] < 0 ? 0u - (uint32_t)ids[i] : (uint32_t)ids[i];
+        do digits[k++] = (char)('0' + v % 10);
+        while (v /= 10);
+        if (ids[i] < 0) buf[used++] = '-';
+        while (k) buf[used++] = digits[--k];
+    }
+    fwrite(buf, 1, used, stdout);
+}
+
 static int print(cli *c, precis_tokenizer *t, const int32_t *ids, size_t n)
 {
     if (c->json) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < n; i++) json_array_append_new(list, json_integer(ids[i]));
-        return cli_print_json(c, json_pack("{s:o, s:I}", "ids", list, "count", (json_int_t)n));
+        printf("{\n \"ids\": [");
+        print_ids(ids, n, ", ");
+        printf("],\n \"count\": %zu\n}\n", n);
+        return cli_done(c);
+    }
+    if (!cli_has(c, "--pieces")) {
+        print_ids(ids, n, " ");
+        putchar('\n');
+        return cli_done(c);
     }
     for (size_t i = 0; i < n; i++) {
-        if (!cli_has(c, "--pieces")) {
-            printf("%s%d", i ? " " : "", ids[i]);
-            continue;
-        }
         size_t len;
         const char *p = precis_tokenizer_piece(t, ids[i], 1, &len);
         printf("%7d  \"", ids[i]);
@@ -41,7 +66,6 @@ static int print(cli *c, precis_tokenizer *t, const int32_t *ids, size_t n)
         }
         printf("\"\n");
     }
-    if (!cli_has(c, "--pieces")) putchar('\n');
     return cli_done(c);
 }
 
@@ -52,7 +76,7 @@ static precis_status batch(cli *c, precis_tokenizer *t, const char *text, size_t
         int32_t *ids;
         size_t n;
         st = precis_tokenizer_encode(t, text + at, strlen(text + at), flags, &ids, &n);
-        for (size_t i = 0; i < n && !st; i++) printf("%s%d", i ? " " : "", ids[i]);
+        if (!st) print_ids(ids, n, " ");
         if (!st) putchar('\n');
         precis_ids_free(t, ids);
     }

@@ -2,6 +2,7 @@
 #include "graph/arch.h"
 #include "model/model.h"
 #include "precis/job.h"
+#include "write/write.h"
 
 static bool can_run(precis_ctx *ctx, const precis_model *m)
 {
@@ -26,7 +27,6 @@ static precis_status make_plan(precis_ctx *ctx, const precis_model *m, const pre
 {
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
-    if (o->type) return precis_plan_types(ctx, &job->plan, m, o->type, q->strict);
     uint64_t bytes = o->max_bytes;
     if (o->max_part) bytes = (uint64_t)((double)info.file_bytes * o->max_part);
     if (o->bpw) { /* of the tensors; the file has more */
@@ -61,13 +61,18 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     *job = (precis_job){ 0 };
     precis_status st = check_options(ctx, opts);
     if (st) return st;
+    /* what can be refused is refused before work starts */
+    if (!opts->dry_run) st = pcs_out_check(ctx, path, 0, model);
+    if (!st && opts->type) st = precis_plan_types(ctx, &job->plan, model, opts->type, opts->quant.strict);
+    if (!st && job->plan && !opts->dry_run) st = pcs_out_check(ctx, path, precis_plan_bytes(job->plan), model);
+    if (st) return st;
     const bool runs = (opts->no_calibration || opts->imatrix) && (opts->no_eval || opts->dry_run) ? false : can_run(ctx, model);
     precis_imatrix *im = NULL;
     precis_quant_options q = opts->quant;
     if (opts->imatrix) st = precis_imatrix_open(ctx, &im, opts->imatrix);
     else if (runs && !opts->no_calibration && (!q.method || strcmp(q.method, "rtn"))) st = precis_calibrate(ctx, &im, model, &opts->calibrate);
     q.imatrix = im;
-    if (!st) st = make_plan(ctx, model, opts, &q, job);
+    if (!st && !job->plan) st = make_plan(ctx, model, opts, &q, job);
     if (!st && opts->dry_run) st = precis_quant_file_bytes(ctx, model, job->plan, &q, &job->bytes);
     if (!st && !opts->dry_run) {
         st = precis_quantize(ctx, model, job->plan, path, &q, &job->report);

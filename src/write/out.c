@@ -18,21 +18,39 @@ static precis_status io_fail(precis_ctx *ctx, const char *path, const char *what
     return pcs_fail(ctx, e == ENOSPC || e == EDQUOT || e == EFBIG ? PRECIS_ENOSPC : PRECIS_EIO, "%s: cannot be %s: %s", path, what, strerror(e));
 }
 
-static precis_status check_target(pcs_out *o, uint64_t bytes, const precis_model *source)
+/* The small files of a safetensors folder (config, tokenizer, index) are the input as well, though no tensor lies in them. */
+static bool beside_source(const char *path, const char *folder, const precis_model *source)
 {
+    const char *dot = strrchr(path, '.');
+    struct stat a, b;
+    if (!source || strcmp(source->container, "safetensors") || !dot || strcmp(dot, ".json")) return false;
+    char own[4096];
+    const char *file = source->files[0].path, *slash = strrchr(file, '/');
+    snprintf(own, sizeof own, "%.*s", slash ? (int)(slash - file) + 1 : 1, slash ? file : ".");
+    return !stat(folder, &a) && !stat(own, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, const precis_model *source)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[4096] = ".";
+    if (slash && (size_t)(slash - path) + 1 >= sizeof folder) return pcs_fail(ctx, PRECIS_EINVAL, "%.60s...: the path is too long", path);
+    if (slash) snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
+    if (!slash ? !*path : !slash[1]) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no file", path);
     struct stat st;
-    if (!stat(o->path, &st)) {
-        if (!S_ISREG(st.st_mode)) return pcs_fail(o->ctx, PRECIS_EINVAL, "%s exists and is no regular file", o->path);
+    if (!stat(path, &st)) {
+        if (!S_ISREG(st.st_mode)) return pcs_fail(ctx, PRECIS_EINVAL, "%s exists and is no regular file", path);
         for (uint32_t i = 0; source && i < source->n_files; i++)
             if (source->files[i].dev == (uint64_t)st.st_dev && source->files[i].ino == (uint64_t)st.st_ino)
-                return pcs_fail(o->ctx, PRECIS_EINVAL, "%s is the input; choose another output", o->path);
+                return pcs_fail(ctx, PRECIS_EINVAL, "%s is the input; choose another output", path);
+        if (beside_source(path, folder, source)) return pcs_fail(ctx, PRECIS_EINVAL, "%s belongs to the input; choose another output", path);
     }
     struct statvfs fs;
-    if (statvfs(o->folder, &fs)) return io_fail(o->ctx, o->folder, "used");
+    if (statvfs(folder, &fs)) return io_fail(ctx, folder, "used");
     const uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (room >= bytes) return PRECIS_OK;
     char need[32], have[32];
-    return pcs_fail(o->ctx, PRECIS_ENOSPC, "%s: needs %s, but the disk has %s free", o->path, pcs_human((double)bytes, need), pcs_human((double)room, have));
+    return pcs_fail(ctx, PRECIS_ENOSPC, "%s: needs %s, but the disk has %s free", path, pcs_human((double)bytes, need), pcs_human((double)room, have));
 }
 
 precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64_t bytes, const precis_model *source)
@@ -47,7 +65,7 @@ precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64
     if (!o->path || !o->temp || !o->folder || !o->buf || !o->hash || EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL) != 1) return pcs_fail(ctx, PRECIS_ENOMEM, "out of memory");
     memcpy(o->path, path, n);
     memcpy(o->folder, cut ? path : ".", cut ? cut : 1);
-    const precis_status st = check_target(o, bytes, source);
+    const precis_status st = pcs_out_check(ctx, path, bytes, source);
     if (st) return st;
     /* Hidden, with the process in its name: two jobs do not meet. */
     for (int i = 0; i < 100 && o->fd < 0; i++) {

@@ -17,6 +17,8 @@ typedef struct pcs_out {
     size_t n_buf;
 } pcs_out;
 
+/* Can a file of `bytes` be written there? Before work starts, and again by pcs_out_open. */
+precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, const precis_model *source);
 /* Refuses a target that is one of the model's own files (source may be NULL), and a disk without room for `bytes`. */
 precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64_t bytes, const precis_model *source);
 precis_status pcs_out_add(pcs_out *o, const void *data, size_t len);

@@ -61,6 +61,14 @@ cmp -s "$work/out" "$work/raw" || { echo "a tensor on stdout differs from the fi
 cp "$model/config.json" "$model/model.safetensors" "$work/"
 expect 2 "$precis" inspect "$work/model.safetensors" --tensor norm.weight -o "$work/model.safetensors"
 cmp -s "$model/model.safetensors" "$work/model.safetensors" || { echo "inspect --tensor wrote over its input"; failed=1; }
+expect 2 "$precis" quant "$work/model.safetensors" --type Q8_0 --no-calib --no-eval -o "$work/config.json"
+has err "belongs to the input"
+rm "$work/config.json" "$work/model.safetensors"
+expect 2 "$precis" quant "$model" --type Q8_0 -o "$work/"
+expect 3 "$precis" quant "$model" --type Q8_0 -o "$work/no/such/folder.gguf"
+for name in $("$precis" list formats); do
+    grep -q "^| $name |" "$root/docs/formats.md" || { echo "docs/formats.md lacks $name"; failed=1; }
+done
 expect 0 "$precis" help quant
 expect 2 "$precis" help nosuch
 expect 0 "$precis" list limits
