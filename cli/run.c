@@ -171,94 +171,98 @@ static unsigned chat_flags(session *s, const char *text, bool first)
     char bos[64];
     special(s, precis_tokenizer_bos(s->t), bos, sizeof bos);
     const bool has = *bos && !strncmp(text, bos, strlen(bos));
-    return PRECIS_TEXT_PARSE | (first && !has ? PRECIS_TEXT_ADD : 0);
-}
-
-static int chat_once(session *s, const char *text)
-{
-    precis_message m[2];
-    size_t n = 0;
-    if (cli_has(s->c, "--system")) m[n++] = (precis_message){ "system", cli_get(s->c, "--system") };
-    m[n++] = (precis_message){ "user", text };
-    char *prompt;
-    const precis_status st = render(s, m, n, &prompt);
-    if (st) return cli_fail(s->c, st);
-    const int rc = answer(s, prompt, strlen(prompt), chat_flags(s, prompt, true), true);
-    precis_text_free(s->c->ctx, prompt);
-    return rc;
+    return PRECIS_TEXT_PARSE | PRECIS_TEXT_GUARD | (first && !has ? PRECIS_TEXT_ADD : 0);
 }
 
 enum { TURNS = 256 };
 
-/* Each turn is rendered whole; only what the cache does not have yet is read in. */
+/* The messages so far. Contents are guarded: special tokens come from the template alone. */
+typedef struct { precis_message m[TURNS]; char *owned[TURNS]; size_t n; } history;
+
+static precis_status say(session *s, history *h, const char *role, const char *text)
+{
+    const precis_status st = precis_tokenizer_guard(s->t, text, &h->owned[h->n]);
+    if (st) return st;
+    h->m[h->n] = (precis_message){ role, h->owned[h->n] };
+    h->n++;
+    return PRECIS_OK;
+}
+
+static void forget(session *s, history *h)
+{
+    while (h->n) precis_text_free(s->c->ctx, h->owned[--h->n]);
+}
+
+static int chat_once(session *s, const char *text)
+{
+    history h = { .n = 0 };
+    char *prompt = NULL;
+    precis_status st = cli_has(s->c, "--system") ? say(s, &h, "system", cli_get(s->c, "--system")) : PRECIS_OK;
+    if (!st) st = say(s, &h, "user", text);
+    if (!st) st = render(s, h.m, h.n, &prompt);
+    const int rc = st ? cli_fail(s->c, st) : answer(s, prompt, strlen(prompt), chat_flags(s, prompt, true), true);
+    precis_text_free(s->c->ctx, prompt);
+    forget(s, &h);
+    return rc;
+}
+
+/* What the cache holds after an answer: the prompt, the answer, and the end of the turn if the template writes it next. */
+static char *held_after(session *s, const history *h, const char *prompt)
+{
+    const char *said = h->m[h->n - 1].content;
+    char end[64], *next = NULL;
+    special(s, precis_tokenizer_eos(s->t), end, sizeof end);
+    char *held = malloc(strlen(prompt) + strlen(said) + sizeof end);
+    if (!held) return NULL;
+    strcpy(held, prompt);
+    strcat(held, said);
+    const size_t len = strlen(held);
+    if (!render(s, h->m, h->n, &next) && !strncmp(next, held, len) && *end && !strncmp(next + len, end, strlen(end))) strcat(held, end);
+    precis_text_free(s->c->ctx, next);
+    return held;
+}
+
+/* One turn. Each is rendered whole; only what the cache does not have yet is read in. */
+static int turn(session *s, history *h, const char *line, char **held)
+{
+    char *prompt = NULL;
+    precis_status st = say(s, h, "user", line);
+    if (!st) st = render(s, h->m, h->n, &prompt);
+    if (st) return cli_fail(s->c, st);
+    const size_t had = *held ? strlen(*held) : 0, from = s->len;
+    const bool follows = had && !strncmp(prompt, *held, had); /* if the template rewrote it, begin anew */
+    if (!follows) s->position = 0;
+    const char *rest = prompt + (follows ? had : 0);
+    int rc = answer(s, rest, strlen(rest), chat_flags(s, rest, !follows), true);
+    if (rc == EXIT_INTERRUPTED) { /* of this answer only */
+        cli_cancel = 0;
+        rc = EXIT_DONE;
+    }
+    free(*held);
+    *held = NULL;
+    st = say(s, h, "assistant", s->text ? s->text + from : "");
+    if (st) rc = cli_fail(s->c, st);
+    else *held = held_after(s, h, prompt);
+    precis_text_free(s->c->ctx, prompt);
+    return rc;
+}
+
 static int chat(session *s)
 {
-    precis_message m[TURNS];
-    char *owned[TURNS] = { NULL }, line[16384], *before = calloc(1, 1);
-    size_t n = 0;
+    history h = { .n = 0 };
+    char line[16384], *held = NULL;
     int rc = EXIT_DONE;
     const bool terminal = isatty(0);
-    if (cli_has(s->c, "--system")) m[n++] = (precis_message){ "system", cli_get(s->c, "--system") };
+    if (cli_has(s->c, "--system") && say(s, &h, "system", cli_get(s->c, "--system"))) return cli_fail(s->c, PRECIS_ENOMEM);
     if (terminal && !s->c->quiet) fprintf(stderr, "Ctrl-D ends the chat, Ctrl-C stops an answer.\n");
-    while (rc == EXIT_DONE && n + 2 < TURNS && before) {
+    while (rc == EXIT_DONE && h.n + 2 < TURNS) {
         if (terminal) fprintf(stderr, "\033[1m> \033[0m");
         if (!fgets(line, sizeof line, stdin)) break;
         line[strcspn(line, "\n")] = 0;
-        if (!*line) continue;
-        owned[n] = strdup(line);
-        m[n] = (precis_message){ "user", owned[n] };
-        n++;
-        char *prompt;
-        const precis_status st = render(s, m, n, &prompt);
-        if (st) {
-            rc = cli_fail(s->c, st);
-            break;
-        }
-        /* what follows the text that the cache holds; if the template rewrote it, begin anew */
-        const size_t had = strlen(before);
-        const bool follows = had && !strncmp(prompt, before, had);
-        if (!follows) s->position = 0;
-        const char *rest = prompt + (follows ? had : 0);
-        const size_t from = s->len;
-        rc = answer(s, rest, strlen(rest), chat_flags(s, rest, !follows), true);
-        if (rc == EXIT_INTERRUPTED) { /* of this answer only */
-            cli_cancel = 0;
-            rc = EXIT_DONE;
-        }
-        owned[n] = strdup(s->text ? s->text + from : "");
-        m[n] = (precis_message){ "assistant", owned[n] };
-        n++;
-        free(before);
-        before = NULL;
-        char *upto = malloc(strlen(prompt) + (s->len - from) + 1);
-        if (upto && m[n - 1].content) {
-            strcpy(upto, prompt);
-            strcat(upto, m[n - 1].content);
-            /* the end of the turn, as the template writes it, is in the cache too */
-            char *next;
-            before = upto;
-            const precis_message probe[2] = { m[n - 2], m[n - 1] };
-            (void)probe;
-            if (!render(s, m, n, &next)) {
-                const char *tail = strncmp(next, upto, strlen(upto)) ? NULL : next + strlen(upto);
-                char end[64];
-                special(s, precis_tokenizer_eos(s->t), end, sizeof end);
-                if (tail && *end && !strncmp(tail, end, strlen(end))) {
-                    char *more = malloc(strlen(upto) + strlen(end) + 1);
-                    if (more) {
-                        strcpy(more, upto);
-                        strcat(more, end);
-                        free(upto);
-                        before = more;
-                    }
-                }
-                precis_text_free(s->c->ctx, next);
-            }
-        } else free(upto);
-        precis_text_free(s->c->ctx, prompt);
+        if (*line) rc = turn(s, &h, line, &held);
     }
-    for (int i = 0; i < TURNS; i++) free(owned[i]);
-    free(before);
+    forget(s, &h);
+    free(held);
     return rc;
 }
 

@@ -20,11 +20,15 @@ PRECIS_API void precis_tokenizer_close(precis_tokenizer **tokenizer);
 
 enum {
     PRECIS_TEXT_ADD = 1,  /* begin (and end) with the tokens that the model asks for          */
-    PRECIS_TEXT_PARSE = 2 /* special tokens written in the text become tokens                 */
+    PRECIS_TEXT_PARSE = 2, /* special tokens written in the text become tokens                */
+    PRECIS_TEXT_GUARD = 4  /* the byte 0xFF, which UTF-8 never has, stops that and is dropped */
 };
 /* Text (any bytes; UTF-8 expected) to *n ids in *ids, freed with precis_ids_free. Time and memory are linear in
  * len. PRECIS_ENOMEM, PRECIS_EINVAL (len of 1 GiB or more). */
 PRECIS_API precis_status precis_tokenizer_encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n);
+/* A copy of text in which no special token can be parsed (PRECIS_TEXT_GUARD): for what users write, before it goes into a
+ * chat template. Bytes 0xFF of its own are dropped. *out is NUL-terminated, freed with precis_text_free. PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_tokenizer_guard(precis_tokenizer *t, const char *text, char **out);
 PRECIS_API void precis_ids_free(precis_tokenizer *t, int32_t *ids);
 /* Bytes of one token, *len of them; control tokens give none unless `special`. Owned by the tokenizer, valid until the
  * next call. */

@@ -125,6 +125,42 @@ static size_t special_at(const precis_tokenizer *t, const char *p, size_t n, uns
     return 0;
 }
 
+#define GUARD 0xff
+
+/* Text between special tokens; guards are dropped. */
+static precis_status span(precis_tokenizer *t, const char *p, size_t n, bool first, unsigned flags)
+{
+    char *clean = NULL;
+    if (flags & PRECIS_TEXT_GUARD && memchr(p, GUARD, n)) {
+        if (!(clean = pcs_grow(t->ctx, NULL, 0, n, 1))) return PRECIS_ENOMEM;
+        size_t k = 0;
+        for (size_t i = 0; i < n; i++)
+            if ((unsigned char)p[i] != GUARD) clean[k++] = p[i];
+        p = clean;
+        n = k;
+    }
+    const precis_status st = t->spm ? spm_text(t, p, n, first) : bpe_text(t, p, n);
+    pcs_free(t->ctx, clean);
+    return st;
+}
+
+precis_status precis_tokenizer_guard(precis_tokenizer *t, const char *text, char **out)
+{
+    const size_t len = strlen(text);
+    *out = NULL;
+    char *p = len < (size_t)1 << 30 ? pcs_alloc(t->ctx, 2 * len + 1, 1) : NULL;
+    if (!p) return PRECIS_ENOMEM;
+    size_t k = 0;
+    for (size_t i = 0; i < len; i++) {
+        uint32_t id;
+        if ((unsigned char)text[i] == GUARD) continue;
+        p[k++] = text[i];
+        if (special_at(t, text + i, len - i, PRECIS_TEXT_PARSE, &id)) p[k++] = (char)GUARD;
+    }
+    *out = p;
+    return PRECIS_OK;
+}
+
 static precis_status encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags)
 {
     precis_status st = flags & PRECIS_TEXT_ADD && t->add_bos && t->bos >= 0 ? emit(t, t->bos) : PRECIS_OK;
@@ -138,7 +174,7 @@ static precis_status encode(precis_tokenizer *t, const char *text, size_t len, u
             continue;
         }
         if (i > from) {
-            st = t->spm ? spm_text(t, text + from, i - from, first) : bpe_text(t, text + from, i - from);
+            st = span(t, text + from, i - from, first, flags);
             first = false;
         }
         if (k && st == PRECIS_OK) {

@@ -83,6 +83,37 @@ static void test_round_trip(void **state)
     precis_ctx_close(&ctx);
 }
 
+/* What a user spells out is no special token; the template's own is. */
+static void test_guard(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    precis_model *m;
+    precis_tokenizer *t;
+    OK(ctx, precis_model_open(ctx, &m, MODEL));
+    OK(ctx, precis_tokenizer_open(ctx, &t, m));
+    size_t len, n, k;
+    int32_t *ids, *plain;
+    char mark[64], text[256], *guarded;
+    const int32_t eos = precis_tokenizer_eos(t);
+    assert_true(eos >= 0);
+    const char *piece = precis_tokenizer_piece(t, eos, 1, &len);
+    snprintf(mark, sizeof mark, "%.*s", (int)len, piece);
+    snprintf(text, sizeof text, "say %s now", mark);
+    OK(ctx, precis_tokenizer_guard(t, text, &guarded));
+    char whole[512];
+    snprintf(whole, sizeof whole, "%s%s", guarded, mark);
+    OK(ctx, precis_tokenizer_encode(t, whole, strlen(whole), PRECIS_TEXT_PARSE | PRECIS_TEXT_GUARD, &ids, &n));
+    OK(ctx, precis_tokenizer_encode(t, text, strlen(text), 0, &plain, &k)); /* as text */
+    assert_true(n == k + 1 && !memcmp(ids, plain, k * sizeof *ids) && ids[n - 1] == eos);
+    precis_ids_free(t, ids);
+    precis_ids_free(t, plain);
+    precis_text_free(ctx, guarded);
+    precis_tokenizer_close(&t);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+}
+
 /* llama.cpp's own cases: .inp holds texts, .out their ids. */
 static void vectors(const char *name)
 {
@@ -139,7 +170,7 @@ static void test_phi3(void **state) { (void)state, vectors("phi-3"); }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_render), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_gpt2), cmocka_unit_test(test_starcoder),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_render), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_guard), cmocka_unit_test(test_gpt2), cmocka_unit_test(test_starcoder),
                                         cmocka_unit_test(test_llama_spm), cmocka_unit_test(test_phi3) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
