@@ -130,8 +130,7 @@ precis_status pcs_pattern_type(precis_ctx *ctx, const char *list, const char *te
     return PRECIS_OK;
 }
 
-/* Layer of "blk.12.x", or -1. */
-static int layer_of(const char *name)
+int pcs_layer_of(const char *name)
 {
     int n = -1;
     return sscanf(name, "blk.%d.", &n) == 1 ? n : -1;
@@ -139,7 +138,7 @@ static int layer_of(const char *name)
 
 static const pcs_format *mix_type(const pcs_mix *mix, const precis_model *m, const pcs_tensor *t, int layers)
 {
-    const int i = layer_of(t->name);
+    const int i = pcs_layer_of(t->name);
     const bool more = mix->first ? i >= 0 && i < (layers + mix->first - 1) / mix->first
                                  : i < layers / 8 || i >= 7 * layers / 8 || (i - layers / 8) % 3 == 2;
     const char *type = mix->base;
@@ -160,7 +159,7 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
     if (one && !pcs_encodable(one)) return pcs_fail(ctx, PRECIS_EINVAL, "type %s can be read, not written", one->name);
     int layers = 0;
     for (size_t i = 0; i < model->n_tensors; i++)
-        if (layer_of(model->tensors[i].name) >= layers) layers = layer_of(model->tensors[i].name) + 1;
+        if (pcs_layer_of(model->tensors[i].name) >= layers) layers = pcs_layer_of(model->tensors[i].name) + 1;
     precis_plan *p;
     precis_status st = pcs_plan_new(ctx, &p, model, spec);
     size_t replaced = 0;

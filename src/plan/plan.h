@@ -31,6 +31,8 @@ bool pcs_encodable(const pcs_format *f);
 /* The type or the first of its substitutes whose block divides rows of n; NULL when none does. */
 const pcs_format *pcs_fitting(const pcs_format *f, int64_t n);
 void pcs_plan_set(pcs_plan_row *row, const pcs_format *to);
+/* Layer of "blk.12.x", or -1. */
+int pcs_layer_of(const char *name);
 /* Shell-like pattern: * and ?. Linear time. */
 bool pcs_match(const char *pattern, size_t len, const char *text);
 /* First PATTERN=TYPE of the list that matches; *f NULL when none does. */

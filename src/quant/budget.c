@@ -14,7 +14,8 @@ typedef struct {
     const pcs_tensor *t;
     const pcs_method *method;
     const float *importance;
-    bool output; /* makes the logits */
+    bool output;   /* makes the logits */
+    double layers; /* of the model */
     const pcs_format **types;
     size_t n_types, rows;
     double *err, *norm; /* [types][rows] */
@@ -38,17 +39,18 @@ static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 
 /* Divergence that an error is likely to cause, in nats per token, so that losses of different tensors add up.
  *
- * Logits: KL = 1/2 of the variance of their error, to second order, and the weighted squared error of a row is
- * that variance. Hidden layers: proportional to the relative error of their output, with the factor measured by quantizing one
- * class of tensors at a time (docs/planning.md has the figures). */
+ * Logits: KL = 1/2 of the variance of their error under the softmax, to second order; the weighted squared error of a row is
+ * that variance, and 0.7 the share that is left of it in two models, since likely tokens' errors cancel. Hidden layers: proportional to the relative error of their output and to the number of layers; the factors
+ * were measured by quantizing one class of tensors at a time in two models (docs/planning.md has the figures). */
 static double to_kl(const job *j, double err, double norm)
 {
     static const struct { const char *part; double factor; } classes[] = {
-        { "attn_q.", 0.12 }, { "attn_k.", 0.18 }, { "attn_v.", 0.10 }, { "attn_output.", 0.10 }, { "ffn_gate", 0.16 }, { "ffn_up", 0.18 }, { "ffn_down", 0.26 } };
-    if (j->output && j->importance) return 0.5 * err / (double)j->rows;
+        { "attn_q.", 0.0008 }, { "attn_k.", 0.0010 }, { "attn_v.", 0.0028 }, { "attn_output.", 0.0018 }, { "ffn_gate", 0.0035 }, { "ffn_up", 0.0042 }, { "ffn_down", 0.0075 } };
+    if (j->output && j->importance) return 0.7 * 0.5 * err / (double)j->rows;
+    double factor = 0.0030;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (strstr(j->t->name, classes[i].part)) return classes[i].factor * err / norm;
-    return 0.15 * err / norm;
+        if (strstr(j->t->name, classes[i].part)) factor = classes[i].factor;
+    return factor * j->layers * err / norm;
 }
 
 static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
@@ -119,12 +121,16 @@ typedef struct {
 static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, const pcs_method *method, table *tb)
 {
     double weights = 0;
-    for (size_t i = 0; i < m->n_tensors; i++)
+    int layers = 1;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const int layer = pcs_layer_of(m->tensors[i].name);
+        if (layer >= layers) layers = layer + 1;
         if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
+    }
     precis_status st = PRECIS_OK;
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *t = &m->tensors[i];
-        job j = { .m = m, .t = t, .method = method, .types = tb->types + i * MAX_TYPES };
+        job j = { .m = m, .t = t, .method = method, .types = tb->types + i * MAX_TYPES, .layers = layers };
         j.output = !strcmp(t->name, "output.weight") || (!strcmp(t->name, "token_embd.weight") && !pcs_model_tensor(m, "output.weight"));
         st = candidates(ctx, t, o, j.types, &j.n_types);
         if (!st) st = pcs_imatrix_for(o->imatrix, t, &j.importance);
