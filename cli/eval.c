@@ -5,7 +5,7 @@
 
 static const cli_option options[] = {
     { "--against", 0, "REF", "the reference, usually the original" },
-    { "--text", 0, "FILE", "the text (default: about 60 kB that precis carries)" },
+    { "--text", 0, "FILE", "the text (default: about 43 kB that precis carries)" },
     { "--ids", 0, "LIST", "token ids (3,4,5) instead of a text; no tokenizer is needed" },
     { "--nll", 0, NULL, "with --ids: print the negative log-likelihood of each id after the first" },
     { "--ctx", 0, "N", "tokens of a window (default 512); the second half of each is scored" },
@@ -34,6 +34,9 @@ static int print_json(cli *c, const precis_eval_result *e, const char *arithmeti
         json_t *q = json_object();
         for (int i = 0; i < PRECIS_QUANTILES; i++) json_object_set_new(q, quantile_names[i], json_real(e->kld_quantile[i]));
         json_object_set_new(o, "kld_quantiles", q);
+    } else { /* scripts find the same names in every result */
+        static const char *const none[] = { "kld_mean", "kld_se", "top1", "top1_se" };
+        for (size_t i = 0; i < sizeof none / sizeof *none; i++) json_object_set_new(o, none[i], json_null());
     }
     return cli_print_json(c, o);
 }

@@ -18,7 +18,7 @@ static const cli_option options[] = {
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
     { "--strict", 0, NULL, "a width that forbids a type is an error, not a substitute" },
     { "--dry-run", 0, NULL, "plan and print, write nothing" },
-    { "--text", 0, "FILE", "evaluation text (default: about 60 kB that precis carries)" },
+    { "--text", 0, "FILE", "evaluation text (default: about 43 kB that precis carries)" },
     { "--chunks", 0, "N", "evaluation windows at most" },
     { "--ctx", 0, "N", "tokens of a window (default 512)" },
     { "--bench", 0, NULL, "measure tokens per second of both models too" },

@@ -43,7 +43,7 @@ PRECIS_API precis_status precis_eval_text(precis_ctx *ctx, const precis_model *m
 /* Negative log-likelihood in nats of each id after the first, given those before it; needs no tokenizer. nll has n - 1
  * places. PRECIS_EINVAL for an id outside the vocabulary. */
 PRECIS_API precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n, precis_arithmetic arithmetic, double *nll);
-/* The text of about 60 kB that is used when none is given; static storage. */
+/* The text of about 43 kB that is used when none is given; static storage. */
 PRECIS_API const char *precis_eval_default_text(size_t *len);
 
 #ifdef __cplusplus
