@@ -31,9 +31,13 @@ static int print_json(cli *c, const precis_eval_result *e, const char *arithmeti
                          "top1", e->top1, "top1_se", e->top1_se);
         json_object_update(o, more);
         json_decref(more);
-        json_t *q = json_object();
-        for (int i = 0; i < PRECIS_QUANTILES; i++) json_object_set_new(q, quantile_names[i], json_real(e->kld_quantile[i]));
+        json_t *q = json_object(), *se = json_object();
+        for (int i = 0; i < PRECIS_QUANTILES; i++) {
+            json_object_set_new(q, quantile_names[i], json_real(e->kld_quantile[i]));
+            json_object_set_new(se, quantile_names[i], json_real(e->kld_quantile_se[i]));
+        }
         json_object_set_new(o, "kld_quantiles", q);
+        json_object_set_new(o, "kld_quantiles_se", se);
     } else { /* scripts find the same names in every result */
         static const char *const none[] = { "kld_mean", "kld_se", "top1", "top1_se" };
         for (size_t i = 0; i < sizeof none / sizeof *none; i++) json_object_set_new(o, none[i], json_null());
@@ -49,7 +53,7 @@ static int print_text(cli *c, const precis_eval_result *e, const char *arithmeti
         printf("  of the reference       %10.4f +- %.4f\n", e->ref_ppl, e->ref_ppl_se);
         printf("  ln(ratio)              %10.5f +- %.5f\n", e->log_ratio, e->log_ratio_se);
         printf("KL divergence, mean      %10.6f +- %.6f nats per token\n", e->kld_mean, e->kld_se);
-        for (int i = 0; i < PRECIS_QUANTILES; i++) printf("  quantile %-5s         %10.6f\n", quantile_names[i], e->kld_quantile[i]);
+        for (int i = 0; i < PRECIS_QUANTILES; i++) printf("  quantile %-5s         %10.6f +- %.6f\n", quantile_names[i], e->kld_quantile[i], e->kld_quantile_se[i]);
         printf("  largest                %10.6f\n", e->kld_max);
         printf("probability of the right token, difference\n  mean                   %9.4f%% +- %.4f%%\n  root mean square       %9.4f%% +- %.4f%%\n", 100 * e->dp_mean,
                100 * e->dp_mean_se, 100 * e->dp_rms, 100 * e->dp_rms_se);

@@ -87,6 +87,14 @@ static double mean(const score *s, size_t n, field *f, double *se)
     return m;
 }
 
+/* Sorted values at a place between two of them. */
+static double between(const double *k, size_t n, double x)
+{
+    if (x <= 0) return k[0];
+    const size_t lo = (size_t)x;
+    return lo + 1 < n ? k[lo] + (x - (double)lo) * (k[lo + 1] - k[lo]) : k[n - 1];
+}
+
 static precis_status summarize(precis_ctx *ctx, const score *s, size_t n, bool reference, precis_eval_result *r)
 {
     static const double at[PRECIS_QUANTILES] = { 0.01, 0.05, 0.1, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999 };
@@ -112,9 +120,9 @@ static precis_status summarize(precis_ctx *ctx, const score *s, size_t n, bool r
     r->kld_min = k[0];
     r->kld_max = k[n - 1];
     for (int i = 0; i < PRECIS_QUANTILES; i++) {
-        const double x = at[i] * (double)(n - 1);
-        const size_t lo = (size_t)x;
-        r->kld_quantile[i] = lo + 1 < n ? k[lo] + (x - (double)lo) * (k[lo + 1] - k[lo]) : k[lo];
+        const double x = at[i] * (double)(n - 1), deviation = __builtin_sqrt(at[i] * (1 - at[i]) * (double)n);
+        r->kld_quantile[i] = between(k, n, x);
+        r->kld_quantile_se[i] = (between(k, n, x + deviation) - between(k, n, x - deviation)) / 2;
     }
     pcs_free(ctx, k);
     return PRECIS_OK;

@@ -67,7 +67,13 @@ precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64
     memcpy(o->folder, cut ? path : ".", cut ? cut : 1);
     const precis_status st = pcs_out_check(ctx, path, bytes, source);
     if (st) return st;
-    /* Hidden, with the process in its name: two jobs do not meet. */
+    /* Without a name: a killed process leaves nothing. Not every file system can; then hidden, with the process in its name, so
+     * that two jobs do not meet. */
+    o->fd = access("/proc/self/fd", X_OK) ? -1 : open(o->folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0666);
+    if (o->fd >= 0) {
+        o->temp[0] = 0;
+        return PRECIS_OK;
+    }
     for (int i = 0; i < 100 && o->fd < 0; i++) {
         snprintf(o->temp, n + 32, "%.*s.%s.%d-%d.part", (int)cut, path, path + cut, (int)getpid(), i);
         o->fd = open(o->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
@@ -133,11 +139,28 @@ static precis_status verify(pcs_out *o)
     return st;
 }
 
+/* Give a file without a name its hidden one; rename can then replace an older target in one step. */
+static precis_status name_it(pcs_out *o)
+{
+    if (o->temp[0]) return PRECIS_OK;
+    char self[64];
+    const size_t n = strlen(o->path), cut = strrchr(o->path, '/') ? (size_t)(strrchr(o->path, '/') - o->path) + 1 : 0;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", o->fd);
+    for (int i = 0; i < 100; i++) {
+        snprintf(o->temp, n + 32, "%.*s.%s.%d-%d.part", (int)cut, o->path, o->path + cut, (int)getpid(), i);
+        if (!linkat(AT_FDCWD, self, AT_FDCWD, o->temp, AT_SYMLINK_FOLLOW)) return PRECIS_OK;
+        if (errno != EEXIST) break;
+    }
+    o->temp[0] = 0;
+    return io_fail(o->ctx, o->path, "named");
+}
+
 precis_status pcs_out_commit(pcs_out *o)
 {
     precis_status st = flush(o);
     if (!st && fsync(o->fd)) st = io_fail(o->ctx, o->path, "synced");
     if (!st) st = verify(o);
+    if (!st) st = name_it(o);
     if (!st && rename(o->temp, o->path)) st = io_fail(o->ctx, o->path, "renamed into place");
     if (st) return st;
     o->temp[0] = 0;

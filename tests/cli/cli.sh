@@ -138,6 +138,17 @@ wait $job
 code=$?
 [ $code = 130 ] || [ $code = 0 ] || { echo "after SIGINT: exit $code"; failed=1; }
 [ $code = 0 ] || [ -z "$(ls -A "$work/cut")" ] || { echo "an interrupted job left: $(ls -A "$work/cut")"; failed=1; }
+# killed at any moment: the whole file or none
+for pause in 0.01 0.03 0.06 0.1 0.2; do
+    rm -f "$work/cut"/*
+    "$precis" quant "$model" --type Q4_K_M --no-calib --no-eval -q -o "$work/cut/x.gguf" >/dev/null 2>&1 &
+    job=$!
+    sleep $pause
+    kill -KILL $job 2>/dev/null
+    wait $job 2>/dev/null
+    [ "$(ls -A "$work/cut")" = "" ] || [ "$(ls -A "$work/cut")" = x.gguf ] || { echo "a killed job left: $(ls -A "$work/cut")"; failed=1; }
+    [ ! -e "$work/cut/x.gguf" ] || "$precis" inspect "$work/cut/x.gguf" --check -q >/dev/null || { echo "a killed job left half a file"; failed=1; }
+done
 # a closed pipe and a full disk are errors, not silence
 "$precis" inspect "$model" >/dev/full 2>/dev/null && { echo "writing to a full device succeeded"; failed=1; }
 
