@@ -11,7 +11,7 @@ p.add_argument("precis"), p.add_argument("models", nargs="*"), p.add_argument("-
 p.add_argument("--rounds", type=int, default=5), p.add_argument("--threads", default=",".join(str(n) for n in (1, 2) if n <= os.cpu_count()))
 p.add_argument("--types", default="Q4_0,Q4_K,Q8_0"), p.add_argument("--prompt", type=int, default=128), p.add_argument("--gen", type=int, default=48)
 p.add_argument("--python", default=sys.executable, help="the interpreter whose llama_cpp is measured")
-a = p.parse_args()
+a = p.parse_intermixed_args()
 
 PEER = """
 import sys, time
