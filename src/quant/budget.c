@@ -17,7 +17,8 @@ typedef struct {
     bool output;   /* makes the logits */
     double layers; /* of the model */
     const pcs_format **types;
-    size_t n_types, rows;
+    size_t n_types, rows, type; /* type: the one in work */
+    uint64_t *done, total;      /* weights fitted, for progress */
     double *err, *norm; /* [types][rows] */
     float *scratch;     /* per thread */
     size_t scratch_size;
@@ -26,14 +27,13 @@ typedef struct {
 static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     const job *j = arg;
-    const size_t n = (size_t)j->t->ne[0];
+    const size_t n = (size_t)j->t->ne[0], first = j->type * j->rows;
     float *x = (float *)((char *)j->scratch + ith * j->scratch_size), *y = x + n;
     uint8_t *bytes = (uint8_t *)(y + n);
     const uint64_t all = pcs_tensor_rows(j->t);
-    for (uint64_t u = begin; u < end; u++) {
-        const size_t type = u / j->rows, r = u % j->rows;
+    for (uint64_t r = begin; r < end; r++) {
         const uint64_t row = (2 * r + 1) * all / (2 * j->rows);
-        pcs_quantize_row(j->t, row, j->types[type], j->method, j->importance, x, bytes, &j->err[u], &j->norm[u]);
+        pcs_quantize_row(j->t, row, j->types[j->type], j->method, j->importance, x, bytes, &j->err[first + r], &j->norm[first + r]);
     }
 }
 
@@ -62,7 +62,11 @@ static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
     precis_status st = j->scratch && j->err ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) {
         j->norm = j->err + count;
-        pcs_for(ctx, count, 1, measure, j);
+        for (j->type = 0; j->type < j->n_types && !st; j->type++) {
+            pcs_for(ctx, j->rows, 1, measure, j);
+            *j->done += j->rows * n;
+            st = pcs_progress(ctx, "measure", *j->done < j->total ? *j->done : j->total - 1, j->total);
+        }
         for (size_t c = 0; c < j->n_types; c++) {
             double err = 0, norm = 0;
             for (size_t r = 0; r < j->rows; r++) err += j->err[c * j->rows + r], norm += j->norm[c * j->rows + r];
@@ -118,6 +122,29 @@ typedef struct {
     size_t *picks;
 } table;
 
+/* Rows of a tensor that are fitted as a sample. */
+static size_t sampled(const pcs_tensor *t, double weights)
+{
+    const uint64_t all = pcs_tensor_rows(t);
+    double rows = (double)all * WORK / (weights * 16 + 1);
+    if (rows < ROWS_LEAST) rows = ROWS_LEAST;
+    return rows > (double)all ? (size_t)all : (size_t)rows;
+}
+
+/* Which types each tensor may take; and how many weights will be fitted in all. */
+static precis_status list_choices(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, double weights, table *tb, uint64_t *total)
+{
+    precis_status st = PRECIS_OK;
+    *total = 0;
+    for (size_t i = 0; i < m->n_tensors && !st; i++) {
+        size_t n = 0;
+        st = candidates(ctx, &m->tensors[i], o, tb->types + i * MAX_TYPES, &n);
+        tb->items[i] = (precis_item){ tb->choices + i * MAX_TYPES, n };
+        *total += sampled(&m->tensors[i], weights) * (uint64_t)m->tensors[i].ne[0] * n;
+    }
+    return st;
+}
+
 static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, const pcs_method *method, table *tb)
 {
     double weights = 0;
@@ -127,25 +154,20 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
         if (layer >= layers) layers = layer + 1;
         if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
     }
-    precis_status st = PRECIS_OK;
+    uint64_t done = 0, total;
+    precis_status st = list_choices(ctx, m, o, weights, tb, &total);
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *t = &m->tensors[i];
-        job j = { .m = m, .t = t, .method = method, .types = tb->types + i * MAX_TYPES, .layers = layers };
+        job j = { .m = m, .t = t, .method = method, .types = tb->types + i * MAX_TYPES, .n_types = tb->items[i].n, .rows = sampled(t, weights), .done = &done,
+                  .total = total, .layers = layers };
         j.output = !strcmp(t->name, "output.weight") || (!strcmp(t->name, "token_embd.weight") && !pcs_model_tensor(m, "output.weight"));
-        st = candidates(ctx, t, o, j.types, &j.n_types);
-        if (!st) st = pcs_imatrix_for(o->imatrix, t, &j.importance);
+        st = pcs_imatrix_for(o->imatrix, t, &j.importance);
         if (st) break;
-        const uint64_t all = pcs_tensor_rows(t);
-        double rows = (double)all * WORK / (weights * 16 + 1);
-        if (rows < ROWS_LEAST) rows = ROWS_LEAST;
-        j.rows = rows > (double)all ? (size_t)all : (size_t)rows;
-        tb->items[i] = (precis_item){ tb->choices + i * MAX_TYPES, j.n_types };
         if (j.n_types == 1 && !pcs_quantizable(t))
             tb->choices[i * MAX_TYPES] = (precis_choice){ (t->n / j.types[0]->block * j.types[0]->bytes + 31) / 32 * 32, 0 };
         else st = losses(ctx, &j, tb->choices + i * MAX_TYPES);
-        if (!st) st = pcs_progress(ctx, "measure", i + 1, m->n_tensors);
     }
-    return st;
+    return st ? st : pcs_progress(ctx, "measure", 1, 1);
 }
 
 precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *m, uint64_t max_bytes, const precis_quant_options *opts,
