@@ -1,6 +1,7 @@
 /* quantize.c - the main job: calibrate, plan, quantize, evaluate. */
 #include "graph/arch.h"
 #include "model/model.h"
+#include "plan/plan.h"
 #include "precis/job.h"
 #include "write/write.h"
 
@@ -32,7 +33,7 @@ static precis_status make_plan(precis_ctx *ctx, const precis_model *m, const pre
     if (o->bpw) { /* of the tensors; the file has more */
         precis_plan *same;
         uint64_t file = 0;
-        precis_status st = precis_plan_types(ctx, &same, m, "?=F32", 0); /* matches nothing: all keep their type */
+        precis_status st = pcs_plan_new(ctx, &same, m, "same");
         if (!st) st = precis_quant_file_bytes(ctx, m, same, q, &file);
         precis_plan_close(&same);
         if (st) return st;

@@ -130,6 +130,18 @@ precis_status pcs_pattern_type(precis_ctx *ctx, const char *list, const char *te
     return PRECIS_OK;
 }
 
+void pcs_pattern_check(precis_ctx *ctx, const char *list, const precis_model *m)
+{
+    for (const char *p = list; p && *p;) {
+        const char *end = strchr(p, ','), *eq = strchr(p, '=');
+        if (!end) end = p + strlen(p);
+        bool used = false;
+        for (size_t i = 0; i < m->n_tensors && eq && !used; i++) used = pcs_match(p, (size_t)(eq - p), m->tensors[i].name);
+        if (!used) pcs_warn(ctx, "\"%.*s\" matches no tensor; precis inspect lists the names, * stands for any text", (int)((eq && eq < end ? eq : end) - p), p);
+        p = *end ? end + 1 : end;
+    }
+}
+
 int pcs_layer_of(const char *name)
 {
     int n = -1;
@@ -175,6 +187,7 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
         else pcs_plan_set(&p->rows[i], fit);
         if (!st && fit != f) p->rows[i].wanted = f, replaced++;
     }
+    if (!st && table) pcs_pattern_check(ctx, spec, model);
     if (!st && replaced) pcs_warn(ctx, "%zu tensors take a substitute, because their rows are not whole blocks of the type; --strict makes it an error", replaced);
     if (st) precis_plan_close(&p);
     *out = p;

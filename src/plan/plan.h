@@ -38,6 +38,9 @@ bool pcs_match(const char *pattern, size_t len, const char *text);
 /* First PATTERN=TYPE of the list that matches; *f NULL when none does. */
 precis_status pcs_pattern_type(precis_ctx *ctx, const char *list, const char *tensor, const pcs_format **f);
 
+/* Warn of patterns in the list that match no tensor: a misspelt one must not pass in silence. */
+void pcs_pattern_check(precis_ctx *ctx, const char *list, const precis_model *m);
+
 /* Named mixes: one row of mixes.def each. */
 typedef struct pcs_mix {
     const char *name;

@@ -155,6 +155,7 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
         if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
     }
     uint64_t done = 0, total;
+    pcs_pattern_check(ctx, o->pins, m);
     precis_status st = list_choices(ctx, m, o, weights, tb, &total);
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *t = &m->tensors[i];

@@ -95,6 +95,12 @@ expect 0 "$precis" quant "$work/q4.gguf" --type Q3_K_S -o "$work/q3.gguf" --no-e
 has err REQUANTIZING
 [ -e "$work/x.gguf" ] && { echo "a failed job left a file"; failed=1; }
 
+expect 0 "$precis" quant "$model" --type "nosuch*=Q4_0" --dry-run
+has err "matches no tensor"
+expect 0 "$precis" quant "$model" --bpw 4.5 --no-calib --dry-run --json --pin "nosuch=Q8_0"
+has err "matches no tensor"
+json "0 < j['bits_per_weight'] <= 4.5"
+
 expect 0 "$precis" profile "$model" -o "$work/im.dat" --tokens 64 --quiet
 expect 0 "$precis" profile "$model" -o "$work/im.gguf" --tokens 64 --quiet
 expect 0 "$precis" quant "$model" --type Q4_0 --imatrix "$work/im.dat" -o "$work/a.gguf" --no-eval --quiet
