@@ -15,7 +15,6 @@ PCS_INLINE void mm_prefetch(const uint8_t *w, size_t bytes)
     for (size_t i = 0; i < bytes; i += 64) _mm_prefetch((const char *)w + MM_PREFETCH + i, _MM_HINT_T0);
 }
 
-#define MM_TOKENS 4
 
 PCS_INLINE void mm_tile(const pcs_mm_args *a, const pcs_row *r, size_t n, size_t m0, int tokens)
 {

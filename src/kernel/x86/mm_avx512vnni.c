@@ -5,24 +5,28 @@ struct mm_acc { __m512 sum, min; };
 
 #include "kernel/kernel.h"
 
+#define MM_TOKENS 8 /* whose sums stay in registers */
+
 PCS_INLINE void mm_zero(struct mm_acc *a) { a->sum = a->min = _mm512_setzero_ps(); }
 
 PCS_INLINE void mm_step(struct mm_acc *acc, int tokens, bool has_min, const int8_t *q, const float *d, const float *m, const int8_t *aq,
                         const float *ad, const float *as, size_t chunks)
 {
+    /* dw * dx of the 16 slots of the chunk; spread to lanes, a slot to four of them, where it is used */
+    const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    const __m512 dw = _mm512_loadu_ps(d);
+    __m512 dd[MM_TOKENS];
+    for (int t = 0; t < tokens; t++)
+        dd[t] = _mm512_mul_ps(dw, _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(_mm256_loadu_ps(ad + (size_t)t * chunks * 8))));
     for (int g = 0; g < 8; g += 2) {
         const __m512i w = _mm512_load_si512(q + 32 * g), abs = _mm512_abs_epi8(w);
         const __mmask64 minus = _mm512_movepi8_mask(w);
-        /* d of four slots, each to four lanes */
-        const __m512 dw = _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3),
-                                                _mm512_castps128_ps512(_mm_loadu_ps(d + 2 * g)));
+        const __m512i four = _mm512_add_epi32(_mm512_set1_epi32(2 * g), _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
         for (int t = 0; t < tokens; t++) {
-            const float *da = ad + (size_t)t * chunks * 8 + g;
             const __m512i x = _mm512_load_si512(aq + (size_t)t * chunks * PCS_CHUNK + 32 * g);
             const __m512i a = _mm512_mask_sub_epi8(x, minus, _mm512_setzero_si512(), x);
             const __m512 v = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(_mm512_setzero_si512(), abs, a));
-            const __m512 dx = _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_broadcast_ss(da)), _mm256_broadcast_ss(da + 1), 1);
-            acc[t].sum = _mm512_fmadd_ps(_mm512_mul_ps(dw, dx), v, acc[t].sum);
+            acc[t].sum = _mm512_fmadd_ps(_mm512_permutexvar_ps(four, dd[t]), v, acc[t].sum);
         }
     }
     if (!has_min) return;

@@ -5,6 +5,8 @@ struct mm_acc { __m256 even, odd, min0, min1; };
 
 #include "kernel/kernel.h"
 
+#define MM_TOKENS 4 /* whose sums stay in registers */
+
 PCS_INLINE void mm_zero(struct mm_acc *a) { a->even = a->odd = a->min0 = a->min1 = _mm256_setzero_ps(); }
 
 /* Dots of four: |w| unsigned times a with w's sign. Exact: no saturation in vpdpbusd. */
