@@ -1,13 +1,7 @@
 /* mm, avx2: pairs by maddubs, then by madd. */
-#include <immintrin.h>
-
-struct mm_acc { __m256 even, odd, min0, min1; };
-
 #include "kernel/kernel.h"
 
-#define MM_TOKENS 8 /* whose sums stay in registers */
-
-PCS_INLINE void mm_zero(struct mm_acc *a) { a->even = a->odd = a->min0 = a->min1 = _mm256_setzero_ps(); }
+#include <immintrin.h>
 
 /* Dots of four: |w| unsigned times a with w's sign. |w| <= 128 and |a| <= 127, so a pair is at most 32,512 and never saturates. */
 PCS_INLINE __m256i dot4(__m256i w, __m256i abs, const int8_t *x)
@@ -16,50 +10,6 @@ PCS_INLINE __m256i dot4(__m256i w, __m256i abs, const int8_t *x)
     return _mm256_madd_epi16(_mm256_maddubs_epi16(abs, a), _mm256_set1_epi16(1));
 }
 
-PCS_INLINE void mm_step(struct mm_acc *acc, int tokens, bool has_min, const int8_t *q, const float *d, const float *m, const int8_t *aq,
-                        const float *ad, const float *as, size_t chunks)
-{
-    /* dw * dx of the 16 slots of the chunk in two halves; spread to lanes, a slot to four of them, where it is used */
-    const __m256 dw[2] = { _mm256_loadu_ps(d), _mm256_loadu_ps(d + 8) };
-    __m256 dd[MM_TOKENS][2];
-    for (int t = 0; t < tokens; t++)
-        for (int h = 0; h < 2; h++) {
-            const __m256 dx = _mm256_broadcast_ps((const __m128 *)(const void *)(ad + (size_t)t * chunks * 8 + 4 * h));
-            dd[t][h] = _mm256_mul_ps(dw[h], _mm256_permutevar_ps(dx, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)));
-        }
-    for (int g = 0; g < 8; g++) {
-        const __m256i w = _mm256_load_si256((const __m256i *)(q + 32 * g)), abs = _mm256_abs_epi8(w);
-        const int at = 2 * (g % 4);
-        const __m256i four = _mm256_setr_epi32(at, at, at, at, at + 1, at + 1, at + 1, at + 1);
-        for (int t = 0; t < tokens; t++) {
-            const __m256 v = _mm256_cvtepi32_ps(dot4(w, abs, aq + (size_t)t * chunks * PCS_CHUNK + 32 * g));
-            const __m256 ds = _mm256_permutevar8x32_ps(dd[t][g / 4], four);
-            __m256 *sum = g % 2 ? &acc[t].odd : &acc[t].even;
-            *sum = _mm256_fmadd_ps(ds, v, *sum);
-        }
-    }
-    if (!has_min) return;
-    const __m256 m0 = _mm256_loadu_ps(m), m1 = _mm256_loadu_ps(m + 8);
-    for (int t = 0; t < tokens; t++) {
-        const float *s = as + (size_t)t * chunks * 16;
-        acc[t].min0 = _mm256_fmadd_ps(m0, _mm256_loadu_ps(s), acc[t].min0);
-        acc[t].min1 = _mm256_fmadd_ps(m1, _mm256_loadu_ps(s + 8), acc[t].min1);
-    }
-}
-
-PCS_INLINE float sum8(__m256 r)
-{
-    const __m128 s = _mm_add_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1));
-    const __m128 p = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_add_ss(p, _mm_movehdup_ps(p)));
-}
-
-PCS_INLINE float mm_sum(const struct mm_acc *a, bool has_min)
-{
-    const float s = sum8(_mm256_add_ps(a->even, a->odd));
-    return has_min ? s - sum8(_mm256_add_ps(a->min0, a->min1)) : s;
-}
-
-#include "kernel/x86/mm.h"
+#include "kernel/x86/mm_256.h"
 
 void pcs_mm_avx2(const void *args) { mm_run(args); }

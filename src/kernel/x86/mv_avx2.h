@@ -41,6 +41,15 @@ PCS_INLINE float mv_sum8(__m256 r)
 /* ---- the loop, for what the including file has defined --------------------------------------------------- */
 #ifdef MV_BYTES
 
+#define MV_UNIT 32
+
+PCS_INLINE void mv_zero(mv_acc *a) { a->even = a->odd = a->min0 = a->min1 = _mm256_setzero_ps(); }
+PCS_INLINE float mv_value(const mv_acc *a)
+{
+    const float s = mv_sum8(_mm256_add_ps(a->even, a->odd));
+    return MV_MIN ? s - mv_sum8(_mm256_add_ps(a->min0, a->min1)) : s;
+}
+
 /* The first `groups` times 32 weights of a chunk. Slots beyond them may hold anything. */
 PCS_INLINE void mv_chunk(mv_acc *acc, const uint8_t *const *w, int rows, int groups, const int8_t *x, const float *ad, const float *as)
 {
@@ -71,44 +80,6 @@ PCS_INLINE void mv_chunk(mv_acc *acc, const uint8_t *const *w, int rows, int gro
     }
 }
 
-PCS_INLINE void mv_rows(const pcs_mm_args *a, size_t n, int rows)
-{
-    const size_t whole = a->k / PCS_CHUNK, tail = a->row_bytes - whole * MV_BYTES;
-    const uint8_t *w[MV_ROWS], *ahead = a->w + n * a->row_bytes + MV_AHEAD;
-    mv_acc acc[MV_ROWS];
-    for (int r = 0; r < rows; r++) {
-        w[r] = a->w + (n + (size_t)r) * a->row_bytes;
-        acc[r].even = acc[r].odd = acc[r].min0 = acc[r].min1 = _mm256_setzero_ps();
-    }
-    for (size_t c = 0; c < whole; c++) {
-        for (int i = 0; i < rows * MV_BYTES; i += 64) _mm_prefetch((const char *)ahead + i, _MM_HINT_T0);
-        ahead += rows * MV_BYTES;
-        mv_chunk(acc, w, rows, 8, a->act.q + c * PCS_CHUNK, a->act.d + c * 8, a->act.s + c * 16);
-        for (int r = 0; r < rows; r++) w[r] += MV_BYTES;
-    }
-    if (tail) { /* in place when nothing behind the weights is read; else a copy with zeros behind it: zero scales add nothing */
-        uint8_t rest[MV_ROWS][MV_BYTES];
-        for (size_t i = 0; i < (size_t)rows * tail; i += 64) _mm_prefetch((const char *)ahead + i, _MM_HINT_T0);
-        const bool in_place = w[rows - 1] + MV_BYTES <= a->w + a->n1 * a->row_bytes;
-        for (int r = 0; r < rows && !in_place; r++) {
-            memset(rest[r], 0, MV_BYTES);
-            memcpy(rest[r], w[r], tail);
-            w[r] = rest[r];
-        }
-        mv_chunk(acc, w, rows, (int)(a->k % PCS_CHUNK) / 32, a->act.q + whole * PCS_CHUNK, a->act.d + whole * 8, a->act.s + whole * 16);
-    }
-    for (int r = 0; r < rows; r++) {
-        const float s = mv_sum8(_mm256_add_ps(acc[r].even, acc[r].odd));
-        const float y = MV_MIN ? s - mv_sum8(_mm256_add_ps(acc[r].min0, acc[r].min1)) : s;
-        a->y[n + (size_t)r] = y + (a->bias ? a->bias[n + (size_t)r] : 0.0f);
-    }
-}
-
-PCS_INLINE void mv_run(const pcs_mm_args *a)
-{
-    size_t n = a->n0;
-    for (; n + MV_ROWS <= a->n1; n += MV_ROWS) mv_rows(a, n, MV_ROWS);
-    for (; n < a->n1; n++) mv_rows(a, n, 1);
-}
+#include "kernel/x86/mv_loop.h"
 
 #endif

@@ -51,6 +51,11 @@ PCS_INLINE float mv_sum16(__m512 v)
 /* ---- the loop, for what the including file has defined --------------------------------------------------- */
 #ifdef MV_BYTES
 
+#define MV_UNIT 64
+
+PCS_INLINE void mv_zero(mv_acc *a) { a->sum = a->min = _mm512_setzero_ps(); }
+PCS_INLINE float mv_value(const mv_acc *a) { return MV_MIN ? mv_sum16(a->sum) - mv_sum16(a->min) : mv_sum16(a->sum); }
+
 /* The first `pairs` times 64 weights of a chunk. Slots beyond them may hold anything. */
 PCS_INLINE void mv_chunk(mv_acc *acc, const uint8_t *const *w, int rows, int pairs, const int8_t *x, const float *ad, const float *as)
 {
@@ -72,43 +77,6 @@ PCS_INLINE void mv_chunk(mv_acc *acc, const uint8_t *const *w, int rows, int pai
     for (int r = 0; r < rows; r++) acc[r].min = _mm512_mask3_fmadd_ps(mv_m(w[r]), _mm512_loadu_ps(as), acc[r].min, used);
 }
 
-PCS_INLINE void mv_rows(const pcs_mm_args *a, size_t n, int rows)
-{
-    const size_t whole = a->k / PCS_CHUNK, tail = a->row_bytes - whole * MV_BYTES;
-    const uint8_t *w[MV_ROWS], *ahead = a->w + n * a->row_bytes + MV_AHEAD;
-    mv_acc acc[MV_ROWS];
-    for (int r = 0; r < rows; r++) {
-        w[r] = a->w + (n + (size_t)r) * a->row_bytes;
-        acc[r].sum = acc[r].min = _mm512_setzero_ps();
-    }
-    for (size_t c = 0; c < whole; c++) {
-        for (int i = 0; i < rows * MV_BYTES; i += 64) _mm_prefetch((const char *)ahead + i, _MM_HINT_T0);
-        ahead += rows * MV_BYTES;
-        mv_chunk(acc, w, rows, 4, a->act.q + c * PCS_CHUNK, a->act.d + c * 8, a->act.s + c * 16);
-        for (int r = 0; r < rows; r++) w[r] += MV_BYTES;
-    }
-    if (tail) { /* in place when nothing behind the weights is read; else a copy with zeros behind it: zero scales add nothing */
-        uint8_t rest[MV_ROWS][MV_BYTES];
-        for (size_t i = 0; i < (size_t)rows * tail; i += 64) _mm_prefetch((const char *)ahead + i, _MM_HINT_T0);
-        const bool in_place = a->k % 64 == 0 && w[rows - 1] + MV_BYTES <= a->w + a->n1 * a->row_bytes;
-        for (int r = 0; r < rows && !in_place; r++) {
-            memset(rest[r], 0, MV_BYTES);
-            memcpy(rest[r], w[r], tail);
-            w[r] = rest[r];
-        }
-        mv_chunk(acc, w, rows, (int)(a->k % PCS_CHUNK + 63) / 64, a->act.q + whole * PCS_CHUNK, a->act.d + whole * 8, a->act.s + whole * 16);
-    }
-    for (int r = 0; r < rows; r++) {
-        const float y = MV_MIN ? mv_sum16(acc[r].sum) - mv_sum16(acc[r].min) : mv_sum16(acc[r].sum);
-        a->y[n + (size_t)r] = y + (a->bias ? a->bias[n + (size_t)r] : 0.0f);
-    }
-}
-
-PCS_INLINE void mv_run(const pcs_mm_args *a)
-{
-    size_t n = a->n0;
-    for (; n + MV_ROWS <= a->n1; n += MV_ROWS) mv_rows(a, n, MV_ROWS);
-    for (; n < a->n1; n++) mv_rows(a, n, 1);
-}
+#include "kernel/x86/mv_loop.h"
 
 #endif
