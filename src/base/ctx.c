@@ -65,8 +65,6 @@ void precis_ctx_close(precis_ctx **ctx)
 const char *precis_ctx_message(const precis_ctx *ctx) { return ctx->message; }
 uint64_t precis_ctx_offset(const precis_ctx *ctx) { return ctx->offset; }
 uint32_t precis_ctx_threads(const precis_ctx *ctx) { return ctx->threads; }
-const char *precis_ctx_cpu(const precis_ctx *ctx) { return pcs_cpu_name(ctx->cpu); }
-
 /* Names and texts in messages may come from the file: keep control bytes off the terminal. */
 static void sanitize(char *s)
 {

@@ -15,6 +15,15 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu)
     return NULL;
 }
 
+/* The level that is in use, not the best that the machine has: a level without kernels of its own changes nothing. */
+const char *precis_ctx_cpu(const precis_ctx *ctx)
+{
+    unsigned used = 0;
+    for (const pcs_kernel *k = pcs_kernel_table; k->op; k++)
+        if ((k->needs & ctx->cpu) == k->needs) used |= k->needs;
+    return pcs_cpu_name(used);
+}
+
 pcs_kernels pcs_kernels_for(unsigned cpu)
 {
     pcs_kernels k = { pcs_kernel_find("quantize_act", cpu)->run, pcs_kernel_find("mm", cpu)->run,
