@@ -70,13 +70,18 @@ static int score_ids(cli *c, const precis_model *m, precis_arithmetic arithmetic
     int32_t *ids = malloc(MAX_IDS * sizeof *ids);
     double *nll = malloc(MAX_IDS * sizeof *nll), sum = 0;
     size_t n = 0;
-    for (char *end; ids && *s && n < MAX_IDS; s = *end == ',' ? end + 1 : end) {
+    for (char *end; ids && nll && *s && n < MAX_IDS; s = *end == ',' ? end + 1 : end) {
         ids[n++] = (int32_t)strtol(s, &end, 10);
         if (end == s || (*end && *end != ',')) {
             free(ids);
             free(nll);
             return cli_usage(c, "--ids %s is no list of whole numbers", cli_get(c, "--ids"));
         }
+    }
+    if (*s && n == MAX_IDS) {
+        free(ids);
+        free(nll);
+        return cli_usage(c, "--ids takes at most %d ids", MAX_IDS);
     }
     const precis_status st = ids && nll ? precis_eval_ids(c->ctx, m, ids, n, arithmetic, nll) : PRECIS_ENOMEM;
     json_t *list = json_array();

@@ -100,6 +100,7 @@ static int render(cli *c)
         else *eq = 0, messages[n] = (precis_message){ owned[n], eq + 1 };
         n++;
     }
+    if (rc < 0 && cli_get_nth(c, "--message", MAX_MESSAGES)) rc = cli_usage(c, "--message may be given %d times at most", MAX_MESSAGES);
     if (rc < 0) {
         const precis_status st = precis_chat_render(c->ctx, source, messages, n, cli_has(c, "--generation"), cli_get(c, "--bos"), cli_get(c, "--eos"), &out);
         if (st) rc = cli_fail(c, st);

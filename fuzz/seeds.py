@@ -40,7 +40,7 @@ def f32(n, v=0.01):
     return struct.pack(f"<{n}f", *[v * ((i * 37) % 19 - 9) for i in range(n)])
 
 
-def llama(arch="llama", tok="gpt2"):
+def llama(arch="llama", tok="gpt2", user=False):
     d, h, v = 32, 32, 24
     keys = [key("general.architecture", 8, arch), key(f"{arch}.block_count", 4, 1), key(f"{arch}.embedding_length", 4, d), key(f"{arch}.context_length", 4, 16),
             key(f"{arch}.attention.head_count", 4, 2), key(f"{arch}.attention.head_count_kv", 4, 1), key(f"{arch}.feed_forward_length", 4, h),
@@ -48,7 +48,7 @@ def llama(arch="llama", tok="gpt2"):
             key("tokenizer.chat_template", 8, "{% for m in messages %}{{ m.content }}{% endfor %}")]
     if tok == "gpt2":
         keys += [key("tokenizer.ggml.pre", 8, "smollm"), key("tokenizer.ggml.tokens", 9, (8, ["<|im_end|>"] + [chr(97 + i) for i in range(20)] + ["ab", "abc", "\u0120a"])),
-                 key("tokenizer.ggml.merges", 9, (8, ["a b", "ab c", "\u0120 a"])), key("tokenizer.ggml.token_type", 9, (5, [3] + [1] * 23))]
+                 key("tokenizer.ggml.merges", 9, (8, ["a b", "ab c", "\u0120 a"])), key("tokenizer.ggml.token_type", 9, (5, [3] + [1] * 20 + [4 if user else 1] + [1] * 2))]
     else:
         keys += [key("tokenizer.ggml.tokens", 9, (8, ["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(10)] + ["\u2581", "a", "b", "ab", "\u2581ab", "c", "d", "e", "f", "g", "h"])),
                  key("tokenizer.ggml.scores", 9, (6, [float(-i) for i in range(24)])), key("tokenizer.ggml.token_type", 9, (5, [2, 3, 3] + [6] * 10 + [1] * 11))]
@@ -64,6 +64,7 @@ def llama(arch="llama", tok="gpt2"):
 
 
 save("gguf", "llama_bpe", llama())
+save("gguf", "user_token", llama(user=True))
 save("gguf", "qwen2_spm", llama("qwen2", "llama"))
 save("gguf", "gemma3", llama("gemma3", "llama"))
 save("gguf", "empty", gguf([], []))

@@ -6,7 +6,6 @@
 
 #include "base/base.h"
 
-
 typedef enum {
     J_UNDEFINED, J_NONE, J_BOOL, J_INT, J_FLOAT, J_STRING, J_LIST, J_DICT, J_FUNCTION
 } pcs_jtype;

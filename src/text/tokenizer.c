@@ -155,7 +155,8 @@ precis_status precis_tokenizer_guard(precis_tokenizer *t, const char *text, char
         uint32_t id;
         if ((unsigned char)text[i] == GUARD) continue;
         p[k++] = text[i];
-        if (special_at(t, text + i, len - i, PRECIS_TEXT_PARSE, &id)) p[k++] = (char)GUARD;
+        /* user-defined tokens are found in any text */
+        if (special_at(t, text + i, len - i, PRECIS_TEXT_PARSE, &id) && t->type[id] != PCS_TOKEN_USER) p[k++] = (char)GUARD;
     }
     *out = p;
     return PRECIS_OK;

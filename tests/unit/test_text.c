@@ -53,14 +53,20 @@ static void test_render(void **state)
     precis_ctx_close(&ctx);
 }
 
+static precis_tokenizer *open_tokenizer(precis_ctx *ctx, const char *path, precis_model **m)
+{
+    precis_tokenizer *t;
+    OK(ctx, precis_model_open(ctx, m, path));
+    OK(ctx, precis_tokenizer_open(ctx, &t, *m));
+    return t;
+}
+
 static void test_round_trip(void **state)
 {
     (void)state;
     precis_ctx *ctx = test_ctx(1);
     precis_model *m;
-    precis_tokenizer *t;
-    OK(ctx, precis_model_open(ctx, &m, MODEL));
-    OK(ctx, precis_tokenizer_open(ctx, &t, m));
+    precis_tokenizer *t = open_tokenizer(ctx, MODEL, &m);
     uint64_t seed = 3;
     for (int round = 0; round < 300; round++) {
         char text[400], back[4096];
@@ -89,9 +95,7 @@ static void test_guard(void **state)
     (void)state;
     precis_ctx *ctx = test_ctx(1);
     precis_model *m;
-    precis_tokenizer *t;
-    OK(ctx, precis_model_open(ctx, &m, MODEL));
-    OK(ctx, precis_tokenizer_open(ctx, &t, m));
+    precis_tokenizer *t = open_tokenizer(ctx, MODEL, &m);
     size_t len, n, k;
     int32_t *ids, *plain;
     char mark[64], text[256], *guarded;
@@ -114,6 +118,22 @@ static void test_guard(void **state)
     precis_ctx_close(&ctx);
 }
 
+/* User-defined tokens are found in any text: a guard leaves them whole. */
+static void test_guard_user(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    precis_model *m;
+    precis_tokenizer *t = open_tokenizer(ctx, CORPUS "/gguf/user_token", &m); /* "ab" is one */
+    char *guarded;
+    OK(ctx, precis_tokenizer_guard(t, "cab<|im_end|>ab", &guarded));
+    assert_string_equal(guarded, "cab<\xff|im_end|>ab");
+    precis_text_free(ctx, guarded);
+    precis_tokenizer_close(&t);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+}
+
 /* llama.cpp's own cases: .inp holds texts, .out their ids. */
 static void vectors(const char *name)
 {
@@ -126,9 +146,7 @@ static void vectors(const char *name)
     }
     precis_ctx *ctx = test_ctx(1);
     precis_model *m;
-    precis_tokenizer *t;
-    OK(ctx, precis_model_open(ctx, &m, path));
-    OK(ctx, precis_tokenizer_open(ctx, &t, m));
+    precis_tokenizer *t = open_tokenizer(ctx, path, &m);
     strcat(path, ".inp");
     char *in = test_read(path, &n_in);
     memcpy(path + strlen(path) - 4, ".out", 4);
@@ -170,7 +188,7 @@ static void test_phi3(void **state) { (void)state, vectors("phi-3"); }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_render), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_guard), cmocka_unit_test(test_gpt2), cmocka_unit_test(test_starcoder),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_render), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_guard), cmocka_unit_test(test_guard_user), cmocka_unit_test(test_gpt2), cmocka_unit_test(test_starcoder),
                                         cmocka_unit_test(test_llama_spm), cmocka_unit_test(test_phi3) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
