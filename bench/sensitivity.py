@@ -8,7 +8,8 @@ import argparse, json, subprocess, tempfile, os
 p = argparse.ArgumentParser()
 p.add_argument("precis"), p.add_argument("model"), p.add_argument("--types", default="Q2_K,Q3_K,Q4_K"), p.add_argument("--ctx", default="256"), p.add_argument("--chunks", default="40")
 a = p.parse_args()
-folder = tempfile.mkdtemp()
+made_here = tempfile.TemporaryDirectory()  # removed at the end
+folder = made_here.name
 
 
 def precis(*args):

@@ -22,11 +22,7 @@ static int stream_tensor(cli *c, const precis_model *m, size_t i, uint64_t n)
     for (uint64_t at = 0; at < n && !st && !ferror(stdout); at += PART) {
         const uint64_t k = n - at < PART ? n - at : PART;
         st = precis_model_read_f32(m, i, at, k, x);
-        for (uint64_t e = 0; e < k && !st; e++) {
-            uint32_t u;
-            memcpy(&u, &x[e], 4);
-            for (int b = 0; b < 4; b++) putchar((int)(u >> (8 * b) & 255));
-        }
+        if (!st) fwrite(x, sizeof *x, k, stdout);
     }
     free(x);
     return st ? cli_fail(c, st) : cli_done(c);

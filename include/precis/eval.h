@@ -30,10 +30,10 @@ typedef struct precis_eval_result {
     double kld_mean, kld_se;    /* KL(reference || model), nats per token                             */
     double kld_min, kld_max;
     double kld_quantile[PRECIS_QUANTILES]; /* at 0.01 0.05 0.1 0.25 0.5 0.9 0.95 0.99 0.999           */
-    double kld_quantile_se[PRECIS_QUANTILES]; /* from the order statistics a binomial deviation away  */
     double dp_mean, dp_mean_se; /* probability of the right token: model less reference               */
     double dp_rms, dp_rms_se;
     double top1, top1_se;       /* part of the tokens whose likeliest token agrees, 0 to 1            */
+    double kld_quantile_se[PRECIS_QUANTILES]; /* from the order statistics a binomial deviation away  */
 } precis_eval_result;
 
 /* Score a text in windows as llama.cpp does: the text is cut into windows, each begins with BOS when the model

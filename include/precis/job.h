@@ -61,9 +61,10 @@ typedef struct precis_bench_result {
     /* What this machine could do at best, measured now: reading the weights once per token at the speed that
      * memory is read with the same threads; and the same multiplications (int8 of quantized weights, f32 fma of
      * others) in registers, at the instruction set in use. */
-    double   read_bytes_s, multiply_s, fma_s;
+    double   read_bytes_s, multiply_s;
     double   limit_prefill_tok_s, limit_decode_tok_s;
     uint64_t weight_bytes;                    /* read per token                                            */
+    double   fma_s;                           /* beside multiply_s: f32                                    */
 } precis_bench_result;
 /* path: opened anew, so that loading is measured. */
 PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts, precis_bench_result *result);

@@ -65,6 +65,7 @@ void precis_ctx_close(precis_ctx **ctx)
 const char *precis_ctx_message(const precis_ctx *ctx) { return ctx->message; }
 uint64_t precis_ctx_offset(const precis_ctx *ctx) { return ctx->offset; }
 uint32_t precis_ctx_threads(const precis_ctx *ctx) { return ctx->threads; }
+
 /* Names and texts in messages may come from the file: keep control bytes off the terminal. */
 static void sanitize(char *s)
 {

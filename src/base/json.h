@@ -7,7 +7,6 @@
 
 #include "base/base.h"
 
-
 typedef enum {
     PCS_JSON_END, /* of the text */
     PCS_JSON_OBJECT, PCS_JSON_OBJECT_END, PCS_JSON_ARRAY, PCS_JSON_ARRAY_END,

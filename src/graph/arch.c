@@ -114,6 +114,28 @@ precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t row
     return precis_graph_node(b->g, full, "dequantize", NULL, 1, &v);
 }
 
+precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value x, int64_t dim, bool optional)
+{
+    char attrs[64], tensor[64];
+    snprintf(attrs, sizeof attrs, "eps=%.9g dim=%lld", (double)b->eps, (long long)dim);
+    snprintf(tensor, sizeof tensor, "%.50s.weight", name);
+    const precis_value w = pcs_weight(b, layer, tensor, 1, dim, optional);
+    return w == -2 ? x : PCS_NODE(b, "rms_norm", layer, name, attrs, x, w);
+}
+
+precis_status pcs_rope_scaling(const precis_model *m, bool linear, double *scale)
+{
+    char key[128];
+    snprintf(key, sizeof key, "%.60s.rope.scaling.type", pcs_model_string(m, "general.architecture"));
+    const char *type = pcs_model_string(m, key);
+    *scale = 1.0;
+    if (!type || !strcmp(type, "none")) return PRECIS_OK;
+    if (!linear || strcmp(type, "linear")) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key %s: \"%.40s\" cannot be run yet", m->path, key, type);
+    const double factor = pcs_arch_float(m, "rope.scaling.factor", 1.0, NULL);
+    if (factor > 0) *scale = 1.0 / factor;
+    return PRECIS_OK;
+}
+
 precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width)
 {
     char tensor[64];

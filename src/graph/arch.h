@@ -42,6 +42,10 @@ precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *
     pcs_node_of(b, op, layer, name, attrs, (uint32_t)(sizeof((precis_value[]){ __VA_ARGS__ }) / sizeof(precis_value)), (precis_value[]){ __VA_ARGS__ })
 /* x times a weight, with the bias tensor beside it when the model has one. */
 precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width);
+/* RMS norm of x in groups of `dim` by tensor NAME.weight; with `optional` x itself where the model has none. */
+precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value x, int64_t dim, bool optional);
+/* The rope scaling that a builder does not know is refused by its key; "linear" is known when `linear` says so. */
+precis_status pcs_rope_scaling(const precis_model *m, bool linear, double *scale);
 /* Rotary table of a base; divides by rope_freqs.weight where the model has it. */
 precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, double scale);
 /* Keys and values into the cache of a layer, and attention over it. */

@@ -63,9 +63,8 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     precis_status st = check_options(ctx, opts);
     if (st) return st;
     /* what can be refused is refused before work starts */
-    if (!opts->dry_run) st = pcs_out_check(ctx, path, 0, model);
-    if (!st && opts->type) st = precis_plan_types(ctx, &job->plan, model, opts->type, opts->quant.strict);
-    if (!st && job->plan && !opts->dry_run) st = pcs_out_check(ctx, path, precis_plan_bytes(job->plan), model);
+    if (opts->type) st = precis_plan_types(ctx, &job->plan, model, opts->type, opts->quant.strict);
+    if (!st && !opts->dry_run) st = pcs_out_check(ctx, path, job->plan ? precis_plan_bytes(job->plan) : 0, model);
     if (st) return st;
     const bool runs = (opts->no_calibration || opts->imatrix) && (opts->no_eval || opts->dry_run) ? false : can_run(ctx, model);
     precis_imatrix *im = NULL;

@@ -148,13 +148,26 @@ int pcs_layer_of(const char *name)
     return sscanf(name, "blk.%d.", &n) == 1 ? n : -1;
 }
 
+int pcs_layers(const precis_model *m)
+{
+    int layers = 0;
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (pcs_layer_of(m->tensors[i].name) >= layers) layers = pcs_layer_of(m->tensors[i].name) + 1;
+    return layers;
+}
+
+bool pcs_makes_logits(const precis_model *m, const pcs_tensor *t)
+{
+    return !strcmp(t->name, "output.weight") || (!strcmp(t->name, "token_embd.weight") && !pcs_model_tensor(m, "output.weight"));
+}
+
 static const pcs_format *mix_type(const pcs_mix *mix, const precis_model *m, const pcs_tensor *t, int layers)
 {
     const int i = pcs_layer_of(t->name);
     const bool more = mix->first ? i >= 0 && i < (layers + mix->first - 1) / mix->first
                                  : i < layers / 8 || i >= 7 * layers / 8 || (i - layers / 8) % 3 == 2;
     const char *type = mix->base;
-    if (!strcmp(t->name, "output.weight") || (!strcmp(t->name, "token_embd.weight") && !pcs_model_tensor(m, "output.weight"))) type = mix->output;
+    if (pcs_makes_logits(m, t)) type = mix->output;
     else if (strstr(t->name, "attn_v.") || strstr(t->name, "attn_qkv.")) type = more ? mix->attn_v_more : mix->attn_v;
     else if (strstr(t->name, "ffn_down")) type = more ? mix->ffn_down_more : mix->ffn_down;
     else if (strstr(t->name, "attn_output")) type = mix->attn_output;
@@ -169,9 +182,7 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
     const bool table = !mix && !one && strchr(spec, '=');
     if (!mix && !one && !table) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.60s\" is no type and no mix; precis list formats and precis list mixes have them", spec);
     if (one && !pcs_encodable(one)) return pcs_fail(ctx, PRECIS_EINVAL, "type %s can be read, not written", one->name);
-    int layers = 0;
-    for (size_t i = 0; i < model->n_tensors; i++)
-        if (pcs_layer_of(model->tensors[i].name) >= layers) layers = pcs_layer_of(model->tensors[i].name) + 1;
+    const int layers = pcs_layers(model);
     precis_plan *p;
     precis_status st = pcs_plan_new(ctx, &p, model, spec);
     size_t replaced = 0;

@@ -33,6 +33,10 @@ const pcs_format *pcs_fitting(const pcs_format *f, int64_t n);
 void pcs_plan_set(pcs_plan_row *row, const pcs_format *to);
 /* Layer of "blk.12.x", or -1. */
 int pcs_layer_of(const char *name);
+/* Layers that a model has by the names of its tensors. */
+int pcs_layers(const precis_model *m);
+/* output.weight, or the embedding that stands for it. */
+bool pcs_makes_logits(const precis_model *m, const pcs_tensor *t);
 /* Shell-like pattern: * and ?. Linear time. */
 bool pcs_match(const char *pattern, size_t len, const char *text);
 /* First PATTERN=TYPE of the list that matches; *f NULL when none does. */

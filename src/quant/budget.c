@@ -148,20 +148,17 @@ static precis_status list_choices(precis_ctx *ctx, const precis_model *m, const 
 static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, const pcs_method *method, table *tb)
 {
     double weights = 0;
-    int layers = 1;
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        const int layer = pcs_layer_of(m->tensors[i].name);
-        if (layer >= layers) layers = layer + 1;
+    const int layers = pcs_layers(m);
+    for (size_t i = 0; i < m->n_tensors; i++)
         if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
-    }
     uint64_t done = 0, total;
     pcs_pattern_check(ctx, o->pins, m);
     precis_status st = list_choices(ctx, m, o, weights, tb, &total);
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *t = &m->tensors[i];
         job j = { .m = m, .t = t, .method = method, .types = tb->types + i * MAX_TYPES, .n_types = tb->items[i].n, .rows = sampled(t, weights), .done = &done,
-                  .total = total, .layers = layers };
-        j.output = !strcmp(t->name, "output.weight") || (!strcmp(t->name, "token_embd.weight") && !pcs_model_tensor(m, "output.weight"));
+                  .total = total, .layers = layers ? layers : 1 };
+        j.output = pcs_makes_logits(m, t);
         st = pcs_imatrix_for(o->imatrix, t, &j.importance);
         if (st) break;
         if (j.n_types == 1 && !pcs_quantizable(t))

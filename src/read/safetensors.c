@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-
 static const struct { const char *name, *format; } dtypes[] = {
     { "F32", "F32" }, { "F16", "F16" }, { "BF16", "BF16" }, { "F64", "F64" }, { "I8", "I8" }, { "I16", "I16" }, { "I32", "I32" }, { "I64", "I64" }
 };

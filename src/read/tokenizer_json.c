@@ -1,7 +1,6 @@
 /* tokenizer_json.c - reading tokenizer.json. */
 #include "read/tokenizer_json.h"
 
-
 typedef struct {
     precis_model *m;
     precis_ctx *ctx;

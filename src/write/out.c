@@ -18,25 +18,42 @@ static precis_status io_fail(precis_ctx *ctx, const char *path, const char *what
     return pcs_fail(ctx, e == ENOSPC || e == EDQUOT || e == EFBIG ? PRECIS_ENOSPC : PRECIS_EIO, "%s: cannot be %s: %s", path, what, strerror(e));
 }
 
+/* Bytes of a path up to and with its last slash. */
+static size_t folder_bytes(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* The folder of a path, "." when it names none; false when it does not fit. */
+static bool folder_of(const char *path, char folder[4096])
+{
+    const size_t n = folder_bytes(path);
+    return snprintf(folder, 4096, "%.*s", n ? (int)n : 1, n ? path : ".") < 4096;
+}
+
+/* A hidden name beside the target, with the process in it, so that two jobs do not meet. */
+static void hidden_name(pcs_out *o, int i)
+{
+    const size_t cut = folder_bytes(o->path);
+    snprintf(o->temp, strlen(o->path) + 32, "%.*s.%s.%d-%d.part", (int)cut, o->path, o->path + cut, (int)getpid(), i);
+}
+
 /* The small files of a safetensors folder (config, tokenizer, index) are the input as well, though no tensor lies in them. */
 static bool beside_source(const char *path, const char *folder, const precis_model *source)
 {
     const char *dot = strrchr(path, '.');
     struct stat a, b;
-    if (!source || strcmp(source->container, "safetensors") || !dot || strcmp(dot, ".json")) return false;
+    if (!source || !source->n_files || strcmp(source->container, "safetensors") || !dot || strcmp(dot, ".json")) return false;
     char own[4096];
-    const char *file = source->files[0].path, *slash = strrchr(file, '/');
-    snprintf(own, sizeof own, "%.*s", slash ? (int)(slash - file) + 1 : 1, slash ? file : ".");
-    return !stat(folder, &a) && !stat(own, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    return folder_of(source->files[0].path, own) && !stat(folder, &a) && !stat(own, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, const precis_model *source)
 {
-    const char *slash = strrchr(path, '/');
-    char folder[4096] = ".";
-    if (slash && (size_t)(slash - path) + 1 >= sizeof folder) return pcs_fail(ctx, PRECIS_EINVAL, "%.60s...: the path is too long", path);
-    if (slash) snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
-    if (!slash ? !*path : !slash[1]) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no file", path);
+    char folder[4096];
+    if (!folder_of(path, folder)) return pcs_fail(ctx, PRECIS_EINVAL, "%.60s...: the path is too long", path);
+    if (!path[folder_bytes(path)]) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no file", path);
     struct stat st;
     if (!stat(path, &st)) {
         if (!S_ISREG(st.st_mode)) return pcs_fail(ctx, PRECIS_EINVAL, "%s exists and is no regular file", path);
@@ -56,7 +73,7 @@ precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, c
 precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64_t bytes, const precis_model *source)
 {
     *o = (pcs_out){ .ctx = ctx, .fd = -1 };
-    const size_t n = strlen(path), cut = strrchr(path, '/') ? (size_t)(strrchr(path, '/') - path) + 1 : 0;
+    const size_t n = strlen(path), cut = folder_bytes(path);
     o->path = pcs_alloc(ctx, n + 1, 1);
     o->temp = pcs_alloc(ctx, n + 32, 1);
     o->folder = pcs_alloc(ctx, cut + 2, 1);
@@ -67,15 +84,11 @@ precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64
     memcpy(o->folder, cut ? path : ".", cut ? cut : 1);
     const precis_status st = pcs_out_check(ctx, path, bytes, source);
     if (st) return st;
-    /* Without a name: a killed process leaves nothing. Not every file system can; then hidden, with the process in its name, so
-     * that two jobs do not meet. */
+    /* Without a name: a killed process leaves nothing. Not every file system can; then hidden. */
     o->fd = access("/proc/self/fd", X_OK) ? -1 : open(o->folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0666);
-    if (o->fd >= 0) {
-        o->temp[0] = 0;
-        return PRECIS_OK;
-    }
+    if (o->fd >= 0) return PRECIS_OK;
     for (int i = 0; i < 100 && o->fd < 0; i++) {
-        snprintf(o->temp, n + 32, "%.*s.%s.%d-%d.part", (int)cut, path, path + cut, (int)getpid(), i);
+        hidden_name(o, i);
         o->fd = open(o->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (o->fd < 0 && errno != EEXIST) break;
     }
@@ -144,10 +157,9 @@ static precis_status name_it(pcs_out *o)
 {
     if (o->temp[0]) return PRECIS_OK;
     char self[64];
-    const size_t n = strlen(o->path), cut = strrchr(o->path, '/') ? (size_t)(strrchr(o->path, '/') - o->path) + 1 : 0;
     snprintf(self, sizeof self, "/proc/self/fd/%d", o->fd);
     for (int i = 0; i < 100; i++) {
-        snprintf(o->temp, n + 32, "%.*s.%s.%d-%d.part", (int)cut, o->path, o->path + cut, (int)getpid(), i);
+        hidden_name(o, i);
         if (!linkat(AT_FDCWD, self, AT_FDCWD, o->temp, AT_SYMLINK_FOLLOW)) return PRECIS_OK;
         if (errno != EEXIST) break;
     }

@@ -1,17 +1,7 @@
-/* tensor.c - one tensor as little-endian f32. */
+/* tensor.c - one tensor as f32, in the byte order of the machine: little-endian, as every file that precis reads. */
 #include "write/write.h"
 
 #define PART 65536 /* a multiple of every block */
-
-/* IEEE single precision, lowest byte first, on any machine. */
-static void little_endian(const float *x, size_t n, unsigned char *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t u;
-        memcpy(&u, &x[i], 4);
-        for (int b = 0; b < 4; b++) out[4 * i + (size_t)b] = (unsigned char)(u >> (8 * b));
-    }
-}
 
 precis_status precis_tensor_export(const precis_model *model, size_t i, const char *path)
 {
@@ -21,19 +11,16 @@ precis_status precis_tensor_export(const precis_model *model, size_t i, const ch
     uint64_t bytes;
     if (!pcs_mul_ok(n, 4, &bytes)) return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: too large", model->tensors[i].name);
     float *x = pcs_alloc(ctx, PART, sizeof *x);
-    unsigned char *raw = pcs_alloc(ctx, PART, 4);
     pcs_out o = { .ctx = ctx, .fd = -1 };
-    precis_status st = x && raw ? pcs_out_open(ctx, &o, path, bytes, model) : PRECIS_ENOMEM;
+    precis_status st = x ? pcs_out_open(ctx, &o, path, bytes, model) : PRECIS_ENOMEM;
     for (uint64_t at = 0; at < n && !st; at += PART) {
         const size_t k = n - at < PART ? (size_t)(n - at) : PART;
         st = precis_model_read_f32(model, i, at, k, x);
         if (st) break;
-        little_endian(x, k, raw);
-        st = pcs_out_add(&o, raw, 4 * k);
+        st = pcs_out_add(&o, x, k * sizeof *x);
     }
     if (!st) st = pcs_out_commit(&o);
     pcs_out_close(&o);
-    pcs_free(ctx, raw);
     pcs_free(ctx, x);
     return st;
 }

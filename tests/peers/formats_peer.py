@@ -11,7 +11,8 @@ np.seterr(all="ignore")  # random bytes hold infinities
 p = argparse.ArgumentParser()
 p.add_argument("precis"), p.add_argument("--model"), p.add_argument("--vectors")
 a = p.parse_args()
-folder, rng = tempfile.mkdtemp(), np.random.default_rng(1)
+made_here = tempfile.TemporaryDirectory()  # removed at the end
+folder, rng = made_here.name, np.random.default_rng(1)
 path, w, want = os.path.join(folder, "all.gguf"), None, {}
 w = gguf.GGUFWriter(path, "llama")
 for t in gguf.GGMLQuantizationType:

@@ -8,7 +8,8 @@ import gguf, numpy as np
 p = argparse.ArgumentParser()
 p.add_argument("precis"), p.add_argument("--model"), p.add_argument("--vectors")
 a = p.parse_args()
-folder, model = tempfile.mkdtemp(), "models/gutenberg-7m"
+made_here = tempfile.TemporaryDirectory()  # removed at the end
+folder, model = made_here.name, "models/gutenberg-7m"
 dat, gg = os.path.join(folder, "im.dat"), os.path.join(folder, "im.gguf")
 for out in (dat, gg):
     subprocess.run([a.precis, "profile", model, "--tokens", "256", "-o", out, "-q"], check=True, capture_output=True)

@@ -13,7 +13,8 @@ from llama_cpp import Llama
 p = argparse.ArgumentParser()
 p.add_argument("precis"), p.add_argument("--model", default=""), p.add_argument("--vectors"), p.add_argument("--windows", type=int, default=8)
 a = p.parse_args()
-folder, failed = tempfile.mkdtemp(), 0
+made_here = tempfile.TemporaryDirectory()  # removed at the end
+folder, failed = made_here.name, 0
 TEXT = "data/eval.txt"
 
 

@@ -119,7 +119,8 @@ def main():
     a = p.parse_args()
     if not os.path.isdir(a.vectors):
         sys.exit(f"skipped: {a.vectors} is not here")
-    folder = tempfile.mkdtemp()
+    made_here = tempfile.TemporaryDirectory()  # removed at the end
+    folder = made_here.name
     v = lambda n: os.path.join(a.vectors, f"ggml-vocab-{n}.gguf")
     cases = [("gpt-2", v("gpt-2"), bpe(v("gpt-2"), "gpt-2")), ("starcoder", v("starcoder"), bpe(v("starcoder"), "starcoder"))]
     for pre in ("llama-bpe", "qwen2", "smollm"):

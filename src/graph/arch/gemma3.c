@@ -8,14 +8,6 @@
 
 typedef struct { pcs_builder b; precis_value local, global; } gemma;
 
-static precis_value norm(pcs_builder *b, int i, const char *name, precis_value x, int64_t dim)
-{
-    char attrs[64], tensor[64];
-    snprintf(attrs, sizeof attrs, "eps=%.9g dim=%lld", (double)b->eps, (long long)dim);
-    snprintf(tensor, sizeof tensor, "%s.weight", name);
-    return PCS_NODE(b, "rms_norm", i, name, attrs, x, pcs_weight(b, i, tensor, 1, dim, false));
-}
-
 static precis_value layer(gemma *m, int i, precis_value x)
 {
     pcs_builder *b = &m->b;
@@ -23,20 +15,20 @@ static precis_value layer(gemma *m, int i, precis_value x)
     const bool local = b->window && (i + 1) % LOCAL_LAYERS;
     char rope[48];
     snprintf(rope, sizeof rope, "dim=%u interleaved=0", b->key_dim);
-    precis_value h = norm(b, i, "attn_norm", x, n);
+    precis_value h = pcs_norm(b, i, "attn_norm", x, n, false);
     precis_value q = pcs_linear(b, i, "attn_q", h, qn, n), k = pcs_linear(b, i, "attn_k", h, kn, n);
     const precis_value v = pcs_linear(b, i, "attn_v", h, vn, n);
-    q = PCS_NODE(b, "rope", i, "q_rope", rope, norm(b, i, "attn_q_norm", q, b->key_dim), local ? m->local : m->global);
-    k = PCS_NODE(b, "rope", i, "k_rope", rope, norm(b, i, "attn_k_norm", k, b->key_dim), local ? m->local : m->global);
+    q = PCS_NODE(b, "rope", i, "q_rope", rope, pcs_norm(b, i, "attn_q_norm", q, b->key_dim, false), local ? m->local : m->global);
+    k = PCS_NODE(b, "rope", i, "k_rope", rope, pcs_norm(b, i, "attn_k_norm", k, b->key_dim, false), local ? m->local : m->global);
     /* the 27B model scales by width / heads instead of the head's dimension */
     const double dim = b->lm->layers == 62 ? (double)b->lm->width / b->heads : b->key_dim;
     h = pcs_attend(b, i, q, k, v, 1.0 / __builtin_sqrt(dim), local ? b->window : 0);
-    h = norm(b, i, "post_attention_norm", pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim), n);
+    h = pcs_norm(b, i, "post_attention_norm", pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim), n, false);
     x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, h);
-    h = norm(b, i, "ffn_norm", x, n);
+    h = pcs_norm(b, i, "ffn_norm", x, n, false);
     const precis_value gate = pcs_linear(b, i, "ffn_gate", h, b->hidden, n), up = pcs_linear(b, i, "ffn_up", h, b->hidden, n);
     h = pcs_linear(b, i, "ffn_down", PCS_NODE(b, "geglu", i, "ffn_act", NULL, gate, up), n, b->hidden);
-    return PCS_NODE(b, "add", i, "ffn_residual", NULL, x, norm(b, i, "post_ffw_norm", h, n));
+    return PCS_NODE(b, "add", i, "ffn_residual", NULL, x, pcs_norm(b, i, "post_ffw_norm", h, n, false));
 }
 
 static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
@@ -55,7 +47,7 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
         x = layer(&gm, (int)i, x);
         if (x >= 0) g->values[x].cut = true;
     }
-    return pcs_logits(&gm.b, norm(&gm.b, -1, "output_norm", x, lm->width));
+    return pcs_logits(&gm.b, pcs_norm(&gm.b, -1, "output_norm", x, lm->width, false));
 }
 
 const pcs_arch pcs_arch_gemma3 = { "gemma3", build };

@@ -4,13 +4,12 @@
 static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
 {
     pcs_builder b;
-    const precis_status st = pcs_builder_open(&b, m, g, lm);
+    double scale;
+    precis_status st = pcs_builder_open(&b, m, g, lm);
+    if (!st) st = pcs_rope_scaling(m, false, &scale);
     if (st) return st;
-    const char *scaling = pcs_model_string(m, "qwen2.rope.scaling.type");
-    if (scaling && strcmp(scaling, "none"))
-        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key qwen2.rope.scaling.type: \"%.40s\" cannot be run yet", m->path, scaling);
     b.window = 0;
-    return pcs_llama_graph(&b, false, 1.0);
+    return pcs_llama_graph(&b, false, scale);
 }
 
 const pcs_arch pcs_arch_qwen2 = { "qwen2", build };

@@ -2,6 +2,8 @@
 #ifndef PCS_MM_256_H
 #define PCS_MM_256_H
 
+#include "kernel/x86/lanes.h"
+
 #define MM_TOKENS 4 /* whose sums stay in registers */
 
 struct mm_acc { __m256 even, odd, min0, min1; };
@@ -37,13 +39,6 @@ PCS_INLINE void mm_step(struct mm_acc *acc, int tokens, bool has_min, const int8
         acc[t].min0 = _mm256_fmadd_ps(m0, _mm256_loadu_ps(s), acc[t].min0);
         acc[t].min1 = _mm256_fmadd_ps(m1, _mm256_loadu_ps(s + 8), acc[t].min1);
     }
-}
-
-PCS_INLINE float sum8(__m256 r)
-{
-    const __m128 s = _mm_add_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1));
-    const __m128 p = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_add_ss(p, _mm_movehdup_ps(p)));
 }
 
 PCS_INLINE float mm_sum(const struct mm_acc *a, bool has_min)

@@ -4,8 +4,9 @@
 struct mm_acc { __m512 sum, min; };
 
 #include "kernel/kernel.h"
+#include "kernel/x86/lanes.h"
 
-#define MM_TOKENS 8 /* whose sums stay in registers */
+#define MM_TOKENS 4 /* whose sums stay in registers */
 
 PCS_INLINE void mm_zero(struct mm_acc *a) { a->sum = a->min = _mm512_setzero_ps(); }
 
@@ -13,15 +14,14 @@ PCS_INLINE void mm_step(struct mm_acc *acc, int tokens, bool has_min, const int8
                         const float *ad, const float *as, size_t chunks)
 {
     /* dw * dx of the 16 slots of the chunk; spread to lanes, a slot to four of them, where it is used */
-    const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
     const __m512 dw = _mm512_loadu_ps(d);
     __m512 dd[MM_TOKENS];
     for (int t = 0; t < tokens; t++)
-        dd[t] = _mm512_mul_ps(dw, _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(_mm256_loadu_ps(ad + (size_t)t * chunks * 8))));
+        dd[t] = _mm512_mul_ps(dw, twice(_mm256_loadu_ps(ad + (size_t)t * chunks * 8)));
     for (int g = 0; g < 8; g += 2) {
         const __m512i w = _mm512_load_si512(q + 32 * g), abs = _mm512_abs_epi8(w);
         const __mmask64 minus = _mm512_movepi8_mask(w);
-        const __m512i four = _mm512_add_epi32(_mm512_set1_epi32(2 * g), _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
+        const __m512i four = four_from(2 * g);
         for (int t = 0; t < tokens; t++) {
             const __m512i x = _mm512_load_si512(aq + (size_t)t * chunks * PCS_CHUNK + 32 * g);
             const __m512i a = _mm512_mask_sub_epi8(x, minus, _mm512_setzero_si512(), x);
@@ -32,14 +32,6 @@ PCS_INLINE void mm_step(struct mm_acc *acc, int tokens, bool has_min, const int8
     if (!has_min) return;
     const __m512 mw = _mm512_loadu_ps(m);
     for (int t = 0; t < tokens; t++) acc[t].min = _mm512_fmadd_ps(mw, _mm512_loadu_ps(as + (size_t)t * chunks * 16), acc[t].min);
-}
-
-PCS_INLINE float sum16(__m512 v)
-{
-    const __m256 r = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
-    const __m128 s = _mm_add_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1));
-    const __m128 p = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_add_ss(p, _mm_movehdup_ps(p)));
 }
 
 PCS_INLINE float mm_sum(const struct mm_acc *a, bool has_min) { return has_min ? sum16(a->sum) - sum16(a->min) : sum16(a->sum); }

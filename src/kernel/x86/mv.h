@@ -4,8 +4,7 @@
 
 #include "base/f16.h"
 #include "kernel/rows.h"
-
-#include <immintrin.h>
+#include "kernel/x86/lanes.h"
 
 #define MV_AHEAD 4096 /* bytes that the prefetch runs ahead of the rows in work (kernels.md, section 0) */
 
@@ -34,4 +33,5 @@ PCS_INLINE uint64_t mv_k4_mins(const uint8_t *p)
     const uint32_t b = pcs_load32(p + 4), c = pcs_load32(p + 8);
     return (b & 0x3f3f3f3fu) | (uint64_t)((c >> 4 & 0x0f0f0f0fu) | (b >> 2 & 0x30303030u)) << 32;
 }
+
 #endif

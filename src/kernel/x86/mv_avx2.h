@@ -6,15 +6,9 @@
 #define PCS_MV_AVX2_H
 
 #include "kernel/x86/mv.h"
+#include "kernel/x86/unpack_legacy.h"
 
 typedef struct { __m256 even, odd, min0, min1; } mv_acc;
-
-/* 16 bytes as 32 nibbles, the low ones first. */
-PCS_INLINE __m256i mv_nibbles(const uint8_t *p)
-{
-    const __m128i b = _mm_loadu_si128((const __m128i *)p);
-    return _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16(b, 4), b), _mm256_set1_epi8(15));
-}
 
 /* The low or the high nibbles of 32 bytes. */
 PCS_INLINE __m256i mv_nibbles_k(const uint8_t *p, int high)
@@ -29,13 +23,6 @@ PCS_INLINE __m256 mv_scaled(const uint8_t *half, uint64_t bytes)
     return _mm256_mul_ps(_mm256_set1_ps(_cvtsh_ss(pcs_load16(half))), _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes))));
 }
 
-PCS_INLINE float mv_sum8(__m256 r)
-{
-    const __m128 s = _mm_add_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1));
-    const __m128 p = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_add_ss(p, _mm_movehdup_ps(p)));
-}
-
 #endif
 
 /* ---- the loop, for what the including file has defined --------------------------------------------------- */
@@ -46,8 +33,8 @@ PCS_INLINE float mv_sum8(__m256 r)
 PCS_INLINE void mv_zero(mv_acc *a) { a->even = a->odd = a->min0 = a->min1 = _mm256_setzero_ps(); }
 PCS_INLINE float mv_value(const mv_acc *a)
 {
-    const float s = mv_sum8(_mm256_add_ps(a->even, a->odd));
-    return MV_MIN ? s - mv_sum8(_mm256_add_ps(a->min0, a->min1)) : s;
+    const float s = sum8(_mm256_add_ps(a->even, a->odd));
+    return MV_MIN ? s - sum8(_mm256_add_ps(a->min0, a->min1)) : s;
 }
 
 /* The first `groups` times 32 weights of a chunk. Slots beyond them may hold anything. */

@@ -11,12 +11,6 @@
 
 typedef struct { __m512 sum, min; } mv_acc;
 
-/* Each of eight floats twice. */
-PCS_INLINE __m512 mv_twice(__m256 v)
-{
-    return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7), _mm512_castps256_ps512(v));
-}
-
 /* Two runs of 16 bytes as 64 nibbles, the low ones of each run first. */
 PCS_INLINE __m512i mv_nibbles(const uint8_t *a, const uint8_t *b)
 {
@@ -35,15 +29,7 @@ PCS_INLINE __m512i mv_nibbles_k(const uint8_t *p)
 /* An f16 times eight bytes. */
 PCS_INLINE __m512 mv_scaled(const uint8_t *half, uint64_t bytes)
 {
-    return mv_twice(_mm256_mul_ps(_mm256_set1_ps(_cvtsh_ss(pcs_load16(half))), _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes)))));
-}
-
-PCS_INLINE float mv_sum16(__m512 v)
-{
-    const __m256 r = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
-    const __m128 s = _mm_add_ps(_mm256_castps256_ps128(r), _mm256_extractf128_ps(r, 1));
-    const __m128 p = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_add_ss(p, _mm_movehdup_ps(p)));
+    return twice(_mm256_mul_ps(_mm256_set1_ps(_cvtsh_ss(pcs_load16(half))), _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes)))));
 }
 
 #endif
@@ -54,19 +40,19 @@ PCS_INLINE float mv_sum16(__m512 v)
 #define MV_UNIT 64
 
 PCS_INLINE void mv_zero(mv_acc *a) { a->sum = a->min = _mm512_setzero_ps(); }
-PCS_INLINE float mv_value(const mv_acc *a) { return MV_MIN ? mv_sum16(a->sum) - mv_sum16(a->min) : mv_sum16(a->sum); }
+PCS_INLINE float mv_value(const mv_acc *a) { return MV_MIN ? sum16(a->sum) - sum16(a->min) : sum16(a->sum); }
 
 /* The first `pairs` times 64 weights of a chunk. Slots beyond them may hold anything. */
 PCS_INLINE void mv_chunk(mv_acc *acc, const uint8_t *const *w, int rows, int pairs, const int8_t *x, const float *ad, const float *as)
 {
-    const __m512 dx = mv_twice(_mm256_loadu_ps(ad));
+    const __m512 dx = twice(_mm256_loadu_ps(ad));
     __m512 d[MV_ROWS];
     for (int r = 0; r < rows; r++) d[r] = _mm512_mul_ps(mv_d(w[r]), dx);
     for (int p = 0; p < pairs; p++) {
         const __m512i a = _mm512_load_si512(x + 64 * p);
         __m512i start = _mm512_setzero_si512();
         if (MV_OFFSET) start = _mm512_sub_epi32(start, _mm512_dpbusd_epi32(start, _mm512_set1_epi8((char)MV_OFFSET), a));
-        const __m512i four = _mm512_add_epi32(_mm512_set1_epi32(4 * p), _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
+        const __m512i four = four_from(4 * p);
         for (int r = 0; r < rows; r++) {
             const __m512 v = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(start, mv_codes(w[r], p), a));
             acc[r].sum = _mm512_fmadd_ps(_mm512_permutexvar_ps(four, d[r]), v, acc[r].sum);

@@ -9,7 +9,7 @@
 
 PCS_INLINE __m256i mv_codes(const uint8_t *w, int g)
 {
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)pcs_book_iq4)), mv_nibbles(w + 18 * g + 2));
+    return _mm256_shuffle_epi8(book_iq4(), nibbles(w + 18 * g + 2));
 }
 PCS_INLINE __m256 mv_d(const uint8_t *w) { return mv_halves(w, 18); }
 PCS_INLINE __m256 mv_m(const uint8_t *w) { return (void)w, _mm256_setzero_ps(); }

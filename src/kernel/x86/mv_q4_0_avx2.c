@@ -7,7 +7,7 @@
 #define MV_SIGNED 0
 #define MV_MIN 0
 
-PCS_INLINE __m256i mv_codes(const uint8_t *w, int g) { return mv_nibbles(w + 18 * g + 2); }
+PCS_INLINE __m256i mv_codes(const uint8_t *w, int g) { return nibbles(w + 18 * g + 2); }
 PCS_INLINE __m256 mv_d(const uint8_t *w) { return mv_halves(w, 18); }
 PCS_INLINE __m256 mv_m(const uint8_t *w) { return (void)w, _mm256_setzero_ps(); }
 

@@ -7,9 +7,9 @@
 #define MV_MIN 1
 
 PCS_INLINE __m512i mv_codes(const uint8_t *w, int p) { return mv_nibbles(w + 40 * p + 4, w + 40 * p + 24); }
-PCS_INLINE __m512 mv_d(const uint8_t *w) { return mv_twice(mv_halves(w, 20)); }
+PCS_INLINE __m512 mv_d(const uint8_t *w) { return twice(mv_halves(w, 20)); }
 /* m is minus what the file adds. */
-PCS_INLINE __m512 mv_m(const uint8_t *w) { return mv_twice(_mm256_xor_ps(mv_halves(w + 2, 20), _mm256_set1_ps(-0.0f))); }
+PCS_INLINE __m512 mv_m(const uint8_t *w) { return twice(_mm256_xor_ps(mv_halves(w + 2, 20), _mm256_set1_ps(-0.0f))); }
 
 #include "kernel/x86/mv_avx512.h"
 

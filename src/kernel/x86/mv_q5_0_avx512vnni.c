@@ -13,7 +13,7 @@ PCS_INLINE __m512i mv_codes(const uint8_t *w, int p)
     const __m512i low = mv_nibbles(a + 6, b + 6);
     return _mm512_mask_or_epi32(low, 0xffff, low, _mm512_maskz_mov_epi8(fifth, _mm512_set1_epi8(16)));
 }
-PCS_INLINE __m512 mv_d(const uint8_t *w) { return mv_twice(mv_halves(w, 22)); }
+PCS_INLINE __m512 mv_d(const uint8_t *w) { return twice(mv_halves(w, 22)); }
 PCS_INLINE __m512 mv_m(const uint8_t *w) { return (void)w, _mm512_setzero_ps(); }
 
 #include "kernel/x86/mv_avx512.h"
