@@ -41,19 +41,33 @@ PCS_INLINE void quantize8(const pcs_format *f, const float *t, float *q)
     }
 }
 
+/* Eight weights and importances from i on; behind the end zeros. w NULL: all count alike. */
+typedef struct { const float *x, *w; } eight;
+PCS_INLINE eight eight_at(const float *x, const float *w, size_t i, size_t n, float tail[16])
+{
+    static const float ones[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    if (i + 8 <= n) return (eight){ x + i, w ? w + i : ones };
+    for (size_t l = 0; l < 8; l++) {
+        tail[l] = i + l < n ? x[i + l] : 0.0f;
+        tail[8 + l] = i + l < n ? w ? w[i + l] : 1.0f : 0.0f;
+    }
+    return (eight){ tail, tail + 8 };
+}
+
 /* Codes of (x + m) / d given 1/d, and their sums. */
-static sums sums_for(const pcs_format *f, const float *x, const float *w, uint32_t n, float inv, float m)
+static sums sums_for(const pcs_format *f, const float *x, const float *w, size_t n, float inv, float m)
 {
     lanes q1 = { { 0 } }, q2 = { { 0 } }, qx = { { 0 } };
-    for (uint32_t i = 0; i < n; i += 8) {
-        float t[8], q[8];
-        for (int l = 0; l < 8; l++) t[l] = (x[i + l] + m) * inv;
+    for (size_t i = 0; i < n; i += 8) {
+        float t[8], q[8], tail[16];
+        const eight e = eight_at(x, w, i, n, tail);
+        for (int l = 0; l < 8; l++) t[l] = (e.x[l] + m) * inv;
         quantize8(f, t, q);
         for (int l = 0; l < 8; l++) {
-            const float wq = w[i + l] * q[l];
+            const float wq = e.w[l] * q[l];
             q1.a[l] += wq;
             q2.a[l] += wq * q[l];
-            qx.a[l] += wq * x[i + l];
+            qx.a[l] += wq * e.x[l];
         }
     }
     return (sums){ lanes_sum(&q1), lanes_sum(&q2), lanes_sum(&qx) };
@@ -62,19 +76,22 @@ static sums sums_for(const pcs_format *f, const float *x, const float *w, uint32
 /* What does not depend on the codes. */
 typedef struct { double w, x, xx; float lo, hi; } moments;
 
-static moments moments_of(const float *x, const float *w, uint32_t n)
+static moments moments_of(const float *x, const float *w, size_t n)
 {
     lanes sw = { { 0 } }, sx = { { 0 } }, sxx = { { 0 } };
     float lo = x[0], hi = x[0];
-    for (uint32_t i = 0; i < n; i += 8)
+    for (size_t i = 0; i < n; i += 8) {
+        float tail[16];
+        const eight e = eight_at(x, w, i, n, tail);
         for (int l = 0; l < 8; l++) {
-            const float wx = w[i + l] * x[i + l];
-            sw.a[l] += w[i + l];
+            const float wx = e.w[l] * e.x[l];
+            sw.a[l] += e.w[l];
             sx.a[l] += wx;
-            sxx.a[l] += wx * x[i + l];
-            lo = x[i + l] < lo ? x[i + l] : lo;
-            hi = x[i + l] > hi ? x[i + l] : hi;
+            sxx.a[l] += wx * e.x[l];
+            lo = e.x[l] < lo ? e.x[l] : lo;
+            hi = e.x[l] > hi ? e.x[l] : hi;
         }
+    }
     return (moments){ lanes_sum(&sw), lanes_sum(&sx), lanes_sum(&sxx), lo, hi };
 }
 
@@ -90,20 +107,21 @@ static float safe_inverse(float d) { return d > -1e-38f && d < 1e-38f ? 0.0f : 1
 static float extreme(const pcs_format *f) { return f->code_lo < -f->code_hi ? (float)f->code_lo : (float)f->code_hi; }
 
 /* Best d for w = d q over one group; 0 for an all-zero group. */
-static float fit_symmetric(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort)
+static float fit_symmetric(const pcs_format *f, const float *x, const float *w, size_t n, pcs_fit_effort effort)
 {
     const moments o = moments_of(x, w, n);
     const float top = -o.lo > o.hi ? o.lo : o.hi, ext = extreme(f);
     if (top == 0.0f) return 0.0f;
     const float rtn = top / ext;
-    if (effort == PCS_FIT_RTN) {
+    if (effort != PCS_FIT_SEARCH) {
         /* Ternary: the largest weight becomes +-1. Else the largest maps to the far end of the grid. */
         return rtn;
     }
     double best = -1.0;
     float d = rtn;
+    const bool ternary = f->code_lo == -1 && f->code_hi == 1;
     const bool wide = ext <= -127 || ext >= 127, both = f->code_lo != -f->code_hi;
-    const int steps = wide && !f->book ? 3 : f->code_hi == 1 ? 0 : 9;
+    const int steps = wide && !f->book ? 3 : ternary ? 0 : 9;
     for (int sign = 1; sign >= (both ? -1 : 1); sign -= 2)
         for (int k = -steps; k <= steps; k++) {
             const float reach = f->book ? (float)k * 0.045f * ext / 9.0f * 5.0f : (float)k * 0.1f * (ext < 8 && ext > -8 ? 1.0f : 1.4f);
@@ -114,7 +132,7 @@ static float fit_symmetric(const pcs_format *f, const float *x, const float *w, 
                 d = (float)(s.qx / s.qq);
             }
         }
-    if (f->code_hi == 1) /* ternary: thresholds from 1/5 to all of the largest weight */
+    if (ternary) /* thresholds from 1/5 to all of the largest weight */
         for (int k = 1; k <= 20; k++) {
             const float inv = 5.0f * (float)k / 20.0f / (top < 0 ? -top : top);
             const sums s = sums_for(f, x, w, n, inv, 0.0f);
@@ -148,7 +166,7 @@ static void fit_affine(const pcs_format *f, const float *x, const float *w, uint
     const float lo = bounded && o.lo > 0 ? 0.0f : o.lo, range = o.hi - lo, top = f->code_hi;
     *m = -lo;
     *d = range > 0 ? range / top : 0.0f;
-    if (!(range > 0) || effort == PCS_FIT_RTN) return;
+    if (!(range > 0) || effort != PCS_FIT_SEARCH) return;
     sums s = sums_for(f, x, w, n, top / range, -lo);
     double best = error_of(&o, &s, *d, *m), dd, mm;
     const float spread = f->code_hi <= 3 ? 0.05f : 0.1f;
@@ -179,11 +197,49 @@ static int clamp_round(float v, int lo, int hi)
     return pcs_round(c);
 }
 
-/* ---- one f16 (and one f16 minimum) per group ------------------------------------------------- */
+/* ---- one f16 (and one f16 minimum or a zero point) per group ----------------------------------- */
+
+/* Scale and whole zero point for w = d (q - zero), 0 within the grid. `half`: d will be stored as f16. */
+static void fit_zero(const pcs_format *f, const float *x, const float *w, size_t n, pcs_fit_effort effort, bool half, float *d, int *zero)
+{
+    const moments o = moments_of(x, w, n);
+    const float lo = o.lo < 0 ? o.lo : 0.0f, hi = o.hi > 0 ? o.hi : 0.0f, levels = (float)(f->code_hi - f->code_lo);
+    *d = (hi - lo) / levels;
+    *zero = f->code_lo;
+    if (!(*d > 0)) {
+        *d = 0;
+        return;
+    }
+    double best = -1;
+    float found = *d;
+    const int steps = effort == PCS_FIT_SEARCH ? 12 : 0;
+    for (int k = -2 * (steps > 0); k <= steps; k++) { /* shrinking, and a little growing */
+        const float part = 1.0f - 0.04f * (float)k * (f->code_hi - f->code_lo > 31 ? 0.25f : 1.0f);
+        float t = *d * part;
+        if (half) t = pcs_f16_to_f32(to_half(t));
+        if (!(t > 0)) continue;
+        const int z0 = clamp_round((float)f->code_lo - lo * part / t, f->code_lo, f->code_hi);
+        for (int dz = -(steps > 0); dz <= (steps > 0); dz++) {
+            const int z = z0 + dz;
+            if (z < f->code_lo || z > f->code_hi) continue;
+            const sums s = sums_for(f, x, w, n, 1.0f / t, t * (float)z);
+            const double e = error_of(&o, &s, t, (double)t * z);
+            if (best < 0 || e < best) best = e, found = t, *zero = z;
+        }
+    }
+    *d = found;
+}
 
 static void fit_plain(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
 {
     float d, m = 0.0f;
+    if (f->scale == PCS_SCALE_ZERO) {
+        int zero;
+        fit_zero(f, x, w, f->group, effort, true, &d, &zero);
+        p->d = to_half(d);
+        p->mn[0] = (uint8_t)zero;
+        return;
+    }
     if (f->has_min) fit_affine(f, x, w, f->group, effort, false, &d, &m);
     else d = fit_symmetric(f, x, w, f->group, effort);
     p->d = to_half(d);
@@ -192,16 +248,28 @@ static void fit_plain(const pcs_format *f, const float *x, const float *w, pcs_f
 
 /* ---- power-of-two scale ---------------------------------------------------------------------- */
 
+int pcs_e8m0_scale(float top, int exponent, float largest, int mantissa, pcs_fit_effort effort)
+{
+    uint32_t u = pcs_f32_bits(top);
+    if (effort == PCS_FIT_EVEN) u += 1u << (22 - mantissa); /* rounds up to the next power where the elements would */
+    if (effort == PCS_FIT_CEIL) u += 0x7fffff;
+    int e = (int)(u >> 23) - exponent;
+    if (effort == PCS_FIT_RCEIL) { /* the least power of two that lets nothing overflow: amax / largest, rounded up */
+        const uint32_t r = pcs_f32_bits(top / largest);
+        e = (int)(r >> 23) + ((r & 0x7fffff) != 0);
+    }
+    return e < 0 ? 0 : e > 254 ? 254 : e;
+}
+
 /* RTN: exponent of the largest weight less that of the largest code (OCP MX 1.0, 6.3). Search: that
  * and its neighbours, by error. */
 static void fit_e8m0(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
 {
     const moments o = moments_of(x, w, f->group);
     const float top = -o.lo > o.hi ? -o.lo : o.hi;
-    const int e = (int)(pcs_f32_bits(top) >> 23) - 2; /* codes are doubled: 12 = 2 * 6, 6 = 1.5 * 2^2 */
-    const int first = e < 0 ? 0 : e > 254 ? 254 : e;
+    const int first = pcs_e8m0_scale(top, 2, 6.0f, 1, effort); /* the largest code is 6 = 1.5 * 2^2 */
     p->d = (uint16_t)first;
-    if (effort == PCS_FIT_RTN || top == 0.0f) return;
+    if (effort != PCS_FIT_SEARCH || top == 0.0f) return;
     double best = -1.0;
     for (int c = first > 0 ? first - 1 : 0; c <= first + 1 && c <= 254; c++) {
         float d[PCS_SUB], m[PCS_SUB];
@@ -302,7 +370,7 @@ static void fit_super(const pcs_format *f, const float *x, const float *w, pcs_f
         p->sc[g] = (int8_t)(d0 != 0.0f ? clamp_round(d[g] / d0, f->sc_lo, f->sc_hi) : 0);
         p->mn[g] = (uint8_t)(m0 != 0.0f ? clamp_round(m[g] / m0, 0, f->mn_hi) : 0);
     }
-    if (effort == PCS_FIT_RTN || d0 == 0.0f) return;
+    if (effort != PCS_FIT_SEARCH || d0 == 0.0f) return;
     for (uint32_t g = 0; g < b.groups; g++) b.o[g] = moments_of(x + g * f->group, w + g * f->group, f->group);
     double best = super_error(&b, p, d0, m0, true);
     for (int round = 0; round < 2; round++) {
@@ -361,8 +429,28 @@ void pcs_fit(const pcs_format *f, const float *x, const float *w, pcs_fit_effort
     fit(f, x, w, effort, p);
     /* Groups are searched one by one, then their scales are rounded to a common grid: on blocks with few large weights
      * that can end worse than plain rounding. */
-    if (effort != PCS_FIT_SEARCH || f->scale != PCS_SCALE_SUPER) return;
+    if (effort != PCS_FIT_SEARCH || (f->scale != PCS_SCALE_SUPER && !f->padded)) return;
     pcs_params plain;
     fit(f, x, w, PCS_FIT_RTN, &plain);
     if (block_error(f, x, w, &plain) < block_error(f, x, w, p)) *p = plain;
+}
+
+void pcs_fit_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, float *d, int *zero)
+{
+    pcs_shared own = { 0 };
+    *zero = 0;
+    pcs_shared_add(&own, n, x, 0);
+    if (!f->tensor || !shared) shared = &own;
+    if (f->code_lo == -1 && f->code_hi == 1 && (f->tensor || effort != PCS_FIT_SEARCH)) { /* ternary, binary: mean of |w| (Ma et al. 2024, equation 3) */
+        *d = shared->mean;
+        return;
+    }
+    if (f->tensor || effort != PCS_FIT_SEARCH) {
+        const float lo = shared->lo < 0 ? shared->lo : 0.0f, hi = shared->hi > 0 ? shared->hi : 0.0f, top = -lo > hi ? lo : hi;
+        *d = f->has_min ? (hi - lo) / (float)(f->code_hi - f->code_lo) : top / extreme(f);
+        if (f->has_min) *zero = *d > 0 ? clamp_round((float)f->code_lo - lo / *d, f->code_lo, f->code_hi) : f->code_lo;
+        return;
+    }
+    if (f->has_min) fit_zero(f, x, w, n, effort, false, d, zero);
+    else *d = fit_symmetric(f, x, w, n, effort);
 }

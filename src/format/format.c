@@ -6,11 +6,13 @@
 
 #define FORMAT(name) extern const pcs_format pcs_format_##name;
 #include "format/formats.def"
+#include "format/schemes.def"
 #undef FORMAT
 
 const pcs_format *const pcs_formats[] = {
 #define FORMAT(name) &pcs_format_##name,
 #include "format/formats.def"
+#include "format/schemes.def"
 #undef FORMAT
     NULL
 };
@@ -29,9 +31,25 @@ const pcs_format *pcs_format_by_name(const char *name)
     return NULL;
 }
 
-bool pcs_format_size(const pcs_format *f, uint64_t n, uint64_t *bytes)
+bool pcs_format_size(const pcs_format *f, uint64_t n, uint64_t rows, uint64_t *bytes)
 {
-    return n % f->block == 0 && pcs_mul_ok(n / f->block, f->bytes, bytes);
+    return pcs_format_fits(f, n) && n <= (uint64_t)1 << 56 && pcs_mul_ok(pcs_row_bytes(f, n), rows, bytes);
+}
+
+/* Numbers of whole blocks, at most one of them cut. */
+static void numbers(const pcs_format *f, size_t n, const int8_t *q, const float *d, const float *m, float *dst)
+{
+    if (f->has_min)
+        for (size_t i = 0; i < n; i++) dst[i] = d[i / 16] * (float)q[i] - m[i / 16];
+    else
+        for (size_t i = 0; i < n; i++) dst[i] = d[i / 16] * (float)q[i];
+}
+
+void pcs_unpack(const pcs_format *f, size_t n, const uint8_t *src, int8_t *q, float *d, float *m)
+{
+    if (f->unpack_row) f->unpack_row(src, n, q, d, m);
+    else
+        for (size_t at = 0; at < n; at += f->block, src += f->bytes) f->unpack(src, q + at, d + at / 16, m + at / 16);
 }
 
 void pcs_decode(const pcs_format *f, size_t n, const void *src, float *dst)
@@ -42,13 +60,14 @@ void pcs_decode(const pcs_format *f, size_t n, const void *src, float *dst)
     }
     int8_t q[PCS_BLOCK_MAX];
     float d[PCS_SUB], m[PCS_SUB];
-    const uint8_t *p = src;
-    for (size_t b = 0; b < n / f->block; b++, p += f->bytes, dst += f->block) {
+    const uint8_t *p = (const uint8_t *)src + f->head;
+    float d0 = 0, m0 = 0;
+    if (f->unpack_row) f->unpack_row(src, 0, q, &d0, &m0);
+    for (size_t at = 0; at < n; at += f->block, p += f->bytes) {
         f->unpack(p, q, d, m);
-        if (f->has_min)
-            for (size_t i = 0; i < f->block; i++) dst[i] = d[i / 16] * (float)q[i] - m[i / 16];
-        else
-            for (size_t i = 0; i < f->block; i++) dst[i] = d[i / 16] * (float)q[i];
+        if (f->head)
+            for (uint32_t s = 0; s < (f->block + 15) / 16; s++) d[s] = d0, m[s] = m0;
+        numbers(f, n - at < f->block ? n - at : f->block, q, d, m, dst + at);
     }
 }
 
@@ -59,7 +78,7 @@ void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m)
         d0 = pcs_bits_f32(p->d < 2 ? 0x00200000u << p->d : (uint32_t)(p->d - 1) << 23);
     } else {
         d0 = pcs_f16_to_f32(p->d);
-        m0 = pcs_f16_to_f32(p->m);
+        m0 = f->scale == PCS_SCALE_ZERO ? -d0 * (float)(f->code_lo < 0 ? (int8_t)p->mn[0] : p->mn[0]) : pcs_f16_to_f32(p->m);
     }
     const uint32_t per = f->group / 16;
     for (uint32_t s = 0; s < f->block / 16; s++) {
@@ -97,20 +116,70 @@ void pcs_codes(const pcs_format *f, const float *x, const float *d, const float 
     }
 }
 
-void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, void *dst)
+void pcs_shared_add(pcs_shared *s, size_t n, const float *x, size_t before)
 {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        s->lo = x[i] < s->lo ? x[i] : s->lo;
+        s->hi = x[i] > s->hi ? x[i] : s->hi;
+        sum += x[i] < 0 ? -(double)x[i] : (double)x[i];
+    }
+    s->mean = (float)(((double)s->mean * (double)before + sum) / (double)(before + n));
+}
+
+/* One block under a row's parameters. */
+static void encode_headed(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst)
+{
+    const size_t pad = (n + f->block - 1) / f->block * f->block;
+    float d, m, block[PCS_BLOCK_MAX], ds[PCS_SUB], ms[PCS_SUB];
+    int zero;
+    pcs_fit_row(f, n, x, w, effort, shared, &d, &zero);
+    m = d * (float)zero;
+    pcs_fill(ds, PCS_SUB, d);
+    pcs_fill(ms, PCS_SUB, m);
+    f->pack_row(0, NULL, d, zero, dst);
+    uint8_t *out = dst + f->head;
+    for (size_t at = 0; at < pad; at += f->block, out += f->bytes) {
+        int8_t q[PCS_BLOCK_MAX];
+        const size_t k = n - at < f->block ? n - at : f->block;
+        memset(block, 0, sizeof block);
+        memcpy(block, x + at, k * sizeof *block);
+        pcs_codes(f, block, ds, ms, q);
+        f->pack(q, NULL, out);
+    }
+}
+
+void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, void *dst)
+{
+    if (f->encode) {
+        f->encode(f, n, x, w, effort, shared, dst);
+        return;
+    }
     if (f->kind != PCS_QUANT) {
         f->from_f32(n, x, dst);
         return;
     }
+    if (f->head) {
+        encode_headed(f, n, x, w, effort, shared, dst);
+        return;
+    }
     int8_t q[PCS_BLOCK_MAX];
-    float d[PCS_SUB], m[PCS_SUB];
+    float d[PCS_SUB], m[PCS_SUB], xs[PCS_BLOCK_MAX], ws[PCS_BLOCK_MAX];
     uint8_t *out = dst;
     for (size_t at = 0; at < n; at += f->block, out += f->bytes) {
+        const float *xb = x + at, *wb = w ? w + at : NULL;
         pcs_params p;
-        pcs_fit(f, x + at, w ? w + at : NULL, effort, &p);
+        if (n - at < f->block) { /* a cut block: what is missing weighs nothing */
+            memset(xs, 0, sizeof xs);
+            memcpy(xs, xb, (n - at) * sizeof *xs);
+            pcs_fill(ws, PCS_BLOCK_MAX, 0.0f);
+            for (size_t i = 0; i < n - at; i++) ws[i] = wb ? wb[i] : 1.0f;
+            xb = xs;
+            wb = ws;
+        }
+        pcs_fit(f, xb, wb, effort, &p);
         pcs_expand(f, &p, d, m);
-        pcs_codes(f, x + at, d, m, q);
+        pcs_codes(f, xb, d, m, q);
         f->pack(q, &p, out);
     }
 }

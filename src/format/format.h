@@ -11,7 +11,8 @@
 #include "base/base.h"
 
 #define PCS_BLOCK_MAX 256             /* weights in a block, at most */
-#define PCS_FORMAT_IDS 64   /* ids are below */
+#define PCS_FORMAT_IDS 64   /* GGUF's ids are below; schemes that GGUF has no id for are at or above */
+#define PCS_ROW_PAD 256     /* room that unpacking a row may need behind its last weight */
 #define PCS_SUB (PCS_BLOCK_MAX / 16)  /* parameter slots: one per 16 weights */
 
 typedef enum { PCS_FLOAT, PCS_INT, PCS_QUANT } pcs_kind;
@@ -19,6 +20,7 @@ typedef enum { PCS_FLOAT, PCS_INT, PCS_QUANT } pcs_kind;
 /* How a group's scale is stored. */
 typedef enum {
     PCS_SCALE_F16,   /* one f16 per group                                            */
+    PCS_SCALE_ZERO,  /* one f16 and a whole zero point (mn[0]) per group             */
     PCS_SCALE_E8M0,  /* a power of two per group                                     */
     PCS_SCALE_SUPER  /* an integer per group times one f16 per block (K and IQ types) */
 } pcs_scale;
@@ -29,6 +31,17 @@ typedef struct pcs_params {
     int8_t sc[PCS_SUB];    /* integer scale of each group (PCS_SCALE_SUPER)                   */
     uint8_t mn[PCS_SUB];   /* integer min of each group                                       */
 } pcs_params;
+
+/* Effort of the search for parameters. The four roundings are of power-of-two scales (E8M0), as torchao's mx_formats
+ * names them; PCS_FIT_RTN rounds those down (OCP MX 1.0, 6.3). */
+typedef enum {
+    PCS_FIT_RTN,    /* from the largest weights alone: round to nearest                          */
+    PCS_FIT_SEARCH, /* least weighted squared error over scales around that, mins and sub-scales */
+    PCS_FIT_FLOOR, PCS_FIT_RCEIL, PCS_FIT_CEIL, PCS_FIT_EVEN
+} pcs_fit_effort;
+
+/* What a format whose parameters are the tensor's must know of all of it. */
+typedef struct pcs_shared { float lo, hi, mean; } pcs_shared; /* least, largest; mean of |w| */
 
 typedef struct pcs_format {
     const char *name;  /* "Q4_K", as the GGUF world spells it                                */
@@ -47,12 +60,22 @@ typedef struct pcs_format {
     double bound;            /* RTN: |w - decoded| <= bound * max|w| of the block (plus half the
                                 smallest f16 step); tests hold every row to it               */
     const char *substitute;  /* type to use when a row's length does not fit the block       */
+    /* -- schemes: any row length, parameters per row or tensor --------------------------------- */
+    uint32_t head;           /* bytes of parameters at the start of each row                 */
+    bool padded;             /* rows of any length; the last block is filled up with zeros   */
+    bool tensor;             /* parameters are those of the whole tensor (pcs_shared)        */
     /* -- the layout -------------------------------------------------------------------------- */
     /* Codes, and d and m of every 16 weights, of one block. m is not written without has_min. */
     void (*unpack)(const uint8_t *src, int8_t *q, float *d, float *m);
     /* The block's bytes from codes and stored parameters; NULL: cannot be encoded (yet). */
     void (*pack)(const int8_t *q, const pcs_params *p, uint8_t *dst);
-    /* Plain numbers instead: n values; from_f32 NULL: cannot be encoded. */
+    /* Instead, with a head: a row of n weights; and its bytes from codes, scale and zero point. */
+    void (*unpack_row)(const uint8_t *src, size_t n, int8_t *q, float *d, float *m);
+    void (*pack_row)(size_t n, const int8_t *q, float d, int zero, uint8_t *dst);
+    /* Encodes rows itself (code books of vectors, floating-point elements): n weights. */
+    void (*encode)(const struct pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst);
+    const struct pcs_element *element; /* of formats whose weights are floating-point codes times a scale */
+    /* Plain numbers instead: n values of a row; from_f32 NULL: cannot be encoded. */
     void (*to_f32)(size_t n, const void *src, float *dst);
     void (*from_f32)(size_t n, const float *src, void *dst);
 } pcs_format;
@@ -62,19 +85,21 @@ extern const pcs_format *const pcs_formats[];
 /* By GGUF id or by name in any case; NULL when there is none. */
 const pcs_format *pcs_format_by_id(uint32_t id);
 const pcs_format *pcs_format_by_name(const char *name);
-static inline bool pcs_format_can_encode(const pcs_format *f) { return f->kind == PCS_QUANT ? f->pack != NULL : f->from_f32 != NULL; }
-/* Bytes of n weights; n must be a multiple of the block. False when that overflows or does not divide. */
-bool pcs_format_size(const pcs_format *f, uint64_t n, uint64_t *bytes);
+static inline bool pcs_format_can_encode(const pcs_format *f) { return f->pack || f->pack_row || f->encode || f->from_f32; }
+/* Does GGUF have an id for it, so that others read it? */
+static inline bool pcs_format_portable(const pcs_format *f) { return f->id < PCS_FORMAT_IDS; }
+/* Can rows of n weights be stored? */
+static inline bool pcs_format_fits(const pcs_format *f, uint64_t n) { return f->padded || n % f->block == 0; }
+/* Bytes of a row of n weights that fit. */
+static inline uint64_t pcs_row_bytes(const pcs_format *f, uint64_t n) { return f->head + (n + f->block - 1) / f->block * f->bytes; }
+/* Bytes of `rows` rows of n weights. False when that overflows or does not fit. */
+bool pcs_format_size(const pcs_format *f, uint64_t n, uint64_t rows, uint64_t *bytes);
 static inline double pcs_format_bpw(const pcs_format *f) { return 8.0 * f->bytes / f->block; }
 
-/* n weights (a multiple of the block) to f32. The reference for every kernel. */
+/* The first n weights of a row (whole blocks, or all of a padded row) to f32. The reference for every kernel. */
 void pcs_decode(const pcs_format *f, size_t n, const void *src, float *dst);
-
-/* Effort of the search for parameters. */
-typedef enum {
-    PCS_FIT_RTN,   /* from the largest weights alone: round to nearest                          */
-    PCS_FIT_SEARCH /* least weighted squared error over scales around that, mins and sub-scales */
-} pcs_fit_effort;
+/* Codes, and d and m of every 16 weights; with room for PCS_ROW_PAD more of each. */
+void pcs_unpack(const pcs_format *f, size_t n, const uint8_t *src, int8_t *q, float *d, float *m);
 
 /* Parameters for one block of weights x. w are importances (>= 0) or NULL for all equal. Pure
  * arithmetic in a fixed order: the same bits everywhere. x must be finite. */
@@ -83,8 +108,16 @@ void pcs_fit(const pcs_format *f, const float *x, const float *w, pcs_fit_effort
 void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m);
 /* Nearest codes under given parameters. */
 void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q);
-/* fit (or given parameters), codes and pack for a row of n weights; w as in pcs_fit, of length n. */
-void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, void *dst);
+/* fit (or given parameters), codes and pack for a row of n weights; w as in pcs_fit, of length n. shared: of the row's
+ * tensor; NULL: of the row. */
+void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, void *dst);
+/* Scale d and whole zero point of n weights (a multiple of 8) for formats with a head: w = d * (q - zero). */
+void pcs_fit_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, float *d, int *zero);
+/* E8M0 byte of a block whose largest |w| is `top`, for elements whose largest is `largest` = m * 2^exponent with `mantissa`
+ * bits behind the point. */
+int pcs_e8m0_scale(float top, int exponent, float largest, int mantissa, pcs_fit_effort effort);
+/* Widen by n weights of a tensor of which `before` were seen. */
+void pcs_shared_add(pcs_shared *s, size_t n, const float *x, size_t before);
 
 /* ---- shared by the files of the formats ----------------------------------------------------- */
 extern const int8_t pcs_book_iq4[16], pcs_book_e2m1[16];

@@ -1,7 +1,7 @@
 /* iq1_m.c - as IQ1_S with scales per 16 weights, the shift per 8, and the f16 scale spread over the
  * high nibbles of the four scale words. */
 #include "format/format.h"
-#include "format/grids.h"
+#include "format/iq.h"
 #include "base/f16.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
@@ -18,6 +18,23 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     }
 }
 
+static void pack(const pcs_iq_block *b, uint8_t *dst)
+{
+    memset(dst + 32, 0, 16);
+    for (int k = 0; k < 32; k++) {
+        dst[k] = (uint8_t)b->index[k];
+        dst[32 + k / 2] |= (uint8_t)((b->index[k] >> 8 | (b->shift[k] < 0 ? 8 : 0)) << (k % 2 * 4));
+    }
+    for (int i = 0; i < 4; i++) {
+        uint32_t word = (uint32_t)(b->d >> (4 * i) & 15) << 12;
+        for (int s = 0; s < 4; s++) word |= (uint32_t)b->sc[4 * i + s] << (3 * s);
+        pcs_store16(dst + 48 + 2 * i, (uint16_t)word);
+    }
+}
+
+static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 2048, .grid = pcs_grid_iq1, .value = { -8, 0, 8, 0 }, .shift_every = 8, .mul = 0.25f, .sc_hi = 7, .bytes = 56, .pack = pack };
+PCS_IQ_ENCODER(encode, table)
+
 const pcs_format pcs_format_iq1_m = {
-    .name = "IQ1_M", .id = 29, .block = 256, .bytes = 56, .kind = PCS_QUANT, .group = 16, .code_lo = -9, .code_hi = 9, .unpack = unpack
+    .name = "IQ1_M", .id = 29, .block = 256, .bytes = 56, .kind = PCS_QUANT, .group = 16, .code_lo = -9, .code_hi = 9, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode
 };

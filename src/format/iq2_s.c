@@ -1,6 +1,6 @@
 /* iq2_s.c - 256 weights in groups of 16: 10-bit grid indices, plain sign bytes, 4-bit scales. */
 #include "format/format.h"
-#include "format/grids.h"
+#include "format/iq.h"
 #include "base/f16.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
@@ -13,6 +13,21 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
         pcs_grid8_put(pcs_grid_iq2_s[low[k] | (high[k / 4] >> (k % 4 * 2) & 3) << 8], sign[k], q + 8 * k);
 }
 
+static void pack(const pcs_iq_block *b, uint8_t *dst)
+{
+    pcs_store16(dst, b->d);
+    memset(dst + 66, 0, 8);
+    for (int k = 0; k < 32; k++) {
+        dst[2 + k] = (uint8_t)b->index[k];
+        dst[34 + k] = b->sign[k];
+        dst[66 + k / 4] |= (uint8_t)(b->index[k] >> 8 << (k % 4 * 2));
+    }
+    for (int s = 0; s < 8; s++) dst[74 + s] = (uint8_t)(b->sc[2 * s] | b->sc[2 * s + 1] << 4);
+}
+
+static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 1024, .grid = pcs_grid_iq2_s, .value = { 8, 25, 43, 0 }, .mul = 0.25f, .sc_hi = 15, .bytes = 82, .pack = pack };
+PCS_IQ_ENCODER(encode, table)
+
 const pcs_format pcs_format_iq2_s = {
-    .name = "IQ2_S", .id = 22, .block = 256, .bytes = 82, .kind = PCS_QUANT, .group = 16, .code_lo = -43, .code_hi = 43, .unpack = unpack
+    .name = "IQ2_S", .id = 22, .block = 256, .bytes = 82, .kind = PCS_QUANT, .group = 16, .code_lo = -43, .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode
 };

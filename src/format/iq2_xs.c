@@ -1,6 +1,6 @@
 /* iq2_xs.c - 256 weights in groups of 16: 9-bit grid index and 7-bit sign word in 16 bits, 4-bit scales. */
 #include "format/format.h"
-#include "format/grids.h"
+#include "format/iq.h"
 #include "base/f16.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
@@ -16,6 +16,16 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     }
 }
 
+static void pack(const pcs_iq_block *b, uint8_t *dst)
+{
+    pcs_store16(dst, b->d);
+    for (int k = 0; k < 32; k++) pcs_store16(dst + 2 + 2 * k, (uint16_t)(b->index[k] | (b->sign[k] & 127) << 9));
+    for (int s = 0; s < 8; s++) dst[66 + s] = (uint8_t)(b->sc[2 * s] | b->sc[2 * s + 1] << 4);
+}
+
+static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 512, .grid = pcs_grid_iq2_xs, .value = { 8, 25, 43, 0 }, .even = true, .mul = 0.25f, .sc_hi = 15, .bytes = 74, .pack = pack };
+PCS_IQ_ENCODER(encode, table)
+
 const pcs_format pcs_format_iq2_xs = {
-    .name = "IQ2_XS", .id = 17, .block = 256, .bytes = 74, .kind = PCS_QUANT, .group = 16, .code_lo = -43, .code_hi = 43, .unpack = unpack
+    .name = "IQ2_XS", .id = 17, .block = 256, .bytes = 74, .kind = PCS_QUANT, .group = 16, .code_lo = -43, .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode
 };

@@ -1,7 +1,7 @@
 /* iq2_xxs.c - 256 weights in groups of 32: four 8-bit grid indices, four 7-bit sign words and a 4-bit
  * scale in 8 bytes. */
 #include "format/format.h"
-#include "format/grids.h"
+#include "format/iq.h"
 #include "base/f16.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
@@ -15,6 +15,22 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     }
 }
 
+static void pack(const pcs_iq_block *b, uint8_t *dst)
+{
+    pcs_store16(dst, b->d);
+    for (int g = 0; g < 8; g++, dst += 8) {
+        uint32_t word = (uint32_t)b->sc[g] << 28;
+        for (int k = 0; k < 4; k++) {
+            dst[2 + k] = (uint8_t)b->index[4 * g + k];
+            word |= (uint32_t)(b->sign[4 * g + k] & 127) << (7 * k);
+        }
+        memcpy(dst + 6, &word, 4);
+    }
+}
+
+static const pcs_iq table = { .vec = 8, .bits = 2, .group = 32, .entries = 256, .grid = pcs_grid_iq2_xxs, .value = { 8, 25, 43, 0 }, .even = true, .mul = 0.25f, .sc_hi = 15, .bytes = 66, .pack = pack };
+PCS_IQ_ENCODER(encode, table)
+
 const pcs_format pcs_format_iq2_xxs = {
-    .name = "IQ2_XXS", .id = 16, .block = 256, .bytes = 66, .kind = PCS_QUANT, .group = 32, .code_lo = -43, .code_hi = 43, .unpack = unpack
+    .name = "IQ2_XXS", .id = 16, .block = 256, .bytes = 66, .kind = PCS_QUANT, .group = 32, .code_lo = -43, .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode
 };

@@ -1,6 +1,6 @@
 /* iq3_s.c - 256 weights in groups of 32: 9-bit indices of 4 weights, plain sign bytes, 4-bit scales. */
 #include "format/format.h"
-#include "format/grids.h"
+#include "format/iq.h"
 #include "base/f16.h"
 
 static const int8_t value[8] = { 1, 3, 5, 7, 9, 11, 13, 15 };
@@ -15,6 +15,21 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
         pcs_grid4_put(value, pcs_grid_iq3_s[low[k] | (high[k / 8] >> (k % 8) & 1) << 8], (uint8_t)(sign[k / 2] >> (k % 2 * 4)), q + 4 * k);
 }
 
+static void pack(const pcs_iq_block *b, uint8_t *dst)
+{
+    pcs_store16(dst, b->d);
+    memset(dst + 66, 0, 8);
+    for (int k = 0; k < 64; k++) {
+        dst[2 + k] = (uint8_t)b->index[k];
+        dst[66 + k / 8] |= (uint8_t)(b->index[k] >> 8 << (k % 8));
+    }
+    memcpy(dst + 74, b->sign, 32);
+    for (int g = 0; g < 4; g++) dst[106 + g] = (uint8_t)(b->sc[2 * g] | b->sc[2 * g + 1] << 4);
+}
+
+static const pcs_iq table = { .vec = 4, .bits = 3, .group = 32, .entries = 512, .grid = pcs_grid_iq3_s, .value = { 1, 3, 5, 7, 9, 11, 13, 15 }, .mul = 2.0f, .sc_hi = 15, .bytes = 110, .pack = pack };
+PCS_IQ_ENCODER(encode, table)
+
 const pcs_format pcs_format_iq3_s = {
-    .name = "IQ3_S", .id = 21, .block = 256, .bytes = 110, .kind = PCS_QUANT, .group = 32, .code_lo = -15, .code_hi = 15, .unpack = unpack
+    .name = "IQ3_S", .id = 21, .block = 256, .bytes = 110, .kind = PCS_QUANT, .group = 32, .code_lo = -15, .code_hi = 15, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode
 };

@@ -1,6 +1,6 @@
 /* iq3_xxs.c - 256 weights in groups of 32: 8-bit indices of 4 weights, 7-bit sign words, 4-bit scales. */
 #include "format/format.h"
-#include "format/grids.h"
+#include "format/iq.h"
 #include "base/f16.h"
 
 static const int8_t value[8] = { 4, 12, 20, 28, 36, 44, 52, 62 };
@@ -19,6 +19,20 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     }
 }
 
+static void pack(const pcs_iq_block *b, uint8_t *dst)
+{
+    pcs_store16(dst, b->d);
+    for (int k = 0; k < 64; k++) dst[2 + k] = (uint8_t)b->index[k];
+    for (int g = 0; g < 8; g++) {
+        uint32_t word = (uint32_t)b->sc[g] << 28;
+        for (int k = 0; k < 4; k++) word |= (uint32_t)(b->sign[4 * g + k] & 127) << (7 * k);
+        memcpy(dst + 66 + 4 * g, &word, 4);
+    }
+}
+
+static const pcs_iq table = { .vec = 4, .bits = 3, .group = 32, .entries = 256, .grid = pcs_grid_iq3_xxs, .value = { 4, 12, 20, 28, 36, 44, 52, 62 }, .even = true, .mul = 0.5f, .sc_hi = 15, .bytes = 98, .pack = pack };
+PCS_IQ_ENCODER(encode, table)
+
 const pcs_format pcs_format_iq3_xxs = {
-    .name = "IQ3_XXS", .id = 18, .block = 256, .bytes = 98, .kind = PCS_QUANT, .group = 32, .code_lo = -62, .code_hi = 62, .unpack = unpack
+    .name = "IQ3_XXS", .id = 18, .block = 256, .bytes = 98, .kind = PCS_QUANT, .group = 32, .code_lo = -62, .code_hi = 62, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode
 };

@@ -82,7 +82,7 @@ static void weigh(const precis_graph *g, const pcs_lm *lm, precis_arithmetic ari
         const pcs_node *n = &g->nodes[i];
         if (strcmp(n->op->name, "matmul") || g->values[n->in[1]].node < 0) continue;
         const pcs_value *w = &g->values[g->nodes[g->values[n->in[1]].node].in[0]];
-        r->weight_bytes += (uint64_t)w->shape[0] * (uint64_t)w->shape[1] / w->format->block * w->format->bytes;
+        r->weight_bytes += (uint64_t)w->shape[0] * pcs_row_bytes(w->format, (uint64_t)w->shape[1]);
         const bool integers = arithmetic == PRECIS_FAST && w->format->kind == PCS_QUANT;
         *(n->out == lm->logits ? output : every) += (double)w->shape[0] * (double)w->shape[1] / (integers ? r->multiply_s : r->fma_s);
     }

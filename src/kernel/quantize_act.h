@@ -32,7 +32,14 @@ PCS_INLINE void pcs_quantize_rows(const pcs_quantize_act_args *a)
         float *d = a->act.d + m * chunks * 8, *s = a->act.s + m * chunks * 16;
         for (size_t g = 0; g < a->k / 32; g++) pcs_quantize_group(x + 32 * g, q + 32 * g, d + g, s + 2 * g);
         memset(q + a->k, 0, pad - a->k);
-        for (size_t g = a->k / 32; g < chunks * 8; g++) d[g] = s[2 * g] = s[2 * g + 1] = 0.0f;
+        size_t whole = a->k / 32;
+        if (a->k % 32) {
+            float rest[32] = { 0 };
+            memcpy(rest, x + 32 * whole, (a->k % 32) * sizeof *rest);
+            pcs_quantize_group(rest, q + 32 * whole, d + whole, s + 2 * whole);
+            whole++;
+        }
+        for (size_t g = whole; g < chunks * 8; g++) d[g] = s[2 * g] = s[2 * g + 1] = 0.0f;
     }
 }
 

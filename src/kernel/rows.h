@@ -18,12 +18,12 @@ static inline void pcs_row_pad(const pcs_row *r, size_t k)
 {
     const size_t end = pcs_chunks(k) * PCS_CHUNK;
     memset(r->q + k, 0, end - k);
-    for (size_t s = k / 16; s < end / 16; s++) r->d[s] = r->m[s] = 0.0f;
+    for (size_t s = (k + 15) / 16; s < end / 16; s++) r->d[s] = r->m[s] = 0.0f;
 }
 
 static inline void pcs_row_unpack(const pcs_format *f, const uint8_t *w, size_t k, const pcs_row *r)
 {
-    for (size_t at = 0; at < k; at += f->block, w += f->bytes) f->unpack(w, r->q + at, r->d + at / 16, r->m + at / 16);
+    pcs_unpack(f, k, w, r->q, r->d, r->m);
 }
 
 /* Pairwise over 16 lanes. */

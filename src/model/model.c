@@ -267,31 +267,40 @@ precis_status precis_model_read_f32(const precis_model *m, size_t i, uint64_t fi
     if (i >= m->n_tensors) return pcs_fail(m->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
     const pcs_tensor *t = &m->tensors[i];
     const pcs_format *f = t->format;
-    if (first > t->n || n > t->n - first || first % f->block || n % f->block)
+    const uint64_t width = (uint64_t)t->ne[0];
+    if (first > t->n || n > t->n - first || (n && (first % width % f->block || ((first + n) % width % f->block))))
         return pcs_fail(m->ctx, PRECIS_EINVAL, "tensor %s: elements %llu to %llu are not whole blocks of it", t->name,
                         (unsigned long long)first, (unsigned long long)(first + n));
-    pcs_decode(f, (size_t)n, t->data + first / f->block * f->bytes, out);
+    while (n) { /* a row, or what is wanted of it, at a time */
+        const uint64_t row = first / width, at = first % width, k = width - at < n ? width - at : n;
+        const uint8_t *src = t->data + row * pcs_row_bytes(f, width);
+        if (at && f->head) return pcs_fail(m->ctx, PRECIS_EINVAL, "tensor %s: rows of %s are read from their start", t->name, f->name);
+        pcs_decode(f, (size_t)k, src + at / f->block * f->bytes, out);
+        first += k;
+        out += k;
+        n -= k;
+    }
     return PRECIS_OK;
 }
 
 precis_status precis_model_check_finite(const precis_model *m, size_t i, int *found, uint64_t *element, float *value)
 {
-    float buf[PCS_BLOCK_MAX * 4];
     *found = 0;
     if (i >= m->n_tensors) return pcs_fail(m->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
     const pcs_tensor *t = &m->tensors[i];
-    const uint64_t step = PCS_BLOCK_MAX * 4 / t->format->block * t->format->block;
-    for (uint64_t at = 0; at < t->n; at += step) {
-        const uint64_t n = t->n - at < step ? t->n - at : step;
-        pcs_decode(t->format, (size_t)n, t->data + at / t->format->block * t->format->bytes, buf);
-        for (uint64_t k = 0; k < n; k++)
+    const size_t n = t->n ? (size_t)t->ne[0] : 0;
+    float *buf = pcs_alloc(m->ctx, n, sizeof *buf);
+    if (!buf) return PRECIS_ENOMEM;
+    for (uint64_t r = 0; n && r < t->n / n && !*found; r++) {
+        pcs_decode(t->format, n, t->data + r * pcs_row_bytes(t->format, n), buf);
+        for (size_t k = 0; k < n && !*found; k++)
             if (!(buf[k] - buf[k] == 0.0f)) {
                 *found = 1;
-                *element = at + k;
+                *element = r * n + k;
                 *value = buf[k];
-                return PRECIS_OK;
             }
     }
+    pcs_free(m->ctx, buf);
     return PRECIS_OK;
 }
 

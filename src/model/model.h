@@ -97,6 +97,6 @@ precis_status pcs_model_set_string(precis_model *m, const char *name, const char
 
 /* Rows of a tensor: its elements over the row length. */
 static inline uint64_t pcs_tensor_rows(const pcs_tensor *t) { return t->ne[0] ? t->n / (uint64_t)t->ne[0] : 0; }
-static inline uint64_t pcs_tensor_row_bytes(const pcs_tensor *t) { return (uint64_t)t->ne[0] / t->format->block * t->format->bytes; }
+static inline uint64_t pcs_tensor_row_bytes(const pcs_tensor *t) { return pcs_row_bytes(t->format, (uint64_t)t->ne[0]); }
 
 #endif

@@ -29,18 +29,18 @@ bool pcs_quantizable(const pcs_tensor *t)
     return true;
 }
 
-bool pcs_encodable(const pcs_format *f) { return (f->kind == PCS_QUANT ? f->pack != NULL : f->kind == PCS_FLOAT && f->from_f32 != NULL) && strcmp(f->name, "Q8_K") && strcmp(f->name, "F64"); }
+bool pcs_encodable(const pcs_format *f) { return pcs_format_can_encode(f) && f->kind != PCS_INT && strcmp(f->name, "Q8_K") && strcmp(f->name, "F64"); }
 
 const pcs_format *pcs_fitting(const pcs_format *f, int64_t n)
 {
-    while (f && n % f->block) f = f->substitute ? pcs_format_by_name(f->substitute) : NULL;
+    while (f && !pcs_format_fits(f, (uint64_t)n)) f = f->substitute ? pcs_format_by_name(f->substitute) : NULL;
     return f;
 }
 
 void pcs_plan_set(pcs_plan_row *row, const pcs_format *to)
 {
     row->to = to;
-    row->bytes = row->tensor->n / to->block * to->bytes;
+    row->bytes = row->tensor->n ? pcs_tensor_rows(row->tensor) * pcs_row_bytes(to, (uint64_t)row->tensor->ne[0]) : 0;
 }
 
 const pcs_format *pcs_resting(const pcs_tensor *t)

@@ -14,6 +14,7 @@ typedef struct {
     const pcs_tensor *t;
     const pcs_method *method;
     const float *importance;
+    pcs_shared shared;
     bool output;   /* makes the logits */
     double layers; /* of the model */
     const pcs_format **types;
@@ -33,7 +34,7 @@ static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     const uint64_t all = pcs_tensor_rows(j->t);
     for (uint64_t r = begin; r < end; r++) {
         const uint64_t row = (2 * r + 1) * all / (2 * j->rows);
-        pcs_quantize_row(j->t, row, j->types[j->type], j->method, j->importance, x, bytes, &j->err[first + r], &j->norm[first + r]);
+        pcs_quantize_row(j->t, row, &(pcs_row_job){ j->types[j->type], j->importance, &j->shared, PCS_FIT_RTN }, j->method, x, bytes, &j->err[first + r], &j->norm[first + r]);
     }
 }
 
@@ -72,7 +73,7 @@ static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
             for (size_t r = 0; r < j->rows; r++) err += j->err[c * j->rows + r], norm += j->norm[c * j->rows + r];
             const double loss = norm > 0 ? to_kl(j, err, norm) : 0;
             if (!isfinite(loss)) st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: NaN or infinity among its numbers", j->t->name);
-            choices[c] = (precis_choice){ (j->t->n / j->types[c]->block * j->types[c]->bytes + 31) / 32 * 32, loss };
+            choices[c] = (precis_choice){ (pcs_tensor_rows(j->t) * pcs_row_bytes(j->types[c], n) + 31) / 32 * 32, loss };
         }
     }
     pcs_free(ctx, j->scratch);
@@ -97,7 +98,8 @@ static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const prec
     if (!pcs_quantizable(t)) return PRECIS_OK;
     for (size_t i = 0; pcs_formats[i] && *n < MAX_TYPES; i++) {
         const pcs_format *f = pcs_formats[i];
-        if (f == t->format || !pcs_encodable(f) || t->ne[0] % f->block || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
+        if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
+        if (!o->types && !pcs_format_portable(f)) continue; /* what others read, unless it is asked for */
         if (o->types) {
             bool listed = false;
             for (const char *p = o->types; *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
@@ -160,9 +162,14 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
                   .total = total, .layers = layers ? layers : 1 };
         j.output = pcs_makes_logits(m, t);
         st = pcs_imatrix_for(o->imatrix, t, &j.importance);
+        for (size_t c = 0; c < j.n_types && !st; c++)
+            if (j.types[c]->tensor) {
+                st = pcs_tensor_shared(ctx, t, &j.shared);
+                break;
+            }
         if (st) break;
         if (j.n_types == 1 && !pcs_quantizable(t))
-            tb->choices[i * MAX_TYPES] = (precis_choice){ (t->n / j.types[0]->block * j.types[0]->bytes + 31) / 32 * 32, 0 };
+            tb->choices[i * MAX_TYPES] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j.types[0], (uint64_t)t->ne[0]) + 31) / 32 * 32, 0 };
         else st = losses(ctx, &j, tb->choices + i * MAX_TYPES);
     }
     return st ? st : pcs_progress(ctx, "measure", 1, 1);

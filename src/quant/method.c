@@ -33,13 +33,26 @@ void pcs_error_row(size_t n, const float *x, const float *y, const float *w, dou
     *norm = (s[0] + s[1]) + (s[2] + s[3]);
 }
 
-void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_format *f, const pcs_method *method, const float *importance, float *scratch, uint8_t *dst,
-                      double *err, double *norm)
+precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared *shared)
+{
+    const size_t n = (size_t)t->ne[0];
+    float *x = pcs_alloc(ctx, n, sizeof *x);
+    if (!x) return PRECIS_ENOMEM;
+    *shared = (pcs_shared){ 0 };
+    for (uint64_t r = 0; r < pcs_tensor_rows(t); r++) {
+        pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
+        pcs_shared_add(shared, n, x, (size_t)r * n);
+    }
+    pcs_free(ctx, x);
+    return PRECIS_OK;
+}
+
+void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm)
 {
     const size_t n = (size_t)t->ne[0];
     const uint64_t row_bytes = pcs_tensor_row_bytes(t);
     const uint8_t *src = t->data + row * row_bytes;
-    if (f == t->format) {
+    if (j->f == t->format) {
         memcpy(dst, src, row_bytes);
         *err = 0;
         *norm = 1;
@@ -47,7 +60,7 @@ void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_format *f, co
     }
     float *x = scratch, *y = scratch + n;
     pcs_decode(t->format, n, src, x);
-    method->row(f, n, x, importance, dst);
-    pcs_decode(f, n, dst, y);
-    pcs_error_row(n, x, y, importance, err, norm);
+    method->row(j, n, x, dst);
+    pcs_decode(j->f, n, dst, y);
+    pcs_error_row(n, x, y, j->importance, err, norm);
 }

@@ -7,9 +7,16 @@
 #include "precis/quant.h"
 
 /* A method turns rows of numbers into a format's bytes. One file, one row of methods.def. */
+typedef struct pcs_row_job {
+    const pcs_format *f;
+    const float *importance;  /* [n] or NULL                                             */
+    const pcs_shared *shared; /* of the tensor, for formats whose parameters are its     */
+    pcs_fit_effort rounding;  /* PCS_FIT_RTN, or how power-of-two scales are rounded     */
+} pcs_row_job;
+
 typedef struct pcs_method {
     const char *name;
-    void (*row)(const pcs_format *f, size_t n, const float *x, const float *importance, void *dst);
+    void (*row)(const pcs_row_job *j, size_t n, const float *x, void *dst);
 } pcs_method;
 extern const pcs_method *const pcs_methods[];
 /* NULL name: the default. */
@@ -45,7 +52,8 @@ precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, con
 /* Weighted squares of x, and of x - y. */
 void pcs_error_row(size_t n, const float *x, const float *y, const float *w, double *err, double *norm);
 /* Encode one row as f with the method (bytes are kept when the type stays the same). */
-void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_format *f, const pcs_method *method, const float *importance, float *scratch, uint8_t *dst,
-                      double *err, double *norm);
+void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm);
+/* Extremes and mean of |w| of a tensor, for formats that ask for them. */
+precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared *shared);
 
 #endif

@@ -28,7 +28,9 @@ typedef struct {
     /* the tensor in work */
     const pcs_tensor *t;
     const pcs_format *f;
-    const float *importance;
+    pcs_row_job job;
+    pcs_shared shared;
+    pcs_fit_effort rounding;
     uint8_t *dst;
     uint64_t first, row_bytes;
     double *err, *norm;
@@ -39,9 +41,9 @@ static void rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     const work *w = arg;
     const size_t n = (size_t)w->t->ne[0];
-    const uint64_t per_row = n / w->f->block * w->f->bytes;
+    const uint64_t per_row = pcs_row_bytes(w->f, n);
     for (uint64_t r = begin; r < end; r++)
-        pcs_quantize_row(w->t, w->first + r, w->f, w->method, w->importance, w->scratch + ith * (2 * n + 16), w->dst + r * per_row, &w->err[r], &w->norm[r]);
+        pcs_quantize_row(w->t, w->first + r, &w->job, w->method, w->scratch + ith * (2 * n + 16), w->dst + r * per_row, &w->err[r], &w->norm[r]);
 }
 
 static precis_status check_finite(work *w, size_t i)
@@ -57,11 +59,13 @@ static precis_status check_finite(work *w, size_t i)
 static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
 {
     const size_t n = (size_t)w->t->ne[0];
-    const uint64_t all = pcs_tensor_rows(w->t), per_row = n / w->f->block * w->f->bytes;
+    const uint64_t all = pcs_tensor_rows(w->t), per_row = pcs_row_bytes(w->f, n);
     uint64_t part = PART / (per_row + 1) + 1;
     if (part > all) part = all;
     precis_status st = check_finite(w, i);
-    if (!st) st = pcs_imatrix_for(w->imatrix, w->t, &w->importance);
+    w->job = (pcs_row_job){ w->f, NULL, w->f->tensor ? &w->shared : NULL, w->rounding };
+    if (!st) st = pcs_imatrix_for(w->imatrix, w->t, &w->job.importance);
+    if (!st && w->f->tensor) st = pcs_tensor_shared(w->ctx, w->t, &w->shared);
     if (st) return st;
     w->dst = pcs_alloc(w->ctx, part, per_row);
     w->err = pcs_alloc(w->ctx, 2 * part, sizeof *w->err);
@@ -81,7 +85,7 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     pcs_free(w->ctx, w->dst);
     pcs_free(w->ctx, w->err);
     pcs_free(w->ctx, w->scratch);
-    w->report->methods[i] = w->f->kind == PCS_QUANT ? w->method->name : "convert";
+    w->report->methods[i] = w->f->kind == PCS_QUANT || w->f->element ? w->method->name : "convert";
     w->report->errors[i] = norm > 0 ? err / norm : 0;
     return st;
 }

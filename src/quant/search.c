@@ -2,9 +2,6 @@
  * inputs; Nagel et al. 2021, section 3.1, with the diagonal of the Hessian). */
 #include "quant/quant.h"
 
-static void row(const pcs_format *f, size_t n, const float *x, const float *importance, void *dst)
-{
-    pcs_encode(f, n, x, importance, PCS_FIT_SEARCH, dst);
-}
+static void row(const pcs_row_job *j, size_t n, const float *x, void *dst) { pcs_encode(j->f, n, x, j->importance, PCS_FIT_SEARCH, j->shared, dst); }
 
 const pcs_method pcs_method_search = { "search", row };

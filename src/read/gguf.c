@@ -232,6 +232,37 @@ static precis_status read_splits(precis_model *m, const char *path)
     return PRECIS_OK;
 }
 
+/* I8 tensors that hold rows of a scheme (precis.scheme.*, written by precis). */
+static precis_status apply_schemes(precis_model *m)
+{
+    const pcs_key *names = early_key(m, "precis.scheme.tensors"), *types = early_key(m, "precis.scheme.types"), *widths = early_key(m, "precis.scheme.widths");
+    if (!names && !types && !widths) return PRECIS_OK;
+    if (!names || !types || !widths || names->type != PCS_KEY_ARRAY || types->type != PCS_KEY_ARRAY || widths->type != PCS_KEY_ARRAY ||
+        names->item != PCS_KEY_STRING || types->item != PCS_KEY_STRING || names->n != types->n || names->n != widths->n)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key precis.scheme.tensors: the three lists of schemes do not match", m->path);
+    pcs_map map;
+    pcs_map_init(&map, m->ctx);
+    precis_status st = PRECIS_OK;
+    for (uint64_t i = 0; i < names->n && !st; i++) st = pcs_map_put(&map, names->v.texts[i].s, names->v.texts[i].len, (uint32_t)i, &(bool){ false });
+    for (size_t k = 0; k < m->n_tensors && !st; k++) {
+        pcs_tensor *t = &m->tensors[k];
+        uint32_t i;
+        if (!pcs_map_get(&map, t->name, strlen(t->name), &i)) continue;
+        const pcs_format *f = pcs_format_by_name(types->v.texts[i].s);
+        const double width = pcs_key_number(widths, i);
+        if (!f || pcs_format_portable(f)) st = pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: scheme \"%.40s\" is not known", m->path, t->name, types->v.texts[i].s);
+        else if (strcmp(t->format->name, "I8") || !(width >= 1 && width < 1e12) || width != (double)(int64_t)width || pcs_row_bytes(f, (uint64_t)width) != (uint64_t)t->ne[0])
+            st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: rows of %lld bytes are not %g weights of %s", m->path, t->name, (long long)t->ne[0], width, f->name);
+        if (st) break;
+        const uint64_t rows = pcs_tensor_rows(t);
+        t->format = f;
+        t->ne[0] = t->shape[0] = (int64_t)width;
+        if (!pcs_mul_ok(rows, (uint64_t)width, &t->n) || t->n > (uint64_t)1 << 48) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: too many elements", m->path, t->name);
+    }
+    pcs_map_free(&map);
+    return st;
+}
+
 static precis_status read_gguf(precis_model *m, const char *path)
 {
     pcs_file *f;
@@ -239,7 +270,7 @@ static precis_status read_gguf(precis_model *m, const char *path)
     if (st == PRECIS_OK) st = read_part(m, 0, true);
     if (st == PRECIS_OK) st = read_splits(m, path);
     if (st == PRECIS_OK) st = pcs_tensors_disjoint(m);
-    return st;
+    return st == PRECIS_OK ? apply_schemes(m) : st;
 }
 
 static bool probe(const char *path, bool folder, const uint8_t *head, size_t n, uint64_t size)

@@ -64,11 +64,11 @@ precis_status pcs_tensor_shape(precis_model *m, pcs_tensor *t, uint64_t at)
         if (!pcs_mul_ok(n, (uint64_t)t->ne[i], &n) || n > (uint64_t)1 << 48)
             return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "too many elements");
     }
-    if (n && (uint64_t)t->ne[0] % t->format->block)
+    if (n && !pcs_format_fits(t->format, (uint64_t)t->ne[0]))
         return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "rows of %lld are not whole blocks of %u (%s)",
                            (long long)t->ne[0], t->format->block, t->format->name);
     t->n = n;
-    if (!pcs_format_size(t->format, n, &t->bytes)) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "too many bytes");
+    if (!pcs_format_size(t->format, (uint64_t)(t->dims ? t->ne[0] : 1), n && t->dims ? n / (uint64_t)t->ne[0] : n, &t->bytes)) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "too many bytes");
     return PRECIS_OK;
 }
 

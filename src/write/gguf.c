@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define ALIGN 32
+#define PCS_ID_I8 24
 
 /* With o NULL only counts. */
 typedef struct sink { pcs_out *o; uint64_t n; precis_status st; } sink;
@@ -49,11 +50,35 @@ static void put_key(sink *s, const pcs_key *k)
     else put_int(s, k->v.u, pcs_key_width(k->type));
 }
 
-static bool dropped(const pcs_key *k) { return !strcmp(k->name, "general.alignment") || !strncmp(k->name, "split.", 6); }
+static bool dropped(const pcs_key *k)
+{
+    return !strcmp(k->name, "general.alignment") || !strncmp(k->name, "split.", 6) || !strncmp(k->name, "precis.scheme.", 14);
+}
+
+/* Schemes that GGUF has no id for lie in I8 tensors whose rows are their bytes; these keys say what they are. */
+static size_t put_schemes(sink *s, const pcs_gguf_file *f)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_tensors; i++) n += !pcs_format_portable(f->tensors[i].format);
+    for (int part = 0; n && s && part < 3; part++) {
+        static const char *const names[] = { "precis.scheme.tensors", "precis.scheme.types", "precis.scheme.widths" };
+        put_text(s, names[part], strlen(names[part]));
+        put_int(s, PCS_KEY_ARRAY, 4);
+        put_int(s, part == 2 ? PCS_KEY_I64 : PCS_KEY_STRING, 4);
+        put_int(s, n, 8);
+        for (size_t i = 0; i < f->n_tensors; i++) {
+            const pcs_gguf_tensor *t = &f->tensors[i];
+            if (pcs_format_portable(t->format)) continue;
+            if (part == 2) put_int(s, (uint64_t)t->ne[0], 8);
+            else put_text(s, part ? t->format->name : t->name, strlen(part ? t->format->name : t->name));
+        }
+    }
+    return n ? 3 : 0;
+}
 
 static void put_header(sink *s, const pcs_gguf_file *f)
 {
-    size_t n_keys = 0;
+    size_t n_keys = put_schemes(NULL, f);
     for (size_t i = 0; i < f->n_keys; i++) n_keys += !dropped(&f->keys[i]);
     put(s, "GGUF", 4);
     put_int(s, 3, 4);
@@ -61,13 +86,15 @@ static void put_header(sink *s, const pcs_gguf_file *f)
     put_int(s, n_keys, 8);
     for (size_t i = 0; i < f->n_keys; i++)
         if (!dropped(&f->keys[i])) put_key(s, &f->keys[i]);
+    put_schemes(s, f);
     uint64_t offset = 0;
     for (size_t i = 0; i < f->n_tensors; i++) {
         const pcs_gguf_tensor *t = &f->tensors[i];
         put_text(s, t->name, strlen(t->name));
         put_int(s, t->dims, 4);
-        for (uint32_t d = 0; d < t->dims; d++) put_int(s, (uint64_t)t->ne[d], 8);
-        put_int(s, t->format->id, 4);
+        const bool own = !pcs_format_portable(t->format);
+        for (uint32_t d = 0; d < t->dims; d++) put_int(s, own && !d ? pcs_row_bytes(t->format, (uint64_t)t->ne[0]) : (uint64_t)t->ne[d], 8);
+        put_int(s, own ? PCS_ID_I8 : t->format->id, 4);
         put_int(s, offset, 8);
         offset += (t->bytes + ALIGN - 1) / ALIGN * ALIGN;
     }

@@ -73,15 +73,15 @@ static void check_mm(const pcs_kernel *k)
         if (f->kind != PCS_QUANT || (only && f != only)) continue;
         for (size_t blocks = 1; blocks <= (f->block == 256 ? 3u : 19u); blocks += f->block == 256 ? 1 : 3)
             for (size_t c = 0; c < (only ? 2 : sizeof counts / sizeof *counts); c++) {
-                const size_t n = f->block * blocks, rows = 7, m = only ? 1 : counts[c], row = blocks * f->bytes;
+                const size_t n = f->block * blocks - (f->padded && c % 2 ? 13 : 0), rows = 7, m = only ? 1 : counts[c], row = pcs_row_bytes(f, n);
                 uint8_t *w = guarded(row * rows);
                 float *x = malloc(n * m * 4), y[2][7 * 9], bias[7];
                 uint64_t seed = n * 31 + m;
-                if (f->pack) {
+                if (pcs_format_can_encode(f)) {
                     float *src = malloc(n * 4);
                     for (size_t r = 0; r < rows; r++) {
                         test_fill(src, n, seed + r, 0.1f);
-                        pcs_encode(f, n, src, NULL, PCS_FIT_RTN, w + r * row);
+                        pcs_encode(f, n, src, NULL, PCS_FIT_RTN, NULL, w + r * row);
                     }
                     free(src);
                 } else
@@ -201,7 +201,7 @@ static void test_mm_value(void **state)
     uint8_t row[N / 256 * 144];
     test_fill(src, N, 1, 0.1f);
     test_fill(x, N, 2, 1.0f);
-    pcs_encode(f, N, src, NULL, PCS_FIT_RTN, row);
+    pcs_encode(f, N, src, NULL, PCS_FIT_RTN, NULL, row);
     pcs_decode(f, N, row, w);
     const pcs_act a = make_act(N, 1);
     pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, N, 0, 1, a });

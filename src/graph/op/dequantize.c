@@ -19,7 +19,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const float *scales = c->n_in > 1 ? c->in[1].data : NULL;
     for (size_t r = ith; r < rows; r += nth) {
         float *y = (float *)c->out.data + r * n;
-        if (x->dtype == PCS_STORED) pcs_decode(x->format, n, (const uint8_t *)x->data + r * (n / x->format->block * x->format->bytes), y);
+        if (x->dtype == PCS_STORED) pcs_decode(x->format, n, (const uint8_t *)x->data + r * pcs_row_bytes(x->format, n), y);
         else
             for (size_t i = 0; i < n; i++) y[i] = (((const float *)x->data)[r * n + i] - (float)c->attr[1]) * (float)c->attr[0];
         for (size_t i = 0; scales && i < n; i++) y[i] *= scales[r];

@@ -21,7 +21,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (size_t t = ith; t < rows; t += nth) {
         float *row = y + t * k;
         if (table->dtype == PCS_F32) memcpy(row, (const float *)table->data + (size_t)ids[t] * k, k * sizeof *row);
-        else pcs_decode(table->format, k, (const uint8_t *)table->data + (size_t)ids[t] * (k / table->format->block * table->format->bytes), row);
+        else pcs_decode(table->format, k, (const uint8_t *)table->data + (size_t)ids[t] * pcs_row_bytes(table->format, k), row);
         if (c->attr[0] != 1.0)
             for (size_t i = 0; i < k; i++) row[i] *= (float)c->attr[0];
     }

@@ -37,7 +37,7 @@ static size_t scratch(const pcs_call *c)
 static const float *weight_row(const pcs_arg *w, size_t n, size_t k, float *row)
 {
     if (w->dtype == PCS_F32) return (const float *)w->data + n * k;
-    pcs_decode(w->format, k, (const uint8_t *)w->data + n * (k / w->format->block * w->format->bytes), row);
+    pcs_decode(w->format, k, (const uint8_t *)w->data + n * pcs_row_bytes(w->format, k), row);
     return row;
 }
 
@@ -78,12 +78,12 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
         return;
     }
     const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
-    const size_t row_bytes = k / w->format->block * w->format->bytes;
+    const size_t row_bytes = pcs_row_bytes(w->format, k);
     char *mem = c->scratch + ith * c->scratch_size;
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
     if (x->dtype == PCS_ACT) {
-        pcs_kernel_fn *mv = m == 1 ? c->kernels->mv[w->format->id] : NULL;
+        pcs_kernel_fn *mv = m == 1 && pcs_format_portable(w->format) ? c->kernels->mv[w->format->id] : NULL;
         (mv ? mv : c->kernels->mm)(&(pcs_mm_args){ w->format, w->data, row_bytes, k, begin, end, m, *(const pcs_act *)x->data, c->out.data, n,
                                        c->n_in > 2 ? c->in[2].data : NULL, mem });
     } else {
