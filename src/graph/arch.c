@@ -19,7 +19,7 @@ const pcs_arch *const pcs_archs[] = {
 precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm)
 {
     *out = NULL;
-    memset(lm, 0, sizeof *lm);
+    *lm = (pcs_lm){ .wanted_context = lm->wanted_context };
     const char *name = pcs_model_string(m, "general.architecture");
     if (!name) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key general.architecture is missing; it can be inspected and quantized, not run", m->path);
     for (size_t i = 0; pcs_archs[i]; i++) {
@@ -49,9 +49,41 @@ static precis_status need_int(const precis_model *m, const char *suffix, int64_t
     return PRECIS_OK;
 }
 
+static precis_status open_experts(pcs_builder *b)
+{
+    precis_status st = need_int(b->m, "expert_count", 0, 4096, 0, &b->experts);
+    if (st || !b->experts) return st;
+    st = need_int(b->m, "expert_used_count", 1, b->experts, -1, &b->experts_used);
+    if (!st) st = need_int(b->m, "expert_feed_forward_length", 1, 1 << 24, b->hidden, &b->expert_hidden);
+    b->experts_norm = pcs_arch_int(b->m, "expert_weights_norm", 1, NULL) != 0;
+    return st;
+}
+
+/* precis.activations: "INT8", "INT8_G32", "UINT8", "FP8_E4M3", "NVFP4", ... (docs/formats.md). */
+static precis_status open_activations(pcs_builder *b)
+{
+    static const struct { const char *name, *attrs; } schemes[] = {
+        { "FP8_E4M3", "scheme=2" }, { "FP8_E5M2", "scheme=3" }, { "NVFP4", "scheme=4" }, { "MXFP4", "scheme=5" }, { "MXFP8_E4M3", "scheme=6" } };
+    const char *name = pcs_model_string(b->m, "precis.activations");
+    if (!name) return PRECIS_OK;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (!strcmp(schemes[i].name, name)) {
+            snprintf(b->act_scheme, sizeof b->act_scheme, "%s", schemes[i].attrs);
+            return PRECIS_OK;
+        }
+    int bits = 0, group = 0, used = 0;
+    const bool affine = name[0] == 'U';
+    if (sscanf(name + affine, "INT%1d%n", &bits, &used) == 1 && bits >= 2 && bits <= 8 &&
+        (!name[affine + used] || (sscanf(name + affine + used, "_G%5d", &group) == 1 && group > 0))) {
+        snprintf(b->act_scheme, sizeof b->act_scheme, "scheme=%d bits=%d group=%d", affine, bits, group);
+        return PRECIS_OK;
+    }
+    return pcs_fail(b->m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.activations: \"%.40s\" is not known", b->m->path, name);
+}
+
 precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_graph *g, pcs_lm *lm)
 {
-    *b = (pcs_builder){ .m = m, .g = g, .lm = lm };
+    *b = (pcs_builder){ .m = m, .g = g, .lm = lm, .round_from = -1, .turn_from = -1, .scale_from = -1 };
     const pcs_tensor *embed = pcs_model_tensor(m, "token_embd.weight");
     if (!embed || embed->dims != 2) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor token_embd.weight is missing or no matrix", m->path);
     precis_status st = need_int(m, "block_count", 1, PCS_LIMIT_LAYERS, -1, &lm->layers);
@@ -74,7 +106,12 @@ precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_gra
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor token_embd.weight is [%lld, %lld], key embedding_length %u", m->path, (long long)embed->ne[1],
                         (long long)embed->ne[0], lm->width);
     lm->vocabulary = (uint32_t)embed->ne[1];
-    b->eps = (float)pcs_arch_float(m, "attention.layer_norm_rms_epsilon", 1e-5, NULL);
+    bool rms;
+    b->eps = (float)pcs_arch_float(m, "attention.layer_norm_rms_epsilon", 1e-5, &rms);
+    if (!rms) b->eps = (float)pcs_arch_float(m, "attention.layer_norm_epsilon", 1e-5, NULL);
+    st = open_experts(b);
+    if (!st) st = open_activations(b);
+    if (st) return st;
     b->rope_base = pcs_arch_float(m, "rope.freq_base", 10000.0, NULL);
     if (!(b->rope_base > 0 && b->rope_base < 1e30) || !(b->eps >= 0 && b->eps < 1))
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: rope.freq_base %g or epsilon %g out of range", m->path, b->rope_base, (double)b->eps);
@@ -86,7 +123,7 @@ precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_gra
     return PRECIS_OK;
 }
 
-static void name_of(char *out, size_t cap, int layer, const char *name)
+void pcs_tensor_name(char *out, size_t cap, int layer, const char *name)
 {
     if (layer < 0) snprintf(out, cap, "%s", name);
     else snprintf(out, cap, "blk.%d.%s", layer, name);
@@ -95,14 +132,14 @@ static void name_of(char *out, size_t cap, int layer, const char *name)
 precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *name, const char *attrs, uint32_t n, const precis_value *in)
 {
     char full[96];
-    name_of(full, sizeof full, layer, name);
+    pcs_tensor_name(full, sizeof full, layer, name);
     return precis_graph_node(b->g, full, op, attrs, n, in);
 }
 
 precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t rows, int64_t width, bool optional)
 {
     char full[96];
-    name_of(full, sizeof full, layer, name);
+    pcs_tensor_name(full, sizeof full, layer, name);
     const pcs_tensor *t = pcs_model_tensor(b->m, full);
     if (!t) return optional ? -2 : pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: tensor %s is missing", b->m->path, full);
     if (t->n != (uint64_t)rows * (uint64_t)width || t->ne[0] != width || (t->format->kind == PCS_INT))
@@ -123,51 +160,14 @@ precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value 
     return w == -2 ? x : PCS_NODE(b, "rms_norm", layer, name, attrs, x, w);
 }
 
-precis_status pcs_rope_scaling(const precis_model *m, bool linear, double *scale)
-{
-    char key[128];
-    snprintf(key, sizeof key, "%.60s.rope.scaling.type", pcs_model_string(m, "general.architecture"));
-    const char *type = pcs_model_string(m, key);
-    *scale = 1.0;
-    if (!type || !strcmp(type, "none")) return PRECIS_OK;
-    if (!linear || strcmp(type, "linear")) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key %s: \"%.40s\" cannot be run yet", m->path, key, type);
-    const double factor = pcs_arch_float(m, "rope.scaling.factor", 1.0, NULL);
-    if (factor > 0) *scale = 1.0 / factor;
-    return PRECIS_OK;
-}
-
-precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width)
-{
-    char tensor[64];
-    snprintf(tensor, sizeof tensor, "%.50s.weight", name);
-    precis_value in[3] = { x, pcs_weight(b, layer, tensor, rows, width, false), -1 };
-    snprintf(tensor, sizeof tensor, "%.50s.bias", name);
-    in[2] = pcs_weight(b, layer, tensor, 1, rows, true);
-    return pcs_node_of(b, "matmul", layer, name, NULL, in[2] >= 0 ? 3 : 2, in);
-}
-
-precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, double scale)
-{
-    const int64_t n = b->rope_dims / 2;
-    float *f = pcs_arena_alloc(&b->g->arena, n ? (size_t)n : 1, sizeof *f);
-    if (!f) return pcs_graph_fail(b->g, PRECIS_ENOMEM, "%s", precis_ctx_message(b->g->ctx));
-    const pcs_tensor *factors = pcs_model_tensor(b->m, "rope_freqs.weight");
-    if (factors && (factors->n != (uint64_t)n || strcmp(factors->format->name, "F32"))) return pcs_graph_fail(b->g, PRECIS_EFORMAT, "tensor rope_freqs.weight is not F32 [%lld]", (long long)n);
-    for (int64_t i = 0; i < n; i++) {
-        const float factor = factors ? pcs_bits_f32(pcs_load32(factors->data + 4 * i)) : 1.0f;
-        f[i] = (float)(scale / pcs_pow(base, 2.0 * (double)i / b->rope_dims) / (double)factor);
-    }
-    return PCS_NODE(b, "rope_table", -1, name, NULL, b->lm->positions, precis_graph_constant(b->g, "frequencies", 1, &n, f));
-}
-
 precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v, double scale, uint32_t window)
 {
     const int64_t shape[4] = { layer, b->kv_heads, b->key_dim, b->value_dim };
     char text[96];
-    name_of(text, sizeof text, layer, "kv");
+    pcs_tensor_name(text, sizeof text, layer, "kv");
     precis_value s = pcs_graph_state(b->g, text, 4, shape);
     s = PCS_NODE(b, "kv_append", layer, "kv_append", NULL, s, k, v, b->lm->positions, b->lm->sequences);
-    snprintf(text, sizeof text, "scale=%.9g window=%u cap=%.9g", scale, window, pcs_arch_float(b->m, "attn_logit_softcapping", 0.0, NULL));
+    snprintf(text, sizeof text, "scale=%.9g window=%u cap=%.9g causal=%d", scale, window, pcs_arch_float(b->m, "attn_logit_softcapping", 0.0, NULL), !b->lm->encoder);
     return PCS_NODE(b, "attention", layer, "attention", text, q, s, b->lm->positions, b->lm->sequences);
 }
 
@@ -178,6 +178,12 @@ precis_status pcs_logits(pcs_builder *b, precis_value x)
     precis_value w = pcs_weight(b, -1, "output.weight", lm->vocabulary, lm->width, true);
     if (w == -2) w = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
     lm->logits = PCS_NODE(b, "matmul", -1, "logits", NULL, x, w);
+    const double cap = pcs_arch_float(b->m, "final_logit_softcapping", 0.0, NULL);
+    if (cap > 0) {
+        char attrs[48];
+        snprintf(attrs, sizeof attrs, "cap=%.9g", cap);
+        lm->logits = PCS_NODE(b, "softcap", -1, "logits_capped", attrs, lm->logits);
+    }
     precis_graph_output(b->g, lm->logits);
     return b->g->error ? pcs_fail(b->m->ctx, b->g->error, "%s", b->g->message) : PRECIS_OK;
 }

@@ -7,8 +7,11 @@
 /* What the language-model runner must know; every builder of one fills it. */
 typedef struct pcs_lm {
     precis_value tokens, positions, sequences, outputs; /* i32 inputs */
-    precis_value logits;                                /* [outputs, vocabulary] */
+    precis_value logits;                                /* [outputs, vocabulary]; of encoders [outputs, width] */
     uint32_t layers, context, vocabulary, width;
+    int64_t wanted_context;                             /* tokens that the caller wants; set before building, 0: unknown */
+    uint32_t position_limit;                            /* positions that a table has; 0: any */
+    bool encoder;                                       /* rows see the whole of their sequence; no next tokens */
 } pcs_lm;
 
 typedef struct pcs_arch {
@@ -28,8 +31,14 @@ typedef struct pcs_builder {
     pcs_lm *lm;
     /* keys that every transformer has */
     uint32_t heads, kv_heads, key_dim, value_dim, hidden, rope_dims, window;
+    uint32_t experts, experts_used, expert_hidden;
+    bool experts_norm;
     float eps;
     double rope_base;
+    char act_scheme[64]; /* attributes of fake_quant on inputs of weights; "": none */
+    /* what was made last, so that q, k and v share it */
+    precis_value round_from, round_to, turn_from, turn_to, scale_from, scale_to;
+    float round_scale, scale_by;
 } pcs_builder;
 
 /* Read the common keys and make the inputs. */
@@ -44,14 +53,22 @@ precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *
 precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width);
 /* RMS norm of x in groups of `dim` by tensor NAME.weight; with `optional` x itself where the model has none. */
 precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value x, int64_t dim, bool optional);
-/* The rope scaling that a builder does not know is refused by its key; "linear" is known when `linear` says so. */
-precis_status pcs_rope_scaling(const precis_model *m, bool linear, double *scale);
-/* Rotary table of a base; divides by rope_freqs.weight where the model has it. */
-precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, double scale);
+precis_value pcs_layer_norm(pcs_builder *b, int layer, const char *name, precis_value x);
+/* Rows [first, first + rows) of a fused weight of `all` rows; width 1: of a vector. */
+precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all, int64_t width);
+/* q, k and v of x, from three weights or one. */
+void pcs_qkv(pcs_builder *b, int layer, precis_value x, precis_value out[3]);
+/* Gated feed-forward block by an op of (gate, up): three weights, gate and up in one, or experts. */
+precis_value pcs_ffn(pcs_builder *b, int layer, precis_value x, const char *activation);
+/* Rotary table of a base; `scaled`: by the keys rope.scaling.* (linear, yarn, longrope) and the factors among the tensors.
+ * A scaling that is not known is refused by its key. */
+precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool scaled);
+/* "name" or "blk.LAYER.name". */
+void pcs_tensor_name(char *out, size_t cap, int layer, const char *name);
 /* Keys and values into the cache of a layer, and attention over it. */
 precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v, double scale, uint32_t window);
 /* The llama net from embedding to logits, which others vary; biases and norms of heads are used where the model has them. */
-precis_status pcs_llama_graph(pcs_builder *b, bool interleaved, double rope_scale);
+precis_status pcs_llama_graph(pcs_builder *b, bool interleaved, const char *activation);
 /* The final norm has been applied: gather the wanted rows and make logits (tied to the embedding when
  * output.weight is absent). */
 precis_status pcs_logits(pcs_builder *b, precis_value x);

@@ -80,14 +80,28 @@ pcs_tensor *pcs_model_add_tensor(precis_model *m)
     return t;
 }
 
-precis_status pcs_model_index(precis_model *m)
+precis_status pcs_model_index_keys(precis_model *m)
 {
     bool dup;
+    pcs_map_free(&m->key_map);
+    pcs_map_init(&m->key_map, m->ctx);
     for (size_t i = 0; i < m->n_keys; i++) {
         const char *name = m->keys[i].name;
         if (pcs_map_put(&m->key_map, name, strlen(name), (uint32_t)i, &dup) != PRECIS_OK) return PRECIS_ENOMEM;
         if (dup) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %s appears twice", m->path, name);
     }
+    return PRECIS_OK;
+}
+
+precis_status pcs_model_index(precis_model *m)
+{
+    bool dup;
+    const precis_status st = pcs_model_index_keys(m);
+    if (st) return st;
+    pcs_map_free(&m->tensor_map);
+    pcs_map_free(&m->source_map);
+    pcs_map_init(&m->tensor_map, m->ctx);
+    pcs_map_init(&m->source_map, m->ctx);
     for (size_t i = 0; i < m->n_tensors; i++) {
         const pcs_tensor *t = &m->tensors[i];
         if (pcs_map_put(&m->tensor_map, t->name, strlen(t->name), (uint32_t)i, &dup) != PRECIS_OK ||

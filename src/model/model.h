@@ -70,7 +70,8 @@ precis_status pcs_model_new(precis_ctx *ctx, precis_model **out, const char *pat
  * pcs_model_index. */
 pcs_key *pcs_model_add_key(precis_model *m, const char *name);
 pcs_tensor *pcs_model_add_tensor(precis_model *m);
-/* Build the name tables; fails on duplicates. */
+/* Build the name tables anew; fails on duplicates. Readers that look keys up on the way build those of keys. */
+precis_status pcs_model_index_keys(precis_model *m);
 precis_status pcs_model_index(precis_model *m);
 precis_status pcs_model_add_file(precis_model *m, const char *path, pcs_file **out);
 

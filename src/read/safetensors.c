@@ -1,17 +1,14 @@
 /* safetensors.c - a safetensors file, or a folder of them with config.json and tokenizer.json.
  *
  * Rules of the header: github.com/huggingface/safetensors, README "Format"; stricter where it is
- * silent (hardening: duplicate names, rank, whole-buffer coverage). A folder's config.json and tensor
- * names become GGUF's keys and names; query and key rows of llama are put into GGUF's rotary order,
- * which costs a copy of those two tensors per layer. */
-#include "read/read.h"
-#include "read/tokenizer_json.h"
+ * silent (hardening: duplicate names, rank, whole-buffer coverage). What the files beside it say is read by hf.c. */
+#include "read/hf.h"
 
-#include <stdio.h>
 #include <sys/stat.h>
 
 static const struct { const char *name, *format; } dtypes[] = {
-    { "F32", "F32" }, { "F16", "F16" }, { "BF16", "BF16" }, { "F64", "F64" }, { "I8", "I8" }, { "I16", "I16" }, { "I32", "I32" }, { "I64", "I64" }
+    { "F32", "F32" }, { "F16", "F16" }, { "BF16", "BF16" }, { "F64", "F64" }, { "I8", "I8" }, { "I16", "I16" }, { "I32", "I32" }, { "I64", "I64" },
+    { "F8_E4M3", "F8_E4M3" }, { "F8_E5M2", "F8_E5M2" }, { "U8", "U8" }, { "BOOL", "U8" }, { "F8_E8M0", "U8" }, { "U16", "I16" }, { "U32", "I32" }, { "U64", "I64" }
 };
 
 static const pcs_format *dtype_format(const pcs_json_token *t)
@@ -84,7 +81,7 @@ static precis_status read_entry(precis_model *m, pcs_json *j, const pcs_json_tok
     return pcs_tensor_span(m, x, file, at, x->bytes);
 }
 
-static precis_status read_file(precis_model *m, const char *path)
+precis_status pcs_safetensors_file(precis_model *m, const char *path)
 {
     pcs_file *f;
     const uint32_t file = m->n_files;
@@ -156,180 +153,15 @@ static precis_status read_shards(precis_model *m, const char *folder, const char
         if (st != PRECIS_OK || dup) continue;
         if (seen.n > PCS_LIMIT_SPLITS) st = pcs_json_fail(&j, t.text, "weight_map", "too many shards");
         char *path = pcs_arena_printf(&m->arena, "%s/%s", folder, name);
-        if (st == PRECIS_OK) st = path ? read_file(m, path) : PRECIS_ENOMEM;
+        if (st == PRECIS_OK) st = path ? pcs_safetensors_file(m, path) : PRECIS_ENOMEM;
     }
     pcs_map_free(&seen);
     return st;
 }
 
-/* ---- config.json ------------------------------------------------------------------------------ */
-
-typedef struct { precis_model *m; pcs_json_slice text; const char *arch; } config;
-
-static precis_status number(config *c, const char *key, double *v, bool *found)
-{
-    pcs_json_slice s;
-    pcs_json j;
-    pcs_json_token t;
-    precis_status st = pcs_json_find(c->m->ctx, c->text, key, &s);
-    *found = false;
-    if (st != PRECIS_OK || !s.text) return st;
-    pcs_json_init(&j, c->m->ctx, s.text, s.len);
-    st = pcs_json_next(&j, &t);
-    if (st != PRECIS_OK || t.type != PCS_JSON_NUMBER) return st; /* null: absent */
-    *found = true;
-    return pcs_json_double(&j, &t, v, key);
-}
-
-static bool text_is(pcs_json_slice s, const char *quoted) { return s.text && s.len == strlen(quoted) && !memcmp(s.text, quoted, s.len); }
-
-static precis_status set_config(config *c)
-{
-    static const struct { const char *hf, *gguf; int kind; } map[] = { /* kind 0: needed whole number, 1: optional, 2: float */
-        { "max_position_embeddings", "context_length", 0 }, { "hidden_size", "embedding_length", 0 },
-        { "num_hidden_layers", "block_count", 0 }, { "intermediate_size", "feed_forward_length", 0 },
-        { "num_attention_heads", "attention.head_count", 0 }, { "num_key_value_heads", "attention.head_count_kv", 1 },
-        { "head_dim", "rope.dimension_count", 1 }, { "head_dim", "attention.key_length", 1 }, { "head_dim", "attention.value_length", 1 },
-        { "vocab_size", "vocab_size", 1 }, { "rms_norm_eps", "attention.layer_norm_rms_epsilon", 2 }, { "rope_theta", "rope.freq_base", 2 }
-    };
-    precis_status st = pcs_model_set_string(c->m, "general.architecture", c->arch, strlen(c->arch));
-    for (size_t i = 0; i < sizeof map / sizeof *map && st == PRECIS_OK; i++) {
-        double v;
-        bool found;
-        char name[128];
-        st = number(c, map[i].hf, &v, &found);
-        if (st != PRECIS_OK) break;
-        if (!found && map[i].kind == 0) return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: %s is missing", c->m->path, map[i].hf);
-        if (!found) continue;
-        if (map[i].kind != 2 && (v < 0 || v > 4e9 || v != (double)(uint32_t)v))
-            return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: %s is not a count", c->m->path, map[i].hf);
-        snprintf(name, sizeof name, "%s.%s", c->arch, map[i].gguf);
-        st = map[i].kind == 2 ? pcs_model_set_f32(c->m, name, (float)v) : pcs_model_set_u32(c->m, name, (uint32_t)v);
-    }
-    return st;
-}
-
-static precis_status set_special(config *c)
-{
-    static const char *const ids[][2] = { { "bos_token_id", "tokenizer.ggml.bos_token_id" }, { "eos_token_id", "tokenizer.ggml.eos_token_id" } };
-    precis_status st = PRECIS_OK;
-    for (int i = 0; i < 2 && st == PRECIS_OK; i++) {
-        double v;
-        bool found;
-        st = number(c, ids[i][0], &v, &found);
-        if (st == PRECIS_OK && found && v >= 0 && v < 4e9) st = pcs_model_set_u32(c->m, ids[i][1], (uint32_t)v);
-    }
-    return st;
-}
-
-/* ---- names -------------------------------------------------------------------------------------- */
-
-static const struct { const char *hf, *gguf; } names[] = {
-    { "self_attn.q_proj", "attn_q" }, { "self_attn.k_proj", "attn_k" }, { "self_attn.v_proj", "attn_v" },
-    { "self_attn.o_proj", "attn_output" }, { "mlp.gate_proj", "ffn_gate" }, { "mlp.up_proj", "ffn_up" },
-    { "mlp.down_proj", "ffn_down" }, { "input_layernorm", "attn_norm" }, { "post_attention_layernorm", "ffn_norm" }
-};
-
-static precis_status rename_tensor(precis_model *m, pcs_tensor *t)
-{
-    const char *s = t->source;
-    if (!strncmp(s, "model.", 6)) s += 6;
-    char *out = NULL;
-    if (!strcmp(s, "embed_tokens.weight")) out = pcs_arena_printf(&m->arena, "token_embd.weight");
-    else if (!strcmp(s, "norm.weight")) out = pcs_arena_printf(&m->arena, "output_norm.weight");
-    else if (!strcmp(s, "lm_head.weight")) out = pcs_arena_printf(&m->arena, "output.weight");
-    unsigned layer;
-    int used = 0;
-    if (!out && sscanf(s, "layers.%5u.%n", &layer, &used) == 1 && used)
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-            const size_t n = strlen(names[i].hf);
-            if (strncmp(s + used, names[i].hf, n) || s[used + (int)n] != '.') continue;
-            out = pcs_arena_printf(&m->arena, "blk.%u.%s%s", layer, names[i].gguf, s + used + n);
-            break;
-        }
-    if (out) t->name = out;
-    return PRECIS_OK;
-}
-
-/* Rows of each head: half-split rotary order (r, r + hd/2) to interleaved (2r, 2r + 1). */
-static precis_status interleave_rows(precis_model *m, pcs_tensor *t, int64_t heads)
-{
-    const uint64_t rows = t->dims == 1 ? (uint64_t)t->ne[0] : pcs_tensor_rows(t), row = rows ? t->bytes / rows : 0;
-    if (heads < 1 || rows % (2 * (uint64_t)heads)) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: rows do not divide into heads", m->path, t->source);
-    uint8_t *copy = pcs_arena_alloc(&m->arena, (size_t)t->bytes, 1);
-    if (!copy) return PRECIS_ENOMEM;
-    const uint64_t hd = rows / (uint64_t)heads;
-    for (uint64_t r = 0; r < rows; r++) {
-        const uint64_t h = r / hd, k = r % hd, from = h * hd + k / 2 + (k % 2 ? hd / 2 : 0);
-        memcpy(copy + r * row, t->data + from * row, (size_t)row);
-    }
-    t->data = copy;
-    return PRECIS_OK;
-}
-
-static precis_status canonical(precis_model *m, const char *arch)
-{
-    precis_status st = PRECIS_OK;
-    const pcs_key *heads = NULL, *kv = NULL;
-    for (size_t i = 0; i < m->n_keys; i++) {
-        if (strstr(m->keys[i].name, ".attention.head_count_kv")) kv = &m->keys[i];
-        else if (strstr(m->keys[i].name, ".attention.head_count")) heads = &m->keys[i];
-    }
-    for (size_t i = 0; i < m->n_tensors && st == PRECIS_OK; i++) {
-        pcs_tensor *t = &m->tensors[i];
-        st = rename_tensor(m, t);
-        if (st != PRECIS_OK || strcmp(arch, "llama") || !heads) continue;
-        if (strstr(t->name, ".attn_q.")) st = interleave_rows(m, t, (int64_t)heads->v.u);
-        else if (strstr(t->name, ".attn_k.")) st = interleave_rows(m, t, (int64_t)(kv ? kv : heads)->v.u);
-    }
-    return st;
-}
-
-static precis_status read_config(precis_model *m, const char *folder)
-{
-    char *path = pcs_arena_printf(&m->arena, "%s/config.json", folder), *text;
-    size_t len;
-    if (!path) return PRECIS_ENOMEM;
-    precis_status st = pcs_file_slurp(m->ctx, path, PCS_LIMIT_JSON, &text, &len);
-    if (st != PRECIS_OK) return st;
-    m->ctx->file = path;
-    config c = { m, { text, len }, "" };
-    pcs_json_slice type;
-    st = pcs_json_find(m->ctx, c.text, "model_type", &type);
-    if (st == PRECIS_OK) {
-        c.arch = text_is(type, "\"llama\"") || text_is(type, "\"mistral\"") ? "llama" : text_is(type, "\"qwen2\"") ? "qwen2" : "";
-        if (!*c.arch) pcs_warn(m->ctx, "%s: model_type %.*s: tensors keep their names; the model can be inspected, not run", path,
-                               (int)(type.len > 40 ? 40 : type.len), type.text ? type.text : "(none)");
-    }
-    if (st == PRECIS_OK && *c.arch) st = set_config(&c);
-    if (st == PRECIS_OK && *c.arch) st = set_special(&c);
-    if (st == PRECIS_OK && *c.arch) st = canonical(m, c.arch);
-    pcs_free(m->ctx, text);
-    return st;
-}
-
-static precis_status read_tokenizer(precis_model *m, const char *folder)
-{
-    char *path = pcs_arena_printf(&m->arena, "%s/tokenizer.json", folder), *text;
-    size_t len;
-    struct stat sb;
-    if (!path) return PRECIS_ENOMEM;
-    if (stat(path, &sb)) return PRECIS_OK; /* a model without one can be quantized */
-    precis_status st = pcs_file_slurp(m->ctx, path, PCS_LIMIT_JSON, &text, &len);
-    if (st != PRECIS_OK) return st;
-    m->ctx->file = path;
-    st = pcs_tokenizer_json(m, (pcs_json_slice){ text, len });
-    if (st == PRECIS_EUNSUPPORTED) {
-        pcs_warn(m->ctx, "%s", m->ctx->message);
-        st = PRECIS_OK;
-    }
-    pcs_free(m->ctx, text);
-    return st;
-}
-
 static precis_status read_safetensors(precis_model *m, const char *path)
 {
-    if (!pcs_is_dir(path)) return read_file(m, path);
+    if (!pcs_is_dir(path)) return pcs_safetensors_file(m, path);
     char *one = pcs_arena_printf(&m->arena, "%s/model.safetensors", path), *index = pcs_arena_printf(&m->arena, "%s/model.safetensors.index.json", path);
     struct stat sb;
     if (!one || !index) return PRECIS_ENOMEM;
@@ -343,11 +175,9 @@ static precis_status read_safetensors(precis_model *m, const char *path)
         st = read_shards(m, path, text, len);
         pcs_free(m->ctx, text);
     } else {
-        st = read_file(m, one);
+        st = pcs_safetensors_file(m, one);
     }
-    if (st == PRECIS_OK) st = read_config(m, path);
-    if (st == PRECIS_OK) st = read_tokenizer(m, path);
-    return st;
+    return st == PRECIS_OK ? pcs_hf_folder(m, path) : st;
 }
 
 static bool probe(const char *path, bool folder, const uint8_t *head, size_t n, uint64_t size)

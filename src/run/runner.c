@@ -15,12 +15,15 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
     precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
     r->ctx = ctx;
+    r->lm.wanted_context = o.context;
     precis_status st = pcs_arch_build(model, &r->graph, &r->lm);
     if (!st) {
         r->sequences = o.sequences ? o.sequences : 1;
         r->context = o.context ? o.context : r->lm.context < DEFAULT_CONTEXT ? r->lm.context : DEFAULT_CONTEXT;
         r->batch = o.batch ? o.batch : 512;
         r->outputs = o.outputs ? o.outputs : 1;
+        if (r->lm.position_limit && r->context > r->lm.position_limit)
+            st = pcs_fail(ctx, PRECIS_EINVAL, "the model knows %u positions, not %u; a smaller --ctx helps", r->lm.position_limit, r->context);
         if (r->context > 1u << 26 || r->batch > 1u << 20 || r->outputs > r->batch || r->sequences > 1u << 16)
             st = pcs_fail(ctx, PRECIS_EINVAL, "context %u, batch %u, outputs %u or sequences %u out of range", r->context, r->batch, r->outputs, r->sequences);
     }

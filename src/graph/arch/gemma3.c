@@ -11,23 +11,21 @@ typedef struct { pcs_builder b; precis_value local, global; } gemma;
 static precis_value layer(gemma *m, int i, precis_value x)
 {
     pcs_builder *b = &m->b;
-    const int64_t n = b->lm->width, qn = (int64_t)b->heads * b->key_dim, kn = (int64_t)b->kv_heads * b->key_dim, vn = (int64_t)b->kv_heads * b->value_dim;
+    const int64_t n = b->lm->width;
     const bool local = b->window && (i + 1) % LOCAL_LAYERS;
     char rope[48];
     snprintf(rope, sizeof rope, "dim=%u interleaved=0", b->key_dim);
     precis_value h = pcs_norm(b, i, "attn_norm", x, n, false);
-    precis_value q = pcs_linear(b, i, "attn_q", h, qn, n), k = pcs_linear(b, i, "attn_k", h, kn, n);
-    const precis_value v = pcs_linear(b, i, "attn_v", h, vn, n);
-    q = PCS_NODE(b, "rope", i, "q_rope", rope, pcs_norm(b, i, "attn_q_norm", q, b->key_dim, false), local ? m->local : m->global);
-    k = PCS_NODE(b, "rope", i, "k_rope", rope, pcs_norm(b, i, "attn_k_norm", k, b->key_dim, false), local ? m->local : m->global);
+    precis_value qkv[3];
+    pcs_qkv(b, i, h, qkv);
+    qkv[0] = PCS_NODE(b, "rope", i, "q_rope", rope, pcs_norm(b, i, "attn_q_norm", qkv[0], b->key_dim, false), local ? m->local : m->global);
+    qkv[1] = PCS_NODE(b, "rope", i, "k_rope", rope, pcs_norm(b, i, "attn_k_norm", qkv[1], b->key_dim, false), local ? m->local : m->global);
     /* the 27B model scales by width / heads instead of the head's dimension */
     const double dim = b->lm->layers == 62 ? (double)b->lm->width / b->heads : b->key_dim;
-    h = pcs_attend(b, i, q, k, v, 1.0 / __builtin_sqrt(dim), local ? b->window : 0);
+    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(dim), local ? b->window : 0);
     h = pcs_norm(b, i, "post_attention_norm", pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim), n, false);
     x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, h);
-    h = pcs_norm(b, i, "ffn_norm", x, n, false);
-    const precis_value gate = pcs_linear(b, i, "ffn_gate", h, b->hidden, n), up = pcs_linear(b, i, "ffn_up", h, b->hidden, n);
-    h = pcs_linear(b, i, "ffn_down", PCS_NODE(b, "geglu", i, "ffn_act", NULL, gate, up), n, b->hidden);
+    h = pcs_ffn(b, i, pcs_norm(b, i, "ffn_norm", x, n, false), "geglu");
     return PCS_NODE(b, "add", i, "ffn_residual", NULL, x, pcs_norm(b, i, "post_ffw_norm", h, n, false));
 }
 
@@ -36,13 +34,12 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     gemma gm = { .local = -1 };
     const precis_status st = pcs_builder_open(&gm.b, m, g, lm);
     if (st) return st;
-    const double factor = pcs_arch_float(m, "rope.scaling.factor", 1.0, NULL);
     char attrs[64];
     snprintf(attrs, sizeof attrs, "scale=%.9g", (double)(float)__builtin_sqrt(lm->width));
     const precis_value embed = pcs_weight(&gm.b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
     precis_value x = PCS_NODE(&gm.b, "embedding", -1, "embedding", attrs, lm->tokens, embed);
-    gm.global = pcs_rope_table(&gm.b, "rope_global", pcs_arch_float(m, "rope.freq_base", 1e6, NULL), factor > 0 ? 1.0 / factor : 1.0);
-    gm.local = pcs_rope_table(&gm.b, "rope_local", pcs_arch_float(m, "rope.local.freq_base", 10000.0, NULL), 1.0);
+    gm.global = pcs_rope_table(&gm.b, "rope_global", pcs_arch_float(m, "rope.freq_base", 1e6, NULL), true);
+    gm.local = pcs_rope_table(&gm.b, "rope_local", pcs_arch_float(m, "rope.local.freq_base", 10000.0, NULL), false);
     for (uint32_t i = 0; i < lm->layers && !g->error; i++) {
         x = layer(&gm, (int)i, x);
         if (x >= 0) g->values[x].cut = true;

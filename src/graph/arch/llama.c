@@ -1,38 +1,34 @@
 /* llama - RMS norm, rotary attention with grouped heads, SwiGLU (Touvron et al. 2023). GGUF stores q and k
- * rows so that rotary pairs are neighbours. Mistral is the same with a window. */
+ * rows so that rotary pairs are neighbours. Mistral is the same with a window, Mixtral with experts. */
 #include "graph/arch.h"
 
 #include <stdio.h>
 
-static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value table, bool interleaved)
+static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value table, bool interleaved, const char *activation)
 {
-    const int64_t n = b->lm->width, qn = (int64_t)b->heads * b->key_dim, kn = (int64_t)b->kv_heads * b->key_dim, vn = (int64_t)b->kv_heads * b->value_dim;
+    const int64_t n = b->lm->width, values = (int64_t)b->heads * b->value_dim;
     char rope[48];
+    precis_value qkv[3];
     snprintf(rope, sizeof rope, "dim=%u interleaved=%d", b->key_dim, interleaved);
     precis_value h = pcs_norm(b, i, "attn_norm", x, n, false);
-    precis_value q = pcs_linear(b, i, "attn_q", h, qn, n), k = pcs_linear(b, i, "attn_k", h, kn, n);
-    const precis_value v = pcs_linear(b, i, "attn_v", h, vn, n);
-    q = PCS_NODE(b, "rope", i, "q_rope", rope, pcs_norm(b, i, "attn_q_norm", q, b->key_dim, true), table);
-    k = PCS_NODE(b, "rope", i, "k_rope", rope, pcs_norm(b, i, "attn_k_norm", k, b->key_dim, true), table);
-    const double scale = 1.0 / __builtin_sqrt(b->key_dim);
-    h = pcs_attend(b, i, q, k, v, scale, b->window);
-    h = pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim);
+    pcs_qkv(b, i, h, qkv);
+    qkv[0] = PCS_NODE(b, "rope", i, "q_rope", rope, pcs_norm(b, i, "attn_q_norm", qkv[0], b->key_dim, true), table);
+    qkv[1] = PCS_NODE(b, "rope", i, "k_rope", rope, pcs_norm(b, i, "attn_k_norm", qkv[1], b->key_dim, true), table);
+    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(b->key_dim), b->window);
+    h = pcs_linear(b, i, "attn_output", pcs_norm(b, i, "attn_sub_norm", h, values, true), n, values);
     x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, h);
-    h = pcs_norm(b, i, "ffn_norm", x, n, false);
-    const precis_value gate = pcs_linear(b, i, "ffn_gate", h, b->hidden, n), up = pcs_linear(b, i, "ffn_up", h, b->hidden, n);
-    h = PCS_NODE(b, "swiglu", i, "ffn_act", NULL, gate, up);
-    h = pcs_linear(b, i, "ffn_down", h, n, b->hidden);
+    h = pcs_ffn(b, i, pcs_norm(b, i, "ffn_norm", x, n, false), activation);
     return PCS_NODE(b, "add", i, "ffn_residual", NULL, x, h);
 }
 
-precis_status pcs_llama_graph(pcs_builder *b, bool interleaved, double rope_scale)
+precis_status pcs_llama_graph(pcs_builder *b, bool interleaved, const char *activation)
 {
     pcs_lm *lm = b->lm;
     const precis_value embed = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
     precis_value x = PCS_NODE(b, "embedding", -1, "embedding", NULL, lm->tokens, embed);
-    const precis_value table = pcs_rope_table(b, "rope_table", b->rope_base, rope_scale);
+    const precis_value table = pcs_rope_table(b, "rope_table", b->rope_base, true);
     for (uint32_t i = 0; i < lm->layers && !b->g->error; i++) {
-        x = layer(b, (int)i, x, table, interleaved);
+        x = layer(b, (int)i, x, table, interleaved, activation);
         if (x >= 0) b->g->values[x].cut = true;
     }
     return pcs_logits(b, pcs_norm(b, -1, "output_norm", x, lm->width, false));
@@ -41,13 +37,8 @@ precis_status pcs_llama_graph(pcs_builder *b, bool interleaved, double rope_scal
 static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
 {
     pcs_builder b;
-    precis_status st = pcs_builder_open(&b, m, g, lm);
-    if (st) return st;
-    if (pcs_arch_int(m, "expert_count", 0, NULL) > 0)
-        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key llama.expert_count: mixtures of experts cannot be run yet", m->path);
-    double scale;
-    st = pcs_rope_scaling(m, true, &scale);
-    return st ? st : pcs_llama_graph(&b, true, scale);
+    const precis_status st = pcs_builder_open(&b, m, g, lm);
+    return st ? st : pcs_llama_graph(&b, true, "swiglu");
 }
 
 const pcs_arch pcs_arch_llama = { "llama", build };

@@ -5,12 +5,10 @@
 static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
 {
     pcs_builder b;
-    double scale;
-    precis_status st = pcs_builder_open(&b, m, g, lm);
-    if (!st) st = pcs_rope_scaling(m, false, &scale);
+    const precis_status st = pcs_builder_open(&b, m, g, lm);
     if (st) return st;
     b.window = 0;
-    return pcs_llama_graph(&b, false, scale);
+    return pcs_llama_graph(&b, false, "swiglu");
 }
 
 const pcs_arch pcs_arch_qwen3 = { "qwen3", build };

@@ -1,5 +1,5 @@
 /* attention - softmax(scale * q k^T) v over the cache of each token's own sequence, positions 0 to its own
- * (the last `window` of them, when given); heads share keys in groups (Ainslie et al. 2023).
+ * (the last `window` of them, when given; causal=0: to the last position of its sequence in this call); heads share keys in groups (Ainslie et al. 2023).
  *
  * Work is cut into tiles of rows of one sequence by one key head. The sums of a row have a fixed order
  * (ascending dimension, 16 lanes over keys, ascending key), so its result depends neither on the tile,
@@ -27,6 +27,7 @@ typedef struct {
     size_t group, rows; /* query heads of a key head; rows of a tile at most */
     size_t qrow, orow;  /* widths */
     size_t keys;        /* width of a row of scores */
+    bool causal;
 } dims;
 
 static dims dims_of(const pcs_call *c)
@@ -36,6 +37,7 @@ static dims dims_of(const pcs_call *c)
     d.group = d.qrow / d.kv->kd / d.kv->heads;
     d.orow = d.group * d.kv->heads * d.kv->vd;
     d.keys = d.kv->capacity;
+    d.causal = c->attr[3] != 0;
     const size_t fit = ((size_t)1 << 18) / (d.group * d.keys); /* scores of a tile: 1 MiB */
     d.rows = fit < 1 ? 1 : fit < ROWS ? fit : ROWS;
     return d;
@@ -85,9 +87,11 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     const size_t m = rows * d->group, window = c->attr[1] > 0 ? (size_t)c->attr[1] : (size_t)1 << 40;
     float *q = carve(&mem, d->rows * d->group * kv->kd), *s = carve(&mem, d->rows * d->group * d->keys), *y = carve(&mem, d->rows * d->group * kv->vp);
     float *panel = carve(&mem, 16 * (size_t)kv->kd), *values = carve(&mem, VALUES * (size_t)kv->vp);
-    size_t lo = (size_t)1 << 40, hi = 0;
+    size_t lo = (size_t)1 << 40, hi = 0, end = 0; /* end: last key of all rows, when they look ahead */
+    for (size_t r = 0; !d->causal && r < (size_t)c->in[0].shape[0]; r++)
+        if (seq[r] == seq[t0] && (size_t)pos[r] > end) end = (size_t)pos[r];
     for (size_t r = 0; r < rows; r++) {
-        const size_t p = (size_t)pos[t0 + r], first = p + 1 > window ? p + 1 - window : 0;
+        const size_t p = d->causal ? (size_t)pos[t0 + r] : end, first = p + 1 > window ? p + 1 - window : 0;
         lo = first < lo ? first : lo;
         hi = p + 1 > hi ? p + 1 : hi;
         memcpy(q + r * d->group * kv->kd, (const float *)c->in[0].data + (t0 + r) * d->qrow + head * d->group * kv->kd, d->group * kv->kd * sizeof *q);
@@ -100,7 +104,7 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
         c->kernels->gemm(&(pcs_gemm_args){ q, kv->kd, panel, 16, kv->kd, m, s + (j - lo), keys, false });
     }
     for (size_t r = 0; r < m; r++) {
-        const size_t p = (size_t)pos[t0 + r / d->group], first = p + 1 > window ? p + 1 - window : 0;
+        const size_t p = d->causal ? (size_t)pos[t0 + r / d->group] : end, first = p + 1 > window ? p + 1 - window : 0;
         softmax_row(s + r * keys, lo, hi, first, p, (float)c->attr[0], (float)c->attr[2]);
     }
     for (size_t j = lo; j < hi; j += VALUES) {
@@ -126,5 +130,5 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_attention = { .name = "attention", .min_in = 4, .max_in = 4, .attrs = { "scale", "window", "cap" }, .defaults = { 1, 0, 0 },
+const pcs_op pcs_op_attention = { .name = "attention", .min_in = 4, .max_in = 4, .attrs = { "scale", "window", "cap", "causal" }, .defaults = { 1, 0, 0, 1 },
                                   .infer = infer, .eval = eval, .scratch = scratch };

@@ -20,8 +20,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     float *y = c->out.data;
     for (size_t t = ith; t < rows; t += nth) {
         float *row = y + t * k;
-        if (table->dtype == PCS_F32) memcpy(row, (const float *)table->data + (size_t)ids[t] * k, k * sizeof *row);
-        else pcs_decode(table->format, k, (const uint8_t *)table->data + (size_t)ids[t] * pcs_row_bytes(table->format, k), row);
+        const size_t at = c->attr[1] >= 0 ? (size_t)c->attr[1] : (size_t)ids[t];
+        if (table->dtype == PCS_F32) memcpy(row, (const float *)table->data + at * k, k * sizeof *row);
+        else pcs_decode(table->format, k, (const uint8_t *)table->data + at * pcs_row_bytes(table->format, k), row);
         if (c->attr[0] != 1.0)
             for (size_t i = 0; i < k; i++) row[i] *= (float)c->attr[0];
     }
@@ -35,5 +36,5 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
         for (size_t i = 0; i < k; i++) din[1][(size_t)ids[t] * k + i] += dout[t * k + i] * (float)c->attr[0];
 }
 
-const pcs_op pcs_op_embedding = { .name = "embedding", .min_in = 2, .max_in = 2, .attrs = { "scale" }, .defaults = { 1 }, .folds = true,
+const pcs_op pcs_op_embedding = { .name = "embedding", .min_in = 2, .max_in = 2, .attrs = { "scale", "row" }, .defaults = { 1, -1 }, .folds = true,
                                   .infer = infer, .eval = eval, .backward = backward };

@@ -1,4 +1,4 @@
-/* rope_table - cosines, then sines, of position * frequency: [tokens][2 * n] for n frequencies. */
+/* rope_table - cosines, then sines, of position * frequency, times `scale`: [tokens][2 * n] for n frequencies. */
 #include "base/fmath.h"
 #include "graph/graph.h"
 
@@ -22,10 +22,10 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         for (size_t i = 0; i < n; i++) {
             double sn, cs;
             pcs_sincos((double)pos[t] * (double)f[i], &sn, &cs);
-            y[i] = (float)cs;
-            y[n + i] = (float)sn;
+            y[i] = (float)cs * (float)c->attr[0];
+            y[n + i] = (float)sn * (float)c->attr[0];
         }
     }
 }
 
-const pcs_op pcs_op_rope_table = { .name = "rope_table", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };
+const pcs_op pcs_op_rope_table = { .name = "rope_table", .min_in = 2, .max_in = 2, .attrs = { "scale" }, .defaults = { 1 }, .infer = infer, .eval = eval };

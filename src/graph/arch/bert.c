@@ -1,0 +1,46 @@
+/* bert - an encoder: every token sees its whole sequence; norms come after each block (Devlin et al. 2018). Rows of the last
+ * layer are the result; `precis run --embed` pools them. */
+#include "graph/arch.h"
+
+static precis_value layer(pcs_builder *b, int i, precis_value x)
+{
+    const int64_t n = b->lm->width;
+    precis_value qkv[3];
+    pcs_qkv(b, i, x, qkv);
+    precis_value h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(b->key_dim), 0);
+    h = pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim);
+    x = pcs_layer_norm(b, i, "attn_output_norm", PCS_NODE(b, "add", i, "attn_residual", NULL, x, h));
+    h = PCS_NODE(b, "gelu", i, "ffn_act", NULL, pcs_linear(b, i, "ffn_up", x, b->hidden, n));
+    h = pcs_linear(b, i, "ffn_down", h, n, b->hidden);
+    return pcs_layer_norm(b, i, "layer_output_norm", PCS_NODE(b, "add", i, "ffn_residual", NULL, x, h));
+}
+
+static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
+{
+    pcs_builder b;
+    lm->encoder = true;
+    const precis_status st = pcs_builder_open(&b, m, g, lm);
+    if (st) return st;
+    const pcs_tensor *places = pcs_model_tensor(m, "position_embd.weight");
+    if (places && (uint64_t)lm->context > pcs_tensor_rows(places)) lm->context = (uint32_t)pcs_tensor_rows(places);
+    lm->position_limit = lm->context;
+    const precis_value embed = pcs_weight(&b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
+    const precis_value place = pcs_weight(&b, -1, "position_embd.weight", places ? (int64_t)pcs_tensor_rows(places) : 0, lm->width, false);
+    precis_value x = PCS_NODE(&b, "add", -1, "embedding", NULL, PCS_NODE(&b, "embedding", -1, "token_embedding", NULL, lm->tokens, embed),
+                              PCS_NODE(&b, "embedding", -1, "position_embedding", NULL, lm->positions, place));
+    const pcs_tensor *types = pcs_model_tensor(m, "token_types.weight");
+    if (types) { /* every token is of the first sentence */
+        const precis_value w = pcs_weight(&b, -1, "token_types.weight", (int64_t)pcs_tensor_rows(types), lm->width, false);
+        x = PCS_NODE(&b, "add", -1, "typed", NULL, x, PCS_NODE(&b, "embedding", -1, "type_embedding", "row=0", lm->tokens, w));
+    }
+    x = pcs_layer_norm(&b, -1, "token_embd_norm", x);
+    for (uint32_t i = 0; i < lm->layers && !g->error; i++) {
+        x = layer(&b, (int)i, x);
+        if (x >= 0) g->values[x].cut = true;
+    }
+    lm->logits = PCS_NODE(&b, "gather", -1, "last", NULL, x, lm->outputs);
+    precis_graph_output(g, lm->logits);
+    return g->error ? pcs_fail(m->ctx, g->error, "%s", g->message) : PRECIS_OK;
+}
+
+const pcs_arch pcs_arch_bert = { "bert", build };

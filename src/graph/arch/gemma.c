@@ -1,0 +1,37 @@
+/* gemma - as llama with a scaled embedding and GeGLU (Gemma Team 2024). */
+#include "graph/arch.h"
+
+#include <stdio.h>
+
+static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value table)
+{
+    const int64_t n = b->lm->width;
+    char rope[48];
+    precis_value qkv[3], h = pcs_norm(b, i, "attn_norm", x, n, false);
+    snprintf(rope, sizeof rope, "dim=%u interleaved=0", b->key_dim);
+    pcs_qkv(b, i, h, qkv);
+    qkv[0] = PCS_NODE(b, "rope", i, "q_rope", rope, qkv[0], table);
+    qkv[1] = PCS_NODE(b, "rope", i, "k_rope", rope, qkv[1], table);
+    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(b->key_dim), 0);
+    x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim));
+    return PCS_NODE(b, "add", i, "ffn_residual", NULL, x, pcs_ffn(b, i, pcs_norm(b, i, "ffn_norm", x, n, false), "geglu"));
+}
+
+static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
+{
+    pcs_builder b;
+    const precis_status st = pcs_builder_open(&b, m, g, lm);
+    if (st) return st;
+    char attrs[64];
+    snprintf(attrs, sizeof attrs, "scale=%.9g", (double)(float)__builtin_sqrt(lm->width));
+    const precis_value embed = pcs_weight(&b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
+    precis_value x = PCS_NODE(&b, "embedding", -1, "embedding", attrs, lm->tokens, embed);
+    const precis_value table = pcs_rope_table(&b, "rope_table", b.rope_base, true);
+    for (uint32_t i = 0; i < lm->layers && !g->error; i++) {
+        x = layer(&b, (int)i, x, table);
+        if (x >= 0) g->values[x].cut = true;
+    }
+    return pcs_logits(&b, pcs_norm(&b, -1, "output_norm", x, lm->width, false));
+}
+
+const pcs_arch pcs_arch_gemma = { "gemma", build };

@@ -1,0 +1,35 @@
+/* gpt2 - layer norms, learned positions, q, k and v in one weight, GELU (Radford et al. 2019). */
+#include "graph/arch.h"
+
+static precis_value layer(pcs_builder *b, int i, precis_value x)
+{
+    const int64_t n = b->lm->width;
+    precis_value qkv[3], h = pcs_layer_norm(b, i, "attn_norm", x);
+    pcs_qkv(b, i, h, qkv);
+    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(b->key_dim), 0);
+    x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim));
+    h = pcs_linear(b, i, "ffn_up", pcs_layer_norm(b, i, "ffn_norm", x), b->hidden, n);
+    h = pcs_linear(b, i, "ffn_down", PCS_NODE(b, "gelu", i, "ffn_act", "tanh=1", h), n, b->hidden);
+    return PCS_NODE(b, "add", i, "ffn_residual", NULL, x, h);
+}
+
+static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
+{
+    pcs_builder b;
+    const precis_status st = pcs_builder_open(&b, m, g, lm);
+    if (st) return st;
+    const pcs_tensor *places = pcs_model_tensor(m, "position_embd.weight");
+    if (places && (uint64_t)lm->context > pcs_tensor_rows(places)) lm->context = (uint32_t)pcs_tensor_rows(places);
+    lm->position_limit = lm->context;
+    const precis_value embed = pcs_weight(&b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
+    const precis_value place = pcs_weight(&b, -1, "position_embd.weight", places ? (int64_t)pcs_tensor_rows(places) : 0, lm->width, false);
+    precis_value x = PCS_NODE(&b, "add", -1, "embedding", NULL, PCS_NODE(&b, "embedding", -1, "token_embedding", NULL, lm->tokens, embed),
+                              PCS_NODE(&b, "embedding", -1, "position_embedding", NULL, lm->positions, place));
+    for (uint32_t i = 0; i < lm->layers && !g->error; i++) {
+        x = layer(&b, (int)i, x);
+        if (x >= 0) g->values[x].cut = true;
+    }
+    return pcs_logits(&b, pcs_layer_norm(&b, -1, "output_norm", x));
+}
+
+const pcs_arch pcs_arch_gpt2 = { "gpt2", build };

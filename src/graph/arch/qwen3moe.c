@@ -1,0 +1,13 @@
+/* qwen3moe - qwen3 with experts in place of the feed-forward block (Yang et al. 2025, section 2). */
+#include "graph/arch.h"
+
+static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
+{
+    pcs_builder b;
+    const precis_status st = pcs_builder_open(&b, m, g, lm);
+    if (st) return st;
+    b.window = 0;
+    return pcs_llama_graph(&b, false, "swiglu");
+}
+
+const pcs_arch pcs_arch_qwen3moe = { "qwen3moe", build };

@@ -1,0 +1,263 @@
+/* blocks.c - parts of transformers that several builders share: matmuls with what belongs to them, q, k and v, feed-forward
+ * blocks, experts, rotary tables with their scalings. */
+#include "graph/arch.h"
+
+#include "base/f16.h"
+#include "base/fmath.h"
+
+#include <stdio.h>
+
+precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all, int64_t width)
+{
+    char full[96], part[128];
+    pcs_tensor_name(full, sizeof full, layer, name);
+    const pcs_tensor *t = pcs_model_tensor(b->m, full);
+    if (!t) return pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: tensor %s is missing", b->m->path, full);
+    const bool vector = t->dims == 1;
+    if (vector ? t->n != (uint64_t)all || width != 1 || t->format->block != 1 : t->ne[0] != width || pcs_tensor_rows(t) != (uint64_t)all)
+        return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld]", b->m->path, full, (long long)all, (long long)width);
+    const int64_t shape[2] = { rows, width };
+    const uint64_t row = vector ? t->format->bytes : pcs_tensor_row_bytes(t);
+    snprintf(part, sizeof part, "%s", full);
+    const precis_value v = pcs_graph_stored(b->g, part, t->format, vector ? 1 : 2, shape, t->data + (uint64_t)first * row);
+    return precis_graph_node(b->g, part, "dequantize", NULL, 1, &v);
+}
+
+/* A scalar that stands beside a weight (NAME.scale, NAME.input_scale); 0 when there is none. */
+static float scalar(pcs_builder *b, int layer, const char *name, const char *suffix)
+{
+    char part[96], full[128];
+    snprintf(part, sizeof part, "%.60s.%s", name, suffix);
+    pcs_tensor_name(full, sizeof full, layer, part);
+    const pcs_tensor *t = pcs_model_tensor(b->m, full);
+    return t && t->n == 1 && !strcmp(t->format->name, "F32") ? pcs_bits_f32(pcs_load32(t->data)) : 0.0f;
+}
+
+/* x as the model's scheme for activations rounds it, once per value and scale. */
+static precis_value rounded(pcs_builder *b, int layer, const char *name, precis_value x)
+{
+    if (!b->act_scheme[0] || x < 0) return x;
+    const float scale = scalar(b, layer, name, "input_scale"), zero = scalar(b, layer, name, "input_zero");
+    if (b->round_from == x && b->round_scale == scale) return b->round_to;
+    char attrs[160], node[64];
+    if (scale > 0) snprintf(attrs, sizeof attrs, "%s scale=%.9g zero=%.9g", b->act_scheme, (double)scale, (double)zero);
+    else snprintf(attrs, sizeof attrs, "%s", b->act_scheme);
+    snprintf(node, sizeof node, "%.40s.input", name);
+    b->round_from = x;
+    b->round_scale = scale;
+    return b->round_to = PCS_NODE(b, "fake_quant", layer, node, attrs, x);
+}
+
+/* The online rotation that the weight's columns were turned by. */
+static precis_value rotated(pcs_builder *b, int layer, const char *name, precis_value x)
+{
+    const float block = scalar(b, layer, name, "rotation");
+    if (!(block > 1) || x < 0) return x;
+    if (b->turn_from == x) return b->turn_to;
+    char attrs[48], node[64];
+    snprintf(attrs, sizeof attrs, "dim=%d", (int)block);
+    snprintf(node, sizeof node, "%.40s.rotated", name);
+    b->turn_from = x;
+    return b->turn_to = PCS_NODE(b, "hadamard", layer, node, attrs, x);
+}
+
+/* y + s * B (A x) for a pair of low-rank tensors beside the weight. */
+static precis_value low_rank(pcs_builder *b, int layer, const char *name, const char *kind, precis_value x, precis_value y, int64_t rows, int64_t width)
+{
+    char text[96], full[128];
+    snprintf(text, sizeof text, "%.60s.weight.%s_a", name, kind);
+    pcs_tensor_name(full, sizeof full, layer, text);
+    const pcs_tensor *a = pcs_model_tensor(b->m, full);
+    if (!a) return y;
+    const int64_t rank = (int64_t)pcs_tensor_rows(a);
+    const precis_value wa = pcs_weight(b, layer, text, rank, width, false);
+    snprintf(text, sizeof text, "%.60s.weight.%s_b", name, kind);
+    const precis_value wb = pcs_weight(b, layer, text, rows, rank, false);
+    snprintf(text, sizeof text, "%.50s.%s_a", name, kind);
+    const precis_value inner = PCS_NODE(b, "matmul", layer, text, NULL, x, wa);
+    snprintf(text, sizeof text, "%.50s.%s_b", name, kind);
+    precis_value z = PCS_NODE(b, "matmul", layer, text, NULL, inner, wb);
+    const float s = scalar(b, layer, name, !strcmp(kind, "lora") ? "weight.lora_scale" : "weight.svd_scale");
+    if (s != 0.0f && s != 1.0f) {
+        char attrs[48];
+        snprintf(attrs, sizeof attrs, "by=%.9g", (double)s);
+        snprintf(text, sizeof text, "%.50s.%s_scaled", name, kind);
+        z = PCS_NODE(b, "scale", layer, text, attrs, z);
+    }
+    snprintf(text, sizeof text, "%.50s.with_%s", name, kind);
+    return PCS_NODE(b, "add", layer, text, NULL, y, z);
+}
+
+precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width)
+{
+    char tensor[64], attrs[48];
+    snprintf(tensor, sizeof tensor, "%.50s.weight", name);
+    const precis_value plain = x;
+    x = rounded(b, layer, name, rotated(b, layer, name, x));
+    const float scale = scalar(b, layer, name, "scale");
+    if (scale > 0 && scale != 1.0f) { /* of the whole weight; on the input, so that a bias stays as it is */
+        if (b->scale_from != x || b->scale_by != scale) {
+            snprintf(attrs, sizeof attrs, "by=%.9g", (double)scale);
+            snprintf(tensor, sizeof tensor, "%.40s.scaled", name);
+            b->scale_from = x;
+            b->scale_by = scale;
+            b->scale_to = PCS_NODE(b, "scale", layer, tensor, attrs, x);
+            snprintf(tensor, sizeof tensor, "%.50s.weight", name);
+        }
+        x = b->scale_to;
+    }
+    precis_value in[3] = { x, pcs_weight(b, layer, tensor, rows, width, false), -1 };
+    snprintf(tensor, sizeof tensor, "%.50s.bias", name);
+    in[2] = pcs_weight(b, layer, tensor, 1, rows, true);
+    const precis_value y = pcs_node_of(b, "matmul", layer, name, NULL, in[2] >= 0 ? 3 : 2, in);
+    return low_rank(b, layer, name, "lora", plain, low_rank(b, layer, name, "svd", plain, y, rows, width), rows, width);
+}
+
+/* Rows of a fused weight, with their part of its bias. */
+static precis_value linear_part(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, int64_t first, int64_t rows, int64_t all, int64_t width)
+{
+    char tensor[64], full[96];
+    snprintf(tensor, sizeof tensor, "%.50s.weight", name);
+    precis_value in[3] = { rounded(b, layer, name, x), pcs_weight_part(b, layer, tensor, first, rows, all, width), -1 };
+    snprintf(tensor, sizeof tensor, "%.50s.bias", name);
+    pcs_tensor_name(full, sizeof full, layer, tensor);
+    if (pcs_model_tensor(b->m, full)) in[2] = pcs_weight_part(b, layer, tensor, first, rows, all, 1);
+    return pcs_node_of(b, "matmul", layer, as, NULL, in[2] >= 0 ? 3 : 2, in);
+}
+
+static bool has(pcs_builder *b, int layer, const char *name)
+{
+    char full[96];
+    pcs_tensor_name(full, sizeof full, layer, name);
+    return pcs_model_tensor(b->m, full) != NULL;
+}
+
+void pcs_qkv(pcs_builder *b, int layer, precis_value x, precis_value out[3])
+{
+    const int64_t n = b->lm->width, q = (int64_t)b->heads * b->key_dim, k = (int64_t)b->kv_heads * b->key_dim, v = (int64_t)b->kv_heads * b->value_dim;
+    if (has(b, layer, "attn_qkv.weight")) {
+        out[0] = linear_part(b, layer, "attn_qkv", "attn_q", x, 0, q, q + k + v, n);
+        out[1] = linear_part(b, layer, "attn_qkv", "attn_k", x, q, k, q + k + v, n);
+        out[2] = linear_part(b, layer, "attn_qkv", "attn_v", x, q + k, v, q + k + v, n);
+        return;
+    }
+    out[0] = pcs_linear(b, layer, "attn_q", x, q, n);
+    out[1] = pcs_linear(b, layer, "attn_k", x, k, n);
+    out[2] = pcs_linear(b, layer, "attn_v", x, v, n);
+}
+
+/* Experts: a router, and gate, up and down of each in one tensor (Fedus et al. 2021; Jiang et al. 2024). */
+static precis_value experts(pcs_builder *b, int layer, precis_value x, const char *activation)
+{
+    const int64_t n = b->lm->width, count = b->experts, hidden = b->expert_hidden;
+    char attrs[64];
+    const precis_value logits = pcs_linear(b, layer, "ffn_gate_inp", x, count, n);
+    snprintf(attrs, sizeof attrs, "top=%u norm=%d", b->experts_used, b->experts_norm);
+    const precis_value route = PCS_NODE(b, "moe_route", layer, "ffn_route", attrs, logits);
+    precis_value h[3];
+    static const char *const names[3] = { "ffn_gate_exps.weight", "ffn_up_exps.weight", "ffn_down_exps.weight" };
+    precis_value w[3];
+    for (int i = 0; i < 3; i++) {
+        char full[96];
+        pcs_tensor_name(full, sizeof full, layer, names[i]);
+        const pcs_tensor *t = pcs_model_tensor(b->m, full);
+        const int64_t shape[3] = { count, i == 2 ? n : hidden, i == 2 ? hidden : n };
+        if (!t) return pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: tensor %s is missing", b->m->path, full);
+        if (t->dims != 3 || t->ne[0] != shape[2] || t->ne[1] != shape[1] || t->ne[2] != shape[0] || t->format->kind == PCS_INT)
+            return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld, %lld]", b->m->path, full, (long long)shape[0], (long long)shape[1], (long long)shape[2]);
+        w[i] = pcs_graph_stored(b->g, full, t->format, 3, shape, t->data);
+        w[i] = precis_graph_node(b->g, full, "dequantize", NULL, 1, &w[i]);
+    }
+    const precis_value in = rounded(b, layer, "ffn_gate_exps", x);
+    h[0] = PCS_NODE(b, "moe_matmul", layer, "ffn_gate_exps", NULL, in, w[0], route);
+    h[1] = PCS_NODE(b, "moe_matmul", layer, "ffn_up_exps", NULL, in, w[1], route);
+    h[2] = PCS_NODE(b, activation, layer, "ffn_act", NULL, h[0], h[1]);
+    return PCS_NODE(b, "moe_sum", layer, "ffn_experts", NULL, PCS_NODE(b, "moe_matmul", layer, "ffn_down_exps", NULL, rounded(b, layer, "ffn_down_exps", h[2]), w[2], route), route);
+}
+
+precis_value pcs_ffn(pcs_builder *b, int layer, precis_value x, const char *activation)
+{
+    const int64_t n = b->lm->width, hidden = b->hidden;
+    precis_value gate, up;
+    if (b->experts && has(b, layer, "ffn_gate_inp.weight")) return experts(b, layer, x, activation);
+    if (!has(b, layer, "ffn_gate.weight")) { /* both in one, gate first */
+        gate = linear_part(b, layer, "ffn_up", "ffn_gate", x, 0, hidden, 2 * hidden, n);
+        up = linear_part(b, layer, "ffn_up", "ffn_up", x, hidden, hidden, 2 * hidden, n);
+    } else {
+        gate = pcs_linear(b, layer, "ffn_gate", x, hidden, n);
+        up = pcs_linear(b, layer, "ffn_up", x, hidden, n);
+    }
+    precis_value h = PCS_NODE(b, activation, layer, "ffn_act", NULL, gate, up);
+    h = pcs_norm(b, layer, "ffn_sub_norm", h, hidden, true);
+    return pcs_linear(b, layer, "ffn_down", h, n, hidden);
+}
+
+precis_value pcs_layer_norm(pcs_builder *b, int layer, const char *name, precis_value x)
+{
+    char attrs[48], tensor[64];
+    snprintf(attrs, sizeof attrs, "eps=%.9g", (double)b->eps);
+    snprintf(tensor, sizeof tensor, "%.50s.weight", name);
+    const precis_value w = pcs_weight(b, layer, tensor, 1, b->lm->width, false);
+    snprintf(tensor, sizeof tensor, "%.50s.bias", name);
+    const precis_value bias = pcs_weight(b, layer, tensor, 1, b->lm->width, true);
+    if (bias < 0) return PCS_NODE(b, "layer_norm", layer, name, attrs, x, w);
+    return PCS_NODE(b, "layer_norm", layer, name, attrs, x, w, bias);
+}
+
+/* ---- rotary tables ------------------------------------------------------------------------------ */
+
+/* Frequencies between those of short and of long contexts (Peng et al. 2023, YaRN, section 3.2 and 3.4). */
+static double yarn(const pcs_builder *b, double base, double factor, int64_t i, double extrapolated)
+{
+    const double dims = b->rope_dims, original = pcs_arch_float(b->m, "rope.scaling.original_context_length", b->lm->context, NULL), turn = 6.283185307179586;
+    const double fast = pcs_arch_float(b->m, "rope.scaling.yarn_beta_fast", 32.0, NULL), slow = pcs_arch_float(b->m, "rope.scaling.yarn_beta_slow", 1.0, NULL);
+    double lo = dims * pcs_log(original / (fast * turn)) / (2 * pcs_log(base)), hi = dims * pcs_log(original / (slow * turn)) / (2 * pcs_log(base));
+    lo = __builtin_floor(lo) > 0 ? __builtin_floor(lo) : 0;
+    hi = __builtin_ceil(hi) < dims - 1 ? __builtin_ceil(hi) : dims - 1;
+    double ramp = ((double)i - lo) / (hi - lo > 0.001 ? hi - lo : 0.001);
+    ramp = 1 - (ramp < 0 ? 0 : ramp > 1 ? 1 : ramp);
+    return extrapolated / factor * (1 - ramp) + extrapolated * ramp;
+}
+
+/* Tensor of one factor per frequency, or NULL; a wrong one is an error. */
+static const pcs_tensor *factors_of(pcs_builder *b, const char *name, int64_t n)
+{
+    const pcs_tensor *t = pcs_model_tensor(b->m, name);
+    if (t && (t->n != (uint64_t)n || strcmp(t->format->name, "F32"))) {
+        pcs_graph_fail(b->g, PRECIS_EFORMAT, "tensor %s is not F32 [%lld]", name, (long long)n);
+        return NULL;
+    }
+    return t;
+}
+
+precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool scaled)
+{
+    const int64_t n = b->rope_dims / 2;
+    float *f = pcs_arena_alloc(&b->g->arena, n ? (size_t)n : 1, sizeof *f);
+    if (!f) return pcs_graph_fail(b->g, PRECIS_ENOMEM, "%s", precis_ctx_message(b->g->ctx));
+    char key[128], attrs[48];
+    snprintf(key, sizeof key, "%.60s.rope.scaling.type", pcs_model_string(b->m, "general.architecture"));
+    const char *type = scaled ? pcs_model_string(b->m, key) : NULL;
+    double factor = scaled ? pcs_arch_float(b->m, "rope.scaling.factor", 1.0, NULL) : 1.0, magnitude = 1.0;
+    if (!(factor > 0)) factor = 1.0;
+    const bool is_yarn = type && !strcmp(type, "yarn"), is_long = type && !strcmp(type, "longrope");
+    if (type && !is_yarn && !is_long && strcmp(type, "linear") && strcmp(type, "none"))
+        return pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: key %s: \"%.40s\" cannot be run yet", b->m->path, key, type);
+    if (type && !strcmp(type, "none")) factor = 1.0;
+    const int64_t original = pcs_arch_int(b->m, "rope.scaling.original_context_length", 0, NULL);
+    const pcs_tensor *factors = scaled ? factors_of(b, "rope_freqs.weight", n) : NULL;
+    if (scaled && pcs_model_tensor(b->m, "rope_factors_short.weight")) {
+        /* one set of factors up to the original context and another beyond it (Ding et al. 2024, LongRoPE) */
+        factors = factors_of(b, original > 0 && b->lm->wanted_context > original ? "rope_factors_long.weight" : "rope_factors_short.weight", n);
+        factor = 1.0;
+        magnitude = pcs_arch_float(b->m, "rope.scaling.attn_factor", 1.0, NULL);
+    }
+    if (is_yarn) magnitude = pcs_arch_float(b->m, "rope.scaling.attn_factor", 1.0, NULL) * (1.0 + 0.1 * pcs_log(factor));
+    for (int64_t i = 0; i < n; i++) {
+        const double plain = 1.0 / pcs_pow(base, 2.0 * (double)i / b->rope_dims);
+        const double divisor = factors ? (double)pcs_bits_f32(pcs_load32(factors->data + 4 * i)) : 1.0;
+        f[i] = (float)(is_yarn ? yarn(b, base, factor, i, plain) / divisor : plain / factor / divisor);
+    }
+    snprintf(attrs, sizeof attrs, "scale=%.9g", magnitude);
+    return PCS_NODE(b, "rope_table", -1, name, attrs, b->lm->positions, precis_graph_constant(b->g, "frequencies", 1, &n, f));
+}

@@ -1,0 +1,39 @@
+/* layer_norm - y = (x - mean) / sqrt(variance + eps) * weight + bias over each row (Ba et al. 2016, equation 4). Sums are
+ * taken in 16 lanes, so their order is fixed. */
+#include "base/fmath.h"
+#include "graph/graph.h"
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]];
+    const int64_t width = x->dims ? x->shape[x->dims - 1] : 0;
+    for (uint32_t i = 1; i < n->n_in; i++) {
+        const pcs_value *w = &g->values[n->in[i]];
+        if (w->dtype != PCS_F32 || w->dims != 1 || w->shape[0] != width) return pcs_op_fail(g, n, "weight and bias are not f32 [%lld]", (long long)width);
+    }
+    return pcs_infer_like(g, n, 0, out);
+}
+
+static float lanes_sum(float *lane)
+{
+    for (size_t step = 8; step; step /= 2)
+        for (size_t l = 0; l < step; l++) lane[l] += lane[l + step];
+    return lane[0];
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]);
+    const float *w = c->in[1].data, *b = c->n_in > 2 ? c->in[2].data : NULL;
+    for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) {
+        const float *x = (const float *)c->in[0].data + r * n;
+        float *y = (float *)c->out.data + r * n, sum[16] = { 0 }, squares[16] = { 0 };
+        for (size_t i = 0; i < n; i++) sum[i % 16] += x[i];
+        const float mean = lanes_sum(sum) / (float)n;
+        for (size_t i = 0; i < n; i++) squares[i % 16] += (x[i] - mean) * (x[i] - mean);
+        const float s = 1.0f / pcs_sqrtf(lanes_sum(squares) / (float)n + (float)c->attr[0]);
+        for (size_t i = 0; i < n; i++) y[i] = (x[i] - mean) * s * w[i] + (b ? b[i] : 0.0f);
+    }
+}
+
+const pcs_op pcs_op_layer_norm = { .name = "layer_norm", .min_in = 2, .max_in = 3, .attrs = { "eps" }, .defaults = { 1e-5 }, .infer = infer, .eval = eval };

@@ -1,0 +1,89 @@
+/* moe_matmul - each token by the matrices of its experts: x [tokens, k] or [tokens, top, k], w [experts, n, k] and a route give
+ * [tokens, top, n]. Sums are those of matmul, row by row, so a result does not depend on the batch. */
+#include "base/pool.h"
+#include "graph/graph.h"
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]], *r = &g->values[n->in[2]];
+    if ((x->dims != 2 && x->dims != 3) || w->dims != 3 || r->dims != 2 || x->shape[x->dims - 1] != w->shape[2] || x->shape[0] != r->shape[0] || r->shape[1] % 2 ||
+        (x->dims == 3 && x->shape[1] != r->shape[1] / 2))
+        return pcs_op_fail(g, n, "takes x[tokens, (top,) k], w[experts, n, k] and a route");
+    out->dims = 3;
+    out->shape[0] = x->shape[0];
+    out->shape[1] = r->shape[1] / 2;
+    out->shape[2] = w->shape[1];
+    return PRECIS_OK;
+}
+
+static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
+
+static size_t scratch(const pcs_call *c)
+{
+    const size_t k = (size_t)c->in[1].shape[2];
+    return align64(4 * k) + align64(64 * k) + align64(pcs_mm_scratch(k)) + 256;
+}
+
+static size_t expert(const pcs_call *c, size_t t, size_t slot)
+{
+    const size_t top = (size_t)c->out.shape[1], experts = (size_t)c->in[1].shape[0];
+    const float id = ((const float *)c->in[2].data)[t * 2 * top + slot];
+    return id >= 0 && id < (float)experts ? (size_t)id : 0;
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0], *w = &c->in[1];
+    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out.shape[0], top = (size_t)c->out.shape[1];
+    char *mem = c->scratch + ith * c->scratch_size;
+    float *row = (float *)mem, *panel = (float *)(mem + align64(4 * k)), tile[16];
+    uint64_t begin, end;
+    pcs_share(n, 16, ith, nth, &begin, &end);
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t s = 0; s < top; s++) {
+            const size_t e = expert(c, t, s);
+            const float *in = (const float *)x->data + (x->dims == 3 ? t * top + s : t) * k;
+            for (size_t n0 = begin; n0 < end; n0 += 16) {
+                const size_t count = end - n0 < 16 ? end - n0 : 16;
+                for (size_t r = 0; r < 16; r++) {
+                    const float *src = NULL;
+                    if (r < count && w->dtype == PCS_F32) src = (const float *)w->data + (e * n + n0 + r) * k;
+                    else if (r < count) {
+                        pcs_decode(w->format, k, (const uint8_t *)w->data + (e * n + n0 + r) * pcs_row_bytes(w->format, k), row);
+                        src = row;
+                    }
+                    for (size_t i = 0; i < k; i++) panel[i * 16 + r] = src ? src[i] : 0.0f;
+                }
+                c->kernels->gemm(&(pcs_gemm_args){ in, k, panel, 16, k, 1, tile, 16, false });
+                memcpy((float *)c->out.data + (t * top + s) * n + n0, tile, count * sizeof *tile);
+            }
+        }
+}
+
+static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0], *w = &c->in[1];
+    if (w->dtype != PCS_STORED || (w->format->kind != PCS_QUANT && w->format->kind != PCS_FLOAT)) {
+        eval(c, ith, nth);
+        return;
+    }
+    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out.shape[0], top = (size_t)c->out.shape[1];
+    const size_t row_bytes = pcs_row_bytes(w->format, k), chunks = pcs_chunks(k);
+    char *mem = c->scratch + ith * c->scratch_size;
+    uint64_t begin, end;
+    pcs_share(n, 16, ith, nth, &begin, &end);
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t s = 0; s < top; s++) {
+            const uint8_t *data = (const uint8_t *)w->data + expert(c, t, s) * n * row_bytes;
+            const size_t r = x->dims == 3 ? t * top + s : t;
+            float *y = (float *)c->out.data + (t * top + s) * n;
+            if (x->dtype == PCS_ACT) {
+                const pcs_act *a = x->data, one = { a->q + r * chunks * PCS_CHUNK, a->d + r * chunks * 8, a->s + r * chunks * 16 };
+                pcs_kernel_fn *mv = pcs_format_portable(w->format) ? c->kernels->mv[w->format->id] : NULL;
+                (mv ? mv : c->kernels->mm)(&(pcs_mm_args){ w->format, data, row_bytes, k, begin, end, 1, one, y, n, NULL, mem });
+            } else
+                c->kernels->mmf(&(pcs_mmf_args){ w->format, data, row_bytes, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL, mem });
+        }
+}
+
+const pcs_op pcs_op_moe_matmul = { .name = "moe_matmul", .min_in = 3, .max_in = 3, .folds = true, .infer = infer, .eval = eval, .fast = fast, .scratch = scratch };

@@ -1,0 +1,43 @@
+/* moe_route - which experts take a token, and how much each counts: router logits [tokens, experts] to
+ * [tokens, 2 * top]: numbers of the experts, then their weights (Shazeer et al. 2017, section 2.1; softmax first, as
+ * Switch does). Ties go to the lower number. norm=1: the weights of the chosen ones sum to 1. */
+#include "base/fmath.h"
+#include "graph/graph.h"
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]];
+    const int64_t top = (int64_t)n->attr[0];
+    if (x->dtype != PCS_F32 || x->dims != 2 || top < 1 || top > x->shape[1]) return pcs_op_fail(g, n, "takes logits[tokens, experts] and top of 1 to experts");
+    out->dims = 2;
+    out->shape[0] = x->shape[0];
+    out->shape[1] = 2 * top;
+    return PRECIS_OK;
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const size_t rows = (size_t)c->in[0].shape[0], n = (size_t)c->in[0].shape[1], top = (size_t)c->attr[0];
+    for (size_t t = ith; t < rows; t += nth) {
+        const float *x = (const float *)c->in[0].data + t * n;
+        float *id = (float *)c->out.data + t * 2 * top, *weight = id + top, most = x[0], sum = 0, chosen = 0;
+        for (size_t e = 1; e < n; e++) most = x[e] > most ? x[e] : most;
+        for (size_t e = 0; e < n; e++) sum += pcs_expf(x[e] - most);
+        for (size_t k = 0; k < top; k++) {
+            size_t best = n;
+            for (size_t e = 0; e < n; e++) {
+                bool taken = false;
+                for (size_t j = 0; j < k; j++) taken |= (size_t)id[j] == e;
+                if (!taken && (best == n || x[e] > x[best])) best = e;
+            }
+            if (best == n) best = k; /* NaN everywhere */
+            id[k] = (float)best;
+            weight[k] = pcs_expf(x[best] - most) / sum;
+            chosen += weight[k];
+        }
+        for (size_t k = 0; k < top; k++) weight[k] = (c->attr[1] != 0 ? weight[k] / chosen : weight[k]) * (float)c->attr[2];
+    }
+}
+
+const pcs_op pcs_op_moe_route = { .name = "moe_route", .min_in = 1, .max_in = 1, .attrs = { "top", "norm", "scale" }, .defaults = { 2, 1, 1 },
+                                  .infer = infer, .eval = eval };

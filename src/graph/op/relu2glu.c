@@ -1,0 +1,24 @@
+/* relu2glu - relu(gate)^2 * up (So et al. 2021; BitNet b1.58 2B4T, section 2). */
+#include "base/pool.h"
+#include "graph/graph.h"
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *a = &g->values[n->in[0]], *b = &g->values[n->in[1]];
+    if (b->dtype != PCS_F32 || a->dims != b->dims || memcmp(a->shape, b->shape, a->dims * sizeof a->shape[0])) return pcs_op_fail(g, n, "shapes differ");
+    return pcs_infer_like(g, n, 0, out);
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    uint64_t begin, end;
+    pcs_share((uint64_t)pcs_arg_count(&c->out), 64, ith, nth, &begin, &end);
+    const float *restrict g = c->in[0].data, *restrict u = c->in[1].data;
+    float *restrict y = c->out.data;
+    for (uint64_t i = begin; i < end; i++) {
+        const float r = g[i] > 0 ? g[i] : 0.0f;
+        y[i] = r * r * u[i];
+    }
+}
+
+const pcs_op pcs_op_relu2glu = { .name = "relu2glu", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };

@@ -1,0 +1,23 @@
+/* hf.h - what stands beside a safetensors file: config.json, tokenizer, chat template, and how checkpoints are quantized. */
+#ifndef PCS_HF_H
+#define PCS_HF_H
+
+#include "base/json.h"
+#include "read/read.h"
+
+/* Tensors of one file; also for adapters. */
+precis_status pcs_safetensors_file(precis_model *m, const char *path);
+/* Keys and canonical names from the files of a folder; the tensors have been read. */
+precis_status pcs_hf_folder(precis_model *m, const char *folder);
+/* Quantized modules (compressed-tensors, GPTQ, AWQ, FP8 with scales) become one tensor each, in a scheme of precis.
+ * config: the text of config.json. */
+precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config);
+/* A file of a folder in memory (freed with pcs_free), *text NULL when there is none. */
+precis_status pcs_hf_slurp(precis_model *m, const char *folder, const char *name, char **text, size_t *len);
+/* A member of an object as a number, a string without its quotes, or a boolean; absent or null: *found false. */
+precis_status pcs_hf_number(precis_ctx *ctx, pcs_json_slice object, const char *key, double *v, bool *found);
+bool pcs_hf_is(pcs_json_slice value, const char *text);
+/* The canonical name of a tensor of an architecture, in the arena; NULL when there is none. */
+char *pcs_hf_name(precis_model *m, const char *model_type, const char *source, unsigned *expert);
+
+#endif

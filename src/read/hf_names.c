@@ -1,0 +1,82 @@
+/* hf_names.c - transformers' tensor names to GGUF's. */
+#include "read/hf.h"
+
+#include <stdio.h>
+
+/* First match counts; types: model types that a row is for, NULL: all. */
+static const struct { const char *types, *hf, *gguf; } parts[] = {
+    { "gemma2 gemma3 gemma3_text", "post_attention_layernorm", "post_attention_norm" },
+    { "gemma2 gemma3 gemma3_text", "pre_feedforward_layernorm", "ffn_norm" },
+    { "gemma2 gemma3 gemma3_text", "post_feedforward_layernorm", "post_ffw_norm" },
+    { NULL, "self_attn.q_proj", "attn_q" }, { NULL, "self_attn.k_proj", "attn_k" }, { NULL, "self_attn.v_proj", "attn_v" },
+    { NULL, "self_attn.qkv_proj", "attn_qkv" }, { NULL, "self_attn.o_proj", "attn_output" },
+    { NULL, "self_attn.q_norm", "attn_q_norm" }, { NULL, "self_attn.k_norm", "attn_k_norm" }, { NULL, "self_attn.attn_sub_norm", "attn_sub_norm" },
+    { NULL, "mlp.gate_proj", "ffn_gate" }, { NULL, "mlp.up_proj", "ffn_up" }, { NULL, "mlp.gate_up_proj", "ffn_up" }, { NULL, "mlp.down_proj", "ffn_down" },
+    { NULL, "mlp.ffn_sub_norm", "ffn_sub_norm" }, { "qwen3_moe", "mlp.gate", "ffn_gate_inp" }, { NULL, "block_sparse_moe.gate", "ffn_gate_inp" },
+    { NULL, "input_layernorm", "attn_norm" }, { NULL, "post_attention_layernorm", "ffn_norm" },
+    /* gpt2 */
+    { "gpt2", "ln_1", "attn_norm" }, { "gpt2", "ln_2", "ffn_norm" }, { "gpt2", "attn.c_attn", "attn_qkv" }, { "gpt2", "attn.c_proj", "attn_output" },
+    { "gpt2", "mlp.c_fc", "ffn_up" }, { "gpt2", "mlp.c_proj", "ffn_down" },
+    /* bert */
+    { "bert", "attention.self.query", "attn_q" }, { "bert", "attention.self.key", "attn_k" }, { "bert", "attention.self.value", "attn_v" },
+    { "bert", "attention.output.dense", "attn_output" }, { "bert", "attention.output.LayerNorm", "attn_output_norm" }, { "bert", "intermediate.dense", "ffn_up" },
+    { "bert", "output.dense", "ffn_down" }, { "bert", "output.LayerNorm", "layer_output_norm" },
+};
+
+static const struct { const char *hf, *gguf; } whole[] = {
+    { "embed_tokens", "token_embd" }, { "norm", "output_norm" }, { "lm_head", "output" }, { "wte", "token_embd" }, { "wpe", "position_embd" }, { "ln_f", "output_norm" },
+    { "embeddings.word_embeddings", "token_embd" }, { "embeddings.position_embeddings", "position_embd" }, { "embeddings.token_type_embeddings", "token_types" },
+    { "embeddings.LayerNorm", "token_embd_norm" },
+};
+
+static const struct { const char *hf, *gguf; } of_experts[] = {
+    { "w1", "ffn_gate_exps" }, { "w3", "ffn_up_exps" }, { "w2", "ffn_down_exps" }, { "gate_proj", "ffn_gate_exps" }, { "up_proj", "ffn_up_exps" }, { "down_proj", "ffn_down_exps" },
+};
+
+static bool lists(const char *types, const char *type)
+{
+    const size_t n = strlen(type);
+    for (const char *p = types; p && (p = strstr(p, type)); p += n)
+        if ((p == types || p[-1] == ' ') && (!p[n] || p[n] == ' ')) return true;
+    return !types;
+}
+
+/* The rest of s behind a name and a dot, or NULL. */
+static const char *behind(const char *s, const char *name)
+{
+    const size_t n = strlen(name);
+    return !strncmp(s, name, n) && s[n] == '.' ? s + n : NULL;
+}
+
+char *pcs_hf_name(precis_model *m, const char *type, const char *s, unsigned *expert)
+{
+    static const char *const prefixes[] = { "base_model.model.", "language_model.", "model.", "language_model.", "model.", "transformer.", "bert." };
+    *expert = UINT32_MAX;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (!strncmp(s, prefixes[i], strlen(prefixes[i]))) s += strlen(prefixes[i]);
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        const char *rest = behind(s, whole[i].hf);
+        if (rest) return pcs_arena_printf(&m->arena, "%s%s", whole[i].gguf, rest);
+    }
+    unsigned layer;
+    int used = 0;
+    if (!((sscanf(s, "layers.%5u.%n", &layer, &used) == 1 && used) || (sscanf(s, "h.%5u.%n", &layer, &used) == 1 && used) ||
+          (sscanf(s, "encoder.layer.%5u.%n", &layer, &used) == 1 && used)))
+        return NULL;
+    s += used;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const char *rest = behind(s, parts[i].hf);
+        if (rest && lists(parts[i].types, type)) return pcs_arena_printf(&m->arena, "blk.%u.%s%s", layer, parts[i].gguf, rest);
+    }
+    used = 0;
+    if (!((sscanf(s, "block_sparse_moe.experts.%5u.%n", expert, &used) == 1 && used) || (sscanf(s, "mlp.experts.%5u.%n", expert, &used) == 1 && used))) {
+        *expert = UINT32_MAX;
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof of_experts / sizeof *of_experts; i++) {
+        const char *rest = behind(s + used, of_experts[i].hf);
+        if (rest) return pcs_arena_printf(&m->arena, "blk.%u.%s%s", layer, of_experts[i].gguf, rest);
+    }
+    *expert = UINT32_MAX;
+    return NULL;
+}

@@ -1,0 +1,531 @@
+/* hf_quant.c - quantized checkpoints: compressed-tensors (pack, int, float, nvfp4 and mxfp4), GPTQ (v1, v2), AWQ, and FP8 with
+ * scales. Each module's tensors (codes, scales, zero points, group indices) become one tensor in a scheme of precis.
+ *
+ * Layouts: vllm-project/compressed-tensors (compressors, utils), AutoGPTQ and GPTQModel (qlinear), AutoAWQ
+ * (utils/packing_utils). All counts come from the tensors' shapes, which must agree. */
+#include "read/hf.h"
+#include "base/f16.h"
+#include "format/scheme.h"
+
+#include <stdio.h>
+
+typedef struct { const char *method; int bits; int64_t group; bool v2, input_static; const char *input; } settings;
+
+/* One module in work. code() and zero() are unsigned codes of `bits` bits; w = scale * (code - zero). */
+typedef struct module {
+    precis_model *m;
+    const char *name; /* without the dot */
+    int bits;
+    int64_t rows, cols, groups, group;
+    bool no_zero;     /* zero is 2^(bits - 1) everywhere */
+    const pcs_tensor *codes, *scales, *zeros, *index;
+    unsigned (*code)(const struct module *q, int64_t row, int64_t col);
+    unsigned (*zero)(const struct module *q, int64_t row, int64_t group);
+    int64_t zero_add; /* GPTQ v1 stores one less */
+    bool scales_by_group; /* [groups, rows] instead of [rows, groups] */
+} module;
+
+static precis_status wrong(const module *q, const char *what) { return pcs_fail(q->m->ctx, PRECIS_EFORMAT, "%s: module %s: %s", q->m->path, q->name, what); }
+
+/* Bits [at, at + bits) of little-endian words. */
+static unsigned bits_at(const uint8_t *p, uint64_t at, int bits)
+{
+    const uint8_t *b = p + at / 8;
+    const unsigned shift = (unsigned)(at % 8);
+    unsigned v = (unsigned)b[0] >> shift;
+    if (shift + (unsigned)bits > 8) v |= (unsigned)b[1] << (8 - shift);
+    return v & ((1u << bits) - 1);
+}
+
+static float scalar_at(const pcs_tensor *t, uint64_t i)
+{
+    float v = 0;
+    pcs_decode(t->format, 1, t->data + i * t->format->bytes, &v);
+    return v;
+}
+
+static float scale_at(const module *q, int64_t row, int64_t group)
+{
+    const uint64_t n = q->scales->n;
+    if (n == 1) return scalar_at(q->scales, 0);
+    if (q->scales_by_group) return scalar_at(q->scales, (uint64_t)(group * q->rows + row));
+    return scalar_at(q->scales, n == (uint64_t)q->rows ? (uint64_t)row : (uint64_t)(row * q->groups + group));
+}
+
+static int64_t group_of(const module *q, int64_t col)
+{
+    if (!q->index) return col / q->group;
+    int32_t g;
+    memcpy(&g, q->index->data + 4 * col, 4);
+    return g;
+}
+
+/* ---- where codes lie ----------------------------------------------------------------------------------- */
+
+/* compressed-tensors: 32 / bits codes in each int32, rows padded to whole words; the sign's offset is added. */
+static unsigned ct_code(const module *q, int64_t row, int64_t col)
+{
+    const int64_t per = 32 / q->bits, words = (q->cols + per - 1) / per;
+    const uint32_t w = pcs_load32(q->codes->data + 4 * (row * words + col / per));
+    return w >> (q->bits * (col % per)) & ((1u << q->bits) - 1);
+}
+/* zero points are packed along the rows */
+static unsigned ct_zero(const module *q, int64_t row, int64_t group)
+{
+    const int64_t per = 32 / q->bits;
+    const uint32_t w = pcs_load32(q->zeros->data + 4 * (row / per * q->groups + group));
+    return w >> (q->bits * (row % per)) & ((1u << q->bits) - 1);
+}
+static unsigned i8_code(const module *q, int64_t row, int64_t col) { return (unsigned)(128 + (int8_t)q->codes->data[row * q->cols + col]); }
+static unsigned i8_zero(const module *q, int64_t row, int64_t group)
+{
+    const uint64_t n = q->zeros->n, i = n == 1 ? 0 : n == (uint64_t)q->rows ? (uint64_t)row : (uint64_t)(row * q->groups + group);
+    return (unsigned)((1 << (q->bits - 1)) + (int)(int8_t)q->zeros->data[i]);
+}
+/* GPTQ: a stream of bits down each column of words. */
+static unsigned gptq_code(const module *q, int64_t row, int64_t col)
+{
+    unsigned v = 0;
+    for (int b = 0; b < q->bits; b++) {
+        const int64_t bit = col * q->bits + b;
+        v |= (pcs_load32(q->codes->data + 4 * (bit / 32 * q->rows + row)) >> (bit % 32) & 1u) << b;
+    }
+    return v;
+}
+static unsigned gptq_zero(const module *q, int64_t row, int64_t group)
+{
+    const int64_t words = q->rows * q->bits / 32;
+    return bits_at(q->zeros->data + 4 * group * words, (uint64_t)(row * q->bits), q->bits);
+}
+/* AWQ: eight outputs in each word, in this order. */
+static const int awq_place[8] = { 0, 4, 1, 5, 2, 6, 3, 7 };
+static unsigned awq_code(const module *q, int64_t row, int64_t col) { return pcs_load32(q->codes->data + 4 * (col * (q->rows / 8) + row / 8)) >> (4 * awq_place[row % 8]) & 15; }
+static unsigned awq_zero(const module *q, int64_t row, int64_t group) { return pcs_load32(q->zeros->data + 4 * (group * (q->rows / 8) + row / 8)) >> (4 * awq_place[row % 8]) & 15; }
+
+static int64_t zero_at(const module *q, int64_t row, int64_t group) { return q->no_zero ? (int64_t)1 << (q->bits - 1) : (int64_t)q->zero(q, row, group) + q->zero_add; }
+
+/* ---- into a scheme --------------------------------------------------------------------------------------- */
+
+static precis_status check_zeros(const module *q, bool *middle)
+{
+    *middle = true;
+    for (int64_t r = 0; r < q->rows && !q->no_zero; r++)
+        for (int64_t g = 0; g < q->groups; g++) {
+            const int64_t z = zero_at(q, r, g);
+            if (z < 0 || z >= (int64_t)1 << q->bits)
+                return pcs_fail(q->m->ctx, PRECIS_EFORMAT, "%s: module %s: zero point %lld of row %lld, group %lld does not fit %d bits", q->m->path, q->name, (long long)z,
+                                (long long)r, (long long)g, q->bits);
+            *middle &= z == (int64_t)1 << (q->bits - 1);
+        }
+    return PRECIS_OK;
+}
+
+static const pcs_format *scheme(const module *q, bool middle, bool *plain)
+{
+    char name[32];
+    const char *place = "G128";
+    *plain = false;
+    if (q->index) *plain = true; /* columns of a group do not lie together */
+    else if (q->scales->n == 1) place = "T";
+    else if (q->groups == 1) place = "C";
+    else if (q->group == 32) place = "G32";
+    else if (q->group == 64) place = "G64";
+    else if (q->group % 128) *plain = true;
+    if (*plain) return pcs_format_by_name("F32");
+    snprintf(name, sizeof name, "%sINT%d_%s", middle ? "" : "U", q->bits, place);
+    return pcs_format_by_name(name);
+}
+
+static void encode_plain(const module *q, int64_t r, uint8_t *dst)
+{
+    for (int64_t c = 0; c < q->cols; c++) {
+        const int64_t g = group_of(q, c);
+        const float w = scale_at(q, r, g) * (float)((int64_t)q->code(q, r, c) - zero_at(q, r, g));
+        memcpy(dst + 4 * c, &w, 4);
+    }
+}
+
+static void encode_row(const module *q, const pcs_format *f, int64_t r, int8_t *codes, uint8_t *dst)
+{
+    const int shift = f->has_min ? (q->bits == 8 ? 128 : 0) : 1 << (q->bits - 1);
+    for (int64_t c = 0; c < q->cols; c++) codes[c] = (int8_t)((int)q->code(q, r, c) - shift);
+    const int64_t pad = (q->cols + f->block - 1) / f->block * f->block;
+    for (int64_t c = q->cols; c < pad; c++) codes[c] = (int8_t)(f->has_min ? zero_at(q, r, q->groups - 1) - shift : 0);
+    if (f->head) {
+        f->pack_row((size_t)pad, codes, scale_at(q, r, 0), (int)(zero_at(q, r, 0) - shift), dst);
+        return;
+    }
+    for (int64_t at = 0; at < pad; at += f->block, dst += f->bytes) {
+        const int64_t g = at / q->group < q->groups ? at / q->group : q->groups - 1;
+        pcs_params p = { .d = pcs_f32_to_f16(scale_at(q, r, g)) };
+        p.mn[0] = (uint8_t)(zero_at(q, r, g) - shift);
+        f->pack(codes + at, &p, dst);
+    }
+}
+
+/* A new tensor NAME.weight in place of the module's parts. */
+static precis_status replace(const module *q, const pcs_format *f, const uint8_t *data, const pcs_tensor *where)
+{
+    pcs_tensor t = *where; /* the table may move */
+    pcs_tensor *n = pcs_model_add_tensor(q->m);
+    if (!n) return PRECIS_ENOMEM;
+    n->name = n->source = pcs_arena_printf(&q->m->arena, "%s.weight", q->name);
+    n->format = f;
+    n->dims = 2;
+    n->ne[0] = n->shape[1] = q->cols;
+    n->ne[1] = n->shape[0] = q->rows;
+    n->n = (uint64_t)q->rows * (uint64_t)q->cols;
+    n->bytes = (uint64_t)q->rows * pcs_row_bytes(f, (uint64_t)q->cols);
+    n->data = data;
+    n->offset = t.offset;
+    n->file = t.file;
+    return n->name ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+static precis_status convert(module *q)
+{
+    bool middle, plain;
+    if (q->rows < 1 || q->cols < 1 || q->rows > PCS_LIMIT_DIM || q->cols > PCS_LIMIT_DIM || q->bits < 2 || q->bits > 8) return wrong(q, "its shapes make no matrix");
+    if (q->groups < 1 || q->group < 1) return wrong(q, "no groups");
+    if (q->index) {
+        if (strcmp(q->index->format->name, "I32") || q->index->n != (uint64_t)q->cols) return wrong(q, "g_idx is not one int32 per input");
+        bool sorted = true;
+        for (int64_t c = 0; c < q->cols; c++) {
+            const int64_t g = group_of(q, c);
+            if (g < 0 || g >= q->groups) return pcs_fail(q->m->ctx, PRECIS_EFORMAT, "%s: module %s: g_idx %lld of input %lld is outside of %lld groups", q->m->path, q->name, (long long)g, (long long)c, (long long)q->groups);
+            sorted &= g == c / q->group;
+        }
+        if (sorted) q->index = NULL;
+    }
+    precis_status st = check_zeros(q, &middle);
+    if (st) return st;
+    const pcs_format *f = scheme(q, middle, &plain);
+    if (!f) return wrong(q, "no scheme for it");
+    uint64_t bytes;
+    if (!pcs_format_size(f, (uint64_t)q->cols, (uint64_t)q->rows, &bytes)) return wrong(q, "too large");
+    uint8_t *data = pcs_arena_alloc(&q->m->arena, (size_t)bytes, 1);
+    int8_t *codes = pcs_alloc(q->m->ctx, (size_t)q->cols + PCS_BLOCK_MAX, 1);
+    if (!data || !codes) st = PRECIS_ENOMEM;
+    const uint64_t row = pcs_row_bytes(f, (uint64_t)q->cols);
+    for (int64_t r = 0; r < q->rows && !st; r++) {
+        if (plain) encode_plain(q, r, data + (uint64_t)r * row);
+        else encode_row(q, f, r, codes, data + (uint64_t)r * row);
+    }
+    pcs_free(q->m->ctx, codes);
+    return st ? st : replace(q, f, data, q->codes);
+}
+
+/* ---- the parts of a module --------------------------------------------------------------------------------- */
+
+static const pcs_tensor *part(precis_model *m, const pcs_map *names, const char *module_name, const char *suffix)
+{
+    char *full = pcs_arena_printf(&m->arena, "%s.%s", module_name, suffix);
+    uint32_t i;
+    return full && pcs_map_get(names, full, strlen(full), &i) ? &m->tensors[i] : NULL;
+}
+
+static bool is(const pcs_tensor *t, const char *format) { return t && !strcmp(t->format->name, format); }
+
+static precis_status packed(module *q, const pcs_map *names, const settings *s)
+{
+    precis_model *m = q->m;
+    const pcs_tensor *shape = part(m, names, q->name, "weight_shape");
+    q->scales = part(m, names, q->name, "weight_scale");
+    q->zeros = part(m, names, q->name, "weight_zero_point");
+    q->index = part(m, names, q->name, "weight_g_idx");
+    if (!is(q->codes, "I32") || q->codes->dims != 2 || !q->scales || !shape || shape->n != 2) return wrong(q, "weight_packed without weight_scale and weight_shape");
+    q->rows = q->codes->ne[1];
+    q->cols = (int64_t)scalar_at(shape, 1);
+    if ((int64_t)scalar_at(shape, 0) != q->rows) return wrong(q, "weight_shape has other rows than weight_packed");
+    const int64_t words = q->codes->ne[0];
+    if (q->cols < 1) return wrong(q, "weight_shape has no columns");
+    q->bits = s->bits;
+    if (q->bits < 2 || q->bits > 8 || (q->cols + 32 / q->bits - 1) / (32 / q->bits) != words)
+        for (q->bits = 2; q->bits <= 8; q->bits++)
+            if ((q->cols + 32 / q->bits - 1) / (32 / q->bits) == words) break;
+    if (q->bits > 8) return wrong(q, "weight_packed has other columns than weight_shape");
+    q->groups = q->scales->n == 1 || q->rows < 1 ? 1 : (int64_t)(q->scales->n / (uint64_t)q->rows);
+    if (q->scales->n != 1 && (q->groups < 1 || q->scales->n != (uint64_t)(q->rows * q->groups) || q->cols % q->groups)) return wrong(q, "weight_scale does not fit the matrix");
+    q->group = q->cols / q->groups;
+    q->code = ct_code;
+    q->no_zero = !q->zeros;
+    if (q->zeros) {
+        if (is(q->zeros, "I32") && q->zeros->n == (uint64_t)((q->rows + 32 / q->bits - 1) / (32 / q->bits) * q->groups)) q->zero = ct_zero;
+        else if (is(q->zeros, "I8") && (q->zeros->n == 1 || q->zeros->n == (uint64_t)(q->rows * q->groups))) q->zero = i8_zero;
+        else return wrong(q, "weight_zero_point does not fit the matrix");
+    }
+    return convert(q);
+}
+
+static precis_status integers(module *q, const pcs_map *names)
+{
+    q->scales = part(q->m, names, q->name, "weight_scale");
+    q->zeros = part(q->m, names, q->name, "weight_zero_point");
+    q->bits = 8;
+    q->rows = q->codes->ne[1];
+    q->cols = q->codes->ne[0];
+    if (q->codes->dims != 2 || !q->scales || q->rows < 1) return wrong(q, "8-bit weights without weight_scale");
+    q->groups = q->scales->n == 1 ? 1 : (int64_t)(q->scales->n / (uint64_t)q->rows);
+    if (q->scales->n != 1 && (q->groups < 1 || q->scales->n != (uint64_t)(q->rows * q->groups) || q->cols % q->groups)) return wrong(q, "weight_scale does not fit the matrix");
+    q->group = q->cols / q->groups;
+    q->code = i8_code;
+    q->zero = i8_zero;
+    q->no_zero = !q->zeros;
+    if (q->zeros && (!is(q->zeros, "I8") || (q->zeros->n != 1 && q->zeros->n != (uint64_t)q->rows && q->zeros->n != (uint64_t)(q->rows * q->groups)))) return wrong(q, "weight_zero_point does not fit the matrix");
+    return convert(q);
+}
+
+static precis_status gptq(module *q, const pcs_map *names, const settings *s)
+{
+    q->zeros = part(q->m, names, q->name, "qzeros");
+    q->scales = part(q->m, names, q->name, "scales");
+    q->index = part(q->m, names, q->name, "g_idx");
+    q->bits = s->bits;
+    if (!is(q->codes, "I32") || !is(q->zeros, "I32") || !q->scales || q->codes->dims != 2 || q->scales->dims != 2 || q->zeros->dims != 2) return wrong(q, "qweight without qzeros and scales");
+    q->groups = q->scales->ne[1];
+    q->scales_by_group = true;
+    if (!strcmp(s->method, "awq")) {
+        q->bits = 4;
+        q->rows = q->codes->ne[0] * 8;
+        q->cols = q->codes->ne[1];
+        q->code = awq_code;
+        q->zero = awq_zero;
+        q->index = NULL;
+    } else {
+        if (q->bits < 2 || q->bits > 8) return wrong(q, "config.json: quantization_config: bits is missing or not 2 to 8");
+        q->rows = q->codes->ne[0];
+        q->cols = q->codes->ne[1] * 32 / q->bits;
+        q->code = gptq_code;
+        q->zero = gptq_zero;
+        q->zero_add = s->v2 ? 0 : 1;
+        if (q->rows * q->bits % 32) return wrong(q, "its outputs do not fill whole words");
+    }
+    if (q->groups < 1 || q->scales->ne[0] != q->rows || q->zeros->ne[1] != q->groups || q->zeros->ne[0] * 32 != q->rows * q->bits) return wrong(q, "scales or qzeros do not fit qweight");
+    const int64_t whole = q->cols / q->groups;
+    q->group = s->group > 0 ? s->group : whole;
+    if ((q->cols + q->group - 1) / q->group != q->groups) return wrong(q, "the group size of config.json does not fit scales");
+    return convert(q);
+}
+
+/* FP8 with a scale per tensor, row, or 128 x 128 block (weight_scale_inv, as DeepSeek stores it). */
+static precis_status fp8(module *q, const pcs_map *names)
+{
+    const pcs_tensor *w = q->codes;
+    q->scales = part(q->m, names, q->name, "weight_scale");
+    if (!q->scales) q->scales = part(q->m, names, q->name, "weight_scale_inv");
+    q->rows = w->ne[1];
+    q->cols = w->ne[0];
+    const char *e = is(w, "F8_E4M3") ? "E4M3" : "E5M2";
+    const int64_t down = (q->rows + 127) / 128, across = (q->cols + 127) / 128;
+    char name[32];
+    const bool blocks = q->scales->n == (uint64_t)(down * across) && q->scales->n != 1 && q->scales->n != (uint64_t)q->rows;
+    if (w->dims != 2 || (!blocks && q->scales->n != 1 && q->scales->n != (uint64_t)q->rows)) return wrong(q, "weight_scale fits neither tensor, rows nor blocks of 128");
+    snprintf(name, sizeof name, "FP8_%s_%s", e, blocks ? "G128" : q->scales->n == 1 ? "T" : "C");
+    const pcs_format *f = pcs_format_by_name(name);
+    const uint64_t row = pcs_row_bytes(f, (uint64_t)q->cols);
+    uint8_t *data = pcs_arena_alloc(&q->m->arena, (size_t)(row * (uint64_t)q->rows), 1);
+    if (!data) return PRECIS_ENOMEM;
+    for (int64_t r = 0; r < q->rows; r++) {
+        uint8_t *dst = data + (uint64_t)r * row;
+        const uint8_t *src = w->data + r * q->cols;
+        if (!blocks) {
+            const float s = scalar_at(q->scales, q->scales->n == 1 ? 0 : (uint64_t)r);
+            memcpy(dst, &s, 4);
+            memcpy(dst + 4, src, (size_t)q->cols);
+            continue;
+        }
+        for (int64_t b = 0; b < across; b++, dst += 132) {
+            const float s = scalar_at(q->scales, (uint64_t)(r / 128 * across + b));
+            memcpy(dst, &s, 4);
+            memcpy(dst + 4, src + 128 * b, (size_t)(q->cols - 128 * b < 128 ? q->cols - 128 * b : 128));
+        }
+    }
+    return replace(q, f, data, w);
+}
+
+/* One number as a tensor of the model: NAME.suffix. */
+static precis_status add_scalar(precis_model *m, const char *module_name, const char *suffix, float v)
+{
+    pcs_tensor *t = pcs_model_add_tensor(m);
+    float *data = pcs_arena_alloc(&m->arena, 16, sizeof *data);
+    if (!t || !data) return PRECIS_ENOMEM;
+    *data = v;
+    *t = (pcs_tensor){ .format = pcs_format_by_name("F32"), .dims = 1, .n = 1, .bytes = 4, .data = (const uint8_t *)data };
+    for (int i = 0; i < PCS_MAX_DIMS; i++) t->ne[i] = 1;
+    t->shape[0] = 1;
+    t->name = t->source = pcs_arena_printf(&m->arena, "%s.%s", module_name, suffix);
+    return t->name ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+/* FP4 in pairs, low first, with scales per 16 (E4M3 over a global one) or per 32 (E8M0). */
+static precis_status fp4(module *q, const pcs_map *names)
+{
+    q->scales = part(q->m, names, q->name, "weight_scale");
+    const pcs_tensor *global = part(q->m, names, q->name, "weight_global_scale"), *w = q->codes;
+    if (!is(w, "U8") || w->dims != 2 || !q->scales) return wrong(q, "weight_packed without weight_scale");
+    q->rows = w->ne[1];
+    q->cols = 2 * w->ne[0];
+    const int group = global ? 16 : 32, block = global ? 64 : 32;
+    if ((global ? !is(q->scales, "F8_E4M3") : !is(q->scales, "U8")) || q->scales->n != (uint64_t)(q->rows * q->cols / group) || (global && global->n != 1)) return wrong(q, "weight_scale does not fit weight_packed");
+    if (q->cols % block) return pcs_fail(q->m->ctx, PRECIS_EUNSUPPORTED, "%s: module %s: rows of %lld are not whole blocks of %d", q->m->path, q->name, (long long)q->cols, block);
+    const pcs_format *f = pcs_format_by_name(global ? "NVFP4" : "MXFP4");
+    const uint64_t row = pcs_row_bytes(f, (uint64_t)q->cols);
+    uint8_t *data = pcs_arena_alloc(&q->m->arena, (size_t)(row * (uint64_t)q->rows), 1);
+    if (!data) return PRECIS_ENOMEM;
+    for (int64_t r = 0; r < q->rows; r++)
+        for (int64_t c = 0; c < q->cols; c++) {
+            const unsigned code = w->data[(r * q->cols + c) / 2] >> (c % 2 * 4) & 15;
+            uint8_t *b = data + (uint64_t)r * row + c / block * f->bytes;
+            const int i = (int)(c % block), half = group / 2, at = global ? 4 + i / 16 * 8 + i % half : 1 + i % half;
+            b[at] |= (uint8_t)(code << (i % group / half * 4));
+            if (i % group == 0) b[global ? i / 16 : 0] = q->scales->data[(r * q->cols + c) / group];
+        }
+    const float g = global ? scalar_at(global, 0) : 1.0f;
+    if (!(g > 0) || g > 1e30f) return wrong(q, "weight_global_scale is not positive");
+    const char *name = q->name;
+    precis_model *m = q->m;
+    precis_status st = replace(q, f, data, w);
+    return st || !global ? st : add_scalar(m, name, "scale", 1.0f / g);
+}
+
+/* ---- all modules --------------------------------------------------------------------------------------------- */
+
+static precis_status read_settings(precis_model *m, pcs_json_slice text, settings *s, bool *found)
+{
+    pcs_json_slice quant, groups = { 0 }, method, inputs, weights, member;
+    double v;
+    bool there;
+    precis_status st = pcs_json_find(m->ctx, text, "quantization_config", &quant);
+    if (!st && !quant.text) st = pcs_json_find(m->ctx, text, "compression_config", &quant);
+    *found = false;
+    if (st || !quant.text || quant.text[0] != '{') return st;
+    *found = true;
+    st = pcs_json_find(m->ctx, quant, "quant_method", &method);
+    s->method = pcs_hf_is(method, "gptq") ? "gptq" : pcs_hf_is(method, "awq") ? "awq" : pcs_hf_is(method, "fp8") ? "fp8" : pcs_hf_is(method, "compressed-tensors") ? "compressed-tensors" : "";
+    if (!st && method.text && !*s->method)
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: quant_method %.*s cannot be read (compressed-tensors, gptq, awq and fp8 can)", m->path, (int)(method.len > 40 ? 40 : method.len), method.text);
+    if (!st) st = pcs_hf_number(m->ctx, quant, "bits", &v, &there);
+    if (!st && there) s->bits = v >= 1 && v <= 8 ? (int)v : 0;
+    if (!st) st = pcs_hf_number(m->ctx, quant, "group_size", &v, &there);
+    if (!st && there) s->group = v >= 1 && v < 1e9 ? (int64_t)v : -1;
+    if (!st) st = pcs_json_find(m->ctx, quant, "checkpoint_format", &member);
+    if (!st) s->v2 = pcs_hf_is(member, "gptq_v2");
+    if (!st) st = pcs_json_find(m->ctx, quant, "config_groups", &groups);
+    if (st || !groups.text || groups.text[0] != '{') return st;
+    pcs_json j;
+    pcs_json_token t;
+    pcs_json_init(&j, m->ctx, groups.text, groups.len);
+    st = pcs_json_next(&j, &t);
+    if (!st) st = pcs_json_next(&j, &t);
+    if (st || t.type != PCS_JSON_KEY) return st;
+    st = pcs_json_next(&j, &t);
+    if (st || t.type != PCS_JSON_OBJECT) return st;
+    const pcs_json_slice first = { t.text, (size_t)(groups.text + groups.len - t.text) };
+    const char *from = j.p;
+    st = pcs_json_skip(&j, &t);
+    if (st) return st;
+    (void)from;
+    const pcs_json_slice one = { first.text, (size_t)(j.p - first.text) };
+    st = pcs_json_find(m->ctx, one, "weights", &weights);
+    if (!st && weights.text && weights.text[0] == '{') st = pcs_hf_number(m->ctx, weights, "num_bits", &v, &there);
+    if (!st && weights.text && weights.text[0] == '{' && there) s->bits = v >= 1 && v <= 16 ? (int)v : 0;
+    if (!st) st = pcs_json_find(m->ctx, one, "input_activations", &inputs);
+    if (st || !inputs.text || inputs.text[0] != '{') return st;
+    pcs_json_slice type, strategy;
+    double bits = 8, symmetric = 1;
+    st = pcs_json_find(m->ctx, inputs, "type", &type);
+    if (!st) st = pcs_json_find(m->ctx, inputs, "strategy", &strategy);
+    if (!st) st = pcs_hf_number(m->ctx, inputs, "num_bits", &bits, &there);
+    if (!st) st = pcs_hf_number(m->ctx, inputs, "symmetric", &symmetric, &there);
+    if (st) return st;
+    if (pcs_hf_is(type, "float")) s->input = bits == 8 ? "FP8_E4M3" : "NVFP4";
+    else s->input = pcs_arena_printf(&m->arena, "%sINT%d", symmetric != 0 ? "" : "U", bits >= 2 && bits <= 8 ? (int)bits : 8);
+    return PRECIS_OK;
+}
+
+static bool cut(const char *s, const char *tail, size_t *n)
+{
+    const size_t len = strlen(s), k = strlen(tail);
+    *n = len - k;
+    return len > k && !strcmp(s + len - k, tail);
+}
+
+/* Parts that a module was made of; input scales stay. */
+static bool consumed(const char *s)
+{
+    static const char *const tails[] = { ".weight_packed", ".weight_scale", ".weight_scale_inv", ".weight_zero_point", ".weight_g_idx", ".weight_shape", ".weight_global_scale", ".qweight", ".qzeros", ".scales", ".g_idx", ".input_global_scale" };
+    size_t n;
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
+        if (cut(s, tails[i], &n)) return true;
+    return false;
+}
+
+static precis_status one_module(precis_model *m, size_t i, const pcs_map *names, const settings *s, bool *used)
+{
+    const pcs_tensor *t = &m->tensors[i];
+    size_t n;
+    const bool is_packed = cut(t->source, ".weight_packed", &n), is_gptq = !is_packed && cut(t->source, ".qweight", &n), is_weight = !is_packed && !is_gptq && cut(t->source, ".weight", &n);
+    *used = false;
+    if (!is_packed && !is_gptq && !is_weight) return PRECIS_OK;
+    char *name = pcs_arena_copy(&m->arena, t->source, n);
+    if (!name) return PRECIS_ENOMEM;
+    module q = { .m = m, .name = name, .codes = t };
+    const pcs_tensor held = *t; /* the table moves when tensors are added */
+    q.codes = &held;
+    *used = true;
+    precis_status st;
+    const pcs_tensor *input = part(m, names, name, "input_global_scale");
+    const float global = input && input->n == 1 ? scalar_at(input, 0) : 0;
+    if (is_packed) st = is(&held, "U8") ? fp4(&q, names) : packed(&q, names, s);
+    else if (is_gptq) st = gptq(&q, names, s);
+    else {
+        const bool scaled = part(m, names, name, "weight_scale") || part(m, names, name, "weight_scale_inv");
+        if (!scaled || (held.format->kind != PCS_INT && !held.format->element)) *used = false;
+        if (!*used) return PRECIS_OK;
+        st = held.format->element ? fp8(&q, names) : integers(&q, names);
+    }
+    if (!st && global > 0) st = add_scalar(m, name, "input_scale", 1.0f / global);
+    return st;
+}
+
+precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config)
+{
+    settings s = { .method = "" };
+    bool found;
+    precis_status st = read_settings(m, config, &s, &found);
+    const size_t n = m->n_tensors;
+    bool any = found;
+    for (size_t i = 0; i < n && !any; i++) any = consumed(m->tensors[i].source);
+    if (st || !any) return st;
+    pcs_map names;
+    pcs_map_init(&names, m->ctx);
+    bool *gone = pcs_alloc(m->ctx, n + 1, sizeof *gone), existed, used = false;
+    if (!gone) st = PRECIS_ENOMEM;
+    for (size_t i = 0; i < n && !st; i++) st = pcs_map_put(&names, m->tensors[i].source, strlen(m->tensors[i].source), (uint32_t)i, &existed);
+    size_t modules = 0;
+    for (size_t i = 0; i < n && !st; i++) {
+        st = one_module(m, i, &names, &s, &used);
+        gone[i] = used || consumed(m->tensors[i].source);
+        modules += used;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < m->n_tensors && !st; i++)
+        if (i >= n || !gone[i]) m->tensors[kept++] = m->tensors[i];
+    if (!st) m->n_tensors = kept;
+    pcs_free(m->ctx, gone);
+    pcs_map_free(&names);
+    /* input_scale tensors in other floats become F32 */
+    for (size_t i = 0; i < m->n_tensors && !st; i++) {
+        pcs_tensor *t = &m->tensors[i];
+        size_t k;
+        if (t->n != 1 || !cut(t->source, ".input_scale", &k) || is(t, "F32") || t->format->kind != PCS_FLOAT) continue;
+        float *v = pcs_arena_alloc(&m->arena, 16, sizeof *v);
+        if (!v) return PRECIS_ENOMEM;
+        *v = scalar_at(t, 0);
+        t->data = (const uint8_t *)v;
+        t->format = pcs_format_by_name("F32");
+        t->bytes = 4;
+    }
+    if (!st && modules && s.input) st = pcs_model_set_string(m, "precis.activations", s.input, strlen(s.input));
+    return st;
+}

@@ -1,0 +1,139 @@
+/* tokenizer_model.c - SentencePiece's ModelProto (google/sentencepiece, src/sentencepiece_model.proto): fields are walked, not
+ * parsed into messages, and every length is checked against its message. */
+#include "read/tokenizer_json.h"
+#include "base/f16.h"
+
+typedef struct { const uint8_t *p, *end; } message;
+
+static bool varint(message *m, uint64_t *v)
+{
+    *v = 0;
+    for (int shift = 0; shift < 64 && m->p < m->end; shift += 7) {
+        const uint8_t b = *m->p++;
+        *v |= (uint64_t)(b & 127) << shift;
+        if (!(b & 128)) return true;
+    }
+    return false;
+}
+
+typedef struct { uint32_t number, wire; uint64_t value; message inner; } field;
+
+/* The next field; false at the end or on damage (*bad). */
+static bool next(message *m, field *f, bool *bad)
+{
+    uint64_t tag, len;
+    *bad = true;
+    if (m->p == m->end) {
+        *bad = false;
+        return false;
+    }
+    if (!varint(m, &tag)) return false;
+    f->number = (uint32_t)(tag >> 3);
+    f->wire = (uint32_t)(tag & 7);
+    switch (f->wire) {
+    case 0:
+        if (!varint(m, &f->value)) return false;
+        break;
+    case 1:
+        if (m->end - m->p < 8) return false;
+        f->value = pcs_load64(m->p);
+        m->p += 8;
+        break;
+    case 5:
+        if (m->end - m->p < 4) return false;
+        f->value = pcs_load32(m->p);
+        m->p += 4;
+        break;
+    case 2:
+        if (!varint(m, &len) || len > (uint64_t)(m->end - m->p)) return false;
+        f->inner = (message){ m->p, m->p + len };
+        m->p += len;
+        break;
+    default: return false;
+    }
+    *bad = false;
+    return true;
+}
+
+typedef struct {
+    pcs_text *texts;
+    float *scores;
+    int32_t *types;
+    size_t n;
+    int kind; /* 1 unigram, 2 BPE */
+    int64_t unk, bos, eos, pad;
+    bool prefix, squeeze;
+} pieces;
+
+static bool piece(precis_model *m, pieces *p, message in)
+{
+    field f;
+    bool bad;
+    pcs_text text = { "", 0 };
+    p->types[p->n] = 1;
+    while (next(&in, &f, &bad)) {
+        if (f.number == 1 && f.wire == 2) text = (pcs_text){ (const char *)f.inner.p, (uint64_t)(f.inner.end - f.inner.p) };
+        else if (f.number == 2 && f.wire == 5) p->scores[p->n] = pcs_bits_f32((uint32_t)f.value);
+        else if (f.number == 3 && f.wire == 0) p->types[p->n] = f.value >= 1 && f.value <= 6 ? (int32_t)f.value : 1;
+    }
+    p->texts[p->n] = (pcs_text){ pcs_arena_copy(&m->arena, text.s, text.len), text.len };
+    p->n++;
+    return !bad && p->texts[p->n - 1].s;
+}
+
+static precis_status array(precis_model *m, const char *name, pcs_key_type item, uint64_t n, const void *data)
+{
+    pcs_key *k = pcs_model_add_key(m, name);
+    if (!k) return PRECIS_ENOMEM;
+    *k = (pcs_key){ .name = k->name, .type = PCS_KEY_ARRAY, .item = item, .n = n };
+    if (item == PCS_KEY_STRING) k->v.texts = data;
+    else k->v.items = data;
+    return PRECIS_OK;
+}
+
+precis_status pcs_tokenizer_model(precis_model *m, const uint8_t *data, size_t len)
+{
+    message in = { data, data + len };
+    field f, inner;
+    bool bad, inner_bad = false;
+    size_t count = 0;
+    while (next(&in, &f, &bad)) count += f.number == 1 && f.wire == 2;
+    if (bad || !count || count > PCS_LIMIT_VOCABULARY) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model", "is no SentencePiece model");
+    pieces p = { .kind = 1, .unk = 0, .bos = 1, .eos = 2, .pad = -1, .prefix = true, .squeeze = true };
+    p.texts = pcs_arena_alloc(&m->arena, count, sizeof *p.texts);
+    p.scores = pcs_arena_alloc(&m->arena, count, sizeof *p.scores);
+    p.types = pcs_arena_alloc(&m->arena, count, sizeof *p.types);
+    if (!p.texts || !p.scores || !p.types) return PRECIS_ENOMEM;
+    pcs_text map = { NULL, 0 };
+    in = (message){ data, data + len };
+    while (next(&in, &f, &bad)) {
+        if (f.wire != 2) continue;
+        if (f.number == 1 && !piece(m, &p, f.inner)) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model", "a piece is damaged");
+        message part = f.inner;
+        while (f.number == 2 && next(&part, &inner, &inner_bad)) { /* trainer_spec */
+            if (inner.number == 3) p.kind = (int)inner.value;
+            else if (inner.number == 40) p.unk = (int64_t)inner.value;
+            else if (inner.number == 41) p.bos = (int64_t)inner.value;
+            else if (inner.number == 42) p.eos = (int64_t)inner.value;
+            else if (inner.number == 43) p.pad = (int64_t)inner.value;
+        }
+        while (f.number == 3 && next(&part, &inner, &inner_bad)) { /* normalizer_spec */
+            if (inner.number == 2 && inner.wire == 2 && inner.inner.end > inner.inner.p)
+                map = (pcs_text){ pcs_arena_copy(&m->arena, (const char *)inner.inner.p, (size_t)(inner.inner.end - inner.inner.p)), (uint64_t)(inner.inner.end - inner.inner.p) };
+            else if (inner.number == 3) p.prefix = inner.value != 0;
+            else if (inner.number == 4) p.squeeze = inner.value != 0;
+        }
+        if (inner_bad) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model", "a part is damaged");
+    }
+    if (p.kind != 1 && p.kind != 2) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tokenizer.model: model type %d; unigram (1) and BPE (2) can be read", m->path, p.kind);
+    const char *name = p.kind == 1 ? "t5" : "llama";
+    precis_status st = pcs_model_set_string(m, "tokenizer.ggml.model", name, strlen(name));
+    if (!st) st = array(m, "tokenizer.ggml.tokens", PCS_KEY_STRING, p.n, p.texts);
+    if (!st) st = array(m, "tokenizer.ggml.scores", PCS_KEY_F32, p.n, p.scores);
+    if (!st) st = array(m, "tokenizer.ggml.token_type", PCS_KEY_I32, p.n, p.types);
+    if (!st && p.unk >= 0) st = pcs_model_set_u32(m, "tokenizer.ggml.unknown_token_id", (uint32_t)p.unk);
+    if (!st) st = pcs_model_set_bool(m, "tokenizer.ggml.add_space_prefix", p.prefix);
+    if (!st && p.kind == 1) st = pcs_model_set_bool(m, "tokenizer.ggml.remove_extra_whitespaces", p.squeeze);
+    if (!st && map.s) st = array(m, "tokenizer.ggml.precompiled_charsmap", PCS_KEY_U8, map.len, map.s);
+    return st;
+}
