@@ -72,6 +72,8 @@ extern volatile int cli_cancel;
 
 /* A whole file, or stdin for "-"; NULL and a message. Freed with free(). */
 char *cli_read_text(const cli *c, const char *path, size_t *len);
+/* Adapters of --lora PATH[=SCALE] into an open model; -1, or the exit code of a failure. */
+int cli_add_adapters(const cli *c, precis_model *m, bool merge);
 /* "12.3 MB" */
 const char *cli_bytes(double bytes, char buf[32]);
 

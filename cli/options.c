@@ -156,3 +156,23 @@ const char *cli_bytes(double bytes, char buf[32])
     snprintf(buf, 32, u ? "%.1f %s" : "%.0f %s", bytes, units[u]);
     return buf;
 }
+
+int cli_add_adapters(const cli *c, precis_model *m, bool merge)
+{
+    const char *given;
+    for (int i = 0; (given = cli_get_nth(c, "--lora", i)); i++) {
+        char path[4096];
+        double scale = 1;
+        const char *eq = strrchr(given, '=');
+        char *end = NULL;
+        if (eq) scale = strtod(eq + 1, &end);
+        const size_t n = eq && end != eq + 1 && !*end ? (size_t)(eq - given) : strlen(given);
+        if (n == strlen(given)) scale = 1;
+        if (n >= sizeof path) return cli_usage(c, "--lora: the path is too long");
+        memcpy(path, given, n);
+        path[n] = 0;
+        const precis_status st = precis_model_add_adapter(c->ctx, m, path, scale, merge);
+        if (st) return cli_fail(c, st);
+    }
+    return -1;
+}

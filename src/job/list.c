@@ -5,11 +5,13 @@
 #include "plan/plan.h"
 #include "quant/quant.h"
 #include "read/read.h"
+#include "write/convert.h"
 
 static const char *format(size_t i) { return pcs_formats[i] ? pcs_formats[i]->name : NULL; }
 static const char *mix(size_t i) { return pcs_mixes[i].name; }
 static const char *method(size_t i) { return pcs_methods[i] ? pcs_methods[i]->name : NULL; }
 static const char *reader(size_t i) { return pcs_readers[i] ? pcs_readers[i]->name : NULL; }
+static const char *writer(size_t i) { return pcs_writers[i] ? pcs_writers[i]->name : NULL; }
 static const char *arch(size_t i) { return pcs_archs[i] ? pcs_archs[i]->name : NULL; }
 static const char *op(size_t i) { return pcs_ops[i] ? pcs_ops[i]->name : NULL; }
 static const char *pass(size_t i) { return pcs_passes[i] ? pcs_passes[i]->name : NULL; }
@@ -39,7 +41,7 @@ static const char *limit(size_t i)
 }
 
 static const struct { const char *name; const char *(*get)(size_t i); } tables[] = {
-    { "formats", format }, { "mixes", mix }, { "methods", method }, { "readers", reader }, { "architectures", arch },
+    { "formats", format }, { "mixes", mix }, { "methods", method }, { "readers", reader }, { "writers", writer }, { "architectures", arch },
     { "ops", op }, { "passes", pass }, { "cache", kv }, { "kernels", kernel }, { "limits", limit },
 };
 

@@ -14,7 +14,7 @@
 typedef struct { precis_model *m; pcs_json_slice text; const char *type, *arch; } config;
 
 /* Model types, and the architecture that builds them. */
-static const struct { const char *type, *arch; bool interleaved, plus_one, transposed; } types[] = {
+static const pcs_hf_type types[] = {
     { "llama", "llama", true, false, false }, { "mistral", "llama", true, false, false }, { "mixtral", "llama", true, false, false },
     { "qwen2", "qwen2", false, false, false }, { "qwen3", "qwen3", false, false, false }, { "qwen3_moe", "qwen3moe", false, false, false },
     { "gemma", "gemma", false, true, false }, { "gemma2", "gemma2", false, true, false }, { "gemma3_text", "gemma3", false, true, false },
@@ -22,6 +22,18 @@ static const struct { const char *type, *arch; bool interleaved, plus_one, trans
     { "bert", "bert", false, false, false }, { "bitnet", "bitnet", false, false, false },
 };
 enum { TYPES = sizeof types / sizeof *types };
+
+const pcs_hf_type *pcs_hf_type_of(const precis_model *m)
+{
+    const char *arch = pcs_model_string(m, "general.architecture"), *want = arch;
+    if (!arch) return NULL;
+    if (!strcmp(arch, "llama")) want = pcs_arch_int(m, "expert_count", 0, NULL) > 0 ? "mixtral" : pcs_arch_int(m, "attention.sliding_window", 0, NULL) > 0 ? "mistral" : "llama";
+    else if (!strcmp(arch, "qwen3moe")) want = "qwen3_moe";
+    else if (!strcmp(arch, "gemma3")) want = "gemma3_text";
+    for (size_t i = 0; i < TYPES; i++)
+        if (!strcmp(types[i].type, want)) return &types[i];
+    return NULL;
+}
 
 precis_status pcs_hf_number(precis_ctx *ctx, pcs_json_slice object, const char *key, double *v, bool *found)
 {
@@ -158,7 +170,11 @@ static precis_status llama3_factors(config *c, pcs_json_slice rope, double base,
         const double wave = 6.283185307179586 * pcs_pow(base, 2.0 * (double)i / (double)dims), smooth = (v[3] / wave - v[1]) / (v[2] - v[1]);
         f[i] = wave < v[3] / v[2] ? 1.0f : wave > v[3] / v[1] ? (float)v[0] : (float)(1.0 / ((1.0 - smooth) / v[0] + smooth));
     }
-    return add_f32(c->m, "rope_freqs.weight", f, dims / 2);
+    char buf[128];
+    precis_status st = pcs_model_set_u32(c->m, key_name(c, "rope.scaling.original_context_length", buf), v[3] < 4e9 ? (uint32_t)v[3] : 0);
+    if (!st) st = set_float(c, "rope.scaling.low_freq_factor", v[1]);
+    if (!st) st = set_float(c, "rope.scaling.high_freq_factor", v[2]);
+    return st ? st : add_f32(c->m, "rope_freqs.weight", f, dims / 2);
 }
 
 static precis_status longrope_factors(config *c, pcs_json_slice rope)

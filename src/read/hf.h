@@ -19,5 +19,11 @@ precis_status pcs_hf_number(precis_ctx *ctx, pcs_json_slice object, const char *
 bool pcs_hf_is(pcs_json_slice value, const char *text);
 /* The canonical name of a tensor of an architecture, in the arena; NULL when there is none. */
 char *pcs_hf_name(precis_model *m, const char *model_type, const char *source, unsigned *expert);
+/* The other way: transformers' name of a canonical one for a model type; expert: number of the expert when the tensor holds
+ * them all. In the arena; NULL when there is none. */
+char *pcs_hf_source(pcs_arena *a, const char *model_type, const char *name, unsigned expert);
+/* Model type that a model's folder has, and how its tensors differ from GGUF's; NULL when its architecture has none. */
+typedef struct pcs_hf_type { const char *type, *arch; bool interleaved, plus_one, transposed; } pcs_hf_type;
+const pcs_hf_type *pcs_hf_type_of(const precis_model *m);
 
 #endif

@@ -80,3 +80,39 @@ char *pcs_hf_name(precis_model *m, const char *type, const char *s, unsigned *ex
     *expert = UINT32_MAX;
     return NULL;
 }
+
+static bool is_prefix(const char *s, const char *name, size_t *n)
+{
+    *n = strlen(name);
+    return !strncmp(s, name, *n) && (s[*n] == '.' || !s[*n]);
+}
+
+char *pcs_hf_source(pcs_arena *a, const char *type, const char *name, unsigned expert)
+{
+    const bool gpt2 = !strcmp(type, "gpt2"), bert = !strcmp(type, "bert");
+    size_t n;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        const bool of_gpt2 = strchr("wl", whole[i].hf[0]) && strcmp(whole[i].hf, "lm_head"), of_bert = !strncmp(whole[i].hf, "embeddings.", 11);
+        if (!is_prefix(name, whole[i].gguf, &n) || (strcmp(whole[i].hf, "lm_head") && (of_gpt2 != gpt2 || of_bert != bert))) continue;
+        return pcs_arena_printf(a, "%s%s%s", !strcmp(whole[i].hf, "lm_head") || bert ? "" : gpt2 ? "transformer." : "model.", whole[i].hf, name + n);
+    }
+    unsigned layer;
+    int used = 0;
+    if (sscanf(name, "blk.%5u.%n", &layer, &used) != 1 || !used) return NULL;
+    const char *s = name + used, *place = gpt2 ? "transformer.h" : bert ? "encoder.layer" : "model.layers";
+    const bool mixtral = !strcmp(type, "mixtral");
+    for (size_t i = 0; i < sizeof of_experts / sizeof *of_experts; i++)
+        if (is_prefix(s, of_experts[i].gguf, &n) && mixtral == (of_experts[i].hf[0] == 'w'))
+            return pcs_arena_printf(a, "%s.%u.%s.experts.%u.%s%s", place, layer, mixtral ? "block_sparse_moe" : "mlp", expert, of_experts[i].hf, s + n);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (!is_prefix(s, parts[i].gguf, &n) || !lists(parts[i].types, type)) continue;
+        const char *hf = parts[i].hf;
+        if ((gpt2 || bert) != (parts[i].types && lists(parts[i].types, type) && parts[i].types[0] != 'q' && strncmp(parts[i].types, "gemma", 5))) continue;
+        if (!strncmp(hf, "block_sparse", 12) != mixtral && !strcmp(parts[i].gguf, "ffn_gate_inp")) continue;
+        if (!strcmp(hf, "mlp.up_proj") && !strcmp(type, "phi3")) continue;
+        if (!strcmp(hf, "mlp.gate_up_proj") && strcmp(type, "phi3")) continue;
+        if (!strcmp(hf, "post_attention_layernorm") && !parts[i].types && lists("gemma2 gemma3_text", type)) continue;
+        return pcs_arena_printf(a, "%s.%u.%s%s", place, layer, hf, s + n);
+    }
+    return NULL;
+}

@@ -1,0 +1,63 @@
+/* precis convert - one container to another. */
+#include "cli.h"
+
+#include <string.h>
+
+static const cli_option options[] = {
+    { "--output", 'o', "PATH", "a file for gguf, a new folder for the others" },
+    { "--format", 0, "NAME", "gguf, safetensors (compressed-tensors), gptq or awq (default: by the output's name)" },
+    { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
+    { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },
+    { "--lora", 0, "PATH[=SCALE]", "merge a low-rank adapter first (more than once)" },
+    { 0 },
+};
+
+static int print(cli *c, const precis_convert_report *r, const char *out)
+{
+    json_t *list = json_array();
+    size_t exact = 0;
+    double worst = 0;
+    for (size_t i = 0; i < precis_convert_report_size(r); i++) {
+        precis_convert_row row = { .size = sizeof row };
+        if (precis_convert_report_get(r, i, &row)) continue;
+        exact += row.exact != 0;
+        if (row.max_error > worst) worst = row.max_error;
+        if (c->json) json_array_append_new(list, json_pack("{s:s, s:b, s:f, s:s, s:s}", "name", row.name, "exact", row.exact, "max_error", row.max_error, "from", row.from, "to", row.to));
+        else if (!row.exact) printf("%-40s %-12s -> %-16s largest error %.3g\n", row.name, row.from, row.to, row.max_error);
+    }
+    if (c->json) return cli_print_json(c, json_pack("{s:s, s:I, s:o}", "out", out, "bytes", (json_int_t)precis_convert_report_bytes(r), "tensors", list));
+    json_decref(list);
+    char size[32];
+    printf("%s: %s of weights, %zu of %zu tensors exact", out, cli_bytes((double)precis_convert_report_bytes(r), size), exact, precis_convert_report_size(r));
+    if (worst > 0) printf(", largest error %.3g", worst);
+    putchar('\n');
+    return cli_done(c);
+}
+
+static int run(cli *c)
+{
+    const char *out = cli_get(c, "--output");
+    if (!out) return cli_usage(c, "where to? -o PATH");
+    precis_convert_options o = PRECIS_CONVERT_OPTIONS_INIT;
+    o.format = cli_get(c, "--format");
+    o.exact = cli_has(c, "--exact");
+    o.own = cli_has(c, "--own");
+    precis_model *m = NULL;
+    precis_convert_report *r = NULL;
+    precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    const int lora = st ? -1 : cli_add_adapters(c, m, true);
+    if (!st && lora < 0) st = precis_convert(c->ctx, m, out, &o, &r);
+    const int rc = lora >= 0 ? lora : st ? cli_fail(c, st) : print(c, r, out);
+    precis_convert_report_close(&r);
+    precis_model_close(&m);
+    return rc;
+}
+
+const cli_command cli_convert = {
+    "convert", "MODEL", "write a model in another container, and say what each tensor lost",
+    "Codes and scales go over as they are where both sides have them; what the other side cannot hold becomes floats, and the\n"
+    "report says by how much it is off.", 1, 1, options, run,
+    "  precis convert model-folder -o model.gguf\n"
+    "  precis convert model.gguf -o folder --format safetensors\n"
+    "  precis convert w4.precis.gguf -o folder --format gptq --json\n",
+};

@@ -1,0 +1,193 @@
+/* convert.c - the table of writers, the report, and the GGUF writer. */
+#include "write/convert.h"
+
+#include "base/f16.h"
+
+#include <math.h>
+#include <strings.h>
+
+#define WRITER(name) extern const pcs_writer pcs_writer_##name;
+#include "write/writers.def"
+#undef WRITER
+
+const pcs_writer *const pcs_writers[] = {
+#define WRITER(name) &pcs_writer_##name,
+#include "write/writers.def"
+#undef WRITER
+    NULL,
+};
+
+precis_status pcs_lost(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, double *lost)
+{
+    const size_t n = t->n ? (size_t)t->ne[0] : 0;
+    float *x = pcs_alloc(ctx, 2 * n + 1, sizeof *x), *y = x + n;
+    uint8_t *row = pcs_alloc(ctx, pcs_row_bytes(f, n) + 64, 1);
+    precis_status st = x && row ? PRECIS_OK : PRECIS_ENOMEM;
+    *lost = 0;
+    for (uint64_t r = 0; n && !st && r < t->n / n; r++) {
+        pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
+        pcs_encode(f, n, x, NULL, PCS_FIT_RTN, NULL, row);
+        pcs_decode(f, n, row, y);
+        for (size_t i = 0; i < n; i++) {
+            const double d = fabs((double)x[i] - (double)y[i]);
+            if (d > *lost) *lost = d;
+            if (!(d == d) && x[i] == x[i]) *lost = INFINITY;
+        }
+    }
+    pcs_free(ctx, x);
+    pcs_free(ctx, row);
+    return st;
+}
+
+/* ---- gguf ------------------------------------------------------------------------------------------------------------- */
+
+/* A GGUF type that holds an integer scheme's codes and scales as they are, or NULL. */
+static const pcs_format *same_codes(const pcs_tensor *t)
+{
+    const pcs_format *f = t->format;
+    if (f->kind != PCS_QUANT || f->has_min || f->head || f->group % 32 || t->ne[0] % 32 || f->scale != PCS_SCALE_F16) return NULL;
+    if (f->code_lo >= -8 && f->code_hi <= 7) return pcs_format_by_name("Q4_0");
+    if (f->code_lo >= -16 && f->code_hi <= 15) return pcs_format_by_name("Q5_0");
+    return pcs_format_by_name("Q8_0");
+}
+
+/* A type that other programs read. */
+static precis_status portable(pcs_convert *c, const pcs_tensor *t, const pcs_format **f, double *lost)
+{
+    static const char *const tries[] = { "F16", "BF16", "F32" };
+    *lost = 0;
+    *f = t->format;
+    if (pcs_format_portable(t->format) || c->opt.own) return PRECIS_OK;
+    if ((*f = same_codes(t))) return PRECIS_OK;
+    const pcs_format *best = NULL;
+    double least = INFINITY;
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        const pcs_format *try = pcs_format_by_name(tries[i]);
+        double e;
+        const precis_status st = pcs_lost(c->ctx, t, try, &e);
+        if (st) return st;
+        if (e < least && (c->opt.exact || try->bytes == 2)) least = e, best = try;
+        if (e == 0) break;
+    }
+    *f = best;
+    *lost = least;
+    return PRECIS_OK;
+}
+
+/* Codes of a scheme into a type with the same grid. */
+static void recode(const pcs_tensor *t, uint64_t r, const pcs_format *to, int8_t *q, float *d, float *m, uint8_t *dst)
+{
+    pcs_unpack(t->format, (size_t)t->ne[0], t->data + r * pcs_tensor_row_bytes(t), q, d, m);
+    for (int64_t at = 0; at < t->ne[0]; at += to->block, dst += to->bytes) {
+        const pcs_params p = { .d = pcs_f32_to_f16(d[at / 16]) };
+        to->pack(q + at, &p, dst);
+    }
+}
+
+typedef struct { pcs_convert *c; const pcs_format **to; } gguf_work;
+
+static precis_status fill(void *user, pcs_out *o, size_t i)
+{
+    const gguf_work *w = user;
+    const pcs_tensor *t = &w->c->m->tensors[i];
+    const pcs_format *f = w->to[i];
+    precis_status st = PRECIS_OK;
+    if (f == t->format) st = pcs_out_add(o, t->data, t->bytes);
+    else {
+        const size_t n = (size_t)t->ne[0], row = pcs_row_bytes(f, n);
+        float *x = pcs_alloc(w->c->ctx, n + n / 4 + 256, sizeof *x);
+        int8_t *q = pcs_alloc(w->c->ctx, n + 2 * PCS_ROW_PAD, 1);
+        uint8_t *bytes = pcs_alloc(w->c->ctx, row, 1);
+        if (!x || !q || !bytes) st = PRECIS_ENOMEM;
+        for (uint64_t r = 0; r < pcs_tensor_rows(t) && !st; r++) {
+            if (f->kind == PCS_QUANT) recode(t, r, f, q, x, x + n / 16 + 64, bytes);
+            else {
+                pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
+                pcs_encode(f, n, x, NULL, PCS_FIT_RTN, NULL, bytes);
+            }
+            st = pcs_out_add(o, bytes, row);
+        }
+        pcs_free(w->c->ctx, x);
+        pcs_free(w->c->ctx, q);
+        pcs_free(w->c->ctx, bytes);
+    }
+    return st ? st : pcs_progress(w->c->ctx, "convert", i + 1, w->c->m->n_tensors);
+}
+
+static precis_status write_gguf(pcs_convert *c)
+{
+    const precis_model *m = c->m;
+    pcs_arena a;
+    pcs_arena_init(&a, c->ctx);
+    pcs_gguf_tensor *t = pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *t);
+    pcs_key *keys = pcs_arena_alloc(&a, m->n_keys + 2, sizeof *keys);
+    gguf_work w = { c, pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.to) };
+    precis_status st = t && keys && w.to ? PRECIS_OK : PRECIS_ENOMEM;
+    for (size_t i = 0; i < m->n_tensors && !st; i++) {
+        const pcs_tensor *s = &m->tensors[i];
+        double lost = 0;
+        st = portable(c, s, &w.to[i], &lost);
+        /* vectors in 16 bits are F32 in every GGUF */
+        if (!st && s->dims < 2 && s->format->kind == PCS_FLOAT && !s->format->element && s->format->bytes == 2) w.to[i] = pcs_format_by_name("F32");
+        if (!st && !strcmp(w.to[i]->name, "U8")) w.to[i] = pcs_format_by_name("I8");
+        if (st) break;
+        t[i] = (pcs_gguf_tensor){ s->name, w.to[i], s->dims ? s->dims : 1, { 0 }, s->n ? pcs_tensor_rows(s) * pcs_row_bytes(w.to[i], (uint64_t)s->ne[0]) : 0 };
+        memcpy(t[i].ne, s->ne, sizeof t[i].ne);
+        if (t[i].dims > 4) st = pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %u dimensions; GGUF has at most 4", s->name, t[i].dims);
+        c->report->rows[i] = (precis_convert_row){ sizeof(precis_convert_row), s->name, s->format->name, w.to[i]->name, lost == 0, lost };
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_keys && !st; i++) keys[n++] = m->keys[i];
+    if (!pcs_model_key(m, "tokenizer.ggml.model")) keys[n++] = (pcs_key){ .name = "tokenizer.ggml.model", .type = PCS_KEY_STRING, .v.text = { "none", 4 } };
+    if (!st) st = pcs_write_gguf(c->ctx, c->path, &(pcs_gguf_file){ keys, n, t, m->n_tensors, fill, &w, m }, &c->report->bytes);
+    pcs_arena_free(&a);
+    return st;
+}
+
+const pcs_writer pcs_writer_gguf = { "gguf", false, write_gguf };
+
+/* ---- public ------------------------------------------------------------------------------------------------------------- */
+
+precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const char *path, const precis_convert_options *opts, precis_convert_report **report)
+{
+    static const precis_convert_options defaults = PRECIS_CONVERT_OPTIONS_INIT;
+    pcs_convert c = { .ctx = ctx, .m = model, .path = path, .opt = opts ? *opts : defaults };
+    const size_t len = strlen(path);
+    const char *name = c.opt.format ? c.opt.format : len > 5 && !strcasecmp(path + len - 5, ".gguf") ? "gguf" : "safetensors";
+    *report = NULL;
+    const pcs_writer *w = NULL;
+    for (size_t i = 0; pcs_writers[i]; i++)
+        if (!strcmp(pcs_writers[i]->name, name)) w = pcs_writers[i];
+    if (!w) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no container that can be written; precis list writers has them", name);
+    precis_convert_report *r = pcs_alloc(ctx, 1, sizeof *r);
+    if (!r) return PRECIS_ENOMEM;
+    *r = (precis_convert_report){ .ctx = ctx, .n = model->n_tensors };
+    pcs_arena_init(&r->arena, ctx);
+    c.report = r;
+    r->rows = pcs_arena_alloc(&r->arena, r->n + 1, sizeof *r->rows);
+    precis_status st = r->rows ? w->write(&c) : PRECIS_ENOMEM;
+    if (st) precis_convert_report_close(&r);
+    *report = r;
+    return st;
+}
+
+void precis_convert_report_close(precis_convert_report **report)
+{
+    if (!report || !*report) return;
+    precis_ctx *ctx = (*report)->ctx;
+    pcs_arena_free(&(*report)->arena);
+    pcs_free(ctx, *report);
+    *report = NULL;
+}
+
+size_t precis_convert_report_size(const precis_convert_report *r) { return r->n; }
+uint64_t precis_convert_report_bytes(const precis_convert_report *r) { return r->bytes; }
+
+precis_status precis_convert_report_get(const precis_convert_report *r, size_t i, precis_convert_row *row)
+{
+    if (i >= r->n) return pcs_fail(r->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
+    const uint32_t size = row->size;
+    memcpy(row, &r->rows[i], size < sizeof *row ? size : sizeof *row);
+    row->size = size;
+    return PRECIS_OK;
+}

@@ -1,0 +1,330 @@
+/* hf_config.c - config.json and tokenizer files of a transformers folder, from GGUF's keys. Files of a folder that the model was
+ * read from are copied instead. */
+#include "write/convert.h"
+
+#include "base/f16.h"
+#include "read/hf.h"
+
+#include <stdio.h>
+
+precis_status pcs_buf_printf(pcs_buf *b, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    const int n = vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (n < 0 || n >= (int)sizeof text) return pcs_fail(b->ctx, PRECIS_EINVAL, "a name is too long to be written");
+    return pcs_buf_add(b, text, (size_t)n);
+}
+
+precis_status pcs_json_text(pcs_buf *b, const char *s, size_t len)
+{
+    precis_status st = pcs_buf_add(b, "\"", 1);
+    for (size_t i = 0, k; i < len && !st; i += k) {
+        uint32_t cp;
+        const unsigned char c = (unsigned char)s[i];
+        k = 1;
+        if (c == '"' || c == '\\') st = pcs_buf_printf(b, "\\%c", c);
+        else if (c == '\n') st = pcs_buf_add(b, "\\n", 2);
+        else if (c < 32 || c == 127) st = pcs_buf_printf(b, "\\u%04x", c);
+        else if (c < 128) st = pcs_buf_add(b, s + i, 1);
+        else if ((k = pcs_utf8(s + i, len - i, &cp))) st = pcs_buf_add(b, s + i, k);
+        else st = pcs_buf_add(b, "\xef\xbf\xbd", 3), k = 1;
+    }
+    return st ? st : pcs_buf_add(b, "\"", 1);
+}
+
+/* ---- config.json ------------------------------------------------------------------------------------------------------------- */
+
+static precis_status put_int(const precis_model *m, pcs_buf *b, const char *hf, const char *gguf)
+{
+    bool ok;
+    const int64_t v = pcs_arch_int(m, gguf, 0, &ok);
+    return ok ? pcs_buf_printf(b, ",\n \"%s\": %lld", hf, (long long)v) : PRECIS_OK;
+}
+
+static precis_status put_float(const precis_model *m, pcs_buf *b, const char *hf, const char *gguf)
+{
+    bool ok;
+    const double v = pcs_arch_float(m, gguf, 0, &ok);
+    if (!ok) return PRECIS_OK;
+    char text[64];
+    snprintf(text, sizeof text, "%.9g", v);
+    /* its readers tell whole numbers from others by the point */
+    return pcs_buf_printf(b, ",\n \"%s\": %s%s", hf, text, strpbrk(text, ".ein") ? "" : ".0");
+}
+
+static precis_status put_factors(const precis_model *m, pcs_buf *b, const char *hf, const char *tensor)
+{
+    const pcs_tensor *t = pcs_model_tensor(m, tensor);
+    if (!t || strcmp(t->format->name, "F32")) return PRECIS_OK;
+    precis_status st = pcs_buf_printf(b, ", \"%s\": [", hf);
+    for (uint64_t i = 0; i < t->n && !st; i++) st = pcs_buf_printf(b, "%s%.9g", i ? ", " : "", (double)pcs_bits_f32(pcs_load32(t->data + 4 * i)));
+    return st ? st : pcs_buf_printf(b, "]");
+}
+
+static precis_status put_rope(const precis_model *m, pcs_buf *b)
+{
+    char key[128];
+    const char *arch = pcs_model_string(m, "general.architecture");
+    snprintf(key, sizeof key, "%.60s.rope.scaling.type", arch);
+    const char *type = pcs_model_string(m, key);
+    const double base = pcs_arch_float(m, "rope.freq_base", 10000.0, NULL), factor = pcs_arch_float(m, "rope.scaling.factor", 1.0, NULL);
+    if (!strcmp(arch, "gemma3"))
+        return pcs_buf_printf(b, ",\n \"rope_parameters\": {\"full_attention\": {\"rope_type\": \"%s\", \"factor\": %.9g, \"rope_theta\": %.9g}, \"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": %.9g}}",
+                              type && !strcmp(type, "linear") ? "linear" : "default", factor, base, pcs_arch_float(m, "rope.local.freq_base", 10000.0, NULL));
+    precis_status st = pcs_buf_printf(b, ",\n \"rope_theta\": %.9g", base);
+    if (st) return st;
+    const pcs_tensor *freqs = pcs_model_tensor(m, "rope_freqs.weight");
+    if (freqs && !strcmp(freqs->format->name, "F32") && freqs->n) /* Llama 3's; the largest factor is the scaling's */
+        return pcs_buf_printf(b, ",\n \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": %.9g, \"low_freq_factor\": %.9g, \"high_freq_factor\": %.9g, \"original_max_position_embeddings\": %lld}",
+                              (double)pcs_bits_f32(pcs_load32(freqs->data + 4 * (freqs->n - 1))), pcs_arch_float(m, "rope.scaling.low_freq_factor", 1.0, NULL),
+                              pcs_arch_float(m, "rope.scaling.high_freq_factor", 4.0, NULL), (long long)pcs_arch_int(m, "rope.scaling.original_context_length", 8192, NULL));
+    if (!type || !strcmp(type, "none")) return st;
+    st = pcs_buf_printf(b, ",\n \"rope_scaling\": {\"rope_type\": \"%s\", \"rope_theta\": %.9g", type, base);
+    if (!st && strcmp(type, "longrope")) st = pcs_buf_printf(b, ", \"factor\": %.9g", factor);
+    bool ok;
+    const int64_t original = pcs_arch_int(m, "rope.scaling.original_context_length", 0, &ok);
+    if (!st && ok) st = pcs_buf_printf(b, ", \"original_max_position_embeddings\": %lld", (long long)original);
+    if (!st) st = put_factors(m, b, "long_factor", "rope_factors_long.weight");
+    if (!st) st = put_factors(m, b, "short_factor", "rope_factors_short.weight");
+    if (!st) st = pcs_buf_printf(b, "}");
+    return st || !ok ? st : pcs_buf_printf(b, ",\n \"original_max_position_embeddings\": %lld", (long long)original);
+}
+
+precis_status pcs_hf_config(const precis_model *m, pcs_buf *b)
+{
+    static const struct { const char *hf, *gguf; bool real; } map[] = {
+        { "max_position_embeddings", "context_length", false }, { "hidden_size", "embedding_length", false }, { "num_hidden_layers", "block_count", false },
+        { "intermediate_size", "feed_forward_length", false }, { "num_attention_heads", "attention.head_count", false }, { "num_key_value_heads", "attention.head_count_kv", false },
+        { "head_dim", "attention.key_length", false }, { "rms_norm_eps", "attention.layer_norm_rms_epsilon", true }, { "sliding_window", "attention.sliding_window", false },
+        { "attn_logit_softcapping", "attn_logit_softcapping", true }, { "final_logit_softcapping", "final_logit_softcapping", true }, { "num_experts_per_tok", "expert_used_count", false },
+        { "moe_intermediate_size", "expert_feed_forward_length", false } };
+    static const struct { const char *hf, *gguf; bool real; } gpt2[] = { { "n_positions", "context_length", false }, { "n_embd", "embedding_length", false }, { "n_layer", "block_count", false },
+        { "n_head", "attention.head_count", false }, { "n_inner", "feed_forward_length", false }, { "layer_norm_epsilon", "attention.layer_norm_epsilon", true } };
+    const pcs_hf_type *type = pcs_hf_type_of(m);
+    static const struct { const char *type, *class; } classes[] = { { "llama", "LlamaForCausalLM" }, { "mistral", "MistralForCausalLM" }, { "mixtral", "MixtralForCausalLM" }, { "qwen2", "Qwen2ForCausalLM" },
+        { "qwen3", "Qwen3ForCausalLM" }, { "qwen3_moe", "Qwen3MoeForCausalLM" }, { "gemma", "GemmaForCausalLM" }, { "gemma2", "Gemma2ForCausalLM" }, { "gemma3_text", "Gemma3ForCausalLM" },
+        { "phi3", "Phi3ForCausalLM" }, { "gpt2", "GPT2LMHeadModel" }, { "bert", "BertModel" }, { "bitnet", "BitNetForCausalLM" } };
+    const pcs_tensor *embed = pcs_model_tensor(m, "token_embd.weight");
+    const bool is_gpt2 = !strcmp(type->type, "gpt2"), bert = !strcmp(type->type, "bert"), gemma = !strncmp(type->type, "gemma", 5);
+    precis_status st = pcs_buf_printf(b, "{\n \"model_type\": \"%s\"", type->type);
+    for (size_t i = 0; i < sizeof classes / sizeof *classes && !st; i++)
+        if (!strcmp(classes[i].type, type->type)) st = pcs_buf_printf(b, ",\n \"architectures\": [\"%s\"]", classes[i].class);
+    for (size_t i = 0; i < sizeof map / sizeof *map && !st && !is_gpt2; i++) {
+        if (!strncmp(type->type, "qwen", 4) && !strcmp(map[i].hf, "sliding_window")) continue;
+        st = map[i].real ? put_float(m, b, map[i].hf, map[i].gguf) : put_int(m, b, map[i].hf, map[i].gguf);
+    }
+    for (size_t i = 0; i < sizeof gpt2 / sizeof *gpt2 && !st && is_gpt2; i++) st = gpt2[i].real ? put_float(m, b, gpt2[i].hf, gpt2[i].gguf) : put_int(m, b, gpt2[i].hf, gpt2[i].gguf);
+    if (!st) st = put_int(m, b, !strcmp(type->type, "mixtral") ? "num_local_experts" : "num_experts", "expert_count");
+    if (!st && !strcmp(type->type, "qwen3_moe")) st = pcs_buf_printf(b, ",\n \"norm_topk_prob\": %s", pcs_arch_int(m, "expert_weights_norm", 1, NULL) ? "true" : "false");
+    if (!st && bert) st = put_float(m, b, "layer_norm_eps", "attention.layer_norm_epsilon");
+    if (!st && bert) {
+        const pcs_tensor *kinds = pcs_model_tensor(m, "token_types.weight");
+        st = pcs_buf_printf(b, ",\n \"hidden_act\": \"gelu\",\n \"type_vocab_size\": %lld", kinds ? (long long)pcs_tensor_rows(kinds) : 0);
+    }
+    if (!st && !is_gpt2 && !bert && !gemma) st = pcs_buf_printf(b, ",\n \"hidden_act\": \"%s\"", pcs_model_string(m, "bitnet.feed_forward.activation") ? pcs_model_string(m, "bitnet.feed_forward.activation") : "silu");
+    if (!st && gemma) st = pcs_buf_printf(b, ",\n \"hidden_act\": \"gelu_pytorch_tanh\",\n \"hidden_activation\": \"gelu_pytorch_tanh\"");
+    if (!st && (!strcmp(type->type, "gemma2") || !strcmp(type->type, "gemma3_text"))) {
+        const int64_t heads = pcs_arch_int(m, "attention.head_count", 1, NULL), width = pcs_arch_int(m, "embedding_length", 1, NULL);
+        st = pcs_buf_printf(b, ",\n \"query_pre_attn_scalar\": %lld", (long long)pcs_arch_int(m, "attention.key_length", width / (heads ? heads : 1), NULL));
+    }
+    if (!st && !is_gpt2 && !bert) st = put_rope(m, b);
+    if (!st && embed) st = pcs_buf_printf(b, ",\n \"vocab_size\": %lld", (long long)pcs_tensor_rows(embed));
+    if (!st) st = pcs_buf_printf(b, ",\n \"tie_word_embeddings\": %s", pcs_model_tensor(m, "output.weight") ? "false" : "true");
+    if (!st && !is_gpt2 && !bert) st = pcs_buf_printf(b, ",\n \"attention_bias\": %s", pcs_model_tensor(m, "blk.0.attn_q.bias") ? "true" : "false");
+    static const char *const ids[][2] = { { "bos_token_id", "tokenizer.ggml.bos_token_id" }, { "eos_token_id", "tokenizer.ggml.eos_token_id" }, { "pad_token_id", "tokenizer.ggml.padding_token_id" } };
+    for (int i = 0; i < 3 && !st; i++) {
+        bool ok;
+        const int64_t v = pcs_model_int(m, ids[i][1], 0, &ok);
+        st = ok ? pcs_buf_printf(b, ",\n \"%s\": %lld", ids[i][0], (long long)v) : i == 2 || bert ? PRECIS_OK : pcs_buf_printf(b, ",\n \"%s\": null", ids[i][0]);
+    }
+    return st ? st : pcs_buf_printf(b, ",\n \"torch_dtype\": \"float16\"");
+}
+
+/* ---- tokenizer ----------------------------------------------------------------------------------------------------------------- */
+
+static precis_status copy_files(precis_ctx *ctx, const precis_model *m, const char *folder, bool *copied)
+{
+    static const char *const names[] = { "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja", "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json" };
+    precis_status st = PRECIS_OK;
+    *copied = false;
+    if (strcmp(m->container, "safetensors") || !pcs_is_dir(m->path)) return PRECIS_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !st; i++) {
+        char from[4096], to[4096];
+        char *text;
+        size_t len;
+        if (snprintf(from, sizeof from, "%s/%s", m->path, names[i]) >= (int)sizeof from || snprintf(to, sizeof to, "%s/%s", folder, names[i]) >= (int)sizeof to) continue;
+        if (pcs_file_slurp(ctx, from, PCS_LIMIT_JSON, &text, &len)) continue; /* not there */
+        st = pcs_write_file(ctx, to, text, len);
+        pcs_free(ctx, text);
+        *copied = true;
+    }
+    ctx->message[0] = 0;
+    return st;
+}
+
+/* SentencePiece's ModelProto. */
+static precis_status put_varint(pcs_buf *b, uint64_t v)
+{
+    uint8_t out[10];
+    size_t n = 0;
+    do out[n++] = (uint8_t)((v & 127) | (v > 127 ? 128 : 0));
+    while (v >>= 7);
+    return pcs_buf_add(b, out, n);
+}
+
+static precis_status put_field(pcs_buf *b, uint32_t number, uint64_t v)
+{
+    const precis_status st = put_varint(b, (uint64_t)number << 3);
+    return st ? st : put_varint(b, v);
+}
+
+static precis_status put_bytes(pcs_buf *b, uint32_t number, const void *data, size_t len)
+{
+    precis_status st = put_varint(b, (uint64_t)number << 3 | 2);
+    if (!st) st = put_varint(b, len);
+    return st ? st : pcs_buf_add(b, data, len);
+}
+
+static precis_status sentencepiece(precis_ctx *ctx, const precis_model *m, const char *path, bool unigram)
+{
+    const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *scores = pcs_model_key(m, "tokenizer.ggml.scores"), *types = pcs_model_key(m, "tokenizer.ggml.token_type"), *map = pcs_model_key(m, "tokenizer.ggml.precompiled_charsmap");
+    pcs_buf b, part;
+    pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
+    pcs_buf_init(&part, ctx, PCS_LIMIT_JSON);
+    precis_status st = PRECIS_OK;
+    for (uint64_t i = 0; i < tokens->n && !st; i++) {
+        const float score = scores ? (float)pcs_key_number(scores, i) : 0.0f;
+        part.len = 0;
+        st = put_bytes(&part, 1, tokens->v.texts[i].s, tokens->v.texts[i].len);
+        if (!st) st = put_varint(&part, 2 << 3 | 5);
+        if (!st) st = pcs_buf_add(&part, &score, 4);
+        if (!st && types) st = put_field(&part, 3, (uint64_t)pcs_key_number(types, i));
+        if (!st) st = put_bytes(&b, 1, part.data, part.len);
+    }
+    part.len = 0;
+    if (!st) st = put_field(&part, 3, unigram ? 1 : 2);
+    if (!st) st = put_field(&part, 35, 1);
+    static const struct { uint32_t number; const char *key; } ids[] = { { 40, "tokenizer.ggml.unknown_token_id" }, { 41, "tokenizer.ggml.bos_token_id" }, { 42, "tokenizer.ggml.eos_token_id" } };
+    for (int i = 0; i < 3 && !st; i++) st = put_field(&part, ids[i].number, (uint64_t)pcs_model_int(m, ids[i].key, i, NULL));
+    if (!st) st = put_bytes(&b, 2, part.data, part.len);
+    part.len = 0;
+    if (!st && map && map->type == PCS_KEY_ARRAY && map->item == PCS_KEY_U8) st = put_bytes(&part, 2, map->v.items, map->n);
+    if (!st) st = put_field(&part, 3, pcs_model_int(m, "tokenizer.ggml.add_space_prefix", 1, NULL) != 0);
+    if (!st) st = put_field(&part, 4, pcs_model_int(m, "tokenizer.ggml.remove_extra_whitespaces", unigram, NULL) != 0);
+    if (!st) st = put_bytes(&b, 3, part.data, part.len);
+    if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
+    pcs_buf_free(&part);
+    pcs_buf_free(&b);
+    return st;
+}
+
+static const struct { const char *pre, *split; bool digits, nfc, ignore; } splits[] = {
+    { "gpt-2", NULL, false, false, false }, { "default", NULL, false, false, false }, { "smollm", NULL, true, false, false }, { "starcoder", NULL, true, false, false },
+    { "llama-bpe", "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", false, false, true },
+    { "qwen2", "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", false, true, false } };
+
+static precis_status added(pcs_buf *b, const pcs_key *tokens, const pcs_key *types)
+{
+    bool first = true;
+    precis_status st = pcs_buf_printf(b, "{\n \"version\": \"1.0\",\n \"added_tokens\": [");
+    for (uint64_t i = 0; types && i < tokens->n && !st; i++) {
+        const double type = pcs_key_number(types, i);
+        if (type != 3 && type != 4) continue;
+        st = pcs_buf_printf(b, "%s\n  {\"id\": %llu, \"content\": ", first ? "" : ",", (unsigned long long)i);
+        if (!st) st = pcs_json_text(b, tokens->v.texts[i].s, tokens->v.texts[i].len);
+        if (!st) st = pcs_buf_printf(b, ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": %s}", type == 3 ? "true" : "false");
+        first = false;
+    }
+    return st ? st : pcs_buf_printf(b, "],\n ");
+}
+
+static precis_status put_vocab(pcs_buf *b, const pcs_key *tokens, bool wordpiece)
+{
+    precis_status st = pcs_buf_printf(b, "\"vocab\": {");
+    for (uint64_t i = 0; i < tokens->n && !st; i++) {
+        pcs_text t = tokens->v.texts[i];
+        char word[1024];
+        if (wordpiece && t.len < 1000) { /* GGUF marks the start of words, the file their inside */
+            if (t.len >= 3 && !memcmp(t.s, "\xe2\x96\x81", 3)) t.s += 3, t.len -= 3;
+            else if (!(t.len && t.s[0] == '[' && t.s[t.len - 1] == ']')) {
+                const int n = snprintf(word, sizeof word, "##%.*s", (int)t.len, t.s);
+                t = (pcs_text){ word, (uint64_t)n };
+            }
+        }
+        st = pcs_buf_printf(b, i ? ",\n" : "\n");
+        if (!st) st = pcs_json_text(b, t.s, t.len);
+        if (!st) st = pcs_buf_printf(b, ": %llu", (unsigned long long)i);
+    }
+    return st ? st : pcs_buf_printf(b, "}");
+}
+
+static precis_status byte_level(precis_ctx *ctx, const precis_model *m, const char *path)
+{
+    const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *types = pcs_model_key(m, "tokenizer.ggml.token_type"), *merges = pcs_model_key(m, "tokenizer.ggml.merges");
+    const char *pre = pcs_model_string(m, "tokenizer.ggml.pre");
+    size_t row = 0;
+    while (row < sizeof splits / sizeof *splits && strcmp(splits[row].pre, pre ? pre : "default")) row++;
+    if (row == sizeof splits / sizeof *splits || !merges || merges->type != PCS_KEY_ARRAY || merges->item != PCS_KEY_STRING) {
+        pcs_warn(ctx, "the tokenizer (pre-tokenizer %s) has no form in tokenizer.json that precis knows; it was left out", pre ? pre : "default");
+        return PRECIS_OK;
+    }
+    pcs_buf b;
+    pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
+    precis_status st = added(&b, tokens, types);
+    if (!st) st = pcs_buf_printf(&b, "\"normalizer\": %s,\n \"pre_tokenizer\": ", splits[row].nfc ? "{\"type\": \"NFC\"}" : "null");
+    if (!st && splits[row].split) {
+        st = pcs_buf_printf(&b, "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": ");
+        if (!st) st = pcs_json_text(&b, splits[row].split, strlen(splits[row].split));
+        if (!st) st = pcs_buf_printf(&b, "}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": false}]}");
+    } else if (!st)
+        st = pcs_buf_printf(&b, splits[row].digits ? "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Digits\", \"individual_digits\": true}, {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}]}"
+                                                   : "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}");
+    if (!st) st = pcs_buf_printf(&b, ",\n \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true},\n \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, \"byte_fallback\": false, \"ignore_merges\": %s, ",
+                                 splits[row].ignore ? "true" : "false");
+    if (!st) st = put_vocab(&b, tokens, false);
+    if (!st) st = pcs_buf_printf(&b, ",\n \"merges\": [");
+    for (uint64_t i = 0; i < merges->n && !st; i++) {
+        st = pcs_buf_printf(&b, i ? ",\n" : "\n");
+        if (!st) st = pcs_json_text(&b, merges->v.texts[i].s, merges->v.texts[i].len);
+    }
+    if (!st) st = pcs_buf_printf(&b, "]}\n}\n");
+    if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
+    pcs_buf_free(&b);
+    return st;
+}
+
+static precis_status wordpiece(precis_ctx *ctx, const precis_model *m, const char *path)
+{
+    const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *types = pcs_model_key(m, "tokenizer.ggml.token_type");
+    pcs_buf b;
+    pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
+    precis_status st = added(&b, tokens, types);
+    if (!st) st = pcs_buf_printf(&b, "\"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": null, \"lowercase\": true},\n \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"},\n "
+                                     "\"decoder\": {\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": true},\n \"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 100, ");
+    if (!st) st = put_vocab(&b, tokens, true);
+    if (!st) st = pcs_buf_printf(&b, "}\n}\n");
+    if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
+    pcs_buf_free(&b);
+    return st;
+}
+
+precis_status pcs_hf_tokenizer(precis_ctx *ctx, const precis_model *m, const char *folder)
+{
+    bool copied;
+    char path[4096];
+    precis_status st = copy_files(ctx, m, folder, &copied);
+    const char *kind = pcs_model_string(m, "tokenizer.ggml.model"), *chat = pcs_model_string(m, "tokenizer.chat_template");
+    const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens");
+    if (st || copied || !kind || !tokens || tokens->type != PCS_KEY_ARRAY || tokens->item != PCS_KEY_STRING) return st;
+    const bool pieces = !strcmp(kind, "llama") || !strcmp(kind, "t5");
+    snprintf(path, sizeof path, "%s/%s", folder, pieces ? "tokenizer.model" : "tokenizer.json");
+    if (pieces) st = sentencepiece(ctx, m, path, !strcmp(kind, "t5"));
+    else if (!strcmp(kind, "gpt2")) st = byte_level(ctx, m, path);
+    else if (!strcmp(kind, "bert")) st = wordpiece(ctx, m, path);
+    if (st || !chat) return st;
+    snprintf(path, sizeof path, "%s/chat_template.jinja", folder);
+    return pcs_write_file(ctx, path, chat, strlen(chat));
+}

@@ -1,0 +1,500 @@
+/* hf_folder.c - a transformers folder: model.safetensors, config.json, tokenizer. Integer tensors become modules of
+ * compressed-tensors (pack-quantized), GPTQ or AWQ; others stay floats. The folder is made beside its name and renamed. */
+#include "write/convert.h"
+
+#include "base/f16.h"
+#include "format/scheme.h"
+#include "read/hf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef enum { AS_FLOATS, AS_CODES, AS_FP8, AS_FP4, AS_CODES8 } kind;
+
+/* One tensor of the file. */
+typedef struct part {
+    char *name;
+    const char *dtype;
+    int dims;
+    int64_t shape[4];
+    uint64_t bytes;
+    enum { P_FLOATS, P_CODES, P_SCALES, P_ZEROS, P_SHAPE, P_INDEX, P_FP8, P_ROW_SCALES, P_FP4, P_FP4_SCALES, P_GLOBAL } what;
+    size_t tensor;   /* of the model */
+    int64_t matrix;  /* of a tensor of experts */
+    const pcs_format *format; /* P_FLOATS */
+} part;
+
+typedef struct {
+    pcs_convert *c;
+    pcs_layout layout;
+    const pcs_hf_type *type;
+    pcs_arena arena;
+    part *parts;
+    size_t n, cap;
+    kind *kinds;
+    pcs_intview *views;
+    pcs_buf groups; /* config_groups, as JSON */
+    size_t n_groups;
+    int bits;
+    int64_t group;
+    bool any, sym;
+} folder;
+
+static part *add(folder *f, size_t tensor, int64_t matrix, const char *name, const char *dtype, int what, int dims, int64_t a, int64_t b, uint64_t bytes)
+{
+    if (f->n == f->cap) {
+        const size_t cap = f->cap * 2 + 64;
+        part *grown = pcs_grow(f->c->ctx, f->parts, f->n * sizeof *grown, cap, sizeof *grown);
+        if (!grown) return NULL;
+        f->parts = grown;
+        f->cap = cap;
+    }
+    part *p = &f->parts[f->n++];
+    *p = (part){ .name = pcs_arena_copy(&f->arena, name, strlen(name)), .dtype = dtype, .dims = dims, .shape = { a, b }, .bytes = bytes, .tensor = tensor, .matrix = matrix };
+    p->what = what;
+    return p->name ? p : NULL;
+}
+
+/* Row of the model's tensor that is row r of transformers' one. */
+static uint64_t source_row(const folder *f, const pcs_tensor *t, uint64_t r)
+{
+    const bool q = strstr(t->name, ".attn_q.") != NULL;
+    if (!f->type || !f->type->interleaved || (!q && !strstr(t->name, ".attn_k.")) || strstr(t->name, "input_") || strstr(t->name, ".scale")) return r;
+    const int64_t heads = pcs_arch_int(f->c->m, "attention.head_count", 1, NULL), kv = pcs_arch_int(f->c->m, "attention.head_count_kv", heads, NULL);
+    const uint64_t rows = t->dims == 1 ? (uint64_t)t->ne[0] : (uint64_t)t->ne[1], hd = rows / (uint64_t)(q ? heads : kv), h = r / hd, k = r % hd;
+    return hd % 2 ? r : h * hd + (k < hd / 2 ? 2 * k : 2 * (k - hd / 2) + 1);
+}
+
+static bool turned(const folder *f, const pcs_tensor *t)
+{
+    return f->type && f->type->transposed && t->dims == 2 && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9) && strcmp(t->name, "output.weight");
+}
+
+static bool ends(const char *s, const char *tail)
+{
+    const size_t n = strlen(s), k = strlen(tail);
+    return n >= k && !strcmp(s + n - k, tail);
+}
+
+/* ---- what each tensor becomes ------------------------------------------------------------------------------------------- */
+
+static precis_status choose(folder *f, size_t i)
+{
+    const pcs_tensor *t = &f->c->m->tensors[i];
+    const pcs_format *s = t->format;
+    bool is = false;
+    f->kinds[i] = AS_FLOATS;
+    const bool weight = ends(t->name, ".weight") && strncmp(t->name, "token_embd", 10) && strncmp(t->name, "position_embd", 13) && !turned(f, t) && t->dims >= 2;
+    if (!weight) return PRECIS_OK;
+    if (f->layout == PCS_CT && s->element && s->head && !strncmp(s->name, "FP8_", 4)) f->kinds[i] = AS_FP8;
+    else if (f->layout == PCS_CT && (!strcmp(s->name, "NVFP4") || !strcmp(s->name, "MXFP4"))) f->kinds[i] = AS_FP4;
+    else if (s->kind == PCS_QUANT) {
+        const precis_status st = pcs_intview_open(f->c->ctx, t, &f->views[i], &is);
+        if (st) return st;
+        if (is) f->kinds[i] = AS_CODES;
+    }
+    if (f->layout == PCS_CT || t->dims != 2 || !strncmp(t->name, "output.", 7)) {
+        if (f->layout != PCS_CT && is) pcs_intview_close(f->c->ctx, &f->views[i]), f->kinds[i] = AS_FLOATS;
+        return PRECIS_OK;
+    }
+    /* gptq and awq: every linear layer, all alike */
+    const char *want = f->layout == PCS_AWQ ? "4-bit codes in groups of at least 32" : "2-, 4- or 8-bit codes";
+    const pcs_intview *v = &f->views[i];
+    if (s->kind != PCS_QUANT && !strncmp(t->name, "blk.", 4) && strstr(t->name, "ffn_gate_inp")) return PRECIS_OK;
+    if (!is || (f->layout == PCS_AWQ ? v->bits > 4 : v->bits > 8) || !v->half)
+        return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s is %s; %s holds %s with f16 scales. Quantize first: precis quant MODEL --type %s", t->name, s->name,
+                        f->layout == PCS_AWQ ? "awq" : "gptq", want, f->layout == PCS_AWQ ? "UINT4_G128" : "INT4_G128");
+    return PRECIS_OK;
+}
+
+/* Bits and groups that all modules share. */
+static precis_status unify(folder *f)
+{
+    f->sym = true;
+    for (size_t i = 0; i < f->c->m->n_tensors; i++) {
+        if (f->kinds[i] != AS_CODES) continue;
+        pcs_intview *v = &f->views[i];
+        const int wide = f->layout == PCS_AWQ ? 4 : v->bits <= 2 ? 2 : v->bits <= 4 ? 4 : 8;
+        f->bits = wide > f->bits ? wide : f->bits;
+        f->group = !f->any ? (v->channel ? -1 : v->group) : f->group;
+        if ((v->channel ? -1 : v->group) != f->group && f->layout != PCS_CT) {
+            /* smaller groups repeat the scale of larger ones */
+            const int64_t g = v->channel ? v->cols : v->group;
+            if (f->group == -1 || g < f->group) f->group = v->channel ? f->group : g;
+        }
+        f->sym &= !v->affine;
+        f->any = true;
+    }
+    if (f->layout == PCS_CT) return PRECIS_OK;
+    if (!f->any) return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "the model has no integer weights; quantize first: precis quant MODEL --type INT4_G128");
+    for (size_t i = 0; i < f->c->m->n_tensors; i++) {
+        const pcs_intview *v = &f->views[i];
+        if (f->kinds[i] != AS_CODES) continue;
+        const int64_t g = f->group < 0 ? v->cols : f->group;
+        if (v->cols % g || v->group % g) return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: groups of %lld, others have %lld", v->t->name, (long long)v->group, (long long)g);
+        if (v->rows % (32 / f->bits) || v->cols % (32 / f->bits)) return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: [%lld, %lld] does not fill whole words", v->t->name, (long long)v->rows, (long long)v->cols);
+    }
+    return PRECIS_OK;
+}
+
+static const char *dtype_of(const pcs_format *f) { return !strcmp(f->name, "F32") ? "F32" : !strcmp(f->name, "BF16") ? "BF16" : !strcmp(f->name, "F16") ? "F16" : NULL; }
+
+static precis_status group_of_modules(folder *f, const char *module, const char *format, const char *weights)
+{
+    const char *inputs = "null", *act = pcs_model_string(f->c->m, "precis.activations");
+    char buf[160];
+    if (act && strstr(act, "INT")) {
+        snprintf(buf, sizeof buf, "{\"num_bits\": %c, \"type\": \"int\", \"symmetric\": %s, \"strategy\": \"token\", \"dynamic\": true}", act[strcspn(act, "2345678")], act[0] == 'U' ? "false" : "true");
+        inputs = buf;
+    } else if (act && !strncmp(act, "FP8", 3)) inputs = "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"token\", \"dynamic\": true}";
+    const size_t n = f->n_groups++;
+    return pcs_buf_printf(&f->groups, "%s\n   \"group_%zu\": {\"targets\": [\"%s\"], \"weights\": %s, \"input_activations\": %s, \"output_activations\": null, \"format\": \"%s\"}",
+                          n ? "," : "", n, module, weights, inputs, format);
+}
+
+static precis_status add_codes(folder *f, size_t i, int64_t matrix, const char *module)
+{
+    const pcs_intview *v = &f->views[i];
+    char name[512], weights[256];
+    const int64_t rows = v->rows, cols = v->cols, g = f->layout == PCS_CT ? v->group : f->group < 0 ? cols : f->group, groups = cols / g;
+#define PART(suffix, dtype, what, dims, a, b, bytes) \
+    (snprintf(name, sizeof name, "%s." suffix, module), add(f, i, matrix, name, dtype, what, dims, a, b, (uint64_t)(bytes)))
+    bool ok;
+    if (f->layout == PCS_CT) {
+        const int64_t per = 32 / v->bits, words = (cols + per - 1) / per;
+        ok = PART("weight_packed", "I32", P_CODES, 2, rows, words, 4 * rows * words) && PART("weight_scale", v->half ? "F16" : "F32", P_SCALES, 2, rows, groups, (v->half ? 2 : 4) * rows * groups) &&
+             PART("weight_shape", "I64", P_SHAPE, 1, 2, 0, 16) && (!v->affine || PART("weight_zero_point", "I32", P_ZEROS, 2, (rows + per - 1) / per, groups, 4 * ((rows + per - 1) / per) * groups));
+        snprintf(weights, sizeof weights, "{\"num_bits\": %d, \"type\": \"int\", \"symmetric\": %s, \"strategy\": \"%s\", \"group_size\": %lld, \"dynamic\": false}", v->bits, v->affine ? "false" : "true",
+                 v->channel ? "channel" : "group", v->channel ? -1LL : (long long)g);
+        if (v->channel) { /* null, not a size */
+            char *at = strstr(weights, "\"group_size\": -1");
+            if (at) memcpy(at, "\"group_size\":null", 17);
+        }
+        return ok ? group_of_modules(f, module, "pack-quantized", weights) : PRECIS_ENOMEM;
+    }
+    const int64_t zeros = rows * f->bits / 32;
+    if (f->layout == PCS_GPTQ) ok = PART("qweight", "I32", P_CODES, 2, cols * f->bits / 32, rows, 4 * (cols * f->bits / 32) * rows) && PART("g_idx", "I32", P_INDEX, 1, cols, 0, 4 * cols);
+    else ok = PART("qweight", "I32", P_CODES, 2, cols, rows / 8, 4 * cols * (rows / 8)) != NULL;
+    ok = ok && PART("qzeros", "I32", P_ZEROS, 2, groups, zeros, 4 * groups * zeros) && PART("scales", "F16", P_SCALES, 2, groups, rows, 2 * groups * rows);
+    return ok ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+static precis_status add_tensor(folder *f, size_t i)
+{
+    const precis_model *m = f->c->m;
+    const pcs_tensor *t = &m->tensors[i];
+    precis_convert_row *row = &f->c->report->rows[i];
+    const int64_t experts = t->dims == 3 && strstr(t->name, "_exps.") ? t->ne[2] : 0;
+    *row = (precis_convert_row){ sizeof *row, t->name, t->format->name, t->format->name, 1, 0 };
+    if (ends(t->name, ".scale") && f->layout == PCS_CT) return PRECIS_OK; /* goes with its weight */
+    if (!strcmp(t->name, "rope_freqs.weight") || !strncmp(t->name, "rope_factors", 12)) {
+        row->to = "config.json";
+        return PRECIS_OK;
+    }
+    double lost = 0;
+    const pcs_format *to = t->format;
+    if (f->kinds[i] == AS_FLOATS) {
+        to = dtype_of(t->format) ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
+        if (t->format->kind == PCS_INT) return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s is no weight", t->name, t->format->name);
+        const bool norm = f->type && f->type->plus_one && ends(t->name, "norm.weight");
+        if (norm) to = pcs_format_by_name("F32");
+        const precis_status st = pcs_lost(f->c->ctx, t, to, &lost);
+        if (st) return st;
+        row->to = dtype_of(to);
+    } else row->to = f->kinds[i] == AS_FP8 ? "float-quantized" : f->kinds[i] == AS_FP4 ? "fp4-pack-quantized" : f->layout == PCS_CT ? "pack-quantized" : f->layout == PCS_GPTQ ? "gptq" : "awq";
+    row->max_error = lost;
+    row->exact = lost == 0;
+    for (int64_t e = 0; e < (experts ? experts : 1); e++) {
+        char *name = f->type ? pcs_hf_source(&f->arena, f->type->type, t->name, (unsigned)e) : NULL, buf[512];
+        if (!name) name = pcs_arena_copy(&f->arena, t->name, strlen(t->name));
+        if (!name) return PRECIS_ENOMEM;
+        char *module = pcs_arena_copy(&f->arena, name, strlen(name) - (ends(name, ".weight") ? 7 : 0));
+        if (!module) return PRECIS_ENOMEM;
+        precis_status st = PRECIS_OK;
+        const int64_t rows = t->ne[1], cols = t->ne[0];
+        if (f->kinds[i] == AS_CODES) st = add_codes(f, i, e, module);
+        else if (f->kinds[i] == AS_FP8) {
+            snprintf(buf, sizeof buf, "%s.weight_scale", module);
+            if (!add(f, i, e, name, strstr(t->format->name, "E4M3") ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows, cols, (uint64_t)(rows * cols)) ||
+                !add(f, i, e, buf, "F32", P_ROW_SCALES, t->format->tensor ? 1 : 2, t->format->tensor ? 1 : rows, 1, (uint64_t)(4 * (t->format->tensor ? 1 : rows))))
+                return PRECIS_ENOMEM;
+            snprintf(buf, sizeof buf, "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"dynamic\": false}", t->format->tensor ? "tensor" : "channel");
+            st = group_of_modules(f, module, "float-quantized", buf);
+        } else if (f->kinds[i] == AS_FP4) {
+            const bool nv = t->format->group == 16;
+            const int64_t g = nv ? 16 : 32;
+            char scale[512], global[512];
+            snprintf(buf, sizeof buf, "%s.weight_packed", module);
+            snprintf(scale, sizeof scale, "%s.weight_scale", module);
+            snprintf(global, sizeof global, "%s.weight_global_scale", module);
+            if (!add(f, i, e, buf, "U8", P_FP4, 2, rows, cols / 2, (uint64_t)(rows * cols / 2)) || !add(f, i, e, scale, nv ? "F8_E4M3" : "U8", P_FP4_SCALES, 2, rows, cols / g, (uint64_t)(rows * cols / g)) ||
+                (nv && !add(f, i, e, global, "F32", P_GLOBAL, 1, 1, 0, 4)))
+                return PRECIS_ENOMEM;
+            snprintf(buf, sizeof buf, "{\"num_bits\": 4, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"group_size\": %lld, \"dynamic\": false}", nv ? "tensor_group" : "group", (long long)g);
+            st = group_of_modules(f, module, nv ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized", buf);
+        } else {
+            const bool turn = turned(f, t);
+            part *p = add(f, i, e, name, dtype_of(to), P_FLOATS, experts ? 2 : (int)t->dims, t->dims < 2 ? t->ne[0] : turn ? t->ne[0] : t->ne[1], turn ? t->ne[1] : t->ne[0],
+                          (t->n / (uint64_t)(experts ? experts : 1)) * to->bytes);
+            if (!p) return PRECIS_ENOMEM;
+            p->format = to;
+            if (t->dims > 2 && !experts) {
+                p->dims = (int)t->dims < 4 ? (int)t->dims : 4;
+                for (int d = 0; d < p->dims; d++) p->shape[d] = t->ne[p->dims - 1 - d];
+            }
+        }
+        if (st) return st;
+    }
+    return PRECIS_OK;
+}
+
+/* ---- bytes of a part ------------------------------------------------------------------------------------------------------- */
+
+typedef struct { uint8_t *codes, *zeros; float *scales; uint8_t *all; } rowbuf;
+
+static precis_status put_floats(folder *f, pcs_out *o, const part *p, const pcs_tensor *t)
+{
+    const size_t n = (size_t)t->ne[0];
+    const bool vector = t->dims < 2, one = f->type && f->type->plus_one && ends(t->name, "norm.weight");
+    const uint64_t rows = vector ? 1 : p->dims == 2 && t->dims == 3 ? (uint64_t)t->ne[1] : pcs_tensor_rows(t), first = p->dims == 2 && t->dims == 3 ? (uint64_t)p->matrix * rows : 0;
+    const bool turn = turned(f, t);
+    float *x = pcs_alloc(f->c->ctx, turn ? n * rows : n, sizeof *x), *y = pcs_alloc(f->c->ctx, turn ? rows : n, sizeof *y);
+    uint8_t *bytes = pcs_alloc(f->c->ctx, (turn ? rows : n) * p->format->bytes, 1);
+    precis_status st = x && y && bytes ? PRECIS_OK : PRECIS_ENOMEM;
+    for (uint64_t r = 0; r < rows && !st; r++) {
+        pcs_decode(t->format, n, t->data + (first + (vector ? 0 : source_row(f, t, r))) * pcs_tensor_row_bytes(t), turn ? x + r * n : x);
+        if (turn) continue;
+        for (size_t i = 0; i < n; i++) y[i] = x[vector ? source_row(f, t, i) : i] - (one ? 1.0f : 0.0f);
+        p->format->from_f32(n, y, bytes);
+        st = pcs_out_add(o, bytes, n * p->format->bytes);
+    }
+    for (size_t c = 0; turn && c < n && !st; c++) {
+        for (uint64_t r = 0; r < rows; r++) y[r] = x[r * n + c];
+        p->format->from_f32(rows, y, bytes);
+        st = pcs_out_add(o, bytes, rows * p->format->bytes);
+    }
+    pcs_free(f->c->ctx, x);
+    pcs_free(f->c->ctx, y);
+    pcs_free(f->c->ctx, bytes);
+    return st;
+}
+
+/* All of a module's codes, scales or zero points; the word layouts are those of hf_quant.c. */
+static precis_status put_codes(folder *f, pcs_out *o, const part *p)
+{
+    static const int awq_place[8] = { 0, 4, 1, 5, 2, 6, 3, 7 };
+    pcs_intview *v = &f->views[p->tensor];
+    const pcs_tensor *t = v->t;
+    const bool ct = f->layout == PCS_CT;
+    const int bits = ct ? v->bits : f->bits, rise = (1 << (bits - 1)) - (1 << (v->bits - 1)); /* symmetric codes in more bits */
+    const int64_t rows = v->rows, cols = v->cols, g = ct ? v->group : f->group < 0 ? cols : f->group, groups = cols / g, per = 32 / bits;
+    uint8_t *codes = pcs_alloc(f->c->ctx, (size_t)cols, 1), *zeros = pcs_alloc(f->c->ctx, (size_t)v->groups + 1, 1), *out = pcs_alloc(f->c->ctx, p->bytes, 1);
+    float *scales = pcs_alloc(f->c->ctx, (size_t)v->groups + 1, sizeof *scales);
+    precis_status st = codes && zeros && out && scales ? PRECIS_OK : PRECIS_ENOMEM;
+    uint32_t *w = (uint32_t *)(void *)out;
+    for (int64_t r = 0; r < rows && !st; r++) {
+        pcs_intview_row(v, (uint64_t)(p->matrix * rows) + source_row(f, t, (uint64_t)r), codes, scales, zeros);
+        if (p->what == P_CODES)
+            for (int64_t c = 0; c < cols; c++) {
+                const uint32_t code = codes[c] + (uint32_t)(v->affine ? 0 : rise);
+                if (ct) w[r * ((cols + per - 1) / per) + c / per] |= code << (bits * (c % per));
+                else if (f->layout == PCS_AWQ) w[c * (rows / 8) + r / 8] |= code << (4 * awq_place[r % 8]);
+                else w[c * bits / 32 * rows + r] |= code << (c * bits % 32);
+            }
+        for (int64_t k = 0; k < groups && p->what != P_CODES; k++) {
+            const int64_t from = k * g / v->group;
+            const uint32_t zero = zeros[from] + (uint32_t)(v->affine ? 0 : rise);
+            if (p->what == P_SCALES) {
+                const uint64_t at = (uint64_t)(ct ? r * groups + k : k * rows + r);
+                if (!strcmp(p->dtype, "F32")) memcpy(out + 4 * at, &scales[from], 4);
+                else pcs_store16(out + 2 * at, pcs_f32_to_f16(scales[from]));
+            } else if (ct) w[r / per * groups + k] |= zero << (bits * (r % per));
+            else if (f->layout == PCS_AWQ) w[k * (rows / 8) + r / 8] |= zero << (4 * awq_place[r % 8]);
+            else {
+                if (!zero) st = pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: a zero point of 0 cannot be written in gptq's first version, which stores one less", t->name);
+                w[(k * rows + r) * bits / 32] |= (zero - 1) << (r * bits % 32);
+            }
+        }
+    }
+    if (!st) st = pcs_out_add(o, out, p->bytes);
+    pcs_free(f->c->ctx, codes);
+    pcs_free(f->c->ctx, zeros);
+    pcs_free(f->c->ctx, out);
+    pcs_free(f->c->ctx, scales);
+    return st;
+}
+
+static precis_status put_fp(folder *f, pcs_out *o, const part *p, const pcs_tensor *t)
+{
+    const uint64_t rows = (uint64_t)t->ne[1], row = pcs_tensor_row_bytes(t), first = (uint64_t)p->matrix * rows;
+    const int64_t cols = t->ne[0];
+    const bool nv = t->format->group == 16;
+    const int block = (int)t->format->block, group = nv ? 16 : 32;
+    uint8_t *out = pcs_alloc(f->c->ctx, p->bytes, 1);
+    if (!out) return PRECIS_ENOMEM;
+    for (uint64_t r = 0; r < rows; r++) {
+        const uint8_t *src = t->data + (first + source_row(f, t, r)) * row;
+        if (p->what == P_FP8) memcpy(out + r * (uint64_t)cols, src + 4, (size_t)cols);
+        else if (p->what == P_ROW_SCALES && 4 * r < p->bytes) memcpy(out + 4 * r, src, 4);
+        for (int64_t c = 0; c < cols && (p->what == P_FP4 || p->what == P_FP4_SCALES); c++) {
+            const uint8_t *b = src + c / block * t->format->bytes;
+            const int i = (int)(c % block), half = group / 2, at = nv ? 4 + i / 16 * 8 + i % half : 1 + i % half;
+            if (p->what == P_FP4) out[((int64_t)r * cols + c) / 2] |= (uint8_t)((b[at] >> (i % group / half * 4) & 15) << (c % 2 * 4));
+            else if (i % group == 0) out[((int64_t)r * cols + c) / group] = b[nv ? i / 16 : 0];
+        }
+    }
+    const precis_status st = pcs_out_add(o, out, p->bytes);
+    pcs_free(f->c->ctx, out);
+    return st;
+}
+
+static precis_status put_part(folder *f, pcs_out *o, const part *p)
+{
+    const pcs_tensor *t = &f->c->m->tensors[p->tensor];
+    switch (p->what) {
+    case P_FLOATS: return put_floats(f, o, p, t);
+    case P_CODES: case P_SCALES: case P_ZEROS: return put_codes(f, o, p);
+    case P_SHAPE: {
+        const int64_t shape[2] = { t->ne[1], t->ne[0] };
+        return pcs_out_add(o, shape, sizeof shape);
+    }
+    case P_INDEX: {
+        const int64_t g = f->group < 0 ? t->ne[0] : f->group;
+        precis_status st = PRECIS_OK;
+        for (int64_t c = 0; c < t->ne[0] && !st; c++) {
+            const int32_t i = (int32_t)(c / g);
+            st = pcs_out_add(o, &i, 4);
+        }
+        return st;
+    }
+    case P_GLOBAL: {
+        char name[256];
+        snprintf(name, sizeof name, "%.*s.scale", (int)(strlen(t->name) - 7), t->name);
+        const pcs_tensor *s = pcs_model_tensor(f->c->m, name);
+        const float v = s ? 1.0f / pcs_bits_f32(pcs_load32(s->data)) : 1.0f;
+        return pcs_out_add(o, &v, 4);
+    }
+    default: return put_fp(f, o, p, t);
+    }
+}
+
+/* ---- the files -------------------------------------------------------------------------------------------------------------- */
+
+static precis_status write_weights(folder *f, const char *dir)
+{
+    char *path = pcs_arena_printf(&f->arena, "%s/model.safetensors", dir);
+    pcs_buf head;
+    pcs_buf_init(&head, f->c->ctx, PCS_LIMIT_HEADER);
+    uint64_t at = 0;
+    precis_status st = path ? pcs_buf_printf(&head, "{\"__metadata__\":{\"format\":\"pt\"}") : PRECIS_ENOMEM;
+    for (size_t i = 0; i < f->n && !st; i++) {
+        const part *p = &f->parts[i];
+        st = pcs_buf_printf(&head, ",");
+        if (!st) st = pcs_json_text(&head, p->name, strlen(p->name));
+        if (!st) st = pcs_buf_printf(&head, ":{\"dtype\":\"%s\",\"shape\":[", p->dtype);
+        for (int d = 0; d < p->dims && !st; d++) st = pcs_buf_printf(&head, "%s%lld", d ? "," : "", (long long)p->shape[d]);
+        if (!st) st = pcs_buf_printf(&head, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)(at + p->bytes));
+        at += p->bytes;
+    }
+    if (!st) st = pcs_buf_printf(&head, "}");
+    while (!st && head.len % 8) st = pcs_buf_printf(&head, " ");
+    pcs_out o = { .ctx = f->c->ctx, .fd = -1 };
+    const uint64_t len = head.len;
+    f->c->report->bytes = 8 + len + at;
+    if (!st) st = pcs_out_open(f->c->ctx, &o, path, 8 + len + at, f->c->m);
+    if (!st) st = pcs_out_add(&o, &len, 8);
+    if (!st) st = pcs_out_add(&o, head.data, head.len);
+    for (size_t i = 0; i < f->n && !st; i++) {
+        st = put_part(f, &o, &f->parts[i]);
+        if (!st) st = pcs_progress(f->c->ctx, "convert", i + 1, f->n);
+    }
+    if (!st) st = pcs_out_commit(&o);
+    pcs_out_close(&o);
+    pcs_buf_free(&head);
+    return st;
+}
+
+static precis_status write_config(folder *f, const char *dir)
+{
+    char *path = pcs_arena_printf(&f->arena, "%s/config.json", dir);
+    pcs_buf b;
+    pcs_buf_init(&b, f->c->ctx, PCS_LIMIT_JSON);
+    precis_status st = path ? pcs_hf_config(f->c->m, &b) : PRECIS_ENOMEM;
+    if (!st && f->layout == PCS_CT && f->n_groups) {
+        st = pcs_buf_printf(&b, ",\n \"quantization_config\": {\n  \"quant_method\": \"compressed-tensors\",\n  \"format\": \"%s\",\n  \"quantization_status\": \"compressed\",\n  \"ignore\": [\"lm_head\"],\n  \"config_groups\": {",
+                            f->n_groups > 1 ? "mixed-precision" : "pack-quantized");
+        if (!st) st = pcs_buf_add(&b, f->groups.data, f->groups.len);
+        if (!st) st = pcs_buf_printf(&b, "\n  }\n }");
+    } else if (!st && f->layout != PCS_CT)
+        st = f->layout == PCS_GPTQ ? pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": %d, \"group_size\": %lld, \"desc_act\": false, \"sym\": %s, \"lm_head\": false, \"checkpoint_format\": \"gptq\"}",
+                                                    f->bits, (long long)f->group, f->sym ? "true" : "false")
+                                   : pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": %lld, \"zero_point\": true, \"version\": \"gemm\"}", (long long)f->group);
+    if (!st) st = pcs_buf_printf(&b, "\n}\n");
+    if (!st) st = pcs_write_file(f->c->ctx, path, b.data, b.len);
+    pcs_buf_free(&b);
+    return st;
+}
+
+static void remove_folder(const char *dir)
+{
+    DIR *d = opendir(dir);
+    char path[4096];
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.' && snprintf(path, sizeof path, "%s/%s", dir, e->d_name) < (int)sizeof path) unlink(path);
+    if (d) closedir(d);
+    rmdir(dir);
+}
+
+static precis_status make_folder(pcs_convert *c, char temp[4096])
+{
+    size_t n = strlen(c->path);
+    while (n > 1 && c->path[n - 1] == '/') n--;
+    struct stat sb;
+    if (!stat(c->path, &sb) && (!S_ISDIR(sb.st_mode) || (rmdir(c->path) && errno != ENOENT)))
+        return pcs_fail(c->ctx, PRECIS_EINVAL, "%s exists and is no empty folder; choose another output", c->path);
+    size_t cut = n;
+    while (cut && c->path[cut - 1] != '/') cut--;
+    if (!n || snprintf(temp, 4096, "%.*s.%.*s.%d.part", (int)cut, c->path, (int)(n - cut), c->path + cut, (int)getpid()) >= 4096) return pcs_fail(c->ctx, PRECIS_EINVAL, "\"%s\" names no folder", c->path);
+    if (mkdir(temp, 0777)) return pcs_fail(c->ctx, errno == ENOSPC ? PRECIS_ENOSPC : PRECIS_EIO, "%s: cannot be made: %s", c->path, strerror(errno));
+    return PRECIS_OK;
+}
+
+precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
+{
+    folder f = { .c = c, .layout = layout, .type = pcs_hf_type_of(c->m) };
+    const size_t n = c->m->n_tensors;
+    char temp[4096] = "";
+    pcs_arena_init(&f.arena, c->ctx);
+    pcs_buf_init(&f.groups, c->ctx, PCS_LIMIT_JSON);
+    f.kinds = pcs_alloc(c->ctx, n + 1, sizeof *f.kinds);
+    f.views = pcs_alloc(c->ctx, n + 1, sizeof *f.views);
+    precis_status st = f.kinds && f.views ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st && !f.type) st = pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.40s\" has no names in transformers that precis knows", c->m->path, pcs_model_string(c->m, "general.architecture") ? pcs_model_string(c->m, "general.architecture") : "");
+    for (size_t i = 0; i < n && !st; i++) st = choose(&f, i);
+    if (!st) st = unify(&f);
+    for (size_t i = 0; i < n && !st; i++) st = add_tensor(&f, i);
+    if (!st) st = make_folder(c, temp);
+    if (!st) st = write_config(&f, temp);
+    if (!st) st = pcs_hf_tokenizer(c->ctx, c->m, temp);
+    if (!st) st = write_weights(&f, temp);
+    if (!st && rename(temp, c->path)) st = pcs_fail(c->ctx, PRECIS_EIO, "%s: cannot be renamed into place: %s", c->path, strerror(errno));
+    if (st && temp[0]) remove_folder(temp);
+    for (size_t i = 0; f.views && i < n; i++) pcs_intview_close(c->ctx, &f.views[i]);
+    pcs_free(c->ctx, f.views);
+    pcs_free(c->ctx, f.kinds);
+    pcs_free(c->ctx, f.parts);
+    pcs_buf_free(&f.groups);
+    pcs_arena_free(&f.arena);
+    return st;
+}
+
+static precis_status write_safetensors(pcs_convert *c) { return pcs_write_folder(c, PCS_CT); }
+static precis_status write_gptq(pcs_convert *c) { return pcs_write_folder(c, PCS_GPTQ); }
+static precis_status write_awq(pcs_convert *c) { return pcs_write_folder(c, PCS_AWQ); }
+const pcs_writer pcs_writer_safetensors = { "safetensors", true, write_safetensors };
+const pcs_writer pcs_writer_gptq = { "gptq", true, write_gptq };
+const pcs_writer pcs_writer_awq = { "awq", true, write_awq };

@@ -1,0 +1,108 @@
+"""precis against transformers and compressed-tensors: architectures from safetensors folders, conversion there and back.
+
+usage: hf_peer.py PRECIS --llama PYTHON_WITH_LLAMA_CPP
+
+Random small models in transformers' own classes are saved; the negative log-likelihood of 48 ids must agree within 1e-3 (all KV types
+with looser bounds). Each is converted to GGUF, run there by llama.cpp and by precis, and converted back.
+"""
+import argparse, json, os, shutil, subprocess, sys, tempfile, warnings
+
+warnings.filterwarnings("ignore")
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+import numpy as np, torch, transformers as T
+from transformers.utils import logging
+
+logging.disable_progress_bar()
+p = argparse.ArgumentParser()
+p.add_argument("precis"), p.add_argument("--llama", default=""), p.add_argument("--model"), p.add_argument("--vectors")
+a = p.parse_args()
+here = os.path.dirname(os.path.abspath(__file__))
+made_here = tempfile.TemporaryDirectory()
+out, failed = made_here.name, 0
+IDS = np.random.default_rng(5).integers(3, 300, 48).tolist()
+TEXT = ",".join(map(str, IDS))
+
+
+def precis(*args):
+    r = subprocess.run([a.precis, *args, "--json", "-q"], capture_output=True, text=True)
+    if r.returncode:
+        raise RuntimeError(f"precis {' '.join(args)}: {r.stderr}")
+    return json.loads(r.stdout)
+
+
+def score(path, *more):
+    return np.array(precis("eval", path, "--ids", TEXT, "--nll", *more)["nll"])
+
+
+def check(name, ok, text):
+    global failed
+    failed += not ok
+    print(f"{'ok  ' if ok else 'FAIL'} {name}: {text}", flush=True)
+
+
+base = dict(vocab_size=300, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=96, max_position_embeddings=128, bos_token_id=1,
+            eos_token_id=2, pad_token_id=0)
+rope = lambda **k: dict(rope_parameters=dict(rope_theta=10000.0, **k))
+configs = {
+    "llama": T.LlamaConfig(**base, head_dim=32),
+    "llama, llama3 rope": T.LlamaConfig(**base, **rope(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)),
+    "llama, YaRN": T.LlamaConfig(**base, **rope(rope_type="yarn", factor=4.0, original_max_position_embeddings=32)),
+    "llama, linear rope": T.LlamaConfig(**base, **rope(rope_type="linear", factor=4.0)),
+    "mistral": T.MistralConfig(**base, sliding_window=8, head_dim=16),
+    "mixtral": T.MixtralConfig(**base, num_local_experts=4, num_experts_per_tok=2, sliding_window=None),
+    "qwen2": T.Qwen2Config(**base),
+    "qwen3": T.Qwen3Config(**base, head_dim=32),
+    "qwen3moe": T.Qwen3MoeConfig(**base, head_dim=16, num_experts=8, num_experts_per_tok=2, moe_intermediate_size=48, norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[]),
+    "gemma": T.GemmaConfig(**base, head_dim=32),
+    "gemma2": T.Gemma2Config(**{**base, "num_hidden_layers": 3}, head_dim=32, sliding_window=8, query_pre_attn_scalar=32),
+    "gemma3": T.Gemma3TextConfig(**{**base, "num_hidden_layers": 7}, head_dim=32, sliding_window=8, query_pre_attn_scalar=32),
+    "phi3": T.Phi3Config(**base, original_max_position_embeddings=128),
+    "phi3, LongRoPE": T.Phi3Config(**{**base, "max_position_embeddings": 128}, original_max_position_embeddings=32,
+                                   rope_parameters=dict(rope_type="longrope", rope_theta=10000.0, original_max_position_embeddings=32, short_factor=[1.0 + 0.01 * i for i in range(8)], long_factor=[1.0 + 0.5 * i for i in range(8)])),
+    "gpt2": T.GPT2Config(vocab_size=300, n_positions=128, n_embd=64, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=2),
+    "bitnet": T.BitNetConfig(**base),
+}
+# llama.cpp takes GELU from a table in half precision; it has no window for "llama", and its bitnet has SiLU
+COARSE, ELSEWHERE = {"gemma", "gemma2", "gemma3", "gpt2"}, {"mistral", "bitnet"}
+for name, config in configs.items():
+    torch.manual_seed(0)
+    m = T.AutoModelForCausalLM.from_config(config).float().eval()
+    for n, w in m.named_parameters():
+        if w.dim() == 1:
+            w.data.add_(torch.randn_like(w) * 0.1)
+        else:  # logits of usual size
+            w.data.copy_(torch.randn_like(w) * (0.05 if "embed" in n or "wte" in n or "wpe" in n else w.shape[-1] ** -0.5))
+    d = os.path.join(out, "model")
+    shutil.rmtree(d, ignore_errors=True)
+    m.save_pretrained(d)
+    with torch.no_grad():
+        x = m(torch.tensor([IDS])).logits[0].double()
+    want = (torch.logsumexp(x, -1)[:-1] - x[torch.arange(len(IDS) - 1), torch.tensor(IDS[1:])]).numpy()
+    try:
+        got, fast = score(d, "--weights-only"), score(d)
+        worst = max(np.abs(got - want).max(), np.abs(fast - want).max())
+        check(name, worst < 1e-3, f"transformers, safetensors folder: nll of {len(want)} tokens, largest difference {worst:.2g}")
+        kv = {t: float(np.abs(score(d, "--cache-k", t, "--cache-v", t) - want).max()) for t in ("f16", "int8", "int4")}
+        check(name + ", KV types", kv["f16"] < 1e-2 and kv["int8"] < 5e-2 and kv["int4"] < 0.7, ", ".join(f"{t} {v:.2g}" for t, v in kv.items()))
+        g, back = os.path.join(out, "model.gguf"), os.path.join(out, "back")
+        shutil.rmtree(back, ignore_errors=True)
+        r = precis("convert", d, "-o", g)
+        check(name + ", to GGUF", all(t["exact"] for t in r["tensors"]) and np.array_equal(score(g, "--weights-only"), got), f"{len(r['tensors'])} tensors exact, the same numbers")
+        precis("convert", g, "-o", back, "--format", "safetensors")
+        again = T.AutoModelForCausalLM.from_pretrained(back, dtype=torch.float32).eval()
+        with torch.no_grad():
+            y = again(torch.tensor([IDS])).logits[0].double()
+        check(name + ", and back", float((x - y).abs().max()) < 1e-4, f"transformers on what precis wrote: logits differ by {float((x - y).abs().max()):.2g}")
+        if a.llama and name not in ELSEWHERE and "LongRoPE" not in name:
+            r = subprocess.run([a.llama, os.path.join(here, "llama_nll.py"), g, TEXT], capture_output=True, text=True)
+            if r.returncode:
+                check(name + ", llama.cpp", False, r.stderr.strip()[-300:])
+                continue
+            peer = json.loads(r.stdout)
+            worst = max(np.abs(np.array(peer[k]) - got).max() for k in ("whole", "steps"))
+            limit = 5e-3 if name in COARSE else 1e-3
+            check(name + ", llama.cpp", worst < limit, f"on the same GGUF, in one call and token by token: {worst:.2g} (limit {limit})")
+    except RuntimeError as e:
+        check(name, False, str(e))
+sys.exit(failed != 0)

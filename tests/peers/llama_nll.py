@@ -1,0 +1,21 @@
+"""Negative log-likelihood of ids by llama.cpp, in one call and token by token. usage: llama_nll.py MODEL.gguf IDS"""
+import json, sys
+import numpy as np
+from llama_cpp import Llama
+
+ids = [int(i) for i in sys.argv[2].split(",")]
+
+
+def nll(x):
+    x = np.array(x, dtype=np.float64)[:-1]
+    m = x.max(axis=1)
+    return (m + np.log(np.exp(x - m[:, None]).sum(axis=1)) - x[np.arange(len(ids) - 1), ids[1:]]).tolist()
+
+
+llm = Llama(model_path=sys.argv[1], n_ctx=128, logits_all=True, verbose=False, n_threads=2, type_k=0, type_v=0)
+llm.eval(ids)
+whole = nll(llm.scores[: len(ids)])
+llm.reset()
+for i in ids:
+    llm.eval([i])
+print(json.dumps({"whole": whole, "steps": nll(llm.scores[: len(ids)])}))
