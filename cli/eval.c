@@ -11,6 +11,7 @@ static const cli_option options[] = {
     { "--ctx", 0, "N", "tokens of a window (default 512); the second half of each is scored" },
     { "--chunks", 0, "N", "windows at most" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
+    { "--emulate", 0, NULL, "the same, with activations rounded as the model says (W4A8 and the like)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { 0 },
@@ -94,7 +95,7 @@ static int score_ids(cli *c, const precis_model *m, precis_arithmetic arithmetic
     free(nll);
     if (st || !c->json) json_decref(list);
     if (st) return cli_fail(c, st);
-    if (c->json) return cli_print_json(c, json_pack("{s:o, s:f, s:s}", "nll", list, "mean", sum / (double)(n - 1), "arithmetic", arithmetic == PRECIS_REFERENCE ? "weights-only" : "fast"));
+    if (c->json) return cli_print_json(c, json_pack("{s:o, s:f, s:s}", "nll", list, "mean", sum / (double)(n - 1), "arithmetic", precis_arithmetic_name(arithmetic)));
     printf("mean negative log-likelihood %.6f nats\n", sum / (double)(n - 1));
     return cli_done(c);
 }
@@ -106,7 +107,7 @@ static int run(cli *c)
     precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     o.window = (uint32_t)ctx;
     o.windows = (uint32_t)chunks;
-    o.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
+    o.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : cli_has(c, "--emulate") ? PRECIS_EMULATED : PRECIS_FAST;
     o.k_type = cli_get(c, "--cache-k");
     o.v_type = cli_get(c, "--cache-v");
     if (cli_has(c, "--ids")) {
@@ -125,7 +126,7 @@ static int run(cli *c)
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
     if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, &o, &e);
-    const char *arithmetic = o.arithmetic == PRECIS_REFERENCE ? "weights-only" : "fast";
+    const char *arithmetic = precis_arithmetic_name(o.arithmetic);
     const int rc = st ? cli_fail(c, st) : c->json ? print_json(c, &e, arithmetic) : print_text(c, &e, arithmetic);
     precis_model_close(&ref);
     precis_model_close(&m);

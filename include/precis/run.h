@@ -13,8 +13,11 @@ extern "C" {
 #endif
 
 /* PRECIS_FAST: the kernels that `precis run` uses (int8 activations for quantized weights).
- * PRECIS_REFERENCE: dequantized weights, f32 activations ("weights-only"). */
-typedef enum precis_arithmetic { PRECIS_FAST, PRECIS_REFERENCE } precis_arithmetic;
+ * PRECIS_REFERENCE: dequantized weights, f32 activations ("weights-only").
+ * PRECIS_EMULATED: the same, and activations rounded to the scheme that the model names (precis.activations). */
+typedef enum precis_arithmetic { PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED } precis_arithmetic;
+/* "fast", "weights-only", "emulated"; static storage. */
+PRECIS_API const char *precis_arithmetic_name(precis_arithmetic arithmetic);
 
 /* ---- any graph ------------------------------------------------------------------------------------ */
 typedef struct precis_program precis_program;

@@ -288,8 +288,13 @@ precis_status precis_model_read_f32(const precis_model *m, size_t i, uint64_t fi
     while (n) { /* a row, or what is wanted of it, at a time */
         const uint64_t row = first / width, at = first % width, k = width - at < n ? width - at : n;
         const uint8_t *src = t->data + row * pcs_row_bytes(f, width);
-        if (at && f->head) return pcs_fail(m->ctx, PRECIS_EINVAL, "tensor %s: rows of %s are read from their start", t->name, f->name);
-        pcs_decode(f, (size_t)k, src + at / f->block * f->bytes, out);
+        if (at && f->head) { /* its parameters are at the start of the row */
+            float *whole = pcs_alloc(m->ctx, (size_t)(at + k), sizeof *whole);
+            if (!whole) return PRECIS_ENOMEM;
+            pcs_decode(f, (size_t)(at + k), src, whole);
+            memcpy(out, whole + at, (size_t)k * sizeof *out);
+            pcs_free(m->ctx, whole);
+        } else pcs_decode(f, (size_t)k, src + at / f->block * f->bytes, out);
         first += k;
         out += k;
         n -= k;

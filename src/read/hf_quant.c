@@ -22,6 +22,7 @@ typedef struct module {
     unsigned (*code)(const struct module *q, int64_t row, int64_t col);
     unsigned (*zero)(const struct module *q, int64_t row, int64_t group);
     int64_t zero_add; /* GPTQ v1 stores one less */
+    bool dense;       /* codes are a stream of bits, not so many to a word */
     bool scales_by_group; /* [groups, rows] instead of [rows, groups] */
 } module;
 
@@ -62,20 +63,20 @@ static int64_t group_of(const module *q, int64_t col)
 
 /* ---- where codes lie ----------------------------------------------------------------------------------- */
 
-/* compressed-tensors: 32 / bits codes in each int32, rows padded to whole words; the sign's offset is added. */
-static unsigned ct_code(const module *q, int64_t row, int64_t col)
+/* compressed-tensors, with the sign's offset added: a stream of bits in int32 words; before 0.15, 32 / bits codes in each word
+ * and the rest left empty (the same for 2, 4 and 8 bits). */
+static int64_t ct_words(int64_t n, int bits, bool dense) { return dense ? (n * bits + 31) / 32 : (n + 32 / bits - 1) / (32 / bits); }
+static unsigned ct_at(const uint8_t *words, int64_t stride, int64_t i, int bits, bool dense)
 {
-    const int64_t per = 32 / q->bits, words = (q->cols + per - 1) / per;
-    const uint32_t w = pcs_load32(q->codes->data + 4 * (row * words + col / per));
-    return w >> (q->bits * (col % per)) & ((1u << q->bits) - 1);
+    const int64_t per = 32 / bits, bit = dense ? i * bits : i / per * 32 + i % per * bits;
+    const unsigned shift = (unsigned)(bit % 32);
+    uint32_t v = pcs_load32(words + 4 * stride * (bit / 32)) >> shift;
+    if (shift + (unsigned)bits > 32) v |= pcs_load32(words + 4 * stride * (bit / 32 + 1)) << (32 - shift);
+    return v & ((1u << bits) - 1);
 }
+static unsigned ct_code(const module *q, int64_t row, int64_t col) { return ct_at(q->codes->data + 4 * row * ct_words(q->cols, q->bits, q->dense), 1, col, q->bits, q->dense); }
 /* zero points are packed along the rows */
-static unsigned ct_zero(const module *q, int64_t row, int64_t group)
-{
-    const int64_t per = 32 / q->bits;
-    const uint32_t w = pcs_load32(q->zeros->data + 4 * (row / per * q->groups + group));
-    return w >> (q->bits * (row % per)) & ((1u << q->bits) - 1);
-}
+static unsigned ct_zero(const module *q, int64_t row, int64_t group) { return ct_at(q->zeros->data + 4 * group, q->groups, row, q->bits, q->dense); }
 static unsigned i8_code(const module *q, int64_t row, int64_t col) { return (unsigned)(128 + (int8_t)q->codes->data[row * q->cols + col]); }
 static unsigned i8_zero(const module *q, int64_t row, int64_t group)
 {
@@ -131,6 +132,11 @@ static const pcs_format *scheme(const module *q, bool middle, bool *plain)
     else if (q->group == 32) place = "G32";
     else if (q->group == 64) place = "G64";
     else if (q->group % 128) *plain = true;
+    for (int64_t r = 0; r < q->rows && place[0] == 'G' && !*plain; r++)
+        for (int64_t g = 0; g < q->groups && !*plain; g++) { /* scales of groups are kept in f16: where they are not, f32 numbers stay exact */
+            const float d = scale_at(q, r, g);
+            *plain = pcs_f16_to_f32(pcs_f32_to_f16(d)) != d;
+        }
     if (*plain) return pcs_format_by_name("F32");
     snprintf(name, sizeof name, "%sINT%d_%s", middle ? "" : "U", q->bits, place);
     return pcs_format_by_name(name);
@@ -240,9 +246,10 @@ static precis_status packed(module *q, const pcs_map *names, const settings *s)
     const int64_t words = q->codes->ne[0];
     if (q->cols < 1) return wrong(q, "weight_shape has no columns");
     q->bits = s->bits;
-    if (q->bits < 2 || q->bits > 8 || (q->cols + 32 / q->bits - 1) / (32 / q->bits) != words)
+    if (q->bits < 2 || q->bits > 8 || (ct_words(q->cols, q->bits, true) != words && ct_words(q->cols, q->bits, false) != words))
         for (q->bits = 2; q->bits <= 8; q->bits++)
-            if ((q->cols + 32 / q->bits - 1) / (32 / q->bits) == words) break;
+            if (ct_words(q->cols, q->bits, true) == words || ct_words(q->cols, q->bits, false) == words) break;
+    q->dense = q->bits <= 8 && ct_words(q->cols, q->bits, true) == words;
     if (q->bits > 8) return wrong(q, "weight_packed has other columns than weight_shape");
     q->groups = q->scales->n == 1 || q->rows < 1 ? 1 : (int64_t)(q->scales->n / (uint64_t)q->rows);
     if (q->scales->n != 1 && (q->groups < 1 || q->scales->n != (uint64_t)(q->rows * q->groups) || q->cols % q->groups)) return wrong(q, "weight_scale does not fit the matrix");
@@ -250,7 +257,7 @@ static precis_status packed(module *q, const pcs_map *names, const settings *s)
     q->code = ct_code;
     q->no_zero = !q->zeros;
     if (q->zeros) {
-        if (is(q->zeros, "I32") && q->zeros->n == (uint64_t)((q->rows + 32 / q->bits - 1) / (32 / q->bits) * q->groups)) q->zero = ct_zero;
+        if (is(q->zeros, "I32") && q->zeros->n == (uint64_t)(ct_words(q->rows, q->bits, q->dense) * q->groups)) q->zero = ct_zero;
         else if (is(q->zeros, "I8") && (q->zeros->n == 1 || q->zeros->n == (uint64_t)(q->rows * q->groups))) q->zero = i8_zero;
         else return wrong(q, "weight_zero_point does not fit the matrix");
     }
@@ -418,14 +425,12 @@ static precis_status read_settings(precis_model *m, pcs_json_slice text, setting
     st = pcs_json_next(&j, &t);
     if (!st) st = pcs_json_next(&j, &t);
     if (st || t.type != PCS_JSON_KEY) return st;
-    st = pcs_json_next(&j, &t);
-    if (st || t.type != PCS_JSON_OBJECT) return st;
-    const pcs_json_slice first = { t.text, (size_t)(groups.text + groups.len - t.text) };
-    const char *from = j.p;
-    st = pcs_json_skip(&j, &t);
-    if (st) return st;
-    (void)from;
-    const pcs_json_slice one = { first.text, (size_t)(j.p - first.text) };
+    char *name;
+    size_t len;
+    pcs_json_slice one = { 0 };
+    st = pcs_json_string(&j, &t, &m->arena, &name, &len);
+    if (!st) st = pcs_json_find(m->ctx, groups, name, &one);
+    if (st || !one.text || one.text[0] != '{') return st;
     st = pcs_json_find(m->ctx, one, "weights", &weights);
     if (!st && weights.text && weights.text[0] == '{') st = pcs_hf_number(m->ctx, weights, "num_bits", &v, &there);
     if (!st && weights.text && weights.text[0] == '{' && there) s->bits = v >= 1 && v <= 16 ? (int)v : 0;

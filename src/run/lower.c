@@ -99,6 +99,11 @@ static int32_t act_of(precis_program *p, int32_t x, int32_t *acts)
 
 static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *acts)
 {
+    if (n->op->emulates && p->arithmetic == PRECIS_REFERENCE) {
+        p->slots[n->out].root = p->slots[n->in[0]].root;
+        acts[n->out] = -1;
+        return PRECIS_OK;
+    }
     pcs_step s = { .name = n->name, .op = n->op, .attr = n->attr, .n_in = n->n_in, .out = n->out, .eval = n->op->eval };
     for (uint32_t i = 0; i < n->n_in; i++) {
         const pcs_value *v = &p->graph->values[n->in[i]];

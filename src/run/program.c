@@ -103,6 +103,8 @@ uint64_t pcs_program_bytes(const precis_program *p)
     return p->buffer_bytes + p->const_bytes + p->scratch_bytes * precis_ctx_threads(p->ctx);
 }
 
+const char *precis_arithmetic_name(precis_arithmetic a) { return a == PRECIS_REFERENCE ? "weights-only" : a == PRECIS_EMULATED ? "emulated" : "fast"; }
+
 /* ---- public: graphs with fixed shapes -------------------------------------------------------- */
 
 precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_graph *g, precis_arithmetic arithmetic)

@@ -165,15 +165,13 @@ static precis_status add_codes(folder *f, size_t i, int64_t matrix, const char *
     (snprintf(name, sizeof name, "%s." suffix, module), add(f, i, matrix, name, dtype, what, dims, a, b, (uint64_t)(bytes)))
     bool ok;
     if (f->layout == PCS_CT) {
-        const int64_t per = 32 / v->bits, words = (cols + per - 1) / per;
+        const int64_t words = (cols * v->bits + 31) / 32, zero_words = (rows * v->bits + 31) / 32;
         ok = PART("weight_packed", "I32", P_CODES, 2, rows, words, 4 * rows * words) && PART("weight_scale", v->half ? "F16" : "F32", P_SCALES, 2, rows, groups, (v->half ? 2 : 4) * rows * groups) &&
-             PART("weight_shape", "I64", P_SHAPE, 1, 2, 0, 16) && (!v->affine || PART("weight_zero_point", "I32", P_ZEROS, 2, (rows + per - 1) / per, groups, 4 * ((rows + per - 1) / per) * groups));
-        snprintf(weights, sizeof weights, "{\"num_bits\": %d, \"type\": \"int\", \"symmetric\": %s, \"strategy\": \"%s\", \"group_size\": %lld, \"dynamic\": false}", v->bits, v->affine ? "false" : "true",
-                 v->channel ? "channel" : "group", v->channel ? -1LL : (long long)g);
-        if (v->channel) { /* null, not a size */
-            char *at = strstr(weights, "\"group_size\": -1");
-            if (at) memcpy(at, "\"group_size\":null", 17);
-        }
+             PART("weight_shape", "I64", P_SHAPE, 1, 2, 0, 16) && (!v->affine || PART("weight_zero_point", "I32", P_ZEROS, 2, zero_words, groups, 4 * zero_words * groups));
+        snprintf(weights, sizeof weights, "{\"num_bits\": %d, \"type\": \"int\", \"symmetric\": %s, \"strategy\": \"%s\", ", v->bits, v->affine ? "false" : "true", v->channel ? "channel" : "group");
+        const size_t at = strlen(weights);
+        if (v->channel) snprintf(weights + at, sizeof weights - at, "\"group_size\": null, \"dynamic\": false}");
+        else snprintf(weights + at, sizeof weights - at, "\"group_size\": %lld, \"dynamic\": false}", (long long)g);
         return ok ? group_of_modules(f, module, "pack-quantized", weights) : PRECIS_ENOMEM;
     }
     const int64_t zeros = rows * f->bits / 32;
@@ -283,6 +281,13 @@ static precis_status put_floats(folder *f, pcs_out *o, const part *p, const pcs_
     return st;
 }
 
+/* Into a stream of bits over words that are `stride` apart. */
+static void put_bits(uint32_t *w, int64_t stride, int64_t bit, int bits, uint32_t v)
+{
+    w[stride * (bit / 32)] |= v << (bit % 32);
+    if (bit % 32 + bits > 32) w[stride * (bit / 32 + 1)] |= v >> (32 - bit % 32);
+}
+
 /* All of a module's codes, scales or zero points; the word layouts are those of hf_quant.c. */
 static precis_status put_codes(folder *f, pcs_out *o, const part *p)
 {
@@ -291,7 +296,7 @@ static precis_status put_codes(folder *f, pcs_out *o, const part *p)
     const pcs_tensor *t = v->t;
     const bool ct = f->layout == PCS_CT;
     const int bits = ct ? v->bits : f->bits, rise = (1 << (bits - 1)) - (1 << (v->bits - 1)); /* symmetric codes in more bits */
-    const int64_t rows = v->rows, cols = v->cols, g = ct ? v->group : f->group < 0 ? cols : f->group, groups = cols / g, per = 32 / bits;
+    const int64_t rows = v->rows, cols = v->cols, g = ct ? v->group : f->group < 0 ? cols : f->group, groups = cols / g, words = (cols * bits + 31) / 32;
     uint8_t *codes = pcs_alloc(f->c->ctx, (size_t)cols, 1), *zeros = pcs_alloc(f->c->ctx, (size_t)v->groups + 1, 1), *out = pcs_alloc(f->c->ctx, p->bytes, 1);
     float *scales = pcs_alloc(f->c->ctx, (size_t)v->groups + 1, sizeof *scales);
     precis_status st = codes && zeros && out && scales ? PRECIS_OK : PRECIS_ENOMEM;
@@ -301,7 +306,7 @@ static precis_status put_codes(folder *f, pcs_out *o, const part *p)
         if (p->what == P_CODES)
             for (int64_t c = 0; c < cols; c++) {
                 const uint32_t code = codes[c] + (uint32_t)(v->affine ? 0 : rise);
-                if (ct) w[r * ((cols + per - 1) / per) + c / per] |= code << (bits * (c % per));
+                if (ct) put_bits(w + r * words, 1, c * bits, bits, code);
                 else if (f->layout == PCS_AWQ) w[c * (rows / 8) + r / 8] |= code << (4 * awq_place[r % 8]);
                 else w[c * bits / 32 * rows + r] |= code << (c * bits % 32);
             }
@@ -312,7 +317,7 @@ static precis_status put_codes(folder *f, pcs_out *o, const part *p)
                 const uint64_t at = (uint64_t)(ct ? r * groups + k : k * rows + r);
                 if (!strcmp(p->dtype, "F32")) memcpy(out + 4 * at, &scales[from], 4);
                 else pcs_store16(out + 2 * at, pcs_f32_to_f16(scales[from]));
-            } else if (ct) w[r / per * groups + k] |= zero << (bits * (r % per));
+            } else if (ct) put_bits(w + k, groups, r * bits, bits, zero);
             else if (f->layout == PCS_AWQ) w[k * (rows / 8) + r / 8] |= zero << (4 * awq_place[r % 8]);
             else {
                 if (!zero) st = pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: a zero point of 0 cannot be written in gptq's first version, which stores one less", t->name);

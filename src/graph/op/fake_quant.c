@@ -103,4 +103,4 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_fake_quant = { .name = "fake_quant", .min_in = 1, .max_in = 1, .attrs = { "scheme", "bits", "group", "scale", "zero" },
-                                   .defaults = { 0, 8, 0, 0, 0 }, .infer = infer, .eval = eval, .fast = fast };
+                                   .defaults = { 0, 8, 0, 0, 0 }, .emulates = true, .infer = infer, .eval = eval, .fast = fast };

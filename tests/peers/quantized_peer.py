@@ -1,0 +1,188 @@
+"""precis against compressed-tensors (and the published layouts of GPTQ and AWQ): quantized checkpoints read and written.
+
+usage: quantized_peer.py PRECIS
+"""
+import argparse, json, os, shutil, subprocess, sys, tempfile, warnings
+
+warnings.filterwarnings("ignore")
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+import numpy as np, torch, transformers as T
+from compressed_tensors.compressors import ModelCompressor
+from compressed_tensors.quantization import QuantizationArgs, QuantizationConfig, QuantizationScheme, QuantizationStatus, apply_quantization_config
+from safetensors.torch import load_file, save_file
+from transformers.utils import logging
+
+logging.disable_progress_bar()
+p = argparse.ArgumentParser()
+p.add_argument("precis"), p.add_argument("--llama"), p.add_argument("--model"), p.add_argument("--vectors")
+a = p.parse_args()
+made_here = tempfile.TemporaryDirectory()
+out, failed = made_here.name, 0
+IDS = np.random.default_rng(5).integers(3, 300, 48).tolist()
+
+
+def run(*args):
+    return subprocess.run([a.precis, *args, "-q"], capture_output=True, text=True)
+
+
+def precis(*args):
+    r = run(*args, "--json")
+    if r.returncode:
+        raise RuntimeError(f"precis {' '.join(args)}: {r.stderr}")
+    return json.loads(r.stdout)
+
+
+def check(name, ok, text):
+    global failed
+    failed += not ok
+    print(f"{'ok  ' if ok else 'FAIL'} {name}: {text}", flush=True)
+
+
+def tensor(model, name, shape):
+    raw = os.path.join(out, "t.raw")
+    r = run("inspect", model, "--tensor", name, "-o", raw)
+    if r.returncode:
+        raise RuntimeError(r.stderr)
+    return np.fromfile(raw, dtype=np.float32).reshape(shape)
+
+
+base = dict(vocab_size=300, hidden_size=256, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=64, intermediate_size=384, max_position_embeddings=128, bos_token_id=1, eos_token_id=2,
+            tie_word_embeddings=False)
+
+
+def model(cls=T.Qwen2Config, dtype=torch.bfloat16):
+    torch.manual_seed(0)
+    m = T.AutoModelForCausalLM.from_config(cls(**{k: v for k, v in base.items() if k != "head_dim" or cls is not T.Qwen2Config})).to(dtype).eval()
+    for n, w in m.named_parameters():
+        w.data.copy_(torch.randn_like(w) * (0.05 if "embed" in n else 0.1 if w.dim() == 1 else w.shape[-1] ** -0.5) + (1 if "norm" in n else 0))
+    return m
+
+
+W = lambda **k: QuantizationArgs(**k)
+schemes = {
+    "W4A16 group 128": W(num_bits=4, type="int", symmetric=True, strategy="group", group_size=128),
+    "W4A16 asymmetric, group 32": W(num_bits=4, type="int", symmetric=False, strategy="group", group_size=32),
+    "W8A16 channel": W(num_bits=8, type="int", symmetric=True, strategy="channel"),
+    "W3A16 group 64": W(num_bits=3, type="int", symmetric=True, strategy="group", group_size=64),
+    "W2A16 group 64": W(num_bits=2, type="int", symmetric=True, strategy="group", group_size=64),
+    "W8A8 int": (W(num_bits=8, type="int", symmetric=True, strategy="channel"), W(num_bits=8, type="int", symmetric=True, strategy="token", dynamic=True)),
+    "FP8 dynamic": (W(num_bits=8, type="float", symmetric=True, strategy="channel"), W(num_bits=8, type="float", symmetric=True, strategy="token", dynamic=True)),
+    "FP8 tensor": W(num_bits=8, type="float", symmetric=True, strategy="tensor"),
+    "NVFP4A16": W(num_bits=4, type="float", symmetric=True, strategy="tensor_group", group_size=16, scale_dtype=torch.float8_e4m3fn, zp_dtype=torch.float8_e4m3fn),
+}
+for name, args in schemes.items():
+    weights, inputs = args if isinstance(args, tuple) else (args, None)
+    try:
+        m = model(dtype=torch.float32)
+        config = QuantizationConfig(config_groups={"group_0": QuantizationScheme(targets=["Linear"], weights=weights, input_activations=inputs)}, ignore=["lm_head"], quantization_status="frozen")
+        apply_quantization_config(m, config)
+        want = {}
+        for n, mod in m.named_modules():
+            if not hasattr(mod, "quantization_scheme"):
+                continue
+            w = mod.weight.data.float()
+            g = weights.group_size or w.shape[1]
+            if weights.strategy == "tensor":
+                g = w.shape[1]
+            x = w.reshape(w.shape[0], -1, g)
+            top = x.abs().amax() if weights.strategy == "tensor" else x.abs().amax(-1)
+            if weights.type == "float" and weights.num_bits == 4:
+                glob = (448.0 * 6.0 / w.abs().max()).reshape(1)
+                mod.weight_global_scale.data = glob
+                mod.weight_scale.data = (glob * top / 6.0).to(torch.float8_e4m3fn).to(mod.weight_scale.dtype)
+            elif weights.symmetric:
+                limit = (2 ** (weights.num_bits - 1) - 1) + 0.5 if weights.type == "int" else 448.0
+                mod.weight_scale.data = (top / limit).reshape(mod.weight_scale.shape).bfloat16().to(mod.weight_scale.dtype)
+            else:
+                lo, hi = x.amin(-1).clamp(max=0), x.amax(-1).clamp(min=0)
+                s = (hi - lo) / (2**weights.num_bits - 1)
+                mod.weight_scale.data = s.bfloat16().to(mod.weight_scale.dtype)
+                mod.weight_zero_point.data = (-(2 ** (weights.num_bits - 1)) - lo / s).round().clamp(-(2 ** (weights.num_bits - 1)), 2 ** (weights.num_bits - 1) - 1).to(mod.weight_zero_point.dtype)
+            from compressed_tensors.quantization.lifecycle.forward import fake_quantize
+
+            want[n] = fake_quantize(x=w, scale=mod.weight_scale.data.float(), zero_point=getattr(mod, "weight_zero_point", None), args=weights, global_scale=getattr(mod, "weight_global_scale", None)).float().numpy()
+        d = os.path.join(out, "ct")
+        shutil.rmtree(d, ignore_errors=True)
+        compressor = ModelCompressor.from_pretrained_model(m)
+        compressor.compress_model(m)
+        m.save_pretrained(d)
+        compressor.update_config(d)
+        kinds = {t["name"]: t["type"] for t in precis("inspect", d)["tensors"]}
+        worst, types = 0.0, set()
+        for n, w in want.items():
+            got = tensor(d, n + ".weight", w.shape)
+            scale = 1.0
+            if kinds[n + ".weight"] == "NVFP4":
+                canonical = next(t for t in kinds if t.endswith(".scale") and n.split(".")[-1].replace("_proj", "") in t.replace("attn_output", "o").replace("attn_", "").replace("ffn_", "") ) if False else n + ".scale"
+                scale = tensor(d, canonical, (1,))[0]
+            worst, types = max(worst, float(np.abs(got * scale - w).max() / np.abs(w).max())), types | {kinds[n + ".weight"]}
+        check(f"compressed-tensors, {name}", worst < 2e-6, f"{len(want)} modules read as {' '.join(sorted(types))}; largest difference {worst:.2g} of the largest weight")
+        nll = precis("eval", d, "--ids", ",".join(map(str, IDS)), "--nll", "--weights-only")["nll"]
+        back = os.path.join(out, "back")
+        shutil.rmtree(back, ignore_errors=True)
+        report = precis("convert", d, "-o", back, "--format", "safetensors")["tensors"]
+        again = precis("eval", back, "--ids", ",".join(map(str, IDS)), "--nll", "--weights-only")["nll"]
+        peer = T.AutoModelForCausalLM.from_pretrained(back, dtype=torch.float32, quantization_config=T.CompressedTensorsConfig(dequantize=True) if hasattr(T, "CompressedTensorsConfig") else None).eval()
+        with torch.no_grad():
+            x = peer(torch.tensor([IDS])).logits[0].double()
+        theirs = (torch.logsumexp(x, -1)[:-1] - x[torch.arange(len(IDS) - 1), torch.tensor(IDS[1:])]).numpy()
+        check(f"compressed-tensors, {name}, written", all(t["exact"] for t in report) and np.abs(np.array(again) - nll).max() < 1e-5,
+              f"reads back the same ({np.abs(np.array(again) - nll).max():.2g}); transformers on it: nll differs by {np.abs(theirs - np.array(nll)).max():.2g}")
+    except Exception as e:
+        check(f"compressed-tensors, {name}", False, f"{type(e).__name__}: {str(e)[:400]}")
+
+
+# ---- GPTQ and AWQ: the layouts as their papers' code publishes them, decoded here by numpy -------------------------
+def gptq_decode(q, z, s, g, bits, v1):
+    n_in, n_out = q.shape[0] * 32 // bits, q.shape[1]
+    stream = np.unpackbits(q.view(np.uint8).reshape(q.shape[0], n_out, 4), axis=2, bitorder="little").transpose(1, 0, 2).reshape(n_out, -1)
+    codes = (stream.reshape(n_out, n_in, bits) << np.arange(bits)).sum(-1)
+    zs = (np.unpackbits(z.view(np.uint8), axis=1, bitorder="little").reshape(z.shape[0], n_out, bits) << np.arange(bits)).sum(-1) + v1
+    return s.T.astype(np.float32)[:, g] * (codes - zs.T[:, g]).astype(np.float32)
+
+
+def awq_decode(q, z, s, group):
+    order = np.array([0, 4, 1, 5, 2, 6, 3, 7]) * 4
+    codes = (q[:, :, None] >> order & 15).reshape(q.shape[0], -1)
+    zs = (z[:, :, None] >> order & 15).reshape(z.shape[0], -1)
+    g = np.arange(q.shape[0]) // group
+    return (s.astype(np.float32)[g] * (codes - zs[g]).astype(np.float32)).T
+
+
+plain = os.path.join(out, "plain")
+model(dtype=torch.float32).save_pretrained(plain)
+for kind, fmt in (("INT4_G128", "gptq"), ("UINT4_G64", "gptq"), ("INT8_G32", "gptq"), ("INT2_G64", "gptq"), ("Q4_0", "gptq"), ("UINT4_G128", "awq"), ("INT4_G32", "awq")):
+    try:
+        q, d = os.path.join(out, "q.gguf"), os.path.join(out, fmt)
+        shutil.rmtree(d, ignore_errors=True)
+        precis("quant", plain, "--type", f"output.weight=F16,token_embd.weight=F16,*={kind}", "-o", q, "--no-eval", "--no-calib")
+        report = precis("convert", q, "-o", d, "--format", fmt)["tensors"]
+        t = {k: v.numpy() for k, v in load_file(os.path.join(d, "model.safetensors")).items()}
+        c = json.load(open(os.path.join(d, "config.json")))["quantization_config"]
+        worst = 0.0
+        for n in [k[:-8] for k in t if k.endswith(".qweight")]:
+            got = tensor(d, n + ".weight", None if False else (t[n + ".scales"].shape[1], -1))
+            group = c["group_size"] if c["group_size"] > 0 else got.shape[1]
+            want = gptq_decode(t[n + ".qweight"], t[n + ".qzeros"], t[n + ".scales"], t[n + ".g_idx"], c["bits"], 1) if fmt == "gptq" else awq_decode(t[n + ".qweight"], t[n + ".qzeros"], t[n + ".scales"], group)
+            worst = max(worst, float(np.abs(want - got).max()))
+        i = ",".join(map(str, IDS))
+        same = np.abs(np.array(precis("eval", q, "--ids", i, "--nll", "--weights-only")["nll"]) - precis("eval", d, "--ids", i, "--nll", "--weights-only")["nll"]).max()
+        check(f"{fmt} from {kind}", worst < 1e-7 and same < 1e-6, f"numpy's reading differs by {worst:.2g}; nll by {same:.2g}; {sum(x['exact'] for x in report)} of {len(report)} tensors exact")
+        if kind == "INT4_G128":  # act-order: the same weights with inputs in another order of groups
+            perm = np.random.default_rng(1).permutation(256)
+            n = "model.layers.0.self_attn.q_proj"
+            t2 = {k: torch.from_numpy(v.copy()) for k, v in t.items()}
+            t2[n + ".g_idx"] = torch.from_numpy(t[n + ".g_idx"][perm].copy())
+            save_file(t2, os.path.join(d, "model.safetensors"))
+            got = tensor(d, n + ".weight", (256, 256))
+            want = gptq_decode(t[n + ".qweight"], t[n + ".qzeros"], t[n + ".scales"], t[n + ".g_idx"][perm], 4, 1)
+            check("gptq with act-order", float(np.abs(got - want).max()) < 1e-7, f"differs by {np.abs(got - want).max():.2g}")
+            for what, key, value in (("g_idx", ".g_idx", 99), ("zero point", ".qzeros", -1)):
+                bad = {k: v.clone() for k, v in t2.items()}
+                bad[n + key].view(-1)[0] = value
+                save_file(bad, os.path.join(d, "model.safetensors"))
+                r = run("inspect", d)
+                check(f"gptq, {what} out of range", r.returncode == 3 and n in r.stderr, r.stderr.strip())
+    except Exception as e:
+        check(f"{fmt} from {kind}", False, f"{type(e).__name__}: {str(e)[:400]}")
+sys.exit(failed != 0)
