@@ -9,10 +9,16 @@ static const cli_option options[] = {
     { "--output", 'o', "FILE", "the quantized model" },
     { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
     { "--bpw", 0, "BITS", "budget: bits per weight" },
-    { "--type", 0, "TYPE", "a type (Q4_0), a mix (Q4_K_M) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
+    { "--type", 0, "TYPE", "a type (Q4_0), a mix (Q4_K_M), a scheme (W4A8KV8, FP8, NVFP4A16) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
     { "--types", 0, "LIST", "types that a budget may choose from (default: all that fit)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type under a budget (more than once)" },
-    { "--method", 0, "NAME", "search (default) or rtn" },
+    { "--method", 0, "NAME", "search (default), rtn, hqq, gptq; with transforms and residuals: rotate+awq+gptq+svd (precis list pairs)" },
+    { "--fallback", 0, NULL, "a tensor that the method cannot be applied to takes search, and is listed" },
+    { "--scale-rounding", 0, "MODE", "rtn: power-of-two scales by floor (default), rceil, ceil or even" },
+    { "--no-act-order", 0, NULL, "gptq: columns in their own order" },
+    { "--damp", 0, "PART", "gptq: dampening as a part of the mean diagonal (default 0.01)" },
+    { "--alpha", 0, "A", "smoothquant: how much moves into the weights (default 0.5)" },
+    { "--rank", 0, "R", "svd: rank of the residual (default 16)" },
     { "--imatrix", 0, "FILE", "importance matrix (legacy .dat or GGUF); default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
@@ -127,6 +133,17 @@ static void print_types(const precis_plan *plan)
     printf("\n");
 }
 
+static void print_fallbacks(const precis_job *job)
+{
+    int n = 0;
+    for (size_t i = 0; job->report && i < precis_quant_report_size(job->report); i++) {
+        precis_quant_row r = { .size = sizeof r };
+        if (precis_quant_report_get(job->report, i, &r) || !strchr(r.method, '(')) continue;
+        if (!n++) printf("the method could not be applied to:\n");
+        printf("  %-40s %s\n", r.tensor, r.method);
+    }
+}
+
 static void print_substitutes(const precis_plan *plan)
 {
     int n = 0;
@@ -145,6 +162,7 @@ static int print_text(cli *c, const precis_model *m, const precis_job *job, cons
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
     print_substitutes(job->plan);
+    print_fallbacks(job);
     print_types(job->plan);
     if (job->solution.size) printf("plan: predicted loss %.5g, %s\n", job->solution.loss, job->solution.exact ? "proved least" : "within the bound that was reached");
     printf("\n%-28s %16s %24s\n", "", "original", "quantized");
@@ -203,6 +221,12 @@ static int run(cli *c)
     o.quant.method = cli_get(c, "--method");
     o.quant.types = cli_get(c, "--types");
     o.quant.strict = cli_has(c, "--strict");
+    o.quant.fallback = cli_has(c, "--fallback");
+    o.quant.scale_rounding = cli_get(c, "--scale-rounding");
+    o.quant.no_act_order = cli_has(c, "--no-act-order");
+    int64_t rank;
+    if (!cli_number(c, "--damp", 0, 1e-6, 1, &o.quant.damp) || !cli_number(c, "--alpha", 0, 0.01, 1, &o.quant.alpha) || !cli_int(c, "--rank", 0, 1, 4096, &rank)) return EXIT_USAGE;
+    o.quant.rank = (uint32_t)rank;
     char *texts[MAX_TEXTS] = { NULL }, *text = NULL, *pins = join_pins(c);
     size_t lengths[MAX_TEXTS] = { 0 }, n = 0;
     int rc = -1;

@@ -38,6 +38,7 @@ typedef struct precis_job {
     double               bits_per_weight;
     int                  evaluated;
     precis_eval_result   eval;
+    void                *work;     /* the job's own                                                       */
 } precis_job;
 
 /* Calibrate, plan, quantize to path, and evaluate against the original. A model that cannot be run is quantized without

@@ -37,12 +37,21 @@ PRECIS_API precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out,
 typedef struct precis_quant_options {
     uint32_t              size;     /* sizeof of this struct, set by _INIT                            */
     const precis_imatrix *imatrix;  /* weights of the errors; NULL: all alike                         */
-    const char           *method;   /* "search" or "rtn"; NULL: search                                */
+    const char           *method;   /* "search", "rtn", "gptq", "rotate+awq+gptq", ...; NULL: search */
     const char           *types;    /* candidates of a budget: "Q4_K,Q6_K,..."; NULL: all that fit    */
     const char           *pins;     /* PATTERN=TYPE list that a budget's plan must keep; NULL: none   */
     int                   strict;   /* substitutes are errors                                         */
+    int                   fallback; /* a tensor that a method cannot be applied to takes "search"; 0: an error */
+    const char           *scale_rounding; /* of power-of-two scales under rtn: "floor" "rceil" "ceil" "even"; NULL: floor */
+    const char           *activations; /* scheme that is written into the model, "INT8", "FP8_E4M3", ...; NULL: none */
+    const char           *kv;       /* KV cache type that is written into the model; NULL: none       */
+    int                   static_activations; /* their scales are calibrated                          */
+    int                   no_act_order; /* gptq: columns in their order, groups fitted when they begin */
+    double                damp;     /* gptq: part of the mean diagonal; 0: 0.01                       */
+    double                alpha;    /* smoothquant; 0: 0.5                                            */
+    uint32_t              rank;     /* svd; 0: 16                                                     */
 } precis_quant_options;
-#define PRECIS_QUANT_OPTIONS_INIT { sizeof(precis_quant_options), NULL, NULL, NULL, NULL, 0 }
+#define PRECIS_QUANT_OPTIONS_INIT { sizeof(precis_quant_options), NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0 }
 
 /* The plan of least measured loss whose file has at most max_bytes. PRECIS_EBUDGET with the feasible minimum. */
 PRECIS_API precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *model, uint64_t max_bytes,

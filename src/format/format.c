@@ -97,6 +97,15 @@ static int8_t book_nearest(const int8_t *book, float t)
     return book[i];
 }
 
+int8_t pcs_code_of(const pcs_format *f, float t)
+{
+    const float lo = f->code_lo, hi = f->code_hi;
+    if (!(t == t)) return 0;
+    if (f->book) return book_nearest(f->book, t);
+    t = t < lo ? lo : t > hi ? hi : t;
+    return (int8_t)pcs_round(t);
+}
+
 void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q)
 {
     const float lo = f->code_lo, hi = f->code_hi;

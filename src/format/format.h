@@ -106,6 +106,8 @@ void pcs_unpack(const pcs_format *f, size_t n, const uint8_t *src, int8_t *q, fl
 void pcs_fit(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p);
 /* d and m of every 16 weights, from stored parameters. */
 void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m);
+/* The code of t = (w + m) / d. */
+int8_t pcs_code_of(const pcs_format *f, float t);
 /* Nearest codes under given parameters. */
 void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q);
 /* fit (or given parameters), codes and pack for a row of n weights; w as in pcs_fit, of length n. shared: of the row's

@@ -2,6 +2,7 @@
 #include "graph/arch.h"
 
 #include "base/fmath.h"
+#include "base/hadamard.h"
 
 #include <stdio.h>
 
@@ -165,6 +166,12 @@ precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value 
     const int64_t shape[4] = { layer, b->kv_heads, b->key_dim, b->value_dim };
     char text[96];
     pcs_tensor_name(text, sizeof text, layer, "kv");
+    if (pcs_model_int(b->m, "precis.rotate_keys", 0, NULL) && pcs_hadamard_order(b->key_dim)) { /* R3: scores stay, outliers go */
+        char dim[32];
+        snprintf(dim, sizeof dim, "dim=%u", b->key_dim);
+        q = PCS_NODE(b, "hadamard", layer, "q_rotated", dim, q);
+        k = PCS_NODE(b, "hadamard", layer, "k_rotated", dim, k);
+    }
     precis_value s = pcs_graph_state(b->g, text, 4, shape);
     s = PCS_NODE(b, "kv_append", layer, "kv_append", NULL, s, k, v, b->lm->positions, b->lm->sequences);
     snprintf(text, sizeof text, "scale=%.9g window=%u cap=%.9g causal=%d", scale, window, pcs_arch_float(b->m, "attn_logit_softcapping", 0.0, NULL), !b->lm->encoder);
@@ -176,6 +183,12 @@ precis_status pcs_logits(pcs_builder *b, precis_value x)
     pcs_lm *lm = b->lm;
     x = PCS_NODE(b, "gather", -1, "last", NULL, x, lm->outputs);
     precis_value w = pcs_weight(b, -1, "output.weight", lm->vocabulary, lm->width, true);
+    const float scale = pcs_scalar(b, -1, w == -2 ? "token_embd" : "output", "scale");
+    if (scale > 0) {
+        char attrs[48];
+        snprintf(attrs, sizeof attrs, "by=%.9g", (double)scale);
+        x = PCS_NODE(b, "scale", -1, "last_scaled", attrs, x);
+    }
     if (w == -2) w = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
     lm->logits = PCS_NODE(b, "matmul", -1, "logits", NULL, x, w);
     const double cap = pcs_arch_float(b->m, "final_logit_softcapping", 0.0, NULL);

@@ -53,6 +53,10 @@ precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *
 precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width);
 /* RMS norm of x in groups of `dim` by tensor NAME.weight; with `optional` x itself where the model has none. */
 precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value x, int64_t dim, bool optional);
+/* Rows of the embedding times a factor. */
+precis_value pcs_embed(pcs_builder *b, double factor);
+/* A number beside a weight: tensor NAME.suffix; 0 when there is none. */
+float pcs_scalar(pcs_builder *b, int layer, const char *name, const char *suffix);
 precis_value pcs_layer_norm(pcs_builder *b, int layer, const char *name, precis_value x);
 /* Rows [first, first + rows) of a fused weight of `all` rows; width 1: of a vector. */
 precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all, int64_t width);

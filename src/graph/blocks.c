@@ -24,7 +24,7 @@ precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_
 }
 
 /* A scalar that stands beside a weight (NAME.scale, NAME.input_scale); 0 when there is none. */
-static float scalar(pcs_builder *b, int layer, const char *name, const char *suffix)
+float pcs_scalar(pcs_builder *b, int layer, const char *name, const char *suffix)
 {
     char part[96], full[128];
     snprintf(part, sizeof part, "%.60s.%s", name, suffix);
@@ -37,7 +37,7 @@ static float scalar(pcs_builder *b, int layer, const char *name, const char *suf
 static precis_value rounded(pcs_builder *b, int layer, const char *name, precis_value x)
 {
     if (!b->act_scheme[0] || x < 0) return x;
-    const float scale = scalar(b, layer, name, "input_scale"), zero = scalar(b, layer, name, "input_zero");
+    const float scale = pcs_scalar(b, layer, name, "input_scale"), zero = pcs_scalar(b, layer, name, "input_zero");
     if (b->round_from == x && b->round_scale == scale) return b->round_to;
     char attrs[160], node[64];
     if (scale > 0) snprintf(attrs, sizeof attrs, "%s scale=%.9g zero=%.9g", b->act_scheme, (double)scale, (double)zero);
@@ -51,7 +51,7 @@ static precis_value rounded(pcs_builder *b, int layer, const char *name, precis_
 /* The online rotation that the weight's columns were turned by. */
 static precis_value rotated(pcs_builder *b, int layer, const char *name, precis_value x)
 {
-    const float block = scalar(b, layer, name, "rotation");
+    const float block = pcs_scalar(b, layer, name, "rotation");
     if (!(block > 1) || x < 0) return x;
     if (b->turn_from == x) return b->turn_to;
     char attrs[48], node[64];
@@ -77,7 +77,7 @@ static precis_value low_rank(pcs_builder *b, int layer, const char *name, const 
     const precis_value inner = PCS_NODE(b, "matmul", layer, text, NULL, x, wa);
     snprintf(text, sizeof text, "%.50s.%s_b", name, kind);
     precis_value z = PCS_NODE(b, "matmul", layer, text, NULL, inner, wb);
-    const float s = scalar(b, layer, name, !strcmp(kind, "lora") ? "weight.lora_scale" : "weight.svd_scale");
+    const float s = pcs_scalar(b, layer, name, !strcmp(kind, "lora") ? "weight.lora_scale" : "weight.svd_scale");
     if (s != 0.0f && s != 1.0f) {
         char attrs[48];
         snprintf(attrs, sizeof attrs, "by=%.9g", (double)s);
@@ -88,13 +88,23 @@ static precis_value low_rank(pcs_builder *b, int layer, const char *name, const 
     return PCS_NODE(b, "add", layer, text, NULL, y, z);
 }
 
+precis_value pcs_embed(pcs_builder *b, double factor)
+{
+    char attrs[48];
+    const float scale = pcs_scalar(b, -1, "token_embd", "scale");
+    const precis_value w = pcs_weight(b, -1, "token_embd.weight", b->lm->vocabulary, b->lm->width, false);
+    if (scale > 0) factor *= (double)scale;
+    snprintf(attrs, sizeof attrs, "scale=%.9g", factor);
+    return PCS_NODE(b, "embedding", -1, "embedding", attrs, b->lm->tokens, w);
+}
+
 precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width)
 {
     char tensor[64], attrs[48];
     snprintf(tensor, sizeof tensor, "%.50s.weight", name);
     const precis_value plain = x;
     x = rounded(b, layer, name, rotated(b, layer, name, x));
-    const float scale = scalar(b, layer, name, "scale");
+    const float scale = pcs_scalar(b, layer, name, "scale");
     if (scale > 0 && scale != 1.0f) { /* of the whole weight; on the input, so that a bias stays as it is */
         if (b->scale_from != x || b->scale_by != scale) {
             snprintf(attrs, sizeof attrs, "by=%.9g", (double)scale);

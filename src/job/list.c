@@ -3,12 +3,13 @@
 #include "graph/kv.h"
 #include "kernel/kernel.h"
 #include "plan/plan.h"
-#include "quant/quant.h"
+#include "quant/methods.h"
 #include "read/read.h"
 #include "write/convert.h"
 
 static const char *format(size_t i) { return pcs_formats[i] ? pcs_formats[i]->name : NULL; }
 static const char *mix(size_t i) { return pcs_mixes[i].name; }
+static const char *pair(size_t i) { return pcs_methods_pair(i); }
 static const char *method(size_t i) { return pcs_methods[i] ? pcs_methods[i]->name : NULL; }
 static const char *reader(size_t i) { return pcs_readers[i] ? pcs_readers[i]->name : NULL; }
 static const char *writer(size_t i) { return pcs_writers[i] ? pcs_writers[i]->name : NULL; }
@@ -41,7 +42,7 @@ static const char *limit(size_t i)
 }
 
 static const struct { const char *name; const char *(*get)(size_t i); } tables[] = {
-    { "formats", format }, { "mixes", mix }, { "methods", method }, { "readers", reader }, { "writers", writer }, { "architectures", arch },
+    { "formats", format }, { "mixes", mix }, { "methods", method }, { "pairs", pair }, { "readers", reader }, { "writers", writer }, { "architectures", arch },
     { "ops", op }, { "passes", pass }, { "cache", kv }, { "kernels", kernel }, { "limits", limit },
 };
 

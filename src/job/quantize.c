@@ -3,6 +3,7 @@
 #include "model/model.h"
 #include "plan/plan.h"
 #include "precis/job.h"
+#include "quant/methods.h"
 #include "write/write.h"
 
 static bool can_run(precis_ctx *ctx, const precis_model *m)
@@ -57,32 +58,110 @@ static precis_status evaluate(precis_ctx *ctx, const precis_model *m, const char
     return st;
 }
 
+/* Does the job change weights, or code them together, so that it works on a copy? */
+static bool needs_copy(const pcs_method_set *set, const precis_quant_options *q, const char *type)
+{
+    return set->transforms || set->residual || set->coder->apply || q->static_activations || (type && strcasestr(type, "NVFP4"));
+}
+
+/* A scheme's name says what activations and cache take. */
+static void take_scheme(const char *type, precis_quant_options *q)
+{
+    pcs_scheme s;
+    if (!type || pcs_mix_by_name(type) || pcs_format_by_name(type) || strchr(type, '=') || !pcs_scheme_of(type, &s)) return;
+    if (!q->activations) q->activations = s.activations;
+    if (!q->kv) q->kv = s.kv;
+    q->static_activations |= s.fixed;
+}
+
+/* The copy with transforms, global scales and static activations applied. */
+static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m, const precis_job_options *o, const precis_quant_options *q)
+{
+    precis_status st = pcs_work_open(ctx, w, m, q, &o->calibrate, o->type);
+    if (!st) st = pcs_work_transform(w);
+    if (!st) st = pcs_global_scales(w);
+    if (!st && q->static_activations) st = pcs_static_activations(w);
+    return st;
+}
+
+static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_model *m, const char *path, const precis_quant_options *q, precis_job *job)
+{
+    const bool coded = w->m && (w->set.coder->apply || w->set.residual);
+    precis_status st = PRECIS_OK;
+    if (coded) {
+        w->plan = job->plan;
+        w->opt = q;
+        st = pcs_work_code(w);
+    }
+    if (!st && w->m) st = pcs_plan_extend(job->plan);
+    if (!st && w->n_coded < job->plan->n && w->coded) { /* rows of new tensors */
+        pcs_encoded *grown = pcs_grow(ctx, w->coded, w->n_coded * sizeof *grown, job->plan->n, sizeof *grown);
+        if (!grown) st = PRECIS_ENOMEM;
+        else {
+            memset(grown + w->n_coded, 0, (job->plan->n - w->n_coded) * sizeof *grown);
+            w->coded = grown;
+            w->n_coded = job->plan->n;
+        }
+    }
+    if (!st && w->m && !w->coded) { /* transforms alone: nothing is coded yet */
+        w->coded = pcs_alloc(ctx, job->plan->n + 1, sizeof *w->coded);
+        w->n_coded = job->plan->n;
+        if (!w->coded) st = PRECIS_ENOMEM;
+    }
+    if (!st) st = pcs_quantize_coded(ctx, m, job->plan, path, q, w->coded, &job->report);
+    if (!st) job->bytes = precis_quant_report_bytes(job->report);
+    return st;
+}
+
 precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path, const precis_job_options *opts, precis_job *job)
 {
     *job = (precis_job){ 0 };
-    precis_status st = check_options(ctx, opts);
-    if (st) return st;
-    /* what can be refused is refused before work starts */
-    if (opts->type) st = precis_plan_types(ctx, &job->plan, model, opts->type, opts->quant.strict);
-    if (!st && !opts->dry_run) st = pcs_out_check(ctx, path, job->plan ? precis_plan_bytes(job->plan) : 0, model);
-    if (st) return st;
-    const bool runs = (opts->no_calibration || opts->imatrix) && (opts->no_eval || opts->dry_run) ? false : can_run(ctx, model);
-    precis_imatrix *im = NULL;
     precis_quant_options q = opts->quant;
-    if (opts->imatrix) st = precis_imatrix_open(ctx, &im, opts->imatrix);
-    else if (runs && !opts->no_calibration && (!q.method || strcmp(q.method, "rtn"))) st = precis_calibrate(ctx, &im, model, &opts->calibrate);
-    q.imatrix = im;
-    if (!st && !job->plan) st = make_plan(ctx, model, opts, &q, job);
-    if (!st && opts->dry_run) st = precis_quant_file_bytes(ctx, model, job->plan, &q, &job->bytes);
-    if (!st && !opts->dry_run) {
-        st = precis_quantize(ctx, model, job->plan, path, &q, &job->report);
-        if (!st) job->bytes = precis_quant_report_bytes(job->report);
+    pcs_method_set set;
+    take_scheme(opts->type, &q);
+    precis_status st = check_options(ctx, opts);
+    if (!st) st = pcs_methods_parse(ctx, q.method, &set);
+    if (st) return st;
+    pcs_work *w = pcs_alloc(ctx, 1, sizeof *w);
+    if (!w) return PRECIS_ENOMEM;
+    w->ctx = ctx;
+    /* what can be refused is refused before work starts */
+    precis_plan *early = NULL;
+    if (opts->type) st = precis_plan_types(ctx, &early, model, opts->type, opts->quant.strict);
+    if (!st && !opts->dry_run) st = pcs_out_check(ctx, path, early ? precis_plan_bytes(early) : 0, model);
+    for (size_t i = 0; early && !st && set.coder->refuses && i < early->n && !q.fallback; i++) {
+        const pcs_format *to = early->rows[i].to;
+        const char *why = to != early->rows[i].tensor->format && (to->kind == PCS_QUANT || to->element) && pcs_layer_of(early->rows[i].tensor->name) >= 0 ? set.coder->refuses(to) : NULL;
+        if (why) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s (%s); --fallback takes search there", early->rows[i].tensor->name, why, to->name);
     }
+    const precis_model *m = model;
+    const bool copy = needs_copy(&set, &q, opts->type);
+    const bool runs = st || ((opts->no_calibration || opts->imatrix) && (opts->no_eval || opts->dry_run) && !copy) ? false : can_run(ctx, model);
+    if (!st && copy && !runs) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "method %s needs a model that can be run", q.method ? q.method : opts->type);
+    if (!st && copy) st = prepare(ctx, w, model, opts, &q);
+    if (!st && copy) m = w->m;
+    precis_imatrix *im = NULL;
+    if (!st && opts->imatrix) st = precis_imatrix_open(ctx, &im, opts->imatrix);
+    else if (!st && runs && !opts->no_calibration && strcmp(set.coder->name, "rtn") && strcmp(set.coder->name, "hqq")) st = precis_calibrate(ctx, &im, m, &opts->calibrate);
+    q.imatrix = im;
+    if (!st && copy && opts->type) { /* of the copy, which may have other tensors */
+        precis_plan_close(&early);
+        st = precis_plan_types(ctx, &job->plan, m, opts->type, opts->quant.strict);
+    } else {
+        job->plan = early;
+        early = NULL;
+    }
+    if (!st && !job->plan) st = make_plan(ctx, m, opts, &q, job);
+    if (!st && opts->dry_run) st = precis_quant_file_bytes(ctx, m, job->plan, &q, &job->bytes);
+    if (!st && !opts->dry_run) st = write_model(ctx, w, m, path, &q, job);
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(model, &info);
     if (!st && info.parameters) job->bits_per_weight = 8.0 * (double)precis_plan_bytes(job->plan) / (double)info.parameters;
     if (!st && runs && !opts->dry_run && !opts->no_eval && pcs_model_string(model, "tokenizer.ggml.model")) st = evaluate(ctx, model, path, opts, job);
     precis_imatrix_close(&im);
+    precis_plan_close(&early);
+    if (copy) job->work = w; /* the plan's rows point into the copy */
+    else pcs_free(ctx, w);
     return st;
 }
 
@@ -90,4 +169,11 @@ void precis_job_close(precis_job *job)
 {
     precis_quant_report_close(&job->report);
     precis_plan_close(&job->plan);
+    if (job->work) {
+        pcs_work *w = job->work;
+        precis_ctx *ctx = w->ctx;
+        pcs_work_close(w);
+        pcs_free(ctx, w);
+        job->work = NULL;
+    }
 }

@@ -37,6 +37,30 @@ void precis_model_close(precis_model **model)
     *model = NULL;
 }
 
+precis_status pcs_model_copy(precis_ctx *ctx, precis_model **out, const precis_model *m)
+{
+    precis_status st = pcs_model_new(ctx, out, m->path, m->container);
+    if (st) return st;
+    precis_model *c = *out;
+    c->origin = m->origin ? m->origin : m;
+    c->alignment = m->alignment;
+    c->gguf_version = m->gguf_version;
+    c->keys = pcs_alloc(ctx, m->n_keys + 1, sizeof *c->keys);
+    c->tensors = pcs_alloc(ctx, m->n_tensors + 1, sizeof *c->tensors);
+    if (!c->keys || !c->tensors) st = PRECIS_ENOMEM;
+    if (!st) {
+        memcpy(c->keys, m->keys, m->n_keys * sizeof *c->keys);
+        memcpy(c->tensors, m->tensors, m->n_tensors * sizeof *c->tensors);
+        c->n_keys = m->n_keys;
+        c->cap_keys = m->n_keys + 1;
+        c->n_tensors = m->n_tensors;
+        c->cap_tensors = m->n_tensors + 1;
+        st = pcs_model_index(c);
+    }
+    if (st) precis_model_close(out);
+    return st;
+}
+
 precis_status pcs_model_add_file(precis_model *m, const char *path, pcs_file **out)
 {
     pcs_file *files = pcs_grow(m->ctx, m->files, m->n_files * sizeof *files, m->n_files + 1, sizeof *files);

@@ -52,6 +52,7 @@ struct precis_model {
     pcs_arena arena;
     const char *container;
     const char *path;
+    const precis_model *origin; /* what this is a copy of, which must outlive it; or NULL */
     pcs_file *files;
     uint32_t n_files;
     uint32_t gguf_version;
@@ -73,6 +74,8 @@ pcs_tensor *pcs_model_add_tensor(precis_model *m);
 /* Build the name tables anew; fails on duplicates. Readers that look keys up on the way build those of keys. */
 precis_status pcs_model_index_keys(precis_model *m);
 precis_status pcs_model_index(precis_model *m);
+/* A copy that shares data; tensors and keys may be changed and added. */
+precis_status pcs_model_copy(precis_ctx *ctx, precis_model **out, const precis_model *m);
 precis_status pcs_model_add_file(precis_model *m, const char *path, pcs_file **out);
 
 const pcs_key *pcs_model_key(const precis_model *m, const char *name);

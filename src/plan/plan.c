@@ -49,6 +49,15 @@ const pcs_format *pcs_resting(const pcs_tensor *t)
     return vector && t->format->kind == PCS_FLOAT && t->format->bytes == 2 ? pcs_format_by_name("F32") : t->format;
 }
 
+/* What a method changed is F32 in memory; at rest it takes the 16 bits that it had, or that it would have. */
+static const pcs_format *resting_in(const precis_model *m, size_t i)
+{
+    const pcs_tensor *t = &m->tensors[i], *o = m->origin && i < m->origin->n_tensors ? &m->origin->tensors[i] : NULL;
+    const bool matrix = t->dims >= 2 && t->ne[1] >= 2;
+    if (!m->origin || !matrix || (o && o->data == t->data)) return pcs_resting(t);
+    return o && o->format->kind == PCS_FLOAT && !o->format->element ? o->format : pcs_format_by_name("F16");
+}
+
 precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_model *m, const char *spec)
 {
     *out = NULL;
@@ -64,9 +73,32 @@ precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_mode
     memcpy(p->spec, spec, strlen(spec));
     for (size_t i = 0; i < p->n; i++) {
         p->rows[i] = (pcs_plan_row){ &m->tensors[i], NULL, NULL, 0, NAN };
-        pcs_plan_set(&p->rows[i], pcs_resting(&m->tensors[i]));
+        pcs_plan_set(&p->rows[i], resting_in(m, i));
     }
     *out = p;
+    return PRECIS_OK;
+}
+
+const pcs_format *pcs_plan_from(const precis_plan *plan, size_t i)
+{
+    const precis_model *o = plan->model->origin;
+    return o && i < o->n_tensors ? o->tensors[i].format : plan->rows[i].tensor->format;
+}
+
+precis_status pcs_plan_extend(precis_plan *p)
+{
+    const precis_model *m = p->model;
+    pcs_plan_row *grown = pcs_grow(p->ctx, p->rows, p->n * sizeof *grown, m->n_tensors + 1, sizeof *grown);
+    if (!grown) return PRECIS_ENOMEM;
+    p->rows = grown;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        if (i >= p->n) {
+            p->rows[i] = (pcs_plan_row){ &m->tensors[i], NULL, NULL, 0, NAN };
+            pcs_plan_set(&p->rows[i], resting_in(m, i));
+        }
+        p->rows[i].tensor = &m->tensors[i];
+    }
+    p->n = m->n_tensors;
     return PRECIS_OK;
 }
 
@@ -86,7 +118,7 @@ precis_status precis_plan_get(const precis_plan *plan, size_t i, precis_plan_row
 {
     if (i >= plan->n) return pcs_fail(plan->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
     const pcs_plan_row *r = &plan->rows[i];
-    *row = (precis_plan_row){ row->size, r->tensor->name, r->tensor->format->name, r->to->name, r->wanted ? r->wanted->name : NULL, r->bytes, r->loss };
+    *row = (precis_plan_row){ row->size, r->tensor->name, pcs_plan_from(plan, i)->name, r->to->name, r->wanted ? r->wanted->name : NULL, r->bytes, r->loss };
     return PRECIS_OK;
 }
 
@@ -178,9 +210,11 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
 {
     *out = NULL;
     const pcs_mix *mix = pcs_mix_by_name(spec);
-    const pcs_format *one = mix ? NULL : pcs_format_by_name(spec);
+    pcs_scheme scheme = { 0 };
+    const bool schemed = !mix && !pcs_format_by_name(spec) && !strchr(spec, '=') && pcs_scheme_of(spec, &scheme);
+    const pcs_format *one = mix ? NULL : pcs_format_by_name(schemed ? scheme.weights : spec);
     const bool table = !mix && !one && strchr(spec, '=');
-    if (!mix && !one && !table) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.60s\" is no type and no mix; precis list formats and precis list mixes have them", spec);
+    if (!mix && !one && !table) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.60s\" is no type, mix or scheme (W4A16); precis list formats and precis list mixes have them", spec);
     if (one && !pcs_encodable(one)) return pcs_fail(ctx, PRECIS_EINVAL, "type %s can be read, not written", one->name);
     const int layers = pcs_layers(model);
     precis_plan *p;
@@ -192,6 +226,8 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
         if (table) st = pcs_pattern_type(ctx, spec, t->name, &f);
         if (mix) f = mix_type(mix, model, t, layers);
         if (st || !f || !pcs_quantizable(t)) continue;
+        if (schemed && (!strncmp(t->name, "token_embd.", 11) || !strncmp(t->name, "output.", 7))) f = t->format->kind == PCS_QUANT ? t->format : pcs_format_by_name("F16");
+        if (schemed && f == t->format) continue;
         const pcs_format *fit = pcs_fitting(f, t->ne[0]);
         if (!fit || (fit != f && strict))
             st = pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %u (%s)", t->name, (long long)t->ne[0], f->block, f->name);

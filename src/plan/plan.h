@@ -45,6 +45,17 @@ precis_status pcs_pattern_type(precis_ctx *ctx, const char *list, const char *te
 /* Warn of patterns in the list that match no tensor: a misspelt one must not pass in silence. */
 void pcs_pattern_check(precis_ctx *ctx, const char *list, const precis_model *m);
 
+/* "W4A8KV8" and presets: what each operand takes. false when the name is none. */
+typedef struct pcs_scheme {
+    const char *weights, *activations, *kv; /* NULL: 16 bits stay */
+    bool fixed;                             /* scales of activations are calibrated */
+} pcs_scheme;
+bool pcs_scheme_of(const char *spec, pcs_scheme *out);
+/* Tensors were added to the plan's model, or its table moved: rows for the new ones (matrices in F16). */
+precis_status pcs_plan_extend(precis_plan *plan);
+/* Number format that row i's tensor has in the file that it comes from. */
+const pcs_format *pcs_plan_from(const precis_plan *plan, size_t i);
+
 /* Named mixes: one row of mixes.def each. */
 typedef struct pcs_mix {
     const char *name;

@@ -1,7 +1,7 @@
 /* budget.c - the loss table (every tensor in every type that fits it, on a sample of its rows), and the plan of
  * least loss under a budget. */
 #include "base/pool.h"
-#include "quant/quant.h"
+#include "quant/methods.h"
 
 #include <math.h>
 
@@ -180,7 +180,11 @@ precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis
 {
     static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
     const precis_quant_options *o = opts ? opts : &defaults;
-    const pcs_method *method = pcs_method_by_name(o->method);
+    pcs_method_set set;
+    *out = NULL;
+    precis_status parsed = pcs_methods_parse(ctx, o->method, &set);
+    if (parsed) return parsed;
+    const pcs_method *method = set.coder->row ? set.coder : pcs_methods[0]; /* the table is of rows */
     *out = NULL;
     if (!method) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no method; precis list methods has them", o->method);
     precis_plan *p = NULL;

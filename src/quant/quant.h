@@ -14,9 +14,16 @@ typedef struct pcs_row_job {
     pcs_fit_effort rounding;  /* PCS_FIT_RTN, or how power-of-two scales are rounded     */
 } pcs_row_job;
 
+typedef enum { PCS_CODER, PCS_TRANSFORM, PCS_RESIDUAL } pcs_method_kind;
+struct pcs_work;
+
 typedef struct pcs_method {
     const char *name;
-    void (*row)(const pcs_row_job *j, size_t n, const float *x, void *dst);
+    pcs_method_kind kind;
+    void (*row)(const pcs_row_job *j, size_t n, const float *x, void *dst); /* coders of rows */
+    precis_status (*apply)(struct pcs_work *w); /* transforms; coders and residuals of the whole model */
+    /* Why a format cannot be coded so; NULL: it can. May be NULL. */
+    const char *(*refuses)(const pcs_format *f);
 } pcs_method;
 extern const pcs_method *const pcs_methods[];
 /* NULL name: the default. */

@@ -1,6 +1,6 @@
 /* quantize.c - the plan carried out: rows in parallel, tensors in order, one file. */
 #include "base/pool.h"
-#include "quant/quant.h"
+#include "quant/methods.h"
 #include "write/write.h"
 
 #include <math.h>
@@ -12,7 +12,8 @@
 struct precis_quant_report {
     precis_ctx *ctx;
     pcs_plan_row *rows;
-    const char **methods;
+    const char **methods, **from, **names; /* copies: the model may go first */
+    pcs_arena arena;
     double *errors;
     size_t n;
     uint64_t bytes;
@@ -22,6 +23,8 @@ typedef struct {
     precis_ctx *ctx;
     const precis_plan *plan;
     const pcs_method *method;
+    char name[96];           /* of all methods */
+    const pcs_encoded *coded; /* of each tensor, or NULL */
     const precis_imatrix *imatrix;
     precis_quant_report *report;
     uint64_t done, total;
@@ -43,7 +46,7 @@ static void rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     const size_t n = (size_t)w->t->ne[0];
     const uint64_t per_row = pcs_row_bytes(w->f, n);
     for (uint64_t r = begin; r < end; r++)
-        pcs_quantize_row(w->t, w->first + r, &w->job, w->method, w->scratch + ith * (2 * n + 16), w->dst + r * per_row, &w->err[r], &w->norm[r]);
+        pcs_quantize_row(w->t, w->first + r, &w->job, w->method->row ? w->method : pcs_methods[0], w->scratch + ith * (2 * n + 16), w->dst + r * per_row, &w->err[r], &w->norm[r]);
 }
 
 static precis_status check_finite(work *w, size_t i)
@@ -85,7 +88,7 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     pcs_free(w->ctx, w->dst);
     pcs_free(w->ctx, w->err);
     pcs_free(w->ctx, w->scratch);
-    w->report->methods[i] = w->f->kind == PCS_QUANT || w->f->element ? w->method->name : "convert";
+    w->report->methods[i] = w->f->kind == PCS_QUANT || w->f->element ? w->coded && w->coded[i].method ? w->coded[i].method : w->method->row ? w->method->name : "search" : "convert";
     w->report->errors[i] = norm > 0 ? err / norm : 0;
     return st;
 }
@@ -96,6 +99,13 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     w->t = w->plan->rows[i].tensor;
     w->f = w->plan->rows[i].to;
     w->report->methods[i] = "copy";
+    if (w->coded && w->coded[i].bytes) {
+        w->report->methods[i] = w->coded[i].method;
+        w->report->errors[i] = w->coded[i].error;
+        const precis_status st = pcs_out_add(o, w->coded[i].bytes, w->plan->rows[i].bytes);
+        w->done += w->t->n;
+        return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
+    }
     if (w->f != w->t->format && w->t->n) return encode_tensor(w, o, i);
     const precis_status st = pcs_out_add(o, w->t->data, w->t->bytes);
     w->done += w->t->n;
@@ -103,17 +113,17 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
 }
 
 /* Keys of the source, with what quantization changes. */
-static precis_status make_keys(const precis_plan *plan, const precis_quant_options *o, const pcs_method *method, pcs_arena *a, pcs_key **keys,
+static precis_status make_keys(const precis_plan *plan, const precis_quant_options *o, const char *method, pcs_arena *a, pcs_key **keys,
                                size_t *n)
 {
     const precis_model *m = plan->model;
-    static const char *const ours[] = { "general.file_type", "general.quantization_version", "precis.manifest" };
-    *keys = pcs_arena_alloc(a, m->n_keys + 3, sizeof **keys);
+    static const char *const ours[] = { "general.file_type", "general.quantization_version", "precis.manifest", "precis.activations", "precis.kv" };
+    *keys = pcs_arena_alloc(a, m->n_keys + 5, sizeof **keys);
     if (!*keys) return PRECIS_ENOMEM;
     *n = 0;
     for (size_t i = 0; i < m->n_keys; i++) {
         bool drop = false;
-        for (size_t k = 0; k < 3; k++) drop |= !strcmp(m->keys[i].name, ours[k]);
+        for (size_t k = 0; k < 5; k++) drop |= !strcmp(m->keys[i].name, ours[k]);
         if (!drop) (*keys)[(*n)++] = m->keys[i];
     }
     const pcs_mix *mix = pcs_mix_by_name(plan->spec);
@@ -124,13 +134,15 @@ static precis_status make_keys(const precis_plan *plan, const precis_quant_optio
     const pcs_format *f = mix ? NULL : pcs_format_by_name(plan->spec);
     for (size_t i = 0; f && i < sizeof single / sizeof *single; i++)
         if (!strcmp(single[i].type, f->name)) id = single[i].id;
-    char *text = pcs_arena_printf(a, "{\"precis\":\"%s\",\"plan\":\"%s\",\"method\":\"%s\",\"calibration\":%s}", precis_version(), plan->spec, method->name,
+    char *text = pcs_arena_printf(a, "{\"precis\":\"%s\",\"plan\":\"%s\",\"method\":\"%s\",\"calibration\":%s}", precis_version(), plan->spec, method,
                                   o->imatrix && o->imatrix->source ? o->imatrix->source : "null");
     if (!text) return PRECIS_ENOMEM;
     for (char *c = strstr(text, "\"plan\":\"") + 8, *end = strstr(text, "\",\"method\""); c < end; c++)
         if (*c == '"' || *c == '\\' || (unsigned char)*c < 32) *c = '?';
     if (id != 1024) (*keys)[(*n)++] = (pcs_key){ .name = ours[0], .type = PCS_KEY_U32, .v.u = id };
     (*keys)[(*n)++] = (pcs_key){ .name = ours[1], .type = PCS_KEY_U32, .v.u = 2 };
+    if (o->activations) (*keys)[(*n)++] = (pcs_key){ .name = ours[3], .type = PCS_KEY_STRING, .v.text = { o->activations, strlen(o->activations) } };
+    if (o->kv) (*keys)[(*n)++] = (pcs_key){ .name = ours[4], .type = PCS_KEY_STRING, .v.text = { o->kv, strlen(o->kv) } };
     (*keys)[(*n)++] = (pcs_key){ .name = ours[2], .type = PCS_KEY_STRING, .v.text = { text, strlen(text) } };
     return PRECIS_OK;
 }
@@ -140,25 +152,35 @@ static void warn_requantized(precis_ctx *ctx, const precis_plan *p)
     size_t n = 0;
     const char *from = "";
     for (size_t i = 0; i < p->n; i++)
-        if (p->rows[i].to != p->rows[i].tensor->format && p->rows[i].tensor->format->kind == PCS_QUANT) n++, from = p->rows[i].tensor->format->name;
+        if (p->rows[i].to != pcs_plan_from(p, i) && pcs_plan_from(p, i)->kind == PCS_QUANT) n++, from = pcs_plan_from(p, i)->name;
     if (n) pcs_warn(ctx, "REQUANTIZING: %zu tensors are quantized already (%s, ...); their first loss stays and a second one comes on top. Quantize from the F16, BF16 or F32 original when you can", n, from);
 }
 
 static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *o,
-                                    precis_quant_report *report, uint64_t *bytes)
+                                    const pcs_encoded *coded, precis_quant_report *report, uint64_t *bytes)
 {
     static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
     if (!o) o = &defaults;
-    const pcs_method *method = pcs_method_by_name(o->method);
-    if (!method) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no method; precis list methods has them", o->method);
+    pcs_method_set set;
+    precis_status parsed = pcs_methods_parse(ctx, o->method, &set);
+    if (parsed) return parsed;
+    if (path && !coded && (set.coder->apply || set.residual || set.transforms))
+        return pcs_fail(ctx, PRECIS_EINVAL, "method %s looks at the whole model: precis_job_quantize carries it out", o->method);
+    static const struct { const char *name; pcs_fit_effort effort; } roundings[] = { { "floor", PCS_FIT_FLOOR }, { "rceil", PCS_FIT_RCEIL }, { "ceil", PCS_FIT_CEIL }, { "even", PCS_FIT_EVEN } };
+    pcs_fit_effort rounding = PCS_FIT_RTN;
+    for (size_t i = 0; i < 4; i++)
+        if (o->scale_rounding && !strcmp(o->scale_rounding, roundings[i].name)) rounding = roundings[i].effort;
+    if (o->scale_rounding && rounding == PCS_FIT_RTN) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is none of floor, rceil, ceil and even", o->scale_rounding);
+    if (o->scale_rounding && strcmp(set.coder->name, "rtn")) return pcs_fail(ctx, PRECIS_EINVAL, "how scales are rounded is for --method rtn; %s chooses them by their error", set.coder->name);
     if (plan->model != m) return pcs_fail(ctx, PRECIS_EINVAL, "the plan is of another model");
     pcs_arena a;
     pcs_arena_init(&a, ctx);
-    work w = { .ctx = ctx, .plan = plan, .method = method, .imatrix = o->imatrix, .report = report };
+    work w = { .ctx = ctx, .plan = plan, .method = set.coder, .coded = coded, .imatrix = o->imatrix, .report = report, .rounding = rounding };
+    pcs_methods_name(&set, w.name, sizeof w.name);
     pcs_gguf_tensor *t = pcs_arena_alloc(&a, plan->n + 1, sizeof *t);
     pcs_key *keys;
     size_t n_keys;
-    precis_status st = t ? make_keys(plan, o, method, &a, &keys, &n_keys) : PRECIS_ENOMEM;
+    precis_status st = t ? make_keys(plan, o, w.name, &a, &keys, &n_keys) : PRECIS_ENOMEM;
     if (!st) {
         for (size_t i = 0; i < plan->n; i++) {
             const pcs_plan_row *r = &plan->rows[i];
@@ -167,7 +189,7 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
             w.total += r->tensor->n;
         }
         if (path) warn_requantized(ctx, plan);
-        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m };
+        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m->origin ? m->origin : m };
         st = pcs_write_gguf(ctx, path, &f, bytes);
     }
     pcs_arena_free(&a);
@@ -176,23 +198,37 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
 
 precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const precis_quant_options *opts, uint64_t *bytes)
 {
-    return write_or_count(ctx, m, plan, NULL, opts, NULL, bytes);
+    return write_or_count(ctx, m, plan, NULL, opts, NULL, NULL, bytes);
 }
 
 precis_status precis_quantize(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
                               precis_quant_report **report)
+{
+    return pcs_quantize_coded(ctx, m, plan, path, opts, NULL, report);
+}
+
+precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
+                                 const pcs_encoded *coded, precis_quant_report **report)
 {
     if (report) *report = NULL;
     precis_quant_report *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
     *r = (precis_quant_report){ .ctx = ctx, .n = plan->n };
     r->rows = pcs_alloc(ctx, plan->n + 1, sizeof *r->rows);
-    r->methods = pcs_alloc(ctx, plan->n + 1, sizeof *r->methods);
+    pcs_arena_init(&r->arena, ctx);
+    r->methods = pcs_alloc(ctx, 3 * (plan->n + 1), sizeof *r->methods);
+    if (r->methods) r->from = r->methods + plan->n + 1, r->names = r->from + plan->n + 1;
     r->errors = pcs_alloc(ctx, plan->n + 1, sizeof *r->errors);
     precis_status st = r->rows && r->methods && r->errors ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) {
         memcpy(r->rows, plan->rows, plan->n * sizeof *r->rows);
-        st = write_or_count(ctx, m, plan, path, opts, r, &r->bytes);
+        for (size_t i = 0; i < plan->n; i++) {
+            r->from[i] = pcs_plan_from(plan, i)->name;
+            if (!(r->names[i] = pcs_arena_copy(&r->arena, plan->rows[i].tensor->name, strlen(plan->rows[i].tensor->name)))) st = PRECIS_ENOMEM;
+        }
+        if (!st) st = write_or_count(ctx, m, plan, path, opts, coded, r, &r->bytes);
+        for (size_t i = 0; i < plan->n && !st; i++)
+            if (r->methods[i] && !(r->methods[i] = pcs_arena_copy(&r->arena, r->methods[i], strlen(r->methods[i])))) st = PRECIS_ENOMEM;
     }
     if (st || !report) precis_quant_report_close(&r);
     else *report = r;
@@ -205,6 +241,7 @@ void precis_quant_report_close(precis_quant_report **report)
     precis_quant_report *r = *report;
     pcs_free(r->ctx, r->rows);
     pcs_free(r->ctx, r->methods);
+    pcs_arena_free(&r->arena);
     pcs_free(r->ctx, r->errors);
     pcs_free(r->ctx, r);
     *report = NULL;
@@ -216,6 +253,6 @@ uint64_t precis_quant_report_bytes(const precis_quant_report *report) { return r
 precis_status precis_quant_report_get(const precis_quant_report *r, size_t i, precis_quant_row *row)
 {
     if (i >= r->n) return pcs_fail(r->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
-    *row = (precis_quant_row){ row->size, r->rows[i].tensor->name, r->rows[i].tensor->format->name, r->rows[i].to->name, r->methods[i], r->errors[i] };
+    *row = (precis_quant_row){ row->size, r->names[i], r->from[i], r->rows[i].to->name, r->methods[i], r->errors[i] };
     return PRECIS_OK;
 }

@@ -53,9 +53,9 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
 static void region(void *arg, uint32_t ith, uint32_t nth)
 {
     precis_program *p = arg;
-    for (size_t i = 0; i < p->n_steps; i++) {
+    for (size_t i = p->from; i < p->to; i++) {
         const pcs_step *s = &p->steps[i];
-        if (s->barrier) pcs_barrier(p->ctx);
+        if (s->barrier && i > p->from) pcs_barrier(p->ctx);
         if (s->op) s->eval(&s->call, ith, nth);
         else quantize_act(&s->call, ith, nth);
         if (s->tap) {
@@ -66,8 +66,12 @@ static void region(void *arg, uint32_t ith, uint32_t nth)
     }
 }
 
-precis_status pcs_program_run(precis_program *p, int64_t tokens, int64_t outputs)
+precis_status pcs_program_run(precis_program *p, int64_t tokens, int64_t outputs) { return pcs_program_run_part(p, tokens, outputs, 0, p->n_steps); }
+
+precis_status pcs_program_run_part(precis_program *p, int64_t tokens, int64_t outputs, size_t from, size_t to)
 {
+    p->from = from;
+    p->to = to;
     p->tokens = tokens;
     p->outputs = outputs;
     for (size_t i = 0; i < p->n_slots; i++) {

@@ -54,6 +54,7 @@ struct precis_program {
     size_t n_kvs;
     struct { pcs_tap_fn *fn; void *user; } *taps; /* per graph value */
     bool tapped;
+    size_t from, to; /* steps of the running call */
 };
 
 typedef struct pcs_program_options {
@@ -69,6 +70,8 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
 void pcs_program_bind(precis_program *p, precis_value v, const void *data);
 void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *user);
 precis_status pcs_program_run(precis_program *p, int64_t tokens, int64_t outputs);
+/* Steps [from, to) only: a segment, whose inputs are in the buffer from an earlier run or copied there. */
+precis_status pcs_program_run_part(precis_program *p, int64_t tokens, int64_t outputs, size_t from, size_t to);
 /* After a run: memory of an output (or of any value with keep_all). */
 const float *pcs_program_value(const precis_program *p, precis_value v);
 uint64_t pcs_program_bytes(const precis_program *p);

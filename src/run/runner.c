@@ -10,8 +10,9 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
     static const precis_runner_options defaults = PRECIS_RUNNER_OPTIONS_INIT;
     const precis_runner_options o = opts ? *opts : defaults;
     *out = NULL;
-    const pcs_kv_type *kt = pcs_kv_type_by_name(o.k_type ? o.k_type : "f16"), *vt = pcs_kv_type_by_name(o.v_type ? o.v_type : "f16");
-    if (!kt || !vt) return pcs_fail(ctx, PRECIS_EINVAL, "KV type \"%.40s\" is none of f32, f16, int8, int4", kt ? o.v_type : o.k_type);
+    const char *own = pcs_model_string(model, "precis.kv"); /* what the model was made for */
+    const pcs_kv_type *kt = pcs_kv_type_by_name(o.k_type ? o.k_type : own ? own : "f16"), *vt = pcs_kv_type_by_name(o.v_type ? o.v_type : own ? own : "f16");
+    if (!kt || !vt) return pcs_fail(ctx, PRECIS_EINVAL, "KV type \"%.40s\" is none of f32, f16, int8, int4", kt ? (o.v_type ? o.v_type : own) : o.k_type ? o.k_type : own);
     precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
     r->ctx = ctx;

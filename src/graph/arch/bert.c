@@ -24,9 +24,8 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     const pcs_tensor *places = pcs_model_tensor(m, "position_embd.weight");
     if (places && (uint64_t)lm->context > pcs_tensor_rows(places)) lm->context = (uint32_t)pcs_tensor_rows(places);
     lm->position_limit = lm->context;
-    const precis_value embed = pcs_weight(&b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
     const precis_value place = pcs_weight(&b, -1, "position_embd.weight", places ? (int64_t)pcs_tensor_rows(places) : 0, lm->width, false);
-    precis_value x = PCS_NODE(&b, "add", -1, "embedding", NULL, PCS_NODE(&b, "embedding", -1, "token_embedding", NULL, lm->tokens, embed),
+    precis_value x = PCS_NODE(&b, "add", -1, "embedding", NULL, pcs_embed(&b, 1.0),
                               PCS_NODE(&b, "embedding", -1, "position_embedding", NULL, lm->positions, place));
     const pcs_tensor *types = pcs_model_tensor(m, "token_types.weight");
     if (types) { /* every token is of the first sentence */

@@ -22,10 +22,7 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     pcs_builder b;
     const precis_status st = pcs_builder_open(&b, m, g, lm);
     if (st) return st;
-    char attrs[64];
-    snprintf(attrs, sizeof attrs, "scale=%.9g", (double)(float)__builtin_sqrt(lm->width));
-    const precis_value embed = pcs_weight(&b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
-    precis_value x = PCS_NODE(&b, "embedding", -1, "embedding", attrs, lm->tokens, embed);
+    precis_value x = pcs_embed(&b, (double)(float)__builtin_sqrt(lm->width));
     const precis_value table = pcs_rope_table(&b, "rope_table", b.rope_base, true);
     for (uint32_t i = 0; i < lm->layers && !g->error; i++) {
         x = layer(&b, (int)i, x, table);

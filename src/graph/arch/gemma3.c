@@ -34,10 +34,7 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     gemma gm = { .local = -1 };
     const precis_status st = pcs_builder_open(&gm.b, m, g, lm);
     if (st) return st;
-    char attrs[64];
-    snprintf(attrs, sizeof attrs, "scale=%.9g", (double)(float)__builtin_sqrt(lm->width));
-    const precis_value embed = pcs_weight(&gm.b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
-    precis_value x = PCS_NODE(&gm.b, "embedding", -1, "embedding", attrs, lm->tokens, embed);
+    precis_value x = pcs_embed(&gm.b, (double)(float)__builtin_sqrt(lm->width));
     gm.global = pcs_rope_table(&gm.b, "rope_global", pcs_arch_float(m, "rope.freq_base", 1e6, NULL), true);
     gm.local = pcs_rope_table(&gm.b, "rope_local", pcs_arch_float(m, "rope.local.freq_base", 10000.0, NULL), false);
     for (uint32_t i = 0; i < lm->layers && !g->error; i++) {

@@ -24,8 +24,7 @@ static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value ta
 precis_status pcs_llama_graph(pcs_builder *b, bool interleaved, const char *activation)
 {
     pcs_lm *lm = b->lm;
-    const precis_value embed = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
-    precis_value x = PCS_NODE(b, "embedding", -1, "embedding", NULL, lm->tokens, embed);
+    precis_value x = pcs_embed(b, 1.0);
     const precis_value table = pcs_rope_table(b, "rope_table", b->rope_base, true);
     for (uint32_t i = 0; i < lm->layers && !b->g->error; i++) {
         x = layer(b, (int)i, x, table, interleaved, activation);

@@ -1,0 +1,444 @@
+/* gptq - columns are rounded one by one, and what a rounding loses is made up by the columns still to come (Frantar et al. 2022, section
+ * 3). Layer by layer, inputs are those that the quantized layers before give; within a layer, weights that read one value come
+ * together. Columns go by falling diagonal of the Hessian, groups keep their places (static groups), so no index is stored. */
+#include "base/pool.h"
+#include "quant/methods.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COLUMNS 128 /* updated at a time */
+#define ROWS 32     /* that a thread has in work */
+
+typedef struct {
+    pcs_work *w;
+    precis_runner *r;
+    const pcs_kernels *kernels;
+    float *hidden;            /* states of all windows at the end of the layers that are done */
+    int32_t *positions, *zeros, last;
+    size_t preamble;          /* steps before the first layer */
+    /* the group in work */
+    size_t n, pad;
+    double *h;
+    float *u, *importance;
+    uint32_t *order;
+    uint64_t tokens;
+    double damp;
+} gptq;
+
+/* ---- running parts of the net ---------------------------------------------------------------------------------- */
+
+static size_t step_of(const precis_program *p, precis_value v)
+{
+    for (size_t i = 0; i < p->n_steps; i++)
+        if (p->slots[p->steps[i].out].root == p->slots[v].root && p->steps[i].out == p->slots[v].root) return i;
+    return p->n_steps;
+}
+
+/* Window i up to (not with) a step, from the end of layer `cut` (-1: the embedding). */
+static precis_status run_to(gptq *g, size_t i, const int32_t *ids, const float *state, precis_value cut, size_t from, size_t to)
+{
+    precis_program *p = g->r->program;
+    const uint32_t n = g->w->windows.lengths[i];
+    pcs_program_bind(p, g->r->lm.tokens, ids);
+    pcs_program_bind(p, g->r->lm.positions, g->positions);
+    pcs_program_bind(p, g->r->lm.sequences, g->zeros);
+    pcs_program_bind(p, g->r->lm.outputs, &g->last);
+    precis_status st = pcs_program_run_part(p, n, 1, 0, g->preamble);
+    if (st || to <= from) return st;
+    if (cut >= 0) memcpy(p->buffer + p->slots[p->slots[cut].root].offset, state, (size_t)n * g->r->lm.width * sizeof *state);
+    return pcs_program_run_part(p, n, 1, from, to);
+}
+
+/* ---- the Hessian ------------------------------------------------------------------------------------------------- */
+
+typedef struct { gptq *g; const float *xt, *x; size_t tokens, pad_tokens; float *tile; } gram;
+
+static void gram_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    const gram *a = arg;
+    gptq *g = a->g;
+    float *tile = a->tile + ith * g->pad * 16;
+    for (uint64_t p = begin; p < end; p++) {
+        const size_t j = (size_t)p * 16, rows = j + 16 < g->n ? j + 16 : g->n;
+        g->kernels->gemm(&(pcs_gemm_args){ a->xt, a->pad_tokens, a->x + j, g->pad, a->tokens, rows, tile, 16, false });
+        for (size_t i = 0; i < rows; i++)
+            for (size_t c = 0; c < 16 && j + c < g->n; c++) g->h[i * g->n + j + c] += (double)tile[i * 16 + c];
+    }
+}
+
+/* h += x^T x, its upper part. rows: which tokens count, NULL: all. */
+static precis_status add_gram(gptq *g, const float *x, size_t tokens, float *xt, float *xp, float *tile)
+{
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t i = 0; i < g->pad; i++) {
+            const float v = i < g->n ? x[t * g->n + i] : 0.0f;
+            xp[t * g->pad + i] = v;
+            if (i < g->n) xt[i * tokens + t] = v;
+        }
+    gram a = { g, xt, xp, tokens, tokens, tile };
+    pcs_for(g->w->ctx, g->pad / 16, 1, gram_panels, &a);
+    g->tokens += tokens;
+    return PRECIS_OK;
+}
+
+static precis_status collect(gptq *g, precis_value input, precis_value cut, size_t from, size_t to)
+{
+    precis_ctx *ctx = g->w->ctx;
+    const size_t most = g->w->windows.longest;
+    g->n = (size_t)pcs_arg_width(&(pcs_arg){ .dims = 1, .shape = { g->r->graph->values[input].shape[g->r->graph->values[input].dims - 1] } });
+    g->pad = (g->n + 15) / 16 * 16;
+    g->tokens = 0;
+    pcs_free(ctx, g->h);
+    g->h = pcs_alloc(ctx, g->n * g->n, sizeof *g->h);
+    float *xt = pcs_alloc(ctx, g->pad * most, sizeof *xt), *xp = pcs_alloc(ctx, g->pad * most, sizeof *xp), *tile = pcs_alloc(ctx, g->pad * 16 * precis_ctx_threads(ctx), sizeof *tile);
+    precis_status st = g->h && xt && xp && tile ? PRECIS_OK : PRECIS_ENOMEM;
+    const int32_t *ids = g->w->windows.ids;
+    const float *state = g->hidden;
+    for (size_t i = 0; i < g->w->windows.n && !st; i++) {
+        st = run_to(g, i, ids, state, cut, from, to);
+        if (!st) st = add_gram(g, pcs_program_value(g->r->program, input), g->w->windows.lengths[i], xt, xp, tile);
+        ids += g->w->windows.lengths[i];
+        state += (size_t)g->w->windows.lengths[i] * g->r->lm.width;
+    }
+    for (size_t i = 0; i < g->n && !st; i++)
+        for (size_t j = 0; j < i; j++) g->h[i * g->n + j] = g->h[j * g->n + i];
+    pcs_free(ctx, xt);
+    pcs_free(ctx, xp);
+    pcs_free(ctx, tile);
+    return st;
+}
+
+typedef struct { double key; uint32_t column; } keyed;
+static int by_diagonal(const void *a_, const void *b_)
+{
+    const keyed *a = a_, *b = b_;
+    return a->key != b->key ? (a->key < b->key ? 1 : -1) : a->column < b->column ? -1 : 1;
+}
+
+/* The factor of the dampened inverse in the columns' order; dampening grows until there is one. Why not, or NULL. */
+static const char *factor(gptq *g, precis_status *st)
+{
+    precis_ctx *ctx = g->w->ctx;
+    const size_t n = g->n;
+    double mean = 0;
+    pcs_free(ctx, g->u);
+    pcs_free(ctx, g->importance);
+    pcs_free(ctx, g->order);
+    g->u = pcs_alloc(ctx, n * n, sizeof *g->u);
+    g->importance = pcs_alloc(ctx, n, sizeof *g->importance);
+    g->order = pcs_alloc(ctx, n, sizeof *g->order);
+    double *work = pcs_alloc(ctx, n * n, sizeof *work), *diag = pcs_alloc(ctx, n, sizeof *diag);
+    keyed *keys = pcs_alloc(ctx, n, sizeof *keys);
+    *st = g->u && g->importance && g->order && work && diag && keys ? PRECIS_OK : PRECIS_ENOMEM;
+    const char *why = NULL;
+    if (!*st && g->tokens < 64 && g->tokens < n) why = "too few calibration tokens";
+    for (size_t i = 0; i < n && !*st; i++) {
+        diag[i] = g->h[i * n + i];
+        mean += diag[i] / (double)n;
+        g->order[i] = (uint32_t)i;
+        g->importance[i] = (float)(diag[i] / (double)g->tokens);
+        if (!(diag[i] > 0) && !why) why = "dead columns: an input is 0 for every calibration token";
+        if (!isfinite(diag[i])) why = "the calibration text makes inputs that are not finite";
+    }
+    if (!*st && !why && !g->w->opt->no_act_order) {
+        for (size_t i = 0; i < n; i++) keys[i] = (keyed){ diag[i], (uint32_t)i };
+        qsort(keys, n, sizeof *keys, by_diagonal);
+        for (size_t i = 0; i < n; i++) g->order[i] = keys[i].column;
+    }
+    bool ok = false;
+    for (double damp = g->damp; !*st && !why && !ok && damp <= 1.0; damp *= 10) {
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < n; j++) work[i * n + j] = g->h[(size_t)g->order[i] * n + g->order[j]] + (i == j ? damp * mean : 0);
+        ok = pcs_inverse_cholesky(ctx, n, work, g->u);
+    }
+    if (!*st && !why && !ok) why = "the Hessian has no Cholesky factor, even dampened by its mean diagonal";
+    pcs_free(ctx, work);
+    pcs_free(ctx, diag);
+    pcs_free(ctx, keys);
+    return why;
+}
+
+/* ---- rounding ------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    gptq *g;
+    const pcs_format *f;
+    float *weights;     /* [rows][n], becomes what was coded */
+    uint8_t *dst;
+    uint64_t row_bytes;
+    size_t rows, per_thread;
+    char *scratch;
+    pcs_shared shared;
+    double *err, *norm; /* of each row */
+} coding;
+
+/* Parameters of a row: of each 16 columns in their own places, and of each block as it is stored. */
+typedef struct { float *d, *m; pcs_params *p; float scale; int zero; } row_params;
+
+static void fit_block(const coding *c, const float *x, size_t at, const row_params *rp)
+{
+    const pcs_format *f = c->f;
+    const size_t n = c->g->n, k = n - at < f->block ? n - at : f->block;
+    float xs[PCS_BLOCK_MAX] = { 0 }, ws[PCS_BLOCK_MAX] = { 0 };
+    memcpy(xs, x + at, k * sizeof *xs);
+    memcpy(ws, c->g->importance + at, k * sizeof *ws);
+    pcs_params *p = &rp->p[at / f->block];
+    pcs_fit(f, xs, ws, PCS_FIT_SEARCH, p);
+    float d[PCS_SUB], m[PCS_SUB];
+    pcs_expand(f, p, d, m);
+    memcpy(rp->d + at / 16, d, (f->block + 15) / 16 * sizeof *d);
+    memcpy(rp->m + at / 16, m, (f->block + 15) / 16 * sizeof *m);
+}
+
+static void fit_row(const coding *c, const float *x, row_params *rp)
+{
+    const size_t n = c->g->n;
+    if (!c->f->head) {
+        for (size_t at = 0; at < n; at += c->f->block) fit_block(c, x, at, rp);
+        return;
+    }
+    pcs_fit_row(c->f, n, x, c->g->importance, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, &rp->scale, &rp->zero);
+    for (size_t s = 0; s < (n + 15) / 16; s++) {
+        rp->d[s] = rp->scale;
+        rp->m[s] = rp->scale * (float)rp->zero;
+    }
+}
+
+static void pack(const coding *c, const int8_t *q, const row_params *rp, uint8_t *dst)
+{
+    const pcs_format *f = c->f;
+    const size_t pad = (c->g->n + f->block - 1) / f->block * f->block;
+    if (f->head) {
+        f->pack_row(pad, q, rp->scale, rp->zero, dst);
+        return;
+    }
+    for (size_t at = 0; at < pad; at += f->block, dst += f->bytes) f->pack(q + at, &rp->p[at / f->block], dst);
+}
+
+/* Columns [b, b + k) of the chunk's rows; what they lose goes into the rest of the block at once, and into e for later. */
+static void round_block(const coding *c, float *x, float *e, int8_t *q, size_t rows, size_t b, size_t k, row_params *rp)
+{
+    const gptq *g = c->g;
+    const size_t n = g->n, pad = (n + c->f->block - 1) / c->f->block * c->f->block;
+    const bool in_order = g->w->opt->no_act_order != 0;
+    for (size_t r = 0; r < rows; r++) {
+        float *row = x + r * g->pad, *er = e + r * COLUMNS;
+        for (size_t i = 0; i < k; i++) {
+            const size_t at = g->order[b + i];
+            if (in_order && !c->f->head && at % c->f->block == 0) fit_block(c, row, at, &rp[r]); /* order is the identity */
+            const float d = rp[r].d[at / 16], m = rp[r].m[at / 16];
+            const int8_t code = pcs_code_of(c->f, d != 0 ? (row[b + i] + m) / d : 0.0f);
+            q[r * (pad + PCS_BLOCK_MAX) + at] = code;
+            const float lost = (row[b + i] - (d * (float)code - m)) / g->u[(b + i) * n + b + i];
+            er[i] = -lost;
+            const float *u = g->u + (b + i) * n + b;
+            for (size_t j = i + 1; j < k; j++) row[b + j] -= lost * u[j];
+        }
+        for (size_t i = k; i < COLUMNS; i++) er[i] = 0;
+    }
+}
+
+static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    coding *c = arg;
+    const gptq *g = c->g;
+    const size_t n = g->n, pad = (n + c->f->block - 1) / c->f->block * c->f->block, room = pad + PCS_BLOCK_MAX, subs = pad / 16 + PCS_SUB;
+    char *mem = c->scratch + ith * c->per_thread;
+    float *x = (float *)(void *)mem, *e = x + ROWS * g->pad, *tail = e + ROWS * COLUMNS;
+    float *d = tail + COLUMNS * 16, *m = d + ROWS * subs;
+    pcs_params *params = (pcs_params *)(void *)(m + ROWS * subs);
+    int8_t *q = (int8_t *)(params + ROWS * (pad / c->f->block + 1));
+    for (uint64_t first = begin * ROWS; first < end * ROWS && first < c->rows; first += ROWS) {
+        const size_t rows = c->rows - first < ROWS ? c->rows - (size_t)first : ROWS;
+        row_params rp[ROWS];
+        memset(q, 0, ROWS * room);
+        for (size_t r = 0; r < rows; r++) {
+            const float *src = c->weights + (first + r) * n;
+            rp[r] = (row_params){ d + r * subs, m + r * subs, params + r * (pad / c->f->block + 1), 0, 0 };
+            fit_row(c, src, &rp[r]);
+            for (size_t i = 0; i < n; i++) x[r * g->pad + i] = src[g->order[i]];
+            for (size_t i = n; i < g->pad; i++) x[r * g->pad + i] = 0;
+        }
+        for (size_t b = 0; b < n; b += COLUMNS) {
+            const size_t k = n - b < COLUMNS ? n - b : COLUMNS;
+            round_block(c, x, e, q, rows, b, k, rp);
+            for (size_t j = b + k; j < n; j += 16) {
+                const float *u = g->u + b * n + j;
+                size_t ldb = n;
+                if (j + 16 > n) { /* the last panel is not whole */
+                    for (size_t i = 0; i < k; i++)
+                        for (size_t l = 0; l < 16; l++) tail[i * 16 + l] = j + l < n ? u[i * n + l] : 0.0f;
+                    u = tail;
+                    ldb = 16;
+                }
+                g->kernels->gemm(&(pcs_gemm_args){ e, COLUMNS, u, ldb, k, rows, x + j, g->pad, true });
+            }
+        }
+        for (size_t r = 0; r < rows; r++) {
+            float *src = c->weights + (first + r) * n;
+            pack(c, q + r * room, &rp[r], c->dst + (first + r) * c->row_bytes);
+            pcs_decode(c->f, n, c->dst + (first + r) * c->row_bytes, x);
+            pcs_error_row(n, src, x, g->importance, &c->err[first + r], &c->norm[first + r]);
+            memcpy(src, x, n * sizeof *x);
+        }
+    }
+}
+
+static const char *refuses(const pcs_format *f)
+{
+    if (f->kind != PCS_QUANT || (!f->pack && !f->pack_row) || f->encode) return "gptq rounds weight by weight, and this type has no grid of single integers";
+    return NULL;
+}
+
+/* One weight of the group under its Hessian. */
+static precis_status code_weight(gptq *g, size_t index)
+{
+    pcs_work *w = g->w;
+    pcs_tensor *t = &w->m->tensors[index];
+    const pcs_format *f = w->plan->rows[index].to;
+    coding c = { .g = g, .f = f, .weights = (float *)(uintptr_t)t->data, .row_bytes = pcs_row_bytes(f, g->n), .rows = (size_t)pcs_tensor_rows(t) };
+    const size_t pad = (g->n + f->block - 1) / f->block * f->block, subs = pad / 16 + PCS_SUB;
+    c.per_thread = ((ROWS * g->pad + ROWS * COLUMNS + COLUMNS * 16 + 2 * ROWS * subs) * sizeof(float) + ROWS * (pad / f->block + 1) * sizeof(pcs_params) + ROWS * (pad + PCS_BLOCK_MAX) + 127) / 64 * 64;
+    c.scratch = pcs_alloc(w->ctx, precis_ctx_threads(w->ctx), c.per_thread);
+    c.err = pcs_alloc(w->ctx, 2 * c.rows, sizeof *c.err);
+    c.dst = pcs_alloc(w->ctx, c.rows, c.row_bytes);
+    precis_status st = c.scratch && c.err && c.dst ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st && f->tensor) st = pcs_tensor_shared(w->ctx, t, &c.shared);
+    if (!st) {
+        c.norm = c.err + c.rows;
+        pcs_for(w->ctx, (c.rows + ROWS - 1) / ROWS, 1, code_rows, &c);
+        double err = 0, norm = 0;
+        for (size_t r = 0; r < c.rows; r++) err += c.err[r], norm += c.norm[r];
+        w->coded[index] = (pcs_encoded){ c.dst, "gptq", norm > 0 ? err / norm : 0 };
+        c.dst = NULL;
+    }
+    pcs_free(w->ctx, c.scratch);
+    pcs_free(w->ctx, c.err);
+    pcs_free(w->ctx, c.dst);
+    return st;
+}
+
+/* ---- layers ------------------------------------------------------------------------------------------------------------ */
+
+static precis_status give_up(gptq *g, size_t index, const char *why)
+{
+    const char *name = g->w->m->tensors[index].name;
+    if (!g->w->opt->fallback) return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s; --fallback takes search there", name, why);
+    g->w->coded[index].method = pcs_arena_printf(&g->w->m->arena, "search (gptq: %s)", why);
+    return g->w->coded[index].method ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+/* Index of the stored weight that a node reads, when it is to be coded; else -1. */
+static long weight_of(const gptq *g, const pcs_node *n)
+{
+    const precis_graph *gr = g->r->graph;
+    if ((strcmp(n->op->name, "matmul") && strcmp(n->op->name, "moe_matmul")) || gr->values[n->in[1]].node < 0) return -1;
+    const char *name = gr->values[gr->nodes[gr->values[n->in[1]].node].in[0]].name;
+    uint32_t i;
+    if (!pcs_map_get(&g->w->m->tensor_map, name, strlen(name), &i)) return -1;
+    const pcs_plan_row *row = &g->w->plan->rows[i];
+    return row->to == g->w->m->tensors[i].format || (row->to->kind != PCS_QUANT && !row->to->element) || g->w->coded[i].bytes || g->w->coded[i].method ? -1 : (long)i;
+}
+
+static precis_status code_group(gptq *g, size_t first_node, size_t end_node, precis_value input, precis_value cut, size_t from)
+{
+    const precis_graph *gr = g->r->graph;
+    precis_status st = PRECIS_OK;
+    bool ready = false;
+    const char *why = NULL;
+    for (size_t i = first_node; i < end_node && !st; i++) {
+        const pcs_node *n = &gr->nodes[i];
+        const long at = n->in[0] == input ? weight_of(g, n) : -1;
+        if (at < 0) continue;
+        const char *no = strcmp(n->op->name, "moe_matmul") ? NULL : "gptq does not see which expert a token went to";
+        if (!no) no = refuses(g->w->plan->rows[at].to);
+        if (!no && !ready) {
+            st = collect(g, input, cut, from, step_of(g->r->program, input) + 1);
+            if (!st) why = factor(g, &st);
+            ready = true;
+        }
+        if (st) break;
+        if (!no) no = why;
+        st = no ? give_up(g, (size_t)at, no) : code_weight(g, (size_t)at);
+    }
+    return st;
+}
+
+static precis_status code_layer(gptq *g, size_t first_node, size_t end_node, precis_value cut, size_t from, size_t to, precis_value end)
+{
+    const precis_graph *gr = g->r->graph;
+    precis_status st = PRECIS_OK;
+    for (size_t i = first_node; i < end_node && !st; i++)
+        if (weight_of(g, &gr->nodes[i]) >= 0) st = code_group(g, i, end_node, gr->nodes[i].in[0], cut, from);
+    /* what the next layer will see */
+    const int32_t *ids = g->w->windows.ids;
+    float *state = g->hidden;
+    for (size_t i = 0; i < g->w->windows.n && !st; i++) {
+        const size_t n = g->w->windows.lengths[i];
+        st = run_to(g, i, ids, state, cut, from, to);
+        if (!st) memcpy(state, pcs_program_value(g->r->program, end), n * g->r->lm.width * sizeof *state);
+        ids += n;
+        state += n * g->r->lm.width;
+    }
+    return st;
+}
+
+/* Weights that will be coded stand as F32 that is written over. */
+static precis_status own_weights(pcs_work *w)
+{
+    for (size_t i = 0; i < w->m->n_tensors; i++) {
+        pcs_tensor *t = &w->m->tensors[i];
+        const pcs_format *to = w->plan->rows[i].to;
+        pcs_tensor *owned;
+        if (to != t->format && (to->kind == PCS_QUANT || to->element) && pcs_layer_of(t->name) >= 0 && !pcs_work_own(w, t->name, &owned)) return PRECIS_ENOMEM;
+    }
+    return PRECIS_OK;
+}
+
+precis_status pcs_gptq(pcs_work *w)
+{
+    precis_ctx *ctx = w->ctx;
+    const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
+    gptq g = { .w = w, .kernels = &kernels, .damp = w->opt->damp > 0 ? w->opt->damp : 0.01 };
+    precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
+    ro.arithmetic = w->opt->activations ? PRECIS_EMULATED : PRECIS_REFERENCE;
+    ro.k_type = ro.v_type = "f32";
+    ro.context = ro.batch = w->windows.longest;
+    precis_status st = own_weights(w);
+    if (!st) st = precis_runner_open(ctx, &g.r, w->m, &ro);
+    if (!st) {
+        g.hidden = pcs_alloc(ctx, w->windows.n_ids * g.r->lm.width, sizeof *g.hidden);
+        g.positions = pcs_alloc(ctx, 2 * (size_t)w->windows.longest, sizeof *g.positions);
+        if (!g.hidden || !g.positions) st = PRECIS_ENOMEM;
+    }
+    if (!st) {
+        g.zeros = g.positions + w->windows.longest;
+        for (uint32_t i = 0; i < w->windows.longest; i++) g.positions[i] = (int32_t)i;
+        while (g.preamble < g.r->program->n_steps && strncmp(g.r->program->steps[g.preamble].name, "blk.", 4)) g.preamble++;
+        const precis_graph *gr = g.r->graph;
+        precis_value cut = -1;
+        size_t from = g.preamble, first = 0;
+        uint32_t layer = 0;
+        for (size_t i = 0; i < gr->n_nodes && !st; i++) {
+            if (!gr->values[gr->nodes[i].out].cut) continue;
+            const size_t to = step_of(g.r->program, gr->nodes[i].out) + 1;
+            st = code_layer(&g, first, i + 1, cut, from, to, gr->nodes[i].out);
+            cut = gr->nodes[i].out;
+            from = to;
+            first = i + 1;
+            if (!st) st = pcs_progress(ctx, "gptq", ++layer, g.r->lm.layers);
+        }
+    }
+    pcs_free(ctx, g.hidden);
+    pcs_free(ctx, g.positions);
+    pcs_free(ctx, g.h);
+    pcs_free(ctx, g.u);
+    pcs_free(ctx, g.importance);
+    pcs_free(ctx, g.order);
+    precis_runner_close(&g.r);
+    return st;
+}
+
+const pcs_method pcs_method_gptq = { "gptq", PCS_CODER, NULL, pcs_gptq, refuses };

@@ -1,0 +1,96 @@
+/* methods.h - methods that look beyond one row: transforms of a model's weights, coders with a Hessian, residuals. They work on a
+ * copy of the model whose weights they own. */
+#ifndef PCS_METHODS_H
+#define PCS_METHODS_H
+
+#include "quant/quant.h"
+#include "run/runner.h"
+
+enum { PCS_METHODS_MOST = 8 };
+typedef struct pcs_method_set {
+    const pcs_method *all[PCS_METHODS_MOST], *coder;
+    size_t n;
+    bool transforms, residual;
+} pcs_method_set;
+
+precis_status pcs_methods_parse(precis_ctx *ctx, const char *spec, pcs_method_set *set);
+const char *pcs_methods_conflict(const pcs_method *a, const pcs_method *b); /* NULL: they go together */
+void pcs_methods_name(const pcs_method_set *set, char *out, size_t cap);
+/* Row i of the table of pairs, "a + b: works"; NULL at the end. Static storage, overwritten by the next call. */
+const char *pcs_methods_pair(size_t i);
+
+/* Token windows for calibration, all at position 0 on. */
+typedef struct pcs_windows {
+    precis_ctx *ctx;
+    int32_t *ids;      /* windows after one another */
+    uint32_t *lengths;
+    size_t n, cap, n_ids, cap_ids;
+    uint32_t longest;
+} pcs_windows;
+precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, pcs_windows *w);
+void pcs_windows_free(pcs_windows *w);
+
+/* What the input of a group of weights looks like: statistics, and some of its rows. */
+typedef struct pcs_inputs {
+    precis_value value;   /* of the graph */
+    size_t n;             /* width */
+    float *top, *mean;    /* [n]: largest and mean |x| */
+    float *rows;          /* [n_rows][n] */
+    size_t n_rows, cap_rows;
+    uint64_t seen;
+} pcs_inputs;
+
+typedef struct pcs_encoded { uint8_t *bytes; const char *method; double error; } pcs_encoded; /* of a tensor; bytes NULL: not coded yet */
+
+/* A job in work: the model's copy, calibration, options. */
+typedef struct pcs_work {
+    precis_ctx *ctx;
+    const precis_model *origin;
+    precis_model *before;         /* the copy before weights were coded; NULL: m still has them */
+    precis_model *m;              /* the copy; what methods change is F32 in its arena */
+    pcs_windows windows;
+    const precis_quant_options *opt;
+    const precis_calibrate_options *calibrate;
+    pcs_method_set set;
+    const precis_plan *plan;      /* of m; NULL before there is one */
+    const pcs_format **formats;   /* of the origin's tensors, as the type asked for has them; NULL where it stays */
+    pcs_encoded *coded;           /* [m->n_tensors] */
+    size_t n_coded;
+} pcs_work;
+
+precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *origin, const precis_quant_options *opt, const precis_calibrate_options *calibrate, const char *type);
+void pcs_work_close(pcs_work *w);
+/* A tensor of the copy as F32 that may be written; NULL when memory is short. */
+float *pcs_work_own(pcs_work *w, const char *name, pcs_tensor **t);
+/* The format that a tensor will take, as far as it is known before there is a plan; NULL: it stays. */
+const pcs_format *pcs_work_format(const pcs_work *w, const char *name);
+/* Add an F32 tensor to the copy; rows 0: a vector. */
+precis_status pcs_work_add(pcs_work *w, const char *name, int64_t rows, int64_t cols, float **data);
+/* Statistics of the inputs of all weights, from one pass over the windows. *list is [*n], freed with pcs_inputs_free. */
+precis_status pcs_inputs_collect(pcs_work *w, precis_runner **r, pcs_inputs **list, size_t *n);
+void pcs_inputs_free(precis_ctx *ctx, pcs_inputs *list, size_t n);
+const pcs_inputs *pcs_inputs_of(const pcs_inputs *list, size_t n, precis_value v);
+/* The node that multiplies by a weight's tensor, or NULL. */
+const pcs_node *pcs_weight_node(const precis_graph *g, const char *tensor);
+
+/* Upper triangular U with H^-1 = U^T U, for symmetric positive definite h [n][n] (destroyed); false when it is not. Fixed order of sums:
+ * the same bits on every machine and for any number of threads. */
+bool pcs_inverse_cholesky(precis_ctx *ctx, size_t n, double *h, float *u);
+
+/* Coders and residuals of the whole model, after the plan. */
+precis_status pcs_gptq(pcs_work *w);
+precis_status pcs_svd(pcs_work *w);
+
+/* precis_quantize with tensors that are coded already (may be NULL). */
+precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts, const pcs_encoded *coded,
+                                 precis_quant_report **report);
+/* Scales of whole tensors that NVFP4 stands on, shared by q, k and v and by gate and up: NAME.scale, and the weights divided by it. */
+precis_status pcs_global_scales(pcs_work *w);
+/* Scales of activations from calibration: NAME.input_scale. */
+precis_status pcs_static_activations(pcs_work *w);
+
+/* All of it: transforms, then (with a plan of w->m) coders and residuals; w->coded and new tensors are the result. */
+precis_status pcs_work_transform(pcs_work *w);
+precis_status pcs_work_code(pcs_work *w);
+
+#endif

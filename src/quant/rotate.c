@@ -1,0 +1,181 @@
+/* rotate - Hadamard rotations folded into the weights (QuaRot: Ashkboos et al. 2024; SpinQuant: Liu et al. 2024): R1 turns the residual
+ * stream, R2 the values of each head. The net computes the same; its weights and inputs lose their outliers. And hadamard: R3 on
+ * queries and keys and R4 before the down projection, which are computed while the model runs. */
+#include "base/hadamard.h"
+#include "base/pool.h"
+#include "quant/methods.h"
+
+#include <stdio.h>
+
+typedef struct { float *x; size_t rows, n, block; const float *sign, *gain; } turn;
+
+/* Rows: x := H (gain * sign * x), in blocks. */
+static void turn_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const turn *t = arg;
+    for (uint64_t r = begin; r < end; r++) {
+        float *x = t->x + r * t->n;
+        for (size_t i = 0; i < t->n; i++) x[i] *= (t->gain ? t->gain[i] : 1.0f) * (t->sign ? t->sign[i] : 1.0f);
+        for (size_t at = 0; at < t->n; at += t->block) pcs_hadamard(x + at, t->block);
+    }
+}
+
+/* Columns of [rows][n]: the same over rows. */
+static precis_status turn_columns(precis_ctx *ctx, float *x, size_t rows, size_t n, size_t block, const float *sign)
+{
+    float *col = pcs_alloc(ctx, rows, sizeof *col);
+    if (!col) return PRECIS_ENOMEM;
+    for (size_t c = 0; c < n; c++) {
+        for (size_t r = 0; r < rows; r++) col[r] = x[r * n + c] * (sign ? sign[r] : 1.0f);
+        for (size_t at = 0; at < rows; at += block) pcs_hadamard(col + at, block);
+        for (size_t r = 0; r < rows; r++) x[r * n + c] = col[r];
+    }
+    pcs_free(ctx, col);
+    return PRECIS_OK;
+}
+
+static precis_status rows_of(pcs_work *w, const char *name, const float *sign, const float *gain, size_t block)
+{
+    pcs_tensor *t;
+    float *x = pcs_work_own(w, name, &t);
+    if (!x) return pcs_model_tensor(w->m, name) ? PRECIS_ENOMEM : PRECIS_OK;
+    turn job = { x, (size_t)pcs_tensor_rows(t), (size_t)t->ne[0], block ? block : (size_t)t->ne[0], sign, gain };
+    pcs_for(w->ctx, job.rows, 16, turn_rows, &job);
+    return PRECIS_OK;
+}
+
+/* Outputs of a weight [experts][rows][n], and its bias. */
+static precis_status outputs_of(pcs_work *w, int layer, const char *name, const float *sign, size_t block)
+{
+    char full[96];
+    pcs_tensor *t;
+    snprintf(full, sizeof full, "blk.%d.%s.weight", layer, name);
+    float *x = pcs_work_own(w, full, &t);
+    if (!x) return pcs_model_tensor(w->m, full) ? PRECIS_ENOMEM : PRECIS_OK;
+    const size_t rows = (size_t)t->ne[1], n = (size_t)t->ne[0];
+    precis_status st = PRECIS_OK;
+    for (uint64_t e = 0; e < pcs_tensor_rows(t) / rows && !st; e++) st = turn_columns(w->ctx, x + e * rows * n, rows, n, block ? block : rows, sign);
+    snprintf(full, sizeof full, "blk.%d.%s.bias", layer, name);
+    float *b = st ? NULL : pcs_work_own(w, full, &t);
+    return b ? turn_columns(w->ctx, b, (size_t)t->n, 1, block ? block : (size_t)t->n, sign) : st;
+}
+
+static bool there(const pcs_work *w, int layer, const char *name)
+{
+    char full[96];
+    snprintf(full, sizeof full, "blk.%d.%s", layer, name);
+    return pcs_model_tensor(w->m, full) != NULL;
+}
+
+static precis_status refuse(const pcs_work *w, uint32_t width)
+{
+    static const char *const post[] = { "post_attention_norm.weight", "post_ffw_norm.weight", "attn_output_norm.weight", "layer_output_norm.weight" };
+    const char *arch = pcs_model_string(w->m, "general.architecture");
+    for (size_t i = 0; i < sizeof post / sizeof *post; i++)
+        if (there(w, 0, post[i])) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s: R1 cannot be folded in: tensor blk.0.%s is a norm between a block and the residual stream", arch, post[i]);
+    if (there(w, 0, "attn_norm.bias") || pcs_model_tensor(w->m, "position_embd.weight")) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s: R1 cannot be folded in: its layer norms take a mean, which a rotation moves", arch);
+    if (!pcs_hadamard_order(width)) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s: R1: there is no Hadamard matrix of width %u (2^n times 1, 12, 20, 28 or 36)", arch, width);
+    return PRECIS_OK;
+}
+
+/* The norm's gain goes into the weights that read it, which are turned; the norm keeps ones. */
+static precis_status readers(pcs_work *w, int layer, const char *norm, const char *const *names, const float *sign)
+{
+    char full[96];
+    pcs_tensor *t;
+    if (layer < 0) snprintf(full, sizeof full, "%s", norm);
+    else snprintf(full, sizeof full, "blk.%d.%s", layer, norm);
+    float *gain = pcs_work_own(w, full, &t);
+    if (!gain) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s is missing; R1 folds it", full);
+    const size_t n = (size_t)t->n;
+    precis_status st = PRECIS_OK;
+    for (; *names && !st; names++) {
+        if (layer < 0) snprintf(full, sizeof full, "%s", *names);
+        else snprintf(full, sizeof full, "blk.%d.%s", layer, *names);
+        st = rows_of(w, full, sign, gain, 0);
+    }
+    for (size_t i = 0; i < n; i++) gain[i] = 1.0f;
+    return st;
+}
+
+static precis_status values(pcs_work *w, int layer)
+{
+    const int64_t heads = pcs_arch_int(w->m, "attention.head_count", 1, NULL), width = pcs_arch_int(w->m, "embedding_length", 1, NULL);
+    const int64_t dim = pcs_arch_int(w->m, "attention.value_length", pcs_arch_int(w->m, "attention.key_length", width / heads, NULL), NULL);
+    if (!pcs_hadamard_order((size_t)dim) || there(w, layer, "attn_sub_norm.weight") || !there(w, layer, "attn_v.weight")) return PRECIS_OK;
+    char full[96];
+    snprintf(full, sizeof full, "blk.%d.attn_output.weight", layer);
+    const precis_status st = outputs_of(w, layer, "attn_v", NULL, (size_t)dim);
+    return st ? st : rows_of(w, full, NULL, NULL, (size_t)dim);
+}
+
+static precis_status apply_rotate(pcs_work *w)
+{
+    static const char *const of_attn[] = { "attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_qkv.weight", NULL };
+    static const char *const of_ffn[] = { "ffn_gate.weight", "ffn_up.weight", "ffn_gate_inp.weight", "ffn_gate_exps.weight", "ffn_up_exps.weight", NULL };
+    static const char *const of_out[] = { "output.weight", NULL };
+    const uint32_t width = (uint32_t)pcs_arch_int(w->m, "embedding_length", 0, NULL);
+    const int64_t layers = pcs_arch_int(w->m, "block_count", 0, NULL);
+    precis_status st = refuse(w, width);
+    float *sign = st ? NULL : pcs_alloc(w->ctx, width, sizeof *sign), *data;
+    if (st || !sign) return st ? st : PRECIS_ENOMEM;
+    uint64_t seed = w->ctx->opt.seed ^ 0x20747u;
+    for (uint32_t i = 0; i < width; i++) sign[i] = pcs_rand(&seed) >> 63 ? 1.0f : -1.0f;
+    /* a tied head takes the final norm's gain, the embedding does not: they part */
+    const pcs_tensor *embed = pcs_model_tensor(w->m, "token_embd.weight");
+    if (embed && !pcs_model_tensor(w->m, "output.weight")) {
+        const int64_t rows = (int64_t)pcs_tensor_rows(embed);
+        st = pcs_work_add(w, "output.weight", rows, width, &data);
+        embed = pcs_model_tensor(w->m, "token_embd.weight");
+        for (int64_t r = 0; r < rows && !st; r++) pcs_decode(embed->format, width, embed->data + (uint64_t)r * pcs_tensor_row_bytes(embed), data + (uint64_t)r * width);
+        if (!st) pcs_warn(w->ctx, "rotate: the embedding and the head were one tensor; the final norm's gain goes into the head, so there are two now");
+    }
+    if (!st) st = rows_of(w, "token_embd.weight", sign, NULL, 0);
+    for (int64_t i = 0; i < layers && !st; i++) {
+        st = readers(w, (int)i, "attn_norm.weight", of_attn, sign);
+        if (!st) st = readers(w, (int)i, "ffn_norm.weight", of_ffn, sign);
+        if (!st) st = outputs_of(w, (int)i, "attn_output", sign, 0);
+        if (!st) st = outputs_of(w, (int)i, "ffn_down", sign, 0);
+        if (!st) st = outputs_of(w, (int)i, "ffn_down_exps", sign, 0);
+        if (!st) st = values(w, (int)i);
+        if (!st) st = pcs_progress(w->ctx, "rotate", (uint64_t)i + 1, (uint64_t)layers);
+    }
+    if (!st) st = readers(w, -1, "output_norm.weight", of_out, sign);
+    pcs_free(w->ctx, sign);
+    return st;
+}
+
+const pcs_method pcs_method_rotate = { "rotate", PCS_TRANSFORM, NULL, apply_rotate, NULL };
+
+/* The largest block that divides n and has a matrix. */
+static size_t block_of(size_t n)
+{
+    for (size_t b = n; b > 1; b--)
+        if (n % b == 0 && pcs_hadamard_order(b)) return b;
+    return 0;
+}
+
+static precis_status apply_hadamard(pcs_work *w)
+{
+    const int64_t layers = pcs_arch_int(w->m, "block_count", 0, NULL);
+    precis_status st = PRECIS_OK;
+    size_t turned = 0;
+    for (int64_t i = 0; i < layers && !st; i++) {
+        char name[96];
+        float *data;
+        snprintf(name, sizeof name, "blk.%lld.ffn_down.weight", (long long)i);
+        const pcs_tensor *t = pcs_model_tensor(w->m, name);
+        const size_t block = t ? block_of((size_t)t->ne[0]) : 0;
+        if (!t || block < 2) continue;
+        st = rows_of(w, name, NULL, NULL, block);
+        snprintf(name, sizeof name, "blk.%lld.ffn_down.rotation", (long long)i);
+        if (!st) st = pcs_work_add(w, name, 0, 1, &data);
+        if (!st) *data = (float)block, turned++;
+    }
+    if (!st && !turned) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "hadamard: no ffn_down.weight whose width a Hadamard matrix divides");
+    if (!st) st = pcs_model_set_bool(w->m, "precis.rotate_keys", true); /* R3 */
+    return st ? st : pcs_model_index(w->m);
+}
+
+const pcs_method pcs_method_hadamard = { "hadamard", PCS_TRANSFORM, NULL, apply_hadamard, NULL };
