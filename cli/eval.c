@@ -10,6 +10,9 @@ static const cli_option options[] = {
     { "--nll", 0, NULL, "with --ids: print the negative log-likelihood of each id after the first" },
     { "--ctx", 0, "N", "tokens of a window (default 512); the second half of each is scored" },
     { "--chunks", 0, "N", "windows at most" },
+    { "--ladder", 0, "LIST", "make and evaluate the model in each of these schemes: W8A8,FP8,W4A16,NVFP4,..." },
+    { "--method", 0, "NAME", "of the ladder's steps, as in quant" },
+    { "--calib", 0, "FILE", "calibration text of the ladder (default: sampled)" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
     { "--emulate", 0, NULL, "the same, with activations rounded as the model says (W4A8 and the like)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
@@ -100,6 +103,55 @@ static int score_ids(cli *c, const precis_model *m, precis_arithmetic arithmetic
     return cli_done(c);
 }
 
+typedef struct { cli *c; json_t *rows; bool headed; } ladder;
+
+static void print_row(void *user, const precis_ladder_row *r)
+{
+    ladder *l = user;
+    if (l->c->json) {
+        json_array_append_new(l->rows, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:b}", "type", r->type, "bytes", (json_int_t)r->bytes, "bits_per_weight", r->bits_per_weight, "ppl", r->eval.ppl,
+                                                 "ref_ppl", r->eval.ref_ppl, "kld_mean", r->eval.kld_mean, "kld_se", r->eval.kld_se, "top1", r->eval.top1, "flips", 1 - r->eval.top1, "decode_tok_s", r->decode_tok_s, "arithmetic",
+                                                 r->arithmetic, "kernel", r->kernel));
+        return;
+    }
+    char size[32];
+    cli_progress_clear();
+    if (!l->headed) printf("%-12s %10s %7s %10s %22s %14s %10s\n", "scheme", "size", "bpw", "perplexity", "KL (nats/token)", "flips", "tokens/s");
+    l->headed = true;
+    printf("%-12s %10s %7.3f %10.3f %11.5f +- %7.5f %6.2f%% +- %4.2f%% %9.1f%s\n", r->type, cli_bytes((double)r->bytes, size), r->bits_per_weight, r->eval.ppl, r->eval.kld_mean, r->eval.kld_se, 100 * (1 - r->eval.top1),
+           100 * r->eval.top1_se, r->decode_tok_s, r->kernel ? "" : " *");
+    fflush(stdout);
+}
+
+static int run_ladder(cli *c, const precis_eval_options *eval, const char *text, size_t len)
+{
+    precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
+    o.eval = *eval;
+    if (!o.eval.windows) o.eval.windows = 8;
+    o.text = text;
+    o.text_len = len;
+    o.quant.method = cli_get(c, "--method");
+    char *calib = NULL;
+    size_t calib_len = 0;
+    if (cli_has(c, "--calib") && !(calib = cli_read_text(c, cli_get(c, "--calib"), &calib_len))) return EXIT_INPUT;
+    const char *texts[1] = { calib };
+    o.calibrate.texts = texts;
+    o.calibrate.lengths = &calib_len;
+    o.calibrate.n_texts = calib ? 1 : 0;
+    ladder l = { c, json_array(), false };
+    precis_model *m = NULL;
+    const char *folder = getenv("TMPDIR");
+    precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    if (!st) st = precis_ladder(c->ctx, m, cli_get(c, "--ladder"), folder && *folder ? folder : "/tmp", &o, print_row, &l);
+    precis_model_close(&m);
+    free(calib);
+    if (st || !c->json) json_decref(l.rows);
+    if (st) return cli_fail(c, st);
+    if (c->json) return cli_print_json(c, json_pack("{s:o}", "rows", l.rows));
+    printf("\nloss: weights and activations as the scheme says, in reference arithmetic; speed: the kernels of `precis run`\n* those have other elements than the scheme (docs/formats.md)\n");
+    return cli_done(c);
+}
+
 static int run(cli *c)
 {
     int64_t ctx, chunks;
@@ -121,6 +173,11 @@ static int run(cli *c)
     char *read = NULL;
     const char *file = cli_get(c, "--text"), *text = file ? (read = cli_read_text(c, file, &len)) : precis_eval_default_text(&len);
     if (!text) return EXIT_INPUT;
+    if (cli_has(c, "--ladder")) {
+        const int rc = run_ladder(c, &o, text, len);
+        free(read);
+        return rc;
+    }
     precis_model *m = NULL, *ref = NULL;
     precis_eval_result e = { .size = sizeof e };
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
@@ -140,5 +197,6 @@ const cli_command cli_eval = {
     "Every figure has its standard error over tokens.", 1, 1, options, run,
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw\n"
     "  precis eval small.gguf --against model.gguf --chunks 24 --cache-k int8 --cache-v int4 --json\n"
-    "  precis eval model.gguf --ids 1,306,4658 --nll\n",
+    "  precis eval model.gguf --ids 1,306,4658 --nll\n"
+    "  precis eval model.gguf --ladder W8A8,FP8,W4A16,NVFP4,MXFP4,NF4,W3A16,W2A16\n",
 };

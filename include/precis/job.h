@@ -46,6 +46,22 @@ typedef struct precis_job {
 PRECIS_API precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path, const precis_job_options *opts, precis_job *job);
 PRECIS_API void precis_job_close(precis_job *job);
 
+/* ---- ladder ------------------------------------------------------------------------------------------ */
+typedef struct precis_ladder_row {
+    uint32_t    size;         /* sizeof of this struct                                                     */
+    const char *type;         /* as asked for                                                              */
+    uint64_t    bytes;        /* of the file                                                               */
+    double      bits_per_weight;
+    precis_eval_result eval;  /* against the original, weights and activations as the scheme says           */
+    double      decode_tok_s; /* with the kernels of `run`                                                 */
+    const char *arithmetic;   /* of eval                                                                   */
+    int         kernel;       /* `run` computes in the scheme's elements; 0: in what it has (docs/formats.md) */
+} precis_ladder_row;
+typedef void precis_ladder_fn(void *user, const precis_ladder_row *row);
+/* Make a model in each scheme of a list ("W8A8,FP8,W4A16,NVFP4"), evaluate it against the original, measure it, and remove it. NVFP4,
+ * MXFP4 and NF4 stand for weights of that type with 16-bit activations. folder: for temporary files. */
+PRECIS_API precis_status precis_ladder(precis_ctx *ctx, const precis_model *model, const char *list, const char *folder, const precis_job_options *opts, precis_ladder_fn *fn, void *user);
+
 /* ---- bench ------------------------------------------------------------------------------------------- */
 typedef struct precis_bench_options {
     uint32_t          size; /* sizeof of this struct, set by _INIT */

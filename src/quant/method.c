@@ -60,7 +60,8 @@ void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, c
     }
     float *x = scratch, *y = scratch + n;
     pcs_decode(t->format, n, src, x);
-    method->row(j, n, x, dst);
+    if (j->f->kind == PCS_QUANT || j->f->element) method->row(j, n, x, dst);
+    else pcs_encode(j->f, n, x, NULL, PCS_FIT_RTN, NULL, dst);
     pcs_decode(j->f, n, dst, y);
     pcs_error_row(n, x, y, j->importance, err, norm);
 }
