@@ -98,7 +98,7 @@ static precis_status add_token(precis_tokenizer *t, uint32_t i, pcs_text s, bool
         return PRECIS_OK;
     }
     if (t->spm) {
-        const precis_status st = pcs_map_put(&t->map, s.s, s.len, i, &existed);
+        const precis_status st = t->kind == PCS_SPM ? pcs_map_put(&t->map, s.s, s.len, i, &existed) : pcs_trie_add(&t->trie, s.s, s.len, i);
         unmark(t, s, &t->text[i]);
         return st;
     }
@@ -224,19 +224,52 @@ static precis_status name_symbols(precis_tokenizer *t)
     return PRECIS_OK;
 }
 
+static precis_status load_unigram(precis_tokenizer *t, const precis_model *m)
+{
+    const pcs_key *scores = pcs_model_key(m, "tokenizer.ggml.scores"), *map = pcs_model_key(m, "tokenizer.ggml.precompiled_charsmap");
+    if (!scores || scores->type != PCS_KEY_ARRAY || scores->n != t->n)
+        return pcs_fail(t->ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.scores is missing or has another length than the tokens", m->path);
+    t->scores = pcs_arena_alloc(&t->arena, t->n, sizeof *t->scores);
+    if (!t->scores) return PRECIS_ENOMEM;
+    float least = 3e38f;
+    for (uint32_t i = 0; i < t->n; i++) {
+        const double s = pcs_key_number(scores, i);
+        t->scores[i] = s == s ? (float)s : -1e10f;
+        if (t->type[i] == PCS_TOKEN_NORMAL && t->scores[i] < least) least = t->scores[i];
+    }
+    t->unknown_score = least - 10.0f;
+    if (!map || map->type != PCS_KEY_ARRAY || (map->item != PCS_KEY_U8 && map->item != PCS_KEY_I8) || !map->n) return PRECIS_OK;
+    const uint8_t *p = map->v.items;
+    const uint32_t bytes = map->n >= 4 ? pcs_load32(p) : 0;
+    if (map->n < 8 || bytes % 4 || bytes < 4 || bytes > map->n - 4)
+        return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: key tokenizer.ggml.precompiled_charsmap: %u bytes of units in %llu", m->path, bytes, (unsigned long long)map->n);
+    t->charsmap = pcs_arena_alloc(&t->arena, (size_t)map->n, 1);
+    if (!t->charsmap) return PRECIS_ENOMEM;
+    memcpy((uint8_t *)(uintptr_t)t->charsmap, p + 4, (size_t)map->n - 4);
+    t->charsmap_units = bytes / 4;
+    t->charsmap_text = (size_t)map->n - 4 - bytes;
+    return PRECIS_OK;
+}
+
 static void load_settings(precis_tokenizer *t, const precis_model *m)
 {
-    t->bos = (int32_t)pcs_model_int(m, "tokenizer.ggml.bos_token_id", t->spm ? 1 : -1, NULL);
-    t->eos = (int32_t)pcs_model_int(m, "tokenizer.ggml.eos_token_id", t->spm ? 2 : -1, NULL);
+    const bool words = t->kind == PCS_WORDPIECE, unigram = t->kind == PCS_UNIGRAM;
+    t->bos = (int32_t)pcs_model_int(m, "tokenizer.ggml.bos_token_id", t->kind == PCS_SPM ? 1 : words ? 101 : -1, NULL);
+    t->eos = (int32_t)pcs_model_int(m, "tokenizer.ggml.eos_token_id", t->kind == PCS_SPM ? 2 : words ? 102 : unigram ? 1 : -1, NULL);
+    if (words) { /* they are called so there */
+        t->bos = (int32_t)pcs_model_int(m, "tokenizer.ggml.cls_token_id", t->bos, NULL);
+        t->eos = (int32_t)pcs_model_int(m, "tokenizer.ggml.seperator_token_id", t->eos, NULL);
+    }
     t->eot = (int32_t)pcs_model_int(m, "tokenizer.ggml.eot_token_id", -1, NULL);
     t->unk = (int32_t)pcs_model_int(m, "tokenizer.ggml.unknown_token_id", t->unk, NULL);
     if (t->bos < -1 || t->bos >= (int64_t)t->n) t->bos = -1;
     if (t->eos < -1 || t->eos >= (int64_t)t->n) t->eos = -1;
     if (t->eot < -1 || t->eot >= (int64_t)t->n) t->eot = -1;
     if (t->unk < -1 || t->unk >= (int64_t)t->n) t->unk = -1;
-    t->add_bos = pcs_model_int(m, "tokenizer.ggml.add_bos_token", t->spm || t->pre->bos, NULL) != 0;
-    t->add_eos = pcs_model_int(m, "tokenizer.ggml.add_eos_token", 0, NULL) != 0;
-    t->add_space = t->spm && pcs_model_int(m, "tokenizer.ggml.add_space_prefix", 1, NULL) != 0;
+    t->add_bos = pcs_model_int(m, "tokenizer.ggml.add_bos_token", t->kind == PCS_SPM || words || (t->pre && t->pre->bos), NULL) != 0;
+    t->add_eos = pcs_model_int(m, "tokenizer.ggml.add_eos_token", words || unigram, NULL) != 0;
+    t->squeeze = unigram && pcs_model_int(m, "tokenizer.ggml.remove_extra_whitespaces", 1, NULL) != 0;
+    t->add_space = (t->kind == PCS_SPM || unigram) && pcs_model_int(m, "tokenizer.ggml.add_space_prefix", 1, NULL) != 0;
 }
 
 precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, const precis_model *model)
@@ -244,13 +277,17 @@ precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, con
     *out = NULL;
     const char *kind = pcs_model_string(model, "tokenizer.ggml.model"), *pre = pcs_model_string(model, "tokenizer.ggml.pre");
     if (!kind) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.model is missing; the model cannot read text", model->path);
-    if (strcmp(kind, "gpt2") && strcmp(kind, "llama"))
-        return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.model: \"%.40s\" is not supported yet (gpt2 and llama are)", model->path, kind);
+    static const char *const kinds[] = { "gpt2", "llama", "bert", "t5" };
+    size_t row = 0;
+    while (row < 4 && strcmp(kinds[row], kind)) row++;
+    if (row == 4) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.model: \"%.40s\" is not supported (gpt2, llama, bert and t5 are)", model->path, kind);
     precis_tokenizer *t = pcs_alloc(ctx, 1, sizeof *t);
     if (!t) return PRECIS_ENOMEM;
     t->ctx = ctx;
     t->unk = -1;
-    t->spm = !strcmp(kind, "llama");
+    t->kind = row == 1 ? PCS_SPM : row == 2 ? PCS_WORDPIECE : row == 3 ? PCS_UNIGRAM : PCS_BPE;
+    t->spm = t->kind != PCS_BPE;
+    t->trie.ctx = ctx;
     pcs_arena_init(&t->arena, ctx);
     pcs_map_init(&t->map, ctx);
     pcs_map_init(&t->special, ctx);
@@ -260,8 +297,9 @@ precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, con
         st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.pre: \"%.40s\" is not known (gpt-2, smollm, starcoder, llama-bpe and qwen2 are)",
                       model->path, pre);
     if (st == PRECIS_OK) st = load_tokens(t, model);
-    if (st == PRECIS_OK) st = t->spm ? load_scores(t, model) : load_merges(t, model);
-    if (st == PRECIS_OK && t->spm) st = name_symbols(t);
+    if (st == PRECIS_OK && t->kind == PCS_UNIGRAM) st = load_unigram(t, model);
+    if (st == PRECIS_OK && t->kind <= PCS_SPM) st = t->spm ? load_scores(t, model) : load_merges(t, model);
+    if (st == PRECIS_OK && t->kind == PCS_SPM) st = name_symbols(t);
     if (st == PRECIS_OK) st = pcs_merges_ready(&t->merges);
     if (st == PRECIS_OK) load_settings(t, model);
     if (st != PRECIS_OK) precis_tokenizer_close(&t);
@@ -275,6 +313,7 @@ void precis_tokenizer_close(precis_tokenizer **tokenizer)
     precis_tokenizer *t = *tokenizer;
     precis_ctx *ctx = t->ctx;
     pcs_merges_free(&t->merges);
+    pcs_trie_free(&t->trie);
     pcs_map_free(&t->map);
     pcs_map_free(&t->special);
     pcs_free(ctx, t->piece);

@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 
-static precis_status emit(precis_tokenizer *t, int32_t id)
+precis_status pcs_tokenizer_emit(precis_tokenizer *t, int32_t id)
 {
     if (t->n_out == t->cap_out) {
         const size_t cap = t->cap_out ? t->cap_out * 2 : 256;
@@ -31,13 +31,13 @@ static precis_status room(precis_tokenizer *t, size_t n)
 static precis_status bpe_piece(precis_tokenizer *t, const char *p, size_t n)
 {
     uint32_t id;
-    if (t->pre->whole && pcs_map_get(&t->map, p, n, &id)) return emit(t, (int32_t)id);
+    if (t->pre->whole && pcs_map_get(&t->map, p, n, &id)) return pcs_tokenizer_emit(t, (int32_t)id);
     precis_status st = room(t, n);
     size_t count = 0;
     for (size_t i = 0; i < n && st == PRECIS_OK; i++)
         if (t->byte[(unsigned char)p[i]] != PCS_NO_TOKEN) t->piece[count++] = t->byte[(unsigned char)p[i]];
     if (st == PRECIS_OK) st = pcs_merge(&t->merges, t->piece, &count);
-    for (size_t i = 0; i < count && st == PRECIS_OK; i++) st = emit(t, (int32_t)t->piece[i]);
+    for (size_t i = 0; i < count && st == PRECIS_OK; i++) st = pcs_tokenizer_emit(t, (int32_t)t->piece[i]);
     return st;
 }
 
@@ -99,7 +99,7 @@ static precis_status spm_text(precis_tokenizer *t, const char *p, size_t n, bool
     for (size_t i = 0; i < count && st == PRECIS_OK; i++) {
         const uint32_t id = t->piece[i];
         if (id < t->n && t->type[id] != PCS_TOKEN_UNUSED) {
-            st = emit(t, (int32_t)id);
+            st = pcs_tokenizer_emit(t, (int32_t)id);
             continue;
         }
         /* no token: its bytes */
@@ -109,8 +109,8 @@ static precis_status spm_text(precis_tokenizer *t, const char *p, size_t n, bool
         if (!k) k = 1;
         bool known = true;
         for (size_t b = 0; b < k; b++) known &= t->byte[(unsigned char)bytes[b]] != PCS_NO_TOKEN;
-        for (size_t b = 0; known && b < k && st == PRECIS_OK; b++) st = emit(t, (int32_t)t->byte[(unsigned char)bytes[b]]);
-        if (!known && t->unk >= 0) st = emit(t, t->unk);
+        for (size_t b = 0; known && b < k && st == PRECIS_OK; b++) st = pcs_tokenizer_emit(t, (int32_t)t->byte[(unsigned char)bytes[b]]);
+        if (!known && t->unk >= 0) st = pcs_tokenizer_emit(t, t->unk);
     }
     return st;
 }
@@ -139,7 +139,7 @@ static precis_status span(precis_tokenizer *t, const char *p, size_t n, bool fir
         p = clean;
         n = k;
     }
-    const precis_status st = t->spm ? spm_text(t, p, n, first) : bpe_text(t, p, n);
+    const precis_status st = t->kind == PCS_SPM ? spm_text(t, p, n, first) : t->kind == PCS_WORDPIECE ? pcs_wordpiece(t, p, n) : t->kind == PCS_UNIGRAM ? pcs_unigram(t, p, n, first) : bpe_text(t, p, n);
     pcs_free(t->ctx, clean);
     return st;
 }
@@ -164,7 +164,7 @@ precis_status precis_tokenizer_guard(precis_tokenizer *t, const char *text, char
 
 static precis_status encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags)
 {
-    precis_status st = flags & PRECIS_TEXT_ADD && t->add_bos && t->bos >= 0 ? emit(t, t->bos) : PRECIS_OK;
+    precis_status st = flags & PRECIS_TEXT_ADD && t->add_bos && t->bos >= 0 ? pcs_tokenizer_emit(t, t->bos) : PRECIS_OK;
     bool first = true; /* nothing, or a special token, stands before this text */
     size_t from = 0;
     for (size_t i = 0; i <= len && st == PRECIS_OK;) {
@@ -179,13 +179,13 @@ static precis_status encode(precis_tokenizer *t, const char *text, size_t len, u
             first = false;
         }
         if (k && st == PRECIS_OK) {
-            st = emit(t, (int32_t)id);
+            st = pcs_tokenizer_emit(t, (int32_t)id);
             first = t->type[id] == PCS_TOKEN_CONTROL;
         }
         i += k ? k : 1;
         from = i;
     }
-    if (st == PRECIS_OK && flags & PRECIS_TEXT_ADD && t->add_eos && t->eos >= 0) st = emit(t, t->eos);
+    if (st == PRECIS_OK && flags & PRECIS_TEXT_ADD && t->add_eos && t->eos >= 0) st = pcs_tokenizer_emit(t, t->eos);
     return st;
 }
 

@@ -38,6 +38,18 @@ precis_status pcs_merges_ready(pcs_merges *m);
 /* Merge ids[0..*n) in place until no pair is left. Linear in *n but for a logarithm of out-of-order work. */
 precis_status pcs_merge(pcs_merges *m, uint32_t *ids, size_t *n);
 
+/* ---- prefixes of tokens (trie.c) ------------------------------------------------------------------ */
+typedef struct pcs_trie {
+    precis_ctx *ctx;
+    struct pcs_edge { uint64_t key; uint32_t node, id; } *edges; /* id: token that ends here, or PCS_NO_TOKEN */
+    size_t n_edges, cap;
+} pcs_trie;
+/* The first id of a text stays. */
+precis_status pcs_trie_add(pcs_trie *t, const char *s, size_t n, uint32_t id);
+/* From node (0: the root) over a byte; false when no token goes on so. */
+bool pcs_trie_step(const pcs_trie *t, uint32_t *node, unsigned char byte, uint32_t *id);
+void pcs_trie_free(pcs_trie *t);
+
 /* ---- pre-tokenizers (pretokenize.c) --------------------------------------------------------------- */
 typedef struct pcs_pretokenizer {
     const char *name;      /* tokenizer.ggml.pre */
@@ -59,7 +71,8 @@ precis_status pcs_nfc(precis_ctx *ctx, const char *text, size_t n, char **out, s
 struct precis_tokenizer {
     precis_ctx *ctx;
     pcs_arena arena;
-    bool spm;
+    enum { PCS_BPE, PCS_SPM, PCS_WORDPIECE, PCS_UNIGRAM } kind;
+    bool spm;              /* tokens write a blank as U+2581: all but byte-level BPE */
     const pcs_pretokenizer *pre;
     uint32_t n, n_symbols; /* tokens; and characters that are no tokens but parts of some */
     pcs_text *text;        /* bytes of each token as they stand in a text */
@@ -70,6 +83,12 @@ struct precis_tokenizer {
     bool special_first[256];
     uint32_t byte[256];    /* token of a byte, or PCS_NO_TOKEN */
     pcs_merges merges;
+    pcs_trie trie;         /* wordpiece and unigram */
+    float *scores, unknown_score;
+    const uint8_t *charsmap; /* unigram: units, then texts */
+    uint32_t charsmap_units;
+    size_t charsmap_text;
+    bool squeeze;          /* unigram: blanks in a row are one */
     int32_t bos, eos, eot, unk;
     bool add_bos, add_eos, add_space;
     int32_t *out;          /* ids of the running call */
@@ -77,5 +96,11 @@ struct precis_tokenizer {
     uint32_t *piece;
     size_t cap_piece;
 };
+
+/* One more id of the running call. */
+precis_status pcs_tokenizer_emit(precis_tokenizer *t, int32_t id);
+/* Text between special tokens (wordpiece.c, unigram.c). */
+precis_status pcs_wordpiece(precis_tokenizer *t, const char *p, size_t n);
+precis_status pcs_unigram(precis_tokenizer *t, const char *p, size_t n, bool first);
 
 #endif

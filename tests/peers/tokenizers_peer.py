@@ -66,6 +66,33 @@ def sentencepiece(path):
     return lambda texts: sp.encode(texts)
 
 
+def wordpiece(path):
+    vocab = {}
+    for i, t in enumerate(field(gguf.GGUFReader(path), "tokenizer.ggml.tokens")):
+        vocab.setdefault("##\u2581" if t == "\u2581" else t[1:] if t.startswith("\u2581") else t if t.startswith("[") and t.endswith("]") else "##" + t, i)
+    t = tokenizers.Tokenizer(models.WordPiece(vocab=vocab, unk_token="[UNK]", max_input_chars_per_word=100))
+    t.normalizer, t.pre_tokenizer = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    return lambda texts: [e.ids for e in t.encode_batch(texts, add_special_tokens=False)]
+
+
+def unigram(folder, rule, fallback):
+    """A model that the package trains here, as SentencePiece file in a folder and as GGUF."""
+    prefix = os.path.join(folder, f"unigram-{rule}-{fallback}")
+    spm.SentencePieceTrainer.train(input="data/eval.txt", model_prefix=prefix, model_type="unigram", vocab_size=2000, normalization_rule_name=rule, byte_fallback=fallback, minloglevel=2,
+                                   character_coverage=0.999, hard_vocab_limit=False)
+    m = pb.ModelProto()
+    m.ParseFromString(open(prefix + ".model", "rb").read())
+    w = gguf.GGUFWriter(prefix + ".gguf", "t5")
+    w.add_tokenizer_model("t5")
+    w.add_token_list([p.piece for p in m.pieces]), w.add_token_scores([p.score for p in m.pieces]), w.add_token_types([p.type for p in m.pieces])
+    w.add_add_space_prefix(m.normalizer_spec.add_dummy_prefix), w.add_remove_extra_whitespaces(m.normalizer_spec.remove_extra_whitespaces)
+    if m.normalizer_spec.precompiled_charsmap:
+        w.add_precompiled_charsmap(m.normalizer_spec.precompiled_charsmap)
+    w.write_header_to_file(); w.write_kv_data_to_file(); w.write_tensors_to_file(); w.close()
+    sp = spm.SentencePieceProcessor(model_file=prefix + ".model")
+    return prefix + ".gguf", lambda texts: sp.encode(texts)
+
+
 def alphabet():
     groups = {}
     for cp in range(1, 0x110000):
@@ -115,7 +142,7 @@ def ours(precis, path, texts, folder):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("precis"), p.add_argument("--vectors"), p.add_argument("--model", default="")
-    p.add_argument("--count", type=int, default=100000), p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--count", type=int, default=100000), p.add_argument("--seed", type=int, default=1), p.add_argument("--only", default="")
     a = p.parse_args()
     if not os.path.isdir(a.vectors):
         sys.exit(f"skipped: {a.vectors} is not here")
@@ -130,6 +157,12 @@ def main():
         cases.append(("SmolLM2", a.model, bpe(a.model, "smollm")))
     for n in ("llama-spm", "phi-3"):
         cases.append((n, v(n), sentencepiece(v(n))))
+    cases.append(("bert-bge", v("bert-bge"), wordpiece(v("bert-bge"))))
+    for rule, fallback in (("nmt_nfkc", False), ("nfkc_cf", False), ("identity", True)):
+        path, peer = unigram(folder, rule, fallback)
+        cases.append((f"unigram, {rule}{', byte fallback' if fallback else ''}", path, peer))
+    if a.only:
+        cases = [c for c in cases if a.only in c[0]]
     texts, failed = strings(a.count, a.seed), 0
     for name, path, peer in cases:
         got, want = ours(a.precis, path, texts, folder), peer(texts)
