@@ -11,8 +11,10 @@ static const cli_option options[] = {
     { "--ctx", 0, "N", "tokens of a window (default 512); the second half of each is scored" },
     { "--chunks", 0, "N", "windows at most" },
     { "--ladder", 0, "LIST", "make and evaluate the model in each of these schemes: W8A8,FP8,W4A16,NVFP4,..." },
+    { "--sts", 0, "FILE", "encoders: agreement of sentence pairs with scores (CSV: sentence,sentence,score)" },
     { "--method", 0, "NAME", "of the ladder's steps, as in quant" },
     { "--calib", 0, "FILE", "calibration text of the ladder (default: sampled)" },
+    { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
     { "--emulate", 0, NULL, "the same, with activations rounded as the model says (W4A8 and the like)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
@@ -103,6 +105,23 @@ static int score_ids(cli *c, const precis_model *m, precis_arithmetic arithmetic
     return cli_done(c);
 }
 
+static int run_similarity(cli *c, precis_arithmetic arithmetic)
+{
+    size_t len;
+    char *csv = cli_read_text(c, cli_get(c, "--sts"), &len);
+    if (!csv) return EXIT_INPUT;
+    precis_model *m = NULL;
+    precis_similarity s = { .size = sizeof s };
+    precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    if (!st) st = precis_eval_similarity(c->ctx, m, csv, len, arithmetic, &s);
+    precis_model_close(&m);
+    free(csv);
+    if (st) return cli_fail(c, st);
+    if (c->json) return cli_print_json(c, json_pack("{s:I, s:f, s:f, s:s}", "pairs", (json_int_t)s.pairs, "spearman", s.spearman, "pearson", s.pearson, "arithmetic", precis_arithmetic_name(arithmetic)));
+    printf("%llu pairs: Spearman %.4f, Pearson %.4f\n", (unsigned long long)s.pairs, s.spearman, s.pearson);
+    return cli_done(c);
+}
+
 typedef struct { cli *c; json_t *rows; bool headed; } ladder;
 
 static void print_row(void *user, const precis_ladder_row *r)
@@ -165,7 +184,7 @@ static int run(cli *c)
     if (cli_has(c, "--ids")) {
         precis_model *m;
         const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
-        const int rc = st ? cli_fail(c, st) : score_ids(c, m, o.arithmetic);
+        const int lora = st ? -1 : cli_add_adapters(c, m, false), rc = st ? cli_fail(c, st) : lora >= 0 ? lora : score_ids(c, m, o.arithmetic);
         precis_model_close(&m);
         return rc;
     }
@@ -173,6 +192,11 @@ static int run(cli *c)
     char *read = NULL;
     const char *file = cli_get(c, "--text"), *text = file ? (read = cli_read_text(c, file, &len)) : precis_eval_default_text(&len);
     if (!text) return EXIT_INPUT;
+    if (cli_has(c, "--sts")) {
+        const int rc = run_similarity(c, o.arithmetic);
+        free(read);
+        return rc;
+    }
     if (cli_has(c, "--ladder")) {
         const int rc = run_ladder(c, &o, text, len);
         free(read);
@@ -181,6 +205,12 @@ static int run(cli *c)
     precis_model *m = NULL, *ref = NULL;
     precis_eval_result e = { .size = sizeof e };
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    const int lora = st ? -1 : cli_add_adapters(c, m, false);
+    if (lora >= 0) {
+        precis_model_close(&m);
+        free(read);
+        return lora;
+    }
     if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
     if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, &o, &e);
     const char *arithmetic = precis_arithmetic_name(o.arithmetic);

@@ -19,6 +19,8 @@ static const cli_option options[] = {
     { "--ctx", 0, "N", "context in tokens (default: the model's, at most 4096)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
+    { "--embed", 0, NULL, "encoders: print the embedding of the prompt" },
+    { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights (more than once for different weights)" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--ignore-end", 0, NULL, "go on after an end token" },
     { 0 },
@@ -270,11 +272,32 @@ static int open_session(session *s, precis_runner_options *ro, precis_sampler_op
 {
     cli *c = s->c;
     precis_status st = precis_model_open(c->ctx, &s->m, c->args[0]);
+    if (!st) {
+        const int lora = cli_add_adapters(c, s->m, false);
+        if (lora >= 0) return lora;
+    }
     if (!st) st = precis_tokenizer_open(c->ctx, &s->t, s->m);
     if (!st) st = precis_runner_open(c->ctx, &s->r, s->m, ro);
     if (!st) precis_runner_get_info(s->r, &s->info);
     if (!st) st = precis_sampler_open(c->ctx, &s->s, s->info.vocabulary, so);
     return st ? cli_fail(c, st) : EXIT_DONE;
+}
+
+static int embed(session *s, const char *text, size_t len)
+{
+    float *x = malloc(s->info.width * sizeof *x);
+    const precis_status st = x ? precis_embed_text(s->r, s->t, text, len, x) : PRECIS_ENOMEM;
+    int rc = st ? cli_fail(s->c, st) : EXIT_DONE;
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < s->info.width && !st; i++) {
+        json_array_append_new(list, json_real((double)x[i]));
+        if (!s->c->json) printf("%s%.8g", i ? " " : "", (double)x[i]);
+    }
+    free(x);
+    if (!st && s->c->json) return cli_print_json(s->c, json_pack("{s:o}", "embedding", list));
+    json_decref(list);
+    if (!st) putchar('\n');
+    return st ? rc : cli_done(s->c);
 }
 
 static int print_json(session *s)
@@ -314,16 +337,24 @@ static int run(cli *c)
     so.repetition = (float)penalty;
     so.seed = c->seed;
     s.stream = !c->json;
+    if (cli_has(c, "--embed")) {
+        if (talk) return cli_usage(c, "--embed needs a text (-p TEXT or -f FILE)");
+        ro.outputs = ro.batch = 512;
+    }
     int rc = open_session(&s, &ro, &so);
+    if (rc == EXIT_DONE && s.info.encoder != cli_has(c, "--embed"))
+        rc = cli_usage(c, s.info.encoder ? "the model is an encoder; --embed prints the embedding of a text" : "the model is no encoder; embeddings come from BERT and its like");
     size_t len = 0;
     char *read = rc == EXIT_DONE && cli_has(c, "--file") ? cli_read_text(c, cli_get(c, "--file"), &len) : NULL;
     if (rc == EXIT_DONE && cli_has(c, "--file") && !read) rc = EXIT_INPUT;
     const char *prompt = read ? read : cli_get(c, "--prompt");
     if (rc != EXIT_DONE) {}
+    else if (cli_has(c, "--embed")) rc = embed(&s, prompt, read ? len : strlen(prompt));
     else if (talk) rc = chat(&s);
     else if (cli_has(c, "--chat")) rc = chat_once(&s, prompt);
     else rc = answer(&s, prompt, read ? len : strlen(prompt), PRECIS_TEXT_ADD | PRECIS_TEXT_PARSE, false);
-    if (c->json && rc == EXIT_DONE) rc = print_json(&s);
+    if (cli_has(c, "--embed")) {}
+    else if (c->json && rc == EXIT_DONE) rc = print_json(&s);
     else if (rc == EXIT_DONE) rc = cli_done(c);
     free(read);
     free(s.text);

@@ -3,6 +3,7 @@
 #define PRECIS_EVAL_H
 
 #include "precis/run.h"
+#include "precis/text.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +45,16 @@ PRECIS_API precis_status precis_eval_text(precis_ctx *ctx, const precis_model *m
 /* Negative log-likelihood in nats of each id after the first, given those before it; needs no tokenizer. nll has n - 1
  * places. PRECIS_EINVAL for an id outside the vocabulary. */
 PRECIS_API precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n, precis_arithmetic arithmetic, double *nll);
+/* Encoders (BERT): the mean of a text's rows, of length 1; out has the model's width. The runner must allow as many outputs as tokens;
+ * tokens beyond its context are cut. PRECIS_EUNSUPPORTED for other models. */
+PRECIS_API precis_status precis_embed_text(precis_runner *r, precis_tokenizer *t, const char *text, size_t len, float *out);
+typedef struct precis_similarity {
+    uint32_t size;     /* sizeof of this struct, set by the caller                                    */
+    uint64_t pairs;
+    double   spearman, pearson; /* of the cosine and the given score                                  */
+} precis_similarity;
+/* Pairs of sentences with a score, as CSV lines: sentence,sentence,score. */
+PRECIS_API precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model, const char *csv, size_t len, precis_arithmetic arithmetic, precis_similarity *result);
 /* The text of about 43 kB that is used when none is given; static storage. */
 PRECIS_API const char *precis_eval_default_text(size_t *len);
 

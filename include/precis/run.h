@@ -57,6 +57,8 @@ typedef struct precis_runner_info {
     uint32_t size; /* sizeof of this struct, set by the caller */
     uint32_t context, sequences, batch, vocabulary, layers;
     uint64_t kv_bytes, work_bytes; /* memory beside the weights */
+    uint32_t width;                /* of a row of the net */
+    int      encoder;              /* its outputs are rows of that width, not logits (BERT) */
 } precis_runner_info;
 PRECIS_API void precis_runner_get_info(const precis_runner *r, precis_runner_info *info);
 

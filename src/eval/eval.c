@@ -159,6 +159,13 @@ static precis_status score_window(evaluation *e, const int32_t *ids, int32_t bos
     return st;
 }
 
+static precis_status refuse_encoder(precis_ctx *ctx, const precis_runner *r)
+{
+    precis_runner_info info = { .size = sizeof info };
+    precis_runner_get_info(r, &info);
+    return info.encoder ? pcs_fail(ctx, PRECIS_EUNSUPPORTED, "the model is an encoder and predicts no next token; precis run --embed and precis eval --sts use it") : PRECIS_OK;
+}
+
 static precis_status open_runner(precis_ctx *ctx, precis_runner **r, const precis_model *m, const precis_eval_options *o, bool reference)
 {
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
@@ -168,7 +175,8 @@ static precis_status open_runner(precis_ctx *ctx, precis_runner **r, const preci
     ro.outputs = ROWS < o->window ? ROWS : o->window;
     ro.k_type = reference ? NULL : o->k_type;
     ro.v_type = reference ? NULL : o->v_type;
-    return precis_runner_open(ctx, r, m, &ro);
+    const precis_status st = precis_runner_open(ctx, r, m, &ro);
+    return st ? st : refuse_encoder(ctx, *r);
 }
 
 /* Two models compare only when they cut the text alike. */
@@ -246,6 +254,7 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
     ro.k_type = ro.v_type = "f32";
     precis_status st = precis_runner_open(ctx, &r, model, &ro);
     precis_runner_info info = { .size = sizeof info };
+    if (!st) st = refuse_encoder(ctx, r);
     if (!st) precis_runner_get_info(r, &info);
     for (size_t i = 0; i < n && !st; i++)
         if (ids[i] < 0 || (uint32_t)ids[i] >= info.vocabulary) st = pcs_fail(ctx, PRECIS_EINVAL, "id %d is outside the vocabulary of %u", ids[i], info.vocabulary);

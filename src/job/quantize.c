@@ -6,13 +6,14 @@
 #include "quant/methods.h"
 #include "write/write.h"
 
-static bool can_run(precis_ctx *ctx, const precis_model *m)
+static bool can_run(precis_ctx *ctx, const precis_model *m, bool *encoder)
 {
     precis_graph *g;
-    pcs_lm lm;
+    pcs_lm lm = { 0 };
     const precis_status st = pcs_arch_build(m, &g, &lm);
     if (st) pcs_warn(ctx, "%s. So there is no calibration and no evaluation", precis_ctx_message(ctx));
     precis_graph_close(&g);
+    *encoder = st == PRECIS_OK && lm.encoder;
     return st == PRECIS_OK;
 }
 
@@ -136,13 +137,17 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     }
     const precis_model *m = model;
     const bool copy = needs_copy(&set, &q, opts->type);
-    const bool runs = st || ((opts->no_calibration || opts->imatrix) && (opts->no_eval || opts->dry_run) && !copy) ? false : can_run(ctx, model);
+    bool encoder = false;
+    const bool runs = st || ((opts->no_calibration || opts->imatrix) && (opts->no_eval || opts->dry_run) && !copy) ? false : can_run(ctx, model, &encoder);
+    if (encoder && !opts->no_eval) pcs_warn(ctx, "an encoder has no next tokens to evaluate; precis eval --sts compares it");
+    const bool samples = !encoder || opts->calibrate.n_texts; /* an encoder makes no text of its own */
+    if (!st && copy && !samples) st = pcs_fail(ctx, PRECIS_EINVAL, "an encoder makes no calibration text of its own; give --calib FILE");
     if (!st && copy && !runs) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "method %s needs a model that can be run", q.method ? q.method : opts->type);
     if (!st && copy) st = prepare(ctx, w, model, opts, &q);
     if (!st && copy) m = w->m;
     precis_imatrix *im = NULL;
     if (!st && opts->imatrix) st = precis_imatrix_open(ctx, &im, opts->imatrix);
-    else if (!st && runs && !opts->no_calibration && strcmp(set.coder->name, "rtn") && strcmp(set.coder->name, "hqq")) st = precis_calibrate(ctx, &im, m, &opts->calibrate);
+    else if (!st && runs && !opts->no_calibration && samples && strcmp(set.coder->name, "rtn") && strcmp(set.coder->name, "hqq")) st = precis_calibrate(ctx, &im, m, &opts->calibrate);
     q.imatrix = im;
     if (!st && copy && opts->type) { /* of the copy, which may have other tensors */
         precis_plan_close(&early);
@@ -157,7 +162,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(model, &info);
     if (!st && info.parameters) job->bits_per_weight = 8.0 * (double)precis_plan_bytes(job->plan) / (double)info.parameters;
-    if (!st && runs && !opts->dry_run && !opts->no_eval && pcs_model_string(model, "tokenizer.ggml.model")) st = evaluate(ctx, model, path, opts, job);
+    if (!st && runs && !opts->dry_run && !opts->no_eval && !encoder && pcs_model_string(model, "tokenizer.ggml.model")) st = evaluate(ctx, model, path, opts, job);
     precis_imatrix_close(&im);
     precis_plan_close(&early);
     if (copy) job->work = w; /* the plan's rows point into the copy */

@@ -62,7 +62,8 @@ void precis_runner_get_info(const precis_runner *r, precis_runner_info *info)
     uint64_t kv = 0, bytes;
     for (size_t i = 0; i < r->program->n_kvs; i++)
         if (pcs_kv_bytes(&r->program->kvs[i], &bytes)) kv += bytes;
-    *info = (precis_runner_info){ info->size, r->context, r->sequences, r->batch, r->lm.vocabulary, r->lm.layers, kv, pcs_program_bytes(r->program) };
+    const precis_runner_info all = { info->size, r->context, r->sequences, r->batch, r->lm.vocabulary, r->lm.layers, kv, pcs_program_bytes(r->program), r->lm.width, r->lm.encoder };
+    memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
 }
 
 precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits)

@@ -189,6 +189,10 @@ static precis_status add_tensor(folder *f, size_t i)
     const int64_t experts = t->dims == 3 && strstr(t->name, "_exps.") ? t->ne[2] : 0;
     *row = (precis_convert_row){ sizeof *row, t->name, t->format->name, t->format->name, 1, 0 };
     if (ends(t->name, ".scale") && f->layout == PCS_CT) return PRECIS_OK; /* goes with its weight */
+    if (t->format->kind == PCS_INT) { /* indices that the other side makes itself */
+        row->to = "left out";
+        return PRECIS_OK;
+    }
     if (!strcmp(t->name, "rope_freqs.weight") || !strncmp(t->name, "rope_factors", 12)) {
         row->to = "config.json";
         return PRECIS_OK;
@@ -197,7 +201,6 @@ static precis_status add_tensor(folder *f, size_t i)
     const pcs_format *to = t->format;
     if (f->kinds[i] == AS_FLOATS) {
         to = dtype_of(t->format) ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
-        if (t->format->kind == PCS_INT) return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s is no weight", t->name, t->format->name);
         const bool norm = f->type && f->type->plus_one && ends(t->name, "norm.weight");
         if (norm) to = pcs_format_by_name("F32");
         const precis_status st = pcs_lost(f->c->ctx, t, to, &lost);

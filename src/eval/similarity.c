@@ -1,0 +1,148 @@
+/* similarity.c - embeddings of sentences, and how well their cosine agrees with people (STS: Cer et al. 2017). */
+#include "precis/eval.h"
+
+#include "precis/text.h"
+#include "run/runner.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+precis_status precis_embed_text(precis_runner *r, precis_tokenizer *t, const char *text, size_t len, float *out)
+{
+    precis_runner_info info = { .size = sizeof info };
+    precis_runner_get_info(r, &info);
+    int32_t *ids;
+    size_t n;
+    precis_status st = precis_tokenizer_encode(t, text, len, PRECIS_TEXT_ADD, &ids, &n);
+    if (st) return st;
+    const size_t width = r->lm.width;
+    const uint32_t most = info.context < info.batch ? info.context : info.batch;
+    if (!r->lm.encoder) st = pcs_fail(r->ctx, PRECIS_EUNSUPPORTED, "the model is no encoder; embeddings come from BERT and its like");
+    if (!st && !n) st = pcs_fail(r->ctx, PRECIS_EINVAL, "the text has no tokens");
+    if (!st && n > most) { /* as sentence encoders do: what is beyond the positions is cut, the last token stays */
+        ids[most - 1] = ids[n - 1];
+        n = most;
+    }
+    precis_row *rows = pcs_alloc(r->ctx, n, sizeof *rows);
+    if (!rows) st = PRECIS_ENOMEM;
+    for (size_t i = 0; i < n && !st; i++) rows[i] = (precis_row){ ids[i], (uint32_t)i, 0, 1 };
+    const float *x = NULL;
+    if (!st) st = precis_runner_decode(r, rows, (uint32_t)n, &x);
+    if (!st) {
+        double norm = 0;
+        for (size_t c = 0; c < width; c++) {
+            double sum = 0;
+            for (size_t i = 0; i < n; i++) sum += (double)x[i * width + c];
+            out[c] = (float)(sum / (double)n);
+            norm += (double)out[c] * out[c];
+        }
+        const float inv = norm > 0 ? (float)(1.0 / sqrt(norm)) : 0.0f;
+        for (size_t c = 0; c < width; c++) out[c] *= inv;
+    }
+    pcs_free(r->ctx, rows);
+    precis_ids_free(t, ids);
+    return st;
+}
+
+/* ---- pairs in a CSV file ---------------------------------------------------------------------------------- */
+
+/* One field, quotes resolved in place; *p moves behind it. false at the end of the line (*p at its start of the next). */
+static char *field(char **p, bool *last)
+{
+    char *s = *p, *w = s, *start = s;
+    const bool quoted = *s == '"';
+    if (quoted) s++;
+    while (*s && (quoted || (*s != ',' && *s != '\n'))) {
+        if (quoted && *s == '"') {
+            if (s[1] != '"') break;
+            s++;
+        }
+        *w++ = *s++;
+    }
+    if (quoted && *s == '"') s++;
+    while (*s && *s != ',' && *s != '\n') s++;
+    *last = *s != ',';
+    if (*s) s++;
+    *w = 0;
+    *p = s;
+    return start;
+}
+
+typedef struct { double value; size_t at; } ranked;
+
+static int by_value(const void *a_, const void *b_)
+{
+    const ranked *a = a_, *b = b_;
+    return a->value != b->value ? (a->value < b->value ? -1 : 1) : a->at < b->at ? -1 : 1;
+}
+
+/* Ranks, ties at their mean. */
+static precis_status ranks(precis_ctx *ctx, const double *v, size_t n, double *out)
+{
+    ranked *r = pcs_alloc(ctx, n, sizeof *r);
+    if (!r) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < n; i++) r[i] = (ranked){ v[i], i };
+    qsort(r, n, sizeof *r, by_value);
+    for (size_t i = 0, e; i < n; i = e) {
+        for (e = i; e < n && r[e].value == r[i].value; e++) {}
+        for (size_t k = i; k < e; k++) out[r[k].at] = (double)(i + e - 1) / 2;
+    }
+    pcs_free(ctx, r);
+    return PRECIS_OK;
+}
+
+static double correlation(const double *x, const double *y, size_t n)
+{
+    double mx = 0, my = 0, xx = 0, yy = 0, xy = 0;
+    for (size_t i = 0; i < n; i++) mx += x[i] / (double)n, my += y[i] / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        xx += (x[i] - mx) * (x[i] - mx);
+        yy += (y[i] - my) * (y[i] - my);
+        xy += (x[i] - mx) * (y[i] - my);
+    }
+    return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0;
+}
+
+precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model, const char *csv, size_t len, precis_arithmetic arithmetic, precis_similarity *result)
+{
+    precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
+    ro.arithmetic = arithmetic;
+    ro.context = (uint32_t)(pcs_arch_int(model, "context_length", 512, NULL) < 512 ? pcs_arch_int(model, "context_length", 512, NULL) : 512);
+    ro.batch = ro.outputs = ro.context;
+    precis_runner *r = NULL;
+    precis_tokenizer *t = NULL;
+    *result = (precis_similarity){ .size = result->size };
+    char *copy = pcs_alloc(ctx, len + 1, 1);
+    size_t lines = 1, n = 0;
+    for (size_t i = 0; i < len; i++) lines += csv[i] == '\n';
+    double *got = pcs_alloc(ctx, 4 * lines, sizeof *got), *want = got + lines, *rg = want + lines, *rw = rg + lines;
+    precis_status st = copy && got ? precis_runner_open(ctx, &r, model, &ro) : PRECIS_ENOMEM;
+    if (!st) st = precis_tokenizer_open(ctx, &t, model);
+    float *a = st ? NULL : pcs_alloc(ctx, 2 * (size_t)r->lm.width, sizeof *a), *b = st ? NULL : a + r->lm.width;
+    if (!st && !a) st = PRECIS_ENOMEM;
+    if (!st) memcpy(copy, csv, len);
+    for (char *p = copy; !st && *p;) {
+        bool last;
+        char *one = field(&p, &last), *two = last ? NULL : field(&p, &last), *score = two && !last ? field(&p, &last) : NULL, *end = score;
+        const double v = score ? strtod(score, &end) : 0;
+        while (!last) field(&p, &last);
+        if (!score || end == score) continue; /* a heading, or an empty line */
+        st = precis_embed_text(r, t, one, strlen(one), a);
+        if (!st) st = precis_embed_text(r, t, two, strlen(two), b);
+        double dot = 0;
+        for (uint32_t c = 0; c < r->lm.width && !st; c++) dot += (double)a[c] * b[c];
+        got[n] = dot;
+        want[n++] = v;
+        if (!st) st = pcs_progress(ctx, "embed", (uint64_t)(p - copy), len);
+    }
+    if (!st && n < 3) st = pcs_fail(ctx, PRECIS_EINVAL, "%zu pairs; lines are sentence,sentence,score", n);
+    if (!st) st = ranks(ctx, got, n, rg);
+    if (!st) st = ranks(ctx, want, n, rw);
+    if (!st) *result = (precis_similarity){ result->size, n, correlation(rg, rw, n), correlation(got, want, n) };
+    pcs_free(ctx, a);
+    pcs_free(ctx, got);
+    pcs_free(ctx, copy);
+    precis_tokenizer_close(&t);
+    precis_runner_close(&r);
+    return st;
+}
