@@ -96,6 +96,75 @@ for name, shape in names.items():
 j = json.dumps(header).encode()
 save("safetensors", "folder", json.dumps(config).encode() + b"\0" + struct.pack("<Q", len(j)) + j + data)
 
+
+
+def folder(name, config, tensors):
+    """config.json, a zero byte, a safetensors file of (name, dtype, shape, bytes)."""
+    at, header, data = 0, {}, b""
+    for n, dtype, shape, blob in tensors:
+        header[n] = {"dtype": dtype, "shape": list(shape), "data_offsets": [at, at + len(blob)]}
+        at += len(blob)
+        data += blob
+    j = json.dumps(header).encode()
+    save("safetensors", name, json.dumps(config).encode() + b"\0" + struct.pack("<Q", len(j)) + j + data)
+
+
+dense = [(n, "F32", s, f32(s[0] * (s[1] if len(s) > 1 else 1))) for n, s in names.items()]
+q = "model.layers.0.self_attn.q_proj"
+rest = [t for t in dense if t[0] != q + ".weight"]
+words = lambda n: b"".join(struct.pack("<I", (i * 2654435761) & 0xFFFFFFFF) for i in range(n))
+half = lambda n: struct.pack(f"<{n}e", *[0.01 + 0.001 * (i % 5) for i in range(n)])
+ct = lambda fmt, w, a=None: {**config, "quantization_config": {"quant_method": "compressed-tensors", "format": fmt, "config_groups": {"group_0": {"targets": ["Linear"], "weights": w, "input_activations": a}}}}
+w4 = {"num_bits": 4, "type": "int", "symmetric": True, "strategy": "group", "group_size": 32}
+folder("ct_pack", ct("pack-quantized", w4), rest + [(q + ".weight_packed", "I32", (32, 4), words(128)), (q + ".weight_scale", "F16", (32, 1), half(32)), (q + ".weight_shape", "I64", (2,), struct.pack("<2q", 32, 32)),
+                                                  (q + ".weight_zero_point", "I32", (4, 1), words(4))])
+folder("ct_int8", ct("int-quantized", {"num_bits": 8, "type": "int"}, {"num_bits": 8, "type": "int", "symmetric": True}), rest + [(q + ".weight", "I8", (32, 32), bytes(range(256)) * 4), (q + ".weight_scale", "BF16", (32, 1), bytes([0, 60]) * 32)])
+folder("ct_fp8", ct("float-quantized", {"num_bits": 8, "type": "float"}, {"num_bits": 8, "type": "float"}), rest + [(q + ".weight", "F8_E4M3", (32, 32), bytes(range(128)) * 8), (q + ".weight_scale", "F32", (1,), f32(1)), (q + ".input_scale", "F32", (1,), f32(1))])
+folder("ct_mxfp4", ct("mxfp4-pack-quantized", {"num_bits": 4, "type": "float"}), rest + [(q + ".weight_packed", "U8", (32, 16), bytes(range(256)) * 2), (q + ".weight_scale", "U8", (32, 1), bytes([120]) * 32)])
+gptq = {**config, "quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 32}}
+folder("gptq", gptq, rest + [(q + ".qweight", "I32", (4, 32), words(128)), (q + ".qzeros", "I32", (1, 4), b"\x77" * 16), (q + ".scales", "F16", (1, 32), half(32)), (q + ".g_idx", "I32", (32,), bytes(128))])
+folder("awq", {**config, "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 32}},
+       rest + [(q + ".qweight", "I32", (32, 4), words(128)), (q + ".qzeros", "I32", (1, 4), words(4)), (q + ".scales", "F16", (1, 32), half(32))])
+g2 = {"h.0.ln_1.weight": (32,), "h.0.ln_1.bias": (32,), "h.0.ln_2.weight": (32,), "h.0.attn.c_attn.weight": (32, 96), "h.0.attn.c_attn.bias": (96,), "h.0.attn.c_proj.weight": (32, 32), "h.0.mlp.c_fc.weight": (32, 64),
+      "h.0.mlp.c_proj.weight": (64, 32), "ln_f.weight": (32,), "wte.weight": (24, 32), "wpe.weight": (16, 32)}
+folder("gpt2", {"model_type": "gpt2", "n_embd": 32, "n_layer": 1, "n_head": 2, "n_positions": 16, "n_inner": 64, "layer_norm_epsilon": 1e-5},
+       [("transformer." + n, "F32", s, f32(s[0] * (s[1] if len(s) > 1 else 1))) for n, s in g2.items()])
+moe = [t for t in dense if "mlp" not in t[0]] + [("model.layers.0.block_sparse_moe.gate.weight", "F32", (2, 32), f32(64))]
+moe += [(f"model.layers.0.block_sparse_moe.experts.{e}.{w}.weight", "F32", (32, 32), f32(1024)) for e in range(2) for w in ("w1", "w2", "w3")]
+folder("mixtral", {**config, "model_type": "mixtral", "num_local_experts": 2, "num_experts_per_tok": 1}, moe)
+be = {"embeddings.word_embeddings.weight": (24, 32), "embeddings.position_embeddings.weight": (16, 32), "embeddings.token_type_embeddings.weight": (2, 32), "embeddings.LayerNorm.weight": (32,)}
+for n in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "intermediate.dense", "output.dense"):
+    be[f"encoder.layer.0.{n}.weight"] = (32, 32)
+be["encoder.layer.0.attention.output.LayerNorm.weight"] = be["encoder.layer.0.output.LayerNorm.weight"] = (32,)
+folder("bert", {**config, "model_type": "bert", "hidden_act": "gelu", "num_key_value_heads": None}, [(n, "F32", s, f32(s[0] * (s[1] if len(s) > 1 else 1))) for n, s in be.items()])
+folder("yarn", {**config, "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}}, dense)
+folder("llama3", {**config, "rope_parameters": {"rope_type": "llama3", "rope_theta": 1e4, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8}}, dense)
+
+
+def pieces(tok):
+    t = ["<unk>", "<s>", "</s>", "\u2581", "a", "b", "ab", "\u2581ab", "e", "l", "o", "\u2581H", "[UNK]", "[CLS]", "[SEP]"]
+    k = [key("tokenizer.ggml.model", 8, tok), key("tokenizer.ggml.tokens", 9, (8, t)), key("tokenizer.ggml.scores", 9, (6, [float(-i) for i in range(len(t))])),
+         key("tokenizer.ggml.token_type", 9, (5, [2, 3, 3] + [1] * (len(t) - 3))), key("tokenizer.ggml.unknown_token_id", 4, 0)]
+    if tok == "t5":  # a character map of four units: "A" stays out
+        k.append(key("tokenizer.ggml.precompiled_charsmap", 9, (5, list(struct.unpack("<6i", struct.pack("<I", 16) + struct.pack("<4I", 0x400, 0x41, 0, 1) + b"a\0b\0")))))
+    return gguf(k, [])
+
+
+save("gguf", "wordpiece", pieces("bert"))
+save("gguf", "unigram", pieces("t5"))
+save("gguf", "scheme", gguf([key("precis.scheme.tensors", 9, (8, ["blk.0.attn_q.weight"])), key("precis.scheme.types", 9, (8, ["INT4_G32"])), key("precis.scheme.widths", 9, (10, [33]))],
+                            [("blk.0.attn_q.weight", (36, 2), 24, bytes(72))]))
+field = lambda n, b: bytes([n << 3 | 2, len(b)]) + b
+piece = lambda s, score, kind=1: field(1, field(1, s.encode()) + b"\x15" + struct.pack("<f", score) + bytes([0x18, kind]))
+spm = piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + b"".join(piece(s, -i) for i, s in enumerate(("\u2581", "a", "b", "ab", "\u2581ab")))
+for kind in (1, 2):
+    save("tokenizer_model", f"kind{kind}", spm + field(2, bytes([0x18, kind, 0xC0, 2, 0])) + field(3, field(2, struct.pack("<I", 16) + struct.pack("<4I", 0x400, 0x41, 0, 1) + b"a\0") + bytes([0x18, 1, 0x20, 1])))
+save("adapter", "gguf", gguf([key("general.type", 8, "adapter"), key("adapter.type", 8, "lora"), key("adapter.lora.alpha", 6, 4.0)],
+                             [("blk.0.attn_q.weight.lora_a", (32, 2), 0, f32(64)), ("blk.0.attn_q.weight.lora_b", (2, 32), 0, f32(64))]))
+pa = [("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", (2, 32)), ("base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight", (32, 2))]
+j = json.dumps({n: {"dtype": "F32", "shape": list(s), "data_offsets": [256 * i, 256 * i + 256]} for i, (n, s) in enumerate(pa)}).encode()
+save("adapter", "peft", json.dumps({"r": 2, "lora_alpha": 4}).encode() + b"\0" + struct.pack("<Q", len(j)) + j + f32(128))
+
 tok = {"version": "1.0", "added_tokens": [{"id": 0, "content": "<|endoftext|>", "special": True}], "normalizer": None,
        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}]},
        "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "vocab": {"<|endoftext|>": 0, "a": 1, "b": 2, "ab": 3, "\u0120": 4}, "merges": ["a b"]}}
@@ -103,6 +172,16 @@ save("tokenizer_json", "bpe", json.dumps(tok).encode())
 tok["model"]["merges"] = [["a", "b"]]
 tok["pre_tokenizer"] = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
 save("tokenizer_json", "pairs", json.dumps(tok, ensure_ascii=False).encode())
+
+uni = {"version": "1.0", "added_tokens": [{"id": 0, "content": "<unk>", "special": True}], "normalizer": {"type": "Sequence", "normalizers": [{"type": "Precompiled", "precompiled_charsmap": "EAAAAAAEAABBAAAAAAAAAAEAAABhAA=="}]},
+       "pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "always"}, "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["\u2581", -1.0], ["a", -2.0], ["ab", -3.5]], "byte_fallback": False}}
+save("tokenizer_json", "unigram", json.dumps(uni).encode())
+wp = {"version": "1.0", "added_tokens": [{"id": 0, "content": "[UNK]", "special": True}], "normalizer": {"type": "BertNormalizer"}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+      "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "hel": 3, "##lo": 4, "w": 5}}}
+save("tokenizer_json", "wordpiece", json.dumps(wp).encode())
+lt = {"version": "1.0", "added_tokens": [{"id": 0, "content": "<unk>", "special": True}], "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"}]}, "pre_tokenizer": None,
+      "model": {"type": "BPE", "byte_fallback": True, "vocab": {"<unk>": 0, "<0x41>": 1, "\u2581": 2, "a": 3, "b": 4, "ab": 5, "\u2581ab": 6}, "merges": ["a b", "\u2581 ab"]}}
+save("tokenizer_json", "llama", json.dumps(lt).encode())
 
 templates = ["{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ 'x' }}{% endif %}{{'<' + message['role'] + '\\n' + message.content | trim + '>'}}{% endfor %}{% if add_generation_prompt %}a{% endif %}",
              "{%- set ns = namespace(n=0) -%}{% for m in messages[::-1] if m.role is defined and not m.role in ['x', \"y\"] %}{% set ns.n = ns.n + loop.index0 %}{{ ns.n // 2 ~ m.content[1:] | upper }}{% else %}-{% endfor %}",

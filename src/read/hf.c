@@ -396,8 +396,9 @@ static precis_status canonical(config *c, size_t row)
         char *name = pcs_hf_name(m, c->type, t->source, &numbers[i]);
         if (name) t->name = name;
         stacked |= numbers[i] != UINT32_MAX;
-        if (types[row].interleaved && heads && strstr(t->name, ".attn_q.") && !strstr(t->name, "input_")) st = interleave_rows(m, t, heads);
-        else if (types[row].interleaved && heads && strstr(t->name, ".attn_k.") && !strstr(t->name, "input_")) st = interleave_rows(m, t, kv);
+        const bool rows = types[row].interleaved && heads && (ends(t->name, ".weight") || ends(t->name, ".bias"));
+        if (rows && strstr(t->name, ".attn_q.")) st = interleave_rows(m, t, heads);
+        else if (rows && strstr(t->name, ".attn_k.")) st = interleave_rows(m, t, kv);
         else if (types[row].plus_one && ends(t->name, "norm.weight")) st = plus_one(m, t);
         else if (types[row].transposed && t->dims == 2 && name && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9) && strcmp(t->name, "output.weight")) st = transpose(m, t);
     }

@@ -386,6 +386,27 @@ static size_t characters(pcs_jvalue v)
     return n;
 }
 
+/* selectattr and rejectattr (attribute: name, test and its argument), map(attribute=...) by position is not among them. */
+static precis_status select_by(pcs_jinja *j, pcs_jvalue v, const pcs_jvalue *args, size_t n, bool keep, pcs_jvalue *out)
+{
+    precis_status st = pcs_jlist_new(j, out);
+    if (st || v.type != J_LIST) return st;
+    if (!n || args[0].type != J_STRING || (n > 1 && args[1].type != J_STRING)) return pcs_jinja_fail(j, PRECIS_EUNSUPPORTED, "selectattr takes the name of an attribute and of a test");
+    char test[32] = { 0 };
+    if (n > 1) memcpy(test, args[1].s, args[1].len < 31 ? args[1].len : 31);
+    for (size_t i = 0; i < v.list->n && !st; i++) {
+        pcs_jvalue x = { .type = J_UNDEFINED };
+        bool ok;
+        if (v.list->v[i].type == J_DICT) x = pcs_jget(v.list->v[i].dict, args[0].s, args[0].len);
+        if (n < 2) ok = pcs_jtrue(x);
+        else if (!strcmp(test, "equalto") || !strcmp(test, "==") || !strcmp(test, "eq")) ok = n > 2 && pcs_jequal(x, args[2], 0);
+        else if (!strcmp(test, "ne") || !strcmp(test, "!=")) ok = n > 2 && !pcs_jequal(x, args[2], 0);
+        else st = pcs_jtest(j, test, x, args + 2, n - 2, &ok);
+        if (!st && ok == keep) st = pcs_jappend(j, out->list, v.list->v[i]);
+    }
+    return st;
+}
+
 precis_status pcs_jfilter(pcs_jinja *j, const char *name, pcs_jvalue v, const pcs_jvalue *args, size_t n, pcs_jvalue *out)
 {
     const pcs_jvalue none = { .type = J_NONE }, first = n ? args[0] : none;
@@ -396,6 +417,7 @@ precis_status pcs_jfilter(pcs_jinja *j, const char *name, pcs_jvalue v, const pc
     if (!strcmp(name, "safe") || (!strcmp(name, "list") && v.type == J_LIST)) return *out = v, PRECIS_OK;
     if (!strcmp(name, "join")) return join(j, v, first, out);
     if (!strcmp(name, "items")) return items(j, v, out);
+    if (!strcmp(name, "selectattr") || !strcmp(name, "rejectattr")) return select_by(j, v, args, n, *name == 's', out);
     if (!strcmp(name, "length") || !strcmp(name, "count")) {
         *out = (pcs_jvalue){ .type = J_INT };
         out->i = v.type == J_STRING ? (int64_t)characters(v) : v.type == J_LIST ? (int64_t)v.list->n : v.type == J_DICT ? (int64_t)v.dict->n : 0;

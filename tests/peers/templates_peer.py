@@ -2,8 +2,9 @@
 llama-cpp-python, and on own ones that use what Qwen2.5's and Gemma's use.
 
 usage: templates_peer.py PRECIS [--model SMOLLM2.gguf]
+Templates of Llama 3, Phi-3.5, Mistral, Qwen and others come from the source package of llama-cpp-python, once, into the user's cache.
 """
-import argparse, os, subprocess, sys, tempfile
+import argparse, io, json, os, subprocess, sys, tarfile, tempfile, urllib.request
 import gguf, llama_cpp.llama_chat_format as formats
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -18,9 +19,30 @@ def refuse(text):
 
 
 env.globals["raise_exception"] = refuse
+env.globals["strftime_now"] = lambda f: __import__("datetime").datetime.now().strftime(f)
+env.filters["tojson"] = lambda x, indent=None, ensure_ascii=False, separators=None, sort_keys=False: json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 own = os.path.join(os.path.dirname(__file__), "templates")
 templates = {n: open(os.path.join(own, n)).read() for n in sorted(os.listdir(own))}
 templates.update({n: getattr(formats, n) for n in dir(formats) if n.endswith("_CHAT_TEMPLATE")})
+NAMED = ["meta-llama-Llama-3.1-8B-Instruct", "meta-llama-Llama-3.2-3B-Instruct", "meta-llama-Llama-3.3-70B-Instruct", "microsoft-Phi-3.5-mini-instruct", "mistralai-Mistral-Nemo-Instruct-2407",
+         "Qwen-Qwen3-0.6B", "Qwen-Qwen2.5-7B-Instruct", "Qwen-QwQ-32B", "google-gemma-2-2b-it", "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B", "Mistral-Small-3.2-24B-Instruct-2506", "HuggingFaceTB-SmolLM3-3B"]
+cache = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "precis", "templates")
+if not os.path.isdir(cache):
+    try:
+        files = json.load(urllib.request.urlopen("https://pypi.org/pypi/llama-cpp-python/0.3.36/json", timeout=60))["urls"]
+        data = urllib.request.urlopen(next(f["url"] for f in files if f["packagetype"] == "sdist"), timeout=600).read()
+        os.makedirs(cache + ".new", exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(data)) as t:
+            for m in t:
+                if "/models/templates/" in m.name and m.name.endswith(".jinja"):
+                    open(os.path.join(cache + ".new", os.path.basename(m.name)), "wb").write(t.extractfile(m).read())
+        os.rename(cache + ".new", cache)
+    except OSError as e:
+        print(f"skipped: templates of the source package: {e}")
+for n in NAMED:
+    path = os.path.join(cache, n + ".jinja")
+    if os.path.exists(path):
+        templates[n] = open(path).read()
 if a.model:
     templates["SmolLM2"] = gguf.GGUFReader(a.model).fields["tokenizer.chat_template"].contents()
 chats = [[("user", " Hello there ")], [("system", "Be brief."), ("user", "Hi a"), ("assistant", 'Yes? "q"'), ("user", "N\u00e9e\n2")], [("assistant", "x")],

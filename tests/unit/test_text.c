@@ -185,10 +185,11 @@ static void test_gpt2(void **state) { (void)state, vectors("gpt-2"); }
 static void test_starcoder(void **state) { (void)state, vectors("starcoder"); }
 static void test_llama_spm(void **state) { (void)state, vectors("llama-spm"); }
 static void test_phi3(void **state) { (void)state, vectors("phi-3"); }
+static void test_bert(void **state) { (void)state, vectors("bert-bge"); }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_render), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_guard), cmocka_unit_test(test_guard_user), cmocka_unit_test(test_gpt2), cmocka_unit_test(test_starcoder),
-                                        cmocka_unit_test(test_llama_spm), cmocka_unit_test(test_phi3) };
+                                        cmocka_unit_test(test_llama_spm), cmocka_unit_test(test_phi3), cmocka_unit_test(test_bert) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,356 @@
+/* Methods: the factor that GPTQ needs, transforms that change nothing, coders that beat rounding, what is refused; schemes; adapters;
+ * containers there and back. */
+#include "base/hadamard.h"
+#include "plan/plan.h"
+#include "precis/convert.h"
+#include "quant/methods.h"
+#include "test.h"
+
+#include <math.h>
+#include <unistd.h>
+
+static void test_cholesky(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(2);
+    for (size_t n = 1; n <= 200; n += n < 5 ? 1 : 65) {
+        float *x = malloc(n * 2 * n * sizeof *x), *u = malloc(n * n * sizeof *u);
+        double *h = malloc(n * n * sizeof *h), *keep = malloc(n * n * sizeof *keep);
+        test_fill(x, n * 2 * n, n, 1.0f);
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < n; j++) {
+                double s = i == j ? 0.01 : 0;
+                for (size_t t = 0; t < 2 * n; t++) s += (double)x[t * n + i] * x[t * n + j];
+                h[i * n + j] = keep[i * n + j] = s;
+            }
+        assert_true(pcs_inverse_cholesky(ctx, n, h, u));
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < n; j++) { /* (U^T U) H = 1 */
+                double s = 0;
+                for (size_t k = 0; k < n; k++) {
+                    double ut = 0;
+                    for (size_t r = 0; r <= (i < k ? i : k); r++) ut += (double)u[r * n + i] * u[r * n + k];
+                    s += ut * keep[k * n + j];
+                }
+                if (fabs(s - (i == j)) > 2e-3) fail_msg("n %zu: entry %zu, %zu is %g", n, i, j, s);
+            }
+        h[0] = n > 1 ? -1.0 : 0.0; /* not positive definite */
+        memcpy(h, keep, n * n * sizeof *h);
+        h[0] = -1.0;
+        assert_false(pcs_inverse_cholesky(ctx, n, h, u));
+        free(x);
+        free(u);
+        free(h);
+        free(keep);
+    }
+    precis_ctx_close(&ctx);
+}
+
+static void test_hadamard(void **state)
+{
+    (void)state;
+    static const size_t orders[] = { 1, 2, 64, 12, 20, 28, 36, 24, 40, 56, 72, 576, 640, 768, 1536 };
+    assert_int_equal(pcs_hadamard_order(172), 0);
+    assert_int_equal(pcs_hadamard_order(0), 0);
+    for (size_t k = 0; k < sizeof orders / sizeof *orders; k++) {
+        const size_t n = orders[k];
+        float *x = malloc(n * sizeof *x), *y = malloc(n * sizeof *y);
+        test_fill(x, n, n, 1.0f);
+        memcpy(y, x, n * sizeof *x);
+        double a = 0, b = 0;
+        pcs_hadamard(y, n);
+        for (size_t i = 0; i < n; i++) a += (double)x[i] * x[i], b += (double)y[i] * y[i];
+        if (fabs(a - b) > 1e-4 * a) fail_msg("order %zu: %g became %g", n, a, b);
+        pcs_hadamard_transposed(y, n);
+        for (size_t i = 0; i < n; i++)
+            if (fabsf(x[i] - y[i]) > 1e-4f) fail_msg("order %zu: the transpose is no inverse at %zu", n, i);
+        free(x);
+        free(y);
+    }
+}
+
+static char *path_of(const char *name, char buf[512])
+{
+    snprintf(buf, 512, "%s/%s", test_folder(), name);
+    return buf;
+}
+
+/* Quantize the carried model; its KL divergence. */
+static double divergence(const char *type, const char *method, const char *name, int fallback)
+{
+    char path[512];
+    precis_ctx *ctx = test_ctx(2);
+    precis_model *m;
+    precis_job job;
+    precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
+    OK(ctx, precis_model_open(ctx, &m, MODEL));
+    o.type = type;
+    o.quant.method = method;
+    o.quant.fallback = fallback;
+    o.calibrate.tokens = 512;
+    o.eval.window = 256;
+    o.eval.windows = 2;
+    o.no_eval = !strcmp(name, "container.gguf") || !strcmp(name, "scheme.gguf");
+    o.no_calibration = o.no_eval && !strcmp(method ? method : "", "rtn");
+    o.eval.arithmetic = PRECIS_REFERENCE;
+    OK(ctx, precis_job_quantize(ctx, m, path_of(name, path), &o, &job));
+    const double kld = job.eval.kld_mean;
+    precis_job_close(&job);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+    return kld;
+}
+
+static void test_transforms(void **state)
+{
+    (void)state;
+    static const char *const methods[] = { "rotate", "hadamard", "smoothquant", "awq", "rotate+hadamard+awq" };
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        const double kld = divergence("F32", methods[i], "transform.gguf", 0);
+        if (!(kld < 1e-4)) fail_msg("%s changed what the model computes: KL %g", methods[i], kld);
+    }
+}
+
+static void test_coders(void **state)
+{
+    (void)state;
+    const double rtn = divergence("UINT3_G64", "rtn", "rtn.gguf", 0), hqq = divergence("UINT3_G64", "hqq", "hqq.gguf", 0), gptq = divergence("UINT3_G64", "gptq", "gptq.gguf", 0), svd = divergence("UINT3_G64", "svd", "svd.gguf", 0);
+    print_message("UINT3_G64: rtn %.4f, hqq %.4f, gptq %.4f, svd %.4f\n", rtn, hqq, gptq, svd);
+    assert_true(gptq < rtn && svd < rtn && hqq < 1.5 * rtn);
+    /* formats with blocks, books and powers of two too */
+    static const char *const types[] = { "Q4_K", "IQ4_NL", "INT4_T" };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        const double kld = divergence(types[i], "gptq", "gptq.gguf", 0);
+        if (!(kld < 0.1)) fail_msg("gptq of %s: KL %g", types[i], kld);
+    }
+}
+
+/* GPTQ gives the same bytes for any number of threads and instruction set. */
+static void test_same_bytes(void **state)
+{
+    (void)state;
+    static const struct { uint32_t threads; const char *cpu; } ways[] = { { 1, NULL }, { 3, "avx2" }, { 2, "scalar" } };
+    char want[65], got[65], path[512];
+    for (size_t i = 0; i < 3; i++) {
+        if (ways[i].cpu) setenv("PRECIS_CPU", ways[i].cpu, 1);
+        precis_ctx *ctx = test_ctx(ways[i].threads);
+        unsetenv("PRECIS_CPU");
+        precis_model *m;
+        precis_job job;
+        precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
+        OK(ctx, precis_model_open(ctx, &m, MODEL));
+        o.type = "*attn*=UINT3_G64";
+        o.quant.method = "rotate+gptq+svd";
+        o.no_eval = 1;
+        o.calibrate.tokens = 128;
+        OK(ctx, precis_job_quantize(ctx, m, path_of("same.gguf", path), &o, &job));
+        precis_job_close(&job);
+        precis_model_close(&m);
+        OK(ctx, pcs_sha256_file(ctx, path, i ? got : want));
+        if (i && strcmp(want, got)) fail_msg("%u threads, %s: other bytes", ways[i].threads, precis_ctx_cpu(ctx));
+        precis_ctx_close(&ctx);
+    }
+}
+
+static void refused(const char *type, const char *method, precis_status want, const char *says)
+{
+    char path[512];
+    precis_ctx *ctx = test_ctx(1);
+    precis_model *m;
+    precis_job job;
+    precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
+    OK(ctx, precis_model_open(ctx, &m, MODEL));
+    o.type = type;
+    o.quant.method = method;
+    o.no_eval = 1;
+    o.calibrate.tokens = 64;
+    const precis_status st = precis_job_quantize(ctx, m, path_of("refused.gguf", path), &o, &job);
+    if (st != want || !strstr(precis_ctx_message(ctx), says)) fail_msg("%s with %s: status %d, \"%s\"", type, method, st, precis_ctx_message(ctx));
+    assert_int_not_equal(access(path, F_OK), 0);
+    precis_job_close(&job);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    refused("Q4_0", "awq+smoothquant", PRECIS_EINVAL, "cannot be combined");
+    refused("Q4_0", "gptq+hqq", PRECIS_EINVAL, "both choose the codes");
+    refused("Q4_0", "magic", PRECIS_EINVAL, "is no method");
+    refused("IQ2_S", "gptq", PRECIS_EUNSUPPORTED, "blk.0.");
+    refused("Q4_0", "hqq", PRECIS_EUNSUPPORTED, "zero point");
+    refused("W9A16", NULL, PRECIS_EINVAL, "is no type");
+    /* with fallback the same goes through, and says where */
+    assert_true(divergence("IQ3_S", "gptq", "fallback.gguf", 1) < 0.2);
+    size_t pairs = 0;
+    while (pcs_methods_pair(pairs)) pairs++;
+    assert_int_equal(pairs, 81);
+}
+
+static void test_schemes(void **state)
+{
+    (void)state;
+    pcs_scheme s;
+    assert_true(pcs_scheme_of("W4A8KV8", &s));
+    assert_string_equal(s.weights, "INT4_G128");
+    assert_string_equal(s.activations, "INT8");
+    assert_string_equal(s.kv, "int8");
+    assert_true(pcs_scheme_of("w8a16", &s) && !s.activations && !s.kv);
+    assert_true(pcs_scheme_of("FP8", &s) && s.fixed);
+    static const char *const none[] = { "W4", "A8", "W0A8", "W4A1", "W4A8KV7", "W4A8X", "", "KV8", "W4A16_STATIC" };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (pcs_scheme_of(none[i], &s)) fail_msg("%s is taken for a scheme", none[i]);
+    static const struct { const char *type; double most; } made[] = { { "W8A8", 0.01 }, { "W8A8_STATIC", 0.05 }, { "W4A8KV8", 0.05 }, { "FP8", 0.01 }, { "NVFP4A4", 0.1 }, { "MXFP8", 0.01 } };
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        char path[512];
+        divergence(made[i].type, NULL, "scheme.gguf", 0);
+        precis_ctx *ctx = test_ctx(2);
+        precis_model *m, *ref;
+        precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
+        precis_eval_result e = { .size = sizeof e }, w = { .size = sizeof w };
+        size_t len;
+        const char *text = precis_eval_default_text(&len);
+        o.window = 256;
+        o.windows = 2;
+        OK(ctx, precis_model_open(ctx, &m, path_of("scheme.gguf", path)));
+        OK(ctx, precis_model_open(ctx, &ref, MODEL));
+        o.arithmetic = PRECIS_EMULATED;
+        OK(ctx, precis_eval_text(ctx, m, ref, text, len, &o, &e));
+        o.arithmetic = PRECIS_REFERENCE;
+        OK(ctx, precis_eval_text(ctx, m, ref, text, len, &o, &w));
+        if (!(e.kld_mean < made[i].most) || !(e.kld_mean > w.kld_mean)) fail_msg("%s: KL %g emulated, %g of the weights alone", made[i].type, e.kld_mean, w.kld_mean);
+        precis_model_close(&m);
+        precis_model_close(&ref);
+        precis_ctx_close(&ctx);
+    }
+}
+
+static void scores(precis_ctx *ctx, const char *path, double *nll)
+{
+    static const int32_t ids[] = { 3, 77, 500, 1200, 9, 88, 4000, 17, 250, 31 };
+    precis_model *m;
+    OK(ctx, precis_model_open(ctx, &m, path));
+    OK(ctx, precis_eval_ids(ctx, m, ids, 10, PRECIS_REFERENCE, nll));
+    precis_model_close(&m);
+}
+
+static void remove_folder(const char *path)
+{
+    char command[600];
+    snprintf(command, sizeof command, "rm -rf '%s'", path);
+    if (system(command)) fail_msg("%s stays", path);
+}
+
+/* Integer weights go through every container and come back with the same numbers. */
+static void test_containers(void **state)
+{
+    (void)state;
+    static const struct { const char *type, *format; } ways[] = { { "INT4_G128", "safetensors" }, { "UINT4_G64", "safetensors" }, { "INT8_C", "safetensors" }, { "Q6_K", "safetensors" }, { "FP8_E4M3_C", "safetensors" },
+                                                                  { "NVFP4", "safetensors" }, { "MXFP4", "safetensors" }, { "INT4_G128", "gptq" }, { "UINT4_G128", "awq" }, { "INT3_G64", "safetensors" } };
+    char q[512], out[512];
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char type[96];
+        double a[9], b[9];
+        precis_ctx *ctx = test_ctx(2);
+        precis_model *m;
+        precis_convert_report *r;
+        precis_convert_options o = PRECIS_CONVERT_OPTIONS_INIT;
+        snprintf(type, sizeof type, "token_embd.weight=F16,*=%s", ways[i].type);
+        divergence(type, "rtn", "container.gguf", 0);
+        path_of("container.gguf", q);
+        remove_folder(path_of("container", out));
+        OK(ctx, precis_model_open(ctx, &m, q));
+        o.format = ways[i].format;
+        OK(ctx, precis_convert(ctx, m, out, &o, &r));
+        for (size_t k = 0; k < precis_convert_report_size(r); k++) {
+            precis_convert_row row = { .size = sizeof row };
+            OK(ctx, precis_convert_report_get(r, k, &row));
+            if (!row.exact) fail_msg("%s to %s: tensor %s is off by %g", ways[i].type, ways[i].format, row.name, row.max_error);
+        }
+        precis_convert_report_close(&r);
+        /* a folder that has something in it is not written over */
+        assert_int_equal(precis_convert(ctx, m, out, &o, &r), PRECIS_EINVAL);
+        precis_model_close(&m);
+        scores(ctx, q, a);
+        scores(ctx, out, b);
+        for (int k = 0; k < 9; k++)
+            if (fabs(a[k] - b[k]) > 1e-5) fail_msg("%s through %s: nll %g became %g", ways[i].type, ways[i].format, a[k], b[k]);
+        remove_folder(out);
+        precis_ctx_close(&ctx);
+    }
+}
+
+static void put(FILE *f, const void *p, size_t n) { assert_int_equal(fwrite(p, 1, n, f), n); }
+static void put_text(FILE *f, const char *s)
+{
+    const uint64_t n = strlen(s);
+    put(f, &n, 8);
+    put(f, s, n);
+}
+
+/* A GGUF adapter of rank 2 for one tensor. */
+static void make_adapter(const char *path, const char *tensor, uint64_t rows, uint64_t cols)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    const uint32_t version = 3, text = 8, real = 6, dims = 2, type = 0;
+    const uint64_t tensors = 2, keys = 4, rank = 2;
+    const float alpha = 4;
+    char name[128];
+    put(f, "GGUF", 4), put(f, &version, 4), put(f, &tensors, 8), put(f, &keys, 8);
+    put_text(f, "general.architecture"), put(f, &text, 4), put_text(f, "llama");
+    put_text(f, "general.type"), put(f, &text, 4), put_text(f, "adapter");
+    put_text(f, "adapter.type"), put(f, &text, 4), put_text(f, "lora");
+    put_text(f, "adapter.lora.alpha"), put(f, &real, 4), put(f, &alpha, 4);
+    uint64_t offset = 0;
+    snprintf(name, sizeof name, "%s.lora_a", tensor);
+    put_text(f, name), put(f, &dims, 4), put(f, &cols, 8), put(f, &rank, 8), put(f, &type, 4), put(f, &offset, 8);
+    offset = (cols * rank * 4 + 31) / 32 * 32;
+    snprintf(name, sizeof name, "%s.lora_b", tensor);
+    put_text(f, name), put(f, &dims, 4), put(f, &rank, 8), put(f, &rows, 8), put(f, &type, 4), put(f, &offset, 8);
+    while (ftell(f) % 32) fputc(0, f);
+    float *x = malloc((rows + cols) * rank * sizeof *x);
+    test_fill(x, (rows + cols) * rank, 7, 0.05f);
+    put(f, x, cols * rank * 4);
+    while (ftell(f) % 32) fputc(0, f);
+    put(f, x + cols * rank, rows * rank * 4);
+    free(x);
+    fclose(f);
+}
+
+static void test_adapter(void **state)
+{
+    (void)state;
+    static const int32_t ids[] = { 3, 77, 500, 1200, 9 };
+    char path[512];
+    double plain[4], beside[4], merged[4];
+    precis_ctx *ctx = test_ctx(1);
+    make_adapter(path_of("lora.gguf", path), "blk.1.attn_q.weight", 256, 256);
+    for (int way = 0; way < 3; way++) {
+        precis_model *m;
+        OK(ctx, precis_model_open(ctx, &m, MODEL));
+        if (way) OK(ctx, precis_model_add_adapter(ctx, m, path, 1.0, way == 2));
+        OK(ctx, precis_eval_ids(ctx, m, ids, 5, PRECIS_REFERENCE, way == 0 ? plain : way == 1 ? beside : merged));
+        precis_model_close(&m);
+    }
+    assert_true(fabs(plain[3] - beside[3]) > 1e-4);
+    for (int i = 0; i < 4; i++) assert_true(fabs(beside[i] - merged[i]) < 1e-4);
+    static const struct { const char *tensor; uint64_t rows, cols; } wrong[] = { { "blk.1.attn_q.weight", 128, 256 }, { "blk.1.attn_q.weight", 256, 64 }, { "blk.99.attn_q.weight", 256, 256 } };
+    for (size_t i = 0; i < 3; i++) {
+        precis_model *m;
+        OK(ctx, precis_model_open(ctx, &m, MODEL));
+        make_adapter(path, wrong[i].tensor, wrong[i].rows, wrong[i].cols);
+        assert_int_equal(precis_model_add_adapter(ctx, m, path, 1.0, 0), PRECIS_EINVAL);
+        assert_non_null(strstr(precis_ctx_message(ctx), "another"));
+        precis_model_close(&m);
+    }
+    precis_ctx_close(&ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_cholesky), cmocka_unit_test(test_hadamard), cmocka_unit_test(test_transforms), cmocka_unit_test(test_coders), cmocka_unit_test(test_same_bytes),
+                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_schemes), cmocka_unit_test(test_containers), cmocka_unit_test(test_adapter) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
