@@ -21,6 +21,7 @@ static const cli_option options[] = {
     { "--rank", 0, "R", "svd: rank of the residual (default 16)" },
     { "--imatrix", 0, "FILE", "importance matrix (legacy .dat or GGUF); default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
+    { "--calib-tokens", 0, "N", "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole model)" },
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
     { "--strict", 0, NULL, "a width that forbids a type is an error, not a substitute" },
     { "--dry-run", 0, NULL, "plan and print, write nothing" },
@@ -224,7 +225,9 @@ static int run(cli *c)
     o.quant.fallback = cli_has(c, "--fallback");
     o.quant.scale_rounding = cli_get(c, "--scale-rounding");
     o.quant.no_act_order = cli_has(c, "--no-act-order");
-    int64_t rank;
+    int64_t rank, tokens;
+    if (!cli_int(c, "--calib-tokens", 0, 16, 1 << 30, &tokens)) return EXIT_USAGE;
+    o.calibrate.tokens = (uint32_t)tokens;
     if (!cli_number(c, "--damp", 0, 1e-6, 1, &o.quant.damp) || !cli_number(c, "--alpha", 0, 0.01, 1, &o.quant.alpha) || !cli_int(c, "--rank", 0, 1, 4096, &rank)) return EXIT_USAGE;
     o.quant.rank = (uint32_t)rank;
     char *texts[MAX_TEXTS] = { NULL }, *text = NULL, *pins = join_pins(c);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #define SEQUENCES 32
-#define SAMPLED 64
+#define SAMPLED 256
 #define WINDOW 512
 #define ROWS 384 /* of each input that are kept */
 

@@ -244,7 +244,7 @@ static precis_status packed(module *q, const pcs_map *names, const settings *s)
     q->cols = (int64_t)scalar_at(shape, 1);
     if ((int64_t)scalar_at(shape, 0) != q->rows) return wrong(q, "weight_shape has other rows than weight_packed");
     const int64_t words = q->codes->ne[0];
-    if (q->cols < 1) return wrong(q, "weight_shape has no columns");
+    if (q->cols < 1 || q->cols > PCS_LIMIT_DIM) return wrong(q, "weight_shape has no columns, or too many");
     q->bits = s->bits;
     if (q->bits < 2 || q->bits > 8 || (ct_words(q->cols, q->bits, true) != words && ct_words(q->cols, q->bits, false) != words))
         for (q->bits = 2; q->bits <= 8; q->bits++)

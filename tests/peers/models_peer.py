@@ -165,7 +165,7 @@ carried = "models/gutenberg-7m"
 im = os.path.join(folder, "im.gguf")
 precis("profile", carried, "-o", im)
 compare("gutenberg-7m F16", made(carried, "F16"), 256, 0.002)
-for kind in "Q8_0 Q6_K Q5_K_M Q5_0 Q5_1 Q4_K_M Q4_0 Q4_1 IQ4_NL IQ4_XS Q3_K_M Q2_K MXFP4 TQ2_0 TQ1_0".split():
+for kind in "Q8_0 Q6_K Q5_K_M Q5_0 Q5_1 Q4_K_M Q4_0 Q4_1 IQ4_NL IQ4_XS Q3_K_M Q2_K MXFP4 TQ2_0 TQ1_0 IQ3_S IQ3_XXS IQ2_S IQ2_XS IQ2_XXS IQ1_M IQ1_S NVFP4".split():
     compare(f"gutenberg-7m {kind}", made(carried, kind, "--imatrix", im), 256, 0.005)
 if a.model:
     compare("SmolLM2 as it comes", a.model, 512, 0.005)
