@@ -49,6 +49,8 @@ enum {
 
 /* Record why; returns status, so that `return pcs_fail(...)` works. */
 precis_status pcs_fail(precis_ctx *ctx, precis_status status, const char *fmt, ...) PCS_PRINTF(3, 4);
+/* Lines of ours (no text from a file) behind the message. */
+void pcs_add_lines(precis_ctx *ctx, const char *lines);
 /* The same for damaged input: adds the file's name, the byte offset and the field. */
 precis_status pcs_fail_at(precis_ctx *ctx, precis_status status, uint64_t offset, const char *field, const char *fmt,
                           ...) PCS_PRINTF(5, 6);

@@ -84,6 +84,12 @@ precis_status pcs_fail(precis_ctx *ctx, precis_status status, const char *fmt, .
     return status;
 }
 
+void pcs_add_lines(precis_ctx *ctx, const char *lines)
+{
+    const size_t at = strlen(ctx->message);
+    snprintf(ctx->message + at, sizeof ctx->message - at, "%s", lines);
+}
+
 precis_status pcs_fail_at(precis_ctx *ctx, precis_status status, uint64_t offset, const char *field, const char *fmt, ...)
 {
     char why[512];

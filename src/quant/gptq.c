@@ -83,7 +83,22 @@ static precis_status add_gram(gptq *g, const float *x, size_t tokens, float *xt,
     return PRECIS_OK;
 }
 
-static precis_status collect(gptq *g, precis_value input, precis_value cut, size_t from, size_t to)
+/* Rows of a call that went to an expert, packed into one array; how many. */
+static size_t routed(const gptq *g, const pcs_node *n, int64_t expert, size_t tokens, float *out)
+{
+    const precis_graph *gr = g->r->graph;
+    const float *x = pcs_program_value(g->r->program, n->in[0]), *route = pcs_program_value(g->r->program, n->in[2]);
+    const size_t top = (size_t)gr->values[n->in[2]].shape[1] / 2;
+    const bool slots = gr->values[n->in[0]].dims == 3;
+    size_t count = 0;
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t s = 0; s < top; s++)
+            if ((int64_t)route[t * 2 * top + s] == expert) memcpy(out + count++ * g->n, x + (slots ? t * top + s : t) * g->n, g->n * sizeof *out);
+    return count;
+}
+
+/* node: of experts, of which number `expert` is wanted; NULL: all tokens count. */
+static precis_status collect(gptq *g, precis_value input, const pcs_node *node, int64_t expert, precis_value cut, size_t from, size_t to)
 {
     precis_ctx *ctx = g->w->ctx;
     const size_t most = g->w->windows.longest;
@@ -92,18 +107,25 @@ static precis_status collect(gptq *g, precis_value input, precis_value cut, size
     g->tokens = 0;
     pcs_free(ctx, g->h);
     g->h = pcs_alloc(ctx, g->n * g->n, sizeof *g->h);
-    float *xt = pcs_alloc(ctx, g->pad * most, sizeof *xt), *xp = pcs_alloc(ctx, g->pad * most, sizeof *xp), *tile = pcs_alloc(ctx, g->pad * 16 * precis_ctx_threads(ctx), sizeof *tile);
+    const size_t slots = node ? (size_t)g->r->graph->values[node->in[2]].shape[1] / 2 : 1;
+    float *some = node ? pcs_alloc(ctx, g->n * most * slots, sizeof *some) : NULL;
+    if (node && !some) return PRECIS_ENOMEM;
+    float *xt = pcs_alloc(ctx, g->pad * most,  sizeof *xt), *xp = pcs_alloc(ctx, g->pad * most, sizeof *xp), *tile = pcs_alloc(ctx, g->pad * 16 * precis_ctx_threads(ctx), sizeof *tile);
     precis_status st = g->h && xt && xp && tile ? PRECIS_OK : PRECIS_ENOMEM;
     const int32_t *ids = g->w->windows.ids;
     const float *state = g->hidden;
     for (size_t i = 0; i < g->w->windows.n && !st; i++) {
         st = run_to(g, i, ids, state, cut, from, to);
-        if (!st) st = add_gram(g, pcs_program_value(g->r->program, input), g->w->windows.lengths[i], xt, xp, tile);
+        size_t count = g->w->windows.lengths[i];
+        const float *x = st ? NULL : pcs_program_value(g->r->program, input);
+        if (!st && node) count = routed(g, node, expert, count, some), x = some;
+        if (!st && count) st = add_gram(g, x, count, xt, xp, tile);
         ids += g->w->windows.lengths[i];
         state += (size_t)g->w->windows.lengths[i] * g->r->lm.width;
     }
     for (size_t i = 0; i < g->n && !st; i++)
         for (size_t j = 0; j < i; j++) g->h[i * g->n + j] = g->h[j * g->n + i];
+    pcs_free(ctx, some);
     pcs_free(ctx, xt);
     pcs_free(ctx, xp);
     pcs_free(ctx, tile);
@@ -286,37 +308,86 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
+/* By search, all inputs alike: what is left for an expert that saw too little. */
+static void search_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    coding *c = arg;
+    const size_t n = c->g->n;
+    float *y = (float *)(void *)(c->scratch + ith * c->per_thread);
+    for (uint64_t r = begin; r < end; r++) {
+        float *x = c->weights + r * n;
+        pcs_encode(c->f, n, x, NULL, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, c->dst + r * c->row_bytes);
+        pcs_decode(c->f, n, c->dst + r * c->row_bytes, y);
+        pcs_error_row(n, x, y, NULL, &c->err[r], &c->norm[r]);
+        memcpy(x, y, n * sizeof *x);
+    }
+}
+
 static const char *refuses(const pcs_format *f)
 {
     if (f->kind != PCS_QUANT || (!f->pack && !f->pack_row) || f->encode) return "gptq rounds weight by weight, and this type has no grid of single integers";
     return NULL;
 }
 
-/* One weight of the group under its Hessian. */
-static precis_status code_weight(gptq *g, size_t index)
+/* Rows [first, first + count) of a weight under the Hessian; dst: of the whole tensor. why: not to be coded so, but by search. */
+static precis_status code_part(gptq *g, size_t index, size_t first, size_t count, const char *why, uint8_t *dst, double *err, double *norm)
 {
     pcs_work *w = g->w;
     pcs_tensor *t = &w->m->tensors[index];
     const pcs_format *f = w->plan->rows[index].to;
-    coding c = { .g = g, .f = f, .weights = (float *)(uintptr_t)t->data, .row_bytes = pcs_row_bytes(f, g->n), .rows = (size_t)pcs_tensor_rows(t) };
+    coding c = { .g = g, .f = f, .weights = (float *)(uintptr_t)t->data + first * (size_t)t->ne[0], .row_bytes = pcs_row_bytes(f, (uint64_t)t->ne[0]), .rows = count };
+    c.dst = dst + first * c.row_bytes;
     const size_t pad = (g->n + f->block - 1) / f->block * f->block, subs = pad / 16 + PCS_SUB;
     c.per_thread = ((ROWS * g->pad + ROWS * COLUMNS + COLUMNS * 16 + 2 * ROWS * subs) * sizeof(float) + ROWS * (pad / f->block + 1) * sizeof(pcs_params) + ROWS * (pad + PCS_BLOCK_MAX) + 127) / 64 * 64;
     c.scratch = pcs_alloc(w->ctx, precis_ctx_threads(w->ctx), c.per_thread);
     c.err = pcs_alloc(w->ctx, 2 * c.rows, sizeof *c.err);
-    c.dst = pcs_alloc(w->ctx, c.rows, c.row_bytes);
-    precis_status st = c.scratch && c.err && c.dst ? PRECIS_OK : PRECIS_ENOMEM;
+    precis_status st = c.scratch && c.err ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st && f->tensor) st = pcs_tensor_shared(w->ctx, t, &c.shared);
     if (!st) {
         c.norm = c.err + c.rows;
-        pcs_for(w->ctx, (c.rows + ROWS - 1) / ROWS, 1, code_rows, &c);
-        double err = 0, norm = 0;
-        for (size_t r = 0; r < c.rows; r++) err += c.err[r], norm += c.norm[r];
-        w->coded[index] = (pcs_encoded){ c.dst, "gptq", norm > 0 ? err / norm : 0 };
-        c.dst = NULL;
+        if (why) pcs_for(w->ctx, c.rows, 4, search_rows, &c);
+        else pcs_for(w->ctx, (c.rows + ROWS - 1) / ROWS, 1, code_rows, &c);
+        for (size_t r = 0; r < c.rows; r++) *err += c.err[r], *norm += c.norm[r];
     }
     pcs_free(w->ctx, c.scratch);
     pcs_free(w->ctx, c.err);
-    pcs_free(w->ctx, c.dst);
+    return st;
+}
+
+static precis_status code_weight(gptq *g, size_t index)
+{
+    const pcs_tensor *t = &g->w->m->tensors[index];
+    uint8_t *dst = pcs_alloc(g->w->ctx, pcs_tensor_rows(t), pcs_row_bytes(g->w->plan->rows[index].to, (uint64_t)t->ne[0]));
+    double err = 0, norm = 0;
+    const precis_status st = dst ? code_part(g, index, 0, (size_t)pcs_tensor_rows(t), NULL, dst, &err, &norm) : PRECIS_ENOMEM;
+    if (st) pcs_free(g->w->ctx, dst);
+    else g->w->coded[index] = (pcs_encoded){ dst, "gptq", norm > 0 ? err / norm : 0 };
+    return st;
+}
+
+/* Each expert under the Hessian of the tokens that it got. */
+static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, precis_value cut, size_t from)
+{
+    pcs_work *w = g->w;
+    const pcs_tensor *t = &w->m->tensors[index];
+    const size_t rows = (size_t)t->ne[1], experts = (size_t)pcs_tensor_rows(t) / rows;
+    uint8_t *dst = pcs_alloc(w->ctx, pcs_tensor_rows(t), pcs_row_bytes(w->plan->rows[index].to, (uint64_t)t->ne[0]));
+    const size_t a = step_of(g->r->program, n->in[0]), b = step_of(g->r->program, n->in[2]);
+    double err = 0, norm = 0;
+    size_t left = 0;
+    precis_status st = dst ? PRECIS_OK : PRECIS_ENOMEM;
+    for (size_t e = 0; e < experts && !st; e++) {
+        st = collect(g, n->in[0], n, (int64_t)e, cut, from, (a > b ? a : b) + 1);
+        const char *why = st ? NULL : factor(g, &st);
+        if (!st && why && !w->opt->fallback)
+            st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s, expert %zu: %s (%llu tokens); --fallback takes search there", t->name, e, why, (unsigned long long)g->tokens);
+        left += why != NULL;
+        if (!st) st = code_part(g, index, e * rows, rows, why, dst, &err, &norm);
+    }
+    const char *method = left ? pcs_arena_printf(&w->m->arena, "gptq (%zu of %zu experts by search)", left, experts) : "gptq";
+    if (!st && !method) st = PRECIS_ENOMEM;
+    if (st) pcs_free(w->ctx, dst);
+    else w->coded[index] = (pcs_encoded){ dst, method, norm > 0 ? err / norm : 0 };
     return st;
 }
 
@@ -352,10 +423,14 @@ static precis_status code_group(gptq *g, size_t first_node, size_t end_node, pre
         const pcs_node *n = &gr->nodes[i];
         const long at = n->in[0] == input ? weight_of(g, n) : -1;
         if (at < 0) continue;
-        const char *no = strcmp(n->op->name, "moe_matmul") ? NULL : "gptq does not see which expert a token went to";
-        if (!no) no = refuses(g->w->plan->rows[at].to);
+        const char *no = refuses(g->w->plan->rows[at].to);
+        if (!no && !strcmp(n->op->name, "moe_matmul")) {
+            st = code_experts(g, (size_t)at, n, cut, from);
+            ready = false; /* the group's Hessian is gone */
+            continue;
+        }
         if (!no && !ready) {
-            st = collect(g, input, cut, from, step_of(g->r->program, input) + 1);
+            st = collect(g, input, NULL, 0, cut, from, step_of(g->r->program, input) + 1);
             if (!st) why = factor(g, &st);
             ready = true;
         }

@@ -48,10 +48,13 @@ precis_status precis_model_open(precis_ctx *ctx, precis_model **out, const char 
     }
     ctx->file = NULL;
     if (is_pickle(head, (size_t)n))
-        return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
-                        "%s: a zip or pickle file can run code, so precis does not read it; in Python: "
-                        "import torch, safetensors.torch as st; m = torch.load('in.pth', weights_only=True); "
-                        "st.save_file({k: v.contiguous() for k, v in m.items()}, 'model.safetensors')", path);
+    {
+        pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: a zip or pickle file can run code, so precis does not read it; these lines of Python make one that it reads (IN is its name):", path);
+        pcs_add_lines(ctx, "\n  import torch, safetensors.torch as st\n"
+                           "  m = torch.load('IN', weights_only=True, map_location='cpu')\n"
+                           "  st.save_file({k: v.clone().contiguous() for k, v in m.items()}, 'model.safetensors')");
+        return PRECIS_EUNSUPPORTED;
+    }
     return pcs_fail(ctx, PRECIS_EFORMAT, "%s: not a model file: byte 0: neither GGUF, safetensors nor a llama2.c checkpoint", path);
 }
 
