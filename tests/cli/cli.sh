@@ -133,6 +133,49 @@ cp "$work/out" "$work/scalar.json"
 expect 0 "$precis" run "$model" -p "It was a" -n 8 --temp 0 --json
 cmp -s "$work/out" "$work/scalar.json" || { echo "scalar kernels give other text"; failed=1; }
 
+# methods, schemes, containers
+expect 0 "$precis" list pairs
+has out "awq + smoothquant: refused"
+has out "rotate + gptq: works"
+expect 0 "$precis" list writers
+has out gptq
+expect 2 "$precis" quant "$model" --type Q4_0 --method awq+smoothquant -o "$work/x.gguf"
+has err "cannot be combined"
+expect 2 "$precis" quant "$model" --type MXFP4 --method search --scale-rounding even -o "$work/x.gguf"
+for mode in floor rceil ceil even; do
+    expect 0 "$precis" quant "$model" --type MXFP4 --method rtn --scale-rounding $mode --no-eval -o "$work/mx-$mode.gguf" -q
+done
+cmp -s "$work/mx-floor.gguf" "$work/mx-ceil.gguf" && { echo "scale roundings make no difference"; failed=1; }
+expect 0 "$precis" quant "$model" --type W4A8KV8 --calib-tokens 64 --no-eval -o "$work/w4.precis.gguf" -q
+expect 0 "$precis" inspect "$work/w4.precis.gguf" --keys
+has out "precis.activations"
+expect 0 "$precis" eval "$work/w4.precis.gguf" --ids 3,4,5,6 --emulate --json
+json "j['arithmetic'] == 'emulated' and len(j['nll']) == 3"
+expect 0 "$precis" run "$work/w4.precis.gguf" -p "It was a" -n 4 --temp 0 --json
+expect 0 "$precis" convert "$work/w4.precis.gguf" -o "$work/folder" --format safetensors --json
+json "all(t['exact'] and t['max_error'] == 0 for t in j['tensors']) and len(j['tensors']) == 74"
+[ -f "$work/folder/tokenizer.json" ] && [ -f "$work/folder/config.json" ] || { echo "convert left out the tokenizer or the configuration"; failed=1; }
+expect 2 "$precis" convert "$work/w4.precis.gguf" -o "$work/folder" --format safetensors
+has err "no empty folder"
+expect 0 "$precis" tokenize "$work/folder" --text "It was a dark night." --json
+cp "$work/out" "$work/tokens.json"
+expect 0 "$precis" tokenize "$model" --text "It was a dark night." --json
+cmp -s "$work/out" "$work/tokens.json" || { echo "a converted folder tokenizes differently"; failed=1; }
+expect 0 "$precis" convert "$work/folder" -o "$work/back.gguf" --json
+expect 0 "$precis" convert "$work/w4.precis.gguf" -o "$work/own.gguf" --own --json
+expect 3 "$precis" convert "$model" -o "$work/gptq" --format gptq
+has err "precis quant MODEL --type"
+[ -e "$work/gptq" ] && { echo "a failed conversion left a folder"; failed=1; }
+expect 2 "$precis" convert "$model" -o "$work/x" --format nosuch
+expect 0 "$precis" eval "$model" --ladder W8A8,NVFP4,NF4 --ctx 64 --chunks 2 --json
+json "[r['type'] for r in j['rows']] == ['W8A8', 'NVFP4', 'NF4'] and all({'bytes', 'ppl', 'kld_mean', 'top1', 'decode_tok_s'} <= set(r) for r in j['rows']) and j['rows'][0]['kld_mean'] < j['rows'][1]['kld_mean']"
+expect 2 "$precis" eval "$model" --ladder W8A8,NOSUCH
+expect 2 "$precis" run "$model" --embed -p text
+printf 'PK\003\004pickle' >"$work/model.pth"
+expect 3 "$precis" inspect "$work/model.pth"
+has err "torch.load"
+rm -rf "$work/folder"
+
 # Ctrl-C: exit 130, and nothing is left behind
 "$precis" quant "$model" --max-size 30% -o "$work/cut/x.gguf" --no-eval >/dev/null 2>&1
 mkdir -p "$work/cut"
