@@ -25,6 +25,9 @@ typedef struct {
     size_t scratch_size;
 } job;
 
+/* Types with code books of vectors take a hundred times the time to fit: a part of the sample serves for them. */
+static size_t stride(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX ? 16 : 1; }
+
 static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     const job *j = arg;
@@ -33,6 +36,8 @@ static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     uint8_t *bytes = (uint8_t *)(y + n);
     const uint64_t all = pcs_tensor_rows(j->t);
     for (uint64_t r = begin; r < end; r++) {
+        j->err[first + r] = j->norm[first + r] = 0;
+        if (r % stride(j->types[j->type])) continue;
         const uint64_t row = (2 * r + 1) * all / (2 * j->rows);
         pcs_quantize_row(j->t, row, &(pcs_row_job){ j->types[j->type], j->importance, &j->shared, PCS_FIT_RTN }, j->method, x, bytes, &j->err[first + r], &j->norm[first + r]);
     }
@@ -43,11 +48,11 @@ static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
  * Logits: KL = 1/2 of the variance of their error under the softmax, to second order; the weighted squared error of a row is
  * that variance, and 0.7 the share that is left of it in two models, since likely tokens' errors cancel. Hidden layers: proportional to the relative error of their output and to the number of layers; the factors
  * were measured by quantizing one class of tensors at a time in two models (docs/planning.md has the figures). */
-static double to_kl(const job *j, double err, double norm)
+static double to_kl(const job *j, double err, double norm, size_t rows)
 {
     static const struct { const char *part; double factor; } classes[] = {
         { "attn_q.", 0.0008 }, { "attn_k.", 0.0010 }, { "attn_v.", 0.0028 }, { "attn_output.", 0.0018 }, { "ffn_gate", 0.0035 }, { "ffn_up", 0.0042 }, { "ffn_down", 0.0075 } };
-    if (j->output && j->importance) return 0.7 * 0.5 * err / (double)j->rows;
+    if (j->output && j->importance) return 0.7 * 0.5 * err / (double)rows;
     double factor = 0.0030;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (strstr(j->t->name, classes[i].part)) factor = classes[i].factor;
@@ -71,7 +76,7 @@ static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
         for (size_t c = 0; c < j->n_types; c++) {
             double err = 0, norm = 0;
             for (size_t r = 0; r < j->rows; r++) err += j->err[c * j->rows + r], norm += j->norm[c * j->rows + r];
-            const double loss = norm > 0 ? to_kl(j, err, norm) : 0;
+            const double loss = norm > 0 ? to_kl(j, err, norm, (j->rows + stride(j->types[c]) - 1) / stride(j->types[c])) : 0;
             if (!isfinite(loss)) st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: NaN or infinity among its numbers", j->t->name);
             choices[c] = (precis_choice){ (pcs_tensor_rows(j->t) * pcs_row_bytes(j->types[c], n) + 31) / 32 * 32, loss };
         }
@@ -99,7 +104,7 @@ static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const prec
     for (size_t i = 0; pcs_formats[i] && *n < MAX_TYPES; i++) {
         const pcs_format *f = pcs_formats[i];
         if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
-        if (!o->types && !pcs_format_portable(f)) continue; /* what others read, unless it is asked for */
+        if (!o->types && (!pcs_format_portable(f) || (f->encode && pcs_format_bpw(f) < 2))) continue; /* what others read, unless it is asked for; and no binary */
         if (o->types) {
             bool listed = false;
             for (const char *p = o->types; *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
