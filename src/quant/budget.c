@@ -26,7 +26,7 @@ typedef struct {
 } job;
 
 /* Types with code books of vectors take a hundred times the time to fit: a part of the sample serves for them. */
-static size_t stride(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX ? 16 : 1; }
+static size_t stride(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX ? 64 : 1; }
 
 static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
