@@ -62,6 +62,7 @@ configs = {
                                    rope_parameters=dict(rope_type="longrope", rope_theta=10000.0, original_max_position_embeddings=32, short_factor=[1.0 + 0.01 * i for i in range(8)], long_factor=[1.0 + 0.5 * i for i in range(8)])),
     "gpt2": T.GPT2Config(vocab_size=300, n_positions=128, n_embd=64, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=2),
     "bitnet": T.BitNetConfig(**base),
+    "bitnet, SiLU": T.BitNetConfig(**{**base, "hidden_act": "silu"}),
 }
 # llama.cpp takes GELU from a table in half precision; it has no window for "llama", and its bitnet has SiLU
 COARSE, ELSEWHERE = {"gemma", "gemma2", "gemma3", "gpt2"}, {"mistral", "bitnet"}
