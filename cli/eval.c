@@ -7,6 +7,7 @@ static const cli_option options[] = {
     { "--against", 0, "REF", "the reference, usually the original" },
     { "--text", 0, "FILE", "the text (default: about 43 kB that precis carries)" },
     { "--ids", 0, "LIST", "token ids (3,4,5) instead of a text; no tokenizer is needed" },
+    { "--batch", 0, "N", "with --ids: tokens of one call at most (default 64; 1: as in decoding)" },
     { "--nll", 0, NULL, "with --ids: print the negative log-likelihood of each id after the first" },
     { "--ctx", 0, "N", "tokens of a window (default 512); the second half of each is scored" },
     { "--chunks", 0, "N", "windows at most" },
@@ -17,7 +18,7 @@ static const cli_option options[] = {
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
     { "--emulate", 0, NULL, "the same, with activations rounded as the model says (W4A8 and the like)" },
-    { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
+    { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16; with --ids f32)" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { 0 },
 };
@@ -70,7 +71,7 @@ static int print_text(cli *c, const precis_eval_result *e, const char *arithmeti
 
 enum { MAX_IDS = 65536 };
 
-static int score_ids(cli *c, const precis_model *m, precis_arithmetic arithmetic)
+static int score_ids(cli *c, const precis_model *m, const precis_eval_options *o)
 {
     const char *s = cli_get(c, "--ids");
     int32_t *ids = malloc(MAX_IDS * sizeof *ids);
@@ -89,7 +90,7 @@ static int score_ids(cli *c, const precis_model *m, precis_arithmetic arithmetic
         free(nll);
         return cli_usage(c, "--ids takes at most %d ids", MAX_IDS);
     }
-    const precis_status st = ids && nll ? precis_eval_ids(c->ctx, m, ids, n, arithmetic, nll) : PRECIS_ENOMEM;
+    const precis_status st = ids && nll ? precis_eval_ids(c->ctx, m, ids, n, o, nll) : PRECIS_ENOMEM;
     json_t *list = json_array();
     for (size_t i = 0; i + 1 < n && !st; i++) {
         sum += nll[i];
@@ -100,7 +101,7 @@ static int score_ids(cli *c, const precis_model *m, precis_arithmetic arithmetic
     free(nll);
     if (st || !c->json) json_decref(list);
     if (st) return cli_fail(c, st);
-    if (c->json) return cli_print_json(c, json_pack("{s:o, s:f, s:s}", "nll", list, "mean", sum / (double)(n - 1), "arithmetic", precis_arithmetic_name(arithmetic)));
+    if (c->json) return cli_print_json(c, json_pack("{s:o, s:f, s:s}", "nll", list, "mean", sum / (double)(n - 1), "arithmetic", precis_arithmetic_name(o->arithmetic)));
     printf("mean negative log-likelihood %.6f nats\n", sum / (double)(n - 1));
     return cli_done(c);
 }
@@ -173,18 +174,19 @@ static int run_ladder(cli *c, const precis_eval_options *eval, const char *text,
 
 static int run(cli *c)
 {
-    int64_t ctx, chunks;
-    if (!cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx) || !cli_int(c, "--chunks", 0, 1, 1 << 24, &chunks)) return EXIT_USAGE;
+    int64_t ctx, chunks, batch;
+    if (!cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx) || !cli_int(c, "--chunks", 0, 1, 1 << 24, &chunks) || !cli_int(c, "--batch", 0, 1, 64, &batch)) return EXIT_USAGE;
     precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     o.window = (uint32_t)ctx;
     o.windows = (uint32_t)chunks;
+    o.batch = (uint32_t)batch;
     o.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : cli_has(c, "--emulate") ? PRECIS_EMULATED : PRECIS_FAST;
     o.k_type = cli_get(c, "--cache-k");
     o.v_type = cli_get(c, "--cache-v");
     if (cli_has(c, "--ids")) {
         precis_model *m;
         const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
-        const int lora = st ? -1 : cli_add_adapters(c, m, false), rc = st ? cli_fail(c, st) : lora >= 0 ? lora : score_ids(c, m, o.arithmetic);
+        const int lora = st ? -1 : cli_add_adapters(c, m, false), rc = st ? cli_fail(c, st) : lora >= 0 ? lora : score_ids(c, m, &o);
         precis_model_close(&m);
         return rc;
     }

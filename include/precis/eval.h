@@ -15,8 +15,9 @@ typedef struct precis_eval_options {
     uint32_t          window;     /* tokens; 0: 512                                                   */
     uint32_t          windows;    /* at most; 0: all that the text has                                */
     const char       *k_type, *v_type; /* KV cache of the model (the reference keeps f16); NULL: f16  */
+    uint32_t          batch;      /* precis_eval_ids: tokens of one call at most; 0: 64               */
 } precis_eval_options;
-#define PRECIS_EVAL_OPTIONS_INIT { sizeof(precis_eval_options), PRECIS_FAST, 0, 0, NULL, NULL }
+#define PRECIS_EVAL_OPTIONS_INIT { sizeof(precis_eval_options), PRECIS_FAST, 0, 0, NULL, NULL, 0 }
 
 enum { PRECIS_QUANTILES = 9 };
 
@@ -43,8 +44,9 @@ typedef struct precis_eval_result {
 PRECIS_API precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const char *text, size_t len,
                                           const precis_eval_options *opts, precis_eval_result *result);
 /* Negative log-likelihood in nats of each id after the first, given those before it; needs no tokenizer. nll has n - 1
- * places. PRECIS_EINVAL for an id outside the vocabulary. */
-PRECIS_API precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n, precis_arithmetic arithmetic, double *nll);
+ * places. Of the options (NULL: the defaults) window and windows have no meaning here, and a KV type of NULL is f32 (or
+ * what the model was made for), so that the figures are those of the weights alone. PRECIS_EINVAL for an id outside the vocabulary or a KV type that is unknown. */
+PRECIS_API precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n, const precis_eval_options *opts, double *nll);
 /* Encoders (BERT): the mean of a text's rows, of length 1; out has the model's width. The runner must allow as many outputs as tokens;
  * tokens beyond its context are cut. PRECIS_EUNSUPPORTED for other models. */
 PRECIS_API precis_status precis_embed_text(precis_runner *r, precis_tokenizer *t, const char *text, size_t len, float *out);

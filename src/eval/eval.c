@@ -3,6 +3,7 @@
 
 #include "base/fmath.h"
 #include "base/pool.h"
+#include "model/model.h"
 #include "precis/text.h"
 
 #include <stdlib.h>
@@ -243,15 +244,20 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     return st;
 }
 
-precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n, precis_arithmetic arithmetic, double *nll)
+precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n, const precis_eval_options *opts, double *nll)
 {
+    static const precis_eval_options defaults = PRECIS_EVAL_OPTIONS_INIT;
+    const precis_eval_options o = opts ? *opts : defaults;
     if (n < 2 || n > 1u << 20) return pcs_fail(ctx, PRECIS_EINVAL, "%zu ids are not 2 to %u", n, 1u << 20);
     precis_runner *r = NULL;
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
-    ro.arithmetic = arithmetic;
+    const char *own = pcs_model_string(model, "precis.kv"), *usual = own ? own : "f32";
+    const uint32_t batch = o.batch && o.batch < ROWS ? o.batch : ROWS;
+    ro.arithmetic = o.arithmetic;
     ro.context = (uint32_t)n;
-    ro.batch = ro.outputs = ROWS;
-    ro.k_type = ro.v_type = "f32";
+    ro.batch = ro.outputs = batch;
+    ro.k_type = o.k_type ? o.k_type : usual;
+    ro.v_type = o.v_type ? o.v_type : usual;
     precis_status st = precis_runner_open(ctx, &r, model, &ro);
     precis_runner_info info = { .size = sizeof info };
     if (!st) st = refuse_encoder(ctx, r);
@@ -263,7 +269,7 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
         score scores[ROWS];
         uint32_t k = 0;
         const float *logits;
-        for (; k < ROWS && at + k + 1 < n; k++) row[k] = (precis_row){ ids[at + k], (uint32_t)(at + k), 0, 1 };
+        for (; k < batch && at + k + 1 < n; k++) row[k] = (precis_row){ ids[at + k], (uint32_t)(at + k), 0, 1 };
         st = precis_runner_decode(r, row, k, &logits);
         rows what = { logits, NULL, ids + at + 1, info.vocabulary, scores };
         if (!st) pcs_for(ctx, k, 1, score_rows, &what);

@@ -1,4 +1,4 @@
-"""Negative log-likelihood of ids by llama.cpp, in one call and token by token. usage: llama_nll.py MODEL.gguf IDS"""
+"""Negative log-likelihood of ids by llama.cpp, with a KV cache in F32 and F16, in one call and token by token. usage: llama_nll.py MODEL.gguf IDS"""
 import json, sys
 import numpy as np
 from llama_cpp import Llama
@@ -12,10 +12,14 @@ def nll(x):
     return (m + np.log(np.exp(x - m[:, None]).sum(axis=1)) - x[np.arange(len(ids) - 1), ids[1:]]).tolist()
 
 
-llm = Llama(model_path=sys.argv[1], n_ctx=128, logits_all=True, verbose=False, n_threads=2, type_k=0, type_v=0)
-llm.eval(ids)
-whole = nll(llm.scores[: len(ids)])
-llm.reset()
-for i in ids:
-    llm.eval([i])
-print(json.dumps({"whole": whole, "steps": nll(llm.scores[: len(ids)])}))
+def both(kind):
+    llm = Llama(model_path=sys.argv[1], n_ctx=128, logits_all=True, verbose=False, n_threads=2, type_k=kind, type_v=kind)
+    llm.eval(ids)
+    whole = nll(llm.scores[: len(ids)])
+    llm.reset()
+    for i in ids:
+        llm.eval([i])
+    return {"whole": whole, "steps": nll(llm.scores[: len(ids)])}
+
+
+print(json.dumps({"f32": both(0), "f16": both(1)}))

@@ -231,7 +231,7 @@ static void scores(precis_ctx *ctx, const char *path, double *nll)
     static const int32_t ids[] = { 3, 77, 500, 1200, 9, 88, 4000, 17, 250, 31 };
     precis_model *m;
     OK(ctx, precis_model_open(ctx, &m, path));
-    OK(ctx, precis_eval_ids(ctx, m, ids, 10, PRECIS_REFERENCE, nll));
+    OK(ctx, precis_eval_ids(ctx, m, ids, 10, &(precis_eval_options){ sizeof(precis_eval_options), .arithmetic = PRECIS_REFERENCE }, nll));
     precis_model_close(&m);
 }
 
@@ -331,7 +331,7 @@ static void test_adapter(void **state)
         precis_model *m;
         OK(ctx, precis_model_open(ctx, &m, MODEL));
         if (way) OK(ctx, precis_model_add_adapter(ctx, m, path, 1.0, way == 2));
-        OK(ctx, precis_eval_ids(ctx, m, ids, 5, PRECIS_REFERENCE, way == 0 ? plain : way == 1 ? beside : merged));
+        OK(ctx, precis_eval_ids(ctx, m, ids, 5, &(precis_eval_options){ sizeof(precis_eval_options), .arithmetic = PRECIS_REFERENCE }, way == 0 ? plain : way == 1 ? beside : merged));
         precis_model_close(&m);
     }
     assert_true(fabs(plain[3] - beside[3]) > 1e-4);
