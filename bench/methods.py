@@ -2,7 +2,7 @@
 import json, subprocess, sys, os, tempfile
 
 precis, model, text, calib, ctx, chunks = sys.argv[1:7]
-methods = sys.argv[7:] or ["rtn", "search", "hqq", "gptq", "awq", "smoothquant", "rotate+gptq", "hadamard+gptq", "awq+gptq", "svd", "svd+gptq"]
+methods = sys.argv[7:] or ["rtn", "search", "hqq", "gptq", "awq", "clip", "awq+clip", "smoothquant", "rotate+gptq", "hadamard+gptq", "awq+gptq", "svd", "svd+gptq"]
 types = ["UINT4_G64", "UINT3_G64", "UINT2_G64"]
 print(f"| method | {' | '.join(types)} |\n|---|{'---|' * len(types)}", flush=True)
 with tempfile.TemporaryDirectory() as folder:

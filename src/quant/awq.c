@@ -155,4 +155,4 @@ static precis_status apply(pcs_work *w)
     return st;
 }
 
-const pcs_method pcs_method_awq = { "awq", PCS_TRANSFORM, NULL, apply, NULL };
+const pcs_method pcs_method_awq = { .name = "awq", .kind = PCS_TRANSFORM, .apply = apply };

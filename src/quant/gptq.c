@@ -516,4 +516,4 @@ precis_status pcs_gptq(pcs_work *w)
     return st;
 }
 
-const pcs_method pcs_method_gptq = { "gptq", PCS_CODER, NULL, pcs_gptq, refuses };
+const pcs_method pcs_method_gptq = { .name = "gptq", .kind = PCS_CODER, .apply = pcs_gptq, .refuses = refuses };

@@ -76,4 +76,4 @@ static const char *refuses(const pcs_format *f)
     return NULL;
 }
 
-const pcs_method pcs_method_hqq = { "hqq", PCS_CODER, row, NULL, refuses };
+const pcs_method pcs_method_hqq = { .name = "hqq", .kind = PCS_CODER, .row = row, .refuses = refuses };

@@ -7,6 +7,9 @@
 /* Why two methods cannot be combined; what is not here can. */
 static const struct { const char *a, *b, *why; } refused[] = {
     { "awq", "smoothquant", "both move scale between activations and weights; the second would undo the first" },
+    { "clip", "search", "both cut ranges, and the second would cut what is left; rtn is the coder for it" },
+    { "clip", "gptq", "gptq makes up for what a rounding loses, and would make up for nothing that was cut before" },
+    { "clip", "svd", "the residual would bring back what was cut" },
 };
 
 const char *pcs_methods_conflict(const pcs_method *a, const pcs_method *b)
@@ -39,6 +42,8 @@ precis_status pcs_methods_parse(precis_ctx *ctx, const char *spec, pcs_method_se
         set->residual |= m->kind == PCS_RESIDUAL;
         p += n + (p[n] != 0);
     }
+    for (size_t i = 0; i < set->n && !coder; i++)
+        if (set->all[i]->coder) set->coder = pcs_method_by_name(set->all[i]->coder);
     if (!coder && set->n < PCS_METHODS_MOST) set->all[set->n++] = set->coder;
     return PRECIS_OK;
 }

@@ -24,6 +24,7 @@ typedef struct pcs_method {
     precis_status (*apply)(struct pcs_work *w); /* transforms; coders and residuals of the whole model */
     /* Why a format cannot be coded so; NULL: it can. May be NULL. */
     const char *(*refuses)(const pcs_format *f);
+    const char *coder; /* of transforms: the coder when none is named; NULL: the first of the table */
 } pcs_method;
 extern const pcs_method *const pcs_methods[];
 /* NULL name: the default. */

@@ -146,7 +146,7 @@ static precis_status apply_rotate(pcs_work *w)
     return st;
 }
 
-const pcs_method pcs_method_rotate = { "rotate", PCS_TRANSFORM, NULL, apply_rotate, NULL };
+const pcs_method pcs_method_rotate = { .name = "rotate", .kind = PCS_TRANSFORM, .apply = apply_rotate };
 
 /* The largest block that divides n and has a matrix. */
 static size_t block_of(size_t n)
@@ -178,4 +178,4 @@ static precis_status apply_hadamard(pcs_work *w)
     return st ? st : pcs_model_index(w->m);
 }
 
-const pcs_method pcs_method_hadamard = { "hadamard", PCS_TRANSFORM, NULL, apply_hadamard, NULL };
+const pcs_method pcs_method_hadamard = { .name = "hadamard", .kind = PCS_TRANSFORM, .apply = apply_hadamard };

@@ -3,4 +3,4 @@
 
 static void row(const pcs_row_job *j, size_t n, const float *x, void *dst) { pcs_encode(j->f, n, x, NULL, j->rounding, j->shared, dst); }
 
-const pcs_method pcs_method_rtn = { "rtn", PCS_CODER, row, NULL, NULL };
+const pcs_method pcs_method_rtn = { .name = "rtn", .kind = PCS_CODER, .row = row };

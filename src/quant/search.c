@@ -4,4 +4,4 @@
 
 static void row(const pcs_row_job *j, size_t n, const float *x, void *dst) { pcs_encode(j->f, n, x, j->importance, PCS_FIT_SEARCH, j->shared, dst); }
 
-const pcs_method pcs_method_search = { "search", PCS_CODER, row, NULL, NULL };
+const pcs_method pcs_method_search = { .name = "search", .kind = PCS_CODER, .row = row };

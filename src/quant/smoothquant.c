@@ -49,4 +49,4 @@ static precis_status apply(pcs_work *w)
     return st;
 }
 
-const pcs_method pcs_method_smoothquant = { "smoothquant", PCS_TRANSFORM, NULL, apply, NULL };
+const pcs_method pcs_method_smoothquant = { .name = "smoothquant", .kind = PCS_TRANSFORM, .apply = apply };

@@ -182,4 +182,4 @@ precis_status pcs_svd(pcs_work *w)
     return st;
 }
 
-const pcs_method pcs_method_svd = { "svd", PCS_RESIDUAL, NULL, pcs_svd, NULL };
+const pcs_method pcs_method_svd = { .name = "svd", .kind = PCS_RESIDUAL, .apply = pcs_svd };

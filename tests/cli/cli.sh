@@ -136,6 +136,7 @@ cmp -s "$work/out" "$work/scalar.json" || { echo "scalar kernels give other text
 # methods, schemes, containers
 expect 0 "$precis" list pairs
 has out "awq + smoothquant: refused"
+has out "clip + search: refused"
 has out "rotate + gptq: works"
 expect 0 "$precis" list writers
 has out gptq

@@ -114,9 +114,9 @@ static void test_transforms(void **state)
 static void test_coders(void **state)
 {
     (void)state;
-    const double rtn = divergence("UINT3_G64", "rtn", "rtn.gguf", 0), hqq = divergence("UINT3_G64", "hqq", "hqq.gguf", 0), gptq = divergence("UINT3_G64", "gptq", "gptq.gguf", 0), svd = divergence("UINT3_G64", "svd", "svd.gguf", 0);
-    print_message("UINT3_G64: rtn %.4f, hqq %.4f, gptq %.4f, svd %.4f\n", rtn, hqq, gptq, svd);
-    assert_true(gptq < rtn && svd < rtn && hqq < 1.5 * rtn);
+    const double rtn = divergence("UINT3_G64", "rtn", "rtn.gguf", 0), hqq = divergence("UINT3_G64", "hqq", "hqq.gguf", 0), gptq = divergence("UINT3_G64", "gptq", "gptq.gguf", 0), svd = divergence("UINT3_G64", "svd", "svd.gguf", 0), clip = divergence("UINT3_G64", "clip", "clip.gguf", 0);
+    print_message("UINT3_G64: rtn %.4f, hqq %.4f, gptq %.4f, svd %.4f, clip %.4f\n", rtn, hqq, gptq, svd, clip);
+    assert_true(gptq < rtn && svd < rtn && clip < rtn && hqq < 1.5 * rtn);
     /* formats with blocks, books and powers of two too */
     static const char *const types[] = { "Q4_K", "IQ4_NL", "INT4_T" };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -125,13 +125,15 @@ static void test_coders(void **state)
     }
 }
 
-/* GPTQ gives the same bytes for any number of threads and instruction set. */
+/* Methods give the same bytes for any number of threads and instruction set. */
 static void test_same_bytes(void **state)
 {
     (void)state;
     static const struct { uint32_t threads; const char *cpu; } ways[] = { { 1, NULL }, { 3, "avx2" }, { 2, "scalar" } };
+    static const char *const methods[] = { "rotate+gptq+svd", "awq+clip" };
     char want[65], got[65], path[512];
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t k = 0; k < 6; k++) {
+        const size_t i = k % 3;
         if (ways[i].cpu) setenv("PRECIS_CPU", ways[i].cpu, 1);
         precis_ctx *ctx = test_ctx(ways[i].threads);
         unsetenv("PRECIS_CPU");
@@ -140,14 +142,14 @@ static void test_same_bytes(void **state)
         precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
         OK(ctx, precis_model_open(ctx, &m, MODEL));
         o.type = "*attn*=UINT3_G64";
-        o.quant.method = "rotate+gptq+svd";
+        o.quant.method = methods[k / 3];
         o.no_eval = 1;
         o.calibrate.tokens = 128;
         OK(ctx, precis_job_quantize(ctx, m, path_of("same.gguf", path), &o, &job));
         precis_job_close(&job);
         precis_model_close(&m);
         OK(ctx, pcs_sha256_file(ctx, path, i ? got : want));
-        if (i && strcmp(want, got)) fail_msg("%u threads, %s: other bytes", ways[i].threads, precis_ctx_cpu(ctx));
+        if (i && strcmp(want, got)) fail_msg("%s, %u threads, %s: other bytes", methods[k / 3], ways[i].threads, precis_ctx_cpu(ctx));
         precis_ctx_close(&ctx);
     }
 }
@@ -177,6 +179,8 @@ static void test_refused(void **state)
     (void)state;
     refused("Q4_0", "awq+smoothquant", PRECIS_EINVAL, "cannot be combined");
     refused("Q4_0", "gptq+hqq", PRECIS_EINVAL, "both choose the codes");
+    refused("Q4_0", "clip+search", PRECIS_EINVAL, "would cut what is left");
+    refused("INT4_T", "clip", PRECIS_EUNSUPPORTED, "whole tensor");
     refused("Q4_0", "magic", PRECIS_EINVAL, "is no method");
     refused("IQ2_S", "gptq", PRECIS_EUNSUPPORTED, "blk.0.");
     refused("Q4_0", "hqq", PRECIS_EUNSUPPORTED, "zero point");
@@ -185,7 +189,7 @@ static void test_refused(void **state)
     assert_true(divergence("IQ3_S", "gptq", "fallback.gguf", 1) < 0.2);
     size_t pairs = 0;
     while (pcs_methods_pair(pairs)) pairs++;
-    assert_int_equal(pairs, 81);
+    assert_int_equal(pairs, 100);
 }
 
 static void test_schemes(void **state)
