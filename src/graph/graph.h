@@ -79,6 +79,7 @@ struct pcs_op {
     bool folds; /* reads a stored input 1 itself */
     bool view;  /* the result is input 0's bytes under another shape */
     bool emulates; /* rounds as hardware would; PRECIS_REFERENCE leaves it out */
+    bool (*has_kernel)(const double *attr); /* of those: some kernel multiplies such elements */
     /* Check the inputs' shapes and give the result's (dtype F32 and no dims come preset). */
     precis_status (*infer)(precis_graph *g, const pcs_node *n, pcs_value *out);
     /* Reference: defines the result to the last bit, on any number of threads. */

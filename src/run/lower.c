@@ -97,6 +97,13 @@ static int32_t act_of(precis_program *p, int32_t x, int32_t *acts)
     return acts[x] = a;
 }
 
+/* The value is rounded to elements that no kernel multiplies; those have int8 activations. */
+static bool needs_reference(const precis_program *p, precis_value x)
+{
+    const int32_t at = p->graph->values[x].node;
+    return at >= 0 && p->graph->nodes[at].op->has_kernel && !p->graph->nodes[at].op->has_kernel(p->graph->nodes[at].attr);
+}
+
 static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *acts)
 {
     if (n->op->emulates && p->arithmetic == PRECIS_REFERENCE) {
@@ -111,9 +118,13 @@ static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *ac
         if (n->op->folds && i == 1 && v->node >= 0 && folded(p->graph, &p->graph->nodes[v->node])) s.in[i] = p->graph->nodes[v->node].in[0];
     }
     if (p->arithmetic == PRECIS_FAST && n->op->fast) {
-        s.eval = n->op->fast;
-        const pcs_value *w = &p->slots[s.in[1]].v;
-        if (w->dtype == PCS_STORED && w->format->kind == PCS_QUANT) {
+        const pcs_value *w = n->n_in > 1 ? &p->slots[s.in[1]].v : NULL;
+        const bool stored = w && w->dtype == PCS_STORED, coded = stored && w->format->kind == PCS_QUANT, reference = coded && needs_reference(p, n->in[0]);
+        if (reference || (stored && w->format->element)) { /* decoded, and multiplied as F32 */
+            if (!p->without_kernel++) p->lacking = reference ? NULL : w->format->name;
+        }
+        if (!reference) s.eval = n->op->fast;
+        if (coded && !reference) {
             s.in[0] = act_of(p, s.in[0], acts);
             if (s.in[0] < 0) return PRECIS_ENOMEM;
         }

@@ -52,6 +52,8 @@ struct precis_program {
     size_t n_owned;
     pcs_kv *kvs;
     size_t n_kvs;
+    uint32_t without_kernel; /* multiplications that the fast lowering leaves to the reference, for want of a kernel */
+    const char *lacking;     /* the first such format, NULL: it is the activations' */
     struct { pcs_tap_fn *fn; void *user; } *taps; /* per graph value */
     bool tapped;
     size_t from, to; /* steps of the running call */

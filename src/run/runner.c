@@ -38,6 +38,11 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
         st = pcs_program_open(ctx, &r->program, r->graph,
                               &(pcs_program_options){ .arithmetic = o.arithmetic, .max_tokens = r->batch, .max_outputs = r->outputs, .k_type = kt,
                                                       .v_type = vt, .context = r->context, .sequences = r->sequences });
+    if (!st && r->program->without_kernel) {
+        const precis_program *p = r->program;
+        pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",
+                 p->lacking ? p->lacking : pcs_model_string(model, "precis.activations"), p->without_kernel);
+    }
     if (st) precis_runner_close(&r);
     *out = r;
     return st;

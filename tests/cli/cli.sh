@@ -29,6 +29,12 @@ has() { # has FILE TEXT
         failed=1
     fi
 }
+lacks() { # lacks FILE TEXT
+    if grep -q -e "$2" "$work/$1"; then
+        echo "\"$2\" in $1 of the last command"
+        failed=1
+    fi
+}
 json() { # the last output is one JSON object that satisfies a Python expression over j
     if ! python3 -c "import json, sys; j = json.load(open(sys.argv[1])); assert $1, j" "$work/out" 2>"$work/why"; then
         echo "JSON: $1: $(tail -1 "$work/why" | cut -c1-300)"
@@ -153,6 +159,19 @@ has out "precis.activations"
 expect 0 "$precis" eval "$work/w4.precis.gguf" --ids 3,4,5,6 --emulate --json
 json "j['arithmetic'] == 'emulated' and len(j['nll']) == 3"
 expect 0 "$precis" run "$work/w4.precis.gguf" -p "It was a" -n 4 --temp 0 --json
+lacks err "reference lowering"
+expect 0 "$precis" quant "$model" --type W4A4 --calib-tokens 64 --no-eval -o "$work/w4a4.gguf" -q
+expect 0 "$precis" run "$work/w4a4.gguf" -p "It was a" -n 4 --temp 0
+has err "activations in INT4 have no kernel yet"
+ids=3,4,5,600,70,8
+expect 0 "$precis" eval "$model" --ids $ids --json
+json "j['arithmetic'] == 'fast' and len(j['nll']) == 5"
+cp "$work/out" "$work/ids.json"
+expect 0 "$precis" eval "$model" --ids $ids --batch 1 --json
+cmp -s "$work/out" "$work/ids.json" || { echo "token by token gives other figures"; failed=1; }
+expect 0 "$precis" eval "$model" --ids $ids --cache-k int8 --cache-v int4 --json
+cmp -s "$work/out" "$work/ids.json" && { echo "the KV types of --ids make no difference"; failed=1; }
+expect 2 "$precis" eval "$model" --ids $ids --cache-k int5 --json
 expect 0 "$precis" convert "$work/w4.precis.gguf" -o "$work/folder" --format safetensors --json
 json "all(t['exact'] and t['max_error'] == 0 for t in j['tensors']) and len(j['tensors']) == 74"
 [ -f "$work/folder/tokenizer.json" ] && [ -f "$work/folder/config.json" ] || { echo "convert left out the tokenizer or the configuration"; failed=1; }

@@ -2,7 +2,8 @@
  *
  * scheme: 0: integers of `bits` bits, symmetric; 1: affine; 2: E4M3; 3: E5M2; 4: E2M1 with E4M3 scales per 16 (NVFP4, times a
  * scale of the row); 5: E2M1 and 6: E4M3 with E8M0 scales per 32 (MX). group 0: one scale per token; scale > 0: given (static).
- * The fast lowering computes in int8 per 32 anyway and lets 8-bit integers pass. */
+ * The fast lowering computes in int8 per 32 anyway and lets 8-bit integers pass; weights behind
+ * other elements run in the reference lowering. */
 #include "base/f16.h"
 #include "format/element.h"
 #include "graph/graph.h"
@@ -91,9 +92,11 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) round_row(c->attr, (const float *)c->in[0].data + r * n, (float *)c->out.data + r * n, n);
 }
 
+static bool is_int8(const double *attr) { return attr[0] <= 1 && attr[1] == 8; }
+
 static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    if (c->attr[0] > 1 || c->attr[1] != 8) {
+    if (!is_int8(c->attr)) {
         eval(c, ith, nth);
         return;
     }
@@ -103,4 +106,4 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_fake_quant = { .name = "fake_quant", .min_in = 1, .max_in = 1, .attrs = { "scheme", "bits", "group", "scale", "zero" },
-                                   .defaults = { 0, 8, 0, 0, 0 }, .emulates = true, .infer = infer, .eval = eval, .fast = fast };
+                                   .defaults = { 0, 8, 0, 0, 0 }, .emulates = true, .has_kernel = is_int8, .infer = infer, .eval = eval, .fast = fast };
