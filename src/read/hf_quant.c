@@ -1,15 +1,15 @@
-/* hf_quant.c - quantized checkpoints: compressed-tensors (pack, int, float, nvfp4 and mxfp4), GPTQ (v1, v2), AWQ, and FP8 with
- * scales. Each module's tensors (codes, scales, zero points, group indices) become one tensor in a scheme of precis.
+/* hf_quant.c - quantized checkpoints: compressed-tensors (pack, int, float, nvfp4 and mxfp4), GPTQ (v1, v2), AWQ, FP8 with
+ * scales, and BitNet's packed ternary weights. Each module's tensors (codes, scales, zero points, group indices) become one tensor in a scheme of precis.
  *
  * Layouts: vllm-project/compressed-tensors (compressors, utils), AutoGPTQ and GPTQModel (qlinear), AutoAWQ
- * (utils/packing_utils). All counts come from the tensors' shapes, which must agree. */
+ * (utils/packing_utils), transformers (integrations/bitnet). All counts come from the tensors' shapes, which must agree. */
 #include "read/hf.h"
 #include "base/f16.h"
 #include "format/scheme.h"
 
 #include <stdio.h>
 
-typedef struct { const char *method; int bits; int64_t group; bool v2, input_static; const char *input; } settings;
+typedef struct { const char *method; int bits; int64_t group; bool v2, input_static, divides; const char *input; } settings;
 
 /* One module in work. code() and zero() are unsigned codes of `bits` bits; w = scale * (code - zero). */
 typedef struct module {
@@ -350,6 +350,38 @@ static precis_status fp8(module *q, const pcs_map *names)
     return replace(q, f, data, w);
 }
 
+/* BitNet: codes -1, 0, 1 plus one, four to a byte, a quarter of the outputs apart; the scale multiplies or, in a
+ * "bitlinear", divides. */
+static precis_status ternary(module *q, const pcs_map *names, const settings *s)
+{
+    const pcs_tensor *w = q->codes;
+    q->scales = part(q->m, names, q->name, "weight_scale");
+    if (w->dims != 2 || !q->scales || q->scales->n != 1) return wrong(q, "ternary weights without one weight_scale");
+    const int64_t quarter = w->ne[1];
+    q->cols = w->ne[0];
+    q->rows = 4 * quarter;
+    const pcs_format *f = pcs_format_by_name("TERNARY");
+    const uint64_t row = pcs_row_bytes(f, (uint64_t)q->cols);
+    uint64_t bytes;
+    if (q->rows < 1 || q->cols < 1 || q->rows > PCS_LIMIT_DIM || !pcs_format_size(f, (uint64_t)q->cols, (uint64_t)q->rows, &bytes)) return wrong(q, "its shapes make no matrix");
+    const size_t pad = ((size_t)q->cols + f->block - 1) / f->block * f->block;
+    const float stored = scalar_at(q->scales, 0), scale = s->divides ? 1.0f / stored : stored;
+    if (!(scale > 0) || scale > 1e30f) return wrong(q, "weight_scale is not positive");
+    uint8_t *data = pcs_arena_alloc(&q->m->arena, (size_t)bytes, 1);
+    int8_t *codes = pcs_alloc(q->m->ctx, pad, 1);
+    precis_status st = data && codes ? PRECIS_OK : PRECIS_ENOMEM;
+    for (int64_t r = 0; r < q->rows && !st; r++) {
+        const uint8_t *src = w->data + r % quarter * q->cols;
+        for (int64_t c = 0; c < q->cols && !st; c++) {
+            codes[c] = (int8_t)((src[c] >> (2 * (r / quarter)) & 3) - 1);
+            if (codes[c] > 1) st = wrong(q, "a code is none of -1, 0, 1");
+        }
+        f->pack_row(pad, codes, scale, 0, data + (uint64_t)r * row);
+    }
+    pcs_free(q->m->ctx, codes);
+    return st ? st : replace(q, f, data, w);
+}
+
 /* One number as a tensor of the model: NAME.suffix. */
 static precis_status add_scalar(precis_model *m, const char *module_name, const char *suffix, float v)
 {
@@ -408,9 +440,14 @@ static precis_status read_settings(precis_model *m, pcs_json_slice text, setting
     if (st || !quant.text || quant.text[0] != '{') return st;
     *found = true;
     st = pcs_json_find(m->ctx, quant, "quant_method", &method);
-    s->method = pcs_hf_is(method, "gptq") ? "gptq" : pcs_hf_is(method, "awq") ? "awq" : pcs_hf_is(method, "fp8") ? "fp8" : pcs_hf_is(method, "compressed-tensors") ? "compressed-tensors" : "";
+    s->method = pcs_hf_is(method, "gptq") ? "gptq" : pcs_hf_is(method, "awq") ? "awq" : pcs_hf_is(method, "fp8") ? "fp8" : pcs_hf_is(method, "bitnet") ? "bitnet" : pcs_hf_is(method, "compressed-tensors") ? "compressed-tensors" : "";
     if (!st && method.text && !*s->method)
-        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: quant_method %.*s cannot be read (compressed-tensors, gptq, awq and fp8 can)", m->path, (int)(method.len > 40 ? 40 : method.len), method.text);
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: quant_method %.*s cannot be read (compressed-tensors, gptq, awq, fp8 and bitnet can)", m->path, (int)(method.len > 40 ? 40 : method.len), method.text);
+    if (!st && !strcmp(s->method, "bitnet")) {
+        s->input = "INT8";
+        st = pcs_json_find(m->ctx, quant, "linear_class", &member);
+        s->divides = !member.text || !pcs_hf_is(member, "autobitlinear");
+    }
     if (!st) st = pcs_hf_number(m->ctx, quant, "bits", &v, &there);
     if (!st && there) s->bits = v >= 1 && v <= 8 ? (int)v : 0;
     if (!st) st = pcs_hf_number(m->ctx, quant, "group_size", &v, &there);
@@ -485,9 +522,10 @@ static precis_status one_module(precis_model *m, size_t i, const pcs_map *names,
     else if (is_gptq) st = gptq(&q, names, s);
     else {
         const bool scaled = part(m, names, name, "weight_scale") || part(m, names, name, "weight_scale_inv");
-        if (!scaled || (held.format->kind != PCS_INT && !held.format->element)) *used = false;
+        const bool is_ternary = !strcmp(s->method, "bitnet") && is(&held, "U8");
+        if (!scaled || (held.format->kind != PCS_INT && !held.format->element && !is_ternary)) *used = false;
         if (!*used) return PRECIS_OK;
-        st = held.format->element ? fp8(&q, names) : integers(&q, names);
+        st = is_ternary ? ternary(&q, names, s) : held.format->element ? fp8(&q, names) : integers(&q, names);
     }
     if (!st && global > 0) st = add_scalar(m, name, "input_scale", 1.0f / global);
     return st;

@@ -51,6 +51,18 @@ static const pcs_format *same_codes(const pcs_tensor *t)
     return pcs_format_by_name("Q8_0");
 }
 
+/* What TQ2_0's f16 scale loses of a ternary tensor's own, in weights; INFINITY: it is no ternary tensor, or not of whole blocks. */
+static double lost_as_tq2(const pcs_tensor *t)
+{
+    double lost = 0;
+    if (strcmp(t->format->name, "TERNARY") || t->ne[0] % 256) return INFINITY;
+    for (uint64_t r = 0; r < pcs_tensor_rows(t); r++) {
+        const float d = pcs_bits_f32(pcs_load32(t->data + r * pcs_tensor_row_bytes(t))), e = d - pcs_f16_to_f32(pcs_f32_to_f16(d));
+        lost = fabs((double)e) > lost ? fabs((double)e) : lost;
+    }
+    return lost;
+}
+
 /* A type that other programs read. */
 static precis_status portable(pcs_convert *c, const pcs_tensor *t, const pcs_format **f, double *lost)
 {
@@ -59,6 +71,11 @@ static precis_status portable(pcs_convert *c, const pcs_tensor *t, const pcs_for
     *f = t->format;
     if (pcs_format_portable(t->format) || c->opt.own) return PRECIS_OK;
     if ((*f = same_codes(t))) return PRECIS_OK;
+    *lost = lost_as_tq2(t);
+    if (*lost == 0 || (*lost < INFINITY && !c->opt.exact)) {
+        *f = pcs_format_by_name("TQ2_0");
+        return PRECIS_OK;
+    }
     const pcs_format *best = NULL;
     double least = INFINITY;
     for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
