@@ -183,14 +183,16 @@ precis_status pcs_logits(pcs_builder *b, precis_value x)
     pcs_lm *lm = b->lm;
     x = PCS_NODE(b, "gather", -1, "last", NULL, x, lm->outputs);
     precis_value w = pcs_weight(b, -1, "output.weight", lm->vocabulary, lm->width, true);
-    const float scale = pcs_scalar(b, -1, w == -2 ? "token_embd" : "output", "scale");
+    const char *name = w == -2 ? "token_embd" : "output";
+    const float scale = pcs_scalar(b, -1, name, "scale");
+    const precis_value plain = x;
     if (scale > 0) {
         char attrs[48];
         snprintf(attrs, sizeof attrs, "by=%.9g", (double)scale);
         x = PCS_NODE(b, "scale", -1, "last_scaled", attrs, x);
     }
     if (w == -2) w = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
-    lm->logits = PCS_NODE(b, "matmul", -1, "logits", NULL, x, w);
+    lm->logits = pcs_low_rank(b, -1, name, "logits", plain, PCS_NODE(b, "matmul", -1, "logits", NULL, x, w), 0, lm->vocabulary, lm->vocabulary, lm->width);
     const double cap = pcs_arch_float(b->m, "final_logit_softcapping", 0.0, NULL);
     if (cap > 0) {
         char attrs[48];

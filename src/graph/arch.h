@@ -49,7 +49,10 @@ precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t row
 precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *name, const char *attrs, uint32_t n, const precis_value *in);
 #define PCS_NODE(b, op, layer, name, attrs, ...) \
     pcs_node_of(b, op, layer, name, attrs, (uint32_t)(sizeof((precis_value[]){ __VA_ARGS__ }) / sizeof(precis_value)), (precis_value[]){ __VA_ARGS__ })
-/* x times a weight, with the bias tensor beside it when the model has one. */
+/* y plus what the low-rank pairs beside a weight make of x: an SVD residual (NAME.weight.svd_a, _b), an adapter (lora_a, lora_b);
+ * rows [first, first + rows) of `all`; the nodes are named after `as`. */
+precis_value pcs_low_rank(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, precis_value y, int64_t first, int64_t rows, int64_t all, int64_t width);
+/* x times a weight, with the bias tensor and the low-rank pairs beside it when the model has them. */
 precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width);
 /* RMS norm of x in groups of `dim` by tensor NAME.weight; with `optional` x itself where the model has none. */
 precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value x, int64_t dim, bool optional);

@@ -33,6 +33,13 @@ float pcs_scalar(pcs_builder *b, int layer, const char *name, const char *suffix
     return t && t->n == 1 && !strcmp(t->format->name, "F32") ? pcs_bits_f32(pcs_load32(t->data)) : 0.0f;
 }
 
+static bool has(pcs_builder *b, int layer, const char *name)
+{
+    char full[96];
+    pcs_tensor_name(full, sizeof full, layer, name);
+    return pcs_model_tensor(b->m, full) != NULL;
+}
+
 /* x as the model's scheme for activations rounds it, once per value and scale. */
 static precis_value rounded(pcs_builder *b, int layer, const char *name, precis_value x)
 {
@@ -61,8 +68,14 @@ static precis_value rotated(pcs_builder *b, int layer, const char *name, precis_
     return b->turn_to = PCS_NODE(b, "hadamard", layer, node, attrs, x);
 }
 
-/* y + s * B (A x) for a pair of low-rank tensors beside the weight. */
-static precis_value low_rank(pcs_builder *b, int layer, const char *name, const char *kind, precis_value x, precis_value y, int64_t rows, int64_t width)
+/* Rows [first, first + rows) of a weight that has `all`. */
+static precis_value weight_rows(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all, int64_t width)
+{
+    return rows == all ? pcs_weight(b, layer, name, rows, width, false) : pcs_weight_part(b, layer, name, first, rows, all, width);
+}
+
+/* y + s * B (A x) for a pair of low-rank tensors beside the weight `name`, whose rows from `first` on make y; `as` names the nodes. */
+static precis_value low_rank_pair(pcs_builder *b, int layer, const char *name, const char *as, const char *kind, precis_value x, precis_value y, int64_t first, int64_t rows, int64_t all, int64_t width)
 {
     char text[96], full[128];
     snprintf(text, sizeof text, "%.60s.weight.%s_a", name, kind);
@@ -72,20 +85,27 @@ static precis_value low_rank(pcs_builder *b, int layer, const char *name, const 
     const int64_t rank = (int64_t)pcs_tensor_rows(a);
     const precis_value wa = pcs_weight(b, layer, text, rank, width, false);
     snprintf(text, sizeof text, "%.60s.weight.%s_b", name, kind);
-    const precis_value wb = pcs_weight(b, layer, text, rows, rank, false);
-    snprintf(text, sizeof text, "%.50s.%s_a", name, kind);
+    const precis_value wb = weight_rows(b, layer, text, first, rows, all, rank);
+    snprintf(text, sizeof text, "%.50s.%s_a", as, kind);
     const precis_value inner = PCS_NODE(b, "matmul", layer, text, NULL, x, wa);
-    snprintf(text, sizeof text, "%.50s.%s_b", name, kind);
+    snprintf(text, sizeof text, "%.50s.%s_b", as, kind);
     precis_value z = PCS_NODE(b, "matmul", layer, text, NULL, inner, wb);
-    const float s = pcs_scalar(b, layer, name, !strcmp(kind, "lora") ? "weight.lora_scale" : "weight.svd_scale");
-    if (s != 0.0f && s != 1.0f) {
+    snprintf(text, sizeof text, "%.60s.weight.%s_scale", name, kind);
+    const float s = has(b, layer, text) ? pcs_scalar(b, layer, name, text + strlen(name) + 1) : 1.0f;
+    if (s != 1.0f) {
         char attrs[48];
         snprintf(attrs, sizeof attrs, "by=%.9g", (double)s);
-        snprintf(text, sizeof text, "%.50s.%s_scaled", name, kind);
+        snprintf(text, sizeof text, "%.50s.%s_scaled", as, kind);
         z = PCS_NODE(b, "scale", layer, text, attrs, z);
     }
-    snprintf(text, sizeof text, "%.50s.with_%s", name, kind);
+    snprintf(text, sizeof text, "%.50s.with_%s", as, kind);
     return PCS_NODE(b, "add", layer, text, NULL, y, z);
+}
+
+precis_value pcs_low_rank(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, precis_value y, int64_t first, int64_t rows, int64_t all, int64_t width)
+{
+    y = low_rank_pair(b, layer, name, as, "svd", x, y, first, rows, all, width);
+    return low_rank_pair(b, layer, name, as, "lora", x, y, first, rows, all, width);
 }
 
 precis_value pcs_embed(pcs_builder *b, double factor)
@@ -98,49 +118,32 @@ precis_value pcs_embed(pcs_builder *b, double factor)
     return PCS_NODE(b, "embedding", -1, "embedding", attrs, b->lm->tokens, w);
 }
 
-precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width)
+/* x times the scale of a whole weight, once per value and scale; on the input, so that a bias stays as it is. */
+static precis_value scaled(pcs_builder *b, int layer, const char *name, precis_value x)
 {
-    char tensor[64], attrs[48];
-    snprintf(tensor, sizeof tensor, "%.50s.weight", name);
-    const precis_value plain = x;
-    x = rounded(b, layer, name, rotated(b, layer, name, x));
     const float scale = pcs_scalar(b, layer, name, "scale");
-    if (scale > 0 && scale != 1.0f) { /* of the whole weight; on the input, so that a bias stays as it is */
-        if (b->scale_from != x || b->scale_by != scale) {
-            snprintf(attrs, sizeof attrs, "by=%.9g", (double)scale);
-            snprintf(tensor, sizeof tensor, "%.40s.scaled", name);
-            b->scale_from = x;
-            b->scale_by = scale;
-            b->scale_to = PCS_NODE(b, "scale", layer, tensor, attrs, x);
-            snprintf(tensor, sizeof tensor, "%.50s.weight", name);
-        }
-        x = b->scale_to;
-    }
-    precis_value in[3] = { x, pcs_weight(b, layer, tensor, rows, width, false), -1 };
-    snprintf(tensor, sizeof tensor, "%.50s.bias", name);
-    in[2] = pcs_weight(b, layer, tensor, 1, rows, true);
-    const precis_value y = pcs_node_of(b, "matmul", layer, name, NULL, in[2] >= 0 ? 3 : 2, in);
-    return low_rank(b, layer, name, "lora", plain, low_rank(b, layer, name, "svd", plain, y, rows, width), rows, width);
+    char attrs[48], node[64];
+    if (!(scale > 0) || scale == 1.0f) return x;
+    if (b->scale_from == x && b->scale_by == scale) return b->scale_to;
+    snprintf(attrs, sizeof attrs, "by=%.9g", (double)scale);
+    snprintf(node, sizeof node, "%.40s.scaled", name);
+    b->scale_from = x;
+    b->scale_by = scale;
+    return b->scale_to = PCS_NODE(b, "scale", layer, node, attrs, x);
 }
 
-/* Rows of a fused weight, with their part of its bias. */
+/* Rows [first, first + rows) of a weight that has `all`, with their part of its bias and of all that stands beside it. */
 static precis_value linear_part(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, int64_t first, int64_t rows, int64_t all, int64_t width)
 {
-    char tensor[64], full[96];
+    char tensor[64];
     snprintf(tensor, sizeof tensor, "%.50s.weight", name);
-    precis_value in[3] = { rounded(b, layer, name, x), pcs_weight_part(b, layer, tensor, first, rows, all, width), -1 };
+    precis_value in[3] = { scaled(b, layer, name, rounded(b, layer, name, rotated(b, layer, name, x))), weight_rows(b, layer, tensor, first, rows, all, width), -1 };
     snprintf(tensor, sizeof tensor, "%.50s.bias", name);
-    pcs_tensor_name(full, sizeof full, layer, tensor);
-    if (pcs_model_tensor(b->m, full)) in[2] = pcs_weight_part(b, layer, tensor, first, rows, all, 1);
-    return pcs_node_of(b, "matmul", layer, as, NULL, in[2] >= 0 ? 3 : 2, in);
+    if (has(b, layer, tensor)) in[2] = rows == all ? pcs_weight(b, layer, tensor, 1, rows, true) : pcs_weight_part(b, layer, tensor, first, rows, all, 1);
+    return pcs_low_rank(b, layer, name, as, x, pcs_node_of(b, "matmul", layer, as, NULL, in[2] >= 0 ? 3 : 2, in), first, rows, all, width);
 }
 
-static bool has(pcs_builder *b, int layer, const char *name)
-{
-    char full[96];
-    pcs_tensor_name(full, sizeof full, layer, name);
-    return pcs_model_tensor(b->m, full) != NULL;
-}
+precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width) { return linear_part(b, layer, name, name, x, 0, rows, rows, width); }
 
 void pcs_qkv(pcs_builder *b, int layer, precis_value x, precis_value out[3])
 {

@@ -36,7 +36,7 @@ static const struct { const char *hf, *gguf; } of_experts[] = {
 static bool lists(const char *types, const char *type)
 {
     const size_t n = strlen(type);
-    for (const char *p = types; p && (p = strstr(p, type)); p += n)
+    for (const char *p = types; n && p && (p = strstr(p, type)); p += n)
         if ((p == types || p[-1] == ' ') && (!p[n] || p[n] == ' ')) return true;
     return !types;
 }

@@ -4,9 +4,20 @@
 #include "base/f16.h"
 #include "read/hf.h"
 
+#include <math.h>
 #include <stdio.h>
 
-typedef struct { precis_ctx *ctx; precis_model *m; const precis_model *a; const char *path; double scale; } adapter;
+/* `merged`: per tensor of the model, whether its data is ours already. */
+typedef struct { precis_ctx *ctx; precis_model *m; const precis_model *a; const char *path; double scale, alpha; bool has_alpha, stabilized; pcs_json_slice alphas; uint8_t *merged; } adapter;
+
+/* What a pair of low-rank matrices belongs to. */
+typedef struct {
+    char *name;            /* "blk.0.attn_q" */
+    unsigned expert;       /* UINT32_MAX: the whole tensor */
+    bool embedding;        /* A and B change places: the rows of the table are what A reads */
+    const pcs_tensor *b;
+    const char *module;    /* as PEFT's patterns see it; NULL in GGUF */
+} pair;
 
 static bool ends(const char *s, const char *tail)
 {
@@ -14,26 +25,30 @@ static bool ends(const char *s, const char *tail)
     return n >= k && !strcmp(s + n - k, tail);
 }
 
-/* "blk.0.attn_q" of a tensor with A, or NULL; also its B. */
-static char *target_of(const adapter *d, const pcs_tensor *t, const pcs_tensor **b)
+/* false: the tensor is no A. */
+static bool pair_of(const adapter *d, const pcs_tensor *t, pair *p)
 {
-    char *s = NULL, other[512];
-    unsigned expert;
-    *b = NULL;
-    if (ends(t->source, ".lora_A.weight") || ends(t->source, ".lora_A.default.weight")) {
-        char *name = pcs_hf_name(d->m, "", t->source, &expert);
-        if (!name || strlen(t->source) > 480) return NULL;
-        snprintf(other, sizeof other, "%s", t->source);
-        memcpy(strstr(other, ".lora_A."), ".lora_B.", 8);
-        s = pcs_arena_copy(&d->m->arena, name, (size_t)(strstr(name, ".lora_A.") - name));
-    } else if (ends(t->source, ".weight.lora_a") && strlen(t->source) < 480) {
-        snprintf(other, sizeof other, "%s", t->source);
+    char other[512];
+    const char *a = strstr(t->source, ".lora_A."), *embedding = strstr(t->source, ".lora_embedding_A");
+    const pcs_hf_type *type = pcs_hf_type_of(d->m);
+    *p = (pair){ .expert = UINT32_MAX };
+    if (strlen(t->source) > 480) return false;
+    snprintf(other, sizeof other, "%s", t->source);
+    if (embedding || (a && ends(t->source, ".weight"))) {
+        const char *from = embedding ? embedding : a;
+        char *name = pcs_hf_name(d->m, type ? type->type : "", t->source, &p->expert);
+        if (!name) return false;
+        other[from - t->source + (embedding ? 16 : 6)] = 'B';
+        p->embedding = embedding != NULL;
+        p->name = pcs_arena_copy(&d->m->arena, name, (size_t)(strstr(name, embedding ? ".lora_embedding_A" : ".lora_A.") - name));
+        p->module = pcs_arena_copy(&d->m->arena, t->source, (size_t)(from - t->source));
+    } else if (ends(t->source, ".weight.lora_a")) {
         memcpy(other + strlen(other) - 6, "lora_b", 6);
-        s = pcs_arena_copy(&d->m->arena, t->source, strlen(t->source) - strlen(".weight.lora_a"));
-    } else return NULL;
-    for (size_t i = 0; i < d->a->n_tensors && s; i++)
-        if (!strcmp(d->a->tensors[i].source, other)) *b = &d->a->tensors[i];
-    return s;
+        p->name = pcs_arena_copy(&d->m->arena, t->source, strlen(t->source) - strlen(".weight.lora_a"));
+    } else return false;
+    for (size_t i = 0; i < d->a->n_tensors && p->name; i++)
+        if (!strcmp(d->a->tensors[i].source, other)) p->b = &d->a->tensors[i];
+    return p->name != NULL;
 }
 
 static float *numbers(const adapter *d, const pcs_tensor *t)
@@ -56,88 +71,180 @@ static precis_status put(adapter *d, const char *target, const char *suffix, con
     return t->name ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-static precis_status merge_into(adapter *d, pcs_tensor *w, const float *a, const float *b, int64_t rank)
+/* Rows from `first` on, as many as B has. */
+static precis_status merge_into(adapter *d, pcs_tensor *w, size_t first, size_t rows, const float *a, const float *b, int64_t rank, double scale)
 {
-    const size_t n = (size_t)w->ne[0], rows = (size_t)w->ne[1];
-    float *x = numbers(d, w);
+    const size_t n = (size_t)w->ne[0];
+    uint8_t *ours = &d->merged[w - d->m->tensors]; /* another expert's turn */
+    float *x = *ours ? (float *)(uintptr_t)w->data : numbers(d, w);
     if (!x) return PRECIS_ENOMEM;
     for (size_t r = 0; r < rows; r++)
         for (int64_t k = 0; k < rank; k++) {
-            const float s = (float)(d->scale * (double)b[r * (size_t)rank + (size_t)k]);
-            for (size_t i = 0; i < n; i++) x[r * n + i] += s * a[(size_t)k * n + i];
+            const float s = (float)(scale * (double)b[r * (size_t)rank + (size_t)k]);
+            for (size_t i = 0; i < n; i++) x[(first + r) * n + i] += s * a[(size_t)k * n + i];
         }
     w->data = (const uint8_t *)x;
     w->format = pcs_format_by_name("F32");
     w->bytes = 4 * w->n;
+    *ours = 1;
     return PRECIS_OK;
+}
+
+/* PEFT's alpha_pattern: the first key that is the module's name, or its end behind a dot. */
+static precis_status alpha_of(adapter *d, const char *module, double *alpha)
+{
+    pcs_json j;
+    pcs_json_token t;
+    *alpha = d->alpha;
+    if (!d->alphas.text || !module) return PRECIS_OK;
+    pcs_json_init(&j, d->ctx, d->alphas.text, d->alphas.len);
+    precis_status st = pcs_json_next(&j, &t);
+    while (!st && (st = pcs_json_next(&j, &t)) == PRECIS_OK && t.type == PCS_JSON_KEY) {
+        char *key;
+        size_t len;
+        bool there;
+        st = pcs_json_string(&j, &t, &d->m->arena, &key, &len);
+        if (!st && strpbrk(key, "*+?[](){}|^$\\")) return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: adapter_config.json: alpha_pattern \"%.60s\" is a regular expression; name the modules", d->path, key);
+        if (!st && ends(module, key) && (strlen(module) == len || module[strlen(module) - len - 1] == '.')) return pcs_hf_number(d->ctx, d->alphas, key, alpha, &there);
+        if (!st) st = pcs_json_next(&j, &t);
+    }
+    return st;
+}
+
+static float *turned(adapter *d, const float *x, size_t rows, size_t cols)
+{
+    float *y = pcs_arena_alloc(&d->m->arena, rows * cols, sizeof *y);
+    for (size_t r = 0; y && r < rows; r++)
+        for (size_t c = 0; c < cols; c++) y[c * rows + r] = x[r * cols + c];
+    return y;
+}
+
+/* B's rows into GGUF's rotary order. */
+static float *rotary(adapter *d, const pair *p, const pcs_tensor *w, const float *b, size_t rank)
+{
+    const int64_t heads = pcs_arch_int(d->m, ends(p->name, ".attn_q") ? "attention.head_count" : "attention.head_count_kv", pcs_arch_int(d->m, "attention.head_count", 1, NULL), NULL);
+    const size_t rows = (size_t)w->ne[1], hd = rows / (size_t)(heads > 0 ? heads : 1);
+    float *y = pcs_arena_alloc(&d->m->arena, rows * rank, sizeof *y);
+    for (size_t r = 0; y && hd && r < rows; r++) memcpy(y + r * rank, b + (r / hd * hd + r % hd / 2 + (r % hd % 2 ? hd / 2 : 0)) * rank, rank * sizeof *b);
+    return y;
+}
+
+/* PEFT saves the weight itself beside an adapter of the embedding or the head; it must be the model's. */
+static bool is_copy(const adapter *d, const pcs_tensor *t)
+{
+    const char *base = strstr(t->source, ".base_layer."), *dot = base ? base + 11 : NULL;
+    const pcs_hf_type *type = pcs_hf_type_of(d->m);
+    unsigned expert;
+    uint32_t at;
+    if (!base) return false;
+    char *plain = pcs_arena_printf(&d->m->arena, "%.*s%s", (int)(base - t->source), t->source, dot), *name = plain ? pcs_hf_name(d->m, type ? type->type : "", plain, &expert) : NULL;
+    if (!name || !pcs_map_get(&d->m->tensor_map, name, strlen(name), &at)) return false;
+    const pcs_tensor *w = &d->m->tensors[at];
+    const size_t n = (size_t)w->ne[0];
+    bool same = w->n == t->n && w->ne[0] == t->ne[0];
+    float *x = pcs_alloc(d->ctx, 2 * n, sizeof *x);
+    same &= x != NULL;
+    for (uint64_t r = 0; same && r < pcs_tensor_rows(w); r++) {
+        pcs_decode(w->format, n, w->data + r * pcs_tensor_row_bytes(w), x);
+        pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x + n);
+        for (size_t i = 0; i < n && same; i++) same = w->format->kind == PCS_QUANT || x[i] == x[n + i]; /* a quantized model's is not to be known */
+    }
+    pcs_free(d->ctx, x);
+    return same;
+}
+
+/* The model's tensor that a pair changes. */
+static precis_status target_of(adapter *d, const pcs_tensor *ta, const pair *p, pcs_tensor **out)
+{
+    uint32_t at;
+    char full[512];
+    snprintf(full, sizeof full, "%.480s.weight", p->name);
+    if (!pcs_map_get(&d->m->tensor_map, full, strlen(full), &at)) {
+        if (!strcmp(p->name, "output") && pcs_map_get(&d->m->tensor_map, "token_embd.weight", 17, &at))
+            return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: it changes the head, which is the model's embedding; merge it with PEFT's merge_and_unload", d->path);
+        return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: the model has no tensor %s; the adapter belongs to another one", d->path, full);
+    }
+    pcs_tensor *w = *out = &d->m->tensors[at];
+    const pcs_tensor *tb = p->b, *reads = p->embedding ? tb : ta, *writes = p->embedding ? ta : tb; /* what has the table's columns, and its rows */
+    const bool expert = p->expert != UINT32_MAX, stacked = ta->dims == 3 && w->dims == 3 && !expert;
+    const bool dims = tb && ta->dims == (stacked ? 3u : 2u) && tb->dims == ta->dims && w->dims == (expert || stacked ? 3u : 2u) && ta->format->kind != PCS_INT && tb->format->kind != PCS_INT;
+    const bool fits = dims && (!expert || (int64_t)p->expert < w->ne[2]) && (!stacked || (ta->ne[2] == w->ne[2] && tb->ne[2] == w->ne[2])) &&
+                      (p->embedding ? reads->ne[1] == w->ne[0] && writes->ne[0] == w->ne[1] && reads->ne[0] == writes->ne[1] : reads->ne[0] == w->ne[0] && writes->ne[1] == w->ne[1] && writes->ne[0] == reads->ne[1]);
+    if (!fits) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: tensor %s does not fit %s [%lld, %lld]; the adapter belongs to another model", d->path, ta->source, full, (long long)w->ne[1], (long long)w->ne[0]);
+    if (p->embedding && !pcs_model_tensor(d->m, "output.weight"))
+        return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: it changes the embedding, which is the model's head, too; merge it with PEFT's merge_and_unload", d->path);
+    return PRECIS_OK;
+}
+
+/* A and B as tensors beside the weight. */
+static precis_status beside(adapter *d, const pair *p, const pcs_tensor *w, const float *a, const float *b, int64_t rank, double scale)
+{
+    const int64_t width = w->ne[0], rows = w->ne[1];
+    char name[512];
+    uint32_t at;
+    snprintf(name, sizeof name, "%.480s.weight.lora_a", p->name);
+    if (pcs_map_get(&d->m->tensor_map, name, strlen(name), &at)) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: %s has an adapter already; merge one of them", d->path, w->name);
+    float *s = pcs_arena_alloc(&d->m->arena, 16, sizeof *s);
+    if (!s) return PRECIS_ENOMEM;
+    *s = (float)scale;
+    precis_status st = put(d, p->name, "weight.lora_a", a, rank, width);
+    if (!st) st = put(d, p->name, "weight.lora_b", b, rows, rank);
+    return st ? st : put(d, p->name, "weight.lora_scale", s, 0, 1);
 }
 
 static precis_status one(adapter *d, const pcs_tensor *ta, int merge)
 {
-    const pcs_tensor *tb;
-    char *target = target_of(d, ta, &tb), full[512];
-    if (!target) return ends(ta->source, "lora_b") || strstr(ta->source, ".lora_B.") ? PRECIS_OK : pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s is no part of a low-rank adapter that precis knows", d->path, ta->source);
-    snprintf(full, sizeof full, "%.480s.weight", target);
-    uint32_t at;
-    if (!pcs_map_get(&d->m->tensor_map, full, strlen(full), &at)) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: the model has no tensor %s; the adapter belongs to another one", d->path, full);
-    const pcs_tensor *w = &d->m->tensors[at];
-    const int64_t rank = (int64_t)pcs_tensor_rows(ta);
-    if (!tb || ta->dims != 2 || tb->dims != 2 || w->dims != 2 || ta->ne[0] != w->ne[0] || tb->ne[1] != w->ne[1] || tb->ne[0] != rank || ta->format->kind == PCS_INT || tb->format->kind == PCS_INT)
-        return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: tensor %s does not fit %s [%lld, %lld]; the adapter belongs to another model", d->path, ta->source, full, (long long)w->ne[1], (long long)w->ne[0]);
-    float *a = numbers(d, ta), *b = numbers(d, tb);
-    if (!a || !b) return PRECIS_ENOMEM;
-    const pcs_hf_type *type = pcs_hf_type_of(d->m);
-    if (!ends(ta->source, "lora_a") && type && type->interleaved && (ends(target, ".attn_q") || ends(target, ".attn_k"))) { /* into GGUF's rotary order */
-        const int64_t heads = pcs_arch_int(d->m, ends(target, ".attn_q") ? "attention.head_count" : "attention.head_count_kv", pcs_arch_int(d->m, "attention.head_count", 1, NULL), NULL);
-        const uint64_t hd = (uint64_t)(w->ne[1] / (heads > 0 ? heads : 1));
-        float *turned = pcs_arena_alloc(&d->m->arena, (size_t)tb->n, sizeof *turned);
-        if (!turned) return PRECIS_ENOMEM;
-        for (uint64_t r = 0; r < (uint64_t)w->ne[1]; r++) {
-            const uint64_t from = r / hd * hd + r % hd / 2 + (r % hd % 2 ? hd / 2 : 0);
-            memcpy(turned + r * (uint64_t)rank, b + from * (uint64_t)rank, (size_t)rank * sizeof *b);
-        }
-        b = turned;
+    pair p;
+    pcs_tensor *w = NULL;
+    double alpha = 0;
+    if (!pair_of(d, ta, &p)) {
+        if (is_copy(d, ta) || ends(ta->source, "lora_b") || strstr(ta->source, ".lora_B.") || strstr(ta->source, ".lora_embedding_B")) return PRECIS_OK;
+        return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s is no part of a low-rank adapter that precis knows%s", d->path, ta->source,
+                        strstr(ta->source, "magnitude") ? " (DoRA; merge it with PEFT's merge_and_unload)" : ends(ta->source, ".bias") || ends(ta->source, ".weight") ? " (a module trained whole; merge it with PEFT's merge_and_unload)" : "");
     }
-    if (merge) return merge_into(d, &d->m->tensors[at], a, b, rank);
-    if (pcs_map_get(&d->m->tensor_map, pcs_arena_printf(&d->m->arena, "%s.lora_a", full), strlen(full) + 7, &at)) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: %s has an adapter already; merge one of them", d->path, full);
-    float *s = pcs_arena_alloc(&d->m->arena, 16, sizeof *s);
-    if (!s) return PRECIS_ENOMEM;
-    *s = (float)d->scale;
-    precis_status st = put(d, target, "weight.lora_a", a, rank, ta->ne[0]);
-    if (!st) st = put(d, target, "weight.lora_b", b, tb->ne[1], rank);
-    return st ? st : put(d, target, "weight.lora_scale", s, 0, 1);
+    precis_status st = target_of(d, ta, &p, &w);
+    if (!st) st = alpha_of(d, p.module, &alpha);
+    if (st) return st;
+    const int64_t rank = ta->ne[1];
+    const size_t width = (size_t)w->ne[0], rows = (size_t)w->ne[1];
+    float *a = numbers(d, p.embedding ? p.b : ta), *b = numbers(d, p.embedding ? ta : p.b);
+    if (p.embedding && a && b) a = turned(d, a, width, (size_t)rank), b = turned(d, b, (size_t)rank, rows);
+    const pcs_hf_type *type = pcs_hf_type_of(d->m);
+    if (a && b && p.module && type && type->interleaved && (ends(p.name, ".attn_q") || ends(p.name, ".attn_k"))) b = rotary(d, &p, w, b, (size_t)rank);
+    if (!a || !b) return PRECIS_ENOMEM;
+    const double scale = d->scale * (d->has_alpha ? alpha / (d->stabilized ? sqrt((double)rank) : (double)rank) : 1.0);
+    if (w->dims == 2 && !merge && !p.embedding) return beside(d, &p, w, a, b, rank, scale);
+    const size_t first = p.expert != UINT32_MAX ? p.expert : 0, count = ta->dims == 3 ? (size_t)ta->ne[2] : 1;
+    for (size_t i = 0; i < count && !st; i++) st = merge_into(d, w, (first + i) * rows, rows, a + i * (size_t)rank * width, b + i * rows * (size_t)rank, rank, scale);
+    return st;
 }
 
-/* alpha / rank. */
-static precis_status read_scale(adapter *d, double *scale)
+/* alpha, and how it is divided by the rank. */
+static precis_status read_settings(adapter *d)
 {
-    double alpha = 0, rank = 0;
-    bool found = false, there = false;
     if (!strcmp(d->a->container, "gguf")) {
         const char *type = pcs_model_string(d->a, "adapter.type");
         if (!type || strcmp(type, "lora")) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: key adapter.type is not \"lora\"; this is no adapter", d->path);
-        alpha = pcs_model_float(d->a, "adapter.lora.alpha", 0, &found);
-        for (size_t i = 0; i < d->a->n_tensors && !rank; i++)
-            if (ends(d->a->tensors[i].source, ".lora_a")) rank = (double)pcs_tensor_rows(&d->a->tensors[i]);
-        there = rank > 0;
-    } else {
-        char *text;
-        size_t len;
-        precis_status st = pcs_hf_slurp(d->m, d->path, "adapter_config.json", &text, &len);
-        if (st) return st;
-        if (!text) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: adapter_config.json is missing", d->path);
-        st = pcs_hf_number(d->ctx, (pcs_json_slice){ text, len }, "lora_alpha", &alpha, &found);
-        if (!st) st = pcs_hf_number(d->ctx, (pcs_json_slice){ text, len }, "r", &rank, &there);
-        double rs = 0;
-        bool stabilized;
-        if (!st) st = pcs_hf_number(d->ctx, (pcs_json_slice){ text, len }, "use_rslora", &rs, &stabilized);
-        if (!st && rs != 0 && rank > 0) rank = __builtin_sqrt(rank);
-        pcs_free(d->ctx, text);
-        if (st) return st;
+        d->alpha = pcs_model_float(d->a, "adapter.lora.alpha", 0, &d->has_alpha);
+        d->has_alpha &= d->alpha != 0; /* llama.cpp takes 0 for none */
+        return PRECIS_OK;
     }
-    if (there && !(rank > 0)) return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: a rank of %g", d->path, rank);
-    *scale = found && there ? alpha / rank : 1.0;
-    return PRECIS_OK;
+    char *text;
+    size_t len;
+    precis_status st = pcs_hf_slurp(d->m, d->path, "adapter_config.json", &text, &len);
+    if (st) return st;
+    if (!text) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: adapter_config.json is missing", d->path);
+    const pcs_json_slice config = { pcs_arena_copy(&d->m->arena, text, len), len };
+    pcs_free(d->ctx, text);
+    if (!config.text) return PRECIS_ENOMEM;
+    double rs = 0;
+    bool there;
+    st = pcs_hf_number(d->ctx, config, "lora_alpha", &d->alpha, &d->has_alpha);
+    if (!st) st = pcs_hf_number(d->ctx, config, "use_rslora", &rs, &there);
+    d->stabilized = rs != 0;
+    if (!st) st = pcs_json_find(d->ctx, config, "alpha_pattern", &d->alphas);
+    if (!d->alphas.text || d->alphas.text[0] != '{') d->alphas.text = NULL;
+    return st;
 }
 
 static precis_status open_adapter(adapter *d, precis_model **out)
@@ -153,16 +260,16 @@ static precis_status open_adapter(adapter *d, precis_model **out)
 
 precis_status precis_model_add_adapter(precis_ctx *ctx, precis_model *model, const char *path, double scale, int merge)
 {
-    adapter d = { ctx, model, NULL, path, scale };
+    adapter d = { .ctx = ctx, .m = model, .path = path, .scale = scale };
     precis_model *a = NULL;
-    double own = 1;
     precis_status st = open_adapter(&d, &a);
     d.a = a;
-    if (!st) st = read_scale(&d, &own);
-    d.scale = scale * own;
+    if (!st) st = read_settings(&d);
+    if (!st && !(d.merged = pcs_alloc(ctx, model->n_tensors, 1))) st = PRECIS_ENOMEM;
     size_t n = 0;
     for (size_t i = 0; !st && i < a->n_tensors; i++, n++) st = one(&d, &a->tensors[i], merge);
     if (!st && !n) st = pcs_fail(ctx, PRECIS_EINVAL, "%s: no tensors", path);
+    pcs_free(ctx, d.merged);
     precis_model_close(&a);
     return st ? st : pcs_model_index(model);
 }

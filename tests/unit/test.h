@@ -67,17 +67,27 @@ static inline void test_write(const char *path, const void *data, size_t len)
     assert_int_equal(fclose(f), 0);
 }
 
-/* A folder of this test, in memory where there is such a place. */
+static char test_folder_path[64];
+
+static inline void test_remove_folder(void)
+{
+    char command[96];
+    snprintf(command, sizeof command, "rm -rf '%s'", test_folder_path);
+    if (system(command)) fprintf(stderr, "%s stays\n", test_folder_path);
+}
+
+/* A folder of this test, in memory where there is such a place; removed at the end. */
 static inline const char *test_folder(void)
 {
-    static char path[64];
-    if (!*path) {
-        snprintf(path, sizeof path, "/dev/shm/precis-XXXXXX");
-        if (mkdtemp(path)) return path;
-        snprintf(path, sizeof path, "tmp-XXXXXX");
-        if (!mkdtemp(path)) fail_msg("no temporary folder");
+    if (!*test_folder_path) {
+        snprintf(test_folder_path, sizeof test_folder_path, "/dev/shm/precis-XXXXXX");
+        if (!mkdtemp(test_folder_path)) {
+            snprintf(test_folder_path, sizeof test_folder_path, "tmp-XXXXXX");
+            if (!mkdtemp(test_folder_path)) fail_msg("no temporary folder");
+        }
+        atexit(test_remove_folder);
     }
-    return path;
+    return test_folder_path;
 }
 
 #endif

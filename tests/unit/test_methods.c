@@ -285,76 +285,9 @@ static void test_containers(void **state)
     }
 }
 
-static void put(FILE *f, const void *p, size_t n) { assert_int_equal(fwrite(p, 1, n, f), n); }
-static void put_text(FILE *f, const char *s)
-{
-    const uint64_t n = strlen(s);
-    put(f, &n, 8);
-    put(f, s, n);
-}
-
-/* A GGUF adapter of rank 2 for one tensor. */
-static void make_adapter(const char *path, const char *tensor, uint64_t rows, uint64_t cols)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    const uint32_t version = 3, text = 8, real = 6, dims = 2, type = 0;
-    const uint64_t tensors = 2, keys = 4, rank = 2;
-    const float alpha = 4;
-    char name[128];
-    put(f, "GGUF", 4), put(f, &version, 4), put(f, &tensors, 8), put(f, &keys, 8);
-    put_text(f, "general.architecture"), put(f, &text, 4), put_text(f, "llama");
-    put_text(f, "general.type"), put(f, &text, 4), put_text(f, "adapter");
-    put_text(f, "adapter.type"), put(f, &text, 4), put_text(f, "lora");
-    put_text(f, "adapter.lora.alpha"), put(f, &real, 4), put(f, &alpha, 4);
-    uint64_t offset = 0;
-    snprintf(name, sizeof name, "%s.lora_a", tensor);
-    put_text(f, name), put(f, &dims, 4), put(f, &cols, 8), put(f, &rank, 8), put(f, &type, 4), put(f, &offset, 8);
-    offset = (cols * rank * 4 + 31) / 32 * 32;
-    snprintf(name, sizeof name, "%s.lora_b", tensor);
-    put_text(f, name), put(f, &dims, 4), put(f, &rank, 8), put(f, &rows, 8), put(f, &type, 4), put(f, &offset, 8);
-    while (ftell(f) % 32) fputc(0, f);
-    float *x = malloc((rows + cols) * rank * sizeof *x);
-    test_fill(x, (rows + cols) * rank, 7, 0.05f);
-    put(f, x, cols * rank * 4);
-    while (ftell(f) % 32) fputc(0, f);
-    put(f, x + cols * rank, rows * rank * 4);
-    free(x);
-    fclose(f);
-}
-
-static void test_adapter(void **state)
-{
-    (void)state;
-    static const int32_t ids[] = { 3, 77, 500, 1200, 9 };
-    char path[512];
-    double plain[4], beside[4], merged[4];
-    precis_ctx *ctx = test_ctx(1);
-    make_adapter(path_of("lora.gguf", path), "blk.1.attn_q.weight", 256, 256);
-    for (int way = 0; way < 3; way++) {
-        precis_model *m;
-        OK(ctx, precis_model_open(ctx, &m, MODEL));
-        if (way) OK(ctx, precis_model_add_adapter(ctx, m, path, 1.0, way == 2));
-        OK(ctx, precis_eval_ids(ctx, m, ids, 5, &(precis_eval_options){ sizeof(precis_eval_options), .arithmetic = PRECIS_REFERENCE }, way == 0 ? plain : way == 1 ? beside : merged));
-        precis_model_close(&m);
-    }
-    assert_true(fabs(plain[3] - beside[3]) > 1e-4);
-    for (int i = 0; i < 4; i++) assert_true(fabs(beside[i] - merged[i]) < 1e-4);
-    static const struct { const char *tensor; uint64_t rows, cols; } wrong[] = { { "blk.1.attn_q.weight", 128, 256 }, { "blk.1.attn_q.weight", 256, 64 }, { "blk.99.attn_q.weight", 256, 256 } };
-    for (size_t i = 0; i < 3; i++) {
-        precis_model *m;
-        OK(ctx, precis_model_open(ctx, &m, MODEL));
-        make_adapter(path, wrong[i].tensor, wrong[i].rows, wrong[i].cols);
-        assert_int_equal(precis_model_add_adapter(ctx, m, path, 1.0, 0), PRECIS_EINVAL);
-        assert_non_null(strstr(precis_ctx_message(ctx), "another"));
-        precis_model_close(&m);
-    }
-    precis_ctx_close(&ctx);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_cholesky), cmocka_unit_test(test_hadamard), cmocka_unit_test(test_transforms), cmocka_unit_test(test_coders), cmocka_unit_test(test_same_bytes),
-                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_schemes), cmocka_unit_test(test_containers), cmocka_unit_test(test_adapter) };
+                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_schemes), cmocka_unit_test(test_containers) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
