@@ -40,10 +40,14 @@ static bool has(pcs_builder *b, int layer, const char *name)
     return pcs_model_tensor(b->m, full) != NULL;
 }
 
-/* x as the model's scheme for activations rounds it, once per value and scale. */
+/* x as the model's scheme for activations rounds it, once per value and scale; a weight that stays float takes it as it is. */
 static precis_value rounded(pcs_builder *b, int layer, const char *name, precis_value x)
 {
-    if (!b->act_scheme[0] || x < 0) return x;
+    char weight[64], full[96];
+    snprintf(weight, sizeof weight, "%.50s.weight", name);
+    pcs_tensor_name(full, sizeof full, layer, weight);
+    const pcs_tensor *t = pcs_model_tensor(b->m, full);
+    if (!b->act_scheme[0] || x < 0 || !t || (t->format->kind != PCS_QUANT && !t->format->element)) return x;
     const float scale = pcs_scalar(b, layer, name, "input_scale"), zero = pcs_scalar(b, layer, name, "input_zero");
     if (b->round_from == x && b->round_scale == scale) return b->round_to;
     char attrs[160], node[64];
@@ -159,33 +163,36 @@ void pcs_qkv(pcs_builder *b, int layer, precis_value x, precis_value out[3])
     out[2] = pcs_linear(b, layer, "attn_v", x, v, n);
 }
 
+/* x by each token's experts of a tensor [count, rows, width]; `from` names the weight whose input scale rounds x. */
+static precis_value expert_linear(pcs_builder *b, int layer, const char *name, const char *from, precis_value x, precis_value route, int64_t rows, int64_t width)
+{
+    const int64_t shape[3] = { b->experts, rows, width };
+    char full[96], text[64];
+    snprintf(text, sizeof text, "%.40s.weight", name);
+    pcs_tensor_name(full, sizeof full, layer, text);
+    const pcs_tensor *t = pcs_model_tensor(b->m, full);
+    if (!t) return pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: tensor %s is missing", b->m->path, full);
+    if (t->dims != 3 || t->ne[0] != width || t->ne[1] != rows || t->ne[2] != shape[0] || t->format->kind == PCS_INT)
+        return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld, %lld]", b->m->path, full, (long long)shape[0], (long long)rows, (long long)width);
+    precis_value in[4] = { rounded(b, layer, from, x), pcs_graph_stored(b->g, full, t->format, 3, shape, t->data), route, -1 };
+    in[1] = precis_graph_node(b->g, full, "dequantize", NULL, 1, &in[1]);
+    snprintf(text, sizeof text, "%.40s.scale", name);
+    if (has(b, layer, text)) in[3] = pcs_weight(b, layer, text, 1, shape[0], false);
+    return pcs_node_of(b, "moe_matmul", layer, name, NULL, in[3] >= 0 ? 4 : 3, in);
+}
+
 /* Experts: a router, and gate, up and down of each in one tensor (Fedus et al. 2021; Jiang et al. 2024). */
 static precis_value experts(pcs_builder *b, int layer, precis_value x, const char *activation)
 {
-    const int64_t n = b->lm->width, count = b->experts, hidden = b->expert_hidden;
+    const int64_t n = b->lm->width, hidden = b->expert_hidden;
     char attrs[64];
-    const precis_value logits = pcs_linear(b, layer, "ffn_gate_inp", x, count, n);
+    const precis_value logits = pcs_linear(b, layer, "ffn_gate_inp", x, b->experts, n);
     snprintf(attrs, sizeof attrs, "top=%u norm=%d", b->experts_used, b->experts_norm);
     const precis_value route = PCS_NODE(b, "moe_route", layer, "ffn_route", attrs, logits);
-    precis_value h[3];
-    static const char *const names[3] = { "ffn_gate_exps.weight", "ffn_up_exps.weight", "ffn_down_exps.weight" };
-    precis_value w[3];
-    for (int i = 0; i < 3; i++) {
-        char full[96];
-        pcs_tensor_name(full, sizeof full, layer, names[i]);
-        const pcs_tensor *t = pcs_model_tensor(b->m, full);
-        const int64_t shape[3] = { count, i == 2 ? n : hidden, i == 2 ? hidden : n };
-        if (!t) return pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: tensor %s is missing", b->m->path, full);
-        if (t->dims != 3 || t->ne[0] != shape[2] || t->ne[1] != shape[1] || t->ne[2] != shape[0] || t->format->kind == PCS_INT)
-            return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld, %lld]", b->m->path, full, (long long)shape[0], (long long)shape[1], (long long)shape[2]);
-        w[i] = pcs_graph_stored(b->g, full, t->format, 3, shape, t->data);
-        w[i] = precis_graph_node(b->g, full, "dequantize", NULL, 1, &w[i]);
-    }
-    const precis_value in = rounded(b, layer, "ffn_gate_exps", x);
-    h[0] = PCS_NODE(b, "moe_matmul", layer, "ffn_gate_exps", NULL, in, w[0], route);
-    h[1] = PCS_NODE(b, "moe_matmul", layer, "ffn_up_exps", NULL, in, w[1], route);
-    h[2] = PCS_NODE(b, activation, layer, "ffn_act", NULL, h[0], h[1]);
-    return PCS_NODE(b, "moe_sum", layer, "ffn_experts", NULL, PCS_NODE(b, "moe_matmul", layer, "ffn_down_exps", NULL, rounded(b, layer, "ffn_down_exps", h[2]), w[2], route), route);
+    const precis_value gate = expert_linear(b, layer, "ffn_gate_exps", "ffn_gate_exps", x, route, hidden, n);
+    const precis_value up = expert_linear(b, layer, "ffn_up_exps", "ffn_gate_exps", x, route, hidden, n);
+    const precis_value h = PCS_NODE(b, activation, layer, "ffn_act", NULL, gate, up);
+    return PCS_NODE(b, "moe_sum", layer, "ffn_experts", NULL, expert_linear(b, layer, "ffn_down_exps", "ffn_down_exps", h, route, n, hidden), route);
 }
 
 precis_value pcs_ffn(pcs_builder *b, int layer, precis_value x, const char *activation)

@@ -4,30 +4,48 @@
 #include <stdio.h>
 
 /* Weights whose inputs are the same value share a scale, as engines that fuse them need. */
-static const char *const together[][6] = { { "attn_q", "attn_k", "attn_v", NULL }, { "ffn_gate", "ffn_up", NULL }, { "attn_output", NULL }, { "ffn_down", NULL }, { "attn_qkv", NULL } };
+static const char *const together[][6] = { { "attn_q", "attn_k", "attn_v", NULL }, { "ffn_gate", "ffn_up", NULL }, { "attn_output", NULL }, { "ffn_down", NULL }, { "attn_qkv", NULL }, { "ffn_gate_exps", "ffn_up_exps", NULL }, { "ffn_down_exps", NULL } };
 
-static float largest(pcs_work *w, const char *name)
+/* Matrix `i` of a tensor: an expert's, or all of it. */
+static pcs_tensor matrix(const pcs_tensor *t, uint64_t i)
+{
+    const uint64_t count = t->dims > 2 ? (uint64_t)t->ne[2] : 1;
+    pcs_tensor one = *t;
+    one.dims = 2;
+    one.ne[2] = 1;
+    one.n /= count;
+    one.bytes /= count;
+    one.data += i * one.bytes;
+    return one;
+}
+
+static float largest(pcs_work *w, const char *name, uint64_t i)
 {
     const pcs_tensor *t = pcs_model_tensor(w->m, name);
     pcs_shared s = { 0 };
-    if (!t || pcs_tensor_shared(w->ctx, t, &s)) return 0;
+    if (!t || i >= (t->dims > 2 ? (uint64_t)t->ne[2] : 1)) return 0;
+    const pcs_tensor one = matrix(t, i);
+    if (pcs_tensor_shared(w->ctx, &one, &s)) return 0;
     return -s.lo > s.hi ? -s.lo : s.hi;
 }
 
-static precis_status scale_one(pcs_work *w, const char *stem, float top)
+/* The weight's matrices over their scales, which stand beside it. top[i]: the largest that matrix i and those with it have. */
+static precis_status scale_one(pcs_work *w, const char *stem, const float *top)
 {
     char name[112];
     pcs_tensor *t;
     float *data;
-    const float s = top / (448.0f * 6.0f);
-    if (!(s > 0)) return PRECIS_OK;
     snprintf(name, sizeof name, "%s.weight", stem);
     float *x = pcs_work_own(w, name, &t);
     if (!x) return PRECIS_ENOMEM;
-    for (uint64_t i = 0; i < t->n; i++) x[i] /= s;
+    const uint64_t count = t->dims > 2 ? (uint64_t)t->ne[2] : 1, n = t->n / count;
     snprintf(name, sizeof name, "%s.scale", stem);
-    const precis_status st = pcs_work_add(w, name, 0, 1, &data);
-    if (!st) *data = s;
+    const precis_status st = pcs_work_add(w, name, 0, (int64_t)count, &data);
+    for (uint64_t i = 0; i < count && !st; i++) {
+        const float s = top[i] / (448.0f * 6.0f);
+        data[i] = s > 0 ? s : 1.0f;
+        for (uint64_t k = i * n; k < (i + 1) * n; k++) x[k] /= data[i];
+    }
     return st;
 }
 
@@ -39,28 +57,49 @@ static bool is_nvfp4(const pcs_work *w, const char *stem)
     return f && !strcmp(f->name, "NVFP4");
 }
 
+/* Weights of one list: their largest, matrix by matrix, and scales from it. */
+static precis_status scale_group(pcs_work *w, const char *place, const char *const *parts)
+{
+    char stem[96], name[112];
+    uint64_t count = 0;
+    for (size_t k = 0; parts[k]; k++) {
+        snprintf(stem, sizeof stem, "%s%s", place, parts[k]);
+        snprintf(name, sizeof name, "%s.weight", stem);
+        const pcs_tensor *t = is_nvfp4(w, stem) ? pcs_model_tensor(w->m, name) : NULL;
+        const uint64_t n = !t ? 0 : t->dims > 2 ? (uint64_t)t->ne[2] : 1;
+        count = n > count ? n : count;
+    }
+    if (!count) return PRECIS_OK;
+    float *top = pcs_alloc(w->ctx, (size_t)count, sizeof *top), any = 0;
+    precis_status st = top ? PRECIS_OK : PRECIS_ENOMEM;
+    for (int turn = 0; turn < 2; turn++) /* all are looked at before one is changed */
+        for (size_t k = 0; parts[k] && !st; k++) {
+            snprintf(stem, sizeof stem, "%s%s", place, parts[k]);
+            snprintf(name, sizeof name, "%s.weight", stem);
+            if (!is_nvfp4(w, stem)) continue;
+            for (uint64_t i = 0; i < count && !turn; i++) {
+                const float t = largest(w, name, i);
+                top[i] = t > top[i] ? t : top[i];
+                any = t > any ? t : any;
+            }
+            if (turn && any > 0) st = scale_one(w, stem, top);
+        }
+    pcs_free(w->ctx, top);
+    return st;
+}
+
 precis_status pcs_global_scales(pcs_work *w)
 {
+    static const char *const embedding[] = { "token_embd", NULL }, *const head[] = { "output", NULL };
     const int64_t layers = pcs_arch_int(w->m, "block_count", 0, NULL);
     precis_status st = PRECIS_OK;
-    char stem[96], name[112];
-    for (int64_t i = 0; i < layers && !st; i++)
-        for (size_t g = 0; g < sizeof together / sizeof *together && !st; g++) {
-            float top = 0;
-            for (size_t k = 0; together[g][k]; k++) {
-                snprintf(stem, sizeof stem, "blk.%lld.%s", (long long)i, together[g][k]);
-                snprintf(name, sizeof name, "%s.weight", stem);
-                const float t = is_nvfp4(w, stem) ? largest(w, name) : 0;
-                top = t > top ? t : top;
-            }
-            for (size_t k = 0; together[g][k] && !st; k++) {
-                snprintf(stem, sizeof stem, "blk.%lld.%s", (long long)i, together[g][k]);
-                if (is_nvfp4(w, stem)) st = scale_one(w, stem, top);
-            }
-        }
-    if (!st && is_nvfp4(w, "token_embd")) st = scale_one(w, "token_embd", largest(w, "token_embd.weight"));
-    if (!st && is_nvfp4(w, "output")) st = scale_one(w, "output", largest(w, "output.weight"));
-    return st;
+    char place[32];
+    for (int64_t i = 0; i < layers && !st; i++) {
+        snprintf(place, sizeof place, "blk.%lld.", (long long)i);
+        for (size_t g = 0; g < sizeof together / sizeof *together && !st; g++) st = scale_group(w, place, together[g]);
+    }
+    if (!st) st = scale_group(w, "", embedding);
+    return st ? st : scale_group(w, "", head);
 }
 
 precis_status pcs_static_activations(pcs_work *w)
@@ -80,13 +119,16 @@ precis_status pcs_static_activations(pcs_work *w)
         const pcs_node *node = &g->nodes[i];
         char name[128];
         float *data;
-        if (strcmp(node->op->name, "matmul") || strncmp(node->name, "blk.", 4) || strstr(node->name, "_a") == node->name) continue;
-        snprintf(name, sizeof name, "%.100s.weight", node->name);
+        if ((strcmp(node->op->name, "matmul") && strcmp(node->op->name, "moe_matmul")) || g->values[node->in[1]].node < 0) continue;
+        const char *weight = g->nodes[g->values[node->in[1]].node].name, *end = strstr(weight, ".weight"); /* a fused one has several nodes */
+        if (strncmp(weight, "blk.", 4) || !end || end[7]) continue;
+        snprintf(name, sizeof name, "%.*s.input_scale", (int)(end - weight), weight);
+        if (pcs_model_tensor(w->m, name)) continue;
         const pcs_inputs *e = pcs_inputs_of(in, n, node->in[0]);
-        if (!e || !pcs_model_tensor(w->m, name)) continue;
+        const pcs_format *f = pcs_work_format(w, weight);
+        if (!e || !f || (f->kind != PCS_QUANT && !f->element)) continue;
         float top = 0;
         for (size_t k = 0; k < e->n; k++) top = e->top[k] > top ? e->top[k] : top;
-        snprintf(name, sizeof name, "%.100s.input_scale", node->name);
         st = pcs_work_add(w, name, 0, 1, &data);
         if (!st) *data = top > 0 ? top / limit : 1.0f;
     }

@@ -332,6 +332,33 @@ static precis_status transpose(precis_model *m, pcs_tensor *t)
     return PRECIS_OK;
 }
 
+static bool ends(const char *s, const char *tail)
+{
+    const size_t n = strlen(s), k = strlen(tail);
+    return n >= k && !strcmp(s + n - k, tail);
+}
+
+/* A number that stands beside each expert's weight: their weights' scales stay apart, [experts]; the input, which they share, is
+ * rounded by the largest. */
+static precis_status stack_scalar(precis_model *m, pcs_tensor *s, const pcs_tensor *one, unsigned expert, int64_t count, bool first)
+{
+    const bool apart = ends(one->name, ".scale");
+    if (one->n != 1 || strcmp(one->format->name, "F32")) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: not one F32 number", m->path, one->source);
+    if (first) {
+        *s = *one;
+        s->dims = 1;
+        s->n = apart ? (uint64_t)count : 1;
+        s->ne[0] = s->shape[0] = (int64_t)s->n;
+        s->bytes = 4 * s->n;
+        s->source = s->name;
+        if (!(s->data = pcs_arena_alloc(&m->arena, (size_t)s->n, 4))) return PRECIS_ENOMEM;
+    }
+    float *to = (float *)(uintptr_t)s->data, v = pcs_bits_f32(pcs_load32(one->data));
+    if (apart) to[expert] = v;
+    else if (v > *to || first) *to = v;
+    return PRECIS_OK;
+}
+
 /* Tensors of experts, one after another, as one: [experts, rows, width]. numbers: of the expert, or UINT32_MAX. */
 static precis_status stack_experts(precis_model *m, const unsigned *numbers, int64_t count)
 {
@@ -347,11 +374,17 @@ static precis_status stack_experts(precis_model *m, const unsigned *numbers, int
             m->tensors[kept++] = *t;
             continue;
         }
-        if (numbers[i] >= (uint64_t)count || t->dims != 2) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: expert %u of %lld", m->path, t->source, numbers[i], (long long)count);
+        const bool scalar = ends(t->name, ".scale") || ends(t->name, ".input_scale") || ends(t->name, ".input_zero");
+        if (numbers[i] >= (uint64_t)count || (!scalar && t->dims != 2)) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: expert %u of %lld", m->path, t->source, numbers[i], (long long)count);
         if (!st && pcs_map_get(&first, t->name, strlen(t->name), &at)) existed = true;
         else if (!st) st = pcs_map_put(&first, t->name, strlen(t->name), (uint32_t)kept, &existed);
         if (st) break;
         const pcs_tensor one = *t;
+        if (scalar) {
+            st = stack_scalar(m, &m->tensors[at], &one, numbers[i], count, !existed);
+            kept += !existed;
+            continue;
+        }
         if (!existed) {
             uint64_t all;
             if (!pcs_mul_ok(one.bytes, (uint64_t)count, &all) || all > (uint64_t)1 << 46) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: too large", m->path, one.source);
@@ -374,12 +407,6 @@ static precis_status stack_experts(precis_model *m, const unsigned *numbers, int
     pcs_map_free(&first);
     if (!st) m->n_tensors = kept;
     return st;
-}
-
-static bool ends(const char *s, const char *tail)
-{
-    const size_t n = strlen(s), k = strlen(tail);
-    return n >= k && !strcmp(s + n - k, tail);
 }
 
 static precis_status canonical(config *c, size_t row)

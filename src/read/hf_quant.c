@@ -474,13 +474,14 @@ static precis_status read_settings(precis_model *m, pcs_json_slice text, setting
     if (!st) st = pcs_json_find(m->ctx, one, "input_activations", &inputs);
     if (st || !inputs.text || inputs.text[0] != '{') return st;
     pcs_json_slice type, strategy;
-    double bits = 8, symmetric = 1;
+    double bits = 8, symmetric = 1, group = 0;
     st = pcs_json_find(m->ctx, inputs, "type", &type);
     if (!st) st = pcs_json_find(m->ctx, inputs, "strategy", &strategy);
     if (!st) st = pcs_hf_number(m->ctx, inputs, "num_bits", &bits, &there);
     if (!st) st = pcs_hf_number(m->ctx, inputs, "symmetric", &symmetric, &there);
+    if (!st) st = pcs_hf_number(m->ctx, inputs, "group_size", &group, &there);
     if (st) return st;
-    if (pcs_hf_is(type, "float")) s->input = bits == 8 ? "FP8_E4M3" : "NVFP4";
+    if (pcs_hf_is(type, "float")) s->input = group == 32 ? (bits == 8 ? "MXFP8_E4M3" : "MXFP4") : bits == 8 ? "FP8_E4M3" : "NVFP4";
     else s->input = pcs_arena_printf(&m->arena, "%sINT%d", symmetric != 0 ? "" : "U", bits >= 2 && bits <= 8 ? (int)bits : 8);
     return PRECIS_OK;
 }

@@ -54,11 +54,28 @@ typedef enum { PCS_CT, PCS_GPTQ, PCS_AWQ } pcs_layout;
 precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout);
 
 /* Text that is written by hand: JSON. */
-typedef struct pcs_modules { bool any, input; int bits; int64_t group; bool sym, channel, tensor; } pcs_modules;
 precis_status pcs_json_text(pcs_buf *b, const char *s, size_t len);
 precis_status pcs_buf_printf(pcs_buf *b, const char *fmt, ...) PCS_PRINTF(2, 3);
 /* config.json without its last brace; and the tokenizer's files, written into a folder. */
 precis_status pcs_hf_config(const precis_model *m, pcs_buf *b);
 precis_status pcs_hf_tokenizer(precis_ctx *ctx, const precis_model *m, const char *folder);
+
+
+/* quantization_config of compressed-tensors (hf_groups.c). `format` is kept by reference. */
+typedef struct pcs_groups {
+    precis_ctx *ctx;
+    struct { char *spec; pcs_buf targets; } *group;
+    size_t n;
+    pcs_buf ignore;
+    const char *format;
+    bool mixed; /* groups of several formats */
+} pcs_groups;
+void pcs_groups_init(pcs_groups *g, precis_ctx *ctx);
+void pcs_groups_free(pcs_groups *g);
+precis_status pcs_groups_add(pcs_groups *g, const char *module, const char *format, const char *weights, const char *inputs);
+precis_status pcs_groups_ignore(pcs_groups *g, const char *module);
+precis_status pcs_groups_write(const pcs_groups *g, pcs_buf *b);
+/* "input_activations" of a weight: the model's scheme for activations, static when a scale stands beside the weight. */
+precis_status pcs_groups_inputs(const precis_model *m, const pcs_tensor *weight, char out[256]);
 
 #endif

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef enum { AS_FLOATS, AS_CODES, AS_FP8, AS_FP4, AS_CODES8 } kind;
+typedef enum { AS_FLOATS, AS_CODES, AS_INT8, AS_FP8, AS_FP4 } kind;
 
 /* One tensor of the file. */
 typedef struct part {
@@ -22,7 +22,7 @@ typedef struct part {
     int dims;
     int64_t shape[4];
     uint64_t bytes;
-    enum { P_FLOATS, P_CODES, P_SCALES, P_ZEROS, P_SHAPE, P_INDEX, P_FP8, P_ROW_SCALES, P_FP4, P_FP4_SCALES, P_GLOBAL } what;
+    enum { P_FLOATS, P_CODES, P_SCALES, P_ZEROS, P_SHAPE, P_INDEX, P_FP8, P_ROW_SCALES, P_FP4, P_FP4_SCALES, P_GLOBAL, P_INVERSE, P_INT8 } what;
     size_t tensor;   /* of the model */
     int64_t matrix;  /* of a tensor of experts */
     const pcs_format *format; /* P_FLOATS */
@@ -37,8 +37,7 @@ typedef struct {
     size_t n, cap;
     kind *kinds;
     pcs_intview *views;
-    pcs_buf groups; /* config_groups, as JSON */
-    size_t n_groups;
+    pcs_groups groups;
     int bits;
     int64_t group;
     bool any, sym;
@@ -95,9 +94,11 @@ static precis_status choose(folder *f, size_t i)
     else if (s->kind == PCS_QUANT) {
         const precis_status st = pcs_intview_open(f->c->ctx, t, &f->views[i], &is);
         if (st) return st;
-        if (is) f->kinds[i] = AS_CODES;
+        const char *act = pcs_model_string(f->c->m, "precis.activations");
+        const bool bytes = f->layout == PCS_CT && act && strstr(act, "INT8") && f->views[i].bits == 8 && f->views[i].channel && !f->views[i].affine;
+        if (is) f->kinds[i] = bytes ? AS_INT8 : AS_CODES;
     }
-    if (f->layout == PCS_CT || t->dims != 2 || !strncmp(t->name, "output.", 7)) {
+    if (f->layout == PCS_CT || t->dims > 3 || (t->dims == 3 && !strstr(t->name, "_exps.")) || !strncmp(t->name, "output.", 7)) {
         if (f->layout != PCS_CT && is) pcs_intview_close(f->c->ctx, &f->views[i]), f->kinds[i] = AS_FLOATS;
         return PRECIS_OK;
     }
@@ -143,36 +144,25 @@ static precis_status unify(folder *f)
 
 static const char *dtype_of(const pcs_format *f) { return !strcmp(f->name, "F32") ? "F32" : !strcmp(f->name, "BF16") ? "BF16" : !strcmp(f->name, "F16") ? "F16" : NULL; }
 
-static precis_status group_of_modules(folder *f, const char *module, const char *format, const char *weights)
-{
-    const char *inputs = "null", *act = pcs_model_string(f->c->m, "precis.activations");
-    char buf[160];
-    if (act && strstr(act, "INT")) {
-        snprintf(buf, sizeof buf, "{\"num_bits\": %c, \"type\": \"int\", \"symmetric\": %s, \"strategy\": \"token\", \"dynamic\": true}", act[strcspn(act, "2345678")], act[0] == 'U' ? "false" : "true");
-        inputs = buf;
-    } else if (act && !strncmp(act, "FP8", 3)) inputs = "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"token\", \"dynamic\": true}";
-    const size_t n = f->n_groups++;
-    return pcs_buf_printf(&f->groups, "%s\n   \"group_%zu\": {\"targets\": [\"%s\"], \"weights\": %s, \"input_activations\": %s, \"output_activations\": null, \"format\": \"%s\"}",
-                          n ? "," : "", n, module, weights, inputs, format);
-}
-
 static precis_status add_codes(folder *f, size_t i, int64_t matrix, const char *module)
 {
     const pcs_intview *v = &f->views[i];
-    char name[512], weights[256];
+    char name[512], weights[256], inputs[256];
     const int64_t rows = v->rows, cols = v->cols, g = f->layout == PCS_CT ? v->group : f->group < 0 ? cols : f->group, groups = cols / g;
 #define PART(suffix, dtype, what, dims, a, b, bytes) \
     (snprintf(name, sizeof name, "%s." suffix, module), add(f, i, matrix, name, dtype, what, dims, a, b, (uint64_t)(bytes)))
     bool ok;
     if (f->layout == PCS_CT) {
         const int64_t words = (cols * v->bits + 31) / 32, zero_words = (rows * v->bits + 31) / 32;
-        ok = PART("weight_packed", "I32", P_CODES, 2, rows, words, 4 * rows * words) && PART("weight_scale", v->half ? "F16" : "F32", P_SCALES, 2, rows, groups, (v->half ? 2 : 4) * rows * groups) &&
-             PART("weight_shape", "I64", P_SHAPE, 1, 2, 0, 16) && (!v->affine || PART("weight_zero_point", "I32", P_ZEROS, 2, zero_words, groups, 4 * zero_words * groups));
+        const bool bytes = f->kinds[i] == AS_INT8;
+        ok = (bytes ? PART("weight", "I8", P_INT8, 2, rows, cols, rows * cols) != NULL : PART("weight_packed", "I32", P_CODES, 2, rows, words, 4 * rows * words) && PART("weight_shape", "I64", P_SHAPE, 1, 2, 0, 16)) &&
+             PART("weight_scale", v->half ? "F16" : "F32", P_SCALES, 2, rows, groups, (v->half ? 2 : 4) * rows * groups) && (!v->affine || PART("weight_zero_point", "I32", P_ZEROS, 2, zero_words, groups, 4 * zero_words * groups));
         snprintf(weights, sizeof weights, "{\"num_bits\": %d, \"type\": \"int\", \"symmetric\": %s, \"strategy\": \"%s\", ", v->bits, v->affine ? "false" : "true", v->channel ? "channel" : "group");
         const size_t at = strlen(weights);
         if (v->channel) snprintf(weights + at, sizeof weights - at, "\"group_size\": null, \"dynamic\": false}");
         else snprintf(weights + at, sizeof weights - at, "\"group_size\": %lld, \"dynamic\": false}", (long long)g);
-        return ok ? group_of_modules(f, module, "pack-quantized", weights) : PRECIS_ENOMEM;
+        const precis_status st = ok ? pcs_groups_inputs(f->c->m, v->t, inputs) : PRECIS_ENOMEM;
+        return st ? st : pcs_groups_add(&f->groups, module, bytes ? "int-quantized" : "pack-quantized", weights, inputs);
     }
     const int64_t zeros = rows * f->bits / 32;
     if (f->layout == PCS_GPTQ) ok = PART("qweight", "I32", P_CODES, 2, cols * f->bits / 32, rows, 4 * (cols * f->bits / 32) * rows) && PART("g_idx", "I32", P_INDEX, 1, cols, 0, 4 * cols);
@@ -186,8 +176,10 @@ static precis_status add_tensor(folder *f, size_t i)
     const precis_model *m = f->c->m;
     const pcs_tensor *t = &m->tensors[i];
     precis_convert_row *row = &f->c->report->rows[i];
-    const int64_t experts = t->dims == 3 && strstr(t->name, "_exps.") ? t->ne[2] : 0;
+    const bool shared = t->n == 1 && strstr(t->name, "_exps.input_"); /* repeated for each expert */
+    const int64_t experts = strstr(t->name, "_exps.") ? (t->dims == 3 ? t->ne[2] : shared ? pcs_arch_int(m, "expert_count", 0, NULL) : 0) : 0;
     *row = (precis_convert_row){ sizeof *row, t->name, t->format->name, t->format->name, 1, 0 };
+    const char *act = pcs_model_string(m, "precis.activations");
     if (ends(t->name, ".scale") && f->layout == PCS_CT) return PRECIS_OK; /* goes with its weight */
     if (t->format->kind == PCS_INT) { /* indices that the other side makes itself */
         row->to = "left out";
@@ -206,25 +198,26 @@ static precis_status add_tensor(folder *f, size_t i)
         const precis_status st = pcs_lost(f->c->ctx, t, to, &lost);
         if (st) return st;
         row->to = dtype_of(to);
-    } else row->to = f->kinds[i] == AS_FP8 ? "float-quantized" : f->kinds[i] == AS_FP4 ? "fp4-pack-quantized" : f->layout == PCS_CT ? "pack-quantized" : f->layout == PCS_GPTQ ? "gptq" : "awq";
+    } else row->to = f->kinds[i] == AS_INT8 ? "int-quantized" : f->kinds[i] == AS_FP8 ? "float-quantized" : f->kinds[i] == AS_FP4 ? (t->format->group == 16 ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized") : f->layout == PCS_CT ? "pack-quantized" : f->layout == PCS_GPTQ ? "gptq" : "awq";
     row->max_error = lost;
     row->exact = lost == 0;
     for (int64_t e = 0; e < (experts ? experts : 1); e++) {
         char *name = f->type ? pcs_hf_source(&f->arena, f->type->type, t->name, (unsigned)e) : NULL, buf[512];
         if (!name) name = pcs_arena_copy(&f->arena, t->name, strlen(t->name));
         if (!name) return PRECIS_ENOMEM;
-        char *module = pcs_arena_copy(&f->arena, name, strlen(name) - (ends(name, ".weight") ? 7 : 0));
+        char *module = pcs_arena_copy(&f->arena, name, strlen(name) - (ends(name, ".weight") ? 7 : 0)), inputs[256];
         if (!module) return PRECIS_ENOMEM;
-        precis_status st = PRECIS_OK;
+        precis_status st = f->layout == PCS_CT && f->kinds[i] != AS_FLOATS ? pcs_groups_inputs(m, t, inputs) : PRECIS_OK;
+        if (st) return st;
         const int64_t rows = t->ne[1], cols = t->ne[0];
-        if (f->kinds[i] == AS_CODES) st = add_codes(f, i, e, module);
+        if (f->kinds[i] == AS_CODES || f->kinds[i] == AS_INT8) st = add_codes(f, i, e, module);
         else if (f->kinds[i] == AS_FP8) {
             snprintf(buf, sizeof buf, "%s.weight_scale", module);
             if (!add(f, i, e, name, strstr(t->format->name, "E4M3") ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows, cols, (uint64_t)(rows * cols)) ||
                 !add(f, i, e, buf, "F32", P_ROW_SCALES, t->format->tensor ? 1 : 2, t->format->tensor ? 1 : rows, 1, (uint64_t)(4 * (t->format->tensor ? 1 : rows))))
                 return PRECIS_ENOMEM;
             snprintf(buf, sizeof buf, "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"dynamic\": false}", t->format->tensor ? "tensor" : "channel");
-            st = group_of_modules(f, module, "float-quantized", buf);
+            st = pcs_groups_add(&f->groups, module, "float-quantized", buf, inputs);
         } else if (f->kinds[i] == AS_FP4) {
             const bool nv = t->format->group == 16;
             const int64_t g = nv ? 16 : 32;
@@ -236,12 +229,16 @@ static precis_status add_tensor(folder *f, size_t i)
                 (nv && !add(f, i, e, global, "F32", P_GLOBAL, 1, 1, 0, 4)))
                 return PRECIS_ENOMEM;
             snprintf(buf, sizeof buf, "{\"num_bits\": 4, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"group_size\": %lld, \"dynamic\": false}", nv ? "tensor_group" : "group", (long long)g);
-            st = group_of_modules(f, module, nv ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized", buf);
+            st = pcs_groups_add(&f->groups, module, nv ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized", buf, inputs);
+        } else if (f->layout == PCS_CT && ends(name, ".input_scale") && act && !strcmp(act, "NVFP4")) {
+            snprintf(buf, sizeof buf, "%.*s.input_global_scale", (int)strlen(name) - 12, name);
+            if (!add(f, i, e, buf, "F32", P_INVERSE, 1, 1, 0, 4)) return PRECIS_ENOMEM;
         } else {
             const bool turn = turned(f, t);
-            part *p = add(f, i, e, name, dtype_of(to), P_FLOATS, experts ? 2 : (int)t->dims, t->dims < 2 ? t->ne[0] : turn ? t->ne[0] : t->ne[1], turn ? t->ne[1] : t->ne[0],
-                          (t->n / (uint64_t)(experts ? experts : 1)) * to->bytes);
-            if (!p) return PRECIS_ENOMEM;
+            if (t->dims > 1 && ends(name, ".weight") && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9)) st = pcs_groups_ignore(&f->groups, module);
+            part *p = st ? NULL : add(f, i, e, name, dtype_of(to), P_FLOATS, experts && !shared ? 2 : (int)t->dims, t->dims < 2 ? t->ne[0] : turn ? t->ne[0] : t->ne[1], turn ? t->ne[1] : t->ne[0],
+                          (t->n / (uint64_t)(experts && !shared ? experts : 1)) * to->bytes);
+            if (!p) return st ? st : PRECIS_ENOMEM;
             p->format = to;
             if (t->dims > 2 && !experts) {
                 p->dims = (int)t->dims < 4 ? (int)t->dims : 4;
@@ -306,6 +303,7 @@ static precis_status put_codes(folder *f, pcs_out *o, const part *p)
     uint32_t *w = (uint32_t *)(void *)out;
     for (int64_t r = 0; r < rows && !st; r++) {
         pcs_intview_row(v, (uint64_t)(p->matrix * rows) + source_row(f, t, (uint64_t)r), codes, scales, zeros);
+        for (int64_t c = 0; p->what == P_INT8 && c < cols; c++) out[r * cols + c] = (uint8_t)(codes[c] - 128);
         if (p->what == P_CODES)
             for (int64_t c = 0; c < cols; c++) {
                 const uint32_t code = codes[c] + (uint32_t)(v->affine ? 0 : rise);
@@ -313,7 +311,7 @@ static precis_status put_codes(folder *f, pcs_out *o, const part *p)
                 else if (f->layout == PCS_AWQ) w[c * (rows / 8) + r / 8] |= code << (4 * awq_place[r % 8]);
                 else w[c * bits / 32 * rows + r] |= code << (c * bits % 32);
             }
-        for (int64_t k = 0; k < groups && p->what != P_CODES; k++) {
+        for (int64_t k = 0; k < groups && (p->what == P_SCALES || p->what == P_ZEROS); k++) {
             const int64_t from = k * g / v->group;
             const uint32_t zero = zeros[from] + (uint32_t)(v->affine ? 0 : rise);
             if (p->what == P_SCALES) {
@@ -365,7 +363,7 @@ static precis_status put_part(folder *f, pcs_out *o, const part *p)
     const pcs_tensor *t = &f->c->m->tensors[p->tensor];
     switch (p->what) {
     case P_FLOATS: return put_floats(f, o, p, t);
-    case P_CODES: case P_SCALES: case P_ZEROS: return put_codes(f, o, p);
+    case P_CODES: case P_INT8: case P_SCALES: case P_ZEROS: return put_codes(f, o, p);
     case P_SHAPE: {
         const int64_t shape[2] = { t->ne[1], t->ne[0] };
         return pcs_out_add(o, shape, sizeof shape);
@@ -383,7 +381,13 @@ static precis_status put_part(folder *f, pcs_out *o, const part *p)
         char name[256];
         snprintf(name, sizeof name, "%.*s.scale", (int)(strlen(t->name) - 7), t->name);
         const pcs_tensor *s = pcs_model_tensor(f->c->m, name);
-        const float v = s ? 1.0f / pcs_bits_f32(pcs_load32(s->data)) : 1.0f;
+        const float v = s ? 1.0f / pcs_bits_f32(pcs_load32(s->data + (s->n > 1 ? 4 * p->matrix : 0))) : 1.0f;
+        return pcs_out_add(o, &v, 4);
+    }
+    case P_INVERSE: {
+        float v;
+        pcs_decode(t->format, 1, t->data, &v);
+        v = v > 0 ? 1.0f / v : 1.0f;
         return pcs_out_add(o, &v, 4);
     }
     default: return put_fp(f, o, p, t);
@@ -432,15 +436,13 @@ static precis_status write_config(folder *f, const char *dir)
     pcs_buf b;
     pcs_buf_init(&b, f->c->ctx, PCS_LIMIT_JSON);
     precis_status st = path ? pcs_hf_config(f->c->m, &b) : PRECIS_ENOMEM;
-    if (!st && f->layout == PCS_CT && f->n_groups) {
-        st = pcs_buf_printf(&b, ",\n \"quantization_config\": {\n  \"quant_method\": \"compressed-tensors\",\n  \"format\": \"%s\",\n  \"quantization_status\": \"compressed\",\n  \"ignore\": [\"lm_head\"],\n  \"config_groups\": {",
-                            f->n_groups > 1 ? "mixed-precision" : "pack-quantized");
-        if (!st) st = pcs_buf_add(&b, f->groups.data, f->groups.len);
-        if (!st) st = pcs_buf_printf(&b, "\n  }\n }");
-    } else if (!st && f->layout != PCS_CT)
+    if (!st && f->layout == PCS_CT) st = pcs_groups_write(&f->groups, &b);
+    else if (!st)
         st = f->layout == PCS_GPTQ ? pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": %d, \"group_size\": %lld, \"desc_act\": false, \"sym\": %s, \"lm_head\": false, \"checkpoint_format\": \"gptq\"}",
                                                     f->bits, (long long)f->group, f->sym ? "true" : "false")
-                                   : pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": %lld, \"zero_point\": true, \"version\": \"gemm\"}", (long long)f->group);
+                                   : pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": %lld, \"zero_point\": true, \"version\": \"gemm\", \"modules_to_not_convert\": [", (long long)f->group);
+    if (!st && f->layout == PCS_AWQ) st = pcs_buf_add(&b, f->groups.ignore.data, f->groups.ignore.len);
+    if (!st && f->layout == PCS_AWQ) st = pcs_buf_printf(&b, "]}");
     if (!st) st = pcs_buf_printf(&b, "\n}\n");
     if (!st) st = pcs_write_file(f->c->ctx, path, b.data, b.len);
     pcs_buf_free(&b);
@@ -477,7 +479,7 @@ precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
     const size_t n = c->m->n_tensors;
     char temp[4096] = "";
     pcs_arena_init(&f.arena, c->ctx);
-    pcs_buf_init(&f.groups, c->ctx, PCS_LIMIT_JSON);
+    pcs_groups_init(&f.groups, c->ctx);
     f.kinds = pcs_alloc(c->ctx, n + 1, sizeof *f.kinds);
     f.views = pcs_alloc(c->ctx, n + 1, sizeof *f.views);
     precis_status st = f.kinds && f.views ? PRECIS_OK : PRECIS_ENOMEM;
@@ -495,7 +497,7 @@ precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
     pcs_free(c->ctx, f.views);
     pcs_free(c->ctx, f.kinds);
     pcs_free(c->ctx, f.parts);
-    pcs_buf_free(&f.groups);
+    pcs_groups_free(&f.groups);
     pcs_arena_free(&f.arena);
     return st;
 }

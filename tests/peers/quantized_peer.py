@@ -60,6 +60,42 @@ def model(cls=T.Qwen2Config, dtype=torch.bfloat16):
 
 
 W = lambda **k: QuantizationArgs(**k)
+def frozen(m, weights, inputs=None):
+    """Scales by the layout's own rules; what each module's weights then are."""
+    from compressed_tensors.quantization.lifecycle.forward import fake_quantize
+
+    config = QuantizationConfig(config_groups={"group_0": QuantizationScheme(targets=["Linear"], weights=weights, input_activations=inputs)}, ignore=["lm_head", "re:.*mlp.gate$"], quantization_status="frozen")
+    apply_quantization_config(m, config)
+    want = {}
+    for n, mod in m.named_modules():
+        if not hasattr(mod, "quantization_scheme"):
+            continue
+        w = mod.weight.data.float()
+        g = weights.group_size or w.shape[1]
+        if weights.strategy == "tensor":
+            g = w.shape[1]
+        x = w.reshape(w.shape[0], -1, g)
+        top = x.abs().amax() if weights.strategy == "tensor" else x.abs().amax(-1)
+        if weights.type == "float" and weights.num_bits == 4:
+            glob = (448.0 * 6.0 / w.abs().max()).reshape(1)
+            mod.weight_global_scale.data = glob
+            mod.weight_scale.data = (glob * top / 6.0).to(torch.float8_e4m3fn).to(mod.weight_scale.dtype)
+            if hasattr(mod, "input_global_scale"):
+                mod.input_global_scale.data = torch.tensor([448.0 * 6.0 / 4.0])
+        elif weights.symmetric:
+            limit = (2 ** (weights.num_bits - 1) - 1) + 0.5 if weights.type == "int" else 448.0
+            mod.weight_scale.data = (top / limit).reshape(mod.weight_scale.shape).bfloat16().to(mod.weight_scale.dtype)
+        else:
+            lo, hi = x.amin(-1).clamp(max=0), x.amax(-1).clamp(min=0)
+            s = (hi - lo) / (2**weights.num_bits - 1)
+            mod.weight_scale.data = s.bfloat16().to(mod.weight_scale.dtype)
+            mod.weight_zero_point.data = (-(2 ** (weights.num_bits - 1)) - lo / s).round().clamp(-(2 ** (weights.num_bits - 1)), 2 ** (weights.num_bits - 1) - 1).to(mod.weight_zero_point.dtype)
+        if hasattr(mod, "input_scale") and inputs and not inputs.dynamic:
+            mod.input_scale.data = torch.full_like(mod.input_scale.data, 5.0 / 448.0 * (1 + len(want) % 3))
+        want[n] = fake_quantize(x=w, scale=mod.weight_scale.data.float(), zero_point=getattr(mod, "weight_zero_point", None), args=weights, global_scale=getattr(mod, "weight_global_scale", None)).float().numpy()
+    return want
+
+
 schemes = {
     "W4A16 group 128": W(num_bits=4, type="int", symmetric=True, strategy="group", group_size=128),
     "W4A16 asymmetric, group 32": W(num_bits=4, type="int", symmetric=False, strategy="group", group_size=32),
@@ -75,33 +111,7 @@ for name, args in schemes.items():
     weights, inputs = args if isinstance(args, tuple) else (args, None)
     try:
         m = model(dtype=torch.float32)
-        config = QuantizationConfig(config_groups={"group_0": QuantizationScheme(targets=["Linear"], weights=weights, input_activations=inputs)}, ignore=["lm_head"], quantization_status="frozen")
-        apply_quantization_config(m, config)
-        want = {}
-        for n, mod in m.named_modules():
-            if not hasattr(mod, "quantization_scheme"):
-                continue
-            w = mod.weight.data.float()
-            g = weights.group_size or w.shape[1]
-            if weights.strategy == "tensor":
-                g = w.shape[1]
-            x = w.reshape(w.shape[0], -1, g)
-            top = x.abs().amax() if weights.strategy == "tensor" else x.abs().amax(-1)
-            if weights.type == "float" and weights.num_bits == 4:
-                glob = (448.0 * 6.0 / w.abs().max()).reshape(1)
-                mod.weight_global_scale.data = glob
-                mod.weight_scale.data = (glob * top / 6.0).to(torch.float8_e4m3fn).to(mod.weight_scale.dtype)
-            elif weights.symmetric:
-                limit = (2 ** (weights.num_bits - 1) - 1) + 0.5 if weights.type == "int" else 448.0
-                mod.weight_scale.data = (top / limit).reshape(mod.weight_scale.shape).bfloat16().to(mod.weight_scale.dtype)
-            else:
-                lo, hi = x.amin(-1).clamp(max=0), x.amax(-1).clamp(min=0)
-                s = (hi - lo) / (2**weights.num_bits - 1)
-                mod.weight_scale.data = s.bfloat16().to(mod.weight_scale.dtype)
-                mod.weight_zero_point.data = (-(2 ** (weights.num_bits - 1)) - lo / s).round().clamp(-(2 ** (weights.num_bits - 1)), 2 ** (weights.num_bits - 1) - 1).to(mod.weight_zero_point.dtype)
-            from compressed_tensors.quantization.lifecycle.forward import fake_quantize
-
-            want[n] = fake_quantize(x=w, scale=mod.weight_scale.data.float(), zero_point=getattr(mod, "weight_zero_point", None), args=weights, global_scale=getattr(mod, "weight_global_scale", None)).float().numpy()
+        want = frozen(m, weights, inputs)
         d = os.path.join(out, "ct")
         shutil.rmtree(d, ignore_errors=True)
         compressor = ModelCompressor.from_pretrained_model(m)
@@ -124,10 +134,84 @@ for name, args in schemes.items():
         with torch.no_grad():
             x = peer(torch.tensor([IDS])).logits[0].double()
         theirs = (torch.logsumexp(x, -1)[:-1] - x[torch.arange(len(IDS) - 1), torch.tensor(IDS[1:])]).numpy()
-        check(f"compressed-tensors, {name}, written", all(t["exact"] for t in report) and np.abs(np.array(again) - nll).max() < 1e-5,
-              f"reads back the same ({np.abs(np.array(again) - nll).max():.2g}); transformers on it: nll differs by {np.abs(theirs - np.array(nll)).max():.2g}")
+        check(f"compressed-tensors, {name}, written", all(t["exact"] for t in report) and np.abs(np.array(again) - nll).max() < 1e-5 and np.abs(theirs - np.array(nll)).max() < 0.02,
+              f"reads back the same ({np.abs(np.array(again) - nll).max():.2g}); transformers on it, which multiplies in the scales' own type: nll differs by {np.abs(theirs - np.array(nll)).max():.2g}")
     except Exception as e:
         check(f"compressed-tensors, {name}", False, f"{type(e).__name__}: {str(e)[:400]}")
+
+
+# ---- experts: each its own modules on disk, one tensor here ---------------------------------------------------------
+class Tree(torch.nn.Module):
+    """Linear modules by their names in the file; transformers keeps experts in one parameter, which the package does not see."""
+
+    def __init__(self, tensors):
+        super().__init__()
+        self.other = {}
+        for n, w in tensors.items():
+            parts, at = n.split("."), self
+            if w.dim() != 2 or "embed" in n:
+                self.other[n] = w
+                continue
+            for x in parts[:-2]:
+                if not hasattr(at, x):
+                    at.add_module(x, torch.nn.Module())
+                at = getattr(at, x)
+            lin = torch.nn.Linear(w.shape[1], w.shape[0], bias=False)
+            lin.weight.data = w.float()
+            at.add_module(parts[-2], lin)
+
+
+moe = dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=128, norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[])
+for name in ("W4A16 group 128", "W8A8 int", "FP8 dynamic", "FP8 tensor", "FP8 static", "NVFP4A16", "NVFP4"):
+    try:
+        weights, inputs = schemes[name] if isinstance(schemes.get(name), tuple) else (schemes.get(name, schemes["NVFP4A16"]), None)
+        if name == "FP8 static":
+            weights, inputs = schemes["FP8 tensor"], W(num_bits=8, type="float", symmetric=True, strategy="tensor", dynamic=False)
+        if name == "NVFP4":
+            inputs = W(num_bits=4, type="float", symmetric=True, strategy="tensor_group", group_size=16, dynamic="local", scale_dtype=torch.float8_e4m3fn, zp_dtype=torch.float8_e4m3fn)
+        torch.manual_seed(0)
+        m = T.AutoModelForCausalLM.from_config(T.Qwen3MoeConfig(**base, **moe)).float().eval()
+        for n, w in m.named_parameters():
+            w.data.copy_(torch.randn_like(w) * (0.05 if "embed" in n else 0.1 if w.dim() == 1 else w.shape[-1] ** -0.5) + (1 if "norm" in n else 0))
+        plain, d = os.path.join(out, "moe-plain"), os.path.join(out, "moe")
+        for x in (plain, d):
+            shutil.rmtree(x, ignore_errors=True)
+        m.save_pretrained(plain)
+        t = load_file(os.path.join(plain, "model.safetensors"))
+        tree = Tree(t)
+        want = frozen(tree, weights, inputs)
+        compressor = ModelCompressor.from_pretrained_model(tree)
+        compressor.compress_model(tree)
+        os.mkdir(d)
+        shutil.copy(os.path.join(plain, "config.json"), d)
+        save_file({k: v.contiguous() for k, v in (tree.state_dict() | tree.other).items()}, os.path.join(d, "model.safetensors"), metadata={"format": "pt"})
+        compressor.update_config(d)
+        save_file(t | {n + ".weight": torch.from_numpy(w) for n, w in want.items()}, os.path.join(plain, "model.safetensors"), metadata={"format": "pt"})
+        i = ",".join(map(str, IDS))
+        nll = {k: precis("eval", x, "--ids", i, "--nll", "--weights-only")["nll"] for k, x in (("ours", d), ("plain", plain))}
+        far = np.abs(np.subtract(*nll.values())).max()
+        kinds = sorted({x["type"] for x in precis("inspect", d)["tensors"] if "_exps.weight" in x["name"]})
+        back, g = os.path.join(out, "back"), os.path.join(out, "back.gguf")
+        shutil.rmtree(back, ignore_errors=True)
+        exact = [x["exact"] for fmt, o in (("safetensors", back), ("gguf", g)) for x in precis("convert", d, "-o", o, "--format", fmt)["tensors"]]
+        again = [np.abs(np.subtract(precis("eval", o, "--ids", i, "--nll", "--weights-only")["nll"], nll["ours"])).max() for o in (back, g)]
+        emulated = [precis("eval", o, "--ids", i, "--nll", "--emulate")["nll"] for o in (d, back)] if inputs else [[0], [0]]
+        check(f"experts, {name}", far < 1e-4 and again[0] < 1e-5 and (again[1] < 1e-5 or not all(exact)) and np.abs(np.subtract(*emulated)).max() < 1e-5 and np.isfinite(emulated[0]).all(), f"read as {' '.join(kinds)}; nll differs by {far:.2g} from the package's weights; written as safetensors and read again {again[0]:.2g}, GGUF {again[1]:.2g}; {sum(exact)} of {len(exact)} tensors exact")
+    except Exception as e:
+        check(f"experts, {name}", False, f"{type(e).__name__}: {str(e)[:600]}")
+
+for kind, fmt in (("INT4_G128", "gptq"), ("UINT4_G64", "awq")):
+    try:
+        q, d = os.path.join(out, "q.gguf"), os.path.join(out, fmt)
+        shutil.rmtree(d, ignore_errors=True)
+        precis("quant", os.path.join(out, "moe-plain"), "--type", f"output.weight=F16,token_embd.weight=F16,blk.*.ffn_gate_inp.weight=F16,*={kind}", "-o", q, "--no-eval", "--no-calib")
+        report = precis("convert", q, "-o", d, "--format", fmt)["tensors"]
+        t = load_file(os.path.join(d, "model.safetensors"))
+        modules = sum("experts" in k and k.endswith(".qweight") for k in t)
+        same = np.abs(np.subtract(*(precis("eval", x, "--ids", ",".join(map(str, IDS)), "--nll", "--weights-only")["nll"] for x in (q, d)))).max()
+        check(f"experts, {fmt} from {kind}", modules == 2 * 4 * 3 and same < 1e-6 and all(x["exact"] for x in report if "_exps" in x["name"]), f"{modules} modules; nll differs by {same:.2g}")
+    except Exception as e:
+        check(f"experts, {fmt} from {kind}", False, f"{type(e).__name__}: {str(e)[:600]}")
 
 
 # ---- BitNet: transformers packs it and runs it -------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 /* test_adapter - what stands beside a weight: low-rank adapters, SVD residuals; in models with fused weights and with experts. */
 #include "test_gguf.h"
 
+#include "model/model.h"
+
 #include <math.h>
 
 enum { WIDTH = 64, HEADS = 4, KV = 2, HEAD = 16, HIDDEN = 96, LAYERS = 2, WORDS = 120, EXPERTS = 4, IDS = 40 };
@@ -251,6 +253,15 @@ static double error_of(precis_ctx *ctx, const char *model, const char *type, con
     OK(ctx, precis_job_quantize(ctx, m, path_of("made.gguf", path), &o, &job));
     precis_job_close(&job);
     precis_model_close(&m);
+    if (strstr(type, "NVFP4")) {
+        static const char *const scaled[] = { "blk.0.attn_qkv.scale", "blk.0.attn_q.scale", "blk.1.ffn_up_exps.scale" };
+        OK(ctx, precis_model_open(ctx, &m, path));
+        const pcs_tensor *t = NULL;
+        for (size_t i = 0; i < 3 && !t; i++) t = pcs_model_tensor(m, scaled[i]);
+        assert_non_null(t);
+        assert_int_equal(t->n, strstr(t->name, "exps") ? EXPERTS : 1);
+        precis_model_close(&m);
+    }
     scores(ctx, path, NULL, 0, 0, got);
     return apart(got, want);
 }
@@ -272,6 +283,11 @@ static void test_residual(void **state)
     const double nvfp4 = error_of(ctx, fused, "NVFP4", "rtn", 0, plain), of_split = error_of(ctx, split, "NVFP4", "rtn", 0, plain);
     print_message("NVFP4 %.9f, split %.9f\n", nvfp4, of_split);
     assert_true(nvfp4 > 0 && fabs(nvfp4 - of_split) < 1e-9);
+    make_model(path_of("experts.gguf", split), "llama", true);
+    scores(ctx, split, NULL, 0, 0, plain);
+    const double of_experts = error_of(ctx, split, "NVFP4", "rtn", 0, plain);
+    print_message("of experts %.9f\n", of_experts);
+    assert_true(of_experts > 0 && of_experts < 0.5);
     precis_ctx_close(&ctx);
 }
 

@@ -1,5 +1,6 @@
 /* moe_matmul - each token by the matrices of its experts: x [tokens, k] or [tokens, top, k], w [experts, n, k] and a route give
- * [tokens, top, n]. Sums are those of matmul, row by row, so a result does not depend on the batch. */
+ * [tokens, top, n], times the expert's number in scale [experts] when it is given. Sums are those of matmul, row by row, so a result does
+ * not depend on the batch. */
 #include "base/pool.h"
 #include "graph/graph.h"
 
@@ -7,8 +8,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]], *r = &g->values[n->in[2]];
     if ((x->dims != 2 && x->dims != 3) || w->dims != 3 || r->dims != 2 || x->shape[x->dims - 1] != w->shape[2] || x->shape[0] != r->shape[0] || r->shape[1] % 2 ||
-        (x->dims == 3 && x->shape[1] != r->shape[1] / 2))
-        return pcs_op_fail(g, n, "takes x[tokens, (top,) k], w[experts, n, k] and a route");
+        (x->dims == 3 && x->shape[1] != r->shape[1] / 2) || (n->n_in > 3 && (g->values[n->in[3]].dtype != PCS_F32 || g->values[n->in[3]].dims != 1 || g->values[n->in[3]].shape[0] != w->shape[0])))
+        return pcs_op_fail(g, n, "takes x[tokens, (top,) k], w[experts, n, k], a route and scale[experts]");
     out->dims = 3;
     out->shape[0] = x->shape[0];
     out->shape[1] = r->shape[1] / 2;
@@ -29,6 +30,12 @@ static size_t expert(const pcs_call *c, size_t t, size_t slot)
     const size_t top = (size_t)c->out.shape[1], experts = (size_t)c->in[1].shape[0];
     const float id = ((const float *)c->in[2].data)[t * 2 * top + slot];
     return id >= 0 && id < (float)experts ? (size_t)id : 0;
+}
+
+static void scaled(const pcs_call *c, size_t expert, float *y, size_t n)
+{
+    const float by = c->n_in > 3 ? ((const float *)c->in[3].data)[expert] : 1.0f;
+    for (size_t i = 0; i < n && by != 1.0f; i++) y[i] *= by;
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
@@ -55,6 +62,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                     for (size_t i = 0; i < k; i++) panel[i * 16 + r] = src ? src[i] : 0.0f;
                 }
                 c->kernels->gemm(&(pcs_gemm_args){ in, k, panel, 16, k, 1, tile, 16, false });
+                scaled(c, e, tile, count);
                 memcpy((float *)c->out.data + (t * top + s) * n + n0, tile, count * sizeof *tile);
             }
         }
@@ -74,7 +82,8 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_share(n, 16, ith, nth, &begin, &end);
     for (size_t t = 0; t < tokens; t++)
         for (size_t s = 0; s < top; s++) {
-            const uint8_t *data = (const uint8_t *)w->data + expert(c, t, s) * n * row_bytes;
+            const size_t e = expert(c, t, s);
+            const uint8_t *data = (const uint8_t *)w->data + e * n * row_bytes;
             const size_t r = x->dims == 3 ? t * top + s : t;
             float *y = (float *)c->out.data + (t * top + s) * n;
             if (x->dtype == PCS_ACT) {
@@ -83,7 +92,8 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
                 (mv ? mv : c->kernels->mm)(&(pcs_mm_args){ w->format, data, row_bytes, k, begin, end, 1, one, y, n, NULL, mem });
             } else
                 c->kernels->mmf(&(pcs_mmf_args){ w->format, data, row_bytes, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL, mem });
+            scaled(c, e, y + begin, (size_t)(end - begin));
         }
 }
 
-const pcs_op pcs_op_moe_matmul = { .name = "moe_matmul", .min_in = 3, .max_in = 3, .folds = true, .infer = infer, .eval = eval, .fast = fast, .scratch = scratch };
+const pcs_op pcs_op_moe_matmul = { .name = "moe_matmul", .min_in = 3, .max_in = 4, .folds = true, .infer = infer, .eval = eval, .fast = fast, .scratch = scratch };
