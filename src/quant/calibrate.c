@@ -4,13 +4,12 @@
  * machine. Sums of squares are kept in f64, tokens in order. */
 #include "precis/run.h"
 #include "precis/text.h"
-#include "quant/quant.h"
+#include "quant/methods.h"
 #include "run/runner.h"
 
 #include <stdio.h>
 
-#define SEQUENCES 32 /* sampled side by side */
-#define SAMPLED 64   /* tokens of each */
+#define SAMPLED 2048 /* tokens */
 #define WINDOW 512   /* of a text */
 
 typedef struct watch { pcs_importance *e; struct watch *next; } watch;
@@ -61,41 +60,6 @@ static void share(const precis_graph *g, watch *const *lists)
         }
 }
 
-/* Each sequence: BOS, a random token, then samples at temperature 1 (Liu et al. 2023, LLM-QAT, section 3.1). */
-static precis_status sample(precis_ctx *ctx, precis_runner *r, precis_tokenizer *t, uint32_t length, uint64_t *made)
-{
-    const uint32_t vocabulary = r->lm.vocabulary;
-    precis_sampler *samplers[SEQUENCES] = { NULL };
-    precis_row rows[SEQUENCES];
-    uint64_t seed = ctx->opt.seed ^ 0x5eed5eed5eedu;
-    precis_status st = PRECIS_OK;
-    const int32_t bos = t ? precis_tokenizer_bos(t) : -1;
-    for (uint32_t s = 0; s < SEQUENCES && !st; s++) {
-        precis_sampler_options o = PRECIS_SAMPLER_OPTIONS_INIT;
-        o.temperature = 1.0f;
-        o.top_k = 64;
-        o.top_p = 1.0f;
-        o.min_p = 0.0f;
-        o.seed = pcs_rand(&seed);
-        st = precis_sampler_open(ctx, &samplers[s], vocabulary, &o);
-    }
-    for (uint32_t p = 0; p < length && !st; p++) {
-        const float *logits = NULL;
-        for (uint32_t s = 0; s < SEQUENCES; s++) {
-            const int32_t random = (int32_t)(pcs_rand(&seed) % vocabulary);
-            if (p == 0) rows[s].token = bos >= 0 && (uint32_t)bos < vocabulary ? bos : random;
-            else if (p == 1 && bos >= 0) rows[s].token = random;
-            rows[s] = (precis_row){ rows[s].token, p, s, 1 };
-        }
-        st = precis_runner_decode(r, rows, SEQUENCES, &logits);
-        for (uint32_t s = 0; s < SEQUENCES && !st; s++) rows[s].token = precis_sampler_next(samplers[s], logits + (size_t)s * vocabulary);
-        *made += SEQUENCES;
-        if (!st) st = pcs_progress(ctx, "calibrate", p + 1, length);
-    }
-    for (uint32_t s = 0; s < SEQUENCES; s++) precis_sampler_close(&samplers[s]);
-    return st;
-}
-
 static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokenizer *t, const precis_calibrate_options *o, uint64_t *seen)
 {
     precis_status st = PRECIS_OK;
@@ -128,32 +92,28 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
     const precis_calibrate_options o = opts ? *opts : defaults;
     *out = NULL;
     const bool sampled = !o.n_texts;
-    const uint32_t wanted = o.tokens ? o.tokens : SEQUENCES * SAMPLED;
-    uint32_t length = (wanted + SEQUENCES - 1) / SEQUENCES;
+    const uint64_t wanted = o.tokens ? o.tokens : SAMPLED;
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = PRECIS_REFERENCE;
     ro.k_type = ro.v_type = "f32";
-    ro.sequences = sampled ? SEQUENCES : 1;
-    ro.batch = sampled ? SEQUENCES : WINDOW;
-    ro.outputs = sampled ? SEQUENCES : 1;
+    ro.batch = WINDOW;
     const int64_t context = pcs_arch_int(model, "context_length", 2048, NULL);
-    if (length > context) length = (uint32_t)context;
-    ro.context = sampled ? length : context < WINDOW ? (uint32_t)context : WINDOW;
+    ro.context = context < WINDOW ? (uint32_t)context : WINDOW;
     precis_imatrix *im = NULL;
     precis_runner *r = NULL;
     precis_tokenizer *t = NULL;
     watch **lists = NULL;
     uint64_t seen = 0;
-    precis_status st = precis_runner_open(ctx, &r, model, &ro);
+    precis_status st = sampled ? pcs_sample_open(ctx, &r, model, wanted, &ro) : precis_runner_open(ctx, &r, model, &ro);
     if (!st) st = pcs_imatrix_new(ctx, &im);
     if (!st && (!sampled || pcs_model_string(model, "tokenizer.ggml.model"))) st = precis_tokenizer_open(ctx, &t, model);
     if (!st && !(lists = pcs_alloc(ctx, r->graph->n_values, sizeof *lists))) st = PRECIS_ENOMEM;
     if (!st) st = tap_all(im, r, lists);
-    if (!st) st = sampled ? sample(ctx, r, t, length, &seen) : read_texts(ctx, r, t, &o, &seen);
+    if (!st) st = sampled ? pcs_sample(r, t, wanted, "calibrate", NULL, &seen) : read_texts(ctx, r, t, &o, &seen);
     if (!st) {
         share(r->graph, lists);
-        im->chunk = sampled ? length : WINDOW;
-        im->chunks = sampled ? SEQUENCES : (seen + WINDOW - 1) / WINDOW;
+        im->chunk = sampled ? r->context : WINDOW;
+        im->chunks = (seen + im->chunk - 1) / im->chunk;
         im->dataset = pcs_arena_printf(&im->arena, sampled ? "sampled from the model, seed %llu" : "text", (unsigned long long)ctx->opt.seed);
         if (sampled) im->source = pcs_arena_printf(&im->arena, "{\"sampled\":{\"seed\":%llu,\"tokens\":%llu}}", (unsigned long long)ctx->opt.seed, (unsigned long long)seen);
         else {

@@ -3,6 +3,7 @@
 #ifndef PCS_METHODS_H
 #define PCS_METHODS_H
 
+#include "precis/text.h"
 #include "quant/quant.h"
 #include "run/runner.h"
 
@@ -28,7 +29,15 @@ typedef struct pcs_windows {
     uint32_t longest;
 } pcs_windows;
 precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, pcs_windows *w);
+precis_status pcs_windows_add(pcs_windows *w, const int32_t *ids, uint32_t n);
 void pcs_windows_free(pcs_windows *w);
+
+/* The model's own text (sample.c): a runner for it, whose other options the caller has set; then `tokens` of it, at least, as windows
+ * (NULL: not kept, the caller taps the runner). t: NULL without a tokenizer. */
+#define PCS_SAMPLED_SEQUENCES 32
+#define PCS_SAMPLED_LENGTH 512
+precis_status pcs_sample_open(precis_ctx *ctx, precis_runner **r, const precis_model *m, uint64_t tokens, precis_runner_options *o);
+precis_status pcs_sample(precis_runner *r, const precis_tokenizer *t, uint64_t tokens, const char *stage, pcs_windows *w, uint64_t *made);
 
 /* What the input of a group of weights looks like: statistics, and some of its rows. */
 typedef struct pcs_inputs {

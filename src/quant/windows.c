@@ -5,8 +5,7 @@
 
 #include <stdio.h>
 
-#define SEQUENCES 32
-#define SAMPLED 256
+#define SAMPLED 8192 /* tokens */
 #define WINDOW 512
 #define ROWS 384 /* of each input that are kept */
 
@@ -19,7 +18,7 @@ void pcs_windows_free(pcs_windows *w)
     *w = (pcs_windows){ .ctx = w->ctx };
 }
 
-static precis_status add_window(pcs_windows *w, const int32_t *ids, uint32_t n)
+precis_status pcs_windows_add(pcs_windows *w, const int32_t *ids, uint32_t n)
 {
     if (w->n == w->cap) {
         uint32_t *grown = pcs_grow(w->ctx, w->lengths, w->n * sizeof *grown, w->cap * 2 + 64, sizeof *grown);
@@ -41,60 +40,29 @@ static precis_status add_window(pcs_windows *w, const int32_t *ids, uint32_t n)
     return PRECIS_OK;
 }
 
-/* As calibrate.c samples: BOS, a random token, then the model's own text. */
 static precis_status sample(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, pcs_windows *w)
 {
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
-    const uint32_t wanted = o->tokens ? o->tokens : SEQUENCES * SAMPLED;
-    const int64_t context = pcs_arch_int(m, "context_length", 2048, NULL);
-    uint32_t length = (wanted + SEQUENCES - 1) / SEQUENCES;
-    if (length > context) length = (uint32_t)context;
-    ro.sequences = ro.batch = ro.outputs = SEQUENCES;
-    ro.context = length;
+    const uint64_t wanted = o->tokens ? o->tokens : SAMPLED;
     precis_runner *r = NULL;
     precis_tokenizer *t = NULL;
-    precis_sampler *samplers[SEQUENCES] = { NULL };
-    int32_t *ids = pcs_alloc(ctx, (size_t)length * SEQUENCES, sizeof *ids);
-    precis_row rows[SEQUENCES];
-    uint64_t seed = ctx->opt.seed ^ 0x5eed5eed5eedu;
-    ro.arithmetic = PRECIS_REFERENCE;
-    precis_status st = ids ? precis_runner_open(ctx, &r, m, &ro) : PRECIS_ENOMEM;
-    if (!st && pcs_model_string(m, "tokenizer.ggml.model")) (void)precis_tokenizer_open(ctx, &t, m);
-    const int32_t bos = t ? precis_tokenizer_bos(t) : -1;
-    for (uint32_t s = 0; s < SEQUENCES && !st; s++) {
-        precis_sampler_options so = PRECIS_SAMPLER_OPTIONS_INIT;
-        so.temperature = 1.0f;
-        so.top_k = 64;
-        so.top_p = 1.0f;
-        so.min_p = 0.0f;
-        so.seed = pcs_rand(&seed);
-        st = precis_sampler_open(ctx, &samplers[s], r->lm.vocabulary, &so);
-    }
-    for (uint32_t p = 0; p < length && !st; p++) {
-        const float *logits = NULL;
-        for (uint32_t s = 0; s < SEQUENCES; s++) {
-            const int32_t random = (int32_t)(pcs_rand(&seed) % r->lm.vocabulary);
-            if (p == 0) rows[s].token = bos >= 0 && (uint32_t)bos < r->lm.vocabulary ? bos : random;
-            else if (p == 1 && bos >= 0) rows[s].token = random;
-            rows[s] = (precis_row){ rows[s].token, p, s, 1 };
-            ids[(size_t)s * length + p] = rows[s].token;
-        }
-        st = precis_runner_decode(r, rows, SEQUENCES, &logits);
-        for (uint32_t s = 0; s < SEQUENCES && !st; s++) rows[s].token = precis_sampler_next(samplers[s], logits + (size_t)s * r->lm.vocabulary);
-        if (!st) st = pcs_progress(ctx, "sample", p + 1, length);
-    }
-    for (uint32_t s = 0; s < SEQUENCES && !st; s++) st = add_window(w, ids + (size_t)s * length, length);
-    for (uint32_t s = 0; s < SEQUENCES; s++) precis_sampler_close(&samplers[s]);
+    uint64_t made;
+    precis_status st = pcs_sample_open(ctx, &r, m, wanted, &ro);
+    if (!st && pcs_model_string(m, "tokenizer.ggml.model")) st = precis_tokenizer_open(ctx, &t, m);
+    if (!st) st = pcs_sample(r, t, wanted, "sample", w, &made);
     precis_tokenizer_close(&t);
     precis_runner_close(&r);
-    pcs_free(ctx, ids);
     return st;
 }
 
 precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, pcs_windows *w)
 {
     *w = (pcs_windows){ .ctx = ctx };
-    if (!o->n_texts) return sample(ctx, m, o, w);
+    if (!o->n_texts) {
+        const precis_status st = sample(ctx, m, o, w);
+        if (st) pcs_windows_free(w);
+        return st;
+    }
     precis_tokenizer *t;
     precis_status st = precis_tokenizer_open(ctx, &t, m);
     if (st) return st;
@@ -108,7 +76,7 @@ precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const pre
         for (size_t at = 0; at < n && !st && w->n_ids < most; at += window) {
             uint64_t k = n - at < window ? n - at : window;
             if (k > most - w->n_ids) k = most - w->n_ids;
-            if (k > 1) st = add_window(w, ids + at, (uint32_t)k);
+            if (k > 1) st = pcs_windows_add(w, ids + at, (uint32_t)k);
         }
         if (!st) precis_ids_free(t, ids);
     }

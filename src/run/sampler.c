@@ -100,6 +100,26 @@ static void select_best(candidate *c, uint32_t n, uint32_t k)
     }
 }
 
+/* From the whole distribution: no order is needed. */
+static int32_t draw(precis_sampler *s, uint32_t n)
+{
+    float top = s->c[0].logit;
+    double sum = 0;
+    for (uint32_t i = 1; i < n; i++) top = s->c[i].logit > top ? s->c[i].logit : top;
+    for (uint32_t i = 0; i < n; i++) {
+        s->c[i].logit = pcs_expf((s->c[i].logit - top) / s->opt.temperature);
+        sum += (double)s->c[i].logit;
+    }
+    double u = pcs_rand_unit(&s->state) * sum;
+    uint32_t pick = 0;
+    for (; pick + 1 < n; pick++) {
+        u -= (double)s->c[pick].logit;
+        if (u < 0) break;
+    }
+    precis_sampler_accept(s, (int32_t)pick);
+    return (int32_t)pick;
+}
+
 int32_t precis_sampler_next(precis_sampler *s, const float *logits)
 {
     const precis_sampler_options *o = &s->opt;
@@ -113,6 +133,7 @@ int32_t precis_sampler_next(precis_sampler *s, const float *logits)
         precis_sampler_accept(s, best.id);
         return best.id;
     }
+    if ((!o->top_k || (uint32_t)o->top_k >= n) && o->top_p >= 1.0f && o->min_p <= 0.0f) return draw(s, n);
     if (o->top_k > 0 && (uint32_t)o->top_k < n) {
         select_best(s->c, n, (uint32_t)o->top_k);
         n = (uint32_t)o->top_k;

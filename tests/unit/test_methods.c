@@ -75,6 +75,8 @@ static char *path_of(const char *name, char buf[512])
     return buf;
 }
 
+static uint32_t tokens = 512; /* of calibration */
+
 /* Quantize the carried model; its KL divergence. */
 static double divergence(const char *type, const char *method, const char *name, int fallback)
 {
@@ -87,7 +89,7 @@ static double divergence(const char *type, const char *method, const char *name,
     o.type = type;
     o.quant.method = method;
     o.quant.fallback = fallback;
-    o.calibrate.tokens = 512;
+    o.calibrate.tokens = tokens;
     o.eval.window = 256;
     o.eval.windows = 2;
     o.no_eval = !strcmp(name, "container.gguf") || !strcmp(name, "scheme.gguf");
@@ -119,10 +121,13 @@ static void test_coders(void **state)
     assert_true(gptq < rtn && svd < rtn && clip < rtn && hqq < 1.5 * rtn);
     /* formats with blocks, books and powers of two too */
     static const char *const types[] = { "Q4_K", "IQ4_NL", "INT4_T" };
+    tokens = 2048; /* 512 are too few for one scale per tensor: gptq gains nothing there */
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        const double kld = divergence(types[i], "gptq", "gptq.gguf", 0);
-        if (!(kld < 0.1)) fail_msg("gptq of %s: KL %g", types[i], kld);
+        const double plain = divergence(types[i], "rtn", "rtn.gguf", 0), kld = divergence(types[i], "gptq", "gptq.gguf", 0);
+        print_message("%s: rtn %.4f, gptq %.4f\n", types[i], plain, kld);
+        assert_true(kld < plain);
     }
+    tokens = 512;
 }
 
 /* Methods give the same bytes for any number of threads and instruction set. */
