@@ -13,7 +13,7 @@ typedef struct {
     const precis_model *m;
     const pcs_tensor *t;
     const pcs_method *method;
-    const float *importance;
+    pcs_row_weights weights;
     pcs_shared shared;
     bool output;   /* makes the logits */
     double layers; /* of the model */
@@ -39,7 +39,7 @@ static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
         j->err[first + r] = j->norm[first + r] = 0;
         if (r % stride(j->types[j->type])) continue;
         const uint64_t row = (2 * r + 1) * all / (2 * j->rows);
-        pcs_quantize_row(j->t, row, &(pcs_row_job){ j->types[j->type], j->importance, &j->shared, PCS_FIT_RTN }, j->method, x, bytes, &j->err[first + r], &j->norm[first + r]);
+        pcs_quantize_row(j->t, row, &(pcs_row_job){ j->types[j->type], pcs_row_importance(&j->weights, row), &j->shared, PCS_FIT_RTN }, j->method, x, bytes, &j->err[first + r], &j->norm[first + r]);
     }
 }
 
@@ -52,7 +52,7 @@ static double to_kl(const job *j, double err, double norm, size_t rows)
 {
     static const struct { const char *part; double factor; } classes[] = {
         { "attn_q.", 0.0008 }, { "attn_k.", 0.0010 }, { "attn_v.", 0.0028 }, { "attn_output.", 0.0018 }, { "ffn_gate", 0.0035 }, { "ffn_up", 0.0042 }, { "ffn_down", 0.0075 } };
-    if (j->output && j->importance) return 0.7 * 0.5 * err / (double)rows;
+    if (j->output && j->weights.mean) return 0.7 * 0.5 * err / (double)rows;
     double factor = 0.0030;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (strstr(j->t->name, classes[i].part)) factor = classes[i].factor;
@@ -166,7 +166,7 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
         job j = { .m = m, .t = t, .method = method, .types = tb->types + i * MAX_TYPES, .n_types = tb->items[i].n, .rows = sampled(t, weights), .done = &done,
                   .total = total, .layers = layers ? layers : 1 };
         j.output = pcs_makes_logits(m, t);
-        st = pcs_imatrix_for(o->imatrix, t, &j.importance);
+        st = pcs_imatrix_for(o->imatrix, t, &j.weights);
         for (size_t c = 0; c < j.n_types && !st; c++)
             if (j.types[c]->tensor) {
                 st = pcs_tensor_shared(ctx, t, &j.shared);

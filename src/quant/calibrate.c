@@ -12,16 +12,35 @@
 #define SAMPLED 2048 /* tokens */
 #define WINDOW 512   /* of a text */
 
-typedef struct watch { pcs_importance *e; struct watch *next; } watch;
+typedef struct watch { pcs_importance *e; struct watch *next; precis_runner *r; const pcs_node *node; } watch; /* node: of experts */
+
+static void add_row(pcs_importance *e, size_t expert, const float *x)
+{
+    for (size_t k = 0; k < e->n; k++) e->sum[expert * e->n + k] += (double)x[k] * (double)x[k];
+    e->counts[expert]++;
+}
 
 static void on_value(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width)
 {
     (void)v;
     /* Several weights read one value: the first collects, the others copy at the end. */
-    pcs_importance *e = ((watch *)user)->e;
-    for (uint64_t r = 0; r < rows; r++)
-        for (uint64_t k = 0; k < width; k++) e->sum[k] += (double)x[r * width + k] * (double)x[r * width + k];
-    e->tokens += rows;
+    for (uint64_t r = 0; r < rows; r++) add_row(((watch *)user)->e, 0, x + r * width);
+}
+
+/* The result of experts: their input and the route are still there. */
+static void on_experts(void *user, precis_value v, const float *y, uint64_t rows, uint64_t width)
+{
+    (void)v, (void)y, (void)width;
+    const watch *w = user;
+    const pcs_value *values = w->r->graph->values;
+    const float *x = pcs_program_value(w->r->program, w->node->in[0]), *route = pcs_program_value(w->r->program, w->node->in[2]);
+    const size_t top = (size_t)values[w->node->in[2]].shape[1] / 2;
+    const bool slots = values[w->node->in[0]].dims == 3;
+    for (uint64_t i = 0; i < rows; i++) { /* one of a token and an expert */
+        const uint64_t t = i / top, s = i % top;
+        const float id = route[t * 2 * top + s];
+        if (id >= 0 && id < (float)w->e->experts) add_row(w->e, (size_t)id, x + (slots ? i : t) * w->e->n);
+    }
 }
 
 /* A tap on the input of each matmul with a stored weight. */
@@ -30,23 +49,27 @@ static precis_status tap_all(precis_imatrix *im, precis_runner *r, watch **lists
     const precis_graph *g = r->graph;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const pcs_node *n = &g->nodes[i];
-        if (strcmp(n->op->name, "matmul") || g->values[n->in[1]].node < 0) continue;
+        const bool experts = !strcmp(n->op->name, "moe_matmul");
+        if ((!experts && strcmp(n->op->name, "matmul")) || g->values[n->in[1]].node < 0) continue;
         const pcs_node *d = &g->nodes[g->values[n->in[1]].node];
         const pcs_value *w = &g->values[d->in[0]];
         if (w->dtype != PCS_STORED || pcs_map_get(&im->map, w->name, strlen(w->name), NULL)) continue;
         watch *item = pcs_arena_alloc(&im->arena, 1, sizeof *item);
         pcs_importance *e;
         if (!item) return PRECIS_ENOMEM;
-        const precis_status st = pcs_imatrix_add(im, w->name, strlen(w->name), (size_t)w->shape[1], &e);
+        const precis_status st = pcs_imatrix_add(im, w->name, strlen(w->name), (size_t)w->shape[w->dims - 1], experts ? (size_t)w->shape[0] : 1, &e);
         if (st) return st;
         /* entries move when the table grows: keep the place in v.tokens for now */
         item->e = (pcs_importance *)(uintptr_t)im->n;
-        item->next = lists[n->in[0]];
-        lists[n->in[0]] = item;
+        item->r = r;
+        item->node = experts ? n : NULL;
+        const precis_value at = experts ? n->out : n->in[0];
+        item->next = lists[at];
+        lists[at] = item;
     }
     for (size_t v = 0; v < g->n_values; v++) {
         for (watch *w = lists[v]; w; w = w->next) w->e = &im->entries[(uintptr_t)w->e - 1];
-        if (lists[v]) pcs_program_tap(r->program, (precis_value)v, on_value, lists[v]);
+        if (lists[v]) pcs_program_tap(r->program, (precis_value)v, lists[v]->node ? on_experts : on_value, lists[v]);
     }
     return PRECIS_OK;
 }
@@ -56,7 +79,7 @@ static void share(const precis_graph *g, watch *const *lists)
     for (size_t v = 0; v < g->n_values; v++)
         for (const watch *w = lists[v] ? lists[v]->next : NULL; w; w = w->next) {
             memcpy(w->e->sum, lists[v]->e->sum, w->e->n * sizeof *w->e->sum);
-            w->e->tokens = lists[v]->e->tokens;
+            w->e->counts[0] = lists[v]->e->counts[0];
         }
 }
 

@@ -2,7 +2,7 @@
  *
  * Legacy (.dat, little-endian): int32 entries; each int32 length, name, int32 calls, int32 n, n floats (sums over
  * calls of means); then int32 chunks, int32 length, dataset. GGUF: general.type "imatrix", for each tensor
- * NAME.in_sum2 [n] and NAME.counts [1]. */
+ * NAME.in_sum2 [n] and NAME.counts [1], or [experts, n] and [experts, 1]. In the legacy kind experts follow one another in one entry. */
 #include "base/f16.h"
 #include "quant/quant.h"
 #include "write/write.h"
@@ -37,7 +37,7 @@ void precis_imatrix_close(precis_imatrix **imatrix)
     *imatrix = NULL;
 }
 
-precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, pcs_importance **out)
+precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, size_t experts, pcs_importance **out)
 {
     if (im->n == im->cap) {
         const size_t cap = im->cap ? 2 * im->cap : 64;
@@ -47,13 +47,14 @@ precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, 
         im->cap = cap;
     }
     char *copy = pcs_arena_copy(&im->arena, name, len);
-    double *sum = pcs_arena_alloc(&im->arena, n ? n : 1, sizeof *sum);
-    float *mean = pcs_arena_alloc(&im->arena, n ? n : 1, sizeof *mean);
+    double *sum = pcs_arena_alloc(&im->arena, n * experts + 1, sizeof *sum);
+    float *mean = pcs_arena_alloc(&im->arena, n * experts + 1, sizeof *mean);
+    uint64_t *counts = pcs_arena_alloc(&im->arena, experts, sizeof *counts);
     bool existed;
-    if (!copy || !sum || !mean || pcs_map_put(&im->map, copy, len, (uint32_t)im->n, &existed)) return PRECIS_ENOMEM;
+    if (!copy || !sum || !mean || !counts || pcs_map_put(&im->map, copy, len, (uint32_t)im->n, &existed)) return PRECIS_ENOMEM;
     if (existed) return pcs_fail(im->ctx, PRECIS_EFORMAT, "importance of tensor %.200s is there twice", copy);
     *out = &im->entries[im->n++];
-    **out = (pcs_importance){ copy, sum, mean, n, 0 };
+    **out = (pcs_importance){ .name = copy, .sum = sum, .mean = mean, .counts = counts, .n = n, .experts = experts };
     return PRECIS_OK;
 }
 
@@ -61,7 +62,11 @@ void pcs_imatrix_finish(precis_imatrix *im)
 {
     for (size_t i = 0; i < im->n; i++) {
         pcs_importance *e = &im->entries[i];
-        for (size_t k = 0; k < e->n; k++) e->mean[k] = e->tokens ? (float)(e->sum[k] / (double)e->tokens) : 1.0f;
+        e->tokens = 0;
+        for (size_t x = 0; x < e->experts; x++) {
+            e->tokens += e->counts[x];
+            for (size_t k = x * e->n; k < (x + 1) * e->n; k++) e->mean[k] = e->counts[x] ? (float)(e->sum[k] / (double)e->counts[x]) : 1.0f;
+        }
     }
 }
 
@@ -72,23 +77,28 @@ precis_status precis_imatrix_get(const precis_imatrix *im, size_t i, const char 
     if (i >= im->n) return pcs_fail(im->ctx, PRECIS_EINVAL, "there is no entry %zu", i);
     *tensor = im->entries[i].name;
     *values = im->entries[i].mean;
-    *n = im->entries[i].n;
+    *n = im->entries[i].n * im->entries[i].experts;
     *tokens = im->entries[i].tokens;
     return PRECIS_OK;
 }
 
-precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, const float **out)
+precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs_row_weights *out)
 {
     uint32_t i;
-    *out = NULL;
+    *out = (pcs_row_weights){ NULL, 0, 1 };
     if (!im || !pcs_map_get(&im->map, t->name, strlen(t->name), &i)) return PRECIS_OK;
     const pcs_importance *e = &im->entries[i];
-    if (e->n != (size_t)t->ne[0])
+    const size_t width = (size_t)t->ne[0], experts = t->dims > 2 ? (size_t)t->ne[2] : 1, all = e->n * e->experts;
+    if (all != width && all != width * experts)
         return pcs_fail(im->ctx, PRECIS_EINVAL, "tensor %s has rows of %lld, its importance %zu numbers: this imatrix is of another model", t->name,
-                        (long long)t->ne[0], e->n);
-    double total = 0;
-    for (size_t k = 0; k < e->n; k++) total += e->mean[k];
-    if (total > 0) *out = e->mean;
+                        (long long)t->ne[0], all);
+    double least = INFINITY; /* of an expert that saw zeros alone, nothing is known, as of a weight */
+    for (size_t x = 0; x < all / width; x++) {
+        double total = 0;
+        for (size_t k = 0; k < width; k++) total += e->mean[x * width + k];
+        least = total < least ? total : least;
+    }
+    if (least > 0) *out = (pcs_row_weights){ e->mean, all > width ? width : 0, t->dims > 2 ? (uint64_t)t->ne[1] : pcs_tensor_rows(t) + 1 };
     return PRECIS_OK;
 }
 
@@ -118,8 +128,8 @@ static precis_status legacy_entry(pcs_stream *s, precis_imatrix *im)
     if (calls < 0) return bad(s, "calls", "is negative");
     if (n < 1 || n > (int32_t)MAX_WIDTH || (uint64_t)n * 4 > s->file->size - s->at) return bad(s, "count", "is larger than the file");
     pcs_importance *e;
-    if ((st = pcs_imatrix_add(im, name, (size_t)len, (size_t)n, &e))) return st;
-    e->tokens = calls ? (uint64_t)calls : 1;
+    if ((st = pcs_imatrix_add(im, name, (size_t)len, (size_t)n, 1, &e))) return st;
+    e->counts[0] = calls ? (uint64_t)calls : 1;
     for (int32_t k = 0; k < n && !st; k++) {
         uint8_t b[4];
         st = need(s, b, 4, name);
@@ -170,19 +180,17 @@ static precis_status open_gguf(precis_ctx *ctx, precis_imatrix *im, const char *
         if (strcmp(t->format->name, "F32") || !c || strcmp(c->format->name, "F32") || !c->n || t->ne[0] > (int64_t)MAX_WIDTH || pcs_tensor_rows(t) != c->n)
             st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s and its counts do not fit together", path, t->name);
         pcs_importance *e;
-        if (!st) st = pcs_imatrix_add(im, t->name, base, (size_t)t->ne[0], &e);
-        double tokens = 0;
-        for (uint64_t r = 0; !st && r < c->n; r++) { /* experts: all together */
+        if (!st) st = pcs_imatrix_add(im, t->name, base, (size_t)t->ne[0], (size_t)c->n, &e);
+        for (uint64_t r = 0; !st && r < c->n; r++) {
             const float count = pcs_bits_f32(pcs_load32(c->data + 4 * r));
             if (!(count >= 0 && count < 1e15f)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s: a count of %g", path, other, (double)count);
-            tokens += count;
+            if (!st) e->counts[r] = (uint64_t)count;
             for (size_t k = 0; k < e->n && !st; k++) {
                 const double v = (double)pcs_bits_f32(pcs_load32(t->data + 4 * (r * e->n + k)));
                 if (!(v >= 0 && v < 1e38)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s: element %zu is %g", path, t->name, k, v);
-                e->sum[k] += v;
+                e->sum[r * e->n + k] = v;
             }
         }
-        if (!st) e->tokens = (uint64_t)tokens;
     }
     im->chunk = (uint32_t)pcs_model_int(m, "imatrix.chunk_size", 0, NULL);
     im->chunks = (uint64_t)pcs_model_int(m, "imatrix.chunk_count", 0, NULL);
@@ -236,8 +244,8 @@ static precis_status save_legacy(precis_imatrix *im, const char *path)
         put_i32(&b, (int32_t)strlen(e->name), &st);
         if (!st) st = pcs_buf_add(&b, e->name, strlen(e->name));
         put_i32(&b, calls, &st);
-        put_i32(&b, (int32_t)e->n, &st);
-        for (size_t k = 0; k < e->n; k++) put_i32(&b, (int32_t)pcs_f32_bits(e->mean[k] * (float)calls), &st);
+        put_i32(&b, (int32_t)(e->n * e->experts), &st);
+        for (size_t k = 0; k < e->n * e->experts; k++) put_i32(&b, (int32_t)pcs_f32_bits(e->mean[k] * (float)calls), &st);
     }
     put_i32(&b, (int32_t)im->chunks, &st);
     put_i32(&b, (int32_t)strlen(dataset), &st);
@@ -252,8 +260,8 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     const precis_imatrix *im = user;
     const pcs_importance *e = &im->entries[i / 2];
     precis_status st = PRECIS_OK;
-    for (size_t k = 0; k < (i & 1 ? 1 : e->n) && !st; k++) {
-        const uint32_t v = pcs_f32_bits(i & 1 ? (float)e->tokens : (float)e->sum[k]);
+    for (size_t k = 0; k < (i & 1 ? 1 : e->n) * e->experts && !st; k++) {
+        const uint32_t v = pcs_f32_bits(i & 1 ? (float)e->counts[k] : (float)e->sum[k]);
         const uint8_t b[4] = { (uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24) };
         st = pcs_out_add(o, b, 4);
     }
@@ -271,8 +279,8 @@ static precis_status save_gguf(precis_imatrix *im, const char *path)
         const pcs_format *f32 = pcs_format_by_name("F32");
         for (size_t i = 0; i < 2 * im->n && !st; i++) {
             const pcs_importance *e = &im->entries[i / 2];
-            t[i] = (pcs_gguf_tensor){ pcs_arena_printf(&im->arena, "%s.%s", e->name, i & 1 ? "counts" : "in_sum2"), f32, 2, { i & 1 ? 1 : (int64_t)e->n, 1 },
-                                      i & 1 ? 4 : 4 * e->n };
+            t[i] = (pcs_gguf_tensor){ pcs_arena_printf(&im->arena, "%s.%s", e->name, i & 1 ? "counts" : "in_sum2"), f32, 2, { i & 1 ? 1 : (int64_t)e->n, (int64_t)e->experts },
+                                      4 * e->experts * (i & 1 ? 1 : e->n) };
             if (!t[i].name) st = PRECIS_ENOMEM;
         }
         const pcs_key keys[] = {

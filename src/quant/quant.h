@@ -32,11 +32,16 @@ const pcs_method *pcs_method_by_name(const char *name);
 
 typedef struct pcs_importance {
     const char *name;
-    double *sum;     /* [n] of squares */
-    float *mean;     /* [n] */
-    size_t n;
-    uint64_t tokens;
+    double *sum;      /* [experts][n] of squares */
+    float *mean;      /* [experts][n] */
+    uint64_t *counts; /* [experts]: tokens that each saw */
+    size_t n, experts; /* 1: a weight that every token sees */
+    uint64_t tokens;  /* all counts */
 } pcs_importance;
+
+/* Mean squares of a tensor's inputs; of experts, each has its own. */
+typedef struct pcs_row_weights { const float *mean; size_t stride; uint64_t rows; } pcs_row_weights;
+static inline const float *pcs_row_importance(const pcs_row_weights *w, uint64_t row) { return w->mean ? w->mean + row / w->rows * w->stride : NULL; }
 
 struct precis_imatrix {
     precis_ctx *ctx;
@@ -51,11 +56,11 @@ struct precis_imatrix {
 };
 
 precis_status pcs_imatrix_new(precis_ctx *ctx, precis_imatrix **out);
-/* A new entry of n zeros; PRECIS_EFORMAT when the name is there already. */
-precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, pcs_importance **out);
+/* A new entry of experts * n zeros; PRECIS_EFORMAT when the name is there already. */
+precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, size_t experts, pcs_importance **out);
 void pcs_imatrix_finish(precis_imatrix *im);
-/* Mean squares for a tensor's rows, or NULL. PRECIS_EINVAL when the widths differ. */
-precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, const float **out);
+/* Mean squares for a tensor's rows; mean NULL when there are none. PRECIS_EINVAL when the widths differ. */
+precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs_row_weights *out);
 
 /* Weighted squares of x, and of x - y. */
 void pcs_error_row(size_t n, const float *x, const float *y, const float *w, double *err, double *norm);

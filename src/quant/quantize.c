@@ -31,7 +31,8 @@ typedef struct {
     /* the tensor in work */
     const pcs_tensor *t;
     const pcs_format *f;
-    pcs_row_job job;
+    pcs_row_job job;         /* but the importance */
+    pcs_row_weights weights;
     pcs_shared shared;
     pcs_fit_effort rounding;
     uint8_t *dst;
@@ -45,8 +46,11 @@ static void rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     const work *w = arg;
     const size_t n = (size_t)w->t->ne[0];
     const uint64_t per_row = pcs_row_bytes(w->f, n);
-    for (uint64_t r = begin; r < end; r++)
-        pcs_quantize_row(w->t, w->first + r, &w->job, w->method->row ? w->method : pcs_methods[0], w->scratch + ith * (2 * n + 16), w->dst + r * per_row, &w->err[r], &w->norm[r]);
+    for (uint64_t r = begin; r < end; r++) {
+        pcs_row_job j = w->job;
+        j.importance = pcs_row_importance(&w->weights, w->first + r);
+        pcs_quantize_row(w->t, w->first + r, &j, w->method->row ? w->method : pcs_methods[0], w->scratch + ith * (2 * n + 16), w->dst + r * per_row, &w->err[r], &w->norm[r]);
+    }
 }
 
 static precis_status check_finite(work *w, size_t i)
@@ -67,7 +71,7 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     if (part > all) part = all;
     precis_status st = check_finite(w, i);
     w->job = (pcs_row_job){ w->f, NULL, w->f->tensor ? &w->shared : NULL, w->rounding };
-    if (!st) st = pcs_imatrix_for(w->imatrix, w->t, &w->job.importance);
+    if (!st) st = pcs_imatrix_for(w->imatrix, w->t, &w->weights);
     if (!st && w->f->tensor) st = pcs_tensor_shared(w->ctx, w->t, &w->shared);
     if (st) return st;
     w->dst = pcs_alloc(w->ctx, part, per_row);

@@ -130,8 +130,9 @@ static precis_status residual(pcs_work *w, size_t i, size_t rank, const float *o
     const pcs_tensor t = w->m->tensors[i];
     const pcs_format *f = w->plan->rows[i].to;
     const size_t n = (size_t)t.ne[0], rows = (size_t)pcs_tensor_rows(&t);
-    const float *importance = NULL;
-    precis_status st = pcs_imatrix_for(w->opt->imatrix, &t, &importance);
+    pcs_row_weights weights;
+    precis_status st = pcs_imatrix_for(w->opt->imatrix, &t, &weights);
+    const float *importance = weights.mean;
     float *e = pcs_alloc(w->ctx, rows * n, sizeof *e), *root = pcs_alloc(w->ctx, n, sizeof *root), *a, *b;
     if (!e || !root) st = PRECIS_ENOMEM;
     char name[128];
@@ -173,9 +174,9 @@ precis_status pcs_svd(pcs_work *w)
         /* the original: gptq has written over the copy's */
         const pcs_tensor *from = w->before ? &w->before->tensors[i] : t;
         const size_t n = (size_t)t->ne[0];
-        const float *importance;
-        st = pcs_imatrix_for(w->opt->imatrix, t, &importance);
-        if (!st) st = coded(w, i, importance);
+        pcs_row_weights weights;
+        st = pcs_imatrix_for(w->opt->imatrix, t, &weights);
+        if (!st) st = coded(w, i, weights.mean); /* no experts here */
         float *x = pcs_alloc(w->ctx, (size_t)from->n, sizeof *x);
         if (!x) st = PRECIS_ENOMEM;
         for (uint64_t r = 0; r < pcs_tensor_rows(from) && !st; r++) pcs_decode(from->format, n, from->data + r * pcs_tensor_row_bytes(from), x + r * n);
