@@ -22,6 +22,8 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
     *out = NULL;
     *lm = (pcs_lm){ .wanted_context = lm->wanted_context };
     const char *name = pcs_model_string(m, "general.architecture");
+    const char *why = pcs_model_string(m, "precis.cannot_run");
+    if (why) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: %.150s cannot be run yet; the model can be inspected and quantized", m->path, why);
     if (!name) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key general.architecture is missing; it can be inspected and quantized, not run", m->path);
     for (size_t i = 0; pcs_archs[i]; i++) {
         if (strcmp(pcs_archs[i]->name, name)) continue;
@@ -161,8 +163,13 @@ precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value 
     return w == -2 ? x : PCS_NODE(b, "rms_norm", layer, name, attrs, x, w);
 }
 
-precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v, double scale, uint32_t window)
+/* The first gemma2 files do not name their caps. */
+static bool is_gemma2(const pcs_builder *b) { return !strcmp(pcs_model_string(b->m, "general.architecture"), "gemma2"); }
+
+precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v)
 {
+    const double scale = pcs_arch_float(b->m, "attention.scale", 1.0 / __builtin_sqrt(pcs_usual_query_dim(b->m)), NULL);
+    const uint32_t window = pcs_layer_window(b->m, layer) ? b->window : 0;
     const int64_t shape[4] = { layer, b->kv_heads, b->key_dim, b->value_dim };
     char text[96];
     pcs_tensor_name(text, sizeof text, layer, "kv");
@@ -174,7 +181,7 @@ precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value 
     }
     precis_value s = pcs_graph_state(b->g, text, 4, shape);
     s = PCS_NODE(b, "kv_append", layer, "kv_append", NULL, s, k, v, b->lm->positions, b->lm->sequences);
-    snprintf(text, sizeof text, "scale=%.9g window=%u cap=%.9g causal=%d", scale, window, pcs_arch_float(b->m, "attn_logit_softcapping", 0.0, NULL), !b->lm->encoder);
+    snprintf(text, sizeof text, "scale=%.9g window=%u cap=%.9g causal=%d", scale, window, pcs_arch_float(b->m, "attn_logit_softcapping", is_gemma2(b) ? 50.0 : 0.0, NULL), !b->lm->encoder);
     return PCS_NODE(b, "attention", layer, "attention", text, q, s, b->lm->positions, b->lm->sequences);
 }
 
@@ -193,7 +200,7 @@ precis_status pcs_logits(pcs_builder *b, precis_value x)
     }
     if (w == -2) w = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
     lm->logits = pcs_low_rank(b, -1, name, "logits", plain, PCS_NODE(b, "matmul", -1, "logits", NULL, x, w), 0, lm->vocabulary, lm->vocabulary, lm->width);
-    const double cap = pcs_arch_float(b->m, "final_logit_softcapping", 0.0, NULL);
+    const double cap = pcs_arch_float(b->m, "final_logit_softcapping", is_gemma2(b) ? 30.0 : 0.0, NULL);
     if (cap > 0) {
         char attrs[48];
         snprintf(attrs, sizeof attrs, "cap=%.9g", cap);

@@ -73,7 +73,7 @@ precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool 
 /* "name" or "blk.LAYER.name". */
 void pcs_tensor_name(char *out, size_t cap, int layer, const char *name);
 /* Keys and values into the cache of a layer, and attention over it. */
-precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v, double scale, uint32_t window);
+precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v);
 /* The llama net from embedding to logits, which others vary; biases and norms of heads are used where the model has them. */
 precis_status pcs_llama_graph(pcs_builder *b, bool interleaved, const char *activation);
 /* The final norm has been applied: gather the wanted rows and make logits (tied to the embedding when

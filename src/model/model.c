@@ -257,6 +257,19 @@ precis_status pcs_model_set_bool(precis_model *m, const char *name, bool v)
     return PRECIS_OK;
 }
 
+precis_status pcs_model_set_bools(precis_model *m, const char *name, const bool *v, size_t n)
+{
+    pcs_key *k = pcs_model_add_key(m, name);
+    uint8_t *items = pcs_arena_alloc(&m->arena, n ? n : 1, 1);
+    if (!k || !items) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < n; i++) items[i] = v[i];
+    k->type = PCS_KEY_ARRAY;
+    k->item = PCS_KEY_BOOL;
+    k->n = n;
+    k->v.items = items;
+    return PRECIS_OK;
+}
+
 precis_status pcs_model_set_string(precis_model *m, const char *name, const char *v, size_t len)
 {
     pcs_key *k = pcs_model_add_key(m, name);

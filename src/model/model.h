@@ -91,12 +91,20 @@ int64_t pcs_arch_int(const precis_model *m, const char *suffix, int64_t dflt, bo
 double pcs_arch_float(const precis_model *m, const char *suffix, double dflt, bool *ok);
 /* Number i of an array key; 0 beyond its end. */
 double pcs_key_number(const pcs_key *k, uint64_t i);
+
+/* Where a file does not say it (usual.c): has a layer a window, in architectures where some or all have one; the dimension whose root divides
+ * a query's products. pcs_layer_window: with the file's own pattern. */
+bool pcs_usual_window(const char *arch, int64_t layer);
+bool pcs_layer_window(const precis_model *m, int64_t layer);
+double pcs_usual_query_dim(const precis_model *m);
+
 size_t pcs_key_width(pcs_key_type t); /* bytes of a fixed-size value; 0 for strings and arrays */
 
 /* Convenience for readers that make keys. */
 precis_status pcs_model_set_u32(precis_model *m, const char *name, uint32_t v);
 precis_status pcs_model_set_f32(precis_model *m, const char *name, float v);
 precis_status pcs_model_set_bool(precis_model *m, const char *name, bool v);
+precis_status pcs_model_set_bools(precis_model *m, const char *name, const bool *v, size_t n);
 precis_status pcs_model_set_string(precis_model *m, const char *name, const char *v, size_t len);
 
 /* Rows of a tensor: its elements over the row length. */

@@ -26,4 +26,22 @@ char *pcs_hf_source(pcs_arena *a, const char *model_type, const char *name, unsi
 typedef struct pcs_hf_type { const char *type, *arch; bool interleaved, plus_one, transposed; } pcs_hf_type;
 const pcs_hf_type *pcs_hf_type_of(const precis_model *m);
 
+/* config.json in work. */
+typedef struct pcs_hf_config {
+    precis_model *m;
+    pcs_json_slice text;
+    const char *type, *arch;
+    char reason[160]; /* why the model cannot be run; "": it can */
+} pcs_hf_config;
+/* Keys of ARCH.suffix. */
+precis_status pcs_hf_set_float(pcs_hf_config *c, const char *suffix, double v);
+precis_status pcs_hf_set_count(pcs_hf_config *c, const char *suffix, double v);
+precis_status pcs_hf_set_text(pcs_hf_config *c, const char *suffix, const char *v, size_t len);
+/* Record the first setting that no graph here has. */
+void pcs_hf_cannot(pcs_hf_config *c, const char *fmt, ...) PCS_PRINTF(2, 3);
+/* The model's numbers, windows and activations (hf_settings.c); its rotary embedding (hf_rope.c); special tokens. */
+precis_status pcs_hf_settings(pcs_hf_config *c);
+precis_status pcs_hf_rope(pcs_hf_config *c);
+precis_status pcs_hf_special(pcs_hf_config *c);
+
 #endif

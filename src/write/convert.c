@@ -131,11 +131,26 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     return st ? st : pcs_progress(w->c->ctx, "convert", i + 1, w->c->m->n_tensors);
 }
 
+/* What the model computes and llama.cpp has no key for: it would run the file, and compute something else. */
+static void note_differences(const pcs_convert *c)
+{
+    const char *arch = pcs_model_string(c->m, "general.architecture");
+    if (!arch) return;
+    const bool gemma = !strcmp(arch, "gemma2") || !strcmp(arch, "gemma3");
+    bool scale, usual = true;
+    pcs_arch_float(c->m, "attention.scale", 0, &scale);
+    for (int64_t i = 0; i < pcs_arch_int(c->m, "block_count", 0, NULL); i++) usual &= pcs_layer_window(c->m, i) == pcs_usual_window(arch, i);
+    if (gemma && scale) pcs_warn(c->ctx, "%s: llama.cpp scales queries by the head's dimension; precis reads the model's own from %s.attention.scale", c->path, arch);
+    if (pcs_arch_int(c->m, "attention.sliding_window", 0, NULL) > 0 && (!gemma || !usual))
+        pcs_warn(c->ctx, "%s: llama.cpp does not window attention as this %s does; precis reads it from %s.attention.sliding_window", c->path, arch, arch);
+}
+
 static precis_status write_gguf(pcs_convert *c)
 {
     const precis_model *m = c->m;
     pcs_arena a;
     pcs_arena_init(&a, c->ctx);
+    note_differences(c);
     pcs_gguf_tensor *t = pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *t);
     pcs_key *keys = pcs_arena_alloc(&a, m->n_keys + 2, sizeof *keys);
     gguf_work w = { c, pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.to) };

@@ -57,7 +57,7 @@ precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout);
 precis_status pcs_json_text(pcs_buf *b, const char *s, size_t len);
 precis_status pcs_buf_printf(pcs_buf *b, const char *fmt, ...) PCS_PRINTF(2, 3);
 /* config.json without its last brace; and the tokenizer's files, written into a folder. */
-precis_status pcs_hf_config(const precis_model *m, pcs_buf *b);
+precis_status pcs_hf_write_config(const precis_model *m, pcs_buf *b);
 precis_status pcs_hf_tokenizer(precis_ctx *ctx, const precis_model *m, const char *folder);
 
 

@@ -3,6 +3,7 @@
 #include "write/convert.h"
 
 #include "base/f16.h"
+#include "base/fmath.h"
 #include "read/hf.h"
 
 #include <stdio.h>
@@ -44,15 +45,19 @@ static precis_status put_int(const precis_model *m, pcs_buf *b, const char *hf, 
     return ok ? pcs_buf_printf(b, ",\n \"%s\": %lld", hf, (long long)v) : PRECIS_OK;
 }
 
-static precis_status put_float(const precis_model *m, pcs_buf *b, const char *hf, const char *gguf)
+static precis_status put_real(pcs_buf *b, const char *hf, double v)
 {
-    bool ok;
-    const double v = pcs_arch_float(m, gguf, 0, &ok);
-    if (!ok) return PRECIS_OK;
     char text[64];
     snprintf(text, sizeof text, "%.9g", v);
     /* its readers tell whole numbers from others by the point */
     return pcs_buf_printf(b, ",\n \"%s\": %s%s", hf, text, strpbrk(text, ".ein") ? "" : ".0");
+}
+
+static precis_status put_float(const precis_model *m, pcs_buf *b, const char *hf, const char *gguf)
+{
+    bool ok;
+    const double v = pcs_arch_float(m, gguf, 0, &ok);
+    return ok ? put_real(b, hf, v) : PRECIS_OK;
 }
 
 static precis_status put_factors(const precis_model *m, pcs_buf *b, const char *hf, const char *tensor)
@@ -61,6 +66,57 @@ static precis_status put_factors(const precis_model *m, pcs_buf *b, const char *
     if (!t || strcmp(t->format->name, "F32")) return PRECIS_OK;
     precis_status st = pcs_buf_printf(b, ", \"%s\": [", hf);
     for (uint64_t i = 0; i < t->n && !st; i++) st = pcs_buf_printf(b, "%s%.9g", i ? ", " : "", (double)pcs_bits_f32(pcs_load32(t->data + 4 * i)));
+    return st ? st : pcs_buf_printf(b, "]");
+}
+
+/* What YaRN has beside its factor; GGUF's attn_factor stands beside YaRN's own 1 + 0.1 ln(factor). */
+static precis_status put_yarn(const precis_model *m, pcs_buf *b, double factor)
+{
+    static const char *const betas[2][2] = { { "beta_fast", "rope.scaling.yarn_beta_fast" }, { "beta_slow", "rope.scaling.yarn_beta_slow" } };
+    precis_status st = PRECIS_OK;
+    bool ok;
+    for (int i = 0; i < 2 && !st; i++) {
+        const double v = pcs_arch_float(m, betas[i][1], 0, &ok);
+        if (ok) st = pcs_buf_printf(b, ", \"%s\": %.9g", betas[i][0], v);
+    }
+    const double own = pcs_arch_float(m, "rope.scaling.attn_factor", 1, &ok);
+    return st || !ok ? st : pcs_buf_printf(b, ", \"attention_factor\": %.9g", own * (1 + 0.1 * pcs_log(factor)));
+}
+
+/* Heads of which a part is turned. */
+static precis_status put_part(const precis_model *m, pcs_buf *b, const char *before)
+{
+    const int64_t heads = pcs_arch_int(m, "attention.head_count", 1, NULL), dim = pcs_arch_int(m, "attention.key_length", pcs_arch_int(m, "embedding_length", 0, NULL) / (heads > 0 ? heads : 1), NULL);
+    const int64_t turned = pcs_arch_int(m, "rope.dimension_count", dim, NULL);
+    return turned == dim || dim < 1 ? PRECIS_OK : pcs_buf_printf(b, "%s\"partial_rotary_factor\": %.9g", before, (double)turned / (double)dim);
+}
+
+/* Layers with a window, where they are not the usual ones. */
+static precis_status put_layers(const precis_model *m, pcs_buf *b)
+{
+    const char *arch = pcs_model_string(m, "general.architecture");
+    const int64_t layers = pcs_arch_int(m, "block_count", 0, NULL);
+    bool usual = true;
+    for (int64_t i = 0; i < layers; i++) usual &= pcs_layer_window(m, i) == pcs_usual_window(arch, i);
+    if (usual || pcs_arch_int(m, "attention.sliding_window", 0, NULL) < 1) return PRECIS_OK;
+    precis_status st = pcs_buf_printf(b, "%s,\n \"layer_types\": [", strncmp(arch, "qwen", 4) ? "" : ",\n \"use_sliding_window\": true,\n \"max_window_layers\": 0");
+    for (int64_t i = 0; i < layers && !st; i++) st = pcs_buf_printf(b, "%s\"%s_attention\"", i ? ", " : "", pcs_layer_window(m, i) ? "sliding" : "full");
+    return st ? st : pcs_buf_printf(b, "]");
+}
+
+/* Layers without experts, in a model that has some with them. */
+static precis_status put_dense(const precis_model *m, pcs_buf *b)
+{
+    const int64_t layers = pcs_arch_int(m, "block_count", 0, NULL);
+    precis_status st = pcs_buf_printf(b, ",\n \"decoder_sparse_step\": 1,\n \"mlp_only_layers\": [");
+    bool first = true;
+    for (int64_t i = 0; i < layers && !st; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "blk.%lld.ffn_gate_inp.weight", (long long)i);
+        if (pcs_model_tensor(m, name)) continue;
+        st = pcs_buf_printf(b, "%s%lld", first ? "" : ", ", (long long)i);
+        first = false;
+    }
     return st ? st : pcs_buf_printf(b, "]");
 }
 
@@ -81,25 +137,28 @@ static precis_status put_rope(const precis_model *m, pcs_buf *b)
         return pcs_buf_printf(b, ",\n \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": %.9g, \"low_freq_factor\": %.9g, \"high_freq_factor\": %.9g, \"original_max_position_embeddings\": %lld}",
                               (double)pcs_bits_f32(pcs_load32(freqs->data + 4 * (freqs->n - 1))), pcs_arch_float(m, "rope.scaling.low_freq_factor", 1.0, NULL),
                               pcs_arch_float(m, "rope.scaling.high_freq_factor", 4.0, NULL), (long long)pcs_arch_int(m, "rope.scaling.original_context_length", 8192, NULL));
-    if (!type || !strcmp(type, "none")) return st;
+    st = put_part(m, b, ",\n ");
+    if (st || !type || !strcmp(type, "none")) return st;
     st = pcs_buf_printf(b, ",\n \"rope_scaling\": {\"rope_type\": \"%s\", \"rope_theta\": %.9g", type, base);
     if (!st && strcmp(type, "longrope")) st = pcs_buf_printf(b, ", \"factor\": %.9g", factor);
     bool ok;
     const int64_t original = pcs_arch_int(m, "rope.scaling.original_context_length", 0, &ok);
     if (!st && ok) st = pcs_buf_printf(b, ", \"original_max_position_embeddings\": %lld", (long long)original);
+    if (!st && !strcmp(type, "yarn")) st = put_yarn(m, b, factor);
+    if (!st) st = put_part(m, b, ", ");
     if (!st) st = put_factors(m, b, "long_factor", "rope_factors_long.weight");
     if (!st) st = put_factors(m, b, "short_factor", "rope_factors_short.weight");
     if (!st) st = pcs_buf_printf(b, "}");
     return st || !ok ? st : pcs_buf_printf(b, ",\n \"original_max_position_embeddings\": %lld", (long long)original);
 }
 
-precis_status pcs_hf_config(const precis_model *m, pcs_buf *b)
+precis_status pcs_hf_write_config(const precis_model *m, pcs_buf *b)
 {
     static const struct { const char *hf, *gguf; bool real; } map[] = {
         { "max_position_embeddings", "context_length", false }, { "hidden_size", "embedding_length", false }, { "num_hidden_layers", "block_count", false },
         { "intermediate_size", "feed_forward_length", false }, { "num_attention_heads", "attention.head_count", false }, { "num_key_value_heads", "attention.head_count_kv", false },
         { "head_dim", "attention.key_length", false }, { "rms_norm_eps", "attention.layer_norm_rms_epsilon", true }, { "sliding_window", "attention.sliding_window", false },
-        { "attn_logit_softcapping", "attn_logit_softcapping", true }, { "final_logit_softcapping", "final_logit_softcapping", true }, { "num_experts_per_tok", "expert_used_count", false },
+        { "num_experts_per_tok", "expert_used_count", false },
         { "moe_intermediate_size", "expert_feed_forward_length", false } };
     static const struct { const char *hf, *gguf; bool real; } gpt2[] = { { "n_positions", "context_length", false }, { "n_embd", "embedding_length", false }, { "n_layer", "block_count", false },
         { "n_head", "attention.head_count", false }, { "n_inner", "feed_forward_length", false }, { "layer_norm_epsilon", "attention.layer_norm_epsilon", true } };
@@ -113,12 +172,13 @@ precis_status pcs_hf_config(const precis_model *m, pcs_buf *b)
     for (size_t i = 0; i < sizeof classes / sizeof *classes && !st; i++)
         if (!strcmp(classes[i].type, type->type)) st = pcs_buf_printf(b, ",\n \"architectures\": [\"%s\"]", classes[i].class);
     for (size_t i = 0; i < sizeof map / sizeof *map && !st && !is_gpt2; i++) {
-        if (!strncmp(type->type, "qwen", 4) && !strcmp(map[i].hf, "sliding_window")) continue;
         st = map[i].real ? put_float(m, b, map[i].hf, map[i].gguf) : put_int(m, b, map[i].hf, map[i].gguf);
     }
     for (size_t i = 0; i < sizeof gpt2 / sizeof *gpt2 && !st && is_gpt2; i++) st = gpt2[i].real ? put_float(m, b, gpt2[i].hf, gpt2[i].gguf) : put_int(m, b, gpt2[i].hf, gpt2[i].gguf);
     if (!st) st = put_int(m, b, !strcmp(type->type, "mixtral") ? "num_local_experts" : "num_experts", "expert_count");
     if (!st && !strcmp(type->type, "qwen3_moe")) st = pcs_buf_printf(b, ",\n \"norm_topk_prob\": %s", pcs_arch_int(m, "expert_weights_norm", 1, NULL) ? "true" : "false");
+    if (!st && !strcmp(type->type, "qwen3_moe")) st = put_dense(m, b);
+    if (!st) st = put_layers(m, b);
     if (!st && bert) st = put_float(m, b, "layer_norm_eps", "attention.layer_norm_epsilon");
     if (!st && bert) {
         const pcs_tensor *kinds = pcs_model_tensor(m, "token_types.weight");
@@ -126,14 +186,21 @@ precis_status pcs_hf_config(const precis_model *m, pcs_buf *b)
     }
     if (!st && !is_gpt2 && !bert && !gemma) st = pcs_buf_printf(b, ",\n \"hidden_act\": \"%s\"", pcs_model_string(m, "bitnet.feed_forward.activation") ? pcs_model_string(m, "bitnet.feed_forward.activation") : "silu");
     if (!st && gemma) st = pcs_buf_printf(b, ",\n \"hidden_act\": \"gelu_pytorch_tanh\",\n \"hidden_activation\": \"gelu_pytorch_tanh\"");
+    for (int i = 0; i < 2 && !st && !is_gpt2 && !bert; i++) {
+        static const struct { const char *key; double usual; } caps[] = { { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
+        const double v = pcs_arch_float(m, caps[i].key, !strcmp(type->type, "gemma2") ? caps[i].usual : 0.0, NULL);
+        st = v > 0 ? put_real(b, caps[i].key, v) : !strcmp(type->type, "gemma2") ? pcs_buf_printf(b, ",\n \"%s\": null", caps[i].key) : PRECIS_OK;
+    }
     if (!st && (!strcmp(type->type, "gemma2") || !strcmp(type->type, "gemma3_text"))) {
-        const int64_t heads = pcs_arch_int(m, "attention.head_count", 1, NULL), width = pcs_arch_int(m, "embedding_length", 1, NULL);
-        st = pcs_buf_printf(b, ",\n \"query_pre_attn_scalar\": %lld", (long long)pcs_arch_int(m, "attention.key_length", width / (heads ? heads : 1), NULL));
+        bool ok;
+        const double scale = pcs_arch_float(m, "attention.scale", 0, &ok), dim = ok && scale > 0 ? 1.0 / (scale * scale) : pcs_usual_query_dim(m);
+        st = pcs_buf_printf(b, ",\n \"query_pre_attn_scalar\": %.7g", dim);
     }
     if (!st && !is_gpt2 && !bert) st = put_rope(m, b);
     if (!st && embed) st = pcs_buf_printf(b, ",\n \"vocab_size\": %lld", (long long)pcs_tensor_rows(embed));
     if (!st) st = pcs_buf_printf(b, ",\n \"tie_word_embeddings\": %s", pcs_model_tensor(m, "output.weight") ? "false" : "true");
     if (!st && !is_gpt2 && !bert) st = pcs_buf_printf(b, ",\n \"attention_bias\": %s", pcs_model_tensor(m, "blk.0.attn_q.bias") ? "true" : "false");
+    if (!st && !strcmp(type->type, "llama") && pcs_model_tensor(m, "blk.0.ffn_down.bias")) st = pcs_buf_printf(b, ",\n \"mlp_bias\": true");
     static const char *const ids[][2] = { { "bos_token_id", "tokenizer.ggml.bos_token_id" }, { "eos_token_id", "tokenizer.ggml.eos_token_id" }, { "pad_token_id", "tokenizer.ggml.padding_token_id" } };
     for (int i = 0; i < 3 && !st; i++) {
         bool ok;

@@ -435,7 +435,7 @@ static precis_status write_config(folder *f, const char *dir)
     char *path = pcs_arena_printf(&f->arena, "%s/config.json", dir);
     pcs_buf b;
     pcs_buf_init(&b, f->c->ctx, PCS_LIMIT_JSON);
-    precis_status st = path ? pcs_hf_config(f->c->m, &b) : PRECIS_ENOMEM;
+    precis_status st = path ? pcs_hf_write_config(f->c->m, &b) : PRECIS_ENOMEM;
     if (!st && f->layout == PCS_CT) st = pcs_groups_write(&f->groups, &b);
     else if (!st)
         st = f->layout == PCS_GPTQ ? pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": %d, \"group_size\": %lld, \"desc_act\": false, \"sym\": %s, \"lm_head\": false, \"checkpoint_format\": \"gptq\"}",

@@ -88,10 +88,44 @@ configs = {
                                    rope_parameters=dict(rope_type="longrope", rope_theta=10000.0, original_max_position_embeddings=32, short_factor=[1.0 + 0.01 * i for i in range(8)], long_factor=[1.0 + 0.5 * i for i in range(8)])),
     "gpt2": T.GPT2Config(vocab_size=300, n_positions=128, n_embd=64, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=2),
     "bitnet": T.BitNetConfig(**base),
+    # settings that models of these families have
+    "llama, biases, tied": T.LlamaConfig(**base, attention_bias=True, mlp_bias=True, tie_word_embeddings=True),
+    "llama, no shared keys, own epsilon and base": T.LlamaConfig(**{**base, "num_key_value_heads": 4}, rms_norm_eps=1e-3, rope_parameters=dict(rope_type="default", rope_theta=500000.0)),
+    "llama, YaRN with betas and factor": T.LlamaConfig(**base, **rope(rope_type="yarn", factor=4.0, original_max_position_embeddings=32, beta_fast=16.0, beta_slow=2.0, attention_factor=1.3)),
+    "llama, YaRN with mscale": T.LlamaConfig(**base, **rope(rope_type="yarn", factor=4.0, original_max_position_embeddings=32, mscale=0.8, mscale_all_dim=0.5)),
+    "qwen2, YaRN, tied": T.Qwen2Config(**base, **rope(rope_type="yarn", factor=2.0, original_max_position_embeddings=32), tie_word_embeddings=True),
+    "qwen2, windows": T.Qwen2Config(**base, use_sliding_window=True, sliding_window=8, max_window_layers=1),
+    "qwen3, biases": T.Qwen3Config(**base, head_dim=32, attention_bias=True),
+    "qwen3moe, a dense layer": T.Qwen3MoeConfig(**{**base, "num_hidden_layers": 3}, head_dim=16, num_experts=8, num_experts_per_tok=3, moe_intermediate_size=48, norm_topk_prob=False, decoder_sparse_step=1, mlp_only_layers=[1]),
+    "qwen3moe, every other layer": T.Qwen3MoeConfig(**{**base, "num_hidden_layers": 4}, head_dim=16, num_experts=8, num_experts_per_tok=2, moe_intermediate_size=48, norm_topk_prob=True, decoder_sparse_step=2, mlp_only_layers=[]),
+    "mixtral, window": T.MixtralConfig(**base, num_local_experts=4, num_experts_per_tok=2, sliding_window=8),
+    "mistral, no window": T.MistralConfig(**base, sliding_window=None),
+    "gemma2, other caps and scale": T.Gemma2Config(**{**base, "num_hidden_layers": 4}, head_dim=16, sliding_window=6, query_pre_attn_scalar=64, final_logit_softcapping=10.0, attn_logit_softcapping=5.0),
+    "gemma2, no caps": T.Gemma2Config(**base, head_dim=16, sliding_window=6, query_pre_attn_scalar=64, final_logit_softcapping=None, attn_logit_softcapping=None),
+    "gemma3, linear rope": T.Gemma3TextConfig(**{**base, "num_hidden_layers": 7}, head_dim=32, sliding_window=8, query_pre_attn_scalar=32, rope_parameters={"full_attention": dict(rope_type="linear", factor=8.0, rope_theta=1e6), "sliding_attention": dict(rope_type="default", rope_theta=1e4)}),
+    "gemma3, other layer types": T.Gemma3TextConfig(**{**base, "num_hidden_layers": 4}, head_dim=32, sliding_window=8, query_pre_attn_scalar=48, layer_types=["full_attention", "sliding_attention", "full_attention", "sliding_attention"]),
+    "phi3, half of each head": T.Phi3Config(**base, original_max_position_embeddings=128, rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)),
+    "phi3, window": T.Phi3Config(**base, original_max_position_embeddings=128, sliding_window=8),
+    "gpt2, inner width": T.GPT2Config(vocab_size=300, n_positions=128, n_embd=64, n_layer=2, n_head=4, n_inner=100, bos_token_id=1, eos_token_id=2),
     "bitnet, SiLU": T.BitNetConfig(**{**base, "hidden_act": "silu"}, tie_word_embeddings=True),
 }
-# llama.cpp has no window for "llama", and its bitnet has SiLU and no head of its own
-ELSEWHERE = {"mistral", "bitnet"}
+# llama.cpp has no windows but gemma's, one scale of queries, experts in all layers or none, no biases in qwen3, and in bitnet SiLU and no head of its own
+ELSEWHERE = {"mistral", "bitnet", "qwen2, windows", "qwen3, biases", "qwen3moe, a dense layer", "qwen3moe, every other layer", "mixtral, window", "gemma2, other caps and scale", "gemma2, no caps", "gemma3, other layer types", "phi3, window"}
+REFUSED = {  # what no graph here has is said, not computed as something else
+    "hidden_act": T.LlamaConfig(**base, hidden_act="gelu"),
+    "activation_function": T.GPT2Config(vocab_size=300, n_positions=128, n_embd=64, n_layer=2, n_head=4, activation_function="relu", bos_token_id=1, eos_token_id=2),
+    "scale_attn_by_inverse_layer_idx": T.GPT2Config(vocab_size=300, n_positions=128, n_embd=64, n_layer=2, n_head=4, scale_attn_by_inverse_layer_idx=True, bos_token_id=1, eos_token_id=2),
+    "dynamic": T.LlamaConfig(**base, **rope(rope_type="dynamic", factor=4.0)),
+    "use_bidirectional_attention": T.Gemma3TextConfig(**base, head_dim=16, use_bidirectional_attention=True),
+    "olmo2": T.Olmo2Config(**base),
+}
+for name, config in REFUSED.items():
+    d = os.path.join(out, "model")
+    shutil.rmtree(d, ignore_errors=True)
+    T.AutoModelForCausalLM.from_config(config).save_pretrained(d)
+    r = subprocess.run([a.precis, "eval", d, "--ids", "3,4,5", "--nll"], capture_output=True, text=True)
+    i = subprocess.run([a.precis, "inspect", d, "-q"], capture_output=True, text=True)
+    check(f"{name}, refused", r.returncode == 3 and name in r.stderr and i.returncode == 0, r.stderr.strip().splitlines()[-1])
 for name, config in configs.items():
     torch.manual_seed(0)
     m = T.AutoModelForCausalLM.from_config(config, experts_implementation="eager").float().eval()

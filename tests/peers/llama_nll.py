@@ -1,8 +1,13 @@
 """Negative log-likelihood of ids by llama.cpp, with a KV cache in F32 and F16, in one call and token by token. usage: llama_nll.py MODEL.gguf IDS"""
 import json, sys
-import numpy as np
+import gguf, numpy as np
 from llama_cpp import Llama
 
+# the keys are read for some architectures alone; the library's parameters serve all
+yarn = {}
+for key, f in gguf.GGUFReader(sys.argv[1]).fields.items():
+    if key.endswith((".yarn_beta_fast", ".yarn_beta_slow")):
+        yarn[key.rsplit(".", 1)[1]] = float(f.contents())
 ids = [int(i) for i in sys.argv[2].split(",")]
 
 
@@ -13,7 +18,7 @@ def nll(x):
 
 
 def both(kind):
-    llm = Llama(model_path=sys.argv[1], n_ctx=128, logits_all=True, verbose=False, n_threads=2, type_k=kind, type_v=kind)
+    llm = Llama(model_path=sys.argv[1], n_ctx=128, logits_all=True, verbose=False, n_threads=2, type_k=kind, type_v=kind, **yarn)
     llm.eval(ids)
     whole = nll(llm.scores[: len(ids)])
     llm.reset()

@@ -7,7 +7,7 @@ static precis_value layer(pcs_builder *b, int i, precis_value x)
     const int64_t n = b->lm->width;
     precis_value qkv[3];
     pcs_qkv(b, i, x, qkv);
-    precis_value h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(b->key_dim), 0);
+    precis_value h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2]);
     h = pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim);
     x = pcs_layer_norm(b, i, "attn_output_norm", PCS_NODE(b, "add", i, "attn_residual", NULL, x, h));
     h = PCS_NODE(b, "gelu", i, "ffn_act", NULL, pcs_linear(b, i, "ffn_up", x, b->hidden, n));

@@ -7,7 +7,6 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     pcs_builder b;
     const precis_status st = pcs_builder_open(&b, m, g, lm);
     if (st) return st;
-    b.window = 0;
     const char *act = pcs_model_string(m, "bitnet.feed_forward.activation");
     return pcs_llama_graph(&b, false, act && !strcmp(act, "relu2") ? "relu2glu" : "swiglu");
 }

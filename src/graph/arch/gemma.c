@@ -12,7 +12,7 @@ static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value ta
     pcs_qkv(b, i, h, qkv);
     qkv[0] = PCS_NODE(b, "rope", i, "q_rope", rope, qkv[0], table);
     qkv[1] = PCS_NODE(b, "rope", i, "k_rope", rope, qkv[1], table);
-    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(b->key_dim), 0);
+    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2]);
     x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim));
     return PCS_NODE(b, "add", i, "ffn_residual", NULL, x, pcs_ffn(b, i, pcs_norm(b, i, "ffn_norm", x, n, false), "geglu"));
 }

@@ -13,9 +13,7 @@ static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value ta
     pcs_qkv(b, i, h, qkv);
     qkv[0] = PCS_NODE(b, "rope", i, "q_rope", rope, qkv[0], table);
     qkv[1] = PCS_NODE(b, "rope", i, "k_rope", rope, qkv[1], table);
-    /* the 27B model scales by width / heads instead of the head's dimension */
-    const double dim = b->lm->layers == 46 ? (double)n / b->heads : b->key_dim;
-    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(dim), i % 2 ? 0 : b->window);
+    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2]);
     h = pcs_norm(b, i, "post_attention_norm", pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim), n, false);
     x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, h);
     h = pcs_norm(b, i, "post_ffw_norm", pcs_ffn(b, i, pcs_norm(b, i, "ffn_norm", x, n, false), "geglu"), n, false);

@@ -4,15 +4,13 @@
 
 #include <stdio.h>
 
-#define LOCAL_LAYERS 6 /* every sixth layer is global */
-
 typedef struct { pcs_builder b; precis_value local, global; } gemma;
 
 static precis_value layer(gemma *m, int i, precis_value x)
 {
     pcs_builder *b = &m->b;
     const int64_t n = b->lm->width;
-    const bool local = b->window && (i + 1) % LOCAL_LAYERS;
+    const bool local = b->window && pcs_layer_window(b->m, i);
     char rope[48];
     snprintf(rope, sizeof rope, "dim=%u interleaved=0", b->key_dim);
     precis_value h = pcs_norm(b, i, "attn_norm", x, n, false);
@@ -20,9 +18,7 @@ static precis_value layer(gemma *m, int i, precis_value x)
     pcs_qkv(b, i, h, qkv);
     qkv[0] = PCS_NODE(b, "rope", i, "q_rope", rope, pcs_norm(b, i, "attn_q_norm", qkv[0], b->key_dim, false), local ? m->local : m->global);
     qkv[1] = PCS_NODE(b, "rope", i, "k_rope", rope, pcs_norm(b, i, "attn_k_norm", qkv[1], b->key_dim, false), local ? m->local : m->global);
-    /* the 27B model scales by width / heads instead of the head's dimension */
-    const double dim = b->lm->layers == 62 ? (double)b->lm->width / b->heads : b->key_dim;
-    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(dim), local ? b->window : 0);
+    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2]);
     h = pcs_norm(b, i, "post_attention_norm", pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim), n, false);
     x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, h);
     h = pcs_ffn(b, i, pcs_norm(b, i, "ffn_norm", x, n, false), "geglu");

@@ -6,7 +6,7 @@ static precis_value layer(pcs_builder *b, int i, precis_value x)
     const int64_t n = b->lm->width;
     precis_value qkv[3], h = pcs_layer_norm(b, i, "attn_norm", x);
     pcs_qkv(b, i, h, qkv);
-    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(b->key_dim), 0);
+    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2]);
     x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim));
     h = pcs_linear(b, i, "ffn_up", pcs_layer_norm(b, i, "ffn_norm", x), b->hidden, n);
     h = pcs_linear(b, i, "ffn_down", PCS_NODE(b, "gelu", i, "ffn_act", "tanh=1", h), n, b->hidden);

@@ -14,7 +14,7 @@ static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value ta
     pcs_qkv(b, i, h, qkv);
     qkv[0] = PCS_NODE(b, "rope", i, "q_rope", rope, pcs_norm(b, i, "attn_q_norm", qkv[0], b->key_dim, true), table);
     qkv[1] = PCS_NODE(b, "rope", i, "k_rope", rope, pcs_norm(b, i, "attn_k_norm", qkv[1], b->key_dim, true), table);
-    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2], 1.0 / __builtin_sqrt(b->key_dim), b->window);
+    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2]);
     h = pcs_linear(b, i, "attn_output", pcs_norm(b, i, "attn_sub_norm", h, values, true), n, values);
     x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, h);
     h = pcs_ffn(b, i, pcs_norm(b, i, "ffn_norm", x, n, false), activation);

@@ -7,7 +7,6 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     pcs_builder b;
     const precis_status st = pcs_builder_open(&b, m, g, lm);
     if (st) return st;
-    b.window = 0;
     return pcs_llama_graph(&b, false, "swiglu");
 }
 
