@@ -12,6 +12,10 @@ precis_status pcs_hf_folder(precis_model *m, const char *folder);
 /* Quantized modules (compressed-tensors, GPTQ, AWQ, FP8 with scales) become one tensor each, in a scheme of precis.
  * config: the text of config.json. */
 precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config);
+/* What quantization_config says: method ("": none), bits, group (-1: the row), GPTQ's second version, BitNet's scales that divide, scheme of
+ * activations (NULL: none). *found false: there is no such object. */
+typedef struct pcs_hf_quant { const char *method; int bits; int64_t group; bool v2, divides; const char *input; } pcs_hf_quant;
+precis_status pcs_hf_quant_settings(precis_model *m, pcs_json_slice config, pcs_hf_quant *s, bool *found);
 /* A file of a folder in memory (freed with pcs_free), *text NULL when there is none. */
 precis_status pcs_hf_slurp(precis_model *m, const char *folder, const char *name, char **text, size_t *len);
 /* A member of an object as a number, a string without its quotes, or a boolean; absent or null: *found false. */

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-typedef struct { const char *method; int bits; int64_t group; bool v2, input_static, divides; const char *input; } settings;
+typedef pcs_hf_quant settings;
 
 /* One module in work. code() and zero() are unsigned codes of `bits` bits; w = scale * (code - zero). */
 typedef struct module {
@@ -429,63 +429,6 @@ static precis_status fp4(module *q, const pcs_map *names)
 
 /* ---- all modules --------------------------------------------------------------------------------------------- */
 
-static precis_status read_settings(precis_model *m, pcs_json_slice text, settings *s, bool *found)
-{
-    pcs_json_slice quant, groups = { 0 }, method, inputs, weights, member;
-    double v;
-    bool there;
-    precis_status st = pcs_json_find(m->ctx, text, "quantization_config", &quant);
-    if (!st && !quant.text) st = pcs_json_find(m->ctx, text, "compression_config", &quant);
-    *found = false;
-    if (st || !quant.text || quant.text[0] != '{') return st;
-    *found = true;
-    st = pcs_json_find(m->ctx, quant, "quant_method", &method);
-    s->method = pcs_hf_is(method, "gptq") ? "gptq" : pcs_hf_is(method, "awq") ? "awq" : pcs_hf_is(method, "fp8") ? "fp8" : pcs_hf_is(method, "bitnet") ? "bitnet" : pcs_hf_is(method, "compressed-tensors") ? "compressed-tensors" : "";
-    if (!st && method.text && !*s->method)
-        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: quant_method %.*s cannot be read (compressed-tensors, gptq, awq, fp8 and bitnet can)", m->path, (int)(method.len > 40 ? 40 : method.len), method.text);
-    if (!st && !strcmp(s->method, "bitnet")) {
-        s->input = "INT8";
-        st = pcs_json_find(m->ctx, quant, "linear_class", &member);
-        s->divides = !member.text || !pcs_hf_is(member, "autobitlinear");
-    }
-    if (!st) st = pcs_hf_number(m->ctx, quant, "bits", &v, &there);
-    if (!st && there) s->bits = v >= 1 && v <= 8 ? (int)v : 0;
-    if (!st) st = pcs_hf_number(m->ctx, quant, "group_size", &v, &there);
-    if (!st && there) s->group = v >= 1 && v < 1e9 ? (int64_t)v : -1;
-    if (!st) st = pcs_json_find(m->ctx, quant, "checkpoint_format", &member);
-    if (!st) s->v2 = pcs_hf_is(member, "gptq_v2");
-    if (!st) st = pcs_json_find(m->ctx, quant, "config_groups", &groups);
-    if (st || !groups.text || groups.text[0] != '{') return st;
-    pcs_json j;
-    pcs_json_token t;
-    pcs_json_init(&j, m->ctx, groups.text, groups.len);
-    st = pcs_json_next(&j, &t);
-    if (!st) st = pcs_json_next(&j, &t);
-    if (st || t.type != PCS_JSON_KEY) return st;
-    char *name;
-    size_t len;
-    pcs_json_slice one = { 0 };
-    st = pcs_json_string(&j, &t, &m->arena, &name, &len);
-    if (!st) st = pcs_json_find(m->ctx, groups, name, &one);
-    if (st || !one.text || one.text[0] != '{') return st;
-    st = pcs_json_find(m->ctx, one, "weights", &weights);
-    if (!st && weights.text && weights.text[0] == '{') st = pcs_hf_number(m->ctx, weights, "num_bits", &v, &there);
-    if (!st && weights.text && weights.text[0] == '{' && there) s->bits = v >= 1 && v <= 16 ? (int)v : 0;
-    if (!st) st = pcs_json_find(m->ctx, one, "input_activations", &inputs);
-    if (st || !inputs.text || inputs.text[0] != '{') return st;
-    pcs_json_slice type, strategy;
-    double bits = 8, symmetric = 1, group = 0;
-    st = pcs_json_find(m->ctx, inputs, "type", &type);
-    if (!st) st = pcs_json_find(m->ctx, inputs, "strategy", &strategy);
-    if (!st) st = pcs_hf_number(m->ctx, inputs, "num_bits", &bits, &there);
-    if (!st) st = pcs_hf_number(m->ctx, inputs, "symmetric", &symmetric, &there);
-    if (!st) st = pcs_hf_number(m->ctx, inputs, "group_size", &group, &there);
-    if (st) return st;
-    if (pcs_hf_is(type, "float")) s->input = group == 32 ? (bits == 8 ? "MXFP8_E4M3" : "MXFP4") : bits == 8 ? "FP8_E4M3" : "NVFP4";
-    else s->input = pcs_arena_printf(&m->arena, "%sINT%d", symmetric != 0 ? "" : "U", bits >= 2 && bits <= 8 ? (int)bits : 8);
-    return PRECIS_OK;
-}
-
 static bool cut(const char *s, const char *tail, size_t *n)
 {
     const size_t len = strlen(s), k = strlen(tail);
@@ -536,7 +479,7 @@ precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config)
 {
     settings s = { .method = "" };
     bool found;
-    precis_status st = read_settings(m, config, &s, &found);
+    precis_status st = pcs_hf_quant_settings(m, config, &s, &found);
     const size_t n = m->n_tensors;
     bool any = found;
     for (size_t i = 0; i < n && !any; i++) any = consumed(m->tensors[i].source);
