@@ -100,7 +100,8 @@ static precis_status search_group(pcs_work *w, const pcs_scale_group *g, const p
             rows += pcs_tensor_rows(t[k]);
         }
     }
-    for (int r = 0; r <= GRID && !st; r++) { /* the last: no scale */
+    for (int turn = 0; turn <= GRID && !st; turn++) {
+        const int r = turn ? turn - 1 : GRID; /* GRID: no scale, which wins a draw */
         const double ratio = (double)r / (GRID - 1);
         double lo = 1e300, hi = 0, total = 0;
         for (size_t i = 0; i < n; i++) {

@@ -34,6 +34,7 @@ bool pcs_scale_group_at(const precis_model *m, int layer, size_t i, bool inner, 
         if (g->first >= 0 && !has(m, layer, "attn_v.bias", g->bias)) g->bias[0] = 0;
         reads(m, layer, g, of_out);
     } else if ((i == 2 || i == 3) && inner) {
+        if (has(m, layer, "ffn_down.rotation", other)) return false; /* R4 mixes the inputs: no scale passes it */
         if (has(m, layer, "ffn_sub_norm.weight", g->producer)) g->first = -1;
         else if (has(m, layer, "ffn_up.weight", g->producer)) {
             const pcs_tensor *up = pcs_model_tensor(m, g->producer);
