@@ -8,6 +8,9 @@ static const cli_option options[] = {
     { "--output", 'o', "FILE", "the importance matrix (GGUF when it ends in .gguf, else the legacy kind)" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--tokens", 0, "N", "at most this many tokens" },
+    { "--types", 0, "LIST", "types to probe each tensor with (default Q4_K,Q2_K)" },
+    { "--imatrix", 0, "FILE", "importance matrix that weights errors (default: made here)" },
+    { "--time-limit", 0, "SECONDS", "of the whole profile (default 600): fewer tokens are taken so that it is kept" },
     { 0 },
 };
 
@@ -39,10 +42,57 @@ static int print(cli *c, const precis_imatrix *im, const char *out)
     return cli_done(c);
 }
 
+static int print_probes(cli *c, const precis_profile *p, const char *out)
+{
+    precis_profile_info info = { .size = sizeof info };
+    precis_probe t = { .size = sizeof t };
+    json_t *list = json_array();
+    precis_profile_get_info(p, &info);
+    if (!c->json) printf("%-36s %-8s %12s %26s\n", "tensor, alone", "as", "error", "KL (nats/token)");
+    for (size_t i = 0; !precis_profile_get(p, i, &t); i++) {
+        if (c->json) json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", t.tensor, "type", t.type, "error", t.error, "kld", t.kld, "kld_se", t.kld_se));
+        else printf("%-36s %-8s %12.4g %13.6f +- %8.6f\n", t.tensor, t.type, t.error, t.kld, t.kld_se);
+    }
+    if (c->json)
+        return cli_print_json(c, json_pack("{s:s?, s:I, s:f, s:{s:f, s:f, s:f, s:I}, s:o}", "out", out, "tokens", (json_int_t)info.tokens, "seconds", info.seconds, "additivity", "ratio", info.ratio, "slope", info.slope,
+                                           "spread", info.spread, "plans", (json_int_t)info.plans, "probes", list));
+    json_decref(list);
+    printf("\n%zu weights alone, %zu random plans whole, on %u tokens in %.0f s\nadditivity: whole plans cost %.2f of the sum of their tensors (slope %.2f, spread %.0f %%)\n", info.tensors, info.plans, info.tokens, info.seconds,
+           info.ratio, info.slope, 100 * info.spread);
+    if (out) printf("wrote %s\n", out);
+    return cli_done(c);
+}
+
+/* The profile proper. */
+static precis_status measure(cli *c, const precis_model *m, const precis_calibrate_options *calibrate, double limit, const char *out, precis_profile **p)
+{
+    precis_imatrix *im = NULL;
+    precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
+    o.calibrate = *calibrate;
+    o.types = cli_get(c, "--types");
+    o.time_limit = limit;
+    o.cache = out;
+    precis_status st = cli_has(c, "--imatrix") ? precis_imatrix_open(c->ctx, &im, cli_get(c, "--imatrix")) : precis_calibrate(c->ctx, &im, m, calibrate);
+    o.imatrix = im;
+    if (!st) st = precis_profile_make(c->ctx, p, m, &o);
+    if (!st && out) st = precis_profile_save(c->ctx, *p, out);
+    precis_imatrix_close(&im);
+    return st;
+}
+
+/* An importance matrix is asked for by the name of its file. */
+static bool wants_imatrix(const char *out)
+{
+    const size_t n = out ? strlen(out) : 0;
+    return (n > 5 && !strcmp(out + n - 5, ".gguf")) || (n > 4 && !strcmp(out + n - 4, ".dat")) || (n > 8 && !strcmp(out + n - 8, ".imatrix"));
+}
+
 static int run(cli *c)
 {
     int64_t tokens;
-    if (!cli_int(c, "--tokens", 0, 1, 1 << 30, &tokens)) return EXIT_USAGE;
+    double limit;
+    precis_profile *profile = NULL;
+    if (!cli_int(c, "--tokens", 0, 1, 1 << 30, &tokens) || !cli_number(c, "--time-limit", 600, 1, 1e7, &limit)) return EXIT_USAGE;
     const char *out = cli_get(c, "--output");
     char *texts[MAX_TEXTS] = { NULL };
     size_t lengths[MAX_TEXTS] = { 0 }, n = 0;
@@ -58,10 +108,11 @@ static int run(cli *c)
     precis_imatrix *im = NULL;
     if (rc < 0) {
         precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
-        if (!st) st = precis_calibrate(c->ctx, &im, m, &o);
-        if (!st && out) st = precis_imatrix_save(im, out);
-        rc = st ? cli_fail(c, st) : print(c, im, out);
+        if (!st && !wants_imatrix(out)) st = measure(c, m, &o, limit, out, &profile);
+        else if (!st && !(st = precis_calibrate(c->ctx, &im, m, &o))) st = precis_imatrix_save(im, out);
+        rc = st ? cli_fail(c, st) : profile ? print_probes(c, profile, out) : print(c, im, out);
     }
+    precis_profile_close(&profile);
     precis_imatrix_close(&im);
     precis_model_close(&m);
     for (size_t i = 0; i < n; i++) free(texts[i]);

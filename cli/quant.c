@@ -19,6 +19,7 @@ static const cli_option options[] = {
     { "--damp", 0, "PART", "gptq: dampening as a part of the mean diagonal (default 0.01)" },
     { "--alpha", 0, "A", "smoothquant: how much moves into the weights (default 0.5)" },
     { "--rank", 0, "R", "svd: rank of the residual (default 16)" },
+    { "--profile", 0, "FILE", "what each tensor costs (precis profile -o FILE.json), for a budget" },
     { "--imatrix", 0, "FILE", "importance matrix (legacy .dat or GGUF); default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--calib-tokens", 0, "N", "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole model)" },
@@ -242,16 +243,20 @@ static int run(cli *c)
     if (rc < 0 && cli_has(c, "--text") && !(o.text = text = cli_read_text(c, cli_get(c, "--text"), &o.text_len))) rc = EXIT_INPUT;
     precis_model *m = NULL;
     precis_job job = { 0 };
+    precis_profile *profile = NULL;
     speeds speed = { 0 };
     precis_status st = PRECIS_OK;
     if (rc < 0) {
         st = precis_model_open(c->ctx, &m, c->args[0]);
+        if (!st && cli_has(c, "--profile")) st = precis_profile_open(c->ctx, &profile, cli_get(c, "--profile"));
+        o.quant.profile = profile;
         if (!st) st = precis_job_quantize(c->ctx, m, out, &o, &job);
         if (st) rc = cli_fail(c, st);
         else if (cli_has(c, "--bench") && !o.dry_run) rc = measure(c, c->args[0], out, &speed);
         if (rc < 0) rc = c->json ? print_json(c, &job, o.dry_run ? NULL : out, &speed) : print_text(c, m, &job, o.dry_run ? NULL : out, &speed);
     }
     precis_job_close(&job);
+    precis_profile_close(&profile);
     precis_model_close(&m);
     for (size_t i = 0; i < n; i++) free(texts[i]);
     free(text);

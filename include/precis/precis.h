@@ -8,6 +8,7 @@
 #include "precis/graph.h"
 #include "precis/job.h"
 #include "precis/plan.h"
+#include "precis/profile.h"
 #include "precis/quant.h"
 #include "precis/read.h"
 #include "precis/run.h"

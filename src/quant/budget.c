@@ -2,6 +2,7 @@
  * least loss under a budget. */
 #include "base/pool.h"
 #include "quant/methods.h"
+#include "quant/profile.h"
 
 #include <math.h>
 
@@ -15,6 +16,7 @@ typedef struct {
     const pcs_method *method;
     pcs_row_weights weights;
     pcs_shared shared;
+    const precis_profile *profile; /* measured, or NULL */
     bool output;   /* makes the logits */
     double layers; /* of the model */
     const pcs_format **types;
@@ -52,6 +54,8 @@ static double to_kl(const job *j, double err, double norm, size_t rows)
 {
     static const struct { const char *part; double factor; } classes[] = {
         { "attn_q.", 0.0008 }, { "attn_k.", 0.0010 }, { "attn_v.", 0.0028 }, { "attn_output.", 0.0018 }, { "ffn_gate", 0.0035 }, { "ffn_up", 0.0042 }, { "ffn_down", 0.0075 } };
+    const double known = j->profile ? pcs_profile_loss(j->profile, j->t->name, err / norm) : -1;
+    if (known >= 0) return known;
     if (j->output && j->weights.mean) return 0.7 * 0.5 * err / (double)rows;
     double factor = 0.0030;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
@@ -164,7 +168,7 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *t = &m->tensors[i];
         job j = { .m = m, .t = t, .method = method, .types = tb->types + i * MAX_TYPES, .n_types = tb->items[i].n, .rows = sampled(t, weights), .done = &done,
-                  .total = total, .layers = layers ? layers : 1 };
+                  .total = total, .layers = layers ? layers : 1, .profile = o->profile };
         j.output = pcs_makes_logits(m, t);
         st = pcs_imatrix_for(o->imatrix, t, &j.weights);
         for (size_t c = 0; c < j.n_types && !st; c++)

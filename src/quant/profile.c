@@ -1,0 +1,333 @@
+/* profile.c - probes of tensors: kept, written, read, and turned into predictions. */
+#include "quant/profile.h"
+
+#include "base/fmath.h"
+#include "base/json.h"
+#include "write/write.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+precis_status pcs_profile_new(precis_ctx *ctx, precis_profile **out)
+{
+    precis_profile *p = *out = pcs_alloc(ctx, 1, sizeof *p);
+    if (!p) return PRECIS_ENOMEM;
+    p->ctx = ctx;
+    pcs_arena_init(&p->arena, ctx);
+    pcs_map_init(&p->map, ctx);
+    return PRECIS_OK;
+}
+
+void precis_profile_close(precis_profile **profile)
+{
+    if (!profile || !*profile) return;
+    precis_profile *p = *profile;
+    precis_ctx *ctx = p->ctx;
+    pcs_free(ctx, p->t);
+    pcs_map_free(&p->map);
+    pcs_arena_free(&p->arena);
+    pcs_free(ctx, p);
+    *profile = NULL;
+}
+
+const pcs_sensitivity *pcs_profile_of(const precis_profile *p, const char *tensor)
+{
+    uint32_t i;
+    return pcs_map_get(&p->map, tensor, strlen(tensor), &i) ? &p->t[i] : NULL;
+}
+
+static precis_status find_or_add(precis_profile *p, const char *tensor, pcs_sensitivity **out)
+{
+    uint32_t i;
+    bool existed;
+    const size_t len = strlen(tensor);
+    if (pcs_map_get(&p->map, tensor, len, &i)) {
+        *out = &p->t[i];
+        return PRECIS_OK;
+    }
+    if (p->n == p->cap) {
+        const size_t cap = p->cap * 2 + 64;
+        pcs_sensitivity *grown = pcs_grow(p->ctx, p->t, p->n * sizeof *grown, cap, sizeof *grown);
+        if (!grown) return PRECIS_ENOMEM;
+        p->t = grown;
+        p->cap = cap;
+    }
+    char *copy = pcs_arena_copy(&p->arena, tensor, len);
+    if (!copy || pcs_map_put(&p->map, copy, len, (uint32_t)p->n, &existed)) return PRECIS_ENOMEM;
+    *out = &p->t[p->n++];
+    **out = (pcs_sensitivity){ .tensor = copy };
+    return PRECIS_OK;
+}
+
+precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char *type, double error, double kld, double se)
+{
+    pcs_sensitivity *s;
+    const pcs_format *f = pcs_format_by_name(type);
+    if (!f) return pcs_fail(p->ctx, PRECIS_EINVAL, "\"%.40s\" is no type", type);
+    if (!(error >= 0 && error < 1e6 && kld >= -1 && kld < 1e6 && se >= 0 && se < 1e6)) return pcs_fail(p->ctx, PRECIS_EINVAL, "tensor %.80s: a probe's numbers are out of range", tensor);
+    const precis_status st = find_or_add(p, tensor, &s);
+    if (st) return st;
+    size_t at = 0;
+    while (at < s->n && strcmp(s->probe[at].type, f->name)) at++;
+    if (at == PCS_PROBES) return pcs_fail(p->ctx, PRECIS_EINVAL, "tensor %.80s has more than %d probes", tensor, PCS_PROBES);
+    if (at == s->n) s->n++;
+    s->probe[at].type = f->name;
+    s->probe[at].error = error;
+    s->probe[at].kld = kld;
+    s->probe[at].se = se;
+    for (size_t i = at; i > 0 && s->probe[i].error < s->probe[i - 1].error; i--) {
+        const pcs_kept_probe t = s->probe[i];
+        s->probe[i] = s->probe[i - 1];
+        s->probe[i - 1] = t;
+    }
+    return PRECIS_OK;
+}
+
+/* ---- predictions -------------------------------------------------------------------------------------------- */
+
+double pcs_profile_loss(const precis_profile *p, const char *tensor, double error)
+{
+    const pcs_sensitivity *s = pcs_profile_of(p, tensor);
+    double x[PCS_PROBES], y[PCS_PROBES];
+    size_t n = 0;
+    if (!s) return -1;
+    for (size_t i = 0; i < s->n; i++) /* what is lost in the noise says no more than that it is small */
+        if (s->probe[i].error > 0 && s->probe[i].kld > 0 && s->probe[i].kld > s->probe[i].se) {
+            x[n] = pcs_log(s->probe[i].error);
+            y[n++] = pcs_log(s->probe[i].kld);
+        }
+    if (!n) {
+        for (size_t i = 0; i < s->n; i++)
+            if (s->probe[i].error > 0) return error / s->probe[i].error * (s->probe[i].kld > s->probe[i].se ? s->probe[i].kld : s->probe[i].se);
+        return -1;
+    }
+    if (error <= 0) return 0;
+    const double at = pcs_log(error);
+    size_t i = 0;
+    while (i + 2 < n && at > x[i + 1]) i++;
+    double slope = 1;
+    if (n > 1 && x[i + 1] > x[i]) slope = (y[i + 1] - y[i]) / (x[i + 1] - x[i]);
+    slope = slope < 0.7 ? 0.7 : slope > 1.6 ? 1.6 : slope;
+    const size_t from = n > 1 && at > (x[i] + x[i + 1]) / 2 ? i + 1 : i;
+    return pcs_exp(y[from] + slope * (at - x[from]));
+}
+
+bool pcs_profile_line(const precis_profile *p, double *slope, double *intercept, double *spread, double *mean_x, double *ss_x)
+{
+    double sx = 0, sy = 0, sxx = 0, sxy = 0, left = 0;
+    size_t n = 0;
+    *slope = 1, *intercept = 0, *spread = 0, *mean_x = 0, *ss_x = 0;
+    for (size_t i = 0; i < p->n_plans; i++)
+        if (p->plans[i].sum > 0 && p->plans[i].kld > 0) sx += pcs_log(p->plans[i].sum), sy += pcs_log(p->plans[i].kld), n++;
+    if (n < 3) return false;
+    *mean_x = sx / (double)n;
+    const double mean_y = sy / (double)n;
+    for (size_t i = 0; i < p->n_plans; i++)
+        if (p->plans[i].sum > 0 && p->plans[i].kld > 0) {
+            const double dx = pcs_log(p->plans[i].sum) - *mean_x, dy = pcs_log(p->plans[i].kld) - mean_y;
+            sxx += dx * dx;
+            sxy += dx * dy;
+        }
+    *ss_x = sxx;
+    *slope = sxx > 1e-9 ? sxy / sxx : 1;
+    *intercept = mean_y - *slope * *mean_x;
+    for (size_t i = 0; i < p->n_plans; i++)
+        if (p->plans[i].sum > 0 && p->plans[i].kld > 0) {
+            const double e = pcs_log(p->plans[i].kld) - *intercept - *slope * pcs_log(p->plans[i].sum);
+            left += e * e;
+        }
+    *spread = sqrt(left / (double)(n - 2));
+    return true;
+}
+
+/* 95 % of Student's t with n degrees of freedom lie below: two sides of it hold 90 %. */
+static double student(size_t n)
+{
+    static const double t[] = { 6.31, 2.92, 2.35, 2.13, 2.02, 1.94, 1.89, 1.86, 1.83, 1.81, 1.80, 1.78, 1.77, 1.76, 1.75 };
+    return n < 1 ? 6.31 : n <= 15 ? t[n - 1] : 1.645 + 1.6 / (double)n;
+}
+
+double precis_profile_predict(const precis_profile *p, double sum, double interval[2])
+{
+    double slope, intercept, spread, mean_x, ss_x;
+    const bool fitted = pcs_profile_line(p, &slope, &intercept, &spread, &mean_x, &ss_x);
+    if (!(sum > 0)) {
+        interval[0] = interval[1] = 0;
+        return 0;
+    }
+    const double x = pcs_log(sum), y = intercept + slope * x, n = (double)p->n_plans;
+    double half = fitted ? student(p->n_plans - 2) * spread * sqrt(1 + 1 / n + (ss_x > 0 ? (x - mean_x) * (x - mean_x) / ss_x : 0)) : pcs_log(2.0);
+    if (half > 20) half = 20;
+    interval[0] = pcs_exp(y - half);
+    interval[1] = pcs_exp(y + half);
+    return pcs_exp(y);
+}
+
+void precis_profile_get_info(const precis_profile *p, precis_profile_info *info)
+{
+    precis_profile_info all = { .size = info->size, .tokens = p->tokens, .tensors = p->n, .plans = p->n_plans, .seconds = p->seconds, .ratio = 1 };
+    double intercept, mean_x, ss_x, log_ratio = 0;
+    pcs_profile_line(p, &all.slope, &intercept, &all.spread, &mean_x, &ss_x);
+    for (size_t i = 0; i < p->n_plans; i++) log_ratio += p->plans[i].sum > 0 && p->plans[i].kld > 0 ? pcs_log(p->plans[i].kld / p->plans[i].sum) : 0;
+    if (p->n_plans) all.ratio = pcs_exp(log_ratio / (double)p->n_plans);
+    memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+}
+
+precis_status precis_profile_get(const precis_profile *p, size_t i, precis_probe *probe)
+{
+    size_t at = i;
+    for (size_t k = 0; k < p->n; at -= p->t[k++].n)
+        if (at < p->t[k].n) {
+            const precis_probe all = { probe->size, p->t[k].tensor, p->t[k].probe[at].type, p->t[k].probe[at].error, p->t[k].probe[at].kld, p->t[k].probe[at].se };
+            memcpy(probe, &all, probe->size < sizeof all ? probe->size : sizeof all);
+            return PRECIS_OK;
+        }
+    return pcs_fail(p->ctx, PRECIS_EINVAL, "there is no probe %zu", i);
+}
+
+/* ---- JSON --------------------------------------------------------------------------------------------------- */
+
+static precis_status put(pcs_buf *b, precis_status st, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    if (st) return st;
+    va_start(ap, fmt);
+    const int n = vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return n < 0 || n >= (int)sizeof text ? pcs_fail(b->ctx, PRECIS_EINVAL, "a name is too long to be written") : pcs_buf_add(b, text, (size_t)n);
+}
+
+precis_status precis_profile_save(precis_ctx *ctx, const precis_profile *p, const char *path)
+{
+    pcs_buf b;
+    pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
+    precis_status st = put(&b, PRECIS_OK, "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n \"plans\": [", p->model ? p->model : "", p->text ? p->text : "", p->tokens, p->seconds);
+    for (size_t i = 0; i < p->n_plans; i++) st = put(&b, st, "%s{\"sum\": %.9g, \"kld\": %.9g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld);
+    st = put(&b, st, "],\n \"tensors\": [");
+    for (size_t i = 0; i < p->n && !st; i++) {
+        st = put(&b, st, "%s\n  {\"name\": \"%.200s\", \"probes\": [", i ? "," : "", p->t[i].tensor);
+        for (size_t k = 0; k < p->t[i].n; k++)
+            st = put(&b, st, "%s{\"type\": \"%s\", \"error\": %.9g, \"kld\": %.9g, \"se\": %.9g}", k ? ", " : "", p->t[i].probe[k].type, p->t[i].probe[k].error, p->t[i].probe[k].kld, p->t[i].probe[k].se);
+        st = put(&b, st, "]}");
+    }
+    st = put(&b, st, "\n ]\n}\n");
+    if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
+    pcs_buf_free(&b);
+    return st;
+}
+
+typedef struct { pcs_json j; precis_profile *p; pcs_json_token t; } reader;
+
+static precis_status number(reader *r, const char *field, double *v)
+{
+    const precis_status st = pcs_json_expect(&r->j, PCS_JSON_NUMBER, &r->t, field);
+    return st ? st : pcs_json_double(&r->j, &r->t, v, field);
+}
+
+static precis_status text(reader *r, const char *field, char **s)
+{
+    size_t len;
+    const precis_status st = pcs_json_expect(&r->j, PCS_JSON_STRING, &r->t, field);
+    return st ? st : pcs_json_string(&r->j, &r->t, &r->p->arena, s, &len);
+}
+
+static precis_status read_probe(reader *r, const char *tensor)
+{
+    char *type = NULL;
+    double error = -1, kld = -2, se = -1;
+    precis_status st = PRECIS_OK;
+    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
+        if (pcs_json_is(&r->t, "type")) st = text(r, "tensors[].probes[].type", &type);
+        else if (pcs_json_is(&r->t, "error")) st = number(r, "tensors[].probes[].error", &error);
+        else if (pcs_json_is(&r->t, "kld")) st = number(r, "tensors[].probes[].kld", &kld);
+        else if (pcs_json_is(&r->t, "se")) st = number(r, "tensors[].probes[].se", &se);
+        else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    }
+    if (!st && (!type || error < 0 || kld < -1 || se < 0)) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tensors[].probes[]: of tensor %.80s: type, error, kld or se is missing or out of range", tensor);
+    if (!st && pcs_profile_add(r->p, tensor, type, error, kld, se)) st = PRECIS_EFORMAT; /* the message stands */
+    return st;
+}
+
+static precis_status read_tensor(reader *r)
+{
+    char *name = NULL;
+    precis_status st = PRECIS_OK;
+    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
+        if (pcs_json_is(&r->t, "name")) st = text(r, "tensors[].name", &name);
+        else if (pcs_json_is(&r->t, "probes")) {
+            if (!name) return pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tensors[]: probes come before name");
+            st = pcs_json_expect(&r->j, PCS_JSON_ARRAY, &r->t, "tensors[].probes");
+            while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_OBJECT) st = read_probe(r, name);
+            if (!st && r->t.type != PCS_JSON_ARRAY_END) st = pcs_json_fail(&r->j, r->t.text, "tensors[].probes", "holds no objects");
+        } else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    }
+    return st;
+}
+
+static precis_status read_plan(reader *r)
+{
+    double sum = -1, kld = -1;
+    precis_status st = PRECIS_OK;
+    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
+        if (pcs_json_is(&r->t, "sum")) st = number(r, "plans[].sum", &sum);
+        else if (pcs_json_is(&r->t, "kld")) st = number(r, "plans[].kld", &kld);
+        else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    }
+    if (!st && (!(sum >= 0 && sum < 1e9) || !(kld >= -1 && kld < 1e9))) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans[]: sum or kld is missing or out of range");
+    if (!st && r->p->n_plans == sizeof r->p->plans / sizeof *r->p->plans) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans: more than %zu", r->p->n_plans);
+    if (!st) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld };
+    return st;
+}
+
+static precis_status list(reader *r, const char *field, precis_status (*one)(reader *))
+{
+    precis_status st = pcs_json_expect(&r->j, PCS_JSON_ARRAY, &r->t, field);
+    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_OBJECT) st = one(r);
+    return st || r->t.type == PCS_JSON_ARRAY_END ? st : pcs_json_fail(&r->j, r->t.text, field, "holds no objects");
+}
+
+static precis_status read_all(reader *r)
+{
+    char *kind = NULL;
+    double version = 0, tokens = 0;
+    precis_status st = pcs_json_expect(&r->j, PCS_JSON_OBJECT, &r->t, "profile");
+    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
+        if (pcs_json_is(&r->t, "precis")) st = text(r, "precis", &kind);
+        else if (pcs_json_is(&r->t, "version")) st = number(r, "version", &version);
+        else if (pcs_json_is(&r->t, "model")) st = text(r, "model", &r->p->model);
+        else if (pcs_json_is(&r->t, "text")) st = text(r, "text", &r->p->text);
+        else if (pcs_json_is(&r->t, "tokens")) st = number(r, "tokens", &tokens);
+        else if (pcs_json_is(&r->t, "seconds")) st = number(r, "seconds", &r->p->seconds);
+        else if (pcs_json_is(&r->t, "plans")) st = list(r, "plans", read_plan);
+        else if (pcs_json_is(&r->t, "tensors")) st = list(r, "tensors", read_tensor);
+        else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    }
+    if (!st && (!kind || strcmp(kind, "profile"))) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "precis: this is no profile");
+    if (!st && version != 1) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "version: %g is not 1", version);
+    if (!st && !(tokens >= 0 && tokens < 4e9)) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tokens: out of range");
+    if (!st) r->p->tokens = (uint32_t)tokens;
+    return st;
+}
+
+precis_status precis_profile_open(precis_ctx *ctx, precis_profile **out, const char *path)
+{
+    char *data;
+    size_t len;
+    *out = NULL;
+    precis_status st = pcs_file_slurp(ctx, path, PCS_LIMIT_JSON, &data, &len);
+    if (st) return st;
+    ctx->file = path;
+    reader r = { 0 };
+    st = pcs_profile_new(ctx, &r.p);
+    if (!st) {
+        pcs_json_init(&r.j, ctx, data, len);
+        st = read_all(&r);
+    }
+    ctx->file = NULL;
+    pcs_free(ctx, data);
+    if (st) precis_profile_close(&r.p);
+    *out = r.p;
+    return st;
+}

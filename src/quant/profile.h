@@ -1,0 +1,39 @@
+/* profile.h - inside of a profile: probes of tensors, and the line through whole plans. */
+#ifndef PCS_PROFILE_H
+#define PCS_PROFILE_H
+
+#include "precis/profile.h"
+#include "quant/quant.h"
+
+enum { PCS_PROBES = 4 };
+typedef struct pcs_kept_probe { const char *type; double error, kld, se; } pcs_kept_probe;
+typedef struct pcs_sensitivity {
+    const char *tensor;
+    size_t n;
+    pcs_kept_probe probe[PCS_PROBES]; /* by rising error */
+} pcs_sensitivity;
+typedef struct pcs_plan_sample { double sum, kld; } pcs_plan_sample; /* of a whole plan: its tensors' sum, measured */
+
+struct precis_profile {
+    precis_ctx *ctx;
+    pcs_arena arena;
+    pcs_map map; /* tensor to its place */
+    pcs_sensitivity *t;
+    size_t n, cap;
+    pcs_plan_sample plans[64];
+    size_t n_plans;
+    char *model, *text; /* SHA-256 of the tensors; of the tokens that it was measured on */
+    uint32_t tokens;
+    double seconds;
+};
+
+precis_status pcs_profile_new(precis_ctx *ctx, precis_profile **out);
+/* A probe of a tensor, kept in order; one of the same type is written over. */
+precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char *type, double error, double kld, double se);
+const pcs_sensitivity *pcs_profile_of(const precis_profile *p, const char *tensor);
+/* Divergence that a relative error of a tensor is likely to cause alone: log-linear between and beyond the probes. Negative: unknown. */
+double pcs_profile_loss(const precis_profile *p, const char *tensor, double error);
+/* The line log kld = log ratio + slope * log sum through the plans; false: too few. */
+bool pcs_profile_line(const precis_profile *p, double *slope, double *intercept, double *spread, double *mean_x, double *ss_x);
+
+#endif
