@@ -90,7 +90,7 @@ static precis_status scale_group(pcs_work *w, const char *place, const char *con
 
 precis_status pcs_global_scales(pcs_work *w)
 {
-    static const char *const embedding[] = { "token_embd", NULL }, *const head[] = { "output", NULL };
+    static const char *const head[] = { "output", NULL }; /* the embedding keeps the scales of its blocks: llama.cpp has no other there */
     const int64_t layers = pcs_arch_int(w->m, "block_count", 0, NULL);
     precis_status st = PRECIS_OK;
     char place[32];
@@ -98,7 +98,6 @@ precis_status pcs_global_scales(pcs_work *w)
         snprintf(place, sizeof place, "blk.%lld.", (long long)i);
         for (size_t g = 0; g < sizeof together / sizeof *together && !st; g++) st = scale_group(w, place, together[g]);
     }
-    if (!st) st = scale_group(w, "", embedding);
     return st ? st : scale_group(w, "", head);
 }
 
