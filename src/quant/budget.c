@@ -184,40 +184,68 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
     return st ? st : pcs_progress(ctx, "measure", 1, 1);
 }
 
-precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *m, uint64_t max_bytes, const precis_quant_options *opts,
-                                precis_solution *solution)
+/* ---- a table, solved for one budget after another ----------------------------------------------------------- */
+
+struct pcs_loss_table {
+    precis_ctx *ctx;
+    const precis_model *m;
+    const precis_quant_options *o;
+    table tb;
+};
+
+void pcs_loss_table_close(pcs_loss_table **t)
 {
-    static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
-    const precis_quant_options *o = opts ? opts : &defaults;
+    if (!*t) return;
+    precis_ctx *ctx = (*t)->ctx;
+    pcs_free(ctx, (*t)->tb.items);
+    pcs_free(ctx, (*t)->tb.choices);
+    pcs_free(ctx, (*t)->tb.types);
+    pcs_free(ctx, (*t)->tb.picks);
+    pcs_free(ctx, *t);
+    *t = NULL;
+}
+
+precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m, const precis_quant_options *o)
+{
     pcs_method_set set;
     *out = NULL;
-    precis_status parsed = pcs_methods_parse(ctx, o->method, &set);
-    if (parsed) return parsed;
-    const pcs_method *method = set.coder->row ? set.coder : pcs_methods[0]; /* the table is of rows */
-    *out = NULL;
-    if (!method) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no method; precis list methods has them", o->method);
+    precis_status st = pcs_methods_parse(ctx, o->method, &set);
+    if (st) return st;
+    pcs_loss_table *t = *out = pcs_alloc(ctx, 1, sizeof *t);
+    if (!t) return PRECIS_ENOMEM;
+    *t = (pcs_loss_table){ ctx, m, o,
+                           { pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.items), pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *t->tb.choices), pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *t->tb.types),
+                             pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.picks) } };
+    st = t->tb.items && t->tb.choices && t->tb.types && t->tb.picks ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st) st = fill_table(ctx, m, o, set.coder->row ? set.coder : pcs_methods[0], &t->tb); /* the table is of rows */
+    if (st) pcs_loss_table_close(out);
+    return st;
+}
+
+/* What the file has beside its tensors is known only with a plan: solve, look, and take off what is over. */
+precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution, double *loss)
+{
+    precis_ctx *ctx = t->ctx;
+    const precis_model *m = t->m;
     precis_plan *p = NULL;
     precis_solution s = { .size = sizeof s };
-    table tb = { pcs_alloc(ctx, m->n_tensors + 1, sizeof *tb.items), pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *tb.choices),
-                 pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *tb.types), pcs_alloc(ctx, m->n_tensors + 1, sizeof *tb.picks) };
-    precis_status st = tb.items && tb.choices && tb.types && tb.picks ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st) st = fill_table(ctx, m, o, method, &tb);
-    if (!st) st = pcs_plan_new(ctx, &p, m, "budget");
-    /* What the file has beside its tensors is known only with a plan: solve, look, and take off what is over. */
     uint64_t budget = max_bytes, bytes = 0;
+    precis_status st = pcs_plan_new(ctx, &p, m, "budget");
     for (int round = 0; round < 8 && !st; round++) {
         uint64_t beside = 0;
-        if (round == 0 && !(st = precis_quant_file_bytes(ctx, m, p, o, &bytes))) {
+        if (round == 0 && !(st = precis_quant_file_bytes(ctx, m, p, t->o, &bytes))) {
             for (size_t i = 0; i < m->n_tensors; i++) beside += (m->tensors[i].bytes + 31) / 32 * 32;
             beside = bytes - beside;
             budget = max_bytes > beside ? max_bytes - beside : 0;
         }
-        if (!st) st = precis_plan_solve(ctx, tb.items, m->n_tensors, budget, tb.picks, &s);
+        if (!st) st = precis_plan_solve(ctx, t->tb.items, m->n_tensors, budget, t->tb.picks, &s);
+        *loss = 0;
         for (size_t i = 0; i < m->n_tensors && !st; i++) {
-            pcs_plan_set(&p->rows[i], tb.types[i * MAX_TYPES + tb.picks[i]]);
-            p->rows[i].loss = tb.items[i].choices[tb.picks[i]].loss;
+            pcs_plan_set(&p->rows[i], t->tb.types[i * MAX_TYPES + t->tb.picks[i]]);
+            p->rows[i].loss = t->tb.items[i].choices[t->tb.picks[i]].loss;
+            *loss += p->rows[i].loss;
         }
-        if (!st) st = precis_quant_file_bytes(ctx, m, p, o, &bytes);
+        if (!st) st = precis_quant_file_bytes(ctx, m, p, t->o, &bytes);
         if (st || bytes <= max_bytes) break;
         budget -= bytes - max_bytes < budget ? bytes - max_bytes : budget;
     }
@@ -232,11 +260,19 @@ precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis
         s.size = solution->size;
         *solution = s;
     }
-    pcs_free(ctx, tb.items);
-    pcs_free(ctx, tb.choices);
-    pcs_free(ctx, tb.types);
-    pcs_free(ctx, tb.picks);
     if (st) precis_plan_close(&p);
     *out = p;
+    return st;
+}
+
+precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *m, uint64_t max_bytes, const precis_quant_options *opts, precis_solution *solution)
+{
+    static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
+    pcs_loss_table *t;
+    double loss;
+    *out = NULL;
+    precis_status st = pcs_loss_table_open(ctx, &t, m, opts ? opts : &defaults);
+    if (!st) st = pcs_loss_table_plan(t, max_bytes, out, solution, &loss);
+    pcs_loss_table_close(&t);
     return st;
 }
