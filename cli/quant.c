@@ -10,7 +10,7 @@ static const cli_option options[] = {
     { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
     { "--bpw", 0, "BITS", "budget: bits per weight" },
     { "--type", 0, "TYPE", "a type (Q4_0), a mix (Q4_K_M), a scheme (W4A8KV8, FP8, NVFP4A16) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
-    { "--types", 0, "LIST", "types that a budget may choose from (default: all that fit)" },
+    { "--types", 0, "LIST", "types that a budget may choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type under a budget (more than once)" },
     { "--method", 0, "NAME", "search (default), rtn, hqq, gptq; with transforms and residuals: rotate+awq+clip, gptq+svd (precis list pairs)" },
     { "--fallback", 0, NULL, "a tensor that the method cannot be applied to takes search, and is listed" },

@@ -38,7 +38,8 @@ typedef struct precis_quant_options {
     uint32_t              size;     /* sizeof of this struct, set by _INIT                            */
     const precis_imatrix *imatrix;  /* weights of the errors; NULL: all alike                         */
     const char           *method;   /* "search", "rtn", "gptq", "rotate+awq+gptq", ...; NULL: search */
-    const char           *types;    /* candidates of a budget: "Q4_K,Q6_K,..."; NULL: all that fit    */
+    const char           *types;    /* candidates of a budget: "Q4_K,Q6_K,..."; NULL: all that fit but types with books of vectors, which run at a
+                                     * quarter of the speed, unless nothing else fits; "all": those too */
     const char           *pins;     /* PATTERN=TYPE list that a budget's plan must keep; NULL: none   */
     int                   strict;   /* substitutes are errors                                         */
     int                   fallback; /* a tensor that a method cannot be applied to takes "search"; 0: an error */

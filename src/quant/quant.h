@@ -69,9 +69,10 @@ void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, c
 /* Extremes and mean of |w| of a tensor, for formats that ask for them. */
 precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared *shared);
 
-/* Losses of every tensor in every type it may take, solved for one budget after another (budget.c). o must outlive it. *loss: their sum. */
+/* Losses of every tensor in every type it may take, solved for one budget after another (budget.c). o must outlive it. books: with the types of vector books, which
+ * run slowly. *loss: their sum. */
 typedef struct pcs_loss_table pcs_loss_table;
-precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m, const precis_quant_options *o);
+precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m, const precis_quant_options *o, bool books);
 precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution, double *loss);
 void pcs_loss_table_close(pcs_loss_table **t);
 
