@@ -47,6 +47,10 @@ const char *cli_get_nth(const cli *c, const char *name, int i);
 bool cli_has(const cli *c, const char *name);
 /* Whole and other numbers in a range; a message and false when it is none. */
 bool cli_int(const cli *c, const char *name, int64_t dflt, int64_t lo, int64_t hi, int64_t *out);
+/* Bytes ("600M", "1.5GiB"), or a part of the input ("75%"); false when it is neither, and said. Absent: left as they are. */
+bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part);
+/* All values of an option, with commas between; the caller frees. */
+char *cli_joined(const cli *c, const char *name);
 bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out);
 
 /* Print "precis: message" and give the exit code. */

@@ -176,3 +176,42 @@ int cli_add_adapters(const cli *c, precis_model *m, bool merge)
     }
     return -1;
 }
+
+bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part)
+{
+    const char *s = cli_get(c, name);
+    if (!s) return true;
+    char *end;
+    const double v = strtod(s, &end);
+    double unit = 1;
+    if (end == s || !(v > 0) || v > 1e18) goto bad;
+    if (*end == '%') {
+        if (end[1]) goto bad;
+        *part = v / 100;
+        return true;
+    }
+    if (*end && strchr("kK", *end)) unit = 1e3, end++;
+    else if (*end && strchr("mM", *end)) unit = 1e6, end++;
+    else if (*end && strchr("gG", *end)) unit = 1e9, end++;
+    else if (*end && strchr("tT", *end)) unit = 1e12, end++;
+    if (*end == 'i') unit = unit == 1e3 ? 1024.0 : unit == 1e6 ? 1048576.0 : unit == 1e9 ? 1073741824.0 : 1099511627776.0, end++;
+    if (*end == 'B') end++;
+    if (*end || v * unit < 1 || v * unit > 1e18) goto bad;
+    *bytes = (uint64_t)(v * unit);
+    return true;
+bad:
+    cli_usage(c, "%s %s is no size; write bytes (73771824, 600M, 1.5GiB) or a part of the input (75%%)", name, s);
+    return false;
+}
+
+char *cli_joined(const cli *c, const char *name)
+{
+    size_t len = 1;
+    for (int i = 0; cli_get_nth(c, name, i); i++) len += strlen(cli_get_nth(c, name, i)) + 1;
+    char *all = calloc(len, 1);
+    for (int i = 0; all && cli_get_nth(c, name, i); i++) {
+        if (i) strcat(all, ",");
+        strcat(all, cli_get_nth(c, name, i));
+    }
+    return all;
+}

@@ -10,6 +10,7 @@ static const cli_option options[] = {
     { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
     { "--bpw", 0, "BITS", "budget: bits per weight" },
     { "--type", 0, "TYPE", "a type (Q4_0), a mix (Q4_K_M), a scheme (W4A8KV8, FP8, NVFP4A16) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
+    { "--plan", 0, "FILE", "a plan that precis plan made: its types, and its method unless one is given" },
     { "--types", 0, "LIST", "types that a budget may choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type under a budget (more than once)" },
     { "--method", 0, "NAME", "search (default), rtn, hqq, gptq; with transforms and residuals: rotate+awq+clip, gptq+svd (precis list pairs)" },
@@ -33,31 +34,6 @@ static const cli_option options[] = {
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { 0 },
 };
-
-static bool parse_size(const cli *c, const char *s, precis_job_options *o)
-{
-    char *end;
-    const double v = strtod(s, &end);
-    double unit = 1;
-    if (end == s || !(v > 0) || v > 1e18) goto bad;
-    if (*end == '%') {
-        if (end[1]) goto bad;
-        o->max_part = v / 100;
-        return true;
-    }
-    if (*end && strchr("kK", *end)) unit = 1e3, end++;
-    else if (*end && strchr("mM", *end)) unit = 1e6, end++;
-    else if (*end && strchr("gG", *end)) unit = 1e9, end++;
-    else if (*end && strchr("tT", *end)) unit = 1e12, end++;
-    if (*end == 'i') unit = unit == 1e3 ? 1024.0 : unit == 1e6 ? 1048576.0 : unit == 1e9 ? 1073741824.0 : 1099511627776.0, end++;
-    if (*end == 'B') end++;
-    if (*end || v * unit < 1 || v * unit > 1e18) goto bad;
-    o->max_bytes = (uint64_t)(v * unit);
-    return true;
-bad:
-    cli_usage(c, "--max-size %s is no size; write bytes (73771824, 600M, 1.5GiB) or a part of the input (75%%)", s);
-    return false;
-}
 
 static json_t *eval_json(const precis_eval_result *e)
 {
@@ -190,29 +166,17 @@ static int print_text(cli *c, const precis_model *m, const precis_job *job, cons
     return cli_done(c);
 }
 
-static char *join_pins(const cli *c)
-{
-    size_t len = 1;
-    for (int i = 0; cli_get_nth(c, "--pin", i); i++) len += strlen(cli_get_nth(c, "--pin", i)) + 1;
-    char *all = calloc(len, 1);
-    for (int i = 0; all && cli_get_nth(c, "--pin", i); i++) {
-        if (i) strcat(all, ",");
-        strcat(all, cli_get_nth(c, "--pin", i));
-    }
-    return all;
-}
-
 enum { MAX_TEXTS = 64 };
 
 static int run(cli *c)
 {
-    const char *out = cli_get(c, "--output"), *size = cli_get(c, "--max-size");
+    const char *out = cli_get(c, "--output");
     int64_t chunks, ctx;
     precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
     if (!cli_int(c, "--chunks", 0, 1, 1000000, &chunks) || !cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx) || !cli_number(c, "--bpw", 0, 0.01, 64, &o.bpw)) return EXIT_USAGE;
-    if (size && !parse_size(c, size, &o)) return EXIT_USAGE;
+    if (!cli_size(c, "--max-size", &o.max_bytes, &o.max_part)) return EXIT_USAGE;
     o.type = cli_get(c, "--type");
-    if ((size != NULL) + (o.bpw != 0) + (o.type != NULL) != 1) return cli_usage(c, "give one of --max-size, --bpw and --type");
+    if (cli_has(c, "--max-size") + (o.bpw != 0) + (o.type != NULL) + cli_has(c, "--plan") != 1) return cli_usage(c, "give one of --max-size, --bpw, --type and --plan");
     o.dry_run = cli_has(c, "--dry-run");
     if (!out && !o.dry_run) return cli_usage(c, "give -o FILE, or --dry-run");
     o.imatrix = cli_get(c, "--imatrix");
@@ -231,7 +195,7 @@ static int run(cli *c)
     o.calibrate.tokens = (uint32_t)tokens;
     if (!cli_number(c, "--damp", 0, 1e-6, 1, &o.quant.damp) || !cli_number(c, "--alpha", 0, 0.01, 1, &o.quant.alpha) || !cli_int(c, "--rank", 0, 1, 4096, &rank)) return EXIT_USAGE;
     o.quant.rank = (uint32_t)rank;
-    char *texts[MAX_TEXTS] = { NULL }, *text = NULL, *pins = join_pins(c);
+    char *texts[MAX_TEXTS] = { NULL }, *text = NULL, *pins = cli_joined(c, "--pin"), *types = NULL, *method = NULL;
     size_t lengths[MAX_TEXTS] = { 0 }, n = 0;
     int rc = -1;
     if (cli_has(c, "--pin")) o.quant.pins = pins;
@@ -248,6 +212,10 @@ static int run(cli *c)
     precis_status st = PRECIS_OK;
     if (rc < 0) {
         st = precis_model_open(c->ctx, &m, c->args[0]);
+        if (!st && cli_has(c, "--plan") && !(st = precis_plan_read(c->ctx, m, cli_get(c, "--plan"), &types, &method))) {
+            o.type = types;
+            if (!o.quant.method) o.quant.method = method;
+        }
         if (!st && cli_has(c, "--profile")) st = precis_profile_open(c->ctx, &profile, cli_get(c, "--profile"));
         o.quant.profile = profile;
         if (!st) st = precis_job_quantize(c->ctx, m, out, &o, &job);
@@ -257,6 +225,8 @@ static int run(cli *c)
     }
     precis_job_close(&job);
     precis_profile_close(&profile);
+    precis_text_free(c->ctx, types);
+    precis_text_free(c->ctx, method);
     precis_model_close(&m);
     for (size_t i = 0; i < n; i++) free(texts[i]);
     free(text);

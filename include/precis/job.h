@@ -3,6 +3,7 @@
 #define PRECIS_JOB_H
 
 #include "precis/eval.h"
+#include "precis/profile.h"
 #include "precis/quant.h"
 
 #ifdef __cplusplus
@@ -45,6 +46,37 @@ typedef struct precis_job {
  * calibration and evaluation, and a warning says so. Close the job in any case. */
 PRECIS_API precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path, const precis_job_options *opts, precis_job *job);
 PRECIS_API void precis_job_close(precis_job *job);
+
+/* ---- plan -------------------------------------------------------------------------------------------- */
+typedef struct precis_planning_options {
+    uint32_t    size;        /* sizeof of this struct, set by _INIT                                      */
+    /* budgets, one or more; all are kept */
+    uint64_t    max_bytes;   /* of the file                                                              */
+    double      max_part;    /* of the input file's bytes                                                */
+    double      bpw;         /* bits per weight of all tensors                                           */
+    double      max_kld;     /* nats per token: the upper end of the predicted interval                   */
+    uint64_t    target_ram;  /* bytes: the file, the KV cache and the buffers of `context` tokens         */
+    uint32_t    context;     /* 0: 4096, or what the model knows                                         */
+    precis_quant_options quant; /* method, types, pins, imatrix, profile (needed for max_kld)             */
+} precis_planning_options;
+#define PRECIS_PLANNING_OPTIONS_INIT { sizeof(precis_planning_options), 0, 0, 0, 0, 0, 0, PRECIS_QUANT_OPTIONS_INIT }
+
+typedef struct precis_planning {
+    precis_plan    *plan;
+    precis_solution solution;
+    uint64_t        bytes, ram;      /* of the file; to run it                                            */
+    double          bits_per_weight;
+    double          kld, interval[2]; /* predicted, with the 90 % interval; NaN without a profile          */
+} precis_planning;
+
+/* The least predicted loss under the budgets; under max_kld alone, the fewest bytes. PRECIS_EBUDGET with the number that would do. */
+PRECIS_API precis_status precis_job_plan(precis_ctx *ctx, const precis_model *model, const precis_planning_options *opts, precis_planning *planning);
+PRECIS_API void precis_planning_close(precis_planning *planning);
+/* As JSON (docs/json.md). */
+PRECIS_API precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *planning, const precis_planning_options *opts, const char *path);
+/* A plan file of a model, as a type table for precis_plan_types, and its method; the caller frees both with precis_text_free. PRECIS_EFORMAT
+ * with the JSON path; PRECIS_EINVAL when it is of another model. */
+PRECIS_API precis_status precis_plan_read(precis_ctx *ctx, const precis_model *model, const char *path, char **types, char **method);
 
 /* ---- ladder ------------------------------------------------------------------------------------------ */
 typedef struct precis_ladder_row {

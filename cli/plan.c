@@ -1,0 +1,136 @@
+/* precis plan - which type for which tensor under a budget, and what that is likely to cost. */
+#include "cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {
+    { "--output", 'o', "FILE", "the plan (JSON), for precis quant --plan" },
+    { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
+    { "--bpw", 0, "BITS", "budget: bits per weight" },
+    { "--max-kld", 0, "NATS", "budget: the KL divergence per token that the 90 % interval must stay below" },
+    { "--target-ram", 0, "SIZE", "budget: memory to run it, cache and buffers included" },
+    { "--ctx", 0, "N", "tokens of the cache that --target-ram counts (default 4096, or what the model knows)" },
+    { "--profile", 0, "FILE", "what each tensor costs (precis profile -o FILE.json); default: measured now" },
+    { "--no-profile", 0, NULL, "do not measure: factors of a tensor's class, and no prediction" },
+    { "--time-limit", 0, "SECONDS", "of the profile (default 600)" },
+    { "--types", 0, "LIST", "types to choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
+    { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type (more than once)" },
+    { "--method", 0, "NAME", "how weights will be coded (default search)" },
+    { "--kv", 0, "TYPE", "type of the KV cache: f32 f16 int8 int4 (default f16)" },
+    { "--imatrix", 0, "FILE", "importance matrix; default: made here" },
+    { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
+    { 0 },
+};
+
+static int print_plan(cli *c, const precis_planning *p, const char *method, const char *out)
+{
+    json_t *list = json_array(), *o = json_object();
+    struct { const char *name; size_t n; uint64_t bytes; } types[64] = { { 0 } };
+    size_t n = 0;
+    for (size_t i = 0; i < precis_plan_size(p->plan); i++) {
+        precis_plan_row r = { .size = sizeof r };
+        precis_plan_get(p->plan, i, &r);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", r.tensor, "from", r.from, "type", r.to, "method", strcmp(r.from, r.to) ? method : "copy"));
+        size_t k = 0;
+        while (k < n && strcmp(types[k].name, r.to)) k++;
+        if (k == n && n < 63) types[n++].name = r.to;
+        types[k].n++;
+        types[k].bytes += r.bytes;
+    }
+    const bool known = isfinite(p->kld);
+    if (c->json) {
+        json_object_set_new(o, "out", out ? json_string(out) : json_null());
+        json_object_set_new(o, "bytes", json_integer((json_int_t)p->bytes));
+        json_object_set_new(o, "ram", json_integer((json_int_t)p->ram));
+        json_object_set_new(o, "bits_per_weight", json_real(p->bits_per_weight));
+        json_object_set_new(o, "kld", known ? json_real(p->kld) : json_null());
+        json_object_set_new(o, "kld_interval", known ? json_pack("[f, f]", p->interval[0], p->interval[1]) : json_null());
+        json_object_set_new(o, "solver", json_pack("{s:f, s:f, s:b}", "loss", p->solution.loss, "bound", p->solution.bound, "exact", p->solution.exact));
+        json_object_set_new(o, "tensors", list);
+        return cli_print_json(c, o);
+    }
+    json_decref(list);
+    json_decref(o);
+    char a[32], b[32];
+    printf("types:");
+    for (size_t k = 0; k < n; k++) printf("%s %s %zu (%s)", k ? "," : "", types[k].name, types[k].n, cli_bytes((double)types[k].bytes, a));
+    printf("\n%-28s %s\n%-28s %.3f\n", "size", cli_bytes((double)p->bytes, a), "bits per weight", p->bits_per_weight);
+    if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
+    if (known) printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0], p->interval[1]);
+    if (p->solution.exact) printf("%-28s proved least\n", "plan");
+    else printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound, 100 * (p->solution.loss / p->solution.bound - 1));
+    if (out) printf("wrote %s\n", out);
+    return cli_done(c);
+}
+
+/* The importance matrix and the profile, read or made. */
+static precis_status measure(cli *c, const precis_model *m, const precis_calibrate_options *calibrate, double limit, precis_imatrix **im, precis_profile **profile)
+{
+    precis_status st = cli_has(c, "--imatrix") ? precis_imatrix_open(c->ctx, im, cli_get(c, "--imatrix")) : precis_calibrate(c->ctx, im, m, calibrate);
+    if (st || cli_has(c, "--no-profile")) return st;
+    if (cli_has(c, "--profile")) return precis_profile_open(c->ctx, profile, cli_get(c, "--profile"));
+    precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
+    o.calibrate = *calibrate;
+    o.imatrix = *im;
+    o.time_limit = limit;
+    return precis_profile_make(c->ctx, profile, m, &o);
+}
+
+enum { MAX_TEXTS = 64 };
+
+static int run(cli *c)
+{
+    precis_planning_options o = PRECIS_PLANNING_OPTIONS_INIT;
+    int64_t ctx;
+    double limit, none = 0;
+    const char *out = cli_get(c, "--output");
+    if (!cli_number(c, "--bpw", 0, 0.01, 64, &o.bpw) || !cli_number(c, "--max-kld", 0, 1e-9, 1e3, &o.max_kld) || !cli_number(c, "--time-limit", 600, 1, 1e7, &limit) || !cli_int(c, "--ctx", 0, 1, 1 << 26, &ctx)) return EXIT_USAGE;
+    if (!cli_size(c, "--max-size", &o.max_bytes, &o.max_part) || !cli_size(c, "--target-ram", &o.target_ram, &none)) return EXIT_USAGE;
+    if (none > 0) return cli_usage(c, "--target-ram takes bytes (2G), not a part");
+    o.context = (uint32_t)ctx;
+    o.quant.method = cli_get(c, "--method");
+    o.quant.types = cli_get(c, "--types");
+    o.quant.kv = cli_get(c, "--kv");
+    char *texts[MAX_TEXTS] = { NULL }, *pins = cli_joined(c, "--pin");
+    size_t lengths[MAX_TEXTS] = { 0 }, n = 0;
+    int rc = pins ? -1 : EXIT_INPUT;
+    if (cli_has(c, "--pin")) o.quant.pins = pins;
+    for (const char *f; rc < 0 && n < MAX_TEXTS && (f = cli_get_nth(c, "--calib", (int)n)); n++)
+        if (!(texts[n] = cli_read_text(c, f, &lengths[n]))) rc = EXIT_INPUT;
+    precis_calibrate_options calibrate = PRECIS_CALIBRATE_OPTIONS_INIT;
+    calibrate.texts = (const char *const *)texts;
+    calibrate.lengths = lengths;
+    calibrate.n_texts = n;
+    precis_model *m = NULL;
+    precis_imatrix *im = NULL;
+    precis_profile *profile = NULL;
+    precis_planning p = { 0 };
+    if (rc < 0) {
+        precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+        if (!st) st = measure(c, m, &calibrate, limit, &im, &profile);
+        o.quant.imatrix = im;
+        o.quant.profile = profile;
+        if (!st) st = precis_job_plan(c->ctx, m, &o, &p);
+        if (!st && out) st = precis_planning_save(c->ctx, &p, &o, out);
+        rc = st ? cli_fail(c, st) : print_plan(c, &p, o.quant.method ? o.quant.method : "search", out);
+    }
+    precis_planning_close(&p);
+    precis_profile_close(&profile);
+    precis_imatrix_close(&im);
+    precis_model_close(&m);
+    for (size_t i = 0; i < n; i++) free(texts[i]);
+    free(pins);
+    return rc;
+}
+
+const cli_command cli_plan = {
+    "plan", "MODEL", "which type for which tensor under a budget, and what that is likely to cost",
+    "Measures what each tensor costs (or reads a profile), then solves the budget: proved least, or with its bound.\n"
+    "Budgets may be given together. Nothing is quantized; precis quant --plan FILE does that.",
+    1, 1, options, run,
+    "  precis plan model.gguf --max-size 75% -o plan.json\n"
+    "  precis plan model.gguf --profile model.profile.json --max-kld 0.01 -o plan.json\n"
+    "  precis quant model.gguf --plan plan.json -o small.gguf\n",
+};

@@ -1,0 +1,294 @@
+/* planning.c - a plan under budgets, predicted, as a file; and a plan file read back. */
+#include "base/json.h"
+#include "model/model.h"
+#include "precis/job.h"
+#include "quant/methods.h"
+#include "quant/profile.h"
+#include "write/write.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- budgets --------------------------------------------------------------------------------------------------- */
+
+/* KV cache and buffers that running takes beside the weights. */
+static precis_status beside(precis_ctx *ctx, const precis_model *m, uint32_t context, uint64_t *bytes)
+{
+    precis_runner *r;
+    precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
+    precis_runner_info info = { .size = sizeof info };
+    o.context = context;
+    const precis_status st = precis_runner_open(ctx, &r, m, &o);
+    if (st) return st;
+    precis_runner_get_info(r, &info);
+    *bytes = info.kv_bytes + info.work_bytes;
+    precis_runner_close(&r);
+    return PRECIS_OK;
+}
+
+static double upper(const precis_profile *p, double loss)
+{
+    double interval[2];
+    precis_profile_predict(p, loss, interval);
+    return interval[1];
+}
+
+/* The fewest bytes, between lo and hi, whose plan's interval ends below max_kld. */
+static precis_status least_bytes(precis_ctx *ctx, pcs_loss_table *t, const precis_planning_options *o, uint64_t hi, uint64_t *bytes)
+{
+    precis_plan *p = NULL;
+    precis_solution s = { .size = sizeof s };
+    double loss = 0;
+    precis_status st = pcs_loss_table_plan(t, hi, &p, &s, &loss);
+    precis_plan_close(&p);
+    if (st) return st;
+    if (upper(o->quant.profile, loss) > o->max_kld)
+        return pcs_fail(ctx, PRECIS_EBUDGET, "no plan within %llu bytes stays below a KL divergence of %g: the best is predicted at no more than %.4g", (unsigned long long)hi, o->max_kld, upper(o->quant.profile, loss));
+    uint64_t lo = 0;
+    for (int turn = 0; turn < 18 && hi - lo > hi / 2000; turn++) {
+        const uint64_t mid = lo + (hi - lo) / 2;
+        st = pcs_loss_table_plan(t, mid, &p, &s, &loss);
+        precis_plan_close(&p);
+        if (st && st != PRECIS_EBUDGET) return st;
+        if (!st && upper(o->quant.profile, loss) <= o->max_kld) hi = mid;
+        else lo = mid;
+    }
+    ctx->message[0] = 0;
+    *bytes = hi;
+    return PRECIS_OK;
+}
+
+static precis_status budget(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, uint64_t more, uint64_t *bytes)
+{
+    precis_model_info info = { .size = sizeof info };
+    precis_plan *same = NULL;
+    uint64_t file = 0;
+    precis_model_get_info(m, &info);
+    precis_status st = pcs_plan_new(ctx, &same, m, "same");
+    if (!st) st = precis_quant_file_bytes(ctx, m, same, &o->quant, &file);
+    precis_plan_close(&same);
+    if (st) return st;
+    const uint64_t keys = file > info.bytes ? file - info.bytes : 0;
+    *bytes = file;
+    if (o->max_bytes && o->max_bytes < *bytes) *bytes = o->max_bytes;
+    if (o->max_part > 0 && (uint64_t)((double)info.file_bytes * o->max_part) < *bytes) *bytes = (uint64_t)((double)info.file_bytes * o->max_part);
+    if (o->bpw > 0 && (uint64_t)((double)info.parameters * o->bpw / 8) + keys < *bytes) *bytes = (uint64_t)((double)info.parameters * o->bpw / 8) + keys;
+    if (!o->target_ram) return PRECIS_OK;
+    if (o->target_ram <= more) return pcs_fail(ctx, PRECIS_EBUDGET, "the cache and the buffers take %llu bytes alone; a smaller --ctx, or more RAM than that", (unsigned long long)more);
+    if (o->target_ram - more < *bytes) *bytes = o->target_ram - more;
+    return PRECIS_OK;
+}
+
+precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, precis_planning *out)
+{
+    *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN } };
+    uint64_t most = 0, more = 0;
+    if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && !(o->max_kld > 0) && !o->target_ram) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence or memory");
+    if (o->max_kld > 0 && !o->quant.profile) return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence can be promised with a profile alone (precis profile)");
+    precis_status st = o->target_ram || o->context ? beside(ctx, m, o->context, &more) : PRECIS_OK;
+    if (!st) st = budget(ctx, m, o, more, &most);
+    if (st) return st;
+    st = PRECIS_EBUDGET;
+    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books of vectors when nothing else fits */
+        pcs_loss_table *t;
+        double loss = 0;
+        uint64_t bytes = most;
+        st = pcs_loss_table_open(ctx, &t, m, &o->quant, books);
+        if (!st && o->max_kld > 0) st = least_bytes(ctx, t, o, most, &bytes);
+        out->solution.size = sizeof out->solution;
+        if (!st) st = pcs_loss_table_plan(t, bytes, &out->plan, &out->solution, &loss);
+        if (!st && o->quant.profile) out->kld = precis_profile_predict(o->quant.profile, loss, out->interval);
+        pcs_loss_table_close(&t);
+    }
+    precis_model_info info = { .size = sizeof info };
+    precis_model_get_info(m, &info);
+    if (!st) st = precis_quant_file_bytes(ctx, m, out->plan, &o->quant, &out->bytes);
+    if (!st && info.parameters) out->bits_per_weight = 8.0 * (double)precis_plan_bytes(out->plan) / (double)info.parameters;
+    if (!st && !more && beside(ctx, m, 0, &more)) more = 0, ctx->message[0] = 0; /* a model that cannot be run has a size all the same */
+    out->ram = more ? out->bytes + more : 0;
+    if (st) precis_planning_close(out);
+    return st;
+}
+
+void precis_planning_close(precis_planning *p) { precis_plan_close(&p->plan); }
+
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
+
+/* Names, shapes and contents of all tensors. */
+static precis_status fingerprint(precis_ctx *ctx, const precis_model *m, char hex[65])
+{
+    pcs_buf b;
+    pcs_buf_init(&b, ctx, (size_t)1 << 30);
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < m->n_tensors && !st; i++) {
+        char one[65];
+        const pcs_tensor *t = &m->tensors[i];
+        pcs_sha256(t->data, (size_t)t->bytes, one);
+        st = pcs_buf_add(&b, one, 64);
+        if (!st) st = pcs_buf_add(&b, t->name, strlen(t->name) + 1);
+        if (!st) st = pcs_buf_add(&b, t->ne, sizeof t->ne);
+    }
+    if (!st) pcs_sha256(b.data, b.len, hex);
+    pcs_buf_free(&b);
+    return st;
+}
+
+static precis_status number(pcs_buf *b, const char *key, double v)
+{
+    char text[80];
+    if (isfinite(v)) snprintf(text, sizeof text, " \"%s\": %.9g,\n", key, v);
+    else snprintf(text, sizeof text, " \"%s\": null,\n", key);
+    return pcs_buf_add(b, text, strlen(text));
+}
+
+static precis_status put_text(pcs_buf *b, precis_status st, const char *s) { return st ? st : pcs_buf_add(b, s, strlen(s)); }
+
+static precis_status put_tensors(pcs_buf *b, const precis_plan *plan, const char *method)
+{
+    precis_status st = put_text(b, PRECIS_OK, " \"tensors\": [");
+    for (size_t i = 0; i < plan->n && !st; i++) {
+        const pcs_plan_row *row = &plan->rows[i];
+        const bool coded = row->to != row->tensor->format && (row->to->kind == PCS_QUANT || row->to->element);
+        char line[512];
+        if (strpbrk(row->tensor->name, "\"\\") || strlen(row->tensor->name) > 300) return pcs_fail(b->ctx, PRECIS_EINVAL, "tensor %.80s: its name cannot be written", row->tensor->name);
+        snprintf(line, sizeof line, "%s\n  {\"name\": \"%s\", \"type\": \"%s\", \"method\": \"%s\", \"bytes\": %llu, \"kld\": %.9g}", i ? "," : "", row->tensor->name, row->to->name,
+                 coded ? method : row->to == row->tensor->format ? "copy" : "convert", (unsigned long long)row->bytes, isfinite(row->loss) ? row->loss : 0.0);
+        st = put_text(b, st, line);
+    }
+    return put_text(b, st, "\n ]\n}\n");
+}
+
+precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p, const precis_planning_options *o, const char *path)
+{
+    char hex[65], line[256], method[96];
+    pcs_method_set set;
+    pcs_buf b;
+    precis_status st = pcs_methods_parse(ctx, o->quant.method, &set);
+    if (!st) st = fingerprint(ctx, p->plan->model, hex);
+    if (st) return st;
+    pcs_methods_name(&set, method, sizeof method);
+    pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
+    snprintf(line, sizeof line, "{\"precis\": \"plan\", \"version\": 1,\n \"model\": \"%s\",\n \"method\": \"%s\",\n \"kv\": {\"k\": \"%s\", \"v\": \"%s\"},\n", hex, method, o->quant.kv ? o->quant.kv : "f16", o->quant.kv ? o->quant.kv : "f16");
+    st = put_text(&b, st, line);
+    snprintf(line, sizeof line, " \"bytes\": %llu,\n \"ram\": %llu,\n", (unsigned long long)p->bytes, (unsigned long long)p->ram);
+    st = put_text(&b, st, line);
+    if (!st) st = number(&b, "bits_per_weight", p->bits_per_weight);
+    if (!st) st = number(&b, "kld", p->kld);
+    if (isfinite(p->kld)) snprintf(line, sizeof line, " \"kld_interval\": [%.9g, %.9g],\n", p->interval[0], p->interval[1]);
+    else snprintf(line, sizeof line, " \"kld_interval\": null,\n");
+    st = put_text(&b, st, line);
+    snprintf(line, sizeof line, " \"solver\": {\"loss\": %.9g, \"bound\": %.9g, \"exact\": %s},\n", p->solution.loss, p->solution.bound, p->solution.exact ? "true" : "false");
+    st = put_text(&b, st, line);
+    if (!st) st = put_tensors(&b, p->plan, method);
+    if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
+    pcs_buf_free(&b);
+    return st;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------- */
+
+typedef struct { pcs_json j; pcs_json_token t; precis_ctx *ctx; const precis_model *m; pcs_arena arena; char *kind, *model, *method; double version; pcs_buf types; uint8_t *seen; size_t n; } reader;
+
+static precis_status string(reader *r, const char *field, char **out)
+{
+    size_t len;
+    const precis_status st = pcs_json_expect(&r->j, PCS_JSON_STRING, &r->t, field);
+    return st ? st : pcs_json_string(&r->j, &r->t, &r->arena, out, &len);
+}
+
+static precis_status skip(reader *r)
+{
+    const precis_status st = pcs_json_next(&r->j, &r->t);
+    return st ? st : pcs_json_skip(&r->j, &r->t);
+}
+
+static precis_status wrong(const reader *r, const char *field, const char *why, const char *value)
+{
+    return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors[%zu].%s: %s%s%.60s%s", r->n, field, why, value ? " \"" : "", value ? value : "", value ? "\"" : "");
+}
+
+static precis_status read_tensor(reader *r)
+{
+    char *name = NULL, *type = NULL;
+    precis_status st = PRECIS_OK;
+    uint32_t at;
+    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
+        if (pcs_json_is(&r->t, "name")) st = string(r, "tensors[].name", &name);
+        else if (pcs_json_is(&r->t, "type")) st = string(r, "tensors[].type", &type);
+        else st = skip(r);
+    }
+    if (st) return st;
+    if (!name || !type) return wrong(r, name ? "type" : "name", "is missing", NULL);
+    if (!pcs_map_get(&r->m->tensor_map, name, strlen(name), &at)) return wrong(r, "name", "the model has no tensor", name);
+    if (r->seen[at]++) return wrong(r, "name", "comes twice:", name);
+    const pcs_format *f = pcs_format_by_name(type);
+    if (!f) return wrong(r, "type", "there is no type", type);
+    if (f != pcs_resting(&r->m->tensors[at]) && (!pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)r->m->tensors[at].ne[0]))) return wrong(r, "type", "cannot be written, or does not fit the tensor's rows:", type);
+    if (strpbrk(name, "*?=,")) return wrong(r, "name", "holds a sign of patterns:", name);
+    char line[640];
+    snprintf(line, sizeof line, "%s%.500s=%s", r->types.len ? "," : "", name, f->name);
+    r->n++;
+    return pcs_buf_add(&r->types, line, strlen(line));
+}
+
+static precis_status read_plan(reader *r)
+{
+    precis_status st = pcs_json_expect(&r->j, PCS_JSON_OBJECT, &r->t, "plan");
+    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
+        if (pcs_json_is(&r->t, "precis")) st = string(r, "precis", &r->kind);
+        else if (pcs_json_is(&r->t, "model")) st = string(r, "model", &r->model);
+        else if (pcs_json_is(&r->t, "method")) st = string(r, "method", &r->method);
+        else if (pcs_json_is(&r->t, "version")) {
+            st = pcs_json_expect(&r->j, PCS_JSON_NUMBER, &r->t, "version");
+            if (!st) st = pcs_json_double(&r->j, &r->t, &r->version, "version");
+        } else if (pcs_json_is(&r->t, "tensors")) {
+            st = pcs_json_expect(&r->j, PCS_JSON_ARRAY, &r->t, "tensors");
+            while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_OBJECT) st = read_tensor(r);
+            if (!st && r->t.type != PCS_JSON_ARRAY_END) st = pcs_json_fail(&r->j, r->t.text, "tensors", "holds no objects");
+        } else st = skip(r);
+    }
+    if (st) return st;
+    if (!r->kind || strcmp(r->kind, "plan")) return pcs_fail(r->ctx, PRECIS_EFORMAT, "precis: this is no plan");
+    if (r->version != 1) return pcs_fail(r->ctx, PRECIS_EFORMAT, "version: %g is not 1", r->version);
+    for (size_t i = 0; i < r->m->n_tensors; i++)
+        if (!r->seen[i]) return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors: the model's tensor %.80s is not among them", r->m->tensors[i].name);
+    char hex[65];
+    st = r->model ? fingerprint(r->ctx, r->m, hex) : PRECIS_OK;
+    if (!st && r->model && strcmp(hex, r->model)) return pcs_fail(r->ctx, PRECIS_EINVAL, "model: the plan was made for another model (its tensors have the hash %.16s..., these %.16s...)", r->model, hex);
+    return st;
+}
+
+static precis_status give(precis_ctx *ctx, const char *s, size_t len, char **out)
+{
+    if (!(*out = pcs_alloc(ctx, len + 1, 1))) return PRECIS_ENOMEM;
+    memcpy(*out, s, len);
+    return PRECIS_OK;
+}
+
+precis_status precis_plan_read(precis_ctx *ctx, const precis_model *m, const char *path, char **types, char **method)
+{
+    char *data;
+    size_t len;
+    *types = *method = NULL;
+    precis_status st = pcs_file_slurp(ctx, path, PCS_LIMIT_JSON, &data, &len);
+    if (st) return st;
+    reader r = { .ctx = ctx, .m = m };
+    pcs_arena_init(&r.arena, ctx);
+    pcs_buf_init(&r.types, ctx, PCS_LIMIT_JSON);
+    ctx->file = path;
+    if (!(r.seen = pcs_alloc(ctx, m->n_tensors + 1, 1))) st = PRECIS_ENOMEM;
+    pcs_json_init(&r.j, ctx, data, len);
+    if (!st) st = read_plan(&r);
+    ctx->file = NULL;
+    if (!st) st = give(ctx, r.types.data ? r.types.data : "", r.types.len, types);
+    if (!st && r.method) st = give(ctx, r.method, strlen(r.method), method);
+    if (st) {
+        pcs_free(ctx, *types);
+        *types = NULL;
+    }
+    pcs_buf_free(&r.types);
+    pcs_arena_free(&r.arena);
+    pcs_free(ctx, r.seen);
+    pcs_free(ctx, data);
+    return st;
+}
