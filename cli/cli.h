@@ -74,6 +74,12 @@ void cli_warn(void *user, const char *line);
 void cli_progress_clear(void);
 extern volatile int cli_cancel;
 
+/* An option of a command, or of all, by its name; NULL: none. */
+const cli_option *cli_option_of(const cli_command *command, const char *name);
+/* manifest.c: OUT.manifest.json of a quantized file; and `quant --replay`, which makes it again with `run` and compares. -1, or an exit code. */
+int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *job, const char *out);
+int cli_manifest_replay(cli *c, int (*run)(cli *c));
+
 /* A whole file, or stdin for "-"; NULL and a message. Freed with free(). */
 char *cli_read_text(const cli *c, const char *path, size_t *len);
 /* Adapters of --lora PATH[=SCALE] into an open model; -1, or the exit code of a failure. */

@@ -45,6 +45,8 @@ static const cli_option *find_option(const cli_command *cmd, const char *arg, si
     return NULL;
 }
 
+const cli_option *cli_option_of(const cli_command *command, const char *name) { return find_option(command, name, strlen(name)); }
+
 static int parse(cli *c, int argc, char **argv)
 {
     bool options = true;

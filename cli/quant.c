@@ -26,6 +26,7 @@ static const cli_option options[] = {
     { "--calib-tokens", 0, "N", "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole model)" },
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
     { "--strict", 0, NULL, "a width that forbids a type is an error, not a substitute" },
+    { "--replay", 0, "MANIFEST", "make the file of OUT.manifest.json again, and compare" },
     { "--dry-run", 0, NULL, "plan and print, write nothing" },
     { "--text", 0, "FILE", "evaluation text (default: about 43 kB that precis carries)" },
     { "--chunks", 0, "N", "evaluation windows at most" },
@@ -221,6 +222,7 @@ static int run(cli *c)
         if (!st) st = precis_job_quantize(c->ctx, m, out, &o, &job);
         if (st) rc = cli_fail(c, st);
         else if (cli_has(c, "--bench") && !o.dry_run) rc = measure(c, c->args[0], out, &speed);
+        if (rc < 0 && !o.dry_run) rc = cli_manifest_write(c, m, &job, out);
         if (rc < 0) rc = c->json ? print_json(c, &job, o.dry_run ? NULL : out, &speed) : print_text(c, m, &job, o.dry_run ? NULL : out, &speed);
     }
     precis_job_close(&job);
@@ -234,14 +236,21 @@ static int run(cli *c)
     return rc;
 }
 
+static int run_or_replay(cli *c)
+{
+    if (cli_has(c, "--replay")) return c->n_args ? cli_usage(c, "--replay takes the model from the manifest") : cli_manifest_replay(c, run);
+    return c->n_args ? run(c) : cli_usage(c, "usage: precis quant MODEL [options]; --help says more");
+}
+
 const cli_command cli_quant = {
     "quant", "MODEL", "quantize a model to a budget, a type or a mix, and show what was lost",
     "The main job: calibrates, chooses a type for every tensor, quantizes, evaluates against the original.\n"
     "  precis quant model.gguf --max-size 75% -o small.gguf\n"
     "Without --calib the calibration text is sampled from the model itself (seeded, recorded in the file).\n"
     "The same input gives the same bytes on any machine. Models that cannot be run yet are quantized all the same.",
-    1, 1, options, run,
+    0, 1, options, run_or_replay,
     "  precis quant model.gguf --max-size 75% -o small.gguf\n"
+    "  precis quant --replay small.gguf.manifest.json -o again.gguf\n"
     "  precis quant model.gguf --bpw 4.5 --types Q3_K,Q4_K,Q6_K --pin 'output.weight=Q6_K' -o small.gguf\n"
     "  precis quant model.gguf --type Q4_K_M --imatrix model.imatrix.gguf -o q4.gguf\n"
     "  precis quant model.gguf --type '*attn_v*=Q6_K,*ffn_down*=Q5_K,*=Q4_K' --dry-run\n",

@@ -88,6 +88,8 @@ PRECIS_API const char *precis_ctx_message(const precis_ctx *ctx);
 PRECIS_API uint64_t precis_ctx_offset(const precis_ctx *ctx);
 
 /* Threads that the context uses. */
+/* SHA-256 of a file, in hex. */
+PRECIS_API precis_status precis_sha256_file(precis_ctx *ctx, const char *path, char hex[65]);
 PRECIS_API uint32_t precis_ctx_threads(const precis_ctx *ctx);
 
 /* Instruction-set level in use: "scalar", "avx2", "avxvnni", "avx512vnni". The

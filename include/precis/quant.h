@@ -63,6 +63,9 @@ typedef struct precis_quant_row {
     uint32_t    size;     /* sizeof of this struct, set by the caller                                  */
     const char *tensor, *from, *to, *method; /* method: "copy", "rtn", "search"                        */
     double      error;    /* weighted squared error over weighted squares, of the written numbers      */
+    uint64_t    tokens;   /* of calibration that it saw; 0: none, or unknown                            */
+    const uint64_t *expert_tokens; /* [experts]: of each expert; NULL: it is no tensor of experts        */
+    size_t      experts;
 } precis_quant_row;
 
 typedef struct precis_quant_report precis_quant_report;

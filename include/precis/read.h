@@ -32,6 +32,8 @@ typedef struct precis_model_info {
     size_t      tensors, keys;
 } precis_model_info;
 /* Strings belong to the model. */
+/* SHA-256, in hex, of all tensors: names, types, shapes, contents. Not of keys, paths or how the files are split. */
+PRECIS_API precis_status precis_model_sha256(const precis_model *model, char hex[65]);
 PRECIS_API void precis_model_get_info(const precis_model *model, precis_model_info *info);
 
 typedef struct precis_tensor_info {

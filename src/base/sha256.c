@@ -45,3 +45,5 @@ precis_status pcs_sha256_file(precis_ctx *ctx, const char *path, char hex[65])
     EVP_MD_CTX_free(md);
     return st;
 }
+
+precis_status precis_sha256_file(precis_ctx *ctx, const char *path, char hex[65]) { return pcs_sha256_file(ctx, path, hex); }

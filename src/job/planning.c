@@ -114,25 +114,6 @@ void precis_planning_close(precis_planning *p) { precis_plan_close(&p->plan); }
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
-/* Names, shapes and contents of all tensors. */
-static precis_status fingerprint(precis_ctx *ctx, const precis_model *m, char hex[65])
-{
-    pcs_buf b;
-    pcs_buf_init(&b, ctx, (size_t)1 << 30);
-    precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < m->n_tensors && !st; i++) {
-        char one[65];
-        const pcs_tensor *t = &m->tensors[i];
-        pcs_sha256(t->data, (size_t)t->bytes, one);
-        st = pcs_buf_add(&b, one, 64);
-        if (!st) st = pcs_buf_add(&b, t->name, strlen(t->name) + 1);
-        if (!st) st = pcs_buf_add(&b, t->ne, sizeof t->ne);
-    }
-    if (!st) pcs_sha256(b.data, b.len, hex);
-    pcs_buf_free(&b);
-    return st;
-}
-
 static precis_status number(pcs_buf *b, const char *key, double v)
 {
     char text[80];
@@ -164,7 +145,7 @@ precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p, co
     pcs_method_set set;
     pcs_buf b;
     precis_status st = pcs_methods_parse(ctx, o->quant.method, &set);
-    if (!st) st = fingerprint(ctx, p->plan->model, hex);
+    if (!st) st = precis_model_sha256(p->plan->model, hex);
     if (st) return st;
     pcs_methods_name(&set, method, sizeof method);
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
@@ -253,7 +234,7 @@ static precis_status read_plan(reader *r)
     for (size_t i = 0; i < r->m->n_tensors; i++)
         if (!r->seen[i]) return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors: the model's tensor %.80s is not among them", r->m->tensors[i].name);
     char hex[65];
-    st = r->model ? fingerprint(r->ctx, r->m, hex) : PRECIS_OK;
+    st = r->model ? precis_model_sha256(r->m, hex) : PRECIS_OK;
     if (!st && r->model && strcmp(hex, r->model)) return pcs_fail(r->ctx, PRECIS_EINVAL, "model: the plan was made for another model (its tensors have the hash %.16s..., these %.16s...)", r->model, hex);
     return st;
 }

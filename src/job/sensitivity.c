@@ -401,22 +401,8 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
 /* What the measurement depends on, so that a cache of another one is not taken. */
 static precis_status identify(profiler *r, char model[65], char text[65])
 {
-    uint64_t bytes = 0;
-    pcs_buf b;
-    pcs_buf_init(&b, r->ctx, (size_t)1 << 30);
-    precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < r->origin->n_tensors && !st; i++) {
-        char hex[65];
-        pcs_sha256(r->origin->tensors[i].data, (size_t)r->origin->tensors[i].bytes, hex);
-        st = pcs_buf_add(&b, hex, 64);
-        if (!st) st = pcs_buf_add(&b, r->origin->tensors[i].name, strlen(r->origin->tensors[i].name));
-        bytes += r->origin->tensors[i].bytes;
-        if (!st) st = pcs_progress(r->ctx, "hash", i + 1, r->origin->n_tensors);
-    }
-    if (!st) pcs_sha256(b.data, b.len, model);
     pcs_sha256(r->windows.ids, r->windows.n_ids * sizeof *r->windows.ids, text);
-    pcs_buf_free(&b);
-    return st;
+    return precis_model_sha256(r->origin, model);
 }
 
 static precis_status take_cache(profiler *r, const char *model, const char *text)

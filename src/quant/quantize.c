@@ -15,6 +15,7 @@ struct precis_quant_report {
     const char **methods, **from, **names; /* copies: the model may go first */
     pcs_arena arena;
     double *errors;
+    struct { uint64_t tokens, *experts; size_t n; } *seen; /* of calibration */
     size_t n;
     uint64_t bytes;
 };
@@ -223,12 +224,24 @@ precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const p
     r->methods = pcs_alloc(ctx, 3 * (plan->n + 1), sizeof *r->methods);
     if (r->methods) r->from = r->methods + plan->n + 1, r->names = r->from + plan->n + 1;
     r->errors = pcs_alloc(ctx, plan->n + 1, sizeof *r->errors);
-    precis_status st = r->rows && r->methods && r->errors ? PRECIS_OK : PRECIS_ENOMEM;
+    r->seen = pcs_alloc(ctx, plan->n + 1, sizeof *r->seen);
+    precis_status st = r->rows && r->methods && r->errors && r->seen ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) {
         memcpy(r->rows, plan->rows, plan->n * sizeof *r->rows);
         for (size_t i = 0; i < plan->n; i++) {
             r->from[i] = pcs_plan_from(plan, i)->name;
             if (!(r->names[i] = pcs_arena_copy(&r->arena, plan->rows[i].tensor->name, strlen(plan->rows[i].tensor->name)))) st = PRECIS_ENOMEM;
+        }
+        for (size_t i = 0; opts && opts->imatrix && i < plan->n && !st; i++) { /* the coverage record */
+            uint32_t at;
+            const char *name = plan->rows[i].tensor->name;
+            if (!pcs_map_get(&opts->imatrix->map, name, strlen(name), &at)) continue;
+            const pcs_importance *e = &opts->imatrix->entries[at];
+            r->seen[i].tokens = e->tokens;
+            if (e->experts < 2) continue;
+            r->seen[i].n = e->experts;
+            if (!(r->seen[i].experts = pcs_arena_alloc(&r->arena, e->experts, sizeof *r->seen[i].experts))) st = PRECIS_ENOMEM;
+            else memcpy(r->seen[i].experts, e->counts, e->experts * sizeof *e->counts);
         }
         if (!st) st = write_or_count(ctx, m, plan, path, opts, coded, r, &r->bytes);
         for (size_t i = 0; i < plan->n && !st; i++)
@@ -247,6 +260,7 @@ void precis_quant_report_close(precis_quant_report **report)
     pcs_free(r->ctx, r->methods);
     pcs_arena_free(&r->arena);
     pcs_free(r->ctx, r->errors);
+    pcs_free(r->ctx, r->seen);
     pcs_free(r->ctx, r);
     *report = NULL;
 }
@@ -257,6 +271,7 @@ uint64_t precis_quant_report_bytes(const precis_quant_report *report) { return r
 precis_status precis_quant_report_get(const precis_quant_report *r, size_t i, precis_quant_row *row)
 {
     if (i >= r->n) return pcs_fail(r->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
-    *row = (precis_quant_row){ row->size, r->names[i], r->from[i], r->rows[i].to->name, r->methods[i], r->errors[i] };
+    const precis_quant_row all = { row->size, r->names[i], r->from[i], r->rows[i].to->name, r->methods[i], r->errors[i], r->seen[i].tokens, r->seen[i].experts, r->seen[i].n };
+    memcpy(row, &all, row->size < sizeof all ? row->size : sizeof all);
     return PRECIS_OK;
 }
