@@ -1,6 +1,7 @@
 /* precis eval - perplexity, and the distance to a reference. */
 #include "cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static const cli_option options[] = {
@@ -11,6 +12,9 @@ static const cli_option options[] = {
     { "--nll", 0, NULL, "with --ids: print the negative log-likelihood of each id after the first" },
     { "--ctx", 0, "N", "tokens of a window (default 512); the second half of each is scored" },
     { "--chunks", 0, "N", "windows at most" },
+    { "--gate", 0, NULL, "a verdict by the margins given: ACCEPT (exit 0), REJECT (1), UNDECIDED (5)" },
+    { "--max-kld", 0, "NATS", "margin of the gate: KL divergence per token" },
+    { "--max-ppl", 0, "PERCENT", "margin of the gate: increase of the perplexity" },
     { "--ladder", 0, "LIST", "make and evaluate the model in each of these schemes: W8A8,FP8,W4A16,NVFP4,..." },
     { "--sts", 0, "FILE", "encoders: agreement of sentence pairs with scores (CSV: sentence,sentence,score)" },
     { "--method", 0, "NAME", "of the ladder's steps, as in quant" },
@@ -172,6 +176,84 @@ static int run_ladder(cli *c, const precis_eval_options *eval, const char *text,
     return cli_done(c);
 }
 
+/* ---- gate ------------------------------------------------------------------------------------------------------- */
+
+enum { BLOCK = 64 }; /* tokens that are taken to depend on each other */
+typedef struct { double *kld, *ratio; size_t n, cap; bool failed; } tokens;
+
+static void keep(void *user, const precis_eval_token *t)
+{
+    tokens *k = user;
+    if (k->n == k->cap) {
+        const size_t cap = k->cap * 2 + 4096;
+        double *a = realloc(k->kld, cap * sizeof *a), *b = a ? realloc(k->ratio, cap * sizeof *b) : NULL;
+        if (a) k->kld = a;
+        if (b) k->ratio = b, k->cap = cap;
+        if (!b) {
+            k->failed = true;
+            return;
+        }
+    }
+    k->kld[k->n] = t->kld;
+    k->ratio[k->n++] = t->nll - t->ref_nll;
+}
+
+static json_t *evidence_of(const char *what, const precis_gate_result *g, bool percent)
+{
+    const double up = percent ? 100 * expm1(g->upper) : g->upper, lo = percent ? 100 * expm1(g->lower) : g->lower, mean = percent ? 100 * expm1(g->mean) : g->mean, margin = percent ? 100 * expm1(g->margin) : g->margin;
+    json_t *o = json_pack("{s:s, s:s, s:f, s:f, s:I, s:I}", "measure", what, "verdict", precis_verdict_name(g->verdict), "mean", mean, "margin", margin, "items", (json_int_t)g->items, "blocks", (json_int_t)g->blocks);
+    json_object_set_new(o, "lower", isfinite(lo) ? json_real(lo) : json_null());
+    json_object_set_new(o, "upper", isfinite(up) ? json_real(up) : json_null());
+    return o;
+}
+
+static int run_gate(cli *c, const precis_model *m, const precis_model *ref, const char *text, size_t len, precis_eval_options o)
+{
+    double margins[2];
+    if (!ref) return cli_usage(c, "--gate compares: give --against REF");
+    if (!cli_number(c, "--max-kld", 0, 1e-12, 1e3, &margins[0]) || !cli_number(c, "--max-ppl", 0, 1e-9, 1e6, &margins[1])) return EXIT_USAGE;
+    const uint32_t tests = (margins[0] > 0) + (margins[1] > 0);
+    if (!tests) return cli_usage(c, "--gate needs a margin: --max-kld NATS, --max-ppl PERCENT");
+    tokens k = { 0 };
+    precis_eval_result e = { .size = sizeof e };
+    o.each = keep;
+    o.user = &k;
+    precis_status st = precis_eval_text(c->ctx, m, ref, text, len, &o, &e);
+    precis_verdict verdict = PRECIS_ACCEPT;
+    uint64_t needed = 0;
+    json_t *list = json_array();
+    int rc = k.failed ? cli_error(c, "out of memory") : -1;
+    for (int i = 0; i < 2 && !st && rc < 0; i++) {
+        precis_gate_result g = { .size = sizeof g };
+        if (!(margins[i] > 0)) continue;
+        st = precis_gate(c->ctx, i ? k.ratio : k.kld, k.n, BLOCK, i ? log1p(margins[i] / 100) : margins[i], tests, &g);
+        if (st) break;
+        json_array_append_new(list, evidence_of(i ? "perplexity increase, percent" : "KL divergence, nats per token", &g, i));
+        if (g.verdict == PRECIS_REJECT) verdict = PRECIS_REJECT;
+        else if (g.verdict == PRECIS_UNDECIDED && verdict == PRECIS_ACCEPT) verdict = PRECIS_UNDECIDED;
+        if (g.items_needed > needed) needed = g.items_needed;
+        if (!c->json) printf("%s: %s: mean %.6g, 95 %% bounds %.6g and %.6g, margin %.6g\n", i ? "log of the perplexity ratio" : "KL divergence, nats per token", precis_verdict_name(g.verdict), g.mean, g.lower, g.upper, g.margin);
+    }
+    free(k.kld);
+    free(k.ratio);
+    if (st || rc >= 0) {
+        json_decref(list);
+        return st ? cli_fail(c, st) : rc;
+    }
+    if (c->json) {
+        json_t *all = json_pack("{s:s, s:o, s:f, s:f, s:I}", "verdict", precis_verdict_name(verdict), "evidence", list, "kld_mean", e.kld_mean, "ppl", e.ppl, "tokens", (json_int_t)e.tokens);
+        json_object_set_new(all, "items_needed", needed == UINT64_MAX ? json_null() : json_integer((json_int_t)needed));
+        rc = cli_print_json(c, all);
+    } else {
+        json_decref(list);
+        if (verdict == PRECIS_UNDECIDED && needed != UINT64_MAX) printf("UNDECIDED: %llu scored tokens say too little; about %llu would decide (a longer --text)\n", (unsigned long long)e.tokens, (unsigned long long)needed);
+        else if (verdict == PRECIS_UNDECIDED) printf("UNDECIDED: it lies on the margin\n");
+        else printf("%s on %llu scored tokens\n", precis_verdict_name(verdict), (unsigned long long)e.tokens);
+        rc = cli_done(c);
+    }
+    return rc ? rc : verdict == PRECIS_ACCEPT ? EXIT_DONE : verdict == PRECIS_REJECT ? EXIT_NEGATIVE : EXIT_UNDECIDED;
+}
+
 static int run(cli *c)
 {
     int64_t ctx, chunks, batch;
@@ -214,6 +296,13 @@ static int run(cli *c)
         return lora;
     }
     if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
+    if (!st && cli_has(c, "--gate")) {
+        const int rc = run_gate(c, m, ref, text, len, o);
+        precis_model_close(&ref);
+        precis_model_close(&m);
+        free(read);
+        return rc;
+    }
     if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, &o, &e);
     const char *arithmetic = precis_arithmetic_name(o.arithmetic);
     const int rc = st ? cli_fail(c, st) : c->json ? print_json(c, &e, arithmetic) : print_text(c, &e, arithmetic);
@@ -229,6 +318,7 @@ const cli_command cli_eval = {
     "Every figure has its standard error over tokens.", 1, 1, options, run,
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw\n"
     "  precis eval small.gguf --against model.gguf --chunks 24 --cache-k int8 --cache-v int4 --json\n"
+    "  precis eval small.gguf --against model.gguf --text wiki.test.raw --gate --max-kld 0.05\n"
     "  precis eval model.gguf --ids 1,306,4658 --nll\n"
     "  precis eval model.gguf --ladder W8A8,FP8,W4A16,NVFP4,MXFP4,NF4,W3A16,W2A16\n",
 };

@@ -9,6 +9,9 @@
 extern "C" {
 #endif
 
+/* What one scored token gives: KL from the reference, negative log-likelihoods, whether the likeliest token is the same. */
+typedef struct precis_eval_token { double kld, nll, ref_nll; int same; } precis_eval_token;
+
 typedef struct precis_eval_options {
     uint32_t          size;       /* sizeof of this struct, set by _INIT                              */
     precis_arithmetic arithmetic; /* of both models                                                   */
@@ -16,8 +19,10 @@ typedef struct precis_eval_options {
     uint32_t          windows;    /* at most; 0: all that the text has                                */
     const char       *k_type, *v_type; /* KV cache of the model (the reference keeps f16); NULL: f16  */
     uint32_t          batch;      /* precis_eval_ids: tokens of one call at most; 0: 64               */
+    void            (*each)(void *user, const precis_eval_token *token); /* precis_eval_text: every scored token, in order; NULL: none */
+    void             *user;
 } precis_eval_options;
-#define PRECIS_EVAL_OPTIONS_INIT { sizeof(precis_eval_options), PRECIS_FAST, 0, 0, NULL, NULL, 0 }
+#define PRECIS_EVAL_OPTIONS_INIT { sizeof(precis_eval_options), PRECIS_FAST, 0, 0, NULL, NULL, 0, NULL, NULL }
 
 enum { PRECIS_QUANTILES = 9 };
 
@@ -59,6 +64,24 @@ typedef struct precis_similarity {
 PRECIS_API precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model, const char *csv, size_t len, precis_arithmetic arithmetic, precis_similarity *result);
 /* The text of about 43 kB that is used when none is given; static storage. */
 PRECIS_API const char *precis_eval_default_text(size_t *len);
+
+/* ---- gate: is a loss below a margin? ------------------------------------------------------------------ */
+typedef enum precis_verdict { PRECIS_ACCEPT, PRECIS_REJECT, PRECIS_UNDECIDED } precis_verdict;
+PRECIS_API const char *precis_verdict_name(precis_verdict verdict);
+
+typedef struct precis_gate_result {
+    uint32_t       size;       /* sizeof of this struct, set by the caller                                 */
+    precis_verdict verdict;
+    double         mean, lower, upper, margin; /* bounds: each holds with 95 %, lower with 95 % over all tests */
+    uint64_t       items;      /* values given                                                            */
+    size_t         blocks;
+    uint64_t       items_needed; /* for a verdict in 4 of 5 texts, at this mean and spread; UINT64_MAX: no number would do */
+} precis_gate_result;
+
+/* values[n], in order, e.g. the divergence at each token; neighbours within `block` depend on each other. ACCEPT: the mean is below the
+ * margin with 95 % confidence; REJECT: above it, with 95 % over all `tests` margins that are asked of one model; else UNDECIDED, as
+ * always with fewer than 8 blocks. The studentized bootstrap is seeded by the context. */
+PRECIS_API precis_status precis_gate(precis_ctx *ctx, const double *values, size_t n, size_t block, double margin, uint32_t tests, precis_gate_result *result);
 
 #ifdef __cplusplus
 }

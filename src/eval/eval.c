@@ -233,6 +233,8 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     }
     if (!st) {
         result->windows = windows;
+        for (size_t i = 0; o.each && i < e.n_scores; i++)
+            o.each(o.user, &(precis_eval_token){ e.scores[i].kld, e.scores[i].nll, e.scores[i].ref_nll, e.scores[i].same });
         st = summarize(ctx, e.scores, e.n_scores, reference != NULL, result);
     }
     pcs_free(ctx, e.rows);
