@@ -25,6 +25,15 @@ static void moments(const double *b, size_t k, double *mean, double *sd)
     *sd = k > 1 ? sqrt(squares / (double)(k - 1)) : 0;
 }
 
+/* How much wider the mean's error is when neighbouring blocks still agree: 1 + 2 r, r their correlation, by its upper bound of one deviation. */
+static double widening(const double *b, size_t k, double mean, double sd)
+{
+    double sum = 0;
+    for (size_t i = 0; i + 1 < k; i++) sum += (b[i] - mean) * (b[i + 1] - mean);
+    const double r = sd > 0 ? sum / ((double)(k - 1) * sd * sd) + 1 / sqrt((double)k) : 0;
+    return r > 0 ? sqrt(1 + 2 * (r < 0.5 ? r : 0.5)) : 1;
+}
+
 /* The share q of studentized resampled means, sorted in t. */
 static double quantile(const double *t, double q)
 {
@@ -52,7 +61,7 @@ precis_status precis_gate(precis_ctx *ctx, const double *values, size_t n, size_
     for (size_t i = 0; i < k; i++)
         for (size_t j = 0; j < block; j++) b[i] += values[i * block + j] / (double)block;
     moments(b, k, &r.mean, &sd);
-    const double se = sd / sqrt((double)k);
+    const double wide = widening(b, k, r.mean, sd), se = wide * sd / sqrt((double)k);
     uint64_t seed = ctx->opt.seed ^ 0x9a7eu;
     for (size_t s = 0; s < RESAMPLES; s++) {
         double mean, spread;
@@ -66,7 +75,7 @@ precis_status precis_gate(precis_ctx *ctx, const double *values, size_t n, size_
     r.lower = r.mean - quantile(t, 1 - alpha / tests) * se;      /* one that does not is enough: Holm's first step */
     r.verdict = r.upper <= margin ? PRECIS_ACCEPT : r.lower > margin ? PRECIS_REJECT : PRECIS_UNDECIDED;
     /* items with which a loss of this mean and spread is decided in 4 of 5 texts */
-    const double off = fabs(margin - r.mean), z = 1.645 + 0.842, blocks = off > 0 ? z * z * sd * sd / (off * off) : INFINITY;
+    const double off = fabs(margin - r.mean), z = 1.645 + 0.842, blocks = off > 0 ? z * z * wide * wide * sd * sd / (off * off) + 3 : INFINITY; /* 3: Student's tails, of few blocks */
     r.items_needed = blocks * (double)block < 9e15 ? (uint64_t)ceil(blocks * (double)block) : UINT64_MAX;
     if (r.items_needed < BLOCKS_LEAST * block) r.items_needed = BLOCKS_LEAST * block;
     if (r.verdict == PRECIS_UNDECIDED && r.items_needed <= n) r.items_needed = n + block;
