@@ -34,8 +34,8 @@ typedef struct precis_profile_info {
     uint32_t tokens;   /* that the divergence was measured on                                                 */
     size_t   tensors, plans; /* measured alone; random plans measured whole                                    */
     double   ratio;    /* measured divergence of whole plans over the sum of their tensors', geometric mean    */
-    double   slope;    /* of log measured over log sum                                                        */
-    double   spread;   /* standard deviation of what the line leaves, in log                                  */
+    double   slope;    /* of log measured over log sum, in the middle of the plans                            */
+    double   spread;   /* standard deviation of what the curve through them leaves, in log                     */
     double   seconds;  /* that it took                                                                        */
 } precis_profile_info;
 PRECIS_API void precis_profile_get_info(const precis_profile *profile, precis_profile_info *info);

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { PLANS = 12, TOKENS_LEAST = 256, TOKENS_MOST = 4096, WINDOW = 256 };
+enum { PLANS = 16, TOKENS_LEAST = 256, TOKENS_MOST = 4096, WINDOW = 256 };
+#define SEARCHED 3e8 /* weights of a model that are coded by search */
 #define LOGITS_MOST ((size_t)384 << 20) /* bytes of the original's logits that are kept */
 
 typedef struct {
@@ -21,9 +22,10 @@ typedef struct {
     precis_profile *p;
     const pcs_format *types[PCS_PROBES];
     size_t n_types;
+    const pcs_method *coder;       /* search, as quant has it; of large models rtn, which takes a tenth of the time */
     pcs_windows windows;
     int32_t *positions, *zeros, *outputs;
-    uint32_t stride;               /* every so many positions are scored */
+    uint32_t stride;               /* every so many positions of a window's second half are scored, as `eval` does */
     size_t n_cuts;
     precis_value *cuts;            /* ends of layers, in order */
     float *states;                 /* [cut][token][width] of the original */
@@ -70,6 +72,9 @@ static void score(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
+/* Positions of a window of n tokens that are scored. */
+static size_t scored_of(const profiler *r, uint32_t n) { return (n - n / 2 + r->stride - 1) / r->stride; }
+
 /* Mean, and its standard error from the windows' means: tokens of a text are not independent. */
 static double mean_of(const profiler *r, const double *kld, double *se)
 {
@@ -78,7 +83,7 @@ static double mean_of(const profiler *r, const double *kld, double *se)
     for (size_t i = 0; i < r->scored; i++) sum += kld[i];
     const double mean = sum / (double)r->scored;
     for (size_t w = 0; w < r->windows.n; w++) {
-        const size_t k = (r->windows.lengths[w] + r->stride - 1) / r->stride;
+        const size_t k = scored_of(r, r->windows.lengths[w]);
         double part = 0;
         for (size_t i = 0; i < k; i++) part += kld[at + i] - mean;
         var += part * part;
@@ -98,8 +103,9 @@ static size_t step_of(const precis_program *p, precis_value v)
     return p->n_steps;
 }
 
-static void bind(profiler *r, precis_runner *run, const int32_t *ids)
+static void bind(profiler *r, precis_runner *run, const int32_t *ids, uint32_t n)
 {
+    for (size_t i = 0; i < scored_of(r, n); i++) r->outputs[i] = (int32_t)(n / 2 + i * r->stride);
     pcs_program_bind(run->program, run->lm.tokens, ids);
     pcs_program_bind(run->program, run->lm.positions, r->positions);
     pcs_program_bind(run->program, run->lm.sequences, r->zeros);
@@ -112,7 +118,7 @@ static precis_status open_run(profiler *r, const precis_model *m, precis_runner 
     o.arithmetic = PRECIS_FAST;
     o.k_type = o.v_type = "f32";
     o.context = o.batch = r->windows.longest;
-    o.outputs = (r->windows.longest + r->stride - 1) / r->stride;
+    o.outputs = (uint32_t)scored_of(r, r->windows.longest) + 1;
     return precis_runner_open(r->ctx, run, m, &o);
 }
 
@@ -129,8 +135,8 @@ static precis_status divergence(profiler *r, long cut, double *kld, double *se)
     if (p && cut >= 0) from = step_of(p, r->cuts[cut]) + 1;
     for (size_t w = 0; w < r->windows.n && !st; w++) {
         const uint32_t n = r->windows.lengths[w];
-        const int64_t outs = (n + r->stride - 1) / r->stride;
-        bind(r, run, r->windows.ids + at);
+        const int64_t outs = (int64_t)scored_of(r, n);
+        bind(r, run, r->windows.ids + at, n);
         if (cut < 0) st = pcs_program_run(p, n, outs);
         else {
             st = pcs_program_run_part(p, n, outs, 0, preamble);
@@ -176,9 +182,9 @@ static precis_status original(profiler *r)
     const double begun = now();
     for (size_t w = 0; w < r->windows.n && !st; w++) {
         const uint32_t n = r->windows.lengths[w];
-        const int64_t outs = (n + r->stride - 1) / r->stride;
+        const int64_t outs = (int64_t)scored_of(r, n);
         for (size_t c = 0; c < r->n_cuts; c++) k[c].at = at;
-        bind(r, run, r->windows.ids + at);
+        bind(r, run, r->windows.ids + at, n);
         st = pcs_program_run(run->program, n, outs);
         if (!st) memcpy(r->logits + first * r->vocabulary, pcs_program_value(run->program, run->lm.logits), (size_t)outs * r->vocabulary * sizeof(float));
         first += (size_t)outs;
@@ -194,7 +200,7 @@ static precis_status original(profiler *r)
 
 /* ---- swapping ------------------------------------------------------------------------------------------------ */
 
-typedef struct { const pcs_tensor *t; const pcs_format *f; const pcs_shared *shared; pcs_row_weights weights; uint8_t *out; float *scratch; double *err, *norm; } coding;
+typedef struct { const pcs_tensor *t; const pcs_format *f; const pcs_shared *shared; const pcs_method *coder; pcs_row_weights weights; uint8_t *out; float *scratch; double *err, *norm; } coding;
 
 static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
@@ -202,7 +208,7 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     const size_t n = (size_t)c->t->ne[0];
     const uint64_t row = pcs_row_bytes(c->f, n);
     for (uint64_t r = begin; r < end; r++)
-        pcs_quantize_row(c->t, r, &(pcs_row_job){ c->f, pcs_row_importance(&c->weights, r), c->shared, PCS_FIT_RTN }, pcs_method_by_name("rtn"), c->scratch + ith * (2 * n + 64), c->out + r * row, &c->err[r], &c->norm[r]);
+        pcs_quantize_row(c->t, r, &(pcs_row_job){ c->f, pcs_row_importance(&c->weights, r), c->shared, PCS_FIT_RTN }, c->coder, c->scratch + ith * (2 * n + 64), c->out + r * row, &c->err[r], &c->norm[r]);
 }
 
 /* Tensor i of the copy in another format. *bytes is the caller's to free once the tensor is back. */
@@ -212,7 +218,7 @@ static precis_status swap(profiler *r, size_t i, const pcs_format *f, uint8_t **
     const size_t n = (size_t)t->ne[0];
     const uint64_t rows = pcs_tensor_rows(t);
     pcs_shared shared = { 0 };
-    coding c = { .t = t, .f = f, .shared = f->tensor ? &shared : NULL };
+    coding c = { .t = t, .f = f, .shared = f->tensor ? &shared : NULL, .coder = r->coder };
     precis_status st = pcs_imatrix_for(r->opt->imatrix, t, &c.weights);
     if (!st && f->tensor) st = pcs_tensor_shared(r->ctx, t, &shared);
     c.out = *bytes = st ? NULL : pcs_alloc(r->ctx, rows * pcs_row_bytes(f, n) + 64, 1);
@@ -302,14 +308,14 @@ static precis_status probes(profiler *r)
 
 static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
 {
-    static const char *const names[] = { "Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K" };
+    static const char *const names[] = { "Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0" };
     uint8_t **bytes = pcs_alloc(r->ctx, r->origin->n_tensors + 1, sizeof *bytes);
     precis_status st = bytes ? PRECIS_OK : PRECIS_ENOMEM;
     double sum = 0, kld = 0, se = 0;
     for (size_t i = 0; i < r->origin->n_tensors && !st; i++) {
         const pcs_tensor *t = &r->origin->tensors[i];
-        const double u = pcs_rand_unit(seed) + share * 5 - 0.5; /* around a level of bits */
-        const int pick = u < 0 ? 0 : u > 5 ? 5 : (int)(u + 0.5);
+        const double u = pcs_rand_unit(seed) * 3 - 1.5 + share * 6; /* around a level of bits */
+        const int pick = u < 0 ? 0 : u > 6 ? 6 : (int)(u + 0.5);
         const pcs_format *f = pcs_format_by_name(names[pick]), *fit = f ? probe_type(t, f) : NULL;
         double error, loss;
         if (!fit || !pcs_profile_of(r->p, t->name)) continue;
@@ -381,12 +387,15 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
         least = now() - begun < least ? now() - begun : least;
     }
     size_t weights = 0;
+    double numbers = 0;
     double runs = PLANS;
     for (size_t i = 0; i < r->origin->n_tensors; i++) {
         if (!probe_type(&r->origin->tensors[i], r->types[0])) continue;
         weights++;
+        numbers += (double)r->origin->tensors[i].n;
         runs += (1.0 - (double)(cut_before(r, &r->origin->tensors[i]) + 1) / (double)(r->n_cuts + 1)) * (double)r->n_types;
     }
+    r->coder = pcs_method_by_name(numbers > SEARCHED ? "rtn" : "search");
     r->total = weights * r->n_types + PLANS;
     const double each = least / 64, allowed = 0.7 * r->opt->time_limit / (each * runs);
     *tokens = (uint32_t)(allowed < TOKENS_LEAST ? TOKENS_LEAST : allowed > TOKENS_MOST ? TOKENS_MOST : allowed);
@@ -432,13 +441,13 @@ static precis_status run_all(profiler *r)
     if (st) return st;
     for (size_t w = 0; w < r->windows.n; w++) r->p->tokens += r->windows.lengths[w];
     r->stride = 1;
-    while (r->windows.n_ids / r->stride * r->vocabulary * sizeof(float) > LOGITS_MOST) r->stride++;
-    for (size_t w = 0; w < r->windows.n; w++) r->scored += (r->windows.lengths[w] + r->stride - 1) / r->stride;
+    while (r->windows.n_ids / 2 / r->stride * r->vocabulary * sizeof(float) > LOGITS_MOST) r->stride++;
+    for (size_t w = 0; w < r->windows.n; w++) r->scored += scored_of(r, r->windows.lengths[w]);
     r->positions = pcs_alloc(r->ctx, 3 * (size_t)r->windows.longest, sizeof *r->positions);
     if (!r->positions) return PRECIS_ENOMEM;
     r->zeros = r->positions + r->windows.longest;
     r->outputs = r->zeros + r->windows.longest;
-    for (uint32_t i = 0; i < r->windows.longest; i++) r->positions[i] = (int32_t)i, r->outputs[i] = (int32_t)(i * r->stride);
+    for (uint32_t i = 0; i < r->windows.longest; i++) r->positions[i] = (int32_t)i;
     const uint32_t seen = r->p->tokens;
     st = identify(r, model, text);
     if (!st) st = take_cache(r, model, text);

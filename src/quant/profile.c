@@ -113,32 +113,70 @@ double pcs_profile_loss(const precis_profile *p, const char *tensor, double erro
     return pcs_exp(y[from] + slope * (at - x[from]));
 }
 
-bool pcs_profile_line(const precis_profile *p, double *slope, double *intercept, double *spread, double *mean_x, double *ss_x)
+/* Least squares of log measured over 1, x and x^2 with x = log sum - center: sums of small losses and of large ones are not alike. */
+typedef struct { size_t n, terms; double center, at[3], inverse[3][3], spread, ratio; } curve;
+
+static void powers(const curve *c, double sum, double out[3])
 {
-    double sx = 0, sy = 0, sxx = 0, sxy = 0, left = 0;
-    size_t n = 0;
-    *slope = 1, *intercept = 0, *spread = 0, *mean_x = 0, *ss_x = 0;
-    for (size_t i = 0; i < p->n_plans; i++)
-        if (p->plans[i].sum > 0 && p->plans[i].kld > 0) sx += pcs_log(p->plans[i].sum), sy += pcs_log(p->plans[i].kld), n++;
-    if (n < 3) return false;
-    *mean_x = sx / (double)n;
-    const double mean_y = sy / (double)n;
-    for (size_t i = 0; i < p->n_plans; i++)
-        if (p->plans[i].sum > 0 && p->plans[i].kld > 0) {
-            const double dx = pcs_log(p->plans[i].sum) - *mean_x, dy = pcs_log(p->plans[i].kld) - mean_y;
-            sxx += dx * dx;
-            sxy += dx * dy;
+    const double x = pcs_log(sum) - c->center;
+    out[0] = 1;
+    out[1] = x;
+    out[2] = x * x;
+}
+
+/* Gauss and Jordan on a symmetric positive matrix of c->terms rows. */
+static bool invert(curve *c, double m[3][3])
+{
+    const size_t n = c->terms;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++) c->inverse[i][k] = i == k;
+    for (size_t i = 0; i < n; i++) {
+        const double pivot = m[i][i];
+        if (!(pivot > 1e-12)) return false;
+        for (size_t k = 0; k < n; k++) m[i][k] /= pivot, c->inverse[i][k] /= pivot;
+        for (size_t r = 0; r < n; r++) {
+            const double f = m[r][i];
+            for (size_t k = 0; k < n && r != i; k++) m[r][k] -= f * m[i][k], c->inverse[r][k] -= f * c->inverse[i][k];
         }
-    *ss_x = sxx;
-    *slope = sxx > 1e-9 ? sxy / sxx : 1;
-    *intercept = mean_y - *slope * *mean_x;
+    }
+    return true;
+}
+
+static bool usable(const pcs_plan_sample *s) { return s->sum > 0 && s->kld > 0; }
+
+static bool fit(const precis_profile *p, curve *c)
+{
+    *c = (curve){ .ratio = 1 };
     for (size_t i = 0; i < p->n_plans; i++)
-        if (p->plans[i].sum > 0 && p->plans[i].kld > 0) {
-            const double e = pcs_log(p->plans[i].kld) - *intercept - *slope * pcs_log(p->plans[i].sum);
+        if (usable(&p->plans[i])) c->center += pcs_log(p->plans[i].sum), c->ratio += pcs_log(p->plans[i].kld / p->plans[i].sum), c->n++;
+    c->ratio = c->n ? pcs_exp((c->ratio - 1) / (double)c->n) : 1;
+    if (c->n < 3) return false;
+    c->center /= (double)c->n;
+    for (c->terms = c->n >= 8 ? 3 : 2; c->terms > 1; c->terms--) {
+        double m[3][3] = { { 0 } }, right[3] = { 0 }, x[3], left = 0;
+        for (size_t i = 0; i < p->n_plans; i++) {
+            if (!usable(&p->plans[i])) continue;
+            powers(c, p->plans[i].sum, x);
+            for (size_t r = 0; r < c->terms; r++) {
+                right[r] += x[r] * pcs_log(p->plans[i].kld);
+                for (size_t k = 0; k < c->terms; k++) m[r][k] += x[r] * x[k];
+            }
+        }
+        if (!invert(c, m)) continue;
+        memset(c->at, 0, sizeof c->at);
+        for (size_t r = 0; r < c->terms; r++)
+            for (size_t k = 0; k < c->terms; k++) c->at[r] += c->inverse[r][k] * right[k];
+        for (size_t i = 0; i < p->n_plans; i++) {
+            if (!usable(&p->plans[i])) continue;
+            double e = pcs_log(p->plans[i].kld);
+            powers(c, p->plans[i].sum, x);
+            for (size_t r = 0; r < c->terms; r++) e -= c->at[r] * x[r];
             left += e * e;
         }
-    *spread = sqrt(left / (double)(n - 2));
-    return true;
+        c->spread = c->n > c->terms ? sqrt(left / (double)(c->n - c->terms)) : 0;
+        return true;
+    }
+    return false;
 }
 
 /* 95 % of Student's t with n degrees of freedom lie below: two sides of it hold 90 %. */
@@ -150,14 +188,22 @@ static double student(size_t n)
 
 double precis_profile_predict(const precis_profile *p, double sum, double interval[2])
 {
-    double slope, intercept, spread, mean_x, ss_x;
-    const bool fitted = pcs_profile_line(p, &slope, &intercept, &spread, &mean_x, &ss_x);
+    curve c;
     if (!(sum > 0)) {
         interval[0] = interval[1] = 0;
         return 0;
     }
-    const double x = pcs_log(sum), y = intercept + slope * x, n = (double)p->n_plans;
-    double half = fitted ? student(p->n_plans - 2) * spread * sqrt(1 + 1 / n + (ss_x > 0 ? (x - mean_x) * (x - mean_x) / ss_x : 0)) : pcs_log(2.0);
+    const bool fitted = fit(p, &c);
+    double y = pcs_log(sum) + (fitted ? 0 : pcs_log(c.ratio)), half = pcs_log(2.0), x[3], leverage = 0;
+    if (fitted) {
+        y = 0;
+        powers(&c, sum, x);
+        for (size_t r = 0; r < c.terms; r++) {
+            y += c.at[r] * x[r];
+            for (size_t k = 0; k < c.terms; k++) leverage += x[r] * c.inverse[r][k] * x[k];
+        }
+        half = student(c.n - c.terms) * c.spread * sqrt(1 + leverage);
+    }
     if (half > 20) half = 20;
     interval[0] = pcs_exp(y - half);
     interval[1] = pcs_exp(y + half);
@@ -166,11 +212,9 @@ double precis_profile_predict(const precis_profile *p, double sum, double interv
 
 void precis_profile_get_info(const precis_profile *p, precis_profile_info *info)
 {
-    precis_profile_info all = { .size = info->size, .tokens = p->tokens, .tensors = p->n, .plans = p->n_plans, .seconds = p->seconds, .ratio = 1 };
-    double intercept, mean_x, ss_x, log_ratio = 0;
-    pcs_profile_line(p, &all.slope, &intercept, &all.spread, &mean_x, &ss_x);
-    for (size_t i = 0; i < p->n_plans; i++) log_ratio += p->plans[i].sum > 0 && p->plans[i].kld > 0 ? pcs_log(p->plans[i].kld / p->plans[i].sum) : 0;
-    if (p->n_plans) all.ratio = pcs_exp(log_ratio / (double)p->n_plans);
+    curve c;
+    const bool fitted = fit(p, &c);
+    const precis_profile_info all = { .size = info->size, .tokens = p->tokens, .tensors = p->n, .plans = p->n_plans, .seconds = p->seconds, .ratio = c.ratio, .slope = fitted ? c.at[1] : 1, .spread = c.spread };
     memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
 }
 

@@ -1,4 +1,4 @@
-/* profile.h - inside of a profile: probes of tensors, and the line through whole plans. */
+/* profile.h - inside of a profile: probes of tensors, and whole plans. */
 #ifndef PCS_PROFILE_H
 #define PCS_PROFILE_H
 
@@ -33,7 +33,5 @@ precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char 
 const pcs_sensitivity *pcs_profile_of(const precis_profile *p, const char *tensor);
 /* Divergence that a relative error of a tensor is likely to cause alone: log-linear between and beyond the probes. Negative: unknown. */
 double pcs_profile_loss(const precis_profile *p, const char *tensor, double error);
-/* The line log kld = log ratio + slope * log sum through the plans; false: too few. */
-bool pcs_profile_line(const precis_profile *p, double *slope, double *intercept, double *spread, double *mean_x, double *ss_x);
 
 #endif

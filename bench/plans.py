@@ -1,0 +1,41 @@
+"""Predictions against measurements: random plans that the profile has not seen; the share that the 90 % interval covers, and its score.
+
+usage: plans.py PRECIS MODEL PROFILE IMATRIX TEXT CTX CHUNKS N [SEED]
+
+Each plan draws a level of bits, then a type for every weight around it. The interval score (Gneiting and Raftery 2007, section 6.2) is its
+width plus 20 times what lies outside, in logs; smaller is better.
+"""
+import json, math, os, random, subprocess, sys, tempfile
+
+precis, model, profile, imatrix, text, ctx, chunks, n = sys.argv[1:9]
+rng = random.Random(int(sys.argv[9]) if len(sys.argv) > 9 else 1)
+ladder = ["Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0"]
+
+
+def run(*a):
+    r = subprocess.run([precis, *a, "--json", "-q"], capture_output=True, text=True)
+    if r.returncode:
+        sys.exit(r.stderr)
+    return json.loads(r.stdout)
+
+
+weights = sorted({p["name"] for p in json.load(open(profile))["tensors"]})
+covered = score = 0.0
+errors = []
+with tempfile.TemporaryDirectory() as folder:
+    out = os.path.join(folder, "q.gguf")
+    for i in range(int(n)):
+        level = rng.uniform(0, len(ladder) - 1)
+        table = ",".join(f"{w}={ladder[min(max(round(level + rng.uniform(-1.5, 1.5)), 0), len(ladder) - 1)]}" for w in weights)
+        p = run("plan", model, "--profile", profile, "--imatrix", imatrix, "--max-size", "100%", "--pin", table)
+        run("quant", model, "--type", table, "--imatrix", imatrix, "--no-eval", "-o", out)
+        kld = run("eval", out, "--against", model, "--text", text, "--ctx", ctx, "--chunks", chunks)["kld_mean"]
+        lo, hi = (math.log(x) for x in p["kld_interval"])
+        x = math.log(kld)
+        covered += lo <= x <= hi
+        score += hi - lo + 20 * max(0, lo - x, x - hi)
+        errors.append(x - math.log(p["kld"]))
+        print(f"{i + 1}: {p['bytes']} bytes, predicted {p['kld']:.5f} [{p['kld_interval'][0]:.5f}, {p['kld_interval'][1]:.5f}], measured {kld:.5f}", flush=True)
+k = len(errors)
+mean = sum(errors) / k
+print(f"{k} plans: {100 * covered / k:.1f} % covered, interval score {score / k:.4f}; log of measured over predicted: mean {mean:+.4f}, deviation {(sum((e - mean) ** 2 for e in errors) / max(k - 1, 1)) ** 0.5:.4f}")
