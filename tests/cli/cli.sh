@@ -46,7 +46,7 @@ expect 2 "$precis"
 expect 0 "$precis" --version
 has out "precis 0"
 expect 0 "$precis" --help
-for verb in inspect tokenize profile quant eval run bench list; do
+for verb in inspect tokenize profile plan quant eval run bench list; do
     expect 0 "$precis" $verb --help
     has out "usage: precis $verb"
 done
@@ -215,9 +215,41 @@ for pause in 0.01 0.03 0.06 0.1 0.2; do
     sleep $pause
     kill -KILL $job 2>/dev/null
     wait $job 2>/dev/null
-    [ "$(ls -A "$work/cut")" = "" ] || [ "$(ls -A "$work/cut")" = x.gguf ] || { echo "a killed job left: $(ls -A "$work/cut")"; failed=1; }
+    [ "$(ls -A "$work/cut" | grep -v '^x.gguf.manifest.json')" = "" ] || [ "$(ls -A "$work/cut" | grep -v '^x.gguf.manifest.json')" = x.gguf ] || { echo "a killed job left: $(ls -A "$work/cut")"; failed=1; }
     [ ! -e "$work/cut/x.gguf" ] || "$precis" inspect "$work/cut/x.gguf" --check -q >/dev/null || { echo "a killed job left half a file"; failed=1; }
 done
+# measure, plan, make, make again, judge
+expect 0 "$precis" profile "$model" -o "$work/p.json" --tokens 256 --types Q3_K --json
+json "len(j['probes']) == 57 and all(p['kld'] > -1e-4 and p['error'] > 0 for p in j['probes']) and j['additivity']['plans'] >= 4 and 0.3 < j['additivity']['ratio'] < 3"
+expect 0 "$precis" plan "$model" --profile "$work/p.json" --imatrix "$work/im.gguf" --max-size 30% -o "$work/plan.json" --json
+json "j['bytes'] <= 0.3 * 14832064 and j['kld_interval'][0] < j['kld'] < j['kld_interval'][1] and len(j['tensors']) == 74 and {'name', 'type', 'method'} <= set(j['tensors'][0]) and j['ram'] > j['bytes']"
+expect 0 "$precis" plan "$model" --profile "$work/p.json" --imatrix "$work/im.gguf" --max-kld 0.02 --bpw 12 --json
+json "j['kld_interval'][1] <= 0.02 and j['bits_per_weight'] < 12"
+expect 1 "$precis" plan "$model" --profile "$work/p.json" --imatrix "$work/im.gguf" --max-kld 1e-7 --max-size 20%
+expect 1 "$precis" plan "$model" --no-profile --imatrix "$work/im.gguf" --max-size 1k
+has err "least feasible"
+expect 2 "$precis" plan "$model" --no-profile --imatrix "$work/im.gguf" --max-kld 0.1
+expect 2 "$precis" plan "$model" --no-profile --imatrix "$work/im.gguf"
+expect 0 "$precis" quant "$model" --plan "$work/plan.json" --imatrix "$work/im.gguf" -o "$work/planned.gguf" --no-eval
+[ -s "$work/planned.gguf.manifest.json" ] || { echo "no manifest"; failed=1; }
+expect 0 "$precis" quant --replay "$work/planned.gguf.manifest.json" -o "$work/again.gguf" --no-eval
+has err "the same bytes"
+cmp "$work/planned.gguf" "$work/again.gguf" || failed=1
+expect 0 "$precis" profile "$model" -o "$work/im.gguf" --tokens 96 --quiet
+expect 1 "$precis" quant --replay "$work/planned.gguf.manifest.json" -o "$work/again.gguf" --no-eval
+has err "has changed since"
+echo '{"precis": "plan", "version": 1, "tensors": [{"name": "token_embd.weight", "type": "Q9_K"}]}' >"$work/bad.json"
+expect 3 "$precis" quant "$model" --plan "$work/bad.json" -o "$work/x.gguf"
+has err "tensors\[0\].type"
+expect 3 "$precis" plan "$model" --profile "$work/bad.json" --imatrix "$work/im.gguf" --bpw 4
+expect 3 "$precis" quant --replay "$work/bad.json" -o "$work/x.gguf"
+expect 0 "$precis" eval "$work/planned.gguf" --against "$model" --ctx 256 --chunks 8 --gate --max-kld 0.5 --json
+json "j['verdict'] == 'ACCEPT' and j['evidence'][0]['upper'] < 0.5 and j['items_needed'] > 0"
+expect 1 "$precis" eval "$work/planned.gguf" --against "$model" --ctx 256 --chunks 8 --gate --max-kld 0.0001
+expect 5 "$precis" eval "$work/planned.gguf" --against "$model" --ctx 256 --chunks 2 --gate --max-kld 0.01
+has out UNDECIDED
+expect 2 "$precis" eval "$work/planned.gguf" --gate --max-kld 0.1
+expect 2 "$precis" eval "$work/planned.gguf" --against "$model" --gate
 # a closed pipe and a full disk are errors, not silence
 "$precis" inspect "$model" >/dev/full 2>/dev/null && { echo "writing to a full device succeeded"; failed=1; }
 
