@@ -248,12 +248,12 @@ precis_status precis_profile_save(precis_ctx *ctx, const precis_profile *p, cons
     pcs_buf b;
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
     precis_status st = put(&b, PRECIS_OK, "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n \"plans\": [", p->model ? p->model : "", p->text ? p->text : "", p->tokens, p->seconds);
-    for (size_t i = 0; i < p->n_plans; i++) st = put(&b, st, "%s{\"sum\": %.9g, \"kld\": %.9g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld);
+    for (size_t i = 0; i < p->n_plans; i++) st = put(&b, st, "%s{\"sum\": %.17g, \"kld\": %.17g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld);
     st = put(&b, st, "],\n \"tensors\": [");
     for (size_t i = 0; i < p->n && !st; i++) {
         st = put(&b, st, "%s\n  {\"name\": \"%.200s\", \"probes\": [", i ? "," : "", p->t[i].tensor);
         for (size_t k = 0; k < p->t[i].n; k++)
-            st = put(&b, st, "%s{\"type\": \"%s\", \"error\": %.9g, \"kld\": %.9g, \"se\": %.9g}", k ? ", " : "", p->t[i].probe[k].type, p->t[i].probe[k].error, p->t[i].probe[k].kld, p->t[i].probe[k].se);
+            st = put(&b, st, "%s{\"type\": \"%s\", \"error\": %.17g, \"kld\": %.17g, \"se\": %.17g}", k ? ", " : "", p->t[i].probe[k].type, p->t[i].probe[k].error, p->t[i].probe[k].kld, p->t[i].probe[k].se);
         st = put(&b, st, "]}");
     }
     st = put(&b, st, "\n ]\n}\n");
