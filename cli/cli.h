@@ -82,6 +82,13 @@ int cli_manifest_replay(cli *c, int (*run)(cli *c));
 
 /* A whole file, or stdin for "-"; NULL and a message. Freed with free(). */
 char *cli_read_text(const cli *c, const char *path, size_t *len);
+/* Files of an option that may be given more than once, as calibration texts, which the struct holds: -1, or an exit code. Closed in any case. */
+enum { CLI_TEXTS = 64 };
+typedef struct cli_texts { char *texts[CLI_TEXTS]; size_t lengths[CLI_TEXTS], n; } cli_texts;
+int cli_texts_open(const cli *c, const char *name, cli_texts *t, precis_calibrate_options *o);
+void cli_texts_close(cli_texts *t);
+/* "types: Q4_K 12 (3.4 MB), ...": how many tensors, and bytes, of each. */
+void cli_print_types(const precis_plan *plan);
 /* Adapters of --lora PATH[=SCALE] into an open model; -1, or the exit code of a failure. */
 int cli_add_adapters(const cli *c, precis_model *m, bool merge);
 /* "12.3 MB" */

@@ -215,3 +215,40 @@ char *cli_joined(const cli *c, const char *name)
     }
     return all;
 }
+
+int cli_texts_open(const cli *c, const char *name, cli_texts *t, precis_calibrate_options *o)
+{
+    *t = (cli_texts){ .n = 0 };
+    for (const char *f; t->n < CLI_TEXTS && (f = cli_get_nth(c, name, (int)t->n)); t->n++)
+        if (!(t->texts[t->n] = cli_read_text(c, f, &t->lengths[t->n]))) return EXIT_INPUT;
+    o->texts = (const char *const *)t->texts;
+    o->lengths = t->lengths;
+    o->n_texts = t->n;
+    return -1;
+}
+
+void cli_texts_close(cli_texts *t)
+{
+    for (size_t i = 0; i < t->n; i++) free(t->texts[i]);
+}
+
+void cli_print_types(const precis_plan *plan)
+{
+    struct { const char *name; size_t n; uint64_t bytes; } types[64] = { { 0 } };
+    size_t n = 0;
+    for (size_t i = 0; i < precis_plan_size(plan); i++) {
+        precis_plan_row r = { .size = sizeof r };
+        precis_plan_get(plan, i, &r);
+        size_t k = 0;
+        while (k < n && strcmp(types[k].name, r.to)) k++;
+        if (k == n && n < 63) types[n++].name = r.to;
+        types[k].n++;
+        types[k].bytes += r.bytes;
+    }
+    printf("types:");
+    for (size_t k = 0; k < n; k++) {
+        char size[32];
+        printf("%s %s %zu (%s)", k ? "," : "", types[k].name, types[k].n, cli_bytes((double)types[k].bytes, size));
+    }
+    printf("\n");
+}

@@ -27,17 +27,10 @@ static const cli_option options[] = {
 static int print_plan(cli *c, const precis_planning *p, const char *method, const char *out)
 {
     json_t *list = json_array(), *o = json_object();
-    struct { const char *name; size_t n; uint64_t bytes; } types[64] = { { 0 } };
-    size_t n = 0;
     for (size_t i = 0; i < precis_plan_size(p->plan); i++) {
         precis_plan_row r = { .size = sizeof r };
         precis_plan_get(p->plan, i, &r);
         json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", r.tensor, "from", r.from, "type", r.to, "method", strcmp(r.from, r.to) ? method : "copy"));
-        size_t k = 0;
-        while (k < n && strcmp(types[k].name, r.to)) k++;
-        if (k == n && n < 63) types[n++].name = r.to;
-        types[k].n++;
-        types[k].bytes += r.bytes;
     }
     const bool known = isfinite(p->kld);
     if (c->json) {
@@ -54,9 +47,8 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
     json_decref(list);
     json_decref(o);
     char a[32], b[32];
-    printf("types:");
-    for (size_t k = 0; k < n; k++) printf("%s %s %zu (%s)", k ? "," : "", types[k].name, types[k].n, cli_bytes((double)types[k].bytes, a));
-    printf("\n%-28s %s\n%-28s %.3f\n", "size", cli_bytes((double)p->bytes, a), "bits per weight", p->bits_per_weight);
+    cli_print_types(p->plan);
+    printf("%-28s %s\n%-28s %.3f\n", "size", cli_bytes((double)p->bytes, a), "bits per weight", p->bits_per_weight);
     if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
     if (known) printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0], p->interval[1]);
     if (p->solution.exact) printf("%-28s proved least\n", "plan");
@@ -78,8 +70,6 @@ static precis_status measure(cli *c, const precis_model *m, const precis_calibra
     return precis_profile_make(c->ctx, profile, m, &o);
 }
 
-enum { MAX_TEXTS = 64 };
-
 static int run(cli *c)
 {
     precis_planning_options o = PRECIS_PLANNING_OPTIONS_INIT;
@@ -93,16 +83,11 @@ static int run(cli *c)
     o.quant.method = cli_get(c, "--method");
     o.quant.types = cli_get(c, "--types");
     o.quant.kv = cli_get(c, "--kv");
-    char *texts[MAX_TEXTS] = { NULL }, *pins = cli_joined(c, "--pin");
-    size_t lengths[MAX_TEXTS] = { 0 }, n = 0;
-    int rc = pins ? -1 : EXIT_INPUT;
-    if (cli_has(c, "--pin")) o.quant.pins = pins;
-    for (const char *f; rc < 0 && n < MAX_TEXTS && (f = cli_get_nth(c, "--calib", (int)n)); n++)
-        if (!(texts[n] = cli_read_text(c, f, &lengths[n]))) rc = EXIT_INPUT;
+    char *pins = cli_joined(c, "--pin");
+    cli_texts calib;
     precis_calibrate_options calibrate = PRECIS_CALIBRATE_OPTIONS_INIT;
-    calibrate.texts = (const char *const *)texts;
-    calibrate.lengths = lengths;
-    calibrate.n_texts = n;
+    int rc = cli_texts_open(c, "--calib", &calib, &calibrate);
+    if (cli_has(c, "--pin")) o.quant.pins = pins;
     precis_model *m = NULL;
     precis_imatrix *im = NULL;
     precis_profile *profile = NULL;
@@ -120,7 +105,7 @@ static int run(cli *c)
     precis_profile_close(&profile);
     precis_imatrix_close(&im);
     precis_model_close(&m);
-    for (size_t i = 0; i < n; i++) free(texts[i]);
+    cli_texts_close(&calib);
     free(pins);
     return rc;
 }

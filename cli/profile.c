@@ -14,8 +14,6 @@ static const cli_option options[] = {
     { 0 },
 };
 
-enum { MAX_TEXTS = 64 };
-
 static int print(cli *c, const precis_imatrix *im, const char *out)
 {
     json_t *list = json_array();
@@ -71,11 +69,10 @@ static precis_status measure(cli *c, const precis_model *m, const precis_calibra
     o.calibrate = *calibrate;
     o.types = cli_get(c, "--types");
     o.time_limit = limit;
-    o.cache = out;
+    o.cache = out; /* also where it ends up */
     precis_status st = cli_has(c, "--imatrix") ? precis_imatrix_open(c->ctx, &im, cli_get(c, "--imatrix")) : precis_calibrate(c->ctx, &im, m, calibrate);
     o.imatrix = im;
     if (!st) st = precis_profile_make(c->ctx, p, m, &o);
-    if (!st && out) st = precis_profile_save(c->ctx, *p, out);
     precis_imatrix_close(&im);
     return st;
 }
@@ -94,15 +91,9 @@ static int run(cli *c)
     precis_profile *profile = NULL;
     if (!cli_int(c, "--tokens", 0, 1, 1 << 30, &tokens) || !cli_number(c, "--time-limit", 600, 1, 1e7, &limit)) return EXIT_USAGE;
     const char *out = cli_get(c, "--output");
-    char *texts[MAX_TEXTS] = { NULL };
-    size_t lengths[MAX_TEXTS] = { 0 }, n = 0;
-    int rc = -1;
-    for (const char *f; rc < 0 && n < MAX_TEXTS && (f = cli_get_nth(c, "--calib", (int)n)); n++)
-        if (!(texts[n] = cli_read_text(c, f, &lengths[n]))) rc = EXIT_INPUT;
     precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
-    o.texts = (const char *const *)texts;
-    o.lengths = lengths;
-    o.n_texts = n;
+    cli_texts calib;
+    int rc = cli_texts_open(c, "--calib", &calib, &o);
     o.tokens = (uint32_t)tokens;
     precis_model *m = NULL;
     precis_imatrix *im = NULL;
@@ -115,7 +106,7 @@ static int run(cli *c)
     precis_profile_close(&profile);
     precis_imatrix_close(&im);
     precis_model_close(&m);
-    for (size_t i = 0; i < n; i++) free(texts[i]);
+    cli_texts_close(&calib);
     return rc;
 }
 

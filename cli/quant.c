@@ -90,28 +90,6 @@ static int print_json(cli *c, const precis_job *job, const char *out, const spee
     return cli_print_json(c, o);
 }
 
-/* Types with how many tensors and bytes each. */
-static void print_types(const precis_plan *plan)
-{
-    struct { const char *name; size_t n; uint64_t bytes; } types[64] = { { 0 } };
-    size_t n = 0;
-    for (size_t i = 0; i < precis_plan_size(plan); i++) {
-        precis_plan_row r = { .size = sizeof r };
-        precis_plan_get(plan, i, &r);
-        size_t k = 0;
-        while (k < n && strcmp(types[k].name, r.to)) k++;
-        if (k == n && n < 63) types[n++].name = r.to;
-        types[k].n++;
-        types[k].bytes += r.bytes;
-    }
-    printf("types:");
-    for (size_t k = 0; k < n; k++) {
-        char size[32];
-        printf("%s %s %zu (%s)", k ? "," : "", types[k].name, types[k].n, cli_bytes((double)types[k].bytes, size));
-    }
-    printf("\n");
-}
-
 static void print_fallbacks(const precis_job *job)
 {
     int n = 0;
@@ -142,7 +120,7 @@ static int print_text(cli *c, const precis_model *m, const precis_job *job, cons
     precis_model_get_info(m, &info);
     print_substitutes(job->plan);
     print_fallbacks(job);
-    print_types(job->plan);
+    cli_print_types(job->plan);
     if (job->solution.size) printf("plan: predicted loss %.5g, %s\n", job->solution.loss, job->solution.exact ? "proved least" : "within the bound that was reached");
     printf("\n%-28s %16s %24s\n", "", "original", "quantized");
     printf("%-28s %16s %24s\n", "size", cli_bytes((double)info.file_bytes, a), cli_bytes((double)job->bytes, b));
@@ -166,8 +144,6 @@ static int print_text(cli *c, const precis_model *m, const precis_job *job, cons
     else printf("dry run: nothing was written\n");
     return cli_done(c);
 }
-
-enum { MAX_TEXTS = 64 };
 
 static int run(cli *c)
 {
@@ -196,15 +172,10 @@ static int run(cli *c)
     o.calibrate.tokens = (uint32_t)tokens;
     if (!cli_number(c, "--damp", 0, 1e-6, 1, &o.quant.damp) || !cli_number(c, "--alpha", 0, 0.01, 1, &o.quant.alpha) || !cli_int(c, "--rank", 0, 1, 4096, &rank)) return EXIT_USAGE;
     o.quant.rank = (uint32_t)rank;
-    char *texts[MAX_TEXTS] = { NULL }, *text = NULL, *pins = cli_joined(c, "--pin"), *types = NULL, *method = NULL;
-    size_t lengths[MAX_TEXTS] = { 0 }, n = 0;
-    int rc = -1;
+    char *text = NULL, *pins = cli_joined(c, "--pin"), *types = NULL, *method = NULL;
+    cli_texts calib;
+    int rc = cli_texts_open(c, "--calib", &calib, &o.calibrate);
     if (cli_has(c, "--pin")) o.quant.pins = pins;
-    for (const char *f; rc < 0 && n < MAX_TEXTS && (f = cli_get_nth(c, "--calib", (int)n)); n++)
-        if (!(texts[n] = cli_read_text(c, f, &lengths[n]))) rc = EXIT_INPUT;
-    o.calibrate.texts = (const char *const *)texts;
-    o.calibrate.lengths = lengths;
-    o.calibrate.n_texts = n;
     if (rc < 0 && cli_has(c, "--text") && !(o.text = text = cli_read_text(c, cli_get(c, "--text"), &o.text_len))) rc = EXIT_INPUT;
     precis_model *m = NULL;
     precis_job job = { 0 };
@@ -230,7 +201,7 @@ static int run(cli *c)
     precis_text_free(c->ctx, types);
     precis_text_free(c->ctx, method);
     precis_model_close(&m);
-    for (size_t i = 0; i < n; i++) free(texts[i]);
+    cli_texts_close(&calib);
     free(text);
     free(pins);
     return rc;

@@ -87,6 +87,12 @@ char *pcs_arena_copy(pcs_arena *a, const char *s, size_t len); /* adds a NUL */
 char *pcs_arena_printf(pcs_arena *a, const char *fmt, ...) PCS_PRINTF(2, 3);
 void pcs_arena_free(pcs_arena *a);
 
+static inline bool pcs_ends(const char *s, const char *tail)
+{
+    const size_t n = strlen(s), k = strlen(tail);
+    return n >= k && !strcmp(s + n - k, tail);
+}
+
 /* A growing byte buffer with a limit from birth. */
 typedef struct pcs_buf {
     precis_ctx *ctx;
@@ -132,7 +138,6 @@ void pcs_map_free(pcs_map *m);
 const char *pcs_human(double bytes, char buf[32]);
 
 /* Lower-case hex SHA-256 of a file or of bytes. */
-precis_status pcs_sha256_file(precis_ctx *ctx, const char *path, char hex[65]);
 void pcs_sha256(const void *data, size_t len, char hex[65]);
 
 double pcs_now(void); /* monotonic seconds */

@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 size_t pcs_utf8(const char *s, size_t n, uint32_t *cp)
@@ -296,4 +297,34 @@ precis_status pcs_json_find(precis_ctx *ctx, pcs_json_slice object, const char *
         if (hit) *out = (pcs_json_slice){ start, (size_t)(j.p - start) };
     }
     return st;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------ */
+
+precis_status pcs_buf_printf(pcs_buf *b, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    const int n = vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (n < 0 || n >= (int)sizeof text) return pcs_fail(b->ctx, PRECIS_EINVAL, "a name is too long to be written");
+    return pcs_buf_add(b, text, (size_t)n);
+}
+
+precis_status pcs_json_text(pcs_buf *b, const char *s, size_t len)
+{
+    precis_status st = pcs_buf_add(b, "\"", 1);
+    for (size_t i = 0, k; i < len && !st; i += k) {
+        uint32_t cp;
+        const unsigned char c = (unsigned char)s[i];
+        k = 1;
+        if (c == '"' || c == '\\') st = pcs_buf_printf(b, "\\%c", c);
+        else if (c == '\n') st = pcs_buf_add(b, "\\n", 2);
+        else if (c < 32 || c == 127) st = pcs_buf_printf(b, "\\u%04x", c);
+        else if (c < 128) st = pcs_buf_add(b, s + i, 1);
+        else if ((k = pcs_utf8(s + i, len - i, &cp))) st = pcs_buf_add(b, s + i, k);
+        else st = pcs_buf_add(b, "\xef\xbf\xbd", 3), k = 1;
+    }
+    return st ? st : pcs_buf_add(b, "\"", 1);
 }

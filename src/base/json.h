@@ -50,6 +50,10 @@ typedef struct { const char *text; size_t len; } pcs_json_slice;
  * twice is an error, and so is anything but an object. */
 precis_status pcs_json_find(precis_ctx *ctx, pcs_json_slice object, const char *key, pcs_json_slice *out);
 
+/* Written by hand: formatted text of at most 1,023 bytes, and a string with its quotes and escapes. */
+precis_status pcs_buf_printf(pcs_buf *b, const char *fmt, ...) PCS_PRINTF(2, 3);
+precis_status pcs_json_text(pcs_buf *b, const char *s, size_t len);
+
 /* Length of the UTF-8 sequence at p (n bytes left) and its code point, or 0 when it is not valid. */
 size_t pcs_utf8(const char *p, size_t n, uint32_t *cp);
 /* Encode; returns the length, 1 to 4. */

@@ -19,7 +19,7 @@ void pcs_sha256(const void *data, size_t len, char hex[65])
     to_hex(md, hex);
 }
 
-precis_status pcs_sha256_file(precis_ctx *ctx, const char *path, char hex[65])
+precis_status precis_sha256_file(precis_ctx *ctx, const char *path, char hex[65])
 {
     precis_status st = PRECIS_OK;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -45,5 +45,3 @@ precis_status pcs_sha256_file(precis_ctx *ctx, const char *path, char hex[65])
     EVP_MD_CTX_free(md);
     return st;
 }
-
-precis_status precis_sha256_file(precis_ctx *ctx, const char *path, char hex[65]) { return pcs_sha256_file(ctx, path, hex); }

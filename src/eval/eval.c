@@ -1,4 +1,5 @@
 /* eval.c - perplexity, KL divergence, probability differences, top-1 agreement. */
+#include "eval/eval.h"
 #include "precis/eval.h"
 
 #include "base/fmath.h"
@@ -20,8 +21,7 @@ typedef struct {
     score *out;
 } rows;
 
-/* Largest, its first place, and log of the sum of exponentials, in a fixed order. */
-static double log_sum(const float *x, size_t n, size_t *arg)
+double pcs_log_sum(const float *x, size_t n, size_t *arg)
 {
     float top = x[0];
     size_t best = 0;
@@ -31,11 +31,11 @@ static double log_sum(const float *x, size_t n, size_t *arg)
     for (size_t i = 0; i + 8 <= n; i += 8)
         for (size_t l = 0; l < 8; l++) lane[l] += (double)pcs_expf(x[i + l] - top);
     for (size_t i = n / 8 * 8; i < n; i++) lane[i % 8] += (double)pcs_expf(x[i] - top);
-    *arg = best;
+    if (arg) *arg = best;
     return top + pcs_log(((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7])));
 }
 
-static double divergence(const float *p, double lp, const float *q, double lq, size_t n)
+double pcs_divergence(const float *p, double lp, const float *q, double lq, size_t n)
 {
     double lane[8] = { 0 };
     const float shift = (float)lp;
@@ -50,13 +50,13 @@ static void score_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     for (uint64_t i = begin; i < end; i++) {
         const float *a = r->a + i * r->vocabulary, *b = r->b ? r->b + i * r->vocabulary : NULL;
         size_t best, ref_best;
-        const double la = log_sum(a, r->vocabulary, &best);
+        const double la = pcs_log_sum(a, r->vocabulary, &best);
         score *s = &r->out[i];
         s->nll = la - (double)a[r->next[i]];
         if (!b) continue;
-        const double lb = log_sum(b, r->vocabulary, &ref_best);
+        const double lb = pcs_log_sum(b, r->vocabulary, &ref_best);
         s->ref_nll = lb - (double)b[r->next[i]];
-        s->kld = divergence(b, lb, a, la, r->vocabulary);
+        s->kld = pcs_divergence(b, lb, a, la, r->vocabulary);
         s->dp = pcs_exp(-s->nll) - pcs_exp(-s->ref_nll);
         s->same = best == ref_best;
     }

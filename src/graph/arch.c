@@ -163,8 +163,7 @@ precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value 
     return w == -2 ? x : PCS_NODE(b, "rms_norm", layer, name, attrs, x, w);
 }
 
-/* The first gemma2 files do not name their caps. */
-static bool is_gemma2(const pcs_builder *b) { return !strcmp(pcs_model_string(b->m, "general.architecture"), "gemma2"); }
+static double softcap(const pcs_builder *b, const char *suffix) { return pcs_arch_float(b->m, suffix, pcs_usual_softcap(pcs_model_string(b->m, "general.architecture"), suffix), NULL); }
 
 precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v)
 {
@@ -181,7 +180,7 @@ precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value 
     }
     precis_value s = pcs_graph_state(b->g, text, 4, shape);
     s = PCS_NODE(b, "kv_append", layer, "kv_append", NULL, s, k, v, b->lm->positions, b->lm->sequences);
-    snprintf(text, sizeof text, "scale=%.9g window=%u cap=%.9g causal=%d", scale, window, pcs_arch_float(b->m, "attn_logit_softcapping", is_gemma2(b) ? 50.0 : 0.0, NULL), !b->lm->encoder);
+    snprintf(text, sizeof text, "scale=%.9g window=%u cap=%.9g causal=%d", scale, window, softcap(b, "attn_logit_softcapping"), !b->lm->encoder);
     return PCS_NODE(b, "attention", layer, "attention", text, q, s, b->lm->positions, b->lm->sequences);
 }
 
@@ -200,7 +199,7 @@ precis_status pcs_logits(pcs_builder *b, precis_value x)
     }
     if (w == -2) w = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
     lm->logits = pcs_low_rank(b, -1, name, "logits", plain, PCS_NODE(b, "matmul", -1, "logits", NULL, x, w), 0, lm->vocabulary, lm->vocabulary, lm->width);
-    const double cap = pcs_arch_float(b->m, "final_logit_softcapping", is_gemma2(b) ? 30.0 : 0.0, NULL);
+    const double cap = softcap(b, "final_logit_softcapping");
     if (cap > 0) {
         char attrs[48];
         snprintf(attrs, sizeof attrs, "cap=%.9g", cap);

@@ -116,32 +116,27 @@ void precis_planning_close(precis_planning *p) { precis_plan_close(&p->plan); }
 
 static precis_status number(pcs_buf *b, const char *key, double v)
 {
-    char text[80];
-    if (isfinite(v)) snprintf(text, sizeof text, " \"%s\": %.9g,\n", key, v);
-    else snprintf(text, sizeof text, " \"%s\": null,\n", key);
-    return pcs_buf_add(b, text, strlen(text));
+    return isfinite(v) ? pcs_buf_printf(b, " \"%s\": %.9g,\n", key, v) : pcs_buf_printf(b, " \"%s\": null,\n", key);
 }
-
-static precis_status put_text(pcs_buf *b, precis_status st, const char *s) { return st ? st : pcs_buf_add(b, s, strlen(s)); }
 
 static precis_status put_tensors(pcs_buf *b, const precis_plan *plan, const char *method)
 {
-    precis_status st = put_text(b, PRECIS_OK, " \"tensors\": [");
+    precis_status st = pcs_buf_printf(b, " \"tensors\": [");
     for (size_t i = 0; i < plan->n && !st; i++) {
         const pcs_plan_row *row = &plan->rows[i];
         const bool coded = row->to != row->tensor->format && (row->to->kind == PCS_QUANT || row->to->element);
-        char line[512];
-        if (strpbrk(row->tensor->name, "\"\\") || strlen(row->tensor->name) > 300) return pcs_fail(b->ctx, PRECIS_EINVAL, "tensor %.80s: its name cannot be written", row->tensor->name);
-        snprintf(line, sizeof line, "%s\n  {\"name\": \"%s\", \"type\": \"%s\", \"method\": \"%s\", \"bytes\": %llu, \"kld\": %.9g}", i ? "," : "", row->tensor->name, row->to->name,
-                 coded ? method : row->to == row->tensor->format ? "copy" : "convert", (unsigned long long)row->bytes, isfinite(row->loss) ? row->loss : 0.0);
-        st = put_text(b, st, line);
+        st = pcs_buf_printf(b, "%s\n  {\"name\": ", i ? "," : "");
+        if (!st) st = pcs_json_text(b, row->tensor->name, strlen(row->tensor->name));
+        if (!st) st = pcs_buf_printf(b, ", \"type\": \"%s\", \"method\": \"%s\", \"bytes\": %llu, \"kld\": %.9g}", row->to->name, coded ? method : row->to == row->tensor->format ? "copy" : "convert", (unsigned long long)row->bytes,
+                                 isfinite(row->loss) ? row->loss : 0.0);
     }
-    return put_text(b, st, "\n ]\n}\n");
+    return st ? st : pcs_buf_printf(b, "\n ]\n}\n");
 }
 
 precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p, const precis_planning_options *o, const char *path)
 {
-    char hex[65], line[256], method[96];
+    char hex[65], method[96];
+    const char *kv = o->quant.kv ? o->quant.kv : "f16";
     pcs_method_set set;
     pcs_buf b;
     precis_status st = pcs_methods_parse(ctx, o->quant.method, &set);
@@ -149,17 +144,12 @@ precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p, co
     if (st) return st;
     pcs_methods_name(&set, method, sizeof method);
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
-    snprintf(line, sizeof line, "{\"precis\": \"plan\", \"version\": 1,\n \"model\": \"%s\",\n \"method\": \"%s\",\n \"kv\": {\"k\": \"%s\", \"v\": \"%s\"},\n", hex, method, o->quant.kv ? o->quant.kv : "f16", o->quant.kv ? o->quant.kv : "f16");
-    st = put_text(&b, st, line);
-    snprintf(line, sizeof line, " \"bytes\": %llu,\n \"ram\": %llu,\n", (unsigned long long)p->bytes, (unsigned long long)p->ram);
-    st = put_text(&b, st, line);
+    st = pcs_buf_printf(&b, "{\"precis\": \"plan\", \"version\": 1,\n \"model\": \"%s\",\n \"method\": \"%s\",\n \"kv\": {\"k\": \"%s\", \"v\": \"%s\"},\n \"bytes\": %llu,\n \"ram\": %llu,\n", hex, method, kv, kv, (unsigned long long)p->bytes,
+                        (unsigned long long)p->ram);
     if (!st) st = number(&b, "bits_per_weight", p->bits_per_weight);
     if (!st) st = number(&b, "kld", p->kld);
-    if (isfinite(p->kld)) snprintf(line, sizeof line, " \"kld_interval\": [%.9g, %.9g],\n", p->interval[0], p->interval[1]);
-    else snprintf(line, sizeof line, " \"kld_interval\": null,\n");
-    st = put_text(&b, st, line);
-    snprintf(line, sizeof line, " \"solver\": {\"loss\": %.9g, \"bound\": %.9g, \"exact\": %s},\n", p->solution.loss, p->solution.bound, p->solution.exact ? "true" : "false");
-    st = put_text(&b, st, line);
+    if (!st) st = isfinite(p->kld) ? pcs_buf_printf(&b, " \"kld_interval\": [%.9g, %.9g],\n", p->interval[0], p->interval[1]) : pcs_buf_printf(&b, " \"kld_interval\": null,\n");
+    if (!st) st = pcs_buf_printf(&b, " \"solver\": {\"loss\": %.9g, \"bound\": %.9g, \"exact\": %s},\n", p->solution.loss, p->solution.bound, p->solution.exact ? "true" : "false");
     if (!st) st = put_tensors(&b, p->plan, method);
     if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
     pcs_buf_free(&b);
@@ -206,10 +196,8 @@ static precis_status read_tensor(reader *r)
     if (!f) return wrong(r, "type", "there is no type", type);
     if (f != pcs_resting(&r->m->tensors[at]) && (!pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)r->m->tensors[at].ne[0]))) return wrong(r, "type", "cannot be written, or does not fit the tensor's rows:", type);
     if (strpbrk(name, "*?=,")) return wrong(r, "name", "holds a sign of patterns:", name);
-    char line[640];
-    snprintf(line, sizeof line, "%s%.500s=%s", r->types.len ? "," : "", name, f->name);
     r->n++;
-    return pcs_buf_add(&r->types, line, strlen(line));
+    return pcs_buf_printf(&r->types, "%s%s=%s", r->types.len ? "," : "", name, f->name);
 }
 
 static precis_status read_plan(reader *r)

@@ -1,7 +1,7 @@
 /* sensitivity.c - the profile: one tensor after another stands quantized in the model, which runs on from the layer that holds it; the
  * divergence of its logits from the original's is what that tensor costs. Then whole plans at random, to see how costs add up. */
-#include "base/fmath.h"
 #include "base/pool.h"
+#include "eval/eval.h"
 #include "precis/text.h"
 #include "quant/methods.h"
 #include "quant/profile.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { PLANS = 16, TOKENS_LEAST = 256, TOKENS_MOST = 4096, WINDOW = 256 };
+enum { PLANS = 16, TOKENS_LEAST = 256, TOKENS_MOST = 4096 };
 #define SEARCHED 3e8 /* weights of a model that are coded by search */
 #define LOGITS_MOST ((size_t)384 << 20) /* bytes of the original's logits that are kept */
 
@@ -33,7 +33,6 @@ typedef struct {
     double *log_sums;
     size_t scored;
     uint32_t width, vocabulary;
-    double full;                   /* seconds of a run of all windows */
     double begun;
     size_t done, total;
 } profiler;
@@ -47,15 +46,6 @@ static double now(void)
 
 /* ---- divergence --------------------------------------------------------------------------------------------- */
 
-static double log_sum(const float *x, size_t n)
-{
-    float top = x[0];
-    double s[4] = { 0 };
-    for (size_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
-    for (size_t i = 0; i < n; i++) s[i & 3] += (double)pcs_expf(x[i] - top);
-    return (double)top + pcs_log((s[0] + s[1]) + (s[2] + s[3]));
-}
-
 typedef struct { const profiler *r; size_t first; const float *x; double *kld; } scoring;
 
 static void score(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
@@ -65,10 +55,7 @@ static void score(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     const size_t n = s->r->vocabulary;
     for (uint64_t i = begin; i < end; i++) {
         const float *p = s->r->logits + (s->first + i) * n, *q = s->x + i * n;
-        const double lp = s->r->log_sums[s->first + i], lq = log_sum(q, n);
-        double sum[4] = { 0 };
-        for (size_t k = 0; k < n; k++) sum[k & 3] += (double)pcs_expf(p[k] - (float)lp) * (((double)p[k] - lp) - ((double)q[k] - lq));
-        s->kld[s->first + i] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        s->kld[s->first + i] = pcs_divergence(p, s->r->log_sums[s->first + i], q, pcs_log_sum(q, n, NULL), n);
     }
 }
 
@@ -95,13 +82,6 @@ static double mean_of(const profiler *r, const double *kld, double *se)
 }
 
 /* ---- running from a layer on --------------------------------------------------------------------------------- */
-
-static size_t step_of(const precis_program *p, precis_value v)
-{
-    for (size_t i = 0; i < p->n_steps; i++)
-        if (p->steps[i].out == p->slots[v].root) return i;
-    return p->n_steps;
-}
 
 static void bind(profiler *r, precis_runner *run, const int32_t *ids, uint32_t n)
 {
@@ -130,9 +110,9 @@ static precis_status divergence(profiler *r, long cut, double *kld, double *se)
     double *each = pcs_alloc(r->ctx, r->scored, sizeof *each);
     if (!st && !each) st = PRECIS_ENOMEM;
     precis_program *p = st ? NULL : run->program;
-    size_t preamble = 0, from = 0, first = 0, at = 0;
-    while (p && preamble < p->n_steps && strncmp(p->steps[preamble].name, "blk.", 4)) preamble++;
-    if (p && cut >= 0) from = step_of(p, r->cuts[cut]) + 1;
+    const size_t preamble = p ? pcs_program_preamble(p) : 0;
+    size_t from = 0, first = 0, at = 0;
+    if (p && cut >= 0) from = pcs_program_step_of(p, r->cuts[cut]) + 1;
     for (size_t w = 0; w < r->windows.n && !st; w++) {
         const uint32_t n = r->windows.lengths[w];
         const int64_t outs = (int64_t)scored_of(r, n);
@@ -179,7 +159,6 @@ static precis_status original(profiler *r)
         pcs_program_tap(run->program, r->cuts[c], keep, &k[c]);
     }
     size_t at = 0, first = 0;
-    const double begun = now();
     for (size_t w = 0; w < r->windows.n && !st; w++) {
         const uint32_t n = r->windows.lengths[w];
         const int64_t outs = (int64_t)scored_of(r, n);
@@ -191,8 +170,7 @@ static precis_status original(profiler *r)
         at += n;
         if (!st) st = pcs_progress(r->ctx, "profile", w, 10 * r->windows.n);
     }
-    r->full = now() - begun;
-    for (size_t i = 0; i < r->scored && !st; i++) r->log_sums[i] = log_sum(r->logits + i * r->vocabulary, r->vocabulary);
+    for (size_t i = 0; i < r->scored && !st; i++) r->log_sums[i] = pcs_log_sum(r->logits + i * r->vocabulary, r->vocabulary, NULL);
     pcs_free(r->ctx, k);
     precis_runner_close(&run);
     return st;
@@ -200,46 +178,22 @@ static precis_status original(profiler *r)
 
 /* ---- swapping ------------------------------------------------------------------------------------------------ */
 
-typedef struct { const pcs_tensor *t; const pcs_format *f; const pcs_shared *shared; const pcs_method *coder; pcs_row_weights weights; uint8_t *out; float *scratch; double *err, *norm; } coding;
-
-static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
-{
-    const coding *c = arg;
-    const size_t n = (size_t)c->t->ne[0];
-    const uint64_t row = pcs_row_bytes(c->f, n);
-    for (uint64_t r = begin; r < end; r++)
-        pcs_quantize_row(c->t, r, &(pcs_row_job){ c->f, pcs_row_importance(&c->weights, r), c->shared, PCS_FIT_RTN }, c->coder, c->scratch + ith * (2 * n + 64), c->out + r * row, &c->err[r], &c->norm[r]);
-}
-
 /* Tensor i of the copy in another format. *bytes is the caller's to free once the tensor is back. */
 static precis_status swap(profiler *r, size_t i, const pcs_format *f, uint8_t **bytes, double *error)
 {
     const pcs_tensor *t = &r->origin->tensors[i];
-    const size_t n = (size_t)t->ne[0];
-    const uint64_t rows = pcs_tensor_rows(t);
-    pcs_shared shared = { 0 };
-    coding c = { .t = t, .f = f, .shared = f->tensor ? &shared : NULL, .coder = r->coder };
-    precis_status st = pcs_imatrix_for(r->opt->imatrix, t, &c.weights);
-    if (!st && f->tensor) st = pcs_tensor_shared(r->ctx, t, &shared);
-    c.out = *bytes = st ? NULL : pcs_alloc(r->ctx, rows * pcs_row_bytes(f, n) + 64, 1);
-    c.scratch = pcs_alloc(r->ctx, precis_ctx_threads(r->ctx) * (2 * n + 64), sizeof *c.scratch);
-    c.err = pcs_alloc(r->ctx, 2 * rows, sizeof *c.err);
-    if (!st && (!c.out || !c.scratch || !c.err)) st = PRECIS_ENOMEM;
-    if (!st) {
-        double err = 0, norm = 0;
-        c.norm = c.err + rows;
-        pcs_for(r->ctx, rows, 1 + 16384 / n, code_rows, &c);
-        for (uint64_t k = 0; k < rows; k++) err += c.err[k], norm += c.norm[k];
-        *error = norm > 0 ? err / norm : 0;
-        pcs_tensor *own = &r->m->tensors[i];
-        own->format = f;
-        own->data = c.out;
-        own->bytes = rows * pcs_row_bytes(f, n);
-        if (!isfinite(err)) st = pcs_fail(r->ctx, PRECIS_EFORMAT, "tensor %s: NaN or infinity among its numbers", t->name);
-    }
-    pcs_free(r->ctx, c.scratch);
-    pcs_free(r->ctx, c.err);
-    return st;
+    const uint64_t size = pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]);
+    pcs_row_weights weights;
+    precis_status st = pcs_imatrix_for(r->opt->imatrix, t, &weights);
+    *bytes = st ? NULL : pcs_alloc(r->ctx, size + 64, 1);
+    if (!st && !*bytes) st = PRECIS_ENOMEM;
+    if (!st) st = pcs_quantize_tensor(r->ctx, t, f, r->coder, &weights, *bytes, error);
+    if (st) return st;
+    pcs_tensor *own = &r->m->tensors[i];
+    own->format = f;
+    own->data = *bytes;
+    own->bytes = size;
+    return PRECIS_OK;
 }
 
 static void put_back(profiler *r, size_t i, uint8_t *bytes)
@@ -439,7 +393,6 @@ static precis_status run_all(profiler *r)
     c.tokens = tokens;
     if (!st) st = pcs_windows_make(r->ctx, r->origin, &c, &r->windows);
     if (st) return st;
-    for (size_t w = 0; w < r->windows.n; w++) r->p->tokens += r->windows.lengths[w];
     r->stride = 1;
     while (r->windows.n_ids / 2 / r->stride * r->vocabulary * sizeof(float) > LOGITS_MOST) r->stride++;
     for (size_t w = 0; w < r->windows.n; w++) r->scored += scored_of(r, r->windows.lengths[w]);
@@ -448,10 +401,9 @@ static precis_status run_all(profiler *r)
     r->zeros = r->positions + r->windows.longest;
     r->outputs = r->zeros + r->windows.longest;
     for (uint32_t i = 0; i < r->windows.longest; i++) r->positions[i] = (int32_t)i;
-    const uint32_t seen = r->p->tokens;
     st = identify(r, model, text);
     if (!st) st = take_cache(r, model, text);
-    r->p->tokens = seen;
+    r->p->tokens = (uint32_t)r->windows.n_ids;
     if (!st) st = pcs_model_copy(r->ctx, &r->m, r->origin);
     if (!st) st = original(r);
     if (!st) st = probes(r);

@@ -97,6 +97,10 @@ double pcs_key_number(const pcs_key *k, uint64_t i);
 bool pcs_usual_window(const char *arch, int64_t layer);
 bool pcs_layer_window(const precis_model *m, int64_t layer);
 double pcs_usual_query_dim(const precis_model *m);
+/* Has every layer its usual window? The cap of ARCH.attn_logit_softcapping and .final_logit_softcapping; 0: none. Dimension of a head's keys. */
+bool pcs_usual_windows(const precis_model *m);
+double pcs_usual_softcap(const char *arch, const char *suffix);
+int64_t pcs_head_dim(const precis_model *m);
 
 size_t pcs_key_width(pcs_key_type t); /* bytes of a fixed-size value; 0 for strings and arrays */
 

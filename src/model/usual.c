@@ -27,12 +27,30 @@ bool pcs_layer_window(const precis_model *m, int64_t layer)
     return every > 0 ? (layer + 1) % every != 0 : pcs_usual_window(arch, layer);
 }
 
+bool pcs_usual_windows(const precis_model *m)
+{
+    const int64_t layers = pcs_arch_int(m, "block_count", 0, NULL);
+    bool usual = true;
+    for (int64_t i = 0; i < layers; i++) usual &= pcs_layer_window(m, i) == pcs_usual_window(arch_of(m), i);
+    return usual;
+}
+
+double pcs_usual_softcap(const char *arch, const char *suffix)
+{
+    return strcmp(arch, "gemma2") ? 0.0 : strcmp(suffix, "attn_logit_softcapping") ? 30.0 : 50.0;
+}
+
+int64_t pcs_head_dim(const precis_model *m)
+{
+    const int64_t heads = pcs_arch_int(m, "attention.head_count", 1, NULL), width = pcs_arch_int(m, "embedding_length", 0, NULL);
+    return pcs_arch_int(m, "attention.key_length", heads > 0 ? width / heads : width, NULL);
+}
+
 double pcs_usual_query_dim(const precis_model *m)
 {
     const char *arch = arch_of(m);
     const int64_t heads = pcs_arch_int(m, "attention.head_count", 1, NULL), width = pcs_arch_int(m, "embedding_length", 0, NULL), layers = pcs_arch_int(m, "block_count", 0, NULL);
-    const int64_t each = heads > 0 ? width / heads : width;
     /* Gemma's 27B models scale by width / heads instead of the head's dimension */
     if ((!strcmp(arch, "gemma2") && layers == 46) || (!strcmp(arch, "gemma3") && layers == 62)) return heads > 0 ? (double)width / (double)heads : 1.0;
-    return (double)pcs_arch_int(m, "attention.key_length", each, NULL);
+    return (double)pcs_head_dim(m);
 }

@@ -27,8 +27,10 @@ typedef struct {
     size_t scratch_size;
 } job;
 
-/* Types with code books of vectors take a hundred times the time to fit: a part of the sample serves for them. */
-static size_t stride(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX ? 64 : 1; }
+/* Types with books of vectors: their kernels unpack at a quarter of the others' speed, and they take a hundred times the time to fit. */
+static bool has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX; }
+/* So a part of the sample serves for them. */
+static size_t stride(const pcs_format *f) { return has_book(f) ? 64 : 1; }
 
 static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
@@ -89,9 +91,6 @@ static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
     pcs_free(ctx, j->err);
     return st;
 }
-
-/* Types with books of vectors: their kernels unpack at a quarter of the others' speed. */
-static bool has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX; }
 
 /* Types that a tensor may take: its own, and all that fit and take no more room than it. books: those with books of vectors, too. */
 static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_quant_options *o, bool books, const pcs_format **types, size_t *n)

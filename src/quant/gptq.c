@@ -29,13 +29,6 @@ typedef struct {
 
 /* ---- running parts of the net ---------------------------------------------------------------------------------- */
 
-static size_t step_of(const precis_program *p, precis_value v)
-{
-    for (size_t i = 0; i < p->n_steps; i++)
-        if (p->slots[p->steps[i].out].root == p->slots[v].root && p->steps[i].out == p->slots[v].root) return i;
-    return p->n_steps;
-}
-
 /* Window i up to (not with) a step, from the end of layer `cut` (-1: the embedding). */
 static precis_status run_to(gptq *g, size_t i, const int32_t *ids, const float *state, precis_value cut, size_t from, size_t to)
 {
@@ -372,7 +365,7 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, prec
     const pcs_tensor *t = &w->m->tensors[index];
     const size_t rows = (size_t)t->ne[1], experts = (size_t)pcs_tensor_rows(t) / rows;
     uint8_t *dst = pcs_alloc(w->ctx, pcs_tensor_rows(t), pcs_row_bytes(w->plan->rows[index].to, (uint64_t)t->ne[0]));
-    const size_t a = step_of(g->r->program, n->in[0]), b = step_of(g->r->program, n->in[2]);
+    const size_t a = pcs_program_step_of(g->r->program, n->in[0]), b = pcs_program_step_of(g->r->program, n->in[2]);
     double err = 0, norm = 0;
     size_t left = 0;
     precis_status st = dst ? PRECIS_OK : PRECIS_ENOMEM;
@@ -430,7 +423,7 @@ static precis_status code_group(gptq *g, size_t first_node, size_t end_node, pre
             continue;
         }
         if (!no && !ready) {
-            st = collect(g, input, NULL, 0, cut, from, step_of(g->r->program, input) + 1);
+            st = collect(g, input, NULL, 0, cut, from, pcs_program_step_of(g->r->program, input) + 1);
             if (!st) why = factor(g, &st);
             ready = true;
         }
@@ -491,14 +484,14 @@ precis_status pcs_gptq(pcs_work *w)
     if (!st) {
         g.zeros = g.positions + w->windows.longest;
         for (uint32_t i = 0; i < w->windows.longest; i++) g.positions[i] = (int32_t)i;
-        while (g.preamble < g.r->program->n_steps && strncmp(g.r->program->steps[g.preamble].name, "blk.", 4)) g.preamble++;
+        g.preamble = pcs_program_preamble(g.r->program);
         const precis_graph *gr = g.r->graph;
         precis_value cut = -1;
         size_t from = g.preamble, first = 0;
         uint32_t layer = 0;
         for (size_t i = 0; i < gr->n_nodes && !st; i++) {
             if (!gr->values[gr->nodes[i].out].cut) continue;
-            const size_t to = step_of(g.r->program, gr->nodes[i].out) + 1;
+            const size_t to = pcs_program_step_of(g.r->program, gr->nodes[i].out) + 1;
             st = code_layer(&g, first, i + 1, cut, from, to, gr->nodes[i].out);
             cut = gr->nodes[i].out;
             from = to;

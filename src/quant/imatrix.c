@@ -215,7 +215,7 @@ precis_status precis_imatrix_open(precis_ctx *ctx, precis_imatrix **out, const c
     ctx->file = NULL;
     pcs_file_close(ctx, &f);
     char hex[65];
-    if (!st) st = pcs_sha256_file(ctx, path, hex);
+    if (!st) st = precis_sha256_file(ctx, path, hex);
     if (!st && !(im->source = pcs_arena_printf(&im->arena, "{\"imatrix_sha256\":\"%s\"}", hex))) st = PRECIS_ENOMEM;
     if (st) precis_imatrix_close(&im);
     else pcs_imatrix_finish(im);

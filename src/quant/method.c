@@ -1,6 +1,8 @@
 /* method.c - the table of methods, and quantizing one row. */
+#include "base/pool.h"
 #include "quant/quant.h"
 
+#include <math.h>
 #include <strings.h>
 
 #define METHOD(name) extern const pcs_method pcs_method_##name;
@@ -64,4 +66,41 @@ void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, c
     else pcs_encode(j->f, n, x, NULL, PCS_FIT_RTN, NULL, dst);
     pcs_decode(j->f, n, dst, y);
     pcs_error_row(n, x, y, j->importance, err, norm);
+}
+
+typedef struct { const pcs_tensor *t; const pcs_method *method; pcs_row_job job; pcs_row_weights weights; uint8_t *out; float *scratch; double *err, *norm; } coding;
+
+static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    const coding *c = arg;
+    const size_t n = (size_t)c->t->ne[0];
+    const uint64_t row = pcs_row_bytes(c->job.f, n);
+    for (uint64_t r = begin; r < end; r++) {
+        pcs_row_job j = c->job;
+        j.importance = pcs_row_importance(&c->weights, r);
+        pcs_quantize_row(c->t, r, &j, c->method, c->scratch + ith * (2 * n + 64), c->out + r * row, &c->err[r], &c->norm[r]);
+    }
+}
+
+precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, const pcs_method *method, const pcs_row_weights *weights, uint8_t *out, double *error)
+{
+    const size_t n = (size_t)t->ne[0];
+    const uint64_t rows = pcs_tensor_rows(t);
+    pcs_shared shared = { 0 };
+    coding c = { .t = t, .method = method, .job = { f, NULL, f->tensor ? &shared : NULL, PCS_FIT_RTN }, .weights = *weights, .out = out };
+    precis_status st = f->tensor ? pcs_tensor_shared(ctx, t, &shared) : PRECIS_OK;
+    c.scratch = pcs_alloc(ctx, precis_ctx_threads(ctx) * (2 * n + 64), sizeof *c.scratch);
+    c.err = pcs_alloc(ctx, 2 * rows, sizeof *c.err);
+    if (!st && (!c.scratch || !c.err)) st = PRECIS_ENOMEM;
+    if (!st) {
+        double err = 0, norm = 0;
+        c.norm = c.err + rows;
+        pcs_for(ctx, rows, 1 + 16384 / n, code_rows, &c);
+        for (uint64_t r = 0; r < rows; r++) err += c.err[r], norm += c.norm[r];
+        *error = norm > 0 ? err / norm : 0;
+        if (!isfinite(err)) st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: NaN or infinity among its numbers", t->name);
+    }
+    pcs_free(ctx, c.scratch);
+    pcs_free(ctx, c.err);
+    return st;
 }

@@ -6,8 +6,6 @@
 #include "write/write.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 precis_status pcs_profile_new(precis_ctx *ctx, precis_profile **out)
 {
@@ -232,31 +230,24 @@ precis_status precis_profile_get(const precis_profile *p, size_t i, precis_probe
 
 /* ---- JSON --------------------------------------------------------------------------------------------------- */
 
-static precis_status put(pcs_buf *b, precis_status st, const char *fmt, ...)
-{
-    char text[512];
-    va_list ap;
-    if (st) return st;
-    va_start(ap, fmt);
-    const int n = vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    return n < 0 || n >= (int)sizeof text ? pcs_fail(b->ctx, PRECIS_EINVAL, "a name is too long to be written") : pcs_buf_add(b, text, (size_t)n);
-}
-
 precis_status precis_profile_save(precis_ctx *ctx, const precis_profile *p, const char *path)
 {
     pcs_buf b;
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
-    precis_status st = put(&b, PRECIS_OK, "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n \"plans\": [", p->model ? p->model : "", p->text ? p->text : "", p->tokens, p->seconds);
-    for (size_t i = 0; i < p->n_plans; i++) st = put(&b, st, "%s{\"sum\": %.17g, \"kld\": %.17g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld);
-    st = put(&b, st, "],\n \"tensors\": [");
+    precis_status st = pcs_buf_printf(&b, "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n \"plans\": [", p->model ? p->model : "", p->text ? p->text : "", p->tokens, p->seconds);
+    for (size_t i = 0; i < p->n_plans && !st; i++) st = pcs_buf_printf(&b, "%s{\"sum\": %.17g, \"kld\": %.17g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld);
+    if (!st) st = pcs_buf_printf(&b, "],\n \"tensors\": [");
     for (size_t i = 0; i < p->n && !st; i++) {
-        st = put(&b, st, "%s\n  {\"name\": \"%.200s\", \"probes\": [", i ? "," : "", p->t[i].tensor);
-        for (size_t k = 0; k < p->t[i].n; k++)
-            st = put(&b, st, "%s{\"type\": \"%s\", \"error\": %.17g, \"kld\": %.17g, \"se\": %.17g}", k ? ", " : "", p->t[i].probe[k].type, p->t[i].probe[k].error, p->t[i].probe[k].kld, p->t[i].probe[k].se);
-        st = put(&b, st, "]}");
+        st = pcs_buf_printf(&b, "%s\n  {\"name\": ", i ? "," : "");
+        if (!st) st = pcs_json_text(&b, p->t[i].tensor, strlen(p->t[i].tensor));
+        if (!st) st = pcs_buf_printf(&b, ", \"probes\": [");
+        for (size_t k = 0; k < p->t[i].n && !st; k++) {
+            const pcs_kept_probe *t = &p->t[i].probe[k];
+            st = pcs_buf_printf(&b, "%s{\"type\": \"%s\", \"error\": %.17g, \"kld\": %.17g, \"se\": %.17g}", k ? ", " : "", t->type, t->error, t->kld, t->se);
+        }
+        if (!st) st = pcs_buf_printf(&b, "]}");
     }
-    st = put(&b, st, "\n ]\n}\n");
+    if (!st) st = pcs_buf_printf(&b, "\n ]\n}\n");
     if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
     pcs_buf_free(&b);
     return st;

@@ -66,6 +66,8 @@ precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs
 void pcs_error_row(size_t n, const float *x, const float *y, const float *w, double *err, double *norm);
 /* Encode one row as f with the method (bytes are kept when the type stays the same). */
 void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm);
+/* All rows of a tensor into out[rows * pcs_row_bytes], by a coder of rows; *error: of all, relative. Rows of threads, sums in order. */
+precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, const pcs_method *method, const pcs_row_weights *weights, uint8_t *out, double *error);
 /* Extremes and mean of |w| of a tensor, for formats that ask for them. */
 precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared *shared);
 

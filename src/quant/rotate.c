@@ -101,8 +101,7 @@ static precis_status readers(pcs_work *w, int layer, const char *norm, const cha
 
 static precis_status values(pcs_work *w, int layer)
 {
-    const int64_t heads = pcs_arch_int(w->m, "attention.head_count", 1, NULL), width = pcs_arch_int(w->m, "embedding_length", 1, NULL);
-    const int64_t dim = pcs_arch_int(w->m, "attention.value_length", pcs_arch_int(w->m, "attention.key_length", width / heads, NULL), NULL);
+    const int64_t dim = pcs_arch_int(w->m, "attention.value_length", pcs_head_dim(w->m), NULL);
     if (!pcs_hadamard_order((size_t)dim) || there(w, layer, "attn_sub_norm.weight") || !there(w, layer, "attn_v.weight")) return PRECIS_OK;
     char full[96];
     snprintf(full, sizeof full, "blk.%d.attn_output.weight", layer);

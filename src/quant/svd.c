@@ -100,39 +100,27 @@ static precis_status factor(precis_ctx *ctx, const float *e, size_t rows, size_t
 }
 
 /* The stored bytes of a weight, coded now when no method has. */
-static precis_status coded(pcs_work *w, size_t i, const float *importance)
+static precis_status coded(pcs_work *w, size_t i, const pcs_row_weights *weights)
 {
     if (w->coded[i].bytes) return PRECIS_OK;
     const pcs_tensor *t = &w->m->tensors[i];
     const pcs_format *f = w->plan->rows[i].to;
     const size_t n = (size_t)t->ne[0];
-    pcs_shared shared = { 0 };
-    float *scratch = pcs_alloc(w->ctx, 2 * n + 64, sizeof *scratch);
-    uint8_t *bytes = pcs_alloc(w->ctx, pcs_tensor_rows(t), pcs_row_bytes(f, n));
-    precis_status st = scratch && bytes ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st && f->tensor) st = pcs_tensor_shared(w->ctx, t, &shared);
-    double err = 0, norm = 0;
     const pcs_method *coder = w->set.coder->row ? w->set.coder : pcs_methods[0];
-    for (uint64_t r = 0; r < pcs_tensor_rows(t) && !st; r++) {
-        double e, s;
-        pcs_quantize_row(t, r, &(pcs_row_job){ f, importance, f->tensor ? &shared : NULL, PCS_FIT_RTN }, coder, scratch, bytes + r * pcs_row_bytes(f, n), &e, &s);
-        err += e;
-        norm += s;
-    }
-    pcs_free(w->ctx, scratch);
+    uint8_t *bytes = pcs_alloc(w->ctx, pcs_tensor_rows(t), pcs_row_bytes(f, n));
+    double error = 0;
+    const precis_status st = bytes ? pcs_quantize_tensor(w->ctx, t, f, coder, weights, bytes, &error) : PRECIS_ENOMEM;
     if (st) pcs_free(w->ctx, bytes);
-    else w->coded[i] = (pcs_encoded){ bytes, w->coded[i].method ? w->coded[i].method : coder->name, norm > 0 ? err / norm : 0 };
+    else w->coded[i] = (pcs_encoded){ bytes, w->coded[i].method ? w->coded[i].method : coder->name, error };
     return st;
 }
 
-static precis_status residual(pcs_work *w, size_t i, size_t rank, const float *original)
+static precis_status residual(pcs_work *w, size_t i, size_t rank, const float *original, const float *importance)
 {
     const pcs_tensor t = w->m->tensors[i];
     const pcs_format *f = w->plan->rows[i].to;
     const size_t n = (size_t)t.ne[0], rows = (size_t)pcs_tensor_rows(&t);
-    pcs_row_weights weights;
-    precis_status st = pcs_imatrix_for(w->opt->imatrix, &t, &weights);
-    const float *importance = weights.mean;
+    precis_status st = PRECIS_OK;
     float *e = pcs_alloc(w->ctx, rows * n, sizeof *e), *root = pcs_alloc(w->ctx, n, sizeof *root), *a, *b;
     if (!e || !root) st = PRECIS_ENOMEM;
     char name[128];
@@ -176,11 +164,11 @@ precis_status pcs_svd(pcs_work *w)
         const size_t n = (size_t)t->ne[0];
         pcs_row_weights weights;
         st = pcs_imatrix_for(w->opt->imatrix, t, &weights);
-        if (!st) st = coded(w, i, weights.mean); /* no experts here */
+        if (!st) st = coded(w, i, &weights);
         float *x = pcs_alloc(w->ctx, (size_t)from->n, sizeof *x);
         if (!x) st = PRECIS_ENOMEM;
         for (uint64_t r = 0; r < pcs_tensor_rows(from) && !st; r++) pcs_decode(from->format, n, from->data + r * pcs_tensor_row_bytes(from), x + r * n);
-        if (!st) st = residual(w, i, rank, x);
+        if (!st) st = residual(w, i, rank, x, weights.mean); /* no experts here */
         pcs_free(w->ctx, x);
         if (!st) st = pcs_progress(w->ctx, "svd", i + 1, before);
     }

@@ -79,10 +79,7 @@ static precis_status interleave_rows(precis_model *m, pcs_tensor *t, int64_t hea
     uint8_t *copy = pcs_arena_alloc(&m->arena, (size_t)t->bytes, 1);
     if (!copy) return PRECIS_ENOMEM;
     const uint64_t hd = rows / (uint64_t)heads;
-    for (uint64_t r = 0; r < rows; r++) {
-        const uint64_t h = r / hd, k = r % hd, from = h * hd + k / 2 + (k % 2 ? hd / 2 : 0);
-        memcpy(copy + r * row, t->data + from * row, (size_t)row);
-    }
+    for (uint64_t r = 0; r < rows; r++) memcpy(copy + r * row, t->data + pcs_hf_rotary_row(r, hd) * row, (size_t)row);
     t->data = copy;
     return PRECIS_OK;
 }
@@ -113,17 +110,11 @@ static precis_status transpose(precis_model *m, pcs_tensor *t)
     return PRECIS_OK;
 }
 
-static bool ends(const char *s, const char *tail)
-{
-    const size_t n = strlen(s), k = strlen(tail);
-    return n >= k && !strcmp(s + n - k, tail);
-}
-
 /* A number that stands beside each expert's weight: their weights' scales stay apart, [experts]; the input, which they share, is
  * rounded by the largest. */
 static precis_status stack_scalar(precis_model *m, pcs_tensor *s, const pcs_tensor *one, unsigned expert, int64_t count, bool first)
 {
-    const bool apart = ends(one->name, ".scale");
+    const bool apart = pcs_ends(one->name, ".scale");
     if (one->n != 1 || strcmp(one->format->name, "F32")) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: not one F32 number", m->path, one->source);
     if (first) {
         *s = *one;
@@ -155,7 +146,7 @@ static precis_status stack_experts(precis_model *m, const unsigned *numbers, int
             m->tensors[kept++] = *t;
             continue;
         }
-        const bool scalar = ends(t->name, ".scale") || ends(t->name, ".input_scale") || ends(t->name, ".input_zero");
+        const bool scalar = pcs_ends(t->name, ".scale") || pcs_ends(t->name, ".input_scale") || pcs_ends(t->name, ".input_zero");
         if (numbers[i] >= (uint64_t)count || (!scalar && t->dims != 2)) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: expert %u of %lld", m->path, t->source, numbers[i], (long long)count);
         if (!st && pcs_map_get(&first, t->name, strlen(t->name), &at)) existed = true;
         else if (!st) st = pcs_map_put(&first, t->name, strlen(t->name), (uint32_t)kept, &existed);
@@ -204,10 +195,10 @@ static precis_status canonical(pcs_hf_config *c, size_t row)
         char *name = pcs_hf_name(m, c->type, t->source, &numbers[i]);
         if (name) t->name = name;
         stacked |= numbers[i] != UINT32_MAX;
-        const bool rows = types[row].interleaved && heads && (ends(t->name, ".weight") || ends(t->name, ".bias"));
+        const bool rows = types[row].interleaved && heads && (pcs_ends(t->name, ".weight") || pcs_ends(t->name, ".bias"));
         if (rows && strstr(t->name, ".attn_q.")) st = interleave_rows(m, t, heads);
         else if (rows && strstr(t->name, ".attn_k.")) st = interleave_rows(m, t, kv);
-        else if (types[row].plus_one && ends(t->name, "norm.weight")) st = plus_one(m, t);
+        else if (types[row].plus_one && pcs_ends(t->name, "norm.weight")) st = plus_one(m, t);
         else if (types[row].transposed && t->dims == 2 && name && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9) && strcmp(t->name, "output.weight")) st = transpose(m, t);
     }
     if (!st && stacked) st = stack_experts(m, numbers, experts);

@@ -21,6 +21,10 @@ precis_status pcs_hf_slurp(precis_model *m, const char *folder, const char *name
 /* A member of an object as a number, a string without its quotes, or a boolean; absent or null: *found false. */
 precis_status pcs_hf_number(precis_ctx *ctx, pcs_json_slice object, const char *key, double *v, bool *found);
 bool pcs_hf_is(pcs_json_slice value, const char *text);
+/* Is the word among those of a list, which blanks part? */
+bool pcs_hf_listed(const char *list, const char *word, size_t len);
+/* Row of a head of hd rows in halves that is row r of it in GGUF's rotary order. */
+static inline uint64_t pcs_hf_rotary_row(uint64_t r, uint64_t hd) { return r / hd * hd + r % hd / 2 + (r % hd % 2 ? hd / 2 : 0); }
 /* The canonical name of a tensor of an architecture, in the arena; NULL when there is none. */
 char *pcs_hf_name(precis_model *m, const char *model_type, const char *source, unsigned *expert);
 /* The other way: transformers' name of a canonical one for a model type; expert: number of the expert when the tensor holds

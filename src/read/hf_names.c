@@ -33,13 +33,14 @@ static const struct { const char *hf, *gguf; } of_experts[] = {
     { "w1", "ffn_gate_exps" }, { "w3", "ffn_up_exps" }, { "w2", "ffn_down_exps" }, { "gate_proj", "ffn_gate_exps" }, { "up_proj", "ffn_up_exps" }, { "down_proj", "ffn_down_exps" },
 };
 
-static bool lists(const char *types, const char *type)
+bool pcs_hf_listed(const char *list, const char *word, size_t len)
 {
-    const size_t n = strlen(type);
-    for (const char *p = types; n && p && (p = strstr(p, type)); p += n)
-        if ((p == types || p[-1] == ' ') && (!p[n] || p[n] == ' ')) return true;
-    return !types;
+    for (const char *p = list; *p; p += strcspn(p, " "), p += *p == ' ')
+        if (strcspn(p, " ") == len && !memcmp(p, word, len)) return true;
+    return false;
 }
+
+static bool lists(const char *types, const char *type) { return !types || pcs_hf_listed(types, type, strlen(type)); }
 
 /* The rest of s behind a name and a dot, or NULL. */
 static const char *behind(const char *s, const char *name)

@@ -129,10 +129,9 @@ static precis_status set_partial(pcs_hf_config *c, pcs_json_slice rope)
     if (!st && !found) st = pcs_hf_number(c->m->ctx, c->text, "partial_rotary_factor", &part, &found);
     if (!st) st = pcs_model_index_keys(c->m);
     if (st || !found || part == 1) return st;
-    const int64_t heads = pcs_arch_int(c->m, "attention.head_count", 1, NULL), dim = pcs_arch_int(c->m, "attention.key_length", pcs_arch_int(c->m, "embedding_length", 0, NULL) / (heads > 0 ? heads : 1), NULL);
     if (!(part > 0 && part < 1)) return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: partial_rotary_factor %g", c->m->path, part);
     if (strcmp(c->type, "phi3")) pcs_hf_cannot(c, "partial_rotary_factor %g", part);
-    return pcs_hf_set_count(c, "rope.dimension_count", __builtin_floor((double)dim * part));
+    return pcs_hf_set_count(c, "rope.dimension_count", __builtin_floor((double)pcs_head_dim(c->m) * part));
 }
 
 precis_status pcs_hf_rope(pcs_hf_config *c)

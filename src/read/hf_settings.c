@@ -147,13 +147,6 @@ static const struct { const char *types, *key, *values; } acts[] = {
     { "llama mistral mixtral qwen2 qwen3 qwen3_moe phi3", "hidden_act", "silu swish" },
 };
 
-static bool listed(const char *list, const char *word, size_t len)
-{
-    for (const char *p = list; *p; p += strcspn(p, " "), p += *p == ' ')
-        if (strcspn(p, " ") == len && !memcmp(p, word, len)) return true;
-    return false;
-}
-
 /* Settings of which the graphs have one value. */
 static const struct { const char *types, *key; double only; } fixed[] = {
     { "gpt2", "scale_attn_weights", 1 }, { "gpt2", "scale_attn_by_inverse_layer_idx", 0 }, { "gpt2", "add_cross_attention", 0 },
@@ -166,15 +159,15 @@ static precis_status check(pcs_hf_config *c)
     const size_t len = strlen(c->type);
     for (size_t i = 0; i < sizeof acts / sizeof *acts && !st; i++) {
         pcs_json_slice v;
-        if (!listed(acts[i].types, c->type, len)) continue;
+        if (!pcs_hf_listed(acts[i].types, c->type, len)) continue;
         st = pcs_json_find(c->m->ctx, c->text, acts[i].key, &v);
-        if (!st && v.text && v.text[0] == '"' && !listed(acts[i].values, v.text + 1, v.len - 2)) pcs_hf_cannot(c, "%s %.*s", acts[i].key, (int)(v.len > 40 ? 40 : v.len), v.text);
+        if (!st && v.text && v.text[0] == '"' && !pcs_hf_listed(acts[i].values, v.text + 1, v.len - 2)) pcs_hf_cannot(c, "%s %.*s", acts[i].key, (int)(v.len > 40 ? 40 : v.len), v.text);
         if (!st && !strcmp(c->type, "bitnet") && pcs_hf_is(v, "relu2")) st = pcs_hf_set_text(c, "feed_forward.activation", "relu2", 5);
     }
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed && !st; i++) {
         double v;
         bool found;
-        if (!listed(fixed[i].types, c->type, len)) continue;
+        if (!pcs_hf_listed(fixed[i].types, c->type, len)) continue;
         st = pcs_hf_number(c->m->ctx, c->text, fixed[i].key, &v, &found);
         if (!st && found && v != fixed[i].only) pcs_hf_cannot(c, "%s %s", fixed[i].key, v == 1 ? "true" : v == 0 ? "false" : "of another value");
     }
@@ -199,16 +192,16 @@ static precis_status set_query_scale(pcs_hf_config *c)
 /* Gemma 2 caps unless null is said; others only where a number is. */
 static precis_status set_caps(pcs_hf_config *c)
 {
-    static const struct { const char *key; double usual; } caps[] = { { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
+    static const char *const caps[] = { "attn_logit_softcapping", "final_logit_softcapping" };
     precis_status st = PRECIS_OK;
     for (size_t i = 0; i < 2 && !st; i++) {
         pcs_json_slice s;
         double v;
         bool found;
-        st = pcs_json_find(c->m->ctx, c->text, caps[i].key, &s);
-        if (!st) st = pcs_hf_number(c->m->ctx, c->text, caps[i].key, &v, &found);
-        if (!st && !found && strcmp(c->arch, "gemma2")) continue;
-        if (!st) st = pcs_hf_set_float(c, caps[i].key, found ? v : s.text ? 0 : caps[i].usual);
+        st = pcs_json_find(c->m->ctx, c->text, caps[i], &s);
+        if (!st) st = pcs_hf_number(c->m->ctx, c->text, caps[i], &v, &found);
+        const double usual = pcs_usual_softcap(c->arch, caps[i]);
+        if (!st && (found || usual > 0)) st = pcs_hf_set_float(c, caps[i], found ? v : s.text ? 0 : usual);
     }
     return st;
 }

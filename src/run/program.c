@@ -143,3 +143,17 @@ const float *precis_program_get(const precis_program *p, precis_value v)
 {
     return v < 0 || (size_t)v >= p->graph->n_values ? NULL : pcs_program_value(p, v);
 }
+
+size_t pcs_program_step_of(const precis_program *p, precis_value v)
+{
+    for (size_t i = 0; i < p->n_steps; i++)
+        if (p->steps[i].out == p->slots[v].root) return i;
+    return p->n_steps;
+}
+
+size_t pcs_program_preamble(const precis_program *p)
+{
+    size_t n = 0;
+    while (n < p->n_steps && strncmp(p->steps[n].name, "blk.", 4)) n++;
+    return n;
+}

@@ -76,6 +76,9 @@ precis_status pcs_program_run(precis_program *p, int64_t tokens, int64_t outputs
 precis_status pcs_program_run_part(precis_program *p, int64_t tokens, int64_t outputs, size_t from, size_t to);
 /* After a run: memory of an output (or of any value with keep_all). */
 const float *pcs_program_value(const precis_program *p, precis_value v);
+/* Step that makes a value (n_steps: none); and how many steps stand before the first layer, named "blk.". */
+size_t pcs_program_step_of(const precis_program *p, precis_value v);
+size_t pcs_program_preamble(const precis_program *p);
 uint64_t pcs_program_bytes(const precis_program *p);
 
 #endif

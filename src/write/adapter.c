@@ -19,12 +19,6 @@ typedef struct {
     const char *module;    /* as PEFT's patterns see it; NULL in GGUF */
 } pair;
 
-static bool ends(const char *s, const char *tail)
-{
-    const size_t n = strlen(s), k = strlen(tail);
-    return n >= k && !strcmp(s + n - k, tail);
-}
-
 /* false: the tensor is no A. */
 static bool pair_of(const adapter *d, const pcs_tensor *t, pair *p)
 {
@@ -34,7 +28,7 @@ static bool pair_of(const adapter *d, const pcs_tensor *t, pair *p)
     *p = (pair){ .expert = UINT32_MAX };
     if (strlen(t->source) > 480) return false;
     snprintf(other, sizeof other, "%s", t->source);
-    if (embedding || (a && ends(t->source, ".weight"))) {
+    if (embedding || (a && pcs_ends(t->source, ".weight"))) {
         const char *from = embedding ? embedding : a;
         char *name = pcs_hf_name(d->m, type ? type->type : "", t->source, &p->expert);
         if (!name) return false;
@@ -42,7 +36,7 @@ static bool pair_of(const adapter *d, const pcs_tensor *t, pair *p)
         p->embedding = embedding != NULL;
         p->name = pcs_arena_copy(&d->m->arena, name, (size_t)(strstr(name, embedding ? ".lora_embedding_A" : ".lora_A.") - name));
         p->module = pcs_arena_copy(&d->m->arena, t->source, (size_t)(from - t->source));
-    } else if (ends(t->source, ".weight.lora_a")) {
+    } else if (pcs_ends(t->source, ".weight.lora_a")) {
         memcpy(other + strlen(other) - 6, "lora_b", 6);
         p->name = pcs_arena_copy(&d->m->arena, t->source, strlen(t->source) - strlen(".weight.lora_a"));
     } else return false;
@@ -105,7 +99,7 @@ static precis_status alpha_of(adapter *d, const char *module, double *alpha)
         bool there;
         st = pcs_json_string(&j, &t, &d->m->arena, &key, &len);
         if (!st && strpbrk(key, "*+?[](){}|^$\\")) return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: adapter_config.json: alpha_pattern \"%.60s\" is a regular expression; name the modules", d->path, key);
-        if (!st && ends(module, key) && (strlen(module) == len || module[strlen(module) - len - 1] == '.')) return pcs_hf_number(d->ctx, d->alphas, key, alpha, &there);
+        if (!st && pcs_ends(module, key) && (strlen(module) == len || module[strlen(module) - len - 1] == '.')) return pcs_hf_number(d->ctx, d->alphas, key, alpha, &there);
         if (!st) st = pcs_json_next(&j, &t);
     }
     return st;
@@ -122,10 +116,10 @@ static float *turned(adapter *d, const float *x, size_t rows, size_t cols)
 /* B's rows into GGUF's rotary order. */
 static float *rotary(adapter *d, const pair *p, const pcs_tensor *w, const float *b, size_t rank)
 {
-    const int64_t heads = pcs_arch_int(d->m, ends(p->name, ".attn_q") ? "attention.head_count" : "attention.head_count_kv", pcs_arch_int(d->m, "attention.head_count", 1, NULL), NULL);
+    const int64_t heads = pcs_arch_int(d->m, pcs_ends(p->name, ".attn_q") ? "attention.head_count" : "attention.head_count_kv", pcs_arch_int(d->m, "attention.head_count", 1, NULL), NULL);
     const size_t rows = (size_t)w->ne[1], hd = rows / (size_t)(heads > 0 ? heads : 1);
     float *y = pcs_arena_alloc(&d->m->arena, rows * rank, sizeof *y);
-    for (size_t r = 0; y && hd && r < rows; r++) memcpy(y + r * rank, b + (r / hd * hd + r % hd / 2 + (r % hd % 2 ? hd / 2 : 0)) * rank, rank * sizeof *b);
+    for (size_t r = 0; y && hd && r < rows; r++) memcpy(y + r * rank, b + pcs_hf_rotary_row(r, hd) * rank, rank * sizeof *b);
     return y;
 }
 
@@ -198,9 +192,9 @@ static precis_status one(adapter *d, const pcs_tensor *ta, int merge)
     pcs_tensor *w = NULL;
     double alpha = 0;
     if (!pair_of(d, ta, &p)) {
-        if (is_copy(d, ta) || ends(ta->source, "lora_b") || strstr(ta->source, ".lora_B.") || strstr(ta->source, ".lora_embedding_B")) return PRECIS_OK;
+        if (is_copy(d, ta) || pcs_ends(ta->source, "lora_b") || strstr(ta->source, ".lora_B.") || strstr(ta->source, ".lora_embedding_B")) return PRECIS_OK;
         return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s is no part of a low-rank adapter that precis knows%s", d->path, ta->source,
-                        strstr(ta->source, "magnitude") ? " (DoRA; merge it with PEFT's merge_and_unload)" : ends(ta->source, ".bias") || ends(ta->source, ".weight") ? " (a module trained whole; merge it with PEFT's merge_and_unload)" : "");
+                        strstr(ta->source, "magnitude") ? " (DoRA; merge it with PEFT's merge_and_unload)" : pcs_ends(ta->source, ".bias") || pcs_ends(ta->source, ".weight") ? " (a module trained whole; merge it with PEFT's merge_and_unload)" : "");
     }
     precis_status st = target_of(d, ta, &p, &w);
     if (!st) st = alpha_of(d, p.module, &alpha);
@@ -210,7 +204,7 @@ static precis_status one(adapter *d, const pcs_tensor *ta, int merge)
     float *a = numbers(d, p.embedding ? p.b : ta), *b = numbers(d, p.embedding ? ta : p.b);
     if (p.embedding && a && b) a = turned(d, a, width, (size_t)rank), b = turned(d, b, (size_t)rank, rows);
     const pcs_hf_type *type = pcs_hf_type_of(d->m);
-    if (a && b && p.module && type && type->interleaved && (ends(p.name, ".attn_q") || ends(p.name, ".attn_k"))) b = rotary(d, &p, w, b, (size_t)rank);
+    if (a && b && p.module && type && type->interleaved && (pcs_ends(p.name, ".attn_q") || pcs_ends(p.name, ".attn_k"))) b = rotary(d, &p, w, b, (size_t)rank);
     if (!a || !b) return PRECIS_ENOMEM;
     const double scale = d->scale * (d->has_alpha ? alpha / (d->stabilized ? sqrt((double)rank) : (double)rank) : 1.0);
     if (w->dims == 2 && !merge && !p.embedding) return beside(d, &p, w, a, b, rank, scale);

@@ -137,11 +137,10 @@ static void note_differences(const pcs_convert *c)
     const char *arch = pcs_model_string(c->m, "general.architecture");
     if (!arch) return;
     const bool gemma = !strcmp(arch, "gemma2") || !strcmp(arch, "gemma3");
-    bool scale, usual = true;
+    bool scale;
     pcs_arch_float(c->m, "attention.scale", 0, &scale);
-    for (int64_t i = 0; i < pcs_arch_int(c->m, "block_count", 0, NULL); i++) usual &= pcs_layer_window(c->m, i) == pcs_usual_window(arch, i);
     if (gemma && scale) pcs_warn(c->ctx, "%s: llama.cpp scales queries by the head's dimension; precis reads the model's own from %s.attention.scale", c->path, arch);
-    if (pcs_arch_int(c->m, "attention.sliding_window", 0, NULL) > 0 && (!gemma || !usual))
+    if (pcs_arch_int(c->m, "attention.sliding_window", 0, NULL) > 0 && (!gemma || !pcs_usual_windows(c->m)))
         pcs_warn(c->ctx, "%s: llama.cpp does not window attention as this %s does; precis reads it from %s.attention.sliding_window", c->path, arch, arch);
 }
 

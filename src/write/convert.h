@@ -2,6 +2,7 @@
 #ifndef PCS_CONVERT_H
 #define PCS_CONVERT_H
 
+#include "base/json.h"
 #include "precis/convert.h"
 #include "write/write.h"
 
@@ -53,9 +54,6 @@ precis_status pcs_lost(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f
 typedef enum { PCS_CT, PCS_GPTQ, PCS_AWQ } pcs_layout;
 precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout);
 
-/* Text that is written by hand: JSON. */
-precis_status pcs_json_text(pcs_buf *b, const char *s, size_t len);
-precis_status pcs_buf_printf(pcs_buf *b, const char *fmt, ...) PCS_PRINTF(2, 3);
 /* config.json without its last brace; and the tokenizer's files, written into a folder. */
 precis_status pcs_hf_write_config(const precis_model *m, pcs_buf *b);
 precis_status pcs_hf_tokenizer(precis_ctx *ctx, const precis_model *m, const char *folder);

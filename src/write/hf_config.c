@@ -8,34 +8,6 @@
 
 #include <stdio.h>
 
-precis_status pcs_buf_printf(pcs_buf *b, const char *fmt, ...)
-{
-    char text[1024];
-    va_list ap;
-    va_start(ap, fmt);
-    const int n = vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    if (n < 0 || n >= (int)sizeof text) return pcs_fail(b->ctx, PRECIS_EINVAL, "a name is too long to be written");
-    return pcs_buf_add(b, text, (size_t)n);
-}
-
-precis_status pcs_json_text(pcs_buf *b, const char *s, size_t len)
-{
-    precis_status st = pcs_buf_add(b, "\"", 1);
-    for (size_t i = 0, k; i < len && !st; i += k) {
-        uint32_t cp;
-        const unsigned char c = (unsigned char)s[i];
-        k = 1;
-        if (c == '"' || c == '\\') st = pcs_buf_printf(b, "\\%c", c);
-        else if (c == '\n') st = pcs_buf_add(b, "\\n", 2);
-        else if (c < 32 || c == 127) st = pcs_buf_printf(b, "\\u%04x", c);
-        else if (c < 128) st = pcs_buf_add(b, s + i, 1);
-        else if ((k = pcs_utf8(s + i, len - i, &cp))) st = pcs_buf_add(b, s + i, k);
-        else st = pcs_buf_add(b, "\xef\xbf\xbd", 3), k = 1;
-    }
-    return st ? st : pcs_buf_add(b, "\"", 1);
-}
-
 /* ---- config.json ------------------------------------------------------------------------------------------------------------- */
 
 static precis_status put_int(const precis_model *m, pcs_buf *b, const char *hf, const char *gguf)
@@ -86,8 +58,7 @@ static precis_status put_yarn(const precis_model *m, pcs_buf *b, double factor)
 /* Heads of which a part is turned. */
 static precis_status put_part(const precis_model *m, pcs_buf *b, const char *before)
 {
-    const int64_t heads = pcs_arch_int(m, "attention.head_count", 1, NULL), dim = pcs_arch_int(m, "attention.key_length", pcs_arch_int(m, "embedding_length", 0, NULL) / (heads > 0 ? heads : 1), NULL);
-    const int64_t turned = pcs_arch_int(m, "rope.dimension_count", dim, NULL);
+    const int64_t dim = pcs_head_dim(m), turned = pcs_arch_int(m, "rope.dimension_count", dim, NULL);
     return turned == dim || dim < 1 ? PRECIS_OK : pcs_buf_printf(b, "%s\"partial_rotary_factor\": %.9g", before, (double)turned / (double)dim);
 }
 
@@ -96,9 +67,7 @@ static precis_status put_layers(const precis_model *m, pcs_buf *b)
 {
     const char *arch = pcs_model_string(m, "general.architecture");
     const int64_t layers = pcs_arch_int(m, "block_count", 0, NULL);
-    bool usual = true;
-    for (int64_t i = 0; i < layers; i++) usual &= pcs_layer_window(m, i) == pcs_usual_window(arch, i);
-    if (usual || pcs_arch_int(m, "attention.sliding_window", 0, NULL) < 1) return PRECIS_OK;
+    if (pcs_usual_windows(m) || pcs_arch_int(m, "attention.sliding_window", 0, NULL) < 1) return PRECIS_OK;
     precis_status st = pcs_buf_printf(b, "%s,\n \"layer_types\": [", strncmp(arch, "qwen", 4) ? "" : ",\n \"use_sliding_window\": true,\n \"max_window_layers\": 0");
     for (int64_t i = 0; i < layers && !st; i++) st = pcs_buf_printf(b, "%s\"%s_attention\"", i ? ", " : "", pcs_layer_window(m, i) ? "sliding" : "full");
     return st ? st : pcs_buf_printf(b, "]");
@@ -187,9 +156,9 @@ precis_status pcs_hf_write_config(const precis_model *m, pcs_buf *b)
     if (!st && !is_gpt2 && !bert && !gemma) st = pcs_buf_printf(b, ",\n \"hidden_act\": \"%s\"", pcs_model_string(m, "bitnet.feed_forward.activation") ? pcs_model_string(m, "bitnet.feed_forward.activation") : "silu");
     if (!st && gemma) st = pcs_buf_printf(b, ",\n \"hidden_act\": \"gelu_pytorch_tanh\",\n \"hidden_activation\": \"gelu_pytorch_tanh\"");
     for (int i = 0; i < 2 && !st && !is_gpt2 && !bert; i++) {
-        static const struct { const char *key; double usual; } caps[] = { { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } };
-        const double v = pcs_arch_float(m, caps[i].key, !strcmp(type->type, "gemma2") ? caps[i].usual : 0.0, NULL);
-        st = v > 0 ? put_real(b, caps[i].key, v) : !strcmp(type->type, "gemma2") ? pcs_buf_printf(b, ",\n \"%s\": null", caps[i].key) : PRECIS_OK;
+        static const char *const caps[] = { "attn_logit_softcapping", "final_logit_softcapping" };
+        const double usual = pcs_usual_softcap(type->arch, caps[i]), v = pcs_arch_float(m, caps[i], usual, NULL);
+        st = v > 0 ? put_real(b, caps[i], v) : usual > 0 ? pcs_buf_printf(b, ",\n \"%s\": null", caps[i]) : PRECIS_OK;
     }
     if (!st && (!strcmp(type->type, "gemma2") || !strcmp(type->type, "gemma3_text"))) {
         bool ok;

@@ -73,12 +73,6 @@ static bool turned(const folder *f, const pcs_tensor *t)
     return f->type && f->type->transposed && t->dims == 2 && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9) && strcmp(t->name, "output.weight");
 }
 
-static bool ends(const char *s, const char *tail)
-{
-    const size_t n = strlen(s), k = strlen(tail);
-    return n >= k && !strcmp(s + n - k, tail);
-}
-
 /* ---- what each tensor becomes ------------------------------------------------------------------------------------------- */
 
 static precis_status choose(folder *f, size_t i)
@@ -87,7 +81,7 @@ static precis_status choose(folder *f, size_t i)
     const pcs_format *s = t->format;
     bool is = false;
     f->kinds[i] = AS_FLOATS;
-    const bool weight = ends(t->name, ".weight") && strncmp(t->name, "token_embd", 10) && strncmp(t->name, "position_embd", 13) && !turned(f, t) && t->dims >= 2;
+    const bool weight = pcs_ends(t->name, ".weight") && strncmp(t->name, "token_embd", 10) && strncmp(t->name, "position_embd", 13) && !turned(f, t) && t->dims >= 2;
     if (!weight) return PRECIS_OK;
     if (f->layout == PCS_CT && s->element && s->head && !strncmp(s->name, "FP8_", 4)) f->kinds[i] = AS_FP8;
     else if (f->layout == PCS_CT && (!strcmp(s->name, "NVFP4") || !strcmp(s->name, "MXFP4"))) f->kinds[i] = AS_FP4;
@@ -180,7 +174,7 @@ static precis_status add_tensor(folder *f, size_t i)
     const int64_t experts = strstr(t->name, "_exps.") ? (t->dims == 3 ? t->ne[2] : shared ? pcs_arch_int(m, "expert_count", 0, NULL) : 0) : 0;
     *row = (precis_convert_row){ sizeof *row, t->name, t->format->name, t->format->name, 1, 0 };
     const char *act = pcs_model_string(m, "precis.activations");
-    if (ends(t->name, ".scale") && f->layout == PCS_CT) return PRECIS_OK; /* goes with its weight */
+    if (pcs_ends(t->name, ".scale") && f->layout == PCS_CT) return PRECIS_OK; /* goes with its weight */
     if (t->format->kind == PCS_INT) { /* indices that the other side makes itself */
         row->to = "left out";
         return PRECIS_OK;
@@ -193,7 +187,7 @@ static precis_status add_tensor(folder *f, size_t i)
     const pcs_format *to = t->format;
     if (f->kinds[i] == AS_FLOATS) {
         to = dtype_of(t->format) ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
-        const bool norm = f->type && f->type->plus_one && ends(t->name, "norm.weight");
+        const bool norm = f->type && f->type->plus_one && pcs_ends(t->name, "norm.weight");
         if (norm) to = pcs_format_by_name("F32");
         const precis_status st = pcs_lost(f->c->ctx, t, to, &lost);
         if (st) return st;
@@ -205,7 +199,7 @@ static precis_status add_tensor(folder *f, size_t i)
         char *name = f->type ? pcs_hf_source(&f->arena, f->type->type, t->name, (unsigned)e) : NULL, buf[512];
         if (!name) name = pcs_arena_copy(&f->arena, t->name, strlen(t->name));
         if (!name) return PRECIS_ENOMEM;
-        char *module = pcs_arena_copy(&f->arena, name, strlen(name) - (ends(name, ".weight") ? 7 : 0)), inputs[256];
+        char *module = pcs_arena_copy(&f->arena, name, strlen(name) - (pcs_ends(name, ".weight") ? 7 : 0)), inputs[256];
         if (!module) return PRECIS_ENOMEM;
         precis_status st = f->layout == PCS_CT && f->kinds[i] != AS_FLOATS ? pcs_groups_inputs(m, t, inputs) : PRECIS_OK;
         if (st) return st;
@@ -230,12 +224,12 @@ static precis_status add_tensor(folder *f, size_t i)
                 return PRECIS_ENOMEM;
             snprintf(buf, sizeof buf, "{\"num_bits\": 4, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"group_size\": %lld, \"dynamic\": false}", nv ? "tensor_group" : "group", (long long)g);
             st = pcs_groups_add(&f->groups, module, nv ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized", buf, inputs);
-        } else if (f->layout == PCS_CT && ends(name, ".input_scale") && act && !strcmp(act, "NVFP4")) {
+        } else if (f->layout == PCS_CT && pcs_ends(name, ".input_scale") && act && !strcmp(act, "NVFP4")) {
             snprintf(buf, sizeof buf, "%.*s.input_global_scale", (int)strlen(name) - 12, name);
             if (!add(f, i, e, buf, "F32", P_INVERSE, 1, 1, 0, 4)) return PRECIS_ENOMEM;
         } else {
             const bool turn = turned(f, t);
-            if (t->dims > 1 && ends(name, ".weight") && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9)) st = pcs_groups_ignore(&f->groups, module);
+            if (t->dims > 1 && pcs_ends(name, ".weight") && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9)) st = pcs_groups_ignore(&f->groups, module);
             part *p = st ? NULL : add(f, i, e, name, dtype_of(to), P_FLOATS, experts && !shared ? 2 : (int)t->dims, t->dims < 2 ? t->ne[0] : turn ? t->ne[0] : t->ne[1], turn ? t->ne[1] : t->ne[0],
                           (t->n / (uint64_t)(experts && !shared ? experts : 1)) * to->bytes);
             if (!p) return st ? st : PRECIS_ENOMEM;
@@ -257,7 +251,7 @@ typedef struct { uint8_t *codes, *zeros; float *scales; uint8_t *all; } rowbuf;
 static precis_status put_floats(folder *f, pcs_out *o, const part *p, const pcs_tensor *t)
 {
     const size_t n = (size_t)t->ne[0];
-    const bool vector = t->dims < 2, one = f->type && f->type->plus_one && ends(t->name, "norm.weight");
+    const bool vector = t->dims < 2, one = f->type && f->type->plus_one && pcs_ends(t->name, "norm.weight");
     const uint64_t rows = vector ? 1 : p->dims == 2 && t->dims == 3 ? (uint64_t)t->ne[1] : pcs_tensor_rows(t), first = p->dims == 2 && t->dims == 3 ? (uint64_t)p->matrix * rows : 0;
     const bool turn = turned(f, t);
     float *x = pcs_alloc(f->c->ctx, turn ? n * rows : n, sizeof *x), *y = pcs_alloc(f->c->ctx, turn ? rows : n, sizeof *y);

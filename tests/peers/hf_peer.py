@@ -5,30 +5,10 @@ usage: hf_peer.py PRECIS --llama PYTHON_WITH_LLAMA_CPP
 Random small models in transformers' own classes are saved; the negative log-likelihood of 48 ids must agree within 1e-3, in one call and
 token by token, for every KV type: the f32 model's cache is rounded in torch as docs/formats.md says. Each is converted to GGUF, run there by llama.cpp and by precis, and converted back.
 """
-import argparse, json, os, shutil, subprocess, sys, tempfile, warnings
+import json, os, shutil, subprocess, sys
 
-warnings.filterwarnings("ignore")
-os.environ["TRANSFORMERS_VERBOSITY"] = "error"
-os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+from torch_common import IDS, TEXT, a, check, failures, here, nll_of, out, precis
 import numpy as np, torch, transformers as T
-from transformers.utils import logging
-
-logging.disable_progress_bar()
-p = argparse.ArgumentParser()
-p.add_argument("precis"), p.add_argument("--llama", default=""), p.add_argument("--model"), p.add_argument("--vectors")
-a = p.parse_args()
-here = os.path.dirname(os.path.abspath(__file__))
-made_here = tempfile.TemporaryDirectory()
-out, failed = made_here.name, 0
-IDS = np.random.default_rng(5).integers(3, 300, 48).tolist()
-TEXT = ",".join(map(str, IDS))
-
-
-def precis(*args):
-    r = subprocess.run([a.precis, *args, "--json", "-q"], capture_output=True, text=True)
-    if r.returncode:
-        raise RuntimeError(f"precis {' '.join(args)}: {r.stderr}")
-    return json.loads(r.stdout)
 
 
 def score(path, *more):
@@ -58,13 +38,7 @@ class RoundedCache(T.DynamicCache):
 def transformers_nll(m, kind=None):
     with torch.no_grad():
         x = m(torch.tensor([IDS]), **({"past_key_values": RoundedCache(m.config, kind), "use_cache": True} if kind else {})).logits[0].double()
-    return x, (torch.logsumexp(x, -1)[:-1] - x[torch.arange(len(IDS) - 1), torch.tensor(IDS[1:])]).numpy()
-
-
-def check(name, ok, text):
-    global failed
-    failed += not ok
-    print(f"{'ok  ' if ok else 'FAIL'} {name}: {text}", flush=True)
+    return x, nll_of(x)
 
 
 base = dict(vocab_size=300, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=96, max_position_embeddings=128, bos_token_id=1,
@@ -171,4 +145,4 @@ for name, config in configs.items():
                 check(f"{name}, llama.cpp, KV {kind}", worst < limit, f"on the same GGUF, in one call and token by token: {worst:.2g} (limit {limit})")
     except RuntimeError as e:
         check(name, False, str(e))
-sys.exit(failed != 0)
+sys.exit(bool(failures))

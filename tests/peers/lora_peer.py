@@ -2,34 +2,11 @@
 
 usage: lora_peer.py PRECIS [--llama PYTHON_WITH_LLAMA_CPP]
 """
-import argparse, json, os, shutil, subprocess, sys, tempfile, warnings
+import os, shutil, sys
 
-warnings.filterwarnings("ignore")
-os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+from torch_common import IDS, TEXT, check, failures, nll_of, out, precis, run
 import numpy as np, torch, transformers as T
 from peft import LoraConfig, get_peft_model
-from transformers.utils import logging
-
-logging.disable_progress_bar()
-p = argparse.ArgumentParser()
-p.add_argument("precis"), p.add_argument("--llama", default=""), p.add_argument("--model"), p.add_argument("--vectors")
-a = p.parse_args()
-here = os.path.dirname(os.path.abspath(__file__))
-made_here = tempfile.TemporaryDirectory()
-out, failed = made_here.name, 0
-IDS = np.random.default_rng(5).integers(3, 300, 48).tolist()
-TEXT = ",".join(map(str, IDS))
-
-
-def run(*args):
-    return subprocess.run([a.precis, *args, "--json", "-q"], capture_output=True, text=True)
-
-
-def precis(*args):
-    r = run(*args)
-    if r.returncode:
-        raise RuntimeError(f"precis {' '.join(args)}: {r.stderr}")
-    return json.loads(r.stdout)
 
 
 def score(*args):
@@ -38,14 +15,7 @@ def score(*args):
 
 def nll(m):
     with torch.no_grad():
-        x = m(torch.tensor([IDS])).logits[0].double()
-    return (torch.logsumexp(x, -1)[:-1] - x[torch.arange(len(IDS) - 1), torch.tensor(IDS[1:])]).numpy()
-
-
-def check(name, ok, text):
-    global failed
-    failed += not ok
-    print(f"{'ok  ' if ok else 'FAIL'} {name}: {text}", flush=True)
+        return nll_of(m(torch.tensor([IDS])).logits[0])
 
 
 base = dict(vocab_size=300, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=96, max_position_embeddings=128, bos_token_id=1, eos_token_id=2, pad_token_id=0)
@@ -99,4 +69,4 @@ for name, (config, lora) in cases.items():
               f"the adapter moves the nll by {np.abs(want - plain).max():.2g}; peft's differs by {ways[0]:.2g} beside, {ways[1]:.2g} merged into safetensors, {ways[2]:.2g} into GGUF, {ways[3]:.2g} there in transformers")
     except RuntimeError as e:
         check(name, False, str(e))
-sys.exit(failed != 0)
+sys.exit(bool(failures))

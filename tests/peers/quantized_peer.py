@@ -2,41 +2,14 @@
 
 usage: quantized_peer.py PRECIS
 """
-import argparse, json, os, shutil, subprocess, sys, tempfile, warnings
+import json, os, shutil, sys
 
-warnings.filterwarnings("ignore")
-os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 os.environ["TORCHDYNAMO_DISABLE"] = "1"
+from torch_common import IDS, check, failures, nll_of, out, precis, run
 import numpy as np, torch, transformers as T
 from compressed_tensors.compressors import ModelCompressor
 from compressed_tensors.quantization import QuantizationArgs, QuantizationConfig, QuantizationScheme, QuantizationStatus, apply_quantization_config
 from safetensors.torch import load_file, save_file
-from transformers.utils import logging
-
-logging.disable_progress_bar()
-p = argparse.ArgumentParser()
-p.add_argument("precis"), p.add_argument("--llama"), p.add_argument("--model"), p.add_argument("--vectors")
-a = p.parse_args()
-made_here = tempfile.TemporaryDirectory()
-out, failed = made_here.name, 0
-IDS = np.random.default_rng(5).integers(3, 300, 48).tolist()
-
-
-def run(*args):
-    return subprocess.run([a.precis, *args, "-q"], capture_output=True, text=True)
-
-
-def precis(*args):
-    r = run(*args, "--json")
-    if r.returncode:
-        raise RuntimeError(f"precis {' '.join(args)}: {r.stderr}")
-    return json.loads(r.stdout)
-
-
-def check(name, ok, text):
-    global failed
-    failed += not ok
-    print(f"{'ok  ' if ok else 'FAIL'} {name}: {text}", flush=True)
 
 
 def tensor(model, name, shape):
@@ -132,8 +105,7 @@ for name, args in schemes.items():
         again = precis("eval", back, "--ids", ",".join(map(str, IDS)), "--nll", "--weights-only")["nll"]
         peer = T.AutoModelForCausalLM.from_pretrained(back, dtype=torch.float32, quantization_config=T.CompressedTensorsConfig(dequantize=True) if hasattr(T, "CompressedTensorsConfig") else None).eval()
         with torch.no_grad():
-            x = peer(torch.tensor([IDS])).logits[0].double()
-        theirs = (torch.logsumexp(x, -1)[:-1] - x[torch.arange(len(IDS) - 1), torch.tensor(IDS[1:])]).numpy()
+            theirs = nll_of(peer(torch.tensor([IDS])).logits[0])
         check(f"compressed-tensors, {name}, written", all(t["exact"] for t in report) and np.abs(np.array(again) - nll).max() < 1e-5 and np.abs(theirs - np.array(nll)).max() < 0.02,
               f"reads back the same ({np.abs(np.array(again) - nll).max():.2g}); transformers on it, which multiplies in the scales' own type: nll differs by {np.abs(theirs - np.array(nll)).max():.2g}")
     except Exception as e:
@@ -237,8 +209,7 @@ for kind in ("autobitlinear", "bitlinear"):
         json.dump(c, open(os.path.join(d, "config.json"), "w"))
         peer = T.AutoModelForCausalLM.from_pretrained(d, dtype=torch.float32).eval()
         with torch.no_grad():
-            x = peer(torch.tensor([IDS])).logits[0].double()
-        theirs = (torch.logsumexp(x, -1)[:-1] - x[torch.arange(len(IDS) - 1), torch.tensor(IDS[1:])]).numpy()
+            theirs = nll_of(peer(torch.tensor([IDS])).logits[0])
         far = np.abs(theirs - precis("eval", d, "--ids", ",".join(map(str, IDS)), "--nll", "--emulate")["nll"])
         alike = int(np.argmax(np.append(far, 1) > 1e-5))  # until an activation lies on the edge of two codes, and falls to the other side
         types = {t["type"] for t in precis("inspect", d)["tensors"] if "_proj" in t["name"]}
@@ -320,4 +291,4 @@ for kind, fmt in (("INT4_G128", "gptq"), ("UINT4_G64", "gptq"), ("INT8_G32", "gp
                 check(f"gptq, {what} out of range", r.returncode == 3 and n in r.stderr, r.stderr.strip())
     except Exception as e:
         check(f"{fmt} from {kind}", False, f"{type(e).__name__}: {str(e)[:400]}")
-sys.exit(failed != 0)
+sys.exit(bool(failures))

@@ -31,7 +31,7 @@ static void make(precis_ctx *ctx, const char *path, char hex[65])
     assert_true(job.bytes <= 0.3 * 15e6);
     precis_job_close(&job);
     precis_model_close(&m);
-    OK(ctx, pcs_sha256_file(ctx, path, hex));
+    OK(ctx, precis_sha256_file(ctx, path, hex));
 }
 
 static void test_same_bytes(void **state)

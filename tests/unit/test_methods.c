@@ -163,7 +163,7 @@ static void test_same_bytes(void **state)
         OK(ctx, precis_job_quantize(ctx, m, path_of("same.gguf", path), &o, &job));
         precis_job_close(&job);
         precis_model_close(&m);
-        OK(ctx, pcs_sha256_file(ctx, path, i ? got : want));
+        OK(ctx, precis_sha256_file(ctx, path, i ? got : want));
         if (i && strcmp(want, got)) fail_msg("%s, %u threads, %s: other bytes", methods[k / 3], ways[i].threads, precis_ctx_cpu(ctx));
         precis_ctx_close(&ctx);
     }
