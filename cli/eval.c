@@ -1,12 +1,17 @@
 /* precis eval - perplexity, and the distance to a reference. */
-#include "cli.h"
+#include "eval.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 static const cli_option options[] = {
     { "--against", 0, "REF", "the reference, usually the original" },
-    { "--text", 0, "FILE", "the text (default: about 43 kB that precis carries)" },
+    { "--text", 0, "FILE", "the text (default: about 43 kB that precis carries); more than once: results by text" },
+    { "--domains", 0, NULL, "texts of precis beside it, by domain: prose, code, languages, numbers, typing noise; udhr.zip of --data" },
+    { "--tasks", 0, "LIST", "questions with right answers: arc_easy,hellaswag,...,reasoning or FILE.jsonl (precis list tasks)" },
+    { "--data", 0, "FOLDER", "where the sets of the tasks lie (default: $PRECIS_DATA)" },
+    { "--limit", 0, "N", "items of a task at most (of each group, where it has groups)" },
+    { "--shots", 0, "N", "solved examples before each question (mmlu, gsm8k)" },
+    { "--samples", 0, "FILE", "every item of the tasks with its log-likelihoods, as JSON lines" },
     { "--ids", 0, "LIST", "token ids (3,4,5) instead of a text; no tokenizer is needed" },
     { "--batch", 0, "N", "with --ids: tokens of one call at most (default 64; 1: as in decoding)" },
     { "--nll", 0, NULL, "with --ids: print the negative log-likelihood of each id after the first" },
@@ -15,6 +20,10 @@ static const cli_option options[] = {
     { "--gate", 0, NULL, "a verdict by the margins given: ACCEPT (exit 0), REJECT (1), UNDECIDED (5)" },
     { "--max-kld", 0, "NATS", "margin of the gate: KL divergence per token" },
     { "--max-ppl", 0, "PERCENT", "margin of the gate: increase of the perplexity" },
+    { "--max-drop", 0, "DROP", "margin of the gate: loss of accuracy of each task (0.02 or 2%)" },
+    { "--results", 0, "FILE", "keep the results in this SQLite file (default with --gate: the user's own; \"none\")" },
+    { "--name", 0, "NAME", "what the results are kept under (default: the file's name)" },
+    { "--history", 0, NULL, "results kept so far, and where a version is worse than the one before (exit 1: the last is)" },
     { "--ladder", 0, "LIST", "make and evaluate the model in each of these schemes: W8A8,FP8,W4A16,NVFP4,..." },
     { "--sts", 0, "FILE", "encoders: agreement of sentence pairs with scores (CSV: sentence,sentence,score)" },
     { "--method", 0, "NAME", "of the ladder's steps, as in quant" },
@@ -73,190 +82,11 @@ static int print_text(cli *c, const precis_eval_result *e, const char *arithmeti
     return cli_done(c);
 }
 
-enum { MAX_IDS = 65536 };
-
-static int score_ids(cli *c, const precis_model *m, const precis_eval_options *o)
-{
-    const char *s = cli_get(c, "--ids");
-    int32_t *ids = malloc(MAX_IDS * sizeof *ids);
-    double *nll = malloc(MAX_IDS * sizeof *nll), sum = 0;
-    size_t n = 0;
-    for (char *end; ids && nll && *s && n < MAX_IDS; s = *end == ',' ? end + 1 : end) {
-        ids[n++] = (int32_t)strtol(s, &end, 10);
-        if (end == s || (*end && *end != ',')) {
-            free(ids);
-            free(nll);
-            return cli_usage(c, "--ids %s is no list of whole numbers", cli_get(c, "--ids"));
-        }
-    }
-    if (*s && n == MAX_IDS) {
-        free(ids);
-        free(nll);
-        return cli_usage(c, "--ids takes at most %d ids", MAX_IDS);
-    }
-    const precis_status st = ids && nll ? precis_eval_ids(c->ctx, m, ids, n, o, nll) : PRECIS_ENOMEM;
-    json_t *list = json_array();
-    for (size_t i = 0; i + 1 < n && !st; i++) {
-        sum += nll[i];
-        json_array_append_new(list, json_real(nll[i]));
-        if (!c->json && cli_has(c, "--nll")) printf("%d %.6f\n", ids[i + 1], nll[i]);
-    }
-    free(ids);
-    free(nll);
-    if (st || !c->json) json_decref(list);
-    if (st) return cli_fail(c, st);
-    if (c->json) return cli_print_json(c, json_pack("{s:o, s:f, s:s}", "nll", list, "mean", sum / (double)(n - 1), "arithmetic", precis_arithmetic_name(o->arithmetic)));
-    printf("mean negative log-likelihood %.6f nats\n", sum / (double)(n - 1));
-    return cli_done(c);
-}
-
-static int run_similarity(cli *c, precis_arithmetic arithmetic)
-{
-    size_t len;
-    char *csv = cli_read_text(c, cli_get(c, "--sts"), &len);
-    if (!csv) return EXIT_INPUT;
-    precis_model *m = NULL;
-    precis_similarity s = { .size = sizeof s };
-    precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
-    if (!st) st = precis_eval_similarity(c->ctx, m, csv, len, arithmetic, &s);
-    precis_model_close(&m);
-    free(csv);
-    if (st) return cli_fail(c, st);
-    if (c->json) return cli_print_json(c, json_pack("{s:I, s:f, s:f, s:s}", "pairs", (json_int_t)s.pairs, "spearman", s.spearman, "pearson", s.pearson, "arithmetic", precis_arithmetic_name(arithmetic)));
-    printf("%llu pairs: Spearman %.4f, Pearson %.4f\n", (unsigned long long)s.pairs, s.spearman, s.pearson);
-    return cli_done(c);
-}
-
-typedef struct { cli *c; json_t *rows; bool headed; } ladder;
-
-static void print_row(void *user, const precis_ladder_row *r)
-{
-    ladder *l = user;
-    if (l->c->json) {
-        json_array_append_new(l->rows, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:b}", "type", r->type, "bytes", (json_int_t)r->bytes, "bits_per_weight", r->bits_per_weight, "ppl", r->eval.ppl,
-                                                 "ref_ppl", r->eval.ref_ppl, "kld_mean", r->eval.kld_mean, "kld_se", r->eval.kld_se, "top1", r->eval.top1, "flips", 1 - r->eval.top1, "decode_tok_s", r->decode_tok_s, "arithmetic",
-                                                 r->arithmetic, "kernel", r->kernel));
-        return;
-    }
-    char size[32];
-    cli_progress_clear();
-    if (!l->headed) printf("%-12s %10s %7s %10s %22s %14s %10s\n", "scheme", "size", "bpw", "perplexity", "KL (nats/token)", "flips", "tokens/s");
-    l->headed = true;
-    printf("%-12s %10s %7.3f %10.3f %11.5f +- %7.5f %6.2f%% +- %4.2f%% %9.1f%s\n", r->type, cli_bytes((double)r->bytes, size), r->bits_per_weight, r->eval.ppl, r->eval.kld_mean, r->eval.kld_se, 100 * (1 - r->eval.top1),
-           100 * r->eval.top1_se, r->decode_tok_s, r->kernel ? "" : " *");
-    fflush(stdout);
-}
-
-static int run_ladder(cli *c, const precis_eval_options *eval, const char *text, size_t len)
-{
-    precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
-    o.eval = *eval;
-    if (!o.eval.windows) o.eval.windows = 8;
-    o.text = text;
-    o.text_len = len;
-    o.quant.method = cli_get(c, "--method");
-    char *calib = NULL;
-    size_t calib_len = 0;
-    if (cli_has(c, "--calib") && !(calib = cli_read_text(c, cli_get(c, "--calib"), &calib_len))) return EXIT_INPUT;
-    const char *texts[1] = { calib };
-    o.calibrate.texts = texts;
-    o.calibrate.lengths = &calib_len;
-    o.calibrate.n_texts = calib ? 1 : 0;
-    ladder l = { c, json_array(), false };
-    precis_model *m = NULL;
-    const char *folder = getenv("TMPDIR");
-    precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
-    if (!st) st = precis_ladder(c->ctx, m, cli_get(c, "--ladder"), folder && *folder ? folder : "/tmp", &o, print_row, &l);
-    precis_model_close(&m);
-    free(calib);
-    if (st || !c->json) json_decref(l.rows);
-    if (st) return cli_fail(c, st);
-    if (c->json) return cli_print_json(c, json_pack("{s:o}", "rows", l.rows));
-    printf("\nloss: weights and activations as the scheme says, in reference arithmetic; speed: the kernels of `precis run`\n* those have other elements than the scheme (docs/formats.md)\n");
-    return cli_done(c);
-}
-
-/* ---- gate ------------------------------------------------------------------------------------------------------- */
-
-enum { BLOCK = 64 }; /* tokens that are taken to depend on each other */
-typedef struct { double *kld, *ratio; size_t n, cap; bool failed; } tokens;
-
-static void keep(void *user, const precis_eval_token *t)
-{
-    tokens *k = user;
-    if (k->n == k->cap) {
-        const size_t cap = k->cap * 2 + 4096;
-        double *a = realloc(k->kld, cap * sizeof *a), *b = a ? realloc(k->ratio, cap * sizeof *b) : NULL;
-        if (a) k->kld = a;
-        if (b) k->ratio = b, k->cap = cap;
-        if (!b) {
-            k->failed = true;
-            return;
-        }
-    }
-    k->kld[k->n] = t->kld;
-    k->ratio[k->n++] = t->nll - t->ref_nll;
-}
-
-static json_t *evidence_of(const char *what, const precis_gate_result *g, bool percent)
-{
-    const double up = percent ? 100 * expm1(g->upper) : g->upper, lo = percent ? 100 * expm1(g->lower) : g->lower, mean = percent ? 100 * expm1(g->mean) : g->mean, margin = percent ? 100 * expm1(g->margin) : g->margin;
-    json_t *o = json_pack("{s:s, s:s, s:f, s:f, s:I, s:I}", "measure", what, "verdict", precis_verdict_name(g->verdict), "mean", mean, "margin", margin, "items", (json_int_t)g->items, "blocks", (json_int_t)g->blocks);
-    json_object_set_new(o, "lower", isfinite(lo) ? json_real(lo) : json_null());
-    json_object_set_new(o, "upper", isfinite(up) ? json_real(up) : json_null());
-    return o;
-}
-
-static int run_gate(cli *c, const precis_model *m, const precis_model *ref, const char *text, size_t len, precis_eval_options o)
-{
-    double margins[2];
-    if (!ref) return cli_usage(c, "--gate compares: give --against REF");
-    if (!cli_number(c, "--max-kld", 0, 1e-12, 1e3, &margins[0]) || !cli_number(c, "--max-ppl", 0, 1e-9, 1e6, &margins[1])) return EXIT_USAGE;
-    const uint32_t tests = (margins[0] > 0) + (margins[1] > 0);
-    if (!tests) return cli_usage(c, "--gate needs a margin: --max-kld NATS, --max-ppl PERCENT");
-    tokens k = { 0 };
-    precis_eval_result e = { .size = sizeof e };
-    o.each = keep;
-    o.user = &k;
-    precis_status st = precis_eval_text(c->ctx, m, ref, text, len, &o, &e);
-    precis_verdict verdict = PRECIS_ACCEPT;
-    uint64_t needed = 0;
-    json_t *list = json_array();
-    int rc = k.failed ? cli_error(c, "out of memory") : -1;
-    for (int i = 0; i < 2 && !st && rc < 0; i++) {
-        precis_gate_result g = { .size = sizeof g };
-        if (!(margins[i] > 0)) continue;
-        st = precis_gate(c->ctx, i ? k.ratio : k.kld, k.n, BLOCK, i ? log1p(margins[i] / 100) : margins[i], tests, &g);
-        if (st) break;
-        json_array_append_new(list, evidence_of(i ? "perplexity increase, percent" : "KL divergence, nats per token", &g, i));
-        if (g.verdict == PRECIS_REJECT) verdict = PRECIS_REJECT;
-        else if (g.verdict == PRECIS_UNDECIDED && verdict == PRECIS_ACCEPT) verdict = PRECIS_UNDECIDED;
-        if (g.items_needed > needed) needed = g.items_needed;
-        if (!c->json) printf("%s: %s: mean %.6g, 95 %% bounds %.6g and %.6g, margin %.6g\n", i ? "log of the perplexity ratio" : "KL divergence, nats per token", precis_verdict_name(g.verdict), g.mean, g.lower, g.upper, g.margin);
-    }
-    free(k.kld);
-    free(k.ratio);
-    if (st || rc >= 0) {
-        json_decref(list);
-        return st ? cli_fail(c, st) : rc;
-    }
-    if (c->json) {
-        json_t *all = json_pack("{s:s, s:o, s:f, s:f, s:I}", "verdict", precis_verdict_name(verdict), "evidence", list, "kld_mean", e.kld_mean, "ppl", e.ppl, "tokens", (json_int_t)e.tokens);
-        json_object_set_new(all, "items_needed", needed == UINT64_MAX ? json_null() : json_integer((json_int_t)needed));
-        rc = cli_print_json(c, all);
-    } else {
-        json_decref(list);
-        if (verdict == PRECIS_UNDECIDED && needed != UINT64_MAX) printf("UNDECIDED: %llu scored tokens say too little; about %llu would decide (a longer --text)\n", (unsigned long long)e.tokens, (unsigned long long)needed);
-        else if (verdict == PRECIS_UNDECIDED) printf("UNDECIDED: it lies on the margin\n");
-        else printf("%s on %llu scored tokens\n", precis_verdict_name(verdict), (unsigned long long)e.tokens);
-        rc = cli_done(c);
-    }
-    return rc ? rc : verdict == PRECIS_ACCEPT ? EXIT_DONE : verdict == PRECIS_REJECT ? EXIT_NEGATIVE : EXIT_UNDECIDED;
-}
-
 static int run(cli *c)
 {
     int64_t ctx, chunks, batch;
+    if (cli_has(c, "--history")) return cli_history_show(c);
+    if (!c->n_args) return cli_usage(c, "eval needs a MODEL (precis eval --help)");
     if (!cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx) || !cli_int(c, "--chunks", 0, 1, 1 << 24, &chunks) || !cli_int(c, "--batch", 0, 1, 64, &batch)) return EXIT_USAGE;
     precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     o.window = (uint32_t)ctx;
@@ -268,21 +98,22 @@ static int run(cli *c)
     if (cli_has(c, "--ids")) {
         precis_model *m;
         const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
-        const int lora = st ? -1 : cli_add_adapters(c, m, false), rc = st ? cli_fail(c, st) : lora >= 0 ? lora : score_ids(c, m, &o);
+        const int lora = st ? -1 : cli_add_adapters(c, m, false), rc = st ? cli_fail(c, st) : lora >= 0 ? lora : cli_eval_ids(c, m, &o);
         precis_model_close(&m);
         return rc;
     }
     size_t len = 0;
     char *read = NULL;
-    const char *file = cli_get(c, "--text"), *text = file ? (read = cli_read_text(c, file, &len)) : precis_eval_default_text(&len);
+    const bool suite = cli_eval_is_suite(c);
+    const char *file = suite ? NULL : cli_get(c, "--text"), *text = file ? (read = cli_read_text(c, file, &len)) : precis_eval_default_text(&len);
     if (!text) return EXIT_INPUT;
     if (cli_has(c, "--sts")) {
-        const int rc = run_similarity(c, o.arithmetic);
+        const int rc = cli_eval_pairs_of_sentences(c, o.arithmetic);
         free(read);
         return rc;
     }
     if (cli_has(c, "--ladder")) {
-        const int rc = run_ladder(c, &o, text, len);
+        const int rc = cli_eval_ladder(c, &o, text, len);
         free(read);
         return rc;
     }
@@ -296,8 +127,8 @@ static int run(cli *c)
         return lora;
     }
     if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
-    if (!st && cli_has(c, "--gate")) {
-        const int rc = run_gate(c, m, ref, text, len, o);
+    if (!st && suite) {
+        const int rc = cli_eval_suite(c, m, ref, &o);
         precis_model_close(&ref);
         precis_model_close(&m);
         free(read);
@@ -315,10 +146,13 @@ static int run(cli *c)
 const cli_command cli_eval = {
     "eval", "MODEL", "perplexity of a model, and what it lost against a reference",
     "Windows are llama.cpp's: the text is cut into windows of --ctx tokens and the second half of each is scored.\n"
-    "Every figure has its standard error over tokens.", 1, 1, options, run,
+    "Every figure has its standard error over tokens. Tasks follow lm-evaluation-harness: acc and acc_norm by log-likelihood.\n"
+    "The gate asks whether the loss stays below a margin, with 95 % over all texts and tasks together (docs/gate.md).", 0, 1, options, run,
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw\n"
     "  precis eval small.gguf --against model.gguf --chunks 24 --cache-k int8 --cache-v int4 --json\n"
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw --gate --max-kld 0.05\n"
+    "  precis eval small.gguf --against model.gguf --domains --tasks arc_easy,reasoning --data ~/sets --gate --max-kld 0.05 --max-drop 2%\n"
+    "  precis eval --history\n"
     "  precis eval model.gguf --ids 1,306,4658 --nll\n"
     "  precis eval model.gguf --ladder W8A8,FP8,W4A16,NVFP4,MXFP4,NF4,W3A16,W2A16\n",
 };

@@ -87,9 +87,10 @@ PRECIS_API const char *precis_ctx_message(const precis_ctx *ctx);
 /* Where in the input the last failure was: byte offset, or UINT64_MAX. */
 PRECIS_API uint64_t precis_ctx_offset(const precis_ctx *ctx);
 
-/* Threads that the context uses. */
-/* SHA-256 of a file, in hex. */
+/* SHA-256 of a file, and of bytes, in hex. */
 PRECIS_API precis_status precis_sha256_file(precis_ctx *ctx, const char *path, char hex[65]);
+PRECIS_API void precis_sha256(const void *data, size_t len, char hex[65]);
+/* Threads that the context uses. */
 PRECIS_API uint32_t precis_ctx_threads(const precis_ctx *ctx);
 
 /* Instruction-set level in use: "scalar", "avx2", "avxvnni", "avx512vnni". The

@@ -64,6 +64,11 @@ typedef struct precis_similarity {
 PRECIS_API precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model, const char *csv, size_t len, precis_arithmetic arithmetic, precis_similarity *result);
 /* The text of about 43 kB that is used when none is given; static storage. */
 PRECIS_API const char *precis_eval_default_text(size_t *len);
+/* Texts by domain: code, languages, prose, numbers, noise; and, where folder (may be NULL) has nltk's udhr.zip, some languages of
+ * it. Name i, or NULL past the last; static storage. */
+PRECIS_API const char *precis_probe_name(const char *folder, size_t i);
+/* Its text (numbers and noise are made from the context's seed), freed with precis_text_free. PRECIS_EINVAL (no such name), PRECIS_EFORMAT. */
+PRECIS_API precis_status precis_probe_text(precis_ctx *ctx, const char *folder, const char *name, char **text, size_t *len);
 
 /* ---- gate: is a loss below a margin? ------------------------------------------------------------------ */
 typedef enum precis_verdict { PRECIS_ACCEPT, PRECIS_REJECT, PRECIS_UNDECIDED } precis_verdict;
@@ -72,16 +77,24 @@ PRECIS_API const char *precis_verdict_name(precis_verdict verdict);
 typedef struct precis_gate_result {
     uint32_t       size;       /* sizeof of this struct, set by the caller                                 */
     precis_verdict verdict;
-    double         mean, lower, upper, margin; /* bounds: each holds with 95 %, lower with 95 % over all tests */
+    double         mean, lower, upper, margin; /* each bound alone holds with 95 %                         */
+    double         p_accept, p_reject; /* of "the loss is at least the margin"; of "it is at most the margin" */
     uint64_t       items;      /* values given                                                            */
-    size_t         blocks;
+    size_t         blocks;     /* 0: items are independent                                                */
     uint64_t       items_needed; /* for a verdict in 4 of 5 texts, at this mean and spread; UINT64_MAX: no number would do */
 } precis_gate_result;
 
 /* values[n], in order, e.g. the divergence at each token; neighbours within `block` depend on each other. ACCEPT: the mean is below the
- * margin with 95 % confidence; REJECT: above it, with 95 % over all `tests` margins that are asked of one model; else UNDECIDED, as
- * always with fewer than 8 blocks. The studentized bootstrap is seeded by the context. */
-PRECIS_API precis_status precis_gate(precis_ctx *ctx, const double *values, size_t n, size_t block, double margin, uint32_t tests, precis_gate_result *result);
+ * margin with 95 % confidence; REJECT: above it; else UNDECIDED, as always with fewer than 8 blocks. The studentized bootstrap is seeded
+ * by the context. */
+PRECIS_API precis_status precis_gate(precis_ctx *ctx, const double *values, size_t n, size_t block, double margin, precis_gate_result *result);
+/* The same for accuracy: of `items`, to_wrong were right with the reference only, to_right with the model only; margin: the drop, 0 to 1.
+ * Exact: the largest probability over the share of changed answers, which is not known, that items like these would look at least as good
+ * (Barnard's unconditional test, ordered by Tango's score, 1998). The bounds are Tango's. */
+PRECIS_API precis_status precis_gate_accuracy(precis_ctx *ctx, uint64_t items, uint64_t to_wrong, uint64_t to_right, double margin, precis_gate_result *result);
+/* Several tests of one model: sets each verdict by Holm's step-down, so that all verdicts together err in at most 5 % of cases on each side.
+ * The whole: ACCEPT when all are accepted, REJECT when one is rejected. */
+PRECIS_API precis_verdict precis_gate_holm(precis_gate_result *results, size_t n);
 
 #ifdef __cplusplus
 }

@@ -12,6 +12,7 @@
 #include "precis/quant.h"
 #include "precis/read.h"
 #include "precis/run.h"
+#include "precis/task.h"
 #include "precis/text.h"
 
 #endif /* PRECIS_PRECIS_H */

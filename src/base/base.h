@@ -137,9 +137,6 @@ void pcs_map_free(pcs_map *m);
 /* "1.2 GB" style for messages; returns buf. */
 const char *pcs_human(double bytes, char buf[32]);
 
-/* Lower-case hex SHA-256 of a file or of bytes. */
-void pcs_sha256(const void *data, size_t len, char hex[65]);
-
 double pcs_now(void); /* monotonic seconds */
 
 #endif

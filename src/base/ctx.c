@@ -231,7 +231,14 @@ char *pcs_arena_printf(pcs_arena *a, const char *fmt, ...)
     va_start(ap, fmt);
     const int n = vsnprintf(tmp, sizeof tmp, fmt, ap);
     va_end(ap);
-    return pcs_arena_copy(a, tmp, n < 0 ? 0 : (size_t)n < sizeof tmp ? (size_t)n : sizeof tmp - 1);
+    if (n < 0) return NULL;
+    if ((size_t)n < sizeof tmp) return pcs_arena_copy(a, tmp, (size_t)n);
+    char *s = pcs_arena_alloc(a, (size_t)n + 1, 1);
+    if (!s) return NULL;
+    va_start(ap, fmt);
+    vsnprintf(s, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    return s;
 }
 
 void pcs_arena_free(pcs_arena *a)

@@ -12,7 +12,7 @@ static void to_hex(const unsigned char md[32], char hex[65])
     for (int i = 0; i < 32; i++) snprintf(hex + 2 * i, 3, "%02x", md[i]);
 }
 
-void pcs_sha256(const void *data, size_t len, char hex[65])
+void precis_sha256(const void *data, size_t len, char hex[65])
 {
     unsigned char md[32] = { 0 };
     EVP_Digest(data, len, md, NULL, EVP_sha256(), NULL);

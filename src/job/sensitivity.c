@@ -364,7 +364,7 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
 /* What the measurement depends on, so that a cache of another one is not taken. */
 static precis_status identify(profiler *r, char model[65], char text[65])
 {
-    pcs_sha256(r->windows.ids, r->windows.n_ids * sizeof *r->windows.ids, text);
+    precis_sha256(r->windows.ids, r->windows.n_ids * sizeof *r->windows.ids, text);
     return precis_model_sha256(r->origin, model);
 }
 

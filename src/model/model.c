@@ -412,14 +412,14 @@ precis_status precis_model_sha256(const precis_model *m, char hex[65])
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         char one[65];
         const pcs_tensor *t = &m->tensors[i];
-        pcs_sha256(t->data, (size_t)t->bytes, one);
+        precis_sha256(t->data, (size_t)t->bytes, one);
         st = pcs_buf_add(&b, one, 64);
         if (!st) st = pcs_buf_add(&b, t->name, strlen(t->name) + 1);
         if (!st) st = pcs_buf_add(&b, t->format->name, strlen(t->format->name) + 1);
         if (!st) st = pcs_buf_add(&b, t->ne, sizeof t->ne);
         if (!st) st = pcs_progress(m->ctx, "hash", i + 1, m->n_tensors);
     }
-    if (!st) pcs_sha256(b.data, b.len, hex);
+    if (!st) precis_sha256(b.data, b.len, hex);
     pcs_buf_free(&b);
     return st;
 }

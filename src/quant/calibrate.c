@@ -141,7 +141,7 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
         if (sampled) im->source = pcs_arena_printf(&im->arena, "{\"sampled\":{\"seed\":%llu,\"tokens\":%llu}}", (unsigned long long)ctx->opt.seed, (unsigned long long)seen);
         else {
             char hex[65];
-            pcs_sha256(o.texts[0], o.lengths[0], hex);
+            precis_sha256(o.texts[0], o.lengths[0], hex);
             im->source = pcs_arena_printf(&im->arena, "{\"text\":{\"first_sha256\":\"%s\",\"texts\":%zu,\"tokens\":%llu}}", hex, o.n_texts, (unsigned long long)seen);
         }
         if (!im->dataset || !im->source) st = PRECIS_ENOMEM;

@@ -139,9 +139,12 @@ static precis_status make_keys(const precis_plan *plan, const precis_quant_optio
     const pcs_format *f = mix ? NULL : pcs_format_by_name(plan->spec);
     for (size_t i = 0; f && i < sizeof single / sizeof *single; i++)
         if (!strcmp(single[i].type, f->name)) id = single[i].id;
-    char *text = pcs_arena_printf(a, "{\"precis\":\"%s\",\"plan\":\"%s\",\"method\":\"%s\",\"calibration\":%s}", precis_version(), plan->spec, method,
+    /* long tables by their hash, and blanks to a fixed length: the file's size then depends on types alone, and can be planned */
+    char hash[72] = "sha256:";
+    precis_sha256(plan->spec, strlen(plan->spec), hash + 7);
+    char *text = pcs_arena_printf(a, "{\"precis\":\"%s\",\"plan\":\"%s\",\"method\":\"%s\",\"calibration\":%s}", precis_version(), strlen(plan->spec) > 128 ? hash : plan->spec, method,
                                   o->imatrix && o->imatrix->source ? o->imatrix->source : "null");
-    if (!text) return PRECIS_ENOMEM;
+    if (!text || !(text = pcs_arena_printf(a, "%-511s", text))) return PRECIS_ENOMEM;
     for (char *c = strstr(text, "\"plan\":\"") + 8, *end = strstr(text, "\",\"method\""); c < end; c++)
         if (*c == '"' || *c == '\\' || (unsigned char)*c < 32) *c = '?';
     if (id != 1024) (*keys)[(*n)++] = (pcs_key){ .name = ours[0], .type = PCS_KEY_U32, .v.u = id };

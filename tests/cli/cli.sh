@@ -1,46 +1,6 @@
 #!/bin/sh
 # The command line as people use it. usage: cli.sh PRECIS SOURCE_FOLDER
-set -u
-precis=$1
-root=$2
-model=$root/models/gutenberg-7m
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
-n=0
-
-# expect CODE COMMAND...: run, compare the exit code; output in $work/out and $work/err
-expect() {
-    want=$1
-    shift
-    "$@" >"$work/out" 2>"$work/err" </dev/null
-    got=$?
-    n=$((n + 1))
-    if [ $got != "$want" ]; then
-        echo "exit $got, not $want: $*"
-        head -3 "$work/err"
-        failed=1
-    fi
-}
-has() { # has FILE TEXT
-    if ! grep -q -e "$2" "$work/$1"; then
-        echo "no \"$2\" in $1 of the last command:"
-        head -5 "$work/$1"
-        failed=1
-    fi
-}
-lacks() { # lacks FILE TEXT
-    if grep -q -e "$2" "$work/$1"; then
-        echo "\"$2\" in $1 of the last command"
-        failed=1
-    fi
-}
-json() { # the last output is one JSON object that satisfies a Python expression over j
-    if ! python3 -c "import json, sys; j = json.load(open(sys.argv[1])); assert $1, j" "$work/out" 2>"$work/why"; then
-        echo "JSON: $1: $(tail -1 "$work/why" | cut -c1-300)"
-        failed=1
-    fi
-}
+. "$(dirname "$0")/common.sh"
 
 expect 2 "$precis"
 expect 0 "$precis" --version
@@ -243,13 +203,6 @@ expect 3 "$precis" quant "$model" --plan "$work/bad.json" -o "$work/x.gguf"
 has err "tensors\[0\].type"
 expect 3 "$precis" plan "$model" --profile "$work/bad.json" --imatrix "$work/im.gguf" --bpw 4
 expect 3 "$precis" quant --replay "$work/bad.json" -o "$work/x.gguf"
-expect 0 "$precis" eval "$work/planned.gguf" --against "$model" --ctx 256 --chunks 8 --gate --max-kld 0.5 --json
-json "j['verdict'] == 'ACCEPT' and j['evidence'][0]['upper'] < 0.5 and j['items_needed'] > 0"
-expect 1 "$precis" eval "$work/planned.gguf" --against "$model" --ctx 256 --chunks 8 --gate --max-kld 0.0001
-expect 5 "$precis" eval "$work/planned.gguf" --against "$model" --ctx 256 --chunks 2 --gate --max-kld 0.01
-has out UNDECIDED
-expect 2 "$precis" eval "$work/planned.gguf" --gate --max-kld 0.1
-expect 2 "$precis" eval "$work/planned.gguf" --against "$model" --gate
 # a closed pipe and a full disk are errors, not silence
 "$precis" inspect "$model" >/dev/full 2>/dev/null && { echo "writing to a full device succeeded"; failed=1; }
 

@@ -25,7 +25,7 @@ static void hash_of(const pcs_format *f, pcs_fit_effort effort, char hex[65])
     test_fill(w, N, 43, 1.0f);
     for (int i = 0; i < N; i++) w[i] = w[i] * w[i];
     pcs_encode(f, N, x, effort == PCS_FIT_SEARCH ? w : NULL, effort, NULL, out);
-    pcs_sha256(out, pcs_row_bytes(f, N), hex);
+    precis_sha256(out, pcs_row_bytes(f, N), hex);
 }
 
 static void test_golden(void **state)

@@ -28,7 +28,7 @@ static void rates(double mean, size_t n, double *accepted, double *rejected, dou
     for (int i = 0; i < PAIRS; i++) {
         precis_gate_result r = { .size = sizeof r };
         series(x, n, mean, &seed);
-        OK(ctx, precis_gate(ctx, x, n, BLOCK, 1.0, 1, &r));
+        OK(ctx, precis_gate(ctx, x, n, BLOCK, 1.0, &r));
         *accepted += r.verdict == PRECIS_ACCEPT ? 1.0 / PAIRS : 0;
         *rejected += r.verdict == PRECIS_REJECT ? 1.0 / PAIRS : 0;
         *needed += r.items_needed < 1u << 30 ? (double)r.items_needed / PAIRS : 0;
@@ -58,15 +58,119 @@ static void test_few(void **state)
     precis_ctx *ctx = test_ctx(1);
     precis_gate_result r = { .size = sizeof r };
     double x[64] = { 0 };
-    OK(ctx, precis_gate(ctx, x, 64, 16, 1.0, 1, &r));
+    OK(ctx, precis_gate(ctx, x, 64, 16, 1.0, &r));
     assert_int_equal(r.verdict, PRECIS_UNDECIDED);
     assert_int_equal(r.items_needed, 128);
-    assert_int_equal(precis_gate(ctx, x, 64, 16, 0.0, 1, &r), PRECIS_EINVAL);
+    assert_int_equal(precis_gate(ctx, x, 64, 0, 1.0, &r), PRECIS_EINVAL);
+    assert_int_equal(precis_gate(ctx, x, 64, 16, NAN, &r), PRECIS_EINVAL);
+    precis_ctx_close(&ctx);
+}
+
+/* Answers of two models: each of n items changes to wrong or to right with these probabilities. */
+static void accuracy_rates(uint64_t n, double to_wrong, double to_right, double margin, double *accepted, double *rejected, double *needed)
+{
+    precis_ctx *ctx = test_ctx(1);
+    uint64_t seed = 7 + n;
+    static precis_gate_result known[128][128]; /* counts come again and again */
+    memset(known, 0, sizeof known);
+    *accepted = *rejected = *needed = 0;
+    for (int i = 0; i < PAIRS; i++) {
+        precis_gate_result r = { .size = sizeof r };
+        uint64_t b = 0, c = 0;
+        for (uint64_t k = 0; k < n; k++) {
+            const double u = pcs_rand_unit(&seed);
+            b += u < to_wrong;
+            c += u >= to_wrong && u < to_wrong + to_right;
+        }
+        if (b < 128 && c < 128 && known[b][c].size) r = known[b][c];
+        else OK(ctx, precis_gate_accuracy(ctx, n, b, c, margin, &r));
+        if (b < 128 && c < 128) known[b][c] = r;
+        *accepted += r.verdict == PRECIS_ACCEPT ? 1.0 / PAIRS : 0;
+        *rejected += r.verdict == PRECIS_REJECT ? 1.0 / PAIRS : 0;
+        if (b == (uint64_t)((double)n * to_wrong) && c == (uint64_t)((double)n * to_right)) *needed = (double)r.items_needed;
+    }
+    precis_ctx_close(&ctx);
+}
+
+static void test_accuracy(void **state)
+{
+    (void)state;
+    const double most = 0.05 + 2 * sqrt(0.05 * 0.95 / PAIRS);
+    double accepted, rejected, needed, ignored;
+    static const struct { uint64_t n; double to_wrong, to_right, margin; } on[] = { { 200, 0.06, 0.03, 0.03 }, { 500, 0.02, 0.0, 0.02 }, { 60, 0.2, 0.1, 0.1 } };
+    for (size_t i = 0; i < 3; i++) {
+        accuracy_rates(on[i].n, on[i].to_wrong, on[i].to_right, on[i].margin, &accepted, &rejected, &ignored);
+        print_message("accuracy, on the margin, %llu items: accepted %.3f, rejected %.3f\n", (unsigned long long)on[i].n, accepted, rejected);
+        assert_true(accepted <= most && rejected <= most);
+    }
+    accuracy_rates(400, 0.03, 0.03, 0.03, &accepted, &rejected, &needed);
+    const uint64_t n = (uint64_t)needed; /* about (1.645 + 0.842)^2 x 0.06 / 0.03^2 = 412, and some for whole counts */
+    accuracy_rates(n, 0.03, 0.03, 0.03, &accepted, &rejected, &ignored);
+    print_message("accuracy unchanged, margin 3 %%, %llu items: accepted %.3f\n", (unsigned long long)n, accepted);
+    assert_true(accepted >= 0.8 && rejected < 0.01);
+}
+
+/* One item more or less by hand: 10 items, none changed: p is (1 - margin)^10, the best that a nuisance of 0 allows. */
+static void test_exact(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    precis_gate_result r = { .size = sizeof r };
+    OK(ctx, precis_gate_accuracy(ctx, 10, 0, 0, 0.2, &r));
+    assert_true(fabs(r.p_accept - pow(0.8, 10)) < 1e-9);
+    OK(ctx, precis_gate_accuracy(ctx, 10, 10, 0, 0.2, &r));
+    assert_int_equal(r.verdict, PRECIS_REJECT);
+    assert_int_equal(precis_gate_accuracy(ctx, 10, 8, 3, 0.2, &r), PRECIS_EINVAL);
+    assert_int_equal(precis_gate_accuracy(ctx, 0, 0, 0, 0.2, &r), PRECIS_EINVAL);
+    precis_ctx_close(&ctx);
+}
+
+static void test_holm(void **state)
+{
+    (void)state;
+    precis_gate_result r[4];
+    const double accept[4] = { 0.001, 0.012, 0.02, 0.04 };
+    for (int i = 0; i < 4; i++) r[i] = (precis_gate_result){ .size = sizeof r[0], .p_accept = accept[i], .p_reject = 1 };
+    assert_int_equal(precis_gate_holm(r, 4), PRECIS_ACCEPT); /* 0.0125, 0.0167, 0.025, 0.05 */
+    r[2].p_accept = 0.03;
+    assert_int_equal(precis_gate_holm(r, 4), PRECIS_UNDECIDED);
+    assert_int_equal(r[1].verdict, PRECIS_ACCEPT);
+    assert_int_equal(r[3].verdict, PRECIS_UNDECIDED); /* behind the first that fails */
+    r[0].p_accept = 1;
+    r[0].p_reject = 0.012;
+    assert_int_equal(precis_gate_holm(r, 4), PRECIS_REJECT);
+}
+
+/* The whole of several tests, each on its margin, accepts at most 5 %; and any of ten domains is falsely accepted in at most 5 % of cases. */
+static void test_family(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    enum { TESTS = 10, N = 24 * BLOCK };
+    double x[N];
+    uint64_t seed = 99;
+    double any = 0, rejected = 0;
+    for (int i = 0; i < PAIRS / 4; i++) {
+        precis_gate_result r[TESTS];
+        for (int k = 0; k < TESTS; k++) {
+            r[k].size = sizeof r[k];
+            series(x, N, 1.0, &seed);
+            OK(ctx, precis_gate(ctx, x, N, BLOCK, 1.0, &r[k]));
+        }
+        rejected += precis_gate_holm(r, TESTS) == PRECIS_REJECT;
+        bool one = false;
+        for (int k = 0; k < TESTS; k++) one |= r[k].verdict == PRECIS_ACCEPT;
+        any += one;
+    }
+    any /= PAIRS / 4;
+    rejected /= PAIRS / 4;
+    print_message("ten tests on their margins: one accepted in %.3f of cases, one rejected in %.3f\n", any, rejected);
+    assert_true(any <= 0.05 + 2 * sqrt(0.05 * 0.95 / (PAIRS / 4)) && rejected <= 0.05 + 2 * sqrt(0.05 * 0.95 / (PAIRS / 4)));
     precis_ctx_close(&ctx);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_errors), cmocka_unit_test(test_few) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_errors), cmocka_unit_test(test_few), cmocka_unit_test(test_accuracy), cmocka_unit_test(test_exact), cmocka_unit_test(test_holm), cmocka_unit_test(test_family) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

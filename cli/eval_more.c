@@ -1,0 +1,107 @@
+/* eval_more.c - what `precis eval` does beside texts: ids, pairs of sentences, ladders of schemes. */
+#include "eval.h"
+
+#include <stdlib.h>
+
+enum { MAX_IDS = 65536 };
+
+int cli_eval_ids(cli *c, const precis_model *m, const precis_eval_options *o)
+{
+    const char *s = cli_get(c, "--ids");
+    int32_t *ids = malloc(MAX_IDS * sizeof *ids);
+    double *nll = malloc(MAX_IDS * sizeof *nll), sum = 0;
+    size_t n = 0;
+    for (char *end; ids && nll && *s && n < MAX_IDS; s = *end == ',' ? end + 1 : end) {
+        ids[n++] = (int32_t)strtol(s, &end, 10);
+        if (end == s || (*end && *end != ',')) {
+            free(ids);
+            free(nll);
+            return cli_usage(c, "--ids %s is no list of whole numbers", cli_get(c, "--ids"));
+        }
+    }
+    if (*s && n == MAX_IDS) {
+        free(ids);
+        free(nll);
+        return cli_usage(c, "--ids takes at most %d ids", MAX_IDS);
+    }
+    const precis_status st = ids && nll ? precis_eval_ids(c->ctx, m, ids, n, o, nll) : PRECIS_ENOMEM;
+    json_t *list = json_array();
+    for (size_t i = 0; i + 1 < n && !st; i++) {
+        sum += nll[i];
+        json_array_append_new(list, json_real(nll[i]));
+        if (!c->json && cli_has(c, "--nll")) printf("%d %.6f\n", ids[i + 1], nll[i]);
+    }
+    free(ids);
+    free(nll);
+    if (st || !c->json) json_decref(list);
+    if (st) return cli_fail(c, st);
+    if (c->json) return cli_print_json(c, json_pack("{s:o, s:f, s:s}", "nll", list, "mean", sum / (double)(n - 1), "arithmetic", precis_arithmetic_name(o->arithmetic)));
+    printf("mean negative log-likelihood %.6f nats\n", sum / (double)(n - 1));
+    return cli_done(c);
+}
+
+int cli_eval_pairs_of_sentences(cli *c, precis_arithmetic arithmetic)
+{
+    size_t len;
+    char *csv = cli_read_text(c, cli_get(c, "--sts"), &len);
+    if (!csv) return EXIT_INPUT;
+    precis_model *m = NULL;
+    precis_similarity s = { .size = sizeof s };
+    precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    if (!st) st = precis_eval_similarity(c->ctx, m, csv, len, arithmetic, &s);
+    precis_model_close(&m);
+    free(csv);
+    if (st) return cli_fail(c, st);
+    if (c->json) return cli_print_json(c, json_pack("{s:I, s:f, s:f, s:s}", "pairs", (json_int_t)s.pairs, "spearman", s.spearman, "pearson", s.pearson, "arithmetic", precis_arithmetic_name(arithmetic)));
+    printf("%llu pairs: Spearman %.4f, Pearson %.4f\n", (unsigned long long)s.pairs, s.spearman, s.pearson);
+    return cli_done(c);
+}
+
+typedef struct { cli *c; json_t *rows; bool headed; } ladder;
+
+static void print_row(void *user, const precis_ladder_row *r)
+{
+    ladder *l = user;
+    if (l->c->json) {
+        json_array_append_new(l->rows, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:b}", "type", r->type, "bytes", (json_int_t)r->bytes, "bits_per_weight", r->bits_per_weight, "ppl", r->eval.ppl,
+                                                 "ref_ppl", r->eval.ref_ppl, "kld_mean", r->eval.kld_mean, "kld_se", r->eval.kld_se, "top1", r->eval.top1, "flips", 1 - r->eval.top1, "decode_tok_s", r->decode_tok_s, "arithmetic",
+                                                 r->arithmetic, "kernel", r->kernel));
+        return;
+    }
+    char size[32];
+    cli_progress_clear();
+    if (!l->headed) printf("%-12s %10s %7s %10s %22s %14s %10s\n", "scheme", "size", "bpw", "perplexity", "KL (nats/token)", "flips", "tokens/s");
+    l->headed = true;
+    printf("%-12s %10s %7.3f %10.3f %11.5f +- %7.5f %6.2f%% +- %4.2f%% %9.1f%s\n", r->type, cli_bytes((double)r->bytes, size), r->bits_per_weight, r->eval.ppl, r->eval.kld_mean, r->eval.kld_se, 100 * (1 - r->eval.top1),
+           100 * r->eval.top1_se, r->decode_tok_s, r->kernel ? "" : " *");
+    fflush(stdout);
+}
+
+int cli_eval_ladder(cli *c, const precis_eval_options *eval, const char *text, size_t len)
+{
+    precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
+    o.eval = *eval;
+    if (!o.eval.windows) o.eval.windows = 8;
+    o.text = text;
+    o.text_len = len;
+    o.quant.method = cli_get(c, "--method");
+    char *calib = NULL;
+    size_t calib_len = 0;
+    if (cli_has(c, "--calib") && !(calib = cli_read_text(c, cli_get(c, "--calib"), &calib_len))) return EXIT_INPUT;
+    const char *texts[1] = { calib };
+    o.calibrate.texts = texts;
+    o.calibrate.lengths = &calib_len;
+    o.calibrate.n_texts = calib ? 1 : 0;
+    ladder l = { c, json_array(), false };
+    precis_model *m = NULL;
+    const char *folder = getenv("TMPDIR");
+    precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    if (!st) st = precis_ladder(c->ctx, m, cli_get(c, "--ladder"), folder && *folder ? folder : "/tmp", &o, print_row, &l);
+    precis_model_close(&m);
+    free(calib);
+    if (st || !c->json) json_decref(l.rows);
+    if (st) return cli_fail(c, st);
+    if (c->json) return cli_print_json(c, json_pack("{s:o}", "rows", l.rows));
+    printf("\nloss: weights and activations as the scheme says, in reference arithmetic; speed: the kernels of `precis run`\n* those have other elements than the scheme (docs/formats.md)\n");
+    return cli_done(c);
+}
