@@ -53,6 +53,9 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part);
 char *cli_joined(const cli *c, const char *name);
 bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out);
 
+/* --mem-limit, of the commands that have it: -1, or an exit code. */
+int cli_memory_limit(const cli *c);
+
 /* Print "precis: message" and give the exit code. */
 int cli_usage(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cli_error(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -78,6 +81,8 @@ extern volatile int cli_cancel;
 const cli_option *cli_option_of(const cli_command *command, const char *name);
 /* manifest.c: OUT.manifest.json of a quantized file; and `quant --replay`, which makes it again with `run` and compares. -1, or an exit code. */
 int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *job, const char *out);
+/* What names a job for --resume; the caller frees; NULL: a file cannot be read. */
+char *cli_manifest_key(const cli *c, const precis_model *m);
 int cli_manifest_replay(cli *c, int (*run)(cli *c));
 
 /* A whole file, or stdin for "-"; NULL and a message. Freed with free(). */

@@ -8,7 +8,7 @@
 /* Options that leave the bytes as they are. */
 static bool is_aside(const char *name)
 {
-    static const char *const aside[] = { "--output", "--json", "--quiet", "--threads", "--help", "--text", "--chunks", "--ctx", "--bench", "--no-eval", "--replay" };
+    static const char *const aside[] = { "--output", "--json", "--quiet", "--threads", "--help", "--text", "--chunks", "--ctx", "--bench", "--no-eval", "--replay", "--mem-limit", "--resume" };
     for (size_t i = 0; i < sizeof aside / sizeof *aside; i++)
         if (!strcmp(aside[i], name)) return true;
     return false;
@@ -33,7 +33,8 @@ static json_t *tensors_of(const precis_job *job)
     return list;
 }
 
-int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *job, const char *out)
+/* What makes the bytes: the program, its options, the files that they name, the model, the seed. */
+static json_t *recipe(const cli *c, const precis_model *m, precis_status *status)
 {
     char hex[65];
     json_t *args = json_array(), *inputs = json_array();
@@ -47,8 +48,26 @@ int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *jo
     }
     json_t *o = json_pack("{s:s, s:i, s:s, s:o, s:o}", "precis", "manifest", "version", 1, "program", precis_version(), "arguments", args, "inputs", inputs);
     if (!st && !(st = precis_model_sha256(m, hex))) json_object_set_new(o, "model", json_pack("{s:s, s:s}", "path", c->args[0], "tensors_sha256", hex));
-    if (!st && !(st = precis_sha256_file(c->ctx, out, hex))) json_object_set_new(o, "output", json_pack("{s:I, s:s}", "bytes", (json_int_t)job->bytes, "sha256", hex));
     json_object_set_new(o, "seed", json_integer((json_int_t)c->seed));
+    *status = st;
+    return o;
+}
+
+char *cli_manifest_key(const cli *c, const precis_model *m)
+{
+    precis_status st;
+    json_t *o = recipe(c, m, &st);
+    char *key = st ? NULL : json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(o);
+    return key;
+}
+
+int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *job, const char *out)
+{
+    char hex[65];
+    precis_status st;
+    json_t *o = recipe(c, m, &st);
+    if (!st && !(st = precis_sha256_file(c->ctx, out, hex))) json_object_set_new(o, "output", json_pack("{s:I, s:s}", "bytes", (json_int_t)job->bytes, "sha256", hex));
     json_object_set_new(o, "tensors", tensors_of(job));
     char *path = malloc(strlen(out) + 32), *part = malloc(strlen(out) + 40);
     int rc = st ? cli_fail(c, st) : -1;

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,19 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part)
 bad:
     cli_usage(c, "%s %s is no size; write bytes (73771824, 600M, 1.5GiB) or a part of the input (75%%)", name, s);
     return false;
+}
+
+int cli_memory_limit(const cli *c)
+{
+    uint64_t bytes = 0;
+    double part = 0;
+    if (!cli_has(c, "--mem-limit")) return -1;
+    if (!cli_size(c, "--mem-limit", &bytes, &part)) return EXIT_USAGE;
+    if (part > 0) return cli_usage(c, "--mem-limit takes bytes (600M, 1.5GiB), no part");
+    mallopt(M_MMAP_THRESHOLD, 128 << 10); /* freed blocks go back to the system at once */
+    mallopt(M_TRIM_THRESHOLD, 128 << 10);
+    const precis_status st = precis_ctx_set_memory_limit(c->ctx, bytes, NULL);
+    return st ? cli_fail(c, st) : -1;
 }
 
 char *cli_joined(const cli *c, const char *name)

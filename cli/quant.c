@@ -31,6 +31,8 @@ static const cli_option options[] = {
     { "--text", 0, "FILE", "evaluation text (default: about 43 kB that precis carries)" },
     { "--chunks", 0, "N", "evaluation windows at most" },
     { "--ctx", 0, "N", "tokens of a window (default 512)" },
+    { "--mem-limit", 0, "SIZE", "private memory that the whole process may take (600M, 1.5GiB): planned before work starts, large tables go to $TMPDIR" },
+    { "--resume", 0, NULL, "keep finished pieces beside OUT (OUT.resume), and go on from those of a run that was stopped: the same bytes" },
     { "--bench", 0, NULL, "measure tokens per second of both models too" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { 0 },
@@ -81,6 +83,9 @@ static int print_json(cli *c, const precis_job *job, const char *out, const spee
         if (p.wanted) json_object_set_new(t, "substitute_for", json_string(p.wanted));
         json_array_append_new(tensors, t);
     }
+    const precis_memory *mem = &job->memory;
+    json_object_set_new(o, "memory", json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "predicted", (json_int_t)mem->peak, "held", (json_int_t)mem->held, "calibrate", (json_int_t)mem->calibrate, "method", (json_int_t)mem->method, "write",
+                                               (json_int_t)mem->write, "evaluate", (json_int_t)mem->evaluate, "limit", (json_int_t)mem->limit));
     if (job->solution.size) json_object_set_new(o, "plan", json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound, "exact", job->solution.exact));
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(&job->eval));
     if (speed->done)
@@ -140,6 +145,7 @@ static int print_text(cli *c, const precis_model *m, const precis_job *job, cons
         const precis_eval_result *e = &job->eval;
         printf("\n%llu tokens in %llu windows; kernels as `precis run` uses them\n", (unsigned long long)e->tokens, (unsigned long long)e->windows);
     }
+    if (job->memory.limit || !out) printf("memory: %s predicted%s%s\n", cli_bytes((double)job->memory.peak, a), job->memory.limit ? ", limit " : "", job->memory.limit ? cli_bytes((double)job->memory.limit, b) : "");
     if (out) printf("wrote %s\n", out);
     else printf("dry run: nothing was written\n");
     return cli_done(c);
@@ -172,7 +178,9 @@ static int run(cli *c)
     o.calibrate.tokens = (uint32_t)tokens;
     if (!cli_number(c, "--damp", 0, 1e-6, 1, &o.quant.damp) || !cli_number(c, "--alpha", 0, 0.01, 1, &o.quant.alpha) || !cli_int(c, "--rank", 0, 1, 4096, &rank)) return EXIT_USAGE;
     o.quant.rank = (uint32_t)rank;
-    char *text = NULL, *pins = cli_joined(c, "--pin"), *types = NULL, *method = NULL;
+    const int limited = cli_memory_limit(c);
+    if (limited >= 0) return limited;
+    char *text = NULL, *key = NULL, *pins = cli_joined(c, "--pin"), *types = NULL, *method = NULL;
     cli_texts calib;
     int rc = cli_texts_open(c, "--calib", &calib, &o.calibrate);
     if (cli_has(c, "--pin")) o.quant.pins = pins;
@@ -190,7 +198,8 @@ static int run(cli *c)
         }
         if (!st && cli_has(c, "--profile")) st = precis_profile_open(c->ctx, &profile, cli_get(c, "--profile"));
         o.quant.profile = profile;
-        if (!st) st = precis_job_quantize(c->ctx, m, out, &o, &job);
+        if (!st && cli_has(c, "--resume") && !(o.resume = key = cli_manifest_key(c, m))) rc = cli_error(c, "%s", precis_ctx_message(c->ctx));
+        if (!st && rc < 0) st = precis_job_quantize(c->ctx, m, out, &o, &job);
         if (st) rc = cli_fail(c, st);
         else if (cli_has(c, "--bench") && !o.dry_run) rc = measure(c, c->args[0], out, &speed);
         if (rc < 0 && !o.dry_run) rc = cli_manifest_write(c, m, &job, out);
@@ -203,6 +212,7 @@ static int run(cli *c)
     precis_model_close(&m);
     cli_texts_close(&calib);
     free(text);
+    free(key);
     free(pins);
     return rc;
 }

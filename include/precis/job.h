@@ -23,13 +23,18 @@ typedef struct precis_job_options {
     precis_quant_options     quant; /* its imatrix is set by the job                                    */
     int         dry_run;     /* plan only                                                               */
     int         no_calibration; /* all inputs alike                                                     */
+    const char *resume;      /* finished pieces are kept in PATH.resume (and .states) and taken from there; the text names the job: pieces of
+                                a job that is called otherwise are thrown away. NULL: none               */
     /* proof */
     int         no_eval;
     const char *text;        /* NULL: precis_eval_default_text                                          */
     size_t      text_len;
     precis_eval_options eval;
 } precis_job_options;
-#define PRECIS_JOB_OPTIONS_INIT { sizeof(precis_job_options), NULL, 0, 0, 0, NULL, PRECIS_CALIBRATE_OPTIONS_INIT, PRECIS_QUANT_OPTIONS_INIT, 0, 0, 0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT }
+#define PRECIS_JOB_OPTIONS_INIT { sizeof(precis_job_options), NULL, 0, 0, 0, NULL, PRECIS_CALIBRATE_OPTIONS_INIT, PRECIS_QUANT_OPTIONS_INIT, 0, 0, NULL, 0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT }
+
+/* Bytes of private memory that a job will take: what the process holds, and the most of its stages beside that. */
+typedef struct precis_memory { uint64_t held, calibrate, method, write, evaluate, peak, limit; } precis_memory;
 
 typedef struct precis_job {
     precis_plan         *plan;
@@ -39,11 +44,13 @@ typedef struct precis_job {
     double               bits_per_weight;
     int                  evaluated;
     precis_eval_result   eval;
+    precis_memory        memory;   /* counted before work started                                          */
     void                *work;     /* the job's own                                                       */
 } precis_job;
 
 /* Calibrate, plan, quantize to path, and evaluate against the original. A model that cannot be run is quantized without
- * calibration and evaluation, and a warning says so. Close the job in any case. */
+ * calibration and evaluation, and a warning says so. When the context has a memory limit, PRECIS_ENOMEM before work starts if the job would pass
+ * it. Close the job in any case. */
 PRECIS_API precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path, const precis_job_options *opts, precis_job *job);
 PRECIS_API void precis_job_close(precis_job *job);
 

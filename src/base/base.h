@@ -22,6 +22,12 @@ struct precis_ctx {
     pcs_pool *pool;
     uint64_t offset;
     const char *file; /* name for messages while a reader works; borrowed */
+    struct {
+        uint64_t limit, base; /* of the whole process; what it held beside `used` when the limit was set. 0: none */
+        _Atomic uint64_t used, peak; /* of blocks from this context */
+        bool counting;        /* large blocks are only counted: nobody computes with them (job/memory.c) */
+        char folder[1024];    /* where large tables are spilled; "": they stay in memory */
+    } memory;
     char message[1024];
 };
 
@@ -74,6 +80,13 @@ void *pcs_alloc(precis_ctx *ctx, size_t n, size_t size);
 /* Grow to n * size bytes keeping the first `used` bytes; the old block stays valid when NULL is returned. */
 void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size);
 void pcs_free(precis_ctx *ctx, void *p);
+
+/* A large table: in memory, or, when a limit is set, in a file without a name that is mapped (spill.c). n * size zeroed bytes. */
+typedef struct pcs_spill { void *data; uint64_t bytes; bool mapped; } pcs_spill;
+precis_status pcs_spill_open(precis_ctx *ctx, pcs_spill *s, uint64_t bytes);
+void pcs_spill_close(precis_ctx *ctx, pcs_spill *s);
+/* Anonymous and swapped memory of the process, bytes, from /proc; 0 where there is none. */
+uint64_t pcs_private_memory(void);
 
 /* Many small allocations with one life. Not thread-safe. */
 typedef struct pcs_arena {

@@ -4,6 +4,7 @@
 #include "base/pool.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -126,16 +127,40 @@ precis_status pcs_progress(precis_ctx *ctx, const char *stage, uint64_t done, ui
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-/* The user's realloc promises no alignment, so the start of the real block is kept in front. */
+/* The user's realloc promises no alignment, so the start of the real block, and its size, are kept in front. */
+typedef struct { void *base; size_t bytes; } front;
+
+static bool within_limit(precis_ctx *ctx, size_t bytes)
+{
+    const uint64_t now = atomic_fetch_add_explicit(&ctx->memory.used, bytes, memory_order_relaxed) + bytes;
+    uint64_t peak = atomic_load_explicit(&ctx->memory.peak, memory_order_relaxed);
+    if (ctx->memory.limit && ctx->memory.base + now > ctx->memory.limit) {
+        atomic_fetch_sub_explicit(&ctx->memory.used, bytes, memory_order_relaxed);
+        return false;
+    }
+    while (now > peak && !atomic_compare_exchange_weak_explicit(&ctx->memory.peak, &peak, now, memory_order_relaxed, memory_order_relaxed)) { }
+    return true;
+}
+
 static void *raw_alloc(precis_ctx *ctx, size_t bytes)
 {
-    char *base = ctx->opt.realloc ? ctx->opt.realloc(ctx->opt.user, NULL, bytes + 64 + sizeof(void *))
-                                  : malloc(bytes + 64 + sizeof(void *));
-    if (!base) return NULL;
-    char *p = (char *)(((uintptr_t)base + sizeof(void *) + 63) & ~(uintptr_t)63);
-    memcpy(p - sizeof(void *), &base, sizeof base);
+    const size_t all = bytes + 64 + sizeof(front);
+    if (!within_limit(ctx, all)) {
+        pcs_fail(ctx, PRECIS_ENOMEM, "the memory limit of %llu bytes is reached: %llu are in use, and %zu more were wanted", (unsigned long long)ctx->memory.limit, (unsigned long long)(ctx->memory.base + ctx->memory.used), bytes);
+        return NULL;
+    }
+    char *base = ctx->opt.realloc ? ctx->opt.realloc(ctx->opt.user, NULL, all) : malloc(all);
+    if (!base) {
+        atomic_fetch_sub_explicit(&ctx->memory.used, all, memory_order_relaxed);
+        pcs_fail(ctx, PRECIS_ENOMEM, "cannot allocate %zu bytes", bytes);
+        return NULL;
+    }
+    char *p = (char *)(((uintptr_t)base + sizeof(front) + 63) & ~(uintptr_t)63);
+    memcpy(p - sizeof(front), &(front){ base, all }, sizeof(front));
     return p;
 }
+
+enum { COUNTED = 1 << 17 }; /* blocks from here on are not touched while a plan of memory counts them: they take no room */
 
 static void *alloc_zero(precis_ctx *ctx, size_t n, size_t size, bool zero)
 {
@@ -145,8 +170,7 @@ static void *alloc_zero(precis_ctx *ctx, size_t n, size_t size, bool zero)
         return NULL;
     }
     void *p = raw_alloc(ctx, (size_t)bytes);
-    if (!p) pcs_fail(ctx, PRECIS_ENOMEM, "cannot allocate %llu bytes", (unsigned long long)bytes);
-    else if (zero) memset(p, 0, (size_t)bytes);
+    if (p && zero && !(ctx->memory.counting && bytes >= COUNTED)) memset(p, 0, (size_t)bytes);
     return p;
 }
 
@@ -164,10 +188,11 @@ void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size)
 void pcs_free(precis_ctx *ctx, void *p)
 {
     if (!p) return;
-    void *base;
-    memcpy(&base, (char *)p - sizeof base, sizeof base);
-    if (ctx->opt.realloc) ctx->opt.realloc(ctx->opt.user, base, 0);
-    else free(base);
+    front f;
+    memcpy(&f, (char *)p - sizeof f, sizeof f);
+    atomic_fetch_sub_explicit(&ctx->memory.used, f.bytes, memory_order_relaxed);
+    if (ctx->opt.realloc) ctx->opt.realloc(ctx->opt.user, f.base, 0);
+    else free(f.base);
 }
 
 struct pcs_arena_block {
@@ -196,10 +221,7 @@ void *pcs_arena_alloc(pcs_arena *a, size_t n, size_t size)
     if (!b || at + bytes > b->cap) {
         const size_t cap = bytes > 65536 ? (size_t)bytes : a->total < 65536 ? 4096 > bytes ? 4096 : (size_t)bytes : 65536;
         b = raw_alloc(a->ctx, sizeof *b + cap);
-        if (!b) {
-            pcs_fail(a->ctx, PRECIS_ENOMEM, "cannot allocate %zu bytes", cap);
-            return NULL;
-        }
+        if (!b) return NULL;
         b->cap = cap;
         b->used = 0;
         if (bytes > 65536 && a->head) { /* keep the half-filled block at the head */

@@ -1,9 +1,11 @@
 /* quantize.c - the main job: calibrate, plan, quantize, evaluate. */
 #include "graph/arch.h"
+#include "job/memory.h"
 #include "model/model.h"
 #include "plan/plan.h"
 #include "precis/job.h"
 #include "quant/methods.h"
+#include "quant/resume.h"
 #include "write/write.h"
 
 static bool can_run(precis_ctx *ctx, const precis_model *m, bool *encoder)
@@ -85,13 +87,14 @@ static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m
     return st;
 }
 
-static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_model *m, const char *path, const precis_quant_options *q, precis_job *job)
+static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_model *m, const char *path, const precis_quant_options *q, pcs_resume *resume, precis_job *job)
 {
     const bool coded = w->m && (w->set.coder->apply || w->set.residual);
     precis_status st = PRECIS_OK;
     if (coded) {
         w->plan = job->plan;
         w->opt = q;
+        w->resume = resume;
         st = pcs_work_code(w);
     }
     if (!st && w->m) st = pcs_plan_extend(job->plan);
@@ -109,7 +112,7 @@ static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_mode
         w->n_coded = job->plan->n;
         if (!w->coded) st = PRECIS_ENOMEM;
     }
-    if (!st) st = pcs_quantize_coded(ctx, m, job->plan, path, q, w->coded, &job->report);
+    if (!st) st = pcs_quantize_coded(ctx, m, job->plan, path, q, w->coded, resume, &job->report);
     if (!st) job->bytes = precis_quant_report_bytes(job->report);
     return st;
 }
@@ -143,11 +146,20 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     const bool samples = !encoder || opts->calibrate.n_texts; /* an encoder makes no text of its own */
     if (!st && copy && !samples) st = pcs_fail(ctx, PRECIS_EINVAL, "an encoder makes no calibration text of its own; give --calib FILE");
     if (!st && copy && !runs) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "method %s needs a model that can be run", q.method ? q.method : opts->type);
+    const bool calibrates = runs && !opts->no_calibration && samples && strcmp(set.coder->name, "rtn") && strcmp(set.coder->name, "hqq"), evaluates = runs && !opts->dry_run && !opts->no_eval && !encoder && pcs_model_string(model, "tokenizer.ggml.model");
+    if (!st) st = pcs_memory_plan(ctx, &(pcs_memory_job){ model, opts, &q, &set, early, calibrates || opts->imatrix, copy, evaluates }, &job->memory);
     if (!st && copy) st = prepare(ctx, w, model, opts, &q);
     if (!st && copy) m = w->m;
     precis_imatrix *im = NULL;
+    pcs_resume *resume = NULL;
+    if (!st && !opts->dry_run) st = pcs_resume_open(ctx, &resume, opts->resume ? path : NULL, opts->resume ? opts->resume : "");
     if (!st && opts->imatrix) st = precis_imatrix_open(ctx, &im, opts->imatrix);
-    else if (!st && runs && !opts->no_calibration && samples && strcmp(set.coder->name, "rtn") && strcmp(set.coder->name, "hqq")) st = precis_calibrate(ctx, &im, m, &opts->calibrate);
+    else if (!st && calibrates) {
+        st = pcs_resume_load_imatrix(resume, &im);
+        const bool made = !st && !im;
+        if (made) st = precis_calibrate(ctx, &im, m, &opts->calibrate);
+        if (made && !st) st = pcs_resume_keep_imatrix(resume, im);
+    }
     q.imatrix = im;
     if (!st && copy && opts->type) { /* of the copy, which may have other tensors */
         precis_plan_close(&early);
@@ -158,11 +170,12 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     }
     if (!st && !job->plan) st = make_plan(ctx, m, opts, &q, job);
     if (!st && opts->dry_run) st = precis_quant_file_bytes(ctx, m, job->plan, &q, &job->bytes);
-    if (!st && !opts->dry_run) st = write_model(ctx, w, m, path, &q, job);
+    if (!st && !opts->dry_run) st = write_model(ctx, w, m, path, &q, resume, job);
+    pcs_resume_close(&resume, st == PRECIS_OK && !opts->dry_run);
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(model, &info);
     if (!st && info.parameters) job->bits_per_weight = 8.0 * (double)precis_plan_bytes(job->plan) / (double)info.parameters;
-    if (!st && runs && !opts->dry_run && !opts->no_eval && !encoder && pcs_model_string(model, "tokenizer.ggml.model")) st = evaluate(ctx, model, path, opts, job);
+    if (!st && evaluates) st = evaluate(ctx, model, path, opts, job);
     precis_imatrix_close(&im);
     precis_plan_close(&early);
     if (copy) job->work = w; /* the plan's rows point into the copy */

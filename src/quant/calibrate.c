@@ -100,7 +100,7 @@ static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokeni
             if (k) rows[k - 1].want = 1;
             st = precis_runner_decode(r, rows, k, NULL);
             *seen += k;
-            if (!st) st = pcs_progress(ctx, "calibrate", at + k, n);
+            if (!st) st = pcs_progress(ctx, "calibrate", *seen, most < n ? most : n > *seen ? n : *seen);
         }
         precis_ids_free(t, ids);
     }

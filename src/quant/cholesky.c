@@ -30,13 +30,12 @@ static void panel_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
-/* Column c of L^-1, as row c of x (its transpose). */
+/* Column c of L^-1, in the thread's x; into its places of U. */
 static void inverse_columns(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
-    (void)ith;
     job *j = arg;
+    double *x = j->x + ith * j->n;
     for (uint64_t c = begin; c < end; c++) {
-        double *x = j->x + c * j->n;
         for (size_t i = 0; i < c; i++) x[i] = 0;
         for (size_t i = c; i < j->n; i++) {
             const double *row = j->l + i * j->n;
@@ -67,7 +66,7 @@ bool pcs_inverse_cholesky(precis_ctx *ctx, size_t n, double *h, float *u)
         }
         if (j.k1 < n) pcs_for(ctx, n - j.k1, 16, panel_rows, &j);
     }
-    j.x = pcs_alloc(ctx, n * n, sizeof *j.x);
+    j.x = pcs_alloc(ctx, n * precis_ctx_threads(ctx), sizeof *j.x);
     if (!j.x) return false;
     memset(u, 0, n * n * sizeof *u);
     pcs_for(ctx, n, 8, inverse_columns, &j);

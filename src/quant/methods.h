@@ -49,7 +49,10 @@ typedef struct pcs_inputs {
     uint64_t seen;
 } pcs_inputs;
 
-typedef struct pcs_encoded { uint8_t *bytes; const char *method; double error; } pcs_encoded; /* of a tensor; bytes NULL: not coded yet */
+typedef struct pcs_encoded { uint8_t *bytes; const char *method; double error; pcs_spill store; } pcs_encoded; /* of a tensor; bytes NULL: not coded yet; store holds them */
+/* Room for all rows of a tensor in a format; e->bytes points to it. */
+precis_status pcs_encoded_open(precis_ctx *ctx, pcs_encoded *e, const pcs_tensor *t, const pcs_format *f);
+void pcs_encoded_close(precis_ctx *ctx, pcs_encoded *e);
 
 /* A job in work: the model's copy, calibration, options. */
 typedef struct pcs_work {
@@ -65,6 +68,7 @@ typedef struct pcs_work {
     const pcs_format **formats;   /* of the origin's tensors, as the type asked for has them; NULL where it stays */
     pcs_encoded *coded;           /* [m->n_tensors] */
     size_t n_coded;
+    struct pcs_resume *resume;    /* NULL: none */
 } pcs_work;
 
 precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *origin, const precis_quant_options *opt, const precis_calibrate_options *calibrate, const char *type);
@@ -90,9 +94,9 @@ bool pcs_inverse_cholesky(precis_ctx *ctx, size_t n, double *h, float *u);
 precis_status pcs_gptq(pcs_work *w);
 precis_status pcs_svd(pcs_work *w);
 
-/* precis_quantize with tensors that are coded already (may be NULL). */
+/* precis_quantize with tensors that are coded already, and pieces of an earlier run (both may be NULL). */
 precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts, const pcs_encoded *coded,
-                                 precis_quant_report **report);
+                                 struct pcs_resume *resume, precis_quant_report **report);
 /* Scales of whole tensors that NVFP4 stands on, shared by q, k and v and by gate and up: NAME.scale, and the weights divided by it. */
 precis_status pcs_global_scales(pcs_work *w);
 /* Scales of activations from calibration: NAME.input_scale. */

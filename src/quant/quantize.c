@@ -1,6 +1,7 @@
 /* quantize.c - the plan carried out: rows in parallel, tensors in order, one file. */
 #include "base/pool.h"
 #include "quant/methods.h"
+#include "quant/resume.h"
 #include "write/write.h"
 
 #include <math.h>
@@ -26,6 +27,7 @@ typedef struct {
     const pcs_method *method;
     char name[96];           /* of all methods */
     const pcs_encoded *coded; /* of each tensor, or NULL */
+    pcs_resume *resume;
     const precis_imatrix *imatrix;
     precis_quant_report *report;
     uint64_t done, total;
@@ -80,12 +82,14 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     w->scratch = pcs_alloc(w->ctx, precis_ctx_threads(w->ctx) * (2 * n + 16), sizeof *w->scratch);
     if (!w->dst || !w->err || !w->scratch) st = PRECIS_ENOMEM;
     double err = 0, norm = 0;
+    if (!st) st = pcs_resume_begin(w->resume, w->t->name, all * per_row);
     for (w->first = 0; w->first < all && !st; w->first += part) {
         const uint64_t count = all - w->first < part ? all - w->first : part;
         w->norm = w->err + part;
         pcs_for(w->ctx, count, 1 + 16384 / n, rows, w);
         for (uint64_t r = 0; r < count; r++) err += w->err[r], norm += w->norm[r];
         st = pcs_out_add(o, w->dst, count * per_row);
+        if (!st) st = pcs_resume_add(w->resume, w->dst, count * per_row);
         w->done += count * n;
         if (!st) st = pcs_progress(w->ctx, "quantize", w->done, w->total);
     }
@@ -95,7 +99,7 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     pcs_free(w->ctx, w->scratch);
     w->report->methods[i] = w->f->kind == PCS_QUANT || w->f->element ? w->coded && w->coded[i].method ? w->coded[i].method : w->method->row ? w->method->name : "search" : "convert";
     w->report->errors[i] = norm > 0 ? err / norm : 0;
-    return st;
+    return st ? st : pcs_resume_end(w->resume, w->report->methods[i], w->report->errors[i]);
 }
 
 static precis_status fill(void *user, pcs_out *o, size_t i)
@@ -108,6 +112,14 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
         w->report->methods[i] = w->coded[i].method;
         w->report->errors[i] = w->coded[i].error;
         const precis_status st = pcs_out_add(o, w->coded[i].bytes, w->plan->rows[i].bytes);
+        w->done += w->t->n;
+        return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
+    }
+    const pcs_piece *piece = w->f != w->t->format ? pcs_resume_find(w->resume, w->t->name) : NULL;
+    if (piece && piece->len == w->plan->rows[i].bytes) {
+        w->report->methods[i] = piece->method;
+        w->report->errors[i] = piece->error;
+        const precis_status st = pcs_out_add(o, piece->bytes, piece->len);
         w->done += w->t->n;
         return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
     }
@@ -165,7 +177,7 @@ static void warn_requantized(precis_ctx *ctx, const precis_plan *p)
 }
 
 static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *o,
-                                    const pcs_encoded *coded, precis_quant_report *report, uint64_t *bytes)
+                                    const pcs_encoded *coded, pcs_resume *resume, precis_quant_report *report, uint64_t *bytes)
 {
     static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
     if (!o) o = &defaults;
@@ -183,7 +195,7 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
     if (plan->model != m) return pcs_fail(ctx, PRECIS_EINVAL, "the plan is of another model");
     pcs_arena a;
     pcs_arena_init(&a, ctx);
-    work w = { .ctx = ctx, .plan = plan, .method = set.coder, .coded = coded, .imatrix = o->imatrix, .report = report, .rounding = rounding };
+    work w = { .ctx = ctx, .plan = plan, .method = set.coder, .coded = coded, .resume = resume, .imatrix = o->imatrix, .report = report, .rounding = rounding };
     pcs_methods_name(&set, w.name, sizeof w.name);
     pcs_gguf_tensor *t = pcs_arena_alloc(&a, plan->n + 1, sizeof *t);
     pcs_key *keys;
@@ -206,17 +218,17 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
 
 precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const precis_quant_options *opts, uint64_t *bytes)
 {
-    return write_or_count(ctx, m, plan, NULL, opts, NULL, NULL, bytes);
+    return write_or_count(ctx, m, plan, NULL, opts, NULL, NULL, NULL, bytes);
 }
 
 precis_status precis_quantize(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
                               precis_quant_report **report)
 {
-    return pcs_quantize_coded(ctx, m, plan, path, opts, NULL, report);
+    return pcs_quantize_coded(ctx, m, plan, path, opts, NULL, NULL, report);
 }
 
 precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
-                                 const pcs_encoded *coded, precis_quant_report **report)
+                                 const pcs_encoded *coded, pcs_resume *resume, precis_quant_report **report)
 {
     if (report) *report = NULL;
     precis_quant_report *r = pcs_alloc(ctx, 1, sizeof *r);
@@ -246,7 +258,7 @@ precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const p
             if (!(r->seen[i].experts = pcs_arena_alloc(&r->arena, e->experts, sizeof *r->seen[i].experts))) st = PRECIS_ENOMEM;
             else memcpy(r->seen[i].experts, e->counts, e->experts * sizeof *e->counts);
         }
-        if (!st) st = write_or_count(ctx, m, plan, path, opts, coded, r, &r->bytes);
+        if (!st) st = write_or_count(ctx, m, plan, path, opts, coded, resume, r, &r->bytes);
         for (size_t i = 0; i < plan->n && !st; i++)
             if (r->methods[i] && !(r->methods[i] = pcs_arena_copy(&r->arena, r->methods[i], strlen(r->methods[i])))) st = PRECIS_ENOMEM;
     }

@@ -105,13 +105,13 @@ static precis_status coded(pcs_work *w, size_t i, const pcs_row_weights *weights
     if (w->coded[i].bytes) return PRECIS_OK;
     const pcs_tensor *t = &w->m->tensors[i];
     const pcs_format *f = w->plan->rows[i].to;
-    const size_t n = (size_t)t->ne[0];
     const pcs_method *coder = w->set.coder->row ? w->set.coder : pcs_methods[0];
-    uint8_t *bytes = pcs_alloc(w->ctx, pcs_tensor_rows(t), pcs_row_bytes(f, n));
-    double error = 0;
-    const precis_status st = bytes ? pcs_quantize_tensor(w->ctx, t, f, coder, weights, bytes, &error) : PRECIS_ENOMEM;
-    if (st) pcs_free(w->ctx, bytes);
-    else w->coded[i] = (pcs_encoded){ bytes, w->coded[i].method ? w->coded[i].method : coder->name, error };
+    const char *name = w->coded[i].method ? w->coded[i].method : coder->name;
+    pcs_encoded *e = &w->coded[i];
+    precis_status st = pcs_encoded_open(w->ctx, e, t, f);
+    if (!st) st = pcs_quantize_tensor(w->ctx, t, f, coder, weights, e->bytes, &e->error);
+    if (st) pcs_encoded_close(w->ctx, e);
+    else e->method = name;
     return st;
 }
 

@@ -208,13 +208,27 @@ precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *or
 
 void pcs_work_close(pcs_work *w)
 {
-    for (size_t i = 0; w->coded && i < w->n_coded; i++) pcs_free(w->ctx, w->coded[i].bytes);
+    for (size_t i = 0; w->coded && i < w->n_coded; i++) pcs_encoded_close(w->ctx, &w->coded[i]);
     pcs_free(w->ctx, w->coded);
     pcs_free(w->ctx, w->formats);
     if (w->windows.ctx) pcs_windows_free(&w->windows);
     precis_model_close(&w->before);
     precis_model_close(&w->m);
     *w = (pcs_work){ .ctx = w->ctx };
+}
+
+precis_status pcs_encoded_open(precis_ctx *ctx, pcs_encoded *e, const pcs_tensor *t, const pcs_format *f)
+{
+    *e = (pcs_encoded){ .bytes = NULL };
+    const precis_status st = pcs_spill_open(ctx, &e->store, pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]));
+    e->bytes = e->store.data;
+    return st;
+}
+
+void pcs_encoded_close(precis_ctx *ctx, pcs_encoded *e)
+{
+    pcs_spill_close(ctx, &e->store);
+    *e = (pcs_encoded){ .bytes = NULL };
 }
 
 const pcs_format *pcs_work_format(const pcs_work *w, const char *name)

@@ -1,0 +1,75 @@
+/* spill.c - a limit on memory, and large tables in files that have no name, so that a killed process leaves nothing. */
+#include "base/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+uint64_t pcs_private_memory(void)
+{
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[256];
+    unsigned long long kb, sum = 0;
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "RssAnon: %llu", &kb) == 1 || sscanf(line, "VmSwap: %llu", &kb) == 1) sum += kb;
+    if (f) fclose(f);
+    return sum * 1024;
+}
+
+precis_status precis_ctx_set_memory_limit(precis_ctx *ctx, uint64_t bytes, const char *folder)
+{
+    const char *tmp = getenv("TMPDIR");
+    if (!folder) folder = tmp && *tmp ? tmp : "/tmp";
+    ctx->memory.limit = 0;
+    if (!bytes) return PRECIS_OK;
+    const uint64_t now = pcs_private_memory(), used = ctx->memory.used;
+    if (now > bytes) return pcs_fail(ctx, PRECIS_ENOMEM, "the process holds %llu bytes already, more than the limit of %llu", (unsigned long long)now, (unsigned long long)bytes);
+    if (snprintf(ctx->memory.folder, sizeof ctx->memory.folder, "%s", folder) >= (int)sizeof ctx->memory.folder) return pcs_fail(ctx, PRECIS_EINVAL, "the folder for spilled tables has too long a name");
+    ctx->memory.base = now > used ? now - used : 0;
+    ctx->memory.limit = bytes;
+    ctx->memory.peak = used;
+    return PRECIS_OK;
+}
+
+uint64_t precis_ctx_memory_peak(const precis_ctx *ctx) { return ctx->memory.base + ctx->memory.peak; }
+
+static int open_unnamed(const char *folder)
+{
+    int fd = open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (fd >= 0) return fd;
+    char path[1100]; /* a file system without O_TMPFILE */
+    snprintf(path, sizeof path, "%s/.precis-spill-XXXXXX", folder);
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0) unlink(path);
+    return fd;
+}
+
+precis_status pcs_spill_open(precis_ctx *ctx, pcs_spill *s, uint64_t bytes)
+{
+    *s = (pcs_spill){ .bytes = bytes };
+    if (!ctx->memory.limit || !bytes) {
+        s->data = pcs_alloc(ctx, bytes, 1);
+        return s->data ? PRECIS_OK : PRECIS_ENOMEM;
+    }
+    const int fd = open_unnamed(ctx->memory.folder);
+    if (fd < 0) return pcs_fail(ctx, PRECIS_EIO, "%s: a table cannot be spilled there: %s", ctx->memory.folder, strerror(errno));
+    const int no = posix_fallocate(fd, 0, (off_t)bytes); /* room now, not a fault later */
+    void *p = no ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    const int why = no ? no : errno;
+    close(fd);
+    if (p == MAP_FAILED) return pcs_fail(ctx, why == ENOSPC ? PRECIS_ENOSPC : PRECIS_EIO, "%s: %llu bytes cannot be spilled there: %s; set TMPDIR to a folder with room", ctx->memory.folder, (unsigned long long)bytes, strerror(why));
+    s->data = p;
+    s->mapped = true;
+    return PRECIS_OK;
+}
+
+void pcs_spill_close(precis_ctx *ctx, pcs_spill *s)
+{
+    if (s->mapped) munmap(s->data, s->bytes);
+    else pcs_free(ctx, s->data);
+    *s = (pcs_spill){ .data = NULL };
+}
