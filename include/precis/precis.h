@@ -11,6 +11,7 @@
 #include "precis/profile.h"
 #include "precis/quant.h"
 #include "precis/read.h"
+#include "precis/report.h"
 #include "precis/run.h"
 #include "precis/task.h"
 #include "precis/text.h"

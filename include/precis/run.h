@@ -34,6 +34,19 @@ PRECIS_API precis_status precis_program_run(precis_program *p);
 /* Data of v after a run; owned by the program; NULL when v has none. */
 PRECIS_API const float *precis_program_get(const precis_program *p, precis_value v);
 
+/* ---- accumulators --------------------------------------------------------------------------------- */
+/* A bound on one integer accumulator of a kernel, for one tensor's weights and any activations. */
+typedef struct precis_overflow {
+    const char *kernel, *isa; /* "mm", "avx2"                                                      */
+    uint32_t    bits;         /* of the lane, signed                                              */
+    uint32_t    products;     /* that it sums                                                     */
+    int64_t     bound, limit; /* largest magnitude that it can reach; that it can hold            */
+    int         overflows;    /* bound > limit                                                    */
+} precis_overflow;
+/* All kernels that may multiply this tensor: at most max rows, *n of them; none for tensors that are multiplied as floats. PRECIS_EINVAL,
+ * PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_overflow_check(precis_ctx *ctx, const precis_model *model, size_t tensor, precis_overflow *rows, size_t max, size_t *n);
+
 /* ---- language models ------------------------------------------------------------------------------ */
 typedef struct precis_runner precis_runner;
 

@@ -6,7 +6,7 @@ expect 2 "$precis"
 expect 0 "$precis" --version
 has out "precis 0"
 expect 0 "$precis" --help
-for verb in inspect tokenize profile plan quant eval run bench list; do
+for verb in inspect tokenize profile plan quant eval run bench report list; do
     expect 0 "$precis" $verb --help
     has out "usage: precis $verb"
 done

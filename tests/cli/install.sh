@@ -27,7 +27,7 @@ CMAKE
 cmake -S "$work/app" -B "$work/app/build" -DCMAKE_PREFIX_PATH="$work/usr" -DSOURCE="$root/examples/quantize.c" ${SANITIZE:+-DCMAKE_EXE_LINKER_FLAGS=-fsanitize=$SANITIZE} >/dev/null
 cmake --build "$work/app/build" >/dev/null
 # a page for every command, and no page that roff complains about
-for verb in inspect tokenize profile plan quant eval run bench list; do
+for verb in inspect tokenize profile plan quant eval run bench report list; do
     page="$work/usr/share/man/man1/precis-$verb.1"
     grep -q '^.SH EXAMPLES' "$page"
     if command -v groff >/dev/null; then

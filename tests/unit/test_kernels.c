@@ -3,6 +3,8 @@
 #include "kernel/kernel.h"
 #include "test.h"
 
+#include "run/overflow.h"
+
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -215,8 +217,53 @@ static void test_mm_value(void **state)
     free_act(a);
 }
 
+/* Every kernel that multiplies codes has its accumulators in the table, and no lane of random and extreme codes passes its bound. */
+static void test_accumulators(void **state)
+{
+    (void)state;
+    static const char *const kernels[] = {
+#define KERNEL(op, isa, needs) #op "/" #isa,
+#include "kernel/kernels.def"
+#undef KERNEL
+    };
+    size_t n;
+    const pcs_accumulator *all = pcs_accumulators(&n);
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+        if (strncmp(kernels[i], "mm/", 3) && strncmp(kernels[i], "mv_", 3)) continue;
+        bool found = false;
+        char name[64];
+        for (size_t k = 0; k < n; k++) {
+            snprintf(name, sizeof name, "%s/%s", all[k].kernel, all[k].isa);
+            found |= !strcmp(name, kernels[i]);
+        }
+        if (!found) fail_msg("%s has no row in accumulators.def", kernels[i]);
+    }
+    uint64_t seed = 3;
+    for (size_t k = 0; k < n; k++) {
+        int8_t q[64];
+        for (int round = 0; round < 200; round++) {
+            const int span = all[k].raw ? (all[k].offset ? 2 * all[k].offset : 32) : 255, low = all[k].raw ? -all[k].offset : -127;
+            for (int i = 0; i < 64; i++) q[i] = (int8_t)(low + (int)(pcs_rand(&seed) % (round == 0 ? 1 : (uint64_t)span)));
+            const int64_t bound = pcs_accumulator_bound(&all[k], q, 64);
+            for (int at = 0; at < 64; at += (int)all[k].products) {
+                int64_t lane = 0, code = 0;
+                for (uint32_t p = 0; p < all[k].products; p++) {
+                    const int a = round % 2 ? (q[at + p] < 0 ? -127 : 127) : (int)(pcs_rand(&seed) % 255) - 127;
+                    lane += (int64_t)(q[at + p] + (all[k].raw ? all[k].offset : 0)) * a;
+                    code += (int64_t)q[at + p] * a;
+                }
+                assert_true((lane < 0 ? -lane : lane) <= bound && (code < 0 ? -code : code) <= bound);
+            }
+        }
+    }
+    /* 8 unsigned bits in pairs of 16: the known overflow of maddubs is found */
+    const pcs_accumulator bad = { "mm", "none", 16, 2, 128, true };
+    const int8_t q[4] = { 127, 127, 0, 0 };
+    assert_true(pcs_accumulator_bound(&bad, q, 4) > 32767);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all), cmocka_unit_test(test_mm_value) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all), cmocka_unit_test(test_mm_value), cmocka_unit_test(test_accumulators) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,307 @@
+/* attest.c - attestations: in-toto statements (in-toto/attestation, spec v1) in DSSE envelopes (secure-systems-lab/dsse v1.0.2), signed with Ed25519 (RFC
+ * 8032) by libcrypto. The manifest itself has no date; the statement has. */
+#include "precis/report.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "write/write.h"
+
+#include <fcntl.h>
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SMALL = 1 << 20 };
+static const char payload_type[] = "application/vnd.in-toto+json", predicate_type[] = "urn:precis:quantization:v1", statement_type[] = "https://in-toto.io/Statement/v1";
+
+/* ---- keys ------------------------------------------------------------------------------------------------------------ */
+
+static precis_status read_key(precis_ctx *ctx, const char *path, bool private, EVP_PKEY **key)
+{
+    char *text;
+    size_t len;
+    *key = NULL;
+    precis_status st = pcs_file_slurp(ctx, path, SMALL, &text, &len);
+    if (st) return st;
+    BIO *b = BIO_new_mem_buf(text, (int)len);
+    if (b) *key = private ? PEM_read_bio_PrivateKey(b, NULL, NULL, NULL) : PEM_read_bio_PUBKEY(b, NULL, NULL, NULL);
+    BIO_free(b);
+    if (*key && EVP_PKEY_id(*key) != EVP_PKEY_ED25519) {
+        EVP_PKEY_free(*key);
+        *key = NULL;
+    }
+    OPENSSL_cleanse(text, len);
+    pcs_free(ctx, text);
+    return *key ? PRECIS_OK : pcs_fail(ctx, PRECIS_EFORMAT, "%s: no %s Ed25519 key in PEM (precis report --new-key FILE makes a pair)", path, private ? "private" : "public");
+}
+
+/* SHA-256 of the public key's DER. */
+static precis_status key_id(precis_ctx *ctx, EVP_PKEY *key, char hex[65])
+{
+    unsigned char *der = NULL;
+    const int n = i2d_PUBKEY(key, &der);
+    if (n <= 0) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "libcrypto does not encode the public key");
+    precis_sha256(der, (size_t)n, hex);
+    OPENSSL_free(der);
+    return PRECIS_OK;
+}
+
+static precis_status write_pem(precis_ctx *ctx, const char *path, EVP_PKEY *key, bool private)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, private ? 0600 : 0666);
+    FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+    bool ok = f && (private ? PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) : PEM_write_PUBKEY(f, key));
+    if (f && fclose(f)) ok = false;
+    else if (!f && fd >= 0) close(fd);
+    if (!ok && fd >= 0) unlink(path);
+    return ok ? PRECIS_OK : pcs_fail(ctx, PRECIS_EIO, "%s: the key cannot be written%s", path, fd < 0 ? "; it must not exist yet" : "");
+}
+
+precis_status precis_attest_new_key(precis_ctx *ctx, const char *path)
+{
+    char public[4096];
+    if (snprintf(public, sizeof public, "%s.pub", path) >= (int)sizeof public) return pcs_fail(ctx, PRECIS_EINVAL, "the path is too long");
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    if (!key) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "this libcrypto makes no Ed25519 keys");
+    precis_status st = write_pem(ctx, path, key, true);
+    if (!st && (st = write_pem(ctx, public, key, false))) unlink(path);
+    EVP_PKEY_free(key);
+    return st;
+}
+
+/* ---- DSSE ------------------------------------------------------------------------------------------------------------- */
+
+/* What is signed: "DSSEv1 LEN TYPE LEN BODY". */
+static precis_status encoding(pcs_buf *b, const char *body, size_t len)
+{
+    precis_status st = pcs_buf_printf(b, "DSSEv1 %zu %s %zu ", strlen(payload_type), payload_type, len);
+    return st ? st : pcs_buf_add(b, body, len);
+}
+
+static precis_status add_base64(pcs_buf *b, const void *data, size_t len)
+{
+    unsigned char *text = pcs_alloc(b->ctx, (len + 2) / 3 * 4 + 1, 1);
+    if (!text) return PRECIS_ENOMEM;
+    const int n = EVP_EncodeBlock(text, data, (int)len);
+    const precis_status st = pcs_buf_add(b, text, (size_t)n);
+    pcs_free(b->ctx, text);
+    return st;
+}
+
+/* Of a JSON string without escapes; *out freed with pcs_free. */
+static precis_status from_base64(precis_ctx *ctx, pcs_json_slice s, unsigned char **out, size_t *len)
+{
+    *out = NULL;
+    if (s.len < 2 || s.text[0] != '"' || (s.len - 2) % 4 || s.len > SMALL || memchr(s.text, '\\', s.len)) return pcs_fail(ctx, PRECIS_EFORMAT, "a field of the envelope is no base64");
+    *out = pcs_alloc(ctx, s.len, 1);
+    if (!*out) return PRECIS_ENOMEM;
+    const int n = EVP_DecodeBlock(*out, (const unsigned char *)s.text + 1, (int)s.len - 2);
+    size_t pad = 0;
+    while (pad < 2 && s.len > 2 + pad && s.text[s.len - 2 - pad] == '=') pad++;
+    if (n < (int)pad) return pcs_fail(ctx, PRECIS_EFORMAT, "a field of the envelope is no base64");
+    *len = (size_t)n - pad;
+    return PRECIS_OK;
+}
+
+/* A member that must be there; a path like "a.b" goes down. */
+static precis_status member(precis_ctx *ctx, const char *file, pcs_json_slice o, const char *path, pcs_json_slice *out)
+{
+    char part[64];
+    *out = o;
+    for (const char *p = path; *p;) {
+        const size_t n = strcspn(p, ".");
+        snprintf(part, sizeof part, "%.*s", (int)n, p);
+        const precis_status st = pcs_json_find(ctx, *out, part, out);
+        if (st) return st;
+        if (!out->text) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: %s is missing", file, path);
+        p += n + (p[n] == '.');
+    }
+    return PRECIS_OK;
+}
+
+/* A plain string (no escapes) of at most cap - 1 bytes. */
+static precis_status text_of(precis_ctx *ctx, const char *file, pcs_json_slice o, const char *path, char *out, size_t cap)
+{
+    pcs_json_slice s;
+    const precis_status st = member(ctx, file, o, path, &s);
+    if (st) return st;
+    if (s.len < 2 || s.text[0] != '"' || s.len - 2 >= cap || memchr(s.text, '\\', s.len)) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: %s is no plain string", file, path);
+    memcpy(out, s.text + 1, s.len - 2);
+    out[s.len - 2] = 0;
+    return PRECIS_OK;
+}
+
+/* ---- signing ----------------------------------------------------------------------------------------------------------- */
+
+static precis_status statement(precis_ctx *ctx, const char *manifest_path, int64_t when, pcs_buf *b)
+{
+    static const char tail[] = ".manifest.json";
+    char *text = NULL, out[4096], want[65], got[65], manifest[65], model[65], version[32], at[32];
+    size_t len;
+    if (!pcs_ends(manifest_path, tail) || snprintf(out, sizeof out, "%.*s", (int)(strlen(manifest_path) - strlen(tail)), manifest_path) >= (int)sizeof out)
+        return pcs_fail(ctx, PRECIS_EINVAL, "%.200s is no OUT%s of precis quant", manifest_path, tail);
+    precis_status st = pcs_file_slurp(ctx, manifest_path, 1 << 28, &text, &len);
+    const pcs_json_slice m = { text, len };
+    if (!st) st = text_of(ctx, manifest_path, m, "output.sha256", want, sizeof want);
+    if (!st) st = text_of(ctx, manifest_path, m, "model.tensors_sha256", model, sizeof model);
+    if (!st) st = text_of(ctx, manifest_path, m, "program", version, sizeof version);
+    if (!st) st = precis_sha256_file(ctx, out, got);
+    if (!st && strcmp(want, got)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s is not the file that its manifest describes (%.12s..., not %.12s...): nothing was signed", out, got, want);
+    if (!st) {
+        precis_sha256(text, len, manifest);
+        const time_t t = (time_t)when;
+        struct tm tm;
+        strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
+        const char *slash = strrchr(out, '/'), *name = slash ? slash + 1 : out;
+        st = pcs_buf_printf(b, "{\"_type\":\"%s\",\"subject\":[{\"name\":", statement_type);
+        if (!st) st = pcs_json_text(b, name, strlen(name));
+        if (!st) st = pcs_buf_printf(b, ",\"digest\":{\"sha256\":\"%s\"}},{\"name\":", want);
+        char beside[4096];
+        snprintf(beside, sizeof beside, "%.4000s%s", name, tail);
+        if (!st) st = pcs_json_text(b, beside, strlen(beside));
+        if (!st) st = pcs_buf_printf(b, ",\"digest\":{\"sha256\":\"%s\"}}],\"predicateType\":\"%s\",\"predicate\":{\"created\":\"%s\",\"program\":\"precis %s\",\"model\":{\"tensors_sha256\":\"%s\"},\"manifest_sha256\":\"%s\"}}", manifest, predicate_type, at,
+                                     version, model, manifest);
+    }
+    pcs_free(ctx, text);
+    return st;
+}
+
+static precis_status sign(precis_ctx *ctx, EVP_PKEY *key, const pcs_buf *body, unsigned char sig[64])
+{
+    pcs_buf pae;
+    pcs_buf_init(&pae, ctx, 2 * SMALL);
+    precis_status st = encoding(&pae, body->data, body->len);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    size_t n = 64;
+    if (!st && (!md || EVP_DigestSignInit(md, NULL, NULL, NULL, key) != 1 || EVP_DigestSign(md, sig, &n, (const unsigned char *)pae.data, pae.len) != 1 || n != 64)) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "libcrypto did not sign");
+    EVP_MD_CTX_free(md);
+    pcs_buf_free(&pae);
+    return st;
+}
+
+precis_status precis_attest(precis_ctx *ctx, const char *manifest_path, const char *key_path, const char *out_path, int64_t when)
+{
+    EVP_PKEY *key = NULL;
+    unsigned char sig[64];
+    char id[65];
+    pcs_buf body, all;
+    pcs_buf_init(&body, ctx, SMALL);
+    pcs_buf_init(&all, ctx, 2 * SMALL);
+    precis_status st = read_key(ctx, key_path, true, &key);
+    if (!st) st = key_id(ctx, key, id);
+    if (!st) st = statement(ctx, manifest_path, when, &body);
+    if (!st) st = sign(ctx, key, &body, sig);
+    if (!st) st = pcs_buf_printf(&all, "{\"payloadType\":\"%s\",\"payload\":\"", payload_type);
+    if (!st) st = add_base64(&all, body.data, body.len);
+    if (!st) st = pcs_buf_printf(&all, "\",\"signatures\":[{\"keyid\":\"%s\",\"sig\":\"", id);
+    if (!st) st = add_base64(&all, sig, sizeof sig);
+    if (!st) st = pcs_buf_printf(&all, "\"}]}\n");
+    if (!st) st = pcs_write_file(ctx, out_path, all.data, all.len);
+    EVP_PKEY_free(key);
+    pcs_buf_free(&body);
+    pcs_buf_free(&all);
+    return st;
+}
+
+/* ---- verifying ----------------------------------------------------------------------------------------------------------- */
+
+static bool signed_by(precis_ctx *ctx, EVP_PKEY *key, const unsigned char *body, size_t len, const unsigned char *sig, size_t n)
+{
+    pcs_buf pae;
+    pcs_buf_init(&pae, ctx, 2 * SMALL);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    const bool ok = !encoding(&pae, (const char *)body, len) && n == 64 && md && EVP_DigestVerifyInit(md, NULL, NULL, NULL, key) == 1 && EVP_DigestVerify(md, sig, n, (const unsigned char *)pae.data, pae.len) == 1;
+    EVP_MD_CTX_free(md);
+    pcs_buf_free(&pae);
+    return ok;
+}
+
+/* Element i of an array; .text NULL past its end. */
+static precis_status element(precis_ctx *ctx, pcs_json_slice array, size_t i, pcs_json_slice *out)
+{
+    pcs_json j;
+    pcs_json_token t;
+    *out = (pcs_json_slice){ NULL, 0 };
+    pcs_json_init(&j, ctx, array.text, array.len);
+    precis_status st = pcs_json_expect(&j, PCS_JSON_ARRAY, &t, "array");
+    for (size_t k = 0; !st; k++) {
+        const char *from = j.p;
+        st = pcs_json_next(&j, &t);
+        if (st || t.type == PCS_JSON_ARRAY_END) break;
+        st = pcs_json_skip(&j, &t);
+        while (from < j.p && strchr(" \t\r\n,", *from)) from++;
+        if (!st && k == i) {
+            *out = (pcs_json_slice){ from, (size_t)(j.p - from) };
+            return PRECIS_OK;
+        }
+    }
+    return st;
+}
+
+static precis_status check_files(precis_ctx *ctx, const char *path, pcs_json_slice body, precis_attestation *r)
+{
+    pcs_json_slice subjects, one;
+    char name[1024], want[65], got[65], whole[4096];
+    const char *slash = strrchr(path, '/');
+    precis_status st = member(ctx, path, body, "subject", &subjects);
+    for (size_t i = 0; !st && !(st = element(ctx, subjects, i, &one)) && one.text; i++) {
+        st = text_of(ctx, path, one, "name", name, sizeof name);
+        if (!st) st = text_of(ctx, path, one, "digest.sha256", want, sizeof want);
+        if (!st && (strchr(name, '/') || !*name)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: subject[%zu].name is no file's name", path, i);
+        if (st) break;
+        snprintf(whole, sizeof whole, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, name);
+        if (access(whole, R_OK)) r->absent++;
+        else if (!(st = precis_sha256_file(ctx, whole, got))) {
+            r->checked++;
+            if (!strcmp(want, got)) continue;
+            r->changed++;
+            snprintf(r->why, sizeof r->why, "%.200s is not the file that was signed", name);
+        }
+    }
+    return st;
+}
+
+precis_status precis_attest_verify(precis_ctx *ctx, const char *path, const char *public_key_path, precis_attestation *result)
+{
+    precis_attestation r = { .size = result->size };
+    EVP_PKEY *key = NULL;
+    char *text = NULL, type[64];
+    unsigned char *body = NULL, *sig = NULL;
+    size_t len = 0, body_len = 0, sig_len = 0;
+    pcs_json_slice s, list, one;
+    bool found = false;
+    precis_status st = pcs_file_slurp(ctx, path, 2 * SMALL, &text, &len);
+    const pcs_json_slice all = { text, len };
+    if (!st) st = read_key(ctx, public_key_path, false, &key);
+    if (!st) st = key_id(ctx, key, r.key);
+    if (!st) st = text_of(ctx, path, all, "payloadType", type, sizeof type);
+    if (!st && strcmp(type, payload_type)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: payloadType is %s, not %s", path, type, payload_type);
+    if (!st) st = member(ctx, path, all, "payload", &s);
+    if (!st) st = from_base64(ctx, s, &body, &body_len);
+    if (!st) st = member(ctx, path, all, "signatures", &list);
+    for (size_t i = 0; !st && !found && !(st = element(ctx, list, i, &one)) && one.text; i++) {
+        st = member(ctx, path, one, "sig", &s);
+        if (!st) st = from_base64(ctx, s, &sig, &sig_len);
+        if (!st) found = signed_by(ctx, key, body, body_len, sig, sig_len);
+        pcs_free(ctx, sig);
+    }
+    if (!st && !found) snprintf(r.why, sizeof r.why, "no signature is of this key: the statement was changed, or another key signed it");
+    if (!st && found) { /* nothing of the statement counts before */
+        const pcs_json_slice b = { (const char *)body, body_len };
+        st = text_of(ctx, path, b, "_type", type, sizeof type);
+        if (!st && strcmp(type, statement_type)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: _type is %s, not %s", path, type, statement_type);
+        if (!st) st = text_of(ctx, path, b, "predicate.created", r.created, sizeof r.created);
+        if (!st) st = check_files(ctx, path, b, &r);
+        if (!st && !r.checked) snprintf(r.why, sizeof r.why, "none of the files that were signed is here");
+        r.valid = !st && r.checked && !r.changed;
+    }
+    EVP_PKEY_free(key);
+    pcs_free(ctx, text);
+    pcs_free(ctx, body);
+    memcpy(result, &r, result->size < sizeof r ? result->size : sizeof r);
+    return st;
+}
