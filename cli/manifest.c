@@ -33,6 +33,39 @@ static json_t *tensors_of(const precis_job *job)
     return list;
 }
 
+/* The types of all tensors as one hash: two files of one plan have one. */
+static json_t *plan_of(const precis_job *job)
+{
+    size_t len = 0, cap = 1 << 16;
+    char hex[65], *text = malloc(cap);
+    for (size_t i = 0; text && i < precis_plan_size(job->plan); i++) {
+        precis_plan_row r = { .size = sizeof r };
+        precis_plan_get(job->plan, i, &r);
+        const size_t need = strlen(r.tensor) + strlen(r.to) + 3;
+        if (len + need > cap) {
+            char *more = realloc(text, cap = 2 * (cap + need));
+            if (!more) free(text);
+            text = more;
+        }
+        if (text) len += (size_t)sprintf(text + len, "%s=%s\n", r.tensor, r.to);
+    }
+    if (!text) return json_null();
+    precis_sha256(text, len, hex);
+    free(text);
+    return json_pack("{s:I, s:s}", "tensors", (json_int_t)precis_plan_size(job->plan), "sha256", hex);
+}
+
+/* Tensors that the method could not be applied to. */
+static json_t *fallbacks_of(const precis_job *job)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; job->report && i < precis_quant_report_size(job->report); i++) {
+        precis_quant_row r = { .size = sizeof r };
+        if (!precis_quant_report_get(job->report, i, &r) && strchr(r.method, '(')) json_array_append_new(list, json_pack("{s:s, s:s}", "name", r.tensor, "method", r.method));
+    }
+    return list;
+}
+
 /* What makes the bytes: the program, its options, the files that they name, the model, the seed. */
 static json_t *recipe(const cli *c, const precis_model *m, precis_status *status)
 {
@@ -69,6 +102,10 @@ int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *jo
     json_t *o = recipe(c, m, &st);
     if (!st && !(st = precis_sha256_file(c->ctx, out, hex))) json_object_set_new(o, "output", json_pack("{s:I, s:s}", "bytes", (json_int_t)job->bytes, "sha256", hex));
     json_object_set_new(o, "tensors", tensors_of(job));
+    json_object_set_new(o, "plan", plan_of(job));
+    json_object_set_new(o, "fallbacks", fallbacks_of(job));
+    json_t *calibration = *job->calibration ? json_loads(job->calibration, 0, NULL) : NULL;
+    json_object_set_new(o, "calibration", calibration ? calibration : json_null());
     char *path = malloc(strlen(out) + 32), *part = malloc(strlen(out) + 40);
     int rc = st ? cli_fail(c, st) : -1;
     if (rc < 0 && path && part) {

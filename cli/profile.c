@@ -1,15 +1,18 @@
 /* precis profile - what the inputs of every matmul look like; writes the importance matrix. */
 #include "cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const cli_option options[] = {
-    { "--output", 'o', "FILE", "the importance matrix (GGUF when it ends in .gguf, else the legacy kind)" },
+    { "--output", 'o', "FILE", "the profile (JSON; also where it goes on); or the importance matrix (.gguf; .dat, .imatrix: the legacy kind)" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--tokens", 0, "N", "at most this many tokens" },
     { "--types", 0, "LIST", "types to probe each tensor with (default Q4_K,Q2_K)" },
     { "--imatrix", 0, "FILE", "importance matrix that weights errors (default: made here)" },
+    { "--nodes", 0, NULL, "every node's output instead: range, outliers, and with --against its SQNR and cosine" },
+    { "--against", 0, "REF", "with --nodes: the model before quantization" },
     { "--time-limit", 0, "SECONDS", "of the whole profile (default 600): fewer tokens are taken so that it is kept" },
     { 0 },
 };
@@ -77,6 +80,41 @@ static precis_status measure(cli *c, const precis_model *m, const precis_calibra
     return st;
 }
 
+static json_t *real_or_null(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+typedef struct { cli *c; json_t *list; } node_rows;
+
+static void print_node(void *user, const precis_node_stats *s)
+{
+    node_rows *r = user;
+    if (r->c->json) {
+        json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I}", "name", s->name, "op", s->op, "width", (json_int_t)s->width, "rows", (json_int_t)s->rows, "rms", s->rms, "max", s->top, "crest_db", s->crest_db, "range_db",
+                              s->range_db, "kurtosis", s->kurtosis, "outlier_channels", (json_int_t)s->outlier_channels);
+        json_object_set_new(o, "sqnr_db", real_or_null(s->sqnr_db));
+        json_object_set_new(o, "cosine", real_or_null(s->cosine));
+        json_array_append_new(r->list, o);
+        return;
+    }
+    printf("%-34.34s %-11.11s %6zu %10.4g %10.4g %7.1f %7.1f %9.3g %8zu", s->name, s->op, s->width, s->rms, s->top, s->crest_db, s->range_db, s->kurtosis, s->outlier_channels);
+    if (isfinite(s->cosine)) printf(" %8.2f %9.6f", s->sqnr_db, s->cosine);
+    printf("\n");
+}
+
+static int print_nodes(cli *c, const precis_model *m, const precis_calibrate_options *o)
+{
+    precis_model *ref = NULL;
+    precis_status st = cli_has(c, "--against") ? precis_model_open(c->ctx, &ref, cli_get(c, "--against")) : PRECIS_OK;
+    node_rows r = { c, json_array() };
+    if (!c->json && !st) printf("%-34s %-11s %6s %10s %10s %7s %7s %9s %8s%s\n", "node", "op", "width", "rms", "largest", "crest", "range", "kurtosis", "outliers", ref ? "     SQNR    cosine" : "");
+    if (!st) st = precis_profile_nodes(c->ctx, m, ref, o, print_node, &r);
+    precis_model_close(&ref);
+    if (st || !c->json) json_decref(r.list);
+    if (st) return cli_fail(c, st);
+    if (c->json) return cli_print_json(c, json_pack("{s:o}", "nodes", r.list));
+    printf("\ncrest: largest over rms, dB; range: largest over the median channel's largest, dB; outliers: channels above 6 medians%s\n", cli_has(c, "--against") ? "; SQNR in dB" : "");
+    return cli_done(c);
+}
+
 /* An importance matrix is asked for by the name of its file. */
 static bool wants_imatrix(const char *out)
 {
@@ -99,6 +137,12 @@ static int run(cli *c)
     precis_imatrix *im = NULL;
     if (rc < 0) {
         precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+        if (!st && cli_has(c, "--nodes")) {
+            rc = print_nodes(c, m, &o);
+            precis_model_close(&m);
+            cli_texts_close(&calib);
+            return rc;
+        }
         if (!st && !wants_imatrix(out)) st = measure(c, m, &o, limit, out, &profile);
         else if (!st && !(st = precis_calibrate(c->ctx, &im, m, &o))) st = precis_imatrix_save(im, out);
         rc = st ? cli_fail(c, st) : profile ? print_probes(c, profile, out) : print(c, im, out);
@@ -111,7 +155,11 @@ static int run(cli *c)
 }
 
 const cli_command cli_profile = {
-    "profile", "MODEL", "what each layer's inputs look like; makes importance matrices", "Runs the model in reference arithmetic, so the result is the same on every machine.", 1, 1,
+    "profile", "MODEL", "what quantizing each tensor costs; what nodes put out; importance matrices",
+    "Swaps one tensor at a time for its quantized self and measures the divergence; precis plan reads the result. With -o F.gguf it makes an\n"
+    "importance matrix instead, in reference arithmetic: the same on every machine.", 1, 1,
     options, run,
+    "  precis profile model.gguf --calib text.txt -o model.profile.json\n"
+    "  precis profile small.gguf --nodes --against model.gguf\n"
     "  precis profile model.gguf --calib text.txt -o model.imatrix.gguf\n",
 };

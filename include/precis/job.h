@@ -44,6 +44,7 @@ typedef struct precis_job {
     double               bits_per_weight;
     int                  evaluated;
     precis_eval_result   eval;
+    char                 calibration[256]; /* JSON: where importance came from; "": there was none       */
     precis_memory        memory;   /* counted before work started                                          */
     void                *work;     /* the job's own                                                       */
 } precis_job;
@@ -84,6 +85,25 @@ PRECIS_API precis_status precis_planning_save(precis_ctx *ctx, const precis_plan
 /* A plan file of a model, as a type table for precis_plan_types, and its method; the caller frees both with precis_text_free. PRECIS_EFORMAT
  * with the JSON path; PRECIS_EINVAL when it is of another model. */
 PRECIS_API precis_status precis_plan_read(precis_ctx *ctx, const precis_model *model, const char *path, char **types, char **method);
+
+/* ---- nodes ------------------------------------------------------------------------------------------- */
+/* What one node of the net puts out over a text; and, beside a reference, how near it is. */
+typedef struct precis_node_stats {
+    uint32_t    size;        /* sizeof of this struct                                                      */
+    const char *name, *op;
+    size_t      width;       /* of a row                                                                   */
+    uint64_t    rows;
+    double      rms, top;    /* of all numbers; largest magnitude                                          */
+    double      crest_db;    /* largest over rms                                                           */
+    double      range_db;    /* largest over the median channel's largest                                  */
+    double      kurtosis;    /* 3: normal; far above: few large numbers                                    */
+    size_t      outlier_channels; /* whose largest is above 6 times the median channel's                   */
+    double      sqnr_db;     /* signal of the reference over the error; NaN without a reference, or without such a node in it */
+    double      cosine;      /* with the reference's row, mean                                             */
+} precis_node_stats;
+typedef void precis_node_fn(void *user, const precis_node_stats *stats);
+/* Every node that `run` computes, in its order. reference: NULL, or the model before quantization. opts: text (none: the reference's own) and tokens (0: 512). */
+PRECIS_API precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const precis_calibrate_options *opts, precis_node_fn *fn, void *user);
 
 /* ---- ladder ------------------------------------------------------------------------------------------ */
 typedef struct precis_ladder_row {

@@ -8,6 +8,8 @@
 #include "quant/resume.h"
 #include "write/write.h"
 
+#include <stdio.h>
+
 static bool can_run(precis_ctx *ctx, const precis_model *m, bool *encoder)
 {
     precis_graph *g;
@@ -161,6 +163,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
         if (made && !st) st = pcs_resume_keep_imatrix(resume, im);
     }
     q.imatrix = im;
+    if (im && im->source) snprintf(job->calibration, sizeof job->calibration, "%s", im->source);
     if (!st && copy && opts->type) { /* of the copy, which may have other tensors */
         precis_plan_close(&early);
         st = precis_plan_types(ctx, &job->plan, m, opts->type, opts->quant.strict);

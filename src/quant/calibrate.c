@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#define LEAST 16     /* tokens of a text */
 #define SAMPLED 2048 /* tokens */
 #define WINDOW 512   /* of a text */
 
@@ -105,7 +106,7 @@ static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokeni
         precis_ids_free(t, ids);
     }
     pcs_free(ctx, rows);
-    if (!st && !*seen) st = pcs_fail(ctx, PRECIS_EINVAL, "the calibration text is empty");
+    if (!st && *seen < LEAST) st = pcs_fail(ctx, PRECIS_EINVAL, "the calibration text gives %llu tokens%s; at least %d are needed, and a few thousand to be good", (unsigned long long)*seen, most < LEAST ? " (the limit on tokens)" : "", LEAST);
     return st;
 }
 

@@ -7,6 +7,7 @@
 
 #define SAMPLED 8192 /* tokens */
 #define WINDOW 512
+#define LEAST 64   /* tokens */
 #define ROWS 384 /* of each input that are kept */
 
 /* ---- windows ----------------------------------------------------------------------------------------- */
@@ -81,7 +82,7 @@ precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const pre
         if (!st) precis_ids_free(t, ids);
     }
     precis_tokenizer_close(&t);
-    if (!st && !w->n) st = pcs_fail(ctx, PRECIS_EINVAL, "the calibration text is empty");
+    if (!st && w->n_ids < LEAST) st = pcs_fail(ctx, PRECIS_EINVAL, "the calibration text gives %zu tokens%s; methods that look at the whole model need at least %d, and a few thousand to be good", w->n_ids, o->tokens && o->tokens < LEAST ? " (--calib-tokens)" : "", LEAST);
     if (st) pcs_windows_free(w);
     return st;
 }
