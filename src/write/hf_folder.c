@@ -100,7 +100,7 @@ static precis_status choose(folder *f, size_t i)
     const char *want = f->layout == PCS_AWQ ? "4-bit codes in groups of at least 32" : "2-, 4- or 8-bit codes";
     const pcs_intview *v = &f->views[i];
     if (s->kind != PCS_QUANT && !strncmp(t->name, "blk.", 4) && strstr(t->name, "ffn_gate_inp")) return PRECIS_OK;
-    if (s->kind == PCS_QUANT && t->ne[0] % 32)
+    if (!is && t->ne[0] % 32)
         return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: rows of %lld weights are no whole groups of 32, and %s holds nothing else; --format safetensors has no such limit", t->name, (long long)t->ne[0], f->layout == PCS_AWQ ? "awq" : "gptq");
     if (!is || (f->layout == PCS_AWQ ? v->bits > 4 : v->bits > 8) || !v->half)
         return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s is %s; %s holds %s with f16 scales. Quantize first: precis quant MODEL --type %s", t->name, s->name,
