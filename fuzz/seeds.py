@@ -193,3 +193,19 @@ name = b"blk.0.attn_q.weight"
 save("imatrix", "legacy", struct.pack("<ii", 1, len(name)) + name + struct.pack("<ii", 2, 4) + f32(4, 0.0) + struct.pack("<ii", 2, 4) + b"text")
 save("imatrix", "gguf", gguf([key("general.type", 8, "imatrix"), key("imatrix.datasets", 9, (8, ["x"])), key("imatrix.chunk_count", 4, 1), key("imatrix.chunk_size", 4, 512)],
                              [("blk.0.attn_q.weight.in_sum2", (4, 1), 0, struct.pack("<4f", 1, 2, 3, 4)), ("blk.0.attn_q.weight.counts", (1, 1), 0, struct.pack("<f", 2))]))
+
+# evaluation sets: the first byte picks the task
+def question(text, answer):
+    return json.dumps([{"instruction": text, "input": "", "output": "", "answer": answer}]).encode()
+
+
+save("task", "arc", b"\x00" + question("Please choose the correct answer to the question: What melts?\n\nAnswer1: ice Answer2: steam\n\nAnswer format: answer1/answer2", "answer1"))
+save("task", "piqa", b"\x01" + question("Please choose the correct solution to the question: How?\n\nSolution1: so\n\nSolution2: so\n\nAnswer format: solution1/solution2", "solution2"))
+save("task", "winogrande", b"\x02" + question("Please choose the correct answer to fill in the blank to complete the given sentence: A saw B so _ ran.\n\nOption1: A Option2: B Answer format: option1/option2", "option2"))
+save("task", "boolq", b"\x03" + question("Please answer the following question with true or false, question: is it so?\n\nAnswer format: true/false", "true"))
+save("task", "hellaswag", b"\x04Cooking: A man\n2\na\nb\nc\nd\n")
+save("task", "lambada", b"\x05" + b'{"text": "once upon a time"}\n')
+save("task", "gsm8k", b"\x06" + b'{"question": "1 + 1?", "answer": "It is <<1+1=2>>2.\\n#### 2"}\n')
+save("task", "own", b"\x07" + b'{"context": "a", "choices": [" b", " c"], "answer": 1, "group": "g"}\n')
+save("attest", "small", json.dumps({"payloadType": "application/vnd.in-toto+json", "payload": "e30=", "signatures": [{"keyid": "0", "sig": "A" * 86 + "=="}]}).encode())
+save("resume", "front", struct.pack("<IIQ", 1, 19, 4) + b"blk.0.attn_q.weight" + b"1234" + bytes(144))

@@ -9,6 +9,7 @@ static precis_status read_choices(precis_task *t, pcs_json *j, line *l)
     pcs_json_token k;
     precis_status st;
     size_t len;
+    if (l->choices) return pcs_json_fail(j, j->p, "choices", "appears twice");
     if (!(l->choices = pcs_arena_alloc(&t->arena, PRECIS_TASK_CHOICES, sizeof *l->choices))) return PRECIS_ENOMEM;
     while (!(st = pcs_json_next(j, &k)) && k.type != PCS_JSON_ARRAY_END) {
         if (k.type != PCS_JSON_STRING) return pcs_json_fail(j, k.text, "choices[]", "is no string");
