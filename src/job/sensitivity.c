@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { PLANS = 16, TOKENS_LEAST = 256, TOKENS_MOST = 4096 };
-#define SEARCHED 3e8 /* weights of a model that are coded by search */
+enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 4096 };
+#define SEARCHED 3e8 /* weights of a model that are coded by search, when there is time for it */
 #define LOGITS_MOST ((size_t)384 << 20) /* bytes of the original's logits that are kept */
 
 typedef struct {
@@ -26,6 +26,8 @@ typedef struct {
     pcs_windows windows;
     int32_t *positions, *zeros, *outputs;
     uint32_t stride;               /* every so many positions of a window's second half are scored, as `eval` does */
+    size_t plans;                  /* whole ones that are measured */
+    char note[200];                /* what it will take */
     size_t n_cuts;
     precis_value *cuts;            /* ends of layers, in order */
     float *states;                 /* [cut][token][width] of the original */
@@ -288,10 +290,10 @@ static precis_status whole_plans(profiler *r)
 {
     uint64_t seed = r->ctx->opt.seed ^ 0x9a1e5u;
     precis_status st = PRECIS_OK;
-    for (size_t k = 0; k < PLANS && !st; k++) {
+    for (size_t k = 0; k < r->plans && !st; k++) {
         if (k >= r->p->n_plans) {
             if (k >= 4 && now() - r->begun > r->opt->time_limit) break;
-            st = whole_plan(r, &seed, ((double)k + 0.5) / PLANS);
+            st = whole_plan(r, &seed, ((double)k + 0.5) / (double)r->plans);
         } else for (size_t i = 0; i < r->origin->n_tensors; i++) (void)pcs_rand_unit(&seed);
         if (!st) st = pcs_progress(r->ctx, "profile", ++r->done, r->total);
     }
@@ -315,7 +317,67 @@ static precis_status parse_types(profiler *r)
     return r->n_types ? PRECIS_OK : pcs_fail(r->ctx, PRECIS_EINVAL, "no types to probe");
 }
 
-/* Cuts, and how long a token takes: so many tokens as the time allows. */
+/* Seconds that coding one weight takes, by coding one tensor. */
+static precis_status coding_speed(profiler *r, const pcs_method *coder, double *each)
+{
+    const pcs_tensor *some = NULL;
+    for (size_t i = 0; i < r->origin->n_tensors; i++) {
+        const pcs_tensor *t = &r->origin->tensors[i];
+        if (probe_type(t, r->types[0]) && (!some || (some->n < 100000 ? t->n > some->n : t->n >= 100000 && t->n < some->n))) some = t;
+    }
+    *each = 0;
+    if (!some) return PRECIS_OK;
+    double spent = 0, error;
+    precis_status st = PRECIS_OK;
+    for (size_t k = 0; k < r->n_types && !st; k++) {
+        const pcs_format *f = probe_type(some, r->types[k]);
+        if (!f) continue;
+        pcs_row_weights w = { .mean = NULL };
+        if ((st = pcs_imatrix_for(r->opt->imatrix, some, &w))) return st;
+        uint8_t *bytes = pcs_alloc(r->ctx, pcs_tensor_rows(some), pcs_row_bytes(f, (uint64_t)some->ne[0]));
+        const double begun = now();
+        st = bytes ? pcs_quantize_tensor(r->ctx, some, f, coder, &w, bytes, &error) : PRECIS_ENOMEM;
+        spent += now() - begun;
+        pcs_free(r->ctx, bytes);
+    }
+    *each = spent / (double)r->n_types / (double)some->n;
+    return st;
+}
+
+/* How the time is spent: by search where that leaves most of it to the divergences, else by rtn; fewer plans, then fewer types, then fewer tokens. */
+static precis_status budget_time(profiler *r, double each, double numbers, uint32_t *tokens)
+{
+    const double limit = r->opt->time_limit, margin = 0.8;
+    double coding = 0, allowed = 0, runs = 0;
+    size_t weights = 0;
+    precis_status st = PRECIS_OK;
+    r->plans = PLANS;
+    for (int turn = 0; turn < 4 && !st; turn++) {
+        r->coder = pcs_method_by_name(turn == 0 && numbers <= SEARCHED ? "search" : "rtn");
+        if (turn == 2) r->plans = PLANS_LEAST;
+        if (turn == 3) r->n_types = 1;
+        st = coding_speed(r, r->coder, &coding);
+        coding *= numbers * (double)(r->n_types + r->plans);
+        runs = (double)r->plans;
+        weights = 0;
+        for (size_t i = 0; i < r->origin->n_tensors; i++) {
+            if (!probe_type(&r->origin->tensors[i], r->types[0])) continue;
+            weights++;
+            runs += (1.0 - (double)(cut_before(r, &r->origin->tensors[i]) + 1) / (double)(r->n_cuts + 1)) * (double)r->n_types;
+        }
+        allowed = (margin * limit - coding) / (each * runs);
+        if (allowed >= 2 * TOKENS_LEAST && coding < 0.5 * limit) break;
+    }
+    *tokens = (uint32_t)(allowed < TOKENS_LEAST ? TOKENS_LEAST : allowed > TOKENS_MOST ? TOKENS_MOST : allowed);
+    if (r->opt->calibrate.tokens && *tokens > r->opt->calibrate.tokens) *tokens = r->opt->calibrate.tokens;
+    r->total = weights * r->n_types + r->plans;
+    const double need = each * *tokens * runs + coding;
+    snprintf(r->note, sizeof r->note, "profile: %zu weights, %zu types coded by %s, %zu whole plans, %u tokens: about %.0f s%s", weights, r->n_types, r->coder->name, r->plans, *tokens, need * 1.1,
+             need > limit ? ", more than the limit: the last plans will be left out" : "");
+    return st;
+}
+
+/* Cuts, and how long a token takes. */
 static precis_status measure_speed(profiler *r, uint32_t *tokens)
 {
     precis_runner *run;
@@ -340,24 +402,29 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
         st = precis_runner_decode(run, rows, 64, NULL);
         least = now() - begun < least ? now() - begun : least;
     }
-    size_t weights = 0;
-    double numbers = 0;
-    double runs = PLANS;
-    for (size_t i = 0; i < r->origin->n_tensors; i++) {
-        if (!probe_type(&r->origin->tensors[i], r->types[0])) continue;
-        weights++;
-        numbers += (double)r->origin->tensors[i].n;
-        runs += (1.0 - (double)(cut_before(r, &r->origin->tensors[i]) + 1) / (double)(r->n_cuts + 1)) * (double)r->n_types;
-    }
-    r->coder = pcs_method_by_name(numbers > SEARCHED ? "rtn" : "search");
-    r->total = weights * r->n_types + PLANS;
-    const double each = least / 64, allowed = 0.7 * r->opt->time_limit / (each * runs);
-    *tokens = (uint32_t)(allowed < TOKENS_LEAST ? TOKENS_LEAST : allowed > TOKENS_MOST ? TOKENS_MOST : allowed);
-    if (r->opt->calibrate.tokens && *tokens > r->opt->calibrate.tokens) *tokens = r->opt->calibrate.tokens;
-    char line[160];
-    snprintf(line, sizeof line, "profile: %zu weights, %zu types, %u tokens: about %.0f s", weights, r->n_types, *tokens, each * *tokens * runs * 1.25);
-    pcs_warn(r->ctx, "%s", line);
     precis_runner_close(&run);
+    double numbers = 0;
+    for (size_t i = 0; i < r->origin->n_tensors; i++) numbers += probe_type(&r->origin->tensors[i], r->types[0]) ? (double)r->origin->tensors[i].n : 0;
+    return st ? st : budget_time(r, least / 64, numbers, tokens);
+}
+
+/* A profile that was begun goes on with the tokens and the coder that it began with, however fast the machine is today. */
+static precis_status begun_with(profiler *r, uint32_t *tokens)
+{
+    precis_profile *old = NULL;
+    char model[65];
+    if (!r->opt->cache || precis_profile_open(r->ctx, &old, r->opt->cache)) {
+        r->ctx->message[0] = 0;
+        return PRECIS_OK;
+    }
+    const precis_status st = precis_model_sha256(r->origin, model);
+    const bool asked = r->opt->calibrate.tokens && r->opt->calibrate.tokens != old->tokens && r->opt->calibrate.tokens < *tokens;
+    if (!st && old->model && !strcmp(old->model, model) && old->tokens && !asked) {
+        *tokens = old->tokens;
+        if (old->coder && pcs_method_by_name(old->coder) && pcs_method_by_name(old->coder)->row) r->coder = pcs_method_by_name(old->coder);
+        if (old->n_plans > PLANS_LEAST && r->plans < PLANS) r->plans = PLANS;
+    }
+    precis_profile_close(&old);
     return st;
 }
 
@@ -390,6 +457,7 @@ static precis_status run_all(profiler *r)
     precis_calibrate_options c = r->opt->calibrate;
     precis_status st = parse_types(r);
     if (!st) st = measure_speed(r, &tokens);
+    if (!st) st = begun_with(r, &tokens);
     c.tokens = tokens;
     if (!st) st = pcs_windows_make(r->ctx, r->origin, &c, &r->windows);
     if (st) return st;
@@ -403,6 +471,8 @@ static precis_status run_all(profiler *r)
     for (uint32_t i = 0; i < r->windows.longest; i++) r->positions[i] = (int32_t)i;
     st = identify(r, model, text);
     if (!st) st = take_cache(r, model, text);
+    if (!st && r->p->n_plans < r->plans) pcs_warn(r->ctx, r->p->n ? "%s; part of it is done" : "%s", r->note);
+    if (!st && !r->p->coder && !(r->p->coder = pcs_arena_copy(&r->p->arena, r->coder->name, strlen(r->coder->name)))) st = PRECIS_ENOMEM;
     r->p->tokens = (uint32_t)r->windows.n_ids;
     if (!st) st = pcs_model_copy(r->ctx, &r->m, r->origin);
     if (!st) st = original(r);

@@ -234,7 +234,7 @@ precis_status precis_profile_save(precis_ctx *ctx, const precis_profile *p, cons
 {
     pcs_buf b;
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
-    precis_status st = pcs_buf_printf(&b, "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n \"plans\": [", p->model ? p->model : "", p->text ? p->text : "", p->tokens, p->seconds);
+    precis_status st = pcs_buf_printf(&b, "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": \"%s\",\n \"coder\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n \"plans\": [", p->model ? p->model : "", p->text ? p->text : "", p->coder ? p->coder : "search", p->tokens, p->seconds);
     for (size_t i = 0; i < p->n_plans && !st; i++) st = pcs_buf_printf(&b, "%s{\"sum\": %.17g, \"kld\": %.17g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld);
     if (!st) st = pcs_buf_printf(&b, "],\n \"tensors\": [");
     for (size_t i = 0; i < p->n && !st; i++) {
@@ -333,6 +333,7 @@ static precis_status read_all(reader *r)
         else if (pcs_json_is(&r->t, "version")) st = number(r, "version", &version);
         else if (pcs_json_is(&r->t, "model")) st = text(r, "model", &r->p->model);
         else if (pcs_json_is(&r->t, "text")) st = text(r, "text", &r->p->text);
+        else if (pcs_json_is(&r->t, "coder")) st = text(r, "coder", &r->p->coder);
         else if (pcs_json_is(&r->t, "tokens")) st = number(r, "tokens", &tokens);
         else if (pcs_json_is(&r->t, "seconds")) st = number(r, "seconds", &r->p->seconds);
         else if (pcs_json_is(&r->t, "plans")) st = list(r, "plans", read_plan);

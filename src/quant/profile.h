@@ -23,6 +23,7 @@ struct precis_profile {
     pcs_plan_sample plans[64];
     size_t n_plans;
     char *model, *text; /* SHA-256 of the tensors; of the tokens that it was measured on */
+    char *coder;        /* method that coded the probes */
     uint32_t tokens;
     double seconds;
 };
