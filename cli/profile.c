@@ -55,11 +55,12 @@ static int print_probes(cli *c, const precis_profile *p, const char *out)
         else printf("%-36s %-8s %12.4g %13.6f +- %8.6f\n", t.tensor, t.type, t.error, t.kld, t.kld_se);
     }
     if (c->json)
-        return cli_print_json(c, json_pack("{s:s?, s:I, s:f, s:{s:f, s:f, s:f, s:I}, s:o}", "out", out, "tokens", (json_int_t)info.tokens, "seconds", info.seconds, "additivity", "ratio", info.ratio, "slope", info.slope,
-                                           "spread", info.spread, "plans", (json_int_t)info.plans, "probes", list));
+        return cli_print_json(c, json_pack("{s:s?, s:I, s:f, s:{s:f, s:f, s:f, s:I}, s:{s:f, s:f}, s:o}", "out", out, "tokens", (json_int_t)info.tokens, "seconds", info.seconds, "additivity", "ratio", info.ratio, "slope", info.slope,
+                                           "spread", info.spread, "plans", (json_int_t)info.plans, "estimate", "rank_correlation", info.estimate_rank, "ratio", info.estimate_ratio, "probes", list));
     json_decref(list);
     printf("\n%zu weights alone, %zu random plans whole, on %u tokens in %.0f s\nadditivity: whole plans cost %.2f of the sum of their tensors (slope %.2f, spread %.0f %%)\n", info.tensors, info.plans, info.tokens, info.seconds,
            info.ratio, info.slope, 100 * info.spread);
+    printf("the second-order estimate that needs no swap: rank correlation %.2f with the swaps, %.2f of their size (geometric mean)\n", info.estimate_rank, info.estimate_ratio);
     if (out) printf("wrote %s\n", out);
     return cli_done(c);
 }

@@ -37,6 +37,7 @@ typedef struct precis_profile_info {
     double   slope;    /* of log measured over log sum, in the middle of the plans                            */
     double   spread;   /* standard deviation of what the curve through them leaves, in log                     */
     double   seconds;  /* that it took                                                                        */
+    double   estimate_rank, estimate_ratio; /* of the cheap second-order estimate and the swaps, tensors in layers: Spearman's correlation; geometric mean of their ratio */
 } precis_profile_info;
 PRECIS_API void precis_profile_get_info(const precis_profile *profile, precis_profile_info *info);
 

@@ -54,15 +54,10 @@ static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
  * were measured by quantizing one class of tensors at a time in two models (docs/planning.md has the figures). */
 static double to_kl(const job *j, double err, double norm, size_t rows)
 {
-    static const struct { const char *part; double factor; } classes[] = {
-        { "attn_q.", 0.0008 }, { "attn_k.", 0.0010 }, { "attn_v.", 0.0028 }, { "attn_output.", 0.0018 }, { "ffn_gate", 0.0035 }, { "ffn_up", 0.0042 }, { "ffn_down", 0.0075 } };
     const double known = j->profile ? pcs_profile_loss(j->profile, j->t->name, err / norm) : -1;
     if (known >= 0) return known;
     if (j->output && j->weights.mean) return 0.7 * 0.5 * err / (double)rows;
-    double factor = 0.0030;
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (strstr(j->t->name, classes[i].part)) factor = classes[i].factor;
-    return factor * j->layers * err / norm;
+    return pcs_class_loss(j->t->name, j->layers, err / norm);
 }
 
 static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)

@@ -208,11 +208,48 @@ double precis_profile_predict(const precis_profile *p, double sum, double interv
     return pcs_exp(y);
 }
 
+double pcs_class_loss(const char *tensor, double layers, double error)
+{
+    static const struct { const char *part; double factor; } classes[] = {
+        { "attn_q.", 0.0008 }, { "attn_k.", 0.0010 }, { "attn_v.", 0.0028 }, { "attn_output.", 0.0018 }, { "ffn_gate", 0.0035 }, { "ffn_up", 0.0042 }, { "ffn_down", 0.0075 } };
+    double factor = 0.0030;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (strstr(tensor, classes[i].part)) factor = classes[i].factor;
+    return factor * layers * error;
+}
+
+/* How the estimate does against the swaps: ranks by counting, ties share theirs. */
+static void judge_estimate(const precis_profile *p, precis_profile_info *info)
+{
+    double layers = 0, sum = 0, ab = 0, aa = 0, bb = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++) layers = pcs_layer_of(p->t[i].tensor) + 1 > layers ? pcs_layer_of(p->t[i].tensor) + 1 : layers;
+    for (size_t i = 0; i < p->n; i++) {
+        if (pcs_layer_of(p->t[i].tensor) < 0 || !p->t[i].n || !(p->t[i].probe[0].kld > 0)) continue;
+        const double mine = pcs_class_loss(p->t[i].tensor, layers, p->t[i].probe[0].error), swap = p->t[i].probe[0].kld;
+        double a = 0, b = 0; /* twice the rank, from the middle */
+        for (size_t k = 0; k < p->n; k++) {
+            if (pcs_layer_of(p->t[k].tensor) < 0 || !p->t[k].n || !(p->t[k].probe[0].kld > 0)) continue;
+            const double other = pcs_class_loss(p->t[k].tensor, layers, p->t[k].probe[0].error);
+            a += (other < mine) - (other > mine);
+            b += (p->t[k].probe[0].kld < swap) - (p->t[k].probe[0].kld > swap);
+        }
+        ab += a * b;
+        aa += a * a;
+        bb += b * b;
+        sum += log(mine / swap);
+        n++;
+    }
+    info->estimate_rank = aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+    info->estimate_ratio = n ? exp(sum / (double)n) : 0;
+}
+
 void precis_profile_get_info(const precis_profile *p, precis_profile_info *info)
 {
     curve c;
     const bool fitted = fit(p, &c);
-    const precis_profile_info all = { .size = info->size, .tokens = p->tokens, .tensors = p->n, .plans = p->n_plans, .seconds = p->seconds, .ratio = c.ratio, .slope = fitted ? c.at[1] : 1, .spread = c.spread };
+    precis_profile_info all = { .size = info->size, .tokens = p->tokens, .tensors = p->n, .plans = p->n_plans, .seconds = p->seconds, .ratio = c.ratio, .slope = fitted ? c.at[1] : 1, .spread = c.spread };
+    judge_estimate(p, &all);
     memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
 }
 

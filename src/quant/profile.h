@@ -35,4 +35,8 @@ const pcs_sensitivity *pcs_profile_of(const precis_profile *p, const char *tenso
 /* Divergence that a relative error of a tensor is likely to cause alone: log-linear between and beyond the probes. Negative: unknown. */
 double pcs_profile_loss(const precis_profile *p, const char *tensor, double error);
 
+/* The second-order estimate that needs no swap: the relative weighted error of a tensor in a layer, times the number of layers, times a factor of its
+ * class (docs/planning.md). */
+double pcs_class_loss(const char *tensor, double layers, double error);
+
 #endif
