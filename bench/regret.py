@@ -17,7 +17,7 @@ def run(*a):
     return json.loads(r.stdout)
 
 
-probes = json.load(open(profile))["tensors"]
+probes = [p for p in json.load(open(profile))["tensors"] if ".cache_" not in p["name"]]
 weights = [p["name"] for p in probes]
 cost = {p["name"]: max(x["kld"] for x in p["probes"]) if "probes" in p else p.get("kld", 0) for p in probes}
 free = sorted(weights, key=lambda w: -cost[w])[:k]

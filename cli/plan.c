@@ -18,7 +18,7 @@ static const cli_option options[] = {
     { "--types", 0, "LIST", "types to choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type (more than once)" },
     { "--method", 0, "NAME", "how weights will be coded (default search)" },
-    { "--kv", 0, "TYPE", "type of the KV cache: f32 f16 int8 int4 (default f16)" },
+    { "--kv", 0, "TYPE", "type of the KV cache: f32 f16 int8 int4 (default f16; under --target-ram by layer, as the profile says)" },
     { "--imatrix", 0, "FILE", "importance matrix; default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { 0 },
@@ -41,6 +41,7 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
         json_object_set_new(o, "kld", known ? json_real(p->kld) : json_null());
         json_object_set_new(o, "kld_interval", known ? json_pack("[f, f]", p->interval[0], p->interval[1]) : json_null());
         json_object_set_new(o, "solver", json_pack("{s:f, s:f, s:b}", "loss", p->solution.loss, "bound", p->solution.bound, "exact", p->solution.exact));
+        json_object_set_new(o, "kv", json_string(p->kv ? p->kv : "f16"));
         json_object_set_new(o, "tensors", list);
         return cli_print_json(c, o);
     }
@@ -50,6 +51,7 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
     cli_print_types(p->plan);
     printf("%-28s %s\n%-28s %.3f\n", "size", cli_bytes((double)p->bytes, a), "bits per weight", p->bits_per_weight);
     if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
+    if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);
     if (known) printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0], p->interval[1]);
     if (p->solution.exact) printf("%-28s proved least\n", "plan");
     else printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound, 100 * (p->solution.loss / p->solution.bound - 1));

@@ -180,7 +180,7 @@ static int run(cli *c)
     o.quant.rank = (uint32_t)rank;
     const int limited = cli_memory_limit(c);
     if (limited >= 0) return limited;
-    char *text = NULL, *key = NULL, *pins = cli_joined(c, "--pin"), *types = NULL, *method = NULL;
+    char *text = NULL, *key = NULL, *pins = cli_joined(c, "--pin"), *types = NULL, *method = NULL, *kv = NULL;
     cli_texts calib;
     int rc = cli_texts_open(c, "--calib", &calib, &o.calibrate);
     if (cli_has(c, "--pin")) o.quant.pins = pins;
@@ -192,7 +192,8 @@ static int run(cli *c)
     precis_status st = PRECIS_OK;
     if (rc < 0) {
         st = precis_model_open(c->ctx, &m, c->args[0]);
-        if (!st && cli_has(c, "--plan") && !(st = precis_plan_read(c->ctx, m, cli_get(c, "--plan"), &types, &method))) {
+        if (!st && cli_has(c, "--plan") && !(st = precis_plan_read(c->ctx, m, cli_get(c, "--plan"), &types, &method, &kv))) {
+            o.quant.kv = kv;
             o.type = types;
             if (!o.quant.method) o.quant.method = method;
         }
@@ -209,6 +210,7 @@ static int run(cli *c)
     precis_profile_close(&profile);
     precis_text_free(c->ctx, types);
     precis_text_free(c->ctx, method);
+    precis_text_free(c->ctx, kv);
     precis_model_close(&m);
     cli_texts_close(&calib);
     free(text);

@@ -75,6 +75,7 @@ typedef struct precis_planning {
     uint64_t        bytes, ram;      /* of the file; to run it                                            */
     double          bits_per_weight;
     double          kld, interval[2]; /* predicted, with the 90 % interval; NaN without a profile          */
+    char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
 } precis_planning;
 
 /* The least predicted loss under the budgets; under max_kld alone, the fewest bytes. PRECIS_EBUDGET with the number that would do. */
@@ -82,9 +83,9 @@ PRECIS_API precis_status precis_job_plan(precis_ctx *ctx, const precis_model *mo
 PRECIS_API void precis_planning_close(precis_planning *planning);
 /* As JSON (docs/json.md). */
 PRECIS_API precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *planning, const precis_planning_options *opts, const char *path);
-/* A plan file of a model, as a type table for precis_plan_types, and its method; the caller frees both with precis_text_free. PRECIS_EFORMAT
+/* A plan file of a model, as a type table for precis_plan_types, its method, and its KV types (NULL: f16 for all); the caller frees them with precis_text_free. PRECIS_EFORMAT
  * with the JSON path; PRECIS_EINVAL when it is of another model. */
-PRECIS_API precis_status precis_plan_read(precis_ctx *ctx, const precis_model *model, const char *path, char **types, char **method);
+PRECIS_API precis_status precis_plan_read(precis_ctx *ctx, const precis_model *model, const char *path, char **types, char **method, char **kv);
 
 /* ---- nodes ------------------------------------------------------------------------------------------- */
 /* What one node of the net puts out over a text; and, beside a reference, how near it is. */

@@ -57,7 +57,7 @@ typedef struct precis_runner_options {
     uint32_t          sequences;  /* that live side by side; 0: 1                                      */
     uint32_t          batch;      /* tokens of one call at most; 0: 512                                */
     uint32_t          outputs;    /* logit rows of one call at most; 0: 1                              */
-    const char       *k_type;     /* "f32" "f16" "int8" "int4"; NULL: f16                              */
+    const char       *k_type;     /* "f32" "f16" "int8" "int4", or one for each layer with commas; NULL: f16, or what the model says */
     const char       *v_type;
 } precis_runner_options;
 #define PRECIS_RUNNER_OPTIONS_INIT { sizeof(precis_runner_options), PRECIS_FAST, 0, 0, 0, 0, NULL, NULL }

@@ -253,7 +253,7 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
     if (n < 2 || n > 1u << 20) return pcs_fail(ctx, PRECIS_EINVAL, "%zu ids are not 2 to %u", n, 1u << 20);
     precis_runner *r = NULL;
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
-    const char *own = pcs_model_string(model, "precis.kv"), *usual = own ? own : "f32";
+    const char *own = pcs_model_string(model, "precis.kv"), *usual = own ? NULL : "f32"; /* NULL: what it was made for */
     const uint32_t batch = o.batch && o.batch < ROWS ? o.batch : ROWS;
     ro.arithmetic = o.arithmetic;
     ro.context = (uint32_t)n;

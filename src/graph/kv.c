@@ -3,6 +3,7 @@
 
 #include "base/f16.h"
 
+#include <string.h>
 #include <strings.h>
 
 const pcs_kv_type pcs_kv_types[] = { { "f32", 32, false }, { "f16", 16, false }, { "int8", 8, true }, { "int4", 4, true }, { 0 } };
@@ -12,6 +13,25 @@ const pcs_kv_type *pcs_kv_type_by_name(const char *name)
     for (const pcs_kv_type *t = pcs_kv_types; t->name; t++)
         if (!strcasecmp(t->name, name)) return t;
     return NULL;
+}
+
+precis_status pcs_kv_list(precis_ctx *ctx, const char *text, int part, size_t n, const pcs_kv_type **types)
+{
+    const char *split = strchr(text, ';'), *p = split && part ? split + 1 : text, *end = split && !part ? split : p + strlen(p);
+    size_t k = 0;
+    for (; p <= end; k++) {
+        char name[16] = { 0 };
+        size_t len = strcspn(p, ",;");
+        if (len > (size_t)(end - p)) len = (size_t)(end - p);
+        memcpy(name, p, len < 15 ? len : 15);
+        const pcs_kv_type *t = len < 16 ? pcs_kv_type_by_name(name) : NULL;
+        if (!t) return pcs_fail(ctx, PRECIS_EINVAL, "KV type \"%.40s\" is none of f32, f16, int8, int4", name);
+        if (k < n) types[k] = t;
+        p += len + 1;
+    }
+    if (k == 1) for (size_t i = 1; i < n; i++) types[i] = types[0];
+    else if (k != n) return pcs_fail(ctx, PRECIS_EINVAL, "%zu KV types for %zu layers: give one, or one for each", k, n);
+    return PRECIS_OK;
 }
 
 static bool sizes(const pcs_kv *kv, uint64_t *k, uint64_t *v, uint64_t *s)

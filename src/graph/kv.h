@@ -17,6 +17,10 @@ typedef struct pcs_kv_type {
 extern const pcs_kv_type pcs_kv_types[]; /* f32 f16 int8 int4; ends with name == NULL */
 const pcs_kv_type *pcs_kv_type_by_name(const char *name);
 
+/* A type, or a list with a type for each of n layers ("f16,int8,f16"), into types[n]. A text with ";" has keys before it and values behind; part: 0 keys,
+ * 1 values. PRECIS_EINVAL with the name that is unknown, or the count that is wrong. */
+precis_status pcs_kv_list(precis_ctx *ctx, const char *text, int part, size_t n, const pcs_kv_type **types);
+
 typedef struct pcs_kv {
     const pcs_kv_type *kt, *vt;
     uint32_t heads, kd, vd, vp; /* vp: vd rounded up to 16 */

@@ -1,5 +1,6 @@
 /* planning.c - a plan under budgets, predicted, as a file; and a plan file read back. */
 #include "base/json.h"
+#include "job/caches.h"
 #include "model/model.h"
 #include "precis/job.h"
 #include "quant/methods.h"
@@ -12,12 +13,13 @@
 /* ---- budgets --------------------------------------------------------------------------------------------------- */
 
 /* KV cache and buffers that running takes beside the weights. */
-static precis_status beside(precis_ctx *ctx, const precis_model *m, uint32_t context, uint64_t *bytes)
+static precis_status beside(precis_ctx *ctx, const precis_model *m, uint32_t context, const char *kv, uint64_t *bytes)
 {
     precis_runner *r;
     precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
     precis_runner_info info = { .size = sizeof info };
     o.context = context;
+    o.k_type = o.v_type = kv;
     const precis_status st = precis_runner_open(ctx, &r, m, &o);
     if (st) return st;
     precis_runner_get_info(r, &info);
@@ -79,38 +81,94 @@ static precis_status budget(precis_ctx *ctx, const precis_model *m, const precis
     return PRECIS_OK;
 }
 
+/* Under a target of memory the cache and the weights share it: of nine shares for the cache, the one whose sum loses least. */
+static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_caches *c, uint64_t target, uint64_t most, precis_planning *out, uint64_t *bytes, double *cache_loss, uint64_t *more)
+{
+    enum { SHARES = 8 };
+    double best = INFINITY;
+    precis_status last = PRECIS_EBUDGET;
+    for (int i = 0; i <= SHARES; i++) {
+        char *types = NULL;
+        uint64_t kv = 0;
+        double loss = 0, weights = 0;
+        precis_plan *p = NULL;
+        precis_solution s = { .size = sizeof s };
+        precis_status st = pcs_caches_solve(c, c->least + (c->most - c->least) * (uint64_t)i / SHARES, &types, &kv, &loss);
+        if (st) return st;
+        const uint64_t taken = c->work + kv, room = target > taken ? target - taken : 0, may = room < most ? room : most;
+        st = room ? pcs_loss_table_plan(t, may, &p, &s, &weights) : PRECIS_EBUDGET;
+        precis_plan_close(&p);
+        if (st && st != PRECIS_EBUDGET) {
+            pcs_free(ctx, types);
+            return st;
+        }
+        if (!st && weights + loss < best) {
+            best = weights + loss;
+            pcs_free(ctx, out->kv);
+            out->kv = types;
+            *bytes = may;
+            *cache_loss = loss;
+            *more = taken;
+            last = PRECIS_OK;
+        } else pcs_free(ctx, types);
+    }
+    if (!last) ctx->message[0] = 0;
+    return last;
+}
+
 precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, precis_planning *out)
 {
     *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN } };
     uint64_t most = 0, more = 0;
     if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && !(o->max_kld > 0) && !o->target_ram) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence or memory");
     if (o->max_kld > 0 && !o->quant.profile) return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence can be promised with a profile alone (precis profile)");
-    precis_status st = o->target_ram || o->context ? beside(ctx, m, o->context, &more) : PRECIS_OK;
-    if (!st) st = budget(ctx, m, o, more, &most);
-    if (st) return st;
+    pcs_caches caches = { .ctx = NULL };
+    precis_planning_options rest = *o;
+    precis_status st = o->target_ram || o->context ? beside(ctx, m, o->context, o->quant.kv, &more) : PRECIS_OK;
+    if (!st && o->target_ram && !o->quant.kv) st = pcs_caches_open(ctx, &caches, m, o->context, o->quant.profile);
+    const bool shared = caches.parts != NULL;
+    if (shared) rest.target_ram = 0; /* it is shared out below */
+    if (!st) st = budget(ctx, m, &rest, more, &most);
+    if (st) {
+        pcs_caches_close(&caches);
+        return st;
+    }
     st = PRECIS_EBUDGET;
     for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books of vectors when nothing else fits */
         pcs_loss_table *t;
-        double loss = 0;
+        double loss = 0, cache_loss = 0;
         uint64_t bytes = most;
         st = pcs_loss_table_open(ctx, &t, m, &o->quant, books);
-        if (!st && o->max_kld > 0) st = least_bytes(ctx, t, o, most, &bytes);
+        if (!st && shared) st = share_memory(ctx, t, &caches, o->target_ram, most, out, &bytes, &cache_loss, &more);
+        if (!st && o->max_kld > 0) st = least_bytes(ctx, t, o, bytes, &bytes);
         out->solution.size = sizeof out->solution;
         if (!st) st = pcs_loss_table_plan(t, bytes, &out->plan, &out->solution, &loss);
-        if (!st && o->quant.profile) out->kld = precis_profile_predict(o->quant.profile, loss, out->interval);
+        if (!st && o->quant.profile) out->kld = precis_profile_predict(o->quant.profile, loss + cache_loss, out->interval);
         pcs_loss_table_close(&t);
     }
+    pcs_caches_close(&caches);
+    if (!st && !out->kv && o->quant.kv && !(out->kv = pcs_alloc(ctx, strlen(o->quant.kv) + 1, 1))) st = PRECIS_ENOMEM;
+    if (!st && out->kv && !*out->kv) strcpy(out->kv, o->quant.kv);
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
     if (!st) st = precis_quant_file_bytes(ctx, m, out->plan, &o->quant, &out->bytes);
     if (!st && info.parameters) out->bits_per_weight = 8.0 * (double)precis_plan_bytes(out->plan) / (double)info.parameters;
-    if (!st && !more && beside(ctx, m, 0, &more)) more = 0, ctx->message[0] = 0; /* a model that cannot be run has a size all the same */
+    if (!st && !more && beside(ctx, m, 0, o->quant.kv, &more)) more = 0, ctx->message[0] = 0; /* a model that cannot be run has a size all the same */
     out->ram = more ? out->bytes + more : 0;
-    if (st) precis_planning_close(out);
+    if (st) {
+        pcs_free(ctx, out->kv);
+        out->kv = NULL;
+        precis_planning_close(out);
+    }
     return st;
 }
 
-void precis_planning_close(precis_planning *p) { precis_plan_close(&p->plan); }
+void precis_planning_close(precis_planning *p)
+{
+    if (p->plan) pcs_free(p->plan->model->ctx, p->kv);
+    p->kv = NULL;
+    precis_plan_close(&p->plan);
+}
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
@@ -136,7 +194,7 @@ static precis_status put_tensors(pcs_buf *b, const precis_plan *plan, const char
 precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p, const precis_planning_options *o, const char *path)
 {
     char hex[65], method[96];
-    const char *kv = o->quant.kv ? o->quant.kv : "f16";
+    const char *kv = p->kv ? p->kv : "f16", *split = strchr(kv, ';');
     pcs_method_set set;
     pcs_buf b;
     precis_status st = pcs_methods_parse(ctx, o->quant.method, &set);
@@ -144,8 +202,11 @@ precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p, co
     if (st) return st;
     pcs_methods_name(&set, method, sizeof method);
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
-    st = pcs_buf_printf(&b, "{\"precis\": \"plan\", \"version\": 1,\n \"model\": \"%s\",\n \"method\": \"%s\",\n \"kv\": {\"k\": \"%s\", \"v\": \"%s\"},\n \"bytes\": %llu,\n \"ram\": %llu,\n", hex, method, kv, kv, (unsigned long long)p->bytes,
-                        (unsigned long long)p->ram);
+    st = pcs_buf_printf(&b, "{\"precis\": \"plan\", \"version\": 1,\n \"model\": \"%s\",\n \"method\": \"%s\",\n \"kv\": {\"k\": \"", hex, method);
+    if (!st) st = pcs_buf_add(&b, kv, split ? (size_t)(split - kv) : strlen(kv));
+    if (!st) st = pcs_buf_printf(&b, "\", \"v\": \"");
+    if (!st) st = pcs_buf_add(&b, split ? split + 1 : kv, strlen(split ? split + 1 : kv));
+    if (!st) st = pcs_buf_printf(&b, "\"},\n \"bytes\": %llu,\n \"ram\": %llu,\n", (unsigned long long)p->bytes, (unsigned long long)p->ram);
     if (!st) st = number(&b, "bits_per_weight", p->bits_per_weight);
     if (!st) st = number(&b, "kld", p->kld);
     if (!st) st = isfinite(p->kld) ? pcs_buf_printf(&b, " \"kld_interval\": [%.9g, %.9g],\n", p->interval[0], p->interval[1]) : pcs_buf_printf(&b, " \"kld_interval\": null,\n");
@@ -158,7 +219,7 @@ precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p, co
 
 /* ---- reading ------------------------------------------------------------------------------------------------------- */
 
-typedef struct { pcs_json j; pcs_json_token t; precis_ctx *ctx; const precis_model *m; pcs_arena arena; char *kind, *model, *method; double version; pcs_buf types; uint8_t *seen; size_t n; } reader;
+typedef struct { pcs_json j; pcs_json_token t; precis_ctx *ctx; const precis_model *m; pcs_arena arena; char *kind, *model, *method, *k, *v; double version; pcs_buf types; uint8_t *seen; size_t n; } reader;
 
 static precis_status string(reader *r, const char *field, char **out)
 {
@@ -200,6 +261,26 @@ static precis_status read_tensor(reader *r)
     return pcs_buf_printf(&r->types, "%s%s=%s", r->types.len ? "," : "", name, f->name);
 }
 
+static precis_status read_kv(reader *r)
+{
+    precis_status st = pcs_json_expect(&r->j, PCS_JSON_OBJECT, &r->t, "kv");
+    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
+        if (pcs_json_is(&r->t, "k")) st = string(r, "kv.k", &r->k);
+        else if (pcs_json_is(&r->t, "v")) st = string(r, "kv.v", &r->v);
+        else st = skip(r);
+    }
+    /* names only: how many layers there are is for the runner to say */
+    for (int i = 0; i < 2 && !st; i++) {
+        const char *text = i ? r->v : r->k;
+        const pcs_kv_type *one[1];
+        size_t n = 1;
+        for (const char *p = text; p && *p; p++) n += *p == ',';
+        const pcs_kv_type **all = text && n > 1 && n <= PCS_LIMIT_LAYERS ? pcs_arena_alloc(&r->arena, n, sizeof *all) : one;
+        if (text && (n > PCS_LIMIT_LAYERS || strchr(text, ';') || !all || pcs_kv_list(r->ctx, text, 0, n, all))) st = pcs_fail(r->ctx, PRECIS_EFORMAT, "kv.%c: \"%.40s\" is no KV type, nor a list of them", i ? 'v' : 'k', text);
+    }
+    return st;
+}
+
 static precis_status read_plan(reader *r)
 {
     precis_status st = pcs_json_expect(&r->j, PCS_JSON_OBJECT, &r->t, "plan");
@@ -207,6 +288,7 @@ static precis_status read_plan(reader *r)
         if (pcs_json_is(&r->t, "precis")) st = string(r, "precis", &r->kind);
         else if (pcs_json_is(&r->t, "model")) st = string(r, "model", &r->model);
         else if (pcs_json_is(&r->t, "method")) st = string(r, "method", &r->method);
+        else if (pcs_json_is(&r->t, "kv")) st = read_kv(r);
         else if (pcs_json_is(&r->t, "version")) {
             st = pcs_json_expect(&r->j, PCS_JSON_NUMBER, &r->t, "version");
             if (!st) st = pcs_json_double(&r->j, &r->t, &r->version, "version");
@@ -234,11 +316,11 @@ static precis_status give(precis_ctx *ctx, const char *s, size_t len, char **out
     return PRECIS_OK;
 }
 
-precis_status precis_plan_read(precis_ctx *ctx, const precis_model *m, const char *path, char **types, char **method)
+precis_status precis_plan_read(precis_ctx *ctx, const precis_model *m, const char *path, char **types, char **method, char **kv)
 {
     char *data;
     size_t len;
-    *types = *method = NULL;
+    *types = *method = *kv = NULL;
     precis_status st = pcs_file_slurp(ctx, path, PCS_LIMIT_JSON, &data, &len);
     if (st) return st;
     reader r = { .ctx = ctx, .m = m };
@@ -251,9 +333,14 @@ precis_status precis_plan_read(precis_ctx *ctx, const precis_model *m, const cha
     ctx->file = NULL;
     if (!st) st = give(ctx, r.types.data ? r.types.data : "", r.types.len, types);
     if (!st && r.method) st = give(ctx, r.method, strlen(r.method), method);
+    if (!st && r.k && r.v && (strcmp(r.k, "f16") || strcmp(r.v, "f16"))) {
+        const char *both = pcs_arena_printf(&r.arena, "%s;%s", r.k, r.v);
+        st = both ? give(ctx, both, strlen(both), kv) : PRECIS_ENOMEM;
+    }
     if (st) {
         pcs_free(ctx, *types);
-        *types = NULL;
+        pcs_free(ctx, *method);
+        *types = *method = NULL;
     }
     pcs_buf_free(&r.types);
     pcs_arena_free(&r.arena);

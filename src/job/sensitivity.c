@@ -1,5 +1,6 @@
 /* sensitivity.c - the profile: one tensor after another stands quantized in the model, which runs on from the layer that holds it; the
  * divergence of its logits from the original's is what that tensor costs. Then whole plans at random, to see how costs add up. */
+#include "base/json.h"
 #include "base/pool.h"
 #include "eval/eval.h"
 #include "precis/text.h"
@@ -22,6 +23,7 @@ typedef struct {
     precis_profile *p;
     const pcs_format *types[PCS_PROBES];
     size_t n_types;
+    const char *k_list, *v_list;   /* KV types of the run; NULL: f32 */
     const pcs_method *coder;       /* search, as quant has it; of large models rtn, which takes a tenth of the time */
     pcs_windows windows;
     int32_t *positions, *zeros, *outputs;
@@ -98,7 +100,8 @@ static precis_status open_run(profiler *r, const precis_model *m, precis_runner 
 {
     precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
     o.arithmetic = PRECIS_FAST;
-    o.k_type = o.v_type = "f32";
+    o.k_type = r->k_list ? r->k_list : "f32";
+    o.v_type = r->v_list ? r->v_list : "f32";
     o.context = o.batch = r->windows.longest;
     o.outputs = (uint32_t)scored_of(r, r->windows.longest) + 1;
     return precis_runner_open(r->ctx, run, m, &o);
@@ -260,6 +263,39 @@ static precis_status probes(profiler *r)
     return st;
 }
 
+/* ---- caches ------------------------------------------------------------------------------------------------------ */
+
+/* Keys or values of one layer's cache as int8 and int4, the others f32: "blk.N.cache_k" and "blk.N.cache_v". */
+static precis_status caches(profiler *r)
+{
+    static const char *const types[] = { "int8", "int4" };
+    pcs_buf list;
+    precis_status st = PRECIS_OK;
+    for (size_t layer = 0; layer < r->n_cuts && !st; layer++)
+        for (int which = 0; which < 2 && !st; which++)
+            for (int t = 0; t < 2 && !st; t++) {
+                char name[48];
+                snprintf(name, sizeof name, "blk.%zu.cache_%c", layer, which ? 'v' : 'k');
+                const pcs_sensitivity *have = pcs_profile_of(r->p, name);
+                bool known = false;
+                for (size_t k = 0; have && k < have->n; k++) known |= !strcmp(have->probe[k].type, types[t]);
+                if (!known) {
+                    if (now() - r->begun > r->opt->time_limit * 0.9) return PRECIS_OK; /* plans matter more */
+                    double kld = 0, se = 0;
+                    pcs_buf_init(&list, r->ctx, 1 << 16);
+                    for (size_t l = 0; l < r->n_cuts && !st; l++) st = pcs_buf_printf(&list, "%s%s", l ? "," : "", l == layer ? types[t] : "f32");
+                    if (which) r->v_list = list.data;
+                    else r->k_list = list.data;
+                    if (!st) st = divergence(r, (long)layer - 1, &kld, &se);
+                    r->k_list = r->v_list = NULL;
+                    pcs_buf_free(&list);
+                    if (!st) st = pcs_profile_add(r->p, name, types[t], t ? 1.0 / 16 : 1.0 / 256, kld, se); /* errors: a step of the type */
+                }
+                if (!st) st = pcs_progress(r->ctx, "profile", ++r->done, r->total);
+            }
+    return st;
+}
+
 /* ---- whole plans ----------------------------------------------------------------------------------------------- */
 
 static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
@@ -365,12 +401,13 @@ static precis_status budget_time(profiler *r, double each, double numbers, uint3
             weights++;
             runs += (1.0 - (double)(cut_before(r, &r->origin->tensors[i]) + 1) / (double)(r->n_cuts + 1)) * (double)r->n_types;
         }
+        runs += 2.0 * (double)r->n_cuts; /* the caches: four probes of a layer, half the net each */
         allowed = (margin * limit - coding) / (each * runs);
         if (allowed >= 2 * TOKENS_LEAST && coding < 0.5 * limit) break;
     }
     *tokens = (uint32_t)(allowed < TOKENS_LEAST ? TOKENS_LEAST : allowed > TOKENS_MOST ? TOKENS_MOST : allowed);
     if (r->opt->calibrate.tokens && *tokens > r->opt->calibrate.tokens) *tokens = r->opt->calibrate.tokens;
-    r->total = weights * r->n_types + r->plans;
+    r->total = weights * r->n_types + 4 * r->n_cuts + r->plans;
     const double need = each * *tokens * runs + coding;
     snprintf(r->note, sizeof r->note, "profile: %zu weights, %zu types coded by %s, %zu whole plans, %u tokens: about %.0f s%s", weights, r->n_types, r->coder->name, r->plans, *tokens, need * 1.1,
              need > limit ? ", more than the limit: the last plans will be left out" : "");
@@ -477,6 +514,7 @@ static precis_status run_all(profiler *r)
     if (!st) st = pcs_model_copy(r->ctx, &r->m, r->origin);
     if (!st) st = original(r);
     if (!st) st = probes(r);
+    if (!st) st = caches(r);
     if (!st) st = whole_plans(r);
     r->p->seconds += now() - r->begun;
     if (!st && r->opt->cache) st = precis_profile_save(r->ctx, r->p, r->opt->cache);

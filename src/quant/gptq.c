@@ -2,8 +2,7 @@
  * 3). Layer by layer, inputs are those that the quantized layers before give; within a layer, weights that read one value come
  * together. Columns go by falling diagonal of the Hessian, groups keep their places (static groups), so no index is stored. */
 #include "base/pool.h"
-#include "quant/methods.h"
-#include "quant/resume.h"
+#include "quant/gptq.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,28 +10,6 @@
 
 #define COLUMNS 128 /* updated at a time */
 #define ROWS 32     /* that a thread has in work */
-
-typedef struct {
-    pcs_work *w;
-    precis_runner *r;
-    const pcs_kernels *kernels;
-    pcs_spill states;         /* of all windows at the end of the layers that are done */
-    float *hidden;            /* its data */
-    struct held *held;        /* weights that are F32 while their layer is in work */
-    size_t n_held;
-    int32_t *positions, *zeros, last;
-    size_t preamble;          /* steps before the first layer */
-    /* the group in work */
-    size_t n, pad;
-    double *h;
-    float *u, *importance;
-    uint32_t *order;
-    uint64_t tokens;
-    double damp;
-} gptq;
-
-/* A weight: its own bytes, and the numbers that are written over while its layer is in work. */
-typedef struct held { size_t index; const pcs_format *format; const uint8_t *data; uint64_t bytes; float *x; precis_value v; } held;
 
 /* ---- running parts of the net ---------------------------------------------------------------------------------- */
 
@@ -446,61 +423,10 @@ static precis_status code_group(gptq *g, size_t first_node, size_t end_node, pre
     return st;
 }
 
-/* The layer is done: its weights go. */
-static void release(gptq *g)
-{
-    for (size_t i = 0; i < g->n_held; i++) {
-        held *h = &g->held[i];
-        if (!h->x) continue;
-        pcs_tensor *t = &g->w->m->tensors[h->index];
-        pcs_program_bind(g->r->program, h->v, h->data);
-        pcs_free(g->w->ctx, h->x);
-        h->x = NULL;
-        t->format = h->format;
-        t->data = h->data;
-        t->bytes = h->bytes;
-    }
-}
-
-typedef struct { const held *h; size_t n; } decoding;
-
-static void decode_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
-{
-    (void)ith;
-    const decoding *d = arg;
-    for (uint64_t r = begin; r < end; r++) pcs_decode(d->h->format, d->n, d->h->data + r * pcs_row_bytes(d->h->format, d->n), d->h->x + r * d->n);
-}
-
-/* The weights that the nodes of a layer read, as F32 that is written over. */
-static precis_status hold_layer(gptq *g, size_t first_node, size_t end_node)
-{
-    const precis_graph *gr = g->r->graph;
-    for (size_t i = first_node; i < end_node; i++)
-        for (uint32_t k = 0; k < gr->nodes[i].n_in; k++) {
-            const precis_value v = gr->nodes[i].in[k];
-            if (gr->values[v].dtype != PCS_STORED) continue;
-            for (size_t e = 0; e < g->n_held; e++) {
-                held *h = &g->held[e];
-                pcs_tensor *t = &g->w->m->tensors[h->index];
-                if (h->x || strcmp(t->name, gr->values[v].name)) continue;
-                h->x = pcs_alloc(g->w->ctx, (size_t)t->n + 16, sizeof *h->x);
-                if (!h->x) return PRECIS_ENOMEM;
-                h->v = v;
-                decoding d = { h, (size_t)t->ne[0] };
-                pcs_for(g->w->ctx, pcs_tensor_rows(t), 1 + 65536 / d.n, decode_rows, &d);
-                t->format = pcs_format_by_name("F32");
-                t->data = (const uint8_t *)h->x;
-                t->bytes = 4 * t->n;
-                pcs_program_bind(g->r->program, v, h->x);
-            }
-        }
-    return PRECIS_OK;
-}
-
 static precis_status code_layer(gptq *g, size_t first_node, size_t end_node, precis_value cut, size_t from, size_t to, precis_value end)
 {
     const precis_graph *gr = g->r->graph;
-    precis_status st = hold_layer(g, first_node, end_node);
+    precis_status st = pcs_gptq_hold_layer(g, first_node, end_node);
     for (size_t i = first_node; i < end_node && !st; i++)
         if (weight_of(g, &gr->nodes[i]) >= 0) st = code_group(g, i, end_node, gr->nodes[i].in[0], cut, from);
     /* what the next layer will see */
@@ -513,78 +439,8 @@ static precis_status code_layer(gptq *g, size_t first_node, size_t end_node, pre
         ids += n;
         state += n * g->r->lm.width;
     }
-    release(g);
+    pcs_gptq_release(g);
     return st;
-}
-
-/* Weights that will be coded stand in the net as F32, whose numbers come with their layer. Those that a transform owns are F32 already. */
-static precis_status announce(gptq *g)
-{
-    pcs_work *w = g->w;
-    g->held = pcs_alloc(w->ctx, w->m->n_tensors + 1, sizeof *g->held);
-    if (!g->held) return PRECIS_ENOMEM;
-    for (size_t i = 0; i < w->m->n_tensors; i++) {
-        pcs_tensor *t = &w->m->tensors[i];
-        const pcs_format *to = w->plan->rows[i].to;
-        const bool owned = !strcmp(t->format->name, "F32") && (i >= w->origin->n_tensors || t->data != w->origin->tensors[i].data);
-        if (to == t->format || (to->kind != PCS_QUANT && !to->element) || pcs_layer_of(t->name) < 0 || owned) continue;
-        g->held[g->n_held++] = (held){ i, t->format, t->data, t->bytes, NULL, -1 };
-        t->format = pcs_format_by_name("F32");
-        t->bytes = 4 * t->n;
-    }
-    return PRECIS_OK;
-}
-
-/* The tensors are what they were, as all but the layer in work see them. */
-static void withdraw(gptq *g)
-{
-    for (size_t i = 0; i < g->n_held; i++) {
-        pcs_tensor *t = &g->w->m->tensors[g->held[i].index];
-        t->format = g->held[i].format;
-        t->data = g->held[i].data;
-        t->bytes = g->held[i].bytes;
-    }
-}
-
-/* What earlier runs have coded, and the states behind their last layer. */
-static precis_status resume_layers(gptq *g, uint32_t *done)
-{
-    pcs_work *w = g->w;
-    precis_status st = pcs_resume_load_states(w->resume, done, g->hidden, g->states.bytes);
-    for (size_t i = 0; i < w->m->n_tensors && *done && !st; i++) {
-        const pcs_piece *p = pcs_resume_find(w->resume, w->m->tensors[i].name);
-        if (!p || pcs_layer_of(w->m->tensors[i].name) < 0 || pcs_layer_of(w->m->tensors[i].name) >= (long)*done) continue;
-        if (!(w->coded[i].method = pcs_arena_copy(&w->m->arena, p->method, strlen(p->method)))) return PRECIS_ENOMEM;
-        if (!p->len) continue; /* it took search, in the end */
-        const char *method = w->coded[i].method;
-        st = pcs_encoded_open(w->ctx, &w->coded[i], &w->m->tensors[i], w->plan->rows[i].to);
-        if (!st && p->len != w->coded[i].store.bytes) st = pcs_fail(w->ctx, PRECIS_EFORMAT, "the pieces of the earlier run do not fit this model; remove OUT.resume");
-        if (!st) memcpy(w->coded[i].bytes, p->bytes, p->len);
-        w->coded[i].method = method;
-        w->coded[i].error = p->error;
-    }
-    return st;
-}
-
-/* The layer's tensors, then the states behind it. */
-static precis_status keep_layer(gptq *g, size_t first_node, size_t end_node, uint32_t layers)
-{
-    pcs_work *w = g->w;
-    const precis_graph *gr = g->r->graph;
-    precis_status st = PRECIS_OK;
-    for (size_t i = first_node; i < end_node && w->resume && !st; i++)
-        for (uint32_t k = 0; k < gr->nodes[i].n_in && !st; k++) {
-            const pcs_value *v = &gr->values[gr->nodes[i].in[k]];
-            uint32_t at;
-            if (v->dtype != PCS_STORED || !v->name || !pcs_map_get(&w->m->tensor_map, v->name, strlen(v->name), &at) || !w->coded[at].method) continue;
-            if (pcs_resume_find(w->resume, v->name)) continue;
-            const pcs_encoded *e = &w->coded[at];
-            const uint64_t len = e->bytes ? e->store.bytes : 0;
-            st = pcs_resume_begin(w->resume, v->name, len);
-            if (!st) st = pcs_resume_add(w->resume, e->bytes, len);
-            if (!st) st = pcs_resume_end(w->resume, e->method, e->error);
-        }
-    return st ? st : pcs_resume_keep_states(w->resume, layers, g->hidden, g->states.bytes);
 }
 
 precis_status pcs_gptq(pcs_work *w)
@@ -596,9 +452,9 @@ precis_status pcs_gptq(pcs_work *w)
     ro.arithmetic = w->opt->activations ? PRECIS_EMULATED : PRECIS_REFERENCE;
     ro.k_type = ro.v_type = "f32";
     ro.context = ro.batch = w->windows.longest;
-    precis_status st = announce(&g);
+    precis_status st = pcs_gptq_announce(&g);
     if (!st) st = precis_runner_open(ctx, &g.r, w->m, &ro);
-    withdraw(&g);
+    pcs_gptq_withdraw(&g);
     if (!st) st = pcs_spill_open(ctx, &g.states, w->windows.n_ids * g.r->lm.width * sizeof *g.hidden);
     if (!st) {
         g.hidden = g.states.data;
@@ -613,19 +469,19 @@ precis_status pcs_gptq(pcs_work *w)
         precis_value cut = -1;
         size_t from = g.preamble, first = 0;
         uint32_t layer = 0, done = 0;
-        st = resume_layers(&g, &done);
+        st = pcs_gptq_resume_layers(&g, &done);
         for (size_t i = 0; i < gr->n_nodes && !st; i++) {
             if (!gr->values[gr->nodes[i].out].cut) continue;
             const size_t to = pcs_program_step_of(g.r->program, gr->nodes[i].out) + 1;
             if (layer >= done) st = code_layer(&g, first, i + 1, cut, from, to, gr->nodes[i].out);
-            if (!st && layer >= done) st = keep_layer(&g, first, i + 1, layer + 1);
+            if (!st && layer >= done) st = pcs_gptq_keep_layer(&g, first, i + 1, layer + 1);
             cut = gr->nodes[i].out;
             from = to;
             first = i + 1;
             if (!st) st = pcs_progress(ctx, "gptq", ++layer, g.r->lm.layers);
         }
     }
-    if (g.r) release(&g); /* after a failure */
+    if (g.r) pcs_gptq_release(&g); /* after a failure */
     pcs_free(ctx, g.held);
     pcs_spill_close(ctx, &g.states);
     pcs_free(ctx, g.positions);

@@ -3,6 +3,7 @@
 
 #include "base/fmath.h"
 #include "base/json.h"
+#include "graph/kv.h"
 #include "write/write.h"
 
 #include <math.h>
@@ -62,15 +63,17 @@ precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char 
 {
     pcs_sensitivity *s;
     const pcs_format *f = pcs_format_by_name(type);
-    if (!f) return pcs_fail(p->ctx, PRECIS_EINVAL, "\"%.40s\" is no type", type);
+    const pcs_kv_type *cache = f || !strstr(tensor, ".cache_") ? NULL : pcs_kv_type_by_name(type); /* of a layer's cache */
+    const char *name = f ? f->name : cache ? cache->name : NULL;
+    if (!name) return pcs_fail(p->ctx, PRECIS_EINVAL, "\"%.40s\" is no type", type);
     if (!(error >= 0 && error < 1e6 && kld >= -1 && kld < 1e6 && se >= 0 && se < 1e6)) return pcs_fail(p->ctx, PRECIS_EINVAL, "tensor %.80s: a probe's numbers are out of range", tensor);
     const precis_status st = find_or_add(p, tensor, &s);
     if (st) return st;
     size_t at = 0;
-    while (at < s->n && strcmp(s->probe[at].type, f->name)) at++;
+    while (at < s->n && strcmp(s->probe[at].type, name)) at++;
     if (at == PCS_PROBES) return pcs_fail(p->ctx, PRECIS_EINVAL, "tensor %.80s has more than %d probes", tensor, PCS_PROBES);
     if (at == s->n) s->n++;
-    s->probe[at].type = f->name;
+    s->probe[at].type = name;
     s->probe[at].error = error;
     s->probe[at].kld = kld;
     s->probe[at].se = se;
@@ -218,6 +221,9 @@ double pcs_class_loss(const char *tensor, double layers, double error)
     return factor * layers * error;
 }
 
+/* A weight of a layer that was swapped. */
+static bool in_layer(const pcs_sensitivity *s) { return pcs_layer_of(s->tensor) >= 0 && !strstr(s->tensor, ".cache_") && s->n && s->probe[0].kld > 0; }
+
 /* How the estimate does against the swaps: ranks by counting, ties share theirs. */
 static void judge_estimate(const precis_profile *p, precis_profile_info *info)
 {
@@ -225,11 +231,11 @@ static void judge_estimate(const precis_profile *p, precis_profile_info *info)
     size_t n = 0;
     for (size_t i = 0; i < p->n; i++) layers = pcs_layer_of(p->t[i].tensor) + 1 > layers ? pcs_layer_of(p->t[i].tensor) + 1 : layers;
     for (size_t i = 0; i < p->n; i++) {
-        if (pcs_layer_of(p->t[i].tensor) < 0 || !p->t[i].n || !(p->t[i].probe[0].kld > 0)) continue;
+        if (!in_layer(&p->t[i])) continue;
         const double mine = pcs_class_loss(p->t[i].tensor, layers, p->t[i].probe[0].error), swap = p->t[i].probe[0].kld;
         double a = 0, b = 0; /* twice the rank, from the middle */
         for (size_t k = 0; k < p->n; k++) {
-            if (pcs_layer_of(p->t[k].tensor) < 0 || !p->t[k].n || !(p->t[k].probe[0].kld > 0)) continue;
+            if (!in_layer(&p->t[k])) continue;
             const double other = pcs_class_loss(p->t[k].tensor, layers, p->t[k].probe[0].error);
             a += (other < mine) - (other > mine);
             b += (p->t[k].probe[0].kld < swap) - (p->t[k].probe[0].kld > swap);

@@ -141,19 +141,23 @@ static precis_status open_states(precis_program *p, const pcs_program_options *o
     size_t n = 0;
     for (size_t i = 0; i < g->n_values; i++) n += g->values[i].dtype == PCS_STATE && g->values[i].node < 0;
     p->kvs = pcs_alloc(p->ctx, n + 1, sizeof *p->kvs);
-    if (!p->kvs) return PRECIS_ENOMEM;
-    for (size_t i = 0; i < g->n_values; i++) {
+    const pcs_kv_type **types = pcs_alloc(p->ctx, 2 * n + 1, sizeof *types);
+    precis_status st = p->kvs && types ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st) st = pcs_kv_list(p->ctx, opt->k_type, 0, n, types);
+    if (!st) st = pcs_kv_list(p->ctx, opt->v_type, 1, n, types + n);
+    for (size_t i = 0; i < g->n_values && !st; i++) {
         const pcs_value *v = &g->values[i];
         if (v->dtype != PCS_STATE || v->node >= 0) continue;
         pcs_kv *kv = &p->kvs[p->n_kvs];
-        *kv = (pcs_kv){ .kt = opt->k_type, .vt = opt->v_type, .heads = (uint32_t)v->shape[1], .kd = (uint32_t)v->shape[2], .vd = (uint32_t)v->shape[3],
+        *kv = (pcs_kv){ .kt = types[p->n_kvs], .vt = types[n + p->n_kvs], .heads = (uint32_t)v->shape[1], .kd = (uint32_t)v->shape[2], .vd = (uint32_t)v->shape[3],
                         .vp = ((uint32_t)v->shape[3] + 15) & ~15u, .capacity = (opt->context + 15) & ~15u, .sequences = opt->sequences };
-        const precis_status st = pcs_kv_open(p->ctx, kv);
-        if (st) return st;
+        st = pcs_kv_open(p->ctx, kv);
+        if (st) break;
         p->slots[i].kv = kv;
         p->n_kvs++;
     }
-    return PRECIS_OK;
+    pcs_free(p->ctx, types);
+    return st;
 }
 
 static precis_status make_steps(precis_program *p)

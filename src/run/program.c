@@ -120,7 +120,7 @@ precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_
         for (uint32_t k = 0; k < g->values[i].dims; k++)
             if (g->values[i].shape[k] < 0) return pcs_fail(ctx, PRECIS_EINVAL, "value %s has a symbolic dimension", g->values[i].name);
     return pcs_program_open(ctx, out, g, &(pcs_program_options){ .arithmetic = arithmetic, .max_tokens = 1, .max_outputs = 1, .context = 16, .sequences = 1,
-                                                                 .k_type = &pcs_kv_types[0], .v_type = &pcs_kv_types[0], .keep_all = true });
+                                                                 .k_type = "f32", .v_type = "f32", .keep_all = true });
 }
 
 precis_status precis_program_set_input(precis_program *p, precis_value v, const float *data)

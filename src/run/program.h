@@ -62,7 +62,7 @@ struct precis_program {
 typedef struct pcs_program_options {
     precis_arithmetic arithmetic;
     int64_t max_tokens, max_outputs;
-    const pcs_kv_type *k_type, *v_type;
+    const char *k_type, *v_type; /* as pcs_kv_list's */
     uint32_t context, sequences;
     bool keep_all; /* every value keeps its own memory, so that all can be read after a run */
 } pcs_program_options;

@@ -11,8 +11,7 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
     const precis_runner_options o = opts ? *opts : defaults;
     *out = NULL;
     const char *own = pcs_model_string(model, "precis.kv"); /* what the model was made for */
-    const pcs_kv_type *kt = pcs_kv_type_by_name(o.k_type ? o.k_type : own ? own : "f16"), *vt = pcs_kv_type_by_name(o.v_type ? o.v_type : own ? own : "f16");
-    if (!kt || !vt) return pcs_fail(ctx, PRECIS_EINVAL, "KV type \"%.40s\" is none of f32, f16, int8, int4", kt ? (o.v_type ? o.v_type : own) : o.k_type ? o.k_type : own);
+    const char *k_type = o.k_type ? o.k_type : own ? own : "f16", *v_type = o.v_type ? o.v_type : own ? own : "f16";
     precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
     r->ctx = ctx;
@@ -36,8 +35,8 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
     }
     if (!st)
         st = pcs_program_open(ctx, &r->program, r->graph,
-                              &(pcs_program_options){ .arithmetic = o.arithmetic, .max_tokens = r->batch, .max_outputs = r->outputs, .k_type = kt,
-                                                      .v_type = vt, .context = r->context, .sequences = r->sequences });
+                              &(pcs_program_options){ .arithmetic = o.arithmetic, .max_tokens = r->batch, .max_outputs = r->outputs, .k_type = k_type,
+                                                      .v_type = v_type, .context = r->context, .sequences = r->sequences });
     if (!st && r->program->without_kernel) {
         const precis_program *p = r->program;
         pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",

@@ -103,5 +103,28 @@ cp "$work/out" "$work/first"
 expect 0 "$precis" profile "$work/q2.gguf" --nodes --against "$model" --calib "$work/calib.txt" --json
 json "min(n['sqnr_db'] for n in j['nodes'] if n['op'] == 'matmul') < 15"
 
+# KV types by layer: probed, planned under a target of memory, written into the model, and run
+expect 0 "$precis" profile "$model" --calib "$work/calib.txt" --tokens 600 -o "$work/profile.json" --json
+json "sum('.cache_' in p['name'] for p in j['probes']) == 32 and 0 < j['estimate']['rank_correlation'] <= 1"
+json "all(a['kld'] <= b['kld'] for a, b in zip([p for p in j['probes'] if p['type'] == 'int8'], [p for p in j['probes'] if p['type'] == 'int4']))"
+expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 8500000 --ctx 256 -o "$work/tight.json" --json
+json "j['ram'] <= 8500000 and 'int4' in j['kv'] and len(j['kv'].replace(';', ',').split(',')) == 16"
+expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 8500000 --ctx 256 --kv int8 --json
+json "j['ram'] <= 8500000 and j['kv'] == 'int8'"
+expect 1 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 3M --ctx 256
+expect 0 "$precis" quant "$model" --plan "$work/tight.json" --no-eval --no-calib -o "$work/tight.gguf" -q
+expect 0 "$precis" inspect "$work/tight.gguf" --keys
+has out "precis.kv .*int4"
+expect 0 "$precis" eval "$work/tight.gguf" --ids 3,4,5,6,7 --json
+cp "$work/out" "$work/first"
+expect 0 "$precis" eval "$work/tight.gguf" --ids 3,4,5,6,7 --json --cache-k f32 --cache-v f32
+cmp -s "$work/first" "$work/out" && { echo "the model's KV types were not used"; failed=1; }
+expect 0 "$precis" eval "$model" --ids 3,4,5,6 --cache-k int8,f16,f16,f16,f16,f16,f16,int4 --cache-v f16
+expect 2 "$precis" eval "$model" --ids 3,4,5,6 --cache-k int8,f16
+has err "2 KV types for 8 layers"
+sed 's/"k": "[a-z0-9,]*"/"k": "int4,int9"/' "$work/tight.json" >"$work/bad.json"
+expect 3 "$precis" quant "$model" --plan "$work/bad.json" --no-eval -o "$work/x.gguf"
+has err "kv.k"
+
 echo "$n commands"
 exit $failed
