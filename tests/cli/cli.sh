@@ -180,7 +180,7 @@ for pause in 0.01 0.03 0.06 0.1 0.2; do
 done
 # measure, plan, make, make again, judge
 expect 0 "$precis" profile "$model" -o "$work/p.json" --tokens 256 --types Q3_K --json
-json "len(j['probes']) == 57 and all(p['kld'] > -1e-4 and p['error'] > 0 for p in j['probes']) and j['additivity']['plans'] >= 4 and 0.3 < j['additivity']['ratio'] < 3"
+json "len(j['probes']) == 57 + 32 and all(p['kld'] > -1e-4 and p['error'] > 0 for p in j['probes']) and j['additivity']['plans'] >= 4 and 0.3 < j['additivity']['ratio'] < 3"
 expect 0 "$precis" plan "$model" --profile "$work/p.json" --imatrix "$work/im.gguf" --max-size 30% -o "$work/plan.json" --json
 json "j['bytes'] <= 0.3 * 14832064 and j['kld_interval'][0] < j['kld'] < j['kld_interval'][1] and len(j['tensors']) == 74 and {'name', 'type', 'method'} <= set(j['tensors'][0]) and j['ram'] > j['bytes']"
 expect 0 "$precis" plan "$model" --profile "$work/p.json" --imatrix "$work/im.gguf" --max-kld 0.02 --bpw 12 --json
