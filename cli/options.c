@@ -246,6 +246,16 @@ void cli_texts_close(cli_texts *t)
     for (size_t i = 0; i < t->n; i++) free(t->texts[i]);
 }
 
+precis_status cli_importance(const cli *c, const precis_model *m, const precis_calibrate_options *calibrate, precis_imatrix **im)
+{
+    enum { LARGE = 300000000, TOKENS = 2048 };
+    precis_calibrate_options o = *calibrate;
+    precis_model_info info = { .size = sizeof info };
+    precis_model_get_info(m, &info);
+    if (info.parameters > LARGE && o.n_texts && (!o.tokens || o.tokens > TOKENS)) o.tokens = TOKENS;
+    return cli_has(c, "--imatrix") ? precis_imatrix_open(c->ctx, im, cli_get(c, "--imatrix")) : precis_calibrate(c->ctx, im, m, &o);
+}
+
 void cli_print_types(const precis_plan *plan)
 {
     struct { const char *name; size_t n; uint64_t bytes; } types[64] = { { 0 } };

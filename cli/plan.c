@@ -62,7 +62,7 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
 /* The importance matrix and the profile, read or made. */
 static precis_status measure(cli *c, const precis_model *m, const precis_calibrate_options *calibrate, double limit, precis_imatrix **im, precis_profile **profile)
 {
-    precis_status st = cli_has(c, "--imatrix") ? precis_imatrix_open(c->ctx, im, cli_get(c, "--imatrix")) : precis_calibrate(c->ctx, im, m, calibrate);
+    precis_status st = cli_importance(c, m, calibrate, im);
     if (st || cli_has(c, "--no-profile")) return st;
     if (cli_has(c, "--profile")) return precis_profile_open(c->ctx, profile, cli_get(c, "--profile"));
     precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;

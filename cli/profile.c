@@ -74,7 +74,7 @@ static precis_status measure(cli *c, const precis_model *m, const precis_calibra
     o.types = cli_get(c, "--types");
     o.time_limit = limit;
     o.cache = out; /* also where it ends up */
-    precis_status st = cli_has(c, "--imatrix") ? precis_imatrix_open(c->ctx, &im, cli_get(c, "--imatrix")) : precis_calibrate(c->ctx, &im, m, calibrate);
+    precis_status st = cli_importance(c, m, calibrate, &im);
     o.imatrix = im;
     if (!st) st = precis_profile_make(c->ctx, p, m, &o);
     precis_imatrix_close(&im);
