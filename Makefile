@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo test test-peers test-bytes asan ubsan tsan bench fuzz install clean bootstrap
+.PHONY: all demo test test-peers test-bytes test-kill asan ubsan tsan bench fuzz install clean bootstrap
 
 all: bootstrap
 	@tools/build $(BUILD)
@@ -26,6 +26,10 @@ test-peers: all
 # The same bytes from gcc and clang, -O0 to -O3, every instruction set, any number of threads.
 test-bytes: bootstrap
 	@tests/bytes.sh
+
+# 200 kills at random moments, each time going on with --resume.
+test-kill: all
+	@tests/cli/kill.sh $(BUILD)/precis . 100
 
 asan ubsan tsan: bootstrap
 	@tools/build build-$@ -DPRECIS_TESTS=ON -DPRECIS_SANITIZE=$(if $(filter asan,$@),address,$(if $(filter ubsan,$@),undefined,thread)) -DCMAKE_BUILD_TYPE=RelWithDebInfo

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Kill quant at random moments, each time going on with --resume: never a partial output, never other bytes. usage: kill.sh PRECIS SOURCE_FOLDER TIMES [METHOD ...]
+# Kill quant at random moments, each time going on with --resume: never a partial output, never other bytes. TIMES kills of each method.
+# usage: kill.sh PRECIS SOURCE_FOLDER TIMES [METHOD ...]
 set -eu
 precis=$1
 root=$2
@@ -17,12 +18,13 @@ for method in "$@"; do
     want=$(sha256sum <"$work/want.gguf")
     manifest=$(sha256sum <"$work/want.gguf.manifest.json")
     i=0
-    while [ $i -lt "$times" ]; do
+    until=$((killed + times))
+    while [ $killed -lt $until ]; do
         i=$((i + 1))
         rm -f "$work/got.gguf" "$work/got.gguf.manifest.json"
         quant -o "$work/got.gguf" --resume &
         pid=$!
-        python3 -c "import random, time; time.sleep(random.Random($i).expovariate(1.0))"
+        python3 -c "import random, time; time.sleep(random.Random($i).expovariate(1.4))"
         child=$(pgrep -P $pid || true)
         if kill -9 $child $pid 2>/dev/null; then killed=$((killed + 1)); fi
         wait $pid 2>/dev/null || true
