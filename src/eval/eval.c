@@ -62,7 +62,7 @@ static void score_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
-static int ascending(const void *a, const void *b)
+int pcs_ascending(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -117,7 +117,7 @@ static precis_status summarize(precis_ctx *ctx, const score *s, size_t n, bool r
     double *k = pcs_alloc(ctx, n, sizeof *k);
     if (!k) return PRECIS_ENOMEM;
     for (size_t i = 0; i < n; i++) k[i] = s[i].kld;
-    qsort(k, n, sizeof *k, ascending);
+    qsort(k, n, sizeof *k, pcs_ascending);
     r->kld_min = k[0];
     r->kld_max = k[n - 1];
     for (int i = 0; i < PRECIS_QUANTILES; i++) {

@@ -1,6 +1,7 @@
 /* gate.c - is a loss below a margin? Non-inferiority with confidence bounds from a studentized bootstrap over blocks: tokens of a text depend
  * on their neighbours, and divergences are skewed, which the studentized form follows (Efron and Tibshirani 1993, section 12.5; Lahiri
  * 2003, section 2.5). */
+#include "eval/eval.h"
 #include "precis/eval.h"
 
 #include "base/base.h"
@@ -10,12 +11,6 @@
 
 #define ALPHA 0.05
 enum { RESAMPLES = 4000, BLOCKS_LEAST = 8 };
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static void moments(const double *b, size_t k, double *mean, double *sd)
 {
@@ -81,7 +76,7 @@ precis_status precis_gate(precis_ctx *ctx, const double *values, size_t n, size_
         moments(again, k, &mean, &spread);
         t[s] = spread > 0 ? (mean - r.mean) / (spread / sqrt((double)k)) : 0;
     }
-    qsort(t, RESAMPLES, sizeof *t, ascending);
+    qsort(t, RESAMPLES, sizeof *t, pcs_ascending);
     r.upper = r.mean - quantile(t, ALPHA) * se;
     r.lower = r.mean - quantile(t, 1 - ALPHA) * se;
     const double at = se > 0 ? (r.mean - margin) / se : r.mean > margin ? INFINITY : -INFINITY;

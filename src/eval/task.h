@@ -34,6 +34,8 @@ struct precis_task {
 precis_status pcs_task_add(precis_task *t, pcs_item item);
 /* n strings in the arena. */
 const char **pcs_task_strings(precis_task *t, uint32_t n);
+/* Text between two places without blanks at its ends, in the arena. */
+const char *pcs_task_trimmed(precis_task *t, const char *from, const char *to);
 bool pcs_task_full(const precis_task *t);
 /* A file of the folder (path, or its last part alone), decompressed when it ends in .bz2. Freed with pcs_free. */
 precis_status pcs_task_read(precis_task *t, const char *path, char **text, size_t *len);

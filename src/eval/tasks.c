@@ -33,6 +33,13 @@ precis_status pcs_task_add(precis_task *t, pcs_item item)
 }
 
 const char **pcs_task_strings(precis_task *t, uint32_t n) { return pcs_arena_alloc(&t->arena, n, sizeof(char *)); }
+const char *pcs_task_trimmed(precis_task *t, const char *from, const char *to)
+{
+    while (from < to && strchr(" \t\r\n", *from)) from++;
+    while (to > from && strchr(" \t\r\n", to[-1])) to--;
+    return pcs_arena_copy(&t->arena, from, (size_t)(to - from));
+}
+
 bool pcs_task_full(const precis_task *t) { return t->opt.limit && t->n >= t->opt.limit; }
 
 precis_status pcs_task_no_shots(precis_task *t)

@@ -34,12 +34,11 @@ precis_status pcs_caches_open(precis_ctx *ctx, pcs_caches *c, const precis_model
     precis_runner_info info = { .size = sizeof info };
     precis_runner_get_info(r, &info);
     c->work = info.work_bytes;
-    c->most = c->least = info.kv_bytes;
+    c->most = info.kv_bytes;
     c->layers = r->program->n_kvs;
     c->parts = pcs_alloc(ctx, 2 * c->layers + 1, sizeof *c->parts);
     if (!c->parts) st = PRECIS_ENOMEM;
     bool known = profile && c->layers;
-    c->least = 0;
     for (size_t i = 0; i < 2 * c->layers && !st; i++) {
         uint64_t whole, half;
         pcs_kv kv = r->program->kvs[i / 2];

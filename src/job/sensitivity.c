@@ -9,7 +9,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <time.h>
 
 enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 4096 };
 #define SEARCHED 3e8 /* weights of a model that are coded by search, when there is time for it */
@@ -40,13 +39,6 @@ typedef struct {
     double begun;
     size_t done, total;
 } profiler;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- divergence --------------------------------------------------------------------------------------------- */
 
@@ -254,7 +246,7 @@ static precis_status probes(profiler *r)
             const pcs_format *f = probe_type(&r->origin->tensors[i], r->types[k]);
             if (!f) continue;
             if (!has_probe(r, r->origin->tensors[i].name, f)) {
-                if (k && now() - r->begun > r->opt->time_limit * 0.85) return PRECIS_OK; /* what there is will do */
+                if (k && pcs_now() - r->begun > r->opt->time_limit * 0.85) return PRECIS_OK; /* what there is will do */
                 st = probe(r, i, f);
                 if (!st && r->opt->cache && r->done % 16 == 0) st = precis_profile_save(r->ctx, r->p, r->opt->cache);
             }
@@ -280,7 +272,7 @@ static precis_status caches(profiler *r)
                 bool known = false;
                 for (size_t k = 0; have && k < have->n; k++) known |= !strcmp(have->probe[k].type, types[t]);
                 if (!known) {
-                    if (now() - r->begun > r->opt->time_limit * 0.9) return PRECIS_OK; /* plans matter more */
+                    if (pcs_now() - r->begun > r->opt->time_limit * 0.9) return PRECIS_OK; /* plans matter more */
                     double kld = 0, se = 0;
                     pcs_buf_init(&list, r->ctx, 1 << 16);
                     for (size_t l = 0; l < r->n_cuts && !st; l++) st = pcs_buf_printf(&list, "%s%s", l ? "," : "", l == layer ? types[t] : "f32");
@@ -328,7 +320,7 @@ static precis_status whole_plans(profiler *r)
     precis_status st = PRECIS_OK;
     for (size_t k = 0; k < r->plans && !st; k++) {
         if (k >= r->p->n_plans) {
-            if (k >= 4 && now() - r->begun > r->opt->time_limit) break;
+            if (k >= 4 && pcs_now() - r->begun > r->opt->time_limit) break;
             st = whole_plan(r, &seed, ((double)k + 0.5) / (double)r->plans);
         } else for (size_t i = 0; i < r->origin->n_tensors; i++) (void)pcs_rand_unit(&seed);
         if (!st) st = pcs_progress(r->ctx, "profile", ++r->done, r->total);
@@ -371,9 +363,9 @@ static precis_status coding_speed(profiler *r, const pcs_method *coder, double *
         pcs_row_weights w = { .mean = NULL };
         if ((st = pcs_imatrix_for(r->opt->imatrix, some, &w))) return st;
         uint8_t *bytes = pcs_alloc(r->ctx, pcs_tensor_rows(some), pcs_row_bytes(f, (uint64_t)some->ne[0]));
-        const double begun = now();
+        const double begun = pcs_now();
         st = bytes ? pcs_quantize_tensor(r->ctx, some, f, coder, &w, bytes, &error) : PRECIS_ENOMEM;
-        spent += now() - begun;
+        spent += pcs_now() - begun;
         pcs_free(r->ctx, bytes);
     }
     *each = spent / (double)r->n_types / (double)some->n;
@@ -435,9 +427,9 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
         if (g->values[g->nodes[i].out].cut) r->cuts[r->n_cuts++] = g->nodes[i].out;
     double least = 1e9;
     for (int turn = 0; turn < 2 && !st; turn++) {
-        const double begun = now();
+        const double begun = pcs_now();
         st = precis_runner_decode(run, rows, 64, NULL);
-        least = now() - begun < least ? now() - begun : least;
+        least = pcs_now() - begun < least ? pcs_now() - begun : least;
     }
     precis_runner_close(&run);
     double numbers = 0;
@@ -446,32 +438,23 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
 }
 
 /* A profile that was begun goes on with the tokens and the coder that it began with, however fast the machine is today. */
-static precis_status begun_with(profiler *r, uint32_t *tokens)
+static void begun_with(profiler *r, const char *model, uint32_t *tokens)
 {
     precis_profile *old = NULL;
-    char model[65];
     if (!r->opt->cache || precis_profile_open(r->ctx, &old, r->opt->cache)) {
         r->ctx->message[0] = 0;
-        return PRECIS_OK;
+        return;
     }
-    const precis_status st = precis_model_sha256(r->origin, model);
     const bool asked = r->opt->calibrate.tokens && r->opt->calibrate.tokens != old->tokens && r->opt->calibrate.tokens < *tokens;
-    if (!st && old->model && !strcmp(old->model, model) && old->tokens && !asked) {
+    if (old->model && !strcmp(old->model, model) && old->tokens && !asked) {
         *tokens = old->tokens;
         if (old->coder && pcs_method_by_name(old->coder) && pcs_method_by_name(old->coder)->row) r->coder = pcs_method_by_name(old->coder);
         if (old->n_plans > PLANS_LEAST && r->plans < PLANS) r->plans = PLANS;
     }
     precis_profile_close(&old);
-    return st;
 }
 
-/* What the measurement depends on, so that a cache of another one is not taken. */
-static precis_status identify(profiler *r, char model[65], char text[65])
-{
-    precis_sha256(r->windows.ids, r->windows.n_ids * sizeof *r->windows.ids, text);
-    return precis_model_sha256(r->origin, model);
-}
-
+/* The model and the tokens are what the measurement depends on: a cache of others is not taken. */
 static precis_status take_cache(profiler *r, const char *model, const char *text)
 {
     precis_profile *old = NULL;
@@ -494,7 +477,8 @@ static precis_status run_all(profiler *r)
     precis_calibrate_options c = r->opt->calibrate;
     precis_status st = parse_types(r);
     if (!st) st = measure_speed(r, &tokens);
-    if (!st) st = begun_with(r, &tokens);
+    if (!st) st = precis_model_sha256(r->origin, model);
+    if (!st) begun_with(r, model, &tokens);
     c.tokens = tokens;
     if (!st) st = pcs_windows_make(r->ctx, r->origin, &c, &r->windows);
     if (st) return st;
@@ -506,8 +490,8 @@ static precis_status run_all(profiler *r)
     r->zeros = r->positions + r->windows.longest;
     r->outputs = r->zeros + r->windows.longest;
     for (uint32_t i = 0; i < r->windows.longest; i++) r->positions[i] = (int32_t)i;
-    st = identify(r, model, text);
-    if (!st) st = take_cache(r, model, text);
+    precis_sha256(r->windows.ids, r->windows.n_ids * sizeof *r->windows.ids, text);
+    st = take_cache(r, model, text);
     if (!st && r->p->n_plans < r->plans) pcs_warn(r->ctx, r->p->n ? "%s; part of it is done" : "%s", r->note);
     if (!st && !r->p->coder && !(r->p->coder = pcs_arena_copy(&r->p->arena, r->coder->name, strlen(r->coder->name)))) st = PRECIS_ENOMEM;
     r->p->tokens = (uint32_t)r->windows.n_ids;
@@ -516,7 +500,7 @@ static precis_status run_all(profiler *r)
     if (!st) st = probes(r);
     if (!st) st = caches(r);
     if (!st) st = whole_plans(r);
-    r->p->seconds += now() - r->begun;
+    r->p->seconds += pcs_now() - r->begun;
     if (!st && r->opt->cache) st = precis_profile_save(r->ctx, r->p, r->opt->cache);
     return st ? st : pcs_progress(r->ctx, "profile", 1, 1);
 }
@@ -526,7 +510,7 @@ precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const p
     static const precis_profile_options defaults = PRECIS_PROFILE_OPTIONS_INIT;
     precis_profile_options o = opts ? *opts : defaults;
     if (!(o.time_limit > 0)) o.time_limit = 600;
-    profiler r = { .ctx = ctx, .origin = model, .opt = &o, .begun = now() };
+    profiler r = { .ctx = ctx, .origin = model, .opt = &o, .begun = pcs_now() };
     *out = NULL;
     precis_status st = pcs_profile_new(ctx, &r.p);
     if (!st) st = run_all(&r);

@@ -50,18 +50,13 @@ static uint64_t mix(uint64_t h, const uint8_t *p, uint64_t n)
     return h;
 }
 
-static precis_status io_fail(const pcs_resume *r, const char *what)
-{
-    return pcs_fail(r->ctx, errno == ENOSPC || errno == EDQUOT ? PRECIS_ENOSPC : PRECIS_EIO, "%s cannot be %s: %s", r->path, what, strerror(errno));
-}
-
 static precis_status put(pcs_resume *r, const void *data, uint64_t len)
 {
     const char *p = data;
     while (len) {
         const ssize_t k = write(r->fd, p, len < 1u << 30 ? len : 1u << 30);
         if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) return io_fail(r, "written");
+        if (k <= 0) return pcs_io_fail(r->ctx, r->path, "written");
         p += k;
         len -= (uint64_t)k;
     }
@@ -125,9 +120,9 @@ precis_status pcs_resume_open(precis_ctx *ctx, pcs_resume **out, const char *pat
     r->path = pcs_arena_printf(&r->arena, "%s.resume", path);
     r->states = pcs_arena_printf(&r->arena, "%s.resume.states", path);
     if (!r->path || !r->states) return PRECIS_ENOMEM;
-    if ((r->fd = open(r->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0) return io_fail(r, "opened");
+    if ((r->fd = open(r->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0) return pcs_io_fail(r->ctx, r->path, "opened");
     struct stat sb;
-    if (fstat(r->fd, &sb) || !S_ISREG(sb.st_mode)) return io_fail(r, "used");
+    if (fstat(r->fd, &sb) || !S_ISREG(sb.st_mode)) return pcs_io_fail(r->ctx, r->path, "used");
     if (lockf(r->fd, F_TLOCK, 0)) return pcs_fail(ctx, PRECIS_EIO, "%s: another process works on this output", r->path);
     r->mapped = (uint64_t)sb.st_size;
     head h;
@@ -135,18 +130,18 @@ precis_status pcs_resume_open(precis_ctx *ctx, pcs_resume **out, const char *pat
     memcpy(h.key, r->key, 64);
     if (r->mapped >= sizeof h) {
         void *map = mmap(NULL, r->mapped, PROT_READ, MAP_SHARED, r->fd, 0);
-        if (map == MAP_FAILED) return io_fail(r, "mapped");
+        if (map == MAP_FAILED) return pcs_io_fail(r->ctx, r->path, "mapped");
         r->map = map;
     }
     if (!r->map || memcmp(r->map, &h, sizeof h)) { /* of another job, or none */
         if (r->map) pcs_warn(ctx, "%s is of another job (other options, inputs or version): it begins anew", r->path);
-        if (ftruncate(r->fd, 0)) return io_fail(r, "emptied");
+        if (ftruncate(r->fd, 0)) return pcs_io_fail(r->ctx, r->path, "emptied");
         unlink(r->states);
         return put(r, &h, sizeof h);
     }
     uint64_t end;
     const precis_status st = scan(r, &end);
-    if (!st && (ftruncate(r->fd, (off_t)end) || lseek(r->fd, (off_t)end, SEEK_SET) < 0)) return io_fail(r, "cut");
+    if (!st && (ftruncate(r->fd, (off_t)end) || lseek(r->fd, (off_t)end, SEEK_SET) < 0)) return pcs_io_fail(r->ctx, r->path, "cut");
     return st;
 }
 

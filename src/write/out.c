@@ -12,7 +12,7 @@
 
 #define BUFFER (1u << 20)
 
-static precis_status io_fail(precis_ctx *ctx, const char *path, const char *what)
+precis_status pcs_io_fail(precis_ctx *ctx, const char *path, const char *what)
 {
     const int e = errno;
     return pcs_fail(ctx, e == ENOSPC || e == EDQUOT || e == EFBIG ? PRECIS_ENOSPC : PRECIS_EIO, "%s: cannot be %s: %s", path, what, strerror(e));
@@ -63,7 +63,7 @@ precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, c
         if (beside_source(path, folder, source)) return pcs_fail(ctx, PRECIS_EINVAL, "%s belongs to the input; choose another output", path);
     }
     struct statvfs fs;
-    if (statvfs(folder, &fs)) return io_fail(ctx, folder, "used");
+    if (statvfs(folder, &fs)) return pcs_io_fail(ctx, folder, "used");
     const uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (room >= bytes) return PRECIS_OK;
     char need[32], have[32];
@@ -94,7 +94,7 @@ precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64
     }
     if (o->fd >= 0) return PRECIS_OK;
     o->temp[0] = 0;
-    return io_fail(ctx, path, "written");
+    return pcs_io_fail(ctx, path, "written");
 }
 
 static precis_status flush(pcs_out *o)
@@ -103,7 +103,7 @@ static precis_status flush(pcs_out *o)
     for (size_t at = 0; at < o->n_buf;) {
         const ssize_t k = write(o->fd, o->buf + at, o->n_buf - at);
         if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) return io_fail(o->ctx, o->path, "written");
+        if (k <= 0) return pcs_io_fail(o->ctx, o->path, "written");
         at += (size_t)k;
     }
     o->n_buf = 0;
@@ -142,7 +142,7 @@ static precis_status verify(pcs_out *o)
     for (uint64_t at = 0; at < o->at && !st;) {
         const ssize_t k = pread(o->fd, o->buf, BUFFER, (off_t)at);
         if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) st = io_fail(o->ctx, o->path, "read back");
+        if (k <= 0) st = pcs_io_fail(o->ctx, o->path, "read back");
         else if (EVP_DigestUpdate(o->hash, o->buf, (size_t)k) != 1) st = pcs_fail(o->ctx, PRECIS_ENOMEM, "out of memory");
         else at += (uint64_t)k;
         if (!st) st = pcs_progress(o->ctx, "verify", at < o->at ? at : o->at, o->at);
@@ -164,16 +164,16 @@ static precis_status name_it(pcs_out *o)
         if (errno != EEXIST) break;
     }
     o->temp[0] = 0;
-    return io_fail(o->ctx, o->path, "named");
+    return pcs_io_fail(o->ctx, o->path, "named");
 }
 
 precis_status pcs_out_commit(pcs_out *o)
 {
     precis_status st = flush(o);
-    if (!st && fsync(o->fd)) st = io_fail(o->ctx, o->path, "synced");
+    if (!st && fsync(o->fd)) st = pcs_io_fail(o->ctx, o->path, "synced");
     if (!st) st = verify(o);
     if (!st) st = name_it(o);
-    if (!st && rename(o->temp, o->path)) st = io_fail(o->ctx, o->path, "renamed into place");
+    if (!st && rename(o->temp, o->path)) st = pcs_io_fail(o->ctx, o->path, "renamed into place");
     if (st) return st;
     o->temp[0] = 0;
     const int dir = open(o->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -17,6 +17,8 @@ typedef struct pcs_out {
     size_t n_buf;
 } pcs_out;
 
+/* What errno says of a path: PRECIS_ENOSPC or PRECIS_EIO. what: "written". */
+precis_status pcs_io_fail(precis_ctx *ctx, const char *path, const char *what);
 /* Can a file of `bytes` be written there? Before work starts, and again by pcs_out_open. */
 precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, const precis_model *source);
 /* Refuses a target that is one of the model's own files (source may be NULL), and a disk without room for `bytes`. */

@@ -5,14 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Text between two places without blanks at its ends. */
-static const char *trimmed(precis_task *t, const char *from, const char *to)
-{
-    while (from < to && strchr(" \t\r\n", *from)) from++;
-    while (to > from && strchr(" \t\r\n", to[-1])) to--;
-    return pcs_arena_copy(&t->arena, from, (size_t)(to - from));
-}
-
 /* "<label>K: " at a place that follows a blank or a line's end; NULL: none. */
 static const char *mark(const char *s, const char *label, int k, size_t *len)
 {
@@ -35,7 +27,7 @@ static precis_status winogrande(precis_task *t, const char *sentence, const char
     if (!gap) return malformed(t, "the sentence has no blank \"_\"");
     pcs_item item = { .contexts = pcs_task_strings(t, n), .choices = pcs_task_strings(t, n), .n_choices = n, .right = right };
     if (!item.contexts || !item.choices) return PRECIS_ENOMEM;
-    const char *rest = trimmed(t, gap + 1, gap + strlen(gap));
+    const char *rest = pcs_task_trimmed(t, gap + 1, gap + strlen(gap));
     for (uint32_t i = 0; i < n && rest; i++) {
         item.contexts[i] = pcs_arena_printf(&t->arena, "%.*s%s", (int)(gap - sentence), sentence, options[i]);
         item.choices[i] = pcs_arena_printf(&t->arena, " %s", rest);
@@ -49,7 +41,7 @@ static precis_status boolq(precis_task *t, const char *text, const char *answer)
     const char *q = strstr(text, "question: "), *end = q ? strstr(q, "\n\nAnswer format") : NULL;
     if (!end) return malformed(t, "it has no question");
     pcs_item item = { .choices = pcs_task_strings(t, 2), .n_choices = 2, .right = !strcmp(answer, "true") };
-    const char *question = trimmed(t, q + 10, end);
+    const char *question = pcs_task_trimmed(t, q + 10, end);
     if (!item.choices || !question) return PRECIS_ENOMEM;
     const size_t n = strlen(question);
     item.context = pcs_arena_printf(&t->arena, "Question: %s%s\nAnswer:", question, n && question[n - 1] == '?' ? "" : "?");
@@ -72,14 +64,14 @@ static precis_status one(precis_task *t, const char *text, const char *answer)
     for (const char *p = first; p && n < PRECIS_TASK_CHOICES; n++) {
         size_t next_len;
         const char *from = p + len, *next = mark(from, label, (int)n + 2, &next_len);
-        if (!(options[n] = trimmed(t, from, next ? next : end))) return PRECIS_ENOMEM;
+        if (!(options[n] = pcs_task_trimmed(t, from, next ? next : end))) return PRECIS_ENOMEM;
         p = next;
         len = next_len;
     }
     const char *number = answer + strcspn(answer, "0123456789");
     const long right = strtol(number, NULL, 10);
     if (right < 1 || right > (long)n) return malformed(t, "its answer is none of the choices");
-    const char *asked = trimmed(t, question + 2, first);
+    const char *asked = pcs_task_trimmed(t, question + 2, first);
     if (!asked) return PRECIS_ENOMEM;
     if (!strcmp(t->name, "winogrande")) return winogrande(t, asked, options, n, (uint32_t)right - 1);
     pcs_item item = { .choices = pcs_task_strings(t, n), .n_choices = n, .right = (uint32_t)right - 1 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum { SUBJECTS = 128, FIELDS = 6 };
-typedef struct { const char *asked, *fields[5]; uint32_t right; } question;
+typedef struct { const char *asked, *fields[4]; uint32_t right; } question;
 
 /* Rows of a table behind its heading: *n of them, in the arena. */
 static precis_status rows(precis_task *t, const char *folder, const char *subject, const char *tail, uint32_t limit, question *out, uint32_t max, uint32_t *n)
@@ -27,7 +27,11 @@ static precis_status rows(precis_task *t, const char *folder, const char *subjec
         if (st || !k) break;
         const long right = k == FIELDS ? strtol(f[5], NULL, 10) : -1;
         if (right < 0 || right > 3 || !*f[FIELDS - 1]) st = pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: row %u has no question, four choices and an answer from 0 to 3", path, *n + 1);
-        else out[(*n)++] = (question){ f[0], { f[1], f[2], f[3], f[4] }, (uint32_t)right };
+        else if (!(out[*n].asked = pcs_task_trimmed(t, f[0], f[0] + strlen(f[0])))) st = PRECIS_ENOMEM;
+        else {
+            memcpy(out[*n].fields, f + 1, 4 * sizeof *f);
+            out[(*n)++].right = (uint32_t)right;
+        }
     }
     pcs_free(t->ctx, text);
     return st;
@@ -35,10 +39,7 @@ static precis_status rows(precis_task *t, const char *folder, const char *subjec
 
 static precis_status ask(pcs_buf *b, const question *q, bool solved)
 {
-    const char *from = q->asked, *to = from + strlen(from);
-    while (*from && strchr(" \t\r\n", *from)) from++;
-    while (to > from && strchr(" \t\r\n", to[-1])) to--;
-    precis_status st = pcs_buf_add(b, from, (size_t)(to - from));
+    precis_status st = pcs_buf_add(b, q->asked, strlen(q->asked));
     for (int i = 0; i < 4 && !st; i++) {
         const char label[4] = { '\n', (char)('A' + i), '.', ' ' };
         st = pcs_buf_add(b, label, 4);
