@@ -45,4 +45,5 @@ const cli_command cli_bench = {
     "they multiply in registers (int8 for quantized weights, f32 for others) at the instruction set in use.", 1, 1, options, run,
     "  precis bench model.gguf --prompt 512 --gen 64\n"
     "  PRECIS_CPU=avx2 precis bench model.gguf --threads 1 --json\n",
+    NULL,
 };

@@ -22,6 +22,7 @@ typedef struct cli {
     const struct cli_command *command;
     precis_ctx *ctx;
     bool json, quiet;
+    int digits;      /* of numbers in JSON; 0: 9 */
     uint64_t seed;
     int n_args;
     char **args;     /* those that are no options */
@@ -37,7 +38,11 @@ typedef struct cli_command {
     const cli_option *options; /* ends with name == NULL */
     int (*run)(cli *c);
     const char *examples; /* for help and man page: lines of two blanks and a command; or NULL */
+    const struct cli_command *const *verbs; /* commands of a second word, the first the one that runs without one; ends with NULL. NULL: none */
 } cli_command;
+
+/* "fit" of "law fit". */
+const char *cli_verb_name(const cli_command *verb);
 
 extern const cli_command *const cli_commands[];
 

@@ -60,4 +60,5 @@ const cli_command cli_convert = {
     "  precis convert model-folder -o model.gguf\n"
     "  precis convert model.gguf -o folder --format safetensors\n"
     "  precis convert w4.precis.gguf -o folder --format gptq --json\n",
+    NULL,
 };

@@ -155,4 +155,5 @@ const cli_command cli_eval = {
     "  precis eval --history\n"
     "  precis eval model.gguf --ids 1,306,4658 --nll\n"
     "  precis eval model.gguf --ladder W8A8,FP8,W4A16,NVFP4,MXFP4,NF4,W3A16,W2A16\n",
+    NULL,
 };

@@ -21,6 +21,8 @@ static void text_page(const cli_command *cmd)
 {
     printf("usage: precis %s %s [options]\n\n%s\n", cmd->name, cmd->args, cmd->summary);
     if (cmd->details) printf("\n%s\n", cmd->details);
+    for (const cli_command *const *v = cmd->verbs; v && *v; v++) printf("%s  precis %-15s %-8s %s\n", v == cmd->verbs ? "\n" : "", (*v)->name, (*v)->args, (*v)->summary);
+    if (cmd->verbs) printf("\nprecis %s WORD --help says more of each; without a word it is %s.\n", cmd->name, cli_verb_name(cmd->verbs[0]));
     if (cmd->options->name) printf("\noptions:\n");
     print_options(cmd->options);
     printf("\nevery command:\n");
@@ -50,19 +52,22 @@ static void roff(const char *s)
     }
 }
 
+static void roff_option(const cli_option *o)
+{
+    printf(".TP\n.B ");
+    if (o->letter) printf("\\-%c, ", o->letter);
+    roff(o->name);
+    if (o->arg) printf(" \\fI%s\\fR", o->arg);
+    putchar('\n');
+    roff(o->help);
+    putchar('\n');
+}
+
 static void roff_options(const char *title, const cli_option *o)
 {
     if (!o->name) return;
     printf(".SH %s\n", title);
-    for (; o->name; o++) {
-        printf(".TP\n.B ");
-        if (o->letter) printf("\\-%c, ", o->letter);
-        roff(o->name);
-        if (o->arg) printf(" \\fI%s\\fR", o->arg);
-        putchar('\n');
-        roff(o->help);
-        putchar('\n');
-    }
+    for (; o->name; o++) roff_option(o);
 }
 
 static void roff_head(const char *page, const char *summary)
@@ -92,6 +97,17 @@ static void roff_page(const cli_command *cmd)
     printf(".\n");
     if (cmd->details) printf(".PP\n.nf\n"), roff(cmd->details), printf("\n.fi\n");
     roff_options("OPTIONS", cmd->options);
+    for (const cli_command *const *v = cmd->verbs; v && *v; v++) {
+        char title[64];
+        snprintf(title, sizeof title, "%s", (*v)->name);
+        for (char *p = title; *p; p++) *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
+        printf(".SH %s\n.B precis %s\n%s [options]\n.PP\n", title, (*v)->name, (*v)->args);
+        roff((*v)->summary);
+        printf(".\n");
+        if ((*v)->details) printf(".PP\n.nf\n"), roff((*v)->details), printf("\n.fi\n");
+        for (const cli_option *o = (*v)->options; o->name; o++) roff_option(o);
+        if ((*v)->examples) printf(".PP\n.nf\n"), roff((*v)->examples), printf(".fi\n");
+    }
     roff_options("OPTIONS OF EVERY COMMAND", cli_common);
     if (cmd->examples) printf(".SH EXAMPLES\n.nf\n"), roff(cmd->examples), printf(".fi\n");
     roff_tail();
@@ -115,6 +131,16 @@ static void words(const cli_option *o)
     for (; o->name; o++) printf("%s ", o->name);
 }
 
+/* The words and options of a command and of what stands behind its second word. */
+static void all_words(const cli_command *cmd)
+{
+    words(cmd->options);
+    for (const cli_command *const *v = cmd->verbs; v && *v; v++) {
+        printf("%s ", cli_verb_name(*v));
+        words((*v)->options);
+    }
+}
+
 static void bash(void)
 {
     printf("# bash completion for precis\n_precis()\n{\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options=\"\"\n"
@@ -127,11 +153,11 @@ static void bash(void)
            "    case ${COMP_WORDS[1]} in\n");
     for (size_t i = 0; cli_commands[i]; i++) {
         printf("        %s) options=\"", cli_commands[i]->name);
-        words(cli_commands[i]->options);
+        all_words(cli_commands[i]);
         words(cli_common);
         printf("\" ;;\n");
     }
-    printf("    esac\n    case $cur in\n        -*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n        *) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n    esac\n}\n"
+    printf("    esac\n    case $cur in\n        -*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n        *) COMPREPLY=($(compgen -f -- \"$cur\") $(compgen -W \"${options//--*/}\" -- \"$cur\")) ;;\n    esac\n}\n"
            "complete -o filenames -F _precis precis\n");
 }
 
@@ -161,6 +187,7 @@ static void zsh(void)
     for (size_t i = 0; cli_commands[i]; i++) {
         printf("    %s) shift words; (( CURRENT-- )); _arguments '*:file:_files'", cli_commands[i]->name);
         zsh_options(cli_commands[i]->options);
+        for (const cli_command *const *v = cli_commands[i]->verbs; v && *v; v++) zsh_options((*v)->options);
         zsh_options(cli_common);
         printf(" ;;\n");
     }
@@ -173,8 +200,13 @@ static void fish(void)
         printf("complete -c precis -n __fish_use_subcommand -a %s -d '", cli_commands[i]->name);
         quoted(cli_commands[i]->summary);
         printf("'\n");
-        const cli_option *const lists[] = { cli_commands[i]->options, cli_common };
-        for (int l = 0; l < 2; l++)
+        const cli_option *lists[34] = { cli_commands[i]->options, cli_common };
+        int n = 2;
+        for (const cli_command *const *v = cli_commands[i]->verbs; v && *v && n < 34; v++) {
+            printf("complete -c precis -n '__fish_seen_subcommand_from %s' -a %s\n", cli_commands[i]->name, cli_verb_name(*v));
+            lists[n++] = (*v)->options;
+        }
+        for (int l = 0; l < n; l++)
             for (const cli_option *o = lists[l]; o->name; o++) {
                 printf("complete -c precis -n '__fish_seen_subcommand_from %s' -l %s%s -d '", cli_commands[i]->name, o->name + 2, o->arg ? " -r" : "");
                 quoted(o->help);
@@ -208,6 +240,12 @@ int cli_help_command(int argc, char **argv)
         fprintf(stderr, "precis: help --completion takes bash, zsh or fish\n");
         return EXIT_USAGE;
     }
+    if (!man && cmd && cmd->verbs && what)
+        for (const cli_command *const *v = cmd->verbs; *v; v++)
+            if (!strcmp(cli_verb_name(*v), what)) {
+                text_page(*v);
+                return EXIT_DONE;
+            }
     if (name && !cmd) {
         fprintf(stderr, "precis: no command \"%s\"; precis --help lists them\n", name);
         return EXIT_USAGE;

@@ -199,4 +199,5 @@ const cli_command cli_inspect = {
     "  precis inspect model.gguf --check\n"
     "  precis inspect small.gguf --overflow\n"
     "  precis inspect model.gguf --tensor token_embd.weight -o embedding.f32\n",
+    NULL,
 };

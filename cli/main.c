@@ -47,10 +47,17 @@ static const cli_option *find_option(const cli_command *cmd, const char *arg, si
 
 const cli_option *cli_option_of(const cli_command *command, const char *name) { return find_option(command, name, strlen(name)); }
 
-static int parse(cli *c, int argc, char **argv)
+const char *cli_verb_name(const cli_command *verb)
+{
+    const char *blank = strchr(verb->name, ' ');
+    return blank ? blank + 1 : verb->name;
+}
+
+/* Arguments from `first` on. */
+static int parse(cli *c, int first, int argc, char **argv)
 {
     bool options = true;
-    for (int i = 2; i < argc; i++) {
+    for (int i = first; i < argc; i++) {
         char *arg = argv[i];
         if (!options || arg[0] != '-' || !arg[1]) {
             c->args[c->n_args++] = arg;
@@ -124,14 +131,26 @@ int main(int argc, char **argv)
         fprintf(stderr, "precis: no command \"%s\"; precis --help lists them\n", argv[1]);
         return EXIT_USAGE;
     }
-    for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
+    int first = 2;
+    if (c.command->verbs && argc > 2 && argv[2][0] != '-') {
+        const cli_command *const *v = c.command->verbs;
+        while (*v && strcmp(cli_verb_name(*v), argv[2])) v++;
+        if (!*v) {
+            fprintf(stderr, "precis: no \"%s %s\"; precis %s --help lists what there is\n", argv[1], argv[2], argv[1]);
+            return EXIT_USAGE;
+        }
+        c.command = *v;
+        first = 3;
+    }
+    for (int i = first; i < argc && strcmp(argv[i], "--"); i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             cli_help(c.command);
             return EXIT_DONE;
         }
+    if (c.command->verbs) c.command = c.command->verbs[0];
     c.args = calloc((size_t)argc + 1, sizeof *c.args);
     if (!c.args) return EXIT_RESOURCES;
-    int rc = parse(&c, argc, argv);
+    int rc = parse(&c, first, argc, argv);
     if (rc < 0) rc = run(&c);
     free(c.args);
     return rc;

@@ -111,7 +111,7 @@ int cli_done(const cli *c)
 
 int cli_print_json(const cli *c, json_t *object)
 {
-    const int failed = !object || json_dumpf(object, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    const int failed = !object || json_dumpf(object, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(c->digits ? c->digits : 9));
     json_decref(object);
     if (failed) return cli_error(c, "the result could not be written as JSON"), EXIT_RESOURCES;
     putchar('\n');

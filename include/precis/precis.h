@@ -7,6 +7,8 @@
 #include "precis/eval.h"
 #include "precis/graph.h"
 #include "precis/job.h"
+#include "precis/law.h"
+#include "precis/law_fit.h"
 #include "precis/plan.h"
 #include "precis/profile.h"
 #include "precis/quant.h"

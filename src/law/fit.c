@@ -1,0 +1,263 @@
+/* fit.c - precis_law_fit_run: starts, the least, its support, and what is known of it. */
+#include "law/solve.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void pcs_fit_warn(pcs_fitting *f, const char *fmt, ...)
+{
+    char line[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    if (f->n_warnings == PCS_WARNINGS) return;
+    char *copy = pcs_arena_copy(&f->arena, line, strlen(line));
+    if (copy) f->warnings[f->n_warnings++] = copy;
+    pcs_warn(f->ctx, "%s", line);
+}
+
+/* ---- work on all threads of all processes ------------------------------------------------------------------------------- */
+
+typedef struct { pcs_fitting *f; char *items; size_t size, n, begin, end; pcs_item_fn *fn; void *arg; pcs_worker *workers; uint32_t rank, ranks; } spread_work;
+
+static void some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    spread_work *s = arg;
+    for (uint64_t k = begin; k < end; k++) {
+        const size_t i = (s->begin + k) * s->ranks + s->rank;
+        if (i < s->n) s->fn(s->arg, &s->workers[ith], i, s->items + i * s->size);
+    }
+}
+
+precis_status pcs_spread_work(pcs_fitting *f, const char *stage, void *items, size_t size, size_t n, pcs_item_fn *fn, void *arg)
+{
+    const precis_spread *sp = f->opts->spread;
+    const uint32_t threads = pcs_run_threads(f->ctx);
+    spread_work s = { .f = f, .items = items, .size = size, .n = n, .fn = fn, .arg = arg, .rank = sp ? sp->rank : 0, .ranks = sp ? sp->size : 1 };
+    s.workers = pcs_alloc(f->ctx, threads, sizeof *s.workers);
+    precis_status st = s.workers ? PRECIS_OK : PRECIS_ENOMEM;
+    for (uint32_t i = 0; i < threads && !st; i++) st = pcs_worker_open(&s.workers[i], &f->problem);
+    const size_t mine = (n + s.ranks - 1) / s.ranks, part = mine / 50 + threads;
+    for (s.begin = 0; s.begin < mine && !st; s.begin += part) {
+        pcs_for(f->ctx, mine - s.begin < part ? mine - s.begin : part, 1, some, &s);
+        st = pcs_progress(f->ctx, stage, s.begin + part < mine ? s.begin + part : mine, mine);
+    }
+    for (uint32_t i = 0; i < threads && s.workers; i++) pcs_worker_close(&s.workers[i]);
+    pcs_free(f->ctx, s.workers);
+    if (sp && sp->size > 1 && sp->gather(sp->user, items, size, n) && !st) st = pcs_fail(f->ctx, PRECIS_EIO, "the processes cannot exchange their results");
+    return st;
+}
+
+/* ---- from starts to the least ----------------------------------------------------------------------------------------------- */
+
+typedef struct { double f, x[PCS_LAW_PARAMS]; } landing;
+
+static void descend(void *arg, pcs_worker *w, size_t i, void *item)
+{
+    landing *l = item;
+    pcs_starts_get(arg, w, i, l->x);
+    if (w->p->objective->scale || (w->p->objective->delta > 0 && w->p->objective->delta < 1e-6)) w->delta = 1e-3; /* a smooth relative of it; pcs_finish goes on */
+    l->f = pcs_worker_minimize(w, l->x, 6);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const landing *x = a, *y = b;
+    return (x->f > y->f) - (x->f < y->f);
+}
+
+/* Good starting points for resamples: of different valleys where there are such. */
+static void keep(pcs_fitting *f, const landing *l, size_t n)
+{
+    for (size_t i = 0; i < n && f->n_kept < PCS_STARTS_KEPT; i++) {
+        if (!isfinite(l[i].f)) break;
+        bool same = false;
+        for (int k = 0; k < f->n_kept; k++) {
+            double d = 0;
+            for (int p = 0; p < f->problem.n_free; p++) d = fmax(d, fabs(l[i].x[p] - f->kept[k * PCS_LAW_PARAMS + p]) / (1 + fabs(l[i].x[p])));
+            same = same || d < 0.01;
+        }
+        if (!same) memcpy(f->kept + PCS_LAW_PARAMS * f->n_kept++, l[i].x, sizeof l[i].x);
+    }
+}
+
+static precis_status least(pcs_fitting *f, precis_law_fit *fit)
+{
+    pcs_starts s;
+    const char *how = f->opts->starts;
+    if (how && strcmp(how, "grid") && strcmp(how, "projection")) return pcs_fail(f->ctx, PRECIS_EINVAL, "starts are from a grid or by projection, not \"%s\"", how);
+    pcs_starts_init(&s, &f->problem, how && !strcmp(how, "projection"), how && !strcmp(how, "grid"), PCS_STARTS_MOST, f->ctx->opt.seed);
+    landing *l = pcs_alloc(f->ctx, s.n, sizeof *l);
+    f->kept = pcs_arena_alloc(&f->arena, PCS_STARTS_KEPT * PCS_LAW_PARAMS, sizeof *f->kept);
+    precis_status st = l && f->kept ? pcs_spread_work(f, "fit", l, sizeof *l, s.n, descend, &s) : PRECIS_ENOMEM;
+    pcs_worker w = { 0 };
+    if (!st) st = pcs_worker_open(&w, &f->problem);
+    if (!st) {
+        size_t best = 0;
+        for (size_t i = 1; i < s.n; i++)
+            if (l[i].f < l[best].f) best = i;
+        memcpy(f->x, l[best].x, sizeof f->x);
+        if (!isfinite(l[best].f)) st = pcs_fail(f->ctx, PRECIS_EINVAL, "the law %s has no value at any of %zu starts", f->form->name, s.n);
+        double smooth = l[best].f;
+        if (!st) {
+            f->f = pcs_finish(&w, f->x, &fit->scale);
+            if (fit->scale <= 0 && f->objective->delta == 0) smooth = f->f; /* the others are counted on the smooth relative */
+        }
+        fit->starts = s.n;
+        for (size_t i = 0; i < s.n; i++) fit->starts_at_optimum += l[i].f <= smooth + 1e-6 * fabs(smooth) + 1e-300;
+        fit->objective = f->f;
+        if (!st && fit->starts_at_optimum < 2) st = pcs_fail(f->ctx, PRECIS_EBUDGET, "only %zu of %zu starts reached the best objective found, %.12g: that is no supported optimum (another form, --starts, or more rows)", fit->starts_at_optimum, s.n, f->f);
+        qsort(l, s.n, sizeof *l, by_value);
+        keep(f, l, s.n);
+    }
+    pcs_worker_close(&w);
+    pcs_free(f->ctx, l);
+    return st;
+}
+
+/* ---- options, result --------------------------------------------------------------------------------------------------------- */
+
+static precis_status fixed(pcs_fitting *f, precis_law *law)
+{
+    for (const char *p = f->opts->fix; p && *p;) {
+        char item[128], *end;
+        const size_t n = strcspn(p, ",");
+        if (n >= sizeof item) return pcs_fail(f->ctx, PRECIS_EINVAL, "a fixed parameter's name is too long");
+        memcpy(item, p, n);
+        item[n] = 0;
+        p += n + (p[n] == ',');
+        char *eq = strchr(item, '=');
+        if (eq) *eq = 0;
+        const double v = eq ? strtod(eq + 1, &end) : 0;
+        if (eq && (end == eq + 1 || *end)) return pcs_fail(f->ctx, PRECIS_EINVAL, "\"%s\" is no number for %s", eq + 1, item);
+        precis_status st = PRECIS_OK;
+        const int i = pcs_law_param(law, item);
+        if (i < 0) return pcs_fail(f->ctx, PRECIS_EINVAL, "the law %s has no parameter \"%s\"", law->name, item);
+        if (eq) st = precis_law_set_param(law, item, v);
+        if (st) return st;
+        if (isnan(law->params[i].value)) return pcs_fail(f->ctx, PRECIS_EINVAL, "%s has no published value to be fixed at: %s=VALUE", item, item);
+        f->held[i] = true;
+    }
+    return PRECIS_OK;
+}
+
+/* The law with its new constants. The text is read again: a law is not copied. */
+static precis_status result_law(pcs_fitting *f, precis_law_fit *fit, precis_law *law)
+{
+    fit->law = law;
+    double *v = pcs_arena_alloc(&f->arena, PCS_LAW_PARAMS, sizeof *v);
+    int *held = pcs_arena_alloc(&f->arena, PCS_LAW_PARAMS, sizeof *held);
+    if (!v || !held) return PRECIS_ENOMEM;
+    for (int i = 0; i < law->n_params; i++) v[i] = law->params[i].value, held[i] = f->held[i];
+    for (int k = 0; k < f->problem.n_free; k++) {
+        const int i = f->problem.free_[k];
+        v[i] = pcs_param_out(&law->params[i], f->x[k]);
+    }
+    for (int i = 0; i < law->n_params; i++) {
+        law->params[i].value = v[i];
+        if (!f->held[i]) law->params[i].standing = PCS_DERIVED, law->params[i].source = pcs_arena_copy(&law->arena, "this fit", 8);
+        if (!law->params[i].source) return PRECIS_ENOMEM;
+    }
+    law->set = pcs_arena_copy(&law->arena, "fit", 3);
+    law->n_sets = 0;
+    for (int q = 0; q < PCS_VARS; q++) {
+        law->low[q] = INFINITY, law->high[q] = -INFINITY;
+        for (size_t i = 0; i < f->table.n; i++) law->low[q] = fmin(law->low[q], f->table.values[i * PCS_VARS + q]), law->high[q] = fmax(law->high[q], f->table.values[i * PCS_VARS + q]);
+        if (!f->table.given[q]) law->low[q] = law->high[q] = NAN;
+    }
+    law->low_ratio = INFINITY, law->high_ratio = -INFINITY;
+    for (size_t i = 0; i < f->table.n; i++) {
+        const double ratio = f->table.values[i * PCS_VARS + PCS_VAR_D] / f->table.values[i * PCS_VARS + PCS_VAR_N];
+        law->low_ratio = fmin(law->low_ratio, ratio), law->high_ratio = fmax(law->high_ratio, ratio);
+    }
+    fit->params = (size_t)law->n_params;
+    fit->values = v;
+    fit->held = held;
+    return law->set ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+static precis_status residuals(pcs_fitting *f, precis_law_fit *fit)
+{
+    pcs_worker w = { 0 };
+    double *fitted = pcs_arena_alloc(&f->arena, f->problem.padded, sizeof *fitted);
+    precis_status st = fitted ? pcs_worker_open(&w, &f->problem) : PRECIS_ENOMEM;
+    double sum = 0;
+    if (!st) pcs_worker_value(&w, f->x, NULL);
+    for (size_t i = 0; i < f->table.n && !st; i++) {
+        const double y = w.r[i] + f->problem.y[i];
+        fitted[i] = f->objective->raw ? y : exp(y);
+        const double r = log(fitted[i]) - log(f->table.loss[i]);
+        sum += r * r;
+        fit->max_log = fmax(fit->max_log, fabs(r));
+    }
+    fit->rmse_log = sqrt(sum / (double)f->table.n);
+    fit->observed = f->table.loss;
+    fit->fitted = fitted;
+    fit->points = f->table.values;
+    pcs_worker_close(&w);
+    return st;
+}
+
+precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const precis_law *form, const char *path, const precis_law_fit_options *opts)
+{
+    const uint32_t size = fit->size;
+    *fit = (precis_law_fit){ .size = size };
+    const char *name = opts->objective ? opts->objective : "huber";
+    const pcs_objective *o = pcs_objectives;
+    while (o->name && strcmp(o->name, name)) o++;
+    if (!o->name) return pcs_fail(ctx, PRECIS_EINVAL, "there is no objective \"%s\"; there are huber huber-scale squares absolute huber-raw squares-raw", name);
+    if (!(opts->delta >= 0) || opts->delta > 1e3) return pcs_fail(ctx, PRECIS_EINVAL, "delta is a number from 0 to 1000");
+    pcs_fitting *f = pcs_alloc(ctx, 1, sizeof *f);
+    if (!f) return PRECIS_ENOMEM;
+    *f = (pcs_fitting){ .ctx = ctx, .opts = opts, .objective = o, .delta = opts->delta > 0 ? opts->delta : 1e-3 };
+    fit->inner = f;
+    pcs_arena_init(&f->arena, ctx);
+    f->warnings = pcs_arena_alloc(&f->arena, PCS_WARNINGS, sizeof *f->warnings);
+    precis_law *law = NULL;
+    precis_status st = f->warnings ? pcs_law_copy(ctx, &law, form) : PRECIS_ENOMEM;
+    f->form = law;
+    fit->law = law;
+    if (!st) st = pcs_table_open(ctx, &f->table, path, opts);
+    if (!st) st = fixed(f, law);
+    bool used[PCS_LAW_PARAMS] = { false };
+    const int node = st ? -1 : pcs_law_let(law, "loss");
+    if (!st && node < 0) st = pcs_fail(ctx, PRECIS_EINVAL, "the law %s says nothing of a loss, so it cannot be fitted", law->name);
+    if (!st) pcs_law_uses(law, node, used);
+    for (int i = 0; i < (law ? law->n_params : 0); i++) f->held[i] = f->held[i] || law->params[i].fixed || !used[i];
+    if (!st) st = pcs_identify(f, &f->table, f->held, false);
+    int n_free = 0;
+    for (int i = 0; i < (law ? law->n_params : 0); i++) n_free += !f->held[i];
+    if (!st && f->table.n < (size_t)n_free + 1) st = pcs_fail(ctx, PRECIS_EINVAL, "%s: %zu row%s cannot determine %d parameters", path, f->table.n, f->table.n == 1 ? "" : "s", n_free);
+    if (!st && !n_free) st = pcs_fail(ctx, PRECIS_EINVAL, "nothing is left to fit: every parameter is fixed");
+    if (!st) st = pcs_problem_open(ctx, &f->problem, law, &f->table, o, f->delta, f->held);
+    if (!st) st = least(f, fit);
+    fit->n = f->table.n;
+    fit->rows = f->table.rows;
+    fit->clusters = f->table.runs;
+    if (!st) st = residuals(f, fit);
+    if (!st && opts->bootstrap) st = pcs_resample(f, fit);
+    if (!st && opts->profile) st = pcs_likelihood(f, fit);
+    if (!st && opts->holdout) st = pcs_holdout(f, fit);
+    if (!st) st = result_law(f, fit, law);
+    if (!st) pcs_identify_after(f, fit);
+    fit->warnings = (const char *const *)f->warnings;
+    fit->n_warnings = f->n_warnings;
+    if (st) precis_law_fit_close(fit);
+    return st;
+}
+
+void precis_law_fit_close(precis_law_fit *fit)
+{
+    pcs_fitting *f = fit->inner;
+    if (!f) return;
+    precis_ctx *ctx = f->ctx;
+    precis_law_close(&fit->law);
+    pcs_problem_close(&f->problem);
+    pcs_table_close(ctx, &f->table);
+    pcs_arena_free(&f->arena);
+    pcs_free(ctx, f);
+    const uint32_t size = fit->size;
+    *fit = (precis_law_fit){ .size = size };
+}
