@@ -56,7 +56,7 @@ static bool type_of(const char *name, double *bits, double *exponent, double *ma
             *bits = f[i].bits, *exponent = f[i].exponent, *mantissa = f[i].mantissa;
             return true;
         }
-    if (sscanf(name, "%*1[eE]%d%*1[mM]%d%n", &e, &m, &used) == 2 && !name[used] && e > 0 && e < 12 && m >= 0 && m < 53) {
+    if (sscanf(name, "%*1[eE]%d%*1[mM]%d%n", &e, &m, &used) == 2 && !name[used] && e > 0 && e < 32 && m >= 0 && m < 53) {
         *bits = 1 + e + m, *exponent = e, *mantissa = m;
         return true;
     }

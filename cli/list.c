@@ -36,4 +36,4 @@ static int run(cli *c)
 }
 
 const cli_command cli_list = { "list", "[TABLE]", "formats, mixes, methods, kernels, ops, architectures, ... that this build has", NULL, 0, 1, options, run,
-    "  precis list formats\n" };
+    "  precis list formats\n", NULL };

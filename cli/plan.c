@@ -120,4 +120,5 @@ const cli_command cli_plan = {
     "  precis plan model.gguf --max-size 75% -o plan.json\n"
     "  precis plan model.gguf --profile model.profile.json --max-kld 0.01 -o plan.json\n"
     "  precis quant model.gguf --plan plan.json -o small.gguf\n",
+    NULL,
 };

@@ -163,4 +163,5 @@ const cli_command cli_profile = {
     "  precis profile model.gguf --calib text.txt -o model.profile.json\n"
     "  precis profile small.gguf --nodes --against model.gguf\n"
     "  precis profile model.gguf --calib text.txt -o model.imatrix.gguf\n",
+    NULL,
 };

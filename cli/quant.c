@@ -237,4 +237,5 @@ const cli_command cli_quant = {
     "  precis quant model.gguf --bpw 4.5 --types Q3_K,Q4_K,Q6_K --pin 'output.weight=Q6_K' -o small.gguf\n"
     "  precis quant model.gguf --type Q4_K_M --imatrix model.imatrix.gguf -o q4.gguf\n"
     "  precis quant model.gguf --type '*attn_v*=Q6_K,*ffn_down*=Q5_K,*=Q4_K' --dry-run\n",
+    NULL,
 };

@@ -70,4 +70,5 @@ const cli_command cli_report = {
     "  precis report --new-key signing.pem\n"
     "  precis report small.gguf.manifest.json --attest signing.pem\n"
     "  precis report small.gguf.attestation.json --verify signing.pem.pub\n",
+    NULL,
 };

@@ -371,4 +371,5 @@ const cli_command cli_run = {
     "Text streams to stdout. The same seed gives the same text on every machine and for any number of threads.", 1, 1, options, run,
     "  precis run model.gguf -p 'Once upon a time' -n 64 --temp 0\n"
     "  precis run model.gguf --system 'Be brief.'        (a chat)\n",
+    NULL,
 };

@@ -144,4 +144,5 @@ const cli_command cli_tokenize = {
     "tokenize", "MODEL", "token ids of a text", "The tokenizer is the one that the model file carries; it needs no architecture.", 0, 1, options, run,
     "  precis tokenize model.gguf --text 'Hello world' --pieces\n"
     "  precis tokenize --render template.jinja --message user=Hi --generation\n",
+    NULL,
 };

@@ -13,8 +13,10 @@ static int gather(void *user, void *items, size_t bytes, size_t n)
 {
     const precis_spread *s = user;
     const size_t most = (n + s->size - 1) / s->size;
-    char *mine = calloc(most ? most : 1, bytes), *all = calloc(most * s->size ? most * s->size : 1, bytes);
-    int bad = !mine || !all || most * bytes > (size_t)1 << 30, worst = 0;
+    char *mine = calloc(most + 1, bytes), *all = calloc(most * s->size + 1, bytes);
+    int worst = 0;
+    const size_t room = most * bytes;
+    const int bad = mine == NULL || all == NULL || room > (size_t)1 << 30;
     MPI_Allreduce(&bad, &worst, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
     if (!worst) {
         for (size_t k = 0; k < most; k++)

@@ -66,6 +66,10 @@ typedef struct precis_law_value {
 PRECIS_API precis_status precis_law_predict(precis_law *law, const precis_law_point *p, precis_law_value *out);
 /* One output by name ("n_eff", "qat_fraction", "loss"). */
 PRECIS_API precis_status precis_law_output(precis_law *law, const char *output, const precis_law_point *p, double *value);
+/* The least and the largest loss of the built-in laws that speak of this point (they use a variable that is not at 16 bits); names: with commas. How many. */
+PRECIS_API size_t precis_law_spread(precis_ctx *ctx, const precis_law_point *p, double *low, double *high, char *names, size_t size);
+/* Does the loss of this law, with the constants that it has, say something of the point's bits (or of N and D when they are all 16)? */
+PRECIS_API int precis_law_applies(precis_law *law, const precis_law_point *p);
 /* An additive loss as a part of the parameters that is left, on a law's 16-bit loss at N and D, and back. PRECIS_EINVAL: beyond the law's reach. */
 PRECIS_API precis_status precis_law_multiplier(precis_law *law, double N, double D, double added, double *eff);
 PRECIS_API precis_status precis_law_added(precis_law *law, double N, double D, double eff, double *added);

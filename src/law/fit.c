@@ -18,6 +18,8 @@ void pcs_fit_warn(pcs_fitting *f, const char *fmt, ...)
     pcs_warn(f->ctx, "%s", line);
 }
 
+enum { SHARPENED = 64 };
+
 /* ---- work on all threads of all processes ------------------------------------------------------------------------------- */
 
 typedef struct { pcs_fitting *f; char *items; size_t size, n, begin, end; pcs_item_fn *fn; void *arg; pcs_worker *workers; uint32_t rank, ranks; } spread_work;
@@ -52,7 +54,7 @@ precis_status pcs_spread_work(pcs_fitting *f, const char *stage, void *items, si
 
 /* ---- from starts to the least ----------------------------------------------------------------------------------------------- */
 
-typedef struct { double f, x[PCS_LAW_PARAMS]; } landing;
+typedef struct { double f, x[PCS_LAW_PARAMS], start; } landing;
 
 static void descend(void *arg, pcs_worker *w, size_t i, void *item)
 {
@@ -60,12 +62,23 @@ static void descend(void *arg, pcs_worker *w, size_t i, void *item)
     pcs_starts_get(arg, w, i, l->x);
     if (w->p->objective->scale || (w->p->objective->delta > 0 && w->p->objective->delta < 1e-6)) w->delta = 1e-3; /* a smooth relative of it; pcs_finish goes on */
     l->f = pcs_worker_minimize(w, l->x, 6);
+    l->start = (double)i;
+}
+
+/* The best of them to their last digits: where a parameter runs away slowly (E to 0) L-BFGS ends short. */
+static void sharpen(void *arg, pcs_worker *w, size_t i, void *item)
+{
+    landing *l = item;
+    (void)i;
+    (void)arg;
+    if (w->p->objective->scale || (w->p->objective->delta > 0 && w->p->objective->delta < 1e-6)) w->delta = 1e-3;
+    if (isfinite(l->f)) l->f = pcs_worker_polish(w, l->x);
 }
 
 static int by_value(const void *a, const void *b)
 {
     const landing *x = a, *y = b;
-    return (x->f > y->f) - (x->f < y->f);
+    return x->f != y->f ? (x->f > y->f) - (x->f < y->f) : (x->start > y->start) - (x->start < y->start);
 }
 
 /* Good starting points for resamples: of different valleys where there are such. */
@@ -92,15 +105,15 @@ static precis_status least(pcs_fitting *f, precis_law_fit *fit)
     landing *l = pcs_alloc(f->ctx, s.n, sizeof *l);
     f->kept = pcs_arena_alloc(&f->arena, PCS_STARTS_KEPT * PCS_LAW_PARAMS, sizeof *f->kept);
     precis_status st = l && f->kept ? pcs_spread_work(f, "fit", l, sizeof *l, s.n, descend, &s) : PRECIS_ENOMEM;
+    if (!st) qsort(l, s.n, sizeof *l, by_value);
+    if (!st) st = pcs_spread_work(f, "polish", l, sizeof *l, s.n < SHARPENED ? s.n : SHARPENED, sharpen, NULL);
+    if (!st) qsort(l, s.n, sizeof *l, by_value);
     pcs_worker w = { 0 };
     if (!st) st = pcs_worker_open(&w, &f->problem);
     if (!st) {
-        size_t best = 0;
-        for (size_t i = 1; i < s.n; i++)
-            if (l[i].f < l[best].f) best = i;
-        memcpy(f->x, l[best].x, sizeof f->x);
-        if (!isfinite(l[best].f)) st = pcs_fail(f->ctx, PRECIS_EINVAL, "the law %s has no value at any of %zu starts", f->form->name, s.n);
-        double smooth = l[best].f;
+        memcpy(f->x, l->x, sizeof f->x);
+        if (!isfinite(l->f)) st = pcs_fail(f->ctx, PRECIS_EINVAL, "the law %s has no value at any of %zu starts", f->form->name, s.n);
+        double smooth = l->f;
         if (!st) {
             f->f = pcs_finish(&w, f->x, &fit->scale);
             if (fit->scale <= 0 && f->objective->delta == 0) smooth = f->f; /* the others are counted on the smooth relative */
@@ -109,7 +122,6 @@ static precis_status least(pcs_fitting *f, precis_law_fit *fit)
         for (size_t i = 0; i < s.n; i++) fit->starts_at_optimum += l[i].f <= smooth + 1e-6 * fabs(smooth) + 1e-300;
         fit->objective = f->f;
         if (!st && fit->starts_at_optimum < 2) st = pcs_fail(f->ctx, PRECIS_EBUDGET, "only %zu of %zu starts reached the best objective found, %.12g: that is no supported optimum (another form, --starts, or more rows)", fit->starts_at_optimum, s.n, f->f);
-        qsort(l, s.n, sizeof *l, by_value);
         keep(f, l, s.n);
     }
     pcs_worker_close(&w);

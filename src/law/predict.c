@@ -178,3 +178,46 @@ precis_status precis_law_predict(precis_law *law, const precis_law_point *p, pre
     pcs_evaluator_close(&u);
     return st;
 }
+
+/* ---- between laws -------------------------------------------------------------------------------------------------------- */
+
+int precis_law_applies(precis_law *law, const precis_law_point *p)
+{
+    const int node = pcs_law_let(law, "loss");
+    char lacking[400];
+    bool quantized = false, speaks = false;
+    if (node < 0) return 0;
+    pcs_law_lacking(law, node, lacking, sizeof lacking);
+    if (*lacking) return 0;
+    for (int v = PCS_VAR_bits_w; v <= PCS_VAR_sparsity; v++) {
+        const bool away = isfinite(p->v[v]) && p->v[v] != pcs_variables[v].usual && v != PCS_VAR_block;
+        quantized = quantized || away;
+        speaks = speaks || (away && pcs_law_has_variable(law, node, v));
+    }
+    for (int v = 0; v < PCS_VARS; v++)
+        if (pcs_law_has_variable(law, node, v) && !isfinite(p->v[v])) return 0;
+    return quantized ? speaks : 1;
+}
+
+size_t precis_law_spread(precis_ctx *ctx, const precis_law_point *p, double *low, double *high, char *names, size_t size)
+{
+    size_t n = 0, at = 0;
+    char kept[sizeof ctx->message];
+    memcpy(kept, ctx->message, sizeof kept);
+    *low = INFINITY, *high = -INFINITY;
+    names[0] = 0;
+    for (size_t i = 0; precis_law_name(i); i++) {
+        precis_law *law;
+        precis_law_value v = { .size = sizeof v };
+        if (precis_law_open(ctx, &law, precis_law_name(i))) continue;
+        if (precis_law_applies(law, p) && !precis_law_predict(law, p, &v)) {
+            *low = fmin(*low, v.loss);
+            *high = fmax(*high, v.loss);
+            if (at < size) at += (size_t)snprintf(names + at, size - at, "%s%s", n ? "," : "", law->name);
+            n++;
+        }
+        precis_law_close(&law);
+    }
+    memcpy(ctx->message, kept, sizeof kept);
+    return n;
+}

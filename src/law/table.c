@@ -130,7 +130,15 @@ static bool taken(const reader *r)
         bool any = false;
         for (const char *p = r->where[i].values; !any; p++) {
             const size_t n = strcspn(p, "|");
-            any = n == f->len && !memcmp(p, f->text, n);
+            char other[256];
+            int column = -1;
+            if (*p == '@' && n < sizeof other) { /* the same as another column */
+                memcpy(other, p + 1, n - 1);
+                other[n - 1] = 0;
+                column = find(r, other);
+            }
+            const field *g = column >= 0 ? &r->fields[column] : NULL;
+            any = g ? g->len == f->len && !memcmp(g->text, f->text, f->len) : n == f->len && !memcmp(p, f->text, n);
             p += n;
             if (!*p) break;
         }
