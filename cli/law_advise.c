@@ -213,8 +213,6 @@ static void smaller_or_larger(advice *a)
     for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
         precis_law *law;
         if (precis_law_open(a->c->ctx, &law, laws[i])) continue;
-        precis_law_point p = at(a, a->N, a->D);
-        p.v[PRECIS_LAW_BITS_POST] = a->target;
         const bool posts = strcmp(laws[i], "quest") && strcmp(laws[i], "quartet"), trains = strcmp(laws[i], "ouyang") != 0;
         const double small = loss_of(a, law, a->N * k, a->D / k, 16, 16), low = trains ? loss_of(a, law, a->N, a->D / k, a->target, 16) : NAN, post = posts ? loss_of(a, law, a->N, a->D, 16, a->target) : NAN;
         const double best = fmin(isnan(small) ? INFINITY : small, fmin(isnan(low) ? INFINITY : low, isnan(post) ? INFINITY : post));

@@ -18,7 +18,8 @@ void pcs_fit_warn(pcs_fitting *f, const char *fmt, ...)
     pcs_warn(f->ctx, "%s", line);
 }
 
-enum { SHARPENED = 64 };
+/* How many of the starts go on after one round, at least, or a fifth; how many of them are polished. */
+enum { FURTHER = 256, SHARPENED = 64 };
 
 /* ---- work on all threads of all processes ------------------------------------------------------------------------------- */
 
@@ -61,8 +62,18 @@ static void descend(void *arg, pcs_worker *w, size_t i, void *item)
     landing *l = item;
     pcs_starts_get(arg, w, i, l->x);
     if (w->p->objective->scale || (w->p->objective->delta > 0 && w->p->objective->delta < 1e-6)) w->delta = 1e-3; /* a smooth relative of it; pcs_finish goes on */
-    l->f = pcs_worker_minimize(w, l->x, 6);
+    l->f = pcs_worker_minimize(w, l->x, 1);
     l->start = (double)i;
+}
+
+/* The best of them go on until nothing is gained. */
+static void go_on(void *arg, pcs_worker *w, size_t i, void *item)
+{
+    landing *l = item;
+    (void)i;
+    (void)arg;
+    if (w->p->objective->scale || (w->p->objective->delta > 0 && w->p->objective->delta < 1e-6)) w->delta = 1e-3;
+    if (isfinite(l->f)) l->f = pcs_worker_minimize(w, l->x, 10);
 }
 
 /* The best of them to their last digits: where a parameter runs away slowly (E to 0) L-BFGS ends short. */
@@ -106,6 +117,9 @@ static precis_status least(pcs_fitting *f, precis_law_fit *fit)
     f->kept = pcs_arena_alloc(&f->arena, PCS_STARTS_KEPT * PCS_LAW_PARAMS, sizeof *f->kept);
     precis_status st = l && f->kept ? pcs_spread_work(f, "fit", l, sizeof *l, s.n, descend, &s) : PRECIS_ENOMEM;
     if (!st) qsort(l, s.n, sizeof *l, by_value);
+    const size_t further = s.n / 5 > FURTHER ? s.n / 5 : s.n < FURTHER ? s.n : FURTHER;
+    if (!st) st = pcs_spread_work(f, "go on", l, sizeof *l, further, go_on, NULL);
+    if (!st) qsort(l, further, sizeof *l, by_value);
     if (!st) st = pcs_spread_work(f, "polish", l, sizeof *l, s.n < SHARPENED ? s.n : SHARPENED, sharpen, NULL);
     if (!st) qsort(l, s.n, sizeof *l, by_value);
     pcs_worker w = { 0 };
@@ -119,7 +133,7 @@ static precis_status least(pcs_fitting *f, precis_law_fit *fit)
             if (fit->scale <= 0 && f->objective->delta == 0) smooth = f->f; /* the others are counted on the smooth relative */
         }
         fit->starts = s.n;
-        for (size_t i = 0; i < s.n; i++) fit->starts_at_optimum += l[i].f <= smooth + 1e-6 * fabs(smooth) + 1e-300;
+        for (size_t i = 0; i < s.n; i++) fit->starts_at_optimum += l[i].f <= smooth + 1e-6 * fabs(smooth) + 0.5e-18 * (double)f->table.n; /* or residuals of 1e-9: rows without noise */
         fit->objective = f->f;
         if (!st && fit->starts_at_optimum < 2) st = pcs_fail(f->ctx, PRECIS_EBUDGET, "only %zu of %zu starts reached the best objective found, %.12g: that is no supported optimum (another form, --starts, or more rows)", fit->starts_at_optimum, s.n, f->f);
         keep(f, l, s.n);

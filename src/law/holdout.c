@@ -49,11 +49,14 @@ static precis_status beyond(holding *s, int what, const char *name, bool eight)
         held = q[t->n - 1 - (t->n - 1) / 5];
         for (size_t i = 0; i < t->n; i++)
             if (q[i] < held) below = q[i];
-    } else { /* as many rows to train on as leave some at 8 times the largest of them */
-        below = q[t->n - 1] / 8;
-        for (size_t i = 0; i < t->n; i++)
-            if (q[i] <= below) held = 8 * q[i];
-        below = held / 8;
+    } else { /* the split that leaves enough on both sides */
+        size_t best = 0, far = 0;
+        for (size_t i = 0; i < t->n; i++) { /* q is ascending: rows 0 .. i are trained on */
+            if (i + 1 < t->n && q[i + 1] == q[i]) continue;
+            while (far < t->n && q[far] < 8 * q[i]) far++;
+            const size_t score = i + 1 < 4 * (t->n - far) ? i + 1 : 4 * (t->n - far);
+            if (score > best) best = score, below = q[i], held = 8 * q[i];
+        }
     }
     pcs_free(s->f->ctx, q);
     job *j = below > 0 ? add(s, name) : NULL;
@@ -146,9 +149,10 @@ static void run(holding *s, job *j)
         pcs_starts_init(&starts, &p, true, false, STARTS, f->ctx->opt.seed);
         if (f->objective->scale) w.delta = 1e-3;
         const double least = pcs_solve_alone(&w, &starts, x);
-        double h[PCS_LAW_PARAMS * PCS_LAW_PARAMS];
-        if (isfinite(least)) pcs_worker_polish(&w, x), pcs_worker_normal(&w, x, h);
-        for (int k = 0; k < p.n_free; k++) j->failed = j->failed || !isfinite(least) || !(h[k * p.n_free + k] > 0); /* a parameter that no trained row has */
+        bool none[PCS_LAW_PARAMS] = { false };
+        if (isfinite(least)) pcs_worker_polish(&w, x);
+        pcs_no_row(&w, &starts, none);
+        for (int k = 0; k < p.n_free; k++) j->failed = j->failed || !isfinite(least) || none[p.free_[k]];
         pcs_worker_value(&w, x, NULL);
         double max = 0;
         for (size_t i = 0; i < t->n; i++)

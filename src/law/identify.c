@@ -36,7 +36,19 @@ static size_t distinct(const pcs_table *t, int v, double *values, size_t most)
 
 static bool is_bits(int v) { return v != PCS_VAR_N && v != PCS_VAR_D; }
 
-/* No row's loss depends on it, at any of some points. */
+void pcs_no_row(pcs_worker *w, const pcs_starts *s, bool *none)
+{
+    const pcs_problem *p = w->p;
+    double x[PCS_LAW_PARAMS], h[PCS_LAW_PARAMS * PCS_LAW_PARAMS];
+    for (int k = 0; k < p->n_free; k++) none[p->free_[k]] = true;
+    for (size_t i = 0; i < 16; i++) {
+        pcs_starts_get(s, w, s->n * i / 16, x);
+        if (!isfinite(pcs_worker_value(w, x, NULL))) continue;
+        pcs_worker_normal(w, x, h);
+        for (int k = 0; k < p->n_free; k++) none[p->free_[k]] = none[p->free_[k]] && !(h[k * p->n_free + k] > 0);
+    }
+}
+
 static precis_status unused(pcs_fitting *f, const pcs_table *t, const bool *held, bool *none)
 {
     pcs_problem p;
@@ -45,15 +57,8 @@ static precis_status unused(pcs_fitting *f, const pcs_table *t, const bool *held
     if (!st) st = pcs_worker_open(&w, &p);
     if (!st) {
         pcs_starts s;
-        double x[PCS_LAW_PARAMS], h[PCS_LAW_PARAMS * PCS_LAW_PARAMS];
         pcs_starts_init(&s, &p, false, false, PCS_STARTS_MOST, 1);
-        for (int k = 0; k < p.n_free; k++) none[p.free_[k]] = true;
-        for (size_t i = 0; i < 16; i++) {
-            pcs_starts_get(&s, &w, s.n * i / 16, x);
-            if (!isfinite(pcs_worker_value(&w, x, NULL))) continue;
-            pcs_worker_normal(&w, x, h);
-            for (int k = 0; k < p.n_free; k++) none[p.free_[k]] = none[p.free_[k]] && !(h[k * p.n_free + k] > 0);
-        }
+        pcs_no_row(&w, &s, none);
     }
     pcs_worker_close(&w);
     pcs_problem_close(&p);
@@ -115,9 +120,10 @@ void pcs_identify_after(pcs_fitting *f, precis_law_fit *fit)
     pcs_worker w = { 0 };
     if (!pcs_worker_open(&w, &f->problem)) {
         const int k = f->problem.n_free;
+        bool gone = false; /* a parameter that ran away to where nothing depends on it, and is named above */
         pcs_worker_normal(&w, f->x, h);
-        for (int a = 0; a < k; a++) low[0] = 0, h[a * k + a] *= 1 + 1e-12;
-        if (k && !pcs_small_cholesky(h, k)) pcs_fit_warn(f, "the parameters are not all determined: the normal equations are singular at the optimum");
+        for (int a = 0; a < k; a++) h[a * k + a] *= 1 + 1e-12, gone = gone || !(h[a * k + a] > 1e-12);
+        if (k && !gone && !pcs_small_cholesky(h, k)) pcs_fit_warn(f, "the parameters are not all determined: the normal equations are singular at the optimum");
     }
     pcs_worker_close(&w);
     for (int v = 0; v < PCS_VARS; v++) {

@@ -5,7 +5,7 @@
 
 enum { POINTS = 21, HALF = POINTS / 2 };
 
-typedef struct { pcs_fitting *f; precis_law_fit *fit; double *profile, *interval, *width; precis_status st; } profiling;
+typedef struct { pcs_fitting *f; precis_law_fit *fit; double *profile, *interval, *width, least, limit; precis_status st; } profiling;
 
 /* Outward from the optimum on one side, each from the one before. */
 static void side(profiling *s, pcs_worker *w, pcs_problem *p, int k, int sign)
@@ -15,8 +15,16 @@ static void side(profiling *s, pcs_worker *w, pcs_problem *p, int k, int sign)
     double y[PCS_LAW_PARAMS];
     for (int a = 0, b = 0; a < f->problem.n_free; a++)
         if (a != k) y[b++] = f->x[a];
+    double reach = 3 * s->width[k], z[PCS_LAW_PARAMS];
+    for (int i = 0; i < 6; i++) { /* far enough to pass the limit, where it can be passed */
+        memcpy(z, y, sizeof z);
+        w->params[param] = p->start[param] = f->x[k] + sign * reach;
+        const double v = pcs_worker_minimize(w, z, 8);
+        if (v > s->limit + 0.5 * (s->limit - s->least)) break;
+        reach *= 1.6;
+    }
     for (int i = 1; i <= HALF; i++) {
-        const double held = f->x[k] + sign * s->width[k] * 3 * i / HALF;
+        const double held = f->x[k] + sign * reach * i / HALF;
         double *at = s->profile + ((size_t)param * POINTS + (size_t)(HALF + sign * i)) * 2;
         w->params[param] = p->start[param] = held;
         double v = pcs_worker_minimize(w, y, 8);
@@ -94,9 +102,11 @@ precis_status pcs_likelihood(pcs_fitting *f, precis_law_fit *fit)
     for (size_t i = 0; i < all * POINTS * 2; i++) s.profile[i] = NAN;
     for (size_t i = 0; i < all * 2; i++) s.interval[i] = NAN;
     for (int a = 0; a < k; a++) s.profile[((size_t)f->problem.free_[a] * POINTS + HALF) * 2 + 1] = least;
+    s.least = least;
+    s.limit = least * (1 + 3.84 / freedom);
     pcs_for(f->ctx, (uint64_t)k, 1, one, &s);
     if (s.st) return s.st;
-    for (int a = 0; a < k; a++) interval(&s, f->problem.free_[a], least * (1 + 3.84 / freedom));
+    for (int a = 0; a < k; a++) interval(&s, f->problem.free_[a], s.limit);
     for (int a = 0; a < k; a++)
         for (int i = 0; i < POINTS; i++)
             if (s.profile[((size_t)f->problem.free_[a] * POINTS + (size_t)i) * 2 + 1] < least * (1 - 1e-9)) {

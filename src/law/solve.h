@@ -36,6 +36,8 @@ void pcs_starts_get(const pcs_starts *s, pcs_worker *w, size_t i, double *x);
 
 /* identify.c: which parameters the rows cannot determine; warnings, or PRECIS_EINVAL when one of them has no value. */
 precis_status pcs_identify(pcs_fitting *f, const pcs_table *t, bool *held, bool quiet);
+/* Of fitted parameters those that no row of weight depends on, at any of 16 starts. */
+void pcs_no_row(pcs_worker *w, const pcs_starts *s, bool *none);
 /* After the fit: what the numbers rest on. */
 void pcs_identify_after(pcs_fitting *f, precis_law_fit *fit);
 

@@ -167,7 +167,11 @@ static precis_status header(reader *r, const precis_law_fit_options *o)
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         for (int v = 0; v < V_ALL; v++)
-            if (r->column[v] < 0 && !strcmp(quantity(v), known[i].variable)) r->column[v] = find(r, known[i].name);
+            if (!strcmp(quantity(v), known[i].variable)) {
+                const int c = find(r, known[i].name);
+                if (r->column[v] < 0) r->column[v] = c;
+                else if (c >= 0 && c != r->column[v] && (!o->columns || !strstr(o->columns, known[i].variable))) pcs_warn(r->ctx, "%s: both \"%s\" and \"%s\" could be %s: the first is taken; --column %s=NAME says which", r->path, r->head[r->column[v]], r->head[c], quantity(v), quantity(v));
+            }
     if (o->cluster && (r->column[V_RUN] = find(r, o->cluster)) < 0) return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: there is no column \"%s\"", r->path, o->cluster);
     const char *missing = r->column[V_N] < 0 ? "N (parameters)" : r->column[V_LOSS] < 0 ? "loss" : r->column[V_D] < 0 && r->column[V_FLOP] < 0 ? "D (tokens), nor of FLOP" : NULL;
     if (missing) return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: no column of %s; --column %.*s=NAME says which it is", r->path, missing, (int)strcspn(missing, " "), missing);

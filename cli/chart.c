@@ -1,0 +1,261 @@
+/* chart.c - charts without a library: axes, lines, marks. Each series has its own colour, dash and mark, so that it is readable in grey. */
+#include "chart.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDTH = 520, HEIGHT = 400, LEFT = 66, RIGHT = 14, TOP = 40, BOTTOM = 54, COLUMNS = 64, ROWS = 18 };
+
+static const char *const colours[] = { "#14508c", "#c03d2b", "#1f7a4d", "#8a5a00", "#6a4c93", "#444444", "#0b8a9c", "#b03a8c" };
+static const char *const dashes[] = { "", "7 4", "2 3", "10 3 2 3", "12 5", "4 2 1 2", "1 4", "14 3 3 3 3 3" };
+enum { STYLES = sizeof colours / sizeof *colours };
+
+bool chart_open(chart *c, const char *name, const char *title, const char *x_label, const char *y_label, bool log_x, bool log_y)
+{
+    *c = (chart){ .log_x = log_x, .log_y = log_y, .low_y = NAN, .high_y = NAN };
+    snprintf(c->name, sizeof c->name, "%s", name);
+    snprintf(c->title, sizeof c->title, "%s", title);
+    snprintf(c->x_label, sizeof c->x_label, "%s", x_label);
+    snprintf(c->y_label, sizeof c->y_label, "%s", y_label);
+    return true;
+}
+
+void chart_close(chart *c)
+{
+    for (int i = 0; i < c->n; i++) {
+        free(c->series[i].x);
+        free(c->series[i].y);
+    }
+    c->n = 0;
+}
+
+chart_series *chart_add(chart *c, const char *label, bool points)
+{
+    if (c->n == CHART_SERIES) return NULL;
+    chart_series *s = &c->series[c->n];
+    *s = (chart_series){ .points = points, .x = malloc(CHART_POINTS * sizeof(double)), .y = malloc(CHART_POINTS * sizeof(double)) };
+    snprintf(s->label, sizeof s->label, "%s", label);
+    if (!s->x || !s->y) {
+        free(s->x);
+        free(s->y);
+        return NULL;
+    }
+    c->n++;
+    return s;
+}
+
+void chart_put(chart_series *s, double x, double y)
+{
+    if (!s || s->n == CHART_POINTS) return;
+    s->x[s->n] = x;
+    s->y[s->n++] = y;
+}
+
+/* ---- axes --------------------------------------------------------------------------------------------------------------- */
+
+typedef struct { double low, high; bool log; double ticks[16]; int n; } axis;
+
+static double place(const axis *a, double v) { return ((a->log ? log10(v) : v) - a->low) / (a->high - a->low); }
+
+static void ticks(axis *a)
+{
+    if (a->log) {
+        const double decades = a->high - a->low;
+        const int step = decades > 24 ? 4 : decades > 12 ? 2 : 1;
+        for (int d = (int)ceil(a->low - 1e-9); d <= a->high + 1e-9 && a->n < 16; d += step) a->ticks[a->n++] = pow(10, d);
+        if (a->n >= 3) return;
+        a->n = 0;
+        static const double parts[] = { 1, 1.5, 2, 3, 5, 7 };
+        for (int d = (int)floor(a->low); d <= a->high; d++)
+            for (int k = 0; k < 6; k++) {
+                const double v = parts[k] * pow(10, d);
+                if (log10(v) >= a->low - 1e-9 && log10(v) <= a->high + 1e-9 && a->n < 16) a->ticks[a->n++] = v;
+            }
+        return;
+    }
+    const double raw = (a->high - a->low) / 5, unit = pow(10, floor(log10(raw))), part = raw / unit, step = unit * (part < 1.5 ? 1 : part < 3.5 ? 2 : part < 7.5 ? 5 : 10);
+    for (double v = ceil(a->low / step - 1e-9) * step; v <= a->high + step * 1e-9 && a->n < 16; v += step) a->ticks[a->n++] = fabs(v) < step * 1e-9 ? 0 : v;
+}
+
+static axis make_axis(const chart *c, bool y)
+{
+    axis a = { .low = INFINITY, .high = -INFINITY, .log = y ? c->log_y : c->log_x };
+    for (int i = 0; i < c->n; i++)
+        for (size_t k = 0; k < c->series[i].n; k++) {
+            const double v = y ? c->series[i].y[k] : c->series[i].x[k], other = y ? c->series[i].x[k] : c->series[i].y[k];
+            if (!isfinite(v) || !isfinite(other) || (a.log && v <= 0)) continue;
+            const double p = a.log ? log10(v) : v;
+            a.low = fmin(a.low, p), a.high = fmax(a.high, p);
+        }
+    if (y && !isnan(c->low_y)) a.low = a.log ? log10(c->low_y) : c->low_y;
+    if (y && !isnan(c->high_y)) a.high = a.log ? log10(c->high_y) : c->high_y;
+    if (!(a.low < a.high)) a.low = isfinite(a.low) ? a.low - 0.5 : 0, a.high = a.low + 1;
+    const double margin = 0.03 * (a.high - a.low);
+    a.low -= margin, a.high += margin;
+    ticks(&a);
+    return a;
+}
+
+static const char *number(double v, bool log, char buf[32])
+{
+    if (log && v != 0 && (fabs(v) >= 1e5 || fabs(v) < 1e-3) && fabs(log10(fabs(v)) - round(log10(fabs(v)))) < 1e-6) snprintf(buf, 32, "1e%d", (int)round(log10(v)));
+    else snprintf(buf, 32, "%.4g", v);
+    return buf;
+}
+
+/* ---- SVG ------------------------------------------------------------------------------------------------------------------ */
+
+void chart_escape(FILE *f, const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '&') fputs("&amp;", f);
+        else if (*s == '<') fputs("&lt;", f);
+        else if (*s == '>') fputs("&gt;", f);
+        else if (*s == '"') fputs("&quot;", f);
+        else fputc(*s, f);
+    }
+}
+
+static void mark(FILE *f, int style, double x, double y)
+{
+    const char *c = colours[style % STYLES];
+    switch (style % 4) {
+    case 0: fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.8\" fill=\"%s\" fill-opacity=\".6\"/>", x, y, c); break;
+    case 1: fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"5\" height=\"5\" fill=\"none\" stroke=\"%s\"/>", x - 2.5, y - 2.5, c); break;
+    case 2: fprintf(f, "<path d=\"M%.1f %.1fl3.2 5.6h-6.4z\" fill=\"%s\"/>", x, y - 3.4, c); break;
+    default: fprintf(f, "<path d=\"M%.1f %.1fl5.4 5.4m0 -5.4l-5.4 5.4\" stroke=\"%s\" fill=\"none\"/>", x - 2.7, y - 2.7, c); break;
+    }
+}
+
+static void frame(const chart *c, FILE *f, const axis *x, const axis *y)
+{
+    char buf[32];
+    const double w = WIDTH - LEFT - RIGHT, h = HEIGHT - TOP - BOTTOM;
+    for (int i = 0; i < y->n; i++) {
+        const double py = TOP + h * (1 - place(y, y->ticks[i]));
+        if (py < TOP - 1 || py > TOP + h + 1) continue;
+        fprintf(f, "<path d=\"M%d %.1fh%.0f\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT, py, w, LEFT - 6, py + 4, number(y->ticks[i], y->log, buf));
+    }
+    for (int i = 0; i < x->n; i++) {
+        const double px = LEFT + w * place(x, x->ticks[i]);
+        if (px < LEFT - 1 || px > LEFT + w + 1) continue;
+        fprintf(f, "<path d=\"M%.1f %dv%.0f\" stroke=\"#eee\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", px, TOP, h, px, HEIGHT - BOTTOM + 17, number(x->ticks[i], x->log, buf));
+    }
+    fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"%.0f\" height=\"%.0f\" fill=\"none\" stroke=\"#888\"/>\n<text x=\"%d\" y=\"20\" font-weight=\"bold\">", LEFT, TOP, w, h, LEFT);
+    chart_escape(f, c->title);
+    fprintf(f, "</text>\n<text x=\"%.0f\" y=\"%d\" text-anchor=\"middle\">", LEFT + w / 2, HEIGHT - 16);
+    chart_escape(f, c->x_label);
+    fprintf(f, "</text>\n<text transform=\"translate(14 %.0f) rotate(-90)\" text-anchor=\"middle\">", TOP + h / 2);
+    chart_escape(f, c->y_label);
+    fputs("</text>\n", f);
+}
+
+/* Of text at 11 units: about 6 a letter. Where the fewest points are. */
+static void legend(const chart *c, FILE *f, const axis *x, const axis *y)
+{
+    size_t longest = 0;
+    int shown = 0, count[4] = { 0 }, best = 0;
+    for (int i = 0; i < c->n; i++)
+        if (*c->series[i].label) {
+            shown++;
+            if (strlen(c->series[i].label) > longest) longest = strlen(c->series[i].label);
+        }
+    if (!shown) return;
+    const double w = 40 + 6.7 * (double)longest, h = 14.0 * shown + 6, pw = WIDTH - LEFT - RIGHT, ph = HEIGHT - TOP - BOTTOM;
+    for (int corner = 0; corner < 4; corner++)
+        for (int i = 0; i < c->n; i++)
+            for (size_t k = 0; k < c->series[i].n; k++) {
+                const double px = pw * place(x, c->series[i].x[k]), py = ph * (1 - place(y, c->series[i].y[k]));
+                const bool right = corner & 1, low = corner & 2;
+                if (!isfinite(px) || !isfinite(py)) continue;
+                count[corner] += (right ? px > pw - w - 10 : px < w + 10) && (low ? py > ph - h - 10 : py < h + 10);
+            }
+    for (int corner = 1; corner < 4; corner++)
+        if (count[corner] < count[best]) best = corner;
+    const double lx = best & 1 ? WIDTH - RIGHT - w - 6 : LEFT + 6;
+    double ly = best & 2 ? HEIGHT - BOTTOM - h - 6 : TOP + 6;
+    fprintf(f, "<rect x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"%.0f\" fill=\"#fff\" fill-opacity=\".85\" stroke=\"#ccc\"/>\n", lx, ly, w, h);
+    for (int i = 0; i < c->n; i++) {
+        const chart_series *s = &c->series[i];
+        if (!*s->label) continue;
+        ly += 14;
+        if (s->points) mark(f, i, lx + 15, ly - 4);
+        else fprintf(f, "<path d=\"M%.0f %.0fh24\" stroke=\"%s\" stroke-width=\"1.8\" stroke-dasharray=\"%s\"/>", lx + 4, ly - 4, colours[i % STYLES], dashes[i % STYLES]);
+        fprintf(f, "<text x=\"%.0f\" y=\"%.0f\" font-size=\"11\">", lx + 33, ly);
+        chart_escape(f, s->label);
+        fputs("</text>\n", f);
+    }
+}
+
+void chart_svg(const chart *c, FILE *f, bool inline_)
+{
+    const axis x = make_axis(c, false), y = make_axis(c, true);
+    const double w = WIDTH - LEFT - RIGHT, h = HEIGHT - TOP - BOTTOM;
+    if (!inline_) fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", f);
+    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12.5\" fill=\"#222\" role=\"img\" aria-label=\"", WIDTH, HEIGHT);
+    chart_escape(f, c->title);
+    fprintf(f, "\">\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n<clipPath id=\"%s\"><rect x=\"%d\" y=\"%d\" width=\"%.0f\" height=\"%.0f\"/></clipPath>\n", WIDTH, HEIGHT, c->name, LEFT, TOP, w, h);
+    frame(c, f, &x, &y);
+    fprintf(f, "<g clip-path=\"url(#%s)\">\n", c->name);
+    for (int i = 0; i < c->n; i++) {
+        const chart_series *s = &c->series[i];
+        bool pen = false;
+        if (!s->points) fprintf(f, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-dasharray=\"%s\" d=\"", colours[i % STYLES], dashes[i % STYLES]);
+        for (size_t k = 0; k < s->n; k++) {
+            const double px = LEFT + w * place(&x, s->x[k]), py = TOP + h * (1 - place(&y, s->y[k]));
+            const bool there = isfinite(px) && isfinite(py) && fabs(py) < 1e5;
+            if (there && s->points) mark(f, i, px, py);
+            else if (there) fprintf(f, "%c%.1f %.1f", pen ? 'L' : 'M', px, py);
+            pen = there;
+        }
+        if (!s->points) fputs("\"/>", f);
+        fputc('\n', f);
+    }
+    fputs("</g>\n", f);
+    legend(c, f, &x, &y);
+    fputs("</svg>\n", f);
+}
+
+/* ---- text -------------------------------------------------------------------------------------------------------------------- */
+
+void chart_text(const chart *c, FILE *f)
+{
+    const axis x = make_axis(c, false), y = make_axis(c, true);
+    char grid[ROWS][COLUMNS + 1], buf[32];
+    for (int r = 0; r < ROWS; r++) memset(grid[r], ' ', COLUMNS), grid[r][COLUMNS] = 0;
+    for (int i = 0; i < c->n; i++) {
+        const chart_series *s = &c->series[i];
+        double last_x = NAN, last_y = NAN;
+        for (size_t k = 0; k < s->n; k++) {
+            const double px = place(&x, s->x[k]) * (COLUMNS - 1), py = (1 - place(&y, s->y[k])) * (ROWS - 1);
+            const int steps = s->points || !isfinite(last_x + last_y) ? 1 : (int)fmin(200, 2 * fmax(fabs(px - last_x), fabs(py - last_y)) + 1); /* lines are filled in */
+            for (int q = 1; q <= steps && isfinite(px + py); q++) {
+                const double t = (double)q / steps, gx = steps > 1 ? last_x + (px - last_x) * t : px, gy = steps > 1 ? last_y + (py - last_y) * t : py;
+                if (gx >= -0.5 && gx < COLUMNS - 0.5 && gy >= -0.5 && gy < ROWS - 0.5) grid[(int)(gy + 0.5)][(int)(gx + 0.5)] = (char)(s->points ? '.' : 'a' + i);
+            }
+            last_x = px, last_y = py;
+        }
+    }
+    fprintf(f, "%s\n%s\n", c->title, c->y_label);
+    for (int r = 0; r < ROWS; r++) {
+        const char *label = "";
+        for (int i = 0; i < y.n; i++)
+            if ((int)((1 - place(&y, y.ticks[i])) * (ROWS - 1) + 0.5) == r) label = number(y.ticks[i], y.log, buf);
+        fprintf(f, "%9s |%s\n", label, grid[r]);
+    }
+    char line[COLUMNS + 16];
+    memset(line, ' ', sizeof line);
+    for (int i = 0; i < x.n; i++) {
+        const int at = (int)(place(&x, x.ticks[i]) * (COLUMNS - 1) + 0.5), n = (int)strlen(number(x.ticks[i], x.log, buf));
+        bool room = at >= 0 && at + n < COLUMNS + 8;
+        for (int k = at > 0 ? at - 1 : 0; room && k < at + n; k++) room = line[k] == ' ';
+        if (room) memcpy(line + at, buf, (size_t)n);
+    }
+    line[COLUMNS + 8] = 0;
+    fprintf(f, "%9s +%.*s\n%11s%s\n%11s%s\n", "", COLUMNS, "----------------------------------------------------------------", "", line, "", c->x_label);
+    for (int i = 0; i < c->n; i++)
+        if (*c->series[i].label) fprintf(f, "%11s%c  %s\n", "", c->series[i].points ? '.' : 'a' + i, c->series[i].label);
+    fputc('\n', f);
+}
