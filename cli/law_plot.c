@@ -2,7 +2,6 @@
 #include "chart.h"
 #include "law.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,30 +228,30 @@ static void html(const page *g, FILE *f)
 }
 
 /* One file, or a message; -1 or an exit code. */
-static int write_file(cli *c, const char *path, void (*print)(const page *g, FILE *f), const page *g, const chart *figure_)
+static int write_file(cli *c, const char *path, const page *g, const chart *one)
 {
-    FILE *f = fopen(path, "w");
-    if (!f) return cli_error(c, "%s: %s", path, strerror(errno));
-    if (figure_) chart_svg(figure_, f, false);
-    else print(g, f);
-    const bool bad = ferror(f) || fflush(f);
-    if (fclose(f) || bad) {
-        remove(path);
-        return cli_error(c, "%s: %s", path, strerror(errno)), EXIT_RESOURCES;
-    }
-    return -1;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+    if (f && one) chart_svg(one, f, false);
+    else if (f) html(g, f);
+    const bool bad = !f || ferror(f) || fclose(f);
+    const int rc = bad ? (cli_error(c, "out of memory"), EXIT_RESOURCES) : -1;
+    const precis_status st = rc < 0 ? precis_write_file(c->ctx, path, text, len) : PRECIS_OK;
+    free(text);
+    return st ? cli_fail(c, st) : rc;
 }
 
 static int output(cli *c, const page *g)
 {
     const char *out = cli_get(c, "--output"), *folder = cli_get(c, "--svg");
-    int rc = out ? write_file(c, out, html, g, NULL) : -1;
+    int rc = out ? write_file(c, out, g, NULL) : -1;
     json_t *files = json_array();
     if (out) json_array_append_new(files, json_string(out));
     for (int i = 0; i < g->n && folder && rc < 0; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s/%s.svg", folder, g->figures[i].name);
-        rc = write_file(c, path, NULL, g, &g->figures[i]);
+        rc = write_file(c, path, g, &g->figures[i]);
         json_array_append_new(files, json_string(path));
     }
     for (int i = 0; i < g->n && !out && !folder && !c->json; i++) chart_text(&g->figures[i], stdout);

@@ -90,6 +90,9 @@ PRECIS_API uint64_t precis_ctx_offset(const precis_ctx *ctx);
 /* SHA-256 of a file, and of bytes, in hex. */
 PRECIS_API precis_status precis_sha256_file(precis_ctx *ctx, const char *path, char hex[65]);
 PRECIS_API void precis_sha256(const void *data, size_t len, char hex[65]);
+/* A file that appears whole or not at all: written beside its name, read back, synced, renamed. PRECIS_EINVAL when something that is no regular file has
+ * the name; PRECIS_ENOSPC, PRECIS_EIO. */
+PRECIS_API precis_status precis_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len);
 /* Threads that the context uses. */
 PRECIS_API uint32_t precis_ctx_threads(const precis_ctx *ctx);
 

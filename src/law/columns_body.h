@@ -75,8 +75,12 @@ static inline double log1(double x)
     p = p * z + 1.0 / 5;
     p = p * z + 1.0 / 3;
     p = p * z + 1.0;
-    const double y = (2.0 * s * p + k * 1.90821492927058770002e-10) + k * 0.693147180369123816490;
-    return x > 2.3e-308 && x < 1.7e308 ? y : x > 0 && x <= 2.3e-308 ? -708.4 : x > 0 ? x : x == 0 ? -INFINITY : NAN;
+    double y = (2.0 * s * p + k * 1.90821492927058770002e-10) + k * 0.693147180369123816490;
+    y = x < 2.3e-308 ? -708.4 : y; /* one choice at a time: together they do not become masks */
+    y = x > 1.7e308 ? INFINITY : y;
+    y = x == 0 ? -INFINITY : y;
+    y = x < 0 ? NAN : y;
+    return x != x ? x : y;
 }
 
 static void log_(double *restrict o, const double *restrict a, size_t n) { EACH o[i] = log1(a[i]); }

@@ -18,7 +18,7 @@ void pcs_fit_warn(pcs_fitting *f, const char *fmt, ...)
     pcs_warn(f->ctx, "%s", line);
 }
 
-/* How many of the starts go on after one round, at least, or a fifth; how many of them are polished. */
+/* How many of the starts go on after one round, at least, or a tenth; how many of them are polished. */
 enum { FURTHER = 256, SHARPENED = 64 };
 
 /* ---- work on all threads of all processes ------------------------------------------------------------------------------- */
@@ -117,7 +117,7 @@ static precis_status least(pcs_fitting *f, precis_law_fit *fit)
     f->kept = pcs_arena_alloc(&f->arena, PCS_STARTS_KEPT * PCS_LAW_PARAMS, sizeof *f->kept);
     precis_status st = l && f->kept ? pcs_spread_work(f, "fit", l, sizeof *l, s.n, descend, &s) : PRECIS_ENOMEM;
     if (!st) qsort(l, s.n, sizeof *l, by_value);
-    const size_t further = s.n / 5 > FURTHER ? s.n / 5 : s.n < FURTHER ? s.n : FURTHER;
+    const size_t further = s.n / 10 > FURTHER ? s.n / 10 : s.n < FURTHER ? s.n : FURTHER;
     if (!st) st = pcs_spread_work(f, "go on", l, sizeof *l, further, go_on, NULL);
     if (!st) qsort(l, further, sizeof *l, by_value);
     if (!st) st = pcs_spread_work(f, "polish", l, sizeof *l, s.n < SHARPENED ? s.n : SHARPENED, sharpen, NULL);

@@ -200,7 +200,7 @@ double pcs_worker_minimize(pcs_worker *w, double *x, int rounds)
     double f = pcs_worker_value(w, x, NULL), *z = isfinite(f) && f > 0 && k ? lbfgs_malloc((k + 7) / 8 * 8) : NULL;
     for (int i = 0; i < rounds && z && f > 0; i++) {
         const double before = f;
-        f = one_stage(w, x, f, i ? 60 : 30, z);
+        f = one_stage(w, x, f, i ? 60 : 18, z);
         if (before - f <= 1e-10 * before) break;
     }
     if (z) lbfgs_free(z);

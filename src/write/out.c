@@ -205,3 +205,5 @@ precis_status pcs_write_file(precis_ctx *ctx, const char *path, const void *data
     pcs_out_close(&o);
     return st;
 }
+
+precis_status precis_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len) { return pcs_write_file(ctx, path, data, len); }

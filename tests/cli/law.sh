@@ -106,7 +106,10 @@ printf 'N,D,loss\n1e8,2e9,three\n' >"$work/t.csv"
 expect 3 "$precis" law fit "$work/t.csv"
 has err "row 2, column 3 (loss)"
 expect 4 sh -c "'$precis' law list >/dev/full"
-expect 4 "$precis" law plot --law kumar -o /dev/full
+expect 2 "$precis" law plot --law kumar -o /dev/full
+has err "no regular file"
+expect 3 "$precis" law plot --law kumar -o "$work/none/page.html"
+[ -c /dev/full ] || { echo "/dev/full is gone"; failed=1; }
 
 # ---- with data
 if [ -d "$data/epoch_chinchilla" ]; then
