@@ -19,7 +19,7 @@ static void print_options(const cli_option *o)
 
 static void text_page(const cli_command *cmd)
 {
-    printf("usage: precis %s %s [options]\n\n%s\n", cmd->name, cmd->args, cmd->summary);
+    printf("usage: precis %s%s%s [options]\n\n%s\n", cmd->name, *cmd->args ? " " : "", cmd->args, cmd->summary);
     if (cmd->details) printf("\n%s\n", cmd->details);
     for (const cli_command *const *v = cmd->verbs; v && *v; v++) printf("%s  precis %-15s %-8s %s\n", v == cmd->verbs ? "\n" : "", (*v)->name, (*v)->args, (*v)->summary);
     if (cmd->verbs) printf("\nprecis %s WORD --help says more of each; without a word it is %s.\n", cmd->name, cli_verb_name(cmd->verbs[0]));

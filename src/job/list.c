@@ -3,6 +3,7 @@
 #include "graph/kv.h"
 #include "kernel/kernel.h"
 #include "plan/plan.h"
+#include "precis/law_fit.h"
 #include "precis/task.h"
 #include "quant/methods.h"
 #include "read/read.h"
@@ -19,6 +20,8 @@ static const char *op(size_t i) { return pcs_ops[i] ? pcs_ops[i]->name : NULL; }
 static const char *pass(size_t i) { return pcs_passes[i] ? pcs_passes[i]->name : NULL; }
 static const char *kv(size_t i) { return pcs_kv_types[i].name; }
 static const char *task(size_t i) { return precis_task_name(i, NULL, NULL); }
+static const char *law(size_t i) { return precis_law_name(i); }
+static const char *objective(size_t i) { return precis_law_objective(i, NULL); }
 static const char *kernel(size_t i)
 {
     static const char *const names[] = {
@@ -45,7 +48,7 @@ static const char *limit(size_t i)
 
 static const struct { const char *name; const char *(*get)(size_t i); } tables[] = {
     { "formats", format }, { "mixes", mix }, { "methods", method }, { "pairs", pair }, { "readers", reader }, { "writers", writer }, { "architectures", arch },
-    { "ops", op }, { "passes", pass }, { "cache", kv }, { "kernels", kernel }, { "tasks", task }, { "limits", limit },
+    { "ops", op }, { "passes", pass }, { "cache", kv }, { "kernels", kernel }, { "tasks", task }, { "laws", law }, { "objectives", objective }, { "limits", limit },
 };
 
 const char *precis_list(const char *table, size_t i)

@@ -20,7 +20,7 @@ typedef struct pcs_variable { const char *name, *option, *unit, *what; double us
 extern const pcs_variable pcs_variables[PCS_VARS];
 
 enum {
-    PCS_LAW_BYTES = 65536, PCS_LAW_NODES = 1024, PCS_LAW_PARAMS = 32, PCS_LAW_LETS = 64, PCS_LAW_SETS = 16, PCS_LAW_STACK = 64, PCS_LAW_NAME = 32,
+    PCS_LAW_BYTES = PCS_LIMIT_LAW, PCS_LAW_NODES = PCS_LIMIT_LAW_PARTS, PCS_LAW_PARAMS = 32, PCS_LAW_LETS = 64, PCS_LAW_SETS = 16, PCS_LAW_STACK = PCS_LIMIT_LAW_DEPTH, PCS_LAW_NAME = 32,
     PCS_LAW_STARTS = 12, PCS_LAW_OUTPUTS = 12
 };
 

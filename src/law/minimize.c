@@ -250,6 +250,7 @@ double pcs_worker_polish(pcs_worker *w, double *x)
     double f = pcs_worker_value(w, x, NULL), *h = w->matrix + k * k, *l = h + k * k, g[PCS_LAW_PARAMS], step[PCS_LAW_PARAMS], y[PCS_LAW_PARAMS];
     double *psi = isfinite(f) && k ? pcs_alloc(w->p->ctx, w->p->padded, sizeof *psi) : NULL;
     double damping = 1e-12;
+    int level = 0; /* steps that changed nothing in the objective: two are taken, as the slope still has digits where the objective has none */
     for (int i = 0; i < NEWTON && psi; i++) {
         hessian(w, x, h, psi);
         pcs_worker_value(w, x, g);
@@ -266,15 +267,16 @@ double pcs_worker_polish(pcs_worker *w, double *x)
             pcs_small_solve(l, k, step);
             for (int a = 0; a < k; a++) y[a] = x[a] + step[a];
             const double there = pcs_worker_value(w, y, NULL);
-            better = there < f;
+            better = there < f || (!attempt && level < 2 && there <= f + 4e-16 * fabs(f));
             if (better) {
+                level += there >= f;
                 gain = f - there;
                 f = there;
                 memcpy(x, y, sizeof(double) * (size_t)k);
                 damping = fmax(1e-14, damping * 0.1);
             } else damping = fmax(1e-12, damping * 10);
         }
-        if (!better || gain <= 1e-16 * fabs(f)) break;
+        if (!better || (gain <= 1e-16 * fabs(f) && level >= 2)) break;
     }
     pcs_free(w->p->ctx, psi);
     return f;

@@ -4,7 +4,7 @@
 
 #include "law/law.h"
 
-enum { PCS_SAVED_BYTES = 1 << 26 };
+enum { PCS_SAVED_BYTES = PCS_LIMIT_FIT };
 
 /* JSON that precis_law_fit_save wrote; untrusted. */
 precis_status pcs_saved_read(precis_ctx *ctx, precis_law **out, const char *file, const char *text, size_t len);

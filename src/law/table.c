@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { FILE_BYTES = 1 << 28, COLUMNS = 512, ROWS = 1 << 20, FIELD = 4096, CONDITIONS = 16, V_LOSS = PCS_VARS, V_FLOP, V_RUN, V_ALL };
+enum { FILE_BYTES = PCS_LIMIT_TABLE, COLUMNS = 512, ROWS = PCS_LIMIT_TABLE_ROWS, FIELD = 4096, CONDITIONS = 16, V_LOSS = PCS_VARS, V_FLOP, V_RUN, V_ALL };
 
 static const char *quantity(int v) { return v < PCS_VARS ? pcs_variables[v].name : v == V_LOSS ? "loss" : v == V_FLOP ? "flop" : "run"; }
 
