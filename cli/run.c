@@ -76,7 +76,7 @@ static int prefill(session *s, const int32_t *ids, size_t n, const float **logit
     for (size_t at = 0; at < n && !st && !cli_cancel;) {
         uint32_t k = 0;
         for (; k < s->info.batch && at + k < n; k++) {
-            rows[k] = (precis_row){ ids[at + k], s->position++, 0, at + k + 1 == n };
+            rows[k] = (precis_row){ ids[at + k], s->position++, 0, at + k + 1 == n, 0 };
             precis_sampler_accept(s->s, ids[at + k]);
         }
         st = precis_runner_decode(s->r, rows, k, logits);
@@ -109,7 +109,7 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
         if (precis_tokenizer_ends(s->t, id) && !cli_has(c, "--ignore-end")) {
             *ended = true;
             if (chat && s->position < s->info.context) { /* the turn's end belongs to the history */
-                const precis_row row = { id, s->position++, 0, 0 };
+                const precis_row row = { id, s->position++, 0, 0, 1 };
                 precis_runner_decode(s->r, &row, 1, NULL);
             }
             break;
@@ -128,7 +128,7 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
             return EXIT_RESOURCES;
         }
         if (i + 1 == s->predict) break;
-        const precis_row row = { id, s->position++, 0, 1 };
+        const precis_row row = { id, s->position++, 0, 1, 1 };
         const precis_status st = precis_runner_decode(s->r, &row, 1, &logits);
         if (st) return cli_fail(c, st);
     }

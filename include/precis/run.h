@@ -75,8 +75,9 @@ typedef struct precis_runner_info {
 } precis_runner_info;
 PRECIS_API void precis_runner_get_info(const precis_runner *r, precis_runner_info *info);
 
-/* One row of a call: a token at a position of a sequence. want: its logits are an output. */
-typedef struct precis_row { int32_t token; uint32_t position, sequence; int want; } precis_row;
+/* One row of a call: a token at a position of a sequence. want: its logits are an output. generated: it was sampled; 0: it is of a prompt. The two roles have
+ * arithmetic of their own, which depends on nothing else: neither on the batch nor on threads. All rows of a call have one role. */
+typedef struct precis_row { int32_t token; uint32_t position, sequence; int want, generated; } precis_row;
 /* Compute n rows. Positions of a sequence must follow on without gaps; a position that was there before
  * begins the sequence anew from it. *logits: [wanted rows][vocabulary], owned by the runner until the next call.
  * PRECIS_EINVAL naming the row: token outside the vocabulary, position beyond the context, ... */

@@ -67,6 +67,7 @@ typedef struct pcs_call {
     pcs_arg in[PCS_NODE_INPUTS], out;
     char *scratch; /* per thread: scratch + ith * scratch_size */
     size_t scratch_size;
+    bool generated; /* the rows are tokens that were sampled, not a prompt's: each role has its own arithmetic, whatever the batch */
 } pcs_call;
 
 typedef void pcs_eval_fn(const pcs_call *c, uint32_t ith, uint32_t nth);

@@ -95,7 +95,7 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
     precis_row *rows = pcs_alloc(ctx, o->prompt + 1, sizeof *rows);
     if (!rows) return PRECIS_ENOMEM;
     uint64_t seed = ctx->opt.seed;
-    for (uint32_t i = 0; i < o->prompt; i++) rows[i] = (precis_row){ (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), i, 0, 0 };
+    for (uint32_t i = 0; i < o->prompt; i++) rows[i] = (precis_row){ (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), i, 0, 0, 0 };
     const float *logits;
     double best = 1e30;
     precis_status st = PRECIS_OK;
@@ -112,7 +112,7 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
     out->prefill_tok_s = o->prompt / best;
     const double t = pcs_now();
     for (uint32_t i = 0; i < o->generate && !st; i++) {
-        const precis_row row = { (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), o->prompt + i, 0, 1 };
+        const precis_row row = { (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), o->prompt + i, 0, 1, 1 };
         st = precis_runner_decode(r, &row, 1, &logits);
         if (!st) st = pcs_progress(ctx, "decode", i + 1, o->generate);
     }

@@ -421,7 +421,7 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     r->vocabulary = run->lm.vocabulary;
     r->cuts = pcs_alloc(r->ctx, g->n_nodes + 1, sizeof *r->cuts);
     precis_row rows[64];
-    for (uint32_t i = 0; i < 64; i++) rows[i] = (precis_row){ (int32_t)(i * 37 % r->vocabulary), i, 0, i == 63 };
+    for (uint32_t i = 0; i < 64; i++) rows[i] = (precis_row){ (int32_t)(i * 37 % r->vocabulary), i, 0, i == 63, 0 };
     if (!r->cuts) st = PRECIS_ENOMEM;
     for (size_t i = 0; i < g->n_nodes && !st; i++)
         if (g->values[g->nodes[i].out].cut) r->cuts[r->n_cuts++] = g->nodes[i].out;

@@ -26,7 +26,7 @@ const char *precis_ctx_cpu(const precis_ctx *ctx)
 
 pcs_kernels pcs_kernels_for(unsigned cpu)
 {
-    pcs_kernels k = { pcs_kernel_find("quantize_act", cpu)->run, pcs_kernel_find("mm", cpu)->run,
+    pcs_kernels k = { pcs_kernel_find("quantize_act", cpu)->run, pcs_kernel_find("mm", cpu)->run, pcs_kernel_find("mp", cpu)->run,
                       pcs_kernel_find("mmf", cpu)->run, pcs_kernel_find("gemm", cpu)->run,
                       pcs_kernel_find("f16_f32", cpu)->run, { NULL } };
     for (const pcs_kernel *row = pcs_kernel_table; row->op; row++) {
@@ -38,3 +38,6 @@ pcs_kernels pcs_kernels_for(unsigned cpu)
 
 /* Codes, d and m of one row. */
 size_t pcs_mm_scratch(size_t k) { return pcs_chunks(k) * (PCS_CHUNK + 2 * 16 * sizeof(float)); }
+
+/* A panel of 16 rows: codes and scales as rows, then interleaved. */
+size_t pcs_mp_scratch(size_t k) { return 16 * pcs_chunks(k) * (2 * PCS_CHUNK + 4 * 16 * sizeof(float)); }

@@ -14,13 +14,40 @@
 
 static inline size_t pcs_chunks(size_t k) { return (k + PCS_CHUNK - 1) / PCS_CHUNK; }
 
+#define PCS_TILE 12   /* tokens that mp handles at a time */
+
+static inline size_t pcs_tiles(size_t m) { return (m + PCS_TILE - 1) / PCS_TILE; }
+
 /* Activations in int8: groups of 32 with a scale, and d * sum(q) of every 16. Rows are padded with
- * zeros to whole chunks. */
+ * zeros to whole chunks. For mp the same once more, interleaved by tiles of tokens, those behind the end zero: what 12 tokens have for one k lies together. */
 typedef struct pcs_act {
-    int8_t *q; /* [m][chunks * 256]               */
-    float *d;  /* [m][chunks * 8]                 */
-    float *s;  /* [m][chunks * 16]                */
+    int8_t *q;    /* [m][chunks * 256]                       */
+    float *d;     /* [m][chunks * 8]                         */
+    float *s;     /* [m][chunks * 16]                        */
+    int8_t *tq;   /* [tiles][chunks * 64][PCS_TILE][4]       */
+    float *td;    /* [tiles][chunks * 8][PCS_TILE]           */
+    float *ts;    /* [tiles][chunks * 16][PCS_TILE]          */
+    int32_t *t16; /* [tiles][chunks * 16][PCS_TILE]: -128 sum(q) of every 16, what codes + 128 have too much */
+    int32_t *t32; /* [tiles][chunks * 8][PCS_TILE]: of every 32 */
 } pcs_act;
+
+/* Bytes of m rows; and the parts of a block of so many, aligned to 64. */
+static inline uint64_t pcs_act_bytes(uint64_t m, size_t chunks) { return m * chunks * (PCS_CHUNK + 24 * 4) + (m + PCS_TILE - 1) / PCS_TILE * PCS_TILE * chunks * (PCS_CHUNK + 48 * 4) + 128; }
+static inline pcs_act pcs_act_in(void *data, size_t m, size_t chunks)
+{
+    const size_t rows = pcs_tiles(m) * PCS_TILE;
+    pcs_act a = { .tq = (int8_t *)data };
+    a.td = (float *)(void *)(a.tq + rows * chunks * PCS_CHUNK);
+    a.ts = a.td + rows * chunks * 8;
+    a.t16 = (int32_t *)(void *)(a.ts + rows * chunks * 16);
+    a.t32 = a.t16 + rows * chunks * 16;
+    a.q = (int8_t *)(void *)(a.t32 + rows * chunks * 8);
+    a.d = (float *)(void *)(a.q + m * chunks * PCS_CHUNK);
+    a.s = a.d + m * chunks * 8;
+    return a;
+}
+/* Rows [m0, m1) of m into their tiles; who has the last row makes the rest of its tile zero. */
+void pcs_act_interleave(const pcs_act *a, size_t chunks, size_t m, size_t m0, size_t m1);
 
 /* quantize_act: x [m][k] to act, rows [m0, m1). d = max|x| / 127, q = nearest(x / d). */
 typedef struct { const float *x; size_t k, m0, m1; pcs_act act; } pcs_quantize_act_args;
@@ -41,6 +68,19 @@ typedef struct {
 size_t pcs_mm_scratch(size_t k);
 
 /* mv_FORMAT: mm for one token and one format (m is 1, f is FORMAT, scratch is not used): the same bits. */
+
+/* mp: mm for tokens of a prompt, in panels of 16 rows: sums of whole groups are integers, so that eight dot products of four share one scale.
+ * acc = fma(dw da, dot of the group, acc), group after group, then acc = fma(-mw, s, acc) where there is a minimum; groups are of 32, or of 16 for formats whose
+ * scales are. The sum of s of 32 is that of its two halves. */
+size_t pcs_mp_scratch(size_t k);
+static inline bool pcs_mp_wide(const pcs_format *f) { return f->group % 32 == 0; }
+
+/* Pairs of products with an int8 that a 16-bit lane of the AVX2 row holds, by the range of the codes: 15 x 127 x 16 = 30,480; 0: not even one. */
+static inline int pcs_mp_pairs(const pcs_format *f)
+{
+    const int range = f->code_hi - f->code_lo;
+    return range <= 15 && pcs_mp_wide(f) ? 8 : range <= 31 ? 4 : range <= 63 ? 2 : 0;
+}
 
 /* mmf: the same for F32, F16 and BF16 weights and f32 activations; lane k % 16, fma. */
 typedef struct {
@@ -85,7 +125,7 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *mm, *mmf, *gemm, *f16_f32;
+    pcs_kernel_fn *quantize_act, *mm, *mp, *mmf, *gemm, *f16_f32;
     pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mm */
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);

@@ -57,7 +57,7 @@ void pcs_step_bind(precis_program *p, pcs_step *s);
 void pcs_step_bind(precis_program *p, pcs_step *s)
 {
     pcs_call *c = &s->call;
-    *c = (pcs_call){ .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .scratch = p->scratch, .scratch_size = p->scratch_bytes };
+    *c = (pcs_call){ .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .scratch = p->scratch, .scratch_size = p->scratch_bytes, .generated = p->generated };
     for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &c->in[i]);
     arg_of(p, s->out, &c->out);
 }
@@ -189,7 +189,7 @@ static uint64_t slot_bytes(const precis_program *p, const pcs_slot *s)
         if (s->v.dtype != PCS_ACT || i + 1 < s->v.dims) n *= (uint64_t)d;
     }
     const uint64_t chunks = pcs_chunks((size_t)(width > 0 ? width : 1));
-    n = s->v.dtype == PCS_ACT ? n * chunks * (PCS_CHUNK + 24 * sizeof(float)) + 128 : n * sizeof(float);
+    n = s->v.dtype == PCS_ACT ? pcs_act_bytes(n, chunks) : n * sizeof(float);
     return (n + 64 + 63) / 64 * 64;
 }
 

@@ -40,10 +40,14 @@ int64_t pcs_accumulator_bound(const pcs_accumulator *a, const int8_t *q, size_t 
     return TOP * most;
 }
 
-/* Does a kernel of this name multiply this format? mm takes all. */
+/* mp of AVX2 in 16 bits: its row depends on the format. */
+static bool by_range(const pcs_accumulator *a) { return !strcmp(a->kernel, "mp") && !strcmp(a->isa, "avx2") && a->bits == 16; }
+
+/* Does a kernel of this name multiply this format? mm and mp take all. */
 static bool takes(const pcs_accumulator *a, const pcs_format *f)
 {
-    if (!strcmp(a->kernel, "mm")) return true;
+    if (by_range(a)) return a->raw ? (uint32_t)pcs_mp_pairs(f) * 2 == a->products : !pcs_mp_pairs(f);
+    if (!strcmp(a->kernel, "mm") || !strcmp(a->kernel, "mp")) return true;
     return !strcasecmp(a->kernel + 3, f->name);
 }
 
@@ -60,7 +64,9 @@ static void scan_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
         pcs_row_pad(&r, k);
         for (size_t a = 0; a < kinds; a++) {
             if (!takes(&all[a], s->t->format)) continue;
-            const int64_t b = pcs_accumulator_bound(&all[a], r.q, pcs_chunks(k) * PCS_CHUNK);
+            pcs_accumulator own = all[a];
+            if (by_range(&own) && own.raw) own.offset = -s->t->format->code_lo;
+            const int64_t b = pcs_accumulator_bound(&own, r.q, pcs_chunks(k) * PCS_CHUNK);
             if (b > most[a]) most[a] = b;
         }
     }

@@ -47,7 +47,10 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t rows = (size_t)pcs_arg_rows(&c->in[0]), k = (size_t)pcs_arg_width(&c->in[0]);
     const size_t b = rows * ith / nth, e = rows * (ith + 1) / nth;
-    if (b < e) c->kernels->quantize_act(&(pcs_quantize_act_args){ c->in[0].data, k, b, e, *(const pcs_act *)c->out.data });
+    const pcs_act *a = c->out.data;
+    if (b >= e) return;
+    c->kernels->quantize_act(&(pcs_quantize_act_args){ c->in[0].data, k, b, e, *a });
+    if (!c->generated) pcs_act_interleave(a, pcs_chunks(k), rows, b, e);
 }
 
 static void region(void *arg, uint32_t ith, uint32_t nth)
@@ -83,9 +86,7 @@ precis_status pcs_program_run_part(precis_program *p, int64_t tokens, int64_t ou
         for (uint32_t k = 0; k + 1 < s->v.dims; k++)
             rows *= s->v.shape[k] == PRECIS_DIM_TOKENS ? tokens : s->v.shape[k] == PRECIS_DIM_OUTPUTS ? outputs : s->v.shape[k];
         const size_t chunks = pcs_chunks((size_t)s->v.shape[s->v.dims - 1]);
-        s->act.q = s->data;
-        s->act.d = (float *)(void *)(s->act.q + (size_t)rows * chunks * PCS_CHUNK);
-        s->act.s = s->act.d + (size_t)rows * chunks * 8;
+        s->act = pcs_act_in(s->data, (size_t)rows, chunks);
     }
     for (size_t i = 0; i < p->graph->n_values; i++)
         if (p->slots[i].v.input && !p->slots[i].data) return pcs_fail(p->ctx, PRECIS_EINVAL, "input %s has no data", p->slots[i].v.name);

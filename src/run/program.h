@@ -57,6 +57,7 @@ struct precis_program {
     struct { pcs_tap_fn *fn; void *user; } *taps; /* per graph value */
     bool tapped;
     size_t from, to; /* steps of the running call */
+    bool generated;  /* its rows are sampled tokens */
 };
 
 typedef struct pcs_program_options {

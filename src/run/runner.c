@@ -89,6 +89,7 @@ precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uin
         tokens[i] = w->token;
         positions[i] = (int32_t)w->position;
         sequences[i] = (int32_t)w->sequence;
+        if (!w->generated != !rows->generated) return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: rows of a prompt and generated ones go in calls of their own", i);
         if (w->want) {
             if (outputs == r->outputs) return pcs_fail(r->ctx, PRECIS_EINVAL, "more than %u rows want logits", r->outputs);
             r->wanted[outputs++] = (int32_t)i;
@@ -98,6 +99,7 @@ precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uin
     pcs_program_bind(r->program, r->lm.positions, positions);
     pcs_program_bind(r->program, r->lm.sequences, sequences);
     pcs_program_bind(r->program, r->lm.outputs, r->wanted);
+    r->program->generated = rows->generated;
     const precis_status st = pcs_program_run(r->program, n, outputs);
     if (st == PRECIS_OK && logits && outputs) *logits = pcs_program_value(r->program, r->lm.logits);
     return st;

@@ -31,15 +31,10 @@ static void same(const pcs_kernel *k, const char *what, const void *a, const voi
 
 static pcs_act make_act(size_t k, size_t m)
 {
-    return (pcs_act){ aligned_alloc(64, (m * pcs_chunks(k) * PCS_CHUNK + 127) / 64 * 64), calloc(m * pcs_chunks(k) * 8 + 16, 4), calloc(m * pcs_chunks(k) * 16 + 16, 4) };
+    return pcs_act_in(aligned_alloc(64, (pcs_act_bytes(m, pcs_chunks(k)) + 127) / 64 * 64), m, pcs_chunks(k));
 }
 
-static void free_act(pcs_act a)
-{
-    free(a.q);
-    free(a.d);
-    free(a.s);
-}
+static void free_act(pcs_act a) { free(a.tq); }
 
 static void check_quantize_act(const pcs_kernel *k)
 {
@@ -65,9 +60,9 @@ static void check_quantize_act(const pcs_kernel *k)
 }
 
 /* mm, and mv_FORMAT: one format, one token. */
-static void check_mm(const pcs_kernel *k)
+static void check_products(const pcs_kernel *k, pcs_kernel_fn *scalar, size_t scratch(size_t))
 {
-    static const size_t counts[] = { 1, 2, 3, 4, 5, 9 };
+    static const size_t counts[] = { 1, 2, 3, 4, 5, 9, 13, 17 };
     const pcs_format *only = !strncmp(k->op, "mv_", 3) ? pcs_format_by_name(k->op + 3) : NULL;
     if (!strncmp(k->op, "mv_", 3) && !only) fail_msg("%s is of no format", k->op);
     for (size_t i = 0; pcs_formats[i]; i++) {
@@ -75,9 +70,9 @@ static void check_mm(const pcs_kernel *k)
         if (f->kind != PCS_QUANT || (only && f != only)) continue;
         for (size_t blocks = 1; blocks <= (f->block == 256 ? 3u : 19u); blocks += f->block == 256 ? 1 : 3)
             for (size_t c = 0; c < (only ? 2 : sizeof counts / sizeof *counts); c++) {
-                const size_t n = f->block * blocks - (f->padded && c % 2 ? 13 : 0), rows = 7, m = only ? 1 : counts[c], row = pcs_row_bytes(f, n);
+                const size_t n = f->block * blocks - (f->padded && c % 2 ? 13 : 0), rows = 21, m = only ? 1 : counts[c], row = pcs_row_bytes(f, n);
                 uint8_t *w = guarded(row * rows);
-                float *x = malloc(n * m * 4), y[2][7 * 9], bias[7];
+                float *x = malloc(n * m * 4), y[2][21 * 17], bias[21];
                 uint64_t seed = n * 31 + m;
                 if (pcs_format_can_encode(f)) {
                     float *src = malloc(n * 4);
@@ -89,14 +84,16 @@ static void check_mm(const pcs_kernel *k)
                 } else
                     for (size_t b = 0; b < row * rows; b++) w[b] = (uint8_t)(pcs_rand(&seed) & 0x3b); /* small exponents */
                 test_fill(x, n * m, seed, 1.0f);
-                test_fill(bias, 7, 5, 1.0f);
+                test_fill(bias, 21, 5, 1.0f);
                 const pcs_act a = make_act(n, m);
                 pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, n, 0, m, a });
-                void *mem = aligned_alloc(64, (pcs_mm_scratch(n) + 127) / 64 * 64);
+                pcs_act_interleave(&a, pcs_chunks(n), m, 0, m / 2);
+                pcs_act_interleave(&a, pcs_chunks(n), m, m / 2, m);
+                void *mem = aligned_alloc(64, (scratch(n) + 127) / 64 * 64);
                 memset(y, 0, sizeof y);
                 for (int s = 0; s < 2; s++) {
-                    const pcs_mm_args args = { f, w, row, n, 1, rows, m, a, y[s], rows, c & 1 ? bias : NULL, mem };
-                    (s ? pcs_mm_scalar : k->run)(&args);
+                    const pcs_mm_args args = { f, w, row, n, scratch == pcs_mp_scratch ? 0 : 1, rows, m, a, y[s], rows, c & 1 ? bias : NULL, mem };
+                    (s ? scalar : k->run)(&args);
                 }
                 char what[80];
                 snprintf(what, sizeof what, "%s, width %zu, %zu tokens", f->name, n, m);
@@ -108,6 +105,9 @@ static void check_mm(const pcs_kernel *k)
             }
     }
 }
+
+static void check_mm(const pcs_kernel *k) { check_products(k, pcs_mm_scalar, pcs_mm_scratch); }
+static void check_mp(const pcs_kernel *k) { check_products(k, pcs_mp_scalar, pcs_mp_scratch); }
 
 static void check_mmf(const pcs_kernel *k)
 {
@@ -178,7 +178,7 @@ static void test_all(void **state)
 {
     (void)state;
     static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
-        { "quantize_act", check_quantize_act }, { "mm", check_mm }, { "mmf", check_mmf }, { "gemm", check_gemm }, { "f16_f32", check_f16_f32 },
+        { "quantize_act", check_quantize_act }, { "mm", check_mm }, { "mp", check_mp }, { "mmf", check_mmf }, { "gemm", check_gemm }, { "f16_f32", check_f16_f32 },
         { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
     for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {
@@ -213,6 +213,8 @@ static void test_mm_value(void **state)
     for (int i = 0; i < N; i++) want += (double)w[i] * a.q[i] * a.d[i / 32], bound += __builtin_fabs((double)w[i] * a.q[i] * a.d[i / 32]);
     /* w = d q - m is rounded once more in the decoder */
     assert_true(__builtin_fabs(want - y) <= 0x1p-23 * (N + 8) * bound * 4);
+    pcs_mp_scalar(&(pcs_mm_args){ f, row, sizeof row, N, 0, 1, 1, a, &y, 1, NULL, mem });
+    assert_true(__builtin_fabs(want - y) <= 0x1p-23 * (N + 8) * bound * 4);
     free(mem);
     free_act(a);
 }
@@ -229,7 +231,7 @@ static void test_accumulators(void **state)
     size_t n;
     const pcs_accumulator *all = pcs_accumulators(&n);
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
-        if (strncmp(kernels[i], "mm/", 3) && strncmp(kernels[i], "mv_", 3)) continue;
+        if (strncmp(kernels[i], "mm/", 3) && strncmp(kernels[i], "mp/", 3) && strncmp(kernels[i], "mv_", 3)) continue;
         bool found = false;
         char name[64];
         for (size_t k = 0; k < n; k++) {

@@ -31,7 +31,7 @@ static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[1];
-    return align64(4 * k) + align64(64 * k) + align64(TILE * 64) + align64(pcs_mm_scratch(k)) + 256;
+    return align64(4 * k) + align64(64 * k) + align64(TILE * 64) + align64(pcs_mp_scratch(k)) + 256;
 }
 
 static const float *weight_row(const pcs_arg *w, size_t n, size_t k, float *row)
@@ -84,7 +84,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_share(n, 16, ith, nth, &begin, &end);
     if (x->dtype == PCS_ACT) {
         pcs_kernel_fn *mv = m == 1 && pcs_format_portable(w->format) ? c->kernels->mv[w->format->id] : NULL;
-        (mv ? mv : c->kernels->mm)(&(pcs_mm_args){ w->format, w->data, row_bytes, k, begin, end, m, *(const pcs_act *)x->data, c->out.data, n,
+        (!c->generated ? c->kernels->mp : mv ? mv : c->kernels->mm)(&(pcs_mm_args){ w->format, w->data, row_bytes, k, begin, end, m, *(const pcs_act *)x->data, c->out.data, n,
                                        c->n_in > 2 ? c->in[2].data : NULL, mem });
     } else {
         c->kernels->mmf(&(pcs_mmf_args){ w->format, w->data, row_bytes, k, begin, end, m, x->data, c->out.data, n,

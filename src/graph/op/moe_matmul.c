@@ -87,7 +87,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
             const size_t r = x->dims == 3 ? t * top + s : t;
             float *y = (float *)c->out.data + (t * top + s) * n;
             if (x->dtype == PCS_ACT) {
-                const pcs_act *a = x->data, one = { a->q + r * chunks * PCS_CHUNK, a->d + r * chunks * 8, a->s + r * chunks * 16 };
+                const pcs_act *a = x->data, one = { .q = a->q + r * chunks * PCS_CHUNK, .d = a->d + r * chunks * 8, .s = a->s + r * chunks * 16 };
                 pcs_kernel_fn *mv = pcs_format_portable(w->format) ? c->kernels->mv[w->format->id] : NULL;
                 (mv ? mv : c->kernels->mm)(&(pcs_mm_args){ w->format, data, row_bytes, k, begin, end, 1, one, y, n, NULL, mem });
             } else

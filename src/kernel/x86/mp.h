@@ -1,0 +1,95 @@
+/* mp.h - panels of 16 rows for prompts, around an instruction set's mp_tokens(): r16k4 (kernels.md, 3.1), a line of 64 bytes is 16 rows of 4 codes, so
+ * that one register multiplies 16 rows by four activations that are broadcast, and nothing is summed across lanes.
+ *
+ * A panel is unpacked once per call and used for all tokens. */
+#ifndef PCS_MP_H
+#define PCS_MP_H
+
+#include "kernel/x86/unpack_k.h"
+
+/* Rows as they come, and interleaved: line l of codes is [16][4] of k = 4 l; d and m of group g are [16]. */
+typedef struct {
+    pcs_row rows[16];
+    uint8_t *codes;
+    float *d, *m;
+} mp_panel;
+
+typedef void mp_unpack_fn(const uint8_t *w, size_t k, const pcs_row *r);
+
+static mp_unpack_fn *mp_unpacker(const pcs_format *f)
+{
+#define UNPACKER(name) extern const pcs_format pcs_format_##name;
+#include "kernel/x86/unpackers.def"
+#undef UNPACKER
+    static const struct { const pcs_format *f; mp_unpack_fn *unpack; } rows[] = {
+#define UNPACKER(name) { &pcs_format_##name, unpack_##name },
+#include "kernel/x86/unpackers.def"
+#undef UNPACKER
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].f == f) return rows[i].unpack;
+    return NULL;
+}
+
+static mp_panel mp_panel_in(void *scratch, size_t chunks)
+{
+    const size_t codes = chunks * PCS_CHUNK, slots = chunks * 16;
+    mp_panel p;
+    int8_t *q = (int8_t *)scratch;
+    p.codes = (uint8_t *)scratch + 16 * codes;
+    float *f = (float *)(void *)(p.codes + 16 * codes);
+    for (int i = 0; i < 16; i++) p.rows[i] = (pcs_row){ q + (size_t)i * codes, f + (size_t)i * slots, f + (size_t)(16 + i) * slots };
+    p.d = f + 32 * slots;
+    p.m = p.d + 16 * slots;
+    return p;
+}
+
+/* Four rows of four dwords, transposed: one step of 16 by 4. */
+PCS_INLINE void mp_line4(const mp_panel *p, size_t k, uint8_t bias)
+{
+    const __m256i off = _mm256_set1_epi8((char)bias);
+    for (int half = 0; half < 2; half++) { /* rows 0..7, then 8..15: eight rows of eight dwords */
+        __m256i r[8], t[8];
+        for (int i = 0; i < 8; i++) r[i] = _mm256_add_epi8(_mm256_load_si256((const __m256i *)(p->rows[8 * half + i].q + k)), off);
+        for (int i = 0; i < 4; i++) {
+            t[2 * i] = _mm256_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+            t[2 * i + 1] = _mm256_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+        }
+        for (int i = 0; i < 2; i++)
+            for (int j = 0; j < 2; j++) {
+                r[4 * i + 2 * j] = _mm256_unpacklo_epi64(t[4 * i + j], t[4 * i + 2 + j]);
+                r[4 * i + 2 * j + 1] = _mm256_unpackhi_epi64(t[4 * i + j], t[4 * i + 2 + j]);
+            }
+        for (int i = 0; i < 4; i++) {
+            uint8_t *o = p->codes + k * 16 + 32 * half;
+            _mm256_store_si256((__m256i *)(o + 64 * i), _mm256_permute2x128_si256(r[i], r[4 + i], 0x20));
+            _mm256_store_si256((__m256i *)(o + 64 * (4 + i)), _mm256_permute2x128_si256(r[i], r[4 + i], 0x31));
+        }
+    }
+}
+
+/* Rows n .. n + 15 (those from `rows` on are zero) as a panel, codes + bias. */
+static void mp_fill(const pcs_mm_args *a, mp_panel *p, mp_unpack_fn *unpack, size_t n, size_t rows, uint8_t bias)
+{
+    const size_t chunks = pcs_chunks(a->k), step = pcs_mp_wide(a->f) ? 2 : 1, groups = chunks * 16 / step;
+    for (size_t i = 0; i < 16; i++) {
+        const pcs_row *r = &p->rows[i];
+        if (i >= rows) {
+            memset(r->q, 0, chunks * PCS_CHUNK);
+            memset(r->d, 0, chunks * 16 * sizeof *r->d);
+            memset(r->m, 0, chunks * 16 * sizeof *r->m);
+            continue;
+        }
+        const uint8_t *w = a->w + (n + i) * a->row_bytes;
+        if (unpack) unpack(w, a->k, r);
+        else pcs_row_unpack(a->f, w, a->k, r);
+        pcs_row_pad(r, a->k);
+    }
+    for (size_t k = 0; k < chunks * PCS_CHUNK; k += 32) mp_line4(p, k, bias);
+    for (size_t g = 0; g < groups; g++)
+        for (size_t i = 0; i < 16; i++) p->d[g * 16 + i] = p->rows[i].d[g * step];
+    for (size_t g = 0; g < groups && a->f->has_min; g++)
+        for (size_t i = 0; i < 16; i++) p->m[g * 16 + i] = p->rows[i].m[g * step];
+}
+
+#endif
