@@ -105,6 +105,12 @@ typedef struct {
     bool accumulate;
 } pcs_gemm_args;
 
+/* swiglu, geglu: y = act(gate) * up. */
+typedef struct { const float *gate, *up; float *y; size_t n; } pcs_glu_args;
+
+/* softmax: n scores, in place, that belong to keys `first` on: times scale, cap tanh(s / cap) when cap > 0; summed in the lanes of key % 16. */
+typedef struct { float *s; size_t n, first; float scale, cap; } pcs_softmax_args;
+
 /* f16_f32: n numbers, exact (a NaN stays one; its payload may become quiet). */
 typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;
 
@@ -125,7 +131,7 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *mm, *mp, *mmf, *gemm, *f16_f32;
+    pcs_kernel_fn *quantize_act, *mm, *mp, *mmf, *gemm, *f16_f32, *swiglu, *geglu, *softmax;
     pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mm */
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);

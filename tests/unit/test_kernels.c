@@ -134,6 +134,40 @@ static void check_mmf(const pcs_kernel *k)
             }
 }
 
+static void check_glu(const pcs_kernel *k)
+{
+    pcs_kernel_fn *scalar = strcmp(k->op, "swiglu") ? pcs_geglu_scalar : pcs_swiglu_scalar;
+    for (size_t n = 1; n < 100; n += 7) {
+        float *g = guarded(n * 4), *u = guarded(n * 4), y[2][100];
+        test_fill(g, n, n, 20.0f);
+        test_fill(u, n, n + 1, 3.0f);
+        g[0] = n % 2 ? -1e30f : 1e30f;
+        for (int s = 0; s < 2; s++) (s ? scalar : k->run)(&(pcs_glu_args){ g, u, y[s], n });
+        same(k, "values", y[0], y[1], n * 4);
+        release(g, n * 4);
+        release(u, n * 4);
+    }
+}
+
+static void check_softmax(const pcs_kernel *k)
+{
+    for (size_t n = 1; n < 200; n += 9)
+        for (size_t first = 0; first < 40; first += 13) {
+            float *s[2] = { guarded(n * 4), guarded(n * 4) };
+            for (int i = 0; i < 2; i++) {
+                test_fill(s[i], n, n, 30.0f);
+                const pcs_softmax_args a = { s[i], n, first, 0.3f, n % 2 ? 20.0f : 0.0f };
+                (i ? pcs_softmax_scalar : k->run)(&a);
+            }
+            same(k, "weights", s[0], s[1], n * 4);
+            double sum = 0;
+            for (size_t i = 0; i < n; i++) sum += s[0][i];
+            assert_true(sum > 1 - 1e-5 && sum < 1 + 1e-5);
+            release(s[0], n * 4);
+            release(s[1], n * 4);
+        }
+}
+
 static void check_gemm(const pcs_kernel *k)
 {
     for (size_t n = 1; n <= 40; n += 3)
@@ -178,7 +212,7 @@ static void test_all(void **state)
 {
     (void)state;
     static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
-        { "quantize_act", check_quantize_act }, { "mm", check_mm }, { "mp", check_mp }, { "mmf", check_mmf }, { "gemm", check_gemm }, { "f16_f32", check_f16_f32 },
+        { "quantize_act", check_quantize_act }, { "mm", check_mm }, { "mp", check_mp }, { "mmf", check_mmf }, { "gemm", check_gemm }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 },
         { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
     for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {

@@ -4,7 +4,6 @@
  * Work is cut into tiles of rows of one sequence by one key head. The sums of a row have a fixed order
  * (ascending dimension, 16 lanes over keys, ascending key), so its result depends neither on the tile,
  * nor on other rows of the batch, nor on threads. */
-#include "base/fmath.h"
 #include "graph/graph.h"
 #include "graph/kv.h"
 
@@ -58,26 +57,11 @@ static float *carve(char **p, size_t n)
 }
 
 /* Scores [first, last] to weights that sum to 1, zero elsewhere in [lo, hi). */
-static void softmax_row(float *s, size_t lo, size_t hi, size_t first, size_t last, float scale, float cap)
+static void softmax_row(const pcs_call *c, float *s, size_t lo, size_t hi, size_t first, size_t last)
 {
-    float top = -3.4e38f, lane[16] = { 0 };
-    for (size_t j = first; j <= last; j++) {
-        s[j - lo] *= scale;
-        if (cap > 0) s[j - lo] = cap * pcs_tanhf(s[j - lo] / cap);
-        top = s[j - lo] > top ? s[j - lo] : top;
-    }
     for (size_t j = lo; j < first; j++) s[j - lo] = 0.0f;
     for (size_t j = last + 1; j < hi; j++) s[j - lo] = 0.0f;
-    for (size_t j = first; j <= last; j++) s[j - lo] = pcs_expf(s[j - lo] - top);
-    size_t j = first;
-    for (; j <= last && j % 16; j++) lane[j % 16] += s[j - lo];
-    for (; j + 16 <= last + 1; j += 16)
-        for (size_t l = 0; l < 16; l++) lane[l] += s[j - lo + l];
-    for (; j <= last; j++) lane[j % 16] += s[j - lo];
-    for (size_t step = 8; step; step /= 2)
-        for (size_t l = 0; l < step; l++) lane[l] += lane[l + step];
-    const float inv = 1.0f / lane[0];
-    for (size_t i = first; i <= last; i++) s[i - lo] *= inv;
+    c->kernels->softmax(&(pcs_softmax_args){ s + (first - lo), last + 1 - first, first, (float)c->attr[0], (float)c->attr[2] });
 }
 
 static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint32_t head, char *mem)
@@ -105,7 +89,7 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     }
     for (size_t r = 0; r < m; r++) {
         const size_t p = d->causal ? (size_t)pos[t0 + r / d->group] : end, first = p + 1 > window ? p + 1 - window : 0;
-        softmax_row(s + r * keys, lo, hi, first, p, (float)c->attr[0], (float)c->attr[2]);
+        softmax_row(c, s + r * keys, lo, hi, first, p);
     }
     for (size_t j = lo; j < hi; j += VALUES) {
         const size_t n = hi - j < VALUES ? hi - j : VALUES;

@@ -1,5 +1,4 @@
 /* geglu - gelu(gate) * up, gelu by its tanh form (Hendrycks and Gimpel 2016). */
-#include "base/fmath.h"
 #include "base/pool.h"
 #include "graph/graph.h"
 
@@ -14,9 +13,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
     pcs_share((uint64_t)pcs_arg_count(&c->out), 64, ith, nth, &begin, &end);
-    const float *restrict g = c->in[0].data, *restrict u = c->in[1].data;
-    float *restrict y = c->out.data;
-    for (uint64_t i = begin; i < end; i++) y[i] = 0.5f * g[i] * (1.0f + pcs_tanhf(0.79788456f * g[i] * (1.0f + 0.044715f * g[i] * g[i]))) * u[i];
+    if (begin < end) c->kernels->geglu(&(pcs_glu_args){ (const float *)c->in[0].data + begin, (const float *)c->in[1].data + begin, (float *)c->out.data + begin, end - begin });
 }
 
 const pcs_op pcs_op_geglu = { .name = "geglu", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };

@@ -1,5 +1,4 @@
 /* swiglu - gate * sigmoid(gate) * up (Shazeer 2020). */
-#include "base/fmath.h"
 #include "base/pool.h"
 #include "graph/graph.h"
 
@@ -14,9 +13,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
     pcs_share((uint64_t)pcs_arg_count(&c->out), 64, ith, nth, &begin, &end);
-    const float *restrict g = c->in[0].data, *restrict u = c->in[1].data;
-    float *restrict y = c->out.data;
-    for (uint64_t i = begin; i < end; i++) y[i] = g[i] * pcs_sigmoidf(g[i]) * u[i];
+    if (begin < end) c->kernels->swiglu(&(pcs_glu_args){ (const float *)c->in[0].data + begin, (const float *)c->in[1].data + begin, (float *)c->out.data + begin, end - begin });
 }
 
 const pcs_op pcs_op_swiglu = { .name = "swiglu", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };

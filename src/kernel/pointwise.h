@@ -1,0 +1,47 @@
+/* pointwise.h - swiglu, geglu and softmax, compiled once per instruction set. No lane depends on another but by maxima and by sums in 16 fixed lanes, and
+ * nothing is fused, so every compilation gives the same bits. */
+#ifndef PCS_POINTWISE_H
+#define PCS_POINTWISE_H
+
+#include "base/fmath.h"
+#include "kernel/kernel.h"
+
+PCS_INLINE void pcs_swiglu_loop(const pcs_glu_args *a)
+{
+    const float *restrict g = a->gate, *restrict u = a->up;
+    float *restrict y = a->y;
+    for (size_t i = 0; i < a->n; i++) y[i] = g[i] * pcs_sigmoidf(g[i]) * u[i];
+}
+
+/* gelu by its tanh form (Hendrycks and Gimpel 2016). */
+PCS_INLINE void pcs_geglu_loop(const pcs_glu_args *a)
+{
+    const float *restrict g = a->gate, *restrict u = a->up;
+    float *restrict y = a->y;
+    for (size_t i = 0; i < a->n; i++) y[i] = 0.5f * g[i] * (1.0f + pcs_tanhf(0.79788456f * g[i] * (1.0f + 0.044715f * g[i] * g[i]))) * u[i];
+}
+
+PCS_INLINE void pcs_softmax_loop(const pcs_softmax_args *a)
+{
+    float *const s = a->s, lane[16] = { 0 }, tops[16], top = -3.4e38f;
+    const size_t n = a->n;
+    for (size_t j = 0; j < n; j++) s[j] *= a->scale;
+    for (size_t j = 0; j < n && a->cap > 0; j++) s[j] = a->cap * pcs_tanhf(s[j] / a->cap);
+    for (int l = 0; l < 16; l++) tops[l] = top;
+    size_t j = 0;
+    for (; j + 16 <= n; j += 16)
+        for (int l = 0; l < 16; l++) tops[l] = s[j + l] > tops[l] ? s[j + l] : tops[l];
+    for (; j < n; j++) top = s[j] > top ? s[j] : top;
+    for (int l = 0; l < 16; l++) top = tops[l] > top ? tops[l] : top;
+    for (j = 0; j < n; j++) s[j] = pcs_expf(s[j] - top);
+    for (j = 0; j < n && (a->first + j) % 16; j++) lane[(a->first + j) % 16] += s[j];
+    for (; j + 16 <= n; j += 16)
+        for (int l = 0; l < 16; l++) lane[l] += s[j + l];
+    for (; j < n; j++) lane[(a->first + j) % 16] += s[j];
+    for (int step = 8; step; step /= 2)
+        for (int l = 0; l < step; l++) lane[l] += lane[l + step];
+    const float inv = 1.0f / lane[0];
+    for (j = 0; j < n; j++) s[j] *= inv;
+}
+
+#endif

@@ -1,0 +1,6 @@
+/* swiglu, geglu, softmax, scalar: the suffix gives the flags. */
+#include "kernel/pointwise.h"
+
+void pcs_swiglu_scalar(const void *args) { pcs_swiglu_loop(args); }
+void pcs_geglu_scalar(const void *args) { pcs_geglu_loop(args); }
+void pcs_softmax_scalar(const void *args) { pcs_softmax_loop(args); }

@@ -1,0 +1,6 @@
+/* swiglu, geglu, softmax, avx2: the suffix gives the flags. */
+#include "kernel/pointwise.h"
+
+void pcs_swiglu_avx2(const void *args) { pcs_swiglu_loop(args); }
+void pcs_geglu_avx2(const void *args) { pcs_geglu_loop(args); }
+void pcs_softmax_avx2(const void *args) { pcs_softmax_loop(args); }
