@@ -94,6 +94,13 @@ typedef struct {
     void *scratch; /* 4 * k bytes */
 } pcs_mmf_args;
 
+/* panel: b[k][0..15] = w[0..15][k], rows from `rows` on are zero. */
+typedef struct {
+    const float *w;
+    size_t ldw, rows, k;
+    float *b;
+} pcs_panel_args;
+
 /* gemm: y[m][0..15] = (accumulate ? y : 0) + sum_k x[m][k] b[k][0..15], fma, k ascending. */
 typedef struct {
     const float *x;
@@ -131,7 +138,7 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *mm, *mp, *mmf, *gemm, *f16_f32, *swiglu, *geglu, *softmax;
+    pcs_kernel_fn *quantize_act, *mm, *mp, *mmf, *panel, *gemm, *f16_f32, *swiglu, *geglu, *softmax;
     pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mm */
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);

@@ -168,9 +168,22 @@ static void check_softmax(const pcs_kernel *k)
         }
 }
 
-static void check_gemm(const pcs_kernel *k)
+static void check_panel(const pcs_kernel *k)
 {
     for (size_t n = 1; n <= 40; n += 3)
+        for (size_t rows = 1; rows <= 16; rows += 5) {
+            float *w = guarded(n * rows * 4), *b[2] = { guarded(n * 64), guarded(n * 64) };
+            test_fill(w, n * rows, n, 1.0f);
+            for (int s = 0; s < 2; s++) (s ? pcs_panel_scalar : k->run)(&(pcs_panel_args){ w, n, rows, n, b[s] });
+            same(k, "panel", b[0], b[1], n * 64);
+            release(w, n * rows * 4);
+            for (int s = 0; s < 2; s++) release(b[s], n * 64);
+        }
+}
+
+static void check_gemm(const pcs_kernel *k)
+{
+    for (size_t n = 1; n <= 600; n += n < 40 ? 3 : 270) /* beyond a part of 256, too */
         for (size_t m = 1; m <= 27; m++)
             for (int acc = 0; acc < 2; acc++) {
                 float *x = guarded(n * m * 4), *b = guarded(n * 16 * 4), y[2][27 * 16];
@@ -212,7 +225,7 @@ static void test_all(void **state)
 {
     (void)state;
     static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
-        { "quantize_act", check_quantize_act }, { "mm", check_mm }, { "mp", check_mp }, { "mmf", check_mmf }, { "gemm", check_gemm }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 },
+        { "quantize_act", check_quantize_act }, { "mm", check_mm }, { "mp", check_mp }, { "mmf", check_mmf }, { "panel", check_panel }, { "gemm", check_gemm }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 },
         { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
     for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {

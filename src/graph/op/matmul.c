@@ -1,8 +1,8 @@
 /* matmul - y[t][n] = sum_k x[t][k] w[n][k] + bias[n]. Weights are rows of outputs, as every file stores them.
  *
  * Reference: 16 rows of weights are decoded to f32 into a panel and summed in ascending k with fma, so
- * the result is the same on every machine. Fast: int8 activations for quantized weights (mm), f32 for
- * float ones (mmf). */
+ * the result is the same on every machine. Fast: int8 activations for quantized weights (mp for prompts, mm and mv for generated tokens); float weights as the
+ * reference for prompts, mmf for generated tokens. */
 #include "base/pool.h"
 #include "graph/graph.h"
 
@@ -25,28 +25,28 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 
 static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 
-/* One row, a panel of 16 rows, and the tile of results. */
-#define TILE 64
+/* 16 decoded rows, a panel of them, and the tile of results; or a panel of codes. */
+#define TILE 60
 
 static size_t scratch(const pcs_call *c)
 {
-    const size_t k = (size_t)c->in[1].shape[1];
-    return align64(4 * k) + align64(64 * k) + align64(TILE * 64) + align64(pcs_mp_scratch(k)) + 256;
+    const size_t k = (size_t)c->in[1].shape[1], floats = align64(64 * k) + align64(64 * k) + align64(TILE * 64), codes = align64(pcs_mp_scratch(k));
+    return (floats > codes ? floats : codes) + 256;
 }
 
-static const float *weight_row(const pcs_arg *w, size_t n, size_t k, float *row)
+static void panel(const pcs_call *c, const pcs_arg *w, size_t n0, size_t count, size_t k, float *rows, float *b)
 {
-    if (w->dtype == PCS_F32) return (const float *)w->data + n * k;
-    pcs_decode(w->format, k, (const uint8_t *)w->data + n * pcs_row_bytes(w->format, k), row);
-    return row;
-}
-
-static void panel(const pcs_arg *w, size_t n0, size_t count, size_t k, float *row, float *b)
-{
-    for (size_t r = 0; r < 16; r++) {
-        const float *src = r < count ? weight_row(w, n0 + r, k, row) : NULL;
-        for (size_t i = 0; i < k; i++) b[i * 16 + r] = src ? src[i] : 0.0f;
+    const float *src = rows;
+    if (w->dtype == PCS_F32) src = (const float *)w->data + n0 * k;
+    else {
+        const size_t bytes = pcs_row_bytes(w->format, k);
+        for (size_t r = 0; r < count; r++) {
+            const void *row = (const uint8_t *)w->data + (n0 + r) * bytes;
+            if (w->format->kind == PCS_FLOAT && w->format->bytes == 2 && w->format->name[0] == 'F') c->kernels->f16_f32(&(pcs_f16_f32_args){ row, rows + r * k, k });
+            else pcs_decode(w->format, k, row, rows + r * k);
+        }
     }
+    c->kernels->panel(&(pcs_panel_args){ src, k, count, k, b });
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
@@ -55,16 +55,16 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
     const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
     char *mem = c->scratch + ith * c->scratch_size;
-    float *row = (float *)mem, *b = (float *)(mem + align64(4 * k)), *tile = (float *)(mem + align64(4 * k) + align64(64 * k)), *y = c->out.data;
+    float *rows = (float *)mem, *b = (float *)(mem + align64(64 * k)), *tile = (float *)(mem + 2 * align64(64 * k)), *y = c->out.data;
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
     for (size_t n0 = begin; n0 < end; n0 += 16) {
         const size_t count = end - n0 < 16 ? end - n0 : 16;
-        panel(w, n0, count, k, row, b);
+        panel(c, w, n0, count, k, rows, b);
         for (size_t m0 = 0; m0 < m; m0 += TILE) {
-            const size_t rows = m - m0 < TILE ? m - m0 : TILE;
-            c->kernels->gemm(&(pcs_gemm_args){ (const float *)x->data + m0 * k, k, b, 16, k, rows, tile, 16, false });
-            for (size_t r = 0; r < rows; r++)
+            const size_t tokens = m - m0 < TILE ? m - m0 : TILE;
+            c->kernels->gemm(&(pcs_gemm_args){ (const float *)x->data + m0 * k, k, b, 16, k, tokens, tile, 16, false });
+            for (size_t r = 0; r < tokens; r++)
                 for (size_t i = 0; i < count; i++) y[(m0 + r) * n + n0 + i] = tile[r * 16 + i] + (bias ? bias[n0 + i] : 0.0f);
         }
     }
@@ -73,7 +73,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
-    if (w->dtype != PCS_STORED || (w->format->kind != PCS_QUANT && w->format->kind != PCS_FLOAT)) {
+    if (w->dtype != PCS_STORED || (w->format->kind != PCS_QUANT && w->format->kind != PCS_FLOAT) || (w->format->kind == PCS_FLOAT && !c->generated)) {
         eval(c, ith, nth);
         return;
     }

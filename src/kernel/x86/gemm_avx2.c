@@ -1,23 +1,30 @@
-/* gemm, AVX2 + FMA: 6 x 16 outputs in registers. */
+/* gemm, AVX2 + FMA: 6 x 16 outputs in registers; rows of x are copied by parts, as with AVX-512. */
 #include "kernel/kernel.h"
 
 #include <immintrin.h>
 
+enum { ROWS = 6, PART = 256, STRIDE = PART + 16 };
+
 PCS_INLINE void tile(const pcs_gemm_args *a, size_t m0, int rows)
 {
-    __m256 lo[6], hi[6];
+    float part[ROWS * STRIDE];
+    __m256 lo[ROWS], hi[ROWS];
     for (int r = 0; r < rows; r++) {
         const float *y = a->y + (m0 + (size_t)r) * a->ldy;
         lo[r] = a->accumulate ? _mm256_loadu_ps(y) : _mm256_setzero_ps();
         hi[r] = a->accumulate ? _mm256_loadu_ps(y + 8) : _mm256_setzero_ps();
     }
     const float *b = a->b, *x = a->x + m0 * a->ldx;
-    for (size_t k = 0; k < a->k; k++, b += a->ldb) {
-        const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
-        for (int r = 0; r < rows; r++) {
-            const __m256 v = _mm256_broadcast_ss(x + (size_t)r * a->ldx + k);
-            lo[r] = _mm256_fmadd_ps(v, b0, lo[r]);
-            hi[r] = _mm256_fmadd_ps(v, b1, hi[r]);
+    for (size_t k0 = 0; k0 < a->k; k0 += PART) {
+        const size_t n = a->k - k0 < PART ? a->k - k0 : PART;
+        for (int r = 0; r < rows; r++) memcpy(part + r * STRIDE, x + (size_t)r * a->ldx + k0, n * sizeof *x);
+        for (size_t k = 0; k < n; k++, b += a->ldb) {
+            const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
+            for (int r = 0; r < rows; r++) {
+                const __m256 v = _mm256_broadcast_ss(part + (size_t)r * STRIDE + k);
+                lo[r] = _mm256_fmadd_ps(v, b0, lo[r]);
+                hi[r] = _mm256_fmadd_ps(v, b1, hi[r]);
+            }
         }
     }
     for (int r = 0; r < rows; r++) {
@@ -31,7 +38,7 @@ void pcs_gemm_avx2(const void *args)
 {
     const pcs_gemm_args *a = args;
     size_t m = 0;
-    for (; m + 6 <= a->m; m += 6) tile(a, m, 6);
+    for (; m + ROWS <= a->m; m += ROWS) tile(a, m, ROWS);
     for (; m + 2 <= a->m; m += 2) tile(a, m, 2);
     for (; m < a->m; m++) tile(a, m, 1);
 }
