@@ -38,7 +38,7 @@ static void free_act(pcs_act a) { free(a.tq); }
 
 static void check_quantize_act(const pcs_kernel *k)
 {
-    static const size_t widths[] = { 32, 64, 96, 256, 288, 576, 1536 };
+    static const size_t widths[] = { 32, 64, 96, 256, 288, 576, 1536, 33, 47, 48, 50, 300 };
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         const size_t n = widths[i], m = 5;
         float *x = guarded(n * m * 4);
