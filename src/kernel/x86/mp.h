@@ -7,6 +7,9 @@
 
 #include "kernel/x86/unpack_k.h"
 
+/* Bytes ahead of the rows in work: memory time hides behind unpacking (kernels.md, section 0). */
+#define MP_PREFETCH 8192
+
 /* Rows as they come, and interleaved: line l of codes is [16][4] of k = 4 l; d and m of group g are [16]. */
 typedef struct {
     pcs_row rows[16];
@@ -81,6 +84,7 @@ static void mp_fill(const pcs_mm_args *a, mp_panel *p, mp_unpack_fn *unpack, siz
             continue;
         }
         const uint8_t *w = a->w + (n + i) * a->row_bytes;
+        for (size_t at = 0; at < a->row_bytes; at += 64) _mm_prefetch((const char *)w + MP_PREFETCH + at, _MM_HINT_T0);
         if (unpack) unpack(w, a->k, r);
         else pcs_row_unpack(a->f, w, a->k, r);
         pcs_row_pad(r, a->k);
