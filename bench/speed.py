@@ -3,7 +3,7 @@ limit that precis measures. Writes bench/results/speed-MACHINE.csv.
 
 usage: speed.py PRECIS --cache FOLDER [--smollm2 FILE] [--rounds 5] [--threads 1,2] [MODEL ...]
 """
-import argparse, csv, datetime, json, os, platform, re, statistics, subprocess, sys, tempfile
+import argparse, csv, datetime, json, os, platform, re, shutil, statistics, subprocess, sys, tempfile
 import gguf, numpy as np
 
 p = argparse.ArgumentParser()
@@ -54,7 +54,7 @@ def random_llama(path):
 def ours(path, threads):
     r = subprocess.run([a.precis, "bench", path, "--prompt", str(a.prompt), "--gen", str(a.gen), "-t", str(threads), "--json", "-q"], capture_output=True, text=True, check=True)
     j = json.loads(r.stdout)
-    return j["prefill_tok_s"], j["decode_tok_s"], j["limit"]["decode_tok_s"], j["cpu"]
+    return j["prefill_tok_s"], j["decode_tok_s"], j["limit"]["decode_tok_s"], j["cpu"], j["limit"]["prefill_tok_s"]
 
 
 def theirs(path, threads):
@@ -67,7 +67,7 @@ machine = f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores"
 compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
 sources = {"gutenberg-7m": "models/gutenberg-7m", "smollm2": a.smollm2, "1.1b": os.path.join(a.cache, "random-1.1b.gguf")}
 rows, folder = [], tempfile.mkdtemp(dir=a.cache)
-print(f"{machine}; {compiler}\n{'model':14s}{'type':8s}{'threads':>8s}{'decode':>10s}{'llama.cpp':>11s}{'ratio':>7s}{'limit':>8s}{'prefill':>9s}{'llama.cpp':>11s}{'ratio':>7s}", flush=True)
+print(f"{machine}; {compiler}\n{'model':14s}{'type':8s}{'threads':>8s}{'decode':>10s}{'llama.cpp':>11s}{'ratio':>7s}{'limit':>8s}{'prefill':>9s}{'llama.cpp':>11s}{'ratio':>7s}{'limit':>8s}", flush=True)
 for name in a.models or sources:
     source = sources[name]
     if not source:
@@ -84,12 +84,12 @@ for name in a.models or sources:
                 got.append(ours(path, threads)), peer.append(theirs(path, threads))
             med = lambda x, i: statistics.median(r[i] for r in x)
             row = dict(date=datetime.date.today().isoformat(), machine=machine, level=got[0][3], compiler=compiler, model=name, type=kind, threads=threads, rounds=a.rounds,
-                       decode=med(got, 1), peer_decode=med(peer, 1), limit_decode=med(got, 2), prefill=med(got, 0), peer_prefill=med(peer, 0), bytes=os.path.getsize(path))
+                       decode=med(got, 1), peer_decode=med(peer, 1), limit_decode=med(got, 2), prompt=a.prompt, prefill=med(got, 0), peer_prefill=med(peer, 0), limit_prefill=med(got, 4), bytes=os.path.getsize(path))
             rows.append(row)
             print(f"{name:14s}{kind:8s}{threads:8d}{row['decode']:10.1f}{row['peer_decode']:11.1f}{row['decode'] / row['peer_decode']:7.2f}{row['limit_decode']:8.0f}"
-                  f"{row['prefill']:9.1f}{row['peer_prefill']:11.1f}{row['prefill'] / row['peer_prefill']:7.2f}", flush=True)
+                  f"{row['prefill']:9.1f}{row['peer_prefill']:11.1f}{row['prefill'] / row['peer_prefill']:7.2f}{row['limit_prefill']:8.0f}", flush=True)
         os.unlink(path)
-os.rmdir(folder)
+shutil.rmtree(folder)
 slug = re.sub(r"[^a-z0-9]+", "-", (cpu[1] if cpu else platform.machine()).lower()).strip("-")
 out = f"bench/results/speed-{slug}-{rows[0]['level']}.csv"
 with open(out, "w", newline="") as f:

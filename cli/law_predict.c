@@ -75,7 +75,7 @@ static json_t *method_json(const method_table *t)
 static const cli_option predict_options[] = {
     LAW_OPTIONS, LAW_POINT,
     { "--show", 0, "OUTPUT", "one output of the law by name (n_eff, qat_fraction, ...)" },
-    { "--base", 0, "LAW", "the 16-bit loss that an additive law without its own (chen) is put on" },
+    { "--base", 0, "LAW", "the 16-bit loss that a law without its own (chen, frantar) is put on" },
     { "--method-table", 0, "FILE", "measured losses per type (precis eval --ladder --json, or lines TYPE BITS LOSS): refits g_post and C_T at this N and D" },
     { 0 },
 };
@@ -103,10 +103,15 @@ static int predict_on_base(cli *c, precis_law *law, const precis_law_point *p)
     usual.v[PRECIS_LAW_N] = p->v[PRECIS_LAW_N];
     usual.v[PRECIS_LAW_D] = p->v[PRECIS_LAW_D];
     precis_status st = precis_law_open(c->ctx, &base, cli_get(c, "--base"));
-    const char *lacks = st ? NULL : precis_law_lacks(law, "delta_loss");
-    if (!st) st = precis_law_output(law, lacks ? "delta_loss" : "ptq", p, &added);
+    const double N = p->v[PRECIS_LAW_N], D = p->v[PRECIS_LAW_D];
+    double n_eff = NAN;
     if (!st) st = precis_law_predict(base, &usual, &v);
-    if (!st) st = precis_law_multiplier(base, p->v[PRECIS_LAW_N], p->v[PRECIS_LAW_D], added, &eff);
+    if (!st && precis_law_lacks(law, "delta_loss")) st = precis_law_output(law, "delta_loss", p, &added);
+    else if (!st && precis_law_lacks(law, "n_eff")) { /* a part of the parameters: back to a loss */
+        st = precis_law_output(law, "n_eff", p, &n_eff);
+        if (!st) st = precis_law_added(base, N, D, eff = n_eff / N, &added);
+    } else if (!st) st = precis_law_output(law, "ptq", p, &added);
+    if (!st && isnan(n_eff)) st = precis_law_multiplier(base, N, D, added, &eff);
     precis_law_close(&base);
     if (st) return cli_fail(c, st);
     if (c->json)

@@ -1,18 +1,32 @@
-/* pool.c - threads, regions, barriers. */
+/* pool.c - threads, regions, barriers; and fewer threads where other programs want the cores.
+ *
+ * When a core is shared, each barrier waits for a time slice: two threads beside busy programs are ten times slower than one. So the pool looks
+ * how long its threads waited for a core (Linux: run_delay of /proc/self/task/TID/schedstat); when that is a good part of the time it works on the caller alone, and
+ * tries all threads again after a while. Results do not depend on it. */
 #include "base/pool.h"
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define SPIN 2000
 
+#define WINDOW 0.03    /* seconds of regions that are judged together */
+#define WAITING 0.1    /* part of the threads' time on a run queue that is too much: two programs on a core make it a half, a quiet machine 0.01 */
+#define PATIENCE 4
+#define REST 0.25      /* seconds on one thread, the first time; doubled each time up to ... */
+#define REST_MOST 4.0
+
 struct pcs_pool {
     precis_ctx *ctx;
-    uint32_t n; /* threads, the caller's included */
+    uint32_t n;      /* threads, the caller's included */
+    uint32_t active; /* of them, in the running region; changes between regions only */
     pthread_t *threads;
     pcs_region_fn *fn;
     void *arg;
@@ -21,6 +35,10 @@ struct pcs_pool {
     _Alignas(64) _Atomic uint32_t arrived; /* at the current barrier                 */
     _Alignas(64) _Atomic uint32_t phase;   /* barriers passed                        */
     _Atomic uint32_t sleepers;
+    int *delay_fd;              /* of each thread's schedstat; -1: none */
+    uint64_t delay;             /* of all threads when the window began, ns */
+    uint32_t bad;               /* windows in a row that were crowded */
+    double busy, until, rest;   /* seconds of the window; when all threads are tried again; how long the next rest is */
 };
 
 typedef struct { pcs_pool *pool; uint32_t ith; } worker_arg;
@@ -53,9 +71,9 @@ static void wake(pcs_pool *p, _Atomic uint32_t *word)
 
 static void barrier(pcs_pool *p)
 {
-    if (p->n == 1) return;
+    if (p->active == 1) return;
     const uint32_t phase = atomic_load_explicit(&p->phase, memory_order_acquire);
-    if (atomic_fetch_add(&p->arrived, 1) + 1 == p->n) {
+    if (atomic_fetch_add(&p->arrived, 1) + 1 == p->active) {
         atomic_store(&p->arrived, 0);
         wake(p, &p->phase);
     } else {
@@ -68,17 +86,41 @@ void pcs_barrier(precis_ctx *ctx)
     if (ctx->pool) barrier(ctx->pool);
 }
 
+/* The calling thread's file of scheduling figures; -1: the system has none. */
+static int open_delay(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%ld/schedstat", (long)syscall(SYS_gettid));
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Nanoseconds that all threads were ready to run and did not: the second number of each. */
+static uint64_t waited(const pcs_pool *p)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < p->n; i++) {
+        char text[80], *end;
+        const ssize_t n = p->delay_fd[i] < 0 ? 0 : pread(p->delay_fd[i], text, sizeof text - 1, 0);
+        if (n <= 0) continue;
+        text[n] = 0;
+        strtoull(text, &end, 10);
+        sum += strtoull(end, NULL, 10);
+    }
+    return sum;
+}
+
 static void *worker(void *a)
 {
     const worker_arg w = *(worker_arg *)a;
     pcs_pool *p = w.pool;
     uint32_t seen = 0;
+    p->delay_fd[w.ith] = open_delay();
     pcs_barrier(p->ctx); /* `a` lives on the creator's stack until here */
     for (;;) {
         wait_change(p, &p->start, seen);
-        seen++;
+        seen = atomic_load_explicit(&p->start, memory_order_acquire); /* regions without this thread may have passed */
         if (p->stop) return NULL;
-        p->fn(p->arg, w.ith, p->n);
+        p->fn(p->arg, w.ith, p->active);
         barrier(p);
     }
 }
@@ -90,7 +132,7 @@ static uint32_t start_workers(pcs_pool *p, worker_arg *args, uint32_t want)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     uint32_t n = 1;
-    p->n = want;
+    p->n = p->active = want;
     for (; n < want; n++) {
         args[n] = (worker_arg){ p, n };
         if (pthread_create(&p->threads[n], NULL, worker, &args[n])) break;
@@ -105,18 +147,21 @@ static void pool_open(precis_ctx *ctx)
     pcs_pool *p = pcs_alloc(ctx, 1, sizeof *p);
     if (!p) return; /* regions then run on the caller alone */
     p->ctx = ctx;
-    p->n = 1;
+    p->n = p->active = 1;
+    p->rest = REST;
     ctx->pool = p;
     if (ctx->threads < 2) return;
     worker_arg args[256];
     p->threads = pcs_alloc(ctx, ctx->threads, sizeof *p->threads);
-    if (!p->threads) return;
+    p->delay_fd = pcs_alloc(ctx, ctx->threads, sizeof *p->delay_fd);
+    if (!p->threads || !p->delay_fd) return;
+    for (uint32_t i = 0; i < ctx->threads; i++) p->delay_fd[i] = i ? -1 : open_delay();
     const uint32_t got = start_workers(p, args, ctx->threads);
     /* Those that did not start are counted as arrived. */
     if (got < ctx->threads) atomic_fetch_add(&p->arrived, ctx->threads - got);
     barrier(p);
     if (got < ctx->threads) {
-        p->n = got;
+        p->n = p->active = got;
         pcs_warn(ctx, "only %u of %u threads could be started", got, ctx->threads);
     }
 }
@@ -127,6 +172,25 @@ uint32_t pcs_run_threads(precis_ctx *ctx)
     return ctx->pool ? ctx->pool->n : 1;
 }
 
+/* After a region on all threads that took `seconds`: too crowded for more than one? */
+static void judge(pcs_pool *p, double seconds, double now)
+{
+    p->busy += seconds;
+    if (p->busy < WINDOW) return;
+    const uint64_t delay = waited(p);
+    if ((double)(delay - p->delay) * 1e-9 <= WAITING * p->busy * p->n) {
+        p->rest = REST;
+        p->bad = 0;
+    } else if (++p->bad >= PATIENCE) { /* not the first ones: new threads share a core until the system moves them */
+        p->active = 1;
+        p->until = now + p->rest;
+        p->rest = p->rest * 2 < REST_MOST ? p->rest * 2 : REST_MOST;
+        p->bad = PATIENCE - 1;
+    }
+    p->busy = 0;
+    p->delay = delay;
+}
+
 void pcs_run(precis_ctx *ctx, pcs_region_fn *fn, void *arg)
 {
     pool_open(ctx);
@@ -135,11 +199,20 @@ void pcs_run(precis_ctx *ctx, pcs_region_fn *fn, void *arg)
         fn(arg, 0, 1);
         return;
     }
+    const double begin = pcs_now();
+    if (p->active == 1 && begin < p->until) {
+        fn(arg, 0, 1);
+        return;
+    }
+    if (p->active == 1 || !p->delay) p->delay = waited(p); /* what happened on one thread says nothing of all */
+    p->active = p->n;
     p->fn = fn;
     p->arg = arg;
     wake(p, &p->start);
     fn(arg, 0, p->n);
     barrier(p);
+    const double end = pcs_now();
+    judge(p, end - begin, end);
 }
 
 typedef struct { _Atomic uint64_t next; uint64_t n, grain; pcs_range_fn *fn; void *arg; } for_arg;
@@ -168,6 +241,9 @@ void pcs_pool_close(precis_ctx *ctx)
     p->stop = true;
     wake(p, &p->start);
     for (uint32_t i = 1; i < p->n; i++) pthread_join(p->threads[i], NULL);
+    for (uint32_t i = 0; p->delay_fd && i < ctx->threads; i++)
+        if (p->delay_fd[i] >= 0) close(p->delay_fd[i]);
+    pcs_free(ctx, p->delay_fd);
     pcs_free(ctx, p->threads);
     pcs_free(ctx, p);
     ctx->pool = NULL;

@@ -21,6 +21,8 @@ law predict --law dremov --N 1e9 --D 1e11 --bits-w 4 --show qat_fraction
 json '0 < j["value"] < 1'
 law predict --law chen:W4A16 --N 595e6 --D 100B --block 128 --base chinchilla
 json 'abs(j["added"] - 0.020996363397519563) < 1e-12 and 0.5 < j["eff"] < 1'
+law predict --law frantar --N 1e9 --D 1e11 --bits-w 4 --base chinchilla
+json 'abs(j["eff"] - 0.747) < 1e-12 and j["added"] > 0'
 law optimal --law kumar --compute 1e21 --continuous
 json 'abs(j["bits"] - 7.002109) < 1e-5 and abs(j["N"] / 5343347406 - 1) < 1e-5 and abs(j["loss"] - 2.91246235) < 1e-7'
 law optimal --law kumar:averaged --compute 1e21 --continuous
