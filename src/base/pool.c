@@ -71,9 +71,10 @@ static void wake(pcs_pool *p, _Atomic uint32_t *word)
 
 static void barrier(pcs_pool *p)
 {
-    if (p->active == 1) return;
+    const uint32_t all = p->active; /* before arriving: afterwards the caller may begin another region */
+    if (all == 1) return;
     const uint32_t phase = atomic_load_explicit(&p->phase, memory_order_acquire);
-    if (atomic_fetch_add(&p->arrived, 1) + 1 == p->active) {
+    if (atomic_fetch_add(&p->arrived, 1) + 1 == all) {
         atomic_store(&p->arrived, 0);
         wake(p, &p->phase);
     } else {
