@@ -86,6 +86,18 @@ int law_point(const cli *c, precis_law_point *p)
     return -1;
 }
 
+char *law_where(const cli *c)
+{
+    char *s = cli_has(c, "--where") ? cli_joined(c, "--where") : NULL;
+    const char *v;
+    size_t at = 0;
+    for (int i = 0; s && (v = cli_get_nth(c, "--where", i)); i++) {
+        at += strlen(v);
+        if (s[at] == ',') s[at++] = ';';
+    }
+    return s;
+}
+
 json_t *law_real(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
 json_t *law_point_json(const precis_law_point *p)

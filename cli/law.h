@@ -26,6 +26,8 @@ bool law_number(const cli *c, const char *option, double dflt, double *out);
 int law_open(cli *c, const char *name, precis_law **law);
 /* The point of the options; -1, or an exit code. */
 int law_point(const cli *c, precis_law_point *p);
+/* The conditions of --where, with semicolons between; the caller frees; NULL: none. */
+char *law_where(const cli *c);
 /* A number, or null. */
 json_t *law_real(double v);
 json_t *law_point_json(const precis_law_point *p);

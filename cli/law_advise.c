@@ -32,7 +32,6 @@ typedef struct {
     double N, D, target, inference, block;
     law_formats formats;
     json_t *out;
-    char line[4096];
 } advice;
 
 static void put_bits(const advice *a, precis_law_point *p, double bits)

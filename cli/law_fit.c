@@ -153,19 +153,6 @@ static int print_text(cli *c, const precis_law_fit *f, const char *out)
     return cli_done(c);
 }
 
-/* Values of an option with a separator between; the caller frees. */
-static char *joined(const cli *c, const char *name, char separator)
-{
-    char *s = cli_joined(c, name);
-    const char *v;
-    size_t at = 0;
-    for (int i = 0; s && (v = cli_get_nth(c, name, i)); i++) {
-        at += strlen(v);
-        if (s[at] == ',') s[at++] = separator;
-    }
-    return s;
-}
-
 static int run(cli *c)
 {
     precis_law_fit_options o = PRECIS_LAW_FIT_OPTIONS_INIT;
@@ -174,9 +161,9 @@ static int run(cli *c)
     int64_t drop, boot;
     c->digits = 15;
     if (!cli_int(c, "--drop-highest", 0, 0, 1 << 30, &drop) || !cli_int(c, "--bootstrap", 0, 0, 1000000, &boot) || !cli_number(c, "--delta", 0, 0, 1e3, &o.delta)) return EXIT_USAGE;
-    char *columns = joined(c, "--column", ','), *where = joined(c, "--where", ';'), *fix = cli_joined(c, "--fix");
+    char *columns = cli_joined(c, "--column"), *where = law_where(c), *fix = cli_joined(c, "--fix");
     o.columns = cli_has(c, "--column") ? columns : NULL;
-    o.where = cli_has(c, "--where") ? where : NULL;
+    o.where = where;
     o.fix = cli_has(c, "--fix") ? fix : NULL;
     o.cluster = cli_get(c, "--cluster");
     o.objective = cli_get(c, "--objective");

@@ -16,7 +16,7 @@ static const cli_option options[] = {
 };
 
 enum { POINTS = 97, FIGURES = 24 };
-typedef struct { cli *c; precis_law *law; precis_law_info info; precis_law_point p; chart *figures; int n; const char *data; double N0, N1, D0, D1; } page;
+typedef struct { precis_law *law; precis_law_info info; precis_law_point p; chart *figures; int n; const char *data; double N0, N1, D0, D1; } page;
 
 static chart *figure(page *g, const char *name, const char *title, const char *x, const char *y, bool lx, bool ly)
 {
@@ -274,7 +274,7 @@ static void range(page *g)
 
 static int run(cli *c)
 {
-    page g = { .c = c, .data = "" };
+    page g = { .data = "" };
     precis_law_fit fit = { .size = sizeof fit };
     precis_law_fit_options o = PRECIS_LAW_FIT_OPTIONS_INIT;
     int64_t drop;
@@ -284,11 +284,9 @@ static int run(cli *c)
     precis_law *law = NULL;
     rc = law_open(c, cli_has(c, "--law") ? NULL : c->n_args ? "chinchilla" : "kumar", &law);
     if (rc >= 0) return rc;
-    char *columns = cli_joined(c, "--column"), where[4096] = "";
-    const char *w;
-    for (int i = 0; (w = cli_get_nth(c, "--where", i)); i++) snprintf(where + strlen(where), sizeof where - strlen(where), "%s%s", i ? ";" : "", w);
+    char *columns = cli_joined(c, "--column"), *where = law_where(c);
     o.columns = cli_has(c, "--column") ? columns : NULL;
-    o.where = *where ? where : NULL;
+    o.where = where;
     o.drop_highest = (uint32_t)drop;
     o.profile = 1;
     g.figures = calloc(FIGURES, sizeof *g.figures);
@@ -316,6 +314,7 @@ static int run(cli *c)
     for (int i = 0; i < g.n; i++) chart_close(&g.figures[i]);
     free(g.figures);
     free(columns);
+    free(where);
     precis_law_fit_close(&fit);
     precis_law_close(&law);
     return rc;

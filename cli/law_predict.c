@@ -80,8 +80,6 @@ static const cli_option predict_options[] = {
     { 0 },
 };
 
-static const char *const no_hull = "";
-
 static int predict_show(cli *c, precis_law *law, const precis_law_point *p)
 {
     double v;
@@ -135,7 +133,7 @@ static int print_prediction(cli *c, const precis_law_info *info, const precis_la
     if (c->json) {
         json_t *o = json_pack("{s:s, s:s, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:b, s:s}", "law", info->name, "set", info->set, "point", law_point_json(p), "loss", v->loss, "base", law_real(v->base), "ptq", law_real(v->ptq), "added",
                               law_real(v->added), "loss16", law_real(v->loss16), "n_eff", law_real(v->n_eff), "d_eff", law_real(v->d_eff), "interval", isnan(low) ? json_null() : json_pack("[f, f]", low, high), "interval_kind", kind, "interval_reason", reason, "outside", v->outside,
-                              "outside_where", v->outside ? v->where : no_hull);
+                              "outside_where", v->where);
         json_object_set_new(o, "interval_laws", *names ? json_string(names) : json_null());
         json_object_set_new(o, "method", method_json(t));
         return cli_print_json(c, o);
@@ -345,11 +343,9 @@ static int compare_forms(cli *c, const char *laws)
     precis_law_fit_options o = PRECIS_LAW_FIT_OPTIONS_INIT;
     int64_t drop;
     if (!cli_int(c, "--drop-highest", 0, 0, 1 << 30, &drop)) return EXIT_USAGE;
-    char *columns = cli_joined(c, "--column"), where[4096] = "";
-    const char *w;
-    for (int i = 0; (w = cli_get_nth(c, "--where", i)); i++) snprintf(where + strlen(where), sizeof where - strlen(where), "%s%s", i ? ";" : "", w);
+    char *columns = cli_joined(c, "--column"), *where = law_where(c);
     o.columns = cli_has(c, "--column") ? columns : NULL;
-    o.where = *where ? where : NULL;
+    o.where = where;
     o.cluster = cli_get(c, "--cluster");
     o.drop_highest = (uint32_t)drop;
     o.holdout = 1;
@@ -381,6 +377,7 @@ static int compare_forms(cli *c, const char *laws)
         precis_law_close(&form);
     }
     free(columns);
+    free(where);
     if (rc >= 0) return rc;
     qsort(rows, n, sizeof *rows, by_held);
     json_t *list = json_array();

@@ -150,6 +150,9 @@ void pcs_map_free(pcs_map *m);
 /* "1.2 GB" style for messages; returns buf. */
 const char *pcs_human(double bytes, char buf[32]);
 
+/* For qsort of doubles. */
+int pcs_ascending(const void *a, const void *b);
+
 double pcs_now(void); /* monotonic seconds */
 
 #endif

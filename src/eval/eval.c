@@ -62,12 +62,6 @@ static void score_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
-int pcs_ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Mean and standard error of f(i) over n scores. */
 typedef double field(const score *s);
 static double f_nll(const score *s) { return s->nll; }

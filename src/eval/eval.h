@@ -6,8 +6,6 @@
 
 /* Log of the sum of exponentials of x[n]; *best (NULL: not asked for): the first place of the largest. */
 double pcs_log_sum(const float *x, size_t n, size_t *best);
-/* For qsort of doubles. */
-int pcs_ascending(const void *a, const void *b);
 /* KL(p || q) in nats of two rows of logits, whose log sums are lp and lq. */
 double pcs_divergence(const float *p, double lp, const float *q, double lq, size_t n);
 

@@ -4,31 +4,6 @@
 
 #include <math.h>
 
-enum { WIDE = 64 };
-
-/* ln D from lo to hi where `value` first passes from below to above 0. */
-static double crossing(pcs_evaluator *e, bool slope, double target, double from, double to)
-{
-    double lo = log(from), hi = log(to);
-    for (int step = 0; step < 12; step++) {
-        for (size_t i = 0; i < WIDE; i++) pcs_evaluator_put(e, i, PCS_VAR_D, exp(lo + (hi - lo) * (double)i / (WIDE - 1)));
-        const double *v = pcs_evaluator_run(e);
-        if (slope) pcs_evaluator_back(e);
-        size_t i = 0;
-        for (; i < WIDE; i++) {
-            const double x = slope ? pcs_evaluator_slope(e, PCS_VAR_D, i) : v[i] - target;
-            if (x >= 0) break;
-        }
-        if (i == WIDE) return step ? hi : NAN;
-        if (i == 0) return step ? lo : -INFINITY;
-        const double width = (hi - lo) / (WIDE - 1), start = lo;
-        lo = start + width * (double)(i - 1);
-        hi = start + width * (double)i;
-        if (hi - lo < 1e-15) break;
-    }
-    return 0.5 * (lo + hi);
-}
-
 precis_status precis_law_critical(precis_law *law, const precis_law_point *p, double added, double *D)
 {
     *D = NAN;
@@ -40,11 +15,11 @@ precis_status precis_law_critical(precis_law *law, const precis_law_point *p, do
     at.v[PCS_VAR_D] = 1e10;
     pcs_evaluator e = { 0 };
     double value;
-    precis_status st = pcs_evaluator_open(law->ctx, &e, law, node, WIDE);
+    precis_status st = pcs_evaluator_open(law->ctx, &e, law, node, PCS_WIDE);
     if (!st) st = pcs_evaluator_one(&e, &at, &value);
     if (!st) {
         pcs_evaluator_set(&e, 0, &at);
-        const double ln = crossing(&e, added <= 0, added, 1e4, 1e24);
+        const double ln = pcs_evaluator_first(&e, PCS_VAR_D, 1e4, 1e24, added > 0 ? PCS_AT_LEAST : PCS_RISING, added);
         *D = exp(ln);
         if (isnan(ln)) st = pcs_fail(law->ctx, PRECIS_EBUDGET, "by the law %s more tokens never make this model worse (up to 1e24)", law->name);
         else if (!isfinite(ln)) st = pcs_fail(law->ctx, PRECIS_EBUDGET, "by the law %s that is so from the first tokens on", law->name);
@@ -60,28 +35,14 @@ precis_status precis_law_isoloss(precis_law *law, const precis_law_point *p, dou
     precis_law_point at = *p;
     at.v[PCS_VAR_D] = 1e10;
     pcs_evaluator e = { 0 };
-    precis_status st = pcs_evaluator_open(law->ctx, &e, law, node, WIDE);
+    precis_status st = pcs_evaluator_open(law->ctx, &e, law, node, PCS_WIDE);
     for (size_t i = 0; i < n && !st; i++) {
-        double value, lo = log(1e4), hi = log(1e24);
+        double value;
         at.v[PCS_VAR_N] = N[i];
         st = pcs_evaluator_one(&e, &at, &value);
         if (st) break;
-        pcs_evaluator_set(&e, 0, &at);
-        D[i] = NAN;
-        for (int step = 0; step < 12; step++) { /* the loss falls with D until it turns: the first point at or below */
-            for (size_t k = 0; k < WIDE; k++) pcs_evaluator_put(&e, k, PCS_VAR_D, exp(lo + (hi - lo) * (double)k / (WIDE - 1)));
-            const double *v = pcs_evaluator_run(&e);
-            size_t k = 0;
-            while (k < WIDE && !(v[k] <= loss)) k++;
-            if (k == WIDE || k == 0) {
-                if (step) D[i] = exp(k ? hi : lo);
-                break;
-            }
-            const double width = (hi - lo) / (WIDE - 1), from = lo;
-            lo = from + width * (double)(k - 1);
-            hi = from + width * (double)k;
-            D[i] = exp(0.5 * (lo + hi));
-        }
+        const double ln = pcs_evaluator_first(&e, PCS_VAR_D, 1e4, 1e24, PCS_AT_MOST, loss); /* the loss falls with D until it turns */
+        D[i] = isfinite(ln) ? exp(ln) : NAN;
     }
     pcs_evaluator_close(&e);
     return st;

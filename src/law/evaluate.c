@@ -48,6 +48,24 @@ double pcs_evaluator_slope(const pcs_evaluator *e, int v, size_t i)
     return pcs_tape_variable(e->tape, v, i, &d) ? d : 0;
 }
 
+double pcs_evaluator_first(pcs_evaluator *e, int v, double from, double to, pcs_condition condition, double target)
+{
+    double lo = log(from), hi = log(to);
+    for (int step = 0; step < 12 && hi - lo >= 1e-15; step++) {
+        const double width = (hi - lo) / (PCS_WIDE - 1), start = lo;
+        for (size_t i = 0; i < PCS_WIDE; i++) pcs_evaluator_put(e, i, v, exp(start + width * (double)i));
+        const double *f = pcs_evaluator_run(e);
+        if (condition == PCS_RISING) pcs_evaluator_back(e);
+        size_t i = 0;
+        while (i < PCS_WIDE && !(condition == PCS_AT_MOST ? f[i] <= target : condition == PCS_AT_LEAST ? f[i] >= target : pcs_evaluator_slope(e, v, i) >= 0)) i++;
+        if (i == PCS_WIDE) return step ? hi : NAN;
+        if (i == 0) return step ? lo : -INFINITY;
+        lo = start + width * (double)(i - 1);
+        hi = start + width * (double)i;
+    }
+    return 0.5 * (lo + hi);
+}
+
 precis_status pcs_evaluator_one(pcs_evaluator *e, const precis_law_point *p, double *value)
 {
     const precis_law *l = e->law;

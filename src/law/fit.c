@@ -23,7 +23,7 @@ enum { FURTHER = 256, SHARPENED = 64 };
 
 /* ---- work on all threads of all processes ------------------------------------------------------------------------------- */
 
-typedef struct { pcs_fitting *f; char *items; size_t size, n, begin, end; pcs_item_fn *fn; void *arg; pcs_worker *workers; uint32_t rank, ranks; } spread_work;
+typedef struct { char *items; size_t size, n, begin; pcs_item_fn *fn; void *arg; pcs_worker *workers; uint32_t rank, ranks; } spread_work;
 
 static void some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
@@ -38,7 +38,7 @@ precis_status pcs_spread_work(pcs_fitting *f, const char *stage, void *items, si
 {
     const precis_spread *sp = f->opts->spread;
     const uint32_t threads = pcs_run_threads(f->ctx);
-    spread_work s = { .f = f, .items = items, .size = size, .n = n, .fn = fn, .arg = arg, .rank = sp ? sp->rank : 0, .ranks = sp ? sp->size : 1 };
+    spread_work s = { .items = items, .size = size, .n = n, .fn = fn, .arg = arg, .rank = sp ? sp->rank : 0, .ranks = sp ? sp->size : 1 };
     s.workers = pcs_alloc(f->ctx, threads, sizeof *s.workers);
     precis_status st = s.workers ? PRECIS_OK : PRECIS_ENOMEM;
     for (uint32_t i = 0; i < threads && !st; i++) st = pcs_worker_open(&s.workers[i], &f->problem);
@@ -57,11 +57,17 @@ precis_status pcs_spread_work(pcs_fitting *f, const char *stage, void *items, si
 
 typedef struct { double f, x[PCS_LAW_PARAMS], start; } landing;
 
+/* Objectives with kinks are searched by a smooth relative; pcs_finish goes on. */
+static void smooth(pcs_worker *w)
+{
+    if (w->p->objective->scale || (w->p->objective->delta > 0 && w->p->objective->delta < 1e-6)) w->delta = 1e-3;
+}
+
 static void descend(void *arg, pcs_worker *w, size_t i, void *item)
 {
     landing *l = item;
     pcs_starts_get(arg, w, i, l->x);
-    if (w->p->objective->scale || (w->p->objective->delta > 0 && w->p->objective->delta < 1e-6)) w->delta = 1e-3; /* a smooth relative of it; pcs_finish goes on */
+    smooth(w);
     l->f = pcs_worker_minimize(w, l->x, 1);
     l->start = (double)i;
 }
@@ -72,7 +78,7 @@ static void go_on(void *arg, pcs_worker *w, size_t i, void *item)
     landing *l = item;
     (void)i;
     (void)arg;
-    if (w->p->objective->scale || (w->p->objective->delta > 0 && w->p->objective->delta < 1e-6)) w->delta = 1e-3;
+    smooth(w);
     if (isfinite(l->f)) l->f = pcs_worker_minimize(w, l->x, 10);
 }
 
@@ -82,7 +88,7 @@ static void sharpen(void *arg, pcs_worker *w, size_t i, void *item)
     landing *l = item;
     (void)i;
     (void)arg;
-    if (w->p->objective->scale || (w->p->objective->delta > 0 && w->p->objective->delta < 1e-6)) w->delta = 1e-3;
+    smooth(w);
     if (isfinite(l->f)) l->f = pcs_worker_polish(w, l->x);
 }
 

@@ -39,7 +39,6 @@ typedef struct pcs_worker {
     double *w, *r, *psi;           /* weights of rows (1), residuals, w rho'(r) */
     double params[PCS_LAW_PARAMS], delta;
     double *matrix;                /* scratch of k x k */
-    size_t evaluations;
 } pcs_worker;
 
 precis_status pcs_worker_open(pcs_worker *w, const pcs_problem *p);

@@ -30,12 +30,6 @@ static job *add(holding *s, const char *name)
     return j;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Held out: above a quantile, or 8 times beyond the rest. */
 static precis_status beyond(holding *s, int what, const char *name, bool eight)
 {
@@ -43,7 +37,7 @@ static precis_status beyond(holding *s, int what, const char *name, bool eight)
     double *q = pcs_alloc(s->f->ctx, t->n, sizeof *q);
     if (!q) return PRECIS_ENOMEM;
     for (size_t i = 0; i < t->n; i++) q[i] = quantity(t, i, what);
-    qsort(q, t->n, sizeof *q, ascending);
+    qsort(q, t->n, sizeof *q, pcs_ascending);
     double below = 0, held = 0, low = INFINITY;
     if (!eight) { /* about the highest fifth, whole values */
         held = q[t->n - 1 - (t->n - 1) / 5];
@@ -118,7 +112,7 @@ static double coverage(pcs_fitting *f, pcs_worker *w, const job *j, const double
         for (size_t i = 0; i < n; i++) {
             if (j->at[i] != HELD) continue;
             memcpy(sorted, pred + i * RESAMPLES, sizeof sorted);
-            qsort(sorted, RESAMPLES, sizeof *sorted, ascending);
+            qsort(sorted, RESAMPLES, sizeof *sorted, pcs_ascending);
             held++;
             inside += sorted[4] <= 0 && sorted[RESAMPLES - 5] >= 0; /* residuals: 0 is the observed loss */
         }

@@ -122,10 +122,9 @@ void precis_law_get_info(const precis_law *l, precis_law_info *info)
 
 precis_status precis_law_get_param(const precis_law *l, size_t i, precis_law_param *out)
 {
-    static const char *const standings[] = { "unknown", "unverified", "secondary", "primary", "derived", "verified" };
     if (i >= (size_t)l->n_params) return pcs_fail(l->ctx, PRECIS_EINVAL, "no parameter %zu", i);
     const pcs_param *p = &l->params[i];
-    *out = (precis_law_param){ out->size, p->name, p->unit, p->source, isnan(p->value) ? "unknown" : standings[p->standing], p->value };
+    *out = (precis_law_param){ out->size, p->name, p->unit, p->source, isnan(p->value) ? "unknown" : pcs_standings[p->standing], p->value };
     return PRECIS_OK;
 }
 

@@ -21,7 +21,7 @@ extern const pcs_variable pcs_variables[PCS_VARS];
 
 enum {
     PCS_LAW_BYTES = PCS_LIMIT_LAW, PCS_LAW_NODES = PCS_LIMIT_LAW_PARTS, PCS_LAW_PARAMS = 32, PCS_LAW_LETS = 64, PCS_LAW_SETS = 16, PCS_LAW_STACK = PCS_LIMIT_LAW_DEPTH, PCS_LAW_NAME = 32,
-    PCS_LAW_STARTS = 12, PCS_LAW_OUTPUTS = 12
+    PCS_LAW_STARTS = 12
 };
 
 /* ---- the tree -------------------------------------------------------------------------------------------------------- */
@@ -39,7 +39,8 @@ typedef struct pcs_e {
 } pcs_e;
 
 /* What a constant stands on. */
-typedef enum { PCS_UNKNOWN, PCS_UNVERIFIED, PCS_SECONDARY, PCS_PRIMARY, PCS_DERIVED, PCS_VERIFIED } pcs_standing;
+typedef enum { PCS_UNKNOWN, PCS_UNVERIFIED, PCS_SECONDARY, PCS_PRIMARY, PCS_DERIVED, PCS_VERIFIED, PCS_STANDINGS } pcs_standing;
+extern const char *const pcs_standings[PCS_STANDINGS];
 
 typedef struct pcs_param {
     char *name, *unit, *source;

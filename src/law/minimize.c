@@ -89,7 +89,6 @@ static double residuals(pcs_worker *w, pcs_tape *tape, const double *x)
     put(w, x);
     const double *f = pcs_tape_run(tape, w->params);
     columns(w)->sub(w->r, f, 1, w->p->y, 1, w->p->padded);
-    w->evaluations++;
     const double v = columns(w)->huber(w->r, w->w, w->delta, w->psi, w->p->padded);
     return isfinite(v) ? v : INFINITY;
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WIDE = 64 };
+enum { WIDE = PCS_WIDE };
 static const double TRAIN = 6, INFER = 2; /* FLOP per parameter and token (Kaplan et al. 2020, section 2.1) */
 
 static const precis_law_format usual_formats[] = { { "bf16", 16, 8, 7, 1 }, { "fp8", 8, 4, 3, 0.5 }, { "int8", 8, NAN, NAN, 0.5 }, { "fp4", 4, 2, 1, 0.25 }, { "int4", 4, NAN, NAN, 0.25 } };
@@ -95,21 +95,9 @@ static double least_loss(search *s)
 /* The fewest tokens at which the loss of N parameters is the aim; NAN: none. */
 static double tokens_for(search *s, double N, double aim)
 {
-    double lo = log(1e3), hi = log(1e24);
-    for (size_t i = 0; i < WIDE; i++) pcs_evaluator_put(&s->e, i, PCS_VAR_N, N);
-    for (int step = 0; step < 12; step++) {
-        for (size_t i = 0; i < WIDE; i++) pcs_evaluator_put(&s->e, i, PCS_VAR_D, exp(lo + (hi - lo) * (double)i / (WIDE - 1)));
-        const double *f = pcs_evaluator_run(&s->e);
-        size_t i = 0;
-        while (i < WIDE && !(f[i] <= aim)) i++;
-        if (i == WIDE) return step ? exp(hi) : NAN;
-        if (i == 0) return exp(lo);
-        const double width = (hi - lo) / (WIDE - 1), from = lo;
-        lo = from + width * (double)(i - 1);
-        hi = from + width * (double)i;
-        if (hi - lo < 1e-15) break;
-    }
-    return exp(0.5 * (lo + hi));
+    pcs_evaluator_put(&s->e, 0, PCS_VAR_N, N);
+    const double fewest = 1e3, ln = pcs_evaluator_first(&s->e, PCS_VAR_D, fewest, 1e24, PCS_AT_MOST, aim);
+    return ln == -INFINITY ? fewest : exp(ln);
 }
 
 /* Least cost with the loss at the aim: ln N. */
@@ -189,14 +177,14 @@ static double worth(search *s, double bits, precis_law_choice *c)
 
 static precis_law_choice continuous(search *s)
 {
-    double lo = 1, hi = 20, best = INFINITY, at = NAN;
+    double best = INFINITY, at = NAN;
     precis_law_choice c = { .loss = INFINITY };
     for (int i = 0; i <= 190; i++) {
         const double bits = 1 + 0.1 * i, f = worth(s, bits, &c);
         if (f < best) best = f, at = bits;
     }
     if (isnan(at)) return c;
-    lo = fmax(1, at - 0.1), hi = fmin(20, at + 0.1);
+    double lo = fmax(1, at - 0.1), hi = fmin(20, at + 0.1);
     const double golden = 0.61803398874989484820;
     double a = hi - golden * (hi - lo), b = lo + golden * (hi - lo), fa = worth(s, a, &c), fb = worth(s, b, &c);
     while (hi - lo > 3e-8) {

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WIDE = 64 };
-
 precis_status precis_law_output(precis_law *law, const char *output, const precis_law_point *p, double *value)
 {
     *value = NAN;
@@ -27,43 +25,39 @@ precis_status precis_law_output(precis_law *law, const char *output, const preci
     return st;
 }
 
-/* N at which the usual loss is `target`, at D; NAN when none from 1 to 1e40. 64 points a step: 8 steps are 14 digits. */
+/* N at which the usual loss is `target`, at D; NAN when none above 1. */
 static double inverse(pcs_evaluator *e, const precis_law_point *p, double target)
 {
-    double lo = 0, hi = log(1e40);
     pcs_evaluator_set(e, 0, p);
-    for (int step = 0; step < 10; step++) {
-        for (size_t i = 0; i < WIDE; i++) pcs_evaluator_put(e, i, PCS_VAR_N, exp(lo + (hi - lo) * (double)i / (WIDE - 1)));
-        const double *f = pcs_evaluator_run(e);
-        size_t i = 0;
-        while (i < WIDE && !(f[i] <= target)) i++; /* the loss falls with N */
-        if (i == WIDE || i == 0) return i == WIDE || step == 0 ? NAN : exp(lo);
-        const double width = (hi - lo) / (WIDE - 1), from = lo + width * (double)(i - 1);
-        hi = lo + width * (double)i;
-        lo = from;
-        if (hi - lo < 1e-15) break;
-    }
-    return exp(0.5 * (lo + hi));
+    const double ln = pcs_evaluator_first(e, PCS_VAR_N, 1, 1e40, PCS_AT_MOST, target); /* the loss falls with N */
+    return isfinite(ln) ? exp(ln) : NAN;
 }
 
 /* The evaluator of the usual loss, with room for an inverse. */
 static precis_status usual(precis_law *law, const precis_law_point *p, pcs_evaluator *e, precis_law_point *at)
 {
     const int node = pcs_law_usual(law, p, at);
-    return node < 0 ? pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s says nothing of a loss at 16 bits", law->name) : pcs_evaluator_open(law->ctx, e, law, node, WIDE);
+    return node < 0 ? pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s says nothing of a loss at 16 bits", law->name) : pcs_evaluator_open(law->ctx, e, law, node, PCS_WIDE);
+}
+
+/* The same for a model of N and D, and its usual loss. */
+static precis_status usual_loss(precis_law *law, double N, double D, pcs_evaluator *e, precis_law_point *at, double *loss)
+{
+    precis_law_point p;
+    precis_law_point_init(&p);
+    p.v[PCS_VAR_N] = N;
+    p.v[PCS_VAR_D] = D;
+    const precis_status st = usual(law, &p, e, at);
+    return st ? st : pcs_evaluator_one(e, at, loss);
 }
 
 precis_status precis_law_multiplier(precis_law *law, double N, double D, double added, double *eff)
 {
-    precis_law_point p, at;
-    precis_law_point_init(&p);
-    p.v[PCS_VAR_N] = N;
-    p.v[PCS_VAR_D] = D;
+    precis_law_point at;
     pcs_evaluator e = { 0 };
     double loss;
     *eff = NAN;
-    precis_status st = usual(law, &p, &e, &at);
-    if (!st) st = pcs_evaluator_one(&e, &at, &loss);
+    precis_status st = usual_loss(law, N, D, &e, &at, &loss);
     if (!st) *eff = inverse(&e, &at, loss + added) / N;
     if (!st && isnan(*eff)) st = pcs_fail(law->ctx, PRECIS_EINVAL, "no number of parameters has a loss of %g by the law %s", loss + added, law->name);
     pcs_evaluator_close(&e);
@@ -72,26 +66,16 @@ precis_status precis_law_multiplier(precis_law *law, double N, double D, double 
 
 precis_status precis_law_added(precis_law *law, double N, double D, double eff, double *added)
 {
-    precis_law_point p, at;
-    precis_law_point_init(&p);
-    p.v[PCS_VAR_N] = N;
-    p.v[PCS_VAR_D] = D;
+    precis_law_point at;
     pcs_evaluator e = { 0 };
     double with, without;
     *added = NAN;
-    precis_status st = usual(law, &p, &e, &at);
-    if (!st) st = pcs_evaluator_one(&e, &at, &without);
+    precis_status st = usual_loss(law, N, D, &e, &at, &without);
     at.v[PCS_VAR_N] = N * eff;
     if (!st) st = pcs_evaluator_one(&e, &at, &with);
     if (!st) *added = with - without;
     pcs_evaluator_close(&e);
     return st;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* The percentiles of the loss over the samples that came with the law. */
@@ -109,7 +93,7 @@ static precis_status band(pcs_evaluator *e, const precis_law *law, double *low, 
         if (isfinite(f)) v[n++] = f;
     }
     memcpy(e->params, kept, sizeof kept);
-    qsort(v, n, sizeof *v, ascending);
+    qsort(v, n, sizeof *v, pcs_ascending);
     if (n >= 20) {
         *low = v[(size_t)(0.025 * (double)(n - 1) + 0.5)];
         *high = v[(size_t)(0.975 * (double)(n - 1) + 0.5)];
@@ -118,13 +102,12 @@ static precis_status band(pcs_evaluator *e, const precis_law *law, double *low, 
     return PRECIS_OK;
 }
 
-static void beyond(const precis_law *law, const char *name, double x, double lo, double hi, precis_law_value *out)
+static void beyond(const char *name, double x, double lo, double hi, precis_law_value *out)
 {
     if (isnan(lo) || isnan(x) || (x >= lo * (1 - 1e-9) && x <= hi * (1 + 1e-9))) return;
     const size_t n = strlen(out->where);
     snprintf(out->where + n, sizeof out->where - n, "%s%s %.3g is outside %.3g to %.3g", n ? "; " : "", name, x, lo, hi);
     out->outside = 1;
-    (void)law;
 }
 
 static void hull(const precis_law *law, int node, const precis_law_point *p, precis_law_value *out)
@@ -132,9 +115,9 @@ static void hull(const precis_law *law, int node, const precis_law_point *p, pre
     for (int v = 0; v < PCS_VARS; v++) {
         const bool bits = v >= PCS_VAR_bits_w && v <= PCS_VAR_bits_post;
         if (!pcs_law_has_variable(law, node, v) || (bits && p->v[v] == 16)) continue; /* 16 bits: nothing is quantized */
-        beyond(law, pcs_variables[v].name, p->v[v], law->low[v], law->high[v], out);
+        beyond(pcs_variables[v].name, p->v[v], law->low[v], law->high[v], out);
     }
-    beyond(law, "D / N", p->v[PCS_VAR_D] / p->v[PCS_VAR_N], law->low_ratio, law->high_ratio, out);
+    beyond("D / N", p->v[PCS_VAR_D] / p->v[PCS_VAR_N], law->low_ratio, law->high_ratio, out);
 }
 
 static double optional(precis_law *law, const char *name, const precis_law_point *p)

@@ -103,7 +103,7 @@ static precis_status equals(pcs_law_text_at *t)
 
 /* ---- lines ------------------------------------------------------------------------------------------------------------- */
 
-static const char *const standings[] = { "unknown", "unverified", "secondary", "primary", "derived", "verified" };
+const char *const pcs_standings[PCS_STANDINGS] = { "unknown", "unverified", "secondary", "primary", "derived", "verified" };
 
 /* Words behind a parameter's value. */
 static precis_status attributes(precis_law *l, pcs_law_text_at *t, pcs_param *p)
@@ -135,8 +135,8 @@ static precis_status attributes(precis_law *l, pcs_law_text_at *t, pcs_param *p)
             st = word(t, buf);
             p->unit = pcs_arena_copy(&l->arena, buf, strlen(buf));
         }
-        for (int i = 1; i < 6 && !known; i++)
-            if (!strcmp(buf, standings[i])) known = true, p->standing = (pcs_standing)i;
+        for (int i = 1; i < PCS_STANDINGS && !known; i++)
+            if (!strcmp(buf, pcs_standings[i])) known = true, p->standing = (pcs_standing)i;
         if (!known) return pcs_law_fail(t, at, "\"%s\" is none of positive fixed unit start verified derived primary secondary unverified, nor a : before the source", buf);
     }
     return st;

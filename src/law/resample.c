@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-typedef struct { pcs_fitting *f; double delta; size_t items; } resampling;
+typedef struct { pcs_fitting *f; double delta; } resampling;
 
 static void one(void *arg, pcs_worker *w, size_t i, void *item)
 {
@@ -30,12 +30,6 @@ static void one(void *arg, pcs_worker *w, size_t i, void *item)
     for (size_t r = 0; r < f->table.n; r++) w->w[r] = 1;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double quantile(const double *sorted, size_t n, double q)
 {
     const double at = q * (double)(n - 1);
@@ -58,7 +52,7 @@ static void summary(pcs_fitting *f, precis_law_fit *fit, const double *x, size_t
         mean[a] /= (double)n;
         for (size_t i = 0; i < n; i++) squares += (sorted[i] - sum / (double)n) * (sorted[i] - sum / (double)n), sd[a] += (x[i * (size_t)k + a] - mean[a]) * (x[i * (size_t)k + a] - mean[a]);
         se[p] = n > 1 ? sqrt(squares / (double)(n - 1)) : 0;
-        qsort(sorted, n, sizeof *sorted, ascending);
+        qsort(sorted, n, sizeof *sorted, pcs_ascending);
         low[p] = quantile(sorted, n, 0.025);
         high[p] = quantile(sorted, n, 0.975);
     }

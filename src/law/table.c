@@ -195,7 +195,7 @@ static precis_status number(const reader *r, int v, double *out)
     return PRECIS_OK;
 }
 
-static precis_status run_of(precis_ctx *ctx, reader *r, pcs_map *runs, pcs_table *t, size_t row)
+static precis_status run_of(reader *r, pcs_map *runs, pcs_table *t, size_t row)
 {
     t->run[row] = (uint32_t)row;
     if (r->column[V_RUN] < 0) {
@@ -210,7 +210,6 @@ static precis_status run_of(precis_ctx *ctx, reader *r, pcs_map *runs, pcs_table
     if (st) return st;
     if (existed) pcs_map_get(runs, key, f->len, &t->run[row]);
     else t->run[row] = (uint32_t)t->runs++;
-    (void)ctx;
     return PRECIS_OK;
 }
 
@@ -252,7 +251,7 @@ static precis_status rows(precis_ctx *ctx, reader *r, pcs_table *t)
             v[PCS_VAR_D] = flop / (6 * v[PCS_VAR_N]);
         }
         if (!st) st = number(r, V_LOSS, &t->loss[t->n]);
-        if (!st) st = run_of(ctx, r, &runs, t, t->n);
+        if (!st) st = run_of(r, &runs, t, t->n);
         t->line[t->n] = r->line;
         t->n += !st;
     }

@@ -13,6 +13,26 @@ PCS_INLINE float sum8(__m256 r)
     return _mm_cvtss_f32(_mm_add_ss(p, _mm_movehdup_ps(p)));
 }
 
+/* Eight rows of eight dwords, transposed in place. */
+PCS_INLINE void transpose8(__m256i r[8])
+{
+    __m256i t[8];
+    for (int i = 0; i < 4; i++) {
+        t[2 * i] = _mm256_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 2; j++) {
+            r[4 * i + 2 * j] = _mm256_unpacklo_epi64(t[4 * i + j], t[4 * i + 2 + j]);
+            r[4 * i + 2 * j + 1] = _mm256_unpackhi_epi64(t[4 * i + j], t[4 * i + 2 + j]);
+        }
+    for (int i = 0; i < 4; i++) {
+        const __m256i low = _mm256_permute2x128_si256(r[i], r[4 + i], 0x20);
+        r[4 + i] = _mm256_permute2x128_si256(r[i], r[4 + i], 0x31);
+        r[i] = low;
+    }
+}
+
 #if defined(__AVX512DQ__)
 PCS_INLINE float sum16(__m512 v) { return sum8(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1))); }
 

@@ -5,6 +5,7 @@
 #ifndef PCS_MP_H
 #define PCS_MP_H
 
+#include "kernel/x86/lanes.h"
 #include "kernel/x86/unpack_k.h"
 
 /* Bytes ahead of the rows in work: memory time hides behind unpacking (kernels.md, section 0). */
@@ -47,28 +48,24 @@ static mp_panel mp_panel_in(void *scratch, size_t chunks)
     return p;
 }
 
-/* Four rows of four dwords, transposed: one step of 16 by 4. */
-PCS_INLINE void mp_line4(const mp_panel *p, size_t k, uint8_t bias)
+/* 32 codes of each of the 16 rows as eight lines. */
+PCS_INLINE void mp_lines(const mp_panel *p, size_t k, uint8_t bias)
 {
     const __m256i off = _mm256_set1_epi8((char)bias);
-    for (int half = 0; half < 2; half++) { /* rows 0..7, then 8..15: eight rows of eight dwords */
-        __m256i r[8], t[8];
+    for (int half = 0; half < 2; half++) {
+        __m256i r[8];
         for (int i = 0; i < 8; i++) r[i] = _mm256_add_epi8(_mm256_load_si256((const __m256i *)(p->rows[8 * half + i].q + k)), off);
-        for (int i = 0; i < 4; i++) {
-            t[2 * i] = _mm256_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
-            t[2 * i + 1] = _mm256_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
-        }
-        for (int i = 0; i < 2; i++)
-            for (int j = 0; j < 2; j++) {
-                r[4 * i + 2 * j] = _mm256_unpacklo_epi64(t[4 * i + j], t[4 * i + 2 + j]);
-                r[4 * i + 2 * j + 1] = _mm256_unpackhi_epi64(t[4 * i + j], t[4 * i + 2 + j]);
-            }
-        for (int i = 0; i < 4; i++) {
-            uint8_t *o = p->codes + k * 16 + 32 * half;
-            _mm256_store_si256((__m256i *)(o + 64 * i), _mm256_permute2x128_si256(r[i], r[4 + i], 0x20));
-            _mm256_store_si256((__m256i *)(o + 64 * (4 + i)), _mm256_permute2x128_si256(r[i], r[4 + i], 0x31));
-        }
+        transpose8(r);
+        for (int i = 0; i < 8; i++) _mm256_store_si256((__m256i *)(p->codes + k * 16 + 32 * half + 64 * i), r[i]);
     }
+}
+
+/* Four activations, for every row. */
+PCS_INLINE __m256i mp_four(const int8_t *x)
+{
+    int32_t v;
+    memcpy(&v, x, 4);
+    return _mm256_set1_epi32(v);
 }
 
 /* Rows n .. n + 15 (those from `rows` on are zero) as a panel, codes + bias. */
@@ -89,7 +86,7 @@ static void mp_fill(const pcs_mm_args *a, mp_panel *p, mp_unpack_fn *unpack, siz
         else pcs_row_unpack(a->f, w, a->k, r);
         pcs_row_pad(r, a->k);
     }
-    for (size_t k = 0; k < chunks * PCS_CHUNK; k += 32) mp_line4(p, k, bias);
+    for (size_t k = 0; k < chunks * PCS_CHUNK; k += 32) mp_lines(p, k, bias);
     for (size_t g = 0; g < groups; g++)
         for (size_t i = 0; i < 16; i++) p->d[g * 16 + i] = p->rows[i].d[g * step];
     for (size_t g = 0; g < groups && a->f->has_min; g++)

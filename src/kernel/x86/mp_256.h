@@ -5,13 +5,6 @@
 
 #include "kernel/x86/mp.h"
 
-PCS_INLINE __m256i mp_four(const int8_t *x)
-{
-    int32_t v;
-    memcpy(&v, x, 4);
-    return _mm256_set1_epi32(v);
-}
-
 /* `tokens` of a tile, from `first` on. */
 PCS_INLINE void mp_tile(const pcs_mm_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, size_t first, int tokens, int lines, int kind)
 {

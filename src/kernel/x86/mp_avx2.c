@@ -2,11 +2,9 @@
  * 8 of 4-bit codes (15 x 127 x 2 x 8 = 30,480), 4 of 5-bit, 2 of 6-bit. Wider codes take the sign of the activations. */
 #include <immintrin.h>
 
-#include "kernel/kernel.h"
+#include "kernel/x86/mp.h"
 
 enum { MP_TOKENS = 4, SIGNS = 0 };
-
-PCS_INLINE __m256i mp_four(const int8_t *x);
 
 /* kind: pairs that fit, or SIGNS. */
 PCS_INLINE void mp_group(const uint8_t *w, const int8_t *x, int lines, int tokens, const int32_t *start, int kind, const pcs_format *f, __m256i *dot)

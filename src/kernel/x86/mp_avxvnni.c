@@ -1,11 +1,9 @@
 /* mp, AVX-VNNI: as with AVX-512, on half the lanes. */
 #include <immintrin.h>
 
-#include "kernel/kernel.h"
+#include "kernel/x86/mp.h"
 
 enum { MP_TOKENS = 4 };
-
-PCS_INLINE __m256i mp_four(const int8_t *x);
 
 PCS_INLINE void mp_group(const uint8_t *w, const int8_t *x, int lines, int tokens, const int32_t *start, int kind, const pcs_format *f, __m256i *dot)
 {
