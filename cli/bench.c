@@ -5,6 +5,7 @@ static const cli_option options[] = {
     { "--prompt", 0, "N", "tokens of the prompt (default 512)" },
     { "--gen", 0, "N", "tokens to generate (default 64)" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
+    { "--pack", 0, "WHEN", "weights in the kernels' order: off, load (default) or background" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { 0 },
@@ -20,6 +21,7 @@ static int run(cli *c)
     o.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
     o.k_type = cli_get(c, "--cache-k");
     o.v_type = cli_get(c, "--cache-v");
+    if (!cli_pack(c, PRECIS_PACK_LOAD, &o.pack)) return EXIT_USAGE;
     precis_bench_result r = { .size = sizeof r };
     const precis_status st = precis_bench(c->ctx, c->args[0], &o, &r);
     if (st) return cli_fail(c, st);

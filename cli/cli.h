@@ -58,6 +58,9 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part);
 char *cli_joined(const cli *c, const char *name);
 bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out);
 
+/* --pack: off, load, background. */
+bool cli_pack(const cli *c, precis_pack dflt, precis_pack *out);
+
 /* --mem-limit, of the commands that have it: -1, or an exit code. */
 int cli_memory_limit(const cli *c);
 

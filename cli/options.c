@@ -46,6 +46,21 @@ bool cli_int(const cli *c, const char *name, int64_t dflt, int64_t lo, int64_t h
     return false;
 }
 
+bool cli_pack(const cli *c, precis_pack dflt, precis_pack *out)
+{
+    static const char *const names[] = { "off", "load", "background" };
+    const char *s = cli_get(c, "--pack");
+    *out = dflt;
+    if (!s) return true;
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(s, names[i])) {
+            *out = (precis_pack)i;
+            return true;
+        }
+    cli_usage(c, "--pack %s is none of off, load and background", s);
+    return false;
+}
+
 bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out)
 {
     const char *s = cli_get(c, name);

@@ -17,6 +17,7 @@ static const cli_option options[] = {
     { "--min-p", 0, "P", "leave out what is less likely than P times the likeliest (default 0.05)" },
     { "--repeat-penalty", 0, "R", "penalty on the last 64 tokens (default 1: none)" },
     { "--ctx", 0, "N", "context in tokens (default: the model's, at most 4096)" },
+    { "--pack", 0, "WHEN", "weights in the kernels' order: background (default), load or off; the same tokens" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { "--embed", 0, NULL, "encoders: print the embedding of the prompt" },
@@ -76,7 +77,7 @@ static int prefill(session *s, const int32_t *ids, size_t n, const float **logit
     for (size_t at = 0; at < n && !st && !cli_cancel;) {
         uint32_t k = 0;
         for (; k < s->info.batch && at + k < n; k++) {
-            rows[k] = (precis_row){ ids[at + k], s->position++, 0, at + k + 1 == n, 0 };
+            rows[k] = (precis_row){ ids[at + k], s->position++, 0, at + k + 1 == n };
             precis_sampler_accept(s->s, ids[at + k]);
         }
         st = precis_runner_decode(s->r, rows, k, logits);
@@ -109,7 +110,7 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
         if (precis_tokenizer_ends(s->t, id) && !cli_has(c, "--ignore-end")) {
             *ended = true;
             if (chat && s->position < s->info.context) { /* the turn's end belongs to the history */
-                const precis_row row = { id, s->position++, 0, 0, 1 };
+                const precis_row row = { id, s->position++, 0, 0 };
                 precis_runner_decode(s->r, &row, 1, NULL);
             }
             break;
@@ -128,7 +129,7 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
             return EXIT_RESOURCES;
         }
         if (i + 1 == s->predict) break;
-        const precis_row row = { id, s->position++, 0, 1, 1 };
+        const precis_row row = { id, s->position++, 0, 1 };
         const precis_status st = precis_runner_decode(s->r, &row, 1, &logits);
         if (st) return cli_fail(c, st);
     }
@@ -330,6 +331,7 @@ static int run(cli *c)
     ro.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
     ro.k_type = cli_get(c, "--cache-k");
     ro.v_type = cli_get(c, "--cache-v");
+    if (!cli_pack(c, PRECIS_PACK_BACKGROUND, &ro.pack)) return EXIT_USAGE;
     so.temperature = (float)temp;
     so.top_k = (int32_t)top_k;
     so.top_p = (float)top_p;

@@ -68,7 +68,7 @@ static inline void fuzz_model(precis_ctx *ctx, precis_model *m)
     ro.context = 16;
     ro.batch = 4;
     if (info.bytes < 1 << 20 && !precis_runner_open(ctx, &r, m, &ro)) {
-        const precis_row row = { 0, 0, 0, 1, 0 };
+        const precis_row row = { 0, 0, 0, 1 };
         const float *logits;
         precis_runner_decode(r, &row, 1, &logits);
         precis_runner_close(&r);

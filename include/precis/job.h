@@ -128,8 +128,9 @@ typedef struct precis_bench_options {
     uint32_t          prompt, generate; /* tokens; 0: 512 and 64   */
     precis_arithmetic arithmetic;
     const char       *k_type, *v_type;
+    precis_pack       pack;
 } precis_bench_options;
-#define PRECIS_BENCH_OPTIONS_INIT { sizeof(precis_bench_options), 0, 0, PRECIS_FAST, NULL, NULL }
+#define PRECIS_BENCH_OPTIONS_INIT { sizeof(precis_bench_options), 0, 0, PRECIS_FAST, NULL, NULL, PRECIS_PACK_LOAD }
 
 typedef struct precis_bench_result {
     uint32_t size;                            /* sizeof of this struct, set by the caller                  */

@@ -50,6 +50,14 @@ PRECIS_API precis_status precis_overflow_check(precis_ctx *ctx, const precis_mod
 /* ---- language models ------------------------------------------------------------------------------ */
 typedef struct precis_runner precis_runner;
 
+/* Weights in the order in which kernels read them: results are the same bits, generated tokens come up to twice as fast, and memory holds the packed copy in
+ * place of the file's pages. */
+typedef enum precis_pack {
+    PRECIS_PACK_OFF,        /* rows, as the file has them                                     */
+    PRECIS_PACK_LOAD,       /* before precis_runner_open returns                              */
+    PRECIS_PACK_BACKGROUND, /* by a thread of low priority; tokens do not wait for it         */
+} precis_pack;
+
 typedef struct precis_runner_options {
     uint32_t          size;       /* sizeof of this struct, set by _INIT                               */
     precis_arithmetic arithmetic;
@@ -59,8 +67,9 @@ typedef struct precis_runner_options {
     uint32_t          outputs;    /* logit rows of one call at most; 0: 1                              */
     const char       *k_type;     /* "f32" "f16" "int8" "int4", or one for each layer with commas; NULL: f16, or what the model says */
     const char       *v_type;
+    precis_pack       pack;       /* what becomes of weights that are not packed yet                   */
 } precis_runner_options;
-#define PRECIS_RUNNER_OPTIONS_INIT { sizeof(precis_runner_options), PRECIS_FAST, 0, 0, 0, 0, NULL, NULL }
+#define PRECIS_RUNNER_OPTIONS_INIT { sizeof(precis_runner_options), PRECIS_FAST, 0, 0, 0, 0, NULL, NULL, PRECIS_PACK_OFF }
 
 /* The model must outlive the runner. PRECIS_EUNSUPPORTED names the architecture, key or tensor. */
 PRECIS_API precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts);
@@ -75,9 +84,9 @@ typedef struct precis_runner_info {
 } precis_runner_info;
 PRECIS_API void precis_runner_get_info(const precis_runner *r, precis_runner_info *info);
 
-/* One row of a call: a token at a position of a sequence. want: its logits are an output. generated: it was sampled; 0: it is of a prompt. The two roles have
- * arithmetic of their own, which depends on nothing else: neither on the batch nor on threads. All rows of a call have one role. */
-typedef struct precis_row { int32_t token; uint32_t position, sequence; int want, generated; } precis_row;
+/* One row of a call: a token at a position of a sequence. want: its logits are an output. What comes out depends neither on the other rows of a call, nor on threads, nor on
+ * whether weights are packed. */
+typedef struct precis_row { int32_t token; uint32_t position, sequence; int want; } precis_row;
 /* Compute n rows. Positions of a sequence must follow on without gaps; a position that was there before
  * begins the sequence anew from it. *logits: [wanted rows][vocabulary], owned by the runner until the next call.
  * PRECIS_EINVAL naming the row: token outside the vocabulary, position beyond the context, ... */

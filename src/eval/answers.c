@@ -116,7 +116,7 @@ static precis_status feed(answerer *a, const int32_t *ids, size_t from, size_t e
     for (size_t at = from; at < end && !st;) {
         const bool want = at >= first;
         const size_t most = want && ROWS < a->batch ? ROWS : a->batch, left = want || first > end ? end - at : first - at, k = left < most ? left : most;
-        for (size_t i = 0; i < k; i++) a->rows[i] = (precis_row){ ids[at + i], (uint32_t)(at + i), 0, want, 0 };
+        for (size_t i = 0; i < k; i++) a->rows[i] = (precis_row){ ids[at + i], (uint32_t)(at + i), 0, want };
         const float *logits = NULL;
         st = precis_runner_decode(a->r, a->rows, (uint32_t)k, &logits);
         if (!st && at == first) {
@@ -280,7 +280,7 @@ static precis_status generate(answerer *a, const pcs_item *item, precis_answer *
         int32_t token = p[n - 1];
         for (bool done = false; !st && !done && left--; n++) {
             const float *logits;
-            const precis_row row = { token, (uint32_t)n - 1, 0, 1, 1 };
+            const precis_row row = { token, (uint32_t)n - 1, 0, 1 };
             size_t best, len;
             st = precis_runner_decode(a->r, &row, 1, &logits);
             if (st) break;

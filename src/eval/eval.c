@@ -136,7 +136,7 @@ typedef struct {
 static precis_status score_window(evaluation *e, const int32_t *ids, int32_t bos)
 {
     const uint32_t n = e->window, first = n / 2;
-    for (uint32_t i = 0; i < n; i++) e->rows[i] = (precis_row){ i == 0 && bos >= 0 ? bos : ids[i], i, 0, 0, 0 };
+    for (uint32_t i = 0; i < n; i++) e->rows[i] = (precis_row){ i == 0 && bos >= 0 ? bos : ids[i], i, 0, 0 };
     precis_status st = PRECIS_OK;
     for (uint32_t at = 0; at + 1 < n && !st;) {
         const uint32_t k = at < first ? first - at : n - 1 - at < ROWS ? n - 1 - at : ROWS;
@@ -265,7 +265,7 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
         score scores[ROWS];
         uint32_t k = 0;
         const float *logits;
-        for (; k < batch && at + k + 1 < n; k++) row[k] = (precis_row){ ids[at + k], (uint32_t)(at + k), 0, 1, 0 };
+        for (; k < batch && at + k + 1 < n; k++) row[k] = (precis_row){ ids[at + k], (uint32_t)(at + k), 0, 1 };
         st = precis_runner_decode(r, row, k, &logits);
         rows what = { logits, NULL, ids + at + 1, info.vocabulary, scores };
         if (!st) pcs_for(ctx, k, 1, score_rows, &what);

@@ -25,7 +25,7 @@ precis_status precis_embed_text(precis_runner *r, precis_tokenizer *t, const cha
     }
     precis_row *rows = pcs_alloc(r->ctx, n, sizeof *rows);
     if (!rows) st = PRECIS_ENOMEM;
-    for (size_t i = 0; i < n && !st; i++) rows[i] = (precis_row){ ids[i], (uint32_t)i, 0, 1, 0 };
+    for (size_t i = 0; i < n && !st; i++) rows[i] = (precis_row){ ids[i], (uint32_t)i, 0, 1 };
     const float *x = NULL;
     if (!st) st = precis_runner_decode(r, rows, (uint32_t)n, &x);
     if (!st) {

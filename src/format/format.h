@@ -43,6 +43,10 @@ typedef enum {
 /* What a format whose parameters are the tensor's must know of all of it. */
 typedef struct pcs_shared { float lo, hi, mean; } pcs_shared; /* least, largest; mean of |w| */
 
+/* A part of a block, for panels (kernel/panels.h): `bytes` bytes from `at` on, which 16 rows share out by turns of `unit` bytes. */
+typedef struct pcs_field { uint8_t at, bytes, unit; } pcs_field;
+enum { PCS_FIELDS = 5 }; /* of a block, at most */
+
 typedef struct pcs_format {
     const char *name;  /* "Q4_K", as the GGUF world spells it                                */
     uint32_t id;       /* GGUF type id                                                       */
@@ -69,6 +73,7 @@ typedef struct pcs_format {
     void (*unpack)(const uint8_t *src, int8_t *q, float *d, float *m);
     /* The block's bytes from codes and stored parameters; NULL: cannot be encoded (yet). */
     void (*pack)(const int8_t *q, const pcs_params *p, uint8_t *dst);
+    const pcs_field *fields; /* all of a block, in the order of a panel; the last has 0 bytes. NULL: no panels */
     /* Instead, with a head: a row of n weights; and its bytes from codes, scale and zero point. */
     void (*unpack_row)(const uint8_t *src, size_t n, int8_t *q, float *d, float *m);
     void (*pack_row)(size_t n, const int8_t *q, float d, int zero, uint8_t *dst);

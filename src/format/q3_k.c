@@ -32,7 +32,9 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_store16(dst + 108, p->d);
 }
 
+static const pcs_field fields[] = { { 108, 2, 2 }, { 96, 12, 1 }, { 0, 32, 4 }, { 32, 64, 4 }, { 0, 0, 0 } };
+
 const pcs_format pcs_format_q3_k = {
     .name = "Q3_K", .id = 11, .block = 256, .bytes = 110, .kind = PCS_QUANT, .group = 16, .code_lo = -4, .code_hi = 3,
-    .scale = PCS_SCALE_SUPER, .sc_lo = -32, .sc_hi = 31, .bound = 0.32, .substitute = "IQ4_NL", .unpack = unpack, .pack = pack
+    .scale = PCS_SCALE_SUPER, .sc_lo = -32, .sc_hi = 31, .bound = 0.32, .substitute = "IQ4_NL", .unpack = unpack, .pack = pack, .fields = fields
 };

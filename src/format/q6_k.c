@@ -26,7 +26,9 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_store16(dst + 208, p->d);
 }
 
+static const pcs_field fields[] = { { 208, 2, 2 }, { 192, 16, 1 }, { 128, 64, 4 }, { 0, 128, 4 }, { 0, 0, 0 } };
+
 const pcs_format pcs_format_q6_k = {
     .name = "Q6_K", .id = 14, .block = 256, .bytes = 210, .kind = PCS_QUANT, .group = 16, .code_lo = -32, .code_hi = 31,
-    .scale = PCS_SCALE_SUPER, .sc_lo = -128, .sc_hi = 127, .bound = 0.04, .substitute = "Q8_0", .unpack = unpack, .pack = pack
+    .scale = PCS_SCALE_SUPER, .sc_lo = -128, .sc_hi = 127, .bound = 0.04, .substitute = "Q8_0", .unpack = unpack, .pack = pack, .fields = fields
 };

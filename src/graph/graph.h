@@ -56,6 +56,7 @@ typedef struct pcs_arg {
     uint32_t dims;
     int64_t shape[PCS_GRAPH_DIMS];
     void *data; /* float, int32_t, stored bytes, pcs_kv or pcs_act */
+    const void *panels; /* of stored bytes: the same as panels (kernel/panels.h), or NULL */
     const pcs_format *format;
 } pcs_arg;
 
@@ -67,7 +68,7 @@ typedef struct pcs_call {
     pcs_arg in[PCS_NODE_INPUTS], out;
     char *scratch; /* per thread: scratch + ith * scratch_size */
     size_t scratch_size;
-    bool generated; /* the rows are tokens that were sampled, not a prompt's: each role has its own arithmetic, whatever the batch */
+    bool tiles;     /* activations are needed in tiles, however few */
 } pcs_call;
 
 typedef void pcs_eval_fn(const pcs_call *c, uint32_t ith, uint32_t nth);

@@ -95,7 +95,7 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
     precis_row *rows = pcs_alloc(ctx, o->prompt + 1, sizeof *rows);
     if (!rows) return PRECIS_ENOMEM;
     uint64_t seed = ctx->opt.seed;
-    for (uint32_t i = 0; i < o->prompt; i++) rows[i] = (precis_row){ (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), i, 0, 0, 0 };
+    for (uint32_t i = 0; i < o->prompt; i++) rows[i] = (precis_row){ (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), i, 0, 0 };
     const float *logits;
     double best = 1e30;
     precis_status st = PRECIS_OK;
@@ -112,7 +112,7 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
     out->prefill_tok_s = o->prompt / best;
     const double t = pcs_now();
     for (uint32_t i = 0; i < o->generate && !st; i++) {
-        const precis_row row = { (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), o->prompt + i, 0, 1, 1 };
+        const precis_row row = { (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), o->prompt + i, 0, 1 };
         st = precis_runner_decode(r, &row, 1, &logits);
         if (!st) st = pcs_progress(ctx, "decode", i + 1, o->generate);
     }
@@ -136,6 +136,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     ro.batch = o.prompt < 512 ? o.prompt : 512;
     ro.k_type = o.k_type;
     ro.v_type = o.v_type;
+    ro.pack = o.pack;
     const double t = pcs_now();
     precis_status st = precis_model_open(ctx, &m, path);
     if (!st) st = precis_runner_open(ctx, &r, m, &ro);

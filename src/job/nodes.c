@@ -177,7 +177,7 @@ precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model, c
     precis_row rows[WINDOW];
     for (size_t i = 0, at = 0; i < w.n && !st; at += w.lengths[i++]) {
         const uint32_t n = w.lengths[i] < ro.batch ? w.lengths[i] : ro.batch;
-        for (uint32_t k = 0; k < n; k++) rows[k] = (precis_row){ w.ids[at + k], k, 0, 1, 0 };
+        for (uint32_t k = 0; k < n; k++) rows[k] = (precis_row){ w.ids[at + k], k, 0, 1 };
         if (ref) st = precis_runner_decode(ref, rows, n, NULL);
         if (!st) st = precis_runner_decode(r, rows, n, NULL);
         if (!st && (mine.failed || theirs.failed)) st = PRECIS_ENOMEM;

@@ -1,8 +1,7 @@
 /* sensitivity.c - the profile: one tensor after another stands quantized in the model, which runs on from the layer that holds it; the
  * divergence of its logits from the original's is what that tensor costs. Then whole plans at random, to see how costs add up. */
 #include "base/json.h"
-#include "base/pool.h"
-#include "eval/eval.h"
+#include "job/divergence.h"
 #include "precis/text.h"
 #include "quant/methods.h"
 #include "quant/profile.h"
@@ -10,9 +9,8 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 4096 };
+enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 8, MORE = 4 };
 #define SEARCHED 3e8 /* weights of a model that are coded by search, when there is time for it */
-#define LOGITS_MOST ((size_t)384 << 20) /* bytes of the original's logits that are kept */
 
 typedef struct {
     precis_ctx *ctx;
@@ -22,155 +20,28 @@ typedef struct {
     precis_profile *p;
     const pcs_format *types[PCS_PROBES];
     size_t n_types;
-    const char *k_list, *v_list;   /* KV types of the run; NULL: f32 */
     const pcs_method *coder;       /* search, as quant has it; of large models rtn, which takes a tenth of the time */
     pcs_windows windows;
-    int32_t *positions, *zeros, *outputs;
-    uint32_t stride;               /* every so many positions of a window's second half are scored, as `eval` does */
+    pcs_reference few, many;       /* the text that single weights are measured on; and whole plans, MORE times as much, for the text's own share of the error is theirs */
     size_t plans;                  /* whole ones that are measured */
     char note[200];                /* what it will take */
     size_t n_cuts;
     precis_value *cuts;            /* ends of layers, in order */
-    float *states;                 /* [cut][token][width] of the original */
-    float *logits;                 /* [scored][vocabulary] of the original */
-    double *log_sums;
-    size_t scored;
-    uint32_t width, vocabulary;
-    double begun;
-    size_t done, total;
+    uint32_t vocabulary;
+    double begun, run, coding, numbers; /* run: predicted seconds of one from the first layer on; coding: of one weight; numbers: weights to code */
+    double done, total;        /* predicted seconds */
 } profiler;
 
-/* ---- divergence --------------------------------------------------------------------------------------------- */
+/* ---- progress ------------------------------------------------------------------------------------------------ */
 
-typedef struct { const profiler *r; size_t first; const float *x; double *kld; } scoring;
+/* Share of a run that is behind a cut. */
+static double share_behind(const profiler *r, long cut) { return 1.0 - (double)(cut + 1) / (double)(r->n_cuts + 1); }
 
-static void score(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+/* Progress is in predicted seconds, so that the time left is that of what is left. */
+static precis_status advance(profiler *r, double seconds)
 {
-    (void)ith;
-    const scoring *s = arg;
-    const size_t n = s->r->vocabulary;
-    for (uint64_t i = begin; i < end; i++) {
-        const float *p = s->r->logits + (s->first + i) * n, *q = s->x + i * n;
-        s->kld[s->first + i] = pcs_divergence(p, s->r->log_sums[s->first + i], q, pcs_log_sum(q, n, NULL), n);
-    }
-}
-
-/* Positions of a window of n tokens that are scored. */
-static size_t scored_of(const profiler *r, uint32_t n) { return (n - n / 2 + r->stride - 1) / r->stride; }
-
-/* Mean, and its standard error from the windows' means: tokens of a text are not independent. */
-static double mean_of(const profiler *r, const double *kld, double *se)
-{
-    double sum = 0, var = 0;
-    size_t at = 0, used = 0;
-    for (size_t i = 0; i < r->scored; i++) sum += kld[i];
-    const double mean = sum / (double)r->scored;
-    for (size_t w = 0; w < r->windows.n; w++) {
-        const size_t k = scored_of(r, r->windows.lengths[w]);
-        double part = 0;
-        for (size_t i = 0; i < k; i++) part += kld[at + i] - mean;
-        var += part * part;
-        at += k;
-        used++;
-    }
-    *se = used > 1 ? sqrt(var * (double)used / (double)(used - 1)) / (double)r->scored : fabs(mean);
-    return mean;
-}
-
-/* ---- running from a layer on --------------------------------------------------------------------------------- */
-
-static void bind(profiler *r, precis_runner *run, const int32_t *ids, uint32_t n)
-{
-    for (size_t i = 0; i < scored_of(r, n); i++) r->outputs[i] = (int32_t)(n / 2 + i * r->stride);
-    pcs_program_bind(run->program, run->lm.tokens, ids);
-    pcs_program_bind(run->program, run->lm.positions, r->positions);
-    pcs_program_bind(run->program, run->lm.sequences, r->zeros);
-    pcs_program_bind(run->program, run->lm.outputs, r->outputs);
-}
-
-static precis_status open_run(profiler *r, const precis_model *m, precis_runner **run)
-{
-    precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
-    o.arithmetic = PRECIS_FAST;
-    o.k_type = r->k_list ? r->k_list : "f32";
-    o.v_type = r->v_list ? r->v_list : "f32";
-    o.context = o.batch = r->windows.longest;
-    o.outputs = (uint32_t)scored_of(r, r->windows.longest) + 1;
-    return precis_runner_open(r->ctx, run, m, &o);
-}
-
-/* Divergence of the copy as it is, run from behind cut number `cut` (-1: all of it). */
-static precis_status divergence(profiler *r, long cut, double *kld, double *se)
-{
-    precis_runner *run;
-    precis_status st = open_run(r, r->m, &run);
-    double *each = pcs_alloc(r->ctx, r->scored, sizeof *each);
-    if (!st && !each) st = PRECIS_ENOMEM;
-    precis_program *p = st ? NULL : run->program;
-    const size_t preamble = p ? pcs_program_preamble(p) : 0;
-    size_t from = 0, first = 0, at = 0;
-    if (p && cut >= 0) from = pcs_program_step_of(p, r->cuts[cut]) + 1;
-    for (size_t w = 0; w < r->windows.n && !st; w++) {
-        const uint32_t n = r->windows.lengths[w];
-        const int64_t outs = (int64_t)scored_of(r, n);
-        bind(r, run, r->windows.ids + at, n);
-        if (cut < 0) st = pcs_program_run(p, n, outs);
-        else {
-            st = pcs_program_run_part(p, n, outs, 0, preamble);
-            const pcs_slot *slot = &p->slots[p->slots[r->cuts[cut]].root];
-            memcpy(p->buffer + slot->offset, r->states + ((size_t)cut * r->windows.n_ids + at) * r->width, (size_t)n * r->width * sizeof(float));
-            if (!st) st = pcs_program_run_part(p, n, outs, from, p->n_steps);
-        }
-        if (!st) pcs_for(r->ctx, (uint64_t)outs, 1, score, &(scoring){ r, first, pcs_program_value(p, run->lm.logits), each });
-        first += (size_t)outs;
-        at += n;
-    }
-    if (!st) *kld = mean_of(r, each, se);
-    pcs_free(r->ctx, each);
-    precis_runner_close(&run);
-    return st;
-}
-
-typedef struct { profiler *r; size_t cut, at; } keeper;
-
-static void keep(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width)
-{
-    (void)v;
-    const keeper *k = user;
-    memcpy(k->r->states + (k->cut * k->r->windows.n_ids + k->at) * width, x, rows * width * sizeof *x);
-}
-
-/* The original's states and logits. */
-static precis_status original(profiler *r)
-{
-    precis_runner *run;
-    precis_status st = open_run(r, r->origin, &run);
-    if (st) return st;
-    keeper *k = pcs_alloc(r->ctx, r->n_cuts + 1, sizeof *k);
-    r->states = pcs_alloc(r->ctx, r->n_cuts * r->windows.n_ids * r->width + 1, sizeof *r->states);
-    r->logits = pcs_alloc(r->ctx, r->scored * r->vocabulary, sizeof *r->logits);
-    r->log_sums = pcs_alloc(r->ctx, r->scored, sizeof *r->log_sums);
-    if (!k || !r->states || !r->logits || !r->log_sums) st = PRECIS_ENOMEM;
-    for (size_t c = 0; c < r->n_cuts && !st; c++) {
-        k[c] = (keeper){ r, c, 0 };
-        pcs_program_tap(run->program, r->cuts[c], keep, &k[c]);
-    }
-    size_t at = 0, first = 0;
-    for (size_t w = 0; w < r->windows.n && !st; w++) {
-        const uint32_t n = r->windows.lengths[w];
-        const int64_t outs = (int64_t)scored_of(r, n);
-        for (size_t c = 0; c < r->n_cuts; c++) k[c].at = at;
-        bind(r, run, r->windows.ids + at, n);
-        st = pcs_program_run(run->program, n, outs);
-        if (!st) memcpy(r->logits + first * r->vocabulary, pcs_program_value(run->program, run->lm.logits), (size_t)outs * r->vocabulary * sizeof(float));
-        first += (size_t)outs;
-        at += n;
-        if (!st) st = pcs_progress(r->ctx, "profile", w, 10 * r->windows.n);
-    }
-    for (size_t i = 0; i < r->scored && !st; i++) r->log_sums[i] = pcs_log_sum(r->logits + i * r->vocabulary, r->vocabulary, NULL);
-    pcs_free(r->ctx, k);
-    precis_runner_close(&run);
-    return st;
+    r->done += seconds;
+    return pcs_progress(r->ctx, "profile", (uint64_t)(1000 * (r->done < r->total ? r->done : r->total * 0.999)), (uint64_t)(1000 * r->total) + 1);
 }
 
 /* ---- swapping ------------------------------------------------------------------------------------------------ */
@@ -225,7 +96,7 @@ static precis_status probe(profiler *r, size_t i, const pcs_format *f)
     double error, kld = 0, se = 0;
     const pcs_tensor *t = &r->origin->tensors[i];
     precis_status st = swap(r, i, f, &bytes, &error);
-    if (!st) st = divergence(r, cut_before(r, t), &kld, &se);
+    if (!st) st = pcs_reference_divergence(&r->few, r->m, NULL, NULL, cut_before(r, t), &kld, &se);
     put_back(r, i, bytes);
     if (!st) st = pcs_profile_add(r->p, t->name, f->name, error, kld, se);
     return st;
@@ -248,10 +119,49 @@ static precis_status probes(profiler *r)
             if (!has_probe(r, r->origin->tensors[i].name, f)) {
                 if (k && pcs_now() - r->begun > r->opt->time_limit * 0.85) return PRECIS_OK; /* what there is will do */
                 st = probe(r, i, f);
-                if (!st && r->opt->cache && r->done % 16 == 0) st = precis_profile_save(r->ctx, r->p, r->opt->cache);
+                if (!st && r->opt->cache && i % 16 == 0) st = precis_profile_save(r->ctx, r->p, r->opt->cache);
             }
-            if (!st) st = pcs_progress(r->ctx, "profile", ++r->done, r->total);
+            const pcs_tensor *t = &r->origin->tensors[i];
+            if (!st) st = advance(r, r->run * share_behind(r, cut_before(r, t)) + r->coding * (double)t->n);
         }
+    return st;
+}
+
+/* The type whose error in a tensor is the largest of those that plans take by default, and its error. */
+static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights, const pcs_format **worst, double *error)
+{
+    pcs_draw d;
+    precis_status st = pcs_draw_open(r->ctx, &d, t, r->coder, r->opt->imatrix, pcs_draw_steps(t, weights));
+    *worst = NULL;
+    *error = 0;
+    for (size_t i = 0; pcs_formats[i] && !st; i++) {
+        const pcs_format *f = pcs_formats[i];
+        double e;
+        if (!pcs_encodable(f) || f->kind != PCS_QUANT || !pcs_format_portable(f) || (f->encode && f->block == PCS_BLOCK_MAX) || pcs_format_bpw(f) < 2 || probe_type(t, f) != f) continue;
+        st = pcs_draw_error(&d, f, d.steps, &e);
+        if (!st && e > *error) *worst = f, *error = e;
+    }
+    pcs_draw_close(&d);
+    return st;
+}
+
+/* A type whose error is far beyond those of a tensor's probes is told by no line through them (Q3_K of SmolLM2's blk.11.ffn_down: 70 times Q2_K's error, and
+ * the same loss): it is probed, too. */
+static precis_status reach(profiler *r)
+{
+    double weights = 0;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < r->origin->n_tensors; i++) weights += pcs_quantizable(&r->origin->tensors[i]) ? (double)r->origin->tensors[i].n : 0;
+    for (size_t i = 0; i < r->origin->n_tensors && !st; i++) {
+        const pcs_tensor *t = &r->origin->tensors[i];
+        const pcs_sensitivity *s = pcs_profile_of(r->p, t->name);
+        const pcs_format *f;
+        double error;
+        if (!s || !s->n || s->n == PCS_PROBES || pcs_now() - r->begun > r->opt->time_limit * 0.87) continue;
+        st = worst_type(r, t, weights, &f, &error);
+        if (!st && f && error > REACH * s->probe[s->n - 1].error && !has_probe(r, t->name, f)) st = probe(r, i, f);
+        if (!st) st = advance(r, 0);
+    }
     return st;
 }
 
@@ -276,14 +186,11 @@ static precis_status caches(profiler *r)
                     double kld = 0, se = 0;
                     pcs_buf_init(&list, r->ctx, 1 << 16);
                     for (size_t l = 0; l < r->n_cuts && !st; l++) st = pcs_buf_printf(&list, "%s%s", l ? "," : "", l == layer ? types[t] : "f32");
-                    if (which) r->v_list = list.data;
-                    else r->k_list = list.data;
-                    if (!st) st = divergence(r, (long)layer - 1, &kld, &se);
-                    r->k_list = r->v_list = NULL;
+                    if (!st) st = pcs_reference_divergence(&r->few, r->m, which ? NULL : list.data, which ? list.data : NULL, (long)layer - 1, &kld, &se);
                     pcs_buf_free(&list);
                     if (!st) st = pcs_profile_add(r->p, name, types[t], t ? 1.0 / 16 : 1.0 / 256, kld, se); /* errors: a step of the type */
                 }
-                if (!st) st = pcs_progress(r->ctx, "profile", ++r->done, r->total);
+                if (!st) st = advance(r, r->run * share_behind(r, (long)layer - 1));
             }
     return st;
 }
@@ -306,11 +213,11 @@ static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
         st = swap(r, i, fit, &bytes[i], &error);
         if (!st && (loss = pcs_profile_loss(r->p, t->name, error)) > 0) sum += loss;
     }
-    if (!st) st = divergence(r, -1, &kld, &se);
+    if (!st) st = pcs_reference_divergence(&r->many, r->m, NULL, NULL, -1, &kld, &se);
     for (size_t i = 0; bytes && i < r->origin->n_tensors; i++)
         if (bytes[i]) put_back(r, i, bytes[i]);
     pcs_free(r->ctx, bytes);
-    if (!st && sum > 0 && kld > 0) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld };
+    if (!st && sum > 0 && kld > 0) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
     return st;
 }
 
@@ -323,7 +230,7 @@ static precis_status whole_plans(profiler *r)
             if (k >= 4 && pcs_now() - r->begun > r->opt->time_limit) break;
             st = whole_plan(r, &seed, ((double)k + 0.5) / (double)r->plans);
         } else for (size_t i = 0; i < r->origin->n_tensors; i++) (void)pcs_rand_unit(&seed);
-        if (!st) st = pcs_progress(r->ctx, "profile", ++r->done, r->total);
+        if (!st) st = advance(r, MORE * r->run + r->coding * r->numbers);
     }
     return st;
 }
@@ -378,20 +285,21 @@ static precis_status budget_time(profiler *r, double each, double numbers, uint3
     const double limit = r->opt->time_limit, margin = 0.8;
     double coding = 0, allowed = 0, runs = 0;
     size_t weights = 0;
+    r->numbers = numbers;
     precis_status st = PRECIS_OK;
     r->plans = PLANS;
     for (int turn = 0; turn < 4 && !st; turn++) {
         r->coder = pcs_method_by_name(turn == 0 && numbers <= SEARCHED ? "search" : "rtn");
         if (turn == 2) r->plans = PLANS_LEAST;
         if (turn == 3) r->n_types = 1;
-        st = coding_speed(r, r->coder, &coding);
-        coding *= numbers * (double)(r->n_types + r->plans);
-        runs = (double)r->plans;
+        st = coding_speed(r, r->coder, &r->coding);
+        coding = r->coding * numbers * (double)(r->n_types + r->plans);
+        runs = MORE * (double)r->plans + MORE + 1; /* and the original's */
         weights = 0;
         for (size_t i = 0; i < r->origin->n_tensors; i++) {
             if (!probe_type(&r->origin->tensors[i], r->types[0])) continue;
             weights++;
-            runs += (1.0 - (double)(cut_before(r, &r->origin->tensors[i]) + 1) / (double)(r->n_cuts + 1)) * (double)r->n_types;
+            runs += share_behind(r, cut_before(r, &r->origin->tensors[i])) * (double)r->n_types;
         }
         runs += 2.0 * (double)r->n_cuts; /* the caches: four probes of a layer, half the net each */
         allowed = (margin * limit - coding) / (each * runs);
@@ -399,8 +307,9 @@ static precis_status budget_time(profiler *r, double each, double numbers, uint3
     }
     *tokens = (uint32_t)(allowed < TOKENS_LEAST ? TOKENS_LEAST : allowed > TOKENS_MOST ? TOKENS_MOST : allowed);
     if (r->opt->calibrate.tokens && *tokens > r->opt->calibrate.tokens) *tokens = r->opt->calibrate.tokens;
-    r->total = weights * r->n_types + 4 * r->n_cuts + r->plans;
-    const double need = each * *tokens * runs + coding;
+    r->run = each * *tokens;
+    r->total = r->run * runs + coding;
+    const double need = r->run * runs + coding;
     snprintf(r->note, sizeof r->note, "profile: %zu weights, %zu types coded by %s, %zu whole plans, %u tokens: about %.0f s%s", weights, r->n_types, r->coder->name, r->plans, *tokens, need * 1.1,
              need > limit ? ", more than the limit: the last plans will be left out" : "");
     return st;
@@ -417,11 +326,10 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     if (st) return st;
     if (run->lm.encoder) st = pcs_fail(r->ctx, PRECIS_EUNSUPPORTED, "%s: an encoder has no next tokens to measure", r->origin->path);
     const precis_graph *g = run->graph;
-    r->width = run->lm.width;
     r->vocabulary = run->lm.vocabulary;
     r->cuts = pcs_alloc(r->ctx, g->n_nodes + 1, sizeof *r->cuts);
     precis_row rows[64];
-    for (uint32_t i = 0; i < 64; i++) rows[i] = (precis_row){ (int32_t)(i * 37 % r->vocabulary), i, 0, i == 63, 0 };
+    for (uint32_t i = 0; i < 64; i++) rows[i] = (precis_row){ (int32_t)(i * 37 % r->vocabulary), i, 0, i == 63 };
     if (!r->cuts) st = PRECIS_ENOMEM;
     for (size_t i = 0; i < g->n_nodes && !st; i++)
         if (g->values[g->nodes[i].out].cut) r->cuts[r->n_cuts++] = g->nodes[i].out;
@@ -479,25 +387,21 @@ static precis_status run_all(profiler *r)
     if (!st) st = measure_speed(r, &tokens);
     if (!st) st = precis_model_sha256(r->origin, model);
     if (!st) begun_with(r, model, &tokens);
-    c.tokens = tokens;
+    c.tokens = tokens * MORE < TOKENS_MOST ? tokens * MORE : TOKENS_MOST;
     if (!st) st = pcs_windows_make(r->ctx, r->origin, &c, &r->windows);
     if (st) return st;
-    r->stride = 1;
-    while (r->windows.n_ids / 2 / r->stride * r->vocabulary * sizeof(float) > LOGITS_MOST) r->stride++;
-    for (size_t w = 0; w < r->windows.n; w++) r->scored += scored_of(r, r->windows.lengths[w]);
-    r->positions = pcs_alloc(r->ctx, 3 * (size_t)r->windows.longest, sizeof *r->positions);
-    if (!r->positions) return PRECIS_ENOMEM;
-    r->zeros = r->positions + r->windows.longest;
-    r->outputs = r->zeros + r->windows.longest;
-    for (uint32_t i = 0; i < r->windows.longest; i++) r->positions[i] = (int32_t)i;
     precis_sha256(r->windows.ids, r->windows.n_ids * sizeof *r->windows.ids, text);
     st = take_cache(r, model, text);
     if (!st && r->p->n_plans < r->plans) pcs_warn(r->ctx, r->p->n ? "%s; part of it is done" : "%s", r->note);
     if (!st && !r->p->coder && !(r->p->coder = pcs_arena_copy(&r->p->arena, r->coder->name, strlen(r->coder->name)))) st = PRECIS_ENOMEM;
-    r->p->tokens = (uint32_t)r->windows.n_ids;
+    r->p->tokens = tokens < r->windows.n_ids ? tokens : (uint32_t)r->windows.n_ids;
     if (!st) st = pcs_model_copy(r->ctx, &r->m, r->origin);
-    if (!st) st = original(r);
+    if (!st) st = pcs_reference_open(r->ctx, &r->few, r->origin, &r->windows, tokens, r->vocabulary, r->cuts, r->n_cuts);
+    if (!st) st = advance(r, r->run);
+    if (!st) st = pcs_reference_open(r->ctx, &r->many, r->origin, &r->windows, r->windows.n_ids, r->vocabulary, NULL, 0);
+    if (!st) st = advance(r, MORE * r->run);
     if (!st) st = probes(r);
+    if (!st) st = reach(r);
     if (!st) st = caches(r);
     if (!st) st = whole_plans(r);
     r->p->seconds += pcs_now() - r->begun;
@@ -514,13 +418,11 @@ precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const p
     *out = NULL;
     precis_status st = pcs_profile_new(ctx, &r.p);
     if (!st) st = run_all(&r);
+    pcs_reference_close(&r.few);
+    pcs_reference_close(&r.many);
     pcs_windows_free(&r.windows);
     precis_model_close(&r.m);
     pcs_free(ctx, r.cuts);
-    pcs_free(ctx, r.positions);
-    pcs_free(ctx, r.states);
-    pcs_free(ctx, r.logits);
-    pcs_free(ctx, r.log_sums);
     if (st) precis_profile_close(&r.p);
     *out = r.p;
     return st;

@@ -26,8 +26,8 @@ const char *precis_ctx_cpu(const precis_ctx *ctx)
 
 pcs_kernels pcs_kernels_for(unsigned cpu)
 {
-    pcs_kernels k = { pcs_kernel_find("quantize_act", cpu)->run, pcs_kernel_find("mm", cpu)->run, pcs_kernel_find("mp", cpu)->run,
-                      pcs_kernel_find("mmf", cpu)->run, pcs_kernel_find("panel", cpu)->run, pcs_kernel_find("gemm", cpu)->run,
+    pcs_kernels k = { pcs_kernel_find("quantize_act", cpu)->run, pcs_kernel_find("pack", cpu)->run, pcs_kernel_find("mp", cpu)->run,
+                      pcs_kernel_find("panel", cpu)->run, pcs_kernel_find("gemm", cpu)->run,
                       pcs_kernel_find("f16_f32", cpu)->run, pcs_kernel_find("swiglu", cpu)->run, pcs_kernel_find("geglu", cpu)->run, pcs_kernel_find("softmax", cpu)->run, { NULL } };
     for (const pcs_kernel *row = pcs_kernel_table; row->op; row++) {
         const pcs_format *f = !strncmp(row->op, "mv_", 3) ? pcs_format_by_name(row->op + 3) : NULL;
@@ -36,8 +36,5 @@ pcs_kernels pcs_kernels_for(unsigned cpu)
     return k;
 }
 
-/* Codes, d and m of one row. */
-size_t pcs_mm_scratch(size_t k) { return pcs_chunks(k) * (PCS_CHUNK + 2 * 16 * sizeof(float)); }
-
-/* A panel of 16 rows: codes and scales as rows, then interleaved. */
+/* 16 rows: codes and scales as rows (or a panel), then decoded. */
 size_t pcs_mp_scratch(size_t k) { return 16 * pcs_chunks(k) * (2 * PCS_CHUNK + 4 * 16 * sizeof(float)); }

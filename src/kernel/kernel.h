@@ -9,8 +9,9 @@
 #include "base/base.h"
 #include "base/cpu.h"
 #include "format/format.h"
+#include "kernel/panels.h"
 
-#define PCS_CHUNK 256 /* weights that mm handles at a time; rows of codes are padded to it */
+#define PCS_CHUNK 256 /* weights that kernels handle at a time; rows of codes are padded to it */
 
 static inline size_t pcs_chunks(size_t k) { return (k + PCS_CHUNK - 1) / PCS_CHUNK; }
 
@@ -24,6 +25,7 @@ typedef struct pcs_act {
     int8_t *q;    /* [m][chunks * 256]                       */
     float *d;     /* [m][chunks * 8]                         */
     float *s;     /* [m][chunks * 16]                        */
+    int32_t *z;   /* [m][chunks * 16]: sum(q) of every 16    */
     int8_t *tq;   /* [tiles][chunks * 64][PCS_TILE][4]       */
     float *td;    /* [tiles][chunks * 8][PCS_TILE]           */
     float *ts;    /* [tiles][chunks * 16][PCS_TILE]          */
@@ -32,7 +34,7 @@ typedef struct pcs_act {
 } pcs_act;
 
 /* Bytes of m rows; and the parts of a block of so many, aligned to 64. */
-static inline uint64_t pcs_act_bytes(uint64_t m, size_t chunks) { return m * chunks * (PCS_CHUNK + 24 * 4) + (m + PCS_TILE - 1) / PCS_TILE * PCS_TILE * chunks * (PCS_CHUNK + 48 * 4) + 128; }
+static inline uint64_t pcs_act_bytes(uint64_t m, size_t chunks) { return m * chunks * (PCS_CHUNK + 40 * 4) + (m + PCS_TILE - 1) / PCS_TILE * PCS_TILE * chunks * (PCS_CHUNK + 48 * 4) + 128; }
 static inline pcs_act pcs_act_in(void *data, size_t m, size_t chunks)
 {
     const size_t rows = pcs_tiles(m) * PCS_TILE;
@@ -44,35 +46,44 @@ static inline pcs_act pcs_act_in(void *data, size_t m, size_t chunks)
     a.q = (int8_t *)(void *)(a.t32 + rows * chunks * 8);
     a.d = (float *)(void *)(a.q + m * chunks * PCS_CHUNK);
     a.s = a.d + m * chunks * 8;
+    a.z = (int32_t *)(void *)(a.s + m * chunks * 16);
     return a;
 }
+/* Row r alone. */
+pcs_act pcs_act_row(const pcs_act *a, size_t chunks, size_t r);
 /* Rows [m0, m1) of m into their tiles; who has the last row makes the rest of its tile zero. */
 void pcs_act_interleave(const pcs_act *a, size_t chunks, size_t m, size_t m0, size_t m1);
 
 /* quantize_act: x [m][k] to act, rows [m0, m1). d = max|x| / 127, q = nearest(x / d). */
 typedef struct { const float *x; size_t k, m0, m1; pcs_act act; } pcs_quantize_act_args;
 
-/* mm: y[m][n] = sum_k w[n][k] a[m][k] for rows n in [n0, n1) of quantized weights and int8
- * activations. Lane (k / 32 % 2) * 8 + k % 32 / 4 takes fma(dw * da, dot of 4, .), and lane k / 16 % 16 of a
- * second set takes fma(mw, s, .); the sets are summed pairwise and subtracted. */
+/* pack: rows 0 .. rows - 1 (at most 16) of k weights into a panel; the other rows are zero. */
 typedef struct {
     const pcs_format *f;
-    const uint8_t *w;   /* row 0 */
-    size_t row_bytes, k, n0, n1, m;
+    const uint8_t *w;
+    size_t row_bytes, k, rows;
+    uint8_t *panel; /* pcs_panel_bytes(f, k) */
+} pcs_pack_args;
+
+/* mp: y[m][n] = sum_k w[n][k] a[m][k] for rows n in [n0, n1) of quantized weights and int8 activations. Sums of whole groups are integers: acc = fma(dw da, dot of
+ * the group, acc), group after group, then acc = fma(-mw, s, acc) where there is a minimum; groups are of 32, or of 16 for formats whose scales are. The sum of
+ * s of 32 is that of its two halves. So the bits depend neither on how many tokens a call has nor on how the weights are stored. */
+typedef struct {
+    const pcs_format *f;
+    const uint8_t *w;   /* row 0, or the first panel */
+    size_t row_bytes, k, n0, n1, m; /* n0: a multiple of 16 */
     pcs_act act;
     float *y;
     size_t ldy;
     const float *bias;  /* [n] or NULL */
-    void *scratch;      /* pcs_mm_scratch(k) bytes, aligned to 64 */
-} pcs_mm_args;
-size_t pcs_mm_scratch(size_t k);
-
-/* mv_FORMAT: mm for one token and one format (m is 1, f is FORMAT, scratch is not used): the same bits. */
-
-/* mp: mm for tokens of a prompt, in panels of 16 rows: sums of whole groups are integers, so that eight dot products of four share one scale.
- * acc = fma(dw da, dot of the group, acc), group after group, then acc = fma(-mw, s, acc) where there is a minimum; groups are of 32, or of 16 for formats whose
- * scales are. The sum of s of 32 is that of its two halves. */
+    void *scratch;      /* pcs_mp_scratch(k) bytes, aligned to 64 */
+    bool packed;        /* w is panels */
+} pcs_mp_args;
 size_t pcs_mp_scratch(size_t k);
+
+/* mv_FORMAT: mp for a few tokens and one format with panels (act has no tiles): the same bits. */
+#define PCS_FEW 8 /* tokens */
+
 static inline bool pcs_mp_wide(const pcs_format *f) { return f->group % 32 == 0; }
 
 /* Pairs of products with an int8 that a 16-bit lane of the AVX2 row holds, by the range of the codes: 15 x 127 x 16 = 30,480; 0: not even one. */
@@ -82,17 +93,16 @@ static inline int pcs_mp_pairs(const pcs_format *f)
     return range <= 15 && pcs_mp_wide(f) ? 8 : range <= 31 ? 4 : range <= 63 ? 2 : 0;
 }
 
-/* mmf: the same for F32, F16 and BF16 weights and f32 activations; lane k % 16, fma. */
+/* mv_F32, mv_F16, mv_BF16: panels of float weights and f32 activations, a few tokens: gemm's sums. */
 typedef struct {
     const pcs_format *f;
-    const uint8_t *w;
-    size_t row_bytes, k, n0, n1, m;
+    const uint8_t *w; /* the first panel */
+    size_t k, n0, n1, m; /* n0: a multiple of 16 */
     const float *x; /* [m][k] */
     float *y;
     size_t ldy;
     const float *bias;
-    void *scratch; /* 4 * k bytes */
-} pcs_mmf_args;
+} pcs_mvf_args;
 
 /* panel: b[k][0..15] = w[0..15][k], rows from `rows` on are zero. */
 typedef struct {
@@ -138,9 +148,11 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *mm, *mp, *mmf, *panel, *gemm, *f16_f32, *swiglu, *geglu, *softmax;
-    pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mm */
+    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *f16_f32, *swiglu, *geglu, *softmax;
+    pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mp */
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);
+/* mv for rows of k weights; NULL: there is none. */
+static inline pcs_kernel_fn *pcs_few(const pcs_kernels *k, const pcs_format *f, size_t n) { return pcs_format_portable(f) && pcs_panels_fit(f, n) ? k->mv[f->id] : NULL; }
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/f16.h"
 #include "kernel/kernel.h"
 
-PCS_INLINE void pcs_quantize_group(const float *x, int8_t *q, float *d, float *s)
+PCS_INLINE void pcs_quantize_group(const float *x, int8_t *q, float *d, float *s, int32_t *z)
 {
     float top = 0.0f;
     for (int i = 0; i < 32; i++) {
@@ -19,6 +19,8 @@ PCS_INLINE void pcs_quantize_group(const float *x, int8_t *q, float *d, float *s
     int a = 0, b = 0;
     for (int i = 0; i < 16; i++) a += q[i];
     for (int i = 16; i < 32; i++) b += q[i];
+    z[0] = a;
+    z[1] = b;
     s[0] = *d * (float)a;
     s[1] = *d * (float)b;
 }
@@ -30,16 +32,17 @@ PCS_INLINE void pcs_quantize_rows(const pcs_quantize_act_args *a)
         const float *x = a->x + m * a->k;
         int8_t *q = a->act.q + m * pad;
         float *d = a->act.d + m * chunks * 8, *s = a->act.s + m * chunks * 16;
-        for (size_t g = 0; g < a->k / 32; g++) pcs_quantize_group(x + 32 * g, q + 32 * g, d + g, s + 2 * g);
+        int32_t *z = a->act.z + m * chunks * 16;
+        for (size_t g = 0; g < a->k / 32; g++) pcs_quantize_group(x + 32 * g, q + 32 * g, d + g, s + 2 * g, z + 2 * g);
         memset(q + a->k, 0, pad - a->k);
         size_t whole = a->k / 32;
         if (a->k % 32) {
             float rest[32] = { 0 };
             memcpy(rest, x + 32 * whole, (a->k % 32) * sizeof *rest);
-            pcs_quantize_group(rest, q + 32 * whole, d + whole, s + 2 * whole);
+            pcs_quantize_group(rest, q + 32 * whole, d + whole, s + 2 * whole, z + 2 * whole);
             whole++;
         }
-        for (size_t g = whole; g < chunks * 8; g++) d[g] = s[2 * g] = s[2 * g + 1] = 0.0f;
+        for (size_t g = whole; g < chunks * 8; g++) d[g] = s[2 * g] = s[2 * g + 1] = 0.0f, z[2 * g] = z[2 * g + 1] = 0;
     }
 }
 

@@ -6,84 +6,46 @@
 
 #include <math.h>
 
-#define WORK 60e6     /* weights that are fitted for the whole table, about */
-#define ROWS_LEAST 8
 #define MAX_TYPES 40
 
 typedef struct {
-    const precis_model *m;
-    const pcs_tensor *t;
-    const pcs_method *method;
-    pcs_row_weights weights;
-    pcs_shared shared;
     const precis_profile *profile; /* measured, or NULL */
     bool output;   /* makes the logits */
     double layers; /* of the model */
     const pcs_format **types;
-    size_t n_types, rows, type; /* type: the one in work */
-    uint64_t *done, total;      /* weights fitted, for progress */
-    double *err, *norm; /* [types][rows] */
-    float *scratch;     /* per thread */
-    size_t scratch_size;
+    size_t n_types;
+    uint64_t *done, total; /* weights fitted, for progress */
+    pcs_draw draw;
 } job;
 
 /* Types with books of vectors: their kernels unpack at a quarter of the others' speed, and they take a hundred times the time to fit. */
 static bool has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX; }
-/* So a part of the sample serves for them. */
-static size_t stride(const pcs_format *f) { return has_book(f) ? 64 : 1; }
-
-static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
-{
-    const job *j = arg;
-    const size_t n = (size_t)j->t->ne[0], first = j->type * j->rows;
-    float *x = (float *)((char *)j->scratch + ith * j->scratch_size), *y = x + n;
-    uint8_t *bytes = (uint8_t *)(y + n);
-    const uint64_t all = pcs_tensor_rows(j->t);
-    for (uint64_t r = begin; r < end; r++) {
-        j->err[first + r] = j->norm[first + r] = 0;
-        if (r % stride(j->types[j->type])) continue;
-        const uint64_t row = (2 * r + 1) * all / (2 * j->rows);
-        pcs_quantize_row(j->t, row, &(pcs_row_job){ j->types[j->type], pcs_row_importance(&j->weights, row), &j->shared, PCS_FIT_RTN }, j->method, x, bytes, &j->err[first + r], &j->norm[first + r]);
-    }
-}
 
 /* Divergence that an error is likely to cause, in nats per token, so that losses of different tensors add up.
  *
  * Logits: KL = 1/2 of the variance of their error under the softmax, to second order; the weighted squared error of a row is
  * that variance, and 0.7 the share that is left of it in two models, since likely tokens' errors cancel. Hidden layers: proportional to the relative error of their output and to the number of layers; the factors
  * were measured by quantizing one class of tensors at a time in two models (docs/planning.md has the figures). */
-static double to_kl(const job *j, double err, double norm, size_t rows)
+static double to_kl(const job *j, double relative)
 {
-    const double known = j->profile ? pcs_profile_loss(j->profile, j->t->name, err / norm) : -1;
+    const pcs_draw *d = &j->draw;
+    const double known = j->profile ? pcs_profile_loss(j->profile, d->t->name, relative) : -1;
     if (known >= 0) return known;
-    if (j->output && j->weights.mean) return 0.7 * 0.5 * err / (double)rows;
-    return pcs_class_loss(j->t->name, j->layers, err / norm);
+    if (j->output && d->weights.mean) return 0.7 * 0.5 * relative * d->norm / (double)pcs_tensor_rows(d->t);
+    return pcs_class_loss(d->t->name, j->layers, relative);
 }
 
 static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
 {
-    const size_t n = (size_t)j->t->ne[0], count = j->n_types * j->rows;
-    j->scratch_size = (2 * n * sizeof(float) + n * 8 + 1024) / 64 * 64;
-    j->scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), j->scratch_size);
-    j->err = pcs_alloc(ctx, 2 * count, sizeof *j->err);
-    precis_status st = j->scratch && j->err ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st) {
-        j->norm = j->err + count;
-        for (j->type = 0; j->type < j->n_types && !st; j->type++) {
-            pcs_for(ctx, j->rows, 1, measure, j);
-            *j->done += j->rows * n;
-            st = pcs_progress(ctx, "measure", *j->done < j->total ? *j->done : j->total - 1, j->total);
-        }
-        for (size_t c = 0; c < j->n_types; c++) {
-            double err = 0, norm = 0;
-            for (size_t r = 0; r < j->rows; r++) err += j->err[c * j->rows + r], norm += j->norm[c * j->rows + r];
-            const double loss = norm > 0 ? to_kl(j, err, norm, (j->rows + stride(j->types[c]) - 1) / stride(j->types[c])) : 0;
-            if (!isfinite(loss)) st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: NaN or infinity among its numbers", j->t->name);
-            choices[c] = (precis_choice){ (pcs_tensor_rows(j->t) * pcs_row_bytes(j->types[c], n) + 31) / 32 * 32, loss };
-        }
+    const pcs_tensor *t = j->draw.t;
+    precis_status st = PRECIS_OK;
+    for (size_t c = 0; c < j->n_types && !st; c++) {
+        double relative;
+        st = pcs_draw_error(&j->draw, j->types[c], has_book(j->types[c]) ? (j->draw.steps + 63) / 64 : j->draw.steps, &relative); /* a part of the sample serves for books */
+        choices[c] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j->types[c], (uint64_t)t->ne[0]) + 31) / 32 * 32, st || !(relative > 0) ? 0 : to_kl(j, relative) };
+        *j->done += j->draw.steps * (uint64_t)t->ne[0];
+        if (!st) st = pcs_progress(ctx, "measure", *j->done < j->total ? *j->done : j->total - 1, j->total);
     }
-    pcs_free(ctx, j->scratch);
-    pcs_free(ctx, j->err);
     return st;
 }
 
@@ -131,15 +93,6 @@ typedef struct {
     size_t *picks;
 } table;
 
-/* Rows of a tensor that are fitted as a sample. */
-static size_t sampled(const pcs_tensor *t, double weights)
-{
-    const uint64_t all = pcs_tensor_rows(t);
-    double rows = (double)all * WORK / (weights * 16 + 1);
-    if (rows < ROWS_LEAST) rows = ROWS_LEAST;
-    return rows > (double)all ? (size_t)all : (size_t)rows;
-}
-
 /* Which types each tensor may take; and how many weights will be fitted in all. */
 static precis_status list_choices(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, bool books, double weights, table *tb, uint64_t *total)
 {
@@ -149,7 +102,7 @@ static precis_status list_choices(precis_ctx *ctx, const precis_model *m, const 
         size_t n = 0;
         st = candidates(ctx, &m->tensors[i], o, books, tb->types + i * MAX_TYPES, &n);
         tb->items[i] = (precis_item){ tb->choices + i * MAX_TYPES, n };
-        *total += sampled(&m->tensors[i], weights) * (uint64_t)m->tensors[i].ne[0] * n;
+        *total += pcs_draw_steps(&m->tensors[i], weights) * (uint64_t)m->tensors[i].ne[0] * n;
     }
     return st;
 }
@@ -165,19 +118,14 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
     precis_status st = list_choices(ctx, m, o, books, weights, tb, &total);
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *t = &m->tensors[i];
-        job j = { .m = m, .t = t, .method = method, .types = tb->types + i * MAX_TYPES, .n_types = tb->items[i].n, .rows = sampled(t, weights), .done = &done,
-                  .total = total, .layers = layers ? layers : 1, .profile = o->profile };
-        j.output = pcs_makes_logits(m, t);
-        st = pcs_imatrix_for(o->imatrix, t, &j.weights);
-        for (size_t c = 0; c < j.n_types && !st; c++)
-            if (j.types[c]->tensor) {
-                st = pcs_tensor_shared(ctx, t, &j.shared);
-                break;
-            }
-        if (st) break;
-        if (j.n_types == 1 && !pcs_quantizable(t))
+        job j = { .types = tb->types + i * MAX_TYPES, .n_types = tb->items[i].n, .done = &done, .total = total, .layers = layers ? layers : 1, .profile = o->profile, .output = pcs_makes_logits(m, t) };
+        if (j.n_types == 1 && !pcs_quantizable(t)) {
             tb->choices[i * MAX_TYPES] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j.types[0], (uint64_t)t->ne[0]) + 31) / 32 * 32, 0 };
-        else st = losses(ctx, &j, tb->choices + i * MAX_TYPES);
+            continue;
+        }
+        st = pcs_draw_open(ctx, &j.draw, t, method, o->imatrix, pcs_draw_steps(t, weights));
+        if (!st) st = losses(ctx, &j, tb->choices + i * MAX_TYPES);
+        pcs_draw_close(&j.draw);
     }
     return st ? st : pcs_progress(ctx, "measure", 1, 1);
 }

@@ -97,7 +97,7 @@ static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokeni
         const uint32_t window = r->context < WINDOW ? r->context : WINDOW;
         for (size_t at = 0; at < n && !st && *seen < most; at += window) {
             uint32_t k = 0;
-            for (; k < window && at + k < n && *seen + k < most; k++) rows[k] = (precis_row){ ids[at + k], k, 0, 0, 0 };
+            for (; k < window && at + k < n && *seen + k < most; k++) rows[k] = (precis_row){ ids[at + k], k, 0, 0 };
             if (k) rows[k - 1].want = 1;
             st = precis_runner_decode(r, rows, k, NULL);
             *seen += k;

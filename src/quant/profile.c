@@ -115,7 +115,7 @@ double pcs_profile_loss(const precis_profile *p, const char *tensor, double erro
 }
 
 /* Least squares of log measured over 1, x and x^2 with x = log sum - center: sums of small losses and of large ones are not alike. */
-typedef struct { size_t n, terms; double center, at[3], inverse[3][3], spread, ratio; } curve;
+typedef struct { size_t n, terms; double center, at[3], inverse[3][3], spread, ratio, text; } curve; /* text: relative standard error that all plans share */
 
 static void powers(const curve *c, double sum, double out[3])
 {
@@ -149,8 +149,9 @@ static bool fit(const precis_profile *p, curve *c)
 {
     *c = (curve){ .ratio = 1 };
     for (size_t i = 0; i < p->n_plans; i++)
-        if (usable(&p->plans[i])) c->center += pcs_log(p->plans[i].sum), c->ratio += pcs_log(p->plans[i].kld / p->plans[i].sum), c->n++;
+        if (usable(&p->plans[i])) c->center += pcs_log(p->plans[i].sum), c->ratio += pcs_log(p->plans[i].kld / p->plans[i].sum), c->text += p->plans[i].se / p->plans[i].kld, c->n++;
     c->ratio = c->n ? pcs_exp((c->ratio - 1) / (double)c->n) : 1;
+    c->text = c->n ? c->text / (double)c->n : 0;
     if (c->n < 3) return false;
     c->center /= (double)c->n;
     for (c->terms = c->n >= 8 ? 3 : 2; c->terms > 1; c->terms--) {
@@ -204,6 +205,7 @@ double precis_profile_predict(const precis_profile *p, double sum, double interv
             for (size_t k = 0; k < c.terms; k++) leverage += x[r] * c.inverse[r][k] * x[k];
         }
         half = student(c.n - c.terms) * c.spread * sqrt(1 + leverage);
+        half = sqrt(half * half + 1.645 * c.text * 1.645 * c.text);
     }
     if (half > 20) half = 20;
     interval[0] = pcs_exp(y - half);
@@ -278,7 +280,7 @@ precis_status precis_profile_save(precis_ctx *ctx, const precis_profile *p, cons
     pcs_buf b;
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
     precis_status st = pcs_buf_printf(&b, "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": \"%s\",\n \"coder\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n \"plans\": [", p->model ? p->model : "", p->text ? p->text : "", p->coder ? p->coder : "search", p->tokens, p->seconds);
-    for (size_t i = 0; i < p->n_plans && !st; i++) st = pcs_buf_printf(&b, "%s{\"sum\": %.17g, \"kld\": %.17g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld);
+    for (size_t i = 0; i < p->n_plans && !st; i++) st = pcs_buf_printf(&b, "%s{\"sum\": %.17g, \"kld\": %.17g, \"se\": %.17g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld, p->plans[i].se);
     if (!st) st = pcs_buf_printf(&b, "],\n \"tensors\": [");
     for (size_t i = 0; i < p->n && !st; i++) {
         st = pcs_buf_printf(&b, "%s\n  {\"name\": ", i ? "," : "");
@@ -346,16 +348,17 @@ static precis_status read_tensor(reader *r)
 
 static precis_status read_plan(reader *r)
 {
-    double sum = -1, kld = -1;
+    double sum = -1, kld = -1, se = 0;
     precis_status st = PRECIS_OK;
     while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
         if (pcs_json_is(&r->t, "sum")) st = number(r, "plans[].sum", &sum);
         else if (pcs_json_is(&r->t, "kld")) st = number(r, "plans[].kld", &kld);
+        else if (pcs_json_is(&r->t, "se")) st = number(r, "plans[].se", &se);
         else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
     }
-    if (!st && (!(sum >= 0 && sum < 1e9) || !(kld >= -1 && kld < 1e9))) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans[]: sum or kld is missing or out of range");
+    if (!st && (!(sum >= 0 && sum < 1e9) || !(kld >= -1 && kld < 1e9) || !(se >= 0 && se < 1e9))) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans[]: sum, kld or se is missing or out of range");
     if (!st && r->p->n_plans == sizeof r->p->plans / sizeof *r->p->plans) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans: more than %zu", r->p->n_plans);
-    if (!st) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld };
+    if (!st) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
     return st;
 }
 

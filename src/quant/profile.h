@@ -12,7 +12,7 @@ typedef struct pcs_sensitivity {
     size_t n;
     pcs_kept_probe probe[PCS_PROBES]; /* by rising error */
 } pcs_sensitivity;
-typedef struct pcs_plan_sample { double sum, kld; } pcs_plan_sample; /* of a whole plan: its tensors' sum, measured */
+typedef struct pcs_plan_sample { double sum, kld, se; } pcs_plan_sample; /* of a whole plan: its tensors' sum; measured, with the standard error over the text */
 
 struct precis_profile {
     precis_ctx *ctx;

@@ -71,6 +71,28 @@ precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pc
 /* Extremes and mean of |w| of a tensor, for formats that ask for them. */
 precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared *shared);
 
+/* Rows drawn from a tensor, by which its relative error in a type is estimated (draw.c). */
+typedef struct pcs_draw {
+    precis_ctx *ctx;
+    const pcs_tensor *t;
+    const pcs_method *method; /* a coder of rows */
+    pcs_row_weights weights;
+    pcs_shared shared;
+    bool known;    /* shared is */
+    size_t steps;
+    double norm, *ends; /* weighted squares: of all rows, of those up to each */
+    struct pcs_pick *picks;
+    float *scratch; /* of threads */
+    size_t scratch_size;
+} pcs_draw;
+/* Steps for a tensor of a model with so many weights. */
+size_t pcs_draw_steps(const pcs_tensor *t, double weights);
+precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method, const precis_imatrix *imatrix, size_t steps);
+/* After a failed open, too. */
+void pcs_draw_close(pcs_draw *d);
+/* *relative: weighted squared error over weighted square. steps: at most those of open. */
+precis_status pcs_draw_error(pcs_draw *d, const pcs_format *f, size_t steps, double *relative);
+
 /* Losses of every tensor in every type it may take, solved for one budget after another (budget.c). o must outlive it. books: with the types of vector books, which
  * run slowly. *loss: their sum. */
 typedef struct pcs_loss_table pcs_loss_table;

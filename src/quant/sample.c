@@ -48,7 +48,7 @@ precis_status pcs_sample(precis_runner *r, const precis_tokenizer *t, uint64_t t
                 const int32_t random = (int32_t)(pcs_rand(&seed) % vocabulary);
                 if (p == 0) rows[s].token = bos >= 0 && (uint32_t)bos < vocabulary ? bos : random;
                 else if (p == 1 && bos >= 0) rows[s].token = random;
-                rows[s] = (precis_row){ rows[s].token, p, s, 1, 0 };
+                rows[s] = (precis_row){ rows[s].token, p, s, 1 };
                 ids[(size_t)s * length + p] = rows[s].token;
             }
             st = precis_runner_decode(r, rows, PCS_SAMPLED_SEQUENCES, &logits);

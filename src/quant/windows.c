@@ -167,7 +167,7 @@ precis_status pcs_inputs_collect(pcs_work *w, precis_runner **runner, pcs_inputs
     const int32_t *ids = w->windows.ids;
     for (size_t i = 0; i < w->windows.n && !st; i++) {
         const uint32_t k = w->windows.lengths[i];
-        for (uint32_t t = 0; t < k; t++) rows[t] = (precis_row){ ids[t], t, 0, t + 1 == k, 0 };
+        for (uint32_t t = 0; t < k; t++) rows[t] = (precis_row){ ids[t], t, 0, t + 1 == k };
         ids += k;
         st = precis_runner_decode(*runner, rows, k, NULL);
         if (!st) st = pcs_progress(w->ctx, "calibrate", i + 1, w->windows.n);

@@ -46,7 +46,7 @@ static void *own(precis_program *p, size_t bytes)
 static void arg_of(const precis_program *p, int32_t slot, pcs_arg *a)
 {
     const pcs_slot *s = &p->slots[slot];
-    *a = (pcs_arg){ .dtype = s->v.dtype, .dims = s->v.dims, .format = s->v.format, .data = p->slots[s->root].data };
+    *a = (pcs_arg){ .dtype = s->v.dtype, .dims = s->v.dims, .format = s->v.format, .data = p->slots[s->root].data, .panels = p->slots[s->root].panels };
     for (uint32_t i = 0; i < s->v.dims; i++)
         a->shape[i] = s->v.shape[i] == PRECIS_DIM_TOKENS ? p->tokens : s->v.shape[i] == PRECIS_DIM_OUTPUTS ? p->outputs : s->v.shape[i];
     if (s->v.dtype == PCS_STATE) a->data = s->kv;
@@ -57,7 +57,7 @@ void pcs_step_bind(precis_program *p, pcs_step *s);
 void pcs_step_bind(precis_program *p, pcs_step *s)
 {
     pcs_call *c = &s->call;
-    *c = (pcs_call){ .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .scratch = p->scratch, .scratch_size = p->scratch_bytes, .generated = p->generated };
+    *c = (pcs_call){ .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .scratch = p->scratch, .scratch_size = p->scratch_bytes, .tiles = p->tiles };
     for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &c->in[i]);
     arg_of(p, s->out, &c->out);
 }
@@ -125,6 +125,7 @@ static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *ac
         }
         if (!reference) s.eval = n->op->fast;
         if (coded && !reference) {
+            p->tiles |= !pcs_few(&p->kernels, w->format, (size_t)w->shape[w->dims - 1]);
             s.in[0] = act_of(p, s.in[0], acts);
             if (s.in[0] < 0) return PRECIS_ENOMEM;
         }

@@ -40,15 +40,15 @@ int64_t pcs_accumulator_bound(const pcs_accumulator *a, const int8_t *q, size_t 
     return TOP * most;
 }
 
-/* mp of AVX2 in 16 bits: its row depends on the format. */
-static bool by_range(const pcs_accumulator *a) { return !strcmp(a->kernel, "mp") && !strcmp(a->isa, "avx2") && a->bits == 16; }
+/* Of AVX2 in 16 bits: the row depends on the format. */
+static bool by_range(const pcs_accumulator *a) { return !strcmp(a->isa, "avx2") && a->bits == 16; }
 
-/* Does a kernel of this name multiply this format? mm and mp take all. */
+/* Does a kernel of this name multiply this format? mp takes all, mv those with panels. */
 static bool takes(const pcs_accumulator *a, const pcs_format *f)
 {
+    if (strcmp(a->kernel, "mp") && !f->fields) return false;
     if (by_range(a)) return a->raw ? (uint32_t)pcs_mp_pairs(f) * 2 == a->products : !pcs_mp_pairs(f);
-    if (!strcmp(a->kernel, "mm") || !strcmp(a->kernel, "mp")) return true;
-    return !strcasecmp(a->kernel + 3, f->name);
+    return true;
 }
 
 typedef struct { const pcs_tensor *t; int64_t *bounds; char *scratch; size_t room; } scan;
@@ -79,7 +79,7 @@ precis_status precis_overflow_check(precis_ctx *ctx, const precis_model *m, size
     const pcs_tensor *t = &m->tensors[tensor];
     if (t->dims < 2 || t->format->kind != PCS_QUANT || (!t->format->unpack && !t->format->unpack_row) || t->format->element) return PRECIS_OK; /* multiplied as floats */
     const size_t kinds = sizeof all / sizeof *all, threads = precis_ctx_threads(ctx);
-    scan s = { .t = t, .room = (pcs_mm_scratch((size_t)t->ne[0]) + 127) / 64 * 64 };
+    scan s = { .t = t, .room = (pcs_mp_scratch((size_t)t->ne[0]) + 127) / 64 * 64 };
     s.bounds = pcs_alloc(ctx, threads * kinds, sizeof *s.bounds);
     s.scratch = pcs_alloc(ctx, threads, s.room);
     const precis_status st = s.bounds && s.scratch ? PRECIS_OK : PRECIS_ENOMEM;

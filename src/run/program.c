@@ -10,6 +10,7 @@ void precis_program_close(precis_program **program)
     if (!program || !*program) return;
     precis_program *p = *program;
     precis_ctx *ctx = p->ctx;
+    pcs_packing_close(p);
     for (size_t i = 0; i < p->n_owned; i++) pcs_free(ctx, p->owned[i]);
     for (size_t i = 0; i < p->n_kvs; i++) pcs_kv_close(ctx, &p->kvs[i]);
     pcs_free(ctx, p->owned);
@@ -50,7 +51,7 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
     const pcs_act *a = c->out.data;
     if (b >= e) return;
     c->kernels->quantize_act(&(pcs_quantize_act_args){ c->in[0].data, k, b, e, *a });
-    if (!c->generated) pcs_act_interleave(a, pcs_chunks(k), rows, b, e);
+    if (rows > PCS_FEW || c->tiles) pcs_act_interleave(a, pcs_chunks(k), rows, b, e);
 }
 
 static void region(void *arg, uint32_t ith, uint32_t nth)

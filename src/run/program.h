@@ -31,6 +31,7 @@ typedef struct pcs_slot {
     uint64_t offset, bytes; /* in the buffer, for the most rows; bytes 0: not there */
     int32_t first, last; /* steps that make it and that read it last */
     void *data;    /* bound */
+    _Atomic(uint8_t *) panels; /* of a stored weight, once it is packed */
     pcs_act act;
     pcs_kv *kv;
 } pcs_slot;
@@ -57,7 +58,9 @@ struct precis_program {
     struct { pcs_tap_fn *fn; void *user; } *taps; /* per graph value */
     bool tapped;
     size_t from, to; /* steps of the running call */
-    bool generated;  /* its rows are sampled tokens */
+    struct pcs_packing *packing; /* of weights into panels; or NULL */
+    uint64_t packed_bytes;
+    bool tiles;      /* some weight has no kernel for few tokens */
 };
 
 typedef struct pcs_program_options {
@@ -81,5 +84,10 @@ const float *pcs_program_value(const precis_program *p, precis_value v);
 size_t pcs_program_step_of(const precis_program *p, precis_value v);
 size_t pcs_program_preamble(const precis_program *p);
 uint64_t pcs_program_bytes(const precis_program *p);
+
+/* Pack the weights of a program now, or begin to (packing.c). model: whose files hold them, or NULL. */
+typedef struct pcs_packing pcs_packing;
+precis_status pcs_packing_open(precis_program *p, const precis_model *model, precis_pack mode);
+void pcs_packing_close(precis_program *p);
 
 #endif

@@ -42,6 +42,7 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
         pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",
                  p->lacking ? p->lacking : pcs_model_string(model, "precis.activations"), p->without_kernel);
     }
+    if (!st && o.pack != PRECIS_PACK_OFF && o.arithmetic == PRECIS_FAST) st = pcs_packing_open(r->program, model, o.pack);
     if (st) precis_runner_close(&r);
     *out = r;
     return st;
@@ -89,7 +90,6 @@ precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uin
         tokens[i] = w->token;
         positions[i] = (int32_t)w->position;
         sequences[i] = (int32_t)w->sequence;
-        if (!w->generated != !rows->generated) return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: rows of a prompt and generated ones go in calls of their own", i);
         if (w->want) {
             if (outputs == r->outputs) return pcs_fail(r->ctx, PRECIS_EINVAL, "more than %u rows want logits", r->outputs);
             r->wanted[outputs++] = (int32_t)i;
@@ -99,7 +99,6 @@ precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uin
     pcs_program_bind(r->program, r->lm.positions, positions);
     pcs_program_bind(r->program, r->lm.sequences, sequences);
     pcs_program_bind(r->program, r->lm.outputs, r->wanted);
-    r->program->generated = rows->generated;
     const precis_status st = pcs_program_run(r->program, n, outputs);
     if (st == PRECIS_OK && logits && outputs) *logits = pcs_program_value(r->program, r->lm.logits);
     return st;

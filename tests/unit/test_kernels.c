@@ -53,84 +53,138 @@ static void check_quantize_act(const pcs_kernel *k)
         same(k, "codes", a.q, b.q, m * pcs_chunks(n) * PCS_CHUNK);
         same(k, "scales", a.d, b.d, m * pcs_chunks(n) * 8 * 4);
         same(k, "sums", a.s, b.s, m * pcs_chunks(n) * 16 * 4);
+        same(k, "whole sums", a.z, b.z, m * pcs_chunks(n) * 16 * 4);
         free_act(a);
         free_act(b);
         release(x, n * m * 4);
     }
 }
 
-/* mm, and mv_FORMAT: one format, one token. */
-static void check_products(const pcs_kernel *k, pcs_kernel_fn *scalar, size_t scratch(size_t))
+/* Rows as a file might hold them, ending where reading faults. */
+static uint8_t *make_rows(const pcs_format *f, size_t n, size_t rows, uint64_t seed)
 {
-    static const size_t counts[] = { 1, 2, 3, 4, 5, 9, 13, 17 };
+    const size_t row = pcs_row_bytes(f, n);
+    uint8_t *w = guarded(row * rows);
+    float *src = malloc(n * 4);
+    for (size_t r = 0; r < rows && pcs_format_can_encode(f); r++) {
+        test_fill(src, n, seed + r, 0.1f);
+        pcs_encode(f, n, src, NULL, PCS_FIT_RTN, NULL, w + r * row);
+    }
+    free(src);
+    for (size_t b = 0; b < row * rows && !pcs_format_can_encode(f); b++) w[b] = (uint8_t)(pcs_rand(&seed) & 0x3b); /* small exponents */
+    return w;
+}
+
+static uint8_t *make_panels(const pcs_format *f, size_t n, size_t rows, const uint8_t *w)
+{
+    const size_t panel = pcs_panel_bytes(f, n), row = pcs_row_bytes(f, n);
+    uint8_t *p = guarded(pcs_panels_bytes(f, n, rows));
+    for (size_t r = 0; r < rows; r += PCS_PANEL)
+        pcs_pack_scalar(&(pcs_pack_args){ f, w + r * row, row, n, rows - r < PCS_PANEL ? rows - r : PCS_PANEL, p + r / PCS_PANEL * panel });
+    return p;
+}
+
+static size_t blocks_most(const pcs_format *f) { return f->block == 256 ? 3 : 19; }
+
+/* mp, and mv_FORMAT: one format, a few tokens. By rows and, where there are some, by panels. */
+static void check_mp(const pcs_kernel *k)
+{
+    static const size_t counts[] = { 1, 2, 3, 4, 5, 7, 8, 9, 13, 17 };
+    enum { ROWS = 21, MOST = 17 };
     const pcs_format *only = !strncmp(k->op, "mv_", 3) ? pcs_format_by_name(k->op + 3) : NULL;
-    if (!strncmp(k->op, "mv_", 3) && !only) fail_msg("%s is of no format", k->op);
     for (size_t i = 0; pcs_formats[i]; i++) {
         const pcs_format *f = pcs_formats[i];
         if (f->kind != PCS_QUANT || (only && f != only)) continue;
-        for (size_t blocks = 1; blocks <= (f->block == 256 ? 3u : 19u); blocks += f->block == 256 ? 1 : 3)
-            for (size_t c = 0; c < (only ? 2 : sizeof counts / sizeof *counts); c++) {
-                const size_t n = f->block * blocks - (f->padded && c % 2 ? 13 : 0), rows = 21, m = only ? 1 : counts[c], row = pcs_row_bytes(f, n);
-                uint8_t *w = guarded(row * rows);
-                float *x = malloc(n * m * 4), y[2][21 * 17], bias[21];
-                uint64_t seed = n * 31 + m;
-                if (pcs_format_can_encode(f)) {
-                    float *src = malloc(n * 4);
-                    for (size_t r = 0; r < rows; r++) {
-                        test_fill(src, n, seed + r, 0.1f);
-                        pcs_encode(f, n, src, NULL, PCS_FIT_RTN, NULL, w + r * row);
-                    }
-                    free(src);
-                } else
-                    for (size_t b = 0; b < row * rows; b++) w[b] = (uint8_t)(pcs_rand(&seed) & 0x3b); /* small exponents */
-                test_fill(x, n * m, seed, 1.0f);
-                test_fill(bias, 21, 5, 1.0f);
+        for (size_t blocks = 1; blocks <= blocks_most(f); blocks += f->block == 256 ? 1 : 3)
+            for (size_t c = 0; c < sizeof counts / sizeof *counts && (!only || counts[c] <= PCS_FEW); c++) {
+                const size_t n = f->block * blocks - (f->padded && c % 2 ? 13 : 0), m = counts[c], row = pcs_row_bytes(f, n);
+                uint8_t *w = make_rows(f, n, ROWS, n * 31 + m), *panels = pcs_panels_fit(f, n) ? make_panels(f, n, ROWS, w) : NULL;
+                float *x = malloc(n * m * 4), y[3][ROWS * MOST], bias[ROWS];
+                test_fill(x, n * m, n + m, 1.0f);
+                test_fill(bias, ROWS, 5, 1.0f);
                 const pcs_act a = make_act(n, m);
                 pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, n, 0, m, a });
-                pcs_act_interleave(&a, pcs_chunks(n), m, 0, m / 2);
-                pcs_act_interleave(&a, pcs_chunks(n), m, m / 2, m);
-                void *mem = aligned_alloc(64, (scratch(n) + 127) / 64 * 64);
+                if (only) memset(a.tq, 0x55, (size_t)((char *)a.q - (char *)a.tq)); /* mv has no tiles */
+                else {
+                    pcs_act_interleave(&a, pcs_chunks(n), m, 0, m / 2);
+                    pcs_act_interleave(&a, pcs_chunks(n), m, m / 2, m);
+                }
+                void *mem = aligned_alloc(64, (pcs_mp_scratch(n) + 127) / 64 * 64);
                 memset(y, 0, sizeof y);
-                for (int s = 0; s < 2; s++) {
-                    const pcs_mm_args args = { f, w, row, n, scratch == pcs_mp_scratch ? 0 : 1, rows, m, a, y[s], rows, c & 1 ? bias : NULL, mem };
-                    (s ? scalar : k->run)(&args);
+                for (int s = 0; s < (panels ? 3 : 2); s++) {
+                    const pcs_mp_args args = { f, s == 2 ? panels : w, row, n, 0, ROWS, m, a, y[s], ROWS, c & 1 ? bias : NULL, mem, s == 2 };
+                    (s == 0 ? pcs_mp_scalar : k->run)(&args);
                 }
                 char what[80];
                 snprintf(what, sizeof what, "%s, width %zu, %zu tokens", f->name, n, m);
-                same(k, what, y[0], y[1], sizeof y[0]);
+                same(k, what, y[1], y[0], sizeof y[0]);
+                if (panels) same(k, what, y[2], y[0], sizeof y[0]);
                 free(mem);
                 free_act(a);
                 free(x);
-                release(w, row * rows);
+                release(w, row * ROWS);
+                if (panels) release(panels, pcs_panels_bytes(f, n, ROWS));
             }
     }
 }
 
-static void check_mm(const pcs_kernel *k) { check_products(k, pcs_mm_scalar, pcs_mm_scratch); }
-static void check_mp(const pcs_kernel *k) { check_products(k, pcs_mp_scalar, pcs_mp_scratch); }
-
-static void check_mmf(const pcs_kernel *k)
+/* Panels are the reference's, and give back their rows. */
+static void check_pack(const pcs_kernel *k)
 {
-    static const char *const names[] = { "F32", "F16", "BF16" };
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; pcs_formats[i]; i++) {
+        const pcs_format *f = pcs_formats[i];
+        for (size_t blocks = 1; f->fields && blocks <= blocks_most(f); blocks++)
+            for (size_t rows = 13; rows <= PCS_PANEL; rows += 3) {
+                const size_t n = f->block * blocks, row = pcs_row_bytes(f, n), bytes = pcs_panel_bytes(f, n);
+                uint8_t *w = make_rows(f, n, rows, n + rows), *want = make_panels(f, n, rows, w), *got = guarded(bytes), *back = guarded(row);
+                memset(got, 0xaa, bytes);
+                k->run(&(pcs_pack_args){ f, w, row, n, rows, got });
+                same(k, f->name, got, want, bytes);
+                for (size_t r = 0; r < rows; r++) {
+                    pcs_panels_row(f, n, got, r, back);
+                    same(k, "a row out of its panel", back, w + r * row, row);
+                }
+                release(w, row * rows);
+                release(want, bytes);
+                release(got, bytes);
+                release(back, row);
+            }
+    }
+}
+
+/* mv of float weights: gemm's sums. */
+static void check_mvf(const pcs_kernel *k)
+{
+    const pcs_format *f = pcs_format_by_name(k->op + 3);
+    static const size_t heights[] = { 1, 16, 21, 64, 83 };
+    for (size_t h = 0; h < sizeof heights / sizeof *heights; h++)
         for (size_t n = 1; n <= 70; n += n < 20 ? 1 : 7)
-            for (size_t m = 1; m <= 6; m++) {
-                const pcs_format *f = pcs_format_by_name(names[i]);
-                const size_t rows = 5, row = n * f->bytes;
+            for (size_t m = 1; m <= PCS_FEW; m++) {
+                const size_t rows = heights[h], row = n * f->bytes;
                 uint8_t *w = guarded(row * rows);
-                float *x = guarded(n * m * 4), y[2][30], *src = malloc(n * rows * 4), *mem = aligned_alloc(64, (4 * n + 127) / 64 * 64);
+                float *src = malloc(n * rows * 4), *x = guarded(n * m * 4), *got = calloc(rows * m, 4), *want = calloc(rows * m, 4), *b = malloc(n * 64), *bias = malloc(rows * 4);
                 test_fill(src, n * rows, n, 0.3f);
                 test_fill(x, n * m, n + 1, 1.0f);
+                test_fill(bias, rows, 3, 1.0f);
                 f->from_f32(n * rows, src, w);
-                memset(y, 0, sizeof y);
-                for (int s = 0; s < 2; s++) (s ? pcs_mmf_scalar : k->run)(&(pcs_mmf_args){ f, w, row, n, 0, rows, m, x, y[s], rows, NULL, mem });
+                f->to_f32(n * rows, w, src);
+                uint8_t *panels = make_panels(f, n, rows, w);
+                k->run(&(pcs_mvf_args){ f, panels, n, 0, rows, m, x, got, rows, m & 1 ? bias : NULL });
+                for (size_t r = 0; r < rows; r += 16) {
+                    const size_t count = rows - r < 16 ? rows - r : 16;
+                    float tile[16 * PCS_FEW];
+                    pcs_panel_scalar(&(pcs_panel_args){ src + r * n, n, count, n, b });
+                    pcs_gemm_scalar(&(pcs_gemm_args){ x, n, b, 16, n, m, tile, 16, false });
+                    for (size_t t = 0; t < m; t++)
+                        for (size_t i = 0; i < count; i++) want[t * rows + r + i] = tile[16 * t + i] + (m & 1 ? bias[r + i] : 0.0f);
+                }
                 char what[80];
-                snprintf(what, sizeof what, "%s, width %zu, %zu tokens", f->name, n, m);
-                same(k, what, y[0], y[1], sizeof y[0]);
-                free(src);
-                free(mem);
+                snprintf(what, sizeof what, "%zu rows of %zu, %zu tokens", rows, n, m);
+                same(k, what, got, want, rows * m * 4);
                 release(w, row * rows);
                 release(x, n * m * 4);
+                release(panels, pcs_panels_bytes(f, n, rows));
+                free(src), free(got), free(want), free(b), free(bias);
             }
 }
 
@@ -225,7 +279,7 @@ static void test_all(void **state)
 {
     (void)state;
     static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
-        { "quantize_act", check_quantize_act }, { "mm", check_mm }, { "mp", check_mp }, { "mmf", check_mmf }, { "panel", check_panel }, { "gemm", check_gemm }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 },
+        { "quantize_act", check_quantize_act }, { "pack", check_pack }, { "mp", check_mp }, { "panel", check_panel }, { "gemm", check_gemm }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 },
         { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
     for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {
@@ -235,13 +289,19 @@ static void test_all(void **state)
         }
         bool checked = false;
         for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-            if (!strcmp(checks[i].op, k->op) || (!strcmp(checks[i].op, "mm") && !strncmp(k->op, "mv_", 3))) checks[i].check(k), checked = true;
+            if (!strcmp(checks[i].op, k->op)) checks[i].check(k), checked = true;
+        if (!strncmp(k->op, "mv_", 3)) {
+            const pcs_format *f = pcs_format_by_name(k->op + 3);
+            if (!f || !f->fields) fail_msg("%s is of no format with panels", k->op);
+            (f->kind == PCS_FLOAT ? check_mvf : check_mp)(k);
+            checked = true;
+        }
         if (!checked) fail_msg("no check for %s", k->op);
     }
 }
 
-/* mm against the plain sum of products, within rounding: |error| <= eps * (k + 8) * sum |w| |x|, with x the quantized activations. */
-static void test_mm_value(void **state)
+/* mp against the plain sum of products, within rounding: |error| <= eps * (k + 8) * sum |w| |x|, with x the quantized activations. */
+static void test_mp_value(void **state)
 {
     (void)state;
     const pcs_format *f = pcs_format_by_name("Q4_K");
@@ -254,13 +314,11 @@ static void test_mm_value(void **state)
     pcs_decode(f, N, row, w);
     const pcs_act a = make_act(N, 1);
     pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, N, 0, 1, a });
-    void *mem = aligned_alloc(64, (pcs_mm_scratch(N) + 127) / 64 * 64);
-    pcs_mm_scalar(&(pcs_mm_args){ f, row, sizeof row, N, 0, 1, 1, a, &y, 1, NULL, mem });
+    void *mem = aligned_alloc(64, (pcs_mp_scratch(N) + 127) / 64 * 64);
     double want = 0, bound = 0;
     for (int i = 0; i < N; i++) want += (double)w[i] * a.q[i] * a.d[i / 32], bound += __builtin_fabs((double)w[i] * a.q[i] * a.d[i / 32]);
+    pcs_mp_scalar(&(pcs_mp_args){ f, row, sizeof row, N, 0, 1, 1, a, &y, 1, NULL, mem, false });
     /* w = d q - m is rounded once more in the decoder */
-    assert_true(__builtin_fabs(want - y) <= 0x1p-23 * (N + 8) * bound * 4);
-    pcs_mp_scalar(&(pcs_mm_args){ f, row, sizeof row, N, 0, 1, 1, a, &y, 1, NULL, mem });
     assert_true(__builtin_fabs(want - y) <= 0x1p-23 * (N + 8) * bound * 4);
     free(mem);
     free_act(a);
@@ -278,12 +336,13 @@ static void test_accumulators(void **state)
     size_t n;
     const pcs_accumulator *all = pcs_accumulators(&n);
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
-        if (strncmp(kernels[i], "mm/", 3) && strncmp(kernels[i], "mp/", 3) && strncmp(kernels[i], "mv_", 3)) continue;
+        const bool few = !strncmp(kernels[i], "mv_", 3);
+        if ((!few && strncmp(kernels[i], "mp/", 3)) || strstr(kernels[i], "f16/") || strstr(kernels[i], "f32/")) continue;
         bool found = false;
         char name[64];
         for (size_t k = 0; k < n; k++) {
             snprintf(name, sizeof name, "%s/%s", all[k].kernel, all[k].isa);
-            found |= !strcmp(name, kernels[i]);
+            found |= few ? !strcmp(all[k].kernel, "mv") && !strcmp(all[k].isa, strchr(kernels[i], '/') + 1) : !strcmp(name, kernels[i]);
         }
         if (!found) fail_msg("%s has no row in accumulators.def", kernels[i]);
     }
@@ -306,13 +365,13 @@ static void test_accumulators(void **state)
         }
     }
     /* 8 unsigned bits in pairs of 16: the known overflow of maddubs is found */
-    const pcs_accumulator bad = { "mm", "none", 16, 2, 128, true };
+    const pcs_accumulator bad = { "none", "none", 16, 2, 128, true };
     const int8_t q[4] = { 127, 127, 0, 0 };
     assert_true(pcs_accumulator_bound(&bad, q, 4) > 32767);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all), cmocka_unit_test(test_mm_value), cmocka_unit_test(test_accumulators) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all), cmocka_unit_test(test_mp_value), cmocka_unit_test(test_accumulators) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

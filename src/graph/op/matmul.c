@@ -1,8 +1,8 @@
 /* matmul - y[t][n] = sum_k x[t][k] w[n][k] + bias[n]. Weights are rows of outputs, as every file stores them.
  *
  * Reference: 16 rows of weights are decoded to f32 into a panel and summed in ascending k with fma, so
- * the result is the same on every machine. Fast: int8 activations for quantized weights (mp for prompts, mm and mv for generated tokens); float weights as the
- * reference for prompts, mmf for generated tokens. */
+ * the result is the same on every machine. Fast: int8 activations for quantized weights (mp, or mv for a few tokens: the same bits); float weights as the
+ * reference, by mv where they are packed: the same bits, too. */
 #include "base/pool.h"
 #include "graph/graph.h"
 
@@ -73,23 +73,17 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
-    if (w->dtype != PCS_STORED || (w->format->kind != PCS_QUANT && w->format->kind != PCS_FLOAT) || (w->format->kind == PCS_FLOAT && !c->generated)) {
-        eval(c, ith, nth);
-        return;
-    }
     const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
-    const size_t row_bytes = pcs_row_bytes(w->format, k);
-    char *mem = c->scratch + ith * c->scratch_size;
+    pcs_kernel_fn *mv = w->dtype == PCS_STORED && m <= PCS_FEW ? pcs_few(c->kernels, w->format, k) : NULL;
+    const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
-    if (x->dtype == PCS_ACT) {
-        pcs_kernel_fn *mv = m == 1 && pcs_format_portable(w->format) ? c->kernels->mv[w->format->id] : NULL;
-        (!c->generated ? c->kernels->mp : mv ? mv : c->kernels->mm)(&(pcs_mm_args){ w->format, w->data, row_bytes, k, begin, end, m, *(const pcs_act *)x->data, c->out.data, n,
-                                       c->n_in > 2 ? c->in[2].data : NULL, mem });
-    } else {
-        c->kernels->mmf(&(pcs_mmf_args){ w->format, w->data, row_bytes, k, begin, end, m, x->data, c->out.data, n,
-                                         c->n_in > 2 ? c->in[2].data : NULL, mem });
-    }
+    if (x->dtype == PCS_ACT)
+        (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, *(const pcs_act *)x->data, c->out.data, n, bias,
+                                                   c->scratch + ith * c->scratch_size, w->panels != NULL });
+    else if (mv && w->panels)
+        mv(&(pcs_mvf_args){ w->format, w->panels, k, begin, end, m, x->data, c->out.data, n, bias });
+    else eval(c, ith, nth);
 }
 
 static void backward(const pcs_call *c, const float *dout, float *const *din)

@@ -22,7 +22,8 @@ static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[2];
-    return align64(4 * k) + align64(64 * k) + align64(pcs_mm_scratch(k)) + 256;
+    const size_t floats = 2 * align64(64 * k), codes = align64(pcs_mp_scratch(k));
+    return (floats > codes ? floats : codes) + 256;
 }
 
 static size_t expert(const pcs_call *c, size_t t, size_t slot)
@@ -43,7 +44,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
     const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out.shape[0], top = (size_t)c->out.shape[1];
     char *mem = c->scratch + ith * c->scratch_size;
-    float *row = (float *)mem, *panel = (float *)(mem + align64(4 * k)), tile[16];
+    float *rows = (float *)mem, *panel = (float *)(mem + align64(64 * k)), tile[16];
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
     for (size_t t = 0; t < tokens; t++)
@@ -52,15 +53,10 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
             const float *in = (const float *)x->data + (x->dims == 3 ? t * top + s : t) * k;
             for (size_t n0 = begin; n0 < end; n0 += 16) {
                 const size_t count = end - n0 < 16 ? end - n0 : 16;
-                for (size_t r = 0; r < 16; r++) {
-                    const float *src = NULL;
-                    if (r < count && w->dtype == PCS_F32) src = (const float *)w->data + (e * n + n0 + r) * k;
-                    else if (r < count) {
-                        pcs_decode(w->format, k, (const uint8_t *)w->data + (e * n + n0 + r) * pcs_row_bytes(w->format, k), row);
-                        src = row;
-                    }
-                    for (size_t i = 0; i < k; i++) panel[i * 16 + r] = src ? src[i] : 0.0f;
-                }
+                const float *src = rows;
+                if (w->dtype == PCS_F32) src = (const float *)w->data + (e * n + n0) * k;
+                else for (size_t r = 0; r < count; r++) pcs_decode(w->format, k, (const uint8_t *)w->data + (e * n + n0 + r) * pcs_row_bytes(w->format, k), rows + r * k);
+                c->kernels->panel(&(pcs_panel_args){ src, k, count, k, panel });
                 c->kernels->gemm(&(pcs_gemm_args){ in, k, panel, 16, k, 1, tile, 16, false });
                 scaled(c, e, tile, count);
                 memcpy((float *)c->out.data + (t * top + s) * n + n0, tile, count * sizeof *tile);
@@ -71,11 +67,12 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
-    if (w->dtype != PCS_STORED || (w->format->kind != PCS_QUANT && w->format->kind != PCS_FLOAT)) {
+    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out.shape[0], top = (size_t)c->out.shape[1];
+    pcs_kernel_fn *mv = w->dtype == PCS_STORED ? pcs_few(c->kernels, w->format, k) : NULL;
+    if (x->dtype != PCS_ACT && (!mv || !w->panels)) {
         eval(c, ith, nth);
         return;
     }
-    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out.shape[0], top = (size_t)c->out.shape[1];
     const size_t row_bytes = pcs_row_bytes(w->format, k), chunks = pcs_chunks(k);
     char *mem = c->scratch + ith * c->scratch_size;
     uint64_t begin, end;
@@ -84,14 +81,12 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
         for (size_t s = 0; s < top; s++) {
             const size_t e = expert(c, t, s);
             const uint8_t *data = (const uint8_t *)w->data + e * n * row_bytes;
+            const uint8_t *panels = w->panels ? (const uint8_t *)w->panels + e * pcs_panels_bytes(w->format, k, n) : NULL;
             const size_t r = x->dims == 3 ? t * top + s : t;
             float *y = (float *)c->out.data + (t * top + s) * n;
-            if (x->dtype == PCS_ACT) {
-                const pcs_act *a = x->data, one = { .q = a->q + r * chunks * PCS_CHUNK, .d = a->d + r * chunks * 8, .s = a->s + r * chunks * 16 };
-                pcs_kernel_fn *mv = pcs_format_portable(w->format) ? c->kernels->mv[w->format->id] : NULL;
-                (mv ? mv : c->kernels->mm)(&(pcs_mm_args){ w->format, data, row_bytes, k, begin, end, 1, one, y, n, NULL, mem });
-            } else
-                c->kernels->mmf(&(pcs_mmf_args){ w->format, data, row_bytes, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL, mem });
+            if (x->dtype == PCS_ACT)
+                (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_row(x->data, chunks, r), y, n, NULL, mem, panels != NULL });
+            else mv(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
             scaled(c, e, y + begin, (size_t)(end - begin));
         }
 }

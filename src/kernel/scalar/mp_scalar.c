@@ -20,10 +20,12 @@ static float row(const pcs_row *r, const pcs_act *a, size_t m, size_t chunks, co
 
 void pcs_mp_scalar(const void *args)
 {
-    const pcs_mm_args *a = args;
+    const pcs_mp_args *a = args;
     const pcs_row r = pcs_row_in(a->scratch, a->k);
+    uint8_t *stored = (uint8_t *)(r.m + pcs_chunks(a->k) * 16);
     for (size_t n = a->n0; n < a->n1; n++) {
-        pcs_row_unpack(a->f, a->w + n * a->row_bytes, a->k, &r);
+        if (a->packed) pcs_panels_row(a->f, a->k, a->w, n, stored);
+        pcs_row_unpack(a->f, a->packed ? stored : a->w + n * a->row_bytes, a->k, &r);
         pcs_row_pad(&r, a->k);
         for (size_t m = 0; m < a->m; m++) a->y[m * a->ldy + n] = row(&r, &a->act, m, pcs_chunks(a->k), a->f) + (a->bias ? a->bias[n] : 0.0f);
     }

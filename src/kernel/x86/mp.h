@@ -1,50 +1,72 @@
-/* mp.h - panels of 16 rows for prompts, around an instruction set's mp_tokens(): r16k4 (kernels.md, 3.1), a line of 64 bytes is 16 rows of 4 codes, so
+/* mp.h - panels of 16 rows for prompts, around an instruction set's tile of tokens: a line of 64 bytes is 16 rows of 4 codes (kernel/panels.h), so
  * that one register multiplies 16 rows by four activations that are broadcast, and nothing is summed across lanes.
  *
- * A panel is unpacked once per call and used for all tokens. */
+ * A panel is decoded once per call and used for all tokens. */
 #ifndef PCS_MP_H
 #define PCS_MP_H
 
+#include "kernel/rows.h"
+#include "kernel/x86/decode.h"
 #include "kernel/x86/lanes.h"
-#include "kernel/x86/unpack_k.h"
 
-/* Bytes ahead of the rows in work: memory time hides behind unpacking (kernels.md, section 0). */
+/* Bytes ahead of the rows in work: memory time hides behind decoding (kernels.md, section 0). */
 #define MP_PREFETCH 8192
 
-/* Rows as they come, and interleaved: line l of codes is [16][4] of k = 4 l; d and m of group g are [16]. */
+/* A panel decoded: line l of codes is [16][4] of k = 4 l; d and m of group g are [16]. rows: of formats that have no panels, as they come. */
 typedef struct {
     pcs_row rows[16];
+    uint8_t *panel; /* for packing */
     uint8_t *codes;
     float *d, *m;
 } mp_panel;
 
-typedef void mp_unpack_fn(const uint8_t *w, size_t k, const pcs_row *r);
+/* The chunks of a panel as codes + bias, d and m. */
+typedef void mp_decode_fn(const planes *p, size_t groups, uint8_t bias, const mp_panel *to);
 
-static mp_unpack_fn *mp_unpacker(const pcs_format *f)
+PCS_INLINE void mp_decode(const planes *p, size_t groups, int bias, const mp_panel *to, line_fn *line, scales_fn *scales, int slots)
 {
-#define UNPACKER(name) extern const pcs_format pcs_format_##name;
-#include "kernel/x86/unpackers.def"
-#undef UNPACKER
-    static const struct { const pcs_format *f; mp_unpack_fn *unpack; } rows[] = {
-#define UNPACKER(name) { &pcs_format_##name, unpack_##name },
-#include "kernel/x86/unpackers.def"
-#undef UNPACKER
+    const vec add = v_set8(bias);
+    for (size_t c = 0; 8 * c < groups; c++) {
+        const size_t in = groups - 8 * c < 8 ? groups - 8 * c : 8;
+        scales(p, c, in, to->d + 128 * c * (size_t)slots, to->m + 128 * c * (size_t)slots);
+        uint8_t *codes = to->codes + c * 16 * PCS_CHUNK;
+#pragma GCC unroll 8
+        for (int g = 0; g < 8; g++) {
+            if ((size_t)g >= in) break;
+            for (int l = 0; l < 8; l++)
+                for (int h = 0; h < 64; h += VEC) v_store(codes + 512 * g + 64 * l + h, v_add8(line(p, c, g, l, h), add));
+        }
+    }
+}
+
+#define DECODER(name, block, slots, min, pairs) \
+    static void mp_decode_##name(const planes *p, size_t groups, uint8_t bias, const mp_panel *to) { mp_decode(p, groups, bias - OFFSET_##name, to, line_##name, scales_##name, slots); }
+#include "kernel/x86/decoders.def"
+#undef DECODER
+
+static mp_decode_fn *mp_decoder(const pcs_format *f)
+{
+#define DECODER(name, block, slots, min, pairs) extern const pcs_format pcs_format_##name;
+#include "kernel/x86/decoders.def"
+#undef DECODER
+    static const struct { const pcs_format *f; mp_decode_fn *decode; } rows[] = {
+#define DECODER(name, block, slots, min, pairs) { &pcs_format_##name, mp_decode_##name },
+#include "kernel/x86/decoders.def"
+#undef DECODER
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].f == f) return rows[i].unpack;
+        if (rows[i].f == f) return rows[i].decode;
     return NULL;
 }
 
-static mp_panel mp_panel_in(void *scratch, size_t chunks)
+static mp_panel mp_panel_in(const pcs_mp_args *a, mp_decode_fn *decode)
 {
-    const size_t codes = chunks * PCS_CHUNK, slots = chunks * 16;
-    mp_panel p;
-    int8_t *q = (int8_t *)scratch;
-    p.codes = (uint8_t *)scratch + 16 * codes;
-    float *f = (float *)(void *)(p.codes + 16 * codes);
-    for (int i = 0; i < 16; i++) p.rows[i] = (pcs_row){ q + (size_t)i * codes, f + (size_t)i * slots, f + (size_t)(16 + i) * slots };
-    p.d = f + 32 * slots;
+    const size_t chunks = pcs_chunks(a->k), codes = chunks * PCS_CHUNK, slots = chunks * 16;
+    mp_panel p = { .panel = a->scratch };
+    p.codes = p.panel + (decode ? pcs_panel_bytes(a->f, a->k) : 16 * codes);
+    p.d = (float *)(void *)(p.codes + 16 * codes);
     p.m = p.d + 16 * slots;
+    for (int i = 0; i < 16 && !decode; i++) p.rows[i] = (pcs_row){ (int8_t *)p.panel + (size_t)i * codes, p.m + (size_t)(16 + i) * slots, p.m + (size_t)(32 + i) * slots };
     return p;
 }
 
@@ -60,16 +82,8 @@ PCS_INLINE void mp_lines(const mp_panel *p, size_t k, uint8_t bias)
     }
 }
 
-/* Four activations, for every row. */
-PCS_INLINE __m256i mp_four(const int8_t *x)
-{
-    int32_t v;
-    memcpy(&v, x, 4);
-    return _mm256_set1_epi32(v);
-}
-
-/* Rows n .. n + 15 (those from `rows` on are zero) as a panel, codes + bias. */
-static void mp_fill(const pcs_mm_args *a, mp_panel *p, mp_unpack_fn *unpack, size_t n, size_t rows, uint8_t bias)
+/* Rows n .. n + 15 (those from `rows` on are zero) by the format's own unpack(). */
+static void mp_fill_rows(const pcs_mp_args *a, mp_panel *p, size_t n, size_t rows, uint8_t bias)
 {
     const size_t chunks = pcs_chunks(a->k), step = pcs_mp_wide(a->f) ? 2 : 1, groups = chunks * 16 / step;
     for (size_t i = 0; i < 16; i++) {
@@ -80,10 +94,7 @@ static void mp_fill(const pcs_mm_args *a, mp_panel *p, mp_unpack_fn *unpack, siz
             memset(r->m, 0, chunks * 16 * sizeof *r->m);
             continue;
         }
-        const uint8_t *w = a->w + (n + i) * a->row_bytes;
-        for (size_t at = 0; at < a->row_bytes; at += 64) _mm_prefetch((const char *)w + MP_PREFETCH + at, _MM_HINT_T0);
-        if (unpack) unpack(w, a->k, r);
-        else pcs_row_unpack(a->f, w, a->k, r);
+        pcs_row_unpack(a->f, a->w + (n + i) * a->row_bytes, a->k, r);
         pcs_row_pad(r, a->k);
     }
     for (size_t k = 0; k < chunks * PCS_CHUNK; k += 32) mp_lines(p, k, bias);
@@ -91,6 +102,27 @@ static void mp_fill(const pcs_mm_args *a, mp_panel *p, mp_unpack_fn *unpack, siz
         for (size_t i = 0; i < 16; i++) p->d[g * 16 + i] = p->rows[i].d[g * step];
     for (size_t g = 0; g < groups && a->f->has_min; g++)
         for (size_t i = 0; i < 16; i++) p->m[g * 16 + i] = p->rows[i].m[g * step];
+}
+
+/* Rows n .. n + 15 as codes + bias. */
+static void mp_fill(const pcs_mp_args *a, mp_panel *p, mp_decode_fn *decode, size_t n, size_t rows, uint8_t bias)
+{
+    if (!decode) {
+        mp_fill_rows(a, p, n, rows, bias);
+        return;
+    }
+    const size_t bytes = pcs_panel_bytes(a->f, a->k), chunks = pcs_chunks(a->k), groups = a->k / 32, slots = pcs_mp_wide(a->f) ? 1 : 2;
+    const uint8_t *panel = a->w + n / PCS_PANEL * bytes, *from = a->packed ? panel : a->w + n * a->row_bytes;
+    for (size_t at = 0; at < bytes; at += 64) _mm_prefetch((const char *)from + MP_PREFETCH + at, _MM_HINT_T0);
+    if (!a->packed) {
+        pcs_pack_avx2(&(pcs_pack_args){ a->f, from, a->row_bytes, a->k, rows, p->panel });
+        panel = p->panel;
+    }
+    const planes from_planes = planes_of(a->f, a->k, panel);
+    decode(&from_planes, groups, bias, p);
+    memset(p->codes + groups * 512, 0, (8 * chunks - groups) * 512);
+    memset(p->d + 16 * slots * groups, 0, (8 * chunks - groups) * slots * 64);
+    if (a->f->has_min) memset(p->m + 16 * slots * groups, 0, (8 * chunks - groups) * slots * 64);
 }
 
 #endif

@@ -6,7 +6,7 @@
 #include "kernel/x86/mp.h"
 
 /* `tokens` of a tile, from `first` on. */
-PCS_INLINE void mp_tile(const pcs_mm_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, size_t first, int tokens, int lines, int kind)
+PCS_INLINE void mp_tile(const pcs_mp_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, size_t first, int tokens, int lines, int kind)
 {
     const size_t chunks = pcs_chunks(a->k), groups = chunks * (lines == 8 ? 8 : 16), m0 = at * PCS_TILE + first;
     for (int half = 0; half < 2; half++) {
@@ -38,13 +38,13 @@ PCS_INLINE void mp_tile(const pcs_mm_args *a, const mp_panel *p, size_t n, size_
     }
 }
 
-PCS_INLINE void mp_all(const pcs_mm_args *a, int lines, int kind, uint8_t bias)
+PCS_INLINE void mp_all(const pcs_mp_args *a, int lines, int kind, uint8_t bias)
 {
-    mp_panel p = mp_panel_in(a->scratch, pcs_chunks(a->k));
-    mp_unpack_fn *unpack = mp_unpacker(a->f);
+    mp_decode_fn *decode = pcs_panels_fit(a->f, a->k) ? mp_decoder(a->f) : NULL;
+    mp_panel p = mp_panel_in(a, decode);
     for (size_t n = a->n0; n < a->n1; n += 16) {
         const size_t rows = a->n1 - n < 16 ? a->n1 - n : 16;
-        mp_fill(a, &p, unpack, n, rows, bias);
+        mp_fill(a, &p, decode, n, rows, bias);
         for (size_t m = 0; m < a->m; m += MP_TOKENS) { /* tiles are whole numbers of these */
             if (a->m - m > 1) mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, MP_TOKENS, lines, kind);
             else mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, 1, lines, kind);

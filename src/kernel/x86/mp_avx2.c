@@ -1,7 +1,6 @@
 /* mp, AVX2: codes - code_lo are unsigned. Their products with int8 are summed in pairs in 16 bits, and as many pairs as fit into 16 bits before they are widened:
  * 8 of 4-bit codes (15 x 127 x 2 x 8 = 30,480), 4 of 5-bit, 2 of 6-bit. Wider codes take the sign of the activations. */
-#include <immintrin.h>
-
+#define VEC 32
 #include "kernel/x86/mp.h"
 
 enum { MP_TOKENS = 4, SIGNS = 0 };
@@ -16,7 +15,7 @@ PCS_INLINE void mp_group(const uint8_t *w, const int8_t *x, int lines, int token
         for (int k = 0; k < (kind ? kind : 1) && l < lines; k++, l++) {
             const __m256i c = _mm256_load_si256((const __m256i *)(w + 64 * l)), size = _mm256_abs_epi8(c);
             for (int t = 0; t < tokens; t++) {
-                const __m256i v = mp_four(x + 4 * (PCS_TILE * l + t));
+                const __m256i v = v_four(x + 4 * (PCS_TILE * l + t));
                 const __m256i p = kind == SIGNS ? _mm256_maddubs_epi16(size, _mm256_sign_epi8(v, c)) : _mm256_maddubs_epi16(c, v);
                 pairs[t] = k ? _mm256_add_epi16(pairs[t], p) : p;
             }
@@ -29,7 +28,7 @@ PCS_INLINE void mp_group(const uint8_t *w, const int8_t *x, int lines, int token
 
 void pcs_mp_avx2(const void *args)
 {
-    const pcs_mm_args *a = args;
+    const pcs_mp_args *a = args;
     const int lines = pcs_mp_wide(a->f) ? 8 : 4, pairs = pcs_mp_pairs(a->f);
     const uint8_t bias = pairs ? (uint8_t)-a->f->code_lo : 0;
     if (pairs == 8) mp_all(a, 8, 8, bias);

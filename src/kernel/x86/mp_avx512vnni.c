@@ -1,17 +1,9 @@
 /* mp, AVX-512 VNNI: 16 rows in a register; codes + 128 are unsigned, and each sum starts at -128 times that of the activations. */
-#include <immintrin.h>
-
+#define VEC 64
 #include "kernel/x86/mp.h"
 
-PCS_INLINE __m512i four(const int8_t *x)
-{
-    int32_t v;
-    memcpy(&v, x, 4);
-    return _mm512_set1_epi32(v);
-}
-
 /* The first `tokens` of a tile against the panel: their sums, integer and float, stay in registers. lines: dot products of four in a group, 8 or 4. */
-PCS_INLINE void tile(const pcs_mm_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, int tokens, int lines, bool has_min)
+PCS_INLINE void tile(const pcs_mp_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, int tokens, int lines, bool has_min)
 {
     const size_t chunks = pcs_chunks(a->k), groups = chunks * (lines == 8 ? 8 : 16);
     const int8_t *x = a->act.tq + at * chunks * PCS_CHUNK * PCS_TILE;
@@ -25,7 +17,7 @@ PCS_INLINE void tile(const pcs_mm_args *a, const mp_panel *p, size_t n, size_t r
         for (int t = 0; t < tokens; t++) dot[t] = _mm512_set1_epi32(start[t]);
         for (int l = 0; l < lines; l++) {
             const __m512i c = _mm512_load_si512(w + 64 * l);
-            for (int t = 0; t < tokens; t++) dot[t] = _mm512_dpbusd_epi32(dot[t], c, four(x + 4 * (PCS_TILE * l + t)));
+            for (int t = 0; t < tokens; t++) dot[t] = _mm512_dpbusd_epi32(dot[t], c, v_four(x + 4 * (PCS_TILE * l + t)));
         }
         const __m512 dw = _mm512_load_ps(p->d + g * 16);
         for (int t = 0; t < tokens; t++) acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(dw, _mm512_set1_ps(d[t])), _mm512_cvtepi32_ps(dot[t]), acc[t]);
@@ -40,14 +32,14 @@ PCS_INLINE void tile(const pcs_mm_args *a, const mp_panel *p, size_t n, size_t r
     for (int t = 0; t < tokens && at * PCS_TILE + (size_t)t < a->m; t++) _mm512_mask_storeu_ps(a->y + (at * PCS_TILE + (size_t)t) * a->ldy + n, mask, _mm512_add_ps(acc[t], bias));
 }
 
-PCS_INLINE void all(const pcs_mm_args *a, int lines, bool has_min)
+PCS_INLINE void all(const pcs_mp_args *a, int lines, bool has_min)
 {
-    mp_panel p = mp_panel_in(a->scratch, pcs_chunks(a->k));
-    mp_unpack_fn *unpack = mp_unpacker(a->f);
+    mp_decode_fn *decode = pcs_panels_fit(a->f, a->k) ? mp_decoder(a->f) : NULL;
+    mp_panel p = mp_panel_in(a, decode);
     const size_t whole = a->m / PCS_TILE, rest = a->m % PCS_TILE;
     for (size_t n = a->n0; n < a->n1; n += 16) {
         const size_t rows = a->n1 - n < 16 ? a->n1 - n : 16;
-        mp_fill(a, &p, unpack, n, rows, 128);
+        mp_fill(a, &p, decode, n, rows, 128);
         for (size_t t = 0; t < whole; t++) tile(a, &p, n, rows, t, PCS_TILE, lines, has_min);
         if (rest > 6) tile(a, &p, n, rows, whole, PCS_TILE, lines, has_min);
         else if (rest > 3) tile(a, &p, n, rows, whole, 6, lines, has_min);
@@ -58,7 +50,7 @@ PCS_INLINE void all(const pcs_mm_args *a, int lines, bool has_min)
 
 void pcs_mp_avx512vnni(const void *args)
 {
-    const pcs_mm_args *a = args;
+    const pcs_mp_args *a = args;
     if (pcs_mp_wide(a->f) && a->f->has_min) all(a, 8, true);
     else if (pcs_mp_wide(a->f)) all(a, 8, false);
     else if (a->f->has_min) all(a, 4, true);

@@ -1,37 +1,116 @@
-/* mv.h - what the one-token kernels of all instruction sets share. */
+/* mv.h - a few tokens by panels, around an instruction set's dots(): sums of a group's products of the rows in a register with each token.
+ *
+ * A line of codes is unpacked into a register and multiplies all tokens; sums, integer and float, stay in registers, so that eight tokens read the weights once
+ * (kernels.md, 2: eight tokens cost hardly more than one where memory is the limit). */
 #ifndef PCS_MV_H
 #define PCS_MV_H
 
-#include "base/f16.h"
-#include "kernel/rows.h"
-#include "kernel/x86/lanes.h"
+#include "kernel/x86/decode.h"
 
-#define MV_AHEAD 4096 /* bytes that the prefetch runs ahead of the rows in work (kernels.md, section 0) */
+/* Bytes ahead: into the next panel, and into the next tensor's (kernels.md, section 0: without it memory time and compute time add). */
+#define MV_PREFETCH 8192
 
-/* Eight halves at `stride` bytes as floats. */
-PCS_INLINE __m256 mv_halves(const uint8_t *w, int stride)
+/* Codes of one format. */
+typedef struct {
+    line_fn *line;
+    scales_fn *scales;
+    int offset, block, slots;
+    bool has_min;
+    int pairs;
+} decoder;
+
+/* dots(d, p, c, g, l0, l1, h, q, start, tokens, dot): dot[t] = sum over lines [l0, l1) of group g of chunk c; start[t]: minus the sum of the activations there. */
+PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot);
+
+/* One token's int8 numbers, from a chunk on. */
+typedef struct { const int8_t *q; const float *d, *s; const int32_t *z; } mv_token;
+
+PCS_INLINE void mv_group(const decoder *dec, const planes *p, size_t c, int g, int h, const mv_token *x, int tokens, const float *d, const float *m, vecf *acc)
 {
-    __m128i h = _mm_cvtsi32_si128(pcs_load16(w));
-    h = _mm_insert_epi16(h, pcs_load16(w + stride), 1);
-    h = _mm_insert_epi16(h, pcs_load16(w + 2 * stride), 2);
-    h = _mm_insert_epi16(h, pcs_load16(w + 3 * stride), 3);
-    h = _mm_insert_epi16(h, pcs_load16(w + 4 * stride), 4);
-    h = _mm_insert_epi16(h, pcs_load16(w + 5 * stride), 5);
-    h = _mm_insert_epi16(h, pcs_load16(w + 6 * stride), 6);
-    h = _mm_insert_epi16(h, pcs_load16(w + 7 * stride), 7);
-    return _mm256_cvtph_ps(h);
+    const int8_t *q[8];
+    int32_t start[8];
+    for (int slot = 0; slot < dec->slots; slot++) {
+        vec dot[8];
+        for (int t = 0; t < tokens; t++) {
+            q[t] = x[t].q + 32 * g;
+            start[t] = dec->slots == 1 ? x[t].z[2 * g] + x[t].z[2 * g + 1] : x[t].z[2 * g + slot];
+        }
+        if (dec->slots == 1) dots(dec, p, c, g, 0, 8, h, q, start, tokens, dot);
+        else dots(dec, p, c, g, 4 * slot, 4 * slot + 4, h, q, start, tokens, dot);
+        const vecf dw = v_loadf(d + 16 * (dec->slots * g + slot) + h / 4);
+        for (int t = 0; t < tokens; t++) acc[t] = v_fma(v_mulf(dw, v_setf(x[t].d[g])), v_float(dot[t]), acc[t]);
+        if (!dec->has_min) continue;
+        const vecf mw = v_loadf(m + 16 * (dec->slots * g + slot) + h / 4);
+        for (int t = 0; t < tokens; t++) acc[t] = v_fnma(mw, v_setf(dec->slots == 1 ? x[t].s[2 * g] + x[t].s[2 * g + 1] : x[t].s[2 * g + slot]), acc[t]);
+    }
 }
 
-/* The 6-bit scales and mins of Q4_K and Q5_K as eight bytes each (pcs_k4_scales_get, four at a time). */
-PCS_INLINE uint64_t mv_k4_scales(const uint8_t *p)
+#define MV_STEP \
+    { \
+        for (until += bytes; m0 == 0 && ahead < until; ahead += 64) _mm_prefetch(ahead, _MM_HINT_T0); \
+        for (int half = 0; half < 16 / V_ROWS; half++) mv_group(dec, &p, c, g, half * VEC, x, tokens, d, m, acc + half * tokens); \
+    }
+
+/* Tokens m0 .. m0 + tokens - 1 (those behind the last are the last) by one panel. */
+PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const uint8_t *panel, size_t n, size_t m0, int tokens)
 {
-    const uint32_t a = pcs_load32(p), c = pcs_load32(p + 8);
-    return (a & 0x3f3f3f3fu) | (uint64_t)((c & 0x0f0f0f0fu) | (a >> 2 & 0x30303030u)) << 32;
+    const size_t chunks = pcs_chunks(a->k), groups = a->k / 32, rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
+    const size_t bytes = (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups; /* of a group */
+    const planes p = planes_of(a->f, a->k, panel);
+    mv_token x[8];
+    vecf acc[8 * 16 / V_ROWS];
+    for (int t = 0; t < tokens; t++) {
+        const size_t m = m0 + (size_t)t < a->m ? m0 + (size_t)t : a->m - 1;
+        x[t] = (mv_token){ a->act.q + m * chunks * PCS_CHUNK, a->act.d + m * chunks * 8, a->act.s + m * chunks * 16, a->act.z + m * chunks * 16 };
+    }
+    for (int i = 0; i < tokens * (16 / V_ROWS); i++) acc[i] = v_zero();
+    const char *ahead = (const char *)panel + MV_PREFETCH, *until = ahead;
+    for (size_t c = 0; c < chunks; c++) {
+        _Alignas(64) float d[16 * 16], m[16 * 16];
+        const size_t in = groups - 8 * c < 8 ? groups - 8 * c : 8;
+        dec->scales(&p, c, in, d, m);
+        if (dec->block == 32) {
+#pragma GCC unroll 1
+            for (int g = 0; g < (int)in; g++) MV_STEP
+        } else {
+#pragma GCC unroll 8 /* shifts are known, then */
+            for (int g = 0; g < 8; g++) MV_STEP
+        }
+        for (int t = 0; t < tokens; t++) x[t] = (mv_token){ x[t].q + PCS_CHUNK, x[t].d + 8, x[t].s + 16, x[t].z + 16 };
+    }
+    for (int t = 0; t < tokens && m0 + (size_t)t < a->m; t++) {
+        _Alignas(64) float y[16];
+        for (int half = 0; half < 16 / V_ROWS; half++) v_storef(y + half * V_ROWS, acc[half * tokens + t]);
+        for (size_t i = 0; i < rows; i++) a->y[(m0 + (size_t)t) * a->ldy + n + i] = y[i] + (a->bias ? a->bias[n + i] : 0.0f);
+    }
 }
-PCS_INLINE uint64_t mv_k4_mins(const uint8_t *p)
+
+PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
 {
-    const uint32_t b = pcs_load32(p + 4), c = pcs_load32(p + 8);
-    return (b & 0x3f3f3f3fu) | (uint64_t)((c >> 4 & 0x0f0f0f0fu) | (b >> 2 & 0x30303030u)) << 32;
+    const size_t bytes = pcs_panel_bytes(a->f, a->k);
+    for (size_t n = a->n0; n < a->n1; n += PCS_PANEL) {
+        const uint8_t *panel = a->w + n / PCS_PANEL * bytes;
+        if (!a->packed) {
+            const size_t rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
+            pcs_pack_avx2(&(pcs_pack_args){ a->f, a->w + n * a->row_bytes, a->row_bytes, a->k, rows, a->scratch });
+            panel = a->scratch;
+        }
+        for (size_t m = 0; m < a->m;) {
+            const size_t rest = a->m - m;
+            if (rest > 4 && MV_MOST > 4) mv_tokens(a, dec, panel, n, m, MV_MOST), m += MV_MOST;
+            else if (rest > 2) mv_tokens(a, dec, panel, n, m, 4), m += 4;
+            else if (rest > 1) mv_tokens(a, dec, panel, n, m, 2), m += 2;
+            else mv_tokens(a, dec, panel, n, m, 1), m += 1;
+        }
+    }
 }
+
+#define MV(name, isa, block_, slots_, min_, pairs_) \
+    void pcs_mv_##name##_##isa(const void *args); \
+    void pcs_mv_##name##_##isa(const void *args) \
+    { \
+        static const decoder d = { line_##name, scales_##name, OFFSET_##name, block_, slots_, min_, pairs_ }; \
+        mv_all(args, &d); \
+    }
 
 #endif

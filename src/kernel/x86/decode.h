@@ -1,0 +1,207 @@
+/* decode.h - codes and scales out of panels (kernel/panels.h), a pair of functions per format:
+ *
+ * line_FORMAT(p, c, g, l, h): codes of the weights 256 c + 32 g + 4 l and the three behind it, of all rows (h 0) or of eight (h 0 or 32, bytes into the line), as
+ *   unsigned code + OFFSET_FORMAT.
+ * scales_FORMAT(p, c, groups, d, m): d and m of the rows, [group][16], of the `groups` first 32 weights of a chunk; of 16 weights where the format's
+ *   groups are of 16.
+ *
+ * A format that has panels has its row in decoders.def. */
+#ifndef PCS_DECODE_H
+#define PCS_DECODE_H
+
+#include "base/f16.h"
+#include "kernel/kernel.h"
+#include "kernel/x86/vec.h"
+
+typedef struct { const uint8_t *at[PCS_FIELDS]; } planes;
+
+typedef vec line_fn(const planes *p, size_t c, int g, int l, int h);
+typedef void scales_fn(const planes *p, size_t c, size_t groups, float *d, float *m);
+
+static inline planes planes_of(const pcs_format *f, size_t k, const uint8_t *panel)
+{
+    planes p = { { NULL } };
+    for (size_t i = 0; i < PCS_FIELDS && f->fields[i].bytes; i++) p.at[i] = panel + pcs_plane_at(f, k, i);
+    return p;
+}
+
+/* A line's low (high 0) or high nibbles; bits of every byte from `shift` on. */
+PCS_INLINE vec nibble(const uint8_t *line, int high) { return v_and(high ? v_shr16(v_load(line), 4) : v_load(line), v_set8(15)); }
+PCS_INLINE vec field(const uint8_t *line, int shift, int mask) { return v_and(shift ? v_shr16(v_load(line), shift) : v_load(line), v_set8(mask)); }
+
+PCS_INLINE vec book_of(const int8_t *book, int offset) { return v_spread128(_mm_add_epi8(_mm_loadu_si128((const __m128i *)book), _mm_set1_epi8((char)offset))); }
+
+PCS_INLINE void halves(const uint8_t *src, float *dst)
+{
+    for (int h = 0; h < 16; h += V_ROWS) v_storef(dst + h, v_halves(src + 2 * h));
+}
+PCS_INLINE void minus_halves(const uint8_t *src, float *dst)
+{
+    for (int h = 0; h < 16; h += V_ROWS) v_storef(dst + h, v_mulf(v_halves(src + 2 * h), v_setf(-1.0f)));
+}
+/* d * (unsigned or signed) bytes of the 16 rows. */
+PCS_INLINE void scaled(const uint8_t *d, const uint8_t *bytes, bool is_signed, float *dst)
+{
+    for (int h = 0; h < 16; h += V_ROWS) v_storef(dst + h, v_mulf(v_halves(d + 2 * h), is_signed ? v_signed(bytes + h) : v_unsigned(bytes + h)));
+}
+
+PCS_INLINE __m128i rows_at(const uint8_t *p) { return _mm_loadu_si128((const __m128i *)p); }
+PCS_INLINE void rows_put(uint8_t *p, __m128i v) { _mm_store_si128((__m128i *)p, v); }
+/* Bits of the bytes of 16 rows; the mask drops what came from the neighbour. */
+PCS_INLINE __m128i bits(__m128i v, int shift, int mask) { return _mm_and_si128(_mm_srl_epi16(v, _mm_cvtsi32_si128(shift)), _mm_set1_epi8((char)mask)); }
+PCS_INLINE __m128i up(__m128i v, int shift) { return _mm_sll_epi16(v, _mm_cvtsi32_si128(shift)); }
+
+/* ---- blocks of 32 ------------------------------------------------------------------------------------------- */
+
+PCS_INLINE void d_only(const planes *p, size_t c, size_t groups, float *d)
+{
+    for (size_t g = 0; g < groups; g++) halves(p->at[0] + (8 * c + g) * 32, d + 16 * g);
+}
+PCS_INLINE void d_and_m(const planes *p, size_t c, size_t groups, float *d, float *m)
+{
+    d_only(p, c, groups, d);
+    for (size_t g = 0; g < groups; g++) minus_halves(p->at[1] + (8 * c + g) * 32, m + 16 * g);
+}
+PCS_INLINE vec nibbles32(const uint8_t *plane, size_t c, int g, int l, int h) { return nibble(plane + (8 * c + (size_t)g) * 256 + 64 * (l & 3) + h, l >> 2); }
+
+/* Bits 4 l and the three behind it of each row's dword, as 0 or 16. */
+PCS_INLINE vec fifth(const uint8_t *plane, size_t c, int g, int l, int h)
+{
+    const char at = (char)(l / 2), bit = (char)(1 << (l % 2 * 4));
+    const vec spread = v_spread128(_mm_setr_epi8(at, at, at, at, (char)(4 + at), (char)(4 + at), (char)(4 + at), (char)(4 + at), (char)(8 + at), (char)(8 + at), (char)(8 + at), (char)(8 + at), (char)(12 + at),
+                                                 (char)(12 + at), (char)(12 + at), (char)(12 + at)));
+    const vec mask = v_spread128(_mm_set1_epi32((int)((uint32_t)(uint8_t)bit * 0x08040201u)));
+    return v_where(v_shuffle8(v_load(plane + (8 * c + (size_t)g) * 64 + h), spread), mask, v_set8(16));
+}
+
+enum { OFFSET_q4_0 = 8, OFFSET_q4_1 = 0, OFFSET_q5_0 = 16, OFFSET_q5_1 = 0, OFFSET_q8_0 = 128, OFFSET_iq4_nl = 128, OFFSET_mxfp4 = 12 };
+
+PCS_INLINE void scales_q4_0(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)m, d_only(p, c, groups, d); }
+PCS_INLINE vec line_q4_0(const planes *p, size_t c, int g, int l, int h) { return nibbles32(p->at[1], c, g, l, h); }
+
+PCS_INLINE void scales_q4_1(const planes *p, size_t c, size_t groups, float *d, float *m) { d_and_m(p, c, groups, d, m); }
+PCS_INLINE vec line_q4_1(const planes *p, size_t c, int g, int l, int h) { return nibbles32(p->at[2], c, g, l, h); }
+
+PCS_INLINE void scales_q5_0(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)m, d_only(p, c, groups, d); }
+PCS_INLINE vec line_q5_0(const planes *p, size_t c, int g, int l, int h) { return v_or(nibbles32(p->at[2], c, g, l, h), fifth(p->at[1], c, g, l, h)); }
+
+PCS_INLINE void scales_q5_1(const planes *p, size_t c, size_t groups, float *d, float *m) { d_and_m(p, c, groups, d, m); }
+PCS_INLINE vec line_q5_1(const planes *p, size_t c, int g, int l, int h) { return v_or(nibbles32(p->at[3], c, g, l, h), fifth(p->at[2], c, g, l, h)); }
+
+PCS_INLINE void scales_q8_0(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)m, d_only(p, c, groups, d); }
+PCS_INLINE vec line_q8_0(const planes *p, size_t c, int g, int l, int h) { return v_xor(v_load(p->at[1] + (8 * c + (size_t)g) * 512 + 64 * l + h), v_set8(128)); }
+
+PCS_INLINE void scales_iq4_nl(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)m, d_only(p, c, groups, d); }
+PCS_INLINE vec line_iq4_nl(const planes *p, size_t c, int g, int l, int h) { return v_shuffle8(book_of(pcs_book_iq4, 128), nibbles32(p->at[1], c, g, l, h)); }
+
+PCS_INLINE void scales_mxfp4(const planes *p, size_t c, size_t groups, float *d, float *m)
+{
+    (void)m;
+    for (size_t i = 0; i < 16 * groups; i++) {
+        const uint32_t e = p->at[0][128 * c + i];
+        d[i] = pcs_bits_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23);
+    }
+}
+PCS_INLINE vec line_mxfp4(const planes *p, size_t c, int g, int l, int h)
+{
+    static const int8_t book[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
+    return v_shuffle8(book_of(book, 12), nibbles32(p->at[1], c, g, l, h));
+}
+
+/* ---- blocks of 256 ------------------------------------------------------------------------------------------- */
+
+enum { OFFSET_q4_k = 0, OFFSET_q5_k = 0, OFFSET_q6_k = 32, OFFSET_q3_k = 4, OFFSET_q2_k = 0, OFFSET_iq4_xs = 128, OFFSET_tq2_0 = 1 };
+
+PCS_INLINE void k4_scales(const planes *p, size_t c, float *d, float *m)
+{
+    const uint8_t *b = p->at[2] + c * 12 * 16, *d0 = p->at[0] + 32 * c, *m0 = p->at[1] + 32 * c;
+    for (int g = 0; g < 4; g++) {
+        _Alignas(16) uint8_t sc[2][16], mn[2][16];
+        const __m128i low = rows_at(b + 16 * g), min = rows_at(b + 16 * (g + 4)), both = rows_at(b + 16 * (g + 8));
+        rows_put(sc[0], bits(low, 0, 63));
+        rows_put(mn[0], bits(min, 0, 63));
+        rows_put(sc[1], _mm_or_si128(bits(both, 0, 15), up(bits(low, 6, 3), 4)));
+        rows_put(mn[1], _mm_or_si128(bits(both, 4, 15), up(bits(min, 6, 3), 4)));
+        for (int i = 0; i < 2; i++) {
+            scaled(d0, sc[i], false, d + 16 * (g + 4 * i));
+            scaled(m0, mn[i], false, m + 16 * (g + 4 * i));
+        }
+    }
+}
+
+PCS_INLINE void scales_q4_k(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)groups, k4_scales(p, c, d, m); }
+PCS_INLINE vec line_q4_k(const planes *p, size_t c, int g, int l, int h) { return nibble(p->at[3] + c * 2048 + 512 * (size_t)(g / 2) + 64 * l + h, g % 2); }
+
+PCS_INLINE void scales_q5_k(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)groups, k4_scales(p, c, d, m); }
+PCS_INLINE vec line_q5_k(const planes *p, size_t c, int g, int l, int h)
+{
+    return v_or(nibble(p->at[4] + c * 2048 + 512 * (size_t)(g / 2) + 64 * l + h, g % 2), v_shl16(field(p->at[3] + c * 512 + 64 * l + h, g, 1), 4));
+}
+
+PCS_INLINE void scales_q6_k(const planes *p, size_t c, size_t groups, float *d, float *m)
+{
+    (void)groups, (void)m;
+    for (size_t s = 0; s < 16; s++) scaled(p->at[0] + 32 * c, p->at[1] + (16 * c + s) * 16, true, d + 16 * s);
+}
+PCS_INLINE vec line_q6_k(const planes *p, size_t c, int g, int l, int h)
+{
+    const vec low = nibble(p->at[3] + c * 2048 + 1024 * (size_t)(g / 4) + 512 * (size_t)(g % 2) + 64 * l + h, g % 4 / 2);
+    return v_or(low, v_shl16(field(p->at[2] + c * 1024 + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3), 4));
+}
+
+PCS_INLINE void scales_q3_k(const planes *p, size_t c, size_t groups, float *d, float *m)
+{
+    (void)groups, (void)m;
+    const uint8_t *b = p->at[1] + c * 12 * 16;
+    for (int s = 0; s < 16; s++) {
+        _Alignas(16) uint8_t sc[16];
+        const __m128i low = bits(rows_at(b + 16 * (s % 8)), s / 8 * 4, 15), high = bits(rows_at(b + 16 * (8 + s % 4)), s / 4 * 2, 3);
+        rows_put(sc, _mm_sub_epi8(_mm_or_si128(low, up(high, 4)), _mm_set1_epi8(32)));
+        scaled(p->at[0] + 32 * c, sc, true, d + 16 * s);
+    }
+}
+PCS_INLINE vec line_q3_k(const planes *p, size_t c, int g, int l, int h)
+{
+    const vec low = field(p->at[3] + c * 1024 + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3);
+    return v_or(low, v_shl16(field(p->at[2] + c * 512 + 64 * l + h, g, 1), 2));
+}
+
+PCS_INLINE void scales_q2_k(const planes *p, size_t c, size_t groups, float *d, float *m)
+{
+    (void)groups;
+    for (size_t s = 0; s < 16; s++) {
+        _Alignas(16) uint8_t sc[16], mn[16];
+        const __m128i both = rows_at(p->at[2] + (16 * c + s) * 16);
+        rows_put(sc, bits(both, 0, 15));
+        rows_put(mn, bits(both, 4, 15));
+        scaled(p->at[0] + 32 * c, sc, false, d + 16 * s);
+        scaled(p->at[1] + 32 * c, mn, false, m + 16 * s);
+    }
+}
+PCS_INLINE vec line_q2_k(const planes *p, size_t c, int g, int l, int h) { return field(p->at[3] + c * 1024 + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
+
+PCS_INLINE void scales_iq4_xs(const planes *p, size_t c, size_t groups, float *d, float *m)
+{
+    (void)groups, (void)m;
+    for (int g = 0; g < 8; g++) {
+        _Alignas(16) uint8_t sc[16];
+        const __m128i low = bits(rows_at(p->at[2] + (4 * c + (size_t)(g / 2)) * 16), g % 2 * 4, 15);
+        const __m128i h0 = rows_at(p->at[1] + 32 * c), h1 = rows_at(p->at[1] + 32 * c + 16), two = _mm_set1_epi16(3), n = _mm_cvtsi32_si128(2 * g);
+        const __m128i high = _mm_packus_epi16(_mm_and_si128(_mm_srl_epi16(h0, n), two), _mm_and_si128(_mm_srl_epi16(h1, n), two));
+        rows_put(sc, _mm_sub_epi8(_mm_or_si128(low, up(high, 4)), _mm_set1_epi8(32)));
+        scaled(p->at[0] + 32 * c, sc, true, d + 16 * g);
+    }
+}
+PCS_INLINE vec line_iq4_xs(const planes *p, size_t c, int g, int l, int h)
+{
+    return v_shuffle8(book_of(pcs_book_iq4, 128), nibble(p->at[3] + c * 2048 + 256 * (size_t)g + 64 * (l & 3) + h, l >> 2));
+}
+
+PCS_INLINE void scales_tq2_0(const planes *p, size_t c, size_t groups, float *d, float *m)
+{
+    (void)groups, (void)m;
+    for (int g = 0; g < 8; g++) halves(p->at[0] + 32 * c, d + 16 * g);
+}
+PCS_INLINE vec line_tq2_0(const planes *p, size_t c, int g, int l, int h) { return field(p->at[1] + c * 1024 + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
+
+#endif

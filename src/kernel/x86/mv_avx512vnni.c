@@ -1,0 +1,16 @@
+/* mv, AVX-512 VNNI: a line of 16 rows in a register; codes are unsigned, and each sum starts at -offset times that of the activations. */
+#define VEC 64
+#define MV_MOST 8
+#include "kernel/x86/mv.h"
+
+PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
+{
+    for (int t = 0; t < tokens; t++) dot[t] = v_set32(-start[t] * d->offset);
+    for (int l = l0; l < l1; l++) {
+        const vec codes = d->line(p, c, g, l, h);
+        for (int t = 0; t < tokens; t++) dot[t] = _mm512_dpbusd_epi32(dot[t], codes, v_four(q[t] + 4 * l));
+    }
+}
+
+#define DECODER(name, block, slots, min, pairs) MV(name, avx512vnni, block, slots, min, pairs)
+#include "kernel/x86/decoders.def"

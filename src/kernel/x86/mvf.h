@@ -1,0 +1,64 @@
+/* mvf.h - a few tokens of f32 activations by panels of float weights: gemm's sums (fma, k ascending), so the same bits as a prompt's. A sum is one chain of fma; several panels at
+ * a time keep the multipliers busy. */
+#ifndef PCS_MVF_H
+#define PCS_MVF_H
+
+#include "kernel/kernel.h"
+#include "kernel/x86/vec.h"
+
+#define MVF_PREFETCH 2048 /* bytes ahead, of each panel */
+
+/* V_ROWS weights of one k. */
+typedef vecf mvf_load_fn(const uint8_t *p);
+
+/* Rows of `panels` panels from n on, tokens m0 .. m0 + tokens - 1 (those behind the last are the last). bytes: of a weight. */
+PCS_INLINE void mvf_tokens(const pcs_mvf_args *a, size_t n, size_t m0, int panels, int tokens, size_t bytes, mvf_load_fn *load)
+{
+    enum { PARTS = 16 / V_ROWS };
+    const uint8_t *w[4];
+    const float *x[8];
+    vecf acc[4 * 8 * PARTS];
+    for (int i = 0; i < panels; i++) w[i] = a->w + (n / PCS_PANEL + (size_t)i) * pcs_panel_bytes(a->f, a->k);
+    for (int t = 0; t < tokens; t++) x[t] = a->x + (m0 + (size_t)t < a->m ? m0 + (size_t)t : a->m - 1) * a->k;
+    for (int i = 0; i < panels * tokens * PARTS; i++) acc[i] = v_zero();
+    for (size_t k = 0; k < a->k; k++)
+        for (int i = 0; i < panels; i++) {
+            const uint8_t *at = w[i] + k * PCS_PANEL * bytes;
+            if (k % (64 / (PCS_PANEL * bytes)) == 0) _mm_prefetch((const char *)at + MVF_PREFETCH, _MM_HINT_T0);
+            for (int part = 0; part < PARTS; part++) {
+                const vecf v = load(at + (size_t)part * V_ROWS * bytes);
+                for (int t = 0; t < tokens; t++) acc[(i * PARTS + part) * tokens + t] = v_fma(v_setf(x[t][k]), v, acc[(i * PARTS + part) * tokens + t]);
+            }
+        }
+    for (int i = 0; i < panels; i++) {
+        const size_t first = n + (size_t)i * PCS_PANEL, rows = a->n1 - first < PCS_PANEL ? a->n1 - first : PCS_PANEL;
+        for (int t = 0; t < tokens && m0 + (size_t)t < a->m; t++) {
+            _Alignas(64) float y[16];
+            for (int part = 0; part < PARTS; part++) v_storef(y + part * V_ROWS, acc[(i * PARTS + part) * tokens + t]);
+            for (size_t r = 0; r < rows; r++) a->y[(m0 + (size_t)t) * a->ldy + first + r] = y[r] + (a->bias ? a->bias[first + r] : 0.0f);
+        }
+    }
+}
+
+PCS_INLINE void mvf_all(const pcs_mvf_args *a, size_t bytes, mvf_load_fn *load)
+{
+    enum { TOKENS = VEC == 64 ? 4 : 2, PANELS = 4 }; /* as many sums as there are registers for */
+    size_t n = a->n0;
+    for (; n + (PANELS - 1) * PCS_PANEL < a->n1; n += PANELS * PCS_PANEL) {
+        if (a->m == 1) mvf_tokens(a, n, 0, PANELS, 1, bytes, load);
+        else
+            for (size_t i = 0; i < PANELS; i += 2)
+                for (size_t m = 0; m < a->m; m += TOKENS) mvf_tokens(a, n + i * PCS_PANEL, m, 2, TOKENS, bytes, load);
+    }
+    for (; n < a->n1; n += PCS_PANEL)
+        for (size_t m = 0; m < a->m; m += TOKENS) mvf_tokens(a, n, m, 1, TOKENS, bytes, load);
+}
+
+PCS_INLINE vecf load_f16(const uint8_t *p) { return v_halves(p); }
+
+#define MVF(isa) \
+    void pcs_mv_f16_##isa(const void *args) { mvf_all(args, 2, load_f16); } \
+    void pcs_mv_bf16_##isa(const void *args) { mvf_all(args, 2, v_bf16); } \
+    void pcs_mv_f32_##isa(const void *args) { mvf_all(args, 4, v_floats); }
+
+#endif

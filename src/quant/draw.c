@@ -1,0 +1,97 @@
+/* draw.c - the relative error of a tensor in a type, from some of its rows.
+ *
+ * Rows are taken at even steps of the sum of their weighted norms, and the mean over the steps of a row's relative error is the tensor's. So a row that holds most
+ * of a tensor's norm (massive activations meet one row of some ffn_down) is never missed, as it was by rows at even distances: Q3_K of such a tensor was
+ * predicted at 2.5 nats, and measured at 0.02. */
+#include "base/pool.h"
+#include "quant/methods.h"
+
+#include <math.h>
+
+#define WORK 60e6 /* weights that are fitted for a whole model in 16 types, about */
+#define STEPS_LEAST 8
+
+typedef struct pcs_pick { uint64_t row; uint32_t steps; double err, norm; } pcs_pick; /* a row, and how many of the steps fell on it */
+typedef struct { pcs_draw *d; const pcs_format *f; double *norms; } work;
+
+size_t pcs_draw_steps(const pcs_tensor *t, double weights)
+{
+    const uint64_t all = pcs_tensor_rows(t);
+    const double rows = (double)all * WORK / (weights * 16 + 1), least = rows < STEPS_LEAST ? STEPS_LEAST : rows;
+    return least > (double)all ? (size_t)all : (size_t)least;
+}
+
+static float *scratch_of(const pcs_draw *d, uint32_t ith) { return (float *)((char *)d->scratch + ith * d->scratch_size); }
+
+static void measure_norms(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    const work *w = arg;
+    const pcs_tensor *t = w->d->t;
+    const size_t n = (size_t)t->ne[0];
+    float *x = scratch_of(w->d, ith), *zero = x + n;
+    double err;
+    memset(zero, 0, n * sizeof *zero);
+    for (uint64_t r = begin; r < end; r++) {
+        pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
+        pcs_error_row(n, x, zero, pcs_row_importance(&w->d->weights, r), &err, &w->norms[r]);
+    }
+}
+
+precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method, const precis_imatrix *imatrix, size_t steps)
+{
+    const size_t n = (size_t)t->ne[0];
+    const uint64_t all = pcs_tensor_rows(t);
+    *d = (pcs_draw){ .ctx = ctx, .t = t, .method = method, .steps = steps, .scratch_size = (2 * n * sizeof(float) + n * 8 + 1024) / 64 * 64 };
+    d->scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), d->scratch_size);
+    d->ends = pcs_alloc(ctx, all + 1, sizeof *d->ends);
+    d->picks = pcs_alloc(ctx, steps + 1, sizeof *d->picks);
+    if (!d->scratch || !d->ends || !d->picks) return PRECIS_ENOMEM;
+    precis_status st = pcs_imatrix_for(imatrix, t, &d->weights);
+    if (st) return st;
+    pcs_for(ctx, all, 1 + 65536 / n, measure_norms, &(work){ d, NULL, d->ends });
+    for (uint64_t r = 0; r < all; r++) d->ends[r] = d->norm += d->ends[r];
+    return isfinite(d->norm) ? PRECIS_OK : pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: NaN or infinity among its numbers", t->name);
+}
+
+void pcs_draw_close(pcs_draw *d)
+{
+    pcs_free(d->ctx, d->scratch);
+    pcs_free(d->ctx, d->ends);
+    pcs_free(d->ctx, d->picks);
+    *d = (pcs_draw){ .ctx = d->ctx };
+}
+
+static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    const work *w = arg;
+    const pcs_draw *d = w->d;
+    float *x = scratch_of(d, ith), *y = x + d->t->ne[0];
+    for (uint64_t i = begin; i < end; i++) {
+        pcs_pick *p = &d->picks[i];
+        const pcs_row_job row = { w->f, pcs_row_importance(&d->weights, p->row), &d->shared, PCS_FIT_RTN };
+        pcs_quantize_row(d->t, p->row, &row, d->method, x, (uint8_t *)(y + d->t->ne[0]), &p->err, &p->norm);
+    }
+}
+
+precis_status pcs_draw_error(pcs_draw *d, const pcs_format *f, size_t steps, double *relative)
+{
+    size_t n = 0;
+    uint64_t row = 0;
+    *relative = 0;
+    if (!(d->norm > 0)) return PRECIS_OK; /* zeros lose nothing */
+    if (f->tensor && !d->known) {
+        const precis_status st = pcs_tensor_shared(d->ctx, d->t, &d->shared);
+        if (st) return st;
+        d->known = true;
+    }
+    for (size_t s = 0; s < steps; s++) {
+        const double at = ((double)s + 0.5) / (double)steps * d->norm;
+        while (row + 1 < pcs_tensor_rows(d->t) && d->ends[row] <= at) row++;
+        if (n && d->picks[n - 1].row == row) d->picks[n - 1].steps++;
+        else d->picks[n++] = (pcs_pick){ .row = row, .steps = 1 };
+    }
+    pcs_for(d->ctx, n, 1, measure, &(work){ d, f, NULL });
+    for (size_t i = 0; i < n; i++)
+        if (d->picks[i].norm > 0) *relative += d->picks[i].err / d->picks[i].norm * (double)d->picks[i].steps / (double)steps;
+    return isfinite(*relative) ? PRECIS_OK : pcs_fail(d->ctx, PRECIS_EFORMAT, "tensor %s: a number is too large for %s", d->t->name, f->name);
+}

@@ -1,0 +1,131 @@
+/* packing.c - a program's weights as panels (kernel/panels.h), before the first token or beside it.
+ *
+ * The bits of every result are those of the rows, so a weight may change over between two tokens. All memory is taken at the start, so that the thread that packs in the
+ * background can neither fail nor touch the context. Once a weight is packed its pages of the file are given back to the system, which has them in its cache. */
+#define _DEFAULT_SOURCE /* madvise */
+#include "base/pool.h"
+#include "model/model.h"
+#include "run/program.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+typedef struct { pcs_slot *slot; const pcs_format *f; const uint8_t *rows; size_t k; uint64_t n; uint8_t *panels; } item;
+
+struct pcs_packing {
+    precis_program *program;
+    const precis_model *model;
+    item *items;
+    size_t n;
+    pthread_t thread;
+    bool running;
+    atomic_bool stop;
+};
+
+/* Panels [begin, end) of a weight. */
+static void pack(const precis_program *p, const item *w, uint64_t begin, uint64_t end)
+{
+    const size_t row = pcs_row_bytes(w->f, w->k), panel = pcs_panel_bytes(w->f, w->k);
+    for (uint64_t i = begin; i < end; i++) {
+        const uint64_t first = i * PCS_PANEL, rows = w->n - first < PCS_PANEL ? w->n - first : PCS_PANEL;
+        p->kernels.pack(&(pcs_pack_args){ w->f, w->rows + first * row, row, w->k, rows, w->panels + i * panel });
+    }
+}
+
+static uint64_t panels_of(const item *w) { return (w->n + PCS_PANEL - 1) / PCS_PANEL; }
+
+/* From now on the panels are used, and the rows' pages are not missed. */
+static void publish(const pcs_packing *k, item *w)
+{
+    atomic_store_explicit(&w->slot->panels, w->panels, memory_order_release);
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)w->rows + page - 1) / page * page;
+    const uintptr_t last = ((uintptr_t)w->rows + w->n * pcs_row_bytes(w->f, w->k)) / page * page;
+    for (size_t i = 0; k->model && i < k->model->n_files; i++) { /* memory of our own would be lost */
+        const uintptr_t map = (uintptr_t)k->model->files[i].map;
+        if (map && first >= map && last <= map + k->model->files[i].size && last > first) madvise((void *)first, last - first, MADV_DONTNEED);
+    }
+}
+
+typedef struct { const precis_program *p; const item *w; } job;
+
+static void pack_part(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const job *j = arg;
+    pack(j->p, j->w, begin, end);
+}
+
+static void *in_background(void *arg)
+{
+    pcs_packing *k = arg;
+#ifdef __linux__
+    setpriority(PRIO_PROCESS, (id_t)gettid(), 19); /* of this thread */
+#endif
+    for (size_t i = 0; i < k->n; i++) {
+        const uint64_t n = panels_of(&k->items[i]);
+        for (uint64_t at = 0; at < n; at++) {
+            if (atomic_load_explicit(&k->stop, memory_order_relaxed)) return NULL;
+            pack(k->program, &k->items[i], at, at + 1);
+        }
+        publish(k, &k->items[i]);
+    }
+    return NULL;
+}
+
+/* Weights that some step multiplies by kernels with panels, each once. */
+static void collect(pcs_packing *k)
+{
+    precis_program *p = k->program;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const pcs_step *s = &p->steps[i];
+        if (!s->op || s->n_in < 2 || !s->op->folds || s->eval != s->op->fast) continue;
+        pcs_slot *w = &p->slots[s->in[1]];
+        const uint32_t dims = w->v.dims;
+        if (w->v.dtype != PCS_STORED || dims < 2 || !w->data || w->panels || !pcs_few(&p->kernels, w->v.format, (size_t)w->v.shape[dims - 1])) continue;
+        item it = { w, w->v.format, w->data, (size_t)w->v.shape[dims - 1], 1, NULL };
+        for (uint32_t d = 0; d + 1 < dims; d++) it.n *= (uint64_t)w->v.shape[d];
+        if (dims > 2 && w->v.shape[dims - 2] % PCS_PANEL) continue; /* an expert must begin with a panel */
+        bool known = false;
+        for (size_t e = 0; e < k->n; e++) known |= k->items[e].slot == w;
+        if (!known) k->items[k->n++] = it;
+    }
+}
+
+precis_status pcs_packing_open(precis_program *p, const precis_model *model, precis_pack mode)
+{
+    precis_ctx *ctx = p->ctx;
+    pcs_packing *k = p->packing = pcs_alloc(ctx, 1, sizeof *k);
+    if (!k || !(k->items = pcs_alloc(ctx, p->n_steps + 1, sizeof *k->items))) return PRECIS_ENOMEM;
+    k->program = p;
+    k->model = model;
+    collect(k);
+    for (size_t i = 0; i < k->n; i++) {
+        item *w = &k->items[i];
+        if (!(w->panels = pcs_grow(ctx, NULL, 0, panels_of(w), pcs_panel_bytes(w->f, w->k)))) return PRECIS_ENOMEM;
+        p->packed_bytes += panels_of(w) * pcs_panel_bytes(w->f, w->k);
+    }
+    if (mode == PRECIS_PACK_BACKGROUND && !pthread_create(&k->thread, NULL, in_background, k)) {
+        k->running = true;
+        return PRECIS_OK;
+    }
+    for (size_t i = 0; i < k->n; i++) {
+        pcs_for(ctx, panels_of(&k->items[i]), 4, pack_part, &(job){ p, &k->items[i] });
+        publish(k, &k->items[i]);
+    }
+    return PRECIS_OK;
+}
+
+void pcs_packing_close(precis_program *p)
+{
+    pcs_packing *k = p->packing;
+    if (!k) return;
+    atomic_store(&k->stop, true);
+    if (k->running) pthread_join(k->thread, NULL);
+    for (size_t i = 0; k->items && i < k->n; i++) pcs_free(p->ctx, k->items[i].panels);
+    pcs_free(p->ctx, k->items);
+    pcs_free(p->ctx, k);
+    p->packing = NULL;
+}
