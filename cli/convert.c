@@ -5,7 +5,7 @@
 
 static const cli_option options[] = {
     { "--output", 'o', "PATH", "a file for gguf, a new folder for the others" },
-    { "--format", 0, "NAME", "gguf, safetensors (compressed-tensors), gptq or awq (default: by the output's name)" },
+    { "--format", 0, "NAME", "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq (default: by the output's name)" },
     { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
     { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },
     { "--lora", 0, "PATH[=SCALE]", "merge a low-rank adapter first (more than once)" },
@@ -58,6 +58,7 @@ const cli_command cli_convert = {
     "Codes and scales go over as they are where both sides have them; what the other side cannot hold becomes floats, and the\n"
     "report says by how much it is off.", 1, 1, options, run,
     "  precis convert model-folder -o model.gguf\n"
+    "  precis convert model.gguf -o model.packed.gguf --format packed\n"
     "  precis convert model.gguf -o folder --format safetensors\n"
     "  precis convert w4.precis.gguf -o folder --format gptq --json\n",
     NULL,

@@ -7,6 +7,7 @@
 
 static const cli_option options[] = {
     { "--output", 'o', "FILE", "the quantized model" },
+    { "--format", 0, "NAME", "gguf (default), or packed: matrices in the order of the kernels, which run in place" },
     { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
     { "--bpw", 0, "BITS", "budget: bits per weight" },
     { "--type", 0, "TYPE", "a type (Q4_0), a mix (Q4_K_M), a scheme (W4A8KV8, FP8, NVFP4A16) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
@@ -172,6 +173,9 @@ static int run(cli *c)
     o.quant.strict = cli_has(c, "--strict");
     o.quant.fallback = cli_has(c, "--fallback");
     o.quant.scale_rounding = cli_get(c, "--scale-rounding");
+    const char *format = cli_get(c, "--format");
+    o.quant.packed = format && !strcmp(format, "packed");
+    if (format && !o.quant.packed && strcmp(format, "gguf")) return cli_usage(c, "--format %s is none of gguf and packed (precis convert writes the other containers)", format);
     o.quant.no_act_order = cli_has(c, "--no-act-order");
     int64_t rank, tokens;
     if (!cli_int(c, "--calib-tokens", 0, 16, 1 << 30, &tokens)) return EXIT_USAGE;

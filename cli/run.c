@@ -272,7 +272,7 @@ static int chat(session *s)
 static int open_session(session *s, precis_runner_options *ro, precis_sampler_options *so)
 {
     cli *c = s->c;
-    precis_status st = precis_model_open(c->ctx, &s->m, c->args[0]);
+    precis_status st = cli_has(c, "--lora") ? precis_model_open(c->ctx, &s->m, c->args[0]) : precis_model_open_to_run(c->ctx, &s->m, c->args[0]); /* an adapter is added to rows */
     if (!st) {
         const int lora = cli_add_adapters(c, s->m, false);
         if (lora >= 0) return lora;

@@ -52,8 +52,9 @@ typedef struct precis_quant_options {
     double                alpha;    /* smoothquant; 0: 0.5                                            */
     uint32_t              rank;     /* svd; 0: 16                                                     */
     const struct precis_profile *profile; /* what each tensor's loss costs, as measured; NULL: factors of its class */
+    int                   packed;   /* matrices in the order of the kernels, as `convert --format packed` writes them */
 } precis_quant_options;
-#define PRECIS_QUANT_OPTIONS_INIT { sizeof(precis_quant_options), NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL }
+#define PRECIS_QUANT_OPTIONS_INIT { sizeof(precis_quant_options), NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0 }
 
 /* The plan of least measured loss whose file has at most max_bytes. PRECIS_EBUDGET with the feasible minimum. */
 PRECIS_API precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *model, uint64_t max_bytes,

@@ -18,6 +18,9 @@ typedef struct precis_model precis_model;
  * PRECIS_EIO, PRECIS_EFORMAT (the message names file, byte offset and field), PRECIS_EUNSUPPORTED,
  * PRECIS_ENOMEM. Every size is checked before anything of that size is allocated. */
 PRECIS_API precis_status precis_model_open(precis_ctx *ctx, precis_model **out, const char *path);
+/* The same for running it: a packed file (`convert --format packed`) is used in place, where precis_model_open unpacks its weights into memory, as all
+ * else needs them. */
+PRECIS_API precis_status precis_model_open_to_run(precis_ctx *ctx, precis_model **out, const char *path);
 /* NULL and *model == NULL are no-ops. */
 PRECIS_API void precis_model_close(precis_model **model);
 

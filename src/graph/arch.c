@@ -150,7 +150,7 @@ precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t row
                               (long long)(t->ne[0] ? (int64_t)t->n / t->ne[0] : 0), (long long)t->ne[0], (long long)rows, (long long)width);
     const int64_t shape[2] = { rows, width };
     const bool vector = rows == 1 && t->dims == 1;
-    const precis_value v = pcs_graph_stored(b->g, full, t->format, vector ? 1 : 2, vector ? shape + 1 : shape, t->data);
+    const precis_value v = pcs_graph_weight(b->g, full, t, vector ? 1 : 2, vector ? shape + 1 : shape, 0);
     return precis_graph_node(b->g, full, "dequantize", NULL, 1, &v);
 }
 

@@ -17,9 +17,8 @@ precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_
     if (vector ? t->n != (uint64_t)all || width != 1 || t->format->block != 1 : t->ne[0] != width || pcs_tensor_rows(t) != (uint64_t)all)
         return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld]", b->m->path, full, (long long)all, (long long)width);
     const int64_t shape[2] = { rows, width };
-    const uint64_t row = vector ? t->format->bytes : pcs_tensor_row_bytes(t);
     snprintf(part, sizeof part, "%s", full);
-    const precis_value v = pcs_graph_stored(b->g, part, t->format, vector ? 1 : 2, shape, t->data + (uint64_t)first * row);
+    const precis_value v = pcs_graph_weight(b->g, part, t, vector ? 1 : 2, shape, (uint64_t)first);
     return precis_graph_node(b->g, part, "dequantize", NULL, 1, &v);
 }
 
@@ -174,7 +173,7 @@ static precis_value expert_linear(pcs_builder *b, int layer, const char *name, c
     if (!t) return pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: tensor %s is missing", b->m->path, full);
     if (t->dims != 3 || t->ne[0] != width || t->ne[1] != rows || t->ne[2] != shape[0] || t->format->kind == PCS_INT)
         return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld, %lld]", b->m->path, full, (long long)shape[0], (long long)rows, (long long)width);
-    precis_value in[4] = { rounded(b, layer, from, x), pcs_graph_stored(b->g, full, t->format, 3, shape, t->data), route, -1 };
+    precis_value in[4] = { rounded(b, layer, from, x), pcs_graph_weight(b->g, full, t, 3, shape, 0), route, -1 };
     in[1] = precis_graph_node(b->g, full, "dequantize", NULL, 1, &in[1]);
     snprintf(text, sizeof text, "%.40s.scale", name);
     if (has(b, layer, text)) in[3] = pcs_weight(b, layer, text, 1, shape[0], false);

@@ -118,6 +118,17 @@ precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_forma
     return add_plain(g, name, PCS_STORED, dims, shape, data, f);
 }
 
+precis_value pcs_graph_weight(precis_graph *g, const char *name, const pcs_tensor *t, uint32_t dims, const int64_t *shape, uint64_t first)
+{
+    if (!t->panels) return pcs_graph_stored(g, name, t->format, dims, shape, t->data + first * (dims == 1 ? t->format->bytes : pcs_tensor_row_bytes(t)));
+    if (first % PCS_PANEL) return pcs_graph_fail(g, PRECIS_EUNSUPPORTED, "tensor %s is packed, and a part of it begins at row %llu, within a panel; run the model as it was before it was packed", name, (unsigned long long)first);
+    const precis_value v = pcs_graph_stored(g, name, t->format, dims, shape, NULL);
+    if (v < 0) return v;
+    g->values[v].panels = t->panels + first / PCS_PANEL * pcs_panel_bytes(t->format, (size_t)t->ne[0]);
+    g->values[v].input = false;
+    return v;
+}
+
 precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape, const float *data)
 {
     if (g->error) return -1;

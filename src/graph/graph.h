@@ -24,6 +24,7 @@ typedef struct pcs_value {
     int64_t shape[PCS_GRAPH_DIMS]; /* outermost first; negative: symbolic */
     int32_t node;                  /* that makes it; -1: input, constant, state */
     const void *data;              /* of a constant; NULL otherwise */
+    const void *panels;            /* of a stored one that lies packed; data is NULL then */
     const pcs_format *format;      /* PCS_STORED */
     bool input, output;
     bool cut;                      /* a segment of the net may end here */
@@ -59,6 +60,14 @@ typedef struct pcs_arg {
     const void *panels; /* of stored bytes: the same as panels (kernel/panels.h), or NULL */
     const pcs_format *format;
 } pcs_arg;
+
+/* Row r of stored weights of k; scratch has room for one. */
+static inline const uint8_t *pcs_arg_row(const pcs_arg *w, uint64_t r, size_t k, uint8_t *scratch)
+{
+    if (w->data) return (const uint8_t *)w->data + r * pcs_row_bytes(w->format, k);
+    pcs_panels_row(w->format, k, w->panels, r, scratch);
+    return scratch;
+}
 
 typedef struct pcs_call {
     precis_ctx *ctx;
@@ -109,6 +118,8 @@ precis_value pcs_graph_input_i32(precis_graph *g, const char *name, uint32_t dim
 precis_value pcs_graph_state(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape);
 /* Constant whose data the caller keeps alive. */
 precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_format *f, uint32_t dims, const int64_t *shape, const void *data);
+/* A tensor of a model, from row `first` on: its rows, or its panels. */
+precis_value pcs_graph_weight(precis_graph *g, const char *name, const struct pcs_tensor *t, uint32_t dims, const int64_t *shape, uint64_t first);
 /* Record the first error. */
 precis_value pcs_graph_fail(precis_graph *g, precis_status status, const char *fmt, ...) PCS_PRINTF(3, 4);
 precis_value pcs_graph_add_value(precis_graph *g, const pcs_value *v);

@@ -138,7 +138,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     ro.v_type = o.v_type;
     ro.pack = o.pack;
     const double t = pcs_now();
-    precis_status st = precis_model_open(ctx, &m, path);
+    precis_status st = precis_model_open_to_run(ctx, &m, path);
     if (!st) st = precis_runner_open(ctx, &r, m, &ro);
     result->load_ms = 1000 * (pcs_now() - t);
     if (!st) st = measure(ctx, r, &o, result);

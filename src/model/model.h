@@ -43,7 +43,8 @@ typedef struct pcs_tensor {
     int64_t ne[PCS_MAX_DIMS];    /* row length first; 1 beyond dims */
     int64_t shape[PCS_MAX_DIMS]; /* in the file's own order */
     uint64_t n, bytes, offset;
-    const uint8_t *data;
+    const uint8_t *data;   /* rows */
+    const uint8_t *panels; /* of a packed file, or NULL; data is NULL while nobody has asked for rows */
     uint32_t file;
 } pcs_tensor;
 

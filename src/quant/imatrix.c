@@ -280,7 +280,7 @@ static precis_status save_gguf(precis_imatrix *im, const char *path)
         for (size_t i = 0; i < 2 * im->n && !st; i++) {
             const pcs_importance *e = &im->entries[i / 2];
             t[i] = (pcs_gguf_tensor){ pcs_arena_printf(&im->arena, "%s.%s", e->name, i & 1 ? "counts" : "in_sum2"), f32, 2, { i & 1 ? 1 : (int64_t)e->n, (int64_t)e->experts },
-                                      4 * e->experts * (i & 1 ? 1 : e->n) };
+                                      4 * e->experts * (i & 1 ? 1 : e->n), false };
             if (!t[i].name) st = PRECIS_ENOMEM;
         }
         const pcs_key keys[] = {
@@ -289,7 +289,7 @@ static precis_status save_gguf(precis_imatrix *im, const char *path)
             { .name = "imatrix.chunk_count", .type = PCS_KEY_U32, .v.u = im->chunks },
             { .name = "imatrix.chunk_size", .type = PCS_KEY_U32, .v.u = im->chunk },
         };
-        const pcs_gguf_file f = { keys, 4, t, 2 * im->n, fill, im, NULL };
+        const pcs_gguf_file f = { keys, 4, t, 2 * im->n, fill, im, NULL, 0 };
         if (!st) st = pcs_write_gguf(im->ctx, path, &f, NULL);
     }
     pcs_free(im->ctx, t);

@@ -31,6 +31,7 @@ typedef struct {
     const precis_imatrix *imatrix;
     precis_quant_report *report;
     uint64_t done, total;
+    bool packed;
     /* the tensor in work */
     const pcs_tensor *t;
     const pcs_format *f;
@@ -66,11 +67,18 @@ static precis_status check_finite(work *w, size_t i)
     return pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s: element %llu is %g; a quantized format cannot hold it", w->t->name, (unsigned long long)element, (double)value);
 }
 
+/* Rows of the tensor in work, a multiple of 16 but for the last, as rows or as panels. */
+static precis_status emit(const work *w, pcs_out *o, const void *bytes, uint64_t len)
+{
+    if (!w->packed || !pcs_packs(w->f, w->t->dims, w->t->ne)) return pcs_out_add(o, bytes, len);
+    return pcs_out_panels(o, w->f, (size_t)w->t->ne[0], bytes, len / pcs_row_bytes(w->f, (uint64_t)w->t->ne[0]));
+}
+
 static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
 {
     const size_t n = (size_t)w->t->ne[0];
     const uint64_t all = pcs_tensor_rows(w->t), per_row = pcs_row_bytes(w->f, n);
-    uint64_t part = PART / (per_row + 1) + 1;
+    uint64_t part = (PART / (per_row + 1) / 16 + 1) * 16; /* whole panels */
     if (part > all) part = all;
     precis_status st = check_finite(w, i);
     w->job = (pcs_row_job){ w->f, NULL, w->f->tensor ? &w->shared : NULL, w->rounding };
@@ -88,7 +96,7 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
         w->norm = w->err + part;
         pcs_for(w->ctx, count, 1 + 16384 / n, rows, w);
         for (uint64_t r = 0; r < count; r++) err += w->err[r], norm += w->norm[r];
-        st = pcs_out_add(o, w->dst, count * per_row);
+        st = emit(w, o, w->dst, count * per_row);
         if (!st) st = pcs_resume_add(w->resume, w->dst, count * per_row);
         w->done += count * n;
         if (!st) st = pcs_progress(w->ctx, "quantize", w->done, w->total);
@@ -111,7 +119,7 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     if (w->coded && w->coded[i].bytes) {
         w->report->methods[i] = w->coded[i].method;
         w->report->errors[i] = w->coded[i].error;
-        const precis_status st = pcs_out_add(o, w->coded[i].bytes, w->plan->rows[i].bytes);
+        const precis_status st = emit(w, o, w->coded[i].bytes, w->plan->rows[i].bytes);
         w->done += w->t->n;
         return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
     }
@@ -119,12 +127,12 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     if (piece && piece->len == w->plan->rows[i].bytes) {
         w->report->methods[i] = piece->method;
         w->report->errors[i] = piece->error;
-        const precis_status st = pcs_out_add(o, piece->bytes, piece->len);
+        const precis_status st = emit(w, o, piece->bytes, piece->len);
         w->done += w->t->n;
         return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
     }
     if (w->f != w->t->format && w->t->n) return encode_tensor(w, o, i);
-    const precis_status st = pcs_out_add(o, w->t->data, w->t->bytes);
+    const precis_status st = emit(w, o, w->t->data, w->t->bytes);
     w->done += w->t->n;
     return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
 }
@@ -195,7 +203,7 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
     if (plan->model != m) return pcs_fail(ctx, PRECIS_EINVAL, "the plan is of another model");
     pcs_arena a;
     pcs_arena_init(&a, ctx);
-    work w = { .ctx = ctx, .plan = plan, .method = set.coder, .coded = coded, .resume = resume, .imatrix = o->imatrix, .report = report, .rounding = rounding };
+    work w = { .ctx = ctx, .plan = plan, .method = set.coder, .coded = coded, .resume = resume, .imatrix = o->imatrix, .report = report, .rounding = rounding, .packed = o->packed };
     pcs_methods_name(&set, w.name, sizeof w.name);
     pcs_gguf_tensor *t = pcs_arena_alloc(&a, plan->n + 1, sizeof *t);
     pcs_key *keys;
@@ -204,12 +212,13 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
     if (!st) {
         for (size_t i = 0; i < plan->n; i++) {
             const pcs_plan_row *r = &plan->rows[i];
-            t[i] = (pcs_gguf_tensor){ r->tensor->name, r->to, r->tensor->dims, { 0 }, r->bytes };
+            t[i] = (pcs_gguf_tensor){ r->tensor->name, r->to, r->tensor->dims, { 0 }, r->bytes, o->packed && pcs_packs(r->to, r->tensor->dims, r->tensor->ne) };
+            if (t[i].panels) t[i].bytes = pcs_packed_bytes(r->to, r->tensor->dims, r->tensor->ne);
             memcpy(t[i].ne, r->tensor->ne, sizeof t[i].ne);
             w.total += r->tensor->n;
         }
         if (path) warn_requantized(ctx, plan);
-        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m->origin ? m->origin : m };
+        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m->origin ? m->origin : m, o->packed ? 64 : 0 };
         st = pcs_write_gguf(ctx, path, &f, bytes);
     }
     pcs_arena_free(&a);

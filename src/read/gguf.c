@@ -2,6 +2,7 @@
  *
  * Layout: github.com/ggml-org/ggml docs/gguf.md. Nothing is allocated by a count in the file before
  * the bytes that the count needs are known to be there. */
+#include "kernel/panels.h"
 #include "read/read.h"
 #include "base/f16.h"
 
@@ -263,6 +264,47 @@ static precis_status apply_schemes(precis_model *m)
     return st;
 }
 
+/* Tensor k as panels of `rows` rows of `width` weights in f: its data becomes panels. */
+static precis_status as_panels(precis_model *m, pcs_tensor *t, const pcs_format *f, const char *type, double width, double rows)
+{
+    if (!f || !f->fields) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: \"%.40s\" is no type with panels", m->path, t->name, type);
+    const bool whole = width >= 1 && width < 1e9 && width == (double)(uint32_t)width && rows >= 1 && rows < 1e12 && rows == (double)(int64_t)rows;
+    if (!whole || strcmp(t->format->name, "I8") || t->dims < 2 || !pcs_panels_fit(f, (size_t)width) || pcs_panel_bytes(f, (size_t)width) != (uint64_t)t->ne[0] ||
+        ((int64_t)rows + PCS_PANEL - 1) / PCS_PANEL != t->ne[1] || (t->dims > 2 && (int64_t)rows % PCS_PANEL))
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: %lld panels of %lld bytes are not %g rows of %g weights of %s", m->path, t->name, (long long)t->ne[1], (long long)t->ne[0], rows, width, f->name);
+    t->format = f;
+    t->ne[0] = t->shape[0] = (int64_t)width;
+    t->ne[1] = t->shape[1] = (int64_t)rows;
+    t->panels = t->data;
+    t->data = NULL;
+    t->n = 1;
+    for (uint32_t d = 0; d < t->dims; d++)
+        if (!pcs_mul_ok(t->n, (uint64_t)t->ne[d], &t->n) || t->n > (uint64_t)1 << 48) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: too many elements", m->path, t->name);
+    t->bytes = pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)width);
+    return PRECIS_OK;
+}
+
+/* I8 tensors that hold panels (precis.panels.*, written by `convert --format packed`). */
+static precis_status apply_panels(precis_model *m)
+{
+    const pcs_key *names = early_key(m, "precis.panels.tensors"), *types = early_key(m, "precis.panels.types"), *widths = early_key(m, "precis.panels.widths"), *rows = early_key(m, "precis.panels.rows");
+    if (!names && !types && !widths && !rows) return PRECIS_OK;
+    if (!names || !types || !widths || !rows || names->type != PCS_KEY_ARRAY || types->type != PCS_KEY_ARRAY || widths->type != PCS_KEY_ARRAY || rows->type != PCS_KEY_ARRAY ||
+        names->item != PCS_KEY_STRING || types->item != PCS_KEY_STRING || names->n != types->n || names->n != widths->n || names->n != rows->n)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key precis.panels.tensors: the four lists of panels do not match", m->path);
+    pcs_map map;
+    pcs_map_init(&map, m->ctx);
+    precis_status st = PRECIS_OK;
+    for (uint64_t i = 0; i < names->n && !st; i++) st = pcs_map_put(&map, names->v.texts[i].s, names->v.texts[i].len, (uint32_t)i, &(bool){ false });
+    for (size_t k = 0; k < m->n_tensors && !st; k++) {
+        uint32_t i;
+        if (!pcs_map_get(&map, m->tensors[k].name, strlen(m->tensors[k].name), &i)) continue;
+        st = as_panels(m, &m->tensors[k], pcs_format_by_name(types->v.texts[i].s), types->v.texts[i].s, pcs_key_number(widths, i), pcs_key_number(rows, i));
+    }
+    pcs_map_free(&map);
+    return st;
+}
+
 static precis_status read_gguf(precis_model *m, const char *path)
 {
     pcs_file *f;
@@ -270,6 +312,7 @@ static precis_status read_gguf(precis_model *m, const char *path)
     if (st == PRECIS_OK) st = read_part(m, 0, true);
     if (st == PRECIS_OK) st = read_splits(m, path);
     if (st == PRECIS_OK) st = pcs_tensors_disjoint(m);
+    if (st == PRECIS_OK) st = apply_panels(m);
     return st == PRECIS_OK ? apply_schemes(m) : st;
 }
 

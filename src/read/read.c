@@ -1,4 +1,6 @@
 /* read.c - choosing a reader, and the checks that all of them share. */
+#include "base/pool.h"
+#include "kernel/panels.h"
 #include "read/read.h"
 
 #include <errno.h>
@@ -20,7 +22,33 @@ const pcs_reader *const pcs_readers[] = {
 /* Whole file inside a pickle, by the bytes that PyTorch writes. */
 static bool is_pickle(const uint8_t *head, size_t n) { return n >= 4 && ((head[0] == 'P' && head[1] == 'K') || (head[0] == 0x80 && head[1] <= 5)); }
 
-precis_status precis_model_open(precis_ctx *ctx, precis_model **out, const char *path)
+typedef struct { const pcs_tensor *t; uint8_t *rows; } unpacking;
+
+static void unpack_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const unpacking *u = arg;
+    const size_t k = (size_t)u->t->ne[0], row = (size_t)pcs_row_bytes(u->t->format, k), panel = pcs_panel_bytes(u->t->format, k);
+    const uint64_t each = (uint64_t)u->t->ne[1], panels = (each + PCS_PANEL - 1) / PCS_PANEL; /* of a matrix */
+    for (uint64_t r = begin; r < end; r++) pcs_panels_row(u->t->format, k, u->t->panels + r / each * panels * panel, r % each, u->rows + r * row);
+}
+
+/* Rows of what lies in panels. */
+static precis_status unpack_panels(precis_model *m)
+{
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        pcs_tensor *t = &m->tensors[i];
+        if (!t->panels) continue;
+        uint8_t *rows = pcs_arena_alloc(&m->arena, (size_t)t->bytes + 64, 1);
+        if (!rows) return PRECIS_ENOMEM;
+        pcs_for(m->ctx, pcs_tensor_rows(t), 16, unpack_rows, &(unpacking){ t, rows });
+        t->data = rows;
+        t->panels = NULL;
+    }
+    return PRECIS_OK;
+}
+
+static precis_status open_model(precis_ctx *ctx, precis_model **out, const char *path, bool to_run)
 {
     *out = NULL;
     uint8_t head[64];
@@ -42,6 +70,7 @@ precis_status precis_model_open(precis_ctx *ctx, precis_model **out, const char 
         precis_status st = pcs_model_new(ctx, out, path, (*r)->name);
         if (st == PRECIS_OK) st = (*r)->read(*out, path);
         if (st == PRECIS_OK) st = pcs_model_index(*out);
+        if (st == PRECIS_OK && !to_run) st = unpack_panels(*out);
         if (st != PRECIS_OK) precis_model_close(out);
         ctx->file = NULL;
         return st;
@@ -57,6 +86,9 @@ precis_status precis_model_open(precis_ctx *ctx, precis_model **out, const char 
     }
     return pcs_fail(ctx, PRECIS_EFORMAT, "%s: not a model file: byte 0: neither GGUF, safetensors nor a llama2.c checkpoint", path);
 }
+
+precis_status precis_model_open(precis_ctx *ctx, precis_model **out, const char *path) { return open_model(ctx, out, path, false); }
+precis_status precis_model_open_to_run(precis_ctx *ctx, precis_model **out, const char *path) { return open_model(ctx, out, path, true); }
 
 precis_status pcs_tensor_shape(precis_model *m, pcs_tensor *t, uint64_t at)
 {

@@ -62,6 +62,19 @@ void pcs_step_bind(precis_program *p, pcs_step *s)
     arg_of(p, s->out, &c->out);
 }
 
+/* Rows of packed weights, for an op that reads them. */
+static precis_status unpack(precis_program *p, pcs_slot *s)
+{
+    const size_t k = (size_t)s->v.shape[s->v.dims - 1], row = (size_t)pcs_row_bytes(s->v.format, k);
+    uint64_t rows = 1;
+    for (uint32_t i = 0; i + 1 < s->v.dims; i++) rows *= (uint64_t)s->v.shape[i];
+    uint8_t *data = own(p, rows * row + 64);
+    if (!data) return PRECIS_ENOMEM;
+    for (uint64_t r = 0; r < rows; r++) pcs_panels_row(s->v.format, k, s->panels, r, data + r * row);
+    s->data = data;
+    return PRECIS_OK;
+}
+
 /* Constants that need work (norm weights in f16, int8 weights with scales) are computed once, here. */
 static precis_status fold_constant(precis_program *p, const pcs_node *n)
 {
@@ -175,6 +188,8 @@ static precis_status make_steps(precis_program *p)
     for (size_t i = 0; i < g->n_nodes && st == PRECIS_OK; i++) {
         const pcs_node *n = &g->nodes[i];
         if (folded(g, n)) continue;
+        pcs_slot *first = &p->slots[n->in[0]];
+        if (!strcmp(n->op->name, "dequantize") && first->panels && !first->data && (st = unpack(p, first))) break;
         st = all_constant(p, n) && n->op->eval && !n->op->scratch ? fold_constant(p, n) : make_step(p, n, acts);
     }
     pcs_free(p->ctx, acts);
@@ -295,7 +310,7 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     for (size_t i = 0; i < g->n_values && st == PRECIS_OK; i++) {
         pcs_slot *s = add_slot(p, &g->values[i]);
         if (!s) st = PRECIS_ENOMEM;
-        else s->data = (void *)(uintptr_t)g->values[i].data;
+        else s->data = (void *)(uintptr_t)g->values[i].data, s->panels = (uint8_t *)(uintptr_t)g->values[i].panels;
     }
     p->taps = pcs_alloc(ctx, g->n_values + 1, sizeof *p->taps);
     if (!p->taps) st = PRECIS_ENOMEM;

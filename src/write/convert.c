@@ -101,7 +101,7 @@ static void recode(const pcs_tensor *t, uint64_t r, const pcs_format *to, int8_t
     }
 }
 
-typedef struct { pcs_convert *c; const pcs_format **to; } gguf_work;
+typedef struct { pcs_convert *c; const pcs_format **to; bool *panels; } gguf_work;
 
 static precis_status fill(void *user, pcs_out *o, size_t i)
 {
@@ -109,7 +109,8 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     const pcs_tensor *t = &w->c->m->tensors[i];
     const pcs_format *f = w->to[i];
     precis_status st = PRECIS_OK;
-    if (f == t->format) st = pcs_out_add(o, t->data, t->bytes);
+    if (w->panels && w->panels[i]) st = pcs_out_panels(o, f, (size_t)t->ne[0], t->data, pcs_tensor_rows(t));
+    else if (f == t->format) st = pcs_out_add(o, t->data, t->bytes);
     else {
         const size_t n = (size_t)t->ne[0], row = pcs_row_bytes(f, n);
         float *x = pcs_alloc(w->c->ctx, n + n / 4 + 256, sizeof *x);
@@ -144,7 +145,7 @@ static void note_differences(const pcs_convert *c)
         pcs_warn(c->ctx, "%s: llama.cpp does not window attention as this %s does; precis reads it from %s.attention.sliding_window", c->path, arch, arch);
 }
 
-static precis_status write_gguf(pcs_convert *c)
+static precis_status write_file(pcs_convert *c, bool packed)
 {
     const precis_model *m = c->m;
     pcs_arena a;
@@ -152,30 +153,38 @@ static precis_status write_gguf(pcs_convert *c)
     note_differences(c);
     pcs_gguf_tensor *t = pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *t);
     pcs_key *keys = pcs_arena_alloc(&a, m->n_keys + 2, sizeof *keys);
-    gguf_work w = { c, pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.to) };
-    precis_status st = t && keys && w.to ? PRECIS_OK : PRECIS_ENOMEM;
+    gguf_work w = { c, pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.to), packed ? pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.panels) : NULL };
+    precis_status st = t && keys && w.to && (w.panels || !packed) ? PRECIS_OK : PRECIS_ENOMEM;
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *s = &m->tensors[i];
         double lost = 0;
-        st = portable(c, s, &w.to[i], &lost);
+        w.to[i] = s->format;
+        if (packed) w.panels[i] = pcs_packs(s->format, s->dims, s->ne);
+        else st = portable(c, s, &w.to[i], &lost);
         /* vectors in 16 bits are F32 in every GGUF */
         if (!st && s->dims < 2 && s->format->kind == PCS_FLOAT && !s->format->element && s->format->bytes == 2) w.to[i] = pcs_format_by_name("F32");
         if (!st && !strcmp(w.to[i]->name, "U8")) w.to[i] = pcs_format_by_name("I8");
         if (st) break;
-        t[i] = (pcs_gguf_tensor){ s->name, w.to[i], s->dims ? s->dims : 1, { 0 }, s->n ? pcs_tensor_rows(s) * pcs_row_bytes(w.to[i], (uint64_t)s->ne[0]) : 0 };
+        t[i] = (pcs_gguf_tensor){ s->name, w.to[i], s->dims ? s->dims : 1, { 0 }, s->n ? pcs_tensor_rows(s) * pcs_row_bytes(w.to[i], (uint64_t)s->ne[0]) : 0, false };
         memcpy(t[i].ne, s->ne, sizeof t[i].ne);
+        if (packed && w.panels[i]) t[i].panels = true, t[i].bytes = pcs_packed_bytes(s->format, s->dims, s->ne);
         if (t[i].dims > 4) st = pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %u dimensions; GGUF has at most 4", s->name, t[i].dims);
         c->report->rows[i] = (precis_convert_row){ sizeof(precis_convert_row), s->name, s->format->name, w.to[i]->name, lost == 0, lost };
     }
     size_t n = 0;
     for (size_t i = 0; i < m->n_keys && !st; i++) keys[n++] = m->keys[i];
     if (!pcs_model_key(m, "tokenizer.ggml.model")) keys[n++] = (pcs_key){ .name = "tokenizer.ggml.model", .type = PCS_KEY_STRING, .v.text = { "none", 4 } };
-    if (!st) st = pcs_write_gguf(c->ctx, c->path, &(pcs_gguf_file){ keys, n, t, m->n_tensors, fill, &w, m }, &c->report->bytes);
+    if (!st) st = pcs_write_gguf(c->ctx, c->path, &(pcs_gguf_file){ keys, n, t, m->n_tensors, fill, &w, m, packed ? 64 : 0 }, &c->report->bytes);
     pcs_arena_free(&a);
     return st;
 }
 
+static precis_status write_gguf(pcs_convert *c) { return write_file(c, false); }
+static precis_status write_packed(pcs_convert *c) { return write_file(c, true); }
+
 const pcs_writer pcs_writer_gguf = { "gguf", false, write_gguf };
+/* A GGUF whose matrices lie as panels: precis maps it and runs it in place, others see I8 tensors. */
+const pcs_writer pcs_writer_packed = { "packed", false, write_packed };
 
 /* ---- public ------------------------------------------------------------------------------------------------------------- */
 

@@ -1,9 +1,11 @@
 /* gguf.c - the GGUF writer (version 3, little-endian). */
 #include "write/write.h"
 
+#include "kernel/panels.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 
-#define ALIGN 32
 #define PCS_ID_I8 24
 
 /* With o NULL only counts. */
@@ -52,33 +54,51 @@ static void put_key(sink *s, const pcs_key *k)
 
 static bool dropped(const pcs_key *k)
 {
-    return !strcmp(k->name, "general.alignment") || !strncmp(k->name, "split.", 6) || !strncmp(k->name, "precis.scheme.", 14);
+    return !strcmp(k->name, "general.alignment") || !strncmp(k->name, "split.", 6) || !strncmp(k->name, "precis.scheme.", 14) || !strncmp(k->name, "precis.panels.", 14);
 }
 
-/* Schemes that GGUF has no id for lie in I8 tensors whose rows are their bytes; these keys say what they are. */
-static size_t put_schemes(sink *s, const pcs_gguf_file *f)
+static uint64_t align_of(const pcs_gguf_file *f) { return f->align ? f->align : 32; }
+
+/* What GGUF has no id for lies in I8 tensors: rows of a scheme's bytes, or panels. */
+static bool own(const pcs_gguf_tensor *t) { return t->panels || !pcs_format_portable(t->format); }
+
+/* Keys that say what such tensors are: names, types and widths; of panels the rows, too. */
+static size_t put_own(sink *s, const pcs_gguf_file *f, bool panels)
 {
+    static const char *const fields[] = { "tensors", "types", "widths", "rows" };
+    const size_t parts = panels ? 4 : 3;
     size_t n = 0;
-    for (size_t i = 0; i < f->n_tensors; i++) n += !pcs_format_portable(f->tensors[i].format);
-    for (int part = 0; n && s && part < 3; part++) {
-        static const char *const names[] = { "precis.scheme.tensors", "precis.scheme.types", "precis.scheme.widths" };
-        put_text(s, names[part], strlen(names[part]));
+    for (size_t i = 0; i < f->n_tensors; i++) n += own(&f->tensors[i]) && f->tensors[i].panels == panels;
+    for (size_t part = 0; n && s && part < parts; part++) {
+        char key[40];
+        snprintf(key, sizeof key, "precis.%s.%s", panels ? "panels" : "scheme", fields[part]);
+        put_text(s, key, strlen(key));
         put_int(s, PCS_KEY_ARRAY, 4);
-        put_int(s, part == 2 ? PCS_KEY_I64 : PCS_KEY_STRING, 4);
+        put_int(s, part >= 2 ? PCS_KEY_I64 : PCS_KEY_STRING, 4);
         put_int(s, n, 8);
         for (size_t i = 0; i < f->n_tensors; i++) {
             const pcs_gguf_tensor *t = &f->tensors[i];
-            if (pcs_format_portable(t->format)) continue;
-            if (part == 2) put_int(s, (uint64_t)t->ne[0], 8);
+            if (!own(t) || t->panels != panels) continue;
+            if (part == 3) put_int(s, (uint64_t)(t->dims > 1 ? t->ne[1] : 1), 8);
+            else if (part == 2) put_int(s, (uint64_t)t->ne[0], 8);
             else put_text(s, part ? t->format->name : t->name, strlen(part ? t->format->name : t->name));
         }
     }
-    return n ? 3 : 0;
+    return n ? parts : 0;
+}
+
+/* Dimension d of the tensor that stands in the file. */
+static uint64_t stored_dim(const pcs_gguf_tensor *t, uint32_t d)
+{
+    if (t->panels && d == 0) return pcs_panel_bytes(t->format, (size_t)t->ne[0]);
+    if (t->panels && d == 1) return ((uint64_t)t->ne[1] + PCS_PANEL - 1) / PCS_PANEL;
+    return own(t) && !d ? pcs_row_bytes(t->format, (uint64_t)t->ne[0]) : (uint64_t)t->ne[d];
 }
 
 static void put_header(sink *s, const pcs_gguf_file *f)
 {
-    size_t n_keys = put_schemes(NULL, f);
+    const uint64_t align = align_of(f);
+    size_t n_keys = put_own(NULL, f, false) + put_own(NULL, f, true) + (align != 32);
     for (size_t i = 0; i < f->n_keys; i++) n_keys += !dropped(&f->keys[i]);
     put(s, "GGUF", 4);
     put_int(s, 3, 4);
@@ -86,26 +106,28 @@ static void put_header(sink *s, const pcs_gguf_file *f)
     put_int(s, n_keys, 8);
     for (size_t i = 0; i < f->n_keys; i++)
         if (!dropped(&f->keys[i])) put_key(s, &f->keys[i]);
-    put_schemes(s, f);
+    put_own(s, f, false);
+    put_own(s, f, true);
+    if (align != 32) put_key(s, &(pcs_key){ .name = "general.alignment", .type = PCS_KEY_U32, .v.u = align });
     uint64_t offset = 0;
     for (size_t i = 0; i < f->n_tensors; i++) {
         const pcs_gguf_tensor *t = &f->tensors[i];
         put_text(s, t->name, strlen(t->name));
         put_int(s, t->dims, 4);
-        const bool own = !pcs_format_portable(t->format);
-        for (uint32_t d = 0; d < t->dims; d++) put_int(s, own && !d ? pcs_row_bytes(t->format, (uint64_t)t->ne[0]) : (uint64_t)t->ne[d], 8);
-        put_int(s, own ? PCS_ID_I8 : t->format->id, 4);
+        for (uint32_t d = 0; d < t->dims; d++) put_int(s, stored_dim(t, d), 8);
+        put_int(s, own(t) ? PCS_ID_I8 : t->format->id, 4);
         put_int(s, offset, 8);
-        offset += (t->bytes + ALIGN - 1) / ALIGN * ALIGN;
+        offset += (t->bytes + align - 1) / align * align;
     }
 }
 
 precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_file *f, uint64_t *bytes)
 {
+    const uint64_t align = align_of(f);
     sink count = { 0 };
     put_header(&count, f);
-    uint64_t total = (count.n + ALIGN - 1) / ALIGN * ALIGN;
-    for (size_t i = 0; i < f->n_tensors; i++) total += (f->tensors[i].bytes + ALIGN - 1) / ALIGN * ALIGN;
+    uint64_t total = (count.n + align - 1) / align * align;
+    for (size_t i = 0; i < f->n_tensors; i++) total += (f->tensors[i].bytes + align - 1) / align * align;
     if (bytes) *bytes = total;
     if (!path) return PRECIS_OK;
     pcs_out o;
@@ -115,14 +137,14 @@ precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_f
         put_header(&s, f);
         st = s.st;
     }
-    if (!st) st = pcs_out_pad(&o, ALIGN);
+    if (!st) st = pcs_out_pad(&o, align);
     for (size_t i = 0; i < f->n_tensors && !st; i++) {
         const uint64_t from = o.at;
         st = f->fill(f->user, &o, i);
         if (!st && o.at - from != f->tensors[i].bytes)
             st = pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: %llu bytes were written, not %llu", f->tensors[i].name, (unsigned long long)(o.at - from),
                           (unsigned long long)f->tensors[i].bytes);
-        if (!st) st = pcs_out_pad(&o, ALIGN);
+        if (!st) st = pcs_out_pad(&o, align);
     }
     if (!st) st = pcs_out_commit(&o);
     pcs_out_close(&o);

@@ -39,7 +39,13 @@ typedef struct pcs_gguf_tensor {
     uint32_t dims;
     int64_t ne[PCS_MAX_DIMS];
     uint64_t bytes;
+    bool panels; /* its bytes are panels (kernel/panels.h) of ne[0] weights */
 } pcs_gguf_tensor;
+
+/* Matrices that kernels read as panels (an expert must begin with one); bytes of one; and rows of k weights written so, a multiple of 16 but for the last. */
+bool pcs_packs(const pcs_format *f, uint32_t dims, const int64_t *ne);
+uint64_t pcs_packed_bytes(const pcs_format *f, uint32_t dims, const int64_t *ne);
+precis_status pcs_out_panels(pcs_out *o, const pcs_format *f, size_t k, const uint8_t *rows, uint64_t n);
 
 /* Writes tensor i's bytes with pcs_out_add. */
 typedef precis_status pcs_gguf_fill(void *user, pcs_out *o, size_t i);
@@ -52,9 +58,10 @@ typedef struct pcs_gguf_file {
     pcs_gguf_fill *fill;
     void *user;
     const precis_model *source; /* may be NULL */
+    uint32_t align;             /* 0: 32 */
 } pcs_gguf_file;
 
-/* GGUF version 3, alignment 32. *bytes: size of the whole file, also without writing (path NULL). */
+/* GGUF version 3. *bytes: size of the whole file, also without writing (path NULL). */
 precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_file *f, uint64_t *bytes);
 
 #endif

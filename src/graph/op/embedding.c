@@ -22,11 +22,13 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         float *row = y + t * k;
         const size_t at = c->attr[1] >= 0 ? (size_t)c->attr[1] : (size_t)ids[t];
         if (table->dtype == PCS_F32) memcpy(row, (const float *)table->data + at * k, k * sizeof *row);
-        else pcs_decode(table->format, k, (const uint8_t *)table->data + at * pcs_row_bytes(table->format, k), row);
+        else pcs_decode(table->format, k, pcs_arg_row(table, at, k, (uint8_t *)c->scratch + ith * c->scratch_size), row);
         if (c->attr[0] != 1.0)
             for (size_t i = 0; i < k; i++) row[i] *= (float)c->attr[0];
     }
 }
+
+static size_t scratch(const pcs_call *c) { return c->in[1].dtype == PCS_STORED ? (size_t)pcs_row_bytes(c->in[1].format, (uint64_t)c->in[1].shape[1]) + 64 : 0; }
 
 static void backward(const pcs_call *c, const float *dout, float *const *din)
 {
@@ -37,4 +39,4 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
 }
 
 const pcs_op pcs_op_embedding = { .name = "embedding", .min_in = 2, .max_in = 2, .attrs = { "scale", "row" }, .defaults = { 1, -1 }, .folds = true,
-                                  .infer = infer, .eval = eval, .backward = backward };
+                                  .infer = infer, .eval = eval, .scratch = scratch, .backward = backward };

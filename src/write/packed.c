@@ -1,0 +1,29 @@
+/* packed.c - tensors as panels (kernel/panels.h) in a file. */
+#include "kernel/kernel.h"
+#include "write/write.h"
+
+bool pcs_packs(const pcs_format *f, uint32_t dims, const int64_t *ne)
+{
+    return dims >= 2 && ne[0] > 0 && ne[1] > 1 && (f->kind == PCS_QUANT || f->kind == PCS_FLOAT) && pcs_format_portable(f) && pcs_panels_fit(f, (size_t)ne[0]) && (dims == 2 || ne[1] % PCS_PANEL == 0);
+}
+
+uint64_t pcs_packed_bytes(const pcs_format *f, uint32_t dims, const int64_t *ne)
+{
+    uint64_t bytes = pcs_panels_bytes(f, (size_t)ne[0], (uint64_t)ne[1]);
+    for (uint32_t d = 2; d < dims; d++) bytes *= (uint64_t)ne[d];
+    return bytes;
+}
+
+precis_status pcs_out_panels(pcs_out *o, const pcs_format *f, size_t k, const uint8_t *rows, uint64_t n)
+{
+    const size_t row = (size_t)pcs_row_bytes(f, k), bytes = pcs_panel_bytes(f, k);
+    uint8_t *panel = pcs_alloc(o->ctx, bytes, 1);
+    precis_status st = panel ? PRECIS_OK : PRECIS_ENOMEM;
+    for (uint64_t r = 0; r < n && !st; r += PCS_PANEL) {
+        const pcs_pack_args a = { f, rows + r * row, row, k, n - r < PCS_PANEL ? (size_t)(n - r) : PCS_PANEL, panel };
+        pcs_kernel_find("pack", o->ctx->cpu)->run(&a);
+        st = pcs_out_add(o, panel, bytes);
+    }
+    pcs_free(o->ctx, panel);
+    return st;
+}
