@@ -5,14 +5,71 @@ static const cli_option options[] = {
     { "--prompt", 0, "N", "tokens of the prompt (default 512)" },
     { "--gen", 0, "N", "tokens to generate (default 64)" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
+    { "--kernels", 0, NULL, "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at best" },
+    { "--cost-table", 0, "FILE", "measure what each type and shape of this model's weights costs here, and write the table (for precis plan --min-speed)" },
     { "--pack", 0, "WHEN", "weights in the kernels' order: off, load (default) or background" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { 0 },
 };
 
+typedef struct { cli *c; json_t *list; } kernels;
+
+static int print_kernel(void *user, const precis_kernel_speed *s)
+{
+    const kernels *k = user;
+    if (k->c->json) {
+        json_array_append_new(k->list, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:{s:f, s:f, s:f}}", "type", s->type, "kernel", s->kernel, "isa", s->isa, "memory_bytes_s", s->memory, "cache_bytes_s", s->cache,
+                                                 "multiply_s", s->multiply, "limit", "memory_bytes_s", s->limit_memory, "cache_bytes_s", s->limit_cache, "multiply_s", s->limit_multiply));
+        return 0;
+    }
+    printf("%-10s %-3s %-12s %8.1f %4.0f%%", s->type, s->kernel, s->isa, s->memory * 1e-9, 100 * s->memory / s->limit_memory);
+    if (s->cache > 0) printf(" %8.1f %4.0f%%", s->cache * 1e-9, 100 * s->cache / s->limit_cache);
+    else printf(" %8s %5s", "-", "");
+    if (s->multiply > 0) printf(" %9.1f %4.0f%%\n", s->multiply * 1e-9, 100 * s->multiply / s->limit_multiply);
+    else printf(" %9s\n", "-");
+    fflush(stdout);
+    return 0;
+}
+
+static int all_kernels(cli *c)
+{
+    kernels k = { c, json_array() };
+    if (c->n_args) return cli_usage(c, "--kernels takes no model");
+    if (!c->json) {
+        printf("%s, %u threads; weights with one token (GB/s from memory and from the cores' caches, share of what they read at best) and with a prompt (billions of\n"
+               "multiplications per second, share of what registers give)\n\n%-10s %-3s %-12s %14s %14s %15s\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), "type", "", "level", "memory", "cache", "prompt");
+    }
+    const precis_status st = precis_bench_kernels(c->ctx, print_kernel, &k);
+    if (!st && c->json) return cli_print_json(c, json_pack("{s:s, s:i, s:o}", "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx), "kernels", k.list));
+    json_decref(k.list);
+    return st ? cli_fail(c, st) : cli_done(c);
+}
+
+static int cost_table(cli *c, const char *path)
+{
+    precis_model *m = NULL;
+    precis_costs *costs = NULL;
+    precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    if (!st) st = precis_costs_make(c->ctx, &costs, m);
+    if (!st) st = precis_costs_save(c->ctx, costs, path);
+    int rc = st ? cli_fail(c, st) : EXIT_DONE;
+    if (!st) {
+        precis_costs_info i = { .size = sizeof i };
+        precis_costs_get_info(costs, &i);
+        if (c->json) rc = cli_print_json(c, json_pack("{s:s, s:I, s:s, s:i, s:f}", "out", path, "rows", (json_int_t)i.rows, "cpu", i.cpu, "threads", (int)i.threads, "overhead", i.overhead));
+        else printf("%s: %zu types and shapes, %s, %u threads; %.3f ms of a token are beside its weights\n", path, i.rows, i.cpu, i.threads, 1000 * i.overhead), rc = cli_done(c);
+    }
+    precis_costs_close(&costs);
+    precis_model_close(&m);
+    return rc;
+}
+
 static int run(cli *c)
 {
+    if (cli_has(c, "--kernels")) return all_kernels(c);
+    if (!c->n_args) return cli_usage(c, "which model? precis bench MODEL, or precis bench --kernels");
+    if (cli_has(c, "--cost-table")) return cost_table(c, cli_get(c, "--cost-table"));
     int64_t prompt, gen;
     if (!cli_int(c, "--prompt", 512, 1, 1 << 20, &prompt) || !cli_int(c, "--gen", 64, 1, 1 << 20, &gen)) return EXIT_USAGE;
     precis_bench_options o = PRECIS_BENCH_OPTIONS_INIT;
@@ -44,7 +101,7 @@ static int run(cli *c)
 const cli_command cli_bench = {
     "bench", "MODEL", "load time, prefill, decode and memory, beside the limit of this machine",
     "The limits are measured in the same run: the speed at which all threads read the file's pages, and the speed at which\n"
-    "they multiply in registers (int8 for quantized weights, f32 for others) at the instruction set in use.", 1, 1, options, run,
+    "they multiply in registers (int8 for quantized weights, f32 for others) at the instruction set in use.", 0, 1, options, run,
     "  precis bench model.gguf --prompt 512 --gen 64\n"
     "  PRECIS_CPU=avx2 precis bench model.gguf --threads 1 --json\n",
     NULL,

@@ -11,6 +11,8 @@ static const cli_option options[] = {
     { "--bpw", 0, "BITS", "budget: bits per weight" },
     { "--max-kld", 0, "NATS", "budget: the KL divergence per token that the 90 % interval must stay below" },
     { "--target-ram", 0, "SIZE", "budget: memory to run it, cache and buffers included" },
+    { "--min-speed", 0, "TOKENS", "budget: generated tokens per second on this machine, by --cost-table" },
+    { "--cost-table", 0, "FILE", "what weights cost here (precis bench MODEL --cost-table FILE); the plan's speed is predicted" },
     { "--ctx", 0, "N", "tokens of the cache that --target-ram counts (default 4096, or what the model knows)" },
     { "--profile", 0, "FILE", "what each tensor costs (precis profile -o FILE.json); default: measured now" },
     { "--no-profile", 0, NULL, "do not measure: factors of a tensor's class, and no prediction" },
@@ -40,6 +42,7 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
         json_object_set_new(o, "bits_per_weight", json_real(p->bits_per_weight));
         json_object_set_new(o, "kld", known ? json_real(p->kld) : json_null());
         json_object_set_new(o, "kld_interval", known ? json_pack("[f, f]", p->interval[0], p->interval[1]) : json_null());
+        json_object_set_new(o, "decode_tok_s", isfinite(p->tok_s) ? json_real(p->tok_s) : json_null());
         json_object_set_new(o, "solver", json_pack("{s:f, s:f, s:b}", "loss", p->solution.loss, "bound", p->solution.bound, "exact", p->solution.exact));
         json_object_set_new(o, "kv", json_string(p->kv ? p->kv : "f16"));
         json_object_set_new(o, "tensors", list);
@@ -53,6 +56,7 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
     if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
     if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);
     if (known) printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0], p->interval[1]);
+    if (isfinite(p->tok_s)) printf("%-28s %.1f\n", "tokens per second, predicted", p->tok_s);
     if (p->solution.exact) printf("%-28s proved least\n", "plan");
     else printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound, 100 * (p->solution.loss / p->solution.bound - 1));
     if (out) printf("wrote %s\n", out);
@@ -78,7 +82,8 @@ static int run(cli *c)
     int64_t ctx;
     double limit, none = 0;
     const char *out = cli_get(c, "--output");
-    if (!cli_number(c, "--bpw", 0, 0.01, 64, &o.bpw) || !cli_number(c, "--max-kld", 0, 1e-9, 1e3, &o.max_kld) || !cli_number(c, "--time-limit", 600, 1, 1e7, &limit) || !cli_int(c, "--ctx", 0, 1, 1 << 26, &ctx)) return EXIT_USAGE;
+    if (!cli_number(c, "--bpw", 0, 0.01, 64, &o.bpw) || !cli_number(c, "--max-kld", 0, 1e-9, 1e3, &o.max_kld) || !cli_number(c, "--time-limit", 600, 1, 1e7, &limit) || !cli_int(c, "--ctx", 0, 1, 1 << 26, &ctx) ||
+        !cli_number(c, "--min-speed", 0, 1e-6, 1e9, &o.min_speed)) return EXIT_USAGE;
     if (!cli_size(c, "--max-size", &o.max_bytes, &o.max_part) || !cli_size(c, "--target-ram", &o.target_ram, &none)) return EXIT_USAGE;
     if (none > 0) return cli_usage(c, "--target-ram takes bytes (2G), not a part");
     o.context = (uint32_t)ctx;
@@ -94,8 +99,11 @@ static int run(cli *c)
     precis_imatrix *im = NULL;
     precis_profile *profile = NULL;
     precis_planning p = { 0 };
+    precis_costs *costs = NULL;
     if (rc < 0) {
-        precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+        precis_status st = cli_has(c, "--cost-table") ? precis_costs_open(c->ctx, &costs, cli_get(c, "--cost-table")) : PRECIS_OK;
+        o.costs = costs;
+        if (!st) st = precis_model_open(c->ctx, &m, c->args[0]);
         if (!st) st = measure(c, m, &calibrate, limit, &im, &profile);
         o.quant.imatrix = im;
         o.quant.profile = profile;
@@ -104,6 +112,7 @@ static int run(cli *c)
         rc = st ? cli_fail(c, st) : print_plan(c, &p, o.quant.method ? o.quant.method : "search", out);
     }
     precis_planning_close(&p);
+    precis_costs_close(&costs);
     precis_profile_close(&profile);
     precis_imatrix_close(&im);
     precis_model_close(&m);

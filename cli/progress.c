@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 static struct { const char *stage; double began, shown; bool standing; } bar;
+static struct { const char *stage; double began; } outer; /* stage within which the bar's began: a file that is saved on the way */
 
 static double now(void)
 {
@@ -37,6 +38,8 @@ int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total)
     const bool terminal = isatty(2);
     if (!bar.stage || strcmp(bar.stage, stage)) {
         cli_progress_clear();
+        outer.stage = bar.stage;
+        outer.began = bar.began;
         bar.stage = stage;
         bar.began = bar.shown = t;
     }
@@ -46,7 +49,9 @@ int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total)
             char took[32];
             fprintf(stderr, "%-10s done in %s\n", stage, duration(t - bar.began, took));
         }
-        bar.stage = NULL;
+        bar.stage = outer.stage;
+        bar.began = outer.began;
+        outer.stage = NULL;
         return 0;
     }
     if (t - bar.shown < (terminal ? 0.1 : 10.0)) return 0;

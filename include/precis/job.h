@@ -56,6 +56,24 @@ PRECIS_API precis_status precis_job_quantize(precis_ctx *ctx, const precis_model
 PRECIS_API void precis_job_close(precis_job *job);
 
 /* ---- plan -------------------------------------------------------------------------------------------- */
+/* What generated tokens cost on this machine: seconds of each type and shape of a model's weights with one token, and of what is beside them; for the level and the threads
+ * of ctx. precis_costs_make streams patterns of bytes through the kernels (a few seconds). */
+typedef struct precis_costs precis_costs;
+typedef struct precis_costs_info {
+    uint32_t    size; /* sizeof of this struct, set by the caller */
+    const char *cpu;
+    uint32_t    threads;
+    size_t      rows;
+    double      overhead; /* seconds of a token beside its weights */
+} precis_costs_info;
+PRECIS_API precis_status precis_costs_make(precis_ctx *ctx, precis_costs **out, const precis_model *model);
+PRECIS_API precis_status precis_costs_open(precis_ctx *ctx, precis_costs **out, const char *path);
+PRECIS_API precis_status precis_costs_save(precis_ctx *ctx, const precis_costs *costs, const char *path);
+PRECIS_API void precis_costs_close(precis_costs **costs);
+PRECIS_API void precis_costs_get_info(const precis_costs *costs, precis_costs_info *info);
+/* Generated tokens per second of a plan's model. PRECIS_EINVAL: the table is of another model. */
+PRECIS_API precis_status precis_costs_predict(const precis_costs *costs, const precis_plan *plan, double *tok_s);
+
 typedef struct precis_planning_options {
     uint32_t    size;        /* sizeof of this struct, set by _INIT                                      */
     /* budgets, one or more; all are kept */
@@ -66,8 +84,10 @@ typedef struct precis_planning_options {
     uint64_t    target_ram;  /* bytes: the file, the KV cache and the buffers of `context` tokens         */
     uint32_t    context;     /* 0: 4096, or what the model knows                                         */
     precis_quant_options quant; /* method, types, pins, imatrix, profile (needed for max_kld)             */
+    double      min_speed;   /* generated tokens per second, by `costs`                                  */
+    const precis_costs *costs;
 } precis_planning_options;
-#define PRECIS_PLANNING_OPTIONS_INIT { sizeof(precis_planning_options), 0, 0, 0, 0, 0, 0, PRECIS_QUANT_OPTIONS_INIT }
+#define PRECIS_PLANNING_OPTIONS_INIT { sizeof(precis_planning_options), 0, 0, 0, 0, 0, 0, PRECIS_QUANT_OPTIONS_INIT, 0, NULL }
 
 typedef struct precis_planning {
     precis_plan    *plan;
@@ -75,6 +95,7 @@ typedef struct precis_planning {
     uint64_t        bytes, ram;      /* of the file; to run it                                            */
     double          bits_per_weight;
     double          kld, interval[2]; /* predicted, with the 90 % interval; NaN without a profile          */
+    double          tok_s;           /* generated tokens per second, predicted; NaN without costs          */
     char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
 } precis_planning;
 
@@ -146,6 +167,17 @@ typedef struct precis_bench_result {
 } precis_bench_result;
 /* path: opened anew, so that loading is measured. */
 PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts, precis_bench_result *result);
+
+/* A kernel of weights at the level and the threads of ctx: bytes of weights per second with one token, from memory and from the cores' own caches, and
+ * multiplications per second with a prompt, each beside what the machine reads and multiplies at best; 0: not measured. */
+typedef struct precis_kernel_speed {
+    uint32_t    size;
+    const char *type, *kernel, *isa;
+    double      memory, cache, multiply, limit_memory, limit_cache, limit_multiply;
+} precis_kernel_speed;
+/* Called for each; not 0 stops with PRECIS_ECANCELED. */
+typedef int precis_kernel_fn(void *user, const precis_kernel_speed *speed);
+PRECIS_API precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *user);
 
 #ifdef __cplusplus
 }

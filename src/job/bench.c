@@ -1,76 +1,11 @@
 /* bench.c - load, prefill, decode and memory, beside what the machine could do at best. */
 #include "base/pool.h"
 #include "graph/arch.h"
-#include "kernel/kernel.h"
+#include "job/limits.h"
 #include "precis/job.h"
 #include "run/runner.h"
 
 #include <sys/resource.h>
-
-/* ---- limits ------------------------------------------------------------------------------------- */
-
-typedef struct { const uint8_t *data; uint64_t len; uint64_t sums[256]; } reading;
-
-static void read_region(void *arg, uint32_t ith, uint32_t nth)
-{
-    reading *r = arg;
-    const uint64_t begin = r->len / 64 * ith / nth * 64, end = r->len / 64 * (ith + 1) / nth * 64;
-    uint64_t s[8] = { 0 };
-    for (uint64_t i = begin; i < end; i += 64)
-        for (int k = 0; k < 8; k++) {
-            uint64_t v;
-            memcpy(&v, r->data + i + 8 * (uint64_t)k, 8);
-            s[k] += v;
-        }
-    for (int k = 0; k < 8; k++) r->sums[ith] += s[k];
-}
-
-/* Bytes per second that all threads together read: the best of three. */
-static double read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len)
-{
-    double best = 0;
-    for (int i = 0; i < 3; i++) {
-        reading r = { .data = data, .len = len };
-        const double t = pcs_now();
-        pcs_run(ctx, read_region, &r);
-        const double s = (double)len / (pcs_now() - t);
-        if (s > best) best = s;
-    }
-    return best;
-}
-
-typedef struct { pcs_kernel_fn *peak; uint64_t rounds, counts[PCS_LIMIT_THREADS]; } multiplying;
-
-static void multiply_region(void *arg, uint32_t ith, uint32_t nth)
-{
-    (void)nth;
-    multiplying *m = arg;
-    volatile uint32_t sink;
-    uint64_t count = 0;
-    m->peak(&(pcs_peak_args){ m->rounds, &count, &sink });
-    m->counts[ith] = count;
-}
-
-/* Multiplications per second of all threads in registers: the best of five runs of a few milliseconds. */
-static double multiply_speed(precis_ctx *ctx, const char *op)
-{
-    multiplying m = { pcs_kernel_find(op, ctx->cpu)->run, 1000, { 0 } };
-    double best = 0;
-    for (int good = 0; good < 5;) {
-        const double t = pcs_now();
-        pcs_run(ctx, multiply_region, &m);
-        const double took = pcs_now() - t;
-        if (took < 4e-3) {
-            m.rounds *= 2;
-            continue;
-        }
-        uint64_t sum = 0;
-        for (size_t i = 0; i < PCS_LIMIT_THREADS; i++) sum += m.counts[i];
-        if ((double)sum / took > best) best = (double)sum / took;
-        good++;
-    }
-    return best;
-}
 
 /* Bytes that a token reads, and seconds that its multiplications take at the peak of their kind: in every token, and for
  * the logits of one. */
@@ -148,9 +83,9 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
         for (size_t i = 0; i < m->n_tensors; i++)
             if (m->tensors[i].bytes > big->bytes) big = &m->tensors[i];
         const pcs_file *f = &m->files[big->file];
-        result->read_bytes_s = read_speed(ctx, f->map, f->size);
-        result->multiply_s = multiply_speed(ctx, "peak");
-        result->fma_s = multiply_speed(ctx, "peakf");
+        result->read_bytes_s = pcs_read_speed(ctx, f->map, f->size);
+        result->multiply_s = pcs_multiply_speed(ctx, "peak");
+        result->fma_s = pcs_multiply_speed(ctx, "peakf");
         weigh(r->graph, &r->lm, o.arithmetic, result, &every, &output);
         result->limit_decode_tok_s = result->read_bytes_s / (double)result->weight_bytes;
         result->limit_prefill_tok_s = 1.0 / (every + output / o.prompt);

@@ -3,6 +3,7 @@
 #include "job/caches.h"
 #include "model/model.h"
 #include "precis/job.h"
+#include "quant/costs.h"
 #include "quant/methods.h"
 #include "quant/profile.h"
 #include "write/write.h"
@@ -118,9 +119,10 @@ static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_
 
 precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, precis_planning *out)
 {
-    *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN } };
+    *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN };
     uint64_t most = 0, more = 0;
-    if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && !(o->max_kld > 0) && !o->target_ram) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence or memory");
+    if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && !(o->max_kld > 0) && !o->target_ram && !(o->min_speed > 0)) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
+    if (o->min_speed > 0 && !o->costs) return pcs_fail(ctx, PRECIS_EINVAL, "a speed needs the costs of this machine: precis bench MODEL --cost-table FILE makes them");
     if (o->max_kld > 0 && !o->quant.profile) return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence can be promised with a profile alone (precis profile)");
     pcs_caches caches = { .ctx = NULL };
     precis_planning_options rest = *o;
@@ -139,6 +141,7 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
         double loss = 0, cache_loss = 0;
         uint64_t bytes = most;
         st = pcs_loss_table_open(ctx, &t, m, &o->quant, books);
+        if (!st && o->min_speed > 0) st = pcs_loss_table_limit(t, o->costs, 1 / o->min_speed);
         if (!st && shared) st = share_memory(ctx, t, &caches, o->target_ram, most, out, &bytes, &cache_loss, &more);
         if (!st && o->max_kld > 0) st = least_bytes(ctx, t, o, bytes, &bytes);
         out->solution.size = sizeof out->solution;
@@ -147,6 +150,7 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
         pcs_loss_table_close(&t);
     }
     pcs_caches_close(&caches);
+    if (!st && o->costs) st = precis_costs_predict(o->costs, out->plan, &out->tok_s);
     if (!st && !out->kv && o->quant.kv && !(out->kv = pcs_alloc(ctx, strlen(o->quant.kv) + 1, 1))) st = PRECIS_ENOMEM;
     if (!st && out->kv && !*out->kv) strcpy(out->kv, o->quant.kv);
     precis_model_info info = { .size = sizeof info };

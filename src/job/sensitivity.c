@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 8, MORE = 4 };
+enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 4 };
 #define SEARCHED 3e8 /* weights of a model that are coded by search, when there is time for it */
 
 typedef struct {
@@ -127,8 +127,8 @@ static precis_status probes(profiler *r)
     return st;
 }
 
-/* The type whose error in a tensor is the largest of those that plans take by default, and its error. */
-static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights, const pcs_format **worst, double *error)
+/* The type of at least so many bits whose error in a tensor is the largest of those that plans take by default, and its error. */
+static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights, double bits, const pcs_format **worst, double *error)
 {
     pcs_draw d;
     precis_status st = pcs_draw_open(r->ctx, &d, t, r->coder, r->opt->imatrix, pcs_draw_steps(t, weights));
@@ -137,7 +137,7 @@ static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights
     for (size_t i = 0; pcs_formats[i] && !st; i++) {
         const pcs_format *f = pcs_formats[i];
         double e;
-        if (!pcs_encodable(f) || f->kind != PCS_QUANT || !pcs_format_portable(f) || (f->encode && f->block == PCS_BLOCK_MAX) || pcs_format_bpw(f) < 2 || probe_type(t, f) != f) continue;
+        if (!pcs_encodable(f) || f->kind != PCS_QUANT || !pcs_format_portable(f) || (f->encode && f->block == PCS_BLOCK_MAX) || pcs_format_bpw(f) < bits || probe_type(t, f) != f) continue;
         st = pcs_draw_error(&d, f, d.steps, &e);
         if (!st && e > *error) *worst = f, *error = e;
     }
@@ -145,7 +145,7 @@ static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights
     return st;
 }
 
-/* A type whose error is far beyond those of a tensor's probes is told by no line through them (Q3_K of SmolLM2's blk.11.ffn_down: 70 times Q2_K's error, and
+/* A type of more bits whose error is far beyond those of a tensor's probes is told by no line through them (Q3_K of SmolLM2's blk.11.ffn_down: 70 times Q2_K's error, and
  * the same loss): it is probed, too. */
 static precis_status reach(profiler *r)
 {
@@ -156,9 +156,13 @@ static precis_status reach(profiler *r)
         const pcs_tensor *t = &r->origin->tensors[i];
         const pcs_sensitivity *s = pcs_profile_of(r->p, t->name);
         const pcs_format *f;
-        double error;
+        double error, bits = 64;
+        for (size_t k = 0; s && k < s->n; k++) {
+            const pcs_format *own = pcs_format_by_name(s->probe[k].type);
+            bits = own && pcs_format_bpw(own) < bits ? pcs_format_bpw(own) : bits;
+        }
         if (!s || !s->n || s->n == PCS_PROBES || pcs_now() - r->begun > r->opt->time_limit * 0.87) continue;
-        st = worst_type(r, t, weights, &f, &error);
+        st = worst_type(r, t, weights, bits, &f, &error);
         if (!st && f && error > REACH * s->probe[s->n - 1].error && !has_probe(r, t->name, f)) st = probe(r, i, f);
         if (!st) st = advance(r, 0);
     }

@@ -1,6 +1,7 @@
 /* budget.c - the loss table (every tensor in every type that fits it, on a sample of its rows), and the plan of
  * least loss under a budget. */
 #include "base/pool.h"
+#include "quant/costs.h"
 #include "quant/methods.h"
 #include "quant/profile.h"
 
@@ -137,6 +138,8 @@ struct pcs_loss_table {
     const precis_model *m;
     const precis_quant_options *o;
     table tb;
+    double limit;    /* seconds of the weights of a token; 0: none */
+    double *seconds; /* of choices */
 };
 
 void pcs_loss_table_close(pcs_loss_table **t)
@@ -147,6 +150,7 @@ void pcs_loss_table_close(pcs_loss_table **t)
     pcs_free(ctx, (*t)->tb.choices);
     pcs_free(ctx, (*t)->tb.types);
     pcs_free(ctx, (*t)->tb.picks);
+    pcs_free(ctx, (*t)->seconds);
     pcs_free(ctx, *t);
     *t = NULL;
 }
@@ -160,12 +164,102 @@ precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const p
     if (st) return st;
     pcs_loss_table *t = *out = pcs_alloc(ctx, 1, sizeof *t);
     if (!t) return PRECIS_ENOMEM;
-    *t = (pcs_loss_table){ ctx, m, o,
+    *t = (pcs_loss_table){ .ctx = ctx, .m = m, .o = o, .tb =
                            { pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.items), pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *t->tb.choices), pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *t->tb.types),
                              pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.picks) } };
     st = t->tb.items && t->tb.choices && t->tb.types && t->tb.picks ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) st = fill_table(ctx, m, o, books, set.coder->row ? set.coder : pcs_methods[0], &t->tb); /* the table is of rows */
     if (st) pcs_loss_table_close(out);
+    return st;
+}
+
+precis_status pcs_loss_table_limit(pcs_loss_table *t, const precis_costs *costs, double seconds)
+{
+    precis_ctx *ctx = t->ctx;
+    double least = 0;
+    t->limit = seconds - costs->overhead;
+    if (!(t->seconds = pcs_alloc(ctx, (t->m->n_tensors + 1) * MAX_TYPES, sizeof *t->seconds))) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < t->m->n_tensors; i++) {
+        double best = INFINITY;
+        for (size_t c = 0; c < t->tb.items[i].n; c++) {
+            const double s = pcs_costs_of(costs, t->m, &t->m->tensors[i], t->tb.types[i * MAX_TYPES + c]);
+            t->seconds[i * MAX_TYPES + c] = s < 0 ? INFINITY : s;
+            best = s >= 0 && s < best ? s : best;
+        }
+        if (!(best < INFINITY)) return pcs_fail(ctx, PRECIS_EINVAL, "the cost table has none of the types that tensor %s may take; it is of another model: precis bench MODEL --cost-table makes this one's", t->m->tensors[i].name);
+        least += best;
+    }
+    if (least > t->limit) return pcs_fail(ctx, PRECIS_EBUDGET, "no plan generates %.4g tokens per second here; the fastest types give %.4g", 1 / seconds, 1 / (least + costs->overhead));
+    return PRECIS_OK;
+}
+
+/* One constraint in place of two: a mixture of both, `share` of it of time (a surrogate constraint; Glover 1968). Any plan that keeps both keeps the mixture. */
+static precis_status solve_mixed(pcs_loss_table *t, uint64_t budget, double share, precis_solution *s, double *seconds, uint64_t *bytes)
+{
+    enum { SCALE = 1 << 30 };
+    const size_t n = t->m->n_tensors;
+    precis_choice *choices = pcs_alloc(t->ctx, (n + 1) * MAX_TYPES, sizeof *choices);
+    precis_item *items = pcs_alloc(t->ctx, n + 1, sizeof *items);
+    precis_status st = choices && items ? PRECIS_OK : PRECIS_ENOMEM;
+    for (size_t i = 0; i < n && !st; i++) {
+        items[i] = (precis_item){ choices + i * MAX_TYPES, t->tb.items[i].n };
+        for (size_t c = 0; c < items[i].n; c++) {
+            const precis_choice *own = &t->tb.items[i].choices[c];
+            const double part = (1 - share) * (double)own->bytes / (double)budget + share * t->seconds[i * MAX_TYPES + c] / t->limit;
+            choices[i * MAX_TYPES + c] = (precis_choice){ part < 4 ? (uint64_t)(part * SCALE + 0.5) : (uint64_t)4 * SCALE, own->loss };
+        }
+    }
+    if (!st) st = precis_plan_solve(t->ctx, items, n, SCALE, t->tb.picks, s);
+    *seconds = 0;
+    *bytes = 0;
+    for (size_t i = 0; i < n && !st; i++) {
+        *seconds += t->seconds[i * MAX_TYPES + t->tb.picks[i]];
+        *bytes += t->tb.items[i].choices[t->tb.picks[i]].bytes;
+    }
+    pcs_free(t->ctx, choices);
+    pcs_free(t->ctx, items);
+    return st;
+}
+
+/* Within bytes and seconds: the mixture whose best plan just keeps both. */
+static precis_status solve(pcs_loss_table *t, uint64_t budget, precis_solution *s)
+{
+    double lo = 0, hi = 1, best = INFINITY, seconds;
+    uint64_t bytes;
+    size_t *kept = NULL;
+    precis_solution found = { .size = sizeof found };
+    precis_status st = precis_plan_solve(t->ctx, t->tb.items, t->m->n_tensors, budget, t->tb.picks, s);
+    if (st || !t->seconds) return st;
+    const double bound = s->bound; /* of bytes alone: no plan within both has less */
+    if (!(kept = pcs_alloc(t->ctx, t->m->n_tensors + 1, sizeof *kept))) return PRECIS_ENOMEM;
+    for (int turn = 0; turn < 14 && !st; turn++) {
+        const double share = turn == 0 ? 0 : turn == 1 ? 1 : (lo + hi) / 2;
+        precis_solution try = { .size = sizeof try };
+        st = solve_mixed(t, budget, share, &try, &seconds, &bytes);
+        if (st == PRECIS_EBUDGET) st = PRECIS_OK, bytes = UINT64_MAX, seconds = share < 0.5 ? (double)INFINITY : 0.0;
+        if (st) break;
+        const bool both = seconds <= t->limit && bytes <= budget;
+        if (both && try.loss < best) {
+            best = try.loss;
+            found = try;
+            memcpy(kept, t->tb.picks, t->m->n_tensors * sizeof *kept);
+        }
+        if (both && turn < 2) break; /* one of the two does not bind */
+        if (turn < 2) continue;
+        if (seconds > t->limit) lo = share;
+        else hi = share;
+    }
+    if (!st && !(best < INFINITY)) st = pcs_fail(t->ctx, PRECIS_EINVAL, "no plan was found that keeps both the size and the speed");
+    if (!st) {
+        memcpy(t->tb.picks, kept, t->m->n_tensors * sizeof *kept);
+        s->loss = best;
+        s->bound = found.exact && found.bound > bound ? found.bound : bound;
+        s->exact = best <= s->bound;
+        s->bytes = 0;
+        for (size_t i = 0; i < t->m->n_tensors; i++) s->bytes += t->tb.items[i].choices[t->tb.picks[i]].bytes;
+        t->ctx->message[0] = 0;
+    }
+    pcs_free(t->ctx, kept);
     return st;
 }
 
@@ -185,7 +279,7 @@ precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_
             beside = bytes - beside;
             budget = max_bytes > beside ? max_bytes - beside : 0;
         }
-        if (!st) st = precis_plan_solve(ctx, t->tb.items, m->n_tensors, budget, t->tb.picks, &s);
+        if (!st) st = solve(t, budget, &s);
         *loss = 0;
         for (size_t i = 0; i < m->n_tensors && !st; i++) {
             pcs_plan_set(&p->rows[i], t->tb.types[i * MAX_TYPES + t->tb.picks[i]]);

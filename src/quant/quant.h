@@ -95,8 +95,11 @@ precis_status pcs_draw_error(pcs_draw *d, const pcs_format *f, size_t steps, dou
 
 /* Losses of every tensor in every type it may take, solved for one budget after another (budget.c). o must outlive it. books: with the types of vector books, which
  * run slowly. *loss: their sum. */
+struct precis_costs;
 typedef struct pcs_loss_table pcs_loss_table;
 precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m, const precis_quant_options *o, bool books);
+/* From now on plans keep to so many seconds of a token, too; costs must outlive the table. */
+precis_status pcs_loss_table_limit(pcs_loss_table *t, const struct precis_costs *costs, double seconds);
 precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution, double *loss);
 void pcs_loss_table_close(pcs_loss_table **t);
 

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define BUFFER (1u << 20)
-#define VERIFY_SHOWN (64u << 20) /* bytes: of smaller files nobody waits for the check, and a stage within another would begin its estimate anew */
 
 precis_status pcs_io_fail(precis_ctx *ctx, const char *path, const char *what)
 {
@@ -146,7 +145,7 @@ static precis_status verify(pcs_out *o)
         if (k <= 0) st = pcs_io_fail(o->ctx, o->path, "read back");
         else if (EVP_DigestUpdate(o->hash, o->buf, (size_t)k) != 1) st = pcs_fail(o->ctx, PRECIS_ENOMEM, "out of memory");
         else at += (uint64_t)k;
-        if (!st && o->at > VERIFY_SHOWN) st = pcs_progress(o->ctx, "verify", at < o->at ? at : o->at, o->at);
+        if (!st) st = pcs_progress(o->ctx, "verify", at < o->at ? at : o->at, o->at);
     }
     if (!st && EVP_DigestFinal_ex(o->hash, got, &m) != 1) st = pcs_fail(o->ctx, PRECIS_ENOMEM, "out of memory");
     if (!st && (n != m || memcmp(want, got, n))) st = pcs_fail(o->ctx, PRECIS_EIO, "%s: what was written reads back differently; the disk or memory is faulty", o->path);

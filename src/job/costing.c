@@ -1,0 +1,201 @@
+/* costing.c - costs of weights on this machine, measured: each type and shape of a model alone, streamed from where the whole model would lie; and a token of the
+ * model, for what is beside the weights. Values do not matter to speed, so weights are a pattern of bytes. */
+#include "base/pool.h"
+#include "job/costing.h"
+#include "plan/plan.h"
+#include "quant/costs.h"
+#include "run/runner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PASSES = 5, TOKENS = 12, PATTERN = 0x11 }; /* as f16 it is 0.0006 */
+
+/* All copies, one after another, as the weights of a token. */
+static void stream(void *arg, uint32_t ith, uint32_t nth)
+{
+    const pcs_costing *c = arg;
+    uint64_t begin, end;
+    pcs_share(c->rows, 16, ith, nth, &begin, &end);
+    for (uint64_t i = 0; i < c->copies; i++) {
+        const uint8_t *w = c->ring + i * c->stride;
+        if (c->f->kind == PCS_QUANT) c->run(&(pcs_mp_args){ c->f, w, pcs_row_bytes(c->f, c->width), c->width, begin, end, 1, c->act, c->y, c->rows, NULL, c->scratch + ith * c->scratch_size, c->packed });
+        else c->run(&(pcs_mvf_args){ c->f, w, c->width, begin, end, 1, c->x, c->y, c->rows, NULL });
+        pcs_barrier(c->ctx);
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t rows, uint64_t width, uint64_t of, double *seconds)
+{
+    pcs_kernel_fn *mv = pcs_few(&c->kernels, f, (size_t)width);
+    c->f = f;
+    c->rows = (size_t)rows;
+    c->width = (size_t)width;
+    c->packed = mv != NULL;
+    c->run = mv ? mv : c->kernels.mp;
+    c->stride = mv ? pcs_panels_bytes(f, (size_t)width, rows) : rows * pcs_row_bytes(f, width) + 64;
+    const uint64_t ring = of < c->room ? of : c->room;
+    c->copies = ring / c->stride ? ring / c->stride : 1;
+    if (!mv && c->copies > 2) c->copies = 2; /* slow ones are not slowed by memory */
+    if (c->stride > c->room) return pcs_fail(c->ctx, PRECIS_EINVAL, "a matrix of %llu bytes is too large to be measured", (unsigned long long)c->stride);
+    const size_t chunks = pcs_chunks((size_t)width);
+    c->scratch_size = (pcs_mp_scratch((size_t)width) + 127) / 64 * 64;
+    void *acts = pcs_alloc(c->ctx, pcs_act_bytes(1, chunks), 1);
+    c->x = pcs_alloc(c->ctx, width, sizeof *c->x);
+    c->y = pcs_alloc(c->ctx, rows, sizeof *c->y);
+    c->scratch = pcs_alloc(c->ctx, precis_ctx_threads(c->ctx), c->scratch_size);
+    precis_status st = acts && c->x && c->y && c->scratch ? PRECIS_OK : PRECIS_ENOMEM;
+    double times[PASSES];
+    if (!st) {
+        for (uint64_t i = 0; i < width; i++) c->x[i] = (float)(i % 17) - 8;
+        c->act = pcs_act_in(acts, 1, chunks);
+        c->kernels.quantize_act(&(pcs_quantize_act_args){ c->x, (size_t)width, 0, 1, c->act });
+        pcs_act_interleave(&c->act, chunks, 1, 0, 1);
+        for (int p = 0; p < PASSES; p++) {
+            const double begun = pcs_now();
+            pcs_run(c->ctx, stream, c);
+            times[p] = (pcs_now() - begun) / (double)c->copies;
+        }
+        qsort(times, PASSES, sizeof *times, by_value);
+        *seconds = times[PASSES / 2];
+    }
+    pcs_free(c->ctx, acts);
+    pcs_free(c->ctx, c->x);
+    pcs_free(c->ctx, c->y);
+    pcs_free(c->ctx, c->scratch);
+    return st;
+}
+
+static bool known(const precis_costs *t, const pcs_format *f, uint64_t rows, uint64_t width)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->rows[i].f == f && t->rows[i].rows == rows && t->rows[i].width == width) return true;
+    return false;
+}
+
+/* Every type that a plan may choose or a tensor has, for every shape of the model. */
+static precis_status all_types(pcs_costing *c, const precis_model *m, precis_costs *t)
+{
+    double weights = 0;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < m->n_tensors; i++) weights += pcs_costs_share(m, &m->tensors[i]) * (double)m->tensors[i].n;
+    for (size_t i = 0; i < m->n_tensors && !st; i++) {
+        const pcs_tensor *w = &m->tensors[i];
+        if (pcs_costs_share(m, w) == 0) continue;
+        for (size_t k = 0; pcs_formats[k] && !st; k++) {
+            const pcs_format *f = pcs_formats[k];
+            const bool own = f == w->format;
+            double seconds = 0;
+            if (f->kind == PCS_INT || f->element || !pcs_format_fits(f, (uint64_t)w->ne[0]) || (!own && (!pcs_format_portable(f) || !pcs_encodable(f)))) continue;
+            if (f->kind == PCS_FLOAT && !pcs_few(&c->kernels, f, (size_t)w->ne[0])) continue;
+            if (known(t, f, (uint64_t)w->ne[1], (uint64_t)w->ne[0])) continue;
+            st = pcs_costing_measure(c, f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], (uint64_t)(weights * pcs_format_bpw(f) / 8), &seconds);
+            if (!st) st = pcs_costs_add(t, f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], seconds);
+        }
+        if (!st) st = pcs_progress(c->ctx, "costs", i, m->n_tensors);
+    }
+    return st;
+}
+
+/* A model of this one's shapes in Q4_0 or what fits in its place, all rows of one pattern. */
+static precis_status stand_in(precis_ctx *ctx, const precis_model *m, precis_model **copy, uint8_t **rows)
+{
+    uint64_t most = 0;
+    precis_status st = pcs_model_copy(ctx, copy, m);
+    for (size_t i = 0; !st && i < m->n_tensors; i++) {
+        pcs_tensor *t = &(*copy)->tensors[i];
+        const pcs_format *f = pcs_costs_share(m, t) > 0 ? pcs_fitting(pcs_format_by_name("Q4_0"), t->ne[0]) : NULL;
+        if (!f) continue;
+        t->format = f;
+        t->bytes = pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]);
+        most = t->bytes > most ? t->bytes : most;
+    }
+    if (!st && !(*rows = pcs_grow(ctx, NULL, 0, most + 64, 1))) st = PRECIS_ENOMEM;
+    if (!st) memset(*rows, PATTERN, most + 64);
+    for (size_t i = 0; !st && i < m->n_tensors; i++)
+        if (pcs_costs_share(m, &m->tensors[i]) > 0 && (*copy)->tensors[i].format != m->tensors[i].format) (*copy)->tensors[i].data = *rows;
+    return st;
+}
+
+static precis_status beside(precis_ctx *ctx, const precis_model *m, precis_costs *t)
+{
+    precis_model *copy = NULL;
+    uint8_t *rows = NULL;
+    precis_runner *r = NULL;
+    precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
+    o.context = 256;
+    o.batch = 8;
+    o.pack = PRECIS_PACK_LOAD;
+    precis_status st = stand_in(ctx, m, &copy, &rows);
+    if (!st) st = precis_runner_open(ctx, &r, copy, &o);
+    if (!st && r->lm.encoder) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: an encoder generates no tokens", m->path);
+    double times[PASSES];
+    uint32_t at = 0;
+    for (int p = -1; p < PASSES && !st; p++) { /* the first warms up */
+        const double begun = pcs_now();
+        for (int i = 0; i < TOKENS && !st; i++, at++) {
+            const float *logits;
+            st = precis_runner_decode(r, &(precis_row){ (int32_t)(at * 37 % r->lm.vocabulary), at, 0, 1 }, 1, &logits);
+        }
+        if (p >= 0) times[p] = (pcs_now() - begun) / TOKENS;
+    }
+    double weights = 0;
+    for (size_t i = 0; i < m->n_tensors && !st; i++) {
+        const double s = pcs_costs_of(t, m, &copy->tensors[i], copy->tensors[i].format);
+        weights += s > 0 ? s : 0;
+    }
+    if (!st) {
+        qsort(times, PASSES, sizeof *times, by_value);
+        t->overhead = times[PASSES / 2] > weights ? times[PASSES / 2] - weights : 0;
+    }
+    precis_runner_close(&r);
+    precis_model_close(&copy);
+    pcs_free(ctx, rows);
+    return st;
+}
+
+precis_status pcs_costing_open(precis_ctx *ctx, pcs_costing *c, uint64_t room)
+{
+    *c = (pcs_costing){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .room = room };
+    if (!(c->ring = pcs_grow(ctx, NULL, 0, room + 64, 1))) return PRECIS_ENOMEM;
+    memset(c->ring, PATTERN, room + 64);
+    return PRECIS_OK;
+}
+
+void pcs_costing_close(pcs_costing *c)
+{
+    pcs_free(c->ctx, c->ring);
+    c->ring = NULL;
+}
+
+precis_status precis_costs_make(precis_ctx *ctx, precis_costs **out, const precis_model *model)
+{
+    pcs_costing c;
+    precis_costs *t = NULL;
+    uint64_t room = PCS_RING;
+    *out = NULL;
+    for (size_t i = 0; i < model->n_tensors; i++) { /* one F32 matrix must have room */
+        const pcs_tensor *w = &model->tensors[i];
+        const uint64_t need = w->dims < 2 ? 0 : (uint64_t)w->ne[0] * ((uint64_t)w->ne[1] + 16) * 4 + 4096;
+        if (pcs_costs_share(model, w) > 0 && need > room) room = need;
+    }
+    precis_status st = pcs_costing_open(ctx, &c, room);
+    if (!st) st = pcs_costs_new(ctx, &t);
+    if (!st) {
+        snprintf(t->cpu, sizeof t->cpu, "%.23s", precis_ctx_cpu(ctx));
+        t->threads = precis_ctx_threads(ctx);
+        st = all_types(&c, model, t);
+    }
+    pcs_costing_close(&c);
+    if (!st) st = beside(ctx, model, t);
+    if (!st) st = pcs_progress(ctx, "costs", 1, 1);
+    if (st) precis_costs_close(&t);
+    *out = t;
+    return st;
+}

@@ -1,0 +1,12 @@
+/* limits.h - what this machine can do at best, measured. */
+#ifndef PCS_LIMITS_H
+#define PCS_LIMITS_H
+
+#include "base/base.h"
+
+/* Bytes per second that all threads together read: the best of three. */
+double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len);
+/* Multiplications per second of all threads in registers, op "peak" or "peakf": the best of five runs of a few milliseconds. */
+double pcs_multiply_speed(precis_ctx *ctx, const char *op);
+
+#endif

@@ -1,0 +1,26 @@
+/* costs.h - what a weight's product with one token costs on this machine, by type and shape: measured, kept, looked up. */
+#ifndef PCS_COSTS_H
+#define PCS_COSTS_H
+
+#include "precis/job.h"
+#include "model/model.h"
+
+typedef struct pcs_cost { const pcs_format *f; uint64_t rows, width; double seconds; } pcs_cost;
+
+struct precis_costs {
+    precis_ctx *ctx;
+    char cpu[24];     /* level of the kernels */
+    uint32_t threads;
+    double overhead;  /* seconds of a token beside its weights */
+    pcs_cost *rows;
+    size_t n, cap;
+};
+
+precis_status pcs_costs_new(precis_ctx *ctx, precis_costs **out);
+precis_status pcs_costs_add(precis_costs *c, const pcs_format *f, uint64_t rows, uint64_t width, double seconds);
+/* Part of a tensor that each token multiplies by: 1, that of its experts, or 0 for an embedding and for vectors. */
+double pcs_costs_share(const precis_model *m, const pcs_tensor *t);
+/* Seconds of a tensor stored as f, for one token; negative: the table does not say. */
+double pcs_costs_of(const precis_costs *c, const precis_model *m, const pcs_tensor *t, const pcs_format *f);
+
+#endif
