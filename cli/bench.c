@@ -4,6 +4,7 @@
 static const cli_option options[] = {
     { "--prompt", 0, "N", "tokens of the prompt (default 512)" },
     { "--gen", 0, "N", "tokens to generate (default 64)" },
+    { "--sequences", 0, "N", "generate for N sequences together (default 1); tokens of all per second" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--kernels", 0, NULL, "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at best" },
     { "--cost-table", 0, "FILE", "measure what each type and shape of this model's weights costs here, and write the table (for precis plan --min-speed)" },
@@ -70,11 +71,12 @@ static int run(cli *c)
     if (cli_has(c, "--kernels")) return all_kernels(c);
     if (!c->n_args) return cli_usage(c, "which model? precis bench MODEL, or precis bench --kernels");
     if (cli_has(c, "--cost-table")) return cost_table(c, cli_get(c, "--cost-table"));
-    int64_t prompt, gen;
-    if (!cli_int(c, "--prompt", 512, 1, 1 << 20, &prompt) || !cli_int(c, "--gen", 64, 1, 1 << 20, &gen)) return EXIT_USAGE;
+    int64_t prompt, gen, sequences;
+    if (!cli_int(c, "--prompt", 512, 1, 1 << 20, &prompt) || !cli_int(c, "--gen", 64, 1, 1 << 20, &gen) || !cli_int(c, "--sequences", 1, 1, 256, &sequences)) return EXIT_USAGE;
     precis_bench_options o = PRECIS_BENCH_OPTIONS_INIT;
     o.prompt = (uint32_t)prompt;
     o.generate = (uint32_t)gen;
+    o.sequences = (uint32_t)sequences;
     o.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
     o.k_type = cli_get(c, "--cache-k");
     o.v_type = cli_get(c, "--cache-v");
@@ -92,8 +94,8 @@ static int run(cli *c)
     printf("%-10s %10.1f ms\n", "load", r.load_ms);
     printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications in registers)\n", "prefill", r.prefill_tok_s,
            100 * r.prefill_tok_s / r.limit_prefill_tok_s, r.limit_prefill_tok_s);
-    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (reading %s of weights at %s/s)\n", "decode", r.decode_tok_s,
-           100 * r.decode_tok_s / r.limit_decode_tok_s, r.limit_decode_tok_s, cli_bytes((double)r.weight_bytes, a), cli_bytes(r.read_bytes_s, b));
+    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (reading %s of weights at %s/s%s)\n", "decode", r.decode_tok_s,
+           100 * r.decode_tok_s / r.limit_decode_tok_s, r.limit_decode_tok_s, cli_bytes((double)r.weight_bytes, a), cli_bytes(r.read_bytes_s, b), o.sequences > 1 ? " for all sequences, or their multiplications" : "");
     printf("%-10s %10s\n", "memory", cli_bytes((double)r.rss_bytes, a));
     return cli_done(c);
 }

@@ -104,6 +104,8 @@ void cli_texts_close(cli_texts *t);
 precis_status cli_importance(const cli *c, const precis_model *m, const precis_calibrate_options *calibrate, precis_imatrix **im);
 /* "types: Q4_K 12 (3.4 MB), ...": how many tensors, and bytes, of each. */
 void cli_print_types(const precis_plan *plan);
+/* Kernels that it will get, and whether generated tokens will be faster here. */
+void cli_print_kernels(const precis_plan *plan);
 /* Adapters of --lora PATH[=SCALE] into an open model; -1, or the exit code of a failure. */
 int cli_add_adapters(const cli *c, precis_model *m, bool merge);
 /* "12.3 MB" */

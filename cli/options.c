@@ -291,3 +291,30 @@ void cli_print_types(const precis_plan *plan)
     }
     printf("\n");
 }
+
+void cli_print_kernels(const precis_plan *plan)
+{
+    struct { const char *kernel, *level; size_t n; } all[64] = { { 0 } };
+    size_t n = 0, unpacked = 0;
+    double read = 0, now = 0;
+    char a[32], b[32];
+    for (size_t i = 0; i < precis_plan_size(plan); i++) {
+        precis_plan_kernel k = { .size = sizeof k };
+        if (precis_plan_get_kernel(plan, i, &k) || !*k.kernel) continue;
+        size_t at = 0;
+        while (at < n && (strcmp(all[at].kernel, k.kernel) || strcmp(all[at].level, k.level))) at++;
+        if (at == n && n < 63) all[n].kernel = k.kernel, all[n++].level = k.level;
+        all[at].n++;
+        unpacked += !k.panels;
+        read += k.read;
+        now += k.read_now;
+    }
+    printf("kernels:");
+    for (size_t k = 0; k < n; k++) printf("%s %s/%s %zu", k ? "," : "", all[k].kernel, all[k].level, all[k].n);
+    printf("\n");
+    if (!(read > 0)) return;
+    printf("a generated token reads %s of weights, now %s: ", cli_bytes(read, a), cli_bytes(now, b));
+    if (unpacked) printf("%zu tensors have no kernel of their own at this level and are unpacked for every token; it will be slower\n", unpacked);
+    else if (read < 0.99 * now) printf("up to %.2f times as fast where memory is the limit (precis bench MODEL --cost-table predicts it)\n", now / read);
+    else printf("no faster than now\n");
+}

@@ -32,7 +32,9 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
     for (size_t i = 0; i < precis_plan_size(p->plan); i++) {
         precis_plan_row r = { .size = sizeof r };
         precis_plan_get(p->plan, i, &r);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", r.tensor, "from", r.from, "type", r.to, "method", strcmp(r.from, r.to) ? method : "copy"));
+        precis_plan_kernel k = { .size = sizeof k };
+        precis_plan_get_kernel(p->plan, i, &k);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", r.tensor, "from", r.from, "type", r.to, "method", strcmp(r.from, r.to) ? method : "copy", "kernel", k.kernel, "level", k.level));
     }
     const bool known = isfinite(p->kld);
     if (c->json) {
@@ -52,6 +54,7 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
     json_decref(o);
     char a[32], b[32];
     cli_print_types(p->plan);
+    cli_print_kernels(p->plan);
     printf("%-28s %s\n%-28s %.3f\n", "size", cli_bytes((double)p->bytes, a), "bits per weight", p->bits_per_weight);
     if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
     if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);

@@ -82,6 +82,10 @@ static int print_json(cli *c, const precis_job *job, const char *out, const spee
             json_object_set_new(t, "error", isfinite(p.loss) ? json_real(p.loss) : json_null());
         }
         if (p.wanted) json_object_set_new(t, "substitute_for", json_string(p.wanted));
+        precis_plan_kernel k = { .size = sizeof k };
+        precis_plan_get_kernel(job->plan, i, &k);
+        json_object_set_new(t, "kernel", json_string(k.kernel));
+        json_object_set_new(t, "level", json_string(k.level));
         json_array_append_new(tensors, t);
     }
     const precis_memory *mem = &job->memory;
@@ -127,6 +131,7 @@ static int print_text(cli *c, const precis_model *m, const precis_job *job, cons
     print_substitutes(job->plan);
     print_fallbacks(job);
     cli_print_types(job->plan);
+    if (!out) cli_print_kernels(job->plan);
     if (job->solution.size) printf("plan: predicted loss %.5g, %s\n", job->solution.loss, job->solution.exact ? "proved least" : "within the bound that was reached");
     printf("\n%-28s %16s %24s\n", "", "original", "quantized");
     printf("%-28s %16s %24s\n", "size", cli_bytes((double)info.file_bytes, a), cli_bytes((double)job->bytes, b));

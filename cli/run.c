@@ -18,6 +18,7 @@ static const cli_option options[] = {
     { "--repeat-penalty", 0, "R", "penalty on the last 64 tokens (default 1: none)" },
     { "--ctx", 0, "N", "context in tokens (default: the model's, at most 4096)" },
     { "--pack", 0, "WHEN", "weights in the kernels' order: background (default), load or off; the same tokens" },
+    { "--no-lookup", 0, NULL, "do not guess tokens from the text so far (the text is the same; guessing stops by itself where it does not pay)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { "--embed", 0, NULL, "encoders: print the embedding of the prompt" },
@@ -33,6 +34,7 @@ typedef struct {
     precis_tokenizer *t;
     precis_runner *r;
     precis_sampler *s;
+    precis_lookup *lookup;
     precis_runner_info info;
     int64_t predict;
     uint32_t position;
@@ -77,6 +79,7 @@ static int prefill(session *s, const int32_t *ids, size_t n, const float **logit
     for (size_t at = 0; at < n && !st && !cli_cancel;) {
         uint32_t k = 0;
         for (; k < s->info.batch && at + k < n; k++) {
+            if (s->lookup) precis_lookup_read(s->lookup, ids[at + k], s->position);
             rows[k] = (precis_row){ ids[at + k], s->position++, 0, at + k + 1 == n };
             precis_sampler_accept(s->s, ids[at + k]);
         }
@@ -110,6 +113,7 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
         if (precis_tokenizer_ends(s->t, id) && !cli_has(c, "--ignore-end")) {
             *ended = true;
             if (chat && s->position < s->info.context) { /* the turn's end belongs to the history */
+                if (s->lookup) precis_lookup_read(s->lookup, id, s->position);
                 const precis_row row = { id, s->position++, 0, 0 };
                 precis_runner_decode(s->r, &row, 1, NULL);
             }
@@ -130,7 +134,7 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
         }
         if (i + 1 == s->predict) break;
         const precis_row row = { id, s->position++, 0, 1 };
-        const precis_status st = precis_runner_decode(s->r, &row, 1, &logits);
+        const precis_status st = s->lookup ? precis_lookup_decode(s->lookup, id, row.position, &logits) : precis_runner_decode(s->r, &row, 1, &logits);
         if (st) return cli_fail(c, st);
     }
     if (s->stream && s->len > shown) fwrite(s->text + shown, 1, s->len - shown, stdout);
@@ -280,6 +284,7 @@ static int open_session(session *s, precis_runner_options *ro, precis_sampler_op
     if (!st) st = precis_tokenizer_open(c->ctx, &s->t, s->m);
     if (!st) st = precis_runner_open(c->ctx, &s->r, s->m, ro);
     if (!st) precis_runner_get_info(s->r, &s->info);
+    if (!st && !cli_has(c, "--no-lookup") && !s->info.encoder) st = precis_lookup_open(c->ctx, &s->lookup, s->r, 0);
     if (!st) st = precis_sampler_open(c->ctx, &s->s, s->info.vocabulary, so);
     return st ? cli_fail(c, st) : EXIT_DONE;
 }
@@ -311,7 +316,9 @@ static int print_json(session *s)
             if ((unsigned char)s->text[i] >= 128) s->text[i] = '?';
         text = json_stringn(s->text, s->len);
     }
-    return cli_print_json(s->c, json_pack("{s:o, s:o}", "text", text, "ids", ids));
+    precis_lookup_info l = { .size = sizeof l };
+    if (s->lookup) precis_lookup_get_info(s->lookup, &l);
+    return cli_print_json(s->c, json_pack("{s:o, s:o, s:{s:I, s:I, s:I}}", "text", text, "ids", ids, "lookup", "calls", (json_int_t)l.calls, "drafted", (json_int_t)l.drafted, "accepted", (json_int_t)l.accepted));
 }
 
 static int run(cli *c)
@@ -339,6 +346,7 @@ static int run(cli *c)
     so.repetition = (float)penalty;
     so.seed = c->seed;
     s.stream = !c->json;
+    ro.outputs = 8; /* guessed tokens have logits, too */
     if (cli_has(c, "--embed")) {
         if (talk) return cli_usage(c, "--embed needs a text (-p TEXT or -f FILE)");
         ro.outputs = ro.batch = 512;
@@ -361,6 +369,7 @@ static int run(cli *c)
     free(read);
     free(s.text);
     free(s.ids);
+    precis_lookup_close(&s.lookup);
     precis_sampler_close(&s.s);
     precis_runner_close(&s.r);
     precis_tokenizer_close(&s.t);

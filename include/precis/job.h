@@ -56,6 +56,15 @@ PRECIS_API precis_status precis_job_quantize(precis_ctx *ctx, const precis_model
 PRECIS_API void precis_job_close(precis_job *job);
 
 /* ---- plan -------------------------------------------------------------------------------------------- */
+/* The kernel that tensor i of a plan will get at the level of the plan's context. */
+typedef struct precis_plan_kernel {
+    uint32_t    size;          /* sizeof of this struct, set by the caller                                  */
+    const char *kernel, *level; /* a row of `precis list kernels`; "": no token multiplies by it             */
+    int         panels;        /* weights lie in the kernel's order; 0: they are unpacked row by row, which is many times slower, or decoded to floats */
+    double      read, read_now; /* bytes that a generated token reads of it: planned, and as the model is now */
+} precis_plan_kernel;
+PRECIS_API precis_status precis_plan_get_kernel(const precis_plan *plan, size_t i, precis_plan_kernel *out);
+
 /* What generated tokens cost on this machine: seconds of each type and shape of a model's weights with one token, and of what is beside them; for the level and the threads
  * of ctx. precis_costs_make streams patterns of bytes through the kernels (a few seconds). */
 typedef struct precis_costs precis_costs;
@@ -150,12 +159,13 @@ typedef struct precis_bench_options {
     precis_arithmetic arithmetic;
     const char       *k_type, *v_type;
     precis_pack       pack;
+    uint32_t          sequences; /* that are generated together, a token of each in a call; 0: 1 */
 } precis_bench_options;
-#define PRECIS_BENCH_OPTIONS_INIT { sizeof(precis_bench_options), 0, 0, PRECIS_FAST, NULL, NULL, PRECIS_PACK_LOAD }
+#define PRECIS_BENCH_OPTIONS_INIT { sizeof(precis_bench_options), 0, 0, PRECIS_FAST, NULL, NULL, PRECIS_PACK_LOAD, 0 }
 
 typedef struct precis_bench_result {
     uint32_t size;                            /* sizeof of this struct, set by the caller                  */
-    double   load_ms, prefill_tok_s, decode_tok_s;
+    double   load_ms, prefill_tok_s, decode_tok_s; /* decode: of all sequences */
     uint64_t rss_bytes;                       /* of the process, at its largest                            */
     /* What this machine could do at best, measured now: reading the weights once per token at the speed that
      * memory is read with the same threads; and the same multiplications (int8 of quantized weights, f32 fma of

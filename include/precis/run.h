@@ -92,6 +92,19 @@ typedef struct precis_row { int32_t token; uint32_t position, sequence; int want
  * PRECIS_EINVAL naming the row: token outside the vocabulary, position beyond the context, ... */
 PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits);
 
+/* Prompt lookup: what followed the last tokens where they stood before is decoded along with the next token, and logits that were guessed right need no call. The same
+ * logits, bit for bit, as a call for each token; guessing stops while it does not pay. For one sequence of a runner, whose outputs limit the guess (8 is best). The
+ * runner must outlive it; one thread at a time. */
+typedef struct precis_lookup precis_lookup;
+typedef struct precis_lookup_info { uint32_t size; uint64_t calls, drafted, accepted; } precis_lookup_info;
+PRECIS_API precis_status precis_lookup_open(precis_ctx *ctx, precis_lookup **out, precis_runner *r, uint32_t sequence);
+PRECIS_API void precis_lookup_close(precis_lookup **lookup);
+/* Tell it of a token that was decoded elsewhere (a prompt's). */
+PRECIS_API void precis_lookup_read(precis_lookup *l, int32_t token, uint32_t position);
+/* Logits behind a token, valid until the next call. */
+PRECIS_API precis_status precis_lookup_decode(precis_lookup *l, int32_t token, uint32_t position, const float **logits);
+PRECIS_API void precis_lookup_get_info(const precis_lookup *l, precis_lookup_info *info);
+
 typedef struct precis_sampler_options {
     uint32_t size;        /* sizeof of this struct, set by _INIT                                     */
     float    temperature; /* 0: greedy                                                               */

@@ -5,6 +5,7 @@
 #include "precis/job.h"
 #include "run/runner.h"
 
+#include <math.h>
 #include <sys/resource.h>
 
 /* Bytes that a token reads, and seconds that its multiplications take at the peak of their kind: in every token, and for
@@ -27,7 +28,7 @@ static void weigh(const precis_graph *g, const pcs_lm *lm, precis_arithmetic ari
 
 static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_bench_options *o, precis_bench_result *out)
 {
-    precis_row *rows = pcs_alloc(ctx, o->prompt + 1, sizeof *rows);
+    precis_row *rows = pcs_alloc(ctx, (size_t)o->prompt + o->sequences + 1, sizeof *rows);
     if (!rows) return PRECIS_ENOMEM;
     uint64_t seed = ctx->opt.seed;
     for (uint32_t i = 0; i < o->prompt; i++) rows[i] = (precis_row){ (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), i, 0, 0 };
@@ -47,11 +48,11 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
     out->prefill_tok_s = o->prompt / best;
     const double t = pcs_now();
     for (uint32_t i = 0; i < o->generate && !st; i++) {
-        const precis_row row = { (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), o->prompt + i, 0, 1 };
-        st = precis_runner_decode(r, &row, 1, &logits);
+        for (uint32_t s = 0; s < o->sequences; s++) rows[s] = (precis_row){ (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), s ? i : o->prompt + i, s, 1 };
+        st = precis_runner_decode(r, rows, o->sequences, &logits);
         if (!st) st = pcs_progress(ctx, "decode", i + 1, o->generate);
     }
-    out->decode_tok_s = o->generate / (pcs_now() - t);
+    out->decode_tok_s = (double)o->generate * o->sequences / (pcs_now() - t);
     pcs_free(ctx, rows);
     return st;
 }
@@ -63,6 +64,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     *result = (precis_bench_result){ .size = result->size };
     if (!o.prompt) o.prompt = 512;
     if (!o.generate) o.generate = 64;
+    if (!o.sequences) o.sequences = 1;
     precis_model *m = NULL;
     precis_runner *r = NULL;
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
@@ -72,12 +74,16 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     ro.k_type = o.k_type;
     ro.v_type = o.v_type;
     ro.pack = o.pack;
+    ro.sequences = ro.outputs = o.sequences;
+    if (ro.batch < o.sequences) ro.batch = o.sequences;
     const double t = pcs_now();
     precis_status st = precis_model_open_to_run(ctx, &m, path);
     if (!st) st = precis_runner_open(ctx, &r, m, &ro);
     result->load_ms = 1000 * (pcs_now() - t);
     if (!st) st = measure(ctx, r, &o, result);
     if (!st) {
+        struct rusage u; /* before the file is read as a whole, for its limit */
+        if (!getrusage(RUSAGE_SELF, &u)) result->rss_bytes = (uint64_t)u.ru_maxrss * 1024;
         double every, output;
         const pcs_tensor *big = &m->tensors[0];
         for (size_t i = 0; i < m->n_tensors; i++)
@@ -87,10 +93,8 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
         result->multiply_s = pcs_multiply_speed(ctx, "peak");
         result->fma_s = pcs_multiply_speed(ctx, "peakf");
         weigh(r->graph, &r->lm, o.arithmetic, result, &every, &output);
-        result->limit_decode_tok_s = result->read_bytes_s / (double)result->weight_bytes;
+        result->limit_decode_tok_s = 1.0 / fmax((double)result->weight_bytes / result->read_bytes_s / o.sequences, every + output); /* weights are read once for all sequences */
         result->limit_prefill_tok_s = 1.0 / (every + output / o.prompt);
-        struct rusage u;
-        if (!getrusage(RUSAGE_SELF, &u)) result->rss_bytes = (uint64_t)u.ru_maxrss * 1024;
     }
     precis_runner_close(&r);
     precis_model_close(&m);

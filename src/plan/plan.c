@@ -118,7 +118,8 @@ precis_status precis_plan_get(const precis_plan *plan, size_t i, precis_plan_row
 {
     if (i >= plan->n) return pcs_fail(plan->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
     const pcs_plan_row *r = &plan->rows[i];
-    *row = (precis_plan_row){ row->size, r->tensor->name, pcs_plan_from(plan, i)->name, r->to->name, r->wanted ? r->wanted->name : NULL, r->bytes, r->loss };
+    const precis_plan_row all = { row->size, r->tensor->name, pcs_plan_from(plan, i)->name, r->to->name, r->wanted ? r->wanted->name : NULL, r->bytes, r->loss };
+    memcpy(row, &all, row->size < sizeof all ? row->size : sizeof all);
     return PRECIS_OK;
 }
 

@@ -37,6 +37,19 @@ static void pack(const precis_program *p, const item *w, uint64_t begin, uint64_
 
 static uint64_t panels_of(const item *w) { return (w->n + PCS_PANEL - 1) / PCS_PANEL; }
 
+/* Fewer page faults, which take most of the time of packing: large pages for panels, the file's pages all at once. A machine that has neither goes without. */
+static void prepare(const item *w)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), huge = (uintptr_t)2 << 20, first = ((uintptr_t)w->panels + huge - 1) / huge * huge;
+    const uintptr_t last = ((uintptr_t)w->panels + panels_of(w) * pcs_panel_bytes(w->f, w->k)) / huge * huge, rows = (uintptr_t)w->rows / page * page;
+    if (last > first) madvise((void *)first, last - first, MADV_HUGEPAGE);
+#ifdef MADV_POPULATE_READ
+    madvise((void *)rows, (uintptr_t)w->rows + w->n * pcs_row_bytes(w->f, w->k) - rows, MADV_POPULATE_READ);
+#else
+    (void)rows;
+#endif
+}
+
 /* From now on the panels are used, and the rows' pages are not missed. */
 static void publish(const pcs_packing *k, item *w)
 {
@@ -66,6 +79,7 @@ static void *in_background(void *arg)
 #endif
     for (size_t i = 0; i < k->n; i++) {
         const uint64_t n = panels_of(&k->items[i]);
+        prepare(&k->items[i]);
         for (uint64_t at = 0; at < n; at++) {
             if (atomic_load_explicit(&k->stop, memory_order_relaxed)) return NULL;
             pack(k->program, &k->items[i], at, at + 1);
@@ -112,6 +126,7 @@ precis_status pcs_packing_open(precis_program *p, const precis_model *model, pre
         return PRECIS_OK;
     }
     for (size_t i = 0; i < k->n; i++) {
+        prepare(&k->items[i]);
         pcs_for(ctx, panels_of(&k->items[i]), 4, pack_part, &(job){ p, &k->items[i] });
         publish(k, &k->items[i]);
     }

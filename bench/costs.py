@@ -1,0 +1,39 @@
+"""Speeds that a cost table predicts against those that are measured, on random plans.
+
+usage: costs.py PRECIS MODEL N [THREADS]
+
+Each plan draws a level of bits, then a type for every weight around it; the model is made by RTN and run three times, of which the median counts.
+"""
+import json, math, os, random, statistics, subprocess, sys, tempfile
+
+precis, model, n = sys.argv[1:4]
+threads = sys.argv[4] if len(sys.argv) > 4 else "1"
+ladder = ["Q2_K", "Q3_K", "IQ4_XS", "Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0"]
+rng = random.Random(1)
+
+
+def run(*a):
+    r = subprocess.run([precis, *a, "--json", "-q", "--threads", threads], capture_output=True, text=True)
+    if r.returncode:
+        sys.exit(r.stderr)
+    return json.loads(r.stdout)
+
+
+errors = []
+with tempfile.TemporaryDirectory() as folder:
+    out, table, imatrix = (os.path.join(folder, f) for f in ("q.gguf", "costs.json", "imatrix.gguf"))
+    print(run("bench", model, "--cost-table", table))
+    text = os.path.join(folder, "text")
+    with open(os.path.join(os.path.dirname(__file__), "..", "data", "eval.txt")) as f, open(text, "w") as g:
+        g.write(f.read(1500))
+    run("profile", model, "-o", imatrix, "--calib", text)
+    weights = sorted(t["name"] for t in run("quant", model, "--type", "Q8_0", "--dry-run", "--no-calib")["tensors"] if t["from"] != t["to"])
+    for i in range(int(n)):
+        level = rng.uniform(0, len(ladder) - 1)
+        types = ",".join(f"{w}={ladder[min(max(round(level + rng.uniform(-2, 2)), 0), len(ladder) - 1)]}" for w in weights)
+        p = run("plan", model, "--no-profile", "--imatrix", imatrix, "--max-size", "100%", "--pin", types, "--cost-table", table)
+        run("quant", model, "--type", types, "--method", "rtn", "--no-calib", "--no-eval", "-o", out)
+        measured = statistics.median(run("bench", out, "--prompt", "8", "--gen", "96")["decode_tok_s"] for _ in range(3))
+        errors.append(p["decode_tok_s"] / measured - 1)
+        print(f"{i + 1}: {p['bytes']} bytes, predicted {p['decode_tok_s']:.1f}, measured {measured:.1f}, {100 * errors[-1]:+.1f} %", flush=True)
+print(f"{len(errors)} plans: within 10 %: {sum(abs(e) <= 0.1 for e in errors)}; mean {100 * statistics.mean(errors):+.1f} %, largest {100 * max(errors, key=abs):+.1f} %")

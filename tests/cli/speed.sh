@@ -1,0 +1,78 @@
+#!/bin/sh
+# What belongs to speed: packed files, kernels, cost tables, speed budgets, prompt lookup. Figures of speed are not tested.
+. "$(dirname "$0")/common.sh"
+m=$model
+fail() {
+    echo "$*"
+    failed=1
+}
+q() { expect 0 "$precis" "$@" -q; }
+
+# ---- packed files: the same numbers, the same text, the same bytes back
+q quant "$m" --type Q4_K_M --no-calib --no-eval -o "$work/q.gguf"
+q quant "$m" --type Q4_K_M --no-calib --no-eval --format packed -o "$work/p.gguf"
+q convert "$work/q.gguf" --format packed -o "$work/p2.gguf"
+q convert "$work/p.gguf" -o "$work/back.gguf"
+cmp -s "$work/q.gguf" "$work/back.gguf" || fail "a packed file does not give back its rows"
+q quant --replay "$work/p.gguf.manifest.json" -o "$work/p3.gguf"
+cmp -s "$work/p.gguf" "$work/p3.gguf" || fail "a packed file is not made again"
+ids() { python3 -c "import json; print(json.load(open('$work/out'))['ids'])"; }
+text() { q run "$@" -p "It was the best of" -n 24 --temp 0 --json; ids >"$work/$name"; }
+for pack in off load background; do name=q-$pack text "$work/q.gguf" --pack $pack; done
+name=p-off text "$work/p.gguf" --pack off
+name=p2-load text "$work/p2.gguf" --pack load --threads 1
+name=p-scalar; PRECIS_CPU=scalar text "$work/p.gguf"
+name=p-avx2; PRECIS_CPU=avx2 text "$work/p.gguf"
+for f in q-load q-background p-off p2-load p-scalar p-avx2; do cmp -s "$work/q-off" "$work/$f" || fail "$f: another text than the rows'"; done
+q run "$work/p.gguf" --weights-only -p "It was" -n 8 --temp 0
+q eval "$work/p.gguf" --against "$work/q.gguf" --chunks 2 --json
+json 'abs(j["kld_mean"]) < 1e-12'
+q inspect "$work/p.gguf" --json
+expect 2 "$precis" run "$work/q.gguf" -p x --pack soon -q
+grep -q "none of off, load and background" "$work/err" || fail "--pack soon: $(cat "$work/err")"
+expect 2 "$precis" quant "$m" --type Q4_0 --format zip -o "$work/z" -q
+
+# ---- prompt lookup: the same text
+printf 'one two three four one two three four one two three' >"$work/again"
+for t in 0 0.9; do
+    q run "$work/q.gguf" -f "$work/again" -n 160 --temp $t --json
+    json 'j["lookup"]["calls"] > 0 and (j["lookup"]["drafted"] > 0 or '$t') and j["lookup"]["accepted"] <= j["lookup"]["drafted"]'
+    ids >"$work/with"
+    q run "$work/q.gguf" -f "$work/again" -n 160 --temp $t --json --no-lookup
+    json 'j["lookup"]["calls"] == 0'
+    ids >"$work/without"
+    cmp -s "$work/with" "$work/without" || fail "--temp $t: lookup changes the text"
+done
+
+# ---- bench
+q bench "$work/q.gguf" --prompt 16 --gen 8 --sequences 8 --json
+json 'j["decode_tok_s"] > 0 and j["limit"]["decode_tok_s"] > 0'
+q bench --kernels --json
+json 'len(j["kernels"]) > 25 and all(k["memory_bytes_s"] > 0 and k["limit"]["memory_bytes_s"] > 0 and k["isa"] for k in j["kernels"]) and {"Q4_0", "Q4_K", "Q8_0", "F16"} <= {k["type"] for k in j["kernels"] if k["kernel"] == "mv"} or j["cpu"] == "scalar"'
+expect 2 "$precis" bench -q
+expect 2 "$precis" bench "$m" --kernels -q
+q bench "$m" --cost-table "$work/costs.json" --json
+json 'j["rows"] > 20 and j["overhead"] >= 0'
+
+# ---- speed as a budget
+plan() { q plan "$m" --no-profile --calib "$work/again2" --cost-table "$work/costs.json" --json "$@"; }
+python3 -c "print('The quick brown fox jumps over the lazy dog. ' * 40)" >"$work/again2"
+plan --max-size 100%
+json 'j["decode_tok_s"] > 0 and all(t["level"] for t in j["tensors"] if t["name"].endswith("attn_q.weight"))'
+slow=$(python3 -c "import json; print(json.load(open('$work/out'))['decode_tok_s'])")
+plan --min-speed "$(python3 -c "print($slow * 1.1)")"
+json 'j["decode_tok_s"] >= '"$slow"' * 1.0999'
+plan --min-speed "$(python3 -c "print($slow * 1.05)")" --max-size 40%
+json 'j["decode_tok_s"] >= '"$slow"' * 1.0499 and j["bytes"] <= 0.4 * '"$(python3 -c "import os; p='$m'; print(os.path.getsize(p) if os.path.isfile(p) else sum(os.path.getsize(os.path.join(p, f)) for f in os.listdir(p)))")"
+expect 1 "$precis" plan "$m" --no-profile --calib "$work/again2" --cost-table "$work/costs.json" --min-speed 1e8 -q
+grep -q "the fastest types give" "$work/err" || fail "no speed that would do: $(cat "$work/err")"
+expect 2 "$precis" plan "$m" --no-profile --calib "$work/again2" --min-speed 10 -q
+grep -q "cost-table" "$work/err" || fail "$(cat "$work/err")"
+printf '{"precis": "costs", "version": 1, "cpu": "x", "threads": 1, "rows": [{"type": "Q4_0", "rows": -1}]}' >"$work/bad.json"
+expect 3 "$precis" plan "$m" --no-profile --calib "$work/again2" --cost-table "$work/bad.json" --max-size 50% -q
+grep -q "rows\[\].rows" "$work/err" || fail "no path: $(cat "$work/err")"
+q quant "$m" --type Q4_0 --dry-run --no-calib
+grep -q "a generated token reads" "$work/out" || fail "a dry run does not say what will be read"
+q quant "$m" --type IQ2_S --dry-run --no-calib
+echo "$n commands"
+exit $failed
