@@ -1,14 +1,15 @@
 """Predictions against measurements: random plans that the profile has not seen; the share that the 90 % interval covers, and its score.
 
-usage: plans.py PRECIS MODEL PROFILE IMATRIX TEXT CTX CHUNKS N [SEED]
+usage: plans.py PRECIS MODEL PROFILE IMATRIX TEXT CTX CHUNKS N [SEED [FIRST]]
 
-Each plan draws a level of bits, then a type for every weight around it. The interval score (Gneiting and Raftery 2007, section 6.2) is its
+Plans before FIRST are drawn and left out, so that a run that was stopped can go on. Each plan draws a level of bits, then a type for every weight around it. The interval score (Gneiting and Raftery 2007, section 6.2) is its
 width plus 20 times what lies outside, in logs; smaller is better.
 """
 import json, math, os, random, subprocess, sys, tempfile
 
 precis, model, profile, imatrix, text, ctx, chunks, n = sys.argv[1:9]
 rng = random.Random(int(sys.argv[9]) if len(sys.argv) > 9 else 1)
+first = int(sys.argv[10]) if len(sys.argv) > 10 else 1
 ladder = ["Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0"]
 
 
@@ -27,6 +28,8 @@ with tempfile.TemporaryDirectory() as folder:
     for i in range(int(n)):
         level = rng.uniform(0, len(ladder) - 1)
         table = ",".join(f"{w}={ladder[min(max(round(level + rng.uniform(-1.5, 1.5)), 0), len(ladder) - 1)]}" for w in weights)
+        if i + 1 < first:
+            continue
         p = run("plan", model, "--profile", profile, "--imatrix", imatrix, "--max-size", "100%", "--pin", table)
         run("quant", model, "--type", table, "--imatrix", imatrix, "--no-eval", "-o", out)
         kld = run("eval", out, "--against", model, "--text", text, "--ctx", ctx, "--chunks", chunks)["kld_mean"]

@@ -139,15 +139,7 @@ void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence
     const uint8_t *src = kv->k + row * dims * kv->kt->bits / 8;
     if (kv->kt->bits == 32) memcpy(panel, src, (size_t)kv->kd * 16 * sizeof(float));
     else if (kv->kt->bits == 16) kernels->f16_f32(&(pcs_f16_f32_args){ (const uint16_t *)(const void *)src, panel, (size_t)kv->kd * 16 });
-    else if (kv->kt->bits == 8) {
-        const float *s = kv->ks + row;
-        for (size_t i = 0; i < kv->kd; i++)
-            for (size_t l = 0; l < 16; l++) panel[i * 16 + l] = (float)((const int8_t *)src)[i * 16 + l] * s[l];
-    } else {
-        const float *s = kv->ks + row;
-        for (size_t i = 0; i < kv->kd; i++)
-            for (size_t l = 0; l < 16; l++) panel[i * 16 + l] = (float)((src[i / 2 * 16 + l] >> (i & 1) * 4 & 15) - 8) * s[l];
-    }
+    else kernels->unpack_kv(&(pcs_unpack_kv_args){ src, kv->ks + row, kv->kd, 0, (int)kv->kt->bits, panel });
 }
 
 const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, float *dst)
@@ -159,17 +151,6 @@ const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_
         kernels->f16_f32(&(pcs_f16_f32_args){ (const uint16_t *)(const void *)src, dst, (size_t)n * kv->vp });
         return dst;
     }
-    for (size_t j = 0; j < n; j++) {
-        const float s = kv->vs[row + j];
-        float *out = dst + j * kv->vp;
-        if (kv->vt->bits == 8)
-            for (size_t i = 0; i < kv->vp; i++) out[i] = (float)((const int8_t *)src)[j * kv->vp + i] * s;
-        else
-            for (size_t i = 0; i < kv->vp / 2; i++) {
-                const uint8_t b = src[j * kv->vp / 2 + i];
-                out[i] = (float)((b & 15) - 8) * s;
-                out[i + kv->vp / 2] = (float)((b >> 4) - 8) * s;
-            }
-    }
+    kernels->unpack_kv(&(pcs_unpack_kv_args){ src, kv->vs + row, n, kv->vp, (int)kv->vt->bits, dst });
     return dst;
 }

@@ -27,8 +27,8 @@ const char *precis_ctx_cpu(const precis_ctx *ctx)
 pcs_kernels pcs_kernels_for(unsigned cpu)
 {
     pcs_kernels k = { pcs_kernel_find("quantize_act", cpu)->run, pcs_kernel_find("pack", cpu)->run, pcs_kernel_find("mp", cpu)->run,
-                      pcs_kernel_find("panel", cpu)->run, pcs_kernel_find("gemm", cpu)->run,
-                      pcs_kernel_find("f16_f32", cpu)->run, pcs_kernel_find("swiglu", cpu)->run, pcs_kernel_find("geglu", cpu)->run, pcs_kernel_find("softmax", cpu)->run, { NULL } };
+                      pcs_kernel_find("panel", cpu)->run, pcs_kernel_find("gemm", cpu)->run, pcs_kernel_find("gemm_wide", cpu)->run,
+                      pcs_kernel_find("f16_f32", cpu)->run, pcs_kernel_find("unpack_kv", cpu)->run, pcs_kernel_find("swiglu", cpu)->run, pcs_kernel_find("geglu", cpu)->run, pcs_kernel_find("softmax", cpu)->run, { NULL } };
     for (const pcs_kernel *row = pcs_kernel_table; row->op; row++) {
         const pcs_format *f = !strncmp(row->op, "mv_", 3) ? pcs_format_by_name(row->op + 3) : NULL;
         if (f && !k.mv[f->id] && (row->needs & cpu) == row->needs) k.mv[f->id] = row->run;

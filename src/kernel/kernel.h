@@ -122,11 +122,17 @@ typedef struct {
     bool accumulate;
 } pcs_gemm_args;
 
+/* gemm_wide: gemm of `panels` panels side by side, panel p at b + p * step, its results at y + 16 p: a few rows alone would wait for one sum after another. */
+typedef struct { pcs_gemm_args one; size_t panels, step; } pcs_gemm_wide_args;
+
 /* swiglu, geglu: y = act(gate) * up. */
 typedef struct { const float *gate, *up; float *y; size_t n; } pcs_glu_args;
 
 /* softmax: n scores, in place, that belong to keys `first` on: times scale, cap tanh(s / cap) when cap > 0; summed in the lanes of key % 16. */
 typedef struct { float *s; size_t n, first; float scale, cap; } pcs_softmax_args;
+
+/* unpack_kv: int8 or int4 codes of a cache to f32. width 0: 16 keys of n dimensions, dst [n][16], s of each key; else n values of `width` (a multiple of 16) numbers, s of each. */
+typedef struct { const uint8_t *q; const float *s; size_t n, width; int bits; float *dst; } pcs_unpack_kv_args;
 
 /* f16_f32: n numbers, exact (a NaN stays one; its payload may become quiet). */
 typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;
@@ -148,7 +154,7 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *f16_f32, *swiglu, *geglu, *softmax;
+    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *f16_f32, *unpack_kv, *swiglu, *geglu, *softmax;
     pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mp */
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);

@@ -266,6 +266,49 @@ static void check_f16_f32(const pcs_kernel *k)
 }
 
 /* A measure, not a function: that it counts what it did is all that can be wrong. */
+static void check_gemm_wide(const pcs_kernel *k)
+{
+    for (size_t m = 1; m <= 14; m++)
+        for (size_t panels = 1; panels <= 6; panels++)
+            for (size_t n = 1; n <= 80; n += 13)
+                for (int layout = 0; layout < 4; layout++) { /* panels one behind another, or side by side; added to y, or not */
+                    const size_t ldb = layout & 1 ? 16 * panels : 16, step = layout & 1 ? 16 : 16 * n, ldy = 16 * panels;
+                    float *x = guarded(m * n * 4), *b = guarded(n * 64 * panels), *y[2];
+                    test_fill(x, m * n, n, 1.0f);
+                    test_fill(b, n * 16 * panels, m, 1.0f);
+                    for (int s = 0; s < 2; s++) {
+                        y[s] = malloc(m * ldy * 4);
+                        test_fill(y[s], m * ldy, 9, 1.0f);
+                        (s ? pcs_gemm_wide_scalar : k->run)(&(pcs_gemm_wide_args){ { x, n, b, ldb, n, m, y[s], ldy, layout > 1 }, panels, step });
+                    }
+                    same(k, "gemm_wide", y[0], y[1], m * ldy * 4);
+                    release(x, m * n * 4);
+                    release(b, n * 64 * panels);
+                    free(y[0]), free(y[1]);
+                }
+}
+
+static void check_unpack_kv(const pcs_kernel *k)
+{
+    for (size_t n = 1; n <= 66; n += n < 8 ? 1 : 29)
+        for (size_t width = 0; width <= 80; width += 16)
+            for (int bits = 4; bits <= 8; bits += 4) {
+                const size_t numbers = width ? n * width : n * 16, bytes = (width ? numbers : (n + 1) / 2 * 32) * (size_t)bits / 8;
+                uint8_t *q = guarded(bytes);
+                float *s = guarded((width ? n : 16) * 4), *got = guarded(numbers * 4), *want = malloc(numbers * 4);
+                uint64_t seed = n + width;
+                for (size_t i = 0; i < bytes; i++) q[i] = (uint8_t)pcs_rand(&seed);
+                test_fill(s, width ? n : 16, n, 1.0f);
+                k->run(&(pcs_unpack_kv_args){ q, s, n, width, bits, got });
+                pcs_unpack_kv_scalar(&(pcs_unpack_kv_args){ q, s, n, width, bits, want });
+                same(k, "numbers", got, want, numbers * 4);
+                release(q, bytes);
+                release(s, (width ? n : 16) * 4);
+                release(got, numbers * 4);
+                free(want);
+            }
+}
+
 static void check_peak(const pcs_kernel *k)
 {
     uint64_t once = 0, thrice = 0;
@@ -279,7 +322,7 @@ static void test_all(void **state)
 {
     (void)state;
     static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
-        { "quantize_act", check_quantize_act }, { "pack", check_pack }, { "mp", check_mp }, { "panel", check_panel }, { "gemm", check_gemm }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 },
+        { "quantize_act", check_quantize_act }, { "pack", check_pack }, { "mp", check_mp }, { "panel", check_panel }, { "gemm", check_gemm }, { "gemm_wide", check_gemm_wide }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 }, { "unpack_kv", check_unpack_kv },
         { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
     for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {

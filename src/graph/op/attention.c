@@ -9,6 +9,7 @@
 
 #define VALUES 64 /* keys whose values are unpacked at a time */
 #define ROWS 16
+#define PANELS 4 /* of 16 keys, at a time */
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -46,7 +47,7 @@ static size_t scratch(const pcs_call *c)
 {
     const dims d = dims_of(c);
     const size_t m = d.rows * d.group;
-    return (m * d.kv->kd + m * d.keys + m * d.kv->vp + 16 * d.kv->kd + VALUES * d.kv->vp) * sizeof(float) + 5 * 64;
+    return (m * d.kv->kd + m * d.keys + m * d.kv->vp + 16 * PANELS * d.kv->kd + VALUES * d.kv->vp) * sizeof(float) + 5 * 64;
 }
 
 static float *carve(char **p, size_t n)
@@ -70,7 +71,7 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     const int32_t *pos = c->in[2].data, *seq = c->in[3].data;
     const size_t m = rows * d->group, window = c->attr[1] > 0 ? (size_t)c->attr[1] : (size_t)1 << 40;
     float *q = carve(&mem, d->rows * d->group * kv->kd), *s = carve(&mem, d->rows * d->group * d->keys), *y = carve(&mem, d->rows * d->group * kv->vp);
-    float *panel = carve(&mem, 16 * (size_t)kv->kd), *values = carve(&mem, VALUES * (size_t)kv->vp);
+    float *panel = carve(&mem, 16 * PANELS * (size_t)kv->kd), *values = carve(&mem, VALUES * (size_t)kv->vp);
     size_t lo = (size_t)1 << 40, hi = 0, end = 0; /* end: last key of all rows, when they look ahead */
     for (size_t r = 0; !d->causal && r < (size_t)c->in[0].shape[0]; r++)
         if (seq[r] == seq[t0] && (size_t)pos[r] > end) end = (size_t)pos[r];
@@ -83,9 +84,10 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     lo &= ~(size_t)15;
     hi = (hi + 15) & ~(size_t)15;
     const size_t keys = hi - lo;
-    for (size_t j = lo; j < hi; j += 16) {
-        pcs_kv_keys(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)(j / 16), panel);
-        c->kernels->gemm(&(pcs_gemm_args){ q, kv->kd, panel, 16, kv->kd, m, s + (j - lo), keys, false });
+    for (size_t j = lo; j < hi; j += 16 * PANELS) {
+        const size_t panels = hi - j < 16 * PANELS ? (hi - j) / 16 : PANELS, step = 16 * (size_t)kv->kd;
+        for (size_t p = 0; p < panels; p++) pcs_kv_keys(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)(j / 16 + p), panel + p * step);
+        c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { q, kv->kd, panel, 16, kv->kd, m, s + (j - lo), keys, false }, panels, step });
     }
     for (size_t r = 0; r < m; r++) {
         const size_t p = d->causal ? (size_t)pos[t0 + r / d->group] : end, first = p + 1 > window ? p + 1 - window : 0;
@@ -94,8 +96,7 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     for (size_t j = lo; j < hi; j += VALUES) {
         const size_t n = hi - j < VALUES ? hi - j : VALUES;
         const float *v = pcs_kv_values(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)j, (uint32_t)n, values);
-        for (size_t i = 0; i < kv->vp; i += 16)
-            c->kernels->gemm(&(pcs_gemm_args){ s + (j - lo), keys, v + i, kv->vp, n, m, y + i, kv->vp, j > lo });
+        c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { s + (j - lo), keys, v, kv->vp, n, m, y, kv->vp, j > lo }, kv->vp / 16, 16 });
     }
     for (size_t r = 0; r < m; r++)
         memcpy((float *)c->out.data + (t0 + r / d->group) * d->orow + (head * d->group + r % d->group) * kv->vd, y + r * kv->vp, kv->vd * sizeof *y);

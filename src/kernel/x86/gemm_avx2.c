@@ -50,3 +50,39 @@ void pcs_gemm_avx2(const void *args)
     for (; m + 2 <= a->m; m += 2) tile(a, m, 2);
     for (; m < a->m; m++) tile(a, m, 1);
 }
+
+/* `rows` rows by two panels, straight from x: there are few of either. */
+PCS_INLINE void few(const pcs_gemm_wide_args *w, size_t m0, size_t p0, int rows)
+{
+    const pcs_gemm_args *a = &w->one;
+    const float *b = a->b + p0 * w->step, *x = a->x + m0 * a->ldx;
+    float *y = a->y + m0 * a->ldy + 16 * p0;
+    __m256 acc[3 * 4];
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < 4; i++) acc[4 * r + i] = a->accumulate ? _mm256_loadu_ps(y + (size_t)r * a->ldy + 8 * i) : _mm256_setzero_ps();
+    for (size_t k = 0; k < a->k; k++, b += a->ldb)
+        for (int i = 0; i < 4; i++) {
+            const __m256 v = _mm256_loadu_ps(b + (size_t)(i / 2) * w->step + 8 * (i % 2));
+            for (int r = 0; r < rows; r++) acc[4 * r + i] = _mm256_fmadd_ps(_mm256_broadcast_ss(x + (size_t)r * a->ldx + k), v, acc[4 * r + i]);
+        }
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < 4; i++) _mm256_storeu_ps(y + (size_t)r * a->ldy + 8 * i, acc[4 * r + i]);
+}
+
+void pcs_gemm_wide_avx2(const void *args)
+{
+    const pcs_gemm_wide_args *w = args;
+    size_t p = 0;
+    for (; p + 2 <= w->panels && w->one.m < ROWS; p += 2) {
+        size_t m = 0;
+        for (; m + 3 <= w->one.m; m += 3) few(w, m, p, 3);
+        if (w->one.m - m == 2) few(w, m, p, 2);
+        else if (w->one.m - m == 1) few(w, m, p, 1);
+    }
+    for (; p < w->panels; p++) {
+        pcs_gemm_args one = w->one;
+        one.b += p * w->step;
+        one.y += 16 * p;
+        pcs_gemm_avx2(&one);
+    }
+}

@@ -39,3 +39,43 @@ void pcs_gemm_avx512vnni(const void *args)
     for (; m + 4 <= a->m; m += 4) tile(a, m, 4);
     for (; m < a->m; m++) tile(a, m, 1);
 }
+
+enum { FEW = 4, WIDE = 4 };
+
+/* `rows` rows by `panels` panels, straight from x: there are few of either. */
+PCS_INLINE void few(const pcs_gemm_wide_args *w, size_t m0, size_t p0, int rows, int panels)
+{
+    const pcs_gemm_args *a = &w->one;
+    const float *b = a->b + p0 * w->step, *x = a->x + m0 * a->ldx;
+    float *y = a->y + m0 * a->ldy + 16 * p0;
+    __m512 acc[FEW * WIDE];
+    for (int r = 0; r < rows; r++)
+        for (int p = 0; p < panels; p++) acc[r * panels + p] = a->accumulate ? _mm512_loadu_ps(y + (size_t)r * a->ldy + 16 * p) : _mm512_setzero_ps();
+    for (size_t k = 0; k < a->k; k++, b += a->ldb) {
+        __m512 v[WIDE];
+        for (int p = 0; p < panels; p++) v[p] = _mm512_loadu_ps(b + (size_t)p * w->step);
+        for (int r = 0; r < rows; r++)
+            for (int p = 0; p < panels; p++) acc[r * panels + p] = _mm512_fmadd_ps(_mm512_set1_ps(x[(size_t)r * a->ldx + k]), v[p], acc[r * panels + p]);
+    }
+    for (int r = 0; r < rows; r++)
+        for (int p = 0; p < panels; p++) _mm512_storeu_ps(y + (size_t)r * a->ldy + 16 * p, acc[r * panels + p]);
+}
+
+void pcs_gemm_wide_avx512vnni(const void *args)
+{
+    const pcs_gemm_wide_args *w = args;
+    size_t p = 0;
+    for (; p + WIDE <= w->panels && w->one.m < ROWS; p += WIDE) {
+        size_t m = 0;
+        for (; m + 4 <= w->one.m; m += 4) few(w, m, p, 4, WIDE);
+        if (w->one.m - m == 3) few(w, m, p, 3, WIDE);
+        else if (w->one.m - m == 2) few(w, m, p, 2, WIDE);
+        else if (w->one.m - m == 1) few(w, m, p, 1, WIDE);
+    }
+    for (; p < w->panels; p++) {
+        pcs_gemm_args one = w->one;
+        one.b += p * w->step;
+        one.y += 16 * p;
+        pcs_gemm_avx512vnni(&one);
+    }
+}
