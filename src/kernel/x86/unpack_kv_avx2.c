@@ -1,4 +1,5 @@
-/* unpack_kv, avx2. */
-#include "kernel/unpack_kv.h"
+/* unpack_kv, AVX2. */
+#define VEC 32
+#include "kernel/x86/unpack_kv_vec.h"
 
-void pcs_unpack_kv_avx2(const void *args) { pcs_unpack_kv_all(args); }
+UNPACK_KV(avx2)

@@ -1,4 +1,5 @@
-/* unpack_kv, avx512vnni. */
-#include "kernel/unpack_kv.h"
+/* unpack_kv, AVX-512. */
+#define VEC 64
+#include "kernel/x86/unpack_kv_vec.h"
 
-void pcs_unpack_kv_avx512vnni(const void *args) { pcs_unpack_kv_all(args); }
+UNPACK_KV(avx512vnni)
