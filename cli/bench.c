@@ -1,14 +1,17 @@
 /* precis bench - speed and memory of a model on this machine, beside the machine's limits. */
 #include "cli.h"
 
+#include <math.h>
+
 static const cli_option options[] = {
     { "--prompt", 0, "N", "tokens of the prompt (default 512)" },
     { "--gen", 0, "N", "tokens to generate (default 64)" },
     { "--sequences", 0, "N", "generate for N sequences together (default 1); tokens of all per second" },
+    { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--kernels", 0, NULL, "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at best" },
     { "--cost-table", 0, "FILE", "measure what each type and shape of this model's weights costs here, and write the table (for precis plan --min-speed)" },
-    { "--pack", 0, "WHEN", "weights in the kernels' order: off, load (default) or background" },
+    { "--pack", 0, "WHEN", "weights in the kernels' order: off, load (default), background or cache" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { 0 },
@@ -82,20 +85,28 @@ static int run(cli *c)
     o.v_type = cli_get(c, "--cache-v");
     if (!cli_pack(c, PRECIS_PACK_LOAD, &o.pack)) return EXIT_USAGE;
     precis_bench_result r = { .size = sizeof r };
-    const precis_status st = precis_bench(c->ctx, c->args[0], &o, &r);
+    char path[4096];
+    snprintf(path, sizeof path, "%s", c->args[0]);
+    precis_status st = cli_packs_into_cache(c) ? cli_packed_copy(c, c->args[0], path, sizeof path) : PRECIS_OK;
+    if (!st) st = precis_bench(c->ctx, path, &o, &r);
     if (st) return cli_fail(c, st);
-    if (c->json)
-        return cli_print_json(c, json_pack("{s:f, s:f, s:f, s:I, s:{s:f, s:f}, s:f, s:f, s:f, s:I, s:s, s:i}", "load_ms", r.load_ms, "prefill_tok_s", r.prefill_tok_s,
-                                           "decode_tok_s", r.decode_tok_s, "rss_bytes", (json_int_t)r.rss_bytes, "limit", "prefill_tok_s", r.limit_prefill_tok_s,
-                                           "decode_tok_s", r.limit_decode_tok_s, "read_bytes_s", r.read_bytes_s, "multiply_s", r.multiply_s, "fma_s", r.fma_s, "weight_bytes",
-                                           (json_int_t)r.weight_bytes, "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx)));
+    if (c->json) {
+        json_t *all = json_pack("{s:f, s:f, s:f, s:I, s:{s:f, s:f}, s:f, s:f, s:f, s:I, s:s, s:i}", "load_ms", r.load_ms, "prefill_tok_s", r.prefill_tok_s,
+                                "decode_tok_s", r.decode_tok_s, "rss_bytes", (json_int_t)r.rss_bytes, "limit", "prefill_tok_s", r.limit_prefill_tok_s,
+                                "decode_tok_s", r.limit_decode_tok_s, "read_bytes_s", r.read_bytes_s, "multiply_s", r.multiply_s, "fma_s", r.fma_s, "weight_bytes",
+                                (json_int_t)r.weight_bytes, "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx));
+        if (cli_has(c, "--energy")) json_object_set_new(all, "energy", isfinite(r.decode_j) ? json_pack("{s:f, s:f}", "prefill_j", r.prefill_j, "decode_j", r.decode_j) : json_null());
+        return cli_print_json(c, all);
+    }
     char a[32], b[32];
+    if (cli_has(c, "--energy") && !isfinite(r.decode_j)) fprintf(stderr, "note: no joules: the RAPL counters (/sys/class/powercap/intel-rapl:*/energy_uj) are not there or not readable; virtual machines have none, and on others root reads them\n");
     printf("%s, %u threads\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx));
     printf("%-10s %10.1f ms\n", "load", r.load_ms);
     printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications in registers)\n", "prefill", r.prefill_tok_s,
            100 * r.prefill_tok_s / r.limit_prefill_tok_s, r.limit_prefill_tok_s);
     printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (reading %s of weights at %s/s%s)\n", "decode", r.decode_tok_s,
            100 * r.decode_tok_s / r.limit_decode_tok_s, r.limit_decode_tok_s, cli_bytes((double)r.weight_bytes, a), cli_bytes(r.read_bytes_s, b), o.sequences > 1 ? " for all sequences, or their multiplications" : "");
+    if (cli_has(c, "--energy") && isfinite(r.decode_j)) printf("%-10s %10.3f J a token of the prompt, %.3f J a generated one (processor and, where it counts them, memory of the package)\n", "energy", r.prefill_j, r.decode_j);
     printf("%-10s %10s\n", "memory", cli_bytes((double)r.rss_bytes, a));
     return cli_done(c);
 }

@@ -58,8 +58,10 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part);
 char *cli_joined(const cli *c, const char *name);
 bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out);
 
-/* --pack: off, load, background. */
+/* --pack: off, load, background, or cache: then cli_packed_copy gives the file to open, which it makes if it is not there; the model itself when it cannot be. */
 bool cli_pack(const cli *c, precis_pack dflt, precis_pack *out);
+bool cli_packs_into_cache(const cli *c);
+precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room);
 
 /* --mem-limit, of the commands that have it: -1, or an exit code. */
 int cli_memory_limit(const cli *c);

@@ -51,13 +51,13 @@ bool cli_pack(const cli *c, precis_pack dflt, precis_pack *out)
     static const char *const names[] = { "off", "load", "background" };
     const char *s = cli_get(c, "--pack");
     *out = dflt;
-    if (!s) return true;
+    if (!s || cli_packs_into_cache(c)) return true;
     for (int i = 0; i < 3; i++)
         if (!strcmp(s, names[i])) {
             *out = (precis_pack)i;
             return true;
         }
-    cli_usage(c, "--pack %s is none of off, load and background", s);
+    cli_usage(c, "--pack %s is none of off, load, background and cache", s);
     return false;
 }
 

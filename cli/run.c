@@ -17,7 +17,7 @@ static const cli_option options[] = {
     { "--min-p", 0, "P", "leave out what is less likely than P times the likeliest (default 0.05)" },
     { "--repeat-penalty", 0, "R", "penalty on the last 64 tokens (default 1: none)" },
     { "--ctx", 0, "N", "context in tokens (default: the model's, at most 4096)" },
-    { "--pack", 0, "WHEN", "weights in the kernels' order: background (default), load or off; the same tokens" },
+    { "--pack", 0, "WHEN", "weights in the kernels' order: background (default), load, cache (a file in ~/.cache/precis/packed, made once) or off; the same tokens" },
     { "--no-lookup", 0, NULL, "do not guess tokens from the text so far (the text is the same; guessing stops by itself where it does not pay)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
@@ -276,7 +276,14 @@ static int chat(session *s)
 static int open_session(session *s, precis_runner_options *ro, precis_sampler_options *so)
 {
     cli *c = s->c;
-    precis_status st = cli_has(c, "--lora") ? precis_model_open(c->ctx, &s->m, c->args[0]) : precis_model_open_to_run(c->ctx, &s->m, c->args[0]); /* an adapter is added to rows */
+    char path[4096];
+    snprintf(path, sizeof path, "%s", c->args[0]);
+    if (cli_packs_into_cache(c)) {
+        if (cli_has(c, "--lora")) return cli_usage(c, "--lora changes weights; --pack cache is of a file as it is");
+        const precis_status packed = cli_packed_copy(c, c->args[0], path, sizeof path);
+        if (packed) return cli_fail(c, packed);
+    }
+    precis_status st = cli_has(c, "--lora") ? precis_model_open(c->ctx, &s->m, path) : precis_model_open_to_run(c->ctx, &s->m, path); /* an adapter is added to rows */
     if (!st) {
         const int lora = cli_add_adapters(c, s->m, false);
         if (lora >= 0) return lora;

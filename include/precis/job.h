@@ -174,6 +174,7 @@ typedef struct precis_bench_result {
     double   limit_prefill_tok_s, limit_decode_tok_s;
     uint64_t weight_bytes;                    /* read per token                                            */
     double   fma_s;                           /* beside multiply_s: f32                                    */
+    double   prefill_j, decode_j;             /* joules a token by the processor's RAPL counters; NaN where they cannot be read */
 } precis_bench_result;
 /* path: opened anew, so that loading is measured. */
 PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts, precis_bench_result *result);

@@ -35,6 +35,8 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
     const float *logits;
     double best = 1e30;
     precis_status st = PRECIS_OK;
+    pcs_energy before, after;
+    const bool counted = pcs_energy_read(&before);
     for (int round = 0; round < 2 && !st; round++) { /* the first one also brings the weights in */
         const double t = pcs_now();
         for (uint32_t at = 0; at < o->prompt && !st; at += r->batch) {
@@ -46,6 +48,8 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
         if (pcs_now() - t < best) best = pcs_now() - t;
     }
     out->prefill_tok_s = o->prompt / best;
+    out->prefill_j = counted && pcs_energy_read(&after) ? pcs_energy_since(&before, &after) / (2.0 * o->prompt) : NAN;
+    if (counted) before = after;
     const double t = pcs_now();
     for (uint32_t i = 0; i < o->generate && !st; i++) {
         for (uint32_t s = 0; s < o->sequences; s++) rows[s] = (precis_row){ (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), s ? i : o->prompt + i, s, 1 };
@@ -53,6 +57,7 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
         if (!st) st = pcs_progress(ctx, "decode", i + 1, o->generate);
     }
     out->decode_tok_s = (double)o->generate * o->sequences / (pcs_now() - t);
+    out->decode_j = counted && pcs_energy_read(&after) ? pcs_energy_since(&before, &after) / ((double)o->generate * o->sequences) : NAN;
     pcs_free(ctx, rows);
     return st;
 }

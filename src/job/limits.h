@@ -9,4 +9,10 @@ double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len);
 /* Multiplications per second of all threads in registers, op "peak" or "peakf": the best of five runs of a few milliseconds. */
 double pcs_multiply_speed(precis_ctx *ctx, const char *op);
 
+/* Counters of the processors' energy; false: none can be read. */
+typedef struct pcs_energy { size_t n; double at[16], range[16]; } pcs_energy;
+bool pcs_energy_read(pcs_energy *e);
+/* Joules between two readings. */
+double pcs_energy_since(const pcs_energy *before, const pcs_energy *after);
+
 #endif

@@ -30,6 +30,12 @@ json 'abs(j["kld_mean"]) < 1e-12'
 q inspect "$work/p.gguf" --json
 expect 2 "$precis" run "$work/q.gguf" -p x --pack soon -q
 grep -q "none of off, load and background" "$work/err" || fail "--pack soon: $(cat "$work/err")"
+XDG_CACHE_HOME=$work/cache name=c-1 text "$work/q.gguf" --pack cache
+ls "$work"/cache/precis/packed/*.gguf >/dev/null || fail "nothing in the cache folder"
+XDG_CACHE_HOME=$work/cache name=c-2 text "$work/q.gguf" --pack cache
+XDG_CACHE_HOME=$work/none name=c-3 text "$m" --pack cache
+for f in c-1 c-2; do cmp -s "$work/q-off" "$work/$f" || fail "$f: another text than the rows'"; done
+[ "$(ls "$work/cache/precis/packed" | wc -l)" = 1 ] || fail "packed twice"
 expect 2 "$precis" quant "$m" --type Q4_0 --format zip -o "$work/z" -q
 
 # ---- prompt lookup: the same text
@@ -47,6 +53,14 @@ done
 # ---- bench
 q bench "$work/q.gguf" --prompt 16 --gen 8 --sequences 8 --json
 json 'j["decode_tok_s"] > 0 and j["limit"]["decode_tok_s"] > 0'
+mkdir -p "$work/powercap/intel-rapl:0"
+echo 1000000 >"$work/powercap/intel-rapl:0/energy_uj"
+PRECIS_POWERCAP=$work/powercap q bench "$work/q.gguf" --prompt 16 --gen 8 --energy --json
+json 'j["energy"] == {"prefill_j": 0, "decode_j": 0}' # a counter that stands still
+PRECIS_POWERCAP=$work/none q bench "$work/q.gguf" --prompt 16 --gen 8 --energy --json
+json 'j["energy"] is None'
+PRECIS_POWERCAP=$work/none q bench "$work/q.gguf" --prompt 16 --gen 8 --energy
+has err "RAPL"
 q bench --kernels --json
 json 'len(j["kernels"]) > 25 and all(k["memory_bytes_s"] > 0 and k["limit"]["memory_bytes_s"] > 0 and k["isa"] for k in j["kernels"]) and {"Q4_0", "Q4_K", "Q8_0", "F16"} <= {k["type"] for k in j["kernels"] if k["kernel"] == "mv"} or j["cpu"] == "scalar"'
 expect 2 "$precis" bench -q

@@ -110,7 +110,7 @@ PCS_INLINE vec line_mxfp4(const planes *p, size_t c, int g, int l, int h)
 
 /* ---- blocks of 256 ------------------------------------------------------------------------------------------- */
 
-enum { OFFSET_q4_k = 0, OFFSET_q5_k = 0, OFFSET_q6_k = 32, OFFSET_q3_k = 4, OFFSET_q2_k = 0, OFFSET_iq4_xs = 128, OFFSET_tq2_0 = 1 };
+enum { OFFSET_q4_k = 0, OFFSET_q5_k = 0, OFFSET_q6_k = 32, OFFSET_q3_k = 4, OFFSET_q2_k = 0, OFFSET_iq4_xs = 128, OFFSET_tq2_0 = 1, OFFSET_tq1_0 = 1 };
 
 PCS_INLINE void k4_scales(const planes *p, size_t c, float *d, float *m)
 {
@@ -203,5 +203,17 @@ PCS_INLINE void scales_tq2_0(const planes *p, size_t c, size_t groups, float *d,
     for (int g = 0; g < 8; g++) halves(p->at[0] + 32 * c, d + 16 * g);
 }
 PCS_INLINE vec line_tq2_0(const planes *p, size_t c, int g, int l, int h) { return field(p->at[1] + c * 1024 + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
+
+PCS_INLINE void scales_tq1_0(const planes *p, size_t c, size_t groups, float *d, float *m) { scales_tq2_0(p, c, groups, d, m); }
+/* Digits to base 3 of 16-bit lanes below 256: (x 3^n mod 256) 3 / 256. */
+PCS_INLINE vec trit(vec x, int power) { return v_shr16(v_mul16(v_and(v_mul16(x, v_set16(power)), v_set16(255)), v_set16(3)), 8); }
+PCS_INLINE vec line_tq1_0(const planes *p, size_t c, int g, int l, int h)
+{
+    static const int powers[5] = { 1, 3, 9, 27, 81 };
+    const bool last = g == 7 && l >= 4; /* the first 160 weights are digits of 32 bytes, the next 80 of 16, the rest of 4 */
+    const int digit = g < 5 ? g : last ? l - 4 : (g - 5) * 2 + l / 4;
+    const vec v = v_load(last ? p->at[2] + c * 64 + h : p->at[1] + c * 768 + 64 * (g < 5 ? l : 8 + l % 4) + h);
+    return v_or(trit(v_and(v, v_set16(255)), powers[digit]), v_shl16(trit(v_shr16(v, 8), powers[digit]), 8));
+}
 
 #endif

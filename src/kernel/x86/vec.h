@@ -17,6 +17,8 @@ PCS_INLINE vec v_and(vec a, vec b) { return _mm512_and_si512(a, b); }
 PCS_INLINE vec v_or(vec a, vec b) { return _mm512_or_si512(a, b); }
 PCS_INLINE vec v_xor(vec a, vec b) { return _mm512_xor_si512(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return _mm512_add_epi8(a, b); }
+PCS_INLINE vec v_set16(int x) { return _mm512_set1_epi16((short)x); }
+PCS_INLINE vec v_mul16(vec a, vec b) { return _mm512_mullo_epi16(a, b); }
 PCS_INLINE vec v_mul32(vec a, vec b) { return _mm512_mullo_epi32(a, b); }
 PCS_INLINE vec v_shr16(vec a, int n) { return _mm512_srl_epi16(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shl16(vec a, int n) { return _mm512_sll_epi16(a, _mm_cvtsi32_si128(n)); }
@@ -49,6 +51,8 @@ PCS_INLINE vec v_and(vec a, vec b) { return _mm256_and_si256(a, b); }
 PCS_INLINE vec v_or(vec a, vec b) { return _mm256_or_si256(a, b); }
 PCS_INLINE vec v_xor(vec a, vec b) { return _mm256_xor_si256(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return _mm256_add_epi8(a, b); }
+PCS_INLINE vec v_set16(int x) { return _mm256_set1_epi16((short)x); }
+PCS_INLINE vec v_mul16(vec a, vec b) { return _mm256_mullo_epi16(a, b); }
 PCS_INLINE vec v_mul32(vec a, vec b) { return _mm256_mullo_epi32(a, b); }
 PCS_INLINE vec v_shr16(vec a, int n) { return _mm256_srl_epi16(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shl16(vec a, int n) { return _mm256_sll_epi16(a, _mm_cvtsi32_si128(n)); }
