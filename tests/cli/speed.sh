@@ -29,7 +29,7 @@ q eval "$work/p.gguf" --against "$work/q.gguf" --chunks 2 --json
 json 'abs(j["kld_mean"]) < 1e-12'
 q inspect "$work/p.gguf" --json
 expect 2 "$precis" run "$work/q.gguf" -p x --pack soon -q
-grep -q "none of off, load and background" "$work/err" || fail "--pack soon: $(cat "$work/err")"
+grep -q "none of off, load, background and cache" "$work/err" || fail "--pack soon: $(cat "$work/err")"
 XDG_CACHE_HOME=$work/cache name=c-1 text "$work/q.gguf" --pack cache
 ls "$work"/cache/precis/packed/*.gguf >/dev/null || fail "nothing in the cache folder"
 XDG_CACHE_HOME=$work/cache name=c-2 text "$work/q.gguf" --pack cache
