@@ -313,12 +313,18 @@ precis_status precis_model_find_tensor(const precis_model *m, const char *name, 
     return PRECIS_OK;
 }
 
+static precis_status packed(const precis_model *m, const pcs_tensor *t)
+{
+    return pcs_fail(m->ctx, PRECIS_EINVAL, "tensor %s is packed; precis_model_open gives rows of it, precis_model_open_to_run does not", t->name);
+}
+
 precis_status precis_model_read_f32(const precis_model *m, size_t i, uint64_t first, uint64_t n, float *out)
 {
     if (i >= m->n_tensors) return pcs_fail(m->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
     const pcs_tensor *t = &m->tensors[i];
     const pcs_format *f = t->format;
     const uint64_t width = (uint64_t)t->ne[0];
+    if (t->panels) return packed(m, t);
     if (first > t->n || n > t->n - first || (n && (first % width % f->block || ((first + n) % width % f->block))))
         return pcs_fail(m->ctx, PRECIS_EINVAL, "tensor %s: elements %llu to %llu are not whole blocks of it", t->name,
                         (unsigned long long)first, (unsigned long long)(first + n));
@@ -344,6 +350,7 @@ precis_status precis_model_check_finite(const precis_model *m, size_t i, int *fo
     *found = 0;
     if (i >= m->n_tensors) return pcs_fail(m->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
     const pcs_tensor *t = &m->tensors[i];
+    if (t->panels) return packed(m, t);
     const size_t n = t->n ? (size_t)t->ne[0] : 0;
     float *buf = pcs_alloc(m->ctx, n, sizeof *buf);
     if (!buf) return PRECIS_ENOMEM;
@@ -412,6 +419,10 @@ precis_status precis_model_sha256(const precis_model *m, char hex[65])
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         char one[65];
         const pcs_tensor *t = &m->tensors[i];
+        if (t->panels) {
+            st = packed(m, t);
+            break;
+        }
         precis_sha256(t->data, (size_t)t->bytes, one);
         st = pcs_buf_add(&b, one, 64);
         if (!st) st = pcs_buf_add(&b, t->name, strlen(t->name) + 1);

@@ -33,12 +33,12 @@ static void unpack_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     for (uint64_t r = begin; r < end; r++) pcs_panels_row(u->t->format, k, u->t->panels + r / each * panels * panel, r % each, u->rows + r * row);
 }
 
-/* Rows of what lies in panels. */
-static precis_status unpack_panels(precis_model *m)
+/* Rows of what lies in panels; to run, of what is no matrix. */
+static precis_status unpack_panels(precis_model *m, bool to_run)
 {
     for (size_t i = 0; i < m->n_tensors; i++) {
         pcs_tensor *t = &m->tensors[i];
-        if (!t->panels) continue;
+        if (!t->panels || (to_run && t->ne[1] > 1 && !strstr(t->name, "rope"))) continue;
         uint8_t *rows = pcs_arena_alloc(&m->arena, (size_t)t->bytes + 64, 1);
         if (!rows) return PRECIS_ENOMEM;
         pcs_for(m->ctx, pcs_tensor_rows(t), 16, unpack_rows, &(unpacking){ t, rows });
@@ -70,7 +70,7 @@ static precis_status open_model(precis_ctx *ctx, precis_model **out, const char 
         precis_status st = pcs_model_new(ctx, out, path, (*r)->name);
         if (st == PRECIS_OK) st = (*r)->read(*out, path);
         if (st == PRECIS_OK) st = pcs_model_index(*out);
-        if (st == PRECIS_OK && !to_run) st = unpack_panels(*out);
+        if (st == PRECIS_OK) st = unpack_panels(*out, to_run);
         if (st != PRECIS_OK) precis_model_close(out);
         ctx->file = NULL;
         return st;
