@@ -82,7 +82,7 @@ static inline int fuzz_path(const char *path)
     precis_ctx *ctx = fuzz_ctx();
     precis_model *m;
     if (!ctx) return 0;
-    if (!precis_model_open(ctx, &m, path)) fuzz_model(ctx, m);
+    if (!precis_model_open_to_run(ctx, &m, path)) fuzz_model(ctx, m);
     precis_model_close(&m);
     precis_ctx_close(&ctx);
     return 0;
