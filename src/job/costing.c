@@ -25,12 +25,6 @@ static void stream(void *arg, uint32_t ith, uint32_t nth)
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t rows, uint64_t width, uint64_t of, double *seconds)
 {
     pcs_kernel_fn *mv = pcs_few(&c->kernels, f, (size_t)width);
@@ -62,7 +56,7 @@ precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t 
             pcs_run(c->ctx, stream, c);
             times[p] = (pcs_now() - begun) / (double)c->copies;
         }
-        qsort(times, PASSES, sizeof *times, by_value);
+        qsort(times, PASSES, sizeof *times, pcs_ascending);
         *seconds = times[PASSES / 2];
     }
     pcs_free(c->ctx, acts);
@@ -70,13 +64,6 @@ precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t 
     pcs_free(c->ctx, c->y);
     pcs_free(c->ctx, c->scratch);
     return st;
-}
-
-static bool known(const precis_costs *t, const pcs_format *f, uint64_t rows, uint64_t width)
-{
-    for (size_t i = 0; i < t->n; i++)
-        if (t->rows[i].f == f && t->rows[i].rows == rows && t->rows[i].width == width) return true;
-    return false;
 }
 
 /* Every type that a plan may choose or a tensor has, for every shape of the model. */
@@ -94,7 +81,7 @@ static precis_status all_types(pcs_costing *c, const precis_model *m, precis_cos
             double seconds = 0;
             if (f->kind == PCS_INT || f->element || !pcs_format_fits(f, (uint64_t)w->ne[0]) || (!own && (!pcs_format_portable(f) || !pcs_encodable(f)))) continue;
             if (f->kind == PCS_FLOAT && !pcs_few(&c->kernels, f, (size_t)w->ne[0])) continue;
-            if (known(t, f, (uint64_t)w->ne[1], (uint64_t)w->ne[0])) continue;
+            if (pcs_costs_find(t, f, (uint64_t)w->ne[1], (uint64_t)w->ne[0])) continue;
             st = pcs_costing_measure(c, f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], (uint64_t)(weights * pcs_format_bpw(f) / 8), &seconds);
             if (!st) st = pcs_costs_add(t, f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], seconds);
         }
@@ -151,7 +138,7 @@ static precis_status beside(precis_ctx *ctx, const precis_model *m, precis_costs
         weights += s > 0 ? s : 0;
     }
     if (!st) {
-        qsort(times, PASSES, sizeof *times, by_value);
+        qsort(times, PASSES, sizeof *times, pcs_ascending);
         t->overhead = times[PASSES / 2] > weights ? times[PASSES / 2] - weights : 0;
     }
     precis_runner_close(&r);

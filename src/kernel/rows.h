@@ -26,13 +26,4 @@ static inline void pcs_row_unpack(const pcs_format *f, const uint8_t *w, size_t 
     pcs_unpack(f, k, w, r->q, r->d, r->m);
 }
 
-/* Pairwise over 16 lanes. */
-static inline float pcs_sum16(const float *a)
-{
-    float r[8], s[4];
-    for (int l = 0; l < 8; l++) r[l] = a[l] + a[l + 8];
-    for (int l = 0; l < 4; l++) s[l] = r[l] + r[l + 4];
-    return (s[0] + s[2]) + (s[1] + s[3]);
-}
-
 #endif

@@ -47,14 +47,20 @@ double pcs_costs_share(const precis_model *m, const pcs_tensor *t)
     return used < all ? used / all : 1;
 }
 
+const pcs_cost *pcs_costs_find(const precis_costs *c, const pcs_format *f, uint64_t rows, uint64_t width)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (c->rows[i].f == f && c->rows[i].rows == rows && c->rows[i].width == width) return &c->rows[i];
+    return NULL;
+}
+
 double pcs_costs_of(const precis_costs *c, const precis_model *m, const pcs_tensor *t, const pcs_format *f)
 {
     const double share = pcs_costs_share(m, t);
     if (share == 0) return 0;
     const double matrices = t->dims > 2 ? (double)t->ne[2] * share : 1;
-    for (size_t i = 0; i < c->n; i++)
-        if (c->rows[i].f == f && c->rows[i].width == (uint64_t)t->ne[0] && c->rows[i].rows == (uint64_t)t->ne[1]) return matrices * c->rows[i].seconds;
-    return -1;
+    const pcs_cost *cost = pcs_costs_find(c, f, (uint64_t)t->ne[1], (uint64_t)t->ne[0]);
+    return cost ? matrices * cost->seconds : -1;
 }
 
 precis_status precis_costs_predict(const precis_costs *c, const precis_plan *plan, double *tok_s)

@@ -18,6 +18,8 @@ struct precis_costs {
 
 precis_status pcs_costs_new(precis_ctx *ctx, precis_costs **out);
 precis_status pcs_costs_add(precis_costs *c, const pcs_format *f, uint64_t rows, uint64_t width, double seconds);
+/* NULL: it is not in the table. */
+const pcs_cost *pcs_costs_find(const precis_costs *c, const pcs_format *f, uint64_t rows, uint64_t width);
 /* Part of a tensor that each token multiplies by: 1, that of its experts, or 0 for an embedding and for vectors. */
 double pcs_costs_share(const precis_model *m, const pcs_tensor *t);
 /* Seconds of a tensor stored as f, for one token; negative: the table does not say. */

@@ -17,11 +17,12 @@ uint64_t pcs_packed_bytes(const pcs_format *f, uint32_t dims, const int64_t *ne)
 precis_status pcs_out_panels(pcs_out *o, const pcs_format *f, size_t k, const uint8_t *rows, uint64_t n)
 {
     const size_t row = (size_t)pcs_row_bytes(f, k), bytes = pcs_panel_bytes(f, k);
+    pcs_kernel_fn *const pack = pcs_kernel_find("pack", o->ctx->cpu)->run;
     uint8_t *panel = pcs_alloc(o->ctx, bytes, 1);
     precis_status st = panel ? PRECIS_OK : PRECIS_ENOMEM;
     for (uint64_t r = 0; r < n && !st; r += PCS_PANEL) {
         const pcs_pack_args a = { f, rows + r * row, row, k, n - r < PCS_PANEL ? (size_t)(n - r) : PCS_PANEL, panel };
-        pcs_kernel_find("pack", o->ctx->cpu)->run(&a);
+        pack(&a);
         st = pcs_out_add(o, panel, bytes);
     }
     pcs_free(o->ctx, panel);

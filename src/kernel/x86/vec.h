@@ -19,10 +19,8 @@ PCS_INLINE vec v_xor(vec a, vec b) { return _mm512_xor_si512(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return _mm512_add_epi8(a, b); }
 PCS_INLINE vec v_set16(int x) { return _mm512_set1_epi16((short)x); }
 PCS_INLINE vec v_mul16(vec a, vec b) { return _mm512_mullo_epi16(a, b); }
-PCS_INLINE vec v_mul32(vec a, vec b) { return _mm512_mullo_epi32(a, b); }
 PCS_INLINE vec v_shr16(vec a, int n) { return _mm512_srl_epi16(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shl16(vec a, int n) { return _mm512_sll_epi16(a, _mm_cvtsi32_si128(n)); }
-PCS_INLINE vec v_shl32(vec a, int n) { return _mm512_sll_epi32(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shuffle8(vec table, vec index) { return _mm512_shuffle_epi8(table, index); }
 PCS_INLINE vec v_spread128(__m128i x) { return _mm512_broadcast_i32x4(x); }
 /* `value` where all bits of `bit` are in v, else 0, by bytes. */
@@ -53,10 +51,8 @@ PCS_INLINE vec v_xor(vec a, vec b) { return _mm256_xor_si256(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return _mm256_add_epi8(a, b); }
 PCS_INLINE vec v_set16(int x) { return _mm256_set1_epi16((short)x); }
 PCS_INLINE vec v_mul16(vec a, vec b) { return _mm256_mullo_epi16(a, b); }
-PCS_INLINE vec v_mul32(vec a, vec b) { return _mm256_mullo_epi32(a, b); }
 PCS_INLINE vec v_shr16(vec a, int n) { return _mm256_srl_epi16(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shl16(vec a, int n) { return _mm256_sll_epi16(a, _mm_cvtsi32_si128(n)); }
-PCS_INLINE vec v_shl32(vec a, int n) { return _mm256_sll_epi32(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shuffle8(vec table, vec index) { return _mm256_shuffle_epi8(table, index); }
 PCS_INLINE vec v_spread128(__m128i x) { return _mm256_broadcastsi128_si256(x); }
 PCS_INLINE vec v_where(vec v, vec bit, vec value) { return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(v, bit), bit), value); }
