@@ -106,25 +106,6 @@ int8_t pcs_code_of(const pcs_format *f, float t)
     return (int8_t)pcs_round(t);
 }
 
-void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q)
-{
-    const float lo = f->code_lo, hi = f->code_hi;
-    for (uint32_t s = 0; s < f->block / 16; s++) {
-        /* 1/d may overflow for a subnormal d: divide then. The result is clamped, so infinity is fine. */
-        const float inv = d[s] != 0.0f ? 1.0f / d[s] : 0.0f;
-        for (uint32_t i = 16 * s; i < 16 * s + 16; i++) {
-            float t = (x[i] + m[s]) * inv;
-            if (!(t == t)) t = 0.0f; /* 0 * infinity */
-            if (f->book) {
-                q[i] = book_nearest(f->book, t);
-            } else {
-                t = t < lo ? lo : t > hi ? hi : t;
-                q[i] = (int8_t)pcs_round(t);
-            }
-        }
-    }
-}
-
 void pcs_shared_add(pcs_shared *s, size_t n, const float *x, size_t before)
 {
     double sum = 0;
@@ -136,74 +117,17 @@ void pcs_shared_add(pcs_shared *s, size_t n, const float *x, size_t before)
     s->mean = (float)(((double)s->mean * (double)before + sum) / (double)(before + n));
 }
 
-/* One block under a row's parameters. */
-static void encode_headed(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst)
-{
-    const size_t pad = (n + f->block - 1) / f->block * f->block;
-    float d, m, block[PCS_BLOCK_MAX], ds[PCS_SUB], ms[PCS_SUB];
-    int zero;
-    pcs_fit_row(f, n, x, w, effort, shared, &d, &zero);
-    m = d * (float)zero;
-    pcs_fill(ds, PCS_SUB, d);
-    pcs_fill(ms, PCS_SUB, m);
-    f->pack_row(0, NULL, d, zero, dst);
-    uint8_t *out = dst + f->head;
-    for (size_t at = 0; at < pad; at += f->block, out += f->bytes) {
-        int8_t q[PCS_BLOCK_MAX];
-        const size_t k = n - at < f->block ? n - at : f->block;
-        memset(block, 0, sizeof block);
-        memcpy(block, x + at, k * sizeof *block);
-        pcs_codes(f, block, ds, ms, q);
-        f->pack(q, NULL, out);
-    }
-}
-
-void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, void *dst)
-{
-    if (f->encode) {
-        f->encode(f, n, x, w, effort, shared, dst);
-        return;
-    }
-    if (f->kind != PCS_QUANT) {
-        f->from_f32(n, x, dst);
-        return;
-    }
-    if (f->head) {
-        encode_headed(f, n, x, w, effort, shared, dst);
-        return;
-    }
-    int8_t q[PCS_BLOCK_MAX];
-    float d[PCS_SUB], m[PCS_SUB], xs[PCS_BLOCK_MAX], ws[PCS_BLOCK_MAX];
-    uint8_t *out = dst;
-    for (size_t at = 0; at < n; at += f->block, out += f->bytes) {
-        const float *xb = x + at, *wb = w ? w + at : NULL;
-        pcs_params p;
-        if (n - at < f->block) { /* a cut block: what is missing weighs nothing */
-            memset(xs, 0, sizeof xs);
-            memcpy(xs, xb, (n - at) * sizeof *xs);
-            pcs_fill(ws, PCS_BLOCK_MAX, 0.0f);
-            for (size_t i = 0; i < n - at; i++) ws[i] = wb ? wb[i] : 1.0f;
-            xb = xs;
-            wb = ws;
-        }
-        pcs_fit(f, xb, wb, effort, &p);
-        pcs_expand(f, &p, d, m);
-        pcs_codes(f, xb, d, m, q);
-        f->pack(q, &p, out);
-    }
-}
-
 /* ---- shared layouts ------------------------------------------------------------------------- */
 
 const int8_t pcs_book_iq4[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
 /* E2M1 doubled, so that the codes are whole; code 8 (minus zero) is never written. Ascending. */
 const int8_t pcs_book_e2m1[16] = { -12, -8, -6, -4, -3, -2, -1, 0, 0, 1, 2, 3, 4, 6, 8, 12 };
 
-int pcs_book_index(const int8_t *book, int8_t v)
+void pcs_book_index(const int8_t *book, const int8_t *restrict q, int n, int8_t *restrict index)
 {
-    for (int i = 0; i < 16; i++)
-        if (book[i] == v) return i;
-    return 0;
+    memset(index, 0, (size_t)n);
+    for (int k = 0; k < 15; k++)
+        for (int i = 0; i < n; i++) index[i] = (int8_t)(index[i] + (q[i] > book[k]));
 }
 
 void pcs_nibbles_get(const uint8_t *src, int8_t *q, int offset)

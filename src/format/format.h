@@ -128,8 +128,8 @@ void pcs_shared_add(pcs_shared *s, size_t n, const float *x, size_t before);
 
 /* ---- shared by the files of the formats ----------------------------------------------------- */
 extern const int8_t pcs_book_iq4[16], pcs_book_e2m1[16];
-/* Index in a book of 16 of one of its values. */
-int pcs_book_index(const int8_t *book, int8_t v);
+/* Index in a book of 16, ascending, of n of its values; of equal ones the first. */
+void pcs_book_index(const int8_t *book, const int8_t *q, int n, int8_t *index);
 /* Codes of 32 weights, low nibbles first (the layout of the legacy types). */
 void pcs_nibbles_get(const uint8_t *src, int8_t *q, int offset);
 void pcs_nibbles_put(const int8_t *q, int offset, uint8_t *dst);

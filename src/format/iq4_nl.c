@@ -13,7 +13,7 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
 {
     int8_t i4[32];
-    for (int i = 0; i < 32; i++) i4[i] = (int8_t)pcs_book_index(pcs_book_iq4, q[i]);
+    pcs_book_index(pcs_book_iq4, q, 32, i4);
     pcs_store16(dst, p->d);
     pcs_nibbles_put(i4, 0, dst + 2);
 }

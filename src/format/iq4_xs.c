@@ -20,7 +20,7 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     int8_t i4[256];
     uint16_t high = 0;
     memset(dst, 0, 8);
-    for (int i = 0; i < 256; i++) i4[i] = (int8_t)pcs_book_index(pcs_book_iq4, q[i]);
+    pcs_book_index(pcs_book_iq4, q, 256, i4);
     for (int g = 0; g < 8; g++) {
         const int v = p->sc[g] + 32;
         dst[4 + g / 2] |= (uint8_t)((v & 15) << (g % 2 * 4));

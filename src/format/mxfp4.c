@@ -17,7 +17,8 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
 {
     int8_t i4[32];
-    for (int i = 0; i < 32; i++) i4[i] = (int8_t)pcs_book_index(stored, q[i]);
+    pcs_book_index(pcs_book_e2m1, q, 32, i4); /* ascending: 0 to 6 are negative, 7 and 8 zero */
+    for (int i = 0; i < 32; i++) i4[i] = (int8_t)(i4[i] < 7 ? 15 - i4[i] : i4[i] == 7 ? 0 : i4[i] - 8);
     dst[0] = (uint8_t)p->d;
     pcs_nibbles_put(i4, 0, dst + 1);
 }

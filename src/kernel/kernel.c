@@ -26,14 +26,23 @@ const char *precis_ctx_cpu(const precis_ctx *ctx)
 
 pcs_kernels pcs_kernels_for(unsigned cpu)
 {
-    pcs_kernels k = { pcs_kernel_find("quantize_act", cpu)->run, pcs_kernel_find("pack", cpu)->run, pcs_kernel_find("mp", cpu)->run,
-                      pcs_kernel_find("panel", cpu)->run, pcs_kernel_find("gemm", cpu)->run, pcs_kernel_find("gemm_wide", cpu)->run,
-                      pcs_kernel_find("f16_f32", cpu)->run, pcs_kernel_find("unpack_kv", cpu)->run, pcs_kernel_find("swiglu", cpu)->run, pcs_kernel_find("geglu", cpu)->run, pcs_kernel_find("softmax", cpu)->run, { NULL } };
+    pcs_kernels k = { .quantize_act = pcs_kernel_find("quantize_act", cpu)->run, .pack = pcs_kernel_find("pack", cpu)->run, .mp = pcs_kernel_find("mp", cpu)->run,
+                      .panel = pcs_kernel_find("panel", cpu)->run, .gemm = pcs_kernel_find("gemm", cpu)->run, .gemm_wide = pcs_kernel_find("gemm_wide", cpu)->run,
+                      .f16_f32 = pcs_kernel_find("f16_f32", cpu)->run, .unpack_kv = pcs_kernel_find("unpack_kv", cpu)->run, .swiglu = pcs_kernel_find("swiglu", cpu)->run,
+                      .geglu = pcs_kernel_find("geglu", cpu)->run, .softmax = pcs_kernel_find("softmax", cpu)->run, .encode = pcs_kernel_find("encode", cpu)->run,
+                      .fit = pcs_kernel_find("fit", cpu)->run, .error = pcs_kernel_find("error", cpu)->run };
     for (const pcs_kernel *row = pcs_kernel_table; row->op; row++) {
         const pcs_format *f = !strncmp(row->op, "mv_", 3) ? pcs_format_by_name(row->op + 3) : NULL;
         if (f && !k.mv[f->id] && (row->needs & cpu) == row->needs) k.mv[f->id] = row->run;
     }
     return k;
+}
+
+void pcs_decode_by(const pcs_kernels *k, const pcs_format *f, size_t n, const void *src, float *dst)
+{
+    extern const pcs_format pcs_format_f16;
+    if (f == &pcs_format_f16) k->f16_f32(&(pcs_f16_f32_args){ src, dst, n });
+    else pcs_decode(f, n, src, dst);
 }
 
 /* 16 rows: codes and scales as rows (or a panel), then decoded. */

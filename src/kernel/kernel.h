@@ -137,6 +137,30 @@ typedef struct { const uint8_t *q; const float *s; size_t n, width; int bits; fl
 /* f16_f32: n numbers, exact (a NaN stays one; its payload may become quiet). */
 typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;
 
+/* encode: a row as pcs_encode does, and what it decodes to (y; NULL: not wanted; may be x). fit: the parameters of a block as pcs_fit (params), or of a row as pcs_fit_row (params NULL). */
+typedef struct {
+    const pcs_format *f;
+    size_t n;
+    const float *x, *w; /* w NULL: all alike */
+    pcs_fit_effort effort;
+    const pcs_shared *shared;
+    void *dst;
+    float *y;
+} pcs_encode_args;
+typedef struct {
+    const pcs_format *f;
+    size_t n;
+    const float *x, *w;
+    pcs_fit_effort effort;
+    const pcs_shared *shared;
+    pcs_params *params;
+    float *d;
+    int *zero;
+} pcs_fit_args;
+
+/* error: weighted squares of x - y, and of x; w NULL: all alike. */
+typedef struct { size_t n; const float *x, *y, *w; double *err, *norm; } pcs_error_args;
+
 /* peak, peakf: how fast a core multiplies when nothing has to be loaded, for the limits that bench prints: int8 products
  * summed in int32, and f32 fma. Writes how many multiplications it made; sink keeps the compiler from dropping them. */
 typedef struct { uint64_t rounds, *multiplications; volatile uint32_t *sink; } pcs_peak_args;
@@ -154,10 +178,12 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *f16_f32, *unpack_kv, *swiglu, *geglu, *softmax;
+    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *f16_f32, *unpack_kv, *swiglu, *geglu, *softmax, *encode, *fit, *error;
     pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mp */
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);
+/* pcs_decode, by a kernel where there is one. */
+void pcs_decode_by(const pcs_kernels *k, const pcs_format *f, size_t n, const void *src, float *dst);
 /* mv for rows of k weights; NULL: there is none. */
 static inline pcs_kernel_fn *pcs_few(const pcs_kernels *k, const pcs_format *f, size_t n) { return pcs_format_portable(f) && pcs_panels_fit(f, n) ? k->mv[f->id] : NULL; }
 

@@ -345,6 +345,14 @@ precis_status precis_model_read_f32(const precis_model *m, size_t i, uint64_t fi
     return PRECIS_OK;
 }
 
+/* Are all of n halves (`exponent` 0x7c00; bf16: 0x7f80) finite? */
+static bool halves_finite(const uint8_t *src, size_t n, uint16_t exponent)
+{
+    uint16_t bad = 0;
+    for (size_t i = 0; i < n; i++) bad |= (pcs_load16(src + 2 * i) & exponent) == exponent;
+    return !bad;
+}
+
 precis_status precis_model_check_finite(const precis_model *m, size_t i, int *found, uint64_t *element, float *value)
 {
     *found = 0;
@@ -354,7 +362,9 @@ precis_status precis_model_check_finite(const precis_model *m, size_t i, int *fo
     const size_t n = t->n ? (size_t)t->ne[0] : 0;
     float *buf = pcs_alloc(m->ctx, n, sizeof *buf);
     if (!buf) return PRECIS_ENOMEM;
+    const uint16_t exponent = !strcmp(t->format->name, "F16") ? 0x7c00 : !strcmp(t->format->name, "BF16") ? 0x7f80 : 0;
     for (uint64_t r = 0; n && r < t->n / n && !*found; r++) {
+        if (exponent && halves_finite(t->data + r * pcs_row_bytes(t->format, n), n, exponent)) continue;
         pcs_decode(t->format, n, t->data + r * pcs_row_bytes(t->format, n), buf);
         for (size_t k = 0; k < n && !*found; k++)
             if (!(buf[k] - buf[k] == 0.0f)) {

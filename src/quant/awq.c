@@ -30,8 +30,7 @@ static void panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
         for (size_t r = 0; r < count; r++) {
             const float *src = t->weight + (first + r) * t->n;
             for (size_t i = 0; i < t->n; i++) row[i] = src[i] * t->s[i];
-            pcs_encode(t->f, t->n, row, NULL, PCS_FIT_RTN, NULL, bytes);
-            pcs_decode(t->f, t->n, bytes, row + t->n);
+            t->kernels->encode(&(pcs_encode_args){ t->f, t->n, row, NULL, PCS_FIT_RTN, NULL, bytes, row + t->n });
             for (size_t i = 0; i < t->n; i++) b[i * 16 + r] = row[t->n + i] / t->s[i] - src[i];
         }
         double sum[16] = { 0 };

@@ -44,8 +44,7 @@ static void cut_group(const cutting *c, float *const *rows, size_t count, const 
         memset(d, 0, k * 16 * sizeof *d);
         for (size_t r = 0; r < count; r++) {
             cut_to(rows[r], k, top[r] * (1.0f - (float)i / GRID), cut);
-            pcs_encode(c->f, k, cut, NULL, PCS_FIT_RTN, NULL, bytes);
-            pcs_decode(c->f, k, bytes, cut);
+            c->kernels->encode(&(pcs_encode_args){ c->f, k, cut, NULL, PCS_FIT_RTN, NULL, bytes, cut });
             for (size_t j = 0; j < k; j++) d[j * 16 + r] = cut[j] - rows[r][j];
         }
         c->kernels->gemm(&(pcs_gemm_args){ gram, k, d, 16, k, k, y, 16, false });

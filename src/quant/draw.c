@@ -32,8 +32,8 @@ static void measure_norms(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     double err;
     memset(zero, 0, n * sizeof *zero);
     for (uint64_t r = begin; r < end; r++) {
-        pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
-        pcs_error_row(n, x, zero, pcs_row_importance(&w->d->weights, r), &err, &w->norms[r]);
+        pcs_decode_by(&w->d->kernels, t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
+        w->d->kernels.error(&(pcs_error_args){ n, x, zero, pcs_row_importance(&w->d->weights, r), &err, &w->norms[r] });
     }
 }
 
@@ -41,7 +41,7 @@ precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, c
 {
     const size_t n = (size_t)t->ne[0];
     const uint64_t all = pcs_tensor_rows(t);
-    *d = (pcs_draw){ .ctx = ctx, .t = t, .method = method, .steps = steps, .scratch_size = (2 * n * sizeof(float) + n * 8 + 1024) / 64 * 64 };
+    *d = (pcs_draw){ .ctx = ctx, .t = t, .method = method, .kernels = pcs_kernels_for(ctx->cpu), .steps = steps, .scratch_size = (2 * n * sizeof(float) + n * 8 + 1024) / 64 * 64 };
     d->scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), d->scratch_size);
     d->ends = pcs_alloc(ctx, all + 1, sizeof *d->ends);
     d->picks = pcs_alloc(ctx, steps + 1, sizeof *d->picks);
@@ -68,7 +68,7 @@ static void measure(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     float *x = scratch_of(d, ith), *y = x + d->t->ne[0];
     for (uint64_t i = begin; i < end; i++) {
         pcs_pick *p = &d->picks[i];
-        const pcs_row_job row = { w->f, pcs_row_importance(&d->weights, p->row), &d->shared, PCS_FIT_RTN };
+        const pcs_row_job row = { w->f, pcs_row_importance(&d->weights, p->row), &d->shared, PCS_FIT_RTN, &d->kernels };
         pcs_quantize_row(d->t, p->row, &row, d->method, x, (uint8_t *)(y + d->t->ne[0]), &p->err, &p->norm);
     }
 }

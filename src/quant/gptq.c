@@ -186,7 +186,7 @@ static void fit_block(const coding *c, const float *x, size_t at, const row_para
     memcpy(xs, x + at, k * sizeof *xs);
     memcpy(ws, c->g->importance + at, k * sizeof *ws);
     pcs_params *p = &rp->p[at / f->block];
-    pcs_fit(f, xs, ws, PCS_FIT_SEARCH, p);
+    c->g->kernels->fit(&(pcs_fit_args){ .f = f, .x = xs, .w = ws, .effort = PCS_FIT_SEARCH, .params = p });
     float d[PCS_SUB], m[PCS_SUB];
     pcs_expand(f, p, d, m);
     memcpy(rp->d + at / 16, d, (f->block + 15) / 16 * sizeof *d);
@@ -200,7 +200,7 @@ static void fit_row(const coding *c, const float *x, row_params *rp)
         for (size_t at = 0; at < n; at += c->f->block) fit_block(c, x, at, rp);
         return;
     }
-    pcs_fit_row(c->f, n, x, c->g->importance, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, &rp->scale, &rp->zero);
+    c->g->kernels->fit(&(pcs_fit_args){ c->f, n, x, c->g->importance, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, NULL, &rp->scale, &rp->zero });
     for (size_t s = 0; s < (n + 15) / 16; s++) {
         rp->d[s] = rp->scale;
         rp->m[s] = rp->scale * (float)rp->zero;
@@ -281,7 +281,7 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
             float *src = c->weights + (first + r) * n;
             pack(c, q + r * room, &rp[r], c->dst + (first + r) * c->row_bytes);
             pcs_decode(c->f, n, c->dst + (first + r) * c->row_bytes, x);
-            pcs_error_row(n, src, x, g->importance, &c->err[first + r], &c->norm[first + r]);
+            g->kernels->error(&(pcs_error_args){ n, src, x, g->importance, &c->err[first + r], &c->norm[first + r] });
             memcpy(src, x, n * sizeof *x);
         }
     }
@@ -295,9 +295,8 @@ static void search_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     float *y = (float *)(void *)(c->scratch + ith * c->per_thread);
     for (uint64_t r = begin; r < end; r++) {
         float *x = c->weights + r * n;
-        pcs_encode(c->f, n, x, NULL, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, c->dst + r * c->row_bytes);
-        pcs_decode(c->f, n, c->dst + r * c->row_bytes, y);
-        pcs_error_row(n, x, y, NULL, &c->err[r], &c->norm[r]);
+        c->g->kernels->encode(&(pcs_encode_args){ c->f, n, x, NULL, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, c->dst + r * c->row_bytes, y });
+        c->g->kernels->error(&(pcs_error_args){ n, x, y, NULL, &c->err[r], &c->norm[r] });
         memcpy(x, y, n * sizeof *x);
     }
 }

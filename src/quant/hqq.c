@@ -46,7 +46,7 @@ static void group(const pcs_format *f, const float *x, uint32_t n, float *d, flo
     *m = s * keep;
 }
 
-static void row(const pcs_row_job *j, size_t n, const float *x, void *dst)
+static void row(const pcs_row_job *j, size_t n, const float *x, void *dst, float *y)
 {
     const pcs_format *f = j->f;
     uint8_t *out = dst;
@@ -68,6 +68,7 @@ static void row(const pcs_row_job *j, size_t n, const float *x, void *dst)
         pcs_codes(f, xs, d, m, q);
         f->pack(q, &p, out);
     }
+    pcs_decode(f, n, dst, y);
 }
 
 static const char *refuses(const pcs_format *f)

@@ -23,18 +23,6 @@ const pcs_method *pcs_method_by_name(const char *name)
     return name ? NULL : pcs_methods[0];
 }
 
-void pcs_error_row(size_t n, const float *x, const float *y, const float *w, double *err, double *norm)
-{
-    double e[4] = { 0 }, s[4] = { 0 };
-    for (size_t i = 0; i < n; i++) {
-        const double d = (double)x[i] - (double)y[i], wi = w ? (double)w[i] : 1.0;
-        e[i & 3] += wi * d * d;
-        s[i & 3] += wi * (double)x[i] * (double)x[i];
-    }
-    *err = (e[0] + e[1]) + (e[2] + e[3]);
-    *norm = (s[0] + s[1]) + (s[2] + s[3]);
-}
-
 precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared *shared)
 {
     const size_t n = (size_t)t->ne[0];
@@ -61,14 +49,13 @@ void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, c
         return;
     }
     float *x = scratch, *y = scratch + n;
-    pcs_decode(t->format, n, src, x);
-    if (j->f->kind == PCS_QUANT || j->f->element) method->row(j, n, x, dst);
-    else pcs_encode(j->f, n, x, NULL, PCS_FIT_RTN, NULL, dst);
-    pcs_decode(j->f, n, dst, y);
-    pcs_error_row(n, x, y, j->importance, err, norm);
+    pcs_decode_by(j->kernels, t->format, n, src, x);
+    if (j->f->kind == PCS_QUANT || j->f->element) method->row(j, n, x, dst, y);
+    else j->kernels->encode(&(pcs_encode_args){ j->f, n, x, NULL, PCS_FIT_RTN, NULL, dst, y });
+    j->kernels->error(&(pcs_error_args){ n, x, y, j->importance, err, norm });
 }
 
-typedef struct { const pcs_tensor *t; const pcs_method *method; pcs_row_job job; pcs_row_weights weights; uint8_t *out; float *scratch; double *err, *norm; } coding;
+typedef struct { const pcs_tensor *t; const pcs_method *method; pcs_kernels kernels; pcs_row_job job; pcs_row_weights weights; uint8_t *out; float *scratch; double *err, *norm; } coding;
 
 static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
@@ -87,7 +74,8 @@ precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pc
     const size_t n = (size_t)t->ne[0];
     const uint64_t rows = pcs_tensor_rows(t);
     pcs_shared shared = { 0 };
-    coding c = { .t = t, .method = method, .job = { f, NULL, f->tensor ? &shared : NULL, PCS_FIT_RTN }, .weights = *weights, .out = out };
+    coding c = { .t = t, .method = method, .kernels = pcs_kernels_for(ctx->cpu), .weights = *weights, .out = out };
+    c.job = (pcs_row_job){ f, NULL, f->tensor ? &shared : NULL, PCS_FIT_RTN, &c.kernels };
     precis_status st = f->tensor ? pcs_tensor_shared(ctx, t, &shared) : PRECIS_OK;
     c.scratch = pcs_alloc(ctx, precis_ctx_threads(ctx) * (2 * n + 64), sizeof *c.scratch);
     c.err = pcs_alloc(ctx, 2 * rows, sizeof *c.err);

@@ -2,6 +2,7 @@
 #ifndef PCS_QUANT_H
 #define PCS_QUANT_H
 
+#include "kernel/kernel.h"
 #include "model/model.h"
 #include "plan/plan.h"
 #include "precis/quant.h"
@@ -12,6 +13,7 @@ typedef struct pcs_row_job {
     const float *importance;  /* [n] or NULL                                             */
     const pcs_shared *shared; /* of the tensor, for formats whose parameters are its     */
     pcs_fit_effort rounding;  /* PCS_FIT_RTN, or how power-of-two scales are rounded     */
+    const pcs_kernels *kernels;
 } pcs_row_job;
 
 typedef enum { PCS_CODER, PCS_TRANSFORM, PCS_RESIDUAL } pcs_method_kind;
@@ -20,7 +22,7 @@ struct pcs_work;
 typedef struct pcs_method {
     const char *name;
     pcs_method_kind kind;
-    void (*row)(const pcs_row_job *j, size_t n, const float *x, void *dst); /* coders of rows */
+    void (*row)(const pcs_row_job *j, size_t n, const float *x, void *dst, float *y); /* coders of rows: bytes, and what they decode to */
     precis_status (*apply)(struct pcs_work *w); /* transforms; coders and residuals of the whole model */
     /* Why a format cannot be coded so; NULL: it can. May be NULL. */
     const char *(*refuses)(const pcs_format *f);
@@ -62,8 +64,6 @@ void pcs_imatrix_finish(precis_imatrix *im);
 /* Mean squares for a tensor's rows; mean NULL when there are none. PRECIS_EINVAL when the widths differ. */
 precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs_row_weights *out);
 
-/* Weighted squares of x, and of x - y. */
-void pcs_error_row(size_t n, const float *x, const float *y, const float *w, double *err, double *norm);
 /* Encode one row as f with the method (bytes are kept when the type stays the same). */
 void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm);
 /* All rows of a tensor into out[rows * pcs_row_bytes], by a coder of rows; *error: of all, relative. Rows of threads, sums in order. */
@@ -76,6 +76,7 @@ typedef struct pcs_draw {
     precis_ctx *ctx;
     const pcs_tensor *t;
     const pcs_method *method; /* a coder of rows */
+    pcs_kernels kernels;
     pcs_row_weights weights;
     pcs_shared shared;
     bool known;    /* shared is */

@@ -32,6 +32,7 @@ typedef struct {
     precis_quant_report *report;
     uint64_t done, total;
     bool packed;
+    pcs_kernels kernels;
     /* the tensor in work */
     const pcs_tensor *t;
     const pcs_format *f;
@@ -81,7 +82,7 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     uint64_t part = (PART / (per_row + 1) / 16 + 1) * 16; /* whole panels */
     if (part > all) part = all;
     precis_status st = check_finite(w, i);
-    w->job = (pcs_row_job){ w->f, NULL, w->f->tensor ? &w->shared : NULL, w->rounding };
+    w->job = (pcs_row_job){ w->f, NULL, w->f->tensor ? &w->shared : NULL, w->rounding, &w->kernels };
     if (!st) st = pcs_imatrix_for(w->imatrix, w->t, &w->weights);
     if (!st && w->f->tensor) st = pcs_tensor_shared(w->ctx, w->t, &w->shared);
     if (st) return st;
@@ -203,7 +204,7 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
     if (plan->model != m) return pcs_fail(ctx, PRECIS_EINVAL, "the plan is of another model");
     pcs_arena a;
     pcs_arena_init(&a, ctx);
-    work w = { .ctx = ctx, .plan = plan, .method = set.coder, .coded = coded, .resume = resume, .imatrix = o->imatrix, .report = report, .rounding = rounding, .packed = o->packed };
+    work w = { .ctx = ctx, .plan = plan, .method = set.coder, .coded = coded, .resume = resume, .imatrix = o->imatrix, .report = report, .rounding = rounding, .packed = o->packed, .kernels = pcs_kernels_for(ctx->cpu) };
     pcs_methods_name(&set, w.name, sizeof w.name);
     pcs_gguf_tensor *t = pcs_arena_alloc(&a, plan->n + 1, sizeof *t);
     pcs_key *keys;

@@ -1,0 +1,565 @@
+/* fit.h - finding the parameters of a block: round-to-nearest, and a search for the least weighted squared error sum w (x - decoded)^2; then its codes and
+ * bytes. Compiled once per instruction set (kernel/x86/encode_*.c; fit.c: the scalar one), with the same bits.
+ *
+ * One implementation serves every format: it sees only the grid (codes, book, scale storage). Sixteen choices of parameters are weighed at once (choices.h). All
+ * sums run in fixed lanes, so parameters, and with them the bytes of a file, are the same on every machine and with every compiler.
+ *
+ * The idea of trying several scales around max|x| and solving for the scale by least squares is common to the field (see reference toolkits.md, C5); the joint
+ * refinement of integer scales, mins and the two f16 of a K block is ours. */
+#ifndef PCS_FIT_H
+#define PCS_FIT_H
+
+#include "format/choices.h"
+
+/* What does not depend on the codes: sums of w, w x, w x x, and extremes. */
+typedef struct { double w, x, xx; float lo, hi; } moments;
+
+static moments moments_of(const float *x, const float *w, size_t n)
+{
+    float sw[16] = { 0 }, sx[16] = { 0 }, sxx[16] = { 0 };
+    const size_t whole = n / 16 * 16;
+    for (size_t i = 0; i < whole; i += 16)
+        LANES(l) {
+            const float wi = w ? w[i + l] : 1.0f, wx = wi * x[i + l];
+            sw[l] += wi;
+            sx[l] += wx;
+            sxx[l] += wx * x[i + l];
+        }
+    for (size_t i = whole; i < n; i++) {
+        const float wi = w ? w[i] : 1.0f, wx = wi * x[i];
+        sw[0] += wi;
+        sx[0] += wx;
+        sxx[0] += wx * x[i];
+    }
+    moments o = { 0 };
+    double a[16], b[16], c[16];
+    LANES(l) a[l] = (double)sw[l], b[l] = (double)sx[l], c[l] = (double)sxx[l];
+    for (int step = 8; step; step /= 2)
+        for (int l = 0; l < step; l++) a[l] += a[l + step], b[l] += b[l + step], c[l] += c[l + step];
+    o.w = a[0];
+    o.x = b[0];
+    o.xx = c[0];
+    extremes(x, n, &o.lo, &o.hi);
+    return o;
+}
+
+/* Weighted squared error of w = d q - m. */
+static double error_of(const moments *o, double q, double qq, double qx, double d, double m)
+{
+    return o->xx + d * d * qq + m * m * o->w - 2 * d * m * q - 2 * d * qx + 2 * m * o->x;
+}
+
+static float safe_inverse(float d) { return d > -1e-38f && d < 1e-38f ? 0.0f : 1.0f / d; }
+
+/* The extreme code that the largest weight is mapped to. */
+static float extreme(const pcs_format *f) { return f->code_lo < -f->code_hi ? (float)f->code_lo : (float)f->code_hi; }
+
+/* ---- one scale --------------------------------------------------------------------------------- */
+
+/* The best scale so far of each lane: score is how much of sum w x x it explains. */
+typedef struct { float score[CHOICES], d[CHOICES]; } best_scale;
+
+static void try_scales(const pcs_format *f, const choices *c, const float *x, const float *w, size_t n, best_scale *b)
+{
+    sums s;
+    sums_of(f, c, x, w, n, false, &s);
+    LANES(l) {
+        const float over = s.qq[l] > 0 ? s.qq[l] : 1.0f, d = s.qx[l] / over, score = s.qx[l] * d;
+        b->d[l] = score > b->score[l] ? d : b->d[l];
+        b->score[l] = score > b->score[l] ? score : b->score[l];
+    }
+}
+
+static float best_of(const best_scale *b, float otherwise)
+{
+    const int l = largest_of(b->score);
+    return b->score[l] > 0 ? b->d[l] : otherwise;
+}
+
+/* Best d for w = d q over one group; 0 for an all-zero group. */
+static float fit_symmetric(const pcs_format *f, const float *x, const float *w, size_t n, pcs_fit_effort effort)
+{
+    float lo, hi;
+    extremes(x, n, &lo, &hi);
+    const float top = -lo > hi ? lo : hi, ext = extreme(f);
+    if (top == 0.0f) return 0.0f;
+    const float rtn = top / ext; /* ternary: the largest weight becomes +-1; else it maps to the far end of the grid */
+    if (effort != PCS_FIT_SEARCH) return rtn;
+    const bool ternary = f->code_lo == -1 && f->code_hi == 1, wide = (ext <= -127 || ext >= 127) && !f->book, both = f->code_lo != -f->code_hi;
+    best_scale b = { { 0 }, { 0 } };
+    choices c;
+    if (ternary) { /* thresholds from 1/10 to all of the largest weight */
+        LANES(l) c.inv[l] = 5.0f * (float)(l + 1) / (float)CHOICES / (top < 0 ? -top : top);
+        try_scales(f, &c, x, w, n, &b);
+        return best_of(&b, rtn);
+    }
+    for (int sign = 1; sign >= (both ? -1 : 1); sign -= 2) {
+        LANES(l) {
+            const float step = wide ? 0.07f : f->book ? 0.0225f * (ext < 0 ? -ext : ext) : ext < 8 && ext > -8 ? 0.1f : 0.14f, reach = (float)(l - 7) * step;
+            c.inv[l] = (float)sign * (ext + (ext < 0 ? -reach : reach)) / top;
+        }
+        try_scales(f, &c, x, w, n, &b);
+    }
+    return best_of(&b, rtn);
+}
+
+/* ---- scale and minimum ------------------------------------------------------------------------- */
+
+/* Least squares for d and m under the codes of each choice; m is kept at or above 0 when `bounded`. The best lane, if it is better than *best. */
+static void try_affine(const pcs_format *f, const choices *c, const moments *o, const float *x, const float *w, size_t n, bool bounded, double *best, float *d, float *m)
+{
+    sums s;
+    double e[CHOICES], ds[CHOICES], ms[CHOICES];
+    sums_of(f, c, x, w, n, true, &s);
+    LANES(l) {
+        const double q = (double)s.q[l], qq = (double)s.qq[l], qx = (double)s.qx[l], det = o->w * qq - q * q, over = 1.0 / (det > 0 ? det : 1.0);
+        const double free_m = (q * qx - qq * o->x) * over, held = qx / (qq > 0 ? qq : 1.0);
+        const bool hold = bounded && free_m < 0;
+        ms[l] = hold ? 0.0 : free_m;
+        ds[l] = hold ? held : (o->w * qx - o->x * q) * over;
+        const double err = error_of(o, q, qq, qx, ds[l], ms[l]);
+        e[l] = det > 0 && ds[l] > 0 && err < 1e300 ? err : 1e300;
+    }
+    const int l = least_of(e);
+    if (e[l] < *best) *best = e[l], *d = (float)ds[l], *m = (float)ms[l];
+}
+
+/* Best d and m for w = d q - m over one group. bounded: m >= 0, as K types store it. */
+static void fit_affine(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort, bool bounded, float *d, float *m)
+{
+    moments o = { 0 };
+    if (effort == PCS_FIT_SEARCH) o = moments_of(x, w, n);
+    else extremes(x, n, &o.lo, &o.hi);
+    const float lo = bounded && o.lo > 0 ? 0.0f : o.lo, range = o.hi - lo, top = f->code_hi;
+    *m = -lo;
+    *d = range > 0 ? range / top : 0.0f;
+    if (!(range > 0) || effort != PCS_FIT_SEARCH) return;
+    choices c;
+    double best = 1e299;
+    const float spread = f->code_hi <= 3 ? 0.05f : 0.1f;
+    LANES(l) {
+        c.inv[l] = (top + spread * (float)(l - 6)) / range;
+        c.m[l] = -lo;
+    }
+    try_affine(f, &c, &o, x, w, n, bounded, &best, d, m);
+    /* codes around the solution may be better still */
+    const float d1 = *d, m1 = *m, inv = 1.0f / d1;
+    LANES(l) {
+        c.inv[l] = inv * (1.0f + (float)(l % 4 - 1) * 0.25f / top);
+        c.m[l] = m1 + (float)(l / 4 - 1) * 0.25f * d1;
+    }
+    try_affine(f, &c, &o, x, w, n, bounded, &best, d, m);
+}
+
+/* f16 bits of the nearest finite half. */
+static uint16_t to_half(double v)
+{
+    const float c = v > 65504.0 ? 65504.0f : v < -65504.0 ? -65504.0f : (float)v;
+    return pcs_f32_to_f16(c);
+}
+
+static int clamp_round(float v, int lo, int hi)
+{
+    const float c = v < (float)lo ? (float)lo : v > (float)hi ? (float)hi : v;
+    return pcs_round(c);
+}
+
+/* ---- one f16 (and one f16 minimum or a zero point) per group ----------------------------------- */
+
+/* Scale and whole zero point for w = d (q - zero), 0 within the grid. `half`: d will be stored as f16. */
+static void fit_zero(const pcs_format *f, const float *x, const float *w, size_t n, pcs_fit_effort effort, bool half, float *d, int *zero)
+{
+    const moments o = moments_of(x, w, n);
+    const float lo = o.lo < 0 ? o.lo : 0.0f, hi = o.hi > 0 ? o.hi : 0.0f, levels = (float)(f->code_hi - f->code_lo);
+    *d = (hi - lo) / levels;
+    *zero = f->code_lo;
+    if (!(*d > 0)) {
+        *d = 0;
+        return;
+    }
+    /* 15 scales, shrinking and a little growing, with three zero points each; RTN has the one in the middle */
+    enum { SCALES = 15, ALL = 3 * CHOICES };
+    const bool search = effort == PCS_FIT_SEARCH;
+    float t[ALL];
+    int z[ALL];
+    for (int l = 0; l < ALL; l++) {
+        const int k = search ? l / 3 % SCALES - 2 : 0, dz = search ? l % 3 - 1 : 0;
+        const float part = 1.0f - 0.04f * (float)k * (f->code_hi - f->code_lo > 31 ? 0.25f : 1.0f);
+        t[l] = half ? pcs_f16_to_f32(to_half(*d * part)) : *d * part;
+        z[l] = t[l] > 0 ? clamp_round((float)f->code_lo - lo * part / t[l], f->code_lo, f->code_hi) + dz : 0;
+        if (z[l] < f->code_lo || z[l] > f->code_hi) z[l] -= dz;
+    }
+    double best = 1e300;
+    float found = *d;
+    for (int at = 0; at < (search ? ALL : CHOICES); at += CHOICES) {
+        choices c;
+        sums s;
+        LANES(l) {
+            c.inv[l] = t[at + l] > 0 ? 1.0f / t[at + l] : 0.0f;
+            c.m[l] = t[at + l] * (float)z[at + l];
+        }
+        sums_of(f, &c, x, w, n, true, &s);
+        LANES(l) {
+            const double e = error_of(&o, (double)s.q[l], (double)s.qq[l], (double)s.qx[l], (double)t[at + l], (double)t[at + l] * z[at + l]);
+            if (t[at + l] > 0 && e < best) best = e, found = t[at + l], *zero = z[at + l];
+        }
+    }
+    *d = found;
+}
+
+static void fit_plain(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
+{
+    float d, m = 0.0f;
+    if (f->scale == PCS_SCALE_ZERO) {
+        int zero;
+        fit_zero(f, x, w, f->group, effort, true, &d, &zero);
+        p->d = to_half(d);
+        p->mn[0] = (uint8_t)zero;
+        return;
+    }
+    if (f->has_min) fit_affine(f, x, w, f->group, effort, false, &d, &m);
+    else d = fit_symmetric(f, x, w, f->group, effort);
+    p->d = to_half(d);
+    p->m = to_half(-(double)m);
+}
+
+/* ---- power-of-two scale ---------------------------------------------------------------------- */
+
+/* RTN: exponent of the largest weight less that of the largest code (OCP MX 1.0, 6.3). Search: that
+ * and its neighbours, by error. */
+static void fit_e8m0(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
+{
+    const moments o = moments_of(x, w, f->group);
+    const float top = -o.lo > o.hi ? -o.lo : o.hi;
+    const int first = pcs_e8m0_scale(top, 2, 6.0f, 1, effort); /* the largest code is 6 = 1.5 * 2^2 */
+    p->d = (uint16_t)first;
+    if (effort != PCS_FIT_SEARCH || top == 0.0f) return;
+    choices c = { { 0 }, { 0 } };
+    float d[CHOICES];
+    LANES(l) { /* the first, then its neighbours */
+        float all[PCS_SUB], none[PCS_SUB];
+        const int e = first + (l == 1 ? -1 : l == 2 ? 1 : 0);
+        const pcs_params try = { .d = (uint16_t)(e < 0 ? 0 : e > 254 ? 254 : e) };
+        pcs_expand(f, &try, all, none);
+        d[l] = all[0];
+        c.inv[l] = safe_inverse(d[l]);
+    }
+    sums s;
+    sums_of(f, &c, x, w, f->group, false, &s);
+    double best = 1e300;
+    for (int l = 0; l < 3; l++) {
+        const double e = error_of(&o, 0, (double)s.qq[l], (double)s.qx[l], (double)d[l], 0);
+        const int code = first + (l == 1 ? -1 : l == 2 ? 1 : 0);
+        if (e < best) best = e, p->d = (uint16_t)(code < 0 ? 0 : code > 254 ? 254 : code);
+    }
+}
+
+/* ---- integer scales under one or two f16 per block ------------------------------------------- */
+
+typedef struct {
+    const pcs_format *f;
+    const float *x, *w; /* w may be NULL */
+    moments o[PCS_SUB];
+    struct { double q, qq, qx; } s[PCS_SUB]; /* of the codes chosen */
+    uint32_t groups;
+} super;
+
+/* Integer scales (and mins) around those that group g has; the best stay. Returns the error. */
+static double refine_group(super *b, uint32_t g, float d0, float m0, pcs_params *p)
+{
+    const pcs_format *f = b->f;
+    const float *x = b->x + g * f->group, *w = b->w ? b->w + g * f->group : NULL;
+    const moments *o = &b->o[g];
+    const bool has_min = f->has_min;
+    const float sc0 = p->sc[g], mn0 = p->mn[g], sc_lo = f->sc_lo, sc_hi = f->sc_hi;
+    choices c;
+    sums s;
+    float sc[CHOICES], ds[CHOICES];
+    double e[CHOICES], mn[CHOICES];
+    LANES(l) {
+        const float scale = sc0 + (float)(has_min ? l % 5 - 2 : l - 8), in = scale < sc_lo ? sc_lo : scale > sc_hi ? sc_hi : scale, d = d0 * in;
+        sc[l] = in;
+        ds[l] = d;
+        c.inv[l] = d > -1e-38f && d < 1e-38f ? 0.0f : 1.0f / d;
+        c.m[l] = m0 * (mn0 + (float)(l / 5 - 1));
+    }
+    sums_of(f, &c, x, w, f->group, has_min, &s);
+    const double ow = o->w, ox = o->x, oxx = o->xx, m00 = (double)m0, mn_hi = f->mn_hi, over = m0 != 0.0f && ow > 0 ? 1.0 / (ow * m00) : 0.0, round = 6755399441055744.0;
+    LANES(l) { /* least squares for the min under these codes */
+        const double d = (double)ds[l], q = has_min ? (double)s.q[l] : 0.0, qq = (double)s.qq[l], qx = (double)s.qx[l];
+        const double want = (d * q - ox) * over, above = want < 0 ? 0 : want, cut = above > mn_hi ? mn_hi : above;
+        const double n = (cut + round) - round, m = m00 * n;
+        mn[l] = n;
+        const double err = oxx + d * d * qq + m * m * ow - 2 * d * m * q - 2 * d * qx + 2 * m * ox;
+        e[l] = err < 1e300 ? err : 1e300;
+    }
+    const int best = least_of(e);
+    p->sc[g] = (int8_t)sc[best];
+    p->mn[g] = (uint8_t)mn[best];
+    b->s[g].q = (double)s.q[best];
+    b->s[g].qq = (double)s.qq[best];
+    b->s[g].qx = (double)s.qx[best];
+    return e[best];
+}
+
+/* The block's two f16 by least squares, codes, integer scales and mins given. */
+static void refit_super(const super *b, float *d0, float *m0, const pcs_params *p)
+{
+    double aa = 0, ab = 0, bb = 0, ax = 0, bx = 0; /* w = d0 * A - m0 * B with A = sc q, B = mn */
+    for (uint32_t g = 0; g < b->groups; g++) {
+        const double c = p->sc[g], n = p->mn[g];
+        aa += c * c * b->s[g].qq;
+        ab += c * n * b->s[g].q;
+        bb += n * n * b->o[g].w;
+        ax += c * b->s[g].qx;
+        bx += n * b->o[g].x;
+    }
+    const double det = aa * bb - ab * ab;
+    if (b->f->has_min && det > 1e-12 * aa * bb && bb > 0) {
+        const double d = (ax * bb - ab * bx) / det, m = (ab * ax - aa * bx) / det;
+        if (d > 0 && m >= 0) *d0 = (float)d, *m0 = (float)m;
+    } else if (aa > 0) {
+        const double d = (ax + ab * (double)*m0) / aa;
+        if (d != 0) *d0 = (float)d;
+    }
+}
+
+static double refine_super(super *b, pcs_params *p, float d0, float m0)
+{
+    double total = 0;
+    for (uint32_t g = 0; g < b->groups; g++) total += refine_group(b, g, d0, m0, p);
+    return total;
+}
+
+static void fit_super(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
+{
+    super b = { .f = f, .x = x, .w = w, .groups = f->block / f->group };
+    float d[PCS_SUB], m[PCS_SUB] = { 0 }, dtop = 0, mtop = 0;
+    for (uint32_t g = 0; g < b.groups; g++) {
+        const float *gx = x + g * f->group, *gw = w ? w + g * f->group : NULL;
+        if (f->has_min) fit_affine(f, gx, gw, f->group, effort, true, &d[g], &m[g]);
+        else d[g] = fit_symmetric(f, gx, gw, f->group, effort);
+        if ((d[g] < 0 ? -d[g] : d[g]) > (dtop < 0 ? -dtop : dtop)) dtop = d[g];
+        if (m[g] > mtop) mtop = m[g];
+    }
+    const float ext = f->sc_lo < 0 ? (float)f->sc_lo : (float)f->sc_hi;
+    p->d = to_half((double)dtop / ext);
+    p->m = to_half(f->has_min ? (double)mtop / f->mn_hi : 0.0);
+    float d0 = pcs_f16_to_f32(p->d), m0 = pcs_f16_to_f32(p->m);
+    for (uint32_t g = 0; g < b.groups; g++) {
+        p->sc[g] = (int8_t)(d0 != 0.0f ? clamp_round(d[g] / d0, f->sc_lo, f->sc_hi) : 0);
+        p->mn[g] = (uint8_t)(m0 != 0.0f ? clamp_round(m[g] / m0, 0, f->mn_hi) : 0);
+    }
+    if (effort != PCS_FIT_SEARCH || d0 == 0.0f) return;
+    for (uint32_t g = 0; g < b.groups; g++) b.o[g] = moments_of(x + g * f->group, w ? w + g * f->group : NULL, f->group);
+    double best = refine_super(&b, p, d0, m0);
+    for (int round = 0; round < 2; round++) {
+        pcs_params try = *p;
+        float d1 = d0, m1 = m0;
+        refit_super(&b, &d1, &m1, &try);
+        try.d = to_half(d1);
+        try.m = to_half(m1);
+        d1 = pcs_f16_to_f32(try.d);
+        m1 = pcs_f16_to_f32(try.m);
+        const double e = refine_super(&b, &try, d1, m1);
+        if (!(e < best)) return;
+        best = e;
+        *p = try;
+        d0 = d1;
+        m0 = m1;
+    }
+}
+
+/* ---- a block ----------------------------------------------------------------------------------- */
+
+/* Nearest codes under given parameters. */
+static void codes_under(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q)
+{
+    const float lo = f->code_lo, hi = f->code_hi;
+    for (uint32_t s = 0; s < f->block / 16; s++) {
+        /* 1/d may overflow for a subnormal d: what is clamped may be infinite. */
+        const float inv = d[s] != 0.0f ? 1.0f / d[s] : 0.0f, min = f->has_min ? m[s] : 0.0f;
+        float t[16];
+        LANES(i) {
+            const float v = (x[16 * s + i] + min) * inv;
+            t[i] = v == v ? v : 0.0f; /* 0 * infinity */
+        }
+        if (f->book) {
+            int at[16] = { 0 };
+            for (int k = 0; k < 15; k++) {
+                const float mid = 0.5f * (float)(f->book[k] + f->book[k + 1]);
+                LANES(i) at[i] += t[i] > mid;
+            }
+            LANES(i) q[16 * s + i] = f->book[at[i]];
+        } else {
+            LANES(i) {
+                const float cut = t[i] < lo ? lo : t[i] > hi ? hi : t[i];
+                q[16 * s + i] = (int8_t)(int)((cut + 12582912.0f) - 12582912.0f);
+            }
+        }
+    }
+}
+
+/* What codes decode to, as pcs_decode has it. */
+static void numbers_of(const pcs_format *f, size_t n, const int8_t *q, const float *d, const float *m, float *y)
+{
+    size_t i = 0;
+    for (; i + CHOICES <= n; i += CHOICES) {
+        const float ds = d[i / 16], ms = f->has_min ? m[i / 16] : 0.0f;
+        if (f->has_min) LANES(l) y[i + l] = ds * (float)q[i + l] - ms;
+        else LANES(l) y[i + l] = ds * (float)q[i + l];
+    }
+    for (; i < n; i++) y[i] = f->has_min ? d[i / 16] * (float)q[i] - m[i / 16] : d[i / 16] * (float)q[i];
+}
+
+/* Weighted squared error of a block under stored parameters. */
+static double block_error(const pcs_format *f, const float *x, const float *w, const pcs_params *p)
+{
+    float d[PCS_SUB], m[PCS_SUB] = { 0 };
+    int8_t q[PCS_BLOCK_MAX];
+    float e[16] = { 0 };
+    double sum = 0;
+    pcs_expand(f, p, d, m);
+    codes_under(f, x, d, m, q);
+    for (uint32_t s = 0; s < f->block / 16; s++)
+        LANES(l) {
+            const uint32_t i = 16 * s + (uint32_t)l;
+            const float diff = x[i] - (d[s] * (float)q[i] - m[s]);
+            e[l] += (w ? w[i] * diff : diff) * diff;
+        }
+    LANES(l) sum += (double)e[l];
+    return sum;
+}
+
+static void fit_one(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
+{
+    memset(p, 0, sizeof *p);
+    if (f->scale == PCS_SCALE_SUPER) fit_super(f, x, w, effort, p);
+    else if (f->scale == PCS_SCALE_E8M0) fit_e8m0(f, x, w, effort, p);
+    else fit_plain(f, x, w, effort, p);
+}
+
+static void fit_block(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
+{
+    float scaled[PCS_BLOCK_MAX], top = 0, least;
+    if (w) extremes(w, f->block, &least, &top); /* sums of huge or tiny importances would leave the range of f32: only ratios matter */
+    if (w && top > 0 && top < 3e38f) {
+        const float over = 1.0f / top;
+        for (uint32_t i = 0; i < f->block; i++) scaled[i] = w[i] * over + 1e-6f;
+        w = scaled;
+    } else {
+        w = NULL;
+    }
+    fit_one(f, x, w, effort, p);
+    /* Groups are searched one by one, then their scales are rounded to a common grid: on blocks with few large weights
+     * that can end worse than plain rounding. */
+    if (effort != PCS_FIT_SEARCH || (f->scale != PCS_SCALE_SUPER && !f->padded)) return;
+    pcs_params plain;
+    fit_one(f, x, w, PCS_FIT_RTN, &plain);
+    if (block_error(f, x, w, &plain) < block_error(f, x, w, p)) *p = plain;
+}
+
+/* ---- a row -------------------------------------------------------------------------------------- */
+
+/* Scale and zero point of a row, for formats with a head. */
+static void fit_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, float *d, int *zero)
+{
+    pcs_shared own = { 0 };
+    *zero = 0;
+    pcs_shared_add(&own, n, x, 0);
+    if (!f->tensor || !shared) shared = &own;
+    if (f->code_lo == -1 && f->code_hi == 1 && (f->tensor || effort != PCS_FIT_SEARCH)) { /* ternary, binary: mean of |w| (Ma et al. 2024, equation 3) */
+        *d = shared->mean;
+        return;
+    }
+    if (f->tensor || effort != PCS_FIT_SEARCH) {
+        const float lo = shared->lo < 0 ? shared->lo : 0.0f, hi = shared->hi > 0 ? shared->hi : 0.0f, top = -lo > hi ? lo : hi;
+        *d = f->has_min ? (hi - lo) / (float)(f->code_hi - f->code_lo) : top / extreme(f);
+        if (f->has_min) *zero = *d > 0 ? clamp_round((float)f->code_lo - lo / *d, f->code_lo, f->code_hi) : f->code_lo;
+        return;
+    }
+    if (f->has_min) fit_zero(f, x, w, n, effort, false, d, zero);
+    else *d = fit_symmetric(f, x, w, n, effort);
+}
+
+/* A row under parameters of the row. */
+static void encode_headed(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst, float *y)
+{
+    const size_t pad = (n + f->block - 1) / f->block * f->block;
+    float d, m, block[PCS_BLOCK_MAX], ds[PCS_SUB], ms[PCS_SUB];
+    int zero;
+    fit_row(f, n, x, w, effort, shared, &d, &zero);
+    m = d * (float)zero;
+    pcs_fill(ds, PCS_SUB, d);
+    pcs_fill(ms, PCS_SUB, m);
+    f->pack_row(0, NULL, d, zero, dst);
+    uint8_t *out = dst + f->head;
+    for (size_t at = 0; at < pad; at += f->block, out += f->bytes) {
+        int8_t q[PCS_BLOCK_MAX];
+        const size_t k = n - at < f->block ? n - at : f->block;
+        memset(block, 0, sizeof block);
+        memcpy(block, x + at, k * sizeof *block);
+        codes_under(f, block, ds, ms, q);
+        f->pack(q, NULL, out);
+        if (y) numbers_of(f, k, q, ds, ms, y + at);
+    }
+}
+
+/* Weighted squares of x - y, and of x. */
+PCS_INLINE void error_row(size_t n, const float *x, const float *y, const float *w, double *err, double *norm)
+{
+    double e[CHOICES] = { 0 }, s[CHOICES] = { 0 };
+    const size_t whole = n / CHOICES * CHOICES;
+    for (size_t i = 0; i < whole; i += CHOICES)
+        LANES(l)
+        {
+            const double d = (double)x[i + l] - (double)y[i + l], v = (double)x[i + l], wi = w ? (double)w[i + l] : 1.0;
+            e[l] += wi * d * d;
+            s[l] += wi * v * v;
+        }
+    for (size_t i = whole; i < n; i++) {
+        const double d = (double)x[i] - (double)y[i], v = (double)x[i], wi = w ? (double)w[i] : 1.0;
+        e[i % CHOICES] += wi * d * d;
+        s[i % CHOICES] += wi * v * v;
+    }
+    for (int step = CHOICES / 2; step; step /= 2)
+        for (int l = 0; l < step; l++) e[l] += e[l + step], s[l] += s[l + step];
+    *err = e[0];
+    *norm = s[0];
+}
+
+static void encode_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, void *dst, float *y)
+{
+    if (f->encode || f->kind != PCS_QUANT) {
+        if (f->encode) f->encode(f, n, x, w, effort, shared, dst);
+        else f->from_f32(n, x, dst);
+        if (y) pcs_decode(f, n, dst, y);
+        return;
+    }
+    if (f->head) {
+        encode_headed(f, n, x, w, effort, shared, dst, y);
+        return;
+    }
+    int8_t q[PCS_BLOCK_MAX];
+    float d[PCS_SUB], m[PCS_SUB] = { 0 }, xs[PCS_BLOCK_MAX], ws[PCS_BLOCK_MAX];
+    uint8_t *out = dst;
+    for (size_t at = 0; at < n; at += f->block, out += f->bytes) {
+        const float *xb = x + at, *wb = w ? w + at : NULL;
+        pcs_params p;
+        if (n - at < f->block) { /* a cut block: what is missing weighs nothing */
+            memset(xs, 0, sizeof xs);
+            memcpy(xs, xb, (n - at) * sizeof *xs);
+            pcs_fill(ws, PCS_BLOCK_MAX, 0.0f);
+            for (size_t i = 0; i < n - at; i++) ws[i] = wb ? wb[i] : 1.0f;
+            xb = xs;
+            wb = ws;
+        }
+        fit_block(f, xb, wb, effort, &p);
+        pcs_expand(f, &p, d, m);
+        codes_under(f, xb, d, m, q);
+        f->pack(q, &p, out);
+        if (y) numbers_of(f, n - at < f->block ? n - at : f->block, q, d, m, y + at);
+    }
+}
+
+#endif
