@@ -5,6 +5,7 @@
 
 static const cli_option options[] = {
     { "--against", 0, "REF", "the reference, usually the original" },
+    { "--logits", 0, "FILE", "keep the reference's logits: read from FILE if it is there (then --against may be left out), else written" },
     { "--text", 0, "FILE", "the text (default: about 43 kB that precis carries); more than once: results by text" },
     { "--domains", 0, NULL, "texts of precis beside it, by domain: prose, code, languages, numbers, typing noise; udhr.zip of --data" },
     { "--tasks", 0, "LIST", "questions with right answers: arc_easy,hellaswag,...,reasoning or FILE.jsonl (precis list tasks)" },
@@ -95,6 +96,8 @@ static int run(cli *c)
     o.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : cli_has(c, "--emulate") ? PRECIS_EMULATED : PRECIS_FAST;
     o.k_type = cli_get(c, "--cache-k");
     o.v_type = cli_get(c, "--cache-v");
+    o.logits = cli_get(c, "--logits");
+    if (o.logits && (cli_eval_is_suite(c) || cli_has(c, "--ladder") || cli_has(c, "--sts") || cli_has(c, "--ids"))) return cli_usage(c, "--logits is for one text and one model (no --domains, --tasks, --gate, --ladder, --sts, --ids)");
     if (cli_has(c, "--ids")) {
         precis_model *m;
         const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
@@ -149,6 +152,8 @@ const cli_command cli_eval = {
     "Every figure has its standard error over tokens. Tasks follow lm-evaluation-harness: acc and acc_norm by log-likelihood.\n"
     "The gate asks whether the loss stays below a margin, with 95 % over all texts and tasks together (docs/gate.md).", 0, 1, options, run,
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw\n"
+    "  precis eval small.gguf --against model.gguf --logits model.logits.gguf\n"
+    "  precis eval smaller.gguf --logits model.logits.gguf\n"
     "  precis eval small.gguf --against model.gguf --chunks 24 --cache-k int8 --cache-v int4 --json\n"
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw --gate --max-kld 0.05\n"
     "  precis eval small.gguf --against model.gguf --domains --tasks arc_easy,reasoning --data ~/sets --gate --max-kld 0.05 --max-drop 2%\n"

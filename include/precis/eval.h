@@ -21,8 +21,10 @@ typedef struct precis_eval_options {
     uint32_t          batch;      /* precis_eval_ids: tokens of one call at most; 0: 64               */
     void            (*each)(void *user, const precis_eval_token *token); /* precis_eval_text: every scored token, in order; NULL: none */
     void             *user;
+    const char       *logits;     /* precis_eval_text: a file of the reference's logits. Read where it is there, and then no reference is run (nor needed; one that is given must be its
+                                   * own); else written. NULL: none. 2 bytes for each scored token and entry of the vocabulary */
 } precis_eval_options;
-#define PRECIS_EVAL_OPTIONS_INIT { sizeof(precis_eval_options), PRECIS_FAST, 0, 0, NULL, NULL, 0, NULL, NULL }
+#define PRECIS_EVAL_OPTIONS_INIT { sizeof(precis_eval_options), PRECIS_FAST, 0, 0, NULL, NULL, 0, NULL, NULL, NULL }
 
 enum { PRECIS_QUANTILES = 9 };
 
@@ -45,7 +47,7 @@ typedef struct precis_eval_result {
 
 /* Score a text in windows as llama.cpp does: the text is cut into windows, each begins with BOS when the model
  * wants one, and the second half of each is scored. reference may be NULL. Both models must have one vocabulary.
- * PRECIS_EINVAL when the text is shorter than a window. */
+ * PRECIS_EINVAL when the text is shorter than a window, or the file of logits is of another text, model or arithmetic. */
 PRECIS_API precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const char *text, size_t len,
                                           const precis_eval_options *opts, precis_eval_result *result);
 /* Negative log-likelihood in nats of each id after the first, given those before it; needs no tokenizer. nll has n - 1

@@ -15,6 +15,7 @@ enum { ROWS = 64, GENERATED = 256, CONTEXT = 2048 };
 /* A runner that remembers what stands in its cache, so that a shared beginning is computed once. */
 typedef struct {
     precis_ctx *ctx;
+    pcs_kernels kernels;
     precis_runner *r;
     precis_tokenizer *t;
     uint32_t context, batch, vocabulary;
@@ -28,7 +29,7 @@ typedef struct {
 
 static precis_status start(answerer *a, precis_ctx *ctx, const precis_model *m, const precis_eval_options *o)
 {
-    *a = (answerer){ .ctx = ctx, .row_at = -1, .bos = -1 };
+    *a = (answerer){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .row_at = -1, .bos = -1 };
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = o->arithmetic;
     const int64_t known = pcs_arch_int(m, "context_length", CONTEXT, NULL);
@@ -84,7 +85,7 @@ static precis_status encode(answerer *a, const char *text, size_t len, int32_t *
     return *ids ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-typedef struct { const float *logits; size_t vocabulary; const int32_t *next; double *out; bool *greedy; } scored;
+typedef struct { const pcs_kernels *kernels; const float *logits; size_t vocabulary; const int32_t *next; double *out; bool *greedy; } scored;
 
 static void score_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
@@ -93,7 +94,7 @@ static void score_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     for (uint64_t i = begin; i < end; i++) {
         size_t best;
         const float *x = s->logits + i * s->vocabulary;
-        s->out[i] = (double)x[s->next[i]] - pcs_log_sum(x, s->vocabulary, &best);
+        s->out[i] = (double)x[s->next[i]] - pcs_log_sum(s->kernels, x, s->vocabulary, &best);
         s->greedy[i] = best == (size_t)s->next[i];
     }
 }
@@ -102,7 +103,7 @@ static void sum_rows(answerer *a, const float *logits, const int32_t *next, uint
 {
     double out[ROWS];
     bool right[ROWS];
-    scored s = { logits, a->vocabulary, next, out, right };
+    scored s = { &a->kernels, logits, a->vocabulary, next, out, right };
     pcs_for(a->ctx, k, 1, score_rows, &s);
     for (uint32_t i = 0; i < k; i++) *sum += out[i], *greedy &= right[i];
 }
@@ -284,7 +285,7 @@ static precis_status generate(answerer *a, const pcs_item *item, precis_answer *
             size_t best, len;
             st = precis_runner_decode(a->r, &row, 1, &logits);
             if (st) break;
-            pcs_log_sum(logits, a->vocabulary, &best);
+            pcs_log_sum(&a->kernels, logits, a->vocabulary, &best);
             token = (int32_t)best;
             if (precis_tokenizer_ends(a->t, token)) break;
             const char *piece = precis_tokenizer_piece(a->t, token, 1, &len);

@@ -1,4 +1,5 @@
 /* eval.c - perplexity, KL divergence, probability differences, top-1 agreement. */
+#include "eval/logits.h"
 #include "eval/eval.h"
 #include "precis/eval.h"
 
@@ -8,6 +9,7 @@
 #include "precis/text.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define ROWS 64 /* logit rows at a time: 64 * vocabulary floats of memory */
 
@@ -15,50 +17,42 @@
 typedef struct score { double nll, ref_nll, kld, dp; bool same; } score;
 
 typedef struct {
+    const pcs_kernels *kernels;
     const float *a, *b; /* logits of the model; of the reference or NULL */
     const int32_t *next;
     size_t vocabulary;
     score *out;
+    const pcs_logits *kept; /* of the reference, instead; or NULL */
+    size_t first;           /* row of it */
+    float *scratch;         /* [threads][vocabulary] */
+    const pcs_logits_row *made; /* b is what codes for a file stand for: figures are then those that the file will give; or NULL */
 } rows;
-
-double pcs_log_sum(const float *x, size_t n, size_t *arg)
-{
-    float top = x[0];
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (x[i] > top) top = x[i], best = i;
-    double lane[8] = { 0 };
-    for (size_t i = 0; i + 8 <= n; i += 8)
-        for (size_t l = 0; l < 8; l++) lane[l] += (double)pcs_expf(x[i + l] - top);
-    for (size_t i = n / 8 * 8; i < n; i++) lane[i % 8] += (double)pcs_expf(x[i] - top);
-    if (arg) *arg = best;
-    return top + pcs_log(((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7])));
-}
-
-double pcs_divergence(const float *p, double lp, const float *q, double lq, size_t n)
-{
-    double lane[8] = { 0 };
-    const float shift = (float)lp;
-    for (size_t i = 0; i < n; i++) lane[i % 8] += (double)pcs_expf(p[i] - shift) * (((double)p[i] - lp) - ((double)q[i] - lq));
-    return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
-}
 
 static void score_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
-    (void)ith;
     const rows *r = arg;
+    const size_t n = r->vocabulary;
+    float *kept = r->kept ? r->scratch + ith * n : NULL;
     for (uint64_t i = begin; i < end; i++) {
-        const float *a = r->a + i * r->vocabulary, *b = r->b ? r->b + i * r->vocabulary : NULL;
+        const float *a = r->a + i * n, *b = r->b ? r->b + i * n : NULL;
         size_t best, ref_best;
-        const double la = pcs_log_sum(a, r->vocabulary, &best);
+        const double la = pcs_log_sum(r->kernels, a, n, &best);
+        double lb;
         score *s = &r->out[i];
         s->nll = la - (double)a[r->next[i]];
-        if (!b) continue;
-        const double lb = pcs_log_sum(b, r->vocabulary, &ref_best);
-        s->ref_nll = lb - (double)b[r->next[i]];
-        s->kld = pcs_divergence(b, lb, a, la, r->vocabulary);
+        if (r->kept || r->made) {
+            const pcs_logits_row row = r->made ? r->made[i] : pcs_logits_get(r->kept, r->first + i, kept);
+            if (!r->made) b = kept;
+            lb = row.log_sum;
+            s->ref_nll = row.nll;
+            s->same = (double)best == row.best;
+        } else if (b) {
+            lb = pcs_log_sum(r->kernels, b, n, &ref_best);
+            s->ref_nll = lb - (double)b[r->next[i]];
+            s->same = best == ref_best;
+        } else continue;
+        s->kld = pcs_divergence(r->kernels, b, lb, a, la, n);
         s->dp = pcs_exp(-s->nll) - pcs_exp(-s->ref_nll);
-        s->same = best == ref_best;
     }
 }
 
@@ -125,18 +119,52 @@ static precis_status summarize(precis_ctx *ctx, const score *s, size_t n, bool r
 
 typedef struct {
     precis_ctx *ctx;
+    pcs_kernels kernels;
+    const precis_eval_options *o;
     precis_runner *model, *reference;
+    const int32_t *ids;
+    size_t windows;
+    int32_t bos; /* takes the place of a window's first token; < 0: none does */
     uint32_t window;
     size_t vocabulary;
     precis_row *rows;
     score *scores;
     size_t n_scores;
+    float *scratch;    /* [threads][vocabulary], with logits of a file */
+    bool kept;         /* the reference's logits are those of `logits` */
+    pcs_logits logits;
+    pcs_out *out;      /* where they go; or NULL */
+    pcs_logits_row *made;
+    int16_t *codes;    /* [ROWS][vocabulary] */
 } evaluation;
 
-static precis_status score_window(evaluation *e, const int32_t *ids, int32_t bos)
+typedef struct { evaluation *e; float *b; const int32_t *next; } coding;
+
+static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const coding *c = arg;
+    evaluation *e = c->e;
+    for (uint64_t i = begin; i < end; i++) e->made[e->n_scores + i] = pcs_logits_code(&e->kernels, c->b + i * e->vocabulary, e->vocabulary, c->next[i], e->codes + i * e->vocabulary);
+}
+
+static precis_status score_rows_at(evaluation *e, const int32_t *next, uint32_t k, const float *a, const float *b)
+{
+    rows r = { &e->kernels, a, b, next, e->vocabulary, e->scores + e->n_scores, e->kept ? &e->logits : NULL, e->n_scores, e->scratch, e->out ? e->made + e->n_scores : NULL };
+    precis_status st = PRECIS_OK;
+    if (e->out) {
+        pcs_for(e->ctx, k, 1, code_rows, &(coding){ e, (float *)b, next });
+        st = pcs_out_add(e->out, e->codes, k * e->vocabulary * sizeof *e->codes);
+    }
+    pcs_for(e->ctx, k, 1, score_rows, &r);
+    e->n_scores += k;
+    return st;
+}
+
+static precis_status score_window(evaluation *e, const int32_t *ids)
 {
     const uint32_t n = e->window, first = n / 2;
-    for (uint32_t i = 0; i < n; i++) e->rows[i] = (precis_row){ i == 0 && bos >= 0 ? bos : ids[i], i, 0, 0 };
+    for (uint32_t i = 0; i < n; i++) e->rows[i] = (precis_row){ i == 0 && e->bos >= 0 ? e->bos : ids[i], i, 0, 0 };
     precis_status st = PRECIS_OK;
     for (uint32_t at = 0; at + 1 < n && !st;) {
         const uint32_t k = at < first ? first - at : n - 1 - at < ROWS ? n - 1 - at : ROWS;
@@ -144,13 +172,30 @@ static precis_status score_window(evaluation *e, const int32_t *ids, int32_t bos
         const float *a = NULL, *b = NULL;
         st = precis_runner_decode(e->model, e->rows + at, k, &a);
         if (!st && e->reference) st = precis_runner_decode(e->reference, e->rows + at, k, &b);
-        if (!st && at >= first) {
-            rows r = { a, b, ids + at + 1, e->vocabulary, e->scores + e->n_scores };
-            pcs_for(e->ctx, k, 1, score_rows, &r);
-            e->n_scores += k;
-        }
+        if (!st && at >= first) st = score_rows_at(e, ids + at + 1, k, a, b);
         at += k;
     }
+    return st;
+}
+
+static precis_status score_text(evaluation *e)
+{
+    precis_status st = PRECIS_OK;
+    for (size_t w = 0; w < e->windows && !st; w++) {
+        st = score_window(e, e->ids + w * e->window);
+        if (!st) st = pcs_progress(e->ctx, "evaluate", w + 1, e->windows);
+    }
+    return st;
+}
+
+/* The file of the reference's logits: codes while the text is scored, then what belongs to rows. */
+static precis_status fill(void *user, pcs_out *out, size_t i)
+{
+    evaluation *e = user;
+    if (i) return pcs_out_add(out, e->made, e->n_scores * sizeof *e->made);
+    e->out = out;
+    const precis_status st = score_text(e);
+    e->out = NULL;
     return st;
 }
 
@@ -189,6 +234,40 @@ static precis_status same_tokens(precis_ctx *ctx, const precis_model *reference,
     return st;
 }
 
+static precis_status allocate(evaluation *e, bool write)
+{
+    precis_ctx *ctx = e->ctx;
+    const size_t scored = e->windows * pcs_logits_rows(e->window);
+    e->rows = pcs_alloc(ctx, e->window, sizeof *e->rows);
+    e->scores = pcs_alloc(ctx, scored, sizeof *e->scores);
+    e->scratch = pcs_alloc(ctx, e->kept ? precis_ctx_threads(ctx) * e->vocabulary : 1, sizeof *e->scratch);
+    e->made = pcs_alloc(ctx, write ? scored : 1, sizeof *e->made);
+    e->codes = pcs_alloc(ctx, write ? ROWS * e->vocabulary : 1, sizeof *e->codes);
+    return e->rows && e->scores && e->scratch && e->made && e->codes ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+/* Runners, and the reference's logits where a file has them. */
+static precis_status prepare(evaluation *e, const precis_model *model, const precis_model *reference, pcs_logits_of *of, bool *write)
+{
+    precis_ctx *ctx = e->ctx;
+    const precis_eval_options *o = e->o;
+    const bool there = o->logits && !access(o->logits, F_OK);
+    if (o->logits && !there && !reference) return pcs_fail(ctx, PRECIS_EIO, "%s does not exist, and there is no reference to make it from (--against REF)", o->logits);
+    e->kept = there;
+    *write = o->logits && !there;
+    precis_status st = open_runner(ctx, &e->model, model, o, false);
+    if (!st && reference && !there) st = open_runner(ctx, &e->reference, reference, o, true);
+    precis_runner_info a = { .size = sizeof a }, b = { .size = sizeof b };
+    if (st) return st;
+    precis_runner_get_info(e->model, &a);
+    if (e->reference) precis_runner_get_info(e->reference, &b);
+    if (e->reference && a.vocabulary != b.vocabulary) return pcs_fail(ctx, PRECIS_EINVAL, "vocabularies of %u and %u cannot be compared", a.vocabulary, b.vocabulary);
+    e->vocabulary = a.vocabulary;
+    *of = (pcs_logits_of){ e->ids, e->window, e->windows, e->vocabulary, o->arithmetic };
+    if (there) st = pcs_logits_open(ctx, &e->logits, o->logits, of, reference);
+    return st ? st : allocate(e, *write);
+}
+
 precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const char *text, size_t len,
                                const precis_eval_options *opts, precis_eval_result *result)
 {
@@ -200,39 +279,32 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     precis_tokenizer *t = NULL;
     int32_t *ids = NULL;
     size_t n = 0;
-    evaluation e = { .ctx = ctx, .window = o.window };
+    evaluation e = { .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .o = &o, .window = o.window };
     precis_status st = precis_tokenizer_open(ctx, &t, model);
     if (!st) st = precis_tokenizer_encode(t, text, len, PRECIS_TEXT_ADD, &ids, &n);
     if (!st && reference) st = same_tokens(ctx, reference, text, len, ids, n);
-    size_t windows = n / o.window;
-    if (!st && !windows) st = pcs_fail(ctx, PRECIS_EINVAL, "the text has %zu tokens, less than one window of %u; a shorter --ctx or a longer text helps", n, o.window);
-    if (o.windows && windows > o.windows) windows = o.windows;
-    if (!st) st = open_runner(ctx, &e.model, model, &o, false);
-    if (!st && reference) st = open_runner(ctx, &e.reference, reference, &o, true);
-    precis_runner_info a = { .size = sizeof a }, b = { .size = sizeof b };
-    if (!st) {
-        precis_runner_get_info(e.model, &a);
-        if (reference) precis_runner_get_info(e.reference, &b);
-        if (reference && a.vocabulary != b.vocabulary) st = pcs_fail(ctx, PRECIS_EINVAL, "vocabularies of %u and %u cannot be compared", a.vocabulary, b.vocabulary);
-        e.vocabulary = a.vocabulary;
-        e.rows = pcs_alloc(ctx, o.window, sizeof *e.rows);
-        e.scores = pcs_alloc(ctx, windows * o.window, sizeof *e.scores);
-        if (!st && (!e.rows || !e.scores)) st = PRECIS_ENOMEM;
-    }
+    e.ids = ids;
+    e.windows = n / o.window;
+    if (!st && !e.windows) st = pcs_fail(ctx, PRECIS_EINVAL, "the text has %zu tokens, less than one window of %u; a shorter --ctx or a longer text helps", n, o.window);
+    if (o.windows && e.windows > o.windows) e.windows = o.windows;
     /* the window's first token gives way to BOS, when the model begins with one */
-    const int32_t bos = n && !st && precis_tokenizer_bos(t) == ids[0] ? ids[0] : -1;
-    for (size_t w = 0; w < windows && !st; w++) {
-        st = score_window(&e, ids + w * o.window, bos);
-        if (!st) st = pcs_progress(ctx, "evaluate", w + 1, windows);
-    }
+    e.bos = n && !st && precis_tokenizer_bos(t) == ids[0] ? ids[0] : -1;
+    pcs_logits_of of;
+    bool write = false;
+    if (!st) st = prepare(&e, model, reference, &of, &write);
+    if (!st) st = write ? pcs_logits_write(ctx, o.logits, &of, reference, fill, &e) : score_text(&e);
     if (!st) {
-        result->windows = windows;
+        result->windows = e.windows;
         for (size_t i = 0; o.each && i < e.n_scores; i++)
             o.each(o.user, &(precis_eval_token){ e.scores[i].kld, e.scores[i].nll, e.scores[i].ref_nll, e.scores[i].same });
-        st = summarize(ctx, e.scores, e.n_scores, reference != NULL, result);
+        st = summarize(ctx, e.scores, e.n_scores, e.reference || e.kept, result);
     }
     pcs_free(ctx, e.rows);
     pcs_free(ctx, e.scores);
+    pcs_free(ctx, e.scratch);
+    pcs_free(ctx, e.made);
+    pcs_free(ctx, e.codes);
+    pcs_logits_close(&e.logits);
     precis_runner_close(&e.model);
     precis_runner_close(&e.reference);
     if (t) precis_ids_free(t, ids);
@@ -246,6 +318,7 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
     const precis_eval_options o = opts ? *opts : defaults;
     if (n < 2 || n > 1u << 20) return pcs_fail(ctx, PRECIS_EINVAL, "%zu ids are not 2 to %u", n, 1u << 20);
     precis_runner *r = NULL;
+    const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     const char *own = pcs_model_string(model, "precis.kv"), *usual = own ? NULL : "f32"; /* NULL: what it was made for */
     const uint32_t batch = o.batch && o.batch < ROWS ? o.batch : ROWS;
@@ -267,7 +340,7 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
         const float *logits;
         for (; k < batch && at + k + 1 < n; k++) row[k] = (precis_row){ ids[at + k], (uint32_t)(at + k), 0, 1 };
         st = precis_runner_decode(r, row, k, &logits);
-        rows what = { logits, NULL, ids + at + 1, info.vocabulary, scores };
+        rows what = { &kernels, logits, NULL, ids + at + 1, info.vocabulary, scores, NULL, 0, NULL, NULL };
         if (!st) pcs_for(ctx, k, 1, score_rows, &what);
         for (uint32_t i = 0; i < k && !st; i++) nll[at + i] = scores[i].nll;
         at += k;

@@ -1,12 +1,24 @@
-/* eval.h - what scores of logits are made of, in a fixed order. */
+/* eval.h - what scores of logits are made of. */
 #ifndef PCS_EVAL_H
 #define PCS_EVAL_H
 
-#include <stddef.h>
+#include "kernel/kernel.h"
 
 /* Log of the sum of exponentials of x[n]; *best (NULL: not asked for): the first place of the largest. */
-double pcs_log_sum(const float *x, size_t n, size_t *best);
+static inline double pcs_log_sum(const pcs_kernels *k, const float *x, size_t n, size_t *best)
+{
+    double sum;
+    size_t at;
+    k->log_sum(&(pcs_log_sum_args){ x, n, best ? best : &at, &sum });
+    return sum;
+}
+
 /* KL(p || q) in nats of two rows of logits, whose log sums are lp and lq. */
-double pcs_divergence(const float *p, double lp, const float *q, double lq, size_t n);
+static inline double pcs_divergence(const pcs_kernels *k, const float *p, double lp, const float *q, double lq, size_t n)
+{
+    double kl;
+    k->divergence(&(pcs_divergence_args){ p, q, lp, lq, n, &kl });
+    return kl;
+}
 
 #endif

@@ -18,7 +18,7 @@ static void score(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     const size_t n = s->r->vocabulary;
     for (uint64_t i = begin; i < end; i++) {
         const float *p = s->r->logits + (s->first + i) * n, *q = s->x + i * n;
-        s->kld[s->first + i] = pcs_divergence(p, s->r->log_sums[s->first + i], q, pcs_log_sum(q, n, NULL), n);
+        s->kld[s->first + i] = pcs_divergence(&s->r->kernels, p, s->r->log_sums[s->first + i], q, pcs_log_sum(&s->r->kernels, q, n, NULL), n);
     }
 }
 
@@ -134,7 +134,7 @@ static precis_status run_original(pcs_reference *r, const precis_model *origin)
         first += (size_t)outs;
         at += n;
     }
-    for (size_t i = 0; i < r->scored && !st; i++) r->log_sums[i] = pcs_log_sum(r->logits + i * r->vocabulary, r->vocabulary, NULL);
+    for (size_t i = 0; i < r->scored && !st; i++) r->log_sums[i] = pcs_log_sum(&r->kernels, r->logits + i * r->vocabulary, r->vocabulary, NULL);
     pcs_free(r->ctx, k);
     precis_runner_close(&run);
     return st;
@@ -142,7 +142,7 @@ static precis_status run_original(pcs_reference *r, const precis_model *origin)
 
 precis_status pcs_reference_open(precis_ctx *ctx, pcs_reference *r, const precis_model *origin, const pcs_windows *text, uint64_t tokens, uint32_t vocabulary, const precis_value *cuts, size_t n_cuts)
 {
-    *r = (pcs_reference){ .ctx = ctx, .windows = { .ctx = ctx }, .stride = 1, .cuts = cuts, .n_cuts = n_cuts };
+    *r = (pcs_reference){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .windows = { .ctx = ctx }, .stride = 1, .cuts = cuts, .n_cuts = n_cuts };
     precis_status st = PRECIS_OK;
     const int32_t *ids = text->ids;
     for (size_t w = 0; w < text->n && !st && tokens > 1; w++) {

@@ -7,6 +7,7 @@
 
 typedef struct pcs_reference {
     precis_ctx *ctx; /* NULL: not open */
+    pcs_kernels kernels;
     pcs_windows windows;
     uint32_t stride; /* every so many positions of a window's second half are scored, as `eval` does */
     size_t scored;

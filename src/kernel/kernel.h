@@ -137,6 +137,11 @@ typedef struct { const uint8_t *q; const float *s; size_t n, width; int bits; fl
 /* f16_f32: n numbers, exact (a NaN stays one; its payload may become quiet). */
 typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;
 
+/* log_sum: the log of the sum of exponentials of x[n], and the first place of the largest. divergence: KL(p || q) in nats of two rows of logits, whose log sums are lp
+ * and lq. Summed in 16 lanes of doubles. */
+typedef struct { const float *x; size_t n, *best; double *sum; } pcs_log_sum_args;
+typedef struct { const float *p, *q; double lp, lq; size_t n; double *kl; } pcs_divergence_args;
+
 /* encode: a row as pcs_encode does, and what it decodes to (y; NULL: not wanted; may be x). fit: the parameters of a block as pcs_fit (params), or of a row as pcs_fit_row (params NULL). */
 typedef struct {
     const pcs_format *f;
@@ -178,7 +183,7 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *f16_f32, *unpack_kv, *swiglu, *geglu, *softmax, *encode, *fit, *error;
+    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *f16_f32, *unpack_kv, *swiglu, *geglu, *softmax, *encode, *fit, *error, *log_sum, *divergence;
     pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mp */
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);

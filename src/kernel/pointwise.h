@@ -1,4 +1,4 @@
-/* pointwise.h - swiglu, geglu and softmax, compiled once per instruction set. No lane depends on another but by maxima and by sums in 16 fixed lanes, and
+/* pointwise.h - swiglu, geglu, softmax and what scores logits, compiled once per instruction set. No lane depends on another but by maxima and by sums in 16 fixed lanes, and
  * nothing is fused, so every compilation gives the same bits. */
 #ifndef PCS_POINTWISE_H
 #define PCS_POINTWISE_H
@@ -42,6 +42,52 @@ PCS_INLINE void pcs_softmax_loop(const pcs_softmax_args *a)
         for (int l = 0; l < step; l++) lane[l] += lane[l + step];
     const float inv = 1.0f / lane[0];
     for (j = 0; j < n; j++) s[j] *= inv;
+}
+
+#define PCS_LANES _Pragma("GCC unroll 1") for (int l = 0; l < 16; l++) /* gcc would take 16 turns apart before it vectorizes */
+
+PCS_INLINE double pcs_lanes_sum(double *lane)
+{
+    for (int step = 8; step; step /= 2)
+        for (int l = 0; l < step; l++) lane[l] += lane[l + step];
+    return lane[0];
+}
+
+PCS_INLINE void pcs_log_sum_loop(const pcs_log_sum_args *a)
+{
+    const float *x = a->x;
+    const size_t n = a->n, whole = n / 16 * 16;
+    float tops[16], top = x[0];
+    int32_t at[16];
+    double lane[16] = { 0 };
+    PCS_LANES tops[l] = -__builtin_inff(), at[l] = 0;
+    for (size_t i = 0; i < whole; i += 16)
+        PCS_LANES
+        {
+            const float v = x[i + l];
+            at[l] = v > tops[l] ? (int32_t)i : at[l];
+            tops[l] = v > tops[l] ? v : tops[l];
+        }
+    size_t best = 0;
+    for (size_t l = 0; l < 16 && whole; l++)
+        if (tops[l] > top || (tops[l] == top && (size_t)at[l] + l < best)) top = tops[l], best = (size_t)at[l] + l;
+    for (size_t i = whole; i < n; i++)
+        if (x[i] > top) top = x[i], best = i;
+    for (size_t i = 0; i < whole; i += 16) PCS_LANES lane[l] += (double)pcs_expf(x[i + l] - top);
+    for (size_t i = whole; i < n; i++) lane[i % 16] += (double)pcs_expf(x[i] - top);
+    *a->best = best;
+    *a->sum = (double)top + pcs_log(pcs_lanes_sum(lane));
+}
+
+PCS_INLINE void pcs_divergence_loop(const pcs_divergence_args *a)
+{
+    const float *p = a->p, *q = a->q, shift = (float)a->lp;
+    const double lp = a->lp, lq = a->lq;
+    const size_t n = a->n, whole = n / 16 * 16;
+    double lane[16] = { 0 };
+    for (size_t i = 0; i < whole; i += 16) PCS_LANES lane[l] += (double)pcs_expf(p[i + l] - shift) * (((double)p[i + l] - lp) - ((double)q[i + l] - lq));
+    for (size_t i = whole; i < n; i++) lane[i % 16] += (double)pcs_expf(p[i] - shift) * (((double)p[i] - lp) - ((double)q[i] - lq));
+    *a->kl = pcs_lanes_sum(lane);
 }
 
 #endif

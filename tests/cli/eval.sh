@@ -25,6 +25,30 @@ expect 2 "$precis" eval "$work/q4.gguf" --against "$model" --gate --max-drop 2 -
 has err "0.02 or 2%"
 expect 2 "$precis" eval "$work/q4.gguf" --against "$model" --max-kld 0.1 --tasks copy
 
+# the reference's logits, kept: the same figures without the reference, and no others' logits
+keep() { expect "$@" --ctx 256 --chunks 4; }
+keep 0 "$precis" eval "$work/q4.gguf" --against "$model" --logits "$work/l.gguf" --json
+cp "$work/out" "$work/first"
+keep 0 "$precis" eval "$work/q4.gguf" --logits "$work/l.gguf" --json
+cmp -s "$work/out" "$work/first" || { echo "logits of a file give other figures"; failed=1; }
+keep 0 "$precis" eval "$work/q4.gguf" --logits "$work/l.gguf" --against "$model" -t 1 --json
+cmp -s "$work/out" "$work/first" || { echo "logits of a file give other figures beside the reference"; failed=1; }
+keep 0 "$precis" eval "$work/q4.gguf" --against "$model" --json
+json "abs(j['kld_mean'] - json.load(open('$work/first'))['kld_mean']) < 1e-6 and j['top1'] == json.load(open('$work/first'))['top1']"
+keep 2 "$precis" eval "$work/q4.gguf" --logits "$work/l.gguf" --against "$work/q2.gguf"
+has err "another reference"
+keep 2 "$precis" eval "$work/q4.gguf" --logits "$work/l.gguf" --weights-only
+has err "another arithmetic"
+expect 2 "$precis" eval "$work/q4.gguf" --logits "$work/l.gguf" --ctx 256 --chunks 3
+has err "another text"
+keep 3 "$precis" eval "$work/q4.gguf" --logits "$work/absent.gguf"
+has err "\-\-against"
+keep 3 "$precis" eval "$work/q4.gguf" --logits "$work/q2.gguf"
+has err "no file of logits"
+head -c 100000 "$work/l.gguf" >"$work/cut.gguf"
+keep 3 "$precis" eval "$work/q4.gguf" --logits "$work/cut.gguf"
+keep 2 "$precis" eval "$work/q4.gguf" --logits "$work/l.gguf" --tasks copy
+
 # texts by domain: each has its row, and the whole its sum
 printf '%s\n' "$(seq -s ' ' 1 900)" >"$work/counting.txt"
 expect 0 "$precis" eval "$work/q2.gguf" --against "$model" --ctx 128 --chunks 4 --text "$root/data/eval.txt" --text "$work/counting.txt" --json

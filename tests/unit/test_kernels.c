@@ -5,6 +5,7 @@
 
 #include "run/overflow.h"
 
+#include <math.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -390,6 +391,44 @@ static void check_error(const pcs_kernel *k)
     }
 }
 
+static void check_log_sum(const pcs_kernel *k)
+{
+    for (size_t n = 1; n < 100; n++) {
+        float *x = guarded(n * 4);
+        test_fill(x, n, n, 8.0f);
+        if (n > 40) x[n / 2] = x[3] = x[n - 1] = 30.0f; /* the first of equal ones */
+        size_t best[2];
+        double sum[2], plain = 0;
+        k->run(&(pcs_log_sum_args){ x, n, &best[0], &sum[0] });
+        pcs_log_sum_scalar(&(pcs_log_sum_args){ x, n, &best[1], &sum[1] });
+        same(k, "place", &best[0], &best[1], sizeof *best);
+        same(k, "sum", &sum[0], &sum[1], sizeof *sum);
+        for (size_t i = 0; i < n; i++) plain += exp((double)x[i]);
+        for (size_t i = 0; i < best[0]; i++) assert_true(x[i] < x[best[0]]);
+        for (size_t i = 0; i < n; i++) assert_true(x[i] <= x[best[0]]);
+        assert_true(fabs(log(plain) - sum[0]) < 1e-6);
+        release(x, n * 4);
+    }
+}
+
+static void check_divergence(const pcs_kernel *k)
+{
+    for (size_t n = 1; n < 100; n++) {
+        float *p = guarded(n * 4), *q = guarded(n * 4);
+        double lp = 0, lq = 0, kl[2], plain = 0;
+        test_fill(p, n, n, 4.0f);
+        test_fill(q, n, n + 1, 4.0f);
+        for (size_t i = 0; i < n; i++) lp += exp((double)p[i]), lq += exp((double)q[i]);
+        lp = log(lp), lq = log(lq);
+        for (size_t i = 0; i < n; i++) plain += exp((double)p[i] - lp) * (((double)p[i] - lp) - ((double)q[i] - lq));
+        k->run(&(pcs_divergence_args){ p, q, lp, lq, n, &kl[0] });
+        pcs_divergence_scalar(&(pcs_divergence_args){ p, q, lp, lq, n, &kl[1] });
+        same(k, "divergence", &kl[0], &kl[1], sizeof *kl);
+        assert_true(fabs(kl[0] - plain) < 1e-6 * (1 + plain));
+        release(p, n * 4), release(q, n * 4);
+    }
+}
+
 static void check_peak(const pcs_kernel *k)
 {
     uint64_t once = 0, thrice = 0;
@@ -404,7 +443,7 @@ static void test_all(void **state)
     (void)state;
     static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
         { "quantize_act", check_quantize_act }, { "pack", check_pack }, { "mp", check_mp }, { "panel", check_panel }, { "gemm", check_gemm }, { "gemm_wide", check_gemm_wide }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 }, { "unpack_kv", check_unpack_kv },
-        { "encode", check_encode }, { "fit", check_fit }, { "error", check_error }, { "peak", check_peak }, { "peakf", check_peak } };
+        { "encode", check_encode }, { "fit", check_fit }, { "error", check_error }, { "log_sum", check_log_sum }, { "divergence", check_divergence }, { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
     for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {
         if ((k->needs & cpu) != k->needs) {
