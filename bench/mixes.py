@@ -16,6 +16,7 @@ threads = os.environ.get("THREADS", "2")
 methods = os.environ.get("METHODS", "search gptq").split()
 os.makedirs(folder, exist_ok=True)
 imatrix, profile = os.path.join(folder, "imatrix.gguf"), os.path.join(folder, "profile.json")
+logits = os.path.join(folder, f"logits-{os.path.basename(text)}-{ctx}-{chunks}.gguf")  # of the model: it runs once
 
 
 def run(*a):
@@ -45,7 +46,7 @@ def mix(name, out):
 
 
 def score(path):
-    e = run("eval", path, "--against", model, "--text", text, "--ctx", ctx, "--chunks", chunks)
+    e = run("eval", path, "--against", model, "--logits", logits, "--text", text, "--ctx", ctx, "--chunks", chunks)
     return e["kld_mean"], e["kld_se"]
 
 

@@ -32,7 +32,7 @@ with tempfile.TemporaryDirectory() as folder:
             continue
         p = run("plan", model, "--profile", profile, "--imatrix", imatrix, "--max-size", "100%", "--pin", table)
         run("quant", model, "--type", table, "--imatrix", imatrix, "--no-eval", "-o", out)
-        kld = run("eval", out, "--against", model, "--text", text, "--ctx", ctx, "--chunks", chunks)["kld_mean"]
+        kld = run("eval", out, "--against", model, "--logits", os.path.join(folder, "logits.gguf"), "--text", text, "--ctx", ctx, "--chunks", chunks)["kld_mean"]
         lo, hi = (math.log(x) for x in p["kld_interval"])
         x = math.log(kld)
         covered += lo <= x <= hi
