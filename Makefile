@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo test test-peers test-bytes test-kill asan ubsan tsan bench fuzz install clean bootstrap
+.PHONY: all demo test test-peers test-arm test-bytes test-kill asan ubsan tsan bench fuzz install clean bootstrap
 
 all: bootstrap
 	@tools/build $(BUILD)
@@ -22,6 +22,10 @@ test: bootstrap
 # precis against llama-cpp-python, gguf, tokenizers, sentencepiece, jinja2: minutes, needs the network once.
 test-peers: all
 	@tests/peers/run $(BUILD)
+
+# Cross-compiled for 64-bit Arm, run by qemu: every kernel row, and the same bytes, tokens and figures as here. A quarter of an hour.
+test-arm: all
+	@tests/arm/run $(BUILD)
 
 # The same bytes from gcc and clang, -O0 to -O3, every instruction set, any number of threads.
 test-bytes: bootstrap

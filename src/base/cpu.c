@@ -1,4 +1,4 @@
-/* cpu.c - detection by CPUID and XCR0 (SDM vol. 1, 14.3 and 15.2), and the mask. */
+/* cpu.c - detection by CPUID and XCR0 (SDM vol. 1, 14.3 and 15.2), or by what Linux says of an Arm, and the mask. */
 #include "base/cpu.h"
 
 #include "precis/base.h"
@@ -36,7 +36,22 @@ static unsigned detect(void)
     return flags;
 }
 #elif defined(__aarch64__)
-static unsigned detect(void) { return PCS_CPU_NEON; }
+#include <sys/auxv.h>
+
+#ifndef HWCAP_ASIMDDP
+#define HWCAP_ASIMDDP (1u << 20)
+#endif
+#ifndef HWCAP2_I8MM
+#define HWCAP2_I8MM (1u << 13)
+#endif
+
+static unsigned detect(void)
+{
+    unsigned flags = PCS_CPU_NEON;
+    if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) flags |= PCS_CPU_DOTPROD;
+    if (flags & PCS_CPU_DOTPROD && getauxval(AT_HWCAP2) & HWCAP2_I8MM) flags |= PCS_CPU_I8MM;
+    return flags;
+}
 #else
 static unsigned detect(void) { return 0; }
 #endif

@@ -22,7 +22,8 @@ typedef enum {
     PCS_SCALE_F16,   /* one f16 per group                                            */
     PCS_SCALE_ZERO,  /* one f16 and a whole zero point (mn[0]) per group             */
     PCS_SCALE_E8M0,  /* a power of two per group                                     */
-    PCS_SCALE_SUPER  /* an integer per group times one f16 per block (K and IQ types) */
+    PCS_SCALE_SUPER, /* an integer per group times one f16 per block (K and IQ types) */
+    PCS_SCALE_ROW    /* an integer per group times one f32 per row, which is its head  */
 } pcs_scale;
 
 /* Parameters of one block as they are stored: rounded to what the format can hold. */

@@ -47,6 +47,7 @@ static bool by_range(const pcs_accumulator *a) { return !strcmp(a->isa, "avx2") 
 static bool takes(const pcs_accumulator *a, const pcs_format *f)
 {
     if (strcmp(a->kernel, "mp") && !f->fields) return false;
+    if (!strcmp(a->kernel, "mv") && !strcmp(a->isa, "neon") && a->bits == 16) return a->raw == (pcs_mp_pairs(f) != 0); /* small codes as they are stored, large ones signed */
     if (by_range(a)) return a->raw ? (uint32_t)pcs_mp_pairs(f) * 2 == a->products : !pcs_mp_pairs(f);
     return true;
 }

@@ -43,7 +43,7 @@ precis_status pcs_intview_open(precis_ctx *ctx, const pcs_tensor *t, pcs_intview
     const int lo = f->code_lo, hi = f->code_hi;
     for (v->bits = 2; v->bits < 8; v->bits++)
         if (v->affine ? hi - lo < 1 << v->bits : lo >= -(1 << (v->bits - 1)) && hi < 1 << (v->bits - 1)) break;
-    v->channel = f->head != 0;
+    v->channel = f->head && f->scale != PCS_SCALE_ROW;
     v->group = v->channel ? v->cols : f->group;
     v->groups = (v->cols + v->group - 1) / v->group;
     v->half = true;

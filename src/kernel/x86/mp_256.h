@@ -3,7 +3,7 @@
 #ifndef PCS_MP_256_H
 #define PCS_MP_256_H
 
-#include "kernel/x86/mp.h"
+#include "kernel/simd/mp.h"
 
 /* `tokens` of a tile, from `first` on. */
 PCS_INLINE void mp_tile(const pcs_mp_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, size_t first, int tokens, int lines, int kind)

@@ -1,7 +1,7 @@
 /* mp, AVX2: codes - code_lo are unsigned. Their products with int8 are summed in pairs in 16 bits, and as many pairs as fit into 16 bits before they are widened:
  * 8 of 4-bit codes (15 x 127 x 2 x 8 = 30,480), 4 of 5-bit, 2 of 6-bit. Wider codes take the sign of the activations. */
 #define VEC 32
-#include "kernel/x86/mp.h"
+#include "kernel/simd/mp.h"
 
 enum { MP_TOKENS = 4, SIGNS = 0 };
 

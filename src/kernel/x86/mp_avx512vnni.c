@@ -1,6 +1,6 @@
 /* mp, AVX-512 VNNI: 16 rows in a register; codes + 128 are unsigned, and each sum starts at -128 times that of the activations. */
 #define VEC 64
-#include "kernel/x86/mp.h"
+#include "kernel/simd/mp.h"
 
 /* The first `tokens` of a tile against the panel: their sums, integer and float, stay in registers. lines: dot products of four in a group, 8 or 4. */
 PCS_INLINE void tile(const pcs_mp_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, int tokens, int lines, bool has_min)

@@ -1,6 +1,6 @@
 /* mp, AVX-VNNI: as with AVX-512, on half the lanes. */
 #define VEC 32
-#include "kernel/x86/mp.h"
+#include "kernel/simd/mp.h"
 
 enum { MP_TOKENS = 4 };
 

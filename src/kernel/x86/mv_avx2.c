@@ -1,7 +1,7 @@
 /* mv, AVX2: half a line in a register; products are summed in pairs in 16 bits, as many as fit (mp_avx2.c). */
 #define VEC 32
 #define MV_MOST 4
-#include "kernel/x86/mv.h"
+#include "kernel/simd/mv.h"
 
 PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
 {
@@ -22,4 +22,4 @@ PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0,
 }
 
 #define DECODER(name, block, slots, min, pairs) MV(name, avx2, block, slots, min, pairs)
-#include "kernel/x86/decoders.def"
+#include "kernel/simd/decoders.def"

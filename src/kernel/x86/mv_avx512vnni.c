@@ -1,7 +1,7 @@
 /* mv, AVX-512 VNNI: a line of 16 rows in a register; codes are unsigned, and each sum starts at -offset times that of the activations. */
 #define VEC 64
 #define MV_MOST 8
-#include "kernel/x86/mv.h"
+#include "kernel/simd/mv.h"
 
 PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
 {
@@ -13,4 +13,4 @@ PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0,
 }
 
 #define DECODER(name, block, slots, min, pairs) MV(name, avx512vnni, block, slots, min, pairs)
-#include "kernel/x86/decoders.def"
+#include "kernel/simd/decoders.def"

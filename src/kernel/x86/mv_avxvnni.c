@@ -1,7 +1,7 @@
 /* mv, AVX-VNNI: as with AVX-512, on half the lanes. */
 #define VEC 32
 #define MV_MOST 4
-#include "kernel/x86/mv.h"
+#include "kernel/simd/mv.h"
 
 PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
 {
@@ -13,4 +13,4 @@ PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0,
 }
 
 #define DECODER(name, block, slots, min, pairs) MV(name, avxvnni, block, slots, min, pairs)
-#include "kernel/x86/decoders.def"
+#include "kernel/simd/decoders.def"

@@ -1,5 +1,5 @@
 /* mv of float weights, AVX2. */
 #define VEC 32
-#include "kernel/x86/mvf.h"
+#include "kernel/simd/mvf.h"
 
 MVF(avx2)

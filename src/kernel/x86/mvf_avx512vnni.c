@@ -1,5 +1,5 @@
 /* mv of float weights, AVX-512. */
 #define VEC 64
-#include "kernel/x86/mvf.h"
+#include "kernel/simd/mvf.h"
 
 MVF(avx512vnni)

@@ -1,5 +1,5 @@
 /* unpack_kv, AVX2. */
 #define VEC 32
-#include "kernel/x86/unpack_kv_vec.h"
+#include "kernel/simd/unpack_kv.h"
 
 UNPACK_KV(avx2)

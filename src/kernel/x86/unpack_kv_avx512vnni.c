@@ -1,5 +1,5 @@
 /* unpack_kv, AVX-512. */
 #define VEC 64
-#include "kernel/x86/unpack_kv_vec.h"
+#include "kernel/simd/unpack_kv.h"
 
 UNPACK_KV(avx512vnni)

@@ -6,8 +6,10 @@
 #define PCS_MP_H
 
 #include "kernel/rows.h"
-#include "kernel/x86/decode.h"
+#include "kernel/simd/decode.h"
+#ifdef __x86_64__
 #include "kernel/x86/lanes.h"
+#endif
 
 /* Bytes ahead of the rows in work: memory time hides behind decoding (kernels.md, section 0). */
 #define MP_PREFETCH 8192
@@ -41,17 +43,17 @@ PCS_INLINE void mp_decode(const planes *p, size_t groups, int bias, const mp_pan
 
 #define DECODER(name, block, slots, min, pairs) \
     static void mp_decode_##name(const planes *p, size_t groups, uint8_t bias, const mp_panel *to) { mp_decode(p, groups, bias - OFFSET_##name, to, line_##name, scales_##name, slots); }
-#include "kernel/x86/decoders.def"
+#include "kernel/simd/decoders.def"
 #undef DECODER
 
 static mp_decode_fn *mp_decoder(const pcs_format *f)
 {
 #define DECODER(name, block, slots, min, pairs) extern const pcs_format pcs_format_##name;
-#include "kernel/x86/decoders.def"
+#include "kernel/simd/decoders.def"
 #undef DECODER
     static const struct { const pcs_format *f; mp_decode_fn *decode; } rows[] = {
 #define DECODER(name, block, slots, min, pairs) { &pcs_format_##name, mp_decode_##name },
-#include "kernel/x86/decoders.def"
+#include "kernel/simd/decoders.def"
 #undef DECODER
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -71,6 +73,7 @@ static mp_panel mp_panel_in(const pcs_mp_args *a, mp_decode_fn *decode)
 }
 
 /* 32 codes of each of the 16 rows as eight lines. */
+#ifdef __x86_64__
 PCS_INLINE void mp_lines(const mp_panel *p, size_t k, uint8_t bias)
 {
     const __m256i off = _mm256_set1_epi8((char)bias);
@@ -81,6 +84,14 @@ PCS_INLINE void mp_lines(const mp_panel *p, size_t k, uint8_t bias)
         for (int i = 0; i < 8; i++) _mm256_store_si256((__m256i *)(p->codes + k * 16 + 32 * half + 64 * i), r[i]);
     }
 }
+#else
+PCS_INLINE void mp_lines(const mp_panel *p, size_t k, uint8_t bias)
+{
+    for (size_t l = 0; l < 8; l++)
+        for (size_t r = 0; r < 16; r++)
+            for (size_t i = 0; i < 4; i++) p->codes[k * 16 + 64 * l + 4 * r + i] = (uint8_t)(p->rows[r].q[k + 4 * l + i] + bias);
+}
+#endif
 
 /* Rows n .. n + 15 (those from `rows` on are zero) by the format's own unpack(). */
 static void mp_fill_rows(const pcs_mp_args *a, mp_panel *p, size_t n, size_t rows, uint8_t bias)
@@ -113,9 +124,9 @@ static void mp_fill(const pcs_mp_args *a, mp_panel *p, mp_decode_fn *decode, siz
     }
     const size_t bytes = pcs_panel_bytes(a->f, a->k), chunks = pcs_chunks(a->k), groups = a->k / 32, slots = pcs_mp_wide(a->f) ? 1 : 2;
     const uint8_t *panel = a->w + n / PCS_PANEL * bytes, *from = a->packed ? panel : a->w + n * a->row_bytes;
-    for (size_t at = 0; at < bytes; at += 64) _mm_prefetch((const char *)from + MP_PREFETCH + at, _MM_HINT_T0);
+    for (size_t at = 0; at < bytes; at += 64) PCS_AHEAD(from + MP_PREFETCH + at);
     if (!a->packed) {
-        pcs_pack_avx2(&(pcs_pack_args){ a->f, from, a->row_bytes, a->k, rows, p->panel });
+        PACK_PANEL(&(pcs_pack_args){ a->f, from, a->row_bytes, a->k, rows, p->panel });
         panel = p->panel;
     }
     const planes from_planes = planes_of(a->f, a->k, panel);

@@ -11,9 +11,17 @@
 
 #include "base/f16.h"
 #include "kernel/kernel.h"
-#include "kernel/x86/vec.h"
+#include "kernel/simd/vec.h"
 
 typedef struct { const uint8_t *at[PCS_FIELDS]; } planes;
+
+#define PCS_AHEAD(p) __builtin_prefetch(p, 0, 3)
+
+#ifdef __x86_64__
+#define PACK_PANEL pcs_pack_avx2
+#else
+#define PACK_PANEL pcs_pack_scalar
+#endif
 
 typedef vec line_fn(const planes *p, size_t c, int g, int l, int h);
 typedef void scales_fn(const planes *p, size_t c, size_t groups, float *d, float *m);
@@ -29,7 +37,7 @@ static inline planes planes_of(const pcs_format *f, size_t k, const uint8_t *pan
 PCS_INLINE vec nibble(const uint8_t *line, int high) { return v_and(high ? v_shr16(v_load(line), 4) : v_load(line), v_set8(15)); }
 PCS_INLINE vec field(const uint8_t *line, int shift, int mask) { return v_and(shift ? v_shr16(v_load(line), shift) : v_load(line), v_set8(mask)); }
 
-PCS_INLINE vec book_of(const int8_t *book, int offset) { return v_spread128(_mm_add_epi8(_mm_loadu_si128((const __m128i *)book), _mm_set1_epi8((char)offset))); }
+PCS_INLINE vec book_of(const int8_t *book, int offset) { return v_spread128(v16_add8(v16_load(book), v16_set8(offset))); }
 
 PCS_INLINE void halves(const uint8_t *src, float *dst)
 {
@@ -45,11 +53,8 @@ PCS_INLINE void scaled(const uint8_t *d, const uint8_t *bytes, bool is_signed, f
     for (int h = 0; h < 16; h += V_ROWS) v_storef(dst + h, v_mulf(v_halves(d + 2 * h), is_signed ? v_signed(bytes + h) : v_unsigned(bytes + h)));
 }
 
-PCS_INLINE __m128i rows_at(const uint8_t *p) { return _mm_loadu_si128((const __m128i *)p); }
-PCS_INLINE void rows_put(uint8_t *p, __m128i v) { _mm_store_si128((__m128i *)p, v); }
 /* Bits of the bytes of 16 rows; the mask drops what came from the neighbour. */
-PCS_INLINE __m128i bits(__m128i v, int shift, int mask) { return _mm_and_si128(_mm_srl_epi16(v, _mm_cvtsi32_si128(shift)), _mm_set1_epi8((char)mask)); }
-PCS_INLINE __m128i up(__m128i v, int shift) { return _mm_sll_epi16(v, _mm_cvtsi32_si128(shift)); }
+PCS_INLINE vec16 bits(vec16 v, int shift, int mask) { return v16_and(v16_shr16(v, shift), v16_set8(mask)); }
 
 /* ---- blocks of 32 ------------------------------------------------------------------------------------------- */
 
@@ -67,10 +72,7 @@ PCS_INLINE vec nibbles32(const uint8_t *plane, size_t c, int g, int l, int h) { 
 /* Bits 4 l and the three behind it of each row's dword, as 0 or 16. */
 PCS_INLINE vec fifth(const uint8_t *plane, size_t c, int g, int l, int h)
 {
-    const char at = (char)(l / 2), bit = (char)(1 << (l % 2 * 4));
-    const vec spread = v_spread128(_mm_setr_epi8(at, at, at, at, (char)(4 + at), (char)(4 + at), (char)(4 + at), (char)(4 + at), (char)(8 + at), (char)(8 + at), (char)(8 + at), (char)(8 + at), (char)(12 + at),
-                                                 (char)(12 + at), (char)(12 + at), (char)(12 + at)));
-    const vec mask = v_spread128(_mm_set1_epi32((int)((uint32_t)(uint8_t)bit * 0x08040201u)));
+    const vec spread = v_spread128(v16_byte_of_dwords((char)(l / 2))), mask = v_spread128(v16_set32((l % 2 ? 16u : 1u) * 0x08040201u));
     return v_where(v_shuffle8(v_load(plane + (8 * c + (size_t)g) * 64 + h), spread), mask, v_set8(16));
 }
 
@@ -117,11 +119,11 @@ PCS_INLINE void k4_scales(const planes *p, size_t c, float *d, float *m)
     const uint8_t *b = p->at[2] + c * 12 * 16, *d0 = p->at[0] + 32 * c, *m0 = p->at[1] + 32 * c;
     for (int g = 0; g < 4; g++) {
         _Alignas(16) uint8_t sc[2][16], mn[2][16];
-        const __m128i low = rows_at(b + 16 * g), min = rows_at(b + 16 * (g + 4)), both = rows_at(b + 16 * (g + 8));
-        rows_put(sc[0], bits(low, 0, 63));
-        rows_put(mn[0], bits(min, 0, 63));
-        rows_put(sc[1], _mm_or_si128(bits(both, 0, 15), up(bits(low, 6, 3), 4)));
-        rows_put(mn[1], _mm_or_si128(bits(both, 4, 15), up(bits(min, 6, 3), 4)));
+        const vec16 low = v16_load(b + 16 * g), min = v16_load(b + 16 * (g + 4)), both = v16_load(b + 16 * (g + 8));
+        v16_store(sc[0], bits(low, 0, 63));
+        v16_store(mn[0], bits(min, 0, 63));
+        v16_store(sc[1], v16_or(bits(both, 0, 15), v16_shl16(bits(low, 6, 3), 4)));
+        v16_store(mn[1], v16_or(bits(both, 4, 15), v16_shl16(bits(min, 6, 3), 4)));
         for (int i = 0; i < 2; i++) {
             scaled(d0, sc[i], false, d + 16 * (g + 4 * i));
             scaled(m0, mn[i], false, m + 16 * (g + 4 * i));
@@ -155,8 +157,8 @@ PCS_INLINE void scales_q3_k(const planes *p, size_t c, size_t groups, float *d, 
     const uint8_t *b = p->at[1] + c * 12 * 16;
     for (int s = 0; s < 16; s++) {
         _Alignas(16) uint8_t sc[16];
-        const __m128i low = bits(rows_at(b + 16 * (s % 8)), s / 8 * 4, 15), high = bits(rows_at(b + 16 * (8 + s % 4)), s / 4 * 2, 3);
-        rows_put(sc, _mm_sub_epi8(_mm_or_si128(low, up(high, 4)), _mm_set1_epi8(32)));
+        const vec16 low = bits(v16_load(b + 16 * (s % 8)), s / 8 * 4, 15), high = bits(v16_load(b + 16 * (8 + s % 4)), s / 4 * 2, 3);
+        v16_store(sc, v16_sub8(v16_or(low, v16_shl16(high, 4)), v16_set8(32)));
         scaled(p->at[0] + 32 * c, sc, true, d + 16 * s);
     }
 }
@@ -171,9 +173,9 @@ PCS_INLINE void scales_q2_k(const planes *p, size_t c, size_t groups, float *d, 
     (void)groups;
     for (size_t s = 0; s < 16; s++) {
         _Alignas(16) uint8_t sc[16], mn[16];
-        const __m128i both = rows_at(p->at[2] + (16 * c + s) * 16);
-        rows_put(sc, bits(both, 0, 15));
-        rows_put(mn, bits(both, 4, 15));
+        const vec16 both = v16_load(p->at[2] + (16 * c + s) * 16);
+        v16_store(sc, bits(both, 0, 15));
+        v16_store(mn, bits(both, 4, 15));
         scaled(p->at[0] + 32 * c, sc, false, d + 16 * s);
         scaled(p->at[1] + 32 * c, mn, false, m + 16 * s);
     }
@@ -185,10 +187,10 @@ PCS_INLINE void scales_iq4_xs(const planes *p, size_t c, size_t groups, float *d
     (void)groups, (void)m;
     for (int g = 0; g < 8; g++) {
         _Alignas(16) uint8_t sc[16];
-        const __m128i low = bits(rows_at(p->at[2] + (4 * c + (size_t)(g / 2)) * 16), g % 2 * 4, 15);
-        const __m128i h0 = rows_at(p->at[1] + 32 * c), h1 = rows_at(p->at[1] + 32 * c + 16), two = _mm_set1_epi16(3), n = _mm_cvtsi32_si128(2 * g);
-        const __m128i high = _mm_packus_epi16(_mm_and_si128(_mm_srl_epi16(h0, n), two), _mm_and_si128(_mm_srl_epi16(h1, n), two));
-        rows_put(sc, _mm_sub_epi8(_mm_or_si128(low, up(high, 4)), _mm_set1_epi8(32)));
+        const vec16 low = bits(v16_load(p->at[2] + (4 * c + (size_t)(g / 2)) * 16), g % 2 * 4, 15);
+        const vec16 h0 = v16_load(p->at[1] + 32 * c), h1 = v16_load(p->at[1] + 32 * c + 16), two = v16_set16(3);
+        const vec16 high = v16_narrow(v16_and(v16_shr16(h0, 2 * g), two), v16_and(v16_shr16(h1, 2 * g), two));
+        v16_store(sc, v16_sub8(v16_or(low, v16_shl16(high, 4)), v16_set8(32)));
         scaled(p->at[0] + 32 * c, sc, true, d + 16 * g);
     }
 }

@@ -3,26 +3,34 @@
 #define PCS_UNPACK_KV_VEC_H
 
 #include "kernel/kernel.h"
-#include "kernel/x86/vec.h"
+#include "kernel/simd/vec.h"
 
 #if VEC == 64
-PCS_INLINE vecf codes_at(__m128i q, int h) { return (void)h, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q)); }
+PCS_INLINE vecf codes_at(vec16 q, int h) { return (void)h, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q)); }
 PCS_INLINE vecf loadu(const float *p) { return _mm512_loadu_ps(p); }
 PCS_INLINE void storeu(float *p, vecf v) { _mm512_storeu_ps(p, v); }
-#else
-PCS_INLINE vecf codes_at(__m128i q, int h) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(h ? _mm_unpackhi_epi64(q, q) : q)); }
+#elif VEC == 32
+PCS_INLINE vecf codes_at(vec16 q, int h) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(h ? _mm_unpackhi_epi64(q, q) : q)); }
 PCS_INLINE vecf loadu(const float *p) { return _mm256_loadu_ps(p); }
 PCS_INLINE void storeu(float *p, vecf v) { _mm256_storeu_ps(p, v); }
+#elif VEC == 16
+PCS_INLINE vecf codes_at(vec16 q, int h)
+{
+    const int16x8_t wide = vmovl_s8(vreinterpret_s8_u8(h < 8 ? vget_low_u8(q) : vget_high_u8(q)));
+    return vcvtq_f32_s32(vmovl_s16(h % 8 ? vget_high_s16(wide) : vget_low_s16(wide)));
+}
+PCS_INLINE vecf loadu(const float *p) { return vld1q_f32(p); }
+PCS_INLINE void storeu(float *p, vecf v) { vst1q_f32(p, v); }
 #endif
 
 /* s: of each code, or of all. */
-PCS_INLINE void put16(float *dst, __m128i q, const float *s, bool each)
+PCS_INLINE void put16(float *dst, vec16 q, const float *s, bool each)
 {
     for (int h = 0; h < 16; h += V_ROWS) storeu(dst + h, v_mulf(codes_at(q, h), each ? loadu(s + h) : v_setf(*s)));
 }
 
-PCS_INLINE __m128i bytes16(const uint8_t *q) { return _mm_loadu_si128((const __m128i *)q); }
-PCS_INLINE __m128i nibbles_of(__m128i q, int high) { return _mm_sub_epi8(_mm_and_si128(high ? _mm_srli_epi16(q, 4) : q, _mm_set1_epi8(15)), _mm_set1_epi8(8)); }
+PCS_INLINE vec16 bytes16(const uint8_t *q) { return v16_load(q); }
+PCS_INLINE vec16 nibbles_of(vec16 q, int high) { return v16_sub8(v16_and(high ? v16_shr16(q, 4) : q, v16_set8(15)), v16_set8(8)); }
 
 PCS_INLINE void unpack_keys(const pcs_unpack_kv_args *a)
 {
@@ -30,7 +38,7 @@ PCS_INLINE void unpack_keys(const pcs_unpack_kv_args *a)
         for (size_t i = 0; i < a->n; i++) put16(a->dst + 16 * i, bytes16(a->q + 16 * i), a->s, true);
     else
         for (size_t i = 0; i < a->n; i += 2) {
-            const __m128i q = bytes16(a->q + 8 * i);
+            const vec16 q = bytes16(a->q + 8 * i);
             put16(a->dst + 16 * i, nibbles_of(q, 0), a->s, true);
             if (i + 1 < a->n) put16(a->dst + 16 * i + 16, nibbles_of(q, 1), a->s, true);
         }

@@ -5,7 +5,7 @@
 #ifndef PCS_MV_H
 #define PCS_MV_H
 
-#include "kernel/x86/decode.h"
+#include "kernel/simd/decode.h"
 
 /* Bytes ahead: into the next panel, and into the next tensor's (kernels.md, section 0: without it memory time and compute time add). */
 #define MV_PREFETCH 8192
@@ -47,7 +47,7 @@ PCS_INLINE void mv_group(const decoder *dec, const planes *p, size_t c, int g, i
 
 #define MV_STEP \
     { \
-        for (until += bytes; m0 == 0 && ahead < until; ahead += 64) _mm_prefetch(ahead, _MM_HINT_T0); \
+        for (until += bytes; m0 == 0 && ahead < until; ahead += 64) PCS_AHEAD(ahead); \
         for (int half = 0; half < 16 / V_ROWS; half++) mv_group(dec, &p, c, g, half * VEC, x, tokens, d, m, acc + half * tokens); \
     }
 
@@ -92,7 +92,7 @@ PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
         const uint8_t *panel = a->w + n / PCS_PANEL * bytes;
         if (!a->packed) {
             const size_t rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
-            pcs_pack_avx2(&(pcs_pack_args){ a->f, a->w + n * a->row_bytes, a->row_bytes, a->k, rows, a->scratch });
+            PACK_PANEL(&(pcs_pack_args){ a->f, a->w + n * a->row_bytes, a->row_bytes, a->k, rows, a->scratch });
             panel = a->scratch;
         }
         for (size_t m = 0; m < a->m;) {

@@ -1,0 +1,169 @@
+/* p4.c - 4-bit codes times a whole multiplier of every 32 weights times one f32 of the row: w = r s q. |s q| is 120 at most, so a row is also, exactly, a row of int8 with one scale. P4: s is 1 to
+ * 15 in 4 bits (4.125 bits a weight); P4S: -15 to 15 in a byte (4.25), so that the long end of the codes may point either way.
+ *
+ * No better than IQ4_XS at the same bytes (docs/formats.md); it is here because its products need one scale for a row. */
+#include "format/choices.h"
+#include "format/scheme.h"
+
+enum { GROUP = 32, TOP = 15, ROUNDS = 4 };
+
+/* ---- layout -------------------------------------------------------------------------------------- */
+
+static void unpack_p4(const uint8_t *src, int8_t *q, float *d, float *m)
+{
+    (void)m;
+    for (int g = 0; g < 2; g++) {
+        pcs_nibbles_get(src + 1 + 16 * g, q + GROUP * g, 8);
+        d[2 * g] = d[2 * g + 1] = (float)(g ? src[0] >> 4 : src[0] & 15);
+    }
+}
+
+static void unpack_p4s(const uint8_t *src, int8_t *q, float *d, float *m)
+{
+    (void)m;
+    pcs_nibbles_get(src + 1, q, 8);
+    d[0] = d[1] = (float)(int8_t)src[0];
+}
+
+static void unpack_row(const uint8_t *src, size_t n, int8_t *q, float *d, float *m, size_t block, size_t bytes, void (*unpack)(const uint8_t *, int8_t *, float *, float *))
+{
+    const float r = pcs_bits_f32(pcs_load32(src));
+    *d = r;
+    *m = 0;
+    src += 4;
+    for (size_t at = 0; at < n; at += block, src += bytes) {
+        unpack(src, q + at, d + at / 16, m);
+        for (size_t s = 0; s < block / 16; s++) d[at / 16 + s] *= r;
+    }
+}
+
+static void row_p4(const uint8_t *src, size_t n, int8_t *q, float *d, float *m) { unpack_row(src, n, q, d, m, 64, 33, unpack_p4); }
+static void row_p4s(const uint8_t *src, size_t n, int8_t *q, float *d, float *m) { unpack_row(src, n, q, d, m, 32, 17, unpack_p4s); }
+
+/* ---- multipliers --------------------------------------------------------------------------------- */
+
+/* The multiplier of a group under the row's scale r by least error, and the sums of its codes. */
+static double best_multiplier(const pcs_format *f, const float *x, const float *w, float r, bool both, int *best, double *qq, double *qx)
+{
+    double least = 1e300, xx = 0;
+    for (size_t i = 0; i < GROUP; i++) xx += (w ? (double)w[i] : 1.0) * (double)x[i] * (double)x[i];
+    for (int sign = 1; sign >= (both ? -1 : 1); sign -= 2) {
+        choices c;
+        sums s;
+        for (int l = 0; l < CHOICES; l++) c.inv[l] = 1.0f / (r * (float)(sign * (l < TOP ? l + 1 : TOP)));
+        sums_of(f, &c, x, w, GROUP, false, &s);
+        for (int l = 0; l < TOP; l++) {
+            const double d = (double)r * sign * (l + 1), e = xx + d * d * (double)s.qq[l] - 2 * d * (double)s.qx[l];
+            if (!(e < least)) continue;
+            least = e;
+            *best = sign * (l + 1);
+            *qq = (double)s.qq[l];
+            *qx = (double)s.qx[l];
+        }
+    }
+    return least;
+}
+
+/* The scale that lets nothing of a group be cut; *turn: its codes are of the other sign, as their long end is the negative one. */
+static float needed(const float *x, bool both, bool *turn)
+{
+    float lo, hi;
+    extremes(x, GROUP, &lo, &hi);
+    *turn = both && hi > -lo;
+    const float longer = *turn ? hi : -lo, shorter = *turn ? -lo : hi;
+    return longer / 8 > shorter / 7 ? longer / 8 : shorter / 7;
+}
+
+/* Round to nearest. */
+static int plain_multiplier(const float *x, float r, bool both)
+{
+    bool turn;
+    const float need = needed(x, both, &turn);
+    int s = (int)(need / r);
+    s += (float)s * r < need * 0.999999f;
+    s = s < 1 ? 1 : s > TOP ? TOP : s;
+    return turn ? -s : s;
+}
+
+/* All multipliers of a row, and its scale: multipliers and codes for a scale, then the scale for those, again and again; from three starts. */
+static float fit(const pcs_format *f, size_t n, const float *x, const float *w, bool both, bool search, int8_t *s)
+{
+    float top = 0;
+    for (size_t g = 0; g < n; g += GROUP) {
+        bool turn;
+        const float need = needed(x + g, both, &turn);
+        top = need > top ? need : top;
+    }
+    const float plain = top / TOP;
+    if (!(plain > 1e-37f)) {
+        memset(s, 1, n / GROUP);
+        return 0;
+    }
+    float best_r = plain;
+    double least = 1e300;
+    for (int start = 0; search && start < 3; start++) {
+        float r = plain * (1.0f - 0.15f * (float)start);
+        for (int round = 0; round < ROUNDS && r > 0; round++) {
+            double e = 0, up = 0, down = 0;
+            for (size_t g = 0; g < n; g += GROUP) {
+                int m = 1;
+                double qq = 0, qx = 0;
+                e += best_multiplier(f, x + g, w ? w + g : NULL, r, both, &m, &qq, &qx);
+                up += m * qx;
+                down += (double)m * m * qq;
+            }
+            if (e < least) least = e, best_r = r;
+            else if (round) break;
+            r = down > 0 ? (float)(up / down) : 0;
+        }
+    }
+    for (size_t g = 0; g < n; g += GROUP) {
+        int m = 1;
+        double qq, qx;
+        if (search) best_multiplier(f, x + g, w ? w + g : NULL, best_r, both, &m, &qq, &qx);
+        else m = plain_multiplier(x + g, best_r, both);
+        s[g / GROUP] = (int8_t)m;
+    }
+    return best_r;
+}
+
+static void encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst)
+{
+    (void)shared;
+    enum { PART = 1 << 15 }; /* weights of a row whose multipliers lie on the stack; longer rows: parts of them are rows of their own in all but r */
+    const bool both = f->block == GROUP;
+    int8_t s[PART / GROUP];
+    const size_t first = n < PART ? n : PART;
+    const float r = fit(f, first, x, w, both, effort == PCS_FIT_SEARCH, s);
+    pcs_head_put(r, 0, false, dst);
+    dst += 4;
+    for (size_t at = 0; at < n; at += GROUP) {
+        double qq, qx;
+        int m = 1;
+        if (at < first) m = s[at / GROUP];
+        else if (r > 0) best_multiplier(f, x + at, w ? w + at : NULL, r, both, &m, &qq, &qx);
+        const float d = r * (float)m, ds[2] = { d, d };
+        int8_t q[GROUP];
+        pcs_format one = *f;
+        one.block = GROUP;
+        pcs_codes(&one, x + at, ds, ds, q);
+        if (both) {
+            dst[at / GROUP * 17] = (uint8_t)(int8_t)m;
+            pcs_nibbles_put(q, 8, dst + at / GROUP * 17 + 1);
+        } else {
+            uint8_t *to = dst + at / 64 * 33;
+            if (at % 64) to[0] = (uint8_t)(to[0] | m << 4);
+            else to[0] = (uint8_t)m;
+            pcs_nibbles_put(q, 8, to + 1 + (at % 64 ? 16 : 0));
+        }
+    }
+}
+
+const pcs_format pcs_format_p4 = {
+    .name = "P4", .id = 1400, .block = 64, .bytes = 33, .kind = PCS_QUANT, .group = GROUP, .code_lo = -8, .code_hi = 7, .scale = PCS_SCALE_ROW, .head = 4, .bound = 0.09, .substitute = "Q4_0",
+    .unpack = unpack_p4, .unpack_row = row_p4, .encode = encode
+};
+const pcs_format pcs_format_p4s = {
+    .name = "P4S", .id = 1401, .block = 32, .bytes = 17, .kind = PCS_QUANT, .group = GROUP, .code_lo = -8, .code_hi = 7, .scale = PCS_SCALE_ROW, .head = 4, .bound = 0.09, .substitute = "Q4_0",
+    .unpack = unpack_p4s, .unpack_row = row_p4s, .encode = encode
+};

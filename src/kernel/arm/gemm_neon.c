@@ -1,0 +1,41 @@
+/* gemm, NEON: 4 x 16 outputs in registers. */
+#include "kernel/kernel.h"
+
+#include <arm_neon.h>
+
+enum { ROWS = 4 };
+
+/* `rows` rows by a panel, k ascending. */
+PCS_INLINE void tile(const pcs_gemm_args *a, size_t m0, int rows)
+{
+    float32x4_t acc[ROWS * 4];
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < 4; i++) acc[4 * r + i] = a->accumulate ? vld1q_f32(a->y + (m0 + (size_t)r) * a->ldy + 4 * i) : vdupq_n_f32(0);
+    const float *b = a->b, *x = a->x + m0 * a->ldx;
+    for (size_t k = 0; k < a->k; k++, b += a->ldb)
+        for (int i = 0; i < 4; i++) {
+            const float32x4_t v = vld1q_f32(b + 4 * i);
+            for (int r = 0; r < rows; r++) acc[4 * r + i] = vfmaq_n_f32(acc[4 * r + i], v, x[(size_t)r * a->ldx + k]);
+        }
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < 4; i++) vst1q_f32(a->y + (m0 + (size_t)r) * a->ldy + 4 * i, acc[4 * r + i]);
+}
+
+void pcs_gemm_neon(const void *args)
+{
+    const pcs_gemm_args *a = args;
+    size_t m = 0;
+    for (; m + ROWS <= a->m; m += ROWS) tile(a, m, ROWS);
+    for (; m < a->m; m++) tile(a, m, 1);
+}
+
+void pcs_gemm_wide_neon(const void *args)
+{
+    const pcs_gemm_wide_args *w = args;
+    for (size_t p = 0; p < w->panels; p++) {
+        pcs_gemm_args one = w->one;
+        one.b += p * w->step;
+        one.y += 16 * p;
+        pcs_gemm_neon(&one);
+    }
+}

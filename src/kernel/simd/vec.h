@@ -1,0 +1,168 @@
+/* vec.h - registers under the same names on every instruction set: one of 16 rows (VEC 64: AVX-512), of 8, half a line (VEC 32: AVX2), or of 4 (VEC 16: NEON), and
+ * one of 16 bytes. */
+#ifndef PCS_VEC_H
+#define PCS_VEC_H
+
+#include "base/base.h"
+
+#ifdef __x86_64__
+#include <immintrin.h>
+
+typedef __m128i vec16;
+PCS_INLINE vec16 v16_load(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
+PCS_INLINE void v16_store(void *p, vec16 v) { _mm_storeu_si128((__m128i *)p, v); }
+PCS_INLINE vec16 v16_set8(int x) { return _mm_set1_epi8((char)x); }
+PCS_INLINE vec16 v16_set16(int x) { return _mm_set1_epi16((short)x); }
+PCS_INLINE vec16 v16_set32(uint32_t x) { return _mm_set1_epi32((int)x); }
+/* Places of byte `at` of each dword, four times. */
+PCS_INLINE vec16 v16_byte_of_dwords(char at)
+{
+    return _mm_setr_epi8(at, at, at, at, (char)(4 + at), (char)(4 + at), (char)(4 + at), (char)(4 + at), (char)(8 + at), (char)(8 + at), (char)(8 + at), (char)(8 + at), (char)(12 + at), (char)(12 + at),
+                         (char)(12 + at), (char)(12 + at));
+}
+PCS_INLINE vec16 v16_and(vec16 a, vec16 b) { return _mm_and_si128(a, b); }
+PCS_INLINE vec16 v16_or(vec16 a, vec16 b) { return _mm_or_si128(a, b); }
+PCS_INLINE vec16 v16_add8(vec16 a, vec16 b) { return _mm_add_epi8(a, b); }
+PCS_INLINE vec16 v16_sub8(vec16 a, vec16 b) { return _mm_sub_epi8(a, b); }
+PCS_INLINE vec16 v16_shr16(vec16 a, int n) { return _mm_srl_epi16(a, _mm_cvtsi32_si128(n)); }
+PCS_INLINE vec16 v16_shl16(vec16 a, int n) { return _mm_sll_epi16(a, _mm_cvtsi32_si128(n)); }
+/* 16-bit lanes below 256 as bytes. */
+PCS_INLINE vec16 v16_narrow(vec16 a, vec16 b) { return _mm_packus_epi16(a, b); }
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+
+typedef uint8x16_t vec16;
+PCS_INLINE uint16x8_t u16_of(vec16 a) { return vreinterpretq_u16_u8(a); }
+PCS_INLINE vec16 u8_of(uint16x8_t a) { return vreinterpretq_u8_u16(a); }
+PCS_INLINE vec16 v16_load(const void *p) { return vld1q_u8(p); }
+PCS_INLINE void v16_store(void *p, vec16 v) { vst1q_u8(p, v); }
+PCS_INLINE vec16 v16_set8(int x) { return vdupq_n_u8((uint8_t)x); }
+PCS_INLINE vec16 v16_set16(int x) { return u8_of(vdupq_n_u16((uint16_t)x)); }
+PCS_INLINE vec16 v16_set32(uint32_t x) { return vreinterpretq_u8_u32(vdupq_n_u32(x)); }
+PCS_INLINE vec16 v16_byte_of_dwords(int at)
+{
+    static const uint8_t dwords[16] = { 0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12 };
+    return vaddq_u8(vld1q_u8(dwords), vdupq_n_u8((uint8_t)at));
+}
+PCS_INLINE vec16 v16_and(vec16 a, vec16 b) { return vandq_u8(a, b); }
+PCS_INLINE vec16 v16_or(vec16 a, vec16 b) { return vorrq_u8(a, b); }
+PCS_INLINE vec16 v16_add8(vec16 a, vec16 b) { return vaddq_u8(a, b); }
+PCS_INLINE vec16 v16_sub8(vec16 a, vec16 b) { return vsubq_u8(a, b); }
+PCS_INLINE vec16 v16_shr16(vec16 a, int n) { return u8_of(vshlq_u16(u16_of(a), vdupq_n_s16((int16_t)-n))); }
+PCS_INLINE vec16 v16_shl16(vec16 a, int n) { return u8_of(vshlq_u16(u16_of(a), vdupq_n_s16((int16_t)n))); }
+PCS_INLINE vec16 v16_narrow(vec16 a, vec16 b) { return vcombine_u8(vmovn_u16(u16_of(a)), vmovn_u16(u16_of(b))); }
+#endif
+
+#if VEC == 64
+typedef __m512i vec;
+typedef __m512 vecf;
+PCS_INLINE vec v_load(const uint8_t *p) { return _mm512_loadu_si512(p); }
+PCS_INLINE void v_store(uint8_t *p, vec v) { _mm512_store_si512(p, v); }
+PCS_INLINE vec v_set8(int x) { return _mm512_set1_epi8((char)x); }
+PCS_INLINE vec v_set32(int32_t x) { return _mm512_set1_epi32(x); }
+PCS_INLINE vec v_and(vec a, vec b) { return _mm512_and_si512(a, b); }
+PCS_INLINE vec v_or(vec a, vec b) { return _mm512_or_si512(a, b); }
+PCS_INLINE vec v_xor(vec a, vec b) { return _mm512_xor_si512(a, b); }
+PCS_INLINE vec v_add8(vec a, vec b) { return _mm512_add_epi8(a, b); }
+PCS_INLINE vec v_set16(int x) { return _mm512_set1_epi16((short)x); }
+PCS_INLINE vec v_mul16(vec a, vec b) { return _mm512_mullo_epi16(a, b); }
+PCS_INLINE vec v_shr16(vec a, int n) { return _mm512_srl_epi16(a, _mm_cvtsi32_si128(n)); }
+PCS_INLINE vec v_shl16(vec a, int n) { return _mm512_sll_epi16(a, _mm_cvtsi32_si128(n)); }
+PCS_INLINE vec v_shuffle8(vec table, vec index) { return _mm512_shuffle_epi8(table, index); }
+PCS_INLINE vec v_spread128(vec16 x) { return _mm512_broadcast_i32x4(x); }
+/* `value` where all bits of `bit` are in v, else 0, by bytes. */
+PCS_INLINE vec v_where(vec v, vec bit, vec value) { return _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(v, bit), value); }
+PCS_INLINE vecf v_zero(void) { return _mm512_setzero_ps(); }
+PCS_INLINE vecf v_setf(float x) { return _mm512_set1_ps(x); }
+PCS_INLINE vecf v_loadf(const float *p) { return _mm512_load_ps(p); }
+PCS_INLINE void v_storef(float *p, vecf v) { _mm512_store_ps(p, v); }
+PCS_INLINE vecf v_mulf(vecf a, vecf b) { return _mm512_mul_ps(a, b); }
+PCS_INLINE vecf v_fma(vecf a, vecf b, vecf c) { return _mm512_fmadd_ps(a, b, c); }
+PCS_INLINE vecf v_fnma(vecf a, vecf b, vecf c) { return _mm512_fnmadd_ps(a, b, c); }
+PCS_INLINE vecf v_float(vec a) { return _mm512_cvtepi32_ps(a); }
+PCS_INLINE vecf v_halves(const uint8_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+PCS_INLINE vecf v_bf16(const uint8_t *p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16)); }
+PCS_INLINE vecf v_floats(const uint8_t *p) { return _mm512_loadu_ps((const float *)(const void *)p); }
+PCS_INLINE vecf v_unsigned(const uint8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p))); }
+PCS_INLINE vecf v_signed(const uint8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p))); }
+#elif VEC == 32
+typedef __m256i vec;
+typedef __m256 vecf;
+PCS_INLINE vec v_load(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+PCS_INLINE void v_store(uint8_t *p, vec v) { _mm256_store_si256((__m256i *)p, v); }
+PCS_INLINE vec v_set8(int x) { return _mm256_set1_epi8((char)x); }
+PCS_INLINE vec v_set32(int32_t x) { return _mm256_set1_epi32(x); }
+PCS_INLINE vec v_and(vec a, vec b) { return _mm256_and_si256(a, b); }
+PCS_INLINE vec v_or(vec a, vec b) { return _mm256_or_si256(a, b); }
+PCS_INLINE vec v_xor(vec a, vec b) { return _mm256_xor_si256(a, b); }
+PCS_INLINE vec v_add8(vec a, vec b) { return _mm256_add_epi8(a, b); }
+PCS_INLINE vec v_set16(int x) { return _mm256_set1_epi16((short)x); }
+PCS_INLINE vec v_mul16(vec a, vec b) { return _mm256_mullo_epi16(a, b); }
+PCS_INLINE vec v_shr16(vec a, int n) { return _mm256_srl_epi16(a, _mm_cvtsi32_si128(n)); }
+PCS_INLINE vec v_shl16(vec a, int n) { return _mm256_sll_epi16(a, _mm_cvtsi32_si128(n)); }
+PCS_INLINE vec v_shuffle8(vec table, vec index) { return _mm256_shuffle_epi8(table, index); }
+PCS_INLINE vec v_spread128(vec16 x) { return _mm256_broadcastsi128_si256(x); }
+PCS_INLINE vec v_where(vec v, vec bit, vec value) { return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(v, bit), bit), value); }
+PCS_INLINE vecf v_zero(void) { return _mm256_setzero_ps(); }
+PCS_INLINE vecf v_setf(float x) { return _mm256_set1_ps(x); }
+PCS_INLINE vecf v_loadf(const float *p) { return _mm256_load_ps(p); }
+PCS_INLINE void v_storef(float *p, vecf v) { _mm256_store_ps(p, v); }
+PCS_INLINE vecf v_mulf(vecf a, vecf b) { return _mm256_mul_ps(a, b); }
+PCS_INLINE vecf v_fma(vecf a, vecf b, vecf c) { return _mm256_fmadd_ps(a, b, c); }
+PCS_INLINE vecf v_fnma(vecf a, vecf b, vecf c) { return _mm256_fnmadd_ps(a, b, c); }
+PCS_INLINE vecf v_float(vec a) { return _mm256_cvtepi32_ps(a); }
+PCS_INLINE vecf v_halves(const uint8_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+PCS_INLINE vecf v_bf16(const uint8_t *p) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16)); }
+PCS_INLINE vecf v_floats(const uint8_t *p) { return _mm256_loadu_ps((const float *)(const void *)p); }
+PCS_INLINE vecf v_unsigned(const uint8_t *p) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p))); }
+PCS_INLINE vecf v_signed(const uint8_t *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p))); }
+#elif VEC == 16
+typedef vec16 vec;
+typedef float32x4_t vecf;
+PCS_INLINE vec v_load(const uint8_t *p) { return vld1q_u8(p); }
+PCS_INLINE void v_store(uint8_t *p, vec v) { vst1q_u8(p, v); }
+PCS_INLINE vec v_set8(int x) { return vdupq_n_u8((uint8_t)x); }
+PCS_INLINE vec v_set32(int32_t x) { return vreinterpretq_u8_s32(vdupq_n_s32(x)); }
+PCS_INLINE vec v_and(vec a, vec b) { return vandq_u8(a, b); }
+PCS_INLINE vec v_or(vec a, vec b) { return vorrq_u8(a, b); }
+PCS_INLINE vec v_xor(vec a, vec b) { return veorq_u8(a, b); }
+PCS_INLINE vec v_add8(vec a, vec b) { return vaddq_u8(a, b); }
+PCS_INLINE vec v_set16(int x) { return u8_of(vdupq_n_u16((uint16_t)x)); }
+PCS_INLINE vec v_mul16(vec a, vec b) { return u8_of(vmulq_u16(u16_of(a), u16_of(b))); }
+PCS_INLINE vec v_shr16(vec a, int n) { return v16_shr16(a, n); }
+PCS_INLINE vec v_shl16(vec a, int n) { return v16_shl16(a, n); }
+PCS_INLINE vec v_shuffle8(vec table, vec index) { return vqtbl1q_u8(table, index); }
+PCS_INLINE vec v_spread128(vec16 x) { return x; }
+PCS_INLINE vec v_where(vec v, vec bit, vec value) { return vandq_u8(vceqq_u8(vandq_u8(v, bit), bit), value); }
+PCS_INLINE vecf v_zero(void) { return vdupq_n_f32(0); }
+PCS_INLINE vecf v_setf(float x) { return vdupq_n_f32(x); }
+PCS_INLINE vecf v_loadf(const float *p) { return vld1q_f32(p); }
+PCS_INLINE void v_storef(float *p, vecf v) { vst1q_f32(p, v); }
+PCS_INLINE vecf v_mulf(vecf a, vecf b) { return vmulq_f32(a, b); }
+PCS_INLINE vecf v_fma(vecf a, vecf b, vecf c) { return vfmaq_f32(c, a, b); }
+PCS_INLINE vecf v_fnma(vecf a, vecf b, vecf c) { return vfmsq_f32(c, a, b); }
+PCS_INLINE vecf v_float(vec a) { return vcvtq_f32_s32(vreinterpretq_s32_u8(a)); }
+PCS_INLINE vecf v_halves(const uint8_t *p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
+PCS_INLINE vecf v_bf16(const uint8_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16)); }
+PCS_INLINE vecf v_floats(const uint8_t *p) { return vreinterpretq_f32_u8(vld1q_u8(p)); }
+PCS_INLINE uint8x8_t four_bytes(const uint8_t *p)
+{
+    uint32_t x;
+    memcpy(&x, p, 4);
+    return vreinterpret_u8_u32(vdup_n_u32(x));
+}
+PCS_INLINE vecf v_unsigned(const uint8_t *p) { return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(four_bytes(p))))); }
+PCS_INLINE vecf v_signed(const uint8_t *p) { return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(four_bytes(p)))))); }
+#endif
+
+enum { V_ROWS = VEC / 4 };
+
+/* Four activations, for every row. */
+PCS_INLINE vec v_four(const int8_t *x)
+{
+    int32_t v;
+    memcpy(&v, x, 4);
+    return v_set32(v);
+}
+
+#endif
