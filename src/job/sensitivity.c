@@ -215,7 +215,7 @@ static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
         double error, loss;
         if (!fit || !pcs_profile_of(r->p, t->name)) continue;
         st = swap(r, i, fit, &bytes[i], &error);
-        if (!st && (loss = pcs_profile_loss(r->p, t->name, error)) > 0) sum += loss;
+        if (!st && (loss = pcs_profile_loss(r->p, t->name, fit->name, error)) > 0) sum += loss;
     }
     if (!st) st = pcs_reference_divergence(&r->many, r->m, NULL, NULL, -1, &kld, &se);
     for (size_t i = 0; bytes && i < r->origin->n_tensors; i++)

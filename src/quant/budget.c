@@ -27,10 +27,10 @@ static bool has_book(const pcs_format *f) { return f->encode && f->block == PCS_
  * Logits: KL = 1/2 of the variance of their error under the softmax, to second order; the weighted squared error of a row is
  * that variance, and 0.7 the share that is left of it in two models, since likely tokens' errors cancel. Hidden layers: proportional to the relative error of their output and to the number of layers; the factors
  * were measured by quantizing one class of tensors at a time in two models (docs/planning.md has the figures). */
-static double to_kl(const job *j, double relative)
+static double to_kl(const job *j, const pcs_format *f, double relative)
 {
     const pcs_draw *d = &j->draw;
-    const double known = j->profile ? pcs_profile_loss(j->profile, d->t->name, relative) : -1;
+    const double known = j->profile ? pcs_profile_loss(j->profile, d->t->name, f->name, relative) : -1;
     if (known >= 0) return known;
     if (j->output && d->weights.mean) return 0.7 * 0.5 * relative * d->norm / (double)pcs_tensor_rows(d->t);
     return pcs_class_loss(d->t->name, j->layers, relative);
@@ -43,7 +43,7 @@ static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
     for (size_t c = 0; c < j->n_types && !st; c++) {
         double relative;
         st = pcs_draw_error(&j->draw, j->types[c], has_book(j->types[c]) ? (j->draw.steps + 63) / 64 : j->draw.steps, &relative); /* a part of the sample serves for books */
-        choices[c] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j->types[c], (uint64_t)t->ne[0]) + 31) / 32 * 32, st || !(relative > 0) ? 0 : to_kl(j, relative) };
+        choices[c] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j->types[c], (uint64_t)t->ne[0]) + 31) / 32 * 32, st || !(relative > 0) ? 0 : to_kl(j, j->types[c], relative) };
         *j->done += j->draw.steps * (uint64_t)t->ne[0];
         if (!st) st = pcs_progress(ctx, "measure", *j->done < j->total ? *j->done : j->total - 1, j->total);
     }

@@ -1,6 +1,8 @@
 /* profile.c - probes of tensors: kept, written, read, and turned into predictions. */
 #include "quant/profile.h"
 
+#include <strings.h>
+
 #include "base/fmath.h"
 #include "base/json.h"
 #include "graph/kv.h"
@@ -87,12 +89,14 @@ precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char 
 
 /* ---- predictions -------------------------------------------------------------------------------------------- */
 
-double pcs_profile_loss(const precis_profile *p, const char *tensor, double error)
+double pcs_profile_loss(const precis_profile *p, const char *tensor, const char *type, double error)
 {
     const pcs_sensitivity *s = pcs_profile_of(p, tensor);
     double x[PCS_PROBES], y[PCS_PROBES];
     size_t n = 0;
     if (!s) return -1;
+    for (size_t i = 0; i < s->n; i++) /* measured, no matter what its error would make one think */
+        if (!strcasecmp(s->probe[i].type, type) && s->probe[i].kld > s->probe[i].se) return s->probe[i].kld;
     for (size_t i = 0; i < s->n; i++) /* what is lost in the noise says no more than that it is small */
         if (s->probe[i].error > 0 && s->probe[i].kld > 0 && s->probe[i].kld > s->probe[i].se) {
             x[n] = pcs_log(s->probe[i].error);

@@ -33,7 +33,7 @@ precis_status pcs_profile_new(precis_ctx *ctx, precis_profile **out);
 precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char *type, double error, double kld, double se);
 const pcs_sensitivity *pcs_profile_of(const precis_profile *p, const char *tensor);
 /* Divergence that a relative error of a tensor is likely to cause alone: log-linear between and beyond the probes. Negative: unknown. */
-double pcs_profile_loss(const precis_profile *p, const char *tensor, double error);
+double pcs_profile_loss(const precis_profile *p, const char *tensor, const char *type, double error);
 
 /* The second-order estimate that needs no swap: the relative weighted error of a tensor in a layer, times the number of layers, times a factor of its
  * class (docs/planning.md). */

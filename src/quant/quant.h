@@ -81,8 +81,9 @@ typedef struct pcs_draw {
     pcs_shared shared;
     bool known;    /* shared is */
     size_t steps;
-    double norm, *ends; /* weighted squares: of all rows, of those up to each */
-    struct pcs_pick *picks;
+    double norm, rest, *ends; /* weighted squares: of all rows; of all but the certain ones; of those of them up to each */
+    size_t certain;
+    struct pcs_pick *picks; /* certain rows first */
     float *scratch; /* of threads */
     size_t scratch_size;
 } pcs_draw;
