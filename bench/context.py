@@ -4,6 +4,7 @@ medians of ROUNDS. The files are precis's own, read by both.
 usage: context.py PRECIS MODEL.gguf [--context 2048] [--rounds 5] [--threads 1]
 """
 import argparse, json, statistics, subprocess, sys
+import goals
 
 p = argparse.ArgumentParser()
 p.add_argument("precis"), p.add_argument("model"), p.add_argument("--context", type=int, default=2048), p.add_argument("--rounds", type=int, default=5)
@@ -47,3 +48,5 @@ for k, v in got.items():
     print(f"{k:22s}{v:10.1f} tokens/s")
 best = max(v for k, v in got.items() if k.startswith("llama.cpp") and v == v)
 print("behind %d tokens, beside llama.cpp's best: int8 %.2f, int4 %.2f; eight sequences %.2f times one" % (a.context, got["precis int8"] / best, got["precis int4"] / best, got["precis, 8 sequences"] / got["precis, 1 sequence"]))
+if a.context == 2048:
+    goals.record("context int8", got["precis int8"] / best), goals.record("context int4", got["precis int4"] / best), goals.record("sequences 8", got["precis, 8 sequences"] / got["precis, 1 sequence"])

@@ -5,6 +5,7 @@ usage: costs.py PRECIS MODEL N [THREADS]
 Each plan draws a level of bits, then a type for every weight around it; the model is made by RTN and run three times, of which the median counts.
 """
 import json, math, os, random, statistics, subprocess, sys, tempfile
+import goals
 
 precis, model, n = sys.argv[1:4]
 threads = sys.argv[4] if len(sys.argv) > 4 else "1"
@@ -37,3 +38,5 @@ with tempfile.TemporaryDirectory() as folder:
         errors.append(p["decode_tok_s"] / measured - 1)
         print(f"{i + 1}: {p['bytes']} bytes, predicted {p['decode_tok_s']:.1f}, measured {measured:.1f}, {100 * errors[-1]:+.1f} %", flush=True)
 print(f"{len(errors)} plans: within 10 %: {sum(abs(e) <= 0.1 for e in errors)}; mean {100 * statistics.mean(errors):+.1f} %, largest {100 * max(errors, key=abs):+.1f} %")
+if len(errors) == 20:
+    goals.record("costs", sum(abs(e) <= 0.1 for e in errors))

@@ -3,6 +3,7 @@
 usage: crowded.py PRECIS MODEL.gguf [ROUNDS]     (medians; needs llama-cpp-python for the peer: tests/peers/environment)
 """
 import json, os, statistics, subprocess, sys
+import goals
 
 precis, model = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
@@ -41,3 +42,5 @@ for loops in (0, 1, 2):
             b.kill()
     m = statistics.median
     print(f"{loops:10d}{m(one):10.1f}{m(two):11.1f}{m(two) / m(one):7.2f}{m(peer):13.1f}", flush=True)
+    if loops:
+        goals.record(f"crowded {loops}", m(two) / m(one))

@@ -6,6 +6,7 @@ Windows of 512 tokens, the second half scored. llama.cpp's time is that of its l
 precis's is of the whole command.
 """
 import json, os, statistics, subprocess, sys, tempfile, time
+import goals
 
 precis, model, reference, text = sys.argv[1:5]
 chunks = int(sys.argv[5]) if len(sys.argv) > 5 else 24
@@ -52,3 +53,5 @@ with tempfile.TemporaryDirectory() as folder:
         own.append(time.perf_counter() - t)
 a, b = statistics.median(peer), statistics.median(own)
 print(f"{chunks * 512} tokens, {threads} thread(s): llama.cpp {a:.1f} s (decoding alone), precis {b:.1f} s: {a / b:.2f} times; KL {j['kld_mean']:.6f} ± {j['kld_se']:.6f}")
+if chunks == 24 and threads == 1:
+    goals.record("evaluate", a / b)

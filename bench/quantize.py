@@ -7,6 +7,7 @@ matrix. error: squared error of some tensors over their squares, of both files; 
 """
 import csv, datetime, json, os, platform, statistics, subprocess, sys, tempfile, time
 import gguf, numpy as np
+import goals
 
 precis, model = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
@@ -67,6 +68,8 @@ with tempfile.TemporaryDirectory() as folder:
                 times[0].append(theirs(kind, n, out)), times[1].append(ours(kind, n, out, "rtn")), times[2].append(ours(kind, n, out, "search"))
             peer, rtn, search = (size / statistics.median(t) for t in times)
             print(f"| {kind} | {n} | {peer:.0f} | {errors[0]:.3e} | {rtn:.0f} | {errors[1]:.3e} | {search:.0f} | {errors[2]:.3e} | {search / peer:.2f} |", flush=True)
+            if n == 2 and f"quantize {kind}" in goals.GOALS:
+                goals.record(f"quantize {kind}", search / peer)
             rows.append([datetime.date.today(), platform.processor() or platform.machine(), os.path.basename(model), kind, n, rounds, f"{peer:.1f}", f"{errors[0]:.4e}", f"{rtn:.1f}", f"{errors[1]:.4e}", f"{search:.1f}", f"{errors[2]:.4e}"])
 path = os.path.join(os.path.dirname(__file__), "results", "quantize.csv")
 new = not os.path.exists(path)

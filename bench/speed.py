@@ -5,6 +5,7 @@ usage: speed.py PRECIS --cache FOLDER [--smollm2 FILE] [--rounds 5] [--threads 1
 """
 import argparse, csv, datetime, json, os, platform, re, shutil, statistics, subprocess, sys, tempfile
 import gguf, numpy as np
+import goals
 
 p = argparse.ArgumentParser()
 p.add_argument("precis"), p.add_argument("models", nargs="*"), p.add_argument("--cache"), p.add_argument("--smollm2", default="")
@@ -54,7 +55,7 @@ def random_llama(path):
 def ours(path, threads):
     r = subprocess.run([a.precis, "bench", path, "--prompt", str(a.prompt), "--gen", str(a.gen), "-t", str(threads), "--json", "-q"], capture_output=True, text=True, check=True)
     j = json.loads(r.stdout)
-    return j["prefill_tok_s"], j["decode_tok_s"], j["limit"]["decode_tok_s"], j["cpu"], j["limit"]["prefill_tok_s"]
+    return j["prefill_tok_s"], j["decode_tok_s"], j["limit"]["decode_tok_s"], j["cpu"], j["limit"]["prefill_tok_s"], j["rss_bytes"]
 
 
 def theirs(path, threads):
@@ -86,15 +87,27 @@ for name in a.models or sources:
             row = dict(date=datetime.date.today().isoformat(), machine=machine, level=got[0][3], compiler=compiler, model=name, type=kind, threads=threads, rounds=a.rounds,
                        decode=med(got, 1), peer_decode=med(peer, 1), limit_decode=med(got, 2), prompt=a.prompt, prefill=med(got, 0), peer_prefill=med(peer, 0), limit_prefill=med(got, 4), bytes=os.path.getsize(path))
             rows.append(row)
+            if name == "1.1b" and kind == "Q4_0":  # 22 layers of 256 keys and values in f16
+                goals.record("memory 1.1b", max(r[5] for r in got) / (row["bytes"] + (a.prompt + a.gen) * 22 * 512 * 2 + (32 << 20)))
+            if threads == 1:
+                for what in ("decode", "prefill"):
+                    for key, value in ((f"{what} {name} {kind} peer", row[what] / row["peer_" + what]), (f"{what} {name} {kind} limit", 100 * row[what] / row["limit_" + what])):
+                        if key in goals.GOALS and value == value:
+                            goals.record(key, value)
             print(f"{name:14s}{kind:8s}{threads:8d}{row['decode']:10.1f}{row['peer_decode']:11.1f}{row['decode'] / row['peer_decode']:7.2f}{row['limit_decode']:8.0f}"
                   f"{row['prefill']:9.1f}{row['peer_prefill']:11.1f}{row['prefill'] / row['peer_prefill']:7.2f}{row['limit_prefill']:8.0f}", flush=True)
         os.unlink(path)
 shutil.rmtree(folder)
 slug = re.sub(r"[^a-z0-9]+", "-", (cpu[1] if cpu else platform.machine()).lower()).strip("-")
 out = f"bench/results/speed-{slug}-{rows[0]['level']}.csv"
+kept = []
+if os.path.exists(out):  # rows of other models, types and prompts stay
+    with open(out, newline="") as f:
+        kept = [r for r in csv.DictReader(line for line in f if not line.startswith("#")) if not any(all(str(n[k]) == r[k] for k in ("model", "type", "threads", "prompt")) for n in rows)]
 with open(out, "w", newline="") as f:
     f.write(f"# make bench; peer: llama-cpp-python, built for this machine; tokens per second, medians of {a.rounds} alternations\n")
     w = csv.DictWriter(f, rows[0].keys())
     w.writeheader()
+    w.writerows(kept)
     w.writerows([{k: f"{v:.1f}" if isinstance(v, float) else v for k, v in r.items()} for r in rows])
 print(f"wrote {out}")
