@@ -14,9 +14,10 @@ precis, model, calib, text, ctx, chunks, folder = sys.argv[1:8]
 mixes = sys.argv[8:] or ["IQ2_S", "Q2_K", "IQ3_S", "Q3_K_M", "IQ4_XS", "Q4_K_M", "Q5_K_M"]
 threads = os.environ.get("THREADS", "2")
 methods = os.environ.get("METHODS", "search gptq").split()
+more = os.environ.get("EVAL", "").split()  # options of eval: --weights-only leaves out what int8 activations lose
 os.makedirs(folder, exist_ok=True)
 imatrix, profile = os.path.join(folder, "imatrix.gguf"), os.path.join(folder, "profile.json")
-logits = os.path.join(folder, f"logits-{os.path.basename(text)}-{ctx}-{chunks}.gguf")  # of the model: it runs once
+logits = os.path.join(folder, f"logits-{os.path.basename(text)}-{ctx}-{chunks}{''.join(more)}.gguf")  # of the model: it runs once
 
 
 def run(*a):
@@ -46,7 +47,7 @@ def mix(name, out):
 
 
 def score(path):
-    e = run("eval", path, "--against", model, "--logits", logits, "--text", text, "--ctx", ctx, "--chunks", chunks)
+    e = run("eval", path, "--against", model, "--logits", logits, "--text", text, "--ctx", ctx, "--chunks", chunks, *more)
     return e["kld_mean"], e["kld_se"]
 
 
