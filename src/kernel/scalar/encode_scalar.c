@@ -1,22 +1,4 @@
 /* encode, fit, error, scalar. */
-#include "format/fit.h"
-#include "kernel/kernel.h"
+#include "kernel/encode.h"
 
-void pcs_encode_scalar(const void *args)
-{
-    const pcs_encode_args *a = args;
-    encode_row(a->f, a->n, a->x, a->w, a->effort, a->shared, a->dst, a->y);
-}
-
-void pcs_fit_scalar(const void *args)
-{
-    const pcs_fit_args *a = args;
-    if (a->params) fit_block(a->f, a->x, a->w, a->effort, a->params);
-    else fit_row(a->f, a->n, a->x, a->w, a->effort, a->shared, a->d, a->zero);
-}
-
-void pcs_error_scalar(const void *args)
-{
-    const pcs_error_args *a = args;
-    error_row(a->n, a->x, a->y, a->w, a->err, a->norm);
-}
+ENCODE(scalar)

@@ -1,0 +1,26 @@
+/* encode.h - encode, fit and error, compiled once per instruction set around format/fit.h. */
+#ifndef PCS_ENCODE_H
+#define PCS_ENCODE_H
+
+#include "format/fit.h"
+#include "kernel/kernel.h"
+
+#define ENCODE(isa) \
+    void pcs_encode_##isa(const void *args) \
+    { \
+        const pcs_encode_args *a = args; \
+        encode_row(a->f, a->n, a->x, a->w, a->effort, a->shared, a->dst, a->y); \
+    } \
+    void pcs_fit_##isa(const void *args) \
+    { \
+        const pcs_fit_args *a = args; \
+        if (a->params) fit_block(a->f, a->x, a->w, a->effort, a->params); \
+        else fit_row(a->f, a->n, a->x, a->w, a->effort, a->shared, a->d, a->zero); \
+    } \
+    void pcs_error_##isa(const void *args) \
+    { \
+        const pcs_error_args *a = args; \
+        error_row(a->n, a->x, a->y, a->w, a->err, a->norm); \
+    }
+
+#endif
