@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 12 };
-#define SEARCHED 3e8 /* weights of a model that are coded by search, when there is time for it */
+#define SEARCHED 3e9 /* weights of a model that are coded by search, when there is time for it */
 
 typedef struct {
     precis_ctx *ctx;
@@ -20,7 +20,7 @@ typedef struct {
     precis_profile *p;
     const pcs_format *types[PCS_PROBES];
     size_t n_types;
-    const pcs_method *coder;       /* search, as quant has it; of large models rtn, which takes a tenth of the time */
+    const pcs_method *coder;       /* search, as quant has it; rtn where there is no time for it */
     pcs_windows windows;
     pcs_reference few, many;       /* the text that single weights are measured on; and whole plans, MORE times as much, for the text's own share of the error is theirs */
     size_t plans;                  /* whole ones that are measured */
