@@ -95,9 +95,11 @@ static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokeni
         size_t n;
         st = precis_tokenizer_encode(t, o->texts[i], o->lengths[i], PRECIS_TEXT_ADD, &ids, &n);
         const uint32_t window = r->context < WINDOW ? r->context : WINDOW;
+        const int32_t bos = !st && n && ids[0] == precis_tokenizer_bos(t) ? ids[0] : -1; /* takes the place of each window's first, as in eval and in llama.cpp's imatrix */
         for (size_t at = 0; at < n && !st && *seen < most; at += window) {
             uint32_t k = 0;
             for (; k < window && at + k < n && *seen + k < most; k++) rows[k] = (precis_row){ ids[at + k], k, 0, 0 };
+            if (k && bos >= 0) rows[0].token = bos;
             if (k) rows[k - 1].want = 1;
             st = precis_runner_decode(r, rows, k, NULL);
             *seen += k;
