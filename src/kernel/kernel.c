@@ -31,7 +31,7 @@ pcs_kernels pcs_kernels_for(unsigned cpu)
                       .f16_f32 = pcs_kernel_find("f16_f32", cpu)->run, .unpack_kv = pcs_kernel_find("unpack_kv", cpu)->run, .swiglu = pcs_kernel_find("swiglu", cpu)->run,
                       .geglu = pcs_kernel_find("geglu", cpu)->run, .softmax = pcs_kernel_find("softmax", cpu)->run, .encode = pcs_kernel_find("encode", cpu)->run,
                       .fit = pcs_kernel_find("fit", cpu)->run, .error = pcs_kernel_find("error", cpu)->run,
-                      .log_sum = pcs_kernel_find("log_sum", cpu)->run, .divergence = pcs_kernel_find("divergence", cpu)->run };
+                      .log_sum = pcs_kernel_find("log_sum", cpu)->run, .divergence = pcs_kernel_find("divergence", cpu)->run, .dot = pcs_kernel_find("dot", cpu)->run };
     for (const pcs_kernel *row = pcs_kernel_table; row->op; row++) {
         const pcs_format *f = !strncmp(row->op, "mv_", 3) ? pcs_format_by_name(row->op + 3) : NULL;
         if (f && !k.mv[f->id] && (row->needs & cpu) == row->needs) k.mv[f->id] = row->run;

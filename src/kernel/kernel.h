@@ -142,6 +142,9 @@ typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;
 typedef struct { const float *x; size_t n, *best; double *sum; } pcs_log_sum_args;
 typedef struct { const float *p, *q; double lp, lq; size_t n; double *kl; } pcs_divergence_args;
 
+/* dot: the sum of a[i] b[i], f64, in 8 lanes that are not fused. */
+typedef struct { const double *a, *b; size_t n; double *sum; } pcs_dot_args;
+
 /* encode: a row as pcs_encode does, and what it decodes to (y; NULL: not wanted; may be x). fit: the parameters of a block as pcs_fit (params), or of a row as pcs_fit_row (params NULL). */
 typedef struct {
     const pcs_format *f;
@@ -183,7 +186,7 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *f16_f32, *unpack_kv, *swiglu, *geglu, *softmax, *encode, *fit, *error, *log_sum, *divergence;
+    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *f16_f32, *unpack_kv, *swiglu, *geglu, *softmax, *encode, *fit, *error, *log_sum, *divergence, *dot;
     pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mp */
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);

@@ -90,4 +90,14 @@ PCS_INLINE void pcs_divergence_loop(const pcs_divergence_args *a)
     *a->kl = pcs_lanes_sum(lane);
 }
 
+PCS_INLINE void pcs_dot_loop(const pcs_dot_args *arg)
+{
+    const double *a = arg->a, *b = arg->b;
+    double lane[8] = { 0 };
+    size_t i = 0;
+    for (; i + 8 <= arg->n; i += 8) _Pragma("GCC unroll 1") for (int l = 0; l < 8; l++) lane[l] += a[i + l] * b[i + l];
+    for (; i < arg->n; i++) lane[i % 8] += a[i] * b[i];
+    *arg->sum = ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
 #endif

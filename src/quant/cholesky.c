@@ -6,49 +6,59 @@
 #include "quant/methods.h"
 
 #define BLOCK 64
+#define COLUMNS 8 /* of the inverse, and rows behind a block, at a time */
 
-static double dot(const double *a, const double *b, size_t n)
+static double dot(const pcs_kernels *k, const double *a, const double *b, size_t n)
 {
-    double lane[8] = { 0 };
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int l = 0; l < 8; l++) lane[l] += a[i + l] * b[i + l];
-    for (; i < n; i++) lane[i % 8] += a[i] * b[i];
-    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+    double sum;
+    k->dot(&(pcs_dot_args){ a, b, n, &sum });
+    return sum;
 }
 
-typedef struct { size_t n, k0, k1; double *l, *x; float *u; bool bad; } job;
+typedef struct { const pcs_kernels *kernels; size_t n, k0, k1; double *l, *x; float *u; bool bad; } job;
 
-/* Rows behind a block: their entries in its columns. */
+/* Rows behind a block, eight at a time: their entries in its columns. */
 static void panel_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
     job *j = arg;
-    for (uint64_t r = begin; r < end; r++) {
-        double *row = j->l + (j->k1 + r) * j->n;
-        for (size_t c = j->k0; c < j->k1; c++) row[c] = (row[c] - dot(row, j->l + c * j->n, c)) / j->l[c * j->n + c];
+    for (uint64_t b = begin; b < end; b++) {
+        const size_t first = j->k1 + b * COLUMNS, last = first + COLUMNS < j->n ? first + COLUMNS : j->n;
+        for (size_t c = j->k0; c < j->k1; c++) {
+            const double *other = j->l + c * j->n;
+            for (size_t r = first; r < last; r++) {
+                double *row = j->l + r * j->n;
+                row[c] = (row[c] - dot(j->kernels, row, other, c)) / other[c];
+            }
+        }
     }
 }
 
-/* Column c of L^-1, in the thread's x; into its places of U. */
+/* Eight columns of L^-1 from 8 b on, in the thread's x, so that L is read once for all; into their places of U. */
 static void inverse_columns(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     job *j = arg;
-    double *x = j->x + ith * j->n;
-    for (uint64_t c = begin; c < end; c++) {
-        for (size_t i = 0; i < c; i++) x[i] = 0;
-        for (size_t i = c; i < j->n; i++) {
-            const double *row = j->l + i * j->n;
-            x[i] = ((i == c ? 1.0 : 0.0) - dot(row + c, x + c, i - c)) / row[i];
+    const size_t n = j->n;
+    double *x = j->x + ith * n * COLUMNS;
+    for (uint64_t b = begin; b < end; b++) {
+        const size_t first = b * COLUMNS, count = n - first < COLUMNS ? n - first : COLUMNS;
+        for (size_t i = first; i < n; i++) {
+            const double *row = j->l + i * n;
+            for (size_t k = 0; k < count; k++) {
+                double *own = x + k * n;
+                own[i] = i < first + k ? 0.0 : ((i == first + k ? 1.0 : 0.0) - dot(j->kernels, row + first, own + first, i - first)) / row[i];
+            }
         }
         /* U[a][b] = L^-1[n-1-a][n-1-b] */
-        for (size_t i = c; i < j->n; i++) j->u[(j->n - 1 - i) * j->n + (j->n - 1 - c)] = (float)x[i];
+        for (size_t k = 0; k < count; k++)
+            for (size_t i = first + k; i < n; i++) j->u[(n - 1 - i) * n + (n - 1 - first - k)] = (float)x[k * n + i];
     }
 }
 
 bool pcs_inverse_cholesky(precis_ctx *ctx, size_t n, double *h, float *u)
 {
-    job j = { .n = n, .l = h, .u = u };
+    const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
+    job j = { .kernels = &kernels, .n = n, .l = h, .u = u };
     /* reverse rows and columns in place: h is symmetric */
     for (size_t i = 0; i < n * n / 2; i++) {
         const double t = h[i];
@@ -59,17 +69,17 @@ bool pcs_inverse_cholesky(precis_ctx *ctx, size_t n, double *h, float *u)
         j.k1 = j.k0 + BLOCK < n ? j.k0 + BLOCK : n;
         for (size_t c = j.k0; c < j.k1; c++) {
             double *row = h + c * n;
-            for (size_t k = j.k0; k < c; k++) row[k] = (row[k] - dot(row, h + k * n, k)) / h[k * n + k];
-            const double d = row[c] - dot(row, row, c);
+            for (size_t k = j.k0; k < c; k++) row[k] = (row[k] - dot(&kernels, row, h + k * n, k)) / h[k * n + k];
+            const double d = row[c] - dot(&kernels, row, row, c);
             if (!(d > 0)) return false;
             row[c] = __builtin_sqrt(d);
         }
-        if (j.k1 < n) pcs_for(ctx, n - j.k1, 16, panel_rows, &j);
+        if (j.k1 < n) pcs_for(ctx, (n - j.k1 + COLUMNS - 1) / COLUMNS, 1, panel_rows, &j);
     }
-    j.x = pcs_alloc(ctx, n * precis_ctx_threads(ctx), sizeof *j.x);
+    j.x = pcs_alloc(ctx, n * COLUMNS * precis_ctx_threads(ctx), sizeof *j.x);
     if (!j.x) return false;
     memset(u, 0, n * n * sizeof *u);
-    pcs_for(ctx, n, 8, inverse_columns, &j);
+    pcs_for(ctx, (n + COLUMNS - 1) / COLUMNS, 1, inverse_columns, &j);
     pcs_free(ctx, j.x);
     return true;
 }

@@ -429,6 +429,19 @@ static void check_divergence(const pcs_kernel *k)
     }
 }
 
+static void check_dot(const pcs_kernel *k)
+{
+    for (size_t n = 0; n < 70; n++) {
+        double *a = guarded(n * 8 + 8), *b = guarded(n * 8 + 8), sum[2];
+        uint64_t seed = n;
+        for (size_t i = 0; i <= n; i++) a[i] = pcs_rand_unit(&seed) - 0.5, b[i] = pcs_rand_unit(&seed) - 0.5;
+        k->run(&(pcs_dot_args){ a + 1, b + 1, n, &sum[0] });
+        pcs_dot_scalar(&(pcs_dot_args){ a + 1, b + 1, n, &sum[1] });
+        same(k, "sum", &sum[0], &sum[1], sizeof *sum);
+        release(a, n * 8 + 8), release(b, n * 8 + 8);
+    }
+}
+
 static void check_peak(const pcs_kernel *k)
 {
     uint64_t once = 0, thrice = 0;
@@ -443,7 +456,7 @@ static void test_all(void **state)
     (void)state;
     static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
         { "quantize_act", check_quantize_act }, { "pack", check_pack }, { "mp", check_mp }, { "panel", check_panel }, { "gemm", check_gemm }, { "gemm_wide", check_gemm_wide }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 }, { "unpack_kv", check_unpack_kv },
-        { "encode", check_encode }, { "fit", check_fit }, { "error", check_error }, { "log_sum", check_log_sum }, { "divergence", check_divergence }, { "peak", check_peak }, { "peakf", check_peak } };
+        { "encode", check_encode }, { "fit", check_fit }, { "error", check_error }, { "log_sum", check_log_sum }, { "divergence", check_divergence }, { "dot", check_dot }, { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
     for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {
         if ((k->needs & cpu) != k->needs) {

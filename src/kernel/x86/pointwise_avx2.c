@@ -1,4 +1,4 @@
-/* swiglu, geglu, softmax, log_sum, divergence, avx2: the suffix gives the flags. */
+/* swiglu, geglu, softmax, log_sum, divergence, dot, avx2: the suffix gives the flags. */
 #include "kernel/pointwise.h"
 
 void pcs_swiglu_avx2(const void *args) { pcs_swiglu_loop(args); }
@@ -6,3 +6,4 @@ void pcs_geglu_avx2(const void *args) { pcs_geglu_loop(args); }
 void pcs_softmax_avx2(const void *args) { pcs_softmax_loop(args); }
 void pcs_log_sum_avx2(const void *args) { pcs_log_sum_loop(args); }
 void pcs_divergence_avx2(const void *args) { pcs_divergence_loop(args); }
+void pcs_dot_avx2(const void *args) { pcs_dot_loop(args); }
