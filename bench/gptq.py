@@ -6,7 +6,7 @@ precis quantizes a model of one block whose ffn_down is that weight and alone ta
 so that running the model to the layer, the Hessian, its factor and the coding are in it. torch's is of Hessian, factor and coding from inputs that are there already (Frantar et al. 2022, algorithm 1: blocks of 128 columns, no order).
 """
 import os, statistics, subprocess, sys, tempfile, time
-import gguf, numpy as np
+import random_llama
 
 precis = sys.argv[1]
 rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
@@ -39,23 +39,9 @@ print(time.perf_counter() - t)
 """
 
 
-def layer(path):
-    w, rng = gguf.GGUFWriter(path, "llama"), np.random.default_rng(1)
-    vocab = 512
-    w.add_block_count(1), w.add_context_length(4096), w.add_embedding_length(ROWS), w.add_feed_forward_length(COLS), w.add_head_count(32), w.add_head_count_kv(4)
-    w.add_layer_norm_rms_eps(1e-5), w.add_rope_dimension_count(64), w.add_vocab_size(vocab), w.add_tokenizer_model("llama")
-    w.add_token_list(["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)] + [f"w{i}" for i in range(vocab - 259)])
-    w.add_token_scores([0.0] * vocab), w.add_token_types([2, 3, 3] + [6] * 256 + [1] * (vocab - 259))
-    t = lambda name, *shape: w.add_tensor(name, (rng.standard_normal(shape) * 0.02).astype(np.float16) if len(shape) > 1 else np.ones(shape, np.float32))
-    t("token_embd.weight", vocab, ROWS), t("output_norm.weight", ROWS), t("output.weight", vocab, ROWS)
-    t("blk.0.attn_norm.weight", ROWS), t("blk.0.ffn_norm.weight", ROWS), t("blk.0.attn_q.weight", ROWS, ROWS), t("blk.0.attn_k.weight", 256, ROWS), t("blk.0.attn_v.weight", 256, ROWS)
-    t("blk.0.attn_output.weight", ROWS, ROWS), t("blk.0.ffn_gate.weight", COLS, ROWS), t("blk.0.ffn_up.weight", COLS, ROWS), t("blk.0.ffn_down.weight", ROWS, COLS)
-    w.write_header_to_file(), w.write_kv_data_to_file(), w.write_tensors_to_file(), w.close()
-
-
 with tempfile.TemporaryDirectory() as folder:
     model, text, out = (os.path.join(folder, n) for n in ("model.gguf", "text", "out.gguf"))
-    layer(model)
+    random_llama.write(model, layers=1, vocab=512)
     with open(text, "w") as f:
         f.write("the quick brown fox " * (TOKENS // 20 + 1))
 

@@ -4,8 +4,7 @@ limit that precis measures. Writes bench/results/speed-MACHINE.csv.
 usage: speed.py PRECIS --cache FOLDER [--smollm2 FILE] [--rounds 5] [--threads 1,2] [MODEL ...]
 """
 import argparse, csv, datetime, json, os, platform, re, shutil, statistics, subprocess, sys, tempfile
-import gguf, numpy as np
-import goals
+import goals, random_llama
 
 p = argparse.ArgumentParser()
 p.add_argument("precis"), p.add_argument("models", nargs="*"), p.add_argument("--cache"), p.add_argument("--smollm2", default="")
@@ -27,29 +26,6 @@ for i in range(gen):
     llm.eval([i * 37 % 4000 + 3])
 print(prefill, gen / (time.perf_counter() - t))
 """
-
-
-def random_llama(path):
-    """TinyLlama's shape with random weights in F16: what matters here is how many bytes lie where."""
-    w, rng = gguf.GGUFWriter(path + ".new", "llama"), np.random.default_rng(1)
-    dim, hidden, layers, heads, kv, vocab = 2048, 5632, 22, 32, 4, 32000
-    w.add_block_count(layers), w.add_context_length(2048), w.add_embedding_length(dim), w.add_feed_forward_length(hidden)
-    w.add_head_count(heads), w.add_head_count_kv(kv), w.add_layer_norm_rms_eps(1e-5), w.add_rope_dimension_count(64), w.add_vocab_size(vocab)
-    w.add_tokenizer_model("llama"), w.add_token_list(["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)] + [f"w{i}" for i in range(vocab - 259)])
-    w.add_token_scores([0.0] * vocab), w.add_token_types([2, 3, 3] + [6] * 256 + [1] * (vocab - 259))
-    base = (rng.standard_normal(1 << 20) * 0.02).astype(np.float16)
-
-    def t(name, *shape):
-        w.add_tensor(name, np.resize(np.roll(base, int(rng.integers(1 << 20))), shape) if len(shape) > 1 else np.ones(shape, np.float32))
-
-    t("token_embd.weight", vocab, dim), t("output_norm.weight", dim), t("output.weight", vocab, dim)
-    for i in range(layers):
-        b = f"blk.{i}."
-        t(b + "attn_norm.weight", dim), t(b + "ffn_norm.weight", dim), t(b + "attn_q.weight", dim, dim), t(b + "attn_k.weight", kv * 64, dim)
-        t(b + "attn_v.weight", kv * 64, dim), t(b + "attn_output.weight", dim, dim), t(b + "ffn_gate.weight", hidden, dim)
-        t(b + "ffn_up.weight", hidden, dim), t(b + "ffn_down.weight", dim, hidden)
-    w.write_header_to_file(), w.write_kv_data_to_file(), w.write_tensors_to_file(), w.close()
-    os.rename(path + ".new", path)
 
 
 def ours(path, threads):
@@ -75,7 +51,7 @@ for name in a.models or sources:
         print(f"skipped: {name} is not here")
         continue
     if name == "1.1b" and not os.path.exists(source):
-        random_llama(source)
+        random_llama.write(source)
     for kind in a.types.split(","):
         path = os.path.join(folder, "model.gguf")
         subprocess.run([a.precis, "quant", source, "--type", kind, "-o", path, "--no-eval", "--no-calib", "--method", "rtn", "-q"], check=True, capture_output=True)

@@ -53,6 +53,9 @@ enum {
 #define PCS_INLINE static inline
 #endif
 
+/* A loop over n lanes that stays one until it becomes a register: gcc would take its turns apart first, and find nothing to put together then. */
+#define PCS_LANES(l, n) _Pragma("GCC unroll 1") for (int l = 0; l < (n); l++)
+
 /* Record why; returns status, so that `return pcs_fail(...)` works. */
 precis_status pcs_fail(precis_ctx *ctx, precis_status status, const char *fmt, ...) PCS_PRINTF(3, 4);
 /* Lines of ours (no text from a file) behind the message. */

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "graph/arch.h"
 #include "model/model.h"
+#include "text/tokenizer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ static precis_status start(answerer *a, precis_ctx *ctx, const precis_model *m, 
     int32_t *ids;
     size_t n;
     st = precis_tokenizer_encode(a->t, "", 0, PRECIS_TEXT_ADD, &ids, &n);
-    if (!st && n && ids[0] == precis_tokenizer_bos(a->t)) a->bos = ids[0];
+    if (!st) a->bos = pcs_window_bos(a->t, ids, n);
     if (!st) precis_ids_free(a->t, ids);
     a->cached = pcs_alloc(ctx, a->context, sizeof *a->cached);
     a->rows = pcs_alloc(ctx, a->batch, sizeof *a->rows);

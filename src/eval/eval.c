@@ -6,7 +6,7 @@
 #include "base/fmath.h"
 #include "base/pool.h"
 #include "model/model.h"
-#include "precis/text.h"
+#include "text/tokenizer.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -234,9 +234,13 @@ static precis_status same_tokens(precis_ctx *ctx, const precis_model *reference,
     return st;
 }
 
-static precis_status allocate(evaluation *e, bool write)
+/* Are the reference's logits to be written? */
+static bool writes(const evaluation *e) { return e->o->logits && !e->kept; }
+
+static precis_status allocate(evaluation *e)
 {
     precis_ctx *ctx = e->ctx;
+    const bool write = writes(e);
     const size_t scored = e->windows * pcs_logits_rows(e->window);
     e->rows = pcs_alloc(ctx, e->window, sizeof *e->rows);
     e->scores = pcs_alloc(ctx, scored, sizeof *e->scores);
@@ -247,16 +251,14 @@ static precis_status allocate(evaluation *e, bool write)
 }
 
 /* Runners, and the reference's logits where a file has them. */
-static precis_status prepare(evaluation *e, const precis_model *model, const precis_model *reference, pcs_logits_of *of, bool *write)
+static precis_status prepare(evaluation *e, const precis_model *model, const precis_model *reference, pcs_logits_of *of)
 {
     precis_ctx *ctx = e->ctx;
     const precis_eval_options *o = e->o;
-    const bool there = o->logits && !access(o->logits, F_OK);
-    if (o->logits && !there && !reference) return pcs_fail(ctx, PRECIS_EIO, "%s does not exist, and there is no reference to make it from (--against REF)", o->logits);
-    e->kept = there;
-    *write = o->logits && !there;
+    e->kept = o->logits && !access(o->logits, F_OK);
+    if (writes(e) && !reference) return pcs_fail(ctx, PRECIS_EIO, "%s does not exist, and there is no reference to make it from (--against REF)", o->logits);
     precis_status st = open_runner(ctx, &e->model, model, o, false);
-    if (!st && reference && !there) st = open_runner(ctx, &e->reference, reference, o, true);
+    if (!st && reference && !e->kept) st = open_runner(ctx, &e->reference, reference, o, true);
     precis_runner_info a = { .size = sizeof a }, b = { .size = sizeof b };
     if (st) return st;
     precis_runner_get_info(e->model, &a);
@@ -264,8 +266,8 @@ static precis_status prepare(evaluation *e, const precis_model *model, const pre
     if (e->reference && a.vocabulary != b.vocabulary) return pcs_fail(ctx, PRECIS_EINVAL, "vocabularies of %u and %u cannot be compared", a.vocabulary, b.vocabulary);
     e->vocabulary = a.vocabulary;
     *of = (pcs_logits_of){ e->ids, e->window, e->windows, e->vocabulary, o->arithmetic };
-    if (there) st = pcs_logits_open(ctx, &e->logits, o->logits, of, reference);
-    return st ? st : allocate(e, *write);
+    if (e->kept) st = pcs_logits_open(ctx, &e->logits, o->logits, of, reference);
+    return st ? st : allocate(e);
 }
 
 precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const char *text, size_t len,
@@ -287,12 +289,10 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     e.windows = n / o.window;
     if (!st && !e.windows) st = pcs_fail(ctx, PRECIS_EINVAL, "the text has %zu tokens, less than one window of %u; a shorter --ctx or a longer text helps", n, o.window);
     if (o.windows && e.windows > o.windows) e.windows = o.windows;
-    /* the window's first token gives way to BOS, when the model begins with one */
-    e.bos = n && !st && precis_tokenizer_bos(t) == ids[0] ? ids[0] : -1;
+    e.bos = st ? -1 : pcs_window_bos(t, ids, n);
     pcs_logits_of of;
-    bool write = false;
-    if (!st) st = prepare(&e, model, reference, &of, &write);
-    if (!st) st = write ? pcs_logits_write(ctx, o.logits, &of, reference, fill, &e) : score_text(&e);
+    if (!st) st = prepare(&e, model, reference, &of);
+    if (!st) st = writes(&e) ? pcs_logits_write(ctx, o.logits, &of, reference, fill, &e) : score_text(&e);
     if (!st) {
         result->windows = e.windows;
         for (size_t i = 0; o.each && i < e.n_scores; i++)

@@ -13,8 +13,7 @@
 #endif
 
 enum { CHOICES = 16, SPAN = 256 }; /* weights that are summed in f32 */
-/* A loop that stays one until it becomes one register: gcc would take 16 turns apart first, and find nothing to put together then. */
-#define LANES(l) _Pragma("GCC unroll 1") for (int l = 0; l < CHOICES; l++)
+#define LANES(l) PCS_LANES(l, CHOICES)
 
 /* Codes are those of (x + m) * inv. */
 typedef struct { float inv[CHOICES], m[CHOICES]; } choices;

@@ -15,13 +15,6 @@ int pcs_e8m0_scale(float top, int exponent, float largest, int mantissa, pcs_fit
 }
 
 void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q) { codes_under(f, x, d, m, q); }
-void pcs_fit(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p) { fit_block(f, x, w, effort, p); }
-
-void pcs_fit_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, float *d, int *zero)
-{
-    fit_row(f, n, x, w, effort, shared, d, zero);
-}
-
 void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, void *dst)
 {
     encode_row(f, n, x, w, effort, shared, dst, NULL);

@@ -1,5 +1,5 @@
 /* fit.h - finding the parameters of a block: round-to-nearest, and a search for the least weighted squared error sum w (x - decoded)^2; then its codes and
- * bytes. Compiled once per instruction set (kernel/x86/encode_*.c; fit.c: the scalar one), with the same bits.
+ * bytes. Compiled once per instruction set (kernel/encode.h; fit.c for those who have no kernels at hand), with the same bits.
  *
  * One implementation serves every format: it sees only the grid (codes, book, scale storage). Sixteen choices of parameters are weighed at once (choices.h). All
  * sums run in fixed lanes, so parameters, and with them the bytes of a file, are the same on every machine and with every compiler.
@@ -235,12 +235,13 @@ static void fit_e8m0(const pcs_format *f, const float *x, const float *w, pcs_fi
     p->d = (uint16_t)first;
     if (effort != PCS_FIT_SEARCH || top == 0.0f) return;
     choices c = { { 0 }, { 0 } };
-    float d[CHOICES];
-    LANES(l) { /* the first, then its neighbours */
+    uint16_t code[3];
+    float d[3];
+    for (int l = 0; l < 3; l++) { /* the first, then its neighbours */
         float all[PCS_SUB], none[PCS_SUB];
         const int e = first + (l == 1 ? -1 : l == 2 ? 1 : 0);
-        const pcs_params try = { .d = (uint16_t)(e < 0 ? 0 : e > 254 ? 254 : e) };
-        pcs_expand(f, &try, all, none);
+        code[l] = (uint16_t)(e < 0 ? 0 : e > 254 ? 254 : e);
+        pcs_expand(f, &(pcs_params){ .d = code[l] }, all, none);
         d[l] = all[0];
         c.inv[l] = safe_inverse(d[l]);
     }
@@ -249,8 +250,7 @@ static void fit_e8m0(const pcs_format *f, const float *x, const float *w, pcs_fi
     double best = 1e300;
     for (int l = 0; l < 3; l++) {
         const double e = error_of(&o, 0, (double)s.qq[l], (double)s.qx[l], (double)d[l], 0);
-        const int code = first + (l == 1 ? -1 : l == 2 ? 1 : 0);
-        if (e < best) best = e, p->d = (uint16_t)(code < 0 ? 0 : code > 254 ? 254 : code);
+        if (e < best) best = e, p->d = code[l];
     }
 }
 
@@ -280,17 +280,16 @@ static double refine_group(super *b, uint32_t g, float d0, float m0, pcs_params 
         const float scale = sc0 + (float)(has_min ? l % 5 - 2 : l - 8), in = scale < sc_lo ? sc_lo : scale > sc_hi ? sc_hi : scale, d = d0 * in;
         sc[l] = in;
         ds[l] = d;
-        c.inv[l] = d > -1e-38f && d < 1e-38f ? 0.0f : 1.0f / d;
+        c.inv[l] = safe_inverse(d);
         c.m[l] = m0 * (mn0 + (float)(l / 5 - 1));
     }
     sums_of(f, &c, x, w, f->group, has_min, &s);
-    const double ow = o->w, ox = o->x, oxx = o->xx, m00 = (double)m0, mn_hi = f->mn_hi, over = m0 != 0.0f && ow > 0 ? 1.0 / (ow * m00) : 0.0, round = 6755399441055744.0;
+    const double m00 = (double)m0, mn_hi = f->mn_hi, over = m0 != 0.0f && o->w > 0 ? 1.0 / (o->w * m00) : 0.0, round = 6755399441055744.0;
     LANES(l) { /* least squares for the min under these codes */
         const double d = (double)ds[l], q = has_min ? (double)s.q[l] : 0.0, qq = (double)s.qq[l], qx = (double)s.qx[l];
-        const double want = (d * q - ox) * over, above = want < 0 ? 0 : want, cut = above > mn_hi ? mn_hi : above;
-        const double n = (cut + round) - round, m = m00 * n;
-        mn[l] = n;
-        const double err = oxx + d * d * qq + m * m * ow - 2 * d * m * q - 2 * d * qx + 2 * m * ox;
+        const double want = (d * q - o->x) * over, above = want < 0 ? 0 : want, cut = above > mn_hi ? mn_hi : above;
+        mn[l] = (cut + round) - round;
+        const double err = error_of(o, q, qq, qx, d, m00 * mn[l]);
         e[l] = err < 1e300 ? err : 1e300;
     }
     const int best = least_of(e);
@@ -511,8 +510,7 @@ PCS_INLINE void error_row(size_t n, const float *x, const float *y, const float 
     double e[CHOICES] = { 0 }, s[CHOICES] = { 0 };
     const size_t whole = n / CHOICES * CHOICES;
     for (size_t i = 0; i < whole; i += CHOICES)
-        LANES(l)
-        {
+        LANES(l) {
             const double d = (double)x[i + l] - (double)y[i + l], v = (double)x[i + l], wi = w ? (double)w[i + l] : 1.0;
             e[l] += wi * d * d;
             s[l] += wi * v * v;

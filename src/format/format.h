@@ -107,20 +107,15 @@ void pcs_decode(const pcs_format *f, size_t n, const void *src, float *dst);
 /* Codes, and d and m of every 16 weights; with room for PCS_ROW_PAD more of each. */
 void pcs_unpack(const pcs_format *f, size_t n, const uint8_t *src, int8_t *q, float *d, float *m);
 
-/* Parameters for one block of weights x. w are importances (>= 0) or NULL for all equal. Pure
- * arithmetic in a fixed order: the same bits everywhere. x must be finite. */
-void pcs_fit(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p);
 /* d and m of every 16 weights, from stored parameters. */
 void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m);
 /* The code of t = (w + m) / d. */
 int8_t pcs_code_of(const pcs_format *f, float t);
 /* Nearest codes under given parameters. */
 void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q);
-/* fit (or given parameters), codes and pack for a row of n weights; w as in pcs_fit, of length n. shared: of the row's
+/* Parameters, codes and bytes of a row of n weights, which must be finite. w are importances (>= 0), NULL for all equal. Pure arithmetic in a fixed order: the same bits everywhere. shared: of the row's
  * tensor; NULL: of the row. */
 void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, void *dst);
-/* Scale d and whole zero point of n weights (a multiple of 8) for formats with a head: w = d * (q - zero). */
-void pcs_fit_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, float *d, int *zero);
 /* E8M0 byte of a block whose largest |w| is `top`, for elements whose largest is `largest` = m * 2^exponent with `mantissa`
  * bits behind the point. */
 int pcs_e8m0_scale(float top, int exponent, float largest, int mantissa, pcs_fit_effort effort);

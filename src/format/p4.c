@@ -132,6 +132,8 @@ static void encode(const pcs_format *f, size_t n, const float *x, const float *w
     (void)shared;
     enum { PART = 1 << 15 }; /* weights of a row whose multipliers lie on the stack; longer rows: parts of them are rows of their own in all but r */
     const bool both = f->block == GROUP;
+    pcs_format one = *f; /* of a group, for its codes */
+    one.block = GROUP;
     int8_t s[PART / GROUP];
     const size_t first = n < PART ? n : PART;
     const float r = fit(f, first, x, w, both, effort == PCS_FIT_SEARCH, s);
@@ -144,8 +146,6 @@ static void encode(const pcs_format *f, size_t n, const float *x, const float *w
         else if (r > 0) best_multiplier(f, x + at, w ? w + at : NULL, r, both, &m, &qq, &qx);
         const float d = r * (float)m, ds[2] = { d, d };
         int8_t q[GROUP];
-        pcs_format one = *f;
-        one.block = GROUP;
         pcs_codes(&one, x + at, ds, ds, q);
         if (both) {
             dst[at / GROUP * 17] = (uint8_t)(int8_t)m;

@@ -124,6 +124,16 @@ typedef struct {
 
 /* gemm_wide: gemm of `panels` panels side by side, panel p at b + p * step, its results at y + 16 p: a few rows alone would wait for one sum after another. */
 typedef struct { pcs_gemm_args one; size_t panels, step; } pcs_gemm_wide_args;
+/* Its panels from p on, by gemm. */
+static inline void pcs_gemm_panels(const pcs_gemm_wide_args *w, size_t p, void (*gemm)(const void *args))
+{
+    for (; p < w->panels; p++) {
+        pcs_gemm_args one = w->one;
+        one.b += p * w->step;
+        one.y += 16 * p;
+        gemm(&one);
+    }
+}
 
 /* swiglu, geglu: y = act(gate) * up. */
 typedef struct { const float *gate, *up; float *y; size_t n; } pcs_glu_args;
@@ -145,7 +155,8 @@ typedef struct { const float *p, *q; double lp, lq; size_t n; double *kl; } pcs_
 /* dot: the sum of a[i] b[i], f64, in 8 lanes that are not fused. */
 typedef struct { const double *a, *b; size_t n; double *sum; } pcs_dot_args;
 
-/* encode: a row as pcs_encode does, and what it decodes to (y; NULL: not wanted; may be x). fit: the parameters of a block as pcs_fit (params), or of a row as pcs_fit_row (params NULL). */
+/* encode: a row as pcs_encode does, and what it decodes to (y; NULL: not wanted; may be x). fit: the parameters of a block (params), or scale and zero point of a row of a format with a head (params
+ * NULL): w = d * (q - zero). */
 typedef struct {
     const pcs_format *f;
     size_t n;

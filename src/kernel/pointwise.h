@@ -44,8 +44,6 @@ PCS_INLINE void pcs_softmax_loop(const pcs_softmax_args *a)
     for (j = 0; j < n; j++) s[j] *= inv;
 }
 
-#define PCS_LANES _Pragma("GCC unroll 1") for (int l = 0; l < 16; l++) /* gcc would take 16 turns apart before it vectorizes */
-
 PCS_INLINE double pcs_lanes_sum(double *lane)
 {
     for (int step = 8; step; step /= 2)
@@ -60,9 +58,9 @@ PCS_INLINE void pcs_log_sum_loop(const pcs_log_sum_args *a)
     float tops[16], top = x[0];
     int32_t at[16];
     double lane[16] = { 0 };
-    PCS_LANES tops[l] = -__builtin_inff(), at[l] = 0;
+    PCS_LANES(l, 16) tops[l] = -__builtin_inff(), at[l] = 0;
     for (size_t i = 0; i < whole; i += 16)
-        PCS_LANES
+        PCS_LANES(l, 16)
         {
             const float v = x[i + l];
             at[l] = v > tops[l] ? (int32_t)i : at[l];
@@ -73,7 +71,7 @@ PCS_INLINE void pcs_log_sum_loop(const pcs_log_sum_args *a)
         if (tops[l] > top || (tops[l] == top && (size_t)at[l] + l < best)) top = tops[l], best = (size_t)at[l] + l;
     for (size_t i = whole; i < n; i++)
         if (x[i] > top) top = x[i], best = i;
-    for (size_t i = 0; i < whole; i += 16) PCS_LANES lane[l] += (double)pcs_expf(x[i + l] - top);
+    for (size_t i = 0; i < whole; i += 16) PCS_LANES(l, 16) lane[l] += (double)pcs_expf(x[i + l] - top);
     for (size_t i = whole; i < n; i++) lane[i % 16] += (double)pcs_expf(x[i] - top);
     *a->best = best;
     *a->sum = (double)top + pcs_log(pcs_lanes_sum(lane));
@@ -85,7 +83,7 @@ PCS_INLINE void pcs_divergence_loop(const pcs_divergence_args *a)
     const double lp = a->lp, lq = a->lq;
     const size_t n = a->n, whole = n / 16 * 16;
     double lane[16] = { 0 };
-    for (size_t i = 0; i < whole; i += 16) PCS_LANES lane[l] += (double)pcs_expf(p[i + l] - shift) * (((double)p[i + l] - lp) - ((double)q[i + l] - lq));
+    for (size_t i = 0; i < whole; i += 16) PCS_LANES(l, 16) lane[l] += (double)pcs_expf(p[i + l] - shift) * (((double)p[i + l] - lp) - ((double)q[i + l] - lq));
     for (size_t i = whole; i < n; i++) lane[i % 16] += (double)pcs_expf(p[i] - shift) * (((double)p[i] - lp) - ((double)q[i] - lq));
     *a->kl = pcs_lanes_sum(lane);
 }
@@ -95,7 +93,7 @@ PCS_INLINE void pcs_dot_loop(const pcs_dot_args *arg)
     const double *a = arg->a, *b = arg->b;
     double lane[8] = { 0 };
     size_t i = 0;
-    for (; i + 8 <= arg->n; i += 8) _Pragma("GCC unroll 1") for (int l = 0; l < 8; l++) lane[l] += a[i + l] * b[i + l];
+    for (; i + 8 <= arg->n; i += 8) PCS_LANES(l, 8) lane[l] += a[i + l] * b[i + l];
     for (; i < arg->n; i++) lane[i % 8] += a[i] * b[i];
     *arg->sum = ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }

@@ -3,7 +3,7 @@
  * It runs in reference arithmetic, so that the result, and with it every file made from it, is the same on every
  * machine. Sums of squares are kept in f64, tokens in order. */
 #include "precis/run.h"
-#include "precis/text.h"
+#include "text/tokenizer.h"
 #include "quant/methods.h"
 #include "run/runner.h"
 
@@ -95,7 +95,7 @@ static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokeni
         size_t n;
         st = precis_tokenizer_encode(t, o->texts[i], o->lengths[i], PRECIS_TEXT_ADD, &ids, &n);
         const uint32_t window = r->context < WINDOW ? r->context : WINDOW;
-        const int32_t bos = !st && n && ids[0] == precis_tokenizer_bos(t) ? ids[0] : -1; /* takes the place of each window's first, as in eval and in llama.cpp's imatrix */
+        const int32_t bos = st ? -1 : pcs_window_bos(t, ids, n);
         for (size_t at = 0; at < n && !st && *seen < most; at += window) {
             uint32_t k = 0;
             for (; k < window && at + k < n && *seen + k < most; k++) rows[k] = (precis_row){ ids[at + k], k, 0, 0 };

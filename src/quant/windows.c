@@ -1,7 +1,7 @@
 /* windows.c - calibration: token windows, statistics of inputs, and the model's copy that methods work on. */
 #include "base/pool.h"
-#include "precis/text.h"
 #include "quant/methods.h"
+#include "text/tokenizer.h"
 
 #include <stdio.h>
 
@@ -74,11 +74,11 @@ precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const pre
         int32_t *ids;
         size_t n;
         st = precis_tokenizer_encode(t, o->texts[i], o->lengths[i], PRECIS_TEXT_ADD, &ids, &n);
-        const int32_t bos = !st && n && ids[0] == precis_tokenizer_bos(t) ? ids[0] : -1;
+        const int32_t bos = st ? -1 : pcs_window_bos(t, ids, n);
         for (size_t at = 0; at < n && !st && w->n_ids < most; at += window) {
             uint64_t k = n - at < window ? n - at : window;
             if (k > most - w->n_ids) k = most - w->n_ids;
-            if (bos >= 0) ids[at] = bos; /* as in eval, and in llama.cpp's imatrix: a model that begins with it knows no text without */
+            if (bos >= 0) ids[at] = bos; /* a model that begins with it knows no text without */
             if (k > 1) st = pcs_windows_add(w, ids + at, (uint32_t)k);
         }
         if (!st) precis_ids_free(t, ids);

@@ -10,6 +10,9 @@ enum { PCS_TOKEN_NORMAL = 1, PCS_TOKEN_UNKNOWN, PCS_TOKEN_CONTROL, PCS_TOKEN_USE
 
 #define PCS_NO_TOKEN UINT32_MAX
 
+/* What each window of a text begins with, in its first token's place, as in llama.cpp: BOS where encoding the text put it first; -1: windows are as they are. */
+static inline int32_t pcs_window_bos(const precis_tokenizer *t, const int32_t *ids, size_t n) { return n && ids[0] == precis_tokenizer_bos(t) ? ids[0] : -1; }
+
 /* ---- merging (merge.c) --------------------------------------------------------------------------- */
 /* (left, right) -> result, by rank: lowest rank first, leftmost first among equals. */
 typedef struct pcs_pair { uint32_t left, right, rank, result; } pcs_pair;

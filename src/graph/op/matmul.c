@@ -41,8 +41,7 @@ static void panel(const pcs_call *c, const pcs_arg *w, size_t n0, size_t count, 
     else {
         for (size_t r = 0; r < count; r++) {
             const void *row = pcs_arg_row(w, n0 + r, k, (uint8_t *)b); /* the panel is not there yet */
-            if (w->format->kind == PCS_FLOAT && w->format->bytes == 2 && w->format->name[0] == 'F') c->kernels->f16_f32(&(pcs_f16_f32_args){ row, rows + r * k, k });
-            else pcs_decode(w->format, k, row, rows + r * k);
+            pcs_decode_by(c->kernels, w->format, k, row, rows + r * k);
         }
     }
     c->kernels->panel(&(pcs_panel_args){ src, k, count, k, b });

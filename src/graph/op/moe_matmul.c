@@ -55,7 +55,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                 const size_t count = end - n0 < 16 ? end - n0 : 16;
                 const float *src = rows;
                 if (w->dtype == PCS_F32) src = (const float *)w->data + (e * n + n0) * k;
-                else for (size_t r = 0; r < count; r++) pcs_decode(w->format, k, pcs_arg_row(w, e * n + n0 + r, k, (uint8_t *)panel), rows + r * k); /* the panel is not there yet */
+                else for (size_t r = 0; r < count; r++) pcs_decode_by(c->kernels, w->format, k, pcs_arg_row(w, e * n + n0 + r, k, (uint8_t *)panel), rows + r * k); /* the panel is not there yet */
                 c->kernels->panel(&(pcs_panel_args){ src, k, count, k, panel });
                 c->kernels->gemm(&(pcs_gemm_args){ in, k, panel, 16, k, 1, tile, 16, false });
                 scaled(c, e, tile, count);

@@ -29,13 +29,4 @@ void pcs_gemm_neon(const void *args)
     for (; m < a->m; m++) tile(a, m, 1);
 }
 
-void pcs_gemm_wide_neon(const void *args)
-{
-    const pcs_gemm_wide_args *w = args;
-    for (size_t p = 0; p < w->panels; p++) {
-        pcs_gemm_args one = w->one;
-        one.b += p * w->step;
-        one.y += 16 * p;
-        pcs_gemm_neon(&one);
-    }
-}
+void pcs_gemm_wide_neon(const void *args) { pcs_gemm_panels(args, 0, pcs_gemm_neon); }

@@ -1,16 +1,10 @@
-/* mv, NEON with dot products: codes up to 127 are signed as they are; those of a format with larger ones lose 128. */
+/* mv, NEON with dot products. */
 #define VEC 16
-#define MV_MOST 4
-#include "kernel/simd/mv.h"
+#include "kernel/simd/vec.h"
 
-PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
-{
-    for (int t = 0; t < tokens; t++) dot[t] = v_set32(d->pairs ? -start[t] * d->offset : 0);
-    for (int l = l0; l < l1; l++) {
-        const int8x16_t codes = vreinterpretq_s8_u8(d->pairs ? d->line(p, c, g, l, h) : v_xor(d->line(p, c, g, l, h), v_set8(128)));
-        for (int t = 0; t < tokens; t++) dot[t] = vreinterpretq_u8_s32(vdotq_s32(vreinterpretq_s32_u8(dot[t]), codes, vreinterpretq_s8_u8(v_four(q[t] + 4 * l))));
-    }
-}
+PCS_INLINE int32x4_t add_products(int32x4_t sum, int8x16_t codes, int8x16_t x) { return vdotq_s32(sum, codes, x); }
+
+#include "kernel/arm/mv_arm.h"
 
 #define DECODER(name, block, slots, min, pairs) MV(name, dotprod, block, slots, min, pairs)
 #include "kernel/simd/decoders.def"

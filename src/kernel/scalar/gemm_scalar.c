@@ -14,13 +14,4 @@ void pcs_gemm_scalar(const void *args)
         }
 }
 
-void pcs_gemm_wide_scalar(const void *args)
-{
-    const pcs_gemm_wide_args *w = args;
-    for (size_t p = 0; p < w->panels; p++) {
-        pcs_gemm_args one = w->one;
-        one.b += p * w->step;
-        one.y += 16 * p;
-        pcs_gemm_scalar(&one);
-    }
-}
+void pcs_gemm_wide_scalar(const void *args) { pcs_gemm_panels(args, 0, pcs_gemm_scalar); }

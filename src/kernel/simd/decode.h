@@ -15,8 +15,6 @@
 
 typedef struct { const uint8_t *at[PCS_FIELDS]; } planes;
 
-#define PCS_AHEAD(p) __builtin_prefetch(p, 0, 3)
-
 #ifdef __x86_64__
 #define PACK_PANEL pcs_pack_avx2
 #else

@@ -24,7 +24,7 @@ PCS_INLINE void mvf_tokens(const pcs_mvf_args *a, size_t n, size_t m0, int panel
     for (size_t k = 0; k < a->k; k++)
         for (int i = 0; i < panels; i++) {
             const uint8_t *at = w[i] + k * PCS_PANEL * bytes;
-            if (k % (64 / (PCS_PANEL * bytes)) == 0) __builtin_prefetch(at + MVF_PREFETCH, 0, 3);
+            if (k % (64 / (PCS_PANEL * bytes)) == 0) PCS_AHEAD(at + MVF_PREFETCH);
             for (int part = 0; part < PARTS; part++) {
                 const vecf v = load(at + (size_t)part * V_ROWS * bytes);
                 for (int t = 0; t < tokens; t++) acc[(i * PARTS + part) * tokens + t] = v_fma(v_setf(x[t][k]), v, acc[(i * PARTS + part) * tokens + t]);

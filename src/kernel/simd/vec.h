@@ -5,6 +5,8 @@
 
 #include "base/base.h"
 
+#define PCS_AHEAD(p) __builtin_prefetch(p, 0, 3) /* bytes that will be read */
+
 #ifdef __x86_64__
 #include <immintrin.h>
 

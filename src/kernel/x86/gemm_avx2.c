@@ -79,10 +79,5 @@ void pcs_gemm_wide_avx2(const void *args)
         if (w->one.m - m == 2) few(w, m, p, 2);
         else if (w->one.m - m == 1) few(w, m, p, 1);
     }
-    for (; p < w->panels; p++) {
-        pcs_gemm_args one = w->one;
-        one.b += p * w->step;
-        one.y += 16 * p;
-        pcs_gemm_avx2(&one);
-    }
+    pcs_gemm_panels(w, p, pcs_gemm_avx2);
 }

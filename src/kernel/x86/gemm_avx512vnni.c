@@ -72,10 +72,5 @@ void pcs_gemm_wide_avx512vnni(const void *args)
         else if (w->one.m - m == 2) few(w, m, p, 2, WIDE);
         else if (w->one.m - m == 1) few(w, m, p, 1, WIDE);
     }
-    for (; p < w->panels; p++) {
-        pcs_gemm_args one = w->one;
-        one.b += p * w->step;
-        one.y += 16 * p;
-        pcs_gemm_avx512vnni(&one);
-    }
+    pcs_gemm_panels(w, p, pcs_gemm_avx512vnni);
 }
