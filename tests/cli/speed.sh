@@ -68,14 +68,20 @@ expect 2 "$precis" bench "$m" --kernels -q
 q bench "$m" --cost-table "$work/costs.json" --json
 json 'j["rows"] > 20 and j["overhead"] >= 0'
 
-# ---- speed as a budget
+# ---- speed as a budget; by a table whose seconds are bits, since one that is measured beside other tests may know no faster types
+python3 -c "
+import json, re
+j = json.load(open('$work/costs.json'))
+for r in j['rows']:
+    r['seconds'] = r['rows'] * r['width'] * int(re.search(r'[0-9]+', r['type'])[0]) * 1e-12
+json.dump(j, open('$work/costs.json', 'w'))"
 plan() { q plan "$m" --no-profile --calib "$work/again2" --cost-table "$work/costs.json" --json "$@"; }
 python3 -c "print('The quick brown fox jumps over the lazy dog. ' * 40)" >"$work/again2"
 plan --max-size 100%
 json 'j["decode_tok_s"] > 0 and all(t["level"] for t in j["tensors"] if t["name"].endswith("attn_q.weight"))'
 slow=$(python3 -c "import json; print(json.load(open('$work/out'))['decode_tok_s'])")
-plan --min-speed "$(python3 -c "print($slow * 1.01)")"
-json 'j["decode_tok_s"] >= '"$slow"' * 1.0099'
+plan --min-speed "$(python3 -c "print($slow * 1.1)")"
+json 'j["decode_tok_s"] >= '"$slow"' * 1.0999'
 plan --min-speed "$(python3 -c "print($slow * 1.05)")" --max-size 40%
 json 'j["decode_tok_s"] >= '"$slow"' * 1.0499 and j["bytes"] <= 0.4 * '"$(python3 -c "import os; p='$m'; print(os.path.getsize(p) if os.path.isfile(p) else sum(os.path.getsize(os.path.join(p, f)) for f in os.listdir(p)))")"
 expect 1 "$precis" plan "$m" --no-profile --calib "$work/again2" --cost-table "$work/costs.json" --min-speed 1e8 -q
