@@ -31,6 +31,7 @@ GOALS = {
     "quantize Q4_0": ("quant by search over llama.cpp, Q4_0, 2 threads", "x", ">=", 1.5),
     "quantize Q4_K": ("quant by search over llama.cpp, Q4_K, 2 threads", "x", ">=", 4),
     "quantize IQ4_NL": ("quant by search over llama.cpp, IQ4_NL, 2 threads", "x", ">=", 8),
+    "gptq": ("GPTQ of one layer of 2048 x 5632 over torch", "x", ">=", 1),
     "costs": ("plans of 20 whose predicted speed is within 10 %", "", ">=", 20),
     "load packed": ("load of a packed file to the first token, less one token", "ms", "<=", 20),
     "memory 1.1b": ("peak RSS of 1.1B Q4_0 over file, cache and 32 MiB", "x", "<=", 1),

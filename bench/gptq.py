@@ -6,7 +6,7 @@ precis quantizes a model of one block whose ffn_down is that weight and alone ta
 so that running the model to the layer, the Hessian, its factor and the coding are in it. torch's is of Hessian, factor and coding from inputs that are there already (Frantar et al. 2022, algorithm 1: blocks of 128 columns, no order).
 """
 import os, statistics, subprocess, sys, tempfile, time
-import random_llama
+import goals, random_llama
 
 precis = sys.argv[1]
 rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
@@ -56,3 +56,4 @@ with tempfile.TemporaryDirectory() as folder:
         peer.append(float(subprocess.run([sys.executable, "-c", TORCH, str(threads)], capture_output=True, text=True, check=True).stdout))
 m = statistics.median
 print(f"GPTQ of {ROWS} x {COLS}, {TOKENS} tokens, {threads} threads: torch {m(peer):.2f} s, precis {m(own) - m(base):.2f} s (whole command {m(own):.2f}, by search {m(base):.2f}): {m(peer) / (m(own) - m(base)):.2f} times")
+goals.record("gptq", m(peer) / (m(own) - m(base)))
