@@ -91,9 +91,9 @@ static int run(cli *c)
     if (!st) st = precis_bench(c->ctx, path, &o, &r);
     if (st) return cli_fail(c, st);
     if (c->json) {
-        json_t *all = json_pack("{s:f, s:f, s:f, s:I, s:{s:f, s:f}, s:f, s:f, s:f, s:I, s:s, s:i}", "load_ms", r.load_ms, "prefill_tok_s", r.prefill_tok_s,
+        json_t *all = json_pack("{s:f, s:f, s:f, s:I, s:{s:f, s:f, s:f, s:f, s:f}, s:f, s:f, s:f, s:I, s:s, s:i}", "load_ms", r.load_ms, "prefill_tok_s", r.prefill_tok_s,
                                 "decode_tok_s", r.decode_tok_s, "rss_bytes", (json_int_t)r.rss_bytes, "limit", "prefill_tok_s", r.limit_prefill_tok_s,
-                                "decode_tok_s", r.limit_decode_tok_s, "read_bytes_s", r.read_bytes_s, "multiply_s", r.multiply_s, "fma_s", r.fma_s, "weight_bytes",
+                                "decode_tok_s", r.limit_decode_tok_s, "l2_bytes_s", r.l2_bytes_s, "l3_bytes_s", r.l3_bytes_s, "memory_bytes_s", r.memory_bytes_s, "read_bytes_s", r.read_bytes_s, "multiply_s", r.multiply_s, "fma_s", r.fma_s, "weight_bytes",
                                 (json_int_t)r.weight_bytes, "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx));
         if (cli_has(c, "--energy")) json_object_set_new(all, "energy", isfinite(r.decode_j) ? json_pack("{s:f, s:f}", "prefill_j", r.prefill_j, "decode_j", r.decode_j) : json_null());
         return cli_print_json(c, all);
@@ -108,6 +108,11 @@ static int run(cli *c)
            100 * r.decode_tok_s / r.limit_decode_tok_s, r.limit_decode_tok_s, cli_bytes((double)r.weight_bytes, a), cli_bytes(r.read_bytes_s, b), o.sequences > 1 ? " for all sequences, or their multiplications" : "");
     if (cli_has(c, "--energy") && isfinite(r.decode_j)) printf("%-10s %10.3f J a token of the prompt, %.3f J a generated one (processor and, where it counts them, memory of the package)\n", "energy", r.prefill_j, r.decode_j);
     printf("%-10s %10s\n", "memory", cli_bytes((double)r.rss_bytes, a));
+    printf("\nlimits: reading");
+    const struct { const char *name; double speed; } tiers[] = { { "L2", r.l2_bytes_s }, { "L3", r.l3_bytes_s }, { "memory", r.memory_bytes_s } };
+    for (size_t i = 0; i < 3; i++)
+        if (tiers[i].speed > 0) printf(" %s %.1f GB/s,", tiers[i].name, tiers[i].speed * 1e-9);
+    printf(" this file's pages %.1f; multiplying int8 %.0f, f32 %.0f billion/s\n", r.read_bytes_s * 1e-9, r.multiply_s * 1e-9, r.fma_s * 1e-9);
     return cli_done(c);
 }
 

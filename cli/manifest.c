@@ -97,10 +97,9 @@ char *cli_manifest_key(const cli *c, const precis_model *m)
 
 int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *job, const char *out)
 {
-    char hex[65];
     precis_status st;
     json_t *o = recipe(c, m, &st);
-    if (!st && !(st = precis_sha256_file(c->ctx, out, hex))) json_object_set_new(o, "output", json_pack("{s:I, s:s}", "bytes", (json_int_t)job->bytes, "sha256", hex));
+    if (!st) json_object_set_new(o, "output", json_pack("{s:I, s:s}", "bytes", (json_int_t)job->bytes, "sha256", precis_quant_report_sha256(job->report)));
     json_object_set_new(o, "tensors", tensors_of(job));
     json_object_set_new(o, "plan", plan_of(job));
     json_object_set_new(o, "fallbacks", fallbacks_of(job));

@@ -175,6 +175,7 @@ typedef struct precis_bench_result {
     uint64_t weight_bytes;                    /* read per token                                            */
     double   fma_s;                           /* beside multiply_s: f32                                    */
     double   prefill_j, decode_j;             /* joules a token by the processor's RAPL counters; NaN where they cannot be read */
+    double   l2_bytes_s, l3_bytes_s, memory_bytes_s; /* that all threads read from each tier; 0: not known */
 } precis_bench_result;
 /* path: opened anew, so that loading is measured. */
 PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts, precis_bench_result *result);

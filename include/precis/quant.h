@@ -78,6 +78,7 @@ PRECIS_API void precis_quant_report_close(precis_quant_report **report);
 PRECIS_API size_t precis_quant_report_size(const precis_quant_report *report);
 PRECIS_API precis_status precis_quant_report_get(const precis_quant_report *report, size_t i, precis_quant_row *row);
 PRECIS_API uint64_t precis_quant_report_bytes(const precis_quant_report *report); /* of the file */
+PRECIS_API const char *precis_quant_report_sha256(const precis_quant_report *report); /* of the file, as it was read back; until the report is closed */
 /* Bytes that the file would have, without writing. */
 PRECIS_API precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *model, const precis_plan *plan, const precis_quant_options *opts,
                                                  uint64_t *bytes);

@@ -9,12 +9,28 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <stdbool.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 static unsigned long long xcr0(void)
 {
     unsigned a, d;
     __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
     return (unsigned long long)d << 32 | a;
+}
+
+/* A process asks Linux once before it uses tiles (5.16 and later; Documentation/arch/x86/xstate.rst). */
+static bool tiles_allowed(void)
+{
+#ifdef __linux__
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA);
+#else
+    return false;
+#endif
 }
 
 static unsigned detect(void)
@@ -30,8 +46,7 @@ static unsigned detect(void)
     const unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* f dq bw vl */
     if ((xcr & 0xe0) == 0xe0 && (b7 & avx512) == avx512 && (c7 & 1u << 11)) {
         flags |= PCS_CPU_AVX512VNNI;
-        /* AMX also needs the kernel's permission (arch_prctl); its kernels ask for it when chosen. */
-        if ((xcr & 0x60000) == 0x60000 && (d7 & 1u << 24) && (d7 & 1u << 25) && (d7 & 1u << 22)) flags |= PCS_CPU_AMX;
+        if ((xcr & 0x60000) == 0x60000 && (d7 & 1u << 24) && (d7 & 1u << 25) && (d7 & 1u << 22) && tiles_allowed()) flags |= PCS_CPU_AMX;
     }
     return flags;
 }

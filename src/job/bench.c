@@ -95,6 +95,10 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
             if (m->tensors[i].bytes > big->bytes) big = &m->tensors[i];
         const pcs_file *f = &m->files[big->file];
         result->read_bytes_s = pcs_read_speed(ctx, f->map, f->size);
+        const pcs_tiers tiers = pcs_tier_speeds(ctx);
+        result->l2_bytes_s = tiers.l2;
+        result->l3_bytes_s = tiers.l3;
+        result->memory_bytes_s = tiers.memory;
         result->multiply_s = pcs_multiply_speed(ctx, "peak");
         result->fma_s = pcs_multiply_speed(ctx, "peakf");
         weigh(r->graph, &r->lm, o.arithmetic, result, &every, &output);

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { BLOCK = 16 }; /* scored positions */
+enum { BLOCK = 64, BLOCK_LEAST = 16, BLOCKS = 16 }; /* scored positions of a block; blocks that there should be */
 #define LOGITS_MOST ((size_t)384 << 20) /* bytes of the original's logits that are kept */
 
 typedef struct { const pcs_reference *r; size_t first; const float *x; double *kld; } scoring;
@@ -32,8 +32,10 @@ static double mean_of(const pcs_reference *r, const double *kld, double *se)
     size_t at = 0, blocks = 0;
     for (size_t i = 0; i < r->scored; i++) sum += kld[i];
     const double mean = sum / (double)r->scored;
+    const size_t even = r->scored * r->stride / BLOCKS, positions = even < BLOCK_LEAST ? BLOCK_LEAST : even > BLOCK ? BLOCK : even;
+    const size_t block = (positions + r->stride - 1) / r->stride;
     for (size_t w = 0; w < r->windows.n; w++) {
-        const size_t end = at + scored_of(r, r->windows.lengths[w]), block = (BLOCK + r->stride - 1) / r->stride;
+        const size_t end = at + scored_of(r, r->windows.lengths[w]);
         while (at < end) {
             const size_t stop = end - at < block + block / 2 ? end : at + block; /* no short ones at the end */
             double part = 0;

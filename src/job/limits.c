@@ -4,6 +4,8 @@
 #include "base/pool.h"
 #include "kernel/kernel.h"
 
+#include <stdio.h>
+
 typedef struct { const uint8_t *data; uint64_t len; uint64_t sums[256]; } reading;
 
 static void read_region(void *arg, uint32_t ith, uint32_t nth)
@@ -31,6 +33,59 @@ double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len)
         if (s > best) best = s;
     }
     return best;
+}
+
+/* Bytes of cpu0's data cache of a level, 0: unknown. */
+static uint64_t cache_bytes(int level)
+{
+    for (int i = 0; i < 8; i++) {
+        char path[96], kind[16] = "";
+        int is = 0;
+        unsigned long long kib = 0;
+        const char *const names[] = { "level", "type", "size" };
+        for (int k = 0; k < 3; k++) {
+            snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", i, names[k]);
+            FILE *f = fopen(path, "r");
+            if (!f) return 0;
+            const int got = k == 0 ? fscanf(f, "%d", &is) : k == 1 ? fscanf(f, "%15s", kind) : fscanf(f, "%lluK", &kib);
+            fclose(f);
+            if (got != 1) return 0;
+        }
+        if (is == level && strcmp(kind, "Instruction")) return kib << 10;
+    }
+    return 0;
+}
+
+typedef struct { reading r; int rounds; } rereading;
+
+static void reread_region(void *arg, uint32_t ith, uint32_t nth)
+{
+    rereading *a = arg;
+    for (int i = 0; i < a->rounds; i++) read_region(&a->r, ith, nth);
+}
+
+static double tier_speed(precis_ctx *ctx, uint64_t bytes)
+{
+    uint8_t *data = bytes ? pcs_alloc(ctx, bytes, 1) : NULL;
+    double best = 0;
+    if (!data) return 0;
+    rereading a = { { .len = bytes }, (int)(((uint64_t)64 << 20) / bytes) + 1 };
+    memset(data, 1, bytes); /* else all pages are one */
+    a.r.data = data;
+    for (int i = 0; i < 4; i++) {
+        const double t = pcs_now();
+        pcs_run(ctx, reread_region, &a);
+        const double s = (double)bytes * a.rounds / (pcs_now() - t);
+        if (s > best) best = s;
+    }
+    pcs_free(ctx, data);
+    return best;
+}
+
+pcs_tiers pcs_tier_speeds(precis_ctx *ctx)
+{
+    const uint64_t l2 = cache_bytes(2), l3 = cache_bytes(3), large = 4 * (l3 > l2 ? l3 : l2);
+    return (pcs_tiers){ tier_speed(ctx, l2 / 2 * precis_ctx_threads(ctx)), tier_speed(ctx, l3 / 2), tier_speed(ctx, large > ((uint64_t)256 << 20) ? large : (uint64_t)256 << 20) };
 }
 
 typedef struct { pcs_kernel_fn *peak; uint64_t rounds, counts[PCS_LIMIT_THREADS]; } multiplying;

@@ -6,6 +6,9 @@
 
 /* Bytes per second that all threads together read: the best of three. */
 double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len);
+/* The same from each tier; 0: it is unknown, or there is no memory to try. l2, l3: half of it, again and again; memory: several times the largest cache. */
+typedef struct pcs_tiers { double l2, l3, memory; } pcs_tiers;
+pcs_tiers pcs_tier_speeds(precis_ctx *ctx);
 /* Multiplications per second of all threads in registers, op "peak" or "peakf": the best of five runs of a few milliseconds. */
 double pcs_multiply_speed(precis_ctx *ctx, const char *op);
 

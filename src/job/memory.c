@@ -131,7 +131,7 @@ static precis_status methods(precis_ctx *ctx, const pcs_memory_job *j, uint64_t 
     ro.context = ro.batch = tokens < context_of(j->m, WINDOW) ? (uint32_t)tokens : context_of(j->m, WINDOW);
     precis_status st = counted(ctx, j->m, open_runner, &ro, &runner);
     if (!st && !j->o->calibrate.n_texts) st = counted(ctx, j->m, open_sampler, &tokens, &sampler);
-    const uint64_t threads = precis_ctx_threads(ctx), ids = 12 * tokens, pad = (n + 15) / 16 * 16, held = j->calibrates ? importance_bytes(j->m) : 0;
+    const uint64_t threads = precis_ctx_threads(ctx), ids = 12 * tokens, held = j->calibrates ? importance_bytes(j->m) : 0;
     plan->calibrate = plan->calibrate > sampler + tokenizer ? plan->calibrate : sampler + tokenizer;
     const bool limited = ctx->memory.limit != 0;
     uint64_t base = ids + held;
@@ -139,11 +139,7 @@ static precis_status methods(precis_ctx *ctx, const pcs_memory_job *j, uint64_t 
     if (!limited) base += coded + tokens * (uint64_t)pcs_arch_int(j->m, "embedding_length", 0, NULL) * 4; /* else they are spilled */
     plan->method = base;
     if (!j->set->coder->apply) return st;
-    const uint64_t collect = 8 * n * n + (2 * pad * ro.batch + pad * 16 * threads) * 4, factor = 20 * n * n + 8 * n * threads + 36 * n;
-    const uint64_t code = 4 * n * n + (8 * n * n) + threads * (34 * pad * 4 + (256 + 128 * 16 / 8) * 64 + 34 * n * 3) + 16 * rows;
-    uint64_t most = collect > factor ? collect : factor;
-    if (code > most) most = code;
-    plan->method += runner + (j->set->transforms ? 0 : layer) + most;
+    plan->method += runner + (j->set->transforms ? 0 : layer) + pcs_gptq_memory(n, rows, ro.batch, threads);
     return st;
 }
 

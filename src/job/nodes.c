@@ -166,7 +166,7 @@ precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model, c
     nodes mine = { .ctx = ctx }, theirs = { .ctx = ctx };
     precis_runner *r = NULL, *ref = NULL;
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
-    precis_status st = pcs_windows_make(ctx, reference ? reference : model, &o, &w);
+    precis_status st = pcs_windows_make(ctx, reference ? reference : model, &o, 0, &w);
     ro.context = ro.batch = ro.outputs = w.longest < WINDOW ? w.longest : WINDOW;
     if (!st) st = precis_runner_open(ctx, &r, model, &ro);
     if (!st && reference) st = precis_runner_open(ctx, &ref, reference, &ro);

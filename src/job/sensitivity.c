@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 12 };
+enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 12, WINDOW = 256 };
 #define SEARCHED 3e9 /* weights of a model that are coded by search, when there is time for it */
 
 typedef struct {
@@ -334,6 +334,7 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
     o.k_type = o.v_type = "f32";
     o.context = o.batch = 64;
+    o.outputs = 32;
     precis_status st = precis_runner_open(r->ctx, &run, r->origin, &o);
     if (st) return st;
     if (run->lm.encoder) st = pcs_fail(r->ctx, PRECIS_EUNSUPPORTED, "%s: an encoder has no next tokens to measure", r->origin->path);
@@ -341,7 +342,7 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     r->vocabulary = run->lm.vocabulary;
     r->cuts = pcs_alloc(r->ctx, g->n_nodes + 1, sizeof *r->cuts);
     precis_row rows[64];
-    for (uint32_t i = 0; i < 64; i++) rows[i] = (precis_row){ (int32_t)(i * 37 % r->vocabulary), i, 0, i == 63 };
+    for (uint32_t i = 0; i < 64; i++) rows[i] = (precis_row){ (int32_t)(i * 37 % r->vocabulary), i, 0, i >= 32 }; /* of half of them logits, as when text is scored */
     if (!r->cuts) st = PRECIS_ENOMEM;
     for (size_t i = 0; i < g->n_nodes && !st; i++)
         if (g->values[g->nodes[i].out].cut) r->cuts[r->n_cuts++] = g->nodes[i].out;
@@ -399,8 +400,13 @@ static precis_status run_all(profiler *r)
     if (!st) st = measure_speed(r, &tokens);
     if (!st) st = precis_model_sha256(r->origin, model);
     if (!st) begun_with(r, model, &tokens);
-    c.tokens = tokens * MORE < TOKENS_MOST ? tokens * MORE : TOKENS_MOST;
-    if (!st) st = pcs_windows_make(r->ctx, r->origin, &c, &r->windows);
+    /* articles of a text differ by more than a window of one tells: from all of the text, a window here and there */
+    const uint32_t most = tokens * MORE < TOKENS_MOST ? tokens * MORE : TOKENS_MOST;
+    pcs_windows all = { .ctx = NULL };
+    c.tokens = c.n_texts ? 0 : most;
+    if (!st) st = pcs_windows_make(r->ctx, r->origin, &c, WINDOW, &all);
+    if (!st) st = pcs_windows_spread(&all, most, &r->windows);
+    if (all.ctx) pcs_windows_free(&all);
     if (st) return st;
     precis_sha256(r->windows.ids, r->windows.n_ids * sizeof *r->windows.ids, text);
     st = take_cache(r, model, text);

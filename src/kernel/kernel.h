@@ -122,6 +122,16 @@ typedef struct {
     bool accumulate;
 } pcs_gemm_args;
 
+/* gemm_f64: y[m][0..15] -= sum_k x[m][k] b[k][0..15], f64, fused, k ascending; rows of b after one another. */
+typedef struct {
+    const double *x;
+    size_t ldx;
+    const double *b;
+    size_t k, m;
+    double *y;
+    size_t ldy;
+} pcs_gemm_f64_args;
+
 /* gemm_wide: gemm of `panels` panels side by side, panel p at b + p * step, its results at y + 16 p: a few rows alone would wait for one sum after another. */
 typedef struct { pcs_gemm_args one; size_t panels, step; } pcs_gemm_wide_args;
 /* Its panels from p on, by gemm. */
@@ -197,7 +207,7 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *f16_f32, *unpack_kv, *swiglu, *geglu, *softmax, *encode, *fit, *error, *log_sum, *divergence, *dot;
+    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *gemm_f64, *f16_f32, *unpack_kv, *swiglu, *geglu, *softmax, *encode, *fit, *error, *log_sum, *divergence, *dot;
     pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mp */
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);

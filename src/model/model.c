@@ -1,6 +1,7 @@
 /* model.c - the container. */
 #include "model/model.h"
 #include "base/f16.h"
+#include "base/pool.h"
 
 #include <stdio.h>
 
@@ -421,26 +422,39 @@ precis_status precis_model_get_key(const precis_model *m, size_t i, const char *
 
 const char *precis_model_chat_template(const precis_model *m) { return pcs_model_string(m, "tokenizer.chat_template"); }
 
+typedef struct { const pcs_tensor *tensors; char (*hex)[65]; } hashing;
+
+static void hash_tensors(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const hashing *h = arg;
+    for (uint64_t i = begin; i < end; i++) precis_sha256(h->tensors[i].data, (size_t)h->tensors[i].bytes, h->hex[i]);
+}
+
 precis_status precis_model_sha256(const precis_model *m, char hex[65])
 {
     pcs_buf b;
     pcs_buf_init(&b, m->ctx, (size_t)1 << 30);
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (m->tensors[i].panels) return packed(m, &m->tensors[i]);
+    char (*all)[65] = pcs_alloc(m->ctx, m->n_tensors + 1, sizeof *all);
+    if (!all) return PRECIS_ENOMEM;
+    const size_t turn = 8 * precis_ctx_threads(m->ctx);
     precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < m->n_tensors && !st; i += turn) {
+        const size_t n = m->n_tensors - i < turn ? m->n_tensors - i : turn;
+        pcs_for(m->ctx, n, 1, hash_tensors, &(hashing){ m->tensors + i, all + i });
+        st = pcs_progress(m->ctx, "hash", i + n, m->n_tensors);
+    }
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
-        char one[65];
         const pcs_tensor *t = &m->tensors[i];
-        if (t->panels) {
-            st = packed(m, t);
-            break;
-        }
-        precis_sha256(t->data, (size_t)t->bytes, one);
-        st = pcs_buf_add(&b, one, 64);
+        st = pcs_buf_add(&b, all[i], 64);
         if (!st) st = pcs_buf_add(&b, t->name, strlen(t->name) + 1);
         if (!st) st = pcs_buf_add(&b, t->format->name, strlen(t->format->name) + 1);
         if (!st) st = pcs_buf_add(&b, t->ne, sizeof t->ne);
-        if (!st) st = pcs_progress(m->ctx, "hash", i + 1, m->n_tensors);
     }
     if (!st) precis_sha256(b.data, b.len, hex);
+    pcs_free(m->ctx, all);
     pcs_buf_free(&b);
     return st;
 }

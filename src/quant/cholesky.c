@@ -1,85 +1,128 @@
-/* cholesky.c - the factor of an inverse that GPTQ needs, in f64 (Frantar et al. 2022, section 3, step 3).
+/* cholesky.c - the factor of a Hessian that GPTQ needs, in f64.
  *
- * GPTQ wants the upper U with H^-1 = U^T U. With H = R R^T for an upper R, U = R^-1. R is the ordinary lower factor of H with rows
- * and columns reversed, so one factorization and one triangular inverse do. Sums run in eight lanes in a fixed order. */
+ * GPTQ makes up what a rounding loses by the columns still to come, with the rows of an upper U for which H^-1 = U^T U (Frantar et al. 2022, section 3, step 3). The same
+ * roundings come from H itself: with H = R R^T for an upper R, column k is rounded after all that was lost before, times R[j][k] / R[k][k], is added to it (Chee et al.
+ * 2023, section 3 and theorem 6). So there is no inverse. R is the ordinary lower factor of H with rows and columns reversed. */
 #include "base/pool.h"
 #include "quant/methods.h"
 
-#define BLOCK 64
-#define COLUMNS 8 /* of the inverse, and rows behind a block, at a time */
+#define BLOCK 64 /* columns that are done at a time */
+#define ROWS 24  /* of a job */
 
-static double dot(const pcs_kernels *k, const double *a, const double *b, size_t n)
-{
-    double sum;
-    k->dot(&(pcs_dot_args){ a, b, n, &sum });
-    return sum;
-}
+typedef struct {
+    const pcs_kernels *kernels;
+    const double *h;
+    const uint32_t *order;
+    double damp;
+    size_t n, ld, k0, k1;
+    double *l, *b; /* [n][ld]; the block's rows as panels of 16 columns, [panels][k0][16] */
+    float *a;
+} job;
 
-typedef struct { const pcs_kernels *kernels; size_t n, k0, k1; double *l, *x; float *u; bool bad; } job;
-
-/* Rows behind a block, eight at a time: their entries in its columns. */
-static void panel_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+/* Rows of H in their order from the last to the first, and columns alike: the lower part, zeros to the end of the diagonal's block. */
+static void reverse_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
-    job *j = arg;
-    for (uint64_t b = begin; b < end; b++) {
-        const size_t first = j->k1 + b * COLUMNS, last = first + COLUMNS < j->n ? first + COLUMNS : j->n;
-        for (size_t c = j->k0; c < j->k1; c++) {
-            const double *other = j->l + c * j->n;
-            for (size_t r = first; r < last; r++) {
-                double *row = j->l + r * j->n;
-                row[c] = (row[c] - dot(j->kernels, row, other, c)) / other[c];
-            }
-        }
-    }
-}
-
-/* Eight columns of L^-1 from 8 b on, in the thread's x, so that L is read once for all; into their places of U. */
-static void inverse_columns(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
-{
-    job *j = arg;
+    const job *j = arg;
     const size_t n = j->n;
-    double *x = j->x + ith * n * COLUMNS;
-    for (uint64_t b = begin; b < end; b++) {
-        const size_t first = b * COLUMNS, count = n - first < COLUMNS ? n - first : COLUMNS;
-        for (size_t i = first; i < n; i++) {
-            const double *row = j->l + i * n;
-            for (size_t k = 0; k < count; k++) {
-                double *own = x + k * n;
-                own[i] = i < first + k ? 0.0 : ((i == first + k ? 1.0 : 0.0) - dot(j->kernels, row + first, own + first, i - first)) / row[i];
-            }
-        }
-        /* U[a][b] = L^-1[n-1-a][n-1-b] */
-        for (size_t k = 0; k < count; k++)
-            for (size_t i = first + k; i < n; i++) j->u[(n - 1 - i) * n + (n - 1 - first - k)] = (float)x[k * n + i];
+    for (uint64_t i = begin; i < end; i++) {
+        const double *from = j->h + (size_t)j->order[n - 1 - i] * n;
+        double *row = j->l + i * j->ld;
+        for (size_t c = 0; c <= i; c++) row[c] = from[j->order[n - 1 - c]];
+        row[i] += j->damp;
+        for (size_t c = i + 1; c < (i / BLOCK + 1) * BLOCK && c < j->ld; c++) row[c] = 0;
     }
 }
 
-bool pcs_inverse_cholesky(precis_ctx *ctx, size_t n, double *h, float *u)
+static void pack_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const job *j = arg;
+    for (uint64_t p = begin; p < end; p++)
+        for (size_t i = 0; i < 16; i++) {
+            const size_t r = j->k0 + p * 16 + i;
+            for (size_t k = 0; k < j->k0; k++) j->b[(p * j->k0 + k) * 16 + i] = r < j->k1 ? j->l[r * j->ld + k] : 0;
+        }
+}
+
+/* Rows from the block on lose what the columns before it explain. */
+static void update_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const job *j = arg;
+    for (uint64_t c = begin; c < end; c++) {
+        const size_t first = j->k0 + c * ROWS, rows = j->n - first < ROWS ? j->n - first : ROWS;
+        for (size_t p = 0; j->k0 + p * 16 < j->k1; p++)
+            j->kernels->gemm_f64(&(pcs_gemm_f64_args){ j->l + first * j->ld, j->ld, j->b + p * j->k0 * 16, j->k0, rows, j->l + first * j->ld + j->k0 + p * 16, j->ld });
+    }
+}
+
+static double less_dot(const job *j, const double *row, const double *other, size_t c)
+{
+    double sum;
+    j->kernels->dot(&(pcs_dot_args){ row + j->k0, other + j->k0, c - j->k0, &sum });
+    return row[c] - sum;
+}
+
+/* Rows behind the block, by its triangle. */
+static void solve_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const job *j = arg;
+    for (size_t r = j->k1 + begin * ROWS; r < j->k1 + end * ROWS && r < j->n; r++)
+        for (size_t c = j->k0; c < j->k1; c++) {
+            double *row = j->l + r * j->ld;
+            const double *other = j->l + c * j->ld;
+            row[c] = less_dot(j, row, other, c) / other[c];
+        }
+}
+
+/* The block's own triangle; false: there is none. */
+static bool factor_block(const job *j)
+{
+    for (size_t r = j->k0; r < j->k1; r++) {
+        double *row = j->l + r * j->ld;
+        for (size_t c = j->k0; c < r; c++) row[c] = less_dot(j, row, j->l + c * j->ld, c) / j->l[c * j->ld + c];
+        const double d = less_dot(j, row, row, r);
+        if (!(d > 0)) return false;
+        row[r] = __builtin_sqrt(d);
+    }
+    return true;
+}
+
+/* A[i][c] = R[i][c] / R[c][c] = L[n-1-i][n-1-c] / L[n-1-c][n-1-c] for i < c; panels of 16 columns. */
+static void write_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const job *j = arg;
+    const size_t n = j->n;
+    for (uint64_t p = begin; p < end; p++) {
+        float *to = j->a + PCS_FEEDBACK_PANEL(p);
+        double each[16];
+        for (size_t l = 0; l < 16; l++) each[l] = p * 16 + l < n ? 1 / j->l[(n - 1 - p * 16 - l) * j->ld + n - 1 - p * 16 - l] : 0;
+        for (size_t i = 0; i < (p + 1) * 16; i++)
+            for (size_t l = 0; l < 16; l++) {
+                const size_t c = p * 16 + l;
+                to[i * 16 + l] = i < c && c < n ? (float)(j->l[(n - 1 - i) * j->ld + n - 1 - c] * each[l]) : 0.0f;
+            }
+    }
+}
+
+bool pcs_feedback(precis_ctx *ctx, size_t n, const double *h, const uint32_t *order, double damp, double *work, float *a)
 {
     const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
-    job j = { .kernels = &kernels, .n = n, .l = h, .u = u };
-    /* reverse rows and columns in place: h is symmetric */
-    for (size_t i = 0; i < n * n / 2; i++) {
-        const double t = h[i];
-        h[i] = h[n * n - 1 - i];
-        h[n * n - 1 - i] = t;
-    }
-    for (j.k0 = 0; j.k0 < n; j.k0 = j.k1) {
+    job j = { .kernels = &kernels, .h = h, .order = order, .damp = damp, .n = n, .ld = PCS_FEEDBACK_LD(n), .l = work, .a = a };
+    j.b = work + n * j.ld;
+    pcs_for(ctx, n, 16, reverse_rows, &j);
+    for (; j.k0 < n; j.k0 = j.k1) {
         j.k1 = j.k0 + BLOCK < n ? j.k0 + BLOCK : n;
-        for (size_t c = j.k0; c < j.k1; c++) {
-            double *row = h + c * n;
-            for (size_t k = j.k0; k < c; k++) row[k] = (row[k] - dot(&kernels, row, h + k * n, k)) / h[k * n + k];
-            const double d = row[c] - dot(&kernels, row, row, c);
-            if (!(d > 0)) return false;
-            row[c] = __builtin_sqrt(d);
+        if (j.k0) {
+            pcs_for(ctx, (j.k1 - j.k0 + 15) / 16, 1, pack_panels, &j);
+            pcs_for(ctx, (n - j.k0 + ROWS - 1) / ROWS, 1, update_rows, &j);
         }
-        if (j.k1 < n) pcs_for(ctx, (n - j.k1 + COLUMNS - 1) / COLUMNS, 1, panel_rows, &j);
+        if (!factor_block(&j)) return false;
+        if (j.k1 < n) pcs_for(ctx, (n - j.k1 + ROWS - 1) / ROWS, 1, solve_rows, &j);
     }
-    j.x = pcs_alloc(ctx, n * COLUMNS * precis_ctx_threads(ctx), sizeof *j.x);
-    if (!j.x) return false;
-    memset(u, 0, n * n * sizeof *u);
-    pcs_for(ctx, (n + COLUMNS - 1) / COLUMNS, 1, inverse_columns, &j);
-    pcs_free(ctx, j.x);
+    pcs_for(ctx, (n + 15) / 16, 1, write_panels, &j);
     return true;
 }

@@ -1,5 +1,5 @@
 /* gptq - columns are rounded one by one, and what a rounding loses is made up by the columns still to come (Frantar et al. 2022, section
- * 3). Layer by layer, inputs are those that the quantized layers before give; within a layer, weights that read one value come
+ * 3; how, see cholesky.c). Layer by layer, inputs are those that the quantized layers before give; within a layer, weights that read one value come
  * together. Columns go by falling diagonal of the Hessian, groups keep their places (static groups), so no index is stored. */
 #include "base/pool.h"
 #include "quant/gptq.h"
@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COLUMNS 128 /* updated at a time */
-#define ROWS 32     /* that a thread has in work */
+#define ROWS 36 /* that a thread has in work */
+#define TILE 64 /* of the mirror */
 
 /* ---- running parts of the net ---------------------------------------------------------------------------------- */
 
@@ -74,6 +74,18 @@ static size_t routed(const gptq *g, const pcs_node *n, int64_t expert, size_t to
     return count;
 }
 
+/* The lower part is the upper one's. */
+static void mirror(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const gptq *g = arg;
+    const size_t n = g->n;
+    for (size_t i0 = begin * TILE; i0 < end * TILE && i0 < n; i0 += TILE)
+        for (size_t j0 = 0; j0 <= i0; j0 += TILE)
+            for (size_t i = i0; i < i0 + TILE && i < n; i++)
+                for (size_t j = j0; j < j0 + TILE && j < i; j++) g->h[i * n + j] = g->h[j * n + i];
+}
+
 /* node: of experts, of which number `expert` is wanted; NULL: all tokens count. */
 static precis_status collect(gptq *g, precis_value input, const pcs_node *node, int64_t expert, precis_value cut, size_t from, size_t to)
 {
@@ -83,8 +95,8 @@ static precis_status collect(gptq *g, precis_value input, const pcs_node *node, 
     g->pad = (g->n + 15) / 16 * 16;
     g->tokens = 0;
     pcs_free(ctx, g->h);
-    pcs_free(ctx, g->u); /* of the group before */
-    g->u = NULL;
+    pcs_free(ctx, g->feedback); /* of the group before */
+    g->feedback = NULL;
     g->h = pcs_alloc(ctx, g->n * g->n, sizeof *g->h);
     const size_t slots = node ? (size_t)g->r->graph->values[node->in[2]].shape[1] / 2 : 1;
     float *some = node ? pcs_alloc(ctx, g->n * most * slots, sizeof *some) : NULL;
@@ -102,8 +114,7 @@ static precis_status collect(gptq *g, precis_value input, const pcs_node *node, 
         ids += g->w->windows.lengths[i];
         state += (size_t)g->w->windows.lengths[i] * g->r->lm.width;
     }
-    for (size_t i = 0; i < g->n && !st; i++)
-        for (size_t j = 0; j < i; j++) g->h[i * g->n + j] = g->h[j * g->n + i];
+    if (!st) pcs_for(ctx, (g->n + TILE - 1) / TILE, 1, mirror, g);
     pcs_free(ctx, some);
     pcs_free(ctx, xt);
     pcs_free(ctx, xp);
@@ -118,21 +129,21 @@ static int by_diagonal(const void *a_, const void *b_)
     return a->key != b->key ? (a->key < b->key ? 1 : -1) : a->column < b->column ? -1 : 1;
 }
 
-/* The factor of the dampened inverse in the columns' order; dampening grows until there is one. Why not, or NULL. */
+/* The feedback in the columns' order; dampening grows until there is one. Why not, or NULL. */
 static const char *factor(gptq *g, precis_status *st)
 {
     precis_ctx *ctx = g->w->ctx;
     const size_t n = g->n;
     double mean = 0;
-    pcs_free(ctx, g->u);
+    pcs_free(ctx, g->feedback);
     pcs_free(ctx, g->importance);
     pcs_free(ctx, g->order);
-    g->u = pcs_alloc(ctx, n * n, sizeof *g->u);
+    g->feedback = pcs_alloc(ctx, PCS_FEEDBACK_SIZE(n), sizeof *g->feedback);
     g->importance = pcs_alloc(ctx, n, sizeof *g->importance);
     g->order = pcs_alloc(ctx, n, sizeof *g->order);
-    double *work = pcs_alloc(ctx, n * n, sizeof *work), *diag = pcs_alloc(ctx, n, sizeof *diag);
+    double *work = pcs_alloc(ctx, PCS_FEEDBACK_WORK(n), sizeof *work), *diag = pcs_alloc(ctx, n, sizeof *diag);
     keyed *keys = pcs_alloc(ctx, n, sizeof *keys);
-    *st = g->u && g->importance && g->order && work && diag && keys ? PRECIS_OK : PRECIS_ENOMEM;
+    *st = g->feedback && g->importance && g->order && work && diag && keys ? PRECIS_OK : PRECIS_ENOMEM;
     const char *why = NULL;
     if (!*st && g->tokens < 64 && g->tokens < n) why = "too few calibration tokens";
     for (size_t i = 0; i < n && !*st; i++) {
@@ -149,11 +160,7 @@ static const char *factor(gptq *g, precis_status *st)
         for (size_t i = 0; i < n; i++) g->order[i] = keys[i].column;
     }
     bool ok = false;
-    for (double damp = g->damp; !*st && !why && !ok && damp <= 1.0; damp *= 10) {
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j < n; j++) work[i * n + j] = g->h[(size_t)g->order[i] * n + g->order[j]] + (i == j ? damp * mean : 0);
-        ok = pcs_inverse_cholesky(ctx, n, work, g->u);
-    }
+    for (double damp = g->damp; !*st && !why && !ok && damp <= 1.0; damp *= 10) ok = pcs_feedback(ctx, n, g->h, g->order, damp * mean, work, g->feedback);
     if (!*st && !why && !ok) why = "the Hessian has no Cholesky factor, even dampened by its mean diagonal";
     pcs_free(ctx, work);
     pcs_free(ctx, diag);
@@ -178,12 +185,13 @@ typedef struct {
 /* Parameters of a row: of each 16 columns in their own places, and of each block as it is stored. */
 typedef struct { float *d, *m; pcs_params *p; float scale; int zero; } row_params;
 
+/* The block at column `at`, whose weights are x. */
 static void fit_block(const coding *c, const float *x, size_t at, const row_params *rp)
 {
     const pcs_format *f = c->f;
     const size_t n = c->g->n, k = n - at < f->block ? n - at : f->block;
     float xs[PCS_BLOCK_MAX] = { 0 }, ws[PCS_BLOCK_MAX] = { 0 };
-    memcpy(xs, x + at, k * sizeof *xs);
+    memcpy(xs, x, k * sizeof *xs);
     memcpy(ws, c->g->importance + at, k * sizeof *ws);
     pcs_params *p = &rp->p[at / f->block];
     c->g->kernels->fit(&(pcs_fit_args){ .f = f, .x = xs, .w = ws, .effort = PCS_FIT_SEARCH, .params = p });
@@ -197,7 +205,7 @@ static void fit_row(const coding *c, const float *x, row_params *rp)
 {
     const size_t n = c->g->n;
     if (!c->f->head) {
-        for (size_t at = 0; at < n; at += c->f->block) fit_block(c, x, at, rp);
+        for (size_t at = 0; at < n; at += c->f->block) fit_block(c, x + at, at, rp);
         return;
     }
     c->g->kernels->fit(&(pcs_fit_args){ c->f, n, x, c->g->importance, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, NULL, &rp->scale, &rp->zero });
@@ -218,71 +226,107 @@ static void pack(const coding *c, const int8_t *q, const row_params *rp, uint8_t
     for (size_t at = 0; at < pad; at += f->block, dst += f->bytes) f->pack(q + at, &rp->p[at / f->block], dst);
 }
 
-/* Columns [b, b + k) of the chunk's rows; what they lose goes into the rest of the block at once, and into e for later. */
-static void round_block(const coding *c, float *x, float *e, int8_t *q, size_t rows, size_t b, size_t k, row_params *rp)
+/* What a thread has in work: of ROWS rows, what each column lost, the columns that come next, and what they will be stored as. */
+typedef struct { float *lost, *x; int8_t *q; row_params rp[ROWS]; size_t rows, room, pad, span; } chunk;
+
+/* The parameters of a block that begins where a span does: of what its columns would become if each took over the losses before it and lost nothing to rounding, which
+ * is where the roundings will be near. */
+static void fit_ahead(const coding *c, const float *x, const float *w, size_t begin, const row_params *rp)
 {
     const gptq *g = c->g;
-    const size_t n = g->n, pad = (n + c->f->block - 1) / c->f->block * c->f->block;
-    const bool in_order = g->w->opt->no_act_order != 0;
-    for (size_t r = 0; r < rows; r++) {
-        float *row = x + r * g->pad, *er = e + r * COLUMNS;
-        for (size_t i = 0; i < k; i++) {
-            const size_t at = g->order[b + i];
-            if (in_order && !c->f->head && at % c->f->block == 0) fit_block(c, row, at, &rp[r]); /* order is the identity */
-            const float d = rp[r].d[at / 16], m = rp[r].m[at / 16];
-            const int8_t code = pcs_code_of(c->f, d != 0 ? (row[b + i] + m) / d : 0.0f);
-            q[r * (pad + PCS_BLOCK_MAX) + at] = code;
-            const float lost = (row[b + i] - (d * (float)code - m)) / g->u[(b + i) * n + b + i];
-            er[i] = -lost;
-            const float *u = g->u + (b + i) * n + b;
-            for (size_t j = i + 1; j < k; j++) row[b + j] -= lost * u[j];
+    const size_t end = begin + c->f->block < g->n ? begin + c->f->block : g->n, room = PCS_FEEDBACK_LD(end - begin);
+    float y[PCS_BLOCK_MAX];
+    memcpy(y, x, room * sizeof *y);
+    for (size_t i = begin; i < end; i++) {
+        const float moved = w[i] - y[i - begin];
+        for (size_t j = i / 16 * 16; j < begin + room; j += 16) {
+            const float *a = g->feedback + PCS_FEEDBACK_PANEL(j / 16) + i * 16;
+            PCS_LANES(l, 16) y[j - begin + l] += moved * a[l];
         }
-        for (size_t i = k; i < COLUMNS; i++) er[i] = 0;
     }
+    fit_block(c, y, begin, rp);
+}
+
+/* A row's columns [at, at + 16), whose share of what was lost before `begin` is in x; of what they lose, columns to the end of the span take theirs. */
+static void round_row(const coding *c, const chunk *k, size_t r, size_t begin, size_t at, const float *w)
+{
+    const gptq *g = c->g;
+    const bool fits = g->w->opt->no_act_order && !c->f->head; /* blocks as they come; the order is the identity */
+    float *x = k->x + r * k->span, *lost = k->lost + r * k->pad;
+    const row_params *rp = &k->rp[r];
+    for (size_t i = at; i < at + 16 && i < g->n; i++) {
+        const size_t own = g->order[i];
+        if (fits && own == begin) fit_ahead(c, x, w, begin, rp);
+        const float d = rp->d[own / 16], m = rp->m[own / 16];
+        const int8_t code = pcs_code_of(c->f, d != 0 ? (x[i - begin] + m) / d : 0.0f);
+        k->q[r * k->room + own] = code;
+        lost[i] = w[own] - (d * (float)code - m);
+        for (size_t j = at; j < begin + k->span && j < g->n; j += 16) {
+            const float *a = g->feedback + PCS_FEEDBACK_PANEL(j / 16) + i * 16;
+            PCS_LANES(l, 16) x[j - begin + l] += lost[i] * a[l];
+        }
+    }
+}
+
+/* The columns of a chunk, a span at a time: 16, or a block where its parameters come from what its columns have become. */
+static void round_rows(const coding *c, const chunk *k, const float *w)
+{
+    const gptq *g = c->g;
+    for (size_t begin = 0; begin < g->n; begin += k->span) {
+        const size_t end = begin + k->span < g->n ? begin + k->span : g->n;
+        for (size_t r = 0; r < k->rows; r++)
+            for (size_t i = begin; i < begin + k->span; i++) k->x[r * k->span + i - begin] = i < end ? w[r * g->n + g->order[i]] : 0;
+        for (size_t at = begin; at < end && begin; at += 16)
+            g->kernels->gemm(&(pcs_gemm_args){ k->lost, k->pad, g->feedback + PCS_FEEDBACK_PANEL(at / 16), 16, begin, k->rows, k->x + at - begin, k->span, true });
+        for (size_t r = 0; r < k->rows; r++)
+            for (size_t at = begin; at < end; at += 16) round_row(c, k, r, begin, at, w + r * g->n);
+    }
+}
+
+/* Bytes of a thread's chunk. */
+static size_t chunk_bytes(size_t n, size_t block)
+{
+    const size_t pad = PCS_FEEDBACK_LD(n), coded = (n + block - 1) / block * block, subs = coded / 16 + PCS_SUB;
+    return ROWS * ((pad + PCS_BLOCK_MAX + 2 * subs) * sizeof(float) + (coded / block + 1) * sizeof(pcs_params) + coded + PCS_BLOCK_MAX) / 64 * 64 + 128;
+}
+
+uint64_t pcs_gptq_memory(uint64_t n, uint64_t rows, uint64_t batch, uint64_t threads)
+{
+    const uint64_t pad = PCS_FEEDBACK_LD(n), h = 8 * n * n, feedback = 4 * PCS_FEEDBACK_SIZE(n);
+    const uint64_t collect = h + (2 * pad * batch + pad * 16 * threads) * 4, factor = h + feedback + 8 * PCS_FEEDBACK_WORK(n) + 36 * n, code = h + feedback + threads * chunk_bytes(n, 32) + 16 * rows;
+    const uint64_t most = collect > factor ? collect : factor;
+    return most > code ? most : code;
 }
 
 static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     coding *c = arg;
     const gptq *g = c->g;
-    const size_t n = g->n, pad = (n + c->f->block - 1) / c->f->block * c->f->block, room = pad + PCS_BLOCK_MAX, subs = pad / 16 + PCS_SUB;
-    char *mem = c->scratch + ith * c->per_thread;
-    float *x = (float *)(void *)mem, *e = x + ROWS * g->pad, *tail = e + ROWS * COLUMNS;
-    float *d = tail + COLUMNS * 16, *m = d + ROWS * subs;
+    const pcs_format *f = c->f;
+    const size_t n = g->n, coded = (n + f->block - 1) / f->block * f->block, subs = coded / 16 + PCS_SUB, blocks = coded / f->block + 1;
+    const bool fits = g->w->opt->no_act_order && !f->head;
+    chunk k = { .pad = PCS_FEEDBACK_LD(n), .room = coded + PCS_BLOCK_MAX, .span = fits && f->block > 16 ? f->block : 16 };
+    k.lost = (float *)(void *)(c->scratch + ith * c->per_thread);
+    k.x = k.lost + ROWS * k.pad;
+    float *d = k.x + ROWS * PCS_BLOCK_MAX, *m = d + ROWS * subs;
     pcs_params *params = (pcs_params *)(void *)(m + ROWS * subs);
-    int8_t *q = (int8_t *)(params + ROWS * (pad / c->f->block + 1));
-    for (uint64_t first = begin * ROWS; first < end * ROWS && first < c->rows; first += ROWS) {
-        const size_t rows = c->rows - first < ROWS ? c->rows - (size_t)first : ROWS;
-        row_params rp[ROWS];
-        memset(q, 0, ROWS * room);
-        for (size_t r = 0; r < rows; r++) {
-            const float *src = c->weights + (first + r) * n;
-            rp[r] = (row_params){ d + r * subs, m + r * subs, params + r * (pad / c->f->block + 1), 0, 0 };
-            fit_row(c, src, &rp[r]);
-            for (size_t i = 0; i < n; i++) x[r * g->pad + i] = src[g->order[i]];
-            for (size_t i = n; i < g->pad; i++) x[r * g->pad + i] = 0;
+    k.q = (int8_t *)(params + ROWS * blocks);
+    for (size_t first = begin * ROWS; first < end * ROWS && first < c->rows; first += ROWS) {
+        float *w = c->weights + first * n;
+        k.rows = c->rows - first < ROWS ? c->rows - first : ROWS;
+        memset(k.q, 0, ROWS * k.room);
+        for (size_t r = 0; r < k.rows; r++) {
+            k.rp[r] = (row_params){ d + r * subs, m + r * subs, params + r * blocks, 0, 0 };
+            fit_row(c, w + r * n, &k.rp[r]);
         }
-        for (size_t b = 0; b < n; b += COLUMNS) {
-            const size_t k = n - b < COLUMNS ? n - b : COLUMNS;
-            round_block(c, x, e, q, rows, b, k, rp);
-            for (size_t j = b + k; j < n; j += 16) {
-                const float *u = g->u + b * n + j;
-                size_t ldb = n;
-                if (j + 16 > n) { /* the last panel is not whole */
-                    for (size_t i = 0; i < k; i++)
-                        for (size_t l = 0; l < 16; l++) tail[i * 16 + l] = j + l < n ? u[i * n + l] : 0.0f;
-                    u = tail;
-                    ldb = 16;
-                }
-                g->kernels->gemm(&(pcs_gemm_args){ e, COLUMNS, u, ldb, k, rows, x + j, g->pad, true });
-            }
-        }
-        for (size_t r = 0; r < rows; r++) {
-            float *src = c->weights + (first + r) * n;
-            pack(c, q + r * room, &rp[r], c->dst + (first + r) * c->row_bytes);
-            pcs_decode(c->f, n, c->dst + (first + r) * c->row_bytes, x);
-            g->kernels->error(&(pcs_error_args){ n, src, x, g->importance, &c->err[first + r], &c->norm[first + r] });
-            memcpy(src, x, n * sizeof *x);
+        round_rows(c, &k, w);
+        for (size_t r = 0; r < k.rows; r++, w += n) {
+            uint8_t *dst = c->dst + (first + r) * c->row_bytes;
+            float *y = k.lost + r * k.pad;
+            pack(c, k.q + r * k.room, &k.rp[r], dst);
+            pcs_decode(f, n, dst, y);
+            g->kernels->error(&(pcs_error_args){ n, w, y, g->importance, &c->err[first + r], &c->norm[first + r] });
+            memcpy(w, y, n * sizeof *w);
         }
     }
 }
@@ -315,8 +359,7 @@ static precis_status code_part(gptq *g, size_t index, size_t first, size_t count
     const pcs_format *f = w->plan->rows[index].to;
     coding c = { .g = g, .f = f, .weights = (float *)(uintptr_t)t->data + first * (size_t)t->ne[0], .row_bytes = pcs_row_bytes(f, (uint64_t)t->ne[0]), .rows = count };
     c.dst = dst + first * c.row_bytes;
-    const size_t pad = (g->n + f->block - 1) / f->block * f->block, subs = pad / 16 + PCS_SUB;
-    c.per_thread = ((ROWS * g->pad + ROWS * COLUMNS + COLUMNS * 16 + 2 * ROWS * subs) * sizeof(float) + ROWS * (pad / f->block + 1) * sizeof(pcs_params) + ROWS * (pad + PCS_BLOCK_MAX) + 127) / 64 * 64;
+    c.per_thread = chunk_bytes(g->n, f->block);
     c.scratch = pcs_alloc(w->ctx, precis_ctx_threads(w->ctx), c.per_thread);
     c.err = pcs_alloc(w->ctx, 2 * c.rows, sizeof *c.err);
     precis_status st = c.scratch && c.err ? PRECIS_OK : PRECIS_ENOMEM;
@@ -422,7 +465,8 @@ static precis_status code_group(gptq *g, size_t first_node, size_t end_node, pre
     return st;
 }
 
-static precis_status code_layer(gptq *g, size_t first_node, size_t end_node, precis_value cut, size_t from, size_t to, precis_value end)
+/* last: no layer comes behind. */
+static precis_status code_layer(gptq *g, size_t first_node, size_t end_node, precis_value cut, size_t from, size_t to, precis_value end, bool last)
 {
     const precis_graph *gr = g->r->graph;
     precis_status st = pcs_gptq_hold_layer(g, first_node, end_node);
@@ -431,7 +475,7 @@ static precis_status code_layer(gptq *g, size_t first_node, size_t end_node, pre
     /* what the next layer will see */
     const int32_t *ids = g->w->windows.ids;
     float *state = g->hidden;
-    for (size_t i = 0; i < g->w->windows.n && !st; i++) {
+    for (size_t i = 0; i < g->w->windows.n && !st && !last; i++) {
         const size_t n = g->w->windows.lengths[i];
         st = run_to(g, i, ids, state, cut, from, to);
         if (!st) memcpy(state, pcs_program_value(g->r->program, end), n * g->r->lm.width * sizeof *state);
@@ -472,7 +516,7 @@ precis_status pcs_gptq(pcs_work *w)
         for (size_t i = 0; i < gr->n_nodes && !st; i++) {
             if (!gr->values[gr->nodes[i].out].cut) continue;
             const size_t to = pcs_program_step_of(g.r->program, gr->nodes[i].out) + 1;
-            if (layer >= done) st = code_layer(&g, first, i + 1, cut, from, to, gr->nodes[i].out);
+            if (layer >= done) st = code_layer(&g, first, i + 1, cut, from, to, gr->nodes[i].out, layer + 1 == g.r->lm.layers);
             if (!st && layer >= done) st = pcs_gptq_keep_layer(&g, first, i + 1, layer + 1);
             cut = gr->nodes[i].out;
             from = to;
@@ -485,7 +529,7 @@ precis_status pcs_gptq(pcs_work *w)
     pcs_spill_close(ctx, &g.states);
     pcs_free(ctx, g.positions);
     pcs_free(ctx, g.h);
-    pcs_free(ctx, g.u);
+    pcs_free(ctx, g.feedback);
     pcs_free(ctx, g.importance);
     pcs_free(ctx, g.order);
     precis_runner_close(&g.r);

@@ -17,7 +17,7 @@ typedef struct pcs_gptq_run {
     /* the group in work */
     size_t n, pad;
     double *h;
-    float *u, *importance;
+    float *feedback, *importance;
     uint32_t *order;
     uint64_t tokens;
     double damp;

@@ -37,7 +37,18 @@ precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared
     return PRECIS_OK;
 }
 
-void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm)
+static bool all_finite(const float *x, size_t n)
+{
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t u;
+        memcpy(&u, x + i, sizeof u);
+        bad |= (u & 0x7f800000u) == 0x7f800000u;
+    }
+    return !bad;
+}
+
+bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm)
 {
     const size_t n = (size_t)t->ne[0];
     const uint64_t row_bytes = pcs_tensor_row_bytes(t);
@@ -46,13 +57,16 @@ void pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, c
         memcpy(dst, src, row_bytes);
         *err = 0;
         *norm = 1;
-        return;
+        return true;
     }
     float *x = scratch, *y = scratch + n;
     pcs_decode_by(j->kernels, t->format, n, src, x);
+    *err = *norm = 0;
+    if (!all_finite(x, n)) return false;
     if (j->f->kind == PCS_QUANT || j->f->element) method->row(j, n, x, dst, y);
     else j->kernels->encode(&(pcs_encode_args){ j->f, n, x, NULL, PCS_FIT_RTN, NULL, dst, y });
     j->kernels->error(&(pcs_error_args){ n, x, y, j->importance, err, norm });
+    return true;
 }
 
 typedef struct { const pcs_tensor *t; const pcs_method *method; pcs_kernels kernels; pcs_row_job job; pcs_row_weights weights; uint8_t *out; float *scratch; double *err, *norm; } coding;

@@ -28,7 +28,10 @@ typedef struct pcs_windows {
     size_t n, cap, n_ids, cap_ids;
     uint32_t longest;
 } pcs_windows;
-precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, pcs_windows *w);
+/* length: of a window of a text, in tokens; 0: 512. */
+precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, uint32_t length, pcs_windows *w);
+/* At most `tokens` of all, from windows at even distances, in an order whose every beginning is spread over the text as well. */
+precis_status pcs_windows_spread(const pcs_windows *all, uint64_t tokens, pcs_windows *w);
 precis_status pcs_windows_add(pcs_windows *w, const int32_t *ids, uint32_t n);
 void pcs_windows_free(pcs_windows *w);
 
@@ -86,9 +89,16 @@ const pcs_inputs *pcs_inputs_of(const pcs_inputs *list, size_t n, precis_value v
 /* The node that multiplies by a weight's tensor, or NULL. */
 const pcs_node *pcs_weight_node(const precis_graph *g, const char *tensor);
 
-/* Upper triangular U with H^-1 = U^T U, for symmetric positive definite h [n][n] (destroyed); false when it is not. Fixed order of sums:
- * the same bits on every machine and for any number of threads. */
-bool pcs_inverse_cholesky(precis_ctx *ctx, size_t n, double *h, float *u);
+/* What column c of a weight takes over from the losses of the columns i < c before it: A[i][c] = R[i][c] / R[c][c] where H + damp I = R R^T, R upper triangular, rows and
+ * columns of the symmetric h [n][n] in the order given. false: H is not positive definite. Panel p, at a + PCS_FEEDBACK_PANEL(p), has columns 16 p to 16 p + 15 of rows 0
+ * to 16 p + 15, zeros where i >= c. Fixed order of sums: the same bits on every machine and for any number of threads. */
+#define PCS_FEEDBACK_LD(n) (((n) + 15) / 16 * 16)
+#define PCS_FEEDBACK_PANEL(p) ((size_t)(p) * ((size_t)(p) + 1) * 128)
+#define PCS_FEEDBACK_WORK(n) ((n) * PCS_FEEDBACK_LD(n) + 64 * (n)) /* doubles */
+#define PCS_FEEDBACK_SIZE(n) PCS_FEEDBACK_PANEL(((n) + 15) / 16)    /* floats */
+bool pcs_feedback(precis_ctx *ctx, size_t n, const double *h, const uint32_t *order, double damp, double *work, float *a);
+/* Bytes of GPTQ for a weight of `rows` rows and n columns, windows of `batch` tokens at a time. */
+uint64_t pcs_gptq_memory(uint64_t n, uint64_t rows, uint64_t batch, uint64_t threads);
 
 /* Coders and residuals of the whole model, after the plan. */
 precis_status pcs_gptq(pcs_work *w);

@@ -5,10 +5,11 @@
 #include "write/write.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PART (8u << 20) /* bytes of rows that are encoded at a time, about */
+#define PART (1u << 20) /* bytes of rows that are encoded at a time, about */
 
 struct precis_quant_report {
     precis_ctx *ctx;
@@ -19,6 +20,7 @@ struct precis_quant_report {
     struct { uint64_t tokens, *experts; size_t n; } *seen; /* of calibration */
     size_t n;
     uint64_t bytes;
+    char sha256[65]; /* of the file */
 };
 
 typedef struct {
@@ -41,30 +43,34 @@ typedef struct {
     pcs_shared shared;
     pcs_fit_effort rounding;
     uint8_t *dst;
-    uint64_t first, row_bytes;
+    uint64_t first, count, grain; /* rows of the part in work, and of a piece of it */
     double *err, *norm;
     float *scratch;
+    pcs_out *out;
+    atomic_bool odd;         /* a row has a number that is not finite */
 } work;
 
-static void rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+/* Piece 0 is the part before, which goes to the disk meanwhile; the others are rows. */
+static void pieces(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
-    const work *w = arg;
+    work *w = arg;
     const size_t n = (size_t)w->t->ne[0];
     const uint64_t per_row = pcs_row_bytes(w->f, n);
-    for (uint64_t r = begin; r < end; r++) {
+    if (!begin) pcs_out_drain(w->out), begin++;
+    for (uint64_t r = (begin - 1) * w->grain; r < (end - 1) * w->grain && r < w->count; r++) {
         pcs_row_job j = w->job;
         j.importance = pcs_row_importance(&w->weights, w->first + r);
-        pcs_quantize_row(w->t, w->first + r, &j, w->method->row ? w->method : pcs_methods[0], w->scratch + ith * (2 * n + 16), w->dst + r * per_row, &w->err[r], &w->norm[r]);
+        if (!pcs_quantize_row(w->t, w->first + r, &j, w->method->row ? w->method : pcs_methods[0], w->scratch + ith * (2 * n + 16), w->dst + r * per_row, &w->err[r], &w->norm[r])) atomic_store(&w->odd, true);
     }
 }
 
-static precis_status check_finite(work *w, size_t i)
+static precis_status not_finite(work *w, size_t i)
 {
     int found;
     uint64_t element;
     float value;
     const precis_status st = precis_model_check_finite(w->plan->model, i, &found, &element, &value);
-    if (st || !found) return st;
+    if (st || !found) return st ? st : pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s changes while it is read", w->t->name);
     return pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s: element %llu is %g; a quantized format cannot hold it", w->t->name, (unsigned long long)element, (double)value);
 }
 
@@ -81,7 +87,10 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     const uint64_t all = pcs_tensor_rows(w->t), per_row = pcs_row_bytes(w->f, n);
     uint64_t part = (PART / (per_row + 1) / 16 + 1) * 16; /* whole panels */
     if (part > all) part = all;
-    precis_status st = check_finite(w, i);
+    precis_status st = w->t->panels ? precis_model_check_finite(w->plan->model, i, &(int){ 0 }, &(uint64_t){ 0 }, &(float){ 0 }) : PRECIS_OK; /* which says what to do */
+    w->odd = false;
+    w->grain = 1 + 16384 / n;
+    w->out = o;
     w->job = (pcs_row_job){ w->f, NULL, w->f->tensor ? &w->shared : NULL, w->rounding, &w->kernels };
     if (!st) st = pcs_imatrix_for(w->imatrix, w->t, &w->weights);
     if (!st && w->f->tensor) st = pcs_tensor_shared(w->ctx, w->t, &w->shared);
@@ -93,9 +102,11 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     double err = 0, norm = 0;
     if (!st) st = pcs_resume_begin(w->resume, w->t->name, all * per_row);
     for (w->first = 0; w->first < all && !st; w->first += part) {
-        const uint64_t count = all - w->first < part ? all - w->first : part;
+        const uint64_t count = w->count = all - w->first < part ? all - w->first : part;
         w->norm = w->err + part;
-        pcs_for(w->ctx, count, 1 + 16384 / n, rows, w);
+        pcs_for(w->ctx, 1 + (count + w->grain - 1) / w->grain, 1, pieces, w);
+        if (w->odd) st = not_finite(w, i);
+        if (st) break;
         for (uint64_t r = 0; r < count; r++) err += w->err[r], norm += w->norm[r];
         st = emit(w, o, w->dst, count * per_row);
         if (!st) st = pcs_resume_add(w->resume, w->dst, count * per_row);
@@ -219,7 +230,7 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
             w.total += r->tensor->n;
         }
         if (path) warn_requantized(ctx, plan);
-        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m->origin ? m->origin : m, o->packed ? 64 : 0 };
+        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m->origin ? m->origin : m, o->packed ? 64 : 0, report ? report->sha256 : NULL };
         st = pcs_write_gguf(ctx, path, &f, bytes);
     }
     pcs_arena_free(&a);
@@ -292,6 +303,7 @@ void precis_quant_report_close(precis_quant_report **report)
 
 size_t precis_quant_report_size(const precis_quant_report *report) { return report->n; }
 uint64_t precis_quant_report_bytes(const precis_quant_report *report) { return report->bytes; }
+const char *precis_quant_report_sha256(const precis_quant_report *report) { return report->sha256; }
 
 precis_status precis_quant_report_get(const precis_quant_report *r, size_t i, precis_quant_row *row)
 {

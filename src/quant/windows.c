@@ -56,7 +56,39 @@ static precis_status sample(precis_ctx *ctx, const precis_model *m, const precis
     return st;
 }
 
-precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, pcs_windows *w)
+/* The place of the k-th of n in an order whose every beginning is spread over all: bits reversed (van der Corput). */
+static size_t spread_of(size_t *k, size_t n)
+{
+    size_t bits = 0, place;
+    while (((size_t)1 << bits) < n) bits++;
+    do {
+        place = 0;
+        for (size_t b = 0; b < bits; b++) place |= (*k >> b & 1) << (bits - 1 - b);
+        ++*k;
+    } while (place >= n);
+    return place;
+}
+
+precis_status pcs_windows_spread(const pcs_windows *all, uint64_t tokens, pcs_windows *w)
+{
+    *w = (pcs_windows){ .ctx = all->ctx };
+    uint64_t *starts = pcs_alloc(all->ctx, all->n + 1, sizeof *starts);
+    precis_status st = starts ? PRECIS_OK : PRECIS_ENOMEM;
+    for (size_t i = 0; i < all->n && !st; i++) starts[i + 1] = starts[i] + all->lengths[i];
+    const uint64_t wanted = all->longest && tokens < all->n_ids ? (tokens + all->longest - 1) / all->longest : all->n;
+    const size_t n = wanted < all->n ? (size_t)wanted : all->n;
+    for (size_t i = 0, k = 0; i < n && !st && w->n_ids < tokens; i++) {
+        const size_t from = (2 * spread_of(&k, n) + 1) * all->n / (2 * n);
+        const uint64_t left = tokens - w->n_ids, length = left < all->lengths[from] ? left : all->lengths[from];
+        if (length < 2 || (i && 4 * left < all->longest)) break; /* a rest of a few tokens tells nothing, and takes a run */
+        st = pcs_windows_add(w, all->ids + starts[from], (uint32_t)length);
+    }
+    pcs_free(all->ctx, starts);
+    if (st) pcs_windows_free(w);
+    return st;
+}
+
+precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, uint32_t length, pcs_windows *w)
 {
     *w = (pcs_windows){ .ctx = ctx };
     if (!o->n_texts) {
@@ -68,7 +100,7 @@ precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const pre
     precis_status st = precis_tokenizer_open(ctx, &t, m);
     if (st) return st;
     const int64_t context = pcs_arch_int(m, "context_length", 2048, NULL);
-    const uint32_t window = context < WINDOW ? (uint32_t)context : WINDOW;
+    const uint32_t longest = length ? length : WINDOW, window = context < longest ? (uint32_t)context : longest;
     const uint64_t most = o->tokens ? o->tokens : UINT64_MAX;
     for (size_t i = 0; i < o->n_texts && !st && w->n_ids < most; i++) {
         int32_t *ids;
@@ -204,7 +236,7 @@ precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *or
     for (size_t i = 0; plan && i < origin->n_tensors; i++)
         if (plan->rows[i].to != pcs_resting(&origin->tensors[i])) w->formats[i] = plan->rows[i].to;
     precis_plan_close(&plan);
-    if (!st && calibrated) st = pcs_windows_make(ctx, origin, calibrate, &w->windows);
+    if (!st && calibrated) st = pcs_windows_make(ctx, origin, calibrate, 0, &w->windows);
     if (st) pcs_work_close(w);
     return st;
 }

@@ -147,6 +147,7 @@ precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_f
         if (!st) st = pcs_out_pad(&o, align);
     }
     if (!st) st = pcs_out_commit(&o);
+    if (!st && f->sha256) memcpy(f->sha256, o.sha256, sizeof o.sha256);
     pcs_out_close(&o);
     return st;
 }

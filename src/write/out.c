@@ -10,7 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define BUFFER (1u << 20)
+#define BUFFER (2u << 20)
 
 precis_status pcs_io_fail(precis_ctx *ctx, const char *path, const char *what)
 {
@@ -78,8 +78,9 @@ precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64
     o->temp = pcs_alloc(ctx, n + 32, 1);
     o->folder = pcs_alloc(ctx, cut + 2, 1);
     o->buf = pcs_alloc(ctx, BUFFER, 1);
+    o->full = pcs_alloc(ctx, BUFFER, 1);
     o->hash = EVP_MD_CTX_new();
-    if (!o->path || !o->temp || !o->folder || !o->buf || !o->hash || EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL) != 1) return pcs_fail(ctx, PRECIS_ENOMEM, "out of memory");
+    if (!o->path || !o->temp || !o->folder || !o->buf || !o->full || !o->hash || EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL) != 1) return pcs_fail(ctx, PRECIS_ENOMEM, "out of memory");
     memcpy(o->path, path, n);
     memcpy(o->folder, cut ? path : ".", cut ? cut : 1);
     const precis_status st = pcs_out_check(ctx, path, bytes, source);
@@ -97,17 +98,41 @@ precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64
     return pcs_io_fail(ctx, path, "written");
 }
 
-static precis_status flush(pcs_out *o)
+void pcs_out_drain(pcs_out *o)
 {
-    if (EVP_DigestUpdate(o->hash, o->buf, o->n_buf) != 1) return pcs_fail(o->ctx, PRECIS_ENOMEM, "out of memory");
-    for (size_t at = 0; at < o->n_buf;) {
-        const ssize_t k = write(o->fd, o->buf + at, o->n_buf - at);
+    if (!o->n_full || o->error) return;
+    if (EVP_DigestUpdate(o->hash, o->full, o->n_full) != 1) o->error = -1;
+    for (size_t at = 0; at < o->n_full && !o->error;) {
+        const ssize_t k = write(o->fd, o->full + at, o->n_full - at);
         if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) return pcs_io_fail(o->ctx, o->path, "written");
-        at += (size_t)k;
+        if (k <= 0) o->error = k ? errno : EIO;
+        else at += (size_t)k;
     }
+    o->n_full = 0;
+}
+
+/* The buffer that is filled becomes the one that waits. */
+static precis_status turn(pcs_out *o)
+{
+    pcs_out_drain(o);
+    if (o->error < 0) return pcs_fail(o->ctx, PRECIS_ENOMEM, "out of memory");
+    if (o->error) {
+        errno = o->error;
+        return pcs_io_fail(o->ctx, o->path, "written");
+    }
+    unsigned char *const t = o->full;
+    o->full = o->buf;
+    o->n_full = o->n_buf;
+    o->buf = t;
     o->n_buf = 0;
     return PRECIS_OK;
+}
+
+/* All that was added is in the file. */
+static precis_status flush(pcs_out *o)
+{
+    const precis_status st = turn(o);
+    return st ? st : turn(o);
 }
 
 precis_status pcs_out_add(pcs_out *o, const void *data, size_t len)
@@ -120,7 +145,7 @@ precis_status pcs_out_add(pcs_out *o, const void *data, size_t len)
         data = (const char *)data + k;
         len -= k;
         if (o->n_buf < BUFFER) continue;
-        const precis_status st = flush(o);
+        const precis_status st = turn(o);
         if (st) return st;
     }
     return PRECIS_OK;
@@ -148,6 +173,7 @@ static precis_status verify(pcs_out *o)
         if (!st) st = pcs_progress(o->ctx, "verify", at < o->at ? at : o->at, o->at);
     }
     if (!st && EVP_DigestFinal_ex(o->hash, got, &m) != 1) st = pcs_fail(o->ctx, PRECIS_ENOMEM, "out of memory");
+    for (unsigned i = 0; i < n && i < 32; i++) snprintf(o->sha256 + 2 * i, 3, "%02x", want[i]);
     if (!st && (n != m || memcmp(want, got, n))) st = pcs_fail(o->ctx, PRECIS_EIO, "%s: what was written reads back differently; the disk or memory is faulty", o->path);
     return st;
 }
@@ -193,6 +219,7 @@ void pcs_out_close(pcs_out *o)
     pcs_free(o->ctx, o->temp);
     pcs_free(o->ctx, o->folder);
     pcs_free(o->ctx, o->buf);
+    pcs_free(o->ctx, o->full);
     *o = (pcs_out){ .ctx = o->ctx, .fd = -1 };
 }
 

@@ -13,8 +13,10 @@ typedef struct pcs_out {
     int fd;
     uint64_t at;       /* bytes written */
     void *hash;        /* EVP_MD_CTX */
-    unsigned char *buf;
-    size_t n_buf;
+    unsigned char *buf, *full; /* what is filled, and what waits to be written */
+    size_t n_buf, n_full;
+    int error;                 /* errno of a write that failed; -1: the digest did */
+    char sha256[65];           /* of the whole file, once it is committed */
 } pcs_out;
 
 /* What errno says of a path: PRECIS_ENOSPC or PRECIS_EIO. what: "written". */
@@ -25,6 +27,8 @@ precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, c
 precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64_t bytes, const precis_model *source);
 precis_status pcs_out_add(pcs_out *o, const void *data, size_t len);
 precis_status pcs_out_pad(pcs_out *o, uint64_t align);
+/* Hashes and writes what waits, if anything does. pcs_out_add does it when it must; a thread may do it meanwhile, while no other calls anything for o. */
+void pcs_out_drain(pcs_out *o);
 /* Sync, verify, rename. */
 precis_status pcs_out_commit(pcs_out *o);
 /* After a failure, and after commit: frees; removes what is not committed. */
@@ -59,6 +63,7 @@ typedef struct pcs_gguf_file {
     void *user;
     const precis_model *source; /* may be NULL */
     uint32_t align;             /* 0: 32 */
+    char *sha256;               /* [65]: of the file; NULL: not asked for */
 } pcs_gguf_file;
 
 /* GGUF version 3. *bytes: size of the whole file, also without writing (path NULL). */

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+void pcs_mp_amx_emulated(const void *args);
+
 /* n bytes that end where reading faults. */
 static void *guarded(size_t n)
 {
@@ -267,6 +269,23 @@ static void check_f16_f32(const pcs_kernel *k)
 }
 
 /* A measure, not a function: that it counts what it did is all that can be wrong. */
+static void check_gemm_f64(const pcs_kernel *k)
+{
+    for (size_t n = 1; n <= 300; n += n < 40 ? 3 : 130) /* beyond a part of 128, too */
+        for (size_t m = 1; m <= 27; m++) {
+            double *x = guarded(n * m * 8), *b = guarded(n * 16 * 8), y[2][27 * 16];
+            uint64_t seed = n * 100 + m;
+            for (size_t i = 0; i < n * m; i++) x[i] = pcs_rand_unit(&seed) - 0.5;
+            for (size_t i = 0; i < n * 16; i++) b[i] = pcs_rand_unit(&seed) - 0.5;
+            for (size_t i = 0; i < m * 16; i++) y[0][i] = y[1][i] = pcs_rand_unit(&seed);
+            k->run(&(pcs_gemm_f64_args){ x, n, b, n, m, y[0], 16 });
+            pcs_gemm_f64_scalar(&(pcs_gemm_f64_args){ x, n, b, n, m, y[1], 16 });
+            same(k, "gemm_f64", y[0], y[1], m * 128);
+            release(x, n * m * 8);
+            release(b, n * 128);
+        }
+}
+
 static void check_gemm_wide(const pcs_kernel *k)
 {
     for (size_t m = 1; m <= 14; m++)
@@ -455,7 +474,7 @@ static void test_all(void **state)
 {
     (void)state;
     static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
-        { "quantize_act", check_quantize_act }, { "pack", check_pack }, { "mp", check_mp }, { "panel", check_panel }, { "gemm", check_gemm }, { "gemm_wide", check_gemm_wide }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 }, { "unpack_kv", check_unpack_kv },
+        { "quantize_act", check_quantize_act }, { "pack", check_pack }, { "mp", check_mp }, { "panel", check_panel }, { "gemm", check_gemm }, { "gemm_wide", check_gemm_wide }, { "gemm_f64", check_gemm_f64 }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 }, { "unpack_kv", check_unpack_kv },
         { "encode", check_encode }, { "fit", check_fit }, { "error", check_error }, { "log_sum", check_log_sum }, { "divergence", check_divergence }, { "dot", check_dot }, { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
     for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {
@@ -474,6 +493,10 @@ static void test_all(void **state)
         }
         if (!checked) fail_msg("no check for %s", k->op);
     }
+#ifdef __x86_64__
+    if (cpu & PCS_CPU_AVX512VNNI) check_mp(&(pcs_kernel){ "mp", "amx, emulated", PCS_CPU_AVX512VNNI, pcs_mp_amx_emulated });
+    else print_message("not on this machine: mp/amx, emulated\n");
+#endif
 }
 
 /* mp against the plain sum of products, within rounding: |error| <= eps * (k + 8) * sum |w| |x|, with x the quantized activations. */

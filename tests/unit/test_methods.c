@@ -9,39 +9,43 @@
 #include <math.h>
 #include <unistd.h>
 
-static void test_cholesky(void **state)
+static void test_feedback(void **state)
 {
     (void)state;
     precis_ctx *ctx = test_ctx(2);
     for (size_t n = 1; n <= 200; n += n < 5 ? 1 : 65) {
-        float *x = malloc(n * 2 * n * sizeof *x), *u = malloc(n * n * sizeof *u);
-        double *h = malloc(n * n * sizeof *h), *keep = malloc(n * n * sizeof *keep);
+        float *x = malloc(n * 2 * n * sizeof *x), *a = malloc(PCS_FEEDBACK_SIZE(n) * sizeof *a);
+        double *h = malloc(n * n * sizeof *h), *work = malloc(PCS_FEEDBACK_WORK(n) * sizeof *work), *square = malloc(n * sizeof *square);
+        uint32_t *order = malloc(n * sizeof *order);
         test_fill(x, n * 2 * n, n, 1.0f);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+            order[i] = (uint32_t)(n - 1 - ((i ^ 1) < n ? i ^ 1 : i)); /* neighbours change places, from the last on */
             for (size_t j = 0; j < n; j++) {
                 double s = i == j ? 0.01 : 0;
                 for (size_t t = 0; t < 2 * n; t++) s += (double)x[t * n + i] * x[t * n + j];
-                h[i * n + j] = keep[i * n + j] = s;
+                h[i * n + j] = s;
             }
-        assert_true(pcs_inverse_cholesky(ctx, n, h, u));
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j < n; j++) { /* (U^T U) H = 1 */
-                double s = 0;
-                for (size_t k = 0; k < n; k++) {
-                    double ut = 0;
-                    for (size_t r = 0; r <= (i < k ? i : k); r++) ut += (double)u[r * n + i] * u[r * n + k];
-                    s += ut * keep[k * n + j];
-                }
-                if (fabs(s - (i == j)) > 2e-3) fail_msg("n %zu: entry %zu, %zu is %g", n, i, j, s);
+        }
+        assert_true(pcs_feedback(ctx, n, h, order, 0.25, work, a));
+#define A(i, c) ((i) == (c) ? 1.0 : (double)a[PCS_FEEDBACK_PANEL((c) / 16) + (i) * 16 + (c) % 16])
+        for (size_t i = n; i-- > 0;)
+            for (size_t c = i + 1; c-- > 0;) { /* H = A D A^T, D from the last on */
+                double s = h[order[i] * n + order[c]] + (i == c ? 0.25 : 0);
+                for (size_t k = i + 1; k < n; k++) s -= A(i, k) * A(c, k) * square[k];
+                if (i == c) square[i] = s, assert_true(s > 0);
+                else if (fabs(s - A(c, i) * square[i]) > 1e-3) fail_msg("n %zu: entry %zu, %zu is %g, not %g", n, c, i, A(c, i) * square[i], s);
             }
-        h[0] = n > 1 ? -1.0 : 0.0; /* not positive definite */
-        memcpy(h, keep, n * n * sizeof *h);
-        h[0] = -1.0;
-        assert_false(pcs_inverse_cholesky(ctx, n, h, u));
+        for (size_t c = 0; c < (n + 15) / 16 * 16; c++)
+            for (size_t i = c; i < (c / 16 + 1) * 16; i++) assert_true(a[PCS_FEEDBACK_PANEL(c / 16) + i * 16 + c % 16] == 0);
+#undef A
+        h[0] = -1.0; /* not positive definite */
+        assert_false(pcs_feedback(ctx, n, h, order, 0, work, a));
+        free(a);
+        free(work);
+        free(square);
+        free(order);
         free(x);
-        free(u);
         free(h);
-        free(keep);
     }
     precis_ctx_close(&ctx);
 }
@@ -302,7 +306,7 @@ static void test_containers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_cholesky), cmocka_unit_test(test_hadamard), cmocka_unit_test(test_transforms), cmocka_unit_test(test_coders), cmocka_unit_test(test_same_bytes),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_feedback), cmocka_unit_test(test_hadamard), cmocka_unit_test(test_transforms), cmocka_unit_test(test_coders), cmocka_unit_test(test_same_bytes),
                                         cmocka_unit_test(test_refused), cmocka_unit_test(test_schemes), cmocka_unit_test(test_containers) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,3 +81,42 @@ void pcs_gemm_wide_avx2(const void *args)
     }
     pcs_gemm_panels(w, p, pcs_gemm_avx2);
 }
+
+enum { ROWS_F64 = 3, PART_F64 = 128, STRIDE_F64 = PART_F64 + 4 };
+
+PCS_INLINE void tile_f64(const pcs_gemm_f64_args *a, size_t m0, int rows)
+{
+    _Alignas(32) double part[ROWS_F64 * STRIDE_F64];
+    __m256d acc[ROWS_F64 * 4];
+    double *y = a->y + m0 * a->ldy;
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < 4; i++) acc[4 * r + i] = _mm256_loadu_pd(y + (size_t)r * a->ldy + 4 * i);
+    const double *b = a->b, *x = a->x + m0 * a->ldx;
+    for (size_t k0 = 0; k0 < a->k; k0 += PART_F64) {
+        const size_t n = a->k - k0 < PART_F64 ? a->k - k0 : PART_F64;
+        for (int r = 0; r < rows; r++) {
+            const double *from = x + (size_t)r * a->ldx + k0;
+            size_t k = 0;
+            for (; k + 4 <= n; k += 4) {
+                _mm256_store_pd(part + r * STRIDE_F64 + k, _mm256_loadu_pd(from + k));
+                __asm__("" ::: "memory"); /* as above */
+            }
+            for (; k < n; k++) part[(size_t)r * STRIDE_F64 + k] = from[k];
+        }
+        for (size_t k = 0; k < n; k++, b += 16)
+            for (int r = 0; r < rows; r++) {
+                const __m256d v = _mm256_broadcast_sd(part + (size_t)r * STRIDE_F64 + k);
+                for (int i = 0; i < 4; i++) acc[4 * r + i] = _mm256_fnmadd_pd(v, _mm256_loadu_pd(b + 4 * i), acc[4 * r + i]);
+            }
+    }
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < 4; i++) _mm256_storeu_pd(y + (size_t)r * a->ldy + 4 * i, acc[4 * r + i]);
+}
+
+void pcs_gemm_f64_avx2(const void *args)
+{
+    const pcs_gemm_f64_args *a = args;
+    size_t m = 0;
+    for (; m + ROWS_F64 <= a->m; m += ROWS_F64) tile_f64(a, m, ROWS_F64);
+    for (; m < a->m; m++) tile_f64(a, m, 1);
+}

@@ -74,3 +74,44 @@ void pcs_gemm_wide_avx512vnni(const void *args)
     }
     pcs_gemm_panels(w, p, pcs_gemm_avx512vnni);
 }
+
+enum { PART_F64 = 128, STRIDE_F64 = PART_F64 + 8 };
+
+PCS_INLINE void tile_f64(const pcs_gemm_f64_args *a, size_t m0, int rows)
+{
+    _Alignas(64) double part[ROWS * STRIDE_F64];
+    __m512d lo[ROWS], hi[ROWS];
+    double *y = a->y + m0 * a->ldy;
+    for (int r = 0; r < rows; r++) lo[r] = _mm512_loadu_pd(y + (size_t)r * a->ldy), hi[r] = _mm512_loadu_pd(y + (size_t)r * a->ldy + 8);
+    const double *b = a->b, *x = a->x + m0 * a->ldx;
+    for (size_t k0 = 0; k0 < a->k; k0 += PART_F64) {
+        const size_t n = a->k - k0 < PART_F64 ? a->k - k0 : PART_F64;
+        for (int r = 0; r < rows; r++) {
+            const double *from = x + (size_t)r * a->ldx + k0;
+            size_t k = 0;
+            for (; k + 8 <= n; k += 8) {
+                _mm512_store_pd(part + r * STRIDE_F64 + k, _mm512_loadu_pd(from + k));
+                __asm__("" ::: "memory"); /* as above */
+            }
+            for (; k < n; k++) part[(size_t)r * STRIDE_F64 + k] = from[k];
+        }
+        for (size_t k = 0; k < n; k++, b += 16) {
+            const __m512d b0 = _mm512_loadu_pd(b), b1 = _mm512_loadu_pd(b + 8);
+            for (int r = 0; r < rows; r++) {
+                const __m512d v = _mm512_set1_pd(part[(size_t)r * STRIDE_F64 + k]);
+                lo[r] = _mm512_fnmadd_pd(v, b0, lo[r]);
+                hi[r] = _mm512_fnmadd_pd(v, b1, hi[r]);
+            }
+        }
+    }
+    for (int r = 0; r < rows; r++) _mm512_storeu_pd(y + (size_t)r * a->ldy, lo[r]), _mm512_storeu_pd(y + (size_t)r * a->ldy + 8, hi[r]);
+}
+
+void pcs_gemm_f64_avx512vnni(const void *args)
+{
+    const pcs_gemm_f64_args *a = args;
+    size_t m = 0;
+    for (; m + ROWS <= a->m; m += ROWS) tile_f64(a, m, ROWS);
+    for (; m + 4 <= a->m; m += 4) tile_f64(a, m, 4);
+    for (; m < a->m; m++) tile_f64(a, m, 1);
+}
