@@ -9,6 +9,46 @@
 #include <math.h>
 #include <unistd.h>
 
+/* Windows at even distances, and the first few of them, too. */
+static void test_spread(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    for (size_t n = 1; n <= 70; n += n < 10 ? 1 : 12) {
+        pcs_windows all = { .ctx = ctx }, some;
+        int32_t ids[16];
+        for (size_t i = 0; i < n; i++) {
+            for (size_t k = 0; k < 16; k++) ids[k] = (int32_t)i;
+            assert_int_equal(pcs_windows_add(&all, ids, i + 1 == n && n > 1 ? 9 : 16), PRECIS_OK);
+        }
+        for (uint64_t tokens = 2; tokens <= all.n_ids + 20; tokens += 7) {
+            assert_int_equal(pcs_windows_spread(&all, tokens, &some), PRECIS_OK);
+            const uint64_t most = tokens < all.n_ids ? tokens : all.n_ids;
+            assert_true(some.n_ids <= most && some.n_ids + 11 > most); /* all but a rest, and what the short last window lacks */
+            bool seen[70] = { false };
+            size_t at = 0;
+            for (size_t w = 0; w < some.n; at += some.lengths[w++]) {
+                assert_false(seen[some.ids[at]]);
+                seen[some.ids[at]] = true;
+            }
+            if (some.n >= 4 && n >= 16) { /* the first two are of different halves, the first four reach over more than half */
+                size_t least = n, most_at = 0;
+                assert_true(((size_t)some.ids[0] * 2 / n) != ((size_t)some.ids[some.lengths[0]] * 2 / n));
+                at = 0;
+                for (size_t w = 0; w < 4; at += some.lengths[w++]) {
+                    const size_t place = (size_t)some.ids[at];
+                    least = place < least ? place : least;
+                    most_at = place > most_at ? place : most_at;
+                }
+                assert_true(2 * (most_at - least) > n);
+            }
+            pcs_windows_free(&some);
+        }
+        pcs_windows_free(&all);
+    }
+    precis_ctx_close(&ctx);
+}
+
 static void test_feedback(void **state)
 {
     (void)state;
@@ -306,7 +346,7 @@ static void test_containers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_feedback), cmocka_unit_test(test_hadamard), cmocka_unit_test(test_transforms), cmocka_unit_test(test_coders), cmocka_unit_test(test_same_bytes),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_spread), cmocka_unit_test(test_feedback), cmocka_unit_test(test_hadamard), cmocka_unit_test(test_transforms), cmocka_unit_test(test_coders), cmocka_unit_test(test_same_bytes),
                                         cmocka_unit_test(test_refused), cmocka_unit_test(test_schemes), cmocka_unit_test(test_containers) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
