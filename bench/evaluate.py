@@ -55,3 +55,8 @@ a, b = statistics.median(peer), statistics.median(own)
 print(f"{chunks * 512} tokens, {threads} thread(s): llama.cpp {a:.1f} s (decoding alone), precis {b:.1f} s: {a / b:.2f} times; KL {j['kld_mean']:.6f} ± {j['kld_se']:.6f}")
 if chunks == 24 and threads == 1:
     goals.record("evaluate", a / b)
+r = json.loads(subprocess.run([precis, "bench", reference, "--weights-only", "--prompt", "512", "--gen", "1", "-t", str(threads), "--json", "-q"], capture_output=True, text=True, check=True).stdout)
+share = 100 * r["prefill_tok_s"] / r["limit"]["prefill_tok_s"]
+print(f"{reference} in the reference arithmetic, 512 tokens: {r['prefill_tok_s']:.0f} tokens/s, {share:.0f} % of the f32 peak")
+if threads == 1:
+    goals.record("weights-only", share)

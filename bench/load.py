@@ -36,4 +36,5 @@ for what, v in got.items():
     load, token = (statistics.median(x[i] for x in v) for i in (0, 1))
     print(f"{what:30s}{load:8.1f} ms, and one token of {token:.1f} ms")
 print(f"{'llama.cpp':30s}{statistics.median(peer):8.1f} ms with one token")
+goals.record("load plain", statistics.median(sum(x) for x in got["plain file, unpacked"]) / statistics.median(peer))
 goals.record("load packed", statistics.median(x[0] for x in got["packed file"]))

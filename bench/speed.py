@@ -1,13 +1,13 @@
 """Tokens per second of precis and llama.cpp on the same files, one after the other in one run, medians of ROUNDS; beside the
 limit that precis measures. Writes bench/results/speed-MACHINE.csv.
 
-usage: speed.py PRECIS --cache FOLDER [--smollm2 FILE] [--rounds 5] [--threads 1,2] [MODEL ...]
+usage: speed.py PRECIS --cache FOLDER [--smollm2 FILE] [--gemma FILE] [--rounds 5] [--threads 1,2] [MODEL ...]
 """
 import argparse, csv, datetime, json, os, platform, re, shutil, statistics, subprocess, sys, tempfile
 import goals, random_llama
 
 p = argparse.ArgumentParser()
-p.add_argument("precis"), p.add_argument("models", nargs="*"), p.add_argument("--cache"), p.add_argument("--smollm2", default="")
+p.add_argument("precis"), p.add_argument("models", nargs="*"), p.add_argument("--cache"), p.add_argument("--smollm2", default=""), p.add_argument("--gemma", default="")
 p.add_argument("--rounds", type=int, default=5), p.add_argument("--threads", default=",".join(str(n) for n in (1, 2) if n <= os.cpu_count()))
 p.add_argument("--types", default="Q4_0,Q4_K,Q8_0"), p.add_argument("--prompt", type=int, default=128), p.add_argument("--gen", type=int, default=48)
 p.add_argument("--python", default=sys.executable, help="the interpreter whose llama_cpp is measured")
@@ -42,7 +42,7 @@ def theirs(path, threads):
 cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())
 machine = f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores"
 compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
-sources = {"gutenberg-7m": "models/gutenberg-7m", "smollm2": a.smollm2, "1.1b": os.path.join(a.cache, "random-1.1b.gguf")}
+sources = {"gutenberg-7m": "models/gutenberg-7m", "smollm2": a.smollm2, "gemma": a.gemma, "1.1b": os.path.join(a.cache, "random-1.1b.gguf")}
 rows, folder = [], tempfile.mkdtemp(dir=a.cache)
 print(f"{machine}; {compiler}\n{'model':14s}{'type':8s}{'threads':>8s}{'decode':>10s}{'llama.cpp':>11s}{'ratio':>7s}{'limit':>8s}{'prefill':>9s}{'llama.cpp':>11s}{'ratio':>7s}{'limit':>8s}", flush=True)
 for name in a.models or sources:

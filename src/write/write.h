@@ -11,7 +11,7 @@ typedef struct pcs_out {
     precis_ctx *ctx;
     char *path, *temp, *folder;
     int fd;
-    uint64_t at;       /* bytes written */
+    uint64_t at, drained; /* bytes added; of them in the file */
     void *hash;        /* EVP_MD_CTX */
     unsigned char *buf, *full; /* what is filled, and what waits to be written */
     size_t n_buf, n_full;

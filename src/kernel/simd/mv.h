@@ -45,6 +45,33 @@ PCS_INLINE void mv_group(const decoder *dec, const planes *p, size_t c, int g, i
     }
 }
 
+#ifdef MV_DIGITS
+/* The sum and the products of four codes of at most 128 with four activations in each lane. */
+PCS_INLINE vec four(vec sum, vec codes, const int8_t *x);
+
+/* 64 times the first digit of bytes that are fractions to base 3: 3 b / 256, for 3 b / 4 = b - b / 4 rounded up. */
+PCS_INLINE vec digit64(vec b) { return v_and(v_sub8(b, v_mean8(v_mean8(b, v_set8(0)), v_set8(0))), v_set8(0xc0)); }
+
+/* A chunk of TQ1_0 with one token: digit after digit of a line, instead of each from the start. The sums are those of mv_group. */
+PCS_INLINE void mv_digits(const planes *p, size_t c, int h, const mv_token *x, const float *d, vecf *acc)
+{
+    vec dot[8];
+    for (int g = 0; g < 8; g++) dot[g] = v_set32(-64 * (x->z[2 * g] + x->z[2 * g + 1]));
+#pragma GCC unroll 13 /* sums stay in registers, then */
+    for (int l = 0; l < 13; l++) { /* eight lines of digits 32 weights apart, four of digits 16 apart, one of digits 4 apart */
+        vec b = v_load(l < 12 ? p->at[1] + c * 768 + 64 * (size_t)l + h : p->at[2] + c * 64 + h);
+#pragma GCC unroll 5
+        for (int n = 0; n < 5; n++) {
+            if (l == 12 && n == 4) break;
+            const int at = l < 8 ? 32 * n + 4 * l : l < 12 ? 160 + 16 * n + 4 * (l - 8) : 240 + 4 * n;
+            dot[at / 32] = four(dot[at / 32], digit64(b), x->q + at);
+            b = v_add8(b, v_add8(b, b));
+        }
+    }
+    for (int g = 0; g < 8; g++) *acc = v_fma(v_mulf(v_loadf(d + 16 * g + h / 4), v_setf(x->d[g])), v_float(v_shr32(dot[g], 6)), *acc);
+}
+#endif
+
 #define MV_STEP \
     { \
         for (until += bytes; m0 == 0 && ahead < until; ahead += 64) PCS_AHEAD(ahead); \
@@ -69,6 +96,12 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const uint8_
         _Alignas(64) float d[16 * 16], m[16 * 16];
         const size_t in = groups - 8 * c < 8 ? groups - 8 * c : 8;
         dec->scales(&p, c, in, d, m);
+#ifdef MV_DIGITS
+        if (tokens == 1 && dec->line == line_tq1_0) {
+            for (until += 8 * bytes; m0 == 0 && ahead < until; ahead += 64) PCS_AHEAD(ahead);
+            for (int half = 0; half < 16 / V_ROWS; half++) mv_digits(&p, c, half * VEC, x, d, acc + half);
+        } else
+#endif
         if (dec->block == 32) {
 #pragma GCC unroll 1
             for (int g = 0; g < (int)in; g++) MV_STEP

@@ -66,6 +66,9 @@ PCS_INLINE vec v_and(vec a, vec b) { return _mm512_and_si512(a, b); }
 PCS_INLINE vec v_or(vec a, vec b) { return _mm512_or_si512(a, b); }
 PCS_INLINE vec v_xor(vec a, vec b) { return _mm512_xor_si512(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return _mm512_add_epi8(a, b); }
+PCS_INLINE vec v_sub8(vec a, vec b) { return _mm512_sub_epi8(a, b); }
+PCS_INLINE vec v_mean8(vec a, vec b) { return _mm512_avg_epu8(a, b); } /* unsigned, rounded up */
+PCS_INLINE vec v_shr32(vec a, int n) { return _mm512_srai_epi32(a, n); } /* signed */
 PCS_INLINE vec v_set16(int x) { return _mm512_set1_epi16((short)x); }
 PCS_INLINE vec v_mul16(vec a, vec b) { return _mm512_mullo_epi16(a, b); }
 PCS_INLINE vec v_shr16(vec a, int n) { return _mm512_srl_epi16(a, _mm_cvtsi32_si128(n)); }
@@ -98,6 +101,9 @@ PCS_INLINE vec v_and(vec a, vec b) { return _mm256_and_si256(a, b); }
 PCS_INLINE vec v_or(vec a, vec b) { return _mm256_or_si256(a, b); }
 PCS_INLINE vec v_xor(vec a, vec b) { return _mm256_xor_si256(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return _mm256_add_epi8(a, b); }
+PCS_INLINE vec v_sub8(vec a, vec b) { return _mm256_sub_epi8(a, b); }
+PCS_INLINE vec v_mean8(vec a, vec b) { return _mm256_avg_epu8(a, b); } /* unsigned, rounded up */
+PCS_INLINE vec v_shr32(vec a, int n) { return _mm256_srai_epi32(a, n); } /* signed */
 PCS_INLINE vec v_set16(int x) { return _mm256_set1_epi16((short)x); }
 PCS_INLINE vec v_mul16(vec a, vec b) { return _mm256_mullo_epi16(a, b); }
 PCS_INLINE vec v_shr16(vec a, int n) { return _mm256_srl_epi16(a, _mm_cvtsi32_si128(n)); }

@@ -1,6 +1,7 @@
 /* mv, AVX2: half a line in a register; products are summed in pairs in 16 bits, as many as fit (mp_avx2.c). */
 #define VEC 32
 #define MV_MOST 4
+#define MV_DIGITS
 #include "kernel/simd/mv.h"
 
 PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
@@ -20,6 +21,8 @@ PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0,
         for (int t = 0; t < tokens; t++) dot[t] = _mm256_add_epi32(dot[t], _mm256_madd_epi16(pairs[t], ones));
     }
 }
+
+PCS_INLINE vec four(vec sum, vec codes, const int8_t *x) { return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, v_four(x)), _mm256_set1_epi16(1))); }
 
 #define DECODER(name, block, slots, min, pairs) MV(name, avx2, block, slots, min, pairs)
 #include "kernel/simd/decoders.def"

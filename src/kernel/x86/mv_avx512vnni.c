@@ -1,6 +1,7 @@
 /* mv, AVX-512 VNNI: a line of 16 rows in a register; codes are unsigned, and each sum starts at -offset times that of the activations. */
 #define VEC 64
 #define MV_MOST 8
+#define MV_DIGITS
 #include "kernel/simd/mv.h"
 
 PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
@@ -11,6 +12,8 @@ PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0,
         for (int t = 0; t < tokens; t++) dot[t] = _mm512_dpbusd_epi32(dot[t], codes, v_four(q[t] + 4 * l));
     }
 }
+
+PCS_INLINE vec four(vec sum, vec codes, const int8_t *x) { return _mm512_dpbusd_epi32(sum, codes, v_four(x)); }
 
 #define DECODER(name, block, slots, min, pairs) MV(name, avx512vnni, block, slots, min, pairs)
 #include "kernel/simd/decoders.def"

@@ -1,6 +1,7 @@
 /* mv, AVX-VNNI: as with AVX-512, on half the lanes. */
 #define VEC 32
 #define MV_MOST 4
+#define MV_DIGITS
 #include "kernel/simd/mv.h"
 
 PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
@@ -11,6 +12,8 @@ PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0,
         for (int t = 0; t < tokens; t++) dot[t] = _mm256_dpbusd_avx_epi32(dot[t], codes, v_four(q[t] + 4 * l));
     }
 }
+
+PCS_INLINE vec four(vec sum, vec codes, const int8_t *x) { return _mm256_dpbusd_avx_epi32(sum, codes, v_four(x)); }
 
 #define DECODER(name, block, slots, min, pairs) MV(name, avxvnni, block, slots, min, pairs)
 #include "kernel/simd/decoders.def"
