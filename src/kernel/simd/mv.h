@@ -46,17 +46,28 @@ PCS_INLINE void mv_group(const decoder *dec, const planes *p, size_t c, int g, i
 }
 
 #ifdef MV_DIGITS
-/* The sum and the products of four codes of at most 128 with four activations in each lane. */
+/* The sum and the products of four codes, of at most 128 where there is no MV_BYTES, with four activations in each lane. */
 PCS_INLINE vec four(vec sum, vec codes, const int8_t *x);
 
-/* 64 times the first digit of bytes that are fractions to base 3: 3 b / 256, for 3 b / 4 = b - b / 4 rounded up. */
-PCS_INLINE vec digit64(vec b) { return v_and(v_sub8(b, v_mean8(v_mean8(b, v_set8(0)), v_set8(0))), v_set8(0xc0)); }
+/* Sums over digits of bytes that are fractions to base 3. The next byte is 3 b mod 256 and the digit what is above: 256 times the digit is 3 b less the next byte, and so are sums of products, where any byte
+ * may be multiplied; else 64 times the digit is the upper two bits of 3 b / 4 = b - b / 4 rounded up. */
+#ifdef MV_BYTES
+typedef struct { vec b, next; } digits;
+PCS_INLINE digits digits_of(int32_t sum) { return (digits){ v_set32(0), v_set32(256 * sum) }; }
+PCS_INLINE void digits_add(digits *s, vec b, vec next, const int8_t *x) { s->b = four(s->b, b, x), s->next = four(s->next, next, x); }
+PCS_INLINE vec digits_dot(const digits *s) { return v_shr32(v_sub32(v_add32(s->b, v_add32(s->b, s->b)), s->next), 8); }
+#else
+typedef vec digits;
+PCS_INLINE digits digits_of(int32_t sum) { return v_set32(-64 * sum); }
+PCS_INLINE void digits_add(digits *s, vec b, vec next, const int8_t *x) { (void)next, *s = four(*s, v_and(v_sub8(b, v_mean8(v_mean8(b, v_set8(0)), v_set8(0))), v_set8(0xc0)), x); }
+PCS_INLINE vec digits_dot(const digits *s) { return v_shr32(*s, 6); }
+#endif
 
 /* A chunk of TQ1_0 with one token: digit after digit of a line, instead of each from the start. The sums are those of mv_group. */
 PCS_INLINE void mv_digits(const planes *p, size_t c, int h, const mv_token *x, const float *d, vecf *acc)
 {
-    vec dot[8];
-    for (int g = 0; g < 8; g++) dot[g] = v_set32(-64 * (x->z[2 * g] + x->z[2 * g + 1]));
+    digits sum[8];
+    for (int g = 0; g < 8; g++) sum[g] = digits_of(x->z[2 * g] + x->z[2 * g + 1]);
 #pragma GCC unroll 13 /* sums stay in registers, then */
     for (int l = 0; l < 13; l++) { /* eight lines of digits 32 weights apart, four of digits 16 apart, one of digits 4 apart */
         vec b = v_load(l < 12 ? p->at[1] + c * 768 + 64 * (size_t)l + h : p->at[2] + c * 64 + h);
@@ -64,11 +75,12 @@ PCS_INLINE void mv_digits(const planes *p, size_t c, int h, const mv_token *x, c
         for (int n = 0; n < 5; n++) {
             if (l == 12 && n == 4) break;
             const int at = l < 8 ? 32 * n + 4 * l : l < 12 ? 160 + 16 * n + 4 * (l - 8) : 240 + 4 * n;
-            dot[at / 32] = four(dot[at / 32], digit64(b), x->q + at);
-            b = v_add8(b, v_add8(b, b));
+            const vec next = v_add8(b, v_add8(b, b));
+            digits_add(&sum[at / 32], b, next, x->q + at);
+            b = next;
         }
     }
-    for (int g = 0; g < 8; g++) *acc = v_fma(v_mulf(v_loadf(d + 16 * g + h / 4), v_setf(x->d[g])), v_float(v_shr32(dot[g], 6)), *acc);
+    for (int g = 0; g < 8; g++) *acc = v_fma(v_mulf(v_loadf(d + 16 * g + h / 4), v_setf(x->d[g])), v_float(digits_dot(&sum[g])), *acc);
 }
 #endif
 

@@ -67,6 +67,8 @@ PCS_INLINE vec v_or(vec a, vec b) { return _mm512_or_si512(a, b); }
 PCS_INLINE vec v_xor(vec a, vec b) { return _mm512_xor_si512(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return _mm512_add_epi8(a, b); }
 PCS_INLINE vec v_sub8(vec a, vec b) { return _mm512_sub_epi8(a, b); }
+PCS_INLINE vec v_add32(vec a, vec b) { return _mm512_add_epi32(a, b); }
+PCS_INLINE vec v_sub32(vec a, vec b) { return _mm512_sub_epi32(a, b); }
 PCS_INLINE vec v_mean8(vec a, vec b) { return _mm512_avg_epu8(a, b); } /* unsigned, rounded up */
 PCS_INLINE vec v_shr32(vec a, int n) { return _mm512_srai_epi32(a, n); } /* signed */
 PCS_INLINE vec v_set16(int x) { return _mm512_set1_epi16((short)x); }
@@ -102,6 +104,8 @@ PCS_INLINE vec v_or(vec a, vec b) { return _mm256_or_si256(a, b); }
 PCS_INLINE vec v_xor(vec a, vec b) { return _mm256_xor_si256(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return _mm256_add_epi8(a, b); }
 PCS_INLINE vec v_sub8(vec a, vec b) { return _mm256_sub_epi8(a, b); }
+PCS_INLINE vec v_add32(vec a, vec b) { return _mm256_add_epi32(a, b); }
+PCS_INLINE vec v_sub32(vec a, vec b) { return _mm256_sub_epi32(a, b); }
 PCS_INLINE vec v_mean8(vec a, vec b) { return _mm256_avg_epu8(a, b); } /* unsigned, rounded up */
 PCS_INLINE vec v_shr32(vec a, int n) { return _mm256_srai_epi32(a, n); } /* signed */
 PCS_INLINE vec v_set16(int x) { return _mm256_set1_epi16((short)x); }

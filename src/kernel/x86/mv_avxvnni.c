@@ -2,6 +2,7 @@
 #define VEC 32
 #define MV_MOST 4
 #define MV_DIGITS
+#define MV_BYTES /* four() takes any byte */
 #include "kernel/simd/mv.h"
 
 PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
