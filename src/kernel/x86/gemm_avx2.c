@@ -1,7 +1,6 @@
 /* gemm, AVX2 + FMA: 6 x 16 outputs in registers; rows of x are copied by parts, as with AVX-512. */
 #include "kernel/kernel.h"
-
-#include <immintrin.h>
+#include "kernel/x86/lanes.h"
 
 enum { ROWS = 6, PART = 256, STRIDE = PART + 16 };
 
@@ -17,15 +16,7 @@ PCS_INLINE void tile(const pcs_gemm_args *a, size_t m0, int rows)
     const float *b = a->b, *x = a->x + m0 * a->ldx;
     for (size_t k0 = 0; k0 < a->k; k0 += PART) {
         const size_t n = a->k - k0 < PART ? a->k - k0 : PART;
-        for (int r = 0; r < rows; r++) {
-            const float *from = x + (size_t)r * a->ldx + k0;
-            size_t k = 0;
-            for (; k + 8 <= n; k += 8) {
-                _mm256_store_ps(part + r * STRIDE + k, _mm256_loadu_ps(from + k));
-                __asm__("" ::: "memory"); /* else it becomes rep movsq, which takes a quarter of the time of all */
-            }
-            for (; k < n; k++) part[(size_t)r * STRIDE + k] = from[k];
-        }
+        for (int r = 0; r < rows; r++) copy_row(part + r * STRIDE, x + (size_t)r * a->ldx + k0, n * sizeof *x);
         for (size_t k = 0; k < n; k++, b += a->ldb) {
             const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
             for (int r = 0; r < rows; r++) {
@@ -94,15 +85,7 @@ PCS_INLINE void tile_f64(const pcs_gemm_f64_args *a, size_t m0, int rows)
     const double *b = a->b, *x = a->x + m0 * a->ldx;
     for (size_t k0 = 0; k0 < a->k; k0 += PART_F64) {
         const size_t n = a->k - k0 < PART_F64 ? a->k - k0 : PART_F64;
-        for (int r = 0; r < rows; r++) {
-            const double *from = x + (size_t)r * a->ldx + k0;
-            size_t k = 0;
-            for (; k + 4 <= n; k += 4) {
-                _mm256_store_pd(part + r * STRIDE_F64 + k, _mm256_loadu_pd(from + k));
-                __asm__("" ::: "memory"); /* as above */
-            }
-            for (; k < n; k++) part[(size_t)r * STRIDE_F64 + k] = from[k];
-        }
+        for (int r = 0; r < rows; r++) copy_row(part + r * STRIDE_F64, x + (size_t)r * a->ldx + k0, n * sizeof *x);
         for (size_t k = 0; k < n; k++, b += 16)
             for (int r = 0; r < rows; r++) {
                 const __m256d v = _mm256_broadcast_sd(part + (size_t)r * STRIDE_F64 + k);

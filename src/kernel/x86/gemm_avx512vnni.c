@@ -1,8 +1,7 @@
 /* gemm, AVX-512: 12 x 16 outputs in registers. Rows of x are copied by parts of 256 first: at widths that are powers of two their lines meet in one set of the L1
  * cache, which has 8 ways, and a row at a constant distance is an address that costs nothing. */
 #include "kernel/kernel.h"
-
-#include <immintrin.h>
+#include "kernel/x86/lanes.h"
 
 enum { ROWS = 12, PART = 256, STRIDE = PART + 16 };
 
@@ -14,15 +13,7 @@ PCS_INLINE void tile(const pcs_gemm_args *a, size_t m0, int rows)
     const float *b = a->b, *x = a->x + m0 * a->ldx;
     for (size_t k0 = 0; k0 < a->k; k0 += PART) {
         const size_t n = a->k - k0 < PART ? a->k - k0 : PART;
-        for (int r = 0; r < rows; r++) {
-            const float *from = x + (size_t)r * a->ldx + k0;
-            size_t k = 0;
-            for (; k + 16 <= n; k += 16) {
-                _mm512_store_ps(part + r * STRIDE + k, _mm512_loadu_ps(from + k));
-                __asm__("" ::: "memory"); /* else it becomes rep movsq, which takes a quarter of the time of all */
-            }
-            for (; k < n; k++) part[(size_t)r * STRIDE + k] = from[k];
-        }
+        for (int r = 0; r < rows; r++) copy_row(part + r * STRIDE, x + (size_t)r * a->ldx + k0, n * sizeof *x);
         for (size_t k = 0; k < n; k++, b += a->ldb) {
             const __m512 v = _mm512_loadu_ps(b);
             for (int r = 0; r < rows; r++) acc[r] = _mm512_fmadd_ps(_mm512_set1_ps(part[(size_t)r * STRIDE + k]), v, acc[r]);
@@ -86,15 +77,7 @@ PCS_INLINE void tile_f64(const pcs_gemm_f64_args *a, size_t m0, int rows)
     const double *b = a->b, *x = a->x + m0 * a->ldx;
     for (size_t k0 = 0; k0 < a->k; k0 += PART_F64) {
         const size_t n = a->k - k0 < PART_F64 ? a->k - k0 : PART_F64;
-        for (int r = 0; r < rows; r++) {
-            const double *from = x + (size_t)r * a->ldx + k0;
-            size_t k = 0;
-            for (; k + 8 <= n; k += 8) {
-                _mm512_store_pd(part + r * STRIDE_F64 + k, _mm512_loadu_pd(from + k));
-                __asm__("" ::: "memory"); /* as above */
-            }
-            for (; k < n; k++) part[(size_t)r * STRIDE_F64 + k] = from[k];
-        }
+        for (int r = 0; r < rows; r++) copy_row(part + r * STRIDE_F64, x + (size_t)r * a->ldx + k0, n * sizeof *x);
         for (size_t k = 0; k < n; k++, b += 16) {
             const __m512d b0 = _mm512_loadu_pd(b), b1 = _mm512_loadu_pd(b + 8);
             for (int r = 0; r < rows; r++) {
