@@ -6,34 +6,38 @@
 
 #include <stdio.h>
 
-typedef struct { const uint8_t *data; uint64_t len; uint64_t sums[256]; } reading;
+typedef struct { const uint8_t *data; uint64_t len; int rounds; uint64_t sums[256]; } reading;
 
 static void read_region(void *arg, uint32_t ith, uint32_t nth)
 {
     reading *r = arg;
     const uint64_t begin = r->len / 64 * ith / nth * 64, end = r->len / 64 * (ith + 1) / nth * 64;
     uint64_t s[8] = { 0 };
-    for (uint64_t i = begin; i < end; i += 64)
-        for (int k = 0; k < 8; k++) {
-            uint64_t v;
-            memcpy(&v, r->data + i + 8 * (uint64_t)k, 8);
-            s[k] += v;
-        }
+    for (int round = 0; round < r->rounds; round++)
+        for (uint64_t i = begin; i < end; i += 64)
+            for (int k = 0; k < 8; k++) {
+                uint64_t v;
+                memcpy(&v, r->data + i + 8 * (uint64_t)k, 8);
+                s[k] += v;
+            }
     for (int k = 0; k < 8; k++) r->sums[ith] += s[k];
 }
 
-double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len)
+/* The best of three times; each reads all `rounds` times. */
+static double read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len, int rounds)
 {
     double best = 0;
     for (int i = 0; i < 3; i++) {
-        reading r = { .data = data, .len = len };
+        reading r = { .data = data, .len = len, .rounds = rounds };
         const double t = pcs_now();
         pcs_run(ctx, read_region, &r);
-        const double s = (double)len / (pcs_now() - t);
+        const double s = (double)len * rounds / (pcs_now() - t);
         if (s > best) best = s;
     }
     return best;
 }
+
+double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len) { return read_speed(ctx, data, len, 1); }
 
 /* Bytes of cpu0's data cache of a level, 0: unknown. */
 static uint64_t cache_bytes(int level)
@@ -56,30 +60,14 @@ static uint64_t cache_bytes(int level)
     return 0;
 }
 
-typedef struct { reading r; int rounds; } rereading;
-
-static void reread_region(void *arg, uint32_t ith, uint32_t nth)
-{
-    rereading *a = arg;
-    for (int i = 0; i < a->rounds; i++) read_region(&a->r, ith, nth);
-}
-
 static double tier_speed(precis_ctx *ctx, uint64_t bytes)
 {
     uint8_t *data = bytes ? pcs_alloc(ctx, bytes, 1) : NULL;
-    double best = 0;
     if (!data) return 0;
-    rereading a = { { .len = bytes }, (int)(((uint64_t)64 << 20) / bytes) + 1 };
     memset(data, 1, bytes); /* else all pages are one */
-    a.r.data = data;
-    for (int i = 0; i < 4; i++) {
-        const double t = pcs_now();
-        pcs_run(ctx, reread_region, &a);
-        const double s = (double)bytes * a.rounds / (pcs_now() - t);
-        if (s > best) best = s;
-    }
+    const double speed = read_speed(ctx, data, bytes, (int)(((uint64_t)64 << 20) / bytes) + 1);
     pcs_free(ctx, data);
-    return best;
+    return speed;
 }
 
 pcs_tiers pcs_tier_speeds(precis_ctx *ctx)

@@ -225,14 +225,6 @@ static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
     return st;
 }
 
-/* 0, 1/2, 1/4, 3/4, 1/8, ...: wherever time ends, plans of all sizes have been measured. */
-static double spread(size_t k)
-{
-    double at = 0, part = 0.5;
-    for (; k; k /= 2, part /= 2) at += (double)(k % 2) * part;
-    return at;
-}
-
 static precis_status whole_plans(profiler *r)
 {
     uint64_t seed = r->ctx->opt.seed ^ 0x9a1e5u;
@@ -240,7 +232,7 @@ static precis_status whole_plans(profiler *r)
     for (size_t k = 0; k < r->plans && !st; k++) {
         if (k >= r->p->n_plans) {
             if (k >= 4 && pcs_now() - r->begun > r->opt->time_limit) break;
-            st = whole_plan(r, &seed, spread(k) + 0.5 / PLANS);
+            st = whole_plan(r, &seed, pcs_spread(k) + 0.5 / PLANS); /* wherever time ends, plans of all sizes have been measured */
         } else for (size_t i = 0; i < r->origin->n_tensors; i++) (void)pcs_rand_unit(&seed);
         if (!st) st = advance(r, MORE * r->run + r->coding * r->numbers);
     }

@@ -227,7 +227,7 @@ static void pack(const coding *c, const int8_t *q, const row_params *rp, uint8_t
 }
 
 /* What a thread has in work: of ROWS rows, what each column lost, the columns that come next, and what they will be stored as. */
-typedef struct { float *lost, *x; int8_t *q; row_params rp[ROWS]; size_t rows, room, pad, span; } chunk;
+typedef struct { float *lost, *x; int8_t *q; row_params rp[ROWS]; size_t rows, room, span; bool fits; } chunk; /* fits: blocks as they come, the order is the identity */
 
 /* The parameters of a block that begins where a span does: of what its columns would become if each took over the losses before it and lost nothing to rounding, which
  * is where the roundings will be near. */
@@ -251,12 +251,11 @@ static void fit_ahead(const coding *c, const float *x, const float *w, size_t be
 static void round_row(const coding *c, const chunk *k, size_t r, size_t begin, size_t at, const float *w)
 {
     const gptq *g = c->g;
-    const bool fits = g->w->opt->no_act_order && !c->f->head; /* blocks as they come; the order is the identity */
-    float *x = k->x + r * k->span, *lost = k->lost + r * k->pad;
+    float *x = k->x + r * k->span, *lost = k->lost + r * g->pad;
     const row_params *rp = &k->rp[r];
     for (size_t i = at; i < at + 16 && i < g->n; i++) {
         const size_t own = g->order[i];
-        if (fits && own == begin) fit_ahead(c, x, w, begin, rp);
+        if (k->fits && own == begin) fit_ahead(c, x, w, begin, rp);
         const float d = rp->d[own / 16], m = rp->m[own / 16];
         const int8_t code = pcs_code_of(c->f, d != 0 ? (x[i - begin] + m) / d : 0.0f);
         k->q[r * k->room + own] = code;
@@ -277,7 +276,7 @@ static void round_rows(const coding *c, const chunk *k, const float *w)
         for (size_t r = 0; r < k->rows; r++)
             for (size_t i = begin; i < begin + k->span; i++) k->x[r * k->span + i - begin] = i < end ? w[r * g->n + g->order[i]] : 0;
         for (size_t at = begin; at < end && begin; at += 16)
-            g->kernels->gemm(&(pcs_gemm_args){ k->lost, k->pad, g->feedback + PCS_FEEDBACK_PANEL(at / 16), 16, begin, k->rows, k->x + at - begin, k->span, true });
+            g->kernels->gemm(&(pcs_gemm_args){ k->lost, g->pad, g->feedback + PCS_FEEDBACK_PANEL(at / 16), 16, begin, k->rows, k->x + at - begin, k->span, true });
         for (size_t r = 0; r < k->rows; r++)
             for (size_t at = begin; at < end; at += 16) round_row(c, k, r, begin, at, w + r * g->n);
     }
@@ -304,10 +303,10 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     const gptq *g = c->g;
     const pcs_format *f = c->f;
     const size_t n = g->n, coded = (n + f->block - 1) / f->block * f->block, subs = coded / 16 + PCS_SUB, blocks = coded / f->block + 1;
-    const bool fits = g->w->opt->no_act_order && !f->head;
-    chunk k = { .pad = PCS_FEEDBACK_LD(n), .room = coded + PCS_BLOCK_MAX, .span = fits && f->block > 16 ? f->block : 16 };
+    chunk k = { .room = coded + PCS_BLOCK_MAX, .fits = g->w->opt->no_act_order && !f->head };
+    k.span = k.fits && f->block > 16 ? f->block : 16;
     k.lost = (float *)(void *)(c->scratch + ith * c->per_thread);
-    k.x = k.lost + ROWS * k.pad;
+    k.x = k.lost + ROWS * g->pad;
     float *d = k.x + ROWS * PCS_BLOCK_MAX, *m = d + ROWS * subs;
     pcs_params *params = (pcs_params *)(void *)(m + ROWS * subs);
     k.q = (int8_t *)(params + ROWS * blocks);
@@ -322,7 +321,7 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
         round_rows(c, &k, w);
         for (size_t r = 0; r < k.rows; r++, w += n) {
             uint8_t *dst = c->dst + (first + r) * c->row_bytes;
-            float *y = k.lost + r * k.pad;
+            float *y = k.lost + r * g->pad;
             pack(c, k.q + r * k.room, &k.rp[r], dst);
             pcs_decode(f, n, dst, y);
             g->kernels->error(&(pcs_error_args){ n, w, y, g->importance, &c->err[first + r], &c->norm[first + r] });

@@ -30,6 +30,8 @@ typedef struct pcs_windows {
 } pcs_windows;
 /* length: of a window of a text, in tokens; 0: 512. */
 precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, uint32_t length, pcs_windows *w);
+/* 0, 1/2, 1/4, 3/4, 1/8, ...: every beginning is spread over 0 to 1 (van der Corput). */
+double pcs_spread(size_t k);
 /* At most `tokens` of all, from windows at even distances, in an order whose every beginning is spread over the text as well. */
 precis_status pcs_windows_spread(const pcs_windows *all, uint64_t tokens, pcs_windows *w);
 precis_status pcs_windows_add(pcs_windows *w, const int32_t *ids, uint32_t n);

@@ -56,16 +56,20 @@ static precis_status sample(precis_ctx *ctx, const precis_model *m, const precis
     return st;
 }
 
-/* The place of the k-th of n in an order whose every beginning is spread over all: bits reversed (van der Corput). */
-static size_t spread_of(size_t *k, size_t n)
+double pcs_spread(size_t k)
 {
-    size_t bits = 0, place;
-    while (((size_t)1 << bits) < n) bits++;
-    do {
-        place = 0;
-        for (size_t b = 0; b < bits; b++) place |= (*k >> b & 1) << (bits - 1 - b);
-        ++*k;
-    } while (place >= n);
+    double at = 0, part = 0.5;
+    for (; k; k /= 2, part /= 2) at += (double)(k % 2) * part;
+    return at;
+}
+
+/* The next place of n in that order; *k counts on. */
+static size_t next_place(size_t *k, size_t n)
+{
+    size_t all = 1, place;
+    while (all < n) all *= 2;
+    do place = (size_t)(pcs_spread((*k)++) * (double)all);
+    while (place >= n);
     return place;
 }
 
@@ -78,7 +82,7 @@ precis_status pcs_windows_spread(const pcs_windows *all, uint64_t tokens, pcs_wi
     const uint64_t wanted = all->longest && tokens < all->n_ids ? (tokens + all->longest - 1) / all->longest : all->n;
     const size_t n = wanted < all->n ? (size_t)wanted : all->n;
     for (size_t i = 0, k = 0; i < n && !st && w->n_ids < tokens; i++) {
-        const size_t from = (2 * spread_of(&k, n) + 1) * all->n / (2 * n);
+        const size_t from = (2 * next_place(&k, n) + 1) * all->n / (2 * n);
         const uint64_t left = tokens - w->n_ids, length = left < all->lengths[from] ? left : all->lengths[from];
         if (length < 2 || (i && 4 * left < all->longest)) break; /* a rest of a few tokens tells nothing, and takes a run */
         st = pcs_windows_add(w, all->ids + starts[from], (uint32_t)length);
