@@ -94,8 +94,8 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
         for (size_t i = 0; i < m->n_tensors; i++)
             if (m->tensors[i].bytes > big->bytes) big = &m->tensors[i];
         const pcs_file *f = &m->files[big->file];
-        result->read_bytes_s = pcs_read_speed(ctx, f->map, f->size);
         const pcs_tiers tiers = pcs_tier_speeds(ctx);
+        result->read_bytes_s = fmax(pcs_read_speed(ctx, f->map, f->size), tiers.memory); /* a small file is in the cache; a large one's pages are small, unlike those of panels */
         result->l2_bytes_s = tiers.l2;
         result->l3_bytes_s = tiers.l3;
         result->memory_bytes_s = tiers.memory;

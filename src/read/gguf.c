@@ -292,6 +292,9 @@ static precis_status apply_panels(precis_model *m)
     if (!names || !types || !widths || !rows || names->type != PCS_KEY_ARRAY || types->type != PCS_KEY_ARRAY || widths->type != PCS_KEY_ARRAY || rows->type != PCS_KEY_ARRAY ||
         names->item != PCS_KEY_STRING || types->item != PCS_KEY_STRING || names->n != types->n || names->n != widths->n || names->n != rows->n)
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key precis.panels.tensors: the four lists of panels do not match", m->path);
+    const pcs_key *layout = early_key(m, "precis.panels.layout");
+    if (!layout || layout->type != PCS_KEY_U32 || layout->v.u != PCS_PANEL_LAYOUT)
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.panels.layout: packed by another version of precis; this one reads layout %d, pack the model again (precis convert --format packed)", m->path, PCS_PANEL_LAYOUT);
     pcs_map map;
     pcs_map_init(&map, m->ctx);
     precis_status st = PRECIS_OK;

@@ -20,6 +20,7 @@ struct pcs_packing {
     const precis_model *model;
     item *items;
     size_t n;
+    uint8_t *memory; /* of all panels */
     pthread_t thread;
     bool running;
     atomic_bool stop;
@@ -37,16 +38,16 @@ static void pack(const precis_program *p, const item *w, uint64_t begin, uint64_
 
 static uint64_t panels_of(const item *w) { return (w->n + PCS_PANEL - 1) / PCS_PANEL; }
 
-/* Fewer page faults, which take most of the time of packing: large pages for panels, the file's pages all at once. A machine that has neither goes without. */
+static uint64_t bytes_of(const item *w) { return (panels_of(w) * pcs_panel_bytes(w->f, w->k) + 63) / 64 * 64; }
+
+/* The file's pages all at once: faults would take most of the time of packing. A machine that cannot goes without. */
 static void prepare(const item *w)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), huge = (uintptr_t)2 << 20, first = ((uintptr_t)w->panels + huge - 1) / huge * huge;
-    const uintptr_t last = ((uintptr_t)w->panels + panels_of(w) * pcs_panel_bytes(w->f, w->k)) / huge * huge, rows = (uintptr_t)w->rows / page * page;
-    if (last > first) madvise((void *)first, last - first, MADV_HUGEPAGE);
 #ifdef MADV_POPULATE_READ
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), rows = (uintptr_t)w->rows / page * page;
     madvise((void *)rows, (uintptr_t)w->rows + w->n * pcs_row_bytes(w->f, w->k) - rows, MADV_POPULATE_READ);
 #else
-    (void)rows;
+    (void)w;
 #endif
 }
 
@@ -108,6 +109,24 @@ static void collect(pcs_packing *k)
     }
 }
 
+/* Memory for all panels, one behind the other: reading from large pages is a tenth faster, and most weights of a small model are smaller than one. */
+static precis_status allot(precis_ctx *ctx, pcs_packing *k)
+{
+    const uintptr_t huge = (uintptr_t)2 << 20;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < k->n; i++) bytes += bytes_of(&k->items[i]);
+    if (!bytes) return PRECIS_OK;
+    if (!(k->memory = pcs_grow(ctx, NULL, 0, bytes + huge, 1))) return PRECIS_ENOMEM;
+    uint8_t *at = (uint8_t *)(((uintptr_t)k->memory + huge - 1) / huge * huge);
+    madvise(at, bytes, MADV_HUGEPAGE); /* a machine that has none goes without */
+    for (size_t i = 0; i < k->n; i++) {
+        k->items[i].panels = at;
+        at += bytes_of(&k->items[i]);
+    }
+    k->program->packed_bytes += bytes;
+    return PRECIS_OK;
+}
+
 precis_status pcs_packing_open(precis_program *p, const precis_model *model, precis_pack mode)
 {
     precis_ctx *ctx = p->ctx;
@@ -116,11 +135,8 @@ precis_status pcs_packing_open(precis_program *p, const precis_model *model, pre
     k->program = p;
     k->model = model;
     collect(k);
-    for (size_t i = 0; i < k->n; i++) {
-        item *w = &k->items[i];
-        if (!(w->panels = pcs_grow(ctx, NULL, 0, panels_of(w), pcs_panel_bytes(w->f, w->k)))) return PRECIS_ENOMEM;
-        p->packed_bytes += panels_of(w) * pcs_panel_bytes(w->f, w->k);
-    }
+    precis_status st = allot(ctx, k);
+    if (st) return st;
     if (mode == PRECIS_PACK_BACKGROUND && !pthread_create(&k->thread, NULL, in_background, k)) {
         k->running = true;
         return PRECIS_OK;
@@ -139,7 +155,7 @@ void pcs_packing_close(precis_program *p)
     if (!k) return;
     atomic_store(&k->stop, true);
     if (k->running) pthread_join(k->thread, NULL);
-    for (size_t i = 0; k->items && i < k->n; i++) pcs_free(p->ctx, k->items[i].panels);
+    pcs_free(p->ctx, k->memory);
     pcs_free(p->ctx, k->items);
     pcs_free(p->ctx, k);
     p->packing = NULL;

@@ -62,7 +62,7 @@ static uint64_t align_of(const pcs_gguf_file *f) { return f->align ? f->align : 
 /* What GGUF has no id for lies in I8 tensors: rows of a scheme's bytes, or panels. */
 static bool own(const pcs_gguf_tensor *t) { return t->panels || !pcs_format_portable(t->format); }
 
-/* Keys that say what such tensors are: names, types and widths; of panels the rows, too. */
+/* Keys that say what such tensors are: names, types and widths; of panels the rows and the layout, too. */
 static size_t put_own(sink *s, const pcs_gguf_file *f, bool panels)
 {
     static const char *const fields[] = { "tensors", "types", "widths", "rows" };
@@ -84,7 +84,8 @@ static size_t put_own(sink *s, const pcs_gguf_file *f, bool panels)
             else put_text(s, part ? t->format->name : t->name, strlen(part ? t->format->name : t->name));
         }
     }
-    return n ? parts : 0;
+    if (n && s && panels) put_key(s, &(pcs_key){ .name = "precis.panels.layout", .type = PCS_KEY_U32, .v.u = PCS_PANEL_LAYOUT });
+    return n ? parts + panels : 0;
 }
 
 /* Dimension d of the tensor that stands in the file. */

@@ -28,6 +28,14 @@ q run "$work/p.gguf" --weights-only -p "It was" -n 8 --temp 0
 q eval "$work/p.gguf" --against "$work/q.gguf" --chunks 2 --json
 json 'abs(j["kld_mean"]) < 1e-12'
 q inspect "$work/p.gguf" --json
+python3 - "$work/p2.gguf" "$work/p4.gguf" <<'END'
+import struct, sys
+data, key = open(sys.argv[1], "rb").read(), b"precis.panels.layout"
+at = data.index(key) + len(key) + 4
+open(sys.argv[2], "wb").write(data[:at] + struct.pack("<I", 1) + data[at + 4:])
+END
+expect 3 "$precis" run "$work/p4.gguf" -p x -q
+grep -q "precis.panels.layout: packed by another version" "$work/err" || fail "an older layout: $(cat "$work/err")"
 expect 2 "$precis" run "$work/q.gguf" -p x --pack soon -q
 grep -q "none of off, load, background and cache" "$work/err" || fail "--pack soon: $(cat "$work/err")"
 XDG_CACHE_HOME=$work/cache name=c-1 text "$work/q.gguf" --pack cache

@@ -1,8 +1,8 @@
 /* decode.h - codes and scales out of panels (kernel/panels.h), a pair of functions per format:
  *
- * line_FORMAT(p, c, g, l, h): codes of the weights 256 c + 32 g + 4 l and the three behind it, of all rows (h 0) or of eight (h 0 or 32, bytes into the line), as
+ * line_FORMAT(p, g, l, h): codes of a chunk's weights 32 g + 4 l and the three behind it, of all rows (h 0) or of eight (h 0 or 32, bytes into the line), as
  *   unsigned code + OFFSET_FORMAT.
- * scales_FORMAT(p, c, groups, d, m): d and m of the rows, [group][16], of the `groups` first 32 weights of a chunk; of 16 weights where the format's
+ * scales_FORMAT(p, groups, d, m): d and m of the rows, [group][16], of the `groups` first 32 weights of a chunk; of 16 weights where the format's
  *   groups are of 16.
  *
  * A format that has panels has its row in decoders.def. */
@@ -13,7 +13,11 @@
 #include "kernel/kernel.h"
 #include "kernel/simd/vec.h"
 
+/* A chunk of 256 weights, each field's bytes. */
 typedef struct { const uint8_t *at[PCS_FIELDS]; } planes;
+
+/* Of panels: bytes of a piece, chunks of all whole pieces, planes in a piece and in the last one, a plane's bytes of a chunk, and planes of codes. */
+typedef struct { int streams; size_t bytes, whole, at[2][PCS_FIELDS], step[PCS_FIELDS]; } layout;
 
 #ifdef __x86_64__
 #define PACK_PANEL pcs_pack_avx2
@@ -21,15 +25,32 @@ typedef struct { const uint8_t *at[PCS_FIELDS]; } planes;
 #define PACK_PANEL pcs_pack_scalar
 #endif
 
-typedef vec line_fn(const planes *p, size_t c, int g, int l, int h);
-typedef void scales_fn(const planes *p, size_t c, size_t groups, float *d, float *m);
+typedef vec line_fn(const planes *p, int g, int l, int h);
+typedef void scales_fn(const planes *p, size_t groups, float *d, float *m);
 
-static inline planes planes_of(const pcs_format *f, size_t k, const uint8_t *panel)
+static inline layout layout_of(const pcs_format *f, size_t k)
 {
-    planes p = { { NULL } };
-    for (size_t i = 0; i < PCS_FIELDS && f->fields[i].bytes; i++) p.at[i] = panel + pcs_plane_at(f, k, i);
+    const size_t piece = pcs_panel_piece(f);
+    layout o = { .bytes = pcs_plane_at(f, piece, PCS_FIELDS), .whole = k / piece * (piece / PCS_CHUNK) };
+    for (size_t i = 0; i < PCS_FIELDS && f->fields[i].bytes; i++) {
+        o.at[0][i] = pcs_plane_at(f, piece, i);
+        o.at[1][i] = pcs_plane_at(f, k % piece, i);
+        o.streams += f->fields[i].unit == 4;
+        o.step[i] = PCS_CHUNK / f->block * f->fields[i].bytes * PCS_PANEL;
+    }
+    return o;
+}
+
+/* Chunk c of a panel whose pieces are of `chunks` chunks. */
+PCS_INLINE planes planes_of(const layout *o, const uint8_t *panel, size_t c, size_t chunks)
+{
+    planes p;
+    const uint8_t *piece = panel + c / chunks * o->bytes;
+    const size_t *at = o->at[c >= o->whole];
+    for (size_t i = 0; i < PCS_FIELDS; i++) p.at[i] = piece + at[i] + c % chunks * o->step[i];
     return p;
 }
+#define CHUNKS_OF(block) ((block) == 256 ? 2 : 1) /* of a piece */
 
 /* A line's low (high 0) or high nibbles; bits of every byte from `shift` on. */
 PCS_INLINE vec nibble(const uint8_t *line, int high) { return v_and(high ? v_shr16(v_load(line), 4) : v_load(line), v_set8(15)); }
@@ -56,65 +77,65 @@ PCS_INLINE vec16 bits(vec16 v, int shift, int mask) { return v16_and(v16_shr16(v
 
 /* ---- blocks of 32 ------------------------------------------------------------------------------------------- */
 
-PCS_INLINE void d_only(const planes *p, size_t c, size_t groups, float *d)
+PCS_INLINE void d_only(const planes *p, size_t groups, float *d)
 {
-    for (size_t g = 0; g < groups; g++) halves(p->at[0] + (8 * c + g) * 32, d + 16 * g);
+    for (size_t g = 0; g < groups; g++) halves(p->at[0] + g * 32, d + 16 * g);
 }
-PCS_INLINE void d_and_m(const planes *p, size_t c, size_t groups, float *d, float *m)
+PCS_INLINE void d_and_m(const planes *p, size_t groups, float *d, float *m)
 {
-    d_only(p, c, groups, d);
-    for (size_t g = 0; g < groups; g++) minus_halves(p->at[1] + (8 * c + g) * 32, m + 16 * g);
+    d_only(p, groups, d);
+    for (size_t g = 0; g < groups; g++) minus_halves(p->at[1] + g * 32, m + 16 * g);
 }
-PCS_INLINE vec nibbles32(const uint8_t *plane, size_t c, int g, int l, int h) { return nibble(plane + (8 * c + (size_t)g) * 256 + 64 * (l & 3) + h, l >> 2); }
+PCS_INLINE vec nibbles32(const uint8_t *plane, int g, int l, int h) { return nibble(plane + (size_t)g * 256 + 64 * (l & 3) + h, l >> 2); }
 
 /* Bits 4 l and the three behind it of each row's dword, as 0 or 16. */
-PCS_INLINE vec fifth(const uint8_t *plane, size_t c, int g, int l, int h)
+PCS_INLINE vec fifth(const uint8_t *plane, int g, int l, int h)
 {
     const vec spread = v_spread128(v16_byte_of_dwords((char)(l / 2))), mask = v_spread128(v16_set32((l % 2 ? 16u : 1u) * 0x08040201u));
-    return v_where(v_shuffle8(v_load(plane + (8 * c + (size_t)g) * 64 + h), spread), mask, v_set8(16));
+    return v_where(v_shuffle8(v_load(plane + (size_t)g * 64 + h), spread), mask, v_set8(16));
 }
 
 enum { OFFSET_q4_0 = 8, OFFSET_q4_1 = 0, OFFSET_q5_0 = 16, OFFSET_q5_1 = 0, OFFSET_q8_0 = 128, OFFSET_iq4_nl = 128, OFFSET_mxfp4 = 12 };
 
-PCS_INLINE void scales_q4_0(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)m, d_only(p, c, groups, d); }
-PCS_INLINE vec line_q4_0(const planes *p, size_t c, int g, int l, int h) { return nibbles32(p->at[1], c, g, l, h); }
+PCS_INLINE void scales_q4_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
+PCS_INLINE vec line_q4_0(const planes *p, int g, int l, int h) { return nibbles32(p->at[1], g, l, h); }
 
-PCS_INLINE void scales_q4_1(const planes *p, size_t c, size_t groups, float *d, float *m) { d_and_m(p, c, groups, d, m); }
-PCS_INLINE vec line_q4_1(const planes *p, size_t c, int g, int l, int h) { return nibbles32(p->at[2], c, g, l, h); }
+PCS_INLINE void scales_q4_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, d, m); }
+PCS_INLINE vec line_q4_1(const planes *p, int g, int l, int h) { return nibbles32(p->at[2], g, l, h); }
 
-PCS_INLINE void scales_q5_0(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)m, d_only(p, c, groups, d); }
-PCS_INLINE vec line_q5_0(const planes *p, size_t c, int g, int l, int h) { return v_or(nibbles32(p->at[2], c, g, l, h), fifth(p->at[1], c, g, l, h)); }
+PCS_INLINE void scales_q5_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
+PCS_INLINE vec line_q5_0(const planes *p, int g, int l, int h) { return v_or(nibbles32(p->at[2], g, l, h), fifth(p->at[1], g, l, h)); }
 
-PCS_INLINE void scales_q5_1(const planes *p, size_t c, size_t groups, float *d, float *m) { d_and_m(p, c, groups, d, m); }
-PCS_INLINE vec line_q5_1(const planes *p, size_t c, int g, int l, int h) { return v_or(nibbles32(p->at[3], c, g, l, h), fifth(p->at[2], c, g, l, h)); }
+PCS_INLINE void scales_q5_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, d, m); }
+PCS_INLINE vec line_q5_1(const planes *p, int g, int l, int h) { return v_or(nibbles32(p->at[3], g, l, h), fifth(p->at[2], g, l, h)); }
 
-PCS_INLINE void scales_q8_0(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)m, d_only(p, c, groups, d); }
-PCS_INLINE vec line_q8_0(const planes *p, size_t c, int g, int l, int h) { return v_xor(v_load(p->at[1] + (8 * c + (size_t)g) * 512 + 64 * l + h), v_set8(128)); }
+PCS_INLINE void scales_q8_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
+PCS_INLINE vec line_q8_0(const planes *p, int g, int l, int h) { return v_xor(v_load(p->at[1] + (size_t)g * 512 + 64 * l + h), v_set8(128)); }
 
-PCS_INLINE void scales_iq4_nl(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)m, d_only(p, c, groups, d); }
-PCS_INLINE vec line_iq4_nl(const planes *p, size_t c, int g, int l, int h) { return v_shuffle8(book_of(pcs_book_iq4, 128), nibbles32(p->at[1], c, g, l, h)); }
+PCS_INLINE void scales_iq4_nl(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
+PCS_INLINE vec line_iq4_nl(const planes *p, int g, int l, int h) { return v_shuffle8(book_of(pcs_book_iq4, 128), nibbles32(p->at[1], g, l, h)); }
 
-PCS_INLINE void scales_mxfp4(const planes *p, size_t c, size_t groups, float *d, float *m)
+PCS_INLINE void scales_mxfp4(const planes *p, size_t groups, float *d, float *m)
 {
     (void)m;
     for (size_t i = 0; i < 16 * groups; i++) {
-        const uint32_t e = p->at[0][128 * c + i];
+        const uint32_t e = p->at[0][i];
         d[i] = pcs_bits_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23);
     }
 }
-PCS_INLINE vec line_mxfp4(const planes *p, size_t c, int g, int l, int h)
+PCS_INLINE vec line_mxfp4(const planes *p, int g, int l, int h)
 {
     static const int8_t book[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
-    return v_shuffle8(book_of(book, 12), nibbles32(p->at[1], c, g, l, h));
+    return v_shuffle8(book_of(book, 12), nibbles32(p->at[1], g, l, h));
 }
 
 /* ---- blocks of 256 ------------------------------------------------------------------------------------------- */
 
 enum { OFFSET_q4_k = 0, OFFSET_q5_k = 0, OFFSET_q6_k = 32, OFFSET_q3_k = 4, OFFSET_q2_k = 0, OFFSET_iq4_xs = 128, OFFSET_tq2_0 = 1, OFFSET_tq1_0 = 1 };
 
-PCS_INLINE void k4_scales(const planes *p, size_t c, float *d, float *m)
+PCS_INLINE void k4_scales(const planes *p, float *d, float *m)
 {
-    const uint8_t *b = p->at[2] + c * 12 * 16, *d0 = p->at[0] + 32 * c, *m0 = p->at[1] + 32 * c;
+    const uint8_t *b = p->at[2], *d0 = p->at[0], *m0 = p->at[1];
     for (int g = 0; g < 4; g++) {
         _Alignas(16) uint8_t sc[2][16], mn[2][16];
         const vec16 low = v16_load(b + 16 * g), min = v16_load(b + 16 * (g + 4)), both = v16_load(b + 16 * (g + 8));
@@ -129,90 +150,90 @@ PCS_INLINE void k4_scales(const planes *p, size_t c, float *d, float *m)
     }
 }
 
-PCS_INLINE void scales_q4_k(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)groups, k4_scales(p, c, d, m); }
-PCS_INLINE vec line_q4_k(const planes *p, size_t c, int g, int l, int h) { return nibble(p->at[3] + c * 2048 + 512 * (size_t)(g / 2) + 64 * l + h, g % 2); }
+PCS_INLINE void scales_q4_k(const planes *p, size_t groups, float *d, float *m) { (void)groups, k4_scales(p, d, m); }
+PCS_INLINE vec line_q4_k(const planes *p, int g, int l, int h) { return nibble(p->at[3] + 512 * (size_t)(g / 2) + 64 * l + h, g % 2); }
 
-PCS_INLINE void scales_q5_k(const planes *p, size_t c, size_t groups, float *d, float *m) { (void)groups, k4_scales(p, c, d, m); }
-PCS_INLINE vec line_q5_k(const planes *p, size_t c, int g, int l, int h)
+PCS_INLINE void scales_q5_k(const planes *p, size_t groups, float *d, float *m) { (void)groups, k4_scales(p, d, m); }
+PCS_INLINE vec line_q5_k(const planes *p, int g, int l, int h)
 {
-    return v_or(nibble(p->at[4] + c * 2048 + 512 * (size_t)(g / 2) + 64 * l + h, g % 2), v_shl16(field(p->at[3] + c * 512 + 64 * l + h, g, 1), 4));
+    return v_or(nibble(p->at[4] + 512 * (size_t)(g / 2) + 64 * l + h, g % 2), v_shl16(field(p->at[3] + 64 * l + h, g, 1), 4));
 }
 
-PCS_INLINE void scales_q6_k(const planes *p, size_t c, size_t groups, float *d, float *m)
+PCS_INLINE void scales_q6_k(const planes *p, size_t groups, float *d, float *m)
 {
     (void)groups, (void)m;
-    for (size_t s = 0; s < 16; s++) scaled(p->at[0] + 32 * c, p->at[1] + (16 * c + s) * 16, true, d + 16 * s);
+    for (size_t s = 0; s < 16; s++) scaled(p->at[0], p->at[1] + 16 * s, true, d + 16 * s);
 }
-PCS_INLINE vec line_q6_k(const planes *p, size_t c, int g, int l, int h)
+PCS_INLINE vec line_q6_k(const planes *p, int g, int l, int h)
 {
-    const vec low = nibble(p->at[3] + c * 2048 + 1024 * (size_t)(g / 4) + 512 * (size_t)(g % 2) + 64 * l + h, g % 4 / 2);
-    return v_or(low, v_shl16(field(p->at[2] + c * 1024 + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3), 4));
+    const vec low = nibble(p->at[3] + 1024 * (size_t)(g / 4) + 512 * (size_t)(g % 2) + 64 * l + h, g % 4 / 2);
+    return v_or(low, v_shl16(field(p->at[2] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3), 4));
 }
 
-PCS_INLINE void scales_q3_k(const planes *p, size_t c, size_t groups, float *d, float *m)
+PCS_INLINE void scales_q3_k(const planes *p, size_t groups, float *d, float *m)
 {
     (void)groups, (void)m;
-    const uint8_t *b = p->at[1] + c * 12 * 16;
+    const uint8_t *b = p->at[1];
     for (int s = 0; s < 16; s++) {
         _Alignas(16) uint8_t sc[16];
         const vec16 low = bits(v16_load(b + 16 * (s % 8)), s / 8 * 4, 15), high = bits(v16_load(b + 16 * (8 + s % 4)), s / 4 * 2, 3);
         v16_store(sc, v16_sub8(v16_or(low, v16_shl16(high, 4)), v16_set8(32)));
-        scaled(p->at[0] + 32 * c, sc, true, d + 16 * s);
+        scaled(p->at[0], sc, true, d + 16 * s);
     }
 }
-PCS_INLINE vec line_q3_k(const planes *p, size_t c, int g, int l, int h)
+PCS_INLINE vec line_q3_k(const planes *p, int g, int l, int h)
 {
-    const vec low = field(p->at[3] + c * 1024 + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3);
-    return v_or(low, v_shl16(field(p->at[2] + c * 512 + 64 * l + h, g, 1), 2));
+    const vec low = field(p->at[3] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3);
+    return v_or(low, v_shl16(field(p->at[2] + 64 * l + h, g, 1), 2));
 }
 
-PCS_INLINE void scales_q2_k(const planes *p, size_t c, size_t groups, float *d, float *m)
+PCS_INLINE void scales_q2_k(const planes *p, size_t groups, float *d, float *m)
 {
     (void)groups;
     for (size_t s = 0; s < 16; s++) {
         _Alignas(16) uint8_t sc[16], mn[16];
-        const vec16 both = v16_load(p->at[2] + (16 * c + s) * 16);
+        const vec16 both = v16_load(p->at[2] + 16 * s);
         v16_store(sc, bits(both, 0, 15));
         v16_store(mn, bits(both, 4, 15));
-        scaled(p->at[0] + 32 * c, sc, false, d + 16 * s);
-        scaled(p->at[1] + 32 * c, mn, false, m + 16 * s);
+        scaled(p->at[0], sc, false, d + 16 * s);
+        scaled(p->at[1], mn, false, m + 16 * s);
     }
 }
-PCS_INLINE vec line_q2_k(const planes *p, size_t c, int g, int l, int h) { return field(p->at[3] + c * 1024 + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
+PCS_INLINE vec line_q2_k(const planes *p, int g, int l, int h) { return field(p->at[3] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
 
-PCS_INLINE void scales_iq4_xs(const planes *p, size_t c, size_t groups, float *d, float *m)
+PCS_INLINE void scales_iq4_xs(const planes *p, size_t groups, float *d, float *m)
 {
     (void)groups, (void)m;
     for (int g = 0; g < 8; g++) {
         _Alignas(16) uint8_t sc[16];
-        const vec16 low = bits(v16_load(p->at[2] + (4 * c + (size_t)(g / 2)) * 16), g % 2 * 4, 15);
-        const vec16 h0 = v16_load(p->at[1] + 32 * c), h1 = v16_load(p->at[1] + 32 * c + 16), two = v16_set16(3);
+        const vec16 low = bits(v16_load(p->at[2] + 16 * (size_t)(g / 2)), g % 2 * 4, 15);
+        const vec16 h0 = v16_load(p->at[1]), h1 = v16_load(p->at[1] + 16), two = v16_set16(3);
         const vec16 high = v16_narrow(v16_and(v16_shr16(h0, 2 * g), two), v16_and(v16_shr16(h1, 2 * g), two));
         v16_store(sc, v16_sub8(v16_or(low, v16_shl16(high, 4)), v16_set8(32)));
-        scaled(p->at[0] + 32 * c, sc, true, d + 16 * g);
+        scaled(p->at[0], sc, true, d + 16 * g);
     }
 }
-PCS_INLINE vec line_iq4_xs(const planes *p, size_t c, int g, int l, int h)
+PCS_INLINE vec line_iq4_xs(const planes *p, int g, int l, int h)
 {
-    return v_shuffle8(book_of(pcs_book_iq4, 128), nibble(p->at[3] + c * 2048 + 256 * (size_t)g + 64 * (l & 3) + h, l >> 2));
+    return v_shuffle8(book_of(pcs_book_iq4, 128), nibble(p->at[3] + 256 * (size_t)g + 64 * (l & 3) + h, l >> 2));
 }
 
-PCS_INLINE void scales_tq2_0(const planes *p, size_t c, size_t groups, float *d, float *m)
+PCS_INLINE void scales_tq2_0(const planes *p, size_t groups, float *d, float *m)
 {
     (void)groups, (void)m;
-    for (int g = 0; g < 8; g++) halves(p->at[0] + 32 * c, d + 16 * g);
+    for (int g = 0; g < 8; g++) halves(p->at[0], d + 16 * g);
 }
-PCS_INLINE vec line_tq2_0(const planes *p, size_t c, int g, int l, int h) { return field(p->at[1] + c * 1024 + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
+PCS_INLINE vec line_tq2_0(const planes *p, int g, int l, int h) { return field(p->at[1] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
 
-PCS_INLINE void scales_tq1_0(const planes *p, size_t c, size_t groups, float *d, float *m) { scales_tq2_0(p, c, groups, d, m); }
+PCS_INLINE void scales_tq1_0(const planes *p, size_t groups, float *d, float *m) { scales_tq2_0(p, groups, d, m); }
 /* Digits to base 3 of 16-bit lanes below 256: (x 3^n mod 256) 3 / 256. */
 PCS_INLINE vec trit(vec x, int power) { return v_shr16(v_mul16(v_and(v_mul16(x, v_set16(power)), v_set16(255)), v_set16(3)), 8); }
-PCS_INLINE vec line_tq1_0(const planes *p, size_t c, int g, int l, int h)
+PCS_INLINE vec line_tq1_0(const planes *p, int g, int l, int h)
 {
     static const int powers[5] = { 1, 3, 9, 27, 81 };
     const bool last = g == 7 && l >= 4; /* the first 160 weights are digits of 32 bytes, the next 80 of 16, the rest of 4 */
     const int digit = g < 5 ? g : last ? l - 4 : (g - 5) * 2 + l / 4;
-    const vec v = v_load(last ? p->at[2] + c * 64 + h : p->at[1] + c * 768 + 64 * (g < 5 ? l : 8 + l % 4) + h);
+    const vec v = v_load(last ? p->at[2] + h : p->at[1] + 64 * (g < 5 ? l : 8 + l % 4) + h);
     return v_or(trit(v_and(v, v_set16(255)), powers[digit]), v_shl16(trit(v_shr16(v, 8), powers[digit]), 8));
 }
 

@@ -23,26 +23,27 @@ typedef struct {
 } mp_panel;
 
 /* The chunks of a panel as codes + bias, d and m. */
-typedef void mp_decode_fn(const planes *p, size_t groups, uint8_t bias, const mp_panel *to);
+typedef void mp_decode_fn(const layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to);
 
-PCS_INLINE void mp_decode(const planes *p, size_t groups, int bias, const mp_panel *to, line_fn *line, scales_fn *scales, int slots)
+PCS_INLINE void mp_decode(const layout *o, const uint8_t *panel, size_t groups, int bias, const mp_panel *to, line_fn *line, scales_fn *scales, int block, int slots)
 {
     const vec add = v_set8(bias);
     for (size_t c = 0; 8 * c < groups; c++) {
         const size_t in = groups - 8 * c < 8 ? groups - 8 * c : 8;
-        scales(p, c, in, to->d + 128 * c * (size_t)slots, to->m + 128 * c * (size_t)slots);
+        const planes p = planes_of(o, panel, c, CHUNKS_OF(block));
+        scales(&p, in, to->d + 128 * c * (size_t)slots, to->m + 128 * c * (size_t)slots);
         uint8_t *codes = to->codes + c * 16 * PCS_CHUNK;
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++) {
             if ((size_t)g >= in) break;
             for (int l = 0; l < 8; l++)
-                for (int h = 0; h < 64; h += VEC) v_store(codes + 512 * g + 64 * l + h, v_add8(line(p, c, g, l, h), add));
+                for (int h = 0; h < 64; h += VEC) v_store(codes + 512 * g + 64 * l + h, v_add8(line(&p, g, l, h), add));
         }
     }
 }
 
 #define DECODER(name, block, slots, min, pairs) \
-    static void mp_decode_##name(const planes *p, size_t groups, uint8_t bias, const mp_panel *to) { mp_decode(p, groups, bias - OFFSET_##name, to, line_##name, scales_##name, slots); }
+    static void mp_decode_##name(const layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to) { mp_decode(o, panel, groups, bias - OFFSET_##name, to, line_##name, scales_##name, block, slots); }
 #include "kernel/simd/decoders.def"
 #undef DECODER
 
@@ -129,8 +130,8 @@ static void mp_fill(const pcs_mp_args *a, mp_panel *p, mp_decode_fn *decode, siz
         PACK_PANEL(&(pcs_pack_args){ a->f, from, a->row_bytes, a->k, rows, p->panel });
         panel = p->panel;
     }
-    const planes from_planes = planes_of(a->f, a->k, panel);
-    decode(&from_planes, groups, bias, p);
+    const layout o = layout_of(a->f, a->k);
+    decode(&o, panel, groups, bias, p);
     memset(p->codes + groups * 512, 0, (8 * chunks - groups) * 512);
     memset(p->d + 16 * slots * groups, 0, (8 * chunks - groups) * slots * 64);
     if (a->f->has_min) memset(p->m + 16 * slots * groups, 0, (8 * chunks - groups) * slots * 64);

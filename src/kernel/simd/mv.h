@@ -7,9 +7,6 @@
 
 #include "kernel/simd/decode.h"
 
-/* Bytes ahead: into the next panel, and into the next tensor's (kernels.md, section 0: without it memory time and compute time add). */
-#define MV_PREFETCH 8192
-
 /* Codes of one format. */
 typedef struct {
     line_fn *line;
@@ -19,13 +16,13 @@ typedef struct {
     int pairs;
 } decoder;
 
-/* dots(d, p, c, g, l0, l1, h, q, start, tokens, dot): dot[t] = sum over lines [l0, l1) of group g of chunk c; start[t]: minus the sum of the activations there. */
-PCS_INLINE void dots(const decoder *d, const planes *p, size_t c, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot);
+/* dots(d, p, g, l0, l1, h, q, start, tokens, dot): dot[t] = sum over lines [l0, l1) of group g; start[t]: minus the sum of the activations there. */
+PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot);
 
 /* One token's int8 numbers, from a chunk on. */
 typedef struct { const int8_t *q; const float *d, *s; const int32_t *z; } mv_token;
 
-PCS_INLINE void mv_group(const decoder *dec, const planes *p, size_t c, int g, int h, const mv_token *x, int tokens, const float *d, const float *m, vecf *acc)
+PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, const mv_token *x, int tokens, const float *d, const float *m, vecf *acc)
 {
     const int8_t *q[8];
     int32_t start[8];
@@ -35,8 +32,8 @@ PCS_INLINE void mv_group(const decoder *dec, const planes *p, size_t c, int g, i
             q[t] = x[t].q + 32 * g;
             start[t] = dec->slots == 1 ? x[t].z[2 * g] + x[t].z[2 * g + 1] : x[t].z[2 * g + slot];
         }
-        if (dec->slots == 1) dots(dec, p, c, g, 0, 8, h, q, start, tokens, dot);
-        else dots(dec, p, c, g, 4 * slot, 4 * slot + 4, h, q, start, tokens, dot);
+        if (dec->slots == 1) dots(dec, p, g, 0, 8, h, q, start, tokens, dot);
+        else dots(dec, p, g, 4 * slot, 4 * slot + 4, h, q, start, tokens, dot);
         const vecf dw = v_loadf(d + 16 * (dec->slots * g + slot) + h / 4);
         for (int t = 0; t < tokens; t++) acc[t] = v_fma(v_mulf(dw, v_setf(x[t].d[g])), v_float(dot[t]), acc[t]);
         if (!dec->has_min) continue;
@@ -64,13 +61,13 @@ PCS_INLINE vec digits_dot(const digits *s) { return v_shr32(*s, 6); }
 #endif
 
 /* A chunk of TQ1_0 with one token: digit after digit of a line, instead of each from the start. The sums are those of mv_group. */
-PCS_INLINE void mv_digits(const planes *p, size_t c, int h, const mv_token *x, const float *d, vecf *acc)
+PCS_INLINE void mv_digits(const planes *p, int h, const mv_token *x, const float *d, vecf *acc)
 {
     digits sum[8];
     for (int g = 0; g < 8; g++) sum[g] = digits_of(x->z[2 * g] + x->z[2 * g + 1]);
 #pragma GCC unroll 13 /* sums stay in registers, then */
     for (int l = 0; l < 13; l++) { /* eight lines of digits 32 weights apart, four of digits 16 apart, one of digits 4 apart */
-        vec b = v_load(l < 12 ? p->at[1] + c * 768 + 64 * (size_t)l + h : p->at[2] + c * 64 + h);
+        vec b = v_load(l < 12 ? p->at[1] + 64 * (size_t)l + h : p->at[2] + h);
 #pragma GCC unroll 5
         for (int n = 0; n < 5; n++) {
             if (l == 12 && n == 4) break;
@@ -86,16 +83,15 @@ PCS_INLINE void mv_digits(const planes *p, size_t c, int h, const mv_token *x, c
 
 #define MV_STEP \
     { \
-        for (until += bytes; m0 == 0 && ahead < until; ahead += 64) PCS_AHEAD(ahead); \
-        for (int half = 0; half < 16 / V_ROWS; half++) mv_group(dec, &p, c, g, half * VEC, x, tokens, d, m, acc + half * tokens); \
+        for (until += bytes; ahead < until; ahead += 64) PCS_AHEAD(ahead); \
+        for (int half = 0; half < 16 / V_ROWS; half++) mv_group(dec, &p, g, half * VEC, x, tokens, d, m, acc + half * tokens); \
     }
 
 /* Tokens m0 .. m0 + tokens - 1 (those behind the last are the last) by one panel. */
-PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const uint8_t *panel, size_t n, size_t m0, int tokens)
+PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout *o, const uint8_t *panel, size_t n, size_t m0, int tokens)
 {
     const size_t chunks = pcs_chunks(a->k), groups = a->k / 32, rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
-    const size_t bytes = (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups; /* of a group */
-    const planes p = planes_of(a->f, a->k, panel);
+    const size_t far = m0 ? 0 : pcs_cpu_ahead(o->streams), bytes = far ? (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups : 0; /* of a group, that are asked for */
     mv_token x[8];
     vecf acc[8 * 16 / V_ROWS];
     for (int t = 0; t < tokens; t++) {
@@ -103,15 +99,16 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const uint8_
         x[t] = (mv_token){ a->act.q + m * chunks * PCS_CHUNK, a->act.d + m * chunks * 8, a->act.s + m * chunks * 16, a->act.z + m * chunks * 16 };
     }
     for (int i = 0; i < tokens * (16 / V_ROWS); i++) acc[i] = v_zero();
-    const char *ahead = (const char *)panel + MV_PREFETCH, *until = ahead;
+    const char *ahead = (const char *)panel + far, *until = ahead; /* into the next panel, and into the next tensor's */
     for (size_t c = 0; c < chunks; c++) {
         _Alignas(64) float d[16 * 16], m[16 * 16];
         const size_t in = groups - 8 * c < 8 ? groups - 8 * c : 8;
-        dec->scales(&p, c, in, d, m);
+        const planes p = planes_of(o, panel, c, CHUNKS_OF(dec->block));
+        dec->scales(&p, in, d, m);
 #ifdef MV_DIGITS
         if (tokens == 1 && dec->line == line_tq1_0) {
-            for (until += 8 * bytes; m0 == 0 && ahead < until; ahead += 64) PCS_AHEAD(ahead);
-            for (int half = 0; half < 16 / V_ROWS; half++) mv_digits(&p, c, half * VEC, x, d, acc + half);
+            for (until += 8 * bytes; ahead < until; ahead += 64) PCS_AHEAD(ahead);
+            for (int half = 0; half < 16 / V_ROWS; half++) mv_digits(&p, half * VEC, x, d, acc + half);
         } else
 #endif
         if (dec->block == 32) {
@@ -133,6 +130,7 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const uint8_
 PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
 {
     const size_t bytes = pcs_panel_bytes(a->f, a->k);
+    const layout o = layout_of(a->f, a->k);
     for (size_t n = a->n0; n < a->n1; n += PCS_PANEL) {
         const uint8_t *panel = a->w + n / PCS_PANEL * bytes;
         if (!a->packed) {
@@ -142,10 +140,10 @@ PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
         }
         for (size_t m = 0; m < a->m;) {
             const size_t rest = a->m - m;
-            if (rest > 4 && MV_MOST > 4) mv_tokens(a, dec, panel, n, m, MV_MOST), m += MV_MOST;
-            else if (rest > 2) mv_tokens(a, dec, panel, n, m, 4), m += 4;
-            else if (rest > 1) mv_tokens(a, dec, panel, n, m, 2), m += 2;
-            else mv_tokens(a, dec, panel, n, m, 1), m += 1;
+            if (rest > 4 && MV_MOST > 4) mv_tokens(a, dec, &o, panel, n, m, MV_MOST), m += MV_MOST;
+            else if (rest > 2) mv_tokens(a, dec, &o, panel, n, m, 4), m += 4;
+            else if (rest > 1) mv_tokens(a, dec, &o, panel, n, m, 2), m += 2;
+            else mv_tokens(a, dec, &o, panel, n, m, 1), m += 1;
         }
     }
 }

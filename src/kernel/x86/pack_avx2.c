@@ -15,18 +15,38 @@ PCS_INLINE void square(const uint8_t *w, size_t stride, uint8_t *dst)
     _mm_store_si128((__m128i *)(dst + 192), _mm_unpackhi_epi64(c, d));
 }
 
-/* One field of all blocks: bytes and unit are known where this is inlined. */
-PCS_INLINE void plane(const pcs_pack_args *a, size_t at, uint8_t *dst, size_t bytes, size_t unit)
+/* One field of n weights from w on: bytes and unit are known where this is inlined. */
+PCS_INLINE void plane(const pcs_pack_args *a, const uint8_t *w, size_t n, uint8_t *dst, size_t bytes, size_t unit)
 {
     const size_t stride = a->row_bytes;
-    const uint8_t *w = a->w + at;
-    for (size_t b = 0; b < a->k / a->f->block; b++, w += a->f->bytes, dst += PCS_PANEL * bytes) {
+    for (size_t b = 0; b < n / a->f->block; b++, w += a->f->bytes, dst += PCS_PANEL * bytes) {
         if (unit == 4 && bytes % 16 == 0) {
             for (size_t u = 0; u < bytes; u += 16)
                 for (size_t r = 0; r < PCS_PANEL; r += 4) square(w + r * stride + u, stride, dst + 16 * u + 4 * r);
         } else
             for (size_t u = 0; u < bytes; u += unit)
                 for (size_t r = 0; r < PCS_PANEL; r++) memcpy(dst + 16 * u + unit * r, w + r * stride + u, unit);
+    }
+}
+
+static void pack_piece(const pcs_pack_args *a, const uint8_t *w, size_t n, uint8_t *piece)
+{
+    for (size_t i = 0; a->f->fields[i].bytes; i++) {
+        const pcs_field *f = &a->f->fields[i];
+        uint8_t *dst = piece + pcs_plane_at(a->f, n, i);
+        const size_t bytes = n / a->f->block * f->bytes * PCS_PANEL;
+        switch (f->bytes << 3 | f->unit) {
+        case 2 << 3 | 2: plane(a, w + f->at, n, dst, 2, 2); break;
+        case 16 << 3 | 4: plane(a, w + f->at, n, dst, 16, 4); break;
+        case 32 << 3 | 4: plane(a, w + f->at, n, dst, 32, 4); break;
+        case 64 << 3 | 4: plane(a, w + f->at, n, dst, 64, 4); break;
+        case 128 << 3 | 4: plane(a, w + f->at, n, dst, 128, 4); break;
+        case 12 << 3 | 1: plane(a, w + f->at, n, dst, 12, 1); break;
+        case 16 << 3 | 1: plane(a, w + f->at, n, dst, 16, 1); break;
+        case 4 << 3 | 4: plane(a, w + f->at, n, dst, 4, 4); break;
+        default: plane(a, w + f->at, n, dst, f->bytes, f->unit);
+        }
+        memset(dst + bytes, 0, (size_t)(-bytes & 63));
     }
 }
 
@@ -38,21 +58,11 @@ void pcs_pack_avx2(const void *args)
         return;
     }
     for (size_t at = 0; at < PCS_PANEL * a->row_bytes; at += 64) _mm_prefetch((const char *)a->w + PCS_PANEL * a->row_bytes + at, _MM_HINT_T1); /* the next rows, in turn: 16 streams are too many */
-    for (size_t i = 0; a->f->fields[i].bytes; i++) {
-        const pcs_field *f = &a->f->fields[i];
-        uint8_t *dst = a->panel + pcs_plane_at(a->f, a->k, i);
-        const size_t bytes = a->k / a->f->block * f->bytes * PCS_PANEL;
-        switch (f->bytes << 3 | f->unit) {
-        case 2 << 3 | 2: plane(a, f->at, dst, 2, 2); break;
-        case 16 << 3 | 4: plane(a, f->at, dst, 16, 4); break;
-        case 32 << 3 | 4: plane(a, f->at, dst, 32, 4); break;
-        case 64 << 3 | 4: plane(a, f->at, dst, 64, 4); break;
-        case 128 << 3 | 4: plane(a, f->at, dst, 128, 4); break;
-        case 12 << 3 | 1: plane(a, f->at, dst, 12, 1); break;
-        case 16 << 3 | 1: plane(a, f->at, dst, 16, 1); break;
-        case 4 << 3 | 4: plane(a, f->at, dst, 4, 4); break;
-        default: plane(a, f->at, dst, f->bytes, f->unit);
-        }
-        memset(dst + bytes, 0, (size_t)(-bytes & 63));
+    const size_t most = pcs_panel_piece(a->f);
+    uint8_t *piece = a->panel;
+    for (size_t k = 0; k < a->k; k += most) {
+        const size_t n = a->k - k < most ? a->k - k : most;
+        pack_piece(a, a->w + k / a->f->block * a->f->bytes, n, piece);
+        piece += pcs_plane_at(a->f, n, PCS_FIELDS);
     }
 }
