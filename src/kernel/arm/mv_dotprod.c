@@ -6,5 +6,5 @@ PCS_INLINE int32x4_t add_products(int32x4_t sum, int8x16_t codes, int8x16_t x) {
 
 #include "kernel/arm/mv_arm.h"
 
-#define DECODER(name, block, slots, min, pairs) MV(name, dotprod, block, slots, min, pairs)
+#define DECODER(name, ...) MV(name, dotprod, __VA_ARGS__)
 #include "kernel/simd/decoders.def"

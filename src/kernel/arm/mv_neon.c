@@ -4,5 +4,5 @@
 
 #include "kernel/arm/mv_arm.h"
 
-#define DECODER(name, block, slots, min, pairs) MV(name, neon, block, slots, min, pairs)
+#define DECODER(name, ...) MV(name, neon, __VA_ARGS__)
 #include "kernel/simd/decoders.def"

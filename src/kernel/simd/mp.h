@@ -42,18 +42,18 @@ PCS_INLINE void mp_decode(const layout *o, const uint8_t *panel, size_t groups, 
     }
 }
 
-#define DECODER(name, block, slots, min, pairs) \
+#define DECODER(name, block, slots, ...) \
     static void mp_decode_##name(const layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to) { mp_decode(o, panel, groups, bias - OFFSET_##name, to, line_##name, scales_##name, block, slots); }
 #include "kernel/simd/decoders.def"
 #undef DECODER
 
 static mp_decode_fn *mp_decoder(const pcs_format *f)
 {
-#define DECODER(name, block, slots, min, pairs) extern const pcs_format pcs_format_##name;
+#define DECODER(name, ...) extern const pcs_format pcs_format_##name;
 #include "kernel/simd/decoders.def"
 #undef DECODER
     static const struct { const pcs_format *f; mp_decode_fn *decode; } rows[] = {
-#define DECODER(name, block, slots, min, pairs) { &pcs_format_##name, mp_decode_##name },
+#define DECODER(name, ...) { &pcs_format_##name, mp_decode_##name },
 #include "kernel/simd/decoders.def"
 #undef DECODER
     };

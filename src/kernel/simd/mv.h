@@ -13,7 +13,7 @@ typedef struct {
     scales_fn *scales;
     int offset, block, slots;
     bool has_min;
-    int pairs;
+    int pairs, bits, plane;
 } decoder;
 
 /* dots(d, p, g, l0, l1, h, q, start, tokens, dot): dot[t] = sum over lines [l0, l1) of group g; start[t]: minus the sum of the activations there. */
@@ -21,6 +21,16 @@ PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, i
 
 /* One token's int8 numbers, from a chunk on. */
 typedef struct { const int8_t *q; const float *d, *s; const int32_t *z; } mv_token;
+
+/* The sums of a group, or of half of one that has two scales, to those of the row. */
+PCS_INLINE void mv_add(const decoder *dec, int g, int slot, int h, const mv_token *x, int tokens, const vec *dot, const float *d, const float *m, vecf *acc)
+{
+    const vecf dw = v_loadf(d + 16 * (dec->slots * g + slot) + h / 4);
+    for (int t = 0; t < tokens; t++) acc[t] = v_fma(v_mulf(dw, v_setf(x[t].d[g])), v_float(dot[t]), acc[t]);
+    if (!dec->has_min) return;
+    const vecf mw = v_loadf(m + 16 * (dec->slots * g + slot) + h / 4);
+    for (int t = 0; t < tokens; t++) acc[t] = v_fnma(mw, v_setf(dec->slots == 1 ? x[t].s[2 * g] + x[t].s[2 * g + 1] : x[t].s[2 * g + slot]), acc[t]);
+}
 
 PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, const mv_token *x, int tokens, const float *d, const float *m, vecf *acc)
 {
@@ -34,17 +44,42 @@ PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, cons
         }
         if (dec->slots == 1) dots(dec, p, g, 0, 8, h, q, start, tokens, dot);
         else dots(dec, p, g, 4 * slot, 4 * slot + 4, h, q, start, tokens, dot);
-        const vecf dw = v_loadf(d + 16 * (dec->slots * g + slot) + h / 4);
-        for (int t = 0; t < tokens; t++) acc[t] = v_fma(v_mulf(dw, v_setf(x[t].d[g])), v_float(dot[t]), acc[t]);
-        if (!dec->has_min) continue;
-        const vecf mw = v_loadf(m + 16 * (dec->slots * g + slot) + h / 4);
-        for (int t = 0; t < tokens; t++) acc[t] = v_fnma(mw, v_setf(dec->slots == 1 ? x[t].s[2 * g] + x[t].s[2 * g + 1] : x[t].s[2 * g + slot]), acc[t]);
+        mv_add(dec, g, slot, h, x, tokens, dot, d, m, acc);
     }
 }
 
 #ifdef MV_DIGITS
 /* The sum and the products of four codes, of at most 128 where there is no MV_BYTES, with four activations in each lane. */
 PCS_INLINE vec four(vec sum, vec codes, const int8_t *x);
+#endif
+
+#ifdef MV_BYTES
+/* Groups from g on whose codes are fields of the same bytes, with a line read once for all: a field multiplies where it lies in its byte, and sums are shifted instead. The sums are those of mv_group. */
+PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, const mv_token *x, int tokens, const float *d, const float *m, vecf *acc)
+{
+    const int bits = dec->bits, fields = 8 / bits, groups = dec->block == 32 ? 1 : fields, lines = groups * bits;
+    const uint8_t *line = p->at[dec->plane] + 512 / fields * g + h;
+    vec sum[MV_SUMS]; /* [field][token] */
+    for (int j = 0; j < fields; j++)
+        for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(j < groups ? -((x[t].z[2 * (g + j)] + x[t].z[2 * (g + j) + 1]) * dec->offset << bits * j) : 0);
+#pragma GCC unroll 8
+    for (int i = 0; i < lines; i++) {
+        const vec bytes = v_load(line + 64 * i);
+#pragma GCC unroll 4
+        for (int j = 0; j < fields; j++) {
+            const vec codes = v_and(bytes, v_set8(((1 << bits) - 1) << bits * j));
+            for (int t = 0; t < tokens; t++) sum[j * tokens + t] = four(sum[j * tokens + t], codes, x[t].q + 32 * g + 4 * (j * lines + i));
+        }
+    }
+    for (int j = 0; j < groups; j++) {
+        vec dot[8];
+        for (int t = 0; t < tokens; t++) dot[t] = groups > 1 ? v_shr32(sum[j * tokens + t], bits * j) : v_add32(sum[t], v_shr32(sum[tokens + t], bits));
+        mv_add(dec, g + j, 0, h, x, tokens, dot, d, m, acc);
+    }
+}
+#endif
+
+#ifdef MV_DIGITS
 
 /* Sums over digits of bytes that are fractions to base 3. The next byte is 3 b mod 256 and the digit what is above: 256 times the digit is 3 b less the next byte, and so are sums of products, where any byte
  * may be multiplied; else 64 times the digit is the upper two bits of 3 b / 4 = b - b / 4 rounded up. */
@@ -81,10 +116,15 @@ PCS_INLINE void mv_digits(const planes *p, int h, const mv_token *x, const float
 }
 #endif
 
+#ifndef MV_BYTES
+#define MV_SUMS 0 /* registers of sums in mv_fields */
+#define mv_fields mv_group
+#endif
+
 #define MV_STEP \
     { \
-        for (until += bytes; ahead < until; ahead += 64) PCS_AHEAD(ahead); \
-        for (int half = 0; half < 16 / V_ROWS; half++) mv_group(dec, &p, g, half * VEC, x, tokens, d, m, acc + half * tokens); \
+        for (until += (size_t)step * bytes; ahead < until; ahead += 64) PCS_AHEAD(ahead); \
+        for (int half = 0; half < 16 / V_ROWS; half++) (plain ? mv_fields : mv_group)(dec, &p, g, half * VEC, x, tokens, d, m, acc + half * tokens); \
     }
 
 /* Tokens m0 .. m0 + tokens - 1 (those behind the last are the last) by one panel. */
@@ -92,6 +132,8 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout
 {
     const size_t chunks = pcs_chunks(a->k), groups = a->k / 32, rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
     const size_t far = m0 ? 0 : pcs_cpu_ahead(o->streams), bytes = far ? (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups : 0; /* of a group, that are asked for */
+    const bool plain = dec->bits && 8 / dec->bits * tokens <= MV_SUMS;
+    const int step = plain && dec->block == 256 ? 8 / dec->bits : 1;
     mv_token x[8];
     vecf acc[8 * 16 / V_ROWS];
     for (int t = 0; t < tokens; t++) {
@@ -113,10 +155,10 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout
 #endif
         if (dec->block == 32) {
 #pragma GCC unroll 1
-            for (int g = 0; g < (int)in; g++) MV_STEP
+            for (int g = 0; g < (int)in; g += step) MV_STEP
         } else {
 #pragma GCC unroll 8 /* shifts are known, then */
-            for (int g = 0; g < 8; g++) MV_STEP
+            for (int g = 0; g < 8; g += step) MV_STEP
         }
         for (int t = 0; t < tokens; t++) x[t] = (mv_token){ x[t].q + PCS_CHUNK, x[t].d + 8, x[t].s + 16, x[t].z + 16 };
     }
@@ -148,11 +190,11 @@ PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
     }
 }
 
-#define MV(name, isa, block_, slots_, min_, pairs_) \
+#define MV(name, isa, block_, slots_, min_, pairs_, bits_, plane_) \
     void pcs_mv_##name##_##isa(const void *args); \
     void pcs_mv_##name##_##isa(const void *args) \
     { \
-        static const decoder d = { line_##name, scales_##name, OFFSET_##name, block_, slots_, min_, pairs_ }; \
+        static const decoder d = { line_##name, scales_##name, OFFSET_##name, block_, slots_, min_, pairs_, bits_, plane_ }; \
         mv_all(args, &d); \
     }
 

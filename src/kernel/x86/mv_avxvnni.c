@@ -2,6 +2,7 @@
 #define VEC 32
 #define MV_MOST 4
 #define MV_DIGITS
+#define MV_SUMS 8
 #define MV_BYTES /* four() takes any byte */
 #include "kernel/simd/mv.h"
 
@@ -16,5 +17,5 @@ PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, i
 
 PCS_INLINE vec four(vec sum, vec codes, const int8_t *x) { return _mm256_dpbusd_avx_epi32(sum, codes, v_four(x)); }
 
-#define DECODER(name, block, slots, min, pairs) MV(name, avxvnni, block, slots, min, pairs)
+#define DECODER(name, ...) MV(name, avxvnni, __VA_ARGS__)
 #include "kernel/simd/decoders.def"
