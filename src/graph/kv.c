@@ -133,6 +133,20 @@ void pcs_kv_put(pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos, cons
     put_value(kv, row, pos, value);
 }
 
+bool pcs_kv_few(const pcs_kv *kv, size_t rows) { return rows <= PCS_FEW && (kv->vt->bits != 4 || kv->vp % 32 == 0); }
+
+void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy)
+{
+    const size_t row = row_of(kv, sequence, head) + first, dims = (kv->kd + 1) / 2 * 2;
+    kernels->kv_scores(&(pcs_kv_scores_args){ q, rows, kv->kd, kv->k + row * dims * kv->kt->bits / 8, kv->ks ? kv->ks + row : NULL, (int)kv->kt->bits, tiles, y, ldy });
+}
+
+void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate)
+{
+    const size_t row = row_of(kv, sequence, head) + first;
+    kernels->kv_values(&(pcs_kv_values_args){ w, ldw, rows, n, kv->vp, kv->v + row * kv->vp * kv->vt->bits / 8, kv->vs ? kv->vs + row : NULL, (int)kv->vt->bits, y, kv->vp, accumulate });
+}
+
 void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile, float *panel)
 {
     const size_t row = row_of(kv, sequence, head) + (size_t)tile * 16, dims = (kv->kd + 1) / 2 * 2;

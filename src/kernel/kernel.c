@@ -28,7 +28,8 @@ pcs_kernels pcs_kernels_for(unsigned cpu)
 {
     pcs_kernels k = { .quantize_act = pcs_kernel_find("quantize_act", cpu)->run, .pack = pcs_kernel_find("pack", cpu)->run, .mp = pcs_kernel_find("mp", cpu)->run,
                       .panel = pcs_kernel_find("panel", cpu)->run, .gemm = pcs_kernel_find("gemm", cpu)->run, .gemm_wide = pcs_kernel_find("gemm_wide", cpu)->run, .gemm_f64 = pcs_kernel_find("gemm_f64", cpu)->run,
-                      .f16_f32 = pcs_kernel_find("f16_f32", cpu)->run, .unpack_kv = pcs_kernel_find("unpack_kv", cpu)->run, .swiglu = pcs_kernel_find("swiglu", cpu)->run,
+                      .f16_f32 = pcs_kernel_find("f16_f32", cpu)->run, .unpack_kv = pcs_kernel_find("unpack_kv", cpu)->run,
+                      .kv_scores = pcs_kernel_find("kv_scores", cpu)->run, .kv_values = pcs_kernel_find("kv_values", cpu)->run, .swiglu = pcs_kernel_find("swiglu", cpu)->run,
                       .geglu = pcs_kernel_find("geglu", cpu)->run, .softmax = pcs_kernel_find("softmax", cpu)->run, .encode = pcs_kernel_find("encode", cpu)->run,
                       .fit = pcs_kernel_find("fit", cpu)->run, .error = pcs_kernel_find("error", cpu)->run,
                       .log_sum = pcs_kernel_find("log_sum", cpu)->run, .divergence = pcs_kernel_find("divergence", cpu)->run, .dot = pcs_kernel_find("dot", cpu)->run };

@@ -154,6 +154,12 @@ typedef struct { float *s; size_t n, first; float scale, cap; } pcs_softmax_args
 /* unpack_kv: int8 or int4 codes of a cache to f32. width 0: 16 keys of n dimensions, dst [n][16], s of each key; else n values of `width` (a multiple of 16) numbers, s of each. */
 typedef struct { const uint8_t *q; const float *s; size_t n, width; int bits; float *dst; } pcs_unpack_kv_args;
 
+/* kv_scores: y[r][16 t + i] = sum_k x[r][k] key(16 t + i)[k] with keys as the cache has them, tiles of 16 (graph/kv.h): floats of 32 or 16 bits, or codes of 8 or 4 and d of each key.
+ * kv_values: y[r][i] = (accumulate ? y : 0) + sum_j w[r][j] value(j)[i]; width: a multiple of 16, of 32 with codes of 4 bits. fma, k and j ascending: the sums of gemm. For a few rows;
+ * many are faster with numbers that are unpacked once. */
+typedef struct { const float *x; size_t m, dims; const uint8_t *codes; const float *d; int bits; size_t tiles; float *y; size_t ldy; } pcs_kv_scores_args;
+typedef struct { const float *w; size_t ldw, m, n, width; const uint8_t *codes; const float *d; int bits; float *y; size_t ldy; bool accumulate; } pcs_kv_values_args;
+
 /* f16_f32: n numbers, exact (a NaN stays one; its payload may become quiet). */
 typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;
 
@@ -207,7 +213,7 @@ const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
 
 /* One of each, chosen once per context. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *gemm_f64, *f16_f32, *unpack_kv, *swiglu, *geglu, *softmax, *encode, *fit, *error, *log_sum, *divergence, *dot;
+    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *gemm_f64, *f16_f32, *unpack_kv, *kv_scores, *kv_values, *swiglu, *geglu, *softmax, *encode, *fit, *error, *log_sum, *divergence, *dot;
     pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mp */
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);

@@ -329,6 +329,39 @@ static void check_unpack_kv(const pcs_kernel *k)
             }
 }
 
+/* Scores of keys and sums of values, from a cache's bytes. */
+static void check_kv(const pcs_kernel *k)
+{
+    const bool keys = !strcmp(k->op, "kv_scores");
+    for (int bits = 4; bits <= 32; bits *= 2)
+        for (size_t width = keys ? 1 : 16; width <= 160; width += keys ? 13 : 16)
+            for (size_t m = 1; m <= PCS_FEW && (keys || bits > 4 || width % 32 == 0); m++)
+                for (size_t n = 16; n <= 48; n += keys ? 16 : 13) {
+                    const size_t ld = (keys ? n : width) + m, inner = keys ? width : n, bytes = (keys ? (width + 1) / 2 * 2 * n : width * n) * (size_t)bits / 8;
+                    uint8_t *codes = guarded(bytes);
+                    float *d = guarded(n * 4), *x = guarded(m * inner * 4), *numbers = malloc(bytes / (size_t)bits * 32 + 64), *y[2];
+                    uint64_t seed = width + m;
+                    for (size_t i = 0; i < bytes; i++) codes[i] = (uint8_t)pcs_rand(&seed);
+                    test_fill(numbers, bytes * 8 / (size_t)bits, n, 2.0f);
+                    if (bits == 32) memcpy(codes, numbers, bytes);
+                    for (size_t i = 0; bits == 16 && i < bytes / 2; i++) pcs_store16(codes + 2 * i, pcs_f32_to_f16(numbers[i]));
+                    test_fill(d, n, n + 1, 1.0f);
+                    test_fill(x, m * inner, n + 2, 1.0f);
+                    for (int s = 0; s < 2; s++) {
+                        y[s] = guarded(m * ld * 4);
+                        test_fill(y[s], m * ld, 7, 1.0f);
+                        pcs_kernel_fn *run = s ? (keys ? pcs_kv_scores_scalar : pcs_kv_values_scalar) : k->run;
+                        if (keys) run(&(pcs_kv_scores_args){ x, m, width, codes, bits < 16 ? d : NULL, bits, n / 16, y[s], ld });
+                        else run(&(pcs_kv_values_args){ x, n, m, n, width, codes, bits < 16 ? d : NULL, bits, y[s], ld, m & 1 });
+                    }
+                    char what[80];
+                    snprintf(what, sizeof what, "%d bits, width %zu, %zu keys, %zu rows", bits, width, n, m);
+                    same(k, what, y[0], y[1], m * ld * 4);
+                    release(codes, bytes), release(d, n * 4), release(x, m * inner * 4), release(y[0], m * ld * 4), release(y[1], m * ld * 4);
+                    free(numbers);
+                }
+}
+
 /* Weights of all kinds: usual ones, zeros, one large among small, the ends of what a float holds in a block. */
 static void fill_weights(float *x, size_t n, int kind, uint64_t seed)
 {
@@ -474,7 +507,7 @@ static void test_all(void **state)
 {
     (void)state;
     static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
-        { "quantize_act", check_quantize_act }, { "pack", check_pack }, { "mp", check_mp }, { "panel", check_panel }, { "gemm", check_gemm }, { "gemm_wide", check_gemm_wide }, { "gemm_f64", check_gemm_f64 }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 }, { "unpack_kv", check_unpack_kv },
+        { "quantize_act", check_quantize_act }, { "pack", check_pack }, { "mp", check_mp }, { "panel", check_panel }, { "gemm", check_gemm }, { "gemm_wide", check_gemm_wide }, { "gemm_f64", check_gemm_f64 }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 }, { "unpack_kv", check_unpack_kv }, { "kv_scores", check_kv }, { "kv_values", check_kv },
         { "encode", check_encode }, { "fit", check_fit }, { "error", check_error }, { "log_sum", check_log_sum }, { "divergence", check_divergence }, { "dot", check_dot }, { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
     for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {

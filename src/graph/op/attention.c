@@ -84,7 +84,9 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     lo &= ~(size_t)15;
     hi = (hi + 15) & ~(size_t)15;
     const size_t keys = hi - lo;
-    for (size_t j = lo; j < hi; j += 16 * PANELS) {
+    const bool few = pcs_kv_few(kv, m);
+    if (few) pcs_kv_scores(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)lo, (uint32_t)(keys / 16), q, m, s, keys);
+    for (size_t j = lo; j < hi && !few; j += 16 * PANELS) {
         const size_t panels = hi - j < 16 * PANELS ? (hi - j) / 16 : PANELS, step = 16 * (size_t)kv->kd;
         for (size_t p = 0; p < panels; p++) pcs_kv_keys(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)(j / 16 + p), panel + p * step);
         c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { q, kv->kd, panel, 16, kv->kd, m, s + (j - lo), keys, false }, panels, step });
@@ -95,6 +97,10 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     }
     for (size_t j = lo; j < hi; j += VALUES) {
         const size_t n = hi - j < VALUES ? hi - j : VALUES;
+        if (few) {
+            pcs_kv_mix(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)j, (uint32_t)n, s + (j - lo), keys, m, y, j > lo);
+            continue;
+        }
         const float *v = pcs_kv_values(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)j, (uint32_t)n, values);
         c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { s + (j - lo), keys, v, kv->vp, n, m, y, kv->vp, j > lo }, kv->vp / 16, 16 });
     }

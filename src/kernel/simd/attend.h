@@ -1,0 +1,118 @@
+/* attend.h - kv_scores and kv_values on vectors: a cache's codes become floats in registers, so that one token's attention is one stream of loads. A buffer between would be a second stream, of
+ * stores, which costs half of the speed of reading (Zen 4: 5 GB/s instead of 20 and more). */
+#ifndef PCS_ATTEND_H
+#define PCS_ATTEND_H
+
+#include "kernel/simd/unpack_kv.h"
+
+enum { ATTEND_ROWS = VEC == 64 ? 8 : 4, ATTEND_PARTS = 16 / V_ROWS }; /* rows at a time at most; registers of 16 numbers */
+
+/* Lanes h and on of the 16 numbers at `at`; high: of nibbles, the upper ones. */
+PCS_INLINE vecf attend_load(const uint8_t *at, int bits, int high, int h)
+{
+    if (bits == 32) return v_floats(at + 4 * h);
+    if (bits == 16) return v_halves(at + 2 * h);
+    return codes_at(bits == 8 ? bytes16(at) : nibbles_of(bytes16(at), high), h);
+}
+
+/* Rows r0 .. r0 + rows - 1 (those behind the last are the last) with one tile of 16 keys. */
+PCS_INLINE void score_tile(const pcs_kv_scores_args *a, size_t t, size_t r0, int rows, int bits)
+{
+    const uint8_t *at = a->codes + t * ((a->dims + 1) / 2 * 4 * (size_t)bits);
+    const float *x[ATTEND_ROWS];
+    vecf acc[ATTEND_ROWS * ATTEND_PARTS], scale[ATTEND_PARTS];
+    for (int r = 0; r < rows; r++) x[r] = a->x + (r0 + (size_t)r < a->m ? r0 + (size_t)r : a->m - 1) * a->dims;
+    for (int i = 0; i < rows * ATTEND_PARTS; i++) acc[i] = v_zero();
+    for (int p = 0; p < ATTEND_PARTS && bits < 16; p++) scale[p] = loadu(a->d + 16 * t + (size_t)p * V_ROWS);
+    for (size_t k = 0; k < a->dims; k++) {
+        for (int p = 0; p < ATTEND_PARTS; p++) {
+            vecf v = attend_load(at, bits, k & 1, p * V_ROWS);
+            if (bits < 16) v = v_mulf(v, scale[p]);
+            for (int r = 0; r < rows; r++) acc[r * ATTEND_PARTS + p] = v_fma(v_setf(x[r][k]), v, acc[r * ATTEND_PARTS + p]);
+        }
+        at += bits == 4 ? (k & 1) * 16 : 2 * (size_t)bits;
+    }
+    for (int r = 0; r < rows && r0 + (size_t)r < a->m; r++)
+        for (int p = 0; p < ATTEND_PARTS; p++) storeu(a->y + (r0 + (size_t)r) * a->ldy + 16 * t + (size_t)p * V_ROWS, acc[r * ATTEND_PARTS + p]);
+}
+
+PCS_INLINE void scores(const pcs_kv_scores_args *a, int bits)
+{
+    for (size_t t = 0; t < a->tiles; t++)
+        for (size_t r = 0; r < a->m; r += ATTEND_ROWS) {
+            const size_t rest = a->m - r;
+            if (rest > 4 && ATTEND_ROWS > 4) score_tile(a, t, r, ATTEND_ROWS, bits);
+            else if (rest > 2) score_tile(a, t, r, 4, bits);
+            else if (rest > 1) score_tile(a, t, r, 2, bits);
+            else score_tile(a, t, r, 1, bits);
+        }
+}
+
+/* Numbers i .. i + 16 wide - 1 of rows r0 .. r0 + rows - 1 (those behind the last are the last). */
+PCS_INLINE void value_tile(const pcs_kv_values_args *a, size_t i, int wide, size_t r0, int rows, int bits)
+{
+    enum { MOST = 4 * 4 * ATTEND_PARTS };
+    const size_t row = a->width * (size_t)bits / 8, half = a->width / 2;
+    const bool high = bits == 4 && i >= half;
+    const uint8_t *at = a->codes + (bits == 4 ? i - high * half : i * (size_t)bits / 8);
+    const int step = bits == 4 ? 16 : 2 * bits, parts = wide * ATTEND_PARTS;
+    const float *w[4];
+    float *y[4];
+    vecf acc[MOST];
+    for (int r = 0; r < rows; r++) {
+        const size_t real = r0 + (size_t)r < a->m ? r0 + (size_t)r : a->m - 1;
+        w[r] = a->w + real * a->ldw;
+        y[r] = a->y + real * a->ldy + i;
+        for (int p = 0; p < parts; p++) acc[r * parts + p] = a->accumulate ? loadu(y[r] + p * V_ROWS) : v_zero();
+    }
+    for (size_t j = 0; j < a->n; j++, at += row)
+        for (int p = 0; p < parts; p++) {
+            vecf v = attend_load(at + p / ATTEND_PARTS * step, bits, high, p % ATTEND_PARTS * V_ROWS);
+            if (bits < 16) v = v_mulf(v, v_setf(a->d[j]));
+            for (int r = 0; r < rows; r++) acc[r * parts + p] = v_fma(v_setf(w[r][j]), v, acc[r * parts + p]);
+        }
+    for (int r = 0; r < rows && r0 + (size_t)r < a->m; r++)
+        for (int p = 0; p < parts; p++) storeu(y[r] + p * V_ROWS, acc[r * parts + p]);
+}
+
+PCS_INLINE void value_rows(const pcs_kv_values_args *a, size_t r, int rows, int bits)
+{
+    enum { WIDE = VEC == 64 ? 4 : 2 }; /* as many sums as there are registers for */
+    const size_t even = bits == 4 ? a->width / 2 : a->width; /* nibbles: one half behind the other */
+    for (size_t part = 0; part < a->width; part += even) {
+        size_t i = 0;
+        for (; i + 16 * WIDE <= even; i += 16 * WIDE) value_tile(a, part + i, WIDE, r, rows, bits);
+        for (; i < even; i += 16) value_tile(a, part + i, 1, r, rows, bits);
+    }
+}
+
+PCS_INLINE void values(const pcs_kv_values_args *a, int bits)
+{
+    enum { ROWS = VEC == 32 ? 2 : 4 };
+    for (size_t r = 0; r < a->m; r += ROWS) {
+        const size_t rest = a->m - r;
+        if (rest > 2 && ROWS > 2) value_rows(a, r, ROWS, bits);
+        else if (rest > 1) value_rows(a, r, 2, bits);
+        else value_rows(a, r, 1, bits);
+    }
+}
+
+#define ATTEND(isa) \
+    void pcs_kv_scores_##isa(const void *args) \
+    { \
+        const pcs_kv_scores_args *a = args; \
+        if (a->bits == 32) scores(a, 32); \
+        else if (a->bits == 16) scores(a, 16); \
+        else if (a->bits == 8) scores(a, 8); \
+        else scores(a, 4); \
+    } \
+    void pcs_kv_values_##isa(const void *args) \
+    { \
+        const pcs_kv_values_args *a = args; \
+        if (a->bits == 32) values(a, 32); \
+        else if (a->bits == 16) values(a, 16); \
+        else if (a->bits == 8) values(a, 8); \
+        else values(a, 4); \
+    }
+
+#endif
