@@ -24,20 +24,19 @@ PCS_INLINE void pcs_geglu_loop(const pcs_glu_args *a)
 PCS_INLINE void pcs_softmax_loop(const pcs_softmax_args *a)
 {
     float *const s = a->s, lane[16] = { 0 }, tops[16], top = -3.4e38f;
-    const size_t n = a->n;
-    for (size_t j = 0; j < n; j++) s[j] *= a->scale;
+    const float scale = a->scale;
+    const size_t n = a->n, whole = n / 16 * 16, lead = (16 - a->first % 16) % 16, head = lead < n ? lead : n; /* head: numbers before the first of lane 0 */
+    for (size_t j = 0; j < n; j++) s[j] *= scale;
     for (size_t j = 0; j < n && a->cap > 0; j++) s[j] = a->cap * pcs_tanhf(s[j] / a->cap);
-    for (int l = 0; l < 16; l++) tops[l] = top;
-    size_t j = 0;
-    for (; j + 16 <= n; j += 16)
-        for (int l = 0; l < 16; l++) tops[l] = s[j + l] > tops[l] ? s[j + l] : tops[l];
-    for (; j < n; j++) top = s[j] > top ? s[j] : top;
+    PCS_LANES(l, 16) tops[l] = top;
+    for (size_t j = 0; j < whole; j += 16) PCS_LANES(l, 16) tops[l] = s[j + l] > tops[l] ? s[j + l] : tops[l];
+    for (size_t j = whole; j < n; j++) top = s[j] > top ? s[j] : top;
     for (int l = 0; l < 16; l++) top = tops[l] > top ? tops[l] : top;
-    for (j = 0; j < n; j++) s[j] = pcs_expf(s[j] - top);
-    for (j = 0; j < n && (a->first + j) % 16; j++) lane[(a->first + j) % 16] += s[j];
-    for (; j + 16 <= n; j += 16)
-        for (int l = 0; l < 16; l++) lane[l] += s[j + l];
-    for (; j < n; j++) lane[(a->first + j) % 16] += s[j];
+    for (size_t j = 0; j < n; j++) s[j] = pcs_expf(s[j] - top);
+    size_t j = 0;
+    for (; j < head; j++) lane[16 - lead + j] += s[j];
+    for (; j + 16 <= n; j += 16) PCS_LANES(l, 16) lane[l] += s[j + l];
+    for (size_t l = 0; j < n; j++, l++) lane[l] += s[j];
     for (int step = 8; step; step /= 2)
         for (int l = 0; l < step; l++) lane[l] += lane[l + step];
     const float inv = 1.0f / lane[0];
