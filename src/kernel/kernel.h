@@ -81,8 +81,8 @@ typedef struct {
 } pcs_mp_args;
 size_t pcs_mp_scratch(size_t k);
 
-/* mv_FORMAT: mp for a few tokens and one format with panels (act has no tiles): the same bits. */
-#define PCS_FEW 8 /* tokens */
+/* mv_FORMAT: mp for a few tokens and one format with panels (act has no tiles): at most PCS_FEW: the same bits. */
+#define PCS_FEW 8
 
 static inline bool pcs_mp_wide(const pcs_format *f) { return f->group % 32 == 0; }
 

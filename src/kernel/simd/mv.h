@@ -16,11 +16,11 @@ typedef struct {
     int pairs, bits, plane;
 } decoder;
 
-/* dots(d, p, g, l0, l1, h, q, start, tokens, dot): dot[t] = sum over lines [l0, l1) of group g; start[t]: minus the sum of the activations there. */
+/* dots(d, p, g, l0, l1, h, q, start, tokens, dot): dot[t] = start[t] + the sum over lines [l0, l1) of group g. */
 PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot);
 
-/* One token's int8 numbers, from a chunk on. */
-typedef struct { const int8_t *q; const float *d, *s; const int32_t *z; } mv_token;
+/* One token's int8 numbers, from a chunk on: s and start of each scale of a weight. start: minus the offset times the sum of q, where codes multiply with theirs. */
+typedef struct { const int8_t *q; const float *d, *s; const int32_t *start; } mv_token;
 
 /* The sums of a group, or of half of one that has two scales, to those of the row. */
 PCS_INLINE void mv_add(const decoder *dec, int g, int slot, int h, const mv_token *x, int tokens, const vec *dot, const float *d, const float *m, vecf *acc)
@@ -29,7 +29,7 @@ PCS_INLINE void mv_add(const decoder *dec, int g, int slot, int h, const mv_toke
     for (int t = 0; t < tokens; t++) acc[t] = v_fma(v_mulf(dw, v_setf(x[t].d[g])), v_float(dot[t]), acc[t]);
     if (!dec->has_min) return;
     const vecf mw = v_loadf(m + 16 * (dec->slots * g + slot) + h / 4);
-    for (int t = 0; t < tokens; t++) acc[t] = v_fnma(mw, v_setf(dec->slots == 1 ? x[t].s[2 * g] + x[t].s[2 * g + 1] : x[t].s[2 * g + slot]), acc[t]);
+    for (int t = 0; t < tokens; t++) acc[t] = v_fnma(mw, v_setf(x[t].s[dec->slots * g + slot]), acc[t]);
 }
 
 PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, const mv_token *x, int tokens, const float *d, const float *m, vecf *acc)
@@ -40,7 +40,7 @@ PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, cons
         vec dot[8];
         for (int t = 0; t < tokens; t++) {
             q[t] = x[t].q + 32 * g;
-            start[t] = dec->slots == 1 ? x[t].z[2 * g] + x[t].z[2 * g + 1] : x[t].z[2 * g + slot];
+            start[t] = dec->offset ? x[t].start[dec->slots * g + slot] : 0;
         }
         if (dec->slots == 1) dots(dec, p, g, 0, 8, h, q, start, tokens, dot);
         else dots(dec, p, g, 4 * slot, 4 * slot + 4, h, q, start, tokens, dot);
@@ -61,7 +61,7 @@ PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, con
     const uint8_t *line = p->at[dec->plane] + 512 / fields * g + h;
     vec sum[MV_SUMS]; /* [field][token] */
     for (int j = 0; j < fields; j++)
-        for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(j < groups ? -((x[t].z[2 * (g + j)] + x[t].z[2 * (g + j) + 1]) * dec->offset << bits * j) : 0);
+        for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(!j && dec->offset ? x[t].start[g] : 0);
 #pragma GCC unroll 8
     for (int i = 0; i < lines; i++) {
         const vec bytes = v_load(line + 64 * i);
@@ -73,7 +73,11 @@ PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, con
     }
     for (int j = 0; j < groups; j++) {
         vec dot[8];
-        for (int t = 0; t < tokens; t++) dot[t] = groups > 1 ? v_shr32(sum[j * tokens + t], bits * j) : v_add32(sum[t], v_shr32(sum[tokens + t], bits));
+        for (int t = 0; t < tokens; t++) {
+            dot[t] = v_shr32(sum[j * tokens + t], bits * j);
+            if (groups == 1) dot[t] = v_add32(dot[t], v_shr32(sum[tokens + t], bits));
+            if (j && dec->offset) dot[t] = v_add32(dot[t], v_set32(x[t].start[g + j]));
+        }
         mv_add(dec, g + j, 0, h, x, tokens, dot, d, m, acc);
     }
 }
@@ -85,12 +89,12 @@ PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, con
  * may be multiplied; else 64 times the digit is the upper two bits of 3 b / 4 = b - b / 4 rounded up. */
 #ifdef MV_BYTES
 typedef struct { vec b, next; } digits;
-PCS_INLINE digits digits_of(int32_t sum) { return (digits){ v_set32(0), v_set32(256 * sum) }; }
+PCS_INLINE digits digits_of(int32_t start) { return (digits){ v_set32(0), v_set32(-256 * start) }; }
 PCS_INLINE void digits_add(digits *s, vec b, vec next, const int8_t *x) { s->b = four(s->b, b, x), s->next = four(s->next, next, x); }
 PCS_INLINE vec digits_dot(const digits *s) { return v_shr32(v_sub32(v_add32(s->b, v_add32(s->b, s->b)), s->next), 8); }
 #else
 typedef vec digits;
-PCS_INLINE digits digits_of(int32_t sum) { return v_set32(-64 * sum); }
+PCS_INLINE digits digits_of(int32_t start) { return v_set32(64 * start); }
 PCS_INLINE void digits_add(digits *s, vec b, vec next, const int8_t *x) { (void)next, *s = four(*s, v_and(v_sub8(b, v_mean8(v_mean8(b, v_set8(0)), v_set8(0))), v_set8(0xc0)), x); }
 PCS_INLINE vec digits_dot(const digits *s) { return v_shr32(*s, 6); }
 #endif
@@ -99,7 +103,7 @@ PCS_INLINE vec digits_dot(const digits *s) { return v_shr32(*s, 6); }
 PCS_INLINE void mv_digits(const planes *p, int h, const mv_token *x, const float *d, vecf *acc)
 {
     digits sum[8];
-    for (int g = 0; g < 8; g++) sum[g] = digits_of(x->z[2 * g] + x->z[2 * g + 1]);
+    for (int g = 0; g < 8; g++) sum[g] = digits_of(x->start[g]);
 #pragma GCC unroll 13 /* sums stay in registers, then */
     for (int l = 0; l < 13; l++) { /* eight lines of digits 32 weights apart, four of digits 16 apart, one of digits 4 apart */
         vec b = v_load(l < 12 ? p->at[1] + 64 * (size_t)l + h : p->at[2] + h);
@@ -128,18 +132,15 @@ PCS_INLINE void mv_digits(const planes *p, int h, const mv_token *x, const float
     }
 
 /* Tokens m0 .. m0 + tokens - 1 (those behind the last are the last) by one panel. */
-PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout *o, const uint8_t *panel, size_t n, size_t m0, int tokens)
+PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout *o, const mv_token *from, const uint8_t *panel, size_t n, size_t m0, int tokens)
 {
     const size_t chunks = pcs_chunks(a->k), groups = a->k / 32, rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
-    const size_t far = m0 ? 0 : pcs_cpu_ahead(o->streams), bytes = far ? (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups : 0; /* of a group, that are asked for */
+    const size_t far = m0 ? 0 : pcs_cpu_ahead(o->streams + ((size_t)tokens * a->k >= 8192)), bytes = far ? (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups : 0; /* of a group, that are asked for; activations that leave the L1 cache are a stream, too */
     const bool plain = dec->bits && 8 / dec->bits * tokens <= MV_SUMS;
     const int step = plain && dec->block == 256 ? 8 / dec->bits : 1;
     mv_token x[8];
     vecf acc[8 * 16 / V_ROWS];
-    for (int t = 0; t < tokens; t++) {
-        const size_t m = m0 + (size_t)t < a->m ? m0 + (size_t)t : a->m - 1;
-        x[t] = (mv_token){ a->act.q + m * chunks * PCS_CHUNK, a->act.d + m * chunks * 8, a->act.s + m * chunks * 16, a->act.z + m * chunks * 16 };
-    }
+    for (int t = 0; t < tokens; t++) x[t] = from[m0 + (size_t)t < a->m ? m0 + (size_t)t : a->m - 1];
     for (int i = 0; i < tokens * (16 / V_ROWS); i++) acc[i] = v_zero();
     const char *ahead = (const char *)panel + far, *until = ahead; /* into the next panel, and into the next tensor's */
     for (size_t c = 0; c < chunks; c++) {
@@ -160,7 +161,7 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout
 #pragma GCC unroll 8 /* shifts are known, then */
             for (int g = 0; g < 8; g += step) MV_STEP
         }
-        for (int t = 0; t < tokens; t++) x[t] = (mv_token){ x[t].q + PCS_CHUNK, x[t].d + 8, x[t].s + 16, x[t].z + 16 };
+        for (int t = 0; t < tokens; t++) x[t] = (mv_token){ x[t].q + PCS_CHUNK, x[t].d + 8, x[t].s + 8 * dec->slots, x[t].start + 8 * dec->slots };
     }
     for (int t = 0; t < tokens && m0 + (size_t)t < a->m; t++) {
         _Alignas(64) float y[16];
@@ -169,8 +170,30 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout
     }
 }
 
+/* What is alike for all rows; behind the panel in scratch. */
+PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, mv_token *x)
+{
+#ifdef MV_BYTES
+    const int offset = dec->offset;
+#else
+    const int offset = dec->pairs ? dec->offset : 0; /* else codes are signed */
+#endif
+    const size_t chunks = pcs_chunks(a->k), slots = chunks * 8 * (size_t)dec->slots;
+    int32_t *start = (int32_t *)(void *)((uint8_t *)a->scratch + 16 * chunks * (PCS_CHUNK + 32));
+    float *sums = (float *)(void *)(start + PCS_FEW * slots);
+    for (size_t m = 0; m < a->m; m++, start += slots, sums += slots) {
+        const int32_t *z = a->act.z + m * chunks * 16;
+        const float *s = a->act.s + m * chunks * 16;
+        x[m] = (mv_token){ a->act.q + m * chunks * PCS_CHUNK, a->act.d + m * chunks * 8, dec->slots == 1 ? sums : s, start };
+        for (size_t i = 0; i < slots && offset; i++) start[i] = -offset * (dec->slots == 1 ? z[2 * i] + z[2 * i + 1] : z[i]);
+        for (size_t i = 0; i < slots && dec->has_min && dec->slots == 1; i++) sums[i] = s[2 * i] + s[2 * i + 1];
+    }
+}
+
 PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
 {
+    mv_token x[PCS_FEW];
+    mv_prepare(a, dec, x);
     const size_t bytes = pcs_panel_bytes(a->f, a->k);
     const layout o = layout_of(a->f, a->k);
     for (size_t n = a->n0; n < a->n1; n += PCS_PANEL) {
@@ -182,10 +205,10 @@ PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
         }
         for (size_t m = 0; m < a->m;) {
             const size_t rest = a->m - m;
-            if (rest > 4 && MV_MOST > 4) mv_tokens(a, dec, &o, panel, n, m, MV_MOST), m += MV_MOST;
-            else if (rest > 2) mv_tokens(a, dec, &o, panel, n, m, 4), m += 4;
-            else if (rest > 1) mv_tokens(a, dec, &o, panel, n, m, 2), m += 2;
-            else mv_tokens(a, dec, &o, panel, n, m, 1), m += 1;
+            if (rest > 4 && MV_MOST > 4) mv_tokens(a, dec, &o, x, panel, n, m, MV_MOST), m += MV_MOST;
+            else if (rest > 2) mv_tokens(a, dec, &o, x, panel, n, m, 4), m += 4;
+            else if (rest > 1) mv_tokens(a, dec, &o, x, panel, n, m, 2), m += 2;
+            else mv_tokens(a, dec, &o, x, panel, n, m, 1), m += 1;
         }
     }
 }

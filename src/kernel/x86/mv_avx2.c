@@ -7,7 +7,7 @@
 PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
 {
     const vec ones = _mm256_set1_epi16(1);
-    for (int t = 0; t < tokens; t++) dot[t] = v_set32(d->pairs ? -start[t] * d->offset : 0);
+    for (int t = 0; t < tokens; t++) dot[t] = v_set32(d->pairs ? start[t] : 0);
     for (int l = l0; l < l1;) {
         vec pairs[MV_MOST];
         for (int k = 0; k < (d->pairs ? d->pairs : 1) && l < l1; k++, l++) {
