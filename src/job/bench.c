@@ -75,7 +75,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = o.arithmetic;
     ro.context = o.prompt + o.generate;
-    ro.batch = o.prompt < 512 ? o.prompt : 512;
+    ro.batch = o.prompt < 256 ? o.prompt : 256;
     ro.k_type = o.k_type;
     ro.v_type = o.v_type;
     ro.pack = o.pack;

@@ -20,7 +20,7 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
     if (!st) {
         r->sequences = o.sequences ? o.sequences : 1;
         r->context = o.context ? o.context : r->lm.context < DEFAULT_CONTEXT ? r->lm.context : DEFAULT_CONTEXT;
-        r->batch = o.batch ? o.batch : 512;
+        r->batch = o.batch ? o.batch : 256;
         r->outputs = o.outputs ? o.outputs : 1;
         if (r->lm.position_limit && r->context > r->lm.position_limit)
             st = pcs_fail(ctx, PRECIS_EINVAL, "the model knows %u positions, not %u; a smaller --ctx helps", r->lm.position_limit, r->context);
