@@ -107,10 +107,10 @@ json "min(n['sqnr_db'] for n in j['nodes'] if n['op'] == 'matmul') < 15"
 expect 0 "$precis" profile "$model" --calib "$work/calib.txt" --tokens 600 -o "$work/profile.json" --json
 json "sum('.cache_' in p['name'] for p in j['probes']) == 32 and 0 < j['estimate']['rank_correlation'] <= 1"
 json "all(a['kld'] <= b['kld'] for a, b in zip([p for p in j['probes'] if p['type'] == 'int8'], [p for p in j['probes'] if p['type'] == 'int4']))"
-expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 8500000 --ctx 256 -o "$work/tight.json" --json
-json "j['ram'] <= 8500000 and 'int4' in j['kv'] and len(j['kv'].replace(';', ',').split(',')) == 16"
-expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 8500000 --ctx 256 --kv int8 --json
-json "j['ram'] <= 8500000 and j['kv'] == 'int8'"
+expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 -o "$work/tight.json" --json
+json "j['ram'] <= 7000000 and 'int4' in j['kv'] and len(j['kv'].replace(';', ',').split(',')) == 16"
+expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 --kv int8 --json
+json "j['ram'] <= 7000000 and j['kv'] == 'int8'"
 expect 1 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 3M --ctx 256
 expect 0 "$precis" quant "$model" --plan "$work/tight.json" --no-eval --no-calib -o "$work/tight.gguf" -q
 expect 0 "$precis" inspect "$work/tight.gguf" --keys
