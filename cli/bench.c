@@ -112,14 +112,15 @@ static int run(cli *c)
     const struct { const char *name; double speed; } tiers[] = { { "L2", r.l2_bytes_s }, { "L3", r.l3_bytes_s }, { "memory", r.memory_bytes_s } };
     for (size_t i = 0; i < 3; i++)
         if (tiers[i].speed > 0) printf(" %s %.1f GB/s,", tiers[i].name, tiers[i].speed * 1e-9);
-    printf(" this file's pages %.1f; multiplying int8 %.0f, f32 %.0f billion/s\n", r.read_bytes_s * 1e-9, r.multiply_s * 1e-9, r.fma_s * 1e-9);
+    printf(" weights here %.1f; multiplying int8 %.0f, f32 %.0f billion/s\n", r.read_bytes_s * 1e-9, r.multiply_s * 1e-9, r.fma_s * 1e-9);
     return cli_done(c);
 }
 
 const cli_command cli_bench = {
     "bench", "MODEL", "load time, prefill, decode and memory, beside the limit of this machine",
-    "The limits are measured in the same run: the speed at which all threads read the file's pages, and the speed at which\n"
-    "they multiply in registers (int8 for quantized weights, f32 for others) at the instruction set in use.", 0, 1, options, run,
+    "The limits are measured in the same run: the speed at which all threads read the file's pages, or memory in large pages\n"
+    "where that is faster, and the speed at which they multiply in registers (int8 for quantized weights, f32 for others) at\n"
+    "the instruction set in use.", 0, 1, options, run,
     "  precis bench model.gguf --prompt 512 --gen 64\n"
     "  PRECIS_CPU=avx2 precis bench model.gguf --threads 1 --json\n",
     NULL,

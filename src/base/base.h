@@ -82,6 +82,8 @@ static inline bool pcs_align_ok(uint64_t a, uint64_t align, uint64_t *r)
 void *pcs_alloc(precis_ctx *ctx, size_t n, size_t size);
 /* Grow to n * size bytes keeping the first `used` bytes; the old block stays valid when NULL is returned. */
 void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size);
+/* bytes aligned to 2 MB, not zeroed, in large pages where the machine has them: for what is read from memory as a whole. */
+void *pcs_alloc_large(precis_ctx *ctx, size_t bytes);
 void pcs_free(precis_ctx *ctx, void *p);
 
 /* A large table: in memory, or, when a limit is set, in a file without a name that is mapped (spill.c). n * size zeroed bytes. */

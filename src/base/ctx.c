@@ -1,4 +1,5 @@
 /* ctx.c - the context: messages, warnings, progress, memory. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "base/base.h"
 #include "base/cpu.h"
 #include "base/pool.h"
@@ -7,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #define STR_(x) #x
@@ -142,9 +144,9 @@ static bool within_limit(precis_ctx *ctx, size_t bytes)
     return true;
 }
 
-static void *raw_alloc(precis_ctx *ctx, size_t bytes)
+static void *raw_alloc(precis_ctx *ctx, size_t bytes, size_t align)
 {
-    const size_t all = bytes + 64 + sizeof(front);
+    const size_t all = bytes + align + sizeof(front);
     if (!within_limit(ctx, all)) {
         pcs_fail(ctx, PRECIS_ENOMEM, "the memory limit of %llu bytes is reached: %llu are in use, and %zu more were wanted", (unsigned long long)ctx->memory.limit, (unsigned long long)(ctx->memory.base + ctx->memory.used), bytes);
         return NULL;
@@ -155,7 +157,7 @@ static void *raw_alloc(precis_ctx *ctx, size_t bytes)
         pcs_fail(ctx, PRECIS_ENOMEM, "cannot allocate %zu bytes", bytes);
         return NULL;
     }
-    char *p = (char *)(((uintptr_t)base + sizeof(front) + 63) & ~(uintptr_t)63);
+    char *p = (char *)(((uintptr_t)base + sizeof(front) + align - 1) & ~(uintptr_t)(align - 1));
     memcpy(p - sizeof(front), &(front){ base, all }, sizeof(front));
     return p;
 }
@@ -169,7 +171,7 @@ static void *alloc_zero(precis_ctx *ctx, size_t n, size_t size, bool zero)
         pcs_fail(ctx, PRECIS_ENOMEM, "cannot allocate %zu times %zu bytes", n, size);
         return NULL;
     }
-    void *p = raw_alloc(ctx, (size_t)bytes);
+    void *p = raw_alloc(ctx, (size_t)bytes, 64);
     if (p && zero && !(ctx->memory.counting && bytes >= COUNTED)) memset(p, 0, (size_t)bytes);
     return p;
 }
@@ -182,6 +184,13 @@ void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size)
     if (!p) return NULL;
     if (old) memcpy(p, old, used);
     pcs_free(ctx, old);
+    return p;
+}
+
+void *pcs_alloc_large(precis_ctx *ctx, size_t bytes)
+{
+    void *p = raw_alloc(ctx, bytes, (size_t)2 << 20);
+    if (p) madvise(p, bytes, MADV_HUGEPAGE); /* a machine that has none goes without */
     return p;
 }
 
@@ -220,7 +229,7 @@ void *pcs_arena_alloc(pcs_arena *a, size_t n, size_t size)
     size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
     if (!b || at + bytes > b->cap) {
         const size_t cap = bytes > 65536 ? (size_t)bytes : a->total < 65536 ? 4096 > bytes ? 4096 : (size_t)bytes : 65536;
-        b = raw_alloc(a->ctx, sizeof *b + cap);
+        b = raw_alloc(a->ctx, sizeof *b + cap, 64);
         if (!b) return NULL;
         b->cap = cap;
         b->used = 0;

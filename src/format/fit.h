@@ -526,32 +526,6 @@ PCS_INLINE void error_row(size_t n, const float *x, const float *y, const float 
     *norm = s[0];
 }
 
-/* Rounding to nearest with one f16 per block and no minimum, as fit_block, codes_under and numbers_of have it: whole blocks of a row, without what only the other formats need. */
-static void encode_nearest(const pcs_format *f, size_t n, const float *x, uint8_t *dst, float *y)
-{
-    const float lo = f->code_lo, hi = f->code_hi, ext = extreme(f);
-    const size_t block = f->block, bytes = f->bytes;
-    for (size_t at = 0; at < n; at += block, dst += bytes) {
-        int8_t q[PCS_BLOCK_MAX];
-        float low, high;
-        extremes(x + at, block, &low, &high);
-        const float top = -low > high ? low : high;
-        const pcs_params p = { .d = to_half(top != 0.0f ? top / ext : 0.0f) };
-        const float d = pcs_f16_to_f32(p.d), inv = d != 0.0f ? 1.0f / d : 0.0f;
-        for (size_t i = 0; i < block; i += CHOICES) {
-            const float *xi = x + at + i;
-            int32_t code[CHOICES];
-            LANES(l) {
-                const float v = xi[l] * inv, t = v == v ? v : 0.0f, cut = t < lo ? lo : t > hi ? hi : t;
-                code[l] = (int32_t)((cut + 12582912.0f) - 12582912.0f);
-            }
-            LANES(l) q[i + (size_t)l] = (int8_t)code[l];
-            if (y) LANES(l) y[at + i + (size_t)l] = d * (float)code[l];
-        }
-        f->pack(q, &p, dst);
-    }
-}
-
 static void encode_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, void *dst, float *y)
 {
     if (f->encode || f->kind != PCS_QUANT) {
@@ -562,10 +536,6 @@ static void encode_row(const pcs_format *f, size_t n, const float *x, const floa
     }
     if (f->head) {
         encode_headed(f, n, x, w, effort, shared, dst, y);
-        return;
-    }
-    if (effort != PCS_FIT_SEARCH && f->scale == PCS_SCALE_F16 && !f->has_min && !f->book && f->group == f->block && n % f->block == 0) {
-        encode_nearest(f, n, x, dst, y);
         return;
     }
     int8_t q[PCS_BLOCK_MAX];

@@ -1,12 +1,10 @@
 /* limits.c - what this machine can do at best. */
-#define _DEFAULT_SOURCE /* madvise */
 #include "job/limits.h"
 
 #include "base/pool.h"
 #include "kernel/kernel.h"
 
 #include <stdio.h>
-#include <sys/mman.h>
 
 typedef struct { const uint8_t *data; uint64_t len; int rounds; uint64_t sums[256]; } reading;
 
@@ -64,14 +62,11 @@ static uint64_t cache_bytes(int level)
 
 static double tier_speed(precis_ctx *ctx, uint64_t bytes)
 {
-    const uint64_t huge = (uint64_t)2 << 20;
-    uint8_t *memory = bytes ? pcs_grow(ctx, NULL, 0, bytes + huge, 1) : NULL;
-    if (!memory) return 0;
-    uint8_t *data = memory + (-(uintptr_t)memory & (huge - 1));
-    madvise(data, bytes, MADV_HUGEPAGE); /* as panels are */
-    memset(data, 1, bytes);              /* else all pages are one */
+    uint8_t *data = bytes ? pcs_alloc_large(ctx, bytes) : NULL; /* as panels are */
+    if (!data) return 0;
+    memset(data, 1, bytes); /* else all pages are one */
     const double speed = read_speed(ctx, data, bytes, (int)(((uint64_t)64 << 20) / bytes) + 1);
-    pcs_free(ctx, memory);
+    pcs_free(ctx, data);
     return speed;
 }
 

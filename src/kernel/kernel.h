@@ -65,6 +65,19 @@ typedef struct {
     uint8_t *panel; /* pcs_panel_bytes(f, k) */
 } pcs_pack_args;
 
+/* Piece after piece: n weights of the rows, from w on, to `to`. */
+typedef void pcs_pack_piece_fn(const pcs_pack_args *a, const uint8_t *w, size_t n, uint8_t *to);
+PCS_INLINE void pcs_pack_pieces(const pcs_pack_args *a, pcs_pack_piece_fn *piece)
+{
+    const size_t most = pcs_panel_piece(a->f);
+    uint8_t *to = a->panel;
+    for (size_t k = 0; k < a->k; k += most) {
+        const size_t n = a->k - k < most ? a->k - k : most;
+        piece(a, a->w + k / a->f->block * a->f->bytes, n, to);
+        to += pcs_plane_at(a->f, n, PCS_FIELDS);
+    }
+}
+
 /* mp: y[m][n] = sum_k w[n][k] a[m][k] for rows n in [n0, n1) of quantized weights and int8 activations. Sums of whole groups are integers: acc = fma(dw da, dot of
  * the group, acc), group after group, then acc = fma(-mw, s, acc) where there is a minimum; groups are of 32, or of 16 for formats whose scales are. The sum of
  * s of 32 is that of its two halves. So the bits depend neither on how many tokens a call has nor on how the weights are stored. */

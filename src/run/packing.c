@@ -112,13 +112,11 @@ static void collect(pcs_packing *k)
 /* Memory for all panels, one behind the other: reading from large pages is a tenth faster, and most weights of a small model are smaller than one. */
 static precis_status allot(precis_ctx *ctx, pcs_packing *k)
 {
-    const uintptr_t huge = (uintptr_t)2 << 20;
     uint64_t bytes = 0;
     for (size_t i = 0; i < k->n; i++) bytes += bytes_of(&k->items[i]);
     if (!bytes) return PRECIS_OK;
-    if (!(k->memory = pcs_grow(ctx, NULL, 0, bytes + huge, 1))) return PRECIS_ENOMEM;
-    uint8_t *at = (uint8_t *)(((uintptr_t)k->memory + huge - 1) / huge * huge);
-    madvise(at, bytes, MADV_HUGEPAGE); /* a machine that has none goes without */
+    uint8_t *at = k->memory = pcs_alloc_large(ctx, bytes);
+    if (!at) return PRECIS_ENOMEM;
     for (size_t i = 0; i < k->n; i++) {
         k->items[i].panels = at;
         at += bytes_of(&k->items[i]);

@@ -19,12 +19,5 @@ static void pack_piece(const pcs_pack_args *a, const uint8_t *w, size_t n, uint8
 
 void pcs_pack_scalar(const void *args)
 {
-    const pcs_pack_args *a = args;
-    const size_t most = pcs_panel_piece(a->f);
-    uint8_t *piece = a->panel;
-    for (size_t k = 0; k < a->k; k += most) {
-        const size_t n = a->k - k < most ? a->k - k : most;
-        pack_piece(a, a->w + k / a->f->block * a->f->bytes, n, piece);
-        piece += pcs_plane_at(a->f, n, PCS_FIELDS);
-    }
+    pcs_pack_pieces(args, pack_piece);
 }

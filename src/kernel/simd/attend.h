@@ -97,22 +97,15 @@ PCS_INLINE void values(const pcs_kv_values_args *a, int bits)
     }
 }
 
-#define ATTEND(isa) \
-    void pcs_kv_scores_##isa(const void *args) \
+#define ATTEND_KERNEL(op, isa, run) \
+    void pcs_##op##_##isa(const void *args) \
     { \
-        const pcs_kv_scores_args *a = args; \
-        if (a->bits == 32) scores(a, 32); \
-        else if (a->bits == 16) scores(a, 16); \
-        else if (a->bits == 8) scores(a, 8); \
-        else scores(a, 4); \
-    } \
-    void pcs_kv_values_##isa(const void *args) \
-    { \
-        const pcs_kv_values_args *a = args; \
-        if (a->bits == 32) values(a, 32); \
-        else if (a->bits == 16) values(a, 16); \
-        else if (a->bits == 8) values(a, 8); \
-        else values(a, 4); \
+        const pcs_##op##_args *a = args; \
+        if (a->bits == 32) run(a, 32); \
+        else if (a->bits == 16) run(a, 16); \
+        else if (a->bits == 8) run(a, 8); \
+        else run(a, 4); \
     }
+#define ATTEND(isa) ATTEND_KERNEL(kv_scores, isa, scores) ATTEND_KERNEL(kv_values, isa, values)
 
 #endif

@@ -84,7 +84,6 @@ PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, con
 #endif
 
 #ifdef MV_DIGITS
-
 /* Sums over digits of bytes that are fractions to base 3. The next byte is 3 b mod 256 and the digit what is above: 256 times the digit is 3 b less the next byte, and so are sums of products, where any byte
  * may be multiplied; else 64 times the digit is the upper two bits of 3 b / 4 = b - b / 4 rounded up. */
 #ifdef MV_BYTES

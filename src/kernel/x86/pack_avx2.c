@@ -58,11 +58,5 @@ void pcs_pack_avx2(const void *args)
         return;
     }
     for (size_t at = 0; at < PCS_PANEL * a->row_bytes; at += 64) _mm_prefetch((const char *)a->w + PCS_PANEL * a->row_bytes + at, _MM_HINT_T1); /* the next rows, in turn: 16 streams are too many */
-    const size_t most = pcs_panel_piece(a->f);
-    uint8_t *piece = a->panel;
-    for (size_t k = 0; k < a->k; k += most) {
-        const size_t n = a->k - k < most ? a->k - k : most;
-        pack_piece(a, a->w + k / a->f->block * a->f->bytes, n, piece);
-        piece += pcs_plane_at(a->f, n, PCS_FIELDS);
-    }
+    pcs_pack_pieces(a, pack_piece);
 }
