@@ -38,8 +38,8 @@ static int print_kernel(void *user, const precis_kernel_speed *s)
 
 static int all_kernels(cli *c)
 {
-    kernels k = { c, json_array() };
     if (c->n_args) return cli_usage(c, "--kernels takes no model");
+    kernels k = { c, json_array() };
     if (!c->json) {
         printf("%s, %u threads; weights with one token (GB/s from memory and from the cores' caches, share of what they read at best) and with a prompt (billions of\n"
                "multiplications per second, share of what registers give)\n\n%-10s %-3s %-12s %14s %14s %15s\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), "type", "", "level", "memory", "cache", "prompt");
