@@ -1,7 +1,7 @@
 """Tokens per second of precis and llama.cpp on the same files, one after the other in one run, medians of ROUNDS; beside the
 limit that precis measures. Writes bench/results/speed-MACHINE.csv.
 
-usage: speed.py PRECIS --cache FOLDER [--smollm2 FILE] [--gemma FILE] [--rounds 5] [--threads 1,2] [MODEL ...]
+usage: speed.py PRECIS --cache FOLDER [--smollm2 FILE] [--gemma FILE] [--rounds 5] [--threads 1,2] [--level LEVEL --python FILE] [MODEL ...]
 """
 import argparse, csv, datetime, json, os, platform, re, shutil, statistics, subprocess, sys, tempfile
 import goals, random_llama
@@ -11,7 +11,10 @@ p.add_argument("precis"), p.add_argument("models", nargs="*"), p.add_argument("-
 p.add_argument("--rounds", type=int, default=5), p.add_argument("--threads", default=",".join(str(n) for n in (1, 2) if n <= os.cpu_count()))
 p.add_argument("--types", default="Q4_0,Q4_K,Q8_0"), p.add_argument("--prompt", type=int, default=128), p.add_argument("--gen", type=int, default=48)
 p.add_argument("--python", default=sys.executable, help="the interpreter whose llama_cpp is measured")
+p.add_argument("--level", default="", help="mask of instruction sets for both: PRECIS_CPU for precis, an interpreter whose llama_cpp is built so for the peer")
 a = p.parse_intermixed_args()
+if a.level:
+    os.environ["PRECIS_CPU"] = a.level
 
 PEER = """
 import sys, time
@@ -68,6 +71,7 @@ for name in a.models or sources:
             if threads == 1:
                 for what in ("decode", "prefill"):
                     for key, value in ((f"{what} {name} {kind} peer", row[what] / row["peer_" + what]), (f"{what} {name} {kind} limit", 100 * row[what] / row["limit_" + what])):
+                        key += f" {a.level}" if a.level else ""
                         if key in goals.GOALS and value == value:
                             goals.record(key, value)
             print(f"{name:14s}{kind:8s}{threads:8d}{row['decode']:10.1f}{row['peer_decode']:11.1f}{row['decode'] / row['peer_decode']:7.2f}{row['limit_decode']:8.0f}"
@@ -81,7 +85,7 @@ if os.path.exists(out):  # rows of other models, types and prompts stay
     with open(out, newline="") as f:
         kept = [r for r in csv.DictReader(line for line in f if not line.startswith("#")) if not any(all(str(n[k]) == r[k] for k in ("model", "type", "threads", "prompt")) for n in rows)]
 with open(out, "w", newline="") as f:
-    f.write(f"# make bench; peer: llama-cpp-python, built for this machine; tokens per second, medians of {a.rounds} alternations\n")
+    f.write(f"# make bench; peer: llama-cpp-python, built for {'the same level' if a.level else 'this machine'}; tokens per second, medians of {a.rounds} alternations\n")
     w = csv.DictWriter(f, rows[0].keys())
     w.writeheader()
     w.writerows(kept)

@@ -37,7 +37,7 @@ int64_t pcs_accumulator_bound(const pcs_accumulator *a, const int8_t *q, size_t 
         if (a->raw && down > sum) sum = down; /* what is taken away */
         if (sum > most) most = sum;
     }
-    return TOP * most;
+    return (TOP + (a->raw ? 0 : (int64_t)a->offset)) * most;
 }
 
 /* Of AVX2 in 16 bits: the row depends on the format. */

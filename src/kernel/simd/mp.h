@@ -14,12 +14,13 @@
 /* Bytes ahead of the rows in work: memory time hides behind decoding (kernels.md, section 0). */
 #define MP_PREFETCH 8192
 
-/* A panel decoded: line l of codes is [16][4] of k = 4 l; d and m of group g are [16]. rows: of formats that have no panels, as they come. */
+/* A panel decoded: line l of codes is [16][4] of k = 4 l; d, m and start of group g are [16]. rows: of formats that have no panels, as they come. */
 typedef struct {
     pcs_row rows[16];
     uint8_t *panel; /* for packing */
     uint8_t *codes;
     float *d, *m;
+    int32_t *start; /* where a kernel's sums of rows may start; the rows' d lay there */
 } mp_panel;
 
 /* The chunks of a panel as codes + bias, d and m. */
@@ -69,6 +70,7 @@ static mp_panel mp_panel_in(const pcs_mp_args *a, mp_decode_fn *decode)
     p.codes = p.panel + (decode ? pcs_panel_bytes(a->f, a->k) : 16 * codes);
     p.d = (float *)(void *)(p.codes + 16 * codes);
     p.m = p.d + 16 * slots;
+    p.start = (int32_t *)(void *)(p.m + 16 * slots);
     for (int i = 0; i < 16 && !decode; i++) p.rows[i] = (pcs_row){ (int8_t *)p.panel + (size_t)i * codes, p.m + (size_t)(16 + i) * slots, p.m + (size_t)(32 + i) * slots };
     return p;
 }

@@ -1,53 +1,58 @@
-/* mp_256.h - mp on 256 bits, around the including file's mp_group(): half a panel, 8 rows, in a register. mp_group(w, x, lines, tokens, start, kind, format,
- * dot): dot[t] = sum of the group's products of 8 rows with token t; start[t] is -128 times the sum of the group's activations. */
+/* mp_256.h - mp on 256 bits, around the including file's mp_group(): a panel's 16 rows are two halves, and three tokens by two halves are what 16 registers hold of
+ * sums in 32 or 16 bits and in floats. mp_group(w, x, lines, tokens, rows, start, kind, format, dot): dot[t][h] = sum of the group's products of half h with token t;
+ * start[t] is -128 times the sum of the group's activations, rows[16] what mp_start() made of the group's codes. */
 #ifndef PCS_MP_256_H
 #define PCS_MP_256_H
 
 #include "kernel/simd/mp.h"
 
-/* `tokens` of a tile, from `first` on. */
-PCS_INLINE void mp_tile(const pcs_mp_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, size_t first, int tokens, int lines, int kind)
+/* y of rows n .. and one token. */
+static void mp_store(const pcs_mp_args *a, size_t n, size_t rows, size_t m, const __m256 *acc)
 {
-    const size_t chunks = pcs_chunks(a->k), groups = chunks * (lines == 8 ? 8 : 16), m0 = at * PCS_TILE + first;
-    for (int half = 0; half < 2; half++) {
-        const int8_t *x = a->act.tq + at * chunks * PCS_CHUNK * PCS_TILE + 4 * first;
-        const float *d = a->act.td + at * chunks * 8 * PCS_TILE + first, *s = a->act.ts + at * chunks * 16 * PCS_TILE + first;
-        const int32_t *start = (lines == 8 ? a->act.t32 + at * chunks * 8 * PCS_TILE : a->act.t16 + at * chunks * 16 * PCS_TILE) + first;
-        const uint8_t *w = p->codes + 32 * half;
-        __m256 acc[MP_TOKENS];
-        for (int t = 0; t < tokens; t++) acc[t] = _mm256_setzero_ps();
-        for (size_t g = 0; g < groups; g++, start += PCS_TILE, w += 64 * lines, x += 4 * PCS_TILE * lines) {
-            __m256i dot[MP_TOKENS];
-            mp_group(w, x, lines, tokens, start, kind, a->f, dot);
-            const __m256 dw = _mm256_load_ps(p->d + g * 16 + 8 * half);
-            for (int t = 0; t < tokens; t++) acc[t] = _mm256_fmadd_ps(_mm256_mul_ps(dw, _mm256_set1_ps(d[t])), _mm256_cvtepi32_ps(dot[t]), acc[t]);
-            if (lines == 8 || g % 2) d += PCS_TILE;
-            if (!a->f->has_min) continue;
-            const __m256 mw = _mm256_load_ps(p->m + g * 16 + 8 * half);
-            for (int t = 0; t < tokens; t++) acc[t] = _mm256_fnmadd_ps(mw, _mm256_set1_ps(lines == 8 ? s[t] + s[PCS_TILE + t] : s[t]), acc[t]);
-            s += lines == 8 ? 2 * PCS_TILE : PCS_TILE;
-        }
-        for (int t = 0; t < tokens && m0 + (size_t)t < a->m; t++) {
-            float out[8];
-            _mm256_storeu_ps(out, acc[t]);
-            for (size_t i = 0; i < 8 && 8 * (size_t)half + i < rows; i++) {
-                const size_t row = n + 8 * (size_t)half + i;
-                a->y[(m0 + (size_t)t) * a->ldy + row] = out[i] + (a->bias ? a->bias[row] : 0.0f);
-            }
-        }
-    }
+    float out[16];
+    for (int h = 0; h < 2; h++) _mm256_storeu_ps(out + 8 * h, acc[h]);
+    for (size_t i = 0; i < rows; i++) a->y[m * a->ldy + n + i] = out[i] + (a->bias ? a->bias[n + i] : 0.0f);
 }
 
-PCS_INLINE void mp_all(const pcs_mp_args *a, int lines, int kind, uint8_t bias)
+/* `tokens` of a tile, from `first` on. */
+PCS_INLINE void mp_tile(const pcs_mp_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, size_t first, int tokens, int lines, int kind, bool has_min)
+{
+    const size_t chunks = pcs_chunks(a->k), groups = chunks * (lines == 8 ? 8 : 16), m0 = at * PCS_TILE + first;
+    const int8_t *x = a->act.tq + at * chunks * PCS_CHUNK * PCS_TILE + 4 * first;
+    const float *d = a->act.td + at * chunks * 8 * PCS_TILE + first, *s = a->act.ts + at * chunks * 16 * PCS_TILE + first;
+    const int32_t *start = (lines == 8 ? a->act.t32 + at * chunks * 8 * PCS_TILE : a->act.t16 + at * chunks * 16 * PCS_TILE) + first;
+    const uint8_t *w = p->codes;
+    __m256 acc[MP_TOKENS][2];
+    for (int t = 0; t < tokens; t++) acc[t][0] = acc[t][1] = _mm256_setzero_ps();
+    for (size_t g = 0; g < groups; g++, start += PCS_TILE, w += 64 * lines, x += 4 * PCS_TILE * lines) {
+        __m256i dot[MP_TOKENS][2];
+        mp_group(w, x, lines, tokens, p->start + g * 16, start, kind, a->f, dot);
+        for (int h = 0; h < 2; h++) {
+            const __m256 dw = _mm256_load_ps(p->d + g * 16 + 8 * h);
+            for (int t = 0; t < tokens; t++) acc[t][h] = _mm256_fmadd_ps(_mm256_mul_ps(dw, _mm256_set1_ps(d[t])), _mm256_cvtepi32_ps(dot[t][h]), acc[t][h]);
+        }
+        if (lines == 8 || g % 2) d += PCS_TILE;
+        if (!has_min) continue;
+        for (int h = 0; h < 2; h++) {
+            const __m256 mw = _mm256_load_ps(p->m + g * 16 + 8 * h);
+            for (int t = 0; t < tokens; t++) acc[t][h] = _mm256_fnmadd_ps(mw, _mm256_set1_ps(lines == 8 ? s[t] + s[PCS_TILE + t] : s[t]), acc[t][h]);
+        }
+        s += lines == 8 ? 2 * PCS_TILE : PCS_TILE;
+    }
+    for (int t = 0; t < tokens && m0 + (size_t)t < a->m; t++) mp_store(a, n, rows, m0 + (size_t)t, acc[t]);
+}
+
+PCS_INLINE void mp_all(const pcs_mp_args *a, int lines, int kind, uint8_t bias, bool has_min)
 {
     mp_decode_fn *decode = pcs_panels_fit(a->f, a->k) ? mp_decoder(a->f) : NULL;
     mp_panel p = mp_panel_in(a, decode);
     for (size_t n = a->n0; n < a->n1; n += 16) {
         const size_t rows = a->n1 - n < 16 ? a->n1 - n : 16;
         mp_fill(a, &p, decode, n, rows, bias);
+        mp_start(&p, pcs_chunks(a->k) * (lines == 8 ? 8 : 16), lines, kind);
         for (size_t m = 0; m < a->m; m += MP_TOKENS) { /* tiles are whole numbers of these */
-            if (a->m - m > 1) mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, MP_TOKENS, lines, kind);
-            else mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, 1, lines, kind);
+            if (a->m - m > 1) mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, MP_TOKENS, lines, kind, has_min);
+            else mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, 1, lines, kind, has_min);
         }
     }
 }
