@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ROWS 64 /* logit rows at a time: 64 * vocabulary floats of memory */
+enum { ROWS = 64 }; /* logit rows at a time, where the bits of single rows are asked for */
 
 /* What one scored token gives. */
 typedef struct score { double nll, ref_nll, kld, dp; bool same; } score;
@@ -125,7 +125,7 @@ typedef struct {
     const int32_t *ids;
     size_t windows;
     int32_t bos; /* takes the place of a window's first token; < 0: none does */
-    uint32_t window;
+    uint32_t window, outputs; /* logit rows of a call at most */
     size_t vocabulary;
     precis_row *rows;
     score *scores;
@@ -135,7 +135,7 @@ typedef struct {
     pcs_logits logits;
     pcs_out *out;      /* where they go; or NULL */
     pcs_logits_row *made;
-    int16_t *codes;    /* [ROWS][vocabulary] */
+    int16_t *codes;    /* [outputs][vocabulary] */
 } evaluation;
 
 typedef struct { evaluation *e; float *b; const int32_t *next; } coding;
@@ -167,13 +167,13 @@ static precis_status score_window(evaluation *e, const int32_t *ids)
     for (uint32_t i = 0; i < n; i++) e->rows[i] = (precis_row){ i == 0 && e->bos >= 0 ? e->bos : ids[i], i, 0, 0 };
     precis_status st = PRECIS_OK;
     for (uint32_t at = 0; at + 1 < n && !st;) {
-        const uint32_t k = at < first ? first - at : n - 1 - at < ROWS ? n - 1 - at : ROWS;
-        for (uint32_t i = 0; i < k; i++) e->rows[at + i].want = at >= first;
+        const uint32_t from = at < first ? first : at, end = n - 1 - from < e->outputs ? n - 1 : from + e->outputs;
+        for (uint32_t i = from; i < end; i++) e->rows[i].want = 1;
         const float *a = NULL, *b = NULL;
-        st = precis_runner_decode(e->model, e->rows + at, k, &a);
-        if (!st && e->reference) st = precis_runner_decode(e->reference, e->rows + at, k, &b);
-        if (!st && at >= first) st = score_rows_at(e, ids + at + 1, k, a, b);
-        at += k;
+        st = precis_runner_decode(e->model, e->rows + at, end - at, &a);
+        if (!st && e->reference) st = precis_runner_decode(e->reference, e->rows + at, end - at, &b);
+        if (!st) st = score_rows_at(e, ids + from + 1, end - from, a, b);
+        at = end;
     }
     return st;
 }
@@ -212,7 +212,7 @@ static precis_status open_runner(precis_ctx *ctx, precis_runner **r, const preci
     ro.arithmetic = o->arithmetic;
     ro.context = o->window;
     ro.batch = o->window;
-    ro.outputs = ROWS < o->window ? ROWS : o->window;
+    ro.outputs = pcs_eval_outputs(m, o->window);
     ro.k_type = reference ? NULL : o->k_type;
     ro.v_type = reference ? NULL : o->v_type;
     const precis_status st = precis_runner_open(ctx, r, m, &ro);
@@ -246,7 +246,7 @@ static precis_status allocate(evaluation *e)
     e->scores = pcs_alloc(ctx, scored, sizeof *e->scores);
     e->scratch = pcs_alloc(ctx, e->kept ? precis_ctx_threads(ctx) * e->vocabulary : 1, sizeof *e->scratch);
     e->made = pcs_alloc(ctx, write ? scored : 1, sizeof *e->made);
-    e->codes = pcs_alloc(ctx, write ? ROWS * e->vocabulary : 1, sizeof *e->codes);
+    e->codes = pcs_alloc(ctx, write ? e->outputs * e->vocabulary : 1, sizeof *e->codes);
     return e->rows && e->scores && e->scratch && e->made && e->codes ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
@@ -265,6 +265,7 @@ static precis_status prepare(evaluation *e, const precis_model *model, const pre
     if (e->reference) precis_runner_get_info(e->reference, &b);
     if (e->reference && a.vocabulary != b.vocabulary) return pcs_fail(ctx, PRECIS_EINVAL, "vocabularies of %u and %u cannot be compared", a.vocabulary, b.vocabulary);
     e->vocabulary = a.vocabulary;
+    e->outputs = pcs_eval_outputs(model, e->window);
     *of = (pcs_logits_of){ e->ids, e->window, e->windows, e->vocabulary, o->arithmetic };
     if (e->kept) st = pcs_logits_open(ctx, &e->logits, o->logits, of, reference);
     return st ? st : allocate(e);

@@ -3,6 +3,7 @@
  * what the process holds already. */
 #include "job/memory.h"
 
+#include "eval/eval.h"
 #include "graph/arch.h"
 #include "run/runner.h"
 
@@ -148,7 +149,7 @@ static precis_status evaluation(precis_ctx *ctx, const pcs_memory_job *j, uint64
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = j->o->eval.arithmetic;
     ro.context = ro.batch = j->o->eval.window ? j->o->eval.window : WINDOW;
-    ro.outputs = ro.context < 64 ? ro.context : 64;
+    ro.outputs = pcs_eval_outputs(j->m, ro.context);
     const precis_status st = counted(ctx, j->m, open_runner, &ro, bytes);
     *bytes = 2 * *bytes + 2 * tokenizer;
     return st;

@@ -98,6 +98,7 @@ size_t pcs_mp_scratch(size_t k);
 #define PCS_FEW 8
 
 static inline bool pcs_mp_wide(const pcs_format *f) { return f->group % 32 == 0; }
+static inline size_t pcs_mp_groups(const pcs_format *f, size_t k) { return pcs_mp_wide(f) ? (k + 31) / 32 : (k + 15) / 16; }
 
 /* Pairs of products with an int8 that a 16-bit lane of the AVX2 row holds, by the range of the codes: 15 x 127 x 16 = 30,480; 0: not even one. */
 static inline int pcs_mp_pairs(const pcs_format *f)

@@ -13,7 +13,7 @@ PCS_INLINE void mp_group(const uint8_t *w, const int8_t *x, int lines, int32x4_t
 /* `tokens` of a tile, from `first` on. */
 PCS_INLINE void mp_tile(const pcs_mp_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, size_t first, int lines)
 {
-    const size_t chunks = pcs_chunks(a->k), groups = chunks * (lines == 8 ? 8 : 16), m0 = at * PCS_TILE + first;
+    const size_t chunks = pcs_chunks(a->k), groups = pcs_mp_groups(a->f, a->k), m0 = at * PCS_TILE + first;
     for (size_t part = 0; part < 4; part++) {
         const int8_t *x = a->act.tq + at * chunks * PCS_CHUNK * PCS_TILE + 4 * first;
         const float *d = a->act.td + at * chunks * 8 * PCS_TILE + first, *s = a->act.ts + at * chunks * 16 * PCS_TILE + first;

@@ -99,7 +99,7 @@ PCS_INLINE void mp_lines(const mp_panel *p, size_t k, uint8_t bias)
 /* Rows n .. n + 15 (those from `rows` on are zero) by the format's own unpack(). */
 static void mp_fill_rows(const pcs_mp_args *a, mp_panel *p, size_t n, size_t rows, uint8_t bias)
 {
-    const size_t chunks = pcs_chunks(a->k), step = pcs_mp_wide(a->f) ? 2 : 1, groups = chunks * 16 / step;
+    const size_t chunks = pcs_chunks(a->k), step = pcs_mp_wide(a->f) ? 2 : 1, groups = pcs_mp_groups(a->f, a->k);
     for (size_t i = 0; i < 16; i++) {
         const pcs_row *r = &p->rows[i];
         if (i >= rows) {
@@ -125,7 +125,7 @@ static void mp_fill(const pcs_mp_args *a, mp_panel *p, mp_decode_fn *decode, siz
         mp_fill_rows(a, p, n, rows, bias);
         return;
     }
-    const size_t bytes = pcs_panel_bytes(a->f, a->k), chunks = pcs_chunks(a->k), groups = a->k / 32, slots = pcs_mp_wide(a->f) ? 1 : 2;
+    const size_t bytes = pcs_panel_bytes(a->f, a->k);
     const uint8_t *panel = a->w + n / PCS_PANEL * bytes, *from = a->packed ? panel : a->w + n * a->row_bytes;
     for (size_t at = 0; at < bytes; at += 64) PCS_AHEAD(from + MP_PREFETCH + at);
     if (!a->packed) {
@@ -133,10 +133,7 @@ static void mp_fill(const pcs_mp_args *a, mp_panel *p, mp_decode_fn *decode, siz
         panel = p->panel;
     }
     const layout o = layout_of(a->f, a->k);
-    decode(&o, panel, groups, bias, p);
-    memset(p->codes + groups * 512, 0, (8 * chunks - groups) * 512);
-    memset(p->d + 16 * slots * groups, 0, (8 * chunks - groups) * slots * 64);
-    if (a->f->has_min) memset(p->m + 16 * slots * groups, 0, (8 * chunks - groups) * slots * 64);
+    decode(&o, panel, a->k / 32, bias, p);
 }
 
 #endif

@@ -17,7 +17,7 @@ static void mp_store(const pcs_mp_args *a, size_t n, size_t rows, size_t m, cons
 /* `tokens` of a tile, from `first` on. */
 PCS_INLINE void mp_tile(const pcs_mp_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, size_t first, int tokens, int lines, int kind, bool has_min)
 {
-    const size_t chunks = pcs_chunks(a->k), groups = chunks * (lines == 8 ? 8 : 16), m0 = at * PCS_TILE + first;
+    const size_t chunks = pcs_chunks(a->k), groups = pcs_mp_groups(a->f, a->k), m0 = at * PCS_TILE + first;
     const int8_t *x = a->act.tq + at * chunks * PCS_CHUNK * PCS_TILE + 4 * first;
     const float *d = a->act.td + at * chunks * 8 * PCS_TILE + first, *s = a->act.ts + at * chunks * 16 * PCS_TILE + first;
     const int32_t *start = (lines == 8 ? a->act.t32 + at * chunks * 8 * PCS_TILE : a->act.t16 + at * chunks * 16 * PCS_TILE) + first;
@@ -49,7 +49,7 @@ PCS_INLINE void mp_all(const pcs_mp_args *a, int lines, int kind, uint8_t bias, 
     for (size_t n = a->n0; n < a->n1; n += 16) {
         const size_t rows = a->n1 - n < 16 ? a->n1 - n : 16;
         mp_fill(a, &p, decode, n, rows, bias);
-        mp_start(&p, pcs_chunks(a->k) * (lines == 8 ? 8 : 16), lines, kind);
+        mp_start(&p, pcs_mp_groups(a->f, a->k), lines, kind);
         for (size_t m = 0; m < a->m; m += MP_TOKENS) { /* tiles are whole numbers of these */
             if (a->m - m > 1) mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, MP_TOKENS, lines, kind, has_min);
             else mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, 1, lines, kind, has_min);

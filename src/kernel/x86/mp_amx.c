@@ -39,7 +39,7 @@ PCS_INLINE void multiply(const mp_panel *p, const int8_t *q, size_t stride, size
 /* `pair` tiles of `tokens` each, from tile `at` on, against the panel. lines: dot products of four in a group, 8 or 4. */
 PCS_INLINE void tiles(const pcs_mp_args *a, const mp_panel *p, sums *s, size_t n, size_t rows, size_t at, int pair, int tokens, int lines, bool has_min)
 {
-    const size_t chunks = pcs_chunks(a->k), groups = chunks * (lines == 8 ? 8 : 16), stride = chunks * PCS_CHUNK;
+    const size_t chunks = pcs_chunks(a->k), groups = pcs_mp_groups(a->f, a->k), stride = chunks * PCS_CHUNK;
     const int8_t *q = a->act.q + at * PCS_TILE * stride;
     __m512 acc[2 * PCS_TILE];
     for (int t = 0; t < pair * PCS_TILE; t++) acc[t] = _mm512_setzero_ps();

@@ -5,7 +5,7 @@
 /* The first `tokens` of a tile against the panel: their sums, integer and float, stay in registers. lines: dot products of four in a group, 8 or 4. */
 PCS_INLINE void tile(const pcs_mp_args *a, const mp_panel *p, size_t n, size_t rows, size_t at, int tokens, int lines, bool has_min)
 {
-    const size_t chunks = pcs_chunks(a->k), groups = chunks * (lines == 8 ? 8 : 16);
+    const size_t chunks = pcs_chunks(a->k), groups = pcs_mp_groups(a->f, a->k);
     const int8_t *x = a->act.tq + at * chunks * PCS_CHUNK * PCS_TILE;
     const float *d = a->act.td + at * chunks * 8 * PCS_TILE, *s = a->act.ts + at * chunks * 16 * PCS_TILE;
     const int32_t *start = lines == 8 ? a->act.t32 + at * chunks * 8 * PCS_TILE : a->act.t16 + at * chunks * 16 * PCS_TILE;
