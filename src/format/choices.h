@@ -17,6 +17,8 @@ enum { CHOICES = 16, SPAN = 256 }; /* weights that are summed in f32 */
 
 /* Codes are those of (x + m) * inv. */
 typedef struct { float inv[CHOICES], m[CHOICES]; } choices;
+/* n weights and their importances (w NULL: all count alike); with other, the upper half of the lanes is of the weights that lie `other` behind. */
+typedef struct { const float *x, *w; size_t n, other; } weights;
 /* sum w q (of choices with an m), sum w q q, sum w q x */
 typedef struct { float q[CHOICES], qq[CHOICES], qx[CHOICES]; } sums;
 
@@ -34,7 +36,12 @@ PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
     *hi = _mm512_reduce_max_ps(high) + 0.0f;
 }
 
-/* The first lane of the least number; of the largest. No NaN. */
+/* The first lane of the least number, of 16 and of 8; of the largest. No NaN. */
+PCS_INLINE int least_of_8(const double *e)
+{
+    const __m512d a = _mm512_loadu_pd(e);
+    return __builtin_ctz(_mm512_cmpeq_pd_mask(a, _mm512_set1_pd(_mm512_reduce_min_pd(a))));
+}
 PCS_INLINE int least_of(const double *e)
 {
     const __m512d a = _mm512_loadu_pd(e), b = _mm512_loadu_pd(e + 8), least = _mm512_set1_pd(_mm512_reduce_min_pd(_mm512_min_pd(a, b)));
@@ -76,13 +83,21 @@ PCS_INLINE __m512 code16(const codes16 *c, __m512 t, bool book)
     return _mm512_permutexvar_ps(node, c->book);
 }
 
-PCS_INLINE void span(const pcs_format *f, const choices *c, const float *x, const float *w, size_t n, bool affine, bool book, sums *s)
+PCS_INLINE __m512 number16(const float *x, size_t other, bool two)
+{
+    const __m512 v = _mm512_set1_ps(x[0]);
+    return two ? _mm512_mask_broadcastss_ps(v, 0xff00, _mm_load_ss(x + other)) : v;
+}
+
+PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two, sums *s)
 {
     const codes16 grid = codes_of(f);
-    const __m512 inv = _mm512_loadu_ps(c->inv), m = affine ? _mm512_loadu_ps(c->m) : _mm512_setzero_ps();
+    const float *x = of->x, *w = of->w;
+    const __m512 inv = _mm512_loadu_ps(c->inv), m = affine ? _mm512_mul_ps(_mm512_loadu_ps(c->m), inv) : _mm512_setzero_ps();
     __m512 q1 = _mm512_setzero_ps(), qq = q1, qx = q1;
-    for (size_t i = 0; i < n; i++) {
-        const __m512 v = _mm512_set1_ps(x[i]), q = code16(&grid, _mm512_mul_ps(affine ? _mm512_add_ps(v, m) : v, inv), book), wq = w ? _mm512_mul_ps(_mm512_set1_ps(w[i]), q) : q;
+    for (size_t i = 0; i < of->n; i++) {
+        const __m512 v = number16(x + i, of->other, two), q = code16(&grid, affine ? _mm512_fmadd_ps(v, inv, m) : _mm512_mul_ps(v, inv), book);
+        const __m512 wq = w ? _mm512_mul_ps(number16(w + i, of->other, two), q) : q;
         if (affine) q1 = _mm512_add_ps(q1, wq);
         qq = _mm512_fmadd_ps(wq, q, qq);
         qx = _mm512_fmadd_ps(wq, v, qx);
@@ -113,14 +128,16 @@ PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
     *hi += 0.0f;
 }
 
-PCS_INLINE void span(const pcs_format *f, const choices *c, const float *x, const float *w, size_t n, bool affine, bool book, sums *s)
+PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two, sums *s)
 {
     const __m256 lo = _mm256_set1_ps(f->code_lo), hi = _mm256_set1_ps(f->code_hi);
     for (int half = 0; half < CHOICES; half += 8) {
-        const __m256 inv = _mm256_loadu_ps(c->inv + half), m = affine ? _mm256_loadu_ps(c->m + half) : _mm256_setzero_ps();
+        const size_t from = two && half ? of->other : 0;
+        const float *x = of->x + from, *w = of->w ? of->w + from : NULL;
+        const __m256 inv = _mm256_loadu_ps(c->inv + half), m = affine ? _mm256_mul_ps(_mm256_loadu_ps(c->m + half), inv) : _mm256_setzero_ps();
         __m256 q1 = _mm256_setzero_ps(), qq = q1, qx = q1;
-        for (size_t i = 0; i < n; i++) {
-            const __m256 v = _mm256_set1_ps(x[i]), t = _mm256_mul_ps(affine ? _mm256_add_ps(v, m) : v, inv);
+        for (size_t i = 0; i < of->n; i++) {
+            const __m256 v = _mm256_set1_ps(x[i]), t = affine ? _mm256_fmadd_ps(v, inv, m) : _mm256_mul_ps(v, inv);
             __m256 q;
             if (book) {
                 q = _mm256_set1_ps(f->book[0]);
@@ -151,13 +168,16 @@ PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
     *hi += 0.0f;
 }
 
-PCS_INLINE void span(const pcs_format *f, const choices *c, const float *x, const float *w, size_t n, bool affine, bool book, sums *s)
+PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two, sums *s)
 {
     const float lo = f->code_lo, hi = f->code_hi;
+    float m[CHOICES] = { 0 };
+    for (int l = 0; l < CHOICES && affine; l++) m[l] = c->m[l] * c->inv[l];
     *s = (sums){ { 0 }, { 0 }, { 0 } };
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < of->n; i++)
         for (int l = 0; l < CHOICES; l++) {
-            const float t = (affine ? x[i] + c->m[l] : x[i]) * c->inv[l];
+            const size_t from = i + (two && l >= CHOICES / 2 ? of->other : 0);
+            const float x = of->x[from], t = affine ? __builtin_fmaf(x, c->inv[l], m[l]) : x * c->inv[l];
             float q;
             if (book) {
                 int at = 0;
@@ -168,30 +188,34 @@ PCS_INLINE void span(const pcs_format *f, const choices *c, const float *x, cons
                 const float cut = t < lo ? lo : t > hi ? hi : t;
                 q = (cut + 12582912.0f) - 12582912.0f; /* to the nearest, ties to even */
             }
-            const float wq = w ? w[i] * q : q;
+            const float wq = of->w ? of->w[from] * q : q;
             if (affine) s->q[l] += wq;
             s->qq[l] = __builtin_fmaf(wq, q, s->qq[l]);
-            s->qx[l] = __builtin_fmaf(wq, x[i], s->qx[l]);
+            s->qx[l] = __builtin_fmaf(wq, x, s->qx[l]);
         }
 }
 #endif
 
-PCS_INLINE void span_of(const pcs_format *f, const choices *c, const float *x, const float *w, size_t n, bool affine, sums *s)
+PCS_INLINE void span_of(const pcs_format *f, const choices *c, const weights *of, bool affine, sums *s)
 {
-    if (f->book && affine) span(f, c, x, w, n, true, true, s);
-    else if (f->book) span(f, c, x, w, n, false, true, s);
-    else if (affine) span(f, c, x, w, n, true, false, s);
-    else span(f, c, x, w, n, false, false, s);
+    if (of->other && affine) span(f, c, of, true, false, true, s);
+    else if (of->other) span(f, c, of, false, false, true, s);
+    else if (f->book && affine) span(f, c, of, true, true, false, s);
+    else if (f->book) span(f, c, of, false, true, false, s);
+    else if (affine) span(f, c, of, true, false, false, s);
+    else span(f, c, of, false, false, false, s);
 }
 
 #ifndef __AVX512F__
-/* The first lane of the least number; of the largest. No NaN. */
-PCS_INLINE int least_of(const double *e)
+/* The first lane of the least number, of 16 and of 8; of the largest. No NaN. */
+PCS_INLINE int least_among(const double *e, int n)
 {
     int best = 0;
-    for (int l = 1; l < CHOICES; l++) best = e[l] < e[best] ? l : best;
+    for (int l = 1; l < n; l++) best = e[l] < e[best] ? l : best;
     return best;
 }
+PCS_INLINE int least_of_8(const double *e) { return least_among(e, 8); }
+PCS_INLINE int least_of(const double *e) { return least_among(e, CHOICES); }
 PCS_INLINE int largest_of(const float *x)
 {
     int best = 0;
@@ -200,17 +224,18 @@ PCS_INLINE int largest_of(const float *x)
 }
 #endif
 
-/* w NULL: all weights count alike. affine: choices have an m, and sums a q. */
-PCS_INLINE void sums_of(const pcs_format *f, const choices *c, const float *x, const float *w, size_t n, bool affine, sums *out)
+/* affine: choices have an m, and sums a q. Two halves: of formats without a book, and of at most SPAN weights. */
+PCS_INLINE void sums_of(const pcs_format *f, const choices *c, const weights *of, bool affine, sums *out)
 {
+    const size_t n = of->n;
     if (n <= SPAN) {
-        span_of(f, c, x, w, n, affine, out);
+        span_of(f, c, of, affine, out);
         return;
     }
     double q[CHOICES] = { 0 }, qq[CHOICES] = { 0 }, qx[CHOICES] = { 0 };
     for (size_t at = 0; at < n; at += SPAN) {
         sums s;
-        span_of(f, c, x + at, w ? w + at : NULL, n - at < SPAN ? n - at : SPAN, affine, &s);
+        span_of(f, c, &(weights){ of->x + at, of->w ? of->w + at : NULL, n - at < SPAN ? n - at : SPAN, 0 }, affine, &s);
         for (int l = 0; l < CHOICES; l++) {
             q[l] += affine ? (double)s.q[l] : 0.0;
             qq[l] += (double)s.qq[l];

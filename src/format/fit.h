@@ -62,7 +62,7 @@ typedef struct { float score[CHOICES], d[CHOICES]; } best_scale;
 static void try_scales(const pcs_format *f, const choices *c, const float *x, const float *w, size_t n, best_scale *b)
 {
     sums s;
-    sums_of(f, c, x, w, n, false, &s);
+    sums_of(f, c, &(weights){ x, w, n, 0 }, false, &s);
     LANES(l) {
         const float over = s.qq[l] > 0 ? s.qq[l] : 1.0f, d = s.qx[l] / over, score = s.qx[l] * d;
         b->d[l] = score > b->score[l] ? d : b->d[l];
@@ -110,10 +110,10 @@ static void try_affine(const pcs_format *f, const choices *c, const moments *o, 
 {
     sums s;
     double e[CHOICES], ds[CHOICES], ms[CHOICES];
-    sums_of(f, c, x, w, n, true, &s);
+    sums_of(f, c, &(weights){ x, w, n, 0 }, true, &s);
     LANES(l) {
-        const double q = (double)s.q[l], qq = (double)s.qq[l], qx = (double)s.qx[l], det = o->w * qq - q * q, over = 1.0 / (det > 0 ? det : 1.0);
-        const double free_m = (q * qx - qq * o->x) * over, held = qx / (qq > 0 ? qq : 1.0);
+        const double q = (double)s.q[l], qq = (double)s.qq[l], qx = (double)s.qx[l], det = o->w * qq - q * q, over = (double)(1.0f / (det > 0 ? (float)det : 1.0f));
+        const double free_m = (q * qx - qq * o->x) * over, held = qx * (double)(1.0f / (qq > 0 ? s.qq[l] : 1.0f)); /* of what is rounded anyway */
         const bool hold = bounded && free_m < 0;
         ms[l] = hold ? 0.0 : free_m;
         ds[l] = hold ? held : (o->w * qx - o->x * q) * over;
@@ -124,11 +124,11 @@ static void try_affine(const pcs_format *f, const choices *c, const moments *o, 
     if (e[l] < *best) *best = e[l], *d = (float)ds[l], *m = (float)ms[l];
 }
 
-/* Best d and m for w = d q - m over one group. bounded: m >= 0, as K types store it. */
-static void fit_affine(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort, bool bounded, float *d, float *m)
+/* Best d and m for w = d q - m over one group. bounded: m >= 0, as K types store it. *of: the group's moments, where they were needed. */
+static void fit_affine(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort, bool bounded, float *d, float *m, moments *of)
 {
     moments o = { 0 };
-    if (effort == PCS_FIT_SEARCH) o = moments_of(x, w, n);
+    if (effort == PCS_FIT_SEARCH) o = *of = moments_of(x, w, n);
     else extremes(x, n, &o.lo, &o.hi);
     const float lo = bounded && o.lo > 0 ? 0.0f : o.lo, range = o.hi - lo, top = f->code_hi;
     *m = -lo;
@@ -198,7 +198,7 @@ static void fit_zero(const pcs_format *f, const float *x, const float *w, size_t
             c.inv[l] = t[at + l] > 0 ? 1.0f / t[at + l] : 0.0f;
             c.m[l] = t[at + l] * (float)z[at + l];
         }
-        sums_of(f, &c, x, w, n, true, &s);
+        sums_of(f, &c, &(weights){ x, w, n, 0 }, true, &s);
         LANES(l) {
             const double e = error_of(&o, (double)s.q[l], (double)s.qq[l], (double)s.qx[l], (double)t[at + l], (double)t[at + l] * z[at + l]);
             if (t[at + l] > 0 && e < best) best = e, found = t[at + l], *zero = z[at + l];
@@ -210,6 +210,7 @@ static void fit_zero(const pcs_format *f, const float *x, const float *w, size_t
 static void fit_plain(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
 {
     float d, m = 0.0f;
+    moments o;
     if (f->scale == PCS_SCALE_ZERO) {
         int zero;
         fit_zero(f, x, w, f->group, effort, true, &d, &zero);
@@ -217,7 +218,7 @@ static void fit_plain(const pcs_format *f, const float *x, const float *w, pcs_f
         p->mn[0] = (uint8_t)zero;
         return;
     }
-    if (f->has_min) fit_affine(f, x, w, f->group, effort, false, &d, &m);
+    if (f->has_min) fit_affine(f, x, w, f->group, effort, false, &d, &m, &o);
     else d = fit_symmetric(f, x, w, f->group, effort);
     p->d = to_half(d);
     p->m = to_half(-(double)m);
@@ -246,7 +247,7 @@ static void fit_e8m0(const pcs_format *f, const float *x, const float *w, pcs_fi
         c.inv[l] = safe_inverse(d[l]);
     }
     sums s;
-    sums_of(f, &c, x, w, f->group, false, &s);
+    sums_of(f, &c, &(weights){ x, w, f->group, 0 }, false, &s);
     double best = 1e300;
     for (int l = 0; l < 3; l++) {
         const double e = error_of(&o, 0, (double)s.qq[l], (double)s.qx[l], (double)d[l], 0);
@@ -264,41 +265,59 @@ typedef struct {
     uint32_t groups;
 } super;
 
-/* Integer scales (and mins) around those that group g has; the best stay. Returns the error. */
-static double refine_group(super *b, uint32_t g, float d0, float m0, pcs_params *p)
+/* Integer scales (and mins) around those that group g has, or g and g + 1 with half of the choices each; the best stay. Returns the error. */
+static double refine_groups(super *b, uint32_t g, bool two, float d0, float m0, pcs_params *p)
 {
+    /* what is added to scale and min: all of one group with a min, of one without, near ones of two groups with and without */
+    static const float scales[4][CHOICES] = { { -2, -1, 0, 1, 2, -2, -1, 0, 1, 2, -2, -1, 0, 1, 2, -2 }, { -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7 },
+                                              { 0, -1, 1, 0, 0, 1, -1, -2, 0, -1, 1, 0, 0, 1, -1, -2 }, { -4, -3, -2, -1, 0, 1, 2, 3, -4, -3, -2, -1, 0, 1, 2, 3 } };
+    static const float mins[4][CHOICES] = { { -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2 }, { 0 }, { 0, 0, 0, -1, 1, 1, -1, 0, 0, 0, 0, -1, 1, 1, -1, 0 }, { 0 } };
     const pcs_format *f = b->f;
-    const float *x = b->x + g * f->group, *w = b->w ? b->w + g * f->group : NULL;
-    const moments *o = &b->o[g];
+    const weights of = { b->x + g * f->group, b->w ? b->w + g * f->group : NULL, f->group, two ? f->group : 0 };
     const bool has_min = f->has_min;
-    const float sc0 = p->sc[g], mn0 = p->mn[g], sc_lo = f->sc_lo, sc_hi = f->sc_hi;
+    const float *ds = scales[2 * two + !has_min], *dm = mins[2 * two + !has_min], sc_lo = f->sc_lo, sc_hi = f->sc_hi;
     choices c;
     sums s;
-    float sc[CHOICES], ds[CHOICES];
+    float sc[CHOICES];
     double e[CHOICES], mn[CHOICES];
-    LANES(l) {
-        const float scale = sc0 + (float)(has_min ? l % 5 - 2 : l - 8), in = scale < sc_lo ? sc_lo : scale > sc_hi ? sc_hi : scale, d = d0 * in;
-        sc[l] = in;
-        ds[l] = d;
-        c.inv[l] = safe_inverse(d);
-        c.m[l] = m0 * (mn0 + (float)(l / 5 - 1));
+    for (int h = 0; h < CHOICES; h += 8) {
+        const uint32_t at = g + (two && h);
+        const float sc0 = p->sc[at], mn0 = p->mn[at];
+        PCS_LANES(k, 8)
+        {
+            const int l = h + k;
+            const float scale = sc0 + ds[l], in = scale < sc_lo ? sc_lo : scale > sc_hi ? sc_hi : scale;
+            sc[l] = in;
+            c.inv[l] = safe_inverse(d0 * in);
+            c.m[l] = m0 * (mn0 + dm[l]);
+        }
     }
-    sums_of(f, &c, x, w, f->group, has_min, &s);
-    const double m00 = (double)m0, mn_hi = f->mn_hi, over = m0 != 0.0f && o->w > 0 ? 1.0 / (o->w * m00) : 0.0, round = 6755399441055744.0;
-    LANES(l) { /* least squares for the min under these codes */
-        const double d = (double)ds[l], q = has_min ? (double)s.q[l] : 0.0, qq = (double)s.qq[l], qx = (double)s.qx[l];
-        const double want = (d * q - o->x) * over, above = want < 0 ? 0 : want, cut = above > mn_hi ? mn_hi : above;
-        mn[l] = (cut + round) - round;
-        const double err = error_of(o, q, qq, qx, d, m00 * mn[l]);
-        e[l] = err < 1e300 ? err : 1e300;
+    sums_of(f, &c, &of, has_min, &s);
+    const double m00 = (double)m0, mn_hi = f->mn_hi, round = 6755399441055744.0;
+    for (int h = 0; h < CHOICES; h += 8) { /* least squares for the min under these codes */
+        const moments o = b->o[g + (two && h)];
+        const double over = m0 != 0.0f && o.w > 0 ? 1.0 / (o.w * m00) : 0.0;
+        PCS_LANES(k, 8)
+        {
+            const int l = h + k;
+            const double d = (double)(d0 * sc[l]), q = has_min ? (double)s.q[l] : 0.0, qq = (double)s.qq[l], qx = (double)s.qx[l];
+            const double want = (d * q - o.x) * over, above = want < 0 ? 0 : want, cut = above > mn_hi ? mn_hi : above;
+            mn[l] = (cut + round) - round;
+            const double err = error_of(&o, q, qq, qx, d, m00 * mn[l]);
+            e[l] = err < 1e300 ? err : 1e300;
+        }
     }
-    const int best = least_of(e);
-    p->sc[g] = (int8_t)sc[best];
-    p->mn[g] = (uint8_t)mn[best];
-    b->s[g].q = (double)s.q[best];
-    b->s[g].qq = (double)s.qq[best];
-    b->s[g].qx = (double)s.qx[best];
-    return e[best];
+    double sum = 0;
+    for (uint32_t h = 0; h <= (uint32_t)two; h++) {
+        const int best = two ? 8 * (int)h + least_of_8(e + 8 * h) : least_of(e);
+        p->sc[g + h] = (int8_t)sc[best];
+        p->mn[g + h] = (uint8_t)mn[best];
+        b->s[g + h].q = (double)s.q[best];
+        b->s[g + h].qq = (double)s.qq[best];
+        b->s[g + h].qx = (double)s.qx[best];
+        sum += e[best];
+    }
+    return sum;
 }
 
 /* The block's two f16 by least squares, codes, integer scales and mins given. */
@@ -323,10 +342,12 @@ static void refit_super(const super *b, float *d0, float *m0, const pcs_params *
     }
 }
 
-static double refine_super(super *b, pcs_params *p, float d0, float m0)
+/* near: choices close by are enough, of two groups at once (types with books, and blocks of one group, keep all). */
+static double refine_super(super *b, bool near, pcs_params *p, float d0, float m0)
 {
     double total = 0;
-    for (uint32_t g = 0; g < b->groups; g++) total += refine_group(b, g, d0, m0, p);
+    const bool two = near && !b->f->book && b->groups % 2 == 0;
+    for (uint32_t g = 0; g < b->groups; g += 1 + (uint32_t)two) total += refine_groups(b, g, two, d0, m0, p);
     return total;
 }
 
@@ -336,7 +357,7 @@ static void fit_super(const pcs_format *f, const float *x, const float *w, pcs_f
     float d[PCS_SUB], m[PCS_SUB] = { 0 }, dtop = 0, mtop = 0;
     for (uint32_t g = 0; g < b.groups; g++) {
         const float *gx = x + g * f->group, *gw = w ? w + g * f->group : NULL;
-        if (f->has_min) fit_affine(f, gx, gw, f->group, effort, true, &d[g], &m[g]);
+        if (f->has_min) fit_affine(f, gx, gw, f->group, effort, true, &d[g], &m[g], &b.o[g]);
         else d[g] = fit_symmetric(f, gx, gw, f->group, effort);
         if ((d[g] < 0 ? -d[g] : d[g]) > (dtop < 0 ? -dtop : dtop)) dtop = d[g];
         if (m[g] > mtop) mtop = m[g];
@@ -350,8 +371,8 @@ static void fit_super(const pcs_format *f, const float *x, const float *w, pcs_f
         p->mn[g] = (uint8_t)(m0 != 0.0f ? clamp_round(m[g] / m0, 0, f->mn_hi) : 0);
     }
     if (effort != PCS_FIT_SEARCH || d0 == 0.0f) return;
-    for (uint32_t g = 0; g < b.groups; g++) b.o[g] = moments_of(x + g * f->group, w ? w + g * f->group : NULL, f->group);
-    double best = refine_super(&b, p, d0, m0);
+    for (uint32_t g = 0; g < b.groups && !f->has_min; g++) b.o[g] = moments_of(x + g * f->group, w ? w + g * f->group : NULL, f->group);
+    double best = refine_super(&b, false, p, d0, m0);
     for (int round = 0; round < 2; round++) {
         pcs_params try = *p;
         float d1 = d0, m1 = m0;
@@ -360,7 +381,7 @@ static void fit_super(const pcs_format *f, const float *x, const float *w, pcs_f
         try.m = to_half(m1);
         d1 = pcs_f16_to_f32(try.d);
         m1 = pcs_f16_to_f32(try.m);
-        const double e = refine_super(&b, &try, d1, m1);
+        const double e = refine_super(&b, true, &try, d1, m1);
         if (!(e < best)) return;
         best = e;
         *p = try;

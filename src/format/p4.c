@@ -51,7 +51,7 @@ static double best_multiplier(const pcs_format *f, const float *x, const float *
         choices c;
         sums s;
         for (int l = 0; l < CHOICES; l++) c.inv[l] = 1.0f / (r * (float)(sign * (l < TOP ? l + 1 : TOP)));
-        sums_of(f, &c, x, w, GROUP, false, &s);
+        sums_of(f, &c, &(weights){ x, w, GROUP, 0 }, false, &s);
         for (int l = 0; l < TOP; l++) {
             const double d = (double)r * sign * (l + 1), e = xx + d * d * (double)s.qq[l] - 2 * d * (double)s.qx[l];
             if (!(e < least)) continue;
