@@ -55,20 +55,21 @@ quiet = low.llama_log_callback(lambda *a: None)  # kept: the library calls it la
 low.llama_log_set(quiet, None)
 if not os.path.exists(imatrix):
     run("profile", model, "--calib", calib, "-o", imatrix)
-run("profile", model, "--calib", calib, "--imatrix", imatrix, "-o", profile)
-print("| mix | bytes | llama.cpp | " + " | ".join(f"{m}, ratio (90 %)" for m in methods) + " | predicted (90 %) |\n|---|---|---|" + "---|" * (len(methods) + 1), flush=True)
+for m in methods:
+    run("profile", model, "--calib", calib, "--imatrix", imatrix, "-o", profile, *(["--method", m] if m != "search" else []))
+print("| mix | bytes | llama.cpp | " + " | ".join(f"{m}, ratio (90 %) | predicted (90 %)" for m in methods) + " |\n|---|---|---|" + "---|" * (2 * len(methods)), flush=True)
 peer, ours, plan = (os.path.join(folder, n) for n in ("peer.gguf", "ours.gguf", "plan.json"))
 for name in mixes:
     mix(name, peer)
     budget = os.path.getsize(peer)
     a, sa = score(peer)
-    p = run("plan", model, "--max-size", str(budget), "--profile", profile, "--imatrix", imatrix, "-o", plan, "--types", os.environ.get("TYPES", "all"))
     row = []
     for m in methods:
+        p = run("plan", model, "--max-size", str(budget), "--profile", profile, "--imatrix", imatrix, "-o", plan, "--types", os.environ.get("TYPES", "all"), "--method", m)
         run("quant", model, "--plan", plan, "--method", m, "--fallback", "--calib", calib, "--imatrix", imatrix, "--no-eval", "-o", ours)
         if os.path.getsize(ours) > budget:
             raise SystemExit(f"{name}: {os.path.getsize(ours)} bytes are more than {budget}")
         b, sb = score(ours)
         w = 1.645 * math.hypot(sa / a, sb / b)
-        row.append(f"{b:.5f} ± {sb:.5f}, {b / a:.2f} ({b / a * math.exp(-w):.2f} to {b / a * math.exp(w):.2f})")
-    print(f"| {name} | {budget} | {a:.5f} ± {sa:.5f} | {' | '.join(row)} | {p['kld']:.5f} ({p['kld_interval'][0]:.5f} to {p['kld_interval'][1]:.5f}) |", flush=True)
+        row += [f"{b:.5f} ± {sb:.5f}, {b / a:.2f} ({b / a * math.exp(-w):.2f} to {b / a * math.exp(w):.2f})", f"{p['kld']:.5f} ({p['kld_interval'][0]:.5f} to {p['kld_interval'][1]:.5f})"]
+    print(f"| {name} | {budget} | {a:.5f} ± {sa:.5f} | {' | '.join(row)} |", flush=True)

@@ -19,7 +19,7 @@ static const cli_option options[] = {
     { "--time-limit", 0, "SECONDS", "of the profile (default 600)" },
     { "--types", 0, "LIST", "types to choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type (more than once)" },
-    { "--method", 0, "NAME", "how weights will be coded (default search)" },
+    { "--method", 0, "NAME", "how weights will be coded (default search); what gptq and others gain over it is in the prediction where the profile measured it" },
     { "--kv", 0, "TYPE", "type of the KV cache: f32 f16 int8 int4 (default f16; under --target-ram by layer, as the profile says)" },
     { "--imatrix", 0, "FILE", "importance matrix; default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
@@ -44,6 +44,7 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
         json_object_set_new(o, "bits_per_weight", json_real(p->bits_per_weight));
         json_object_set_new(o, "kld", known ? json_real(p->kld) : json_null());
         json_object_set_new(o, "kld_interval", known ? json_pack("[f, f]", p->interval[0], p->interval[1]) : json_null());
+        json_object_set_new(o, "gains", json_integer((json_int_t)p->gains));
         json_object_set_new(o, "decode_tok_s", isfinite(p->tok_s) ? json_real(p->tok_s) : json_null());
         json_object_set_new(o, "solver", json_pack("{s:f, s:f, s:b}", "loss", p->solution.loss, "bound", p->solution.bound, "exact", p->solution.exact));
         json_object_set_new(o, "kv", json_string(p->kv ? p->kv : "f16"));
@@ -76,6 +77,7 @@ static precis_status measure(cli *c, const precis_model *m, const precis_calibra
     o.calibrate = *calibrate;
     o.imatrix = *im;
     o.time_limit = limit;
+    o.method = cli_get(c, "--method");
     return precis_profile_make(c->ctx, profile, m, &o);
 }
 

@@ -11,6 +11,7 @@ static const cli_option options[] = {
     { "--tokens", 0, "N", "at most this many tokens" },
     { "--types", 0, "LIST", "types to probe each tensor with (default Q4_K,Q2_K)" },
     { "--imatrix", 0, "FILE", "importance matrix that weights errors (default: made here)" },
+    { "--method", 0, "NAME", "measure also what gptq, awq, ... gains over search, on three whole plans, within the time limit once more; plan --method counts on it" },
     { "--nodes", 0, NULL, "every node's output instead: range, outliers, and with --against its SQNR and cosine" },
     { "--against", 0, "REF", "with --nodes: the model before quantization" },
     { "--time-limit", 0, "SECONDS", "of the whole profile (default 600): fewer tokens are taken so that it is kept" },
@@ -54,13 +55,18 @@ static int print_probes(cli *c, const precis_profile *p, const char *out)
         if (c->json) json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", t.tensor, "type", t.type, "error", t.error, "kld", t.kld, "kld_se", t.kld_se));
         else printf("%-36s %-8s %12.4g %13.6f +- %8.6f\n", t.tensor, t.type, t.error, t.kld, t.kld_se);
     }
+    json_t *gains = json_array();
+    precis_gain g = { .size = sizeof g };
+    for (size_t i = 0; !precis_profile_get_gain(p, i, &g); i++) json_array_append_new(gains, json_pack("{s:s, s:f, s:f, s:f, s:f}", "method", g.method, "bits", g.bits, "share", g.share, "search", g.search, "kld", g.kld));
     if (c->json)
-        return cli_print_json(c, json_pack("{s:s?, s:I, s:f, s:{s:f, s:f, s:f, s:I}, s:{s:f, s:f}, s:o}", "out", out, "tokens", (json_int_t)info.tokens, "seconds", info.seconds, "additivity", "ratio", info.ratio, "slope", info.slope,
-                                           "spread", info.spread, "plans", (json_int_t)info.plans, "estimate", "rank_correlation", info.estimate_rank, "ratio", info.estimate_ratio, "probes", list));
+        return cli_print_json(c, json_pack("{s:s?, s:I, s:f, s:{s:f, s:f, s:f, s:I}, s:{s:f, s:f}, s:o, s:o}", "out", out, "tokens", (json_int_t)info.tokens, "seconds", info.seconds, "additivity", "ratio", info.ratio, "slope", info.slope,
+                                           "spread", info.spread, "plans", (json_int_t)info.plans, "estimate", "rank_correlation", info.estimate_rank, "ratio", info.estimate_ratio, "gains", gains, "probes", list));
     json_decref(list);
+    json_decref(gains);
     printf("\n%zu weights alone, %zu random plans whole, on %u tokens in %.0f s\nadditivity: whole plans cost %.2f of the sum of their tensors (slope %.2f, spread %.0f %%)\n", info.tensors, info.plans, info.tokens, info.seconds,
            info.ratio, info.slope, 100 * info.spread);
     printf("the second-order estimate that needs no swap: rank correlation %.2f with the swaps, %.2f of their size (geometric mean)\n", info.estimate_rank, info.estimate_ratio);
+    for (size_t i = 0; !precis_profile_get_gain(p, i, &g); i++) printf("%s at %.1f bits: %.5f, search %.5f (%.2f of it)\n", g.method, g.bits, g.kld, g.search, g.kld / g.search);
     if (out) printf("wrote %s\n", out);
     return cli_done(c);
 }
@@ -74,6 +80,7 @@ static precis_status measure(cli *c, const precis_model *m, const precis_calibra
     o.types = cli_get(c, "--types");
     o.time_limit = limit;
     o.cache = out; /* also where it ends up */
+    o.method = cli_get(c, "--method");
     precis_status st = cli_importance(c, m, calibrate, &im);
     o.imatrix = im;
     if (!st) st = precis_profile_make(c->ctx, p, m, &o);

@@ -104,6 +104,7 @@ typedef struct precis_planning {
     uint64_t        bytes, ram;      /* of the file; to run it                                            */
     double          bits_per_weight;
     double          kld, interval[2]; /* predicted, with the 90 % interval; NaN without a profile          */
+    size_t          gains;           /* plans on which the gain of a method of the whole model was measured; 0: kld is search's */
     double          tok_s;           /* generated tokens per second, predicted; NaN without costs          */
     char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
 } precis_planning;

@@ -19,8 +19,9 @@ typedef struct precis_profile_options {
     const char           *types;      /* probes, "Q4_K,Q2_K"; NULL: these                                      */
     double                time_limit; /* seconds; 0: 600. Fewer tokens, then fewer probes, so that it is kept   */
     const char           *cache;      /* file of partial results, read first and written on the way; NULL: none */
+    const char           *method;     /* "gptq", "awq", ...: measure also what it gains over search on whole plans, within the time limit once more; NULL: none */
 } precis_profile_options;
-#define PRECIS_PROFILE_OPTIONS_INIT { sizeof(precis_profile_options), PRECIS_CALIBRATE_OPTIONS_INIT, NULL, NULL, 0, NULL }
+#define PRECIS_PROFILE_OPTIONS_INIT { sizeof(precis_profile_options), PRECIS_CALIBRATE_OPTIONS_INIT, NULL, NULL, 0, NULL, NULL }
 
 /* Measure. Progress stage "profile". PRECIS_EUNSUPPORTED for a model that cannot be run, or an encoder. */
 PRECIS_API precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const precis_model *model, const precis_profile_options *opts);
@@ -51,6 +52,17 @@ typedef struct precis_probe {
 PRECIS_API precis_status precis_profile_get(const precis_profile *profile, size_t i, precis_probe *probe);
 /* Divergence of a whole plan whose tensors' add up to `sum`, with the ends of the interval that holds 90 % of such plans. */
 PRECIS_API double precis_profile_predict(const precis_profile *profile, double sum, double interval[2]);
+
+/* What a method that looks beyond one row (gptq, awq, rotate, ...) makes of a plan: divergences of the same types by search and by it, on text that neither saw. */
+typedef struct precis_gain {
+    uint32_t    size;  /* sizeof of this struct, set by the caller */
+    const char *method;
+    double      bits, share, search, kld; /* bits per weight of the plan; part of its loss that is of tensors which the method can be applied to; nats per token */
+} precis_gain;
+/* PRECIS_EINVAL beyond the last. */
+PRECIS_API precis_status precis_profile_get_gain(const precis_profile *profile, size_t i, precis_gain *gain);
+/* The same prediction for a method, which can be applied to tensors with this share of the sum. *plans: on how many its gain was measured; 0: the prediction is search's. */
+PRECIS_API double precis_profile_predict_method(const precis_profile *profile, const char *method, double share, double sum, double interval[2], size_t *plans);
 
 #ifdef __cplusplus
 }

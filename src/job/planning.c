@@ -1,6 +1,7 @@
 /* planning.c - a plan under budgets, predicted, as a file; and a plan file read back. */
 #include "base/json.h"
 #include "job/caches.h"
+#include "job/gain.h"
 #include "model/model.h"
 #include "precis/job.h"
 #include "quant/costs.h"
@@ -29,10 +30,12 @@ static precis_status beside(precis_ctx *ctx, const precis_model *m, uint32_t con
     return PRECIS_OK;
 }
 
-static double upper(const precis_profile *p, double loss)
+/* Where the interval of a plan's divergence ends. */
+static double upper(precis_ctx *ctx, const precis_planning_options *o, const precis_plan *p, double loss)
 {
     double interval[2];
-    precis_profile_predict(p, loss, interval);
+    size_t plans;
+    precis_profile_predict_method(o->quant.profile, o->quant.method, pcs_gain_share(ctx, p, o->quant.method), loss, interval, &plans);
     return interval[1];
 }
 
@@ -41,20 +44,21 @@ static precis_status least_bytes(precis_ctx *ctx, pcs_loss_table *t, const preci
 {
     precis_plan *p = NULL;
     precis_solution s = { .size = sizeof s };
-    double loss = 0;
+    double loss = 0, most;
     precis_status st = pcs_loss_table_plan(t, hi, &p, &s, &loss);
-    precis_plan_close(&p);
     if (st) return st;
-    if (upper(o->quant.profile, loss) > o->max_kld)
-        return pcs_fail(ctx, PRECIS_EBUDGET, "no plan within %llu bytes stays below a KL divergence of %g: the best is predicted at no more than %.4g", (unsigned long long)hi, o->max_kld, upper(o->quant.profile, loss));
+    most = upper(ctx, o, p, loss);
+    precis_plan_close(&p);
+    if (most > o->max_kld)
+        return pcs_fail(ctx, PRECIS_EBUDGET, "no plan within %llu bytes stays below a KL divergence of %g: the best is predicted at no more than %.4g", (unsigned long long)hi, o->max_kld, most);
     uint64_t lo = 0;
     for (int turn = 0; turn < 18 && hi - lo > hi / 2000; turn++) {
         const uint64_t mid = lo + (hi - lo) / 2;
         st = pcs_loss_table_plan(t, mid, &p, &s, &loss);
-        precis_plan_close(&p);
         if (st && st != PRECIS_EBUDGET) return st;
-        if (!st && upper(o->quant.profile, loss) <= o->max_kld) hi = mid;
+        if (!st && upper(ctx, o, p, loss) <= o->max_kld) hi = mid;
         else lo = mid;
+        precis_plan_close(&p);
     }
     ctx->message[0] = 0;
     *bytes = hi;
@@ -125,8 +129,15 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     if (o->min_speed > 0 && !o->costs) return pcs_fail(ctx, PRECIS_EINVAL, "a speed needs the costs of this machine: precis bench MODEL --cost-table FILE makes them");
     if (o->max_kld > 0 && !o->quant.profile) return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence can be promised with a profile alone (precis profile)");
     pcs_caches caches = { .ctx = NULL };
-    precis_planning_options rest = *o;
-    precis_status st = o->target_ram || o->context ? beside(ctx, m, o->context, o->quant.kv, &more) : PRECIS_OK;
+    bool gains;
+    char method[96];
+    precis_status st = pcs_gain_needed(ctx, o->quant.method, &gains, method);
+    if (st) return st;
+    precis_planning_options own = *o, rest;
+    own.quant.method = method;
+    o = &own;
+    rest = *o;
+    st = o->target_ram || o->context ? beside(ctx, m, o->context, o->quant.kv, &more) : PRECIS_OK;
     if (!st && o->target_ram && !o->quant.kv) st = pcs_caches_open(ctx, &caches, m, o->context, o->quant.profile);
     const bool shared = caches.parts != NULL;
     if (shared) rest.target_ram = 0; /* it is shared out below */
@@ -146,10 +157,11 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
         if (!st && o->max_kld > 0) st = least_bytes(ctx, t, o, bytes, &bytes);
         out->solution.size = sizeof out->solution;
         if (!st) st = pcs_loss_table_plan(t, bytes, &out->plan, &out->solution, &loss);
-        if (!st && o->quant.profile) out->kld = precis_profile_predict(o->quant.profile, loss + cache_loss, out->interval);
+        if (!st && o->quant.profile) out->kld = precis_profile_predict_method(o->quant.profile, o->quant.method, loss > 0 ? pcs_gain_share(ctx, out->plan, o->quant.method) * loss / (loss + cache_loss) : 0, loss + cache_loss, out->interval, &out->gains);
         pcs_loss_table_close(&t);
     }
     pcs_caches_close(&caches);
+    if (!st && gains && o->quant.profile && !out->gains) pcs_warn(ctx, "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)", method, method);
     if (!st && o->costs) st = precis_costs_predict(o->costs, out->plan, &out->tok_s);
     if (!st && !out->kv && o->quant.kv && !(out->kv = pcs_alloc(ctx, strlen(o->quant.kv) + 1, 1))) st = PRECIS_ENOMEM;
     if (!st && out->kv && !*out->kv) strcpy(out->kv, o->quant.kv);

@@ -2,6 +2,7 @@
  * divergence of its logits from the original's is what that tensor costs. Then whole plans at random, to see how costs add up. */
 #include "base/json.h"
 #include "job/divergence.h"
+#include "job/gain.h"
 #include "precis/text.h"
 #include "quant/methods.h"
 #include "quant/profile.h"
@@ -28,7 +29,8 @@ typedef struct {
     size_t n_cuts;
     precis_value *cuts;            /* ends of layers, in order */
     uint32_t vocabulary;
-    double begun, run, coding, numbers; /* run: predicted seconds of one from the first layer on; coding: of one weight; numbers: weights to code */
+    double begun, coding, numbers; /* coding: predicted seconds of one weight; numbers: weights to code */
+    double each, runs, run, whole; /* each: predicted seconds of a token; runs: on the text of single weights; run, whole: seconds of one there, from the first layer on, and of one of a whole plan */
     double done, total;        /* predicted seconds */
 } profiler;
 
@@ -234,7 +236,7 @@ static precis_status whole_plans(profiler *r)
             if (k >= 4 && pcs_now() - r->begun > r->opt->time_limit) break;
             st = whole_plan(r, &seed, pcs_spread(k) + 0.5 / PLANS); /* wherever time ends, plans of all sizes have been measured */
         } else for (size_t i = 0; i < r->origin->n_tensors; i++) (void)pcs_rand_unit(&seed);
-        if (!st) st = advance(r, MORE * r->run + r->coding * r->numbers);
+        if (!st) st = advance(r, r->whole + r->coding * r->numbers);
     }
     return st;
 }
@@ -283,12 +285,23 @@ static precis_status coding_speed(profiler *r, const pcs_method *coder, double *
     return st;
 }
 
+/* What the rest will take, with so many tokens for single weights and for whole plans. */
+static void predict_time(profiler *r, double tokens, double more)
+{
+    r->run = r->each * tokens;
+    r->whole = r->each * more;
+    r->total = r->run * r->runs + r->whole * (double)(r->plans + 1) + r->coding * r->numbers * (double)(r->n_types + r->plans);
+    size_t weights = 0;
+    for (size_t i = 0; i < r->origin->n_tensors; i++) weights += probe_type(&r->origin->tensors[i], r->types[0]) != NULL;
+    snprintf(r->note, sizeof r->note, "profile: %zu weights, %zu types coded by %s, %zu whole plans, %.0f tokens: about %.0f s%s", weights, r->n_types, r->coder->name, r->plans, tokens, r->total * 1.1,
+             r->total > r->opt->time_limit ? ", more than the limit: the last plans will be left out" : "");
+}
+
 /* How the time is spent: by search where that leaves most of it to the divergences, else by rtn; fewer plans, then fewer types, then fewer tokens. */
 static precis_status budget_time(profiler *r, double each, double numbers, uint32_t *tokens)
 {
     const double limit = r->opt->time_limit, margin = 0.8;
     double coding = 0, allowed = 0, runs = 0;
-    size_t weights = 0;
     r->numbers = numbers;
     precis_status st = PRECIS_OK;
     r->plans = PLANS;
@@ -298,24 +311,17 @@ static precis_status budget_time(profiler *r, double each, double numbers, uint3
         if (turn == 3) r->n_types = 1;
         st = coding_speed(r, r->coder, &r->coding);
         coding = r->coding * numbers * (double)(r->n_types + r->plans);
-        runs = MORE * (double)r->plans + MORE + 1; /* and the original's */
-        weights = 0;
-        for (size_t i = 0; i < r->origin->n_tensors; i++) {
-            if (!probe_type(&r->origin->tensors[i], r->types[0])) continue;
-            weights++;
-            runs += share_behind(r, cut_before(r, &r->origin->tensors[i])) * (double)r->n_types;
-        }
+        runs = 1; /* the original's */
+        for (size_t i = 0; i < r->origin->n_tensors; i++)
+            if (probe_type(&r->origin->tensors[i], r->types[0])) runs += share_behind(r, cut_before(r, &r->origin->tensors[i])) * (double)r->n_types;
         runs += 2.0 * (double)r->n_cuts; /* the caches: four probes of a layer, half the net each */
-        allowed = (margin * limit - coding) / (each * runs);
+        allowed = (margin * limit - coding) / (each * (runs + MORE * (double)(r->plans + 1)));
         if (allowed >= 2 * TOKENS_LEAST && coding < 0.5 * limit) break;
     }
     *tokens = (uint32_t)(allowed < TOKENS_LEAST ? TOKENS_LEAST : allowed > TOKENS_MOST ? TOKENS_MOST : allowed);
     if (r->opt->calibrate.tokens && *tokens > r->opt->calibrate.tokens) *tokens = r->opt->calibrate.tokens;
-    r->run = each * *tokens;
-    r->total = r->run * runs + coding;
-    const double need = r->run * runs + coding;
-    snprintf(r->note, sizeof r->note, "profile: %zu weights, %zu types coded by %s, %zu whole plans, %u tokens: about %.0f s%s", weights, r->n_types, r->coder->name, r->plans, *tokens, need * 1.1,
-             need > limit ? ", more than the limit: the last plans will be left out" : "");
+    r->each = each;
+    r->runs = runs;
     return st;
 }
 
@@ -400,7 +406,9 @@ static precis_status run_all(profiler *r)
     if (!st) st = pcs_windows_spread(&all, most, &r->windows);
     if (all.ctx) pcs_windows_free(&all);
     if (st) return st;
-    precis_sha256(r->windows.ids, r->windows.n_ids * sizeof *r->windows.ids, text);
+    const size_t n = r->windows.n_ids;
+    predict_time(r, (double)(tokens < n ? tokens : n), (double)(most < n ? most : n));
+    precis_sha256(r->windows.ids, n * sizeof *r->windows.ids, text);
     st = take_cache(r, model, text);
     if (!st && r->p->n_plans < r->plans) pcs_warn(r->ctx, r->p->n ? "%s; part of it is done" : "%s", r->note);
     if (!st && !r->p->coder && !(r->p->coder = pcs_arena_copy(&r->p->arena, r->coder->name, strlen(r->coder->name)))) st = PRECIS_ENOMEM;
@@ -409,13 +417,14 @@ static precis_status run_all(profiler *r)
     if (!st) st = pcs_reference_open(r->ctx, &r->few, r->origin, &r->windows, tokens, r->vocabulary, r->cuts, r->n_cuts);
     if (!st) st = advance(r, r->run);
     if (!st) st = pcs_reference_open(r->ctx, &r->many, r->origin, &r->windows, r->windows.n_ids, r->vocabulary, NULL, 0);
-    if (!st) st = advance(r, MORE * r->run);
+    if (!st) st = advance(r, r->whole);
     if (!st) st = probes(r);
     if (!st) st = reach(r);
     if (!st) st = caches(r);
     if (!st) st = whole_plans(r);
     r->p->seconds += pcs_now() - r->begun;
     if (!st && r->opt->cache) st = precis_profile_save(r->ctx, r->p, r->opt->cache);
+    if (!st && r->opt->method) st = pcs_gain_measure(r->ctx, r->origin, r->opt, r->p, r->vocabulary);
     return st ? st : pcs_progress(r->ctx, "profile", 1, 1);
 }
 

@@ -14,6 +14,9 @@ typedef struct pcs_sensitivity {
 } pcs_sensitivity;
 typedef struct pcs_plan_sample { double sum, kld, se; } pcs_plan_sample; /* of a whole plan: its tensors' sum; measured, with the standard error over the text */
 
+/* A plan of so many bits per weight, made by search and by a method of the whole model: divergences of both on the same text. share: of the plan's loss, what is of tensors that the method can be applied to. */
+typedef struct pcs_gain { const char *method; double bits, share, search, kld; } pcs_gain;
+
 struct precis_profile {
     precis_ctx *ctx;
     pcs_arena arena;
@@ -22,6 +25,8 @@ struct precis_profile {
     size_t n, cap;
     pcs_plan_sample plans[64];
     size_t n_plans;
+    pcs_gain gains[16];
+    size_t n_gains;
     char *model, *text; /* SHA-256 of the tensors; of the tokens that it was measured on */
     char *coder;        /* method that coded the probes */
     uint32_t tokens;
@@ -31,6 +36,9 @@ struct precis_profile {
 precis_status pcs_profile_new(precis_ctx *ctx, precis_profile **out);
 /* A probe of a tensor, kept in order; one of the same type is written over. */
 precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char *type, double error, double kld, double se);
+/* PRECIS_EFORMAT: numbers out of range, or too many. The same method and bits are written over. */
+precis_status pcs_profile_add_gain(precis_profile *p, const pcs_gain *gain);
+const pcs_gain *pcs_profile_gain_at(const precis_profile *p, const char *method, double bits); /* NULL: none */
 const pcs_sensitivity *pcs_profile_of(const precis_profile *p, const char *tensor);
 /* Divergence that a relative error of a tensor is likely to cause alone: log-linear between and beyond the probes. Negative: unknown. */
 double pcs_profile_loss(const precis_profile *p, const char *tensor, const char *type, double error);

@@ -107,6 +107,19 @@ json "min(n['sqnr_db'] for n in j['nodes'] if n['op'] == 'matmul') < 15"
 expect 0 "$precis" profile "$model" --calib "$work/calib.txt" --tokens 600 -o "$work/profile.json" --json
 json "sum('.cache_' in p['name'] for p in j['probes']) == 32 and 0 < j['estimate']['rank_correlation'] <= 1"
 json "all(a['kld'] <= b['kld'] for a, b in zip([p for p in j['probes'] if p['type'] == 'int8'], [p for p in j['probes'] if p['type'] == 'int4']))"
+# what a method of the whole model gains is measured on whole plans, kept, and counted on; unmeasured, the plan says so
+expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --max-size 30% --method gptq --json
+json "j['gains'] == 0"
+has err "what gptq gains was not measured"
+search=$(python3 -c "import json; print(json.load(open('$work/out'))['kld'])")
+expect 0 "$precis" profile "$model" --calib "$work/calib.txt" --tokens 600 -o "$work/profile.json" --method gptq --json
+json "len(j['gains']) == 3 and all(g['method'] == 'gptq' and 0 < g['kld'] and 0 < g['search'] for g in j['gains']) and j['gains'][1]['kld'] > j['gains'][0]['kld'] > j['gains'][2]['kld']"
+gains=$(python3 -c "import json; g = json.load(open('$work/out'))['gains']; r = [x['kld'] / x['search'] for x in g]; p = [1 + (a - 1) / x['share'] for a, x in zip(r, g)]; print(min(r + p), max(r + p))")
+expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --max-size 30% --method gptq --json
+json "j['gains'] == 3 and $search * min(${gains% *}, 1) <= j['kld'] <= $search * max(${gains#* }, 1) and j['kld'] != $search and j['kld_interval'][0] < j['kld'] < j['kld_interval'][1]"
+head -c 500 "$work/calib.txt" >"$work/brief.txt"
+expect 2 "$precis" profile "$model" --calib "$work/brief.txt" -o "$work/brief.json" --method gptq
+has err "two fifths of the calibration text"
 expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 -o "$work/tight.json" --json
 json "j['ram'] <= 7000000 and 'int4' in j['kv'] and len(j['kv'].replace(';', ',').split(',')) == 16"
 expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 --kv int8 --json
