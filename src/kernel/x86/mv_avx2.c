@@ -4,18 +4,19 @@
 #define MV_DIGITS
 #include "kernel/simd/mv.h"
 
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
+PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot)
 {
     const vec ones = _mm256_set1_epi16(1);
+    const int step = d->pairs ? d->pairs : 1; /* groups are whole numbers of it */
     for (int t = 0; t < tokens; t++) dot[t] = v_set32(d->pairs ? start[t] : 0);
-    for (int l = l0; l < l1;) {
+    for (int l = l0; l < l1; l += step) {
         vec pairs[MV_MOST];
-        for (int k = 0; k < (d->pairs ? d->pairs : 1) && l < l1; k++, l++) {
-            const vec codes = d->pairs ? d->line(p, g, l, h) : v_xor(d->line(p, g, l, h), v_set8(128)), size = _mm256_abs_epi8(codes);
+        for (int k = l; k < l + step; k++) {
+            const vec codes = d->pairs ? d->line(p, g, k, h) : v_xor(d->line(p, g, k, h), v_set8(128)), size = _mm256_abs_epi8(codes);
             for (int t = 0; t < tokens; t++) {
-                const vec x = v_four(q[t] + 4 * l);
+                const vec x = v_four(q + 4 * (k * tokens + t));
                 const vec two = d->pairs ? _mm256_maddubs_epi16(codes, x) : _mm256_maddubs_epi16(size, _mm256_sign_epi8(x, codes));
-                pairs[t] = k ? _mm256_add_epi16(pairs[t], two) : two;
+                pairs[t] = k > l ? _mm256_add_epi16(pairs[t], two) : two;
             }
         }
         for (int t = 0; t < tokens; t++) dot[t] = _mm256_add_epi32(dot[t], _mm256_madd_epi16(pairs[t], ones));
