@@ -34,7 +34,7 @@ print(prefill, gen / (time.perf_counter() - t))
 def ours(path, threads):
     r = subprocess.run([a.precis, "bench", path, "--prompt", str(a.prompt), "--gen", str(a.gen), "-t", str(threads), "--json", "-q"], capture_output=True, text=True, check=True)
     j = json.loads(r.stdout)
-    return j["prefill_tok_s"], j["decode_tok_s"], j["limit"]["decode_tok_s"], j["cpu"], j["limit"]["prefill_tok_s"], j["rss_bytes"]
+    return j["prefill_tok_s"], j["decode_tok_s"], j["limit"]["decode_tok_s"], j["cpu"], j["limit"]["prefill_tok_s"], j["rss_bytes"], {t["threads"]: t["share"] for t in j["scaling"]["threads"]}
 
 
 def theirs(path, threads):
@@ -68,6 +68,9 @@ for name in a.models or sources:
             rows.append(row)
             if name == "1.1b" and kind == "Q4_0":  # 22 layers of 256 keys and values in f16
                 goals.record("memory 1.1b", max(r[5] for r in got) / (row["bytes"] + (a.prompt + a.gen) * 22 * 512 * 2 + (32 << 20)))
+            if name == "1.1b" and kind == "Q4_0" and not a.level and threads == 2:
+                for n in (8, 16):
+                    goals.record(f"threads {n}", 100 * statistics.median(r[6][n] for r in got))
             if threads == 1:
                 for what in ("decode", "prefill"):
                     for key, value in ((f"{what} {name} {kind} peer", row[what] / row["peer_" + what]), (f"{what} {name} {kind} limit", 100 * row[what] / row["limit_" + what])):

@@ -69,6 +69,21 @@ static int cost_table(cli *c, const char *path)
     return rc;
 }
 
+static json_t *scaling(const precis_bench_result *r)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < PRECIS_SCALINGS; i++) json_array_append_new(list, json_pack("{s:i, s:f, s:f}", "threads", (int)r->scaling[i].threads, "strips", r->scaling[i].strips, "share", r->scaling[i].share));
+    return json_pack("{s:i, s:f, s:i, s:o}", "barriers", (int)r->barriers, "barrier_s", r->barrier_s, "barrier_threads", (int)r->barrier_threads, "threads", list);
+}
+
+static void print_scaling(const precis_bench_result *r)
+{
+    if (!(r->barrier_s > 0)) return;
+    printf("more threads, each reading as fast as one here, would keep of the read limit:");
+    for (int i = 0; i < PRECIS_SCALINGS; i++) printf("%s %.0f %% (%u; strips %.0f)", i ? "," : "", 100 * r->scaling[i].share, r->scaling[i].threads, 100 * r->scaling[i].strips);
+    printf("; %u barriers a token, each %.0f ns with %u threads\n", r->barriers, r->barrier_s * 1e9, r->barrier_threads);
+}
+
 static int run(cli *c)
 {
     if (cli_has(c, "--kernels")) return all_kernels(c);
@@ -95,6 +110,7 @@ static int run(cli *c)
                                 "decode_tok_s", r.decode_tok_s, "rss_bytes", (json_int_t)r.rss_bytes, "limit", "prefill_tok_s", r.limit_prefill_tok_s,
                                 "decode_tok_s", r.limit_decode_tok_s, "l2_bytes_s", r.l2_bytes_s, "l3_bytes_s", r.l3_bytes_s, "memory_bytes_s", r.memory_bytes_s, "read_bytes_s", r.read_bytes_s, "multiply_s", r.multiply_s, "fma_s", r.fma_s, "weight_bytes",
                                 (json_int_t)r.weight_bytes, "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx));
+        json_object_set_new(all, "scaling", scaling(&r));
         if (cli_has(c, "--energy")) json_object_set_new(all, "energy", isfinite(r.decode_j) ? json_pack("{s:f, s:f}", "prefill_j", r.prefill_j, "decode_j", r.decode_j) : json_null());
         return cli_print_json(c, all);
     }
@@ -113,6 +129,7 @@ static int run(cli *c)
     for (size_t i = 0; i < 3; i++)
         if (tiers[i].speed > 0) printf(" %s %.1f GB/s,", tiers[i].name, tiers[i].speed * 1e-9);
     printf(" weights here %.1f; multiplying int8 %.0f, f32 %.0f billion/s\n", r.read_bytes_s * 1e-9, r.multiply_s * 1e-9, r.fma_s * 1e-9);
+    print_scaling(&r);
     return cli_done(c);
 }
 

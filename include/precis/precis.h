@@ -3,6 +3,7 @@
 #define PRECIS_PRECIS_H
 
 #include "precis/base.h"
+#include "precis/bench.h"
 #include "precis/convert.h"
 #include "precis/eval.h"
 #include "precis/graph.h"

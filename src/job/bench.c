@@ -2,7 +2,8 @@
 #include "base/pool.h"
 #include "graph/arch.h"
 #include "job/limits.h"
-#include "precis/job.h"
+#include "job/scaling.h"
+#include "precis/bench.h"
 #include "run/runner.h"
 
 #include <math.h>
@@ -104,6 +105,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
         weigh(r->graph, &r->lm, o.arithmetic, result, &every, &output);
         result->limit_decode_tok_s = 1.0 / fmax((double)result->weight_bytes / result->read_bytes_s / o.sequences, every + output); /* weights are read once for all sequences */
         result->limit_prefill_tok_s = 1.0 / (every + output / o.prompt);
+        pcs_scaling_estimate(r->program, (double)result->weight_bytes, result->read_bytes_s, result);
     }
     precis_runner_close(&r);
     precis_model_close(&m);

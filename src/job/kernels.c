@@ -3,7 +3,7 @@
 #include "format/format.h"
 #include "job/costing.h"
 #include "job/limits.h"
-#include "precis/job.h"
+#include "precis/bench.h"
 
 enum { WIDTH = 4096, ROWS = 4096, PROMPT = 240 };
 #define CACHED ((uint64_t)512 << 10) /* bytes of each thread */

@@ -1,6 +1,7 @@
 /* ladder.c - one model in many schemes, side by side. */
 #include "model/model.h"
 #include "plan/plan.h"
+#include "precis/bench.h"
 #include "precis/job.h"
 #include "quant/quant.h"
 

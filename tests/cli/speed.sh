@@ -60,7 +60,7 @@ done
 
 # ---- bench
 q bench "$work/q.gguf" --prompt 16 --gen 8 --sequences 8 --json
-json 'j["decode_tok_s"] > 0 and j["limit"]["decode_tok_s"] > 0'
+json 'j["decode_tok_s"] > 0 and j["limit"]["decode_tok_s"] > 0 and [t["threads"] for t in j["scaling"]["threads"]] == [2, 4, 8, 16] and all(0 < t["strips"] <= 1 and t["share"] <= t["strips"] for t in j["scaling"]["threads"]) and j["scaling"]["barriers"] > 8'
 mkdir -p "$work/powercap/intel-rapl:0"
 echo 1000000 >"$work/powercap/intel-rapl:0/energy_uj"
 PRECIS_POWERCAP=$work/powercap q bench "$work/q.gguf" --prompt 16 --gen 8 --energy --json

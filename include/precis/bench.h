@@ -1,0 +1,58 @@
+/* precis/bench.h - speed and memory of a model and of kernels on this machine, beside the machine's limits. */
+#ifndef PRECIS_BENCH_H
+#define PRECIS_BENCH_H
+
+#include "precis/run.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct precis_bench_options {
+    uint32_t          size; /* sizeof of this struct, set by _INIT */
+    uint32_t          prompt, generate; /* tokens; 0: 512 and 64   */
+    precis_arithmetic arithmetic;
+    const char       *k_type, *v_type;
+    precis_pack       pack;
+    uint32_t          sequences; /* that are generated together, a token of each in a call; 0: 1 */
+} precis_bench_options;
+#define PRECIS_BENCH_OPTIONS_INIT { sizeof(precis_bench_options), 0, 0, PRECIS_FAST, NULL, NULL, PRECIS_PACK_LOAD, 0 }
+
+#define PRECIS_SCALINGS 4
+typedef struct precis_bench_result {
+    uint32_t size;                            /* sizeof of this struct, set by the caller                  */
+    double   load_ms, prefill_tok_s, decode_tok_s; /* decode: of all sequences */
+    uint64_t rss_bytes;                       /* of the process, at its largest                            */
+    /* What this machine could do at best, measured now: reading the weights once per token at the speed that
+     * memory is read with the same threads; and the same multiplications (int8 of quantized weights, f32 fma of
+     * others) in registers, at the instruction set in use. */
+    double   read_bytes_s, multiply_s;
+    double   limit_prefill_tok_s, limit_decode_tok_s;
+    uint64_t weight_bytes;                    /* read per token                                            */
+    double   fma_s;                           /* beside multiply_s: f32                                    */
+    double   prefill_j, decode_j;             /* joules a token by the processor's RAPL counters; NaN where they cannot be read */
+    double   l2_bytes_s, l3_bytes_s, memory_bytes_s; /* that all threads read from each tier; 0: not known */
+    /* What a generated token would keep of the read limit with more threads, where each reads as fast as one does here: strips of weights are whole panels, and each barrier takes
+     * barrier_s, as measured with barrier_threads, in proportion to the threads. An estimate from the program. */
+    uint32_t barriers, barrier_threads;
+    double   barrier_s;                       /* 0: this machine has one processor, and share is not known     */
+    struct { uint32_t threads; double strips, share; } scaling[PRECIS_SCALINGS]; /* 2, 4, 8 and 16 threads; strips: evenness alone */
+} precis_bench_result;
+/* path: opened anew, so that loading is measured. */
+PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts, precis_bench_result *result);
+
+/* A kernel of weights at the level and the threads of ctx: bytes of weights per second with one token, from memory and from the cores' own caches, and
+ * multiplications per second with a prompt, each beside what the machine reads and multiplies at best; 0: not measured. */
+typedef struct precis_kernel_speed {
+    uint32_t    size;
+    const char *type, *kernel, *isa;
+    double      memory, cache, multiply, limit_memory, limit_cache, limit_multiply;
+} precis_kernel_speed;
+/* Called for each; not 0 stops with PRECIS_ECANCELED. */
+typedef int precis_kernel_fn(void *user, const precis_kernel_speed *speed);
+PRECIS_API precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PRECIS_BENCH_H */
