@@ -245,14 +245,35 @@ static precis_status place(precis_program *p, bool keep_all)
     return p->buffer ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
+static bool by_rows(const pcs_step *s) { return !s->op || s->op->by_rows; }
+
+/* All but the last dimension. */
+static bool same_rows(const precis_program *p, int32_t a, int32_t b)
+{
+    const pcs_value *x = &p->slots[a].v, *y = &p->slots[b].v;
+    if (x->dims != y->dims) return false;
+    for (uint32_t i = 0; i + 1 < x->dims; i++)
+        if (x->shape[i] != y->shape[i]) return false;
+    return true;
+}
+
+/* The last of the steps from i on that threads go through row by row, without waiting: nothing of theirs may be written over before. */
+static size_t chain_end(const precis_program *p, size_t i)
+{
+    size_t end = i;
+    while (by_rows(&p->steps[i]) && end + 1 < p->n_steps && by_rows(&p->steps[end + 1]) && same_rows(p, p->steps[i].out, p->steps[end + 1].out)) end++;
+    return end;
+}
+
 static void lifetimes(precis_program *p)
 {
     for (size_t i = 0; i < p->n_steps; i++) {
         const pcs_step *s = &p->steps[i];
-        for (uint32_t k = 0; k < s->n_in; k++) p->slots[p->slots[s->in[k]].root].last = (int32_t)i;
+        const int32_t end = (int32_t)chain_end(p, i);
+        for (uint32_t k = 0; k < s->n_in; k++) p->slots[p->slots[s->in[k]].root].last = end;
         pcs_slot *out = &p->slots[p->slots[s->out].root];
         if (out->first < 0 && !out->v.input && !out->data) out->first = (int32_t)i;
-        if (out->last < (int32_t)i) out->last = (int32_t)i;
+        if (out->last < end) out->last = end;
     }
     for (size_t i = 0; i < p->n_slots; i++)
         if (p->slots[i].v.output) p->slots[p->slots[i].root].last = (int32_t)p->n_steps;
@@ -266,6 +287,12 @@ static bool touches(const precis_program *p, int32_t a, int32_t b)
     return x->bytes && y->bytes && x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes;
 }
 
+/* What one step made and another reads, both row by row: a thread reads what it made itself. */
+static bool stays(const precis_program *p, const pcs_step *s, int32_t in, const pcs_step *maker)
+{
+    return by_rows(s) && by_rows(maker) && in == maker->out && same_rows(p, in, s->out);
+}
+
 static void place_barriers(precis_program *p)
 {
     size_t since = 0;
@@ -273,7 +300,7 @@ static void place_barriers(precis_program *p)
         pcs_step *s = &p->steps[i];
         for (size_t e = since; e < i && !s->barrier; e++) {
             const pcs_step *o = &p->steps[e];
-            for (uint32_t k = 0; k < s->n_in; k++) s->barrier |= touches(p, s->in[k], o->out);
+            for (uint32_t k = 0; k < s->n_in; k++) s->barrier |= touches(p, s->in[k], o->out) && !stays(p, s, s->in[k], o);
             for (uint32_t k = 0; k < o->n_in; k++) s->barrier |= touches(p, s->out, o->in[k]);
             s->barrier |= touches(p, s->out, o->out);
         }

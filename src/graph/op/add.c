@@ -1,5 +1,4 @@
 /* add - elementwise; shapes agree. */
-#include "base/pool.h"
 #include "graph/graph.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
@@ -12,7 +11,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share((uint64_t)pcs_arg_count(&c->out), 64, ith, nth, &begin, &end);
+    pcs_share_numbers(&c->out, ith, nth, &begin, &end);
     const float *a = c->in[0].data, *b = c->in[1].data;
     float *y = c->out.data;
     for (uint64_t i = begin; i < end; i++) y[i] = a[i] + b[i];
@@ -26,4 +25,4 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
     }
 }
 
-const pcs_op pcs_op_add = { .name = "add", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .backward = backward };
+const pcs_op pcs_op_add = { .name = "add", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .backward = backward };

@@ -1,6 +1,5 @@
 /* gelu - x times the normal distribution function (Hendrycks and Gimpel 2016): exact by erf, or its tanh form. */
 #include "base/fmath.h"
-#include "base/pool.h"
 #include "graph/graph.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out) { return pcs_infer_like(g, n, 0, out); }
@@ -8,7 +7,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out) {
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share((uint64_t)pcs_arg_count(&c->out), 64, ith, nth, &begin, &end);
+    pcs_share_numbers(&c->out, ith, nth, &begin, &end);
     const float *restrict x = c->in[0].data;
     float *restrict y = c->out.data;
     if (c->attr[0] != 0)
@@ -17,4 +16,4 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         for (uint64_t i = begin; i < end; i++) y[i] = (float)(0.5 * (double)x[i] * (1.0 + pcs_erf((double)x[i] * 0.70710678118654752440)));
 }
 
-const pcs_op pcs_op_gelu = { .name = "gelu", .min_in = 1, .max_in = 1, .attrs = { "tanh" }, .defaults = { 0 }, .infer = infer, .eval = eval };
+const pcs_op pcs_op_gelu = { .name = "gelu", .by_rows = true, .min_in = 1, .max_in = 1, .attrs = { "tanh" }, .defaults = { 0 }, .infer = infer, .eval = eval };

@@ -25,7 +25,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]);
     const float *w = c->in[1].data, *b = c->n_in > 2 ? c->in[2].data : NULL;
-    for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) {
+    uint64_t begin, end;
+    pcs_share_rows(rows, ith, nth, &begin, &end);
+    for (size_t r = begin; r < end; r++) {
         const float *x = (const float *)c->in[0].data + r * n;
         float *y = (float *)c->out.data + r * n, sum[16] = { 0 }, squares[16] = { 0 };
         for (size_t i = 0; i < n; i++) sum[i % 16] += x[i];
@@ -36,4 +38,4 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_layer_norm = { .name = "layer_norm", .min_in = 2, .max_in = 3, .attrs = { "eps" }, .defaults = { 1e-5 }, .infer = infer, .eval = eval };
+const pcs_op pcs_op_layer_norm = { .name = "layer_norm", .by_rows = true, .min_in = 2, .max_in = 3, .attrs = { "eps" }, .defaults = { 1e-5 }, .infer = infer, .eval = eval };

@@ -1,5 +1,4 @@
 /* relu - max(x, 0). */
-#include "base/pool.h"
 #include "graph/graph.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out) { return pcs_infer_like(g, n, 0, out); }
@@ -7,7 +6,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out) {
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share((uint64_t)pcs_arg_count(&c->out), 64, ith, nth, &begin, &end);
+    pcs_share_numbers(&c->out, ith, nth, &begin, &end);
     const float *x = c->in[0].data;
     float *y = c->out.data;
     for (uint64_t i = begin; i < end; i++) y[i] = x[i] > 0 ? x[i] : 0.0f;
@@ -19,4 +18,4 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
     for (int64_t i = 0; din[0] && i < pcs_arg_count(&c->out); i++) din[0][i] += x[i] > 0 ? dout[i] : 0.0f;
 }
 
-const pcs_op pcs_op_relu = { .name = "relu", .min_in = 1, .max_in = 1, .infer = infer, .eval = eval, .backward = backward };
+const pcs_op pcs_op_relu = { .name = "relu", .by_rows = true, .min_in = 1, .max_in = 1, .infer = infer, .eval = eval, .backward = backward };

@@ -1,5 +1,4 @@
 /* relu2glu - relu(gate)^2 * up (So et al. 2021; BitNet b1.58 2B4T, section 2). */
-#include "base/pool.h"
 #include "graph/graph.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
@@ -12,7 +11,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share((uint64_t)pcs_arg_count(&c->out), 64, ith, nth, &begin, &end);
+    pcs_share_numbers(&c->out, ith, nth, &begin, &end);
     const float *restrict g = c->in[0].data, *restrict u = c->in[1].data;
     float *restrict y = c->out.data;
     for (uint64_t i = begin; i < end; i++) {
@@ -21,4 +20,4 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_relu2glu = { .name = "relu2glu", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };
+const pcs_op pcs_op_relu2glu = { .name = "relu2glu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };

@@ -26,9 +26,11 @@ static float inverse_rms(const float *x, size_t n, float eps)
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const size_t n = (size_t)c->in[1].shape[0], rows = (size_t)pcs_arg_count(&c->in[0]) / n;
+    const size_t n = (size_t)c->in[1].shape[0];
     const float *w = c->in[1].data;
-    for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) {
+    uint64_t begin, end;
+    pcs_share_numbers(&c->out, ith, nth, &begin, &end);
+    for (size_t r = begin / n; r < end / n; r++) {
         const float *x = (const float *)c->in[0].data + r * n;
         float *y = (float *)c->out.data + r * n;
         const float s = inverse_rms(x, n, (float)c->attr[0]);
@@ -52,5 +54,5 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
     }
 }
 
-const pcs_op pcs_op_rms_norm = { .name = "rms_norm", .min_in = 2, .max_in = 2, .attrs = { "eps", "dim" }, .defaults = { 1e-5, 0 },
+const pcs_op pcs_op_rms_norm = { .name = "rms_norm", .by_rows = true, .min_in = 2, .max_in = 2, .attrs = { "eps", "dim" }, .defaults = { 1e-5, 0 },
                                  .infer = infer, .eval = eval, .backward = backward };
