@@ -80,6 +80,7 @@ json 'j["rows"] > 20 and j["overhead"] >= 0'
 python3 -c "
 import json, re
 j = json.load(open('$work/costs.json'))
+j['overhead'] = 0
 for r in j['rows']:
     r['seconds'] = r['rows'] * r['width'] * int(re.search(r'[0-9]+', r['type'])[0]) * 1e-12
 json.dump(j, open('$work/costs.json', 'w'))"
