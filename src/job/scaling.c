@@ -40,7 +40,7 @@ static double unevenness(const precis_program *p, uint32_t threads, size_t *barr
     *barriers = 1; /* the end of the token */
     for (size_t i = 0; i <= p->n_steps; i++) {
         const pcs_step *s = i < p->n_steps ? &p->steps[i] : NULL;
-        if (!s || s->barrier) {
+        if (!s || s->barrier_one) {
             uint64_t most = 0;
             for (uint32_t t = 0; t < threads; t++) most = load[t] > most ? load[t] : most;
             slowest += most;

@@ -257,23 +257,14 @@ static bool same_rows(const precis_program *p, int32_t a, int32_t b)
     return true;
 }
 
-/* The last of the steps from i on that threads go through row by row, without waiting: nothing of theirs may be written over before. */
-static size_t chain_end(const precis_program *p, size_t i)
-{
-    size_t end = i;
-    while (by_rows(&p->steps[i]) && end + 1 < p->n_steps && by_rows(&p->steps[end + 1]) && same_rows(p, p->steps[i].out, p->steps[end + 1].out)) end++;
-    return end;
-}
-
 static void lifetimes(precis_program *p)
 {
     for (size_t i = 0; i < p->n_steps; i++) {
         const pcs_step *s = &p->steps[i];
-        const int32_t end = (int32_t)chain_end(p, i);
-        for (uint32_t k = 0; k < s->n_in; k++) p->slots[p->slots[s->in[k]].root].last = end;
+        for (uint32_t k = 0; k < s->n_in; k++) p->slots[p->slots[s->in[k]].root].last = (int32_t)i;
         pcs_slot *out = &p->slots[p->slots[s->out].root];
         if (out->first < 0 && !out->v.input && !out->data) out->first = (int32_t)i;
-        if (out->last < end) out->last = end;
+        if (out->last < (int32_t)i) out->last = (int32_t)i;
     }
     for (size_t i = 0; i < p->n_slots; i++)
         if (p->slots[i].v.output) p->slots[p->slots[i].root].last = (int32_t)p->n_steps;
@@ -293,18 +284,30 @@ static bool stays(const precis_program *p, const pcs_step *s, int32_t in, const 
     return by_rows(s) && by_rows(maker) && in == maker->out && same_rows(p, in, s->out);
 }
 
+/* Of one token or output the same thread makes both. */
+static bool one_thread(const precis_program *p, const pcs_step *s, const pcs_step *o)
+{
+    const pcs_value *v = &p->slots[s->out].v;
+    return by_rows(s) && by_rows(o) && v->dims == 2 && v->shape[0] < 0 && same_rows(p, s->out, o->out);
+}
+
+static bool waits(const precis_program *p, const pcs_step *s, const pcs_step *o)
+{
+    bool wait = touches(p, s->out, o->out);
+    for (uint32_t k = 0; k < s->n_in; k++) wait |= touches(p, s->in[k], o->out) && !stays(p, s, s->in[k], o);
+    for (uint32_t k = 0; k < o->n_in; k++) wait |= touches(p, s->out, o->in[k]);
+    return wait;
+}
+
 static void place_barriers(precis_program *p)
 {
-    size_t since = 0;
+    size_t since = 0, since_one = 0;
     for (size_t i = 0; i < p->n_steps; i++) {
         pcs_step *s = &p->steps[i];
-        for (size_t e = since; e < i && !s->barrier; e++) {
-            const pcs_step *o = &p->steps[e];
-            for (uint32_t k = 0; k < s->n_in; k++) s->barrier |= touches(p, s->in[k], o->out) && !stays(p, s, s->in[k], o);
-            for (uint32_t k = 0; k < o->n_in; k++) s->barrier |= touches(p, s->out, o->in[k]);
-            s->barrier |= touches(p, s->out, o->out);
-        }
+        for (size_t e = since; e < i && !s->barrier; e++) s->barrier = waits(p, s, &p->steps[e]);
+        for (size_t e = since_one; e < i && !s->barrier_one; e++) s->barrier_one = !one_thread(p, s, &p->steps[e]) && waits(p, s, &p->steps[e]);
         if (s->barrier) since = i;
+        if (s->barrier_one) since_one = i;
     }
 }
 

@@ -58,9 +58,10 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
 static void region(void *arg, uint32_t ith, uint32_t nth)
 {
     precis_program *p = arg;
+    const bool one = p->tokens == 1 && p->outputs <= 1;
     for (size_t i = p->from; i < p->to; i++) {
         const pcs_step *s = &p->steps[i];
-        if (s->barrier && i > p->from) pcs_barrier(p->ctx);
+        if ((one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx);
         if (s->op) s->eval(&s->call, ith, nth);
         else quantize_act(&s->call, ith, nth);
         if (s->tap) {

@@ -19,7 +19,7 @@ typedef struct pcs_step {
     const double *attr;
     uint32_t n_in;
     int32_t in[PCS_NODE_INPUTS], out; /* program values */
-    bool barrier; /* wait for all earlier steps first */
+    bool barrier, barrier_one; /* wait for all earlier steps first; in a call with one token and one output at most */
     bool tap;     /* the result has a tap */
     pcs_call call;
 } pcs_step;

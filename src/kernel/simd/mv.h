@@ -16,31 +16,32 @@ typedef struct {
     int pairs, bits, plane;
 } decoder;
 
-/* dots(d, p, g, l0, l1, h, q, start, tokens, dot): dot[t] = start[t] + the sum over lines [l0, l1) of group g, whose activations begin at q. */
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot);
+/* dots(d, p, g, l0, l1, h, q, start, tokens, dot): dot[t] = start[t] + the sum over lines [l0, l1) of group g. */
+PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot);
 
-/* A tile of tokens, from a chunk on: what they have for one line, group or scale lies together, so that there is one pointer for all. q is [line][tokens][4], d [group][tokens], s and start [scale of a
- * weight][tokens]. start: minus the offset times the sum of q, where codes multiply with theirs. */
-typedef struct { const int8_t *q; const float *d, *s; const int32_t *start; } mv_tile;
+/* One token's int8 numbers, from a chunk on: s and start of each scale of a weight. start: minus the offset times the sum of q, where codes multiply with theirs. */
+typedef struct { const int8_t *q; const float *d, *s; const int32_t *start; } mv_token;
 
 /* The sums of a group, or of half of one that has two scales, to those of the row. */
-PCS_INLINE void mv_add(const decoder *dec, int g, int slot, int h, const mv_tile *x, int tokens, const vec *dot, const float *d, const float *m, vecf *acc)
+PCS_INLINE void mv_add(const decoder *dec, int g, int slot, int h, const mv_token *x, int tokens, const vec *dot, const float *d, const float *m, vecf *acc)
 {
-    const int at = dec->slots * g + slot;
-    const vecf dw = v_loadf(d + 16 * at + h / 4);
-    for (int t = 0; t < tokens; t++) acc[t] = v_fma(v_mulf(dw, v_setf(x->d[g * tokens + t])), v_float(dot[t]), acc[t]);
+    const vecf dw = v_loadf(d + 16 * (dec->slots * g + slot) + h / 4);
+    for (int t = 0; t < tokens; t++) acc[t] = v_fma(v_mulf(dw, v_setf(x[t].d[g])), v_float(dot[t]), acc[t]);
     if (!dec->has_min) return;
-    const vecf mw = v_loadf(m + 16 * at + h / 4);
-    for (int t = 0; t < tokens; t++) acc[t] = v_fnma(mw, v_setf(x->s[at * tokens + t]), acc[t]);
+    const vecf mw = v_loadf(m + 16 * (dec->slots * g + slot) + h / 4);
+    for (int t = 0; t < tokens; t++) acc[t] = v_fnma(mw, v_setf(x[t].s[dec->slots * g + slot]), acc[t]);
 }
 
-PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, const mv_tile *x, int tokens, const float *d, const float *m, vecf *acc)
+PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, const mv_token *x, int tokens, const float *d, const float *m, vecf *acc)
 {
-    static const int32_t none[8] = { 0 };
+    const int8_t *q[8];
+    int32_t start[8];
     for (int slot = 0; slot < dec->slots; slot++) {
         vec dot[8];
-        const int8_t *q = x->q + 32 * g * tokens;
-        const int32_t *start = dec->offset ? x->start + (dec->slots * g + slot) * tokens : none;
+        for (int t = 0; t < tokens; t++) {
+            q[t] = x[t].q + 32 * g;
+            start[t] = dec->offset ? x[t].start[dec->slots * g + slot] : 0;
+        }
         if (dec->slots == 1) dots(dec, p, g, 0, 8, h, q, start, tokens, dot);
         else dots(dec, p, g, 4 * slot, 4 * slot + 4, h, q, start, tokens, dot);
         mv_add(dec, g, slot, h, x, tokens, dot, d, m, acc);
@@ -54,20 +55,20 @@ PCS_INLINE vec four(vec sum, vec codes, const int8_t *x);
 
 #ifdef MV_BYTES
 /* Groups from g on whose codes are fields of the same bytes, with a line read once for all: a field multiplies where it lies in its byte, and sums are shifted instead. The sums are those of mv_group. */
-PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, const mv_tile *x, int tokens, const float *d, const float *m, vecf *acc)
+PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, const mv_token *x, int tokens, const float *d, const float *m, vecf *acc)
 {
     const int bits = dec->bits, fields = 8 / bits, groups = dec->block == 32 ? 1 : fields, lines = groups * bits;
     const uint8_t *line = p->at[dec->plane] + 512 / fields * g + h;
     vec sum[MV_SUMS]; /* [field][token] */
     for (int j = 0; j < fields; j++)
-        for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(!j && dec->offset ? x->start[g * tokens + t] : 0);
+        for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(!j && dec->offset ? x[t].start[g] : 0);
 #pragma GCC unroll 8
     for (int i = 0; i < lines; i++) {
         const vec bytes = v_load(line + 64 * i);
 #pragma GCC unroll 4
         for (int j = 0; j < fields; j++) {
             const vec codes = v_and(bytes, v_set8(((1 << bits) - 1) << bits * j));
-            for (int t = 0; t < tokens; t++) sum[j * tokens + t] = four(sum[j * tokens + t], codes, x->q + (32 * g + 4 * (j * lines + i)) * tokens + 4 * t);
+            for (int t = 0; t < tokens; t++) sum[j * tokens + t] = four(sum[j * tokens + t], codes, x[t].q + 32 * g + 4 * (j * lines + i));
         }
     }
     for (int j = 0; j < groups; j++) {
@@ -75,7 +76,7 @@ PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, con
         for (int t = 0; t < tokens; t++) {
             dot[t] = v_shr32(sum[j * tokens + t], bits * j);
             if (groups == 1) dot[t] = v_add32(dot[t], v_shr32(sum[tokens + t], bits));
-            if (j && dec->offset) dot[t] = v_add32(dot[t], v_set32(x->start[(g + j) * tokens + t]));
+            if (j && dec->offset) dot[t] = v_add32(dot[t], v_set32(x[t].start[g + j]));
         }
         mv_add(dec, g + j, 0, h, x, tokens, dot, d, m, acc);
     }
@@ -98,7 +99,7 @@ PCS_INLINE vec digits_dot(const digits *s) { return v_shr32(*s, 6); }
 #endif
 
 /* A chunk of TQ1_0 with one token: digit after digit of a line, instead of each from the start. The sums are those of mv_group. */
-PCS_INLINE void mv_digits(const planes *p, int h, const mv_tile *x, const float *d, vecf *acc)
+PCS_INLINE void mv_digits(const planes *p, int h, const mv_token *x, const float *d, vecf *acc)
 {
     digits sum[8];
     for (int g = 0; g < 8; g++) sum[g] = digits_of(x->start[g]);
@@ -126,17 +127,19 @@ PCS_INLINE void mv_digits(const planes *p, int h, const mv_tile *x, const float 
 #define MV_STEP \
     { \
         for (until += (size_t)step * bytes; ahead < until; ahead += 64) PCS_AHEAD(ahead); \
-        for (int half = 0; half < 16 / V_ROWS; half++) (plain ? mv_fields : mv_group)(dec, &p, g, half * VEC, &x, tokens, d, m, acc + half * tokens); \
+        for (int half = 0; half < 16 / V_ROWS; half++) (plain ? mv_fields : mv_group)(dec, &p, g, half * VEC, x, tokens, d, m, acc + half * tokens); \
     }
 
-/* Tokens m0 .. m0 + tokens - 1 (those behind the last do not count) by one panel. */
-PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout *o, mv_tile x, const uint8_t *panel, size_t n, size_t m0, int tokens)
+/* Tokens m0 .. m0 + tokens - 1 (those behind the last are the last) by one panel. */
+PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout *o, const mv_token *from, const uint8_t *panel, size_t n, size_t m0, int tokens)
 {
     const size_t chunks = pcs_chunks(a->k), groups = a->k / 32, rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
     const size_t far = m0 ? 0 : pcs_cpu_ahead(o->streams + ((size_t)tokens * a->k >= 8192)), bytes = far ? (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups : 0; /* of a group, that are asked for; activations that leave the L1 cache are a stream, too */
     const bool plain = dec->bits && 8 / dec->bits * tokens <= MV_SUMS;
     const int step = plain && dec->block == 256 ? 8 / dec->bits : 1;
+    mv_token x[8];
     vecf acc[8 * 16 / V_ROWS];
+    for (int t = 0; t < tokens; t++) x[t] = from[m0 + (size_t)t < a->m ? m0 + (size_t)t : a->m - 1];
     for (int i = 0; i < tokens * (16 / V_ROWS); i++) acc[i] = v_zero();
     const char *ahead = (const char *)panel + far, *until = ahead; /* into the next panel, and into the next tensor's */
     for (size_t c = 0; c < chunks; c++) {
@@ -147,7 +150,7 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout
 #ifdef MV_DIGITS
         if (tokens == 1 && dec->line == line_tq1_0) {
             for (until += 8 * bytes; ahead < until; ahead += 64) PCS_AHEAD(ahead);
-            for (int half = 0; half < 16 / V_ROWS; half++) mv_digits(&p, half * VEC, &x, d, acc + half);
+            for (int half = 0; half < 16 / V_ROWS; half++) mv_digits(&p, half * VEC, x, d, acc + half);
         } else
 #endif
         if (dec->block == 32) {
@@ -157,7 +160,7 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout
 #pragma GCC unroll 8 /* shifts are known, then */
             for (int g = 0; g < 8; g += step) MV_STEP
         }
-        x = (mv_tile){ x.q + PCS_CHUNK * tokens, x.d + 8 * tokens, x.s + 8 * dec->slots * tokens, x.start + 8 * dec->slots * tokens };
+        for (int t = 0; t < tokens; t++) x[t] = (mv_token){ x[t].q + PCS_CHUNK, x[t].d + 8, x[t].s + 8 * dec->slots, x[t].start + 8 * dec->slots };
     }
     for (int t = 0; t < tokens && m0 + (size_t)t < a->m; t++) {
         _Alignas(64) float y[16];
@@ -166,17 +169,8 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout
     }
 }
 
-/* Tokens of the next tile: the most that are left, or one size above. */
-PCS_INLINE int mv_width(size_t rest) { return rest > 4 && MV_MOST > 4 ? MV_MOST : rest > 2 ? 4 : rest > 1 ? 2 : 1; }
-
-/* Numbers of a row of activations, of which a tile has `tokens`. */
-PCS_INLINE void mv_spread(void *to, const void *from, size_t n, int tokens, int t)
-{
-    for (size_t i = 0; i < n; i++) memcpy((char *)to + 4 * (i * (size_t)tokens + (size_t)t), (const char *)from + 4 * i, 4);
-}
-
-/* What is alike for all rows, tile after tile; behind the panel in scratch. */
-PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, mv_tile *tile)
+/* What is alike for all rows; behind the panel in scratch. */
+PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, mv_token *x)
 {
 #ifdef MV_BYTES
     const int offset = dec->offset;
@@ -185,32 +179,20 @@ PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, mv_tile *ti
 #endif
     const size_t chunks = pcs_chunks(a->k), slots = chunks * 8 * (size_t)dec->slots;
     int32_t *start = (int32_t *)(void *)((uint8_t *)a->scratch + 16 * chunks * (PCS_CHUNK + 32));
-    float *sums = (float *)(void *)(start + PCS_FEW * slots), *d = sums + PCS_FEW * slots;
-    int8_t *q = (int8_t *)(d + PCS_FEW * chunks * 8);
-    for (size_t m0 = 0, w; m0 < a->m; m0 += w) {
-        w = (size_t)mv_width(a->m - m0);
-        *tile++ = (mv_tile){ w == 1 ? a->act.q + m0 * chunks * PCS_CHUNK : q, w == 1 ? a->act.d + m0 * chunks * 8 : d, sums, start };
-        for (size_t t = 0; t < w; t++) {
-            const size_t m = m0 + t < a->m ? m0 + t : a->m - 1; /* those behind the last are the last */
-            const int32_t *z = a->act.z + m * chunks * 16;
-            const float *s = a->act.s + m * chunks * 16;
-            for (size_t i = 0; i < slots && offset; i++) start[i * w + t] = -offset * (dec->slots == 1 ? z[2 * i] + z[2 * i + 1] : z[i]);
-            for (size_t i = 0; i < slots && dec->has_min; i++) sums[i * w + t] = dec->slots == 1 ? s[2 * i] + s[2 * i + 1] : s[i];
-            if (w == 1) continue;
-            mv_spread(q, a->act.q + m * chunks * PCS_CHUNK, chunks * PCS_CHUNK / 4, (int)w, (int)t);
-            mv_spread(d, a->act.d + m * chunks * 8, chunks * 8, (int)w, (int)t);
-        }
-        start += w * slots;
-        sums += w * slots;
-        d += w * chunks * 8;
-        q += w * chunks * PCS_CHUNK;
+    float *sums = (float *)(void *)(start + PCS_FEW * slots);
+    for (size_t m = 0; m < a->m; m++, start += slots, sums += slots) {
+        const int32_t *z = a->act.z + m * chunks * 16;
+        const float *s = a->act.s + m * chunks * 16;
+        x[m] = (mv_token){ a->act.q + m * chunks * PCS_CHUNK, a->act.d + m * chunks * 8, dec->slots == 1 ? sums : s, start };
+        for (size_t i = 0; i < slots && offset; i++) start[i] = -offset * (dec->slots == 1 ? z[2 * i] + z[2 * i + 1] : z[i]);
+        for (size_t i = 0; i < slots && dec->has_min && dec->slots == 1; i++) sums[i] = s[2 * i] + s[2 * i + 1];
     }
 }
 
 PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
 {
-    mv_tile tiles[PCS_FEW];
-    mv_prepare(a, dec, tiles);
+    mv_token x[PCS_FEW];
+    mv_prepare(a, dec, x);
     const size_t bytes = pcs_panel_bytes(a->f, a->k);
     const layout o = layout_of(a->f, a->k);
     for (size_t n = a->n0; n < a->n1; n += PCS_PANEL) {
@@ -220,14 +202,12 @@ PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
             PACK_PANEL(&(pcs_pack_args){ a->f, a->w + n * a->row_bytes, a->row_bytes, a->k, rows, a->scratch });
             panel = a->scratch;
         }
-        const mv_tile *x = tiles;
-        for (size_t m = 0; m < a->m; x++) {
-            const int w = mv_width(a->m - m);
-            if (w == MV_MOST) mv_tokens(a, dec, &o, *x, panel, n, m, MV_MOST);
-            else if (w == 4) mv_tokens(a, dec, &o, *x, panel, n, m, 4);
-            else if (w == 2) mv_tokens(a, dec, &o, *x, panel, n, m, 2);
-            else mv_tokens(a, dec, &o, *x, panel, n, m, 1);
-            m += (size_t)w;
+        for (size_t m = 0; m < a->m;) {
+            const size_t rest = a->m - m;
+            if (rest > 4 && MV_MOST > 4) mv_tokens(a, dec, &o, x, panel, n, m, MV_MOST), m += MV_MOST;
+            else if (rest > 2) mv_tokens(a, dec, &o, x, panel, n, m, 4), m += 4;
+            else if (rest > 1) mv_tokens(a, dec, &o, x, panel, n, m, 2), m += 2;
+            else mv_tokens(a, dec, &o, x, panel, n, m, 1), m += 1;
         }
     }
 }
