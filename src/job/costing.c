@@ -150,7 +150,7 @@ static precis_status beside(precis_ctx *ctx, const precis_model *m, precis_costs
 precis_status pcs_costing_open(precis_ctx *ctx, pcs_costing *c, uint64_t room)
 {
     *c = (pcs_costing){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .room = room };
-    if (!(c->ring = pcs_grow(ctx, NULL, 0, room + 64, 1))) return PRECIS_ENOMEM;
+    if (!(c->ring = pcs_alloc_large(ctx, room + 64))) return PRECIS_ENOMEM; /* as packed weights are */
     memset(c->ring, PATTERN, room + 64);
     return PRECIS_OK;
 }
