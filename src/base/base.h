@@ -92,6 +92,7 @@ precis_status pcs_spill_open(precis_ctx *ctx, pcs_spill *s, uint64_t bytes);
 void pcs_spill_close(precis_ctx *ctx, pcs_spill *s);
 /* Anonymous and swapped memory of the process, bytes, from /proc; 0 where there is none. */
 uint64_t pcs_private_memory(void);
+const char *pcs_temporary_folder(void); /* TMPDIR, or /tmp */
 
 /* Many small allocations with one life. Not thread-safe. */
 typedef struct pcs_arena {

@@ -20,10 +20,15 @@ uint64_t pcs_private_memory(void)
     return sum * 1024;
 }
 
-precis_status precis_ctx_set_memory_limit(precis_ctx *ctx, uint64_t bytes, const char *folder)
+const char *pcs_temporary_folder(void)
 {
     const char *tmp = getenv("TMPDIR");
-    if (!folder) folder = tmp && *tmp ? tmp : "/tmp";
+    return tmp && *tmp ? tmp : "/tmp";
+}
+
+precis_status precis_ctx_set_memory_limit(precis_ctx *ctx, uint64_t bytes, const char *folder)
+{
+    if (!folder) folder = pcs_temporary_folder();
     ctx->memory.limit = 0;
     if (!bytes) return PRECIS_OK;
     const uint64_t now = pcs_private_memory(), used = ctx->memory.used;

@@ -6,6 +6,7 @@
 #ifndef PCS_GRAPH_H
 #define PCS_GRAPH_H
 
+#include "base/pool.h"
 #include "format/format.h"
 #include "kernel/kernel.h"
 #include "model/model.h"
@@ -89,7 +90,7 @@ struct pcs_op {
     double defaults[PCS_ATTRS];
     bool folds; /* reads a stored input 1 itself */
     bool view;  /* the result is input 0's bytes under another shape */
-    bool by_rows; /* a thread makes rows of the result from the same rows of inputs, those of pcs_share_rows: steps that are, one after another, need no barrier in between */
+    bool by_rows; /* a thread makes rows of the result from the same rows of inputs, pcs_share(rows, 1, ...): steps that are, one after another, need no barrier in between */
     bool emulates; /* rounds as hardware would; PRECIS_REFERENCE leaves it out */
     bool (*has_kernel)(const double *attr); /* of those: some kernel multiplies such elements */
     /* Check the inputs' shapes and give the result's (dtype F32 and no dims come preset). */
@@ -145,17 +146,11 @@ static inline int64_t pcs_arg_rows(const pcs_arg *a)
     return n;
 }
 static inline int64_t pcs_arg_width(const pcs_arg *a) { return a->dims ? a->shape[a->dims - 1] : 1; }
-/* A thread's share of n rows, for whatever takes rows one by one. */
-static inline void pcs_share_rows(uint64_t n, uint32_t ith, uint32_t nth, uint64_t *begin, uint64_t *end)
-{
-    *begin = n * ith / nth;
-    *end = n * (ith + 1) / nth;
-}
-/* The same in numbers, of an operand. */
+/* A thread's rows of an operand, pcs_share(rows, 1, ...), in numbers. */
 static inline void pcs_share_numbers(const pcs_arg *a, uint32_t ith, uint32_t nth, uint64_t *begin, uint64_t *end)
 {
     const uint64_t width = (uint64_t)pcs_arg_width(a);
-    pcs_share_rows((uint64_t)pcs_arg_rows(a), ith, nth, begin, end);
+    pcs_share((uint64_t)pcs_arg_rows(a), 1, ith, nth, begin, end);
     *begin *= width;
     *end *= width;
 }

@@ -7,8 +7,6 @@
 #include "precis/job.h"
 
 #include <ctype.h>
-#include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -102,8 +100,7 @@ typedef struct {
 
 static precis_status temporary(precis_ctx *ctx, char path[600])
 {
-    const char *tmp = getenv("TMPDIR");
-    snprintf(path, 600, "%s/.precis-gain-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    snprintf(path, 600, "%s/.precis-gain-XXXXXX", pcs_temporary_folder());
     const int fd = mkstemp(path);
     if (fd < 0) return pcs_fail(ctx, PRECIS_EIO, "%s: cannot be made; TMPDIR names the folder", path);
     close(fd);

@@ -5,7 +5,7 @@
 #include "base/pool.h"
 #include "kernel/kernel.h"
 
-enum { BARRIERS = 20000, ROUNDS = 5 };
+enum { BARRIERS = 4000, ROUNDS = 5 };
 
 static void meet(void *arg, uint32_t ith, uint32_t nth)
 {

@@ -48,7 +48,7 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t rows = (size_t)pcs_arg_rows(&c->in[0]), k = (size_t)pcs_arg_width(&c->in[0]);
     uint64_t b, e;
-    pcs_share_rows(rows, ith, nth, &b, &e);
+    pcs_share(rows, 1, ith, nth, &b, &e);
     const pcs_act *a = c->out.data;
     if (b >= e) return;
     c->kernels->quantize_act(&(pcs_quantize_act_args){ c->in[0].data, k, b, e, *a });

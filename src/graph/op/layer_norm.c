@@ -26,7 +26,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]);
     const float *w = c->in[1].data, *b = c->n_in > 2 ? c->in[2].data : NULL;
     uint64_t begin, end;
-    pcs_share_rows(rows, ith, nth, &begin, &end);
+    pcs_share(rows, 1, ith, nth, &begin, &end);
     for (size_t r = begin; r < end; r++) {
         const float *x = (const float *)c->in[0].data + r * n;
         float *y = (float *)c->out.data + r * n, sum[16] = { 0 }, squares[16] = { 0 };
