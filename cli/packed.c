@@ -29,7 +29,7 @@ static bool name_of(const char *model, char hex[65])
     char real[4096], text[4400];
     struct stat st;
     if (!realpath(model, real) || stat(real, &st) || !S_ISREG(st.st_mode)) return false;
-    const int n = snprintf(text, sizeof text, "%s, layout 2\n%s\n%llu %llu %lld.%09ld", precis_version(), real, (unsigned long long)st.st_ino, (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec);
+    const int n = snprintf(text, sizeof text, "%s, layout %u\n%s\n%llu %llu %lld.%09ld", precis_version(), (unsigned)precis_packed_layout(), real, (unsigned long long)st.st_ino, (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec);
     if (n < 0 || (size_t)n >= sizeof text) return false;
     precis_sha256(text, (size_t)n, hex);
     return true;

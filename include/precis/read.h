@@ -21,6 +21,8 @@ PRECIS_API precis_status precis_model_open(precis_ctx *ctx, precis_model **out, 
 /* The same for running it: a packed file (`convert --format packed`) is used in place, where precis_model_open unpacks its weights into memory, as all
  * else needs them. */
 PRECIS_API precis_status precis_model_open_to_run(precis_ctx *ctx, precis_model **out, const char *path);
+/* Counts changes of the bytes of packed files; one of another layout is refused. */
+PRECIS_API uint32_t precis_packed_layout(void);
 /* NULL and *model == NULL are no-ops. */
 PRECIS_API void precis_model_close(precis_model **model);
 

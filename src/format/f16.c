@@ -18,7 +18,7 @@ static void from_f32(size_t n, const float *src, void *dst)
     }
 }
 
-static const pcs_field fields[] = { { 0, 2, 2 }, { 0, 0, 0 } };
+static const pcs_field fields[] = { { 0, 2, 2, false }, { 0 } };
 
 const pcs_format pcs_format_f16 = {
     .name = "F16", .id = 1, .block = 1, .bytes = 2, .kind = PCS_FLOAT, .fields = fields, .to_f32 = to_f32, .from_f32 = from_f32

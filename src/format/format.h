@@ -44,9 +44,10 @@ typedef enum {
 /* What a format whose parameters are the tensor's must know of all of it. */
 typedef struct pcs_shared { float lo, hi, mean; } pcs_shared; /* least, largest; mean of |w| */
 
-/* A part of a block, for panels (kernel/panels.h): `bytes` bytes from `at` on, which 16 rows share out by turns of `unit` bytes. */
-typedef struct pcs_field { uint8_t at, bytes, unit; } pcs_field;
-enum { PCS_FIELDS = 5 }; /* of a block, at most */
+/* A part of a block, for panels (kernel/panels.h): `bytes` bytes from `at` on, which 16 rows share out by turns of `unit` bytes. paired: it and the next one, as long, take turns,
+ * too: a kernel reads both for the same weights. */
+typedef struct pcs_field { uint8_t at, bytes, unit; bool paired; } pcs_field;
+enum { PCS_FIELDS = 8 }; /* of a block, at most */
 
 typedef struct pcs_format {
     const char *name;  /* "Q4_K", as the GGUF world spells it                                */

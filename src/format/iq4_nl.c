@@ -18,7 +18,7 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_nibbles_put(i4, 0, dst + 2);
 }
 
-static const pcs_field fields[] = { { 0, 2, 2 }, { 2, 16, 4 }, { 0, 0, 0 } };
+static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 16, 4, false }, { 0 } };
 
 const pcs_format pcs_format_iq4_nl = {
     .name = "IQ4_NL", .id = 20, .block = 32, .bytes = 18, .kind = PCS_QUANT, .group = 32, .code_lo = -127, .code_hi = 113,

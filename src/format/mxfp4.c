@@ -23,7 +23,7 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_nibbles_put(i4, 0, dst + 1);
 }
 
-static const pcs_field fields[] = { { 0, 1, 1 }, { 1, 16, 4 }, { 0, 0, 0 } };
+static const pcs_field fields[] = { { 0, 1, 1, false }, { 1, 16, 4, false }, { 0 } };
 
 const pcs_format pcs_format_mxfp4 = {
     .name = "MXFP4", .id = 39, .block = 32, .bytes = 17, .kind = PCS_QUANT, .group = 32, .code_lo = -12, .code_hi = 12,

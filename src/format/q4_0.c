@@ -15,7 +15,7 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_nibbles_put(q, 8, dst + 2);
 }
 
-static const pcs_field fields[] = { { 0, 2, 2 }, { 2, 16, 4 }, { 0, 0, 0 } };
+static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 16, 4, false }, { 0 } };
 
 const pcs_format pcs_format_q4_0 = {
     .name = "Q4_0", .id = 2, .block = 32, .bytes = 18, .kind = PCS_QUANT, .group = 32, .code_lo = -8, .code_hi = 7,

@@ -16,7 +16,7 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_nibbles_put(q, 0, dst + 4);
 }
 
-static const pcs_field fields[] = { { 0, 2, 2 }, { 2, 2, 2 }, { 4, 16, 4 }, { 0, 0, 0 } };
+static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 16, 4, false }, { 0 } };
 
 const pcs_format pcs_format_q4_1 = {
     .name = "Q4_1", .id = 3, .block = 32, .bytes = 20, .kind = PCS_QUANT, .group = 32, .has_min = true, .code_hi = 15,

@@ -20,7 +20,7 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_nibbles_put(q, 16, dst + 6);
 }
 
-static const pcs_field fields[] = { { 0, 2, 2 }, { 2, 4, 4 }, { 6, 16, 4 }, { 0, 0, 0 } };
+static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 4, 4, false }, { 6, 16, 4, false }, { 0 } };
 
 const pcs_format pcs_format_q5_0 = {
     .name = "Q5_0", .id = 6, .block = 32, .bytes = 22, .kind = PCS_QUANT, .group = 32, .code_lo = -16, .code_hi = 15,

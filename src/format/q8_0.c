@@ -15,7 +15,7 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     memcpy(dst + 2, q, 32);
 }
 
-static const pcs_field fields[] = { { 0, 2, 2 }, { 2, 32, 4 }, { 0, 0, 0 } };
+static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 32, 4, false }, { 0 } };
 
 const pcs_format pcs_format_q8_0 = {
     .name = "Q8_0", .id = 8, .block = 32, .bytes = 34, .kind = PCS_QUANT, .group = 32, .code_lo = -127, .code_hi = 127,

@@ -37,7 +37,7 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_store16(dst + 52, p->d);
 }
 
-static const pcs_field fields[] = { { 52, 2, 2 }, { 0, 48, 4 }, { 48, 4, 4 }, { 0, 0, 0 } };
+static const pcs_field fields[] = { { 52, 2, 2, false }, { 0, 48, 4, false }, { 48, 4, 4, false }, { 0 } };
 
 const pcs_format pcs_format_tq1_0 = {
     .name = "TQ1_0", .id = 34, .block = 256, .bytes = 54, .kind = PCS_QUANT, .group = 256, .code_lo = -1, .code_hi = 1,

@@ -16,7 +16,7 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_store16(dst + 64, p->d);
 }
 
-static const pcs_field fields[] = { { 64, 2, 2 }, { 0, 64, 4 }, { 0, 0, 0 } };
+static const pcs_field fields[] = { { 64, 2, 2, false }, { 0, 64, 4, false }, { 0 } };
 
 const pcs_format pcs_format_tq2_0 = {
     .name = "TQ2_0", .id = 35, .block = 256, .bytes = 66, .kind = PCS_QUANT, .group = 256, .code_lo = -1, .code_hi = 1,

@@ -65,17 +65,15 @@ typedef struct {
     uint8_t *panel; /* pcs_panel_bytes(f, k) */
 } pcs_pack_args;
 
-/* Piece after piece: n weights of the rows, from w on, to `to`. */
-typedef void pcs_pack_piece_fn(const pcs_pack_args *a, const uint8_t *w, size_t n, uint8_t *to);
-PCS_INLINE void pcs_pack_pieces(const pcs_pack_args *a, pcs_pack_piece_fn *piece)
+/* Field i of blocks [first, last). */
+typedef void pcs_pack_field_fn(const pcs_pack_args *a, const pcs_panel_layout *o, size_t i, size_t first, size_t last);
+PCS_INLINE void pcs_pack_fields(const pcs_pack_args *a, pcs_pack_field_fn *field)
 {
-    const size_t most = pcs_panel_piece(a->f);
-    uint8_t *to = a->panel;
-    for (size_t k = 0; k < a->k; k += most) {
-        const size_t n = a->k - k < most ? a->k - k : most;
-        piece(a, a->w + k / a->f->block * a->f->bytes, n, to);
-        to += pcs_plane_at(a->f, n, PCS_FIELDS);
-    }
+    const pcs_panel_layout o = pcs_panel_layout_of(a->f);
+    const size_t blocks = a->k / a->f->block, most = a->f->block > 256 ? 1 : 512 / a->f->block; /* while rows are in the cache */
+    if (blocks % o.piece) memset(a->panel + blocks / o.piece * o.bytes, 0, o.lines);
+    for (size_t b = 0; b < blocks; b += most)
+        for (size_t i = 0; i < PCS_FIELDS && a->f->fields[i].bytes; i++) field(a, &o, i, b, blocks - b < most ? blocks : b + most);
 }
 
 /* mp: y[m][n] = sum_k w[n][k] a[m][k] for rows n in [n0, n1) of quantized weights and int8 activations. Sums of whole groups are integers: acc = fma(dw da, dot of

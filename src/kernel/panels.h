@@ -1,9 +1,10 @@
 /* panels.h - r16k4 (kernels.md, 3.1): 16 rows of weights in the order in which kernels read them, the same bytes for every instruction set.
  *
- * A panel is a row of pieces, pcs_panel_piece() weights each and the last what is left. A piece has a plane for each field of the format's blocks, [block][unit][16 rows][unit's
- * bytes]: codes of four weights are a unit of four bytes, so that a line of 64 bytes holds 16 rows, one register multiplies them by four activations that are broadcast, and
- * nothing is summed across lanes. Planes are aligned to 64 bytes. Pieces are as short as that allows without padding, so that scales are beside their codes and reading is one
- * stream for the machine's prefetcher. Nothing is lost: a panel is its rows' bytes in another order, but for rows that are not there, which are zero. */
+ * A panel is a row of pieces of two blocks (four where a block's scale is a byte), the last of what is left. Fields of which 16 rows' blocks have less than 64 bytes, an f16 for
+ * each, come first: a line of 64 bytes for each field. Then come the other fields, block by block, each [unit][16 rows][unit's bytes]: codes of four weights are a unit of four
+ * bytes, so that a line holds 16 rows, one register multiplies them by four activations that are broadcast, and nothing is summed across lanes. Two fields of which a kernel needs
+ * a unit each at a time take turns, line by line. So bytes lie in the order in which they are needed, and reading is one stream for the machine's prefetcher. Nothing is lost: a
+ * panel is its rows' bytes in another order, but for rows and blocks that are not there, which are zero. */
 #ifndef PCS_PANELS_H
 #define PCS_PANELS_H
 
@@ -11,25 +12,48 @@
 #include "format/format.h"
 
 #define PCS_PANEL 16 /* rows */
-/* Counts changes of the bytes, for files. 1: planes of whole rows; 2: pieces. */
-#define PCS_PANEL_LAYOUT 2
+/* Counts changes of the bytes, for files. 1: planes of whole rows; 2: planes of 256 or 512 weights; 3: blocks. */
+#define PCS_PANEL_LAYOUT 3
 
 /* Can rows of k weights be stored so? */
 static inline bool pcs_panels_fit(const pcs_format *f, size_t k) { return f->fields && k && k % f->block == 0; }
 
-/* Weights of a row in a piece: d of 256 weights is two bytes, 32 of 16 rows. */
-static inline size_t pcs_panel_piece(const pcs_format *f) { return f->block == 256 ? 512 : 256; }
-/* Bytes from the start of a piece of n weights to plane i; with i behind the last: of the piece. */
-static inline size_t pcs_plane_at(const pcs_format *f, size_t n, size_t i)
+/* Is field i of those that fill a line only with other blocks'? */
+static inline bool pcs_field_short(const pcs_format *f, size_t i) { return f->fields[i].bytes * PCS_PANEL < 64; }
+/* Blocks of a piece. */
+static inline size_t pcs_panel_piece(const pcs_format *f)
 {
-    size_t at = 0;
-    for (size_t p = 0; p < i && f->fields[p].bytes; p++) at += (n / f->block * f->fields[p].bytes * PCS_PANEL + 63) / 64 * 64;
-    return at;
+    size_t most = 1;
+    for (size_t i = 0; i < PCS_FIELDS && f->fields[i].bytes; i++)
+        if (pcs_field_short(f, i) && most < 64 / PCS_PANEL / f->fields[i].bytes) most = 64 / PCS_PANEL / f->fields[i].bytes;
+    return most;
 }
+/* Where blocks are: blocks of a piece (1 << shift); bytes of a piece, of its lines of short fields, and of a block behind them; bytes to each field, from the piece on, from block to
+ * block, and from unit to unit. */
+typedef struct { size_t piece, shift, bytes, lines, block, at[PCS_FIELDS], step[PCS_FIELDS], unit[PCS_FIELDS]; } pcs_panel_layout;
+static inline pcs_panel_layout pcs_panel_layout_of(const pcs_format *f)
+{
+    pcs_panel_layout o = { .piece = pcs_panel_piece(f) };
+    for (size_t i = 0; i < PCS_FIELDS && f->fields[i].bytes; i++) {
+        const size_t bytes = f->fields[i].bytes * PCS_PANEL, unit = f->fields[i].unit * PCS_PANEL;
+        const bool second = i && f->fields[i - 1].paired;
+        o.unit[i] = second || f->fields[i].paired ? 2 * unit : unit;
+        if (pcs_field_short(f, i)) o.at[i] = o.lines, o.step[i] = bytes, o.lines += o.piece * bytes;
+        else o.at[i] = second ? o.at[i - 1] + unit : o.block, o.block += bytes;
+    }
+    for (size_t i = 0; i < PCS_FIELDS && f->fields[i].bytes; i++)
+        if (!pcs_field_short(f, i)) o.at[i] += o.lines, o.step[i] = o.block;
+    while ((size_t)1 << o.shift < o.piece) o.shift++;
+    o.bytes = o.lines + o.piece * o.block;
+    return o;
+}
+/* Bytes from a panel to field i of block b. */
+static inline size_t pcs_panel_at(const pcs_panel_layout *o, size_t b, size_t i) { return (b >> o->shift) * o->bytes + o->at[i] + (b & (o->piece - 1)) * o->step[i]; }
 static inline size_t pcs_panel_bytes(const pcs_format *f, size_t k)
 {
-    const size_t piece = pcs_panel_piece(f);
-    return k / piece * pcs_plane_at(f, piece, PCS_FIELDS) + pcs_plane_at(f, k % piece, PCS_FIELDS);
+    const pcs_panel_layout o = pcs_panel_layout_of(f);
+    const size_t blocks = k / f->block, rest = blocks % o.piece;
+    return blocks / o.piece * o.bytes + (rest ? o.lines + rest * o.block : 0);
 }
 /* Bytes of all panels of `rows` rows. */
 static inline uint64_t pcs_panels_bytes(const pcs_format *f, size_t k, uint64_t rows) { return (rows + PCS_PANEL - 1) / PCS_PANEL * pcs_panel_bytes(f, k); }

@@ -19,6 +19,8 @@ const pcs_reader *const pcs_readers[] = {
     NULL
 };
 
+uint32_t precis_packed_layout(void) { return PCS_PANEL_LAYOUT; }
+
 /* Whole file inside a pickle, by the bytes that PyTorch writes. */
 static bool is_pickle(const uint8_t *head, size_t n) { return n >= 4 && ((head[0] == 'P' && head[1] == 'K') || (head[0] == 0x80 && head[1] <= 5)); }
 

@@ -1,23 +1,21 @@
 /* pack, reference. */
 #include "kernel/kernel.h"
 
-/* n weights of the rows from w on. */
-static void pack_piece(const pcs_pack_args *a, const uint8_t *w, size_t n, uint8_t *piece)
+static void pack_field(const pcs_pack_args *a, const pcs_panel_layout *o, size_t i, size_t first, size_t last)
 {
-    for (size_t i = 0; a->f->fields[i].bytes; i++) {
-        const size_t unit = a->f->fields[i].unit;
-        uint8_t *plane = piece + pcs_plane_at(a->f, n, i), *dst = plane;
-        for (size_t b = 0; b < n / a->f->block; b++)
-            for (size_t u = 0; u < a->f->fields[i].bytes; u += unit)
-                for (size_t r = 0; r < PCS_PANEL; r++, dst += unit) {
-                    if (r < a->rows) memcpy(dst, w + r * a->row_bytes + b * a->f->bytes + a->f->fields[i].at + u, unit);
-                    else memset(dst, 0, unit);
-                }
-        memset(dst, 0, (size_t)(-(dst - plane) & 63));
+    const size_t unit = a->f->fields[i].unit;
+    for (size_t b = first; b < last; b++) {
+        const uint8_t *w = a->w + b * a->f->bytes + a->f->fields[i].at;
+        uint8_t *dst = a->panel + pcs_panel_at(o, b, i);
+        for (size_t u = 0; u < a->f->fields[i].bytes; u += unit, dst += o->unit[i])
+            for (size_t r = 0; r < PCS_PANEL; r++) {
+                if (r < a->rows) memcpy(dst + r * unit, w + r * a->row_bytes + u, unit);
+                else memset(dst + r * unit, 0, unit);
+            }
     }
 }
 
 void pcs_pack_scalar(const void *args)
 {
-    pcs_pack_pieces(args, pack_piece);
+    pcs_pack_fields(args, pack_field);
 }

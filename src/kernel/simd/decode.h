@@ -1,8 +1,8 @@
 /* decode.h - codes and scales out of panels (kernel/panels.h), a pair of functions per format:
  *
- * line_FORMAT(p, g, l, h): codes of a chunk's weights 32 g + 4 l and the three behind it, of all rows (h 0) or of eight (h 0 or 32, bytes into the line), as
+ * line_FORMAT(p, g, l, h): codes of weights 32 g + 4 l and the three behind it, from the first of a block of 256 or of a piece of blocks of 32 on, of all rows (h 0) or of eight (h 0 or 32, bytes into the line), as
  *   unsigned code + OFFSET_FORMAT.
- * scales_FORMAT(p, groups, d, m): d and m of the rows, [group][16], of the `groups` first 32 weights of a chunk; of 16 weights where the format's
+ * scales_FORMAT(p, groups, d, m): d and m of the rows, [group][16], of the `groups` first 32 weights from there; of 16 weights where the format's
  *   groups are of 16.
  *
  * A format that has panels has its row in decoders.def. */
@@ -13,11 +13,8 @@
 #include "kernel/kernel.h"
 #include "kernel/simd/vec.h"
 
-/* A chunk of 256 weights, each field's bytes. */
+/* Each field of a block. */
 typedef struct { const uint8_t *at[PCS_FIELDS]; } planes;
-
-/* Of panels: bytes of a piece, chunks of all whole pieces, planes in a piece and in the last one, a plane's bytes of a chunk, and planes of codes. */
-typedef struct { int streams; size_t bytes, whole, at[2][PCS_FIELDS], step[PCS_FIELDS]; } layout;
 
 #ifdef __x86_64__
 #define PACK_PANEL pcs_pack_avx2
@@ -28,33 +25,26 @@ typedef struct { int streams; size_t bytes, whole, at[2][PCS_FIELDS], step[PCS_F
 typedef vec line_fn(const planes *p, int g, int l, int h);
 typedef void scales_fn(const planes *p, size_t groups, float *d, float *m);
 
-static inline layout layout_of(const pcs_format *f, size_t k)
-{
-    const size_t piece = pcs_panel_piece(f);
-    layout o = { .bytes = pcs_plane_at(f, piece, PCS_FIELDS), .whole = k / piece * (piece / PCS_CHUNK) };
-    for (size_t i = 0; i < PCS_FIELDS && f->fields[i].bytes; i++) {
-        o.at[0][i] = pcs_plane_at(f, piece, i);
-        o.at[1][i] = pcs_plane_at(f, k % piece, i);
-        o.streams += f->fields[i].unit == 4;
-        o.step[i] = PCS_CHUNK / f->block * f->fields[i].bytes * PCS_PANEL;
-    }
-    return o;
-}
-
-/* Chunk c of a panel whose pieces are of `chunks` chunks. */
-PCS_INLINE planes planes_of(const layout *o, const uint8_t *panel, size_t c, size_t chunks)
+PCS_INLINE planes planes_of(const pcs_panel_layout *o, const uint8_t *panel, size_t block)
 {
     planes p;
-    const uint8_t *piece = panel + c / chunks * o->bytes;
-    const size_t *at = o->at[c >= o->whole];
-    for (size_t i = 0; i < PCS_FIELDS; i++) p.at[i] = piece + at[i] + c % chunks * o->step[i];
+    for (size_t i = 0; i < PCS_FIELDS; i++) p.at[i] = panel + pcs_panel_at(o, block, i);
     return p;
 }
-#define CHUNKS_OF(block) ((block) == 256 ? 2 : 1) /* of a piece */
+
+/* Bytes to block g behind the first of a piece, of a field of `step` bytes from block to block in pieces of `piece` blocks and `bytes` bytes. */
+PCS_INLINE size_t to_block(int g, int piece, size_t bytes, size_t step) { return (unsigned)g / (unsigned)piece * bytes + (unsigned)g % (unsigned)piece * step; }
 
 /* A line's low (high 0) or high nibbles; bits of every byte from `shift` on. */
 PCS_INLINE vec nibble(const uint8_t *line, int high) { return v_and(high ? v_shr16(v_load(line), 4) : v_load(line), v_set8(15)); }
 PCS_INLINE vec field(const uint8_t *line, int shift, int mask) { return v_and(shift ? v_shr16(v_load(line), shift) : v_load(line), v_set8(mask)); }
+
+/* Bits from `from` on of every byte, at `to`. */
+PCS_INLINE vec moved(const uint8_t *line, int from, int to, int mask)
+{
+    const vec v = v_load(line);
+    return v_and(from < to ? v_shl16(v, to - from) : from > to ? v_shr16(v, from - to) : v, v_set8(mask << to));
+}
 
 PCS_INLINE vec book_of(const int8_t *book, int offset) { return v_spread128(v16_add8(v16_load(book), v16_set8(offset))); }
 
@@ -66,10 +56,18 @@ PCS_INLINE void minus_halves(const uint8_t *src, float *dst)
 {
     for (int h = 0; h < 16; h += V_ROWS) v_storef(dst + h, v_mulf(v_halves(src + 2 * h), v_setf(-1.0f)));
 }
-/* d * (unsigned or signed) bytes of the 16 rows. */
-PCS_INLINE void scaled(const uint8_t *d, const uint8_t *bytes, bool is_signed, float *dst)
+/* d of the 16 rows, converted once. */
+typedef struct { vecf at[16 / V_ROWS]; } d_of_rows;
+PCS_INLINE d_of_rows d_of(const uint8_t *src)
 {
-    for (int h = 0; h < 16; h += V_ROWS) v_storef(dst + h, v_mulf(v_halves(d + 2 * h), is_signed ? v_signed(bytes + h) : v_unsigned(bytes + h)));
+    d_of_rows d;
+    for (int i = 0; i < 16 / V_ROWS; i++) d.at[i] = v_halves(src + 2 * V_ROWS * i);
+    return d;
+}
+/* d * (unsigned or signed) bytes of the 16 rows. */
+PCS_INLINE void scaled(const d_of_rows *d, const uint8_t *bytes, bool is_signed, float *dst)
+{
+    for (int i = 0; i < 16 / V_ROWS; i++) v_storef(dst + V_ROWS * i, v_mulf(d->at[i], is_signed ? v_signed(bytes + V_ROWS * i) : v_unsigned(bytes + V_ROWS * i)));
 }
 
 /* Bits of the bytes of 16 rows; the mask drops what came from the neighbour. */
@@ -77,56 +75,73 @@ PCS_INLINE vec16 bits(vec16 v, int shift, int mask) { return v16_and(v16_shr16(v
 
 /* ---- blocks of 32 ------------------------------------------------------------------------------------------- */
 
-PCS_INLINE void d_only(const planes *p, size_t groups, float *d)
+/* A block's bytes behind its piece's short fields, of which there are `lines` lines; pieces are of two blocks. */
+enum { BLOCK_q4_0 = 256, BLOCK_q4_1 = 256, BLOCK_q5_0 = 320, BLOCK_q5_1 = 320, BLOCK_q8_0 = 512, BLOCK_iq4_nl = 256, BLOCK_mxfp4 = 256 };
+PCS_INLINE size_t codes_at(int g, int lines, int block) { return to_block(g, 2, 64 * (size_t)lines + 2 * (size_t)block, (size_t)block); }
+PCS_INLINE size_t d_at(int g, int lines, int block) { return to_block(g, 2, 64 * (size_t)lines + 2 * (size_t)block, 32); }
+
+PCS_INLINE void d_only(const planes *p, size_t groups, int block, float *d)
 {
-    for (size_t g = 0; g < groups; g++) halves(p->at[0] + g * 32, d + 16 * g);
+    for (size_t g = 0; g < groups; g++) halves(p->at[0] + d_at((int)g, 1, block), d + 16 * g);
 }
-PCS_INLINE void d_and_m(const planes *p, size_t groups, float *d, float *m)
+PCS_INLINE void d_and_m(const planes *p, size_t groups, int block, float *d, float *m)
 {
-    d_only(p, groups, d);
-    for (size_t g = 0; g < groups; g++) minus_halves(p->at[1] + g * 32, m + 16 * g);
+    for (size_t g = 0; g < groups; g++) {
+        halves(p->at[0] + d_at((int)g, 2, block), d + 16 * g);
+        minus_halves(p->at[1] + d_at((int)g, 2, block), m + 16 * g);
+    }
 }
-PCS_INLINE vec nibbles32(const uint8_t *plane, int g, int l, int h) { return nibble(plane + (size_t)g * 256 + 64 * (l & 3) + h, l >> 2); }
+/* Codes of four weights of two, l of eight lines. */
+PCS_INLINE vec nibbles32(const uint8_t *codes, int l, int h) { return nibble(codes + 64 * (l & 3) + h, l >> 2); }
 
 /* Bits 4 l and the three behind it of each row's dword, as 0 or 16. */
-PCS_INLINE vec fifth(const uint8_t *plane, int g, int l, int h)
+PCS_INLINE vec fifth(const uint8_t *bits, int l, int h)
 {
     const vec spread = v_spread128(v16_byte_of_dwords((char)(l / 2))), mask = v_spread128(v16_set32((l % 2 ? 16u : 1u) * 0x08040201u));
-    return v_where(v_shuffle8(v_load(plane + (size_t)g * 64 + h), spread), mask, v_set8(16));
+    return v_where(v_shuffle8(v_load(bits + h), spread), mask, v_set8(16));
 }
 
 enum { OFFSET_q4_0 = 8, OFFSET_q4_1 = 0, OFFSET_q5_0 = 16, OFFSET_q5_1 = 0, OFFSET_q8_0 = 128, OFFSET_iq4_nl = 128, OFFSET_mxfp4 = 12 };
 
-PCS_INLINE void scales_q4_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
-PCS_INLINE vec line_q4_0(const planes *p, int g, int l, int h) { return nibbles32(p->at[1], g, l, h); }
+PCS_INLINE void scales_q4_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, BLOCK_q4_0, d); }
+PCS_INLINE vec line_q4_0(const planes *p, int g, int l, int h) { return nibbles32(p->at[1] + codes_at(g, 1, BLOCK_q4_0), l, h); }
 
-PCS_INLINE void scales_q4_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, d, m); }
-PCS_INLINE vec line_q4_1(const planes *p, int g, int l, int h) { return nibbles32(p->at[2], g, l, h); }
+PCS_INLINE void scales_q4_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, BLOCK_q4_1, d, m); }
+PCS_INLINE vec line_q4_1(const planes *p, int g, int l, int h) { return nibbles32(p->at[2] + codes_at(g, 2, BLOCK_q4_1), l, h); }
 
-PCS_INLINE void scales_q5_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
-PCS_INLINE vec line_q5_0(const planes *p, int g, int l, int h) { return v_or(nibbles32(p->at[2], g, l, h), fifth(p->at[1], g, l, h)); }
+PCS_INLINE void scales_q5_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, BLOCK_q5_0, d); }
+PCS_INLINE vec line_q5_0(const planes *p, int g, int l, int h)
+{
+    const size_t at = codes_at(g, 1, BLOCK_q5_0);
+    return v_or(nibbles32(p->at[2] + at, l, h), fifth(p->at[1] + at, l, h));
+}
 
-PCS_INLINE void scales_q5_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, d, m); }
-PCS_INLINE vec line_q5_1(const planes *p, int g, int l, int h) { return v_or(nibbles32(p->at[3], g, l, h), fifth(p->at[2], g, l, h)); }
+PCS_INLINE void scales_q5_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, BLOCK_q5_1, d, m); }
+PCS_INLINE vec line_q5_1(const planes *p, int g, int l, int h)
+{
+    const size_t at = codes_at(g, 2, BLOCK_q5_1);
+    return v_or(nibbles32(p->at[3] + at, l, h), fifth(p->at[2] + at, l, h));
+}
 
-PCS_INLINE void scales_q8_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
-PCS_INLINE vec line_q8_0(const planes *p, int g, int l, int h) { return v_xor(v_load(p->at[1] + (size_t)g * 512 + 64 * l + h), v_set8(128)); }
+PCS_INLINE void scales_q8_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, BLOCK_q8_0, d); }
+PCS_INLINE vec line_q8_0(const planes *p, int g, int l, int h) { return v_xor(v_load(p->at[1] + codes_at(g, 1, BLOCK_q8_0) + 64 * l + h), v_set8(128)); }
 
-PCS_INLINE void scales_iq4_nl(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
-PCS_INLINE vec line_iq4_nl(const planes *p, int g, int l, int h) { return v_shuffle8(book_of(pcs_book_iq4, 128), nibbles32(p->at[1], g, l, h)); }
+PCS_INLINE void scales_iq4_nl(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, BLOCK_iq4_nl, d); }
+PCS_INLINE vec line_iq4_nl(const planes *p, int g, int l, int h) { return v_shuffle8(book_of(pcs_book_iq4, 128), nibbles32(p->at[1] + codes_at(g, 1, BLOCK_iq4_nl), l, h)); }
 
-PCS_INLINE void scales_mxfp4(const planes *p, size_t groups, float *d, float *m)
+PCS_INLINE void scales_mxfp4(const planes *p, size_t groups, float *d, float *m) /* pieces of four blocks: a scale is a byte */
 {
     (void)m;
-    for (size_t i = 0; i < 16 * groups; i++) {
-        const uint32_t e = p->at[0][i];
-        d[i] = pcs_bits_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23);
-    }
+    for (size_t g = 0; g < groups; g++)
+        for (size_t i = 0; i < 16; i++) {
+            const uint32_t e = p->at[0][to_block((int)g, 4, 64 + 4 * BLOCK_mxfp4, 16) + i];
+            d[16 * g + i] = pcs_bits_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23);
+        }
 }
 PCS_INLINE vec line_mxfp4(const planes *p, int g, int l, int h)
 {
     static const int8_t book[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
-    return v_shuffle8(book_of(book, 12), nibbles32(p->at[1], g, l, h));
+    return v_shuffle8(book_of(book, 12), nibbles32(p->at[1] + to_block(g, 4, 64 + 4 * BLOCK_mxfp4, BLOCK_mxfp4), l, h));
 }
 
 /* ---- blocks of 256 ------------------------------------------------------------------------------------------- */
@@ -135,7 +150,8 @@ enum { OFFSET_q4_k = 0, OFFSET_q5_k = 0, OFFSET_q6_k = 32, OFFSET_q3_k = 4, OFFS
 
 PCS_INLINE void k4_scales(const planes *p, float *d, float *m)
 {
-    const uint8_t *b = p->at[2], *d0 = p->at[0], *m0 = p->at[1];
+    const uint8_t *b = p->at[2];
+    const d_of_rows d0 = d_of(p->at[0]), m0 = d_of(p->at[1]);
     for (int g = 0; g < 4; g++) {
         _Alignas(16) uint8_t sc[2][16], mn[2][16];
         const vec16 low = v16_load(b + 16 * g), min = v16_load(b + 16 * (g + 4)), both = v16_load(b + 16 * (g + 8));
@@ -144,8 +160,8 @@ PCS_INLINE void k4_scales(const planes *p, float *d, float *m)
         v16_store(sc[1], v16_or(bits(both, 0, 15), v16_shl16(bits(low, 6, 3), 4)));
         v16_store(mn[1], v16_or(bits(both, 4, 15), v16_shl16(bits(min, 6, 3), 4)));
         for (int i = 0; i < 2; i++) {
-            scaled(d0, sc[i], false, d + 16 * (g + 4 * i));
-            scaled(m0, mn[i], false, m + 16 * (g + 4 * i));
+            scaled(&d0, sc[i], false, d + 16 * (g + 4 * i));
+            scaled(&m0, mn[i], false, m + 16 * (g + 4 * i));
         }
     }
 }
@@ -156,47 +172,51 @@ PCS_INLINE vec line_q4_k(const planes *p, int g, int l, int h) { return nibble(p
 PCS_INLINE void scales_q5_k(const planes *p, size_t groups, float *d, float *m) { (void)groups, k4_scales(p, d, m); }
 PCS_INLINE vec line_q5_k(const planes *p, int g, int l, int h)
 {
-    return v_or(nibble(p->at[4] + 512 * (size_t)(g / 2) + 64 * l + h, g % 2), v_shl16(field(p->at[3] + 64 * l + h, g, 1), 4));
+    const uint8_t *codes = g < 2 ? p->at[4] + 128 * l : p->at[5] + 512 * (size_t)(g / 2 - 1) + 64 * l;
+    return v_or(nibble(codes + h, g % 2), moved(p->at[3] + 128 * l + h, g, 4, 1));
 }
 
 PCS_INLINE void scales_q6_k(const planes *p, size_t groups, float *d, float *m)
 {
     (void)groups, (void)m;
-    for (size_t s = 0; s < 16; s++) scaled(p->at[0], p->at[1] + 16 * s, true, d + 16 * s);
+    const d_of_rows d0 = d_of(p->at[0]);
+    for (size_t s = 0; s < 16; s++) scaled(&d0, p->at[1] + 16 * s, true, d + 16 * s);
 }
 PCS_INLINE vec line_q6_k(const planes *p, int g, int l, int h)
 {
-    const vec low = nibble(p->at[3] + 1024 * (size_t)(g / 4) + 512 * (size_t)(g % 2) + 64 * l + h, g % 4 / 2);
-    return v_or(low, v_shl16(field(p->at[2] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3), 4));
+    const uint8_t *const *half = p->at + 2 + g / 4 * 3, *codes = g % 2 ? half[2] + 64 * l : half[1] + 128 * l;
+    return v_or(nibble(codes + h, g % 4 / 2), moved(half[0] + 128 * l + h, g % 4 * 2, 4, 3));
 }
 
 PCS_INLINE void scales_q3_k(const planes *p, size_t groups, float *d, float *m)
 {
     (void)groups, (void)m;
     const uint8_t *b = p->at[1];
+    const d_of_rows d0 = d_of(p->at[0]);
     for (int s = 0; s < 16; s++) {
         _Alignas(16) uint8_t sc[16];
         const vec16 low = bits(v16_load(b + 16 * (s % 8)), s / 8 * 4, 15), high = bits(v16_load(b + 16 * (8 + s % 4)), s / 4 * 2, 3);
         v16_store(sc, v16_sub8(v16_or(low, v16_shl16(high, 4)), v16_set8(32)));
-        scaled(p->at[0], sc, true, d + 16 * s);
+        scaled(&d0, sc, true, d + 16 * s);
     }
 }
 PCS_INLINE vec line_q3_k(const planes *p, int g, int l, int h)
 {
-    const vec low = field(p->at[3] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3);
-    return v_or(low, v_shl16(field(p->at[2] + 64 * l + h, g, 1), 2));
+    const uint8_t *codes = g < 4 ? p->at[3] + 128 * l : p->at[4] + 64 * l;
+    return v_or(field(codes + h, g % 4 * 2, 3), moved(p->at[2] + 128 * l + h, g, 2, 1));
 }
 
 PCS_INLINE void scales_q2_k(const planes *p, size_t groups, float *d, float *m)
 {
     (void)groups;
+    const d_of_rows d0 = d_of(p->at[0]), m0 = d_of(p->at[1]);
     for (size_t s = 0; s < 16; s++) {
         _Alignas(16) uint8_t sc[16], mn[16];
         const vec16 both = v16_load(p->at[2] + 16 * s);
         v16_store(sc, bits(both, 0, 15));
         v16_store(mn, bits(both, 4, 15));
-        scaled(p->at[0], sc, false, d + 16 * s);
-        scaled(p->at[1], mn, false, m + 16 * s);
+        scaled(&d0, sc, false, d + 16 * s);
+        scaled(&m0, mn, false, m + 16 * s);
     }
 }
 PCS_INLINE vec line_q2_k(const planes *p, int g, int l, int h) { return field(p->at[3] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
@@ -204,13 +224,14 @@ PCS_INLINE vec line_q2_k(const planes *p, int g, int l, int h) { return field(p-
 PCS_INLINE void scales_iq4_xs(const planes *p, size_t groups, float *d, float *m)
 {
     (void)groups, (void)m;
+    const d_of_rows d0 = d_of(p->at[0]);
     for (int g = 0; g < 8; g++) {
         _Alignas(16) uint8_t sc[16];
         const vec16 low = bits(v16_load(p->at[2] + 16 * (size_t)(g / 2)), g % 2 * 4, 15);
         const vec16 h0 = v16_load(p->at[1]), h1 = v16_load(p->at[1] + 16), two = v16_set16(3);
         const vec16 high = v16_narrow(v16_and(v16_shr16(h0, 2 * g), two), v16_and(v16_shr16(h1, 2 * g), two));
         v16_store(sc, v16_sub8(v16_or(low, v16_shl16(high, 4)), v16_set8(32)));
-        scaled(p->at[0], sc, true, d + 16 * g);
+        scaled(&d0, sc, true, d + 16 * g);
     }
 }
 PCS_INLINE vec line_iq4_xs(const planes *p, int g, int l, int h)

@@ -24,14 +24,14 @@ typedef struct {
 } mp_panel;
 
 /* The chunks of a panel as codes + bias, d and m. */
-typedef void mp_decode_fn(const layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to);
+typedef void mp_decode_fn(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to);
 
-PCS_INLINE void mp_decode(const layout *o, const uint8_t *panel, size_t groups, int bias, const mp_panel *to, line_fn *line, scales_fn *scales, int block, int slots)
+PCS_INLINE void mp_decode(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, int bias, const mp_panel *to, line_fn *line, scales_fn *scales, int block, int slots)
 {
     const vec add = v_set8(bias);
     for (size_t c = 0; 8 * c < groups; c++) {
         const size_t in = groups - 8 * c < 8 ? groups - 8 * c : 8;
-        const planes p = planes_of(o, panel, c, CHUNKS_OF(block));
+        const planes p = planes_of(o, panel, c * (size_t)(PCS_CHUNK / block));
         scales(&p, in, to->d + 128 * c * (size_t)slots, to->m + 128 * c * (size_t)slots);
         uint8_t *codes = to->codes + c * 16 * PCS_CHUNK;
 #pragma GCC unroll 8
@@ -44,7 +44,7 @@ PCS_INLINE void mp_decode(const layout *o, const uint8_t *panel, size_t groups, 
 }
 
 #define DECODER(name, block, slots, ...) \
-    static void mp_decode_##name(const layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to) { mp_decode(o, panel, groups, bias - OFFSET_##name, to, line_##name, scales_##name, block, slots); }
+    static void mp_decode_##name(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to) { mp_decode(o, panel, groups, bias - OFFSET_##name, to, line_##name, scales_##name, block, slots); }
 #include "kernel/simd/decoders.def"
 #undef DECODER
 
@@ -132,7 +132,7 @@ static void mp_fill(const pcs_mp_args *a, mp_panel *p, mp_decode_fn *decode, siz
         PACK_PANEL(&(pcs_pack_args){ a->f, from, a->row_bytes, a->k, rows, p->panel });
         panel = p->panel;
     }
-    const layout o = layout_of(a->f, a->k);
+    const pcs_panel_layout o = pcs_panel_layout_of(a->f);
     decode(&o, panel, a->k / 32, bias, p);
 }
 

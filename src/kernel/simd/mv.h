@@ -16,32 +16,30 @@ typedef struct {
     int pairs, bits, plane;
 } decoder;
 
-/* dots(d, p, g, l0, l1, h, q, start, tokens, dot): dot[t] = start[t] + the sum over lines [l0, l1) of group g. */
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot);
+/* dots(d, p, g, l0, l1, h, q, start, tokens, dot): dot[t] = start[t] + the sum over lines [l0, l1) of group g. q: of the group, [line][token][4]. */
+PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot);
 
-/* One token's int8 numbers, from a chunk on: s and start of each scale of a weight. start: minus the offset times the sum of q, where codes multiply with theirs. */
-typedef struct { const int8_t *q; const float *d, *s; const int32_t *start; } mv_token;
+/* Tokens' int8 numbers, side by side so that one pointer finds those of all: q is [k / 4][token][4], d [group][token], s and start [scale of a weight][token]. start: minus the offset
+ * times the sum of q, where codes multiply with theirs. */
+typedef struct { const int8_t *q; const float *d, *s; const int32_t *start; } mv_tile;
 
 /* The sums of a group, or of half of one that has two scales, to those of the row. */
-PCS_INLINE void mv_add(const decoder *dec, int g, int slot, int h, const mv_token *x, int tokens, const vec *dot, const float *d, const float *m, vecf *acc)
+PCS_INLINE void mv_add(const decoder *dec, int g, int slot, int h, const mv_tile *x, int tokens, const vec *dot, const float *d, const float *m, vecf *acc)
 {
     const vecf dw = v_loadf(d + 16 * (dec->slots * g + slot) + h / 4);
-    for (int t = 0; t < tokens; t++) acc[t] = v_fma(v_mulf(dw, v_setf(x[t].d[g])), v_float(dot[t]), acc[t]);
+    for (int t = 0; t < tokens; t++) acc[t] = v_fma(v_mulf(dw, v_setf(x->d[g * tokens + t])), v_float(dot[t]), acc[t]);
     if (!dec->has_min) return;
     const vecf mw = v_loadf(m + 16 * (dec->slots * g + slot) + h / 4);
-    for (int t = 0; t < tokens; t++) acc[t] = v_fnma(mw, v_setf(x[t].s[dec->slots * g + slot]), acc[t]);
+    for (int t = 0; t < tokens; t++) acc[t] = v_fnma(mw, v_setf(x->s[(dec->slots * g + slot) * tokens + t]), acc[t]);
 }
 
-PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, const mv_token *x, int tokens, const float *d, const float *m, vecf *acc)
+PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, const mv_tile *x, int tokens, const float *d, const float *m, vecf *acc)
 {
-    const int8_t *q[8];
-    int32_t start[8];
+    static const int32_t none[8];
+    const int8_t *q = x->q + 32 * g * tokens;
     for (int slot = 0; slot < dec->slots; slot++) {
         vec dot[8];
-        for (int t = 0; t < tokens; t++) {
-            q[t] = x[t].q + 32 * g;
-            start[t] = dec->offset ? x[t].start[dec->slots * g + slot] : 0;
-        }
+        const int32_t *start = dec->offset ? x->start + (dec->slots * g + slot) * tokens : none;
         if (dec->slots == 1) dots(dec, p, g, 0, 8, h, q, start, tokens, dot);
         else dots(dec, p, g, 4 * slot, 4 * slot + 4, h, q, start, tokens, dot);
         mv_add(dec, g, slot, h, x, tokens, dot, d, m, acc);
@@ -55,20 +53,20 @@ PCS_INLINE vec four(vec sum, vec codes, const int8_t *x);
 
 #ifdef MV_BYTES
 /* Groups from g on whose codes are fields of the same bytes, with a line read once for all: a field multiplies where it lies in its byte, and sums are shifted instead. The sums are those of mv_group. */
-PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, const mv_token *x, int tokens, const float *d, const float *m, vecf *acc)
+PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, const mv_tile *x, int tokens, const float *d, const float *m, vecf *acc)
 {
     const int bits = dec->bits, fields = 8 / bits, groups = dec->block == 32 ? 1 : fields, lines = groups * bits;
-    const uint8_t *line = p->at[dec->plane] + 512 / fields * g + h;
+    const uint8_t *line = p->at[dec->plane] + (dec->block == 32 ? codes_at(g, 1 + dec->has_min, 64 * lines) : (size_t)(512 / fields * g)) + h;
     vec sum[MV_SUMS]; /* [field][token] */
     for (int j = 0; j < fields; j++)
-        for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(!j && dec->offset ? x[t].start[g] : 0);
+        for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(!j && dec->offset ? x->start[g * tokens + t] : 0);
 #pragma GCC unroll 8
     for (int i = 0; i < lines; i++) {
         const vec bytes = v_load(line + 64 * i);
 #pragma GCC unroll 4
         for (int j = 0; j < fields; j++) {
             const vec codes = v_and(bytes, v_set8(((1 << bits) - 1) << bits * j));
-            for (int t = 0; t < tokens; t++) sum[j * tokens + t] = four(sum[j * tokens + t], codes, x[t].q + 32 * g + 4 * (j * lines + i));
+            for (int t = 0; t < tokens; t++) sum[j * tokens + t] = four(sum[j * tokens + t], codes, x->q + 32 * g * tokens + 4 * ((j * lines + i) * tokens + t));
         }
     }
     for (int j = 0; j < groups; j++) {
@@ -76,7 +74,7 @@ PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, con
         for (int t = 0; t < tokens; t++) {
             dot[t] = v_shr32(sum[j * tokens + t], bits * j);
             if (groups == 1) dot[t] = v_add32(dot[t], v_shr32(sum[tokens + t], bits));
-            if (j && dec->offset) dot[t] = v_add32(dot[t], v_set32(x[t].start[g + j]));
+            if (j && dec->offset) dot[t] = v_add32(dot[t], v_set32(x->start[(g + j) * tokens + t]));
         }
         mv_add(dec, g + j, 0, h, x, tokens, dot, d, m, acc);
     }
@@ -99,7 +97,7 @@ PCS_INLINE vec digits_dot(const digits *s) { return v_shr32(*s, 6); }
 #endif
 
 /* A chunk of TQ1_0 with one token: digit after digit of a line, instead of each from the start. The sums are those of mv_group. */
-PCS_INLINE void mv_digits(const planes *p, int h, const mv_token *x, const float *d, vecf *acc)
+PCS_INLINE void mv_digits(const planes *p, int h, const mv_tile *x, const float *d, vecf *acc)
 {
     digits sum[8];
     for (int g = 0; g < 8; g++) sum[g] = digits_of(x->start[g]);
@@ -127,74 +125,91 @@ PCS_INLINE void mv_digits(const planes *p, int h, const mv_token *x, const float
 #define MV_STEP \
     { \
         for (until += (size_t)step * bytes; ahead < until; ahead += 64) PCS_AHEAD(ahead); \
-        for (int half = 0; half < 16 / V_ROWS; half++) (plain ? mv_fields : mv_group)(dec, &p, g, half * VEC, x, tokens, d, m, acc + half * tokens); \
+        for (int half = 0; half < 16 / V_ROWS; half++) (plain ? mv_fields : mv_group)(dec, &p, g, half * VEC, &x, tokens, d, m, acc + half * tokens); \
     }
+#define MV_NEXT(groups) x = (mv_tile){ x.q + 32 * (groups) * tokens, x.d + (groups) * tokens, x.s + (groups) * dec->slots * tokens, x.start + (groups) * dec->slots * tokens };
 
-/* Tokens m0 .. m0 + tokens - 1 (those behind the last are the last) by one panel. */
-PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const layout *o, const mv_token *from, const uint8_t *panel, size_t n, size_t m0, int tokens)
+/* Tokens m0 .. m0 + tokens - 1 by one panel. */
+PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_panel_layout *o, mv_tile x, const uint8_t *panel, size_t n, size_t m0, int tokens)
 {
-    const size_t chunks = pcs_chunks(a->k), groups = a->k / 32, rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
-    const size_t far = m0 ? 0 : pcs_cpu_ahead(o->streams + ((size_t)tokens * a->k >= 8192)), bytes = far ? (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups : 0; /* of a group, that are asked for; activations that leave the L1 cache are a stream, too */
+    const size_t groups = a->k / 32, rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
+    const size_t far = m0 ? 0 : pcs_cpu_ahead((size_t)tokens * a->k < 8192 ? 1 : 2), bytes = far ? (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups : 0; /* of a group; activations that leave the L1 cache are a stream, too */
     const bool plain = dec->bits && 8 / dec->bits * tokens <= MV_SUMS;
     const int step = plain && dec->block == 256 ? 8 / dec->bits : 1;
-    mv_token x[8];
     vecf acc[8 * 16 / V_ROWS];
-    for (int t = 0; t < tokens; t++) x[t] = from[m0 + (size_t)t < a->m ? m0 + (size_t)t : a->m - 1];
     for (int i = 0; i < tokens * (16 / V_ROWS); i++) acc[i] = v_zero();
     const char *ahead = (const char *)panel + far, *until = ahead; /* into the next panel, and into the next tensor's */
-    for (size_t c = 0; c < chunks; c++) {
-        _Alignas(64) float d[16 * 16], m[16 * 16];
-        const size_t in = groups - 8 * c < 8 ? groups - 8 * c : 8;
-        const planes p = planes_of(o, panel, c, CHUNKS_OF(dec->block));
-        dec->scales(&p, in, d, m);
-#ifdef MV_DIGITS
-        if (tokens == 1 && dec->line == line_tq1_0) {
-            for (until += 8 * bytes; ahead < until; ahead += 64) PCS_AHEAD(ahead);
-            for (int half = 0; half < 16 / V_ROWS; half++) mv_digits(&p, half * VEC, x, d, acc + half);
-        } else
-#endif
-        if (dec->block == 32) {
-#pragma GCC unroll 1
-            for (int g = 0; g < (int)in; g += step) MV_STEP
-        } else {
-#pragma GCC unroll 8 /* shifts are known, then */
-            for (int g = 0; g < 8; g += step) MV_STEP
+    if (dec->block == 32) {
+        for (size_t b = 0; b < groups; b += 2) { /* bytes of scales and codes are needed in their order */
+            _Alignas(64) float d[2 * 16], m[2 * 16];
+            const planes p = planes_of(o, panel, b);
+            dec->scales(&p, 2, d, m); /* zero where there is no second block */
+            int g = 0;
+            MV_STEP
+            if (b + 1 == groups) break;
+            g = 1;
+            MV_STEP
+            MV_NEXT(2)
         }
-        for (int t = 0; t < tokens; t++) x[t] = (mv_token){ x[t].q + PCS_CHUNK, x[t].d + 8, x[t].s + 8 * dec->slots, x[t].start + 8 * dec->slots };
+    } else {
+        for (size_t c = 0; 8 * c < groups; c++) {
+            _Alignas(64) float d[16 * 16], m[16 * 16];
+            const planes p = planes_of(o, panel, c);
+            dec->scales(&p, 8, d, m);
+#ifdef MV_DIGITS
+            if (tokens == 1 && dec->line == line_tq1_0) {
+                for (until += 8 * bytes; ahead < until; ahead += 64) PCS_AHEAD(ahead);
+                for (int half = 0; half < 16 / V_ROWS; half++) mv_digits(&p, half * VEC, &x, d, acc + half);
+            } else
+#endif
+#pragma GCC unroll 8 /* shifts are known, then */
+                for (int g = 0; g < 8; g += step) MV_STEP
+            MV_NEXT(8)
+        }
     }
-    for (int t = 0; t < tokens && m0 + (size_t)t < a->m; t++) {
+    for (int t = 0; t < tokens; t++) {
         _Alignas(64) float y[16];
         for (int half = 0; half < 16 / V_ROWS; half++) v_storef(y + half * V_ROWS, acc[half * tokens + t]);
         for (size_t i = 0; i < rows; i++) a->y[(m0 + (size_t)t) * a->ldy + n + i] = y[i] + (a->bias ? a->bias[n + i] : 0.0f);
     }
 }
 
-/* What is alike for all rows; behind the panel in scratch. */
-PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, mv_token *x)
+/* Tokens of a pass: eight, four, two or one, as many as there are. */
+PCS_INLINE size_t mv_pass(size_t rest) { return rest >= 8 && MV_MOST >= 8 ? 8 : rest >= 4 ? 4 : rest >= 2 ? 2 : 1; }
+
+/* What is alike for all rows, tile after tile; behind the panel in scratch. */
+PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, mv_tile *x)
 {
 #ifdef MV_BYTES
     const int offset = dec->offset;
 #else
     const int offset = dec->pairs ? dec->offset : 0; /* else codes are signed */
 #endif
-    const size_t chunks = pcs_chunks(a->k), slots = chunks * 8 * (size_t)dec->slots;
+    const size_t chunks = pcs_chunks(a->k), groups = chunks * 8, slots = groups * (size_t)dec->slots, halves = 2 / (size_t)dec->slots;
     int32_t *start = (int32_t *)(void *)((uint8_t *)a->scratch + 16 * chunks * (PCS_CHUNK + 32));
-    float *sums = (float *)(void *)(start + PCS_FEW * slots);
-    for (size_t m = 0; m < a->m; m++, start += slots, sums += slots) {
-        const int32_t *z = a->act.z + m * chunks * 16;
-        const float *s = a->act.s + m * chunks * 16;
-        x[m] = (mv_token){ a->act.q + m * chunks * PCS_CHUNK, a->act.d + m * chunks * 8, dec->slots == 1 ? sums : s, start };
-        for (size_t i = 0; i < slots && offset; i++) start[i] = -offset * (dec->slots == 1 ? z[2 * i] + z[2 * i + 1] : z[i]);
-        for (size_t i = 0; i < slots && dec->has_min && dec->slots == 1; i++) sums[i] = s[2 * i] + s[2 * i + 1];
+    float *s = (float *)(void *)(start + PCS_FEW * slots), *d = s + PCS_FEW * slots;
+    int8_t *q = (int8_t *)(void *)(d + PCS_FEW * groups);
+    for (size_t m = 0, t = mv_pass(a->m); m < a->m; m += t, x++, start += t * slots, s += t * slots, d += t * groups, q += t * groups * 32) {
+        t = mv_pass(a->m - m);
+        *x = (mv_tile){ t > 1 ? q : a->act.q + m * chunks * PCS_CHUNK, t > 1 ? d : a->act.d + m * groups, s, start };
+        for (size_t j = 0; j < t; j++) {
+            const int8_t *from = a->act.q + (m + j) * chunks * PCS_CHUNK;
+            const int32_t *z = a->act.z + (m + j) * chunks * 16;
+            const float *sums = a->act.s + (m + j) * chunks * 16;
+            for (size_t i = 0; i < groups * 8 && t > 1; i++) memcpy(q + 4 * (i * t + j), from + 4 * i, 4);
+            for (size_t i = 0; i < groups && t > 1; i++) d[i * t + j] = a->act.d[(m + j) * groups + i];
+            for (size_t i = 0; i < slots && offset; i++) start[i * t + j] = -offset * (halves == 2 ? z[2 * i] + z[2 * i + 1] : z[i]);
+            for (size_t i = 0; i < slots && dec->has_min; i++) s[i * t + j] = halves == 2 ? sums[2 * i] + sums[2 * i + 1] : sums[i];
+        }
     }
 }
 
 PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
 {
-    mv_token x[PCS_FEW];
-    mv_prepare(a, dec, x);
+    mv_tile tiles[PCS_FEW];
+    mv_prepare(a, dec, tiles);
     const size_t bytes = pcs_panel_bytes(a->f, a->k);
-    const layout o = layout_of(a->f, a->k);
+    const pcs_panel_layout o = pcs_panel_layout_of(a->f);
     for (size_t n = a->n0; n < a->n1; n += PCS_PANEL) {
         const uint8_t *panel = a->w + n / PCS_PANEL * bytes;
         if (!a->packed) {
@@ -202,12 +217,13 @@ PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
             PACK_PANEL(&(pcs_pack_args){ a->f, a->w + n * a->row_bytes, a->row_bytes, a->k, rows, a->scratch });
             panel = a->scratch;
         }
-        for (size_t m = 0; m < a->m;) {
-            const size_t rest = a->m - m;
-            if (rest > 4 && MV_MOST > 4) mv_tokens(a, dec, &o, x, panel, n, m, MV_MOST), m += MV_MOST;
-            else if (rest > 2) mv_tokens(a, dec, &o, x, panel, n, m, 4), m += 4;
-            else if (rest > 1) mv_tokens(a, dec, &o, x, panel, n, m, 2), m += 2;
-            else mv_tokens(a, dec, &o, x, panel, n, m, 1), m += 1;
+        const mv_tile *x = tiles;
+        for (size_t m = 0, t; m < a->m; m += t, x++) {
+            t = mv_pass(a->m - m);
+            if (t == 8 && MV_MOST >= 8) mv_tokens(a, dec, &o, *x, panel, n, m, MV_MOST);
+            else if (t == 4) mv_tokens(a, dec, &o, *x, panel, n, m, 4);
+            else if (t == 2) mv_tokens(a, dec, &o, *x, panel, n, m, 2);
+            else mv_tokens(a, dec, &o, *x, panel, n, m, 1);
         }
     }
 }

@@ -4,7 +4,7 @@
 #define MV_DIGITS
 #include "kernel/simd/mv.h"
 
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
+PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot)
 {
     const vec ones = _mm256_set1_epi16(1);
     const int step = d->pairs ? d->pairs : 1; /* groups are whole numbers of it */
@@ -14,7 +14,7 @@ PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, i
         for (int k = l; k < l + step; k++) {
             const vec codes = d->pairs ? d->line(p, g, k, h) : v_xor(d->line(p, g, k, h), v_set8(128)), size = _mm256_abs_epi8(codes);
             for (int t = 0; t < tokens; t++) {
-                const vec x = v_four(q[t] + 4 * k);
+                const vec x = v_four(q + 4 * (k * tokens + t));
                 const vec two = d->pairs ? _mm256_maddubs_epi16(codes, x) : _mm256_maddubs_epi16(size, _mm256_sign_epi8(x, codes));
                 pairs[t] = k > l ? _mm256_add_epi16(pairs[t], two) : two;
             }

@@ -6,12 +6,12 @@
 #define MV_BYTES /* four() takes any byte */
 #include "kernel/simd/mv.h"
 
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *const *q, const int32_t *start, int tokens, vec *dot)
+PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot)
 {
     for (int t = 0; t < tokens; t++) dot[t] = v_set32(start[t]);
     for (int l = l0; l < l1; l++) {
         const vec codes = d->line(p, g, l, h);
-        for (int t = 0; t < tokens; t++) dot[t] = _mm512_dpbusd_epi32(dot[t], codes, v_four(q[t] + 4 * l));
+        for (int t = 0; t < tokens; t++) dot[t] = _mm512_dpbusd_epi32(dot[t], codes, v_four(q + 4 * (l * tokens + t)));
     }
 }
 
