@@ -1,6 +1,6 @@
 /* decode.h - codes and scales out of panels (kernel/panels.h), a pair of functions per format:
  *
- * line_FORMAT(p, g, l, h): codes of weights 32 g + 4 l and the three behind it, from the first of a block of 256 or of a piece of blocks of 32 on, of all rows (h 0) or of eight (h 0 or 32, bytes into the line), as
+ * line_FORMAT(p, g, l, h): codes of weights 32 g + 4 l and the three behind it, from a block of 256 or a pair of blocks of 32 on, of all rows (h 0) or of eight (h 0 or 32, bytes into the line), as
  *   unsigned code + OFFSET_FORMAT.
  * scales_FORMAT(p, groups, d, m): d and m of the rows, [group][16], of the `groups` first 32 weights from there; of 16 weights where the format's
  *   groups are of 16.
@@ -31,9 +31,6 @@ PCS_INLINE planes planes_of(const pcs_panel_layout *o, const uint8_t *panel, siz
     for (size_t i = 0; i < PCS_FIELDS; i++) p.at[i] = panel + pcs_panel_at(o, block, i);
     return p;
 }
-
-/* Bytes to block g behind the first of a piece, of a field of `step` bytes from block to block in pieces of `piece` blocks and `bytes` bytes. */
-PCS_INLINE size_t to_block(int g, int piece, size_t bytes, size_t step) { return (unsigned)g / (unsigned)piece * bytes + (unsigned)g % (unsigned)piece * step; }
 
 /* A line's low (high 0) or high nibbles; bits of every byte from `shift` on. */
 PCS_INLINE vec nibble(const uint8_t *line, int high) { return v_and(high ? v_shr16(v_load(line), 4) : v_load(line), v_set8(15)); }
@@ -75,21 +72,17 @@ PCS_INLINE vec16 bits(vec16 v, int shift, int mask) { return v16_and(v16_shr16(v
 
 /* ---- blocks of 32 ------------------------------------------------------------------------------------------- */
 
-/* A block's bytes behind its piece's short fields, of which there are `lines` lines; pieces are of two blocks. */
+/* A block's bytes behind its piece's short fields. */
 enum { BLOCK_q4_0 = 256, BLOCK_q4_1 = 256, BLOCK_q5_0 = 320, BLOCK_q5_1 = 320, BLOCK_q8_0 = 512, BLOCK_iq4_nl = 256, BLOCK_mxfp4 = 256 };
-PCS_INLINE size_t codes_at(int g, int lines, int block) { return to_block(g, 2, 64 * (size_t)lines + 2 * (size_t)block, (size_t)block); }
-PCS_INLINE size_t d_at(int g, int lines, int block) { return to_block(g, 2, 64 * (size_t)lines + 2 * (size_t)block, 32); }
 
-PCS_INLINE void d_only(const planes *p, size_t groups, int block, float *d)
+PCS_INLINE void d_only(const planes *p, size_t groups, float *d)
 {
-    for (size_t g = 0; g < groups; g++) halves(p->at[0] + d_at((int)g, 1, block), d + 16 * g);
+    for (size_t g = 0; g < groups; g++) halves(p->at[0] + 32 * g, d + 16 * g);
 }
-PCS_INLINE void d_and_m(const planes *p, size_t groups, int block, float *d, float *m)
+PCS_INLINE void d_and_m(const planes *p, size_t groups, float *d, float *m)
 {
-    for (size_t g = 0; g < groups; g++) {
-        halves(p->at[0] + d_at((int)g, 2, block), d + 16 * g);
-        minus_halves(p->at[1] + d_at((int)g, 2, block), m + 16 * g);
-    }
+    d_only(p, groups, d);
+    for (size_t g = 0; g < groups; g++) minus_halves(p->at[1] + 32 * g, m + 16 * g);
 }
 /* Codes of four weights of two, l of eight lines. */
 PCS_INLINE vec nibbles32(const uint8_t *codes, int l, int h) { return nibble(codes + 64 * (l & 3) + h, l >> 2); }
@@ -103,45 +96,44 @@ PCS_INLINE vec fifth(const uint8_t *bits, int l, int h)
 
 enum { OFFSET_q4_0 = 8, OFFSET_q4_1 = 0, OFFSET_q5_0 = 16, OFFSET_q5_1 = 0, OFFSET_q8_0 = 128, OFFSET_iq4_nl = 128, OFFSET_mxfp4 = 12 };
 
-PCS_INLINE void scales_q4_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, BLOCK_q4_0, d); }
-PCS_INLINE vec line_q4_0(const planes *p, int g, int l, int h) { return nibbles32(p->at[1] + codes_at(g, 1, BLOCK_q4_0), l, h); }
+PCS_INLINE void scales_q4_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
+PCS_INLINE vec line_q4_0(const planes *p, int g, int l, int h) { return nibbles32(p->at[1] + BLOCK_q4_0 * (size_t)g, l, h); }
 
-PCS_INLINE void scales_q4_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, BLOCK_q4_1, d, m); }
-PCS_INLINE vec line_q4_1(const planes *p, int g, int l, int h) { return nibbles32(p->at[2] + codes_at(g, 2, BLOCK_q4_1), l, h); }
+PCS_INLINE void scales_q4_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, d, m); }
+PCS_INLINE vec line_q4_1(const planes *p, int g, int l, int h) { return nibbles32(p->at[2] + BLOCK_q4_1 * (size_t)g, l, h); }
 
-PCS_INLINE void scales_q5_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, BLOCK_q5_0, d); }
+PCS_INLINE void scales_q5_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
 PCS_INLINE vec line_q5_0(const planes *p, int g, int l, int h)
 {
-    const size_t at = codes_at(g, 1, BLOCK_q5_0);
+    const size_t at = BLOCK_q5_0 * (size_t)g;
     return v_or(nibbles32(p->at[2] + at, l, h), fifth(p->at[1] + at, l, h));
 }
 
-PCS_INLINE void scales_q5_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, BLOCK_q5_1, d, m); }
+PCS_INLINE void scales_q5_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, d, m); }
 PCS_INLINE vec line_q5_1(const planes *p, int g, int l, int h)
 {
-    const size_t at = codes_at(g, 2, BLOCK_q5_1);
+    const size_t at = BLOCK_q5_1 * (size_t)g;
     return v_or(nibbles32(p->at[3] + at, l, h), fifth(p->at[2] + at, l, h));
 }
 
-PCS_INLINE void scales_q8_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, BLOCK_q8_0, d); }
-PCS_INLINE vec line_q8_0(const planes *p, int g, int l, int h) { return v_xor(v_load(p->at[1] + codes_at(g, 1, BLOCK_q8_0) + 64 * l + h), v_set8(128)); }
+PCS_INLINE void scales_q8_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
+PCS_INLINE vec line_q8_0(const planes *p, int g, int l, int h) { return v_xor(v_load(p->at[1] + BLOCK_q8_0 * (size_t)g + 64 * l + h), v_set8(128)); }
 
-PCS_INLINE void scales_iq4_nl(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, BLOCK_iq4_nl, d); }
-PCS_INLINE vec line_iq4_nl(const planes *p, int g, int l, int h) { return v_shuffle8(book_of(pcs_book_iq4, 128), nibbles32(p->at[1] + codes_at(g, 1, BLOCK_iq4_nl), l, h)); }
+PCS_INLINE void scales_iq4_nl(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
+PCS_INLINE vec line_iq4_nl(const planes *p, int g, int l, int h) { return v_shuffle8(book_of(pcs_book_iq4, 128), nibbles32(p->at[1] + BLOCK_iq4_nl * (size_t)g, l, h)); }
 
-PCS_INLINE void scales_mxfp4(const planes *p, size_t groups, float *d, float *m) /* pieces of four blocks: a scale is a byte */
+PCS_INLINE void scales_mxfp4(const planes *p, size_t groups, float *d, float *m)
 {
     (void)m;
-    for (size_t g = 0; g < groups; g++)
-        for (size_t i = 0; i < 16; i++) {
-            const uint32_t e = p->at[0][to_block((int)g, 4, 64 + 4 * BLOCK_mxfp4, 16) + i];
-            d[16 * g + i] = pcs_bits_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23);
-        }
+    for (size_t i = 0; i < 16 * groups; i++) {
+        const uint32_t e = p->at[0][i];
+        d[i] = pcs_bits_f32(e < 2 ? 0x00200000u << e : (e - 1) << 23);
+    }
 }
 PCS_INLINE vec line_mxfp4(const planes *p, int g, int l, int h)
 {
     static const int8_t book[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
-    return v_shuffle8(book_of(book, 12), nibbles32(p->at[1] + to_block(g, 4, 64 + 4 * BLOCK_mxfp4, BLOCK_mxfp4), l, h));
+    return v_shuffle8(book_of(book, 12), nibbles32(p->at[1] + BLOCK_mxfp4 * (size_t)g, l, h));
 }
 
 /* ---- blocks of 256 ------------------------------------------------------------------------------------------- */

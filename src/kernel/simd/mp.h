@@ -23,17 +23,18 @@ typedef struct {
     int32_t *start; /* where a kernel's sums of rows may start; the rows' d lay there */
 } mp_panel;
 
-/* The chunks of a panel as codes + bias, d and m. */
+/* A panel as codes + bias, d and m. */
 typedef void mp_decode_fn(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to);
 
 PCS_INLINE void mp_decode(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, int bias, const mp_panel *to, line_fn *line, scales_fn *scales, int block, int slots)
 {
     const vec add = v_set8(bias);
-    for (size_t c = 0; 8 * c < groups; c++) {
-        const size_t in = groups - 8 * c < 8 ? groups - 8 * c : 8;
-        const planes p = planes_of(o, panel, c * (size_t)(PCS_CHUNK / block));
-        scales(&p, in, to->d + 128 * c * (size_t)slots, to->m + 128 * c * (size_t)slots);
-        uint8_t *codes = to->codes + c * 16 * PCS_CHUNK;
+    const size_t most = block == 256 ? 8 : 2;
+    for (size_t first = 0; first < groups; first += most) {
+        const size_t in = groups - first < most ? groups - first : most;
+        const planes p = planes_of(o, panel, first * 32 / (size_t)block);
+        scales(&p, in, to->d + 16 * first * (size_t)slots, to->m + 16 * first * (size_t)slots);
+        uint8_t *codes = to->codes + 512 * first;
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++) {
             if ((size_t)g >= in) break;

@@ -56,7 +56,7 @@ PCS_INLINE vec four(vec sum, vec codes, const int8_t *x);
 PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, const mv_tile *x, int tokens, const float *d, const float *m, vecf *acc)
 {
     const int bits = dec->bits, fields = 8 / bits, groups = dec->block == 32 ? 1 : fields, lines = groups * bits;
-    const uint8_t *line = p->at[dec->plane] + (dec->block == 32 ? codes_at(g, 1 + dec->has_min, 64 * lines) : (size_t)(512 / fields * g)) + h;
+    const uint8_t *line = p->at[dec->plane] + 512 / fields * g + h;
     vec sum[MV_SUMS]; /* [field][token] */
     for (int j = 0; j < fields; j++)
         for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(!j && dec->offset ? x->start[g * tokens + t] : 0);
