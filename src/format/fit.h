@@ -9,147 +9,7 @@
 #ifndef PCS_FIT_H
 #define PCS_FIT_H
 
-#include "format/choices.h"
-
-/* What does not depend on the codes: sums of w, w x, w x x, and extremes. */
-typedef struct { double w, x, xx; float lo, hi; } moments;
-
-static moments moments_of(const float *x, const float *w, size_t n)
-{
-    float sw[16] = { 0 }, sx[16] = { 0 }, sxx[16] = { 0 };
-    const size_t whole = n / 16 * 16;
-    for (size_t i = 0; i < whole; i += 16)
-        LANES(l) {
-            const float wi = w ? w[i + l] : 1.0f, wx = wi * x[i + l];
-            sw[l] += wi;
-            sx[l] += wx;
-            sxx[l] += wx * x[i + l];
-        }
-    for (size_t i = whole; i < n; i++) {
-        const float wi = w ? w[i] : 1.0f, wx = wi * x[i];
-        sw[0] += wi;
-        sx[0] += wx;
-        sxx[0] += wx * x[i];
-    }
-    moments o = { 0 };
-    double a[16], b[16], c[16];
-    LANES(l) a[l] = (double)sw[l], b[l] = (double)sx[l], c[l] = (double)sxx[l];
-    for (int step = 8; step; step /= 2)
-        for (int l = 0; l < step; l++) a[l] += a[l + step], b[l] += b[l + step], c[l] += c[l + step];
-    o.w = a[0];
-    o.x = b[0];
-    o.xx = c[0];
-    extremes(x, n, &o.lo, &o.hi);
-    return o;
-}
-
-/* Weighted squared error of w = d q - m. */
-static double error_of(const moments *o, double q, double qq, double qx, double d, double m)
-{
-    return o->xx + d * d * qq + m * m * o->w - 2 * d * m * q - 2 * d * qx + 2 * m * o->x;
-}
-
-static float safe_inverse(float d) { return d > -1e-38f && d < 1e-38f ? 0.0f : 1.0f / d; }
-
-/* The extreme code that the largest weight is mapped to. */
-static float extreme(const pcs_format *f) { return f->code_lo < -f->code_hi ? (float)f->code_lo : (float)f->code_hi; }
-
-/* ---- one scale --------------------------------------------------------------------------------- */
-
-/* The best scale so far of each lane: score is how much of sum w x x it explains. */
-typedef struct { float score[CHOICES], d[CHOICES]; } best_scale;
-
-static void try_scales(const pcs_format *f, const choices *c, const float *x, const float *w, size_t n, best_scale *b)
-{
-    sums s;
-    sums_of(f, c, &(weights){ x, w, n, 0 }, false, &s);
-    LANES(l) {
-        const float over = s.qq[l] > 0 ? s.qq[l] : 1.0f, d = s.qx[l] / over, score = s.qx[l] * d;
-        b->d[l] = score > b->score[l] ? d : b->d[l];
-        b->score[l] = score > b->score[l] ? score : b->score[l];
-    }
-}
-
-static float best_of(const best_scale *b, float otherwise)
-{
-    const int l = largest_of(b->score);
-    return b->score[l] > 0 ? b->d[l] : otherwise;
-}
-
-/* Best d for w = d q over one group; 0 for an all-zero group. */
-static float fit_symmetric(const pcs_format *f, const float *x, const float *w, size_t n, pcs_fit_effort effort)
-{
-    float lo, hi;
-    extremes(x, n, &lo, &hi);
-    const float top = -lo > hi ? lo : hi, ext = extreme(f);
-    if (top == 0.0f) return 0.0f;
-    const float rtn = top / ext; /* ternary: the largest weight becomes +-1; else it maps to the far end of the grid */
-    if (effort != PCS_FIT_SEARCH) return rtn;
-    const bool ternary = f->code_lo == -1 && f->code_hi == 1, wide = (ext <= -127 || ext >= 127) && !f->book, both = f->code_lo != -f->code_hi;
-    best_scale b = { { 0 }, { 0 } };
-    choices c;
-    if (ternary) { /* thresholds from 1/10 to all of the largest weight */
-        LANES(l) c.inv[l] = 5.0f * (float)(l + 1) / (float)CHOICES / (top < 0 ? -top : top);
-        try_scales(f, &c, x, w, n, &b);
-        return best_of(&b, rtn);
-    }
-    for (int sign = 1; sign >= (both ? -1 : 1); sign -= 2) {
-        LANES(l) {
-            const float step = wide ? 0.07f : f->book ? 0.0225f * (ext < 0 ? -ext : ext) : ext < 8 && ext > -8 ? 0.1f : 0.14f, reach = (float)(l - 7) * step;
-            c.inv[l] = (float)sign * (ext + (ext < 0 ? -reach : reach)) / top;
-        }
-        try_scales(f, &c, x, w, n, &b);
-    }
-    return best_of(&b, rtn);
-}
-
-/* ---- scale and minimum ------------------------------------------------------------------------- */
-
-/* Least squares for d and m under the codes of each choice; m is kept at or above 0 when `bounded`. The best lane, if it is better than *best. */
-static void try_affine(const pcs_format *f, const choices *c, const moments *o, const float *x, const float *w, size_t n, bool bounded, double *best, float *d, float *m)
-{
-    sums s;
-    double e[CHOICES], ds[CHOICES], ms[CHOICES];
-    sums_of(f, c, &(weights){ x, w, n, 0 }, true, &s);
-    LANES(l) {
-        const double q = (double)s.q[l], qq = (double)s.qq[l], qx = (double)s.qx[l], det = o->w * qq - q * q, over = (double)(1.0f / (det > 0 ? (float)det : 1.0f));
-        const double free_m = (q * qx - qq * o->x) * over, held = qx * (double)(1.0f / (qq > 0 ? s.qq[l] : 1.0f)); /* of what is rounded anyway */
-        const bool hold = bounded && free_m < 0;
-        ms[l] = hold ? 0.0 : free_m;
-        ds[l] = hold ? held : (o->w * qx - o->x * q) * over;
-        const double err = error_of(o, q, qq, qx, ds[l], ms[l]);
-        e[l] = det > 0 && ds[l] > 0 && err < 1e300 ? err : 1e300;
-    }
-    const int l = least_of(e);
-    if (e[l] < *best) *best = e[l], *d = (float)ds[l], *m = (float)ms[l];
-}
-
-/* Best d and m for w = d q - m over one group. bounded: m >= 0, as K types store it. *of: the group's moments, where they were needed. */
-static void fit_affine(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort, bool bounded, float *d, float *m, moments *of)
-{
-    moments o = { 0 };
-    if (effort == PCS_FIT_SEARCH) o = *of = moments_of(x, w, n);
-    else extremes(x, n, &o.lo, &o.hi);
-    const float lo = bounded && o.lo > 0 ? 0.0f : o.lo, range = o.hi - lo, top = f->code_hi;
-    *m = -lo;
-    *d = range > 0 ? range / top : 0.0f;
-    if (!(range > 0) || effort != PCS_FIT_SEARCH) return;
-    choices c;
-    double best = 1e299;
-    const float spread = f->code_hi <= 3 ? 0.05f : 0.1f;
-    LANES(l) {
-        c.inv[l] = (top + spread * (float)(l - 6)) / range;
-        c.m[l] = -lo;
-    }
-    try_affine(f, &c, &o, x, w, n, bounded, &best, d, m);
-    /* codes around the solution may be better still */
-    const float d1 = *d, m1 = *m, inv = 1.0f / d1;
-    LANES(l) {
-        c.inv[l] = inv * (1.0f + (float)(l % 4 - 1) * 0.25f / top);
-        c.m[l] = m1 + (float)(l / 4 - 1) * 0.25f * d1;
-    }
-    try_affine(f, &c, &o, x, w, n, bounded, &best, d, m);
-}
+#include "format/group.h"
 
 /* f16 bits of the nearest finite half. */
 static uint16_t to_half(double v)
@@ -209,19 +69,19 @@ static void fit_zero(const pcs_format *f, const float *x, const float *w, size_t
 
 static void fit_plain(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
 {
-    float d, m = 0.0f;
-    moments o;
     if (f->scale == PCS_SCALE_ZERO) {
+        float d;
         int zero;
         fit_zero(f, x, w, f->group, effort, true, &d, &zero);
         p->d = to_half(d);
         p->mn[0] = (uint8_t)zero;
         return;
     }
-    if (f->has_min) fit_affine(f, x, w, f->group, effort, false, &d, &m, &o);
-    else d = fit_symmetric(f, x, w, f->group, effort);
-    p->d = to_half(d);
-    p->m = to_half(-(double)m);
+    affine a = { .d = 0 };
+    if (f->has_min) fit_affine(f, x, w, f->group, 1, effort, false, &a);
+    else a.d = fit_symmetric(f, x, w, f->group, effort);
+    p->d = to_half(a.d);
+    p->m = to_half(-(double)a.m);
 }
 
 /* ---- power-of-two scale ---------------------------------------------------------------------- */
@@ -260,13 +120,16 @@ static void fit_e8m0(const pcs_format *f, const float *x, const float *w, pcs_fi
 typedef struct {
     const pcs_format *f;
     const float *x, *w; /* w may be NULL */
-    moments o[PCS_SUB];
+    affine of[PCS_SUB];
     struct { double q, qq, qx; } s[PCS_SUB]; /* of the codes chosen */
     uint32_t groups;
 } super;
 
-/* Integer scales (and mins) around those that group g has, or g and g + 1 with half of the choices each; the best stay. Returns the error. */
-static double refine_groups(super *b, uint32_t g, bool two, float d0, float m0, pcs_params *p)
+/* Choices of integer scales and mins, and the sums of their codes. */
+typedef struct { float sc[CHOICES]; sums s; } tried;
+
+/* Integer scales (and mins) around those that group g has, or g and g + 1 with half of the choices each. */
+static void try_super(const super *b, uint32_t g, bool two, float d0, float m0, const pcs_params *p, tried *t)
 {
     /* what is added to scale and min: all of one group with a min, of one without, near ones of two groups with and without */
     static const float scales[4][CHOICES] = { { -2, -1, 0, 1, 2, -2, -1, 0, 1, 2, -2, -1, 0, 1, 2, -2 }, { -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7 },
@@ -274,12 +137,8 @@ static double refine_groups(super *b, uint32_t g, bool two, float d0, float m0, 
     static const float mins[4][CHOICES] = { { -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2 }, { 0 }, { 0, 0, 0, -1, 1, 1, -1, 0, 0, 0, 0, -1, 1, 1, -1, 0 }, { 0 } };
     const pcs_format *f = b->f;
     const weights of = { b->x + g * f->group, b->w ? b->w + g * f->group : NULL, f->group, two ? f->group : 0 };
-    const bool has_min = f->has_min;
-    const float *ds = scales[2 * two + !has_min], *dm = mins[2 * two + !has_min], sc_lo = f->sc_lo, sc_hi = f->sc_hi;
+    const float *ds = scales[2 * two + !f->has_min], *dm = mins[2 * two + !f->has_min], sc_lo = f->sc_lo, sc_hi = f->sc_hi;
     choices c;
-    sums s;
-    float sc[CHOICES];
-    double e[CHOICES], mn[CHOICES];
     for (int h = 0; h < CHOICES; h += 8) {
         const uint32_t at = g + (two && h);
         const float sc0 = p->sc[at], mn0 = p->mn[at];
@@ -287,20 +146,28 @@ static double refine_groups(super *b, uint32_t g, bool two, float d0, float m0, 
         {
             const int l = h + k;
             const float scale = sc0 + ds[l], in = scale < sc_lo ? sc_lo : scale > sc_hi ? sc_hi : scale;
-            sc[l] = in;
+            t->sc[l] = in;
             c.inv[l] = safe_inverse(d0 * in);
             c.m[l] = m0 * (mn0 + dm[l]);
         }
     }
-    sums_of(f, &c, &of, has_min, &s);
-    const double m00 = (double)m0, mn_hi = f->mn_hi, round = 6755399441055744.0;
+    sums_of(f, &c, &of, f->has_min, &t->s);
+}
+
+/* The best of them to *p, with the best min under its codes. Returns the error. */
+static double settle_super(super *b, uint32_t g, bool two, float d0, float m0, const tried *t, pcs_params *p)
+{
+    const bool has_min = b->f->has_min;
+    const sums *s = &t->s;
+    const double m00 = (double)m0, mn_hi = b->f->mn_hi, round = 6755399441055744.0;
+    double e[CHOICES], mn[CHOICES];
     for (int h = 0; h < CHOICES; h += 8) { /* least squares for the min under these codes */
-        const moments o = b->o[g + (two && h)];
+        const moments o = b->of[g + (two && h)].o;
         const double over = m0 != 0.0f && o.w > 0 ? 1.0 / (o.w * m00) : 0.0;
         PCS_LANES(k, 8)
         {
             const int l = h + k;
-            const double d = (double)(d0 * sc[l]), q = has_min ? (double)s.q[l] : 0.0, qq = (double)s.qq[l], qx = (double)s.qx[l];
+            const double d = (double)(d0 * t->sc[l]), q = has_min ? (double)s->q[l] : 0.0, qq = (double)s->qq[l], qx = (double)s->qx[l];
             const double want = (d * q - o.x) * over, above = want < 0 ? 0 : want, cut = above > mn_hi ? mn_hi : above;
             mn[l] = (cut + round) - round;
             const double err = error_of(&o, q, qq, qx, d, m00 * mn[l]);
@@ -310,11 +177,11 @@ static double refine_groups(super *b, uint32_t g, bool two, float d0, float m0, 
     double sum = 0;
     for (uint32_t h = 0; h <= (uint32_t)two; h++) {
         const int best = two ? 8 * (int)h + least_of_8(e + 8 * h) : least_of(e);
-        p->sc[g + h] = (int8_t)sc[best];
+        p->sc[g + h] = (int8_t)t->sc[best];
         p->mn[g + h] = (uint8_t)mn[best];
-        b->s[g + h].q = (double)s.q[best];
-        b->s[g + h].qq = (double)s.qq[best];
-        b->s[g + h].qx = (double)s.qx[best];
+        b->s[g + h].q = (double)s->q[best];
+        b->s[g + h].qq = (double)s->qq[best];
+        b->s[g + h].qx = (double)s->qx[best];
         sum += e[best];
     }
     return sum;
@@ -328,9 +195,9 @@ static void refit_super(const super *b, float *d0, float *m0, const pcs_params *
         const double c = p->sc[g], n = p->mn[g];
         aa += c * c * b->s[g].qq;
         ab += c * n * b->s[g].q;
-        bb += n * n * b->o[g].w;
+        bb += n * n * b->of[g].o.w;
         ax += c * b->s[g].qx;
-        bx += n * b->o[g].x;
+        bx += n * b->of[g].o.x;
     }
     const double det = aa * bb - ab * ab;
     if (b->f->has_min && det > 1e-12 * aa * bb && bb > 0) {
@@ -346,32 +213,37 @@ static void refit_super(const super *b, float *d0, float *m0, const pcs_params *
 static double refine_super(super *b, bool near, pcs_params *p, float d0, float m0)
 {
     double total = 0;
+    tried t[PCS_SUB];
     const bool two = near && !b->f->book && b->groups % 2 == 0;
-    for (uint32_t g = 0; g < b->groups; g += 1 + (uint32_t)two) total += refine_groups(b, g, two, d0, m0, p);
+    for (uint32_t g = 0; g < b->groups; g += 1 + (uint32_t)two) try_super(b, g, two, d0, m0, p, &t[g]);
+    for (uint32_t g = 0; g < b->groups; g += 1 + (uint32_t)two) total += settle_super(b, g, two, d0, m0, &t[g], p);
     return total;
 }
 
 static void fit_super(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
 {
     super b = { .f = f, .x = x, .w = w, .groups = f->block / f->group };
-    float d[PCS_SUB], m[PCS_SUB] = { 0 }, dtop = 0, mtop = 0;
-    for (uint32_t g = 0; g < b.groups; g++) {
+    float dtop = 0, mtop = 0;
+    if (f->has_min) fit_affine(f, x, w, f->group, b.groups, effort, true, b.of);
+    for (uint32_t g = 0; g < b.groups && !f->has_min; g++) {
         const float *gx = x + g * f->group, *gw = w ? w + g * f->group : NULL;
-        if (f->has_min) fit_affine(f, gx, gw, f->group, effort, true, &d[g], &m[g], &b.o[g]);
-        else d[g] = fit_symmetric(f, gx, gw, f->group, effort);
-        if ((d[g] < 0 ? -d[g] : d[g]) > (dtop < 0 ? -dtop : dtop)) dtop = d[g];
-        if (m[g] > mtop) mtop = m[g];
+        b.of[g] = (affine){ .d = fit_symmetric(f, gx, gw, f->group, effort) };
+        if (effort == PCS_FIT_SEARCH) b.of[g].o = moments_of(gx, gw, f->group);
+    }
+    for (uint32_t g = 0; g < b.groups; g++) {
+        const float d = b.of[g].d, m = b.of[g].m;
+        if ((d < 0 ? -d : d) > (dtop < 0 ? -dtop : dtop)) dtop = d;
+        if (m > mtop) mtop = m;
     }
     const float ext = f->sc_lo < 0 ? (float)f->sc_lo : (float)f->sc_hi;
     p->d = to_half((double)dtop / ext);
     p->m = to_half(f->has_min ? (double)mtop / f->mn_hi : 0.0);
     float d0 = pcs_f16_to_f32(p->d), m0 = pcs_f16_to_f32(p->m);
     for (uint32_t g = 0; g < b.groups; g++) {
-        p->sc[g] = (int8_t)(d0 != 0.0f ? clamp_round(d[g] / d0, f->sc_lo, f->sc_hi) : 0);
-        p->mn[g] = (uint8_t)(m0 != 0.0f ? clamp_round(m[g] / m0, 0, f->mn_hi) : 0);
+        p->sc[g] = (int8_t)(d0 != 0.0f ? clamp_round(b.of[g].d / d0, f->sc_lo, f->sc_hi) : 0);
+        p->mn[g] = (uint8_t)(m0 != 0.0f ? clamp_round(b.of[g].m / m0, 0, f->mn_hi) : 0);
     }
     if (effort != PCS_FIT_SEARCH || d0 == 0.0f) return;
-    for (uint32_t g = 0; g < b.groups && !f->has_min; g++) b.o[g] = moments_of(x + g * f->group, w ? w + g * f->group : NULL, f->group);
     double best = refine_super(&b, false, p, d0, m0);
     for (int round = 0; round < 2; round++) {
         pcs_params try = *p;

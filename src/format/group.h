@@ -1,0 +1,165 @@
+/* group.h - the scale of one group, or its scale and minimum: round-to-nearest, and the search around it (fit.h, which includes this, has the whole). */
+#ifndef PCS_GROUP_H
+#define PCS_GROUP_H
+
+#include "format/choices.h"
+
+/* What does not depend on the codes: sums of w, w x, w x x, and extremes. */
+typedef struct { double w, x, xx; float lo, hi; } moments;
+
+static moments moments_of(const float *x, const float *w, size_t n)
+{
+    float sw[16] = { 0 }, sx[16] = { 0 }, sxx[16] = { 0 };
+    const size_t whole = n / 16 * 16;
+    for (size_t i = 0; i < whole; i += 16)
+        LANES(l) {
+            const float wi = w ? w[i + l] : 1.0f, wx = wi * x[i + l];
+            sw[l] += wi;
+            sx[l] += wx;
+            sxx[l] += wx * x[i + l];
+        }
+    for (size_t i = whole; i < n; i++) {
+        const float wi = w ? w[i] : 1.0f, wx = wi * x[i];
+        sw[0] += wi;
+        sx[0] += wx;
+        sxx[0] += wx * x[i];
+    }
+    moments o = { 0 };
+    double a[16], b[16], c[16];
+    LANES(l) a[l] = (double)sw[l], b[l] = (double)sx[l], c[l] = (double)sxx[l];
+    for (int step = 8; step; step /= 2)
+        for (int l = 0; l < step; l++) a[l] += a[l + step], b[l] += b[l + step], c[l] += c[l + step];
+    o.w = a[0];
+    o.x = b[0];
+    o.xx = c[0];
+    extremes(x, n, &o.lo, &o.hi);
+    return o;
+}
+
+/* Weighted squared error of w = d q - m. */
+static double error_of(const moments *o, double q, double qq, double qx, double d, double m)
+{
+    return o->xx + d * d * qq + m * m * o->w - 2 * d * m * q - 2 * d * qx + 2 * m * o->x;
+}
+
+static float safe_inverse(float d) { return d > -1e-38f && d < 1e-38f ? 0.0f : 1.0f / d; }
+
+/* The extreme code that the largest weight is mapped to. */
+static float extreme(const pcs_format *f) { return f->code_lo < -f->code_hi ? (float)f->code_lo : (float)f->code_hi; }
+
+/* ---- one scale --------------------------------------------------------------------------------- */
+
+/* The best scale so far of each lane: score is how much of sum w x x it explains. */
+typedef struct { float score[CHOICES], d[CHOICES]; } best_scale;
+
+static void try_scales(const pcs_format *f, const choices *c, const float *x, const float *w, size_t n, best_scale *b)
+{
+    sums s;
+    sums_of(f, c, &(weights){ x, w, n, 0 }, false, &s);
+    LANES(l) {
+        const float over = s.qq[l] > 0 ? s.qq[l] : 1.0f, d = s.qx[l] / over, score = s.qx[l] * d;
+        b->d[l] = score > b->score[l] ? d : b->d[l];
+        b->score[l] = score > b->score[l] ? score : b->score[l];
+    }
+}
+
+static float best_of(const best_scale *b, float otherwise)
+{
+    const int l = largest_of(b->score);
+    return b->score[l] > 0 ? b->d[l] : otherwise;
+}
+
+/* Best d for w = d q over one group; 0 for an all-zero group. */
+static float fit_symmetric(const pcs_format *f, const float *x, const float *w, size_t n, pcs_fit_effort effort)
+{
+    float lo, hi;
+    extremes(x, n, &lo, &hi);
+    const float top = -lo > hi ? lo : hi, ext = extreme(f);
+    if (top == 0.0f) return 0.0f;
+    const float rtn = top / ext; /* ternary: the largest weight becomes +-1; else it maps to the far end of the grid */
+    if (effort != PCS_FIT_SEARCH) return rtn;
+    const bool ternary = f->code_lo == -1 && f->code_hi == 1, wide = (ext <= -127 || ext >= 127) && !f->book, both = f->code_lo != -f->code_hi;
+    best_scale b = { { 0 }, { 0 } };
+    choices c;
+    if (ternary) { /* thresholds from 1/10 to all of the largest weight */
+        LANES(l) c.inv[l] = 5.0f * (float)(l + 1) / (float)CHOICES / (top < 0 ? -top : top);
+        try_scales(f, &c, x, w, n, &b);
+        return best_of(&b, rtn);
+    }
+    for (int sign = 1; sign >= (both ? -1 : 1); sign -= 2) {
+        LANES(l) {
+            const float step = wide ? 0.07f : f->book ? 0.0225f * (ext < 0 ? -ext : ext) : ext < 8 && ext > -8 ? 0.1f : 0.14f, reach = (float)(l - 7) * step;
+            c.inv[l] = (float)sign * (ext + (ext < 0 ? -reach : reach)) / top;
+        }
+        try_scales(f, &c, x, w, n, &b);
+    }
+    return best_of(&b, rtn);
+}
+
+/* ---- scale and minimum ------------------------------------------------------------------------- */
+
+/* A group's search: its moments, and the least error so far with its d and m, w = d q - m. */
+typedef struct { moments o; double error; float d, m; } affine;
+
+/* Moments and range of the group, and choices of scales around it: all zero, which find nothing, where there is no range. bounded: m >= 0, as K types store it. */
+static void affine_range(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort, bool bounded, affine *a, choices *c)
+{
+    *a = (affine){ .error = 1e299 };
+    if (effort == PCS_FIT_SEARCH) a->o = moments_of(x, w, n);
+    else extremes(x, n, &a->o.lo, &a->o.hi);
+    const float lo = bounded && a->o.lo > 0 ? 0.0f : a->o.lo, range = a->o.hi - lo, top = f->code_hi, spread = f->code_hi <= 3 ? 0.05f : 0.1f;
+    a->m = -lo;
+    a->d = range > 0 ? range / top : 0.0f;
+    LANES(l) {
+        c->inv[l] = range > 0 ? (top + spread * (float)(l - 6)) / range : 0.0f;
+        c->m[l] = -lo;
+    }
+}
+
+/* Choices around the solution: their codes may be better still. */
+static void affine_around(const pcs_format *f, const affine *a, choices *c)
+{
+    const float d = a->d, m = a->m, inv = safe_inverse(d), top = f->code_hi;
+    LANES(l) {
+        c->inv[l] = inv * (1.0f + (float)(l % 4 - 1) * 0.25f / top);
+        c->m[l] = m + (float)(l / 4 - 1) * 0.25f * d;
+    }
+}
+
+/* Least squares for d and m under the codes of each choice; m is kept at or above 0 when `bounded`. The best lane, if it is better. */
+static void affine_solve(const sums *s, bool bounded, affine *a)
+{
+    const moments *o = &a->o;
+    double e[CHOICES], ds[CHOICES], ms[CHOICES];
+    LANES(l) {
+        const double q = (double)s->q[l], qq = (double)s->qq[l], qx = (double)s->qx[l], det = o->w * qq - q * q, over = (double)(1.0f / (det > 0 ? (float)det : 1.0f));
+        const double free_m = (q * qx - qq * o->x) * over, held = qx * (double)(1.0f / (qq > 0 ? s->qq[l] : 1.0f)); /* of what is rounded anyway */
+        const bool hold = bounded && free_m < 0;
+        ms[l] = hold ? 0.0 : free_m;
+        ds[l] = hold ? held : (o->w * qx - o->x * q) * over;
+        const double err = error_of(o, q, qq, qx, ds[l], ms[l]);
+        e[l] = det > 0 && ds[l] > 0 && err < 1e300 ? err : 1e300;
+    }
+    const int l = least_of(e);
+    if (e[l] < a->error) a->error = e[l], a->d = (float)ds[l], a->m = (float)ms[l];
+}
+
+/* Best d and m for w = d q - m over each of `groups` groups of n. All take a step before one takes the next: the processor goes on with another group while a solution is not there yet. */
+static void fit_affine(const pcs_format *f, const float *x, const float *w, uint32_t n, uint32_t groups, pcs_fit_effort effort, bool bounded, affine *a)
+{
+    choices c;
+    sums s[PCS_SUB];
+    for (uint32_t g = 0; g < groups; g++) {
+        affine_range(f, x + g * n, w ? w + g * n : NULL, n, effort, bounded, &a[g], &c);
+        if (effort == PCS_FIT_SEARCH) sums_of(f, &c, &(weights){ x + g * n, w ? w + g * n : NULL, n, 0 }, true, &s[g]);
+    }
+    if (effort != PCS_FIT_SEARCH) return;
+    for (uint32_t g = 0; g < groups; g++) affine_solve(&s[g], bounded, &a[g]);
+    for (uint32_t g = 0; g < groups; g++) {
+        affine_around(f, &a[g], &c);
+        sums_of(f, &c, &(weights){ x + g * n, w ? w + g * n : NULL, n, 0 }, true, &s[g]);
+    }
+    for (uint32_t g = 0; g < groups; g++) affine_solve(&s[g], bounded, &a[g]);
+}
+
+#endif
