@@ -61,8 +61,12 @@ static int cost_table(cli *c, const char *path)
     if (!st) {
         precis_costs_info i = { .size = sizeof i };
         precis_costs_get_info(costs, &i);
-        if (c->json) rc = cli_print_json(c, json_pack("{s:s, s:I, s:s, s:i, s:f}", "out", path, "rows", (json_int_t)i.rows, "cpu", i.cpu, "threads", (int)i.threads, "overhead", i.overhead));
-        else printf("%s: %zu types and shapes, %s, %u threads; %.3f ms of a token are beside its weights\n", path, i.rows, i.cpu, i.threads, 1000 * i.overhead), rc = cli_done(c);
+        if (c->json) rc = cli_print_json(c, json_pack("{s:s, s:I, s:s, s:i, s:f, s:f}", "out", path, "rows", (json_int_t)i.rows, "cpu", i.cpu, "threads", (int)i.threads, "overhead", i.overhead, "read_bytes_s", i.read_bytes_s));
+        else {
+            char b[32];
+            printf("%s: %zu types and shapes, %s, %u threads; %.3f ms of a token are beside its weights; memory was read at %s/s\n", path, i.rows, i.cpu, i.threads, 1000 * i.overhead, cli_bytes(i.read_bytes_s, b));
+            rc = cli_done(c);
+        }
     }
     precis_costs_close(&costs);
     precis_model_close(&m);

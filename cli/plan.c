@@ -46,6 +46,7 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
         json_object_set_new(o, "kld_interval", known ? json_pack("[f, f]", p->interval[0], p->interval[1]) : json_null());
         json_object_set_new(o, "gains", json_integer((json_int_t)p->gains));
         json_object_set_new(o, "decode_tok_s", isfinite(p->tok_s) ? json_real(p->tok_s) : json_null());
+        json_object_set_new(o, "read_bytes_s", p->read_bytes_s > 0 ? json_real(p->read_bytes_s) : json_null());
         json_object_set_new(o, "solver", json_pack("{s:f, s:f, s:b}", "loss", p->solution.loss, "bound", p->solution.bound, "exact", p->solution.exact));
         json_object_set_new(o, "kv", json_string(p->kv ? p->kv : "f16"));
         json_object_set_new(o, "tensors", list);
@@ -60,7 +61,7 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
     if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
     if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);
     if (known) printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0], p->interval[1]);
-    if (isfinite(p->tok_s)) printf("%-28s %.1f\n", "tokens per second, predicted", p->tok_s);
+    if (isfinite(p->tok_s)) printf("%-28s %.1f%s%s%s\n", "tokens per second, predicted", p->tok_s, p->read_bytes_s > 0 ? ", while memory is read at " : "", p->read_bytes_s > 0 ? cli_bytes(p->read_bytes_s, b) : "", p->read_bytes_s > 0 ? "/s" : "");
     if (p->solution.exact) printf("%-28s proved least\n", "plan");
     else printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound, 100 * (p->solution.loss / p->solution.bound - 1));
     if (out) printf("wrote %s\n", out);

@@ -73,7 +73,8 @@ typedef struct precis_costs_info {
     const char *cpu;
     uint32_t    threads;
     size_t      rows;
-    double      overhead; /* seconds of a token beside its weights */
+    double      overhead;     /* seconds of a token beside its weights */
+    double      read_bytes_s; /* what the threads read from memory while it was measured, on average; 0: a table of an older version */
 } precis_costs_info;
 PRECIS_API precis_status precis_costs_make(precis_ctx *ctx, precis_costs **out, const precis_model *model);
 PRECIS_API precis_status precis_costs_open(precis_ctx *ctx, precis_costs **out, const char *path);
@@ -106,6 +107,7 @@ typedef struct precis_planning {
     double          kld, interval[2]; /* predicted, with the 90 % interval; NaN without a profile          */
     size_t          gains;           /* plans on which the gain of a method of the whole model was measured; 0: kld is search's */
     double          tok_s;           /* generated tokens per second, predicted; NaN without costs          */
+    double          read_bytes_s;    /* at which speed of memory; 0: unknown                               */
     char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
 } precis_planning;
 

@@ -2,6 +2,8 @@
  * model, for what is beside the weights. Values do not matter to speed, so weights are a pattern of bytes. */
 #include "base/pool.h"
 #include "job/costing.h"
+#include "job/limits.h"
+#include "job/limits.h"
 #include "plan/plan.h"
 #include "quant/costs.h"
 #include "run/runner.h"
@@ -78,12 +80,13 @@ static precis_status all_types(pcs_costing *c, const precis_model *m, precis_cos
         for (size_t k = 0; pcs_formats[k] && !st; k++) {
             const pcs_format *f = pcs_formats[k];
             const bool own = f == w->format;
-            double seconds = 0;
+            pcs_cost cost = { f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], 0, 0 };
             if (f->kind == PCS_INT || f->element || !pcs_format_fits(f, (uint64_t)w->ne[0]) || (!own && (!pcs_format_portable(f) || !pcs_encodable(f)))) continue;
             if (f->kind == PCS_FLOAT && !pcs_few(&c->kernels, f, (size_t)w->ne[0])) continue;
-            if (pcs_costs_find(t, f, (uint64_t)w->ne[1], (uint64_t)w->ne[0])) continue;
-            st = pcs_costing_measure(c, f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], (uint64_t)(weights * pcs_format_bpw(f) / 8), &seconds);
-            if (!st) st = pcs_costs_add(t, f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], seconds);
+            if (pcs_costs_find(t, f, cost.rows, cost.width)) continue;
+            cost.read = pcs_read_speed(c->ctx, c->ring, PCS_RING); /* other guests of a machine slow its memory, for minutes */
+            st = pcs_costing_measure(c, f, cost.rows, cost.width, (uint64_t)(weights * pcs_format_bpw(f) / 8), &cost.seconds);
+            if (!st) st = pcs_costs_add(t, &cost);
         }
         if (!st) st = pcs_progress(c->ctx, "costs", i, m->n_tensors);
     }

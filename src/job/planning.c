@@ -162,7 +162,12 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     }
     pcs_caches_close(&caches);
     if (!st && gains && o->quant.profile && !out->gains) pcs_warn(ctx, "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)", method, method);
-    if (!st && o->costs) st = precis_costs_predict(o->costs, out->plan, &out->tok_s);
+    if (!st && o->costs) {
+        precis_costs_info costs = { .size = sizeof costs };
+        precis_costs_get_info(o->costs, &costs);
+        out->read_bytes_s = costs.read_bytes_s;
+        st = precis_costs_predict(o->costs, out->plan, &out->tok_s);
+    }
     if (!st && !out->kv && o->quant.kv && !(out->kv = pcs_alloc(ctx, strlen(o->quant.kv) + 1, 1))) st = PRECIS_ENOMEM;
     if (!st && out->kv && !*out->kv) strcpy(out->kv, o->quant.kv);
     precis_model_info info = { .size = sizeof info };

@@ -26,7 +26,7 @@ void precis_costs_close(precis_costs **costs)
     *costs = NULL;
 }
 
-precis_status pcs_costs_add(precis_costs *c, const pcs_format *f, uint64_t rows, uint64_t width, double seconds)
+precis_status pcs_costs_add(precis_costs *c, const pcs_cost *row)
 {
     if (c->n == c->cap) {
         pcs_cost *grown = pcs_grow(c->ctx, c->rows, c->n * sizeof *grown, c->cap * 2 + 64, sizeof *grown);
@@ -34,7 +34,7 @@ precis_status pcs_costs_add(precis_costs *c, const pcs_format *f, uint64_t rows,
         c->rows = grown;
         c->cap = c->cap * 2 + 64;
     }
-    c->rows[c->n++] = (pcs_cost){ f, rows, width, seconds };
+    c->rows[c->n++] = *row;
     return PRECIS_OK;
 }
 
@@ -78,7 +78,9 @@ precis_status precis_costs_predict(const precis_costs *c, const precis_plan *pla
 
 void precis_costs_get_info(const precis_costs *c, precis_costs_info *info)
 {
-    const precis_costs_info all = { info->size, c->cpu, c->threads, c->n, c->overhead };
+    double read = 0;
+    for (size_t i = 0; i < c->n; i++) read += c->rows[i].read / (double)c->n;
+    const precis_costs_info all = { info->size, c->cpu, c->threads, c->n, c->overhead, read };
     memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
 }
 
@@ -90,7 +92,7 @@ precis_status precis_costs_save(precis_ctx *ctx, const precis_costs *c, const ch
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
     precis_status st = pcs_buf_printf(&b, "{\"precis\": \"costs\", \"version\": 1, \"cpu\": \"%s\", \"threads\": %u, \"overhead\": %.9g,\n \"rows\": [", c->cpu, c->threads, c->overhead);
     for (size_t i = 0; i < c->n && !st; i++)
-        st = pcs_buf_printf(&b, "%s\n  {\"type\": \"%s\", \"rows\": %llu, \"width\": %llu, \"seconds\": %.9g}", i ? "," : "", c->rows[i].f->name, (unsigned long long)c->rows[i].rows, (unsigned long long)c->rows[i].width, c->rows[i].seconds);
+        st = pcs_buf_printf(&b, "%s\n  {\"type\": \"%s\", \"rows\": %llu, \"width\": %llu, \"seconds\": %.9g, \"read_bytes_s\": %.6g}", i ? "," : "", c->rows[i].f->name, (unsigned long long)c->rows[i].rows, (unsigned long long)c->rows[i].width, c->rows[i].seconds, c->rows[i].read);
     if (!st) st = pcs_buf_printf(&b, "\n ]}\n");
     if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
     pcs_buf_free(&b);
@@ -116,18 +118,19 @@ static precis_status text(reader *r, const char *field, char **s)
 static precis_status read_row(reader *r)
 {
     char *type = NULL;
-    double rows = 0, width = 0, seconds = -1;
+    double rows = 0, width = 0, seconds = -1, read = 0;
     precis_status st = PRECIS_OK;
     while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
         if (pcs_json_is(&r->t, "type")) st = text(r, "rows[].type", &type);
         else if (pcs_json_is(&r->t, "rows")) st = number(r, "rows[].rows", 1, 1e12, &rows);
         else if (pcs_json_is(&r->t, "width")) st = number(r, "rows[].width", 1, 1e9, &width);
         else if (pcs_json_is(&r->t, "seconds")) st = number(r, "rows[].seconds", 0, 1e6, &seconds);
+        else if (pcs_json_is(&r->t, "read_bytes_s")) st = number(r, "rows[].read_bytes_s", 0, 1e15, &read);
         else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
     }
     const pcs_format *f = st || !type ? NULL : pcs_format_by_name(type);
     if (!st && (!f || rows < 1 || width < 1 || seconds < 0)) st = pcs_json_fail(&r->j, r->t.text, "rows[]", "has no type that is known, no rows, width or seconds");
-    return st ? st : pcs_costs_add(r->c, f, (uint64_t)rows, (uint64_t)width, seconds);
+    return st ? st : pcs_costs_add(r->c, &(pcs_cost){ f, (uint64_t)rows, (uint64_t)width, seconds, read });
 }
 
 static precis_status read_all(reader *r)

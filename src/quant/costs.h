@@ -5,7 +5,8 @@
 #include "precis/job.h"
 #include "model/model.h"
 
-typedef struct pcs_cost { const pcs_format *f; uint64_t rows, width; double seconds; } pcs_cost;
+/* read: bytes per second that all threads read from memory just before; 0: unknown. */
+typedef struct pcs_cost { const pcs_format *f; uint64_t rows, width; double seconds, read; } pcs_cost;
 
 struct precis_costs {
     precis_ctx *ctx;
@@ -17,7 +18,7 @@ struct precis_costs {
 };
 
 precis_status pcs_costs_new(precis_ctx *ctx, precis_costs **out);
-precis_status pcs_costs_add(precis_costs *c, const pcs_format *f, uint64_t rows, uint64_t width, double seconds);
+precis_status pcs_costs_add(precis_costs *c, const pcs_cost *row);
 /* NULL: it is not in the table. */
 const pcs_cost *pcs_costs_find(const precis_costs *c, const pcs_format *f, uint64_t rows, uint64_t width);
 /* Part of a tensor that each token multiplies by: 1, that of its experts, or 0 for an embedding and for vectors. */
