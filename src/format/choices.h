@@ -27,7 +27,7 @@ PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
 {
     __m512 low = _mm512_set1_ps(x[0]), high = low;
     for (size_t i = 0; i < n; i += 16) {
-        const __mmask16 in = n - i < 16 ? (__mmask16)((1u << (n - i)) - 1) : (__mmask16)0xffff;
+        const __mmask16 in = (__mmask16)(n - i < 16 ? (1u << (n - i)) - 1 : 0xffffu);
         const __m512 v = _mm512_mask_loadu_ps(low, in, x + i);
         low = _mm512_min_ps(low, v);
         high = _mm512_max_ps(high, _mm512_mask_mov_ps(high, in, v));
