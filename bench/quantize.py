@@ -2,7 +2,8 @@
 
 usage: quantize.py PRECIS MODEL.gguf [ROUNDS [THREADS [TYPE ...]]]     (needs llama-cpp-python: tests/peers/environment)
 
-MB/s of F16, of the whole command: reading, searching, writing, and for precis also hashing what was read and written, and its manifest. llama.cpp's time is that of its call alone. Neither has an importance
+MB/s of F16, of the whole command: reading, searching, writing, and for precis also hashing what was read and written, its manifest, and waiting until all is on the disk. llama.cpp's time is that of its call
+alone, which waits for no disk; what a run before left to be written is waited for first. Neither has an importance
 matrix. error: squared error of some tensors over their squares, of both files; types whose block does not divide a row become others, for each in its own way.
 """
 import csv, datetime, json, os, platform, statistics, subprocess, sys, tempfile, time
@@ -65,7 +66,9 @@ with tempfile.TemporaryDirectory() as folder:
         for n in threads:
             times = [[], [], []]
             for _ in range(rounds):
-                times[0].append(theirs(kind, n, out)), times[1].append(ours(kind, n, out, "rtn")), times[2].append(ours(kind, n, out, "search"))
+                for t, run in zip(times, (lambda: theirs(kind, n, out), lambda: ours(kind, n, out, "rtn"), lambda: ours(kind, n, out, "search"))):
+                    os.sync()
+                    t.append(run())
             peer, rtn, search = (size / statistics.median(t) for t in times)
             print(f"| {kind} | {n} | {peer:.0f} | {errors[0]:.3e} | {rtn:.0f} | {errors[1]:.3e} | {search:.0f} | {errors[2]:.3e} | {search / peer:.2f} |", flush=True)
             if n == 2 and f"quantize {kind}" in goals.GOALS:
