@@ -101,18 +101,24 @@ static float fit_symmetric(const pcs_format *f, const float *x, const float *w, 
 /* A group's search: its moments, and the least error so far with its d and m, w = d q - m. */
 typedef struct { moments o; double error; float d, m; } affine;
 
-/* Moments and range of the group, and choices of scales around it: all zero, which find nothing, where there is no range. bounded: m >= 0, as K types store it. */
-static void affine_range(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort, bool bounded, affine *a, choices *c)
+/* Moments and range of the group. bounded: m >= 0, as K types store it. */
+static void affine_range(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort, bool bounded, affine *a)
 {
     *a = (affine){ .error = 1e299 };
     if (effort == PCS_FIT_SEARCH) a->o = moments_of(x, w, n);
     else extremes(x, n, &a->o.lo, &a->o.hi);
-    const float lo = bounded && a->o.lo > 0 ? 0.0f : a->o.lo, range = a->o.hi - lo, top = f->code_hi, spread = f->code_hi <= 3 ? 0.05f : 0.1f;
+    const float lo = bounded && a->o.lo > 0 ? 0.0f : a->o.lo, range = a->o.hi - lo;
     a->m = -lo;
-    a->d = range > 0 ? range / top : 0.0f;
+    a->d = range > 0 ? range / (float)f->code_hi : 0.0f;
+}
+
+/* Choices of scales around the range: all zero, which find nothing, where there is none. */
+static void affine_first(const pcs_format *f, const affine *a, choices *c)
+{
+    const float range = a->o.hi + a->m, top = f->code_hi, spread = f->code_hi <= 3 ? 0.05f : 0.1f;
     LANES(l) {
         c->inv[l] = range > 0 ? (top + spread * (float)(l - 6)) / range : 0.0f;
-        c->m[l] = -lo;
+        c->m[l] = a->m;
     }
 }
 
@@ -150,8 +156,10 @@ static void fit_affine(const pcs_format *f, const float *x, const float *w, uint
     choices c;
     sums s[PCS_SUB];
     for (uint32_t g = 0; g < groups; g++) {
-        affine_range(f, x + g * n, w ? w + g * n : NULL, n, effort, bounded, &a[g], &c);
-        if (effort == PCS_FIT_SEARCH) sums_of(f, &c, &(weights){ x + g * n, w ? w + g * n : NULL, n, 0 }, true, &s[g]);
+        affine_range(f, x + g * n, w ? w + g * n : NULL, n, effort, bounded, &a[g]);
+        if (effort != PCS_FIT_SEARCH) continue;
+        affine_first(f, &a[g], &c);
+        sums_of(f, &c, &(weights){ x + g * n, w ? w + g * n : NULL, n, 0 }, true, &s[g]);
     }
     if (effort != PCS_FIT_SEARCH) return;
     for (uint32_t g = 0; g < groups; g++) affine_solve(&s[g], bounded, &a[g]);
