@@ -24,8 +24,7 @@ def run(*a):
 errors, scaled = [], []
 with tempfile.TemporaryDirectory() as folder:
     out, table, imatrix = (os.path.join(folder, f) for f in ("q.gguf", "costs.json", "imatrix.gguf"))
-    made = run("bench", model, "--cost-table", table)
-    print(made)
+    print(run("bench", model, "--cost-table", table))
     text = os.path.join(folder, "text")
     with open(os.path.join(os.path.dirname(__file__), "..", "data", "eval.txt")) as f, open(text, "w") as g:
         g.write(f.read(1500))

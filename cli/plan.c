@@ -61,7 +61,11 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
     if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
     if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);
     if (known) printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0], p->interval[1]);
-    if (isfinite(p->tok_s)) printf("%-28s %.1f%s%s%s\n", "tokens per second, predicted", p->tok_s, p->read_bytes_s > 0 ? ", while memory is read at " : "", p->read_bytes_s > 0 ? cli_bytes(p->read_bytes_s, b) : "", p->read_bytes_s > 0 ? "/s" : "");
+    if (isfinite(p->tok_s)) {
+        printf("%-28s %.1f", "tokens per second, predicted", p->tok_s);
+        if (p->read_bytes_s > 0) printf(", while memory is read at %s/s", cli_bytes(p->read_bytes_s, b));
+        putchar('\n');
+    }
     if (p->solution.exact) printf("%-28s proved least\n", "plan");
     else printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound, 100 * (p->solution.loss / p->solution.bound - 1));
     if (out) printf("wrote %s\n", out);
