@@ -47,5 +47,5 @@ void pcs_decode_by(const pcs_kernels *k, const pcs_format *f, size_t n, const vo
     else pcs_decode(f, n, src, dst);
 }
 
-/* 16 rows: codes and scales as rows (or a panel), then decoded. */
-size_t pcs_mp_scratch(size_t k) { return 16 * pcs_chunks(k) * (2 * PCS_CHUNK + 4 * 16 * sizeof(float)); }
+/* Two times 16 rows: codes and scales as rows (or a panel), then decoded. */
+size_t pcs_mp_scratch(size_t k) { return 2 * 16 * pcs_chunks(k) * (2 * PCS_CHUNK + 4 * 16 * sizeof(float)); }

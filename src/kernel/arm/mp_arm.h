@@ -45,10 +45,10 @@ PCS_INLINE void mp_tile(const pcs_mp_args *a, const mp_panel *p, size_t n, size_
 PCS_INLINE void mp_all(const pcs_mp_args *a)
 {
     mp_decode_fn *decode = pcs_panels_fit(a->f, a->k) ? mp_decoder(a->f) : NULL;
-    mp_panel p = mp_panel_in(a, decode);
+    mp_panel p = mp_panel_in(a, decode, 0);
     for (size_t n = a->n0; n < a->n1; n += 16) {
         const size_t rows = a->n1 - n < 16 ? a->n1 - n : 16;
-        mp_fill(a, &p, decode, n, rows, 0);
+        mp_fill(a, &p, decode, n, 0);
         for (size_t m = 0; m < a->m; m += MP_TOKENS) {
             if (pcs_mp_wide(a->f)) mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, 8);
             else mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, 4);

@@ -64,10 +64,11 @@ static mp_decode_fn *mp_decoder(const pcs_format *f)
     return NULL;
 }
 
-static mp_panel mp_panel_in(const pcs_mp_args *a, mp_decode_fn *decode)
+/* One of two in scratch. */
+static mp_panel mp_panel_in(const pcs_mp_args *a, mp_decode_fn *decode, int which)
 {
     const size_t chunks = pcs_chunks(a->k), codes = chunks * PCS_CHUNK, slots = chunks * 16;
-    mp_panel p = { .panel = a->scratch };
+    mp_panel p = { .panel = (uint8_t *)a->scratch + (size_t)which * (pcs_mp_scratch(a->k) / 2) };
     p.codes = p.panel + (decode ? pcs_panel_bytes(a->f, a->k) : 16 * codes);
     p.d = (float *)(void *)(p.codes + 16 * codes);
     p.m = p.d + 16 * slots;
@@ -120,8 +121,9 @@ static void mp_fill_rows(const pcs_mp_args *a, mp_panel *p, size_t n, size_t row
 }
 
 /* Rows n .. n + 15 as codes + bias. */
-static void mp_fill(const pcs_mp_args *a, mp_panel *p, mp_decode_fn *decode, size_t n, size_t rows, uint8_t bias)
+static void mp_fill(const pcs_mp_args *a, mp_panel *p, mp_decode_fn *decode, size_t n, uint8_t bias)
 {
+    const size_t rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
     if (!decode) {
         mp_fill_rows(a, p, n, rows, bias);
         return;

@@ -79,12 +79,12 @@ static void rest(const pcs_mp_args *a, const mp_panel *p, sums *s, size_t n, siz
 PCS_INLINE void all(const pcs_mp_args *a, int lines, bool has_min)
 {
     mp_decode_fn *decode = pcs_panels_fit(a->f, a->k) ? mp_decoder(a->f) : NULL;
-    mp_panel p = mp_panel_in(a, decode);
+    mp_panel p = mp_panel_in(a, decode, 0);
     sums s;
     const size_t whole = a->m / PCS_TILE;
     for (size_t n = a->n0; n < a->n1; n += 16) {
         const size_t rows = a->n1 - n < 16 ? a->n1 - n : 16;
-        mp_fill(a, &p, decode, n, rows, 0);
+        mp_fill(a, &p, decode, n, 0);
         if (whole && (n == a->n0 || a->m % PCS_TILE)) configure(PCS_TILE, lines);
         size_t t = 0;
         for (; t + 2 <= whole; t += 2) tiles(a, &p, &s, n, rows, t, 2, PCS_TILE, lines, has_min);
