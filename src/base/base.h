@@ -92,6 +92,8 @@ precis_status pcs_spill_open(precis_ctx *ctx, pcs_spill *s, uint64_t bytes);
 void pcs_spill_close(precis_ctx *ctx, pcs_spill *s);
 /* Anonymous and swapped memory of the process, bytes, from /proc; 0 where there is none. */
 uint64_t pcs_private_memory(void);
+/* The most that was resident, shared pages too; not what getrusage() gives first, which has that of the program that started this one where it was more. */
+uint64_t pcs_peak_memory(void);
 const char *pcs_temporary_folder(void); /* TMPDIR, or /tmp */
 
 /* Many small allocations with one life. Not thread-safe. */

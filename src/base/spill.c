@@ -6,18 +6,30 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-uint64_t pcs_private_memory(void)
+/* Bytes in two fields of /proc/self/status, the second's may be NULL; 0 where there is none. */
+static uint64_t status_bytes(const char *one, const char *other)
 {
     FILE *f = fopen("/proc/self/status", "re");
     char line[256];
-    unsigned long long kb, sum = 0;
+    uint64_t sum = 0;
     while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "RssAnon: %llu", &kb) == 1 || sscanf(line, "VmSwap: %llu", &kb) == 1) sum += kb;
+        if (!strncmp(line, one, strlen(one)) || (other && !strncmp(line, other, strlen(other)))) sum += strtoull(strchr(line, ':') + 1, NULL, 10);
     if (f) fclose(f);
     return sum * 1024;
+}
+
+uint64_t pcs_private_memory(void) { return status_bytes("RssAnon:", "VmSwap:"); }
+
+uint64_t pcs_peak_memory(void)
+{
+    const uint64_t peak = status_bytes("VmHWM:", NULL);
+    struct rusage u;
+    return peak ? peak : getrusage(RUSAGE_SELF, &u) ? 0 : (uint64_t)u.ru_maxrss * 1024;
 }
 
 const char *pcs_temporary_folder(void)

@@ -7,7 +7,6 @@
 #include "run/runner.h"
 
 #include <math.h>
-#include <sys/resource.h>
 
 /* Bytes that a token reads, and seconds that its multiplications take at the peak of their kind: in every token, and for
  * the logits of one. */
@@ -88,8 +87,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     result->load_ms = 1000 * (pcs_now() - t);
     if (!st) st = measure(ctx, r, &o, result);
     if (!st) {
-        struct rusage u; /* before the file is read as a whole, for its limit */
-        if (!getrusage(RUSAGE_SELF, &u)) result->rss_bytes = (uint64_t)u.ru_maxrss * 1024;
+        result->rss_bytes = pcs_peak_memory(); /* before the file is read as a whole, for its limit */
         double every, output;
         const pcs_tensor *big = &m->tensors[0];
         for (size_t i = 0; i < m->n_tensors; i++)
