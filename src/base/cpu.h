@@ -3,7 +3,6 @@
 #ifndef PCS_CPU_H
 #define PCS_CPU_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -22,8 +21,9 @@ enum {
 unsigned pcs_cpu_flags(void);
 /* Name of the best level in the mask; static storage. */
 const char *pcs_cpu_name(unsigned flags);
-/* Bytes ahead of its reading that a kernel should ask for when it reads `streams` arrays of weights at once, 0: none, the machine's own prefetcher does better; into the L2 cache or the L1. */
-typedef struct { size_t bytes; bool l2; } pcs_ahead;
+/* Bytes ahead of its reading that a kernel should ask for, into the L1 cache and into the L2 cache, when it reads `streams` arrays of weights at once. 0: not; the machine's own prefetcher
+ * does better. l2 only with l1, and more of it. */
+typedef struct { size_t l1, l2; } pcs_ahead;
 pcs_ahead pcs_cpu_ahead(int streams);
 /* The mask of a level and all below it; -1 for an unknown name. */
 int pcs_cpu_level(const char *name);

@@ -85,7 +85,7 @@ static double tier_speed(precis_ctx *ctx, uint64_t bytes)
 
 pcs_tiers pcs_tier_speeds(precis_ctx *ctx)
 {
-    const uint64_t l2 = cache_bytes(2), l3 = cache_bytes(3), large = 4 * (l3 > l2 ? l3 : l2);
+    const uint64_t l2 = cache_bytes(2), l3 = cache_bytes(3), large = 2 * (l3 > l2 ? l3 : l2);
     return (pcs_tiers){ tier_speed(ctx, l2 / 2 * precis_ctx_threads(ctx)), tier_speed(ctx, l3 / 2), tier_speed(ctx, large > ((uint64_t)256 << 20) ? large : (uint64_t)256 << 20) };
 }
 

@@ -122,17 +122,21 @@ PCS_INLINE void mv_digits(const planes *p, int h, const mv_tile *x, const float 
 #define mv_fields mv_group
 #endif
 
-PCS_INLINE const char *mv_ahead(const char *at, const char *until, bool l2)
+/* Lines from `at` to `until` into the L1 cache, and those `more` bytes behind them, when not 0, into the L2 cache. */
+PCS_INLINE const char *mv_ahead(const char *at, const char *until, size_t more)
 {
-    for (; at < until; at += 64)
-        if (l2) PCS_AHEAD_L2(at);
-        else PCS_AHEAD(at);
+    if (!more)
+        for (; at < until; at += 64) PCS_AHEAD(at);
+    for (; at < until; at += 64) {
+        PCS_AHEAD(at);
+        PCS_AHEAD_L2(at + more);
+    }
     return at;
 }
 
 #define MV_STEP \
     { \
-        ahead = mv_ahead(ahead, until += (size_t)step * bytes, far.l2); \
+        ahead = mv_ahead(ahead, until += (size_t)step * bytes, more); \
         for (int half = 0; half < 16 / V_ROWS; half++) (plain ? mv_fields : mv_group)(dec, &p, g, half * VEC, &x, tokens, d, m, acc + half * tokens); \
     }
 #define MV_NEXT(groups) x = (mv_tile){ x.q + 32 * (groups) * tokens, x.d + (groups) * tokens, x.s + (groups) * dec->slots * tokens, x.start + (groups) * dec->slots * tokens };
@@ -141,13 +145,13 @@ PCS_INLINE const char *mv_ahead(const char *at, const char *until, bool l2)
 PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_panel_layout *o, mv_tile x, const uint8_t *panel, size_t n, size_t m0, int tokens)
 {
     const size_t groups = a->k / 32, rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
-    const pcs_ahead far = m0 ? (pcs_ahead){ 0 } : pcs_cpu_ahead((size_t)tokens * a->k < 8192 ? 1 : 2); /* activations that leave the L1 cache are a stream, too */
-    const size_t bytes = far.bytes ? (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups : 0; /* of a group */
+    const pcs_ahead far = m0 ? (pcs_ahead){ 0, 0 } : pcs_cpu_ahead((size_t)tokens * a->k < 8192 ? 1 : 2); /* activations that leave the L1 cache are a stream, too */
+    const size_t more = far.l2 - (far.l2 ? far.l1 : 0), bytes = far.l1 ? (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups : 0; /* of a group */
     const bool plain = dec->bits && 8 / dec->bits * tokens <= MV_SUMS;
     const int step = plain && dec->block == 256 ? 8 / dec->bits : 1;
     vecf acc[8 * 16 / V_ROWS];
     for (int i = 0; i < tokens * (16 / V_ROWS); i++) acc[i] = v_zero();
-    const char *ahead = (const char *)panel + far.bytes, *until = ahead; /* into the next panel, and into the next tensor's */
+    const char *ahead = (const char *)panel + far.l1, *until = ahead; /* into the next panel, and into the next tensor's */
     if (dec->block == 32) {
         for (size_t b = 0; b < groups; b += 2) { /* bytes of scales and codes are needed in their order */
             _Alignas(64) float d[2 * 16], m[2 * 16];
@@ -167,7 +171,7 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_pa
             dec->scales(&p, 8, d, m);
 #ifdef MV_DIGITS
             if (tokens == 1 && dec->line == line_tq1_0) {
-                ahead = mv_ahead(ahead, until += 8 * bytes, far.l2);
+                ahead = mv_ahead(ahead, until += 8 * bytes, more);
                 for (int half = 0; half < 16 / V_ROWS; half++) mv_digits(&p, half * VEC, &x, d, acc + half);
             } else
 #endif

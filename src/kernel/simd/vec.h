@@ -6,7 +6,7 @@
 #include "base/base.h"
 
 #define PCS_AHEAD(p) __builtin_prefetch(p, 0, 3) /* bytes that will be read */
-#define PCS_AHEAD_L2(p) __builtin_prefetch(p, 0, 2) /* into the L2 cache: those of the L1 cache have few misses under way */
+#define PCS_AHEAD_L2(p) __builtin_prefetch(p, 0, 2)
 
 #ifdef __x86_64__
 #include <immintrin.h>
