@@ -21,26 +21,34 @@ PCS_INLINE void pcs_geglu_loop(const pcs_glu_args *a)
     for (size_t i = 0; i < a->n; i++) y[i] = 0.5f * g[i] * (1.0f + pcs_tanhf(0.79788456f * g[i] * (1.0f + 0.044715f * g[i] * g[i]))) * u[i];
 }
 
+/* 16 numbers to their exponentials less top's. */
+PCS_INLINE void pcs_exp16(float *s, float top) { PCS_LANES(l, 16) s[l] = pcs_expf(s[l] - top); }
+
 PCS_INLINE void pcs_softmax_loop(const pcs_softmax_args *a)
 {
-    float *const s = a->s, lane[16] = { 0 }, tops[16], top = -3.4e38f;
-    const float scale = a->scale;
-    const size_t n = a->n, whole = n / 16 * 16, lead = (16 - a->first % 16) % 16, head = lead < n ? lead : n; /* head: numbers before the first of lane 0 */
-    for (size_t j = 0; j < n; j++) s[j] *= scale;
-    for (size_t j = 0; j < n && a->cap > 0; j++) s[j] = a->cap * pcs_tanhf(s[j] / a->cap);
-    PCS_LANES(l, 16) tops[l] = top;
+    float *const s = a->s, lane[16] = { 0 }, tops[16], tail[16]; /* tail: the last numbers, 16 at a time as all others */
+    const float least = -3.4e38f, scale = a->scale;
+    const size_t n = a->n, whole = n / 16 * 16, rest = n - whole, lead = (16 - a->first % 16) % 16, head = lead < n ? lead : n; /* head: numbers before the first of lane 0 */
+    PCS_LANES(l, 16) tail[l] = tops[l] = least;
+    for (size_t l = 0; l < rest; l++) tail[l] = s[whole + l] * scale;
+    for (size_t j = 0; j < whole; j += 16) PCS_LANES(l, 16) s[j + l] *= scale;
+    for (size_t j = 0; j < whole && a->cap > 0; j += 16) PCS_LANES(l, 16) s[j + l] = a->cap * pcs_tanhf(s[j + l] / a->cap);
+    for (size_t l = 0; l < rest && a->cap > 0; l++) tail[l] = a->cap * pcs_tanhf(tail[l] / a->cap);
     for (size_t j = 0; j < whole; j += 16) PCS_LANES(l, 16) tops[l] = s[j + l] > tops[l] ? s[j + l] : tops[l];
-    for (size_t j = whole; j < n; j++) top = s[j] > top ? s[j] : top;
-    for (int l = 0; l < 16; l++) top = tops[l] > top ? tops[l] : top;
-    for (size_t j = 0; j < n; j++) s[j] = pcs_expf(s[j] - top);
+    PCS_LANES(l, 16) tops[l] = tail[l] > tops[l] ? tail[l] : tops[l];
+    for (int step = 8; step; step /= 2) PCS_LANES(l, step) tops[l] = tops[l + step] > tops[l] ? tops[l + step] : tops[l];
+    const float top = tops[0];
+    for (size_t j = 0; j < whole; j += 16) pcs_exp16(s + j, top);
+    pcs_exp16(tail, top); /* 0 behind the last */
+    for (size_t l = 0; l < rest; l++) s[whole + l] = tail[l];
     size_t j = 0;
     for (; j < head; j++) lane[16 - lead + j] += s[j];
     for (; j + 16 <= n; j += 16) PCS_LANES(l, 16) lane[l] += s[j + l];
     for (size_t l = 0; j < n; j++, l++) lane[l] += s[j];
-    for (int step = 8; step; step /= 2)
-        for (int l = 0; l < step; l++) lane[l] += lane[l + step];
+    for (int step = 8; step; step /= 2) PCS_LANES(l, step) lane[l] += lane[l + step];
     const float inv = 1.0f / lane[0];
-    for (j = 0; j < n; j++) s[j] *= inv;
+    for (j = 0; j < whole; j += 16) PCS_LANES(l, 16) s[j + l] *= inv;
+    for (; j < n; j++) s[j] *= inv;
 }
 
 PCS_INLINE double pcs_lanes_sum(double *lane)

@@ -25,12 +25,13 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 
 static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 
-/* 16 decoded rows, a panel of them, and the tile of results; or a panel of codes. */
+/* 16 decoded rows, panels of them, and the tile of results; or panels of codes. */
 #define TILE 60
+#define PANELS 4
 
 static size_t scratch(const pcs_call *c)
 {
-    const size_t k = (size_t)c->in[1].shape[1], floats = align64(64 * k) + align64(64 * k) + align64(TILE * 64), codes = align64(pcs_mp_scratch(k));
+    const size_t k = (size_t)c->in[1].shape[1], floats = (1 + PANELS) * align64(64 * k) + align64(TILE * PANELS * 64), codes = align64(pcs_mp_scratch(k));
     return (floats > codes ? floats : codes) + 256;
 }
 
@@ -53,17 +54,18 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
     const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
     char *mem = c->scratch + ith * c->scratch_size;
-    float *rows = (float *)mem, *b = (float *)(mem + align64(64 * k)), *tile = (float *)(mem + 2 * align64(64 * k)), *y = c->out.data;
+    float *rows = (float *)mem, *b = (float *)(mem + align64(64 * k)), *tile = (float *)(mem + (1 + PANELS) * align64(64 * k)), *y = c->out.data;
+    const size_t step = align64(64 * k) / sizeof *b, wide = 16 * PANELS;
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
-    for (size_t n0 = begin; n0 < end; n0 += 16) {
-        const size_t count = end - n0 < 16 ? end - n0 : 16;
-        panel(c, w, n0, count, k, rows, b);
+    for (size_t n0 = begin; n0 < end; n0 += wide) {
+        const size_t count = end - n0 < wide ? end - n0 : wide, panels = (count + 15) / 16;
+        for (size_t p = 0; p < panels; p++) panel(c, w, n0 + 16 * p, count - 16 * p < 16 ? count - 16 * p : 16, k, rows, b + p * step);
         for (size_t m0 = 0; m0 < m; m0 += TILE) {
             const size_t tokens = m - m0 < TILE ? m - m0 : TILE;
-            c->kernels->gemm(&(pcs_gemm_args){ (const float *)x->data + m0 * k, k, b, 16, k, tokens, tile, 16, false });
+            c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { (const float *)x->data + m0 * k, k, b, 16, k, tokens, tile, wide, false }, panels, step });
             for (size_t r = 0; r < tokens; r++)
-                for (size_t i = 0; i < count; i++) y[(m0 + r) * n + n0 + i] = tile[r * 16 + i] + (bias ? bias[n0 + i] : 0.0f);
+                for (size_t i = 0; i < count; i++) y[(m0 + r) * n + n0 + i] = tile[r * wide + i] + (bias ? bias[n0 + i] : 0.0f);
         }
     }
 }

@@ -49,7 +49,9 @@ PCS_INLINE void mp_all(const pcs_mp_args *a)
     for (size_t n = a->n0; n < a->n1; n += 16) {
         const size_t rows = a->n1 - n < 16 ? a->n1 - n : 16;
         mp_fill(a, &p, decode, n, 0);
+        mp_next next = mp_next_from(a, n + PCS_PANEL, 1, MP_TOKENS);
         for (size_t m = 0; m < a->m; m += MP_TOKENS) {
+            mp_ahead(&next);
             if (pcs_mp_wide(a->f)) mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, 8);
             else mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, 4);
         }

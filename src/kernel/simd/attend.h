@@ -5,7 +5,7 @@
 
 #include "kernel/simd/unpack_kv.h"
 
-enum { ATTEND_ROWS = VEC == 64 ? 8 : 4, ATTEND_PARTS = 16 / V_ROWS }; /* rows at a time at most; registers of 16 numbers */
+enum { ATTEND_ROWS = VEC == 64 ? 8 : 4, ATTEND_PARTS = 16 / V_ROWS }; /* rows, or rows times tiles, at a time at most; registers of 16 numbers */
 
 /* Lanes h and on of the 16 numbers at `at`; high: of nibbles, the upper ones. */
 PCS_INLINE vecf attend_load(const uint8_t *at, int bits, int high, int h)
@@ -15,41 +15,61 @@ PCS_INLINE vecf attend_load(const uint8_t *at, int bits, int high, int h)
     return codes_at(bits == 8 ? bytes16(at) : nibbles_of(bytes16(at), high), h);
 }
 
-/* Rows r0 .. r0 + rows - 1 (those behind the last are the last) with one tile of 16 keys. */
-PCS_INLINE void score_tile(const pcs_kv_scores_args *a, size_t t, size_t r0, int rows, int bits)
+/* Rows r0 .. r0 + rows - 1 (those behind the last are the last) with tiles of 16 keys from t on: a sum is one chain of fma, and a few rows alone would wait for theirs. */
+PCS_INLINE void score_tiles(const pcs_kv_scores_args *a, size_t t, int tiles, size_t r0, int rows, int bits)
 {
-    const uint8_t *at = a->codes + t * ((a->dims + 1) / 2 * 4 * (size_t)bits);
+    enum { P = ATTEND_PARTS };
+    const size_t bytes = (a->dims + 1) / 2 * 4 * (size_t)bits;
+    const uint8_t *at = a->codes + t * bytes;
     const float *x[ATTEND_ROWS];
-    vecf acc[ATTEND_ROWS * ATTEND_PARTS], scale[ATTEND_PARTS];
+    vecf acc[ATTEND_ROWS * P], scale[4 * P]; /* [tile][row][part] */
     for (int r = 0; r < rows; r++) x[r] = a->x + (r0 + (size_t)r < a->m ? r0 + (size_t)r : a->m - 1) * a->dims;
-    for (int i = 0; i < rows * ATTEND_PARTS; i++) acc[i] = v_zero();
-    for (int p = 0; p < ATTEND_PARTS && bits < 16; p++) scale[p] = loadu(a->d + 16 * t + (size_t)p * V_ROWS);
+    for (int i = 0; i < tiles * rows * P; i++) acc[i] = v_zero();
+    for (int i = 0; i < tiles * P && bits < 16; i++) scale[i] = loadu(a->d + 16 * t + (size_t)i * V_ROWS);
     for (size_t k = 0; k < a->dims; k++) {
-        for (int p = 0; p < ATTEND_PARTS; p++) {
-            vecf v = attend_load(at, bits, k & 1, p * V_ROWS);
-            if (bits < 16) v = v_mulf(v, scale[p]);
-            for (int r = 0; r < rows; r++) acc[r * ATTEND_PARTS + p] = v_fma(v_setf(x[r][k]), v, acc[r * ATTEND_PARTS + p]);
+        for (int i = 0; i < tiles * P; i++) {
+            vecf v = attend_load(at + (size_t)(i / P) * bytes, bits, k & 1, i % P * V_ROWS);
+            if (bits < 16) v = v_mulf(v, scale[i]);
+            for (int r = 0; r < rows; r++) acc[(i / P * rows + r) * P + i % P] = v_fma(v_setf(x[r][k]), v, acc[(i / P * rows + r) * P + i % P]);
         }
         at += bits == 4 ? (k & 1) * 16 : 2 * (size_t)bits;
     }
-    for (int r = 0; r < rows && r0 + (size_t)r < a->m; r++)
-        for (int p = 0; p < ATTEND_PARTS; p++) storeu(a->y + (r0 + (size_t)r) * a->ldy + 16 * t + (size_t)p * V_ROWS, acc[r * ATTEND_PARTS + p]);
+    for (int i = 0; i < tiles; i++)
+        for (int r = 0; r < rows && r0 + (size_t)r < a->m; r++)
+            for (int p = 0; p < P; p++) storeu(a->y + (r0 + (size_t)r) * a->ldy + 16 * (t + (size_t)i) + (size_t)p * V_ROWS, acc[(i * rows + r) * P + p]);
+}
+
+/* n tiles, `wide` at a time, or one. */
+PCS_INLINE void score_some(const pcs_kv_scores_args *a, size_t t, size_t n, int wide, size_t r, int rows, int bits)
+{
+    if (n % (size_t)wide)
+        for (size_t i = 0; i < n; i++) score_tiles(a, t + i, 1, r, rows, bits);
+    else
+        for (size_t i = 0; i < n; i += (size_t)wide) score_tiles(a, t + i, wide, r, rows, bits);
 }
 
 PCS_INLINE void scores(const pcs_kv_scores_args *a, int bits)
 {
-    for (size_t t = 0; t < a->tiles; t++)
-        for (size_t r = 0; r < a->m; r += ATTEND_ROWS) {
+    enum { MOST = ATTEND_ROWS };
+    const pcs_ahead far = pcs_cpu_ahead(1);
+    const size_t bytes = (a->dims + 1) / 2 * 4 * (size_t)bits;
+    for (size_t t = 0, n; t < a->tiles; t += n) {
+        const char *ahead = (const char *)a->codes + t * bytes + far.l1;
+        n = a->tiles - t < 4 ? a->tiles - t : 4;
+        if (far.l1) pcs_ask(ahead, ahead + n * bytes, 0);
+        for (size_t r = 0; r < a->m; r += MOST) {
             const size_t rest = a->m - r;
-            if (rest > 4 && ATTEND_ROWS > 4) score_tile(a, t, r, ATTEND_ROWS, bits);
-            else if (rest > 2) score_tile(a, t, r, 4, bits);
-            else if (rest > 1) score_tile(a, t, r, 2, bits);
-            else score_tile(a, t, r, 1, bits);
+            if (rest > 4 && MOST > 4) score_some(a, t, n, 1, r, MOST, bits);
+            else if (rest > 3) score_some(a, t, n, MOST / 4, r, 4, bits);
+            else if (rest > 2) score_some(a, t, n, MOST / 4, r, 3, bits);
+            else if (rest > 1) score_some(a, t, n, MOST / 2, r, 2, bits);
+            else score_some(a, t, n, 4, r, 1, bits);
         }
+    }
 }
 
 /* Numbers i .. i + 16 wide - 1 of rows r0 .. r0 + rows - 1 (those behind the last are the last). */
-PCS_INLINE void value_tile(const pcs_kv_values_args *a, size_t i, int wide, size_t r0, int rows, int bits)
+PCS_INLINE void value_tile(const pcs_kv_values_args *a, size_t i, int wide, size_t r0, int rows, int bits, size_t far)
 {
     enum { MOST = 4 * 4 * ATTEND_PARTS };
     const size_t row = a->width * (size_t)bits / 8, half = a->width / 2;
@@ -65,12 +85,14 @@ PCS_INLINE void value_tile(const pcs_kv_values_args *a, size_t i, int wide, size
         y[r] = a->y + real * a->ldy + i;
         for (int p = 0; p < parts; p++) acc[r * parts + p] = a->accumulate ? loadu(y[r] + p * V_ROWS) : v_zero();
     }
-    for (size_t j = 0; j < a->n; j++, at += row)
+    for (size_t j = 0; j < a->n; j++, at += row) {
+        if (far) pcs_ask((const char *)at + far, (const char *)at + far + (size_t)wide * (size_t)step, 0);
         for (int p = 0; p < parts; p++) {
             vecf v = attend_load(at + p / ATTEND_PARTS * step, bits, high, p % ATTEND_PARTS * V_ROWS);
             if (bits < 16) v = v_mulf(v, v_setf(a->d[j]));
             for (int r = 0; r < rows; r++) acc[r * parts + p] = v_fma(v_setf(w[r][j]), v, acc[r * parts + p]);
         }
+    }
     for (int r = 0; r < rows && r0 + (size_t)r < a->m; r++)
         for (int p = 0; p < parts; p++) storeu(y[r] + p * V_ROWS, acc[r * parts + p]);
 }
@@ -78,11 +100,12 @@ PCS_INLINE void value_tile(const pcs_kv_values_args *a, size_t i, int wide, size
 PCS_INLINE void value_rows(const pcs_kv_values_args *a, size_t r, int rows, int bits)
 {
     enum { WIDE = VEC == 64 ? 4 : 2 }; /* as many sums as there are registers for */
+    const size_t far = r ? 0 : pcs_cpu_ahead(1).l1;
     const size_t even = bits == 4 ? a->width / 2 : a->width; /* nibbles: one half behind the other */
     for (size_t part = 0; part < a->width; part += even) {
         size_t i = 0;
-        for (; i + 16 * WIDE <= even; i += 16 * WIDE) value_tile(a, part + i, WIDE, r, rows, bits);
-        for (; i < even; i += 16) value_tile(a, part + i, 1, r, rows, bits);
+        for (; i + 16 * WIDE <= even; i += 16 * WIDE) value_tile(a, part + i, WIDE, r, rows, bits, far);
+        for (; i < even; i += 16) value_tile(a, part + i, 1, r, rows, bits, far);
     }
 }
 
@@ -91,7 +114,8 @@ PCS_INLINE void values(const pcs_kv_values_args *a, int bits)
     enum { ROWS = VEC == 32 ? 2 : 4 };
     for (size_t r = 0; r < a->m; r += ROWS) {
         const size_t rest = a->m - r;
-        if (rest > 2 && ROWS > 2) value_rows(a, r, ROWS, bits);
+        if (rest > 3 && ROWS > 3) value_rows(a, r, ROWS, bits);
+        else if (rest > 2 && ROWS > 2) value_rows(a, r, 3, bits);
         else if (rest > 1) value_rows(a, r, 2, bits);
         else value_rows(a, r, 1, bits);
     }

@@ -11,9 +11,6 @@
 #include "kernel/x86/lanes.h"
 #endif
 
-/* Bytes ahead of the rows in work: memory time hides behind decoding (kernels.md, section 0). */
-#define MP_PREFETCH 8192
-
 /* A panel decoded: line l of codes is [16][4] of k = 4 l; d, m and start of group g are [16]. rows: of formats that have no panels, as they come. */
 typedef struct {
     pcs_row rows[16];
@@ -128,15 +125,29 @@ static void mp_fill(const pcs_mp_args *a, mp_panel *p, mp_decode_fn *decode, siz
         mp_fill_rows(a, p, n, rows, bias);
         return;
     }
-    const size_t bytes = pcs_panel_bytes(a->f, a->k);
-    const uint8_t *panel = a->w + n / PCS_PANEL * bytes, *from = a->packed ? panel : a->w + n * a->row_bytes;
-    for (size_t at = 0; at < bytes; at += 64) PCS_AHEAD(from + MP_PREFETCH + at);
+    const uint8_t *panel = a->w + n / PCS_PANEL * pcs_panel_bytes(a->f, a->k);
     if (!a->packed) {
-        PACK_PANEL(&(pcs_pack_args){ a->f, from, a->row_bytes, a->k, rows, p->panel });
+        PACK_PANEL(&(pcs_pack_args){ a->f, a->w + n * a->row_bytes, a->row_bytes, a->k, rows, p->panel });
         panel = p->panel;
     }
     const pcs_panel_layout o = pcs_panel_layout_of(a->f);
     decode(&o, panel, a->k / 32, bias, p);
+}
+
+/* Weights of the panels that come next, asked for in parts while tiles of tokens are multiplied, so that no time is spent on waiting for memory. */
+typedef struct { const uint8_t *at, *end; size_t part; } mp_next;
+
+/* panels: from row n on, next; step: tokens that a part is asked for with. */
+static mp_next mp_next_from(const pcs_mp_args *a, size_t n, size_t panels, size_t step)
+{
+    const size_t bytes = a->packed ? pcs_panel_bytes(a->f, a->k) : PCS_PANEL * a->row_bytes, parts = a->m ? (a->m + step - 1) / step : 1;
+    const uint8_t *at = a->w + n / PCS_PANEL * bytes;
+    return (mp_next){ at, n < a->n1 ? at + panels * bytes : at, (panels * bytes / parts + 127) / 64 * 64 };
+}
+
+PCS_INLINE void mp_ahead(mp_next *next)
+{
+    for (const uint8_t *until = next->end - next->at > (ptrdiff_t)next->part ? next->at + next->part : next->end; next->at < until; next->at += 64) PCS_AHEAD_L2(next->at);
 }
 
 #endif

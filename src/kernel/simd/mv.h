@@ -57,18 +57,20 @@ PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, con
 {
     const int bits = dec->bits, fields = 8 / bits, groups = dec->block == 32 ? 1 : fields, lines = groups * bits;
     const uint8_t *line = p->at[dec->plane] + 512 / fields * g + h;
-    vec sum[MV_SUMS]; /* [field][token] */
+    vec sum[MV_SUMS], odd[MV_SUMS]; /* [field][token]; odd: one token's sums of every other line, so that it waits half as long for its sums */
     for (int j = 0; j < fields; j++)
-        for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(!j && dec->offset ? x->start[g * tokens + t] : 0);
+        for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(!j && dec->offset ? x->start[g * tokens + t] : 0), odd[j * tokens + t] = v_set32(0);
 #pragma GCC unroll 8
     for (int i = 0; i < lines; i++) {
         const vec bytes = v_load(line + 64 * i);
 #pragma GCC unroll 4
         for (int j = 0; j < fields; j++) {
             const vec codes = v_and(bytes, v_set8(((1 << bits) - 1) << bits * j));
-            for (int t = 0; t < tokens; t++) sum[j * tokens + t] = four(sum[j * tokens + t], codes, x->q + 32 * g * tokens + 4 * ((j * lines + i) * tokens + t));
+            vec *to = tokens == 1 && i % 2 ? odd : sum;
+            for (int t = 0; t < tokens; t++) to[j * tokens + t] = four(to[j * tokens + t], codes, x->q + 32 * g * tokens + 4 * ((j * lines + i) * tokens + t));
         }
     }
+    for (int j = 0; j < fields && tokens == 1; j++) sum[j] = v_add32(sum[j], odd[j]);
     for (int j = 0; j < groups; j++) {
         vec dot[8];
         for (int t = 0; t < tokens; t++) {
@@ -122,31 +124,19 @@ PCS_INLINE void mv_digits(const planes *p, int h, const mv_tile *x, const float 
 #define mv_fields mv_group
 #endif
 
-/* Lines from `at` to `until` into the L1 cache, and those `more` bytes behind them, when not 0, into the L2 cache. */
-PCS_INLINE const char *mv_ahead(const char *at, const char *until, size_t more)
-{
-    if (!more)
-        for (; at < until; at += 64) PCS_AHEAD(at);
-    for (; at < until; at += 64) {
-        PCS_AHEAD(at);
-        PCS_AHEAD_L2(at + more);
-    }
-    return at;
-}
-
 #define MV_STEP \
     { \
-        ahead = mv_ahead(ahead, until += (size_t)step * bytes, more); \
+        ahead = pcs_ask(ahead, until += (size_t)step * bytes, more); \
         for (int half = 0; half < 16 / V_ROWS; half++) (plain ? mv_fields : mv_group)(dec, &p, g, half * VEC, &x, tokens, d, m, acc + half * tokens); \
     }
 #define MV_NEXT(groups) x = (mv_tile){ x.q + 32 * (groups) * tokens, x.d + (groups) * tokens, x.s + (groups) * dec->slots * tokens, x.start + (groups) * dec->slots * tokens };
 
 /* Tokens m0 .. m0 + tokens - 1 by one panel. */
-PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_panel_layout *o, mv_tile x, const uint8_t *panel, size_t n, size_t m0, int tokens)
+PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_panel_layout *o, mv_tile x, const uint8_t *panel, size_t panel_bytes, size_t n, size_t m0, int tokens)
 {
     const size_t groups = a->k / 32, rows = a->n1 - n < PCS_PANEL ? a->n1 - n : PCS_PANEL;
     const pcs_ahead far = m0 ? (pcs_ahead){ 0, 0 } : pcs_cpu_ahead((size_t)tokens * a->k < 8192 ? 1 : 2); /* activations that leave the L1 cache are a stream, too */
-    const size_t more = far.l2 - (far.l2 ? far.l1 : 0), bytes = far.l1 ? (pcs_panel_bytes(a->f, a->k) + groups - 1) / groups : 0; /* of a group */
+    const size_t more = far.l2 - (far.l2 ? far.l1 : 0), bytes = far.l1 ? (panel_bytes + groups - 1) / groups : 0; /* of a group */
     const bool plain = dec->bits && 8 / dec->bits * tokens <= MV_SUMS;
     const int step = plain && dec->block == 256 ? 8 / dec->bits : 1;
     vecf acc[8 * 16 / V_ROWS];
@@ -171,7 +161,7 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_pa
             dec->scales(&p, 8, d, m);
 #ifdef MV_DIGITS
             if (tokens == 1 && dec->line == line_tq1_0) {
-                ahead = mv_ahead(ahead, until += 8 * bytes, more);
+                ahead = pcs_ask(ahead, until += 8 * bytes, more);
                 for (int half = 0; half < 16 / V_ROWS; half++) mv_digits(&p, half * VEC, &x, d, acc + half);
             } else
 #endif
@@ -233,10 +223,10 @@ PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
         const mv_tile *x = tiles;
         for (size_t m = 0, t; m < a->m; m += t, x++) {
             t = mv_pass(a->m - m);
-            if (t == 8 && MV_MOST >= 8) mv_tokens(a, dec, &o, *x, panel, n, m, MV_MOST);
-            else if (t == 4) mv_tokens(a, dec, &o, *x, panel, n, m, 4);
-            else if (t == 2) mv_tokens(a, dec, &o, *x, panel, n, m, 2);
-            else mv_tokens(a, dec, &o, *x, panel, n, m, 1);
+            if (t == 8 && MV_MOST >= 8) mv_tokens(a, dec, &o, *x, panel, bytes, n, m, MV_MOST);
+            else if (t == 4) mv_tokens(a, dec, &o, *x, panel, bytes, n, m, 4);
+            else if (t == 2) mv_tokens(a, dec, &o, *x, panel, bytes, n, m, 2);
+            else mv_tokens(a, dec, &o, *x, panel, bytes, n, m, 1);
         }
     }
 }

@@ -7,6 +7,17 @@
 
 #define PCS_AHEAD(p) __builtin_prefetch(p, 0, 3) /* bytes that will be read */
 #define PCS_AHEAD_L2(p) __builtin_prefetch(p, 0, 2)
+/* Lines from `at` to `until` into the L1 cache, and those `more` bytes behind them, when not 0, into the L2 cache. Returns where it ended. */
+PCS_INLINE const char *pcs_ask(const char *at, const char *until, size_t more)
+{
+    if (!more)
+        for (; at < until; at += 64) PCS_AHEAD(at);
+    for (; at < until; at += 64) {
+        PCS_AHEAD(at);
+        PCS_AHEAD_L2(at + more);
+    }
+    return at;
+}
 
 #ifdef __x86_64__
 #include <immintrin.h>

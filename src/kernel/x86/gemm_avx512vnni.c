@@ -1,35 +1,54 @@
-/* gemm, AVX-512: 12 x 16 outputs in registers. Rows of x are copied by parts of 256 first: at widths that are powers of two their lines meet in one set of the L1
- * cache, which has 8 ways, and a row at a constant distance is an address that costs nothing. */
+/* gemm, AVX-512: 12 x 16 outputs in registers, or 12 x 32 where there are two panels, which share each number of x that is broadcast. Rows of x are copied by parts of 256 first, once
+ * for all panels: at widths that are powers of two their lines meet in one set of the L1 cache, which has 8 ways, and a row at a constant distance is an address that costs nothing. */
 #include "kernel/kernel.h"
 #include "kernel/x86/lanes.h"
 
 enum { ROWS = 12, PART = 256, STRIDE = PART + 16 };
 
-PCS_INLINE void tile(const pcs_gemm_args *a, size_t m0, int rows)
+/* y (+)= a part of `rows` rows, n numbers of each, by one panel or two, the other `step` behind. */
+PCS_INLINE void products(const pcs_gemm_args *a, const float *part, const float *b, size_t step, size_t n, float *y, int rows, int panels, bool add)
 {
-    _Alignas(64) float part[ROWS * STRIDE];
-    __m512 acc[ROWS];
-    for (int r = 0; r < rows; r++) acc[r] = a->accumulate ? _mm512_loadu_ps(a->y + (m0 + (size_t)r) * a->ldy) : _mm512_setzero_ps();
-    const float *b = a->b, *x = a->x + m0 * a->ldx;
-    for (size_t k0 = 0; k0 < a->k; k0 += PART) {
-        const size_t n = a->k - k0 < PART ? a->k - k0 : PART;
-        for (int r = 0; r < rows; r++) copy_row(part + r * STRIDE, x + (size_t)r * a->ldx + k0, n * sizeof *x);
-        for (size_t k = 0; k < n; k++, b += a->ldb) {
-            const __m512 v = _mm512_loadu_ps(b);
-            for (int r = 0; r < rows; r++) acc[r] = _mm512_fmadd_ps(_mm512_set1_ps(part[(size_t)r * STRIDE + k]), v, acc[r]);
+    __m512 acc[2 * ROWS];
+    for (int r = 0; r < rows; r++)
+        for (int p = 0; p < panels; p++) acc[panels * r + p] = add ? _mm512_loadu_ps(y + (size_t)r * a->ldy + 16 * p) : _mm512_setzero_ps();
+    for (size_t k = 0; k < n; k++, b += a->ldb) {
+        __m512 v[2];
+        for (int p = 0; p < panels; p++) v[p] = _mm512_loadu_ps(b + (size_t)p * step);
+        for (int r = 0; r < rows; r++) {
+            const __m512 one = _mm512_set1_ps(part[(size_t)r * STRIDE + k]);
+            for (int p = 0; p < panels; p++) acc[panels * r + p] = _mm512_fmadd_ps(one, v[p], acc[panels * r + p]);
         }
     }
-    for (int r = 0; r < rows; r++) _mm512_storeu_ps(a->y + (m0 + (size_t)r) * a->ldy, acc[r]);
+    for (int r = 0; r < rows; r++)
+        for (int p = 0; p < panels; p++) _mm512_storeu_ps(y + (size_t)r * a->ldy + 16 * p, acc[panels * r + p]);
 }
 
-void pcs_gemm_avx512vnni(const void *args)
+/* Rows m0 and on by all panels from p0 on. */
+PCS_INLINE void tile(const pcs_gemm_wide_args *w, size_t p0, size_t m0, int rows)
 {
-    const pcs_gemm_args *a = args;
-    size_t m = 0;
-    for (; m + ROWS <= a->m; m += ROWS) tile(a, m, ROWS);
-    for (; m + 4 <= a->m; m += 4) tile(a, m, 4);
-    for (; m < a->m; m++) tile(a, m, 1);
+    _Alignas(64) float part[ROWS * STRIDE];
+    const pcs_gemm_args *a = &w->one;
+    for (size_t k0 = 0; k0 < a->k || !k0; k0 += PART) {
+        const size_t n = a->k - k0 < PART ? a->k - k0 : PART;
+        for (int r = 0; r < rows; r++) copy_row(part + r * STRIDE, a->x + (m0 + (size_t)r) * a->ldx + k0, n * sizeof *part);
+        for (size_t p = p0; p < w->panels; p += 2) {
+            const float *b = a->b + p * w->step + k0 * a->ldb;
+            float *y = a->y + m0 * a->ldy + 16 * p;
+            if (w->panels - p > 1) products(a, part, b, w->step, n, y, rows, 2, k0 || a->accumulate);
+            else products(a, part, b, 0, n, y, rows, 1, k0 || a->accumulate);
+        }
+    }
 }
+
+PCS_INLINE void all(const pcs_gemm_wide_args *w, size_t p0)
+{
+    size_t m = 0;
+    for (; m + ROWS <= w->one.m; m += ROWS) tile(w, p0, m, ROWS);
+    for (; m + 4 <= w->one.m; m += 4) tile(w, p0, m, 4);
+    for (; m < w->one.m; m++) tile(w, p0, m, 1);
+}
+
+void pcs_gemm_avx512vnni(const void *args) { all(&(pcs_gemm_wide_args){ *(const pcs_gemm_args *)args, 1, 0 }, 0); }
 
 enum { FEW = 4, WIDE = 4 };
 
@@ -63,7 +82,7 @@ void pcs_gemm_wide_avx512vnni(const void *args)
         else if (w->one.m - m == 2) few(w, m, p, 2, WIDE);
         else if (w->one.m - m == 1) few(w, m, p, 1, WIDE);
     }
-    pcs_gemm_panels(w, p, pcs_gemm_avx512vnni);
+    if (p < w->panels) all(w, p);
 }
 
 enum { PART_F64 = 128, STRIDE_F64 = PART_F64 + 8 };

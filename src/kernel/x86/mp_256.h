@@ -50,7 +50,9 @@ PCS_INLINE void mp_all(const pcs_mp_args *a, int lines, int kind, uint8_t bias, 
         const size_t rows = a->n1 - n < 16 ? a->n1 - n : 16;
         mp_fill(a, &p, decode, n, bias);
         mp_start(&p, pcs_mp_groups(a->f, a->k), lines, kind);
+        mp_next next = mp_next_from(a, n + PCS_PANEL, 1, MP_TOKENS);
         for (size_t m = 0; m < a->m; m += MP_TOKENS) { /* tiles are whole numbers of these */
+            mp_ahead(&next);
             if (a->m - m > 1) mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, MP_TOKENS, lines, kind, has_min);
             else mp_tile(a, &p, n, rows, m / PCS_TILE, m % PCS_TILE, 1, lines, kind, has_min);
         }

@@ -87,7 +87,12 @@ PCS_INLINE void all(const pcs_mp_args *a, int lines, bool has_min)
         mp_fill(a, &p, decode, n, 0);
         if (whole && (n == a->n0 || a->m % PCS_TILE)) configure(PCS_TILE, lines);
         size_t t = 0;
-        for (; t + 2 <= whole; t += 2) tiles(a, &p, &s, n, rows, t, 2, PCS_TILE, lines, has_min);
+        mp_next next = mp_next_from(a, n + PCS_PANEL, 1, 2 * PCS_TILE);
+        for (; t + 2 <= whole; t += 2) {
+            mp_ahead(&next);
+            tiles(a, &p, &s, n, rows, t, 2, PCS_TILE, lines, has_min);
+        }
+        mp_ahead(&next);
         if (t < whole) tiles(a, &p, &s, n, rows, t, 1, PCS_TILE, lines, has_min);
         if (a->m % PCS_TILE) rest(a, &p, &s, n, rows, lines, has_min);
     }

@@ -54,7 +54,9 @@ PCS_INLINE void all(const pcs_mp_args *a, int lines, bool has_min)
         const int panels = n + PCS_PANEL < a->n1 ? 2 : 1;
         const size_t step = PCS_TILE / (size_t)panels; /* whole parts of tiles */
         for (int i = 0; i < panels; i++) mp_fill(a, &p[i], decode, n + (size_t)i * PCS_PANEL, 128);
+        mp_next next = mp_next_from(a, n + 2 * PCS_PANEL, 2, step);
         for (size_t m = 0; m < a->m; m += step) {
+            mp_ahead(&next);
             const size_t at = m / PCS_TILE, first = m % PCS_TILE, left = a->m - m;
             if (panels == 1) tile(a, p, 1, n, at, first, PCS_TILE, lines, has_min);
             else if (left > 3) tile(a, p, 2, n, at, first, 6, lines, has_min);
