@@ -33,7 +33,7 @@ typedef struct precis_bench_result {
     double   prefill_j, decode_j;             /* joules a token by the processor's RAPL counters; NaN where they cannot be read */
     double   l2_bytes_s, l3_bytes_s, memory_bytes_s; /* that all threads read from each tier; 0: not known */
     /* What a generated token would keep of the read limit with more threads, where each reads as fast as one does here: strips of weights are whole panels, and each barrier takes
-     * barrier_s, as measured with barrier_threads, in proportion to the threads. An estimate from the program. */
+     * barrier_s, as measured with barrier_threads, in proportion to the arrivals that come one after the other. An estimate from the program. */
     uint32_t barriers, barrier_threads;
     double   barrier_s;                       /* 0: this machine has one processor, and share is not known     */
     struct { uint32_t threads; double strips, share; } scaling[PRECIS_SCALINGS]; /* 2, 4, 8 and 16 threads; strips: evenness alone */

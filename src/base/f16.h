@@ -31,15 +31,10 @@ static inline float pcs_f16_to_f32(uint16_t h)
 static inline uint16_t pcs_f32_to_f16(float f)
 {
     const uint32_t u = pcs_f32_bits(f), sign = u >> 16 & 0x8000, mag = u & 0x7fffffff;
-    if (mag > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (mag >> 13 & 0x1ff));
-    if (mag >= 0x477ff000) return (uint16_t)(sign | 0x7c00);
-    if (mag >= 0x38800000) return (uint16_t)(sign | ((mag - (112u << 23) + 0xfff + (mag >> 13 & 1)) >> 13));
-    if (mag < 0x33000001) return (uint16_t)sign; /* at most half of the smallest subnormal */
-    const uint32_t shift = 126 - (mag >> 23), m = (mag & 0x7fffff) | 0x800000;
-    const uint32_t half = 1u << (shift - 1), rest = m & ((1u << shift) - 1);
-    uint32_t r = m >> shift;
-    if (rest > half || (rest == half && (r & 1))) r++;
-    return (uint16_t)(sign | r);
+    const uint32_t normal = (mag - (112u << 23) + 0xfff + (mag >> 13 & 1)) >> 13;
+    const uint32_t subnormal = pcs_f32_bits(pcs_bits_f32(mag < 0x38800000 ? mag : 0) + 0.5f) - 0x3f000000; /* a unit in the last place of 0.5 is the smallest subnormal */
+    const uint32_t finite = mag < 0x38800000 ? subnormal : mag < 0x477ff000 ? normal : 0x7c00;
+    return (uint16_t)(sign | (mag > 0x7f800000 ? 0x7e00 | (mag >> 13 & 0x1ff) : finite));
 }
 
 static inline float pcs_bf16_to_f32(uint16_t h) { return pcs_bits_f32((uint32_t)h << 16); }

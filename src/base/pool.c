@@ -16,12 +16,16 @@
 #include <unistd.h>
 
 #define SPIN 2000
+#define HOT 256 /* looks before the first pause, which takes 140 cycles on a Xeon: as long as a barrier */
 
 #define WINDOW 0.03    /* seconds of regions that are judged together */
 #define WAITING 0.1    /* part of the threads' time on a run queue that is too much: two programs on a core make it a half, a quiet machine 0.01 */
 #define PATIENCE 4
 #define REST 0.25      /* seconds on one thread, the first time; doubled each time up to ... */
 #define REST_MOST 4.0
+
+/* Threads whose arrivals are counted together: arrivals at one counter come one after the other, each a journey of its line from core to core. */
+typedef struct { _Alignas(64) _Atomic uint32_t arrived; } group;
 
 struct pcs_pool {
     precis_ctx *ctx;
@@ -32,9 +36,10 @@ struct pcs_pool {
     void *arg;
     bool stop;
     _Alignas(64) _Atomic uint32_t start;   /* epoch: a region begins when it changes */
-    _Alignas(64) _Atomic uint32_t arrived; /* at the current barrier                 */
+    _Alignas(64) _Atomic uint32_t arrived; /* at the current barrier: threads, or groups of them */
     _Alignas(64) _Atomic uint32_t phase;   /* barriers passed                        */
     _Atomic uint32_t sleepers;
+    group groups[(PCS_LIMIT_THREADS + PCS_BARRIER_GROUP - 1) / PCS_BARRIER_GROUP];
     int *delay_fd;              /* of each thread's schedstat; -1: none */
     uint64_t delay;             /* of all threads when the window began, ns */
     uint32_t bad;               /* windows in a row that were crowded */
@@ -54,9 +59,9 @@ static void relax(void)
 
 static void wait_change(pcs_pool *p, _Atomic uint32_t *word, uint32_t old)
 {
-    for (int i = 0; i < SPIN; i++) {
+    for (int i = 0; i < HOT + SPIN; i++) {
         if (atomic_load_explicit(word, memory_order_acquire) != old) return;
-        relax();
+        if (i >= HOT) relax();
     }
     atomic_fetch_add(&p->sleepers, 1);
     while (atomic_load(word) == old) syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
@@ -69,22 +74,34 @@ static void wake(pcs_pool *p, _Atomic uint32_t *word)
     if (atomic_load(&p->sleepers)) syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
 }
 
-static void barrier(pcs_pool *p)
+/* Counts an arrival; the last one leaves the counter as it was before the first. */
+static bool is_last(_Atomic uint32_t *arrived, uint32_t of)
+{
+    if (atomic_fetch_add(arrived, 1) + 1 != of) return false;
+    atomic_store_explicit(arrived, 0, memory_order_relaxed); /* nobody arrives again before `phase` changes */
+    return true;
+}
+
+/* Thread ith arrives: is it the last of all? */
+static bool arrive(pcs_pool *p, uint32_t ith, uint32_t all)
+{
+    if (all <= PCS_BARRIER_GROUP) return is_last(&p->arrived, all);
+    const uint32_t g = ith / PCS_BARRIER_GROUP, rest = all - g * PCS_BARRIER_GROUP;
+    return is_last(&p->groups[g].arrived, rest < PCS_BARRIER_GROUP ? rest : PCS_BARRIER_GROUP) && is_last(&p->arrived, (all + PCS_BARRIER_GROUP - 1) / PCS_BARRIER_GROUP);
+}
+
+static void barrier(pcs_pool *p, uint32_t ith)
 {
     const uint32_t all = p->active; /* before arriving: afterwards the caller may begin another region */
     if (all == 1) return;
     const uint32_t phase = atomic_load_explicit(&p->phase, memory_order_acquire);
-    if (atomic_fetch_add(&p->arrived, 1) + 1 == all) {
-        atomic_store(&p->arrived, 0);
-        wake(p, &p->phase);
-    } else {
-        wait_change(p, &p->phase, phase);
-    }
+    if (arrive(p, ith, all)) wake(p, &p->phase);
+    else wait_change(p, &p->phase, phase);
 }
 
-void pcs_barrier(precis_ctx *ctx)
+void pcs_barrier(precis_ctx *ctx, uint32_t ith)
 {
-    if (ctx->pool) barrier(ctx->pool);
+    if (ctx->pool) barrier(ctx->pool, ith);
 }
 
 /* The calling thread's file of scheduling figures; -1: the system has none. */
@@ -116,13 +133,13 @@ static void *worker(void *a)
     pcs_pool *p = w.pool;
     uint32_t seen = 0;
     p->delay_fd[w.ith] = open_delay();
-    pcs_barrier(p->ctx); /* `a` lives on the creator's stack until here */
+    barrier(p, w.ith); /* `a` lives on the creator's stack until here */
     for (;;) {
         wait_change(p, &p->start, seen);
         seen = atomic_load_explicit(&p->start, memory_order_acquire); /* regions without this thread may have passed */
         if (p->stop) return NULL;
         p->fn(p->arg, w.ith, p->active);
-        barrier(p);
+        barrier(p, w.ith);
     }
 }
 
@@ -158,9 +175,8 @@ static void pool_open(precis_ctx *ctx)
     if (!p->threads || !p->delay_fd) return;
     for (uint32_t i = 0; i < ctx->threads; i++) p->delay_fd[i] = i ? -1 : open_delay();
     const uint32_t got = start_workers(p, args, ctx->threads);
-    /* Those that did not start are counted as arrived. */
-    if (got < ctx->threads) atomic_fetch_add(&p->arrived, ctx->threads - got);
-    barrier(p);
+    for (uint32_t i = got; i < ctx->threads; i++) arrive(p, i, ctx->threads); /* those that did not start; not the last: that is the caller, or one that started */
+    barrier(p, 0);
     if (got < ctx->threads) {
         p->n = p->active = got;
         pcs_warn(ctx, "only %u of %u threads could be started", got, ctx->threads);
@@ -211,7 +227,7 @@ void pcs_run(precis_ctx *ctx, pcs_region_fn *fn, void *arg)
     p->arg = arg;
     wake(p, &p->start);
     fn(arg, 0, p->n);
-    barrier(p);
+    barrier(p, 0);
     const double end = pcs_now();
     judge(p, end - begin, end);
 }

@@ -97,6 +97,13 @@ static void put_nibble(uint8_t *p, int high, int q)
     *p = (uint8_t)(high ? (*p & 0x0f) | (q + 8) << 4 : (*p & 0xf0) | (q + 8));
 }
 
+/* Half-precision numbers of a vector of at most HALVES. */
+enum { HALVES = 64 };
+static void to_halves(const float *x, uint32_t n, uint16_t *h)
+{
+    for (uint32_t i = 0; i < n; i++) h[i] = pcs_f32_to_f16(x[i]);
+}
+
 static void put_key(pcs_kv *kv, size_t row, uint32_t pos, const float *x)
 {
     const size_t dims = (kv->kd + 1) / 2 * 2;
@@ -104,10 +111,15 @@ static void put_key(pcs_kv *kv, size_t row, uint32_t pos, const float *x)
     const uint32_t lane = pos & 15;
     const float d = kv->kt->scaled ? scale_of(x, kv->kd, kv->kt->bits) : 1.0f, inv = d != 0.0f ? 1.0f / d : 0.0f;
     if (kv->ks) kv->ks[row + pos] = d;
-    for (uint32_t i = 0; i < kv->kd; i++) {
+    for (uint32_t i = 0; i < kv->kd && kv->kt->bits == 16; i += HALVES) {
+        uint16_t h[HALVES];
+        const uint32_t n = kv->kd - i < HALVES ? kv->kd - i : HALVES;
+        to_halves(x + i, n, h);
+        for (uint32_t k = 0; k < n; k++) pcs_store16(tile + ((size_t)(i + k) * 16 + lane) * 2, h[k]);
+    }
+    for (uint32_t i = 0; i < kv->kd && kv->kt->bits != 16; i++) {
         const size_t at = (size_t)i * 16 + lane;
         if (kv->kt->bits == 32) memcpy(tile + at * 4, &x[i], 4);
-        else if (kv->kt->bits == 16) pcs_store16(tile + at * 2, pcs_f32_to_f16(x[i]));
         else if (kv->kt->bits == 8) ((int8_t *)tile)[at] = (int8_t)code(x[i], inv, -127, 127);
         else put_nibble(tile + i / 2 * 16 + lane, i & 1, code(x[i], inv, -8, 7));
     }
@@ -118,9 +130,12 @@ static void put_value(pcs_kv *kv, size_t row, uint32_t pos, const float *x)
     uint8_t *dst = kv->v + (row + pos) * kv->vp * kv->vt->bits / 8;
     const float d = kv->vt->scaled ? scale_of(x, kv->vd, kv->vt->bits) : 1.0f, inv = d != 0.0f ? 1.0f / d : 0.0f;
     if (kv->vs) kv->vs[row + pos] = d;
+    if (kv->vt->bits == 16) {
+        to_halves(x, kv->vd, (uint16_t *)(void *)dst);
+        return;
+    }
     for (uint32_t i = 0; i < kv->vd; i++) {
         if (kv->vt->bits == 32) memcpy(dst + (size_t)i * 4, &x[i], 4);
-        else if (kv->vt->bits == 16) pcs_store16(dst + (size_t)i * 2, pcs_f32_to_f16(x[i]));
         else if (kv->vt->bits == 8) ((int8_t *)dst)[i] = (int8_t)code(x[i], inv, -127, 127);
         else put_nibble(dst + i % (kv->vp / 2), i >= kv->vp / 2, code(x[i], inv, -8, 7));
     }

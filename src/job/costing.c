@@ -23,7 +23,7 @@ static void stream(void *arg, uint32_t ith, uint32_t nth)
         const uint8_t *w = c->ring + i * c->stride;
         if (c->f->kind == PCS_QUANT) c->run(&(pcs_mp_args){ c->f, w, pcs_row_bytes(c->f, c->width), c->width, begin, end, 1, c->act, c->y, c->rows, NULL, c->scratch + ith * c->scratch_size, c->packed });
         else c->run(&(pcs_mvf_args){ c->f, w, c->width, begin, end, 1, c->x, c->y, c->rows, NULL });
-        pcs_barrier(c->ctx);
+        pcs_barrier(c->ctx, ith);
     }
 }
 

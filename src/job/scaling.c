@@ -9,9 +9,8 @@ enum { BARRIERS = 4000, ROUNDS = 5 };
 
 static void meet(void *arg, uint32_t ith, uint32_t nth)
 {
-    (void)ith;
     (void)nth;
-    for (int i = 0; i < BARRIERS; i++) pcs_barrier(arg);
+    for (int i = 0; i < BARRIERS; i++) pcs_barrier(arg, ith);
 }
 
 /* Seconds of a barrier with all processors that the context's process may use, in *threads; 0 where that is one. */
@@ -61,6 +60,13 @@ static double unevenness(const precis_program *p, uint32_t threads, size_t *barr
     return all ? (double)slowest * threads / (double)all : 1;
 }
 
+/* Arrivals that come one after the other at a barrier of n threads. */
+static double arrivals(uint32_t n)
+{
+    enum { GROUP = PCS_BARRIER_GROUP };
+    return n <= GROUP ? n : GROUP + (n + GROUP - 1) / GROUP;
+}
+
 void pcs_scaling_estimate(const precis_program *p, double bytes, double read_bytes_s, precis_bench_result *out)
 {
     static const uint32_t threads[PRECIS_SCALINGS] = { 2, 4, 8, 16 };
@@ -74,6 +80,6 @@ void pcs_scaling_estimate(const precis_program *p, double bytes, double read_byt
         out->barriers = (uint32_t)barriers;
         out->scaling[i].threads = threads[i];
         out->scaling[i].strips = 1 / uneven;
-        out->scaling[i].share = barrier > 0 ? read / (read * uneven + (double)barriers * barrier * threads[i] / met) : 0; /* each thread arrives at one counter */
+        out->scaling[i].share = barrier > 0 ? read / (read * uneven + (double)barriers * barrier * arrivals(threads[i]) / arrivals(met)) : 0;
     }
 }

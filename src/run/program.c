@@ -61,13 +61,13 @@ static void region(void *arg, uint32_t ith, uint32_t nth)
     const bool one = p->tokens == 1 && p->outputs <= 1;
     for (size_t i = p->from; i < p->to; i++) {
         const pcs_step *s = &p->steps[i];
-        if ((one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx);
+        if ((one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx, ith);
         if (s->op) s->eval(&s->call, ith, nth);
         else quantize_act(&s->call, ith, nth);
         if (s->tap) {
-            pcs_barrier(p->ctx);
+            pcs_barrier(p->ctx, ith);
             if (ith == 0) call_tap(p, s);
-            pcs_barrier(p->ctx);
+            pcs_barrier(p->ctx, ith);
         }
     }
 }
