@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define SPIN 2000
-#define HOT 256 /* looks before the first pause, which takes 140 cycles on a Xeon: as long as a barrier */
 
 #define WINDOW 0.03    /* seconds of regions that are judged together */
 #define WAITING 0.1    /* part of the threads' time on a run queue that is too much: two programs on a core make it a half, a quiet machine 0.01 */
@@ -59,9 +58,9 @@ static void relax(void)
 
 static void wait_change(pcs_pool *p, _Atomic uint32_t *word, uint32_t old)
 {
-    for (int i = 0; i < HOT + SPIN; i++) {
+    for (int i = 0; i < SPIN; i++) {
         if (atomic_load_explicit(word, memory_order_acquire) != old) return;
-        if (i >= HOT) relax();
+        relax();
     }
     atomic_fetch_add(&p->sleepers, 1);
     while (atomic_load(word) == old) syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);

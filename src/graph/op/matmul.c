@@ -32,7 +32,7 @@ static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[1], floats = (1 + PANELS) * align64(64 * k) + align64(TILE * PANELS * 64), codes = align64(pcs_mp_scratch(k));
-    return (floats > codes ? floats : codes) + 256;
+    return (c->in[0].dtype == PCS_ACT ? codes : floats) + 256;
 }
 
 static void panel(const pcs_call *c, const pcs_arg *w, size_t n0, size_t count, size_t k, float *rows, float *b)
