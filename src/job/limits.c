@@ -31,7 +31,7 @@ static void read_region(void *arg, uint32_t ith, uint32_t nth)
 {
     reading *r = arg;
     const uint64_t begin = r->len / 64 * ith / nth * 64, end = r->len / 64 * (ith + 1) / nth * 64;
-    if (r->ahead) read_streams(r, ith, begin, end, 4, true);
+    if (r->ahead && end - begin >= 65536) read_streams(r, ith, begin, end, 4, true); /* parts of a few lines would leave out some */
     else read_streams(r, ith, begin, end, 1, false);
 }
 
