@@ -66,17 +66,15 @@ def read():
 
 
 def record(key, value):
+    """Nothing for a key that has no goal, or where nothing was measured (NaN)."""
+    if key not in GOALS or value != value:
+        return
     rows = read()
     rows[key] = {"key": key, "value": f"{value:.4g}", "date": datetime.date.today().isoformat()}
     with open(path(), "w", newline="") as f:
         w = csv.DictWriter(f, ["key", "value", "date"])
         w.writeheader()
         w.writerows(rows[k] for k in GOALS if k in rows)
-
-
-def record_known(key, value):
-    if key in GOALS and value == value:
-        record(key, value)
 
 
 if __name__ == "__main__":

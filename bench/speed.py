@@ -75,7 +75,7 @@ for name in a.models or sources:
                 for what in ("decode", "prefill"):
                     for key, value in ((f"{what} {name} {kind} peer", row[what] / row["peer_" + what]), (f"{what} {name} {kind} limit", 100 * row[what] / row["limit_" + what])):
                         key += f" {a.level}" if a.level else ""
-                        goals.record_known(key, value)
+                        goals.record(key, value)
             print(f"{name:14s}{kind:8s}{threads:8d}{row['decode']:10.1f}{row['peer_decode']:11.1f}{row['decode'] / row['peer_decode']:7.2f}{row['limit_decode']:8.0f}"
                   f"{row['prefill']:9.1f}{row['peer_prefill']:11.1f}{row['prefill'] / row['peer_prefill']:7.2f}{row['limit_prefill']:8.0f}", flush=True)
         os.unlink(path)
