@@ -14,23 +14,11 @@ precis, model = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
 threads = [int(t) for t in sys.argv[4].split(",")] if len(sys.argv) > 4 else [1, 2]
 types = sys.argv[5:] or ["Q4_0", "Q4_K", "IQ4_NL"]
-PEER = """
-import ctypes, sys, time, llama_cpp
-from llama_cpp import llama_cpp as low
-quiet = low.llama_log_callback(lambda *a: None)
-low.llama_log_set(quiet, None)
-src, dst, kind, threads = sys.argv[1:]
-p = low.llama_model_quantize_default_params()
-p.ftype, p.nthread, p.pure = getattr(llama_cpp, "LLAMA_FTYPE_MOSTLY_" + {"Q4_K": "Q4_K_M"}.get(kind, kind)), int(threads), True
-t = time.perf_counter()
-if low.llama_model_quantize(src.encode(), dst.encode(), ctypes.byref(p)):
-    sys.exit(1)
-print(time.perf_counter() - t)
-"""
+PEER = os.path.join(os.path.dirname(__file__), "peer_quantize.py")
 
 
 def theirs(kind, threads, out):
-    r = subprocess.run([sys.executable, "-c", PEER, model, out, kind, str(threads)], capture_output=True, text=True, check=True)
+    r = subprocess.run([sys.executable, PEER, model, out, kind, str(threads), "pure"], capture_output=True, text=True, check=True)
     return float(r.stdout.split()[-1])
 
 

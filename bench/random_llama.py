@@ -1,5 +1,8 @@
-"""A llama of random weights in F16: what the benches that use it measure is how many bytes lie where."""
-import os
+"""A llama of random weights in F16: what the benches that use it measure is how many bytes lie where.
+
+usage: random_llama.py FILE     (writes it where it is not there)
+"""
+import os, sys
 import gguf, numpy as np
 
 
@@ -24,3 +27,7 @@ def write(path, layers=22, vocab=32000):
         t(b + "ffn_up.weight", hidden, dim), t(b + "ffn_down.weight", dim, hidden)
     w.write_header_to_file(), w.write_kv_data_to_file(), w.write_tensors_to_file(), w.close()
     os.rename(path + ".new", path)
+
+
+if __name__ == "__main__" and not os.path.exists(sys.argv[1]):
+    write(sys.argv[1])

@@ -1,4 +1,4 @@
-"""Tokens per second of precis and llama.cpp on the same files, one after the other in one run, medians of ROUNDS; beside the
+"""Tokens per second of precis and llama.cpp on the same files, which llama.cpp's quantizer makes of F16 (Q4_K: its mix Q4_K_M), one after the other in one run, medians of ROUNDS; beside the
 limit that precis measures. Writes bench/results/speed-MACHINE.csv.
 
 usage: speed.py PRECIS --cache FOLDER [--smollm2 FILE] [--gemma FILE] [--rounds 5] [--threads 1,2] [--level LEVEL --python FILE] [MODEL ...]
@@ -16,19 +16,7 @@ a = p.parse_intermixed_args()
 if a.level:
     os.environ["PRECIS_CPU"] = a.level
 
-PEER = """
-import sys, time
-from llama_cpp import Llama
-path, threads, prompt, gen = sys.argv[1], *map(int, sys.argv[2:])
-llm = Llama(model_path=path, n_ctx=prompt + gen + 64, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False)
-ids = [i * 91 % 4000 + 3 for i in range(prompt)]
-llm.eval(ids); llm.reset()
-t = time.perf_counter(); llm.eval(ids); prefill = prompt / (time.perf_counter() - t)
-t = time.perf_counter()
-for i in range(gen):
-    llm.eval([i * 37 % 4000 + 3])
-print(prefill, gen / (time.perf_counter() - t))
-"""
+HERE = os.path.dirname(__file__)
 
 
 def ours(path, threads):
@@ -38,26 +26,29 @@ def ours(path, threads):
 
 
 def theirs(path, threads):
-    r = subprocess.run([a.python, "-c", PEER, path, str(threads), str(a.prompt), str(a.gen)], capture_output=True, text=True)
+    r = subprocess.run([a.python, os.path.join(HERE, "peer_speed.py"), path, str(threads), str(a.prompt), str(a.gen)], capture_output=True, text=True)
     return tuple(map(float, r.stdout.split())) if r.returncode == 0 else (float("nan"), float("nan"))
 
 
 cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())
 machine = f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores"
 compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
-sources = {"gutenberg-7m": "models/gutenberg-7m", "smollm2": a.smollm2, "gemma": a.gemma, "1.1b": os.path.join(a.cache, "random-1.1b.gguf")}
-rows, folder = [], tempfile.mkdtemp(dir=a.cache)
+folder = tempfile.mkdtemp(dir=a.cache)
+sources = {"gutenberg-7m": os.path.join(folder, "gutenberg.gguf"), "smollm2": a.smollm2, "gemma": a.gemma, "1.1b": os.path.join(a.cache, "random-1.1b.gguf")}
+rows = []
 print(f"{machine}; {compiler}\n{'model':14s}{'type':8s}{'threads':>8s}{'decode':>10s}{'llama.cpp':>11s}{'ratio':>7s}{'limit':>8s}{'prefill':>9s}{'llama.cpp':>11s}{'ratio':>7s}{'limit':>8s}", flush=True)
 for name in a.models or sources:
     source = sources[name]
     if not source:
         print(f"skipped: {name} is not here")
         continue
+    if name == "gutenberg-7m":
+        subprocess.run([a.precis, "convert", "models/gutenberg-7m", "-o", source, "-q"], check=True, capture_output=True)
     if name == "1.1b" and not os.path.exists(source):
         random_llama.write(source)
     for kind in a.types.split(","):
         path = os.path.join(folder, "model.gguf")
-        subprocess.run([a.precis, "quant", source, "--type", kind, "-o", path, "--no-eval", "--no-calib", "--method", "rtn", "-q"], check=True, capture_output=True)
+        subprocess.run([sys.executable, os.path.join(HERE, "peer_quantize.py"), source, path, kind, str(os.cpu_count())], check=True, capture_output=True)
         for threads in map(int, a.threads.split(",")):
             got, peer = [], []
             for _ in range(a.rounds):

@@ -94,13 +94,14 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
             if (m->tensors[i].bytes > big->bytes) big = &m->tensors[i];
         const pcs_file *f = &m->files[big->file];
         const pcs_tiers tiers = pcs_tier_speeds(ctx);
-        result->read_bytes_s = fmax(pcs_read_speed(ctx, f->map, f->size), tiers.memory); /* a small file is in the cache; a large one's pages are small, unlike those of panels */
         result->l2_bytes_s = tiers.l2;
         result->l3_bytes_s = tiers.l3;
         result->memory_bytes_s = tiers.memory;
         result->multiply_s = pcs_multiply_speed(ctx, "peak");
         result->fma_s = pcs_multiply_speed(ctx, "peakf");
         weigh(r->graph, &r->lm, o.arithmetic, result, &every, &output);
+        result->read_bytes_s = fmax(pcs_read_speed(ctx, f->map, f->size), tiers.memory); /* a large file's pages are small, unlike those of panels */
+        if (result->weight_bytes < (uint64_t)512 << 20) result->read_bytes_s = fmax(result->read_bytes_s, pcs_panels_speed(ctx, result->weight_bytes)); /* some lie in the cache */
         result->limit_decode_tok_s = 1.0 / fmax((double)result->weight_bytes / result->read_bytes_s / o.sequences, every + output); /* weights are read once for all sequences */
         result->limit_prefill_tok_s = 1.0 / (every + output / o.prompt);
         pcs_scaling_estimate(r->program, (double)result->weight_bytes, result->read_bytes_s, result);

@@ -4,12 +4,14 @@
 
 #include "base/base.h"
 
-/* Bytes per second that all threads together read: the best of three. */
+/* Bytes per second that all threads together read: the best of four times. */
 double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len);
+/* The same of memory of its own in large pages, as panels lie, for a tenth of a second at least; 0: there is no memory to try. */
+double pcs_panels_speed(precis_ctx *ctx, uint64_t bytes);
 /* The same from each tier; 0: it is unknown, or there is no memory to try. l2, l3: half of it, again and again; memory: several times the largest cache. */
 typedef struct pcs_tiers { double l2, l3, memory; } pcs_tiers;
 pcs_tiers pcs_tier_speeds(precis_ctx *ctx);
-/* Multiplications per second of all threads in registers, op "peak" or "peakf": the best of five runs of a few milliseconds. */
+/* Multiplications per second of all threads in registers, op "peak" or "peakf": the best of five or more runs of a few milliseconds, for a tenth of a second. */
 double pcs_multiply_speed(precis_ctx *ctx, const char *op);
 
 /* Counters of the processors' energy; false: none can be read. */
