@@ -1,5 +1,5 @@
 /* planning.c - a plan under budgets, predicted, as a file; and a plan file read back. */
-#include "base/json.h"
+#include "base/json_file.h"
 #include "job/caches.h"
 #include "job/gain.h"
 #include "model/model.h"
@@ -240,35 +240,23 @@ precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p, co
 
 /* ---- reading ------------------------------------------------------------------------------------------------------- */
 
-typedef struct { pcs_json j; pcs_json_token t; precis_ctx *ctx; const precis_model *m; pcs_arena arena; char *kind, *model, *method, *k, *v; double version; pcs_buf types; uint8_t *seen; size_t n; } reader;
-
-static precis_status string(reader *r, const char *field, char **out)
-{
-    size_t len;
-    const precis_status st = pcs_json_expect(&r->j, PCS_JSON_STRING, &r->t, field);
-    return st ? st : pcs_json_string(&r->j, &r->t, &r->arena, out, &len);
-}
-
-static precis_status skip(reader *r)
-{
-    const precis_status st = pcs_json_next(&r->j, &r->t);
-    return st ? st : pcs_json_skip(&r->j, &r->t);
-}
+typedef struct { pcs_json_file in; precis_ctx *ctx; const precis_model *m; char *kind, *model, *method, *k, *v; double version; pcs_buf types; uint8_t *seen; size_t n; } reader;
 
 static precis_status wrong(const reader *r, const char *field, const char *why, const char *value)
 {
     return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors[%zu].%s: %s%s%.60s%s", r->n, field, why, value ? " \"" : "", value ? value : "", value ? "\"" : "");
 }
 
-static precis_status read_tensor(reader *r)
+static precis_status read_tensor(void *arg)
 {
+    reader *r = arg;
     char *name = NULL, *type = NULL;
     precis_status st = PRECIS_OK;
     uint32_t at;
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
-        if (pcs_json_is(&r->t, "name")) st = string(r, "tensors[].name", &name);
-        else if (pcs_json_is(&r->t, "type")) st = string(r, "tensors[].type", &type);
-        else st = skip(r);
+    while (pcs_json_file_key(&r->in, &st)) {
+        if (pcs_json_is(&r->in.t, "name")) st = pcs_json_file_string(&r->in, "tensors[].name", &name);
+        else if (pcs_json_is(&r->in.t, "type")) st = pcs_json_file_string(&r->in, "tensors[].type", &type);
+        else st = pcs_json_file_skip(&r->in);
     }
     if (st) return st;
     if (!name || !type) return wrong(r, name ? "type" : "name", "is missing", NULL);
@@ -284,11 +272,11 @@ static precis_status read_tensor(reader *r)
 
 static precis_status read_kv(reader *r)
 {
-    precis_status st = pcs_json_expect(&r->j, PCS_JSON_OBJECT, &r->t, "kv");
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
-        if (pcs_json_is(&r->t, "k")) st = string(r, "kv.k", &r->k);
-        else if (pcs_json_is(&r->t, "v")) st = string(r, "kv.v", &r->v);
-        else st = skip(r);
+    precis_status st = pcs_json_expect(&r->in.j, PCS_JSON_OBJECT, &r->in.t, "kv");
+    while (pcs_json_file_key(&r->in, &st)) {
+        if (pcs_json_is(&r->in.t, "k")) st = pcs_json_file_string(&r->in, "kv.k", &r->k);
+        else if (pcs_json_is(&r->in.t, "v")) st = pcs_json_file_string(&r->in, "kv.v", &r->v);
+        else st = pcs_json_file_skip(&r->in);
     }
     /* names only: how many layers there are is for the runner to say */
     for (int i = 0; i < 2 && !st; i++) {
@@ -296,7 +284,7 @@ static precis_status read_kv(reader *r)
         const pcs_kv_type *one[1];
         size_t n = 1;
         for (const char *p = text; p && *p; p++) n += *p == ',';
-        const pcs_kv_type **all = text && n > 1 && n <= PCS_LIMIT_LAYERS ? pcs_arena_alloc(&r->arena, n, sizeof *all) : one;
+        const pcs_kv_type **all = text && n > 1 && n <= PCS_LIMIT_LAYERS ? pcs_arena_alloc(&r->in.own, n, sizeof *all) : one;
         if (text && (n > PCS_LIMIT_LAYERS || strchr(text, ';') || !all || pcs_kv_list(r->ctx, text, 0, n, all))) st = pcs_fail(r->ctx, PRECIS_EFORMAT, "kv.%c: \"%.40s\" is no KV type, nor a list of them", i ? 'v' : 'k', text);
     }
     return st;
@@ -304,20 +292,15 @@ static precis_status read_kv(reader *r)
 
 static precis_status read_plan(reader *r)
 {
-    precis_status st = pcs_json_expect(&r->j, PCS_JSON_OBJECT, &r->t, "plan");
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
-        if (pcs_json_is(&r->t, "precis")) st = string(r, "precis", &r->kind);
-        else if (pcs_json_is(&r->t, "model")) st = string(r, "model", &r->model);
-        else if (pcs_json_is(&r->t, "method")) st = string(r, "method", &r->method);
-        else if (pcs_json_is(&r->t, "kv")) st = read_kv(r);
-        else if (pcs_json_is(&r->t, "version")) {
-            st = pcs_json_expect(&r->j, PCS_JSON_NUMBER, &r->t, "version");
-            if (!st) st = pcs_json_double(&r->j, &r->t, &r->version, "version");
-        } else if (pcs_json_is(&r->t, "tensors")) {
-            st = pcs_json_expect(&r->j, PCS_JSON_ARRAY, &r->t, "tensors");
-            while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_OBJECT) st = read_tensor(r);
-            if (!st && r->t.type != PCS_JSON_ARRAY_END) st = pcs_json_fail(&r->j, r->t.text, "tensors", "holds no objects");
-        } else st = skip(r);
+    precis_status st = pcs_json_expect(&r->in.j, PCS_JSON_OBJECT, &r->in.t, "plan");
+    while (pcs_json_file_key(&r->in, &st)) {
+        if (pcs_json_is(&r->in.t, "precis")) st = pcs_json_file_string(&r->in, "precis", &r->kind);
+        else if (pcs_json_is(&r->in.t, "model")) st = pcs_json_file_string(&r->in, "model", &r->model);
+        else if (pcs_json_is(&r->in.t, "method")) st = pcs_json_file_string(&r->in, "method", &r->method);
+        else if (pcs_json_is(&r->in.t, "kv")) st = read_kv(r);
+        else if (pcs_json_is(&r->in.t, "version")) st = pcs_json_file_number(&r->in, "version", 0, 1e6, &r->version);
+        else if (pcs_json_is(&r->in.t, "tensors")) st = pcs_json_file_list(&r->in, "tensors", read_tensor, r);
+        else st = pcs_json_file_skip(&r->in);
     }
     if (st) return st;
     if (!r->kind || strcmp(r->kind, "plan")) return pcs_fail(r->ctx, PRECIS_EFORMAT, "precis: this is no plan");
@@ -339,23 +322,17 @@ static precis_status give(precis_ctx *ctx, const char *s, size_t len, char **out
 
 precis_status precis_plan_read(precis_ctx *ctx, const precis_model *m, const char *path, char **types, char **method, char **kv)
 {
-    char *data;
-    size_t len;
-    *types = *method = *kv = NULL;
-    precis_status st = pcs_file_slurp(ctx, path, PCS_LIMIT_JSON, &data, &len);
-    if (st) return st;
     reader r = { .ctx = ctx, .m = m };
-    pcs_arena_init(&r.arena, ctx);
+    *types = *method = *kv = NULL;
+    precis_status st = pcs_json_file_open(&r.in, ctx, path);
+    if (st) return st;
     pcs_buf_init(&r.types, ctx, PCS_LIMIT_JSON);
-    ctx->file = path;
     if (!(r.seen = pcs_alloc(ctx, m->n_tensors + 1, 1))) st = PRECIS_ENOMEM;
-    pcs_json_init(&r.j, ctx, data, len);
     if (!st) st = read_plan(&r);
-    ctx->file = NULL;
     if (!st) st = give(ctx, r.types.data ? r.types.data : "", r.types.len, types);
     if (!st && r.method) st = give(ctx, r.method, strlen(r.method), method);
     if (!st && r.k && r.v && (strcmp(r.k, "f16") || strcmp(r.v, "f16"))) {
-        const char *both = pcs_arena_printf(&r.arena, "%s;%s", r.k, r.v);
+        const char *both = pcs_arena_printf(&r.in.own, "%s;%s", r.k, r.v);
         st = both ? give(ctx, both, strlen(both), kv) : PRECIS_ENOMEM;
     }
     if (st) {
@@ -364,8 +341,7 @@ precis_status precis_plan_read(precis_ctx *ctx, const precis_model *m, const cha
         *types = *method = NULL;
     }
     pcs_buf_free(&r.types);
-    pcs_arena_free(&r.arena);
+    pcs_json_file_close(&r.in);
     pcs_free(ctx, r.seen);
-    pcs_free(ctx, data);
     return st;
 }

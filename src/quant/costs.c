@@ -1,7 +1,7 @@
 /* costs.c - the table of costs: kept, written, read. */
 #include "quant/costs.h"
 
-#include "base/json.h"
+#include "base/json_file.h"
 #include "graph/arch.h"
 #include "plan/plan.h"
 #include "write/write.h"
@@ -99,37 +99,24 @@ precis_status precis_costs_save(precis_ctx *ctx, const precis_costs *c, const ch
     return st;
 }
 
-typedef struct { pcs_json j; precis_costs *c; pcs_arena arena; pcs_json_token t; } reader;
+typedef struct { pcs_json_file in; precis_costs *c; } reader;
 
-static precis_status number(reader *r, const char *field, double lo, double hi, double *v)
+static precis_status read_row(void *arg)
 {
-    precis_status st = pcs_json_expect(&r->j, PCS_JSON_NUMBER, &r->t, field);
-    if (!st) st = pcs_json_double(&r->j, &r->t, v, field);
-    return st || (*v >= lo && *v <= hi) ? st : pcs_json_fail(&r->j, r->t.text, field, "is out of range");
-}
-
-static precis_status text(reader *r, const char *field, char **s)
-{
-    size_t len;
-    const precis_status st = pcs_json_expect(&r->j, PCS_JSON_STRING, &r->t, field);
-    return st ? st : pcs_json_string(&r->j, &r->t, &r->arena, s, &len);
-}
-
-static precis_status read_row(reader *r)
-{
+    reader *r = arg;
     char *type = NULL;
     double rows = 0, width = 0, seconds = -1, read = 0;
     precis_status st = PRECIS_OK;
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
-        if (pcs_json_is(&r->t, "type")) st = text(r, "rows[].type", &type);
-        else if (pcs_json_is(&r->t, "rows")) st = number(r, "rows[].rows", 1, 1e12, &rows);
-        else if (pcs_json_is(&r->t, "width")) st = number(r, "rows[].width", 1, 1e9, &width);
-        else if (pcs_json_is(&r->t, "seconds")) st = number(r, "rows[].seconds", 0, 1e6, &seconds);
-        else if (pcs_json_is(&r->t, "read_bytes_s")) st = number(r, "rows[].read_bytes_s", 0, 1e15, &read);
-        else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    while (pcs_json_file_key(&r->in, &st)) {
+        if (pcs_json_is(&r->in.t, "type")) st = pcs_json_file_string(&r->in, "rows[].type", &type);
+        else if (pcs_json_is(&r->in.t, "rows")) st = pcs_json_file_number(&r->in, "rows[].rows", 1, 1e12, &rows);
+        else if (pcs_json_is(&r->in.t, "width")) st = pcs_json_file_number(&r->in, "rows[].width", 1, 1e9, &width);
+        else if (pcs_json_is(&r->in.t, "seconds")) st = pcs_json_file_number(&r->in, "rows[].seconds", 0, 1e6, &seconds);
+        else if (pcs_json_is(&r->in.t, "read_bytes_s")) st = pcs_json_file_number(&r->in, "rows[].read_bytes_s", 0, 1e15, &read);
+        else st = pcs_json_file_skip(&r->in);
     }
     const pcs_format *f = st || !type ? NULL : pcs_format_by_name(type);
-    if (!st && (!f || rows < 1 || width < 1 || seconds < 0)) st = pcs_json_fail(&r->j, r->t.text, "rows[]", "has no type that is known, no rows, width or seconds");
+    if (!st && (!f || rows < 1 || width < 1 || seconds < 0)) st = pcs_json_fail(&r->in.j, r->in.t.text, "rows[]", "has no type that is known, no rows, width or seconds");
     return st ? st : pcs_costs_add(r->c, &(pcs_cost){ f, (uint64_t)rows, (uint64_t)width, seconds, read });
 }
 
@@ -137,18 +124,15 @@ static precis_status read_all(reader *r)
 {
     char *kind = NULL, *cpu = NULL;
     double version = 0, threads = 0;
-    precis_status st = pcs_json_expect(&r->j, PCS_JSON_OBJECT, &r->t, "costs");
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
-        if (pcs_json_is(&r->t, "precis")) st = text(r, "precis", &kind);
-        else if (pcs_json_is(&r->t, "version")) st = number(r, "version", 0, 1e6, &version);
-        else if (pcs_json_is(&r->t, "cpu")) st = text(r, "cpu", &cpu);
-        else if (pcs_json_is(&r->t, "threads")) st = number(r, "threads", 1, PCS_LIMIT_THREADS, &threads);
-        else if (pcs_json_is(&r->t, "overhead")) st = number(r, "overhead", 0, 1e6, &r->c->overhead);
-        else if (pcs_json_is(&r->t, "rows")) {
-            st = pcs_json_expect(&r->j, PCS_JSON_ARRAY, &r->t, "rows");
-            while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_OBJECT) st = read_row(r);
-            if (!st && r->t.type != PCS_JSON_ARRAY_END) st = pcs_json_fail(&r->j, r->t.text, "rows", "holds no objects");
-        } else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    precis_status st = pcs_json_expect(&r->in.j, PCS_JSON_OBJECT, &r->in.t, "costs");
+    while (pcs_json_file_key(&r->in, &st)) {
+        if (pcs_json_is(&r->in.t, "precis")) st = pcs_json_file_string(&r->in, "precis", &kind);
+        else if (pcs_json_is(&r->in.t, "version")) st = pcs_json_file_number(&r->in, "version", 0, 1e6, &version);
+        else if (pcs_json_is(&r->in.t, "cpu")) st = pcs_json_file_string(&r->in, "cpu", &cpu);
+        else if (pcs_json_is(&r->in.t, "threads")) st = pcs_json_file_number(&r->in, "threads", 1, PCS_LIMIT_THREADS, &threads);
+        else if (pcs_json_is(&r->in.t, "overhead")) st = pcs_json_file_number(&r->in, "overhead", 0, 1e6, &r->c->overhead);
+        else if (pcs_json_is(&r->in.t, "rows")) st = pcs_json_file_list(&r->in, "rows", read_row, r);
+        else st = pcs_json_file_skip(&r->in);
     }
     if (!st && (!kind || strcmp(kind, "costs"))) st = pcs_fail(r->c->ctx, PRECIS_EFORMAT, "precis: this is no table of costs");
     if (!st && version != 1) st = pcs_fail(r->c->ctx, PRECIS_EFORMAT, "version: %g is not 1", version);
@@ -161,22 +145,13 @@ static precis_status read_all(reader *r)
 
 precis_status precis_costs_open(precis_ctx *ctx, precis_costs **out, const char *path)
 {
-    char *data;
-    size_t len;
-    *out = NULL;
-    precis_status st = pcs_file_slurp(ctx, path, PCS_LIMIT_JSON, &data, &len);
-    if (st) return st;
-    ctx->file = path;
     reader r = { 0 };
-    pcs_arena_init(&r.arena, ctx);
+    *out = NULL;
+    precis_status st = pcs_json_file_open(&r.in, ctx, path);
+    if (st) return st;
     st = pcs_costs_new(ctx, &r.c);
-    if (!st) {
-        pcs_json_init(&r.j, ctx, data, len);
-        st = read_all(&r);
-    }
-    ctx->file = NULL;
-    pcs_arena_free(&r.arena);
-    pcs_free(ctx, data);
+    if (!st) st = read_all(&r);
+    pcs_json_file_close(&r.in);
     if (st) precis_costs_close(&r.c);
     *out = r.c;
     return st;

@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "base/fmath.h"
-#include "base/json.h"
+#include "base/json_file.h"
 #include "graph/kv.h"
 #include "write/write.h"
 
@@ -369,63 +369,51 @@ precis_status precis_profile_save(precis_ctx *ctx, const precis_profile *p, cons
     return st;
 }
 
-typedef struct { pcs_json j; precis_profile *p; pcs_json_token t; } reader;
+typedef struct { pcs_json_file in; precis_profile *p; char *name; /* of the tensor whose probes are read */ } reader;
 
-static precis_status number(reader *r, const char *field, double *v)
+static precis_status read_probe(void *arg)
 {
-    const precis_status st = pcs_json_expect(&r->j, PCS_JSON_NUMBER, &r->t, field);
-    return st ? st : pcs_json_double(&r->j, &r->t, v, field);
-}
-
-static precis_status text(reader *r, const char *field, char **s)
-{
-    size_t len;
-    const precis_status st = pcs_json_expect(&r->j, PCS_JSON_STRING, &r->t, field);
-    return st ? st : pcs_json_string(&r->j, &r->t, &r->p->arena, s, &len);
-}
-
-static precis_status read_probe(reader *r, const char *tensor)
-{
+    reader *r = arg;
     char *type = NULL;
     double error = -1, kld = -2, se = -1;
     precis_status st = PRECIS_OK;
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
-        if (pcs_json_is(&r->t, "type")) st = text(r, "tensors[].probes[].type", &type);
-        else if (pcs_json_is(&r->t, "error")) st = number(r, "tensors[].probes[].error", &error);
-        else if (pcs_json_is(&r->t, "kld")) st = number(r, "tensors[].probes[].kld", &kld);
-        else if (pcs_json_is(&r->t, "se")) st = number(r, "tensors[].probes[].se", &se);
-        else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    while (pcs_json_file_key(&r->in, &st)) {
+        if (pcs_json_is(&r->in.t, "type")) st = pcs_json_file_string(&r->in, "tensors[].probes[].type", &type);
+        else if (pcs_json_is(&r->in.t, "error")) st = pcs_json_file_number(&r->in, "tensors[].probes[].error", -1e300, 1e300, &error);
+        else if (pcs_json_is(&r->in.t, "kld")) st = pcs_json_file_number(&r->in, "tensors[].probes[].kld", -1e300, 1e300, &kld);
+        else if (pcs_json_is(&r->in.t, "se")) st = pcs_json_file_number(&r->in, "tensors[].probes[].se", -1e300, 1e300, &se);
+        else st = pcs_json_file_skip(&r->in);
     }
-    if (!st && (!type || error < 0 || kld < -1 || se < 0)) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tensors[].probes[]: of tensor %.80s: type, error, kld or se is missing or out of range", tensor);
-    if (!st && pcs_profile_add(r->p, tensor, type, error, kld, se)) st = PRECIS_EFORMAT; /* the message stands */
+    if (!st && (!type || error < 0 || kld < -1 || se < 0)) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tensors[].probes[]: of tensor %.80s: type, error, kld or se is missing or out of range", r->name);
+    if (!st && pcs_profile_add(r->p, r->name, type, error, kld, se)) st = PRECIS_EFORMAT; /* the message stands */
     return st;
 }
 
-static precis_status read_tensor(reader *r)
+static precis_status read_tensor(void *arg)
 {
-    char *name = NULL;
+    reader *r = arg;
     precis_status st = PRECIS_OK;
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
-        if (pcs_json_is(&r->t, "name")) st = text(r, "tensors[].name", &name);
-        else if (pcs_json_is(&r->t, "probes")) {
-            if (!name) return pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tensors[]: probes come before name");
-            st = pcs_json_expect(&r->j, PCS_JSON_ARRAY, &r->t, "tensors[].probes");
-            while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_OBJECT) st = read_probe(r, name);
-            if (!st && r->t.type != PCS_JSON_ARRAY_END) st = pcs_json_fail(&r->j, r->t.text, "tensors[].probes", "holds no objects");
-        } else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    r->name = NULL;
+    while (pcs_json_file_key(&r->in, &st)) {
+        if (pcs_json_is(&r->in.t, "name")) st = pcs_json_file_string(&r->in, "tensors[].name", &r->name);
+        else if (pcs_json_is(&r->in.t, "probes")) {
+            if (!r->name) return pcs_fail(r->p->ctx, PRECIS_EFORMAT, "tensors[]: probes come before name");
+            st = pcs_json_file_list(&r->in, "tensors[].probes", read_probe, r);
+        } else st = pcs_json_file_skip(&r->in);
     }
     return st;
 }
 
-static precis_status read_plan(reader *r)
+static precis_status read_plan(void *arg)
 {
+    reader *r = arg;
     double sum = -1, kld = -1, se = 0;
     precis_status st = PRECIS_OK;
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
-        if (pcs_json_is(&r->t, "sum")) st = number(r, "plans[].sum", &sum);
-        else if (pcs_json_is(&r->t, "kld")) st = number(r, "plans[].kld", &kld);
-        else if (pcs_json_is(&r->t, "se")) st = number(r, "plans[].se", &se);
-        else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    while (pcs_json_file_key(&r->in, &st)) {
+        if (pcs_json_is(&r->in.t, "sum")) st = pcs_json_file_number(&r->in, "plans[].sum", -1e300, 1e300, &sum);
+        else if (pcs_json_is(&r->in.t, "kld")) st = pcs_json_file_number(&r->in, "plans[].kld", -1e300, 1e300, &kld);
+        else if (pcs_json_is(&r->in.t, "se")) st = pcs_json_file_number(&r->in, "plans[].se", -1e300, 1e300, &se);
+        else st = pcs_json_file_skip(&r->in);
     }
     if (!st && (!(sum >= 0 && sum < 1e9) || !(kld >= -1 && kld < 1e9) || !(se >= 0 && se < 1e9))) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans[]: sum, kld or se is missing or out of range");
     if (!st && r->p->n_plans == sizeof r->p->plans / sizeof *r->p->plans) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "plans: more than %zu", r->p->n_plans);
@@ -433,48 +421,42 @@ static precis_status read_plan(reader *r)
     return st;
 }
 
-static precis_status read_gain(reader *r)
+static precis_status read_gain(void *arg)
 {
+    reader *r = arg;
     char *method = NULL;
     pcs_gain g = { 0 };
     precis_status st = PRECIS_OK;
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
-        if (pcs_json_is(&r->t, "method")) st = text(r, "gains[].method", &method);
-        else if (pcs_json_is(&r->t, "bits")) st = number(r, "gains[].bits", &g.bits);
-        else if (pcs_json_is(&r->t, "share")) st = number(r, "gains[].share", &g.share);
-        else if (pcs_json_is(&r->t, "search")) st = number(r, "gains[].search", &g.search);
-        else if (pcs_json_is(&r->t, "kld")) st = number(r, "gains[].kld", &g.kld);
-        else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    while (pcs_json_file_key(&r->in, &st)) {
+        if (pcs_json_is(&r->in.t, "method")) st = pcs_json_file_string(&r->in, "gains[].method", &method);
+        else if (pcs_json_is(&r->in.t, "bits")) st = pcs_json_file_number(&r->in, "gains[].bits", -1e300, 1e300, &g.bits);
+        else if (pcs_json_is(&r->in.t, "share")) st = pcs_json_file_number(&r->in, "gains[].share", -1e300, 1e300, &g.share);
+        else if (pcs_json_is(&r->in.t, "search")) st = pcs_json_file_number(&r->in, "gains[].search", -1e300, 1e300, &g.search);
+        else if (pcs_json_is(&r->in.t, "kld")) st = pcs_json_file_number(&r->in, "gains[].kld", -1e300, 1e300, &g.kld);
+        else st = pcs_json_file_skip(&r->in);
     }
     if (!st && !method) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "gains[]: method is missing");
     g.method = method;
     return st ? st : pcs_profile_add_gain(r->p, &g);
 }
 
-static precis_status list(reader *r, const char *field, precis_status (*one)(reader *))
-{
-    precis_status st = pcs_json_expect(&r->j, PCS_JSON_ARRAY, &r->t, field);
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_OBJECT) st = one(r);
-    return st || r->t.type == PCS_JSON_ARRAY_END ? st : pcs_json_fail(&r->j, r->t.text, field, "holds no objects");
-}
-
 static precis_status read_all(reader *r)
 {
     char *kind = NULL;
     double version = 0, tokens = 0;
-    precis_status st = pcs_json_expect(&r->j, PCS_JSON_OBJECT, &r->t, "profile");
-    while (!st && !(st = pcs_json_next(&r->j, &r->t)) && r->t.type == PCS_JSON_KEY) {
-        if (pcs_json_is(&r->t, "precis")) st = text(r, "precis", &kind);
-        else if (pcs_json_is(&r->t, "version")) st = number(r, "version", &version);
-        else if (pcs_json_is(&r->t, "model")) st = text(r, "model", &r->p->model);
-        else if (pcs_json_is(&r->t, "text")) st = text(r, "text", &r->p->text);
-        else if (pcs_json_is(&r->t, "coder")) st = text(r, "coder", &r->p->coder);
-        else if (pcs_json_is(&r->t, "tokens")) st = number(r, "tokens", &tokens);
-        else if (pcs_json_is(&r->t, "seconds")) st = number(r, "seconds", &r->p->seconds);
-        else if (pcs_json_is(&r->t, "plans")) st = list(r, "plans", read_plan);
-        else if (pcs_json_is(&r->t, "gains")) st = list(r, "gains", read_gain);
-        else if (pcs_json_is(&r->t, "tensors")) st = list(r, "tensors", read_tensor);
-        else if (!(st = pcs_json_next(&r->j, &r->t))) st = pcs_json_skip(&r->j, &r->t);
+    precis_status st = pcs_json_expect(&r->in.j, PCS_JSON_OBJECT, &r->in.t, "profile");
+    while (pcs_json_file_key(&r->in, &st)) {
+        if (pcs_json_is(&r->in.t, "precis")) st = pcs_json_file_string(&r->in, "precis", &kind);
+        else if (pcs_json_is(&r->in.t, "version")) st = pcs_json_file_number(&r->in, "version", -1e300, 1e300, &version);
+        else if (pcs_json_is(&r->in.t, "model")) st = pcs_json_file_string(&r->in, "model", &r->p->model);
+        else if (pcs_json_is(&r->in.t, "text")) st = pcs_json_file_string(&r->in, "text", &r->p->text);
+        else if (pcs_json_is(&r->in.t, "coder")) st = pcs_json_file_string(&r->in, "coder", &r->p->coder);
+        else if (pcs_json_is(&r->in.t, "tokens")) st = pcs_json_file_number(&r->in, "tokens", -1e300, 1e300, &tokens);
+        else if (pcs_json_is(&r->in.t, "seconds")) st = pcs_json_file_number(&r->in, "seconds", -1e300, 1e300, &r->p->seconds);
+        else if (pcs_json_is(&r->in.t, "plans")) st = pcs_json_file_list(&r->in, "plans", read_plan, r);
+        else if (pcs_json_is(&r->in.t, "gains")) st = pcs_json_file_list(&r->in, "gains", read_gain, r);
+        else if (pcs_json_is(&r->in.t, "tensors")) st = pcs_json_file_list(&r->in, "tensors", read_tensor, r);
+        else st = pcs_json_file_skip(&r->in);
     }
     if (!st && (!kind || strcmp(kind, "profile"))) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "precis: this is no profile");
     if (!st && version != 1) st = pcs_fail(r->p->ctx, PRECIS_EFORMAT, "version: %g is not 1", version);
@@ -485,20 +467,16 @@ static precis_status read_all(reader *r)
 
 precis_status precis_profile_open(precis_ctx *ctx, precis_profile **out, const char *path)
 {
-    char *data;
-    size_t len;
-    *out = NULL;
-    precis_status st = pcs_file_slurp(ctx, path, PCS_LIMIT_JSON, &data, &len);
-    if (st) return st;
-    ctx->file = path;
     reader r = { 0 };
+    *out = NULL;
+    precis_status st = pcs_json_file_open(&r.in, ctx, path);
+    if (st) return st;
     st = pcs_profile_new(ctx, &r.p);
     if (!st) {
-        pcs_json_init(&r.j, ctx, data, len);
+        r.in.arena = &r.p->arena;
         st = read_all(&r);
     }
-    ctx->file = NULL;
-    pcs_free(ctx, data);
+    pcs_json_file_close(&r.in);
     if (st) precis_profile_close(&r.p);
     *out = r.p;
     return st;

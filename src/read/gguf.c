@@ -233,35 +233,18 @@ static precis_status read_splits(precis_model *m, const char *path)
     return PRECIS_OK;
 }
 
-/* I8 tensors that hold rows of a scheme (precis.scheme.*, written by precis). */
-static precis_status apply_schemes(precis_model *m)
+/* A tensor as rows of `width` weights in a scheme's format. */
+static precis_status as_scheme(precis_model *m, pcs_tensor *t, const pcs_format *f, const char *type, double width, double unused)
 {
-    const pcs_key *names = early_key(m, "precis.scheme.tensors"), *types = early_key(m, "precis.scheme.types"), *widths = early_key(m, "precis.scheme.widths");
-    if (!names && !types && !widths) return PRECIS_OK;
-    if (!names || !types || !widths || names->type != PCS_KEY_ARRAY || types->type != PCS_KEY_ARRAY || widths->type != PCS_KEY_ARRAY ||
-        names->item != PCS_KEY_STRING || types->item != PCS_KEY_STRING || names->n != types->n || names->n != widths->n)
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key precis.scheme.tensors: the three lists of schemes do not match", m->path);
-    pcs_map map;
-    pcs_map_init(&map, m->ctx);
-    precis_status st = PRECIS_OK;
-    for (uint64_t i = 0; i < names->n && !st; i++) st = pcs_map_put(&map, names->v.texts[i].s, names->v.texts[i].len, (uint32_t)i, &(bool){ false });
-    for (size_t k = 0; k < m->n_tensors && !st; k++) {
-        pcs_tensor *t = &m->tensors[k];
-        uint32_t i;
-        if (!pcs_map_get(&map, t->name, strlen(t->name), &i)) continue;
-        const pcs_format *f = pcs_format_by_name(types->v.texts[i].s);
-        const double width = pcs_key_number(widths, i);
-        if (!f || pcs_format_portable(f)) st = pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: scheme \"%.40s\" is not known", m->path, t->name, types->v.texts[i].s);
-        else if (strcmp(t->format->name, "I8") || !(width >= 1 && width < 1e12) || width != (double)(int64_t)width || pcs_row_bytes(f, (uint64_t)width) != (uint64_t)t->ne[0])
-            st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: rows of %lld bytes are not %g weights of %s", m->path, t->name, (long long)t->ne[0], width, f->name);
-        if (st) break;
-        const uint64_t rows = pcs_tensor_rows(t);
-        t->format = f;
-        t->ne[0] = t->shape[0] = (int64_t)width;
-        if (!pcs_mul_ok(rows, (uint64_t)width, &t->n) || t->n > (uint64_t)1 << 48) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: too many elements", m->path, t->name);
-    }
-    pcs_map_free(&map);
-    return st;
+    (void)unused;
+    if (!f || pcs_format_portable(f)) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: scheme \"%.40s\" is not known", m->path, t->name, type);
+    if (strcmp(t->format->name, "I8") || !(width >= 1 && width < 1e12) || width != (double)(int64_t)width || pcs_row_bytes(f, (uint64_t)width) != (uint64_t)t->ne[0])
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: rows of %lld bytes are not %g weights of %s", m->path, t->name, (long long)t->ne[0], width, f->name);
+    const uint64_t rows = pcs_tensor_rows(t);
+    t->format = f;
+    t->ne[0] = t->shape[0] = (int64_t)width;
+    if (!pcs_mul_ok(rows, (uint64_t)width, &t->n) || t->n > (uint64_t)1 << 48) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: too many elements", m->path, t->name);
+    return PRECIS_OK;
 }
 
 /* Tensor k as panels of `rows` rows of `width` weights in f: its data becomes panels. */
@@ -284,28 +267,44 @@ static precis_status as_panels(precis_model *m, pcs_tensor *t, const pcs_format 
     return PRECIS_OK;
 }
 
-/* I8 tensors that hold panels (precis.panels.*, written by `convert --format packed`). */
-static precis_status apply_panels(precis_model *m)
+/* I8 tensors that hold something else, which lists under precis.KIND.* say, written by precis. */
+typedef precis_status as_fn(precis_model *m, pcs_tensor *t, const pcs_format *f, const char *type, double width, double rows);
+static precis_status apply_lists(precis_model *m, const char *kind, bool has_rows, as_fn *as)
 {
-    const pcs_key *names = early_key(m, "precis.panels.tensors"), *types = early_key(m, "precis.panels.types"), *widths = early_key(m, "precis.panels.widths"), *rows = early_key(m, "precis.panels.rows");
-    if (!names && !types && !widths && !rows) return PRECIS_OK;
-    if (!names || !types || !widths || !rows || names->type != PCS_KEY_ARRAY || types->type != PCS_KEY_ARRAY || widths->type != PCS_KEY_ARRAY || rows->type != PCS_KEY_ARRAY ||
-        names->item != PCS_KEY_STRING || types->item != PCS_KEY_STRING || names->n != types->n || names->n != widths->n || names->n != rows->n)
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key precis.panels.tensors: the four lists of panels do not match", m->path);
-    const pcs_key *layout = early_key(m, "precis.panels.layout");
-    if (!layout || layout->type != PCS_KEY_U32 || layout->v.u != PCS_PANEL_LAYOUT)
-        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.panels.layout: packed by another version of precis; this one reads layout %d, pack the model again (precis convert --format packed)", m->path, PCS_PANEL_LAYOUT);
+    static const char *const parts[] = { "tensors", "types", "widths", "rows" };
+    const pcs_key *list[4];
+    const size_t n = has_rows ? 4 : 3;
+    size_t present = 0, alike = 0;
+    for (size_t i = 0; i < n; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "precis.%s.%s", kind, parts[i]);
+        list[i] = early_key(m, name);
+        present += !!list[i];
+        alike += list[0] && list[i] && list[i]->type == PCS_KEY_ARRAY && list[i]->n == list[0]->n && (i > 1 || list[i]->item == PCS_KEY_STRING);
+    }
+    if (!present) return PRECIS_OK;
+    if (alike < n) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key precis.%s.tensors: the %zu lists under precis.%s do not match", m->path, kind, n, kind);
     pcs_map map;
     pcs_map_init(&map, m->ctx);
     precis_status st = PRECIS_OK;
-    for (uint64_t i = 0; i < names->n && !st; i++) st = pcs_map_put(&map, names->v.texts[i].s, names->v.texts[i].len, (uint32_t)i, &(bool){ false });
+    for (uint64_t i = 0; i < list[0]->n && !st; i++) st = pcs_map_put(&map, list[0]->v.texts[i].s, list[0]->v.texts[i].len, (uint32_t)i, &(bool){ false });
     for (size_t k = 0; k < m->n_tensors && !st; k++) {
+        pcs_tensor *t = &m->tensors[k];
         uint32_t i;
-        if (!pcs_map_get(&map, m->tensors[k].name, strlen(m->tensors[k].name), &i)) continue;
-        st = as_panels(m, &m->tensors[k], pcs_format_by_name(types->v.texts[i].s), types->v.texts[i].s, pcs_key_number(widths, i), pcs_key_number(rows, i));
+        if (!pcs_map_get(&map, t->name, strlen(t->name), &i)) continue;
+        const char *type = list[1]->v.texts[i].s;
+        st = as(m, t, pcs_format_by_name(type), type, pcs_key_number(list[2], i), has_rows ? pcs_key_number(list[3], i) : 0);
     }
     pcs_map_free(&map);
     return st;
+}
+
+/* Are the file's panels, if it has any, those of this version? */
+static precis_status check_layout(precis_model *m)
+{
+    const pcs_key *layout = early_key(m, "precis.panels.layout");
+    if (!early_key(m, "precis.panels.tensors") || (layout && layout->type == PCS_KEY_U32 && layout->v.u == PCS_PANEL_LAYOUT)) return PRECIS_OK;
+    return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.panels.layout: packed by another version of precis; this one reads layout %d, pack the model again (precis convert --format packed)", m->path, PCS_PANEL_LAYOUT);
 }
 
 static precis_status read_gguf(precis_model *m, const char *path)
@@ -315,8 +314,9 @@ static precis_status read_gguf(precis_model *m, const char *path)
     if (st == PRECIS_OK) st = read_part(m, 0, true);
     if (st == PRECIS_OK) st = read_splits(m, path);
     if (st == PRECIS_OK) st = pcs_tensors_disjoint(m);
-    if (st == PRECIS_OK) st = apply_panels(m);
-    return st == PRECIS_OK ? apply_schemes(m) : st;
+    if (st == PRECIS_OK) st = check_layout(m);
+    if (st == PRECIS_OK) st = apply_lists(m, "panels", true, as_panels);
+    return st == PRECIS_OK ? apply_lists(m, "scheme", false, as_scheme) : st;
 }
 
 static bool probe(const char *path, bool folder, const uint8_t *head, size_t n, uint64_t size)

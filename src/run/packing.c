@@ -1,7 +1,8 @@
 /* packing.c - a program's weights as panels (kernel/panels.h), before the first token or beside it.
  *
  * The bits of every result are those of the rows, so a weight may change over between two tokens. All memory is taken at the start, so that the thread that packs in the
- * background can neither fail nor touch the context. Once a weight is packed its pages of the file are given back to the system, which has them in its cache. */
+ * background can neither fail nor touch the context. Once a part of a weight is packed its pages of the file are given back to the system, which has them in its cache: the head of a large
+ * vocabulary would be in memory twice. */
 #define _DEFAULT_SOURCE /* madvise */
 #include "base/pool.h"
 #include "model/model.h"
@@ -40,36 +41,49 @@ static uint64_t panels_of(const item *w) { return (w->n + PCS_PANEL - 1) / PCS_P
 
 static uint64_t bytes_of(const item *w) { return (panels_of(w) * pcs_panel_bytes(w->f, w->k) + 63) / 64 * 64; }
 
+/* Panels that are packed from pages that are fetched and given back together, of about 4 MiB. */
+static uint64_t part_of(const item *w) { return (((uint64_t)4 << 20) / pcs_panel_bytes(w->f, w->k)) + 1; }
+
+/* Pages of the rows of panels [begin, end): all, or those of which nothing else is left to pack. */
+typedef struct { uintptr_t first, last; } pages;
+static pages pages_of(const item *w, uint64_t begin, uint64_t end, bool all)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), row = pcs_row_bytes(w->f, w->k), last = end * PCS_PANEL < w->n ? end * PCS_PANEL : w->n;
+    const uintptr_t from = (uintptr_t)w->rows + begin * PCS_PANEL * row, to = (uintptr_t)w->rows + last * row;
+    return all ? (pages){ from / page * page, to } : (pages){ (from + (begin ? 0 : page - 1)) / page * page, to / page * page };
+}
+
 /* The file's pages all at once: faults would take most of the time of packing. A machine that cannot goes without. */
-static void prepare(const item *w)
+static void fetch(const item *w, uint64_t begin, uint64_t end)
 {
 #ifdef MADV_POPULATE_READ
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), rows = (uintptr_t)w->rows / page * page;
-    madvise((void *)rows, (uintptr_t)w->rows + w->n * pcs_row_bytes(w->f, w->k) - rows, MADV_POPULATE_READ);
+    const pages p = pages_of(w, begin, end, true);
+    madvise((void *)p.first, p.last - p.first, MADV_POPULATE_READ);
 #else
-    (void)w;
+    (void)w, (void)begin, (void)end;
 #endif
 }
 
-/* From now on the panels are used, and the rows' pages are not missed. */
-static void publish(const pcs_packing *k, item *w)
+/* Who still reads rows in place finds their pages in the system's cache. */
+static void give_back(const pcs_packing *k, const item *w, uint64_t begin, uint64_t end)
 {
-    atomic_store_explicit(&w->slot->panels, w->panels, memory_order_release);
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)w->rows + page - 1) / page * page;
-    const uintptr_t last = ((uintptr_t)w->rows + w->n * pcs_row_bytes(w->f, w->k)) / page * page;
+    const pages p = pages_of(w, begin, end, false);
     for (size_t i = 0; k->model && i < k->model->n_files; i++) { /* memory of our own would be lost */
         const uintptr_t map = (uintptr_t)k->model->files[i].map;
-        if (map && first >= map && last <= map + k->model->files[i].size && last > first) madvise((void *)first, last - first, MADV_DONTNEED);
+        if (map && p.first >= map && p.last <= map + k->model->files[i].size && p.last > p.first) madvise((void *)p.first, p.last - p.first, MADV_DONTNEED);
     }
 }
 
-typedef struct { const precis_program *p; const item *w; } job;
+/* From now on the panels are used. */
+static void publish(item *w) { atomic_store_explicit(&w->slot->panels, w->panels, memory_order_release); }
+
+typedef struct { const precis_program *p; const item *w; uint64_t first; } job;
 
 static void pack_part(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
     const job *j = arg;
-    pack(j->p, j->w, begin, end);
+    pack(j->p, j->w, j->first + begin, j->first + end);
 }
 
 static void *in_background(void *arg)
@@ -79,13 +93,16 @@ static void *in_background(void *arg)
     setpriority(PRIO_PROCESS, (id_t)gettid(), 19); /* of this thread */
 #endif
     for (size_t i = 0; i < k->n; i++) {
-        const uint64_t n = panels_of(&k->items[i]);
-        prepare(&k->items[i]);
+        item *w = &k->items[i];
+        const uint64_t n = panels_of(w), part = part_of(w);
         for (uint64_t at = 0; at < n; at++) {
             if (atomic_load_explicit(&k->stop, memory_order_relaxed)) return NULL;
-            pack(k->program, &k->items[i], at, at + 1);
+            if (at % part == 0) fetch(w, at, at + part < n ? at + part : n);
+            pack(k->program, w, at, at + 1);
+            if (at % part == part - 1 || at == n - 1) give_back(k, w, at / part * part, at + 1);
         }
-        publish(k, &k->items[i]);
+        publish(w);
+        give_back(k, w, 0, n); /* what tokens read meanwhile */
     }
     return NULL;
 }
@@ -140,9 +157,15 @@ precis_status pcs_packing_open(precis_program *p, const precis_model *model, pre
         return PRECIS_OK;
     }
     for (size_t i = 0; i < k->n; i++) {
-        prepare(&k->items[i]);
-        pcs_for(ctx, panels_of(&k->items[i]), 4, pack_part, &(job){ p, &k->items[i] });
-        publish(k, &k->items[i]);
+        item *w = &k->items[i];
+        const uint64_t n = panels_of(w), part = part_of(w);
+        for (uint64_t at = 0; at < n; at += part) {
+            const uint64_t end = at + part < n ? at + part : n;
+            fetch(w, at, end);
+            pcs_for(ctx, end - at, 4, pack_part, &(job){ p, w, at });
+            give_back(k, w, at, end);
+        }
+        publish(w);
     }
     return PRECIS_OK;
 }
