@@ -3,29 +3,28 @@ medians of ROUNDS. The files are read by both.
 
 usage: context.py PRECIS MODEL.gguf [--large LARGE.gguf] [--context 2048] [--rounds 5] [--threads 1]
 """
-import argparse, json, os, statistics, subprocess, sys
-import goals
+import argparse, statistics, sys
+import goals, sides
 
 p = argparse.ArgumentParser()
 p.add_argument("precis"), p.add_argument("model"), p.add_argument("--large"), p.add_argument("--context", type=int, default=2048), p.add_argument("--rounds", type=int, default=5)
 p.add_argument("--threads", type=int, default=1), p.add_argument("--gen", type=int, default=48), p.add_argument("--python", default=sys.executable)
 a = p.parse_args()
 
+
 def ours(*more, model=a.model):
-    r = subprocess.run([a.precis, "bench", model, "--gen", str(a.gen), "-t", str(a.threads), "--json", "-q", *more], capture_output=True, text=True, check=True)
-    return json.loads(r.stdout)["decode_tok_s"]
+    return sides.precis(a.precis, "bench", model, "--gen", a.gen, "-t", a.threads, *more)["decode_tok_s"]
 
 
 def theirs(kind):
-    r = subprocess.run([a.python, os.path.join(os.path.dirname(__file__), "peer_speed.py"), a.model, str(a.threads), str(a.context), str(a.gen), kind], capture_output=True, text=True)
-    return float(r.stdout.split()[1]) if r.returncode == 0 else float("nan")
+    return sides.llama_speed(a.model, a.threads, a.context, a.gen, kind, a.python)[1]
 
 
-runs = {f"precis {t}": (lambda t=t: ours("--prompt", str(a.context), "--cache-k", t, "--cache-v", t)) for t in ("f16", "int8", "int4")}
+runs = {f"precis {t}": (lambda t=t: ours("--prompt", a.context, "--cache-k", t, "--cache-v", t)) for t in ("f16", "int8", "int4")}
 runs |= {f"llama.cpp {t}": (lambda t=t: theirs(t)) for t in ("f16", "q8_0", "q4_0")}
 pairs = {"": a.model} | ({", large": a.large} if a.large else {})
 for name, model in pairs.items():
-    runs |= {f"precis, {n} sequence{'s' * (n > 1)}{name}": (lambda n=n, model=model: ours("--prompt", "16", "--sequences", str(n), model=model)) for n in (1, 8)}
+    runs |= {f"precis, {n} sequence{'s' * (n > 1)}{name}": (lambda n=n, model=model: ours("--prompt", "16", "--sequences", n, model=model)) for n in (1, 8)}
 got = {k: [] for k in runs}
 for _ in range(a.rounds):
     for k, f in runs.items():

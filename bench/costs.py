@@ -5,8 +5,8 @@ usage: costs.py PRECIS MODEL N [THREADS]
 Each plan draws a level of bits, then a type for every weight around it; the model is made by RTN and run three times, of which the median counts. Also the prediction in proportion to the speed of memory, of the table's
 moment and of the run's, which tells an error of the table from a machine that changed in between.
 """
-import json, math, os, random, statistics, subprocess, sys, tempfile
-import goals
+import os, random, statistics, sys, tempfile
+import goals, sides
 
 precis, model, n = sys.argv[1:4]
 threads = sys.argv[4] if len(sys.argv) > 4 else "1"
@@ -15,10 +15,7 @@ rng = random.Random(1)
 
 
 def run(*a):
-    r = subprocess.run([precis, *a, "--json", "-q", "--threads", threads], capture_output=True, text=True)
-    if r.returncode:
-        sys.exit(r.stderr)
-    return json.loads(r.stdout)
+    return sides.precis(precis, *a, "--threads", threads)
 
 
 errors, scaled = [], []

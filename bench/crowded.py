@@ -2,32 +2,15 @@
 
 usage: crowded.py PRECIS MODEL.gguf [ROUNDS]     (medians; needs llama-cpp-python for the peer: tests/peers/environment)
 """
-import json, os, statistics, subprocess, sys
-import goals
+import statistics, subprocess, sys
+import goals, sides
 
 precis, model = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-PEER = """
-import sys, time
-from llama_cpp import Llama
-path, threads, gen = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-llm = Llama(model_path=path, n_ctx=gen + 64, n_threads=threads, n_threads_batch=threads, verbose=False)
-llm.eval([3])
-t = time.perf_counter()
-for i in range(gen):
-    llm.eval([i * 37 % 4000 + 3])
-print(gen / (time.perf_counter() - t))
-"""
 
 
 def ours(threads):
-    r = subprocess.run([precis, "bench", model, "--prompt", "8", "--gen", "128", "-t", str(threads), "--json", "-q"], capture_output=True, text=True, check=True)
-    return json.loads(r.stdout)["decode_tok_s"]
-
-
-def theirs(threads):
-    r = subprocess.run([sys.executable, "-c", PEER, model, str(threads), "64"], capture_output=True, text=True)
-    return float(r.stdout) if r.returncode == 0 else float("nan")
+    return sides.precis(precis, "bench", model, "--prompt", 8, "--gen", 128, "-t", threads)["decode_tok_s"]
 
 
 print(f"{'busy loops':>10s}{'1 thread':>10s}{'2 threads':>11s}{'ratio':>7s}{'llama.cpp 2':>13s}")
@@ -36,7 +19,7 @@ for loops in (0, 1, 2):
     try:
         one, two, peer = [], [], []
         for _ in range(rounds):
-            one.append(ours(1)), two.append(ours(2)), peer.append(theirs(2))
+            one.append(ours(1)), two.append(ours(2)), peer.append(sides.llama_speed(model, 2, 8, 64)[1])
     finally:
         for b in busy:
             b.kill()

@@ -5,8 +5,8 @@ usage: evaluate.py PRECIS MODEL.gguf REFERENCE.gguf TEXT [CHUNKS [ROUNDS [THREAD
 Windows of 512 tokens, the second half scored. llama.cpp's time is that of its llama_decode calls alone: what its tool adds, reading logits of the base and summing over the vocabulary, is not in it, while
 precis's is of the whole command.
 """
-import json, os, statistics, subprocess, sys, tempfile, time
-import goals
+import os, statistics, subprocess, sys, tempfile, time
+import goals, sides
 
 precis, model, reference, text = sys.argv[1:5]
 chunks = int(sys.argv[5]) if len(sys.argv) > 5 else 24
@@ -43,19 +43,19 @@ print(spent)
 peer, own = [], []
 with tempfile.TemporaryDirectory() as folder:
     logits = os.path.join(folder, "logits.gguf")
-    command = [precis, "eval", model, "--logits", logits, "--text", text, "--chunks", str(chunks), "-t", str(threads), "--json", "-q"]
-    subprocess.run(command + ["--against", reference], check=True, stdout=subprocess.DEVNULL)
+    command = [precis, "eval", model, "--logits", logits, "--text", text, "--chunks", chunks, "-t", threads]
+    sides.precis(*command, "--against", reference)
     for _ in range(rounds):
         r = subprocess.run([sys.executable, "-c", PEER, model, text, str(chunks), str(threads)], capture_output=True, text=True, check=True)
         peer.append(float(r.stdout.split()[-1]))
         t = time.perf_counter()
-        j = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        j = sides.precis(*command)
         own.append(time.perf_counter() - t)
 a, b = statistics.median(peer), statistics.median(own)
 print(f"{chunks * 512} tokens, {threads} thread(s): llama.cpp {a:.1f} s (decoding alone), precis {b:.1f} s: {a / b:.2f} times; KL {j['kld_mean']:.6f} ± {j['kld_se']:.6f}")
 if chunks == 24 and threads == 1:
     goals.record("evaluate", a / b)
-r = json.loads(subprocess.run([precis, "bench", reference, "--weights-only", "--prompt", "512", "--gen", "1", "-t", str(threads), "--json", "-q"], capture_output=True, text=True, check=True).stdout)
+r = sides.precis(precis, "bench", reference, "--weights-only", "--prompt", 512, "--gen", 1, "-t", threads)
 share = 100 * r["prefill_tok_s"] / r["limit"]["prefill_tok_s"]
 print(f"{reference} in the reference arithmetic, 512 tokens: {r['prefill_tok_s']:.0f} tokens/s, {share:.0f} % of the f32 peak")
 if threads == 1:

@@ -2,11 +2,11 @@
 
 usage: kernels.py PRECIS [ROUNDS]     (PRECIS_CPU masks instruction sets)
 """
-import json, os, statistics, subprocess, sys
-import goals
+import os, statistics, sys
+import goals, sides
 
 precis, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
-runs = [json.loads(subprocess.run([precis, "bench", "--kernels", "-t", "1", "--json", "-q"], capture_output=True, text=True, check=True).stdout) for _ in range(rounds)]
+runs = [sides.precis(precis, "bench", "--kernels", "-t", 1) for _ in range(rounds)]
 level, named = runs[0]["cpu"], os.environ.get("PRECIS_CPU", "")
 print(f"{level}, 1 thread, medians of {rounds}: billions of multiplications per second, part of the peak")
 for i, row in enumerate(runs[0]["kernels"]):

@@ -4,8 +4,8 @@ usage: load.py PRECIS MODEL.gguf [ROUNDS]     (needs llama-cpp-python: tests/pee
 
 The file is in the page cache. precis's figures are of `bench`: opening, the runner, and one token; llama.cpp's of its constructor and one token, without its import.
 """
-import json, os, statistics, subprocess, sys, tempfile
-import goals
+import os, statistics, subprocess, sys, tempfile
+import goals, sides
 
 precis, model = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
@@ -20,13 +20,13 @@ print(1000 * (time.perf_counter() - t))
 
 
 def ours(path, *more):
-    j = json.loads(subprocess.run([precis, "bench", path, "--prompt", "1", "--gen", "32", "-t", "1", "--json", "-q", *more], capture_output=True, text=True, check=True).stdout)
+    j = sides.precis(precis, "bench", path, "--prompt", 1, "--gen", 32, "-t", 1, *more)
     return j["load_ms"], 1000 / j["decode_tok_s"]
 
 
 with tempfile.TemporaryDirectory() as folder:
     packed = os.path.join(folder, "packed.gguf")
-    subprocess.run([precis, "convert", model, "--format", "packed", "-o", packed, "-q"], check=True, stdout=subprocess.DEVNULL)
+    sides.precis(precis, "convert", model, "--format", "packed", "-o", packed)
     got = {"packed file": [], "plain file, unpacked": [], "plain file, packed at load": []}
     peer = []
     for _ in range(rounds):

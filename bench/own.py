@@ -3,37 +3,32 @@ after the other, medians of ROUNDS, one thread; bytes; and the KL divergence fro
 
 usage: own.py PRECIS RANDOM_1.1B.gguf [ROUNDS]     (needs llama-cpp-python: tests/peers/environment)
 """
-import json, os, statistics, subprocess, sys, tempfile
-import goals
+import os, statistics, sys, tempfile
+import goals, sides
 
 precis, model = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-here = os.path.dirname(__file__)
-
-
-def run(*a):
-    return subprocess.run(a, capture_output=True, text=True, check=True).stdout
 
 
 def divergence(path, reference, *more):
-    return json.loads(run(precis, "eval", path, "--against", reference, "--ctx", "256", "--json", "-q", *more))["kld_mean"]
+    return sides.precis(precis, "eval", path, "--against", reference, "--ctx", 256, *more)["kld_mean"]
 
 
 with tempfile.TemporaryDirectory(dir=os.path.dirname(model)) as folder:
     name = lambda s: os.path.join(folder, s + ".gguf")
-    run(precis, "convert", "models/gutenberg-7m", "-o", name("small"), "-q")
+    sides.precis(precis, "convert", "models/gutenberg-7m", "-o", name("small"))
     for source, what, head in ((model, "1.1b", "output"), (name("small"), "gutenberg-7m", "token_embd")):  # the small one's head is its embeddings
-        run(precis, "quant", source, "--type", f"{head}.weight=Q6_K,*=IQ4_XS", "--no-calib", "--no-eval", "-q", "-o", name("ours " + what))
-        run(sys.executable, os.path.join(here, "peer_quantize.py"), source, name("peer " + what), "Q4_0", str(os.cpu_count()))
+        sides.precis(precis, "quant", source, "--type", f"{head}.weight=Q6_K,*=IQ4_XS", "--no-calib", "--no-eval", "-o", name("ours " + what))
+        sides.llama_quantize(source, name("peer " + what), "Q4_0")
     speed, peer = [], []
     for _ in range(rounds):
-        speed.append(json.loads(run(precis, "bench", name("ours 1.1b"), "--prompt", "128", "--gen", "48", "-t", "1", "--json", "-q"))["decode_tok_s"])
-        peer.append(float(run(sys.executable, os.path.join(here, "peer_speed.py"), name("peer 1.1b"), "1", "128", "48").split()[1]))
+        speed.append(sides.precis(precis, "bench", name("ours 1.1b"), "--prompt", 128, "--gen", 48, "-t", 1)["decode_tok_s"])
+        peer.append(sides.llama_speed(name("peer 1.1b"), 1, 128, 48)[1])
     ratio = statistics.median(speed) / statistics.median(peer)
     print(f"decode of 1.1B: {statistics.median(speed):.1f} tokens/s, llama.cpp's Q4_0 {statistics.median(peer):.1f}: {ratio:.2f}")
     goals.record("own peer", ratio)
     for source, what, chunks in ((model, "1.1b", 2), (name("small"), "gutenberg-7m", 24)):
-        a, b = (divergence(name(f"{who} {what}"), source, "--chunks", str(chunks)) for who in ("ours", "peer"))
+        a, b = (divergence(name(f"{who} {what}"), source, "--chunks", chunks) for who in ("ours", "peer"))
         sizes = [os.path.getsize(name(f"{who} {what}")) for who in ("ours", "peer")]
         print(f"{what}: KL {a:.6f} in {sizes[0]} bytes, llama.cpp's Q4_0 {b:.6f} in {sizes[1]}: {a / b:.3f}, {sizes[0] / sizes[1]:.3f}")
         goals.record(f"own kl {what}", a / b)

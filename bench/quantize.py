@@ -6,25 +6,19 @@ MB/s of F16, of the whole command: reading, searching, writing, and for precis a
 alone, which waits for no disk; what a run before left to be written is waited for first. Neither has an importance
 matrix. error: squared error of some tensors over their squares, of both files; types whose block does not divide a row become others, for each in its own way.
 """
-import csv, datetime, json, os, platform, statistics, subprocess, sys, tempfile, time
+import csv, datetime, os, platform, statistics, sys, tempfile, time
 import gguf, numpy as np
-import goals
+import goals, sides
 
 precis, model = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
 threads = [int(t) for t in sys.argv[4].split(",")] if len(sys.argv) > 4 else [1, 2]
 types = sys.argv[5:] or ["Q4_0", "Q4_K", "IQ4_NL"]
-PEER = os.path.join(os.path.dirname(__file__), "peer_quantize.py")
-
-
-def theirs(kind, threads, out):
-    r = subprocess.run([sys.executable, PEER, model, out, kind, str(threads), "pure"], capture_output=True, text=True, check=True)
-    return float(r.stdout.split()[-1])
 
 
 def ours(kind, threads, out, method):
     t = time.perf_counter()
-    subprocess.run([precis, "quant", model, "--type", kind, "--method", method, "--no-calib", "--no-eval", "-t", str(threads), "-q", "-o", out], check=True, stdout=subprocess.DEVNULL)
+    sides.precis(precis, "quant", model, "--type", kind, "--method", method, "--no-calib", "--no-eval", "-t", threads, "-o", out)
     return time.perf_counter() - t
 
 
@@ -48,13 +42,13 @@ with tempfile.TemporaryDirectory() as folder:
     print("| type | threads | llama.cpp MB/s | error | precis rtn | error | search | error | search over llama.cpp |\n|---|---|---|---|---|---|---|---|---|")
     for kind in types:
         errors = []
-        for run in (lambda: theirs(kind, 2, out), lambda: ours(kind, 2, out, "rtn"), lambda: ours(kind, 2, out, "search")):
+        for run in (lambda: sides.llama_quantize(model, out, kind, 2, "pure"), lambda: ours(kind, 2, out, "rtn"), lambda: ours(kind, 2, out, "search")):
             run()
             errors.append(error(out))
         for n in threads:
             times = [[], [], []]
             for _ in range(rounds):
-                for t, run in zip(times, (lambda: theirs(kind, n, out), lambda: ours(kind, n, out, "rtn"), lambda: ours(kind, n, out, "search"))):
+                for t, run in zip(times, (lambda: sides.llama_quantize(model, out, kind, n, "pure"), lambda: ours(kind, n, out, "rtn"), lambda: ours(kind, n, out, "search"))):
                     os.sync()
                     t.append(run())
             peer, rtn, search = (size / statistics.median(t) for t in times)

@@ -3,8 +3,8 @@ limit that precis measures. Writes bench/results/speed-MACHINE.csv.
 
 usage: speed.py PRECIS --cache FOLDER [--smollm2 FILE] [--gemma FILE] [--rounds 5] [--threads 1,2] [--level LEVEL --python FILE] [MODEL ...]
 """
-import argparse, csv, datetime, json, os, platform, re, shutil, statistics, subprocess, sys, tempfile
-import goals, random_llama
+import argparse, csv, datetime, os, platform, re, shutil, statistics, subprocess, sys, tempfile
+import goals, random_llama, sides
 
 p = argparse.ArgumentParser()
 p.add_argument("precis"), p.add_argument("models", nargs="*"), p.add_argument("--cache"), p.add_argument("--smollm2", default=""), p.add_argument("--gemma", default="")
@@ -16,18 +16,10 @@ a = p.parse_intermixed_args()
 if a.level:
     os.environ["PRECIS_CPU"] = a.level
 
-HERE = os.path.dirname(__file__)
-
 
 def ours(path, threads):
-    r = subprocess.run([a.precis, "bench", path, "--prompt", str(a.prompt), "--gen", str(a.gen), "-t", str(threads), "--json", "-q"], capture_output=True, text=True, check=True)
-    j = json.loads(r.stdout)
+    j = sides.precis(a.precis, "bench", path, "--prompt", a.prompt, "--gen", a.gen, "-t", threads)
     return j["prefill_tok_s"], j["decode_tok_s"], j["limit"]["decode_tok_s"], j["cpu"], j["limit"]["prefill_tok_s"], j["rss_bytes"], {t["threads"]: t["share"] for t in j["scaling"]["threads"]}
-
-
-def theirs(path, threads):
-    r = subprocess.run([a.python, os.path.join(HERE, "peer_speed.py"), path, str(threads), str(a.prompt), str(a.gen)], capture_output=True, text=True)
-    return tuple(map(float, r.stdout.split())) if r.returncode == 0 else (float("nan"), float("nan"))
 
 
 cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())
@@ -43,16 +35,16 @@ for name in a.models or sources:
         print(f"skipped: {name} is not here")
         continue
     if name == "gutenberg-7m":
-        subprocess.run([a.precis, "convert", "models/gutenberg-7m", "-o", source, "-q"], check=True, capture_output=True)
+        sides.precis(a.precis, "convert", "models/gutenberg-7m", "-o", source)
     if name == "1.1b" and not os.path.exists(source):
         random_llama.write(source)
     for kind in a.types.split(","):
         path = os.path.join(folder, "model.gguf")
-        subprocess.run([sys.executable, os.path.join(HERE, "peer_quantize.py"), source, path, kind, str(os.cpu_count())], check=True, capture_output=True)
+        sides.llama_quantize(source, path, kind)
         for threads in map(int, a.threads.split(",")):
             got, peer = [], []
             for _ in range(a.rounds):
-                got.append(ours(path, threads)), peer.append(theirs(path, threads))
+                got.append(ours(path, threads)), peer.append(sides.llama_speed(path, threads, a.prompt, a.gen, python=a.python))
             med = lambda x, i: statistics.median(r[i] for r in x)
             row = dict(date=datetime.date.today().isoformat(), machine=machine, level=got[0][3], compiler=compiler, model=name, type=kind, threads=threads, rounds=a.rounds,
                        decode=med(got, 1), peer_decode=med(peer, 1), limit_decode=med(got, 2), prompt=a.prompt, prefill=med(got, 0), peer_prefill=med(peer, 0), limit_prefill=med(got, 4), bytes=os.path.getsize(path))

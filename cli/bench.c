@@ -55,6 +55,7 @@ static int cost_table(cli *c, const char *path)
     precis_model *m = NULL;
     precis_costs *costs = NULL;
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    if (!st) st = precis_out_check(c->ctx, path, m);
     if (!st) st = precis_costs_make(c->ctx, &costs, m);
     if (!st) st = precis_costs_save(c->ctx, costs, path);
     int rc = st ? cli_fail(c, st) : EXIT_DONE;

@@ -178,6 +178,7 @@ static int run(cli *c)
     if (rc < 0) {
         o.spread = spread.size > 1 ? &spread : NULL;
         precis_status st = precis_law_open(c->ctx, &form, cli_has(c, "--form") ? cli_get(c, "--form") : "chinchilla");
+        if (!st && out) st = precis_out_check(c->ctx, out, NULL);
         if (!st) st = precis_law_fit_run(c->ctx, &f, form, c->args[0], &o);
         if (!st && out && spread.rank == 0) st = precis_law_fit_save(c->ctx, &f, out);
         if (st) rc = spread.rank == 0 ? cli_fail(c, st) : EXIT_INPUT;

@@ -72,12 +72,16 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
     return cli_done(c);
 }
 
-/* The importance matrix and the profile, read or made. */
-static precis_status measure(cli *c, const precis_model *m, const precis_calibrate_options *calibrate, double limit, precis_imatrix **im, precis_profile **profile)
+/* The importance matrix and the profile, read or made; what is read or can be refused comes first, before minutes are spent. */
+static precis_status measure(cli *c, const precis_model *m, const precis_planning_options *opts, const precis_calibrate_options *calibrate, double limit, precis_imatrix **im, precis_profile **profile)
 {
-    precis_status st = cli_importance(c, m, calibrate, im);
-    if (st || cli_has(c, "--no-profile")) return st;
-    if (cli_has(c, "--profile")) return precis_profile_open(c->ctx, profile, cli_get(c, "--profile"));
+    const bool made = !cli_has(c, "--profile") && !cli_has(c, "--no-profile");
+    precis_planning_options early = *opts;
+    precis_status st = made || cli_has(c, "--no-profile") ? PRECIS_OK : precis_profile_open(c->ctx, profile, cli_get(c, "--profile"));
+    early.quant.profile = *profile;
+    if (!st) st = precis_planning_check(c->ctx, m, &early);
+    if (!st) st = cli_importance(c, m, calibrate, im);
+    if (st || !made) return st;
     precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
     o.calibrate = *calibrate;
     o.imatrix = *im;
@@ -96,6 +100,8 @@ static int run(cli *c)
         !cli_number(c, "--min-speed", 0, 1e-6, 1e9, &o.min_speed)) return EXIT_USAGE;
     if (!cli_size(c, "--max-size", &o.max_bytes, &o.max_part) || !cli_size(c, "--target-ram", &o.target_ram, &none)) return EXIT_USAGE;
     if (none > 0) return cli_usage(c, "--target-ram takes bytes (2G), not a part");
+    if (cli_has(c, "--profile") && cli_has(c, "--no-profile")) return cli_usage(c, "give one of --profile and --no-profile");
+    if (o.max_kld > 0 && cli_has(c, "--no-profile")) return cli_usage(c, "--max-kld can be promised with a profile alone");
     o.context = (uint32_t)ctx;
     o.quant.method = cli_get(c, "--method");
     o.quant.types = cli_get(c, "--types");
@@ -114,7 +120,8 @@ static int run(cli *c)
         precis_status st = cli_has(c, "--cost-table") ? precis_costs_open(c->ctx, &costs, cli_get(c, "--cost-table")) : PRECIS_OK;
         o.costs = costs;
         if (!st) st = precis_model_open(c->ctx, &m, c->args[0]);
-        if (!st) st = measure(c, m, &calibrate, limit, &im, &profile);
+        if (!st && out) st = precis_out_check(c->ctx, out, m);
+        if (!st) st = measure(c, m, &o, &calibrate, limit, &im, &profile);
         o.quant.imatrix = im;
         o.quant.profile = profile;
         if (!st) st = precis_job_plan(c->ctx, m, &o, &p);

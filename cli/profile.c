@@ -81,7 +81,8 @@ static precis_status measure(cli *c, const precis_model *m, const precis_calibra
     o.time_limit = limit;
     o.cache = out; /* also where it ends up */
     o.method = cli_get(c, "--method");
-    precis_status st = cli_importance(c, m, calibrate, &im);
+    precis_status st = precis_profile_check(c->ctx, &o);
+    if (!st) st = cli_importance(c, m, calibrate, &im);
     o.imatrix = im;
     if (!st) st = precis_profile_make(c->ctx, p, m, &o);
     precis_imatrix_close(&im);
@@ -151,6 +152,7 @@ static int run(cli *c)
             cli_texts_close(&calib);
             return rc;
         }
+        if (!st && out) st = precis_out_check(c->ctx, out, m);
         if (!st && !wants_imatrix(out)) st = measure(c, m, &o, limit, out, &profile);
         else if (!st && !(st = precis_calibrate(c->ctx, &im, m, &o))) st = precis_imatrix_save(im, out);
         rc = st ? cli_fail(c, st) : profile ? print_probes(c, profile, out) : print(c, im, out);

@@ -166,6 +166,10 @@ static int run(cli *c)
     if (!cli_size(c, "--max-size", &o.max_bytes, &o.max_part)) return EXIT_USAGE;
     o.type = cli_get(c, "--type");
     if (cli_has(c, "--max-size") + (o.bpw != 0) + (o.type != NULL) + cli_has(c, "--plan") != 1) return cli_usage(c, "give one of --max-size, --bpw, --type and --plan");
+    for (size_t i = 0; i < 3 && (o.type || cli_has(c, "--plan")); i++) {
+        static const char *const budget[] = { "--types", "--pin", "--profile" };
+        if (cli_has(c, budget[i])) return cli_usage(c, "%s is for a budget (--max-size, --bpw); --type takes a table of patterns and types", budget[i]);
+    }
     o.dry_run = cli_has(c, "--dry-run");
     if (!out && !o.dry_run) return cli_usage(c, "give -o FILE, or --dry-run");
     o.imatrix = cli_get(c, "--imatrix");

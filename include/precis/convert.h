@@ -24,6 +24,9 @@ typedef struct precis_convert_row {
     double      max_error; /* largest difference of a number                                                 */
 } precis_convert_row;
 
+/* Can a file be written there? Asked before long work. PRECIS_EIO with why not; PRECIS_EINVAL when it is the model's own (NULL: any), or no regular file. */
+PRECIS_API precis_status precis_out_check(precis_ctx *ctx, const char *path, const precis_model *model);
+
 typedef struct precis_convert_report precis_convert_report;
 /* Write a model in another container: a file for GGUF, a folder that must not exist (or be empty) for the others; whole or not
  * at all. Tokenizer and chat template go along. *report is owned by the caller.

@@ -111,6 +111,9 @@ typedef struct precis_planning {
     char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
 } precis_planning;
 
+/* What precis_job_plan refuses whatever is measured (no budget, unknown types, methods and KV types, a profile of another model: PRECIS_EINVAL), told before an importance matrix or a profile
+ * is made; and a warning where the profile is of a model with other weights. */
+PRECIS_API precis_status precis_planning_check(precis_ctx *ctx, const precis_model *model, const precis_planning_options *opts);
 /* The least predicted loss under the budgets; under max_kld alone, the fewest bytes. PRECIS_EBUDGET with the number that would do. */
 PRECIS_API precis_status precis_job_plan(precis_ctx *ctx, const precis_model *model, const precis_planning_options *opts, precis_planning *planning);
 PRECIS_API void precis_planning_close(precis_planning *planning);

@@ -23,6 +23,8 @@ typedef struct precis_profile_options {
 } precis_profile_options;
 #define PRECIS_PROFILE_OPTIONS_INIT { sizeof(precis_profile_options), PRECIS_CALIBRATE_OPTIONS_INIT, NULL, NULL, 0, NULL, NULL }
 
+/* What precis_profile_make refuses whatever is measured: unknown types and methods (PRECIS_EINVAL). */
+PRECIS_API precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *opts);
 /* Measure. Progress stage "profile". PRECIS_EUNSUPPORTED for a model that cannot be run, or an encoder. */
 PRECIS_API precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const precis_model *model, const precis_profile_options *opts);
 /* As JSON (docs/json.md). Reading is checked: PRECIS_EFORMAT with the byte offset. */

@@ -5,6 +5,7 @@
 #include "plan/plan.h"
 #include "precis/job.h"
 #include "quant/methods.h"
+#include "quant/profile.h"
 #include "quant/resume.h"
 #include "write/write.h"
 
@@ -134,6 +135,8 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     /* what can be refused is refused before work starts */
     precis_plan *early = NULL;
     if (opts->type) st = precis_plan_types(ctx, &early, model, opts->type, opts->quant.strict);
+    else st = pcs_choices_check(ctx, model, &q);
+    if (!st) st = pcs_profile_check(ctx, q.profile, model, true);
     if (!st && !opts->dry_run) st = pcs_out_check(ctx, path, early ? precis_plan_bytes(early) : 0, model);
     for (size_t i = 0; early && !st && set.coder->refuses && i < early->n && !q.fallback; i++) {
         const pcs_format *to = early->rows[i].to;

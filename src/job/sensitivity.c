@@ -428,6 +428,15 @@ static precis_status run_all(profiler *r)
     return st ? st : pcs_progress(r->ctx, "profile", 1, 1);
 }
 
+precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *opts)
+{
+    profiler r = { .ctx = ctx, .opt = opts };
+    bool needed;
+    char name[96];
+    const precis_status st = pcs_gain_needed(ctx, opts->method, &needed, name);
+    return st ? st : parse_types(&r);
+}
+
 precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const precis_model *model, const precis_profile_options *opts)
 {
     static const precis_profile_options defaults = PRECIS_PROFILE_OPTIONS_INIT;
@@ -435,7 +444,8 @@ precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const p
     if (!(o.time_limit > 0)) o.time_limit = 600;
     profiler r = { .ctx = ctx, .origin = model, .opt = &o, .begun = pcs_now() };
     *out = NULL;
-    precis_status st = pcs_profile_new(ctx, &r.p);
+    precis_status st = precis_profile_check(ctx, &o);
+    if (!st) st = pcs_profile_new(ctx, &r.p);
     if (!st) st = run_all(&r);
     pcs_reference_close(&r.few);
     pcs_reference_close(&r.many);

@@ -77,7 +77,7 @@ static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const prec
                 const size_t len = strcspn(p, ",");
                 memcpy(name, p, len < 31 ? len : 31);
                 const pcs_format *want = pcs_format_by_name(name);
-                if (!want) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no type", name);
+                if (!want) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no type; precis list formats has them", name);
                 listed |= pcs_fitting(want, t->ne[0]) == f;
             }
             if (!listed) continue;
@@ -85,6 +85,15 @@ static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const prec
         types[(*n)++] = f;
     }
     return PRECIS_OK;
+}
+
+precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o)
+{
+    precis_status st = pcs_profile_check(ctx, o->profile, m, false);
+    const pcs_format *types[MAX_TYPES];
+    size_t n;
+    for (size_t i = 0; i < m->n_tensors && !st; i++) st = candidates(ctx, &m->tensors[i], o, false, types, &n);
+    return st;
 }
 
 typedef struct {

@@ -38,6 +38,19 @@ const pcs_sensitivity *pcs_profile_of(const precis_profile *p, const char *tenso
     return pcs_map_get(&p->map, tensor, strlen(tensor), &i) ? &p->t[i] : NULL;
 }
 
+precis_status pcs_profile_check(precis_ctx *ctx, const precis_profile *p, const precis_model *m, bool weights)
+{
+    uint32_t at;
+    char hex[65];
+    for (size_t i = 0; p && i < p->n; i++)
+        if (!strstr(p->t[i].tensor, ".cache_") && !pcs_map_get(&m->tensor_map, p->t[i].tensor, strlen(p->t[i].tensor), &at))
+            return pcs_fail(ctx, PRECIS_EINVAL, "the profile is of another model: this one has no tensor %.80s; precis profile MODEL -o FILE makes one", p->t[i].tensor);
+    if (!p || !p->model || !weights) return PRECIS_OK;
+    const precis_status st = precis_model_sha256(m, hex);
+    if (!st && strcmp(hex, p->model)) pcs_warn(ctx, "the profile was measured on other weights (their hash is %.16s..., this model's %.16s...); what is predicted here may be off", p->model, hex);
+    return st;
+}
+
 static precis_status find_or_add(precis_profile *p, const char *tensor, pcs_sensitivity **out)
 {
     uint32_t i;

@@ -39,6 +39,8 @@ precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char 
 /* PRECIS_EFORMAT: numbers out of range, or too many. The same method and bits are written over. */
 precis_status pcs_profile_add_gain(precis_profile *p, const pcs_gain *gain);
 const pcs_gain *pcs_profile_gain_at(const precis_profile *p, const char *method, double bits); /* NULL: none */
+/* PRECIS_EINVAL: the profile names tensors that the model has not. A warning, when `weights`: their numbers are others. */
+precis_status pcs_profile_check(precis_ctx *ctx, const precis_profile *p, const precis_model *m, bool weights);
 const pcs_sensitivity *pcs_profile_of(const precis_profile *p, const char *tensor);
 /* Divergence that a relative error of a tensor is likely to cause alone: log-linear between and beyond the probes. Negative: unknown. */
 double pcs_profile_loss(const precis_profile *p, const char *tensor, const char *type, double error);

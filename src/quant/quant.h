@@ -99,6 +99,8 @@ precis_status pcs_draw_error(pcs_draw *d, const pcs_format *f, size_t steps, dou
  * run slowly. *loss: their sum. */
 struct precis_costs;
 typedef struct pcs_loss_table pcs_loss_table;
+/* What pcs_loss_table_open would refuse before it measures anything: types, pins, and a profile of other tensors. */
+precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o);
 precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m, const precis_quant_options *o, bool books);
 /* From now on plans keep to so many seconds of a token, too; costs must outlive the table. */
 precis_status pcs_loss_table_limit(pcs_loss_table *t, const struct precis_costs *costs, double seconds);

@@ -1,4 +1,5 @@
 /* out.c - safe writing. */
+#include "precis/convert.h"
 #include "write/write.h"
 
 #include <errno.h>
@@ -64,11 +65,14 @@ precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, c
     }
     struct statvfs fs;
     if (statvfs(folder, &fs)) return pcs_io_fail(ctx, folder, "used");
+    if (access(folder, W_OK)) return pcs_io_fail(ctx, folder, "written");
     const uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (room >= bytes) return PRECIS_OK;
     char need[32], have[32];
     return pcs_fail(ctx, PRECIS_ENOSPC, "%s: needs %s, but the disk has %s free", path, pcs_human((double)bytes, need), pcs_human((double)room, have));
 }
+
+precis_status precis_out_check(precis_ctx *ctx, const char *path, const precis_model *model) { return pcs_out_check(ctx, path, 0, model); }
 
 precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64_t bytes, const precis_model *source)
 {

@@ -190,6 +190,24 @@ expect 1 "$precis" plan "$model" --no-profile --imatrix "$work/im.gguf" --max-si
 has err "least feasible"
 expect 2 "$precis" plan "$model" --no-profile --imatrix "$work/im.gguf" --max-kld 0.1
 expect 2 "$precis" plan "$model" --no-profile --imatrix "$work/im.gguf"
+# what can be refused is refused before anything is measured: no calibration text is read by any of these
+for wrong in "--types Q9" "--pin *=Q9" "--method nosuch" "--kv int3" "--kv int8,int4" "--profile $work/none.json"; do
+    # shellcheck disable=SC2086
+    expect 1 "$precis" plan "$model" --max-size 30% $wrong
+    has err "Q9\|nosuch\|int3\|2 KV types\|No such file"
+done
+expect 1 "$precis" plan "$model" --max-size 30% -o "$work/none/plan.json"
+expect 1 "$precis" profile "$model" -o "$work/none/p.json"
+expect 1 "$precis" profile "$model" -o "$work/p2.json" --method nosuch
+expect 1 "$precis" bench "$model" --cost-table "$work/none/costs.json"
+expect 2 "$precis" plan "$model" --max-size 30% --profile "$work/p.json" --no-profile
+expect 2 "$precis" quant "$model" --type Q4_0 --pin '*=Q8_0' -o "$work/x.gguf"
+sed 's/blk\.0\.attn_q\.weight/blk.0.attn_x.weight/g' "$work/p.json" >"$work/other.json"
+expect 1 "$precis" plan "$model" --profile "$work/other.json" --imatrix "$work/im.gguf" --max-size 30%
+has err "of another model: this one has no tensor blk.0.attn_x.weight"
+sed 's/"model": "...../"model": "00000/' "$work/p.json" >"$work/other.json"
+expect 0 "$precis" plan "$model" --profile "$work/other.json" --imatrix "$work/im.gguf" --max-size 30%
+has err "measured on other weights"
 expect 0 "$precis" quant "$model" --plan "$work/plan.json" --imatrix "$work/im.gguf" -o "$work/planned.gguf" --no-eval
 [ -s "$work/planned.gguf.manifest.json" ] || { echo "no manifest"; failed=1; }
 expect 0 "$precis" quant --replay "$work/planned.gguf.manifest.json" -o "$work/again.gguf" --no-eval

