@@ -2,8 +2,8 @@
 
 usage: costs.py PRECIS MODEL N [THREADS]
 
-Each plan draws a level of bits, then a type for every weight around it; the model is made by RTN and run three times, of which the median counts. Also the prediction in proportion to the speed of memory, of the table's
-moment and of the run's, which tells an error of the table from a machine that changed in between.
+Each plan draws a level of bits, then a type for every weight around it. The model is made by RTN and run twice, and a table is measured in between, as all speeds of a bench are measured in turn: other guests
+of a machine change its speed within minutes. Also what a table says that was made once, before all of them, and that in proportion to the speed of memory, of the table's moment and of the runs'.
 """
 import os, random, statistics, sys, tempfile
 import goals, sides
@@ -18,10 +18,14 @@ def run(*a):
     return sides.precis(precis, *a, "--threads", threads)
 
 
-errors, scaled = [], []
+def row(errors):
+    return f"within 10 %: {sum(abs(x) <= 0.1 for x in errors)}; mean {100 * statistics.mean(errors):+.1f} %, largest {100 * max(errors, key=abs):+.1f} %"
+
+
+errors = {"table between the runs": [], "table made once": [], "that in proportion to memory": []}
 with tempfile.TemporaryDirectory() as folder:
-    out, table, imatrix = (os.path.join(folder, f) for f in ("q.gguf", "costs.json", "imatrix.gguf"))
-    print(run("bench", model, "--cost-table", table))
+    out, once, table, imatrix = (os.path.join(folder, f) for f in ("q.gguf", "once.json", "costs.json", "imatrix.gguf"))
+    print(run("bench", model, "--cost-table", once))
     text = os.path.join(folder, "text")
     with open(os.path.join(os.path.dirname(__file__), "..", "data", "eval.txt")) as f, open(text, "w") as g:
         g.write(f.read(1500))
@@ -30,14 +34,17 @@ with tempfile.TemporaryDirectory() as folder:
     for i in range(int(n)):
         level = rng.uniform(0, len(ladder) - 1)
         types = ",".join(f"{w}={ladder[min(max(round(level + rng.uniform(-2, 2)), 0), len(ladder) - 1)]}" for w in weights)
-        p = run("plan", model, "--no-profile", "--imatrix", imatrix, "--max-size", "100%", "--pin", types, "--cost-table", table)
         run("quant", model, "--type", types, "--method", "rtn", "--no-calib", "--no-eval", "-o", out)
-        runs = [run("bench", out, "--prompt", "8", "--gen", "96") for _ in range(3)]
-        measured, memory = (statistics.median(f(r) for r in runs) for f in (lambda r: r["decode_tok_s"], lambda r: r["limit"]["memory_bytes_s"]))
-        errors.append(p["decode_tok_s"] / measured - 1)
-        scaled.append(p["decode_tok_s"] * memory / p["read_bytes_s"] / measured - 1)
-        print(f"{i + 1}: {p['bytes']} bytes, predicted {p['decode_tok_s']:.1f}, measured {measured:.1f}, {100 * errors[-1]:+.1f} %; memory {memory / 1e9:.1f} GB/s, in proportion {100 * scaled[-1]:+.1f} %", flush=True)
-for name, e in (("", errors), (", in proportion to memory", scaled)):
-    print(f"{len(e)} plans{name}: within 10 %: {sum(abs(x) <= 0.1 for x in e)}; mean {100 * statistics.mean(e):+.1f} %, largest {100 * max(e, key=abs):+.1f} %")
-if len(errors) == 20:
-    goals.record("costs", sum(abs(e) <= 0.1 for e in errors))
+        bench = lambda: run("bench", out, "--prompt", "8", "--gen", "96")
+        runs = [bench()]
+        run("bench", model, "--cost-table", table)
+        runs.append(bench())
+        now, before = (run("plan", model, "--no-profile", "--imatrix", imatrix, "--max-size", "100%", "--pin", types, "--cost-table", t) for t in (table, once))
+        measured, memory = (statistics.mean(f(r) for r in runs) for f in (lambda r: r["decode_tok_s"], lambda r: r["limit"]["memory_bytes_s"]))
+        for e, predicted in zip(errors.values(), (now["decode_tok_s"], before["decode_tok_s"], before["decode_tok_s"] * memory / before["read_bytes_s"])):
+            e.append(predicted / measured - 1)
+        print(f"{i + 1}: {now['bytes']} bytes, measured {runs[0]['decode_tok_s']:.1f} and {runs[1]['decode_tok_s']:.1f}, memory {memory / 1e9:.1f} GB/s; " + ", ".join(f"{name} {100 * e[-1]:+.1f} %" for name, e in errors.items()), flush=True)
+for name, e in errors.items():
+    print(f"{len(e)} plans, {name}: {row(e)}")
+if int(n) == 20:
+    goals.record("costs", sum(abs(e) <= 0.1 for e in errors["table between the runs"]))
