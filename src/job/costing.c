@@ -1,8 +1,8 @@
 /* costing.c - costs of weights on this machine, measured: each type and shape of a model alone, streamed from where the whole model would lie; and a token of the
- * model, for what is beside the weights. Values do not matter to speed, so weights are a pattern of bytes. */
+ * model, for what is beside the weights. Values do not matter to speed, so weights are a pattern of bytes. All of it in rounds, of which medians count: other guests of a
+ * machine slow its memory for seconds, and a row that was measured in those alone would be wrong for good. */
 #include "base/pool.h"
 #include "job/costing.h"
-#include "job/limits.h"
 #include "job/limits.h"
 #include "plan/plan.h"
 #include "quant/costs.h"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PASSES = 5, TOKENS = 12, PATTERN = 0x11 }; /* as f16 it is 0.0006 */
+enum { ROUNDS = 5, PASSES = 3, TOKENS = 12, PATTERN = 0x11 }; /* as f16 it is 0.0006 */
 
 /* All copies, one after another, as the weights of a token. */
 static void stream(void *arg, uint32_t ith, uint32_t nth)
@@ -27,7 +27,7 @@ static void stream(void *arg, uint32_t ith, uint32_t nth)
     }
 }
 
-precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t rows, uint64_t width, uint64_t of, double *seconds)
+precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t rows, uint64_t width, uint64_t of, int passes, double *seconds)
 {
     pcs_kernel_fn *mv = pcs_few(&c->kernels, f, (size_t)width);
     c->f = f;
@@ -47,19 +47,19 @@ precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t 
     c->y = pcs_alloc(c->ctx, rows, sizeof *c->y);
     c->scratch = pcs_alloc(c->ctx, precis_ctx_threads(c->ctx), c->scratch_size);
     precis_status st = acts && c->x && c->y && c->scratch ? PRECIS_OK : PRECIS_ENOMEM;
-    double times[PASSES];
+    double times[PCS_PASSES];
     if (!st) {
         for (uint64_t i = 0; i < width; i++) c->x[i] = (float)(i % 17) - 8;
         c->act = pcs_act_in(acts, 1, chunks);
         c->kernels.quantize_act(&(pcs_quantize_act_args){ c->x, (size_t)width, 0, 1, c->act });
         pcs_act_interleave(&c->act, chunks, 1, 0, 1);
-        for (int p = 0; p < PASSES; p++) {
+        for (int p = 0; p < passes; p++) {
             const double begun = pcs_now();
             pcs_run(c->ctx, stream, c);
             times[p] = (pcs_now() - begun) / (double)c->copies;
         }
-        qsort(times, PASSES, sizeof *times, pcs_ascending);
-        *seconds = times[PASSES / 2];
+        qsort(times, (size_t)passes, sizeof *times, pcs_ascending);
+        *seconds = times[(passes - 1) / 2];
     }
     pcs_free(c->ctx, acts);
     pcs_free(c->ctx, c->x);
@@ -71,9 +71,7 @@ precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t 
 /* Every type that a plan may choose or a tensor has, for every shape of the model. */
 static precis_status all_types(pcs_costing *c, const precis_model *m, precis_costs *t)
 {
-    double weights = 0;
     precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < m->n_tensors; i++) weights += pcs_costs_share(m, &m->tensors[i]) * (double)m->tensors[i].n;
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *w = &m->tensors[i];
         if (pcs_costs_share(m, w) == 0) continue;
@@ -83,12 +81,8 @@ static precis_status all_types(pcs_costing *c, const precis_model *m, precis_cos
             pcs_cost cost = { f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], 0, 0 };
             if (f->kind == PCS_INT || f->element || !pcs_format_fits(f, (uint64_t)w->ne[0]) || (!own && (!pcs_format_portable(f) || !pcs_encodable(f)))) continue;
             if (f->kind == PCS_FLOAT && !pcs_few(&c->kernels, f, (size_t)w->ne[0])) continue;
-            if (pcs_costs_find(t, f, cost.rows, cost.width)) continue;
-            cost.read = pcs_read_speed(c->ctx, c->ring, PCS_RING); /* other guests of a machine slow its memory, for minutes */
-            st = pcs_costing_measure(c, f, cost.rows, cost.width, (uint64_t)(weights * pcs_format_bpw(f) / 8), &cost.seconds);
-            if (!st) st = pcs_costs_add(t, &cost);
+            if (!pcs_costs_find(t, f, cost.rows, cost.width)) st = pcs_costs_add(t, &cost);
         }
-        if (!st) st = pcs_progress(c->ctx, "costs", i, m->n_tensors);
     }
     return st;
 }
@@ -113,40 +107,73 @@ static precis_status stand_in(precis_ctx *ctx, const precis_model *m, precis_mod
     return st;
 }
 
-static precis_status beside(precis_ctx *ctx, const precis_model *m, precis_costs *t)
+/* The stand-in as it runs. */
+typedef struct { precis_model *copy; uint8_t *rows; precis_runner *r; uint32_t at; } token;
+
+static precis_status token_open(precis_ctx *ctx, const precis_model *m, token *k)
 {
-    precis_model *copy = NULL;
-    uint8_t *rows = NULL;
-    precis_runner *r = NULL;
     precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
     o.context = 256;
     o.batch = 8;
     o.pack = PRECIS_PACK_LOAD;
-    precis_status st = stand_in(ctx, m, &copy, &rows);
-    if (!st) st = precis_runner_open(ctx, &r, copy, &o);
-    if (!st && r->lm.encoder) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: an encoder generates no tokens", m->path);
-    double times[PASSES];
-    uint32_t at = 0;
-    for (int p = -1; p < PASSES && !st; p++) { /* the first warms up */
-        const double begun = pcs_now();
-        for (int i = 0; i < TOKENS && !st; i++, at++) {
-            const float *logits;
-            st = precis_runner_decode(r, &(precis_row){ (int32_t)(at * 37 % r->lm.vocabulary), at, 0, 1 }, 1, &logits);
-        }
-        if (p >= 0) times[p] = (pcs_now() - begun) / TOKENS;
+    precis_status st = stand_in(ctx, m, &k->copy, &k->rows);
+    if (!st) st = precis_runner_open(ctx, &k->r, k->copy, &o);
+    return !st && k->r->lm.encoder ? pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: an encoder generates no tokens", m->path) : st;
+}
+
+static void token_close(precis_ctx *ctx, token *k)
+{
+    precis_runner_close(&k->r);
+    precis_model_close(&k->copy);
+    pcs_free(ctx, k->rows);
+}
+
+/* Seconds of a token beside its weights, as the table has those now. */
+static precis_status token_measure(token *k, const precis_model *m, const precis_costs *t, double *beside)
+{
+    precis_status st = PRECIS_OK;
+    double begun = 0, weights = 0;
+    for (int i = -TOKENS; i < TOKENS && !st; i++, k->at++) { /* half of them fetch weights into the cache, where those of a model that runs are */
+        const float *logits;
+        if (!i) begun = pcs_now();
+        st = precis_runner_decode(k->r, &(precis_row){ (int32_t)(k->at * 37 % k->r->lm.vocabulary), k->at, 0, 1 }, 1, &logits);
     }
-    double weights = 0;
-    for (size_t i = 0; i < m->n_tensors && !st; i++) {
-        const double s = pcs_costs_of(t, m, &copy->tensors[i], copy->tensors[i].format);
+    *beside = (pcs_now() - begun) / TOKENS;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const double s = pcs_costs_of(t, m, &k->copy->tensors[i], k->copy->tensors[i].format);
         weights += s > 0 ? s : 0;
     }
-    if (!st) {
-        qsort(times, PASSES, sizeof *times, pcs_ascending);
-        t->overhead = times[PASSES / 2] > weights ? times[PASSES / 2] - weights : 0;
+    *beside -= weights;
+    return st;
+}
+
+static double median(double *x)
+{
+    qsort(x, ROUNDS, sizeof *x, pcs_ascending);
+    return x[ROUNDS / 2];
+}
+
+static precis_status rounds(pcs_costing *c, const precis_model *m, token *k, precis_costs *t)
+{
+    precis_ctx *ctx = c->ctx;
+    double weights = 0, read[ROUNDS], overhead[ROUNDS], (*seconds)[ROUNDS] = pcs_alloc(ctx, t->n + 1, sizeof *seconds);
+    precis_status st = seconds ? PRECIS_OK : PRECIS_ENOMEM;
+    for (size_t i = 0; i < m->n_tensors; i++) weights += pcs_costs_share(m, &m->tensors[i]) * (double)m->tensors[i].n;
+    for (int r = 0; r < ROUNDS && !st; r++) {
+        read[r] = pcs_read_speed(ctx, c->ring, PCS_RING);
+        for (size_t i = 0; i < t->n && !st; i++) {
+            pcs_cost *row = &t->rows[i];
+            st = pcs_costing_measure(c, row->f, row->rows, row->width, (uint64_t)(weights * pcs_format_bpw(row->f) / 8), PASSES, &row->seconds);
+            seconds[i][r] = row->seconds;
+            if (!st) st = pcs_progress(ctx, "costs", (uint64_t)r * t->n + i, ROUNDS * t->n);
+        }
+        if (!st) st = token_measure(k, m, t, &overhead[r]);
     }
-    precis_runner_close(&r);
-    precis_model_close(&copy);
-    pcs_free(ctx, rows);
+    for (size_t i = 0; i < t->n && !st; i++) t->rows[i].seconds = median(seconds[i]);
+    const double beside = st ? 0 : median(overhead), speed = st ? 0 : median(read);
+    for (size_t i = 0; i < t->n; i++) t->rows[i].read = speed;
+    t->overhead = beside > 0 ? beside : 0;
+    pcs_free(ctx, seconds);
     return st;
 }
 
@@ -182,8 +209,11 @@ precis_status precis_costs_make(precis_ctx *ctx, precis_costs **out, const preci
         t->threads = precis_ctx_threads(ctx);
         st = all_types(&c, model, t);
     }
+    token k = { 0 };
+    if (!st) st = token_open(ctx, model, &k);
+    if (!st) st = rounds(&c, model, &k, t);
+    token_close(ctx, &k);
     pcs_costing_close(&c);
-    if (!st) st = beside(ctx, model, t);
     if (!st) st = pcs_progress(ctx, "costs", 1, 1);
     if (st) precis_costs_close(&t);
     *out = t;

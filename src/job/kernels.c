@@ -74,9 +74,9 @@ precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *
         const uint64_t few = (uint64_t)((double)cached / bytes) / 32 * 16;
         for (const pcs_kernel *k = pcs_kernel_table; k->op && !s.isa; k++)
             if (k->run == (mv ? mv : c.kernels.mp)) s.isa = k->isa;
-        st = pcs_costing_measure(&c, f, mv ? ROWS : 256, WIDTH, PCS_RING, &seconds);
+        st = pcs_costing_measure(&c, f, mv ? ROWS : 256, WIDTH, PCS_RING, PCS_PASSES, &seconds);
         if (!st) s.memory = bytes * (mv ? ROWS : 256) / seconds;
-        if (!st && mv) st = pcs_costing_measure(&c, f, few ? few : 16, WIDTH, cached, &seconds);
+        if (!st && mv) st = pcs_costing_measure(&c, f, few ? few : 16, WIDTH, cached, PCS_PASSES, &seconds);
         if (!st && mv) s.cache = bytes * (double)(few ? few : 16) / seconds;
         if (!st && f->kind == PCS_QUANT) st = prompt_speed(&c, f, &s.multiply);
         if (!st && fn(user, &s)) st = pcs_fail(ctx, PRECIS_ECANCELED, "stopped");

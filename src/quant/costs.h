@@ -5,7 +5,7 @@
 #include "precis/job.h"
 #include "model/model.h"
 
-/* read: bytes per second that all threads read from memory just before; 0: unknown. */
+/* read: bytes per second that all threads read from memory meanwhile; 0: unknown. */
 typedef struct pcs_cost { const pcs_format *f; uint64_t rows, width; double seconds, read; } pcs_cost;
 
 struct precis_costs {
