@@ -75,13 +75,13 @@ static int print_plan(cli *c, const precis_planning *p, const char *method, cons
 /* The importance matrix and the profile, read or made; what is read or can be refused comes first, before minutes are spent. */
 static precis_status measure(cli *c, const precis_model *m, const precis_planning_options *opts, const precis_calibrate_options *calibrate, double limit, precis_imatrix **im, precis_profile **profile)
 {
-    const bool made = !cli_has(c, "--profile") && !cli_has(c, "--no-profile");
+    const bool given = cli_has(c, "--profile");
     precis_planning_options early = *opts;
-    precis_status st = made || cli_has(c, "--no-profile") ? PRECIS_OK : precis_profile_open(c->ctx, profile, cli_get(c, "--profile"));
+    precis_status st = given ? precis_profile_open(c->ctx, profile, cli_get(c, "--profile")) : PRECIS_OK;
     early.quant.profile = *profile;
     if (!st) st = precis_planning_check(c->ctx, m, &early);
     if (!st) st = cli_importance(c, m, calibrate, im);
-    if (st || !made) return st;
+    if (st || given || cli_has(c, "--no-profile")) return st;
     precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
     o.calibrate = *calibrate;
     o.imatrix = *im;

@@ -121,15 +121,13 @@ static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_
     return last;
 }
 
-/* What can be refused before anything is measured. */
-static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o)
+/* What can be refused before anything is measured; and the method by its whole name, and whether it gains over search. */
+static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, bool *gains, char method[96])
 {
-    bool gains;
-    char method[96];
     uint64_t bytes;
     if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && !(o->max_kld > 0) && !o->target_ram && !(o->min_speed > 0)) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
     if (o->min_speed > 0 && !o->costs) return pcs_fail(ctx, PRECIS_EINVAL, "a speed needs the costs of this machine: precis bench MODEL --cost-table FILE makes them");
-    precis_status st = pcs_gain_needed(ctx, o->quant.method, &gains, method);
+    precis_status st = pcs_gain_needed(ctx, o->quant.method, gains, method);
     if (!st) st = pcs_choices_check(ctx, m, &o->quant);
     if (!st && o->quant.kv) st = beside(ctx, m, o->context, o->quant.kv, &bytes);
     return st;
@@ -137,7 +135,9 @@ static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_
 
 precis_status precis_planning_check(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o)
 {
-    const precis_status st = check(ctx, m, o);
+    bool gains;
+    char method[96];
+    const precis_status st = check(ctx, m, o, &gains, method);
     return st ? st : pcs_profile_check(ctx, o->quant.profile, m, true);
 }
 
@@ -145,14 +145,12 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
 {
     *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN };
     uint64_t most = 0, more = 0;
-    precis_status st = check(ctx, m, o);
+    bool gains;
+    char method[96];
+    precis_status st = check(ctx, m, o, &gains, method);
     if (st) return st;
     if (o->max_kld > 0 && !o->quant.profile) return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence can be promised with a profile alone (precis profile)");
     pcs_caches caches = { .ctx = NULL };
-    bool gains;
-    char method[96];
-    st = pcs_gain_needed(ctx, o->quant.method, &gains, method);
-    if (st) return st;
     precis_planning_options own = *o, rest;
     own.quant.method = method;
     o = &own;
