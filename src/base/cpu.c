@@ -47,6 +47,7 @@ static unsigned detect(void)
     const unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* f dq bw vl */
     if ((xcr & 0xe0) == 0xe0 && (b7 & avx512) == avx512 && (c7 & 1u << 11)) {
         flags |= PCS_CPU_AVX512VNNI;
+        if (c7 & 1u << 1) flags |= PCS_CPU_VBMI;
         if ((xcr & 0x60000) == 0x60000 && (d7 & 1u << 24) && (d7 & 1u << 25) && (d7 & 1u << 22) && tiles_allowed()) flags |= PCS_CPU_AMX;
     }
     return flags;
@@ -97,8 +98,8 @@ static const struct { const char *name; unsigned mask, bit; } levels[] = {
     { "scalar", 0, 0 },
     { "avx2", PCS_CPU_AVX2, PCS_CPU_AVX2 },
     { "avxvnni", PCS_CPU_AVX2 | PCS_CPU_AVXVNNI, PCS_CPU_AVXVNNI },
-    { "avx512vnni", PCS_CPU_AVX2 | PCS_CPU_AVXVNNI | PCS_CPU_AVX512VNNI, PCS_CPU_AVX512VNNI },
-    { "amx", PCS_CPU_AVX2 | PCS_CPU_AVXVNNI | PCS_CPU_AVX512VNNI | PCS_CPU_AMX, PCS_CPU_AMX },
+    { "avx512vnni", PCS_CPU_AVX2 | PCS_CPU_AVXVNNI | PCS_CPU_AVX512VNNI | PCS_CPU_VBMI, PCS_CPU_AVX512VNNI },
+    { "amx", PCS_CPU_AVX2 | PCS_CPU_AVXVNNI | PCS_CPU_AVX512VNNI | PCS_CPU_VBMI | PCS_CPU_AMX, PCS_CPU_AMX },
     { "neon", PCS_CPU_NEON, PCS_CPU_NEON },
     { "dotprod", PCS_CPU_NEON | PCS_CPU_DOTPROD, PCS_CPU_DOTPROD },
     { "i8mm", PCS_CPU_NEON | PCS_CPU_DOTPROD | PCS_CPU_I8MM, PCS_CPU_I8MM },

@@ -13,7 +13,8 @@ enum {
     PCS_CPU_AMX = 1 << 3,        /* avx512vnni level + amx tile, int8, bf16  */
     PCS_CPU_NEON = 1 << 4,
     PCS_CPU_DOTPROD = 1 << 5,
-    PCS_CPU_I8MM = 1 << 6
+    PCS_CPU_I8MM = 1 << 6,
+    PCS_CPU_VBMI = 1 << 7 /* no level: what most machines of the avx512vnni level have besides */
 };
 
 /* What this machine has, less what the environment's PRECIS_CPU masks: a level name masks all

@@ -76,6 +76,7 @@ typedef struct pcs_format {
     /* The block's bytes from codes and stored parameters; NULL: cannot be encoded (yet). */
     void (*pack)(const int8_t *q, const pcs_params *p, uint8_t *dst);
     const pcs_field *fields; /* all of a block, in the order of a panel; the last has 0 bytes. NULL: no panels */
+    const uint8_t (*recode)[256]; /* bytes of fields in units of four as panels have them, [0][byte], and back, [1][byte]; 0 is 0. NULL: as they are */
     /* Instead, with a head: a row of n weights; and its bytes from codes, scale and zero point. */
     void (*unpack_row)(const uint8_t *src, size_t n, int8_t *q, float *d, float *m);
     void (*pack_row)(size_t n, const int8_t *q, float d, int zero, uint8_t *dst);

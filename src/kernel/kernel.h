@@ -65,15 +65,23 @@ typedef struct {
     uint8_t *panel; /* pcs_panel_bytes(f, k) */
 } pcs_pack_args;
 
-/* Field i of blocks [first, last). */
+/* Field i of blocks [first, last); and n bytes of a field, a multiple of 64 and aligned to them, by a format's map. */
 typedef void pcs_pack_field_fn(const pcs_pack_args *a, const pcs_panel_layout *o, size_t i, size_t first, size_t last);
-PCS_INLINE void pcs_pack_fields(const pcs_pack_args *a, pcs_pack_field_fn *field)
+typedef void pcs_pack_recode_fn(const uint8_t *map, uint8_t *bytes, size_t n);
+PCS_INLINE void pcs_pack_fields(const pcs_pack_args *a, pcs_pack_field_fn *field, pcs_pack_recode_fn *recode)
 {
     const pcs_panel_layout o = pcs_panel_layout_of(a->f);
     const size_t blocks = a->k / a->f->block, most = a->f->block > 256 ? 1 : 512 / a->f->block; /* while rows are in the cache */
     if (blocks % o.piece) memset(a->panel + blocks / o.piece * o.bytes, 0, o.lines);
-    for (size_t b = 0; b < blocks; b += most)
-        for (size_t i = 0; i < PCS_FIELDS && a->f->fields[i].bytes; i++) field(a, &o, i, b, blocks - b < most ? blocks : b + most);
+    for (size_t b = 0; b < blocks; b += most) {
+        const size_t last = blocks - b < most ? blocks : b + most;
+        for (size_t i = 0; i < PCS_FIELDS && a->f->fields[i].bytes; i++) {
+            const uint8_t *map = pcs_field_recode(a->f, i, 0);
+            field(a, &o, i, b, last);
+            for (size_t at = b; map && at < last; at++)
+                for (size_t u = 0; u < a->f->fields[i].bytes / 4; u++) recode(map, a->panel + pcs_panel_at(&o, at, i) + u * o.unit[i], 4 * PCS_PANEL);
+        }
+    }
 }
 
 /* mp: y[m][n] = sum_k w[n][k] a[m][k] for rows n in [n0, n1) of quantized weights and int8 activations. Sums of whole groups are integers: acc = fma(dw da, dot of

@@ -8,7 +8,9 @@ void pcs_panels_row(const pcs_format *f, size_t k, const uint8_t *panels, uint64
     for (size_t b = 0; b < k / f->block; b++, row += f->bytes)
         for (size_t i = 0; i < PCS_FIELDS && f->fields[i].bytes; i++) {
             const size_t unit = f->fields[i].unit;
-            const uint8_t *src = panel + pcs_panel_at(&o, b, i) + r % PCS_PANEL * unit;
-            for (size_t u = 0; u < f->fields[i].bytes; u += unit, src += o.unit[i]) memcpy(row + f->fields[i].at + u, src, unit);
+            const uint8_t *src = panel + pcs_panel_at(&o, b, i) + r % PCS_PANEL * unit, *map = pcs_field_recode(f, i, 1);
+            uint8_t *dst = row + f->fields[i].at;
+            for (size_t u = 0; u < f->fields[i].bytes; u += unit, src += o.unit[i]) memcpy(dst + u, src, unit);
+            for (size_t u = 0; map && u < f->fields[i].bytes; u++) dst[u] = map[dst[u]];
         }
 }

@@ -3,8 +3,8 @@
  * A panel is a row of pieces of two blocks (four where a block's scale is a byte), the last of what is left. Fields of which 16 rows' blocks have less than 64 bytes, an f16 for
  * each, come first: a line of 64 bytes for each field. Then come the other fields, block by block, each [unit][16 rows][unit's bytes]: codes of four weights are a unit of four
  * bytes, so that a line holds 16 rows, one register multiplies them by four activations that are broadcast, and nothing is summed across lanes. Two fields of which a kernel needs
- * a unit each at a time take turns, line by line. So bytes lie in the order in which they are needed, and reading is one stream for the machine's prefetcher. Nothing is lost: a
- * panel is its rows' bytes in another order, but for rows and blocks that are not there, which are zero. */
+ * a unit each at a time take turns, line by line. So bytes lie in the order in which they are needed, and reading is one stream for the machine's prefetcher. A panel is its
+ * rows' bytes in another order, but for rows and blocks that are not there, which are zero, and for a format that has other bytes for the same codes there (recode). */
 #ifndef PCS_PANELS_H
 #define PCS_PANELS_H
 
@@ -12,12 +12,14 @@
 #include "format/format.h"
 
 #define PCS_PANEL 16 /* rows */
-/* Counts changes of the bytes, for files. 1: planes of whole rows; 2: planes of 256 or 512 weights; 3: blocks. */
-#define PCS_PANEL_LAYOUT 3
+/* Counts changes of the bytes, for files. 1: planes of whole rows; 2: planes of 256 or 512 weights; 3: blocks; 4: TQ1_0's codes. */
+#define PCS_PANEL_LAYOUT 4
 
 /* Can rows of k weights be stored so? */
 static inline bool pcs_panels_fit(const pcs_format *f, size_t k) { return f->fields && k && k % f->block == 0; }
 
+/* The map of field i's bytes, to panels (0) or back (1); NULL: none. */
+static inline const uint8_t *pcs_field_recode(const pcs_format *f, size_t i, int back) { return f->recode && f->fields[i].unit == 4 ? f->recode[back] : NULL; }
 /* Is field i of those that fill a line only with other blocks'? */
 static inline bool pcs_field_short(const pcs_format *f, size_t i) { return f->fields[i].bytes * PCS_PANEL < 64; }
 /* Blocks of a piece. */

@@ -89,6 +89,54 @@ static uint8_t *make_panels(const pcs_format *f, size_t n, size_t rows, const ui
 
 static size_t blocks_most(const pcs_format *f) { return f->block == 256 ? 3 : 19; }
 
+/* Panels of formats that have other bytes there: any byte, also one that no row has, is the same codes at every level; and a row's byte keeps its codes on its way there and back. */
+static void check_recoded(const pcs_kernel *k)
+{
+    const pcs_format *only = !strncmp(k->op, "mv_", 3) ? pcs_format_by_name(k->op + 3) : NULL;
+    for (size_t i = 0; pcs_formats[i]; i++) {
+        const pcs_format *f = pcs_formats[i];
+        if (!f->recode || (only && f != only)) continue;
+        const size_t n = f->block * 8, row = pcs_row_bytes(f, n), bytes = pcs_panel_bytes(f, n), m = 2;
+        const pcs_panel_layout o = pcs_panel_layout_of(f);
+        uint8_t *w = make_rows(f, n, PCS_PANEL, 7), *panel = make_panels(f, n, PCS_PANEL, w);
+        uint32_t next = 0;
+        for (size_t b = 0; b < 8; b++)
+            for (size_t field = 0; field < PCS_FIELDS && f->fields[field].bytes; field++)
+                for (size_t u = 0; pcs_field_recode(f, field, 0) && u < f->fields[field].bytes / 4; u++)
+                    for (size_t at = 0; at < 4 * PCS_PANEL; at++) panel[pcs_panel_at(&o, b, field) + u * o.unit[field] + at] = (uint8_t)next++;
+        assert_true(next >= 256);
+        float *x = malloc(n * m * 4), y[2][2 * PCS_PANEL];
+        test_fill(x, n * m, 3, 1.0f);
+        const pcs_act a = make_act(n, m);
+        pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, n, 0, m, a });
+        pcs_act_interleave(&a, pcs_chunks(n), m, 0, m);
+        void *mem = aligned_alloc(64, (pcs_mp_scratch(n) + 127) / 64 * 64);
+        for (size_t tokens = 1; tokens <= m; tokens++)
+            for (int s = 0; s < 2; s++) {
+                memset(y[s], 0, sizeof y[s]);
+                (s ? k->run : pcs_mp_scalar)(&(pcs_mp_args){ f, panel, row, n, 0, PCS_PANEL, only ? tokens : m, a, y[s], PCS_PANEL, NULL, mem, true });
+                if (s) same(k, "any byte of a panel", y[1], y[0], sizeof y[0]);
+            }
+        for (unsigned b = 0; b < 256; b++) {
+            uint8_t from[256], back[256];
+            int8_t q[2][256];
+            float d[16], mins[16];
+            memset(from, (int)b, f->bytes);
+            memcpy(back, from, f->bytes);
+            for (size_t field = 0; field < PCS_FIELDS && f->fields[field].bytes; field++)
+                for (size_t at = 0; pcs_field_recode(f, field, 0) && at < f->fields[field].bytes; at++) back[f->fields[field].at + at] = f->recode[1][f->recode[0][b]];
+            f->unpack(from, q[0], d, mins);
+            f->unpack(back, q[1], d, mins);
+            same(k, "a row's byte by its panel's", q[0], q[1], sizeof q[0]);
+        }
+        free(mem);
+        free(x);
+        free_act(a);
+        release(w, row * PCS_PANEL);
+        release(panel, bytes);
+    }
+}
+
 /* mp, and mv_FORMAT: one format, a few tokens. By rows and, where there are some, by panels. */
 static void check_mp(const pcs_kernel *k)
 {
@@ -129,6 +177,7 @@ static void check_mp(const pcs_kernel *k)
                 if (panels) release(panels, pcs_panels_bytes(f, n, ROWS));
             }
     }
+    check_recoded(k);
 }
 
 /* Panels are the reference's, and give back their rows. */

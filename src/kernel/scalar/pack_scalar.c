@@ -15,7 +15,9 @@ static void pack_field(const pcs_pack_args *a, const pcs_panel_layout *o, size_t
     }
 }
 
-void pcs_pack_scalar(const void *args)
+static void recode(const uint8_t *map, uint8_t *bytes, size_t n)
 {
-    pcs_pack_fields(args, pack_field);
+    for (size_t i = 0; i < n; i++) bytes[i] = map[bytes[i]];
 }
+
+void pcs_pack_scalar(const void *args) { pcs_pack_fields(args, pack_field, recode); }

@@ -16,7 +16,9 @@
 /* Each field of a block. */
 typedef struct { const uint8_t *at[PCS_FIELDS]; } planes;
 
-#ifdef __x86_64__
+#ifdef __AVX512VBMI__
+#define PACK_PANEL pcs_pack_avx512vbmi
+#elif defined(__x86_64__)
 #define PACK_PANEL pcs_pack_avx2
 #else
 #define PACK_PANEL pcs_pack_scalar
@@ -239,15 +241,58 @@ PCS_INLINE void scales_tq2_0(const planes *p, size_t groups, float *d, float *m)
 PCS_INLINE vec line_tq2_0(const planes *p, int g, int l, int h) { return field(p->at[1] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
 
 PCS_INLINE void scales_tq1_0(const planes *p, size_t groups, float *d, float *m) { scales_tq2_0(p, groups, d, m); }
-/* Digits to base 3 of 16-bit lanes below 256: (x 3^n mod 256) 3 / 256. */
-PCS_INLINE vec trit(vec x, int power) { return v_shr16(v_mul16(v_and(v_mul16(x, v_set16(power)), v_set16(255)), v_set16(3)), 8); }
+/* Digit n, 0 to 4, of every byte of codes as format/tq1_0.c has them: from the six bits that are pair and r (pair_digit), or from r and h (behind_digit). */
+#ifdef __AVX512VBMI__
+#define SIX_BITS(m) { E16(m, 0), E16(m, 16), E16(m, 32), E16(m, 48) }
+#define E16(m, b) E4(m, b), E4(m, (b) + 4), E4(m, (b) + 8), E4(m, (b) + 12)
+#define E4(m, b) m(b), m((b) + 1), m((b) + 2), m((b) + 3)
+#define PAIR(q) (((q) & 7) < 7 ? (q) >> 3 : 8)
+#define FIRST(q) PAIR(q) / 3
+#define SECOND(q) PAIR(q) % 3
+#define R4(q) 4 * (((q) & 7) < 7 ? (q) & 7 : (q) >> 3 < 7 ? (q) >> 3 : 6)
+#define BEHIND(i) (((i) & 3) < 3 ? (i) / 4 * 3 + ((i) & 3) : (i) / 4 < 6 ? 21 + (i) / 4 : 26) % 27
+#define THIRD(i) BEHIND(i) / 9
+#define FOURTH(i) BEHIND(i) / 3 % 3
+#define LAST(i) BEHIND(i) % 3
+typedef struct { vec pair, behind; } digits; /* indices, of which a table takes six bits */
+PCS_INLINE vec table64(const uint8_t *table, vec index) { return _mm512_permutexvar_epi8(index, _mm512_load_si512(table)); }
+PCS_INLINE digits digits_of(vec b)
+{
+    static _Alignas(64) const uint8_t r4[64] = SIX_BITS(R4);
+    const vec pair = v_shr16(b, 2);
+    return (digits){ pair, _mm512_ternarylogic_epi32(b, v_set8(3), table64(r4, pair), 0xea) };
+}
+PCS_INLINE vec digit_of(const digits *x, int n)
+{
+    static _Alignas(64) const uint8_t tables[5][64] = { SIX_BITS(FIRST), SIX_BITS(SECOND), SIX_BITS(THIRD), SIX_BITS(FOURTH), SIX_BITS(LAST) };
+    return table64(tables[n], n < 2 ? x->pair : x->behind);
+}
+#else
+typedef struct { vec pair, behind, h; } digits; /* indices: pair, or 8 + r where it is 8; r, and 8 more where h is 3 */
+PCS_INLINE vec table16(const uint8_t *table, vec index) { return v_shuffle8(v_spread128(v16_load(table)), index); }
+PCS_INLINE digits digits_of(vec b)
+{
+    static const uint8_t carried[16] = { [8] = 249, 250, 251, 252, 253, 254, 255, 255 }; /* r - 7 where pair is 8 */
+    const vec high = v_and(v_shr16(b, 5), v_set8(7)), low = v_and(v_shr16(b, 2), v_set8(7)), h = v_and(b, v_set8(3));
+    const vec pair = v_or(high, v_and(v_add8(low, v_set8(1)), v_set8(8)));
+    return (digits){ pair, v_or(v_add8(low, table16(carried, pair)), v_and(v_add8(h, v_set8(5)), v_set8(8))), h };
+}
+PCS_INLINE vec digit_of(const digits *x, int n)
+{
+    static const uint8_t tables[5][16] = {
+        { 0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2 }, { 0, 1, 2, 0, 1, 2, 0, 1, 2, 2, 2, 2, 2, 2, 2, 2 },
+        { 0, 0, 0, 1, 1, 1, 2, 0, 2, 2, 2, 2, 2, 2, 2, 2 }, { 0, 1, 2, 0, 1, 2, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2 },
+        { [8] = 253, 254, 255, 253, 254, 255, 255, 255 } /* to h */
+    };
+    const vec digit = table16(tables[n], n < 2 ? x->pair : x->behind);
+    return n < 4 ? digit : v_add8(digit, x->h);
+}
+#endif
 PCS_INLINE vec line_tq1_0(const planes *p, int g, int l, int h)
 {
-    static const int powers[5] = { 1, 3, 9, 27, 81 };
     const bool last = g == 7 && l >= 4; /* the first 160 weights are digits of 32 bytes, the next 80 of 16, the rest of 4 */
-    const int digit = g < 5 ? g : last ? l - 4 : (g - 5) * 2 + l / 4;
-    const vec v = v_load(last ? p->at[2] + h : p->at[1] + 64 * (g < 5 ? l : 8 + l % 4) + h);
-    return v_or(trit(v_and(v, v_set16(255)), powers[digit]), v_shl16(trit(v_shr16(v, 8), powers[digit]), 8));
+    const digits x = digits_of(v_load(last ? p->at[2] + h : p->at[1] + 64 * (g < 5 ? l : 8 + l % 4) + h));
+    return digit_of(&x, g < 5 ? g : last ? l - 4 : (g - 5) * 2 + l / 4);
 }
 
 #endif

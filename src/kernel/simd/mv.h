@@ -46,26 +46,27 @@ PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, cons
     }
 }
 
-#ifdef MV_DIGITS
-/* The sum and the products of four codes, of at most 128 where there is no MV_BYTES, with four activations in each lane. */
-PCS_INLINE vec four(vec sum, vec codes, const int8_t *x);
-#endif
-
 #ifdef MV_BYTES
+/* The sum and the products of four codes with four activations in each lane. */
+PCS_INLINE vec four(vec sum, vec codes, const int8_t *x);
+
 /* Groups from g on whose codes are fields of the same bytes, with a line read once for all: a field multiplies where it lies in its byte, and sums are shifted instead. The sums are those of mv_group. */
-PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, const mv_tile *x, int tokens, const float *d, const float *m, vecf *acc)
+PCS_INLINE const char *mv_fields(const decoder *dec, const planes *p, int g, int h, const mv_tile *x, int tokens, const float *d, const float *m, vecf *acc, const char *ahead, size_t bytes, size_t more)
 {
     const int bits = dec->bits, fields = 8 / bits, groups = dec->block == 32 ? 1 : fields, lines = groups * bits;
     const uint8_t *line = p->at[dec->plane] + 512 / fields * g + h;
+    const bool many = groups > 2;
+    const char *const until = ahead + bytes;
     vec sum[MV_SUMS], odd[MV_SUMS]; /* [field][token]; odd: one token's sums of every other line, so that it waits half as long for its sums */
     for (int j = 0; j < fields; j++)
         for (int t = 0; t < tokens; t++) sum[j * tokens + t] = v_set32(!j && dec->offset ? x->start[g * tokens + t] : 0), odd[j * tokens + t] = v_set32(0);
 #pragma GCC unroll 8
     for (int i = 0; i < lines; i++) {
-        const vec bytes = v_load(line + 64 * i);
+        if (many) ahead = pcs_ask_line(ahead, until, more);
+        const vec all = v_load(line + 64 * i);
 #pragma GCC unroll 4
         for (int j = 0; j < fields; j++) {
-            const vec codes = v_and(bytes, v_set8(((1 << bits) - 1) << bits * j));
+            const vec codes = v_and(all, v_set8(((1 << bits) - 1) << bits * j));
             vec *to = tokens == 1 && i % 2 ? odd : sum;
             for (int t = 0; t < tokens; t++) to[j * tokens + t] = four(to[j * tokens + t], codes, x->q + 32 * g * tokens + 4 * ((j * lines + i) * tokens + t));
         }
@@ -80,54 +81,55 @@ PCS_INLINE void mv_fields(const decoder *dec, const planes *p, int g, int h, con
         }
         mv_add(dec, g + j, 0, h, x, tokens, dot, d, m, acc);
     }
+    return many ? pcs_ask(ahead, until, more) : ahead;
 }
 #endif
 
 #ifdef MV_DIGITS
-/* Sums over digits of bytes that are fractions to base 3. The next byte is 3 b mod 256 and the digit what is above: 256 times the digit is 3 b less the next byte, and so are sums of products, where any byte
- * may be multiplied; else 64 times the digit is the upper two bits of 3 b / 4 = b - b / 4 rounded up. */
-#ifdef MV_BYTES
-typedef struct { vec b, next; } digits;
-PCS_INLINE digits digits_of(int32_t start) { return (digits){ v_set32(0), v_set32(-256 * start) }; }
-PCS_INLINE void digits_add(digits *s, vec b, vec next, const int8_t *x) { s->b = four(s->b, b, x), s->next = four(s->next, next, x); }
-PCS_INLINE vec digits_dot(const digits *s) { return v_shr32(v_sub32(v_add32(s->b, v_add32(s->b, s->b)), s->next), 8); }
-#else
-typedef vec digits;
-PCS_INLINE digits digits_of(int32_t start) { return v_set32(64 * start); }
-PCS_INLINE void digits_add(digits *s, vec b, vec next, const int8_t *x) { (void)next, *s = four(*s, v_and(v_sub8(b, v_mean8(v_mean8(b, v_set8(0)), v_set8(0))), v_set8(0xc0)), x); }
-PCS_INLINE vec digits_dot(const digits *s) { return v_shr32(*s, 6); }
-#endif
+/* Sums of products of codes up to 2, as many as a group has, and those sums by lanes. */
+PCS_INLINE vec add_digits(vec sum, vec codes, const int8_t *x);
+PCS_INLINE vec sum_digits(vec sum);
 
-/* A chunk of TQ1_0 with one token: digit after digit of a line, instead of each from the start. The sums are those of mv_group. */
-PCS_INLINE void mv_digits(const planes *p, int h, const mv_tile *x, const float *d, vecf *acc)
+/* A chunk of TQ1_0 with one token: a line's digits one after another, instead of each from its bytes. The sums are those of mv_group. */
+PCS_INLINE const char *mv_digits(const planes *p, int h, const mv_tile *x, const float *d, vecf *acc, const char *ahead, size_t bytes, size_t more)
 {
-    digits sum[8];
-    for (int g = 0; g < 8; g++) sum[g] = digits_of(x->start[g]);
-#pragma GCC unroll 13 /* sums stay in registers, then */
-    for (int l = 0; l < 13; l++) { /* eight lines of digits 32 weights apart, four of digits 16 apart, one of digits 4 apart */
-        vec b = v_load(l < 12 ? p->at[1] + 64 * (size_t)l + h : p->at[2] + h);
-#pragma GCC unroll 5
-        for (int n = 0; n < 5; n++) {
-            if (l == 12 && n == 4) break;
-            const int at = l < 8 ? 32 * n + 4 * l : l < 12 ? 160 + 16 * n + 4 * (l - 8) : 240 + 4 * n;
-            const vec next = v_add8(b, v_add8(b, b));
-            digits_add(&sum[at / 32], b, next, x->q + at);
-            b = next;
-        }
+    const char *const until = ahead + bytes;
+    vec sum[8];
+    for (int g = 0; g < 5; g++) sum[g] = v_set32(0);
+#pragma GCC unroll 8
+    for (int l = 0; l < 8; l++) { /* digits 32 weights apart */
+        ahead = pcs_ask_line(ahead, until, more);
+        const digits line = digits_of(v_load(p->at[1] + 64 * l + h));
+        for (int n = 0; n < 5; n++) sum[n] = add_digits(sum[n], digit_of(&line, n), x->q + 32 * n + 4 * l);
     }
-    for (int g = 0; g < 8; g++) *acc = v_fma(v_mulf(v_loadf(d + 16 * g + h / 4), v_setf(x->d[g])), v_float(digits_dot(&sum[g])), *acc);
+    for (int g = 5; g < 8; g++) sum[g] = v_set32(0);
+#pragma GCC unroll 4
+    for (int l = 0; l < 4; l++) { /* 16 apart */
+        ahead = pcs_ask_line(ahead, until, more);
+        const digits line = digits_of(v_load(p->at[1] + 512 + 64 * l + h));
+        for (int n = 0; n < 5; n++) sum[5 + n / 2] = add_digits(sum[5 + n / 2], digit_of(&line, n), x->q + 160 + 16 * n + 4 * l);
+    }
+    ahead = pcs_ask_line(ahead, until, more);
+    const digits line = digits_of(v_load(p->at[2] + h));
+    for (int n = 0; n < 4; n++) sum[7] = add_digits(sum[7], digit_of(&line, n), x->q + 240 + 4 * n);
+    for (int g = 0; g < 8; g++) *acc = v_fma(v_mulf(v_loadf(d + 16 * g + h / 4), v_setf(x->d[g])), v_float(v_add32(sum_digits(sum[g]), v_set32(x->start[g]))), *acc);
+    return pcs_ask(ahead, until, more);
 }
 #endif
 
 #ifndef MV_BYTES
 #define MV_SUMS 0 /* registers of sums in mv_fields */
-#define mv_fields mv_group
+#define mv_fields(...) ahead
 #endif
 
+/* Weights that come next are asked for, where a step has many lines as they are used: all of them at once fill the queue of misses, and what is needed now waits behind them (TQ1_0 from memory: 12 and
+ * 13.4 GB/s). */
 #define MV_STEP \
     { \
-        ahead = pcs_ask(ahead, until += (size_t)step * bytes, more); \
-        for (int half = 0; half < 16 / V_ROWS; half++) (plain ? mv_fields : mv_group)(dec, &p, g, half * VEC, &x, tokens, d, m, acc + half * tokens); \
+        if (!many) ahead = pcs_ask(ahead, until += (size_t)step * bytes, more); \
+        for (int half = 0; half < 16 / V_ROWS; half++) \
+            if (plain) ahead = mv_fields(dec, &p, g, half * VEC, &x, tokens, d, m, acc + half * tokens, ahead, many && !half ? (size_t)step * bytes : 0, more); \
+            else mv_group(dec, &p, g, half * VEC, &x, tokens, d, m, acc + half * tokens); \
     }
 #define MV_NEXT(groups) x = (mv_tile){ x.q + 32 * (groups) * tokens, x.d + (groups) * tokens, x.s + (groups) * dec->slots * tokens, x.start + (groups) * dec->slots * tokens };
 
@@ -139,6 +141,7 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_pa
     const size_t more = far.l2 - (far.l2 ? far.l1 : 0), bytes = far.l1 ? (panel_bytes + groups - 1) / groups : 0; /* of a group */
     const bool plain = dec->bits && 8 / dec->bits * tokens <= MV_SUMS;
     const int step = plain && dec->block == 256 ? 8 / dec->bits : 1;
+    const bool many = step > 2; /* lines at a time */
     vecf acc[8 * 16 / V_ROWS];
     for (int i = 0; i < tokens * (16 / V_ROWS); i++) acc[i] = v_zero();
     const char *ahead = (const char *)panel + far.l1, *until = ahead; /* into the next panel, and into the next tensor's */
@@ -161,8 +164,7 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_pa
             dec->scales(&p, 8, d, m);
 #ifdef MV_DIGITS
             if (tokens == 1 && dec->line == line_tq1_0) {
-                ahead = pcs_ask(ahead, until += 8 * bytes, more);
-                for (int half = 0; half < 16 / V_ROWS; half++) mv_digits(&p, half * VEC, &x, d, acc + half);
+                for (int half = 0; half < 16 / V_ROWS; half++) ahead = mv_digits(&p, half * VEC, &x, d, acc + half, ahead, half ? 0 : 8 * bytes, more);
             } else
 #endif
 #pragma GCC unroll 8 /* shifts are known, then */

@@ -18,6 +18,14 @@ PCS_INLINE const char *pcs_ask(const char *at, const char *until, size_t more)
     }
     return at;
 }
+/* At most one of them. */
+PCS_INLINE const char *pcs_ask_line(const char *at, const char *until, size_t more)
+{
+    if (at >= until) return at;
+    PCS_AHEAD(at);
+    if (more) PCS_AHEAD_L2(at + more);
+    return at + 64;
+}
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -78,13 +86,8 @@ PCS_INLINE vec v_and(vec a, vec b) { return _mm512_and_si512(a, b); }
 PCS_INLINE vec v_or(vec a, vec b) { return _mm512_or_si512(a, b); }
 PCS_INLINE vec v_xor(vec a, vec b) { return _mm512_xor_si512(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return _mm512_add_epi8(a, b); }
-PCS_INLINE vec v_sub8(vec a, vec b) { return _mm512_sub_epi8(a, b); }
 PCS_INLINE vec v_add32(vec a, vec b) { return _mm512_add_epi32(a, b); }
-PCS_INLINE vec v_sub32(vec a, vec b) { return _mm512_sub_epi32(a, b); }
-PCS_INLINE vec v_mean8(vec a, vec b) { return _mm512_avg_epu8(a, b); } /* unsigned, rounded up */
 PCS_INLINE vec v_shr32(vec a, int n) { return _mm512_srai_epi32(a, n); } /* signed */
-PCS_INLINE vec v_set16(int x) { return _mm512_set1_epi16((short)x); }
-PCS_INLINE vec v_mul16(vec a, vec b) { return _mm512_mullo_epi16(a, b); }
 PCS_INLINE vec v_shr16(vec a, int n) { return _mm512_srl_epi16(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shl16(vec a, int n) { return _mm512_sll_epi16(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shuffle8(vec table, vec index) { return _mm512_shuffle_epi8(table, index); }
@@ -115,13 +118,8 @@ PCS_INLINE vec v_and(vec a, vec b) { return _mm256_and_si256(a, b); }
 PCS_INLINE vec v_or(vec a, vec b) { return _mm256_or_si256(a, b); }
 PCS_INLINE vec v_xor(vec a, vec b) { return _mm256_xor_si256(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return _mm256_add_epi8(a, b); }
-PCS_INLINE vec v_sub8(vec a, vec b) { return _mm256_sub_epi8(a, b); }
 PCS_INLINE vec v_add32(vec a, vec b) { return _mm256_add_epi32(a, b); }
-PCS_INLINE vec v_sub32(vec a, vec b) { return _mm256_sub_epi32(a, b); }
-PCS_INLINE vec v_mean8(vec a, vec b) { return _mm256_avg_epu8(a, b); } /* unsigned, rounded up */
 PCS_INLINE vec v_shr32(vec a, int n) { return _mm256_srai_epi32(a, n); } /* signed */
-PCS_INLINE vec v_set16(int x) { return _mm256_set1_epi16((short)x); }
-PCS_INLINE vec v_mul16(vec a, vec b) { return _mm256_mullo_epi16(a, b); }
 PCS_INLINE vec v_shr16(vec a, int n) { return _mm256_srl_epi16(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shl16(vec a, int n) { return _mm256_sll_epi16(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shuffle8(vec table, vec index) { return _mm256_shuffle_epi8(table, index); }
@@ -151,8 +149,6 @@ PCS_INLINE vec v_and(vec a, vec b) { return vandq_u8(a, b); }
 PCS_INLINE vec v_or(vec a, vec b) { return vorrq_u8(a, b); }
 PCS_INLINE vec v_xor(vec a, vec b) { return veorq_u8(a, b); }
 PCS_INLINE vec v_add8(vec a, vec b) { return vaddq_u8(a, b); }
-PCS_INLINE vec v_set16(int x) { return u8_of(vdupq_n_u16((uint16_t)x)); }
-PCS_INLINE vec v_mul16(vec a, vec b) { return u8_of(vmulq_u16(u16_of(a), u16_of(b))); }
 PCS_INLINE vec v_shr16(vec a, int n) { return v16_shr16(a, n); }
 PCS_INLINE vec v_shl16(vec a, int n) { return v16_shl16(a, n); }
 PCS_INLINE vec v_shuffle8(vec table, vec index) { return vqtbl1q_u8(table, index); }

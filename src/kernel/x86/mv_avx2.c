@@ -23,7 +23,8 @@ PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, i
     }
 }
 
-PCS_INLINE vec four(vec sum, vec codes, const int8_t *x) { return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(codes, v_four(x)), _mm256_set1_epi16(1))); }
+PCS_INLINE vec add_digits(vec sum, vec codes, const int8_t *x) { return _mm256_add_epi16(sum, _mm256_maddubs_epi16(codes, v_four(x))); }
+PCS_INLINE vec sum_digits(vec sum) { return _mm256_madd_epi16(sum, _mm256_set1_epi16(1)); }
 
 #define DECODER(name, ...) MV(name, avx2, __VA_ARGS__)
 #include "kernel/simd/decoders.def"

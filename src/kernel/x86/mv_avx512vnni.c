@@ -1,27 +1,5 @@
-/* mv, AVX-512 VNNI: a line of 16 rows in a register; codes are unsigned, and each sum starts at -offset times that of the activations. */
-#define VEC 64
-#define MV_MOST 8
-#define MV_DIGITS
-#define MV_SUMS 8
-#define MV_BYTES /* four() takes any byte */
-#include "kernel/simd/mv.h"
-
-/* The product is written as an instruction, which loads and broadcasts as well and leaves sums where they are: gcc 12 makes two of it, and copies sums (eight tokens: Q6_K 114 and 135 billion products a second, Q8_0 177 and
- * 191, Q4_0 193 and 198). */
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot)
-{
-    for (int t = 0; t < tokens; t++) dot[t] = v_set32(start[t]);
-#pragma GCC unroll 8
-    for (int l = l0; l < l1; l++) {
-        const vec codes = d->line(p, g, l, h);
-        for (int t = 0; t < tokens; t++) {
-            const int32_t *x = (const int32_t *)(const void *)(q + 4 * (l * tokens + t));
-            __asm__ __inline__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(dot[t]) : "v"(codes), "m"(*x));
-        }
-    }
-}
-
-PCS_INLINE vec four(vec sum, vec codes, const int8_t *x) { return _mm512_dpbusd_epi32(sum, codes, v_four(x)); }
+/* mv, AVX-512 VNNI. */
+#include "kernel/x86/mv_512.h"
 
 #define DECODER(name, ...) MV(name, avx512vnni, __VA_ARGS__)
 #include "kernel/simd/decoders.def"

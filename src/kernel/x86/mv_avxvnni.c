@@ -16,6 +16,8 @@ PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, i
 }
 
 PCS_INLINE vec four(vec sum, vec codes, const int8_t *x) { return _mm256_dpbusd_avx_epi32(sum, codes, v_four(x)); }
+PCS_INLINE vec add_digits(vec sum, vec codes, const int8_t *x) { return four(sum, codes, x); }
+PCS_INLINE vec sum_digits(vec sum) { return sum; }
 
 #define DECODER(name, ...) MV(name, avxvnni, __VA_ARGS__)
 #include "kernel/simd/decoders.def"

@@ -1,62 +1,20 @@
-/* pack, AVX2: codes by squares of four dwords; what is of one or two bytes, as the reference. */
-#include "kernel/kernel.h"
+/* pack, AVX2. */
+#include "kernel/x86/pack_256.h"
 
-#include <immintrin.h>
-
-/* Four dwords of four rows, `stride` bytes apart, to lines `line` bytes apart. */
-PCS_INLINE void square(const uint8_t *w, size_t stride, uint8_t *dst, size_t line)
+/* 16 bytes of the map at a time, for bytes of that high nibble: of others the sum has the bit that makes a shuffle give 0. */
+static void recode(const uint8_t *map, uint8_t *bytes, size_t n)
 {
-    __m128i r[4];
-    for (size_t i = 0; i < 4; i++) r[i] = _mm_loadu_si128((const __m128i *)(w + i * stride));
-    const __m128i a = _mm_unpacklo_epi32(r[0], r[1]), b = _mm_unpacklo_epi32(r[2], r[3]), c = _mm_unpackhi_epi32(r[0], r[1]), d = _mm_unpackhi_epi32(r[2], r[3]);
-    _mm_store_si128((__m128i *)dst, _mm_unpacklo_epi64(a, b));
-    _mm_store_si128((__m128i *)(dst + line), _mm_unpackhi_epi64(a, b));
-    _mm_store_si128((__m128i *)(dst + 2 * line), _mm_unpacklo_epi64(c, d));
-    _mm_store_si128((__m128i *)(dst + 3 * line), _mm_unpackhi_epi64(c, d));
-}
-
-/* A field of blocks: its bytes and unit are known where this is inlined. */
-PCS_INLINE void blocks(const pcs_pack_args *a, const pcs_panel_layout *o, size_t i, size_t first, size_t last, size_t bytes, size_t unit)
-{
-    const size_t stride = a->row_bytes, line = o->unit[i];
-    const uint8_t *w = a->w + first * a->f->bytes + a->f->fields[i].at;
-    for (size_t b = first; b < last; b++, w += a->f->bytes) {
-        uint8_t *dst = a->panel + pcs_panel_at(o, b, i);
-        if (unit == 4 && bytes % 16 == 0) {
-            for (size_t u = 0; u < bytes; u += 16)
-                for (size_t r = 0; r < PCS_PANEL; r += 4) square(w + r * stride + u, stride, dst + u / 4 * line + 4 * r, line);
-        } else
-            for (size_t u = 0; u < bytes; u += unit)
-                for (size_t r = 0; r < PCS_PANEL; r++) memcpy(dst + u / unit * line + unit * r, w + r * stride + u, unit);
+    for (uint8_t *end = bytes + n; bytes < end; bytes += 64) {
+        const __m256i low = _mm256_load_si256((const __m256i *)bytes), high = _mm256_load_si256((const __m256i *)(bytes + 32)), add = _mm256_set1_epi8(0x70);
+        __m256i to[2] = { _mm256_setzero_si256(), _mm256_setzero_si256() };
+        for (int i = 0; i < 16; i++) {
+            const __m256i part = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(map + 16 * i))), nibble = _mm256_set1_epi8((char)(16 * i));
+            to[0] = _mm256_or_si256(to[0], _mm256_shuffle_epi8(part, _mm256_adds_epu8(_mm256_xor_si256(low, nibble), add)));
+            to[1] = _mm256_or_si256(to[1], _mm256_shuffle_epi8(part, _mm256_adds_epu8(_mm256_xor_si256(high, nibble), add)));
+        }
+        _mm256_store_si256((__m256i *)bytes, to[0]);
+        _mm256_store_si256((__m256i *)(bytes + 32), to[1]);
     }
 }
 
-static void pack_field(const pcs_pack_args *a, const pcs_panel_layout *o, size_t i, size_t first, size_t last)
-{
-    const pcs_field *f = &a->f->fields[i];
-#define CASE(bytes, unit) case bytes << 3 | unit: blocks(a, o, i, first, last, bytes, unit); break;
-    switch (f->bytes << 3 | f->unit) {
-        CASE(2, 2)
-        CASE(16, 4)
-        CASE(32, 4)
-        CASE(64, 4)
-        CASE(96, 4)
-        CASE(128, 4)
-        CASE(12, 1)
-        CASE(16, 1)
-        CASE(4, 4)
-    default: blocks(a, o, i, first, last, f->bytes, f->unit);
-    }
-#undef CASE
-}
-
-void pcs_pack_avx2(const void *args)
-{
-    const pcs_pack_args *a = args;
-    if (a->rows < PCS_PANEL) { /* there is nothing behind the last row */
-        pcs_pack_scalar(args);
-        return;
-    }
-    for (size_t at = 0; at < PCS_PANEL * a->row_bytes; at += 64) _mm_prefetch((const char *)a->w + PCS_PANEL * a->row_bytes + at, _MM_HINT_T1); /* the next rows, in turn: 16 streams are too many */
-    pcs_pack_fields(a, pack_field);
-}
+void pcs_pack_avx2(const void *args) { pack_all(args, recode); }
