@@ -96,6 +96,9 @@ static float fit_symmetric(const pcs_format *f, const float *x, const float *w, 
     return best_of(&b, rtn);
 }
 
+/* Has it so few levels that a search need not look at all choices (fit.h, fit_super)? */
+static bool few_levels(const pcs_format *f) { return f->book || f->code_hi - f->code_lo < 16; }
+
 /* ---- scale and minimum ------------------------------------------------------------------------- */
 
 /* A group's search: its moments, and the least error so far with its d and m, w = d q - m. */
@@ -122,33 +125,48 @@ static void affine_first(const pcs_format *f, const affine *a, choices *c)
     }
 }
 
-/* Choices around the solution: their codes may be better still. */
-static void affine_around(const pcs_format *f, const affine *a, choices *c)
+/* Choices around the solution, or eight each around those of a group and the next one: their codes may be better still. */
+static void affine_around(const pcs_format *f, const affine *a, bool two, choices *c)
 {
-    const float d = a->d, m = a->m, inv = safe_inverse(d), top = f->code_hi;
-    LANES(l) {
-        c->inv[l] = inv * (1.0f + (float)(l % 4 - 1) * 0.25f / top);
-        c->m[l] = m + (float)(l / 4 - 1) * 0.25f * d;
+    /* quarters of a step of the code, and of d */
+    static const float scales[2][CHOICES] = { { -1, 0, 1, 2, -1, 0, 1, 2, -1, 0, 1, 2, -1, 0, 1, 2 }, { 0, 0, -1, 1, 1, -1, 1, 2, 0, 0, -1, 1, 1, -1, 1, 2 } };
+    static const float mins[2][CHOICES] = { { -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2 }, { 1, -1, 0, 0, 1, -1, -1, 1, 1, -1, 0, 0, 1, -1, -1, 1 } };
+    for (int h = 0; h < CHOICES; h += 8) {
+        const float d = a[two && h].d, m = a[two && h].m, inv = safe_inverse(d), top = f->code_hi;
+        PCS_LANES(k, 8)
+        {
+            c->inv[h + k] = inv * (1.0f + scales[two][h + k] * 0.25f / top);
+            c->m[h + k] = m + mins[two][h + k] * 0.25f * d;
+        }
     }
 }
 
-/* Least squares for d and m under the codes of each choice; m is kept at or above 0 when `bounded`. The best lane, if it is better. */
-static void affine_solve(const sums *s, bool bounded, affine *a)
+/* Least squares for d and m under the codes of each choice; m is kept at or above 0 when `bounded`. The best lane, if it is better; of two groups, as affine_around. */
+PCS_INLINE void affine_solve_of(const sums *s, bool bounded, bool two, affine *a)
 {
-    const moments *o = &a->o;
+    const int lanes = two ? CHOICES / 2 : CHOICES;
     double e[CHOICES], ds[CHOICES], ms[CHOICES];
-    LANES(l) {
-        const double q = (double)s->q[l], qq = (double)s->qq[l], qx = (double)s->qx[l], det = o->w * qq - q * q, over = (double)(1.0f / (det > 0 ? (float)det : 1.0f));
-        const double free_m = (q * qx - qq * o->x) * over, held = qx * (double)(1.0f / (qq > 0 ? s->qq[l] : 1.0f)); /* of what is rounded anyway */
-        const bool hold = bounded && free_m < 0;
-        ms[l] = hold ? 0.0 : free_m;
-        ds[l] = hold ? held : (o->w * qx - o->x * q) * over;
-        const double err = error_of(o, q, qq, qx, ds[l], ms[l]);
-        e[l] = det > 0 && ds[l] > 0 && err < 1e300 ? err : 1e300;
+    for (int h = 0; h < CHOICES; h += lanes) {
+        const moments o = a[two && h].o;
+        PCS_LANES(k, lanes)
+        {
+            const int l = h + k;
+            const double q = (double)s->q[l], qq = (double)s->qq[l], qx = (double)s->qx[l], det = o.w * qq - q * q, over = (double)(1.0f / (det > 0 ? (float)det : 1.0f));
+            const double free_m = (q * qx - qq * o.x) * over, held = qx * (double)(1.0f / (qq > 0 ? s->qq[l] : 1.0f)); /* of what is rounded anyway */
+            const bool hold = bounded && free_m < 0;
+            ms[l] = hold ? 0.0 : free_m;
+            ds[l] = hold ? held : (o.w * qx - o.x * q) * over;
+            const double err = error_of(&o, q, qq, qx, ds[l], ms[l]);
+            e[l] = det > 0 && ds[l] > 0 && err < 1e300 ? err : 1e300;
+        }
     }
-    const int l = least_of(e);
-    if (e[l] < a->error) a->error = e[l], a->d = (float)ds[l], a->m = (float)ms[l];
+    for (int g = 0; g <= (int)two; g++) {
+        const int l = two ? 8 * g + least_of_8(e + 8 * g) : least_of(e);
+        if (e[l] < a[g].error) a[g].error = e[l], a[g].d = (float)ds[l], a[g].m = (float)ms[l];
+    }
 }
+static void affine_solve(const sums *s, bool bounded, affine *a) { affine_solve_of(s, bounded, false, a); }
+static void affine_solve_two(const sums *s, bool bounded, affine *a) { affine_solve_of(s, bounded, true, a); }
 
 /* Best d and m for w = d q - m over each of `groups` groups of n. All take a step before one takes the next: the processor goes on with another group while a solution is not there yet. */
 static void fit_affine(const pcs_format *f, const float *x, const float *w, uint32_t n, uint32_t groups, pcs_fit_effort effort, bool bounded, affine *a)
@@ -162,12 +180,13 @@ static void fit_affine(const pcs_format *f, const float *x, const float *w, uint
         sums_of(f, &c, &(weights){ x + g * n, w ? w + g * n : NULL, n, 0 }, true, &s[g]);
     }
     if (effort != PCS_FIT_SEARCH) return;
+    const bool two = few_levels(f) && groups % 2 == 0;
     for (uint32_t g = 0; g < groups; g++) affine_solve(&s[g], bounded, &a[g]);
-    for (uint32_t g = 0; g < groups; g++) {
-        affine_around(f, &a[g], &c);
-        sums_of(f, &c, &(weights){ x + g * n, w ? w + g * n : NULL, n, 0 }, true, &s[g]);
+    for (uint32_t g = 0; g < groups; g += 1 + (uint32_t)two) {
+        affine_around(f, &a[g], two, &c);
+        sums_of(f, &c, &(weights){ x + g * n, w ? w + g * n : NULL, n, two ? n : 0 }, true, &s[g]);
     }
-    for (uint32_t g = 0; g < groups; g++) affine_solve(&s[g], bounded, &a[g]);
+    for (uint32_t g = 0; g < groups; g += 1 + (uint32_t)two) (two ? affine_solve_two : affine_solve)(&s[g], bounded, &a[g]);
 }
 
 #endif
