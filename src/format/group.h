@@ -86,10 +86,13 @@ static float fit_symmetric(const pcs_format *f, const float *x, const float *w, 
         try_scales(f, &c, x, w, n, &b);
         return best_of(&b, rtn);
     }
-    for (int sign = 1; sign >= (both ? -1 : 1); sign -= 2) {
+    /* Scales around that of round-to-nearest, for the largest weight at either end where one reaches farther; a few weights have eight of each in one pass (0.1 % more error; rows would have 2 %). */
+    const float step = wide ? 0.07f : f->book ? 0.0225f * (ext < 0 ? -ext : ext) : ext < 8 && ext > -8 ? 0.1f : 0.14f;
+    const bool halves = both && n <= 32;
+    for (int sign = 1; sign >= (both && !halves ? -1 : 1); sign -= 2) {
         LANES(l) {
-            const float step = wide ? 0.07f : f->book ? 0.0225f * (ext < 0 ? -ext : ext) : ext < 8 && ext > -8 ? 0.1f : 0.14f, reach = (float)(l - 7) * step;
-            c.inv[l] = (float)sign * (ext + (ext < 0 ? -reach : reach)) / top;
+            const float reach = (float)(halves ? 2 * (l % 8) - 7 : l - 7) * step;
+            c.inv[l] = (float)(halves && l >= CHOICES / 2 ? -1 : sign) * (ext + (ext < 0 ? -reach : reach)) / top;
         }
         try_scales(f, &c, x, w, n, &b);
     }
