@@ -2,8 +2,8 @@
 
 usage: evaluate.py PRECIS MODEL.gguf REFERENCE.gguf TEXT LLAMA_PERPLEXITY [CHUNKS [ROUNDS [THREADS]]]     (the tool: tests/peers/environment-perplexity)
 
-Windows of 512 tokens, the second half scored. Both as run, whole commands, on the first THREADS cores (the tool takes a thread for each core that it may use besides those it is told). Its own time of decoding is
-printed, too, and the divergence that it finds.
+Windows of 512 tokens, the second half scored. Both as run, whole commands, on the first THREADS cores (the tool takes a thread for each core that it may use besides those it is told). The divergence that it finds is
+printed, too.
 """
 import os, re, statistics, subprocess, sys, tempfile, time
 import goals, sides
@@ -28,7 +28,7 @@ def theirs(of, *more):
     return r.stdout + r.stderr
 
 
-peer, decoding, own = [], [], []
+peer, own = [], []
 with tempfile.TemporaryDirectory() as folder:
     logits, base, part = (os.path.join(folder, n) for n in ("logits.gguf", "base.kld", "text"))
     with open(text, "rb") as f, open(part, "wb") as to:
@@ -39,13 +39,11 @@ with tempfile.TemporaryDirectory() as folder:
     for _ in range(rounds):
         t, out = timed(lambda: theirs(model, "--kl-divergence"))
         peer.append(t)
-        found = re.search(r"prompt eval time =\s*([0-9.]+) ms", out)
-        decoding.append(float(found.group(1)) / 1000 if found else float("nan"))
         kl = re.search(r"Mean +KLD: *(-?[0-9.]+) *± *([0-9.]+)", out)
         t, j = timed(lambda: sides.precis(*command))
         own.append(t)
-a, b, c = (statistics.median(x) for x in (peer, own, decoding))
-print(f"{chunks * 512} tokens, {threads} thread(s): llama.cpp {a:.1f} s as run ({c:.1f} of them decoding), precis {b:.1f} s: {a / b:.2f} times; KL by llama.cpp {' ± '.join(kl.groups()) if kl else 'not found'}, by precis {j['kld_mean']:.6f} ± {j['kld_se']:.6f}")
+a, b = statistics.median(peer), statistics.median(own)
+print(f"{chunks * 512} tokens, {threads} thread(s): llama.cpp {a:.1f} s as run, precis {b:.1f} s: {a / b:.2f} times; KL by llama.cpp {' ± '.join(kl.groups()) if kl else 'not found'}, by precis {j['kld_mean']:.6f} ± {j['kld_se']:.6f}")
 if chunks == 24 and threads == 1:
     goals.record("evaluate", a / b)
 r = sides.precis(precis, "bench", reference, "--weights-only", "--prompt", 512, "--gen", 1, "-t", threads)
