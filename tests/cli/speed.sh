@@ -25,6 +25,16 @@ name=p-scalar; PRECIS_CPU=scalar text "$work/p.gguf"
 name=p-avx2; PRECIS_CPU=avx2 text "$work/p.gguf"
 for f in q-load q-background p-off p2-load p-scalar p-avx2; do cmp -s "$work/q-off" "$work/$f" || fail "$f: another text than the rows'"; done
 q run "$work/p.gguf" --weights-only -p "It was" -n 8 --temp 0
+# TQ1_0 has other bytes in panels
+q quant "$m" --type TQ1_0 --no-calib --no-eval -o "$work/t.gguf"
+q convert "$work/t.gguf" --format packed -o "$work/tp.gguf"
+q convert "$work/tp.gguf" -o "$work/back.gguf"
+cmp -s "$work/t.gguf" "$work/back.gguf" || fail "a packed file of TQ1_0 does not give back its rows"
+name=t-off text "$work/t.gguf" --pack off
+name=t-packed text "$work/tp.gguf"
+name=t-avx2; PRECIS_CPU=avx2 text "$work/tp.gguf"
+name=t-scalar; PRECIS_CPU=scalar text "$work/tp.gguf"
+for f in t-packed t-avx2 t-scalar; do cmp -s "$work/t-off" "$work/$f" || fail "$f: another text than the rows'"; done
 q eval "$work/p.gguf" --against "$work/q.gguf" --chunks 2 --json
 json 'abs(j["kld_mean"]) < 1e-12'
 q inspect "$work/p.gguf" --json
