@@ -16,7 +16,7 @@
 /* Each field of a block. */
 typedef struct { const uint8_t *at[PCS_FIELDS]; } planes;
 
-#ifdef __AVX512VBMI__
+#if VEC == 64 && defined __AVX512VBMI__
 #define PACK_PANEL pcs_pack_avx512vbmi
 #elif defined(__x86_64__)
 #define PACK_PANEL pcs_pack_avx2
@@ -242,7 +242,7 @@ PCS_INLINE vec line_tq2_0(const planes *p, int g, int l, int h) { return field(p
 
 PCS_INLINE void scales_tq1_0(const planes *p, size_t groups, float *d, float *m) { scales_tq2_0(p, groups, d, m); }
 /* Digit n, 0 to 4, of every byte of codes as format/tq1_0.c has them: from the six bits that are pair and r (pair_digit), or from r and h (behind_digit). */
-#ifdef __AVX512VBMI__
+#if VEC == 64 && defined __AVX512VBMI__
 #define SIX_BITS(m) { E16(m, 0), E16(m, 16), E16(m, 32), E16(m, 48) }
 #define E16(m, b) E4(m, b), E4(m, (b) + 4), E4(m, (b) + 8), E4(m, (b) + 12)
 #define E4(m, b) m(b), m((b) + 1), m((b) + 2), m((b) + 3)
