@@ -133,7 +133,7 @@ static precis_status probes(profiler *r)
 static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights, double bits, const pcs_format **worst, double *error)
 {
     pcs_draw d;
-    precis_status st = pcs_draw_open(r->ctx, &d, t, r->coder, r->opt->imatrix, pcs_draw_steps(t, weights));
+    precis_status st = pcs_draw_open(r->ctx, &d, t, r->coder, r->opt->imatrix, false, pcs_draw_steps(t, weights));
     *worst = NULL;
     *error = 0;
     for (size_t i = 0; pcs_formats[i] && !st; i++) {

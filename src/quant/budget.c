@@ -133,7 +133,7 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
             tb->choices[i * MAX_TYPES] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j.types[0], (uint64_t)t->ne[0]) + 31) / 32 * 32, 0 };
             continue;
         }
-        st = pcs_draw_open(ctx, &j.draw, t, method, o->imatrix, pcs_draw_steps(t, weights));
+        st = pcs_draw_open(ctx, &j.draw, t, method, o->imatrix, !j.output && !(o->profile && pcs_profile_of(o->profile, t->name)), pcs_draw_steps(t, weights));
         if (!st) st = losses(ctx, &j, tb->choices + i * MAX_TYPES);
         pcs_draw_close(&j.draw);
     }

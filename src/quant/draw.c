@@ -2,7 +2,10 @@
  *
  * A row that holds more of the tensor's weighted norm than a step is taken for certain; the others at even steps of the sum of their norms, and the mean over the steps of their relative errors is that
  * of all of them. Massive activations meet one row of some ffn_down, which then holds nearly all of the norm and, as one weight of it matters, little of the error: rows at even distances missed the
- * norm (Q3_K of such a tensor was predicted at 2.5 nats, and measured at 0.02), rows by their norms alone missed the error, 4,000 times that row's. */
+ * norm (Q3_K of such a tensor was predicted at 2.5 nats, and measured at 0.02), rows by their norms alone missed the error, 4,000 times that row's.
+ *
+ * Rooted, an input counts by the root of its importance (its root mean square). Importance is a mean over tokens, and a few tokens with massive activations (Sun et al. 2024) outweigh all others in some ffn_down: the
+ * error of nearly all tokens then hardly counts, and a plan gives such a tensor one bit. docs/planning.md has what each way reaches. */
 #include "base/pool.h"
 #include "quant/methods.h"
 
@@ -58,7 +61,18 @@ static void take_certain(pcs_draw *d, uint64_t all)
     for (uint64_t r = 0; r < all; r++) d->ends[r] = d->rest += d->ends[r];
 }
 
-precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method, const precis_imatrix *imatrix, size_t steps)
+/* Weights of the draw's own: the roots of d->weights, as many. */
+static precis_status take_roots(pcs_draw *d)
+{
+    const uint64_t n = (uint64_t)d->t->ne[0], experts = d->weights.stride ? pcs_tensor_rows(d->t) / d->weights.rows : 1;
+    d->roots = pcs_alloc(d->ctx, n * experts, sizeof *d->roots);
+    if (!d->roots) return PRECIS_ENOMEM;
+    for (uint64_t k = 0; k < n * experts; k++) d->roots[k] = sqrtf(d->weights.mean[k]);
+    d->weights.mean = d->roots;
+    return PRECIS_OK;
+}
+
+precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method, const precis_imatrix *imatrix, bool rooted, size_t steps)
 {
     const size_t n = (size_t)t->ne[0];
     const uint64_t all = pcs_tensor_rows(t);
@@ -68,6 +82,7 @@ precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, c
     d->picks = pcs_alloc(ctx, 2 * steps + 1, sizeof *d->picks);
     if (!d->scratch || !d->ends || !d->picks) return PRECIS_ENOMEM;
     precis_status st = pcs_imatrix_for(imatrix, t, &d->weights);
+    if (!st && rooted && d->weights.mean) st = take_roots(d);
     if (st) return st;
     pcs_for(ctx, all, 1 + 65536 / n, measure_norms, &(work){ d, NULL, d->ends });
     take_certain(d, all);
@@ -79,6 +94,7 @@ void pcs_draw_close(pcs_draw *d)
     pcs_free(d->ctx, d->scratch);
     pcs_free(d->ctx, d->ends);
     pcs_free(d->ctx, d->picks);
+    pcs_free(d->ctx, d->roots);
     *d = (pcs_draw){ .ctx = d->ctx };
 }
 

@@ -78,6 +78,7 @@ typedef struct pcs_draw {
     const pcs_method *method; /* a coder of rows */
     pcs_kernels kernels;
     pcs_row_weights weights;
+    float *roots;  /* weights.mean, when rooted */
     pcs_shared shared;
     bool known;    /* shared is */
     size_t steps;
@@ -89,7 +90,8 @@ typedef struct pcs_draw {
 } pcs_draw;
 /* Steps for a tensor of a model with so many weights. */
 size_t pcs_draw_steps(const pcs_tensor *t, double weights);
-precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method, const precis_imatrix *imatrix, size_t steps);
+/* rooted: an input counts by the root of its importance. */
+precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method, const precis_imatrix *imatrix, bool rooted, size_t steps);
 /* After a failed open, too. */
 void pcs_draw_close(pcs_draw *d);
 /* *relative: weighted squared error over weighted square. steps: at most those of open. */

@@ -1,5 +1,6 @@
-/* The solver against exhaustive search; patterns; mixes; substitutes. */
+/* The solver against exhaustive search; patterns; mixes; substitutes; plans under an importance matrix. */
 #include "plan/plan.h"
+#include "quant/quant.h"
 #include "test.h"
 
 #include <math.h>
@@ -119,8 +120,52 @@ static void test_ragged(void **state)
     precis_ctx_close(&ctx);
 }
 
+/* Two layers alike; in the first, one input has a massive activation, as in models with attention sinks. It does not make the other 255 worth nothing: both are given types of about the same bits. */
+static void test_massive(void **state)
+{
+    (void)state;
+    enum { WIDTH = 256, ROWS = 64 };
+    static float data[WIDTH * ROWS];
+    static const char *const names[] = { "blk.0.ffn_down.weight", "blk.1.ffn_down.weight" };
+    precis_ctx *ctx = test_ctx(2);
+    precis_model *m;
+    precis_imatrix *im;
+    uint64_t seed = 7;
+    for (size_t i = 0; i < WIDTH * ROWS; i++) data[i] = (float)(pcs_rand_unit(&seed) + pcs_rand_unit(&seed) + pcs_rand_unit(&seed) - 1.5);
+    OK(ctx, pcs_model_new(ctx, &m, "test", "gguf"));
+    OK(ctx, pcs_imatrix_new(ctx, &im));
+    for (size_t l = 0; l < 2; l++) {
+        pcs_tensor *t = pcs_model_add_tensor(m);
+        pcs_importance *e;
+        assert_non_null(t);
+        *t = (pcs_tensor){ .name = names[l], .source = names[l], .format = pcs_format_by_name("F32"), .dims = 2, .ne = { WIDTH, ROWS }, .shape = { WIDTH, ROWS }, .n = WIDTH * ROWS, .bytes = sizeof data, .data = (const uint8_t *)data };
+        OK(ctx, pcs_imatrix_add(im, names[l], strlen(names[l]), WIDTH, 1, &e));
+        for (size_t k = 0; k < WIDTH; k++) e->sum[k] = l == 0 && k == 77 ? 1e5 : 1;
+        e->counts[0] = 1;
+    }
+    OK(ctx, pcs_model_index(m));
+    pcs_imatrix_finish(im);
+    for (int bits = 3; bits <= 6; bits++) {
+        precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
+        precis_plan *p;
+        double own[2];
+        o.imatrix = im;
+        OK(ctx, precis_quant_plan(ctx, &p, m, 4096 + (uint64_t)(bits * WIDTH * ROWS / 8 * 2), &o, NULL));
+        for (size_t l = 0; l < 2; l++) {
+            precis_plan_row r = { .size = sizeof r };
+            OK(ctx, precis_plan_get(p, l, &r));
+            own[l] = pcs_format_bpw(pcs_format_by_name(r.to));
+        }
+        if (fabs(own[0] - own[1]) > 1.5) fail_msg("%d bits: %g with the massive activation, %g without", bits, own[0], own[1]);
+        precis_plan_close(&p);
+    }
+    precis_imatrix_close(&im);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_solver), cmocka_unit_test(test_patterns), cmocka_unit_test(test_types), cmocka_unit_test(test_ragged) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_solver), cmocka_unit_test(test_patterns), cmocka_unit_test(test_types), cmocka_unit_test(test_ragged), cmocka_unit_test(test_massive) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
