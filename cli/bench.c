@@ -111,22 +111,22 @@ static int run(cli *c)
     if (!st) st = precis_bench(c->ctx, path, &o, &r);
     if (st) return cli_fail(c, st);
     if (c->json) {
-        json_t *all = json_pack("{s:f, s:f, s:f, s:I, s:{s:f, s:f, s:f, s:f, s:f}, s:f, s:f, s:f, s:I, s:s, s:i}", "load_ms", r.load_ms, "prefill_tok_s", r.prefill_tok_s,
+        json_t *all = json_pack("{s:f, s:f, s:f, s:I, s:{s:f, s:f, s:f, s:f, s:f}, s:f, s:f, s:f, s:I, s:I, s:s, s:i}", "load_ms", r.load_ms, "prefill_tok_s", r.prefill_tok_s,
                                 "decode_tok_s", r.decode_tok_s, "rss_bytes", (json_int_t)r.rss_bytes, "limit", "prefill_tok_s", r.limit_prefill_tok_s,
                                 "decode_tok_s", r.limit_decode_tok_s, "l2_bytes_s", r.l2_bytes_s, "l3_bytes_s", r.l3_bytes_s, "memory_bytes_s", r.memory_bytes_s, "read_bytes_s", r.read_bytes_s, "multiply_s", r.multiply_s, "fma_s", r.fma_s, "weight_bytes",
-                                (json_int_t)r.weight_bytes, "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx));
+                                (json_int_t)r.weight_bytes, "kv_bytes", (json_int_t)r.kv_bytes, "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx));
         json_object_set_new(all, "scaling", scaling(&r));
         if (cli_has(c, "--energy")) json_object_set_new(all, "energy", isfinite(r.decode_j) ? json_pack("{s:f, s:f}", "prefill_j", r.prefill_j, "decode_j", r.decode_j) : json_null());
         return cli_print_json(c, all);
     }
-    char a[32], b[32];
+    char a[32], b[32], kv[32];
     if (cli_has(c, "--energy") && !isfinite(r.decode_j)) fprintf(stderr, "note: no joules: the RAPL counters (/sys/class/powercap/intel-rapl:*/energy_uj) are not there or not readable; virtual machines have none, and on others root reads them\n");
     printf("%s, %u threads\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx));
     printf("%-10s %10.1f ms\n", "load", r.load_ms);
-    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications in registers)\n", "prefill", r.prefill_tok_s,
+    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications, attention's too, in registers)\n", "prefill", r.prefill_tok_s,
            100 * r.prefill_tok_s / r.limit_prefill_tok_s, r.limit_prefill_tok_s);
-    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (reading %s of weights at %s/s%s)\n", "decode", r.decode_tok_s,
-           100 * r.decode_tok_s / r.limit_decode_tok_s, r.limit_decode_tok_s, cli_bytes((double)r.weight_bytes, a), cli_bytes(r.read_bytes_s, b), o.sequences > 1 ? " for all sequences, or their multiplications" : "");
+    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (reading %s of weights and %s of cache at %s/s%s)\n", "decode", r.decode_tok_s,
+           100 * r.decode_tok_s / r.limit_decode_tok_s, r.limit_decode_tok_s, cli_bytes((double)r.weight_bytes, a), cli_bytes((double)r.kv_bytes, kv), cli_bytes(r.read_bytes_s, b), o.sequences > 1 ? " for all sequences, or their multiplications" : "");
     if (cli_has(c, "--energy") && isfinite(r.decode_j)) printf("%-10s %10.3f J a token of the prompt, %.3f J a generated one (processor and, where it counts them, memory of the package)\n", "energy", r.prefill_j, r.decode_j);
     printf("%-10s %10s\n", "memory", cli_bytes((double)r.rss_bytes, a));
     printf("\nlimits: reading");
@@ -141,8 +141,8 @@ static int run(cli *c)
 const cli_command cli_bench = {
     "bench", "MODEL", "load time, prefill, decode and memory, beside the limit of this machine",
     "The limits are measured in the same run: the speed at which all threads read the file's pages, or memory in large pages\n"
-    "where that is faster, and the speed at which they multiply in registers (int8 for quantized weights, f32 for others) at\n"
-    "the instruction set in use.", 0, 1, options, run,
+    "where that is faster, and the speed at which they multiply in registers (int8 for quantized weights, f32 for others and for\n"
+    "attention) at the instruction set in use. A generated token reads the weights once, and its context's keys and values.", 0, 1, options, run,
     "  precis bench model.gguf --prompt 512 --gen 64\n"
     "  PRECIS_CPU=avx2 precis bench model.gguf --threads 1 --json\n",
     NULL,

@@ -23,12 +23,12 @@ typedef struct precis_bench_result {
     uint32_t size;                            /* sizeof of this struct, set by the caller                  */
     double   load_ms, prefill_tok_s, decode_tok_s; /* decode: of all sequences */
     uint64_t rss_bytes;                       /* of the process, at its largest                            */
-    /* What this machine could do at best, measured now: reading the weights once per token at the speed that
-     * memory is read with the same threads; and the same multiplications (int8 of quantized weights, f32 fma of
-     * others) in registers, at the instruction set in use. */
+    /* What this machine could do at best, measured now: reading the weights, and the keys and values of a token's own
+     * context, once per token at the speed that memory is read with the same threads; and the same multiplications (int8 of
+     * quantized weights, f32 fma of others and of attention) in registers, at the instruction set in use. */
     double   read_bytes_s, multiply_s;
     double   limit_prefill_tok_s, limit_decode_tok_s;
-    uint64_t weight_bytes;                    /* read per token                                            */
+    uint64_t weight_bytes;                    /* read per token; of experts, those that it goes to         */
     double   fma_s;                           /* beside multiply_s: f32                                    */
     double   prefill_j, decode_j;             /* joules a token by the processor's RAPL counters; NaN where they cannot be read */
     double   l2_bytes_s, l3_bytes_s, memory_bytes_s; /* that all threads read from each tier; 0: not known */
@@ -37,6 +37,7 @@ typedef struct precis_bench_result {
     uint32_t barriers, barrier_threads;
     double   barrier_s;                       /* 0: this machine has one processor, and share is not known     */
     struct { uint32_t threads; double strips, share; } scaling[PRECIS_SCALINGS]; /* 2, 4, 8 and 16 threads; strips: evenness alone */
+    uint64_t kv_bytes;                        /* of the caches, read per generated token: a mean            */
 } precis_bench_result;
 /* path: opened anew, so that loading is measured. */
 PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts, precis_bench_result *result);

@@ -1,6 +1,7 @@
 /* bench.c - load, prefill, decode and memory, beside what the machine could do at best. */
 #include "base/pool.h"
 #include "graph/arch.h"
+#include "graph/kv.h"
 #include "job/limits.h"
 #include "job/scaling.h"
 #include "precis/bench.h"
@@ -8,19 +9,54 @@
 
 #include <math.h>
 
-/* Bytes that a token reads, and seconds that its multiplications take at the peak of their kind: in every token, and for
- * the logits of one. */
-static void weigh(const precis_graph *g, const pcs_lm *lm, precis_arithmetic arithmetic, precis_bench_result *r, double *every, double *output)
+/* What the machine has to do at least for a token; seconds are of multiplications at the peak of their kind. */
+typedef struct {
+    double every, output;    /* with weights: of every token; of one whose logits are wanted */
+    double prompt, generate; /* of attention, which multiplies f32: of a prompt's token, and of a generated one; means */
+} work;
+
+static void weigh_weight(const precis_graph *g, const pcs_node *n, const pcs_lm *lm, precis_arithmetic arithmetic, precis_bench_result *r, work *w)
 {
-    r->weight_bytes = 0;
-    *every = *output = 0;
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        const pcs_node *n = &g->nodes[i];
-        if (strcmp(n->op->name, "matmul") || g->values[n->in[1]].node < 0) continue;
-        const pcs_value *w = &g->values[g->nodes[g->values[n->in[1]].node].in[0]];
-        r->weight_bytes += (uint64_t)w->shape[0] * pcs_row_bytes(w->format, (uint64_t)w->shape[1]);
-        const bool integers = arithmetic == PRECIS_FAST && w->format->kind == PCS_QUANT;
-        *(n->out == lm->logits ? output : every) += (double)w->shape[0] * (double)w->shape[1] / (integers ? r->multiply_s : r->fma_s);
+    const bool experts = !strcmp(n->op->name, "moe_matmul");
+    if ((!experts && strcmp(n->op->name, "matmul")) || g->values[n->in[1]].node < 0) return;
+    const pcs_value *v = &g->values[g->nodes[g->values[n->in[1]].node].in[0]];
+    const uint64_t rows = (uint64_t)v->shape[v->dims - 2] * (experts ? (uint64_t)g->values[n->in[2]].shape[1] / 2 : 1), width = (uint64_t)v->shape[v->dims - 1]; /* of the experts that a token goes to */
+    const bool integers = arithmetic == PRECIS_FAST && v->format->kind == PCS_QUANT;
+    r->weight_bytes += rows * pcs_row_bytes(v->format, width);
+    *(n->out == lm->logits ? &w->output : &w->every) += (double)rows * (double)width / (integers ? r->multiply_s : r->fma_s);
+}
+
+/* Keys that tokens at positions [first, first + n) attend to, in all. */
+static double keys_of(uint64_t first, uint64_t n, double window)
+{
+    double keys = 0;
+    for (uint64_t p = first; p < first + n; p++) keys += window > 0 && (double)(p + 1) > window ? window : (double)(p + 1);
+    return keys;
+}
+
+static void weigh_attention(const precis_runner *r, const pcs_node *n, const precis_bench_options *o, precis_bench_result *out, work *w)
+{
+    const precis_graph *g = r->graph;
+    if (strcmp(n->op->name, "attention")) return;
+    const pcs_slot *slots = r->program->slots;
+    const pcs_kv *kv = slots[slots[n->in[1]].root].kv;
+    uint64_t bytes;
+    if (!pcs_kv_bytes(kv, &bytes)) return;
+    const double heads = (double)g->values[n->in[0]].shape[1] / kv->kd, each = heads * (kv->kd + kv->vd), window = n->attr[1];
+    const double generated = (keys_of(o->prompt, o->generate, window) + (o->sequences - 1) * keys_of(0, o->generate, window)) / ((double)o->generate * o->sequences);
+    w->prompt += keys_of(0, o->prompt, window) / o->prompt * each / out->fma_s;
+    w->generate += generated * each / out->fma_s;
+    out->kv_bytes += (uint64_t)(generated * (double)bytes / ((double)kv->capacity * kv->sequences));
+}
+
+/* The limits: bytes are read once for all sequences if they are weights, and multiplied meanwhile; attention multiplies what others wait for. */
+static void weigh(const precis_runner *r, const precis_bench_options *o, precis_bench_result *out, work *w)
+{
+    out->weight_bytes = out->kv_bytes = 0;
+    *w = (work){ 0 };
+    for (size_t i = 0; i < r->graph->n_nodes; i++) {
+        weigh_weight(r->graph, &r->graph->nodes[i], &r->lm, o->arithmetic, out, w);
+        weigh_attention(r, &r->graph->nodes[i], o, out, w);
     }
 }
 
@@ -88,7 +124,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     if (!st) st = measure(ctx, r, &o, result);
     if (!st) {
         result->rss_bytes = pcs_peak_memory(); /* before the file is read as a whole, for its limit */
-        double every, output;
+        work w;
         const pcs_tensor *big = &m->tensors[0];
         for (size_t i = 0; i < m->n_tensors; i++)
             if (m->tensors[i].bytes > big->bytes) big = &m->tensors[i];
@@ -99,11 +135,12 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
         result->memory_bytes_s = tiers.memory;
         result->multiply_s = pcs_multiply_speed(ctx, "peak");
         result->fma_s = pcs_multiply_speed(ctx, "peakf");
-        weigh(r->graph, &r->lm, o.arithmetic, result, &every, &output);
+        weigh(r, &o, result, &w);
         result->read_bytes_s = fmax(pcs_read_speed(ctx, f->map, f->size), tiers.memory); /* a large file's pages are small, unlike those of panels */
         if (result->weight_bytes < (uint64_t)512 << 20) result->read_bytes_s = fmax(result->read_bytes_s, pcs_panels_speed(ctx, result->weight_bytes)); /* some lie in the cache */
-        result->limit_decode_tok_s = 1.0 / fmax((double)result->weight_bytes / result->read_bytes_s / o.sequences, every + output); /* weights are read once for all sequences */
-        result->limit_prefill_tok_s = 1.0 / (every + output / o.prompt);
+        const double read = ((double)result->weight_bytes / o.sequences + (double)result->kv_bytes) / result->read_bytes_s; /* weights are read once for all sequences */
+        result->limit_decode_tok_s = 1.0 / fmax(read, w.every + w.output + w.generate);
+        result->limit_prefill_tok_s = 1.0 / (w.every + w.output / o.prompt + w.prompt);
         pcs_scaling_estimate(r->program, (double)result->weight_bytes, result->read_bytes_s, result);
     }
     precis_runner_close(&r);

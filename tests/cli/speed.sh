@@ -70,7 +70,7 @@ done
 
 # ---- bench
 q bench "$work/q.gguf" --prompt 16 --gen 8 --sequences 8 --json
-json 'j["decode_tok_s"] > 0 and j["limit"]["decode_tok_s"] > 0 and [t["threads"] for t in j["scaling"]["threads"]] == [2, 4, 8, 16] and all(0 < t["strips"] <= 1 and t["share"] <= t["strips"] for t in j["scaling"]["threads"]) and j["scaling"]["barriers"] > 8'
+json 'j["decode_tok_s"] > 0 and j["limit"]["decode_tok_s"] > 0 and [t["threads"] for t in j["scaling"]["threads"]] == [2, 4, 8, 16] and all(0 < t["strips"] <= 1 and t["share"] <= t["strips"] for t in j["scaling"]["threads"]) and j["scaling"]["barriers"] > 8 and j["kv_bytes"] == (20.5 + 7 * 4.5) / 8 * 8 * 128 * 2 * 2' # keys of a token's own context, the first sequence behind the prompt; 8 layers, 128 numbers, f16
 mkdir -p "$work/powercap/intel-rapl:0"
 echo 1000000 >"$work/powercap/intel-rapl:0/energy_uj"
 PRECIS_POWERCAP=$work/powercap q bench "$work/q.gguf" --prompt 16 --gen 8 --energy --json
