@@ -150,22 +150,32 @@ void pcs_kv_put(pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos, cons
 
 bool pcs_kv_few(const pcs_kv *kv, size_t rows) { return rows <= PCS_FEW && (kv->vt->bits != 4 || kv->vp % 32 == 0); }
 
-void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy)
+static const uint8_t *key_at(const pcs_kv *kv, size_t row) { return kv->k + row * ((kv->kd + 1) / 2 * 2) * kv->kt->bits / 8; }
+static const uint8_t *value_at(const pcs_kv *kv, size_t row) { return kv->v + row * kv->vp * kv->vt->bits / 8; }
+
+pcs_kv_span pcs_kv_span_of(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t first, uint32_t last)
 {
-    const size_t row = row_of(kv, sequence, head) + first, dims = (kv->kd + 1) / 2 * 2;
-    kernels->kv_scores(&(pcs_kv_scores_args){ q, rows, kv->kd, kv->k + row * dims * kv->kt->bits / 8, kv->ks ? kv->ks + row : NULL, (int)kv->kt->bits, tiles, y, ldy });
+    const size_t row = row_of(kv, sequence, head);
+    const uint8_t *v = value_at(kv, row + first);
+    return (pcs_kv_span){ key_at(kv, row + first), key_at(kv, row + last), v, value_at(kv, row + last), v };
 }
 
-void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate)
+void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span)
 {
     const size_t row = row_of(kv, sequence, head) + first;
-    kernels->kv_values(&(pcs_kv_values_args){ w, ldw, rows, n, kv->vp, kv->v + row * kv->vp * kv->vt->bits / 8, kv->vs ? kv->vs + row : NULL, (int)kv->vt->bits, y, kv->vp, accumulate });
+    kernels->kv_scores(&(pcs_kv_scores_args){ q, rows, kv->kd, key_at(kv, row), kv->ks ? kv->ks + row : NULL, (int)kv->kt->bits, tiles, y, ldy, span->keys_end, span->values });
+}
+
+void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate, const pcs_kv_span *span)
+{
+    const size_t row = row_of(kv, sequence, head) + first;
+    kernels->kv_values(&(pcs_kv_values_args){ w, ldw, rows, n, kv->vp, value_at(kv, row), kv->vs ? kv->vs + row : NULL, (int)kv->vt->bits, y, kv->vp, accumulate, span->values_end, span->next });
 }
 
 void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile, float *panel)
 {
-    const size_t row = row_of(kv, sequence, head) + (size_t)tile * 16, dims = (kv->kd + 1) / 2 * 2;
-    const uint8_t *src = kv->k + row * dims * kv->kt->bits / 8;
+    const size_t row = row_of(kv, sequence, head) + (size_t)tile * 16;
+    const uint8_t *src = key_at(kv, row);
     if (kv->kt->bits == 32) memcpy(panel, src, (size_t)kv->kd * 16 * sizeof(float));
     else if (kv->kt->bits == 16) kernels->f16_f32(&(pcs_f16_f32_args){ (const uint16_t *)(const void *)src, panel, (size_t)kv->kd * 16 });
     else kernels->unpack_kv(&(pcs_unpack_kv_args){ src, kv->ks + row, kv->kd, 0, (int)kv->kt->bits, panel });
@@ -174,7 +184,7 @@ void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence
 const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, float *dst)
 {
     const size_t row = row_of(kv, sequence, head) + first;
-    const uint8_t *src = kv->v + row * kv->vp * kv->vt->bits / 8;
+    const uint8_t *src = value_at(kv, row);
     if (kv->vt->bits == 32) return (const float *)(const void *)src;
     if (kv->vt->bits == 16) {
         kernels->f16_f32(&(pcs_f16_f32_args){ (const uint16_t *)(const void *)src, dst, (size_t)n * kv->vp });

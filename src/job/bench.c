@@ -44,7 +44,8 @@ static void weigh_attention(const precis_runner *r, const pcs_node *n, const pre
     if (!pcs_kv_bytes(kv, &bytes)) return;
     const double heads = (double)g->values[n->in[0]].shape[1] / kv->kd, each = heads * (kv->kd + kv->vd), window = n->attr[1];
     const double generated = (keys_of(o->prompt, o->generate, window) + (o->sequences - 1) * keys_of(0, o->generate, window)) / ((double)o->generate * o->sequences);
-    w->prompt += keys_of(0, o->prompt, window) / o->prompt * each / out->fma_s;
+    const bool causal = n->attr[3] != 0; /* otherwise each sees all of the call */
+    w->prompt += (causal ? keys_of(0, o->prompt, window) / o->prompt : o->prompt) * each / out->fma_s;
     w->generate += generated * each / out->fma_s;
     out->kv_bytes += (uint64_t)(generated * (double)bytes / ((double)kv->capacity * kv->sequences));
 }

@@ -176,9 +176,9 @@ typedef struct { const uint8_t *q; const float *s; size_t n, width; int bits; fl
 
 /* kv_scores: y[r][16 t + i] = sum_k x[r][k] key(16 t + i)[k] with keys as the cache has them, tiles of 16 (graph/kv.h): floats of 32 or 16 bits, or codes of 8 or 4 and d of each key.
  * kv_values: y[r][i] = (accumulate ? y : 0) + sum_j w[r][j] value(j)[i]; width: a multiple of 16, of 32 with codes of 4 bits. fma, k and j ascending: the sums of gemm. For a few rows;
- * many are faster with numbers that are unpacked once. */
-typedef struct { const float *x; size_t m, dims; const uint8_t *codes; const float *d; int bits; size_t tiles; float *y; size_t ldy; } pcs_kv_scores_args;
-typedef struct { const float *w; size_t ldw, m, n, width; const uint8_t *codes; const float *d; int bits; float *y; size_t ldy; bool accumulate; } pcs_kv_values_args;
+ * many are faster with numbers that are unpacked once. end: of the stream that codes is a part of, and where reading goes on then, which kernels ask for ahead; NULL: not known, or nowhere. */
+typedef struct { const float *x; size_t m, dims; const uint8_t *codes; const float *d; int bits; size_t tiles; float *y; size_t ldy; const uint8_t *end, *next; } pcs_kv_scores_args;
+typedef struct { const float *w; size_t ldw, m, n, width; const uint8_t *codes; const float *d; int bits; float *y; size_t ldy; bool accumulate; const uint8_t *end, *next; } pcs_kv_values_args;
 
 /* f16_f32: n numbers, exact (a NaN stays one; its payload may become quiet). */
 typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;

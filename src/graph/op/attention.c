@@ -65,7 +65,8 @@ static void softmax_row(const pcs_call *c, float *s, size_t lo, size_t hi, size_
     c->kernels->softmax(&(pcs_softmax_args){ s + (first - lo), last + 1 - first, first, (float)c->attr[0], (float)c->attr[2] });
 }
 
-static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint32_t head, char *mem)
+/* next: the head that this thread goes on with. */
+static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint32_t head, uint32_t next, char *mem)
 {
     const pcs_kv *kv = d->kv;
     const int32_t *pos = c->in[2].data, *seq = c->in[3].data;
@@ -85,7 +86,9 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     hi = (hi + 15) & ~(size_t)15;
     const size_t keys = hi - lo;
     const bool few = pcs_kv_few(kv, m);
-    if (few) pcs_kv_scores(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)lo, (uint32_t)(keys / 16), q, m, s, keys);
+    pcs_kv_span span = pcs_kv_span_of(kv, (uint32_t)seq[t0], head, (uint32_t)lo, (uint32_t)hi);
+    if (next < kv->heads) span.next = pcs_kv_span_of(kv, (uint32_t)seq[t0], next, (uint32_t)lo, (uint32_t)hi).keys;
+    if (few) pcs_kv_scores(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)lo, (uint32_t)(keys / 16), q, m, s, keys, &span);
     for (size_t j = lo; j < hi && !few; j += 16 * PANELS) {
         const size_t panels = hi - j < 16 * PANELS ? (hi - j) / 16 : PANELS, step = 16 * (size_t)kv->kd;
         for (size_t p = 0; p < panels; p++) pcs_kv_keys(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)(j / 16 + p), panel + p * step);
@@ -98,7 +101,7 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     for (size_t j = lo; j < hi; j += VALUES) {
         const size_t n = hi - j < VALUES ? hi - j : VALUES;
         if (few) {
-            pcs_kv_mix(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)j, (uint32_t)n, s + (j - lo), keys, m, y, j > lo);
+            pcs_kv_mix(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)j, (uint32_t)n, s + (j - lo), keys, m, y, j > lo, &span);
             continue;
         }
         const float *v = pcs_kv_values(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)j, (uint32_t)n, values);
@@ -117,7 +120,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (size_t t = 0, n; t < rows; t += n) {
         for (n = 1; n < d.rows && t + n < rows && seq[t + n] == seq[t]; n++) {}
         for (uint32_t h = 0; h < d.kv->heads; h++, task++)
-            if (task % nth == ith) tile(c, &d, t, n, h, c->scratch + ith * c->scratch_size);
+            if (task % nth == ith) tile(c, &d, t, n, h, h + nth, c->scratch + ith * c->scratch_size);
     }
 }
 

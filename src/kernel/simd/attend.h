@@ -15,8 +15,19 @@ PCS_INLINE vecf attend_load(const uint8_t *at, int bits, int high, int h)
     return codes_at(bits == 8 ? bytes16(at) : nibbles_of(bytes16(at), high), h);
 }
 
+/* Ask for n bytes from `far` ahead of `at` on, a line at a time, into the L1 cache (into L2, too, is slower), or as far behind the place where reading goes on after the end: keys of a head are no more than
+ * some ten thousand bytes, of which the first would come late each time. far 0: not. */
+PCS_INLINE void attend_ask(const uint8_t *at, size_t n, size_t far, const uint8_t *end, const uint8_t *next)
+{
+    if (!far) return;
+    for (size_t i = 0; i < n; i += 64) {
+        const size_t left = end ? (size_t)(end - at) : SIZE_MAX;
+        __builtin_prefetch(i + far < left ? at + (i + far) : next + (i + far - left));
+    }
+}
+
 /* Rows r0 .. r0 + rows - 1 (those behind the last are the last) with tiles of 16 keys from t on: a sum is one chain of fma, and a few rows alone would wait for theirs. */
-PCS_INLINE void score_tiles(const pcs_kv_scores_args *a, size_t t, int tiles, size_t r0, int rows, int bits)
+PCS_INLINE void score_tiles(const pcs_kv_scores_args *a, size_t t, int tiles, size_t r0, int rows, int bits, size_t far)
 {
     enum { P = ATTEND_PARTS };
     const size_t bytes = (a->dims + 1) / 2 * 4 * (size_t)bits;
@@ -27,6 +38,8 @@ PCS_INLINE void score_tiles(const pcs_kv_scores_args *a, size_t t, int tiles, si
     for (int i = 0; i < tiles * rows * P; i++) acc[i] = v_zero();
     for (int i = 0; i < tiles * P && bits < 16; i++) scale[i] = loadu(a->d + 16 * t + (size_t)i * V_ROWS);
     for (size_t k = 0; k < a->dims; k++) {
+        if (r0 == 0 && k % (size_t)(32 / bits) == 0)
+            for (int i = 0; i < tiles; i++) attend_ask(at + (size_t)i * bytes, 64, far, a->end, a->next);
         for (int i = 0; i < tiles * P; i++) {
             vecf v = attend_load(at + (size_t)(i / P) * bytes, bits, k & 1, i % P * V_ROWS);
             if (bits < 16) v = v_mulf(v, scale[i]);
@@ -40,30 +53,27 @@ PCS_INLINE void score_tiles(const pcs_kv_scores_args *a, size_t t, int tiles, si
 }
 
 /* n tiles, `wide` at a time, or one. */
-PCS_INLINE void score_some(const pcs_kv_scores_args *a, size_t t, size_t n, int wide, size_t r, int rows, int bits)
+PCS_INLINE void score_some(const pcs_kv_scores_args *a, size_t t, size_t n, int wide, size_t r, int rows, int bits, size_t far)
 {
     if (n % (size_t)wide)
-        for (size_t i = 0; i < n; i++) score_tiles(a, t + i, 1, r, rows, bits);
+        for (size_t i = 0; i < n; i++) score_tiles(a, t + i, 1, r, rows, bits, far);
     else
-        for (size_t i = 0; i < n; i += (size_t)wide) score_tiles(a, t + i, wide, r, rows, bits);
+        for (size_t i = 0; i < n; i += (size_t)wide) score_tiles(a, t + i, wide, r, rows, bits, far);
 }
 
 PCS_INLINE void scores(const pcs_kv_scores_args *a, int bits)
 {
     enum { MOST = ATTEND_ROWS };
-    const pcs_ahead far = pcs_cpu_ahead(1);
-    const size_t bytes = (a->dims + 1) / 2 * 4 * (size_t)bits;
+    const size_t far = pcs_cpu_ahead(1).l1;
     for (size_t t = 0, n; t < a->tiles; t += n) {
-        const char *ahead = (const char *)a->codes + t * bytes + far.l1;
         n = a->tiles - t < 4 ? a->tiles - t : 4;
-        if (far.l1) pcs_ask(ahead, ahead + n * bytes, 0);
         for (size_t r = 0; r < a->m; r += MOST) {
             const size_t rest = a->m - r;
-            if (rest > 4 && MOST > 4) score_some(a, t, n, 1, r, MOST, bits);
-            else if (rest > 3) score_some(a, t, n, MOST / 4, r, 4, bits);
-            else if (rest > 2) score_some(a, t, n, MOST / 4, r, 3, bits);
-            else if (rest > 1) score_some(a, t, n, MOST / 2, r, 2, bits);
-            else score_some(a, t, n, 4, r, 1, bits);
+            if (rest > 4 && MOST > 4) score_some(a, t, n, 1, r, MOST, bits, far);
+            else if (rest > 3) score_some(a, t, n, MOST / 4, r, 4, bits, far);
+            else if (rest > 2) score_some(a, t, n, MOST / 4, r, 3, bits, far);
+            else if (rest > 1) score_some(a, t, n, MOST / 2, r, 2, bits, far);
+            else score_some(a, t, n, 4, r, 1, bits, far);
         }
     }
 }
@@ -86,7 +96,7 @@ PCS_INLINE void value_tile(const pcs_kv_values_args *a, size_t i, int wide, size
         for (int p = 0; p < parts; p++) acc[r * parts + p] = a->accumulate ? loadu(y[r] + p * V_ROWS) : v_zero();
     }
     for (size_t j = 0; j < a->n; j++, at += row) {
-        if (far) pcs_ask((const char *)at + far, (const char *)at + far + (size_t)wide * (size_t)step, 0);
+        if (((uintptr_t)at & 63) < row) attend_ask(at, row, far, a->end, a->next); /* once a line */
         for (int p = 0; p < parts; p++) {
             vecf v = attend_load(at + p / ATTEND_PARTS * step, bits, high, p % ATTEND_PARTS * V_ROWS);
             if (bits < 16) v = v_mulf(v, v_setf(a->d[j]));
@@ -104,8 +114,8 @@ PCS_INLINE void value_rows(const pcs_kv_values_args *a, size_t r, int rows, int 
     const size_t even = bits == 4 ? a->width / 2 : a->width; /* nibbles: one half behind the other */
     for (size_t part = 0; part < a->width; part += even) {
         size_t i = 0;
-        for (; i + 16 * WIDE <= even; i += 16 * WIDE) value_tile(a, part + i, WIDE, r, rows, bits, far);
-        for (; i < even; i += 16) value_tile(a, part + i, 1, r, rows, bits, far);
+        for (; i + 16 * WIDE <= even; i += 16 * WIDE) value_tile(a, part + i, WIDE, r, rows, bits, part + i ? 0 : far);
+        for (; i < even; i += 16) value_tile(a, part + i, 1, r, rows, bits, part + i ? 0 : far);
     }
 }
 
