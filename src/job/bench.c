@@ -50,7 +50,6 @@ static void weigh_attention(const precis_runner *r, const pcs_node *n, const pre
     out->kv_bytes += (uint64_t)(generated * (double)bytes / ((double)kv->capacity * kv->sequences));
 }
 
-/* The limits: bytes are read once for all sequences if they are weights, and multiplied meanwhile; attention multiplies what others wait for. */
 static void weigh(const precis_runner *r, const precis_bench_options *o, precis_bench_result *out, work *w)
 {
     out->weight_bytes = out->kv_bytes = 0;

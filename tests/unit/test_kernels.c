@@ -400,8 +400,8 @@ static void check_kv(const pcs_kernel *k)
                         y[s] = guarded(m * ld * 4);
                         test_fill(y[s], m * ld, 7, 1.0f);
                         pcs_kernel_fn *run = s ? (keys ? pcs_kv_scores_scalar : pcs_kv_values_scalar) : k->run;
-                        if (keys) run(&(pcs_kv_scores_args){ x, m, width, codes, bits < 16 ? d : NULL, bits, n / 16, y[s], ld, NULL, NULL });
-                        else run(&(pcs_kv_values_args){ x, n, m, n, width, codes, bits < 16 ? d : NULL, bits, y[s], ld, m & 1, NULL, NULL });
+                        if (keys) run(&(pcs_kv_scores_args){ x, m, width, codes, bits < 16 ? d : NULL, bits, n / 16, y[s], ld, m & 1 ? codes + bytes : NULL, codes });
+                        else run(&(pcs_kv_values_args){ x, n, m, n, width, codes, bits < 16 ? d : NULL, bits, y[s], ld, m & 1, m & 1 ? codes + bytes : NULL, codes });
                     }
                     char what[80];
                     snprintf(what, sizeof what, "%d bits, width %zu, %zu keys, %zu rows", bits, width, n, m);
