@@ -153,11 +153,11 @@ bool pcs_kv_few(const pcs_kv *kv, size_t rows) { return rows <= PCS_FEW && (kv->
 static const uint8_t *key_at(const pcs_kv *kv, size_t row) { return kv->k + row * ((kv->kd + 1) / 2 * 2) * kv->kt->bits / 8; }
 static const uint8_t *value_at(const pcs_kv *kv, size_t row) { return kv->v + row * kv->vp * kv->vt->bits / 8; }
 
-pcs_kv_span pcs_kv_span_of(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t first, uint32_t last)
+pcs_kv_span pcs_kv_span_of(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t next, uint32_t first, uint32_t last)
 {
     const size_t row = row_of(kv, sequence, head);
     const uint8_t *v = value_at(kv, row + first);
-    return (pcs_kv_span){ key_at(kv, row + first), key_at(kv, row + last), v, value_at(kv, row + last), v };
+    return (pcs_kv_span){ key_at(kv, row + last), v, value_at(kv, row + last), next < kv->heads ? key_at(kv, row_of(kv, sequence, next) + first) : v };
 }
 
 void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span)

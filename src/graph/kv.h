@@ -36,9 +36,9 @@ precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv);
 void pcs_kv_close(precis_ctx *ctx, pcs_kv *kv);
 /* Store the key and the value of one head at a position. */
 void pcs_kv_put(pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos, const float *key, const float *value);
-/* Where attention reads keys [first, last) of a head, and their values, and where it goes on; a thread asks for what it reads next. */
-typedef struct pcs_kv_span { const uint8_t *keys, *keys_end, *values, *values_end, *next; } pcs_kv_span;
-pcs_kv_span pcs_kv_span_of(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t first, uint32_t last);
+/* Where keys [first, last) of a head end, where their values begin and end, and where a thread reads on that goes on with the keys of head `next` (none: not a head); kernels ask for it ahead. */
+typedef struct pcs_kv_span { const uint8_t *keys_end, *values, *values_end, *next; } pcs_kv_span;
+pcs_kv_span pcs_kv_span_of(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t next, uint32_t first, uint32_t last);
 /* Can the next two be used for a few rows? y[r][j] = q[r] . key(first + j), keys in [first, first + 16 tiles), first a multiple of 16; y[r][i] (+)= sum_j w[r][j] value(first + j)[i], i < vp. */
 bool pcs_kv_few(const pcs_kv *kv, size_t rows);
 void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span);
