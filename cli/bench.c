@@ -83,7 +83,10 @@ static json_t *scaling(const precis_bench_result *r)
 
 static void print_scaling(const precis_bench_result *r)
 {
-    if (!(r->barrier_s > 0)) return;
+    if (!(r->barrier_s > 0)) {
+        if (r->barrier_threads > 1) printf("more threads: not estimated, since other processes have the processors and no barrier could be measured\n");
+        return;
+    }
     printf("more threads, each reading as fast as one here, would keep of the read limit:");
     for (int i = 0; i < PRECIS_SCALINGS; i++) printf("%s %.0f %% (%u; strips %.0f)", i ? "," : "", 100 * r->scaling[i].share, r->scaling[i].threads, 100 * r->scaling[i].strips);
     printf("; %u barriers a token, each %.0f ns with %u threads\n", r->barriers, r->barrier_s * 1e9, r->barrier_threads);
