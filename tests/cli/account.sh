@@ -1,6 +1,6 @@
 #!/bin/sh
 # Memory, attestations, overflow proofs, nodes, bad calibration, as people use them. usage: account.sh PRECIS SOURCE_FOLDER
-. "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/../common.sh"
 
 head -c 9000 "$root/data/eval.txt" >"$work/calib.txt"
 quant() { # quant CODE OPTIONS...

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The command line as people use it. usage: cli.sh PRECIS SOURCE_FOLDER
-. "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/../common.sh"
 
 expect 2 "$precis"
 expect 0 "$precis" --version

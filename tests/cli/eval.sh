@@ -1,6 +1,6 @@
 #!/bin/sh
 # Texts, tasks, the gate and its history, as people use them. usage: eval.sh PRECIS SOURCE_FOLDER
-. "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/../common.sh"
 
 XDG_STATE_HOME=$work/state
 export XDG_STATE_HOME

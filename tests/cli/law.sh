@@ -1,6 +1,6 @@
 #!/bin/sh
 # precis law as a user types it: figures of reference/laws.md where shared/data is there, interface facts, bad input, mpirun.
-. "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/../common.sh"
 data=$root/../shared/data
 law() { expect 0 "$precis" law "$@" -q --json; }
 near() { # near EXPRESSION VALUE RELATIVE

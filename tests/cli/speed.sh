@@ -1,6 +1,6 @@
 #!/bin/sh
 # What belongs to speed: packed files, kernels, cost tables, speed budgets, prompt lookup. Figures of speed are not tested.
-. "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/../common.sh"
 m=$model
 fail() {
     echo "$*"
