@@ -34,12 +34,12 @@ static precis_value build(precis_graph *g, precis_value *input)
     const int64_t ls[] = { CLASSES, FILTERS * (SIZE / 2) * (SIZE / 2) };
     *input = precis_graph_input(g, "picture", 4, xs);
     precis_value in[5] = { *input, constant(g, "conv.weight", 4, ws, 0.3, 0, &seed), constant(g, "conv.bias", 1, f, 0.1, 0, &seed) };
-    precis_value y = precis_graph_node(g, "conv", "conv2d", "stride=1 pad=1", 3, in);
+    precis_value y = precis_graph_node(g, "conv", "conv2d", PRECIS_ATTRS(precis_attr_int("stride", 1), precis_attr_int("pad", 1)), 3, in);
     const precis_value norm[5] = { y, constant(g, "gamma", 1, f, 0.2, 1, &seed), constant(g, "beta", 1, f, 0.2, 0, &seed), constant(g, "mean", 1, f, 0.2, 0, &seed),
                                    constant(g, "variance", 1, f, 0.3, 1, &seed) };
     y = precis_graph_node(g, "norm", "batch_norm", NULL, 5, norm);
     y = precis_graph_node(g, "relu", "relu", NULL, 1, &y);
-    y = precis_graph_node(g, "pool", "max_pool", "size=2 stride=2", 1, &y);
+    y = precis_graph_node(g, "pool", "max_pool", PRECIS_ATTRS(precis_attr_int("size", 2), precis_attr_int("stride", 2)), 1, &y);
     y = precis_graph_node(g, "flat", "flatten", NULL, 1, &y);
     const precis_value linear[3] = { y, constant(g, "linear.weight", 2, ls, 0.05, 0, &seed), constant(g, "linear.bias", 1, c, 0.1, 0, &seed) };
     y = precis_graph_node(g, "linear", "matmul", NULL, 3, linear);

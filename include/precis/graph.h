@@ -18,7 +18,7 @@ extern "C" {
 typedef struct precis_graph precis_graph;
 typedef int32_t precis_value;
 
-#define PRECIS_MAX_DIMS 5
+#define PRECIS_MAX_DIMS 8
 /* A symbolic dimension: its size is given when the graph runs. */
 #define PRECIS_DIM_TOKENS (-1)
 #define PRECIS_DIM_OUTPUTS (-2)
@@ -31,10 +31,41 @@ PRECIS_API void precis_graph_close(precis_graph **graph);
 PRECIS_API precis_value precis_graph_input(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape);
 /* A constant, f32, row-major; data are copied. */
 PRECIS_API precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape, const float *data);
-/* A node. op: a name of `precis list ops`; attributes: "stride=2 pad=1" or NULL for the defaults.
- * The result's name is the node's. */
-PRECIS_API precis_value precis_graph_node(precis_graph *g, const char *name, const char *op, const char *attributes, uint32_t n,
-                                          const precis_value *inputs);
+/* An attribute of a node: a name that the op knows, and a value of the kind that it takes. Made by the
+ * functions below; what a pointer leads to is copied when the node is made. */
+typedef enum precis_attr_kind {
+    PRECIS_ATTR_NONE, /* ends a list of attributes */
+    PRECIS_ATTR_INT,  /* also yes and no: 1 and 0 */
+    PRECIS_ATTR_REAL, /* takes a whole number, too */
+    PRECIS_ATTR_LIST, /* of whole numbers */
+    PRECIS_ATTR_TEXT,
+    PRECIS_ATTR_TENSOR /* a constant of the graph */
+} precis_attr_kind;
+typedef struct precis_attr {
+    const char *name;
+    precis_attr_kind kind;
+    int64_t integer;
+    double real;
+    const int64_t *list;
+    uint32_t n; /* of the list */
+    const char *text;
+    precis_value tensor;
+} precis_attr;
+PRECIS_API precis_attr precis_attr_int(const char *name, int64_t value);
+PRECIS_API precis_attr precis_attr_real(const char *name, double value);
+PRECIS_API precis_attr precis_attr_list(const char *name, uint32_t n, const int64_t *values);
+PRECIS_API precis_attr precis_attr_text(const char *name, const char *value);
+PRECIS_API precis_attr precis_attr_tensor(const char *name, precis_value value);
+/* PRECIS_ATTRS(precis_attr_int("stride", 2), precis_attr_int("pad", 1)): a list with its end (C only). */
+#define PRECIS_ATTRS(...) ((const precis_attr[]){ __VA_ARGS__, { 0 } })
+
+/* A node. op: a name of `precis list ops`; attributes: a list that PRECIS_ATTR_NONE ends, or NULL for
+ * the defaults. The result's name is the node's; of several results it is the first. An attribute that
+ * the op does not know, or of another kind, is an error. */
+PRECIS_API precis_value precis_graph_node(precis_graph *g, const char *name, const char *op,
+                                          const precis_attr *attributes, uint32_t n, const precis_value *inputs);
+/* Result i of the node that makes v; an error when it has fewer. */
+PRECIS_API precis_value precis_graph_result(precis_graph *g, precis_value v, uint32_t i);
 /* Keep this value after a run. */
 PRECIS_API void precis_graph_output(precis_graph *g, precis_value v);
 

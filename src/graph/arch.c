@@ -65,20 +65,22 @@ static precis_status open_experts(pcs_builder *b)
 /* precis.activations: "INT8", "INT8_G32", "UINT8", "FP8_E4M3", "NVFP4", ... (docs/formats.md). */
 static precis_status open_activations(pcs_builder *b)
 {
-    static const struct { const char *name, *attrs; } schemes[] = {
-        { "FP8_E4M3", "scheme=2" }, { "FP8_E5M2", "scheme=3" }, { "NVFP4", "scheme=4" }, { "MXFP4", "scheme=5" }, { "MXFP8_E4M3", "scheme=6" } };
+    static const struct { const char *name; int scheme; } schemes[] = {
+        { "FP8_E4M3", 2 }, { "FP8_E5M2", 3 }, { "NVFP4", 4 }, { "MXFP4", 5 }, { "MXFP8_E4M3", 6 } };
     const char *name = pcs_model_string(b->m, "precis.activations");
     if (!name) return PRECIS_OK;
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         if (!strcmp(schemes[i].name, name)) {
-            snprintf(b->act_scheme, sizeof b->act_scheme, "%s", schemes[i].attrs);
+            b->act_scheme[0] = precis_attr_int("scheme", schemes[i].scheme);
             return PRECIS_OK;
         }
     int bits = 0, group = 0, used = 0;
     const bool affine = name[0] == 'U';
     if (sscanf(name + affine, "INT%1d%n", &bits, &used) == 1 && bits >= 2 && bits <= 8 &&
         (!name[affine + used] || (sscanf(name + affine + used, "_G%5d", &group) == 1 && group > 0))) {
-        snprintf(b->act_scheme, sizeof b->act_scheme, "scheme=%d bits=%d group=%d", affine, bits, group);
+        b->act_scheme[0] = precis_attr_int("scheme", affine);
+        b->act_scheme[1] = precis_attr_int("bits", bits);
+        b->act_scheme[2] = precis_attr_int("group", group);
         return PRECIS_OK;
     }
     return pcs_fail(b->m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.activations: \"%.40s\" is not known", b->m->path, name);
@@ -132,7 +134,8 @@ void pcs_tensor_name(char *out, size_t cap, int layer, const char *name)
     else snprintf(out, cap, "blk.%d.%s", layer, name);
 }
 
-precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *name, const char *attrs, uint32_t n, const precis_value *in)
+precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *name, const precis_attr *attrs, uint32_t n,
+                         const precis_value *in)
 {
     char full[96];
     pcs_tensor_name(full, sizeof full, layer, name);
@@ -156,8 +159,8 @@ precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t row
 
 precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value x, int64_t dim, bool optional)
 {
-    char attrs[64], tensor[64];
-    snprintf(attrs, sizeof attrs, "eps=%.9g dim=%lld", (double)b->eps, (long long)dim);
+    const precis_attr attrs[] = { precis_attr_real("eps", (double)b->eps), precis_attr_int("dim", dim), { 0 } };
+    char tensor[64];
     snprintf(tensor, sizeof tensor, "%.50s.weight", name);
     const precis_value w = pcs_weight(b, layer, tensor, 1, dim, optional);
     return w == -2 ? x : PCS_NODE(b, "rms_norm", layer, name, attrs, x, w);
@@ -173,15 +176,20 @@ precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value 
     char text[96];
     pcs_tensor_name(text, sizeof text, layer, "kv");
     if (pcs_model_int(b->m, "precis.rotate_keys", 0, NULL) && pcs_hadamard_order(b->key_dim)) { /* R3: scores stay, outliers go */
-        char dim[32];
-        snprintf(dim, sizeof dim, "dim=%u", b->key_dim);
+        const precis_attr dim[] = { precis_attr_int("dim", b->key_dim), { 0 } };
         q = PCS_NODE(b, "hadamard", layer, "q_rotated", dim, q);
         k = PCS_NODE(b, "hadamard", layer, "k_rotated", dim, k);
     }
     precis_value s = pcs_graph_state(b->g, text, 4, shape);
     s = PCS_NODE(b, "kv_append", layer, "kv_append", NULL, s, k, v, b->lm->positions, b->lm->sequences);
-    snprintf(text, sizeof text, "scale=%.9g window=%u cap=%.9g causal=%d", scale, window, softcap(b, "attn_logit_softcapping"), !b->lm->encoder);
-    return PCS_NODE(b, "attention", layer, "attention", text, q, s, b->lm->positions, b->lm->sequences);
+    const precis_attr attrs[] = {
+        precis_attr_real("scale", scale),
+        precis_attr_int("window", window),
+        precis_attr_real("cap", softcap(b, "attn_logit_softcapping")),
+        precis_attr_int("causal", !b->lm->encoder),
+        { 0 },
+    };
+    return PCS_NODE(b, "attention", layer, "attention", attrs, q, s, b->lm->positions, b->lm->sequences);
 }
 
 precis_status pcs_logits(pcs_builder *b, precis_value x)
@@ -192,19 +200,12 @@ precis_status pcs_logits(pcs_builder *b, precis_value x)
     const char *name = w == -2 ? "token_embd" : "output";
     const float scale = pcs_scalar(b, -1, name, "scale");
     const precis_value plain = x;
-    if (scale > 0) {
-        char attrs[48];
-        snprintf(attrs, sizeof attrs, "by=%.9g", (double)scale);
-        x = PCS_NODE(b, "scale", -1, "last_scaled", attrs, x);
-    }
+    if (scale > 0) x = PCS_NODE(b, "scale", -1, "last_scaled", PRECIS_ATTRS(precis_attr_real("by", (double)scale)), x);
     if (w == -2) w = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
     lm->logits = pcs_low_rank(b, -1, name, "logits", plain, PCS_NODE(b, "matmul", -1, "logits", NULL, x, w), 0, lm->vocabulary, lm->vocabulary, lm->width);
     const double cap = softcap(b, "final_logit_softcapping");
-    if (cap > 0) {
-        char attrs[48];
-        snprintf(attrs, sizeof attrs, "cap=%.9g", cap);
-        lm->logits = PCS_NODE(b, "softcap", -1, "logits_capped", attrs, lm->logits);
-    }
+    if (cap > 0)
+        lm->logits = PCS_NODE(b, "softcap", -1, "logits_capped", PRECIS_ATTRS(precis_attr_real("cap", cap)), lm->logits);
     precis_graph_output(b->g, lm->logits);
     return b->g->error ? pcs_fail(b->m->ctx, b->g->error, "%s", b->g->message) : PRECIS_OK;
 }

@@ -35,7 +35,7 @@ typedef struct pcs_builder {
     bool experts_norm;
     float eps;
     double rope_base;
-    char act_scheme[64]; /* attributes of fake_quant on inputs of weights; "": none */
+    precis_attr act_scheme[4]; /* attributes of fake_quant on inputs of weights, with their end; none at first: no rounding */
     /* what was made last, so that q, k and v share it */
     precis_value round_from, round_to, turn_from, turn_to, scale_from, scale_to;
     float round_scale, scale_by;
@@ -46,7 +46,8 @@ precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_gra
 /* Tensor "blk.L.name" (L < 0: the name itself): its stored value [rows, width] behind a dequantize node, or f32
  * when it has one dimension. Missing: -1 and an error, or with `optional` -2 and none. */
 precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t rows, int64_t width, bool optional);
-precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *name, const char *attrs, uint32_t n, const precis_value *in);
+precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *name, const precis_attr *attrs, uint32_t n,
+                         const precis_value *in);
 #define PCS_NODE(b, op, layer, name, attrs, ...) \
     pcs_node_of(b, op, layer, name, attrs, (uint32_t)(sizeof((precis_value[]){ __VA_ARGS__ }) / sizeof(precis_value)), (precis_value[]){ __VA_ARGS__ })
 /* y plus what the low-rank pairs beside a weight make of x: an SVD residual (NAME.weight.svd_a, _b), an adapter (lora_a, lora_b);

@@ -46,12 +46,17 @@ static precis_value rounded(pcs_builder *b, int layer, const char *name, precis_
     snprintf(weight, sizeof weight, "%.50s.weight", name);
     pcs_tensor_name(full, sizeof full, layer, weight);
     const pcs_tensor *t = pcs_model_tensor(b->m, full);
-    if (!b->act_scheme[0] || x < 0 || !t || (t->format->kind != PCS_QUANT && !t->format->element)) return x;
+    if (!b->act_scheme[0].kind || x < 0 || !t || (t->format->kind != PCS_QUANT && !t->format->element)) return x;
     const float scale = pcs_scalar(b, layer, name, "input_scale"), zero = pcs_scalar(b, layer, name, "input_zero");
     if (b->round_from == x && b->round_scale == scale) return b->round_to;
-    char attrs[160], node[64];
-    if (scale > 0) snprintf(attrs, sizeof attrs, "%s scale=%.9g zero=%.9g", b->act_scheme, (double)scale, (double)zero);
-    else snprintf(attrs, sizeof attrs, "%s", b->act_scheme);
+    precis_attr attrs[8] = { { 0 } };
+    size_t n = 0;
+    for (; b->act_scheme[n].kind; n++) attrs[n] = b->act_scheme[n];
+    if (scale > 0) {
+        attrs[n++] = precis_attr_real("scale", (double)scale);
+        attrs[n++] = precis_attr_real("zero", (double)zero);
+    }
+    char node[64];
     snprintf(node, sizeof node, "%.40s.input", name);
     b->round_from = x;
     b->round_scale = scale;
@@ -64,11 +69,10 @@ static precis_value rotated(pcs_builder *b, int layer, const char *name, precis_
     const float block = pcs_scalar(b, layer, name, "rotation");
     if (!(block > 1) || x < 0) return x;
     if (b->turn_from == x) return b->turn_to;
-    char attrs[48], node[64];
-    snprintf(attrs, sizeof attrs, "dim=%d", (int)block);
+    char node[64];
     snprintf(node, sizeof node, "%.40s.rotated", name);
     b->turn_from = x;
-    return b->turn_to = PCS_NODE(b, "hadamard", layer, node, attrs, x);
+    return b->turn_to = PCS_NODE(b, "hadamard", layer, node, PRECIS_ATTRS(precis_attr_int("dim", (int)block)), x);
 }
 
 /* Rows [first, first + rows) of a weight that has `all`. */
@@ -96,10 +100,8 @@ static precis_value low_rank_pair(pcs_builder *b, int layer, const char *name, c
     snprintf(text, sizeof text, "%.60s.weight.%s_scale", name, kind);
     const float s = has(b, layer, text) ? pcs_scalar(b, layer, name, text + strlen(name) + 1) : 1.0f;
     if (s != 1.0f) {
-        char attrs[48];
-        snprintf(attrs, sizeof attrs, "by=%.9g", (double)s);
         snprintf(text, sizeof text, "%.50s.%s_scaled", as, kind);
-        z = PCS_NODE(b, "scale", layer, text, attrs, z);
+        z = PCS_NODE(b, "scale", layer, text, PRECIS_ATTRS(precis_attr_real("by", (double)s)), z);
     }
     snprintf(text, sizeof text, "%.50s.with_%s", as, kind);
     return PCS_NODE(b, "add", layer, text, NULL, y, z);
@@ -113,11 +115,10 @@ precis_value pcs_low_rank(pcs_builder *b, int layer, const char *name, const cha
 
 precis_value pcs_embed(pcs_builder *b, double factor)
 {
-    char attrs[48];
     const float scale = pcs_scalar(b, -1, "token_embd", "scale");
     const precis_value w = pcs_weight(b, -1, "token_embd.weight", b->lm->vocabulary, b->lm->width, false);
     if (scale > 0) factor *= (double)scale;
-    snprintf(attrs, sizeof attrs, "scale=%.9g", factor);
+    const precis_attr attrs[] = { precis_attr_real("scale", factor), { 0 } };
     return PCS_NODE(b, "embedding", -1, "embedding", attrs, b->lm->tokens, w);
 }
 
@@ -125,14 +126,13 @@ precis_value pcs_embed(pcs_builder *b, double factor)
 static precis_value scaled(pcs_builder *b, int layer, const char *name, precis_value x)
 {
     const float scale = pcs_scalar(b, layer, name, "scale");
-    char attrs[48], node[64];
+    char node[64];
     if (!(scale > 0) || scale == 1.0f) return x;
     if (b->scale_from == x && b->scale_by == scale) return b->scale_to;
-    snprintf(attrs, sizeof attrs, "by=%.9g", (double)scale);
     snprintf(node, sizeof node, "%.40s.scaled", name);
     b->scale_from = x;
     b->scale_by = scale;
-    return b->scale_to = PCS_NODE(b, "scale", layer, node, attrs, x);
+    return b->scale_to = PCS_NODE(b, "scale", layer, node, PRECIS_ATTRS(precis_attr_real("by", (double)scale)), x);
 }
 
 /* Rows [first, first + rows) of a weight that has `all`, with their part of its bias and of all that stands beside it. */
@@ -184,9 +184,8 @@ static precis_value expert_linear(pcs_builder *b, int layer, const char *name, c
 static precis_value experts(pcs_builder *b, int layer, precis_value x, const char *activation)
 {
     const int64_t n = b->lm->width, hidden = b->expert_hidden;
-    char attrs[64];
+    const precis_attr attrs[] = { precis_attr_int("top", b->experts_used), precis_attr_int("norm", b->experts_norm), { 0 } };
     const precis_value logits = pcs_linear(b, layer, "ffn_gate_inp", x, b->experts, n);
-    snprintf(attrs, sizeof attrs, "top=%u norm=%d", b->experts_used, b->experts_norm);
     const precis_value route = PCS_NODE(b, "moe_route", layer, "ffn_route", attrs, logits);
     const precis_value gate = expert_linear(b, layer, "ffn_gate_exps", "ffn_gate_exps", x, route, hidden, n);
     const precis_value up = expert_linear(b, layer, "ffn_up_exps", "ffn_gate_exps", x, route, hidden, n);
@@ -213,8 +212,8 @@ precis_value pcs_ffn(pcs_builder *b, int layer, precis_value x, const char *acti
 
 precis_value pcs_layer_norm(pcs_builder *b, int layer, const char *name, precis_value x)
 {
-    char attrs[48], tensor[64];
-    snprintf(attrs, sizeof attrs, "eps=%.9g", (double)b->eps);
+    const precis_attr attrs[] = { precis_attr_real("eps", (double)b->eps), { 0 } };
+    char tensor[64];
     snprintf(tensor, sizeof tensor, "%.50s.weight", name);
     const precis_value w = pcs_weight(b, layer, tensor, 1, b->lm->width, false);
     snprintf(tensor, sizeof tensor, "%.50s.bias", name);
@@ -254,7 +253,7 @@ precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool 
     const int64_t n = b->rope_dims / 2;
     float *f = pcs_arena_alloc(&b->g->arena, n ? (size_t)n : 1, sizeof *f);
     if (!f) return pcs_graph_fail(b->g, PRECIS_ENOMEM, "%s", precis_ctx_message(b->g->ctx));
-    char key[128], attrs[48];
+    char key[128];
     snprintf(key, sizeof key, "%.60s.rope.scaling.type", pcs_model_string(b->m, "general.architecture"));
     const char *type = scaled ? pcs_model_string(b->m, key) : NULL;
     double factor = scaled ? pcs_arch_float(b->m, "rope.scaling.factor", 1.0, NULL) : 1.0, magnitude = 1.0;
@@ -277,6 +276,6 @@ precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool 
         const double divisor = factors ? (double)pcs_bits_f32(pcs_load32(factors->data + 4 * i)) : 1.0;
         f[i] = (float)(is_yarn ? yarn(b, base, factor, i, plain) / divisor : plain / factor / divisor);
     }
-    snprintf(attrs, sizeof attrs, "scale=%.9g", magnitude);
+    const precis_attr attrs[] = { precis_attr_real("scale", magnitude), { 0 } };
     return PCS_NODE(b, "rope_table", -1, name, attrs, b->lm->positions, precis_graph_constant(b->g, "frequencies", 1, &n, f));
 }

@@ -22,6 +22,15 @@ const pcs_op *pcs_op_by_name(const char *name)
     return NULL;
 }
 
+static const struct { const char *name; size_t bytes; } dtypes[] = {
+#define DTYPE(name, bytes, what) { #name, bytes },
+#include "graph/dtypes.def"
+#undef DTYPE
+};
+
+const char *pcs_dtype_name(pcs_dtype d) { return dtypes[d].name; }
+size_t pcs_dtype_bytes(pcs_dtype d) { return dtypes[d].bytes; }
+
 precis_status precis_graph_open(precis_ctx *ctx, precis_graph **out)
 {
     *out = NULL;
@@ -89,33 +98,47 @@ precis_value pcs_graph_add_value(precis_graph *g, const pcs_value *v)
     return (precis_value)g->n_values++;
 }
 
-static precis_value add_plain(precis_graph *g, const char *name, pcs_dtype dtype, uint32_t dims, const int64_t *shape, const void *data,
-                              const pcs_format *f)
+/* A value that no node makes. */
+static precis_value add_leaf(precis_graph *g, const pcs_value *what, const int64_t *shape)
 {
-    if (dims > PCS_GRAPH_DIMS) return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: too many dimensions", name);
-    pcs_value v = { .name = name, .dtype = dtype, .dims = dims, .node = -1, .data = data, .format = f, .input = !data && dtype != PCS_STATE };
-    for (uint32_t i = 0; i < dims; i++) v.shape[i] = shape[i];
+    if (what->dims > PCS_GRAPH_DIMS) return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: too many dimensions", what->name);
+    pcs_value v = *what;
+    v.node = -1;
+    for (uint32_t i = 0; i < v.dims; i++) v.shape[i] = shape[i];
     return pcs_graph_add_value(g, &v);
 }
 
 precis_value precis_graph_input(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape)
 {
-    return add_plain(g, name, PCS_F32, dims, shape, NULL, NULL);
+    return add_leaf(g, &(pcs_value){ .name = name, .dtype = PCS_F32, .role = PCS_INPUT, .dims = dims }, shape);
 }
 
 precis_value pcs_graph_input_i32(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape)
 {
-    return add_plain(g, name, PCS_I32, dims, shape, NULL, NULL);
+    return add_leaf(g, &(pcs_value){ .name = name, .dtype = PCS_I32, .role = PCS_INPUT, .dims = dims }, shape);
 }
 
 precis_value pcs_graph_state(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape)
 {
-    return add_plain(g, name, PCS_STATE, dims, shape, NULL, NULL);
+    return add_leaf(g, &(pcs_value){ .name = name, .dtype = PCS_STATE, .role = PCS_LASTING, .dims = dims }, shape);
 }
 
-precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_format *f, uint32_t dims, const int64_t *shape, const void *data)
+precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_format *f, uint32_t dims,
+                              const int64_t *shape, const void *data)
 {
-    return add_plain(g, name, PCS_STORED, dims, shape, data, f);
+    const pcs_value v = {
+        .name = name, .dtype = PCS_STORED, .role = PCS_CONSTANT, .dims = dims, .data = data, .format = f,
+    };
+    return add_leaf(g, &v, shape);
+}
+
+precis_value pcs_graph_codes(precis_graph *g, const char *name, pcs_dtype dtype, uint32_t dims, const int64_t *shape,
+                             const void *data, const pcs_affine *affine)
+{
+    const pcs_value v = {
+        .name = name, .dtype = dtype, .role = PCS_CONSTANT, .dims = dims, .data = data, .affine = *affine,
+    };
+    return add_leaf(g, &v, shape);
 }
 
 precis_value pcs_graph_weight(precis_graph *g, const char *name, const pcs_tensor *t, uint32_t dims, const int64_t *shape, uint64_t first)
@@ -125,7 +148,6 @@ precis_value pcs_graph_weight(precis_graph *g, const char *name, const pcs_tenso
     const precis_value v = pcs_graph_stored(g, name, t->format, dims, shape, NULL);
     if (v < 0) return v;
     g->values[v].panels = t->panels + first / PCS_PANEL * pcs_panel_bytes(t->format, (size_t)t->ne[0]);
-    g->values[v].input = false;
     return v;
 }
 
@@ -139,68 +161,165 @@ precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t d
     float *copy = pcs_arena_alloc(&g->arena, n ? (size_t)n : 1, sizeof *copy);
     if (!copy) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
     memcpy(copy, data, (size_t)n * sizeof *copy);
-    return add_plain(g, name, PCS_F32, dims, shape, copy, NULL);
+    return add_leaf(g, &(pcs_value){ .name = name, .dtype = PCS_F32, .role = PCS_CONSTANT, .dims = dims, .data = copy }, shape);
 }
 
-double *pcs_node_attr(pcs_node *n, const char *name)
+/* ---- attributes ------------------------------------------------------------------------------- */
+
+precis_attr precis_attr_int(const char *name, int64_t value)
 {
-    for (int i = 0; i < PCS_ATTRS && n->op->attrs[i]; i++)
-        if (!strcmp(n->op->attrs[i], name)) return &n->attr[i];
-    return NULL;
+    return (precis_attr){ .name = name, .kind = PRECIS_ATTR_INT, .integer = value, .tensor = -1 };
 }
 
-/* "stride=2 pad=1" into the slots. */
-static precis_status parse_attributes(precis_graph *g, pcs_node *n, const char *text)
+precis_attr precis_attr_real(const char *name, double value)
 {
-    for (int i = 0; i < PCS_ATTRS; i++) n->attr[i] = n->op->defaults[i];
-    while (text && *text) {
-        while (*text == ' ') text++;
-        const char *eq = strchr(text, '=');
-        char name[32];
-        if (!eq || (size_t)(eq - text) >= sizeof name) return pcs_op_fail(g, n, "attributes end in \"%.40s\"; write name=number", text);
-        memcpy(name, text, (size_t)(eq - text));
-        name[eq - text] = 0;
-        double *slot = pcs_node_attr(n, name);
-        if (!slot) return pcs_op_fail(g, n, "no attribute %s", name);
-        char *end;
-        *slot = strtod(eq + 1, &end);
-        if (end == eq + 1 || (*end && *end != ' ')) return pcs_op_fail(g, n, "attribute %s is no number", name);
-        text = end;
-        while (*text == ' ') text++;
+    return (precis_attr){ .name = name, .kind = PRECIS_ATTR_REAL, .real = value, .tensor = -1 };
+}
+
+precis_attr precis_attr_list(const char *name, uint32_t n, const int64_t *values)
+{
+    return (precis_attr){ .name = name, .kind = PRECIS_ATTR_LIST, .n = n, .list = values, .tensor = -1 };
+}
+
+precis_attr precis_attr_text(const char *name, const char *value)
+{
+    return (precis_attr){ .name = name, .kind = PRECIS_ATTR_TEXT, .text = value, .tensor = -1 };
+}
+
+precis_attr precis_attr_tensor(const char *name, precis_value value)
+{
+    return (precis_attr){ .name = name, .kind = PRECIS_ATTR_TENSOR, .tensor = value };
+}
+
+uint32_t pcs_op_attrs(const pcs_op *op)
+{
+    uint32_t n = 0;
+    while (op->attrs && op->attrs[n].kind) n++;
+    return n;
+}
+
+/* What the caller gave for one of the op's attributes, with its lists and texts copied. */
+static precis_status set_attribute(precis_graph *g, const pcs_node *n, precis_attr *slot, const precis_attr *given)
+{
+    static const char *const kinds[] = { "nothing", "a whole number", "a number", "a list of whole numbers", "a text", "a tensor" };
+    const char *name = slot->name;
+    if (slot->kind == PRECIS_ATTR_REAL && given->kind == PRECIS_ATTR_INT) {
+        slot->real = (double)given->integer;
+        return PRECIS_OK;
+    }
+    if (slot->kind != given->kind) return pcs_op_fail(g, n, "attribute %s takes %s", name, kinds[slot->kind]);
+    *slot = *given;
+    slot->name = name;
+    if (given->kind == PRECIS_ATTR_TENSOR && (given->tensor < 0 || (size_t)given->tensor >= g->n_values))
+        return pcs_op_fail(g, n, "attribute %s is no value of the graph", name);
+    bool ok = true;
+    if (given->kind == PRECIS_ATTR_LIST) {
+        int64_t *copy = pcs_arena_alloc(&g->arena, given->n ? given->n : 1, sizeof *copy);
+        if (copy && given->n) memcpy(copy, given->list, given->n * sizeof *copy);
+        slot->list = copy;
+        ok = copy != NULL;
+    }
+    if (given->kind == PRECIS_ATTR_TEXT) {
+        slot->text = pcs_arena_copy(&g->arena, given->text, strlen(given->text));
+        ok = slot->text != NULL;
+    }
+    if (!ok) pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+    return g->error;
+}
+
+/* The defaults of the op, then what the caller gave. */
+static precis_status set_attributes(precis_graph *g, pcs_node *n, const precis_attr *given)
+{
+    const uint32_t count = pcs_op_attrs(n->op);
+    precis_attr *attr = pcs_arena_alloc(&g->arena, count + 1, sizeof *attr);
+    if (!attr) {
+        pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+        return g->error;
+    }
+    if (count) memcpy(attr, n->op->attrs, count * sizeof *attr);
+    n->attr = attr;
+    for (; given && given->kind; given++) {
+        uint32_t i = 0;
+        while (i < count && strcmp(attr[i].name, given->name)) i++;
+        if (i == count) return pcs_op_fail(g, n, "no attribute %s", given->name);
+        if (set_attribute(g, n, &attr[i], given)) return g->error;
     }
     return PRECIS_OK;
 }
 
-precis_value precis_graph_node(precis_graph *g, const char *name, const char *op, const char *attributes, uint32_t n, const precis_value *inputs)
+/* ---- nodes ------------------------------------------------------------------------------------ */
+
+static precis_status set_inputs(precis_graph *g, pcs_node *n, const precis_value *inputs)
+{
+    if (n->n_in < n->op->min_in || n->n_in > n->op->max_in)
+        return pcs_op_fail(g, n, "%u inputs, not %u to %u", n->n_in, n->op->min_in, n->op->max_in);
+    n->in = pcs_arena_alloc(&g->arena, n->n_in + 1, sizeof *n->in);
+    if (!n->in) {
+        pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+        return g->error;
+    }
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        if (inputs[i] < 0 || (size_t)inputs[i] >= g->n_values) return pcs_op_fail(g, n, "input %u does not exist", i);
+        n->in[i] = inputs[i];
+    }
+    return PRECIS_OK;
+}
+
+/* The results' values as the op infers them: preset, in the arena; NULL with the error kept. */
+static pcs_value *infer_results(precis_graph *g, const pcs_node *n, int32_t index)
+{
+    pcs_value *out = pcs_arena_alloc(&g->arena, n->n_out, sizeof *out);
+    if (!out) {
+        pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+        return NULL;
+    }
+    for (uint32_t i = 0; i < n->n_out; i++) out[i] = (pcs_value){ .name = n->name, .dtype = PCS_F32, .node = index };
+    return n->op->infer(g, n, out) ? NULL : out;
+}
+
+precis_status pcs_graph_push(precis_graph *g, const pcs_node *n)
+{
+    if (g->n_nodes == g->cap_nodes) {
+        const size_t cap = g->cap_nodes ? g->cap_nodes * 2 : 256;
+        pcs_node *grown = pcs_grow(g->ctx, g->nodes, g->n_nodes * sizeof *grown, cap, sizeof *grown);
+        if (!grown) {
+            pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+            return g->error;
+        }
+        g->nodes = grown;
+        g->cap_nodes = cap;
+    }
+    g->nodes[g->n_nodes++] = *n;
+    return PRECIS_OK;
+}
+
+precis_value precis_graph_node(precis_graph *g, const char *name, const char *op, const precis_attr *attributes,
+                               uint32_t n, const precis_value *inputs)
 {
     if (g->error) return -1;
     pcs_node node = { .op = pcs_op_by_name(op), .n_in = n };
     if (!node.op) return pcs_graph_fail(g, PRECIS_EUNSUPPORTED, "node %s: no op %s", name, op);
     node.name = pcs_arena_copy(&g->arena, name, strlen(name));
     if (!node.name) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
-    if (n < node.op->min_in || n > node.op->max_in || n > PCS_NODE_INPUTS) {
-        pcs_op_fail(g, &node, "%u inputs, not %u to %u", n, node.op->min_in, node.op->max_in);
-        return -1;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        if (inputs[i] < 0 || (size_t)inputs[i] >= g->n_values) {
-            pcs_op_fail(g, &node, "input %u does not exist", i);
-            return -1;
-        }
-        node.in[i] = inputs[i];
-    }
-    pcs_value out = { .name = name, .dtype = PCS_F32, .node = (int32_t)g->n_nodes };
-    if (parse_attributes(g, &node, attributes) || node.op->infer(g, &node, &out)) return -1;
-    if (g->n_nodes == g->cap_nodes) {
-        const size_t cap = g->cap_nodes ? g->cap_nodes * 2 : 256;
-        pcs_node *grown = pcs_grow(g->ctx, g->nodes, g->n_nodes * sizeof *grown, cap, sizeof *grown);
-        if (!grown) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
-        g->nodes = grown;
-        g->cap_nodes = cap;
-    }
-    node.out = pcs_graph_add_value(g, &out);
-    if (node.out >= 0) g->nodes[g->n_nodes++] = node;
-    return node.out;
+    if (set_inputs(g, &node, inputs) || set_attributes(g, &node, attributes)) return -1;
+    node.n_out = node.op->results ? node.op->results(&node) : 1;
+    node.out = pcs_arena_alloc(&g->arena, node.n_out, sizeof *node.out);
+    if (!node.out) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+    const pcs_value *out = infer_results(g, &node, (int32_t)g->n_nodes);
+    if (!out) return -1;
+    for (uint32_t i = 0; i < node.n_out; i++)
+        if ((node.out[i] = pcs_graph_add_value(g, &out[i])) < 0) return -1;
+    return pcs_graph_push(g, &node) ? -1 : node.out[0];
+}
+
+precis_value precis_graph_result(precis_graph *g, precis_value v, uint32_t i)
+{
+    if (g->error) return -1;
+    if (v < 0 || (size_t)v >= g->n_values || g->values[v].node < 0)
+        return pcs_graph_fail(g, PRECIS_EINVAL, "value %d is no result of a node", v);
+    const pcs_node *n = &g->nodes[g->values[v].node];
+    if (i >= n->n_out) return pcs_graph_fail(g, PRECIS_EINVAL, "node %s has %u results, no number %u", n->name, n->n_out, i);
+    return n->out[i];
 }
 
 void precis_graph_output(precis_graph *g, precis_value v)
@@ -209,14 +328,19 @@ void precis_graph_output(precis_graph *g, precis_value v)
     else g->values[v].output = true;
 }
 
+/* Does a node still give what it gave when it was made? */
+static bool same_result(const pcs_value *a, const pcs_value *b)
+{
+    return a->dtype == b->dtype && a->dims == b->dims && !memcmp(a->shape, b->shape, sizeof a->shape[0] * a->dims);
+}
+
 precis_status precis_graph_verify(precis_graph *g)
 {
     for (size_t i = 0; i < g->n_nodes && !g->error; i++) {
         const pcs_node *n = &g->nodes[i];
-        pcs_value out = { .name = n->name, .dtype = PCS_F32 };
-        if (n->op->infer(g, n, &out)) break;
-        const pcs_value *v = &g->values[n->out];
-        if (out.dims != v->dims || memcmp(out.shape, v->shape, sizeof out.shape[0] * out.dims)) pcs_op_fail(g, n, "its shape changed");
+        const pcs_value *out = infer_results(g, n, (int32_t)i);
+        for (uint32_t k = 0; out && k < n->n_out; k++)
+            if (!same_result(&out[k], &g->values[n->out[k]])) pcs_op_fail(g, n, "its shape changed");
     }
     return g->error ? pcs_fail(g->ctx, g->error, "%s", g->message) : PRECIS_OK;
 }
@@ -232,29 +356,75 @@ const char *precis_graph_value_op(const precis_graph *g, precis_value v)
 uint32_t precis_graph_value_shape(const precis_graph *g, precis_value v, int64_t shape[PRECIS_MAX_DIMS])
 {
     if (v < 0 || (size_t)v >= g->n_values) return 0;
-    memcpy(shape, g->values[v].shape, sizeof g->values[v].shape);
+    memcpy(shape, g->values[v].shape, PRECIS_MAX_DIMS * sizeof *shape);
     return g->values[v].dims;
+}
+
+const pcs_value *pcs_node_weight(const precis_graph *g, const pcs_node *n)
+{
+    const int32_t made_by = n->op->weight ? g->values[n->in[n->op->weight]].node : -1;
+    if (made_by < 0 || !g->nodes[made_by].op->decodes) return NULL;
+    const pcs_value *stored = &g->values[g->nodes[made_by].in[0]];
+    return stored->dtype == PCS_STORED ? stored : NULL;
+}
+
+/* ---- printing --------------------------------------------------------------------------------- */
+
+/* A line that is filled from the left; what does not fit is left out. */
+typedef struct { char text[512]; size_t at; } print_line;
+
+static void put(print_line *l, const char *fmt, ...) PCS_PRINTF(2, 3);
+static void put(print_line *l, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const int n = vsnprintf(l->text + l->at, sizeof l->text - l->at, fmt, ap);
+    va_end(ap);
+    if (n > 0) l->at += (size_t)n;
+    if (l->at >= sizeof l->text) l->at = sizeof l->text - 1;
+}
+
+static void put_attribute(print_line *l, const precis_attr *a)
+{
+    switch (a->kind) {
+    case PRECIS_ATTR_NONE: break;
+    case PRECIS_ATTR_INT: put(l, " %s=%lld", a->name, (long long)a->integer); break;
+    case PRECIS_ATTR_REAL: put(l, " %s=%g", a->name, a->real); break;
+    case PRECIS_ATTR_TEXT: put(l, " %s=%s", a->name, a->text ? a->text : ""); break;
+    case PRECIS_ATTR_TENSOR: put(l, " %s=%%%d", a->name, a->tensor); break;
+    case PRECIS_ATTR_LIST:
+        put(l, " %s=[", a->name);
+        for (uint32_t i = 0; i < a->n; i++) put(l, "%s%lld", i ? ", " : "", (long long)a->list[i]);
+        put(l, "]");
+        break;
+    }
+}
+
+static void put_shape(print_line *l, const pcs_value *v)
+{
+    put(l, "[");
+    for (uint32_t k = 0; k < v->dims; k++) {
+        const int64_t d = v->shape[k];
+        if (d < 0) put(l, "%s%s", k ? ", " : "", d == PRECIS_DIM_TOKENS ? "tokens" : "outputs");
+        else put(l, "%s%lld", k ? ", " : "", (long long)d);
+    }
+    put(l, "]");
 }
 
 void precis_graph_print(const precis_graph *g, void (*line)(void *user, const char *text), void *user)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
         const pcs_node *n = &g->nodes[i];
-        const pcs_value *v = &g->values[n->out];
-        char text[512];
-        int at = snprintf(text, sizeof text, "%%%d = %s(", n->out, n->op->name);
-        for (uint32_t k = 0; k < n->n_in && at < 400; k++) at += snprintf(text + at, sizeof text - (size_t)at, "%s%%%d", k ? ", " : "", n->in[k]);
-        at += snprintf(text + at, sizeof text - (size_t)at, ")");
-        for (int k = 0; k < PCS_ATTRS && n->op->attrs[k] && at < 400; k++)
-            at += snprintf(text + at, sizeof text - (size_t)at, " %s=%g", n->op->attrs[k], n->attr[k]);
-        at += snprintf(text + at, sizeof text - (size_t)at, " : [");
-        for (uint32_t k = 0; k < v->dims && at < 440; k++) {
-            const int64_t d = v->shape[k];
-            if (d < 0) at += snprintf(text + at, sizeof text - (size_t)at, "%s%s", k ? ", " : "", d == PRECIS_DIM_TOKENS ? "tokens" : "outputs");
-            else at += snprintf(text + at, sizeof text - (size_t)at, "%s%lld", k ? ", " : "", (long long)d);
-        }
-        snprintf(text + at, sizeof text - (size_t)at, "]  %.40s", n->name);
-        line(user, text);
+        print_line l = { .at = 0 };
+        for (uint32_t k = 0; k < n->n_out; k++) put(&l, "%s%%%d", k ? ", " : "", n->out[k]);
+        put(&l, " = %s(", n->op->name);
+        for (uint32_t k = 0; k < n->n_in; k++) put(&l, "%s%%%d", k ? ", " : "", n->in[k]);
+        put(&l, ")");
+        for (uint32_t k = 0; k < pcs_op_attrs(n->op); k++) put_attribute(&l, &n->attr[k]);
+        put(&l, " : ");
+        for (uint32_t k = 0; k < n->n_out; k++) put_shape(&l, &g->values[n->out[k]]);
+        put(&l, "  %.40s", n->name);
+        line(user, l.text);
     }
 }
 

@@ -13,21 +13,48 @@
 #include "precis/graph.h"
 
 #define PCS_GRAPH_DIMS PRECIS_MAX_DIMS
-#define PCS_NODE_INPUTS 6
-#define PCS_ATTRS 6
 
-typedef enum { PCS_F32, PCS_I32, PCS_STORED, PCS_STATE, PCS_ACT } pcs_dtype;
+typedef enum {
+#define DTYPE(name, bytes, what) PCS_##name,
+#include "graph/dtypes.def"
+#undef DTYPE
+    PCS_DTYPES
+} pcs_dtype;
+/* "f32", "i8", ... */
+const char *pcs_dtype_name(pcs_dtype d);
+/* Bytes of an element; 0: the value is an object. */
+size_t pcs_dtype_bytes(pcs_dtype d);
+
+/* What a value is for. */
+typedef enum {
+    PCS_RESULT,    /* a node makes it */
+    PCS_INPUT,     /* the caller gives it at each run */
+    PCS_CONSTANT,  /* its data never change */
+    PCS_PARAMETER, /* a constant that training may change */
+    PCS_LASTING,   /* a state: it outlives a run */
+} pcs_role;
+
+/* What a code means: (code - zero) * scale; for the whole value, or one of each along an axis. */
+typedef struct pcs_affine {
+    float scale;          /* 0: the codes are whole numbers and nothing else */
+    int32_t zero;
+    const float *scales;  /* along `axis`, or NULL */
+    const int32_t *zeros; /* along `axis`, or NULL: `zero` */
+    uint32_t axis;
+} pcs_affine;
 
 typedef struct pcs_value {
     const char *name;
     pcs_dtype dtype;
+    pcs_role role;
     uint32_t dims;
     int64_t shape[PCS_GRAPH_DIMS]; /* outermost first; negative: symbolic */
-    int32_t node;                  /* that makes it; -1: input, constant, state */
+    int32_t node;                  /* that makes it; -1: none does */
     const void *data;              /* of a constant; NULL otherwise */
     const void *panels;            /* of a stored one that lies packed; data is NULL then */
     const pcs_format *format;      /* PCS_STORED */
-    bool input, output;
+    pcs_affine affine;             /* of whole numbers */
+    bool output;
     bool cut;                      /* a segment of the net may end here */
 } pcs_value;
 
@@ -36,9 +63,9 @@ typedef struct pcs_op pcs_op;
 typedef struct pcs_node {
     const char *name;
     const pcs_op *op;
-    uint32_t n_in;
-    precis_value in[PCS_NODE_INPUTS], out;
-    double attr[PCS_ATTRS];
+    uint32_t n_in, n_out;
+    precis_value *in, *out;  /* in the graph's arena */
+    const precis_attr *attr; /* one for each of the op's, in its order */
 } pcs_node;
 
 struct precis_graph {
@@ -57,9 +84,10 @@ typedef struct pcs_arg {
     pcs_dtype dtype;
     uint32_t dims;
     int64_t shape[PCS_GRAPH_DIMS];
-    void *data; /* float, int32_t, stored bytes, pcs_kv or pcs_act */
+    void *data; /* elements, stored bytes, pcs_kv or pcs_act */
     const void *panels; /* of stored bytes: the same as panels (kernel/panels.h), or NULL */
     const pcs_format *format;
+    pcs_affine affine;
 } pcs_arg;
 
 /* Row r of stored weights of k; scratch has room for one. */
@@ -73,9 +101,9 @@ static inline const uint8_t *pcs_arg_row(const pcs_arg *w, uint64_t r, size_t k,
 typedef struct pcs_call {
     precis_ctx *ctx;
     const pcs_kernels *kernels;
-    const double *attr;
-    uint32_t n_in;
-    pcs_arg in[PCS_NODE_INPUTS], out;
+    const precis_attr *attr; /* of the node, in the op's order */
+    uint32_t n_in, n_out;
+    pcs_arg *in, *out;
     char *scratch; /* per thread: scratch + ith * scratch_size */
     size_t scratch_size;
     bool tiles;     /* activations are needed in tiles, however few */
@@ -86,14 +114,25 @@ typedef void pcs_eval_fn(const pcs_call *c, uint32_t ith, uint32_t nth);
 struct pcs_op {
     const char *name;
     uint32_t min_in, max_in;
-    const char *attrs[PCS_ATTRS]; /* names of the slots */
-    double defaults[PCS_ATTRS];
-    bool folds; /* reads a stored input 1 itself */
+    const precis_attr *attrs; /* names, kinds and defaults, PRECIS_ATTR_NONE ends them; NULL: none */
+    uint32_t (*results)(const pcs_node *n); /* how many the node has; NULL: one */
+    /* What its inputs are for; 0: it has none of the kind (input 0 is what flows). */
+    uint32_t weight, bias, route; /* what input 0 is multiplied by; what is added by channel, when it is given; which matrices a row takes */
+    uint32_t channel_axis;        /* of the weights: one index of it makes one channel of the result */
+    uint32_t result_axis;         /* of the result, counted from its last: the channels */
+    uint32_t reads_stored;        /* the input that it reads as it is stored */
+    bool decodes;                 /* makes numbers of a stored input 0 */
+    /* Of an op that reads a state of keys and values (input 1): how many positions back it sees, 0 for all, and whether
+     * it sees none that come later. NULL: it reads none. */
+    void (*attends)(const pcs_node *n, int64_t *window, bool *causal);
+    /* The result is a[channel] * x + b[channel], channels along dimension 1: both of them, when inputs behind
+     * the first are constants. NULL: it is something else. */
+    void (*by_channel)(const precis_graph *g, const pcs_node *n, float *a, float *b);
     bool view;  /* the result is input 0's bytes under another shape */
     bool by_rows; /* a thread makes rows of the result from the same rows of inputs, pcs_share(rows, 1, ...): steps that are, one after another, need no barrier in between */
     bool emulates; /* rounds as hardware would; PRECIS_REFERENCE leaves it out */
-    bool (*has_kernel)(const double *attr); /* of those: some kernel multiplies such elements */
-    /* Check the inputs' shapes and give the result's (dtype F32 and no dims come preset). */
+    bool (*has_kernel)(const precis_attr *attr); /* of those: some kernel multiplies such elements */
+    /* Check the inputs' shapes and give the results' (dtype F32 and no dims come preset). */
     precis_status (*infer)(precis_graph *g, const pcs_node *n, pcs_value *out);
     /* Reference: defines the result to the last bit, on any number of threads. */
     pcs_eval_fn *eval;
@@ -120,13 +159,27 @@ precis_value pcs_graph_input_i32(precis_graph *g, const char *name, uint32_t dim
 precis_value pcs_graph_state(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape);
 /* Constant whose data the caller keeps alive. */
 precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_format *f, uint32_t dims, const int64_t *shape, const void *data);
+/* Whole numbers with a meaning; the caller keeps data and the affine's arrays alive. */
+precis_value pcs_graph_codes(precis_graph *g, const char *name, pcs_dtype dtype, uint32_t dims, const int64_t *shape,
+                             const void *data, const pcs_affine *affine);
 /* A tensor of a model, from row `first` on: its rows, or its panels. */
 precis_value pcs_graph_weight(precis_graph *g, const char *name, const struct pcs_tensor *t, uint32_t dims, const int64_t *shape, uint64_t first);
+/* The stored weights that a node multiplies by, where a decoding node stands between; NULL: it has none. */
+const pcs_value *pcs_node_weight(const precis_graph *g, const pcs_node *n);
 /* Record the first error. */
 precis_value pcs_graph_fail(precis_graph *g, precis_status status, const char *fmt, ...) PCS_PRINTF(3, 4);
 precis_value pcs_graph_add_value(precis_graph *g, const pcs_value *v);
-/* Attribute of a node by slot name, for passes. */
-double *pcs_node_attr(pcs_node *n, const char *name);
+/* A node at the end of the list; its arrays are in the arena, its results exist. For passes. */
+precis_status pcs_graph_push(precis_graph *g, const pcs_node *n);
+/* Of an op's table of attributes. */
+#define PCS_INT(name, value) { name, PRECIS_ATTR_INT, value, 0, NULL, 0, NULL, -1 }
+#define PCS_REAL(name, value) { name, PRECIS_ATTR_REAL, 0, value, NULL, 0, NULL, -1 }
+#define PCS_LIST(name) { name, PRECIS_ATTR_LIST, 0, 0, NULL, 0, NULL, -1 }
+#define PCS_TEXT(name, value) { name, PRECIS_ATTR_TEXT, 0, 0, NULL, 0, value, -1 }
+#define PCS_TENSOR(name) { name, PRECIS_ATTR_TENSOR, 0, 0, NULL, 0, NULL, -1 }
+#define PCS_ATTR_TABLE(...) (const precis_attr[]){ __VA_ARGS__, { 0 } }
+/* Attributes of an op. */
+uint32_t pcs_op_attrs(const pcs_op *op);
 
 /* Helpers of the ops. */
 precis_status pcs_op_fail(precis_graph *g, const pcs_node *n, const char *fmt, ...) PCS_PRINTF(3, 4);

@@ -38,7 +38,8 @@ size_t pcs_value_uses(const precis_graph *g, precis_value v)
 void pcs_graph_renumber(precis_graph *g)
 {
     for (size_t i = 0; i < g->n_values; i++) g->values[i].node = -1;
-    for (size_t i = 0; i < g->n_nodes; i++) g->values[g->nodes[i].out].node = (int32_t)i;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (uint32_t k = 0; k < g->nodes[i].n_out; k++) g->values[g->nodes[i].out[k]].node = (int32_t)i;
 }
 
 /* The graph is rebuilt node by node; map says which value stands for an old one from here on. */
@@ -52,14 +53,13 @@ static void stub(rebuild *r, precis_value v)
         const float lo = r->ranges[i].lo < 0 ? r->ranges[i].lo : 0.0f, hi = r->ranges[i].hi > 0 ? r->ranges[i].hi : 0.0f;
         double scale = ((double)hi - lo) / 255.0;
         if (!(scale > 1e-30)) scale = 1.0;
-        const double zero = floor(-128.0 - lo / scale + 0.5);
-        char name[128], attrs[128];
+        const int64_t zero = (int64_t)floor(-128.0 - lo / scale + 0.5);
+        const precis_attr attrs[] = { precis_attr_real("scale", scale), precis_attr_int("zero", zero), { 0 } };
+        char name[128];
         snprintf(name, sizeof name, "%.100s.quantize", r->g->values[v].name);
-        snprintf(attrs, sizeof attrs, "scale=%.17g zero=%.17g lo=-128 hi=127", scale, zero);
         const precis_value q = precis_graph_node(r->g, name, "quantize", attrs, 1, &v);
         snprintf(name, sizeof name, "%.100s.dequantize", r->g->values[v].name);
-        snprintf(attrs, sizeof attrs, "scale=%.17g zero=%.17g", scale, zero);
-        r->map[v] = precis_graph_node(r->g, name, "dequantize", attrs, 1, &q);
+        r->map[v] = precis_graph_node(r->g, name, "dequantize", NULL, 1, &q);
         return;
     }
 }
@@ -86,10 +86,25 @@ static precis_value store_int8(precis_graph *g, precis_value v)
     }
     char name[128];
     snprintf(name, sizeof name, "%.100s.int8", w.name);
-    const precis_value in[2] = { pcs_graph_stored(g, name, pcs_format_by_name("I8"), w.dims, w.shape, codes),
-                                 precis_graph_constant(g, "scales", 1, &rows, scales) };
+    const pcs_affine affine = { .scales = scales };
+    const precis_value codes_value = pcs_graph_codes(g, name, PCS_I8, w.dims, w.shape, codes, &affine);
     snprintf(name, sizeof name, "%.100s.dequantize", w.name);
-    return precis_graph_node(g, name, "dequantize", NULL, 2, in);
+    return precis_graph_node(g, name, "dequantize", NULL, 1, &codes_value);
+}
+
+/* The node with its inputs as the map has them now, and float weights as int8, one channel after another. */
+static precis_status copy_node(rebuild *r, const pcs_node *old)
+{
+    precis_graph *g = r->g;
+    pcs_node node = *old;
+    node.in = pcs_arena_alloc(&g->arena, node.n_in + 1, sizeof *node.in);
+    if (!node.in) return PRECIS_ENOMEM;
+    for (uint32_t k = 0; k < node.n_in; k++) node.in[k] = r->map[old->in[k]];
+    const pcs_op *op = node.op;
+    const pcs_value *w = op->weight && op->bias && !op->channel_axis ? &g->values[node.in[op->weight]] : NULL;
+    if (w && w->dtype == PCS_F32 && w->data)
+        node.in[op->weight] = r->map[old->in[op->weight]] = store_int8(g, node.in[op->weight]);
+    return pcs_graph_push(g, &node);
 }
 
 precis_status precis_graph_quantize_static(precis_graph *g, const precis_range *ranges, size_t n)
@@ -107,23 +122,13 @@ precis_status precis_graph_quantize_static(precis_graph *g, const precis_range *
     g->nodes = NULL;
     g->n_nodes = g->cap_nodes = 0;
     for (size_t i = 0; i < n_values; i++)
-        if (g->values[i].input) stub(&r, (precis_value)i);
+        if (g->values[i].role == PCS_INPUT) stub(&r, (precis_value)i);
     for (size_t i = 0; i < n_old && !g->error; i++) {
-        pcs_node node = old[i];
-        for (uint32_t k = 0; k < node.n_in; k++) node.in[k] = r.map[node.in[k]];
-        const bool weighs = !strcmp(node.op->name, "matmul") || !strcmp(node.op->name, "conv2d");
-        if (weighs && g->values[node.in[1]].dtype == PCS_F32 && g->values[node.in[1]].data) node.in[1] = r.map[old[i].in[1]] = store_int8(g, node.in[1]);
-        if (g->n_nodes == g->cap_nodes) {
-            pcs_node *grown = pcs_grow(g->ctx, g->nodes, g->n_nodes * sizeof *grown, g->cap_nodes * 2 + 64, sizeof *grown);
-            if (!grown) {
-                pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
-                break;
-            }
-            g->nodes = grown;
-            g->cap_nodes = g->cap_nodes * 2 + 64;
+        if (copy_node(&r, &old[i])) {
+            pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+            break;
         }
-        g->nodes[g->n_nodes++] = node;
-        stub(&r, node.out);
+        for (uint32_t k = 0; k < old[i].n_out; k++) stub(&r, old[i].out[k]);
     }
     for (size_t i = 0; i < n_values && !g->error; i++)
         if (g->values[i].output && r.map[i] != (precis_value)i && r.map[i] >= 0) g->values[r.map[i]].output = true;

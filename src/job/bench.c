@@ -17,13 +17,13 @@ typedef struct {
 
 static void weigh_weight(const precis_graph *g, const pcs_node *n, const pcs_lm *lm, precis_arithmetic arithmetic, precis_bench_result *r, work *w)
 {
-    const bool experts = !strcmp(n->op->name, "moe_matmul");
-    if ((!experts && strcmp(n->op->name, "matmul")) || g->values[n->in[1]].node < 0) return;
-    const pcs_value *v = &g->values[g->nodes[g->values[n->in[1]].node].in[0]];
-    const uint64_t rows = (uint64_t)v->shape[v->dims - 2] * (experts ? (uint64_t)g->values[n->in[2]].shape[1] / 2 : 1), width = (uint64_t)v->shape[v->dims - 1]; /* of the experts that a token goes to */
+    const uint32_t route = n->op->route;
+    const pcs_value *v = pcs_node_weight(g, n);
+    if (!v) return;
+    const uint64_t rows = (uint64_t)v->shape[v->dims - 2] * (route ? (uint64_t)g->values[n->in[route]].shape[1] / 2 : 1), width = (uint64_t)v->shape[v->dims - 1]; /* of the experts that a token goes to */
     const bool integers = arithmetic == PRECIS_FAST && v->format->kind == PCS_QUANT;
     r->weight_bytes += rows * pcs_row_bytes(v->format, width);
-    *(n->out == lm->logits ? &w->output : &w->every) += (double)rows * (double)width / (integers ? r->multiply_s : r->fma_s);
+    *(n->out[0] == lm->logits ? &w->output : &w->every) += (double)rows * (double)width / (integers ? r->multiply_s : r->fma_s);
 }
 
 /* Keys that tokens at positions [first, first + n) attend to, in all. */
@@ -37,14 +37,18 @@ static double keys_of(uint64_t first, uint64_t n, double window)
 static void weigh_attention(const precis_runner *r, const pcs_node *n, const precis_bench_options *o, precis_bench_result *out, work *w)
 {
     const precis_graph *g = r->graph;
-    if (strcmp(n->op->name, "attention")) return;
+    if (!n->op->attends) return;
     const pcs_slot *slots = r->program->slots;
     const pcs_kv *kv = slots[slots[n->in[1]].root].kv;
     uint64_t bytes;
     if (!pcs_kv_bytes(kv, &bytes)) return;
-    const double heads = (double)g->values[n->in[0]].shape[1] / kv->kd, each = heads * (kv->kd + kv->vd), window = n->attr[1];
+    const double heads = (double)g->values[n->in[0]].shape[1] / kv->kd, each = heads * (kv->kd + kv->vd);
+    int64_t back;
+    bool causal;
+    n->op->attends(n, &back, &causal);
+    const double window = (double)back;
     const double generated = (keys_of(o->prompt, o->generate, window) + (o->sequences - 1) * keys_of(0, o->generate, window)) / ((double)o->generate * o->sequences);
-    const bool causal = n->attr[3] != 0; /* otherwise each sees all of the call */
+    /* Where it is not causal, each sees all of the call. */
     w->prompt += (causal ? keys_of(0, o->prompt, window) / o->prompt : o->prompt) * each / out->fma_s;
     w->generate += generated * each / out->fma_s;
     out->kv_bytes += (uint64_t)(generated * (double)bytes / ((double)kv->capacity * kv->sequences));

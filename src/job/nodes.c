@@ -104,11 +104,11 @@ static precis_status tap_all(nodes *all, precis_runner *r, pcs_tap_fn *fn)
     if (!all->list || !all->store || !all->room) return PRECIS_ENOMEM;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const pcs_node *n = &g->nodes[i];
-        if (g->values[n->out].dtype != PCS_F32 || pcs_program_step_of(r->program, n->out) >= r->program->n_steps || !n->name) continue;
+        if (g->values[n->out[0]].dtype != PCS_F32 || pcs_program_step_of(r->program, n->out[0]) >= r->program->n_steps || !n->name) continue;
         node *k = &all->list[all->n++];
         *k = (node){ .name = n->name, .op = n->op->name };
         k->tap = (struct tap){ all, k };
-        pcs_program_tap(r->program, n->out, fn, &k->tap);
+        pcs_program_tap(r->program, n->out[0], fn, &k->tap);
     }
     return PRECIS_OK;
 }

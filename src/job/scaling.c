@@ -51,8 +51,8 @@ static double unevenness(const precis_program *p, uint32_t threads, size_t *barr
             memset(load, 0, sizeof load);
             *barriers += s != NULL;
         }
-        if (!s || !s->op || !s->op->folds || s->n_in < 2) continue;
-        const pcs_value *w = &p->slots[s->in[1]].v;
+        if (!s || !s->op || !s->op->reads_stored) continue;
+        const pcs_value *w = &p->slots[s->in[s->op->reads_stored]].v;
         if (w->dtype != PCS_STORED || w->dims != 2) continue;
         const uint64_t row = pcs_row_bytes(w->format, (uint64_t)w->shape[1]);
         for (uint32_t t = 0; t < threads; t++) {

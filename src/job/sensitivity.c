@@ -343,7 +343,7 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     for (uint32_t i = 0; i < 64; i++) rows[i] = (precis_row){ (int32_t)(i * 37 % r->vocabulary), i, 0, i >= 32 }; /* of half of them logits, as when text is scored */
     if (!r->cuts) st = PRECIS_ENOMEM;
     for (size_t i = 0; i < g->n_nodes && !st; i++)
-        if (g->values[g->nodes[i].out].cut) r->cuts[r->n_cuts++] = g->nodes[i].out;
+        if (g->values[g->nodes[i].out[0]].cut) r->cuts[r->n_cuts++] = g->nodes[i].out[0];
     double least = 1e9;
     for (int turn = 0; turn < 2 && !st; turn++) {
         const double begun = pcs_now();

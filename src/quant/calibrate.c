@@ -64,7 +64,7 @@ static precis_status tap_all(precis_imatrix *im, precis_runner *r, watch **lists
         item->e = (pcs_importance *)(uintptr_t)im->n;
         item->r = r;
         item->node = experts ? n : NULL;
-        const precis_value at = experts ? n->out : n->in[0];
+        const precis_value at = experts ? n->out[0] : n->in[0];
         item->next = lists[at];
         lists[at] = item;
     }

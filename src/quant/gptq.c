@@ -513,11 +513,11 @@ precis_status pcs_gptq(pcs_work *w)
         uint32_t layer = 0, done = 0;
         st = pcs_gptq_resume_layers(&g, &done);
         for (size_t i = 0; i < gr->n_nodes && !st; i++) {
-            if (!gr->values[gr->nodes[i].out].cut) continue;
-            const size_t to = pcs_program_step_of(g.r->program, gr->nodes[i].out) + 1;
-            if (layer >= done) st = code_layer(&g, first, i + 1, cut, from, to, gr->nodes[i].out, layer + 1 == g.r->lm.layers);
+            if (!gr->values[gr->nodes[i].out[0]].cut) continue;
+            const size_t to = pcs_program_step_of(g.r->program, gr->nodes[i].out[0]) + 1;
+            if (layer >= done) st = code_layer(&g, first, i + 1, cut, from, to, gr->nodes[i].out[0], layer + 1 == g.r->lm.layers);
             if (!st && layer >= done) st = pcs_gptq_keep_layer(&g, first, i + 1, layer + 1);
-            cut = gr->nodes[i].out;
+            cut = gr->nodes[i].out[0];
             from = to;
             first = i + 1;
             if (!st) st = pcs_progress(ctx, "gptq", ++layer, g.r->lm.layers);

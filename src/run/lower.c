@@ -22,11 +22,13 @@ static pcs_slot *add_slot(precis_program *p, const pcs_value *v)
 /* A dequantize of stored data that nothing but folding ops read is not executed. */
 static bool folded(const precis_graph *g, const pcs_node *d)
 {
-    if (strcmp(d->op->name, "dequantize") || d->n_in > 1 || g->values[d->in[0]].dtype != PCS_STORED) return false;
-    if (g->values[d->in[0]].format->kind == PCS_INT || g->values[d->out].output) return false;
+    if (!d->op->decodes || g->values[d->in[0]].dtype != PCS_STORED) return false;
+    if (g->values[d->in[0]].format->kind == PCS_INT || g->values[d->out[0]].output) return false;
     for (size_t i = 0; i < g->n_nodes; i++)
-        for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
-            if (g->nodes[i].in[k] == d->out && !(g->nodes[i].op->folds && k == 1)) return false;
+        for (uint32_t k = 0; k < g->nodes[i].n_in; k++) {
+            const pcs_op *o = g->nodes[i].op;
+            if (g->nodes[i].in[k] == d->out[0] && !(o->reads_stored && k == o->reads_stored)) return false;
+        }
     return true;
 }
 
@@ -46,20 +48,35 @@ static void *own(precis_program *p, size_t bytes)
 static void arg_of(const precis_program *p, int32_t slot, pcs_arg *a)
 {
     const pcs_slot *s = &p->slots[slot];
-    *a = (pcs_arg){ .dtype = s->v.dtype, .dims = s->v.dims, .format = s->v.format, .data = p->slots[s->root].data, .panels = p->slots[s->root].panels };
+    *a = (pcs_arg){ .dtype = s->v.dtype, .dims = s->v.dims, .format = s->v.format, .affine = s->v.affine, .data = p->slots[s->root].data, .panels = p->slots[s->root].panels };
     for (uint32_t i = 0; i < s->v.dims; i++)
         a->shape[i] = s->v.shape[i] == PRECIS_DIM_TOKENS ? p->tokens : s->v.shape[i] == PRECIS_DIM_OUTPUTS ? p->outputs : s->v.shape[i];
     if (s->v.dtype == PCS_STATE) a->data = s->kv;
     if (s->v.dtype == PCS_ACT) a->data = (void *)&s->act;
 }
 
-void pcs_step_bind(precis_program *p, pcs_step *s);
+/* Room for a step's operands. */
+static precis_status open_step(precis_program *p, pcs_step *s, uint32_t n_in, uint32_t n_out)
+{
+    s->n_in = n_in;
+    s->n_out = n_out;
+    s->in = pcs_arena_alloc(&p->arena, n_in + n_out, sizeof *s->in);
+    s->call.in = pcs_arena_alloc(&p->arena, n_in + n_out, sizeof *s->call.in);
+    if (!s->in || !s->call.in) return PRECIS_ENOMEM;
+    s->out = s->in + n_in;
+    s->call.out = s->call.in + n_in;
+    return PRECIS_OK;
+}
+
 void pcs_step_bind(precis_program *p, pcs_step *s)
 {
-    pcs_call *c = &s->call;
-    *c = (pcs_call){ .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .scratch = p->scratch, .scratch_size = p->scratch_bytes, .tiles = p->tiles };
-    for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &c->in[i]);
-    arg_of(p, s->out, &c->out);
+    pcs_arg *const in = s->call.in, *const out = s->call.out;
+    s->call = (pcs_call){
+        .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .n_out = s->n_out, .in = in, .out = out,
+        .scratch = p->scratch, .scratch_size = p->scratch_bytes, .tiles = p->tiles,
+    };
+    for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &in[i]);
+    for (uint32_t i = 0; i < s->n_out; i++) arg_of(p, s->out[i], &out[i]);
 }
 
 /* Rows of packed weights, for an op that reads them. */
@@ -78,13 +95,18 @@ static precis_status unpack(precis_program *p, pcs_slot *s)
 /* Constants that need work (norm weights in f16, int8 weights with scales) are computed once, here. */
 static precis_status fold_constant(precis_program *p, const pcs_node *n)
 {
-    pcs_slot *out = &p->slots[n->out];
-    int64_t count = 1;
-    for (uint32_t i = 0; i < out->v.dims; i++) count *= out->v.shape[i];
-    out->data = own(p, (size_t)count * sizeof(float) + 64);
-    if (!out->data) return PRECIS_ENOMEM;
-    pcs_step s = { .op = n->op, .attr = n->attr, .n_in = n->n_in, .out = n->out };
-    memcpy(s.in, n->in, sizeof s.in);
+    pcs_step s = { .op = n->op, .attr = n->attr };
+    precis_status st = open_step(p, &s, n->n_in, n->n_out);
+    for (uint32_t i = 0; i < n->n_out && !st; i++) {
+        pcs_slot *out = &p->slots[n->out[i]];
+        uint64_t count = 1;
+        for (uint32_t k = 0; k < out->v.dims; k++) count *= (uint64_t)out->v.shape[k];
+        out->data = own(p, count * pcs_dtype_bytes(out->v.dtype) + 64);
+        if (!out->data) st = PRECIS_ENOMEM;
+        s.out[i] = n->out[i];
+    }
+    if (st) return st;
+    for (uint32_t i = 0; i < n->n_in; i++) s.in[i] = n->in[i];
     pcs_step_bind(p, &s);
     n->op->eval(&s.call, 0, 1);
     return PRECIS_OK;
@@ -105,9 +127,12 @@ static int32_t act_of(precis_program *p, int32_t x, int32_t *acts)
     v.dtype = PCS_ACT;
     v.output = false;
     if (!add_slot(p, &v)) return -1;
-    const int32_t a = (int32_t)p->n_slots - 1;
-    p->steps[p->n_steps++] = (pcs_step){ .name = v.name, .n_in = 1, .in = { x }, .out = a };
-    return acts[x] = a;
+    pcs_step s = { .name = v.name };
+    if (open_step(p, &s, 1, 1)) return -1;
+    s.in[0] = x;
+    s.out[0] = (int32_t)p->n_slots - 1;
+    p->steps[p->n_steps++] = s;
+    return acts[x] = s.out[0];
 }
 
 /* The value is rounded to elements that no kernel multiplies; those have int8 activations. */
@@ -117,33 +142,50 @@ static bool needs_reference(const precis_program *p, precis_value x)
     return at >= 0 && p->graph->nodes[at].op->has_kernel && !p->graph->nodes[at].op->has_kernel(p->graph->nodes[at].attr);
 }
 
+/* The weights of a node that the step of it reads as they are stored; NULL: it has none. */
+static const pcs_value *stored_weight(const precis_program *p, const pcs_step *s)
+{
+    const pcs_value *w = s->op->reads_stored ? &p->slots[s->in[s->op->reads_stored]].v : NULL;
+    return w && w->dtype == PCS_STORED ? w : NULL;
+}
+
+/* The fast form of a step, where its op has one: quantized weights take int8 activations. */
+static precis_status make_fast(precis_program *p, const pcs_node *n, pcs_step *s, int32_t *acts)
+{
+    const pcs_value *w = stored_weight(p, s);
+    const bool coded = w && w->format->kind == PCS_QUANT, reference = coded && needs_reference(p, n->in[0]);
+    if (reference || (w && w->format->element)) { /* decoded, and multiplied as F32 */
+        if (!p->without_kernel++) p->lacking = reference ? NULL : w->format->name;
+    }
+    if (reference) return PRECIS_OK;
+    s->eval = n->op->fast;
+    if (!coded) return PRECIS_OK;
+    p->tiles |= !pcs_few(&p->kernels, w->format, (size_t)w->shape[w->dims - 1]);
+    s->in[0] = act_of(p, s->in[0], acts);
+    return s->in[0] < 0 ? PRECIS_ENOMEM : PRECIS_OK;
+}
+
 static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *acts)
 {
     if (n->op->emulates && p->arithmetic == PRECIS_REFERENCE) {
-        p->slots[n->out].root = p->slots[n->in[0]].root;
-        acts[n->out] = -1;
+        p->slots[n->out[0]].root = p->slots[n->in[0]].root;
+        acts[n->out[0]] = -1;
         return PRECIS_OK;
     }
-    pcs_step s = { .name = n->name, .op = n->op, .attr = n->attr, .n_in = n->n_in, .out = n->out, .eval = n->op->eval };
-    for (uint32_t i = 0; i < n->n_in; i++) {
+    pcs_step s = { .name = n->name, .op = n->op, .attr = n->attr, .eval = n->op->eval };
+    precis_status st = open_step(p, &s, n->n_in, n->n_out);
+    for (uint32_t i = 0; i < n->n_in && !st; i++) {
         const pcs_value *v = &p->graph->values[n->in[i]];
-        s.in[i] = n->in[i];
-        if (n->op->folds && i == 1 && v->node >= 0 && folded(p->graph, &p->graph->nodes[v->node])) s.in[i] = p->graph->nodes[v->node].in[0];
+        const bool stored = n->op->reads_stored && i == n->op->reads_stored && v->node >= 0 && folded(p->graph, &p->graph->nodes[v->node]);
+        s.in[i] = stored ? p->graph->nodes[v->node].in[0] : n->in[i];
     }
-    if (p->arithmetic == PRECIS_FAST && n->op->fast) {
-        const pcs_value *w = n->n_in > 1 ? &p->slots[s.in[1]].v : NULL;
-        const bool stored = w && w->dtype == PCS_STORED, coded = stored && w->format->kind == PCS_QUANT, reference = coded && needs_reference(p, n->in[0]);
-        if (reference || (stored && w->format->element)) { /* decoded, and multiplied as F32 */
-            if (!p->without_kernel++) p->lacking = reference ? NULL : w->format->name;
-        }
-        if (!reference) s.eval = n->op->fast;
-        if (coded && !reference) {
-            p->tiles |= !pcs_few(&p->kernels, w->format, (size_t)w->shape[w->dims - 1]);
-            s.in[0] = act_of(p, s.in[0], acts);
-            if (s.in[0] < 0) return PRECIS_ENOMEM;
-        }
+    for (uint32_t i = 0; i < n->n_out && !st; i++) s.out[i] = n->out[i];
+    if (!st && p->arithmetic == PRECIS_FAST && n->op->fast) st = make_fast(p, n, &s, acts);
+    if (st) return st;
+    if (n->op->view) {
+        p->slots[n->out[0]].root = p->slots[s.in[0]].root;
+        p->slots[n->out[0]].kv = p->slots[s.in[0]].kv;
     }
-    if (n->op->view) p->slots[n->out].root = p->slots[s.in[0]].root, p->slots[n->out].kv = p->slots[s.in[0]].kv;
     p->steps[p->n_steps++] = s;
     return PRECIS_OK;
 }
@@ -189,7 +231,7 @@ static precis_status make_steps(precis_program *p)
         const pcs_node *n = &g->nodes[i];
         if (folded(g, n)) continue;
         pcs_slot *first = &p->slots[n->in[0]];
-        if (!strcmp(n->op->name, "dequantize") && first->panels && !first->data && (st = unpack(p, first))) break;
+        if (n->op->decodes && first->panels && !first->data && (st = unpack(p, first))) break;
         st = all_constant(p, n) && n->op->eval && !n->op->scratch ? fold_constant(p, n) : make_step(p, n, acts);
     }
     pcs_free(p->ctx, acts);
@@ -205,7 +247,7 @@ static uint64_t slot_bytes(const precis_program *p, const pcs_slot *s)
         if (s->v.dtype != PCS_ACT || i + 1 < s->v.dims) n *= (uint64_t)d;
     }
     const uint64_t chunks = pcs_chunks((size_t)(width > 0 ? width : 1));
-    n = s->v.dtype == PCS_ACT ? pcs_act_bytes(n, chunks) : n * sizeof(float);
+    n = s->v.dtype == PCS_ACT ? pcs_act_bytes(n, chunks) : n * pcs_dtype_bytes(s->v.dtype);
     return (n + 64 + 63) / 64 * 64;
 }
 
@@ -245,7 +287,7 @@ static precis_status place(precis_program *p, bool keep_all)
     return p->buffer ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-static bool by_rows(const pcs_step *s) { return !s->op || s->op->by_rows; }
+static bool by_rows(const pcs_step *s) { return !s->op || (s->op->by_rows && s->n_out == 1); }
 
 /* All but the last dimension. */
 static bool same_rows(const precis_program *p, int32_t a, int32_t b)
@@ -262,9 +304,11 @@ static void lifetimes(precis_program *p)
     for (size_t i = 0; i < p->n_steps; i++) {
         const pcs_step *s = &p->steps[i];
         for (uint32_t k = 0; k < s->n_in; k++) p->slots[p->slots[s->in[k]].root].last = (int32_t)i;
-        pcs_slot *out = &p->slots[p->slots[s->out].root];
-        if (out->first < 0 && !out->v.input && !out->data) out->first = (int32_t)i;
-        if (out->last < (int32_t)i) out->last = (int32_t)i;
+        for (uint32_t k = 0; k < s->n_out; k++) {
+            pcs_slot *out = &p->slots[p->slots[s->out[k]].root];
+            if (out->first < 0 && out->v.role != PCS_INPUT && !out->data) out->first = (int32_t)i;
+            if (out->last < (int32_t)i) out->last = (int32_t)i;
+        }
     }
     for (size_t i = 0; i < p->n_slots; i++)
         if (p->slots[i].v.output) p->slots[p->slots[i].root].last = (int32_t)p->n_steps;
@@ -281,21 +325,25 @@ static bool touches(const precis_program *p, int32_t a, int32_t b)
 /* What one step made and another reads, both row by row: a thread reads what it made itself. */
 static bool stays(const precis_program *p, const pcs_step *s, int32_t in, const pcs_step *maker)
 {
-    return by_rows(s) && by_rows(maker) && in == maker->out && same_rows(p, in, s->out);
+    return by_rows(s) && by_rows(maker) && in == maker->out[0] && same_rows(p, in, s->out[0]);
 }
 
 /* Of one token or output the same thread makes both. */
 static bool one_thread(const precis_program *p, const pcs_step *s, const pcs_step *o)
 {
-    const pcs_value *v = &p->slots[s->out].v;
-    return by_rows(s) && by_rows(o) && v->dims == 2 && v->shape[0] < 0 && same_rows(p, s->out, o->out);
+    const pcs_value *v = &p->slots[s->out[0]].v;
+    return by_rows(s) && by_rows(o) && v->dims == 2 && v->shape[0] < 0 && same_rows(p, s->out[0], o->out[0]);
 }
 
 static bool waits(const precis_program *p, const pcs_step *s, const pcs_step *o)
 {
-    bool wait = touches(p, s->out, o->out);
-    for (uint32_t k = 0; k < s->n_in; k++) wait |= touches(p, s->in[k], o->out) && !stays(p, s, s->in[k], o);
-    for (uint32_t k = 0; k < o->n_in; k++) wait |= touches(p, s->out, o->in[k]);
+    bool wait = false;
+    for (uint32_t i = 0; i < o->n_out; i++) {
+        for (uint32_t k = 0; k < s->n_out; k++) wait |= touches(p, s->out[k], o->out[i]);
+        for (uint32_t k = 0; k < s->n_in; k++) wait |= touches(p, s->in[k], o->out[i]) && !stays(p, s, s->in[k], o);
+    }
+    for (uint32_t i = 0; i < s->n_out; i++)
+        for (uint32_t k = 0; k < o->n_in; k++) wait |= touches(p, s->out[i], o->in[k]);
     return wait;
 }
 
@@ -332,6 +380,7 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     if (!p) return PRECIS_ENOMEM;
     p->ctx = ctx;
     p->graph = g;
+    pcs_arena_init(&p->arena, ctx);
     p->arithmetic = opt->arithmetic;
     p->kernels = pcs_kernels_for(ctx->cpu);
     p->max_tokens = opt->max_tokens;

@@ -113,8 +113,8 @@ static void collect(pcs_packing *k)
     precis_program *p = k->program;
     for (size_t i = 0; i < p->n_steps; i++) {
         const pcs_step *s = &p->steps[i];
-        if (!s->op || s->n_in < 2 || !s->op->folds || s->eval != s->op->fast) continue;
-        pcs_slot *w = &p->slots[s->in[1]];
+        if (!s->op || s->n_in < 2 || !s->op->reads_stored || s->eval != s->op->fast) continue;
+        pcs_slot *w = &p->slots[s->in[s->op->reads_stored]];
         const uint32_t dims = w->v.dims;
         if (w->v.dtype != PCS_STORED || dims < 2 || !w->data || w->panels || !pcs_few(&p->kernels, w->v.format, (size_t)w->v.shape[dims - 1])) continue;
         item it = { w, w->v.format, w->data, (size_t)w->v.shape[dims - 1], 1, NULL };

@@ -3,8 +3,6 @@
 
 #include "base/pool.h"
 
-void pcs_step_bind(precis_program *p, pcs_step *s);
-
 void precis_program_close(precis_program **program)
 {
     if (!program || !*program) return;
@@ -20,6 +18,8 @@ void precis_program_close(precis_program **program)
     pcs_free(ctx, p->slots);
     pcs_free(ctx, p->buffer);
     pcs_free(ctx, p->scratch);
+    pcs_free(ctx, p->watched);
+    pcs_arena_free(&p->arena);
     pcs_free(ctx, p);
     *program = NULL;
 }
@@ -33,15 +33,46 @@ void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *us
     p->tapped = false;
     for (size_t i = 0; i < p->n_steps; i++) {
         pcs_step *s = &p->steps[i];
-        s->tap = s->op && p->taps[s->out].fn;
+        s->tap = false;
+        for (uint32_t k = 0; s->op && k < s->n_out; k++) s->tap |= p->taps[s->out[k]].fn != NULL;
         p->tapped |= s->tap;
     }
 }
 
+/* Room for n numbers of a tapped value that holds others. */
+static precis_status watch_room(precis_program *p, precis_value v)
+{
+    const pcs_value *x = &p->slots[v].v;
+    uint64_t n = 1;
+    for (uint32_t i = 0; i < x->dims; i++)
+        n *= (uint64_t)(x->shape[i] == PRECIS_DIM_TOKENS ? p->max_tokens : x->shape[i] == PRECIS_DIM_OUTPUTS ? p->max_outputs : x->shape[i]);
+    if (x->dtype == PCS_F32 || n <= p->n_watched) return PRECIS_OK;
+    float *grown = pcs_grow(p->ctx, p->watched, 0, n, sizeof *grown);
+    if (!grown) return PRECIS_ENOMEM;
+    p->watched = grown;
+    p->n_watched = n;
+    return PRECIS_OK;
+}
+
+/* A value as the numbers that a tap sees. */
+static const float *as_numbers(precis_program *p, const pcs_arg *a)
+{
+    const uint64_t n = (uint64_t)pcs_arg_count(a);
+    for (uint64_t i = 0; i < n && a->dtype != PCS_F32; i++)
+        p->watched[i] = a->dtype == PCS_I8   ? (float)((const int8_t *)a->data)[i]
+                        : a->dtype == PCS_U8 ? (float)((const uint8_t *)a->data)[i]
+                                             : (float)((const int32_t *)a->data)[i];
+    return a->dtype == PCS_F32 ? a->data : p->watched;
+}
+
 static void call_tap(precis_program *p, const pcs_step *s)
 {
-    uint64_t rows = (uint64_t)pcs_arg_rows(&s->call.out), width = (uint64_t)pcs_arg_width(&s->call.out);
-    p->taps[s->out].fn(p->taps[s->out].user, s->out, s->call.out.data, rows, width);
+    for (uint32_t k = 0; k < s->n_out; k++) {
+        const pcs_arg *a = &s->call.out[k];
+        const precis_value v = s->out[k];
+        if (p->taps[v].fn)
+            p->taps[v].fn(p->taps[v].user, v, as_numbers(p, a), (uint64_t)pcs_arg_rows(a), (uint64_t)pcs_arg_width(a));
+    }
 }
 
 static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
@@ -49,7 +80,7 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t rows = (size_t)pcs_arg_rows(&c->in[0]), k = (size_t)pcs_arg_width(&c->in[0]);
     uint64_t b, e;
     pcs_share(rows, 1, ith, nth, &b, &e);
-    const pcs_act *a = c->out.data;
+    const pcs_act *a = c->out[0].data;
     if (b >= e) return;
     c->kernels->quantize_act(&(pcs_quantize_act_args){ c->in[0].data, k, b, e, *a });
     if (rows > PCS_FEW || c->tiles) pcs_act_interleave(a, pcs_chunks(k), rows, b, e);
@@ -92,10 +123,10 @@ precis_status pcs_program_run_part(precis_program *p, int64_t tokens, int64_t ou
         s->act = pcs_act_in(s->data, (size_t)rows, chunks);
     }
     for (size_t i = 0; i < p->graph->n_values; i++)
-        if (p->slots[i].v.input && !p->slots[i].data) return pcs_fail(p->ctx, PRECIS_EINVAL, "input %s has no data", p->slots[i].v.name);
+        if (p->slots[i].v.role == PCS_INPUT && !p->slots[i].data) return pcs_fail(p->ctx, PRECIS_EINVAL, "input %s has no data", p->slots[i].v.name);
     for (size_t i = 0; i < p->n_steps; i++) pcs_step_bind(p, &p->steps[i]);
     for (size_t i = 0; i < p->graph->n_values; i++)
-        if (p->taps[i].fn && p->slots[i].v.input && p->slots[i].v.dtype == PCS_F32) {
+        if (p->taps[i].fn && p->slots[i].v.role == PCS_INPUT && p->slots[i].v.dtype == PCS_F32) {
             pcs_arg a = { .dims = p->slots[i].v.dims };
             for (uint32_t k = 0; k < a.dims; k++) a.shape[k] = p->slots[i].v.shape[k] == PRECIS_DIM_TOKENS ? tokens : p->slots[i].v.shape[k];
             p->taps[i].fn(p->taps[i].user, (precis_value)i, p->slots[i].data, (uint64_t)pcs_arg_rows(&a), (uint64_t)pcs_arg_width(&a));
@@ -129,7 +160,7 @@ precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_
 
 precis_status precis_program_set_input(precis_program *p, precis_value v, const float *data)
 {
-    if (v < 0 || (size_t)v >= p->graph->n_values || !p->graph->values[v].input) return pcs_fail(p->ctx, PRECIS_EINVAL, "value %d is no input", v);
+    if (v < 0 || (size_t)v >= p->graph->n_values || p->graph->values[v].role != PCS_INPUT) return pcs_fail(p->ctx, PRECIS_EINVAL, "value %d is no input", v);
     pcs_program_bind(p, v, data);
     return PRECIS_OK;
 }
@@ -137,21 +168,27 @@ precis_status precis_program_set_input(precis_program *p, precis_value v, const 
 precis_status precis_program_tap(precis_program *p, precis_value v, precis_tap_fn *fn, void *user)
 {
     if (v < 0 || (size_t)v >= p->graph->n_values) return pcs_fail(p->ctx, PRECIS_EINVAL, "value %d does not exist", v);
-    pcs_program_tap(p, v, fn, user);
-    return PRECIS_OK;
+    const pcs_dtype d = p->graph->values[v].dtype;
+    if (d != PCS_F32 && d != PCS_I8 && d != PCS_U8 && d != PCS_I32)
+        return pcs_fail(p->ctx, PRECIS_EUNSUPPORTED, "value %s holds no numbers that can be watched", p->graph->values[v].name);
+    const precis_status st = watch_room(p, v);
+    if (!st) pcs_program_tap(p, v, fn, user);
+    return st;
 }
 
 precis_status precis_program_run(precis_program *p) { return pcs_program_run(p, 1, 1); }
 
 const float *precis_program_get(const precis_program *p, precis_value v)
 {
-    return v < 0 || (size_t)v >= p->graph->n_values ? NULL : pcs_program_value(p, v);
+    if (v < 0 || (size_t)v >= p->graph->n_values || p->graph->values[v].dtype != PCS_F32) return NULL;
+    return pcs_program_value(p, v);
 }
 
 size_t pcs_program_step_of(const precis_program *p, precis_value v)
 {
     for (size_t i = 0; i < p->n_steps; i++)
-        if (p->steps[i].out == p->slots[v].root) return i;
+        for (uint32_t k = 0; k < p->steps[i].n_out; k++)
+            if (p->steps[i].out[k] == p->slots[v].root) return i;
     return p->n_steps;
 }
 

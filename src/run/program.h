@@ -16,9 +16,9 @@ typedef struct pcs_step {
     const char *name;
     const pcs_op *op; /* NULL: quantize_act */
     pcs_eval_fn *eval;
-    const double *attr;
-    uint32_t n_in;
-    int32_t in[PCS_NODE_INPUTS], out; /* program values */
+    const precis_attr *attr;
+    uint32_t n_in, n_out;
+    int32_t *in, *out; /* program values, in the program's arena, as the operands of `call` */
     bool barrier, barrier_one; /* wait for all earlier steps first; in a call with one token and one output at most */
     bool tap;     /* the result has a tap */
     pcs_call call;
@@ -39,6 +39,7 @@ typedef struct pcs_slot {
 struct precis_program {
     precis_ctx *ctx;
     const precis_graph *graph;
+    pcs_arena arena; /* the steps' operands */
     precis_arithmetic arithmetic;
     pcs_kernels kernels;
     pcs_step *steps;
@@ -57,6 +58,8 @@ struct precis_program {
     const char *lacking;     /* the first such format, NULL: it is the activations' */
     struct { pcs_tap_fn *fn; void *user; } *taps; /* per graph value */
     bool tapped;
+    float *watched;  /* numbers of a tapped value that holds others; of the largest such value */
+    uint64_t n_watched;
     size_t from, to; /* steps of the running call */
     struct pcs_packing *packing; /* of weights into panels; or NULL */
     uint64_t packed_bytes;
@@ -71,6 +74,8 @@ typedef struct pcs_program_options {
     bool keep_all; /* every value keeps its own memory, so that all can be read after a run */
 } pcs_program_options;
 
+/* Operands of a step, for the sizes of this call. */
+void pcs_step_bind(precis_program *p, pcs_step *s);
 precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g, const pcs_program_options *opt);
 /* Bind an input; data must live until the run ends. */
 void pcs_program_bind(precis_program *p, precis_value v, const void *data);

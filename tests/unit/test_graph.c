@@ -11,21 +11,22 @@ static void check_gradient(const char *op, const char *attrs, uint32_t n, const 
     const pcs_op *o = pcs_op_by_name(op);
     assert_non_null(o);
     assert_non_null(o->backward);
-    double attr[PCS_ATTRS];
-    memcpy(attr, o->defaults, sizeof attr);
-    if (attrs) attr[0] = atof(attrs);
+    precis_attr attr[8] = { { 0 } };
+    for (uint32_t i = 0; i < pcs_op_attrs(o); i++) attr[i] = o->attrs[i];
+    if (attrs) attr[0].real = atof(attrs);
     const pcs_kernels kernels = pcs_kernels_for(0);
-    pcs_call c = { .kernels = &kernels, .attr = attr, .n_in = n };
+    pcs_arg in[8], result;
+    pcs_call c = { .kernels = &kernels, .attr = attr, .n_in = n, .n_out = 1, .in = in, .out = &result };
     int64_t count = 1;
     for (uint32_t i = 0; i < out_dims; i++) count *= out_shape[i];
     float *y = calloc((size_t)count, 4), *r = calloc((size_t)count, 4);
     for (uint32_t i = 0; i < n; i++) c.in[i] = ins[i];
-    c.out = (pcs_arg){ .dtype = PCS_F32, .dims = out_dims, .data = y };
-    memcpy(c.out.shape, out_shape, out_dims * sizeof *out_shape);
+    result = (pcs_arg){ .dtype = PCS_F32, .dims = out_dims, .data = y };
+    memcpy(result.shape, out_shape, out_dims * sizeof *out_shape);
     c.scratch_size = o->scratch ? (o->scratch(&c) + 127) / 64 * 64 : 64;
     c.scratch = aligned_alloc(64, c.scratch_size);
     test_fill(r, (size_t)count, 99, 1.0f);
-    float *din[PCS_NODE_INPUTS] = { NULL };
+    float *din[8] = { NULL };
     for (uint32_t i = 0; i < n; i++)
         if (ins[i].dtype == PCS_F32) din[i] = calloc((size_t)pcs_arg_count(&ins[i]), 4);
     o->eval(&c, 0, 1);
@@ -98,7 +99,7 @@ static void test_conv(void **state)
     for (int i = 0; i < O; i++) var[i] = var[i] * var[i] + 0.5f;
     const int64_t xs[] = { 2, C, H, W }, ws[] = { O, C, K, K }, o[] = { O };
     const precis_value in = precis_graph_input(g, "x", 4, xs);
-    const precis_value conv = precis_graph_node(g, "conv", "conv2d", "stride=2 pad=1", 3,
+    const precis_value conv = precis_graph_node(g, "conv", "conv2d", PRECIS_ATTRS(precis_attr_int("stride", 2), precis_attr_int("pad", 1)), 3,
                                                 (precis_value[]){ in, precis_graph_constant(g, "w", 4, ws, w), precis_graph_constant(g, "b", 1, o, bias) });
     const precis_value norm = precis_graph_node(g, "norm", "batch_norm", NULL, 5,
                                                 (precis_value[]){ conv, precis_graph_constant(g, "g", 1, o, gamma), precis_graph_constant(g, "b", 1, o, beta),
@@ -144,8 +145,14 @@ static void test_errors(void **state)
 {
     (void)state;
     precis_ctx *ctx = test_ctx(1);
-    static const struct { const char *op, *attrs, *why; } cases[] = {
-        { "no_such_op", NULL, "no op" }, { "add", NULL, "inputs" }, { "relu", "x=1", "no attribute" }, { "max_pool", "size=zwei", "no number" }, { "max_pool", "size=99", "at least" } };
+    const struct { const char *op; precis_attr attrs[2]; const char *why; } cases[] = {
+        { "no_such_op", { { 0 } }, "no op" },
+        { "add", { { 0 } }, "inputs" },
+        { "relu", { precis_attr_int("x", 1) }, "no attribute" },
+        { "max_pool", { precis_attr_text("size", "two") }, "a whole number" },
+        { "max_pool", { precis_attr_real("size", 2) }, "a whole number" },
+        { "max_pool", { precis_attr_int("size", 99) }, "at least" },
+    };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         precis_graph *g;
         OK(ctx, precis_graph_open(ctx, &g));
@@ -156,6 +163,45 @@ static void test_errors(void **state)
         if (!strstr(precis_ctx_message(ctx), cases[i].why)) fail_msg("%s: %s", cases[i].op, precis_ctx_message(ctx));
         precis_graph_close(&g);
     }
+    precis_ctx_close(&ctx);
+}
+
+/* Codes are whole numbers that carry their scale and zero point, for the value or along an axis. */
+static void test_codes(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(2);
+    precis_graph *g;
+    OK(ctx, precis_graph_open(ctx, &g));
+    const int64_t shape[] = { 2, 3 };
+    const precis_value x = precis_graph_input(g, "x", 2, shape);
+    const precis_attr is_unsigned[] = { precis_attr_real("scale", 0.5), precis_attr_int("zero", 3), precis_attr_int("unsigned", 1), { 0 } };
+    const precis_value signed_codes = precis_graph_node(g, "s", "quantize", PRECIS_ATTRS(precis_attr_real("scale", 0.5)), 1, &x);
+    const precis_value codes = precis_graph_node(g, "u", "quantize", is_unsigned, 1, &x);
+    assert_int_equal(g->values[signed_codes].dtype, PCS_I8);
+    assert_int_equal(g->values[codes].dtype, PCS_U8);
+    assert_int_equal(g->values[codes].affine.zero, 3);
+    const precis_value back = precis_graph_node(g, "b", "dequantize", NULL, 1, &codes);
+    static const int8_t table[6] = { -128, 127, 1, 2, -3, 4 };
+    static const float scales[3] = { 1.0f, 0.5f, 2.0f };
+    static const int32_t zeros[3] = { 0, 1, -1 };
+    const pcs_affine affine = { .scales = scales, .zeros = zeros, .axis = 1 };
+    const precis_value stored = pcs_graph_codes(g, "w", PCS_I8, 2, shape, table, &affine);
+    const precis_value along = precis_graph_node(g, "a", "dequantize", NULL, 1, &stored);
+    precis_program *p;
+    OK(ctx, precis_program_open(ctx, &p, g, PRECIS_REFERENCE));
+    const float in[6] = { 0.0f, 0.25f, -0.75f, 1000.0f, -1000.0f, 63.5f };
+    OK(ctx, precis_program_set_input(p, x, in));
+    OK(ctx, precis_program_run(p));
+    const float want[6] = { 0.0f, 0.0f, -1.0f, 126.0f, -1.5f, 63.5f }; /* nearest even of 0.5 is 0, of -1.5 is -2; 0 to 255 */
+    const float want_along[6] = { -128.0f, 63.0f, 4.0f, 2.0f, -2.0f, 10.0f };
+    assert_memory_equal(precis_program_get(p, back), want, sizeof want);
+    assert_memory_equal(precis_program_get(p, along), want_along, sizeof want_along);
+    assert_null(precis_program_get(p, codes)); /* no floats lie there */
+    precis_program_close(&p);
+    precis_graph_node(g, "bare", "dequantize", NULL, 1, &x);
+    assert_int_equal(precis_graph_verify(g), PRECIS_EINVAL);
+    precis_graph_close(&g);
     precis_ctx_close(&ctx);
 }
 
@@ -177,6 +223,7 @@ static void test_math(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_gradients), cmocka_unit_test(test_conv), cmocka_unit_test(test_errors), cmocka_unit_test(test_math) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_gradients), cmocka_unit_test(test_conv), cmocka_unit_test(test_errors), cmocka_unit_test(test_codes),
+                                          cmocka_unit_test(test_math) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

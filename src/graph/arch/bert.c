@@ -30,7 +30,7 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     const pcs_tensor *types = pcs_model_tensor(m, "token_types.weight");
     if (types) { /* every token is of the first sentence */
         const precis_value w = pcs_weight(&b, -1, "token_types.weight", (int64_t)pcs_tensor_rows(types), lm->width, false);
-        x = PCS_NODE(&b, "add", -1, "typed", NULL, x, PCS_NODE(&b, "embedding", -1, "type_embedding", "row=0", lm->tokens, w));
+        x = PCS_NODE(&b, "add", -1, "typed", NULL, x, PCS_NODE(&b, "embedding", -1, "type_embedding", PRECIS_ATTRS(precis_attr_int("row", 0)), lm->tokens, w));
     }
     x = pcs_layer_norm(&b, -1, "token_embd_norm", x);
     for (uint32_t i = 0; i < lm->layers && !g->error; i++) {

@@ -6,9 +6,8 @@
 static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value table)
 {
     const int64_t n = b->lm->width;
-    char rope[48];
     precis_value qkv[3], h = pcs_norm(b, i, "attn_norm", x, n, false);
-    snprintf(rope, sizeof rope, "dim=%u interleaved=0", b->key_dim);
+    const precis_attr rope[] = { precis_attr_int("dim", b->key_dim), { 0 } };
     pcs_qkv(b, i, h, qkv);
     qkv[0] = PCS_NODE(b, "rope", i, "q_rope", rope, qkv[0], table);
     qkv[1] = PCS_NODE(b, "rope", i, "k_rope", rope, qkv[1], table);

@@ -11,8 +11,7 @@ static precis_value layer(gemma *m, int i, precis_value x)
     pcs_builder *b = &m->b;
     const int64_t n = b->lm->width;
     const bool local = b->window && pcs_layer_window(b->m, i);
-    char rope[48];
-    snprintf(rope, sizeof rope, "dim=%u interleaved=0", b->key_dim);
+    const precis_attr rope[] = { precis_attr_int("dim", b->key_dim), { 0 } };
     precis_value h = pcs_norm(b, i, "attn_norm", x, n, false);
     precis_value qkv[3];
     pcs_qkv(b, i, h, qkv);

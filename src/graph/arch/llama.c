@@ -7,9 +7,8 @@
 static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value table, bool interleaved, const char *activation)
 {
     const int64_t n = b->lm->width, values = (int64_t)b->heads * b->value_dim;
-    char rope[48];
     precis_value qkv[3];
-    snprintf(rope, sizeof rope, "dim=%u interleaved=%d", b->key_dim, interleaved);
+    const precis_attr rope[] = { precis_attr_int("dim", b->key_dim), precis_attr_int("interleaved", interleaved), { 0 } };
     precis_value h = pcs_norm(b, i, "attn_norm", x, n, false);
     pcs_qkv(b, i, h, qkv);
     qkv[0] = PCS_NODE(b, "rope", i, "q_rope", rope, pcs_norm(b, i, "attn_q_norm", qkv[0], b->key_dim, true), table);

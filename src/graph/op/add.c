@@ -11,15 +11,15 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share_numbers(&c->out, ith, nth, &begin, &end);
+    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
     const float *a = c->in[0].data, *b = c->in[1].data;
-    float *y = c->out.data;
+    float *y = c->out[0].data;
     for (uint64_t i = begin; i < end; i++) y[i] = a[i] + b[i];
 }
 
 static void backward(const pcs_call *c, const float *dout, float *const *din)
 {
-    for (int64_t i = 0; i < pcs_arg_count(&c->out); i++) {
+    for (int64_t i = 0; i < pcs_arg_count(&c->out[0]); i++) {
         if (din[0]) din[0][i] += dout[i];
         if (din[1]) din[1][i] += dout[i];
     }

@@ -7,6 +7,8 @@
 #include "graph/graph.h"
 #include "graph/kv.h"
 
+enum { SCALE, WINDOW, CAP, CAUSAL };
+
 #define VALUES 64 /* keys whose values are unpacked at a time */
 #define ROWS 16
 #define PANELS 4 /* of 16 keys, at a time */
@@ -37,7 +39,7 @@ static dims dims_of(const pcs_call *c)
     d.group = d.qrow / d.kv->kd / d.kv->heads;
     d.orow = d.group * d.kv->heads * d.kv->vd;
     d.keys = d.kv->capacity;
-    d.causal = c->attr[3] != 0;
+    d.causal = c->attr[CAUSAL].integer != 0;
     const size_t fit = ((size_t)1 << 18) / (d.group * d.keys); /* scores of a tile: 1 MiB */
     d.rows = fit < 1 ? 1 : fit < ROWS ? fit : ROWS;
     return d;
@@ -62,7 +64,7 @@ static void softmax_row(const pcs_call *c, float *s, size_t lo, size_t hi, size_
 {
     for (size_t j = lo; j < first; j++) s[j - lo] = 0.0f;
     for (size_t j = last + 1; j < hi; j++) s[j - lo] = 0.0f;
-    c->kernels->softmax(&(pcs_softmax_args){ s + (first - lo), last + 1 - first, first, (float)c->attr[0], (float)c->attr[2] });
+    c->kernels->softmax(&(pcs_softmax_args){ s + (first - lo), last + 1 - first, first, (float)c->attr[SCALE].real, (float)c->attr[CAP].real });
 }
 
 /* next: the head that this thread goes on with. */
@@ -70,7 +72,7 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
 {
     const pcs_kv *kv = d->kv;
     const int32_t *pos = c->in[2].data, *seq = c->in[3].data;
-    const size_t m = rows * d->group, window = c->attr[1] > 0 ? (size_t)c->attr[1] : (size_t)1 << 40;
+    const size_t m = rows * d->group, window = c->attr[WINDOW].integer > 0 ? (size_t)c->attr[WINDOW].integer : (size_t)1 << 40;
     float *q = carve(&mem, d->rows * d->group * kv->kd), *s = carve(&mem, d->rows * d->group * d->keys), *y = carve(&mem, d->rows * d->group * kv->vp);
     float *panel = carve(&mem, 16 * PANELS * (size_t)kv->kd), *values = carve(&mem, VALUES * (size_t)kv->vp);
     size_t lo = (size_t)1 << 40, hi = 0, end = 0; /* end: last key of all rows, when they look ahead */
@@ -107,7 +109,7 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
         c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { s + (j - lo), keys, v, kv->vp, n, m, y, kv->vp, j > lo }, kv->vp / 16, 16 });
     }
     for (size_t r = 0; r < m; r++)
-        memcpy((float *)c->out.data + (t0 + r / d->group) * d->orow + (head * d->group + r % d->group) * kv->vd, y + r * kv->vp, kv->vd * sizeof *y);
+        memcpy((float *)c->out[0].data + (t0 + r / d->group) * d->orow + (head * d->group + r % d->group) * kv->vd, y + r * kv->vp, kv->vd * sizeof *y);
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
@@ -123,5 +125,14 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_attention = { .name = "attention", .min_in = 4, .max_in = 4, .attrs = { "scale", "window", "cap", "causal" }, .defaults = { 1, 0, 0, 1 },
-                                  .infer = infer, .eval = eval, .scratch = scratch };
+static void attends(const pcs_node *n, int64_t *window, bool *causal)
+{
+    *window = n->attr[WINDOW].integer;
+    *causal = n->attr[CAUSAL].integer != 0;
+}
+
+const pcs_op pcs_op_attention = {
+    .name = "attention", .min_in = 4, .max_in = 4, .attends = attends,
+    .attrs = PCS_ATTR_TABLE(PCS_REAL("scale", 1), PCS_INT("window", 0), PCS_REAL("cap", 0), PCS_INT("causal", 1)),
+    .infer = infer, .eval = eval, .scratch = scratch,
+};

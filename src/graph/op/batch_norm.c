@@ -3,6 +3,8 @@
 #include "base/fmath.h"
 #include "graph/graph.h"
 
+enum { EPS };
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
@@ -14,16 +16,36 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return pcs_infer_like(g, n, 0, out);
 }
 
+/* y = a * x + b, channel by channel. */
+static void factors(const float *const in[5], float eps, size_t channel, float *a, float *b)
+{
+    *a = in[1][channel] / pcs_sqrtf(in[4][channel] + eps);
+    *b = in[2][channel] - in[3][channel] * *a;
+}
+
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t channels = (size_t)c->in[0].shape[1], planes = (size_t)c->in[0].shape[0] * channels;
     const size_t n = planes ? (size_t)pcs_arg_count(&c->in[0]) / planes : 0;
-    const float *gamma = c->in[1].data, *beta = c->in[2].data, *mean = c->in[3].data, *var = c->in[4].data;
+    const float *in[5];
+    for (int i = 0; i < 5; i++) in[i] = c->in[i].data;
     for (size_t p = ith; p < planes; p += nth) {
-        const size_t ch = p % channels;
-        const float a = gamma[ch] / pcs_sqrtf(var[ch] + (float)c->attr[0]), b = beta[ch] - mean[ch] * a;
-        for (size_t i = 0; i < n; i++) ((float *)c->out.data)[p * n + i] = ((const float *)c->in[0].data)[p * n + i] * a + b;
+        const float *x = in[0] + p * n;
+        float *y = (float *)c->out[0].data + p * n, a, b;
+        factors(in, (float)c->attr[EPS].real, p % channels, &a, &b);
+        for (size_t i = 0; i < n; i++) y[i] = x[i] * a + b;
     }
 }
 
-const pcs_op pcs_op_batch_norm = { .name = "batch_norm", .min_in = 5, .max_in = 5, .attrs = { "eps" }, .defaults = { 1e-5 }, .infer = infer, .eval = eval };
+static void by_channel(const precis_graph *g, const pcs_node *n, float *a, float *b)
+{
+    const float *in[5];
+    for (int i = 0; i < 5; i++) in[i] = g->values[n->in[i]].data;
+    for (size_t ch = 0; ch < (size_t)g->values[n->in[1]].shape[0]; ch++)
+        factors(in, (float)n->attr[EPS].real, ch, &a[ch], &b[ch]);
+}
+
+const pcs_op pcs_op_batch_norm = {
+    .name = "batch_norm", .min_in = 5, .max_in = 5, .by_channel = by_channel, .attrs = PCS_ATTR_TABLE(PCS_REAL("eps", 1e-5)),
+    .infer = infer, .eval = eval,
+};

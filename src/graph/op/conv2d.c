@@ -8,7 +8,7 @@ enum { STRIDE, PAD, GROUPS };
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
-    const int64_t stride = (int64_t)n->attr[STRIDE], pad = (int64_t)n->attr[PAD], groups = (int64_t)n->attr[GROUPS];
+    const int64_t stride = n->attr[STRIDE].integer, pad = n->attr[PAD].integer, groups = n->attr[GROUPS].integer;
     if (x->dtype != PCS_F32 || w->dtype != PCS_F32 || x->dims != 4 || w->dims != 4 || stride < 1 || pad < 0 || groups < 1 ||
         w->shape[1] * groups != x->shape[1] || w->shape[0] % groups)
         return pcs_op_fail(g, n, "takes x[batch, in, h, w] and w[out, in / groups, kh, kw]");
@@ -27,8 +27,8 @@ static float point(const pcs_call *c, size_t b, size_t o, int64_t oy, int64_t ox
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
     const int64_t h = x->shape[2], wd = x->shape[3], kh = w->shape[2], kw = w->shape[3], in = w->shape[1];
-    const int64_t stride = (int64_t)c->attr[STRIDE], pad = (int64_t)c->attr[PAD];
-    const int64_t first = (int64_t)o / (w->shape[0] / (int64_t)c->attr[GROUPS]) * in;
+    const int64_t stride = c->attr[STRIDE].integer, pad = c->attr[PAD].integer;
+    const int64_t first = (int64_t)o / (w->shape[0] / c->attr[GROUPS].integer) * in;
     float sum = c->n_in > 2 ? ((const float *)c->in[2].data)[o] : 0.0f;
     for (int64_t i = 0; i < in; i++)
         for (int64_t dy = 0; dy < kh; dy++)
@@ -43,13 +43,16 @@ static float point(const pcs_call *c, size_t b, size_t o, int64_t oy, int64_t ox
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const int64_t oh = c->out.shape[2], ow = c->out.shape[3];
-    const size_t planes = (size_t)(c->out.shape[0] * c->out.shape[1]);
+    const int64_t oh = c->out[0].shape[2], ow = c->out[0].shape[3];
+    const size_t planes = (size_t)(c->out[0].shape[0] * c->out[0].shape[1]);
     for (size_t p = ith; p < planes; p += nth)
         for (int64_t y = 0; y < oh; y++)
             for (int64_t x = 0; x < ow; x++)
-                ((float *)c->out.data)[((int64_t)p * oh + y) * ow + x] = point(c, p / (size_t)c->out.shape[1], p % (size_t)c->out.shape[1], y, x);
+                ((float *)c->out[0].data)[((int64_t)p * oh + y) * ow + x] = point(c, p / (size_t)c->out[0].shape[1], p % (size_t)c->out[0].shape[1], y, x);
 }
 
-const pcs_op pcs_op_conv2d = { .name = "conv2d", .min_in = 2, .max_in = 3, .attrs = { "stride", "pad", "groups" }, .defaults = { 1, 0, 1 },
-                               .infer = infer, .eval = eval };
+const pcs_op pcs_op_conv2d = {
+    .name = "conv2d", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .result_axis = 2,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("stride", 1), PCS_INT("pad", 0), PCS_INT("groups", 1)),
+    .infer = infer, .eval = eval,
+};

@@ -1,6 +1,8 @@
 /* embedding - y[t] = table[ids[t]] * scale. */
 #include "graph/graph.h"
 
+enum { SCALE, ROW };
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *ids = &g->values[n->in[0]], *table = &g->values[n->in[1]];
@@ -17,14 +19,14 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const pcs_arg *table = &c->in[1];
     const size_t k = (size_t)table->shape[1], rows = (size_t)c->in[0].shape[0];
     const int32_t *ids = c->in[0].data;
-    float *y = c->out.data;
+    float *y = c->out[0].data;
     for (size_t t = ith; t < rows; t += nth) {
         float *row = y + t * k;
-        const size_t at = c->attr[1] >= 0 ? (size_t)c->attr[1] : (size_t)ids[t];
+        const size_t at = c->attr[ROW].integer >= 0 ? (size_t)c->attr[ROW].integer : (size_t)ids[t];
         if (table->dtype == PCS_F32) memcpy(row, (const float *)table->data + at * k, k * sizeof *row);
         else pcs_decode(table->format, k, pcs_arg_row(table, at, k, (uint8_t *)c->scratch + ith * c->scratch_size), row);
-        if (c->attr[0] != 1.0)
-            for (size_t i = 0; i < k; i++) row[i] *= (float)c->attr[0];
+        if (c->attr[SCALE].real != 1.0)
+            for (size_t i = 0; i < k; i++) row[i] *= (float)c->attr[SCALE].real;
     }
 }
 
@@ -35,8 +37,11 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
     const size_t k = (size_t)c->in[1].shape[1];
     const int32_t *ids = c->in[0].data;
     for (size_t t = 0; din[1] && t < (size_t)c->in[0].shape[0]; t++)
-        for (size_t i = 0; i < k; i++) din[1][(size_t)ids[t] * k + i] += dout[t * k + i] * (float)c->attr[0];
+        for (size_t i = 0; i < k; i++) din[1][(size_t)ids[t] * k + i] += dout[t * k + i] * (float)c->attr[SCALE].real;
 }
 
-const pcs_op pcs_op_embedding = { .name = "embedding", .min_in = 2, .max_in = 2, .attrs = { "scale", "row" }, .defaults = { 1, -1 }, .folds = true,
-                                  .infer = infer, .eval = eval, .scratch = scratch, .backward = backward };
+const pcs_op pcs_op_embedding = {
+    .name = "embedding", .min_in = 2, .max_in = 2,
+    .attrs = PCS_ATTR_TABLE(PCS_REAL("scale", 1), PCS_INT("row", -1)), .reads_stored = 1, .infer = infer, .eval = eval,
+    .scratch = scratch, .backward = backward,
+};

@@ -8,9 +8,11 @@
 #include "format/element.h"
 #include "graph/graph.h"
 
+enum { SCHEME, BITS, GROUP, SCALE, ZERO };
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
-    if (n->attr[0] < 0 || n->attr[0] > 6 || n->attr[1] < 2 || n->attr[1] > 8 || n->attr[2] < 0) return pcs_op_fail(g, n, "no such scheme");
+    if (n->attr[SCHEME].integer < 0 || n->attr[SCHEME].integer > 6 || n->attr[BITS].integer < 2 || n->attr[BITS].integer > 8 || n->attr[GROUP].integer < 0) return pcs_op_fail(g, n, "no such scheme");
     return pcs_infer_like(g, n, 0, out);
 }
 
@@ -66,15 +68,15 @@ static float power_of_two(float top, int exponent)
     return e ? pcs_bits_f32((uint32_t)e << 23) : 0x1p-127f;
 }
 
-static void round_row(const double *attr, const float *x, float *y, size_t n)
+static void round_row(const precis_attr *attr, const float *x, float *y, size_t n)
 {
-    const int scheme = (int)attr[0], bits = (int)attr[1];
-    const float given = (float)attr[3];
-    size_t group = scheme == 4 ? 16 : scheme >= 5 ? 32 : (size_t)attr[2] ? (size_t)attr[2] : n;
+    const int scheme = (int)attr[SCHEME].integer, bits = (int)attr[BITS].integer;
+    const float given = (float)attr[SCALE].real;
+    size_t group = scheme == 4 ? 16 : scheme >= 5 ? 32 : (size_t)attr[GROUP].integer ? (size_t)attr[GROUP].integer : n;
     const float global = scheme == 4 ? (given > 0 ? given : largest(x, n) / (448.0f * 6.0f)) : 1.0f;
     for (size_t at = 0; at < n; at += group) {
         const size_t k = n - at < group ? n - at : group;
-        if (scheme <= 1) integers(x + at, y + at, k, bits, scheme == 1, given, (float)attr[4]);
+        if (scheme <= 1) integers(x + at, y + at, k, bits, scheme == 1, given, (float)attr[ZERO].real);
         else if (scheme <= 3) {
             const pcs_element *e = scheme == 2 ? &pcs_e4m3 : &pcs_e5m2;
             elements(e, x + at, y + at, k, given > 0 ? given : largest(x + at, k) / e->largest);
@@ -89,10 +91,10 @@ static void round_row(const double *attr, const float *x, float *y, size_t n)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]);
-    for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) round_row(c->attr, (const float *)c->in[0].data + r * n, (float *)c->out.data + r * n, n);
+    for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) round_row(c->attr, (const float *)c->in[0].data + r * n, (float *)c->out[0].data + r * n, n);
 }
 
-static bool is_int8(const double *attr) { return attr[0] <= 1 && attr[1] == 8; }
+static bool is_int8(const precis_attr *attr) { return attr[SCHEME].integer <= 1 && attr[BITS].integer == 8; }
 
 static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
@@ -102,8 +104,11 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
     const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]);
     const size_t b = rows * ith / nth * n, e = rows * (ith + 1) / nth * n;
-    memcpy((float *)c->out.data + b, (const float *)c->in[0].data + b, (e - b) * sizeof(float));
+    memcpy((float *)c->out[0].data + b, (const float *)c->in[0].data + b, (e - b) * sizeof(float));
 }
 
-const pcs_op pcs_op_fake_quant = { .name = "fake_quant", .min_in = 1, .max_in = 1, .attrs = { "scheme", "bits", "group", "scale", "zero" },
-                                   .defaults = { 0, 8, 0, 0, 0 }, .emulates = true, .has_kernel = is_int8, .infer = infer, .eval = eval, .fast = fast };
+const pcs_op pcs_op_fake_quant = {
+    .name = "fake_quant", .min_in = 1, .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("scheme", 0), PCS_INT("bits", 8), PCS_INT("group", 0), PCS_REAL("scale", 0), PCS_REAL("zero", 0)),
+    .emulates = true, .has_kernel = is_int8, .infer = infer, .eval = eval, .fast = fast,
+};

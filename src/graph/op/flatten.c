@@ -23,7 +23,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 static void backward(const pcs_call *c, const float *dout, float *const *din)
 {
-    for (int64_t i = 0; din[0] && i < pcs_arg_count(&c->out); i++) din[0][i] += dout[i];
+    for (int64_t i = 0; din[0] && i < pcs_arg_count(&c->out[0]); i++) din[0][i] += dout[i];
 }
 
 const pcs_op pcs_op_flatten = { .name = "flatten", .min_in = 1, .max_in = 1, .view = true, .infer = infer, .eval = eval, .backward = backward };

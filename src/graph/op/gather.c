@@ -16,7 +16,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t k = (size_t)c->in[0].shape[1];
     const int32_t *ids = c->in[1].data;
     for (size_t t = ith; t < (size_t)c->in[1].shape[0]; t += nth)
-        memcpy((float *)c->out.data + t * k, (const float *)c->in[0].data + (size_t)ids[t] * k, k * sizeof(float));
+        memcpy((float *)c->out[0].data + t * k, (const float *)c->in[0].data + (size_t)ids[t] * k, k * sizeof(float));
 }
 
 static void backward(const pcs_call *c, const float *dout, float *const *din)

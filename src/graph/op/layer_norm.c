@@ -3,6 +3,8 @@
 #include "base/fmath.h"
 #include "graph/graph.h"
 
+enum { EPS };
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
@@ -29,13 +31,16 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_share(rows, 1, ith, nth, &begin, &end);
     for (size_t r = begin; r < end; r++) {
         const float *x = (const float *)c->in[0].data + r * n;
-        float *y = (float *)c->out.data + r * n, sum[16] = { 0 }, squares[16] = { 0 };
+        float *y = (float *)c->out[0].data + r * n, sum[16] = { 0 }, squares[16] = { 0 };
         for (size_t i = 0; i < n; i++) sum[i % 16] += x[i];
         const float mean = lanes_sum(sum) / (float)n;
         for (size_t i = 0; i < n; i++) squares[i % 16] += (x[i] - mean) * (x[i] - mean);
-        const float s = 1.0f / pcs_sqrtf(lanes_sum(squares) / (float)n + (float)c->attr[0]);
+        const float s = 1.0f / pcs_sqrtf(lanes_sum(squares) / (float)n + (float)c->attr[EPS].real);
         for (size_t i = 0; i < n; i++) y[i] = (x[i] - mean) * s * w[i] + (b ? b[i] : 0.0f);
     }
 }
 
-const pcs_op pcs_op_layer_norm = { .name = "layer_norm", .by_rows = true, .min_in = 2, .max_in = 3, .attrs = { "eps" }, .defaults = { 1e-5 }, .infer = infer, .eval = eval };
+const pcs_op pcs_op_layer_norm = {
+    .name = "layer_norm", .by_rows = true, .min_in = 2, .max_in = 3,
+    .attrs = PCS_ATTR_TABLE(PCS_REAL("eps", 1e-5)), .infer = infer, .eval = eval,
+};

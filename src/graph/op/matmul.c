@@ -54,7 +54,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
     const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
     char *mem = c->scratch + ith * c->scratch_size;
-    float *rows = (float *)mem, *b = (float *)(mem + align64(64 * k)), *tile = (float *)(mem + (1 + PANELS) * align64(64 * k)), *y = c->out.data;
+    float *rows = (float *)mem, *b = (float *)(mem + align64(64 * k)), *tile = (float *)(mem + (1 + PANELS) * align64(64 * k)), *y = c->out[0].data;
     const size_t step = align64(64 * k) / sizeof *b, wide = 16 * PANELS;
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
@@ -79,10 +79,10 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
     if (x->dtype == PCS_ACT)
-        (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, *(const pcs_act *)x->data, c->out.data, n, bias,
+        (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, *(const pcs_act *)x->data, c->out[0].data, n, bias,
                                                    c->scratch + ith * c->scratch_size, w->panels != NULL });
     else if (mv && w->panels)
-        mv(&(pcs_mvf_args){ w->format, w->panels, k, begin, end, m, x->data, c->out.data, n, bias });
+        mv(&(pcs_mvf_args){ w->format, w->panels, k, begin, end, m, x->data, c->out[0].data, n, bias });
     else eval(c, ith, nth);
 }
 
@@ -99,5 +99,7 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
         }
 }
 
-const pcs_op pcs_op_matmul = { .name = "matmul", .min_in = 2, .max_in = 3, .folds = true, .infer = infer, .eval = eval, .fast = fast,
-                               .scratch = scratch, .backward = backward };
+const pcs_op pcs_op_matmul = {
+    .name = "matmul", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .reads_stored = 1,
+    .infer = infer, .eval = eval, .fast = fast, .scratch = scratch, .backward = backward,
+};

@@ -1,10 +1,12 @@
 /* max_pool - the largest of each window of size x size in x[batch, channels, h, w]; no padding. */
 #include "graph/graph.h"
 
+enum { SIZE, STRIDE };
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
-    const int64_t size = (int64_t)n->attr[0], stride = (int64_t)n->attr[1];
+    const int64_t size = n->attr[SIZE].integer, stride = n->attr[STRIDE].integer;
     if (x->dtype != PCS_F32 || x->dims != 4 || size < 1 || stride < 1 || x->shape[2] < size || x->shape[3] < size)
         return pcs_op_fail(g, n, "takes x[batch, channels, h, w] of at least size x size");
     out->dims = 4;
@@ -14,8 +16,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const int64_t h = c->in[0].shape[2], w = c->in[0].shape[3], oh = c->out.shape[2], ow = c->out.shape[3];
-    const int64_t size = (int64_t)c->attr[0], stride = (int64_t)c->attr[1], planes = c->in[0].shape[0] * c->in[0].shape[1];
+    const int64_t h = c->in[0].shape[2], w = c->in[0].shape[3], oh = c->out[0].shape[2], ow = c->out[0].shape[3];
+    const int64_t size = c->attr[SIZE].integer, stride = c->attr[STRIDE].integer, planes = c->in[0].shape[0] * c->in[0].shape[1];
     for (int64_t p = ith; p < planes; p += nth)
         for (int64_t o = 0; o < oh * ow; o++) {
             const float *x = (const float *)c->in[0].data + (p * h + o / ow * stride) * w + o % ow * stride;
@@ -24,8 +26,11 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                 const float v = x[i / size * w + i % size];
                 acc = v > acc ? v : acc;
             }
-            ((float *)c->out.data)[p * oh * ow + o] = acc;
+            ((float *)c->out[0].data)[p * oh * ow + o] = acc;
         }
 }
 
-const pcs_op pcs_op_max_pool = { .name = "max_pool", .min_in = 1, .max_in = 1, .attrs = { "size", "stride" }, .defaults = { 2, 2 }, .infer = infer, .eval = eval };
+const pcs_op pcs_op_max_pool = {
+    .name = "max_pool", .min_in = 1, .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("size", 2), PCS_INT("stride", 2)), .infer = infer, .eval = eval,
+};

@@ -28,7 +28,7 @@ static size_t scratch(const pcs_call *c)
 
 static size_t expert(const pcs_call *c, size_t t, size_t slot)
 {
-    const size_t top = (size_t)c->out.shape[1], experts = (size_t)c->in[1].shape[0];
+    const size_t top = (size_t)c->out[0].shape[1], experts = (size_t)c->in[1].shape[0];
     const float id = ((const float *)c->in[2].data)[t * 2 * top + slot];
     return id >= 0 && id < (float)experts ? (size_t)id : 0;
 }
@@ -42,7 +42,7 @@ static void scaled(const pcs_call *c, size_t expert, float *y, size_t n)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
-    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out.shape[0], top = (size_t)c->out.shape[1];
+    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0], top = (size_t)c->out[0].shape[1];
     char *mem = c->scratch + ith * c->scratch_size;
     float *rows = (float *)mem, *panel = (float *)(mem + align64(64 * k)), tile[16];
     uint64_t begin, end;
@@ -59,7 +59,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                 c->kernels->panel(&(pcs_panel_args){ src, k, count, k, panel });
                 c->kernels->gemm(&(pcs_gemm_args){ in, k, panel, 16, k, 1, tile, 16, false });
                 scaled(c, e, tile, count);
-                memcpy((float *)c->out.data + (t * top + s) * n + n0, tile, count * sizeof *tile);
+                memcpy((float *)c->out[0].data + (t * top + s) * n + n0, tile, count * sizeof *tile);
             }
         }
 }
@@ -67,7 +67,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
-    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out.shape[0], top = (size_t)c->out.shape[1];
+    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0], top = (size_t)c->out[0].shape[1];
     pcs_kernel_fn *mv = w->dtype == PCS_STORED ? pcs_few(c->kernels, w->format, k) : NULL;
     if (x->dtype != PCS_ACT && (!mv || !w->panels)) {
         eval(c, ith, nth);
@@ -83,7 +83,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
             const uint8_t *data = (const uint8_t *)w->data + e * n * row_bytes;
             const uint8_t *panels = w->panels ? (const uint8_t *)w->panels + e * pcs_panels_bytes(w->format, k, n) : NULL;
             const size_t r = x->dims == 3 ? t * top + s : t;
-            float *y = (float *)c->out.data + (t * top + s) * n;
+            float *y = (float *)c->out[0].data + (t * top + s) * n;
             if (x->dtype == PCS_ACT)
                 (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_row(x->data, chunks, r), y, n, NULL, mem, panels != NULL });
             else mv(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
@@ -91,4 +91,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
         }
 }
 
-const pcs_op pcs_op_moe_matmul = { .name = "moe_matmul", .min_in = 3, .max_in = 4, .folds = true, .infer = infer, .eval = eval, .fast = fast, .scratch = scratch };
+const pcs_op pcs_op_moe_matmul = {
+    .name = "moe_matmul", .min_in = 3, .max_in = 4, .weight = 1, .route = 2, .channel_axis = 1, .reads_stored = 1,
+    .infer = infer, .eval = eval, .fast = fast, .scratch = scratch,
+};

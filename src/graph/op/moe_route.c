@@ -4,10 +4,12 @@
 #include "base/fmath.h"
 #include "graph/graph.h"
 
+enum { TOP, NORM, SCALE };
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
-    const int64_t top = (int64_t)n->attr[0];
+    const int64_t top = n->attr[TOP].integer;
     if (x->dtype != PCS_F32 || x->dims != 2 || top < 1 || top > x->shape[1]) return pcs_op_fail(g, n, "takes logits[tokens, experts] and top of 1 to experts");
     out->dims = 2;
     out->shape[0] = x->shape[0];
@@ -17,10 +19,10 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const size_t rows = (size_t)c->in[0].shape[0], n = (size_t)c->in[0].shape[1], top = (size_t)c->attr[0];
+    const size_t rows = (size_t)c->in[0].shape[0], n = (size_t)c->in[0].shape[1], top = (size_t)c->attr[TOP].integer;
     for (size_t t = ith; t < rows; t += nth) {
         const float *x = (const float *)c->in[0].data + t * n;
-        float *id = (float *)c->out.data + t * 2 * top, *weight = id + top, most = x[0], sum = 0, chosen = 0;
+        float *id = (float *)c->out[0].data + t * 2 * top, *weight = id + top, most = x[0], sum = 0, chosen = 0;
         for (size_t e = 1; e < n; e++) most = x[e] > most ? x[e] : most;
         for (size_t e = 0; e < n; e++) sum += pcs_expf(x[e] - most);
         for (size_t k = 0; k < top; k++) {
@@ -35,9 +37,12 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
             weight[k] = pcs_expf(x[best] - most) / sum;
             chosen += weight[k];
         }
-        for (size_t k = 0; k < top; k++) weight[k] = (c->attr[1] != 0 ? weight[k] / chosen : weight[k]) * (float)c->attr[2];
+        for (size_t k = 0; k < top; k++) weight[k] = (c->attr[NORM].integer != 0 ? weight[k] / chosen : weight[k]) * (float)c->attr[SCALE].real;
     }
 }
 
-const pcs_op pcs_op_moe_route = { .name = "moe_route", .min_in = 1, .max_in = 1, .attrs = { "top", "norm", "scale" }, .defaults = { 2, 1, 1 },
-                                  .infer = infer, .eval = eval };
+const pcs_op pcs_op_moe_route = {
+    .name = "moe_route", .min_in = 1, .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("top", 2), PCS_INT("norm", 1), PCS_REAL("scale", 1)), .infer = infer,
+    .eval = eval,
+};

@@ -15,7 +15,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t tokens = (size_t)c->in[0].shape[0], top = (size_t)c->in[0].shape[1], n = (size_t)c->in[0].shape[2];
     for (size_t t = ith; t < tokens; t += nth) {
-        float *y = (float *)c->out.data + t * n;
+        float *y = (float *)c->out[0].data + t * n;
         const float *weight = (const float *)c->in[1].data + t * 2 * top + top;
         memset(y, 0, n * sizeof *y);
         for (size_t s = 0; s < top; s++) {

@@ -6,16 +6,16 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out) {
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share_numbers(&c->out, ith, nth, &begin, &end);
+    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
     const float *x = c->in[0].data;
-    float *y = c->out.data;
+    float *y = c->out[0].data;
     for (uint64_t i = begin; i < end; i++) y[i] = x[i] > 0 ? x[i] : 0.0f;
 }
 
 static void backward(const pcs_call *c, const float *dout, float *const *din)
 {
     const float *x = c->in[0].data;
-    for (int64_t i = 0; din[0] && i < pcs_arg_count(&c->out); i++) din[0][i] += x[i] > 0 ? dout[i] : 0.0f;
+    for (int64_t i = 0; din[0] && i < pcs_arg_count(&c->out[0]); i++) din[0][i] += x[i] > 0 ? dout[i] : 0.0f;
 }
 
 const pcs_op pcs_op_relu = { .name = "relu", .by_rows = true, .min_in = 1, .max_in = 1, .infer = infer, .eval = eval, .backward = backward };

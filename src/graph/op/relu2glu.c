@@ -11,9 +11,9 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share_numbers(&c->out, ith, nth, &begin, &end);
+    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
     const float *restrict g = c->in[0].data, *restrict u = c->in[1].data;
-    float *restrict y = c->out.data;
+    float *restrict y = c->out[0].data;
     for (uint64_t i = begin; i < end; i++) {
         const float r = g[i] > 0 ? g[i] : 0.0f;
         y[i] = r * r * u[i];

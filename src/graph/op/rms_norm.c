@@ -3,10 +3,12 @@
 #include "base/fmath.h"
 #include "graph/graph.h"
 
+enum { EPS, DIM };
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
-    const int64_t width = x->dims ? x->shape[x->dims - 1] : 0, dim = n->attr[1] > 0 ? (int64_t)n->attr[1] : width;
+    const int64_t width = x->dims ? x->shape[x->dims - 1] : 0, dim = n->attr[DIM].integer > 0 ? n->attr[DIM].integer : width;
     if (dim < 1 || width % dim) return pcs_op_fail(g, n, "rows of %lld are not whole groups of %lld", (long long)width, (long long)dim);
     if (w->dtype != PCS_F32 || w->dims != 1 || w->shape[0] != dim) return pcs_op_fail(g, n, "weight is not f32 [%lld]", (long long)dim);
     return pcs_infer_like(g, n, 0, out);
@@ -29,11 +31,11 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t n = (size_t)c->in[1].shape[0];
     const float *w = c->in[1].data;
     uint64_t begin, end;
-    pcs_share_numbers(&c->out, ith, nth, &begin, &end);
+    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
     for (size_t r = begin / n; r < end / n; r++) {
         const float *x = (const float *)c->in[0].data + r * n;
-        float *y = (float *)c->out.data + r * n;
-        const float s = inverse_rms(x, n, (float)c->attr[0]);
+        float *y = (float *)c->out[0].data + r * n;
+        const float s = inverse_rms(x, n, (float)c->attr[EPS].real);
         for (size_t i = 0; i < n; i++) y[i] = x[i] * s * w[i];
     }
 }
@@ -44,7 +46,7 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
     const float *w = c->in[1].data;
     for (size_t r = 0; r < rows; r++) {
         const float *x = (const float *)c->in[0].data + r * n, *d = dout + r * n;
-        const float s = inverse_rms(x, n, (float)c->attr[0]);
+        const float s = inverse_rms(x, n, (float)c->attr[EPS].real);
         double dot = 0;
         for (size_t i = 0; i < n; i++) dot += (double)d[i] * w[i] * x[i];
         for (size_t i = 0; i < n; i++) {
@@ -54,5 +56,8 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
     }
 }
 
-const pcs_op pcs_op_rms_norm = { .name = "rms_norm", .by_rows = true, .min_in = 2, .max_in = 2, .attrs = { "eps", "dim" }, .defaults = { 1e-5, 0 },
-                                 .infer = infer, .eval = eval, .backward = backward };
+const pcs_op pcs_op_rms_norm = {
+    .name = "rms_norm", .by_rows = true, .min_in = 2, .max_in = 2,
+    .attrs = PCS_ATTR_TABLE(PCS_REAL("eps", 1e-5), PCS_INT("dim", 0)), .infer = infer, .eval = eval,
+    .backward = backward,
+};

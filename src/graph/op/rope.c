@@ -2,10 +2,12 @@
  * interleaved, (i, i + n) otherwise. Numbers beyond the rotated ones pass. */
 #include "graph/graph.h"
 
+enum { DIM, INTERLEAVED };
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *t = &g->values[n->in[1]];
-    const int64_t dim = (int64_t)n->attr[0];
+    const int64_t dim = n->attr[DIM].integer;
     if (x->dims != 2 || t->dims != 2 || dim < 1 || x->shape[1] % dim || t->shape[1] > dim || t->shape[0] != x->shape[0])
         return pcs_op_fail(g, n, "takes x[tokens, heads * dim] and a table[tokens, at most dim]");
     return pcs_infer_like(g, n, 0, out);
@@ -13,12 +15,12 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const size_t width = (size_t)c->in[0].shape[1], dim = (size_t)c->attr[0], n = (size_t)c->in[1].shape[1] / 2, rows = (size_t)c->in[0].shape[0];
-    const bool interleaved = c->attr[1] != 0;
+    const size_t width = (size_t)c->in[0].shape[1], dim = (size_t)c->attr[DIM].integer, n = (size_t)c->in[1].shape[1] / 2, rows = (size_t)c->in[0].shape[0];
+    const bool interleaved = c->attr[INTERLEAVED].integer != 0;
     const size_t heads = width / dim;
     for (size_t u = rows * heads * ith / nth; u < rows * heads * (ith + 1) / nth; u++) {
         const float *x = (const float *)c->in[0].data + u * dim, *cs = (const float *)c->in[1].data + u / heads * 2 * n, *sn = cs + n;
-        float *y = (float *)c->out.data + u * dim;
+        float *y = (float *)c->out[0].data + u * dim;
         for (size_t i = 0; i < n; i++) {
             const size_t a = interleaved ? 2 * i : i, b = interleaved ? 2 * i + 1 : i + n;
             const float p = x[a], q = x[b];
@@ -29,4 +31,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_rope = { .name = "rope", .min_in = 2, .max_in = 2, .attrs = { "dim", "interleaved" }, .infer = infer, .eval = eval };
+const pcs_op pcs_op_rope = {
+    .name = "rope", .min_in = 2, .max_in = 2,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("dim", 0), PCS_INT("interleaved", 0)), .infer = infer, .eval = eval,
+};

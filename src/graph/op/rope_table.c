@@ -2,6 +2,8 @@
 #include "base/fmath.h"
 #include "graph/graph.h"
 
+enum { SCALE };
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *pos = &g->values[n->in[0]], *f = &g->values[n->in[1]];
@@ -18,14 +20,17 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const int32_t *pos = c->in[0].data;
     const float *f = c->in[1].data;
     for (size_t t = ith; t < (size_t)c->in[0].shape[0]; t += nth) {
-        float *y = (float *)c->out.data + t * 2 * n;
+        float *y = (float *)c->out[0].data + t * 2 * n;
         for (size_t i = 0; i < n; i++) {
             double sn, cs;
             pcs_sincos((double)pos[t] * (double)f[i], &sn, &cs);
-            y[i] = (float)cs * (float)c->attr[0];
-            y[n + i] = (float)sn * (float)c->attr[0];
+            y[i] = (float)cs * (float)c->attr[SCALE].real;
+            y[n + i] = (float)sn * (float)c->attr[SCALE].real;
         }
     }
 }
 
-const pcs_op pcs_op_rope_table = { .name = "rope_table", .min_in = 2, .max_in = 2, .attrs = { "scale" }, .defaults = { 1 }, .infer = infer, .eval = eval };
+const pcs_op pcs_op_rope_table = {
+    .name = "rope_table", .min_in = 2, .max_in = 2, .attrs = PCS_ATTR_TABLE(PCS_REAL("scale", 1)), .infer = infer,
+    .eval = eval,
+};

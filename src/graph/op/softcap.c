@@ -3,16 +3,21 @@
 #include "base/pool.h"
 #include "graph/graph.h"
 
+enum { CAP };
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out) { return pcs_infer_like(g, n, 0, out); }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share((uint64_t)pcs_arg_count(&c->out), 64, ith, nth, &begin, &end);
+    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
     const float *restrict x = c->in[0].data;
-    const float cap = (float)c->attr[0];
-    float *restrict y = c->out.data;
+    const float cap = (float)c->attr[CAP].real;
+    float *restrict y = c->out[0].data;
     for (uint64_t i = begin; i < end; i++) y[i] = cap * pcs_tanhf(x[i] / cap);
 }
 
-const pcs_op pcs_op_softcap = { .name = "softcap", .min_in = 1, .max_in = 1, .attrs = { "cap" }, .defaults = { 30 }, .infer = infer, .eval = eval };
+const pcs_op pcs_op_softcap = {
+    .name = "softcap", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_REAL("cap", 30)), .infer = infer,
+    .eval = eval,
+};

@@ -13,7 +13,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]);
     for (size_t r = ith; r < rows; r += nth) {
         const float *x = (const float *)c->in[0].data + r * n;
-        float *y = (float *)c->out.data + r * n, top = n ? x[0] : 0.0f;
+        float *y = (float *)c->out[0].data + r * n, top = n ? x[0] : 0.0f;
         double sum = 0;
         for (size_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
         for (size_t i = 0; i < n; i++) sum += y[i] = pcs_expf(x[i] - top);
@@ -25,7 +25,7 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
 {
     const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]);
     for (size_t r = 0; din[0] && r < rows; r++) {
-        const float *y = (const float *)c->out.data + r * n, *d = dout + r * n;
+        const float *y = (const float *)c->out[0].data + r * n, *d = dout + r * n;
         double dot = 0;
         for (size_t i = 0; i < n; i++) dot += (double)y[i] * d[i];
         for (size_t i = 0; i < n; i++) din[0][r * n + i] += y[i] * (d[i] - (float)dot);

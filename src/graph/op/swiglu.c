@@ -11,8 +11,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
-    pcs_share_numbers(&c->out, ith, nth, &begin, &end);
-    if (begin < end) c->kernels->swiglu(&(pcs_glu_args){ (const float *)c->in[0].data + begin, (const float *)c->in[1].data + begin, (float *)c->out.data + begin, end - begin });
+    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
+    if (begin < end) c->kernels->swiglu(&(pcs_glu_args){ (const float *)c->in[0].data + begin, (const float *)c->in[1].data + begin, (float *)c->out[0].data + begin, end - begin });
 }
 
 const pcs_op pcs_op_swiglu = { .name = "swiglu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };

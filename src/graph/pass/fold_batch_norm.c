@@ -1,49 +1,74 @@
-/* fold_batch_norm - a batch_norm behind a conv2d that nobody else reads becomes part of its weights and bias. */
-#include "base/fmath.h"
+/* fold_batch_norm - what scales and shifts channels (a batch_norm of constants), behind an op with constant weights that
+ * nobody else reads, becomes part of those weights and their bias. */
 #include "graph/pass.h"
 
 static bool constant(const precis_graph *g, precis_value v) { return g->values[v].data && g->values[v].dtype == PCS_F32; }
 
-static precis_status fold(precis_graph *g, pcs_node *conv, pcs_node *norm)
+/* Weights times a, by channel; bias times a, plus b. */
+static void scale_weights(const precis_graph *g, const pcs_node *op, const float *a, const float *b, float *weights, float *bias)
 {
-    const pcs_value w = g->values[conv->in[1]];
-    const int64_t out = w.shape[0], n = w.shape[1] * w.shape[2] * w.shape[3];
-    const float *gamma = g->values[norm->in[1]].data, *beta = g->values[norm->in[2]].data, *mean = g->values[norm->in[3]].data,
-                *var = g->values[norm->in[4]].data, *bias = conv->n_in > 2 ? g->values[conv->in[2]].data : NULL;
-    float *nw = pcs_alloc(g->ctx, (size_t)(out * n), sizeof *nw), *nb = pcs_alloc(g->ctx, (size_t)out, sizeof *nb);
-    if (nw && nb) {
-        for (int64_t o = 0; o < out; o++) {
-            const float a = gamma[o] / pcs_sqrtf(var[o] + (float)norm->attr[0]);
-            nb[o] = beta[o] + ((bias ? bias[o] : 0.0f) - mean[o]) * a;
-            for (int64_t i = 0; i < n; i++) nw[o * n + i] = ((const float *)w.data)[o * n + i] * a;
-        }
-        conv->in[1] = precis_graph_constant(g, w.name, w.dims, w.shape, nw);
-        conv->in[2] = precis_graph_constant(g, "bias", 1, &out, nb);
-        conv->n_in = 3;
-        conv->out = norm->out; /* the norm's value keeps its id */
+    const pcs_value *w = &g->values[op->in[op->op->weight]];
+    const float *old = op->n_in > op->op->bias ? g->values[op->in[op->op->bias]].data : NULL;
+    int64_t n = 1;
+    for (uint32_t i = 1; i < w->dims; i++) n *= w->shape[i];
+    for (int64_t o = 0; o < w->shape[0]; o++) {
+        bias[o] = (old ? old[o] * a[o] : 0.0f) + b[o];
+        for (int64_t i = 0; i < n; i++) weights[o * n + i] = ((const float *)w->data)[o * n + i] * a[o];
     }
-    const bool ok = nw && nb;
-    pcs_free(g->ctx, nw);
-    pcs_free(g->ctx, nb);
+}
+
+static precis_status fold(precis_graph *g, pcs_node *op, const pcs_node *norm)
+{
+    const pcs_value w = g->values[op->in[op->op->weight]];
+    const int64_t channels = w.shape[0];
+    uint64_t count = 1;
+    for (uint32_t i = 0; i < w.dims; i++) count *= (uint64_t)w.shape[i];
+    float *weights = pcs_alloc(g->ctx, count, sizeof *weights), *rest = pcs_alloc(g->ctx, (size_t)channels, 3 * sizeof *rest);
+    precis_value *in = pcs_arena_alloc(&g->arena, op->op->bias + 1, sizeof *in);
+    const bool ok = weights && rest && in;
+    if (ok) {
+        float *a = rest, *b = rest + channels, *bias = rest + 2 * channels;
+        norm->op->by_channel(g, norm, a, b);
+        scale_weights(g, op, a, b, weights, bias);
+        memcpy(in, op->in, op->n_in * sizeof *in);
+        in[op->op->weight] = precis_graph_constant(g, w.name, w.dims, w.shape, weights);
+        in[op->op->bias] = precis_graph_constant(g, "bias", 1, &channels, bias);
+        op->in = in;
+        op->n_in = op->op->bias + 1;
+        op->out = norm->out; /* the norm's value keeps its id */
+    }
+    pcs_free(g->ctx, weights);
+    pcs_free(g->ctx, rest);
     return ok ? g->error : PRECIS_ENOMEM;
+}
+
+/* The channels of the op's result are dimension 1, and its weights and bias are constants, one of each per channel. */
+static bool takes(const precis_graph *g, const pcs_node *op)
+{
+    const pcs_op *o = op->op;
+    const uint32_t dims = g->values[op->out[0]].dims;
+    return o->weight && o->bias && !o->route && !o->channel_axis && o->result_axis + 2 == dims && constant(g, op->in[o->weight]) &&
+           (op->n_in <= o->bias || constant(g, op->in[o->bias]));
+}
+
+/* Among the first n nodes: the one that a norm can be folded into, or NULL. */
+static pcs_node *before(const precis_graph *g, const pcs_node *norm, size_t n)
+{
+    if (!norm->op->by_channel || pcs_value_uses(g, norm->in[0]) != 1) return NULL;
+    for (uint32_t k = 1; k < norm->n_in; k++)
+        if (!constant(g, norm->in[k])) return NULL;
+    for (size_t k = 0; k < n; k++)
+        if (g->nodes[k].out[0] == norm->in[0]) return takes(g, &g->nodes[k]) ? &g->nodes[k] : NULL;
+    return NULL;
 }
 
 static precis_status run(precis_graph *g)
 {
     size_t n = 0;
     for (size_t i = 0; i < g->n_nodes; i++) {
-        pcs_node *norm = &g->nodes[i], *conv = NULL;
-        if (!strcmp(norm->op->name, "batch_norm") && pcs_value_uses(g, norm->in[0]) == 1)
-            for (size_t k = 0; k < n; k++)
-                if (g->nodes[k].out == norm->in[0] && !strcmp(g->nodes[k].op->name, "conv2d") && constant(g, g->nodes[k].in[1])) conv = &g->nodes[k];
-        for (uint32_t k = 1; conv && k < 5; k++)
-            if (!constant(g, norm->in[k])) conv = NULL;
-        if (conv && conv->n_in > 2 && !constant(g, conv->in[2])) conv = NULL;
-        if (!conv) {
-            g->nodes[n++] = *norm;
-            continue;
-        }
-        const precis_status st = fold(g, conv, norm);
+        pcs_node *op = before(g, &g->nodes[i], n);
+        if (!op) g->nodes[n++] = g->nodes[i];
+        const precis_status st = op ? fold(g, op, &g->nodes[i]) : PRECIS_OK;
         if (st) return st;
     }
     g->n_nodes = n;
