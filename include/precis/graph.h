@@ -19,14 +19,14 @@ typedef struct precis_graph precis_graph;
 typedef int32_t precis_value;
 
 #define PRECIS_MAX_DIMS 8
-/* A symbolic dimension: its size is given when the graph runs. */
-#define PRECIS_DIM_TOKENS (-1)
-#define PRECIS_DIM_OUTPUTS (-2)
-
 /* *out is owned by the caller. PRECIS_ENOMEM. */
 PRECIS_API precis_status precis_graph_open(precis_ctx *ctx, precis_graph **out);
 PRECIS_API void precis_graph_close(precis_graph **graph);
 
+/* A dimension whose size is given when the graph runs (precis_program_set_size), for use in shapes: a negative number. The
+ * same name gives the same dimension. most: the largest size that it may have, for which memory is planned at once; 0: any,
+ * and memory is planned for each size that comes and kept. Ops compute with it: a convolution of it has a size, too. */
+PRECIS_API int64_t precis_graph_symbol(precis_graph *g, const char *name, int64_t most);
 /* A value that the caller gives at each run, f32. shape: outermost dimension first. */
 PRECIS_API precis_value precis_graph_input(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape);
 /* A constant, f32, row-major; data are copied. */
@@ -75,7 +75,7 @@ PRECIS_API size_t precis_graph_values(const precis_graph *g);
 PRECIS_API const char *precis_graph_value_name(const precis_graph *g, precis_value v);
 /* The op that makes v; "" for inputs and constants. */
 PRECIS_API const char *precis_graph_value_op(const precis_graph *g, precis_value v);
-/* Shape of v, outermost first; returns the number of dimensions. */
+/* Shape of v, outermost first; returns the number of dimensions. Negative ones have no size before the graph runs. */
 PRECIS_API uint32_t precis_graph_value_shape(const precis_graph *g, precis_value v, int64_t shape[PRECIS_MAX_DIMS]);
 /* One line per node, through a callback. */
 PRECIS_API void precis_graph_print(const precis_graph *g, void (*line)(void *user, const char *text), void *user);

@@ -21,15 +21,19 @@ PRECIS_API const char *precis_arithmetic_name(precis_arithmetic arithmetic);
 
 /* ---- any graph ------------------------------------------------------------------------------------ */
 typedef struct precis_program precis_program;
-/* Lower a graph whose shapes are all fixed. The graph must outlive the program; constants are not copied.
- * Every value stays readable after a run. PRECIS_EINVAL, PRECIS_ENOMEM. */
+/* Lower a graph. It must outlive the program and stay as it is; constants are not copied. Every value stays readable until
+ * the next run. PRECIS_EINVAL, PRECIS_ENOMEM. */
 PRECIS_API precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_graph *g, precis_arithmetic arithmetic);
 PRECIS_API void precis_program_close(precis_program **program);
+/* The size of a dimension that precis_graph_symbol() made, in the runs that follow. Memory is planned when sizes come for the
+ * first time, and kept. PRECIS_EINVAL when it is no such dimension, or may not be so large. */
+PRECIS_API precis_status precis_program_set_size(precis_program *p, int64_t symbol, int64_t size);
 /* Give an input its data (borrowed until the run ends). PRECIS_EINVAL when v is no input. */
 PRECIS_API precis_status precis_program_set_input(precis_program *p, precis_value v, const float *data);
 /* Called on the calling thread each time v has been computed: an observer. rows * width numbers. */
 typedef void precis_tap_fn(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width);
 PRECIS_API precis_status precis_program_tap(precis_program *p, precis_value v, precis_tap_fn *fn, void *user);
+/* PRECIS_EINVAL when an input has no data, a dimension no size, or sizes leave nothing of a value; PRECIS_ENOMEM. */
 PRECIS_API precis_status precis_program_run(precis_program *p);
 /* Data of v after a run; owned by the program; NULL when v has none. */
 PRECIS_API const float *precis_program_get(const precis_program *p, precis_value v);

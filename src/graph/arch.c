@@ -20,7 +20,7 @@ const pcs_arch *const pcs_archs[] = {
 precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm)
 {
     *out = NULL;
-    *lm = (pcs_lm){ .wanted_context = lm->wanted_context };
+    *lm = (pcs_lm){ .wanted_context = lm->wanted_context, .most_rows = lm->most_rows, .most_wanted = lm->most_wanted };
     const char *name = pcs_model_string(m, "general.architecture");
     const char *why = pcs_model_string(m, "precis.cannot_run");
     if (why) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: %.150s cannot be run yet; the model can be inspected and quantized", m->path, why);
@@ -120,11 +120,12 @@ precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_gra
     b->rope_base = pcs_arch_float(m, "rope.freq_base", 10000.0, NULL);
     if (!(b->rope_base > 0 && b->rope_base < 1e30) || !(b->eps >= 0 && b->eps < 1))
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: rope.freq_base %g or epsilon %g out of range", m->path, b->rope_base, (double)b->eps);
-    const int64_t rows = PRECIS_DIM_TOKENS, outs = PRECIS_DIM_OUTPUTS;
-    lm->tokens = pcs_graph_input_i32(g, "tokens", 1, &rows);
-    lm->positions = pcs_graph_input_i32(g, "positions", 1, &rows);
-    lm->sequences = pcs_graph_input_i32(g, "sequences", 1, &rows);
-    lm->outputs = pcs_graph_input_i32(g, "outputs", 1, &outs);
+    lm->rows = precis_graph_symbol(g, "tokens", lm->most_rows);
+    lm->wanted = precis_graph_symbol(g, "outputs", lm->most_wanted);
+    lm->tokens = pcs_graph_input_i32(g, "tokens", 1, &lm->rows);
+    lm->positions = pcs_graph_input_i32(g, "positions", 1, &lm->rows);
+    lm->sequences = pcs_graph_input_i32(g, "sequences", 1, &lm->rows);
+    lm->outputs = pcs_graph_input_i32(g, "outputs", 1, &lm->wanted);
     return PRECIS_OK;
 }
 

@@ -7,8 +7,10 @@
 /* What the language-model runner must know; every builder of one fills it. */
 typedef struct pcs_lm {
     precis_value tokens, positions, sequences, outputs; /* i32 inputs */
+    int64_t rows, wanted;                               /* dimensions: tokens of a call, and those whose logits are wanted */
     precis_value logits;                                /* [outputs, vocabulary]; of encoders [outputs, width] */
     uint32_t layers, context, vocabulary, width;
+    int64_t most_rows, most_wanted;                     /* of a call; set before building, 0: any */
     int64_t wanted_context;                             /* tokens that the caller wants; set before building, 0: unknown */
     uint32_t position_limit;                            /* positions that a table has; 0: any */
     bool encoder;                                       /* rows see the whole of their sequence; no next tokens */

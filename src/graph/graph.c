@@ -49,6 +49,7 @@ void precis_graph_close(precis_graph **graph)
     precis_ctx *ctx = g->ctx;
     pcs_free(ctx, g->values);
     pcs_free(ctx, g->nodes);
+    pcs_free(ctx, g->dims);
     pcs_arena_free(&g->arena);
     pcs_free(ctx, g);
     *graph = NULL;
@@ -81,9 +82,12 @@ precis_value pcs_graph_add_value(precis_graph *g, const pcs_value *v)
     if (g->error) return -1;
     if (v->dims > PCS_GRAPH_DIMS) return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: %u dimensions, at most %d", v->name, v->dims, PCS_GRAPH_DIMS);
     int64_t n = 1;
-    for (uint32_t i = 0; i < v->dims; i++)
-        if (v->shape[i] < PRECIS_DIM_OUTPUTS || (v->shape[i] > 0 && __builtin_mul_overflow(n, v->shape[i], &n)) || n > (int64_t)1 << 48)
-            return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: dimension %u is %lld", v->name, i, (long long)v->shape[i]);
+    for (uint32_t i = 0; i < v->dims; i++) {
+        const int64_t d = v->shape[i];
+        const bool ok = pcs_dim_is_id(d) ? d - PCS_DIM_FIRST < (int64_t)g->n_dims && d >= PCS_DIM_FIRST
+                                         : d >= 0 && (!d || !__builtin_mul_overflow(n, d, &n)) && n <= (int64_t)1 << 48;
+        if (!ok) return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: dimension %u is %lld", v->name, i, (long long)d);
+    }
     if (g->n_values == g->cap_values) {
         const size_t cap = g->cap_values ? g->cap_values * 2 : 256;
         pcs_value *grown = pcs_grow(g->ctx, g->values, g->n_values * sizeof *grown, cap, sizeof *grown);
@@ -137,6 +141,7 @@ precis_value pcs_graph_codes(precis_graph *g, const char *name, pcs_dtype dtype,
 {
     const pcs_value v = {
         .name = name, .dtype = dtype, .role = PCS_CONSTANT, .dims = dims, .data = data, .affine = *affine,
+        .known = dtype == PCS_I64 ? data : NULL,
     };
     return add_leaf(g, &v, shape);
 }
@@ -400,13 +405,13 @@ static void put_attribute(print_line *l, const precis_attr *a)
     }
 }
 
-static void put_shape(print_line *l, const pcs_value *v)
+static void put_shape(print_line *l, const precis_graph *g, const pcs_value *v)
 {
     put(l, "[");
     for (uint32_t k = 0; k < v->dims; k++) {
-        const int64_t d = v->shape[k];
-        if (d < 0) put(l, "%s%s", k ? ", " : "", d == PRECIS_DIM_TOKENS ? "tokens" : "outputs");
-        else put(l, "%s%lld", k ? ", " : "", (long long)d);
+        char text[128];
+        pcs_dim_text(g, v->shape[k], text, sizeof text);
+        put(l, "%s%s", k ? ", " : "", text);
     }
     put(l, "]");
 }
@@ -422,7 +427,7 @@ void precis_graph_print(const precis_graph *g, void (*line)(void *user, const ch
         put(&l, ")");
         for (uint32_t k = 0; k < pcs_op_attrs(n->op); k++) put_attribute(&l, &n->attr[k]);
         put(&l, " : ");
-        for (uint32_t k = 0; k < n->n_out; k++) put_shape(&l, &g->values[n->out[k]]);
+        for (uint32_t k = 0; k < n->n_out; k++) put_shape(&l, g, &g->values[n->out[k]]);
         put(&l, "  %.40s", n->name);
         line(user, l.text);
     }

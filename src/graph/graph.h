@@ -8,6 +8,7 @@
 
 #include "base/pool.h"
 #include "format/format.h"
+#include "graph/dims.h"
 #include "kernel/kernel.h"
 #include "model/model.h"
 #include "precis/graph.h"
@@ -48,12 +49,13 @@ typedef struct pcs_value {
     pcs_dtype dtype;
     pcs_role role;
     uint32_t dims;
-    int64_t shape[PCS_GRAPH_DIMS]; /* outermost first; negative: symbolic */
+    int64_t shape[PCS_GRAPH_DIMS]; /* outermost first; dims.h */
     int32_t node;                  /* that makes it; -1: none does */
     const void *data;              /* of a constant; NULL otherwise */
     const void *panels;            /* of a stored one that lies packed; data is NULL then */
     const pcs_format *format;      /* PCS_STORED */
     pcs_affine affine;             /* of whole numbers */
+    const int64_t *known;          /* elements of an i64 value that are known, as dimensions, before it runs; or NULL */
     bool output;
     bool cut;                      /* a segment of the net may end here */
 } pcs_value;
@@ -75,6 +77,8 @@ struct precis_graph {
     size_t n_values, cap_values;
     pcs_node *nodes;
     size_t n_nodes, cap_nodes;
+    pcs_dim *dims; /* symbols and expressions, by id */
+    size_t n_dims, cap_dims;
     precis_status error; /* the first; its sentence is in message */
     char message[512];
 };
@@ -121,6 +125,7 @@ struct pcs_op {
     uint32_t channel_axis;        /* of the weights: one index of it makes one channel of the result */
     uint32_t result_axis;         /* of the result, counted from its last: the channels */
     uint32_t reads_stored;        /* the input that it reads as it is stored */
+    uint32_t reads_shape;         /* the input whose contents only say a shape, and are known before it runs */
     bool decodes;                 /* makes numbers of a stored input 0 */
     /* Of an op that reads a state of keys and values (input 1): how many positions back it sees, 0 for all, and whether
      * it sees none that come later. NULL: it reads none. */

@@ -82,12 +82,12 @@ precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, 
         const uint32_t n = r->windows.lengths[w];
         const int64_t outs = (int64_t)scored_of(r, n);
         bind(r, run, r->windows.ids + at, n);
-        if (cut < 0) st = pcs_program_run(p, n, outs);
-        else {
-            st = pcs_program_run_part(p, n, outs, 0, preamble);
-            const pcs_slot *slot = &p->slots[p->slots[r->cuts[cut]].root];
-            memcpy(p->buffer + slot->offset, r->states + ((size_t)cut * r->windows.n_ids + at) * r->width, (size_t)n * r->width * sizeof(float));
-            if (!st) st = pcs_program_run_part(p, n, outs, from, p->n_steps);
+        st = pcs_runner_size(run, n, outs);
+        if (!st) st = pcs_program_run_part(p, 0, cut < 0 ? p->n_steps : preamble);
+        if (!st && cut >= 0) {
+            const float *state = r->states + ((size_t)cut * r->windows.n_ids + at) * r->width;
+            pcs_program_write(p, r->cuts[cut], state, (uint64_t)n * r->width * sizeof *state);
+            st = pcs_program_run_part(p, from, p->n_steps);
         }
         if (!st) pcs_for(r->ctx, (uint64_t)outs, 1, score, &(scoring){ r, first, pcs_program_value(p, run->lm.logits), each });
         first += (size_t)outs;
@@ -131,7 +131,8 @@ static precis_status run_original(pcs_reference *r, const precis_model *origin)
         const int64_t outs = (int64_t)scored_of(r, n);
         for (size_t c = 0; c < r->n_cuts; c++) k[c].at = at;
         bind(r, run, r->windows.ids + at, n);
-        st = pcs_program_run(run->program, n, outs);
+        st = pcs_runner_size(run, n, outs);
+        if (!st) st = pcs_program_run(run->program);
         if (!st) memcpy(r->logits + first * r->vocabulary, pcs_program_value(run->program, run->lm.logits), (size_t)outs * r->vocabulary * sizeof(float));
         first += (size_t)outs;
         at += n;

@@ -22,10 +22,11 @@ static precis_status run_to(gptq *g, size_t i, const int32_t *ids, const float *
     pcs_program_bind(p, g->r->lm.positions, g->positions);
     pcs_program_bind(p, g->r->lm.sequences, g->zeros);
     pcs_program_bind(p, g->r->lm.outputs, &g->last);
-    precis_status st = pcs_program_run_part(p, n, 1, 0, g->preamble);
+    precis_status st = pcs_runner_size(g->r, n, 1);
+    if (!st) st = pcs_program_run_part(p, 0, g->preamble);
     if (st || to <= from) return st;
-    if (cut >= 0) memcpy(p->buffer + p->slots[p->slots[cut].root].offset, state, (size_t)n * g->r->lm.width * sizeof *state);
-    return pcs_program_run_part(p, n, 1, from, to);
+    if (cut >= 0) pcs_program_write(p, cut, state, (uint64_t)n * g->r->lm.width * sizeof *state);
+    return pcs_program_run_part(p, from, to);
 }
 
 /* ---- the Hessian ------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* lower.c - graph to steps, and the plan of their memory. */
+/* lower.c - graph to steps. */
 #include "base/pool.h"
 #include "run/program.h"
 
@@ -32,6 +32,19 @@ static bool folded(const precis_graph *g, const pcs_node *d)
     return true;
 }
 
+/* Shape arithmetic: its result is known, and nobody reads it but as a shape, or in shape arithmetic again. */
+static bool only_shapes(const precis_graph *g, const pcs_node *n)
+{
+    if (n->n_out != 1 || !g->values[n->out[0]].known || g->values[n->out[0]].output) return false;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        for (uint32_t k = 0; k < g->nodes[i].n_in; k++) {
+            const pcs_node *reader = &g->nodes[i];
+            const bool as_shape = reader->op->reads_shape && reader->op->reads_shape == k;
+            if (reader->in[k] == n->out[0] && !as_shape && !g->values[reader->out[0]].known) return false;
+        }
+    return true;
+}
+
 static void *own(precis_program *p, size_t bytes)
 {
     void **grown = pcs_grow(p->ctx, p->owned, p->n_owned * sizeof *grown, p->n_owned + 1, sizeof *grown);
@@ -50,7 +63,7 @@ static void arg_of(const precis_program *p, int32_t slot, pcs_arg *a)
     const pcs_slot *s = &p->slots[slot];
     *a = (pcs_arg){ .dtype = s->v.dtype, .dims = s->v.dims, .format = s->v.format, .affine = s->v.affine, .data = p->slots[s->root].data, .panels = p->slots[s->root].panels };
     for (uint32_t i = 0; i < s->v.dims; i++)
-        a->shape[i] = s->v.shape[i] == PRECIS_DIM_TOKENS ? p->tokens : s->v.shape[i] == PRECIS_DIM_OUTPUTS ? p->outputs : s->v.shape[i];
+        a->shape[i] = pcs_program_extent(p, s->v.shape[i]);
     if (s->v.dtype == PCS_STATE) a->data = s->kv;
     if (s->v.dtype == PCS_ACT) a->data = (void *)&s->act;
 }
@@ -229,7 +242,7 @@ static precis_status make_steps(precis_program *p)
     precis_status st = PRECIS_OK;
     for (size_t i = 0; i < g->n_nodes && st == PRECIS_OK; i++) {
         const pcs_node *n = &g->nodes[i];
-        if (folded(g, n)) continue;
+        if (folded(g, n) || only_shapes(g, n)) continue;
         pcs_slot *first = &p->slots[n->in[0]];
         if (n->op->decodes && first->panels && !first->data && (st = unpack(p, first))) break;
         st = all_constant(p, n) && n->op->eval && !n->op->scratch ? fold_constant(p, n) : make_step(p, n, acts);
@@ -238,139 +251,27 @@ static precis_status make_steps(precis_program *p)
     return st;
 }
 
-static uint64_t slot_bytes(const precis_program *p, const pcs_slot *s)
+/* Sizes of all symbols: none yet; memory is planned for the most of those that have a bound. */
+static precis_status open_sizes(precis_program *p)
 {
-    uint64_t n = 1;
-    const int64_t width = s->v.dims ? s->v.shape[s->v.dims - 1] : 1;
-    for (uint32_t i = 0; i < s->v.dims; i++) {
-        const int64_t d = s->v.shape[i] == PRECIS_DIM_TOKENS ? p->max_tokens : s->v.shape[i] == PRECIS_DIM_OUTPUTS ? p->max_outputs : s->v.shape[i];
-        if (s->v.dtype != PCS_ACT || i + 1 < s->v.dims) n *= (uint64_t)d;
-    }
-    const uint64_t chunks = pcs_chunks((size_t)(width > 0 ? width : 1));
-    n = s->v.dtype == PCS_ACT ? pcs_act_bytes(n, chunks) : n * pcs_dtype_bytes(s->v.dtype);
-    return (n + 64 + 63) / 64 * 64;
-}
-
-static int by_size(const void *a_, const void *b_)
-{
-    const pcs_slot *a = *(pcs_slot *const *)a_, *b = *(pcs_slot *const *)b_;
-    return a->bytes != b->bytes ? (a->bytes < b->bytes ? 1 : -1) : a->root - b->root;
-}
-
-/* Largest first, each at the lowest offset that no value alive at the same time uses. */
-static precis_status place(precis_program *p, bool keep_all)
-{
-    pcs_slot **order = pcs_alloc(p->ctx, p->n_slots, sizeof *order);
-    if (!order) return PRECIS_ENOMEM;
-    size_t n = 0;
-    for (size_t i = 0; i < p->n_slots; i++) {
-        pcs_slot *s = &p->slots[i];
-        if (s->first < 0 || s->root != (int32_t)i || s->v.dtype == PCS_STATE) continue;
-        s->bytes = slot_bytes(p, s);
-        order[n++] = s;
-    }
-    qsort(order, n, sizeof *order, by_size);
+    const size_t n = p->graph->n_dims;
+    p->sizes = pcs_alloc(p->ctx, n + 1, sizeof *p->sizes);
+    p->planning = pcs_alloc(p->ctx, n + 1, sizeof *p->planning);
+    if (!p->sizes || !p->planning) return PRECIS_ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        bool moved = true;
-        while (moved) {
-            moved = false;
-            for (size_t k = 0; k < i; k++) {
-                const pcs_slot *o = order[k];
-                const bool alive = keep_all || (o->first <= order[i]->last && order[i]->first <= o->last);
-                if (alive && order[i]->offset < o->offset + o->bytes && o->offset < order[i]->offset + order[i]->bytes) order[i]->offset = o->offset + o->bytes, moved = true;
-            }
-        }
-        if (order[i]->offset + order[i]->bytes > p->buffer_bytes) p->buffer_bytes = order[i]->offset + order[i]->bytes;
+        const pcs_dim *d = &p->graph->dims[i];
+        p->planning[i] = d->kind == PCS_DIM_SYMBOL && d->most ? d->most : -1;
+        p->sizes[i] = -1;
     }
-    pcs_free(p->ctx, order);
-    p->buffer = pcs_alloc(p->ctx, p->buffer_bytes, 1);
-    return p->buffer ? PRECIS_OK : PRECIS_ENOMEM;
+    return PRECIS_OK;
 }
 
-static bool by_rows(const pcs_step *s) { return !s->op || (s->op->by_rows && s->n_out == 1); }
-
-/* All but the last dimension. */
-static bool same_rows(const precis_program *p, int32_t a, int32_t b)
+/* Every symbol has a bound, so that one plan serves all runs. */
+static bool all_bounded(const precis_graph *g)
 {
-    const pcs_value *x = &p->slots[a].v, *y = &p->slots[b].v;
-    if (x->dims != y->dims) return false;
-    for (uint32_t i = 0; i + 1 < x->dims; i++)
-        if (x->shape[i] != y->shape[i]) return false;
+    for (size_t i = 0; i < g->n_dims; i++)
+        if (g->dims[i].kind == PCS_DIM_SYMBOL && !g->dims[i].most) return false;
     return true;
-}
-
-static void lifetimes(precis_program *p)
-{
-    for (size_t i = 0; i < p->n_steps; i++) {
-        const pcs_step *s = &p->steps[i];
-        for (uint32_t k = 0; k < s->n_in; k++) p->slots[p->slots[s->in[k]].root].last = (int32_t)i;
-        for (uint32_t k = 0; k < s->n_out; k++) {
-            pcs_slot *out = &p->slots[p->slots[s->out[k]].root];
-            if (out->first < 0 && out->v.role != PCS_INPUT && !out->data) out->first = (int32_t)i;
-            if (out->last < (int32_t)i) out->last = (int32_t)i;
-        }
-    }
-    for (size_t i = 0; i < p->n_slots; i++)
-        if (p->slots[i].v.output) p->slots[p->slots[i].root].last = (int32_t)p->n_steps;
-}
-
-/* A step waits when an unfinished one made what it reads, or still uses the memory it writes. */
-static bool touches(const precis_program *p, int32_t a, int32_t b)
-{
-    const pcs_slot *x = &p->slots[p->slots[a].root], *y = &p->slots[p->slots[b].root];
-    if (x == y) return true;
-    return x->bytes && y->bytes && x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes;
-}
-
-/* What one step made and another reads, both row by row: a thread reads what it made itself. */
-static bool stays(const precis_program *p, const pcs_step *s, int32_t in, const pcs_step *maker)
-{
-    return by_rows(s) && by_rows(maker) && in == maker->out[0] && same_rows(p, in, s->out[0]);
-}
-
-/* Of one token or output the same thread makes both. */
-static bool one_thread(const precis_program *p, const pcs_step *s, const pcs_step *o)
-{
-    const pcs_value *v = &p->slots[s->out[0]].v;
-    return by_rows(s) && by_rows(o) && v->dims == 2 && v->shape[0] < 0 && same_rows(p, s->out[0], o->out[0]);
-}
-
-static bool waits(const precis_program *p, const pcs_step *s, const pcs_step *o)
-{
-    bool wait = false;
-    for (uint32_t i = 0; i < o->n_out; i++) {
-        for (uint32_t k = 0; k < s->n_out; k++) wait |= touches(p, s->out[k], o->out[i]);
-        for (uint32_t k = 0; k < s->n_in; k++) wait |= touches(p, s->in[k], o->out[i]) && !stays(p, s, s->in[k], o);
-    }
-    for (uint32_t i = 0; i < s->n_out; i++)
-        for (uint32_t k = 0; k < o->n_in; k++) wait |= touches(p, s->out[i], o->in[k]);
-    return wait;
-}
-
-static void place_barriers(precis_program *p)
-{
-    size_t since = 0, since_one = 0;
-    for (size_t i = 0; i < p->n_steps; i++) {
-        pcs_step *s = &p->steps[i];
-        for (size_t e = since; e < i && !s->barrier; e++) s->barrier = waits(p, s, &p->steps[e]);
-        for (size_t e = since_one; e < i && !s->barrier_one; e++) s->barrier_one = !one_thread(p, s, &p->steps[e]) && waits(p, s, &p->steps[e]);
-        if (s->barrier) since = i;
-        if (s->barrier_one) since_one = i;
-    }
-}
-
-static precis_status plan_scratch(precis_program *p)
-{
-    p->tokens = p->max_tokens;
-    p->outputs = p->max_outputs;
-    for (size_t i = 0; i < p->n_steps; i++) {
-        pcs_step_bind(p, &p->steps[i]);
-        const size_t need = p->steps[i].op && p->steps[i].op->scratch ? p->steps[i].op->scratch(&p->steps[i].call) : 0;
-        if (need > p->scratch_bytes) p->scratch_bytes = need;
-    }
-    p->scratch_bytes = (p->scratch_bytes + 127) / 64 * 64;
-    p->scratch = pcs_alloc(p->ctx, p->scratch_bytes, precis_ctx_threads(p->ctx));
-    return p->scratch ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
 precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g, const pcs_program_options *opt)
@@ -383,9 +284,8 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     pcs_arena_init(&p->arena, ctx);
     p->arithmetic = opt->arithmetic;
     p->kernels = pcs_kernels_for(ctx->cpu);
-    p->max_tokens = opt->max_tokens;
-    p->max_outputs = opt->max_outputs;
-    precis_status st = PRECIS_OK;
+    p->keep_all = opt->keep_all;
+    precis_status st = open_sizes(p);
     for (size_t i = 0; i < g->n_values && st == PRECIS_OK; i++) {
         pcs_slot *s = add_slot(p, &g->values[i]);
         if (!s) st = PRECIS_ENOMEM;
@@ -395,10 +295,7 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     if (!p->taps) st = PRECIS_ENOMEM;
     if (!st) st = open_states(p, opt);
     if (!st) st = make_steps(p);
-    if (!st) lifetimes(p);
-    if (!st) st = place(p, opt->keep_all);
-    if (!st) st = plan_scratch(p);
-    if (!st) place_barriers(p);
+    if (!st && all_bounded(g)) st = pcs_program_plan(p);
     if (st) precis_program_close(&p);
     *out = p;
     return st;

@@ -19,6 +19,10 @@ void precis_program_close(precis_program **program)
     pcs_free(ctx, p->buffer);
     pcs_free(ctx, p->scratch);
     pcs_free(ctx, p->watched);
+    for (size_t i = 0; i < p->n_plans; i++) pcs_plan_close(ctx, p->plans[i]);
+    pcs_free(ctx, p->plans);
+    pcs_free(ctx, p->sizes);
+    pcs_free(ctx, p->planning);
     pcs_arena_free(&p->arena);
     pcs_free(ctx, p);
     *program = NULL;
@@ -39,18 +43,21 @@ void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *us
     }
 }
 
-/* Room for n numbers of a tapped value that holds others. */
-static precis_status watch_room(precis_program *p, precis_value v)
+/* Room for the numbers of tapped values that hold others, in this run. */
+static precis_status watch_room(precis_program *p)
 {
-    const pcs_value *x = &p->slots[v].v;
-    uint64_t n = 1;
-    for (uint32_t i = 0; i < x->dims; i++)
-        n *= (uint64_t)(x->shape[i] == PRECIS_DIM_TOKENS ? p->max_tokens : x->shape[i] == PRECIS_DIM_OUTPUTS ? p->max_outputs : x->shape[i]);
-    if (x->dtype == PCS_F32 || n <= p->n_watched) return PRECIS_OK;
-    float *grown = pcs_grow(p->ctx, p->watched, 0, n, sizeof *grown);
+    uint64_t most = 0;
+    for (size_t v = 0; v < p->graph->n_values; v++) {
+        const pcs_value *x = &p->slots[v].v;
+        uint64_t n = p->taps[v].fn && x->dtype != PCS_F32;
+        for (uint32_t i = 0; i < x->dims && n; i++) n *= (uint64_t)pcs_program_extent(p, x->shape[i]);
+        if (n > most) most = n;
+    }
+    if (most <= p->n_watched) return PRECIS_OK;
+    float *grown = pcs_grow(p->ctx, p->watched, 0, most, sizeof *grown);
     if (!grown) return PRECIS_ENOMEM;
     p->watched = grown;
-    p->n_watched = n;
+    p->n_watched = most;
     return PRECIS_OK;
 }
 
@@ -89,10 +96,9 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
 static void region(void *arg, uint32_t ith, uint32_t nth)
 {
     precis_program *p = arg;
-    const bool one = p->tokens == 1 && p->outputs <= 1;
     for (size_t i = p->from; i < p->to; i++) {
         const pcs_step *s = &p->steps[i];
-        if ((one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx, ith);
+        if ((p->one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx, ith);
         if (s->op) s->eval(&s->call, ith, nth);
         else quantize_act(&s->call, ith, nth);
         if (s->tap) {
@@ -103,36 +109,78 @@ static void region(void *arg, uint32_t ith, uint32_t nth)
     }
 }
 
-precis_status pcs_program_run(precis_program *p, int64_t tokens, int64_t outputs) { return pcs_program_run_part(p, tokens, outputs, 0, p->n_steps); }
-
-precis_status pcs_program_run_part(precis_program *p, int64_t tokens, int64_t outputs, size_t from, size_t to)
+precis_status pcs_program_size(precis_program *p, int64_t symbol, int64_t size)
 {
-    p->from = from;
-    p->to = to;
-    p->tokens = tokens;
-    p->outputs = outputs;
+    const int64_t i = symbol - PCS_DIM_FIRST;
+    if (!pcs_dim_is_id(symbol) || i < 0 || i >= (int64_t)p->graph->n_dims || p->graph->dims[i].kind != PCS_DIM_SYMBOL)
+        return pcs_fail(p->ctx, PRECIS_EINVAL, "dimension %lld is no symbol", (long long)symbol);
+    const pcs_dim *d = &p->graph->dims[i];
+    if (size < 0 || (d->most && size > d->most) || size > (int64_t)1 << 48)
+        return pcs_fail(p->ctx, PRECIS_EINVAL, "dimension %s: a size of %lld, at most %lld", d->name, (long long)size, (long long)d->most);
+    p->sizes[i] = size;
+    return PRECIS_OK;
+}
+
+/* Slots at their places for this run. */
+static void bind_slots(precis_program *p)
+{
     for (size_t i = 0; i < p->n_slots; i++) {
         pcs_slot *s = &p->slots[i];
         if (!s->bytes) continue;
         s->data = p->buffer + s->offset;
         if (s->v.dtype != PCS_ACT) continue;
         int64_t rows = 1;
-        for (uint32_t k = 0; k + 1 < s->v.dims; k++)
-            rows *= s->v.shape[k] == PRECIS_DIM_TOKENS ? tokens : s->v.shape[k] == PRECIS_DIM_OUTPUTS ? outputs : s->v.shape[k];
-        const size_t chunks = pcs_chunks((size_t)s->v.shape[s->v.dims - 1]);
-        s->act = pcs_act_in(s->data, (size_t)rows, chunks);
+        for (uint32_t k = 0; k + 1 < s->v.dims; k++) rows *= pcs_program_extent(p, s->v.shape[k]);
+        s->act = pcs_act_in(s->data, (size_t)rows, pcs_chunks((size_t)s->v.shape[s->v.dims - 1]));
     }
+}
+
+/* Taps on inputs see them before the first step. */
+static void tap_inputs(precis_program *p)
+{
+    for (size_t i = 0; i < p->graph->n_values; i++) {
+        const pcs_value *v = &p->slots[i].v;
+        if (!p->taps[i].fn || v->role != PCS_INPUT || v->dtype != PCS_F32) continue;
+        pcs_arg a = { .dims = v->dims };
+        for (uint32_t k = 0; k < a.dims; k++) a.shape[k] = pcs_program_extent(p, v->shape[k]);
+        p->taps[i].fn(p->taps[i].user, (precis_value)i, p->slots[i].data, (uint64_t)pcs_arg_rows(&a), (uint64_t)pcs_arg_width(&a));
+    }
+}
+
+precis_status pcs_program_run(precis_program *p) { return pcs_program_run_part(p, 0, p->n_steps); }
+
+precis_status pcs_program_run_part(precis_program *p, size_t from, size_t to)
+{
+    p->from = from;
+    p->to = to;
+    p->one = true;
+    for (size_t i = 0; i < p->graph->n_dims; i++) {
+        const pcs_dim *d = &p->graph->dims[i];
+        if (d->kind != PCS_DIM_SYMBOL) continue;
+        if (p->sizes[i] < 0) return pcs_fail(p->ctx, PRECIS_EINVAL, "dimension %s has no size yet", d->name);
+        p->one = p->one && p->sizes[i] <= 1;
+    }
+    precis_status st = pcs_program_plan(p);
+    if (!st) st = watch_room(p);
+    if (st) return st;
+    bind_slots(p);
     for (size_t i = 0; i < p->graph->n_values; i++)
-        if (p->slots[i].v.role == PCS_INPUT && !p->slots[i].data) return pcs_fail(p->ctx, PRECIS_EINVAL, "input %s has no data", p->slots[i].v.name);
+        if (p->slots[i].v.role == PCS_INPUT && !p->slots[i].data)
+            return pcs_fail(p->ctx, PRECIS_EINVAL, "input %s has no data", p->slots[i].v.name);
     for (size_t i = 0; i < p->n_steps; i++) pcs_step_bind(p, &p->steps[i]);
-    for (size_t i = 0; i < p->graph->n_values; i++)
-        if (p->taps[i].fn && p->slots[i].v.role == PCS_INPUT && p->slots[i].v.dtype == PCS_F32) {
-            pcs_arg a = { .dims = p->slots[i].v.dims };
-            for (uint32_t k = 0; k < a.dims; k++) a.shape[k] = p->slots[i].v.shape[k] == PRECIS_DIM_TOKENS ? tokens : p->slots[i].v.shape[k];
-            p->taps[i].fn(p->taps[i].user, (precis_value)i, p->slots[i].data, (uint64_t)pcs_arg_rows(&a), (uint64_t)pcs_arg_width(&a));
-        }
+    tap_inputs(p);
     pcs_run(p->ctx, region, p);
     return PRECIS_OK;
+}
+
+void pcs_program_write(precis_program *p, precis_value v, const void *host, uint64_t bytes)
+{
+    memcpy(p->buffer + p->slots[p->slots[v].root].offset, host, bytes);
+}
+
+void pcs_program_read(const precis_program *p, precis_value v, void *host, uint64_t bytes)
+{
+    memcpy(host, p->slots[p->slots[v].root].data, bytes);
 }
 
 const float *pcs_program_value(const precis_program *p, precis_value v) { return p->slots[p->slots[v].root].data; }
@@ -144,19 +192,20 @@ uint64_t pcs_program_bytes(const precis_program *p)
 
 const char *precis_arithmetic_name(precis_arithmetic a) { return a == PRECIS_REFERENCE ? "weights-only" : a == PRECIS_EMULATED ? "emulated" : "fast"; }
 
-/* ---- public: graphs with fixed shapes -------------------------------------------------------- */
+/* ---- public ----------------------------------------------------------------------------------- */
 
 precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_graph *g, precis_arithmetic arithmetic)
 {
     *out = NULL;
     const precis_status st = precis_graph_verify(g);
     if (st) return st;
-    for (size_t i = 0; i < g->n_values; i++)
-        for (uint32_t k = 0; k < g->values[i].dims; k++)
-            if (g->values[i].shape[k] < 0) return pcs_fail(ctx, PRECIS_EINVAL, "value %s has a symbolic dimension", g->values[i].name);
-    return pcs_program_open(ctx, out, g, &(pcs_program_options){ .arithmetic = arithmetic, .max_tokens = 1, .max_outputs = 1, .context = 16, .sequences = 1,
-                                                                 .k_type = "f32", .v_type = "f32", .keep_all = true });
+    const pcs_program_options o = {
+        .arithmetic = arithmetic, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32", .keep_all = true,
+    };
+    return pcs_program_open(ctx, out, g, &o);
 }
+
+precis_status precis_program_set_size(precis_program *p, int64_t symbol, int64_t size) { return pcs_program_size(p, symbol, size); }
 
 precis_status precis_program_set_input(precis_program *p, precis_value v, const float *data)
 {
@@ -171,12 +220,11 @@ precis_status precis_program_tap(precis_program *p, precis_value v, precis_tap_f
     const pcs_dtype d = p->graph->values[v].dtype;
     if (d != PCS_F32 && d != PCS_I8 && d != PCS_U8 && d != PCS_I32)
         return pcs_fail(p->ctx, PRECIS_EUNSUPPORTED, "value %s holds no numbers that can be watched", p->graph->values[v].name);
-    const precis_status st = watch_room(p, v);
-    if (!st) pcs_program_tap(p, v, fn, user);
-    return st;
+    pcs_program_tap(p, v, fn, user);
+    return PRECIS_OK;
 }
 
-precis_status precis_program_run(precis_program *p) { return pcs_program_run(p, 1, 1); }
+precis_status precis_program_run(precis_program *p) { return pcs_program_run(p); }
 
 const float *precis_program_get(const precis_program *p, precis_value v)
 {

@@ -19,7 +19,7 @@ typedef struct pcs_step {
     const precis_attr *attr;
     uint32_t n_in, n_out;
     int32_t *in, *out; /* program values, in the program's arena, as the operands of `call` */
-    bool barrier, barrier_one; /* wait for all earlier steps first; in a call with one token and one output at most */
+    bool barrier, barrier_one; /* wait for all earlier steps first; in a run whose symbols have sizes of 1 at most */
     bool tap;     /* the result has a tap */
     pcs_call call;
 } pcs_step;
@@ -28,13 +28,22 @@ typedef struct pcs_step {
 typedef struct pcs_slot {
     pcs_value v;
     int32_t root;  /* itself, or the value whose bytes it shares */
-    uint64_t offset, bytes; /* in the buffer, for the most rows; bytes 0: not there */
+    uint64_t offset, bytes; /* in the buffer, as the plan has it; bytes 0: not there */
     int32_t first, last; /* steps that make it and that read it last */
     void *data;    /* bound */
     _Atomic(uint8_t *) panels; /* of a stored weight, once it is packed */
     pcs_act act;
     pcs_kv *kv;
 } pcs_slot;
+
+/* Where values lie, for one set of sizes. */
+typedef struct pcs_plan {
+    int64_t *sizes;    /* by id of a dimension */
+    uint64_t *offsets, *bytes; /* by slot; bytes 0: not in the buffer */
+    bool *barriers, *barriers_one; /* by step */
+    uint64_t buffer_bytes;
+    size_t scratch_bytes;
+} pcs_plan;
 
 struct precis_program {
     precis_ctx *ctx;
@@ -46,7 +55,11 @@ struct precis_program {
     size_t n_steps;
     pcs_slot *slots;
     size_t n_slots, cap_slots;
-    int64_t max_tokens, max_outputs, tokens, outputs;
+    int64_t *sizes;    /* of the next run, by id of a dimension; -1: a symbol that has none yet */
+    int64_t *planning; /* the sizes that memory is planned for: the most that a symbol may have, or the next run's */
+    pcs_plan **plans, *plan; /* all that were made, and the one in use */
+    size_t n_plans;
+    bool keep_all;
     char *buffer, *scratch;
     uint64_t buffer_bytes, const_bytes;
     size_t scratch_bytes; /* of one thread */
@@ -61,6 +74,7 @@ struct precis_program {
     float *watched;  /* numbers of a tapped value that holds others; of the largest such value */
     uint64_t n_watched;
     size_t from, to; /* steps of the running call */
+    bool one;        /* no symbol is larger than 1 in it */
     struct pcs_packing *packing; /* of weights into panels; or NULL */
     uint64_t packed_bytes;
     bool tiles;      /* some weight has no kernel for few tokens */
@@ -68,21 +82,30 @@ struct precis_program {
 
 typedef struct pcs_program_options {
     precis_arithmetic arithmetic;
-    int64_t max_tokens, max_outputs;
     const char *k_type, *v_type; /* as pcs_kv_list's */
     uint32_t context, sequences;
     bool keep_all; /* every value keeps its own memory, so that all can be read after a run */
 } pcs_program_options;
 
+/* What a dimension is in the run that is bound. */
+static inline int64_t pcs_program_extent(const precis_program *p, int64_t d) { return pcs_extent(p->graph, d, p->sizes); }
+/* Make or find the plan for the sizes of the next run (memory.c). */
+precis_status pcs_program_plan(precis_program *p);
+void pcs_plan_close(precis_ctx *ctx, pcs_plan *plan);
 /* Operands of a step, for the sizes of this call. */
 void pcs_step_bind(precis_program *p, pcs_step *s);
 precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g, const pcs_program_options *opt);
 /* Bind an input; data must live until the run ends. */
 void pcs_program_bind(precis_program *p, precis_value v, const void *data);
 void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *user);
-precis_status pcs_program_run(precis_program *p, int64_t tokens, int64_t outputs);
+/* The size of a symbol in the runs that follow. PRECIS_EINVAL when it is no symbol, or may not be so large. */
+precis_status pcs_program_size(precis_program *p, int64_t symbol, int64_t size);
+precis_status pcs_program_run(precis_program *p);
 /* Steps [from, to) only: a segment, whose inputs are in the buffer from an earlier run or copied there. */
-precis_status pcs_program_run_part(precis_program *p, int64_t tokens, int64_t outputs, size_t from, size_t to);
+precis_status pcs_program_run_part(precis_program *p, size_t from, size_t to);
+/* Bytes of a value that the program computes, from or to the host's memory. */
+void pcs_program_write(precis_program *p, precis_value v, const void *host, uint64_t bytes);
+void pcs_program_read(const precis_program *p, precis_value v, void *host, uint64_t bytes);
 /* After a run: memory of an output (or of any value with keep_all). */
 const float *pcs_program_value(const precis_program *p, precis_value v);
 /* Step that makes a value (n_steps: none); and how many steps stand before the first layer, named "blk.". */

@@ -15,13 +15,15 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
     precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
     r->ctx = ctx;
+    r->batch = o.batch ? o.batch : 256;
+    r->outputs = o.outputs ? o.outputs : 1;
     r->lm.wanted_context = o.context;
+    r->lm.most_rows = r->batch;
+    r->lm.most_wanted = r->outputs;
     precis_status st = pcs_arch_build(model, &r->graph, &r->lm);
     if (!st) {
         r->sequences = o.sequences ? o.sequences : 1;
         r->context = o.context ? o.context : r->lm.context < DEFAULT_CONTEXT ? r->lm.context : DEFAULT_CONTEXT;
-        r->batch = o.batch ? o.batch : 256;
-        r->outputs = o.outputs ? o.outputs : 1;
         if (r->lm.position_limit && r->context > r->lm.position_limit)
             st = pcs_fail(ctx, PRECIS_EINVAL, "the model knows %u positions, not %u; a smaller --ctx helps", r->lm.position_limit, r->context);
         if (r->context > 1u << 26 || r->batch > 1u << 20 || r->outputs > r->batch || r->sequences > 1u << 16)
@@ -35,8 +37,8 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
     }
     if (!st)
         st = pcs_program_open(ctx, &r->program, r->graph,
-                              &(pcs_program_options){ .arithmetic = o.arithmetic, .max_tokens = r->batch, .max_outputs = r->outputs, .k_type = k_type,
-                                                      .v_type = v_type, .context = r->context, .sequences = r->sequences });
+                              &(pcs_program_options){ .arithmetic = o.arithmetic, .k_type = k_type, .v_type = v_type,
+                                                      .context = r->context, .sequences = r->sequences });
     if (!st && r->program->without_kernel) {
         const precis_program *p = r->program;
         pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",
@@ -71,6 +73,12 @@ void precis_runner_get_info(const precis_runner *r, precis_runner_info *info)
     memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
 }
 
+precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted)
+{
+    const precis_status st = pcs_program_size(r->program, r->lm.rows, rows);
+    return st ? st : pcs_program_size(r->program, r->lm.wanted, wanted);
+}
+
 precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits)
 {
     if (logits) *logits = NULL;
@@ -99,7 +107,8 @@ precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uin
     pcs_program_bind(r->program, r->lm.positions, positions);
     pcs_program_bind(r->program, r->lm.sequences, sequences);
     pcs_program_bind(r->program, r->lm.outputs, r->wanted);
-    const precis_status st = pcs_program_run(r->program, n, outputs);
+    precis_status st = pcs_runner_size(r, n, outputs);
+    if (!st) st = pcs_program_run(r->program);
     if (st == PRECIS_OK && logits && outputs) *logits = pcs_program_value(r->program, r->lm.logits);
     return st;
 }

@@ -15,4 +15,7 @@ struct precis_runner {
     uint32_t *lengths; /* tokens in each sequence */
 };
 
+/* Rows of the next call, and those of them whose logits are wanted. */
+precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted);
+
 #endif

@@ -1,6 +1,7 @@
 /* The graph: gradients by finite differences, the example's ops against plain loops, shape errors, passes. */
 #include "base/fmath.h"
 #include "graph/graph.h"
+#include "run/program.h"
 #include "test.h"
 
 #include <math.h>
@@ -205,6 +206,120 @@ static void test_codes(void **state)
     precis_ctx_close(&ctx);
 }
 
+enum { SYM_C = 2, SYM_O = 3 };
+
+/* conv, pool, flatten and a product of sums, over pictures of any size. */
+static precis_value pictures(precis_graph *g, const int64_t shape[4], precis_value *x)
+{
+    float w[SYM_O * SYM_C * 3 * 3];
+    test_fill(w, sizeof w / sizeof *w, 7, 1);
+    const int64_t ws[] = { SYM_O, SYM_C, 3, 3 };
+    *x = precis_graph_input(g, "x", 4, shape);
+    const precis_value in[2] = { *x, precis_graph_constant(g, "w", 4, ws, w) };
+    precis_value y = precis_graph_node(g, "conv", "conv2d", PRECIS_ATTRS(precis_attr_int("stride", 2)), 2, in);
+    y = precis_graph_node(g, "pool", "max_pool", NULL, 1, &y);
+    y = precis_graph_node(g, "flat", "flatten", NULL, 1, &y);
+    precis_graph_output(g, y);
+    return y;
+}
+
+/* Dimensions without a size compute as numbers do, and a program takes sizes as they come. */
+static void test_symbols(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(2);
+    precis_graph *g;
+    OK(ctx, precis_graph_open(ctx, &g));
+    const int64_t batch = precis_graph_symbol(g, "batch", 4), height = precis_graph_symbol(g, "height", 0), width = precis_graph_symbol(g, "width", 0);
+    assert_true(batch < 0 && height < 0 && width < 0 && precis_graph_symbol(g, "batch", 4) == batch);
+    precis_value x;
+    const precis_value y = pictures(g, (int64_t[]){ batch, SYM_C, height, width }, &x);
+    OK(ctx, precis_graph_verify(g));
+    precis_program *p;
+    OK(ctx, precis_program_open(ctx, &p, g, PRECIS_REFERENCE));
+    static float data[4 * SYM_C * 20 * 20];
+    test_fill(data, sizeof data / sizeof *data, 8, 1);
+    OK(ctx, precis_program_set_input(p, x, data));
+    assert_int_equal(precis_program_run(p), PRECIS_EINVAL);
+    assert_non_null(strstr(precis_ctx_message(ctx), "batch has no size"));
+    static const int64_t sizes[][3] = { { 1, 9, 9 }, { 3, 20, 11 }, { 1, 9, 9 }, { 4, 7, 20 }, { 2, 20, 20 } };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        OK(ctx, precis_program_set_size(p, batch, sizes[i][0]));
+        OK(ctx, precis_program_set_size(p, height, sizes[i][1]));
+        OK(ctx, precis_program_set_size(p, width, sizes[i][2]));
+        OK(ctx, precis_program_run(p));
+        precis_graph *fixed;
+        precis_program *q;
+        precis_value fx;
+        int64_t shape[PRECIS_MAX_DIMS];
+        OK(ctx, precis_graph_open(ctx, &fixed));
+        const precis_value fy = pictures(fixed, (int64_t[]){ sizes[i][0], SYM_C, sizes[i][1], sizes[i][2] }, &fx);
+        OK(ctx, precis_program_open(ctx, &q, fixed, PRECIS_REFERENCE));
+        OK(ctx, precis_program_set_input(q, fx, data));
+        OK(ctx, precis_program_run(q));
+        precis_graph_value_shape(fixed, fy, shape);
+        assert_true(shape[0] * shape[1] > 0);
+        assert_memory_equal(precis_program_get(p, y), precis_program_get(q, fy), (size_t)(shape[0] * shape[1]) * sizeof(float));
+        precis_program_close(&q);
+        precis_graph_close(&fixed);
+    }
+    assert_int_equal(precis_program_set_size(p, batch, 5), PRECIS_EINVAL); /* beyond its bound */
+    assert_int_equal(precis_program_set_size(p, 3, 5), PRECIS_EINVAL);     /* no symbol */
+    OK(ctx, precis_program_set_size(p, height, 2));
+    assert_int_equal(precis_program_run(p), PRECIS_EINVAL);
+    assert_non_null(strstr(precis_ctx_message(ctx), "too small"));
+    OK(ctx, precis_program_set_size(p, height, 20));
+    OK(ctx, precis_program_run(p));
+    precis_program_close(&p);
+    precis_graph_close(&g);
+    precis_ctx_close(&ctx);
+}
+
+/* What a graph computes of shapes alone is known before it runs, also where dimensions have no size yet. */
+static void test_shapes(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    precis_graph *g;
+    OK(ctx, precis_graph_open(ctx, &g));
+    const int64_t batch = precis_graph_symbol(g, "batch", 0), two = 2, shape[] = { batch, 3, 4 };
+    static const int64_t first[1] = { 0 }, rest[1] = { -1 }, zero_rest[2] = { 0, -1 };
+    const pcs_affine none = { 0 };
+    const precis_value x = precis_graph_input(g, "x", 3, shape);
+    const precis_value all = precis_graph_node(g, "shape", "shape", NULL, 1, &x);
+    const int64_t one = 1;
+    const precis_value ids = pcs_graph_codes(g, "ids", PCS_I64, 1, &one, first, &none);
+    const precis_value b = precis_graph_node(g, "batch", "gather", NULL, 2, (precis_value[]){ all, ids });
+    const precis_value minus = pcs_graph_codes(g, "rest", PCS_I64, 1, &one, rest, &none);
+    const precis_value to = precis_graph_node(g, "to", "concat", NULL, 2, (precis_value[]){ b, minus });
+    const precis_value y = precis_graph_node(g, "y", "reshape", NULL, 2, (precis_value[]){ x, to });
+    int64_t got[PRECIS_MAX_DIMS];
+    assert_int_equal(precis_graph_value_shape(g, y, got), 2);
+    assert_true(got[0] == batch && got[1] == 12);
+    const precis_value by_zero = pcs_graph_codes(g, "zero", PCS_I64, 1, &two, zero_rest, &none);
+    const precis_value z = precis_graph_node(g, "z", "reshape", NULL, 2, (precis_value[]){ x, by_zero });
+    assert_int_equal(precis_graph_value_shape(g, z, got), 2);
+    assert_true(got[0] == batch && got[1] == 12);
+    precis_graph_output(g, y);
+    precis_program *p;
+    OK(ctx, precis_program_open(ctx, &p, g, PRECIS_REFERENCE));
+    assert_int_equal(p->n_steps, 2); /* the reshapes: nothing computes shapes when it runs */
+    float data[24];
+    test_fill(data, 24, 1, 1);
+    OK(ctx, precis_program_set_input(p, x, data));
+    OK(ctx, precis_program_set_size(p, batch, 2));
+    OK(ctx, precis_program_run(p));
+    assert_memory_equal(precis_program_get(p, y), data, sizeof data);
+    precis_program_close(&p);
+    static const int64_t five[1] = { 5 }; /* 12 numbers of each picture are no rows of 5 */
+    const precis_value bad = pcs_graph_codes(g, "five", PCS_I64, 1, &one, five, &none);
+    const precis_value to_bad = precis_graph_node(g, "to_bad", "concat", NULL, 2, (precis_value[]){ minus, bad });
+    assert_true(precis_graph_node(g, "w", "reshape", NULL, 2, (precis_value[]){ x, to_bad }) < 0);
+    assert_int_equal(precis_graph_verify(g), PRECIS_EINVAL);
+    precis_graph_close(&g);
+    precis_ctx_close(&ctx);
+}
+
 /* Own exp, log and sine against libm. */
 static void test_math(void **state)
 {
@@ -224,6 +339,7 @@ static void test_math(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_gradients), cmocka_unit_test(test_conv), cmocka_unit_test(test_errors), cmocka_unit_test(test_codes),
+                                          cmocka_unit_test(test_symbols), cmocka_unit_test(test_shapes),
                                           cmocka_unit_test(test_math) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

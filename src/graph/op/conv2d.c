@@ -17,10 +17,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     out->shape[0] = x->shape[0];
     out->shape[1] = w->shape[0];
     for (int i = 2; i < 4; i++) {
-        out->shape[i] = (x->shape[i] + 2 * pad - w->shape[i]) / stride + 1;
-        if (w->shape[i] < 1 || x->shape[i] + 2 * pad < w->shape[i]) return pcs_op_fail(g, n, "the kernel is larger than the picture");
+        if (w->shape[i] < 1 || (x->shape[i] >= 0 && x->shape[i] + 2 * pad < w->shape[i]))
+            return pcs_op_fail(g, n, "the kernel is larger than the picture");
+        out->shape[i] = pcs_dim_linear(g, x->shape[i], 1, 2 * pad - w->shape[i] + stride, stride);
     }
-    return PRECIS_OK;
+    return g->error;
 }
 
 static float point(const pcs_call *c, size_t b, size_t o, int64_t oy, int64_t ox)

@@ -7,11 +7,13 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
     const int64_t size = n->attr[SIZE].integer, stride = n->attr[STRIDE].integer;
-    if (x->dtype != PCS_F32 || x->dims != 4 || size < 1 || stride < 1 || x->shape[2] < size || x->shape[3] < size)
+    if (x->dtype != PCS_F32 || x->dims != 4 || size < 1 || stride < 1 )
+        return pcs_op_fail(g, n, "takes x[batch, channels, h, w], and a size and stride from 1 on");
+    if ((x->shape[2] >= 0 && x->shape[2] < size) || (x->shape[3] >= 0 && x->shape[3] < size))
         return pcs_op_fail(g, n, "takes x[batch, channels, h, w] of at least size x size");
     out->dims = 4;
-    for (int i = 0; i < 4; i++) out->shape[i] = i < 2 ? x->shape[i] : (x->shape[i] - size) / stride + 1;
-    return PRECIS_OK;
+    for (int i = 0; i < 4; i++) out->shape[i] = i < 2 ? x->shape[i] : pcs_dim_linear(g, x->shape[i], 1, stride - size, stride);
+    return g->error;
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)

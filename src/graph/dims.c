@@ -1,0 +1,189 @@
+/* dims.c - symbols and what is computed of them. */
+#include "graph/dims.h"
+
+#include "graph/graph.h"
+
+#include <stdio.h>
+
+#define MOST ((int64_t)1 << 48) /* of any dimension */
+#define FACTORS 64
+
+static const pcs_dim *dim_of(const precis_graph *g, int64_t d) { return &g->dims[d - PCS_DIM_FIRST]; }
+
+static int64_t add_dim(precis_graph *g, const pcs_dim *d)
+{
+    if (g->n_dims == g->cap_dims) {
+        const size_t cap = g->cap_dims ? g->cap_dims * 2 : 16;
+        pcs_dim *grown = pcs_grow(g->ctx, g->dims, g->n_dims * sizeof *grown, cap, sizeof *grown);
+        if (!grown) {
+            pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+            return PCS_DIM_ERROR;
+        }
+        g->dims = grown;
+        g->cap_dims = cap;
+    }
+    g->dims[g->n_dims] = *d;
+    return PCS_DIM_FIRST + (int64_t)g->n_dims++;
+}
+
+int64_t precis_graph_symbol(precis_graph *g, const char *name, int64_t most)
+{
+    if (g->error) return PCS_DIM_ERROR;
+    for (size_t i = 0; i < g->n_dims; i++)
+        if (g->dims[i].kind == PCS_DIM_SYMBOL && !strcmp(g->dims[i].name, name)) return PCS_DIM_FIRST + (int64_t)i;
+    const char *copy = pcs_arena_copy(&g->arena, name, strlen(name));
+    if (!copy) pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+    else if (most < 0 || most > MOST) pcs_graph_fail(g, PRECIS_EINVAL, "symbol %s: at most %lld", name, (long long)most);
+    if (g->error) return PCS_DIM_ERROR;
+    return add_dim(g, &(pcs_dim){ .kind = PCS_DIM_SYMBOL, .name = copy, .most = most });
+}
+
+/* An expression, once. */
+static int64_t intern(precis_graph *g, const pcs_dim *d)
+{
+    for (size_t i = 0; i < g->n_dims; i++) {
+        const pcs_dim *e = &g->dims[i];
+        if (e->kind == d->kind && d->kind != PCS_DIM_SYMBOL && e->a == d->a && e->b == d->b && e->mul == d->mul &&
+            e->add == d->add && e->div == d->div)
+            return PCS_DIM_FIRST + (int64_t)i;
+    }
+    return add_dim(g, d);
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    const int64_t q = a / b;
+    return a % b < 0 ? q - 1 : q;
+}
+
+/* The number of an expression whose operands are numbers; negative: it has none. */
+static int64_t compute(const pcs_dim *d, int64_t a, int64_t b)
+{
+    int64_t r = -1;
+    if (a < 0 || b < 0) return -1;
+    switch (d->kind) {
+    case PCS_DIM_SYMBOL: break;
+    case PCS_DIM_SUM: r = a + b; break;
+    case PCS_DIM_PRODUCT:
+        if (__builtin_mul_overflow(a, b, &r)) r = -1;
+        break;
+    case PCS_DIM_LINEAR:
+        if (__builtin_mul_overflow(a, d->mul, &r) || __builtin_add_overflow(r, d->add, &r)) return -1;
+        r = floor_div(r, d->div);
+        break;
+    }
+    return r > MOST ? -1 : r;
+}
+
+static int64_t expression(precis_graph *g, const pcs_dim *d)
+{
+    if (g->error || d->a == PCS_DIM_ERROR || d->b == PCS_DIM_ERROR) return PCS_DIM_ERROR;
+    if (pcs_dim_is_id(d->a) || pcs_dim_is_id(d->b)) return intern(g, d);
+    const int64_t n = compute(d, d->a, d->b);
+    if (n >= 0) return n;
+    pcs_graph_fail(g, PRECIS_EINVAL, "a dimension would be negative, or larger than %lld", (long long)MOST);
+    return PCS_DIM_ERROR;
+}
+
+int64_t pcs_dim_linear(precis_graph *g, int64_t a, int64_t mul, int64_t add, int64_t div)
+{
+    if (mul == 1 && add == 0 && div == 1) return a;
+    return expression(g, &(pcs_dim){ .kind = PCS_DIM_LINEAR, .a = a, .mul = mul, .add = add, .div = div });
+}
+
+int64_t pcs_dim_sum(precis_graph *g, int64_t a, int64_t b)
+{
+    if (a == 0 || b == 0) return a ? a : b;
+    if (!pcs_dim_is_id(b)) return pcs_dim_linear(g, a, 1, b, 1);
+    if (!pcs_dim_is_id(a)) return pcs_dim_linear(g, b, 1, a, 1);
+    return expression(g, &(pcs_dim){ .kind = PCS_DIM_SUM, .a = a < b ? a : b, .b = a < b ? b : a });
+}
+
+int64_t pcs_dim_product(precis_graph *g, int64_t a, int64_t b)
+{
+    if (a == 1 || b == 1) return a == 1 ? b : a;
+    if (!pcs_dim_is_id(b)) return pcs_dim_linear(g, a, b, 0, 1);
+    if (!pcs_dim_is_id(a)) return pcs_dim_linear(g, b, a, 0, 1);
+    return expression(g, &(pcs_dim){ .kind = PCS_DIM_PRODUCT, .a = a < b ? a : b, .b = a < b ? b : a });
+}
+
+/* A product as a number and ids that are no products. */
+typedef struct { int64_t number, ids[FACTORS]; uint32_t n; bool ok; } factors;
+
+static void take_apart(const precis_graph *g, int64_t d, factors *f)
+{
+    if (!pcs_dim_is_id(d)) {
+        f->ok = f->ok && d >= 0 && !__builtin_mul_overflow(f->number, d, &f->number);
+        return;
+    }
+    const pcs_dim *e = dim_of(g, d);
+    if (e->kind == PCS_DIM_PRODUCT) {
+        take_apart(g, e->a, f);
+        take_apart(g, e->b, f);
+    } else if (e->kind == PCS_DIM_LINEAR && e->add == 0 && e->div == 1) {
+        take_apart(g, e->a, f);
+        take_apart(g, e->mul, f);
+    } else if (f->n < FACTORS) f->ids[f->n++] = d;
+    else f->ok = false;
+}
+
+/* Take an id out of a list. */
+static bool cancel(factors *f, int64_t id)
+{
+    for (uint32_t i = 0; i < f->n; i++)
+        if (f->ids[i] == id) {
+            f->ids[i] = f->ids[--f->n];
+            return true;
+        }
+    return false;
+}
+
+int64_t pcs_dim_quotient(precis_graph *g, uint32_t n, const int64_t *over, uint32_t m, const int64_t *under)
+{
+    factors top = { .number = 1, .ok = true }, bottom = { .number = 1, .ok = true };
+    for (uint32_t i = 0; i < n; i++) take_apart(g, over[i], &top);
+    for (uint32_t i = 0; i < m; i++) take_apart(g, under[i], &bottom);
+    bool even = top.ok && bottom.ok && bottom.number > 0 && top.number % bottom.number == 0;
+    for (uint32_t i = 0; i < bottom.n && even; i++) even = cancel(&top, bottom.ids[i]);
+    if (!even) return PCS_DIM_ERROR;
+    int64_t d = top.number / bottom.number;
+    for (uint32_t i = 0; i < top.n; i++) d = pcs_dim_product(g, top.ids[i], d);
+    return d;
+}
+
+int64_t pcs_extent(const precis_graph *g, int64_t d, const int64_t *sizes)
+{
+    if (!pcs_dim_is_id(d)) return d;
+    const pcs_dim *e = dim_of(g, d);
+    if (e->kind == PCS_DIM_SYMBOL) return sizes[d - PCS_DIM_FIRST];
+    return compute(e, pcs_extent(g, e->a, sizes), pcs_extent(g, e->b, sizes));
+}
+
+void pcs_dim_text(const precis_graph *g, int64_t d, char *out, size_t cap)
+{
+    char a[96] = "", b[96] = "";
+    if (!pcs_dim_is_id(d)) {
+        snprintf(out, cap, "%lld", (long long)d);
+        return;
+    }
+    const pcs_dim *e = dim_of(g, d);
+    if (e->kind != PCS_DIM_SYMBOL) {
+        pcs_dim_text(g, e->a, a, sizeof a);
+        pcs_dim_text(g, e->b, b, sizeof b);
+    }
+    switch (e->kind) {
+    case PCS_DIM_SYMBOL: snprintf(out, cap, "%s", e->name); break;
+    case PCS_DIM_SUM: snprintf(out, cap, "(%s + %s)", a, b); break;
+    case PCS_DIM_PRODUCT: snprintf(out, cap, "%s * %s", a, b); break;
+    case PCS_DIM_LINEAR: {
+        char scaled[128], shifted[160];
+        if (e->mul != 1) snprintf(scaled, sizeof scaled, "%s * %lld", a, (long long)e->mul);
+        else snprintf(scaled, sizeof scaled, "%s", a);
+        if (e->add) snprintf(shifted, sizeof shifted, "(%s %c %lld)", scaled, e->add < 0 ? '-' : '+', (long long)(e->add < 0 ? -e->add : e->add));
+        else snprintf(shifted, sizeof shifted, "%s", scaled);
+        if (e->div != 1) snprintf(out, cap, "%s / %lld", shifted, (long long)e->div);
+        else snprintf(out, cap, "%s", shifted);
+        break;
+    }
+    }
+}
