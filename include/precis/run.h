@@ -36,7 +36,7 @@ PRECIS_API precis_status precis_program_tap(precis_program *p, precis_value v, p
 /* PRECIS_EINVAL when an input has no data, a dimension no size, or sizes leave nothing of a value; PRECIS_ENOMEM. */
 PRECIS_API precis_status precis_program_run(precis_program *p);
 /* Data of v after a run; owned by the program; NULL when v has none. */
-PRECIS_API const float *precis_program_get(const precis_program *p, precis_value v);
+PRECIS_API const float *precis_program_get(precis_program *p, precis_value v);
 
 /* ---- accumulators --------------------------------------------------------------------------------- */
 /* A bound on one integer accumulator of a kernel, for one tensor's weights and any activations. */

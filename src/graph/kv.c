@@ -54,10 +54,10 @@ precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv)
 {
     uint64_t k, v, s;
     if (!sizes(kv, &k, &v, &s)) return pcs_fail(ctx, PRECIS_EINVAL, "the KV cache is too large");
-    kv->k = pcs_alloc(ctx, k, 1);
-    kv->v = pcs_alloc(ctx, v, 1);
-    kv->ks = kv->kt->scaled ? pcs_alloc(ctx, s, 1) : NULL;
-    kv->vs = kv->vt->scaled ? pcs_alloc(ctx, s, 1) : NULL;
+    kv->k = kv->heap->alloc(ctx, k);
+    kv->v = kv->heap->alloc(ctx, v);
+    kv->ks = kv->kt->scaled ? kv->heap->alloc(ctx, s) : NULL;
+    kv->vs = kv->vt->scaled ? kv->heap->alloc(ctx, s) : NULL;
     if (kv->k && kv->v && (kv->ks || !kv->kt->scaled) && (kv->vs || !kv->vt->scaled)) return PRECIS_OK;
     pcs_kv_close(ctx, kv);
     return PRECIS_ENOMEM;
@@ -65,10 +65,12 @@ precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv)
 
 void pcs_kv_close(precis_ctx *ctx, pcs_kv *kv)
 {
-    pcs_free(ctx, kv->k);
-    pcs_free(ctx, kv->v);
-    pcs_free(ctx, kv->ks);
-    pcs_free(ctx, kv->vs);
+    uint64_t k, v, s;
+    if (!kv->heap || !sizes(kv, &k, &v, &s)) return;
+    kv->heap->release(ctx, kv->k, k);
+    kv->heap->release(ctx, kv->v, v);
+    kv->heap->release(ctx, kv->ks, s);
+    kv->heap->release(ctx, kv->vs, s);
     kv->k = kv->v = NULL;
     kv->ks = kv->vs = NULL;
 }

@@ -6,6 +6,7 @@
 #ifndef PCS_KV_H
 #define PCS_KV_H
 
+#include "base/heap.h"
 #include "kernel/kernel.h"
 
 typedef struct pcs_kv_type {
@@ -28,6 +29,7 @@ typedef struct pcs_kv {
     uint32_t sequences;
     uint8_t *k, *v;
     float *ks, *vs;
+    const pcs_heap *heap;       /* where they lie */
 } pcs_kv;
 
 /* Bytes that a cache needs; false when that overflows. */

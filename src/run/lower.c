@@ -1,6 +1,6 @@
 /* lower.c - graph to steps. */
 #include "base/pool.h"
-#include "run/program.h"
+#include "run/backend.h"
 
 #include <stdlib.h>
 
@@ -219,7 +219,7 @@ static precis_status open_states(precis_program *p, const pcs_program_options *o
         if (v->dtype != PCS_STATE || v->node >= 0) continue;
         pcs_kv *kv = &p->kvs[p->n_kvs];
         *kv = (pcs_kv){ .kt = types[p->n_kvs], .vt = types[n + p->n_kvs], .heads = (uint32_t)v->shape[1], .kd = (uint32_t)v->shape[2], .vd = (uint32_t)v->shape[3],
-                        .vp = ((uint32_t)v->shape[3] + 15) & ~15u, .capacity = (opt->context + 15) & ~15u, .sequences = opt->sequences };
+                        .vp = ((uint32_t)v->shape[3] + 15) & ~15u, .capacity = (opt->context + 15) & ~15u, .sequences = opt->sequences, .heap = &p->backend->heap };
         st = pcs_kv_open(p->ctx, kv);
         if (st) break;
         p->slots[i].kv = kv;
@@ -281,6 +281,7 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     if (!p) return PRECIS_ENOMEM;
     p->ctx = ctx;
     p->graph = g;
+    p->backend = opt->backend ? opt->backend : pcs_backends[0];
     pcs_arena_init(&p->arena, ctx);
     p->arithmetic = opt->arithmetic;
     p->kernels = pcs_kernels_for(ctx->cpu);
@@ -295,6 +296,7 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     if (!p->taps) st = PRECIS_ENOMEM;
     if (!st) st = open_states(p, opt);
     if (!st) st = make_steps(p);
+    if (!st) st = pcs_program_upload(p);
     if (!st && all_bounded(g)) st = pcs_program_plan(p);
     if (st) precis_program_close(&p);
     *out = p;

@@ -1,6 +1,6 @@
 /* memory.c - where the values of a program lie: one buffer, planned for a set of sizes by lifetimes, largest first; and where
  * threads must wait for one another, which follows from it. A plan is kept, so that sizes that come again cost nothing. */
-#include "run/program.h"
+#include "run/backend.h"
 
 #include <stdlib.h>
 
@@ -185,17 +185,19 @@ static pcs_plan *make_plan(precis_program *p)
 /* Memory for a plan; what there is stays when it is enough. */
 static precis_status make_room(precis_program *p, const pcs_plan *plan)
 {
+    const pcs_heap *heap = &p->backend->heap;
+    const uint64_t threads = precis_ctx_threads(p->ctx);
     if (!p->buffer || plan->buffer_bytes > p->buffer_bytes) {
-        char *buffer = pcs_alloc(p->ctx, plan->buffer_bytes, 1);
+        char *buffer = heap->alloc(p->ctx, plan->buffer_bytes);
         if (!buffer) return PRECIS_ENOMEM;
-        pcs_free(p->ctx, p->buffer);
+        heap->release(p->ctx, p->buffer, p->buffer_bytes);
         p->buffer = buffer;
         p->buffer_bytes = plan->buffer_bytes;
     }
     if (!p->scratch || plan->scratch_bytes > p->scratch_bytes) {
-        char *scratch = pcs_alloc(p->ctx, plan->scratch_bytes, precis_ctx_threads(p->ctx));
+        char *scratch = heap->alloc(p->ctx, plan->scratch_bytes * threads);
         if (!scratch) return PRECIS_ENOMEM;
-        pcs_free(p->ctx, p->scratch);
+        heap->release(p->ctx, p->scratch, p->scratch_bytes * threads);
         p->scratch = scratch;
         p->scratch_bytes = plan->scratch_bytes;
     }

@@ -1,7 +1,5 @@
 /* program.c - running a lowered graph. */
-#include "run/program.h"
-
-#include "base/pool.h"
+#include "run/backend.h"
 
 void precis_program_close(precis_program **program)
 {
@@ -9,6 +7,7 @@ void precis_program_close(precis_program **program)
     precis_program *p = *program;
     precis_ctx *ctx = p->ctx;
     pcs_packing_close(p);
+    pcs_program_release(p);
     for (size_t i = 0; i < p->n_owned; i++) pcs_free(ctx, p->owned[i]);
     for (size_t i = 0; i < p->n_kvs; i++) pcs_kv_close(ctx, &p->kvs[i]);
     pcs_free(ctx, p->owned);
@@ -16,8 +15,8 @@ void precis_program_close(precis_program **program)
     pcs_free(ctx, p->taps);
     pcs_free(ctx, p->steps);
     pcs_free(ctx, p->slots);
-    pcs_free(ctx, p->buffer);
-    pcs_free(ctx, p->scratch);
+    p->backend->heap.release(ctx, p->buffer, p->buffer_bytes);
+    p->backend->heap.release(ctx, p->scratch, p->scratch_bytes * precis_ctx_threads(ctx));
     pcs_free(ctx, p->watched);
     for (size_t i = 0; i < p->n_plans; i++) pcs_plan_close(ctx, p->plans[i]);
     pcs_free(ctx, p->plans);
@@ -28,7 +27,7 @@ void precis_program_close(precis_program **program)
     *program = NULL;
 }
 
-void pcs_program_bind(precis_program *p, precis_value v, const void *data) { p->slots[v].data = (void *)(uintptr_t)data; }
+void pcs_program_bind(precis_program *p, precis_value v, const void *data) { p->slots[v].given = data; }
 
 void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *user)
 {
@@ -61,52 +60,41 @@ static precis_status watch_room(precis_program *p)
     return PRECIS_OK;
 }
 
-/* A value as the numbers that a tap sees. */
-static const float *as_numbers(precis_program *p, const pcs_arg *a)
+/* A value, in the host's memory, as the numbers that a tap sees. */
+static const float *as_numbers(precis_program *p, const pcs_arg *a, const void *host)
 {
     const uint64_t n = (uint64_t)pcs_arg_count(a);
     for (uint64_t i = 0; i < n && a->dtype != PCS_F32; i++)
-        p->watched[i] = a->dtype == PCS_I8   ? (float)((const int8_t *)a->data)[i]
-                        : a->dtype == PCS_U8 ? (float)((const uint8_t *)a->data)[i]
-                                             : (float)((const int32_t *)a->data)[i];
-    return a->dtype == PCS_F32 ? a->data : p->watched;
+        p->watched[i] = a->dtype == PCS_I8   ? (float)((const int8_t *)host)[i]
+                        : a->dtype == PCS_U8 ? (float)((const uint8_t *)host)[i]
+                                             : (float)((const int32_t *)host)[i];
+    return a->dtype == PCS_F32 ? host : p->watched;
 }
 
-static void call_tap(precis_program *p, const pcs_step *s)
+void pcs_program_call_tap(precis_program *p, const pcs_step *s)
 {
     for (uint32_t k = 0; k < s->n_out; k++) {
         const pcs_arg *a = &s->call.out[k];
         const precis_value v = s->out[k];
-        if (p->taps[v].fn)
-            p->taps[v].fn(p->taps[v].user, v, as_numbers(p, a), (uint64_t)pcs_arg_rows(a), (uint64_t)pcs_arg_width(a));
+        const void *host = p->taps[v].fn ? pcs_program_value(p, v) : NULL;
+        if (host) p->taps[v].fn(p->taps[v].user, v, as_numbers(p, a, host), (uint64_t)pcs_arg_rows(a), (uint64_t)pcs_arg_width(a));
     }
 }
 
-static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
+/* A backend with memory of its own stops after each step that somebody watches. */
+static precis_status run_between_taps(precis_program *p)
 {
-    const size_t rows = (size_t)pcs_arg_rows(&c->in[0]), k = (size_t)pcs_arg_width(&c->in[0]);
-    uint64_t b, e;
-    pcs_share(rows, 1, ith, nth, &b, &e);
-    const pcs_act *a = c->out[0].data;
-    if (b >= e) return;
-    c->kernels->quantize_act(&(pcs_quantize_act_args){ c->in[0].data, k, b, e, *a });
-    if (rows > PCS_FEW || c->tiles) pcs_act_interleave(a, pcs_chunks(k), rows, b, e);
-}
-
-static void region(void *arg, uint32_t ith, uint32_t nth)
-{
-    precis_program *p = arg;
-    for (size_t i = p->from; i < p->to; i++) {
-        const pcs_step *s = &p->steps[i];
-        if ((p->one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx, ith);
-        if (s->op) s->eval(&s->call, ith, nth);
-        else quantize_act(&s->call, ith, nth);
-        if (s->tap) {
-            pcs_barrier(p->ctx, ith);
-            if (ith == 0) call_tap(p, s);
-            pcs_barrier(p->ctx, ith);
-        }
+    const size_t from = p->from, to = p->to;
+    precis_status st = PRECIS_OK;
+    for (size_t i = from; i < to && !st; i = p->to) {
+        p->from = i;
+        for (p->to = i + 1; p->to < to && !p->steps[p->to - 1].tap;) p->to++;
+        st = p->backend->run(p);
+        if (!st && p->steps[p->to - 1].tap) pcs_program_call_tap(p, &p->steps[p->to - 1]);
     }
+    p->from = from;
+    p->to = to;
+    return st;
 }
 
 precis_status pcs_program_size(precis_program *p, int64_t symbol, int64_t size)
@@ -143,7 +131,7 @@ static void tap_inputs(precis_program *p)
         if (!p->taps[i].fn || v->role != PCS_INPUT || v->dtype != PCS_F32) continue;
         pcs_arg a = { .dims = v->dims };
         for (uint32_t k = 0; k < a.dims; k++) a.shape[k] = pcs_program_extent(p, v->shape[k]);
-        p->taps[i].fn(p->taps[i].user, (precis_value)i, p->slots[i].data, (uint64_t)pcs_arg_rows(&a), (uint64_t)pcs_arg_width(&a));
+        p->taps[i].fn(p->taps[i].user, (precis_value)i, p->slots[i].given, (uint64_t)pcs_arg_rows(&a), (uint64_t)pcs_arg_width(&a));
     }
 }
 
@@ -164,26 +152,11 @@ precis_status pcs_program_run_part(precis_program *p, size_t from, size_t to)
     if (!st) st = watch_room(p);
     if (st) return st;
     bind_slots(p);
-    for (size_t i = 0; i < p->graph->n_values; i++)
-        if (p->slots[i].v.role == PCS_INPUT && !p->slots[i].data)
-            return pcs_fail(p->ctx, PRECIS_EINVAL, "input %s has no data", p->slots[i].v.name);
+    if ((st = pcs_program_give(p))) return st;
     for (size_t i = 0; i < p->n_steps; i++) pcs_step_bind(p, &p->steps[i]);
     tap_inputs(p);
-    pcs_run(p->ctx, region, p);
-    return PRECIS_OK;
+    return p->backend->host ? p->backend->run(p) : run_between_taps(p);
 }
-
-void pcs_program_write(precis_program *p, precis_value v, const void *host, uint64_t bytes)
-{
-    memcpy(p->buffer + p->slots[p->slots[v].root].offset, host, bytes);
-}
-
-void pcs_program_read(const precis_program *p, precis_value v, void *host, uint64_t bytes)
-{
-    memcpy(host, p->slots[p->slots[v].root].data, bytes);
-}
-
-const float *pcs_program_value(const precis_program *p, precis_value v) { return p->slots[p->slots[v].root].data; }
 
 uint64_t pcs_program_bytes(const precis_program *p)
 {
@@ -226,7 +199,7 @@ precis_status precis_program_tap(precis_program *p, precis_value v, precis_tap_f
 
 precis_status precis_program_run(precis_program *p) { return pcs_program_run(p); }
 
-const float *precis_program_get(const precis_program *p, precis_value v)
+const float *precis_program_get(precis_program *p, precis_value v)
 {
     if (v < 0 || (size_t)v >= p->graph->n_values || p->graph->values[v].dtype != PCS_F32) return NULL;
     return pcs_program_value(p, v);

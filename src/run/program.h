@@ -8,6 +8,7 @@
 
 #include "graph/graph.h"
 #include "graph/kv.h"
+#include "kernel/panels.h"
 #include "precis/run.h"
 
 typedef void pcs_tap_fn(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width);
@@ -30,7 +31,11 @@ typedef struct pcs_slot {
     int32_t root;  /* itself, or the value whose bytes it shares */
     uint64_t offset, bytes; /* in the buffer, as the plan has it; bytes 0: not there */
     int32_t first, last; /* steps that make it and that read it last */
-    void *data;    /* bound */
+    void *data;    /* bound: an address of the backend */
+    const void *given; /* of an input: the host's data */
+    uint64_t room;     /* bytes of the backend's copy of an input */
+    float *copy;       /* the host's copy of a value whose backend is not the host; of copy_bytes */
+    uint64_t copy_bytes;
     _Atomic(uint8_t *) panels; /* of a stored weight, once it is packed */
     pcs_act act;
     pcs_kv *kv;
@@ -45,7 +50,15 @@ typedef struct pcs_plan {
     size_t scratch_bytes;
 } pcs_plan;
 
+/* A block of a backend's memory. */
+typedef struct pcs_block { void *memory; uint64_t bytes; } pcs_block;
+
+typedef struct pcs_backend pcs_backend; /* run/backend.h */
+
 struct precis_program {
+    const pcs_backend *backend;
+    pcs_block *blocks; /* of the backend: constants and inputs */
+    size_t n_blocks;
     precis_ctx *ctx;
     const precis_graph *graph;
     pcs_arena arena; /* the steps' operands */
@@ -81,6 +94,7 @@ struct precis_program {
 };
 
 typedef struct pcs_program_options {
+    const pcs_backend *backend; /* NULL: the usual one */
     precis_arithmetic arithmetic;
     const char *k_type, *v_type; /* as pcs_kv_list's */
     uint32_t context, sequences;
@@ -97,6 +111,8 @@ void pcs_step_bind(precis_program *p, pcs_step *s);
 precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g, const pcs_program_options *opt);
 /* Bind an input; data must live until the run ends. */
 void pcs_program_bind(precis_program *p, precis_value v, const void *data);
+/* The taps on a step's results. */
+void pcs_program_call_tap(precis_program *p, const pcs_step *s);
 void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *user);
 /* The size of a symbol in the runs that follow. PRECIS_EINVAL when it is no symbol, or may not be so large. */
 precis_status pcs_program_size(precis_program *p, int64_t symbol, int64_t size);
@@ -106,8 +122,14 @@ precis_status pcs_program_run_part(precis_program *p, size_t from, size_t to);
 /* Bytes of a value that the program computes, from or to the host's memory. */
 void pcs_program_write(precis_program *p, precis_value v, const void *host, uint64_t bytes);
 void pcs_program_read(const precis_program *p, precis_value v, void *host, uint64_t bytes);
-/* After a run: memory of an output (or of any value with keep_all). */
-const float *pcs_program_value(const precis_program *p, precis_value v);
+/* After a run: an output (or any value with keep_all), in the host's memory until the next run; NULL when there is none for
+ * a copy of it. */
+const float *pcs_program_value(precis_program *p, precis_value v);
+/* Of the parts of a program (run/backend.c): constants into the backend's memory, after the steps are made; inputs before a
+ * run; and all of it back. */
+precis_status pcs_program_upload(precis_program *p);
+precis_status pcs_program_give(precis_program *p);
+void pcs_program_release(precis_program *p);
 /* Step that makes a value (n_steps: none); and how many steps stand before the first layer, named "blk.". */
 size_t pcs_program_step_of(const precis_program *p, precis_value v);
 size_t pcs_program_preamble(const precis_program *p);

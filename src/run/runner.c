@@ -7,6 +7,12 @@
 
 precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts)
 {
+    return pcs_runner_open_on(ctx, out, model, opts, NULL);
+}
+
+precis_status pcs_runner_open_on(precis_ctx *ctx, precis_runner **out, const precis_model *model,
+                                 const precis_runner_options *opts, const pcs_backend *backend)
+{
     static const precis_runner_options defaults = PRECIS_RUNNER_OPTIONS_INIT;
     const precis_runner_options o = opts ? *opts : defaults;
     *out = NULL;
@@ -37,14 +43,14 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
     }
     if (!st)
         st = pcs_program_open(ctx, &r->program, r->graph,
-                              &(pcs_program_options){ .arithmetic = o.arithmetic, .k_type = k_type, .v_type = v_type,
+                              &(pcs_program_options){ .backend = backend, .arithmetic = o.arithmetic, .k_type = k_type, .v_type = v_type,
                                                       .context = r->context, .sequences = r->sequences });
     if (!st && r->program->without_kernel) {
         const precis_program *p = r->program;
         pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",
                  p->lacking ? p->lacking : pcs_model_string(model, "precis.activations"), p->without_kernel);
     }
-    if (!st && o.pack != PRECIS_PACK_OFF && o.arithmetic == PRECIS_FAST) st = pcs_packing_open(r->program, model, o.pack);
+    if (!st && !backend && o.pack != PRECIS_PACK_OFF && o.arithmetic == PRECIS_FAST) st = pcs_packing_open(r->program, model, o.pack);
     if (st) precis_runner_close(&r);
     *out = r;
     return st;

@@ -15,6 +15,9 @@ struct precis_runner {
     uint32_t *lengths; /* tokens in each sequence */
 };
 
+/* The same on another backend than the usual one (NULL: that one). Weights are packed on the host alone. */
+precis_status pcs_runner_open_on(precis_ctx *ctx, precis_runner **out, const precis_model *model,
+                                 const precis_runner_options *opts, const pcs_backend *backend);
 /* Rows of the next call, and those of them whose logits are wanted. */
 precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted);
 

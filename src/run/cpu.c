@@ -1,0 +1,53 @@
+/* cpu - the steps of a program on the threads of its context, in the host's memory.
+ *
+ * The threads enter once per run and meet at barriers only where one step reads what another thread wrote. */
+#include "base/pool.h"
+#include "run/backend.h"
+
+static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const size_t rows = (size_t)pcs_arg_rows(&c->in[0]), k = (size_t)pcs_arg_width(&c->in[0]);
+    uint64_t b, e;
+    pcs_share(rows, 1, ith, nth, &b, &e);
+    const pcs_act *a = c->out[0].data;
+    if (b >= e) return;
+    c->kernels->quantize_act(&(pcs_quantize_act_args){ c->in[0].data, k, b, e, *a });
+    if (rows > PCS_FEW || c->tiles) pcs_act_interleave(a, pcs_chunks(k), rows, b, e);
+}
+
+static void region(void *arg, uint32_t ith, uint32_t nth)
+{
+    precis_program *p = arg;
+    for (size_t i = p->from; i < p->to; i++) {
+        const pcs_step *s = &p->steps[i];
+        if ((p->one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx, ith);
+        if (s->op) s->eval(&s->call, ith, nth);
+        else quantize_act(&s->call, ith, nth);
+        if (s->tap && p->backend->host) {
+            pcs_barrier(p->ctx, ith);
+            if (ith == 0) pcs_program_call_tap(p, s);
+            pcs_barrier(p->ctx, ith);
+        }
+    }
+}
+
+precis_status pcs_cpu_run(precis_program *p)
+{
+    pcs_run(p->ctx, region, p);
+    return PRECIS_OK;
+}
+
+static void *alloc(precis_ctx *ctx, uint64_t bytes) { return pcs_alloc(ctx, bytes, 1); }
+
+static void release(precis_ctx *ctx, void *memory, uint64_t bytes)
+{
+    (void)bytes;
+    pcs_free(ctx, memory);
+}
+
+static void write(void *memory, const void *host, uint64_t bytes) { memcpy(memory, host, bytes); }
+static void read(const void *memory, void *host, uint64_t bytes) { memcpy(host, memory, bytes); }
+
+const pcs_backend pcs_backend_cpu = {
+    .name = "cpu", .host = true, .heap = { alloc, release }, .write = write, .read = read, .run = pcs_cpu_run,
+};
