@@ -38,7 +38,7 @@ PRECIS_API precis_status precis_convert_report_get(const precis_convert_report *
 PRECIS_API uint64_t precis_convert_report_bytes(const precis_convert_report *report); /* of the weights' file */
 
 /* Add a low-rank adapter (LoRA: a GGUF of llama.cpp's, or a PEFT folder) to an open model, in memory: y += scale * alpha / rank *
- * B A x. merge: into the weights, which become F32. PRECIS_EINVAL when it belongs to another model. Not thread-safe. */
+ * B A x. merge: into the weights, which become F32. PRECIS_EFORMAT when it belongs to another model. Not thread-safe. */
 PRECIS_API precis_status precis_model_add_adapter(precis_ctx *ctx, precis_model *model, const char *path, double scale, int merge);
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
 
 #include "base/fmath.h"
 #include "base/hadamard.h"
+#include "model/counts.h"
 
 #include <stdio.h>
 
@@ -17,6 +18,16 @@ const pcs_arch *const pcs_archs[] = {
     NULL,
 };
 
+static const pcs_arch *arch_of(const precis_model *m)
+{
+    const char *name = pcs_model_string(m, "general.architecture");
+    for (size_t i = 0; name && pcs_archs[i]; i++)
+        if (!strcmp(pcs_archs[i]->name, name)) return pcs_archs[i];
+    return NULL;
+}
+
+precis_status pcs_arch_check(const precis_model *m) { return arch_of(m) ? pcs_counts_check(m) : PRECIS_OK; }
+
 precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm)
 {
     *out = NULL;
@@ -25,10 +36,10 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
     const char *why = pcs_model_string(m, "precis.cannot_run");
     if (why) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: %.150s cannot be run yet; the model can be inspected and quantized", m->path, why);
     if (!name) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key general.architecture is missing; it can be inspected and quantized, not run", m->path);
-    for (size_t i = 0; pcs_archs[i]; i++) {
-        if (strcmp(pcs_archs[i]->name, name)) continue;
+    const pcs_arch *arch = arch_of(m);
+    if (arch) {
         precis_status st = precis_graph_open(m->ctx, out);
-        if (st == PRECIS_OK) st = pcs_archs[i]->build(m, *out, lm);
+        if (st == PRECIS_OK) st = arch->build(m, *out, lm);
         if (st == PRECIS_OK) st = precis_graph_verify(*out);
         if (st) precis_graph_close(out);
         return st;
@@ -37,29 +48,6 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
     for (size_t i = 0; pcs_archs[i]; i++) snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", pcs_archs[i]->name);
     return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.60s\" cannot be run yet (%s can); it can be inspected and quantized",
                     m->path, name, known);
-}
-
-static precis_status need_int(const precis_model *m, const char *suffix, int64_t lo, int64_t hi, int64_t dflt, uint32_t *out)
-{
-    bool ok;
-    const int64_t v = pcs_arch_int(m, suffix, dflt, &ok);
-    if (!ok && dflt < 0)
-        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key %s.%s is missing", m->path, pcs_model_string(m, "general.architecture"), suffix);
-    if (v < lo || v > hi)
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %s.%s is %lld, not %lld to %lld", m->path, pcs_model_string(m, "general.architecture"), suffix,
-                        (long long)v, (long long)lo, (long long)hi);
-    *out = (uint32_t)v;
-    return PRECIS_OK;
-}
-
-static precis_status open_experts(pcs_builder *b)
-{
-    precis_status st = need_int(b->m, "expert_count", 0, 4096, 0, &b->experts);
-    if (st || !b->experts) return st;
-    st = need_int(b->m, "expert_used_count", 1, b->experts, -1, &b->experts_used);
-    if (!st) st = need_int(b->m, "expert_feed_forward_length", 1, 1 << 24, b->hidden, &b->expert_hidden);
-    b->experts_norm = pcs_arch_int(b->m, "expert_weights_norm", 1, NULL) != 0;
-    return st;
 }
 
 /* precis.activations: "INT8", "INT8_G32", "UINT8", "FP8_E4M3", "NVFP4", ... (docs/formats.md). */
@@ -86,27 +74,33 @@ static precis_status open_activations(pcs_builder *b)
     return pcs_fail(b->m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.activations: \"%.40s\" is not known", b->m->path, name);
 }
 
+static void take_counts(pcs_builder *b, const pcs_counts *c)
+{
+    b->lm->layers = c->layers;
+    b->lm->width = c->width;
+    b->lm->context = c->context;
+    b->heads = c->heads;
+    b->kv_heads = c->kv_heads;
+    b->key_dim = c->key_dim;
+    b->value_dim = c->value_dim;
+    b->rope_dims = c->rope_dims;
+    b->hidden = c->hidden;
+    b->window = c->window;
+    b->experts = c->experts;
+    b->experts_used = c->experts_used;
+    b->expert_hidden = c->expert_hidden;
+    b->experts_norm = pcs_arch_int(b->m, "expert_weights_norm", 1, NULL) != 0;
+}
+
 precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_graph *g, pcs_lm *lm)
 {
     *b = (pcs_builder){ .m = m, .g = g, .lm = lm, .round_from = -1, .turn_from = -1, .scale_from = -1 };
     const pcs_tensor *embed = pcs_model_tensor(m, "token_embd.weight");
     if (!embed || embed->dims != 2) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor token_embd.weight is missing or no matrix", m->path);
-    precis_status st = need_int(m, "block_count", 1, PCS_LIMIT_LAYERS, -1, &lm->layers);
-    if (!st) st = need_int(m, "embedding_length", 1, 1 << 20, -1, &lm->width);
-    if (!st) st = need_int(m, "context_length", 1, 1 << 26, 2048, &lm->context);
-    if (!st) st = need_int(m, "attention.head_count", 1, 4096, -1, &b->heads);
-    if (!st) st = need_int(m, "attention.head_count_kv", 1, 4096, b->heads, &b->kv_heads);
-    if (!st) st = need_int(m, "feed_forward_length", 1, 1 << 24, -1, &b->hidden);
+    pcs_counts c;
+    precis_status st = pcs_counts_read(m, &c);
     if (st) return st;
-    if (lm->width % b->heads && !pcs_arch_int(m, "attention.key_length", 0, NULL))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: width %u is no multiple of %u heads", m->path, lm->width, b->heads);
-    st = need_int(m, "attention.key_length", 2, 4096, lm->width / b->heads, &b->key_dim);
-    if (!st) st = need_int(m, "attention.value_length", 1, 4096, b->key_dim, &b->value_dim);
-    if (!st) st = need_int(m, "rope.dimension_count", 0, b->key_dim, b->key_dim, &b->rope_dims);
-    if (!st) st = need_int(m, "attention.sliding_window", 0, 1 << 26, 0, &b->window);
-    if (st) return st;
-    if (b->heads % b->kv_heads || b->key_dim % 2 || b->rope_dims % 2)
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %u heads, %u key heads, dimension %u do not fit together", m->path, b->heads, b->kv_heads, b->key_dim);
+    take_counts(b, &c);
     if (embed->ne[0] != lm->width || embed->ne[1] < 1 || embed->ne[1] > INT32_MAX)
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor token_embd.weight is [%lld, %lld], key embedding_length %u", m->path, (long long)embed->ne[1],
                         (long long)embed->ne[0], lm->width);
@@ -114,8 +108,7 @@ precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_gra
     bool rms;
     b->eps = (float)pcs_arch_float(m, "attention.layer_norm_rms_epsilon", 1e-5, &rms);
     if (!rms) b->eps = (float)pcs_arch_float(m, "attention.layer_norm_epsilon", 1e-5, NULL);
-    st = open_experts(b);
-    if (!st) st = open_activations(b);
+    st = open_activations(b);
     if (st) return st;
     b->rope_base = pcs_arch_float(m, "rope.freq_base", 10000.0, NULL);
     if (!(b->rope_base > 0 && b->rope_base < 1e30) || !(b->eps >= 0 && b->eps < 1))

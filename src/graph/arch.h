@@ -25,6 +25,9 @@ extern const pcs_arch *const pcs_archs[];
 /* Build the graph of a model; *out and its values belong to the caller, the weights to the model.
  * PRECIS_EUNSUPPORTED naming the architecture, key or tensor that is missing. */
 precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm);
+/* Of an architecture that is known: do its keys and its tensors fit (PRECIS_EFORMAT)? Whoever takes a model apart asks
+ * this first, whether the model can be run or not. */
+precis_status pcs_arch_check(const precis_model *m);
 
 /* ---- shared by the builders ------------------------------------------------------------------- */
 typedef struct pcs_builder {

@@ -175,12 +175,6 @@ void pcs_pattern_check(precis_ctx *ctx, const char *list, const precis_model *m)
     }
 }
 
-int pcs_layer_of(const char *name)
-{
-    int n = -1;
-    return sscanf(name, "blk.%d.", &n) == 1 ? n : -1;
-}
-
 int pcs_layers(const precis_model *m)
 {
     int layers = 0;

@@ -2,7 +2,7 @@
 #ifndef PCS_PLAN_H
 #define PCS_PLAN_H
 
-#include "model/model.h"
+#include "model/counts.h"
 #include "precis/plan.h"
 
 typedef struct pcs_plan_row {
@@ -31,8 +31,6 @@ bool pcs_encodable(const pcs_format *f);
 /* The type or the first of its substitutes whose block divides rows of n; NULL when none does. */
 const pcs_format *pcs_fitting(const pcs_format *f, int64_t n);
 void pcs_plan_set(pcs_plan_row *row, const pcs_format *to);
-/* Layer of "blk.12.x", or -1. */
-int pcs_layer_of(const char *name);
 /* Layers that a model has by the names of its tensors. */
 int pcs_layers(const precis_model *m);
 /* output.weight, or the embedding that stands for it. */

@@ -1,6 +1,8 @@
 /* hf_names.c - transformers' tensor names to GGUF's. */
 #include "read/hf.h"
 
+#include "model/counts.h"
+
 #include <stdio.h>
 
 /* First match counts; types: model types that a row is for, NULL: all. */
@@ -49,9 +51,21 @@ static const char *behind(const char *s, const char *name)
     return !strncmp(s, name, n) && s[n] == '.' ? s + n : NULL;
 }
 
+/* What stands behind one of the places and a plain number, "layers.12." for one; NULL: none of them does. */
+static const char *numbered(const char *s, const char *const *places, uint32_t *index)
+{
+    for (; *places; places++) {
+        const size_t n = strlen(*places);
+        if (!strncmp(s, *places, n)) return pcs_index_of(s + n, index);
+    }
+    return NULL;
+}
+
 char *pcs_hf_name(precis_model *m, const char *type, const char *s, unsigned *expert)
 {
     static const char *const prefixes[] = { "base_model.model.", "language_model.", "model.", "language_model.", "model.", "transformer.", "bert." };
+    static const char *const layers_of[] = { "layers.", "h.", "encoder.layer.", NULL };
+    static const char *const experts_of[] = { "block_sparse_moe.experts.", "mlp.experts.", NULL };
     *expert = UINT32_MAX;
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (!strncmp(s, prefixes[i], strlen(prefixes[i]))) s += strlen(prefixes[i]);
@@ -59,23 +73,18 @@ char *pcs_hf_name(precis_model *m, const char *type, const char *s, unsigned *ex
         const char *rest = behind(s, whole[i].hf);
         if (rest) return pcs_arena_printf(&m->arena, "%s%s", whole[i].gguf, rest);
     }
-    unsigned layer;
-    int used = 0;
-    if (!((sscanf(s, "layers.%5u.%n", &layer, &used) == 1 && used) || (sscanf(s, "h.%5u.%n", &layer, &used) == 1 && used) ||
-          (sscanf(s, "encoder.layer.%5u.%n", &layer, &used) == 1 && used)))
-        return NULL;
-    s += used;
+    uint32_t layer;
+    if (!(s = numbered(s, layers_of, &layer))) return NULL;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const char *rest = behind(s, parts[i].hf);
         if (rest && lists(parts[i].types, type)) return pcs_arena_printf(&m->arena, "blk.%u.%s%s", layer, parts[i].gguf, rest);
     }
-    used = 0;
-    if (!((sscanf(s, "block_sparse_moe.experts.%5u.%n", expert, &used) == 1 && used) || (sscanf(s, "mlp.experts.%5u.%n", expert, &used) == 1 && used))) {
+    if (!(s = numbered(s, experts_of, expert))) {
         *expert = UINT32_MAX;
         return NULL;
     }
     for (size_t i = 0; i < sizeof of_experts / sizeof *of_experts; i++) {
-        const char *rest = behind(s + used, of_experts[i].hf);
+        const char *rest = behind(s, of_experts[i].hf);
         if (rest) return pcs_arena_printf(&m->arena, "blk.%u.%s%s", layer, of_experts[i].gguf, rest);
     }
     *expert = UINT32_MAX;
@@ -97,10 +106,10 @@ char *pcs_hf_source(pcs_arena *a, const char *type, const char *name, unsigned e
         if (!is_prefix(name, whole[i].gguf, &n) || (strcmp(whole[i].hf, "lm_head") && (of_gpt2 != gpt2 || of_bert != bert))) continue;
         return pcs_arena_printf(a, "%s%s%s", !strcmp(whole[i].hf, "lm_head") || bert ? "" : gpt2 ? "transformer." : "model.", whole[i].hf, name + n);
     }
-    unsigned layer;
-    int used = 0;
-    if (sscanf(name, "blk.%5u.%n", &layer, &used) != 1 || !used) return NULL;
-    const char *s = name + used, *place = gpt2 ? "transformer.h" : bert ? "encoder.layer" : "model.layers";
+    uint32_t layer;
+    const char *s = strncmp(name, "blk.", 4) ? NULL : pcs_index_of(name + 4, &layer);
+    if (!s) return NULL;
+    const char *place = gpt2 ? "transformer.h" : bert ? "encoder.layer" : "model.layers";
     const bool mixtral = !strcmp(type, "mixtral");
     for (size_t i = 0; i < sizeof of_experts / sizeof *of_experts; i++)
         if (is_prefix(s, of_experts[i].gguf, &n) && mixtral == (of_experts[i].hf[0] == 'w'))

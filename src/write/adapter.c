@@ -2,13 +2,25 @@
 #include "precis/convert.h"
 
 #include "base/f16.h"
+#include "graph/arch.h"
+#include "model/counts.h"
 #include "read/hf.h"
 
 #include <math.h>
 #include <stdio.h>
 
 /* `merged`: per tensor of the model, whether its data is ours already. */
-typedef struct { precis_ctx *ctx; precis_model *m; const precis_model *a; const char *path; double scale, alpha; bool has_alpha, stabilized; pcs_json_slice alphas; uint8_t *merged; } adapter;
+typedef struct {
+    precis_ctx *ctx;
+    precis_model *m;
+    const precis_model *a;
+    const char *path;
+    double scale, alpha;
+    bool has_alpha, stabilized;
+    pcs_json_slice alphas;
+    uint8_t *merged;
+    pcs_counts counts; /* of a model whose rows lie in another order than transformers' */
+} adapter;
 
 /* What a pair of low-rank matrices belongs to. */
 typedef struct {
@@ -114,12 +126,11 @@ static float *turned(adapter *d, const float *x, size_t rows, size_t cols)
 }
 
 /* B's rows into GGUF's rotary order. */
-static float *rotary(adapter *d, const pair *p, const pcs_tensor *w, const float *b, size_t rank)
+static float *rotary(adapter *d, const pcs_tensor *w, const float *b, size_t rank)
 {
-    const int64_t heads = pcs_arch_int(d->m, pcs_ends(p->name, ".attn_q") ? "attention.head_count" : "attention.head_count_kv", pcs_arch_int(d->m, "attention.head_count", 1, NULL), NULL);
-    const size_t rows = (size_t)w->ne[1], hd = rows / (size_t)(heads > 0 ? heads : 1);
+    const size_t rows = (size_t)w->ne[1], hd = d->counts.key_dim;
     float *y = pcs_arena_alloc(&d->m->arena, rows * rank, sizeof *y);
-    for (size_t r = 0; y && hd && r < rows; r++) memcpy(y + r * rank, b + pcs_hf_rotary_row(r, hd) * rank, rank * sizeof *b);
+    for (size_t r = 0; y && r < rows; r++) memcpy(y + r * rank, b + pcs_hf_rotary_row(r, hd) * rank, rank * sizeof *b);
     return y;
 }
 
@@ -156,7 +167,7 @@ static precis_status target_of(adapter *d, const pcs_tensor *ta, const pair *p, 
     if (!pcs_map_get(&d->m->tensor_map, full, strlen(full), &at)) {
         if (!strcmp(p->name, "output") && pcs_map_get(&d->m->tensor_map, "token_embd.weight", 17, &at))
             return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: it changes the head, which is the model's embedding; merge it with PEFT's merge_and_unload", d->path);
-        return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: the model has no tensor %s; the adapter belongs to another one", d->path, full);
+        return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: the model has no tensor %s; the adapter belongs to another one", d->path, full);
     }
     pcs_tensor *w = *out = &d->m->tensors[at];
     const pcs_tensor *tb = p->b, *reads = p->embedding ? tb : ta, *writes = p->embedding ? ta : tb; /* what has the table's columns, and its rows */
@@ -164,7 +175,9 @@ static precis_status target_of(adapter *d, const pcs_tensor *ta, const pair *p, 
     const bool dims = tb && ta->dims == (stacked ? 3u : 2u) && tb->dims == ta->dims && w->dims == (expert || stacked ? 3u : 2u) && ta->format->kind != PCS_INT && tb->format->kind != PCS_INT;
     const bool fits = dims && (!expert || (int64_t)p->expert < w->ne[2]) && (!stacked || (ta->ne[2] == w->ne[2] && tb->ne[2] == w->ne[2])) &&
                       (p->embedding ? reads->ne[1] == w->ne[0] && writes->ne[0] == w->ne[1] && reads->ne[0] == writes->ne[1] : reads->ne[0] == w->ne[0] && writes->ne[1] == w->ne[1] && writes->ne[0] == reads->ne[1]);
-    if (!fits) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: tensor %s does not fit %s [%lld, %lld]; the adapter belongs to another model", d->path, ta->source, full, (long long)w->ne[1], (long long)w->ne[0]);
+    if (!fits || ta->n == 0)
+        return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: tensor %s does not fit %s [%lld, %lld]; the adapter belongs to another model", d->path,
+                        ta->source, full, (long long)w->ne[1], (long long)w->ne[0]);
     if (p->embedding && !pcs_model_tensor(d->m, "output.weight"))
         return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: it changes the embedding, which is the model's head, too; merge it with PEFT's merge_and_unload", d->path);
     return PRECIS_OK;
@@ -204,7 +217,7 @@ static precis_status one(adapter *d, const pcs_tensor *ta, int merge)
     float *a = numbers(d, p.embedding ? p.b : ta), *b = numbers(d, p.embedding ? ta : p.b);
     if (p.embedding && a && b) a = turned(d, a, width, (size_t)rank), b = turned(d, b, (size_t)rank, rows);
     const pcs_hf_type *type = pcs_hf_type_of(d->m);
-    if (a && b && p.module && type && type->interleaved && (pcs_ends(p.name, ".attn_q") || pcs_ends(p.name, ".attn_k"))) b = rotary(d, &p, w, b, (size_t)rank);
+    if (a && b && p.module && type && type->interleaved && (pcs_ends(p.name, ".attn_q") || pcs_ends(p.name, ".attn_k"))) b = rotary(d, w, b, (size_t)rank);
     if (!a || !b) return PRECIS_ENOMEM;
     const double scale = d->scale * (d->has_alpha ? alpha / (d->stabilized ? sqrt((double)rank) : (double)rank) : 1.0);
     if (w->dims == 2 && !merge && !p.embedding) return beside(d, &p, w, a, b, rank, scale);
@@ -218,7 +231,7 @@ static precis_status read_settings(adapter *d)
 {
     if (!strcmp(d->a->container, "gguf")) {
         const char *type = pcs_model_string(d->a, "adapter.type");
-        if (!type || strcmp(type, "lora")) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: key adapter.type is not \"lora\"; this is no adapter", d->path);
+        if (!type || strcmp(type, "lora")) return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: key adapter.type is not \"lora\"; this is no adapter", d->path);
         d->alpha = pcs_model_float(d->a, "adapter.lora.alpha", 0, &d->has_alpha);
         d->has_alpha &= d->alpha != 0; /* llama.cpp takes 0 for none */
         return PRECIS_OK;
@@ -227,7 +240,7 @@ static precis_status read_settings(adapter *d)
     size_t len;
     precis_status st = pcs_hf_slurp(d->m, d->path, "adapter_config.json", &text, &len);
     if (st) return st;
-    if (!text) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: adapter_config.json is missing", d->path);
+    if (!text) return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: adapter_config.json is missing", d->path);
     const pcs_json_slice config = { pcs_arena_copy(&d->m->arena, text, len), len };
     pcs_free(d->ctx, text);
     if (!config.text) return PRECIS_ENOMEM;
@@ -258,11 +271,13 @@ precis_status precis_model_add_adapter(precis_ctx *ctx, precis_model *model, con
     precis_model *a = NULL;
     precis_status st = open_adapter(&d, &a);
     d.a = a;
+    const pcs_hf_type *type = pcs_hf_type_of(model);
+    if (!st) st = type && type->interleaved ? pcs_counts_read(model, &d.counts) : pcs_arch_check(model);
     if (!st) st = read_settings(&d);
     if (!st && !(d.merged = pcs_alloc(ctx, model->n_tensors, 1))) st = PRECIS_ENOMEM;
     size_t n = 0;
     for (size_t i = 0; !st && i < a->n_tensors; i++, n++) st = one(&d, &a->tensors[i], merge);
-    if (!st && !n) st = pcs_fail(ctx, PRECIS_EINVAL, "%s: no tensors", path);
+    if (!st && !n) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: no tensors", path);
     pcs_free(ctx, d.merged);
     precis_model_close(&a);
     return st ? st : pcs_model_index(model);

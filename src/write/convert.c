@@ -2,6 +2,7 @@
 #include "write/convert.h"
 
 #include "base/f16.h"
+#include "graph/arch.h"
 
 #include <math.h>
 #include <strings.h>
@@ -199,13 +200,15 @@ precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const c
     for (size_t i = 0; pcs_writers[i]; i++)
         if (!strcmp(pcs_writers[i]->name, name)) w = pcs_writers[i];
     if (!w) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no container that can be written; precis list writers has them", name);
+    precis_status st = pcs_arch_check(model);
+    if (st) return st;
     precis_convert_report *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
     *r = (precis_convert_report){ .ctx = ctx, .n = model->n_tensors };
     pcs_arena_init(&r->arena, ctx);
     c.report = r;
     r->rows = pcs_arena_alloc(&r->arena, r->n + 1, sizeof *r->rows);
-    precis_status st = r->rows ? w->write(&c) : PRECIS_ENOMEM;
+    st = r->rows ? w->write(&c) : PRECIS_ENOMEM;
     if (st) precis_convert_report_close(&r);
     *report = r;
     return st;

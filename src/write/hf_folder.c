@@ -4,6 +4,7 @@
 
 #include "base/f16.h"
 #include "format/scheme.h"
+#include "model/counts.h"
 #include "read/hf.h"
 
 #include <dirent.h>
@@ -32,6 +33,7 @@ typedef struct {
     pcs_convert *c;
     pcs_layout layout;
     const pcs_hf_type *type;
+    pcs_counts counts;
     pcs_arena arena;
     part *parts;
     size_t n, cap;
@@ -58,14 +60,21 @@ static part *add(folder *f, size_t tensor, int64_t matrix, const char *name, con
     return p->name ? p : NULL;
 }
 
+/* Has the tensor a row for each of a query's or key's dimensions, in an order that transformers has not? */
+static bool of_heads(const folder *f, const pcs_tensor *t)
+{
+    const bool q = strstr(t->name, ".attn_q.") != NULL, k = strstr(t->name, ".attn_k.") != NULL;
+    const bool rows = pcs_ends(t->name, ".weight") || pcs_ends(t->name, ".bias") || pcs_ends(t->name, "_b"); /* of a low-rank pair */
+    const uint64_t heads = q ? f->counts.heads : f->counts.kv_heads, n = t->dims == 1 ? (uint64_t)t->ne[0] : (uint64_t)t->ne[1];
+    return f->type && f->type->interleaved && (q || k) && rows && n == heads * f->counts.key_dim;
+}
+
 /* Row of the model's tensor that is row r of transformers' one. */
 static uint64_t source_row(const folder *f, const pcs_tensor *t, uint64_t r)
 {
-    const bool q = strstr(t->name, ".attn_q.") != NULL;
-    if (!f->type || !f->type->interleaved || (!q && !strstr(t->name, ".attn_k.")) || strstr(t->name, "input_") || strstr(t->name, ".scale")) return r;
-    const int64_t heads = pcs_arch_int(f->c->m, "attention.head_count", 1, NULL), kv = pcs_arch_int(f->c->m, "attention.head_count_kv", heads, NULL);
-    const uint64_t rows = t->dims == 1 ? (uint64_t)t->ne[0] : (uint64_t)t->ne[1], hd = rows / (uint64_t)(q ? heads : kv), h = r / hd, k = r % hd;
-    return hd % 2 ? r : h * hd + (k < hd / 2 ? 2 * k : 2 * (k - hd / 2) + 1);
+    const uint64_t hd = f->counts.key_dim, h = r / hd, k = r % hd;
+    if (!of_heads(f, t)) return r;
+    return h * hd + (k < hd / 2 ? 2 * k : 2 * (k - hd / 2) + 1);
 }
 
 static bool turned(const folder *f, const pcs_tensor *t)
@@ -173,7 +182,7 @@ static precis_status add_tensor(folder *f, size_t i)
     const pcs_tensor *t = &m->tensors[i];
     precis_convert_row *row = &f->c->report->rows[i];
     const bool shared = t->n == 1 && strstr(t->name, "_exps.input_"); /* repeated for each expert */
-    const int64_t experts = strstr(t->name, "_exps.") ? (t->dims == 3 ? t->ne[2] : shared ? pcs_arch_int(m, "expert_count", 0, NULL) : 0) : 0;
+    const int64_t experts = strstr(t->name, "_exps.") ? (t->dims == 3 ? t->ne[2] : shared ? f->counts.experts : 0) : 0;
     *row = (precis_convert_row){ sizeof *row, t->name, t->format->name, t->format->name, 1, 0 };
     const char *act = pcs_model_string(m, "precis.activations");
     if (pcs_ends(t->name, ".scale") && f->layout == PCS_CT) return PRECIS_OK; /* goes with its weight */
@@ -480,6 +489,7 @@ precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
     f.views = pcs_alloc(c->ctx, n + 1, sizeof *f.views);
     precis_status st = f.kinds && f.views ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st && !f.type) st = pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.40s\" has no names in transformers that precis knows", c->m->path, pcs_model_string(c->m, "general.architecture") ? pcs_model_string(c->m, "general.architecture") : "");
+    if (!st) st = pcs_counts_read(c->m, &f.counts);
     for (size_t i = 0; i < n && !st; i++) st = choose(&f, i);
     if (!st) st = unify(&f);
     for (size_t i = 0; i < n && !st; i++) st = add_tensor(&f, i);
