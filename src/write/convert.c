@@ -30,7 +30,7 @@ precis_status pcs_lost(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f
         pcs_encode(f, n, x, NULL, PCS_FIT_RTN, NULL, row);
         pcs_decode(f, n, row, y);
         for (size_t i = 0; i < n; i++) {
-            const double d = fabs((double)x[i] - (double)y[i]);
+            const double d = x[i] == y[i] ? 0 : fabs((double)x[i] - (double)y[i]); /* an infinity that stays one is kept */
             if (d > *lost) *lost = d;
             if (!(d == d) && x[i] == x[i]) *lost = INFINITY;
         }
@@ -77,18 +77,15 @@ static precis_status portable(pcs_convert *c, const pcs_tensor *t, const pcs_for
         *f = pcs_format_by_name("TQ2_0");
         return PRECIS_OK;
     }
-    const pcs_format *best = NULL;
-    double least = INFINITY;
-    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+    *lost = INFINITY;
+    for (size_t i = 0; i < sizeof tries / sizeof *tries && *lost > 0; i++) {
         const pcs_format *try = pcs_format_by_name(tries[i]);
         double e;
         const precis_status st = pcs_lost(c->ctx, t, try, &e);
         if (st) return st;
-        if (e < least && (c->opt.exact || try->bytes == 2)) least = e, best = try;
-        if (e == 0) break;
+        /* what no type of 16 bits can hold goes into 32 */
+        if (*lost == INFINITY || (e < *lost && (c->opt.exact || try->bytes == 2))) *lost = e, *f = try;
     }
-    *f = best;
-    *lost = least;
     return PRECIS_OK;
 }
 
@@ -164,7 +161,6 @@ static precis_status write_file(pcs_convert *c, bool packed)
         else st = portable(c, s, &w.to[i], &lost);
         /* vectors in 16 bits are F32 in every GGUF */
         if (!st && s->dims < 2 && s->format->kind == PCS_FLOAT && !s->format->element && s->format->bytes == 2) w.to[i] = pcs_format_by_name("F32");
-        if (!st && !strcmp(w.to[i]->name, "U8")) w.to[i] = pcs_format_by_name("I8");
         if (st) break;
         t[i] = (pcs_gguf_tensor){ s->name, w.to[i], s->dims ? s->dims : 1, { 0 }, s->n ? pcs_tensor_rows(s) * pcs_row_bytes(w.to[i], (uint64_t)s->ne[0]) : 0, false };
         memcpy(t[i].ne, s->ne, sizeof t[i].ne);

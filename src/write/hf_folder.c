@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -200,7 +201,11 @@ static precis_status add_tensor(folder *f, size_t i)
         to = dtype_of(t->format) ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
         const bool norm = f->type && f->type->plus_one && pcs_ends(t->name, "norm.weight");
         if (norm) to = pcs_format_by_name("F32");
-        const precis_status st = pcs_lost(f->c->ctx, t, to, &lost);
+        precis_status st = pcs_lost(f->c->ctx, t, to, &lost);
+        if (!st && lost == INFINITY && to != t->format) { /* beyond F16's range */
+            to = pcs_format_by_name("F32");
+            st = pcs_lost(f->c->ctx, t, to, &lost);
+        }
         if (st) return st;
         row->to = dtype_of(to);
     } else row->to = f->kinds[i] == AS_INT8 ? "int-quantized" : f->kinds[i] == AS_FP8 ? "float-quantized" : f->kinds[i] == AS_FP4 ? (t->format->group == 16 ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized") : f->layout == PCS_CT ? "pack-quantized" : f->layout == PCS_GPTQ ? "gptq" : "awq";
