@@ -363,6 +363,13 @@ static void fit_block(const pcs_format *f, const float *x, const float *w, pcs_f
 
 /* ---- a row -------------------------------------------------------------------------------------- */
 
+/* Does every code of a row's grid decode to a finite number? */
+static bool finite_grid(const pcs_format *f, float d, int zero)
+{
+    const float m = d * (float)zero, lo = d * (float)f->code_lo - m, hi = d * (float)f->code_hi - m;
+    return lo - lo == 0.0f && hi - hi == 0.0f;
+}
+
 /* Scale and zero point of a row, for formats with a head. */
 static void fit_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, float *d, int *zero)
 {
@@ -382,6 +389,8 @@ static void fit_row(const pcs_format *f, size_t n, const float *x, const float *
     }
     if (f->has_min) fit_zero(f, x, w, n, effort, false, d, zero);
     else *d = fit_symmetric(f, x, w, n, effort);
+    /* its sums of squares leave the range of f32 before the weights do */
+    if (!finite_grid(f, *d, *zero)) fit_row(f, n, x, w, PCS_FIT_RTN, shared, d, zero);
 }
 
 /* A row under parameters of the row. */

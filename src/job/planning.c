@@ -194,7 +194,11 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     precis_model_get_info(m, &info);
     if (!st) st = precis_quant_file_bytes(ctx, m, out->plan, &o->quant, &out->bytes);
     if (!st && info.parameters) out->bits_per_weight = 8.0 * (double)precis_plan_bytes(out->plan) / (double)info.parameters;
-    if (!st && !more && beside(ctx, m, 0, o->quant.kv, &more)) more = 0, ctx->message[0] = 0; /* a model that cannot be run has a size all the same */
+    if (!st && !more && (st = beside(ctx, m, 0, o->quant.kv, &more)) && st != PRECIS_ENOMEM) { /* a model that cannot be run has a size all the same */
+        st = PRECIS_OK;
+        more = 0;
+        ctx->message[0] = 0;
+    }
     out->ram = more ? out->bytes + more : 0;
     if (st) {
         pcs_free(ctx, out->kv);

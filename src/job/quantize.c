@@ -11,15 +11,17 @@
 
 #include <stdio.h>
 
-static bool can_run(precis_ctx *ctx, const precis_model *m, bool *encoder)
+/* A model that cannot be run is quantized all the same; any other failure is the job's. */
+static precis_status can_run(precis_ctx *ctx, const precis_model *m, bool *runs, bool *encoder)
 {
     precis_graph *g;
     pcs_lm lm = { 0 };
     const precis_status st = pcs_arch_build(m, &g, &lm);
     if (st) pcs_warn(ctx, "%s. So there is no calibration and no evaluation", precis_ctx_message(ctx));
     precis_graph_close(&g);
-    *encoder = st == PRECIS_OK && lm.encoder;
-    return st == PRECIS_OK;
+    *runs = st == PRECIS_OK;
+    *encoder = *runs && lm.encoder;
+    return st == PRECIS_ENOMEM ? st : PRECIS_OK;
 }
 
 static precis_status check_options(precis_ctx *ctx, const precis_job_options *o)
@@ -146,8 +148,9 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     }
     const precis_model *m = model;
     const bool copy = needs_copy(&set, &q, opts->type);
-    bool encoder = false;
-    const bool runs = st || ((opts->no_calibration || opts->imatrix) && (opts->no_eval || opts->dry_run) && !copy) ? false : can_run(ctx, model, &encoder);
+    bool encoder = false, runs = false;
+    const bool asked = copy || !(opts->no_calibration || opts->imatrix) || !(opts->no_eval || opts->dry_run);
+    if (!st && asked) st = can_run(ctx, model, &runs, &encoder);
     if (encoder && !opts->no_eval) pcs_warn(ctx, "an encoder has no next tokens to evaluate; precis eval --sts compares it");
     const bool samples = !encoder || opts->calibrate.n_texts; /* an encoder makes no text of its own */
     if (!st && copy && !samples) st = pcs_fail(ctx, PRECIS_EINVAL, "an encoder makes no calibration text of its own; give --calib FILE");

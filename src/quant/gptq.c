@@ -351,6 +351,23 @@ static const char *refuses(const pcs_format *f)
     return NULL;
 }
 
+/* Rows whose numbers the type's scales cannot hold, before they are coded. */
+static precis_status check_range(coding *c, const pcs_tensor *t)
+{
+    const size_t n = c->g->n;
+    precis_ctx *ctx = c->g->w->ctx;
+    const pcs_row_job job = { c->f, NULL, c->f->tensor ? &c->shared : NULL, PCS_FIT_RTN, c->g->kernels };
+    float *x = pcs_alloc(ctx, 2 * n + 16, sizeof *x);
+    precis_status st = x ? PRECIS_OK : PRECIS_ENOMEM;
+    for (size_t r = 0; r < c->rows && !st; r++) {
+        memcpy(x, c->weights + r * n, n * sizeof *x);
+        if (!pcs_row_holds(&job, pcs_methods[0], n, x, x + n, c->dst + r * c->row_bytes))
+            st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: a number is NaN, infinite, or too large for the scales of %s", t->name, c->f->name);
+    }
+    pcs_free(ctx, x);
+    return st;
+}
+
 /* Rows [first, first + count) of a weight under the Hessian; dst: of the whole tensor. why: not to be coded so, but by search. */
 static precis_status code_part(gptq *g, size_t index, size_t first, size_t count, const char *why, uint8_t *dst, double *err, double *norm)
 {
@@ -364,6 +381,7 @@ static precis_status code_part(gptq *g, size_t index, size_t first, size_t count
     c.err = pcs_alloc(w->ctx, 2 * c.rows, sizeof *c.err);
     precis_status st = c.scratch && c.err ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st && f->tensor) st = pcs_tensor_shared(w->ctx, t, &c.shared);
+    if (!st) st = check_range(&c, t);
     if (!st) {
         c.norm = c.err + c.rows;
         if (why) pcs_for(w->ctx, c.rows, 4, search_rows, &c);

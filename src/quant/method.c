@@ -1,4 +1,5 @@
 /* method.c - the table of methods, and quantizing one row. */
+#include "base/f16.h"
 #include "base/pool.h"
 #include "quant/quant.h"
 
@@ -37,15 +38,39 @@ precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared
     return PRECIS_OK;
 }
 
-static bool all_finite(const float *x, size_t n)
+/* The largest magnitude; infinite or NaN when a number is. */
+static float largest(const float *x, size_t n)
 {
-    uint32_t bad = 0;
+    uint32_t top = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t u;
         memcpy(&u, x + i, sizeof u);
-        bad |= (u & 0x7f800000u) == 0x7f800000u;
+        u &= 0x7fffffffu;
+        top = u > top ? u : top;
     }
-    return !bad;
+    return pcs_bits_f32(top);
+}
+
+/* Of a row's largest magnitude, the part that is left when it is coded. */
+static float part_left(const pcs_row_job *j, const pcs_method *method, size_t n, const float *x, float *y, uint8_t *dst)
+{
+    method->row(j, n, x, dst, y);
+    return largest(y, n) / largest(x, n);
+}
+
+/* The least that any type's scales end at: NVFP4's are E4M3, of E2M1 (448 times 6). */
+#define RANGE_LEAST 2688.0f
+
+/* Scales of f16 end at 65504, those of blocks of blocks later: where a type ends is found by coding the same row of smaller
+ * numbers, which every type codes alike but for that. */
+bool pcs_row_holds(const pcs_row_job *j, const pcs_method *method, size_t n, float *x, float *y, uint8_t *dst)
+{
+    float top = largest(x, n);
+    if (!(top > RANGE_LEAST) || j->shared) return top < INFINITY;
+    const float left = part_left(j, method, n, x, y, dst);
+    for (; top > 8.0f; top *= 0.125f) /* not below what scales of few bits begin at */
+        for (size_t i = 0; i < n; i++) x[i] *= 0.125f;
+    return left >= 0.5f * part_left(j, method, n, x, y, dst) && left < INFINITY;
 }
 
 bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm)
@@ -61,8 +86,15 @@ bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, c
     }
     float *x = scratch, *y = scratch + n;
     pcs_decode_by(j->kernels, t->format, n, src, x);
-    *err = *norm = 0;
-    if (!all_finite(x, n)) return false;
+    *err = INFINITY;
+    *norm = 0;
+    const float top = largest(x, n);
+    if (!(top < INFINITY)) return false;
+    if (top > RANGE_LEAST && (j->f->kind == PCS_QUANT || j->f->element)) {
+        if (!pcs_row_holds(j, method, n, x, y, dst)) return false;
+        pcs_decode_by(j->kernels, t->format, n, src, x);
+    }
+    *err = 0;
     if (j->f->kind == PCS_QUANT || j->f->element) method->row(j, n, x, dst, y);
     else j->kernels->encode(&(pcs_encode_args){ j->f, n, x, NULL, PCS_FIT_RTN, NULL, dst, y });
     j->kernels->error(&(pcs_error_args){ n, x, y, j->importance, err, norm });
@@ -100,7 +132,7 @@ precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pc
         pcs_for(ctx, rows, 1 + 16384 / n, code_rows, &c);
         for (uint64_t r = 0; r < rows; r++) err += c.err[r], norm += c.norm[r];
         *error = norm > 0 ? err / norm : 0;
-        if (!isfinite(err)) st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: NaN or infinity among its numbers", t->name);
+        if (!isfinite(err)) st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: a number is NaN, infinite, or too large for %s", t->name, f->name);
     }
     pcs_free(ctx, c.scratch);
     pcs_free(ctx, c.err);

@@ -1,6 +1,7 @@
 /* operands.c - scales beside a weight's own: of the whole tensor for NVFP4, of activations for static schemes. */
 #include "quant/methods.h"
 
+#include <float.h>
 #include <stdio.h>
 
 /* Weights whose inputs are the same value share a scale, as engines that fuse them need. */
@@ -129,7 +130,7 @@ precis_status pcs_static_activations(pcs_work *w)
         float top = 0;
         for (size_t k = 0; k < e->n; k++) top = e->top[k] > top ? e->top[k] : top;
         st = pcs_work_add(w, name, 0, 1, &data);
-        if (!st) *data = top > 0 ? top / limit : 1.0f;
+        if (!st) *data = !(top > 0) ? 1.0f : top / limit > FLT_MIN ? top / limit : FLT_MIN; /* what divides by it must not overflow */
     }
     pcs_inputs_free(w->ctx, in, n);
     precis_runner_close(&r);

@@ -64,7 +64,10 @@ void pcs_imatrix_finish(precis_imatrix *im);
 /* Mean squares for a tensor's rows; mean NULL when there are none. PRECIS_EINVAL when the widths differ. */
 precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs_row_weights *out);
 
-/* Encode one row as f with the method (bytes are kept when the type stays the same). false: a number of it is not finite, and nothing was written. */
+/* Can the job's type hold the row's largest number (finite, and within its scales)? x, y[n] and dst are overwritten. */
+bool pcs_row_holds(const pcs_row_job *j, const pcs_method *method, size_t n, float *x, float *y, uint8_t *dst);
+/* Encode one row as f with the method (bytes are kept when the type stays the same). false, and an infinite error: a number of it is not finite, or
+ * beyond the type's scales. */
 bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm);
 /* All rows of a tensor into out[rows * pcs_row_bytes], by a coder of rows; *error: of all, relative. Rows of threads, sums in order. */
 precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, const pcs_method *method, const pcs_row_weights *weights, uint8_t *out, double *error);

@@ -70,7 +70,10 @@ static precis_status not_finite(work *w, size_t i)
     uint64_t element;
     float value;
     const precis_status st = precis_model_check_finite(w->plan->model, i, &found, &element, &value);
-    if (st || !found) return st ? st : pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s changes while it is read", w->t->name);
+    if (st) return st;
+    if (!found)
+        return pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s: a number is too large for the scales of %s; types whose scales are f32 "
+                        "hold it (INT8_C, FP8_E4M3_C)", w->t->name, w->f->name);
     return pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s: element %llu is %g; a quantized format cannot hold it", w->t->name, (unsigned long long)element, (double)value);
 }
 

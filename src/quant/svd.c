@@ -166,7 +166,7 @@ precis_status pcs_svd(pcs_work *w)
         st = pcs_imatrix_for(w->opt->imatrix, t, &weights);
         if (!st) st = coded(w, i, &weights);
         float *x = pcs_alloc(w->ctx, (size_t)from->n, sizeof *x);
-        if (!x) st = PRECIS_ENOMEM;
+        if (!st && !x) st = PRECIS_ENOMEM;
         for (uint64_t r = 0; r < pcs_tensor_rows(from) && !st; r++) pcs_decode(from->format, n, from->data + r * pcs_tensor_row_bytes(from), x + r * n);
         if (!st) st = residual(w, i, rank, x, weights.mean); /* no experts here */
         pcs_free(w->ctx, x);

@@ -3,6 +3,7 @@
 #include "quant/methods.h"
 #include "text/tokenizer.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #define SAMPLED 8192 /* tokens */
@@ -173,6 +174,19 @@ const pcs_inputs *pcs_inputs_of(const pcs_inputs *list, size_t n, precis_value v
     return NULL;
 }
 
+/* The means; scales, clippings and saliency are made from finite numbers only. */
+static precis_status finish_input(precis_ctx *ctx, const precis_graph *g, pcs_inputs *e)
+{
+    const int32_t node = g->values[e->value].node;
+    for (size_t k = 0; k < e->n && e->seen; k++) {
+        if (!isfinite(e->mean[k]) || !isfinite(e->top[k]))
+            return pcs_fail(ctx, PRECIS_EFORMAT, "%s: the calibration text makes numbers there that are not finite; with weights that large, "
+                            "no scale can be measured", node >= 0 ? g->nodes[node].name : "the input");
+        e->mean[k] /= (float)e->seen;
+    }
+    return PRECIS_OK;
+}
+
 precis_status pcs_inputs_collect(pcs_work *w, precis_runner **runner, pcs_inputs **list, size_t *n)
 {
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
@@ -201,7 +215,7 @@ precis_status pcs_inputs_collect(pcs_work *w, precis_runner **runner, pcs_inputs
         if (!st) pcs_program_tap((*runner)->program, node->in[0], on_input, &taps[*n - 1]);
     }
     precis_row *rows = pcs_alloc(w->ctx, w->windows.longest, sizeof *rows);
-    if (!rows) st = PRECIS_ENOMEM;
+    if (!st && !rows) st = PRECIS_ENOMEM;
     const int32_t *ids = w->windows.ids;
     for (size_t i = 0; i < w->windows.n && !st; i++) {
         const uint32_t k = w->windows.lengths[i];
@@ -210,8 +224,7 @@ precis_status pcs_inputs_collect(pcs_work *w, precis_runner **runner, pcs_inputs
         st = precis_runner_decode(*runner, rows, k, NULL);
         if (!st) st = pcs_progress(w->ctx, "calibrate", i + 1, w->windows.n);
     }
-    for (size_t i = 0; i < *n && !st; i++)
-        for (size_t k = 0; k < in[i].n && in[i].seen; k++) in[i].mean[k] /= (float)in[i].seen;
+    for (size_t i = 0; i < *n && !st; i++) st = finish_input(w->ctx, g, &in[i]);
     for (size_t i = 0; i < *n; i++) pcs_program_tap((*runner)->program, in[i].value, NULL, NULL);
     pcs_free(w->ctx, rows);
     pcs_free(w->ctx, taps);

@@ -1,4 +1,4 @@
-"""A llama of one layer as GGUF, with keys and tensors changed: counts.py OUT [key=value|-key|+tensor=rows,cols ...]."""
+"""A llama of one layer as GGUF, changed: counts.py OUT [key=value|-key|+tensor=rows,cols|tensor*=factor|arch=name ...]."""
 import random, struct, sys
 
 W, H, KV, D, HIDDEN, VOCAB = 32, 4, 2, 8, 48, 64
@@ -8,11 +8,13 @@ tensors = {"token_embd.weight": (VOCAB, W), "output_norm.weight": (W,), "blk.0.a
            "blk.0.attn_q.weight": (H * D, W), "blk.0.attn_k.weight": (KV * D, W), "blk.0.attn_v.weight": (KV * D, W),
            "blk.0.attn_output.weight": (W, H * D), "blk.0.ffn_gate.weight": (HIDDEN, W), "blk.0.ffn_up.weight": (HIDDEN, W),
            "blk.0.ffn_down.weight": (W, HIDDEN)}
-arch = "llama"
+arch, factors = "llama", {}
 for change in sys.argv[2:]:
     name, _, value = change.partition("=")
     if name == "arch":
         arch = value
+    elif name[-1] == "*":
+        factors[name[:-1]] = float(value)
     elif name[0] == "-":
         keys.pop(name[1:])
     elif name[0] == "+":
@@ -42,6 +44,6 @@ for name, shape in tensors.items():
         n *= d
     head += text(name) + struct.pack("<I", len(shape)) + b"".join(struct.pack("<Q", d) for d in reversed(shape)) + struct.pack("<IQ", 0, len(data))
     norm = name.endswith("norm.weight")
-    data += struct.pack(f"<{n}f", *(1.0 if norm else r.gauss(0, 0.1) for _ in range(n)))
+    data += struct.pack(f"<{n}f", *((1.0 if norm else r.gauss(0, 0.1)) * factors.get(name, 1) for _ in range(n)))
     data += b"\0" * (-len(data) % 32)
 open(sys.argv[1], "wb").write(head + b"\0" * (-len(head) % 32) + data)

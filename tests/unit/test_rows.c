@@ -204,6 +204,77 @@ static void test_infinite_e5m2(void **state)
     precis_ctx_close(&ctx);
 }
 
+/* ---- the ends of f32 --------------------------------------------------------------------------------------------- */
+
+/* Row k of extremes: n weights. false: there is none. */
+static bool extreme_row(int k, size_t n, float *x)
+{
+    static const float tops[] = { 3.4028235e38f, 3.4e38f, -3.4e38f, 65504.0f * 127, -65504.0f * 127, 1e5f, 1e-38f, 1e-40f, 1.4e-45f, -1e-44f, 0.0f };
+    const int tops_n = (int)(sizeof tops / sizeof *tops);
+    for (size_t i = 0; i < n; i++) {
+        const float v = tops[k / 3 < tops_n ? k / 3 : 0];
+        x[i] = k % 3 == 0 ? v : k % 3 == 1 ? (i % 2 ? v : -v) : i == n / 2 ? v : 1e-3f * (float)((int)(i % 7) - 3);
+    }
+    return k < 3 * tops_n;
+}
+
+/* What is stored is what the encoder says. */
+static void encode_extremes(const pcs_kernels *kernels, const pcs_format *f)
+{
+    float x[WIDTH], y[WIDTH], z[WIDTH], w[WIDTH];
+    uint8_t row[8 * WIDTH + 64];
+    for (size_t i = 0; i < WIDTH; i++) w[i] = i % 5 ? 1e-30f : 1e30f;
+    for (int k = 0; extreme_row(k, WIDTH, x); k++)
+        for (int way = 0; way < 4; way++) {
+            const pcs_fit_effort effort = way & 1 ? PCS_FIT_SEARCH : PCS_FIT_RTN;
+            kernels->encode(&(pcs_encode_args){ f, WIDTH, x, way & 2 ? w : NULL, effort, NULL, row, y });
+            pcs_decode(f, WIDTH, row, z);
+            for (size_t c = 0; c < WIDTH; c++)
+                if (z[c] != y[c] && (isfinite(z[c]) || isfinite(y[c]))) fail_msg("%s, row %d, way %d: %g is stored as %g", f->name, k, way, (double)y[c], (double)z[c]);
+        }
+}
+
+/* A tensor of an extreme row is coded so that its largest number stays, or refused. */
+static void quantize_extremes(precis_ctx *ctx, const pcs_format *f)
+{
+    static const char *const coders[] = { "rtn", "search" };
+    float x[WIDTH], z[WIDTH];
+    uint8_t out[8 * WIDTH + 64];
+    for (int k = 0; extreme_row(k, WIDTH, x); k++)
+        for (int coder = 0; coder < 2; coder++) {
+            const pcs_tensor t = { .name = "x", .format = pcs_format_by_name("F32"), .dims = 2, .ne = { WIDTH, 1, 1, 1, 1, 1, 1, 1 }, .n = WIDTH, .bytes = 4 * WIDTH, .data = (const uint8_t *)x };
+            double error;
+            const precis_status st = pcs_quantize_tensor(ctx, &t, f, pcs_method_by_name(coders[coder]), &(pcs_row_weights){ 0 }, out, &error);
+            if (st) {
+                assert_int_equal(st, PRECIS_EFORMAT);
+                assert_non_null(strstr(precis_ctx_message(ctx), f->name));
+                continue;
+            }
+            float top = 0, most = 0;
+            pcs_decode(f, WIDTH, out, z);
+            for (size_t c = 0; c < WIDTH; c++) {
+                if (!isfinite(z[c])) fail_msg("%s, row %d, %s: stored as %g", f->name, k, coders[coder], (double)z[c]);
+                top = fabsf(x[c]) > top ? fabsf(x[c]) : top;
+                most = fabsf(z[c]) > most ? fabsf(z[c]) : most;
+            }
+            if (top > 1 && k % 3 < 2 && (most < 0.4f * top || (double)most > 2.0 * top)) fail_msg("%s, row %d, %s: %g from %g", f->name, k, coders[coder], (double)most, (double)top);
+        }
+}
+
+static void test_extremes(void **state)
+{
+    (void)state;
+    precis_ctx *ctx = test_ctx(1);
+    const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
+    for (size_t i = 0; pcs_formats[i]; i++) {
+        const pcs_format *f = pcs_formats[i];
+        if (!pcs_format_can_encode(f) || !(f->kind == PCS_QUANT || f->element)) continue;
+        encode_extremes(&kernels, f);
+        quantize_extremes(ctx, f);
+    }
+    precis_ctx_close(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +282,8 @@ int main(void)
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_quantize),
         cmocka_unit_test(test_infinite_e5m2),
+        cmocka_unit_test(test_extremes),
     };
+    if (getenv("ONLY")) cmocka_set_test_filter(getenv("ONLY"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
