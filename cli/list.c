@@ -7,15 +7,16 @@ static const cli_option options[] = { { 0 } };
 
 static int run(cli *c)
 {
+    char text[192];
     if (!c->n_args) {
         json_t *o = json_object();
         for (size_t t = 0; precis_list(NULL, t); t++) {
             const char *table = precis_list(NULL, t);
             json_t *names = json_array();
             if (!c->json) printf("%-14s", table);
-            for (size_t i = 0; precis_list(table, i); i++) {
-                json_array_append_new(names, json_string(precis_list(table, i)));
-                if (!c->json) printf(" %s", precis_list(table, i));
+            for (size_t i = 0; precis_list_row(table, i, text, sizeof text); i++) {
+                json_array_append_new(names, json_string(precis_list_row(table, i, text, sizeof text)));
+                if (!c->json) printf(" %s", precis_list_row(table, i, text, sizeof text));
             }
             if (!c->json) printf("\n");
             json_object_set_new(o, table, names);
@@ -24,11 +25,11 @@ static int run(cli *c)
         json_decref(o);
         return cli_done(c);
     }
-    if (!precis_list(c->args[0], 0)) return cli_usage(c, "no table \"%s\"; precis list names them", c->args[0]);
+    if (!precis_list_row(c->args[0], 0, text, sizeof text)) return cli_usage(c, "no table \"%s\"; precis list names them", c->args[0]);
     json_t *names = json_array();
-    for (size_t i = 0; precis_list(c->args[0], i); i++) {
-        json_array_append_new(names, json_string(precis_list(c->args[0], i)));
-        if (!c->json) printf("%s\n", precis_list(c->args[0], i));
+    for (size_t i = 0; precis_list_row(c->args[0], i, text, sizeof text); i++) {
+        json_array_append_new(names, json_string(precis_list_row(c->args[0], i, text, sizeof text)));
+        if (!c->json) printf("%s\n", precis_list_row(c->args[0], i, text, sizeof text));
     }
     if (c->json) return cli_print_json(c, json_pack("{s:o}", c->args[0], names));
     json_decref(names);

@@ -70,8 +70,10 @@ PRECIS_API precis_status precis_model_get_key(const precis_model *model, size_t 
 /* The chat template, or NULL. */
 PRECIS_API const char *precis_model_chat_template(const precis_model *model);
 
-/* Names and limits of the tables, for `precis list` and `precis limits`; NULL ends each. */
+/* Names and limits of the tables, for `precis list`; static storage, NULL ends each. table NULL: the tables' own names. */
 PRECIS_API const char *precis_list(const char *table, size_t i);
+/* The same, and rows that are put together, in text[cap] (table "pairs": which methods go together). */
+PRECIS_API const char *precis_list_row(const char *table, size_t i, char *text, size_t cap);
 
 #ifdef __cplusplus
 }

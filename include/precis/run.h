@@ -93,7 +93,8 @@ PRECIS_API void precis_runner_get_info(const precis_runner *r, precis_runner_inf
 typedef struct precis_row { int32_t token; uint32_t position, sequence; int want; } precis_row;
 /* Compute n rows. Positions of a sequence must follow on without gaps; a position that was there before
  * begins the sequence anew from it. *logits: [wanted rows][vocabulary], owned by the runner until the next call.
- * PRECIS_EINVAL naming the row: token outside the vocabulary, position beyond the context, ... */
+ * PRECIS_EINVAL naming the row: token outside the vocabulary, position beyond the context, ... A call that fails leaves
+ * sequences as long as they were; one that was stopped in its work ends those that it began anew where it began them. */
 PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits);
 
 /* Prompt lookup: what followed the last tokens where they stood before is decoded along with the next token, and logits that were guessed right need no call. The same

@@ -11,7 +11,6 @@
 
 static const char *format(size_t i) { return pcs_formats[i] ? pcs_formats[i]->name : NULL; }
 static const char *mix(size_t i) { return pcs_mixes[i].name; }
-static const char *pair(size_t i) { return pcs_methods_pair(i); }
 static const char *method(size_t i) { return pcs_methods[i] ? pcs_methods[i]->name : NULL; }
 static const char *reader(size_t i) { return pcs_readers[i] ? pcs_readers[i]->name : NULL; }
 static const char *writer(size_t i) { return pcs_writers[i] ? pcs_writers[i]->name : NULL; }
@@ -47,13 +46,20 @@ static const char *limit(size_t i)
 }
 
 static const struct { const char *name; const char *(*get)(size_t i); } tables[] = {
-    { "formats", format }, { "mixes", mix }, { "methods", method }, { "pairs", pair }, { "readers", reader }, { "writers", writer }, { "architectures", arch },
+    { "formats", format }, { "mixes", mix }, { "methods", method }, { "readers", reader }, { "writers", writer }, { "architectures", arch },
     { "ops", op }, { "passes", pass }, { "cache", kv }, { "kernels", kernel }, { "tasks", task }, { "laws", law }, { "objectives", objective }, { "limits", limit },
 };
 
+const char *precis_list_row(const char *table, size_t i, char *text, size_t cap)
+{
+    if (table && !strcmp(table, "pairs")) return pcs_methods_pair(i, text, cap) ? text : NULL;
+    return precis_list(table, i);
+}
+
 const char *precis_list(const char *table, size_t i)
 {
-    if (!table) return i < sizeof tables / sizeof *tables ? tables[i].name : NULL;
+    const size_t n = sizeof tables / sizeof *tables;
+    if (!table) return i < n ? tables[i].name : i == n ? "pairs" : NULL;
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
         if (strcmp(tables[t].name, table)) continue;
         for (size_t k = 0; k < i; k++)

@@ -48,19 +48,18 @@ precis_status pcs_methods_parse(precis_ctx *ctx, const char *spec, pcs_method_se
     return PRECIS_OK;
 }
 
-const char *pcs_methods_pair(size_t i)
+bool pcs_methods_pair(size_t i, char *text, size_t cap)
 {
-    static char text[160];
     size_t n = 0;
     while (pcs_methods[n]) n++;
-    if (i >= n * n) return NULL;
+    if (i >= n * n) return false;
     const pcs_method *a = pcs_methods[i / n], *b = pcs_methods[i % n];
-    if (a == b) snprintf(text, sizeof text, "%s + %s: refused: it is named twice", a->name, b->name);
+    if (a == b) snprintf(text, cap, "%s + %s: refused: it is named twice", a->name, b->name);
     else {
         const char *why = pcs_methods_conflict(a, b);
-        snprintf(text, sizeof text, "%s + %s: %s%s", a->name, b->name, why ? "refused: " : "works", why ? why : "");
+        snprintf(text, cap, "%s + %s: %s%s", a->name, b->name, why ? "refused: " : "works", why ? why : "");
     }
-    return text;
+    return true;
 }
 
 /* Name of the methods for reports: "awq+gptq". */

@@ -17,8 +17,8 @@ typedef struct pcs_method_set {
 precis_status pcs_methods_parse(precis_ctx *ctx, const char *spec, pcs_method_set *set);
 const char *pcs_methods_conflict(const pcs_method *a, const pcs_method *b); /* NULL: they go together */
 void pcs_methods_name(const pcs_method_set *set, char *out, size_t cap);
-/* Row i of the table of pairs, "a + b: works"; NULL at the end. Static storage, overwritten by the next call. */
-const char *pcs_methods_pair(size_t i);
+/* Row i of the table of pairs, "a + b: works"; false at the end. */
+bool pcs_methods_pair(size_t i, char *text, size_t cap);
 
 /* Token windows for calibration, all at position 0 on. */
 typedef struct pcs_windows {

@@ -39,7 +39,8 @@ precis_status pcs_runner_open_on(precis_ctx *ctx, precis_runner **out, const pre
         r->ids = pcs_alloc(ctx, r->batch, 3 * sizeof *r->ids);
         r->wanted = pcs_alloc(ctx, r->batch, sizeof *r->wanted);
         r->lengths = pcs_alloc(ctx, r->sequences, sizeof *r->lengths);
-        if (!r->ids || !r->wanted || !r->lengths) st = PRECIS_ENOMEM;
+        r->before = pcs_alloc(ctx, r->batch, sizeof *r->before);
+        if (!r->ids || !r->wanted || !r->lengths || !r->before) st = PRECIS_ENOMEM;
     }
     if (!st)
         st = pcs_program_open(ctx, &r->program, r->graph,
@@ -66,6 +67,7 @@ void precis_runner_close(precis_runner **runner)
     pcs_free(ctx, r->ids);
     pcs_free(ctx, r->wanted);
     pcs_free(ctx, r->lengths);
+    pcs_free(ctx, r->before);
     pcs_free(ctx, r);
     *runner = NULL;
 }
@@ -85,12 +87,11 @@ precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted)
     return st ? st : pcs_program_size(r->program, r->lm.wanted, wanted);
 }
 
-precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits)
+/* A call's rows in the program's arrays, checked. A row may follow on those of its sequence before it in the same call, so
+ * lengths are moved on here; *taken rows have been, and r->before has what was there. */
+static precis_status take_rows(precis_runner *r, const precis_row *rows, uint32_t n, uint32_t *taken, uint32_t *outputs)
 {
-    if (logits) *logits = NULL;
-    if (!n || n > r->batch) return pcs_fail(r->ctx, PRECIS_EINVAL, "%u rows in a call, not 1 to %u", n, r->batch);
     int32_t *tokens = r->ids, *positions = r->ids + r->batch, *sequences = r->ids + 2 * (size_t)r->batch;
-    uint32_t outputs = 0;
     for (uint32_t i = 0; i < n; i++) {
         const precis_row *w = &rows[i];
         if (w->token < 0 || (uint32_t)w->token >= r->lm.vocabulary)
@@ -100,21 +101,42 @@ precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uin
             return pcs_fail(r->ctx, PRECIS_EINVAL, "position %u is beyond the context of %u tokens; a larger --ctx makes room", w->position, r->context);
         if (w->position > r->lengths[w->sequence])
             return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: position %u leaves a gap behind %u", i, w->position, r->lengths[w->sequence]);
-        r->lengths[w->sequence] = w->position + 1;
+        if (w->want && *outputs == r->outputs) return pcs_fail(r->ctx, PRECIS_EINVAL, "more than %u rows want logits", r->outputs);
+        if (w->want) r->wanted[(*outputs)++] = (int32_t)i;
         tokens[i] = w->token;
         positions[i] = (int32_t)w->position;
         sequences[i] = (int32_t)w->sequence;
-        if (w->want) {
-            if (outputs == r->outputs) return pcs_fail(r->ctx, PRECIS_EINVAL, "more than %u rows want logits", r->outputs);
-            r->wanted[outputs++] = (int32_t)i;
-        }
+        r->before[i] = r->lengths[w->sequence];
+        r->lengths[w->sequence] = w->position + 1;
+        *taken = i + 1;
     }
-    pcs_program_bind(r->program, r->lm.tokens, tokens);
-    pcs_program_bind(r->program, r->lm.positions, positions);
-    pcs_program_bind(r->program, r->lm.sequences, sequences);
-    pcs_program_bind(r->program, r->lm.outputs, r->wanted);
-    precis_status st = pcs_runner_size(r, n, outputs);
-    if (!st) st = pcs_program_run(r->program);
-    if (st == PRECIS_OK && logits && outputs) *logits = pcs_program_value(r->program, r->lm.logits);
+    return PRECIS_OK;
+}
+
+/* Lengths as they were before the call; keys that it may have begun to write over count no more. */
+static void take_back(precis_runner *r, const precis_row *rows, uint32_t taken, bool ran)
+{
+    for (uint32_t i = taken; i-- > 0;) r->lengths[rows[i].sequence] = r->before[i];
+    for (uint32_t i = 0; i < taken && ran; i++)
+        if (rows[i].position < r->lengths[rows[i].sequence]) r->lengths[rows[i].sequence] = rows[i].position;
+}
+
+precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits)
+{
+    if (logits) *logits = NULL;
+    if (!n || n > r->batch) return pcs_fail(r->ctx, PRECIS_EINVAL, "%u rows in a call, not 1 to %u", n, r->batch);
+    uint32_t outputs = 0, taken = 0;
+    precis_status st = take_rows(r, rows, n, &taken, &outputs);
+    const bool ran = st == PRECIS_OK;
+    if (!st) {
+        pcs_program_bind(r->program, r->lm.tokens, r->ids);
+        pcs_program_bind(r->program, r->lm.positions, r->ids + r->batch);
+        pcs_program_bind(r->program, r->lm.sequences, r->ids + 2 * (size_t)r->batch);
+        pcs_program_bind(r->program, r->lm.outputs, r->wanted);
+        st = pcs_runner_size(r, n, outputs);
+        if (!st) st = pcs_program_run(r->program);
+    }
+    if (st) take_back(r, rows, taken, ran);
+    else if (logits && outputs) *logits = pcs_program_value(r->program, r->lm.logits);
     return st;
 }

@@ -13,6 +13,7 @@ struct precis_runner {
     uint32_t context, sequences, batch, outputs;
     int32_t *ids, *wanted;
     uint32_t *lengths; /* tokens in each sequence */
+    uint32_t *before;  /* [batch]: the length that each row of a call met, to be put back when the call fails */
 };
 
 /* The same on another backend than the usual one (NULL: that one). Weights are packed on the host alone. */

@@ -7,14 +7,24 @@
 #include <math.h>
 
 /* A loss is sum(r * y) for fixed random r; its gradient by input i is compared with central differences. */
+static bool checked[256]; /* ops that had a case */
+
 static void check_gradient(const char *op, const char *attrs, uint32_t n, const pcs_arg *ins, const int64_t *out_shape, uint32_t out_dims)
 {
     const pcs_op *o = pcs_op_by_name(op);
     assert_non_null(o);
     assert_non_null(o->backward);
+    for (size_t i = 0; pcs_ops[i]; i++) checked[i] |= pcs_ops[i] == o;
     precis_attr attr[8] = { { 0 } };
-    for (uint32_t i = 0; i < pcs_op_attrs(o); i++) attr[i] = o->attrs[i];
-    if (attrs) attr[0].real = atof(attrs);
+    for (uint32_t i = 0; i < pcs_op_attrs(o); i++) {
+        attr[i] = o->attrs[i];
+        const size_t name = strlen(attr[i].name);
+        for (const char *p = attrs; p && *p; p += strcspn(p, " "), p += strspn(p, " ")) { /* "name=number name=number" */
+            if (strncmp(p, attr[i].name, name) || p[name] != '=') continue;
+            attr[i].real = atof(p + name + 1);
+            attr[i].integer = atoll(p + name + 1);
+        }
+    }
     const pcs_kernels kernels = pcs_kernels_for(0);
     pcs_arg in[8], result;
     pcs_call c = { .kernels = &kernels, .attr = attr, .n_in = n, .n_out = 1, .in = in, .out = &result };
@@ -30,6 +40,7 @@ static void check_gradient(const char *op, const char *attrs, uint32_t n, const 
     float *din[8] = { NULL };
     for (uint32_t i = 0; i < n; i++)
         if (ins[i].dtype == PCS_F32) din[i] = calloc((size_t)pcs_arg_count(&ins[i]), 4);
+    if (o->view) memcpy(y, ins[0].data, (size_t)count * 4);
     o->eval(&c, 0, 1);
     o->backward(&c, r, din);
     for (uint32_t i = 0; i < n; i++) {
@@ -39,6 +50,7 @@ static void check_gradient(const char *op, const char *attrs, uint32_t n, const 
             double loss[2];
             for (int s = 0; s < 2; s++) {
                 x[k] = keep + (s ? h : -h);
+                if (o->view) memcpy(y, ins[0].data, (size_t)count * 4);
                 o->eval(&c, 0, 1);
                 loss[s] = 0;
                 for (int64_t j = 0; j < count; j++) loss[s] += (double)r[j] * y[j];
@@ -80,9 +92,18 @@ static void test_gradients(void **state)
     check_gradient("softmax", NULL, 1, (pcs_arg[]){ matrix(a, 3, 4, 7) }, s34, 2);
     check_gradient("rms_norm", NULL, 2, (pcs_arg[]){ matrix(a, 3, 4, 8), vector(b, 4, 9) }, s34, 2);
     int32_t ids[] = { 2, 0, 2, 1 };
-    check_gradient("embedding", "1.5", 2, (pcs_arg[]){ { .dtype = PCS_I32, .dims = 1, .shape = { 4 }, .data = ids }, matrix(b, 5, 3, 10) }, s43, 2);
+    for (int i = 0; i < 4; i++) {
+        static const char *const settings[] = { NULL, "scale=1.5", "row=0", "scale=0.5 row=3" };
+        check_gradient("embedding", settings[i], 2, (pcs_arg[]){ { .dtype = PCS_I32, .dims = 1, .shape = { 4 }, .data = ids }, matrix(b, 5, 3, 10) }, s43, 2);
+    }
     check_gradient("gather", NULL, 2, (pcs_arg[]){ matrix(b, 5, 3, 11), { .dtype = PCS_I32, .dims = 1, .shape = { 4 }, .data = ids } }, s43, 2);
-    check_gradient("scale", "0.7", 1, (pcs_arg[]){ matrix(a, 3, 4, 12) }, s34, 2);
+    check_gradient("scale", "by=0.7", 1, (pcs_arg[]){ matrix(a, 3, 4, 12) }, s34, 2);
+    check_gradient("rms_norm", "eps=0.1 dim=2", 2, (pcs_arg[]){ matrix(a, 3, 4, 13), vector(b, 2, 14) }, s34, 2);
+    check_gradient("flatten", NULL, 1, (pcs_arg[]){ matrix(a, 3, 4, 15) }, s34, 2);
+    const int64_t s26[] = { 2, 6 };
+    check_gradient("reshape", NULL, 2, (pcs_arg[]){ matrix(a, 3, 4, 16), { .dtype = PCS_I64, .dims = 1, .shape = { 2 } } }, s26, 2);
+    for (size_t i = 0; pcs_ops[i]; i++)
+        if (pcs_ops[i]->backward && !checked[i]) fail_msg("%s has a gradient that no case checks", pcs_ops[i]->name);
 }
 
 static void test_conv(void **state)

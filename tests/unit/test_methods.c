@@ -247,7 +247,8 @@ static void test_refused(void **state)
     /* with fallback the same goes through, and says where */
     assert_true(divergence("IQ3_S", "gptq", "fallback.gguf", 1) < 0.2);
     size_t pairs = 0;
-    while (pcs_methods_pair(pairs)) pairs++;
+    char text[192];
+    while (pcs_methods_pair(pairs, text, sizeof text)) pairs++;
     assert_int_equal(pairs, 100);
 }
 

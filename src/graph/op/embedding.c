@@ -8,11 +8,15 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const pcs_value *ids = &g->values[n->in[0]], *table = &g->values[n->in[1]];
     if (ids->dtype != PCS_I32 || ids->dims != 1 || table->dims != 2 || (table->dtype != PCS_F32 && table->dtype != PCS_STORED))
         return pcs_op_fail(g, n, "takes ids[tokens] and table[vocabulary, width]");
+    if (n->attr[1] >= (double)table->shape[0]) return pcs_op_fail(g, n, "row %g of a table of %lld", n->attr[1], (long long)table->shape[0]);
     out->dims = 2;
     out->shape[0] = ids->shape[0];
     out->shape[1] = table->shape[1];
     return PRECIS_OK;
 }
+
+/* Row of the table for an id: its own, or the one that stands for all. */
+static size_t row_of(const pcs_call *c, int32_t id) { return c->attr[ROW].integer >= 0 ? (size_t)c->attr[ROW].integer : (size_t)id; }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
@@ -22,7 +26,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     float *y = c->out[0].data;
     for (size_t t = ith; t < rows; t += nth) {
         float *row = y + t * k;
-        const size_t at = c->attr[ROW].integer >= 0 ? (size_t)c->attr[ROW].integer : (size_t)ids[t];
+        const size_t at = row_of(c, ids[t]);
         if (table->dtype == PCS_F32) memcpy(row, (const float *)table->data + at * k, k * sizeof *row);
         else pcs_decode(table->format, k, pcs_arg_row(table, at, k, (uint8_t *)c->scratch + ith * c->scratch_size), row);
         if (c->attr[SCALE].real != 1.0)
@@ -37,7 +41,7 @@ static void backward(const pcs_call *c, const float *dout, float *const *din)
     const size_t k = (size_t)c->in[1].shape[1];
     const int32_t *ids = c->in[0].data;
     for (size_t t = 0; din[1] && t < (size_t)c->in[0].shape[0]; t++)
-        for (size_t i = 0; i < k; i++) din[1][(size_t)ids[t] * k + i] += dout[t * k + i] * (float)c->attr[SCALE].real;
+        for (size_t i = 0; i < k; i++) din[1][row_of(c, ids[t]) * k + i] += dout[t * k + i] * (float)c->attr[SCALE].real;
 }
 
 const pcs_op pcs_op_embedding = {

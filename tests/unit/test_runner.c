@@ -1,0 +1,101 @@
+/* A call of the runner that is refused, stopped or fails leaves every sequence as it was. And older, shorter structs of
+ * options. */
+#include "run/runner.h"
+#include "test.h"
+
+typedef struct { precis_ctx *ctx; precis_model *m; precis_runner *r; } fixture;
+
+static volatile int cancel;
+
+static fixture open_runner(uint32_t outputs)
+{
+    fixture f;
+    precis_ctx_options co = PRECIS_CTX_OPTIONS_INIT;
+    co.threads = 2;
+    co.cancel = &cancel;
+    cancel = 0;
+    assert_int_equal(precis_ctx_open(&f.ctx, &co), PRECIS_OK);
+    OK(f.ctx, precis_model_open(f.ctx, &f.m, MODEL));
+    precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
+    o.context = 32;
+    o.batch = 16;
+    o.outputs = outputs;
+    o.sequences = 3;
+    OK(f.ctx, precis_runner_open(f.ctx, &f.r, f.m, &o));
+    return f;
+}
+
+static void close_runner(fixture *f)
+{
+    precis_runner_close(&f->r);
+    precis_model_close(&f->m);
+    precis_ctx_close(&f->ctx);
+}
+
+/* Refused, and the lengths are a, b, c. */
+static void refused(fixture *f, const precis_row *rows, uint32_t n, uint32_t a, uint32_t b, uint32_t c)
+{
+    const float *logits = (const float *)f;
+    assert_int_equal(precis_runner_decode(f->r, rows, n, &logits), PRECIS_EINVAL);
+    assert_null(logits);
+    assert_int_equal(f->r->lengths[0], a);
+    assert_int_equal(f->r->lengths[1], b);
+    assert_int_equal(f->r->lengths[2], c);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    fixture f = open_runner(1);
+    const uint32_t vocabulary = f.r->lm.vocabulary;
+    /* two rows want logits, and there is room for one */
+    refused(&f, (precis_row[]){ { 5, 0, 0, 0 }, { 6, 1, 0, 1 }, { 7, 2, 0, 1 }, { 8, 3, 0, 0 } }, 4, 0, 0, 0);
+    /* nothing has been computed, so nothing can go on behind it */
+    refused(&f, (precis_row[]){ { 7, 2, 0, 1 } }, 1, 0, 0, 0);
+    refused(&f, (precis_row[]){ { 5, 0, 0, 0 }, { 5, 0, 1, 0 }, { (int32_t)vocabulary, 1, 1, 0 } }, 3, 0, 0, 0);
+    refused(&f, (precis_row[]){ { 5, 0, 2, 0 }, { 5, 0, 3, 0 } }, 2, 0, 0, 0);
+    refused(&f, (precis_row[]){ { 5, 0, 2, 0 }, { 5, 2, 2, 0 } }, 2, 0, 0, 0);
+    OK(f.ctx, precis_runner_decode(f.r, (precis_row[]){ { 5, 0, 0, 0 }, { 6, 1, 0, 0 }, { 7, 2, 0, 0 }, { 5, 0, 1, 1 } }, 4, NULL));
+    /* a sequence that would begin anew, and one that would go on */
+    refused(&f, (precis_row[]){ { 9, 1, 0, 0 }, { 9, 2, 0, 0 }, { 9, 1, 1, 0 }, { -1, 0, 2, 0 } }, 4, 3, 1, 0);
+    refused(&f, (precis_row[]){ { 9, 1, 0, 0 }, { 9, 32, 0, 0 } }, 2, 3, 1, 0);
+    close_runner(&f);
+}
+
+/* Tokens behind a failed call have the bits that they have without it. */
+static void test_stopped(void **state)
+{
+    (void)state;
+    const precis_row prompt[] = { { 5, 0, 0, 0 }, { 6, 1, 0, 0 }, { 7, 2, 0, 0 } }, more[] = { { 8, 3, 0, 0 }, { 9, 4, 0, 1 } };
+    fixture f = open_runner(1);
+    const float *logits;
+    OK(f.ctx, precis_runner_decode(f.r, prompt, 3, NULL));
+    OK(f.ctx, precis_runner_decode(f.r, more, 2, &logits));
+    const size_t bytes = f.r->lm.vocabulary * sizeof *logits;
+    float *want = malloc(bytes);
+    memcpy(want, logits, bytes);
+    close_runner(&f);
+    f = open_runner(1);
+    OK(f.ctx, precis_runner_decode(f.r, prompt, 3, NULL));
+    cancel = 1;
+    const precis_status st = precis_runner_decode(f.r, more, 2, &logits);
+    if (st) {
+        assert_int_equal(st, PRECIS_ECANCELED);
+        assert_null(logits);
+        assert_int_equal(f.r->lengths[0], 3);
+    }
+    cancel = 0;
+    OK(f.ctx, precis_runner_decode(f.r, more, 2, &logits));
+    assert_memory_equal(logits, want, bytes);
+    free(want);
+    close_runner(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_stopped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
