@@ -15,6 +15,9 @@ typedef struct precis_imatrix precis_imatrix;
 
 /* Read either kind of file (llama.cpp's legacy .dat, or GGUF). PRECIS_EFORMAT with byte offset. */
 PRECIS_API precis_status precis_imatrix_open(precis_ctx *ctx, precis_imatrix **out, const char *path);
+/* Is it of this model? PRECIS_EINVAL when they have no tensor in common; a warning when it covers only a part of the
+ * layers' matrices. */
+PRECIS_API precis_status precis_imatrix_check(const precis_imatrix *imatrix, const precis_model *model);
 PRECIS_API void precis_imatrix_close(precis_imatrix **imatrix);
 /* Written as GGUF when path ends in .gguf, else as the legacy kind. */
 PRECIS_API precis_status precis_imatrix_save(precis_imatrix *imatrix, const char *path);

@@ -162,8 +162,10 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     precis_imatrix *im = NULL;
     pcs_resume *resume = NULL;
     if (!st && !opts->dry_run) st = pcs_resume_open(ctx, &resume, opts->resume ? path : NULL, opts->resume ? opts->resume : "");
-    if (!st && opts->imatrix) st = precis_imatrix_open(ctx, &im, opts->imatrix);
-    else if (!st && calibrates) {
+    if (!st && opts->imatrix) {
+        st = precis_imatrix_open(ctx, &im, opts->imatrix);
+        if (!st) st = precis_imatrix_check(im, model);
+    } else if (!st && calibrates) {
         st = pcs_resume_load_imatrix(resume, &im);
         const bool made = !st && !im;
         if (made) st = precis_calibrate(ctx, &im, m, &opts->calibrate);

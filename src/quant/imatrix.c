@@ -102,6 +102,33 @@ precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs
     return PRECIS_OK;
 }
 
+precis_status precis_imatrix_check(const precis_imatrix *im, const precis_model *m)
+{
+    size_t common = 0, covered = 0, matrices = 0;
+    const char *first = NULL; /* that it does not cover */
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const pcs_tensor *t = &m->tensors[i];
+        uint32_t at;
+        const bool known = pcs_map_get(&im->map, t->name, strlen(t->name), &at);
+        const bool matrix = t->dims > 1 && pcs_layer_of(t->name) >= 0 && pcs_ends(t->name, ".weight");
+        common += known;
+        matrices += matrix;
+        covered += matrix && known;
+        if (matrix && !known && !first) first = t->name;
+    }
+    if (!common)
+        return pcs_fail(im->ctx, PRECIS_EINVAL,
+                        "the importance matrix has no tensor of %s (its first is %.100s): it is of another model; "
+                        "precis profile MODEL -o FILE.gguf makes one",
+                        m->path, im->n ? im->entries[0].name : "none");
+    if (covered < matrices)
+        pcs_warn(im->ctx,
+                 "the importance matrix covers %zu of the %zu matrices of the layers; in the others (%s, ...) all "
+                 "inputs count alike",
+                 covered, matrices, first);
+    return PRECIS_OK;
+}
+
 /* ---- reading ---------------------------------------------------------------------------------- */
 
 static precis_status need(pcs_stream *s, void *dst, size_t n, const char *field) { return pcs_stream_read(s, dst, n, field); }
