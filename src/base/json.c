@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -92,6 +93,31 @@ static precis_status scan_string(pcs_json *j, pcs_json_token *t)
     return pcs_json_fail(j, j->p, "json string", "does not end");
 }
 
+static bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+/* What some writers put where a value should be (Infinity, NaN of Python's json, None): by its key and in its own
+ * words. */
+static precis_status no_value(pcs_json *j, const char *from)
+{
+    const char *end = from;
+    if (end < j->end && (*end == '-' || *end == '+')) end++;
+    while (end < j->end && letter(*end) && end - from < 32) end++;
+    if (end == from || !letter(end[-1])) return pcs_json_fail(j, from, "json", "unexpected character");
+    char why[256];
+    const int key = j->key && j->key_len <= 100 ? (int)j->key_len : 0, word = (int)(end - from);
+    if (key) snprintf(why, sizeof why, "\"%.*s\": %.*s is no JSON value", key, j->key, word, from);
+    else snprintf(why, sizeof why, "%.*s is no JSON value", word, from);
+    return pcs_json_fail(j, from, "json", why);
+}
+
+/* A number that is none for a double (1e999) would be an infinity behind the reader's back. */
+static precis_status too_large(pcs_json *j, const pcs_json_token *t, const char *field)
+{
+    char why[160];
+    snprintf(why, sizeof why, "%.*s is larger than a double holds", (int)(t->len < 64 ? t->len : 64), t->text);
+    return pcs_json_fail(j, t->text, field, why);
+}
+
 static bool digit(const pcs_json *j) { return j->p < j->end && *j->p >= '0' && *j->p <= '9'; }
 
 static precis_status scan_number(pcs_json *j, pcs_json_token *t)
@@ -99,6 +125,7 @@ static precis_status scan_number(pcs_json *j, pcs_json_token *t)
     t->type = PCS_JSON_NUMBER;
     t->text = j->p;
     if (*j->p == '-') j->p++;
+    if (j->p < j->end && letter(*j->p)) return no_value(j, t->text);
     if (!digit(j)) return pcs_json_fail(j, j->p, "json number", "no digit");
     if (*j->p == '0') j->p++;
     else
@@ -131,7 +158,7 @@ static precis_status scan_word(pcs_json *j, pcs_json_token *t)
             return PRECIS_OK;
         }
     }
-    return pcs_json_fail(j, j->p, "json", "unexpected character");
+    return no_value(j, j->p);
 }
 
 static precis_status close_level(pcs_json *j, pcs_json_token *t)
@@ -170,6 +197,8 @@ precis_status pcs_json_next(pcs_json *j, pcs_json_token *t)
             const precis_status st = scan_string(j, t);
             if (st != PRECIS_OK) return st;
             t->type = PCS_JSON_KEY;
+            j->key = t->text;
+            j->key_len = t->len;
             skip_space(j);
             if (j->p == j->end || *j->p != ':') return pcs_json_fail(j, j->p, "json", "a colon is missing");
             j->p++;
@@ -264,7 +293,7 @@ precis_status pcs_json_double(pcs_json *j, const pcs_json_token *t, double *out,
     memcpy(tmp, t->text, t->len);
     tmp[t->len] = 0;
     *out = strtod(tmp, NULL);
-    return PRECIS_OK;
+    return isfinite(*out) ? PRECIS_OK : too_large(j, t, field);
 }
 
 precis_status pcs_json_int(pcs_json *j, const pcs_json_token *t, int64_t *out, const char *field)

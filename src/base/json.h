@@ -25,6 +25,8 @@ typedef struct {
     int depth;
     bool value_done;          /* a value ended: a comma or an end must follow */
     bool after_key;
+    const char *key;          /* the last one, for messages about its value; NULL: none yet */
+    size_t key_len;
     unsigned char stack[PCS_LIMIT_JSON_DEPTH]; /* '{' or '[' */
     bool first[PCS_LIMIT_JSON_DEPTH];
 } pcs_json;
@@ -41,6 +43,7 @@ precis_status pcs_json_string(pcs_json *j, const pcs_json_token *t, pcs_arena *a
 /* A key compared with a literal (keys with escapes never match). */
 bool pcs_json_is(const pcs_json_token *t, const char *literal);
 precis_status pcs_json_int(pcs_json *j, const pcs_json_token *t, int64_t *out, const char *field);
+/* A number beyond a double's range is an error. */
 precis_status pcs_json_double(pcs_json *j, const pcs_json_token *t, double *out, const char *field);
 precis_status pcs_json_fail(pcs_json *j, const char *at, const char *field, const char *why);
 

@@ -14,6 +14,9 @@ static const char *key_name(const pcs_hf_config *c, const char *suffix, char buf
 precis_status pcs_hf_set_float(pcs_hf_config *c, const char *suffix, double v)
 {
     char buf[128];
+    if (!isfinite((float)v))
+        return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: %g for %s is no number that 32 bits hold",
+                        c->m->path, v, suffix);
     return pcs_model_set_f32(c->m, key_name(c, suffix, buf), (float)v);
 }
 
