@@ -142,11 +142,15 @@ static void *worker(void *a)
     }
 }
 
-/* Signals belong to the caller's threads: a worker must not run its handlers. */
+/* Signals that others send belong to the caller's threads: a worker must not run their handlers. Those that the worker
+ * itself raises cannot go elsewhere: blocked, they would end the process without the handler (a mapped file that was
+ * cut short is a SIGBUS). */
 static uint32_t start_workers(pcs_pool *p, worker_arg *args, uint32_t want)
 {
     sigset_t all, old;
+    static const int own[] = { SIGBUS, SIGSEGV, SIGFPE, SIGILL };
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&all, own[i]);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     uint32_t n = 1;
     p->n = p->active = want;
