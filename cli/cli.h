@@ -73,8 +73,14 @@ int cli_error(const cli *c, const char *fmt, ...) __attribute__((format(printf, 
 int cli_fail(const cli *c, precis_status status);
 /* One object on stdout; takes it over. A full disk or a closed pipe is an error. */
 int cli_print_json(const cli *c, json_t *object);
-/* End of a command that printed text. */
+/* End of a command that printed text: an exit code; main says why output was lost. */
 int cli_done(const cli *c);
+
+/* Could something that was printed not be written? errno says why. */
+bool cli_output_lost(void);
+/* mappings.c: a mapped file that shrinks while it is read ends the process with a sentence and exit code 3, whichever
+ * thread reads it. */
+void cli_watch_mappings(void);
 
 /* help.c: the overview (NULL) or a command's page; and `precis help [COMMAND | --man [COMMAND] | --completion SHELL]`. */
 void cli_help(const cli_command *command);
@@ -89,19 +95,23 @@ extern volatile int cli_cancel;
 
 /* An option of a command, or of all, by its name; NULL: none. */
 const cli_option *cli_option_of(const cli_command *command, const char *name);
-/* manifest.c: OUT.manifest.json of a quantized file; and `quant --replay`, which makes it again with `run` and compares. -1, or an exit code. */
+/* manifest.c: OUT.manifest.json of a quantized file. -1, or an exit code. */
 int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *job, const char *out);
 /* What names a job for --resume; the caller frees; NULL: a file cannot be read. */
 char *cli_manifest_key(const cli *c, const precis_model *m);
+/* Does an option leave the bytes as they are? Does it name a file that makes them? */
+bool cli_manifest_leaves_out(const char *name);
+bool cli_manifest_hashes(const char *name);
+/* replay.c: `quant --replay`, which makes the file of a manifest again with `run` and compares: an exit code. */
 int cli_manifest_replay(cli *c, int (*run)(cli *c));
 
-/* A whole file, or stdin for "-"; NULL and a message. Freed with free(). */
-char *cli_read_text(const cli *c, const char *path, size_t *len);
+/* A whole file of a kind, or stdin for "-": -1, or an exit code; *text is freed with precis_text_free(). */
+int cli_read_text(const cli *c, const char *path, precis_input_kind kind, char **text, size_t *len);
 /* Files of an option that may be given more than once, as calibration texts, which the struct holds: -1, or an exit code. Closed in any case. */
 enum { CLI_TEXTS = 64 };
 typedef struct cli_texts { char *texts[CLI_TEXTS]; size_t lengths[CLI_TEXTS], n; } cli_texts;
 int cli_texts_open(const cli *c, const char *name, cli_texts *t, precis_calibrate_options *o);
-void cli_texts_close(cli_texts *t);
+void cli_texts_close(const cli *c, cli_texts *t);
 /* The importance matrix of a profile or a plan: --imatrix, or made here; of a large model from the first 2,048 tokens, so that the time limit is kept. */
 precis_status cli_importance(const cli *c, const precis_model *m, const precis_calibrate_options *calibrate, precis_imatrix **im);
 /* "types: Q4_K 12 (3.4 MB), ...": how many tensors, and bytes, of each. */

@@ -108,16 +108,18 @@ static int run(cli *c)
     size_t len = 0;
     char *read = NULL;
     const bool suite = cli_eval_is_suite(c);
-    const char *file = suite ? NULL : cli_get(c, "--text"), *text = file ? (read = cli_read_text(c, file, &len)) : precis_eval_default_text(&len);
-    if (!text) return EXIT_INPUT;
+    const char *file = suite ? NULL : cli_get(c, "--text");
+    const int unread = file ? cli_read_text(c, file, PRECIS_INPUT_TEXT, &read, &len) : -1;
+    if (unread >= 0) return unread;
+    const char *text = file ? read : precis_eval_default_text(&len);
     if (cli_has(c, "--sts")) {
         const int rc = cli_eval_pairs_of_sentences(c, o.arithmetic);
-        free(read);
+        precis_text_free(c->ctx, read);
         return rc;
     }
     if (cli_has(c, "--ladder")) {
         const int rc = cli_eval_ladder(c, &o, text, len);
-        free(read);
+        precis_text_free(c->ctx, read);
         return rc;
     }
     precis_model *m = NULL, *ref = NULL;
@@ -126,7 +128,7 @@ static int run(cli *c)
     const int lora = st ? -1 : cli_add_adapters(c, m, false);
     if (lora >= 0) {
         precis_model_close(&m);
-        free(read);
+        precis_text_free(c->ctx, read);
         return lora;
     }
     if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
@@ -134,7 +136,7 @@ static int run(cli *c)
         const int rc = cli_eval_suite(c, m, ref, &o);
         precis_model_close(&ref);
         precis_model_close(&m);
-        free(read);
+        precis_text_free(c->ctx, read);
         return rc;
     }
     if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, &o, &e);
@@ -142,7 +144,7 @@ static int run(cli *c)
     const int rc = st ? cli_fail(c, st) : c->json ? print_json(c, &e, arithmetic) : print_text(c, &e, arithmetic);
     precis_model_close(&ref);
     precis_model_close(&m);
-    free(read);
+    precis_text_free(c->ctx, read);
     return rc;
 }
 

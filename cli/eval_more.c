@@ -43,14 +43,15 @@ int cli_eval_ids(cli *c, const precis_model *m, const precis_eval_options *o)
 int cli_eval_pairs_of_sentences(cli *c, precis_arithmetic arithmetic)
 {
     size_t len;
-    char *csv = cli_read_text(c, cli_get(c, "--sts"), &len);
-    if (!csv) return EXIT_INPUT;
+    char *csv;
+    const int unread = cli_read_text(c, cli_get(c, "--sts"), PRECIS_INPUT_TABLE, &csv, &len);
+    if (unread >= 0) return unread;
     precis_model *m = NULL;
     precis_similarity s = { .size = sizeof s };
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     if (!st) st = precis_eval_similarity(c->ctx, m, csv, len, arithmetic, &s);
     precis_model_close(&m);
-    free(csv);
+    precis_text_free(c->ctx, csv);
     if (st) return cli_fail(c, st);
     if (c->json) return cli_print_json(c, json_pack("{s:I, s:f, s:f, s:s}", "pairs", (json_int_t)s.pairs, "spearman", s.spearman, "pearson", s.pearson, "arithmetic", precis_arithmetic_name(arithmetic)));
     printf("%llu pairs: Spearman %.4f, Pearson %.4f\n", (unsigned long long)s.pairs, s.spearman, s.pearson);
@@ -87,7 +88,9 @@ int cli_eval_ladder(cli *c, const precis_eval_options *eval, const char *text, s
     o.quant.method = cli_get(c, "--method");
     char *calib = NULL;
     size_t calib_len = 0;
-    if (cli_has(c, "--calib") && !(calib = cli_read_text(c, cli_get(c, "--calib"), &calib_len))) return EXIT_INPUT;
+    const int unread =
+        cli_has(c, "--calib") ? cli_read_text(c, cli_get(c, "--calib"), PRECIS_INPUT_TEXT, &calib, &calib_len) : -1;
+    if (unread >= 0) return unread;
     const char *texts[1] = { calib };
     o.calibrate.texts = texts;
     o.calibrate.lengths = &calib_len;
@@ -98,7 +101,7 @@ int cli_eval_ladder(cli *c, const precis_eval_options *eval, const char *text, s
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     if (!st) st = precis_ladder(c->ctx, m, cli_get(c, "--ladder"), folder && *folder ? folder : "/tmp", &o, print_row, &l);
     precis_model_close(&m);
-    free(calib);
+    precis_text_free(c->ctx, calib);
     if (st || !c->json) json_decref(l.rows);
     if (st) return cli_fail(c, st);
     if (c->json) return cli_print_json(c, json_pack("{s:o}", "rows", l.rows));

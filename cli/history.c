@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { BLOCK = 64, MEASURES = 512 };
 
@@ -40,16 +41,22 @@ static bool own_file(char path[4096])
 
 static int broken(const cli *c, sqlite3 *db, const char *path)
 {
-    const int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
+    const int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM,
+              why = db && code == SQLITE_CANTOPEN ? sqlite3_system_errno(db) : 0;
     cli_error(c, "%s: %s", path, db ? sqlite3_errmsg(db) : "out of memory");
     sqlite3_close(db);
-    return code == SQLITE_FULL || code == SQLITE_NOMEM ? EXIT_RESOURCES : EXIT_INPUT;
+    return code == SQLITE_FULL || code == SQLITE_NOMEM || why == EMFILE || why == ENFILE || why == ENOMEM
+               ? EXIT_RESOURCES
+               : EXIT_INPUT;
 }
 
 /* Opened and with its tables; -1 or an exit code. */
 static int open_results(const cli *c, const char *path, bool make, sqlite3 **db)
 {
     *db = NULL;
+    const precis_status st =
+        make && access(path, F_OK) ? PRECIS_OK : precis_input_check(c->ctx, path); /* sqlite would wait for a pipe */
+    if (st) return cli_fail(c, st);
     if (sqlite3_open_v2(path, db, make ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY, NULL)) return broken(c, *db, path);
     sqlite3_busy_timeout(*db, 10000); /* runs side by side write in turn */
     if (make && sqlite3_exec(*db, schema, NULL, NULL, NULL)) return broken(c, *db, path);

@@ -127,9 +127,8 @@ int law_formats_open(const cli *c, law_formats *f)
     *f = (law_formats){ 0 };
     if (!path) return -1;
     size_t len;
-    char *text = cli_read_text(c, path, &len);
-    if (!text) return EXIT_INPUT;
-    int line = 0, rc = -1;
+    char *text;
+    int line = 0, rc = cli_read_text(c, path, PRECIS_INPUT_TABLE, &text, &len);
     for (char *p = text, *end; rc < 0 && p && *p; p = end) {
         end = strchr(p, '\n');
         if (end) *end++ = 0;
@@ -144,7 +143,7 @@ int law_formats_open(const cli *c, law_formats *f)
         else if (got < 3 || !(o->bits > 0 && o->bits <= 64) || !(o->cost > 0) || !isfinite(o->cost)) rc = cli_error(c, "%s, line %d: a format is NAME BITS COST [EXPONENT MANTISSA], the cost of an operation in parts of one of 16 bits", path, line);
         else f->n++;
     }
-    free(text);
+    precis_text_free(c->ctx, text);
     f->given = true;
     return rc >= 0 ? rc : f->n ? -1 : cli_error(c, "%s: no format in it", path);
 }

@@ -17,9 +17,9 @@ static int method_open(cli *c, method_table *t)
     size_t n = 0, len;
     *t = (method_table){ 0 };
     if (!path) return -1;
-    char *text = cli_read_text(c, path, &len);
-    if (!text) return EXIT_INPUT;
-    int rc = -1;
+    char *text;
+    int rc = cli_read_text(c, path, PRECIS_INPUT_TABLE, &text, &len);
+    if (rc >= 0) return rc;
     json_error_t why;
     json_t *o = strchr(text, '{') ? json_loads(text, 0, &why) : NULL;
     if (strchr(text, '{') && !o) rc = cli_error(c, "%s: %s, line %d", path, why.text, why.line);
@@ -44,7 +44,7 @@ static int method_open(cli *c, method_table *t)
         else if (++n == 256) break;
     }
     json_decref(o);
-    free(text);
+    precis_text_free(c->ctx, text);
     if (rc >= 0) return rc;
     t->n = n;
     const precis_status st = precis_law_post_fit(c->ctx, bits, added, n, &t->factor, &t->g_post, &t->rmse);

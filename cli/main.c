@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -25,15 +26,6 @@ static void on_interrupt(int sig)
 {
     (void)sig;
     if (cli_cancel++) _exit(EXIT_INTERRUPTED); /* the second time, at once */
-}
-
-/* A mapped file that shrinks while it is read. */
-static void on_bus_error(int sig)
-{
-    static const char text[] = "\nprecis: an input file changed or could not be read while it was in use\n";
-    (void)sig;
-    if (write(2, text, sizeof text - 1) < 0) _exit(EXIT_INPUT);
-    _exit(EXIT_INPUT);
 }
 
 static const cli_option *find_option(const cli_command *cmd, const char *arg, size_t len)
@@ -107,14 +99,37 @@ static int run(cli *c)
     return rc;
 }
 
-int main(int argc, char **argv)
+static void set_signals(void)
 {
-    struct sigaction sa = { .sa_handler = on_interrupt };
+    struct sigaction sa = { .sa_handler = on_interrupt }; /* no SA_RESTART: a read that waits must end */
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
-    sa.sa_handler = on_bus_error;
-    sigaction(SIGBUS, &sa, NULL);
     signal(SIGPIPE, SIG_IGN);
+    cli_watch_mappings();
+}
+
+/* A stream that the caller closed would be given to the first file that is opened, and what is printed would land in a
+ * model. Those that stand in for it cannot be used: reading and writing them fails. */
+static void fill_streams(void)
+{
+    static const int flags[3] = { O_WRONLY, O_RDONLY, O_WRONLY };
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) < 0) return;
+}
+
+/* Nothing that was printed may be lost in silence, whichever command printed it. A pipe that nobody reads any more
+ * (head) needs no message. */
+static int with_output(int rc)
+{
+    const bool lost = cli_output_lost(), broken = errno == EPIPE;
+    const char *why = strerror(errno);
+    if (!lost) return rc;
+    if (!broken) fprintf(stderr, "precis: standard output could not be written: %s\n", why);
+    return rc ? rc : EXIT_RESOURCES;
+}
+
+static int dispatch(int argc, char **argv)
+{
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         cli_help(NULL);
         return argc < 2 ? EXIT_USAGE : EXIT_DONE;
@@ -154,4 +169,11 @@ int main(int argc, char **argv)
     if (rc < 0) rc = run(&c);
     free(c.args);
     return rc;
+}
+
+int main(int argc, char **argv)
+{
+    fill_streams();
+    set_signals();
+    return with_output(dispatch(argc, argv));
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Options that leave the bytes as they are. */
-static bool is_aside(const char *name)
+bool cli_manifest_leaves_out(const char *name)
 {
     static const char *const aside[] = { "--output", "--json", "--quiet", "--threads", "--help", "--text", "--chunks", "--ctx", "--bench", "--no-eval", "--replay", "--mem-limit", "--resume" };
     for (size_t i = 0; i < sizeof aside / sizeof *aside; i++)
@@ -14,7 +14,14 @@ static bool is_aside(const char *name)
     return false;
 }
 
-static bool is_file(const char *name) { return !strcmp(name, "--calib") || !strcmp(name, "--imatrix") || !strcmp(name, "--profile") || !strcmp(name, "--plan"); }
+/* Options whose files are a part of what makes the bytes. */
+bool cli_manifest_hashes(const char *name)
+{
+    static const char *const files[] = { "--calib", "--imatrix", "--profile", "--plan" };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (!strcmp(files[i], name)) return true;
+    return false;
+}
 
 static json_t *tensors_of(const precis_job *job)
 {
@@ -74,10 +81,11 @@ static json_t *recipe(const cli *c, const precis_model *m, precis_status *status
     precis_status st = PRECIS_OK;
     for (int i = 0; i < c->n_given && !st; i++) {
         const char *name = c->given[i].option->name, *value = c->given[i].value;
-        if (is_aside(name)) continue;
+        if (cli_manifest_leaves_out(name)) continue;
         json_array_append_new(args, json_string(name));
         if (value) json_array_append_new(args, json_string(value));
-        if (is_file(name) && !(st = precis_sha256_file(c->ctx, value, hex))) json_array_append_new(inputs, json_pack("{s:s, s:s, s:s}", "option", name, "path", value, "sha256", hex));
+        if (cli_manifest_hashes(name) && !(st = precis_sha256_file(c->ctx, value, hex)))
+            json_array_append_new(inputs, json_pack("{s:s, s:s, s:s}", "option", name, "path", value, "sha256", hex));
     }
     json_t *o = json_pack("{s:s, s:i, s:s, s:o, s:o}", "precis", "manifest", "version", 1, "program", precis_version(), "arguments", args, "inputs", inputs);
     if (!st && !(st = precis_model_sha256(m, hex))) json_object_set_new(o, "model", json_pack("{s:s, s:s}", "path", c->args[0], "tensors_sha256", hex));
@@ -118,94 +126,5 @@ int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *jo
     json_decref(o);
     free(path);
     free(part);
-    return rc;
-}
-
-/* A member of a manifest; NULL and a message with its path when it is missing or of another type. */
-static const char *text_at(const cli *c, const char *file, json_t *o, const char *where, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    if (!s) cli_error(c, "%s: %s.%s is missing, or no string", file, where, key);
-    return s;
-}
-
-static int check_inputs(const cli *c, const char *file, json_t *manifest)
-{
-    json_t *inputs = json_object_get(manifest, "inputs");
-    char hex[65];
-    if (!json_is_array(inputs)) return cli_error(c, "%s: inputs is missing, or no list", file);
-    for (size_t i = 0; i < json_array_size(inputs); i++) {
-        char where[32];
-        snprintf(where, sizeof where, "inputs[%zu]", i);
-        json_t *in = json_array_get(inputs, i);
-        const char *path = text_at(c, file, in, where, "path"), *sha = text_at(c, file, in, where, "sha256");
-        if (!path || !sha) return EXIT_INPUT;
-        const precis_status st = precis_sha256_file(c->ctx, path, hex);
-        if (st) return cli_fail(c, st);
-        if (strcmp(hex, sha)) return cli_error(c, "%s: it has changed since (SHA-256 %.16s..., was %.16s...); the bytes would be others", path, hex, sha), EXIT_NEGATIVE;
-    }
-    return -1;
-}
-
-static int check_model(const cli *c, const char *path, const char *sha)
-{
-    precis_model *m;
-    char hex[65];
-    precis_status st = precis_model_open(c->ctx, &m, path);
-    if (!st) st = precis_model_sha256(m, hex);
-    precis_model_close(&m);
-    if (st) return cli_fail(c, st);
-    return strcmp(hex, sha) ? cli_error(c, "%s: its tensors have changed since (SHA-256 %.16s..., were %.16s...); the bytes would be others", path, hex, sha), EXIT_NEGATIVE : -1;
-}
-
-/* The manifest's arguments as options of this call. */
-static int take_arguments(cli *c, const char *file, json_t *args)
-{
-    if (!json_is_array(args)) return cli_error(c, "%s: arguments is missing, or no list", file);
-    for (size_t i = 0; i < json_array_size(args); i++) {
-        const char *name = json_string_value(json_array_get(args, i));
-        const cli_option *o = name ? cli_option_of(c->command, name) : NULL;
-        if (!o || is_aside(o->name)) return cli_error(c, "%s: arguments[%zu]: \"%.40s\" is no option that this version takes", file, i, name ? name : "(no string)");
-        const char *value = NULL;
-        if (o->arg && !(value = json_string_value(json_array_get(args, ++i)))) return cli_error(c, "%s: arguments[%zu]: %s needs a value", file, i, o->name);
-        if (c->n_given == (int)(sizeof c->given / sizeof *c->given)) return cli_usage(c, "too many options");
-        c->given[c->n_given].option = o;
-        c->given[c->n_given++].value = value;
-    }
-    return -1;
-}
-
-int cli_manifest_replay(cli *c, int (*run)(cli *c))
-{
-    const char *file = cli_get(c, "--replay"), *out = cli_get(c, "--output");
-    json_error_t e;
-    if (!out) return cli_usage(c, "give -o FILE");
-    json_t *manifest = json_load_file(file, JSON_REJECT_DUPLICATES, &e);
-    if (!manifest) return cli_error(c, "%s: line %d: %s", file, e.line, e.text);
-    json_t *model = json_object_get(manifest, "model"), *output = json_object_get(manifest, "output");
-    const char *kind = text_at(c, file, manifest, "", "precis"), *path = kind ? text_at(c, file, model, "model", "path") : NULL, *sha = path ? text_at(c, file, model, "model", "tensors_sha256") : NULL,
-               *made = sha ? text_at(c, file, output, "output", "sha256") : NULL, *program = made ? text_at(c, file, manifest, "", "program") : NULL;
-    int rc = program ? -1 : EXIT_INPUT;
-    if (rc < 0 && (strcmp(kind, "manifest") || json_integer_value(json_object_get(manifest, "version")) != 1)) rc = cli_error(c, "%s: this is no manifest of version 1", file);
-    if (rc < 0 && strcmp(program, precis_version()) && !c->quiet) fprintf(stderr, "note: it was made by precis %s; this is %s\n", program, precis_version());
-    if (rc < 0 && json_integer_value(json_object_get(manifest, "seed")) != (json_int_t)c->seed) rc = cli_usage(c, "the manifest's seed is %lld; give --seed %lld", (long long)json_integer_value(json_object_get(manifest, "seed")), (long long)json_integer_value(json_object_get(manifest, "seed")));
-    if (rc < 0) rc = check_inputs(c, file, manifest);
-    if (rc < 0) rc = check_model(c, path, sha);
-    if (rc < 0) rc = take_arguments(c, file, json_object_get(manifest, "arguments"));
-    if (rc < 0) {
-        char hex[65], *model_path = strdup(path), *args[1] = { model_path }, **old = c->args;
-        c->args = args;
-        c->n_args = 1;
-        rc = run(c);
-        c->args = old;
-        const precis_status st = rc ? PRECIS_OK : precis_sha256_file(c->ctx, out, hex);
-        if (st) rc = cli_fail(c, st);
-        else if (!rc && strcmp(hex, made)) {
-            cli_error(c, "%s has other bytes than the manifest's (SHA-256 %.16s..., was %.16s...)", out, hex, made);
-            rc = EXIT_NEGATIVE;
-        } else if (!rc && !c->quiet) fprintf(stderr, "the same bytes: SHA-256 %s\n", hex);
-        free(model_path);
-    }
-    json_decref(manifest);
     return rc;
 }

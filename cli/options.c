@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const cli_option cli_common[] = {
     { "--json", 0, NULL, "print one JSON object on stdout" },
@@ -117,51 +118,38 @@ int cli_fail(const cli *c, precis_status status)
     return EXIT_INPUT;
 }
 
+bool cli_output_lost(void)
+{
+    static int why; /* of the first failure: those after it may succeed with nothing to write */
+    errno = 0;
+    const bool lost = fflush(stdout) || ferror(stdout);
+    if (lost && !errno && write(STDOUT_FILENO, "\n", 1) == 1)
+        errno = EIO; /* it failed in a printf, which told nobody: asked again */
+    if (lost && !why) why = errno;
+    errno = why;
+    return lost;
+}
+
 int cli_done(const cli *c)
 {
-    if (!fflush(stdout) && !ferror(stdout)) return EXIT_DONE;
-    cli_error(c, "stdout: %s", strerror(errno));
-    return EXIT_RESOURCES;
+    (void)c; /* main says why */
+    return cli_output_lost() ? EXIT_RESOURCES : EXIT_DONE;
 }
 
 int cli_print_json(const cli *c, json_t *object)
 {
     const int failed = !object || json_dumpf(object, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(c->digits ? c->digits : 9));
     json_decref(object);
+    if (failed && cli_output_lost()) return cli_done(c);
     if (failed) return cli_error(c, "the result could not be written as JSON"), EXIT_RESOURCES;
     putchar('\n');
     return cli_done(c);
 }
 
-char *cli_read_text(const cli *c, const char *path, size_t *len)
+int cli_read_text(const cli *c, const char *path, precis_input_kind kind, char **text, size_t *len)
 {
-    FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
-    if (!f) {
-        cli_error(c, "%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    char *text = NULL;
-    size_t cap = 0, n = 0, got = 1;
-    while (got && !ferror(f)) {
-        if (n + 1 >= cap) {
-            cap = cap ? 2 * cap : 65536;
-            char *grown = cap <= (size_t)1 << 30 ? realloc(text, cap) : NULL;
-            if (!grown) break;
-            text = grown;
-        }
-        got = fread(text + n, 1, cap - n - 1, f);
-        n += got;
-    }
-    const bool bad = ferror(f) || got;
-    if (f != stdin) fclose(f);
-    if (bad) {
-        cli_error(c, "%s: cannot be read, or is larger than 1 GiB", path);
-        free(text);
-        return NULL;
-    }
-    text[n] = 0;
-    *len = n;
-    return text;
+    const precis_status st = precis_input_read(c->ctx, path, kind, 0, text, len);
+    return st ? cli_fail(c, st) : -1;
 }
 
 const char *cli_bytes(double bytes, char buf[32])
@@ -248,17 +236,20 @@ char *cli_joined(const cli *c, const char *name)
 int cli_texts_open(const cli *c, const char *name, cli_texts *t, precis_calibrate_options *o)
 {
     *t = (cli_texts){ .n = 0 };
-    for (const char *f; t->n < CLI_TEXTS && (f = cli_get_nth(c, name, (int)t->n)); t->n++)
-        if (!(t->texts[t->n] = cli_read_text(c, f, &t->lengths[t->n]))) return EXIT_INPUT;
+    if (cli_get_nth(c, name, CLI_TEXTS)) return cli_usage(c, "%s may be given %d times at most", name, CLI_TEXTS);
+    for (const char *f; (f = cli_get_nth(c, name, (int)t->n)); t->n++) {
+        const int rc = cli_read_text(c, f, PRECIS_INPUT_TEXT, &t->texts[t->n], &t->lengths[t->n]);
+        if (rc >= 0) return rc;
+    }
     o->texts = (const char *const *)t->texts;
     o->lengths = t->lengths;
     o->n_texts = t->n;
     return -1;
 }
 
-void cli_texts_close(cli_texts *t)
+void cli_texts_close(const cli *c, cli_texts *t)
 {
-    for (size_t i = 0; i < t->n; i++) free(t->texts[i]);
+    for (size_t i = 0; i < t->n; i++) precis_text_free(c->ctx, t->texts[i]);
 }
 
 precis_status cli_importance(const cli *c, const precis_model *m, const precis_calibrate_options *calibrate, precis_imatrix **im)
@@ -268,7 +259,9 @@ precis_status cli_importance(const cli *c, const precis_model *m, const precis_c
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
     if (info.parameters > LARGE && o.n_texts && (!o.tokens || o.tokens > TOKENS)) o.tokens = TOKENS;
-    return cli_has(c, "--imatrix") ? precis_imatrix_open(c->ctx, im, cli_get(c, "--imatrix")) : precis_calibrate(c->ctx, im, m, &o);
+    if (!cli_has(c, "--imatrix")) return precis_calibrate(c->ctx, im, m, &o);
+    const precis_status st = precis_imatrix_open(c->ctx, im, cli_get(c, "--imatrix"));
+    return st ? st : precis_imatrix_check(*im, m);
 }
 
 void cli_print_types(const precis_plan *plan)

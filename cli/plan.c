@@ -133,7 +133,7 @@ static int run(cli *c)
     precis_profile_close(&profile);
     precis_imatrix_close(&im);
     precis_model_close(&m);
-    cli_texts_close(&calib);
+    cli_texts_close(c, &calib);
     free(pins);
     return rc;
 }

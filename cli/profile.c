@@ -149,7 +149,7 @@ static int run(cli *c)
         if (!st && cli_has(c, "--nodes")) {
             rc = print_nodes(c, m, &o);
             precis_model_close(&m);
-            cli_texts_close(&calib);
+            cli_texts_close(c, &calib);
             return rc;
         }
         if (!st && out) st = precis_out_check(c->ctx, out, m);
@@ -160,7 +160,7 @@ static int run(cli *c)
     precis_profile_close(&profile);
     precis_imatrix_close(&im);
     precis_model_close(&m);
-    cli_texts_close(&calib);
+    cli_texts_close(c, &calib);
     return rc;
 }
 

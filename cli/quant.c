@@ -27,7 +27,9 @@ static const cli_option options[] = {
     { "--calib-tokens", 0, "N", "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole model)" },
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
     { "--strict", 0, NULL, "a width that forbids a type is an error, not a substitute" },
-    { "--replay", 0, "MANIFEST", "make the file of OUT.manifest.json again, and compare" },
+    { "--replay", 0, "MANIFEST",
+      "make the file of OUT.manifest.json again, and compare; MODEL, --calib and the like name inputs that do not lie "
+      "beside it" },
     { "--dry-run", 0, NULL, "plan and print, write nothing" },
     { "--text", 0, "FILE", "evaluation text (default: about 43 kB that precis carries)" },
     { "--chunks", 0, "N", "evaluation windows at most" },
@@ -197,7 +199,9 @@ static int run(cli *c)
     cli_texts calib;
     int rc = cli_texts_open(c, "--calib", &calib, &o.calibrate);
     if (cli_has(c, "--pin")) o.quant.pins = pins;
-    if (rc < 0 && cli_has(c, "--text") && !(o.text = text = cli_read_text(c, cli_get(c, "--text"), &o.text_len))) rc = EXIT_INPUT;
+    if (rc < 0 && cli_has(c, "--text"))
+        rc = cli_read_text(c, cli_get(c, "--text"), PRECIS_INPUT_TEXT, &text, &o.text_len);
+    o.text = text;
     precis_model *m = NULL;
     precis_job job = { 0 };
     precis_profile *profile = NULL;
@@ -225,16 +229,28 @@ static int run(cli *c)
     precis_text_free(c->ctx, method);
     precis_text_free(c->ctx, kv);
     precis_model_close(&m);
-    cli_texts_close(&calib);
-    free(text);
+    cli_texts_close(c, &calib);
+    precis_text_free(c->ctx, text);
     free(key);
     free(pins);
     return rc;
 }
 
+/* What comes from standard input cannot be hashed, nor come again. */
+static int refuse_streams(const cli *c)
+{
+    for (int i = 0; i < c->n_given; i++)
+        if (cli_manifest_hashes(c->given[i].option->name) && !strcmp(c->given[i].value, "-"))
+            return cli_usage(c, "%s: the manifest names its file; write standard input to one first",
+                             c->given[i].option->name);
+    return -1;
+}
+
 static int run_or_replay(cli *c)
 {
-    if (cli_has(c, "--replay")) return c->n_args ? cli_usage(c, "--replay takes the model from the manifest") : cli_manifest_replay(c, run);
+    if (cli_has(c, "--replay")) return cli_manifest_replay(c, run);
+    const int streams = refuse_streams(c);
+    if (streams >= 0) return streams;
     return c->n_args ? run(c) : cli_usage(c, "usage: precis quant MODEL [options]; --help says more");
 }
 
@@ -247,6 +263,7 @@ const cli_command cli_quant = {
     0, 1, options, run_or_replay,
     "  precis quant model.gguf --max-size 75% -o small.gguf\n"
     "  precis quant --replay small.gguf.manifest.json -o again.gguf\n"
+    "  precis quant ~/models/model.gguf --replay small.gguf.manifest.json -o again.gguf\n"
     "  precis quant model.gguf --bpw 4.5 --types Q3_K,Q4_K,Q6_K --pin 'output.weight=Q6_K' -o small.gguf\n"
     "  precis quant model.gguf --type Q4_K_M --imatrix model.imatrix.gguf -o q4.gguf\n"
     "  precis quant model.gguf --type '*attn_v*=Q6_K,*ffn_down*=Q5_K,*=Q4_K' --dry-run\n",

@@ -362,8 +362,11 @@ static int run(cli *c)
     if (rc == EXIT_DONE && s.info.encoder != cli_has(c, "--embed"))
         rc = cli_usage(c, s.info.encoder ? "the model is an encoder; --embed prints the embedding of a text" : "the model is no encoder; embeddings come from BERT and its like");
     size_t len = 0;
-    char *read = rc == EXIT_DONE && cli_has(c, "--file") ? cli_read_text(c, cli_get(c, "--file"), &len) : NULL;
-    if (rc == EXIT_DONE && cli_has(c, "--file") && !read) rc = EXIT_INPUT;
+    char *read = NULL;
+    const int unread = rc == EXIT_DONE && cli_has(c, "--file")
+                           ? cli_read_text(c, cli_get(c, "--file"), PRECIS_INPUT_TEXT, &read, &len)
+                           : -1;
+    if (unread >= 0) rc = unread;
     const char *prompt = read ? read : cli_get(c, "--prompt");
     if (rc != EXIT_DONE) {}
     else if (cli_has(c, "--embed")) rc = embed(&s, prompt, read ? len : strlen(prompt));
@@ -373,7 +376,7 @@ static int run(cli *c)
     if (cli_has(c, "--embed")) {}
     else if (c->json && rc == EXIT_DONE) rc = print_json(&s);
     else if (rc == EXIT_DONE) rc = cli_done(c);
-    free(read);
+    precis_text_free(c->ctx, read);
     free(s.text);
     free(s.ids);
     precis_lookup_close(&s.lookup);

@@ -11,8 +11,7 @@ typedef struct { double *kld, *ratio; size_t n, cap; bool failed; } tokens;
 
 typedef struct domain {
     const char *name;
-    char *read;                /* freed with free() */
-    char *made;                /* freed with precis_text_free */
+    char *own;                 /* freed with precis_text_free; NULL: the text is carried */
     const char *text;
     size_t len;
     char sha[65];
@@ -74,11 +73,11 @@ static const char *folder_of(const cli *c)
 
 /* ---- gathering ------------------------------------------------------------------------------------------------- */
 
-static int add_domain(suite *s, const char *name, char *read, char *made, const char *text, size_t len)
+static int add_domain(suite *s, const char *name, char *own, const char *text, size_t len)
 {
     if (s->n_domains == DOMAINS) return cli_usage(s->c, "more than %d texts", DOMAINS);
     domain *d = &s->domains[s->n_domains++];
-    *d = (domain){ .name = name, .read = read, .made = made, .text = text, .len = len, .e.size = sizeof d->e };
+    *d = (domain){ .name = name, .own = own, .text = text, .len = len, .e.size = sizeof d->e };
     precis_sha256(text, len, d->sha);
     return -1;
 }
@@ -90,22 +89,22 @@ static int gather_texts(suite *s)
     int rc = -1;
     for (int i = 0; rc < 0 && cli_get_nth(c, "--text", i); i++) {
         const char *path = cli_get_nth(c, "--text", i), *last = strrchr(path, '/');
-        char *text = cli_read_text(c, path, &len);
-        if (!text) return EXIT_INPUT;
-        rc = add_domain(s, last ? last + 1 : path, text, NULL, text, len);
-        if (rc >= 0) free(text);
+        char *text;
+        if ((rc = cli_read_text(c, path, PRECIS_INPUT_TEXT, &text, &len)) >= 0) return rc;
+        rc = add_domain(s, last ? last + 1 : path, text, text, len);
+        if (rc >= 0) precis_text_free(c->ctx, text);
     }
     for (size_t i = 0; rc < 0 && cli_has(c, "--domains") && precis_probe_name(folder_of(c), i); i++) {
         char *text;
         const precis_status st = precis_probe_text(c->ctx, folder_of(c), precis_probe_name(folder_of(c), i), &text, &len);
         if (st) return cli_fail(c, st);
-        rc = add_domain(s, precis_probe_name(folder_of(c), i), NULL, text, text, len);
+        rc = add_domain(s, precis_probe_name(folder_of(c), i), text, text, len);
         if (rc >= 0) precis_text_free(c->ctx, text);
     }
     const bool wanted = !cli_has(c, "--tasks") || s->max_kld > 0 || s->max_ppl > 0;
     if (rc < 0 && !s->n_domains && wanted) {
         const char *text = precis_eval_default_text(&len);
-        rc = add_domain(s, "default", NULL, NULL, text, len);
+        rc = add_domain(s, "default", NULL, text, len);
     }
     return rc;
 }
@@ -539,8 +538,7 @@ int cli_eval_suite(cli *c, const precis_model *m, const precis_model *ref, const
     if (rc < 0) rc = c->json ? print_json(s) : print_text(s);
     if (!rc && s->n_rows) rc = s->verdict == PRECIS_ACCEPT ? EXIT_DONE : s->verdict == PRECIS_REJECT ? EXIT_NEGATIVE : EXIT_UNDECIDED;
     for (size_t i = 0; i < s->n_domains; i++) {
-        free(s->domains[i].read);
-        if (s->domains[i].made) precis_text_free(c->ctx, s->domains[i].made);
+        precis_text_free(c->ctx, s->domains[i].own);
         free(s->domains[i].k.kld);
         free(s->domains[i].k.ratio);
     }

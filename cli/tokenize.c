@@ -90,9 +90,9 @@ static int render(cli *c)
     precis_message messages[MAX_MESSAGES];
     char *owned[MAX_MESSAGES], *out = NULL;
     size_t n = 0, len;
-    char *source = cli_read_text(c, cli_get(c, "--render"), &len);
-    if (!source) return EXIT_INPUT;
-    int rc = -1;
+    char *source;
+    int rc = cli_read_text(c, cli_get(c, "--render"), PRECIS_INPUT_TABLE, &source, &len);
+    if (rc >= 0) return rc;
     for (const char *m; rc < 0 && n < MAX_MESSAGES && (m = cli_get_nth(c, "--message", (int)n));) {
         char *eq = (owned[n] = strdup(m)) ? strchr(owned[n], '=') : NULL;
         if (!owned[n]) break;
@@ -109,7 +109,7 @@ static int render(cli *c)
         precis_text_free(c->ctx, out);
     }
     while (n) free(owned[--n]);
-    free(source);
+    precis_text_free(c->ctx, source);
     return rc;
 }
 
@@ -120,8 +120,10 @@ static int run(cli *c)
     const char *text = cli_get(c, "--text"), *file = cli_get(c, "--file");
     if (!text == !file) return cli_usage(c, "give --text TEXT or --file FILE");
     size_t len = text ? strlen(text) : 0;
-    char *read = file ? cli_read_text(c, file, &len) : NULL;
-    if (file && !read) return EXIT_INPUT;
+    char *read = NULL;
+    const bool many = file && cli_has(c, "--batch");
+    const int unread = file ? cli_read_text(c, file, many ? PRECIS_INPUT_TEXTS : PRECIS_INPUT_TEXT, &read, &len) : -1;
+    if (unread >= 0) return unread;
     precis_model *m = NULL;
     precis_tokenizer *t = NULL;
     int32_t *ids = NULL;
@@ -129,14 +131,13 @@ static int run(cli *c)
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     if (!st) st = precis_tokenizer_open(c->ctx, &t, m);
     const unsigned flags = cli_has(c, "--no-special") ? 0 : PRECIS_TEXT_ADD | PRECIS_TEXT_PARSE;
-    const bool many = file && cli_has(c, "--batch");
     if (!st && many) st = batch(c, t, read, len, flags);
     else if (!st) st = precis_tokenizer_encode(t, file ? read : text, len, flags, &ids, &n);
     const int rc = st ? cli_fail(c, st) : many ? EXIT_DONE : print(c, t, ids, n);
     if (t) precis_ids_free(t, ids);
     precis_tokenizer_close(&t);
     precis_model_close(&m);
-    free(read);
+    precis_text_free(c->ctx, read);
     return rc;
 }
 

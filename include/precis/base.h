@@ -33,7 +33,7 @@ typedef enum precis_status {
     PRECIS_EINVAL = -1,       /* the caller's arguments do not make sense        */
     PRECIS_EFORMAT = -2,      /* the input file is damaged or breaks its format  */
     PRECIS_EUNSUPPORTED = -3, /* valid, but this build cannot do it              */
-    PRECIS_ENOMEM = -4,       /* an allocation failed                            */
+    PRECIS_ENOMEM = -4,       /* no memory, or the system's limit on open files  */
     PRECIS_EIO = -5,          /* the system refused to read or write             */
     PRECIS_ENOSPC = -6,       /* the disk is too full; nothing was left behind   */
     PRECIS_ECANCELED = -7,    /* stopped by the progress callback or cancel flag */

@@ -7,6 +7,7 @@
 #include "precis/convert.h"
 #include "precis/eval.h"
 #include "precis/graph.h"
+#include "precis/input.h"
 #include "precis/job.h"
 #include "precis/law.h"
 #include "precis/law_fit.h"

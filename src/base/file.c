@@ -4,35 +4,85 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+typedef struct { uint64_t expected; size_t limit; precis_input_kind kind; } slurping;
+
+precis_status pcs_errno_status(int error)
+{
+    switch (error) {
+    case ENOSPC: case EDQUOT: case EFBIG: return PRECIS_ENOSPC;
+    case EMFILE: case ENFILE: case ENOMEM: return PRECIS_ENOMEM;
+    default: return PRECIS_EIO;
+    }
+}
+
+static precis_status system_fail(precis_ctx *ctx, const char *path, int error)
+{
+    return pcs_fail(ctx, pcs_errno_status(error), "%s: %s", path, strerror(error));
+}
+
+static const char *kind_of(mode_t mode)
+{
+    return S_ISDIR(mode)    ? "a folder"
+           : S_ISFIFO(mode) ? "a pipe (FIFO)"
+           : S_ISSOCK(mode) ? "a socket"
+           : S_ISCHR(mode)  ? "a character device"
+           : S_ISBLK(mode)  ? "a block device"
+                            : "something else";
+}
+
+static precis_status not_regular(precis_ctx *ctx, const char *path, mode_t mode)
+{
+    return pcs_fail(ctx, PRECIS_EFORMAT, "%s: not a regular file but %s%s", path, kind_of(mode),
+                    !S_ISFIFO(mode) && !S_ISCHR(mode) ? "" : "; write its content to a file first");
+}
+
+precis_status pcs_open_regular(precis_ctx *ctx, const char *path, int flags, int *fd, struct stat *sb)
+{
+    *fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+    if (*fd < 0) {
+        const int why = errno; /* of a socket, and of a folder to be written, it does not say what they are */
+        if ((why == ENXIO || why == EISDIR || why == ENODEV) && !stat(path, sb) && !S_ISREG(sb->st_mode))
+            return not_regular(ctx, path, sb->st_mode);
+        return system_fail(ctx, path, why);
+    }
+    precis_status st = PRECIS_OK;
+    if (fstat(*fd, sb)) st = system_fail(ctx, path, errno);
+    else if (!S_ISREG(sb->st_mode)) st = not_regular(ctx, path, sb->st_mode);
+    if (st) {
+        close(*fd);
+        *fd = -1;
+    }
+    return st;
+}
+
+bool pcs_absent(const char *path)
+{
+    struct stat sb;
+    return stat(path, &sb) && (errno == ENOENT || errno == ENOTDIR);
+}
 
 precis_status pcs_file_open(precis_ctx *ctx, pcs_file *f, const char *path)
 {
+    struct stat sb;
     memset(f, 0, sizeof *f);
-    f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not block us */
-    if (f->fd < 0) return pcs_fail(ctx, PRECIS_EIO, "%s: %s", path, strerror(errno));
-    struct stat st;
-    if (fstat(f->fd, &st)) {
-        close(f->fd);
-        f->fd = -1;
-        return pcs_fail(ctx, PRECIS_EIO, "%s: %s", path, strerror(errno));
-    }
-    precis_status status = PRECIS_OK;
-    f->size = (uint64_t)st.st_size;
-    f->dev = (uint64_t)st.st_dev;
-    f->ino = (uint64_t)st.st_ino;
+    precis_status st = pcs_open_regular(ctx, path, O_RDONLY, &f->fd, &sb);
+    if (st) return st;
+    f->size = (uint64_t)sb.st_size;
+    f->dev = (uint64_t)sb.st_dev;
+    f->ino = (uint64_t)sb.st_ino;
     f->path = pcs_alloc(ctx, strlen(path) + 1, 1);
-    if (!f->path) status = PRECIS_ENOMEM;
-    else if (!S_ISREG(st.st_mode)) status = pcs_fail(ctx, PRECIS_EFORMAT, "%s: not a regular file", path);
-    if (status == PRECIS_OK && f->size) {
+    if (!f->path) st = PRECIS_ENOMEM;
+    if (!st && f->size) {
         void *map = mmap(NULL, f->size, PROT_READ, MAP_SHARED, f->fd, 0);
-        if (map == MAP_FAILED) status = pcs_fail(ctx, PRECIS_EIO, "%s: cannot map: %s", path, strerror(errno));
+        if (map == MAP_FAILED)
+            st = pcs_fail(ctx, pcs_errno_status(errno), "%s: cannot map: %s", path, strerror(errno));
         else f->map = map;
     }
-    if (status != PRECIS_OK) {
+    if (st) {
         pcs_file_close(ctx, f);
-        return status;
+        return st;
     }
     strcpy(f->path, path);
     return PRECIS_OK;
@@ -72,26 +122,74 @@ precis_status pcs_file_read(precis_ctx *ctx, const pcs_file *f, uint64_t offset,
     return PRECIS_OK;
 }
 
-precis_status pcs_file_slurp(precis_ctx *ctx, const char *path, size_t limit, char **data, size_t *len)
+static precis_status too_long(precis_ctx *ctx, const char *path, size_t limit)
+{
+    return pcs_fail(ctx, PRECIS_EFORMAT, "%s: more than the limit of %zu bytes (precis list limits)", path, limit);
+}
+
+/* To the end of what is open, whatever its size was said to be: files of /proc and standard input have none. */
+static precis_status read_to_end(precis_ctx *ctx, const char *path, int fd, const slurping *o, char **data, size_t *len)
+{
+    enum { STEP = 1 << 24, FIRST = 1 << 16 };
+    size_t cap = o->expected ? (size_t)o->expected + 1 : FIRST; /* one more, so that the end is seen without growing */
+    precis_status st = PRECIS_OK;
+    for (bool more = true; more && !st;) {
+        if (cap > o->limit) cap = o->limit + 1;
+        char *grown = pcs_grow(ctx, *data, *len, cap + 1, 1);
+        if (!grown) return PRECIS_ENOMEM;
+        *data = grown;
+        while (more && !st && *len < cap) {
+            const ssize_t n = read(fd, *data + *len, cap - *len < STEP ? cap - *len : STEP);
+            if (n < 0 && errno != EINTR) st = system_fail(ctx, path, errno);
+            else if (n > 0 && !*len && o->kind) st = pcs_text_is_none(ctx, path, o->kind, *data, (size_t)n);
+            if (n == 0) more = false;
+            else if (n > 0) *len += (size_t)n;
+            if (!st && (n < 0 || n == STEP))
+                st = pcs_progress(ctx, "read", *len, o->expected > *len ? o->expected : o->limit);
+        }
+        if (!st && *len > o->limit) st = too_long(ctx, path, o->limit);
+        cap = 2 * cap;
+    }
+    if (!st) (*data)[*len] = 0;
+    return st;
+}
+
+static precis_status slurp(precis_ctx *ctx, const char *path, int fd, const slurping *o, char **data, size_t *len)
 {
     *data = NULL;
     *len = 0;
-    pcs_file f;
-    precis_status st = pcs_file_open(ctx, &f, path);
-    if (st != PRECIS_OK) return st;
-    if (f.size > limit) {
-        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: %llu bytes, more than the limit of %zu", path, (unsigned long long)f.size, limit);
-    } else if (!(*data = pcs_alloc(ctx, (size_t)f.size + 1, 1))) {
-        st = PRECIS_ENOMEM;
-    } else {
-        st = pread_all(ctx, &f, 0, *data, (size_t)f.size, len);
-        if (st != PRECIS_OK) {
-            pcs_free(ctx, *data);
-            *data = NULL;
-        }
+    precis_status st = o->expected > o->limit ? too_long(ctx, path, o->limit) : read_to_end(ctx, path, fd, o, data, len);
+    if (!st && o->kind) st = pcs_text_check(ctx, path, o->kind, *data, len);
+    if (st) {
+        pcs_free(ctx, *data);
+        *data = NULL;
+        *len = 0;
     }
-    pcs_file_close(ctx, &f);
     return st;
+}
+
+precis_status pcs_stdin_slurp(precis_ctx *ctx, size_t limit, precis_input_kind kind, char **data, size_t *len)
+{
+    return slurp(ctx, "standard input", STDIN_FILENO, &(slurping){ 0, limit, kind }, data, len);
+}
+
+precis_status pcs_text_slurp(precis_ctx *ctx, const char *path, size_t limit, precis_input_kind kind, char **text,
+                             size_t *len)
+{
+    struct stat sb;
+    int fd;
+    *text = NULL;
+    *len = 0;
+    precis_status st = pcs_open_regular(ctx, path, O_RDONLY, &fd, &sb);
+    if (st) return st;
+    st = slurp(ctx, path, fd, &(slurping){ (uint64_t)sb.st_size, limit, kind }, text, len);
+    close(fd);
+    return st;
+}
+
+precis_status pcs_file_slurp(precis_ctx *ctx, const char *path, size_t limit, char **data, size_t *len)
+{
+    return pcs_text_slurp(ctx, path, limit, PRECIS_INPUT_BYTES, data, len);
 }
 
 bool pcs_is_dir(const char *path)

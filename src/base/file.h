@@ -6,6 +6,9 @@
 #define PCS_FILE_H
 
 #include "base/base.h"
+#include "precis/input.h"
+
+#include <sys/stat.h>
 
 typedef struct pcs_file {
     char *path;
@@ -14,13 +17,32 @@ typedef struct pcs_file {
     const unsigned char *map; /* NULL for an empty file */
 } pcs_file;
 
-/* Regular files only. PRECIS_EIO, PRECIS_EFORMAT (not a regular file). */
+/* What a failed call of the system means: no room, no memory or descriptors (both are resources), else PRECIS_EIO. */
+precis_status pcs_errno_status(int error);
+/* The one way to a file that a user or a file names: `flags` are O_RDONLY or O_RDWR (with O_CREAT). Opening never
+ * blocks; what is no regular file is PRECIS_EFORMAT, and said what it is. The caller closes *fd. */
+precis_status pcs_open_regular(precis_ctx *ctx, const char *path, int flags, int *fd, struct stat *sb);
+/* True when there is no such file. False when it is there and cannot be opened: that is an error of whoever opens it,
+ * not an absence. */
+bool pcs_absent(const char *path);
+
+/* A regular file, mapped. PRECIS_EIO, PRECIS_ENOMEM, PRECIS_EFORMAT (not a regular file). */
 precis_status pcs_file_open(precis_ctx *ctx, pcs_file *f, const char *path);
 void pcs_file_close(precis_ctx *ctx, pcs_file *f);
 /* Exactly len bytes at offset; a short file is PRECIS_EFORMAT with field's name. */
 precis_status pcs_file_read(precis_ctx *ctx, const pcs_file *f, uint64_t offset, void *dst, size_t len, const char *field);
 /* Whole file in memory with a NUL behind it, freed with pcs_free. More than limit bytes: PRECIS_EFORMAT. */
 precis_status pcs_file_slurp(precis_ctx *ctx, const char *path, size_t limit, char **data, size_t *len);
+/* The same, for text: pcs_text_check has passed. */
+precis_status pcs_text_slurp(precis_ctx *ctx, const char *path, size_t limit, precis_input_kind kind, char **text,
+                             size_t *len);
+/* What comes from standard input. */
+precis_status pcs_stdin_slurp(precis_ctx *ctx, size_t limit, precis_input_kind kind, char **data, size_t *len);
+/* Is the beginning of a file something else than text? PRECIS_EFORMAT says what. */
+precis_status pcs_text_is_none(precis_ctx *ctx, const char *path, precis_input_kind kind, const char *head, size_t n);
+/* Is it UTF-8 text? PRECIS_EFORMAT says what it is instead, and the remedy (input.c). A byte order mark at its start is
+ * dropped, which is said. */
+precis_status pcs_text_check(precis_ctx *ctx, const char *path, precis_input_kind kind, char *text, size_t *len);
 /* True when a path names a directory; false also when it does not exist. */
 bool pcs_is_dir(const char *path);
 

@@ -1,5 +1,5 @@
 /* sha256.c - digests, by OpenSSL's libcrypto. */
-#include "base/base.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,21 +19,28 @@ void precis_sha256(const void *data, size_t len, char hex[65])
     to_hex(md, hex);
 }
 
+enum { STEP = 1 << 18 }; /* bytes of one read; whether to stop is asked after each */
+
 precis_status precis_sha256_file(precis_ctx *ctx, const char *path, char hex[65])
 {
     precis_status st = PRECIS_OK;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    char *buf = pcs_alloc(ctx, 1, 65536);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *buf = pcs_alloc(ctx, 1, STEP);
+    struct stat sb;
+    int fd = -1;
     if (!md || !buf) st = pcs_fail(ctx, PRECIS_ENOMEM, "no memory for a digest");
-    else if (fd < 0) st = pcs_fail(ctx, PRECIS_EIO, "%s: %s", path, strerror(errno));
-    else if (EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "no SHA-256 in libcrypto");
-    while (st == PRECIS_OK) {
-        const ssize_t n = read(fd, buf, 65536);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) st = pcs_fail(ctx, PRECIS_EIO, "%s: %s", path, strerror(errno));
-        if (n <= 0) break;
-        EVP_DigestUpdate(md, buf, (size_t)n);
+    else st = pcs_open_regular(ctx, path, O_RDONLY, &fd, &sb);
+    if (!st && EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
+        st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "no SHA-256 in libcrypto");
+    for (uint64_t done = 0; st == PRECIS_OK;) {
+        const ssize_t n = read(fd, buf, STEP);
+        if (n < 0 && errno != EINTR) st = pcs_fail(ctx, pcs_errno_status(errno), "%s: %s", path, strerror(errno));
+        if (n == 0) break;
+        if (n > 0) {
+            EVP_DigestUpdate(md, buf, (size_t)n);
+            done += (uint64_t)n;
+        }
+        if (!st) st = pcs_progress(ctx, "hash", done, (uint64_t)sb.st_size);
     }
     if (st == PRECIS_OK) {
         unsigned char out[32];

@@ -1,5 +1,5 @@
 /* spill.c - a limit on memory, and large tables in files that have no name, so that a killed process leaves nothing. */
-#include "base/base.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,12 +73,17 @@ precis_status pcs_spill_open(precis_ctx *ctx, pcs_spill *s, uint64_t bytes)
         return s->data ? PRECIS_OK : PRECIS_ENOMEM;
     }
     const int fd = open_unnamed(ctx->memory.folder);
-    if (fd < 0) return pcs_fail(ctx, PRECIS_EIO, "%s: a table cannot be spilled there: %s", ctx->memory.folder, strerror(errno));
+    if (fd < 0)
+        return pcs_fail(ctx, pcs_errno_status(errno), "%s: a table cannot be spilled there: %s", ctx->memory.folder,
+                        strerror(errno));
     const int no = posix_fallocate(fd, 0, (off_t)bytes); /* room now, not a fault later */
     void *p = no ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     const int why = no ? no : errno;
     close(fd);
-    if (p == MAP_FAILED) return pcs_fail(ctx, why == ENOSPC ? PRECIS_ENOSPC : PRECIS_EIO, "%s: %llu bytes cannot be spilled there: %s; set TMPDIR to a folder with room", ctx->memory.folder, (unsigned long long)bytes, strerror(why));
+    if (p == MAP_FAILED)
+        return pcs_fail(ctx, pcs_errno_status(why),
+                        "%s: %llu bytes cannot be spilled there: %s; set TMPDIR to a folder with room",
+                        ctx->memory.folder, (unsigned long long)bytes, strerror(why));
     s->data = p;
     s->mapped = true;
     return PRECIS_OK;

@@ -3,6 +3,7 @@
 #include "eval/eval.h"
 #include "precis/eval.h"
 
+#include "base/file.h"
 #include "base/fmath.h"
 #include "base/pool.h"
 #include "model/model.h"
@@ -255,7 +256,7 @@ static precis_status prepare(evaluation *e, const precis_model *model, const pre
 {
     precis_ctx *ctx = e->ctx;
     const precis_eval_options *o = e->o;
-    e->kept = o->logits && !access(o->logits, F_OK);
+    e->kept = o->logits && !pcs_absent(o->logits);
     if (writes(e) && !reference) return pcs_fail(ctx, PRECIS_EIO, "%s does not exist, and there is no reference to make it from (--against REF)", o->logits);
     precis_status st = open_runner(ctx, &e->model, model, o, false);
     if (!st && reference && !e->kept) st = open_runner(ctx, &e->reference, reference, o, true);

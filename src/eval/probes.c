@@ -2,7 +2,7 @@
  * from the seed, and the Universal Declaration of Human Rights in other languages where the folder has nltk's udhr.zip. */
 #include "eval/probes.h"
 
-#include "base/base.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "precis/eval.h"
 
@@ -28,7 +28,7 @@ static const char *zip_path(const char *folder, char path[4096])
 {
     static const char *const places[] = { "nltk/udhr.zip", "udhr.zip" };
     for (int i = 0; folder && i < 2; i++)
-        if (snprintf(path, 4096, "%s/%s", folder, places[i]) < 4096 && !access(path, R_OK)) return path;
+        if (snprintf(path, 4096, "%s/%s", folder, places[i]) < 4096 && !pcs_absent(path)) return path;
     return NULL;
 }
 
@@ -94,16 +94,23 @@ static precis_status noise(pcs_buf *b, uint64_t seed)
 /* A file of the archive, its beginning, as UTF-8. */
 static precis_status from_zip(precis_ctx *ctx, pcs_buf *b, const char *path, const char *file)
 {
-    int error = 0;
-    zip_t *z = zip_open(path, ZIP_RDONLY, &error);
-    if (!z) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: it cannot be opened as a zip archive", path);
+    pcs_file own;
+    precis_status st = pcs_file_open(ctx, &own, path); /* not by libzip, which would wait for a pipe */
+    if (st) return st;
+    zip_source_t *source = zip_source_buffer_create(own.map, own.size, 0, NULL);
+    zip_t *z = source ? zip_open_from_source(source, ZIP_RDONLY, NULL) : NULL;
+    if (!z) {
+        zip_source_free(source);
+        pcs_file_close(ctx, &own);
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: it cannot be opened as a zip archive", path);
+    }
     zip_file_t *f = zip_fopen(z, file, 0);
     unsigned char raw[UDHR];
     const zip_int64_t n = f ? zip_fread(f, raw, sizeof raw) : -1;
     if (f) zip_fclose(f);
     zip_discard(z);
+    pcs_file_close(ctx, &own);
     if (n <= 0) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: %s cannot be read in it", path, file);
-    precis_status st = PRECIS_OK;
     const bool latin = pcs_ends(file, "Latin1");
     for (zip_int64_t i = 0; i < n && !st;) {
         char put[4];

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <stdio.h>
-enum { TEXT_LIMIT = 1 << 28, ITEMS_LIMIT = 1 << 20 };
+enum { TEXT_LIMIT = PCS_LIMIT_JSON, ITEMS_LIMIT = 1 << 20 };
 
 static const pcs_task_kind kinds[] = {
 #define TASK(name, path, load, metric, second, paired, summary) { name, path, metric, second, summary, pcs_task_##load, paired },
@@ -84,12 +84,18 @@ precis_status pcs_task_read(precis_task *t, const char *path, char **text, size_
     char whole[4096];
     const char *last = strrchr(path, '/');
     if (snprintf(whole, sizeof whole, "%s/%s", t->opt.folder, path) >= (int)sizeof whole) return pcs_fail(ctx, PRECIS_EINVAL, "the path of the evaluation sets is too long");
-    if (access(whole, R_OK) && last) { /* the file itself may lie in the folder */
+    if (pcs_absent(whole) && last) { /* the file itself may lie in the folder */
         char plain[4096];
-        if (snprintf(plain, sizeof plain, "%s%s", t->opt.folder, last) < (int)sizeof plain && !access(plain, R_OK)) memcpy(whole, plain, sizeof whole);
+        if (snprintf(plain, sizeof plain, "%s%s", t->opt.folder, last) < (int)sizeof plain && !pcs_absent(plain))
+            memcpy(whole, plain, sizeof whole);
     }
+    if (!pcs_ends(whole, ".bz2")) return pcs_text_slurp(ctx, whole, TEXT_LIMIT, PRECIS_INPUT_TABLE, text, len);
     precis_status st = pcs_file_slurp(ctx, whole, TEXT_LIMIT, text, len);
-    if (!st && pcs_ends(whole, ".bz2")) st = inflate_bz2(ctx, whole, text, len);
+    if (!st) st = inflate_bz2(ctx, whole, text, len);
+    if (!st && (st = pcs_text_check(ctx, whole, PRECIS_INPUT_TABLE, *text, len))) {
+        pcs_free(ctx, *text);
+        *text = NULL;
+    }
     return st;
 }
 
@@ -142,7 +148,7 @@ precis_status precis_task_open(precis_ctx *ctx, precis_task **out, const char *n
     pcs_arena_init(&t->arena, ctx);
     const char *last = strrchr(name, '/');
     precis_status st = (t->name = pcs_arena_copy(&t->arena, kind == &own && last ? last + 1 : name, strlen(kind == &own && last ? last + 1 : name))) ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st && kind == &own) st = pcs_file_slurp(ctx, name, TEXT_LIMIT, &t->text, &t->len);
+    if (!st && kind == &own) st = pcs_text_slurp(ctx, name, TEXT_LIMIT, PRECIS_INPUT_TABLE, &t->text, &t->len);
     else if (!st && kind->path && strcmp(kind->name, "mmlu")) st = pcs_task_read(t, kind->path, &t->text, &t->len);
     if (!st) st = kind->load(t);
     pcs_free(ctx, t->text);

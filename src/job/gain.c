@@ -2,11 +2,13 @@
  * original compared on the other part; a method that was calibrated on the text it is measured on would look better than it is. */
 #include "job/gain.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "job/divergence.h"
 #include "precis/job.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -102,7 +104,9 @@ static precis_status temporary(precis_ctx *ctx, char path[600])
 {
     snprintf(path, 600, "%s/.precis-gain-XXXXXX", pcs_temporary_folder());
     const int fd = mkstemp(path);
-    if (fd < 0) return pcs_fail(ctx, PRECIS_EIO, "%s: cannot be made; TMPDIR names the folder", path);
+    if (fd < 0)
+        return pcs_fail(ctx, pcs_errno_status(errno), "%s: cannot be made: %s; TMPDIR names the folder", path,
+                        strerror(errno));
     close(fd);
     return PRECIS_OK;
 }

@@ -48,7 +48,7 @@ static precis_status open_file(precis_ctx *ctx, precis_law **out, const char *pa
 {
     char *text;
     size_t len;
-    precis_status st = pcs_file_slurp(ctx, path, PCS_SAVED_BYTES, &text, &len);
+    precis_status st = pcs_text_slurp(ctx, path, PCS_SAVED_BYTES, PRECIS_INPUT_TABLE, &text, &len);
     if (st) return st;
     size_t i = 0;
     while (i < len && (text[i] == ' ' || text[i] == '\n' || text[i] == '\t' || text[i] == '\r')) i++;

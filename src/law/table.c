@@ -298,11 +298,9 @@ precis_status pcs_table_open(precis_ctx *ctx, pcs_table *t, const char *path, co
     size_t len = 0;
     reader *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
-    precis_status st = pcs_file_slurp(ctx, path, FILE_BYTES, &text, &len);
+    precis_status st = pcs_text_slurp(ctx, path, FILE_BYTES, PRECIS_INPUT_TABLE, &text, &len);
     *r = (reader){ .ctx = ctx, .path = path, .p = text, .end = text ? text + len : NULL, .text = text };
     pcs_arena_init(&r->arena, ctx);
-    if (!st && len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) r->p += 3;
-    if (!st && memchr(text, 0, len)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s is no text", path);
     if (!st) st = header(r, o);
     if (!st) st = rows(ctx, r, t);
     pcs_arena_free(&r->arena);

@@ -120,9 +120,9 @@ precis_status pcs_resume_open(precis_ctx *ctx, pcs_resume **out, const char *pat
     r->path = pcs_arena_printf(&r->arena, "%s.resume", path);
     r->states = pcs_arena_printf(&r->arena, "%s.resume.states", path);
     if (!r->path || !r->states) return PRECIS_ENOMEM;
-    if ((r->fd = open(r->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0) return pcs_io_fail(r->ctx, r->path, "opened");
     struct stat sb;
-    if (fstat(r->fd, &sb) || !S_ISREG(sb.st_mode)) return pcs_io_fail(r->ctx, r->path, "used");
+    precis_status st = pcs_open_regular(ctx, r->path, O_RDWR | O_CREAT, &r->fd, &sb);
+    if (st) return st;
     if (lockf(r->fd, F_TLOCK, 0)) return pcs_fail(ctx, PRECIS_EIO, "%s: another process works on this output", r->path);
     r->mapped = (uint64_t)sb.st_size;
     head h;
@@ -140,7 +140,7 @@ precis_status pcs_resume_open(precis_ctx *ctx, pcs_resume **out, const char *pat
         return put(r, &h, sizeof h);
     }
     uint64_t end;
-    const precis_status st = scan(r, &end);
+    st = scan(r, &end);
     if (!st && (ftruncate(r->fd, (off_t)end) || lseek(r->fd, (off_t)end, SEEK_SET) < 0)) return pcs_io_fail(r->ctx, r->path, "cut");
     return st;
 }
@@ -306,8 +306,11 @@ precis_status pcs_resume_load_states(pcs_resume *r, uint32_t *layers, void *data
 {
     *layers = 0;
     state_head h;
-    const int fd = r ? open(r->states, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd < 0) return PRECIS_OK;
+    int fd;
+    struct stat sb;
+    if (!r || pcs_absent(r->states)) return PRECIS_OK;
+    const precis_status st = pcs_open_regular(r->ctx, r->states, O_RDONLY, &fd, &sb);
+    if (st) return st;
     uint64_t at = 0;
     const bool ok = read(fd, &h, sizeof h) == (ssize_t)sizeof h && !memcmp(h.magic, magic, 8) && !memcmp(h.key, r->key, 64) && h.len == len;
     while (ok && at < len) {

@@ -4,9 +4,11 @@
  * matrices are turned round, and experts are put into one tensor: each costs a copy. */
 #include "read/hf.h"
 #include "base/f16.h"
+#include "base/file.h"
 #include "base/fmath.h"
 #include "read/tokenizer_json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -33,6 +35,29 @@ const pcs_hf_type *pcs_hf_type_of(const precis_model *m)
     return NULL;
 }
 
+/* Infinity and NaN as Transformers 5 writes them ({"__float__": "Infinity"}), and as text: no numbers that a net could
+ * have. */
+static precis_status no_infinity(precis_ctx *ctx, pcs_json_slice s, const char *key)
+{
+    static const char boxed[] = "\"__float__\"";
+    const char *p = s.text, *end = s.text + s.len;
+    char word[16], *stop;
+    if (*p == '{') {
+        for (p++; p < end && strchr(" \t\r\n", *p); p++) {}
+        if ((size_t)(end - p) < sizeof boxed || memcmp(p, boxed, sizeof boxed - 1)) return PRECIS_OK;
+        for (p += sizeof boxed - 1; p < end && strchr(" \t\r\n:", *p); p++) {}
+    }
+    size_t n = 0;
+    if (p < end && *p == '"') p++;
+    else return PRECIS_OK;
+    for (; p < end && *p != '"' && n + 1 < sizeof word; p++) word[n++] = *p;
+    word[n] = 0;
+    const double v = strtod(word, &stop);
+    if (!n || *stop || isfinite(v)) return PRECIS_OK;
+    return pcs_fail(ctx, PRECIS_EFORMAT, "%s: \"%s\" is %s, which is no number of a net",
+                    ctx->file ? ctx->file : "config.json", key, word);
+}
+
 precis_status pcs_hf_number(precis_ctx *ctx, pcs_json_slice object, const char *key, double *v, bool *found)
 {
     pcs_json_slice s;
@@ -47,7 +72,7 @@ precis_status pcs_hf_number(precis_ctx *ctx, pcs_json_slice object, const char *
     *found = t.type == PCS_JSON_NUMBER || t.type == PCS_JSON_TRUE || t.type == PCS_JSON_FALSE;
     if (t.type != PCS_JSON_NUMBER) {
         *v = t.type == PCS_JSON_TRUE;
-        return PRECIS_OK; /* null and others: absent */
+        return no_infinity(ctx, s, key); /* null and others: absent */
     }
     return pcs_json_double(&j, &t, v, key);
 }
@@ -61,10 +86,9 @@ bool pcs_hf_is(pcs_json_slice s, const char *text)
 precis_status pcs_hf_slurp(precis_model *m, const char *folder, const char *name, char **text, size_t *len)
 {
     char *path = pcs_arena_printf(&m->arena, "%s/%s", folder, name);
-    struct stat sb;
     *text = NULL;
     if (!path) return PRECIS_ENOMEM;
-    if (stat(path, &sb)) return PRECIS_OK;
+    if (pcs_absent(path)) return PRECIS_OK;
     m->ctx->file = path;
     return pcs_file_slurp(m->ctx, path, PCS_LIMIT_JSON, text, len);
 }

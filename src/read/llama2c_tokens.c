@@ -77,15 +77,16 @@ precis_status pcs_llama2c_tokens(precis_model *m, const char *path, int64_t voca
         else if (i == 1) snprintf(name + folder, 64, "tokenizer.bin");
         else if (vocabulary == 32000) snprintf(name + folder, 64, "llama2_32k_tokenizer.bin");
         else break;
+        if (pcs_absent(name)) continue; /* the model can be inspected, not talked to */
         pcs_file f;
-        if (pcs_file_open(m->ctx, &f, name)) continue; /* not there: the model can be inspected, not talked to */
+        precis_status st = pcs_file_open(m->ctx, &f, name);
+        if (st) return st;
         const char *before = m->ctx->file;
         m->ctx->file = name;
-        const precis_status st = read_tokens(m, &f, vocabulary);
+        st = read_tokens(m, &f, vocabulary);
         m->ctx->file = before;
         pcs_file_close(m->ctx, &f);
         return st;
     }
-    m->ctx->message[0] = 0;
     return PRECIS_OK;
 }

@@ -163,10 +163,9 @@ static precis_status read_safetensors(precis_model *m, const char *path)
 {
     if (!pcs_is_dir(path)) return pcs_safetensors_file(m, path);
     char *one = pcs_arena_printf(&m->arena, "%s/model.safetensors", path), *index = pcs_arena_printf(&m->arena, "%s/model.safetensors.index.json", path);
-    struct stat sb;
     if (!one || !index) return PRECIS_ENOMEM;
     precis_status st;
-    if (stat(index, &sb) == 0) {
+    if (!pcs_absent(index)) {
         char *text;
         size_t len;
         st = pcs_file_slurp(m->ctx, index, PCS_LIMIT_JSON, &text, &len);

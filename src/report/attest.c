@@ -144,7 +144,7 @@ static precis_status statement(precis_ctx *ctx, const char *manifest_path, int64
     size_t len;
     if (!pcs_ends(manifest_path, tail) || snprintf(out, sizeof out, "%.*s", (int)(strlen(manifest_path) - strlen(tail)), manifest_path) >= (int)sizeof out)
         return pcs_fail(ctx, PRECIS_EINVAL, "%.200s is no OUT%s of precis quant", manifest_path, tail);
-    precis_status st = pcs_file_slurp(ctx, manifest_path, 1 << 28, &text, &len);
+    precis_status st = pcs_file_slurp(ctx, manifest_path, PCS_LIMIT_MANIFEST, &text, &len);
     const pcs_json_slice m = { text, len };
     if (!st) st = text_of(ctx, manifest_path, m, "output.sha256", want, sizeof want);
     if (!st) st = text_of(ctx, manifest_path, m, "model.tensors_sha256", model, sizeof model);
@@ -254,7 +254,7 @@ static precis_status check_files(precis_ctx *ctx, const char *path, pcs_json_sli
         if (!st && (strchr(name, '/') || !*name)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: subject[%zu].name is no file's name", path, i);
         if (st) break;
         snprintf(whole, sizeof whole, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, name);
-        if (access(whole, R_OK)) r->absent++;
+        if (pcs_absent(whole)) r->absent++;
         else if (!(st = precis_sha256_file(ctx, whole, got))) {
             r->checked++;
             if (!strcmp(want, got)) continue;

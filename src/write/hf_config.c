@@ -192,12 +192,12 @@ static precis_status copy_files(precis_ctx *ctx, const precis_model *m, const ch
         char *text;
         size_t len;
         if (snprintf(from, sizeof from, "%s/%s", m->path, names[i]) >= (int)sizeof from || snprintf(to, sizeof to, "%s/%s", folder, names[i]) >= (int)sizeof to) continue;
-        if (pcs_file_slurp(ctx, from, PCS_LIMIT_JSON, &text, &len)) continue; /* not there */
-        st = pcs_write_file(ctx, to, text, len);
+        if (pcs_absent(from)) continue;
+        st = pcs_file_slurp(ctx, from, PCS_LIMIT_JSON, &text, &len);
+        if (!st) st = pcs_write_file(ctx, to, text, len);
         pcs_free(ctx, text);
         *copied = true;
     }
-    ctx->message[0] = 0;
     return st;
 }
 

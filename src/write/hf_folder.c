@@ -479,7 +479,8 @@ static precis_status make_folder(pcs_convert *c, char temp[4096])
     size_t cut = n;
     while (cut && c->path[cut - 1] != '/') cut--;
     if (!n || snprintf(temp, 4096, "%.*s.%.*s.%d.part", (int)cut, c->path, (int)(n - cut), c->path + cut, (int)getpid()) >= 4096) return pcs_fail(c->ctx, PRECIS_EINVAL, "\"%s\" names no folder", c->path);
-    if (mkdir(temp, 0777)) return pcs_fail(c->ctx, errno == ENOSPC ? PRECIS_ENOSPC : PRECIS_EIO, "%s: cannot be made: %s", c->path, strerror(errno));
+    if (mkdir(temp, 0777))
+        return pcs_fail(c->ctx, pcs_errno_status(errno), "%s: cannot be made: %s", c->path, strerror(errno));
     return PRECIS_OK;
 }
 

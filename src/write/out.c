@@ -16,7 +16,7 @@
 precis_status pcs_io_fail(precis_ctx *ctx, const char *path, const char *what)
 {
     const int e = errno;
-    return pcs_fail(ctx, e == ENOSPC || e == EDQUOT || e == EFBIG ? PRECIS_ENOSPC : PRECIS_EIO, "%s: cannot be %s: %s", path, what, strerror(e));
+    return pcs_fail(ctx, pcs_errno_status(e), "%s: cannot be %s: %s", path, what, strerror(e));
 }
 
 /* Bytes of a path up to and with its last slash. */

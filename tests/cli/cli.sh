@@ -211,11 +211,11 @@ expect 0 "$precis" plan "$model" --profile "$work/other.json" --imatrix "$work/i
 has err "measured on other weights"
 expect 0 "$precis" quant "$model" --plan "$work/plan.json" --imatrix "$work/im.gguf" -o "$work/planned.gguf" --no-eval
 [ -s "$work/planned.gguf.manifest.json" ] || { echo "no manifest"; failed=1; }
-expect 0 "$precis" quant --replay "$work/planned.gguf.manifest.json" -o "$work/again.gguf" --no-eval
+expect 0 "$precis" quant "$model" --replay "$work/planned.gguf.manifest.json" -o "$work/again.gguf" --no-eval
 has err "the same bytes"
 cmp "$work/planned.gguf" "$work/again.gguf" || failed=1
 expect 0 "$precis" profile "$model" -o "$work/im.gguf" --tokens 96 --quiet
-expect 1 "$precis" quant --replay "$work/planned.gguf.manifest.json" -o "$work/again.gguf" --no-eval
+expect 1 "$precis" quant "$model" --replay "$work/planned.gguf.manifest.json" -o "$work/again.gguf" --no-eval
 has err "has changed since"
 echo '{"precis": "plan", "version": 1, "tensors": [{"name": "token_embd.weight", "type": "Q9_K"}]}' >"$work/bad.json"
 expect 3 "$precis" quant "$model" --plan "$work/bad.json" -o "$work/x.gguf"

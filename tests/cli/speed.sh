@@ -14,7 +14,7 @@ q quant "$m" --type Q4_K_M --no-calib --no-eval --format packed -o "$work/p.gguf
 q convert "$work/q.gguf" --format packed -o "$work/p2.gguf"
 q convert "$work/p.gguf" -o "$work/back.gguf"
 cmp -s "$work/q.gguf" "$work/back.gguf" || fail "a packed file does not give back its rows"
-q quant --replay "$work/p.gguf.manifest.json" -o "$work/p3.gguf"
+q quant "$m" --replay "$work/p.gguf.manifest.json" -o "$work/p3.gguf"
 cmp -s "$work/p.gguf" "$work/p3.gguf" || fail "a packed file is not made again"
 ids() { python3 -c "import json; print(json.load(open('$work/out'))['ids'])"; }
 text() { q run "$@" -p "It was the best of" -n 24 --temp 0 --json; ids >"$work/$name"; }

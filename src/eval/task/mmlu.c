@@ -1,7 +1,9 @@
 /* mmlu.c - MMLU: a folder of CSV tables, one a subject: question, four choices, number of the right one. Solved examples come from ../dev. */
+#include "base/file.h"
 #include "eval/task.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -94,7 +96,7 @@ precis_status pcs_task_mmlu(precis_task *t)
     size_t n = 0;
     if (snprintf(path, sizeof path, "%s/mmlu/test", t->opt.folder) >= (int)sizeof path) return pcs_fail(t->ctx, PRECIS_EINVAL, "the path of the evaluation sets is too long");
     DIR *d = opendir(path);
-    if (!d) return pcs_fail(t->ctx, PRECIS_EIO, "%s: no such folder", path);
+    if (!d) return pcs_fail(t->ctx, pcs_errno_status(errno), "%s: %s", path, strerror(errno));
     precis_status st = PRECIS_OK;
     for (struct dirent *e; !st && n < SUBJECTS && (e = readdir(d));)
         if (pcs_ends(e->d_name, "_test.csv") && !(names[n++] = pcs_arena_copy(&t->arena, e->d_name, strlen(e->d_name) - 9))) st = PRECIS_ENOMEM;

@@ -1,0 +1,31 @@
+#!/bin/sh
+# A mapped file that is cut short while several threads read it ends the command with a sentence and exit code 3, whichever thread meets the end.
+. "$(dirname "$0")/../common.sh"
+
+"$precis" convert "$model" -o "$work/whole.gguf" -q >/dev/null
+cat >"$work/cut.py" <<'P'
+import os, shutil, subprocess, sys, time
+precis, work = sys.argv[1:]
+m, ends, bad = work + "/m.gguf", 0, 0
+commands = [["run", m, "-p", "hello", "-n", "60"], ["quant", m, "--type", "Q4_K", "-o", work + "/o.gguf", "--no-calib", "--no-eval"], ["eval", m, "--chunks", "1"], ["convert", m, "-o", work + "/c.gguf"]]
+for turn in range(7):
+    for c in commands:
+        for f in ("o.gguf", "c.gguf"):
+            if os.path.exists(f"{work}/{f}"): os.remove(f"{work}/{f}")
+        shutil.copy(work + "/whole.gguf", m)
+        p = subprocess.Popen([precis, *c, "-t", "4", "-q"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        time.sleep(0.004 + 0.012 * turn)
+        os.truncate(m, 300000)
+        err = p.communicate(timeout=60)[1].decode()
+        ends += p.returncode == 3
+        if p.returncode not in (0, 3) or (p.returncode == 3 and "m.gguf" not in err):
+            bad = 1
+            print(f"exit {p.returncode} after {4 + 12 * turn} ms: {c[0]}: {err[-200:]}")
+        if p.returncode == 3 and any(f.startswith(".") or f in ("o.gguf", "c.gguf") for f in os.listdir(work)):
+            bad = 1
+            print(f"{c[0]} left {os.listdir(work)}")
+print(f"{ends} of {7 * len(commands)} ended by the cut")
+sys.exit(bad or ends == 0)
+P
+python3 "$work/cut.py" "$precis" "$work" || failed=1
+exit $failed
