@@ -10,7 +10,7 @@ static const cli_option options[] = {
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--kernels", 0, NULL, "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at best" },
-    { "--cost-table", 0, "FILE", "measure what each type and shape of this model's weights costs here, and write the table (for precis plan --min-speed)" },
+    { "--cost-table", 0, "OUT", "measure what each type and shape of this model's weights costs here, and write the table (for precis plan --min-speed)" },
     { "--pack", 0, "WHEN", "weights in the kernels' order: off, load (default), background or cache" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },

@@ -14,7 +14,7 @@ enum { EXIT_DONE = 0, EXIT_NEGATIVE = 1, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_RE
 typedef struct cli_option {
     const char *name; /* "--type" */
     char letter;      /* 'o' for -o; 0: none */
-    const char *arg;  /* "FILE"; NULL: a flag */
+    const char *arg;  /* "FILE"; NULL: a flag. OUT, and what begins so, names what is written; whatever else is a path is read (paths.c) */
     const char *help;
 } cli_option;
 
@@ -66,6 +66,11 @@ precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room
 /* --mem-limit, of the commands that have it: -1, or an exit code. */
 int cli_memory_limit(const cli *c);
 
+/* What is written is none of the files that the command reads or writes elsewhere (paths.c). cli_paths: all options, before the command runs; cli_apart: a file whose name
+ * the command makes itself. -1, or an exit code. */
+int cli_paths(const cli *c);
+int cli_apart(const cli *c, const char *path);
+
 /* Print "precis: message" and give the exit code. */
 int cli_usage(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cli_error(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -95,8 +100,9 @@ extern volatile int cli_cancel;
 
 /* An option of a command, or of all, by its name; NULL: none. */
 const cli_option *cli_option_of(const cli_command *command, const char *name);
-/* manifest.c: OUT.manifest.json of a quantized file. -1, or an exit code. */
-int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *job, const char *out);
+/* manifest.c: the text of OUT.manifest.json of a quantized file. */
+typedef struct cli_manifest { const cli *c; const precis_model *m; char *text; } cli_manifest; /* text: freed by who holds this */
+precis_manifest_fn cli_manifest_text;
 /* What names a job for --resume; the caller frees; NULL: a file cannot be read. */
 char *cli_manifest_key(const cli *c, const precis_model *m);
 /* Does an option leave the bytes as they are? Does it name a file that makes them? */

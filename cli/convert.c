@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { "--output", 'o', "PATH", "a file for gguf, a new folder for the others" },
+    { "--output", 'o', "OUT", "a file for gguf, a new folder for the others" },
     { "--format", 0, "NAME", "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq (default: by the output's name)" },
     { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
     { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },

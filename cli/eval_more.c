@@ -97,9 +97,8 @@ int cli_eval_ladder(cli *c, const precis_eval_options *eval, const char *text, s
     o.calibrate.n_texts = calib ? 1 : 0;
     ladder l = { c, json_array(), false };
     precis_model *m = NULL;
-    const char *folder = getenv("TMPDIR");
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
-    if (!st) st = precis_ladder(c->ctx, m, cli_get(c, "--ladder"), folder && *folder ? folder : "/tmp", &o, print_row, &l);
+    if (!st) st = precis_ladder(c->ctx, m, cli_get(c, "--ladder"), NULL, &o, print_row, &l);
     precis_model_close(&m);
     precis_text_free(c->ctx, calib);
     if (st || !c->json) json_decref(l.rows);

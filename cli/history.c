@@ -41,13 +41,12 @@ static bool own_file(char path[4096])
 
 static int broken(const cli *c, sqlite3 *db, const char *path)
 {
-    const int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM,
-              why = db && code == SQLITE_CANTOPEN ? sqlite3_system_errno(db) : 0;
+    const int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM, os = db ? sqlite3_system_errno(db) : 0;
+    const bool full = code == SQLITE_FULL || (code == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG)),
+               none = code == SQLITE_CANTOPEN && (os == EMFILE || os == ENFILE || os == ENOMEM);
     cli_error(c, "%s: %s", path, db ? sqlite3_errmsg(db) : "out of memory");
     sqlite3_close(db);
-    return code == SQLITE_FULL || code == SQLITE_NOMEM || why == EMFILE || why == ENFILE || why == ENOMEM
-               ? EXIT_RESOURCES
-               : EXIT_INPUT;
+    return full || none || code == SQLITE_NOMEM ? EXIT_RESOURCES : EXIT_INPUT;
 }
 
 /* Opened and with its tables; -1 or an exit code. */
@@ -57,6 +56,7 @@ static int open_results(const cli *c, const char *path, bool make, sqlite3 **db)
     const precis_status st =
         make && access(path, F_OK) ? PRECIS_OK : precis_input_check(c->ctx, path); /* sqlite would wait for a pipe */
     if (st) return cli_fail(c, st);
+    /* Not the road of outputs (src/write/out.c): runs are added to a database that others have open, and SQLite's journal makes each whole or nothing. */
     if (sqlite3_open_v2(path, db, make ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY, NULL)) return broken(c, *db, path);
     sqlite3_busy_timeout(*db, 10000); /* runs side by side write in turn */
     if (make && sqlite3_exec(*db, schema, NULL, NULL, NULL)) return broken(c, *db, path);

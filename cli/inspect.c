@@ -6,7 +6,7 @@
 
 static const cli_option options[] = {
     { "--tensor", 0, "NAME", "write one tensor as little-endian f32" },
-    { "--output", 'o', "FILE", "where --tensor goes (- is stdout)" },
+    { "--output", 'o', "OUT", "where --tensor goes (- is stdout)" },
     { "--keys", 0, NULL, "list the metadata too" },
     { "--overflow", 0, NULL, "bounds on the integer accumulators of every kernel, from the real weights; exit 1 where one could overflow" },
     { "--check", 0, NULL, "look for NaN and infinity in every tensor" },

@@ -8,8 +8,8 @@
 
 static const cli_option options[] = {
     LAW_OPTIONS, LAW_POINT,
-    { "--output", 'o', "FILE.html", "a page that needs nothing else; default: text in the terminal" },
-    { "--svg", 0, "FOLDER", "each figure as a file" },
+    { "--output", 'o', "OUT.html", "a page that needs nothing else; default: text in the terminal" },
+    { "--svg", 0, "OUT-FOLDER", "each figure as a file" },
     { "--column", 0, "VAR=NAME", "of the table: the column of a variable (more than once)" }, { "--where", 0, "COLUMN=VALUES", "of the table: rows to take (more than once)" },
     { "--drop-highest", 0, "K", "leave out the K rows of the highest losses" },
     { 0 },
@@ -232,6 +232,8 @@ static int write_file(cli *c, const char *path, const page *g, const chart *one)
 {
     char *text = NULL;
     size_t len = 0;
+    const int apart = cli_apart(c, path);
+    if (apart >= 0) return apart;
     FILE *f = open_memstream(&text, &len);
     if (f && one) chart_svg(one, f, false);
     else if (f) html(g, f);

@@ -93,7 +93,8 @@ static int run(cli *c)
     const char *mask = getenv("PRECIS_CPU");
     if (mask && *mask && !precis_cpu_known(mask)) return cli_usage(c, "PRECIS_CPU=%s is none of scalar avx2 avxvnni avx512vnni amx neon dotprod i8mm", mask);
     if (precis_ctx_open(&c->ctx, &opts)) return cli_error(c, "out of memory");
-    const int rc = c->command->run(c);
+    int rc = cli_paths(c);
+    if (rc < 0) rc = c->command->run(c);
     cli_progress_clear();
     precis_ctx_close(&c->ctx);
     return rc;
@@ -104,7 +105,10 @@ static void set_signals(void)
     struct sigaction sa = { .sa_handler = on_interrupt }; /* no SA_RESTART: a read that waits must end */
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
+    struct sigaction hangup; /* nohup: the terminal's end is none of the job's business */
+    if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &sa, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files (ulimit -f) is a full disk: EFBIG */
     cli_watch_mappings();
 }
 

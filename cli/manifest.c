@@ -1,7 +1,6 @@
 /* manifest.c - what a quantized file was made from and how, beside it: enough to make it again, byte for byte. No times, no host. */
 #include "cli.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,19 +22,42 @@ bool cli_manifest_hashes(const char *name)
     return false;
 }
 
+/* A text of the command line; bytes that are no UTF-8, which JSON cannot hold, become question marks. */
+static json_t *text_json(const char *s)
+{
+    json_t *t = json_string(s);
+    char *copy = t ? NULL : strdup(s);
+    for (char *p = copy; p && *p; p++)
+        if (*p & 0x80) *p = '?';
+    if (copy) t = json_string(copy);
+    free(copy);
+    return t;
+}
+
+/* A member or an item that could not be made, or not be added, must not be missing without a word: NULL then. Takes both over. */
+static json_t *with(json_t *o, const char *key, json_t *value)
+{
+    if (o && value && !(key ? json_object_set_new(o, key, value) : json_array_append_new(o, value))) return o;
+    if (!o) json_decref(value); /* else jansson has taken it */
+    json_decref(o);
+    return NULL;
+}
+
+static json_t *tensor_of(const precis_quant_row *r)
+{
+    json_t *t = json_pack("{s:s, s:s, s:s, s:s, s:f, s:I}", "name", r->tensor, "from", r->from, "type", r->to, "method", r->method, "error", r->error, "tokens", (json_int_t)r->tokens);
+    if (!r->experts) return t;
+    json_t *each = json_array();
+    for (size_t e = 0; e < r->experts; e++) each = with(each, NULL, json_integer((json_int_t)r->expert_tokens[e]));
+    return with(t, "expert_tokens", each);
+}
+
 static json_t *tensors_of(const precis_job *job)
 {
     json_t *list = json_array();
-    for (size_t i = 0; job->report && i < precis_quant_report_size(job->report); i++) {
+    for (size_t i = 0; i < precis_quant_report_size(job->report); i++) {
         precis_quant_row r = { .size = sizeof r };
-        if (precis_quant_report_get(job->report, i, &r)) continue;
-        json_t *t = json_pack("{s:s, s:s, s:s, s:s, s:f, s:I}", "name", r.tensor, "from", r.from, "type", r.to, "method", r.method, "error", r.error, "tokens", (json_int_t)r.tokens);
-        if (r.experts) {
-            json_t *each = json_array();
-            for (size_t e = 0; e < r.experts; e++) json_array_append_new(each, json_integer((json_int_t)r.expert_tokens[e]));
-            json_object_set_new(t, "expert_tokens", each);
-        }
-        json_array_append_new(list, t);
+        list = with(list, NULL, precis_quant_report_get(job->report, i, &r) ? NULL : tensor_of(&r));
     }
     return list;
 }
@@ -43,37 +65,34 @@ static json_t *tensors_of(const precis_job *job)
 /* The types of all tensors as one hash: two files of one plan have one. */
 static json_t *plan_of(const precis_job *job)
 {
-    size_t len = 0, cap = 1 << 16;
-    char hex[65], *text = malloc(cap);
-    for (size_t i = 0; text && i < precis_plan_size(job->plan); i++) {
+    char hex[65], *text = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+    for (size_t i = 0; f && i < precis_plan_size(job->plan); i++) {
         precis_plan_row r = { .size = sizeof r };
         precis_plan_get(job->plan, i, &r);
-        const size_t need = strlen(r.tensor) + strlen(r.to) + 3;
-        if (len + need > cap) {
-            char *more = realloc(text, cap = 2 * (cap + need));
-            if (!more) free(text);
-            text = more;
-        }
-        if (text) len += (size_t)sprintf(text + len, "%s=%s\n", r.tensor, r.to);
+        fprintf(f, "%s=%s\n", r.tensor, r.to);
     }
-    if (!text) return json_null();
-    precis_sha256(text, len, hex);
+    bool bad = !f || ferror(f);
+    if (f && fclose(f)) bad = true;
+    if (!bad) precis_sha256(text, len, hex);
     free(text);
-    return json_pack("{s:I, s:s}", "tensors", (json_int_t)precis_plan_size(job->plan), "sha256", hex);
+    return bad ? NULL : json_pack("{s:I, s:s}", "tensors", (json_int_t)precis_plan_size(job->plan), "sha256", hex);
 }
 
 /* Tensors that the method could not be applied to. */
 static json_t *fallbacks_of(const precis_job *job)
 {
     json_t *list = json_array();
-    for (size_t i = 0; job->report && i < precis_quant_report_size(job->report); i++) {
+    for (size_t i = 0; i < precis_quant_report_size(job->report); i++) {
         precis_quant_row r = { .size = sizeof r };
-        if (!precis_quant_report_get(job->report, i, &r) && strchr(r.method, '(')) json_array_append_new(list, json_pack("{s:s, s:s}", "name", r.tensor, "method", r.method));
+        if (precis_quant_report_get(job->report, i, &r) || !strchr(r.method, '(')) continue;
+        list = with(list, NULL, json_pack("{s:s, s:s}", "name", r.tensor, "method", r.method));
     }
     return list;
 }
 
-/* What makes the bytes: the program, its options, the files that they name, the model, the seed. */
+/* What makes the bytes: the program, its options, the files that they name, the model, the seed. NULL: out of memory, or what *status says. */
 static json_t *recipe(const cli *c, const precis_model *m, precis_status *status)
 {
     char hex[65];
@@ -82,15 +101,19 @@ static json_t *recipe(const cli *c, const precis_model *m, precis_status *status
     for (int i = 0; i < c->n_given && !st; i++) {
         const char *name = c->given[i].option->name, *value = c->given[i].value;
         if (cli_manifest_leaves_out(name)) continue;
-        json_array_append_new(args, json_string(name));
-        if (value) json_array_append_new(args, json_string(value));
-        if (cli_manifest_hashes(name) && !(st = precis_sha256_file(c->ctx, value, hex)))
-            json_array_append_new(inputs, json_pack("{s:s, s:s, s:s}", "option", name, "path", value, "sha256", hex));
+        args = with(args, NULL, json_string(name));
+        if (value) args = with(args, NULL, text_json(value));
+        if (!cli_manifest_hashes(name) || (st = precis_sha256_file(c->ctx, value, hex))) continue;
+        inputs = with(inputs, NULL,
+                      json_pack("{s:s, s:o, s:s}", "option", name, "path", text_json(value), "sha256", hex));
     }
-    json_t *o = json_pack("{s:s, s:i, s:s, s:o, s:o}", "precis", "manifest", "version", 1, "program", precis_version(), "arguments", args, "inputs", inputs);
-    if (!st && !(st = precis_model_sha256(m, hex))) json_object_set_new(o, "model", json_pack("{s:s, s:s}", "path", c->args[0], "tensors_sha256", hex));
-    json_object_set_new(o, "seed", json_integer((json_int_t)c->seed));
-    *status = st;
+    if (!st) st = precis_model_sha256(m, hex);
+    json_t *o = json_pack("{s:s, s:i, s:s}", "precis", "manifest", "version", 1, "program", precis_version());
+    o = with(o, "arguments", args);
+    o = with(o, "inputs", inputs);
+    if (!st) o = with(o, "model", json_pack("{s:o, s:s}", "path", text_json(c->args[0]), "tensors_sha256", hex));
+    o = with(o, "seed", json_integer((json_int_t)c->seed));
+    *status = st || o ? st : PRECIS_ENOMEM;
     return o;
 }
 
@@ -103,28 +126,27 @@ char *cli_manifest_key(const cli *c, const precis_model *m)
     return key;
 }
 
-int cli_manifest_write(const cli *c, const precis_model *m, const precis_job *job, const char *out)
+precis_status cli_manifest_text(void *user, const precis_job *job, const char **text, size_t *len)
 {
+    cli_manifest *x = user;
     precis_status st;
-    json_t *o = recipe(c, m, &st);
-    if (!st) json_object_set_new(o, "output", json_pack("{s:I, s:s}", "bytes", (json_int_t)job->bytes, "sha256", precis_quant_report_sha256(job->report)));
-    json_object_set_new(o, "tensors", tensors_of(job));
-    json_object_set_new(o, "plan", plan_of(job));
-    json_object_set_new(o, "fallbacks", fallbacks_of(job));
-    json_t *calibration = *job->calibration ? json_loads(job->calibration, 0, NULL) : NULL;
-    json_object_set_new(o, "calibration", calibration ? calibration : json_null());
-    char *path = malloc(strlen(out) + 32), *part = malloc(strlen(out) + 40);
-    int rc = st ? cli_fail(c, st) : -1;
-    if (rc < 0 && path && part) {
-        sprintf(path, "%s.manifest.json", out);
-        sprintf(part, "%s.part", path);
-        if (json_dump_file(o, part, JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_SORT_KEYS) || rename(part, path)) {
-            rc = cli_error(c, "%s: cannot be written: %s", path, strerror(errno));
-            remove(part);
-        }
+    json_t *o = recipe(x->c, x->m, &st);
+    if (st) {
+        json_decref(o);
+        return st;
     }
+    o = with(o, "output", json_pack("{s:I, s:s}", "bytes", (json_int_t)job->bytes, "sha256", precis_quant_report_sha256(job->report)));
+    o = with(o, "tensors", tensors_of(job));
+    o = with(o, "plan", plan_of(job));
+    o = with(o, "fallbacks", fallbacks_of(job));
+    json_error_t e = { .line = 0 };
+    json_t *calibration = *job->calibration ? json_loads(job->calibration, 0, &e) : NULL;
+    const bool memory = calibration || !*job->calibration || json_error_code(&e) != json_error_out_of_memory;
+    o = with(o, "calibration", calibration || !memory ? calibration : json_null());
+    x->text = o ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_SORT_KEYS) : NULL;
     json_decref(o);
-    free(path);
-    free(part);
-    return rc;
+    if (!x->text) return PRECIS_ENOMEM;
+    *text = x->text;
+    *len = strlen(x->text);
+    return PRECIS_OK;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { "--output", 'o', "FILE", "the plan (JSON), for precis quant --plan" },
+    { "--output", 'o', "OUT", "the plan (JSON), for precis quant --plan" },
     { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
     { "--bpw", 0, "BITS", "budget: bits per weight" },
     { "--max-kld", 0, "NATS", "budget: the KL divergence per token that the 90 % interval must stay below" },

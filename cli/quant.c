@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { "--output", 'o', "FILE", "the quantized model" },
+    { "--output", 'o', "OUT", "the quantized model" },
     { "--format", 0, "NAME", "gguf (default), or packed: matrices in the order of the kernels, which run in place" },
     { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
     { "--bpw", 0, "BITS", "budget: bits per weight" },
@@ -207,8 +207,12 @@ static int run(cli *c)
     precis_profile *profile = NULL;
     speeds speed = { 0 };
     precis_status st = PRECIS_OK;
+    cli_manifest manifest = { c, NULL, NULL };
+    o.manifest = cli_manifest_text;
+    o.user = &manifest;
     if (rc < 0) {
         st = precis_model_open(c->ctx, &m, c->args[0]);
+        manifest.m = m;
         if (!st && cli_has(c, "--plan") && !(st = precis_plan_read(c->ctx, m, cli_get(c, "--plan"), &types, &method, &kv))) {
             o.quant.kv = kv;
             o.type = types;
@@ -220,7 +224,6 @@ static int run(cli *c)
         if (!st && rc < 0) st = precis_job_quantize(c->ctx, m, out, &o, &job);
         if (st) rc = cli_fail(c, st);
         else if (cli_has(c, "--bench") && !o.dry_run) rc = measure(c, c->args[0], out, &speed);
-        if (rc < 0 && !o.dry_run) rc = cli_manifest_write(c, m, &job, out);
         if (rc < 0) rc = c->json ? print_json(c, &job, o.dry_run ? NULL : out, &speed) : print_text(c, m, &job, o.dry_run ? NULL : out, &speed);
     }
     precis_job_close(&job);
@@ -230,6 +233,7 @@ static int run(cli *c)
     precis_text_free(c->ctx, kv);
     precis_model_close(&m);
     cli_texts_close(c, &calib);
+    free(manifest.text);
     precis_text_free(c->ctx, text);
     free(key);
     free(pins);
@@ -246,8 +250,24 @@ static int refuse_streams(const cli *c)
     return -1;
 }
 
+/* What is written beside OUT is nothing that is read either. */
+static int check_beside(const cli *c)
+{
+    static const char *const endings[] = { ".manifest.json", ".resume", ".resume.states" };
+    const char *out = cli_get(c, "--output");
+    int rc = -1;
+    for (size_t i = 0; out && rc < 0 && i < (cli_has(c, "--resume") ? 3 : 1); i++) {
+        char path[4096];
+        if (snprintf(path, sizeof path, "%s%s", out, endings[i]) >= (int)sizeof path) return cli_usage(c, "-o: the path is too long");
+        rc = cli_apart(c, path);
+    }
+    return rc;
+}
+
 static int run_or_replay(cli *c)
 {
+    const int apart = check_beside(c);
+    if (apart >= 0) return apart;
     if (cli_has(c, "--replay")) return cli_manifest_replay(c, run);
     const int streams = refuse_streams(c);
     if (streams >= 0) return streams;

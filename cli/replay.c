@@ -198,7 +198,8 @@ static int make(replay *r, const char *model, const char *out, const char *made,
     call.n_args = 1;
     call.n_given = r->n;
     for (int i = 0; i < r->n; i++) call.given[i].option = r->all[i].option, call.given[i].value = r->all[i].value;
-    int rc = run(&call);
+    int rc = cli_paths(&call); /* of the files that the manifest names */
+    if (rc < 0) rc = run(&call);
     free(args[0]);
     const precis_status st = rc ? PRECIS_OK : precis_sha256_file(c->ctx, out, hex);
     if (st) return cli_fail(c, st);

@@ -8,8 +8,8 @@
 static const cli_option options[] = {
     { "--attest", 0, "KEY", "sign a manifest (OUT.manifest.json) with an Ed25519 key: a dated in-toto statement about OUT" },
     { "--verify", 0, "PUBLIC", "check an attestation, and the files that it names, against a public key: exit 0, or 1 when it does not hold" },
-    { "--output", 'o', "FILE", "the attestation (default: OUT.attestation.json)" },
-    { "--new-key", 0, "KEY", "make a pair of keys: KEY and KEY.pub" },
+    { "--output", 'o', "OUT", "the attestation (default: OUT.attestation.json)" },
+    { "--new-key", 0, "OUT", "make a pair of keys: KEY and KEY.pub" },
     { 0 },
 };
 
@@ -24,6 +24,11 @@ static int attest(cli *c)
         sprintf(made, "%.*s.attestation.json", (int)n, manifest);
     }
     const char *out = given ? given : made;
+    const int apart = cli_apart(c, out);
+    if (apart >= 0) {
+        free(made);
+        return apart;
+    }
     const precis_status st = precis_attest(c->ctx, manifest, cli_get(c, "--attest"), out, (int64_t)time(NULL));
     int rc = st ? cli_fail(c, st) : -1;
     if (rc < 0) {

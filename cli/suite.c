@@ -400,37 +400,49 @@ static int print_text(const suite *s)
 
 /* ---- keeping ---------------------------------------------------------------------------------------------------- */
 
+/* One item of a task; NULL: out of memory. */
+static json_t *sample(const suite *s, const asked *a, size_t k)
+{
+    precis_task_item item = { .size = sizeof item };
+    precis_task_get(s->c->ctx, a->task, k, &item);
+    json_t *o = json_pack("{s:s, s:I, s:b}", "task", a->info.name, "item", (json_int_t)k, "right", a->answers[k].right), *contexts = json_array(), *choices = json_array(), *lls = json_array();
+    bool bad = !o || !contexts || !choices || !lls;
+    for (uint32_t n = 0; n < item.n_choices; n++) {
+        bad |= json_array_append_new(contexts, json_string(item.contexts ? item.contexts[n] : item.context));
+        bad |= json_array_append_new(choices, json_string(item.choices[n]));
+        bad |= json_array_append_new(lls, json_real(a->logliks[k * PRECIS_TASK_CHOICES + n]));
+    }
+    bad |= item.context ? json_object_set_new(o, "context", json_string(item.context)) : json_object_set(o, "contexts", contexts);
+    if (item.choices) {
+        bad |= json_object_set(o, "choices", choices) || json_object_set(o, "logliks", lls);
+        bad |= json_object_set_new(o, "answer", json_integer(item.right)) || json_object_set_new(o, "choice", json_integer(a->answers[k].choice));
+    } else bad |= json_object_set_new(o, "answer", json_string(item.answer));
+    if (item.group) bad |= json_object_set_new(o, "group", json_string(item.group));
+    json_decref(contexts), json_decref(choices), json_decref(lls);
+    if (!bad) return o;
+    json_decref(o);
+    return NULL;
+}
+
 static int write_samples(const suite *s)
 {
     const char *path = cli_get(s->c, "--samples");
     if (!path) return -1;
-    FILE *f = fopen(path, "w");
+    char *text = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
     bool bad = !f;
     for (size_t i = 0; i < s->n_tasks && !bad; i++)
         for (size_t k = 0; k < s->tasks[i].info.items && !bad; k++) {
-            const asked *a = &s->tasks[i];
-            precis_task_item item = { .size = sizeof item };
-            precis_task_get(s->c->ctx, a->task, k, &item);
-            json_t *o = json_pack("{s:s, s:I, s:b}", "task", a->info.name, "item", (json_int_t)k, "right", a->answers[k].right), *contexts = json_array(), *choices = json_array(), *lls = json_array();
-            for (uint32_t n = 0; n < item.n_choices; n++) {
-                json_array_append_new(contexts, json_string(item.contexts ? item.contexts[n] : item.context));
-                json_array_append_new(choices, json_string(item.choices[n]));
-                json_array_append_new(lls, json_real(a->logliks[k * PRECIS_TASK_CHOICES + n]));
-            }
-            if (item.context) json_object_set_new(o, "context", json_string(item.context));
-            else json_object_set(o, "contexts", contexts);
-            if (item.choices) {
-                json_object_set(o, "choices", choices);
-                json_object_set(o, "logliks", lls);
-                json_object_set_new(o, "answer", json_integer(item.right));
-                json_object_set_new(o, "choice", json_integer(a->answers[k].choice));
-            } else json_object_set_new(o, "answer", json_string(item.answer));
-            if (item.group) json_object_set_new(o, "group", json_string(item.group));
-            bad = json_dumpf(o, f, JSON_COMPACT | JSON_REAL_PRECISION(12)) || fputc('\n', f) == EOF;
-            json_decref(o), json_decref(contexts), json_decref(choices), json_decref(lls);
+            json_t *o = sample(s, &s->tasks[i], k);
+            bad = !o || json_dumpf(o, f, JSON_COMPACT | JSON_REAL_PRECISION(12)) || fputc('\n', f) == EOF;
+            json_decref(o);
         }
     if (f && fclose(f)) bad = true;
-    return bad ? cli_error(s->c, "%s: the items cannot be written", path) : -1;
+    const precis_status st = bad ? PRECIS_OK : precis_write_file(s->c->ctx, path, text, len);
+    free(text);
+    if (bad) return cli_error(s->c, "%s: out of memory while the items were made", path), EXIT_RESOURCES;
+    return st ? cli_fail(s->c, st) : -1;
 }
 
 static float *as_floats(const double *x, size_t n)
@@ -491,8 +503,10 @@ static int check(suite *s)
     if (gate && !margins) return cli_usage(c, "--gate needs a margin: --max-kld NATS, --max-ppl PERCENT, --max-drop PART (docs/gate.md says which suits what)");
     if (!gate && margins) return cli_usage(c, "margins are for --gate");
     if (s->max_drop > 0 && !cli_has(c, "--tasks")) return cli_usage(c, "--max-drop is about answers: name --tasks");
-    if (cli_has(c, "--samples") && !cli_has(c, "--tasks")) return cli_usage(c, "--samples are of tasks: name --tasks");
-    return -1;
+    const char *samples = cli_get(c, "--samples");
+    if (samples && !cli_has(c, "--tasks")) return cli_usage(c, "--samples are of tasks: name --tasks");
+    const precis_status st = samples ? precis_out_check(c->ctx, samples, s->m) : PRECIS_OK;
+    return st ? cli_fail(c, st) : -1;
 }
 
 static int evaluate(suite *s)

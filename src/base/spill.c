@@ -54,6 +54,7 @@ precis_status precis_ctx_set_memory_limit(precis_ctx *ctx, uint64_t bytes, const
 
 uint64_t precis_ctx_memory_peak(const precis_ctx *ctx) { return ctx->memory.base + ctx->memory.peak; }
 
+/* Not the road of outputs (write/out.c): a table has no name and ends with the process. */
 static int open_unnamed(const char *folder)
 {
     int fd = open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);

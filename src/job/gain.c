@@ -6,9 +6,9 @@
 #include "base/json.h"
 #include "job/divergence.h"
 #include "precis/job.h"
+#include "write/write.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -103,10 +103,8 @@ typedef struct {
 static precis_status temporary(precis_ctx *ctx, char path[600])
 {
     snprintf(path, 600, "%s/.precis-gain-XXXXXX", pcs_temporary_folder());
-    const int fd = mkstemp(path);
-    if (fd < 0)
-        return pcs_fail(ctx, pcs_errno_status(errno), "%s: cannot be made: %s; TMPDIR names the folder", path,
-                        strerror(errno));
+    const int fd = mkstemp(path); /* the name alone: the model takes the road of all outputs to it */
+    if (fd < 0) return pcs_io_fail(ctx, pcs_temporary_folder(), "used for a temporary model (TMPDIR names another folder)");
     close(fd);
     return PRECIS_OK;
 }

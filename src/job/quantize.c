@@ -3,6 +3,7 @@
 #include "job/memory.h"
 #include "model/model.h"
 #include "plan/plan.h"
+#include "precis/convert.h"
 #include "precis/job.h"
 #include "quant/methods.h"
 #include "quant/profile.h"
@@ -92,7 +93,22 @@ static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m
     return st;
 }
 
-static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_model *m, const char *path, const precis_quant_options *q, pcs_resume *resume, precis_job *job)
+static const char manifest_suffix[] = ".manifest.json";
+
+/* The caller's manifest, of a file that is whole and has no name yet. */
+typedef struct { const precis_job_options *opt; precis_job *job; } manifest;
+static precis_status manifest_text(void *user, precis_quant_report *report, const char **text, size_t *len)
+{
+    const manifest *x = user;
+    x->job->report = report;
+    x->job->bytes = precis_quant_report_bytes(report);
+    const precis_status st = x->opt->manifest(x->opt->user, x->job, text, len);
+    x->job->report = NULL; /* its owner hands it over when the file has its name */
+    return st;
+}
+
+static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_model *m, const char *path, const precis_job_options *opts, const precis_quant_options *q,
+                                 pcs_resume *resume, precis_job *job)
 {
     const bool coded = w->m && (w->set.coder->apply || w->set.residual);
     precis_status st = PRECIS_OK;
@@ -117,8 +133,24 @@ static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_mode
         w->n_coded = job->plan->n;
         if (!w->coded) st = PRECIS_ENOMEM;
     }
-    if (!st) st = pcs_quantize_coded(ctx, m, job->plan, path, q, w->coded, resume, &job->report);
+    manifest x = { opts, job };
+    const pcs_report_beside beside = { manifest_suffix, manifest_text, &x };
+    if (!st) st = pcs_quantize_coded(ctx, m, job->plan, path, q, w->coded, resume, opts->manifest ? &beside : NULL, &job->report);
     if (!st) job->bytes = precis_quant_report_bytes(job->report);
+    return st;
+}
+
+/* Before work starts: a GGUF can hold the model, and the files that are written are none of those that are read. */
+static precis_status check_outputs(precis_ctx *ctx, const precis_model *model, const char *path, const precis_plan *early, const precis_job_options *opts)
+{
+    precis_status st = pcs_gguf_holds(ctx, model);
+    if (st || opts->dry_run) return st;
+    st = pcs_out_check(ctx, path, early ? precis_plan_bytes(early) : 0, model);
+    if (!st && opts->imatrix) st = precis_out_apart(ctx, path, opts->imatrix);
+    if (st || !opts->manifest) return st;
+    char *beside = pcs_alloc(ctx, strlen(path) + sizeof manifest_suffix, 1);
+    st = beside ? pcs_out_check(ctx, strcat(strcpy(beside, path), manifest_suffix), 0, model) : PRECIS_ENOMEM;
+    pcs_free(ctx, beside);
     return st;
 }
 
@@ -140,7 +172,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     if (opts->type) st = precis_plan_types(ctx, &early, model, opts->type, opts->quant.strict);
     else st = pcs_choices_check(ctx, model, &q);
     if (!st) st = pcs_profile_check(ctx, q.profile, model, true);
-    if (!st && !opts->dry_run) st = pcs_out_check(ctx, path, early ? precis_plan_bytes(early) : 0, model);
+    if (!st) st = check_outputs(ctx, model, path, early, opts);
     for (size_t i = 0; early && !st && set.coder->refuses && i < early->n && !q.fallback; i++) {
         const pcs_format *to = early->rows[i].to;
         const char *why = to != early->rows[i].tensor->format && (to->kind == PCS_QUANT || to->element) && pcs_layer_of(early->rows[i].tensor->name) >= 0 ? set.coder->refuses(to) : NULL;
@@ -182,7 +214,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     }
     if (!st && !job->plan) st = make_plan(ctx, m, opts, &q, job);
     if (!st && opts->dry_run) st = precis_quant_file_bytes(ctx, m, job->plan, &q, &job->bytes);
-    if (!st && !opts->dry_run) st = write_model(ctx, w, m, path, &q, resume, job);
+    if (!st && !opts->dry_run) st = write_model(ctx, w, m, path, opts, &q, resume, job);
     pcs_resume_close(&resume, st == PRECIS_OK && !opts->dry_run);
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(model, &info);

@@ -316,7 +316,7 @@ static precis_status save_gguf(precis_imatrix *im, const char *path)
             { .name = "imatrix.chunk_count", .type = PCS_KEY_U32, .v.u = im->chunks },
             { .name = "imatrix.chunk_size", .type = PCS_KEY_U32, .v.u = im->chunk },
         };
-        const pcs_gguf_file f = { keys, 4, t, 2 * im->n, fill, im, NULL, 0, NULL };
+        const pcs_gguf_file f = { keys, 4, t, 2 * im->n, fill, im, NULL, 0, NULL, NULL };
         if (!st) st = pcs_write_gguf(im->ctx, path, &f, NULL);
     }
     pcs_free(im->ctx, t);

@@ -200,7 +200,7 @@ static void warn_requantized(precis_ctx *ctx, const precis_plan *p)
 }
 
 static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *o,
-                                    const pcs_encoded *coded, pcs_resume *resume, precis_quant_report *report, uint64_t *bytes)
+                                    const pcs_encoded *coded, pcs_resume *resume, precis_quant_report *report, const pcs_beside *beside, uint64_t *bytes)
 {
     static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
     if (!o) o = &defaults;
@@ -233,7 +233,7 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
             w.total += r->tensor->n;
         }
         if (path) warn_requantized(ctx, plan);
-        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m->origin ? m->origin : m, o->packed ? 64 : 0, report ? report->sha256 : NULL };
+        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m->origin ? m->origin : m, o->packed ? 64 : 0, report ? report->sha256 : NULL, beside };
         st = pcs_write_gguf(ctx, path, &f, bytes);
     }
     pcs_arena_free(&a);
@@ -242,17 +242,25 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
 
 precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const precis_quant_options *opts, uint64_t *bytes)
 {
-    return write_or_count(ctx, m, plan, NULL, opts, NULL, NULL, NULL, bytes);
+    return write_or_count(ctx, m, plan, NULL, opts, NULL, NULL, NULL, NULL, bytes);
 }
 
 precis_status precis_quantize(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
                               precis_quant_report **report)
 {
-    return pcs_quantize_coded(ctx, m, plan, path, opts, NULL, NULL, report);
+    return pcs_quantize_coded(ctx, m, plan, path, opts, NULL, NULL, NULL, report);
+}
+
+/* What a text beside the file is made of: the report, which is whole but for the methods' names, which are still those of the work. */
+typedef struct { precis_quant_report *report; const pcs_report_beside *beside; } told;
+static precis_status tell(void *user, const char **text, size_t *len)
+{
+    const told *t = user;
+    return t->beside->text(t->beside->user, t->report, text, len);
 }
 
 precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
-                                 const pcs_encoded *coded, pcs_resume *resume, precis_quant_report **report)
+                                 const pcs_encoded *coded, pcs_resume *resume, const pcs_report_beside *beside, precis_quant_report **report)
 {
     if (report) *report = NULL;
     precis_quant_report *r = pcs_alloc(ctx, 1, sizeof *r);
@@ -282,7 +290,9 @@ precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const p
             if (!(r->seen[i].experts = pcs_arena_alloc(&r->arena, e->experts, sizeof *r->seen[i].experts))) st = PRECIS_ENOMEM;
             else memcpy(r->seen[i].experts, e->counts, e->experts * sizeof *e->counts);
         }
-        if (!st) st = write_or_count(ctx, m, plan, path, opts, coded, resume, r, &r->bytes);
+        told t = { r, beside };
+        const pcs_beside text = { beside ? beside->suffix : NULL, tell, &t };
+        if (!st) st = write_or_count(ctx, m, plan, path, opts, coded, resume, r, beside ? &text : NULL, &r->bytes);
         for (size_t i = 0; i < plan->n && !st; i++)
             if (r->methods[i] && !(r->methods[i] = pcs_arena_copy(&r->arena, r->methods[i], strlen(r->methods[i])))) st = PRECIS_ENOMEM;
     }

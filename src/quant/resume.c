@@ -106,6 +106,14 @@ static precis_status scan(pcs_resume *r, uint64_t *end)
     return st;
 }
 
+/* Empty, or a head, or what a killed process had written of one: such a file may be emptied. */
+static bool begins_a_log(const pcs_resume *r)
+{
+    char first[sizeof magic - 1];
+    const size_t n = r->mapped < sizeof first ? (size_t)r->mapped : sizeof first;
+    return pread(r->fd, first, n, 0) == (ssize_t)n && !memcmp(first, magic, n);
+}
+
 precis_status pcs_resume_open(precis_ctx *ctx, pcs_resume **out, const char *path, const char *key)
 {
     *out = NULL;
@@ -120,6 +128,8 @@ precis_status pcs_resume_open(precis_ctx *ctx, pcs_resume **out, const char *pat
     r->path = pcs_arena_printf(&r->arena, "%s.resume", path);
     r->states = pcs_arena_printf(&r->arena, "%s.resume.states", path);
     if (!r->path || !r->states) return PRECIS_ENOMEM;
+    /* Not the road of outputs (write/out.c): a log grows where it is, so that a kill leaves what was finished. It is no
+     * result, and who opens it finds its torn end. */
     struct stat sb;
     precis_status st = pcs_open_regular(ctx, r->path, O_RDWR | O_CREAT, &r->fd, &sb);
     if (st) return st;
@@ -133,6 +143,7 @@ precis_status pcs_resume_open(precis_ctx *ctx, pcs_resume **out, const char *pat
         if (map == MAP_FAILED) return pcs_io_fail(r->ctx, r->path, "mapped");
         r->map = map;
     }
+    if (!begins_a_log(r)) return pcs_fail(ctx, PRECIS_EFORMAT, "%s exists and is no log of a job; move it, or choose another output", r->path);
     if (!r->map || memcmp(r->map, &h, sizeof h)) { /* of another job, or none */
         if (r->map) pcs_warn(ctx, "%s is of another job (other options, inputs or version): it begins anew", r->path);
         if (ftruncate(r->fd, 0)) return pcs_io_fail(r->ctx, r->path, "emptied");

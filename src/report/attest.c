@@ -4,9 +4,9 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "precis/convert.h"
 #include "write/write.h"
 
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -50,15 +50,19 @@ static precis_status key_id(precis_ctx *ctx, EVP_PKEY *key, char hex[65])
     return PRECIS_OK;
 }
 
-static precis_status write_pem(precis_ctx *ctx, const char *path, EVP_PKEY *key, bool private)
+/* A key's text on the disk, without its name. */
+static precis_status put_key(precis_ctx *ctx, pcs_out *o, const char *path, EVP_PKEY *key, bool private)
 {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, private ? 0600 : 0666);
-    FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
-    bool ok = f && (private ? PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) : PEM_write_PUBKEY(f, key));
-    if (f && fclose(f)) ok = false;
-    else if (!f && fd >= 0) close(fd);
-    if (!ok && fd >= 0) unlink(path);
-    return ok ? PRECIS_OK : pcs_fail(ctx, PRECIS_EIO, "%s: the key cannot be written%s", path, fd < 0 ? "; it must not exist yet" : "");
+    char *text = NULL;
+    BIO *b = BIO_new(private ? BIO_s_secmem() : BIO_s_mem());
+    const bool made = b && (private ? PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL) : PEM_write_bio_PUBKEY(b, key)) == 1;
+    const long len = made ? BIO_get_mem_data(b, &text) : 0;
+    precis_status st = len > 0 ? PRECIS_OK : pcs_fail(ctx, PRECIS_ENOMEM, "%s: the key's text could not be made", path);
+    if (!st) st = pcs_out_begin(ctx, o, &(pcs_out_how){ .path = path, .bytes = (uint64_t)len, .secret = private });
+    if (!st) st = pcs_out_add(o, text, (size_t)len);
+    if (!st) st = pcs_out_finish(o);
+    BIO_free(b);
+    return st;
 }
 
 precis_status precis_attest_new_key(precis_ctx *ctx, const char *path)
@@ -67,8 +71,12 @@ precis_status precis_attest_new_key(precis_ctx *ctx, const char *path)
     if (snprintf(public, sizeof public, "%s.pub", path) >= (int)sizeof public) return pcs_fail(ctx, PRECIS_EINVAL, "the path is too long");
     EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     if (!key) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "this libcrypto makes no Ed25519 keys");
-    precis_status st = write_pem(ctx, path, key, true);
-    if (!st && (st = write_pem(ctx, public, key, false))) unlink(path);
+    pcs_out one = { .ctx = ctx, .fd = -1 }, other = one, *const outs[2] = { &one, &other };
+    precis_status st = put_key(ctx, &one, path, key, true);
+    if (!st) st = put_key(ctx, &other, public, key, false);
+    if (!st) st = pcs_out_name_new(ctx, outs, 2);
+    pcs_out_close(&one);
+    pcs_out_close(&other);
     EVP_PKEY_free(key);
     return st;
 }
@@ -137,14 +145,31 @@ static precis_status text_of(precis_ctx *ctx, const char *file, pcs_json_slice o
 
 /* ---- signing ----------------------------------------------------------------------------------------------------------- */
 
+static const char tail[] = ".manifest.json";
+
+/* The file that a manifest describes. */
+static precis_status described(precis_ctx *ctx, const char *manifest_path, char out[4096])
+{
+    if (pcs_ends(manifest_path, tail) && snprintf(out, 4096, "%.*s", (int)(strlen(manifest_path) - strlen(tail)), manifest_path) < 4096) return PRECIS_OK;
+    return pcs_fail(ctx, PRECIS_EINVAL, "%.200s is no OUT%s of precis quant", manifest_path, tail);
+}
+
+/* An attestation takes the place of nothing that it is about, nor of the key. */
+static precis_status check_out(precis_ctx *ctx, const char *manifest_path, const char *key_path, const char *out_path)
+{
+    char out[4096];
+    precis_status st = described(ctx, manifest_path, out);
+    const char *const read[] = { key_path, manifest_path, out };
+    for (size_t i = 0; !st && i < sizeof read / sizeof *read; i++) st = precis_out_apart(ctx, out_path, read[i]);
+    return st ? st : pcs_out_check(ctx, out_path, 0, NULL);
+}
+
 static precis_status statement(precis_ctx *ctx, const char *manifest_path, int64_t when, pcs_buf *b)
 {
-    static const char tail[] = ".manifest.json";
     char *text = NULL, out[4096], want[65], got[65], manifest[65], model[65], version[32], at[32];
     size_t len;
-    if (!pcs_ends(manifest_path, tail) || snprintf(out, sizeof out, "%.*s", (int)(strlen(manifest_path) - strlen(tail)), manifest_path) >= (int)sizeof out)
-        return pcs_fail(ctx, PRECIS_EINVAL, "%.200s is no OUT%s of precis quant", manifest_path, tail);
-    precis_status st = pcs_file_slurp(ctx, manifest_path, PCS_LIMIT_MANIFEST, &text, &len);
+    precis_status st = described(ctx, manifest_path, out);
+    if (!st) st = pcs_file_slurp(ctx, manifest_path, PCS_LIMIT_MANIFEST, &text, &len);
     const pcs_json_slice m = { text, len };
     if (!st) st = text_of(ctx, manifest_path, m, "output.sha256", want, sizeof want);
     if (!st) st = text_of(ctx, manifest_path, m, "model.tensors_sha256", model, sizeof model);
@@ -191,7 +216,8 @@ precis_status precis_attest(precis_ctx *ctx, const char *manifest_path, const ch
     pcs_buf body, all;
     pcs_buf_init(&body, ctx, SMALL);
     pcs_buf_init(&all, ctx, 2 * SMALL);
-    precis_status st = read_key(ctx, key_path, true, &key);
+    precis_status st = check_out(ctx, manifest_path, key_path, out_path);
+    if (!st) st = read_key(ctx, key_path, true, &key);
     if (!st) st = key_id(ctx, key, id);
     if (!st) st = statement(ctx, manifest_path, when, &body);
     if (!st) st = sign(ctx, key, &body, sig);

@@ -148,11 +148,13 @@ static precis_status write_file(pcs_convert *c, bool packed)
     const precis_model *m = c->m;
     pcs_arena a;
     pcs_arena_init(&a, c->ctx);
-    note_differences(c);
+    precis_status st = pcs_gguf_holds(c->ctx, m); /* what can be refused is refused before work starts */
+    if (!st) st = pcs_out_check(c->ctx, c->path, 0, m);
+    if (!st) note_differences(c);
     pcs_gguf_tensor *t = pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *t);
     pcs_key *keys = pcs_arena_alloc(&a, m->n_keys + 2, sizeof *keys);
     gguf_work w = { c, pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.to), packed ? pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.panels) : NULL };
-    precis_status st = t && keys && w.to && (w.panels || !packed) ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st && (!t || !keys || !w.to || (packed && !w.panels))) st = PRECIS_ENOMEM;
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *s = &m->tensors[i];
         double lost = 0;
@@ -165,13 +167,12 @@ static precis_status write_file(pcs_convert *c, bool packed)
         t[i] = (pcs_gguf_tensor){ s->name, w.to[i], s->dims ? s->dims : 1, { 0 }, s->n ? pcs_tensor_rows(s) * pcs_row_bytes(w.to[i], (uint64_t)s->ne[0]) : 0, false };
         memcpy(t[i].ne, s->ne, sizeof t[i].ne);
         if (packed && w.panels[i]) t[i].panels = true, t[i].bytes = pcs_packed_bytes(s->format, s->dims, s->ne);
-        if (t[i].dims > 4) st = pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %u dimensions; GGUF has at most 4", s->name, t[i].dims);
         c->report->rows[i] = (precis_convert_row){ sizeof(precis_convert_row), s->name, s->format->name, w.to[i]->name, lost == 0, lost };
     }
     size_t n = 0;
     for (size_t i = 0; i < m->n_keys && !st; i++) keys[n++] = m->keys[i];
     if (!pcs_model_key(m, "tokenizer.ggml.model")) keys[n++] = (pcs_key){ .name = "tokenizer.ggml.model", .type = PCS_KEY_STRING, .v.text = { "none", 4 } };
-    if (!st) st = pcs_write_gguf(c->ctx, c->path, &(pcs_gguf_file){ keys, n, t, m->n_tensors, fill, &w, m, packed ? 64 : 0, NULL }, &c->report->bytes);
+    if (!st) st = pcs_write_gguf(c->ctx, c->path, &(pcs_gguf_file){ keys, n, t, m->n_tensors, fill, &w, m, packed ? 64 : 0, NULL, NULL }, &c->report->bytes);
     pcs_arena_free(&a);
     return st;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define PCS_ID_I8 24
+enum { DIMS = 4 }; /* of a tensor at most */
 
 /* With o NULL only counts. */
 typedef struct sink { pcs_out *o; uint64_t n; precis_status st; } sink;
@@ -52,7 +53,7 @@ static void put_key(sink *s, const pcs_key *k)
     else put_int(s, k->v.u, pcs_key_width(k->type));
 }
 
-static bool dropped(const pcs_key *k)
+bool pcs_gguf_drops(const pcs_key *k)
 {
     return !strcmp(k->name, "general.alignment") || !strncmp(k->name, "split.", 6) || !strncmp(k->name, "precis.scheme.", 14) || !strncmp(k->name, "precis.panels.", 14);
 }
@@ -100,55 +101,101 @@ static void put_header(sink *s, const pcs_gguf_file *f)
 {
     const uint64_t align = align_of(f);
     size_t n_keys = put_own(NULL, f, false) + put_own(NULL, f, true) + (align != 32);
-    for (size_t i = 0; i < f->n_keys; i++) n_keys += !dropped(&f->keys[i]);
+    for (size_t i = 0; i < f->n_keys; i++) n_keys += !pcs_gguf_drops(&f->keys[i]);
     put(s, "GGUF", 4);
     put_int(s, 3, 4);
     put_int(s, f->n_tensors, 8);
     put_int(s, n_keys, 8);
     for (size_t i = 0; i < f->n_keys; i++)
-        if (!dropped(&f->keys[i])) put_key(s, &f->keys[i]);
+        if (!pcs_gguf_drops(&f->keys[i])) put_key(s, &f->keys[i]);
     put_own(s, f, false);
     put_own(s, f, true);
     if (align != 32) put_key(s, &(pcs_key){ .name = "general.alignment", .type = PCS_KEY_U32, .v.u = align });
     uint64_t offset = 0;
     for (size_t i = 0; i < f->n_tensors; i++) {
         const pcs_gguf_tensor *t = &f->tensors[i];
+        const uint32_t dims = t->dims ? t->dims : 1; /* a scalar is a vector of one */
         put_text(s, t->name, strlen(t->name));
-        put_int(s, t->dims, 4);
-        for (uint32_t d = 0; d < t->dims; d++) put_int(s, stored_dim(t, d), 8);
+        put_int(s, dims, 4);
+        for (uint32_t d = 0; d < dims; d++) put_int(s, stored_dim(t, d), 8);
         put_int(s, own(t) ? PCS_ID_I8 : t->format->id, 4);
         put_int(s, offset, 8);
         offset += (t->bytes + align - 1) / align * align;
     }
 }
 
+static precis_status holds(precis_ctx *ctx, const char *name, uint32_t dims)
+{
+    if (dims <= DIMS) return PRECIS_OK;
+    return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "tensor %s has %u dimensions, and a GGUF holds at most %d: reshape it, or leave it out of the model (precis convert --format safetensors keeps it)", name,
+                    dims, DIMS);
+}
+
+precis_status pcs_gguf_holds(precis_ctx *ctx, const precis_model *m)
+{
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < m->n_tensors && !st; i++) st = holds(ctx, m->tensors[i].name, m->tensors[i].dims);
+    return st;
+}
+
+/* Header and tensors; offsets: where each tensor's bytes begin. */
+static precis_status put_all(pcs_out *o, const pcs_gguf_file *f, uint64_t *offsets)
+{
+    sink s = { o, 0, PRECIS_OK };
+    put_header(&s, f);
+    precis_status st = s.st ? s.st : pcs_out_pad(o, align_of(f));
+    for (size_t i = 0; i < f->n_tensors && !st; i++) {
+        const uint64_t from = offsets[i] = o->at;
+        st = f->fill(f->user, o, i);
+        if (!st && o->at - from != f->tensors[i].bytes)
+            st = pcs_fail(o->ctx, PRECIS_EINVAL, "tensor %s: %llu bytes were written, not %llu", f->tensors[i].name, (unsigned long long)(o->at - from), (unsigned long long)f->tensors[i].bytes);
+        if (!st) st = pcs_out_pad(o, align_of(f));
+    }
+    return st;
+}
+
+/* The text that stands beside the file, on the disk and without its name. */
+static precis_status put_beside(precis_ctx *ctx, pcs_out *o, const char *path, const pcs_beside *b)
+{
+    const char *text;
+    size_t len;
+    char *name = pcs_alloc(ctx, strlen(path) + strlen(b->suffix) + 1, 1);
+    precis_status st = name ? b->text(b->user, &text, &len) : PRECIS_ENOMEM;
+    if (st == PRECIS_ENOMEM) pcs_fail(ctx, st, "%s%s: out of memory while its text was made", path, b->suffix);
+    if (!st) {
+        strcat(strcpy(name, path), b->suffix);
+        st = pcs_out_open(ctx, o, name, len, NULL);
+        if (!st) st = pcs_out_add(o, text, len);
+        if (!st) st = pcs_out_finish(o);
+    }
+    pcs_free(ctx, name);
+    return st;
+}
+
 precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_file *f, uint64_t *bytes)
 {
     const uint64_t align = align_of(f);
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < f->n_tensors && !st; i++) st = holds(ctx, f->tensors[i].name, f->tensors[i].dims);
+    if (st) return st;
     sink count = { 0 };
     put_header(&count, f);
     uint64_t total = (count.n + align - 1) / align * align;
     for (size_t i = 0; i < f->n_tensors; i++) total += (f->tensors[i].bytes + align - 1) / align * align;
     if (bytes) *bytes = total;
     if (!path) return PRECIS_OK;
-    pcs_out o;
-    precis_status st = pcs_out_open(ctx, &o, path, total, f->source);
-    if (!st) {
-        sink s = { &o, 0, PRECIS_OK };
-        put_header(&s, f);
-        st = s.st;
-    }
-    if (!st) st = pcs_out_pad(&o, align);
-    for (size_t i = 0; i < f->n_tensors && !st; i++) {
-        const uint64_t from = o.at;
-        st = f->fill(f->user, &o, i);
-        if (!st && o.at - from != f->tensors[i].bytes)
-            st = pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: %llu bytes were written, not %llu", f->tensors[i].name, (unsigned long long)(o.at - from),
-                          (unsigned long long)f->tensors[i].bytes);
-        if (!st) st = pcs_out_pad(&o, align);
-    }
-    if (!st) st = pcs_out_commit(&o);
+    pcs_out o, beside = { .ctx = ctx, .fd = -1 }, *outs[2] = { &o, &beside };
+    uint64_t *offsets = pcs_alloc(ctx, f->n_tensors + 1, sizeof *offsets);
+    st = pcs_out_open(ctx, &o, path, total, f->source);
+    if (!st && !offsets) st = PRECIS_ENOMEM;
+    if (!st) st = put_all(&o, f, offsets);
+    if (!st) st = pcs_out_finish(&o);
+    if (!st) st = pcs_gguf_read_back(ctx, &o, f, offsets);
     if (!st && f->sha256) memcpy(f->sha256, o.sha256, sizeof o.sha256);
+    if (!st && f->beside) st = put_beside(ctx, &beside, path, f->beside);
+    if (!st) st = pcs_out_name(ctx, outs, f->beside ? 2 : 1);
+    pcs_out_close(&beside);
     pcs_out_close(&o);
+    pcs_free(ctx, offsets);
     return st;
 }

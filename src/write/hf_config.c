@@ -7,6 +7,7 @@
 #include "read/hf.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 /* ---- config.json ------------------------------------------------------------------------------------------------------------- */
 
@@ -181,20 +182,21 @@ precis_status pcs_hf_write_config(const precis_model *m, pcs_buf *b)
 
 /* ---- tokenizer ----------------------------------------------------------------------------------------------------------------- */
 
-static precis_status copy_files(precis_ctx *ctx, const precis_model *m, const char *folder, bool *copied)
+static precis_status copy_files(precis_ctx *ctx, const precis_model *m, pcs_out_folder *folder, bool *copied)
 {
-    static const char *const names[] = { "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja", "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json" };
+    static const char *const names[] = { "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja",
+                                         "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json" };
     precis_status st = PRECIS_OK;
     *copied = false;
     if (strcmp(m->container, "safetensors") || !pcs_is_dir(m->path)) return PRECIS_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names && !st; i++) {
-        char from[4096], to[4096];
+        char from[4096];
         char *text;
         size_t len;
-        if (snprintf(from, sizeof from, "%s/%s", m->path, names[i]) >= (int)sizeof from || snprintf(to, sizeof to, "%s/%s", folder, names[i]) >= (int)sizeof to) continue;
-        if (pcs_absent(from)) continue;
+        if (snprintf(from, sizeof from, "%s/%s", m->path, names[i]) >= (int)sizeof from || pcs_absent(from)) continue;
         st = pcs_file_slurp(ctx, from, PCS_LIMIT_JSON, &text, &len);
-        if (!st) st = pcs_write_file(ctx, to, text, len);
+        if (st) break;
+        st = pcs_out_folder_add(folder, names[i], text, len);
         pcs_free(ctx, text);
         *copied = true;
     }
@@ -224,7 +226,7 @@ static precis_status put_bytes(pcs_buf *b, uint32_t number, const void *data, si
     return st ? st : pcs_buf_add(b, data, len);
 }
 
-static precis_status sentencepiece(precis_ctx *ctx, const precis_model *m, const char *path, bool unigram)
+static precis_status sentencepiece(precis_ctx *ctx, const precis_model *m, pcs_out_folder *folder, bool unigram)
 {
     const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *scores = pcs_model_key(m, "tokenizer.ggml.scores"), *types = pcs_model_key(m, "tokenizer.ggml.token_type"), *map = pcs_model_key(m, "tokenizer.ggml.precompiled_charsmap");
     pcs_buf b, part;
@@ -251,7 +253,7 @@ static precis_status sentencepiece(precis_ctx *ctx, const precis_model *m, const
     if (!st) st = put_field(&part, 3, pcs_model_int(m, "tokenizer.ggml.add_space_prefix", 1, NULL) != 0);
     if (!st) st = put_field(&part, 4, pcs_model_int(m, "tokenizer.ggml.remove_extra_whitespaces", unigram, NULL) != 0);
     if (!st) st = put_bytes(&b, 3, part.data, part.len);
-    if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
+    if (!st) st = pcs_out_folder_add(folder, "tokenizer.model", b.data, b.len);
     pcs_buf_free(&part);
     pcs_buf_free(&b);
     return st;
@@ -297,7 +299,7 @@ static precis_status put_vocab(pcs_buf *b, const pcs_key *tokens, bool wordpiece
     return st ? st : pcs_buf_printf(b, "}");
 }
 
-static precis_status byte_level(precis_ctx *ctx, const precis_model *m, const char *path)
+static precis_status byte_level(precis_ctx *ctx, const precis_model *m, pcs_out_folder *folder)
 {
     const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *types = pcs_model_key(m, "tokenizer.ggml.token_type"), *merges = pcs_model_key(m, "tokenizer.ggml.merges");
     const char *pre = pcs_model_string(m, "tokenizer.ggml.pre");
@@ -327,12 +329,12 @@ static precis_status byte_level(precis_ctx *ctx, const precis_model *m, const ch
         if (!st) st = pcs_json_text(&b, merges->v.texts[i].s, merges->v.texts[i].len);
     }
     if (!st) st = pcs_buf_printf(&b, "]}\n}\n");
-    if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
+    if (!st) st = pcs_out_folder_add(folder, "tokenizer.json", b.data, b.len);
     pcs_buf_free(&b);
     return st;
 }
 
-static precis_status wordpiece(precis_ctx *ctx, const precis_model *m, const char *path)
+static precis_status wordpiece(precis_ctx *ctx, const precis_model *m, pcs_out_folder *folder)
 {
     const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *types = pcs_model_key(m, "tokenizer.ggml.token_type");
     pcs_buf b;
@@ -342,25 +344,20 @@ static precis_status wordpiece(precis_ctx *ctx, const precis_model *m, const cha
                                      "\"decoder\": {\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": true},\n \"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 100, ");
     if (!st) st = put_vocab(&b, tokens, true);
     if (!st) st = pcs_buf_printf(&b, "}\n}\n");
-    if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
+    if (!st) st = pcs_out_folder_add(folder, "tokenizer.json", b.data, b.len);
     pcs_buf_free(&b);
     return st;
 }
 
-precis_status pcs_hf_tokenizer(precis_ctx *ctx, const precis_model *m, const char *folder)
+precis_status pcs_hf_tokenizer(precis_ctx *ctx, const precis_model *m, pcs_out_folder *folder)
 {
     bool copied;
-    char path[4096];
     precis_status st = copy_files(ctx, m, folder, &copied);
     const char *kind = pcs_model_string(m, "tokenizer.ggml.model"), *chat = pcs_model_string(m, "tokenizer.chat_template");
     const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens");
     if (st || copied || !kind || !tokens || tokens->type != PCS_KEY_ARRAY || tokens->item != PCS_KEY_STRING) return st;
-    const bool pieces = !strcmp(kind, "llama") || !strcmp(kind, "t5");
-    snprintf(path, sizeof path, "%s/%s", folder, pieces ? "tokenizer.model" : "tokenizer.json");
-    if (pieces) st = sentencepiece(ctx, m, path, !strcmp(kind, "t5"));
-    else if (!strcmp(kind, "gpt2")) st = byte_level(ctx, m, path);
-    else if (!strcmp(kind, "bert")) st = wordpiece(ctx, m, path);
-    if (st || !chat) return st;
-    snprintf(path, sizeof path, "%s/chat_template.jinja", folder);
-    return pcs_write_file(ctx, path, chat, strlen(chat));
+    if (!strcmp(kind, "llama") || !strcmp(kind, "t5")) st = sentencepiece(ctx, m, folder, !strcmp(kind, "t5"));
+    else if (!strcmp(kind, "gpt2")) st = byte_level(ctx, m, folder);
+    else if (!strcmp(kind, "bert")) st = wordpiece(ctx, m, folder);
+    return st || !chat ? st : pcs_out_folder_add(folder, "chat_template.jinja", chat, strlen(chat));
 }

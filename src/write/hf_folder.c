@@ -1,5 +1,5 @@
 /* hf_folder.c - a transformers folder: model.safetensors, config.json, tokenizer. Integer tensors become modules of
- * compressed-tensors (pack-quantized), GPTQ or AWQ; others stay floats. The folder is made beside its name and renamed. */
+ * compressed-tensors (pack-quantized), GPTQ or AWQ; others stay floats. */
 #include "write/convert.h"
 
 #include "base/f16.h"
@@ -7,13 +7,8 @@
 #include "model/counts.h"
 #include "read/hf.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 typedef enum { AS_FLOATS, AS_CODES, AS_INT8, AS_FP8, AS_FP4 } kind;
 
@@ -22,7 +17,7 @@ typedef struct part {
     char *name;
     const char *dtype;
     int dims;
-    int64_t shape[4];
+    int64_t shape[PCS_MAX_DIMS];
     uint64_t bytes;
     enum { P_FLOATS, P_CODES, P_SCALES, P_ZEROS, P_SHAPE, P_INDEX, P_FP8, P_ROW_SCALES, P_FP4, P_FP4_SCALES, P_GLOBAL, P_INVERSE, P_INT8 } what;
     size_t tensor;   /* of the model */
@@ -251,7 +246,7 @@ static precis_status add_tensor(folder *f, size_t i)
             if (!p) return st ? st : PRECIS_ENOMEM;
             p->format = to;
             if (t->dims > 2 && !experts) {
-                p->dims = (int)t->dims < 4 ? (int)t->dims : 4;
+                p->dims = (int)t->dims;
                 for (int d = 0; d < p->dims; d++) p->shape[d] = t->ne[p->dims - 1 - d];
             }
         }
@@ -406,13 +401,12 @@ static precis_status put_part(folder *f, pcs_out *o, const part *p)
 
 /* ---- the files -------------------------------------------------------------------------------------------------------------- */
 
-static precis_status write_weights(folder *f, const char *dir)
+static precis_status write_weights(folder *f, pcs_out_folder *dir)
 {
-    char *path = pcs_arena_printf(&f->arena, "%s/model.safetensors", dir);
     pcs_buf head;
     pcs_buf_init(&head, f->c->ctx, PCS_LIMIT_HEADER);
     uint64_t at = 0;
-    precis_status st = path ? pcs_buf_printf(&head, "{\"__metadata__\":{\"format\":\"pt\"}") : PRECIS_ENOMEM;
+    precis_status st = pcs_buf_printf(&head, "{\"__metadata__\":{\"format\":\"pt\"}");
     for (size_t i = 0; i < f->n && !st; i++) {
         const part *p = &f->parts[i];
         st = pcs_buf_printf(&head, ",");
@@ -424,28 +418,26 @@ static precis_status write_weights(folder *f, const char *dir)
     }
     if (!st) st = pcs_buf_printf(&head, "}");
     while (!st && head.len % 8) st = pcs_buf_printf(&head, " ");
-    pcs_out o = { .ctx = f->c->ctx, .fd = -1 };
+    pcs_out *o;
     const uint64_t len = head.len;
     f->c->report->bytes = 8 + len + at;
-    if (!st) st = pcs_out_open(f->c->ctx, &o, path, 8 + len + at, f->c->m);
-    if (!st) st = pcs_out_add(&o, &len, 8);
-    if (!st) st = pcs_out_add(&o, head.data, head.len);
+    if (!st) st = pcs_out_folder_begin(dir, "model.safetensors", 8 + len + at, &o);
+    if (!st) st = pcs_out_add(o, &len, 8);
+    if (!st) st = pcs_out_add(o, head.data, head.len);
     for (size_t i = 0; i < f->n && !st; i++) {
-        st = put_part(f, &o, &f->parts[i]);
+        st = put_part(f, o, &f->parts[i]);
         if (!st) st = pcs_progress(f->c->ctx, "convert", i + 1, f->n);
     }
-    if (!st) st = pcs_out_commit(&o);
-    pcs_out_close(&o);
+    if (!st) st = pcs_out_finish(o);
     pcs_buf_free(&head);
     return st;
 }
 
-static precis_status write_config(folder *f, const char *dir)
+static precis_status write_config(folder *f, pcs_out_folder *dir)
 {
-    char *path = pcs_arena_printf(&f->arena, "%s/config.json", dir);
     pcs_buf b;
     pcs_buf_init(&b, f->c->ctx, PCS_LIMIT_JSON);
-    precis_status st = path ? pcs_hf_write_config(f->c->m, &b) : PRECIS_ENOMEM;
+    precis_status st = pcs_hf_write_config(f->c->m, &b);
     if (!st && f->layout == PCS_CT) st = pcs_groups_write(&f->groups, &b);
     else if (!st)
         st = f->layout == PCS_GPTQ ? pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": %d, \"group_size\": %lld, \"desc_act\": false, \"sym\": %s, \"lm_head\": false, \"checkpoint_format\": \"gptq\"}",
@@ -454,57 +446,48 @@ static precis_status write_config(folder *f, const char *dir)
     if (!st && f->layout == PCS_AWQ) st = pcs_buf_add(&b, f->groups.ignore.data, f->groups.ignore.len);
     if (!st && f->layout == PCS_AWQ) st = pcs_buf_printf(&b, "]}");
     if (!st) st = pcs_buf_printf(&b, "\n}\n");
-    if (!st) st = pcs_write_file(f->c->ctx, path, b.data, b.len);
+    if (!st) st = pcs_out_folder_add(dir, "config.json", b.data, b.len);
     pcs_buf_free(&b);
     return st;
 }
 
-static void remove_folder(const char *dir)
+/* Asked of the hidden folder before it gets its name. */
+static precis_status check_folder(void *user, const char *dir)
 {
-    DIR *d = opendir(dir);
-    char path[4096];
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (e->d_name[0] != '.' && snprintf(path, sizeof path, "%s/%s", dir, e->d_name) < (int)sizeof path) unlink(path);
-    if (d) closedir(d);
-    rmdir(dir);
+    folder *f = user;
+    pcs_part_meant *meant = pcs_arena_alloc(&f->arena, f->n + 1, sizeof *meant);
+    for (size_t i = 0; meant && i < f->n; i++) meant[i] = (pcs_part_meant){ f->parts[i].name, f->parts[i].dims, f->parts[i].shape, f->parts[i].bytes };
+    return meant ? pcs_folder_read_back(f->c->ctx, f->c->path, dir, meant, f->n, f->c->m) : PRECIS_ENOMEM;
 }
 
-static precis_status make_folder(pcs_convert *c, char temp[4096])
+static precis_status no_names(const pcs_convert *c)
 {
-    size_t n = strlen(c->path);
-    while (n > 1 && c->path[n - 1] == '/') n--;
-    struct stat sb;
-    if (!stat(c->path, &sb) && (!S_ISDIR(sb.st_mode) || (rmdir(c->path) && errno != ENOENT)))
-        return pcs_fail(c->ctx, PRECIS_EINVAL, "%s exists and is no empty folder; choose another output", c->path);
-    size_t cut = n;
-    while (cut && c->path[cut - 1] != '/') cut--;
-    if (!n || snprintf(temp, 4096, "%.*s.%.*s.%d.part", (int)cut, c->path, (int)(n - cut), c->path + cut, (int)getpid()) >= 4096) return pcs_fail(c->ctx, PRECIS_EINVAL, "\"%s\" names no folder", c->path);
-    if (mkdir(temp, 0777))
-        return pcs_fail(c->ctx, pcs_errno_status(errno), "%s: cannot be made: %s", c->path, strerror(errno));
-    return PRECIS_OK;
+    const char *arch = pcs_model_string(c->m, "general.architecture");
+    return pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.40s\" has no names in transformers that precis knows", c->m->path, arch ? arch : "");
 }
 
 precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
 {
     folder f = { .c = c, .layout = layout, .type = pcs_hf_type_of(c->m) };
     const size_t n = c->m->n_tensors;
-    char temp[4096] = "";
+    pcs_out_folder *dir = pcs_alloc(c->ctx, 1, sizeof *dir);
     pcs_arena_init(&f.arena, c->ctx);
     pcs_groups_init(&f.groups, c->ctx);
     f.kinds = pcs_alloc(c->ctx, n + 1, sizeof *f.kinds);
     f.views = pcs_alloc(c->ctx, n + 1, sizeof *f.views);
-    precis_status st = f.kinds && f.views ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st && !f.type) st = pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.40s\" has no names in transformers that precis knows", c->m->path, pcs_model_string(c->m, "general.architecture") ? pcs_model_string(c->m, "general.architecture") : "");
+    precis_status st = dir && f.kinds && f.views ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st && !f.type) st = no_names(c);
     if (!st) st = pcs_counts_read(c->m, &f.counts);
+    if (!st) st = pcs_out_folder_open(c->ctx, dir, c->path); /* what can be refused is refused before work starts */
     for (size_t i = 0; i < n && !st; i++) st = choose(&f, i);
     if (!st) st = unify(&f);
     for (size_t i = 0; i < n && !st; i++) st = add_tensor(&f, i);
-    if (!st) st = make_folder(c, temp);
-    if (!st) st = write_config(&f, temp);
-    if (!st) st = pcs_hf_tokenizer(c->ctx, c->m, temp);
-    if (!st) st = write_weights(&f, temp);
-    if (!st && rename(temp, c->path)) st = pcs_fail(c->ctx, PRECIS_EIO, "%s: cannot be renamed into place: %s", c->path, strerror(errno));
-    if (st && temp[0]) remove_folder(temp);
+    if (!st) st = write_config(&f, dir);
+    if (!st) st = pcs_hf_tokenizer(c->ctx, c->m, dir);
+    if (!st) st = write_weights(&f, dir);
+    if (!st) st = pcs_out_folder_commit(dir, check_folder, &f);
+    if (dir && dir->ctx) pcs_out_folder_close(dir);
+    pcs_free(c->ctx, dir);
     for (size_t i = 0; f.views && i < n; i++) pcs_intview_close(c->ctx, &f.views[i]);
     pcs_free(c->ctx, f.views);
     pcs_free(c->ctx, f.kinds);

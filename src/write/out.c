@@ -1,4 +1,4 @@
-/* out.c - safe writing. */
+/* out.c - safe writing: the file before it has its name. Names are given in place.c. */
 #include "precis/convert.h"
 #include "write/write.h"
 
@@ -26,43 +26,23 @@ static size_t folder_bytes(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* The folder of a path, "." when it names none; false when it does not fit. */
+const char *pcs_base_name(const char *path) { return path + folder_bytes(path); }
+
+/* The folder of a path with its slash, "./" when it names none; false when it does not fit. */
 static bool folder_of(const char *path, char folder[4096])
 {
     const size_t n = folder_bytes(path);
-    return snprintf(folder, 4096, "%.*s", n ? (int)n : 1, n ? path : ".") < 4096;
+    return snprintf(folder, 4096, "%.*s", n ? (int)n : 2, n ? path : "./") < 4096;
 }
 
-/* A hidden name beside the target, with the process in it, so that two jobs do not meet. */
+/* A hidden name in the folder where a file waits, with the process in it, so that two jobs do not meet. */
 static void hidden_name(pcs_out *o, int i)
 {
-    const size_t cut = folder_bytes(o->path);
-    snprintf(o->temp, strlen(o->path) + 32, "%.*s.%s.%d-%d.part", (int)cut, o->path, o->path + cut, (int)getpid(), i);
+    snprintf(o->temp, o->room, "%s.%s.%d-%d.part", o->folder, pcs_base_name(o->path), (int)getpid(), i);
 }
 
-/* The small files of a safetensors folder (config, tokenizer, index) are the input as well, though no tensor lies in them. */
-static bool beside_source(const char *path, const char *folder, const precis_model *source)
+static precis_status check_room(precis_ctx *ctx, const char *path, const char *folder, uint64_t bytes)
 {
-    const char *dot = strrchr(path, '.');
-    struct stat a, b;
-    if (!source || !source->n_files || strcmp(source->container, "safetensors") || !dot || strcmp(dot, ".json")) return false;
-    char own[4096];
-    return folder_of(source->files[0].path, own) && !stat(folder, &a) && !stat(own, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, const precis_model *source)
-{
-    char folder[4096];
-    if (!folder_of(path, folder)) return pcs_fail(ctx, PRECIS_EINVAL, "%.60s...: the path is too long", path);
-    if (!path[folder_bytes(path)]) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no file", path);
-    struct stat st;
-    if (!stat(path, &st)) {
-        if (!S_ISREG(st.st_mode)) return pcs_fail(ctx, PRECIS_EINVAL, "%s exists and is no regular file", path);
-        for (uint32_t i = 0; source && i < source->n_files; i++)
-            if (source->files[i].dev == (uint64_t)st.st_dev && source->files[i].ino == (uint64_t)st.st_ino)
-                return pcs_fail(ctx, PRECIS_EINVAL, "%s is the input; choose another output", path);
-        if (beside_source(path, folder, source)) return pcs_fail(ctx, PRECIS_EINVAL, "%s belongs to the input; choose another output", path);
-    }
     struct statvfs fs;
     if (statvfs(folder, &fs)) return pcs_io_fail(ctx, folder, "used");
     if (access(folder, W_OK)) return pcs_io_fail(ctx, folder, "written");
@@ -72,34 +52,62 @@ precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, c
     return pcs_fail(ctx, PRECIS_ENOSPC, "%s: needs %s, but the disk has %s free", path, pcs_human((double)bytes, need), pcs_human((double)room, have));
 }
 
+precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, const precis_model *source)
+{
+    char folder[4096];
+    if (!folder_of(path, folder)) return pcs_fail(ctx, PRECIS_EINVAL, "%.60s...: the path is too long", path);
+    if (!*pcs_base_name(path)) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no file", path);
+    struct stat st;
+    if (!stat(path, &st)) {
+        if (!S_ISREG(st.st_mode)) return pcs_fail(ctx, PRECIS_EINVAL, "%s exists and is no regular file", path);
+        for (uint32_t i = 0; source && i < source->n_files; i++)
+            if (source->files[i].dev == (uint64_t)st.st_dev && source->files[i].ino == (uint64_t)st.st_ino)
+                return pcs_fail(ctx, PRECIS_EINVAL, "%s is the input; choose another output", path);
+        const precis_status apart = source ? precis_out_apart(ctx, path, source->path) : PRECIS_OK;
+        if (apart) return apart;
+    }
+    return check_room(ctx, path, folder, bytes);
+}
+
 precis_status precis_out_check(precis_ctx *ctx, const char *path, const precis_model *model) { return pcs_out_check(ctx, path, 0, model); }
 
 precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64_t bytes, const precis_model *source)
 {
+    return pcs_out_begin(ctx, o, &(pcs_out_how){ .path = path, .bytes = bytes, .source = source });
+}
+
+precis_status pcs_out_begin(precis_ctx *ctx, pcs_out *o, const pcs_out_how *how)
+{
+    char own[4096];
     *o = (pcs_out){ .ctx = ctx, .fd = -1 };
-    const size_t n = strlen(path), cut = folder_bytes(path);
+    precis_status st = how->wait ? check_room(ctx, how->path, how->wait, how->bytes) : pcs_out_check(ctx, how->path, how->bytes, how->source);
+    if (st) return st;
+    if (!how->wait && !folder_of(how->path, own)) return pcs_fail(ctx, PRECIS_EINVAL, "%.60s...: the path is too long", how->path);
+    const char *folder = how->wait ? how->wait : own;
+    const size_t n = strlen(how->path), m = strlen(folder);
+    const mode_t mode = how->secret ? 0600 : 0666;
+    o->room = n + m + 48;
     o->path = pcs_alloc(ctx, n + 1, 1);
-    o->temp = pcs_alloc(ctx, n + 32, 1);
-    o->folder = pcs_alloc(ctx, cut + 2, 1);
+    o->temp = pcs_alloc(ctx, o->room, 1);
+    o->folder = pcs_alloc(ctx, m + 1, 1);
     o->buf = pcs_alloc(ctx, BUFFER, 1);
     o->full = pcs_alloc(ctx, BUFFER, 1);
     o->hash = EVP_MD_CTX_new();
-    if (!o->path || !o->temp || !o->folder || !o->buf || !o->full || !o->hash || EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL) != 1) return pcs_fail(ctx, PRECIS_ENOMEM, "out of memory");
-    memcpy(o->path, path, n);
-    memcpy(o->folder, cut ? path : ".", cut ? cut : 1);
-    const precis_status st = pcs_out_check(ctx, path, bytes, source);
-    if (st) return st;
+    if (!o->path || !o->temp || !o->folder || !o->buf || !o->full || !o->hash || EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL) != 1)
+        return pcs_fail(ctx, PRECIS_ENOMEM, "out of memory");
+    memcpy(o->path, how->path, n);
+    memcpy(o->folder, folder, m);
     /* Without a name: a killed process leaves nothing. Not every file system can; then hidden. */
-    o->fd = access("/proc/self/fd", X_OK) ? -1 : open(o->folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0666);
+    o->fd = access("/proc/self/fd", X_OK) ? -1 : open(o->folder, O_RDWR | O_TMPFILE | O_CLOEXEC, mode);
     if (o->fd >= 0) return PRECIS_OK;
     for (int i = 0; i < 100 && o->fd < 0; i++) {
         hidden_name(o, i);
-        o->fd = open(o->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        o->fd = open(o->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         if (o->fd < 0 && errno != EEXIST) break;
     }
     if (o->fd >= 0) return PRECIS_OK;
     o->temp[0] = 0;
-    return pcs_io_fail(ctx, path, "written");
+    return pcs_io_fail(ctx, o->path, "written");
 }
 
 void pcs_out_drain(pcs_out *o)
@@ -186,8 +194,24 @@ static precis_status verify(pcs_out *o)
     return st;
 }
 
-/* Give a file without a name its hidden one; rename can then replace an older target in one step. */
-static precis_status name_it(pcs_out *o)
+precis_status pcs_out_finish(pcs_out *o)
+{
+    precis_status st = flush(o);
+    if (!st && fsync(o->fd)) st = pcs_io_fail(o->ctx, o->path, "synced");
+    if (!st) st = verify(o);
+    pcs_free(o->ctx, o->buf); /* several files may wait for their names together */
+    pcs_free(o->ctx, o->full);
+    o->buf = o->full = NULL;
+    return st;
+}
+
+void pcs_out_self(const pcs_out *o, char *path, size_t room)
+{
+    if (o->temp[0]) snprintf(path, room, "%s", o->temp);
+    else snprintf(path, room, "/proc/self/fd/%d", o->fd);
+}
+
+precis_status pcs_out_hide(pcs_out *o)
 {
     if (o->temp[0]) return PRECIS_OK;
     char self[64];
@@ -203,19 +227,8 @@ static precis_status name_it(pcs_out *o)
 
 precis_status pcs_out_commit(pcs_out *o)
 {
-    precis_status st = flush(o);
-    if (!st && fsync(o->fd)) st = pcs_io_fail(o->ctx, o->path, "synced");
-    if (!st) st = verify(o);
-    if (!st) st = name_it(o);
-    if (!st && rename(o->temp, o->path)) st = pcs_io_fail(o->ctx, o->path, "renamed into place");
-    if (st) return st;
-    o->temp[0] = 0;
-    const int dir = open(o->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir >= 0) {
-        if (fsync(dir)) pcs_warn(o->ctx, "%s: the folder could not be synced: %s", o->folder, strerror(errno));
-        close(dir);
-    }
-    return PRECIS_OK;
+    const precis_status st = pcs_out_finish(o);
+    return st ? st : pcs_out_name(o->ctx, &o, 1);
 }
 
 void pcs_out_close(pcs_out *o)

@@ -8,7 +8,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const pcs_value *ids = &g->values[n->in[0]], *table = &g->values[n->in[1]];
     if (ids->dtype != PCS_I32 || ids->dims != 1 || table->dims != 2 || (table->dtype != PCS_F32 && table->dtype != PCS_STORED))
         return pcs_op_fail(g, n, "takes ids[tokens] and table[vocabulary, width]");
-    if (n->attr[1] >= (double)table->shape[0]) return pcs_op_fail(g, n, "row %g of a table of %lld", n->attr[1], (long long)table->shape[0]);
+    const int64_t row = n->attr[ROW].integer, all = table->shape[0];
+    if (row >= all) return pcs_op_fail(g, n, "row %lld of a table of %lld", (long long)row, (long long)all);
     out->dims = 2;
     out->shape[0] = ids->shape[0];
     out->shape[1] = table->shape[1];
