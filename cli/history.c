@@ -41,9 +41,11 @@ static bool own_file(char path[4096])
 
 static int broken(const cli *c, sqlite3 *db, const char *path)
 {
-    const int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM, os = db ? sqlite3_system_errno(db) : 0;
+    /* SQLite tells ENOSPC alone from other errors of a write, and keeps no errno of them. */
+    const int os = errno, code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
+    const int open_error = db && code == SQLITE_CANTOPEN ? sqlite3_system_errno(db) : 0;
     const bool full = code == SQLITE_FULL || (code == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG)),
-               none = code == SQLITE_CANTOPEN && (os == EMFILE || os == ENFILE || os == ENOMEM);
+               none = open_error == EMFILE || open_error == ENFILE || open_error == ENOMEM;
     cli_error(c, "%s: %s", path, db ? sqlite3_errmsg(db) : "out of memory");
     sqlite3_close(db);
     return full || none || code == SQLITE_NOMEM ? EXIT_RESOURCES : EXIT_INPUT;

@@ -155,6 +155,25 @@ static precis_status evaluation(precis_ctx *ctx, const pcs_memory_job *j, uint64
     return st;
 }
 
+/* The model's keys and tensors once more: what was written is opened before it has its name (write/readback.c). Strings are rounded up as arenas do. */
+static uint64_t read_back(const precis_model *m)
+{
+    uint64_t bytes = 3 * m->n_tensors * sizeof *m->tensors + 65536; /* a list that grows by halves, and two tables of names */
+    for (size_t i = 0; i < m->n_keys; i++) {
+        const pcs_key *k = &m->keys[i];
+        if (k->type != PCS_KEY_ARRAY) continue;
+        bytes += k->n * (k->item == PCS_KEY_STRING ? sizeof *k->v.texts : pcs_key_width(k->item));
+        for (uint64_t n = 0; k->item == PCS_KEY_STRING && n < k->n; n++) bytes += (k->v.texts[n].len + 16) / 16 * 16;
+    }
+    return bytes;
+}
+
+static uint64_t writing(precis_ctx *ctx, const pcs_memory_job *j, uint64_t width, uint64_t method)
+{
+    const uint64_t coding = PART + OUT_BUFFER + precis_ctx_threads(ctx) * (2 * width + 16) * 4, back = read_back(j->m);
+    return (coding > back ? coding : back) + (j->calibrates ? importance_bytes(j->m) : 0) + (ctx->memory.limit ? 0 : method / 8);
+}
+
 precis_status pcs_memory_plan(precis_ctx *ctx, const pcs_memory_job *j, precis_memory *plan)
 {
     uint64_t tokenizer = 0, width = 0, eval = 0;
@@ -164,7 +183,7 @@ precis_status pcs_memory_plan(precis_ctx *ctx, const pcs_memory_job *j, precis_m
     if (!st && j->copies) st = methods(ctx, j, tokenizer, plan);
     for (size_t i = 0; i < j->m->n_tensors; i++)
         if ((uint64_t)j->m->tensors[i].ne[0] > width) width = (uint64_t)j->m->tensors[i].ne[0];
-    plan->write = PART + OUT_BUFFER + precis_ctx_threads(ctx) * (2 * width + 16) * 4 + (j->calibrates ? importance_bytes(j->m) : 0) + (ctx->memory.limit ? 0 : plan->method / 8);
+    plan->write = writing(ctx, j, width, plan->method);
     if (!st && j->evaluates) st = evaluation(ctx, j, tokenizer, &eval);
     plan->evaluate = eval;
     uint64_t most = plan->calibrate;
