@@ -36,6 +36,35 @@ static bool in_folder(const struct stat *out, const char *folder, int depth)
     return found;
 }
 
+/* A file of the checkpoint that a safetensors file is a part of, though it was opened alone. */
+static bool is_checkpoint(const char *name)
+{
+    static const char *const tails[] = { "config.json", ".index.json", ".safetensors", "vocab.json", "vocab.txt", "merges.txt", "added_tokens.json", "special_tokens_map.json" };
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
+        if (pcs_ends(name, tails[i])) return true;
+    return !strncmp(name, "tokenizer", 9) || !strncmp(name, "chat_template", 13);
+}
+
+/* The tokenizer that lies beside a llama2.c checkpoint: tok512.bin, tokenizer.bin, llama2_32k_tokenizer.bin. */
+static bool is_tokens(const char *name) { return pcs_ends(name, ".bin") && (!strncmp(name, "tok", 3) || !strncmp(name, "llama2_", 7)); }
+
+/* Is the file one of those beside another that are read with it? */
+static bool is_beside(const struct stat *out, const char *path, bool (*counts)(const char *name))
+{
+    char name[4096];
+    bool found = false;
+    const int n = (int)(pcs_base_name(path) - path);
+    if (snprintf(name, sizeof name, "%.*s.", n, path) >= (int)sizeof name) return false;
+    DIR *d = opendir(name);
+    for (const struct dirent *e; d && !found && (e = readdir(d));) {
+        struct stat sb;
+        if (!counts(e->d_name) || snprintf(name, sizeof name, "%.*s%s", n, path, e->d_name) >= (int)sizeof name) continue;
+        found = !stat(name, &sb) && same(out, &sb);
+    }
+    if (d) closedir(d);
+    return found;
+}
+
 /* Another part of a GGUF in several files: NAME-00002-of-00003.gguf. */
 static bool is_shard(const struct stat *out, const char *path)
 {
@@ -49,22 +78,12 @@ static bool is_shard(const struct stat *out, const char *path)
     return false;
 }
 
-/* The tokenizer that lies beside a llama2.c checkpoint: tok512.bin, tokenizer.bin, llama2_32k_tokenizer.bin. */
-static bool is_tokens(const struct stat *out, const char *path)
+/* Is the file read when `path` is? */
+static bool read_with(const struct stat *out, const char *path)
 {
-    char name[4096];
-    bool found = false;
-    const int n = (int)(pcs_base_name(path) - path);
-    if (!pcs_ends(path, ".bin") || snprintf(name, sizeof name, "%.*s.", n, path) >= (int)sizeof name) return false;
-    DIR *d = opendir(name);
-    for (const struct dirent *e; d && !found && (e = readdir(d));) {
-        struct stat sb;
-        const bool tokens = !strncmp(e->d_name, "tok", 3) || !strncmp(e->d_name, "llama2_", 7);
-        if (!tokens || !pcs_ends(e->d_name, ".bin") || snprintf(name, sizeof name, "%.*s%s", n, path, e->d_name) >= (int)sizeof name) continue;
-        found = !stat(name, &sb) && same(out, &sb);
-    }
-    if (d) closedir(d);
-    return found;
+    if (pcs_ends(path, ".gguf")) return is_shard(out, path);
+    if (pcs_ends(path, ".safetensors")) return is_beside(out, path, is_checkpoint);
+    return pcs_ends(path, ".bin") && is_beside(out, path, is_tokens);
 }
 
 /* Two names of a file that is not there yet. */
@@ -86,7 +105,7 @@ precis_status precis_out_apart(precis_ctx *ctx, const char *path, const char *ot
     if (!there && !read && same_new(path, other)) return pcs_fail(ctx, PRECIS_EINVAL, "%s is named twice, as two outputs; choose another for one of them", path);
     if (!there || !read) return PRECIS_OK;
     if (same(&out, &in)) return pcs_fail(ctx, PRECIS_EINVAL, "%s is the input; choose another output", path);
-    if (S_ISDIR(in.st_mode) ? in_folder(&out, other, 1) : is_shard(&out, other) || is_tokens(&out, other))
+    if (S_ISDIR(in.st_mode) ? in_folder(&out, other, 1) : read_with(&out, other))
         return pcs_fail(ctx, PRECIS_EINVAL, "%s belongs to the input; choose another output", path);
     return PRECIS_OK;
 }
