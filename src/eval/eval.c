@@ -258,7 +258,9 @@ static precis_status prepare(evaluation *e, const precis_model *model, const pre
     const precis_eval_options *o = e->o;
     e->kept = o->logits && !pcs_absent(o->logits);
     if (writes(e) && !reference) return pcs_fail(ctx, PRECIS_EIO, "%s does not exist, and there is no reference to make it from (--against REF)", o->logits);
-    precis_status st = open_runner(ctx, &e->model, model, o, false);
+    precis_status st = writes(e) ? pcs_out_check(ctx, o->logits, 0, model) : PRECIS_OK;
+    if (!st && writes(e)) st = pcs_out_check(ctx, o->logits, 0, reference);
+    if (!st) st = open_runner(ctx, &e->model, model, o, false);
     if (!st && reference && !e->kept) st = open_runner(ctx, &e->reference, reference, o, true);
     precis_runner_info a = { .size = sizeof a }, b = { .size = sizeof b };
     if (st) return st;

@@ -457,7 +457,7 @@ static precis_status check_folder(void *user, const char *dir)
     folder *f = user;
     pcs_part_meant *meant = pcs_arena_alloc(&f->arena, f->n + 1, sizeof *meant);
     for (size_t i = 0; meant && i < f->n; i++) meant[i] = (pcs_part_meant){ f->parts[i].name, f->parts[i].dims, f->parts[i].shape, f->parts[i].bytes };
-    return meant ? pcs_folder_read_back(f->c->ctx, f->c->path, dir, meant, f->n, f->c->m) : PRECIS_ENOMEM;
+    return meant ? pcs_folder_read_back(f->c->ctx, f->c->path, dir, meant, f->n, f->c) : PRECIS_ENOMEM;
 }
 
 static precis_status no_names(const pcs_convert *c)

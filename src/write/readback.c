@@ -55,7 +55,9 @@ static precis_status open_quietly(const place *p, const char *self, precis_model
     const precis_status st = precis_model_open_to_run(p->ctx, m, self); /* panels stay panels */
     p->ctx->opt.warn = warn;
     if (!st || st == PRECIS_ENOMEM || st == PRECIS_EIO) return st;
-    snprintf(why, sizeof why, "%s", precis_ctx_message(p->ctx));
+    const char *message = precis_ctx_message(p->ctx); /* without the hidden name, which nobody knows */
+    if (!strncmp(message, self, strlen(self))) message += strlen(self) + strspn(message + strlen(self), "/: ");
+    snprintf(why, sizeof why, "%s", message);
     return pcs_fail(p->ctx, st, "%s: what was written cannot be read back, so it was not kept: %s", p->path, why);
 }
 
@@ -77,8 +79,12 @@ precis_status pcs_gguf_read_back(precis_ctx *ctx, const pcs_out *o, const pcs_gg
     return st;
 }
 
-precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char *folder, const pcs_part_meant *parts, size_t n, const precis_model *source)
+/* Does a tensor come back under its own name? Indices and tables of positions are made anew from config.json, and scales are parts of their weight. */
+static bool comes_back(const precis_convert_row *row) { return strcmp(row->to, "left out") && strcmp(row->to, "config.json") && !strstr(row->name, "scale"); }
+
+precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char *folder, const pcs_part_meant *parts, size_t n, const pcs_convert *c)
 {
+    const precis_model *source = c->m;
     const place p = { ctx, name };
     char file[4200];
     precis_model *m = NULL;
@@ -95,9 +101,10 @@ precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char
     }
     precis_model_close(&m);
     if (!st) st = open_quietly(&p, folder, &m);
-    for (size_t i = 0; i < source->n_tensors && !st; i++) { /* what the folder has under the model's names; some parts go into others or into config.json */
+    for (size_t i = 0; i < source->n_tensors && !st; i++) {
         const pcs_tensor *t = &source->tensors[i], *r = pcs_model_tensor(m, t->name);
-        if (r && (r->n != t->n || r->ne[0] != t->ne[0])) st = differs(&p, "tensor", t->name, "in another shape");
+        if (!r && comes_back(&c->report->rows[i])) st = differs(&p, "tensor", t->name, "as none");
+        else if (r && (r->n != t->n || r->ne[0] != t->ne[0])) st = differs(&p, "tensor", t->name, "in another shape");
     }
     precis_model_close(&m);
     return st;
