@@ -121,7 +121,8 @@ static void roff_overview(void)
            ".PP\nThe main job:\n.PP\n.RS\nprecis quant model.gguf \\-\\-max\\-size 75%% \\-o small.gguf\n.RE\n.SH COMMANDS\n");
     for (size_t i = 0; cli_commands[i]; i++) printf(".TP\n.BR precis\\-%s (1)\n%s\n", cli_commands[i]->name, cli_commands[i]->summary);
     roff_options("OPTIONS OF EVERY COMMAND", cli_common);
-    printf(".SH FILES\nA model is written to a temporary file beside its target, read back, synced and renamed: the target is whole or untouched. The input is never the output.\n");
+    printf(".SH FILES\nEvery output is written to a file without a name in the target's folder, read back, synced and named: the target is whole or untouched. What is written is "
+           "never one of the files that the command reads.\n");
     roff_tail();
 }
 
