@@ -14,7 +14,9 @@ enum { EXIT_DONE = 0, EXIT_NEGATIVE = 1, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_RE
 typedef struct cli_option {
     const char *name; /* "--type" */
     char letter;      /* 'o' for -o; 0: none */
-    const char *arg;  /* "FILE"; NULL: a flag. OUT, and what begins so, names what is written; whatever else is a path is read (paths.c) */
+    /* "FILE"; NULL: a flag. OUT, and what begins so, names what is written; whatever else is a path is read
+     * (paths.c) */
+    const char *arg;
     const char *help;
 } cli_option;
 
@@ -66,8 +68,8 @@ precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room
 /* --mem-limit, of the commands that have it: -1, or an exit code. */
 int cli_memory_limit(const cli *c);
 
-/* What is written is none of the files that the command reads or writes elsewhere (paths.c). cli_paths: all options, before the command runs; cli_apart: a file whose name
- * the command makes itself. -1, or an exit code. */
+/* What is written is none of the files that the command reads or writes elsewhere (paths.c). cli_paths: all options,
+ * before the command runs; cli_apart: a file whose name the command makes itself. -1, or an exit code. */
 int cli_paths(const cli *c);
 int cli_apart(const cli *c, const char *path);
 

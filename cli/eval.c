@@ -5,7 +5,8 @@
 
 static const cli_option options[] = {
     { "--against", 0, "REF", "the reference, usually the original" },
-    { "--logits", 0, "OUT", "keep the reference's logits: read from FILE if it is there (then --against may be left out), else written" },
+    { "--logits", 0, "OUT",
+      "keep the reference's logits: read from FILE if it is there (then --against may be left out), else written" },
     { "--text", 0, "FILE", "the text (default: about 43 kB that precis carries); more than once: results by text" },
     { "--domains", 0, NULL, "texts of precis beside it, by domain: prose, code, languages, numbers, typing noise; udhr.zip of --data" },
     { "--tasks", 0, "LIST", "questions with right answers: arc_easy,hellaswag,...,reasoning or FILE.jsonl (precis list tasks)" },

@@ -34,7 +34,8 @@ static json_t *text_json(const char *s)
     return t;
 }
 
-/* A member or an item that could not be made, or not be added, must not be missing without a word: NULL then. Takes both over. */
+/* A member or an item that could not be made, or not be added, must not be missing without a word: NULL then. Takes
+ * both over. */
 static json_t *with(json_t *o, const char *key, json_t *value)
 {
     if (o && value && !(key ? json_object_set_new(o, key, value) : json_array_append_new(o, value))) return o;
@@ -45,7 +46,8 @@ static json_t *with(json_t *o, const char *key, json_t *value)
 
 static json_t *tensor_of(const precis_quant_row *r)
 {
-    json_t *t = json_pack("{s:s, s:s, s:s, s:s, s:f, s:I}", "name", r->tensor, "from", r->from, "type", r->to, "method", r->method, "error", r->error, "tokens", (json_int_t)r->tokens);
+    json_t *t = json_pack("{s:s, s:s, s:s, s:s, s:f, s:I}", "name", r->tensor, "from", r->from, "type", r->to, "method",
+                          r->method, "error", r->error, "tokens", (json_int_t)r->tokens);
     if (!r->experts) return t;
     json_t *each = json_array();
     for (size_t e = 0; e < r->experts; e++) each = with(each, NULL, json_integer((json_int_t)r->expert_tokens[e]));
@@ -92,7 +94,8 @@ static json_t *fallbacks_of(const precis_job *job)
     return list;
 }
 
-/* What makes the bytes: the program, its options, the files that they name, the model, the seed. NULL: out of memory, or what *status says. */
+/* What makes the bytes: the program, its options, the files that they name, the model, the seed. NULL: out of memory,
+ * or what *status says. */
 static json_t *recipe(const cli *c, const precis_model *m, precis_status *status)
 {
     char hex[65];
@@ -135,7 +138,8 @@ precis_status cli_manifest_text(void *user, const precis_job *job, const char **
         json_decref(o);
         return st;
     }
-    o = with(o, "output", json_pack("{s:I, s:s}", "bytes", (json_int_t)job->bytes, "sha256", precis_quant_report_sha256(job->report)));
+    o = with(o, "output", json_pack("{s:I, s:s}", "bytes", (json_int_t)job->bytes, "sha256",
+                                    precis_quant_report_sha256(job->report)));
     o = with(o, "tensors", tensors_of(job));
     o = with(o, "plan", plan_of(job));
     o = with(o, "fallbacks", fallbacks_of(job));

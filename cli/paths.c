@@ -1,5 +1,6 @@
-/* paths.c - what a command writes is nothing that it reads, and is written once. An option whose argument is called OUT names what is written; every other value and argument that
- * happens to be a path is taken for something that is read, so that a new option is safe before anyone has thought of it. */
+/* paths.c - what a command writes is nothing that it reads, and is written once. An option whose argument is called OUT
+ * names what is written; every other value and argument that happens to be a path is taken for something that is read,
+ * so that a new option is safe before anyone has thought of it. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -42,7 +43,9 @@ int cli_paths(const cli *c)
         for (int k = 0; k < i && rc < 0; k++) {
             const cli_option *other = c->given[k].option;
             if (other == one || !is_output(other)) continue;
-            if (precis_out_apart(c->ctx, c->given[i].value, c->given[k].value)) rc = cli_usage(c, "%s and %s both name %s; choose another output for one", other->name, one->name, c->given[i].value);
+            if (!precis_out_apart(c->ctx, c->given[i].value, c->given[k].value)) continue;
+            rc = cli_usage(c, "%s and %s both name %s; choose another output for one", other->name, one->name,
+                           c->given[i].value);
         }
     }
     return rc;

@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { "--output", 'o', "OUT", "the profile (JSON; also where it goes on); or the importance matrix (.gguf; .dat, .imatrix: the legacy kind)" },
+    { "--output", 'o', "OUT",
+      "the profile (JSON; also where it goes on); or the importance matrix (.gguf; .dat, .imatrix: the legacy kind)" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--tokens", 0, "N", "at most this many tokens" },
     { "--types", 0, "LIST", "types to probe each tensor with (default Q4_K,Q2_K)" },

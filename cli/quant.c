@@ -258,8 +258,8 @@ static int check_beside(const cli *c)
     int rc = -1;
     for (size_t i = 0; out && rc < 0 && i < (cli_has(c, "--resume") ? 3 : 1); i++) {
         char path[4096];
-        if (snprintf(path, sizeof path, "%s%s", out, endings[i]) >= (int)sizeof path) return cli_usage(c, "-o: the path is too long");
-        rc = cli_apart(c, path);
+        const int len = snprintf(path, sizeof path, "%s%s", out, endings[i]);
+        rc = len < (int)sizeof path ? cli_apart(c, path) : cli_usage(c, "-o: the path is too long");
     }
     return rc;
 }

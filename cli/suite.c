@@ -405,17 +405,20 @@ static json_t *sample(const suite *s, const asked *a, size_t k)
 {
     precis_task_item item = { .size = sizeof item };
     precis_task_get(s->c->ctx, a->task, k, &item);
-    json_t *o = json_pack("{s:s, s:I, s:b}", "task", a->info.name, "item", (json_int_t)k, "right", a->answers[k].right), *contexts = json_array(), *choices = json_array(), *lls = json_array();
+    json_t *o = json_pack("{s:s, s:I, s:b}", "task", a->info.name, "item", (json_int_t)k, "right", a->answers[k].right),
+        *contexts = json_array(), *choices = json_array(), *lls = json_array();
     bool bad = !o || !contexts || !choices || !lls;
     for (uint32_t n = 0; n < item.n_choices; n++) {
         bad |= json_array_append_new(contexts, json_string(item.contexts ? item.contexts[n] : item.context));
         bad |= json_array_append_new(choices, json_string(item.choices[n]));
         bad |= json_array_append_new(lls, json_real(a->logliks[k * PRECIS_TASK_CHOICES + n]));
     }
-    bad |= item.context ? json_object_set_new(o, "context", json_string(item.context)) : json_object_set(o, "contexts", contexts);
+    bad |= item.context ? json_object_set_new(o, "context", json_string(item.context))
+        : json_object_set(o, "contexts", contexts);
     if (item.choices) {
         bad |= json_object_set(o, "choices", choices) || json_object_set(o, "logliks", lls);
-        bad |= json_object_set_new(o, "answer", json_integer(item.right)) || json_object_set_new(o, "choice", json_integer(a->answers[k].choice));
+        bad |= json_object_set_new(o, "answer", json_integer(item.right)) ||
+            json_object_set_new(o, "choice", json_integer(a->answers[k].choice));
     } else bad |= json_object_set_new(o, "answer", json_string(item.answer));
     if (item.group) bad |= json_object_set_new(o, "group", json_string(item.group));
     json_decref(contexts), json_decref(choices), json_decref(lls);

@@ -26,8 +26,9 @@ typedef struct precis_convert_row {
 
 /* Can a file be written there? Asked before long work. PRECIS_EIO with why not; PRECIS_EINVAL when it is the model's own (NULL: any), or no regular file. */
 PRECIS_API precis_status precis_out_check(precis_ctx *ctx, const char *path, const precis_model *model);
-/* PRECIS_EINVAL when a file that is to be written is one that is read (`other`: a file; a model's file, whose other parts and tokenizer count too; a folder
- * with all in it but GGUF files and what precis writes beside them) or written under another name. Other spellings and links of a path are the same file. */
+/* PRECIS_EINVAL when a file that is to be written is one that is read (`other`: a file; a model's file, whose other
+ * parts and tokenizer count too; a folder with all in it but GGUF files and what precis writes beside them) or written
+ * under another name. Other spellings and links of a path are the same file. */
 PRECIS_API precis_status precis_out_apart(precis_ctx *ctx, const char *path, const char *other);
 
 typedef struct precis_convert_report precis_convert_report;

@@ -10,8 +10,9 @@
 extern "C" {
 #endif
 
-/* Text of PATH.manifest.json, asked for when the output is whole on the disk and has no name yet (of the job: plan, report, bytes, calibration and
- * solution are there); both get their names together. It is the caller's, and stays until precis_job_quantize returns. */
+/* Text of PATH.manifest.json, asked for when the output is whole on the disk and has no name yet (of the job: plan,
+ * report, bytes, calibration and solution are there); both get their names together. It is the caller's, and stays
+ * until precis_job_quantize returns. */
 struct precis_job;
 typedef precis_status precis_manifest_fn(void *user, const struct precis_job *job, const char **text, size_t *len);
 
@@ -39,7 +40,9 @@ typedef struct precis_job_options {
     precis_manifest_fn *manifest; /* NULL: none                                                           */
     void       *user;        /* of manifest                                                             */
 } precis_job_options;
-#define PRECIS_JOB_OPTIONS_INIT { sizeof(precis_job_options), NULL, 0, 0, 0, NULL, PRECIS_CALIBRATE_OPTIONS_INIT, PRECIS_QUANT_OPTIONS_INIT, 0, 0, NULL, 0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT, NULL, NULL }
+#define PRECIS_JOB_OPTIONS_INIT \
+    { sizeof(precis_job_options), NULL, 0, 0, 0, NULL, PRECIS_CALIBRATE_OPTIONS_INIT, PRECIS_QUANT_OPTIONS_INIT, 0, 0, NULL, \
+      0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT, NULL, NULL }
 
 /* Bytes of private memory that a job will take: what the process holds, and the most of its stages beside that. */
 typedef struct precis_memory { uint64_t held, calibrate, method, write, evaluate, peak, limit; } precis_memory;
@@ -162,8 +165,9 @@ typedef struct precis_ladder_row {
     int         kernel;       /* `run` computes in the scheme's elements; 0: in what it has (docs/formats.md) */
 } precis_ladder_row;
 typedef void precis_ladder_fn(void *user, const precis_ladder_row *row);
-/* Make a model in each scheme of a list ("W8A8,FP8,W4A16,NVFP4"), evaluate it against the original, measure it, and remove it. NVFP4,
- * MXFP4 and NF4 stand for weights of that type with 16-bit activations. folder: for temporary files; NULL: $TMPDIR, or /tmp. */
+/* Make a model in each scheme of a list ("W8A8,FP8,W4A16,NVFP4"), evaluate it against the original, measure it, and
+ * remove it. NVFP4, MXFP4 and NF4 stand for weights of that type with 16-bit activations. folder: for temporary files;
+ * NULL: $TMPDIR, or /tmp. */
 PRECIS_API precis_status precis_ladder(precis_ctx *ctx, const precis_model *model, const char *list, const char *folder, const precis_job_options *opts, precis_ladder_fn *fn, void *user);
 
 #ifdef __cplusplus

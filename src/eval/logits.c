@@ -114,5 +114,6 @@ precis_status pcs_logits_write(precis_ctx *ctx, const char *path, const pcs_logi
     const pcs_format *i16 = pcs_format_by_name("I16"), *f64 = pcs_format_by_name("F64");
     const pcs_gguf_tensor tensors[] = { { "logits", i16, 2, { v, n }, (uint64_t)n * (uint64_t)v * 2, false }, { "rows", f64, 2, { FIELDS, n }, (uint64_t)n * FIELDS * 8, false } };
     uint64_t bytes;
-    return pcs_write_gguf(ctx, path, &(pcs_gguf_file){ keys, sizeof keys / sizeof *keys, tensors, 2, fill, user, reference, 0, NULL, NULL }, &bytes);
+    return pcs_write_gguf(ctx, path, &(pcs_gguf_file){ keys, sizeof keys / sizeof *keys, tensors, 2, fill, user,
+                                                       reference, 0, NULL, NULL }, &bytes);
 }

@@ -104,7 +104,8 @@ static precis_status temporary(precis_ctx *ctx, char path[600])
 {
     snprintf(path, 600, "%s/.precis-gain-XXXXXX", pcs_temporary_folder());
     const int fd = mkstemp(path); /* the name alone: the model takes the road of all outputs to it */
-    if (fd < 0) return pcs_io_fail(ctx, pcs_temporary_folder(), "used for a temporary model (TMPDIR names another folder)");
+    if (fd < 0)
+        return pcs_io_fail(ctx, pcs_temporary_folder(), "used for a temporary model (TMPDIR names another folder)");
     close(fd);
     return PRECIS_OK;
 }

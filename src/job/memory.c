@@ -155,10 +155,12 @@ static precis_status evaluation(precis_ctx *ctx, const pcs_memory_job *j, uint64
     return st;
 }
 
-/* The model's keys and tensors once more: what was written is opened before it has its name (write/readback.c). Strings are rounded up as arenas do. */
+/* The model's keys and tensors once more: what was written is opened before it has its name (write/readback.c). Strings
+ * are rounded up as arenas do. */
 static uint64_t read_back(const precis_model *m)
 {
-    uint64_t bytes = 3 * m->n_tensors * sizeof *m->tensors + 65536; /* a list that grows by halves, and two tables of names */
+    /* a list that grows by halves, and two tables of names */
+    uint64_t bytes = 3 * m->n_tensors * sizeof *m->tensors + 65536;
     for (size_t i = 0; i < m->n_keys; i++) {
         const pcs_key *k = &m->keys[i];
         if (k->type != PCS_KEY_ARRAY) continue;
@@ -171,7 +173,8 @@ static uint64_t read_back(const precis_model *m)
 static uint64_t writing(precis_ctx *ctx, const pcs_memory_job *j, uint64_t width, uint64_t method)
 {
     const uint64_t coding = PART + OUT_BUFFER + precis_ctx_threads(ctx) * (2 * width + 16) * 4, back = read_back(j->m);
-    return (coding > back ? coding : back) + (j->calibrates ? importance_bytes(j->m) : 0) + (ctx->memory.limit ? 0 : method / 8);
+    const uint64_t importance = j->calibrates ? importance_bytes(j->m) : 0;
+    return (coding > back ? coding : back) + importance + (ctx->memory.limit ? 0 : method / 8);
 }
 
 precis_status pcs_memory_plan(precis_ctx *ctx, const pcs_memory_job *j, precis_memory *plan)

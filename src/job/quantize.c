@@ -107,7 +107,8 @@ static precis_status manifest_text(void *user, precis_quant_report *report, cons
     return st;
 }
 
-static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_model *m, const char *path, const precis_job_options *opts, const precis_quant_options *q,
+static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_model *m, const char *path,
+                                 const precis_job_options *opts, const precis_quant_options *q,
                                  pcs_resume *resume, precis_job *job)
 {
     const bool coded = w->m && (w->set.coder->apply || w->set.residual);
@@ -135,13 +136,15 @@ static precis_status write_model(precis_ctx *ctx, pcs_work *w, const precis_mode
     }
     manifest x = { opts, job };
     const pcs_report_beside beside = { manifest_suffix, manifest_text, &x };
-    if (!st) st = pcs_quantize_coded(ctx, m, job->plan, path, q, w->coded, resume, opts->manifest ? &beside : NULL, &job->report);
+    if (!st) st = pcs_quantize_coded(ctx, m, job->plan, path, q, w->coded, resume, opts->manifest ? &beside : NULL,
+                                     &job->report);
     if (!st) job->bytes = precis_quant_report_bytes(job->report);
     return st;
 }
 
 /* Before work starts: a GGUF can hold the model, and the files that are written are none of those that are read. */
-static precis_status check_outputs(precis_ctx *ctx, const precis_model *model, const char *path, const precis_plan *early, const precis_job_options *opts)
+static precis_status check_outputs(precis_ctx *ctx, const precis_model *model, const char *path,
+                                   const precis_plan *early, const precis_job_options *opts)
 {
     precis_status st = pcs_gguf_holds(ctx, model);
     if (st || opts->dry_run) return st;

@@ -106,15 +106,18 @@ uint64_t pcs_gptq_memory(uint64_t n, uint64_t rows, uint64_t batch, uint64_t thr
 precis_status pcs_gptq(pcs_work *w);
 precis_status pcs_svd(pcs_work *w);
 
-/* A text that is made of the report and stands beside the file; pcs_beside (write/write.h) says when it is asked for and named. */
+/* A text that is made of the report and stands beside the file; pcs_beside (write/write.h) says when it is asked for
+ * and named. */
 typedef struct pcs_report_beside {
     const char *suffix;
     precis_status (*text)(void *user, precis_quant_report *report, const char **text, size_t *len);
     void *user;
 } pcs_report_beside;
-/* precis_quantize with tensors that are coded already, pieces of an earlier run, and a text beside it (each may be NULL). */
+/* precis_quantize with tensors that are coded already, pieces of an earlier run, and a text beside it (each may be
+ * NULL). */
 precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts, const pcs_encoded *coded,
-                                 struct pcs_resume *resume, const pcs_report_beside *beside, precis_quant_report **report);
+                                 struct pcs_resume *resume, const pcs_report_beside *beside,
+                                 precis_quant_report **report);
 /* Scales of whole tensors that NVFP4 stands on, shared by q, k and v and by gate and up: NAME.scale, and the weights divided by it. */
 precis_status pcs_global_scales(pcs_work *w);
 /* Scales of activations from calibration: NAME.input_scale. */

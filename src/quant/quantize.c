@@ -200,7 +200,8 @@ static void warn_requantized(precis_ctx *ctx, const precis_plan *p)
 }
 
 static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *o,
-                                    const pcs_encoded *coded, pcs_resume *resume, precis_quant_report *report, const pcs_beside *beside, uint64_t *bytes)
+                                    const pcs_encoded *coded, pcs_resume *resume, precis_quant_report *report,
+                                    const pcs_beside *beside, uint64_t *bytes)
 {
     static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
     if (!o) o = &defaults;
@@ -233,7 +234,8 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
             w.total += r->tensor->n;
         }
         if (path) warn_requantized(ctx, plan);
-        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m->origin ? m->origin : m, o->packed ? 64 : 0, report ? report->sha256 : NULL, beside };
+        const pcs_gguf_file f = { keys, n_keys, t, plan->n, fill, &w, m->origin ? m->origin : m, o->packed ? 64 : 0,
+                                  report ? report->sha256 : NULL, beside };
         st = pcs_write_gguf(ctx, path, &f, bytes);
     }
     pcs_arena_free(&a);
@@ -251,7 +253,8 @@ precis_status precis_quantize(precis_ctx *ctx, const precis_model *m, const prec
     return pcs_quantize_coded(ctx, m, plan, path, opts, NULL, NULL, NULL, report);
 }
 
-/* What a text beside the file is made of: the report, which is whole but for the methods' names, which are still those of the work. */
+/* What a text beside the file is made of: the report, which is whole but for the methods' names, which are still those
+ * of the work. */
 typedef struct { precis_quant_report *report; const pcs_report_beside *beside; } told;
 static precis_status tell(void *user, const char **text, size_t *len)
 {
@@ -260,7 +263,8 @@ static precis_status tell(void *user, const char **text, size_t *len)
 }
 
 precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
-                                 const pcs_encoded *coded, pcs_resume *resume, const pcs_report_beside *beside, precis_quant_report **report)
+                                 const pcs_encoded *coded, pcs_resume *resume, const pcs_report_beside *beside,
+                                 precis_quant_report **report)
 {
     if (report) *report = NULL;
     precis_quant_report *r = pcs_alloc(ctx, 1, sizeof *r);

@@ -55,7 +55,8 @@ static precis_status put_key(precis_ctx *ctx, pcs_out *o, const char *path, EVP_
 {
     char *text = NULL;
     BIO *b = BIO_new(private ? BIO_s_secmem() : BIO_s_mem());
-    const bool made = b && (private ? PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL) : PEM_write_bio_PUBKEY(b, key)) == 1;
+    const bool made = b && (private ? PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL)
+                                    : PEM_write_bio_PUBKEY(b, key)) == 1;
     const long len = made ? BIO_get_mem_data(b, &text) : 0;
     precis_status st = len > 0 ? PRECIS_OK : pcs_fail(ctx, PRECIS_ENOMEM, "%s: the key's text could not be made", path);
     if (!st) st = pcs_out_begin(ctx, o, &(pcs_out_how){ .path = path, .bytes = (uint64_t)len, .secret = private });
@@ -150,7 +151,8 @@ static const char tail[] = ".manifest.json";
 /* The file that a manifest describes. */
 static precis_status described(precis_ctx *ctx, const char *manifest_path, char out[4096])
 {
-    if (pcs_ends(manifest_path, tail) && snprintf(out, 4096, "%.*s", (int)(strlen(manifest_path) - strlen(tail)), manifest_path) < 4096) return PRECIS_OK;
+    const int n = (int)strlen(manifest_path) - (int)strlen(tail);
+    if (pcs_ends(manifest_path, tail) && snprintf(out, 4096, "%.*s", n, manifest_path) < 4096) return PRECIS_OK;
     return pcs_fail(ctx, PRECIS_EINVAL, "%.200s is no OUT%s of precis quant", manifest_path, tail);
 }
 

@@ -1,4 +1,5 @@
-/* apart.c - an output must not be what a command reads. Files are compared by device and inode, so that links and other spellings of a path count as the file. */
+/* apart.c - an output must not be what a command reads. Files are compared by device and inode, so that links and other
+ * spellings of a path count as the file. */
 #include "precis/convert.h"
 #include "write/write.h"
 
@@ -9,9 +10,13 @@
 enum { DEEP = 3 }; /* folders in folders: data sets have two levels */
 
 /* What precis itself writes beside a model, and takes no model's part from: it may be written again. */
-static const char *const ours[] = { ".gguf", ".manifest.json", ".attestation.json", ".imatrix", ".dat", ".resume", ".resume.states" };
+static const char *const ours[] = { ".gguf", ".manifest.json", ".attestation.json", ".imatrix", ".dat", ".resume",
+                                    ".resume.states" };
 
-static bool same(const struct stat *a, const struct stat *b) { return a->st_dev == b->st_dev && a->st_ino == b->st_ino; }
+static bool same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 
 static bool is_ours(const char *name)
 {
@@ -39,14 +44,18 @@ static bool in_folder(const struct stat *out, const char *folder, int depth)
 /* A file of the checkpoint that a safetensors file is a part of, though it was opened alone. */
 static bool is_checkpoint(const char *name)
 {
-    static const char *const tails[] = { "config.json", ".index.json", ".safetensors", "vocab.json", "vocab.txt", "merges.txt", "added_tokens.json", "special_tokens_map.json" };
+    static const char *const tails[] = { "config.json", ".index.json", ".safetensors", "vocab.json", "vocab.txt",
+                                         "merges.txt", "added_tokens.json", "special_tokens_map.json" };
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
         if (pcs_ends(name, tails[i])) return true;
     return !strncmp(name, "tokenizer", 9) || !strncmp(name, "chat_template", 13);
 }
 
 /* The tokenizer that lies beside a llama2.c checkpoint: tok512.bin, tokenizer.bin, llama2_32k_tokenizer.bin. */
-static bool is_tokens(const char *name) { return pcs_ends(name, ".bin") && (!strncmp(name, "tok", 3) || !strncmp(name, "llama2_", 7)); }
+static bool is_tokens(const char *name)
+{
+    return pcs_ends(name, ".bin") && (!strncmp(name, "tok", 3) || !strncmp(name, "llama2_", 7));
+}
 
 /* Is the file one of those beside another that are read with it? */
 static bool is_beside(const struct stat *out, const char *path, bool (*counts)(const char *name))
@@ -58,8 +67,9 @@ static bool is_beside(const struct stat *out, const char *path, bool (*counts)(c
     DIR *d = opendir(name);
     for (const struct dirent *e; d && !found && (e = readdir(d));) {
         struct stat sb;
-        if (!counts(e->d_name) || snprintf(name, sizeof name, "%.*s%s", n, path, e->d_name) >= (int)sizeof name) continue;
-        found = !stat(name, &sb) && same(out, &sb);
+        if (!counts(e->d_name)) continue;
+        const int len = snprintf(name, sizeof name, "%.*s%s", n, path, e->d_name);
+        found = len < (int)sizeof name && !stat(name, &sb) && same(out, &sb);
     }
     if (d) closedir(d);
     return found;
@@ -73,9 +83,11 @@ static bool is_shard(const struct stat *out, const char *path)
     char name[4096];
     struct stat sb;
     if (n < 20 || n >= sizeof name || sscanf(path + n - 20, "-%5u-of-%5u.gguf", &one, &parts) != 2) return false;
-    for (unsigned i = 1; i <= parts && i <= PCS_LIMIT_SPLITS; i++)
-        if (snprintf(name, sizeof name, "%.*s-%05u-of-%05u.gguf", (int)(n - 20), path, i, parts) < (int)sizeof name && !stat(name, &sb) && same(out, &sb)) return true;
-    return false;
+    bool found = false;
+    for (unsigned i = 1; i <= parts && i <= PCS_LIMIT_SPLITS && !found; i++)
+        found = snprintf(name, sizeof name, "%.*s-%05u-of-%05u.gguf", (int)(n - 20), path, i, parts) < (int)sizeof name &&
+                !stat(name, &sb) && same(out, &sb);
+    return found;
 }
 
 /* Is the file read when `path` is? */
@@ -102,7 +114,8 @@ precis_status precis_out_apart(precis_ctx *ctx, const char *path, const char *ot
 {
     struct stat out, in;
     const bool there = !stat(path, &out), read = !stat(other, &in);
-    if (!there && !read && same_new(path, other)) return pcs_fail(ctx, PRECIS_EINVAL, "%s is named twice, as two outputs; choose another for one of them", path);
+    if (!there && !read && same_new(path, other))
+        return pcs_fail(ctx, PRECIS_EINVAL, "%s is named twice, as two outputs; choose another for one of them", path);
     if (!there || !read) return PRECIS_OK;
     if (same(&out, &in)) return pcs_fail(ctx, PRECIS_EINVAL, "%s is the input; choose another output", path);
     if (S_ISDIR(in.st_mode) ? in_folder(&out, other, 1) : read_with(&out, other))

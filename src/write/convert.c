@@ -172,7 +172,8 @@ static precis_status write_file(pcs_convert *c, bool packed)
     size_t n = 0;
     for (size_t i = 0; i < m->n_keys && !st; i++) keys[n++] = m->keys[i];
     if (!pcs_model_key(m, "tokenizer.ggml.model")) keys[n++] = (pcs_key){ .name = "tokenizer.ggml.model", .type = PCS_KEY_STRING, .v.text = { "none", 4 } };
-    if (!st) st = pcs_write_gguf(c->ctx, c->path, &(pcs_gguf_file){ keys, n, t, m->n_tensors, fill, &w, m, packed ? 64 : 0, NULL, NULL }, &c->report->bytes);
+    const pcs_gguf_file file = { keys, n, t, m->n_tensors, fill, &w, m, packed ? 64 : 0, NULL, NULL };
+    if (!st) st = pcs_write_gguf(c->ctx, c->path, &file, &c->report->bytes);
     pcs_arena_free(&a);
     return st;
 }

@@ -58,9 +58,11 @@ precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout);
 precis_status pcs_hf_write_config(const precis_model *m, pcs_buf *b);
 precis_status pcs_hf_tokenizer(precis_ctx *ctx, const precis_model *m, pcs_out_folder *folder);
 
-/* Opens model.safetensors of a folder, and then the folder as a model, by precis's own reader, and compares both with what was meant. name: what the folder will be called. */
+/* Opens model.safetensors of a folder, and then the folder as a model, by precis's own reader, and compares both with
+ * what was meant. name: what the folder will be called. */
 typedef struct pcs_part_meant { const char *name; int dims; const int64_t *shape; uint64_t bytes; } pcs_part_meant;
-precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char *folder, const pcs_part_meant *parts, size_t n, const pcs_convert *c);
+precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char *folder, const pcs_part_meant *parts,
+                                   size_t n, const pcs_convert *c);
 
 /* quantization_config of compressed-tensors (hf_groups.c). `format` is kept by reference. */
 typedef struct pcs_groups {

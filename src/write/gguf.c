@@ -127,8 +127,9 @@ static void put_header(sink *s, const pcs_gguf_file *f)
 static precis_status holds(precis_ctx *ctx, const char *name, uint32_t dims)
 {
     if (dims <= DIMS) return PRECIS_OK;
-    return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "tensor %s has %u dimensions, and a GGUF holds at most %d: reshape it, or leave it out of the model (precis convert --format safetensors keeps it)", name,
-                    dims, DIMS);
+    return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
+                    "tensor %s has %u dimensions, and a GGUF holds at most %d: reshape it, or leave it out of the model "
+                    "(precis convert --format safetensors keeps it)", name, dims, DIMS);
 }
 
 precis_status pcs_gguf_holds(precis_ctx *ctx, const precis_model *m)
@@ -148,7 +149,8 @@ static precis_status put_all(pcs_out *o, const pcs_gguf_file *f, uint64_t *offse
         const uint64_t from = offsets[i] = o->at;
         st = f->fill(f->user, o, i);
         if (!st && o->at - from != f->tensors[i].bytes)
-            st = pcs_fail(o->ctx, PRECIS_EINVAL, "tensor %s: %llu bytes were written, not %llu", f->tensors[i].name, (unsigned long long)(o->at - from), (unsigned long long)f->tensors[i].bytes);
+            st = pcs_fail(o->ctx, PRECIS_EINVAL, "tensor %s: %llu bytes were written, not %llu", f->tensors[i].name,
+                          (unsigned long long)(o->at - from), (unsigned long long)f->tensors[i].bytes);
         if (!st) st = pcs_out_pad(o, align_of(f));
     }
     return st;

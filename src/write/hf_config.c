@@ -184,7 +184,8 @@ precis_status pcs_hf_write_config(const precis_model *m, pcs_buf *b)
 
 static precis_status copy_files(precis_ctx *ctx, const precis_model *m, pcs_out_folder *folder, bool *copied)
 {
-    static const char *const names[] = { "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja",
+    static const char *const names[] = { "tokenizer.json", "tokenizer.model", "tokenizer_config.json",
+                                         "special_tokens_map.json", "generation_config.json", "chat_template.jinja",
                                          "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json" };
     precis_status st = PRECIS_OK;
     *copied = false;

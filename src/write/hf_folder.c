@@ -456,14 +456,19 @@ static precis_status check_folder(void *user, const char *dir)
 {
     folder *f = user;
     pcs_part_meant *meant = pcs_arena_alloc(&f->arena, f->n + 1, sizeof *meant);
-    for (size_t i = 0; meant && i < f->n; i++) meant[i] = (pcs_part_meant){ f->parts[i].name, f->parts[i].dims, f->parts[i].shape, f->parts[i].bytes };
+    for (size_t i = 0; meant && i < f->n; i++) {
+        const part *p = &f->parts[i];
+        meant[i] = (pcs_part_meant){ p->name, p->dims, p->shape, p->bytes };
+    }
     return meant ? pcs_folder_read_back(f->c->ctx, f->c->path, dir, meant, f->n, f->c) : PRECIS_ENOMEM;
 }
 
 static precis_status no_names(const pcs_convert *c)
 {
     const char *arch = pcs_model_string(c->m, "general.architecture");
-    return pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.40s\" has no names in transformers that precis knows", c->m->path, arch ? arch : "");
+    return pcs_fail(c->ctx, PRECIS_EUNSUPPORTED,
+                    "%s: architecture \"%.40s\" has no names in transformers that precis knows", c->m->path,
+                    arch ? arch : "");
 }
 
 precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)

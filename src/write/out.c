@@ -49,7 +49,8 @@ static precis_status check_room(precis_ctx *ctx, const char *path, const char *f
     const uint64_t room = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (room >= bytes) return PRECIS_OK;
     char need[32], have[32];
-    return pcs_fail(ctx, PRECIS_ENOSPC, "%s: needs %s, but the disk has %s free", path, pcs_human((double)bytes, need), pcs_human((double)room, have));
+    return pcs_fail(ctx, PRECIS_ENOSPC, "%s: needs %s, but the disk has %s free", path, pcs_human((double)bytes, need),
+                    pcs_human((double)room, have));
 }
 
 precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, const precis_model *source)
@@ -80,9 +81,11 @@ precis_status pcs_out_begin(precis_ctx *ctx, pcs_out *o, const pcs_out_how *how)
 {
     char own[4096];
     *o = (pcs_out){ .ctx = ctx, .fd = -1 };
-    precis_status st = how->wait ? check_room(ctx, how->path, how->wait, how->bytes) : pcs_out_check(ctx, how->path, how->bytes, how->source);
+    precis_status st = how->wait ? check_room(ctx, how->path, how->wait, how->bytes)
+                                 : pcs_out_check(ctx, how->path, how->bytes, how->source);
     if (st) return st;
-    if (!how->wait && !folder_of(how->path, own)) return pcs_fail(ctx, PRECIS_EINVAL, "%.60s...: the path is too long", how->path);
+    if (!how->wait && !folder_of(how->path, own))
+        return pcs_fail(ctx, PRECIS_EINVAL, "%.60s...: the path is too long", how->path);
     const char *folder = how->wait ? how->wait : own;
     const size_t n = strlen(how->path), m = strlen(folder);
     const mode_t mode = how->secret ? 0600 : 0666;
@@ -93,7 +96,8 @@ precis_status pcs_out_begin(precis_ctx *ctx, pcs_out *o, const pcs_out_how *how)
     o->buf = pcs_alloc(ctx, BUFFER, 1);
     o->full = pcs_alloc(ctx, BUFFER, 1);
     o->hash = EVP_MD_CTX_new();
-    if (!o->path || !o->temp || !o->folder || !o->buf || !o->full || !o->hash || EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL) != 1)
+    if (!o->path || !o->temp || !o->folder || !o->buf || !o->full || !o->hash ||
+        EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL) != 1)
         return pcs_fail(ctx, PRECIS_ENOMEM, "out of memory");
     memcpy(o->path, how->path, n);
     memcpy(o->folder, folder, m);

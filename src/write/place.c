@@ -21,7 +21,8 @@ static void sync_folder(precis_ctx *ctx, const char *folder)
     close(fd);
 }
 
-/* *fd is -1 where a folder cannot be locked (no right to read it, or a file system without locks): nobody holds such a lock then. */
+/* *fd is -1 where a folder cannot be locked (no right to read it, or a file system without locks): nobody holds such a
+ * lock then. */
 static precis_status lock_folder(precis_ctx *ctx, const char *folder, int *fd)
 {
     *fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -33,7 +34,8 @@ static precis_status lock_folder(precis_ctx *ctx, const char *folder, int *fd)
         }
         close(*fd);
         *fd = -1;
-        if (why == EWOULDBLOCK) return pcs_fail(ctx, PRECIS_EIO, "%s: another process has locked this folder for %d s", folder, WAITS / 100);
+        if (why == EWOULDBLOCK)
+            return pcs_fail(ctx, PRECIS_EIO, "%s: another process has locked this folder for %d s", folder, WAITS / 100);
     }
     return PRECIS_OK;
 }
@@ -51,7 +53,8 @@ precis_status pcs_out_name(precis_ctx *ctx, pcs_out *const *outs, size_t n)
             continue;
         }
         st = pcs_io_fail(ctx, o->path, "renamed into place");
-        for (size_t k = i; i && k < n; k++) unlink(outs[k]->path); /* it would describe the file that was there before */
+        /* it would describe the file that was there before */
+        for (size_t k = i; i && k < n; k++) unlink(outs[k]->path);
     }
     if (!st) sync_folder(ctx, outs[0]->folder);
     if (lock >= 0) close(lock);
@@ -65,14 +68,16 @@ precis_status pcs_out_name_new(precis_ctx *ctx, pcs_out *const *outs, size_t n)
     for (size_t i = 0; i < n && !st; i++) st = pcs_out_hide(outs[i]);
     for (; named < n && !st; named += !st) {
         const pcs_out *o = outs[named];
-        if (link(o->temp, o->path)) st = errno == EEXIST ? pcs_fail(ctx, PRECIS_EIO, "%s exists; it must not yet", o->path) : pcs_io_fail(ctx, o->path, "named");
+        if (!link(o->temp, o->path)) continue;
+        st = errno == EEXIST ? pcs_fail(ctx, PRECIS_EIO, "%s exists; it must not yet", o->path)
+                             : pcs_io_fail(ctx, o->path, "named");
     }
     for (size_t i = 0; i < named && st; i++) unlink(outs[i]->path);
     if (!st) sync_folder(ctx, outs[0]->folder);
     return st; /* the hidden names go when the files are closed */
 }
 
-/* ---- folders ---------------------------------------------------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------------------------------------------- */
 
 static bool is_empty_folder(const char *path)
 {
@@ -93,7 +98,8 @@ precis_status pcs_out_folder_open(precis_ctx *ctx, pcs_out_folder *d, const char
     if (!d->path || !d->wait) return PRECIS_ENOMEM;
     memcpy(d->path, path, n);
     const char *base = pcs_base_name(d->path);
-    if (!*base || !strcmp(base, ".") || !strcmp(base, "..")) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no new folder", path);
+    if (!*base || !strcmp(base, ".") || !strcmp(base, ".."))
+        return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no new folder", path);
     if (base == d->path) strcpy(d->wait, "./");
     else memcpy(d->wait, d->path, (size_t)(base - d->path));
     struct stat sb;
@@ -146,7 +152,9 @@ precis_status pcs_out_folder_commit(pcs_out_folder *d, pcs_folder_check *check, 
     char folder[4096], path[4200];
     bool made = false;
     for (int i = 0; i < 100 && !made; i++) {
-        if (snprintf(folder, sizeof folder, "%s.%s.%d-%d.part", d->wait, pcs_base_name(d->path), (int)getpid(), i) >= (int)sizeof folder) errno = ENAMETOOLONG;
+        const char *base = pcs_base_name(d->path);
+        const int len = snprintf(folder, sizeof folder, "%s.%s.%d-%d.part", d->wait, base, (int)getpid(), i);
+        if (len >= (int)sizeof folder) errno = ENAMETOOLONG;
         else if (!mkdir(folder, 0777)) made = true;
         if (!made && errno != EEXIST) break;
     }

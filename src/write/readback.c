@@ -1,5 +1,6 @@
-/* readback.c - what was written is opened by precis's own reader, before it has its name, and compared with what was meant: no writer can leave a file that precis itself refuses.
- * The bytes are the right ones already (out.c compares their SHA-256), so what is left is that every tensor and key is found, of its shape and type, at its place. */
+/* readback.c - what was written is opened by precis's own reader, before it has its name, and compared with what was
+ * meant: no writer can leave a file that precis itself refuses. The bytes are the right ones already (out.c compares
+ * their SHA-256), so what is left is that every tensor and key is found, of its shape and type, at its place. */
 #include "precis/precis.h"
 #include "write/convert.h"
 
@@ -9,17 +10,29 @@ typedef struct { precis_ctx *ctx; const char *path; } place;
 
 static precis_status differs(const place *p, const char *what, const char *name, const char *how)
 {
-    return pcs_fail(p->ctx, PRECIS_EFORMAT, "%s: %s %s reads back %s; nothing was written. Please report this fault of the writer", p->path, what, name, how);
+    return pcs_fail(p->ctx, PRECIS_EFORMAT,
+                    "%s: %s %s reads back %s; nothing was written. Please report this fault of the writer", p->path,
+                    what, name, how);
+}
+
+static precis_status compare_count(const place *p, const precis_model *m, size_t n)
+{
+    if (m->n_tensors == n) return PRECIS_OK;
+    return pcs_fail(p->ctx, PRECIS_EFORMAT, "%s: %zu of %zu tensors read back; nothing was written", p->path, m->n_tensors, n);
 }
 
 static bool same_number(const pcs_key *a, const pcs_key *b)
 {
-    if (a->type != PCS_KEY_F32) return !memcmp(&a->v, &b->v, pcs_key_width(a->type)); /* little-endian, as every file that precis reads */
+    /* little-endian, as every file that precis reads */
+    if (a->type != PCS_KEY_F32) return !memcmp(&a->v, &b->v, pcs_key_width(a->type));
     const float x = (float)a->v.f, y = (float)b->v.f;
     return !memcmp(&x, &y, sizeof x) || (x != x && y != y);
 }
 
-static bool same_text(const pcs_text *a, const pcs_text *b) { return a->len == b->len && (!a->len || !memcmp(a->s, b->s, a->len)); }
+static bool same_text(const pcs_text *a, const pcs_text *b)
+{
+    return a->len == b->len && (!a->len || !memcmp(a->s, b->s, a->len));
+}
 
 static bool same_value(const pcs_key *a, const pcs_key *b)
 {
@@ -42,8 +55,8 @@ static precis_status compare_tensor(const place *p, const precis_model *m, const
     bool shape = r->dims == dims;
     for (uint32_t d = 0; d < dims && shape; d++) shape = r->ne[d] == t->ne[d];
     if (!shape) return differs(p, "tensor", t->name, "in another shape");
-    if (r->offset != offset || (!t->panels && r->bytes != t->bytes)) return differs(p, "tensor", t->name, "at another place");
-    return PRECIS_OK;
+    const bool placed = r->offset == offset && (t->panels || r->bytes == t->bytes);
+    return placed ? PRECIS_OK : differs(p, "tensor", t->name, "at another place");
 }
 
 /* Quietly: what the reader notes of this model was said when it was read first. */
@@ -68,7 +81,7 @@ precis_status pcs_gguf_read_back(precis_ctx *ctx, const pcs_out *o, const pcs_gg
     precis_model *m = NULL;
     pcs_out_self(o, self, sizeof self);
     precis_status st = open_quietly(&p, self, &m);
-    if (!st && m->n_tensors != f->n_tensors) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: %zu tensors were written, and %zu are read back; nothing was written", o->path, f->n_tensors, m->n_tensors);
+    if (!st) st = compare_count(&p, m, f->n_tensors);
     for (size_t i = 0; i < f->n_tensors && !st; i++) st = compare_tensor(&p, m, &f->tensors[i], offsets[i]);
     for (size_t i = 0; i < f->n_keys && !st; i++) {
         const pcs_key *k = &f->keys[i], *r = pcs_gguf_drops(k) ? k : pcs_model_key(m, k->name);
@@ -79,10 +92,15 @@ precis_status pcs_gguf_read_back(precis_ctx *ctx, const pcs_out *o, const pcs_gg
     return st;
 }
 
-/* Does a tensor come back under its own name? Indices and tables of positions are made anew from config.json, and scales are parts of their weight. */
-static bool comes_back(const precis_convert_row *row) { return strcmp(row->to, "left out") && strcmp(row->to, "config.json") && !strstr(row->name, "scale"); }
+/* Does a tensor come back under its own name? Indices and tables of positions are made anew from config.json, and
+ * scales are parts of their weight. */
+static bool comes_back(const precis_convert_row *row)
+{
+    return strcmp(row->to, "left out") && strcmp(row->to, "config.json") && !strstr(row->name, "scale");
+}
 
-precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char *folder, const pcs_part_meant *parts, size_t n, const pcs_convert *c)
+precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char *folder, const pcs_part_meant *parts,
+                                   size_t n, const pcs_convert *c)
 {
     const precis_model *source = c->m;
     const place p = { ctx, name };
@@ -90,7 +108,7 @@ precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char
     precis_model *m = NULL;
     snprintf(file, sizeof file, "%s/model.safetensors", folder);
     precis_status st = open_quietly(&p, file, &m);
-    if (!st && m->n_tensors != n) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: %zu tensors were written, and %zu are read back; nothing was written", name, n, m->n_tensors);
+    if (!st) st = compare_count(&p, m, n);
     for (size_t i = 0; i < n && !st; i++) {
         const pcs_tensor *t = pcs_model_tensor(m, parts[i].name);
         bool shape = t && t->dims == (uint32_t)parts[i].dims;

@@ -9,7 +9,8 @@
 
 typedef struct pcs_out {
     precis_ctx *ctx;
-    char *path, *temp, *folder; /* its name; the hidden one, "" while it has none; where it waits, with a slash behind */
+    /* its name; the hidden one, "" while it has none; where it waits, with a slash behind */
+    char *path, *temp, *folder;
     size_t room;                /* of temp */
     int fd;
     uint64_t at, drained; /* bytes added; of them in the file */
@@ -44,8 +45,9 @@ void pcs_out_drain(pcs_out *o);
 precis_status pcs_out_finish(pcs_out *o);
 /* A path under which this process can open it meanwhile. */
 void pcs_out_self(const pcs_out *o, char *path, size_t room);
-/* Finished files get their names one after the other under a lock on the folder, which other writers of several take too: files that belong together are of one run.
- * The first is the one that the others describe: when one of those cannot be named, no older one stays in its place. */
+/* Finished files get their names one after the other under a lock on the folder, which other writers of several take
+ * too: files that belong together are of one run. The first is the one that the others describe: when one of those
+ * cannot be named, no older one stays in its place. */
 precis_status pcs_out_name(precis_ctx *ctx, pcs_out *const *outs, size_t n);
 /* The same where no file of these names is yet: all or none. */
 precis_status pcs_out_name_new(precis_ctx *ctx, pcs_out *const *outs, size_t n);
@@ -96,7 +98,8 @@ precis_status pcs_out_panels(pcs_out *o, const pcs_format *f, size_t k, const ui
 /* Writes tensor i's bytes with pcs_out_add. */
 typedef precis_status pcs_gguf_fill(void *user, pcs_out *o, size_t i);
 
-/* A text that describes a file and stands beside it: asked for when the file is whole and has no name yet; both are named together. */
+/* A text that describes a file and stands beside it: asked for when the file is whole and has no name yet; both are
+ * named together. */
 typedef struct pcs_beside {
     const char *suffix; /* of the file's path */
     precis_status (*text)(void *user, const char **text, size_t *len); /* the user's, until the writer returns */
@@ -120,9 +123,11 @@ typedef struct pcs_gguf_file {
 precis_status pcs_gguf_holds(precis_ctx *ctx, const precis_model *m);
 /* Keys of the file that was read and that the writer makes itself, or has no use for. */
 bool pcs_gguf_drops(const pcs_key *k);
-/* Opens what was written by precis's own reader and compares keys, names, shapes, types and places with what was meant (readback.c). offsets: of each tensor's bytes. */
+/* Opens what was written by precis's own reader and compares keys, names, shapes, types and places with what was meant
+ * (readback.c). offsets: of each tensor's bytes. */
 precis_status pcs_gguf_read_back(precis_ctx *ctx, const pcs_out *o, const pcs_gguf_file *f, const uint64_t *offsets);
-/* GGUF version 3; read back before it has its name. *bytes: size of the whole file, also without writing (path NULL). */
+/* GGUF version 3; read back before it has its name. *bytes: size of the whole file, also without writing (path
+ * NULL). */
 precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_file *f, uint64_t *bytes);
 
 #endif

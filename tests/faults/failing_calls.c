@@ -1,5 +1,5 @@
-/* failing_calls.c - preloaded: the calls that reach outputs fail one at a time, as FAIL=CALL:NUMBER:ERROR:once|on says; COUNT=FILE keeps how often each was called.
- * Descriptors 0 to 2 are left alone: what is printed is no output file. */
+/* failing_calls.c - preloaded: the calls that reach outputs fail one at a time, as FAIL=CALL:NUMBER:ERROR:once|on says;
+ * COUNT=FILE keeps how often each was called. Descriptors 0 to 2 are left alone: what is printed is no output file. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every call of a command that writes fails, one after the other: exit 0 means that all files are there and right, else 3 or 4, and then nothing that was begun is left, and what was
+# Every call of a command that writes fails, one after the other: exit 0 means that all files are there and right, else
+# 3 or 4, and then nothing that was begun is left, and what was
 # there before is whole. FULL=1 takes every call; else some. usage: failing_calls.sh PRECIS SOURCE_FOLDER
 . "$(dirname "$0")/../common.sh"
 [ -z "${SANITIZE:-}" ] || { echo "skipped: a preloaded library does not go with sanitizers"; exit 0; }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Files are written in src/write alone; what is no output says so where it is opened. usage: one_road.sh PRECIS SOURCE_FOLDER
+# Files are written in src/write alone; what is no output says so where it is opened. usage: one_road.sh PRECIS
+# SOURCE_FOLDER
 . "$(dirname "$0")/../common.sh"
 cd "$root" || exit 1
 grep -rnE 'fopen\([^;]*"[rwa]b?\+|fopen\([^;]*"[wa]|fdopen|freopen|json_dump_file|creat\(|O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE|mk(o?s)temps?\(|tmpfile\(|sqlite3_open|[^a-z_](rename|renameat2?|link|linkat|symlink|truncate)\(' \

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What a command writes is nothing that it reads: refused with exit 2 before work starts, by device and inode, and every file stays as it was.
+# What a command writes is nothing that it reads: refused with exit 2 before work starts, by device and inode, and every
+# file stays as it was.
 # usage: outputs_are_inputs.sh PRECIS SOURCE_FOLDER
 . "$(dirname "$0")/../common.sh"
 cd "$work" || exit 1

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Outputs are there whole, with the manifest of the same run, or not at all: limits, full disks, signals, links in the way, several writers at once, shapes that a container cannot hold.
+# Outputs are there whole, with the manifest of the same run, or not at all: limits, full disks, signals, links in the
+# way, several writers at once, shapes that a container cannot hold.
 # usage: outputs_whole.sh PRECIS SOURCE_FOLDER
 . "$(dirname "$0")/../common.sh"
 cd "$work" || exit 1
@@ -41,7 +42,8 @@ if mount -t tmpfs -o size=24k tmpfs full 2>/dev/null; then
     umount full
 fi
 
-# A link in the way of a temporary name is not followed, and the outputs' own older files are replaced, not written through.
+# A link in the way of a temporary name is not followed, and the outputs' own older files are replaced, not written
+# through.
 mkdir links
 echo keep >links/victim
 for name in q.gguf.manifest.json.part q.gguf.part .q.gguf.part; do ln -s victim links/$name; done

@@ -19,7 +19,8 @@ def key(name, kind, value):
         return b + text(value)
     if kind == 9:
         item, values = value
-        return b + struct.pack("<IQ", item, len(values)) + b"".join(text(v) if item == 8 else struct.pack(pack[item], v) for v in values)
+        return b + struct.pack("<IQ", item, len(values)) + b"".join(text(v) if item == 8
+                                                                    else struct.pack(pack[item], v) for v in values)
     return b + struct.pack(pack[kind], value)
 
 
@@ -27,7 +28,8 @@ def gguf(path, keys, tensors):
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys)) + b"".join(keys)
     data = b""
     for name, dims, blob in tensors:
-        head += text(name) + struct.pack("<I", len(dims)) + b"".join(struct.pack("<Q", d) for d in dims) + struct.pack("<IQ", 0, len(data))
+        head += text(name) + struct.pack("<I", len(dims)) + b"".join(struct.pack("<Q", d)
+                                                                     for d in dims) + struct.pack("<IQ", 0, len(data))
         data += blob + bytes(-len(blob) % 32)
     open(f"{out}/{path}", "wb").write(head + bytes(-len(head) % 32) + data)
 
@@ -45,17 +47,25 @@ def weights(n):
 
 
 ones = lambda n: struct.pack(f"<{n}f", *[1.0] * n)
-shapes = [("attn_q", "self_attn.q_proj", D, D), ("attn_k", "self_attn.k_proj", D, D // 2), ("attn_v", "self_attn.v_proj", D, D // 2), ("attn_output", "self_attn.o_proj", D, D),
+shapes = [("attn_q", "self_attn.q_proj", D, D), ("attn_k", "self_attn.k_proj", D, D // 2), ("attn_v",
+        "self_attn.v_proj", D, D // 2), ("attn_output", "self_attn.o_proj", D, D),
           ("ffn_gate", "mlp.gate_proj", D, H), ("ffn_up", "mlp.up_proj", D, H), ("ffn_down", "mlp.down_proj", H, D)]
 blobs = {name: weights(a * b) for name, _, a, b in shapes}
 blobs["embed"], blobs["head"] = weights(D * V), weights(D * V)
 
-keys = [key("general.architecture", 8, "llama"), key("llama.block_count", 4, 1), key("llama.embedding_length", 4, D), key("llama.context_length", 4, CTX),
-        key("llama.attention.head_count", 4, 2), key("llama.attention.head_count_kv", 4, 1), key("llama.feed_forward_length", 4, H),
-        key("llama.attention.layer_norm_rms_epsilon", 6, 1e-5), key("tokenizer.ggml.model", 8, "llama"), key("tokenizer.ggml.tokens", 9, (8, TOKENS)),
-        key("tokenizer.ggml.scores", 9, (6, [0.0] * V)), key("tokenizer.ggml.token_type", 9, (5, [2, 3, 3] + [6] * 256))]
-tensors = [("token_embd.weight", (D, V), blobs["embed"]), ("output.weight", (D, V), blobs["head"]), ("output_norm.weight", (D,), ones(D)), ("blk.0.attn_norm.weight", (D,), ones(D)),
-           ("blk.0.ffn_norm.weight", (D,), ones(D))] + [(f"blk.0.{n}.weight", (a, b), blobs[n]) for n, _, a, b in shapes]
+keys = [key("general.architecture", 8, "llama"), key("llama.block_count", 4, 1), key("llama.embedding_length", 4, D),
+        key("llama.context_length", 4, CTX),
+        key("llama.attention.head_count", 4, 2), key("llama.attention.head_count_kv", 4,
+                                                     1), key("llama.feed_forward_length", 4, H),
+        key("llama.attention.layer_norm_rms_epsilon", 6, 1e-5), key("tokenizer.ggml.model", 8,
+                                                                    "llama"), key("tokenizer.ggml.tokens", 9, (8,
+                TOKENS)),
+        key("tokenizer.ggml.scores", 9, (6, [0.0] * V)), key("tokenizer.ggml.token_type", 9, (5, [2, 3,
+                3] + [6] * 256))]
+tensors = [("token_embd.weight", (D, V), blobs["embed"]), ("output.weight", (D, V), blobs["head"]),
+           ("output_norm.weight", (D,), ones(D)), ("blk.0.attn_norm.weight", (D,), ones(D)),
+           ("blk.0.ffn_norm.weight", (D,), ones(D))] + [(f"blk.0.{n}.weight", (a, b), blobs[n]) for n, _, a,
+                                                        b in shapes]
 gguf("m.gguf", keys, tensors)
 split = lambda i: [key("split.no", 2, i), key("split.count", 2, 2), key("split.tensors.count", 5, len(tensors))]
 gguf("split-00001-of-00002.gguf", keys + split(0), tensors[:6])
@@ -64,17 +74,22 @@ gguf("split-00002-of-00002.gguf", split(1), tensors[6:])
 
 def folder(name, norm=(D,), more=()):
     os.makedirs(f"{out}/{name}", exist_ok=True)
-    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": D, "intermediate_size": H, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": D, "intermediate_size": H,
+               "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
               "vocab_size": V, "max_position_embeddings": CTX, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": False, "hidden_act": "silu", "torch_dtype": "float32"}
     json.dump(config, open(f"{out}/{name}/config.json", "w"))
     json.dump({"eos_token_id": 2}, open(f"{out}/{name}/generation_config.json", "w"))
     json.dump({"model_max_length": CTX}, open(f"{out}/{name}/tokenizer_config.json", "w"))
-    vocab = {t: i for i, t in enumerate(["<a>"] + [chr(0x100 + i) if i < 33 or 127 <= i < 161 or i == 173 else chr(i) for i in range(256)])}
+    vocab = {t: i for i, t in enumerate(["<a>"] + [chr(0x100 + i) if i < 33 or 127 <= i < 161 or i == 173
+                                                   else chr(i) for i in range(256)])}
     model = {"type": "BPE", "dropout": None, "unk_token": None, "byte_fallback": False, "vocab": vocab, "merges": []}
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    json.dump({"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": level, "decoder": level, "model": model}, open(f"{out}/{name}/tokenizer.json", "w"))
-    all = [("model.embed_tokens.weight", (V, D), blobs["embed"]), ("lm_head.weight", (V, D), blobs["head"]), ("model.norm.weight", (D,), ones(D)),
-           ("model.layers.0.input_layernorm.weight", (D,), ones(D)), ("model.layers.0.post_attention_layernorm.weight", norm, ones(D))]
+    json.dump({"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": level, "decoder": level,
+                "model": model}, open(f"{out}/{name}/tokenizer.json", "w"))
+    all = [("model.embed_tokens.weight", (V, D), blobs["embed"]), ("lm_head.weight", (V, D), blobs["head"]),
+           ("model.norm.weight", (D,), ones(D)),
+           ("model.layers.0.input_layernorm.weight", (D,), ones(D)), ("model.layers.0.post_attention_layernorm.weight",
+                                                                      norm, ones(D))]
     all += [(f"model.layers.0.{hf}.weight", (b, a), blobs[n]) for n, hf, a, b in shapes] + list(more)
     head, data = {}, b""
     for n, shape, blob in all:

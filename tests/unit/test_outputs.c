@@ -1,4 +1,5 @@
-/* test_outputs.c - what the writers refuse to name: files that the reader does not open, or not as they were meant; texts beside them that cannot be made; and outputs that are inputs. */
+/* test_outputs.c - what the writers refuse to name: files that the reader does not open, or not as they were meant;
+ * texts beside them that cannot be made; and outputs that are inputs. */
 #include "precis/precis.h"
 #include "test.h"
 #include "write/write.h"
@@ -25,13 +26,15 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
 }
 
 /* One GGUF of these keys and tensors: the status, and that a failure leaves nothing. */
-static precis_status write_one(precis_ctx *ctx, const pcs_key *keys, size_t n_keys, const pcs_gguf_tensor *tensors, size_t n, const pcs_beside *beside)
+static precis_status write_one(precis_ctx *ctx, const pcs_key *keys, size_t n_keys, const pcs_gguf_tensor *tensors,
+                               size_t n, const pcs_beside *beside)
 {
     char path[512], other[540];
     snprintf(path, sizeof path, "%s/one.gguf", test_folder());
     snprintf(other, sizeof other, "%s.note", path);
     const int before = files_in(test_folder());
-    const precis_status st = pcs_write_gguf(ctx, path, &(pcs_gguf_file){ keys, n_keys, tensors, n, fill, NULL, NULL, 0, NULL, beside }, NULL);
+    const precis_status st = pcs_write_gguf(ctx, path, &(pcs_gguf_file){ keys, n_keys, tensors, n, fill, NULL, NULL, 0,
+                                                                         NULL, beside }, NULL);
     assert_int_equal(files_in(test_folder()), before + (st ? 0 : beside ? 2 : 1));
     unlink(path);
     unlink(other);
@@ -46,9 +49,12 @@ static void test_read_back(void **state)
     static char name[PCS_LIMIT_NAME + 2];
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = 0;
-    const pcs_key good = { .name = "a", .type = PCS_KEY_F32, .v.f = 0.1 }, odd = { .name = "b", .type = PCS_KEY_BOOL, .v.u = 2 }, twice[2] = { good, good };
-    const pcs_gguf_tensor t = { "t", f32, 2, { 32, 2, 1, 1 }, 256, false }, scalar = { "t", f32, 0, { 1, 1, 1, 1 }, 256, false }, deep = { "t", f32, 5, { 32, 2, 1, 1, 1 }, 256, false },
-                          same[2] = { t, t }, nameless = { "", f32, 1, { 64, 1, 1, 1 }, 256, false }, long_name = { name, f32, 1, { 64, 1, 1, 1 }, 256, false },
+    const pcs_key good = { .name = "a", .type = PCS_KEY_F32, .v.f = 0.1 }, odd = { .name = "b", .type = PCS_KEY_BOOL,
+            .v.u = 2 }, twice[2] = { good, good };
+    const pcs_gguf_tensor t = { "t", f32, 2, { 32, 2, 1, 1 }, 256, false }, scalar =
+        { "t", f32, 0, { 1, 1, 1, 1 }, 256, false }, deep = { "t", f32, 5, { 32, 2, 1, 1, 1 }, 256, false },
+                          same[2] = { t, t }, nameless = { "", f32, 1, { 64, 1, 1, 1 }, 256, false }, long_name =
+                              { name, f32, 1, { 64, 1, 1, 1 }, 256, false },
                           wrong = { "t", f32, 2, { 33, 2, 1, 1 }, 256, false };
     OK(ctx, write_one(ctx, &good, 1, &t, 1, NULL));
     assert_int_equal(write_one(ctx, &good, 1, &deep, 1, NULL), PRECIS_EUNSUPPORTED);
@@ -140,6 +146,7 @@ static void test_apart(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_read_back), cmocka_unit_test(test_beside), cmocka_unit_test(test_apart) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_read_back), cmocka_unit_test(test_beside),
+                                        cmocka_unit_test(test_apart) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
