@@ -128,6 +128,13 @@ void cli_print_types(const precis_plan *plan);
 void cli_print_kernels(const precis_plan *plan);
 /* Adapters of --lora PATH[=SCALE] into an open model; -1, or the exit code of a failure. */
 int cli_add_adapters(const cli *c, precis_model *m, bool merge);
+/* Text of files, arguments and models (text.c). Is it UTF-8? In place, what is no text or commands a terminal as '?'. */
+bool cli_is_text(const char *s);
+char *cli_printable(char *s);
+/* A model's text to stdout: as it is, but on a terminal what would command it as \xNN. */
+void cli_put_text(const char *s, size_t n);
+/* -1, or the exit code after an argument that JSON and manifests cannot hold. */
+int cli_need_text(const cli *c);
 /* "12.3 MB" */
 const char *cli_bytes(double bytes, char buf[32]);
 

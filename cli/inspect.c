@@ -125,10 +125,8 @@ static int print_json(cli *c, const precis_model *m, const precis_model_info *in
 /* Names come from files: control bytes would write to the terminal. */
 static const char *safe(const char *s, char *buf, size_t cap)
 {
-    size_t n = 0;
-    for (; *s && n + 1 < cap; s++) buf[n++] = (unsigned char)*s < 32 || *s == 127 ? '?' : *s;
-    buf[n] = 0;
-    return buf;
+    snprintf(buf, cap, "%s", s);
+    return cli_printable(buf);
 }
 
 static void print_tensors(const precis_model *m, const precis_model_info *info)

@@ -81,6 +81,8 @@ static int run(cli *c)
     int64_t threads, seed;
     if (!cli_int(c, "--threads", 0, 1, 256, &threads) || !cli_int(c, "--seed", 0, 0, INT64_MAX, &seed)) return EXIT_USAGE;
     c->json = cli_has(c, "--json");
+    const int text = c->json ? cli_need_text(c) : -1;
+    if (text >= 0) return text;
     c->quiet = cli_has(c, "--quiet");
     c->seed = (uint64_t)seed;
     precis_ctx_options opts = PRECIS_CTX_OPTIONS_INIT;

@@ -78,9 +78,12 @@ static void say(const char *fmt, va_list ap)
 {
     cli_progress_clear();
     fflush(stdout);
-    fprintf(stderr, "precis: ");
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    char line[4096];
+    vsnprintf(line, sizeof line, fmt, ap);
+    for (char *p = line, *end; p; p = end ? end + 1 : NULL) { /* some messages have lines of their own */
+        if ((end = strchr(p, '\n'))) *end = 0;
+        fprintf(stderr, "%s%s\n", p == line ? "precis: " : "", cli_printable(p));
+    }
 }
 
 int cli_usage(const cli *c, const char *fmt, ...)

@@ -266,7 +266,8 @@ static int check_beside(const cli *c)
 
 static int run_or_replay(cli *c)
 {
-    const int apart = check_beside(c);
+    const int text = cli_need_text(c); /* its manifest names them */
+    const int apart = text < 0 ? check_beside(c) : text;
     if (apart >= 0) return apart;
     if (cli_has(c, "--replay")) return cli_manifest_replay(c, run);
     const int streams = refuse_streams(c);

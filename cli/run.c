@@ -124,7 +124,7 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
         if (!keep(s, id, piece, len)) return cli_error(c, "out of memory"), EXIT_RESOURCES;
         const size_t end = whole(s->text, s->len);
         if (s->stream && end > shown) {
-            fwrite(s->text + shown, 1, end - shown, stdout);
+            cli_put_text(s->text + shown, end - shown);
             if (fflush(stdout)) return cli_done(c);
             shown = end;
         }
@@ -137,7 +137,7 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
         const precis_status st = s->lookup ? precis_lookup_decode(s->lookup, id, row.position, &logits) : precis_runner_decode(s->r, &row, 1, &logits);
         if (st) return cli_fail(c, st);
     }
-    if (s->stream && s->len > shown) fwrite(s->text + shown, 1, s->len - shown, stdout);
+    if (s->stream && s->len > shown) cli_put_text(s->text + shown, s->len - shown);
     if (s->stream) putchar('\n');
     return cli_cancel ? EXIT_INTERRUPTED : EXIT_DONE;
 }

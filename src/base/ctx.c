@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE /* madvise */
 #include "base/base.h"
 #include "base/cpu.h"
+#include "base/json.h"
 #include "base/pool.h"
 
 #include <sched.h>
@@ -69,11 +70,17 @@ const char *precis_ctx_message(const precis_ctx *ctx) { return ctx->message; }
 uint64_t precis_ctx_offset(const precis_ctx *ctx) { return ctx->offset; }
 uint32_t precis_ctx_threads(const precis_ctx *ctx) { return ctx->threads; }
 
-/* Names and texts in messages may come from the file: keep control bytes off the terminal. */
+/* Names and texts in messages may come from the file: what would command a terminal, and what is no text, stays off it. */
 static void sanitize(char *s)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s < 32 || *s == 127) *s = '?';
+    for (size_t n, left = strlen(s); left; s += n, left -= n) {
+        uint32_t cp;
+        n = pcs_utf8(s, left, &cp);
+        if (!n || cp < 32 || (cp >= 127 && cp < 160)) {
+            if (!n) n = 1;
+            memset(s, '?', n);
+        }
+    }
 }
 
 precis_status pcs_fail(precis_ctx *ctx, precis_status status, const char *fmt, ...)

@@ -1,6 +1,7 @@
 /* model.c - the container. */
 #include "model/model.h"
 #include "base/f16.h"
+#include "base/json.h"
 #include "base/pool.h"
 
 #include <stdio.h>
@@ -105,6 +106,17 @@ pcs_tensor *pcs_model_add_tensor(precis_model *m)
     return t;
 }
 
+/* Names go into messages, JSON and other containers: they are text, whatever file they came from. */
+static precis_status check_name(const precis_model *m, const char *what, const char *name)
+{
+    uint32_t cp;
+    for (size_t at = 0, left = strlen(name), n; left; at += n, left -= n)
+        if (!(n = pcs_utf8(name + at, left, &cp)) || cp < 32 || (cp >= 127 && cp < 160))
+            return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: the name of a %s, \"%.100s\", has a byte 0x%02x at %zu: it is no UTF-8 text, or a control "
+                            "character", m->path, what, name, (unsigned char)name[at], at);
+    return PRECIS_OK;
+}
+
 precis_status pcs_model_index_keys(precis_model *m)
 {
     bool dup;
@@ -112,6 +124,8 @@ precis_status pcs_model_index_keys(precis_model *m)
     pcs_map_init(&m->key_map, m->ctx);
     for (size_t i = 0; i < m->n_keys; i++) {
         const char *name = m->keys[i].name;
+        const precis_status st = check_name(m, "key", name);
+        if (st) return st;
         if (pcs_map_put(&m->key_map, name, strlen(name), (uint32_t)i, &dup) != PRECIS_OK) return PRECIS_ENOMEM;
         if (dup) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %s appears twice", m->path, name);
     }
@@ -129,6 +143,8 @@ precis_status pcs_model_index(precis_model *m)
     pcs_map_init(&m->source_map, m->ctx);
     for (size_t i = 0; i < m->n_tensors; i++) {
         const pcs_tensor *t = &m->tensors[i];
+        const precis_status named = check_name(m, "tensor", t->name);
+        if (named) return named;
         if (pcs_map_put(&m->tensor_map, t->name, strlen(t->name), (uint32_t)i, &dup) != PRECIS_OK ||
             pcs_map_put(&m->source_map, t->source, strlen(t->source), (uint32_t)i, NULL) != PRECIS_OK)
             return PRECIS_ENOMEM;
@@ -378,11 +394,21 @@ precis_status precis_model_check_finite(const precis_model *m, size_t i, int *fo
     return PRECIS_OK;
 }
 
-/* A few characters of a text that came from a file. */
+/* A few characters of a text that came from a file: bytes that are no text, or that would command a terminal, as \xNN. */
 static int quote(char *out, size_t cap, pcs_text t)
 {
-    const int n = t.len > 60 ? 60 : (int)t.len;
-    return snprintf(out, cap, "\"%.*s\"%s", n, t.s, t.len > 60 ? "..." : "");
+    char shown[64 * 4 + 1];
+    size_t at = 0, used = 0;
+    while (used < t.len && used < 60) {
+        uint32_t cp;
+        const size_t n = pcs_utf8(t.s + used, t.len - used, &cp);
+        if (n && cp >= 32 && (cp < 127 || cp >= 160)) {
+            memcpy(shown + at, t.s + used, n);
+            at += n;
+            used += n;
+        } else at += (size_t)snprintf(shown + at, sizeof shown - at, "\\x%02x", (unsigned char)t.s[used++]);
+    }
+    return snprintf(out, cap, "\"%.*s\"%s", (int)at, shown, used < t.len ? "..." : "");
 }
 
 static int number(char *out, size_t cap, double v)

@@ -108,7 +108,11 @@ static precis_status get_key(gguf *g, bool keep)
     if (keep && !(k = pcs_model_add_key(g->m, name))) return PRECIS_ENOMEM;
     k->name = name;
     k->type = (pcs_key_type)type;
-    if (type == PCS_KEY_STRING) return get_text(g, &k->v.text, PCS_LIMIT_STRING, name);
+    if (type == PCS_KEY_STRING) {
+        st = get_text(g, &k->v.text, PCS_LIMIT_STRING, name);
+        /* whoever reads it as a C string would read a part of it */
+        return !st && memchr(k->v.text.s, 0, k->v.text.len) ? fail(g, name, "a NUL byte in a string") : st;
+    }
     return type == PCS_KEY_ARRAY ? get_array(g, k) : get_scalar(g, k);
 }
 

@@ -81,6 +81,28 @@ static precis_status read_entry(precis_model *m, pcs_json *j, const pcs_json_tok
     return pcs_tensor_span(m, x, file, at, x->bytes);
 }
 
+/* {"key": "text", ...}: the format has strings there, and each key once. */
+static precis_status read_metadata(precis_model *m, pcs_json *j)
+{
+    pcs_json_token t;
+    pcs_map seen;
+    pcs_map_init(&seen, m->ctx);
+    precis_status st = pcs_json_expect(j, PCS_JSON_OBJECT, &t, "__metadata__");
+    while (!st && !(st = pcs_json_next(j, &t)) && t.type != PCS_JSON_OBJECT_END) {
+        const char *at = t.text;
+        char *key;
+        size_t len;
+        bool existed;
+        st = pcs_json_string(j, &t, &m->arena, &key, &len);
+        if (!st) st = pcs_map_put(&seen, key, len, 0, &existed);
+        if (!st && existed) st = pcs_json_fail(j, at, "__metadata__", "a key appears twice");
+        if (!st) st = pcs_json_next(j, &t);
+        if (!st && t.type != PCS_JSON_STRING) st = pcs_json_fail(j, at, "__metadata__", "a value is no string");
+    }
+    pcs_map_free(&seen);
+    return st;
+}
+
 precis_status pcs_safetensors_file(precis_model *m, const char *path)
 {
     pcs_file *f;
@@ -100,14 +122,14 @@ precis_status pcs_safetensors_file(precis_model *m, const char *path)
     st = pcs_file_read(m->ctx, f, 8, text, (size_t)len, "header");
     pcs_json j;
     pcs_json_token t;
+    int metadata = 0;
     pcs_json_init(&j, m->ctx, text, (size_t)len);
     if (st == PRECIS_OK) st = pcs_json_expect(&j, PCS_JSON_OBJECT, &t, "header");
     while (st == PRECIS_OK) {
         st = pcs_json_next(&j, &t);
         if (st != PRECIS_OK || t.type == PCS_JSON_OBJECT_END) break;
         if (pcs_json_is(&t, "__metadata__")) {
-            st = pcs_json_expect(&j, PCS_JSON_OBJECT, &t, "__metadata__");
-            if (st == PRECIS_OK) st = pcs_json_skip(&j, &t);
+            st = metadata++ ? pcs_json_fail(&j, t.text, "__metadata__", "appears twice") : read_metadata(m, &j);
         } else {
             st = read_entry(m, &j, &t, file, base);
         }
