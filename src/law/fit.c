@@ -1,6 +1,8 @@
 /* fit.c - precis_law_fit_run: starts, the least, its support, and what is known of it. */
 #include "law/solve.h"
 
+#include "base/stop.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,14 +25,14 @@ enum { FURTHER = 256, SHARPENED = 64 };
 
 /* ---- work on all threads of all processes ------------------------------------------------------------------------------- */
 
-typedef struct { char *items; size_t size, n, begin; pcs_item_fn *fn; void *arg; pcs_worker *workers; uint32_t rank, ranks; } spread_work;
+typedef struct { precis_ctx *ctx; char *items; size_t size, n, begin; pcs_item_fn *fn; void *arg; pcs_worker *workers; uint32_t rank, ranks; } spread_work;
 
 static void some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     spread_work *s = arg;
     for (uint64_t k = begin; k < end; k++) {
         const size_t i = (s->begin + k) * s->ranks + s->rank;
-        if (i < s->n) s->fn(s->arg, &s->workers[ith], i, s->items + i * s->size);
+        if (i < s->n && !pcs_stopped(s->ctx, 0)) s->fn(s->arg, &s->workers[ith], i, s->items + i * s->size);
     }
 }
 
@@ -38,7 +40,7 @@ precis_status pcs_spread_work(pcs_fitting *f, const char *stage, void *items, si
 {
     const precis_spread *sp = f->opts->spread;
     const uint32_t threads = pcs_run_threads(f->ctx);
-    spread_work s = { .items = items, .size = size, .n = n, .fn = fn, .arg = arg, .rank = sp ? sp->rank : 0, .ranks = sp ? sp->size : 1 };
+    spread_work s = { .ctx = f->ctx, .items = items, .size = size, .n = n, .fn = fn, .arg = arg, .rank = sp ? sp->rank : 0, .ranks = sp ? sp->size : 1 };
     s.workers = pcs_alloc(f->ctx, threads, sizeof *s.workers);
     precis_status st = s.workers ? PRECIS_OK : PRECIS_ENOMEM;
     for (uint32_t i = 0; i < threads && !st; i++) st = pcs_worker_open(&s.workers[i], &f->problem);

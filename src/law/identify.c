@@ -1,6 +1,8 @@
 /* identify.c - what a table can say about a law, and what it cannot. */
 #include "law/solve.h"
 
+#include "base/stop.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -59,6 +61,7 @@ static precis_status unused(pcs_fitting *f, const pcs_table *t, const bool *held
         pcs_starts s;
         pcs_starts_init(&s, &p, false, false, PCS_STARTS_MOST, 1);
         pcs_no_row(&w, &s, none);
+        if (pcs_stopped(f->ctx, 0)) st = pcs_progress(f->ctx, "identify", 0, 1); /* values that are none say nothing */
     }
     pcs_worker_close(&w);
     pcs_problem_close(&p);

@@ -5,6 +5,8 @@
  * reweighted least squares), in which the curvature is about one, and on the objective over its value at x0. Newton's steps end it. */
 #include "law/fit.h"
 
+#include "base/stop.h"
+
 #include <lbfgs.h>
 #include <math.h>
 
@@ -95,6 +97,10 @@ static double residuals(pcs_worker *w, pcs_tape *tape, const double *x)
 
 double pcs_worker_value(pcs_worker *w, const double *x, double *g)
 {
+    if (pcs_stopped(w->p->ctx, 0)) { /* every search ends at a value that is none, and the caller's thread says why */
+        for (int k = 0; g && k < w->p->n_free; k++) g[k] = 0;
+        return INFINITY;
+    }
     const double v = residuals(w, w->tape, x);
     if (!g) return v;
     double all[PCS_LAW_PARAMS];

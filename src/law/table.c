@@ -2,6 +2,7 @@
 #include "law/table.h"
 
 #include "base/file.h"
+#include "base/stop.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -220,6 +221,7 @@ static precis_status rows(precis_ctx *ctx, reader *r, pcs_table *t)
     pcs_map_init(&runs, ctx);
     precis_status st = PRECIS_OK;
     for (bool more; !st;) {
+        if (pcs_stopped(ctx, t->rows) && (st = pcs_progress(ctx, "read", t->rows, t->rows + 1))) break;
         st = record(r, &more);
         if (st || !more) break;
         if (r->n_fields == 1 && !r->fields[0].len) continue;

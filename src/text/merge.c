@@ -6,6 +6,8 @@
  * operation per pair, not a logarithm. Short pieces, which are nearly all, are scanned directly. */
 #include "text/tokenizer.h"
 
+#include "base/stop.h"
+
 #define NONE UINT32_MAX
 #define SHORT 48
 
@@ -226,7 +228,8 @@ static precis_status merge_long(pcs_merges *m, uint32_t *ids, size_t *n)
     m->free_entry = NONE;
     for (uint32_t i = 0; i < *n && st == PRECIS_OK; i++) st = push(m, i);
     uint32_t rank, pos;
-    while (st == PRECIS_OK && pop(m, &rank, &pos)) {
+    for (uint64_t turn = 0; st == PRECIS_OK && pop(m, &rank, &pos); turn++) {
+        if (pcs_stopped(m->ctx, turn) && (st = pcs_progress(m->ctx, "tokenize", turn, turn + 1))) break;
         if (s[pos].rank != rank || s[pos].next == NONE) continue; /* the pair is gone */
         const uint32_t right = s[pos].next;
         if (s[pos].id != m->pop_left || s[right].id != m->pop_right) {

@@ -2,9 +2,11 @@
 #include "text/tokenizer.h"
 
 #include "base/json.h"
+#include "base/stop.h"
 
 precis_status pcs_tokenizer_emit(precis_tokenizer *t, int32_t id)
 {
+    if (pcs_stopped(t->ctx, t->n_out)) return pcs_progress(t->ctx, "tokenize", t->n_out, t->n_out + 1);
     if (t->n_out == t->cap_out) {
         const size_t cap = t->cap_out ? t->cap_out * 2 : 256;
         int32_t *grown = pcs_grow(t->ctx, t->out, t->n_out * sizeof *grown, cap, sizeof *grown);

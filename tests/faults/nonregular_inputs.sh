@@ -93,6 +93,15 @@ print(json.dumps({"precis": "manifest", "version": 1, "program": "0.1.0", "seed"
 P
 python3 stop.py "$precis" quant --replay long.manifest.json -o q.gguf || failed=1
 python3 stop.py "$precis" tokenize "$model" -f - || failed=1
+python3 - "$root/data/eval.txt" <<'P'
+import sys
+text = open(sys.argv[1]).read()
+open("large.txt", "w").write(text * (96000000 // len(text)))
+open("large.csv", "w").write("N,D,loss\n" + "".join(f"{1e6 + i},{1e8 + i},{4 - 1e-7 * i}\n" for i in range(600000)))
+P
+python3 stop.py "$precis" tokenize "$model" -f large.txt || failed=1
+python3 stop.py "$precis" law fit large.csv || failed=1
+rm large.txt large.csv
 refuse long.txt "more than the limit" "$precis" tokenize "$model" -f long.txt
 rm long.txt
 
