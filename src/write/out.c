@@ -80,7 +80,7 @@ precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64
 precis_status pcs_out_begin(precis_ctx *ctx, pcs_out *o, const pcs_out_how *how)
 {
     char own[4096];
-    *o = (pcs_out){ .ctx = ctx, .fd = -1 };
+    *o = (pcs_out){ .ctx = ctx, .source = how->source, .fd = -1 };
     precis_status st = how->wait ? check_room(ctx, how->path, how->wait, how->bytes)
                                  : pcs_out_check(ctx, how->path, how->bytes, how->source);
     if (st) return st;
@@ -198,9 +198,23 @@ static precis_status verify(pcs_out *o)
     return st;
 }
 
+/* A mapped file that was cut off within its last page is not noticed by the system: what is missing reads as zeros. */
+static precis_status check_source(const pcs_out *o)
+{
+    struct stat st;
+    for (uint32_t i = 0; o->source && i < o->source->n_files; i++) {
+        const pcs_file *f = &o->source->files[i];
+        if (!fstat(f->fd, &st) && (uint64_t)st.st_size == f->size) continue;
+        return pcs_fail(o->ctx, PRECIS_EFORMAT, "%s: its size changed while it was read; %s was not written", f->path,
+                        o->path);
+    }
+    return PRECIS_OK;
+}
+
 precis_status pcs_out_finish(pcs_out *o)
 {
     precis_status st = flush(o);
+    if (!st) st = check_source(o);
     if (!st && fsync(o->fd)) st = pcs_io_fail(o->ctx, o->path, "synced");
     if (!st) st = verify(o);
     pcs_free(o->ctx, o->buf); /* several files may wait for their names together */

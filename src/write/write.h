@@ -9,6 +9,7 @@
 
 typedef struct pcs_out {
     precis_ctx *ctx;
+    const precis_model *source; /* what it is made from, which must be as long at the end as it was; may be NULL */
     /* its name; the hidden one, "" while it has none; where it waits, with a slash behind */
     char *path, *temp, *folder;
     size_t room;                /* of temp */
@@ -41,7 +42,7 @@ precis_status pcs_out_add(pcs_out *o, const void *data, size_t len);
 precis_status pcs_out_pad(pcs_out *o, uint64_t align);
 /* Hashes and writes what waits, if anything does. pcs_out_add does it when it must; a thread may do it meanwhile, while no other calls anything for o. */
 void pcs_out_drain(pcs_out *o);
-/* Sync and verify: whole on the disk, and without its name. */
+/* Sync and verify: whole on the disk, and without its name. PRECIS_EFORMAT when the source became shorter or longer. */
 precis_status pcs_out_finish(pcs_out *o);
 /* A path under which this process can open it meanwhile. */
 void pcs_out_self(const pcs_out *o, char *path, size_t room);
