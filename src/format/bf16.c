@@ -1,6 +1,7 @@
 /* bf16.c - bfloat16: the upper half of a single. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void to_f32(size_t n, const void *src, float *dst)
 {
@@ -21,5 +22,6 @@ static void from_f32(size_t n, const float *src, void *dst)
 static const pcs_field fields[] = { { 0, 2, 2, false }, { 0 } };
 
 const pcs_format pcs_format_bf16 = {
-    .name = "BF16", .id = 30, .block = 1, .bytes = 2, .kind = PCS_FLOAT, .fields = fields, .to_f32 = to_f32, .from_f32 = from_f32
+    .name = "BF16", .id = 30, .block = 1, .bytes = 2, .kind = PCS_FLOAT, .substitute = "F32", .fields = fields, .to_f32 = to_f32, .from_f32 = from_f32,
+    .numbers = PCS_NUMBERS(PCS_BF16_AT(0)), .largest = 0x1.fep127f
 };

@@ -4,6 +4,7 @@
  * et al. 2023, appendix E. */
 #include "format/element.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 float pcs_element_value(const pcs_element *e, unsigned code)
 {
@@ -178,31 +179,45 @@ void pcs_element_encode(const pcs_format *f, size_t n, const float *x, const flo
 
 const pcs_element pcs_e4m3 = { "E4M3", E4M3 }, pcs_e5m2 = { "E5M2", E5M2 }, pcs_e3m2 = { "E3M2", E3M2 }, pcs_e2m3 = { "E2M3", E2M3 };
 
-#define ELEMENT_FORMAT(ID, NAME, ident, BLOCK, BYTES, HEAD, TENSOR, BOUND, PLACE, ...)                                                        \
+#define ELEMENT_FORMAT(ID, NAME, ident, BLOCK, BYTES, HEAD, TENSOR, BOUND, PLACE, NUMBERS, LARGEST, ...)                                      \
     static const pcs_element element_##ident = { .name = NAME, .place = PLACE, __VA_ARGS__ };                                                 \
     static void decode_##ident(size_t n, const void *src, float *dst);                                                                       \
     static void from_##ident(size_t n, const float *src, void *dst);                                                                         \
     const pcs_format pcs_format_##ident = { .name = NAME, .id = ID, .block = BLOCK, .bytes = BYTES, .kind = PCS_FLOAT, .head = HEAD,          \
-        .padded = BLOCK > 1 || HEAD > 0, .tensor = TENSOR, .bound = BOUND, .element = &element_##ident, .to_f32 = decode_##ident, .from_f32 = from_##ident,  \
+        .padded = BLOCK > 1 || HEAD > 0, .tensor = TENSOR, .bound = BOUND, .element = &element_##ident, .to_f32 = decode_##ident,           \
+        .from_f32 = from_##ident, .numbers = NUMBERS, .largest = LARGEST,                                                                    \
         .encode = HEAD > 0 || BLOCK > 1 ? pcs_element_encode : NULL };                                                                       \
     static void decode_##ident(size_t n, const void *src, float *dst) { pcs_element_decode(&pcs_format_##ident, n, src, dst); }              \
     static void from_##ident(size_t n, const float *src, void *dst) { pcs_element_encode(&pcs_format_##ident, n, src, NULL, PCS_FIT_RTN, NULL, dst); }
 
 /* plain elements, as safetensors stores them */
-ELEMENT_FORMAT(1400, "F8_E4M3", f8_e4m3, 1, 1, 0, false, 0, PCS_AT_ROW, E4M3)
-ELEMENT_FORMAT(1401, "F8_E5M2", f8_e5m2, 1, 1, 0, false, 0, PCS_AT_ROW, E5M2)
-ELEMENT_FORMAT(1402, "FP8_E4M3_T", fp8_e4m3_t, 1, 1, 4, true, 0.07, PCS_AT_ROW, E4M3)
-ELEMENT_FORMAT(1403, "FP8_E4M3_C", fp8_e4m3_c, 1, 1, 4, false, 0.07, PCS_AT_ROW, E4M3)
-ELEMENT_FORMAT(1404, "FP8_E4M3_G128", fp8_e4m3_g128, 128, 132, 0, false, 0.07, PCS_AT_BLOCK_F32, E4M3)
-ELEMENT_FORMAT(1405, "FP8_E5M2_T", fp8_e5m2_t, 1, 1, 4, true, 0.13, PCS_AT_ROW, E5M2)
-ELEMENT_FORMAT(1406, "FP8_E5M2_C", fp8_e5m2_c, 1, 1, 4, false, 0.13, PCS_AT_ROW, E5M2)
-ELEMENT_FORMAT(1407, "FP8_E5M2_G128", fp8_e5m2_g128, 128, 132, 0, false, 0.13, PCS_AT_BLOCK_F32, E5M2)
-ELEMENT_FORMAT(1408, "MXFP8_E4M3", mxfp8_e4m3, 32, 33, 0, false, 0.13, PCS_AT_BLOCK_E8M0, E4M3)
-ELEMENT_FORMAT(1409, "MXFP8_E5M2", mxfp8_e5m2, 32, 33, 0, false, 0.13, PCS_AT_BLOCK_E8M0, E5M2)
-ELEMENT_FORMAT(1410, "MXFP6_E3M2", mxfp6_e3m2, 32, 25, 0, false, 0.13, PCS_AT_BLOCK_E8M0, E3M2)
-ELEMENT_FORMAT(1411, "MXFP6_E2M3", mxfp6_e2m3, 32, 25, 0, false, 0.13, PCS_AT_BLOCK_E8M0, E2M3)
+ELEMENT_FORMAT(1400, "F8_E4M3", f8_e4m3, 1, 1, 0, false, 0, PCS_AT_ROW,
+               PCS_NUMBERS(PCS_E4M3_AT(0, 1)), 448.0f, E4M3)
+ELEMENT_FORMAT(1401, "F8_E5M2", f8_e5m2, 1, 1, 0, false, 0, PCS_AT_ROW,
+               PCS_NUMBERS(PCS_E5M2_AT(0, 1)), 57344.0f, E5M2)
+ELEMENT_FORMAT(1402, "FP8_E4M3_T", fp8_e4m3_t, 1, 1, 4, true, 0.07, PCS_AT_ROW,
+               PCS_NUMBERS(PCS_F32_SCALE(0, true), PCS_E4M3_AT(0, 1)), 0, E4M3)
+ELEMENT_FORMAT(1403, "FP8_E4M3_C", fp8_e4m3_c, 1, 1, 4, false, 0.07, PCS_AT_ROW,
+               PCS_NUMBERS(PCS_F32_SCALE(0, true), PCS_E4M3_AT(0, 1)), 0, E4M3)
+ELEMENT_FORMAT(1404, "FP8_E4M3_G128", fp8_e4m3_g128, 128, 132, 0, false, 0.07, PCS_AT_BLOCK_F32,
+               PCS_NUMBERS(PCS_F32_SCALE(0, false), PCS_E4M3_AT(4, 128)), 0, E4M3)
+ELEMENT_FORMAT(1405, "FP8_E5M2_T", fp8_e5m2_t, 1, 1, 4, true, 0.13, PCS_AT_ROW,
+               PCS_NUMBERS(PCS_F32_SCALE(0, true), PCS_E5M2_AT(0, 1)), 0, E5M2)
+ELEMENT_FORMAT(1406, "FP8_E5M2_C", fp8_e5m2_c, 1, 1, 4, false, 0.13, PCS_AT_ROW,
+               PCS_NUMBERS(PCS_F32_SCALE(0, true), PCS_E5M2_AT(0, 1)), 0, E5M2)
+ELEMENT_FORMAT(1407, "FP8_E5M2_G128", fp8_e5m2_g128, 128, 132, 0, false, 0.13, PCS_AT_BLOCK_F32,
+               PCS_NUMBERS(PCS_F32_SCALE(0, false), PCS_E5M2_AT(4, 128)), 0, E5M2)
+ELEMENT_FORMAT(1408, "MXFP8_E4M3", mxfp8_e4m3, 32, 33, 0, false, 0.13, PCS_AT_BLOCK_E8M0,
+               PCS_NUMBERS(PCS_E8M0_AT(0), PCS_E4M3_AT(1, 32)), 0, E4M3)
+ELEMENT_FORMAT(1409, "MXFP8_E5M2", mxfp8_e5m2, 32, 33, 0, false, 0.13, PCS_AT_BLOCK_E8M0,
+               PCS_NUMBERS(PCS_E8M0_AT(0), PCS_E5M2_AT(1, 32)), 0, E5M2)
+ELEMENT_FORMAT(1410, "MXFP6_E3M2", mxfp6_e3m2, 32, 25, 0, false, 0.13, PCS_AT_BLOCK_E8M0,
+               PCS_NUMBERS(PCS_E8M0_AT(0)), 0, E3M2)
+ELEMENT_FORMAT(1411, "MXFP6_E2M3", mxfp6_e2m3, 32, 25, 0, false, 0.13, PCS_AT_BLOCK_E8M0,
+               PCS_NUMBERS(PCS_E8M0_AT(0)), 0, E2M3)
 
 static const float nf4_values[16] = { -1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, -0.18477343022823334f,
                                       -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
                                       0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f };
-ELEMENT_FORMAT(1412, "NF4", nf4, 64, 34, 0, false, 0.16, PCS_AT_BLOCK_F16, .bits = 4, .values = nf4_values, .largest = 1.0f)
+ELEMENT_FORMAT(1412, "NF4", nf4, 64, 34, 0, false, 0.16, PCS_AT_BLOCK_F16,
+               PCS_NUMBERS(PCS_F16_AT(0)), 65504.0f, .bits = 4, .values = nf4_values, .largest = 1.0f)

@@ -65,7 +65,7 @@ typedef struct pcs_format {
     uint8_t mn_hi;           /* integer mins, 0 to this                                      */
     double bound;            /* RTN: |w - decoded| <= bound * max|w| of the block (plus half the
                                 smallest f16 step); tests hold every row to it               */
-    const char *substitute;  /* type to use when a row's length does not fit the block       */
+    const char *substitute;  /* type to use when a row's length does not fit the block, or a number is too large */
     /* -- schemes: any row length, parameters per row or tensor --------------------------------- */
     uint32_t head;           /* bytes of parameters at the start of each row                 */
     bool padded;             /* rows of any length; the last block is filled up with zeros   */
@@ -86,6 +86,10 @@ typedef struct pcs_format {
     /* Plain numbers instead: n values of a row; from_f32 NULL: cannot be encoded. */
     void (*to_f32)(size_t n, const void *src, float *dst);
     void (*from_f32)(size_t n, const float *src, void *dst);
+    /* -- what is not finite ------------------------------------------------------------------ */
+    const struct pcs_number *numbers; /* that its bytes hold, by which alone a weight can be NaN or infinite (number.h); the last
+                                         has 0 bytes. NULL: weights must be decoded to see */
+    float largest;           /* |w| that it can hold wherever it stands in a tensor; 0: all that F32 has */
 } pcs_format;
 
 /* The table, in the order of formats.def; ends with NULL. */
@@ -96,6 +100,8 @@ const pcs_format *pcs_format_by_name(const char *name);
 static inline bool pcs_format_can_encode(const pcs_format *f) { return f->pack || f->pack_row || f->encode || f->from_f32; }
 /* Does GGUF have an id for it, so that others read it? */
 static inline bool pcs_format_portable(const pcs_format *f) { return f->id < PCS_FORMAT_IDS; }
+/* Can it hold numbers of that magnitude? */
+static inline bool pcs_format_holds(const pcs_format *f, float top) { return !f->largest || top <= f->largest; }
 /* Can rows of n weights be stored? */
 static inline bool pcs_format_fits(const pcs_format *f, uint64_t n) { return f->padded || n % f->block == 0; }
 /* Bytes of a row of n weights that fit. */

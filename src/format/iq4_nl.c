@@ -1,6 +1,7 @@
 /* iq4_nl.c - 32 weights: f16 scale, 4-bit indices into a fixed uneven book. w = d * book[i]. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 {
@@ -22,5 +23,6 @@ static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 16, 4, false }, { 0
 
 const pcs_format pcs_format_iq4_nl = {
     .name = "IQ4_NL", .id = 20, .block = 32, .bytes = 18, .kind = PCS_QUANT, .group = 32, .code_lo = -127, .code_hi = 113,
-    .book = pcs_book_iq4, .bound = 14.0 / 127 * 1.002, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields
+    .book = pcs_book_iq4, .bound = 14.0 / 127 * 1.002, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f * 113
 };

@@ -1,6 +1,7 @@
 /* iq4_xs.c - 256 weights in 8 groups of 32: signed 6-bit scales of one f16, indices into IQ4's book. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 {
@@ -36,5 +37,6 @@ static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 2, 2, false }, { 4,
 const pcs_format pcs_format_iq4_xs = {
     .name = "IQ4_XS", .id = 23, .block = 256, .bytes = 136, .kind = PCS_QUANT, .group = 32, .code_lo = -127, .code_hi = 113,
     .book = pcs_book_iq4, .scale = PCS_SCALE_SUPER, .sc_lo = -32, .sc_hi = 31, .bound = 0.13, .substitute = "IQ4_NL",
-    .unpack = unpack, .pack = pack, .fields = fields
+    .unpack = unpack, .pack = pack, .fields = fields,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f * 31 * 113
 };

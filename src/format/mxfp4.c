@@ -2,6 +2,7 @@
  * be whole, so the scale is half of 2^(e-127). */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static const int8_t stored[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
 
@@ -27,5 +28,6 @@ static const pcs_field fields[] = { { 0, 1, 1, false }, { 1, 16, 4, false }, { 0
 
 const pcs_format pcs_format_mxfp4 = {
     .name = "MXFP4", .id = 39, .block = 32, .bytes = 17, .kind = PCS_QUANT, .group = 32, .code_lo = -12, .code_hi = 12,
-    .book = pcs_book_e2m1, .scale = PCS_SCALE_E8M0, .bound = 0.26, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields
+    .book = pcs_book_e2m1, .scale = PCS_SCALE_E8M0, .bound = 0.26, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields,
+    .numbers = PCS_NUMBERS(PCS_E8M0_AT(0)), .largest = 0x1p127f
 };

@@ -2,6 +2,7 @@
  * halved). The tensor's global scale is a tensor of its own (NAME.scale), which a matmul applies. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 #include "format/element.h"
 
 static const int8_t stored[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
@@ -77,5 +78,6 @@ static void encode(const pcs_format *f, size_t n, const float *x, const float *w
 
 const pcs_format pcs_format_nvfp4 = {
     .name = "NVFP4", .id = 40, .block = 64, .bytes = 36, .kind = PCS_QUANT, .group = 16, .code_lo = -12, .code_hi = 12,
-    .book = pcs_book_e2m1, .bound = 0.3, .substitute = "MXFP4", .unpack = unpack, .encode = encode
+    .book = pcs_book_e2m1, .bound = 0.3, .substitute = "MXFP4", .unpack = unpack, .encode = encode,
+    .numbers = PCS_NO_NUMBERS, .largest = 448.0f * 6
 };

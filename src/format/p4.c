@@ -3,6 +3,7 @@
  *
  * No better than IQ4_XS at the same bytes (docs/formats.md); it is here because its products need one scale for a row. */
 #include "format/choices.h"
+#include "format/number.h"
 #include "format/scheme.h"
 
 enum { GROUP = 32, TOP = 15, ROUNDS = 4 };
@@ -161,9 +162,9 @@ static void encode(const pcs_format *f, size_t n, const float *x, const float *w
 
 const pcs_format pcs_format_p4 = {
     .name = "P4", .id = 1400, .block = 64, .bytes = 33, .kind = PCS_QUANT, .group = GROUP, .code_lo = -8, .code_hi = 7, .scale = PCS_SCALE_ROW, .head = 4, .bound = 0.09, .substitute = "Q4_0",
-    .unpack = unpack_p4, .unpack_row = row_p4, .encode = encode
+    .unpack = unpack_p4, .unpack_row = row_p4, .encode = encode, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))
 };
 const pcs_format pcs_format_p4s = {
     .name = "P4S", .id = 1401, .block = 32, .bytes = 17, .kind = PCS_QUANT, .group = GROUP, .code_lo = -8, .code_hi = 7, .scale = PCS_SCALE_ROW, .head = 4, .bound = 0.09, .substitute = "Q4_0",
-    .unpack = unpack_p4s, .unpack_row = row_p4s, .encode = encode
+    .unpack = unpack_p4s, .unpack_row = row_p4s, .encode = encode, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))
 };

@@ -1,6 +1,7 @@
 /* q1_0.c - 128 binary weights: f16 scale, one sign bit each (1 is plus). */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 {
@@ -27,5 +28,6 @@ static void encode(const pcs_format *f, size_t n, const float *x, const float *w
 }
 
 const pcs_format pcs_format_q1_0 = {
-    .name = "Q1_0", .id = 41, .block = 128, .bytes = 18, .kind = PCS_QUANT, .group = 128, .code_lo = -1, .code_hi = 1, .bound = 1.01, .substitute = "BINARY", .unpack = unpack, .encode = encode
+    .name = "Q1_0", .id = 41, .block = 128, .bytes = 18, .kind = PCS_QUANT, .group = 128, .code_lo = -1, .code_hi = 1, .bound = 1.01, .substitute = "BINARY", .unpack = unpack, .encode = encode,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

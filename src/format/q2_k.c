@@ -1,6 +1,7 @@
 /* q2_k.c - 256 weights in 16 groups of 16: 4-bit scales and mins of two f16, 2-bit codes. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 {
@@ -25,5 +26,6 @@ static const pcs_field fields[] = { { 80, 2, 2, false }, { 82, 2, 2, false }, { 
 
 const pcs_format pcs_format_q2_k = {
     .name = "Q2_K", .id = 10, .block = 256, .bytes = 84, .kind = PCS_QUANT, .group = 16, .has_min = true, .code_hi = 3,
-    .scale = PCS_SCALE_SUPER, .sc_hi = 15, .mn_hi = 15, .bound = 0.5, .substitute = "IQ4_NL", .unpack = unpack, .pack = pack, .fields = fields
+    .scale = PCS_SCALE_SUPER, .sc_hi = 15, .mn_hi = 15, .bound = 0.5, .substitute = "IQ4_NL", .unpack = unpack, .pack = pack, .fields = fields,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(80), PCS_F16_AT(82)), .largest = 65504.0f * 15
 };

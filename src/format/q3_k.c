@@ -1,6 +1,7 @@
 /* q3_k.c - 256 weights in 16 groups of 16: signed 6-bit scales of one f16, codes -4..3 in 2 + 1 bits. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 {
@@ -36,5 +37,6 @@ static const pcs_field fields[] = { { 108, 2, 2, false }, { 96, 12, 1, false }, 
 
 const pcs_format pcs_format_q3_k = {
     .name = "Q3_K", .id = 11, .block = 256, .bytes = 110, .kind = PCS_QUANT, .group = 16, .code_lo = -4, .code_hi = 3,
-    .scale = PCS_SCALE_SUPER, .sc_lo = -32, .sc_hi = 31, .bound = 0.32, .substitute = "IQ4_NL", .unpack = unpack, .pack = pack, .fields = fields
+    .scale = PCS_SCALE_SUPER, .sc_lo = -32, .sc_hi = 31, .bound = 0.32, .substitute = "IQ4_NL", .unpack = unpack, .pack = pack, .fields = fields,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(108)), .largest = 65504.0f * 31 * 3
 };

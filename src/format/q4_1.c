@@ -1,6 +1,7 @@
 /* q4_1.c - 32 weights: f16 scale and f16 minimum, 4-bit codes. w = d * q + min. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 {
@@ -20,5 +21,6 @@ static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 2, 2, false }, { 4,
 
 const pcs_format pcs_format_q4_1 = {
     .name = "Q4_1", .id = 3, .block = 32, .bytes = 20, .kind = PCS_QUANT, .group = 32, .has_min = true, .code_hi = 15,
-    .bound = 1.0 / 15 + 0.003, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields
+    .bound = 1.0 / 15 + 0.003, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(0), PCS_F16_AT(2)), .largest = 65504.0f
 };

@@ -1,6 +1,7 @@
 /* q4_k.c - 256 weights in 8 groups of 32: 6-bit scales and mins of two f16, 4-bit codes. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 {
@@ -26,5 +27,6 @@ static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 2, 2, false }, { 4,
 
 const pcs_format pcs_format_q4_k = {
     .name = "Q4_K", .id = 12, .block = 256, .bytes = 144, .kind = PCS_QUANT, .group = 32, .has_min = true, .code_hi = 15,
-    .scale = PCS_SCALE_SUPER, .sc_hi = 63, .mn_hi = 63, .bound = 0.11, .substitute = "Q5_0", .unpack = unpack, .pack = pack, .fields = fields
+    .scale = PCS_SCALE_SUPER, .sc_hi = 63, .mn_hi = 63, .bound = 0.11, .substitute = "Q5_0", .unpack = unpack, .pack = pack, .fields = fields,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(0), PCS_F16_AT(2)), .largest = 65504.0f * 63
 };

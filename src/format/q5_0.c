@@ -1,6 +1,7 @@
 /* q5_0.c - 32 weights: f16 scale, 32 fifth bits, 32 low nibbles. w = d * q, q in -16..15. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 {
@@ -24,5 +25,6 @@ static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 4, 4, false }, { 6,
 
 const pcs_format pcs_format_q5_0 = {
     .name = "Q5_0", .id = 6, .block = 32, .bytes = 22, .kind = PCS_QUANT, .group = 32, .code_lo = -16, .code_hi = 15,
-    .bound = 1.0 / 16 * 1.002, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields
+    .bound = 1.0 / 16 * 1.002, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f * 15
 };

@@ -1,6 +1,7 @@
 /* q8_0.c - 32 weights: f16 scale, signed bytes. w = d * q. Encoding uses -127..127 only. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 {
@@ -19,5 +20,6 @@ static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 32, 4, false }, { 0
 
 const pcs_format pcs_format_q8_0 = {
     .name = "Q8_0", .id = 8, .block = 32, .bytes = 34, .kind = PCS_QUANT, .group = 32, .code_lo = -127, .code_hi = 127,
-    .bound = 0.5 / 127 + 0.0006, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields
+    .bound = 0.5 / 127 + 0.0006, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f * 127
 };

@@ -1,5 +1,6 @@
 /* ternary.c - codes -1, 0, 1 in 2 bits times the tensor's mean of |w| (BitNet b1.58: Ma et al. 2024, equations 1 to 3); and
  * binary: the sign times the row's mean of |w|. Any row length; rows begin with the scale in f32. */
+#include "format/number.h"
 #include "format/scheme.h"
 
 static void unpack_ternary(const uint8_t *src, int8_t *q, float *d, float *m)
@@ -27,7 +28,8 @@ static void pack_row_ternary(size_t n, const int8_t *q, float d, int zero, uint8
 
 const pcs_format pcs_format_ternary = {
     .name = "TERNARY", .id = 1300, .block = 32, .bytes = 8, .kind = PCS_QUANT, .group = 32, .code_lo = -1, .code_hi = 1, .head = 4, .padded = true,
-    .tensor = true, .bound = 1.01, .unpack = unpack_ternary, .pack = pack_ternary, .unpack_row = row_ternary, .pack_row = pack_row_ternary
+    .tensor = true, .bound = 1.01, .unpack = unpack_ternary, .pack = pack_ternary, .unpack_row = row_ternary, .pack_row = pack_row_ternary,
+    .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))
 };
 
 /* 1: plus, 0: minus. */
@@ -78,5 +80,6 @@ static void encode_binary(const pcs_format *f, size_t n, const float *x, const f
 
 const pcs_format pcs_format_binary = {
     .name = "BINARY", .id = 1301, .block = 32, .bytes = 4, .kind = PCS_QUANT, .group = 32, .code_lo = -1, .code_hi = 1, .head = 4, .padded = true, .bound = 1.01,
-    .unpack = unpack_binary, .pack = pack_binary, .unpack_row = row_binary, .pack_row = pack_row_binary, .encode = encode_binary
+    .unpack = unpack_binary, .pack = pack_binary, .unpack_row = row_binary, .pack_row = pack_row_binary, .encode = encode_binary,
+    .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))
 };

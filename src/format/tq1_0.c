@@ -6,6 +6,7 @@
  * 9 x 7 of 64 and 27 of 28 codes are in use. Where two bytes of rows have the same digits (13 do), rows out of panels have the one that quantizers write. */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static const uint8_t power[5] = { 1, 3, 9, 27, 81 };
 
@@ -61,5 +62,6 @@ static const pcs_field fields[] = { { 52, 2, 2, false }, { 0, 48, 4, false }, { 
 
 const pcs_format pcs_format_tq1_0 = {
     .name = "TQ1_0", .id = 34, .block = 256, .bytes = 54, .kind = PCS_QUANT, .group = 256, .code_lo = -1, .code_hi = 1,
-    .bound = 0.502, .substitute = "Q4_0", .unpack = unpack, .pack = pack, .fields = fields, .recode = recode
+    .bound = 0.502, .substitute = "Q4_0", .unpack = unpack, .pack = pack, .fields = fields, .recode = recode,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(52)), .largest = 65504.0f
 };

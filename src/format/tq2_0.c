@@ -1,6 +1,7 @@
 /* tq2_0.c - 256 ternary weights in 2 bits each, one f16 scale. w = d * q, q in -1..1 (2 can be stored). */
 #include "format/format.h"
 #include "base/f16.h"
+#include "format/number.h"
 
 static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 {
@@ -20,5 +21,6 @@ static const pcs_field fields[] = { { 64, 2, 2, false }, { 0, 64, 4, false }, { 
 
 const pcs_format pcs_format_tq2_0 = {
     .name = "TQ2_0", .id = 35, .block = 256, .bytes = 66, .kind = PCS_QUANT, .group = 256, .code_lo = -1, .code_hi = 1,
-    .bound = 0.502, .substitute = "Q4_0", .unpack = unpack, .pack = pack, .fields = fields
+    .bound = 0.502, .substitute = "Q4_0", .unpack = unpack, .pack = pack, .fields = fields,
+    .numbers = PCS_NUMBERS(PCS_F16_AT(64)), .largest = 65504.0f
 };

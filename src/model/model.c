@@ -1,5 +1,5 @@
 /* model.c - the container. */
-#include "model/model.h"
+#include "model/finite.h"
 #include "base/f16.h"
 #include "base/json.h"
 #include "base/pool.h"
@@ -19,7 +19,7 @@ precis_status pcs_model_new(precis_ctx *ctx, precis_model **out, const char *pat
     m->container = container;
     m->alignment = 32;
     m->path = pcs_arena_copy(&m->arena, path, strlen(path));
-    return m->path ? PRECIS_OK : PRECIS_ENOMEM;
+    return m->path ? pcs_finite_open(m, NULL) : PRECIS_ENOMEM;
 }
 
 void precis_model_close(precis_model **model)
@@ -47,9 +47,10 @@ precis_status pcs_model_copy(precis_ctx *ctx, precis_model **out, const precis_m
     c->origin = m->origin ? m->origin : m;
     c->alignment = m->alignment;
     c->gguf_version = m->gguf_version;
+    st = pcs_finite_open(c, m);
     c->keys = pcs_alloc(ctx, m->n_keys + 1, sizeof *c->keys);
     c->tensors = pcs_alloc(ctx, m->n_tensors + 1, sizeof *c->tensors);
-    if (!c->keys || !c->tensors) st = PRECIS_ENOMEM;
+    if (!st && (!c->keys || !c->tensors)) st = PRECIS_ENOMEM;
     if (!st) {
         memcpy(c->keys, m->keys, m->n_keys * sizeof *c->keys);
         memcpy(c->tensors, m->tensors, m->n_tensors * sizeof *c->tensors);
@@ -359,38 +360,6 @@ precis_status precis_model_read_f32(const precis_model *m, size_t i, uint64_t fi
         out += k;
         n -= k;
     }
-    return PRECIS_OK;
-}
-
-/* Are all of n halves (`exponent` 0x7c00; bf16: 0x7f80) finite? */
-static bool halves_finite(const uint8_t *src, size_t n, uint16_t exponent)
-{
-    uint16_t bad = 0;
-    for (size_t i = 0; i < n; i++) bad |= (pcs_load16(src + 2 * i) & exponent) == exponent;
-    return !bad;
-}
-
-precis_status precis_model_check_finite(const precis_model *m, size_t i, int *found, uint64_t *element, float *value)
-{
-    *found = 0;
-    if (i >= m->n_tensors) return pcs_fail(m->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
-    const pcs_tensor *t = &m->tensors[i];
-    if (t->panels) return packed(m, t);
-    const size_t n = t->n ? (size_t)t->ne[0] : 0;
-    float *buf = pcs_alloc(m->ctx, n, sizeof *buf);
-    if (!buf) return PRECIS_ENOMEM;
-    const uint16_t exponent = !strcmp(t->format->name, "F16") ? 0x7c00 : !strcmp(t->format->name, "BF16") ? 0x7f80 : 0;
-    for (uint64_t r = 0; n && r < t->n / n && !*found; r++) {
-        if (exponent && halves_finite(t->data + r * pcs_row_bytes(t->format, n), n, exponent)) continue;
-        pcs_decode(t->format, n, t->data + r * pcs_row_bytes(t->format, n), buf);
-        for (size_t k = 0; k < n && !*found; k++)
-            if (!(buf[k] - buf[k] == 0.0f)) {
-                *found = 1;
-                *element = r * n + k;
-                *value = buf[k];
-            }
-    }
-    pcs_free(m->ctx, buf);
     return PRECIS_OK;
 }
 

@@ -64,6 +64,7 @@ struct precis_model {
     pcs_tensor *tensors;
     size_t n_tensors, cap_tensors;
     pcs_map tensor_map, source_map;
+    struct pcs_finite *finite; /* what is known of its weights (finite.c) */
     pcs_text tokenizer_json; /* beside a safetensors file; .s NULL when there is none */
 };
 
