@@ -26,6 +26,7 @@ typedef struct {
     pcs_reference few, many;       /* the text that single weights are measured on; and whole plans, MORE times as much, for the text's own share of the error is theirs */
     size_t plans;                  /* whole ones that are measured */
     char note[200];                /* what it will take */
+    float *tops;                   /* [tensors]: largest magnitudes of those that may be probed */
     size_t n_cuts;
     precis_value *cuts;            /* ends of layers, in order */
     uint32_t vocabulary;
@@ -105,10 +106,10 @@ static precis_status probe(profiler *r, size_t i, const pcs_format *f)
 }
 
 /* The type that stands for a probe in a tensor; NULL: it takes none, or would not shrink. */
-static const pcs_format *probe_type(const pcs_tensor *t, const pcs_format *f)
+static const pcs_format *probe_type(const profiler *r, const pcs_tensor *t, const pcs_format *f)
 {
     const pcs_format *fit = pcs_quantizable(t) ? pcs_fitting(f, t->ne[0]) : NULL;
-    return fit && fit != t->format && pcs_format_bpw(fit) < pcs_format_bpw(t->format) ? fit : NULL;
+    return fit && fit != t->format && pcs_format_bpw(fit) < pcs_format_bpw(t->format) && pcs_format_holds(fit, r->tops[t - r->origin->tensors]) ? fit : NULL;
 }
 
 static precis_status probes(profiler *r)
@@ -116,7 +117,7 @@ static precis_status probes(profiler *r)
     precis_status st = PRECIS_OK;
     for (size_t k = 0; k < r->n_types && !st; k++)
         for (size_t i = 0; i < r->origin->n_tensors && !st; i++) {
-            const pcs_format *f = probe_type(&r->origin->tensors[i], r->types[k]);
+            const pcs_format *f = probe_type(r, &r->origin->tensors[i], r->types[k]);
             if (!f) continue;
             if (!has_probe(r, r->origin->tensors[i].name, f)) {
                 if (k && pcs_now() - r->begun > r->opt->time_limit * 0.85) return PRECIS_OK; /* what there is will do */
@@ -139,7 +140,7 @@ static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights
     for (size_t i = 0; pcs_formats[i] && !st; i++) {
         const pcs_format *f = pcs_formats[i];
         double e;
-        if (!pcs_encodable(f) || f->kind != PCS_QUANT || !pcs_format_portable(f) || (f->encode && f->block == PCS_BLOCK_MAX) || pcs_format_bpw(f) < bits || probe_type(t, f) != f) continue;
+        if (!pcs_encodable(f) || f->kind != PCS_QUANT || !pcs_format_portable(f) || (f->encode && f->block == PCS_BLOCK_MAX) || pcs_format_bpw(f) < bits || probe_type(r, t, f) != f) continue;
         st = pcs_draw_error(&d, f, d.steps, &e);
         if (!st && e > *error) *worst = f, *error = e;
     }
@@ -213,7 +214,7 @@ static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
         const pcs_tensor *t = &r->origin->tensors[i];
         const double u = pcs_rand_unit(seed) * 3 - 1.5 + share * 6; /* around a level of bits */
         const int pick = u < 0 ? 0 : u > 6 ? 6 : (int)(u + 0.5);
-        const pcs_format *f = pcs_format_by_name(names[pick]), *fit = f ? probe_type(t, f) : NULL;
+        const pcs_format *f = pcs_format_by_name(names[pick]), *fit = f ? probe_type(r, t, f) : NULL;
         double error, loss;
         if (!fit || !pcs_profile_of(r->p, t->name)) continue;
         st = swap(r, i, fit, &bytes[i], &error);
@@ -264,14 +265,14 @@ static precis_status coding_speed(profiler *r, const pcs_method *coder, double *
     const pcs_tensor *some = NULL;
     for (size_t i = 0; i < r->origin->n_tensors; i++) {
         const pcs_tensor *t = &r->origin->tensors[i];
-        if (probe_type(t, r->types[0]) && (!some || (some->n < 100000 ? t->n > some->n : t->n >= 100000 && t->n < some->n))) some = t;
+        if (probe_type(r, t, r->types[0]) && (!some || (some->n < 100000 ? t->n > some->n : t->n >= 100000 && t->n < some->n))) some = t;
     }
     *each = 0;
     if (!some) return PRECIS_OK;
     double spent = 0, error;
     precis_status st = PRECIS_OK;
     for (size_t k = 0; k < r->n_types && !st; k++) {
-        const pcs_format *f = probe_type(some, r->types[k]);
+        const pcs_format *f = probe_type(r, some, r->types[k]);
         if (!f) continue;
         pcs_row_weights w = { .mean = NULL };
         if ((st = pcs_imatrix_for(r->opt->imatrix, some, &w))) return st;
@@ -292,7 +293,7 @@ static void predict_time(profiler *r, double tokens, double more)
     r->whole = r->each * more;
     r->total = r->run * r->runs + r->whole * (double)(r->plans + 1) + r->coding * r->numbers * (double)(r->n_types + r->plans);
     size_t weights = 0;
-    for (size_t i = 0; i < r->origin->n_tensors; i++) weights += probe_type(&r->origin->tensors[i], r->types[0]) != NULL;
+    for (size_t i = 0; i < r->origin->n_tensors; i++) weights += probe_type(r, &r->origin->tensors[i], r->types[0]) != NULL;
     snprintf(r->note, sizeof r->note, "profile: %zu weights, %zu types coded by %s, %zu whole plans, %.0f tokens: about %.0f s%s", weights, r->n_types, r->coder->name, r->plans, tokens, r->total * 1.1,
              r->total > r->opt->time_limit ? ", more than the limit: the last plans will be left out" : "");
 }
@@ -313,7 +314,7 @@ static precis_status budget_time(profiler *r, double each, double numbers, uint3
         coding = r->coding * numbers * (double)(r->n_types + r->plans);
         runs = 1; /* the original's */
         for (size_t i = 0; i < r->origin->n_tensors; i++)
-            if (probe_type(&r->origin->tensors[i], r->types[0])) runs += share_behind(r, cut_before(r, &r->origin->tensors[i])) * (double)r->n_types;
+            if (probe_type(r, &r->origin->tensors[i], r->types[0])) runs += share_behind(r, cut_before(r, &r->origin->tensors[i])) * (double)r->n_types;
         runs += 2.0 * (double)r->n_cuts; /* the caches: four probes of a layer, half the net each */
         allowed = (margin * limit - coding) / (each * (runs + MORE * (double)(r->plans + 1)));
         if (allowed >= 2 * TOKENS_LEAST && coding < 0.5 * limit) break;
@@ -322,6 +323,15 @@ static precis_status budget_time(profiler *r, double each, double numbers, uint3
     if (r->opt->calibrate.tokens && *tokens > r->opt->calibrate.tokens) *tokens = r->opt->calibrate.tokens;
     r->each = each;
     r->runs = runs;
+    return st;
+}
+
+static precis_status take_tops(profiler *r)
+{
+    const precis_model *m = r->origin;
+    precis_status st = (r->tops = pcs_alloc(r->ctx, m->n_tensors + 1, sizeof *r->tops)) ? PRECIS_OK : PRECIS_ENOMEM;
+    for (size_t i = 0; i < m->n_tensors && !st; i++)
+        if (pcs_quantizable(&m->tensors[i])) st = pcs_tensor_top(r->ctx, &m->tensors[i], &r->tops[i]);
     return st;
 }
 
@@ -352,7 +362,7 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     }
     precis_runner_close(&run);
     double numbers = 0;
-    for (size_t i = 0; i < r->origin->n_tensors; i++) numbers += probe_type(&r->origin->tensors[i], r->types[0]) ? (double)r->origin->tensors[i].n : 0;
+    for (size_t i = 0; i < r->origin->n_tensors; i++) numbers += probe_type(r, &r->origin->tensors[i], r->types[0]) ? (double)r->origin->tensors[i].n : 0;
     return st ? st : budget_time(r, least / 64, numbers, tokens);
 }
 
@@ -395,6 +405,7 @@ static precis_status run_all(profiler *r)
     char model[65], text[65];
     precis_calibrate_options c = r->opt->calibrate;
     precis_status st = parse_types(r);
+    if (!st) st = take_tops(r);
     if (!st) st = measure_speed(r, &tokens);
     if (!st) st = precis_model_sha256(r->origin, model);
     if (!st) begun_with(r, model, &tokens);
@@ -452,6 +463,7 @@ precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const p
     pcs_windows_free(&r.windows);
     precis_model_close(&r.m);
     pcs_free(ctx, r.cuts);
+    pcs_free(ctx, r.tops);
     if (st) precis_profile_close(&r.p);
     *out = r.p;
     return st;

@@ -58,6 +58,17 @@ static const pcs_format *resting_in(const precis_model *m, size_t i)
     return o && o->format->kind == PCS_FLOAT && !o->format->element ? o->format : pcs_format_by_name("F16");
 }
 
+/* Row i as it is when nobody chooses a type. */
+static precis_status rest(precis_ctx *ctx, const precis_model *m, size_t i, pcs_plan_row *row)
+{
+    const pcs_format *f = resting_in(m, i);
+    float top;
+    *row = (pcs_plan_row){ &m->tensors[i], NULL, NULL, 0, NAN };
+    const precis_status st = m->origin ? pcs_holding(ctx, &m->tensors[i], &f, &top) : PRECIS_OK; /* a method may have made them larger */
+    if (!st) pcs_plan_set(row, f);
+    return st;
+}
+
 precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_model *m, const char *spec)
 {
     *out = NULL;
@@ -71,12 +82,11 @@ precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_mode
         return PRECIS_ENOMEM;
     }
     memcpy(p->spec, spec, strlen(spec));
-    for (size_t i = 0; i < p->n; i++) {
-        p->rows[i] = (pcs_plan_row){ &m->tensors[i], NULL, NULL, 0, NAN };
-        pcs_plan_set(&p->rows[i], resting_in(m, i));
-    }
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < p->n && !st; i++) st = rest(ctx, m, i, &p->rows[i]);
+    if (st) precis_plan_close(&p);
     *out = p;
-    return PRECIS_OK;
+    return st;
 }
 
 const pcs_format *pcs_plan_from(const precis_plan *plan, size_t i)
@@ -92,10 +102,8 @@ precis_status pcs_plan_extend(precis_plan *p)
     if (!grown) return PRECIS_ENOMEM;
     p->rows = grown;
     for (size_t i = 0; i < m->n_tensors; i++) {
-        if (i >= p->n) {
-            p->rows[i] = (pcs_plan_row){ &m->tensors[i], NULL, NULL, 0, NAN };
-            pcs_plan_set(&p->rows[i], resting_in(m, i));
-        }
+        const precis_status st = i < p->n ? PRECIS_OK : rest(p->ctx, m, i, &p->rows[i]);
+        if (st) return st;
         p->rows[i].tensor = &m->tensors[i];
     }
     p->n = m->n_tensors;
@@ -201,6 +209,24 @@ static const pcs_format *mix_type(const pcs_mix *mix, const precis_model *m, con
     return pcs_format_by_name(type);
 }
 
+/* The type of a row: f, or a substitute when the tensor's rows or numbers do not fit; not of numbers where f was asked for by name. */
+static precis_status take(precis_ctx *ctx, pcs_plan_row *row, const pcs_format *f, bool asked, int strict, size_t *narrow, size_t *large)
+{
+    const pcs_tensor *t = row->tensor;
+    const pcs_format *fit = pcs_fitting(f, t->ne[0]), *held = fit;
+    float top;
+    if (!fit || (fit != f && strict)) return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %u (%s)", t->name, (long long)t->ne[0], f->block, f->name);
+    const precis_status st = asked && fit == f ? PRECIS_OK : pcs_holding(ctx, t, &held, &top);
+    if (st) return st;
+    if (held != fit && strict) return pcs_too_large(ctx, t, fit);
+    pcs_plan_set(row, held);
+    if (held == f) return PRECIS_OK;
+    row->wanted = f;
+    *narrow += fit != f;
+    *large += held != fit;
+    return PRECIS_OK;
+}
+
 precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis_model *model, const char *spec, int strict)
 {
     *out = NULL;
@@ -214,7 +240,7 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
     const int layers = pcs_layers(model);
     precis_plan *p;
     precis_status st = pcs_plan_new(ctx, &p, model, spec);
-    size_t replaced = 0;
+    size_t narrow = 0, large = 0;
     for (size_t i = 0; i < model->n_tensors && !st; i++) {
         const pcs_tensor *t = &model->tensors[i];
         const pcs_format *f = one;
@@ -223,14 +249,12 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
         if (st || !f || !pcs_quantizable(t)) continue;
         if (schemed && (!strncmp(t->name, "token_embd.", 11) || !strncmp(t->name, "output.", 7))) f = t->format->kind == PCS_QUANT ? t->format : pcs_format_by_name("F16");
         if (schemed && f == t->format) continue;
-        const pcs_format *fit = pcs_fitting(f, t->ne[0]);
-        if (!fit || (fit != f && strict))
-            st = pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %u (%s)", t->name, (long long)t->ne[0], f->block, f->name);
-        else pcs_plan_set(&p->rows[i], fit);
-        if (!st && fit != f) p->rows[i].wanted = f, replaced++;
+        const bool asked = !mix && !schemed; /* that type by its name */
+        st = take(ctx, &p->rows[i], f, asked, strict, &narrow, &large);
     }
     if (!st && table) pcs_pattern_check(ctx, spec, model);
-    if (!st && replaced) pcs_warn(ctx, "%zu tensors take a substitute, because their rows are not whole blocks of the type; --strict makes it an error", replaced);
+    if (!st && narrow) pcs_warn(ctx, "%zu tensors take a substitute, because their rows are not whole blocks of the type; --strict makes it an error", narrow);
+    if (!st && large) pcs_warn(ctx, "%zu tensors take a substitute, because a number of theirs is too large for the type; --strict makes it an error", large);
     if (st) precis_plan_close(&p);
     *out = p;
     return st;

@@ -30,6 +30,13 @@ bool pcs_quantizable(const pcs_tensor *t);
 bool pcs_encodable(const pcs_format *f);
 /* The type or the first of its substitutes whose block divides rows of n; NULL when none does. */
 const pcs_format *pcs_fitting(const pcs_format *f, int64_t n);
+/* Largest magnitude of a tensor's numbers (range.c). */
+precis_status pcs_tensor_top(precis_ctx *ctx, const pcs_tensor *t, float *top);
+/* *f, which fits the tensor's rows, or the first of its substitutes that holds its numbers, too; its own type when none does. *top: its largest, or 0:
+ * nobody had to look. */
+precis_status pcs_holding(precis_ctx *ctx, const pcs_tensor *t, const pcs_format **f, float *top);
+/* PRECIS_EFORMAT: a number of the tensor is too large for f, and what helps. */
+precis_status pcs_too_large(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f);
 void pcs_plan_set(pcs_plan_row *row, const pcs_format *to);
 /* Layers that a model has by the names of its tensors. */
 int pcs_layers(const precis_model *m);

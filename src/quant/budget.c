@@ -1,6 +1,7 @@
 /* budget.c - the loss table (every tensor in every type that fits it, on a sample of its rows), and the plan of
  * least loss under a budget. */
 #include "base/pool.h"
+#include "model/finite.h"
 #include "quant/costs.h"
 #include "quant/methods.h"
 #include "quant/profile.h"
@@ -50,6 +51,21 @@ static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
     return st;
 }
 
+/* Without types behind the first that cannot hold the tensor's numbers. */
+static precis_status drop_small(precis_ctx *ctx, const pcs_tensor *t, const pcs_format **types, size_t *n)
+{
+    size_t kept = 1;
+    float top = 0;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 1; i < *n && !st; i++) {
+        const pcs_format *held = types[i];
+        if (!(top > 0)) st = pcs_holding(ctx, t, &held, &top);
+        if (!st && held == types[i] && pcs_format_holds(types[i], top)) types[kept++] = types[i];
+    }
+    *n = kept;
+    return st;
+}
+
 /* Types that a tensor may take: its own, and all that fit and take no more room than it. books: those with books of vectors, too. */
 static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_quant_options *o, bool books, const pcs_format **types, size_t *n)
 {
@@ -60,6 +76,9 @@ static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const prec
     if (st) return st;
     if (pinned) {
         const pcs_format *fit = pcs_fitting(pinned, t->ne[0]);
+        float top;
+        if (fit && fit != pinned) st = pcs_holding(ctx, t, &fit, &top);
+        if (st) return st;
         if (!fit || (fit != pinned && o->strict)) return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %s", t->name, (long long)t->ne[0], pinned->name);
         types[(*n)++] = fit;
         return PRECIS_OK;
@@ -84,7 +103,7 @@ static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const prec
         }
         types[(*n)++] = f;
     }
-    return PRECIS_OK;
+    return drop_small(ctx, t, types, n);
 }
 
 precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o)
@@ -170,6 +189,7 @@ precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const p
     *out = NULL;
     precis_status st = pcs_methods_parse(ctx, o->method, &set);
     books |= o->types && !strcmp(o->types, "all");
+    if (!st) st = pcs_model_finite(ctx, m);
     if (st) return st;
     pcs_loss_table *t = *out = pcs_alloc(ctx, 1, sizeof *t);
     if (!t) return PRECIS_ENOMEM;
