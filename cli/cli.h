@@ -31,7 +31,11 @@ typedef struct cli {
     int n_given;     /* options as given, in order */
     struct { const cli_option *option; const char *value; } given[256];
     char **owned;    /* values that were split off */
+    struct cli_said *said; /* what the command printed so far, for --json */
 } cli;
+
+/* The last message, and whether an object was printed: a failure is one, too. */
+typedef struct cli_said { bool object; char message[2048]; } cli_said;
 
 typedef struct cli_command {
     const char *name, *args, *summary;

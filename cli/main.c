@@ -76,6 +76,16 @@ static int parse(cli *c, int first, int argc, char **argv)
     return -1;
 }
 
+/* Bytes of a message; those that are no UTF-8 (a file's name) are replaced. */
+static size_t clean_bytes(char *s)
+{
+    json_t *whole = json_string(s);
+    for (char *p = s; !whole && *p; p++)
+        if ((unsigned char)*p >= 128) *p = '?';
+    json_decref(whole);
+    return strlen(s);
+}
+
 static int run(cli *c)
 {
     int64_t threads, seed;
@@ -95,8 +105,13 @@ static int run(cli *c)
     const char *mask = getenv("PRECIS_CPU");
     if (mask && *mask && !precis_cpu_known(mask)) return cli_usage(c, "PRECIS_CPU=%s is none of scalar avx2 avxvnni avx512vnni amx neon dotprod i8mm", mask);
     if (precis_ctx_open(&c->ctx, &opts)) return cli_error(c, "out of memory");
+    cli_said said = { .object = false };
+    c->said = &said;
     int rc = cli_paths(c);
     if (rc < 0) rc = c->command->run(c);
+    c->said = NULL;
+    if (c->json && !said.object && *said.message) /* scripts read what failed where they read results */
+        cli_print_json(c, json_pack("{s:s#, s:i}", "error", said.message, (int)clean_bytes(said.message), "exit", rc));
     cli_progress_clear();
     precis_ctx_close(&c->ctx);
     return rc;

@@ -74,8 +74,12 @@ bool cli_number(const cli *c, const char *name, double dflt, double lo, double h
     return false;
 }
 
-static void say(const char *fmt, va_list ap)
+static void say(const cli *c, const char *fmt, va_list ap)
 {
+    va_list again;
+    va_copy(again, ap);
+    if (c->said) vsnprintf(c->said->message, sizeof c->said->message, fmt, again);
+    va_end(again);
     cli_progress_clear();
     fflush(stdout);
     char line[4096];
@@ -88,20 +92,18 @@ static void say(const char *fmt, va_list ap)
 
 int cli_usage(const cli *c, const char *fmt, ...)
 {
-    (void)c;
     va_list ap;
     va_start(ap, fmt);
-    say(fmt, ap);
+    say(c, fmt, ap);
     va_end(ap);
     return EXIT_USAGE;
 }
 
 int cli_error(const cli *c, const char *fmt, ...)
 {
-    (void)c;
     va_list ap;
     va_start(ap, fmt);
-    say(fmt, ap);
+    say(c, fmt, ap);
     va_end(ap);
     return EXIT_INPUT;
 }
@@ -141,6 +143,7 @@ int cli_done(const cli *c)
 
 int cli_print_json(const cli *c, json_t *object)
 {
+    if (c->said) c->said->object = true;
     const int failed = !object || json_dumpf(object, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(c->digits ? c->digits : 9));
     json_decref(object);
     if (failed && cli_output_lost()) return cli_done(c);

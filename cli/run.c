@@ -139,6 +139,8 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
     }
     if (s->stream && s->len > shown) cli_put_text(s->text + shown, s->len - shown);
     if (s->stream) putchar('\n');
+    const precis_status sound = cli_cancel ? PRECIS_OK : precis_runner_check(s->r); /* weights are looked at beside the first tokens */
+    if (sound) return cli_fail(c, sound);
     return cli_cancel ? EXIT_INTERRUPTED : EXIT_DONE;
 }
 
@@ -299,7 +301,8 @@ static int open_session(session *s, precis_runner_options *ro, precis_sampler_op
 static int embed(session *s, const char *text, size_t len)
 {
     float *x = malloc(s->info.width * sizeof *x);
-    const precis_status st = x ? precis_embed_text(s->r, s->t, text, len, x) : PRECIS_ENOMEM;
+    precis_status st = x ? precis_embed_text(s->r, s->t, text, len, x) : PRECIS_ENOMEM;
+    if (!st) st = precis_runner_check(s->r);
     int rc = st ? cli_fail(s->c, st) : EXIT_DONE;
     json_t *list = json_array();
     for (uint32_t i = 0; i < s->info.width && !st; i++) {

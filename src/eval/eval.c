@@ -179,11 +179,20 @@ static precis_status score_window(evaluation *e, const int32_t *ids)
     return st;
 }
 
+/* Which window a failure was in; what failed is said already. */
+static precis_status fail_in(evaluation *e, size_t window, precis_status st)
+{
+    char why[sizeof e->ctx->message];
+    if (st != PRECIS_EFORMAT) return st;
+    memcpy(why, e->ctx->message, sizeof why);
+    return pcs_fail(e->ctx, st, "window %zu of %zu: %s", window + 1, e->windows, why);
+}
+
 static precis_status score_text(evaluation *e)
 {
     precis_status st = PRECIS_OK;
     for (size_t w = 0; w < e->windows && !st; w++) {
-        st = score_window(e, e->ids + w * e->window);
+        st = fail_in(e, w, score_window(e, e->ids + w * e->window));
         if (!st) st = pcs_progress(e->ctx, "evaluate", w + 1, e->windows);
     }
     return st;

@@ -13,6 +13,7 @@ typedef struct pcs_kv_type {
     const char *name;
     uint32_t bits;
     bool scaled;
+    float largest; /* that it holds; 0: whatever F32 does */
 } pcs_kv_type;
 
 extern const pcs_kv_type pcs_kv_types[]; /* f32 f16 int8 int4; ends with name == NULL */

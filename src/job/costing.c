@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "job/costing.h"
 #include "job/limits.h"
+#include "model/finite.h"
 #include "plan/plan.h"
 #include "quant/costs.h"
 #include "run/runner.h"
@@ -197,12 +198,14 @@ precis_status precis_costs_make(precis_ctx *ctx, precis_costs **out, const preci
     precis_costs *t = NULL;
     uint64_t room = PCS_RING;
     *out = NULL;
+    precis_status st = pcs_model_finite(ctx, model);
+    if (st) return st;
     for (size_t i = 0; i < model->n_tensors; i++) { /* one F32 matrix must have room */
         const pcs_tensor *w = &model->tensors[i];
         const uint64_t need = w->dims < 2 ? 0 : (uint64_t)w->ne[0] * ((uint64_t)w->ne[1] + 16) * 4 + 4096;
         if (pcs_costs_share(model, w) > 0 && need > room) room = need;
     }
-    precis_status st = pcs_costing_open(ctx, &c, room);
+    st = pcs_costing_open(ctx, &c, room);
     if (!st) st = pcs_costs_new(ctx, &t);
     if (!st) {
         snprintf(t->cpu, sizeof t->cpu, "%.23s", precis_ctx_cpu(ctx));

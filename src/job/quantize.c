@@ -62,6 +62,11 @@ static precis_status evaluate(precis_ctx *ctx, const precis_model *m, const char
     if (st) return st;
     job->eval.size = sizeof job->eval;
     st = precis_eval_text(ctx, made, m, text, len, &o->eval, &job->eval);
+    if (st == PRECIS_EFORMAT) {
+        char why[sizeof ctx->message];
+        memcpy(why, ctx->message, sizeof why);
+        pcs_fail(ctx, st, "%s is written, but cannot be compared with the original (--no-eval leaves that out): %s", path, why);
+    }
     precis_model_close(&made);
     job->evaluated = st == PRECIS_OK;
     return st;

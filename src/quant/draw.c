@@ -7,6 +7,7 @@
  * Rooted, an input counts by the root of its importance (its root mean square). Importance is a mean over tokens, and a few tokens with massive activations (Sun et al. 2024) outweigh all others in some ffn_down: the
  * error of nearly all tokens then hardly counts, and a plan gives such a tensor one bit. docs/planning.md has what each way reaches. */
 #include "base/pool.h"
+#include "model/finite.h"
 #include "quant/methods.h"
 
 #include <math.h>
@@ -86,7 +87,7 @@ precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, c
     if (st) return st;
     pcs_for(ctx, all, 1 + 65536 / n, measure_norms, &(work){ d, NULL, d->ends });
     take_certain(d, all);
-    return isfinite(d->norm) ? PRECIS_OK : pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: NaN or infinity among its numbers", t->name);
+    return isfinite(d->norm) ? PRECIS_OK : pcs_tensor_odd_fail(ctx, NULL, t);
 }
 
 void pcs_draw_close(pcs_draw *d)
@@ -133,5 +134,5 @@ precis_status pcs_draw_error(pcs_draw *d, const pcs_format *f, size_t steps, dou
         if (i < d->certain) *relative += p->err / d->norm;
         else if (p->norm > 0) *relative += p->err / p->norm * (double)p->steps / (double)steps * d->rest / d->norm;
     }
-    return isfinite(*relative) ? PRECIS_OK : pcs_fail(d->ctx, PRECIS_EFORMAT, "tensor %s: a number is too large for %s", d->t->name, f->name);
+    return isfinite(*relative) ? PRECIS_OK : pcs_too_large(d->ctx, d->t, f);
 }

@@ -1,6 +1,7 @@
 /* method.c - the table of methods, and quantizing one row. */
 #include "base/f16.h"
 #include "base/pool.h"
+#include "model/finite.h"
 #include "quant/quant.h"
 
 #include <math.h>
@@ -115,6 +116,14 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
+/* Why a tensor's error is no number. */
+static precis_status refuse(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f)
+{
+    pcs_odd odd;
+    const precis_status st = pcs_tensor_odd(ctx, t, &odd);
+    return st ? st : odd.t ? pcs_odd_fail(ctx, NULL, &odd) : pcs_too_large(ctx, t, f);
+}
+
 precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, const pcs_method *method, const pcs_row_weights *weights, uint8_t *out, double *error)
 {
     const size_t n = (size_t)t->ne[0];
@@ -132,7 +141,7 @@ precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pc
         pcs_for(ctx, rows, 1 + 16384 / n, code_rows, &c);
         for (uint64_t r = 0; r < rows; r++) err += c.err[r], norm += c.norm[r];
         *error = norm > 0 ? err / norm : 0;
-        if (!isfinite(err)) st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: a number is NaN, infinite, or too large for %s", t->name, f->name);
+        if (!isfinite(err)) st = refuse(ctx, t, f);
     }
     pcs_free(ctx, c.scratch);
     pcs_free(ctx, c.err);

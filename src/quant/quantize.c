@@ -1,5 +1,6 @@
 /* quantize.c - the plan carried out: rows in parallel, tensors in order, one file. */
 #include "base/pool.h"
+#include "model/finite.h"
 #include "quant/methods.h"
 #include "quant/resume.h"
 #include "write/write.h"
@@ -66,15 +67,11 @@ static void pieces(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 
 static precis_status not_finite(work *w, size_t i)
 {
-    int found;
-    uint64_t element;
-    float value;
-    const precis_status st = precis_model_check_finite(w->plan->model, i, &found, &element, &value);
+    const precis_model *m = w->plan->model;
+    pcs_odd odd;
+    const precis_status st = pcs_tensor_odd(w->ctx, &m->tensors[i], &odd);
     if (st) return st;
-    if (!found)
-        return pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s: a number is too large for the scales of %s; types whose scales are f32 "
-                        "hold it (INT8_C, FP8_E4M3_C)", w->t->name, w->f->name);
-    return pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s: element %llu is %g; a quantized format cannot hold it", w->t->name, (unsigned long long)element, (double)value);
+    return odd.t ? pcs_odd_fail(w->ctx, m, &odd) : pcs_too_large(w->ctx, w->t, w->f);
 }
 
 /* Rows of the tensor in work, a multiple of 16 but for the last, as rows or as panels. */
@@ -90,7 +87,7 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     const uint64_t all = pcs_tensor_rows(w->t), per_row = pcs_row_bytes(w->f, n);
     uint64_t part = (PART / (per_row + 1) / 16 + 1) * 16; /* whole panels */
     if (part > all) part = all;
-    precis_status st = w->t->panels ? precis_model_check_finite(w->plan->model, i, &(int){ 0 }, &(uint64_t){ 0 }, &(float){ 0 }) : PRECIS_OK; /* which says what to do */
+    precis_status st = w->t->panels ? precis_model_read_f32(w->plan->model, i, 0, 0, NULL) : PRECIS_OK; /* which says what to do */
     w->odd = false;
     w->grain = 1 + 16384 / n;
     w->out = o;
@@ -116,7 +113,7 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
         w->done += count * n;
         if (!st) st = pcs_progress(w->ctx, "quantize", w->done, w->total);
     }
-    if (!st && !isfinite(err)) st = pcs_fail(w->ctx, PRECIS_EFORMAT, "tensor %s: a number is too large for %s", w->t->name, w->f->name);
+    if (!st && !isfinite(err)) st = pcs_too_large(w->ctx, w->t, w->f);
     pcs_free(w->ctx, w->dst);
     pcs_free(w->ctx, w->err);
     pcs_free(w->ctx, w->scratch);
@@ -147,7 +144,8 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
         return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
     }
     if (w->f != w->t->format && w->t->n) return encode_tensor(w, o, i);
-    const precis_status st = emit(w, o, w->t->data, w->t->bytes);
+    precis_status st = pcs_tensor_finite(w->ctx, w->plan->model, w->t);
+    if (!st) st = emit(w, o, w->t->data, w->t->bytes);
     w->done += w->t->n;
     return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
 }

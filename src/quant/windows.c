@@ -1,5 +1,6 @@
 /* windows.c - calibration: token windows, statistics of inputs, and the model's copy that methods work on. */
 #include "base/pool.h"
+#include "model/finite.h"
 #include "quant/methods.h"
 #include "text/tokenizer.h"
 
@@ -244,6 +245,7 @@ precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *or
 {
     *w = (pcs_work){ .ctx = ctx, .origin = origin, .opt = opt, .calibrate = calibrate };
     precis_status st = pcs_methods_parse(ctx, opt->method, &w->set);
+    if (!st) st = pcs_model_finite(ctx, origin);
     if (!st) st = pcs_model_copy(ctx, &w->m, origin);
     const bool calibrated = w->set.coder->apply || w->set.transforms || w->set.residual || opt->static_activations;
     w->formats = pcs_alloc(ctx, origin->n_tensors + 1, sizeof *w->formats);

@@ -33,6 +33,12 @@ void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *us
 {
     p->taps[v].fn = fn;
     p->taps[v].user = user;
+    pcs_program_set_taps(p, p->taps);
+}
+
+void pcs_program_set_taps(precis_program *p, pcs_tap *taps)
+{
+    p->taps = taps;
     p->tapped = false;
     for (size_t i = 0; i < p->n_steps; i++) {
         pcs_step *s = &p->steps[i];

@@ -12,6 +12,7 @@
 #include "precis/run.h"
 
 typedef void pcs_tap_fn(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width);
+typedef struct pcs_tap { pcs_tap_fn *fn; void *user; } pcs_tap;
 
 typedef struct pcs_step {
     const char *name;
@@ -82,7 +83,7 @@ struct precis_program {
     size_t n_kvs;
     uint32_t without_kernel; /* multiplications that the fast lowering leaves to the reference, for want of a kernel */
     const char *lacking;     /* the first such format, NULL: it is the activations' */
-    struct { pcs_tap_fn *fn; void *user; } *taps; /* per graph value */
+    pcs_tap *taps;           /* per graph value */
     bool tapped;
     float *watched;  /* numbers of a tapped value that holds others; of the largest such value */
     uint64_t n_watched;
@@ -114,6 +115,8 @@ void pcs_program_bind(precis_program *p, precis_value v, const void *data);
 /* The taps on a step's results. */
 void pcs_program_call_tap(precis_program *p, const pcs_step *s);
 void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *user);
+/* Others' taps in place of all of them, for a while: [values of the graph], borrowed. */
+void pcs_program_set_taps(precis_program *p, pcs_tap *taps);
 /* The size of a symbol in the runs that follow. PRECIS_EINVAL when it is no symbol, or may not be so large. */
 precis_status pcs_program_size(precis_program *p, int64_t symbol, int64_t size);
 precis_status pcs_program_run(precis_program *p);

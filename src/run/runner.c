@@ -1,5 +1,6 @@
 /* runner.c - a language model: batches of rows, sequences, context limits. */
 #include "graph/arch.h"
+#include "model/finite.h"
 #include "run/program.h"
 #include "run/runner.h"
 
@@ -23,6 +24,7 @@ precis_status pcs_runner_open_on(precis_ctx *ctx, precis_runner **out, const pre
     r->ctx = ctx;
     r->batch = o.batch ? o.batch : 256;
     r->outputs = o.outputs ? o.outputs : 1;
+    r->model = model;
     r->lm.wanted_context = o.context;
     r->lm.most_rows = r->batch;
     r->lm.most_wanted = r->outputs;
@@ -42,6 +44,7 @@ precis_status pcs_runner_open_on(precis_ctx *ctx, precis_runner **out, const pre
         r->before = pcs_alloc(ctx, r->batch, sizeof *r->before);
         if (!r->ids || !r->wanted || !r->lengths || !r->before) st = PRECIS_ENOMEM;
     }
+    if (!st) st = o.pack == PRECIS_PACK_BACKGROUND ? pcs_behind_open(r) : pcs_model_finite(ctx, model);
     if (!st)
         st = pcs_program_open(ctx, &r->program, r->graph,
                               &(pcs_program_options){ .backend = backend, .arithmetic = o.arithmetic, .k_type = k_type, .v_type = v_type,
@@ -62,6 +65,7 @@ void precis_runner_close(precis_runner **runner)
     if (!runner || !*runner) return;
     precis_runner *r = *runner;
     precis_ctx *ctx = r->ctx;
+    pcs_behind_close(r);
     precis_program_close(&r->program);
     precis_graph_close(&r->graph);
     pcs_free(ctx, r->ids);
@@ -124,9 +128,11 @@ static void take_back(precis_runner *r, const precis_row *rows, uint32_t taken, 
 precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits)
 {
     if (logits) *logits = NULL;
+    precis_status st = pcs_behind_ask(r);
+    if (st) return st;
     if (!n || n > r->batch) return pcs_fail(r->ctx, PRECIS_EINVAL, "%u rows in a call, not 1 to %u", n, r->batch);
     uint32_t outputs = 0, taken = 0;
-    precis_status st = take_rows(r, rows, n, &taken, &outputs);
+    st = take_rows(r, rows, n, &taken, &outputs);
     const bool ran = st == PRECIS_OK;
     if (!st) {
         pcs_program_bind(r->program, r->lm.tokens, r->ids);
@@ -136,6 +142,7 @@ precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uin
         st = pcs_runner_size(r, n, outputs);
         if (!st) st = pcs_program_run(r->program);
     }
+    if (!st) st = pcs_outputs_finite(r, rows, n, outputs);
     if (st) take_back(r, rows, taken, ran);
     else if (logits && outputs) *logits = pcs_program_value(r->program, r->lm.logits);
     return st;

@@ -10,6 +10,8 @@ struct precis_runner {
     precis_graph *graph;
     pcs_lm lm;
     precis_program *program;
+    const precis_model *model;
+    struct pcs_behind *behind; /* a look at the weights beside the first tokens; or NULL */
     uint32_t context, sequences, batch, outputs;
     int32_t *ids, *wanted;
     uint32_t *lengths; /* tokens in each sequence */
@@ -21,5 +23,11 @@ precis_status pcs_runner_open_on(precis_ctx *ctx, precis_runner **out, const pre
                                  const precis_runner_options *opts, const pcs_backend *backend);
 /* Rows of the next call, and those of them whose logits are wanted. */
 precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted);
+/* Look at the model's weights by a thread in the background; what it has found so far (odd.c). */
+precis_status pcs_behind_open(precis_runner *r);
+precis_status pcs_behind_ask(precis_runner *r);
+void pcs_behind_close(precis_runner *r);
+/* After a call: PRECIS_EFORMAT says where outputs that are not finite come from. */
+precis_status pcs_outputs_finite(precis_runner *r, const precis_row *rows, uint32_t n, uint32_t wanted);
 
 #endif

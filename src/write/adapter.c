@@ -4,6 +4,7 @@
 #include "base/f16.h"
 #include "graph/arch.h"
 #include "model/counts.h"
+#include "model/finite.h"
 #include "read/hf.h"
 
 #include <math.h>
@@ -273,6 +274,7 @@ precis_status precis_model_add_adapter(precis_ctx *ctx, precis_model *model, con
     d.a = a;
     const pcs_hf_type *type = pcs_hf_type_of(model);
     if (!st) st = type && type->interleaved ? pcs_counts_read(model, &d.counts) : pcs_arch_check(model);
+    if (!st) st = pcs_model_finite(ctx, a); /* NaN in A or B would be all of a weight's */
     if (!st) st = read_settings(&d);
     if (!st && !(d.merged = pcs_alloc(ctx, model->n_tensors, 1))) st = PRECIS_ENOMEM;
     size_t n = 0;

@@ -3,6 +3,7 @@
 
 #include "base/f16.h"
 #include "graph/arch.h"
+#include "model/finite.h"
 
 #include <math.h>
 #include <strings.h>
@@ -199,6 +200,7 @@ precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const c
         if (!strcmp(pcs_writers[i]->name, name)) w = pcs_writers[i];
     if (!w) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no container that can be written; precis list writers has them", name);
     precis_status st = pcs_arch_check(model);
+    if (!st) st = pcs_model_finite(ctx, model);
     if (st) return st;
     precis_convert_report *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
