@@ -35,7 +35,10 @@ typedef struct cli {
 } cli;
 
 /* The last message, and whether an object was printed: a failure is one, too. */
-typedef struct cli_said { bool object; char message[2048]; } cli_said;
+typedef struct cli_said {
+    bool object;
+    char message[2048];
+} cli_said;
 
 typedef struct cli_command {
     const char *name, *args, *summary;

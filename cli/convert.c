@@ -8,7 +8,8 @@ static const cli_option options[] = {
     { "--format", 0, "NAME", "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq (default: by the output's name)" },
     { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
     { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },
-    { "--allow-nan", 0, NULL, "weights that are NaN or infinite go over as they are, with a note (default: an error that names the first)" },
+    { "--allow-nan", 0, NULL,
+      "weights that are NaN or infinite go over as they are, with a note (default: an error that names the first)" },
     { "--lora", 0, "PATH[=SCALE]", "merge a low-rank adapter first (more than once)" },
     { 0 },
 };
@@ -58,7 +59,8 @@ static int run(cli *c)
 const cli_command cli_convert = {
     "convert", "MODEL", "write a model in another container, and say what each tensor lost",
     "Codes and scales go over as they are where both sides have them; what the other side cannot hold becomes floats, and the\n"
-    "report says by how much it is off. A weight that is NaN or infinite is an error, unless --allow-nan is given.", 1, 1, options, run,
+    "report says by how much it is off. A weight that is NaN or infinite is an error, unless --allow-nan is given.",
+    1, 1, options, run,
     "  precis convert model-folder -o model.gguf\n"
     "  precis convert model.gguf -o model.packed.gguf --format packed\n"
     "  precis convert model.gguf -o folder --format safetensors\n"

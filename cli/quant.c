@@ -26,7 +26,8 @@ static const cli_option options[] = {
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--calib-tokens", 0, "N", "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole model)" },
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
-    { "--allow-nan", 0, NULL, "tensors that are copied as they are may hold NaN and infinity (default: an error that names the first)" },
+    { "--allow-nan", 0, NULL,
+      "tensors that are copied as they are may hold NaN and infinity (default: an error that names the first)" },
     { "--strict", 0, NULL, "a width that forbids a type is an error, not a substitute" },
     { "--replay", 0, "MANIFEST",
       "make the file of OUT.manifest.json again, and compare; MODEL, --calib and the like name inputs that do not lie "
@@ -121,7 +122,8 @@ static void print_substitutes(const precis_plan *plan)
         precis_plan_row r = { .size = sizeof r };
         precis_plan_get(plan, i, &r);
         if (!r.wanted) continue;
-        if (!n++) printf("substitutes (rows are not whole blocks of the type asked for, or a number is too large for it):\n");
+        if (!n++)
+            printf("substitutes (rows are not whole blocks of the type asked for, or a number is too large for it):\n");
         printf("  %-40s %s instead of %s\n", r.tensor, r.to, r.wanted);
     }
 }

@@ -139,7 +139,8 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
     }
     if (s->stream && s->len > shown) cli_put_text(s->text + shown, s->len - shown);
     if (s->stream) putchar('\n');
-    const precis_status sound = cli_cancel ? PRECIS_OK : precis_runner_check(s->r); /* weights are looked at beside the first tokens */
+    const precis_status sound =
+        cli_cancel ? PRECIS_OK : precis_runner_check(s->r); /* weights are looked at beside the first tokens */
     if (sound) return cli_fail(c, sound);
     return cli_cancel ? EXIT_INTERRUPTED : EXIT_DONE;
 }

@@ -63,12 +63,13 @@ PRECIS_API precis_status precis_model_read_f32(const precis_model *model, size_t
 PRECIS_API precis_status precis_tensor_export(const precis_model *model, size_t i, const char *path);
 /* First element that is NaN or infinite, of tensor i; *found 0 when there is none. */
 PRECIS_API precis_status precis_model_check_finite(const precis_model *model, size_t i, int *found, uint64_t *element, float *value);
-/* Are all weights finite? PRECIS_EFORMAT names the first tensor and element that is NaN or infinite. Whatever computes with a model or writes it
- * anew (runners, calibration, profiles, plans, quantizing, converting) asks this of itself and fails so; who never does may ask. It is looked at
- * once, at the speed of memory, of quantized weights the scales alone. Uses the context's threads. */
+/* Are all weights finite? PRECIS_EFORMAT names the first tensor and element that is NaN or infinite. Whatever computes
+ * with a model or writes it anew (runners, calibration, profiles, plans, quantizing, converting) asks this of itself
+ * and fails so; who never does may ask. It is looked at once, at the speed of memory, of quantized weights the scales
+ * alone. Uses the context's threads. */
 PRECIS_API precis_status precis_model_check(const precis_model *model);
-/* allow != 0: weights that are not finite pass, with a warning that names the first: for copying a damaged file. Results computed from them, and
- * types that cannot hold them, still fail. Call it before the model is used. */
+/* allow != 0: weights that are not finite pass, with a warning that names the first: for copying a damaged file.
+ * Results computed from them, and types that cannot hold them, still fail. Call it before the model is used. */
 PRECIS_API void precis_model_allow_nan(precis_model *model, int allow);
 
 /* Metadata: key i as text ("llama.block_count" -> "30"); long arrays are shortened. *text is written

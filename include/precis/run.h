@@ -59,7 +59,8 @@ typedef struct precis_runner precis_runner;
 typedef enum precis_pack {
     PRECIS_PACK_OFF,        /* rows, as the file has them                                     */
     PRECIS_PACK_LOAD,       /* before precis_runner_open returns                              */
-    PRECIS_PACK_BACKGROUND, /* by a thread of low priority; tokens do not wait for it, nor for the look at all weights (precis_runner_check) */
+    PRECIS_PACK_BACKGROUND, /* by a thread of low priority; tokens do not wait for it, nor for the look at all
+                               weights (precis_runner_check) */
 } precis_pack;
 
 typedef struct precis_runner_options {
@@ -75,8 +76,8 @@ typedef struct precis_runner_options {
 } precis_runner_options;
 #define PRECIS_RUNNER_OPTIONS_INIT { sizeof(precis_runner_options), PRECIS_FAST, 0, 0, 0, 0, NULL, NULL, PRECIS_PACK_OFF }
 
-/* The model must outlive the runner. PRECIS_EUNSUPPORTED names the architecture, key or tensor; PRECIS_EFORMAT a weight that is NaN or infinite
- * (precis_model_check), where weights are not packed in the background. */
+/* The model must outlive the runner. PRECIS_EUNSUPPORTED names the architecture, key or tensor; PRECIS_EFORMAT a
+ * weight that is NaN or infinite (precis_model_check), where weights are not packed in the background. */
 PRECIS_API precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts);
 PRECIS_API void precis_runner_close(precis_runner **runner);
 
@@ -99,8 +100,8 @@ typedef struct precis_row { int32_t token; uint32_t position, sequence; int want
  * are finite. A call that fails leaves sequences as long as they were; one that was stopped in its work ends those that it
  * began anew where it began them. */
 PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits);
-/* Are all weights finite? Waits for the look at them that PRECIS_PACK_BACKGROUND does beside the first tokens; without this call, what it finds ends
- * the next precis_runner_decode. PRECIS_EFORMAT names tensor and element. */
+/* Are all weights finite? Waits for the look at them that PRECIS_PACK_BACKGROUND does beside the first tokens; without
+ * this call, what it finds ends the next precis_runner_decode. PRECIS_EFORMAT names tensor and element. */
 PRECIS_API precis_status precis_runner_check(precis_runner *r);
 
 /* Prompt lookup: what followed the last tokens where they stood before is decoded along with the next token, and logits that were guessed right need no call. The same

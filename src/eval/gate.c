@@ -53,7 +53,9 @@ precis_status precis_gate(precis_ctx *ctx, const double *values, size_t n, size_
 {
     if (!block || !isfinite(margin)) return pcs_fail(ctx, PRECIS_EINVAL, "a gate needs blocks of at least one item and a finite margin");
     for (size_t i = 0; i < n; i++) /* no further text would decide */
-        if (!isfinite(values[i])) return pcs_fail(ctx, PRECIS_EFORMAT, "item %zu of a gate is not finite: one of the models does not compute numbers", i);
+        if (!isfinite(values[i]))
+            return pcs_fail(ctx, PRECIS_EFORMAT,
+                            "item %zu of a gate is not finite: one of the models does not compute numbers", i);
     const size_t k = n / block;
     precis_gate_result r = { .size = out->size, .verdict = PRECIS_UNDECIDED, .margin = margin, .items = n, .blocks = k, .p_accept = 1, .p_reject = 1 };
     if (k < BLOCKS_LEAST) {

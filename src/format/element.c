@@ -179,13 +179,13 @@ void pcs_element_encode(const pcs_format *f, size_t n, const float *x, const flo
 
 const pcs_element pcs_e4m3 = { "E4M3", E4M3 }, pcs_e5m2 = { "E5M2", E5M2 }, pcs_e3m2 = { "E3M2", E3M2 }, pcs_e2m3 = { "E2M3", E2M3 };
 
-#define ELEMENT_FORMAT(ID, NAME, ident, BLOCK, BYTES, HEAD, TENSOR, BOUND, PLACE, NUMBERS, LARGEST, ...)                                      \
+#define ELEMENT_FORMAT(ID, NAME, ident, BLOCK, BYTES, HEAD, TENSOR, BOUND, PLACE, NUMBERS, LARGEST, ...) \
     static const pcs_element element_##ident = { .name = NAME, .place = PLACE, __VA_ARGS__ };                                                 \
     static void decode_##ident(size_t n, const void *src, float *dst);                                                                       \
     static void from_##ident(size_t n, const float *src, void *dst);                                                                         \
     const pcs_format pcs_format_##ident = { .name = NAME, .id = ID, .block = BLOCK, .bytes = BYTES, .kind = PCS_FLOAT, .head = HEAD,          \
-        .padded = BLOCK > 1 || HEAD > 0, .tensor = TENSOR, .bound = BOUND, .element = &element_##ident, .to_f32 = decode_##ident,           \
-        .from_f32 = from_##ident, .numbers = NUMBERS, .largest = LARGEST,                                                                    \
+        .padded = BLOCK > 1 || HEAD > 0, .tensor = TENSOR, .bound = BOUND, .element = &element_##ident, \
+        .to_f32 = decode_##ident, .from_f32 = from_##ident, .numbers = NUMBERS, .largest = LARGEST, \
         .encode = HEAD > 0 || BLOCK > 1 ? pcs_element_encode : NULL };                                                                       \
     static void decode_##ident(size_t n, const void *src, float *dst) { pcs_element_decode(&pcs_format_##ident, n, src, dst); }              \
     static void from_##ident(size_t n, const float *src, void *dst) { pcs_element_encode(&pcs_format_##ident, n, src, NULL, PCS_FIT_RTN, NULL, dst); }

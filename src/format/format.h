@@ -87,8 +87,8 @@ typedef struct pcs_format {
     void (*to_f32)(size_t n, const void *src, float *dst);
     void (*from_f32)(size_t n, const float *src, void *dst);
     /* -- what is not finite ------------------------------------------------------------------ */
-    const struct pcs_number *numbers; /* that its bytes hold, by which alone a weight can be NaN or infinite (number.h); the last
-                                         has 0 bytes. NULL: weights must be decoded to see */
+    const struct pcs_number *numbers; /* that its bytes hold, by which alone a weight can be NaN or infinite
+                                         (number.h); the last has 0 bytes. NULL: weights must be decoded to see */
     float largest;           /* |w| that it can hold wherever it stands in a tensor; 0: all that F32 has */
 } pcs_format;
 

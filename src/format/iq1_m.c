@@ -37,6 +37,9 @@ static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 2048,
 PCS_IQ_ENCODER(encode, table)
 
 const pcs_format pcs_format_iq1_m = {
-    .name = "IQ1_M", .id = 29, .block = 256, .bytes = 56, .kind = PCS_QUANT, .group = 16, .code_lo = -9, .code_hi = 9, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode, /* the half of the spread scale that has most of its exponent */
+    .name = "IQ1_M", .id = 29, .block = 256, .bytes = 56, .kind = PCS_QUANT, .group = 16, .code_lo = -9,
+    .code_hi = 9, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack,
+    .encode = encode,
+    /* the half of the spread scale that has most of its exponent */
     .numbers = PCS_NUMBERS({ 55, 1, 1, false, 0x7f, 0x70 }), .largest = 65504.0f
 };

@@ -34,6 +34,7 @@ static const pcs_iq table = { .vec = 8, .bits = 2, .group = 32, .entries = 2048,
 PCS_IQ_ENCODER(encode, table)
 
 const pcs_format pcs_format_iq1_s = {
-    .name = "IQ1_S", .id = 19, .block = 256, .bytes = 50, .kind = PCS_QUANT, .group = 32, .code_lo = -9, .code_hi = 9, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
+    .name = "IQ1_S", .id = 19, .block = 256, .bytes = 50, .kind = PCS_QUANT, .group = 32, .code_lo = -9,
+    .code_hi = 9, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

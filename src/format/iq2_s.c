@@ -30,6 +30,7 @@ static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 1024,
 PCS_IQ_ENCODER(encode, table)
 
 const pcs_format pcs_format_iq2_s = {
-    .name = "IQ2_S", .id = 22, .block = 256, .bytes = 82, .kind = PCS_QUANT, .group = 16, .code_lo = -43, .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
+    .name = "IQ2_S", .id = 22, .block = 256, .bytes = 82, .kind = PCS_QUANT, .group = 16, .code_lo = -43,
+    .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

@@ -28,6 +28,7 @@ static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 512, 
 PCS_IQ_ENCODER(encode, table)
 
 const pcs_format pcs_format_iq2_xs = {
-    .name = "IQ2_XS", .id = 17, .block = 256, .bytes = 74, .kind = PCS_QUANT, .group = 16, .code_lo = -43, .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
+    .name = "IQ2_XS", .id = 17, .block = 256, .bytes = 74, .kind = PCS_QUANT, .group = 16, .code_lo = -43,
+    .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

@@ -33,6 +33,7 @@ static const pcs_iq table = { .vec = 8, .bits = 2, .group = 32, .entries = 256, 
 PCS_IQ_ENCODER(encode, table)
 
 const pcs_format pcs_format_iq2_xxs = {
-    .name = "IQ2_XXS", .id = 16, .block = 256, .bytes = 66, .kind = PCS_QUANT, .group = 32, .code_lo = -43, .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
+    .name = "IQ2_XXS", .id = 16, .block = 256, .bytes = 66, .kind = PCS_QUANT, .group = 32, .code_lo = -43,
+    .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

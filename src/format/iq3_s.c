@@ -32,6 +32,7 @@ static const pcs_iq table = { .vec = 4, .bits = 3, .group = 32, .entries = 512, 
 PCS_IQ_ENCODER(encode, table)
 
 const pcs_format pcs_format_iq3_s = {
-    .name = "IQ3_S", .id = 21, .block = 256, .bytes = 110, .kind = PCS_QUANT, .group = 32, .code_lo = -15, .code_hi = 15, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
+    .name = "IQ3_S", .id = 21, .block = 256, .bytes = 110, .kind = PCS_QUANT, .group = 32, .code_lo = -15,
+    .code_hi = 15, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

@@ -35,6 +35,7 @@ static const pcs_iq table = { .vec = 4, .bits = 3, .group = 32, .entries = 256, 
 PCS_IQ_ENCODER(encode, table)
 
 const pcs_format pcs_format_iq3_xxs = {
-    .name = "IQ3_XXS", .id = 18, .block = 256, .bytes = 98, .kind = PCS_QUANT, .group = 32, .code_lo = -62, .code_hi = 62, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
+    .name = "IQ3_XXS", .id = 18, .block = 256, .bytes = 98, .kind = PCS_QUANT, .group = 32, .code_lo = -62,
+    .code_hi = 62, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

@@ -22,7 +22,9 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
 static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 16, 4, false }, { 0 } };
 
 const pcs_format pcs_format_iq4_nl = {
-    .name = "IQ4_NL", .id = 20, .block = 32, .bytes = 18, .kind = PCS_QUANT, .group = 32, .code_lo = -127, .code_hi = 113,
-    .book = pcs_book_iq4, .bound = 14.0 / 127 * 1.002, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields,
+    .name = "IQ4_NL", .id = 20, .block = 32, .bytes = 18, .kind = PCS_QUANT, .group = 32, .code_lo = -127,
+    .code_hi = 113,
+    .book = pcs_book_iq4, .bound = 14.0 / 127 * 1.002, .substitute = "F16", .unpack = unpack, .pack = pack,
+    .fields = fields,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f * 113
 };

@@ -35,7 +35,8 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
 static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 4, 1, false }, { 8, 128, 4, false }, { 0 } };
 
 const pcs_format pcs_format_iq4_xs = {
-    .name = "IQ4_XS", .id = 23, .block = 256, .bytes = 136, .kind = PCS_QUANT, .group = 32, .code_lo = -127, .code_hi = 113,
+    .name = "IQ4_XS", .id = 23, .block = 256, .bytes = 136, .kind = PCS_QUANT, .group = 32, .code_lo = -127,
+    .code_hi = 113,
     .book = pcs_book_iq4, .scale = PCS_SCALE_SUPER, .sc_lo = -32, .sc_hi = 31, .bound = 0.13, .substitute = "IQ4_NL",
     .unpack = unpack, .pack = pack, .fields = fields,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f * 31 * 113

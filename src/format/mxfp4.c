@@ -28,6 +28,7 @@ static const pcs_field fields[] = { { 0, 1, 1, false }, { 1, 16, 4, false }, { 0
 
 const pcs_format pcs_format_mxfp4 = {
     .name = "MXFP4", .id = 39, .block = 32, .bytes = 17, .kind = PCS_QUANT, .group = 32, .code_lo = -12, .code_hi = 12,
-    .book = pcs_book_e2m1, .scale = PCS_SCALE_E8M0, .bound = 0.26, .substitute = "F16", .unpack = unpack, .pack = pack, .fields = fields,
+    .book = pcs_book_e2m1, .scale = PCS_SCALE_E8M0, .bound = 0.26, .substitute = "F16", .unpack = unpack,
+    .pack = pack, .fields = fields,
     .numbers = PCS_NUMBERS(PCS_E8M0_AT(0)), .largest = 0x1p127f
 };

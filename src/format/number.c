@@ -1,5 +1,5 @@
-/* number.c - see number.h. The loops have no branch and no compare, so that they become a few instructions for a register:
- * adding what lacks from `from` to the top bit sets that bit, and all sums are put together. */
+/* number.c - see number.h. The loops have no branch and no compare, so that they become a few instructions for a
+ * register: adding what lacks from `from` to the top bit sets that bit, and all sums are put together. */
 #include "format/number.h"
 #include "base/f16.h"
 
@@ -23,17 +23,17 @@ bool pcs_number_doubtful(const pcs_number *k, const uint8_t *src)
 }
 
 /* n numbers, one behind the other, whose mask is all but the sign. */
-#define TOUCHING(name, type, load)                                                                              \
-    static bool name(const pcs_number *k, size_t n, const uint8_t *p)                                           \
-    {                                                                                                           \
-        const type mask = (type)k->mask, top = (type)(mask + 1u), up = (type)(top - (type)k->from);             \
-        for (size_t at = 0; at < n; at += RUN) {                                                                \
-            const size_t end = n - at < RUN ? n : at + RUN;                                                     \
-            type all = 0;                                                                                       \
-            for (size_t i = at; i < end; i++) all = (type)(all | (type)((type)(load & mask) + up));             \
-            if (all & top) return true;                                                                         \
-        }                                                                                                       \
-        return false;                                                                                           \
+#define TOUCHING(name, type, load)                                                                  \
+    static bool name(const pcs_number *k, size_t n, const uint8_t *p)                               \
+    {                                                                                               \
+        const type mask = (type)k->mask, top = (type)(mask + 1u), up = (type)(top - (type)k->from); \
+        for (size_t at = 0; at < n; at += RUN) {                                                    \
+            const size_t end = n - at < RUN ? n : at + RUN;                                         \
+            type all = 0;                                                                           \
+            for (size_t i = at; i < end; i++) all = (type)(all | (type)((type)(load & mask) + up)); \
+            if (all & top) return true;                                                             \
+        }                                                                                           \
+        return false;                                                                               \
     }
 TOUCHING(touching8, uint8_t, p[i])
 TOUCHING(touching16, uint16_t, pcs_load16(p + 2 * i))
@@ -48,6 +48,20 @@ static bool touching(const pcs_number *k, size_t n, const uint8_t *p)
     case 4: return touching32(k, n, p);
     default: return touching64(k, n, p);
     }
+}
+
+bool pcs_sixteen_doubtful(const pcs_number *k, const uint8_t *src)
+{
+    if (k->bytes == 2) { /* nearly all scales */
+        const uint16_t mask = (uint16_t)k->mask, top = (uint16_t)(mask + 1u), up = (uint16_t)(top - k->from);
+        uint16_t all = 0;
+        for (int i = 0; i < 16; i++)
+            all = (uint16_t)(all | (uint16_t)((uint16_t)(pcs_load16(src + 2 * i) & mask) + up));
+        return all & top;
+    }
+    bool any = false;
+    for (int i = 0; i < 16; i++) any |= (bits_of(k, src + i * k->bytes) & k->mask) >= k->from;
+    return any;
 }
 
 /* One number of each of n blocks; 16 bits are nearly all of them. */

@@ -1,14 +1,15 @@
 /* number.h - the floating-point numbers that a format's bytes hold.
  *
- * A weight can be NaN or infinite by these alone: codes are whole numbers. So whether a tensor is finite is seen from its
- * scales, a ninth of the bytes of Q4_0, without decoding a weight. Other formats' codes are such numbers themselves. */
+ * A weight can be NaN or infinite by these alone: codes are whole numbers. So whether a tensor is finite is seen from
+ * its scales, a ninth of the bytes of Q4_0, without decoding a weight. Other formats' codes are such numbers
+ * themselves. */
 #ifndef PCS_NUMBER_H
 #define PCS_NUMBER_H
 
 #include "format/format.h"
 
-/* `count` numbers of `bytes` bytes from `at` on, of each block or of a row's head. While the bits under `mask` (all but the
- * sign) are below `from`, every weight that they make is finite; from there on it must be decoded to know. */
+/* `count` numbers of `bytes` bytes from `at` on, of each block or of a row's head. While the bits under `mask` (all
+ * but the sign) are below `from`, every weight that they make is finite; from there on it must be decoded to know. */
 typedef struct pcs_number { uint8_t at, bytes, count; bool head; uint64_t mask, from; } pcs_number;
 
 #define PCS_NUMBERS(...) (const pcs_number[]){ __VA_ARGS__, { 0 } }
@@ -29,6 +30,8 @@ bool pcs_blocks_doubtful(const pcs_format *f, size_t blocks, const uint8_t *src)
 bool pcs_head_doubtful(const pcs_format *f, const uint8_t *row);
 /* The bits of one number (its first byte) say the same. */
 bool pcs_number_doubtful(const pcs_number *k, const uint8_t *src);
+/* The same of 16 rows' that lie one behind the other, in a panel. */
+bool pcs_sixteen_doubtful(const pcs_number *k, const uint8_t *src);
 /* Are all of x[n] numbers, and none infinite? */
 bool pcs_all_finite(const float *x, size_t n);
 

@@ -28,6 +28,7 @@ static void encode(const pcs_format *f, size_t n, const float *x, const float *w
 }
 
 const pcs_format pcs_format_q1_0 = {
-    .name = "Q1_0", .id = 41, .block = 128, .bytes = 18, .kind = PCS_QUANT, .group = 128, .code_lo = -1, .code_hi = 1, .bound = 1.01, .substitute = "BINARY", .unpack = unpack, .encode = encode,
+    .name = "Q1_0", .id = 41, .block = 128, .bytes = 18, .kind = PCS_QUANT, .group = 128, .code_lo = -1,
+    .code_hi = 1, .bound = 1.01, .substitute = "BINARY", .unpack = unpack, .encode = encode,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

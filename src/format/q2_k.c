@@ -26,6 +26,7 @@ static const pcs_field fields[] = { { 80, 2, 2, false }, { 82, 2, 2, false }, { 
 
 const pcs_format pcs_format_q2_k = {
     .name = "Q2_K", .id = 10, .block = 256, .bytes = 84, .kind = PCS_QUANT, .group = 16, .has_min = true, .code_hi = 3,
-    .scale = PCS_SCALE_SUPER, .sc_hi = 15, .mn_hi = 15, .bound = 0.5, .substitute = "IQ4_NL", .unpack = unpack, .pack = pack, .fields = fields,
+    .scale = PCS_SCALE_SUPER, .sc_hi = 15, .mn_hi = 15, .bound = 0.5, .substitute = "IQ4_NL", .unpack = unpack,
+    .pack = pack, .fields = fields,
     .numbers = PCS_NUMBERS(PCS_F16_AT(80), PCS_F16_AT(82)), .largest = 65504.0f * 15
 };

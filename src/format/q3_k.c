@@ -37,6 +37,7 @@ static const pcs_field fields[] = { { 108, 2, 2, false }, { 96, 12, 1, false }, 
 
 const pcs_format pcs_format_q3_k = {
     .name = "Q3_K", .id = 11, .block = 256, .bytes = 110, .kind = PCS_QUANT, .group = 16, .code_lo = -4, .code_hi = 3,
-    .scale = PCS_SCALE_SUPER, .sc_lo = -32, .sc_hi = 31, .bound = 0.32, .substitute = "IQ4_NL", .unpack = unpack, .pack = pack, .fields = fields,
+    .scale = PCS_SCALE_SUPER, .sc_lo = -32, .sc_hi = 31, .bound = 0.32, .substitute = "IQ4_NL", .unpack = unpack,
+    .pack = pack, .fields = fields,
     .numbers = PCS_NUMBERS(PCS_F16_AT(108)), .largest = 65504.0f * 31 * 3
 };

@@ -33,7 +33,9 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
 static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 12, 1, false }, { 16, 32, 4, true }, { 48, 32, 4, false }, { 80, 96, 4, false }, { 0 } };
 
 const pcs_format pcs_format_q5_k = {
-    .name = "Q5_K", .id = 13, .block = 256, .bytes = 176, .kind = PCS_QUANT, .group = 32, .has_min = true, .code_hi = 31,
-    .scale = PCS_SCALE_SUPER, .sc_hi = 63, .mn_hi = 63, .bound = 0.08, .substitute = "Q5_1", .unpack = unpack, .pack = pack, .fields = fields,
+    .name = "Q5_K", .id = 13, .block = 256, .bytes = 176, .kind = PCS_QUANT, .group = 32, .has_min = true,
+    .code_hi = 31,
+    .scale = PCS_SCALE_SUPER, .sc_hi = 63, .mn_hi = 63, .bound = 0.08, .substitute = "Q5_1", .unpack = unpack,
+    .pack = pack, .fields = fields,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0), PCS_F16_AT(2)), .largest = 65504.0f * 63
 };

@@ -31,6 +31,7 @@ static const pcs_field fields[] = { { 208, 2, 2, false }, { 192, 16, 1, false },
 
 const pcs_format pcs_format_q6_k = {
     .name = "Q6_K", .id = 14, .block = 256, .bytes = 210, .kind = PCS_QUANT, .group = 16, .code_lo = -32, .code_hi = 31,
-    .scale = PCS_SCALE_SUPER, .sc_lo = -128, .sc_hi = 127, .bound = 0.04, .substitute = "Q8_0", .unpack = unpack, .pack = pack, .fields = fields,
+    .scale = PCS_SCALE_SUPER, .sc_lo = -128, .sc_hi = 127, .bound = 0.04, .substitute = "Q8_0", .unpack = unpack,
+    .pack = pack, .fields = fields,
     .numbers = PCS_NUMBERS(PCS_F16_AT(208)), .largest = 65504.0f * 127 * 31
 };

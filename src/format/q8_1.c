@@ -12,7 +12,8 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
 }
 
 const pcs_format pcs_format_q8_1 = {
-    .name = "Q8_1", .id = 9, .block = 32, .bytes = 40, .kind = PCS_QUANT, .group = 32, .code_lo = -127, .code_hi = 127, .bound = 0.5 / 127, .substitute = "Q8_0",
+    .name = "Q8_1", .id = 9, .block = 32, .bytes = 40, .kind = PCS_QUANT, .group = 32, .code_lo = -127,
+    .code_hi = 127, .bound = 0.5 / 127, .substitute = "Q8_0",
     .unpack = unpack,
     .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, false))
 };

@@ -74,7 +74,8 @@ PCS_INLINE void pcs_head_put(float d, int zero, bool affine, uint8_t *dst)
         .name = NAME, .id = ID, .block = n, .bytes = 2 + affine + n * bits / 8, .kind = PCS_QUANT, .group = n, .has_min = affine,                      \
         .code_lo = PCS_CODE_LO(bits, affine), .code_hi = PCS_CODE_HI(bits, affine), .scale = affine ? PCS_SCALE_ZERO : PCS_SCALE_F16, .padded = true,  \
         .bound = affine ? 1.01 / ((1 << bits) - 1) * 2 : 1.01 / (1 << (bits - 1)), .unpack = unpack_##ident, .pack = pack_##ident,                     \
-        .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f * ((affine) ? (float)((1 << (bits)) - 1) / 2 : (float)PCS_CODE_HI(bits, affine))    \
+        .numbers = PCS_NUMBERS(PCS_F16_AT(0)),                                                                     \
+        .largest = 65504.0f * ((affine) ? (float)((1 << (bits)) - 1) / 2 : (float)PCS_CODE_HI(bits, affine))       \
     };
 
 #define PCS_SCHEME_ROW(ID, NAME, ident, bits, affine, whole)                                                                                           \
@@ -106,7 +107,7 @@ PCS_INLINE void pcs_head_put(float d, int zero, bool affine, uint8_t *dst)
         .name = NAME, .id = ID, .block = 32, .bytes = 4 * bits, .kind = PCS_QUANT, .group = 32, .has_min = affine, .code_lo = PCS_CODE_LO(bits, affine),\
         .code_hi = PCS_CODE_HI(bits, affine), .head = affine ? 8 : 4, .padded = true, .tensor = whole,                                                 \
         .bound = affine ? 1.01 / ((1 << bits) - 1) * 2 : 1.01 / (1 << (bits - 1)), .unpack = unpack_##ident, .pack = pack_##ident,                     \
-        .unpack_row = row_##ident, .pack_row = pack_row_##ident, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))                                        \
+        .unpack_row = row_##ident, .pack_row = pack_row_##ident, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))    \
     };
 
 #define PCS_SCHEMES(ID, bits)                                                                                                                          \

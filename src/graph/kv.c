@@ -6,7 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-const pcs_kv_type pcs_kv_types[] = { { "f32", 32, false, 0 }, { "f16", 16, false, 65504.0f }, { "int8", 8, true, 0 }, { "int4", 4, true, 0 }, { 0 } };
+const pcs_kv_type pcs_kv_types[] = {
+    { "f32", 32, false, 0 }, { "f16", 16, false, 65504.0f }, { "int8", 8, true, 0 }, { "int4", 4, true, 0 }, { 0 }
+};
 
 const pcs_kv_type *pcs_kv_type_by_name(const char *name)
 {

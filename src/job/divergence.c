@@ -94,7 +94,8 @@ precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, 
         at += n;
     }
     if (!st) *kld = mean_of(r, each, se);
-    if (!st && !(isfinite(*kld) && isfinite(*se))) st = pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: what it computes of the text is not finite", m->path);
+    if (!st && !(isfinite(*kld) && isfinite(*se)))
+        st = pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: what it computes of the text is not finite", m->path);
     pcs_free(r->ctx, each);
     precis_runner_close(&run);
     return st;

@@ -65,7 +65,8 @@ static precis_status evaluate(precis_ctx *ctx, const precis_model *m, const char
     if (st == PRECIS_EFORMAT) {
         char why[sizeof ctx->message];
         memcpy(why, ctx->message, sizeof why);
-        pcs_fail(ctx, st, "%s is written, but cannot be compared with the original (--no-eval leaves that out): %s", path, why);
+        pcs_fail(ctx, st, "%s is written, but cannot be compared with the original (--no-eval leaves that out): %s",
+                 path, why);
     }
     precis_model_close(&made);
     job->evaluated = st == PRECIS_OK;

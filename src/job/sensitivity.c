@@ -26,7 +26,7 @@ typedef struct {
     pcs_reference few, many;       /* the text that single weights are measured on; and whole plans, MORE times as much, for the text's own share of the error is theirs */
     size_t plans;                  /* whole ones that are measured */
     char note[200];                /* what it will take */
-    float *tops;                   /* [tensors]: largest magnitudes of those that may be probed */
+    float *tops; /* [tensors]: largest magnitudes of those that may be probed */
     size_t n_cuts;
     precis_value *cuts;            /* ends of layers, in order */
     uint32_t vocabulary;
@@ -109,7 +109,10 @@ static precis_status probe(profiler *r, size_t i, const pcs_format *f)
 static const pcs_format *probe_type(const profiler *r, const pcs_tensor *t, const pcs_format *f)
 {
     const pcs_format *fit = pcs_quantizable(t) ? pcs_fitting(f, t->ne[0]) : NULL;
-    return fit && fit != t->format && pcs_format_bpw(fit) < pcs_format_bpw(t->format) && pcs_format_holds(fit, r->tops[t - r->origin->tensors]) ? fit : NULL;
+    return fit && fit != t->format && pcs_format_bpw(fit) < pcs_format_bpw(t->format) &&
+                   pcs_format_holds(fit, r->tops[t - r->origin->tensors])
+               ? fit
+               : NULL;
 }
 
 static precis_status probes(profiler *r)
@@ -140,7 +143,9 @@ static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights
     for (size_t i = 0; pcs_formats[i] && !st; i++) {
         const pcs_format *f = pcs_formats[i];
         double e;
-        if (!pcs_encodable(f) || f->kind != PCS_QUANT || !pcs_format_portable(f) || (f->encode && f->block == PCS_BLOCK_MAX) || pcs_format_bpw(f) < bits || probe_type(r, t, f) != f) continue;
+        if (!pcs_encodable(f) || f->kind != PCS_QUANT || !pcs_format_portable(f) ||
+            (f->encode && f->block == PCS_BLOCK_MAX) || pcs_format_bpw(f) < bits || probe_type(r, t, f) != f)
+            continue;
         st = pcs_draw_error(&d, f, d.steps, &e);
         if (!st && e > *error) *worst = f, *error = e;
     }
@@ -265,7 +270,9 @@ static precis_status coding_speed(profiler *r, const pcs_method *coder, double *
     const pcs_tensor *some = NULL;
     for (size_t i = 0; i < r->origin->n_tensors; i++) {
         const pcs_tensor *t = &r->origin->tensors[i];
-        if (probe_type(r, t, r->types[0]) && (!some || (some->n < 100000 ? t->n > some->n : t->n >= 100000 && t->n < some->n))) some = t;
+        if (probe_type(r, t, r->types[0]) &&
+            (!some || (some->n < 100000 ? t->n > some->n : t->n >= 100000 && t->n < some->n)))
+            some = t;
     }
     *each = 0;
     if (!some) return PRECIS_OK;
@@ -293,7 +300,8 @@ static void predict_time(profiler *r, double tokens, double more)
     r->whole = r->each * more;
     r->total = r->run * r->runs + r->whole * (double)(r->plans + 1) + r->coding * r->numbers * (double)(r->n_types + r->plans);
     size_t weights = 0;
-    for (size_t i = 0; i < r->origin->n_tensors; i++) weights += probe_type(r, &r->origin->tensors[i], r->types[0]) != NULL;
+    for (size_t i = 0; i < r->origin->n_tensors; i++)
+        weights += probe_type(r, &r->origin->tensors[i], r->types[0]) != NULL;
     snprintf(r->note, sizeof r->note, "profile: %zu weights, %zu types coded by %s, %zu whole plans, %.0f tokens: about %.0f s%s", weights, r->n_types, r->coder->name, r->plans, tokens, r->total * 1.1,
              r->total > r->opt->time_limit ? ", more than the limit: the last plans will be left out" : "");
 }
@@ -314,7 +322,8 @@ static precis_status budget_time(profiler *r, double each, double numbers, uint3
         coding = r->coding * numbers * (double)(r->n_types + r->plans);
         runs = 1; /* the original's */
         for (size_t i = 0; i < r->origin->n_tensors; i++)
-            if (probe_type(r, &r->origin->tensors[i], r->types[0])) runs += share_behind(r, cut_before(r, &r->origin->tensors[i])) * (double)r->n_types;
+            if (probe_type(r, &r->origin->tensors[i], r->types[0]))
+                runs += share_behind(r, cut_before(r, &r->origin->tensors[i])) * (double)r->n_types;
         runs += 2.0 * (double)r->n_cuts; /* the caches: four probes of a layer, half the net each */
         allowed = (margin * limit - coding) / (each * (runs + MORE * (double)(r->plans + 1)));
         if (allowed >= 2 * TOKENS_LEAST && coding < 0.5 * limit) break;
@@ -362,7 +371,8 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     }
     precis_runner_close(&run);
     double numbers = 0;
-    for (size_t i = 0; i < r->origin->n_tensors; i++) numbers += probe_type(r, &r->origin->tensors[i], r->types[0]) ? (double)r->origin->tensors[i].n : 0;
+    for (size_t i = 0; i < r->origin->n_tensors; i++)
+        numbers += probe_type(r, &r->origin->tensors[i], r->types[0]) ? (double)r->origin->tensors[i].n : 0;
     return st ? st : budget_time(r, least / 64, numbers, tokens);
 }
 

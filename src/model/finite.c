@@ -11,7 +11,10 @@
 enum { PIECE = 1 << 18 }; /* bytes that a thread takes at a time, about */
 
 /* What is known of a model: shared by all who read it. */
-struct pcs_finite { atomic_bool seen; bool allowed; };
+struct pcs_finite {
+    atomic_bool seen;
+    bool allowed, warned;
+};
 
 /* ---- rows and panels ----------------------------------------------------------------------------- */
 
@@ -21,7 +24,7 @@ static uint64_t rows_of_piece(const pcs_tensor *t)
     return rows ? rows : PCS_PANEL;
 }
 
-/* Panels lie matrix by matrix, each of whole ones. *in: the row in its panel; *left: rows from it to the panel's last. */
+/* Panels lie matrix by matrix, each of whole ones. *in: the row in its panel; *left: rows from it to its last. */
 static const uint8_t *panel_of(const pcs_tensor *t, uint64_t row, uint64_t *in, uint64_t *left)
 {
     const size_t bytes = pcs_panel_bytes(t->format, (size_t)t->ne[0]);
@@ -48,16 +51,14 @@ static bool panel_doubtful(const pcs_format *f, size_t k, const uint8_t *panel)
     const pcs_panel_layout o = pcs_panel_layout_of(f);
     if (f->kind == PCS_INT) return false;
     if (!f->numbers) return true;
-    for (const pcs_number *n = f->numbers; n->bytes; n++) {
+    bool any = false;
+    for (const pcs_number *n = f->numbers; n->bytes && !any; n++) {
         const size_t i = field_of(f, n);
-        pcs_number sixteen = *n;
-        sixteen.count = PCS_PANEL;
         if (i == PCS_FIELDS) return true;
-        const size_t u = (size_t)(n->at - f->fields[i].at) / f->fields[i].unit * o.unit[i];
-        for (size_t b = 0; b < k / f->block; b++)
-            if (pcs_number_doubtful(&sixteen, panel + pcs_panel_at(&o, b, i) + u)) return true;
+        const uint8_t *first = panel + (size_t)(n->at - f->fields[i].at) / f->fields[i].unit * o.unit[i];
+        for (size_t b = 0; b < k / f->block; b++) any |= pcs_sixteen_doubtful(n, first + pcs_panel_at(&o, b, i));
     }
-    return false;
+    return any;
 }
 
 static bool rows_doubtful(const pcs_tensor *t, uint64_t first, uint64_t n)
@@ -184,8 +185,11 @@ precis_status pcs_odd_fail(precis_ctx *ctx, const precis_model *m, const pcs_odd
 {
     char own[512] = "";
     if (strcmp(odd->t->source, odd->t->name)) snprintf(own, sizeof own, " (%.480s in the file)", odd->t->source);
-    return pcs_fail(ctx, PRECIS_EFORMAT, "%s%stensor %s%s: element %llu is %s; the file is damaged, or its training went wrong (precis inspect --check lists all such tensors)",
-                    m ? m->path : "", m ? ": " : "", odd->t->name, own, (unsigned long long)odd->element, what_is(odd->value));
+    return pcs_fail(ctx, PRECIS_EFORMAT,
+                    "%s%stensor %s%s: element %llu is %s; the file is damaged, or its training went wrong (precis "
+                    "inspect --check lists all such tensors)",
+                    m ? m->path : "", m ? ": " : "", odd->t->name, own, (unsigned long long)odd->element,
+                    what_is(odd->value));
 }
 
 precis_status pcs_tensor_odd_fail(precis_ctx *ctx, const precis_model *m, const pcs_tensor *t)
@@ -193,19 +197,26 @@ precis_status pcs_tensor_odd_fail(precis_ctx *ctx, const precis_model *m, const 
     pcs_odd odd;
     const precis_status st = pcs_tensor_odd(ctx, t, &odd);
     if (st) return st;
-    return odd.t ? pcs_odd_fail(ctx, m, &odd) : pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: its numbers are so large that sums of their squares are infinite", t->name);
+    return odd.t ? pcs_odd_fail(ctx, m, &odd)
+                 : pcs_fail(ctx, PRECIS_EFORMAT,
+                            "tensor %s: its numbers are so large that sums of their squares are infinite", t->name);
 }
 
 precis_status pcs_odd_judge(precis_ctx *ctx, const precis_model *m, const pcs_odd *odd)
 {
     if (odd->t && !m->finite->allowed) return pcs_odd_fail(ctx, m, odd);
-    if (odd->t)
-        pcs_warn(ctx, "%s: tensor %s: element %llu is %s; it is kept, as was asked for", m->path, odd->t->name, (unsigned long long)odd->element, what_is(odd->value));
+    if (odd->t && !m->finite->warned) /* once */
+        pcs_warn(ctx, "%s: tensor %s: element %llu is %s; it is kept, as was asked for", m->path, odd->t->name,
+                 (unsigned long long)odd->element, what_is(odd->value));
+    m->finite->warned |= odd->t != NULL;
     return PRECIS_OK;
 }
 
 /* A model that has these tensors alone. */
-static precis_model part_of(precis_ctx *ctx, const pcs_tensor *t) { return (precis_model){ .ctx = ctx, .tensors = (pcs_tensor *)(uintptr_t)t, .n_tensors = 1 }; }
+static precis_model part_of(precis_ctx *ctx, const pcs_tensor *t)
+{
+    return (precis_model){ .ctx = ctx, .tensors = (pcs_tensor *)(uintptr_t)t, .n_tensors = 1 };
+}
 
 precis_status pcs_tensor_odd(precis_ctx *ctx, const pcs_tensor *t, pcs_odd *odd)
 {
@@ -244,6 +255,14 @@ precis_status pcs_tensor_finite(precis_ctx *ctx, const precis_model *m, const pc
     return st ? st : pcs_odd_judge(ctx, m, &odd);
 }
 
+precis_status pcs_rows_finite(precis_ctx *ctx, const precis_model *m, const pcs_tensor *t, uint64_t first, uint64_t n)
+{
+    pcs_odd odd;
+    if (pcs_model_seen(m) || !has_numbers(t) || !rows_doubtful(t, first, n)) return PRECIS_OK;
+    const precis_status st = pcs_tensor_odd(ctx, t, &odd);
+    return st ? st : pcs_odd_judge(ctx, m, &odd);
+}
+
 precis_status pcs_model_finite(precis_ctx *ctx, const precis_model *m)
 {
     pcs_odd odd;
@@ -271,6 +290,7 @@ precis_status pcs_finite_open(precis_model *m, const precis_model *of)
 void precis_model_allow_nan(precis_model *model, int allow)
 {
     model->finite->allowed = allow != 0;
+    model->finite->warned = false;
     atomic_store(&model->finite->seen, false);
 }
 

@@ -1,7 +1,7 @@
 /* finite.h - are a model's weights numbers?
  *
- * Whoever computes with a model or writes it anew asks pcs_model_finite, which looks once: a NaN would pass through every
- * later stage as a result. What is looked at are scales, where weights have them (format/number.h). */
+ * Whoever computes with a model or writes it anew asks pcs_model_finite, which looks once: a NaN would pass through
+ * every later stage as a result. What is looked at are scales, where weights have them (format/number.h). */
 #ifndef PCS_FINITE_H
 #define PCS_FINITE_H
 
@@ -31,15 +31,19 @@ pcs_odd pcs_look_odd(pcs_look *l);
 precis_status pcs_odd_fail(precis_ctx *ctx, const precis_model *m, const pcs_odd *odd);
 /* The same of a tensor whose numbers were seen not to be finite on another way. */
 precis_status pcs_tensor_odd_fail(precis_ctx *ctx, const precis_model *m, const pcs_tensor *t);
-/* What becomes of what a look at some weights has found (odd->t may be NULL): a failure, or a warning where it is allowed. */
+/* What becomes of what a look at some weights has found (odd->t may be NULL): a failure, or a warning where it is
+ * allowed. */
 precis_status pcs_odd_judge(precis_ctx *ctx, const precis_model *m, const pcs_odd *odd);
 /* The first of all weights that is not finite, on all threads; whether it was looked for before or not. */
 precis_status pcs_model_odd(precis_ctx *ctx, const precis_model *m, pcs_odd *odd);
-/* The first of one tensor's weights that is not finite, by the calling thread alone, which need not be the context's. */
+/* The first of one tensor's weights that is not finite, by the calling thread, which need not be the context's. */
 precis_status pcs_tensor_odd(precis_ctx *ctx, const pcs_tensor *t, pcs_odd *odd);
 /* One tensor of the model, which is copied as it is: as pcs_model_finite. */
 precis_status pcs_tensor_finite(precis_ctx *ctx, const precis_model *m, const pcs_tensor *t);
-/* Looks at all weights, unless somebody has: PRECIS_EFORMAT when one is not finite, or, when that is allowed, a warning. */
+/* Rows of such a tensor, by the calling thread: just before they are read, as they come into the cache anyway. */
+precis_status pcs_rows_finite(precis_ctx *ctx, const precis_model *m, const pcs_tensor *t, uint64_t first, uint64_t n);
+/* Looks at all weights, unless somebody has: PRECIS_EFORMAT when one is not finite, or, when that is allowed, a
+ * warning. */
 precis_status pcs_model_finite(precis_ctx *ctx, const precis_model *m);
 /* For a new model; of: what it is a copy of, or NULL. */
 precis_status pcs_finite_open(precis_model *m, const precis_model *of);

@@ -64,7 +64,8 @@ static precis_status rest(precis_ctx *ctx, const precis_model *m, size_t i, pcs_
     const pcs_format *f = resting_in(m, i);
     float top;
     *row = (pcs_plan_row){ &m->tensors[i], NULL, NULL, 0, NAN };
-    const precis_status st = m->origin ? pcs_holding(ctx, &m->tensors[i], &f, &top) : PRECIS_OK; /* a method may have made them larger */
+    const precis_status st =
+        m->origin ? pcs_holding(ctx, &m->tensors[i], &f, &top) : PRECIS_OK; /* a method may have made them larger */
     if (!st) pcs_plan_set(row, f);
     return st;
 }
@@ -209,13 +210,17 @@ static const pcs_format *mix_type(const pcs_mix *mix, const precis_model *m, con
     return pcs_format_by_name(type);
 }
 
-/* The type of a row: f, or a substitute when the tensor's rows or numbers do not fit; not of numbers where f was asked for by name. */
-static precis_status take(precis_ctx *ctx, pcs_plan_row *row, const pcs_format *f, bool asked, int strict, size_t *narrow, size_t *large)
+/* The type of a row: f, or a substitute when the tensor's rows or numbers do not fit; not of numbers where f was asked
+ * for by name. */
+static precis_status take(precis_ctx *ctx, pcs_plan_row *row, const pcs_format *f, bool asked, int strict,
+                          size_t *narrow, size_t *large)
 {
     const pcs_tensor *t = row->tensor;
     const pcs_format *fit = pcs_fitting(f, t->ne[0]), *held = fit;
     float top;
-    if (!fit || (fit != f && strict)) return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %u (%s)", t->name, (long long)t->ne[0], f->block, f->name);
+    if (!fit || (fit != f && strict))
+        return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %u (%s)", t->name,
+                        (long long)t->ne[0], f->block, f->name);
     const precis_status st = asked && fit == f ? PRECIS_OK : pcs_holding(ctx, t, &held, &top);
     if (st) return st;
     if (held != fit && strict) return pcs_too_large(ctx, t, fit);
@@ -253,8 +258,16 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
         st = take(ctx, &p->rows[i], f, asked, strict, &narrow, &large);
     }
     if (!st && table) pcs_pattern_check(ctx, spec, model);
-    if (!st && narrow) pcs_warn(ctx, "%zu tensors take a substitute, because their rows are not whole blocks of the type; --strict makes it an error", narrow);
-    if (!st && large) pcs_warn(ctx, "%zu tensors take a substitute, because a number of theirs is too large for the type; --strict makes it an error", large);
+    if (!st && narrow)
+        pcs_warn(ctx,
+                 "%zu tensors take a substitute, because their rows are not whole blocks of the type; --strict makes "
+                 "it an error",
+                 narrow);
+    if (!st && large)
+        pcs_warn(ctx,
+                 "%zu tensors take a substitute, because a number of theirs is too large for the type; --strict makes "
+                 "it an error",
+                 large);
     if (st) precis_plan_close(&p);
     *out = p;
     return st;

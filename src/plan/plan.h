@@ -32,8 +32,8 @@ bool pcs_encodable(const pcs_format *f);
 const pcs_format *pcs_fitting(const pcs_format *f, int64_t n);
 /* Largest magnitude of a tensor's numbers (range.c). */
 precis_status pcs_tensor_top(precis_ctx *ctx, const pcs_tensor *t, float *top);
-/* *f, which fits the tensor's rows, or the first of its substitutes that holds its numbers, too; its own type when none does. *top: its largest, or 0:
- * nobody had to look. */
+/* *f, which fits the tensor's rows, or the first of its substitutes that holds its numbers, too; its own type when
+ * none does. *top: its largest, or 0: nobody had to look. */
 precis_status pcs_holding(precis_ctx *ctx, const pcs_tensor *t, const pcs_format **f, float *top);
 /* PRECIS_EFORMAT: a number of the tensor is too large for f, and what helps. */
 precis_status pcs_too_large(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f);

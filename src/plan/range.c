@@ -1,10 +1,15 @@
-/* range.c - does a type hold a tensor's numbers? F16 ends at 65504, and scales in F16 at so many times a code; weights in BF16
- * may be larger. A type that was chosen for somebody (a substitute, a mix's, a budget's) gives way to the next that holds. */
+/* range.c - does a type hold a tensor's numbers? F16 ends at 65504, and scales in F16 at so many times a code; weights
+ * in BF16 may be larger. A type that was chosen for somebody (a substitute, a mix's, a budget's) gives way to the next
+ * that holds. */
 #include "base/pool.h"
 #include "kernel/kernel.h"
 #include "plan/plan.h"
 
-typedef struct { const pcs_tensor *t; pcs_kernels kernels; float *rows, *tops; } ranging;
+typedef struct {
+    const pcs_tensor *t;
+    pcs_kernels kernels;
+    float *rows, *tops;
+} ranging;
 
 static void rows_top(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
@@ -29,7 +34,8 @@ precis_status pcs_tensor_top(precis_ctx *ctx, const pcs_tensor *t, float *top)
     const uint32_t threads = precis_ctx_threads(ctx);
     *top = 0;
     if (!t->n || !t->data) return PRECIS_OK;
-    ranging g = { t, pcs_kernels_for(ctx->cpu), pcs_alloc(ctx, (size_t)threads * n + 1, sizeof *g.rows), pcs_alloc(ctx, threads, sizeof *g.tops) };
+    ranging g = { t, pcs_kernels_for(ctx->cpu), pcs_alloc(ctx, (size_t)threads * n + 1, sizeof *g.rows),
+                  pcs_alloc(ctx, threads, sizeof *g.tops) };
     const precis_status st = g.rows && g.tops ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) pcs_for(ctx, pcs_tensor_rows(t), 1 + 65536 / n, rows_top, &g);
     for (uint32_t i = 0; i < threads && !st; i++) *top = g.tops[i] > *top ? g.tops[i] : *top;
@@ -50,7 +56,8 @@ precis_status pcs_holding(precis_ctx *ctx, const pcs_tensor *t, const pcs_format
     precis_status st = PRECIS_OK;
     *top = 0;
     if (needs_look(*f, t)) st = pcs_tensor_top(ctx, t, top);
-    while (!st && *f && !pcs_format_holds(*f, *top)) *f = (*f)->substitute ? pcs_fitting(pcs_format_by_name((*f)->substitute), t->ne[0]) : NULL;
+    while (!st && *f && !pcs_format_holds(*f, *top))
+        *f = (*f)->substitute ? pcs_fitting(pcs_format_by_name((*f)->substitute), t->ne[0]) : NULL;
     if (!st && !*f) *f = t->format;
     return st;
 }
@@ -60,8 +67,12 @@ precis_status pcs_too_large(precis_ctx *ctx, const pcs_tensor *t, const pcs_form
     const pcs_format *other = f->substitute ? f : pcs_format_by_name("F16");
     float top;
     precis_status st = pcs_tensor_top(ctx, t, &top);
-    while (!st && other && (other == f || !pcs_format_holds(other, top))) other = other->substitute ? pcs_fitting(pcs_format_by_name(other->substitute), t->ne[0]) : NULL;
+    while (!st && other && (other == f || !pcs_format_holds(other, top)))
+        other = other->substitute ? pcs_fitting(pcs_format_by_name(other->substitute), t->ne[0]) : NULL;
     if (st) return st;
-    return pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: its largest number, %.4g, is too large for %s; %s holds it (--type '%s=%s,*=%s', or --pin '%s=%s' under a budget)", t->name, (double)top,
-                    f->name, other ? other->name : "F32", t->name, other ? other->name : "F32", f->name, t->name, other ? other->name : "F32");
+    return pcs_fail(ctx, PRECIS_EFORMAT,
+                    "tensor %s: its largest number, %.4g, is too large for %s; %s holds it (--type '%s=%s,*=%s', or "
+                    "--pin '%s=%s' under a budget)",
+                    t->name, (double)top, f->name, other ? other->name : "F32", t->name, other ? other->name : "F32",
+                    f->name, t->name, other ? other->name : "F32");
 }

@@ -87,7 +87,8 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     const uint64_t all = pcs_tensor_rows(w->t), per_row = pcs_row_bytes(w->f, n);
     uint64_t part = (PART / (per_row + 1) / 16 + 1) * 16; /* whole panels */
     if (part > all) part = all;
-    precis_status st = w->t->panels ? precis_model_read_f32(w->plan->model, i, 0, 0, NULL) : PRECIS_OK; /* which says what to do */
+    precis_status st =
+        w->t->panels ? precis_model_read_f32(w->plan->model, i, 0, 0, NULL) : PRECIS_OK; /* which says what to do */
     w->odd = false;
     w->grain = 1 + 16384 / n;
     w->out = o;
@@ -122,6 +123,20 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     return st ? st : pcs_resume_end(w->resume, w->report->methods[i], w->report->errors[i]);
 }
 
+/* A tensor as it is: rows are looked at just before they are copied. */
+static precis_status copy(const work *w, pcs_out *o)
+{
+    const uint64_t row = pcs_tensor_row_bytes(w->t), rows = pcs_tensor_rows(w->t),
+                   part = (PART / 4 / (row + 1) / 16 + 1) * 16;
+    precis_status st = PRECIS_OK;
+    for (uint64_t r = 0; r < rows && !st; r += part) {
+        const uint64_t n = rows - r < part ? rows - r : part;
+        st = pcs_rows_finite(w->ctx, w->plan->model, w->t, r, n);
+        if (!st) st = emit(w, o, w->t->data + r * row, n * row);
+    }
+    return st;
+}
+
 static precis_status fill(void *user, pcs_out *o, size_t i)
 {
     work *w = user;
@@ -144,8 +159,7 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
         return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
     }
     if (w->f != w->t->format && w->t->n) return encode_tensor(w, o, i);
-    precis_status st = pcs_tensor_finite(w->ctx, w->plan->model, w->t);
-    if (!st) st = emit(w, o, w->t->data, w->t->bytes);
+    const precis_status st = copy(w, o);
     w->done += w->t->n;
     return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
 }

@@ -1,7 +1,8 @@
 /* odd.c - outputs that are not finite: they are refused, never handed on, and why is found out.
  *
- * Weights of a runner that packs in the background are looked at there as well, so that the first token does not wait for it: what is found
- * ends the next call. Outputs are looked at in every call; only when one is odd is the call done anew, with a look at every value. */
+ * Weights of a runner that packs in the background are looked at there as well, so that the first token does not wait
+ * for it: what is found ends the next call. Outputs are looked at in every call; only when one is odd is the call done
+ * anew, with a look at every value. */
 #define _DEFAULT_SOURCE /* gettid */
 #include "base/pool.h"
 #include "format/number.h"
@@ -76,7 +77,11 @@ precis_status precis_runner_check(precis_runner *r) { return judge(r, true); }
 
 /* ---- outputs ----------------------------------------------------------------------------------------- */
 
-typedef struct { const float *x; size_t width; atomic_bool odd; } outputs;
+typedef struct {
+    const float *x;
+    size_t width;
+    atomic_bool odd;
+} outputs;
 
 static void look_at(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
@@ -86,7 +91,11 @@ static void look_at(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 }
 
 /* What was seen of each value when a call was done anew. */
-typedef struct { size_t n; float *top; int64_t first; } seen;
+typedef struct {
+    size_t n;
+    float *top;
+    int64_t first;
+} seen;
 
 static void on_value(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width)
 {
@@ -127,13 +136,18 @@ static precis_status say(const precis_runner *r, const seen *s, const precis_row
         if (!t->largest) continue;
         const float top = s->top[put->in[1 + part]];
         if (top > t->largest) {
-            snprintf(why, sizeof why, "%s reach %.4g, and the %s cache ends at %g; --cache-%c f32 or int8 has room for them", part ? "values" : "keys", (double)top, t->name,
-                     (double)t->largest, part ? 'v' : 'k');
+            snprintf(why, sizeof why,
+                     "%s reach %.4g, and the %s cache ends at %g; --cache-%c f32 or int8 has room for them",
+                     part ? "values" : "keys", (double)top, t->name, (double)t->largest, part ? 'v' : 'k');
             break;
         }
-        snprintf(why, sizeof why, "earlier keys or values may have passed %g, the end of the %s cache; --cache-k f32 --cache-v f32 has room for them", (double)t->largest, t->name);
+        snprintf(why, sizeof why,
+                 "earlier keys or values may have passed %g, the end of the %s cache; --cache-k f32 --cache-v f32 has "
+                 "room for them",
+                 (double)t->largest, t->name);
     }
-    return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: what it computes of tokens %u to %u is not finite from %s on: %s", r->model->path, rows[0].position, rows[n - 1].position, from, why);
+    return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: what it computes of tokens %u to %u is not finite from %s on: %s",
+                    r->model->path, rows[0].position, rows[n - 1].position, from, why);
 }
 
 /* The call again, with a look at what every node makes; then everything as it was. */
@@ -152,7 +166,9 @@ static precis_status explain(precis_runner *r, const precis_row *rows, uint32_t 
         pcs_program_set_taps(p, own);
     }
     if (!st && s.first >= 0) st = say(r, &s, rows, n);
-    else if (!st) st = pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: what it computes of tokens %u to %u is not finite", r->model->path, rows[0].position, rows[n - 1].position);
+    else if (!st)
+        st = pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: what it computes of tokens %u to %u is not finite", r->model->path,
+                      rows[0].position, rows[n - 1].position);
     pcs_free(r->ctx, s.top);
     pcs_free(r->ctx, taps);
     return st;

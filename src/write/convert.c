@@ -8,6 +8,8 @@
 #include <math.h>
 #include <strings.h>
 
+enum { PART = 1 << 18 }; /* bytes that are copied at a time, about */
+
 #define WRITER(name) extern const pcs_writer pcs_writer_##name;
 #include "write/writers.def"
 #undef WRITER
@@ -72,6 +74,8 @@ static precis_status portable(pcs_convert *c, const pcs_tensor *t, const pcs_for
     *lost = 0;
     *f = t->format;
     if (pcs_format_portable(t->format) || c->opt.own) return PRECIS_OK;
+    const precis_status sound = pcs_tensor_finite(c->ctx, c->m, t);
+    if (sound) return sound;
     if ((*f = same_codes(t))) return PRECIS_OK;
     *lost = lost_as_tq2(t);
     if (*lost == 0 || (*lost < INFINITY && !c->opt.exact)) {
@@ -102,14 +106,29 @@ static void recode(const pcs_tensor *t, uint64_t r, const pcs_format *to, int8_t
 
 typedef struct { pcs_convert *c; const pcs_format **to; bool *panels; } gguf_work;
 
+/* A tensor as it is, in parts: looked at and then copied, while they are in the cache. */
+static precis_status copy_rows(const gguf_work *w, pcs_out *o, const pcs_tensor *t, bool panels)
+{
+    const uint64_t row = pcs_tensor_row_bytes(t), rows = pcs_tensor_rows(t),
+                   part = (PART / (row + 1) / 16 + 1) * 16; /* whole panels */
+    precis_status st = PRECIS_OK;
+    for (uint64_t r = 0; r < rows && !st; r += part) {
+        const uint64_t n = rows - r < part ? rows - r : part;
+        st = pcs_rows_finite(w->c->ctx, w->c->m, t, r, n);
+        if (!st)
+            st = panels ? pcs_out_panels(o, t->format, (size_t)t->ne[0], t->data + r * row, n)
+                        : pcs_out_add(o, t->data + r * row, n * row);
+    }
+    return st;
+}
+
 static precis_status fill(void *user, pcs_out *o, size_t i)
 {
     const gguf_work *w = user;
     const pcs_tensor *t = &w->c->m->tensors[i];
     const pcs_format *f = w->to[i];
     precis_status st = PRECIS_OK;
-    if (w->panels && w->panels[i]) st = pcs_out_panels(o, f, (size_t)t->ne[0], t->data, pcs_tensor_rows(t));
-    else if (f == t->format) st = pcs_out_add(o, t->data, t->bytes);
+    if (f == t->format) st = copy_rows(w, o, t, w->panels && w->panels[i]);
     else {
         const size_t n = (size_t)t->ne[0], row = pcs_row_bytes(f, n);
         float *x = pcs_alloc(w->c->ctx, n + n / 4 + 256, sizeof *x);
@@ -117,6 +136,7 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
         uint8_t *bytes = pcs_alloc(w->c->ctx, row, 1);
         if (!x || !q || !bytes) st = PRECIS_ENOMEM;
         for (uint64_t r = 0; r < pcs_tensor_rows(t) && !st; r++) {
+            if ((st = pcs_rows_finite(w->c->ctx, w->c->m, t, r, 1))) break;
             if (f->kind == PCS_QUANT) recode(t, r, f, q, x, x + n / 16 + 64, bytes);
             else {
                 pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
@@ -200,7 +220,7 @@ precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const c
         if (!strcmp(pcs_writers[i]->name, name)) w = pcs_writers[i];
     if (!w) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no container that can be written; precis list writers has them", name);
     precis_status st = pcs_arch_check(model);
-    if (!st) st = pcs_model_finite(ctx, model);
+    if (!st && w->folder) st = pcs_model_finite(ctx, model); /* of a file's, each part just before it is written */
     if (st) return st;
     precis_convert_report *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;

@@ -8,7 +8,8 @@ def read(path):
         head = json.loads(f.read(n))
         data = f.read()
     meta = head.pop('__metadata__', None)
-    return {k: (v['dtype'], v['shape'], bytearray(data[v['data_offsets'][0]:v['data_offsets'][1]])) for k, v in head.items()}, meta
+    part = lambda v: bytearray(data[v['data_offsets'][0]:v['data_offsets'][1]])
+    return {k: (v['dtype'], v['shape'], part(v)) for k, v in head.items()}, meta
 
 def write(path, tensors, meta):
     head, at = {'__metadata__': meta} if meta else {}, 0
@@ -43,7 +44,8 @@ for change in changes:
             if 'gate_proj' in k or 'up_proj' in k:
                 tensors[k] = (dtype, [n, shape[1]], data[:2 * n * shape[1]])
             elif 'down_proj' in k:
-                tensors[k] = (dtype, [shape[0], n], bytearray().join(data[2 * r * shape[1]:2 * (r * shape[1] + n)] for r in range(shape[0])))
+                rows = (data[2 * r * shape[1]:2 * (r * shape[1] + n)] for r in range(shape[0]))
+                tensors[k] = (dtype, [shape[0], n], bytearray().join(rows))
         config = json.load(open(os.path.join(out, 'config.json')))
         config['intermediate_size'] = n
         json.dump(config, open(os.path.join(out, 'config.json'), 'w'))

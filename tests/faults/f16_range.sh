@@ -1,9 +1,11 @@
 #!/bin/sh
-# f16_range.sh PRECIS SOURCE: where F16 stands in for a type and ends before a tensor's numbers, BF16 is taken and listed; where F16 was
-# asked for, the message names BF16. Rows of 752 are no whole blocks of 32, and down_proj of layer 2 reaches 3e5.
+# f16_range.sh PRECIS SOURCE: where F16 stands in for a type and ends before a tensor's numbers, BF16 is taken and
+# listed; where F16 was asked for, the message names BF16. Rows of 752 are no whole blocks of 32,
+# and down_proj of layer 2 reaches 3e5.
 . "$2/tests/common.sh"
 
-python3 "$root/tests/faults/change.py" "$model" "$work/m" cut:752 times:model.layers.2.mlp.down_proj.weight:21 times:model.layers.2.mlp.up_proj.weight:-21
+python3 "$root/tests/faults/change.py" "$model" "$work/m" cut:752 \
+    times:model.layers.2.mlp.down_proj.weight:21 times:model.layers.2.mlp.up_proj.weight:-21
 big=blk.2.ffn_down.weight
 quant() { code=$1; shift; expect $code "$precis" quant "$work/m" --no-calib --no-eval -o "$work/q.gguf" "$@"; }
 typed() { # typed TENSOR TYPE in what was written
@@ -17,8 +19,6 @@ for type in Q4_0 Q4_K_M; do
     typed $big BF16
     typed blk.1.ffn_down.weight F16
 done
-quant 0 --bpw 5 -q
-typed $big BF16
 quant 0 --bpw 5 --pin "$big=Q4_0" -q
 typed $big BF16
 quant 0 --type W4A16 -q # its weights have scales in F16, and reach 7 times as far

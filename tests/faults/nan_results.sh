@@ -1,10 +1,11 @@
 #!/bin/sh
-# nan_results.sh PRECIS SOURCE: results that are no numbers are an error that says where they begin and what helps. The same function as
-# the model's, but keys of layer 2 reach beyond 65504, where the f16 cache ends.
+# nan_results.sh PRECIS SOURCE: results that are no numbers are an error that says where they begin and what helps.
+# The same function as the model's, but keys of layer 2 reach beyond 65504, where the f16 cache ends.
 . "$2/tests/common.sh"
 
 head -c 6000 "$root/docs/architecture.md" >"$work/text"
-python3 "$root/tests/faults/change.py" "$model" "$work/keys" times:model.layers.2.self_attn.k_proj.weight:17 times:model.layers.2.self_attn.q_proj.weight:-17
+python3 "$root/tests/faults/change.py" "$model" "$work/keys" \
+    times:model.layers.2.self_attn.k_proj.weight:17 times:model.layers.2.self_attn.q_proj.weight:-17
 text="--text $work/text --ctx 64 --chunks 2 -q"
 
 beyond() { # an error that names layer and remedy
@@ -30,7 +31,8 @@ json '0 < j["ppl"] < 1e4'
 expect 0 "$precis" run "$work/keys" -p 'It was the' -n 4 --temp 0 -q --cache-k f32
 
 # weights whose products leave F32: no cache is to blame
-python3 "$root/tests/faults/change.py" "$model" "$work/large" times:model.layers.5.mlp.down_proj.weight:120 times:model.layers.5.mlp.up_proj.weight:100
+python3 "$root/tests/faults/change.py" "$model" "$work/large" \
+    times:model.layers.5.mlp.down_proj.weight:120 times:model.layers.5.mlp.up_proj.weight:100
 expect 3 "$precis" run "$work/large" -p 'It was the' -n 4 -q
 has err "layer 5 (blk.5."
 exit $failed

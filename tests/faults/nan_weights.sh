@@ -1,6 +1,6 @@
 #!/bin/sh
-# nan_weights.sh PRECIS SOURCE: a weight that is NaN or infinite is refused by every command that reads weights, with its tensor and
-# its place; --allow-nan passes it on purpose.
+# nan_weights.sh PRECIS SOURCE: a weight that is NaN or infinite is refused by every command that reads weights, with
+# its tensor and its place; --allow-nan passes it on purpose.
 . "$2/tests/common.sh"
 
 head -c 6000 "$root/docs/architecture.md" >"$work/text"
@@ -53,12 +53,14 @@ expect 0 "$precis" convert "$work/bad" -o "$work/kept.packed.gguf" --format pack
 refused blk.3.ffn_gate.weight 777 run "$work/kept.gguf" -p hi -n 4 -q
 refused blk.3.ffn_gate.weight 777 run "$work/kept.packed.gguf" -p hi -n 4 -q
 expect 3 "$precis" quant "$work/kept.gguf" --type Q4_0 --no-calib --no-eval -o "$work/q.gguf" --allow-nan -q
-expect 0 "$precis" quant "$work/kept.gguf" --type 'blk.0.attn_q.weight=Q8_0' --no-calib --no-eval -o "$work/q.gguf" --allow-nan
+expect 0 "$precis" quant "$work/kept.gguf" --type 'blk.0.attn_q.weight=Q8_0' --no-calib --no-eval \
+    -o "$work/q.gguf" --allow-nan
 has err "element 777 is nan; it is kept"
 
 # quantized tensors: NaN in one scale
 expect 0 "$precis" quant "$model" --type Q4_0 --no-calib --no-eval -o "$work/good.gguf" -q
-offset=$("$precis" inspect "$work/good.gguf" --json | python3 -c "import json, sys; print([t['offset'] for t in json.load(sys.stdin)['tensors'] if t['name'] == 'blk.2.attn_v.weight'][0])")
+offset=$("$precis" inspect "$work/good.gguf" --json | python3 -c "import json, sys
+print([t['offset'] for t in json.load(sys.stdin)['tensors'] if t['name'] == 'blk.2.attn_v.weight'][0])")
 python3 - "$work/good.gguf" "$offset" <<'END'
 import sys
 f = open(sys.argv[1], 'r+b')

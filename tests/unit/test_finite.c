@@ -1,4 +1,4 @@
-/* What is seen of scales alone must be what decoding every weight would say: for every format, in rows and in panels. */
+/* What is seen of scales alone is what decoding every weight would say: for every format, in rows and panels. */
 #include "base/f16.h"
 #include "format/number.h"
 #include "kernel/kernel.h"
@@ -11,7 +11,13 @@ enum { WIDTH = 512, ROWS = 40, TRIES = 60 };
 
 static pcs_tensor tensor_of(const pcs_format *f, const uint8_t *rows)
 {
-    pcs_tensor t = { .name = "t", .source = "t", .format = f, .dims = 2, .ne = { WIDTH, ROWS, 1, 1, 1, 1, 1, 1 }, .n = (uint64_t)WIDTH * ROWS, .data = rows };
+    pcs_tensor t = { .name = "t",
+                     .source = "t",
+                     .format = f,
+                     .dims = 2,
+                     .ne = { WIDTH, ROWS, 1, 1, 1, 1, 1, 1 },
+                     .n = (uint64_t)WIDTH * ROWS,
+                     .data = rows };
     t.bytes = ROWS * pcs_row_bytes(f, WIDTH);
     return t;
 }
@@ -35,8 +41,12 @@ static void check(precis_ctx *ctx, const pcs_tensor *t, bool odd, uint64_t eleme
 {
     pcs_odd found;
     OK(ctx, pcs_tensor_odd(ctx, t, &found));
-    if (odd != (found.t != NULL)) fail_msg("%s in %s: %s, but element %llu says otherwise", t->format->name, where, odd ? "nothing seen" : "seen", (unsigned long long)element);
-    if (odd && found.element != element) fail_msg("%s in %s: element %llu, not %llu", t->format->name, where, (unsigned long long)found.element, (unsigned long long)element);
+    if (odd != (found.t != NULL))
+        fail_msg("%s in %s: %s, but element %llu says otherwise", t->format->name, where, odd ? "nothing seen" : "seen",
+                 (unsigned long long)element);
+    if (odd && found.element != element)
+        fail_msg("%s in %s: element %llu, not %llu", t->format->name, where, (unsigned long long)found.element,
+                 (unsigned long long)element);
 }
 
 static uint8_t *panels_of(const pcs_format *f, const uint8_t *rows)
@@ -45,7 +55,8 @@ static uint8_t *panels_of(const pcs_format *f, const uint8_t *rows)
     uint8_t *out = aligned_alloc(64, (pcs_panels_bytes(f, WIDTH, ROWS) + 127) / 64 * 64);
     assert_non_null(out);
     for (size_t r = 0; r < ROWS; r += PCS_PANEL)
-        pcs_kernels_for(0).pack(&(pcs_pack_args){ f, rows + r * row, row, WIDTH, ROWS - r < PCS_PANEL ? ROWS - r : PCS_PANEL, out + r / PCS_PANEL * panel });
+        pcs_kernels_for(0).pack(&(pcs_pack_args){
+            f, rows + r * row, row, WIDTH, ROWS - r < PCS_PANEL ? ROWS - r : PCS_PANEL, out + r / PCS_PANEL * panel });
     return out;
 }
 
@@ -63,7 +74,8 @@ static void test_every_format(void **state)
         for (int try = 0; try < TRIES; try++) {
             memset(rows, 0, bytes + 64);
             for (size_t k = 0; k < bytes && try < 2; k++) rows[k] = (uint8_t)pcs_rand(&seed);
-            for (int k = 0; k < 4 && try >= 2; k++) rows[pcs_rand(&seed) % bytes] = (uint8_t)(0x78 + pcs_rand(&seed) % 8 + (pcs_rand(&seed) & 128));
+            for (int k = 0; k < 4 && try >= 2; k++)
+                rows[pcs_rand(&seed) % bytes] = (uint8_t)(0x78 + pcs_rand(&seed) % 8 + (pcs_rand(&seed) & 128));
             pcs_tensor t = tensor_of(f, rows);
             const bool odd = odd_by_decoding(&t, &element);
             check(ctx, &t, odd, element, "rows");
@@ -92,7 +104,8 @@ static void test_no_doubt(void **state)
         assert_non_null(row);
         assert_non_null(f->numbers);
         pcs_encode(f, WIDTH, x, NULL, PCS_FIT_RTN, NULL, row);
-        if (pcs_head_doubtful(f, row) || pcs_blocks_doubtful(f, (WIDTH + f->block - 1) / f->block, row + f->head)) fail_msg("%s: weights of 0.05 are in doubt", f->name);
+        if (pcs_head_doubtful(f, row) || pcs_blocks_doubtful(f, (WIDTH + f->block - 1) / f->block, row + f->head))
+            fail_msg("%s: weights of 0.05 are in doubt", f->name);
         free(row);
     }
 }
@@ -109,8 +122,15 @@ static void test_small_experts(void **state)
     assert_true(rows && panels);
     pcs_store16(rows + 9 * row + 18, 0x7c00); /* row 1 of the last expert, block 1 */
     rows[9 * row + 18 + 2] = 0x11;
-    for (size_t e = 0; e < EXPERTS; e++) pcs_kernels_for(0).pack(&(pcs_pack_args){ f, rows + e * EACH * row, row, WIDTH, EACH, panels + e * panel });
-    pcs_tensor t = { .name = "t", .source = "t", .format = f, .dims = 3, .ne = { WIDTH, EACH, EXPERTS, 1, 1, 1, 1, 1 }, .n = WIDTH * EACH * EXPERTS, .panels = panels };
+    for (size_t e = 0; e < EXPERTS; e++)
+        pcs_kernels_for(0).pack(&(pcs_pack_args){ f, rows + e * EACH * row, row, WIDTH, EACH, panels + e * panel });
+    pcs_tensor t = { .name = "t",
+                     .source = "t",
+                     .format = f,
+                     .dims = 3,
+                     .ne = { WIDTH, EACH, EXPERTS, 1, 1, 1, 1, 1 },
+                     .n = WIDTH * EACH * EXPERTS,
+                     .panels = panels };
     pcs_odd odd;
     OK(ctx, pcs_tensor_odd(ctx, &t, &odd));
     assert_non_null(odd.t);
@@ -161,6 +181,7 @@ static void test_models(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_format), cmocka_unit_test(test_no_doubt), cmocka_unit_test(test_small_experts), cmocka_unit_test(test_models) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_format), cmocka_unit_test(test_no_doubt),
+                                        cmocka_unit_test(test_small_experts), cmocka_unit_test(test_models) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
