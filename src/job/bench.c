@@ -126,6 +126,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     if (!st) st = precis_runner_open(ctx, &r, m, &ro);
     result->load_ms = 1000 * (pcs_now() - t);
     if (!st) st = measure(ctx, r, &o, result);
+    if (!st) st = precis_runner_check(r);
     if (!st) {
         result->rss_bytes = pcs_peak_memory(); /* before the file is read as a whole, for its limit */
         work w;
