@@ -11,6 +11,7 @@
 #include "precis/job.h"
 #include "precis/law.h"
 #include "precis/law_fit.h"
+#include "precis/memory.h"
 #include "precis/plan.h"
 #include "precis/profile.h"
 #include "precis/quant.h"

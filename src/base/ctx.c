@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "base/cpu.h"
 #include "base/json.h"
+#include "base/lack.h"
 #include "base/pool.h"
 
 #include <sched.h>
@@ -11,6 +12,11 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
+
+/* What only this file looks at lies behind what all may. */
+typedef struct { precis_ctx ctx; _Atomic uint64_t refused; } whole;
+
+uint64_t precis_ctx_refused(const precis_ctx *ctx) { return ((const whole *)ctx)->refused; }
 
 #define STR_(x) #x
 #define STR(x) STR_(x)
@@ -45,9 +51,10 @@ precis_status precis_ctx_open(precis_ctx **out, const precis_ctx_options *opts)
         memcpy(&o, opts, opts->size);
     }
     if (o.threads > PCS_LIMIT_THREADS) return PRECIS_EINVAL;
-    precis_ctx *ctx = o.realloc ? o.realloc(o.user, NULL, sizeof *ctx) : malloc(sizeof *ctx);
-    if (!ctx) return PRECIS_ENOMEM;
-    memset(ctx, 0, sizeof *ctx);
+    whole *all = o.realloc ? o.realloc(o.user, NULL, sizeof *all) : malloc(sizeof *all);
+    if (!all) return PRECIS_ENOMEM;
+    memset(all, 0, sizeof *all);
+    precis_ctx *ctx = &all->ctx;
     ctx->opt = o;
     ctx->threads = o.threads ? o.threads : default_threads();
     ctx->cpu = pcs_cpu_flags();
@@ -155,18 +162,32 @@ static void *raw_alloc(precis_ctx *ctx, size_t bytes, size_t align)
 {
     const size_t all = bytes + align + sizeof(front);
     if (!within_limit(ctx, all)) {
+        atomic_fetch_add_explicit(&((whole *)ctx)->refused, 1, memory_order_relaxed);
         pcs_fail(ctx, PRECIS_ENOMEM, "the memory limit of %llu bytes is reached: %llu are in use, and %zu more were wanted", (unsigned long long)ctx->memory.limit, (unsigned long long)(ctx->memory.base + ctx->memory.used), bytes);
         return NULL;
     }
     char *base = ctx->opt.realloc ? ctx->opt.realloc(ctx->opt.user, NULL, all) : malloc(all);
     if (!base) {
         atomic_fetch_sub_explicit(&ctx->memory.used, all, memory_order_relaxed);
-        pcs_fail(ctx, PRECIS_ENOMEM, "cannot allocate %zu bytes", bytes);
+        atomic_fetch_add_explicit(&((whole *)ctx)->refused, 1, memory_order_relaxed);
+        pcs_fail(ctx, PRECIS_ENOMEM, "out of memory: %zu bytes were wanted", bytes);
         return NULL;
     }
     char *p = (char *)(((uintptr_t)base + sizeof(front) + align - 1) & ~(uintptr_t)(align - 1));
     memcpy(p - sizeof(front), &(front){ base, all }, sizeof(front));
     return p;
+}
+
+precis_status pcs_lack(precis_ctx *ctx, const char *who)
+{
+    atomic_fetch_add_explicit(&((whole *)ctx)->refused, 1, memory_order_relaxed);
+    return pcs_fail(ctx, PRECIS_ENOMEM, "out of memory in %s", who);
+}
+
+precis_status pcs_with_memory(precis_ctx *ctx, uint64_t before, precis_status st)
+{
+    if (st == PRECIS_ENOMEM || st == PRECIS_ECANCELED || precis_ctx_refused(ctx) == before) return st;
+    return pcs_fail(ctx, PRECIS_ENOMEM, "out of memory");
 }
 
 enum { COUNTED = 1 << 17 }; /* blocks from here on are not touched while a plan of memory counts them: they take no room */

@@ -1,54 +1,57 @@
-/* sha256.c - digests, by OpenSSL's libcrypto. */
+/* sha256.c - digests, by OpenSSL's libcrypto. Its EVP functions allocate, for each digest and at the first one a table of
+ * all that libcrypto has; these do not, run the same instructions, and have no way to fail. OpenSSL 3 calls them
+ * deprecated. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include "base/sha256.h"
+
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <unistd.h>
 
-static void to_hex(const unsigned char md[32], char hex[65])
+void pcs_sha256_begin(pcs_sha256 *s) { SHA256_Init(&s->state); }
+void pcs_sha256_add(pcs_sha256 *s, const void *data, size_t len) { SHA256_Update(&s->state, data, len); }
+
+void pcs_sha256_end(pcs_sha256 *s, char hex[65])
 {
-    for (int i = 0; i < 32; i++) snprintf(hex + 2 * i, 3, "%02x", md[i]);
+    static const char digits[] = "0123456789abcdef";
+    unsigned char md[SHA256_DIGEST_LENGTH];
+    SHA256_Final(md, &s->state);
+    for (int i = 0; i < SHA256_DIGEST_LENGTH; i++) hex[2 * i] = digits[md[i] >> 4], hex[2 * i + 1] = digits[md[i] & 15];
+    hex[64] = 0;
 }
 
 void precis_sha256(const void *data, size_t len, char hex[65])
 {
-    unsigned char md[32] = { 0 };
-    EVP_Digest(data, len, md, NULL, EVP_sha256(), NULL);
-    to_hex(md, hex);
+    pcs_sha256 s;
+    pcs_sha256_begin(&s);
+    pcs_sha256_add(&s, data, len);
+    pcs_sha256_end(&s, hex);
 }
 
 enum { STEP = 1 << 18 }; /* bytes of one read; whether to stop is asked after each */
 
 precis_status precis_sha256_file(precis_ctx *ctx, const char *path, char hex[65])
 {
-    precis_status st = PRECIS_OK;
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
     char *buf = pcs_alloc(ctx, 1, STEP);
     struct stat sb;
+    pcs_sha256 s;
     int fd = -1;
-    if (!md || !buf) st = pcs_fail(ctx, PRECIS_ENOMEM, "no memory for a digest");
-    else st = pcs_open_regular(ctx, path, O_RDONLY, &fd, &sb);
-    if (!st && EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
-        st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "no SHA-256 in libcrypto");
+    precis_status st = buf ? pcs_open_regular(ctx, path, O_RDONLY, &fd, &sb) : PRECIS_ENOMEM;
+    pcs_sha256_begin(&s);
     for (uint64_t done = 0; st == PRECIS_OK;) {
         const ssize_t n = read(fd, buf, STEP);
         if (n < 0 && errno != EINTR) st = pcs_fail(ctx, pcs_errno_status(errno), "%s: %s", path, strerror(errno));
         if (n == 0) break;
         if (n > 0) {
-            EVP_DigestUpdate(md, buf, (size_t)n);
+            pcs_sha256_add(&s, buf, (size_t)n);
             done += (uint64_t)n;
         }
         if (!st) st = pcs_progress(ctx, "hash", done, (uint64_t)sb.st_size);
     }
-    if (st == PRECIS_OK) {
-        unsigned char out[32];
-        EVP_DigestFinal_ex(md, out, NULL);
-        to_hex(out, hex);
-    }
+    if (!st) pcs_sha256_end(&s, hex);
     if (fd >= 0) close(fd);
     pcs_free(ctx, buf);
-    EVP_MD_CTX_free(md);
     return st;
 }

@@ -1,10 +1,10 @@
 /* out.c - safe writing: the file before it has its name. Names are given in place.c. */
+#include "base/lack.h"
 #include "precis/convert.h"
 #include "write/write.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -95,10 +95,9 @@ precis_status pcs_out_begin(precis_ctx *ctx, pcs_out *o, const pcs_out_how *how)
     o->folder = pcs_alloc(ctx, m + 1, 1);
     o->buf = pcs_alloc(ctx, BUFFER, 1);
     o->full = pcs_alloc(ctx, BUFFER, 1);
-    o->hash = EVP_MD_CTX_new();
-    if (!o->path || !o->temp || !o->folder || !o->buf || !o->full || !o->hash ||
-        EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL) != 1)
-        return pcs_fail(ctx, PRECIS_ENOMEM, "out of memory");
+    if (!o->path || !o->temp || !o->folder || !o->buf || !o->full) return PRECIS_ENOMEM;
+    o->refused = precis_ctx_refused(ctx);
+    pcs_sha256_begin(&o->hash);
     memcpy(o->path, how->path, n);
     memcpy(o->folder, folder, m);
     /* Without a name: a killed process leaves nothing. Not every file system can; then hidden. */
@@ -117,7 +116,7 @@ precis_status pcs_out_begin(precis_ctx *ctx, pcs_out *o, const pcs_out_how *how)
 void pcs_out_drain(pcs_out *o)
 {
     if (!o->n_full || o->error) return;
-    if (EVP_DigestUpdate(o->hash, o->full, o->n_full) != 1) o->error = -1;
+    pcs_sha256_add(&o->hash, o->full, o->n_full);
     for (size_t at = 0; at < o->n_full && !o->error;) {
         const ssize_t k = write(o->fd, o->full + at, o->n_full - at);
         if (k < 0 && errno == EINTR) continue;
@@ -135,7 +134,6 @@ void pcs_out_drain(pcs_out *o)
 static precis_status turn(pcs_out *o)
 {
     pcs_out_drain(o);
-    if (o->error < 0) return pcs_fail(o->ctx, PRECIS_ENOMEM, "out of memory");
     if (o->error) {
         errno = o->error;
         return pcs_io_fail(o->ctx, o->path, "written");
@@ -180,21 +178,22 @@ precis_status pcs_out_pad(pcs_out *o, uint64_t align)
 /* The file on the disk has the bytes that were meant. */
 static precis_status verify(pcs_out *o)
 {
-    unsigned char want[EVP_MAX_MD_SIZE], got[EVP_MAX_MD_SIZE];
-    unsigned n = 0, m = 0;
+    char got[65];
     precis_status st = PRECIS_OK;
-    if (EVP_DigestFinal_ex(o->hash, want, &n) != 1 || EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL) != 1) return pcs_fail(o->ctx, PRECIS_ENOMEM, "out of memory");
+    pcs_sha256_end(&o->hash, o->sha256);
+    pcs_sha256_begin(&o->hash);
     for (uint64_t at = 0; at < o->at && !st;) {
         const ssize_t k = pread(o->fd, o->buf, BUFFER, (off_t)at);
         if (k < 0 && errno == EINTR) continue;
         if (k <= 0) st = pcs_io_fail(o->ctx, o->path, "read back");
-        else if (EVP_DigestUpdate(o->hash, o->buf, (size_t)k) != 1) st = pcs_fail(o->ctx, PRECIS_ENOMEM, "out of memory");
-        else at += (uint64_t)k;
+        else {
+            pcs_sha256_add(&o->hash, o->buf, (size_t)k);
+            at += (uint64_t)k;
+        }
         if (!st) st = pcs_progress(o->ctx, "verify", at < o->at ? at : o->at, o->at);
     }
-    if (!st && EVP_DigestFinal_ex(o->hash, got, &m) != 1) st = pcs_fail(o->ctx, PRECIS_ENOMEM, "out of memory");
-    for (unsigned i = 0; i < n && i < 32; i++) snprintf(o->sha256 + 2 * i, 3, "%02x", want[i]);
-    if (!st && (n != m || memcmp(want, got, n))) st = pcs_fail(o->ctx, PRECIS_EIO, "%s: what was written reads back differently; the disk or memory is faulty", o->path);
+    pcs_sha256_end(&o->hash, got);
+    if (!st && strcmp(o->sha256, got)) st = pcs_fail(o->ctx, PRECIS_EIO, "%s: what was written reads back differently; the disk or memory is faulty", o->path);
     return st;
 }
 
@@ -215,6 +214,9 @@ precis_status pcs_out_finish(pcs_out *o)
 {
     precis_status st = flush(o);
     if (!st) st = check_source(o);
+    /* Whoever made the content may not have looked at each result: what was made while memory lacked is not kept. */
+    if (!st && precis_ctx_refused(o->ctx) != o->refused)
+        st = pcs_fail(o->ctx, PRECIS_ENOMEM, "%s: memory ran out while it was made", o->path);
     if (!st && fsync(o->fd)) st = pcs_io_fail(o->ctx, o->path, "synced");
     if (!st) st = verify(o);
     pcs_free(o->ctx, o->buf); /* several files may wait for their names together */
@@ -253,7 +255,6 @@ void pcs_out_close(pcs_out *o)
 {
     if (o->fd >= 0) close(o->fd);
     if (o->temp && o->temp[0]) unlink(o->temp);
-    if (o->hash) EVP_MD_CTX_free(o->hash);
     pcs_free(o->ctx, o->path);
     pcs_free(o->ctx, o->temp);
     pcs_free(o->ctx, o->folder);

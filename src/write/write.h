@@ -5,6 +5,7 @@
 #ifndef PCS_WRITE_H
 #define PCS_WRITE_H
 
+#include "base/sha256.h"
 #include "model/model.h"
 
 typedef struct pcs_out {
@@ -15,10 +16,11 @@ typedef struct pcs_out {
     size_t room;                /* of temp */
     int fd;
     uint64_t at, drained; /* bytes added; of them in the file */
-    void *hash;        /* EVP_MD_CTX */
+    pcs_sha256 hash;
     unsigned char *buf, *full; /* what is filled, and what waits to be written */
     size_t n_buf, n_full;
-    int error;                 /* errno of a write that failed; -1: the digest did */
+    int error;                 /* errno of a write that failed */
+    uint64_t refused;          /* precis_ctx_refused when it was opened */
     char sha256[65];           /* of the whole file, once it is committed */
 } pcs_out;
 
