@@ -1,4 +1,5 @@
 /* tasks.c - tasks: their table, their files, their items. */
+#include "base/lack.h"
 #include "eval/task.h"
 
 #include "base/file.h"
@@ -136,6 +137,7 @@ precis_status pcs_csv_row(pcs_arena *a, const char **p, const char *end, char **
 
 precis_status precis_task_open(precis_ctx *ctx, precis_task **out, const char *name, const precis_task_options *opts)
 {
+    const uint64_t refused = precis_ctx_refused(ctx);
     static const precis_task_options defaults = PRECIS_TASK_OPTIONS_INIT;
     const pcs_task_kind *kind = pcs_ends(name, ".jsonl") ? &own : NULL;
     *out = NULL;
@@ -154,6 +156,7 @@ precis_status precis_task_open(precis_ctx *ctx, precis_task **out, const char *n
     pcs_free(ctx, t->text);
     t->text = NULL;
     if (!st && !t->n) st = pcs_fail(ctx, PRECIS_EFORMAT, "task %s: the file has no items", t->name);
+    st = pcs_with_memory(ctx, refused, st);
     if (st) precis_task_close(&t);
     *out = t;
     return st;

@@ -1,6 +1,7 @@
 /* planning.c - a plan under budgets, predicted, as a file; and a plan file read back. */
 #include "base/json_file.h"
 #include "graph/arch.h"
+#include "base/lack.h"
 #include "job/caches.h"
 #include "job/gain.h"
 #include "model/model.h"
@@ -194,7 +195,8 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     precis_model_get_info(m, &info);
     if (!st) st = precis_quant_file_bytes(ctx, m, out->plan, &o->quant, &out->bytes);
     if (!st && info.parameters) out->bits_per_weight = 8.0 * (double)precis_plan_bytes(out->plan) / (double)info.parameters;
-    if (!st && !more && (st = beside(ctx, m, 0, o->quant.kv, &more)) && st != PRECIS_ENOMEM) { /* a model that cannot be run has a size all the same */
+    /* A model that cannot be run has a size all the same. */
+    if (!st && !more && (st = beside(ctx, m, 0, o->quant.kv, &more)) && !pcs_no_answer(st)) {
         st = PRECIS_OK;
         more = 0;
         ctx->message[0] = 0;

@@ -1,4 +1,5 @@
 /* quantize.c - the main job: calibrate, plan, quantize, evaluate. */
+#include "base/lack.h"
 #include "graph/arch.h"
 #include "job/memory.h"
 #include "model/model.h"
@@ -18,11 +19,12 @@ static precis_status can_run(precis_ctx *ctx, const precis_model *m, bool *runs,
     precis_graph *g;
     pcs_lm lm = { 0 };
     const precis_status st = pcs_arch_build(m, &g, &lm);
+    if (pcs_no_answer(st)) return st;
     if (st) pcs_warn(ctx, "%s. So there is no calibration and no evaluation", precis_ctx_message(ctx));
     precis_graph_close(&g);
     *runs = st == PRECIS_OK;
     *encoder = *runs && lm.encoder;
-    return st == PRECIS_ENOMEM ? st : PRECIS_OK;
+    return PRECIS_OK;
 }
 
 static precis_status check_options(precis_ctx *ctx, const precis_job_options *o)

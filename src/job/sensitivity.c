@@ -377,12 +377,14 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
 }
 
 /* A profile that was begun goes on with the tokens and the coder that it began with, however fast the machine is today. */
-static void begun_with(profiler *r, const char *model, uint32_t *tokens)
+static precis_status begun_with(profiler *r, const char *model, uint32_t *tokens)
 {
     precis_profile *old = NULL;
-    if (!r->opt->cache || precis_profile_open(r->ctx, &old, r->opt->cache)) {
+    const precis_status st = r->opt->cache ? precis_profile_open(r->ctx, &old, r->opt->cache) : PRECIS_OK;
+    if (st == PRECIS_ENOMEM) return st; /* it may be there, and hours of work in it */
+    if (!old) {
         r->ctx->message[0] = 0;
-        return;
+        return PRECIS_OK;
     }
     const bool asked = r->opt->calibrate.tokens && r->opt->calibrate.tokens != old->tokens && r->opt->calibrate.tokens < *tokens;
     if (old->model && !strcmp(old->model, model) && old->tokens && !asked) {
@@ -391,13 +393,16 @@ static void begun_with(profiler *r, const char *model, uint32_t *tokens)
         if (old->n_plans > PLANS_LEAST && r->plans < PLANS) r->plans = PLANS;
     }
     precis_profile_close(&old);
+    return PRECIS_OK;
 }
 
 /* The model and the tokens are what the measurement depends on: a cache of others is not taken. */
 static precis_status take_cache(profiler *r, const char *model, const char *text)
 {
     precis_profile *old = NULL;
-    if (r->opt->cache && !precis_profile_open(r->ctx, &old, r->opt->cache) && old->model && !strcmp(old->model, model) && old->text && !strcmp(old->text, text)) {
+    const precis_status st = r->opt->cache ? precis_profile_open(r->ctx, &old, r->opt->cache) : PRECIS_OK;
+    if (st == PRECIS_ENOMEM) return st;
+    if (old && old->model && !strcmp(old->model, model) && old->text && !strcmp(old->text, text)) {
         precis_profile_close(&r->p);
         r->p = old;
         return PRECIS_OK;
@@ -418,7 +423,7 @@ static precis_status run_all(profiler *r)
     if (!st) st = take_tops(r);
     if (!st) st = measure_speed(r, &tokens);
     if (!st) st = precis_model_sha256(r->origin, model);
-    if (!st) begun_with(r, model, &tokens);
+    if (!st) st = begun_with(r, model, &tokens);
     /* articles of a text differ by more than a window of one tells: from all of the text, a window here and there */
     const uint32_t most = tokens * MORE < TOKENS_MOST ? tokens * MORE : TOKENS_MOST;
     pcs_windows all = { .ctx = NULL };

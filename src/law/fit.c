@@ -1,4 +1,5 @@
 /* fit.c - precis_law_fit_run: starts, the least, its support, and what is known of it. */
+#include "base/lack.h"
 #include "law/solve.h"
 
 #include "base/stop.h"
@@ -237,6 +238,7 @@ static precis_status residuals(pcs_fitting *f, precis_law_fit *fit)
 precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const precis_law *form, const char *path, const precis_law_fit_options *opts)
 {
     const uint32_t size = fit->size;
+    const uint64_t refused = precis_ctx_refused(ctx);
     *fit = (precis_law_fit){ .size = size };
     const char *name = opts->objective ? opts->objective : "huber";
     const pcs_objective *o = pcs_objectives;
@@ -276,6 +278,7 @@ precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const pre
     if (!st && opts->holdout) st = pcs_holdout(f, fit);
     if (!st) st = result_law(f, fit, law);
     if (!st) pcs_identify_after(f, fit);
+    st = pcs_with_memory(ctx, refused, st); /* starts, resamples and held out parts are made on all threads, and give numbers alone */
     fit->warnings = (const char *const *)f->warnings;
     fit->n_warnings = f->n_warnings;
     if (st) precis_law_fit_close(fit);

@@ -1,4 +1,5 @@
 /* law.c - laws by name, their constants, what they lack. */
+#include "base/lack.h"
 #include "base/file.h"
 #include "law/law.h"
 #include "law/saved.h"
@@ -57,7 +58,7 @@ static precis_status open_file(precis_ctx *ctx, precis_law **out, const char *pa
     return st;
 }
 
-precis_status precis_law_open(precis_ctx *ctx, precis_law **out, const char *name)
+static precis_status open_any(precis_ctx *ctx, precis_law **out, const char *name)
 {
     *out = NULL;
     char word[64] = "";
@@ -78,6 +79,14 @@ precis_status precis_law_open(precis_ctx *ctx, precis_law **out, const char *nam
         snprintf(known + k, sizeof known - k, "%s%s", i ? " " : "", pcs_law_texts[i].name);
     }
     return pcs_fail(ctx, PRECIS_EINVAL, "there is no law \"%s\"; there are %s, and files (a path with / or .)", name, known);
+}
+
+precis_status precis_law_open(precis_ctx *ctx, precis_law **out, const char *name)
+{
+    const uint64_t refused = precis_ctx_refused(ctx);
+    const precis_status st = pcs_with_memory(ctx, refused, open_any(ctx, out, name));
+    if (st) precis_law_close(out);
+    return st;
 }
 
 void precis_law_close(precis_law **law)

@@ -3,6 +3,7 @@
  * ln A and alpha correlate at 0.999 in every law of this kind: the curvature spans 11 orders of magnitude, and L-BFGS with usual tolerances stops early
  * (laws.md, section 3). So each round works in coordinates z, x = x0 + R^-T z, R R^T = J^T W J with Huber's weights (the majorizer of iteratively
  * reweighted least squares), in which the curvature is about one, and on the objective over its value at x0. Newton's steps end it. */
+#include "base/lack.h"
 #include "law/fit.h"
 
 #include "base/stop.h"
@@ -188,7 +189,8 @@ static double one_stage(pcs_worker *w, double *x, double f0, int iterations, dou
     o.max_step = 1e6;
     memset(z, 0, (size_t)n * sizeof *z);
     double f = 0;
-    lbfgs(n, z, &f, evaluate, NULL, &s, &o); /* whatever it says, z is the best point it has */
+    /* Whatever else it says, z is the best point it has. */
+    if (lbfgs(n, z, &f, evaluate, NULL, &s, &o) == LBFGSERR_OUTOFMEMORY) pcs_lack(w->p->ctx, "liblbfgs");
     double better[PCS_LAW_PARAMS];
     for (int i = 0; i < k; i++) better[i] = z[i] * s.unit;
     backward(l, k, better);
@@ -202,7 +204,8 @@ static double one_stage(pcs_worker *w, double *x, double f0, int iterations, dou
 double pcs_worker_minimize(pcs_worker *w, double *x, int rounds)
 {
     const int k = w->p->n_free;
-    double f = pcs_worker_value(w, x, NULL), *z = isfinite(f) && f > 0 && k ? lbfgs_malloc((k + 7) / 8 * 8) : NULL;
+    double f = pcs_worker_value(w, x, NULL), *z = NULL;
+    if (isfinite(f) && f > 0 && k && !(z = lbfgs_malloc((k + 7) / 8 * 8))) pcs_lack(w->p->ctx, "liblbfgs");
     for (int i = 0; i < rounds && z && f > 0; i++) {
         const double before = f;
         f = one_stage(w, x, f, i ? 60 : 18, z);

@@ -2,6 +2,7 @@
  *
  * Whatever the law: the cost ties D to N, one search is left (its slope changes sign where the loss is least, which is exact where comparing losses is
  * not), and one over bits when they are continuous. */
+#include "base/lack.h"
 #include "law/evaluate.h"
 
 #include <math.h>
@@ -220,6 +221,7 @@ static precis_status check(precis_law *law, const precis_law_budget *b)
 precis_status precis_law_optimal(precis_law *law, const precis_law_budget *b, precis_law_choice *out, size_t *n)
 {
     const size_t room = *n;
+    const uint64_t refused = precis_ctx_refused(law->ctx);
     *n = 0;
     precis_status st = check(law, b);
     const int node = pcs_law_let(law, "loss");
@@ -244,6 +246,8 @@ precis_status precis_law_optimal(precis_law *law, const precis_law_budget *b, pr
             if (isfinite(c.loss)) out[(*n)++] = c;
         }
     pcs_evaluator_close(&s.e);
+    st = pcs_with_memory(law->ctx, refused, st); /* a format without a loss may have had no memory for one */
+    if (st) *n = 0;
     qsort(out, *n, sizeof *out, better);
     if (b->loss > 0 && *n > 1) /* the aim is the same for all: the cheapest is the best */
         for (size_t i = 0; i + 1 < *n; i++)

@@ -1,5 +1,6 @@
 /* predict.c - losses at a point with what they are made of, effective parameters and additive losses as two words for one thing (Chen et al. 2025, section 5),
  * and intervals from a bootstrap's samples. */
+#include "base/lack.h"
 #include "law/evaluate.h"
 
 #include <math.h>
@@ -135,6 +136,7 @@ precis_status precis_law_predict(precis_law *law, const precis_law_point *p, pre
 {
     *out = (precis_law_value){ .size = out->size, .loss = NAN, .base = NAN, .ptq = NAN, .added = NAN, .n_eff = NAN, .d_eff = NAN, .loss16 = NAN, .low = NAN, .high = NAN };
     const int node = pcs_law_let(law, "loss");
+    const uint64_t refused = precis_ctx_refused(law->ctx);
     for (int v = 0; v < PCS_VARS; v++) {
         const bool zero = v == PCS_VAR_sparsity || v == PCS_VAR_qat || v == PCS_VAR_mantissa;
         if (!isnan(p->v[v]) && (!isfinite(p->v[v]) || p->v[v] < 0 || (!zero && p->v[v] == 0))) return pcs_fail(law->ctx, PRECIS_EINVAL, "%s %g is not positive and finite", pcs_variables[v].option, p->v[v]);
@@ -159,7 +161,7 @@ precis_status precis_law_predict(precis_law *law, const precis_law_point *p, pre
     if (!st && isnan(out->n_eff)) out->n_eff = out->loss == out->loss16 ? p->v[PCS_VAR_N] : inverse(&u, &at, out->loss);
     pcs_evaluator_close(&e);
     pcs_evaluator_close(&u);
-    return st;
+    return pcs_with_memory(law->ctx, refused, st); /* outputs that a law need not have */
 }
 
 /* ---- between laws -------------------------------------------------------------------------------------------------------- */

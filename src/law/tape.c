@@ -262,9 +262,11 @@ precis_status pcs_tape_open(precis_ctx *ctx, pcs_tape **out, const precis_law *l
     pcs_tape *t = pcs_alloc(ctx, 1, sizeof *t);
     compiler *c = pcs_alloc(ctx, 1, sizeof *c);
     precis_status st = t && c ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st) {
+    if (t) {
         pcs_arena_init(&t->arena, ctx);
         t->ctx = ctx;
+    }
+    if (!st) {
         t->k = columns_of(ctx);
         t->n = pcs_tape_rows(n);
         t->n_params = law->n_params;
@@ -299,7 +301,7 @@ void pcs_tape_close(pcs_tape **tape)
     if (!tape || !*tape) return;
     pcs_tape *t = *tape;
     precis_ctx *ctx = t->ctx;
-    if (ctx) pcs_arena_free(&t->arena);
+    pcs_arena_free(&t->arena);
     pcs_free(ctx, t);
     *tape = NULL;
 }

@@ -1,4 +1,5 @@
 /* costs.c - the table of costs: kept, written, read. */
+#include "base/lack.h"
 #include "quant/costs.h"
 
 #include "base/json_file.h"
@@ -145,6 +146,7 @@ static precis_status read_all(reader *r)
 
 precis_status precis_costs_open(precis_ctx *ctx, precis_costs **out, const char *path)
 {
+    const uint64_t refused = precis_ctx_refused(ctx);
     reader r = { 0 };
     *out = NULL;
     precis_status st = pcs_json_file_open(&r.in, ctx, path);
@@ -152,6 +154,7 @@ precis_status precis_costs_open(precis_ctx *ctx, precis_costs **out, const char 
     st = pcs_costs_new(ctx, &r.c);
     if (!st) st = read_all(&r);
     pcs_json_file_close(&r.in);
+    st = pcs_with_memory(ctx, refused, st);
     if (st) precis_costs_close(&r.c);
     *out = r.c;
     return st;

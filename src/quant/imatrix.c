@@ -3,6 +3,7 @@
  * Legacy (.dat, little-endian): int32 entries; each int32 length, name, int32 calls, int32 n, n floats (sums over
  * calls of means); then int32 chunks, int32 length, dataset. GGUF: general.type "imatrix", for each tensor
  * NAME.in_sum2 [n] and NAME.counts [1], or [experts, n] and [experts, 1]. In the legacy kind experts follow one another in one entry. */
+#include "base/lack.h"
 #include "base/f16.h"
 #include "quant/quant.h"
 #include "write/write.h"
@@ -228,6 +229,7 @@ static precis_status open_gguf(precis_ctx *ctx, precis_imatrix *im, const char *
 
 precis_status precis_imatrix_open(precis_ctx *ctx, precis_imatrix **out, const char *path)
 {
+    const uint64_t refused = precis_ctx_refused(ctx);
     *out = NULL;
     pcs_file f;
     precis_status st = pcs_file_open(ctx, &f, path);
@@ -244,6 +246,7 @@ precis_status precis_imatrix_open(precis_ctx *ctx, precis_imatrix **out, const c
     char hex[65];
     if (!st) st = precis_sha256_file(ctx, path, hex);
     if (!st && !(im->source = pcs_arena_printf(&im->arena, "{\"imatrix_sha256\":\"%s\"}", hex))) st = PRECIS_ENOMEM;
+    st = pcs_with_memory(ctx, refused, st);
     if (st) precis_imatrix_close(&im);
     else pcs_imatrix_finish(im);
     *out = im;

@@ -20,14 +20,17 @@ static pcs_tensor matrix(const pcs_tensor *t, uint64_t i)
     return one;
 }
 
-static float largest(pcs_work *w, const char *name, uint64_t i)
+/* 0: there is no such matrix. */
+static precis_status largest(pcs_work *w, const char *name, uint64_t i, float *top)
 {
     const pcs_tensor *t = pcs_model_tensor(w->m, name);
     pcs_shared s = { 0 };
-    if (!t || i >= (t->dims > 2 ? (uint64_t)t->ne[2] : 1)) return 0;
+    *top = 0;
+    if (!t || i >= (t->dims > 2 ? (uint64_t)t->ne[2] : 1)) return PRECIS_OK;
     const pcs_tensor one = matrix(t, i);
-    if (pcs_tensor_shared(w->ctx, &one, &s)) return 0;
-    return -s.lo > s.hi ? -s.lo : s.hi;
+    const precis_status st = pcs_tensor_shared(w->ctx, &one, &s);
+    if (!st) *top = -s.lo > s.hi ? -s.lo : s.hi;
+    return st;
 }
 
 /* The weight's matrices over their scales, which stand beside it. top[i]: the largest that matrix i and those with it have. */
@@ -78,8 +81,9 @@ static precis_status scale_group(pcs_work *w, const char *place, const char *con
             snprintf(stem, sizeof stem, "%s%s", place, parts[k]);
             snprintf(name, sizeof name, "%s.weight", stem);
             if (!is_nvfp4(w, stem)) continue;
-            for (uint64_t i = 0; i < count && !turn; i++) {
-                const float t = largest(w, name, i);
+            for (uint64_t i = 0; i < count && !turn && !st; i++) {
+                float t;
+                st = largest(w, name, i, &t);
                 top[i] = t > top[i] ? t : top[i];
                 any = t > any ? t : any;
             }

@@ -1,4 +1,5 @@
 /* profile.c - probes of tensors: kept, written, read, and turned into predictions. */
+#include "base/lack.h"
 #include "quant/profile.h"
 
 #include <strings.h>
@@ -480,6 +481,7 @@ static precis_status read_all(reader *r)
 
 precis_status precis_profile_open(precis_ctx *ctx, precis_profile **out, const char *path)
 {
+    const uint64_t refused = precis_ctx_refused(ctx);
     reader r = { 0 };
     *out = NULL;
     precis_status st = pcs_json_file_open(&r.in, ctx, path);
@@ -490,6 +492,7 @@ precis_status precis_profile_open(precis_ctx *ctx, precis_profile **out, const c
         st = read_all(&r);
     }
     pcs_json_file_close(&r.in);
+    st = pcs_with_memory(ctx, refused, st);
     if (st) precis_profile_close(&r.p);
     *out = r.p;
     return st;

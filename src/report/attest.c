@@ -4,10 +4,12 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/lack.h"
 #include "precis/convert.h"
 #include "write/write.h"
 
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <stdio.h>
@@ -18,6 +20,40 @@
 enum { SMALL = 1 << 20 };
 static const char payload_type[] = "application/vnd.in-toto+json", predicate_type[] = "urn:precis:quantization:v1", statement_type[] = "https://in-toto.io/Statement/v1";
 
+/* ---- libcrypto --------------------------------------------------------------------------------------------------------- */
+
+/* libcrypto loads what it has when it is first asked, and says of an algorithm that it could not load for want of memory that there is none. So what fails is tried a second time. */
+enum { ATTEMPTS = 2 };
+
+static bool lacked(precis_ctx *ctx)
+{
+    bool yes = false;
+    for (unsigned long e; (e = ERR_get_error());) yes = yes || ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
+    void *probe = pcs_alloc(ctx, 1, 4096);
+    yes = yes || !probe;
+    pcs_free(ctx, probe);
+    return yes;
+}
+
+/* What libcrypto begins with. Without memory for it most of its functions fail, and some of 3.0 crash. */
+static precis_status crypto_begin(precis_ctx *ctx)
+{
+    ERR_clear_error();
+    return OSSL_LIB_CTX_get0_global_default() ? PRECIS_OK : pcs_lack(ctx, "libcrypto");
+}
+
+/* Why libcrypto failed: memory, if its errors say so or there is none now; else what the caller says. */
+static precis_status crypto_fail(precis_ctx *ctx, precis_status status, const char *fmt, ...) PCS_PRINTF(3, 4);
+static precis_status crypto_fail(precis_ctx *ctx, precis_status status, const char *fmt, ...)
+{
+    char why[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof why, fmt, ap);
+    va_end(ap);
+    return lacked(ctx) ? pcs_lack(ctx, "libcrypto") : pcs_fail(ctx, status, "%s", why);
+}
+
 /* ---- keys ------------------------------------------------------------------------------------------------------------ */
 
 static precis_status read_key(precis_ctx *ctx, const char *path, bool private, EVP_PKEY **key)
@@ -25,26 +61,30 @@ static precis_status read_key(precis_ctx *ctx, const char *path, bool private, E
     char *text;
     size_t len;
     *key = NULL;
-    precis_status st = pcs_file_slurp(ctx, path, SMALL, &text, &len);
+    precis_status st = crypto_begin(ctx);
+    if (!st) st = pcs_file_slurp(ctx, path, SMALL, &text, &len);
     if (st) return st;
-    BIO *b = BIO_new_mem_buf(text, (int)len);
-    if (b) *key = private ? PEM_read_bio_PrivateKey(b, NULL, NULL, NULL) : PEM_read_bio_PUBKEY(b, NULL, NULL, NULL);
-    BIO_free(b);
+    for (int i = 0; i < ATTEMPTS && !*key; i++) {
+        BIO *b = BIO_new_mem_buf(text, (int)len);
+        if (b) *key = private ? PEM_read_bio_PrivateKey(b, NULL, NULL, NULL) : PEM_read_bio_PUBKEY(b, NULL, NULL, NULL);
+        BIO_free(b);
+    }
     if (*key && EVP_PKEY_id(*key) != EVP_PKEY_ED25519) {
         EVP_PKEY_free(*key);
         *key = NULL;
     }
     OPENSSL_cleanse(text, len);
     pcs_free(ctx, text);
-    return *key ? PRECIS_OK : pcs_fail(ctx, PRECIS_EFORMAT, "%s: no %s Ed25519 key in PEM (precis report --new-key FILE makes a pair)", path, private ? "private" : "public");
+    return *key ? PRECIS_OK : crypto_fail(ctx, PRECIS_EFORMAT, "%s: no %s Ed25519 key in PEM (precis report --new-key FILE makes a pair)", path, private ? "private" : "public");
 }
 
 /* SHA-256 of the public key's DER. */
 static precis_status key_id(precis_ctx *ctx, EVP_PKEY *key, char hex[65])
 {
     unsigned char *der = NULL;
-    const int n = i2d_PUBKEY(key, &der);
-    if (n <= 0) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "libcrypto does not encode the public key");
+    int n = 0;
+    for (int i = 0; i < ATTEMPTS && n <= 0; i++) n = i2d_PUBKEY(key, &der);
+    if (n <= 0) return crypto_fail(ctx, PRECIS_EUNSUPPORTED, "libcrypto does not encode the public key");
     precis_sha256(der, (size_t)n, hex);
     OPENSSL_free(der);
     return PRECIS_OK;
@@ -58,7 +98,8 @@ static precis_status put_key(precis_ctx *ctx, pcs_out *o, const char *path, EVP_
     const bool made = b && (private ? PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL)
                                     : PEM_write_bio_PUBKEY(b, key)) == 1;
     const long len = made ? BIO_get_mem_data(b, &text) : 0;
-    precis_status st = len > 0 ? PRECIS_OK : pcs_fail(ctx, PRECIS_ENOMEM, "%s: the key's text could not be made", path);
+    precis_status st = PRECIS_OK;
+    if (len <= 0) st = crypto_fail(ctx, PRECIS_ENOMEM, "%s: the key's text could not be made", path);
     if (!st) st = pcs_out_begin(ctx, o, &(pcs_out_how){ .path = path, .bytes = (uint64_t)len, .secret = private });
     if (!st) st = pcs_out_add(o, text, (size_t)len);
     if (!st) st = pcs_out_finish(o);
@@ -70,10 +111,13 @@ precis_status precis_attest_new_key(precis_ctx *ctx, const char *path)
 {
     char public[4096];
     if (snprintf(public, sizeof public, "%s.pub", path) >= (int)sizeof public) return pcs_fail(ctx, PRECIS_EINVAL, "the path is too long");
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    if (!key) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "this libcrypto makes no Ed25519 keys");
+    EVP_PKEY *key = NULL;
+    precis_status st = crypto_begin(ctx);
+    if (st) return st;
+    for (int i = 0; i < ATTEMPTS && !key; i++) key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    if (!key) return crypto_fail(ctx, PRECIS_EUNSUPPORTED, "this libcrypto makes no Ed25519 keys");
     pcs_out one = { .ctx = ctx, .fd = -1 }, other = one, *const outs[2] = { &one, &other };
-    precis_status st = put_key(ctx, &one, path, key, true);
+    st = put_key(ctx, &one, path, key, true);
     if (!st) st = put_key(ctx, &other, public, key, false);
     if (!st) st = pcs_out_name_new(ctx, outs, 2);
     pcs_out_close(&one);
@@ -202,10 +246,14 @@ static precis_status sign(precis_ctx *ctx, EVP_PKEY *key, const pcs_buf *body, u
     pcs_buf pae;
     pcs_buf_init(&pae, ctx, 2 * SMALL);
     precis_status st = encoding(&pae, body->data, body->len);
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    size_t n = 64;
-    if (!st && (!md || EVP_DigestSignInit(md, NULL, NULL, NULL, key) != 1 || EVP_DigestSign(md, sig, &n, (const unsigned char *)pae.data, pae.len) != 1 || n != 64)) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "libcrypto did not sign");
-    EVP_MD_CTX_free(md);
+    bool ok = false;
+    for (int i = 0; i < ATTEMPTS && !st && !ok; i++) {
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+        size_t n = 64;
+        ok = md && EVP_DigestSignInit(md, NULL, NULL, NULL, key) == 1 && EVP_DigestSign(md, sig, &n, (const unsigned char *)pae.data, pae.len) == 1 && n == 64;
+        EVP_MD_CTX_free(md);
+    }
+    if (!st && !ok) st = crypto_fail(ctx, PRECIS_EUNSUPPORTED, "libcrypto did not sign");
     pcs_buf_free(&pae);
     return st;
 }
@@ -235,17 +283,25 @@ precis_status precis_attest(precis_ctx *ctx, const char *manifest_path, const ch
     return st;
 }
 
+typedef struct { const unsigned char *data; size_t len; } octets;
+
 /* ---- verifying ----------------------------------------------------------------------------------------------------------- */
 
-static bool signed_by(precis_ctx *ctx, EVP_PKEY *key, const unsigned char *body, size_t len, const unsigned char *sig, size_t n)
+/* *found is set when it is; an answer that was not to be had is no "no". */
+static precis_status signed_by(precis_ctx *ctx, EVP_PKEY *key, octets body, octets sig, bool *found)
 {
     pcs_buf pae;
     pcs_buf_init(&pae, ctx, 2 * SMALL);
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    const bool ok = !encoding(&pae, (const char *)body, len) && n == 64 && md && EVP_DigestVerifyInit(md, NULL, NULL, NULL, key) == 1 && EVP_DigestVerify(md, sig, n, (const unsigned char *)pae.data, pae.len) == 1;
-    EVP_MD_CTX_free(md);
+    precis_status st = encoding(&pae, (const char *)body.data, body.len);
+    ERR_clear_error();
+    for (int i = 0; i < ATTEMPTS && !st && !*found && sig.len == 64; i++) {
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+        *found = md && EVP_DigestVerifyInit(md, NULL, NULL, NULL, key) == 1 && EVP_DigestVerify(md, sig.data, sig.len, (const unsigned char *)pae.data, pae.len) == 1;
+        EVP_MD_CTX_free(md);
+    }
+    if (!st && !*found && lacked(ctx)) st = pcs_lack(ctx, "libcrypto");
     pcs_buf_free(&pae);
-    return ok;
+    return st;
 }
 
 /* Element i of an array; .text NULL past its end. */
@@ -314,7 +370,7 @@ precis_status precis_attest_verify(precis_ctx *ctx, const char *path, const char
     for (size_t i = 0; !st && !found && !(st = element(ctx, list, i, &one)) && one.text; i++) {
         st = member(ctx, path, one, "sig", &s);
         if (!st) st = from_base64(ctx, s, &sig, &sig_len);
-        if (!st) found = signed_by(ctx, key, body, body_len, sig, sig_len);
+        if (!st) st = signed_by(ctx, key, (octets){ body, body_len }, (octets){ sig, sig_len }, &found);
         pcs_free(ctx, sig);
     }
     if (!st && !found) snprintf(r.why, sizeof r.why, "no signature is of this key: the statement was changed, or another key signed it");

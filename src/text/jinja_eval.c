@@ -1,4 +1,5 @@
 /* jinja_eval.c - running a template, and the public call. */
+#include "base/lack.h"
 #include "text/jinja.h"
 
 #include "precis/text.h"
@@ -360,6 +361,7 @@ static precis_status give_messages(pcs_jinja *j, const precis_message *messages,
 precis_status precis_chat_render(precis_ctx *ctx, const char *source, const precis_message *messages, size_t n, int add_generation_prompt,
                                  const char *bos, const char *eos, char **out)
 {
+    const uint64_t refused = precis_ctx_refused(ctx);
     *out = NULL;
     const size_t len = strlen(source);
     if (len > PCS_LIMIT_TEMPLATE) return pcs_fail(ctx, PRECIS_EFORMAT, "chat template: %zu bytes, at most %u", len, PCS_LIMIT_TEMPLATE);
@@ -375,6 +377,7 @@ precis_status precis_chat_render(precis_ctx *ctx, const char *source, const prec
     if (!st) st = pcs_jinja_run(&j);
     if (!st) st = pcs_buf_add(&j.out, "", 1);
     pcs_arena_free(&j.arena);
+    st = pcs_with_memory(ctx, refused, st);
     if (st) pcs_buf_free(&j.out);
     else *out = j.out.data;
     return st;

@@ -1,4 +1,5 @@
 /* load.c - a tokenizer from a model's keys. */
+#include "base/lack.h"
 #include "base/f16.h"
 #include "base/json.h"
 #include "text/tokenizer.h"
@@ -19,34 +20,36 @@ static int byte_of(uint32_t cp)
     return -1;
 }
 
-/* The bytes that a byte-level token stands for; false when it has other characters. */
-static bool unprint(precis_tokenizer *t, pcs_text s, pcs_text *out)
+/* The bytes that a byte-level token stands for; it stays as it is when it has other characters. */
+static precis_status unprint(precis_tokenizer *t, pcs_text s, pcs_text *out, bool *bytes)
 {
     char *dst = pcs_arena_alloc(&t->arena, s.len + 1, 1);
-    if (!dst) return false;
+    *bytes = false;
+    if (!dst) return PRECIS_ENOMEM;
     size_t n = 0, k;
     for (size_t i = 0; i < s.len; i += k) {
         uint32_t cp;
         k = pcs_utf8(s.s + i, s.len - i, &cp);
         const int b = k ? byte_of(cp) : -1;
-        if (b < 0) return false;
+        if (b < 0) return PRECIS_OK;
         dst[n++] = (char)b;
     }
     *out = (pcs_text){ dst, n };
-    return true;
+    *bytes = true;
+    return PRECIS_OK;
 }
 
 /* SentencePiece's mark as a space. */
-static bool unmark(precis_tokenizer *t, pcs_text s, pcs_text *out)
+static precis_status unmark(precis_tokenizer *t, pcs_text s, pcs_text *out)
 {
     char *dst = pcs_arena_alloc(&t->arena, s.len + 1, 1);
-    if (!dst) return false;
+    if (!dst) return PRECIS_ENOMEM;
     size_t n = 0;
     for (size_t i = 0; i < s.len;)
         if (i + 3 <= s.len && !memcmp(s.s + i, "\xe2\x96\x81", 3)) dst[n++] = ' ', i += 3;
         else dst[n++] = s.s[i++];
     *out = (pcs_text){ dst, n };
-    return true;
+    return PRECIS_OK;
 }
 
 static int by_length(const void *a, const void *b) { return *(const uint16_t *)b - *(const uint16_t *)a; }
@@ -78,8 +81,8 @@ static precis_status add_token(precis_tokenizer *t, uint32_t i, pcs_text s, bool
     const uint8_t type = t->type[i];
     t->text[i] = s;
     if (type == PCS_TOKEN_CONTROL || type == PCS_TOKEN_USER) {
-        if (t->spm && type == PCS_TOKEN_USER) unmark(t, s, &t->text[i]);
-        return add_special(t, i, t->text[i], lengths);
+        const precis_status st = t->spm && type == PCS_TOKEN_USER ? unmark(t, s, &t->text[i]) : PRECIS_OK;
+        return st ? st : add_special(t, i, t->text[i], lengths);
     }
     if (type == PCS_TOKEN_UNKNOWN) {
         if (t->unk < 0) t->unk = (int32_t)i;
@@ -99,11 +102,12 @@ static precis_status add_token(precis_tokenizer *t, uint32_t i, pcs_text s, bool
     }
     if (t->spm) {
         const precis_status st = t->kind == PCS_SPM ? pcs_map_put(&t->map, s.s, s.len, i, &existed) : pcs_trie_add(&t->trie, s.s, s.len, i);
-        unmark(t, s, &t->text[i]);
-        return st;
+        return st ? st : unmark(t, s, &t->text[i]);
     }
     pcs_text raw;
-    if (!unprint(t, s, &raw)) return PRECIS_OK; /* it has characters that no byte is written as: it never merges */
+    bool bytes;
+    const precis_status st = unprint(t, s, &raw, &bytes);
+    if (st || !bytes) return st; /* it has characters that no byte is written as: it never merges */
     t->text[i] = raw;
     if (raw.len == 1 && t->byte[(unsigned char)raw.s[0]] == PCS_NO_TOKEN) t->byte[(unsigned char)raw.s[0]] = i;
     return pcs_map_put(&t->map, raw.s, raw.len, i, &existed);
@@ -144,7 +148,10 @@ static precis_status load_merges(precis_tokenizer *t, const precis_model *m)
         pcs_text a, b;
         char joined[512];
         uint32_t left, right, both;
-        if (!unprint(t, (pcs_text){ s.s, (size_t)(gap - s.s) }, &a) || !unprint(t, (pcs_text){ gap + 1, s.len - (size_t)(gap - s.s) - 1 }, &b)) continue;
+        bool one, other = false;
+        st = unprint(t, (pcs_text){ s.s, (size_t)(gap - s.s) }, &a, &one);
+        if (!st && one) st = unprint(t, (pcs_text){ gap + 1, s.len - (size_t)(gap - s.s) - 1 }, &b, &other);
+        if (st || !other) continue;
         if (a.len + b.len > sizeof joined || !pcs_map_get(&t->map, a.s, a.len, &left) || !pcs_map_get(&t->map, b.s, b.len, &right)) continue;
         memcpy(joined, a.s, a.len);
         memcpy(joined + a.len, b.s, b.len);
@@ -274,6 +281,7 @@ static void load_settings(precis_tokenizer *t, const precis_model *m)
 
 precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, const precis_model *model)
 {
+    const uint64_t refused = precis_ctx_refused(ctx);
     *out = NULL;
     const char *kind = pcs_model_string(model, "tokenizer.ggml.model"), *pre = pcs_model_string(model, "tokenizer.ggml.pre");
     if (!kind) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.model is missing; the model cannot read text", model->path);
@@ -302,6 +310,7 @@ precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, con
     if (st == PRECIS_OK && t->kind == PCS_SPM) st = name_symbols(t);
     if (st == PRECIS_OK) st = pcs_merges_ready(&t->merges);
     if (st == PRECIS_OK) load_settings(t, model);
+    st = pcs_with_memory(ctx, refused, st);
     if (st != PRECIS_OK) precis_tokenizer_close(&t);
     *out = t;
     return st;

@@ -1,4 +1,5 @@
 /* adapter.c - low-rank adapters (Hu et al. 2021, LoRA): llama.cpp's GGUF and PEFT folders, beside the weights or merged into them. */
+#include "base/lack.h"
 #include "precis/convert.h"
 
 #include "base/f16.h"
@@ -268,6 +269,7 @@ static precis_status open_adapter(adapter *d, precis_model **out)
 
 precis_status precis_model_add_adapter(precis_ctx *ctx, precis_model *model, const char *path, double scale, int merge)
 {
+    const uint64_t refused = precis_ctx_refused(ctx);
     adapter d = { .ctx = ctx, .m = model, .path = path, .scale = scale };
     precis_model *a = NULL;
     precis_status st = open_adapter(&d, &a);
@@ -282,5 +284,6 @@ precis_status precis_model_add_adapter(precis_ctx *ctx, precis_model *model, con
     if (!st && !n) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: no tensors", path);
     pcs_free(ctx, d.merged);
     precis_model_close(&a);
-    return st ? st : pcs_model_index(model);
+    if (!st) st = pcs_model_index(model);
+    return pcs_with_memory(ctx, refused, st); /* a tensor whose name could not be made is no stranger */
 }
