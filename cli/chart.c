@@ -1,5 +1,6 @@
 /* chart.c - charts without a library: axes, lines, marks. Each series has its own colour, dash and mark, so that it is readable in grey. */
 #include "chart.h"
+#include "cli.h"
 
 #include <float.h>
 #include <math.h>
@@ -35,7 +36,7 @@ chart_series *chart_add(chart *c, const char *label, bool points)
 {
     if (c->n == CHART_SERIES) return NULL;
     chart_series *s = &c->series[c->n];
-    *s = (chart_series){ .points = points, .x = malloc(CHART_POINTS * sizeof(double)), .y = malloc(CHART_POINTS * sizeof(double)) };
+    *s = (chart_series){ .points = points, .x = cli_grow(NULL, CHART_POINTS * sizeof(double)), .y = cli_grow(NULL, CHART_POINTS * sizeof(double)) };
     snprintf(s->label, sizeof s->label, "%s", label);
     if (!s->x || !s->y) {
         free(s->x);

@@ -79,6 +79,19 @@ int cli_memory_limit(const cli *c);
  * before the command runs; cli_apart: a file whose name the command makes itself. -1, or an exit code. */
 int cli_paths(const cli *c);
 int cli_apart(const cli *c, const char *path);
+/* memory.c: zeroed memory and the like, for free(); NULL is remembered. */
+void *cli_alloc(size_t n, size_t size);
+void *cli_grow(void *old, size_t bytes);
+char *cli_copy(const char *s);
+FILE *cli_text_stream(char **text, size_t *len); /* open_memstream */
+/* jansson's memory is remembered too: before anything else. */
+void cli_memory_init(void);
+/* Was memory lacking since the start, here, in jansson or in the context? Then what was made may lack a part: nothing of it is written. */
+bool cli_lacks_memory(const cli *c);
+/* Says so, and gives the exit code. */
+int cli_no_memory(const cli *c);
+/* The exit code of a command that ended with rc. */
+int cli_memory_verdict(const cli *c, int rc);
 
 /* Print "precis: message" and give the exit code. */
 int cli_usage(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -8,8 +8,8 @@ enum { MAX_IDS = 65536 };
 int cli_eval_ids(cli *c, const precis_model *m, const precis_eval_options *o)
 {
     const char *s = cli_get(c, "--ids");
-    int32_t *ids = malloc(MAX_IDS * sizeof *ids);
-    double *nll = malloc(MAX_IDS * sizeof *nll), sum = 0;
+    int32_t *ids = cli_grow(NULL, MAX_IDS * sizeof *ids);
+    double *nll = cli_grow(NULL, MAX_IDS * sizeof *nll), sum = 0;
     size_t n = 0;
     for (char *end; ids && nll && *s && n < MAX_IDS; s = *end == ',' ? end + 1 : end) {
         ids[n++] = (int32_t)strtol(s, &end, 10);

@@ -145,7 +145,7 @@ static precis_status compare(cli *c, const char *what, const series *old, const 
         *change = ((double)gained - (double)lost) / (double)n;
         return precis_gate_accuracy(c->ctx, n, lost, gained, 0, g);
     }
-    double *d = malloc(n * sizeof *d), sum = 0;
+    double *d = cli_grow(NULL, n * sizeof *d), sum = 0;
     if (!d) return PRECIS_ENOMEM;
     for (size_t i = 0; i < n; i++) sum += d[i] = (double)values[i] - (double)old->values[i];
     *change = sum / (double)n;
@@ -160,7 +160,7 @@ static series *find(memory *all, const char *key)
         if (!strcmp(all->list[i].key, key)) return &all->list[i];
     if (all->n == MEASURES) return NULL;
     series *s = &all->list[all->n++];
-    *s = (series){ .key = strdup(key) };
+    *s = (series){ .key = cli_copy(key) };
     return s;
 }
 
@@ -175,7 +175,8 @@ static int one(cli *c, sqlite3_stmt *q, memory *all, batch *b)
     const float *values = sqlite3_column_blob(q, 9);
     const size_t n = (size_t)sqlite3_column_bytes(q, 9) / sizeof(float);
     series *s = key && model && what && domain && at && name && b->n < MEASURES ? find(all, key) : NULL;
-    if (!s || !s->key) return cli_error(c, "the file of results is damaged, or has more than %d series", MEASURES);
+    if (sqlite3_errcode(sqlite3_db_handle(q)) == SQLITE_NOMEM || (s && !s->key)) return cli_no_memory(c); /* columns are NULL then, as they are where the file has none */
+    if (!s) return cli_error(c, "the file of results is damaged, or has more than %d series", MEASURES);
     const bool before = s->model && s->n == n && n && strcmp(s->model, model);
     double change = NAN;
     precis_gate_result *g = &b->gates[b->n];
@@ -188,12 +189,12 @@ static int one(cli *c, sqlite3_stmt *q, memory *all, batch *b)
     json_object_set_new(o, "change", isfinite(change) ? json_real(change) : json_null());
     json_object_set_new(o, "verdict", verdict ? json_string(verdict) : json_null());
     b->rows[b->n++] = o;
-    char *kept = strdup(model);
-    float *copy = malloc(n * sizeof *copy + 1);
+    char *kept = cli_copy(model);
+    float *copy = cli_grow(NULL, n * sizeof *copy + 1);
     if (!o || !kept || !copy) {
         free(kept);
         free(copy);
-        return cli_error(c, "out of memory"), EXIT_RESOURCES;
+        return cli_no_memory(c);
     }
     free(s->model);
     free(s->values);
@@ -251,8 +252,8 @@ int cli_history_show(cli *c)
                            "SELECT at, name, model_sha256, results.verdict, measure, domain, measure || '|' || domain || '|' || data_sha256 || '|' || settings || '|' || coalesce(reference_sha256, ''), mean, se, vals, run"
                            " FROM results JOIN runs ON runs.id = run WHERE ?1 IS NULL OR name = ?1 ORDER BY run, results.rowid", -1, &q, NULL) || !put_text(q, 1, cli_get(c, "--name")))
         return sqlite3_finalize(q), broken(c, db, path);
-    memory *all = calloc(1, sizeof *all);
-    batch *b = calloc(1, sizeof *b);
+    memory *all = cli_alloc(1, sizeof *all);
+    batch *b = cli_alloc(1, sizeof *b);
     json_t *list = c->json ? json_array() : NULL;
     int step = SQLITE_DONE;
     int64_t last = -1;
@@ -261,19 +262,19 @@ int cli_history_show(cli *c)
     if (!c->json) printf("%-20s  %-24s %-13s %-18s %11s %-12s %11s\n", "at", "name", "measure", "of", "mean", "", "change");
     while (all && b && rc < 0 && (step = sqlite3_step(q)) == SQLITE_ROW) {
         const int64_t run = sqlite3_column_int64(q, 10);
-        if (run != last) last_worse = flush_run(b, list);
+        if (run != last && !cli_lacks_memory(c)) last_worse = flush_run(b, list);
         last = run;
         rc = one(c, q, all, b);
         rows++;
     }
-    if (b && b->n) last_worse = flush_run(b, list);
+    if (b && b->n && !cli_lacks_memory(c)) last_worse = flush_run(b, list);
     sqlite3_finalize(q);
     for (size_t i = 0; all && i < all->n; i++) {
         free(all->list[i].key);
         free(all->list[i].model);
         free(all->list[i].values);
     }
-    if (!all || !b) rc = (cli_error(c, "out of memory"), EXIT_RESOURCES);
+    if (!all || !b) rc = cli_no_memory(c);
     free(all);
     free(b);
     if (rc < 0 && step != SQLITE_DONE) {

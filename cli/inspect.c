@@ -61,7 +61,7 @@ static int prove(cli *c, const precis_model *m)
 static int stream_tensor(cli *c, const precis_model *m, size_t i, uint64_t n)
 {
     enum { PART = 65536 }; /* a multiple of every block */
-    float *x = malloc(PART * sizeof *x);
+    float *x = cli_grow(NULL, PART * sizeof *x);
     if (!x) return cli_fail(c, PRECIS_ENOMEM);
     precis_status st = PRECIS_OK;
     for (uint64_t at = 0; at < n && !st && !ferror(stdout); at += PART) {

@@ -103,7 +103,7 @@ static int print_json(cli *c, const precis_law_fit *f, const char *out)
     json_object_set_new(o, "held", held);
     if (f->scale > 0) json_object_set_new(o, "scale", json_real(f->scale));
     if (f->se) {
-        double *ci = calloc(2 * f->params, sizeof *ci);
+        double *ci = cli_alloc(2 * f->params, sizeof *ci);
         for (size_t i = 0; i < f->params && ci; i++) ci[2 * i] = f->low[i], ci[2 * i + 1] = f->high[i];
         json_t *se = by_param(f, f->se, 1);
         for (size_t i = 0; i < f->params; i++)
@@ -173,8 +173,8 @@ static int run(cli *c)
     o.profile = cli_has(c, "--profile");
     o.holdout = cli_has(c, "--holdout");
     const char *out = cli_get(c, "--output");
-    precis_spread spread;
-    int rc = spread_open(c, &spread);
+    precis_spread spread = { 0 };
+    int rc = cli_lacks_memory(c) ? cli_no_memory(c) : spread_open(c, &spread);
     if (rc < 0) {
         o.spread = spread.size > 1 ? &spread : NULL;
         precis_status st = precis_law_open(c->ctx, &form, cli_has(c, "--form") ? cli_get(c, "--form") : "chinchilla");

@@ -234,11 +234,12 @@ static int write_file(cli *c, const char *path, const page *g, const chart *one)
     size_t len = 0;
     const int apart = cli_apart(c, path);
     if (apart >= 0) return apart;
-    FILE *f = open_memstream(&text, &len);
+    FILE *f = cli_text_stream(&text, &len);
     if (f && one) chart_svg(one, f, false);
     else if (f) html(g, f);
-    const bool bad = !f || ferror(f) || fclose(f);
-    const int rc = bad ? (cli_error(c, "out of memory"), EXIT_RESOURCES) : -1;
+    bool bad = !f || ferror(f);
+    if (f && fclose(f)) bad = true;
+    const int rc = bad || cli_lacks_memory(c) ? cli_no_memory(c) : -1;
     const precis_status st = rc < 0 ? precis_write_file(c->ctx, path, text, len) : PRECIS_OK;
     free(text);
     return st ? cli_fail(c, st) : rc;
@@ -291,15 +292,16 @@ static int run(cli *c)
     o.where = where;
     o.drop_highest = (uint32_t)drop;
     o.profile = 1;
-    g.figures = calloc(FIGURES, sizeof *g.figures);
-    const precis_status st = c->n_args ? precis_law_fit_run(c->ctx, &fit, law, c->args[0], &o) : PRECIS_OK;
+    g.figures = cli_alloc(FIGURES, sizeof *g.figures);
+    const bool lacks = cli_lacks_memory(c);
+    const precis_status st = lacks ? PRECIS_ENOMEM : c->n_args ? precis_law_fit_run(c->ctx, &fit, law, c->args[0], &o) : PRECIS_OK;
     g.law = c->n_args ? fit.law : law;
-    if (!g.figures) rc = cli_error(c, "out of memory"), rc = EXIT_RESOURCES;
+    if (lacks) rc = cli_no_memory(c);
     else if (st) rc = cli_fail(c, st);
     else {
-        const char *lacks = precis_law_lacks(g.law, "loss");
+        const char *constants = precis_law_lacks(g.law, "loss");
         char lacking[300];
-        snprintf(lacking, sizeof lacking, "%s", lacks ? lacks : "loss");
+        snprintf(lacking, sizeof lacking, "%s", constants ? constants : "loss");
         if (*lacking) rc = cli_error(c, "this law cannot be drawn: it lacks %s", lacking), rc = EXIT_USAGE;
     }
     if (rc < 0) {

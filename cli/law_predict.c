@@ -221,7 +221,7 @@ static int critical(cli *c)
         precis_law_value v = { .size = sizeof v };
         precis_law_get_info(law, &info);
         p.v[PRECIS_LAW_D] = D;
-        precis_law_predict(law, &p, &v);
+        if (precis_law_predict(law, &p, &v)) v.loss = v.ptq = NAN; /* a law need not have a loss there */
         c->digits = 15;
         if (c->json)
             rc = cli_print_json(c, json_pack("{s:s, s:f, s:f, s:o, s:o, s:o, s:b, s:s, s:s, s:o}", "law", info.name, "N", p.v[PRECIS_LAW_N], "D", D, "bits", law_real(bits), "degradation", added > 0 ? json_real(added) : law_real(v.ptq), "loss", law_real(v.loss), "outside", v.outside,
@@ -351,7 +351,7 @@ static int compare_forms(cli *c, const char *laws)
     o.holdout = 1;
     form_row rows[16];
     size_t n = 0;
-    int rc = -1;
+    int rc = cli_lacks_memory(c) ? cli_no_memory(c) : -1;
     for (const char *p = laws; *p && n < 16 && rc < 0;) {
         form_row *r = &rows[n];
         precis_law_fit f = { .size = sizeof f };
@@ -423,7 +423,7 @@ static int compare_laws(cli *c, const char *laws)
         json_array_append_new(list, json_pack("{s:s, s:f, s:o, s:o, s:o, s:o, s:b}", "law", name, "loss", v.loss, "loss16", law_real(v.loss16), "added", law_real(v.added), "ptq", law_real(v.ptq), "n_eff", law_real(v.n_eff), "outside", v.outside));
         if (!c->json) printf("%-22s %10.5f %10.5f %10.5f %10.5f %8.4f%s\n", name, v.loss, v.loss16, v.added, isnan(v.ptq) ? 0 : v.ptq, v.n_eff / p.v[PRECIS_LAW_N], v.outside ? "  outside its range" : "");
     }
-    if (rc < 0 && !json_array_size(list)) rc = cli_error(c, "no law speaks of this point: --N and --D are needed, and bits that a law knows");
+    if (rc < 0 && !json_array_size(list) && !cli_lacks_memory(c)) rc = cli_error(c, "no law speaks of this point: --N and --D are needed, and bits that a law knows");
     if (rc < 0 && c->json) return cli_print_json(c, json_pack("{s:o}", "laws", list));
     json_decref(list);
     return rc < 0 ? cli_done(c) : rc;

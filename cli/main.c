@@ -104,11 +104,12 @@ static int run(cli *c)
     opts.user = c;
     const char *mask = getenv("PRECIS_CPU");
     if (mask && *mask && !precis_cpu_known(mask)) return cli_usage(c, "PRECIS_CPU=%s is none of scalar avx2 avxvnni avx512vnni amx neon dotprod i8mm", mask);
-    if (precis_ctx_open(&c->ctx, &opts)) return cli_error(c, "out of memory");
+    if (precis_ctx_open(&c->ctx, &opts)) return cli_no_memory(c);
     cli_said said = { .object = false };
     c->said = &said;
     int rc = cli_paths(c);
     if (rc < 0) rc = c->command->run(c);
+    rc = cli_memory_verdict(c, rc);
     c->said = NULL;
     if (c->json && !said.object && *said.message) /* scripts read what failed where they read results */
         cli_print_json(c, json_pack("{s:s#, s:i}", "error", said.message, (int)clean_bytes(said.message), "exit", rc));
@@ -184,8 +185,8 @@ static int dispatch(int argc, char **argv)
             return EXIT_DONE;
         }
     if (c.command->verbs) c.command = c.command->verbs[0];
-    c.args = calloc((size_t)argc + 1, sizeof *c.args);
-    if (!c.args) return EXIT_RESOURCES;
+    c.args = cli_alloc((size_t)argc + 1, sizeof *c.args);
+    if (!c.args) return cli_no_memory(&c);
     int rc = parse(&c, first, argc, argv);
     if (rc < 0) rc = run(&c);
     free(c.args);
@@ -194,6 +195,7 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    cli_memory_init();
     fill_streams();
     set_signals();
     return with_output(dispatch(argc, argv));

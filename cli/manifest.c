@@ -69,7 +69,7 @@ static json_t *plan_of(const precis_job *job)
 {
     char hex[65], *text = NULL;
     size_t len = 0;
-    FILE *f = open_memstream(&text, &len);
+    FILE *f = cli_text_stream(&text, &len);
     for (size_t i = 0; f && i < precis_plan_size(job->plan); i++) {
         precis_plan_row r = { .size = sizeof r };
         precis_plan_get(job->plan, i, &r);
@@ -147,7 +147,7 @@ precis_status cli_manifest_text(void *user, const precis_job *job, const char **
     json_t *calibration = *job->calibration ? json_loads(job->calibration, 0, &e) : NULL;
     const bool memory = calibration || !*job->calibration || json_error_code(&e) != json_error_out_of_memory;
     o = with(o, "calibration", calibration || !memory ? calibration : json_null());
-    x->text = o ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_SORT_KEYS) : NULL;
+    x->text = o && !cli_lacks_memory(x->c) ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_SORT_KEYS) : NULL;
     json_decref(o);
     if (!x->text) return PRECIS_ENOMEM;
     *text = x->text;

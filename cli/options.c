@@ -144,6 +144,10 @@ int cli_done(const cli *c)
 int cli_print_json(const cli *c, json_t *object)
 {
     if (c->said) c->said->object = true;
+    if (cli_lacks_memory(c)) {
+        json_decref(object);
+        return cli_no_memory(c);
+    }
     const int failed = !object || json_dumpf(object, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(c->digits ? c->digits : 9));
     json_decref(object);
     if (failed && cli_output_lost()) return cli_done(c);
@@ -231,7 +235,7 @@ char *cli_joined(const cli *c, const char *name)
 {
     size_t len = 1;
     for (int i = 0; cli_get_nth(c, name, i); i++) len += strlen(cli_get_nth(c, name, i)) + 1;
-    char *all = calloc(len, 1);
+    char *all = cli_alloc(len, 1);
     for (int i = 0; all && cli_get_nth(c, name, i); i++) {
         if (i) strcat(all, ",");
         strcat(all, cli_get_nth(c, name, i));

@@ -107,9 +107,9 @@ static int run(cli *c)
     o.quant.types = cli_get(c, "--types");
     o.quant.kv = cli_get(c, "--kv");
     char *pins = cli_joined(c, "--pin");
-    cli_texts calib;
+    cli_texts calib = { .n = 0 };
     precis_calibrate_options calibrate = PRECIS_CALIBRATE_OPTIONS_INIT;
-    int rc = cli_texts_open(c, "--calib", &calib, &calibrate);
+    int rc = cli_lacks_memory(c) ? cli_no_memory(c) : cli_texts_open(c, "--calib", &calib, &calibrate);
     if (cli_has(c, "--pin")) o.quant.pins = pins;
     precis_model *m = NULL;
     precis_imatrix *im = NULL;

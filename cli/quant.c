@@ -199,8 +199,8 @@ static int run(cli *c)
     const int limited = cli_memory_limit(c);
     if (limited >= 0) return limited;
     char *text = NULL, *key = NULL, *pins = cli_joined(c, "--pin"), *types = NULL, *method = NULL, *kv = NULL;
-    cli_texts calib;
-    int rc = cli_texts_open(c, "--calib", &calib, &o.calibrate);
+    cli_texts calib = { .n = 0 };
+    int rc = cli_lacks_memory(c) ? cli_no_memory(c) : cli_texts_open(c, "--calib", &calib, &o.calibrate);
     if (cli_has(c, "--pin")) o.quant.pins = pins;
     if (rc < 0 && cli_has(c, "--text"))
         rc = cli_read_text(c, cli_get(c, "--text"), PRECIS_INPUT_TEXT, &text, &o.text_len);

@@ -19,8 +19,8 @@ static int attest(cli *c)
     char *made = NULL;
     if (!given) {
         const size_t n = tail ? (size_t)(tail - manifest) : strlen(manifest);
-        made = malloc(n + 32);
-        if (!made) return cli_error(c, "out of memory"), EXIT_RESOURCES;
+        made = cli_grow(NULL, n + 32);
+        if (!made) return cli_no_memory(c);
         sprintf(made, "%.*s.attestation.json", (int)n, manifest);
     }
     const char *out = given ? given : made;

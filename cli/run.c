@@ -50,13 +50,13 @@ static bool keep(session *s, int32_t id, const char *piece, size_t len)
 {
     if (s->len + len + 1 > s->cap) {
         s->cap = 2 * s->cap + len + 256;
-        char *grown = realloc(s->text, s->cap);
+        char *grown = cli_grow(s->text, s->cap);
         if (!grown) return false;
         s->text = grown;
     }
     if (s->n + 1 > s->cap_ids) {
         s->cap_ids = 2 * s->cap_ids + 64;
-        int32_t *grown = realloc(s->ids, s->cap_ids * sizeof *grown);
+        int32_t *grown = cli_grow(s->ids, s->cap_ids * sizeof *grown);
         if (!grown) return false;
         s->ids = grown;
     }
@@ -74,7 +74,7 @@ static int prefill(session *s, const int32_t *ids, size_t n, const float **logit
     if (!n) return cli_usage(c, "the prompt has no tokens");
     if (s->position + n > s->info.context)
         return cli_usage(c, "the prompt has %zu tokens and %u are in use, the context holds %u; a larger --ctx makes room", n, s->position, s->info.context);
-    precis_row *rows = malloc(s->info.batch * sizeof *rows);
+    precis_row *rows = cli_grow(NULL, s->info.batch * sizeof *rows);
     precis_status st = rows ? PRECIS_OK : PRECIS_ENOMEM;
     for (size_t at = 0; at < n && !st && !cli_cancel;) {
         uint32_t k = 0;
@@ -115,13 +115,14 @@ static int generate(session *s, const float *logits, bool chat, bool *ended)
             if (chat && s->position < s->info.context) { /* the turn's end belongs to the history */
                 if (s->lookup) precis_lookup_read(s->lookup, id, s->position);
                 const precis_row row = { id, s->position++, 0, 0 };
-                precis_runner_decode(s->r, &row, 1, NULL);
+                const precis_status st = precis_runner_decode(s->r, &row, 1, NULL);
+                if (st) return cli_fail(c, st);
             }
             break;
         }
         size_t len;
         const char *piece = precis_tokenizer_piece(s->t, id, 0, &len);
-        if (!keep(s, id, piece, len)) return cli_error(c, "out of memory"), EXIT_RESOURCES;
+        if (!keep(s, id, piece, len)) return cli_no_memory(c);
         const size_t end = whole(s->text, s->len);
         if (s->stream && end > shown) {
             cli_put_text(s->text + shown, end - shown);
@@ -222,7 +223,7 @@ static char *held_after(session *s, const history *h, const char *prompt)
     const char *said = h->m[h->n - 1].content;
     char end[64], *next = NULL;
     special(s, precis_tokenizer_eos(s->t), end, sizeof end);
-    char *held = malloc(strlen(prompt) + strlen(said) + sizeof end);
+    char *held = cli_grow(NULL, strlen(prompt) + strlen(said) + sizeof end);
     if (!held) return NULL;
     strcpy(held, prompt);
     strcat(held, said);
@@ -301,7 +302,7 @@ static int open_session(session *s, precis_runner_options *ro, precis_sampler_op
 
 static int embed(session *s, const char *text, size_t len)
 {
-    float *x = malloc(s->info.width * sizeof *x);
+    float *x = cli_grow(NULL, s->info.width * sizeof *x);
     precis_status st = x ? precis_embed_text(s->r, s->t, text, len, x) : PRECIS_ENOMEM;
     if (!st) st = precis_runner_check(s->r);
     int rc = st ? cli_fail(s->c, st) : EXIT_DONE;

@@ -53,7 +53,7 @@ static void keep(void *user, const precis_eval_token *t)
     tokens *k = user;
     if (k->n == k->cap) {
         const size_t cap = k->cap * 2 + 4096;
-        double *a = realloc(k->kld, cap * sizeof *a), *b = a ? realloc(k->ratio, cap * sizeof *b) : NULL;
+        double *a = cli_grow(k->kld, cap * sizeof *a), *b = a ? cli_grow(k->ratio, cap * sizeof *b) : NULL;
         if (a) k->kld = a;
         if (b) k->ratio = b, k->cap = cap;
         if (!b) {
@@ -118,10 +118,10 @@ static int add_task(suite *s, const char *name, const precis_task_options *o)
     s->n_tasks++;
     a->info.size = sizeof a->info;
     precis_task_get_info(a->task, &a->info);
-    a->answers = calloc(a->info.items, sizeof *a->answers);
-    a->reference = s->ref ? calloc(a->info.items, sizeof *a->reference) : NULL;
-    a->logliks = calloc(a->info.items, PRECIS_TASK_CHOICES * sizeof *a->logliks);
-    if (!a->answers || !a->logliks || (s->ref && !a->reference)) return cli_error(s->c, "out of memory"), EXIT_RESOURCES;
+    a->answers = cli_alloc(a->info.items, sizeof *a->answers);
+    a->reference = s->ref ? cli_alloc(a->info.items, sizeof *a->reference) : NULL;
+    a->logliks = cli_alloc(a->info.items, PRECIS_TASK_CHOICES * sizeof *a->logliks);
+    if (!a->answers || !a->logliks || (s->ref && !a->reference)) return cli_no_memory(s->c);
     char all[65 * 2 + 1] = { 0 };
     for (size_t i = 0; i < a->info.items; i++) { /* a chain over the items: the same questions have the same hash */
         precis_task_item item = { .size = sizeof item };
@@ -146,7 +146,7 @@ static int gather_tasks(suite *s)
     o.shots = (uint32_t)shots;
     o.seed = c->seed;
     char *list = cli_joined(c, "--tasks"), *state = NULL;
-    int rc = list ? -1 : EXIT_RESOURCES;
+    int rc = list ? -1 : cli_no_memory(c);
     for (char *name = list ? strtok_r(list, ",", &state) : NULL; name && rc < 0; name = strtok_r(NULL, ",", &state)) {
         const bool group = !strcmp(name, "reasoning") || !strcmp(name, "all");
         int generated;
@@ -438,7 +438,7 @@ static int write_samples(const suite *s)
     for (size_t i = 0; i < s->n_tasks && !bad; i++)
         for (size_t k = 0; k < s->tasks[i].info.items && !bad; k++) {
             json_t *o = sample(s, &s->tasks[i], k);
-            bad = !o || json_dumpf(o, f, JSON_COMPACT | JSON_REAL_PRECISION(12)) || fputc('\n', f) == EOF;
+            bad = !o || cli_lacks_memory(s->c) || json_dumpf(o, f, JSON_COMPACT | JSON_REAL_PRECISION(12)) || fputc('\n', f) == EOF;
             json_decref(o);
         }
     if (f && fclose(f)) bad = true;
@@ -450,7 +450,7 @@ static int write_samples(const suite *s)
 
 static float *as_floats(const double *x, size_t n)
 {
-    float *f = calloc(n ? n : 1, sizeof *f);
+    float *f = cli_alloc(n ? n : 1, sizeof *f);
     for (size_t i = 0; i < n && f; i++) f[i] = (float)x[i];
     return f;
 }
@@ -481,7 +481,7 @@ static int remember(suite *s)
         const asked *a = &s->tasks[i];
         precis_task_result r = { .size = sizeof r };
         precis_task_summarize(a->task, NULL, a->answers, a->reference, &r);
-        float *v = calloc(a->info.items, sizeof *v);
+        float *v = cli_alloc(a->info.items, sizeof *v);
         for (size_t k = 0; k < a->info.items && v; k++) v[k] = a->answers[k].right;
         owned[n] = v;
         list[n] = (cli_measure){ a->info.metric, a->info.name, a->sha, v, a->info.items, r.accuracy, r.accuracy_se, verdict_of(s, "accuracy drop", a->info.name) };
@@ -490,7 +490,7 @@ static int remember(suite *s)
     char settings[160];
     snprintf(settings, sizeof settings, "arithmetic %s, window %u, windows %u, keys %s, values %s", precis_arithmetic_name(s->o.arithmetic), s->o.window, s->o.windows, s->o.k_type ? s->o.k_type : "f16",
              s->o.v_type ? s->o.v_type : "f16");
-    const int rc = failed ? (cli_error(s->c, "out of memory"), EXIT_RESOURCES) : cli_history_add(s->c, s->m, s->ref, settings, s->n_rows ? precis_verdict_name(s->verdict) : NULL, list, n);
+    const int rc = failed ? cli_no_memory(s->c) : cli_history_add(s->c, s->m, s->ref, settings, s->n_rows ? precis_verdict_name(s->verdict) : NULL, list, n);
     for (size_t i = 0; i < n; i++) free(owned[i]);
     return rc;
 }
@@ -522,7 +522,7 @@ static int evaluate(suite *s)
         o.each = keep;
         o.user = &d->k;
         st = precis_eval_text(c->ctx, s->m, s->ref, d->text, d->len, &o, &d->e);
-        if (!st && d->k.failed) return cli_error(c, "out of memory"), EXIT_RESOURCES;
+        if (!st && d->k.failed) return cli_no_memory(c);
         if (st == PRECIS_EINVAL && s->n_domains > 1) {
             cli_progress_clear();
             fprintf(stderr, "precis: text %s:\n", d->name);
@@ -543,8 +543,8 @@ static int evaluate(suite *s)
 
 int cli_eval_suite(cli *c, const precis_model *m, const precis_model *ref, const precis_eval_options *o)
 {
-    suite *s = calloc(1, sizeof *s);
-    if (!s) return cli_error(c, "out of memory"), EXIT_RESOURCES;
+    suite *s = cli_alloc(1, sizeof *s);
+    if (!s) return cli_no_memory(c);
     *s = (suite){ .c = c, .m = m, .ref = ref, .o = *o };
     int rc = check(s);
     if (rc < 0) rc = gather_texts(s);

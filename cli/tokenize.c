@@ -94,8 +94,8 @@ static int render(cli *c)
     int rc = cli_read_text(c, cli_get(c, "--render"), PRECIS_INPUT_TABLE, &source, &len);
     if (rc >= 0) return rc;
     for (const char *m; rc < 0 && n < MAX_MESSAGES && (m = cli_get_nth(c, "--message", (int)n));) {
-        char *eq = (owned[n] = strdup(m)) ? strchr(owned[n], '=') : NULL;
-        if (!owned[n]) break;
+        char *eq = (owned[n] = cli_copy(m)) ? strchr(owned[n], '=') : NULL;
+        if (!owned[n]) return cli_no_memory(c); /* the system takes back what was read */
         if (!eq) rc = cli_usage(c, "--message %s is not ROLE=TEXT", m);
         else *eq = 0, messages[n] = (precis_message){ owned[n], eq + 1 };
         n++;

@@ -1,0 +1,38 @@
+/* memory.c - memory that could not be had is remembered. jansson's functions take a value that could not be made, NULL, and go on without it, so that a result may lack a part
+ * without a word; hence nobody looks at each of them: whoever makes a result final asks once whether anything was lacking since the start, and main asks at the end. */
+#include "cli.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic bool lacking;
+
+static void *noted(void *p)
+{
+    if (!p) lacking = true;
+    return p;
+}
+
+static void *json_alloc(size_t bytes) { return noted(malloc(bytes)); }
+
+void cli_memory_init(void) { json_set_alloc_funcs(json_alloc, free); }
+
+void *cli_alloc(size_t n, size_t size) { return noted(calloc(n ? n : 1, size)); }
+void *cli_grow(void *old, size_t bytes) { return noted(realloc(old, bytes)); }
+char *cli_copy(const char *s) { return noted(strdup(s)); }
+FILE *cli_text_stream(char **text, size_t *len) { return noted(open_memstream(text, len)); }
+
+bool cli_lacks_memory(const cli *c) { return lacking || (c->ctx && precis_ctx_refused(c->ctx)); }
+
+int cli_no_memory(const cli *c)
+{
+    lacking = true;
+    cli_error(c, "out of memory");
+    return EXIT_RESOURCES;
+}
+
+int cli_memory_verdict(const cli *c, int rc)
+{
+    return rc == EXIT_RESOURCES || rc == EXIT_INTERRUPTED || !cli_lacks_memory(c) ? rc : cli_no_memory(c);
+}
