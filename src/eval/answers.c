@@ -51,7 +51,7 @@ static precis_status start(answerer *a, precis_ctx *ctx, const precis_model *m, 
     size_t n;
     st = precis_tokenizer_encode(a->t, "", 0, PRECIS_TEXT_ADD, &ids, &n);
     if (!st) a->bos = pcs_window_bos(a->t, ids, n);
-    if (!st) precis_ids_free(a->t, ids);
+    precis_ids_free(a->t, ids);
     a->cached = pcs_alloc(ctx, a->context, sizeof *a->cached);
     a->rows = pcs_alloc(ctx, a->batch, sizeof *a->rows);
     a->row = pcs_alloc(ctx, a->vocabulary, sizeof *a->row);

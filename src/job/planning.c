@@ -147,6 +147,7 @@ precis_status precis_planning_check(precis_ctx *ctx, const precis_model *m, cons
 precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, precis_planning *out)
 {
     *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN };
+    const uint64_t refused = precis_ctx_refused(ctx);
     uint64_t most = 0, more = 0;
     bool gains;
     char method[96];
@@ -202,6 +203,7 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
         ctx->message[0] = 0;
     }
     out->ram = more ? out->bytes + more : 0;
+    st = pcs_with_memory(ctx, refused, st);
     if (st) {
         pcs_free(ctx, out->kv);
         out->kv = NULL;

@@ -168,6 +168,7 @@ static precis_status check_outputs(precis_ctx *ctx, const precis_model *model, c
 precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path, const precis_job_options *opts, precis_job *job)
 {
     *job = (precis_job){ 0 };
+    const uint64_t refused = precis_ctx_refused(ctx);
     precis_quant_options q = opts->quant;
     pcs_method_set set;
     take_scheme(opts->type, &q);
@@ -235,7 +236,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     precis_plan_close(&early);
     if (copy) job->work = w; /* the plan's rows point into the copy */
     else pcs_free(ctx, w);
-    return st;
+    return pcs_with_memory(ctx, refused, st);
 }
 
 void precis_job_close(precis_job *job)

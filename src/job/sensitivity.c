@@ -1,5 +1,6 @@
 /* sensitivity.c - the profile: one tensor after another stands quantized in the model, which runs on from the layer that holds it; the
  * divergence of its logits from the original's is what that tensor costs. Then whole plans at random, to see how costs add up. */
+#include "base/lack.h"
 #include "base/json.h"
 #include "job/divergence.h"
 #include "job/gain.h"
@@ -469,6 +470,7 @@ precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const p
     precis_profile_options o = opts ? *opts : defaults;
     if (!(o.time_limit > 0)) o.time_limit = 600;
     profiler r = { .ctx = ctx, .origin = model, .opt = &o, .begun = pcs_now() };
+    const uint64_t refused = precis_ctx_refused(ctx);
     *out = NULL;
     precis_status st = precis_profile_check(ctx, &o);
     if (!st) st = pcs_profile_new(ctx, &r.p);
@@ -479,6 +481,7 @@ precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const p
     precis_model_close(&r.m);
     pcs_free(ctx, r.cuts);
     pcs_free(ctx, r.tops);
+    st = pcs_with_memory(ctx, refused, st);
     if (st) precis_profile_close(&r.p);
     *out = r.p;
     return st;

@@ -119,7 +119,7 @@ precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const pre
             if (bos >= 0) ids[at] = bos; /* a model that begins with it knows no text without */
             if (k > 1) st = pcs_windows_add(w, ids + at, (uint32_t)k);
         }
-        if (!st) precis_ids_free(t, ids);
+        precis_ids_free(t, ids);
     }
     precis_tokenizer_close(&t);
     if (!st && w->n_ids < LEAST) st = pcs_fail(ctx, PRECIS_EINVAL, "the calibration text gives %zu tokens%s; methods that look at the whole model need at least %d, and a few thousand to be good", w->n_ids, o->tokens && o->tokens < LEAST ? " (--calib-tokens)" : "", LEAST);

@@ -1,4 +1,5 @@
 /* convert.c - the table of writers, the report, and the GGUF writer. */
+#include "base/lack.h"
 #include "write/convert.h"
 
 #include "base/f16.h"
@@ -212,6 +213,7 @@ precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const c
 {
     static const precis_convert_options defaults = PRECIS_CONVERT_OPTIONS_INIT;
     pcs_convert c = { .ctx = ctx, .m = model, .path = path, .opt = opts ? *opts : defaults };
+    const uint64_t refused = precis_ctx_refused(ctx);
     const size_t len = strlen(path);
     const char *name = c.opt.format ? c.opt.format : len > 5 && !strcasecmp(path + len - 5, ".gguf") ? "gguf" : "safetensors";
     *report = NULL;
@@ -228,7 +230,7 @@ precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const c
     pcs_arena_init(&r->arena, ctx);
     c.report = r;
     r->rows = pcs_arena_alloc(&r->arena, r->n + 1, sizeof *r->rows);
-    st = r->rows ? w->write(&c) : PRECIS_ENOMEM;
+    st = pcs_with_memory(ctx, refused, r->rows ? w->write(&c) : PRECIS_ENOMEM);
     if (st) precis_convert_report_close(&r);
     *report = r;
     return st;

@@ -111,6 +111,10 @@ help
 help quant
 help --completion bash
 help --man quant
+quant m.gguf --type Q4_0 -o o.gguf {QUICK} -t 3
+profile m.gguf -o o.json --tokens 16 --types Q4_0 -q -t 2
+law fit runs.csv --form own.law -o o.json --bootstrap 3 --holdout -t 3
+run q4.gguf -p the.other -n 4 --temp 0 --pack background -t 2
 eval m.gguf --ladder W4A16 --calib t.txt --ctx 16 --chunks 1 --json
 bench m.gguf --prompt 8 --gen 2 --json
 bench q4.gguf --prompt 8 --gen 2 --sequences 2
