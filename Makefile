@@ -3,7 +3,8 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo test test-alloc test-peers test-arm test-bytes test-kill asan ubsan tsan bench fuzz install clean bootstrap
+.PHONY: all demo test test-alloc test-peers test-arm test-bytes test-kill asan ubsan tsan bench fuzz install clean
+.PHONY: bootstrap
 
 all: bootstrap
 	@tools/build $(BUILD)
@@ -19,7 +20,7 @@ test: bootstrap
 	@tools/build $(BUILD) -DPRECIS_TESTS=ON
 	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
 
-# Every place that asks for memory, made to fail, once and from then on: exit 4, or the same bytes. A quarter of an hour on 16 cores.
+# Every place that asks for memory, made to fail, once and from then on: exit 4, or the same bytes. Half an hour.
 test-alloc: all
 	@tests/alloc/run $(BUILD)
 

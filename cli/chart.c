@@ -36,7 +36,9 @@ chart_series *chart_add(chart *c, const char *label, bool points)
 {
     if (c->n == CHART_SERIES) return NULL;
     chart_series *s = &c->series[c->n];
-    *s = (chart_series){ .points = points, .x = cli_grow(NULL, CHART_POINTS * sizeof(double)), .y = cli_grow(NULL, CHART_POINTS * sizeof(double)) };
+    *s = (chart_series){ .points = points,
+                         .x = cli_grow(NULL, CHART_POINTS * sizeof(double)),
+                         .y = cli_grow(NULL, CHART_POINTS * sizeof(double)) };
     snprintf(s->label, sizeof s->label, "%s", label);
     if (!s->x || !s->y) {
         free(s->x);

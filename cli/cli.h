@@ -86,7 +86,8 @@ char *cli_copy(const char *s);
 FILE *cli_text_stream(char **text, size_t *len); /* open_memstream */
 /* jansson's memory is remembered too: before anything else. */
 void cli_memory_init(void);
-/* Was memory lacking since the start, here, in jansson or in the context? Then what was made may lack a part: nothing of it is written. */
+/* Was memory lacking since the start, here, in jansson or in the context? Then what was made may lack a part: nothing
+ * of it is written. */
 bool cli_lacks_memory(const cli *c);
 /* Says so, and gives the exit code. */
 int cli_no_memory(const cli *c);

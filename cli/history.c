@@ -175,7 +175,8 @@ static int one(cli *c, sqlite3_stmt *q, memory *all, batch *b)
     const float *values = sqlite3_column_blob(q, 9);
     const size_t n = (size_t)sqlite3_column_bytes(q, 9) / sizeof(float);
     series *s = key && model && what && domain && at && name && b->n < MEASURES ? find(all, key) : NULL;
-    if (sqlite3_errcode(sqlite3_db_handle(q)) == SQLITE_NOMEM || (s && !s->key)) return cli_no_memory(c); /* columns are NULL then, as they are where the file has none */
+    if (sqlite3_errcode(sqlite3_db_handle(q)) == SQLITE_NOMEM || (s && !s->key))
+        return cli_no_memory(c); /* columns are NULL then, as they are where the file has none */
     if (!s) return cli_error(c, "the file of results is damaged, or has more than %d series", MEASURES);
     const bool before = s->model && s->n == n && n && strcmp(s->model, model);
     double change = NAN;

@@ -294,7 +294,9 @@ static int run(cli *c)
     o.profile = 1;
     g.figures = cli_alloc(FIGURES, sizeof *g.figures);
     const bool lacks = cli_lacks_memory(c);
-    const precis_status st = lacks ? PRECIS_ENOMEM : c->n_args ? precis_law_fit_run(c->ctx, &fit, law, c->args[0], &o) : PRECIS_OK;
+    const precis_status st = lacks       ? PRECIS_ENOMEM
+                             : c->n_args ? precis_law_fit_run(c->ctx, &fit, law, c->args[0], &o)
+                                         : PRECIS_OK;
     g.law = c->n_args ? fit.law : law;
     if (lacks) rc = cli_no_memory(c);
     else if (st) rc = cli_fail(c, st);

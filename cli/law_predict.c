@@ -423,7 +423,8 @@ static int compare_laws(cli *c, const char *laws)
         json_array_append_new(list, json_pack("{s:s, s:f, s:o, s:o, s:o, s:o, s:b}", "law", name, "loss", v.loss, "loss16", law_real(v.loss16), "added", law_real(v.added), "ptq", law_real(v.ptq), "n_eff", law_real(v.n_eff), "outside", v.outside));
         if (!c->json) printf("%-22s %10.5f %10.5f %10.5f %10.5f %8.4f%s\n", name, v.loss, v.loss16, v.added, isnan(v.ptq) ? 0 : v.ptq, v.n_eff / p.v[PRECIS_LAW_N], v.outside ? "  outside its range" : "");
     }
-    if (rc < 0 && !json_array_size(list) && !cli_lacks_memory(c)) rc = cli_error(c, "no law speaks of this point: --N and --D are needed, and bits that a law knows");
+    if (rc < 0 && !json_array_size(list) && !cli_lacks_memory(c))
+        rc = cli_error(c, "no law speaks of this point: --N and --D are needed, and bits that a law knows");
     if (rc < 0 && c->json) return cli_print_json(c, json_pack("{s:o}", "laws", list));
     json_decref(list);
     return rc < 0 ? cli_done(c) : rc;

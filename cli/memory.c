@@ -1,5 +1,6 @@
-/* memory.c - memory that could not be had is remembered. jansson's functions take a value that could not be made, NULL, and go on without it, so that a result may lack a part
- * without a word; hence nobody looks at each of them: whoever makes a result final asks once whether anything was lacking since the start, and main asks at the end. */
+/* memory.c - memory that could not be had is remembered. jansson's functions take a value that could not be made, NULL,
+ * and go on without it, so that a result may lack a part without a word; hence nobody looks at each of them: whoever
+ * makes a result final asks once whether anything was lacking since the start, and main asks at the end. */
 #include "cli.h"
 
 #include <stdatomic.h>

@@ -490,7 +490,9 @@ static int remember(suite *s)
     char settings[160];
     snprintf(settings, sizeof settings, "arithmetic %s, window %u, windows %u, keys %s, values %s", precis_arithmetic_name(s->o.arithmetic), s->o.window, s->o.windows, s->o.k_type ? s->o.k_type : "f16",
              s->o.v_type ? s->o.v_type : "f16");
-    const int rc = failed ? cli_no_memory(s->c) : cli_history_add(s->c, s->m, s->ref, settings, s->n_rows ? precis_verdict_name(s->verdict) : NULL, list, n);
+    const int rc = failed ? cli_no_memory(s->c)
+                          : cli_history_add(s->c, s->m, s->ref, settings,
+                                            s->n_rows ? precis_verdict_name(s->verdict) : NULL, list, n);
     for (size_t i = 0; i < n; i++) free(owned[i]);
     return rc;
 }

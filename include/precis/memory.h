@@ -8,8 +8,9 @@
 extern "C" {
 #endif
 
-/* How often the system, your realloc, or the limit that you set has refused memory to this context. A status of PRECIS_ENOMEM says it of one call; this says it of all calls, of
- * those too that give a number or a count, where nothing found and no memory look alike: a caller that has seen it grow does not use what they gave. */
+/* How often the system, your realloc, or the limit that you set has refused memory to this context. A status of
+ * PRECIS_ENOMEM says it of one call; this says it of all calls, of those too that give a number or a count, where
+ * nothing found and no memory look alike: a caller that has seen it grow does not use what they gave. */
 PRECIS_API uint64_t precis_ctx_refused(const precis_ctx *ctx);
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
-/* sha256.h - a digest that cannot fail: its state lies in its owner, so that nothing is allocated, and no digest of nothing can pass for one of the data. */
+/* sha256.h - a digest that cannot fail: its state lies in its owner, so that nothing is allocated, and no digest of
+ * nothing can pass for one of the data. */
 #ifndef PCS_SHA256_H
 #define PCS_SHA256_H
 

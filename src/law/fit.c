@@ -278,7 +278,8 @@ precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const pre
     if (!st && opts->holdout) st = pcs_holdout(f, fit);
     if (!st) st = result_law(f, fit, law);
     if (!st) pcs_identify_after(f, fit);
-    st = pcs_with_memory(ctx, refused, st); /* starts, resamples and held out parts are made on all threads, and give numbers alone */
+    /* Starts, resamples and held out parts are made on all threads, and give numbers alone. */
+    st = pcs_with_memory(ctx, refused, st);
     fit->warnings = (const char *const *)f->warnings;
     fit->n_warnings = f->n_warnings;
     if (st) precis_law_fit_close(fit);

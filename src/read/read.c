@@ -90,7 +90,8 @@ static precis_status open_model(precis_ctx *ctx, precis_model **out, const char 
     return pcs_fail(ctx, PRECIS_EFORMAT, "%s: not a model file: byte 0: neither GGUF, safetensors nor a llama2.c checkpoint", path);
 }
 
-/* A part that a file need not have is looked up by names that are made; one that could not be made must not pass for one that is not there. */
+/* A part that a file need not have is looked up by names that are made; one that could not be made must not pass for
+ * one that is not there. */
 static precis_status open_whole(precis_ctx *ctx, precis_model **out, const char *path, bool to_run)
 {
     const uint64_t refused = precis_ctx_refused(ctx);
@@ -99,8 +100,15 @@ static precis_status open_whole(precis_ctx *ctx, precis_model **out, const char 
     return st;
 }
 
-precis_status precis_model_open(precis_ctx *ctx, precis_model **out, const char *path) { return open_whole(ctx, out, path, false); }
-precis_status precis_model_open_to_run(precis_ctx *ctx, precis_model **out, const char *path) { return open_whole(ctx, out, path, true); }
+precis_status precis_model_open(precis_ctx *ctx, precis_model **out, const char *path)
+{
+    return open_whole(ctx, out, path, false);
+}
+
+precis_status precis_model_open_to_run(precis_ctx *ctx, precis_model **out, const char *path)
+{
+    return open_whole(ctx, out, path, true);
+}
 
 precis_status pcs_tensor_shape(precis_model *m, pcs_tensor *t, uint64_t at)
 {

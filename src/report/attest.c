@@ -20,14 +20,38 @@
 enum { SMALL = 1 << 20 };
 static const char payload_type[] = "application/vnd.in-toto+json", predicate_type[] = "urn:precis:quantization:v1", statement_type[] = "https://in-toto.io/Statement/v1";
 
-/* ---- libcrypto --------------------------------------------------------------------------------------------------------- */
+/* ---- libcrypto ---------------------------------------------------------------------------------------------- */
 
-/* libcrypto loads what it has when it is first asked, and says of an algorithm that it could not load for want of memory that there is none. So what fails is tried a second time. */
+/* libcrypto loads what it has when it is first asked, and says of an algorithm that it could not load for want of
+ * memory that there is none. So what fails is tried a second time. */
 enum { ATTEMPTS = 2 };
+
+/* Does libcrypto verify at all, now? It may have failed to load what it needs once and for all, and then every signature
+ * is "not valid"; this one is (RFC 8032, section 7.1, test 1: of no bytes). */
+static bool verifies(void)
+{
+    static const unsigned char public[32] = {
+        0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a,
+        0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+    };
+    static const unsigned char sig[64] = {
+        0xe5, 0x56, 0x43, 0x00, 0xc3, 0x60, 0xac, 0x72, 0x90, 0x86, 0xe2, 0xcc, 0x80, 0x6e, 0x82, 0x8a,
+        0x84, 0x87, 0x7f, 0x1e, 0xb8, 0xe5, 0xd9, 0x74, 0xd8, 0x73, 0xe0, 0x65, 0x22, 0x49, 0x01, 0x55,
+        0x5f, 0xb8, 0x82, 0x15, 0x90, 0xa3, 0x3b, 0xac, 0xc6, 0x1e, 0x39, 0x70, 0x1c, 0xf9, 0xb4, 0x6b,
+        0xd2, 0x5b, 0xf5, 0xf0, 0x59, 0x5b, 0xbe, 0x24, 0x65, 0x51, 0x41, 0x43, 0x8e, 0x7a, 0x10, 0x0b,
+    };
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public, sizeof public);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    const bool ok = key && md && EVP_DigestVerifyInit(md, NULL, NULL, NULL, key) == 1 &&
+                    EVP_DigestVerify(md, sig, sizeof sig, public, 0) == 1;
+    EVP_MD_CTX_free(md);
+    EVP_PKEY_free(key);
+    return ok;
+}
 
 static bool lacked(precis_ctx *ctx)
 {
-    bool yes = false;
+    bool yes = !verifies();
     for (unsigned long e; (e = ERR_get_error());) yes = yes || ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
     void *probe = pcs_alloc(ctx, 1, 4096);
     yes = yes || !probe;
@@ -75,18 +99,26 @@ static precis_status read_key(precis_ctx *ctx, const char *path, bool private, E
     }
     OPENSSL_cleanse(text, len);
     pcs_free(ctx, text);
-    return *key ? PRECIS_OK : crypto_fail(ctx, PRECIS_EFORMAT, "%s: no %s Ed25519 key in PEM (precis report --new-key FILE makes a pair)", path, private ? "private" : "public");
+    return *key ? PRECIS_OK
+                : crypto_fail(ctx, PRECIS_EFORMAT,
+                              "%s: no %s Ed25519 key in PEM (precis report --new-key FILE makes a pair)", path,
+                              private ? "private" : "public");
 }
 
-/* SHA-256 of the public key's DER. */
+/* SHA-256 of the public key's DER (RFC 8410: what comes before the key is the same for all), which libcrypto would
+ * ask for much memory to encode. */
 static precis_status key_id(precis_ctx *ctx, EVP_PKEY *key, char hex[65])
 {
-    unsigned char *der = NULL;
-    int n = 0;
-    for (int i = 0; i < ATTEMPTS && n <= 0; i++) n = i2d_PUBKEY(key, &der);
-    if (n <= 0) return crypto_fail(ctx, PRECIS_EUNSUPPORTED, "libcrypto does not encode the public key");
-    precis_sha256(der, (size_t)n, hex);
-    OPENSSL_free(der);
+    static const unsigned char head[12] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
+    unsigned char der[sizeof head + 32];
+    size_t n = 0;
+    bool ok = false;
+    memcpy(der, head, sizeof head);
+    for (int i = 0; i < ATTEMPTS && !ok; i++)
+        ok = (n = 32) && EVP_PKEY_get_raw_public_key(key, der + sizeof head, &n) == 1 && n == 32;
+    if (!ok)
+        return crypto_fail(ctx, PRECIS_EUNSUPPORTED, "libcrypto does not give the public key");
+    precis_sha256(der, sizeof der, hex);
     return PRECIS_OK;
 }
 
@@ -250,7 +282,8 @@ static precis_status sign(precis_ctx *ctx, EVP_PKEY *key, const pcs_buf *body, u
     for (int i = 0; i < ATTEMPTS && !st && !ok; i++) {
         EVP_MD_CTX *md = EVP_MD_CTX_new();
         size_t n = 64;
-        ok = md && EVP_DigestSignInit(md, NULL, NULL, NULL, key) == 1 && EVP_DigestSign(md, sig, &n, (const unsigned char *)pae.data, pae.len) == 1 && n == 64;
+        ok = md && EVP_DigestSignInit(md, NULL, NULL, NULL, key) == 1 &&
+             EVP_DigestSign(md, sig, &n, (const unsigned char *)pae.data, pae.len) == 1 && n == 64;
         EVP_MD_CTX_free(md);
     }
     if (!st && !ok) st = crypto_fail(ctx, PRECIS_EUNSUPPORTED, "libcrypto did not sign");
@@ -296,7 +329,8 @@ static precis_status signed_by(precis_ctx *ctx, EVP_PKEY *key, octets body, octe
     ERR_clear_error();
     for (int i = 0; i < ATTEMPTS && !st && !*found && sig.len == 64; i++) {
         EVP_MD_CTX *md = EVP_MD_CTX_new();
-        *found = md && EVP_DigestVerifyInit(md, NULL, NULL, NULL, key) == 1 && EVP_DigestVerify(md, sig.data, sig.len, (const unsigned char *)pae.data, pae.len) == 1;
+        *found = md && EVP_DigestVerifyInit(md, NULL, NULL, NULL, key) == 1 &&
+                 EVP_DigestVerify(md, sig.data, sig.len, (const unsigned char *)pae.data, pae.len) == 1;
         EVP_MD_CTX_free(md);
     }
     if (!st && !*found && lacked(ctx)) st = pcs_lack(ctx, "libcrypto");

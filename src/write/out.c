@@ -193,7 +193,9 @@ static precis_status verify(pcs_out *o)
         if (!st) st = pcs_progress(o->ctx, "verify", at < o->at ? at : o->at, o->at);
     }
     pcs_sha256_end(&o->hash, got);
-    if (!st && strcmp(o->sha256, got)) st = pcs_fail(o->ctx, PRECIS_EIO, "%s: what was written reads back differently; the disk or memory is faulty", o->path);
+    if (!st && strcmp(o->sha256, got))
+        st = pcs_fail(o->ctx, PRECIS_EIO, "%s: what was written reads back differently; the disk or memory is faulty",
+                      o->path);
     return st;
 }
 

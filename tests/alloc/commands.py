@@ -1,4 +1,4 @@
-"""Command lines that walk the whole tool on the inputs of inputs.py. Each runs in a folder of its own, with links to all inputs in it."""
+"""Command lines that walk the whole tool on the inputs of inputs.py, each in a folder with links to all of them."""
 
 QUICK = "--calib-tokens 16 --chunks 1 --ctx 16 -q"
 
@@ -70,7 +70,7 @@ eval m.gguf --text t.txt --ctx 16 --chunks 2 --json
 eval q4.gguf --against m.gguf --ctx 16 --chunks 1 --gate --max-kld 1 --max-ppl 5 --results o.sqlite
 eval q4.gguf --against m.gguf --ctx 16 --chunks 1 --logits o.gguf
 eval q4.gguf --logits logits.gguf --ctx 16 --chunks 1 --json
-eval q4.gguf --against m.gguf --tasks tasks.jsonl,copy --limit 2 --samples o.jsonl --max-drop 50% --gate --results o.sqlite --json
+eval q4.gguf --against m.gguf --tasks tasks.jsonl,copy --limit 2 --samples o.jsonl --max-drop 50% --gate --json
 eval m.gguf --ids 3,4,5,6 --nll --emulate
 eval m.gguf --text t.txt --domains --ctx 16 --chunks 1
 eval --history --results r.sqlite

@@ -1,4 +1,6 @@
-"""A model of some 60 kB with a tokenizer and a chat template, a low-rank adapter for it, texts, questions and a table of runs: what tests/alloc/run.py works on."""
+"""A model of some 70 kB with a tokenizer and a chat template, a low-rank adapter for it, texts, questions and a table
+of runs: what run.py and unit.alloc work on."""
+
 import math
 import random
 import struct
@@ -33,7 +35,12 @@ def write_gguf(path, keys, tensors):
         head += string(k) + value(v)
     at, data = 0, b""
     for name, shape, x in tensors:
-        head += string(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *shape) + struct.pack("<IQ", 0, at)
+        head += (
+            string(name)
+            + struct.pack("<I", len(shape))
+            + struct.pack(f"<{len(shape)}Q", *shape)
+            + struct.pack("<IQ", 0, at)
+        )
         raw = struct.pack(f"<{len(x)}f", *x)
         data += raw + b"\0" * (-len(raw) % ALIGN)
         at = len(data)
@@ -48,19 +55,37 @@ def bytes_as_characters():
     return [chr(b) if b in plain else chr(next(beyond)) for b in range(256)]
 
 
-TEMPLATE = ("{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
-            "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}")
+TEMPLATE = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
 
 
 def make_model(path, width=32, inner=64, seed=1):
     r = random.Random(seed)
     merges = ["t h", "th e", "i n", "a n", "Ġ the", "e r", "o n", "an d"]
     tokens = ["<|end|>", "<|im_start|>", "<|im_end|>"] + bytes_as_characters() + [m.replace(" ", "") for m in merges]
-    keys = [("general.architecture", "llama"), ("general.name", "tiny"), ("llama.block_count", 1), ("llama.embedding_length", width), ("llama.context_length", 64),
-            ("llama.feed_forward_length", inner), ("llama.attention.head_count", 2), ("llama.attention.head_count_kv", 1), ("llama.attention.layer_norm_rms_epsilon", 1e-5),
-            ("llama.rope.freq_base", 10000.0), ("llama.rope.dimension_count", width // 2), ("tokenizer.ggml.model", "gpt2"), ("tokenizer.ggml.pre", "smollm"), ("tokenizer.ggml.tokens", tokens),
-            ("tokenizer.ggml.token_type", [3, 3, 3] + [1] * (len(tokens) - 3)), ("tokenizer.ggml.merges", merges), ("tokenizer.ggml.bos_token_id", 1), ("tokenizer.ggml.eos_token_id", 0),
-            ("tokenizer.chat_template", TEMPLATE)]
+    keys = [
+        ("general.architecture", "llama"),
+        ("general.name", "tiny"),
+        ("llama.block_count", 1),
+        ("llama.embedding_length", width),
+        ("llama.context_length", 64),
+        ("llama.feed_forward_length", inner),
+        ("llama.attention.head_count", 2),
+        ("llama.attention.head_count_kv", 1),
+        ("llama.attention.layer_norm_rms_epsilon", 1e-5),
+        ("llama.rope.freq_base", 10000.0),
+        ("llama.rope.dimension_count", width // 2),
+        ("tokenizer.ggml.model", "gpt2"),
+        ("tokenizer.ggml.pre", "smollm"),
+        ("tokenizer.ggml.tokens", tokens),
+        ("tokenizer.ggml.token_type", [3, 3, 3] + [1] * (len(tokens) - 3)),
+        ("tokenizer.ggml.merges", merges),
+        ("tokenizer.ggml.bos_token_id", 1),
+        ("tokenizer.ggml.eos_token_id", 0),
+        ("tokenizer.chat_template", TEMPLATE),
+    ]
 
     def matrix(name, columns, rows):
         return name, (columns, rows), [r.gauss(0, 1 / math.sqrt(columns)) for _ in range(columns * rows)]
@@ -68,17 +93,41 @@ def make_model(path, width=32, inner=64, seed=1):
     def ones(name):
         return name, (width,), [1 + r.gauss(0, 0.1) for _ in range(width)]
 
-    write_gguf(path, keys, [
-        matrix("token_embd.weight", width, len(tokens)), ones("output_norm.weight"), ones("blk.0.attn_norm.weight"), matrix("blk.0.attn_q.weight", width, width),
-        matrix("blk.0.attn_k.weight", width, width // 2), matrix("blk.0.attn_v.weight", width, width // 2), matrix("blk.0.attn_output.weight", width, width),
-        ones("blk.0.ffn_norm.weight"), matrix("blk.0.ffn_gate.weight", width, inner), matrix("blk.0.ffn_up.weight", width, inner), matrix("blk.0.ffn_down.weight", inner, width)])
+    write_gguf(
+        path,
+        keys,
+        [
+            matrix("token_embd.weight", width, len(tokens)),
+            ones("output_norm.weight"),
+            ones("blk.0.attn_norm.weight"),
+            matrix("blk.0.attn_q.weight", width, width),
+            matrix("blk.0.attn_k.weight", width, width // 2),
+            matrix("blk.0.attn_v.weight", width, width // 2),
+            matrix("blk.0.attn_output.weight", width, width),
+            ones("blk.0.ffn_norm.weight"),
+            matrix("blk.0.ffn_gate.weight", width, inner),
+            matrix("blk.0.ffn_up.weight", width, inner),
+            matrix("blk.0.ffn_down.weight", inner, width),
+        ],
+    )
 
 
 def make_adapter(path, width=32, rank=2):
     r = random.Random(5)
-    keys = [("general.architecture", "llama"), ("general.type", "adapter"), ("adapter.type", "lora"), ("adapter.lora.alpha", 4.0)]
-    write_gguf(path, keys, [("blk.0.attn_q.weight.lora_a", (width, rank), [r.gauss(0, 0.1) for _ in range(width * rank)]),
-                            ("blk.0.attn_q.weight.lora_b", (rank, width), [r.gauss(0, 0.1) for _ in range(width * rank)])])
+    keys = [
+        ("general.architecture", "llama"),
+        ("general.type", "adapter"),
+        ("adapter.type", "lora"),
+        ("adapter.lora.alpha", 4.0),
+    ]
+    write_gguf(
+        path,
+        keys,
+        [
+            ("blk.0.attn_q.weight.lora_a", (width, rank), [r.gauss(0, 0.1) for _ in range(width * rank)]),
+            ("blk.0.attn_q.weight.lora_b", (rank, width), [r.gauss(0, 0.1) for _ in range(width * rank)]),
+        ],
+    )
 
 
 def main(folder):
@@ -94,7 +143,10 @@ def main(folder):
     with open(folder + "/template.jinja", "w") as f:
         f.write(TEMPLATE)
     with open(folder + "/own.law", "w") as f:
-        f.write("law own\nparam A = 400 positive start 0 5\nparam alpha = 0.34 start 0.3\nparam E = 1.7 positive start 0\nlet base = A / N^alpha + E\n")
+        f.write(
+            "law own\nparam A = 400 positive start 0 5\nparam alpha = 0.34 start 0.3\n"
+            "param E = 1.7 positive start 0\nlet base = A / N^alpha + E\n"
+        )
     with open(folder + "/formats.txt", "w") as f:
         f.write("bf16 16 1 8 7\nfp8 8 0.5 4 3\nint4 4 0.25\n")
     with open(folder + "/ladder.txt", "w") as f:
@@ -104,7 +156,7 @@ def main(folder):
         f.write("N,D,loss,run\n")
         for i in range(24):
             n, d = 10 ** r.uniform(7, 9.5), 10 ** r.uniform(9, 11.5)
-            f.write("%.6g,%.6g,%.6f,r%d\n" % (n, d, 1.7 + 400 / n ** 0.34 + 410 / d ** 0.28 + r.gauss(0, 0.002), i // 2))
+            f.write("%.6g,%.6g,%.6f,r%d\n" % (n, d, 1.7 + 400 / n**0.34 + 410 / d**0.28 + r.gauss(0, 0.002), i // 2))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
-"""Every place that asks for memory, made to fail. usage: run.py PRECIS SHIM.so [--short] [--most N] [--only TEXT] [--jobs N] [--verbose]
+"""Every place that asks for memory, made to fail.
 
-A run in which a request fails must end with exit 4, a sentence on stderr, and no file but whole ones; or, where a library goes on without, as if nothing had been, with
-the same bytes in each output. Places are told apart by their stacks: each is tried where it first asks and where it last does, failing once, and with all after it."""
+usage: run.py PRECIS SHIM.so [--short] [--most N] [--only TEXT] [--jobs N] [--verbose]
+
+A run in which a request fails must end with exit 4, a sentence on stderr, and no file but whole ones; or, where a
+library goes on without, as if nothing had been, with the same bytes in each output. Places are told apart by their
+stacks: each is tried where it first asks and where it last does, failing once, and with all after it.
+"""
+
 import argparse
 import concurrent.futures
 import hashlib
@@ -32,7 +37,12 @@ def contents(path):
         return data
     db = sqlite3.connect(path)
     try:
-        return repr([db.execute("SELECT precis, name, settings, verdict FROM runs").fetchall(), db.execute("SELECT * FROM results").fetchall()]).encode()
+        return repr(
+            [
+                db.execute("SELECT precis, name, settings, verdict FROM runs").fetchall(),
+                db.execute("SELECT * FROM results").fetchall(),
+            ]
+        ).encode()
     except sqlite3.Error as e:
         return str(e).encode()
     finally:
@@ -47,14 +57,26 @@ class Bench:
         os.mkdir(self.inputs)
         inputs.main(self.inputs)
         for line in commands.PREPARE.strip().splitlines():
-            p = subprocess.run([precis] + line.split() + ["-t", "1"], cwd=self.inputs, capture_output=True, env=self.environment(self.inputs, {}))
+            p = subprocess.run(
+                [precis] + line.split() + ["-t", "1"],
+                cwd=self.inputs,
+                capture_output=True,
+                env=self.environment(self.inputs, {}),
+            )
             if p.returncode not in (0, 5):
                 sys.exit(f"{line}: exit {p.returncode}: {p.stderr.decode()}")
         shutil.rmtree(os.path.join(self.inputs, "home"), ignore_errors=True)
         shutil.rmtree(os.path.join(self.inputs, "tmp"), ignore_errors=True)
 
     def environment(self, folder, more):
-        e = {"PATH": os.environ["PATH"], "HOME": folder + "/home", "XDG_STATE_HOME": folder + "/home", "XDG_CACHE_HOME": folder + "/home", "TMPDIR": folder + "/tmp", "LC_ALL": "C"}
+        e = {
+            "PATH": os.environ["PATH"],
+            "HOME": folder + "/home",
+            "XDG_STATE_HOME": folder + "/home",
+            "XDG_CACHE_HOME": folder + "/home",
+            "TMPDIR": folder + "/tmp",
+            "LC_ALL": "C",
+        }
         os.makedirs(e["HOME"], exist_ok=True)
         os.makedirs(e["TMPDIR"], exist_ok=True)
         return {**e, **more}
@@ -73,7 +95,14 @@ class Bench:
         if words[0] not in ("help",) and "-t" not in words:
             words += ["-t", "1"]
         try:
-            p = subprocess.run([self.precis] + words, cwd=work, stdin=stdin or subprocess.DEVNULL, capture_output=True, env=env, timeout=LIMIT)
+            p = subprocess.run(
+                [self.precis] + words,
+                cwd=work,
+                stdin=stdin or subprocess.DEVNULL,
+                capture_output=True,
+                env=env,
+                timeout=LIMIT,
+            )
             code, out, err = p.returncode, p.stdout, p.stderr
         except subprocess.TimeoutExpired:
             code, out, err = -signal.SIGALRM, b"", b""
@@ -92,7 +121,7 @@ def without_numbers(data):
 
 
 class Expected:
-    """Content of two runs in which nothing failed: the same bytes, or the same but for numbers (times), or but for what is random (keys)."""
+    """Content of two runs in which nothing failed: the same bytes, or but for numbers (times), or random (keys)."""
 
     def __init__(self, a, b):
         self.data, self.timed, self.random = a, a != b, without_numbers(a) != without_numbers(b)
@@ -125,7 +154,9 @@ class Command:
 
     def wrong_files(self, files, all_of_them):
         for name, data in files.items():
-            if not all_of_them and (".resume" in name or self.line.startswith("profile") and data.startswith(b"{") and name == "w/o.json"):
+            if not all_of_them and (
+                ".resume" in name or self.line.startswith("profile") and data.startswith(b"{") and name == "w/o.json"
+            ):
                 continue  # grows while work is done, so that it can go on
             if name not in self.files:
                 return f"left {name}"
@@ -165,7 +196,9 @@ def stack_in_words(stack, precis):
             continue
         if os.path.basename(m[1]) == os.path.basename(precis) and not m[2]:
             address = hex(int(m[3], 16) - 1)
-            text = subprocess.run(["addr2line", "-f", "-i", "-s", "-e", precis, address], capture_output=True, text=True).stdout.split("\n")
+            text = subprocess.run(
+                ["addr2line", "-f", "-i", "-s", "-e", precis, address], capture_output=True, text=True
+            ).stdout.split("\n")
             words += [f"{text[i]} {text[i + 1]}" for i in range(0, len(text) - 1, 2)]
         else:
             words.append(m[2] or os.path.basename(m[1]))
@@ -183,7 +216,9 @@ def main():
     p.add_argument("--verbose", action="store_true", help="stacks of what went wrong")
     a = p.parse_args()
     bench = Bench(os.path.abspath(a.precis), os.path.abspath(a.shim))
-    lines = [c.lstrip("+") for c in commands.COMMANDS.strip().splitlines() if a.only in c and (c[0] == "+" or not a.short)]
+    lines = [
+        c.lstrip("+") for c in commands.COMMANDS.strip().splitlines() if a.only in c and (c[0] == "+" or not a.short)
+    ]
     try:
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
             tried, seen = [], set()

@@ -1,8 +1,10 @@
-/* shim.c - for LD_PRELOAD: requests for memory of the whole process (its own and those of its libraries) are counted, and made to fail.
+/* shim.c - for LD_PRELOAD: requests for memory of the whole process (its own and those of its libraries) are counted,
+ * and made to fail.
  *
- * ALLOC_AT=K fails request K once, with ALLOC_ON=1 from K on; ALLOC_HIT=FILE then gets the stack of the first failure. ALLOC_RECORD=FILE writes a line
- * for each stack that asked: its hash, and the first and the last request that it made, so that a test tries each place rather than each of 100,000 calls.
- * Counted are malloc and its kin, what libc itself takes (strdup, stdio's buffers, opendir), maps and threads. What starts before main is not. */
+ * ALLOC_AT=K fails request K once, with ALLOC_ON=1 from K on; ALLOC_HIT=FILE then gets the stack of the first failure.
+ * ALLOC_RECORD=FILE writes a line for each stack that asked: its hash, and the first and the last request that it made,
+ * so that a test tries each place rather than each of 100,000 calls. Counted are malloc and its kin, what libc itself
+ * takes (strdup, stdio's buffers, opendir), maps and threads. What starts before main is not. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -42,7 +44,8 @@ static int module_of(struct dl_phdr_info *info, size_t size, void *arg)
     (void)arg;
     uintptr_t end = info->dlpi_addr;
     for (int i = 0; i < info->dlpi_phnum; i++)
-        if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_addr + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz > end)
+        if (info->dlpi_phdr[i].p_type == PT_LOAD &&
+            info->dlpi_addr + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz > end)
             end = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
     if (n_modules < MODULES) {
         modules[n_modules].lo = info->dlpi_addr;
@@ -118,7 +121,8 @@ __attribute__((destructor)) static void finish(void)
     inside = 1;
     for (size_t i = 0; record_fd >= 0 && i < SITES; i++) {
         if (!sites[i].hash) continue;
-        const int n = snprintf(line, sizeof line, "%016llx %ld %ld\n", (unsigned long long)sites[i].hash, sites[i].first, sites[i].last);
+        const int n = snprintf(line, sizeof line, "%016llx %ld %ld\n", (unsigned long long)sites[i].hash,
+                               sites[i].first, sites[i].last);
         if (write(record_fd, line, (size_t)n) != n) _exit(99);
     }
 }
@@ -161,6 +165,6 @@ void *mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset)
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
 {
     static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    if (!real) real = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
+    if (!real) *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
     return fails() ? EAGAIN : real(thread, attributes, run, arg);
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Memory that cannot be had: exit 4 and a sentence, or the same bytes; a sample of what make test-alloc tries whole. usage: alloc.sh PRECIS SOURCE_FOLDER
+# Memory that cannot be had: exit 4 and a sentence, or the same bytes; a sample of what make test-alloc tries whole.
+# usage: alloc.sh PRECIS SOURCE_FOLDER
 . "$(dirname "$0")/../common.sh"
 
 if [ -n "${SANITIZE:-}" ]; then

@@ -1,5 +1,6 @@
-/* test_alloc - the library in a context whose allocator fails: request K, or all from K on. Each job ends with PRECIS_ENOMEM and a sentence, or as if nothing had been; and what it
- * took it gives back. PRECIS_ALLOC_ALL=1 tries every K, not some. (tests/alloc does the same from outside, with the memory of libraries too.) */
+/* test_alloc - the library in a context whose allocator fails: request K, or all from K on. Each job ends with
+ * PRECIS_ENOMEM and a sentence, or as if nothing had been; and what it took it gives back. PRECIS_ALLOC_ALL=1 tries
+ * every K, not some. (tests/alloc does the same from outside, with the memory of libraries too.) */
 #include "test.h"
 
 #include <unistd.h>
@@ -37,7 +38,8 @@ typedef precis_status job_fn(precis_ctx *ctx, char hex[65]);
 
 static precis_status quantized(precis_ctx *ctx, const char *type, const char *method, char hex[65])
 {
-    static const char text[] = "The other one and the man in there, another thing on the stone; then a winter and an inn. The other one and the man in there, another thing on the stone.";
+    static const char text[] = "The other one and the man in there, another thing on the stone; then a winter and an "
+                               "inn. The other one and the man in there, another thing on the stone.";
     const char *const texts[1] = { text };
     const size_t lengths[1] = { sizeof text - 1 };
     precis_model *m;
@@ -60,11 +62,16 @@ static precis_status quantized(precis_ctx *ctx, const char *type, const char *me
 
 static precis_status quantize(precis_ctx *ctx, char hex[65]) { return quantized(ctx, "Q4_0", NULL, hex); }
 static precis_status gptq(precis_ctx *ctx, char hex[65]) { return quantized(ctx, "INT4_G32", "gptq", hex); }
-static precis_status rotated(precis_ctx *ctx, char hex[65]) { return quantized(ctx, "UINT4_G32", "rotate+hqq+svd", hex); }
+static precis_status rotated(precis_ctx *ctx, char hex[65])
+{
+    return quantized(ctx, "UINT4_G32", "rotate+hqq+svd", hex);
+}
+
 static precis_status scaled(precis_ctx *ctx, char hex[65]) { return quantized(ctx, "INT4_G32", "awq+clip+rtn", hex); }
 static precis_status emulated(precis_ctx *ctx, char hex[65]) { return quantized(ctx, "W4A8KV8", NULL, hex); }
 
-static precis_status converted(precis_ctx *ctx, const char *from, const char *format, const char *adapter, const char *out, char hex[65])
+static precis_status converted(precis_ctx *ctx, const char *from, const char *format, const char *adapter,
+                               const char *out, char hex[65])
 {
     precis_model *m, *again = NULL;
     precis_convert_report *r = NULL;
@@ -74,7 +81,8 @@ static precis_status converted(precis_ctx *ctx, const char *from, const char *fo
     if (!st && adapter) st = precis_model_add_adapter(ctx, m, in(adapter), 0.5, 1);
     if (!st) st = precis_convert(ctx, m, in(out), &o, &r);
     if (!st) st = precis_model_open(ctx, &again, in(out));
-    if (!st) st = strcmp(format, "safetensors") ? precis_sha256_file(ctx, in(out), hex) : precis_model_sha256(again, hex);
+    if (!st)
+        st = strcmp(format, "safetensors") ? precis_sha256_file(ctx, in(out), hex) : precis_model_sha256(again, hex);
     precis_convert_report_close(&r);
     precis_model_close(&again);
     precis_model_close(&m);
@@ -84,9 +92,20 @@ static precis_status converted(precis_ctx *ctx, const char *from, const char *fo
     return st;
 }
 
-static precis_status to_gguf(precis_ctx *ctx, char hex[65]) { return converted(ctx, "m.gguf", "gguf", "lora.gguf", "c.gguf", hex); }
-static precis_status to_packed(precis_ctx *ctx, char hex[65]) { return converted(ctx, "m.gguf", "packed", NULL, "c.gguf", hex); }
-static precis_status to_folder(precis_ctx *ctx, char hex[65]) { return converted(ctx, "m.gguf", "safetensors", NULL, "hf", hex); }
+static precis_status to_gguf(precis_ctx *ctx, char hex[65])
+{
+    return converted(ctx, "m.gguf", "gguf", "lora.gguf", "c.gguf", hex);
+}
+
+static precis_status to_packed(precis_ctx *ctx, char hex[65])
+{
+    return converted(ctx, "m.gguf", "packed", NULL, "c.gguf", hex);
+}
+
+static precis_status to_folder(precis_ctx *ctx, char hex[65])
+{
+    return converted(ctx, "m.gguf", "safetensors", NULL, "hf", hex);
+}
 
 static precis_status profile(precis_ctx *ctx, char hex[65])
 {
@@ -149,7 +168,8 @@ static precis_status predict(precis_ctx *ctx, char hex[65])
     if (!st) st = precis_law_critical(law, &p, 0, &r.D);
     if (!st) st = precis_law_optimal(law, &b, r.c, &n);
     precis_law_close(&law);
-    const double figures[] = { r.v.loss, r.v.base, r.v.ptq, r.v.n_eff, r.v.loss16, r.D, (double)n, r.c[0].N, r.c[0].loss, r.c[0].n_eff };
+    const double figures[] = { r.v.loss, r.v.base,  r.v.ptq,  r.v.n_eff,   r.v.loss16,
+                               r.D,      (double)n, r.c[0].N, r.c[0].loss, r.c[0].n_eff };
     if (!st) precis_sha256(figures, sizeof figures, hex);
     return st;
 }
@@ -174,7 +194,8 @@ static precis_status talk(precis_ctx *ctx, char hex[65])
     if (!st) st = precis_tokenizer_encode(t, text, strlen(text), PRECIS_TEXT_PARSE, &ids, &n);
     if (!st) st = precis_runner_open(ctx, &r, m, &ro);
     if (!st) precis_runner_get_info(r, &info);
-    for (size_t i = 0; i < n && !st; i++) st = precis_runner_decode(r, &(precis_row){ ids[i], (uint32_t)i, 0, i + 1 == n }, 1, &logits);
+    for (size_t i = 0; i < n && !st; i++)
+        st = precis_runner_decode(r, &(precis_row){ ids[i], (uint32_t)i, 0, i + 1 == n }, 1, &logits);
     if (!st) precis_sha256(logits, info.vocabulary * sizeof *logits, hex);
     precis_runner_close(&r);
     if (t) precis_ids_free(t, ids);
@@ -221,15 +242,26 @@ static void test_jobs(void **state)
 {
     (void)state;
     static const struct { const char *name; job_fn *fn; } jobs[] = {
-        { "quantize", quantize }, { "gptq", gptq }, { "rotate, hqq, svd", rotated }, { "awq, clip", scaled }, { "W4A8KV8", emulated }, { "convert to GGUF", to_gguf },
-        { "convert to packed", to_packed }, { "convert to a folder", to_folder }, { "profile and plan", profile }, { "fit", fit }, { "predict", predict }, { "talk", talk },
+        { "quantize", quantize },
+        { "gptq", gptq },
+        { "rotate, hqq, svd", rotated },
+        { "awq, clip", scaled },
+        { "W4A8KV8", emulated },
+        { "convert to GGUF", to_gguf },
+        { "convert to packed", to_packed },
+        { "convert to a folder", to_folder },
+        { "profile and plan", profile },
+        { "fit", fit },
+        { "predict", predict },
+        { "talk", talk },
     };
     char command[600];
     snprintf(command, sizeof command, "python3 '%s/tests/alloc/inputs.py' '%s'", PRECIS_SOURCE_DIR, test_folder());
     assert_int_equal(system(command), 0);
     for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
         char want[65], hex[65];
-        const long n = run(jobs[i].fn, jobs[i].name, 0, false, NULL, want), step = getenv("PRECIS_ALLOC_ALL") ? 1 : n / TRIED + 1;
+        const long n = run(jobs[i].fn, jobs[i].name, 0, false, NULL, want),
+                   step = getenv("PRECIS_ALLOC_ALL") ? 1 : n / TRIED + 1;
         for (long k = 1; k <= n; k += step) {
             run(jobs[i].fn, jobs[i].name, k, false, want, hex);
             run(jobs[i].fn, jobs[i].name, k, true, want, hex);
