@@ -60,7 +60,10 @@ precis_status pcs_worker_open(pcs_worker *w, const pcs_problem *p)
     if (!st) st = pcs_tape_open(p->ctx, &w->wide, p->law, p->node, log_ | PCS_TAPE_WIDE, p->n, values, logs);
     if (!st && p->n_linear) st = pcs_tape_open(p->ctx, &w->value, p->law, p->node, PCS_TAPE_WIDE, p->n, values, logs);
     if (!st && (!(w->w = pcs_alloc(p->ctx, 3 * p->padded, sizeof(double))) || !(w->matrix = pcs_alloc(p->ctx, 4 * PCS_LAW_PARAMS * PCS_LAW_PARAMS, sizeof(double))))) st = PRECIS_ENOMEM;
-    if (st) return st;
+    if (st) {
+        pcs_worker_close(w);
+        return st;
+    }
     w->r = w->w + p->padded;
     w->psi = w->r + p->padded;
     for (size_t i = 0; i < p->n; i++) w->w[i] = 1;
