@@ -1,5 +1,6 @@
 /* arch.c - the table of architectures, and what their builders share. */
 #include "graph/arch.h"
+#include "graph/net.h"
 
 #include "base/fmath.h"
 #include "base/hadamard.h"
@@ -38,7 +39,8 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
     if (!name) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key general.architecture is missing; it can be inspected and quantized, not run", m->path);
     const pcs_arch *arch = arch_of(m);
     if (arch) {
-        precis_status st = precis_graph_open(m->ctx, out);
+        precis_status st = pcs_net_check_names(m);
+        if (st == PRECIS_OK) st = precis_graph_open(m->ctx, out);
         if (st == PRECIS_OK) st = arch->build(m, *out, lm);
         if (st == PRECIS_OK) st = precis_graph_verify(*out);
         if (st) precis_graph_close(out);
@@ -96,7 +98,7 @@ precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_gra
 {
     *b = (pcs_builder){ .m = m, .g = g, .lm = lm, .round_from = -1, .turn_from = -1, .scale_from = -1 };
     const pcs_tensor *embed = pcs_model_tensor(m, "token_embd.weight");
-    if (!embed || embed->dims != 2) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor token_embd.weight is missing or no matrix", m->path);
+    if (!embed || embed->dims != 2) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor token_embd.weight is missing or no matrix", m->path);
     pcs_counts c;
     precis_status st = pcs_counts_read(m, &c);
     if (st) return st;
@@ -141,7 +143,7 @@ precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t row
     char full[96];
     pcs_tensor_name(full, sizeof full, layer, name);
     const pcs_tensor *t = pcs_model_tensor(b->m, full);
-    if (!t) return optional ? -2 : pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: tensor %s is missing", b->m->path, full);
+    if (!t) return optional ? -2 : pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is missing", b->m->path, full);
     if (t->n != (uint64_t)rows * (uint64_t)width || t->ne[0] != width || (t->format->kind == PCS_INT))
         return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is %s [%lld, %lld], not [%lld, %lld]", b->m->path, full, t->format->name,
                               (long long)(t->ne[0] ? (int64_t)t->n / t->ne[0] : 0), (long long)t->ne[0], (long long)rows, (long long)width);

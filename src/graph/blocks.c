@@ -12,7 +12,7 @@ precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_
     char full[96], part[128];
     pcs_tensor_name(full, sizeof full, layer, name);
     const pcs_tensor *t = pcs_model_tensor(b->m, full);
-    if (!t) return pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: tensor %s is missing", b->m->path, full);
+    if (!t) return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is missing", b->m->path, full);
     const bool vector = t->dims == 1;
     if (vector ? t->n != (uint64_t)all || width != 1 || t->format->block != 1 : t->ne[0] != width || pcs_tensor_rows(t) != (uint64_t)all)
         return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld]", b->m->path, full, (long long)all, (long long)width);
@@ -170,7 +170,7 @@ static precis_value expert_linear(pcs_builder *b, int layer, const char *name, c
     snprintf(text, sizeof text, "%.40s.weight", name);
     pcs_tensor_name(full, sizeof full, layer, text);
     const pcs_tensor *t = pcs_model_tensor(b->m, full);
-    if (!t) return pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: tensor %s is missing", b->m->path, full);
+    if (!t) return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is missing", b->m->path, full);
     if (t->dims != 3 || t->ne[0] != width || t->ne[1] != rows || t->ne[2] != shape[0] || t->format->kind == PCS_INT)
         return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld, %lld]", b->m->path, full, (long long)shape[0], (long long)rows, (long long)width);
     precis_value in[4] = { rounded(b, layer, from, x), pcs_graph_weight(b->g, full, t, 3, shape, 0), route, -1 };

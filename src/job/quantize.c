@@ -1,6 +1,7 @@
 /* quantize.c - the main job: calibrate, plan, quantize, evaluate. */
 #include "base/lack.h"
 #include "graph/arch.h"
+#include "graph/net.h"
 #include "job/memory.h"
 #include "model/model.h"
 #include "plan/plan.h"
@@ -13,7 +14,7 @@
 
 #include <stdio.h>
 
-/* A model that cannot be run is quantized all the same; any other failure is the job's. */
+/* *runs: no graph here is the model's otherwise; that it is whole is known. It is quantized all the same. */
 static precis_status can_run(precis_ctx *ctx, const precis_model *m, bool *runs, bool *encoder)
 {
     precis_graph *g;
@@ -175,6 +176,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     precis_status st = check_options(ctx, opts);
     if (!st) st = pcs_arch_check(model);
     if (!st) st = pcs_methods_parse(ctx, q.method, &set);
+    if (!st) st = pcs_net_check(model);
     if (st) return st;
     pcs_work *w = pcs_alloc(ctx, 1, sizeof *w);
     if (!w) return PRECIS_ENOMEM;

@@ -63,7 +63,7 @@ static precis_status number(const reading *r, const char *suffix, int64_t lo, in
     *out = 0;
     if (!ok && dflt < 0)
         return !r->required ? PRECIS_OK
-                            : pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key %.60s.%s is missing", m->path, arch_of(m), suffix);
+                            : pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %.60s.%s is missing", m->path, arch_of(m), suffix);
     if ((ok || r->required) && (v < lo || v > hi)) return beyond(m, suffix, v, lo, hi);
     *out = v < lo || v > hi ? 0 : (uint32_t)v;
     return PRECIS_OK;

@@ -163,7 +163,9 @@ const pcs_key *pcs_model_key(const precis_model *m, const char *name)
 const pcs_tensor *pcs_model_tensor(const precis_model *m, const char *name)
 {
     uint32_t i;
-    return pcs_map_get(&m->tensor_map, name, strlen(name), &i) ? &m->tensors[i] : NULL;
+    if (!pcs_map_get(&m->tensor_map, name, strlen(name), &i)) return NULL;
+    if (m->asked) m->asked[i] = 1;
+    return &m->tensors[i];
 }
 
 static bool key_float(const pcs_key *k, double *out)

@@ -53,6 +53,7 @@ struct precis_model {
     pcs_arena arena;
     const char *container;
     const char *path;
+    const char *folder; /* of transformers, whose files say what the tensors are; or NULL */
     const precis_model *origin; /* what this is a copy of, which must outlive it; or NULL */
     pcs_file *files;
     uint32_t n_files;
@@ -65,8 +66,14 @@ struct precis_model {
     size_t n_tensors, cap_tensors;
     pcs_map tensor_map, source_map;
     struct pcs_finite *finite; /* what is known of its weights (finite.c) */
+    pcs_tensor *extras;   /* of the file, but no part of the net (graph/net.h) */
+    size_t n_extras;
+    unsigned char *asked; /* which tensors were looked up, while somebody counts; or NULL */
     pcs_text tokenizer_json; /* beside a safetensors file; .s NULL when there is none */
 };
+
+/* All tokens that end a text, where a folder lists several (ids in its order): GGUF's own keys have room for three. */
+#define PCS_KEY_ENDS "precis.eos_token_ids"
 
 precis_status pcs_model_new(precis_ctx *ctx, precis_model **out, const char *path, const char *container);
 /* Append; the caller fills the fields. NULL and a message on failure. Duplicate names are refused by

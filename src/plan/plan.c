@@ -1,6 +1,8 @@
 /* plan.c - a type for every tensor, from a type, a mix or a table of patterns. */
 #include "plan/plan.h"
 
+#include "graph/net.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <strings.h>
@@ -73,6 +75,8 @@ static precis_status rest(precis_ctx *ctx, const precis_model *m, size_t i, pcs_
 precis_status pcs_plan_new(precis_ctx *ctx, precis_plan **out, const precis_model *m, const char *spec)
 {
     *out = NULL;
+    const precis_status whole = pcs_net_check(m);
+    if (whole) return whole;
     precis_plan *p = pcs_alloc(ctx, 1, sizeof *p);
     if (!p) return PRECIS_ENOMEM;
     *p = (precis_plan){ .ctx = ctx, .model = m, .n = m->n_tensors };

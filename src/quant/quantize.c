@@ -170,7 +170,7 @@ static precis_status make_keys(const precis_plan *plan, const precis_quant_optio
 {
     const precis_model *m = plan->model;
     static const char *const ours[] = { "general.file_type", "general.quantization_version", "precis.manifest", "precis.activations", "precis.kv" };
-    *keys = pcs_arena_alloc(a, m->n_keys + 5, sizeof **keys);
+    *keys = pcs_arena_alloc(a, m->n_keys + 6, sizeof **keys);
     if (!*keys) return PRECIS_ENOMEM;
     *n = 0;
     for (size_t i = 0; i < m->n_keys; i++) {
@@ -178,6 +178,7 @@ static precis_status make_keys(const precis_plan *plan, const precis_quant_optio
         for (size_t k = 0; k < 5; k++) drop |= !strcmp(m->keys[i].name, ours[k]);
         if (!drop) (*keys)[(*n)++] = m->keys[i];
     }
+    if (!pcs_model_key(m, pcs_no_tokenizer.name)) (*keys)[(*n)++] = pcs_no_tokenizer;
     const pcs_mix *mix = pcs_mix_by_name(plan->spec);
     static const struct { const char *type; uint32_t id; } single[] = { { "F32", 0 }, { "F16", 1 }, { "Q4_0", 2 }, { "Q4_1", 3 }, { "Q8_0", 7 }, { "Q5_0", 8 },
                                                                         { "Q5_1", 9 }, { "Q6_K", 18 }, { "IQ4_NL", 25 }, { "IQ4_XS", 30 }, { "BF16", 32 },

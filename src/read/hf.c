@@ -13,13 +13,15 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* Model types, and the architecture that builds them. */
+/* Model types, and the architecture that builds them; the epsilon is transformers' where config.json says none. */
 static const pcs_hf_type types[] = {
-    { "llama", "llama", true, false, false }, { "mistral", "llama", true, false, false }, { "mixtral", "llama", true, false, false },
-    { "qwen2", "qwen2", false, false, false }, { "qwen3", "qwen3", false, false, false }, { "qwen3_moe", "qwen3moe", false, false, false },
-    { "gemma", "gemma", false, true, false }, { "gemma2", "gemma2", false, true, false }, { "gemma3_text", "gemma3", false, true, false },
-    { "gemma3", "gemma3", false, true, false }, { "phi3", "phi3", false, false, false }, { "gpt2", "gpt2", false, false, true },
-    { "bert", "bert", false, false, false }, { "bitnet", "bitnet", false, false, false },
+    { "llama", "llama", .interleaved = true, .epsilon = 1e-6 }, { "mistral", "llama", .interleaved = true, .epsilon = 1e-6 },
+    { "mixtral", "llama", .interleaved = true, .epsilon = 1e-5 }, { "qwen2", "qwen2", .epsilon = 1e-6 }, { "qwen3", "qwen3", .epsilon = 1e-6 },
+    { "qwen3_moe", "qwen3moe", .epsilon = 1e-6 }, { "gemma", "gemma", .plus_one = true, .epsilon = 1e-6 },
+    { "gemma2", "gemma2", .plus_one = true, .epsilon = 1e-6 }, { "gemma3_text", "gemma3", .plus_one = true, .epsilon = 1e-6 },
+    { "gemma3", "gemma3", .plus_one = true, .epsilon = 1e-6 }, { "phi3", "phi3", .epsilon = 1e-5 },
+    { "gpt2", "gpt2", .transposed = true, .layer_norm = true, .epsilon = 1e-5 }, { "bert", "bert", .layer_norm = true, .epsilon = 1e-12 },
+    { "bitnet", "bitnet", .epsilon = 1e-5 },
 };
 enum { TYPES = sizeof types / sizeof *types };
 
@@ -90,7 +92,12 @@ precis_status pcs_hf_slurp(precis_model *m, const char *folder, const char *name
     if (!path) return PRECIS_ENOMEM;
     if (pcs_absent(path)) return PRECIS_OK;
     m->ctx->file = path;
-    return pcs_file_slurp(m->ctx, path, PCS_LIMIT_JSON, text, len);
+    precis_status st = pcs_file_slurp(m->ctx, path, PCS_LIMIT_JSON, text, len);
+    if (!st && (st = pcs_refuse_pointer(m->ctx, path, *text, *len))) {
+        pcs_free(m->ctx, *text);
+        *text = NULL;
+    }
+    return st;
 }
 
 /* ---- tensors --------------------------------------------------------------------------------------- */
@@ -205,11 +212,75 @@ static precis_status stack_experts(precis_model *m, const unsigned *numbers, int
     return st;
 }
 
+/* Each of a stack's experts is there once: a lost one would be zeros. */
+static precis_status check_experts(precis_model *m, const unsigned *numbers, int64_t count)
+{
+    pcs_map found;
+    pcs_map_init(&found, m->ctx);
+    const size_t n = m->n_tensors;
+    uint32_t *seen = pcs_alloc(m->ctx, n + 1, sizeof *seen), at;
+    precis_status st = seen ? PRECIS_OK : PRECIS_ENOMEM;
+    for (size_t i = 0; i < n && !st; i++) {
+        const char *name = m->tensors[i].name;
+        bool existed;
+        if (numbers[i] == UINT32_MAX) continue;
+        if (!pcs_map_get(&found, name, strlen(name), &at)) st = pcs_map_put(&found, name, strlen(name), at = (uint32_t)i, &existed);
+        if (!st) seen[at]++;
+    }
+    for (size_t i = 0; i < n && !st; i++)
+        if (seen[i] && seen[i] != (uint64_t)count && strstr(m->tensors[i].name, ".weight"))
+            st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: %u experts are there, config.json says %lld; is a file missing?", m->path, m->tensors[i].name, seen[i],
+                          (long long)count);
+    pcs_free(m->ctx, seen);
+    pcs_map_free(&found);
+    return st;
+}
+
+/* Buffers that older transformers saved with the weights: their numbers follow from the settings. */
+static bool is_derived(const char *name)
+{
+    static const char *const ends[] = { "rotary_emb.inv_freq", "rotary_emb.original_inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached", "attn.bias", "attn.masked_bias",
+                                        "masked_bias", "position_ids", "embeddings.token_type_ids" };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const size_t n = strlen(name), k = strlen(ends[i]);
+        if (pcs_ends(name, ends[i]) && (n == k || name[n - k - 1] == '.')) return true;
+    }
+    return false;
+}
+
+static void drop_derived(precis_model *m)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (!is_derived(m->tensors[i].source)) m->tensors[kept++] = m->tensors[i];
+    m->n_tensors = kept;
+}
+
+/* What GGUF says of tensors, and config.json may leave out: rows of the embedding, kinds of tokens, the norms' epsilon. */
+static precis_status add_missing(pcs_hf_config *c, size_t row)
+{
+    precis_model *m = c->m;
+    const pcs_tensor *embed = NULL, *kinds = NULL;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        if (!strcmp(m->tensors[i].name, "token_embd.weight")) embed = &m->tensors[i];
+        if (!strcmp(m->tensors[i].name, "token_types.weight")) kinds = &m->tensors[i];
+    }
+    precis_status st = pcs_model_index_keys(m);
+    bool said;
+    pcs_arch_int(m, "vocab_size", 0, &said);
+    if (!st && !said && embed) st = pcs_hf_set_count(c, "vocab_size", (double)pcs_tensor_rows(embed));
+    if (!st && kinds) st = pcs_model_set_u32(m, "tokenizer.ggml.token_type_count", (uint32_t)pcs_tensor_rows(kinds));
+    const char *eps = types[row].layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon";
+    pcs_arch_float(m, eps, 0, &said);
+    return st || said ? st : pcs_hf_set_float(c, eps, types[row].epsilon);
+}
+
 static precis_status canonical(pcs_hf_config *c, size_t row)
 {
     precis_model *m = c->m;
     precis_status st = pcs_model_index_keys(m);
     if (st) return st;
+    drop_derived(m);
     const int64_t heads = pcs_arch_int(m, "attention.head_count", 0, NULL), kv = pcs_arch_int(m, "attention.head_count_kv", heads, NULL), experts = pcs_arch_int(m, "expert_count", 0, NULL);
     unsigned *numbers = pcs_alloc(m->ctx, m->n_tensors, sizeof *numbers);
     if (!numbers) return PRECIS_ENOMEM;
@@ -222,9 +293,10 @@ static precis_status canonical(pcs_hf_config *c, size_t row)
         const bool rows = types[row].interleaved && heads && (pcs_ends(t->name, ".weight") || pcs_ends(t->name, ".bias"));
         if (rows && strstr(t->name, ".attn_q.")) st = interleave_rows(m, t, heads);
         else if (rows && strstr(t->name, ".attn_k.")) st = interleave_rows(m, t, kv);
-        else if (types[row].plus_one && pcs_ends(t->name, "norm.weight")) st = plus_one(m, t);
+        else if (name && types[row].plus_one && pcs_ends(t->name, "norm.weight")) st = plus_one(m, t);
         else if (types[row].transposed && t->dims == 2 && name && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9) && strcmp(t->name, "output.weight")) st = transpose(m, t);
     }
+    if (!st && stacked) st = check_experts(m, numbers, experts);
     if (!st && stacked) st = stack_experts(m, numbers, experts);
     pcs_free(m->ctx, numbers);
     return st;
@@ -258,12 +330,9 @@ static precis_status read_config(precis_model *m, const char *folder)
         if (!st) st = pcs_hf_rope(&c);
         c.text = outer;
         if (!st) st = canonical(&c, row);
+        if (!st) st = add_missing(&c, row);
         if (!st) st = pcs_hf_slurp(m, folder, "generation_config.json", &generation, &n_generation);
-        bool found = false;
-        double v;
-        if (!st) st = pcs_hf_number(m->ctx, c.text, "bos_token_id", &v, &found);
-        if (!st && !found && generation) c.text = (pcs_json_slice){ generation, n_generation };
-        if (!st) st = pcs_hf_special(&c);
+        if (!st) st = pcs_hf_special(&c, (pcs_json_slice){ generation, n_generation });
         if (!st && c.reason[0]) pcs_warn(m->ctx, "%s/config.json: %s: the model can be inspected and quantized, not run", folder, c.reason);
     }
     if (!st && c.reason[0]) st = pcs_model_set_string(m, "precis.cannot_run", c.reason, strlen(c.reason));
@@ -328,6 +397,7 @@ static precis_status read_tokenizer(precis_model *m, const char *folder)
 
 precis_status pcs_hf_folder(precis_model *m, const char *folder)
 {
-    const precis_status st = read_config(m, folder);
-    return st ? st : read_tokenizer(m, folder);
+    precis_status st = read_config(m, folder);
+    if (!st) st = read_tokenizer(m, folder);
+    return st ? st : pcs_hf_ends(m, folder);
 }

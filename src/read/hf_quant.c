@@ -436,14 +436,14 @@ static bool cut(const char *s, const char *tail, size_t *n)
     return len > k && !strcmp(s + len - k, tail);
 }
 
-/* Parts that a module was made of; input scales stay. */
-static bool consumed(const char *s)
+/* The name of a module whose part this may be, up to the dot, or 0; input scales stay. */
+static size_t part_of(const char *s)
 {
     static const char *const tails[] = { ".weight_packed", ".weight_scale", ".weight_scale_inv", ".weight_zero_point", ".weight_g_idx", ".weight_shape", ".weight_global_scale", ".qweight", ".qzeros", ".scales", ".g_idx", ".input_global_scale" };
     size_t n;
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
-        if (cut(s, tails[i], &n)) return true;
-    return false;
+        if (cut(s, tails[i], &n)) return n;
+    return 0;
 }
 
 static precis_status one_module(precis_model *m, size_t i, const pcs_map *names, const settings *s, bool *used)
@@ -482,18 +482,26 @@ precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config)
     precis_status st = pcs_hf_quant_settings(m, config, &s, &found);
     const size_t n = m->n_tensors;
     bool any = found;
-    for (size_t i = 0; i < n && !any; i++) any = consumed(m->tensors[i].source);
+    for (size_t i = 0; i < n && !any; i++) any = part_of(m->tensors[i].source) != 0;
     if (st || !any) return st;
-    pcs_map names;
+    pcs_map names, made;
     pcs_map_init(&names, m->ctx);
+    pcs_map_init(&made, m->ctx);
     bool *gone = pcs_alloc(m->ctx, n + 1, sizeof *gone), existed, used = false;
     if (!gone) st = PRECIS_ENOMEM;
     for (size_t i = 0; i < n && !st; i++) st = pcs_map_put(&names, m->tensors[i].source, strlen(m->tensors[i].source), (uint32_t)i, &existed);
     size_t modules = 0;
     for (size_t i = 0; i < n && !st; i++) {
         st = one_module(m, i, &names, &s, &used);
-        gone[i] = used || consumed(m->tensors[i].source);
+        gone[i] = used;
         modules += used;
+        const char *name = m->tensors[i].source;
+        if (!st && used) st = pcs_map_put(&made, name, (size_t)(strrchr(name, '.') - name), 0, &existed);
+    }
+    for (size_t i = 0; i < n && !st; i++) { /* parts of what was made; others are said to be missing or too much */
+        const size_t len = part_of(m->tensors[i].source);
+        uint32_t at;
+        gone[i] |= len && pcs_map_get(&made, m->tensors[i].source, len, &at);
     }
     size_t kept = 0;
     for (size_t i = 0; i < m->n_tensors && !st; i++)
@@ -501,6 +509,7 @@ precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config)
     if (!st) m->n_tensors = kept;
     pcs_free(m->ctx, gone);
     pcs_map_free(&names);
+    pcs_map_free(&made);
     /* input_scale tensors in other floats become F32 */
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         pcs_tensor *t = &m->tensors[i];

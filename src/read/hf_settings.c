@@ -222,16 +222,3 @@ precis_status pcs_hf_settings(pcs_hf_config *c)
     }
     return st;
 }
-
-precis_status pcs_hf_special(pcs_hf_config *c)
-{
-    static const char *const ids[][2] = { { "bos_token_id", "tokenizer.ggml.bos_token_id" }, { "eos_token_id", "tokenizer.ggml.eos_token_id" }, { "pad_token_id", "tokenizer.ggml.padding_token_id" } };
-    precis_status st = PRECIS_OK;
-    for (int i = 0; i < 3 && st == PRECIS_OK; i++) {
-        double v;
-        bool found;
-        st = pcs_hf_number(c->m->ctx, c->text, ids[i][0], &v, &found);
-        if (st == PRECIS_OK && found && v >= 0 && v < 4e9) st = pcs_model_set_u32(c->m, ids[i][1], (uint32_t)v);
-    }
-    return st;
-}

@@ -1,6 +1,7 @@
 /* read.c - choosing a reader, and the checks that all of them share. */
 #include "base/lack.h"
 #include "base/pool.h"
+#include "graph/net.h"
 #include "kernel/panels.h"
 #include "read/read.h"
 
@@ -24,6 +25,13 @@ uint32_t precis_packed_layout(void) { return PCS_PANEL_LAYOUT; }
 
 /* Whole file inside a pickle, by the bytes that PyTorch writes. */
 static bool is_pickle(const uint8_t *head, size_t n) { return n >= 4 && ((head[0] == 'P' && head[1] == 'K') || (head[0] == 0x80 && head[1] <= 5)); }
+
+precis_status pcs_refuse_pointer(precis_ctx *ctx, const char *path, const void *head, size_t n)
+{
+    static const char start[] = "version https://git-lfs.github.com/spec/";
+    if (n < sizeof start - 1 || memcmp(head, start, sizeof start - 1)) return PRECIS_OK;
+    return pcs_fail(ctx, PRECIS_EFORMAT, "%s: this is Git LFS's pointer to the file, not the file; run `git lfs pull` in its folder", path);
+}
 
 typedef struct { const pcs_tensor *t; uint8_t *rows; } unpacking;
 
@@ -67,12 +75,16 @@ static precis_status open_model(precis_ctx *ctx, precis_model **out, const char 
         size = f.size;
         pcs_file_close(ctx, &f);
         if (n < 0) return pcs_fail(ctx, PRECIS_EIO, "%s: %s", path, strerror(errno));
+        const precis_status pointer = pcs_refuse_pointer(ctx, path, head, (size_t)n);
+        if (pointer) return pointer;
     }
     for (const pcs_reader *const *r = pcs_readers; *r; r++) {
         if (!(*r)->probe(path, folder, head, (size_t)n, size)) continue;
         precis_status st = pcs_model_new(ctx, out, path, (*r)->name);
         if (st == PRECIS_OK) st = (*r)->read(*out, path);
         if (st == PRECIS_OK) st = pcs_model_index(*out);
+        if (st == PRECIS_OK) st = pcs_fit_vocabulary(*out);
+        if (st == PRECIS_OK) st = pcs_net_settle(*out);
         if (st == PRECIS_OK) st = unpack_panels(*out, to_run);
         if (st != PRECIS_OK) precis_model_close(out);
         ctx->file = NULL;

@@ -112,6 +112,8 @@ precis_status pcs_safetensors_file(precis_model *m, const char *path)
     if (st != PRECIS_OK) return st;
     m->ctx->file = f->path;
     uint64_t len;
+    st = pcs_refuse_pointer(m->ctx, path, f->map, (size_t)f->size);
+    if (st != PRECIS_OK) return st;
     st = pcs_file_read(m->ctx, f, 0, &len, 8, "header length");
     if (st != PRECIS_OK) return st;
     if (len > PCS_LIMIT_HEADER || len > f->size - 8)
@@ -145,67 +147,33 @@ precis_status pcs_safetensors_file(precis_model *m, const char *path)
     return st;
 }
 
-/* Shards of model.safetensors.index.json, each once. */
-static precis_status read_shards(precis_model *m, const char *folder, const char *text, size_t len)
+/* The folder of a file that stands for its whole folder: config.json, the index, or weights beside a config.json; NULL: there is none. */
+static char *folder_of(precis_model *m, const char *path)
 {
-    pcs_json_slice map;
-    pcs_json j;
-    pcs_json_token t;
-    pcs_map seen;
-    precis_status st = pcs_json_find(m->ctx, (pcs_json_slice){ text, len }, "weight_map", &map);
-    if (st != PRECIS_OK) return st;
-    if (!map.text) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, 0, "weight_map", "is missing in the index");
-    pcs_map_init(&seen, m->ctx);
-    pcs_json_init(&j, m->ctx, map.text, map.len);
-    st = pcs_json_expect(&j, PCS_JSON_OBJECT, &t, "weight_map");
-    while (st == PRECIS_OK) {
-        char *name;
-        size_t n;
-        bool dup;
-        st = pcs_json_next(&j, &t);
-        if (st != PRECIS_OK || t.type == PCS_JSON_OBJECT_END) break;
-        st = pcs_json_expect(&j, PCS_JSON_STRING, &t, "weight_map");
-        if (st == PRECIS_OK) st = pcs_json_string(&j, &t, &m->arena, &name, &n);
-        if (st != PRECIS_OK) break;
-        if (!n || strlen(name) != n || strchr(name, '/') || name[0] == '.') {
-            st = pcs_json_fail(&j, t.text, "weight_map", "a shard's name must be a plain file name");
-            break;
-        }
-        st = pcs_map_put(&seen, name, n, 0, &dup);
-        if (st != PRECIS_OK || dup) continue;
-        if (seen.n > PCS_LIMIT_SPLITS) st = pcs_json_fail(&j, t.text, "weight_map", "too many shards");
-        char *path = pcs_arena_printf(&m->arena, "%s/%s", folder, name);
-        if (st == PRECIS_OK) st = path ? pcs_safetensors_file(m, path) : PRECIS_ENOMEM;
-    }
-    pcs_map_free(&seen);
-    return st;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    if (!strncmp(name, "adapter_model.", 14)) return NULL;
+    char *folder = slash ? pcs_arena_copy(&m->arena, path, (size_t)(slash - path) + (slash == path)) : pcs_arena_copy(&m->arena, ".", 1);
+    char *config = folder ? pcs_arena_printf(&m->arena, "%s/config.json", folder) : NULL;
+    struct stat sb;
+    return config && !stat(config, &sb) ? folder : NULL;
 }
 
 static precis_status read_safetensors(precis_model *m, const char *path)
 {
-    if (!pcs_is_dir(path)) return pcs_safetensors_file(m, path);
-    char *one = pcs_arena_printf(&m->arena, "%s/model.safetensors", path), *index = pcs_arena_printf(&m->arena, "%s/model.safetensors.index.json", path);
-    if (!one || !index) return PRECIS_ENOMEM;
-    precis_status st;
-    if (!pcs_absent(index)) {
-        char *text;
-        size_t len;
-        st = pcs_file_slurp(m->ctx, index, PCS_LIMIT_JSON, &text, &len);
-        if (st != PRECIS_OK) return st;
-        m->ctx->file = index;
-        st = read_shards(m, path, text, len);
-        pcs_free(m->ctx, text);
-    } else {
-        st = pcs_safetensors_file(m, one);
-    }
-    return st == PRECIS_OK ? pcs_hf_folder(m, path) : st;
+    const bool folder = pcs_is_dir(path), json = pcs_ends(path, ".json");
+    char *from = folder ? pcs_arena_copy(&m->arena, path, strlen(path)) : folder_of(m, path);
+    if (folder && !from) return PRECIS_ENOMEM;
+    if (json && !from) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: no config.json lies beside it, so this is no folder of transformers", path);
+    const precis_status st = folder || json ? pcs_hf_weights(m, from) : pcs_safetensors_file(m, path);
+    if (st || !from) return st;
+    m->folder = from;
+    return pcs_hf_folder(m, from);
 }
 
 static bool probe(const char *path, bool folder, const uint8_t *head, size_t n, uint64_t size)
 {
-    (void)path;
     uint64_t len = 0;
-    if (folder) return true;
+    if (folder || pcs_ends(path, "config.json") || pcs_ends(path, ".safetensors.index.json")) return true;
     if (n < 10) return false;
     memcpy(&len, head, 8);
     return head[8] == '{' && len <= PCS_LIMIT_HEADER && len < size;

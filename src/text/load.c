@@ -258,6 +258,22 @@ static precis_status load_unigram(precis_tokenizer *t, const precis_model *m)
     return PRECIS_OK;
 }
 
+/* A text ends at each of these, whatever the file calls them. */
+static precis_status load_ends(precis_tokenizer *t, const precis_model *m)
+{
+    const pcs_key *list = pcs_model_key(m, PCS_KEY_ENDS);
+    const uint64_t more = list && list->type == PCS_KEY_ARRAY && list->n <= t->n ? list->n : 0;
+    if (!(t->ends = pcs_arena_alloc(&t->arena, (size_t)more + 3, sizeof *t->ends))) return PRECIS_ENOMEM;
+    t->ends[t->n_ends++] = t->eos;
+    t->ends[t->n_ends++] = t->eot;
+    t->ends[t->n_ends++] = (int32_t)pcs_model_int(m, "tokenizer.ggml.eom_token_id", -1, NULL);
+    for (uint64_t i = 0; i < more; i++) {
+        const double id = pcs_key_number(list, i);
+        t->ends[t->n_ends++] = id >= 0 && id < (double)t->n ? (int32_t)id : -1;
+    }
+    return PRECIS_OK;
+}
+
 static void load_settings(precis_tokenizer *t, const precis_model *m)
 {
     const bool words = t->kind == PCS_WORDPIECE, unigram = t->kind == PCS_UNIGRAM;
@@ -310,6 +326,7 @@ precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, con
     if (st == PRECIS_OK && t->kind == PCS_SPM) st = name_symbols(t);
     if (st == PRECIS_OK) st = pcs_merges_ready(&t->merges);
     if (st == PRECIS_OK) load_settings(t, model);
+    if (st == PRECIS_OK) st = load_ends(t, model);
     st = pcs_with_memory(ctx, refused, st);
     if (st != PRECIS_OK) precis_tokenizer_close(&t);
     *out = t;

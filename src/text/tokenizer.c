@@ -226,7 +226,8 @@ int precis_tokenizer_ends(const precis_tokenizer *t, int32_t id)
 {
     static const char *const ends[] = { "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>", "<eos>" };
     if (id < 0 || (uint32_t)id >= t->n) return 0;
-    if (id == t->eos || id == t->eot) return 1;
+    for (size_t i = 0; i < t->n_ends; i++)
+        if (t->ends[i] == id) return 1;
     if (t->type[id] != PCS_TOKEN_CONTROL && t->type[id] != PCS_TOKEN_USER) return 0;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (t->text[id].len == strlen(ends[i]) && !memcmp(t->text[id].s, ends[i], t->text[id].len)) return 1;

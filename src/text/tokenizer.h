@@ -93,6 +93,8 @@ struct precis_tokenizer {
     size_t charsmap_text;
     bool squeeze;          /* unigram: blanks in a row are one */
     int32_t bos, eos, eot, unk;
+    int32_t *ends;         /* all ids that end a text, the two among them */
+    size_t n_ends;
     bool add_bos, add_eos, add_space;
     int32_t *out;          /* ids of the running call */
     size_t n_out, cap_out;

@@ -5,6 +5,7 @@
 #include "base/f16.h"
 #include "graph/arch.h"
 #include "model/finite.h"
+#include "graph/net.h"
 
 #include <math.h>
 #include <strings.h>
@@ -152,19 +153,6 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     return st ? st : pcs_progress(w->c->ctx, "convert", i + 1, w->c->m->n_tensors);
 }
 
-/* What the model computes and llama.cpp has no key for: it would run the file, and compute something else. */
-static void note_differences(const pcs_convert *c)
-{
-    const char *arch = pcs_model_string(c->m, "general.architecture");
-    if (!arch) return;
-    const bool gemma = !strcmp(arch, "gemma2") || !strcmp(arch, "gemma3");
-    bool scale;
-    pcs_arch_float(c->m, "attention.scale", 0, &scale);
-    if (gemma && scale) pcs_warn(c->ctx, "%s: llama.cpp scales queries by the head's dimension; precis reads the model's own from %s.attention.scale", c->path, arch);
-    if (pcs_arch_int(c->m, "attention.sliding_window", 0, NULL) > 0 && (!gemma || !pcs_usual_windows(c->m)))
-        pcs_warn(c->ctx, "%s: llama.cpp does not window attention as this %s does; precis reads it from %s.attention.sliding_window", c->path, arch, arch);
-}
-
 static precis_status write_file(pcs_convert *c, bool packed)
 {
     const precis_model *m = c->m;
@@ -193,7 +181,7 @@ static precis_status write_file(pcs_convert *c, bool packed)
     }
     size_t n = 0;
     for (size_t i = 0; i < m->n_keys && !st; i++) keys[n++] = m->keys[i];
-    if (!pcs_model_key(m, "tokenizer.ggml.model")) keys[n++] = (pcs_key){ .name = "tokenizer.ggml.model", .type = PCS_KEY_STRING, .v.text = { "none", 4 } };
+    if (!pcs_model_key(m, pcs_no_tokenizer.name)) keys[n++] = pcs_no_tokenizer;
     const pcs_gguf_file file = { keys, n, t, m->n_tensors, fill, &w, m, packed ? 64 : 0, NULL, NULL };
     if (!st) st = pcs_write_gguf(c->ctx, c->path, &file, &c->report->bytes);
     pcs_arena_free(&a);
@@ -209,6 +197,20 @@ const pcs_writer pcs_writer_packed = { "packed", false, write_packed };
 
 /* ---- public ------------------------------------------------------------------------------------------------------------- */
 
+/* A folder has room for tensors that are no part of the net: value heads, the part of a model that sees. */
+static precis_status with_extras(precis_ctx *ctx, precis_model **out, const precis_model *m)
+{
+    precis_status st = pcs_model_copy(ctx, out, m);
+    for (size_t i = 0; i < m->n_extras && !st; i++) {
+        pcs_tensor *t = pcs_model_add_tensor(*out);
+        if (t) *t = m->extras[i];
+        else st = PRECIS_ENOMEM;
+    }
+    if (!st) st = pcs_model_index(*out);
+    if (st) precis_model_close(out);
+    return st;
+}
+
 precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const char *path, const precis_convert_options *opts, precis_convert_report **report)
 {
     static const precis_convert_options defaults = PRECIS_CONVERT_OPTIONS_INIT;
@@ -222,15 +224,23 @@ precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const c
         if (!strcmp(pcs_writers[i]->name, name)) w = pcs_writers[i];
     if (!w) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no container that can be written; precis list writers has them", name);
     precis_status st = pcs_arch_check(model);
+    if (!st) st = pcs_net_check(model);
     if (!st && w->folder) st = pcs_model_finite(ctx, model); /* of a file's, each part just before it is written */
     if (st) return st;
+    precis_model *all = NULL;
+    if (w->folder && model->n_extras && (st = with_extras(ctx, &all, model))) return st;
+    if (all) c.m = all;
     precis_convert_report *r = pcs_alloc(ctx, 1, sizeof *r);
-    if (!r) return PRECIS_ENOMEM;
-    *r = (precis_convert_report){ .ctx = ctx, .n = model->n_tensors };
+    if (!r) {
+        precis_model_close(&all);
+        return PRECIS_ENOMEM;
+    }
+    *r = (precis_convert_report){ .ctx = ctx, .n = c.m->n_tensors };
     pcs_arena_init(&r->arena, ctx);
     c.report = r;
     r->rows = pcs_arena_alloc(&r->arena, r->n + 1, sizeof *r->rows);
     st = pcs_with_memory(ctx, refused, r->rows ? w->write(&c) : PRECIS_ENOMEM);
+    precis_model_close(&all);
     if (st) precis_convert_report_close(&r);
     *report = r;
     return st;

@@ -1,6 +1,8 @@
 /* gguf.c - the GGUF writer (version 3, little-endian). */
 #include "write/write.h"
 
+#include "graph/net.h"
+
 #include "kernel/panels.h"
 
 #include <stdio.h>
@@ -8,6 +10,8 @@
 
 #define PCS_ID_I8 24
 enum { DIMS = 4 }; /* of a tensor at most */
+
+const pcs_key pcs_no_tokenizer = { .name = "tokenizer.ggml.model", .type = PCS_KEY_STRING, .v.text = { "none", 4 } };
 
 /* With o NULL only counts. */
 typedef struct sink { pcs_out *o; uint64_t n; precis_status st; } sink;
@@ -174,6 +178,19 @@ static precis_status put_beside(precis_ctx *ctx, pcs_out *o, const char *path, c
     return st;
 }
 
+/* A model's file is what its readers need, before a byte of it is written; in formats of our own no other program reads it. */
+static precis_status check_model(precis_ctx *ctx, const char *path, const pcs_gguf_file *f)
+{
+    bool foreign = true;
+    for (size_t i = 0; i < f->n_tensors; i++) foreign &= !own(&f->tensors[i]);
+    const char **names = pcs_alloc(ctx, f->n_tensors + 1, sizeof *names);
+    if (!names) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < f->n_tensors; i++) names[i] = f->tensors[i].name;
+    const precis_status st = pcs_net_check_file(ctx, &(pcs_net_file){ path, f->source, f->keys, f->n_keys, names, foreign ? f->n_tensors : 0 });
+    pcs_free(ctx, names);
+    return st;
+}
+
 precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_file *f, uint64_t *bytes)
 {
     const uint64_t align = align_of(f);
@@ -186,9 +203,10 @@ precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_f
     for (size_t i = 0; i < f->n_tensors; i++) total += (f->tensors[i].bytes + align - 1) / align * align;
     if (bytes) *bytes = total;
     if (!path) return PRECIS_OK;
-    pcs_out o, beside = { .ctx = ctx, .fd = -1 }, *outs[2] = { &o, &beside };
+    pcs_out o = { .ctx = ctx, .fd = -1 }, beside = o, *outs[2] = { &o, &beside };
     uint64_t *offsets = pcs_alloc(ctx, f->n_tensors + 1, sizeof *offsets);
-    st = pcs_out_open(ctx, &o, path, total, f->source);
+    if (!st && f->source) st = check_model(ctx, path, f);
+    if (!st) st = pcs_out_open(ctx, &o, path, total, f->source);
     if (!st && !offsets) st = PRECIS_ENOMEM;
     if (!st) st = put_all(&o, f, offsets);
     if (!st) st = pcs_out_finish(&o);

@@ -5,6 +5,7 @@
 #include "base/f16.h"
 #include "base/fmath.h"
 #include "read/hf.h"
+#include "read/read.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -122,6 +123,26 @@ static precis_status put_rope(const precis_model *m, pcs_buf *b)
     return st || !ok ? st : pcs_buf_printf(b, ",\n \"original_max_position_embeddings\": %lld", (long long)original);
 }
 
+/* What begins, ends and pads texts; a list where several tokens end one. */
+static precis_status put_special(const precis_model *m, pcs_buf *b, bool encoder)
+{
+    static const char *const ids[][2] = { { "bos_token_id", "tokenizer.ggml.bos_token_id" }, { "eos_token_id", "tokenizer.ggml.eos_token_id" },
+                                          { "pad_token_id", "tokenizer.ggml.padding_token_id" } };
+    const pcs_key *list = pcs_model_key(m, PCS_KEY_ENDS);
+    precis_status st = PRECIS_OK;
+    for (int i = 0; i < 3 && !st; i++) {
+        bool ok;
+        const int64_t v = pcs_model_int(m, ids[i][1], 0, &ok);
+        if (i == 1 && ok && list && list->type == PCS_KEY_ARRAY && list->n) {
+            st = pcs_buf_printf(b, ",\n \"%s\": [", ids[i][0]);
+            for (uint64_t k = 0; k < list->n && !st; k++) st = pcs_buf_printf(b, "%s%.0f", k ? ", " : "", pcs_key_number(list, k));
+            if (!st) st = pcs_buf_printf(b, "]");
+        } else if (ok) st = pcs_buf_printf(b, ",\n \"%s\": %lld", ids[i][0], (long long)v);
+        else if (i != 2 && !encoder) st = pcs_buf_printf(b, ",\n \"%s\": null", ids[i][0]);
+    }
+    return st;
+}
+
 precis_status pcs_hf_write_config(const precis_model *m, pcs_buf *b)
 {
     static const struct { const char *hf, *gguf; bool real; } map[] = {
@@ -171,12 +192,7 @@ precis_status pcs_hf_write_config(const precis_model *m, pcs_buf *b)
     if (!st) st = pcs_buf_printf(b, ",\n \"tie_word_embeddings\": %s", pcs_model_tensor(m, "output.weight") ? "false" : "true");
     if (!st && !is_gpt2 && !bert) st = pcs_buf_printf(b, ",\n \"attention_bias\": %s", pcs_model_tensor(m, "blk.0.attn_q.bias") ? "true" : "false");
     if (!st && !strcmp(type->type, "llama") && pcs_model_tensor(m, "blk.0.ffn_down.bias")) st = pcs_buf_printf(b, ",\n \"mlp_bias\": true");
-    static const char *const ids[][2] = { { "bos_token_id", "tokenizer.ggml.bos_token_id" }, { "eos_token_id", "tokenizer.ggml.eos_token_id" }, { "pad_token_id", "tokenizer.ggml.padding_token_id" } };
-    for (int i = 0; i < 3 && !st; i++) {
-        bool ok;
-        const int64_t v = pcs_model_int(m, ids[i][1], 0, &ok);
-        st = ok ? pcs_buf_printf(b, ",\n \"%s\": %lld", ids[i][0], (long long)v) : i == 2 || bert ? PRECIS_OK : pcs_buf_printf(b, ",\n \"%s\": null", ids[i][0]);
-    }
+    if (!st) st = put_special(m, b, bert);
     return st ? st : pcs_buf_printf(b, ",\n \"torch_dtype\": \"float16\"");
 }
 
@@ -189,12 +205,14 @@ static precis_status copy_files(precis_ctx *ctx, const precis_model *m, pcs_out_
                                          "vocab.txt", "vocab.json", "merges.txt", "added_tokens.json" };
     precis_status st = PRECIS_OK;
     *copied = false;
-    if (strcmp(m->container, "safetensors") || !pcs_is_dir(m->path)) return PRECIS_OK;
+    const precis_model *source = m->origin ? m->origin : m;
+    if (!source->folder) return PRECIS_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names && !st; i++) {
         char from[4096];
         char *text;
         size_t len;
-        if (snprintf(from, sizeof from, "%s/%s", m->path, names[i]) >= (int)sizeof from || pcs_absent(from)) continue;
+        const int k = snprintf(from, sizeof from, "%s/%s", source->folder, names[i]);
+        if (k >= (int)sizeof from || pcs_absent(from)) continue;
         st = pcs_file_slurp(ctx, from, PCS_LIMIT_JSON, &text, &len);
         if (st) break;
         st = pcs_out_folder_add(folder, names[i], text, len);
@@ -234,7 +252,9 @@ static precis_status sentencepiece(precis_ctx *ctx, const precis_model *m, pcs_o
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
     pcs_buf_init(&part, ctx, PCS_LIMIT_JSON);
     precis_status st = PRECIS_OK;
-    for (uint64_t i = 0; i < tokens->n && !st; i++) {
+    uint64_t n = tokens->n;
+    while (n && pcs_is_filler(tokens, types, n - 1)) n--;
+    for (uint64_t i = 0; i < n && !st; i++) {
         const float score = scores ? (float)pcs_key_number(scores, i) : 0.0f;
         part.len = 0;
         st = put_bytes(&part, 1, tokens->v.texts[i].s, tokens->v.texts[i].len);
@@ -280,12 +300,14 @@ static precis_status added(pcs_buf *b, const pcs_key *tokens, const pcs_key *typ
     return st ? st : pcs_buf_printf(b, "],\n ");
 }
 
-static precis_status put_vocab(pcs_buf *b, const pcs_key *tokens, bool wordpiece)
+static precis_status put_vocab(pcs_buf *b, const pcs_key *tokens, const pcs_key *types, bool wordpiece)
 {
     precis_status st = pcs_buf_printf(b, "\"vocab\": {");
+    bool first = true;
     for (uint64_t i = 0; i < tokens->n && !st; i++) {
         pcs_text t = tokens->v.texts[i];
         char word[1024];
+        if (pcs_is_filler(tokens, types, i)) continue;
         if (wordpiece && t.len < 1000) { /* GGUF marks the start of words, the file their inside */
             if (t.len >= 3 && !memcmp(t.s, "\xe2\x96\x81", 3)) t.s += 3, t.len -= 3;
             else if (!(t.len && t.s[0] == '[' && t.s[t.len - 1] == ']')) {
@@ -293,7 +315,8 @@ static precis_status put_vocab(pcs_buf *b, const pcs_key *tokens, bool wordpiece
                 t = (pcs_text){ word, (uint64_t)n };
             }
         }
-        st = pcs_buf_printf(b, i ? ",\n" : "\n");
+        st = pcs_buf_printf(b, first ? "\n" : ",\n");
+        first = false;
         if (!st) st = pcs_json_text(b, t.s, t.len);
         if (!st) st = pcs_buf_printf(b, ": %llu", (unsigned long long)i);
     }
@@ -323,7 +346,7 @@ static precis_status byte_level(precis_ctx *ctx, const precis_model *m, pcs_out_
                                                    : "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}");
     if (!st) st = pcs_buf_printf(&b, ",\n \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true},\n \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, \"byte_fallback\": false, \"ignore_merges\": %s, ",
                                  splits[row].ignore ? "true" : "false");
-    if (!st) st = put_vocab(&b, tokens, false);
+    if (!st) st = put_vocab(&b, tokens, types, false);
     if (!st) st = pcs_buf_printf(&b, ",\n \"merges\": [");
     for (uint64_t i = 0; i < merges->n && !st; i++) {
         st = pcs_buf_printf(&b, i ? ",\n" : "\n");
@@ -343,7 +366,7 @@ static precis_status wordpiece(precis_ctx *ctx, const precis_model *m, pcs_out_f
     precis_status st = added(&b, tokens, types);
     if (!st) st = pcs_buf_printf(&b, "\"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": null, \"lowercase\": true},\n \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"},\n "
                                      "\"decoder\": {\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": true},\n \"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 100, ");
-    if (!st) st = put_vocab(&b, tokens, true);
+    if (!st) st = put_vocab(&b, tokens, types, true);
     if (!st) st = pcs_buf_printf(&b, "}\n}\n");
     if (!st) st = pcs_out_folder_add(folder, "tokenizer.json", b.data, b.len);
     pcs_buf_free(&b);

@@ -73,8 +73,22 @@ static uint64_t source_row(const folder *f, const pcs_tensor *t, uint64_t r)
     return h * hd + (k < hd / 2 ? 2 * k : 2 * (k - hd / 2) + 1);
 }
 
+/* Is it a tensor of the net, with a name in transformers? Others go over as they came. */
+static bool named(const folder *f, const pcs_tensor *t)
+{
+    pcs_arena a;
+    pcs_arena_init(&a, f->c->ctx);
+    const bool is = f->type && pcs_hf_source(&a, f->type->type, t->name, 0);
+    pcs_arena_free(&a);
+    return is;
+}
+
+/* Norms that are stored without the 1 that the model adds. */
+static bool without_one(const folder *f, const pcs_tensor *t) { return f->type && f->type->plus_one && pcs_ends(t->name, "norm.weight") && named(f, t); }
+
 static bool turned(const folder *f, const pcs_tensor *t)
 {
+    if (!f->type || !f->type->transposed || !named(f, t)) return false;
     return f->type && f->type->transposed && t->dims == 2 && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9) && strcmp(t->name, "output.weight");
 }
 
@@ -87,7 +101,7 @@ static precis_status choose(folder *f, size_t i)
     bool is = false;
     f->kinds[i] = AS_FLOATS;
     const bool weight = pcs_ends(t->name, ".weight") && strncmp(t->name, "token_embd", 10) && strncmp(t->name, "position_embd", 13) && !turned(f, t) && t->dims >= 2;
-    if (!weight) return PRECIS_OK;
+    if (!weight || !named(f, t)) return PRECIS_OK;
     if (f->layout == PCS_CT && s->element && s->head && !strncmp(s->name, "FP8_", 4)) f->kinds[i] = AS_FP8;
     else if (f->layout == PCS_CT && (!strcmp(s->name, "NVFP4") || !strcmp(s->name, "MXFP4"))) f->kinds[i] = AS_FP4;
     else if (s->kind == PCS_QUANT) {
@@ -194,8 +208,7 @@ static precis_status add_tensor(folder *f, size_t i)
     const pcs_format *to = t->format;
     if (f->kinds[i] == AS_FLOATS) {
         to = dtype_of(t->format) ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
-        const bool norm = f->type && f->type->plus_one && pcs_ends(t->name, "norm.weight");
-        if (norm) to = pcs_format_by_name("F32");
+        if (without_one(f, t)) to = pcs_format_by_name("F32");
         precis_status st = pcs_lost(f->c->ctx, t, to, &lost);
         if (!st && lost == INFINITY && to != t->format) { /* beyond F16's range */
             to = pcs_format_by_name("F32");
@@ -262,7 +275,7 @@ typedef struct { uint8_t *codes, *zeros; float *scales; uint8_t *all; } rowbuf;
 static precis_status put_floats(folder *f, pcs_out *o, const part *p, const pcs_tensor *t)
 {
     const size_t n = (size_t)t->ne[0];
-    const bool vector = t->dims < 2, one = f->type && f->type->plus_one && pcs_ends(t->name, "norm.weight");
+    const bool vector = t->dims < 2, one = without_one(f, t);
     const uint64_t rows = vector ? 1 : p->dims == 2 && t->dims == 3 ? (uint64_t)t->ne[1] : pcs_tensor_rows(t), first = p->dims == 2 && t->dims == 3 ? (uint64_t)p->matrix * rows : 0;
     const bool turn = turned(f, t);
     float *x = pcs_alloc(f->c->ctx, turn ? n * rows : n, sizeof *x), *y = pcs_alloc(f->c->ctx, turn ? rows : n, sizeof *y);

@@ -122,6 +122,8 @@ typedef struct pcs_gguf_file {
     const pcs_beside *beside;   /* or NULL */
 } pcs_gguf_file;
 
+/* What stands for a tokenizer in a model that has none. */
+extern const pcs_key pcs_no_tokenizer;
 /* PRECIS_EUNSUPPORTED when a GGUF cannot hold one of the model's tensors: asked before work starts. */
 precis_status pcs_gguf_holds(precis_ctx *ctx, const precis_model *m);
 /* Keys of the file that was read and that the writer makes itself, or has no use for. */

@@ -42,4 +42,12 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     return g->error ? pcs_fail(m->ctx, g->error, "%s", g->message) : PRECIS_OK;
 }
 
-const pcs_arch pcs_arch_bert = { "bert", build };
+const pcs_arch pcs_arch_bert = {
+    "bert", build,
+    .keys = PCS_KEYS " attention.layer_norm_epsilon tokenizer.ggml.token_type_count",
+    .tensors = "token_embd.weight token_types.weight position_embd.weight token_embd_norm.weight token_embd_norm.bias "
+               "cls.weight cls.bias cls.output.weight cls.output.bias " PCS_ATTN " " PCS_QKV_BIASES " "
+               "attn_output.bias attn_output_norm.weight attn_output_norm.bias ffn_up.weight ffn_up.bias "
+               "ffn_down.weight ffn_down.bias layer_output_norm.weight layer_output_norm.bias",
+    .needs = "attn_output.bias attn_output_norm.bias ffn_up.bias ffn_down.bias layer_output_norm.bias",
+};

@@ -30,4 +30,8 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     return pcs_logits(&b, pcs_norm(&b, -1, "output_norm", x, lm->width, false));
 }
 
-const pcs_arch pcs_arch_gemma = { "gemma", build };
+const pcs_arch pcs_arch_gemma = {
+    "gemma", build,
+    .keys = PCS_KEYS_RMS,
+    .tensors = "token_embd.weight output_norm.weight " PCS_ATTN " " PCS_FFN,
+};

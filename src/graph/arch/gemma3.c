@@ -39,4 +39,9 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     return pcs_logits(&gm.b, pcs_norm(&gm.b, -1, "output_norm", x, lm->width, false));
 }
 
-const pcs_arch pcs_arch_gemma3 = { "gemma3", build };
+const pcs_arch pcs_arch_gemma3 = {
+    "gemma3", build,
+    .keys = PCS_KEYS_RMS,
+    .tensors = "token_embd.weight output_norm.weight output.weight " PCS_ATTN " " PCS_FFN " "
+               "post_attention_norm.weight post_ffw_norm.weight attn_q_norm.weight attn_k_norm.weight",
+};

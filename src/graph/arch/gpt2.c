@@ -31,4 +31,11 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     return pcs_logits(&b, pcs_layer_norm(&b, -1, "output_norm", x));
 }
 
-const pcs_arch pcs_arch_gpt2 = { "gpt2", build };
+const pcs_arch pcs_arch_gpt2 = {
+    "gpt2", build,
+    .keys = PCS_KEYS " attention.layer_norm_epsilon",
+    .tensors = "token_embd.weight position_embd.weight output_norm.weight output_norm.bias output.weight "
+               "attn_norm.weight attn_norm.bias attn_qkv.weight attn_qkv.bias attn_output.weight attn_output.bias "
+               "ffn_norm.weight ffn_norm.bias ffn_up.weight ffn_up.bias ffn_down.weight ffn_down.bias",
+    .needs = "attn_norm.bias attn_qkv.bias attn_output.bias ffn_norm.bias ffn_up.bias ffn_down.bias",
+};

@@ -10,4 +10,8 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     return pcs_llama_graph(&b, false, "swiglu");
 }
 
-const pcs_arch pcs_arch_phi3 = { "phi3", build };
+const pcs_arch pcs_arch_phi3 = {
+    "phi3", build,
+    .keys = PCS_KEYS_RMS,
+    .tensors = PCS_ENDS " " PCS_ATTN " " "ffn_norm.weight ffn_up.weight ffn_down.weight " PCS_QKV_BIASES,
+};

@@ -9,4 +9,8 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     return pcs_llama_graph(&b, false, "swiglu");
 }
 
-const pcs_arch pcs_arch_qwen2 = { "qwen2", build };
+const pcs_arch pcs_arch_qwen2 = {
+    "qwen2", build,
+    .keys = PCS_KEYS_RMS,
+    .tensors = PCS_ENDS " " PCS_ATTN " " PCS_FFN " " PCS_QKV_BIASES " " "output.bias",
+};

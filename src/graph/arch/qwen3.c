@@ -10,4 +10,9 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     return pcs_llama_graph(&b, false, "swiglu");
 }
 
-const pcs_arch pcs_arch_qwen3 = { "qwen3", build };
+const pcs_arch pcs_arch_qwen3 = {
+    "qwen3", build,
+    .keys = PCS_KEYS_RMS,
+    .tensors = PCS_ENDS " " PCS_ATTN " " PCS_FFN " " "attn_q_norm.weight attn_k_norm.weight cls.output.weight",
+    .needs = "attn_q_norm.weight attn_k_norm.weight",
+};

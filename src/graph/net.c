@@ -1,0 +1,259 @@
+/* net.c - is a model whole? The graph of its architecture is built, and which tensors it looked up is counted. */
+#include "graph/net.h"
+
+#include "graph/arch.h"
+
+#include <stdio.h>
+
+/* Packings of other programs, by the end of a name that only they have. */
+static const struct { const char *end, *by, *remedy; } packings[] = {
+    { ".biases", "MLX", "mlx_lm.convert --dequantize" },
+    { "._data", "quanto", "optimum.quanto's dequantize" },
+    { ".SCB", "bitsandbytes (8 bits)", "transformers' model.dequantize()" },
+    { ".absmax", "bitsandbytes (4 bits)", "transformers' model.dequantize()" },
+    { ".quant_map", "bitsandbytes (4 bits)", "transformers' model.dequantize()" },
+    { ".W_q", "HQQ", "its dequantize()" },
+    { ".codebooks", "AQLM", "its dequantize()" },
+    { ".Qidxs", "QuIP#", "its own scripts" },
+    { ".q_weight", "ExLlamaV2", "the original weights" },
+    { ".trellis", "ExLlamaV3", "the original weights" },
+    { ".centroids", "VPTQ", "its dequantize()" },
+    { ".weight_scale_2", "NVIDIA ModelOpt", "the original weights" },
+};
+
+static const pcs_arch *arch_of(const char *name)
+{
+    for (size_t i = 0; name && pcs_archs[i]; i++)
+        if (!strcmp(pcs_archs[i]->name, name)) return pcs_archs[i];
+    return NULL;
+}
+
+static bool from_folder(const precis_model *m) { return !strcmp(m->container, "safetensors"); }
+
+static precis_status check_packing(const precis_model *m)
+{
+    for (size_t i = 0; i < m->n_tensors; i++)
+        for (size_t k = 0; k < sizeof packings / sizeof *packings; k++)
+            if (pcs_ends(m->tensors[i].source, packings[k].end))
+                return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: weights are packed by %s, which precis does not read; dequantize there first (%s)",
+                                m->path, m->tensors[i].source, packings[k].by, packings[k].remedy);
+    return PRECIS_OK;
+}
+
+static precis_status check_layers(const precis_model *m)
+{
+    bool said;
+    const int64_t want = pcs_arch_int(m, "block_count", 0, &said);
+    int64_t have = 0;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        unsigned layer;
+        int used = 0;
+        if (sscanf(m->tensors[i].name, "blk.%9u.%n", &layer, &used) == 1 && used && (int64_t)layer >= have) have = (int64_t)layer + 1;
+    }
+    if (!said || !have || have == want) return PRECIS_OK; /* that none is there at all is said by name */
+    const char *arch = pcs_model_string(m, "general.architecture");
+    if (from_folder(m))
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: config.json says %lld layers, but the tensors are of %lld; %s", m->path, (long long)want,
+                        (long long)have, have < want ? "is a file missing?" : "is it another model's?");
+    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %s.block_count says %lld layers, but the tensors are of %lld", m->path, arch, (long long)want,
+                    (long long)have);
+}
+
+/* Is the name, without its layer, one of a list which blanks part? */
+static bool listed(const char *list, const char *name)
+{
+    unsigned layer;
+    int used = 0;
+    if (sscanf(name, "blk.%9u.%n", &layer, &used) == 1 && used) name += used;
+    const size_t len = strlen(name);
+    for (const char *p = list; p && *p; p += strcspn(p, " "), p += *p == ' ')
+        if (strcspn(p, " ") == len && !memcmp(p, name, len)) return true;
+    return false;
+}
+
+/* Is tensor "blk.LAYER.NAME" there? name: len bytes. */
+static bool in_layer(const precis_model *m, int64_t layer, const char *name, size_t len)
+{
+    char full[160];
+    snprintf(full, sizeof full, "blk.%lld.%.*s", (long long)layer, len > 100 ? 100 : (int)len, name);
+    uint32_t at; /* asked here, not by the net */
+    return pcs_map_get(&m->tensor_map, full, strlen(full), &at);
+}
+
+static precis_status lost(const precis_model *m, int64_t layer, const char *name, size_t len)
+{
+    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor blk.%lld.%.*s is missing", m->path, (long long)layer, len > 100 ? 100 : (int)len, name);
+}
+
+/* Biases and norms that a graph can do without: what one layer has, all have (feed-forward blocks apart, which may be of experts). */
+static precis_status check_alike(const precis_model *m, const pcs_arch *arch)
+{
+    const int64_t layers = pcs_arch_int(m, "block_count", 0, NULL);
+    for (const char *p = arch->needs; p && *p; p += strcspn(p, " "), p += *p == ' ')
+        for (int64_t i = 0; i < layers && i < PCS_LIMIT_LAYERS; i++)
+            if (!in_layer(m, i, p, strcspn(p, " "))) return lost(m, i, p, strcspn(p, " "));
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const char *name = m->tensors[i].name;
+        unsigned layer;
+        int used = 0;
+        if (sscanf(name, "blk.%9u.%n", &layer, &used) != 1 || !used || !(pcs_ends(name, ".bias") || pcs_ends(name, "norm.weight"))) continue;
+        name += used;
+        if ((!strncmp(name, "ffn_", 4) && pcs_ends(name, ".bias")) || !listed(arch->tensors, name)) continue;
+        if (layer && !in_layer(m, 0, name, strlen(name))) return lost(m, 0, name, strlen(name));
+        for (int64_t k = 1; !layer && k < layers && k < PCS_LIMIT_LAYERS; k++)
+            if (!in_layer(m, k, name, strlen(name))) return lost(m, k, name, strlen(name));
+    }
+    return PRECIS_OK;
+}
+
+/* Each token needs its row; rows without a token have got one when the model was read (read/vocabulary.c). */
+static precis_status check_tokens(const precis_model *m)
+{
+    const pcs_key *k = pcs_model_key(m, "tokenizer.ggml.tokens");
+    const pcs_tensor *e = pcs_model_tensor(m, "token_embd.weight");
+    if (!k || !e || e->dims != 2 || k->n <= (uint64_t)e->ne[1]) return PRECIS_OK;
+    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: the tokenizer has %llu tokens, but the embedding only %lld rows; is it another model's?", m->path,
+                    (unsigned long long)k->n, (long long)e->ne[1]);
+}
+
+precis_status pcs_net_check_names(const precis_model *m)
+{
+    const pcs_arch *arch = arch_of(pcs_model_string(m, "general.architecture"));
+    precis_status st = check_packing(m);
+    if (st || !arch) return st;
+    st = check_layers(m);
+    if (!st) st = check_alike(m, arch);
+    return st ? st : check_tokens(m);
+}
+
+/* Build the graph for its errors; PRECIS_EUNSUPPORTED: no graph here is this model's. */
+static precis_status build(const precis_model *m)
+{
+    precis_graph *g;
+    pcs_lm lm = { 0 };
+    const precis_status st = pcs_arch_build(m, &g, &lm);
+    precis_graph_close(&g);
+    return st;
+}
+
+precis_status pcs_net_check(const precis_model *m)
+{
+    precis_status st = pcs_net_check_names(m);
+    if (st || !arch_of(pcs_model_string(m, "general.architecture"))) return st;
+    st = build(m);
+    if (st == PRECIS_EINVAL) return PRECIS_EFORMAT; /* its keys do not fit together */
+    if (st != PRECIS_EUNSUPPORTED) return st;
+    m->ctx->message[0] = 0;
+    return PRECIS_OK;
+}
+
+/* Numbers and pairs that stand beside a weight: they go where it goes. */
+static bool beside(const char *name)
+{
+    static const char *const ends[] = { ".scale", ".input_scale", ".input_zero", ".rotation", ".weight.svd_a", ".weight.svd_b", ".weight.lora_a",
+                                        ".weight.lora_b", ".weight.lora_scale" };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (pcs_ends(name, ends[i])) return !strncmp(name, "blk.", 4) || !strncmp(name, "output.", 7) || !strncmp(name, "token_embd.", 11);
+    return false;
+}
+
+/* Is this the embedding once more, where every reader takes the embedding itself for the logits? */
+static bool is_tied_copy(const precis_model *m, const pcs_arch *arch, const pcs_tensor *t)
+{
+    const pcs_tensor *e = pcs_model_tensor(m, "token_embd.weight");
+    return !strcmp(t->name, "output.weight") && !listed(arch->tensors, t->name) && e && e->format == t->format && e->bytes == t->bytes &&
+           e->data && t->data && !memcmp(e->data, t->data, (size_t)e->bytes);
+}
+
+precis_status pcs_net_settle(precis_model *m)
+{
+    const pcs_arch *arch = arch_of(pcs_model_string(m, "general.architecture"));
+    if (!arch || !m->n_tensors) return PRECIS_OK;
+    unsigned char *asked = pcs_alloc(m->ctx, m->n_tensors, 1);
+    if (!asked) return PRECIS_ENOMEM;
+    m->asked = asked;
+    precis_status st = build(m);
+    m->asked = NULL;
+    size_t kept = 0, more = 0;
+    for (size_t i = 0; i < m->n_tensors && !st; i++) {
+        const char *name = m->tensors[i].name;
+        asked[i] = (asked[i] || listed(arch->tensors, name) || beside(name)) && !is_tied_copy(m, arch, &m->tensors[i]);
+        more += !asked[i];
+    }
+    if (!st && more && !(m->extras = pcs_arena_alloc(&m->arena, more, sizeof *m->extras))) st = PRECIS_ENOMEM;
+    for (size_t i = 0; i < m->n_tensors && !st && more; i++)
+        if (asked[i]) m->tensors[kept++] = m->tensors[i];
+        else if (strcmp(m->tensors[i].name, "output.weight")) m->extras[m->n_extras++] = m->tensors[i];
+    if (!st && more) m->n_tensors = kept, st = pcs_model_index(m);
+    pcs_free(m->ctx, asked);
+    if (st == PRECIS_ENOMEM || st == PRECIS_OK) return st;
+    m->ctx->message[0] = 0; /* who uses the model is told */
+    return PRECIS_OK;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------------- */
+
+/* A few names, for a sentence. */
+static void name_some(char *out, size_t cap, size_t *n, const char *name)
+{
+    const size_t at = strlen(out);
+    if (*n < 3) snprintf(out + at, cap - at, "%s%.80s", *n ? ", " : "", name);
+    else if (*n == 3) snprintf(out + at, cap - at, ", ...");
+    ++*n;
+}
+
+static bool has_key(const pcs_net_file *f, const char *name)
+{
+    for (size_t i = 0; i < f->n_keys; i++)
+        if (!strcmp(f->keys[i].name, name)) return true;
+    return false;
+}
+
+static precis_status check_keys(precis_ctx *ctx, const pcs_net_file *f, const pcs_arch *arch)
+{
+    for (const char *p = arch->keys; *p; p += strcspn(p, " "), p += *p == ' ') {
+        char key[128];
+        const int len = (int)strcspn(p, " ");
+        snprintf(key, sizeof key, "%s%s%.*s", strncmp(p, "tokenizer.", 10) ? arch->name : "", strncmp(p, "tokenizer.", 10) ? "." : "", len, p);
+        if (has_key(f, key)) continue;
+        if (from_folder(f->source)) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: config.json: nothing gives key %s, without which llama.cpp refuses %s", f->source->path, key, f->path);
+        pcs_warn(ctx, "%s: key %s is missing, as it is in %s; llama.cpp refuses a file without it", f->path, key, f->source->path);
+    }
+    return PRECIS_OK;
+}
+
+/* What the model computes and llama.cpp has no key for: it would run the file, and compute something else. */
+static void note_differences(precis_ctx *ctx, const pcs_net_file *f)
+{
+    const precis_model *m = f->source;
+    const char *arch = pcs_model_string(m, "general.architecture"), *act = pcs_model_string(m, "bitnet.feed_forward.activation");
+    if (!arch) return;
+    const bool gemma = !strcmp(arch, "gemma2") || !strcmp(arch, "gemma3");
+    bool scale;
+    pcs_arch_float(m, "attention.scale", 0, &scale);
+    if (gemma && scale)
+        pcs_warn(ctx, "%s: llama.cpp scales queries by the head's dimension; precis reads the model's own from %s.attention.scale", f->path, arch);
+    if (pcs_arch_int(m, "attention.sliding_window", 0, NULL) > 0 && (!gemma || !pcs_usual_windows(m)))
+        pcs_warn(ctx, "%s: llama.cpp does not window attention as this %s does; precis reads it from %s.attention.sliding_window", f->path, arch, arch);
+    if (act && strcmp(act, "silu"))
+        pcs_warn(ctx, "%s: llama.cpp's bitnet has SiLU where this model has %s; precis reads it from bitnet.feed_forward.activation", f->path, act);
+}
+
+precis_status pcs_net_check_file(precis_ctx *ctx, const pcs_net_file *f)
+{
+    const pcs_arch *arch = NULL;
+    for (size_t i = 0; i < f->n_keys; i++)
+        if (!strcmp(f->keys[i].name, "general.architecture") && f->keys[i].type == PCS_KEY_STRING) arch = arch_of(f->keys[i].v.text.s);
+    if (!arch) return PRECIS_OK;
+    if (f->n_names) note_differences(ctx, f);
+    char some[512] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < f->source->n_extras; i++) name_some(some, sizeof some, &n, f->source->extras[i].source);
+    if (n) pcs_warn(ctx, "%s: %zu tensor%s left out, which %s no part of %s's net: %s", f->path, n, n == 1 ? " is" : "s are", n == 1 ? "is" : "are", arch->name, some);
+    some[0] = 0;
+    n = 0;
+    for (size_t i = 0; i < f->n_names; i++)
+        if (!listed(arch->tensors, f->names[i])) name_some(some, sizeof some, &n, f->names[i]);
+    if (n) pcs_warn(ctx, "%s: precis uses %zu tensor%s that llama.cpp's %s does not know, so it refuses the file: %s", f->path, n, n == 1 ? "" : "s", arch->name, some);
+    return check_keys(ctx, f, arch);
+}
