@@ -248,6 +248,9 @@ def make(out, case):
         cfg["num_hidden_layers"] = LAYERS + 2
     elif case == "missing":
         del t["model.layers.1.self_attn.q_proj.weight"]
+    elif case == "missing-head":
+        del t["lm_head.weight"]
+        cfg.update(tie_word_embeddings=False, architectures=["LlamaForCausalLM"])
     elif case == "missing-expert":
         cfg, t, tok = base("mixtral")
         del t["model.layers.1.block_sparse_moe.experts.2.w2.weight"]

@@ -120,6 +120,7 @@ precis_status pcs_net_check_names(const precis_model *m)
 {
     const pcs_arch *arch = arch_of(pcs_model_string(m, "general.architecture"));
     precis_status st = check_packing(m);
+    if (!st && m->flaw) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s", m->path, m->flaw);
     if (st || !arch) return st;
     st = check_layers(m);
     if (!st) st = check_alike(m, arch);
@@ -193,6 +194,9 @@ precis_status pcs_net_settle(precis_model *m)
 
 /* ---- files ------------------------------------------------------------------------------------------------------------- */
 
+/* llama.cpp takes scales of a layer's weights and of their inputs. */
+static bool is_scale(const char *name) { return !strncmp(name, "blk.", 4) && (pcs_ends(name, ".scale") || pcs_ends(name, ".input_scale")); }
+
 /* A few names, for a sentence. */
 static void name_some(char *out, size_t cap, size_t *n, const char *name)
 {
@@ -253,7 +257,7 @@ precis_status pcs_net_check_file(precis_ctx *ctx, const pcs_net_file *f)
     some[0] = 0;
     n = 0;
     for (size_t i = 0; i < f->n_names; i++)
-        if (!listed(arch->tensors, f->names[i])) name_some(some, sizeof some, &n, f->names[i]);
+        if (!listed(arch->tensors, f->names[i]) && !is_scale(f->names[i])) name_some(some, sizeof some, &n, f->names[i]);
     if (n) pcs_warn(ctx, "%s: precis uses %zu tensor%s that llama.cpp's %s does not know, so it refuses the file: %s", f->path, n, n == 1 ? "" : "s", arch->name, some);
     return check_keys(ctx, f, arch);
 }

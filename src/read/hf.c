@@ -229,8 +229,7 @@ static precis_status check_experts(precis_model *m, const unsigned *numbers, int
     }
     for (size_t i = 0; i < n && !st; i++)
         if (seen[i] && seen[i] != (uint64_t)count && strstr(m->tensors[i].name, ".weight"))
-            st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: %u experts are there, config.json says %lld; is a file missing?", m->path, m->tensors[i].name, seen[i],
-                          (long long)count);
+            m->flaw = pcs_arena_printf(&m->arena, "tensor %s: %u experts are there, config.json says %lld; is a file missing?", m->tensors[i].name, seen[i], (long long)count);
     pcs_free(m->ctx, seen);
     pcs_map_free(&found);
     return st;
@@ -273,6 +272,21 @@ static precis_status add_missing(pcs_hf_config *c, size_t row)
     const char *eps = types[row].layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon";
     pcs_arch_float(m, eps, 0, &said);
     return st || said ? st : pcs_hf_set_float(c, eps, types[row].epsilon);
+}
+
+/* A model that makes words and does not tie its logits to the embedding needs their weight. */
+static precis_status check_head(pcs_hf_config *c)
+{
+    pcs_json_slice classes;
+    double tied;
+    bool said;
+    precis_status st = pcs_hf_number(c->m->ctx, c->text, "tie_word_embeddings", &tied, &said);
+    if (!st) st = pcs_json_find(c->m->ctx, c->text, "architectures", &classes);
+    if (st || !said || tied != 0 || !classes.text || !memmem(classes.text, classes.len, "ForCausalLM", 11)) return st;
+    for (size_t i = 0; i < c->m->n_tensors; i++)
+        if (!strncmp(c->m->tensors[i].name, "output.", 7)) return PRECIS_OK;
+    c->m->flaw = "tensor lm_head.weight is missing, and config.json does not tie it to the embedding";
+    return PRECIS_OK;
 }
 
 static precis_status canonical(pcs_hf_config *c, size_t row)
@@ -331,6 +345,7 @@ static precis_status read_config(precis_model *m, const char *folder)
         c.text = outer;
         if (!st) st = canonical(&c, row);
         if (!st) st = add_missing(&c, row);
+        if (!st) st = check_head(&c);
         if (!st) st = pcs_hf_slurp(m, folder, "generation_config.json", &generation, &n_generation);
         if (!st) st = pcs_hf_special(&c, (pcs_json_slice){ generation, n_generation });
         if (!st && c.reason[0]) pcs_warn(m->ctx, "%s/config.json: %s: the model can be inspected and quantized, not run", folder, c.reason);

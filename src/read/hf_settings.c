@@ -41,6 +41,19 @@ void pcs_hf_cannot(pcs_hf_config *c, const char *fmt, ...)
     va_end(ap);
 }
 
+/* Gemma 3's own files leave out what its class in transformers has already. */
+static bool usual_number(const pcs_hf_config *c, const char *hf, double *v)
+{
+    static const struct { const char *hf; double v; } gemma3[] = { { "num_attention_heads", 8 }, { "num_key_value_heads", 4 }, { "head_dim", 256 },
+                                                                   { "max_position_embeddings", 131072 } };
+    for (size_t i = 0; i < sizeof gemma3 / sizeof *gemma3 && !strcmp(c->arch, "gemma3"); i++)
+        if (!strcmp(gemma3[i].hf, hf)) {
+            *v = gemma3[i].v;
+            return true;
+        }
+    return false;
+}
+
 static precis_status set_number(pcs_hf_config *c, const char *hf, const char *gguf, int kind)
 {
     double v;
@@ -48,6 +61,7 @@ static precis_status set_number(pcs_hf_config *c, const char *hf, const char *gg
     char name[128];
     const precis_status st = pcs_hf_number(c->m->ctx, c->text, hf, &v, &found);
     if (st != PRECIS_OK) return st;
+    found = found || usual_number(c, hf, &v);
     if (!found && kind == 0) return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: %s is missing", c->m->path, hf);
     if (!found) return PRECIS_OK;
     if (kind == 2) return pcs_hf_set_float(c, gguf, v);

@@ -3,7 +3,7 @@
 # lost or too many. "Can be quantized, not run" is for unknown architectures.
 . "$2/tests/common.sh"
 folders=$root/tests/folders.py
-python3 "$folders" "$work" llama qwen3 missing missing-expert more-layers fewer-layers foreign-tokenizer mlx mlx-unknown quanto bnb8 bnb4
+python3 "$folders" "$work" llama qwen3 missing missing-head missing-expert more-layers fewer-layers foreign-tokenizer mlx mlx-unknown quanto bnb8 bnb4
 
 refused() { # refused MODEL TEXT: by each command, with nothing written
     for command in "convert $1 -o $work/o.gguf" "convert $1 -o $work/o --format safetensors" "quant $1 --type Q4_0 --no-calib --no-eval -o $work/o.gguf" \
@@ -25,8 +25,8 @@ refused "$work/bnb8" "packed by bitsandbytes (8 bits)"
 refused "$work/bnb4" "packed by bitsandbytes (4 bits)"
 expect 3 "$precis" convert "$work/foreign-tokenizer" -o "$work/o.gguf"
 has err "267 tokens, but the embedding only 264 rows"
-expect 3 "$precis" convert "$work/missing-expert" -o "$work/o.gguf"
-has err "blk.1.ffn_down_exps.weight: 3 experts are there, config.json says 4"
+refused "$work/missing-expert" "blk.1.ffn_down_exps.weight: 3 experts are there, config.json says 4"
+refused "$work/missing-head" "lm_head.weight is missing"
 expect 3 "$precis" convert "$work/mlx-unknown" -o "$work/o.gguf"
 has err "packed by MLX"
 
