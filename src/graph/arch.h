@@ -19,17 +19,20 @@ typedef struct pcs_lm {
 typedef struct pcs_arch {
     const char *name; /* general.architecture */
     precis_status (*build)(const precis_model *m, precis_graph *g, pcs_lm *lm);
-    /* What llama.cpp needs of a file: keys (of the architecture, or "tokenizer..."), parted by blanks; and all tensors that
-     * it takes, without the layer's number: it refuses a file that has others. */
+    /* What llama.cpp needs of a file: keys (of the architecture, or "tokenizer..."), parted by blanks; and all tensors
+     * that it takes, without the layer's number: it refuses a file that has others. */
     const char *keys, *tensors;
     /* Tensors of each layer that this architecture's models always have, though the graph could do without. */
     const char *needs;
 } pcs_arch;
 
-/* Keys of every architecture but the epsilon of its norms; tensors of every one, of attention, and of feed-forward blocks. */
+/* Keys of every architecture but the epsilon of its norms; tensors of every one, of attention, and of feed-forward
+ * blocks. */
 #define PCS_KEYS "context_length embedding_length block_count feed_forward_length attention.head_count"
 #define PCS_KEYS_RMS PCS_KEYS " attention.layer_norm_rms_epsilon"
-#define PCS_ENDS "token_embd.weight output_norm.weight output.weight rope_freqs.weight rope_factors_long.weight rope_factors_short.weight"
+#define PCS_ENDS                                                                                                       \
+    "token_embd.weight output_norm.weight output.weight rope_freqs.weight rope_factors_long.weight "                   \
+    "rope_factors_short.weight"
 #define PCS_ATTN "attn_norm.weight attn_q.weight attn_k.weight attn_v.weight attn_qkv.weight attn_output.weight"
 #define PCS_FFN "ffn_norm.weight ffn_gate.weight ffn_up.weight ffn_down.weight"
 #define PCS_EXPERTS "ffn_gate_inp.weight ffn_gate_exps.weight ffn_up_exps.weight ffn_down_exps.weight"
@@ -37,8 +40,8 @@ typedef struct pcs_arch {
 
 extern const pcs_arch *const pcs_archs[];
 /* Build the graph of a model; *out and its values belong to the caller, the weights to the model.
- * PRECIS_EUNSUPPORTED naming the architecture or setting that no graph has, PRECIS_EFORMAT the key or tensor that is missing
- * or wrong. */
+ * PRECIS_EUNSUPPORTED naming the architecture or setting that no graph has, PRECIS_EFORMAT the key or tensor that is
+ * missing or wrong. */
 precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm);
 /* Of an architecture that is known: do its keys and its tensors fit (PRECIS_EFORMAT)? Whoever takes a model apart asks
  * this first, whether the model can be run or not. */

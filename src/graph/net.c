@@ -6,7 +6,9 @@
 #include <stdio.h>
 
 /* Packings of other programs, by the end of a name that only they have. */
-static const struct { const char *end, *by, *remedy; } packings[] = {
+static const struct {
+    const char *end, *by, *remedy;
+} packings[] = {
     { ".biases", "MLX", "mlx_lm.convert --dequantize" },
     { "._data", "quanto", "optimum.quanto's dequantize" },
     { ".SCB", "bitsandbytes (8 bits)", "transformers' model.dequantize()" },
@@ -35,7 +37,9 @@ static precis_status check_packing(const precis_model *m)
     for (size_t i = 0; i < m->n_tensors; i++)
         for (size_t k = 0; k < sizeof packings / sizeof *packings; k++)
             if (pcs_ends(m->tensors[i].source, packings[k].end))
-                return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: weights are packed by %s, which precis does not read; dequantize there first (%s)",
+                return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                                "%s: tensor %s: weights are packed by %s, which precis does not read; dequantize there "
+                                "first (%s)",
                                 m->path, m->tensors[i].source, packings[k].by, packings[k].remedy);
     return PRECIS_OK;
 }
@@ -48,15 +52,17 @@ static precis_status check_layers(const precis_model *m)
     for (size_t i = 0; i < m->n_tensors; i++) {
         unsigned layer;
         int used = 0;
-        if (sscanf(m->tensors[i].name, "blk.%9u.%n", &layer, &used) == 1 && used && (int64_t)layer >= have) have = (int64_t)layer + 1;
+        if (sscanf(m->tensors[i].name, "blk.%9u.%n", &layer, &used) == 1 && used && (int64_t)layer >= have)
+            have = (int64_t)layer + 1;
     }
     if (!said || !have || have == want) return PRECIS_OK; /* that none is there at all is said by name */
     const char *arch = pcs_model_string(m, "general.architecture");
     if (from_folder(m))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: config.json says %lld layers, but the tensors are of %lld; %s", m->path, (long long)want,
-                        (long long)have, have < want ? "is a file missing?" : "is it another model's?");
-    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %s.block_count says %lld layers, but the tensors are of %lld", m->path, arch, (long long)want,
-                    (long long)have);
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: config.json says %lld layers, but the tensors are of %lld; %s",
+                        m->path, (long long)want, (long long)have,
+                        have < want ? "is a file missing?" : "is it another model's?");
+    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %s.block_count says %lld layers, but the tensors are of %lld",
+                    m->path, arch, (long long)want, (long long)have);
 }
 
 /* Is the name, without its layer, one of a list which blanks part? */
@@ -82,10 +88,12 @@ static bool in_layer(const precis_model *m, int64_t layer, const char *name, siz
 
 static precis_status lost(const precis_model *m, int64_t layer, const char *name, size_t len)
 {
-    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor blk.%lld.%.*s is missing", m->path, (long long)layer, len > 100 ? 100 : (int)len, name);
+    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor blk.%lld.%.*s is missing", m->path, (long long)layer,
+                    len > 100 ? 100 : (int)len, name);
 }
 
-/* Biases and norms that a graph can do without: what one layer has, all have (feed-forward blocks apart, which may be of experts). */
+/* Biases and norms that a graph can do without: what one layer has, all have (feed-forward blocks apart, which may be
+ * of experts). */
 static precis_status check_alike(const precis_model *m, const pcs_arch *arch)
 {
     const int64_t layers = pcs_arch_int(m, "block_count", 0, NULL);
@@ -96,7 +104,9 @@ static precis_status check_alike(const precis_model *m, const pcs_arch *arch)
         const char *name = m->tensors[i].name;
         unsigned layer;
         int used = 0;
-        if (sscanf(name, "blk.%9u.%n", &layer, &used) != 1 || !used || !(pcs_ends(name, ".bias") || pcs_ends(name, "norm.weight"))) continue;
+        if (sscanf(name, "blk.%9u.%n", &layer, &used) != 1 || !used ||
+            !(pcs_ends(name, ".bias") || pcs_ends(name, "norm.weight")))
+            continue;
         name += used;
         if ((!strncmp(name, "ffn_", 4) && pcs_ends(name, ".bias")) || !listed(arch->tensors, name)) continue;
         if (layer && !in_layer(m, 0, name, strlen(name))) return lost(m, 0, name, strlen(name));
@@ -112,8 +122,9 @@ static precis_status check_tokens(const precis_model *m)
     const pcs_key *k = pcs_model_key(m, "tokenizer.ggml.tokens");
     const pcs_tensor *e = pcs_model_tensor(m, "token_embd.weight");
     if (!k || !e || e->dims != 2 || k->n <= (uint64_t)e->ne[1]) return PRECIS_OK;
-    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: the tokenizer has %llu tokens, but the embedding only %lld rows; is it another model's?", m->path,
-                    (unsigned long long)k->n, (long long)e->ne[1]);
+    return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                    "%s: the tokenizer has %llu tokens, but the embedding only %lld rows; is it another model's?",
+                    m->path, (unsigned long long)k->n, (long long)e->ne[1]);
 }
 
 precis_status pcs_net_check_names(const precis_model *m)
@@ -151,10 +162,12 @@ precis_status pcs_net_check(const precis_model *m)
 /* Numbers and pairs that stand beside a weight: they go where it goes. */
 static bool beside(const char *name)
 {
-    static const char *const ends[] = { ".scale", ".input_scale", ".input_zero", ".rotation", ".weight.svd_a", ".weight.svd_b", ".weight.lora_a",
-                                        ".weight.lora_b", ".weight.lora_scale" };
+    static const char *const ends[] = { ".scale",         ".input_scale",   ".input_zero",
+                                        ".rotation",      ".weight.svd_a",  ".weight.svd_b",
+                                        ".weight.lora_a", ".weight.lora_b", ".weight.lora_scale" };
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (pcs_ends(name, ends[i])) return !strncmp(name, "blk.", 4) || !strncmp(name, "output.", 7) || !strncmp(name, "token_embd.", 11);
+        if (pcs_ends(name, ends[i]))
+            return !strncmp(name, "blk.", 4) || !strncmp(name, "output.", 7) || !strncmp(name, "token_embd.", 11);
     return false;
 }
 
@@ -162,8 +175,8 @@ static bool beside(const char *name)
 static bool is_tied_copy(const precis_model *m, const pcs_arch *arch, const pcs_tensor *t)
 {
     const pcs_tensor *e = pcs_model_tensor(m, "token_embd.weight");
-    return !strcmp(t->name, "output.weight") && !listed(arch->tensors, t->name) && e && e->format == t->format && e->bytes == t->bytes &&
-           e->data && t->data && !memcmp(e->data, t->data, (size_t)e->bytes);
+    return !strcmp(t->name, "output.weight") && !listed(arch->tensors, t->name) && e && e->format == t->format &&
+           e->bytes == t->bytes && e->data && t->data && !memcmp(e->data, t->data, (size_t)e->bytes);
 }
 
 precis_status pcs_net_settle(precis_model *m)
@@ -192,10 +205,13 @@ precis_status pcs_net_settle(precis_model *m)
     return PRECIS_OK;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------------------- */
 
 /* llama.cpp takes scales of a layer's weights and of their inputs. */
-static bool is_scale(const char *name) { return !strncmp(name, "blk.", 4) && (pcs_ends(name, ".scale") || pcs_ends(name, ".input_scale")); }
+static bool is_scale(const char *name)
+{
+    return !strncmp(name, "blk.", 4) && (pcs_ends(name, ".scale") || pcs_ends(name, ".input_scale"));
+}
 
 /* A few names, for a sentence. */
 static void name_some(char *out, size_t cap, size_t *n, const char *name)
@@ -218,10 +234,15 @@ static precis_status check_keys(precis_ctx *ctx, const pcs_net_file *f, const pc
     for (const char *p = arch->keys; *p; p += strcspn(p, " "), p += *p == ' ') {
         char key[128];
         const int len = (int)strcspn(p, " ");
-        snprintf(key, sizeof key, "%s%s%.*s", strncmp(p, "tokenizer.", 10) ? arch->name : "", strncmp(p, "tokenizer.", 10) ? "." : "", len, p);
+        snprintf(key, sizeof key, "%s%s%.*s", strncmp(p, "tokenizer.", 10) ? arch->name : "",
+                 strncmp(p, "tokenizer.", 10) ? "." : "", len, p);
         if (has_key(f, key)) continue;
-        if (from_folder(f->source)) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: config.json: nothing gives key %s, without which llama.cpp refuses %s", f->source->path, key, f->path);
-        pcs_warn(ctx, "%s: key %s is missing, as it is in %s; llama.cpp refuses a file without it", f->path, key, f->source->path);
+        if (from_folder(f->source))
+            return pcs_fail(ctx, PRECIS_EFORMAT,
+                            "%s: config.json: nothing gives key %s, without which llama.cpp refuses %s",
+                            f->source->path, key, f->path);
+        pcs_warn(ctx, "%s: key %s is missing, as it is in %s; llama.cpp refuses a file without it", f->path, key,
+                 f->source->path);
     }
     return PRECIS_OK;
 }
@@ -230,34 +251,50 @@ static precis_status check_keys(precis_ctx *ctx, const pcs_net_file *f, const pc
 static void note_differences(precis_ctx *ctx, const pcs_net_file *f)
 {
     const precis_model *m = f->source;
-    const char *arch = pcs_model_string(m, "general.architecture"), *act = pcs_model_string(m, "bitnet.feed_forward.activation");
+    const char *arch = pcs_model_string(m, "general.architecture"), *act = pcs_model_string(m, "bitnet.feed_forward."
+                                                                                               "activation");
     if (!arch) return;
     const bool gemma = !strcmp(arch, "gemma2") || !strcmp(arch, "gemma3");
     bool scale;
     pcs_arch_float(m, "attention.scale", 0, &scale);
     if (gemma && scale)
-        pcs_warn(ctx, "%s: llama.cpp scales queries by the head's dimension; precis reads the model's own from %s.attention.scale", f->path, arch);
+        pcs_warn(ctx,
+                 "%s: llama.cpp scales queries by the head's dimension; precis reads the model's own from "
+                 "%s.attention.scale",
+                 f->path, arch);
     if (pcs_arch_int(m, "attention.sliding_window", 0, NULL) > 0 && (!gemma || !pcs_usual_windows(m)))
-        pcs_warn(ctx, "%s: llama.cpp does not window attention as this %s does; precis reads it from %s.attention.sliding_window", f->path, arch, arch);
+        pcs_warn(ctx,
+                 "%s: llama.cpp does not window attention as this %s does; precis reads it from "
+                 "%s.attention.sliding_window",
+                 f->path, arch, arch);
     if (act && strcmp(act, "silu"))
-        pcs_warn(ctx, "%s: llama.cpp's bitnet has SiLU where this model has %s; precis reads it from bitnet.feed_forward.activation", f->path, act);
+        pcs_warn(ctx,
+                 "%s: llama.cpp's bitnet has SiLU where this model has %s; precis reads it from "
+                 "bitnet.feed_forward.activation",
+                 f->path, act);
 }
 
 precis_status pcs_net_check_file(precis_ctx *ctx, const pcs_net_file *f)
 {
     const pcs_arch *arch = NULL;
     for (size_t i = 0; i < f->n_keys; i++)
-        if (!strcmp(f->keys[i].name, "general.architecture") && f->keys[i].type == PCS_KEY_STRING) arch = arch_of(f->keys[i].v.text.s);
+        if (!strcmp(f->keys[i].name, "general.architecture") && f->keys[i].type == PCS_KEY_STRING)
+            arch = arch_of(f->keys[i].v.text.s);
     if (!arch) return PRECIS_OK;
     if (f->n_names) note_differences(ctx, f);
     char some[512] = "";
     size_t n = 0;
     for (size_t i = 0; i < f->source->n_extras; i++) name_some(some, sizeof some, &n, f->source->extras[i].source);
-    if (n) pcs_warn(ctx, "%s: %zu tensor%s left out, which %s no part of %s's net: %s", f->path, n, n == 1 ? " is" : "s are", n == 1 ? "is" : "are", arch->name, some);
+    if (n)
+        pcs_warn(ctx, "%s: %zu tensor%s left out, which %s no part of %s's net: %s", f->path, n,
+                 n == 1 ? " is" : "s are", n == 1 ? "is" : "are", arch->name, some);
     some[0] = 0;
     n = 0;
     for (size_t i = 0; i < f->n_names; i++)
-        if (!listed(arch->tensors, f->names[i]) && !is_scale(f->names[i])) name_some(some, sizeof some, &n, f->names[i]);
-    if (n) pcs_warn(ctx, "%s: precis uses %zu tensor%s that llama.cpp's %s does not know, so it refuses the file: %s", f->path, n, n == 1 ? "" : "s", arch->name, some);
+        if (!listed(arch->tensors, f->names[i]) && !is_scale(f->names[i]))
+            name_some(some, sizeof some, &n, f->names[i]);
+    if (n)
+        pcs_warn(ctx, "%s: precis uses %zu tensor%s that llama.cpp's %s does not know, so it refuses the file: %s",
+                 f->path, n, n == 1 ? "" : "s", arch->name, some);
     return check_keys(ctx, f, arch);
 }

@@ -1,23 +1,25 @@
-/* net.h - a model's file held against the net of its architecture: what is missing, what is too much, what its readers need.
+/* net.h - a model's file held against the net of its architecture: what is missing, what is too much, what its readers
+ * need.
  *
- * A model of an architecture that precis knows is whole or it is refused; "can be quantized, not run" is for architectures (and
- * settings) that no graph here has. */
+ * A model of an architecture that precis knows is whole or it is refused; "can be quantized, not run" is for
+ * architectures (and settings) that no graph here has. */
 #ifndef PCS_NET_H
 #define PCS_NET_H
 
 #include "model/model.h"
 
-/* PRECIS_EFORMAT naming the tensor, the key, the numbers of layers, or the program that packed the weights. Models of unknown
- * architectures and those with settings that no graph has are only asked how they are packed. */
+/* PRECIS_EFORMAT naming the tensor, the key, the numbers of layers, or the program that packed the weights. Models of
+ * unknown architectures and those with settings that no graph has are only asked how they are packed. */
 precis_status pcs_net_check(const precis_model *m);
 /* As pcs_net_check without the graph: how the weights are packed, and how many layers there are. */
 precis_status pcs_net_check_names(const precis_model *m);
 /* Of a model that was just read: tensors that neither the net nor other readers of its architecture use are put apart
- * (m->extras), so that every tensor of the model is one of the net's. A broken model stays as it is: it can be inspected. */
+ * (m->extras), so that every tensor of the model is one of the net's. A broken model stays as it is: it can be
+ * inspected. */
 precis_status pcs_net_settle(precis_model *m);
 
-/* A GGUF file that is about to be written: keys without which its readers refuse it are an error, and tensors which they do
- * not expect or which were left out are named in a warning. */
+/* A GGUF file that is about to be written: keys without which its readers refuse it are an error, and tensors which
+ * they do not expect or which were left out are named in a warning. */
 typedef struct pcs_net_file {
     const char *path;
     const precis_model *source;

@@ -53,7 +53,7 @@ struct precis_model {
     pcs_arena arena;
     const char *container;
     const char *path;
-    const char *flaw;   /* why it is not whole, as its reader found; who looks may, who uses it fails (graph/net.h); or NULL */
+    const char *flaw;   /* why it is not whole, as its reader found (graph/net.h): it can be looked at; or NULL */
     const char *folder; /* of transformers, whose files say what the tensors are; or NULL */
     const precis_model *origin; /* what this is a copy of, which must outlive it; or NULL */
     pcs_file *files;

@@ -15,12 +15,19 @@
 
 /* Model types, and the architecture that builds them; the epsilon is transformers' where config.json says none. */
 static const pcs_hf_type types[] = {
-    { "llama", "llama", .interleaved = true, .epsilon = 1e-6 }, { "mistral", "llama", .interleaved = true, .epsilon = 1e-6 },
-    { "mixtral", "llama", .interleaved = true, .epsilon = 1e-5 }, { "qwen2", "qwen2", .epsilon = 1e-6 }, { "qwen3", "qwen3", .epsilon = 1e-6 },
-    { "qwen3_moe", "qwen3moe", .epsilon = 1e-6 }, { "gemma", "gemma", .plus_one = true, .epsilon = 1e-6 },
-    { "gemma2", "gemma2", .plus_one = true, .epsilon = 1e-6 }, { "gemma3_text", "gemma3", .plus_one = true, .epsilon = 1e-6 },
-    { "gemma3", "gemma3", .plus_one = true, .epsilon = 1e-6 }, { "phi3", "phi3", .epsilon = 1e-5 },
-    { "gpt2", "gpt2", .transposed = true, .layer_norm = true, .epsilon = 1e-5 }, { "bert", "bert", .layer_norm = true, .epsilon = 1e-12 },
+    { "llama", "llama", .interleaved = true, .epsilon = 1e-6 },
+    { "mistral", "llama", .interleaved = true, .epsilon = 1e-6 },
+    { "mixtral", "llama", .interleaved = true, .epsilon = 1e-5 },
+    { "qwen2", "qwen2", .epsilon = 1e-6 },
+    { "qwen3", "qwen3", .epsilon = 1e-6 },
+    { "qwen3_moe", "qwen3moe", .epsilon = 1e-6 },
+    { "gemma", "gemma", .plus_one = true, .epsilon = 1e-6 },
+    { "gemma2", "gemma2", .plus_one = true, .epsilon = 1e-6 },
+    { "gemma3_text", "gemma3", .plus_one = true, .epsilon = 1e-6 },
+    { "gemma3", "gemma3", .plus_one = true, .epsilon = 1e-6 },
+    { "phi3", "phi3", .epsilon = 1e-5 },
+    { "gpt2", "gpt2", .transposed = true, .layer_norm = true, .epsilon = 1e-5 },
+    { "bert", "bert", .layer_norm = true, .epsilon = 1e-12 },
     { "bitnet", "bitnet", .epsilon = 1e-5 },
 };
 enum { TYPES = sizeof types / sizeof *types };
@@ -224,12 +231,15 @@ static precis_status check_experts(precis_model *m, const unsigned *numbers, int
         const char *name = m->tensors[i].name;
         bool existed;
         if (numbers[i] == UINT32_MAX) continue;
-        if (!pcs_map_get(&found, name, strlen(name), &at)) st = pcs_map_put(&found, name, strlen(name), at = (uint32_t)i, &existed);
+        if (!pcs_map_get(&found, name, strlen(name), &at))
+            st = pcs_map_put(&found, name, strlen(name), at = (uint32_t)i, &existed);
         if (!st) seen[at]++;
     }
     for (size_t i = 0; i < n && !st; i++)
         if (seen[i] && seen[i] != (uint64_t)count && strstr(m->tensors[i].name, ".weight"))
-            m->flaw = pcs_arena_printf(&m->arena, "tensor %s: %u experts are there, config.json says %lld; is a file missing?", m->tensors[i].name, seen[i], (long long)count);
+            m->flaw = pcs_arena_printf(&m->arena,
+                                       "tensor %s: %u experts are there, config.json says %lld; is a file missing?",
+                                       m->tensors[i].name, seen[i], (long long)count);
     pcs_free(m->ctx, seen);
     pcs_map_free(&found);
     return st;
@@ -238,8 +248,15 @@ static precis_status check_experts(precis_model *m, const unsigned *numbers, int
 /* Buffers that older transformers saved with the weights: their numbers follow from the settings. */
 static bool is_derived(const char *name)
 {
-    static const char *const ends[] = { "rotary_emb.inv_freq", "rotary_emb.original_inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached", "attn.bias", "attn.masked_bias",
-                                        "masked_bias", "position_ids", "embeddings.token_type_ids" };
+    static const char *const ends[] = { "rotary_emb.inv_freq",
+                                        "rotary_emb.original_inv_freq",
+                                        "rotary_emb.cos_cached",
+                                        "rotary_emb.sin_cached",
+                                        "attn.bias",
+                                        "attn.masked_bias",
+                                        "masked_bias",
+                                        "position_ids",
+                                        "embeddings.token_type_ids" };
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         const size_t n = strlen(name), k = strlen(ends[i]);
         if (pcs_ends(name, ends[i]) && (n == k || name[n - k - 1] == '.')) return true;
@@ -255,7 +272,7 @@ static void drop_derived(precis_model *m)
     m->n_tensors = kept;
 }
 
-/* What GGUF says of tensors, and config.json may leave out: rows of the embedding, kinds of tokens, the norms' epsilon. */
+/* What GGUF says of tensors and config.json may leave out: rows of the embedding, kinds of tokens, norms' epsilon. */
 static precis_status add_missing(pcs_hf_config *c, size_t row)
 {
     precis_model *m = c->m;

@@ -33,7 +33,11 @@ char *pcs_hf_name(precis_model *m, const char *model_type, const char *source, u
  * them all. In the arena; NULL when there is none. */
 char *pcs_hf_source(pcs_arena *a, const char *model_type, const char *name, unsigned expert);
 /* Model type that a model's folder has, and how its tensors differ from GGUF's; NULL when its architecture has none. */
-typedef struct pcs_hf_type { const char *type, *arch; bool interleaved, plus_one, transposed, layer_norm; double epsilon; } pcs_hf_type;
+typedef struct pcs_hf_type {
+    const char *type, *arch;
+    bool interleaved, plus_one, transposed, layer_norm;
+    double epsilon;
+} pcs_hf_type;
 const pcs_hf_type *pcs_hf_type_of(const precis_model *m);
 
 /* config.json in work. */
@@ -49,8 +53,8 @@ precis_status pcs_hf_set_count(pcs_hf_config *c, const char *suffix, double v);
 precis_status pcs_hf_set_text(pcs_hf_config *c, const char *suffix, const char *v, size_t len);
 /* Record the first setting that no graph here has. */
 void pcs_hf_cannot(pcs_hf_config *c, const char *fmt, ...) PCS_PRINTF(2, 3);
-/* The model's numbers, windows and activations (hf_settings.c); its rotary embedding (hf_rope.c); first ids of special tokens
- * (hf_special.c; generation: the text of generation_config.json, or NULL). */
+/* The model's numbers, windows and activations (hf_settings.c); its rotary embedding (hf_rope.c); first ids of special
+ * tokens (hf_special.c; generation: the text of generation_config.json, or NULL). */
 precis_status pcs_hf_settings(pcs_hf_config *c);
 precis_status pcs_hf_rope(pcs_hf_config *c);
 precis_status pcs_hf_special(pcs_hf_config *c, pcs_json_slice generation);

@@ -43,7 +43,10 @@ precis_status pcs_hf_quant_settings(precis_model *m, pcs_json_slice text, pcs_hf
     st = pcs_json_find(m->ctx, quant, "quant_method", &method);
     s->method = pcs_hf_is(method, "gptq") ? "gptq" : pcs_hf_is(method, "awq") ? "awq" : pcs_hf_is(method, "fp8") ? "fp8" : pcs_hf_is(method, "bitnet") ? "bitnet" : pcs_hf_is(method, "compressed-tensors") ? "compressed-tensors" : "";
     if (!st && method.text && !*s->method)
-        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: quant_method %.*s cannot be read (compressed-tensors, gptq, awq, fp8 and bitnet can); dequantize it with the program that made it", m->path, (int)(method.len > 40 ? 40 : method.len), method.text);
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: config.json: quant_method %.*s cannot be read (compressed-tensors, gptq, awq, fp8 and "
+                        "bitnet can); dequantize it with the program that made it",
+                        m->path, (int)(method.len > 40 ? 40 : method.len), method.text);
     if (!st) st = check_layout(m, quant, s);
     if (!st && !strcmp(s->method, "bitnet")) {
         s->input = "INT8";

@@ -44,8 +44,13 @@ void pcs_hf_cannot(pcs_hf_config *c, const char *fmt, ...)
 /* Gemma 3's own files leave out what its class in transformers has already. */
 static bool usual_number(const pcs_hf_config *c, const char *hf, double *v)
 {
-    static const struct { const char *hf; double v; } gemma3[] = { { "num_attention_heads", 8 }, { "num_key_value_heads", 4 }, { "head_dim", 256 },
-                                                                   { "max_position_embeddings", 131072 } };
+    static const struct {
+        const char *hf;
+        double v;
+    } gemma3[] = { { "num_attention_heads", 8 },
+                   { "num_key_value_heads", 4 },
+                   { "head_dim", 256 },
+                   { "max_position_embeddings", 131072 } };
     for (size_t i = 0; i < sizeof gemma3 / sizeof *gemma3 && !strcmp(c->arch, "gemma3"); i++)
         if (!strcmp(gemma3[i].hf, hf)) {
             *v = gemma3[i].v;

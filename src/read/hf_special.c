@@ -1,13 +1,16 @@
-/* hf_special.c - which tokens begin and end texts: config.json, generation_config.json and tokenizer_config.json each say it, as
- * one id, a list of ids, or a text.
+/* hf_special.c - which tokens begin and end texts: config.json, generation_config.json and tokenizer_config.json each
+ * say it, as one id, a list of ids, or a text.
  *
- * GGUF has one id for the end of a text, one for the end of a turn (eot) and one for the end of a message (eom), and its readers
- * stop at each; without any they take an id of their own, which is a comma in many vocabularies. */
+ * GGUF has one id for the end of a text, one for the end of a turn (eot) and one for the end of a message (eom), and
+ * its readers stop at each; without any they take an id of their own, which is a comma in many vocabularies. */
 #include "read/hf.h"
 
 enum { MOST = 32 }; /* ends of a text; the rest of a longer list is refused by name */
 
-typedef struct { uint32_t id[MOST]; size_t n; } id_list;
+typedef struct {
+    uint32_t id[MOST];
+    size_t n;
+} id_list;
 
 static bool in_list(const id_list *l, uint32_t id)
 {
@@ -46,7 +49,8 @@ static precis_status read_ids(precis_ctx *ctx, pcs_json_slice object, const char
 }
 
 /* config.json says it outside or, of a model that sees, inside of text_config. */
-static precis_status read_all(precis_ctx *ctx, pcs_json_slice config, pcs_json_slice generation, const char *key, id_list *l)
+static precis_status read_all(precis_ctx *ctx, pcs_json_slice config, pcs_json_slice generation, const char *key,
+                              id_list *l)
 {
     pcs_json_slice inner = { 0 };
     precis_status st = read_ids(ctx, config, key, l);
@@ -57,7 +61,8 @@ static precis_status read_all(precis_ctx *ctx, pcs_json_slice config, pcs_json_s
 
 precis_status pcs_hf_special(pcs_hf_config *c, pcs_json_slice generation)
 {
-    static const char *const ids[][2] = { { "bos_token_id", "tokenizer.ggml.bos_token_id" }, { "eos_token_id", "tokenizer.ggml.eos_token_id" },
+    static const char *const ids[][2] = { { "bos_token_id", "tokenizer.ggml.bos_token_id" },
+                                          { "eos_token_id", "tokenizer.ggml.eos_token_id" },
                                           { "pad_token_id", "tokenizer.ggml.padding_token_id" } };
     precis_status st = PRECIS_OK;
     for (int i = 0; i < 3 && !st; i++) {
@@ -123,7 +128,11 @@ static precis_status put_others(precis_model *m, const id_list *l, uint32_t chos
             else st = put_id(m, keys[k], l->id[i]);
             taken[k] = true;
         }
-    if (more) pcs_warn(m->ctx, "%s: %zu tokens end a text; GGUF has keys for three, and other readers find the rest only by their names", m->path, l->n);
+    if (more)
+        pcs_warn(m->ctx,
+                 "%s: %zu tokens end a text; GGUF has keys for three, and other readers find the rest only by their "
+                 "names",
+                 m->path, l->n);
     uint32_t *ids = pcs_arena_alloc(&m->arena, l->n, sizeof *ids);
     pcs_key *k = st || !ids ? NULL : pcs_model_add_key(m, PCS_KEY_ENDS);
     if (st || !ids || !k) return st ? st : PRECIS_ENOMEM;
@@ -132,7 +141,8 @@ static precis_status put_others(precis_model *m, const id_list *l, uint32_t chos
     return PRECIS_OK;
 }
 
-static precis_status settle_ends(precis_model *m, pcs_json_slice config, pcs_json_slice generation, pcs_json_slice settings)
+static precis_status settle_ends(precis_model *m, pcs_json_slice config, pcs_json_slice generation,
+                                 pcs_json_slice settings)
 {
     id_list l = { .n = 0 };
     int64_t named;
@@ -145,16 +155,21 @@ static precis_status settle_ends(precis_model *m, pcs_json_slice config, pcs_jso
     return st || l.n < 2 ? st : put_others(m, &l, chosen);
 }
 
-/* WordPiece's texts begin with [CLS] and end with [SEP]; llama.cpp takes 101 and 102 for them where no key of other models says more. */
+/* WordPiece's texts begin with [CLS] and end with [SEP]; llama.cpp takes 101 and 102 for them where no key of other
+ * models says more. */
 static precis_status name_wordpiece_ends(precis_model *m)
 {
-    static const struct { const char *own, *general; int64_t usual; } ids[2] = { { "tokenizer.ggml.cls_token_id", "tokenizer.ggml.bos_token_id", 101 },
-                                                                                 { "tokenizer.ggml.seperator_token_id", "tokenizer.ggml.eos_token_id", 102 } };
+    static const struct {
+        const char *own, *general;
+        int64_t usual;
+    } ids[2] = { { "tokenizer.ggml.cls_token_id", "tokenizer.ggml.bos_token_id", 101 },
+                 { "tokenizer.ggml.seperator_token_id", "tokenizer.ggml.eos_token_id", 102 } };
     const char *kind = pcs_model_string(m, "tokenizer.ggml.model");
     precis_status st = PRECIS_OK;
     for (int i = 0; i < 2 && kind && !strcmp(kind, "bert") && !st; i++) {
         const int64_t id = pcs_model_int(m, ids[i].own, ids[i].usual, NULL);
-        if (id != ids[i].usual && !pcs_model_key(m, ids[i].general)) st = pcs_model_set_u32(m, ids[i].general, (uint32_t)id);
+        if (id != ids[i].usual && !pcs_model_key(m, ids[i].general))
+            st = pcs_model_set_u32(m, ids[i].general, (uint32_t)id);
     }
     return st;
 }
@@ -167,10 +182,12 @@ precis_status pcs_hf_ends(precis_model *m, const char *folder)
     precis_status st = pcs_model_index_keys(m);
     for (int i = 0; i < 3 && !st; i++) st = pcs_hf_slurp(m, folder, names[i], &text[i], &len[i]);
     if (!st && pcs_hf_type_of(m)) {
-        const pcs_json_slice config = { text[0], len[0] }, generation = { text[1], len[1] }, settings = { text[2], len[2] };
+        const pcs_json_slice config = { text[0], len[0] }, generation = { text[1], len[1] },
+                             settings = { text[2], len[2] };
         int64_t bos;
         st = settle_ends(m, config, generation, settings);
-        if (!st && !pcs_model_key(m, "tokenizer.ggml.bos_token_id") && !(st = named_token(m, settings, "bos_token", &bos)) && bos >= 0)
+        if (!st && !pcs_model_key(m, "tokenizer.ggml.bos_token_id") &&
+            !(st = named_token(m, settings, "bos_token", &bos)) && bos >= 0)
             st = pcs_model_set_u32(m, "tokenizer.ggml.bos_token_id", (uint32_t)bos);
         if (!st) st = pcs_model_index_keys(m);
         if (!st) st = name_wordpiece_ends(m);

@@ -1,7 +1,8 @@
 /* hf_weights.c - which files of a transformers folder hold its weights.
  *
- * The order is transformers' (modeling_utils.py, _get_resolved_checkpoint_files): model.safetensors, then the index of its shards.
- * Any other file is read when it is named itself, never by a guess: folders gather adapters, variants and other programs' files. */
+ * The order is transformers' (modeling_utils.py, _get_resolved_checkpoint_files): model.safetensors, then the index of
+ * its shards. Any other file is read when it is named itself, never by a guess: folders gather adapters, variants and
+ * other programs' files. */
 #include "read/hf.h"
 
 #include <dirent.h>
@@ -16,7 +17,7 @@ static bool is_file(precis_model *m, const char *folder, const char *name)
     return path && !stat(path, &sb) && S_ISREG(sb.st_mode);
 }
 
-/* ---- shards ------------------------------------------------------------------------------------------------------------ */
+/* ---- shards -------------------------------------------------------------------------------------------------------- */
 
 /* Each tensor that the index names must be in its shard. */
 static precis_status check_tensors(precis_model *m, pcs_json_slice map)
@@ -41,29 +42,35 @@ static precis_status check_tensors(precis_model *m, pcs_json_slice map)
         st = pcs_json_string(&j, &key, &m->arena, &name, &n);
         if (!st) st = pcs_json_next(&j, &t);
         if (!st && !pcs_map_get(&have, name, n, &at))
-            st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s is not in %.*s, where model.safetensors.index.json has it; fetch both again", m->path, name,
-                          (int)(t.len > 80 ? 80 : t.len), t.text);
+            st = pcs_fail(m->ctx, PRECIS_EFORMAT,
+                          "%s: tensor %s is not in %.*s, where model.safetensors.index.json has it; fetch both again",
+                          m->path, name, (int)(t.len > 80 ? 80 : t.len), t.text);
     }
     pcs_map_free(&have);
     return st;
 }
 
 /* One shard, once. */
-static precis_status read_shard(precis_model *m, const char *folder, pcs_json *j, const pcs_json_token *t, pcs_map *seen)
+static precis_status read_shard(precis_model *m, const char *folder, pcs_json *j, const pcs_json_token *t,
+                                pcs_map *seen)
 {
     char *name;
     size_t n;
     bool dup;
     precis_status st = pcs_json_string(j, t, &m->arena, &name, &n);
     if (st) return st;
-    if (!n || strlen(name) != n || strchr(name, '/') || name[0] == '.') return pcs_json_fail(j, t->text, "weight_map", "a shard's name must be a plain file name");
+    if (!n || strlen(name) != n || strchr(name, '/') || name[0] == '.')
+        return pcs_json_fail(j, t->text, "weight_map", "a shard's name must be a plain file name");
     st = pcs_map_put(seen, name, n, 0, &dup);
     if (st || dup) return st;
     if (seen->n > PCS_LIMIT_SPLITS) return pcs_json_fail(j, t->text, "weight_map", "too many shards");
     char *path = pcs_arena_printf(&m->arena, "%s/%s", folder, name);
     if (!path) return PRECIS_ENOMEM;
     if (!is_file(m, folder, name))
-        return pcs_fail(m->ctx, PRECIS_EIO, "%s: there is no %s, which model.safetensors.index.json names; fetch it from where the folder came", folder, name);
+        return pcs_fail(m->ctx, PRECIS_EIO,
+                        "%s: there is no %s, which model.safetensors.index.json names; fetch it from where the folder "
+                        "came",
+                        folder, name);
     return pcs_safetensors_file(m, path);
 }
 
@@ -90,22 +97,30 @@ static precis_status read_shards(precis_model *m, const char *folder, const char
     return st ? st : check_tensors(m, map);
 }
 
-/* ---- what else lies there ------------------------------------------------------------------------------------------------ */
+/* ---- what else lies there ------------------------------------------------------------------------------------------ */
 
 static bool starts(const char *s, const char *head) { return !strncmp(s, head, strlen(head)); }
 
-typedef struct { char names[512]; size_t n, shards, safetensors, pickles; bool adapter, pipeline, gguf, mistral; char one[256]; } found;
+typedef struct {
+    char names[512];
+    size_t n, shards, safetensors, pickles;
+    bool adapter, pipeline, gguf, mistral;
+    char one[256];
+} found;
 
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 static void look_at(found *f, const char *name)
 {
     unsigned shard, of;
-    const bool tensors = pcs_ends(name, ".safetensors"), pickle = starts(name, "pytorch_model") && pcs_ends(name, ".bin");
+    const bool tensors = pcs_ends(name, ".safetensors"), pickle = starts(name, "pytorch_model") && pcs_ends(name, ".bi"
+                                                                                                                  "n");
     f->adapter |= starts(name, "adapter_model.") || !strcmp(name, "adapter_config.json");
     f->pipeline |= !strcmp(name, "model_index.json") || starts(name, "diffusion_pytorch_model.");
     if (sscanf(name, "model-%5u-of-%5u.safetensors", &shard, &of) == 2) f->shards++;
-    if (!tensors && !pickle && !pcs_ends(name, ".gguf") && !pcs_ends(name, ".pth") && !pcs_ends(name, ".pt") && !pcs_ends(name, ".h5") && !pcs_ends(name, ".msgpack")) return;
+    if (!tensors && !pickle && !pcs_ends(name, ".gguf") && !pcs_ends(name, ".pth") && !pcs_ends(name, ".pt") &&
+        !pcs_ends(name, ".h5") && !pcs_ends(name, ".msgpack"))
+        return;
     f->safetensors += tensors;
     f->pickles += pickle || pcs_ends(name, ".pth") || pcs_ends(name, ".pt");
     f->gguf |= pcs_ends(name, ".gguf");
@@ -135,19 +150,30 @@ static precis_status no_weights(precis_model *m, const char *folder)
     found f = { .n = 0 };
     char what[320];
     look(m, folder, &f);
-    if (f.adapter) snprintf(what, sizeof what, "an adapter is no model: precis run BASE --lora %.200s, where BASE is what it was trained on", folder);
-    else if (f.pipeline) snprintf(what, sizeof what, "this is a pipeline of diffusers; name one of its .safetensors files");
-    else if (f.shards) snprintf(what, sizeof what, "its shards need their index: fetch model.safetensors.index.json, too");
-    else if (f.mistral && f.safetensors) snprintf(what, sizeof what, "consolidated files have Mistral's own names of tensors; fetch model.safetensors or its shards and index");
-    else if (f.safetensors) snprintf(what, sizeof what, "rename the one that is meant to model.safetensors, or name it itself: %.100s/%.100s", folder, f.one);
+    if (f.adapter)
+        snprintf(what, sizeof what,
+                 "an adapter is no model: precis run BASE --lora %.200s, where BASE is what it was trained on", folder);
+    else if (f.pipeline)
+        snprintf(what, sizeof what, "this is a pipeline of diffusers; name one of its .safetensors files");
+    else if (f.shards)
+        snprintf(what, sizeof what, "its shards need their index: fetch model.safetensors.index.json, too");
+    else if (f.mistral && f.safetensors)
+        snprintf(what, sizeof what,
+                 "consolidated files have Mistral's own names of tensors; fetch model.safetensors or its shards and "
+                 "index");
+    else if (f.safetensors)
+        snprintf(what, sizeof what,
+                 "rename the one that is meant to model.safetensors, or name it itself: %.100s/%.100s", folder, f.one);
     else if (f.gguf) snprintf(what, sizeof what, "name the GGUF file itself: %.100s/%.100s", folder, f.one);
     else if (!f.n) snprintf(what, sizeof what, "there are no weights here");
     else snprintf(what, sizeof what, "a pickle can run code, so precis does not read it");
     const precis_status st = f.n || f.adapter || f.pipeline ? PRECIS_EUNSUPPORTED : PRECIS_EIO;
     pcs_fail(m->ctx, st, "%s: there is no model.safetensors%s%s; %s", folder, f.n ? ", but " : "", f.names, what);
     if (f.n && !f.safetensors && !f.gguf && !f.adapter && !f.pipeline)
-        pcs_add_lines(m->ctx, ". These lines of Python make a folder that it reads (IN and OUT are folders):\n  import transformers as t\n"
-                              "  t.AutoModelForCausalLM.from_pretrained('IN', torch_dtype='auto').save_pretrained('OUT', safe_serialization=True)\n"
+        pcs_add_lines(m->ctx, ". These lines of Python make a folder that it reads (IN and OUT are folders):\n  import "
+                              "transformers as t\n"
+                              "  t.AutoModelForCausalLM.from_pretrained('IN', "
+                              "torch_dtype='auto').save_pretrained('OUT', safe_serialization=True)\n"
                               "  t.AutoTokenizer.from_pretrained('IN').save_pretrained('OUT')");
     return st;
 }
@@ -159,7 +185,8 @@ precis_status pcs_hf_weights(precis_model *m, const char *folder)
     char *path = pcs_arena_printf(&m->arena, "%s/%s", folder, whole ? one : index), *text;
     size_t len;
     if (!path) return PRECIS_ENOMEM;
-    if (whole && shards) pcs_warn(m->ctx, "%s: %s is read, as transformers does; %s beside it is not", folder, one, index);
+    if (whole && shards)
+        pcs_warn(m->ctx, "%s: %s is read, as transformers does; %s beside it is not", folder, one, index);
     if (whole) return pcs_safetensors_file(m, path);
     if (!shards) return no_weights(m, folder);
     precis_status st = pcs_hf_slurp(m, folder, index, &text, &len);

@@ -30,7 +30,8 @@ precis_status pcs_refuse_pointer(precis_ctx *ctx, const char *path, const void *
 {
     static const char start[] = "version https://git-lfs.github.com/spec/";
     if (n < sizeof start - 1 || memcmp(head, start, sizeof start - 1)) return PRECIS_OK;
-    return pcs_fail(ctx, PRECIS_EFORMAT, "%s: this is Git LFS's pointer to the file, not the file; run `git lfs pull` in its folder", path);
+    return pcs_fail(ctx, PRECIS_EFORMAT,
+                    "%s: this is Git LFS's pointer to the file, not the file; run `git lfs pull` in its folder", path);
 }
 
 typedef struct { const pcs_tensor *t; uint8_t *rows; } unpacking;

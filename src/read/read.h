@@ -23,8 +23,8 @@ precis_status pcs_tensors_disjoint(precis_model *m);
 
 /* PRECIS_EFORMAT when these first bytes of a file are Git LFS's pointer to it, which a clone without git-lfs leaves. */
 precis_status pcs_refuse_pointer(precis_ctx *ctx, const char *path, const void *head, size_t n);
-/* A token for each row of the embedding (vocabulary.c): rows without one get fillers, tokens without a row that were added to
- * the vocabulary are left out with a warning. */
+/* A token for each row of the embedding (vocabulary.c): rows without one get fillers, tokens without a row that were
+ * added to the vocabulary are left out with a warning. */
 precis_status pcs_fit_vocabulary(precis_model *m);
 bool pcs_is_filler(const pcs_key *tokens, const pcs_key *types, uint64_t i);
 

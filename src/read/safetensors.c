@@ -147,12 +147,14 @@ precis_status pcs_safetensors_file(precis_model *m, const char *path)
     return st;
 }
 
-/* The folder of a file that stands for its whole folder: config.json, the index, or weights beside a config.json; NULL: there is none. */
+/* The folder of a file that stands for its whole folder: config.json, the index, or weights beside a config.json; NULL:
+ * there is none. */
 static char *folder_of(precis_model *m, const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     if (!strncmp(name, "adapter_model.", 14)) return NULL;
-    char *folder = slash ? pcs_arena_copy(&m->arena, path, (size_t)(slash - path) + (slash == path)) : pcs_arena_copy(&m->arena, ".", 1);
+    char *folder = slash ? pcs_arena_copy(&m->arena, path, (size_t)(slash - path) + (slash == path))
+                         : pcs_arena_copy(&m->arena, ".", 1);
     char *config = folder ? pcs_arena_printf(&m->arena, "%s/config.json", folder) : NULL;
     struct stat sb;
     return config && !stat(config, &sb) ? folder : NULL;
@@ -163,7 +165,9 @@ static precis_status read_safetensors(precis_model *m, const char *path)
     const bool folder = pcs_is_dir(path), json = pcs_ends(path, ".json");
     char *from = folder ? pcs_arena_copy(&m->arena, path, strlen(path)) : folder_of(m, path);
     if (folder && !from) return PRECIS_ENOMEM;
-    if (json && !from) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: no config.json lies beside it, so this is no folder of transformers", path);
+    if (json && !from)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                        "%s: no config.json lies beside it, so this is no folder of transformers", path);
     const precis_status st = folder || json ? pcs_hf_weights(m, from) : pcs_safetensors_file(m, path);
     if (st || !from) return st;
     m->folder = from;

@@ -1,8 +1,8 @@
 /* vocabulary.c - as many tokens as the embedding has rows.
  *
- * Embeddings are padded to round numbers (Qwen, Phi-3, Gemma 3), and other readers of GGUF count tokens, not rows. Fillers are
- * named as llama.cpp's converter names them and have the type "unused", so that no text becomes one; whoever writes a
- * tokenizer's own file leaves them out again (pcs_is_filler). */
+ * Embeddings are padded to round numbers (Qwen, Phi-3, Gemma 3), and other readers of GGUF count tokens, not rows.
+ * Fillers are named as llama.cpp's converter names them and have the type "unused", so that no text becomes one;
+ * whoever writes a tokenizer's own file leaves them out again (pcs_is_filler). */
 #include "read/read.h"
 
 #include <stdio.h>
@@ -57,16 +57,24 @@ bool pcs_is_filler(const pcs_key *tokens, const pcs_key *types, uint64_t i)
 precis_status pcs_fit_vocabulary(precis_model *m)
 {
     const pcs_tensor *e = pcs_model_tensor(m, "token_embd.weight");
-    pcs_key *tokens = array_key(m, "tokenizer.ggml.tokens"), *types = array_key(m, "tokenizer.ggml.token_type"), *scores = array_key(m, "tokenizer.ggml.scores");
-    if (!e || e->dims != 2 || e->ne[1] < 1 || !tokens || tokens->item != PCS_KEY_STRING || tokens->n == (uint64_t)e->ne[1]) return PRECIS_OK;
+    pcs_key *tokens = array_key(m, "tokenizer.ggml.tokens"), *types = array_key(m, "tokenizer.ggml.token_type"),
+            *scores = array_key(m, "tokenizer.ggml.scores");
+    if (!e || e->dims != 2 || e->ne[1] < 1 || !tokens || tokens->item != PCS_KEY_STRING ||
+        tokens->n == (uint64_t)e->ne[1])
+        return PRECIS_OK;
     const uint64_t rows = (uint64_t)e->ne[1], have = tokens->n;
-    if (rows > PCS_LIMIT_VOCABULARY || !types || pcs_key_width(types->item) != 4 || types->n != have || (scores && (scores->item != PCS_KEY_F32 || scores->n != have)))
+    if (rows > PCS_LIMIT_VOCABULARY || !types || pcs_key_width(types->item) != 4 || types->n != have ||
+        (scores && (scores->item != PCS_KEY_F32 || scores->n != have)))
         return PRECIS_OK; /* said where the tokenizer is opened */
     if (have < rows) return pad(m, tokens, types, scores, rows);
     for (uint64_t i = rows; i < have; i++)
-        if (pcs_key_number(types, i) == NORMAL) return PRECIS_OK; /* the tokenizer of another model, which its user is told */
-    pcs_warn(m->ctx, "%s: the tokenizer has %llu tokens and the embedding %llu rows: the last %llu, from \"%.*s\" on, are left out", m->path, (unsigned long long)have,
-             (unsigned long long)rows, (unsigned long long)(have - rows), (int)(tokens->v.texts[rows].len > 60 ? 60 : tokens->v.texts[rows].len), tokens->v.texts[rows].s);
+        if (pcs_key_number(types, i) == NORMAL)
+            return PRECIS_OK; /* the tokenizer of another model, which its user is told */
+    pcs_warn(m->ctx,
+             "%s: the tokenizer has %llu tokens and the embedding %llu rows: the last %llu, from \"%.*s\" on, are left "
+             "out",
+             m->path, (unsigned long long)have, (unsigned long long)rows, (unsigned long long)(have - rows),
+             (int)(tokens->v.texts[rows].len > 60 ? 60 : tokens->v.texts[rows].len), tokens->v.texts[rows].s);
     tokens->n = types->n = rows;
     if (scores) scores->n = rows;
     return PRECIS_OK;

@@ -186,7 +186,8 @@ static precis_status check_model(precis_ctx *ctx, const char *path, const pcs_gg
     const char **names = pcs_alloc(ctx, f->n_tensors + 1, sizeof *names);
     if (!names) return PRECIS_ENOMEM;
     for (size_t i = 0; i < f->n_tensors; i++) names[i] = f->tensors[i].name;
-    const precis_status st = pcs_net_check_file(ctx, &(pcs_net_file){ path, f->source, f->keys, f->n_keys, names, foreign ? f->n_tensors : 0 });
+    const precis_status st = pcs_net_check_file(
+        ctx, &(pcs_net_file){ path, f->source, f->keys, f->n_keys, names, foreign ? f->n_tensors : 0 });
     pcs_free(ctx, names);
     return st;
 }

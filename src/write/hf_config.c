@@ -126,7 +126,8 @@ static precis_status put_rope(const precis_model *m, pcs_buf *b)
 /* What begins, ends and pads texts; a list where several tokens end one. */
 static precis_status put_special(const precis_model *m, pcs_buf *b, bool encoder)
 {
-    static const char *const ids[][2] = { { "bos_token_id", "tokenizer.ggml.bos_token_id" }, { "eos_token_id", "tokenizer.ggml.eos_token_id" },
+    static const char *const ids[][2] = { { "bos_token_id", "tokenizer.ggml.bos_token_id" },
+                                          { "eos_token_id", "tokenizer.ggml.eos_token_id" },
                                           { "pad_token_id", "tokenizer.ggml.padding_token_id" } };
     const pcs_key *list = pcs_model_key(m, PCS_KEY_ENDS);
     precis_status st = PRECIS_OK;
@@ -135,7 +136,8 @@ static precis_status put_special(const precis_model *m, pcs_buf *b, bool encoder
         const int64_t v = pcs_model_int(m, ids[i][1], 0, &ok);
         if (i == 1 && ok && list && list->type == PCS_KEY_ARRAY && list->n) {
             st = pcs_buf_printf(b, ",\n \"%s\": [", ids[i][0]);
-            for (uint64_t k = 0; k < list->n && !st; k++) st = pcs_buf_printf(b, "%s%.0f", k ? ", " : "", pcs_key_number(list, k));
+            for (uint64_t k = 0; k < list->n && !st; k++)
+                st = pcs_buf_printf(b, "%s%.0f", k ? ", " : "", pcs_key_number(list, k));
             if (!st) st = pcs_buf_printf(b, "]");
         } else if (ok) st = pcs_buf_printf(b, ",\n \"%s\": %lld", ids[i][0], (long long)v);
         else if (i != 2 && !encoder) st = pcs_buf_printf(b, ",\n \"%s\": null", ids[i][0]);

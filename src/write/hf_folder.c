@@ -84,7 +84,10 @@ static bool named(const folder *f, const pcs_tensor *t)
 }
 
 /* Norms that are stored without the 1 that the model adds. */
-static bool without_one(const folder *f, const pcs_tensor *t) { return f->type && f->type->plus_one && pcs_ends(t->name, "norm.weight") && named(f, t); }
+static bool without_one(const folder *f, const pcs_tensor *t)
+{
+    return f->type && f->type->plus_one && pcs_ends(t->name, "norm.weight") && named(f, t);
+}
 
 static bool turned(const folder *f, const pcs_tensor *t)
 {

@@ -14,7 +14,8 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
 const pcs_arch pcs_arch_bitnet = {
     "bitnet", build,
     .keys = PCS_KEYS_RMS,
-    .tensors = "token_embd.weight output_norm.weight rope_freqs.weight " PCS_ATTN " " PCS_FFN " " "attn_sub_norm.weight "
+    .tensors = "token_embd.weight output_norm.weight rope_freqs.weight " PCS_ATTN " " PCS_FFN " "
+               "attn_sub_norm.weight "
                "ffn_sub_norm.weight",
     .needs = "attn_sub_norm.weight ffn_sub_norm.weight",
 };

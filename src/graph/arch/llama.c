@@ -42,6 +42,6 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
 const pcs_arch pcs_arch_llama = {
     "llama", build,
     .keys = PCS_KEYS_RMS,
-    .tensors = PCS_ENDS " " PCS_ATTN " " PCS_FFN " " PCS_EXPERTS " " PCS_QKV_BIASES " " "attn_output.bias ffn_gate.bias "
-               "ffn_up.bias ffn_down.bias",
+    .tensors = PCS_ENDS " " PCS_ATTN " " PCS_FFN " " PCS_EXPERTS " " PCS_QKV_BIASES " "
+               "attn_output.bias ffn_gate.bias ffn_up.bias ffn_down.bias",
 };
