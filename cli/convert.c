@@ -59,7 +59,9 @@ static int run(cli *c)
 const cli_command cli_convert = {
     "convert", "MODEL", "write a model in another container, and say what each tensor lost",
     "Codes and scales go over as they are where both sides have them; what the other side cannot hold becomes floats, and the\n"
-    "report says by how much it is off. A weight that is NaN or infinite is an error, unless --allow-nan is given.",
+    "report says by how much it is off. A weight that is NaN or infinite is an error, unless --allow-nan is given. Tensors\n"
+    "that are no part of the model's net (a value head, what sees pictures) are named and left out of GGUF, whose readers\n"
+    "refuse them; a folder keeps them. A broken model is refused.",
     1, 1, options, run,
     "  precis convert model-folder -o model.gguf\n"
     "  precis convert model.gguf -o model.packed.gguf --format packed\n"

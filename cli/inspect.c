@@ -190,7 +190,8 @@ static int run(cli *c)
 
 const cli_command cli_inspect = {
     "inspect", "FILE", "what is in a model file, and is it whole",
-    "Reads GGUF (split too), safetensors (file or folder) and llama2.c checkpoints, mapped, not copied.\n"
+    "Reads GGUF (split too), safetensors (file or folder) and llama2.c checkpoints, mapped, not copied. Of a folder it reads\n"
+    "what transformers would: model.safetensors, else the shards of its index; a file beside a config.json finds its folder.\n"
     "--json gives format, architecture, parameters, bytes, bits_per_weight and every tensor's name, shape, type,\n"
     "bytes and offset. --tensor NAME -o RAW writes one tensor as f32.", 1, 1, options, run,
     "  precis inspect model.gguf --keys\n"

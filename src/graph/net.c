@@ -222,6 +222,16 @@ static void name_some(char *out, size_t cap, size_t *n, const char *name)
     ++*n;
 }
 
+void pcs_net_name_extras(const precis_model *m)
+{
+    char some[512] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_extras; i++) name_some(some, sizeof some, &n, m->extras[i].source);
+    if (n)
+        pcs_warn(m->ctx, "%s: %zu tensor%s no part of %s's net, left out of GGUF files: %s", m->path, n,
+                 n == 1 ? " is" : "s are", pcs_model_string(m, "general.architecture"), some);
+}
+
 static bool has_key(const pcs_net_file *f, const char *name)
 {
     for (size_t i = 0; i < f->n_keys; i++)
@@ -284,12 +294,6 @@ precis_status pcs_net_check_file(precis_ctx *ctx, const pcs_net_file *f)
     if (f->n_names) note_differences(ctx, f);
     char some[512] = "";
     size_t n = 0;
-    for (size_t i = 0; i < f->source->n_extras; i++) name_some(some, sizeof some, &n, f->source->extras[i].source);
-    if (n)
-        pcs_warn(ctx, "%s: %zu tensor%s left out, which %s no part of %s's net: %s", f->path, n,
-                 n == 1 ? " is" : "s are", n == 1 ? "is" : "are", arch->name, some);
-    some[0] = 0;
-    n = 0;
     for (size_t i = 0; i < f->n_names; i++)
         if (!listed(arch->tensors, f->names[i]) && !is_scale(f->names[i]))
             name_some(some, sizeof some, &n, f->names[i]);

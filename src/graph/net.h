@@ -18,8 +18,11 @@ precis_status pcs_net_check_names(const precis_model *m);
  * inspected. */
 precis_status pcs_net_settle(precis_model *m);
 
+/* Says in a warning how many there are, and the first names. */
+void pcs_net_name_extras(const precis_model *m);
+
 /* A GGUF file that is about to be written: keys without which its readers refuse it are an error, and tensors which
- * they do not expect or which were left out are named in a warning. */
+ * they do not expect are named in a warning. */
 typedef struct pcs_net_file {
     const char *path;
     const precis_model *source;

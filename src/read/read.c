@@ -86,6 +86,7 @@ static precis_status open_model(precis_ctx *ctx, precis_model **out, const char 
         if (st == PRECIS_OK) st = pcs_model_index(*out);
         if (st == PRECIS_OK) st = pcs_fit_vocabulary(*out);
         if (st == PRECIS_OK) st = pcs_net_settle(*out);
+        if (st == PRECIS_OK && !to_run) pcs_net_name_extras(*out);
         if (st == PRECIS_OK) st = unpack_panels(*out, to_run);
         if (st != PRECIS_OK) precis_model_close(out);
         ctx->file = NULL;

@@ -10,11 +10,13 @@ check() { python3 "$folders" check "$work/$1" "$2" || failed=1; }
 for name in buffers heads; do
     for command in "convert $work/$name -o $work/$name.gguf" "quant $work/$name --type Q8_0 --no-calib --no-eval -o $work/$name-q.gguf"; do
         expect 0 "$precis" $command
-        if [ $name = heads ]; then has err "4 tensors are left out, which are no part of llama's net: value_head.weight"; else lacks err "left out"; fi
+        if [ $name = heads ]; then has err "4 tensors are no part of llama's net, left out of GGUF files: value_head.weight"; else lacks err "no part"; fi
     done
     check $name.gguf "len(t) == 21 and all(n.startswith(('blk.', 'output', 'token_embd.')) for n in t)"
     check $name-q.gguf "len(t) == 21"
 done
+expect 0 "$precis" inspect "$work/heads"
+has err "4 tensors are no part of llama's net"
 expect 0 "$precis" convert "$work/heads" -o "$work/kept" --format safetensors
 grep -q value_head.weight "$work/kept/model.safetensors" || { echo "the folder lost the value head"; failed=1; }
 expect 0 "$precis" quant "$work/llama" --type W4A16 --no-calib --no-eval -o "$work/w4.gguf"
