@@ -34,6 +34,14 @@ static precis_status open_runner(precis_ctx *ctx, const precis_model *m, void *w
     return st;
 }
 
+static precis_status open_inputs(precis_ctx *ctx, const precis_model *m, void *what)
+{
+    precis_runner *r;
+    const precis_status st = pcs_runner_open(ctx, &r, m, what, &(pcs_runner_how){ .inputs = true });
+    precis_runner_close(&r);
+    return st;
+}
+
 static precis_status open_sampler(precis_ctx *ctx, const precis_model *m, void *what)
 {
     precis_runner *r = NULL;
@@ -91,7 +99,7 @@ static precis_status calibration(precis_ctx *ctx, const pcs_memory_job *j, uint6
     ro.k_type = ro.v_type = "f32";
     ro.batch = WINDOW;
     ro.context = context_of(j->m, WINDOW);
-    const precis_status st = j->o->calibrate.n_texts ? counted(ctx, j->m, open_runner, &ro, bytes) : counted(ctx, j->m, open_sampler, &n, bytes);
+    const precis_status st = j->o->calibrate.n_texts ? counted(ctx, j->m, open_inputs, &ro, bytes) : counted(ctx, j->m, open_sampler, &n, bytes);
     uint64_t text = 0;
     for (size_t i = 0; i < j->o->calibrate.n_texts; i++) text = text > j->o->calibrate.lengths[i] ? text : j->o->calibrate.lengths[i];
     *bytes += tokenizer + importance_bytes(j->m) + text; /* ids of a text while it is cut: about its length */

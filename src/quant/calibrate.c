@@ -98,9 +98,8 @@ static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokeni
         const int32_t bos = st ? -1 : pcs_window_bos(t, ids, n);
         for (size_t at = 0; at < n && !st && *seen < most; at += window) {
             uint32_t k = 0;
-            for (; k < window && at + k < n && *seen + k < most; k++) rows[k] = (precis_row){ ids[at + k], k, 0, 0 };
+            for (; k < window && at + k < n && *seen + k < most; k++) rows[k] = (precis_row){ ids[at + k], k, 0, 1 };
             if (k && bos >= 0) rows[0].token = bos;
-            if (k) rows[k - 1].want = 1;
             st = precis_runner_decode(r, rows, k, NULL);
             *seen += k;
             if (!st) st = pcs_progress(ctx, "calibrate", *seen, most < n ? most : n > *seen ? n : *seen);
@@ -130,7 +129,7 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
     precis_tokenizer *t = NULL;
     watch **lists = NULL;
     uint64_t seen = 0;
-    precis_status st = sampled ? pcs_sample_open(ctx, &r, model, wanted, &ro) : precis_runner_open(ctx, &r, model, &ro);
+    precis_status st = sampled ? pcs_sample_open(ctx, &r, model, wanted, &ro) : pcs_runner_open(ctx, &r, model, &ro, &(pcs_runner_how){ .inputs = true });
     if (!st) st = pcs_imatrix_new(ctx, &im);
     if (!st && (!sampled || pcs_model_string(model, "tokenizer.ggml.model"))) st = precis_tokenizer_open(ctx, &t, model);
     if (!st && !(lists = pcs_alloc(ctx, r->graph->n_values, sizeof *lists))) st = PRECIS_ENOMEM;

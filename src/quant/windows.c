@@ -197,7 +197,7 @@ precis_status pcs_inputs_collect(pcs_work *w, precis_runner **runner, pcs_inputs
     *runner = NULL;
     *list = NULL;
     *n = 0;
-    precis_status st = precis_runner_open(w->ctx, runner, w->m, &ro);
+    precis_status st = pcs_runner_open(w->ctx, runner, w->m, &ro, &(pcs_runner_how){ .inputs = true });
     if (st) return st;
     const precis_graph *g = (*runner)->graph;
     tap *taps = pcs_alloc(w->ctx, g->n_nodes + 1, sizeof *taps);
@@ -220,7 +220,7 @@ precis_status pcs_inputs_collect(pcs_work *w, precis_runner **runner, pcs_inputs
     const int32_t *ids = w->windows.ids;
     for (size_t i = 0; i < w->windows.n && !st; i++) {
         const uint32_t k = w->windows.lengths[i];
-        for (uint32_t t = 0; t < k; t++) rows[t] = (precis_row){ ids[t], t, 0, t + 1 == k };
+        for (uint32_t t = 0; t < k; t++) rows[t] = (precis_row){ ids[t], t, 0, 1 };
         ids += k;
         st = precis_runner_decode(*runner, rows, k, NULL);
         if (!st) st = pcs_progress(w->ctx, "calibrate", i + 1, w->windows.n);

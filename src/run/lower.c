@@ -229,25 +229,36 @@ static precis_status open_states(precis_program *p, const pcs_program_options *o
     return st;
 }
 
-static precis_status make_steps(precis_program *p)
+/* Nodes that lead to what a multiplication reads. Taps on experts lie behind them, so these are made, too. */
+static void mark_inputs(const precis_graph *g, bool *needed, bool *read)
+{
+    for (size_t i = g->n_nodes; i-- > 0;) {
+        const pcs_node *n = &g->nodes[i];
+        needed[i] = n->op->route != 0;
+        for (uint32_t k = 0; k < n->n_out; k++) needed[i] |= read[n->out[k]];
+        if (n->op->weight) read[n->in[0]] = true;
+        for (uint32_t k = 0; k < n->n_in && needed[i]; k++) read[n->in[k]] = true;
+    }
+}
+
+static precis_status make_steps(precis_program *p, bool inputs)
 {
     const precis_graph *g = p->graph;
     int32_t *acts = pcs_alloc(p->ctx, g->n_values, sizeof *acts);
+    bool *needed = pcs_alloc(p->ctx, g->n_nodes + g->n_values + 1, sizeof *needed);
     p->steps = pcs_alloc(p->ctx, 2 * g->n_nodes + 1, sizeof *p->steps);
-    if (!acts || !p->steps) {
-        pcs_free(p->ctx, acts);
-        return PRECIS_ENOMEM;
-    }
-    memset(acts, -1, g->n_values * sizeof *acts);
-    precis_status st = PRECIS_OK;
+    precis_status st = acts && needed && p->steps ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st) memset(acts, -1, g->n_values * sizeof *acts);
+    if (!st && inputs) mark_inputs(g, needed, needed + g->n_nodes);
     for (size_t i = 0; i < g->n_nodes && st == PRECIS_OK; i++) {
         const pcs_node *n = &g->nodes[i];
-        if (folded(g, n) || only_shapes(g, n)) continue;
+        if ((inputs && !needed[i]) || folded(g, n) || only_shapes(g, n)) continue;
         pcs_slot *first = &p->slots[n->in[0]];
         if (n->op->decodes && first->panels && !first->data && (st = unpack(p, first))) break;
         st = all_constant(p, n) && n->op->eval && !n->op->scratch ? fold_constant(p, n) : make_step(p, n, acts);
     }
     pcs_free(p->ctx, acts);
+    pcs_free(p->ctx, needed);
     return st;
 }
 
@@ -295,7 +306,7 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     p->taps = pcs_alloc(ctx, g->n_values + 1, sizeof *p->taps);
     if (!p->taps) st = PRECIS_ENOMEM;
     if (!st) st = open_states(p, opt);
-    if (!st) st = make_steps(p);
+    if (!st) st = make_steps(p, opt->inputs);
     if (!st) st = pcs_program_upload(p);
     if (!st && all_bounded(g)) st = pcs_program_plan(p);
     if (st) precis_program_close(&p);

@@ -100,6 +100,7 @@ typedef struct pcs_program_options {
     const char *k_type, *v_type; /* as pcs_kv_list's */
     uint32_t context, sequences;
     bool keep_all; /* every value keeps its own memory, so that all can be read after a run */
+    bool inputs;   /* make only what multiplications read, and what experts make: statistics need no logits */
 } pcs_program_options;
 
 /* What a dimension is in the run that is bound. */

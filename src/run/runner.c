@@ -8,11 +8,11 @@
 
 precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts)
 {
-    return pcs_runner_open_on(ctx, out, model, opts, NULL);
+    return pcs_runner_open(ctx, out, model, opts, &(pcs_runner_how){ NULL, false });
 }
 
-precis_status pcs_runner_open_on(precis_ctx *ctx, precis_runner **out, const precis_model *model,
-                                 const precis_runner_options *opts, const pcs_backend *backend)
+precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts,
+                              const pcs_runner_how *how)
 {
     static const precis_runner_options defaults = PRECIS_RUNNER_OPTIONS_INIT;
     const precis_runner_options o = opts ? *opts : defaults;
@@ -23,7 +23,7 @@ precis_status pcs_runner_open_on(precis_ctx *ctx, precis_runner **out, const pre
     if (!r) return PRECIS_ENOMEM;
     r->ctx = ctx;
     r->batch = o.batch ? o.batch : 256;
-    r->outputs = o.outputs ? o.outputs : 1;
+    r->outputs = how->inputs ? r->batch : o.outputs ? o.outputs : 1;
     r->model = model;
     r->lm.wanted_context = o.context;
     r->lm.most_rows = r->batch;
@@ -47,14 +47,14 @@ precis_status pcs_runner_open_on(precis_ctx *ctx, precis_runner **out, const pre
     if (!st) st = o.pack == PRECIS_PACK_BACKGROUND ? pcs_behind_open(r) : pcs_model_finite(ctx, model);
     if (!st)
         st = pcs_program_open(ctx, &r->program, r->graph,
-                              &(pcs_program_options){ .backend = backend, .arithmetic = o.arithmetic, .k_type = k_type, .v_type = v_type,
-                                                      .context = r->context, .sequences = r->sequences });
+                              &(pcs_program_options){ .backend = how->backend, .arithmetic = o.arithmetic, .k_type = k_type, .v_type = v_type,
+                                                      .context = r->context, .sequences = r->sequences, .inputs = how->inputs });
     if (!st && r->program->without_kernel) {
         const precis_program *p = r->program;
         pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",
                  p->lacking ? p->lacking : pcs_model_string(model, "precis.activations"), p->without_kernel);
     }
-    if (!st && !backend && o.pack != PRECIS_PACK_OFF && o.arithmetic == PRECIS_FAST) st = pcs_packing_open(r->program, model, o.pack);
+    if (!st && !how->backend && o.pack != PRECIS_PACK_OFF && o.arithmetic == PRECIS_FAST) st = pcs_packing_open(r->program, model, o.pack);
     if (st) precis_runner_close(&r);
     *out = r;
     return st;

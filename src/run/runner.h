@@ -18,9 +18,14 @@ struct precis_runner {
     uint32_t *before;  /* [batch]: the length that each row of a call met, to be put back when the call fails */
 };
 
-/* The same on another backend than the usual one (NULL: that one). Weights are packed on the host alone. */
-precis_status pcs_runner_open_on(precis_ctx *ctx, precis_runner **out, const precis_model *model,
-                                 const precis_runner_options *opts, const pcs_backend *backend);
+/* What precis_runner_open does not ask for. */
+typedef struct pcs_runner_how {
+    const pcs_backend *backend; /* another than the usual one; NULL: that one. Weights are packed on the host alone */
+    bool inputs; /* for statistics: every row of a call may be wanted, and no logits are made of them, so that the head's input
+                  * is seen at all positions at no cost; opts.outputs does not count */
+} pcs_runner_how;
+precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts,
+                              const pcs_runner_how *how);
 /* Rows of the next call, and those of them whose logits are wanted. */
 precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted);
 /* Look at the model's weights by a thread in the background; what it has found so far (odd.c). */

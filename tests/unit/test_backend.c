@@ -167,7 +167,7 @@ static void test_llama(void **state)
     o.outputs = 2;
     precis_runner *r[2];
     OK(ctx, precis_runner_open(ctx, &r[0], m, &o));
-    OK(ctx, pcs_runner_open_on(ctx, &r[1], m, &o, &guarded));
+    OK(ctx, pcs_runner_open(ctx, &r[1], m, &o, &(pcs_runner_how){ .backend = &guarded }));
     precis_runner_info info = { .size = sizeof info };
     precis_runner_get_info(r[0], &info);
     for (uint32_t at = 0, n = 16; at < 40; at += n, n = at < 32 ? 8 : 1) {
