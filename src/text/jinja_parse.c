@@ -1,511 +1,294 @@
-/* jinja_parse.c - template to a tree. Depth is bounded; nothing is copied but strings with escapes. */
-#include "text/jinja.h"
+/* jinja_parse.c - expressions of a template to a tree, with Jinja's precedence: or, and, not, comparisons, + -, ~, * /
+ * // %, **, sign, then what stands behind a value: attributes, calls, filters, tests. Depth is bounded; nothing is
+ * copied but names and strings. */
+#include "text/jinja_parse.h"
 
-#include "base/json.h"
-
-#include <stdlib.h>
-
-typedef enum { T_END, T_NAME, T_INT, T_FLOAT, T_STRING, T_OP, T_CLOSE } tokens;
-
-typedef struct parser {
-    pcs_jinja *j;
-    const char *p, *end;
-    /* the token in hand */
-    tokens type;
-    const char *text;
-    size_t len;
-    pcs_jvalue value;
-    const char *close; /* what ends this tag: "}}" or "%}" */
-    int depth;
-    bool trim_next;    /* the tag ended in -%} */
-    bool drop_newline; /* trim_blocks */
-    bool keep_newline; /* the tag ended in +%} */
-} parser;
-
-static precis_status expression(parser *p, pcs_jnode **out);
-
-static precis_status fail(parser *p, const char *why) { return pcs_jinja_fail(p->j, PRECIS_EFORMAT, "%s near \"%.*s\"", why, (int)(p->end - p->text < 20 ? p->end - p->text : 20), p->text); }
-
-static pcs_jnode *node(parser *p, pcs_jkind kind)
-{
-    pcs_jnode *n = pcs_arena_alloc(&p->j->arena, 1, sizeof *n);
-    if (n) n->kind = kind, n->line = p->j->line;
-    return n;
-}
-
-static bool name_char(char c, bool first) { return c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z') || (!first && c >= '0' && c <= '9'); }
-
-static precis_status string_token(parser *p, char quote)
-{
-    char *dst = pcs_arena_alloc(&p->j->arena, (size_t)(p->end - p->p) + 1 < 4096 ? (size_t)(p->end - p->p) + 1 : 4096, 1);
-    size_t n = 0, cap = (size_t)(p->end - p->p) + 1 < 4096 ? (size_t)(p->end - p->p) + 1 : 4096;
-    if (!dst) return PRECIS_ENOMEM;
-    while (p->p < p->end && *p->p != quote) {
-        char c = *p->p++;
-        if (c == '\n') p->j->line++;
-        if (c == '\\' && p->p < p->end) {
-            c = *p->p++;
-            c = (char)(c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c);
-        }
-        if (n + 1 >= cap) {
-            char *grown = pcs_arena_alloc(&p->j->arena, 2 * cap, 1);
-            if (!grown) return PRECIS_ENOMEM;
-            memcpy(grown, dst, n);
-            dst = grown;
-            cap *= 2;
-        }
-        dst[n++] = c;
-    }
-    if (p->p == p->end) return fail(p, "a string does not end");
-    p->p++;
-    p->value = pcs_jstring(dst, n);
-    p->type = T_STRING;
-    return PRECIS_OK;
-}
-
-static precis_status number_token(parser *p)
-{
-    char text[40];
-    size_t n = 0;
-    bool real = false;
-    while (p->p < p->end && ((*p->p >= '0' && *p->p <= '9') || (*p->p == '.' && p->p + 1 < p->end && p->p[1] >= '0' && p->p[1] <= '9'))) {
-        real |= *p->p == '.';
-        if (n + 1 >= sizeof text) return fail(p, "a number is too long");
-        text[n++] = *p->p++;
-    }
-    text[n] = 0;
-    p->type = real ? T_FLOAT : T_INT;
-    p->value = (pcs_jvalue){ .type = real ? J_FLOAT : J_INT };
-    if (real) p->value.f = strtod(text, NULL);
-    else if (n > 18) return fail(p, "a number is too large");
-    else p->value.i = strtoll(text, NULL, 10);
-    return PRECIS_OK;
-}
-
-static precis_status advance(parser *p)
-{
-    while (p->p < p->end && (*p->p == ' ' || *p->p == '\t' || *p->p == '\n' || *p->p == '\r')) p->j->line += *p->p++ == '\n';
-    p->text = p->p;
-    p->len = 0;
-    if (p->p == p->end) {
-        p->type = T_END;
-        return PRECIS_OK;
-    }
-    const size_t left = (size_t)(p->end - p->p);
-    const bool sign = (*p->p == '-' || *p->p == '+') && left >= 3 && !memcmp(p->p + 1, p->close, 2), dash = sign && *p->p == '-';
-    p->keep_newline = sign && !dash;
-    if (sign || (left >= 2 && !memcmp(p->p, p->close, 2))) {
-        p->type = T_CLOSE;
-        p->trim_next = dash;
-        p->p += sign ? 3 : 2;
-        return PRECIS_OK;
-    }
-    const char c = *p->p;
-    if (c == '\'' || c == '"') return p->p++, string_token(p, c);
-    if (c >= '0' && c <= '9') return number_token(p);
-    if (name_char(c, true)) {
-        while (p->p < p->end && name_char(*p->p, false)) p->p++;
-        p->type = T_NAME;
-        p->len = (size_t)(p->p - p->text);
-        return PRECIS_OK;
-    }
-    static const char *const ops[] = { "==", "!=", "<=", ">=", "//", "**", "(", ")", "[", "]", "{", "}", ",", ".", ":", "|", "+", "-", "*", "/", "%", "~", "<", ">", "=" };
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-        const size_t n = strlen(ops[i]);
-        if (left < n || memcmp(p->p, ops[i], n)) continue;
-        p->type = T_OP;
-        p->len = n;
-        p->p += n;
-        return PRECIS_OK;
-    }
-    return fail(p, "a character that has no meaning here");
-}
-
-static bool is(const parser *p, tokens type, const char *text) { return p->type == type && p->len == strlen(text) && !memcmp(p->text, text, p->len); }
-
-static precis_status take(parser *p, tokens type, const char *text)
-{
-    if (!is(p, type, text)) return pcs_jinja_fail(p->j, PRECIS_EFORMAT, "\"%s\" is expected near \"%.*s\"", text, (int)(p->end - p->text < 20 ? p->end - p->text : 20), p->text);
-    return advance(p);
-}
-
-static precis_status take_name(parser *p, const char **out)
-{
-    if (p->type != T_NAME) return fail(p, "a name is expected");
-    if (!(*out = pcs_arena_copy(&p->j->arena, p->text, p->len))) return PRECIS_ENOMEM;
-    return advance(p);
-}
-
-/* Arguments up to the closing bracket; name=value becomes N_KEYWORD. */
-static precis_status arguments(parser *p, const char *close, pcs_jnode **out)
+/* Arguments up to the closing bracket; name=value becomes N_KEYWORD, key: value of a mapping two nodes. */
+precis_status pcs_jarguments(pcs_jparser *p, const char *close, pcs_jnode **out)
 {
     pcs_jnode **tail = out;
-    while (!is(p, T_OP, close)) {
-        precis_status st = expression(p, tail);
+    while (!pcs_jis(p, T_OP, close)) {
+        if (pcs_jis(p, T_OP, "*") || pcs_jis(p, T_OP, "**"))
+            return pcs_jwrong(p, PRECIS_EUNSUPPORTED, "arguments behind * are beyond the subset of Jinja that is read");
+        precis_status st = pcs_jexpression(p, tail);
         if (st) return st;
-        if (is(p, T_OP, "=") && (*tail)->kind == N_NAME) {
+        if (pcs_jis(p, T_OP, "=") && (*tail)->kind == N_NAME && !strcmp(close, ")")) {
             pcs_jnode *k = *tail;
             k->kind = N_KEYWORD;
-            if ((st = advance(p)) || (st = expression(p, &k->a))) return st;
+            if ((st = pcs_jadvance(p)) || (st = pcs_jexpression(p, &k->a))) return st;
         }
-        if (!strcmp(close, "}")) { /* key : value of a dict */
+        if (!strcmp(close, "}")) {
             pcs_jnode *pair = *tail;
-            if ((st = take(p, T_OP, ":")) || (st = expression(p, &pair->next))) return st;
+            if ((st = pcs_jtake(p, T_OP, ":")) || (st = pcs_jexpression(p, &pair->next))) return st;
             tail = &pair->next;
         }
         tail = &(*tail)->next;
-        if (!is(p, T_OP, ",")) break;
-        if ((st = advance(p))) return st;
+        if (!pcs_jis(p, T_OP, ",")) break;
+        if ((st = pcs_jadvance(p))) return st;
     }
-    return take(p, T_OP, close);
+    return pcs_jtake(p, T_OP, close);
 }
 
-static precis_status primary(parser *p, pcs_jnode **out)
+static precis_status literal(pcs_jparser *p, pcs_jnode **out)
 {
-    static const struct { const char *name; pcs_jtype type; int value; } constants[] = {
-        { "true", J_BOOL, 1 }, { "True", J_BOOL, 1 }, { "false", J_BOOL, 0 }, { "False", J_BOOL, 0 }, { "none", J_NONE, 0 }, { "None", J_NONE, 0 } };
-    precis_status st;
-    if (p->type == T_INT || p->type == T_FLOAT || p->type == T_STRING) {
-        pcs_jnode *n = *out = node(p, N_LITERAL);
-        if (!n) return PRECIS_ENOMEM;
-        n->value = p->value;
-        if ((st = advance(p))) return st;
-        while (n->value.type == J_STRING && p->type == T_STRING) { /* adjacent strings join */
-            char *both = pcs_arena_alloc(&p->j->arena, n->value.len + p->value.len + 1, 1);
-            if (!both) return PRECIS_ENOMEM;
-            memcpy(both, n->value.s, n->value.len);
-            memcpy(both + n->value.len, p->value.s, p->value.len);
-            n->value = pcs_jstring(both, n->value.len + p->value.len);
-            if ((st = advance(p))) return st;
-        }
-        return PRECIS_OK;
+    pcs_jnode *n = *out = pcs_jnew(p, N_LITERAL);
+    if (!n) return PRECIS_ENOMEM;
+    n->value = p->value;
+    precis_status st = pcs_jadvance(p);
+    while (!st && n->value.type == J_STRING && p->type == T_STRING) { /* adjacent strings join */
+        pcs_jvalue both;
+        st = pcs_jbinary(p->j, "+", n->value, p->value, &both);
+        n->value = both;
+        if (!st) st = pcs_jadvance(p);
     }
-    if (p->type == T_NAME) {
-        pcs_jnode *n = *out = node(p, N_NAME);
-        if (!n) return PRECIS_ENOMEM;
-        if ((st = take_name(p, &n->name))) return st;
-        for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
-            if (!strcmp(constants[i].name, n->name)) {
-                n->kind = N_LITERAL;
-                n->value = (pcs_jvalue){ .type = constants[i].type };
-                n->value.i = constants[i].value;
-            }
-        return PRECIS_OK;
-    }
-    if (is(p, T_OP, "(")) {
-        if ((st = advance(p)) || (st = expression(p, out))) return st;
-        if (is(p, T_OP, ",")) { /* a tuple is a list */
-            pcs_jnode *n = node(p, N_LIST);
-            if (!n) return PRECIS_ENOMEM;
-            n->a = *out;
-            *out = n;
-            if ((st = advance(p))) return st;
-            return arguments(p, ")", &n->a->next);
-        }
-        return take(p, T_OP, ")");
-    }
-    if (is(p, T_OP, "[") || is(p, T_OP, "{")) {
-        const bool list = is(p, T_OP, "[");
-        pcs_jnode *n = *out = node(p, list ? N_LIST : N_DICT);
-        if (!n) return PRECIS_ENOMEM;
-        if ((st = advance(p))) return st;
-        return arguments(p, list ? "]" : "}", &n->a);
-    }
-    return fail(p, "an expression is expected");
+    return st;
 }
 
-static precis_status subscript(parser *p, pcs_jnode *n)
+static precis_status name(pcs_jparser *p, pcs_jnode **out)
+{
+    static const struct { const char *name; pcs_jtype type; int value;
+    } constants[] = { { "true", J_BOOL, 1 },  { "True", J_BOOL, 1 }, { "false", J_BOOL, 0 },
+                      { "False", J_BOOL, 0 }, { "none", J_NONE, 0 }, { "None", J_NONE, 0 } };
+    pcs_jnode *n = *out = pcs_jnew(p, N_NAME);
+    const precis_status st = n ? pcs_jtake_name(p, &n->name) : PRECIS_ENOMEM;
+    for (size_t i = 0; !st && i < sizeof constants / sizeof *constants; i++)
+        if (!strcmp(constants[i].name, n->name))
+            n->kind = N_LITERAL, n->value = (pcs_jvalue){ .type = constants[i].type, .i = constants[i].value };
+    return st;
+}
+
+precis_status pcs_jprimary(pcs_jparser *p, pcs_jnode **out)
+{
+    precis_status st;
+    if (p->type == T_INT || p->type == T_FLOAT || p->type == T_STRING) return literal(p, out);
+    if (p->type == T_NAME) return name(p, out);
+    if (pcs_jis(p, T_OP, "(")) {
+        if ((st = pcs_jadvance(p))) return st;
+        if (pcs_jis(p, T_OP, ")")) {
+            if (!(*out = pcs_jnew(p, N_TUPLE))) return PRECIS_ENOMEM;
+        } else if ((st = pcs_jtuple(p, true, out))) return st;
+        return pcs_jtake(p, T_OP, ")");
+    }
+    const bool list = pcs_jis(p, T_OP, "[");
+    if (!list && !pcs_jis(p, T_OP, "{")) return pcs_jwrong(p, PRECIS_EFORMAT, "an expression is expected");
+    pcs_jnode *n = *out = pcs_jnew(p, list ? N_LIST : N_DICT);
+    if (!n) return PRECIS_ENOMEM;
+    if ((st = pcs_jadvance(p))) return st;
+    return pcs_jarguments(p, list ? "]" : "}", &n->a);
+}
+
+static precis_status subscript(pcs_jparser *p, pcs_jnode *n)
 {
     precis_status st = PRECIS_OK;
     n->kind = N_INDEX;
-    if (!is(p, T_OP, ":")) st = expression(p, &n->b);
-    if (!st && is(p, T_OP, ":")) {
+    if (!pcs_jis(p, T_OP, ":")) st = pcs_jexpression(p, &n->b);
+    if (!st && pcs_jis(p, T_OP, ":")) {
         n->kind = N_SLICE;
-        st = advance(p);
-        if (!st && !is(p, T_OP, "]") && !is(p, T_OP, ":")) st = expression(p, &n->c);
-        if (!st && is(p, T_OP, ":")) {
-            st = advance(p);
-            if (!st && !is(p, T_OP, "]")) st = expression(p, &n->d);
+        st = pcs_jadvance(p);
+        if (!st && !pcs_jis(p, T_OP, "]") && !pcs_jis(p, T_OP, ":")) st = pcs_jexpression(p, &n->c);
+        if (!st && pcs_jis(p, T_OP, ":")) {
+            st = pcs_jadvance(p);
+            if (!st && !pcs_jis(p, T_OP, "]")) st = pcs_jexpression(p, &n->d);
         }
     }
-    return st ? st : take(p, T_OP, "]");
+    return st ? st : pcs_jtake(p, T_OP, "]");
 }
 
-static precis_status postfix(parser *p, pcs_jnode **out)
+/* A node around *out; the token in hand is passed. */
+static precis_status wrap(pcs_jparser *p, pcs_jkind kind, pcs_jnode **out)
 {
-    precis_status st = primary(p, out);
-    for (int count = 0; !st; count++) {
-        const bool dot = is(p, T_OP, "."), bracket = is(p, T_OP, "["), call = is(p, T_OP, "("), bar = is(p, T_OP, "|");
-        if (!dot && !bracket && !call && !bar) return PRECIS_OK;
-        if (count >= PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "too many steps in one expression");
-        pcs_jnode *n = node(p, dot ? N_ATTR : call ? N_CALL : bar ? N_FILTER : N_INDEX);
-        if (!n) return PRECIS_ENOMEM;
-        n->a = *out;
-        *out = n;
-        if ((st = advance(p))) return st;
-        if (dot || bar) st = take_name(p, &n->name);
-        else if (call) st = arguments(p, ")", &n->b);
-        else st = subscript(p, n);
-        if (!st && bar && is(p, T_OP, "(")) {
-            st = advance(p);
-            if (!st) st = arguments(p, ")", &n->b);
-        }
-    }
-    return st;
-}
-
-static precis_status test(parser *p, pcs_jnode **out)
-{
-    pcs_jnode *n = node(p, N_TEST);
+    pcs_jnode *n = pcs_jnew(p, kind);
     if (!n) return PRECIS_ENOMEM;
     n->a = *out;
     *out = n;
-    precis_status st = advance(p);
-    if (!st && is(p, T_NAME, "not")) n->negated = true, st = advance(p);
-    if (!st) st = take_name(p, &n->name);
-    if (!st && is(p, T_OP, "(")) {
-        st = advance(p);
-        if (!st) st = arguments(p, ")", &n->b);
+    return pcs_jadvance(p);
+}
+
+/* Attributes, items and calls. count: parts of this expression so far, each of which is evaluated within the next. */
+static precis_status postfix(pcs_jparser *p, int *count, pcs_jnode **out)
+{
+    precis_status st = PRECIS_OK;
+    while (!st) {
+        const bool dot = pcs_jis(p, T_OP, "."), bracket = pcs_jis(p, T_OP, "["), call = pcs_jis(p, T_OP, "(");
+        if (!dot && !bracket && !call) return PRECIS_OK;
+        if (++*count > PCS_LIMIT_TEMPLATE_DEPTH)
+            return pcs_jwrong(p, PRECIS_EFORMAT, "too many steps in one expression");
+        st = wrap(p, dot ? N_ATTR : call ? N_CALL : N_INDEX, out);
+        if (st) return st;
+        if (dot && p->type == T_INT) { /* x.0 is x[0] */
+            (*out)->kind = N_INDEX;
+            st = pcs_jprimary(p, &(*out)->b);
+        } else if (dot) st = pcs_jtake_name(p, &(*out)->name);
+        else st = call ? pcs_jarguments(p, ")", &(*out)->b) : subscript(p, *out);
     }
     return st;
 }
 
-static precis_status unary(parser *p, pcs_jnode **out)
+static precis_status filter(pcs_jparser *p, pcs_jnode **out)
 {
-    if (is(p, T_OP, "-") || is(p, T_OP, "+")) {
-        const bool minus = is(p, T_OP, "-");
-        pcs_jnode *n = node(p, N_MINUS);
-        if (!n) return PRECIS_ENOMEM;
-        if (++p->depth > PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "the template is nested too deeply");
-        precis_status st = advance(p);
-        if (!st) st = unary(p, &n->a);
-        p->depth--;
-        *out = minus ? n : n->a;
-        return st;
+    precis_status st = wrap(p, N_FILTER, out);
+    pcs_jnode *n = *out;
+    if (!st) st = pcs_jtake_name(p, &n->name);
+    if (!st && pcs_jis(p, T_OP, "(")) {
+        st = pcs_jadvance(p);
+        if (!st) st = pcs_jarguments(p, ")", &n->b);
     }
-    precis_status st = postfix(p, out);
-    for (int i = 0; !st && is(p, T_NAME, "is"); i++) st = i > PCS_LIMIT_TEMPLATE_DEPTH ? fail(p, "too many tests") : test(p, out);
     return st;
 }
 
-/* Binary operators by level, loosest first. */
-static const char *const levels[][8] = { { "or" }, { "and" }, { "==", "!=", "<", ">", "<=", ">=", "in", "not" }, { "~" }, { "+", "-" }, { "*", "/", "//", "%" } };
-#define LEVELS 6
-
-static precis_status binary(parser *p, int level, pcs_jnode **out)
+precis_status pcs_jfilters(pcs_jparser *p, pcs_jnode **out)
 {
-    if (level == LEVELS) return unary(p, out);
-    if (level == 2 && is(p, T_NAME, "not")) {
-        pcs_jnode *n = *out = node(p, N_NOT);
-        if (!n) return PRECIS_ENOMEM;
-        if (++p->depth > PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "the template is nested too deeply");
-        precis_status st = advance(p);
-        if (!st) st = binary(p, 2, &n->a);
-        p->depth--;
-        return st;
+    precis_status st = PRECIS_OK;
+    for (int count = 0; !st && pcs_jis(p, T_OP, "|"); count++)
+        st = count > PCS_LIMIT_TEMPLATE_DEPTH ? pcs_jwrong(p, PRECIS_EFORMAT, "too many filters") : filter(p, out);
+    return st;
+}
+
+static precis_status test(pcs_jparser *p, pcs_jnode **out)
+{
+    static const char *const words[] = { "else", "or", "and", "if", "is", "not", "in", "recursive" };
+    precis_status st = wrap(p, N_TEST, out);
+    pcs_jnode *n = *out;
+    int count = 0;
+    if (!st && pcs_jis(p, T_NAME, "not")) n->negated = true, st = pcs_jadvance(p);
+    if (!st) st = pcs_jtake_name(p, &n->name);
+    if (st) return st;
+    if (pcs_jis(p, T_OP, "(")) {
+        st = pcs_jadvance(p);
+        return st ? st : pcs_jarguments(p, ")", &n->b);
     }
-    precis_status st = binary(p, level + 1, out);
+    bool argument = p->type == T_NAME || p->type == T_INT || p->type == T_FLOAT || p->type == T_STRING ||
+                    pcs_jis(p, T_OP, "[") || pcs_jis(p, T_OP, "{");
+    for (size_t i = 0; argument && i < sizeof words / sizeof *words; i++) argument = !pcs_jis(p, T_NAME, words[i]);
+    if (!argument) return PRECIS_OK;
+    st = pcs_jprimary(p, &n->b);
+    return st ? st : postfix(p, &count, &n->b);
+}
+
+static precis_status unary(pcs_jparser *p, bool filters, pcs_jnode **out)
+{
+    precis_status st;
+    int count = 0;
+    if (pcs_jis(p, T_OP, "-") || pcs_jis(p, T_OP, "+")) {
+        pcs_jnode *n = *out = pcs_jnew(p, pcs_jis(p, T_OP, "-") ? N_MINUS : N_PLUS);
+        if (!n) return PRECIS_ENOMEM;
+        st = pcs_jdeeper(p);
+        if (!st) st = pcs_jadvance(p);
+        if (!st) st = unary(p, false, &n->a);
+        p->depth--;
+    } else st = pcs_jprimary(p, out);
+    if (!st) st = postfix(p, &count, out);
+    while (!st && filters) {
+        const bool bar = pcs_jis(p, T_OP, "|"), is = pcs_jis(p, T_NAME, "is");
+        if (!bar && !is && !pcs_jis(p, T_OP, "(")) break;
+        if (++count > PCS_LIMIT_TEMPLATE_DEPTH)
+            return pcs_jwrong(p, PRECIS_EFORMAT, "too many steps in one expression");
+        st = bar ? filter(p, out) : is ? test(p, out) : postfix(p, &count, out);
+    }
+    return st;
+}
+
+/* Binary operators by level, loosest first; the comparisons stand between "and" and these. */
+static const char *const levels[][5] = {
+    { "or" }, { "and" }, { "+", "-" }, { "~" }, { "*", "/", "//", "%" }, { "**" }
+};
+enum { LEVELS = 6, SUMS = 2 };
+
+static precis_status negation(pcs_jparser *p, pcs_jnode **out);
+
+static precis_status binary(pcs_jparser *p, int level, pcs_jnode **out)
+{
+    if (level == LEVELS) return unary(p, true, out);
+    precis_status st = level == SUMS - 1 ? negation(p, out) : binary(p, level + 1, out);
     for (int count = 0; !st; count++) {
         const char *op = NULL;
-        for (int i = 0; i < 8 && levels[level][i]; i++)
-            if (is(p, T_OP, levels[level][i]) || is(p, T_NAME, levels[level][i])) op = levels[level][i];
+        for (int i = 0; i < 5 && levels[level][i]; i++)
+            if (pcs_jis(p, T_OP, levels[level][i]) || pcs_jis(p, T_NAME, levels[level][i])) op = levels[level][i];
         if (!op) return PRECIS_OK;
-        if (count > PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "too many operators in one expression");
-        pcs_jnode *n = node(p, N_BINARY);
-        if (!n) return PRECIS_ENOMEM;
-        st = advance(p);
-        if (!st && !strcmp(op, "not")) op = "in", n->negated = true, st = take(p, T_NAME, "in");
-        n->name = op;
-        n->a = *out;
-        *out = n;
-        if (!st) st = binary(p, level + 1, &n->b);
+        if (count > PCS_LIMIT_TEMPLATE_DEPTH)
+            return pcs_jwrong(p, PRECIS_EFORMAT, "too many operators in one expression");
+        st = wrap(p, N_BINARY, out);
+        (*out)->name = op;
+        if (!st) st = level == SUMS - 1 ? negation(p, &(*out)->b) : binary(p, level + 1, &(*out)->b);
     }
     return st;
 }
 
-static precis_status expression(parser *p, pcs_jnode **out)
+/* a < b <= c: each is compared with the next; the operators are in the names of the operands' nodes. */
+static precis_status comparison(pcs_jparser *p, pcs_jnode **out)
 {
-    if (++p->depth > PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "the template is nested too deeply");
-    precis_status st = binary(p, 0, out);
-    if (!st && is(p, T_NAME, "if")) {
-        pcs_jnode *n = node(p, N_COND);
+    static const char *const ops[] = { "==", "!=", "<", ">", "<=", ">=", "in", "not" };
+    precis_status st = binary(p, SUMS, out);
+    pcs_jnode *chain = NULL, **tail = NULL;
+    while (!st) {
+        const char *op = NULL;
+        for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+            if (pcs_jis(p, T_OP, ops[i]) || pcs_jis(p, T_NAME, ops[i])) op = ops[i];
+        if (!op) return PRECIS_OK;
+        if (!chain) {
+            if (!(chain = pcs_jnew(p, N_COMPARE))) return PRECIS_ENOMEM;
+            chain->a = *out;
+            *out = chain;
+            tail = &chain->b;
+        }
+        pcs_jnode *n = *tail = pcs_jnew(p, N_BINARY);
         if (!n) return PRECIS_ENOMEM;
+        tail = &n->next;
+        st = pcs_jadvance(p);
+        if (!st && !strcmp(op, "not")) op = "not in", st = pcs_jtake(p, T_NAME, "in");
+        n->name = op;
+        if (!st) st = binary(p, SUMS, &n->a);
+    }
+    return st;
+}
+
+static precis_status negation(pcs_jparser *p, pcs_jnode **out)
+{
+    if (!pcs_jis(p, T_NAME, "not")) return comparison(p, out);
+    pcs_jnode *n = *out = pcs_jnew(p, N_NOT);
+    precis_status st = n ? pcs_jdeeper(p) : PRECIS_ENOMEM;
+    if (!st) st = pcs_jadvance(p);
+    if (!st) st = negation(p, &n->a);
+    p->depth--;
+    return st;
+}
+
+precis_status pcs_jexpression(pcs_jparser *p, pcs_jnode **out)
+{
+    precis_status st = pcs_jdeeper(p);
+    if (!st) st = binary(p, 0, out);
+    for (int count = 0; !st && pcs_jis(p, T_NAME, "if"); count++) {
+        pcs_jnode *n = pcs_jnew(p, N_COND);
+        if (!n) return PRECIS_ENOMEM;
+        if (count > PCS_LIMIT_TEMPLATE_DEPTH)
+            return pcs_jwrong(p, PRECIS_EFORMAT, "too many conditions in one expression");
         n->b = *out;
         *out = n;
-        st = advance(p);
+        st = pcs_jadvance(p);
         if (!st) st = binary(p, 0, &n->a);
-        if (!st && is(p, T_NAME, "else")) {
-            st = advance(p);
-            if (!st) st = expression(p, &n->c);
+        if (!st && pcs_jis(p, T_NAME, "else")) {
+            st = pcs_jadvance(p);
+            if (!st) st = pcs_jexpression(p, &n->c);
         }
     }
     p->depth--;
     return st;
 }
 
-static precis_status close_tag(parser *p)
+precis_status pcs_jtuple(pcs_jparser *p, bool with_if, pcs_jnode **out)
 {
-    if (p->type != T_CLOSE) return fail(p, "the tag does not end");
-    p->drop_newline = !strcmp(p->close, "%}") && !p->keep_newline;
-    return PRECIS_OK;
-}
-
-/* Plain text up to the next tag, with blanks trimmed as the tags on both sides ask. */
-static precis_status text(parser *p, pcs_jnode ***tail)
-{
-    if (p->trim_next)
-        while (p->p < p->end && strchr(" \t\r\n", *p->p)) p->j->line += *p->p++ == '\n';
-    else if (p->drop_newline && p->p < p->end && (*p->p == '\n' || (*p->p == '\r' && p->p + 1 < p->end && p->p[1] == '\n')))
-        p->p += *p->p == '\n' ? 1 : 2, p->j->line++;
-    p->trim_next = p->drop_newline = false;
-    const char *from = p->p, *to = from;
-    while (to + 1 < p->end && !(to[0] == '{' && (to[1] == '{' || to[1] == '%' || to[1] == '#'))) p->j->line += *to++ == '\n';
-    if (to + 1 >= p->end) to = p->end;
-    p->p = to;
-    const char *end = to;
-    if (to + 2 < p->end && to[2] == '-') {
-        while (end > from && strchr(" \t\r\n", end[-1])) end--;
-    } else if (to < p->end && to[1] != '{' && !(to + 2 < p->end && to[2] == '+')) { /* lstrip_blocks: blanks before a tag that begins its line */
-        const char *s = end;
-        while (s > from && (s[-1] == ' ' || s[-1] == '\t')) s--;
-        if (s == from ? from == p->j->source || from[-1] == '\n' : s[-1] == '\n') end = s;
-    }
-    if (end == from) return PRECIS_OK;
-    pcs_jnode *n = node(p, N_TEXT);
+    precis_status st = with_if ? pcs_jexpression(p, out) : binary(p, 0, out);
+    if (st || !pcs_jis(p, T_OP, ",")) return st;
+    pcs_jnode *n = pcs_jnew(p, N_TUPLE), **tail;
     if (!n) return PRECIS_ENOMEM;
-    n->value = pcs_jstring(from, (size_t)(end - from));
-    **tail = n;
-    *tail = &n->next;
-    return PRECIS_OK;
-}
-
-static precis_status statements(parser *p, pcs_jnode **out, const char *const *ends, const char **ended);
-
-static precis_status parse_if(parser *p, pcs_jnode **out)
-{
-    static const char *const ends[] = { "elif", "else", "endif", NULL }, *const last[] = { "endif", NULL };
-    pcs_jnode *n = *out = node(p, N_IF);
-    if (!n) return PRECIS_ENOMEM;
-    const char *ended;
-    precis_status st = expression(p, &n->a);
-    if (!st) st = close_tag(p);
-    if (!st) st = statements(p, &n->b, ends, &ended);
-    if (!st && !strcmp(ended, "elif")) {
-        if (++p->depth > PCS_LIMIT_TEMPLATE_DEPTH) return fail(p, "too many elif");
-        st = parse_if(p, &n->c); /* its endif is ours */
-        p->depth--;
-        return st;
-    }
-    if (!st) st = close_tag(p);
-    if (!st && !strcmp(ended, "else")) {
-        st = statements(p, &n->c, last, &ended);
-        if (!st) st = close_tag(p);
+    n->a = *out;
+    *out = n;
+    tail = &n->a->next;
+    while (!st && pcs_jis(p, T_OP, ",")) {
+        st = pcs_jadvance(p);
+        if (st || p->type == T_CLOSE || pcs_jis(p, T_OP, ")") || pcs_jis(p, T_OP, "=")) break;
+        st = with_if ? pcs_jexpression(p, tail) : binary(p, 0, tail);
+        if (!st) tail = &(*tail)->next;
     }
     return st;
-}
-
-static precis_status parse_for(parser *p, pcs_jnode **out)
-{
-    static const char *const ends[] = { "else", "endfor", NULL }, *const last[] = { "endfor", NULL };
-    pcs_jnode *n = *out = node(p, N_FOR);
-    if (!n) return PRECIS_ENOMEM;
-    const char *ended;
-    precis_status st = take_name(p, &n->name);
-    if (!st && is(p, T_OP, ",")) {
-        st = advance(p);
-        if (!st) st = take_name(p, &n->name2);
-    }
-    if (!st) st = take(p, T_NAME, "in");
-    if (!st) st = binary(p, 0, &n->a);
-    if (!st && is(p, T_NAME, "if")) {
-        st = advance(p);
-        if (!st) st = expression(p, &n->d);
-    }
-    if (!st) st = close_tag(p);
-    if (!st) st = statements(p, &n->b, ends, &ended);
-    if (!st) st = close_tag(p);
-    if (!st && !strcmp(ended, "else")) {
-        st = statements(p, &n->c, last, &ended);
-        if (!st) st = close_tag(p);
-    }
-    return st;
-}
-
-static precis_status parse_set(parser *p, pcs_jnode **out)
-{
-    static const char *const ends[] = { "endset", NULL };
-    pcs_jnode *n = *out = node(p, N_SET);
-    if (!n) return PRECIS_ENOMEM;
-    precis_status st = take_name(p, &n->name);
-    if (!st && is(p, T_OP, ".")) {
-        st = advance(p);
-        if (!st) st = take_name(p, &n->name2);
-    }
-    if (!st && p->type == T_CLOSE) { /* {% set x %}...{% endset %} */
-        const char *ended;
-        st = close_tag(p);
-        if (!st) st = statements(p, &n->b, ends, &ended);
-        return st ? st : close_tag(p);
-    }
-    if (!st) st = take(p, T_OP, "=");
-    if (!st) st = expression(p, &n->a);
-    return st ? st : close_tag(p);
-}
-
-/* Statements until one of the tags in `ends`; that tag's name has been read, its end has not. */
-static precis_status statements(parser *p, pcs_jnode **out, const char *const *ends, const char **ended)
-{
-    precis_status st = ++p->depth > PCS_LIMIT_TEMPLATE_DEPTH ? fail(p, "the template is nested too deeply") : PRECIS_OK;
-    pcs_jnode **tail = out;
-    while (!st) {
-        p->text = p->p;
-        if ((st = text(p, &tail))) break;
-        if (p->p == p->end) {
-            size_t last = 0;
-            while (ends && ends[last + 1]) last++;
-            if (ends) st = pcs_jinja_fail(p->j, PRECIS_EFORMAT, "%s is missing at the end of the template", ends[last]);
-            break;
-        }
-        const char kind = p->p[1];
-        p->p += 2 + (p->p + 2 < p->end && (p->p[2] == '-' || p->p[2] == '+'));
-        if (kind == '#') {
-            while (p->p + 1 < p->end && memcmp(p->p, "#}", 2)) p->j->line += *p->p++ == '\n';
-            if (p->p + 1 >= p->end) st = fail(p, "a comment does not end");
-            else p->trim_next = p->p[-1] == '-', p->drop_newline = true, p->p += 2;
-            continue;
-        }
-        p->close = kind == '{' ? "}}" : "%}";
-        if ((st = advance(p))) break;
-        pcs_jnode *n = NULL;
-        if (kind == '{') {
-            if (!(n = node(p, N_OUTPUT))) st = PRECIS_ENOMEM;
-            if (!st) st = expression(p, &n->a);
-            if (!st) st = close_tag(p);
-        } else {
-            bool over = false;
-            for (size_t i = 0; ends && ends[i]; i++)
-                if (is(p, T_NAME, ends[i])) *ended = ends[i], over = true;
-            if (over) {
-                st = advance(p);
-                break;
-            }
-            if (is(p, T_NAME, "if")) st = advance(p) ? PRECIS_EFORMAT : parse_if(p, &n);
-            else if (is(p, T_NAME, "for")) st = advance(p) ? PRECIS_EFORMAT : parse_for(p, &n);
-            else if (is(p, T_NAME, "set")) st = advance(p) ? PRECIS_EFORMAT : parse_set(p, &n);
-            else if (is(p, T_NAME, "generation") || is(p, T_NAME, "endgeneration")) st = advance(p) ? PRECIS_EFORMAT : close_tag(p); /* marks for training */
-            else st = pcs_jinja_fail(p->j, PRECIS_EUNSUPPORTED, "the tag \"%.*s\" is beyond the subset of Jinja that is read", (int)p->len, p->text);
-        }
-        if (!st && n) *tail = n, tail = &n->next;
-    }
-    p->depth--;
-    return st;
-}
-
-precis_status pcs_jinja_parse(pcs_jinja *j)
-{
-    j->line = 1;
-    size_t len = j->len;
-    if (len && j->source[len - 1] == '\n') len--; /* keep_trailing_newline is off */
-    parser p = { .j = j, .p = j->source, .end = j->source + len, .text = j->source, .close = "%}" };
-    return statements(&p, &j->program, NULL, NULL);
 }
