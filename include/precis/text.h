@@ -24,7 +24,8 @@ enum {
     PRECIS_TEXT_GUARD = 4  /* the byte 0xFF, which UTF-8 never has, stops that and is dropped */
 };
 /* Text (any bytes; UTF-8 expected) to *n ids in *ids, freed with precis_ids_free. Time and memory are linear in
- * len. PRECIS_ENOMEM, PRECIS_EINVAL (len of 1 GiB or more). */
+ * len; progress and cancel are asked on the way. PRECIS_ENOMEM, PRECIS_ECANCELED, PRECIS_EINVAL (len of 1 GiB or
+ * more). */
 PRECIS_API precis_status precis_tokenizer_encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n);
 /* A copy of text in which no special token can be parsed (PRECIS_TEXT_GUARD): for what users write, before it goes into a
  * chat template. Bytes 0xFF of its own are dropped. *out is NUL-terminated, freed with precis_text_free. PRECIS_ENOMEM. */
@@ -41,7 +42,8 @@ PRECIS_API int32_t precis_tokenizer_eos(const precis_tokenizer *t);
 PRECIS_API int precis_tokenizer_ends(const precis_tokenizer *t, int32_t id);
 
 typedef struct precis_message { const char *role, *content; } precis_message;
-/* Render messages by a Jinja chat template (a bounded subset; PRECIS_EUNSUPPORTED names what is beyond it).
+/* Render messages by a Jinja chat template (a bounded subset, docs/tokenizers.md; PRECIS_EUNSUPPORTED names what is
+ * beyond it). Any template ends soon, in PRECIS_EFORMAT when it takes too many steps; progress and cancel are asked.
  * *out is NUL-terminated, freed with precis_text_free. bos, eos: text of those tokens, or NULL.
  * PRECIS_EFORMAT with line for broken templates, and for what a template itself raises. */
 PRECIS_API precis_status precis_chat_render(precis_ctx *ctx, const char *source, const precis_message *messages, size_t n, int add_generation_prompt,

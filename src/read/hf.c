@@ -1,4 +1,4 @@
-/* hf.c - config.json, generation_config.json, tokenizer and chat template of a transformers folder, as GGUF's keys and names.
+/* hf.c - config.json and generation_config.json of a transformers folder, as GGUF's keys and names.
  *
  * Query and key rows of llama are put into GGUF's rotary order, gemma's norm weights get the 1 that the model adds, gpt2's
  * matrices are turned round, and experts are put into one tensor: each costs a copy. */
@@ -6,7 +6,6 @@
 #include "base/f16.h"
 #include "base/file.h"
 #include "base/fmath.h"
-#include "read/tokenizer_json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -373,63 +372,9 @@ static precis_status read_config(precis_model *m, const char *folder)
     return st;
 }
 
-/* ---- tokenizer and template ------------------------------------------------------------------------ */
-
-static precis_status read_template(precis_model *m, const char *folder)
-{
-    char *text;
-    size_t len;
-    precis_status st = pcs_hf_slurp(m, folder, "chat_template.jinja", &text, &len);
-    if (st) return st;
-    if (text) {
-        if (len <= PCS_LIMIT_TEMPLATE) st = pcs_model_set_string(m, "tokenizer.chat_template", text, len);
-        pcs_free(m->ctx, text);
-        return st;
-    }
-    pcs_json_slice value = { 0 };
-    st = pcs_hf_slurp(m, folder, "tokenizer_config.json", &text, &len);
-    if (st || !text) return st;
-    st = pcs_json_find(m->ctx, (pcs_json_slice){ text, len }, "chat_template", &value);
-    if (!st && value.text && value.text[0] == '"') {
-        pcs_json j;
-        pcs_json_token t;
-        char *s;
-        size_t n;
-        pcs_json_init(&j, m->ctx, value.text, value.len);
-        st = pcs_json_next(&j, &t);
-        if (!st) st = pcs_json_string(&j, &t, &m->arena, &s, &n);
-        if (!st && n <= PCS_LIMIT_TEMPLATE) st = pcs_model_set_string(m, "tokenizer.chat_template", s, n);
-    }
-    pcs_free(m->ctx, text);
-    return st;
-}
-
-static precis_status read_tokenizer(precis_model *m, const char *folder)
-{
-    char *text;
-    size_t len;
-    precis_status st = pcs_hf_slurp(m, folder, "tokenizer.json", &text, &len);
-    if (st) return st;
-    if (text) {
-        st = pcs_tokenizer_json(m, (pcs_json_slice){ text, len });
-        pcs_free(m->ctx, text);
-    } else {
-        st = pcs_hf_slurp(m, folder, "tokenizer.model", &text, &len);
-        if (st) return st;
-        if (!text) return PRECIS_OK; /* a model without one can be quantized, and scored by ids */
-        st = pcs_tokenizer_model(m, (const uint8_t *)text, len);
-        pcs_free(m->ctx, text);
-    }
-    if (st == PRECIS_EUNSUPPORTED) {
-        pcs_warn(m->ctx, "%s", m->ctx->message);
-        st = PRECIS_OK;
-    }
-    return st ? st : read_template(m, folder);
-}
-
 precis_status pcs_hf_folder(precis_model *m, const char *folder)
 {
     precis_status st = read_config(m, folder);
-    if (!st) st = read_tokenizer(m, folder);
+    if (!st) st = pcs_hf_text(m, folder);
     return st ? st : pcs_hf_ends(m, folder);
 }

@@ -60,5 +60,7 @@ precis_status pcs_hf_rope(pcs_hf_config *c);
 precis_status pcs_hf_special(pcs_hf_config *c, pcs_json_slice generation);
 /* With the tokens known: which of several ends is GGUF's, and the keys of the others. */
 precis_status pcs_hf_ends(precis_model *m, const char *folder);
+/* The tokenizer and the chat templates of a folder (hf_text.c). */
+precis_status pcs_hf_text(precis_model *m, const char *folder);
 
 #endif

@@ -1,171 +1,120 @@
-/* tokenizer_json.c - reading tokenizer.json. */
-#include "read/tokenizer_json.h"
+/* tokenizer_json.c - tokenizer.json as GGUF's keys: byte-level BPE, BPE with byte fallback (SentencePiece's),
+ * WordPiece, Unigram. */
+#include "read/tokenizer_parts.h"
 
 #include <stdlib.h>
-
-typedef struct {
-    precis_model *m;
-    precis_ctx *ctx;
-    pcs_text *tokens;
-    int32_t *types; /* GGUF: 1 normal, 3 control, 4 user defined */
-    uint64_t n;
-} vocab;
 
 /* Entries of an object or array. */
 static precis_status count(precis_ctx *ctx, pcs_json_slice s, uint64_t *n)
 {
-    pcs_json j;
-    pcs_json_token t;
+    pcs_tok_walk w;
     *n = 0;
-    pcs_json_init(&j, ctx, s.text, s.len);
-    precis_status st = pcs_json_next(&j, &t);
-    const bool object = t.type == PCS_JSON_OBJECT;
-    if (st == PRECIS_OK && !object && t.type != PCS_JSON_ARRAY) return pcs_json_fail(&j, s.text, "tokenizer.json", "an object or array is missing");
-    while (st == PRECIS_OK) {
-        st = pcs_json_next(&j, &t);
-        if (st == PRECIS_OK && object && t.type == PCS_JSON_KEY) st = pcs_json_next(&j, &t);
-        if (st != PRECIS_OK || t.type == PCS_JSON_OBJECT_END || t.type == PCS_JSON_ARRAY_END) break;
-        st = pcs_json_skip(&j, &t);
-        ++*n;
-    }
-    return st;
+    for (pcs_tok_walk_begin(&w, ctx, s); pcs_tok_walk_next(&w);) ++*n;
+    return w.st;
 }
 
-static precis_status put_token(vocab *v, pcs_json *j, const pcs_json_token *text, int64_t id, int32_t type)
-{
-    char *s;
-    size_t len;
-    if (id < 0 || (uint64_t)id >= v->n) return pcs_json_fail(j, text->text, "token id", "is outside of the vocabulary");
-    const precis_status st = pcs_json_string(j, text, &v->m->arena, &s, &len);
-    if (st != PRECIS_OK) return st;
-    if (v->tokens[id].s && (v->tokens[id].len != len || memcmp(v->tokens[id].s, s, len)))
-        return pcs_json_fail(j, text->text, "token id", "is given to two tokens");
-    v->tokens[id] = (pcs_text){ s, len };
-    v->types[id] = type;
-    return PRECIS_OK;
-}
-
-static precis_status read_vocab(vocab *v, pcs_json_slice s)
+static precis_status read_vocab(pcs_tok_words *v, pcs_json_slice s)
 {
     pcs_json j;
     pcs_json_token key, t;
     int64_t id;
-    pcs_json_init(&j, v->ctx, s.text, s.len);
+    char *text;
+    size_t len;
+    pcs_json_init(&j, v->m->ctx, s.text, s.len);
     precis_status st = pcs_json_expect(&j, PCS_JSON_OBJECT, &t, "vocab");
     while (st == PRECIS_OK) {
         st = pcs_json_next(&j, &key);
         if (st != PRECIS_OK || key.type == PCS_JSON_OBJECT_END) break;
         st = pcs_json_next(&j, &t);
         if (st == PRECIS_OK) st = pcs_json_int(&j, &t, &id, "token id");
-        if (st == PRECIS_OK) st = put_token(v, &j, &key, id, 1);
+        if (st == PRECIS_OK) st = pcs_json_string(&j, &key, &v->m->arena, &text, &len);
+        if (st == PRECIS_OK) st = pcs_tok_put(v, id, text, len, 1);
     }
     return st;
 }
 
-static precis_status read_added(vocab *v, pcs_json_slice s)
+static precis_status read_added(pcs_tok_words *v, pcs_json_slice s)
 {
-    pcs_json j;
-    pcs_json_token t;
-    pcs_json_init(&j, v->ctx, s.text, s.len);
-    precis_status st = pcs_json_expect(&j, PCS_JSON_ARRAY, &t, "added_tokens");
-    while (st == PRECIS_OK) {
-        st = pcs_json_next(&j, &t);
-        if (st != PRECIS_OK || t.type == PCS_JSON_ARRAY_END) break;
-        if (t.type != PCS_JSON_OBJECT) return pcs_json_fail(&j, j.p, "added_tokens", "must hold objects");
-        pcs_json_token key, content = { 0 }, value;
-        int64_t id = -1;
-        bool special = false;
-        while ((st = pcs_json_next(&j, &key)) == PRECIS_OK && key.type == PCS_JSON_KEY) {
-            st = pcs_json_next(&j, &value);
-            if (st != PRECIS_OK) break;
-            if (pcs_json_is(&key, "id")) st = pcs_json_int(&j, &value, &id, "added token id");
-            else if (pcs_json_is(&key, "content")) content = value;
-            else if (pcs_json_is(&key, "special")) special = value.type == PCS_JSON_TRUE;
-            else st = pcs_json_skip(&j, &value);
-            if (st != PRECIS_OK) break;
-        }
-        if (st != PRECIS_OK) break;
-        if (content.type != PCS_JSON_STRING) return pcs_json_fail(&j, j.p, "added_tokens", "a token without content");
-        st = put_token(v, &j, &content, id, special ? 3 : 4);
-    }
-    return st;
+    pcs_tok_walk w;
+    if (!s.text) return PRECIS_OK;
+    for (pcs_tok_walk_begin(&w, v->m->ctx, s); pcs_tok_walk_next(&w);)
+        if ((w.st = pcs_tok_put_added(v, w.value, -1))) return w.st;
+    return w.st;
 }
 
 /* "a b" or ["a", "b"]; kept as "a b". */
-static precis_status read_merges(precis_model *m, pcs_json_slice s)
+static precis_status read_merges(precis_model *m, pcs_json_slice s, pcs_text **out, uint64_t *n)
 {
-    pcs_json j;
-    pcs_json_token t;
-    uint64_t n, at = 0;
-    precis_status st = count(m->ctx, s, &n);
-    if (st != PRECIS_OK) return st;
-    pcs_key *k = pcs_model_add_key(m, "tokenizer.ggml.merges");
-    pcs_text *texts = pcs_arena_alloc(&m->arena, n, sizeof *texts);
-    if (!k || !texts) return PRECIS_ENOMEM;
-    *k = (pcs_key){ .name = k->name, .type = PCS_KEY_ARRAY, .item = PCS_KEY_STRING, .n = n, .v.texts = texts };
-    pcs_json_init(&j, m->ctx, s.text, s.len);
-    st = pcs_json_expect(&j, PCS_JSON_ARRAY, &t, "merges");
-    while (st == PRECIS_OK) {
-        char *a, *b;
-        size_t na, nb;
-        st = pcs_json_next(&j, &t);
-        if (st != PRECIS_OK || t.type == PCS_JSON_ARRAY_END) break;
-        if (t.type == PCS_JSON_STRING) {
-            st = pcs_json_string(&j, &t, &m->arena, &a, &na);
-            if (st == PRECIS_OK) texts[at++] = (pcs_text){ a, na };
+    pcs_tok_walk w, pair;
+    uint64_t at = 0;
+    precis_status st = count(m->ctx, s, n);
+    pcs_text *texts = *out = st ? NULL : pcs_arena_alloc(&m->arena, *n + 1, sizeof *texts);
+    if (!texts) return st ? st : PRECIS_ENOMEM;
+    for (pcs_tok_walk_begin(&w, m->ctx, s); pcs_tok_walk_next(&w);) {
+        char *parts[2] = { NULL, NULL };
+        size_t len[2], k = 0;
+        if (w.value.text[0] == '"') {
+            if ((w.st = pcs_tok_string(m, w.value, &parts[0], &len[0]))) return w.st;
+            texts[at++] = (pcs_text){ parts[0], len[0] };
             continue;
         }
-        if (t.type != PCS_JSON_ARRAY) return pcs_json_fail(&j, j.p, "merges", "must hold strings or pairs");
-        st = pcs_json_expect(&j, PCS_JSON_STRING, &t, "merge");
-        if (st == PRECIS_OK) st = pcs_json_string(&j, &t, &m->arena, &a, &na);
-        if (st == PRECIS_OK) st = pcs_json_expect(&j, PCS_JSON_STRING, &t, "merge");
-        if (st == PRECIS_OK) st = pcs_json_string(&j, &t, &m->arena, &b, &nb);
-        if (st == PRECIS_OK) st = pcs_json_expect(&j, PCS_JSON_ARRAY_END, &t, "merge");
-        if (st != PRECIS_OK) break;
-        char *pair = pcs_arena_alloc(&m->arena, na + nb + 2, 1);
-        if (!pair) return PRECIS_ENOMEM;
-        memcpy(pair, a, na);
-        pair[na] = ' ';
-        memcpy(pair + na + 1, b, nb);
-        texts[at++] = (pcs_text){ pair, na + nb + 1 };
+        for (pcs_tok_walk_begin(&pair, m->ctx, w.value); pcs_tok_walk_next(&pair); k++)
+            if (k < 2 && (pair.st = pcs_tok_string(m, pair.value, &parts[k], &len[k]))) return pair.st;
+        if (pair.st) return pair.st;
+        if (k != 2 || !parts[0] || !parts[1])
+            return pcs_json_fail(&w.j, w.value.text, "merges", "must hold strings or pairs");
+        char *both = pcs_arena_alloc(&m->arena, len[0] + len[1] + 2, 1);
+        if (!both) return PRECIS_ENOMEM;
+        memcpy(both, parts[0], len[0]);
+        both[len[0]] = ' ';
+        memcpy(both + len[0] + 1, parts[1], len[1]);
+        texts[at++] = (pcs_text){ both, len[0] + len[1] + 1 };
     }
-    return st;
+    return w.st;
 }
 
-static bool has(pcs_json_slice s, const char *needle) { return s.text && memmem(s.text, s.len, needle, strlen(needle)); }
+/* A byte token, "<0x41>". */
+static bool is_byte(pcs_text t) { return t.len == 6 && !memcmp(t.s, "<0x", 3) && t.s[5] == '>'; }
 
-/* The pre-tokenizer, recognized by its parts; the names are GGUF's. */
-static const char *pre_name(pcs_json_slice s)
+/* Byte tokens get their type. Where some are missing, what is unknown shows, and each kind has its own way with it. */
+static precis_status find_bytes(pcs_tok_words *v, const pcs_tok_parts *p)
 {
-    if (has(s, "\\\\p{N}{1,3}")) return "llama-bpe";
-    if (has(s, "\\\\p{N}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*")) return "qwen2";
-    if (has(s, "\"Split\"") || !has(s, "\"ByteLevel\"")) return NULL;
-    if (has(s, "\"Digits\"")) return has(s, "\"individual_digits\": true") || has(s, "\"individual_digits\":true") ? "smollm" : NULL;
-    return has(s, "\"use_regex\": false") || has(s, "\"use_regex\":false") || has(s, "\"add_prefix_space\": true") ||
-                   has(s, "\"add_prefix_space\":true")
-               ? NULL
-               : "gpt-2";
-}
-
-/* ---- other models than byte-level BPE --------------------------------------------------------------------------- */
-
-static precis_status add_array(precis_model *m, const char *name, pcs_key_type item, uint64_t n, const void *data)
-{
-    pcs_key *k = pcs_model_add_key(m, name);
-    if (!k) return PRECIS_ENOMEM;
-    *k = (pcs_key){ .name = k->name, .type = PCS_KEY_ARRAY, .item = item, .n = n };
-    if (item == PCS_KEY_STRING) k->v.texts = data;
-    else k->v.items = data;
+    size_t n = 0;
+    for (uint64_t i = 0; i < v->n; i++)
+        if (v->types[i] == 1 && v->tokens[i].s && is_byte(v->tokens[i])) v->types[i] = 6, n++;
+    if (n < 256 && p->kind == PCS_TOK_SPM && p->fuse_unk && p->unk)
+        return pcs_fail(v->m->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: tokenizer.json: model BPE with fuse_unk true and %zu of 256 byte tokens: neither GGUF nor "
+                        "precis has that",
+                        v->m->path, n);
     return PRECIS_OK;
 }
 
+/* ---- kinds ----------------------------------------------------------------------------------------------------------
+ */
+
 /* BERT's: GGUF marks the start of words where the file marks their inside. */
-static precis_status finish_wordpiece(vocab *v)
+static precis_status finish_wordpiece(pcs_tok_words *v, const char *unk)
 {
-    for (uint64_t i = 0; i < v->n; i++) {
+    static const struct {
+        const char *text, *key;
+    } ids[] = { { "[CLS]", "tokenizer.ggml.cls_token_id" },
+                { "[SEP]", "tokenizer.ggml.seperator_token_id" },
+                { NULL, "tokenizer.ggml.unknown_token_id" } };
+    precis_status st = pcs_model_set_string(v->m, "tokenizer.ggml.model", "bert", 4);
+    for (uint64_t i = 0; i < v->n && !st; i++) {
+        const pcs_text t = v->tokens[i];
+        for (int k = 0; k < 3 && !st && t.s; k++) {
+            const char *text = ids[k].text ? ids[k].text : unk;
+            if (t.len == strlen(text) && !memcmp(t.s, text, t.len)) st = pcs_tok_set_id(v->m, ids[k].key, (int64_t)i);
+        }
+    }
+    for (uint64_t i = 0; i < v->n && !st; i++) {
         pcs_text *t = &v->tokens[i];
-        if (v->types[i] != 1 || (t->len > 1 && t->s[0] == '[' && t->s[t->len - 1] == ']')) {
-            if (v->types[i] == 1) v->types[i] = t->len == 5 && !memcmp(t->s, "[UNK]", 5) ? 2 : 3;
+        if (!t->s) continue;
+        const bool unknown = t->len == strlen(unk) && !memcmp(t->s, unk, t->len);
+        if (v->types[i] != 1 || unknown || (t->len > 1 && t->s[0] == '[' && t->s[t->len - 1] == ']')) {
+            if (v->types[i] == 1) v->types[i] = unknown ? 2 : 3;
             continue;
         }
         if (t->len > 2 && t->s[0] == '#' && t->s[1] == '#') {
@@ -179,177 +128,175 @@ static precis_status finish_wordpiece(vocab *v)
         memcpy(marked + 3, t->s, t->len);
         *t = (pcs_text){ marked, t->len + 3 };
     }
-    static const struct { const char *text, *key; } ids[] = { { "[CLS]", "tokenizer.ggml.cls_token_id" }, { "[SEP]", "tokenizer.ggml.seperator_token_id" }, { "[UNK]", "tokenizer.ggml.unknown_token_id" } };
-    precis_status st = pcs_model_set_string(v->m, "tokenizer.ggml.model", "bert", 4);
-    for (uint64_t i = 0; i < v->n && !st; i++)
-        for (int k = 0; k < 3 && !st; k++)
-            if (v->tokens[i].len == 5 && !memcmp(v->tokens[i].s, ids[k].text, 5)) st = pcs_model_set_u32(v->m, ids[k].key, (uint32_t)i);
-    return st;
+    return st ? st : pcs_tok_words_keys(v);
 }
 
-/* A byte token, "<0x41>". */
-static bool is_byte(pcs_text t) { return t.len == 6 && !memcmp(t.s, "<0x", 3) && t.s[5] == '>'; }
-
 /* SentencePiece BPE: a token's score is the place of the first merge that makes it. */
-static precis_status finish_spm(vocab *v, pcs_json_slice merges, bool prefix)
+static precis_status score(pcs_tok_words *v, const pcs_text *merges, uint64_t n, const char *unk)
 {
-    const size_t n_keys = v->m->n_keys;
-    precis_status st = read_merges(v->m, merges);
-    if (st) return st;
-    const pcs_key list = v->m->keys[n_keys];
-    v->m->n_keys = n_keys; /* the scores say it */
-    float *scores = pcs_arena_alloc(&v->m->arena, v->n, sizeof *scores);
     pcs_map map;
     bool existed;
-    if (!scores) return PRECIS_ENOMEM;
-    pcs_map_init(&map, v->ctx);
+    precis_status st = PRECIS_OK;
+    pcs_map_init(&map, v->m->ctx);
     for (uint64_t i = 0; i < v->n && !st; i++) {
-        scores[i] = -1e9f;
-        if (v->types[i] == 1 && is_byte(v->tokens[i])) v->types[i] = 6;
-        st = pcs_map_put(&map, v->tokens[i].s, v->tokens[i].len, (uint32_t)i, &existed);
+        v->scores[i] = -1e9f;
+        if (v->tokens[i].s) st = pcs_map_put(&map, v->tokens[i].s, v->tokens[i].len, (uint32_t)i, &existed);
     }
-    for (uint64_t r = 0; r < list.n && !st; r++) {
+    for (uint64_t r = 0; r < n && !st; r++) {
         char joined[1024];
-        const pcs_text t = list.v.texts[r];
+        const pcs_text t = merges[r];
         const char *gap = t.len > 1 ? memchr(t.s + 1, ' ', t.len - 1) : NULL;
         uint32_t id;
         if (!gap || t.len > sizeof joined) continue;
         const size_t left = (size_t)(gap - t.s);
         memcpy(joined, t.s, left);
         memcpy(joined + left, gap + 1, t.len - left - 1);
-        if (pcs_map_get(&map, joined, t.len - 1, &id) && scores[id] == -1e9f) scores[id] = -(float)r;
+        if (pcs_map_get(&map, joined, t.len - 1, &id) && v->scores[id] == -1e9f) v->scores[id] = -(float)r;
     }
-    uint32_t unk;
-    if (!st && pcs_map_get(&map, "<unk>", 5, &unk)) v->types[unk] = 2;
+    uint32_t id;
+    if (!st && pcs_map_get(&map, unk, strlen(unk), &id)) v->types[id] = 2;
     pcs_map_free(&map);
-    if (!st) st = pcs_model_set_string(v->m, "tokenizer.ggml.model", "llama", 5);
-    if (!st) st = add_array(v->m, "tokenizer.ggml.scores", PCS_KEY_F32, v->n, scores);
-    return st ? st : pcs_model_set_bool(v->m, "tokenizer.ggml.add_space_prefix", prefix);
+    return st;
 }
 
-static int base64(int c) { return c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1; }
-
-/* The character map of a "Precompiled" normalizer, wherever it stands in the object. */
-static precis_status read_charsmap(precis_model *m, pcs_json_slice normalizer)
+static precis_status finish_spm(pcs_tok_words *v, const pcs_tok_parts *p)
 {
-    static const char key[] = "\"precompiled_charsmap\"";
-    const char *at = normalizer.text ? memmem(normalizer.text, normalizer.len, key, sizeof key - 1) : NULL;
-    if (!at) return PRECIS_OK;
-    const char *end = normalizer.text + normalizer.len, *open = memchr(at + sizeof key - 1, '"', (size_t)(end - at) - sizeof key + 1);
-    const char *close = open ? memchr(open + 1, '"', (size_t)(end - open - 1)) : NULL;
-    if (!close) return PRECIS_OK;
-    uint8_t *out = pcs_arena_alloc(&m->arena, (size_t)(close - open) + 4, 1);
-    if (!out) return PRECIS_ENOMEM;
+    pcs_text *merges;
+    uint64_t n;
+    precis_status st = read_merges(v->m, p->merges, &merges, &n);
+    if (!st) st = find_bytes(v, p);
+    if (!st) st = score(v, merges, n, p->unk ? p->unk : "<unk>");
+    if (!st) st = pcs_model_set_string(v->m, "tokenizer.ggml.model", "llama", 5);
+    if (!st) st = pcs_tok_add_array(v->m, "tokenizer.ggml.scores", PCS_KEY_F32, v->n, v->scores);
+    if (!st) st = pcs_model_set_bool(v->m, "tokenizer.ggml.add_space_prefix", p->prefix);
+    return st ? st : pcs_tok_words_keys(v);
+}
+
+/* Has every byte a token? They are written as characters of U+0021 to U+0143. */
+static bool all_bytes(const pcs_tok_words *v)
+{
+    bool seen[0x144] = { false };
     size_t n = 0;
+    for (uint64_t i = 0; i < v->n; i++) {
+        uint32_t c;
+        const pcs_text t = v->tokens[i];
+        if (!t.s || !t.len || t.len > 2 || pcs_utf8(t.s, t.len, &c) != t.len || c >= 0x144 || seen[c]) continue;
+        const bool byte = (c >= 33 && c <= 126) || (c >= 161 && c <= 172) || c >= 174;
+        seen[c] = true;
+        n += byte;
+    }
+    return n == 256;
+}
+
+static precis_status finish_bytes(pcs_tok_words *v, const pcs_tok_parts *p)
+{
+    precis_status st = pcs_model_set_string(v->m, "tokenizer.ggml.model", "gpt2", 4);
+    if (!st && p->unk && !all_bytes(v))
+        return pcs_fail(v->m->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: tokenizer.json: model BPE with unk_token %.40s and a vocabulary without all bytes: "
+                        "neither GGUF nor precis has that",
+                        v->m->path, p->unk);
+    if (!st) st = pcs_model_set_string(v->m, "tokenizer.ggml.pre", p->pre, strlen(p->pre));
+    if (!st) st = pcs_tok_words_keys(v);
+    pcs_text *merges;
+    uint64_t n;
+    if (!st) st = read_merges(v->m, p->merges, &merges, &n);
+    if (!st) st = pcs_tok_add_array(v->m, "tokenizer.ggml.merges", PCS_KEY_STRING, n, merges);
+    /* what the name stands for, in precis and (ignore_merges) in llama.cpp; GGUF has no keys for it */
+    if (!st) st = pcs_tok_set_flag(v->m, "precis.tokenizer.nfc", p->nfc, !strcmp(p->pre, "qwen2"));
+    return st ? st
+              : pcs_tok_set_flag(v->m, "precis.tokenizer.ignore_merges", p->ignore_merges,
+                                 !strcmp(p->pre, "llama-bpe") || !strcmp(p->pre, "tekken"));
+}
+
+static int base64(int c)
+{
+    return c >= 'A' && c <= 'Z'   ? c - 'A'
+           : c >= 'a' && c <= 'z' ? c - 'a' + 26
+           : c >= '0' && c <= '9' ? c - '0' + 52
+           : c == '+'             ? 62
+           : c == '/'             ? 63
+                                  : -1;
+}
+
+/* The character map of a "Precompiled" normalizer. */
+static precis_status read_charsmap(precis_model *m, pcs_json_slice s)
+{
+    char *text;
+    size_t len, n = 0;
     uint32_t bits = 0;
     int have = 0;
-    for (const char *p = open + 1; p < close; p++) {
-        const int v = base64((unsigned char)*p);
-        if (v < 0) continue; /* padding, and escaped slashes' backslashes */
+    const precis_status st = pcs_tok_string(m, s, &text, &len);
+    if (st || !text) return st;
+    uint8_t *out = pcs_arena_alloc(&m->arena, len + 4, 1);
+    if (!out) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < len; i++) {
+        const int v = base64((unsigned char)text[i]);
+        if (v < 0) continue; /* padding */
         bits = bits << 6 | (uint32_t)v;
         have += 6;
         if (have >= 8) out[n++] = (uint8_t)(bits >> (have -= 8));
     }
-    return n ? add_array(m, "tokenizer.ggml.precompiled_charsmap", PCS_KEY_U8, n, out) : PRECIS_OK;
+    return n ? pcs_tok_add_array(m, "tokenizer.ggml.precompiled_charsmap", PCS_KEY_U8, n, out) : PRECIS_OK;
 }
 
-/* Unigram: vocab is [[piece, score], ...]. */
-static precis_status read_unigram(precis_model *m, pcs_json_slice model, pcs_json_slice words, pcs_json_slice added, pcs_json_slice normalizer, bool prefix)
+/* Unigram's vocab is [[piece, score], ...]. */
+static precis_status read_pieces(pcs_tok_words *v, pcs_json_slice words)
 {
-    vocab v = { .m = m, .ctx = m->ctx };
     pcs_json j;
-    pcs_json_token t;
-    uint64_t at = 0, n_added = 0;
-    precis_status st = count(m->ctx, words, &v.n);
-    if (!st && added.text) st = count(m->ctx, added, &n_added);
-    const uint64_t pieces = v.n;
-    v.n += n_added;
-    if (v.n > PCS_LIMIT_VOCABULARY) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tokenizer.json: more than %d tokens", m->path, PCS_LIMIT_VOCABULARY);
-    v.tokens = pcs_arena_alloc(&m->arena, v.n, sizeof *v.tokens);
-    v.types = pcs_arena_alloc(&m->arena, v.n, sizeof *v.types);
-    float *scores = pcs_arena_alloc(&m->arena, v.n, sizeof *scores);
-    if (!v.tokens || !v.types || !scores) return PRECIS_ENOMEM;
-    pcs_json_init(&j, m->ctx, words.text, words.len);
-    if (!st) st = pcs_json_expect(&j, PCS_JSON_ARRAY, &t, "vocab");
-    while (!st && !(st = pcs_json_next(&j, &t)) && t.type != PCS_JSON_ARRAY_END) {
-        pcs_json_token text, score;
-        double s;
-        if (t.type != PCS_JSON_ARRAY || at >= pieces) return pcs_json_fail(&j, j.p, "vocab", "must hold pairs of a piece and a score");
+    pcs_json_token t, text, number;
+    int64_t at = 0;
+    char *s;
+    size_t len;
+    double d;
+    pcs_json_init(&j, v->m->ctx, words.text, words.len);
+    precis_status st = pcs_json_expect(&j, PCS_JSON_ARRAY, &t, "vocab");
+    for (; !st && !(st = pcs_json_next(&j, &t)) && t.type != PCS_JSON_ARRAY_END; at++) {
+        if (t.type != PCS_JSON_ARRAY) return pcs_json_fail(&j, j.p, "vocab", "must hold pairs of a piece and a score");
         st = pcs_json_expect(&j, PCS_JSON_STRING, &text, "piece");
-        if (!st) st = put_token(&v, &j, &text, (int64_t)at, 1);
-        if (!st) st = pcs_json_next(&j, &score);
-        if (!st) st = pcs_json_double(&j, &score, &s, "score");
+        if (!st) st = pcs_json_string(&j, &text, &v->m->arena, &s, &len);
+        if (!st) st = pcs_tok_put(v, at, s, len, 1);
+        if (!st) st = pcs_json_next(&j, &number);
+        if (!st) st = pcs_json_double(&j, &number, &d, "score");
         if (!st) st = pcs_json_expect(&j, PCS_JSON_ARRAY_END, &t, "vocab");
-        if (!st && is_byte(v.tokens[at])) v.types[at] = 6;
-        if (!st) scores[at++] = (float)s;
+        if (!st) v->scores[at] = (float)d;
     }
-    pcs_json_slice unk;
-    if (!st) st = pcs_json_find(m->ctx, model, "unk_id", &unk);
-    if (!st && added.text) st = read_added(&v, added);
-    if (st) return st;
-    if (unk.text && unk.text[0] >= '0' && unk.text[0] <= '9') {
-        const uint64_t id = strtoull(unk.text, NULL, 10);
-        if (id < pieces) v.types[id] = 2;
-        st = pcs_model_set_u32(m, "tokenizer.ggml.unknown_token_id", (uint32_t)id);
+    return st;
+}
+
+static precis_status finish_unigram(pcs_tok_words *v, const pcs_tok_parts *p)
+{
+    precis_status st = p->byte_fallback ? find_bytes(v, p) : PRECIS_OK;
+    if (p->unk_id >= 0 && (uint64_t)p->unk_id < v->n) {
+        v->types[p->unk_id] = 2;
+        if (!st) st = pcs_tok_set_id(v->m, "tokenizer.ggml.unknown_token_id", p->unk_id);
     }
-    while (v.n && !v.tokens[v.n - 1].s) v.n--;
-    for (uint64_t i = 0; i < v.n; i++)
-        if (!v.tokens[i].s) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tokenizer.json: no token has the id %llu", m->path, (unsigned long long)i);
-    if (!st) st = pcs_model_set_string(m, "tokenizer.ggml.model", "t5", 2);
-    if (!st) st = add_array(m, "tokenizer.ggml.tokens", PCS_KEY_STRING, v.n, v.tokens);
-    if (!st) st = add_array(m, "tokenizer.ggml.token_type", PCS_KEY_I32, v.n, v.types);
-    if (!st) st = add_array(m, "tokenizer.ggml.scores", PCS_KEY_F32, v.n, scores);
-    if (!st) st = pcs_model_set_bool(m, "tokenizer.ggml.add_space_prefix", prefix);
-    if (!st) st = pcs_model_set_bool(m, "tokenizer.ggml.remove_extra_whitespaces", has(normalizer, "\"Strip\"") || has(normalizer, " {2,}") || has(normalizer, "\"Precompiled\""));
-    return st ? st : read_charsmap(m, normalizer);
+    if (!st) st = pcs_model_set_string(v->m, "tokenizer.ggml.model", "t5", 2);
+    if (!st) st = pcs_tok_words_keys(v);
+    if (!st) st = pcs_tok_add_array(v->m, "tokenizer.ggml.scores", PCS_KEY_F32, v->n, v->scores);
+    if (!st) st = pcs_model_set_bool(v->m, "tokenizer.ggml.add_space_prefix", p->prefix);
+    if (!st) st = pcs_model_set_bool(v->m, "tokenizer.ggml.remove_extra_whitespaces", p->squeeze);
+    return st ? st : read_charsmap(v->m, p->charsmap);
 }
 
 precis_status pcs_tokenizer_json(precis_model *m, pcs_json_slice text)
 {
-    precis_ctx *ctx = m->ctx;
-    pcs_json_slice model, added, pre, type, words, merges, fallback, normalizer;
-    precis_status st = pcs_json_find(ctx, text, "model", &model);
-    if (st == PRECIS_OK) st = pcs_json_find(ctx, text, "added_tokens", &added);
-    if (st == PRECIS_OK) st = pcs_json_find(ctx, text, "pre_tokenizer", &pre);
-    if (st == PRECIS_OK) st = pcs_json_find(ctx, text, "normalizer", &normalizer);
-    if (st != PRECIS_OK) return st;
-    if (!model.text) return pcs_fail_at(ctx, PRECIS_EFORMAT, 0, "model", "tokenizer.json has no model");
-    st = pcs_json_find(ctx, model, "type", &type);
-    if (st == PRECIS_OK) st = pcs_json_find(ctx, model, "vocab", &words);
-    if (st == PRECIS_OK) st = pcs_json_find(ctx, model, "merges", &merges);
-    if (st == PRECIS_OK) st = pcs_json_find(ctx, model, "byte_fallback", &fallback);
-    if (st != PRECIS_OK) return st;
-    const bool metaspace = has(pre, "\"Metaspace\""), never = has(pre, "\"never\""), prepend = has(normalizer, "\"Prepend\"");
-    const bool bpe = has(type, "\"BPE\"") || !type.text, wordpiece = has(type, "\"WordPiece\""), spm = bpe && has(fallback, "true");
-    if (words.text && has(type, "\"Unigram\"")) return read_unigram(m, model, words, added, normalizer, metaspace && !never);
-    if (!words.text || (bpe && !merges.text)) return pcs_fail_at(ctx, PRECIS_EFORMAT, 0, "model", "tokenizer.json has no vocabulary or merges");
-    const char *name = pre.text && bpe && !spm ? pre_name(pre) : NULL;
-    if (!wordpiece && !spm && !name)
-        return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: tokenizer.json: byte-level BPE with the pre-tokenizers of GPT-2, SmolLM, Llama 3 and Qwen2, BPE with byte fallback, "
-                        "WordPiece and Unigram can be read; this one has another model or pre_tokenizer", m->path);
-    uint64_t n_added = 0;
-    vocab v = { .m = m, .ctx = ctx };
-    st = count(ctx, words, &v.n);
-    if (st == PRECIS_OK && added.text) st = count(ctx, added, &n_added);
-    if (st != PRECIS_OK) return st;
-    v.n += n_added;
-    if (v.n > PCS_LIMIT_VOCABULARY) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: tokenizer.json: more than %d tokens", m->path, PCS_LIMIT_VOCABULARY);
-    v.tokens = pcs_arena_alloc(&m->arena, v.n, sizeof *v.tokens);
-    v.types = pcs_arena_alloc(&m->arena, v.n, sizeof *v.types);
-    if (!v.tokens || !v.types) return PRECIS_ENOMEM;
-    st = read_vocab(&v, words);
-    if (st == PRECIS_OK && added.text) st = read_added(&v, added);
-    if (st != PRECIS_OK) return st;
-    while (v.n && !v.tokens[v.n - 1].s) v.n--; /* added tokens that were in the vocabulary already */
-    for (uint64_t i = 0; i < v.n; i++)
-        if (!v.tokens[i].s) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: tokenizer.json: no token has the id %llu", m->path, (unsigned long long)i);
-    if (wordpiece) st = finish_wordpiece(&v);
-    else if (spm) st = finish_spm(&v, merges, prepend || (metaspace && !never));
-    else {
-        st = pcs_model_set_string(m, "tokenizer.ggml.model", "gpt2", 4);
-        if (st == PRECIS_OK) st = pcs_model_set_string(m, "tokenizer.ggml.pre", name, strlen(name));
+    pcs_tok_parts p;
+    pcs_tok_words v;
+    uint64_t words = 0, added = 0;
+    precis_status st = pcs_tok_read_parts(m, text, &p);
+    if (!st) st = count(m->ctx, p.words, &words);
+    if (!st && p.added.text) st = count(m->ctx, p.added, &added);
+    if (!st) st = pcs_tok_words_init(&v, m, words + added, p.kind == PCS_TOK_SPM || p.kind == PCS_TOK_UNIGRAM);
+    if (!st) st = p.kind == PCS_TOK_UNIGRAM ? read_pieces(&v, p.words) : read_vocab(&v, p.words);
+    if (!st) st = read_added(&v, p.added);
+    if (!st) st = pcs_tok_words_fill(&v);
+    if (st) return st;
+    switch (p.kind) {
+    case PCS_TOK_WORDPIECE: st = finish_wordpiece(&v, p.unk ? p.unk : "[UNK]"); break;
+    case PCS_TOK_UNIGRAM: st = finish_unigram(&v, &p); break;
+    case PCS_TOK_SPM: st = finish_spm(&v, &p); break;
+    case PCS_TOK_BYTES: st = finish_bytes(&v, &p); break;
     }
-    if (!st) st = add_array(m, "tokenizer.ggml.tokens", PCS_KEY_STRING, v.n, v.tokens);
-    if (!st) st = add_array(m, "tokenizer.ggml.token_type", PCS_KEY_I32, v.n, v.types);
-    return st || wordpiece || spm ? st : read_merges(m, merges);
+    return st ? st : pcs_tok_set_adds(m, p.first, p.last);
 }

@@ -133,7 +133,13 @@ precis_status pcs_tokenizer_model(precis_model *m, const uint8_t *data, size_t l
     if (!st) st = array(m, "tokenizer.ggml.token_type", PCS_KEY_I32, p.n, p.types);
     if (!st && p.unk >= 0) st = pcs_model_set_u32(m, "tokenizer.ggml.unknown_token_id", (uint32_t)p.unk);
     if (!st) st = pcs_model_set_bool(m, "tokenizer.ggml.add_space_prefix", p.prefix);
-    if (!st && p.kind == 1) st = pcs_model_set_bool(m, "tokenizer.ggml.remove_extra_whitespaces", p.squeeze);
+    if (!st && (p.kind == 1 || p.squeeze))
+        st = pcs_model_set_bool(m, "tokenizer.ggml.remove_extra_whitespaces", p.squeeze);
+    if (!st && p.kind == 2 && (p.squeeze || map.s))
+        pcs_warn(
+            m->ctx,
+            "%s: tokenizer.model is BPE that normalizes texts: precis does, llama.cpp does not do it for this kind",
+            m->path);
     if (!st && map.s) st = array(m, "tokenizer.ggml.precompiled_charsmap", PCS_KEY_U8, map.len, map.s);
     return st;
 }

@@ -231,9 +231,28 @@ static precis_status name_symbols(precis_tokenizer *t)
     return PRECIS_OK;
 }
 
+static precis_status load_charsmap(precis_tokenizer *t, const precis_model *m)
+{
+    const pcs_key *map = pcs_model_key(m, "tokenizer.ggml.precompiled_charsmap");
+    if (!map || map->type != PCS_KEY_ARRAY || (map->item != PCS_KEY_U8 && map->item != PCS_KEY_I8) || !map->n)
+        return PRECIS_OK;
+    const uint8_t *p = map->v.items;
+    const uint32_t bytes = map->n >= 4 ? pcs_load32(p) : 0;
+    if (map->n < 8 || bytes % 4 || bytes < 4 || bytes > map->n - 4)
+        return pcs_fail(t->ctx, PRECIS_EFORMAT,
+                        "%s: key tokenizer.ggml.precompiled_charsmap: %u bytes of units in %llu", m->path, bytes,
+                        (unsigned long long)map->n);
+    t->charsmap = pcs_arena_alloc(&t->arena, (size_t)map->n, 1);
+    if (!t->charsmap) return PRECIS_ENOMEM;
+    memcpy((uint8_t *)(uintptr_t)t->charsmap, p + 4, (size_t)map->n - 4);
+    t->charsmap_units = bytes / 4;
+    t->charsmap_text = (size_t)map->n - 4 - bytes;
+    return PRECIS_OK;
+}
+
 static precis_status load_unigram(precis_tokenizer *t, const precis_model *m)
 {
-    const pcs_key *scores = pcs_model_key(m, "tokenizer.ggml.scores"), *map = pcs_model_key(m, "tokenizer.ggml.precompiled_charsmap");
+    const pcs_key *scores = pcs_model_key(m, "tokenizer.ggml.scores");
     if (!scores || scores->type != PCS_KEY_ARRAY || scores->n != t->n)
         return pcs_fail(t->ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.scores is missing or has another length than the tokens", m->path);
     t->scores = pcs_arena_alloc(&t->arena, t->n, sizeof *t->scores);
@@ -245,16 +264,6 @@ static precis_status load_unigram(precis_tokenizer *t, const precis_model *m)
         if (t->type[i] == PCS_TOKEN_NORMAL && t->scores[i] < least) least = t->scores[i];
     }
     t->unknown_score = least - 10.0f;
-    if (!map || map->type != PCS_KEY_ARRAY || (map->item != PCS_KEY_U8 && map->item != PCS_KEY_I8) || !map->n) return PRECIS_OK;
-    const uint8_t *p = map->v.items;
-    const uint32_t bytes = map->n >= 4 ? pcs_load32(p) : 0;
-    if (map->n < 8 || bytes % 4 || bytes < 4 || bytes > map->n - 4)
-        return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: key tokenizer.ggml.precompiled_charsmap: %u bytes of units in %llu", m->path, bytes, (unsigned long long)map->n);
-    t->charsmap = pcs_arena_alloc(&t->arena, (size_t)map->n, 1);
-    if (!t->charsmap) return PRECIS_ENOMEM;
-    memcpy((uint8_t *)(uintptr_t)t->charsmap, p + 4, (size_t)map->n - 4);
-    t->charsmap_units = bytes / 4;
-    t->charsmap_text = (size_t)map->n - 4 - bytes;
     return PRECIS_OK;
 }
 
@@ -291,7 +300,13 @@ static void load_settings(precis_tokenizer *t, const precis_model *m)
     if (t->unk < -1 || t->unk >= (int64_t)t->n) t->unk = -1;
     t->add_bos = pcs_model_int(m, "tokenizer.ggml.add_bos_token", t->kind == PCS_SPM || words || (t->pre && t->pre->bos), NULL) != 0;
     t->add_eos = pcs_model_int(m, "tokenizer.ggml.add_eos_token", words || unigram, NULL) != 0;
-    t->squeeze = unigram && pcs_model_int(m, "tokenizer.ggml.remove_extra_whitespaces", 1, NULL) != 0;
+    t->nfc = pcs_model_int(m, "precis.tokenizer.nfc", t->pre && t->pre->nfc, NULL) != 0;
+    t->whole = pcs_model_int(m, "precis.tokenizer.ignore_merges", t->pre && t->pre->whole, NULL) != 0;
+    const pcs_key *flags = pcs_model_key(m, "precis.tokenizer.added_flags");
+    if (flags && flags->type == PCS_KEY_ARRAY && flags->item == PCS_KEY_U8 && flags->n == t->n)
+        t->flags = flags->v.items; /* the model outlives it */
+    t->squeeze = (t->kind == PCS_SPM || unigram) &&
+                 pcs_model_int(m, "tokenizer.ggml.remove_extra_whitespaces", unigram, NULL) != 0;
     t->add_space = (t->kind == PCS_SPM || unigram) && pcs_model_int(m, "tokenizer.ggml.add_space_prefix", 1, NULL) != 0;
 }
 
@@ -300,6 +315,8 @@ precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, con
     const uint64_t refused = precis_ctx_refused(ctx);
     *out = NULL;
     const char *kind = pcs_model_string(model, "tokenizer.ggml.model"), *pre = pcs_model_string(model, "tokenizer.ggml.pre");
+    const char *why = pcs_model_string(model, "precis.no_tokenizer");
+    if (why) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s; the model reads no text", why);
     if (!kind) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.model is missing; the model cannot read text", model->path);
     static const char *const kinds[] = { "gpt2", "llama", "bert", "t5" };
     size_t row = 0;
@@ -322,6 +339,7 @@ precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, con
                       model->path, pre);
     if (st == PRECIS_OK) st = load_tokens(t, model);
     if (st == PRECIS_OK && t->kind == PCS_UNIGRAM) st = load_unigram(t, model);
+    if (st == PRECIS_OK && (t->kind == PCS_UNIGRAM || t->kind == PCS_SPM)) st = load_charsmap(t, model);
     if (st == PRECIS_OK && t->kind <= PCS_SPM) st = t->spm ? load_scores(t, model) : load_merges(t, model);
     if (st == PRECIS_OK && t->kind == PCS_SPM) st = name_symbols(t);
     if (st == PRECIS_OK) st = pcs_merges_ready(&t->merges);

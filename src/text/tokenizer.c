@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "base/stop.h"
 
+#include <utf8proc.h>
+
 precis_status pcs_tokenizer_emit(precis_tokenizer *t, int32_t id)
 {
     if (pcs_stopped(t->ctx, t->n_out)) return pcs_progress(t->ctx, "tokenize", t->n_out, t->n_out + 1);
@@ -33,8 +35,9 @@ static precis_status room(precis_tokenizer *t, size_t n)
 static precis_status bpe_piece(precis_tokenizer *t, const char *p, size_t n)
 {
     uint32_t id;
-    if (t->pre->whole && pcs_map_get(&t->map, p, n, &id)) return pcs_tokenizer_emit(t, (int32_t)id);
-    precis_status st = room(t, n);
+    precis_status st = pcs_tokenizer_did(t, n);
+    if (st == PRECIS_OK && t->whole && pcs_map_get(&t->map, p, n, &id)) return pcs_tokenizer_emit(t, (int32_t)id);
+    if (st == PRECIS_OK) st = room(t, n);
     size_t count = 0;
     for (size_t i = 0; i < n && st == PRECIS_OK; i++)
         if (t->byte[(unsigned char)p[i]] != PCS_NO_TOKEN) t->piece[count++] = t->byte[(unsigned char)p[i]];
@@ -56,7 +59,7 @@ static precis_status bpe_span(precis_tokenizer *t, const char *p, size_t n)
 static precis_status bpe_text(precis_tokenizer *t, const char *p, size_t n)
 {
     char *normal = NULL;
-    precis_status st = t->pre->nfc ? pcs_nfc(t->ctx, p, n, &normal, &n) : PRECIS_OK;
+    precis_status st = t->nfc ? pcs_nfc(t->ctx, p, n, &normal, &n) : PRECIS_OK;
     if (normal) p = normal;
     if (st == PRECIS_OK && !t->pre->digits) st = bpe_span(t, p, n);
     else if (st == PRECIS_OK) {
@@ -79,17 +82,17 @@ static precis_status bpe_text(precis_tokenizer *t, const char *p, size_t n)
 static const char space_mark[] = "\xe2\x96\x81"; /* U+2581 */
 
 /* Symbols are characters; one without a token is kept as n_symbols + its place in the text. */
-static precis_status spm_text(precis_tokenizer *t, const char *p, size_t n, bool first)
+static precis_status spm_text(precis_tokenizer *t, const char *p, size_t n, bool prefix)
 {
     size_t count = 0;
-    const bool prefix = first && t->add_space && n;
     precis_status st = room(t, n + 1);
     if (st != PRECIS_OK) return st;
     uint32_t mark = PCS_NO_TOKEN;
     pcs_map_get(&t->map, space_mark, 3, &mark);
     const uint32_t base = t->n_symbols;
     if (prefix) t->piece[count++] = mark == PCS_NO_TOKEN ? base : mark;
-    for (size_t i = 0, k; i < n; i += k) {
+    st = pcs_tokenizer_did(t, n);
+    for (size_t i = 0, k; i < n && st == PRECIS_OK; i += k) {
         uint32_t cp, id;
         k = pcs_utf8(p + i, n - i, &cp);
         if (!k) k = 1;
@@ -97,7 +100,7 @@ static precis_status spm_text(precis_tokenizer *t, const char *p, size_t n, bool
         else if (!pcs_map_get(&t->map, p + i, k, &id)) id = base + (uint32_t)i + 1;
         t->piece[count++] = id;
     }
-    st = pcs_merge(&t->merges, t->piece, &count);
+    if (st == PRECIS_OK) st = pcs_merge(&t->merges, t->piece, &count);
     for (size_t i = 0; i < count && st == PRECIS_OK; i++) {
         const uint32_t id = t->piece[i];
         if (id < t->n && t->type[id] != PCS_TOKEN_UNUSED) {
@@ -114,6 +117,17 @@ static precis_status spm_text(precis_tokenizer *t, const char *p, size_t n, bool
         for (size_t b = 0; known && b < k && st == PRECIS_OK; b++) st = pcs_tokenizer_emit(t, (int32_t)t->byte[(unsigned char)bytes[b]]);
         if (!known && t->unk >= 0) st = pcs_tokenizer_emit(t, t->unk);
     }
+    return st;
+}
+
+/* Few models of this kind normalize: blanks are then marked, and the prefix is there, before pieces are looked for. */
+static precis_status spm_normal(precis_tokenizer *t, const char *p, size_t n, bool first)
+{
+    pcs_normal b = { 0 };
+    if (!t->charsmap && !t->squeeze) return spm_text(t, p, n, first && t->add_space && n);
+    precis_status st = pcs_normalize(t, p, n, first, &b);
+    if (st == PRECIS_OK) st = spm_text(t, b.s, b.n, false);
+    pcs_free(t->ctx, b.s);
     return st;
 }
 
@@ -141,7 +155,10 @@ static precis_status span(precis_tokenizer *t, const char *p, size_t n, bool fir
         p = clean;
         n = k;
     }
-    const precis_status st = t->kind == PCS_SPM ? spm_text(t, p, n, first) : t->kind == PCS_WORDPIECE ? pcs_wordpiece(t, p, n) : t->kind == PCS_UNIGRAM ? pcs_unigram(t, p, n, first) : bpe_text(t, p, n);
+    const precis_status st = t->kind == PCS_SPM         ? spm_normal(t, p, n, first)
+                             : t->kind == PCS_WORDPIECE ? pcs_wordpiece(t, p, n)
+                             : t->kind == PCS_UNIGRAM   ? pcs_unigram(t, p, n, first)
+                                                        : bpe_text(t, p, n);
     pcs_free(t->ctx, clean);
     return st;
 }
@@ -164,6 +181,61 @@ precis_status precis_tokenizer_guard(precis_tokenizer *t, const char *text, char
     return PRECIS_OK;
 }
 
+/* ---- settings of added tokens -------------------------------------------------------------------------- */
+
+/* \s and \w of the tokenizers package's patterns. */
+static bool blank(uint32_t c)
+{
+    return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+           c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
+static bool word(uint32_t c)
+{
+    switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_PC: return true;
+    default: return c == 0x200c || c == 0x200d;
+    }
+}
+
+/* The character that ends at p; text begins at `from`. */
+static size_t before(const char *from, const char *p, uint32_t *c)
+{
+    size_t k = 1;
+    if (p == from) return 0;
+    while (k < 4 && p - k > from && ((unsigned char)p[-(ptrdiff_t)k] & 0xc0) == 0x80) k++;
+    return pcs_utf8(p - k, k, c) == k ? k : 0;
+}
+
+/* What a special token of n bytes at `at` takes: false when it must be a word of its own and is none. *from: where the
+ * text before it ends; *to: where it goes on. last: the end of the token before, whose blanks are its own. */
+static bool extent(const precis_tokenizer *t, uint32_t id, const char *text, size_t len, size_t last, size_t at,
+                   size_t n, size_t *from, size_t *to)
+{
+    const uint8_t flags = t->flags ? t->flags[id] : 0;
+    uint32_t c;
+    size_t k;
+    *from = at;
+    *to = at + n;
+    if (flags & PCS_ADDED_WORD &&
+        ((before(text, text + at, &c) && word(c)) || (*to < len && pcs_utf8(text + *to, len - *to, &c) && word(c))))
+        return false;
+    while (flags & PCS_ADDED_LSTRIP && *from > last && (k = before(text + last, text + *from, &c)) && blank(c))
+        *from -= k;
+    while (flags & PCS_ADDED_RSTRIP && *to < len && (k = pcs_utf8(text + *to, len - *to, &c)) && blank(c)) *to += k;
+    return true;
+}
+
 static precis_status encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags)
 {
     precis_status st = flags & PRECIS_TEXT_ADD && t->add_bos && t->bos >= 0 ? pcs_tokenizer_emit(t, t->bos) : PRECIS_OK;
@@ -171,20 +243,22 @@ static precis_status encode(precis_tokenizer *t, const char *text, size_t len, u
     size_t from = 0;
     for (size_t i = 0; i <= len && st == PRECIS_OK;) {
         uint32_t id = 0;
+        size_t end = i, next = i;
         const size_t k = i < len ? special_at(t, text + i, len - i, flags, &id) : 0;
-        if (!k && i < len) {
-            i++;
+        if ((!k && i < len) || (k && !extent(t, id, text, len, from, i, k, &end, &next))) {
+            i += k ? k : 1;
             continue;
         }
-        if (i > from) {
-            st = span(t, text + from, i - from, first, flags);
+        if (end > from) {
+            st = span(t, text + from, end - from, first, flags);
             first = false;
         }
         if (k && st == PRECIS_OK) {
             st = pcs_tokenizer_emit(t, (int32_t)id);
+            if (st == PRECIS_OK) st = pcs_tokenizer_did(t, k);
             first = t->type[id] == PCS_TOKEN_CONTROL;
         }
-        i += k ? k : 1;
+        i = k ? next : i + 1;
         from = i;
     }
     if (st == PRECIS_OK && flags & PRECIS_TEXT_ADD && t->add_eos && t->eos >= 0) st = pcs_tokenizer_emit(t, t->eos);
@@ -198,7 +272,11 @@ precis_status precis_tokenizer_encode(precis_tokenizer *t, const char *text, siz
     if (len >= (size_t)1 << 30) return pcs_fail(t->ctx, PRECIS_EINVAL, "a text of %zu bytes; split it below 1 GiB", len);
     t->out = NULL;
     t->n_out = t->cap_out = 0;
+    t->seen = 0;
+    t->length = (uint64_t)len + 1;
     precis_status st = encode(t, text, len, flags);
+    if (st == PRECIS_OK && t->seen >> 20)
+        st = pcs_progress(t->ctx, "tokenize", t->length, t->length); /* it has been begun */
     if (st == PRECIS_OK && !t->out) st = (t->out = pcs_alloc(t->ctx, 1, sizeof *t->out)) ? PRECIS_OK : PRECIS_ENOMEM;
     if (st != PRECIS_OK) pcs_free(t->ctx, t->out);
     else *ids = t->out, *n = t->n_out;

@@ -2,6 +2,7 @@
 #ifndef PCS_TOKENIZER_H
 #define PCS_TOKENIZER_H
 
+#include "model/added_tokens.h"
 #include "model/model.h"
 #include "precis/text.h"
 
@@ -77,6 +78,7 @@ struct precis_tokenizer {
     enum { PCS_BPE, PCS_SPM, PCS_WORDPIECE, PCS_UNIGRAM } kind;
     bool spm;              /* tokens write a blank as U+2581: all but byte-level BPE */
     const pcs_pretokenizer *pre;
+    bool nfc, whole;       /* as pre has them, unless a key says otherwise */
     uint32_t n, n_symbols; /* tokens; and characters that are no tokens but parts of some */
     pcs_text *text;        /* bytes of each token as they stand in a text */
     uint8_t *type;
@@ -84,26 +86,41 @@ struct precis_tokenizer {
     pcs_map special;       /* control and user tokens */
     uint16_t *special_len; /* lengths of specials, descending, ended by 0 */
     bool special_first[256];
+    const uint8_t *flags;  /* settings of added tokens (PCS_ADDED_*), or NULL: none has any */
     uint32_t byte[256];    /* token of a byte, or PCS_NO_TOKEN */
     pcs_merges merges;
     pcs_trie trie;         /* wordpiece and unigram */
     float *scores, unknown_score;
-    const uint8_t *charsmap; /* unigram: units, then texts */
+    const uint8_t *charsmap; /* SentencePiece: units, then texts */
     uint32_t charsmap_units;
     size_t charsmap_text;
-    bool squeeze;          /* unigram: blanks in a row are one */
+    bool squeeze;          /* SentencePiece: blanks in a row are one */
     int32_t bos, eos, eot, unk;
     int32_t *ends;         /* all ids that end a text, the two among them */
     size_t n_ends;
     bool add_bos, add_eos, add_space;
     int32_t *out;          /* ids of the running call */
     size_t n_out, cap_out;
+    uint64_t seen, length; /* bytes worked on, and of its text */
     uint32_t *piece;
     size_t cap_piece;
 };
 
 /* One more id of the running call. */
 precis_status pcs_tokenizer_emit(precis_tokenizer *t, int32_t id);
+/* So many bytes more are done: PRECIS_ECANCELED when the caller wants to stop. */
+static inline precis_status pcs_tokenizer_did(precis_tokenizer *t, size_t bytes)
+{
+    const uint64_t before = t->seen;
+    t->seen += bytes;
+    return (before ^ t->seen) >> 20
+               ? pcs_progress(t->ctx, "tokenize", t->seen < t->length ? t->seen : t->length - 1, t->length)
+               : PRECIS_OK;
+}
+/* SentencePiece's normalization (unigram.c): the character map, blanks as U+2581, one for several and none at the ends
+ * where asked; s is freed with pcs_free. */
+typedef struct { char *s; size_t n, cap; } pcs_normal;
+precis_status pcs_normalize(precis_tokenizer *t, const char *p, size_t n, bool first, pcs_normal *b);
 /* Text between special tokens (wordpiece.c, unigram.c). */
 precis_status pcs_wordpiece(precis_tokenizer *t, const char *p, size_t n);
 precis_status pcs_unigram(precis_tokenizer *t, const char *p, size_t n, bool first);

@@ -40,9 +40,7 @@ static size_t mapped(const precis_tokenizer *t, const char *p, size_t n, const c
     return k ? k : 1;
 }
 
-typedef struct { char *s; size_t n, cap; } text;
-
-static precis_status put(precis_tokenizer *t, text *b, const char *s, size_t n)
+static precis_status put(precis_tokenizer *t, pcs_normal *b, const char *s, size_t n)
 {
     if (b->n + n > b->cap) {
         char *grown = pcs_grow(t->ctx, b->s, b->n, (b->n + n) * 2 + 64, 1);
@@ -55,7 +53,7 @@ static precis_status put(precis_tokenizer *t, text *b, const char *s, size_t n)
     return PRECIS_OK;
 }
 
-static precis_status normalize(precis_tokenizer *t, const char *p, size_t n, bool first, text *b)
+precis_status pcs_normalize(precis_tokenizer *t, const char *p, size_t n, bool first, pcs_normal *b)
 {
     precis_status st = PRECIS_OK;
     bool space = t->squeeze;
@@ -97,14 +95,17 @@ static precis_status unknown(precis_tokenizer *t, const char *s, size_t n, bool 
 
 precis_status pcs_unigram(precis_tokenizer *t, const char *p, size_t n, bool first)
 {
-    text b = { 0 };
-    precis_status st = normalize(t, p, n, first, &b);
+    pcs_normal b = { 0 };
+    precis_status st = pcs_normalize(t, p, n, first, &b);
     best *at = st ? NULL : pcs_grow(t->ctx, NULL, 0, b.n + 1, sizeof *at);
     size_t *cuts = st ? NULL : pcs_grow(t->ctx, NULL, 0, b.n + 1, sizeof *cuts);
     if (!st && (!at || !cuts)) st = PRECIS_ENOMEM;
     for (size_t i = 0; i <= b.n && !st; i++) at[i] = (best){ PCS_NO_TOKEN, SIZE_MAX, 0 };
+    size_t seen = 0;
+    if (!st) st = pcs_tokenizer_did(t, n);
     for (size_t i = 0, k; i < b.n && !st; i += k) {
         uint32_t cp, node = 0, id;
+        if (i >> 20 != seen >> 20) seen = i, st = pcs_progress(t->ctx, "tokenize", i, b.n);
         k = pcs_utf8(b.s + i, b.n - i, &cp);
         if (!k) k = 1;
         bool single = false;

@@ -105,7 +105,8 @@ static precis_status put(precis_tokenizer *t, builder *b, uint32_t c)
 
 static precis_status flush(precis_tokenizer *t, builder *b)
 {
-    const precis_status st = b->n ? word(t, b->w, b->n, b->characters) : PRECIS_OK;
+    precis_status st = b->n ? pcs_tokenizer_did(t, b->n) : PRECIS_OK;
+    if (b->n && !st) st = word(t, b->w, b->n, b->characters);
     b->n = b->characters = 0;
     return st;
 }

@@ -192,6 +192,22 @@ static precis_status check_model(precis_ctx *ctx, const char *path, const pcs_gg
     return st;
 }
 
+/* Settings of tokenizers that only precis has keys for are no secret: another program may make other ids. */
+static void say_own_settings(precis_ctx *ctx, const char *path, const pcs_gguf_file *f)
+{
+    static const char own[] = "precis.tokenizer.";
+    char list[200] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < f->n_keys; i++) {
+        if (strncmp(f->keys[i].name, own, sizeof own - 1)) continue;
+        const int n = snprintf(list + at, sizeof list - at, "%s%s", at ? ", " : "", f->keys[i].name + sizeof own - 1);
+        at = n > 0 && (size_t)n < sizeof list - at ? at + (size_t)n : sizeof list - 1;
+    }
+    if (at)
+        pcs_warn(ctx, "%s: GGUF has no keys for some settings of the tokenizer (%s): precis keeps to them, llama.cpp does not", path,
+                 list);
+}
+
 precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_file *f, uint64_t *bytes)
 {
     const uint64_t align = align_of(f);
@@ -204,6 +220,7 @@ precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_f
     for (size_t i = 0; i < f->n_tensors; i++) total += (f->tensors[i].bytes + align - 1) / align * align;
     if (bytes) *bytes = total;
     if (!path) return PRECIS_OK;
+    say_own_settings(ctx, path, f);
     pcs_out o = { .ctx = ctx, .fd = -1 }, beside = o, *outs[2] = { &o, &beside };
     uint64_t *offsets = pcs_alloc(ctx, f->n_tensors + 1, sizeof *offsets);
     if (!st && f->source) st = check_model(ctx, path, f);

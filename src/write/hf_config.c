@@ -6,6 +6,7 @@
 #include "base/fmath.h"
 #include "read/hf.h"
 #include "read/read.h"
+#include "read/tokenizer_parts.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -287,7 +288,18 @@ static const struct { const char *pre, *split; bool digits, nfc, ignore; } split
     { "llama-bpe", "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", false, false, true },
     { "qwen2", "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", false, true, false } };
 
-static precis_status added(pcs_buf *b, const pcs_key *tokens, const pcs_key *types)
+/* ", "lstrip": ..." and the like of a token. */
+static precis_status settings(pcs_buf *b, const precis_model *m, uint64_t id)
+{
+    const pcs_key *flags = pcs_model_key(m, "precis.tokenizer.added_flags");
+    const unsigned f =
+        flags && flags->type == PCS_KEY_ARRAY && flags->item == PCS_KEY_U8 ? (unsigned)pcs_key_number(flags, id) : 0;
+    return pcs_buf_printf(b, ", \"single_word\": %s, \"lstrip\": %s, \"rstrip\": %s, \"normalized\": false",
+                          f & PCS_ADDED_WORD ? "true" : "false", f & PCS_ADDED_LSTRIP ? "true" : "false",
+                          f & PCS_ADDED_RSTRIP ? "true" : "false");
+}
+
+static precis_status added(pcs_buf *b, const precis_model *m, const pcs_key *tokens, const pcs_key *types)
 {
     bool first = true;
     precis_status st = pcs_buf_printf(b, "{\n \"version\": \"1.0\",\n \"added_tokens\": [");
@@ -296,10 +308,62 @@ static precis_status added(pcs_buf *b, const pcs_key *tokens, const pcs_key *typ
         if (type != 3 && type != 4) continue;
         st = pcs_buf_printf(b, "%s\n  {\"id\": %llu, \"content\": ", first ? "" : ",", (unsigned long long)i);
         if (!st) st = pcs_json_text(b, tokens->v.texts[i].s, tokens->v.texts[i].len);
-        if (!st) st = pcs_buf_printf(b, ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": %s}", type == 3 ? "true" : "false");
+        if (!st) st = settings(b, m, i);
+        if (!st) st = pcs_buf_printf(b, ", \"special\": %s}", type == 3 ? "true" : "false");
         first = false;
     }
     return st ? st : pcs_buf_printf(b, "],\n ");
+}
+
+/* Id of what a text begins (ends) with, or -1. */
+static int64_t adds(const precis_model *m, const pcs_key *tokens, bool first)
+{
+    const bool bert = !strcmp(pcs_model_string(m, "tokenizer.ggml.model"), "bert");
+    const int64_t id =
+        pcs_model_int(m,
+                      bert    ? (first ? "tokenizer.ggml.cls_token_id" : "tokenizer.ggml.seperator_token_id")
+                      : first ? "tokenizer.ggml.bos_token_id"
+                              : "tokenizer.ggml.eos_token_id",
+                      bert ? (first ? 101 : 102) : -1, NULL);
+    if (!pcs_model_int(m, first ? "tokenizer.ggml.add_bos_token" : "tokenizer.ggml.add_eos_token",
+                       pcs_tok_usual(m, first), NULL))
+        return -1;
+    return id >= 0 && (uint64_t)id < tokens->n ? id : -1;
+}
+
+static precis_status part_of_template(pcs_buf *b, pcs_text t, const char *before, const char *after)
+{
+    precis_status st = pcs_buf_printf(b, "%s{\"SpecialToken\": {\"id\": ", before);
+    if (!st) st = pcs_json_text(b, t.s, t.len);
+    return st ? st : pcs_buf_printf(b, ", \"type_id\": 0}}%s", after);
+}
+
+/* The post-processor that adds it; nothing where nothing is added. */
+static precis_status post_processor(pcs_buf *b, const precis_model *m, const pcs_key *tokens)
+{
+    const int64_t ids[2] = { adds(m, tokens, true), adds(m, tokens, false) };
+    bool first = true;
+    if (ids[0] < 0 && ids[1] < 0) return PRECIS_OK;
+    precis_status st = pcs_buf_printf(b, "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [");
+    if (!st && ids[0] >= 0) st = part_of_template(b, tokens->v.texts[ids[0]], "", ", ");
+    if (!st) st = pcs_buf_printf(b, "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}");
+    if (!st && ids[1] >= 0) st = part_of_template(b, tokens->v.texts[ids[1]], ", ", "");
+    if (!st)
+        st = pcs_buf_printf(b, "], \"pair\": [{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, {\"Sequence\": {\"id\": "
+                               "\"B\", \"type_id\": 1}}], \"special_tokens\": {");
+    for (int i = 0; i < 2 && !st; i++) {
+        if (ids[i] < 0 || (i && ids[1] == ids[0])) continue;
+        const pcs_text t = tokens->v.texts[ids[i]];
+        st = pcs_buf_printf(b, first ? "" : ", ");
+        if (!st) st = pcs_json_text(b, t.s, t.len);
+        if (!st) st = pcs_buf_printf(b, ": {\"id\": ");
+        if (!st) st = pcs_json_text(b, t.s, t.len);
+        if (!st) st = pcs_buf_printf(b, ", \"ids\": [%lld], \"tokens\": [", (long long)ids[i]);
+        if (!st) st = pcs_json_text(b, t.s, t.len);
+        if (!st) st = pcs_buf_printf(b, "]}");
+        first = false;
+    }
+    return st ? st : pcs_buf_printf(b, "}},\n ");
 }
 
 static precis_status put_vocab(pcs_buf *b, const pcs_key *tokens, const pcs_key *types, bool wordpiece)
@@ -337,8 +401,12 @@ static precis_status byte_level(precis_ctx *ctx, const precis_model *m, pcs_out_
     }
     pcs_buf b;
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
-    precis_status st = added(&b, tokens, types);
-    if (!st) st = pcs_buf_printf(&b, "\"normalizer\": %s,\n \"pre_tokenizer\": ", splits[row].nfc ? "{\"type\": \"NFC\"}" : "null");
+    precis_status st = added(&b, m, tokens, types);
+    const bool nfc = pcs_model_int(m, "precis.tokenizer.nfc", splits[row].nfc, NULL) != 0,
+               ignore = pcs_model_int(m, "precis.tokenizer.ignore_merges", splits[row].ignore, NULL) != 0;
+    if (!st) st = pcs_buf_printf(&b, "\"normalizer\": %s,\n ", nfc ? "{\"type\": \"NFC\"}" : "null");
+    if (!st) st = post_processor(&b, m, tokens);
+    if (!st) st = pcs_buf_printf(&b, "\"pre_tokenizer\": ");
     if (!st && splits[row].split) {
         st = pcs_buf_printf(&b, "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": ");
         if (!st) st = pcs_json_text(&b, splits[row].split, strlen(splits[row].split));
@@ -347,7 +415,7 @@ static precis_status byte_level(precis_ctx *ctx, const precis_model *m, pcs_out_
         st = pcs_buf_printf(&b, splits[row].digits ? "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Digits\", \"individual_digits\": true}, {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}]}"
                                                    : "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}");
     if (!st) st = pcs_buf_printf(&b, ",\n \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true},\n \"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, \"byte_fallback\": false, \"ignore_merges\": %s, ",
-                                 splits[row].ignore ? "true" : "false");
+                                 ignore ? "true" : "false");
     if (!st) st = put_vocab(&b, tokens, types, false);
     if (!st) st = pcs_buf_printf(&b, ",\n \"merges\": [");
     for (uint64_t i = 0; i < merges->n && !st; i++) {
@@ -365,7 +433,8 @@ static precis_status wordpiece(precis_ctx *ctx, const precis_model *m, pcs_out_f
     const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *types = pcs_model_key(m, "tokenizer.ggml.token_type");
     pcs_buf b;
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
-    precis_status st = added(&b, tokens, types);
+    precis_status st = added(&b, m, tokens, types);
+    if (!st) st = post_processor(&b, m, tokens);
     if (!st) st = pcs_buf_printf(&b, "\"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": true, \"handle_chinese_chars\": true, \"strip_accents\": null, \"lowercase\": true},\n \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"},\n "
                                      "\"decoder\": {\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": true},\n \"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 100, ");
     if (!st) st = put_vocab(&b, tokens, types, true);
@@ -375,15 +444,89 @@ static precis_status wordpiece(precis_ctx *ctx, const precis_model *m, pcs_out_f
     return st;
 }
 
+/* A member of the object that b holds; the caller writes its value. */
+static precis_status member(pcs_buf *b, const char *name)
+{
+    return pcs_buf_printf(b, "%s \"%s\": ", b->len ? ",\n" : "{\n", name);
+}
+
+/* SentencePiece's file has no place for what is added to a text, nor for settings of added tokens; only what is not
+ * usual is written. */
+static precis_status piece_settings(pcs_buf *b, const precis_model *m, const pcs_key *tokens)
+{
+    static const char *const names[][2] = { { "add_bos_token", "bos_token" }, { "add_eos_token", "eos_token" } };
+    const pcs_key *flags = pcs_model_key(m, "precis.tokenizer.added_flags"),
+                  *types = pcs_model_key(m, "tokenizer.ggml.token_type");
+    bool any = false;
+    precis_status st = PRECIS_OK;
+    for (int i = 0; i < 2 && !st; i++) {
+        const int64_t id = adds(m, tokens, !i);
+        if ((id >= 0) == pcs_tok_usual(m, !i)) continue;
+        st = member(b, names[i][0]);
+        if (!st) st = pcs_buf_printf(b, id >= 0 ? "true" : "false");
+        if (!st && id >= 0) st = member(b, names[i][1]);
+        if (!st && id >= 0) st = pcs_json_text(b, tokens->v.texts[id].s, tokens->v.texts[id].len);
+    }
+    for (uint64_t i = 0; flags && i < tokens->n && !st; i++) {
+        if (!pcs_key_number(flags, i)) continue;
+        st = any ? pcs_buf_printf(b, ",\n") : member(b, "added_tokens_decoder");
+        if (!st)
+            st = pcs_buf_printf(
+                b, any ? "  \"%llu\": {\"content\": " : "{\n  \"%llu\": {\"content\": ", (unsigned long long)i);
+        if (!st) st = pcs_json_text(b, tokens->v.texts[i].s, tokens->v.texts[i].len);
+        if (!st) st = settings(b, m, i);
+        if (!st)
+            st = pcs_buf_printf(b, ", \"special\": %s}", types && pcs_key_number(types, i) == 3 ? "true" : "false");
+        any = true;
+    }
+    return st || !any ? st : pcs_buf_printf(b, "}");
+}
+
+/* One template is a file of its own; several are a list in tokenizer_config.json, which that file would hide. */
+static precis_status chat_templates(pcs_buf *b, const precis_model *m, pcs_out_folder *folder)
+{
+    const char *chat = pcs_model_string(m, "tokenizer.chat_template");
+    const pcs_key *names = pcs_model_key(m, "tokenizer.chat_templates");
+    char path[512];
+    if (!names || names->type != PCS_KEY_ARRAY || names->item != PCS_KEY_STRING || !names->n) {
+        return chat ? pcs_out_folder_add(folder, "chat_template.jinja", chat, strlen(chat)) : PRECIS_OK;
+    }
+    bool first = true;
+    precis_status st = member(b, "chat_template");
+    for (uint64_t i = 0; i <= names->n && !st; i++) {
+        const pcs_text name = i ? names->v.texts[i - 1] : (pcs_text){ "default", 7 };
+        const char *text = chat;
+        if (i && snprintf(path, sizeof path, "tokenizer.chat_template.%.*s", (int)(name.len < 300 ? name.len : 300),
+                          name.s) > 0)
+            text = pcs_model_string(m, path);
+        if (!text) continue;
+        st = pcs_buf_printf(b, "%s{\"name\": ", first ? "[" : ",\n  ");
+        if (!st) st = pcs_json_text(b, name.s, name.len);
+        if (!st) st = pcs_buf_printf(b, ", \"template\": ");
+        if (!st) st = pcs_json_text(b, text, strlen(text));
+        if (!st) st = pcs_buf_printf(b, "}");
+        first = false;
+    }
+    return st ? st : pcs_buf_printf(b, first ? "null" : "]");
+}
+
 precis_status pcs_hf_tokenizer(precis_ctx *ctx, const precis_model *m, pcs_out_folder *folder)
 {
     bool copied;
     precis_status st = copy_files(ctx, m, folder, &copied);
-    const char *kind = pcs_model_string(m, "tokenizer.ggml.model"), *chat = pcs_model_string(m, "tokenizer.chat_template");
+    const char *kind = pcs_model_string(m, "tokenizer.ggml.model");
     const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens");
     if (st || copied || !kind || !tokens || tokens->type != PCS_KEY_ARRAY || tokens->item != PCS_KEY_STRING) return st;
-    if (!strcmp(kind, "llama") || !strcmp(kind, "t5")) st = sentencepiece(ctx, m, folder, !strcmp(kind, "t5"));
+    const bool pieces = !strcmp(kind, "llama") || !strcmp(kind, "t5");
+    if (pieces) st = sentencepiece(ctx, m, folder, !strcmp(kind, "t5"));
     else if (!strcmp(kind, "gpt2")) st = byte_level(ctx, m, folder);
     else if (!strcmp(kind, "bert")) st = wordpiece(ctx, m, folder);
-    return st || !chat ? st : pcs_out_folder_add(folder, "chat_template.jinja", chat, strlen(chat));
+    pcs_buf b;
+    pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
+    if (!st && pieces) st = piece_settings(&b, m, tokens);
+    if (!st) st = chat_templates(&b, m, folder);
+    if (!st && b.len) st = pcs_buf_printf(&b, "\n}\n");
+    if (!st && b.len) st = pcs_out_folder_add(folder, "tokenizer_config.json", b.data, b.len);
+    pcs_buf_free(&b);
+    return st;
 }

@@ -3,8 +3,9 @@
 usage: tokenizers_peer.py PRECIS --vectors FOLDER [--model SMOLLM2.gguf] [--count N] [--seed N]
 Code points are those assigned in Unicode 14 or earlier (both sides' tables agree there).
 """
-import argparse, os, random, subprocess, sys, tempfile, unicodedata
+import argparse, io, os, random, subprocess, sys, tempfile, unicodedata
 import gguf, tokenizers, sentencepiece as spm
+import tokenizer_settings
 from sentencepiece import sentencepiece_model_pb2 as pb
 from tokenizers import Regex, models, normalizers, pre_tokenizers
 
@@ -93,6 +94,16 @@ def unigram(folder, rule, fallback):
     return prefix + ".gguf", lambda texts: sp.encode(texts)
 
 
+def pieces(folder, rule):
+    """BPE with byte fallback that normalizes, as tokenizer.model of a folder."""
+    out, d = io.BytesIO(), os.path.join(folder, "bpe-" + rule)
+    spm.SentencePieceTrainer.train(input="data/eval.txt", model_writer=out, model_type="bpe", vocab_size=1000, normalization_rule_name=rule, byte_fallback=True, minloglevel=2,
+                                   character_coverage=0.999, hard_vocab_limit=False)
+    sp = spm.SentencePieceProcessor(model_proto=out.getvalue())
+    tokenizer_settings.put(d, None, {}, sp.get_piece_size(), out.getvalue())
+    return d, lambda texts: sp.encode(texts)
+
+
 def alphabet():
     groups = {}
     for cp in range(1, 0x110000):
@@ -161,6 +172,8 @@ def main():
     for rule, fallback in (("nmt_nfkc", False), ("nfkc_cf", False), ("identity", True)):
         path, peer = unigram(folder, rule, fallback)
         cases.append((f"unigram, {rule}{', byte fallback' if fallback else ''}", path, peer))
+    for rule in ("nmt_nfkc", "nfkc_cf", "identity"):
+        cases.append((f"BPE of pieces, {rule}", *pieces(folder, rule)))
     if a.only:
         cases = [c for c in cases if a.only in c[0]]
     texts, failed = strings(a.count, a.seed), 0
