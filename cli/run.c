@@ -10,6 +10,7 @@ static const cli_option options[] = {
     { "--file", 'f', "FILE", "continue the text of a file (- is stdin)" },
     { "--chat", 'c', NULL, "the prompt is a message: use the model's chat template" },
     { "--system", 0, "TEXT", "system message of the chat" },
+    { "--chat-template", 0, "FILE", "a Jinja template in place of the model's" },
     { "--predict", 'n', "N", "tokens at most (default: 256, in a chat until the turn ends)" },
     { "--temp", 0, "T", "temperature; 0 is greedy (default 0.8)" },
     { "--top-k", 0, "K", "sample from the K likeliest (default 40; 0: all)" },
@@ -39,6 +40,7 @@ typedef struct {
     int64_t predict;
     uint32_t position;
     bool stream;
+    char *template; /* of --chat-template, or NULL */
     /* what was made */
     char *text;
     size_t len, cap;
@@ -154,12 +156,33 @@ static const char *special(session *s, int32_t id, char *buf, size_t cap)
     return buf;
 }
 
+/* Lines "role: content", for models that say nothing of chats. */
+static const char plain_template[] = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if "
+                                     "add_generation_prompt %}assistant: {% endif %}";
+
+/* The template of the chat; one that is made up is announced. */
+static int choose_template(session *s)
+{
+    size_t len;
+    if (!cli_has(s->c, "--chat-template")) {
+        if (!precis_model_chat_template(s->m))
+            cli_warn(s->c, "the model has no chat template: messages become lines \"role: content\"; --chat-template "
+                           "FILE gives one");
+        return EXIT_DONE;
+    }
+    const int rc = cli_read_text(s->c, cli_get(s->c, "--chat-template"), PRECIS_INPUT_TABLE, &s->template, &len);
+    return rc < 0 ? EXIT_DONE : rc;
+}
+
 static precis_status render(session *s, const precis_message *messages, size_t n, char **out)
 {
     char bos[64], eos[64];
-    const char *source = precis_model_chat_template(s->m);
-    return precis_chat_render(s->c->ctx, source ? source : "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}", messages, n, 1,
-                              special(s, precis_tokenizer_bos(s->t), bos, sizeof bos), special(s, precis_tokenizer_eos(s->t), eos, sizeof eos), out);
+    const char *own = precis_model_chat_template(s->m), *source = s->template ? s->template
+                                                                  : own       ? own
+                                                                              : plain_template;
+    return precis_chat_render(s->c->ctx, source, messages, n, 1,
+                              special(s, precis_tokenizer_bos(s->t), bos, sizeof bos),
+                              special(s, precis_tokenizer_eos(s->t), eos, sizeof eos), out);
 }
 
 static int answer(session *s, const char *text, size_t len, unsigned flags, bool chat)
@@ -346,6 +369,8 @@ static int run(cli *c)
         !cli_number(c, "--repeat-penalty", 1, 0, 100, &penalty))
         return EXIT_USAGE;
     if (talk && c->json) return cli_usage(c, "--json needs a prompt (-p TEXT)");
+    if (!talk && !cli_has(c, "--chat") && cli_has(c, "--chat-template"))
+        return cli_usage(c, "--chat-template is for a chat (-c, or no prompt)");
     ro.context = (uint32_t)ctx;
     ro.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
     ro.k_type = cli_get(c, "--cache-k");
@@ -373,6 +398,7 @@ static int run(cli *c)
                            : -1;
     if (unread >= 0) rc = unread;
     const char *prompt = read ? read : cli_get(c, "--prompt");
+    if (rc == EXIT_DONE && (talk || cli_has(c, "--chat"))) rc = choose_template(&s);
     if (rc != EXIT_DONE) {}
     else if (cli_has(c, "--embed")) rc = embed(&s, prompt, read ? len : strlen(prompt));
     else if (talk) rc = chat(&s);
@@ -382,6 +408,7 @@ static int run(cli *c)
     else if (c->json && rc == EXIT_DONE) rc = print_json(&s);
     else if (rc == EXIT_DONE) rc = cli_done(c);
     precis_text_free(c->ctx, read);
+    precis_text_free(c->ctx, s.template);
     free(s.text);
     free(s.ids);
     precis_lookup_close(&s.lookup);
@@ -396,6 +423,7 @@ const cli_command cli_run = {
     "run", "MODEL", "text from a model: a prompt (-p), or a chat on the terminal",
     "Text streams to stdout. The same seed gives the same text on every machine and for any number of threads.", 1, 1, options, run,
     "  precis run model.gguf -p 'Once upon a time' -n 64 --temp 0\n"
-    "  precis run model.gguf --system 'Be brief.'        (a chat)\n",
+    "  precis run model.gguf --system 'Be brief.'        (a chat)\n"
+    "  precis run model.gguf -c -p Hi --chat-template chatml.jinja\n",
     NULL,
 };
