@@ -181,6 +181,37 @@ static void vectors(const char *name)
     precis_ctx_close(&ctx);
 }
 
+/* A caller who wants to stop is heard within a long text, also where all of it is one piece. */
+static void test_cancel(void **state)
+{
+    (void)state;
+    enum { LONG = 5 << 20 };
+    volatile int cancel = 0;
+    precis_ctx_options o = PRECIS_CTX_OPTIONS_INIT;
+    precis_ctx *ctx;
+    precis_model *m;
+    int32_t *ids;
+    size_t n;
+    o.cancel = &cancel;
+    assert_int_equal(precis_ctx_open(&ctx, &o), PRECIS_OK);
+    precis_tokenizer *t = open_tokenizer(ctx, MODEL, &m);
+    char *text = malloc(LONG);
+    assert_non_null(text);
+    for (int one = 0; one < 2; one++) {
+        for (size_t i = 0; i < LONG; i++) text[i] = one || i % 5 ? (char)('a' + i % 7) : ' ';
+        cancel = 1;
+        assert_int_equal(precis_tokenizer_encode(t, text, LONG, 0, &ids, &n), PRECIS_ECANCELED);
+        assert_null(ids);
+        cancel = 0;
+    }
+    OK(ctx, precis_tokenizer_encode(t, text, 1000, 0, &ids, &n));
+    precis_ids_free(t, ids);
+    free(text);
+    precis_tokenizer_close(&t);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+}
+
 static void test_gpt2(void **state) { (void)state, vectors("gpt-2"); }
 static void test_starcoder(void **state) { (void)state, vectors("starcoder"); }
 static void test_llama_spm(void **state) { (void)state, vectors("llama-spm"); }
@@ -189,7 +220,8 @@ static void test_bert(void **state) { (void)state, vectors("bert-bge"); }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_render), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_guard), cmocka_unit_test(test_guard_user), cmocka_unit_test(test_gpt2), cmocka_unit_test(test_starcoder),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_render), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_guard), cmocka_unit_test(test_guard_user), cmocka_unit_test(test_cancel),
+                                        cmocka_unit_test(test_gpt2), cmocka_unit_test(test_starcoder),
                                         cmocka_unit_test(test_llama_spm), cmocka_unit_test(test_phi3), cmocka_unit_test(test_bert) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
