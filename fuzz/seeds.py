@@ -1,5 +1,5 @@
 """Make the first inputs of each fuzz target: small valid files. Needs no package. usage: seeds.py OUT_FOLDER"""
-import json, os, struct, sys
+import hashlib, json, os, struct, sys
 
 out = sys.argv[1]
 
@@ -209,3 +209,76 @@ save("task", "gsm8k", b"\x06" + b'{"question": "1 + 1?", "answer": "It is <<1+1=
 save("task", "own", b"\x07" + b'{"context": "a", "choices": [" b", " c"], "answer": 1, "group": "g"}\n')
 save("attest", "small", json.dumps({"payloadType": "application/vnd.in-toto+json", "payload": "e30=", "signatures": [{"keyid": "0", "sig": "A" * 86 + "=="}]}).encode())
 save("resume", "front", struct.pack("<IIQ", 1, 19, 4) + b"blk.0.attn_q.weight" + b"1234" + bytes(144))
+
+
+# ---- models for whole commands: a byte that picks the options, then a GGUF ------------------------------------------------
+def words(vocabulary):
+    """Keys of a byte-level tokenizer of so many pieces."""
+    t = ["<|im_end|>"] + [chr(97 + i) for i in range(20)] + ["ab", "abc", "\u0120a", "\u0120", "\u010a"]
+    t += [f"w{i}" for i in range(vocabulary - len(t))]
+    return [key("tokenizer.ggml.model", 8, "gpt2"), key("tokenizer.ggml.pre", 8, "smollm"), key("tokenizer.ggml.tokens", 9, (8, t)),
+            key("tokenizer.ggml.merges", 9, (8, ["a b", "ab c", "\u0120 a"])), key("tokenizer.ggml.token_type", 9, (5, [3] + [1] * (len(t) - 1))),
+            key("tokenizer.ggml.bos_token_id", 4, 0), key("tokenizer.ggml.eos_token_id", 4, 0),
+            key("tokenizer.chat_template", 8, "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}")]
+
+
+def coded(kind, n, at):
+    """n weights of about one size: of F32, F16, Q8_0, Q4_0 or Q4_K."""
+    r = lambda i: (i * 2654435761 + at * 40503) >> 7 & 255
+    if kind == 0:
+        return struct.pack(f"<{n}f", *[(r(i) - 127) / 1000 for i in range(n)])
+    if kind == 1:
+        return struct.pack(f"<{n}e", *[(r(i) - 127) / 1000 for i in range(n)])
+    block, head, size = {8: (32, struct.pack("<e", 0.001), 34), 2: (32, struct.pack("<e", 0.02), 18),
+                         12: (256, struct.pack("<2e", 0.001, 0.002), 144)}[kind]
+    return b"".join(head + bytes(r(b * 97 + i) for i in range(size - len(head))) for b in range(n // block))
+
+
+def tiny(arch, kind, layers=2, d=32, ff=64, heads=2, dim=16, experts=0, qk_norm=False, head=False, small=2):
+    """A model that runs. kind: of weights with d columns; small: of those with 32 or 64."""
+    v = 40
+    k = [key("general.architecture", 8, arch), key(f"{arch}.block_count", 4, layers), key(f"{arch}.embedding_length", 4, d),
+         key(f"{arch}.context_length", 4, 32), key(f"{arch}.attention.head_count", 4, heads), key(f"{arch}.attention.head_count_kv", 4, 1),
+         key(f"{arch}.attention.key_length", 4, dim), key(f"{arch}.attention.value_length", 4, dim), key(f"{arch}.feed_forward_length", 4, ff),
+         key(f"{arch}.attention.layer_norm_rms_epsilon", 6, 1e-5), key(f"{arch}.rope.freq_base", 6, 10000.0)]
+    if experts:
+        k += [key(f"{arch}.expert_count", 4, experts), key(f"{arch}.expert_used_count", 4, 1), key(f"{arch}.expert_feed_forward_length", 4, ff)]
+    t = [("token_embd.weight", (d, v), kind), ("output_norm.weight", (d,), 0)] + ([("output.weight", (d, v), kind)] if head else [])
+    for b in range(layers):
+        p = f"blk.{b}."
+        t += [(p + "attn_norm.weight", (d,), 0), (p + "ffn_norm.weight", (d,), 0), (p + "attn_q.weight", (d, heads * dim), kind),
+              (p + "attn_k.weight", (d, dim), kind), (p + "attn_v.weight", (d, dim), kind), (p + "attn_output.weight", (heads * dim, d), small)]
+        if qk_norm:
+            t += [(p + "attn_q_norm.weight", (dim,), 0), (p + "attn_k_norm.weight", (dim,), 0)]
+        if arch == "gemma3":
+            t += [(p + "post_attention_norm.weight", (d,), 0), (p + "post_ffw_norm.weight", (d,), 0)]
+        if experts:
+            t += [(p + "ffn_gate_inp.weight", (d, experts), 0), (p + "ffn_gate_exps.weight", (d, ff, experts), kind),
+                  (p + "ffn_up_exps.weight", (d, ff, experts), kind), (p + "ffn_down_exps.weight", (ff, d, experts), small)]
+        else:
+            t += [(p + "ffn_gate.weight", (d, ff), kind), (p + "ffn_up.weight", (d, ff), kind), (p + "ffn_down.weight", (ff, d), small)]
+    number = lambda s: s[0] * (s[1] if len(s) > 1 else 1) * (s[2] if len(s) > 2 else 1)
+    data = lambda i, s, c: struct.pack(f"<{s[0]}f", *[1 + (j % 5) / 10 for j in range(s[0])]) if len(s) == 1 else coded(c, number(s), i)
+    return gguf(k + words(v), [(n, s, c, data(i, s, c)) for i, (n, s, c) in enumerate(t)])
+
+
+models = {"q4_0": tiny("llama", 2, ff=32), "experts": tiny("qwen3moe", 8, 1, ff=32, experts=2, qk_norm=True, small=8),
+          "q4_0_2": tiny("llama", 2, ff=32, head=True), "gemma3": tiny("gemma3", 8, 1, ff=32, qk_norm=True, small=8),
+          "q4_0_3": tiny("qwen2", 2, ff=32), "f16": tiny("llama", 1, 1, ff=32, small=1), "q4_0_4": tiny("llama", 2, 1, ff=32)}
+large = {"f32": tiny("llama", 0, 1, ff=32, small=0), "q4_k": tiny("llama", 12, 1, d=256, ff=32)}
+rows = {"command_quant": 20, "command_convert": 8, "command_run": 8, "command_profile": 6, "command_eval": 7}
+for target, n in rows.items():
+    for i in range(n):
+        name = list(models)[i % len(models)]
+        save(target, f"{i:02}_{name}", bytes([i]) + models[name])
+    for i, name in enumerate(large if target in ("command_quant", "command_convert") else []):
+        save(target, f"{i + 1:02}_{name}", bytes([i + 1]) + large[name])
+mark = "@" * 64
+calibration = (b"ab abc a ab abc abab cab a b c abc ab a abc ab ab a c b a abc abc ab ab a b c ab a\n"
+               b"the cat sat on the mat and the dog ran after a ball of red wool that fell down\n")  # fuzz_text of command.h
+for name, arguments in (("plain", ["--type", "Q8_0", "--no-calib"]), ("text", ["--type", "Q4_K_M", "--calib", "text", "--calib-tokens", "64"]),
+                        ("budget", ["--bpw", "6", "--types", "Q4_0,Q8_0", "--calib-tokens", "16"])):
+    inputs = [{"option": "--calib", "path": "text", "sha256": hashlib.sha256(calibration).hexdigest()}] if name == "text" else []
+    m = {"precis": "manifest", "version": 1, "program": "0.1.0", "arguments": arguments, "inputs": inputs, "seed": 0,
+         "model": {"path": "m.gguf", "tensors_sha256": mark}, "output": {"bytes": 1, "sha256": "0"}}
+    save("command_replay", name, json.dumps(m).encode() + b"\0" + models["f16" if name == "plain" else "q4_0"])
