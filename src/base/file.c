@@ -158,7 +158,8 @@ static precis_status slurp(precis_ctx *ctx, const char *path, int fd, const slur
 {
     *data = NULL;
     *len = 0;
-    precis_status st = o->expected > o->limit ? too_long(ctx, path, o->limit) : read_to_end(ctx, path, fd, o, data, len);
+    precis_status st =
+        o->expected > o->limit ? too_long(ctx, path, o->limit) : read_to_end(ctx, path, fd, o, data, len);
     if (!st && o->kind) st = pcs_text_check(ctx, path, o->kind, *data, len);
     if (st) {
         pcs_free(ctx, *data);

@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 
-/* Asked at each 65,536th turn, so that it costs nothing. Any thread may ask; pcs_progress then says so on the caller's. */
+/* Asked at each 65,536th turn, so that it costs nothing. Any thread may ask; on the caller's, pcs_progress says so. */
 static inline bool pcs_stopped(const precis_ctx *ctx, uint64_t turn)
 {
     return !(turn & 65535) && ctx->opt.cancel && *ctx->opt.cancel;

@@ -26,7 +26,15 @@ enum { FURTHER = 256, SHARPENED = 64 };
 
 /* ---- work on all threads of all processes ------------------------------------------------------------------------------- */
 
-typedef struct { precis_ctx *ctx; char *items; size_t size, n, begin; pcs_item_fn *fn; void *arg; pcs_worker *workers; uint32_t rank, ranks; } spread_work;
+typedef struct {
+    precis_ctx *ctx;
+    char *items;
+    size_t size, n, begin;
+    pcs_item_fn *fn;
+    void *arg;
+    pcs_worker *workers;
+    uint32_t rank, ranks;
+} spread_work;
 
 static void some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
@@ -41,7 +49,9 @@ precis_status pcs_spread_work(pcs_fitting *f, const char *stage, void *items, si
 {
     const precis_spread *sp = f->opts->spread;
     const uint32_t threads = pcs_run_threads(f->ctx);
-    spread_work s = { .ctx = f->ctx, .items = items, .size = size, .n = n, .fn = fn, .arg = arg, .rank = sp ? sp->rank : 0, .ranks = sp ? sp->size : 1 };
+    spread_work s = { .ctx = f->ctx, .items = items, .size = size, .n = n, .fn = fn, .arg = arg };
+    s.rank = sp ? sp->rank : 0;
+    s.ranks = sp ? sp->size : 1;
     s.workers = pcs_alloc(f->ctx, threads, sizeof *s.workers);
     precis_status st = s.workers ? PRECIS_OK : PRECIS_ENOMEM;
     for (uint32_t i = 0; i < threads && !st; i++) st = pcs_worker_open(&s.workers[i], &f->problem);
