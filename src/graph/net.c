@@ -5,22 +5,21 @@
 
 #include <stdio.h>
 
-/* Packings of other programs, by the end of a name that only they have. */
+/* Packings of other programs, by the ends of two names that stand beside each other. */
 static const struct {
-    const char *end, *by, *remedy;
+    const char *end, *with, *by, *remedy;
 } packings[] = {
-    { ".biases", "MLX", "mlx_lm.convert --dequantize" },
-    { "._data", "quanto", "optimum.quanto's dequantize" },
-    { ".SCB", "bitsandbytes (8 bits)", "transformers' model.dequantize()" },
-    { ".absmax", "bitsandbytes (4 bits)", "transformers' model.dequantize()" },
-    { ".quant_map", "bitsandbytes (4 bits)", "transformers' model.dequantize()" },
-    { ".W_q", "HQQ", "its dequantize()" },
-    { ".codebooks", "AQLM", "its dequantize()" },
-    { ".Qidxs", "QuIP#", "its own scripts" },
-    { ".q_weight", "ExLlamaV2", "the original weights" },
-    { ".trellis", "ExLlamaV3", "the original weights" },
-    { ".centroids", "VPTQ", "its dequantize()" },
-    { ".weight_scale_2", "NVIDIA ModelOpt", "the original weights" },
+    { ".biases", ".scales", "MLX", "mlx_lm.convert --dequantize" },
+    { "._data", "._scale", "quanto", "optimum.quanto's dequantize" },
+    { ".SCB", ".weight", "bitsandbytes (8 bits)", "transformers' model.dequantize()" },
+    { ".absmax", ".quant_map", "bitsandbytes (4 bits)", "transformers' model.dequantize()" },
+    { ".W_q", NULL, "HQQ", "its dequantize()" },
+    { ".codebooks", ".codes", "AQLM", "its dequantize()" },
+    { ".Qidxs", NULL, "QuIP#", "its own scripts" },
+    { ".q_weight", ".q_scale", "ExLlamaV2", "the original weights" },
+    { ".trellis", ".suh", "ExLlamaV3", "the original weights" },
+    { ".centroids", ".indices", "VPTQ", "its dequantize()" },
+    { ".weight_scale_2", ".weight_scale", "NVIDIA ModelOpt", "the original weights" },
 };
 
 static const pcs_arch *arch_of(const char *name)
@@ -32,15 +31,29 @@ static const pcs_arch *arch_of(const char *name)
 
 static bool from_folder(const precis_model *m) { return !strcmp(m->container, "safetensors"); }
 
+/* Is there a tensor with this name and another end? */
+static bool has_beside(const precis_model *m, const char *name, const char *end, const char *with)
+{
+    char other[512];
+    uint32_t at;
+    const int stem = (int)(strlen(name) - strlen(end));
+    const int n = snprintf(other, sizeof other, "%.*s%s", stem, name, with);
+    return n > 0 && (size_t)n < sizeof other && pcs_map_get(&m->source_map, other, (size_t)n, &at);
+}
+
 static precis_status check_packing(const precis_model *m)
 {
-    for (size_t i = 0; i < m->n_tensors; i++)
-        for (size_t k = 0; k < sizeof packings / sizeof *packings; k++)
-            if (pcs_ends(m->tensors[i].source, packings[k].end))
-                return pcs_fail(m->ctx, PRECIS_EFORMAT,
-                                "%s: tensor %s: weights are packed by %s, which precis does not read; dequantize there "
-                                "first (%s)",
-                                m->path, m->tensors[i].source, packings[k].by, packings[k].remedy);
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const char *name = m->tensors[i].source;
+        for (size_t k = 0; k < sizeof packings / sizeof *packings; k++) {
+            if (!pcs_ends(name, packings[k].end)) continue;
+            if (packings[k].with && !has_beside(m, name, packings[k].end, packings[k].with)) continue;
+            return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                            "%s: tensor %s: weights are packed by %s, which precis does not read; dequantize there "
+                            "first (%s)",
+                            m->path, name, packings[k].by, packings[k].remedy);
+        }
+    }
     return PRECIS_OK;
 }
 

@@ -245,8 +245,9 @@ static precis_status check_experts(precis_model *m, const unsigned *numbers, int
 }
 
 /* Buffers that older transformers saved with the weights: their numbers follow from the settings. */
-static bool is_derived(const char *name)
+static bool is_derived(const pcs_tensor *t)
 {
+    const char *name = t->source;
     static const char *const ends[] = { "rotary_emb.inv_freq",
                                         "rotary_emb.original_inv_freq",
                                         "rotary_emb.cos_cached",
@@ -258,7 +259,8 @@ static bool is_derived(const char *name)
                                         "embeddings.token_type_ids" };
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         const size_t n = strlen(name), k = strlen(ends[i]);
-        if (pcs_ends(name, ends[i]) && (n == k || name[n - k - 1] == '.')) return true;
+        if (!pcs_ends(name, ends[i]) || (n != k && name[n - k - 1] != '.')) continue;
+        return strcmp(ends[i], "attn.bias") || t->dims > 1; /* a mask, no vector that is added */
     }
     return false;
 }
@@ -267,7 +269,7 @@ static void drop_derived(precis_model *m)
 {
     size_t kept = 0;
     for (size_t i = 0; i < m->n_tensors; i++)
-        if (!is_derived(m->tensors[i].source)) m->tensors[kept++] = m->tensors[i];
+        if (!is_derived(&m->tensors[i])) m->tensors[kept++] = m->tensors[i];
     m->n_tensors = kept;
 }
 
