@@ -1,4 +1,5 @@
 /* eval.c - perplexity, KL divergence, probability differences, top-1 agreement. */
+#include "base/options.h"
 #include "eval/logits.h"
 #include "eval/eval.h"
 #include "precis/eval.h"
@@ -286,8 +287,8 @@ static precis_status prepare(evaluation *e, const precis_model *model, const pre
 precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const char *text, size_t len,
                                const precis_eval_options *opts, precis_eval_result *result)
 {
-    static const precis_eval_options defaults = PRECIS_EVAL_OPTIONS_INIT;
-    precis_eval_options o = opts ? *opts : defaults;
+    precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
     *result = (precis_eval_result){ .size = result->size };
     if (!o.window) o.window = 512;
     if (o.window < 4) return pcs_fail(ctx, PRECIS_EINVAL, "windows of %u tokens are too short", o.window);
@@ -327,8 +328,8 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
 
 precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n, const precis_eval_options *opts, double *nll)
 {
-    static const precis_eval_options defaults = PRECIS_EVAL_OPTIONS_INIT;
-    const precis_eval_options o = opts ? *opts : defaults;
+    precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
     if (n < 2 || n > 1u << 20) return pcs_fail(ctx, PRECIS_EINVAL, "%zu ids are not 2 to %u", n, 1u << 20);
     precis_runner *r = NULL;
     const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);

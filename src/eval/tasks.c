@@ -1,5 +1,6 @@
 /* tasks.c - tasks: their table, their files, their items. */
 #include "base/lack.h"
+#include "base/options.h"
 #include "eval/task.h"
 
 #include "base/file.h"
@@ -138,7 +139,6 @@ precis_status pcs_csv_row(pcs_arena *a, const char **p, const char *end, char **
 precis_status precis_task_open(precis_ctx *ctx, precis_task **out, const char *name, const precis_task_options *opts)
 {
     const uint64_t refused = precis_ctx_refused(ctx);
-    static const precis_task_options defaults = PRECIS_TASK_OPTIONS_INIT;
     const pcs_task_kind *kind = pcs_ends(name, ".jsonl") ? &own : NULL;
     *out = NULL;
     for (size_t i = 0; !kind && i < sizeof kinds / sizeof *kinds; i++)
@@ -146,7 +146,8 @@ precis_status precis_task_open(precis_ctx *ctx, precis_task **out, const char *n
     if (!kind) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.60s\" is no task and no .jsonl file; precis list tasks names them", name);
     precis_task *t = pcs_alloc(ctx, 1, sizeof *t);
     if (!t) return PRECIS_ENOMEM;
-    *t = (precis_task){ .ctx = ctx, .kind = kind, .opt = opts ? *opts : defaults };
+    *t = (precis_task){ .ctx = ctx, .kind = kind, .opt = PRECIS_TASK_OPTIONS_INIT };
+    pcs_options_take(&t->opt, sizeof t->opt, opts);
     pcs_arena_init(&t->arena, ctx);
     const char *last = strrchr(name, '/');
     precis_status st = (t->name = pcs_arena_copy(&t->arena, kind == &own && last ? last + 1 : name, strlen(kind == &own && last ? last + 1 : name))) ? PRECIS_OK : PRECIS_ENOMEM;

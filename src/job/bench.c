@@ -1,4 +1,5 @@
 /* bench.c - load, prefill, decode and memory, beside what the machine could do at best. */
+#include "base/options.h"
 #include "base/pool.h"
 #include "graph/arch.h"
 #include "graph/kv.h"
@@ -104,8 +105,8 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
 
 precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts, precis_bench_result *result)
 {
-    static const precis_bench_options defaults = PRECIS_BENCH_OPTIONS_INIT;
-    precis_bench_options o = opts ? *opts : defaults;
+    precis_bench_options o = PRECIS_BENCH_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
     *result = (precis_bench_result){ .size = result->size };
     if (!o.prompt) o.prompt = 512;
     if (!o.generate) o.generate = 64;

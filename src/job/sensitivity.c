@@ -1,6 +1,7 @@
 /* sensitivity.c - the profile: one tensor after another stands quantized in the model, which runs on from the layer that holds it; the
  * divergence of its logits from the original's is what that tensor costs. Then whole plans at random, to see how costs add up. */
 #include "base/lack.h"
+#include "base/options.h"
 #include "base/json.h"
 #include "job/divergence.h"
 #include "job/gain.h"
@@ -466,8 +467,8 @@ precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options
 
 precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const precis_model *model, const precis_profile_options *opts)
 {
-    static const precis_profile_options defaults = PRECIS_PROFILE_OPTIONS_INIT;
-    precis_profile_options o = opts ? *opts : defaults;
+    precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
     if (!(o.time_limit > 0)) o.time_limit = 600;
     profiler r = { .ctx = ctx, .origin = model, .opt = &o, .begun = pcs_now() };
     const uint64_t refused = precis_ctx_refused(ctx);

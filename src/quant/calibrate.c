@@ -2,6 +2,7 @@
  *
  * It runs in reference arithmetic, so that the result, and with it every file made from it, is the same on every
  * machine. Sums of squares are kept in f64, tokens in order. */
+#include "base/options.h"
 #include "precis/run.h"
 #include "text/tokenizer.h"
 #include "quant/methods.h"
@@ -113,8 +114,8 @@ static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokeni
 
 precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const precis_model *model, const precis_calibrate_options *opts)
 {
-    static const precis_calibrate_options defaults = PRECIS_CALIBRATE_OPTIONS_INIT;
-    const precis_calibrate_options o = opts ? *opts : defaults;
+    precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
     *out = NULL;
     const bool sampled = !o.n_texts;
     const uint64_t wanted = o.tokens ? o.tokens : SAMPLED;

@@ -1,4 +1,5 @@
 /* runner.c - a language model: batches of rows, sequences, context limits. */
+#include "base/options.h"
 #include "graph/arch.h"
 #include "model/finite.h"
 #include "run/program.h"
@@ -14,8 +15,8 @@ precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const pre
 precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts,
                               const pcs_runner_how *how)
 {
-    static const precis_runner_options defaults = PRECIS_RUNNER_OPTIONS_INIT;
-    const precis_runner_options o = opts ? *opts : defaults;
+    precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
     *out = NULL;
     const char *own = pcs_model_string(model, "precis.kv"); /* what the model was made for */
     const char *k_type = o.k_type ? o.k_type : own ? own : "f16", *v_type = o.v_type ? o.v_type : own ? own : "f16";

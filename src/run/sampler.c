@@ -1,5 +1,6 @@
 /* sampler.c - from logits to a token: repetition penalty (Keskar et al. 2019), temperature, top-k, top-p
  * (Holtzman et al. 2019), min-p (Nguyen et al. 2024), in this order. */
+#include "base/options.h"
 #include "base/fmath.h"
 #include "precis/run.h"
 
@@ -19,8 +20,8 @@ struct precis_sampler {
 
 precis_status precis_sampler_open(precis_ctx *ctx, precis_sampler **out, uint32_t vocabulary, const precis_sampler_options *opts)
 {
-    static const precis_sampler_options defaults = PRECIS_SAMPLER_OPTIONS_INIT;
-    const precis_sampler_options o = opts ? *opts : defaults;
+    precis_sampler_options o = PRECIS_SAMPLER_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
     *out = NULL;
     if (!(o.temperature >= 0 && o.temperature <= 100)) return pcs_fail(ctx, PRECIS_EINVAL, "temperature %g is not 0 to 100", (double)o.temperature);
     if (o.top_k < 0) return pcs_fail(ctx, PRECIS_EINVAL, "top-k %d is negative", o.top_k);

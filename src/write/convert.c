@@ -3,6 +3,7 @@
 #include "write/convert.h"
 
 #include "base/f16.h"
+#include "base/options.h"
 #include "graph/arch.h"
 #include "model/finite.h"
 #include "graph/net.h"
@@ -160,7 +161,6 @@ static precis_status write_file(pcs_convert *c, bool packed)
     pcs_arena_init(&a, c->ctx);
     precis_status st = pcs_gguf_holds(c->ctx, m); /* what can be refused is refused before work starts */
     if (!st) st = pcs_out_check(c->ctx, c->path, 0, m);
-    if (!st) note_differences(c);
     pcs_gguf_tensor *t = pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *t);
     pcs_key *keys = pcs_arena_alloc(&a, m->n_keys + 2, sizeof *keys);
     gguf_work w = { c, pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.to), packed ? pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.panels) : NULL };
@@ -213,8 +213,8 @@ static precis_status with_extras(precis_ctx *ctx, precis_model **out, const prec
 
 precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const char *path, const precis_convert_options *opts, precis_convert_report **report)
 {
-    static const precis_convert_options defaults = PRECIS_CONVERT_OPTIONS_INIT;
-    pcs_convert c = { .ctx = ctx, .m = model, .path = path, .opt = opts ? *opts : defaults };
+    pcs_convert c = { .ctx = ctx, .m = model, .path = path, .opt = PRECIS_CONVERT_OPTIONS_INIT };
+    pcs_options_take(&c.opt, sizeof c.opt, opts);
     const uint64_t refused = precis_ctx_refused(ctx);
     const size_t len = strlen(path);
     const char *name = c.opt.format ? c.opt.format : len > 5 && !strcasecmp(path + len - 5, ".gguf") ? "gguf" : "safetensors";

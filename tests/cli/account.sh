@@ -120,9 +120,9 @@ json "j['gains'] == 3 and $search * min(${gains% *}, 1) <= j['kld'] <= $search *
 head -c 500 "$work/calib.txt" >"$work/brief.txt"
 expect 2 "$precis" profile "$model" --calib "$work/brief.txt" -o "$work/brief.json" --method gptq
 has err "two fifths of the calibration text"
-expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 -o "$work/tight.json" --json
+expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 -t 2 -o "$work/tight.json" --json
 json "j['ram'] <= 7000000 and 'int4' in j['kv'] and len(j['kv'].replace(';', ',').split(',')) == 16"
-expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 --kv int8 --json
+expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 -t 2 --kv int8 --json
 json "j['ram'] <= 7000000 and j['kv'] == 'int8'"
 expect 1 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 3M --ctx 256
 expect 0 "$precis" quant "$model" --plan "$work/tight.json" --no-eval --no-calib -o "$work/tight.gguf" -q

@@ -1,5 +1,6 @@
 /* A call of the runner that is refused, stopped or fails leaves every sequence as it was. And older, shorter structs of
  * options. */
+#include "base/options.h"
 #include "run/runner.h"
 #include "test.h"
 
@@ -91,11 +92,47 @@ static void test_stopped(void **state)
     close_runner(&f);
 }
 
+/* What lies behind a shorter struct is not read: there the defaults hold. */
+#define SHORT(type, init, member) \
+    do { \
+        const type whole = init; \
+        type given = init, own = init; \
+        memset((char *)&given + offsetof(type, member), 0xa5, sizeof given - offsetof(type, member)); \
+        given.size = (uint32_t)offsetof(type, member); \
+        pcs_options_take(&own, sizeof own, &given); \
+        assert_memory_equal(&own, &whole, sizeof own); \
+    } while (0)
+
+static void test_options(void **state)
+{
+    (void)state;
+    SHORT(precis_runner_options, PRECIS_RUNNER_OPTIONS_INIT, pack);
+    SHORT(precis_sampler_options, PRECIS_SAMPLER_OPTIONS_INIT, top_k);
+    SHORT(precis_convert_options, PRECIS_CONVERT_OPTIONS_INIT, own);
+    SHORT(precis_calibrate_options, PRECIS_CALIBRATE_OPTIONS_INIT, tokens);
+    fixture f = open_runner(1);
+    precis_sampler_options so = PRECIS_SAMPLER_OPTIONS_INIT;
+    so.size = (uint32_t)offsetof(precis_sampler_options, top_p);
+    so.top_p = -3;
+    precis_sampler *s;
+    OK(f.ctx, precis_sampler_open(f.ctx, &s, f.r->lm.vocabulary, &so));
+    precis_sampler_close(&s);
+    precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
+    ro.context = 32;
+    ro.size = (uint32_t)offsetof(precis_runner_options, k_type);
+    ro.k_type = ro.v_type = "behind the end of an old struct";
+    precis_runner *r;
+    OK(f.ctx, precis_runner_open(f.ctx, &r, f.m, &ro));
+    precis_runner_close(&r);
+    close_runner(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
