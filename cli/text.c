@@ -13,7 +13,9 @@ static size_t character(const char *s, size_t n, bool *control)
     if (!len || len > n) return 0;
     for (size_t i = 1; i < len; i++)
         if ((p[i] & 0xc0) != 0x80) return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) return 0;
+    /* longer than need be, a surrogate, or beyond U+10FFFF */
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) return 0;
+    if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) return 0;
     return len;
 }
 
@@ -55,9 +57,11 @@ void cli_put_text(const char *s, size_t n)
 int cli_need_text(const cli *c)
 {
     for (int i = 0; i < c->n_args; i++)
-        if (!cli_is_text(c->args[i])) return cli_usage(c, "\"%s\" is no UTF-8, and JSON and manifests can hold nothing else; rename it", c->args[i]);
+        if (!cli_is_text(c->args[i]))
+            return cli_usage(c, "\"%s\" is no UTF-8, and JSON and manifests can hold nothing else; rename it", c->args[i]);
     for (int i = 0; i < c->n_given; i++)
         if (c->given[i].value && !cli_is_text(c->given[i].value))
-            return cli_usage(c, "%s \"%s\" is no UTF-8, and JSON and manifests can hold nothing else", c->given[i].option->name, c->given[i].value);
+            return cli_usage(c, "%s \"%s\" is no UTF-8, and JSON and manifests can hold nothing else",
+                             c->given[i].option->name, c->given[i].value);
     return -1;
 }

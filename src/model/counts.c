@@ -12,7 +12,9 @@ static const char *arch_of(const precis_model *m)
     return arch ? arch : "";
 }
 
-typedef enum { ANY, WIDTH, HIDDEN, HIDDEN_2, QUERIES, KEYS, VALUES, ALL_HEADS, HEADS_OUT, EXPERTS, EXPERT_HIDDEN } extent;
+typedef enum {
+    WIDTH, HIDDEN, HIDDEN_2, QUERIES, KEYS, VALUES, ALL_HEADS, HEADS_OUT, EXPERTS, EXPERT_HIDDEN
+} extent;
 
 /* Weights of a layer whose shapes follow from keys, and the key to name where one does not. The rows of ffn_up may be
  * gate and up in one. */
@@ -77,7 +79,8 @@ static precis_status read_heads(const reading *r, pcs_counts *c)
     if (st) return st;
     const int64_t dim = c->heads ? c->width / c->heads : 0;
     if (c->heads && c->width % c->heads && !pcs_arch_int(m, "attention.key_length", 0, NULL))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %.60s.attention.head_count is %u, which does not divide the width of %u",
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %.60s.attention.head_count is %u, which does not divide "
+                        "the width of %u",
                         m->path, arch_of(m), c->heads, c->width);
     st = number(r, "attention.key_length", 2, 4096, dim, &c->key_dim);
     if (!st) st = number(r, "attention.value_length", 1, 4096, c->key_dim, &c->value_dim);
@@ -109,7 +112,8 @@ static precis_status read_keys(const reading *r, pcs_counts *c)
 /* 0: no key says it. */
 static int64_t extent_of(const pcs_counts *c, extent e)
 {
-    const int64_t q = (int64_t)c->heads * c->key_dim, k = (int64_t)c->kv_heads * c->key_dim, v = (int64_t)c->kv_heads * c->value_dim;
+    const int64_t q = (int64_t)c->heads * c->key_dim, k = (int64_t)c->kv_heads * c->key_dim;
+    const int64_t v = (int64_t)c->kv_heads * c->value_dim;
     switch (e) {
     case WIDTH: return c->width;
     case HIDDEN: case HIDDEN_2: return c->hidden;
@@ -134,8 +138,8 @@ static bool fits(const pcs_counts *c, extent e, int64_t n)
 static precis_status misfit(const precis_model *m, const pcs_tensor *t, const char *key)
 {
     char shape[192];
-    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is %s, which does not fit key %.60s.%s, %lld", m->path, t->name,
-                    shape_of(t, shape), arch_of(m), key, (long long)pcs_arch_int(m, key, 0, NULL));
+    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is %s, which does not fit key %.60s.%s, %lld", m->path,
+                    t->name, shape_of(t, shape), arch_of(m), key, (long long)pcs_arch_int(m, key, 0, NULL));
 }
 
 static precis_status check_tensor(const precis_model *m, const pcs_counts *c, const pcs_tensor *t)
@@ -143,8 +147,8 @@ static precis_status check_tensor(const precis_model *m, const pcs_counts *c, co
     const int layer = pcs_layer_of(t->name);
     if (strncmp(t->name, "blk.", 4)) return PRECIS_OK;
     if (c->layers && (layer < 0 || layer >= (int64_t)c->layers))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is of none of the %u layers that key %.60s.block_count has", m->path,
-                        t->name, c->layers, arch_of(m));
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is of none of the %u layers that key %.60s.block_count "
+                        "has", m->path, t->name, c->layers, arch_of(m));
     uint32_t index;
     const char *part = pcs_index_of(t->name + 4, &index), *end = part ? strchr(part, '.') : NULL;
     if (!end || t->format->kind == PCS_INT) return PRECIS_OK; /* codes of another tool have shapes of their own */
