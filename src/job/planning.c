@@ -32,6 +32,16 @@ static precis_status beside(precis_ctx *ctx, const precis_model *m, uint32_t con
     return PRECIS_OK;
 }
 
+/* The same for the usual context; 0 for a model that cannot be run, which has a size all the same. */
+static precis_status beside_if_it_runs(precis_ctx *ctx, const precis_model *m, const char *kv, uint64_t *bytes)
+{
+    const precis_status st = beside(ctx, m, 0, kv, bytes);
+    if (!st || pcs_no_answer(st)) return st;
+    *bytes = 0;
+    ctx->message[0] = 0;
+    return PRECIS_OK;
+}
+
 /* Where the interval of a plan's divergence ends. */
 static double upper(precis_ctx *ctx, const precis_planning_options *o, const precis_plan *p, double loss)
 {
@@ -196,12 +206,7 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     precis_model_get_info(m, &info);
     if (!st) st = precis_quant_file_bytes(ctx, m, out->plan, &o->quant, &out->bytes);
     if (!st && info.parameters) out->bits_per_weight = 8.0 * (double)precis_plan_bytes(out->plan) / (double)info.parameters;
-    /* A model that cannot be run has a size all the same. */
-    if (!st && !more && (st = beside(ctx, m, 0, o->quant.kv, &more)) && !pcs_no_answer(st)) {
-        st = PRECIS_OK;
-        more = 0;
-        ctx->message[0] = 0;
-    }
+    if (!st && !more) st = beside_if_it_runs(ctx, m, o->quant.kv, &more);
     out->ram = more ? out->bytes + more : 0;
     st = pcs_with_memory(ctx, refused, st);
     if (st) {

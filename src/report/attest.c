@@ -26,8 +26,8 @@ static const char payload_type[] = "application/vnd.in-toto+json", predicate_typ
  * memory that there is none. So what fails is tried a second time. */
 enum { ATTEMPTS = 2 };
 
-/* Does libcrypto verify at all, now? It may have failed to load what it needs once and for all, and then every signature
- * is "not valid"; this one is (RFC 8032, section 7.1, test 1: of no bytes). */
+/* Does libcrypto verify at all, now? It may have failed to load what it needs once and for all, and then every
+ * signature is "not valid"; this one is (RFC 8032, section 7.1, test 1: of no bytes). */
 static bool verifies(void)
 {
     static const unsigned char public[32] = {
