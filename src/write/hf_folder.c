@@ -3,10 +3,12 @@
 #include "write/convert.h"
 
 #include "base/f16.h"
+#include "base/lack.h"
 #include "format/scheme.h"
 #include "model/counts.h"
 #include "read/hf.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -492,6 +494,7 @@ precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
     folder f = { .c = c, .layout = layout, .type = pcs_hf_type_of(c->m) };
     const size_t n = c->m->n_tensors;
     pcs_out_folder *dir = pcs_alloc(c->ctx, 1, sizeof *dir);
+    const uint64_t refused = precis_ctx_refused(c->ctx);
     pcs_arena_init(&f.arena, c->ctx);
     pcs_groups_init(&f.groups, c->ctx);
     f.kinds = pcs_alloc(c->ctx, n + 1, sizeof *f.kinds);
@@ -506,6 +509,7 @@ precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
     if (!st) st = write_config(&f, dir);
     if (!st) st = pcs_hf_tokenizer(c->ctx, c->m, dir);
     if (!st) st = write_weights(&f, dir);
+    st = pcs_with_memory(c->ctx, refused, st); /* a name that could not be made must not give way to another */
     if (!st) st = pcs_out_folder_commit(dir, check_folder, &f);
     if (dir && dir->ctx) pcs_out_folder_close(dir);
     pcs_free(c->ctx, dir);
