@@ -218,7 +218,7 @@ precis_status pcs_net_settle(precis_model *m)
     return PRECIS_OK;
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------- */
+/* ---- files ---------------------------------------------------------------------------------------------------- */
 
 /* llama.cpp takes scales of a layer's weights and of their inputs. */
 static bool is_scale(const char *name)

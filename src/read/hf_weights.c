@@ -17,7 +17,7 @@ static bool is_file(precis_model *m, const char *folder, const char *name)
     return path && !stat(path, &sb) && S_ISREG(sb.st_mode);
 }
 
-/* ---- shards -------------------------------------------------------------------------------------------------------- */
+/* ---- shards ---------------------------------------------------------------------------------------------------- */
 
 /* Each tensor that the index names must be in its shard. */
 static precis_status check_tensors(precis_model *m, pcs_json_slice map)
