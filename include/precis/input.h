@@ -17,7 +17,7 @@ typedef enum precis_input_kind {
     PRECIS_INPUT_BYTES = 0, /* not looked at                                                          */
     PRECIS_INPUT_TEXT = 1,  /* text as a model reads it: line ends that are CRLF are kept, and warned of */
     PRECIS_INPUT_TABLE = 2, /* settings, tables, JSON: line ends do not matter                        */
-    PRECIS_INPUT_TEXTS = 3  /* texts that end in a NUL byte each                                      */
+    PRECIS_INPUT_TEXTS = 3  /* texts that end in a NUL byte each, by a program: UTF-8, as they are       */
 } precis_input_kind;
 
 /* A whole file in memory with a NUL behind it, or, of text, standard input for "-"; *data is freed with

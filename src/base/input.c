@@ -43,11 +43,12 @@ static const char *utf16_of(const char *head, size_t n)
 
 precis_status pcs_text_is_none(precis_ctx *ctx, const char *path, precis_input_kind kind, const char *head, size_t n)
 {
+    if (kind == PRECIS_INPUT_TEXTS) return PRECIS_OK; /* a program wrote them: the first may begin as it likes */
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (n >= known[i].len && !memcmp(head, known[i].magic, known[i].len))
             return refuse(ctx, path, known[i].is, known[i].remedy);
     if (n > HEAD) n = HEAD;
-    const char *zero = kind == PRECIS_INPUT_TEXTS ? NULL : memchr(head, 0, n), *utf16 = zero ? utf16_of(head, n) : NULL;
+    const char *zero = memchr(head, 0, n), *utf16 = zero ? utf16_of(head, n) : NULL;
     if (!zero) return PRECIS_OK;
     if (utf16) return refuse(ctx, path, "UTF-16 text without a byte order mark", utf16);
     return pcs_fail(ctx, PRECIS_EFORMAT, "%s: byte %zu is 0: binary data, not UTF-8 text", path, (size_t)(zero - head));
@@ -112,12 +113,13 @@ precis_status pcs_text_check(precis_ctx *ctx, const char *path, precis_input_kin
             ctx, PRECIS_EFORMAT,
             "%s: byte %zu (0x%02X) is not UTF-8; `iconv -f WINDOWS-1252 -t UTF-8` makes UTF-8 of old Western text",
             path, bad, (unsigned)(unsigned char)text[bad]);
+    if (kind == PRECIS_INPUT_TEXTS) return PRECIS_OK;
     if (*len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
         memmove(text, text + 3, *len - 3 + 1); /* with the NUL behind it */
         *len -= 3;
         pcs_warn(ctx, "%s: the byte order mark at its start is no text and was dropped", path);
     }
-    if (kind == PRECIS_INPUT_TEXT || kind == PRECIS_INPUT_TEXTS) warn_of_crlf(ctx, path, text, *len);
+    if (kind == PRECIS_INPUT_TEXT) warn_of_crlf(ctx, path, text, *len);
     return PRECIS_OK;
 }
 
