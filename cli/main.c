@@ -131,7 +131,7 @@ static void set_signals(void)
 }
 
 /* A stream that the caller closed would be given to the first file that is opened, and what is printed would land in a
- * model. Those that stand in for it cannot be used: reading and writing them fails. */
+ * model. Those that stand in for it cannot be used: reading and writing them fails. No road of outputs leads there. */
 static void fill_streams(void)
 {
     static const int flags[3] = { O_WRONLY, O_RDONLY, O_WRONLY };

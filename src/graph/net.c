@@ -2,6 +2,7 @@
 #include "graph/net.h"
 
 #include "graph/arch.h"
+#include "model/counts.h"
 
 #include <stdio.h>
 
@@ -57,6 +58,7 @@ static precis_status check_packing(const precis_model *m)
     return PRECIS_OK;
 }
 
+/* Fewer layers than the model says; that there are more is said by pcs_counts_check. */
 static precis_status check_layers(const precis_model *m)
 {
     bool said;
@@ -68,14 +70,12 @@ static precis_status check_layers(const precis_model *m)
         if (sscanf(m->tensors[i].name, "blk.%9u.%n", &layer, &used) == 1 && used && (int64_t)layer >= have)
             have = (int64_t)layer + 1;
     }
-    if (!said || !have || have == want) return PRECIS_OK; /* that none is there at all is said by name */
-    const char *arch = pcs_model_string(m, "general.architecture");
+    if (!said || !have || have >= want) return PRECIS_OK; /* that none is there at all is said by name */
     if (from_folder(m))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: config.json says %lld layers, but the tensors are of %lld; %s",
-                        m->path, (long long)want, (long long)have,
-                        have < want ? "is a file missing?" : "is it another model's?");
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: config.json says %lld layers, but the tensors are of %lld; is a file missing?",
+                        m->path, (long long)want, (long long)have);
     return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %s.block_count says %lld layers, but the tensors are of %lld",
-                    m->path, arch, (long long)want, (long long)have);
+                    m->path, pcs_model_string(m, "general.architecture"), (long long)want, (long long)have);
 }
 
 /* Is the name, without its layer, one of a list which blanks part? */
@@ -146,7 +146,8 @@ precis_status pcs_net_check_names(const precis_model *m)
     precis_status st = check_packing(m);
     if (!st && m->flaw) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s", m->path, m->flaw);
     if (st || !arch) return st;
-    st = check_layers(m);
+    st = pcs_counts_check(m);
+    if (!st) st = check_layers(m);
     if (!st) st = check_alike(m, arch);
     return st ? st : check_tokens(m);
 }

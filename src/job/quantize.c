@@ -174,7 +174,6 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     pcs_method_set set;
     take_scheme(opts->type, &q);
     precis_status st = check_options(ctx, opts);
-    if (!st) st = pcs_arch_check(model);
     if (!st) st = pcs_methods_parse(ctx, q.method, &set);
     if (!st) st = pcs_net_check(model);
     if (st) return st;

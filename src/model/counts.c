@@ -147,8 +147,9 @@ static precis_status check_tensor(const precis_model *m, const pcs_counts *c, co
     const int layer = pcs_layer_of(t->name);
     if (strncmp(t->name, "blk.", 4)) return PRECIS_OK;
     if (c->layers && (layer < 0 || layer >= (int64_t)c->layers))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is of none of the %u layers that key %.60s.block_count "
-                        "has", m->path, t->name, c->layers, arch_of(m));
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is of none of the %u layers that %s%.60s%s has", m->path,
+                        t->name, c->layers, m->folder ? "" : "key ", m->folder ? "config.json" : arch_of(m),
+                        m->folder ? "" : ".block_count");
     uint32_t index;
     const char *part = pcs_index_of(t->name + 4, &index), *end = part ? strchr(part, '.') : NULL;
     if (!end || t->format->kind == PCS_INT) return PRECIS_OK; /* codes of another tool have shapes of their own */

@@ -119,18 +119,9 @@ precis_status pcs_tok_words_fill(pcs_tok_words *w)
 {
     precis_model *m = w->m;
     const uint64_t rows = pcs_tok_rows(m);
-    if (rows && w->n > rows) {
-        const pcs_text t = w->tokens[rows];
-        pcs_warn(m->ctx,
-                 "%s: the tokenizer has %llu tokens, the embedding %llu rows; tokens from id %llu (\"%.*s\") on are "
-                 "left out",
-                 m->path, (unsigned long long)w->n, (unsigned long long)rows, (unsigned long long)rows,
-                 (int)(t.len < 40 ? t.len : 40), t.s ? t.s : "");
-        w->n = rows;
-    }
     for (uint64_t i = 0; i < w->n; i++) {
         if (w->tokens[i].s) continue;
-        if (i >= rows)
+        if (!rows)
             return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tokenizer: no token has the id %llu", m->path,
                             (unsigned long long)i);
         const char *filler = pcs_arena_printf(&m->arena, "[PAD%llu]", (unsigned long long)i);

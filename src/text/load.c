@@ -303,8 +303,10 @@ static void load_settings(precis_tokenizer *t, const precis_model *m)
     t->nfc = pcs_model_int(m, "precis.tokenizer.nfc", t->pre && t->pre->nfc, NULL) != 0;
     t->whole = pcs_model_int(m, "precis.tokenizer.ignore_merges", t->pre && t->pre->whole, NULL) != 0;
     const pcs_key *flags = pcs_model_key(m, "precis.tokenizer.added_flags");
-    if (flags && flags->type == PCS_KEY_ARRAY && flags->item == PCS_KEY_U8 && flags->n == t->n)
+    if (flags && flags->type == PCS_KEY_ARRAY && flags->item == PCS_KEY_U8) {
         t->flags = flags->v.items; /* the model outlives it */
+        t->n_flags = flags->n;     /* rows without a token have no settings */
+    }
     t->squeeze = (t->kind == PCS_SPM || unigram) &&
                  pcs_model_int(m, "tokenizer.ggml.remove_extra_whitespaces", unigram, NULL) != 0;
     t->add_space = (t->kind == PCS_SPM || unigram) && pcs_model_int(m, "tokenizer.ggml.add_space_prefix", 1, NULL) != 0;

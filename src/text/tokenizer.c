@@ -222,7 +222,7 @@ static size_t before(const char *from, const char *p, uint32_t *c)
 static bool extent(const precis_tokenizer *t, uint32_t id, const char *text, size_t len, size_t last, size_t at,
                    size_t n, size_t *from, size_t *to)
 {
-    const uint8_t flags = t->flags ? t->flags[id] : 0;
+    const uint8_t flags = id < t->n_flags ? t->flags[id] : 0;
     uint32_t c;
     size_t k;
     *from = at;

@@ -86,7 +86,8 @@ struct precis_tokenizer {
     pcs_map special;       /* control and user tokens */
     uint16_t *special_len; /* lengths of specials, descending, ended by 0 */
     bool special_first[256];
-    const uint8_t *flags;  /* settings of added tokens (PCS_ADDED_*), or NULL: none has any */
+    const uint8_t *flags;  /* settings of added tokens (PCS_ADDED_*): of n_flags, later ones have none */
+    uint64_t n_flags;
     uint32_t byte[256];    /* token of a byte, or PCS_NO_TOKEN */
     pcs_merges merges;
     pcs_trie trie;         /* wordpiece and unigram */

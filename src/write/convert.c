@@ -223,8 +223,7 @@ precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const c
     for (size_t i = 0; pcs_writers[i]; i++)
         if (!strcmp(pcs_writers[i]->name, name)) w = pcs_writers[i];
     if (!w) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no container that can be written; precis list writers has them", name);
-    precis_status st = pcs_arch_check(model);
-    if (!st) st = pcs_net_check(model);
+    precis_status st = pcs_net_check(model);
     if (!st && w->folder) st = pcs_model_finite(ctx, model); /* of a file's, each part just before it is written */
     if (st) return st;
     precis_model *all = NULL;

@@ -2,6 +2,7 @@
  * meant: no writer can leave a file that precis itself refuses. The bytes are the right ones already (out.c compares
  * their SHA-256), so what is left is that every tensor and key is found, of its shape and type, at its place. */
 #include "precis/precis.h"
+#include "read/hf.h"
 #include "write/convert.h"
 
 #include <stdio.h>
@@ -59,19 +60,25 @@ static precis_status compare_tensor(const place *p, const precis_model *m, const
     return placed ? PRECIS_OK : differs(p, "tensor", t->name, "at another place");
 }
 
+/* A reader's error, of a name that nobody knows, as one of the file that was to be. */
+static precis_status kept(const place *p, const char *self, precis_status st)
+{
+    char why[900];
+    if (!st || st == PRECIS_ENOMEM || st == PRECIS_EIO) return st;
+    const char *message = precis_ctx_message(p->ctx);
+    if (!strncmp(message, self, strlen(self))) message += strlen(self) + strspn(message + strlen(self), "/: ");
+    snprintf(why, sizeof why, "%s", message);
+    return pcs_fail(p->ctx, st, "%s: what was written cannot be read back, so it was not kept: %s", p->path, why);
+}
+
 /* Quietly: what the reader notes of this model was said when it was read first. */
 static precis_status open_quietly(const place *p, const char *self, precis_model **m)
 {
-    char why[900];
     precis_warn_fn *const warn = p->ctx->opt.warn;
     p->ctx->opt.warn = NULL;
     const precis_status st = precis_model_open_to_run(p->ctx, m, self); /* panels stay panels */
     p->ctx->opt.warn = warn;
-    if (!st || st == PRECIS_ENOMEM || st == PRECIS_EIO) return st;
-    const char *message = precis_ctx_message(p->ctx); /* without the hidden name, which nobody knows */
-    if (!strncmp(message, self, strlen(self))) message += strlen(self) + strspn(message + strlen(self), "/: ");
-    snprintf(why, sizeof why, "%s", message);
-    return pcs_fail(p->ctx, st, "%s: what was written cannot be read back, so it was not kept: %s", p->path, why);
+    return kept(p, self, st);
 }
 
 precis_status pcs_gguf_read_back(precis_ctx *ctx, const pcs_out *o, const pcs_gguf_file *f, const uint64_t *offsets)
@@ -99,15 +106,26 @@ static bool comes_back(const precis_convert_row *row)
     return strcmp(row->to, "left out") && strcmp(row->to, "config.json") && !strstr(row->name, "scale");
 }
 
+/* The weights' file of a folder, under the names that it has there. */
+static precis_status open_weights(const place *p, const char *folder, precis_model **m)
+{
+    char file[4200];
+    if (snprintf(file, sizeof file, "%s/model.safetensors", folder) >= (int)sizeof file)
+        return pcs_fail(p->ctx, PRECIS_EINVAL, "%.60s...: the path is too long", p->path);
+    precis_status st = pcs_model_new(p->ctx, m, file, "safetensors");
+    if (!st) st = pcs_safetensors_file(*m, file);
+    if (!st) st = pcs_model_index(*m);
+    p->ctx->file = NULL;
+    return kept(p, file, st);
+}
+
 precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char *folder, const pcs_part_meant *parts,
                                    size_t n, const pcs_convert *c)
 {
     const precis_model *source = c->m;
     const place p = { ctx, name };
-    char file[4200];
     precis_model *m = NULL;
-    snprintf(file, sizeof file, "%s/model.safetensors", folder);
-    precis_status st = open_quietly(&p, file, &m);
+    precis_status st = open_weights(&p, folder, &m);
     if (!st) st = compare_count(&p, m, n);
     for (size_t i = 0; i < n && !st; i++) {
         const pcs_tensor *t = pcs_model_tensor(m, parts[i].name);

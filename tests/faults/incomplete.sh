@@ -17,7 +17,7 @@ refused() { # refused MODEL TEXT: by each command, with nothing written
     expect 0 "$precis" inspect "$1" # which shows what there is
 }
 refused "$work/missing" "blk.1.attn_q.weight is missing"
-refused "$work/more-layers" "config.json says 2 layers, but the tensors are of 3"
+refused "$work/more-layers" "blk.2.attn_norm.weight is of none of the 2 layers that config.json has"
 refused "$work/fewer-layers" "config.json says 4 layers, but the tensors are of 2"
 refused "$work/mlx" "packed by MLX.*mlx_lm.convert --dequantize"
 refused "$work/quanto" "packed by quanto.*dequantize there first"
@@ -44,7 +44,7 @@ open(work + "/layers.gguf", "wb").write(d[:k] + b"\x01\0\0\0" + d[k + 4 :])
 PY
 refused "$work/q.gguf" "blk.1.attn_q.weight is missing"
 refused "$work/norm.gguf" "blk.1.attn_k_norm.weight is missing"
-refused "$work/layers.gguf" "key qwen3.block_count says 1 layers, but the tensors are of 2"
+refused "$work/layers.gguf" "of none of the 1 layers that key qwen3.block_count has"
 
 # what is whole goes on
 expect 0 "$precis" quant "$work/llama" --type Q4_0 --no-calib --no-eval -o "$work/o.gguf"

@@ -72,9 +72,9 @@ gguf("split-00001-of-00002.gguf", keys + split(0), tensors[:6])
 gguf("split-00002-of-00002.gguf", split(1), tensors[6:])
 
 
-def folder(name, norm=(D,), more=()):
+def folder(name, norm=(D,), more=(), kind="llama"):
     os.makedirs(f"{out}/{name}", exist_ok=True)
-    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": D, "intermediate_size": H,
+    config = {"architectures": ["LlamaForCausalLM"], "model_type": kind, "hidden_size": D, "intermediate_size": H,
                "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
               "vocab_size": V, "max_position_embeddings": CTX, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": False, "hidden_act": "silu", "torch_dtype": "float32"}
     json.dump(config, open(f"{out}/{name}/config.json", "w"))
@@ -102,7 +102,7 @@ def folder(name, norm=(D,), more=()):
 
 folder("hf")
 folder("hf8", (D, 1, 1, 1, 1, 1, 1, 1))
-folder("five", more=[("visual.patch_embed.proj.weight", (4, 3, 2, 2, 2), weights(96))])
+folder("five", more=[("visual.patch_embed.proj.weight", (4, 3, 2, 2, 2), weights(96))], kind="of_pictures")
 folder("scalar", more=[("model.layers.0.self_attn.k_scale", (), ones(1))])
 with open(f"{out}/tasks.jsonl", "w") as f:
     for i in range(3):
