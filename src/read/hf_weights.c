@@ -14,7 +14,7 @@ static bool is_file(precis_model *m, const char *folder, const char *name)
 {
     const char *path = pcs_arena_printf(&m->arena, "%s/%s", folder, name);
     struct stat sb;
-    return path && !stat(path, &sb) && S_ISREG(sb.st_mode);
+    return path && !stat(path, &sb) && !S_ISDIR(sb.st_mode); /* what else it may be is said where it is opened */
 }
 
 /* ---- shards ---------------------------------------------------------------------------------------------------- */

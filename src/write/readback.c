@@ -106,6 +106,14 @@ static bool comes_back(const precis_convert_row *row)
     return strcmp(row->to, "left out") && strcmp(row->to, "config.json") && !strstr(row->name, "scale");
 }
 
+/* A tensor of a model, also one that is no part of its net. */
+static const pcs_tensor *tensor_of(const precis_model *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_extras; i++)
+        if (!strcmp(m->extras[i].name, name)) return &m->extras[i];
+    return pcs_model_tensor(m, name);
+}
+
 /* The weights' file of a folder, under the names that it has there. */
 static precis_status open_weights(const place *p, const char *folder, precis_model **m)
 {
@@ -138,7 +146,7 @@ precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char
     precis_model_close(&m);
     if (!st) st = open_quietly(&p, folder, &m);
     for (size_t i = 0; i < source->n_tensors && !st; i++) {
-        const pcs_tensor *t = &source->tensors[i], *r = pcs_model_tensor(m, t->name);
+        const pcs_tensor *t = &source->tensors[i], *r = tensor_of(m, t->name);
         if (!r && comes_back(&c->report->rows[i])) st = differs(&p, "tensor", t->name, "as none");
         else if (r && (r->n != t->n || r->ne[0] != t->ne[0])) st = differs(&p, "tensor", t->name, "in another shape");
     }

@@ -102,8 +102,10 @@ def folder(name, norm=(D,), more=(), kind="llama"):
 
 folder("hf")
 folder("hf8", (D, 1, 1, 1, 1, 1, 1, 1))
-folder("five", more=[("visual.patch_embed.proj.weight", (4, 3, 2, 2, 2), weights(96))], kind="of_pictures")
-folder("scalar", more=[("model.layers.0.self_attn.k_scale", (), ones(1))])
+five = [("visual.patch_embed.proj.weight", (4, 3, 2, 2, 2), weights(96)), ("visual.norm", (D, 1, 1, 1, 1, 1, 1, 1), ones(D))]
+folder("five", more=five)
+folder("unknown5", more=five, kind="of_pictures")
+folder("scalar", more=[("model.layers.0.self_attn.k_scale", (), ones(1))], kind="of_pictures")
 with open(f"{out}/tasks.jsonl", "w") as f:
     for i in range(3):
         f.write(json.dumps({"context": f"{i} and", "choices": [" one", " two"], "answer": i % 2}) + "\n")
