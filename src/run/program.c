@@ -27,7 +27,12 @@ void precis_program_close(precis_program **program)
     *program = NULL;
 }
 
-void pcs_program_bind(precis_program *p, precis_value v, const void *data) { p->slots[v].given = data; }
+void pcs_program_bind(precis_program *p, precis_value v, const void *data)
+{
+    pcs_slot *s = &p->slots[v];
+    if (s->v.role == PCS_INPUT) s->given = data;
+    else s->data = (void *)(uintptr_t)data;
+}
 
 void pcs_program_tap(precis_program *p, precis_value v, pcs_tap_fn *fn, void *user)
 {

@@ -111,7 +111,8 @@ void pcs_plan_close(precis_ctx *ctx, pcs_plan *plan);
 /* Operands of a step, for the sizes of this call. */
 void pcs_step_bind(precis_program *p, pcs_step *s);
 precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g, const pcs_program_options *opt);
-/* Bind an input; data must live until the run ends. */
+/* Bind an input; data must live until the run ends. A constant may be given others on the host's backend alone, while the
+ * program lives. */
 void pcs_program_bind(precis_program *p, precis_value v, const void *data);
 /* The taps on a step's results. */
 void pcs_program_call_tap(precis_program *p, const pcs_step *s);
