@@ -102,10 +102,11 @@ precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const pre
         if (st) pcs_windows_free(w);
         return st;
     }
+    const int64_t context = pcs_arch_int(m, "context_length", 2048, NULL);
+    if (context < 1) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: a context of %lld tokens", m->path, (long long)context);
     precis_tokenizer *t;
     precis_status st = precis_tokenizer_open(ctx, &t, m);
     if (st) return st;
-    const int64_t context = pcs_arch_int(m, "context_length", 2048, NULL);
     const uint32_t longest = length ? length : WINDOW, window = context < longest ? (uint32_t)context : longest;
     const uint64_t most = o->tokens ? o->tokens : UINT64_MAX;
     for (size_t i = 0; i < o->n_texts && !st && w->n_ids < most; i++) {
