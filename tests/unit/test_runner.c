@@ -96,7 +96,9 @@ static void test_stopped(void **state)
 #define SHORT(type, init, member) \
     do { \
         const type whole = init; \
-        type given = init, own = init; \
+        type given, own; \
+        memcpy(&given, &whole, sizeof given); /* with the bytes between members, which an assignment leaves open */ \
+        memcpy(&own, &whole, sizeof own); \
         memset((char *)&given + offsetof(type, member), 0xa5, sizeof given - offsetof(type, member)); \
         given.size = (uint32_t)offsetof(type, member); \
         pcs_options_take(&own, sizeof own, &given); \
