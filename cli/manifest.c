@@ -22,18 +22,6 @@ bool cli_manifest_hashes(const char *name)
     return false;
 }
 
-/* A text of the command line; bytes that are no UTF-8, which JSON cannot hold, become question marks. */
-static json_t *text_json(const char *s)
-{
-    json_t *t = json_string(s);
-    char *copy = t ? NULL : strdup(s);
-    for (char *p = copy; p && *p; p++)
-        if (*p & 0x80) *p = '?';
-    if (copy) t = json_string(copy);
-    free(copy);
-    return t;
-}
-
 /* A member or an item that could not be made, or not be added, must not be missing without a word: NULL then. Takes
  * both over. */
 static json_t *with(json_t *o, const char *key, json_t *value)
@@ -105,16 +93,16 @@ static json_t *recipe(const cli *c, const precis_model *m, precis_status *status
         const char *name = c->given[i].option->name, *value = c->given[i].value;
         if (cli_manifest_leaves_out(name)) continue;
         args = with(args, NULL, json_string(name));
-        if (value) args = with(args, NULL, text_json(value));
+        if (value) args = with(args, NULL, json_string(value));
         if (!cli_manifest_hashes(name) || (st = precis_sha256_file(c->ctx, value, hex))) continue;
         inputs = with(inputs, NULL,
-                      json_pack("{s:s, s:o, s:s}", "option", name, "path", text_json(value), "sha256", hex));
+                      json_pack("{s:s, s:o, s:s}", "option", name, "path", json_string(value), "sha256", hex));
     }
     if (!st) st = precis_model_sha256(m, hex);
     json_t *o = json_pack("{s:s, s:i, s:s}", "precis", "manifest", "version", 1, "program", precis_version());
     o = with(o, "arguments", args);
     o = with(o, "inputs", inputs);
-    if (!st) o = with(o, "model", json_pack("{s:o, s:s}", "path", text_json(c->args[0]), "tensors_sha256", hex));
+    if (!st) o = with(o, "model", json_pack("{s:o, s:s}", "path", json_string(c->args[0]), "tensors_sha256", hex));
     o = with(o, "seed", json_integer((json_int_t)c->seed));
     *status = st || o ? st : PRECIS_ENOMEM;
     return o;

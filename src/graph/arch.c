@@ -19,15 +19,16 @@ const pcs_arch *const pcs_archs[] = {
     NULL,
 };
 
-static const pcs_arch *arch_of(const precis_model *m)
+const pcs_arch *pcs_arch_by_name(const char *name)
 {
-    const char *name = pcs_model_string(m, "general.architecture");
     for (size_t i = 0; name && pcs_archs[i]; i++)
         if (!strcmp(pcs_archs[i]->name, name)) return pcs_archs[i];
     return NULL;
 }
 
-precis_status pcs_arch_check(const precis_model *m) { return arch_of(m) ? pcs_counts_check(m) : PRECIS_OK; }
+const pcs_arch *pcs_arch_of(const precis_model *m) { return pcs_arch_by_name(pcs_model_string(m, "general.architecture")); }
+
+precis_status pcs_arch_check(const precis_model *m) { return pcs_arch_of(m) ? pcs_counts_check(m) : PRECIS_OK; }
 
 precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm)
 {
@@ -37,7 +38,7 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
     const char *why = pcs_model_string(m, "precis.cannot_run");
     if (why) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: %.150s cannot be run yet; the model can be inspected and quantized", m->path, why);
     if (!name) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key general.architecture is missing; it can be inspected and quantized, not run", m->path);
-    const pcs_arch *arch = arch_of(m);
+    const pcs_arch *arch = pcs_arch_of(m);
     if (arch) {
         precis_status st = pcs_net_check_names(m);
         if (st == PRECIS_OK) st = precis_graph_open(m->ctx, out);

@@ -39,6 +39,9 @@ typedef struct pcs_arch {
 #define PCS_QKV_BIASES "attn_q.bias attn_k.bias attn_v.bias attn_qkv.bias"
 
 extern const pcs_arch *const pcs_archs[];
+/* The row of a name (NULL: none), and of a model by its key general.architecture; NULL when no graph here is it. */
+const pcs_arch *pcs_arch_by_name(const char *name);
+const pcs_arch *pcs_arch_of(const precis_model *m);
 /* Build the graph of a model; *out and its values belong to the caller, the weights to the model.
  * PRECIS_EUNSUPPORTED naming the architecture or setting that no graph has, PRECIS_EFORMAT the key or tensor that is
  * missing or wrong. */

@@ -23,13 +23,6 @@ static const struct {
     { ".weight_scale_2", ".weight_scale", "NVIDIA ModelOpt", "the original weights" },
 };
 
-static const pcs_arch *arch_of(const char *name)
-{
-    for (size_t i = 0; name && pcs_archs[i]; i++)
-        if (!strcmp(pcs_archs[i]->name, name)) return pcs_archs[i];
-    return NULL;
-}
-
 static bool from_folder(const precis_model *m) { return !strcmp(m->container, "safetensors"); }
 
 /* Is there a tensor with this name and another end? */
@@ -142,7 +135,7 @@ static precis_status check_tokens(const precis_model *m)
 
 precis_status pcs_net_check_names(const precis_model *m)
 {
-    const pcs_arch *arch = arch_of(pcs_model_string(m, "general.architecture"));
+    const pcs_arch *arch = pcs_arch_of(m);
     precis_status st = check_packing(m);
     if (!st && m->flaw) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s", m->path, m->flaw);
     if (st || !arch) return st;
@@ -165,7 +158,7 @@ static precis_status build(const precis_model *m)
 precis_status pcs_net_check(const precis_model *m)
 {
     precis_status st = pcs_net_check_names(m);
-    if (st || !arch_of(pcs_model_string(m, "general.architecture"))) return st;
+    if (st || !pcs_arch_of(m)) return st;
     st = build(m);
     if (st == PRECIS_EINVAL) return PRECIS_EFORMAT; /* its keys do not fit together */
     if (st != PRECIS_EUNSUPPORTED) return st;
@@ -195,7 +188,7 @@ static bool is_tied_copy(const precis_model *m, const pcs_arch *arch, const pcs_
 
 precis_status pcs_net_settle(precis_model *m)
 {
-    const pcs_arch *arch = arch_of(pcs_model_string(m, "general.architecture"));
+    const pcs_arch *arch = pcs_arch_of(m);
     if (!arch || !m->n_tensors) return PRECIS_OK;
     unsigned char *asked = pcs_alloc(m->ctx, m->n_tensors, 1);
     if (!asked) return PRECIS_ENOMEM;
@@ -303,7 +296,7 @@ precis_status pcs_net_check_file(precis_ctx *ctx, const pcs_net_file *f)
     const pcs_arch *arch = NULL;
     for (size_t i = 0; i < f->n_keys; i++)
         if (!strcmp(f->keys[i].name, "general.architecture") && f->keys[i].type == PCS_KEY_STRING)
-            arch = arch_of(f->keys[i].v.text.s);
+            arch = pcs_arch_by_name(f->keys[i].v.text.s);
     if (!arch) return PRECIS_OK;
     if (f->n_names) note_differences(ctx, f);
     char some[512] = "";

@@ -57,6 +57,7 @@ void pcs_program_set_taps(precis_program *p, pcs_tap *taps)
 static precis_status watch_room(precis_program *p)
 {
     uint64_t most = 0;
+    if (!p->tapped) return PRECIS_OK; /* as of every token that is only run */
     for (size_t v = 0; v < p->graph->n_values; v++) {
         const pcs_value *x = &p->slots[v].v;
         uint64_t n = p->taps[v].fn && x->dtype != PCS_F32;
