@@ -245,7 +245,7 @@ static precis_status check_out(precis_ctx *ctx, const char *manifest_path, const
 static precis_status statement(precis_ctx *ctx, const char *manifest_path, int64_t when, pcs_buf *b)
 {
     char *text = NULL, out[4096], want[65], got[65], manifest[65], model[65], version[32], at[32];
-    size_t len;
+    size_t len = 0;
     precis_status st = described(ctx, manifest_path, out);
     if (!st) st = pcs_file_slurp(ctx, manifest_path, PCS_LIMIT_MANIFEST, &text, &len);
     const pcs_json_slice m = { text, len };

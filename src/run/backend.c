@@ -55,9 +55,12 @@ precis_status pcs_program_upload(precis_program *p)
             return pcs_fail(p->ctx, PRECIS_EUNSUPPORTED, "node %s: the backend %s does not run it", p->steps[i].name, p->backend->name);
     for (size_t i = 0; i < p->n_slots && !p->backend->host; i++) {
         pcs_slot *s = &p->slots[i];
-        const void *panels = s->panels;
+        const uint8_t *panels = s->panels;
         if (s->data && !(s->data = upload(p, s->data, bytes_of(p, &s->v, false)))) return PRECIS_ENOMEM;
-        if (panels && !(s->panels = upload(p, panels, bytes_of(p, &s->v, true)))) return PRECIS_ENOMEM;
+        if (!panels) continue;
+        uint8_t *there = upload(p, panels, bytes_of(p, &s->v, true));
+        if (!there) return PRECIS_ENOMEM;
+        s->panels = there;
     }
     return PRECIS_OK;
 }
