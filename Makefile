@@ -53,6 +53,7 @@ fuzz: bootstrap
 
 install: all
 	@cmake --install $(BUILD) --prefix $(PREFIX)
+	@[ "$$(id -u)" != 0 ] || [ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 clean:
 	rm -rf build build-*

@@ -8,24 +8,51 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/usr" >/dev/null
 "$work/usr/bin/precis" --version
-# pkg-config
-PKG_CONFIG_PATH=$(dirname "$(find "$work/usr" -name precis.pc)")
+lib=$(dirname "$(find "$work/usr" -name libprecis.a)")
+sanitize=${SANITIZE:+-fsanitize=$SANITIZE}
+runs() { # runs PROGRAM: the example starts, and says how it is used
+    code=0
+    LD_LIBRARY_PATH=$lib "$1" 2>/dev/null || code=$?
+    [ $code = 2 ] || { echo "$1 gave $code"; exit 1; }
+}
+needs() { # needs PROGRAM: does it load the shared library?
+    LD_LIBRARY_PATH=$lib ldd "$1" | grep -q libprecis
+}
+# The examples' own lines: shared by pkg-config as it stands in them, and with --static without any libprecis.so.
+PKG_CONFIG_PATH=$lib/pkgconfig
 export PKG_CONFIG_PATH
-${CC:-cc} -std=c11 "$root/examples/quantize.c" $(pkg-config --static --cflags --libs precis) -o "$work/quantize" ${SANITIZE:+-fsanitize=$SANITIZE}
-code=0
-"$work/quantize" 2>/dev/null || code=$?
-[ $code = 2 ] || { echo "the example gave $code"; exit 1; }
-# CMake
+for example in quantize cnn; do
+    line=$(sed -n 's/^ \*   \(cc .*\)$/\1/p' "$root/examples/$example.c")
+    case $line in
+        "cc $example.c "*) ;;
+        *) echo "examples/$example.c does not say how it is built"; exit 1 ;;
+    esac
+    (cd "$root/examples" && eval "${line%% -o *} -o $work/$example $sanitize")
+    needs "$work/$example" || { echo "$line does not use the shared library"; exit 1; }
+    mkdir -p "$work/static"
+    cp "$lib/libprecis.a" "$work/static/"
+    ${CC:-cc} -std=c11 "$root/examples/$example.c" $(pkg-config --cflags precis) -L"$work/static" \
+        $(pkg-config --static --libs precis | sed "s#-L[^ ]*/pkgconfig/[^ ]*##; s#-lprecis#-l:libprecis.a#") -o "$work/$example-static" $sanitize
+    ! needs "$work/$example-static" || { echo "--static still needs libprecis.so"; exit 1; }
+done
+runs "$work/quantize"
+runs "$work/quantize-static"
+# CMake: the shared library without anything else, the static one as a component.
 mkdir "$work/app"
 cat >"$work/app/CMakeLists.txt" <<'CMAKE'
 cmake_minimum_required(VERSION 3.16)
 project(app C)
-find_package(precis 0.1 REQUIRED)
-add_executable(app ${SOURCE})
-target_link_libraries(app PRIVATE precis::precis)
+find_package(precis 0.1 REQUIRED COMPONENTS static)
+add_executable(shared ${SOURCE})
+target_link_libraries(shared PRIVATE precis::precis)
+add_executable(static ${SOURCE})
+target_link_libraries(static PRIVATE precis::static)
 CMAKE
-cmake -S "$work/app" -B "$work/app/build" -DCMAKE_PREFIX_PATH="$work/usr" -DSOURCE="$root/examples/quantize.c" ${SANITIZE:+-DCMAKE_EXE_LINKER_FLAGS=-fsanitize=$SANITIZE} >/dev/null
+cmake -S "$work/app" -B "$work/app/build" -DCMAKE_PREFIX_PATH="$work/usr" -DSOURCE="$root/examples/quantize.c" ${sanitize:+-DCMAKE_C_FLAGS=$sanitize} >/dev/null
 cmake --build "$work/app/build" >/dev/null
+needs "$work/app/build/shared" && ! needs "$work/app/build/static" || { echo "find_package links the wrong library"; exit 1; }
+runs "$work/app/build/shared"
+runs "$work/app/build/static"
 # a page for every command, and no page that roff complains about
 for verb in inspect tokenize profile plan quant eval run bench report list; do
     page="$work/usr/share/man/man1/precis-$verb.1"

@@ -1,13 +1,12 @@
 #!/bin/sh
-# The objects of the library as a shared one: it shows every function that include/precis declares, and no other name.
+# The shared library shows every function that include/precis declares, and no other name.
 # usage: symbols.sh LIBRARY SOURCE_FOLDER
 set -eu
 library=$1
 root=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-${CC:-cc} -shared -o "$work/libprecis.so" -Wl,--version-script="$root/tools/precis.map" -Wl,--whole-archive "$library" -Wl,--no-whole-archive
-nm -D --defined-only "$work/libprecis.so" | awk '{ print $NF }' | sort >"$work/shown"
+nm -D --defined-only "$library" | awk '{ print $NF }' | sort >"$work/shown"
 python3 - "$root/include/precis" <<'E' | sort -u >"$work/declared"
 import glob, re, sys
 for header in glob.glob(sys.argv[1] + "/*.h"):
