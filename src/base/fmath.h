@@ -67,9 +67,14 @@ static inline double pcs_log(double x)
 
 static inline double pcs_pow(double x, double y) { return pcs_exp(y * pcs_log(x)); }
 
-/* Sine and cosine for 0 <= x < 2^20: reduction by pi/2 in three parts, then Taylor. */
+/* Sine and cosine: reduction by pi/2 in three parts, then Taylor. Exact to a few units in the last place for
+ * 0 <= x < 2^20, to 1e-6 up to 2^31; anything else, for which the quadrant is not known, gives NaN. */
 static inline void pcs_sincos(double x, double *s, double *c)
 {
+    if (!(x >= 0 && x < 0x1p31)) {
+        *s = *c = __builtin_nan("");
+        return;
+    }
     const double t = x * 0.63661977236758134308 + 6755399441055744.0, n = t - 6755399441055744.0;
     const double r = ((x - n * 1.57079632673412561417e+00) - n * 6.07710050630396597660e-11) - n * 2.02226624879595063154e-21;
     const double z = r * r;
@@ -82,7 +87,6 @@ static inline void pcs_sincos(double x, double *s, double *c)
     *c = q == 0 ? cs : q == 1 ? -sn : q == 2 ? -cs : sn;
 }
 
-/* Correctly rounded on every machine by IEEE 754; the instruction, not libm. */
 /* Error function: its series near 0, a continued fraction beyond (Abramowitz and Stegun 7.1.6, 7.1.14), to 1e-12. */
 static inline double pcs_erf(double x)
 {
@@ -104,6 +108,7 @@ static inline double pcs_erf(double x)
     return x < 0 ? -r : r;
 }
 
+/* Correctly rounded on every machine by IEEE 754; the instruction, not libm. */
 static inline float pcs_sqrtf(float x) { return __builtin_sqrtf(x); }
 
 #endif

@@ -248,6 +248,10 @@ static const pcs_tensor *factors_of(pcs_builder *b, const char *name, int64_t n)
     return t;
 }
 
+/* Radians that a position turns by: 1 in models that are right. The largest position times it stays in the range in which
+ * sine and cosine are known (base/fmath.h). */
+#define MOST_FREQUENCY 512.0f
+
 precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool scaled)
 {
     const int64_t n = b->rope_dims / 2;
@@ -275,6 +279,9 @@ precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool 
         const double plain = 1.0 / pcs_pow(base, 2.0 * (double)i / b->rope_dims);
         const double divisor = factors ? (double)pcs_bits_f32(pcs_load32(factors->data + 4 * i)) : 1.0;
         f[i] = (float)(is_yarn ? yarn(b, base, factor, i, plain) / divisor : plain / factor / divisor);
+        if (!(f[i] >= 0 && f[i] <= MOST_FREQUENCY))
+            return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: frequency %lld of %s is %g: rope's base (%g), scaling (%g) or %s is wrong",
+                                  b->m->path, (long long)i, name, (double)f[i], base, factor, factors ? factors->name : "factors");
     }
     const precis_attr attrs[] = { precis_attr_real("scale", magnitude), { 0 } };
     return PCS_NODE(b, "rope_table", -1, name, attrs, b->lm->positions, precis_graph_constant(b->g, "frequencies", 1, &n, f));

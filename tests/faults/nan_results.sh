@@ -35,4 +35,11 @@ python3 "$root/tests/faults/change.py" "$model" "$work/large" \
     times:model.layers.5.mlp.down_proj.weight:120 times:model.layers.5.mlp.up_proj.weight:100
 expect 3 "$precis" run "$work/large" -p 'It was the' -n 4 -q
 has err "layer 5 (blk.5."
+# A rotary base that turns a position by more than any model does is refused before sines are asked for.
+python3 "$root/tests/faults/tiny_models.py" "$work" || failed=1
+for base in 1e-30 1e-07; do
+    sed -i "s/\"rope_theta\": [^,]*/\"rope_theta\": $base/" "$work/hf/config.json"
+    expect 3 "$precis" eval "$work/hf" --ids 3,4,5
+    has err "frequency .* of rope.* base ($base)"
+done
 exit $failed

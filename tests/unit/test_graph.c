@@ -355,6 +355,12 @@ static void test_math(void **state)
         pcs_sincos(x, &s, &c);
         assert_true(fabs(s - sin(x)) < 1e-11 && fabs(c - cos(x)) < 1e-11);
     }
+    const double outside[] = { -1, 0x1p31, 3.2e23, -3.2e23, INFINITY, (double)NAN };
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+        double s, c;
+        pcs_sincos(outside[i], &s, &c);
+        assert_true(isnan(s) && isnan(c));
+    }
 }
 
 int main(void)
