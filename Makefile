@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo test test-alloc test-peers test-arm test-bytes test-kill asan ubsan tsan bench fuzz install clean
+.PHONY: all demo test test-alloc test-peers test-arm test-bytes test-kill asan ubsan tsan coverage bench fuzz install clean
 .PHONY: bootstrap
 
 all: bootstrap
@@ -43,6 +43,11 @@ test-kill: all
 asan ubsan tsan: bootstrap
 	@tools/build build-$@ -DPRECIS_TESTS=ON -DPRECIS_SANITIZE=$(if $(filter asan,$@),address,$(if $(filter ubsan,$@),undefined,thread)) -DCMAKE_BUILD_TYPE=RelWithDebInfo
 	@cd build-$@ && ctest --output-on-failure -j $(JOBS)
+
+# Lines that the tests run, by folder (gcc). Half an hour.
+coverage: bootstrap
+	@tools/build build-coverage -DPRECIS_TESTS=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 --coverage -fprofile-update=atomic"
+	@cd build-coverage && find . -name '*.gcda' -delete && ctest -j $(JOBS) -Q; ../tools/coverage .
 
 bench: all
 	@bench/run $(BUILD)

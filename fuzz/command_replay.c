@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_put("m.gguf", data + len + (zero ? 1 : 0), size - len - (zero ? 1 : 0));
     sign(manifest);
     fuzz_put("manifest.json", manifest, len);
-    fuzz_written(fuzz_command("quant --replay manifest.json -o out --no-eval"), "out");
+    fuzz_written(fuzz_command("quant --replay manifest.json -o out --no-eval"), "out", false);
     fuzz_leave();
     free(manifest);
     return 0;
