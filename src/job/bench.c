@@ -139,8 +139,9 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
         result->l2_bytes_s = tiers.l2;
         result->l3_bytes_s = tiers.l3;
         result->memory_bytes_s = tiers.memory;
-        result->multiply_s = pcs_multiply_speed(ctx, "peak");
-        result->fma_s = pcs_multiply_speed(ctx, "peakf");
+        const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
+        result->multiply_s = pcs_multiply_speed(ctx, kernels.peak);
+        result->fma_s = pcs_multiply_speed(ctx, kernels.peakf);
         weigh(r, &o, result, &w);
         result->read_bytes_s = fmax(pcs_read_speed(ctx, f->map, f->size), tiers.memory); /* a large file's pages are small, unlike those of panels */
         if (result->weight_bytes < (uint64_t)512 << 20) result->read_bytes_s = fmax(result->read_bytes_s, pcs_panels_speed(ctx, result->weight_bytes)); /* some lie in the cache */

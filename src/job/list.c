@@ -25,8 +25,10 @@ static const char *kernel(size_t i)
 {
     static const char *const names[] = {
 #define KERNEL(op, isa, needs) #op "/" #isa,
+#define KERNEL_OF(op, format, isa, needs) #op "_" #format "/" #isa,
 #include "kernel/kernels.def"
 #undef KERNEL
+#undef KERNEL_OF
         NULL,
     };
     return names[i];

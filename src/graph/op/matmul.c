@@ -74,15 +74,17 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
     const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
-    pcs_kernel_fn *mv = w->dtype == PCS_STORED && m <= PCS_FEW ? pcs_few(c->kernels, w->format, k) : NULL;
+    const bool few = w->dtype == PCS_STORED && m <= PCS_FEW;
+    pcs_mv_fn *mv = few ? pcs_few(c->kernels, w->format, k) : NULL;
+    pcs_mvf_fn *mvf = few ? pcs_few_floats(c->kernels, w->format, k) : NULL;
     const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
     if (x->dtype == PCS_ACT)
         (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, *(const pcs_act *)x->data, c->out[0].data, n, bias,
                                                    c->scratch + ith * c->scratch_size, w->panels != NULL });
-    else if (mv && w->panels)
-        mv(&(pcs_mvf_args){ w->format, w->panels, k, begin, end, m, x->data, c->out[0].data, n, bias });
+    else if (mvf && w->panels)
+        mvf(&(pcs_mvf_args){ w->format, w->panels, k, begin, end, m, x->data, c->out[0].data, n, bias });
     else eval(c, ith, nth);
 }
 

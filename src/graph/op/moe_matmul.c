@@ -68,8 +68,9 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
     const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0], top = (size_t)c->out[0].shape[1];
-    pcs_kernel_fn *mv = w->dtype == PCS_STORED ? pcs_few(c->kernels, w->format, k) : NULL;
-    if (x->dtype != PCS_ACT && (!mv || !w->panels)) {
+    pcs_mv_fn *mv = w->dtype == PCS_STORED ? pcs_few(c->kernels, w->format, k) : NULL;
+    pcs_mvf_fn *mvf = w->dtype == PCS_STORED ? pcs_few_floats(c->kernels, w->format, k) : NULL;
+    if (x->dtype != PCS_ACT && (!mvf || !w->panels)) {
         eval(c, ith, nth);
         return;
     }
@@ -86,7 +87,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
             float *y = (float *)c->out[0].data + (t * top + s) * n;
             if (x->dtype == PCS_ACT)
                 (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_row(x->data, chunks, r), y, n, NULL, mem, panels != NULL });
-            else mv(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
+            else mvf(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
             scaled(c, e, y + begin, (size_t)(end - begin));
         }
 }

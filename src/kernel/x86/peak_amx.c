@@ -2,9 +2,8 @@
 #include "kernel/kernel.h"
 #include "kernel/x86/tiles.h"
 
-void pcs_peak_amx(const void *args)
+void pcs_peak_amx(const pcs_peak_args *a)
 {
-    const pcs_peak_args *a = args;
     _Alignas(64) int8_t x[16][64];
     _Alignas(64) int32_t sum[16][16];
     tiles_config c = { .palette = 1 };
