@@ -52,7 +52,7 @@ static void weigh_attention(const precis_runner *r, const pcs_node *n, const pre
     /* Where it is not causal, each sees all of the call. */
     w->prompt += (causal ? keys_of(0, o->prompt, window) / o->prompt : o->prompt) * each / out->fma_s;
     w->generate += generated * each / out->fma_s;
-    out->kv_bytes += (uint64_t)(generated * (double)bytes / ((double)kv->capacity * kv->sequences));
+    out->kv_bytes += (uint64_t)(generated * (double)bytes / (double)((uint64_t)kv->pages->most << kv->pages->shift));
 }
 
 static void weigh(const precis_runner *r, const precis_bench_options *o, precis_bench_result *out, work *w)

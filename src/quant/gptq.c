@@ -18,11 +18,7 @@ static precis_status run_to(gptq *g, size_t i, const int32_t *ids, const float *
 {
     precis_program *p = g->r->program;
     const uint32_t n = g->w->windows.lengths[i];
-    pcs_program_bind(p, g->r->lm.tokens, ids);
-    pcs_program_bind(p, g->r->lm.positions, g->positions);
-    pcs_program_bind(p, g->r->lm.sequences, g->zeros);
-    pcs_program_bind(p, g->r->lm.outputs, &g->last);
-    precis_status st = pcs_runner_size(g->r, n, 1);
+    precis_status st = pcs_runner_bind(g->r, &(pcs_text_rows){ ids, g->positions, g->zeros, &g->last, n, 1 });
     if (!st) st = pcs_program_run_part(p, 0, g->preamble);
     if (st || to <= from) return st;
     if (cut >= 0) pcs_program_write(p, cut, state, (uint64_t)n * g->r->lm.width * sizeof *state);

@@ -49,5 +49,5 @@ static void write(void *memory, const void *host, uint64_t bytes) { memcpy(memor
 static void read(const void *memory, void *host, uint64_t bytes) { memcpy(host, memory, bytes); }
 
 const pcs_backend pcs_backend_cpu = {
-    .name = "cpu", .host = true, .heap = { alloc, release }, .write = write, .read = read, .run = pcs_cpu_run,
+    .name = "cpu", .host = true, .heap = { alloc, release, write }, .write = write, .read = read, .run = pcs_cpu_run,
 };

@@ -204,9 +204,39 @@ static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *ac
 }
 
 /* A cache for each state value. */
+static precis_status open_caches(precis_program *p, const pcs_kv_type *const *types, size_t n, uint32_t context)
+{
+    const precis_graph *g = p->graph;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < g->n_values && !st; i++) {
+        const pcs_value *v = &g->values[i];
+        if (v->dtype != PCS_STATE || v->node >= 0) continue;
+        const uint32_t vd = (uint32_t)v->shape[3];
+        pcs_kv *kv = &p->kvs[p->n_kvs];
+        *kv = (pcs_kv){ .kt = types[p->n_kvs], .vt = types[n + p->n_kvs], .heads = (uint32_t)v->shape[1],
+                        .kd = (uint32_t)v->shape[2], .vd = vd, .vp = (vd + 15) & ~15u, .capacity = context };
+        st = pcs_kv_open(p->ctx, kv, &p->pages);
+        p->slots[i].kv = kv;
+        p->n_kvs++;
+    }
+    return st;
+}
+
+/* All pages, one behind another, for those that take none themselves. */
+static precis_status take_all(pcs_pages *pages)
+{
+    precis_status st = pcs_pages_reserve(pages);
+    for (uint32_t s = 0; s < pages->sequences && !pages->ctx->memory.counting; s++)
+        for (uint32_t i = 0; i < pages->each && !st; i++, pcs_pages_commit(pages))
+            st = pcs_pages_take(pages, s, i << pages->shift);
+    return st;
+}
+
+/* Where memory has a limit, or is only counted, all that may be needed is taken at once: nothing is refused later. */
 static precis_status open_states(precis_program *p, const pcs_program_options *opt)
 {
     const precis_graph *g = p->graph;
+    const uint32_t context = (opt->context + 15) & ~15u;
     size_t n = 0;
     for (size_t i = 0; i < g->n_values; i++) n += g->values[i].dtype == PCS_STATE && g->values[i].node < 0;
     p->kvs = pcs_alloc(p->ctx, n + 1, sizeof *p->kvs);
@@ -214,17 +244,12 @@ static precis_status open_states(precis_program *p, const pcs_program_options *o
     precis_status st = p->kvs && types ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) st = pcs_kv_list(p->ctx, opt->k_type, 0, n, types);
     if (!st) st = pcs_kv_list(p->ctx, opt->v_type, 1, n, types + n);
-    for (size_t i = 0; i < g->n_values && !st; i++) {
-        const pcs_value *v = &g->values[i];
-        if (v->dtype != PCS_STATE || v->node >= 0) continue;
-        pcs_kv *kv = &p->kvs[p->n_kvs];
-        *kv = (pcs_kv){ .kt = types[p->n_kvs], .vt = types[n + p->n_kvs], .heads = (uint32_t)v->shape[1], .kd = (uint32_t)v->shape[2], .vd = (uint32_t)v->shape[3],
-                        .vp = ((uint32_t)v->shape[3] + 15) & ~15u, .capacity = (opt->context + 15) & ~15u, .sequences = opt->sequences, .heap = &p->backend->heap };
-        st = pcs_kv_open(p->ctx, kv);
-        if (st) break;
-        p->slots[i].kv = kv;
-        p->n_kvs++;
-    }
+    if (!st)
+        st = pcs_pages_open(p->ctx, &p->pages, &p->backend->heap, opt->sequences, context, opt->pages,
+                            opt->batch ? opt->batch : 1);
+    if (!st) st = open_caches(p, types, n, context);
+    if (!st && n && !opt->batch) st = take_all(&p->pages);
+    else if (!st && (p->ctx->memory.limit || p->ctx->memory.counting)) st = pcs_pages_reserve(&p->pages);
     pcs_free(p->ctx, types);
     return st;
 }

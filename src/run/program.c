@@ -9,7 +9,7 @@ void precis_program_close(precis_program **program)
     pcs_packing_close(p);
     pcs_program_release(p);
     for (size_t i = 0; i < p->n_owned; i++) pcs_free(ctx, p->owned[i]);
-    for (size_t i = 0; i < p->n_kvs; i++) pcs_kv_close(ctx, &p->kvs[i]);
+    pcs_pages_close(&p->pages);
     pcs_free(ctx, p->owned);
     pcs_free(ctx, p->kvs);
     pcs_free(ctx, p->taps);

@@ -79,6 +79,7 @@ struct precis_program {
     size_t scratch_bytes; /* of one thread */
     void **owned;         /* constants that were computed */
     size_t n_owned;
+    pcs_pages pages;         /* of all caches */
     pcs_kv *kvs;
     size_t n_kvs;
     uint32_t without_kernel; /* multiplications that the fast lowering leaves to the reference, for want of a kernel */
@@ -99,6 +100,8 @@ typedef struct pcs_program_options {
     precis_arithmetic arithmetic;
     const char *k_type, *v_type; /* as pcs_kv_list's */
     uint32_t context, sequences;
+    uint32_t batch; /* tokens of a run at most, whose pages the caller takes before it; 0: all pages are taken at once */
+    uint32_t pages; /* of all sequences at most; 0: as many as they need */
     bool keep_all; /* every value keeps its own memory, so that all can be read after a run */
     bool inputs;   /* make only what multiplications read, and what experts make: statistics need no logits */
 } pcs_program_options;
