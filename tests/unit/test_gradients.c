@@ -69,7 +69,7 @@ static void affine_recipe(const pcs_call *c, const float *d, double *const *want
     for (int64_t i = 0; i < n; i++) {
         const int64_t ch = axis < 0 ? 0 : i / (n / c->in[0].shape[0]);
         const float s = ((const float *)c->in[1].data)[ch];
-        const double z = rint(((const float *)c->in[2].data)[ch]), q = rint((double)(x[i] * (1.0f / s) + (float)z));
+        const double z = rint(((const float *)c->in[2].data)[ch]), q = rint((double)(x[i] * (1.0f / s))) + z;
         const double end = ends(q, low, high);
         want[0][i] = end == 0 ? d[i] : 0;
         want[1][ch] += factor * d[i] * (end < 0 ? low - z : end > 0 ? high - z : q - z - (double)x[i] / s);
@@ -105,14 +105,14 @@ static void pareto_recipe(const pcs_call *c, const float *d, double *const *want
 {
     const int64_t rows = c->in[0].shape[0], k = c->in[0].shape[1], bits = c->attr[0].integer;
     const double top = pow(2, (double)bits - 1) - 1, levels = bits ? 2 : 1.5, h = bits ? 0.5 : 0;
-    const double qp = bits == 1 ? 1 : bits >= 3 ? top : (levels - h) / levels, edge = bits < 3 ? 0.99 : top;
+    const double qp = bits < 3 ? 1 : top, end_of = (levels - h) / levels, edge = bits < 3 ? 0.99 : top;
     for (int64_t i = 0; i < rows * k; i++) {
         const double v = ((const float *)c->in[0].data)[i] / ((const float *)c->in[1].data)[i / k];
         const double end = bits == 1 ? ends(v, -1, 1) : ends(v, bits >= 3 ? -top - 1 : -edge, edge);
         const double grid = bits >= 3 ? rint(v) : (rint(v * levels - h) + h) / levels;
         const double inside = bits == 1 ? (v > 0) - (v < 0)
-                              : end < 0 ? (bits >= 3 ? -top - 1 : -qp)
-                              : end > 0 ? qp
+                              : end < 0 ? (bits >= 3 ? -top - 1 : -end_of)
+                              : end > 0 ? (bits >= 3 ? top : end_of)
                                         : grid - v;
         want[0][i] = end == 0 ? d[i] : 0;
         want[1][i / k] += d[i] * inside / sqrt((double)(rows * k) * qp);

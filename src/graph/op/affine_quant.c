@@ -1,6 +1,6 @@
-/* affine_quant - rounded to codes and back by a scale and a zero point that are values: s (clamp(nearest(x / s + z)) -
- * z), as torch's fake_quantize does it: multiplied by 1 / s, and rounded after z is added, so that the parity of the
- * code says where a tie goes. One scale and zero point, or with axis >= 0 one of each along that axis.
+/* affine_quant - rounded to codes and back by a scale and a zero point that are values:
+ * s (clamp(nearest(x / s) + z) - z), as torch's fake_quantize does it: multiplied by 1 / s, and rounded before z is
+ * added. One scale and zero point, or with axis >= 0 one of each along that axis.
  *
  * Gradients (torch's _fake_quantize_learnable, after LSQ, 1902.08153): x's where the rounded code lies in [low, high];
  * the scale's factor * sum of d times y / s - x / s inside, and low - z or high - z beyond; the zero point's factor *
@@ -50,7 +50,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
     for (uint64_t i = begin; i < end; i++) {
         const grid g = grid_of(c, i / a.inner % a.channels);
-        y[i] = (pcs_clamp(pcs_nearest(x[i] * g.inverse + g.zero), g.low, g.high) - g.zero) * g.scale;
+        y[i] = (pcs_clamp(pcs_nearest(x[i] * g.inverse) + g.zero, g.low, g.high) - g.zero) * g.scale;
     }
 }
 
@@ -62,7 +62,7 @@ static void by_grid(const pcs_call *c, const pcs_grads *grads, size_t channel)
     double scale = 0, zero = 0;
     for (size_t o = 0; o < a.outer; o++)
         for (size_t i = (o * a.channels + channel) * a.inner, e = i + a.inner; i < e; i++) {
-            const float q = pcs_nearest(x[i] * g.inverse + g.zero);
+            const float q = pcs_nearest(x[i] * g.inverse) + g.zero;
             const bool below = q < g.low, above = q > g.high;
             const float inside = ((q - g.zero) * g.scale - x[i]) * g.inverse;
             scale += (double)d[i] * (below ? g.low - g.zero : above ? g.high - g.zero : inside);
@@ -81,7 +81,7 @@ static void backward(const pcs_call *c, const pcs_grads *grads, uint32_t ith, ui
     pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
     for (uint64_t i = begin; grads->in[0] && i < end; i++) {
         const grid g = grid_of(c, i / a.inner % a.channels);
-        const float q = pcs_nearest(x[i] * g.inverse + g.zero);
+        const float q = pcs_nearest(x[i] * g.inverse) + g.zero;
         if (q >= g.low && q <= g.high) grads->in[0][i] += grads->out[0][i];
     }
     for (size_t ch = ith; (grads->in[1] || grads->in[2]) && ch < a.channels; ch += nth) by_grid(c, grads, ch);

@@ -33,7 +33,7 @@ static grid grid_of(int bits)
     };
     g.end_high = (g.levels - g.shift) / g.levels;
     g.end_low = -g.end_high;
-    g.qp = g.end_high;
+    g.qp = 1; /* of integers of 2 bits, and of signs */
     return g;
 }
 
