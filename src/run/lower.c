@@ -127,8 +127,10 @@ static precis_status fold_constant(precis_program *p, const pcs_node *n)
 
 static bool all_constant(const precis_program *p, const pcs_node *n)
 {
-    for (uint32_t i = 0; i < n->n_in; i++)
-        if (!p->slots[p->slots[n->in[i]].root].data) return false;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const pcs_slot *root = &p->slots[p->slots[n->in[i]].root];
+        if (!root->data || root->v.role == PCS_PARAMETER) return false; /* training changes a parameter between runs */
+    }
     return true;
 }
 

@@ -138,4 +138,5 @@ const pcs_op pcs_op_attention = {
     .name = "attention", .min_in = 4, .max_in = 4, .attends = attends,
     .attrs = PCS_ATTR_TABLE(PCS_REAL("scale", 1), PCS_INT("window", 0), PCS_REAL("cap", 0), PCS_INT("causal", 1)),
     .infer = infer, .eval = eval, .scratch = scratch,
+    .not_differentiable = "its keys and values lie in a cache: attention_full has gradients",
 };

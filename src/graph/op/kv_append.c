@@ -26,4 +26,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 /* view: the state is one object; the new value names its later content. */
-const pcs_op pcs_op_kv_append = { .name = "kv_append", .min_in = 5, .max_in = 5, .view = true, .infer = infer, .eval = eval };
+const pcs_op pcs_op_kv_append = {
+    .name = "kv_append", .min_in = 5, .max_in = 5, .view = true, .infer = infer, .eval = eval,
+    .not_differentiable = "it writes to a cache",
+};

@@ -92,7 +92,100 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
         }
 }
 
+/* Where the product of token t's slot s lies, and what it is made of. */
+typedef struct {
+    size_t n, k, tokens, top;
+    const float *x;
+    bool each; /* x has a row for each slot */
+} sizes;
+
+static sizes sizes_of(const pcs_call *c)
+{
+    return (sizes){ (size_t)c->in[1].shape[1],
+                    (size_t)c->in[1].shape[2],
+                    (size_t)c->out[0].shape[0],
+                    (size_t)c->out[0].shape[1],
+                    c->in[0].data,
+                    c->in[0].dims == 3 };
+}
+
+static float scale_of(const pcs_call *c, size_t e) { return c->n_in > 3 ? ((const float *)c->in[3].data)[e] : 1.0f; }
+
+static size_t scratch_back(const pcs_call *c)
+{
+    const size_t k = (size_t)c->in[1].shape[2];
+    return align64(4 * k) + align64((size_t)(c->in[1].format ? pcs_row_bytes(c->in[1].format, k) : 0) + 64);
+}
+
+static const float *weight_row(const pcs_call *c, size_t r, size_t k, char *mem)
+{
+    const pcs_arg *w = &c->in[1];
+    if (w->dtype == PCS_F32) return (const float *)w->data + r * k;
+    pcs_decode_by(c->kernels, w->format, k, pcs_arg_row(w, r, k, (uint8_t *)mem + align64(4 * k)), (float *)mem);
+    return (const float *)mem;
+}
+
+/* A thread has tokens: dx of each from the rows of its experts. */
+static void by_input(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const sizes z = sizes_of(c);
+    for (size_t t = ith; t < z.tokens; t += nth)
+        for (size_t s = 0; s < z.top; s++) {
+            const size_t e = expert(c, t, s);
+            const float *d = g->out[0] + (t * z.top + s) * z.n;
+            float *dx = g->in[0] + (z.each ? t * z.top + s : t) * z.k;
+            for (size_t r = 0; r < z.n; r++) {
+                const float *w = weight_row(c, e * z.n + r, z.k, c->scratch + ith * c->scratch_size),
+                            by = d[r] * scale_of(c, e);
+                for (size_t i = 0; i < z.k; i++) dx[i] += by * w[i];
+            }
+        }
+}
+
+/* A thread has rows of every expert: dw of them from all tokens. */
+static void by_weights(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const sizes z = sizes_of(c);
+    uint64_t begin, end;
+    pcs_share(z.n, 1, ith, nth, &begin, &end);
+    for (size_t t = 0; t < z.tokens; t++)
+        for (size_t s = 0; s < z.top; s++) {
+            const size_t e = expert(c, t, s);
+            const float *d = g->out[0] + (t * z.top + s) * z.n, *x = z.x + (z.each ? t * z.top + s : t) * z.k;
+            for (size_t r = begin; r < end; r++)
+                for (size_t i = 0; i < z.k; i++) g->in[1][(e * z.n + r) * z.k + i] += d[r] * scale_of(c, e) * x[i];
+        }
+}
+
+/* A thread has experts; the product without the scale is made anew, since the scale may be 0. */
+static void by_scale(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const sizes z = sizes_of(c);
+    for (size_t t = 0; t < z.tokens; t++)
+        for (size_t s = 0; s < z.top; s++) {
+            const size_t e = expert(c, t, s);
+            if (e % nth != ith) continue;
+            const float *d = g->out[0] + (t * z.top + s) * z.n, *x = z.x + (z.each ? t * z.top + s : t) * z.k;
+            double sum = 0;
+            for (size_t r = 0; r < z.n; r++) {
+                const float *w = weight_row(c, e * z.n + r, z.k, c->scratch + ith * c->scratch_size);
+                double dot = 0;
+                for (size_t i = 0; i < z.k; i++) dot += (double)w[i] * x[i];
+                sum += dot * d[r];
+            }
+            g->in[3][e] += (float)sum;
+        }
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    if (g->in[0]) by_input(c, g, ith, nth);
+    if (g->in[1]) by_weights(c, g, ith, nth);
+    if (c->n_in > 3 && g->in[3]) by_scale(c, g, ith, nth);
+}
+
 const pcs_op pcs_op_moe_matmul = {
     .name = "moe_matmul", .min_in = 3, .max_in = 4, .weight = 1, .route = 2, .channel_axis = 1, .reads_stored = 1,
     .infer = infer, .eval = eval, .fast = fast, .scratch = scratch,
+    .backward = backward, .scratch_back = scratch_back,
 };
