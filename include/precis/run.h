@@ -127,8 +127,9 @@ PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row
 PRECIS_API precis_status precis_runner_check(precis_runner *r);
 
 /* Prompt lookup: what followed the last tokens where they stood before is decoded along with the next token, and logits that were guessed right need no call. The same
- * logits, bit for bit, as a call for each token; guessing stops while it does not pay. For one sequence of a runner, whose outputs limit the guess (8 is best). The
- * runner must outlive it; one thread at a time. */
+ * logits, bit for bit, as a call for each token; guessing stops while it does not pay. For one sequence of a runner, whose outputs limit the guess (8 is best);
+ * others may have their own, and a guess is given up when another call is made in between. The runner must outlive it; one
+ * thread at a time. */
 typedef struct precis_lookup precis_lookup;
 typedef struct precis_lookup_info { uint32_t size; uint64_t calls, drafted, accepted; } precis_lookup_info;
 PRECIS_API precis_status precis_lookup_open(precis_ctx *ctx, precis_lookup **out, precis_runner *r, uint32_t sequence);

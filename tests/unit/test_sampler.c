@@ -39,7 +39,8 @@ static void agree(const double share[N], const bool left[N], double temperature)
     for (int i = 0; i < N; i++) sum += left[i] ? exp((double)logits[i] / temperature) : 0;
     for (int i = 0; i < N; i++) {
         const double p = left[i] ? exp((double)logits[i] / temperature) / sum : 0;
-        if (fabs(share[i] - p) > 5 * sqrt(p * (1 - p) / DRAWS)) fail_msg("token %d: %g of draws, not %g", i, share[i], p);
+        if (fabs(share[i] - p) > 5 * sqrt(p * (1 - p) / DRAWS))
+            fail_msg("token %d: %g of draws, not %g", i, share[i], p);
     }
 }
 

@@ -44,7 +44,13 @@ static int32_t follow(void *user, const float *logits, uint32_t vocabulary)
 }
 
 /* What callbacks got of one session. */
-typedef struct { char text[4096]; size_t len, calls, parts[MOST]; int32_t ids[MOST]; double logprob[MOST]; precis_finish finish; } heard;
+typedef struct {
+    char text[4096];
+    size_t len, calls, parts[MOST];
+    int32_t ids[MOST];
+    double logprob[MOST];
+    precis_finish finish;
+} heard;
 
 static int hear(void *user, size_t i, const precis_token *token)
 {
@@ -118,7 +124,8 @@ static void test_stops(void **state)
 {
     (void)state;
     fixture f = open_all(1, CONTEXT, 16);
-    const char *const stop[] = { "zebra quux" }, *const two[] = { "never", "bra", "zebra quux" }, *const near[] = { "quuy", "uxx" };
+    const char *const stop[] = { "zebra quux" }, *const two[] = { "never", "bra", "zebra quux" };
+    const char *const near[] = { "quuy", "uxx" };
     heard h = say(&f, "one zebra quux two", stop, 1); /* over several tokens */
     said(&h, "one ", PRECIS_FINISH_STOP);
     h = say(&f, "one zebra quux two", two, 3); /* the one that is there first */
@@ -223,7 +230,8 @@ static void test_ends(void **state)
     close_all(&f);
 }
 
-static const char *const prompts[] = { "It was the best of times, it was the worst of times", "Call me", "a b c a b c a b c a" };
+static const char *const prompts[] = { "It was the best of times, it was the worst of times", "Call me",
+                                       "a b c a b c a b c a" };
 
 static precis_session *sampled(fixture *f, uint32_t sequence, uint32_t kind, int lookup)
 {
@@ -326,7 +334,8 @@ static void test_logprobs(void **state)
     close_all(&f);
 }
 
-/* A text that begins like the one before is computed from where it differs on, and a copy goes on where the first was. */
+/* A text that begins like the one before is computed from where it differs on, and a copy goes on where the first
+ * was. */
 static void test_reuse(void **state)
 {
     (void)state;
