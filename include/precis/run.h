@@ -76,7 +76,8 @@ typedef struct precis_runner_options {
     uint32_t          pages;      /* of the KV cache, that all sequences have together at most (precis_runner_info.page
                                      tokens each); 0: as many as they need when all are full */
 } precis_runner_options;
-#define PRECIS_RUNNER_OPTIONS_INIT { sizeof(precis_runner_options), PRECIS_FAST, 0, 0, 0, 0, NULL, NULL, PRECIS_PACK_OFF, 0 }
+#define PRECIS_RUNNER_OPTIONS_INIT \
+    { sizeof(precis_runner_options), PRECIS_FAST, 0, 0, 0, 0, NULL, NULL, PRECIS_PACK_OFF, 0 }
 
 /* The model must outlive the runner. PRECIS_EUNSUPPORTED names the architecture, key or tensor; PRECIS_EFORMAT a
  * weight that is NaN or infinite (precis_model_check), where weights are not packed in the background. */
@@ -99,34 +100,36 @@ PRECIS_API void precis_runner_get_info(const precis_runner *r, precis_runner_inf
  * whether weights are packed. */
 typedef struct precis_row { int32_t token; uint32_t position, sequence; int want; } precis_row;
 /* ---- sequences ------------------------------------------------------------------------------------------
- * A sequence takes a page of the KV cache whenever it has filled the one before. Where the context has a limit on memory
- * (precis_ctx_set_memory_limit), all pages have theirs from the beginning, so that none is refused later; elsewhere memory
- * comes as sequences fill, between the runs of the net, and stays with the runner. */
+ * A sequence takes a page of the KV cache whenever it has filled the one before. Where the context has a limit on
+ * memory (precis_ctx_set_memory_limit), all pages have theirs from the beginning, so that none is refused later;
+ * elsewhere memory comes as sequences fill, between the runs of the net, and stays with the runner. */
 
 /* Tokens in a sequence; 0 when there is no such sequence. */
 PRECIS_API uint32_t precis_runner_length(const precis_runner *r, uint32_t sequence);
-/* The sequence keeps its first `from` tokens; pages behind them are free for others. PRECIS_EINVAL when it has fewer. */
+/* The sequence keeps its first `from` tokens; pages behind them are free for others. PRECIS_EINVAL when it has
+ * fewer. */
 PRECIS_API precis_status precis_runner_drop(precis_runner *r, uint32_t sequence, uint32_t from);
-/* The first n tokens of a sequence become another's, too, in place of what that one had. Nothing is computed or copied:
- * both have the same pages, until one of them writes into the last. What follows has the same bits as after tokens of its
- * own. PRECIS_EINVAL when `from` has fewer, or is `to`. */
+/* The first n tokens of a sequence become another's, too, in place of what that one had. Nothing is computed or
+ * copied: both have the same pages, until one of them writes into the last. What follows has the same bits as after
+ * tokens of its own. PRECIS_EINVAL when `from` has fewer, or is `to`. */
 PRECIS_API precis_status precis_runner_copy(precis_runner *r, uint32_t from, uint32_t to, uint32_t n);
 
 /* Compute n rows. Positions of a sequence must follow on without gaps; a position that was there before
  * begins the sequence anew from it. *logits: [wanted rows][vocabulary], owned by the runner until the next call.
  * PRECIS_EINVAL naming the row: token outside the vocabulary, position beyond the context, ... PRECIS_EFORMAT when a logit
  * is not finite: it names the weight that is not, or the layer where it began and what helps; logits that are handed out
- * are finite. PRECIS_ENOMEM when pages are wanted and all are in use, or there is no memory for more. A call that fails
- * leaves sequences as long as they were, with the pages that they had; one that was stopped in its work ends those that it
- * began anew where it began them. */
+ * are finite. PRECIS_ENOMEM when pages are wanted and all are in use, or there is no memory for more. A call that
+ * fails leaves sequences as long as they were, with the pages that they had; one that was stopped in its work ends
+ * those that it began anew where it began them. */
 PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits);
 /* Are all weights finite? Waits for the look at them that PRECIS_PACK_BACKGROUND does beside the first tokens; without
  * this call, what it finds ends the next precis_runner_decode. PRECIS_EFORMAT names tensor and element. */
 PRECIS_API precis_status precis_runner_check(precis_runner *r);
 
 /* Prompt lookup: what followed the last tokens where they stood before is decoded along with the next token, and logits that were guessed right need no call. The same
- * logits, bit for bit, as a call for each token; guessing stops while it does not pay. For one sequence of a runner, whose outputs limit the guess (8 is best). The
- * runner must outlive it; one thread at a time. */
+ * logits, bit for bit, as a call for each token; guessing stops while it does not pay. For one sequence of a runner, whose outputs limit the guess (8 is best);
+ * others may have their own, and a guess is given up when another call is made in between. The runner must outlive it; one
+ * thread at a time. */
 typedef struct precis_lookup precis_lookup;
 typedef struct precis_lookup_info { uint32_t size; uint64_t calls, drafted, accepted; } precis_lookup_info;
 PRECIS_API precis_status precis_lookup_open(precis_ctx *ctx, precis_lookup **out, precis_runner *r, uint32_t sequence);
@@ -146,8 +149,10 @@ typedef struct precis_sampler_options {
     float    repetition;  /* penalty on tokens among the last `window`, as CTRL's; 1: none           */
     uint32_t window;
     uint64_t seed;
+    float    frequency;   /* taken off a logit for each time that the token stands among the last `window` */
+    float    presence;    /* taken off once, when it does                                            */
 } precis_sampler_options;
-#define PRECIS_SAMPLER_OPTIONS_INIT { sizeof(precis_sampler_options), 0.8f, 40, 0.95f, 0.05f, 1.0f, 64, 0 }
+#define PRECIS_SAMPLER_OPTIONS_INIT { sizeof(precis_sampler_options), 0.8f, 40, 0.95f, 0.05f, 1.0f, 64, 0, 0, 0 }
 
 typedef struct precis_sampler precis_sampler;
 /* PRECIS_EINVAL naming the option that is out of range. */
@@ -157,6 +162,8 @@ PRECIS_API void precis_sampler_close(precis_sampler **sampler);
 PRECIS_API int32_t precis_sampler_next(precis_sampler *s, const float *logits);
 /* A token of the prompt joins the history. */
 PRECIS_API void precis_sampler_accept(precis_sampler *s, int32_t token);
+/* The history is empty; the seed goes on where it is. */
+PRECIS_API void precis_sampler_forget(precis_sampler *s);
 
 #ifdef __cplusplus
 }

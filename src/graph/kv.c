@@ -48,7 +48,8 @@ static bool sizes(const pcs_kv *kv, uint64_t keys, uint64_t *k, uint64_t *v, uin
 bool pcs_kv_bytes(const pcs_kv *kv, uint64_t *bytes)
 {
     uint64_t k, v, s, keys;
-    if (!pcs_mul_ok(kv->pages->most, (uint64_t)1 << kv->pages->shift, &keys) || !sizes(kv, keys, &k, &v, &s)) return false;
+    if (!pcs_mul_ok(kv->pages->most, (uint64_t)1 << kv->pages->shift, &keys)) return false;
+    if (!sizes(kv, keys, &k, &v, &s)) return false;
     *bytes = k + v + (kv->kt->scaled ? s : 0) + (kv->vt->scaled ? s : 0);
     return true;
 }
@@ -187,8 +188,8 @@ void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequen
     }
 }
 
-void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n,
-                const float *w, size_t ldw, size_t rows, float *y, bool accumulate, const pcs_kv_span *span)
+void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
+                uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate, const pcs_kv_span *span)
 {
     const size_t row = (size_t)kv->vp * kv->vt->bits / 8;
     for (uint32_t pos = first, end; pos < first + n; pos = end) {
@@ -214,8 +215,8 @@ void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence
     else kernels->unpack_kv(&(pcs_unpack_kv_args){ at.key, at.ks, kv->kd, 0, (int)kv->kt->bits, panel });
 }
 
-const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
-                           uint32_t n, float *dst)
+const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head,
+                           uint32_t first, uint32_t n, float *dst)
 {
     for (uint32_t pos = first, end; pos < first + n; pos = end) {
         end = part_end(kv, pos, first + n);

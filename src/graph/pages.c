@@ -69,8 +69,8 @@ static precis_status one(pcs_pages *p, uint32_t *page)
         const uint64_t chunk = p->bytes && p->bytes < CHUNK ? CHUNK / p->bytes : 1, left = p->most - p->made;
         if (!left)
             return pcs_fail(p->ctx, PRECIS_ENOMEM,
-                            "all %u pages of the KV cache are in use (%u tokens each): a sequence that is dropped gives "
-                            "its pages back", p->most, 1u << p->shift);
+                            "all %u pages of the KV cache are in use (%u tokens each): a sequence that is dropped "
+                            "gives its pages back", p->most, 1u << p->shift);
         const precis_status st = grow(p, (uint32_t)(chunk < left ? chunk : left));
         if (st) return st;
     }

@@ -32,8 +32,8 @@ typedef struct pcs_pages {
     uint32_t n_log, cap_log;
 } pcs_pages;
 
-/* For sequences of `capacity` tokens; `most` pages in all (0: as many as all of them need), of which a call takes `batch`.
- * PRECIS_EINVAL when there would be too many. */
+/* For sequences of `capacity` tokens; `most` pages in all (0: as many as all of them need), of which a call takes
+ * `batch`. PRECIS_EINVAL when there would be too many. */
 precis_status pcs_pages_open(precis_ctx *ctx, pcs_pages *p, const pcs_heap *heap, uint32_t sequences, uint32_t capacity,
                              uint32_t most, uint32_t batch);
 void pcs_pages_close(pcs_pages *p);

@@ -43,14 +43,15 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
         r->wanted = pcs_alloc(ctx, r->batch, sizeof *r->wanted);
         r->lengths = pcs_alloc(ctx, r->sequences, sizeof *r->lengths);
         r->before = pcs_alloc(ctx, r->batch, sizeof *r->before);
-        if (!r->ids || !r->wanted || !r->lengths || !r->before) st = PRECIS_ENOMEM;
+        r->rows = pcs_alloc(ctx, r->batch, sizeof *r->rows);
+        if (!r->ids || !r->wanted || !r->lengths || !r->before || !r->rows) st = PRECIS_ENOMEM;
     }
     if (!st) st = o.pack == PRECIS_PACK_BACKGROUND ? pcs_behind_open(r) : pcs_model_finite(ctx, model);
     if (!st)
         st = pcs_program_open(ctx, &r->program, r->graph,
                               &(pcs_program_options){ .backend = how->backend, .arithmetic = o.arithmetic, .k_type = k_type, .v_type = v_type,
-                                                      .context = r->context, .sequences = r->sequences, .batch = r->batch,
-                                                      .pages = o.pages, .inputs = how->inputs });
+                                                      .context = r->context, .sequences = r->sequences,
+                                                      .batch = r->batch, .pages = o.pages, .inputs = how->inputs });
     if (!st && r->program->without_kernel) {
         const precis_program *p = r->program;
         pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",
@@ -74,6 +75,7 @@ void precis_runner_close(precis_runner **runner)
     pcs_free(ctx, r->wanted);
     pcs_free(ctx, r->lengths);
     pcs_free(ctx, r->before);
+    pcs_free(ctx, r->rows);
     pcs_free(ctx, r);
     *runner = NULL;
 }
@@ -92,7 +94,8 @@ void precis_runner_get_info(const precis_runner *r, precis_runner_info *info)
 
 static precis_status known_sequence(const precis_runner *r, uint32_t sequence)
 {
-    return sequence < r->sequences ? PRECIS_OK : pcs_fail(r->ctx, PRECIS_EINVAL, "sequence %u of %u", sequence, r->sequences);
+    if (sequence < r->sequences) return PRECIS_OK;
+    return pcs_fail(r->ctx, PRECIS_EINVAL, "sequence %u of %u", sequence, r->sequences);
 }
 
 uint32_t precis_runner_length(const precis_runner *r, uint32_t sequence)
@@ -156,18 +159,24 @@ precis_status pcs_runner_bind(precis_runner *r, const pcs_text_rows *text)
 static precis_status check_row(const precis_runner *r, const precis_row *w, uint32_t i, uint32_t outputs)
 {
     if (w->token < 0 || (uint32_t)w->token >= r->lm.vocabulary)
-        return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: token %d is outside the vocabulary of %u", i, w->token, r->lm.vocabulary);
-    if (w->sequence >= r->sequences) return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: sequence %u of %u", i, w->sequence, r->sequences);
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: token %d is outside the vocabulary of %u", i, w->token,
+                        r->lm.vocabulary);
+    if (w->sequence >= r->sequences)
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: sequence %u of %u", i, w->sequence, r->sequences);
     if (w->position >= r->context)
-        return pcs_fail(r->ctx, PRECIS_EINVAL, "position %u is beyond the context of %u tokens; a larger --ctx makes room", w->position, r->context);
+        return pcs_fail(r->ctx, PRECIS_EINVAL,
+                        "position %u is beyond the context of %u tokens; a larger --ctx makes room", w->position,
+                        r->context);
     if (w->position > r->lengths[w->sequence])
-        return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: position %u leaves a gap behind %u", i, w->position, r->lengths[w->sequence]);
-    if (w->want && outputs == r->outputs) return pcs_fail(r->ctx, PRECIS_EINVAL, "more than %u rows want logits", r->outputs);
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: position %u leaves a gap behind %u", i, w->position,
+                        r->lengths[w->sequence]);
+    if (w->want && outputs == r->outputs)
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "more than %u rows want logits", r->outputs);
     return PRECIS_OK;
 }
 
-/* A call's rows in the program's arrays, checked, and their pages taken. A row may follow on those of its sequence before
- * it in the same call, so lengths are moved on here; *taken rows have been, and r->before has what was there. */
+/* A call's rows in the program's arrays, checked, and their pages taken. A row may follow on those of its sequence
+ * before it in the same call, so lengths are moved on here; *taken rows have been, and r->before has what was there. */
 static precis_status take_rows(precis_runner *r, const precis_row *rows, uint32_t n, uint32_t *taken, uint32_t *outputs)
 {
     int32_t *tokens = r->ids, *positions = r->ids + r->batch, *sequences = r->ids + 2 * (size_t)r->batch;
@@ -187,8 +196,8 @@ static precis_status take_rows(precis_runner *r, const precis_row *rows, uint32_
     return PRECIS_OK;
 }
 
-/* Lengths and pages as they were before the call; keys that it may have begun to write over count no more. Those of pages
- * that were shared are as they were, for the call wrote into copies. */
+/* Lengths and pages as they were before the call; keys that it may have begun to write over count no more. Those of
+ * pages that were shared are as they were, for the call wrote into copies. */
 static void take_back(precis_runner *r, const precis_row *rows, uint32_t taken, bool ran)
 {
     pcs_pages_undo(&r->program->pages);

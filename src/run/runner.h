@@ -14,6 +14,7 @@ struct precis_runner {
     struct pcs_behind *behind; /* a look at the weights beside the first tokens; or NULL */
     uint32_t context, sequences, batch, outputs;
     int32_t *ids, *wanted;
+    precis_row *rows;  /* [batch]: of sessions, while they make a call */
     uint32_t *lengths; /* tokens in each sequence; their pages are the program's */
     uint32_t *before;  /* [batch]: the length that each row of a call met, to be put back when the call fails */
     uint64_t calls;    /* that ran: logits of an earlier one are gone */

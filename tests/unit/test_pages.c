@@ -1,5 +1,5 @@
-/* Sequences in pages: what is taken, shared, copied when it is written to, given back, and refused; and that tokens have
- * the same bits wherever their keys lie. */
+/* Sequences in pages: what is taken, shared, copied when it is written to, given back, and refused; and that tokens
+ * have the same bits wherever their keys lie. */
 #include "run/backend.h"
 #include "run/runner.h"
 #include "test.h"
@@ -78,7 +78,8 @@ static const float *feed(fixture *f, uint32_t sequence, uint32_t kind, uint32_t 
     for (uint32_t at = from, n; at < to; at += n) {
         precis_row rows[BATCH];
         n = to - at < BATCH ? to - at : BATCH;
-        for (uint32_t i = 0; i < n; i++) rows[i] = (precis_row){ token_at(kind, at + i), at + i, sequence, at + i + 1 == to };
+        for (uint32_t i = 0; i < n; i++)
+            rows[i] = (precis_row){ token_at(kind, at + i), at + i, sequence, at + i + 1 == to };
         OK(f->ctx, precis_runner_decode(f->r, rows, n, &logits));
     }
     return logits;
@@ -207,7 +208,7 @@ static void test_full(void **state)
     feed(&f, 1, 2, 0, page);
     assert_int_equal(info_of(&f).pages_held, 4);
     OK(f.ctx, precis_runner_copy(f.r, 1, 2, page - 1));
-    precis_row rows[] = { { 5, 2 * page + 1, 0, 1 }, { 6, page - 1, 2, 1 } }; /* the second one wants a copy of its page */
+    precis_row rows[] = { { 5, 2 * page + 1, 0, 1 }, { 6, page - 1, 2, 1 } }; /* the second wants a copy of its page */
     const float *logits;
     assert_int_equal(precis_runner_decode(f.r, rows, 2, &logits), PRECIS_ENOMEM);
     assert_non_null(strstr(precis_ctx_message(f.ctx), "all 4 pages"));
@@ -218,7 +219,8 @@ static void test_full(void **state)
     assert_int_equal(info_of(&f).pages_held, 4);
     OK(f.ctx, precis_runner_drop(f.r, 0, 2 * page)); /* one page is free */
     OK(f.ctx, precis_runner_decode(f.r, &rows[1], 1, &logits));
-    assert_int_equal(precis_runner_decode(f.r, &(precis_row){ token_at(1, 2 * page), 2 * page, 0, 1 }, 1, &logits), PRECIS_ENOMEM);
+    const precis_row again = { token_at(1, 2 * page), 2 * page, 0, 1 };
+    assert_int_equal(precis_runner_decode(f.r, &again, 1, &logits), PRECIS_ENOMEM);
     OK(f.ctx, precis_runner_drop(f.r, 2, 0));
     same(&f, feed(&f, 0, 1, 2 * page, 2 * page + 1), want);
     free(want);
@@ -263,7 +265,8 @@ static void test_poison(void **state)
     close_runner(&f);
 }
 
-/* Parts of a span that lie in different pages give what its keys give one by one: attention with a window begins anywhere. */
+/* Parts of a span that lie in different pages give what its keys give one by one: attention with a window begins
+ * anywhere. */
 static void test_parts(void **state)
 {
     (void)state;
