@@ -143,9 +143,10 @@ precis_status pcs_model_index(precis_model *m)
     pcs_map_init(&m->tensor_map, m->ctx);
     pcs_map_init(&m->source_map, m->ctx);
     for (size_t i = 0; i < m->n_tensors; i++) {
-        const pcs_tensor *t = &m->tensors[i];
+        pcs_tensor *t = &m->tensors[i];
         const precis_status named = check_name(m, "tensor", t->name);
         if (named) return named;
+        t->is = pcs_place_of(t->name);
         if (pcs_map_put(&m->tensor_map, t->name, strlen(t->name), (uint32_t)i, &dup) != PRECIS_OK ||
             pcs_map_put(&m->source_map, t->source, strlen(t->source), (uint32_t)i, NULL) != PRECIS_OK)
             return PRECIS_ENOMEM;
@@ -166,6 +167,13 @@ const pcs_tensor *pcs_model_tensor(const precis_model *m, const char *name)
     if (!pcs_map_get(&m->tensor_map, name, strlen(name), &i)) return NULL;
     if (m->asked) m->asked[i] = 1;
     return &m->tensors[i];
+}
+
+const pcs_tensor *pcs_model_part(const precis_model *m, int layer, pcs_tensor_role role, pcs_tensor_end end)
+{
+    char name[96];
+    pcs_place_name(name, sizeof name, layer, role, end);
+    return pcs_model_tensor(m, name);
 }
 
 static bool key_float(const pcs_key *k, double *out)

@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "base/file.h"
 #include "format/format.h"
+#include "model/roles.h"
 #include "precis/read.h"
 
 #define PCS_MAX_DIMS 8
@@ -38,6 +39,7 @@ typedef struct pcs_key {
 typedef struct pcs_tensor {
     const char *name;   /* canonical */
     const char *source; /* as in the file */
+    pcs_place is;       /* what it is in the net, by its name: pcs_model_index says it */
     const pcs_format *format;
     uint32_t dims;
     int64_t ne[PCS_MAX_DIMS];    /* row length first; 1 beyond dims */
@@ -81,7 +83,7 @@ precis_status pcs_model_new(precis_ctx *ctx, precis_model **out, const char *pat
  * pcs_model_index. */
 pcs_key *pcs_model_add_key(precis_model *m, const char *name);
 pcs_tensor *pcs_model_add_tensor(precis_model *m);
-/* Build the name tables anew; fails on duplicates. Readers that look keys up on the way build those of keys. */
+/* Build the name tables anew, and say of each tensor what it is; fails on duplicates. Readers that look keys up on the way build those of keys. */
 precis_status pcs_model_index_keys(precis_model *m);
 precis_status pcs_model_index(precis_model *m);
 /* A copy that shares data; tensors and keys may be changed and added. */
@@ -90,6 +92,8 @@ precis_status pcs_model_add_file(precis_model *m, const char *path, pcs_file **o
 
 const pcs_key *pcs_model_key(const precis_model *m, const char *name);
 const pcs_tensor *pcs_model_tensor(const precis_model *m, const char *name);
+/* By what it is; layer -1: none. */
+const pcs_tensor *pcs_model_part(const precis_model *m, int layer, pcs_tensor_role role, pcs_tensor_end end);
 /* Whole-number and float keys of any width. The default when the key is absent; *ok (may be NULL) says
  * whether it was there with a numeric type. */
 int64_t pcs_model_int(const precis_model *m, const char *name, int64_t dflt, bool *ok);

@@ -128,7 +128,7 @@ static precis_status plus_one(precis_model *m, pcs_tensor *t)
     pcs_decode(t->format, (size_t)t->n, t->data, f);
     for (uint64_t i = 0; i < t->n; i++) f[i] += 1.0f;
     t->data = (const uint8_t *)f;
-    t->format = pcs_format_by_name("F32");
+    t->format = &pcs_format_f32;
     t->bytes = 4 * t->n;
     return PRECIS_OK;
 }
@@ -152,7 +152,7 @@ static precis_status transpose(precis_model *m, pcs_tensor *t)
 static precis_status stack_scalar(precis_model *m, pcs_tensor *s, const pcs_tensor *one, unsigned expert, int64_t count, bool first)
 {
     const bool apart = pcs_ends(one->name, ".scale");
-    if (one->n != 1 || strcmp(one->format->name, "F32")) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: not one F32 number", m->path, one->source);
+    if (one->n != 1 || one->format != &pcs_format_f32) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: not one F32 number", m->path, one->source);
     if (first) {
         *s = *one;
         s->dims = 1;

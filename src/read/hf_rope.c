@@ -12,7 +12,7 @@ static precis_status add_f32(precis_model *m, const char *name, const float *v, 
     if (!t || !data) return PRECIS_ENOMEM;
     memcpy(data, v, (size_t)n * sizeof *data);
     t->name = t->source = pcs_arena_copy(&m->arena, name, strlen(name));
-    t->format = pcs_format_by_name("F32");
+    t->format = &pcs_format_f32;
     t->dims = 1;
     t->ne[0] = t->shape[0] = n;
     t->n = (uint64_t)n;

@@ -70,7 +70,7 @@ static precis_status put(adapter *d, const char *target, const char *suffix, con
 {
     pcs_tensor *t = pcs_model_add_tensor(d->m);
     if (!t) return PRECIS_ENOMEM;
-    *t = (pcs_tensor){ .format = pcs_format_by_name("F32"), .dims = rows ? 2 : 1, .n = (uint64_t)((rows ? rows : 1) * cols), .data = (const uint8_t *)x };
+    *t = (pcs_tensor){ .format = &pcs_format_f32, .dims = rows ? 2 : 1, .n = (uint64_t)((rows ? rows : 1) * cols), .data = (const uint8_t *)x };
     for (int i = 0; i < PCS_MAX_DIMS; i++) t->ne[i] = 1;
     t->ne[0] = t->shape[rows ? 1 : 0] = cols;
     if (rows) t->ne[1] = t->shape[0] = rows;
@@ -92,7 +92,7 @@ static precis_status merge_into(adapter *d, pcs_tensor *w, size_t first, size_t 
             for (size_t i = 0; i < n; i++) x[(first + r) * n + i] += s * a[(size_t)k * n + i];
         }
     w->data = (const uint8_t *)x;
-    w->format = pcs_format_by_name("F32");
+    w->format = &pcs_format_f32;
     w->bytes = 4 * w->n;
     *ours = 1;
     return PRECIS_OK;

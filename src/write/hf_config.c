@@ -38,7 +38,7 @@ static precis_status put_float(const precis_model *m, pcs_buf *b, const char *hf
 static precis_status put_factors(const precis_model *m, pcs_buf *b, const char *hf, const char *tensor)
 {
     const pcs_tensor *t = pcs_model_tensor(m, tensor);
-    if (!t || strcmp(t->format->name, "F32")) return PRECIS_OK;
+    if (!t || t->format != &pcs_format_f32) return PRECIS_OK;
     precis_status st = pcs_buf_printf(b, ", \"%s\": [", hf);
     for (uint64_t i = 0; i < t->n && !st; i++) st = pcs_buf_printf(b, "%s%.9g", i ? ", " : "", (double)pcs_bits_f32(pcs_load32(t->data + 4 * i)));
     return st ? st : pcs_buf_printf(b, "]");
@@ -105,7 +105,7 @@ static precis_status put_rope(const precis_model *m, pcs_buf *b)
     precis_status st = pcs_buf_printf(b, ",\n \"rope_theta\": %.9g", base);
     if (st) return st;
     const pcs_tensor *freqs = pcs_model_tensor(m, "rope_freqs.weight");
-    if (freqs && !strcmp(freqs->format->name, "F32") && freqs->n) /* Llama 3's; the largest factor is the scaling's */
+    if (freqs && freqs->format == &pcs_format_f32 && freqs->n) /* Llama 3's; the largest factor is the scaling's */
         return pcs_buf_printf(b, ",\n \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": %.9g, \"low_freq_factor\": %.9g, \"high_freq_factor\": %.9g, \"original_max_position_embeddings\": %lld}",
                               (double)pcs_bits_f32(pcs_load32(freqs->data + 4 * (freqs->n - 1))), pcs_arch_float(m, "rope.scaling.low_freq_factor", 1.0, NULL),
                               pcs_arch_float(m, "rope.scaling.high_freq_factor", 4.0, NULL), (long long)pcs_arch_int(m, "rope.scaling.original_context_length", 8192, NULL));

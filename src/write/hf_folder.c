@@ -4,6 +4,7 @@
 
 #include "base/f16.h"
 #include "base/lack.h"
+#include "format/element.h"
 #include "format/scheme.h"
 #include "model/counts.h"
 #include "read/hf.h"
@@ -107,8 +108,8 @@ static precis_status choose(folder *f, size_t i)
     f->kinds[i] = AS_FLOATS;
     const bool weight = pcs_ends(t->name, ".weight") && strncmp(t->name, "token_embd", 10) && strncmp(t->name, "position_embd", 13) && !turned(f, t) && t->dims >= 2;
     if (!weight || !named(f, t)) return PRECIS_OK;
-    if (f->layout == PCS_CT && s->element && s->head && !strncmp(s->name, "FP8_", 4)) f->kinds[i] = AS_FP8;
-    else if (f->layout == PCS_CT && (!strcmp(s->name, "NVFP4") || !strcmp(s->name, "MXFP4"))) f->kinds[i] = AS_FP4;
+    if (f->layout == PCS_CT && s->element && s->head) f->kinds[i] = AS_FP8;
+    else if (f->layout == PCS_CT && s->book == pcs_book_e2m1) f->kinds[i] = AS_FP4;
     else if (s->kind == PCS_QUANT) {
         const precis_status st = pcs_intview_open(f->c->ctx, t, &f->views[i], &is);
         if (st) return st;
@@ -162,8 +163,6 @@ static precis_status unify(folder *f)
     return PRECIS_OK;
 }
 
-static const char *dtype_of(const pcs_format *f) { return !strcmp(f->name, "F32") ? "F32" : !strcmp(f->name, "BF16") ? "BF16" : !strcmp(f->name, "F16") ? "F16" : NULL; }
-
 static precis_status add_codes(folder *f, size_t i, int64_t matrix, const char *module)
 {
     const pcs_intview *v = &f->views[i];
@@ -212,15 +211,15 @@ static precis_status add_tensor(folder *f, size_t i)
     double lost = 0;
     const pcs_format *to = t->format;
     if (f->kinds[i] == AS_FLOATS) {
-        to = dtype_of(t->format) ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
-        if (without_one(f, t)) to = pcs_format_by_name("F32");
+        to = t->format->dtype ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
+        if (without_one(f, t)) to = &pcs_format_f32;
         precis_status st = pcs_lost(f->c->ctx, t, to, &lost);
         if (!st && lost == INFINITY && to != t->format) { /* beyond F16's range */
-            to = pcs_format_by_name("F32");
+            to = &pcs_format_f32;
             st = pcs_lost(f->c->ctx, t, to, &lost);
         }
         if (st) return st;
-        row->to = dtype_of(to);
+        row->to = to->dtype;
     } else row->to = f->kinds[i] == AS_INT8 ? "int-quantized" : f->kinds[i] == AS_FP8 ? "float-quantized" : f->kinds[i] == AS_FP4 ? (t->format->group == 16 ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized") : f->layout == PCS_CT ? "pack-quantized" : f->layout == PCS_GPTQ ? "gptq" : "awq";
     row->max_error = lost;
     row->exact = lost == 0;
@@ -236,7 +235,7 @@ static precis_status add_tensor(folder *f, size_t i)
         if (f->kinds[i] == AS_CODES || f->kinds[i] == AS_INT8) st = add_codes(f, i, e, module);
         else if (f->kinds[i] == AS_FP8) {
             snprintf(buf, sizeof buf, "%s.weight_scale", module);
-            if (!add(f, i, e, name, strstr(t->format->name, "E4M3") ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows, cols, (uint64_t)(rows * cols)) ||
+            if (!add(f, i, e, name, t->format->element->exponent_bits == 4 ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows, cols, (uint64_t)(rows * cols)) ||
                 !add(f, i, e, buf, "F32", P_ROW_SCALES, t->format->tensor ? 1 : 2, t->format->tensor ? 1 : rows, 1, (uint64_t)(4 * (t->format->tensor ? 1 : rows))))
                 return PRECIS_ENOMEM;
             snprintf(buf, sizeof buf, "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"dynamic\": false}", t->format->tensor ? "tensor" : "channel");
@@ -259,7 +258,7 @@ static precis_status add_tensor(folder *f, size_t i)
         } else {
             const bool turn = turned(f, t);
             if (t->dims > 1 && pcs_ends(name, ".weight") && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9)) st = pcs_groups_ignore(&f->groups, module);
-            part *p = st ? NULL : add(f, i, e, name, dtype_of(to), P_FLOATS, experts && !shared ? 2 : (int)t->dims, t->dims < 2 ? t->ne[0] : turn ? t->ne[0] : t->ne[1], turn ? t->ne[1] : t->ne[0],
+            part *p = st ? NULL : add(f, i, e, name, to->dtype, P_FLOATS, experts && !shared ? 2 : (int)t->dims, t->dims < 2 ? t->ne[0] : turn ? t->ne[0] : t->ne[1], turn ? t->ne[1] : t->ne[0],
                           (t->n / (uint64_t)(experts && !shared ? experts : 1)) * to->bytes);
             if (!p) return st ? st : PRECIS_ENOMEM;
             p->format = to;
