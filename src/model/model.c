@@ -45,6 +45,7 @@ precis_status pcs_model_copy(precis_ctx *ctx, precis_model **out, const precis_m
     if (st) return st;
     precis_model *c = *out;
     c->origin = m->origin ? m->origin : m;
+    c->net = m->net;
     c->alignment = m->alignment;
     c->gguf_version = m->gguf_version;
     st = pcs_finite_open(c, m);
@@ -227,6 +228,13 @@ double pcs_arch_float(const precis_model *m, const char *suffix, double dflt, bo
 {
     char buf[256];
     return pcs_model_float(m, arch_key(m, suffix, buf), dflt, ok);
+}
+
+int64_t pcs_head_dim(const precis_model *m)
+{
+    const int64_t heads = pcs_arch_int(m, "attention.head_count", 1, NULL);
+    const int64_t width = pcs_arch_int(m, "embedding_length", 0, NULL);
+    return pcs_arch_int(m, "attention.key_length", heads > 0 ? width / heads : width, NULL);
 }
 
 size_t pcs_key_width(pcs_key_type t)

@@ -55,6 +55,7 @@ struct precis_model {
     pcs_arena arena;
     const char *container;
     const char *path;
+    const struct pcs_net *net; /* that the file itself brings (graph/net.h); NULL: its architecture builds one */
     const char *flaw;   /* why it is not whole, as its reader found (graph/net.h): it can be looked at; or NULL */
     const char *folder; /* of transformers, whose files say what the tensors are; or NULL */
     const precis_model *origin; /* what this is a copy of, which must outlive it; or NULL */
@@ -106,14 +107,7 @@ double pcs_arch_float(const precis_model *m, const char *suffix, double dflt, bo
 /* Number i of an array key; 0 beyond its end. */
 double pcs_key_number(const pcs_key *k, uint64_t i);
 
-/* Where a file does not say it (usual.c): has a layer a window, in architectures where some or all have one; the dimension whose root divides
- * a query's products. pcs_layer_window: with the file's own pattern. */
-bool pcs_usual_window(const char *arch, int64_t layer);
-bool pcs_layer_window(const precis_model *m, int64_t layer);
-double pcs_usual_query_dim(const precis_model *m);
-/* Has every layer its usual window? The cap of ARCH.attn_logit_softcapping and .final_logit_softcapping; 0: none. Dimension of a head's keys. */
-bool pcs_usual_windows(const precis_model *m);
-double pcs_usual_softcap(const char *arch, const char *suffix);
+/* Dimension of a head's keys. */
 int64_t pcs_head_dim(const precis_model *m);
 
 size_t pcs_key_width(pcs_key_type t); /* bytes of a fixed-size value; 0 for strings and arrays */

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { PCS_WHOLE = 1, PCS_LAYER = 2, PCS_KEPT = 4, PCS_EXPERTS = 8, PCS_ROPE = 16, PCS_BESIDE = 32 };
+enum { PCS_WHOLE = 1, PCS_LAYER = 2, PCS_KEPT = 4, PCS_EXPERTS = 8, PCS_ROPE = 16, PCS_NORM = 32, PCS_BESIDE = 64 };
 
 static const struct {
     const char *name, *pattern;
@@ -68,6 +68,13 @@ static const char *in_layer(const char *name, int *layer)
     return NULL;
 }
 
+const char *pcs_bare_name(const char *name)
+{
+    int layer;
+    const char *inside = in_layer(name, &layer);
+    return inside ? inside : name;
+}
+
 pcs_place pcs_place_of(const char *name)
 {
     pcs_place p = { PCS_ROLE_none, PCS_END_other, -1 };
@@ -91,6 +98,7 @@ void pcs_place_name(char *out, size_t cap, int layer, pcs_tensor_role role, pcs_
 const char *pcs_role_name(pcs_tensor_role role) { return roles[role].name; }
 pcs_tensor_role pcs_role_like(pcs_tensor_role role) { return roles[role].like; }
 bool pcs_role_kept(pcs_tensor_role role) { return roles[role].flags & PCS_KEPT; }
+bool pcs_role_of_norm(pcs_tensor_role role) { return roles[role].flags & PCS_NORM; }
 bool pcs_role_layered(pcs_tensor_role role) { return roles[role].flags & PCS_LAYER; }
 bool pcs_role_of_experts(pcs_tensor_role role) { return roles[role].flags & PCS_EXPERTS; }
 bool pcs_role_of_rope(pcs_tensor_role role) { return roles[role].flags & PCS_ROPE; }

@@ -39,9 +39,12 @@ void pcs_place_name(char *out, size_t cap, int layer, pcs_tensor_role role, pcs_
 const char *pcs_role_name(pcs_tensor_role role);
 pcs_tensor_role pcs_role_like(pcs_tensor_role role);
 bool pcs_role_kept(pcs_tensor_role role);
+bool pcs_role_of_norm(pcs_tensor_role role);
 bool pcs_role_layered(pcs_tensor_role role);
 bool pcs_role_of_experts(pcs_tensor_role role);
 bool pcs_role_of_rope(pcs_tensor_role role); /* a factor for each of its frequencies */
+/* The name without its layer. */
+const char *pcs_bare_name(const char *name);
 /* Does it stand beside a weight, and go where that goes? */
 bool pcs_end_beside(pcs_tensor_end end);
 
