@@ -6,6 +6,7 @@
 #include "job/gain.h"
 #include "model/model.h"
 #include "precis/job.h"
+#include "graph/net.h"
 #include "quant/costs.h"
 #include "quant/methods.h"
 #include "quant/profile.h"
@@ -139,7 +140,7 @@ static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_
     uint64_t bytes;
     if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && !(o->max_kld > 0) && !o->target_ram && !(o->min_speed > 0)) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
     if (o->min_speed > 0 && !o->costs) return pcs_fail(ctx, PRECIS_EINVAL, "a speed needs the costs of this machine: precis bench MODEL --cost-table FILE makes them");
-    precis_status st = pcs_arch_check(m);
+    precis_status st = pcs_net_check(m);
     if (!st) st = pcs_gain_needed(ctx, o->quant.method, gains, method);
     if (!st) st = pcs_choices_check(ctx, m, &o->quant);
     if (!st && o->quant.kv) st = beside(ctx, m, o->context, o->quant.kv, &bytes);

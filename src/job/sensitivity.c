@@ -90,9 +90,9 @@ static bool has_probe(const profiler *r, const char *tensor, const pcs_format *f
 /* Cut behind which tensor i is first used: the end of the layer before its own. */
 static long cut_before(const profiler *r, const pcs_tensor *t)
 {
-    const int layer = pcs_layer_of(t->name);
-    if (layer >= 0) return (long)layer - 1;
-    return !strncmp(t->name, "output", 6) ? (long)r->n_cuts - 1 : -1;
+    const bool last = t->is.role == PCS_ROLE_output || t->is.role == PCS_ROLE_output_norm;
+    if (t->is.layer >= 0) return (long)t->is.layer - 1;
+    return last ? (long)r->n_cuts - 1 : -1;
 }
 
 static precis_status probe(profiler *r, size_t i, const pcs_format *f)

@@ -111,7 +111,7 @@ precis_status precis_imatrix_check(const precis_imatrix *im, const precis_model 
         const pcs_tensor *t = &m->tensors[i];
         uint32_t at;
         const bool known = pcs_map_get(&im->map, t->name, strlen(t->name), &at);
-        const bool matrix = t->dims > 1 && pcs_layer_of(t->name) >= 0 && pcs_ends(t->name, ".weight");
+        const bool matrix = t->dims > 1 && t->is.layer >= 0 && t->is.end == PCS_END_weight;
         common += known;
         matrices += matrix;
         covered += matrix && known;
@@ -205,7 +205,7 @@ static precis_status open_gguf(precis_ctx *ctx, precis_imatrix *im, const char *
         const size_t base = len - strlen(suffix);
         snprintf(other, sizeof other, "%.*s.counts", (int)base, t->name);
         const pcs_tensor *c = pcs_model_tensor(m, other);
-        if (strcmp(t->format->name, "F32") || !c || strcmp(c->format->name, "F32") || !c->n || t->ne[0] > (int64_t)MAX_WIDTH || pcs_tensor_rows(t) != c->n)
+        if (t->format != &pcs_format_f32 || !c || c->format != &pcs_format_f32 || !c->n || t->ne[0] > (int64_t)MAX_WIDTH || pcs_tensor_rows(t) != c->n)
             st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s and its counts do not fit together", path, t->name);
         pcs_importance *e;
         if (!st) st = pcs_imatrix_add(im, t->name, base, (size_t)t->ne[0], (size_t)c->n, &e);
@@ -306,7 +306,7 @@ static precis_status save_gguf(precis_imatrix *im, const char *path)
     precis_status st = sets && t ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) {
         *sets = (pcs_text){ dataset, strlen(dataset) };
-        const pcs_format *f32 = pcs_format_by_name("F32");
+        const pcs_format *f32 = &pcs_format_f32;
         for (size_t i = 0; i < 2 * im->n && !st; i++) {
             const pcs_importance *e = &im->entries[i / 2];
             t[i] = (pcs_gguf_tensor){ pcs_arena_printf(&im->arena, "%s.%s", e->name, i & 1 ? "counts" : "in_sum2"), f32, 2, { i & 1 ? 1 : (int64_t)e->n, (int64_t)e->experts },

@@ -27,7 +27,17 @@ typedef struct pcs_method {
     /* Why a format cannot be coded so; NULL: it can. May be NULL. */
     const char *(*refuses)(const pcs_format *f);
     const char *coder; /* of transforms: the coder when none is named; NULL: the first of the table */
+    bool uses_importance; /* of coders: inputs that matter more weigh more, so that a calibration is worth its time */
+    bool uses_rounding;   /* of coders: how power-of-two scales are rounded is the caller's to say */
+    unsigned does;        /* pcs_method_does: what decides which methods go together */
 } pcs_method;
+typedef enum {
+    PCS_MOVES_SCALE = 1,   /* between activations and weights */
+    PCS_CUTS_WEIGHTS = 2,  /* at the ends of a range, before they are coded */
+    PCS_CHOOSES_RANGE = 4, /* cuts as it codes */
+    PCS_MAKES_UP = 8,      /* for what a rounding loses, in other columns */
+    PCS_BRINGS_BACK = 16,  /* what the codes lost, beside them */
+} pcs_method_does;
 extern const pcs_method *const pcs_methods[];
 /* NULL name: the default. */
 const pcs_method *pcs_method_by_name(const char *name);

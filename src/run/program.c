@@ -228,6 +228,6 @@ size_t pcs_program_step_of(const precis_program *p, precis_value v)
 size_t pcs_program_preamble(const precis_program *p)
 {
     size_t n = 0;
-    while (n < p->n_steps && strncmp(p->steps[n].name, "blk.", 4)) n++;
+    while (n < p->n_steps && pcs_place_of(p->steps[n].name).layer < 0) n++;
     return n;
 }

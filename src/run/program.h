@@ -138,7 +138,7 @@ const float *pcs_program_value(precis_program *p, precis_value v);
 precis_status pcs_program_upload(precis_program *p);
 precis_status pcs_program_give(precis_program *p);
 void pcs_program_release(precis_program *p);
-/* Step that makes a value (n_steps: none); and how many steps stand before the first layer, named "blk.". */
+/* Step that makes a value (n_steps: none); and how many steps stand before the first layer. */
 size_t pcs_program_step_of(const precis_program *p, precis_value v);
 size_t pcs_program_preamble(const precis_program *p);
 uint64_t pcs_program_bytes(const precis_program *p);
