@@ -1,5 +1,5 @@
 /* reverse.c - the second step list, and its run. */
-#include "train/reverse.h"
+#include "run/reverse.h"
 
 #include "base/pool.h"
 #include "run/backend.h"

@@ -1,7 +1,7 @@
 /* Reverse runs of whole programs: a value that is read twice, gradients added over parts of a batch, sizes that change,
  * the same bits for any number of threads, and refusals by name. */
 #include "test.h"
-#include "train/reverse.h"
+#include "run/reverse.h"
 
 #include <math.h>
 

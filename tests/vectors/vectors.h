@@ -4,7 +4,7 @@
 #define VECTORS_H
 
 #include "train/ranges.h"
-#include "train/reverse.h"
+#include "run/reverse.h"
 
 #include <jansson.h>
 #include <setjmp.h>
