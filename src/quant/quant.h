@@ -65,7 +65,7 @@ void pcs_imatrix_finish(precis_imatrix *im);
 precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs_row_weights *out);
 
 /* Can the job's type hold the row's largest number (finite, and within its scales)? x, y[n] and dst are overwritten. */
-bool pcs_row_holds(const pcs_row_job *j, const pcs_method *method, size_t n, float *x, float *y, uint8_t *dst);
+bool pcs_row_holds(const pcs_row_job *j, size_t n, float *x, float *y, uint8_t *dst);
 /* Encode one row as f with the method (bytes are kept when the type stays the same). false, and an infinite error: a number of it is not finite, or
  * beyond the type's scales. */
 bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm);
