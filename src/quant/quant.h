@@ -61,6 +61,8 @@ precis_status pcs_imatrix_new(precis_ctx *ctx, precis_imatrix **out);
 /* A new entry of experts * n zeros; PRECIS_EFORMAT when the name is there already. */
 precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, size_t experts, pcs_importance **out);
 void pcs_imatrix_finish(precis_imatrix *im);
+/* Are all sums within what a file of it holds, and a search can weigh with? PRECIS_EFORMAT names the tensor. */
+precis_status pcs_imatrix_sound(const precis_imatrix *im);
 /* Mean squares for a tensor's rows; mean NULL when there are none. PRECIS_EINVAL when the widths differ. */
 precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs_row_weights *out);
 
