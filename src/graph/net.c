@@ -126,6 +126,22 @@ static precis_status check_tokens(const precis_model *m)
                     m->path, (unsigned long long)k->n, (long long)e->ne[1]);
 }
 
+/* An epsilon, base, scale or cap that is NaN would be in every result. */
+static precis_status check_numbers(const precis_model *m)
+{
+    const char *arch = pcs_model_string(m, "general.architecture");
+    const size_t n = strlen(arch);
+    for (size_t i = 0; i < m->n_keys; i++) {
+        const pcs_key *k = &m->keys[i];
+        if ((k->type != PCS_KEY_F32 && k->type != PCS_KEY_F64) || strncmp(k->name, arch, n) || k->name[n] != '.') continue;
+        if (!(k->v.f - k->v.f == 0))
+            return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                            "%s: key %s is %s, and the model computes with it; the file is damaged, or was made wrongly",
+                            m->path, k->name, k->v.f == k->v.f ? "infinite" : "no number (NaN)");
+    }
+    return PRECIS_OK;
+}
+
 precis_status pcs_net_check_names(const precis_model *m)
 {
     const pcs_arch *arch = pcs_arch_of(m);
@@ -133,6 +149,7 @@ precis_status pcs_net_check_names(const precis_model *m)
     if (!st && m->flaw) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s", m->path, m->flaw);
     if (st || !arch) return st;
     st = pcs_counts_check(m);
+    if (!st) st = check_numbers(m);
     if (!st) st = check_layers(m);
     if (!st) st = check_alike(m, arch);
     return st ? st : check_tokens(m);

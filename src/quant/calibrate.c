@@ -147,6 +147,7 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
         }
         if (!im->dataset || !im->source) st = PRECIS_ENOMEM;
         pcs_imatrix_finish(im);
+        if (!st) st = pcs_imatrix_sound(im);
     }
     pcs_free(ctx, lists);
     precis_tokenizer_close(&t);

@@ -357,7 +357,7 @@ static precis_status check_range(coding *c, const pcs_tensor *t)
     precis_status st = x ? PRECIS_OK : PRECIS_ENOMEM;
     for (size_t r = 0; r < c->rows && !st; r++) {
         memcpy(x, c->weights + r * n, n * sizeof *x);
-        if (!pcs_row_holds(&job, pcs_methods[0], n, x, x + n, c->dst + r * c->row_bytes))
+        if (!pcs_row_holds(&job, n, x, x + n, c->dst + r * c->row_bytes))
             st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: a number is NaN, infinite, or too large for the scales of %s", t->name, c->f->name);
     }
     pcs_free(ctx, x);

@@ -13,6 +13,8 @@
 
 #define MAX_ENTRIES (1u << 18)
 #define MAX_WIDTH (1u << 24)
+/* Sums of squares end before F32 does: what is written here is read here, and a search weighs with it. */
+#define MAX_SUM 1e38
 
 precis_status pcs_imatrix_new(precis_ctx *ctx, precis_imatrix **out)
 {
@@ -69,6 +71,21 @@ void pcs_imatrix_finish(precis_imatrix *im)
             for (size_t k = x * e->n; k < (x + 1) * e->n; k++) e->mean[k] = e->counts[x] ? (float)(e->sum[k] / (double)e->counts[x]) : 1.0f;
         }
     }
+}
+
+precis_status pcs_imatrix_sound(const precis_imatrix *im)
+{
+    for (size_t i = 0; i < im->n; i++) {
+        const pcs_importance *e = &im->entries[i];
+        for (size_t k = 0; k < e->n * e->experts; k++)
+            if (!(e->sum[k] < MAX_SUM))
+                return pcs_fail(im->ctx, PRECIS_EFORMAT,
+                                "tensor %s: squares of what it reads in channel %zu add up to %.4g, and an importance "
+                                "matrix ends at %g: weights before it are too large (damaged, or of a training that "
+                                "went wrong)",
+                                e->name, k % e->n, e->sum[k], MAX_SUM);
+    }
+    return PRECIS_OK;
 }
 
 size_t precis_imatrix_size(const precis_imatrix *imatrix) { return imatrix->n; }
@@ -162,7 +179,7 @@ static precis_status legacy_entry(pcs_stream *s, precis_imatrix *im)
         uint8_t b[4];
         st = need(s, b, 4, name);
         e->sum[k] = (double)pcs_bits_f32(pcs_load32(b));
-        if (!st && !(e->sum[k] >= 0 && e->sum[k] < 1e38)) st = bad(s, e->name, "a mean square is negative, NaN or infinite");
+        if (!st && !(e->sum[k] >= 0 && e->sum[k] < MAX_SUM)) st = bad(s, e->name, "a mean square is negative, NaN or infinite");
     }
     return st;
 }
@@ -215,7 +232,7 @@ static precis_status open_gguf(precis_ctx *ctx, precis_imatrix *im, const char *
             if (!st) e->counts[r] = (uint64_t)count;
             for (size_t k = 0; k < e->n && !st; k++) {
                 const double v = (double)pcs_bits_f32(pcs_load32(t->data + 4 * (r * e->n + k)));
-                if (!(v >= 0 && v < 1e38)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s: element %zu is %g", path, t->name, k, v);
+                if (!(v >= 0 && v < MAX_SUM)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s: element %zu is %g", path, t->name, k, v);
                 e->sum[r * e->n + k] = v;
             }
         }
@@ -329,5 +346,7 @@ static precis_status save_gguf(precis_imatrix *im, const char *path)
 precis_status precis_imatrix_save(precis_imatrix *imatrix, const char *path)
 {
     const size_t n = strlen(path);
+    const precis_status st = pcs_imatrix_sound(imatrix);
+    if (st) return st;
     return n > 5 && !strcmp(path + n - 5, ".gguf") ? save_gguf(imatrix, path) : save_legacy(imatrix, path);
 }

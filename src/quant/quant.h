@@ -71,11 +71,13 @@ precis_status pcs_imatrix_new(precis_ctx *ctx, precis_imatrix **out);
 /* A new entry of experts * n zeros; PRECIS_EFORMAT when the name is there already. */
 precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, size_t experts, pcs_importance **out);
 void pcs_imatrix_finish(precis_imatrix *im);
+/* Are all sums within what a file of it holds, and a search can weigh with? PRECIS_EFORMAT names the tensor. */
+precis_status pcs_imatrix_sound(const precis_imatrix *im);
 /* Mean squares for a tensor's rows; mean NULL when there are none. PRECIS_EINVAL when the widths differ. */
 precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs_row_weights *out);
 
 /* Can the job's type hold the row's largest number (finite, and within its scales)? x, y[n] and dst are overwritten. */
-bool pcs_row_holds(const pcs_row_job *j, const pcs_method *method, size_t n, float *x, float *y, uint8_t *dst);
+bool pcs_row_holds(const pcs_row_job *j, size_t n, float *x, float *y, uint8_t *dst);
 /* Encode one row as f with the method (bytes are kept when the type stays the same). false, and an infinite error: a number of it is not finite, or
  * beyond the type's scales. */
 bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm);

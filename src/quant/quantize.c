@@ -81,6 +81,14 @@ static precis_status emit(const work *w, pcs_out *o, const void *bytes, uint64_t
     return pcs_out_panels(o, w->f, (size_t)w->t->ne[0], bytes, len / pcs_row_bytes(w->f, (uint64_t)w->t->ne[0]));
 }
 
+/* Small numbers are no failure, as rows of zeros are none; but who asked for a type wants to know. */
+static void say_lost(const work *w, size_t i)
+{
+    if (w->report->errors[i] >= 0.99)
+        pcs_warn(w->ctx, "tensor %s: its numbers are so small that %s stores zeros; F32 and BF16 hold them", w->t->name,
+                 w->f->name);
+}
+
 static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
 {
     const size_t n = (size_t)w->t->ne[0];
@@ -120,6 +128,7 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     pcs_free(w->ctx, w->scratch);
     w->report->methods[i] = w->f->kind == PCS_QUANT || w->f->element ? w->coded && w->coded[i].method ? w->coded[i].method : w->method->row ? w->method->name : "search" : "convert";
     w->report->errors[i] = norm > 0 ? err / norm : 0;
+    say_lost(w, i);
     return st ? st : pcs_resume_end(w->resume, w->report->methods[i], w->report->errors[i]);
 }
 
@@ -146,6 +155,7 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     if (w->coded && w->coded[i].bytes) {
         w->report->methods[i] = w->coded[i].method;
         w->report->errors[i] = w->coded[i].error;
+        say_lost(w, i);
         const precis_status st = emit(w, o, w->coded[i].bytes, w->plan->rows[i].bytes);
         w->done += w->t->n;
         return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);

@@ -237,6 +237,8 @@ static precis_status read_settings(adapter *d)
         if (!type || strcmp(type, "lora")) return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: key adapter.type is not \"lora\"; this is no adapter", d->path);
         d->alpha = pcs_model_float(d->a, "adapter.lora.alpha", 0, &d->has_alpha);
         d->has_alpha &= d->alpha != 0; /* llama.cpp takes 0 for none */
+        if (!(d->alpha - d->alpha == 0))
+            return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: key adapter.lora.alpha is no finite number", d->path);
         return PRECIS_OK;
     }
     char *text;
