@@ -1,7 +1,7 @@
 /* memory.c - where the values of a program lie: one buffer, planned for a set of sizes by lifetimes, largest first; and where
  * threads must wait for one another, which follows from it. A plan is kept, so that sizes that come again cost nothing. */
 #include "run/backend.h"
-#include "run/place.h"
+#include "run/layout.h"
 
 static uint64_t slot_bytes(const precis_program *p, const pcs_slot *s)
 {
@@ -27,7 +27,7 @@ static precis_status place(precis_program *p, uint64_t *buffer_bytes)
         s->bytes = slot_bytes(p, s);
         spans[n++] = (pcs_span){ .bytes = s->bytes, .first = s->first, .last = s->last, .id = (int32_t)i };
     }
-    *buffer_bytes = pcs_place(spans, n, p->keep_all);
+    *buffer_bytes = pcs_lay_out(spans, n, p->keep_all);
     for (size_t i = 0; i < n; i++) p->slots[spans[i].id].offset = spans[i].offset;
     pcs_free(p->ctx, spans);
     return PRECIS_OK;

@@ -3,7 +3,7 @@
 
 #include "base/pool.h"
 #include "run/backend.h"
-#include "run/place.h"
+#include "run/layout.h"
 
 /* What flows back to a value. */
 typedef struct {
@@ -206,7 +206,7 @@ static precis_status place(pcs_reverse *r)
         if (a->first < 0 || a->stays) continue;
         spans[n++] = (pcs_span){ .bytes = bytes_of(a->count), .first = a->first, .last = a->last, .id = (int32_t)i };
     }
-    const uint64_t bytes = pcs_place(spans, n, false);
+    const uint64_t bytes = pcs_lay_out(spans, n, false);
     char *buffer = bytes > r->buffer_bytes || !r->buffer ? pcs_alloc(r->ctx, bytes + 64, 1) : r->buffer;
     if (buffer && buffer != r->buffer) {
         pcs_free(r->ctx, r->buffer);

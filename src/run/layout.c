@@ -1,5 +1,5 @@
-/* place.c - offsets by lifetimes. */
-#include "run/place.h"
+/* layout.c - offsets by lifetimes. */
+#include "run/layout.h"
 
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@ static int by_size(const void *a_, const void *b_)
     return a->bytes != b->bytes ? (a->bytes < b->bytes ? 1 : -1) : a->id - b->id;
 }
 
-uint64_t pcs_place(pcs_span *spans, size_t n, bool all)
+uint64_t pcs_lay_out(pcs_span *spans, size_t n, bool all)
 {
     uint64_t bytes = 0;
     if (n) qsort(spans, n, sizeof *spans, by_size);

@@ -1,7 +1,7 @@
-/* place.h - where things lie that are alive for a while: one buffer, largest first, each at the lowest offset that
+/* layout.h - where things lie that are alive for a while: one buffer, largest first, each at the lowest offset that
  * nothing alive at the same time uses. */
-#ifndef PCS_PLACE_H
-#define PCS_PLACE_H
+#ifndef PCS_LAYOUT_H
+#define PCS_LAYOUT_H
 
 #include "base/base.h"
 
@@ -12,6 +12,6 @@ typedef struct pcs_span {
 } pcs_span;
 
 /* all: everything is alive all the time. Spans are sorted. What the buffer needs. */
-uint64_t pcs_place(pcs_span *spans, size_t n, bool all);
+uint64_t pcs_lay_out(pcs_span *spans, size_t n, bool all);
 
 #endif
