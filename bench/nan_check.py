@@ -24,7 +24,8 @@ def main():
         "run -n 1": ["run", model, "-p", "w1 w2", "-n", "1", "-q"],
         "run -n 64": ["run", model, "-p", "w1 w2", "-n", "64", "-q"],
         "eval": ["eval", model, "--text", text, "--ctx", "128", "--chunks", "2", "-q"],
-        "quant": ["quant", model, "--type", "Q8_0", "--no-calib", "--no-eval", "--method", "rtn", "-o", work + "/q.gguf", "-q"],
+        "quant": ["quant", model, "--type", "Q8_0", "--no-calib", "--no-eval", "--method", "rtn",
+                  "-o", work + "/q.gguf", "-q"],
     }
     print("command,cpu_s,cpu_s_without,cpu_part,wall_s,wall_s_without,wall_part")
     for name, arguments in commands.items():
@@ -34,7 +35,10 @@ def main():
             for build in (with_look, without) if i % 2 else (without, with_look):
                 for left in ("p.gguf", "f", "q.gguf"):
                     path = os.path.join(work, left)
-                    shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.path.exists(path) and os.remove(path)
+                    if os.path.isdir(path):
+                        shutil.rmtree(path)
+                    elif os.path.exists(path):
+                        os.remove(path)
                 pair[build] = once([build] + arguments)
             runs.append(pair)
         row = [name]

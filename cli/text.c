@@ -55,7 +55,8 @@ void cli_put_quoted(const char *s, size_t n)
         if (s[at] == '"' || s[at] == '\\') printf("\\%c", s[at]);
         else if (s[at] == '\n') printf("\\n");
         else if (!escaped) fwrite(s + at, 1, k ? k : 1, stdout);
-        else for (size_t i = 0; i < (k ? k : 1); i++) printf("\\x%02x", (unsigned char)s[at + i]);
+        for (size_t i = 0; escaped && s[at] != '\n' && i < (k ? k : 1); i++)
+            printf("\\x%02x", (unsigned char)s[at + i]);
         k = k ? k : 1;
     }
     putchar('"');

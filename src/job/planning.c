@@ -250,7 +250,8 @@ static precis_status put_tensors(pcs_buf *b, const precis_plan *plan, const char
     return st ? st : pcs_buf_printf(b, "\n ]\n}\n");
 }
 
-precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p, const precis_planning_options *given, const char *path)
+precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p,
+                                   const precis_planning_options *given, const char *path)
 {
     precis_planning_options own = PRECIS_PLANNING_OPTIONS_INIT, *o = &own;
     pcs_options_take(&own, sizeof own, given);

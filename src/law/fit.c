@@ -246,7 +246,8 @@ static precis_status residuals(pcs_fitting *f, precis_law_fit *fit)
     return st;
 }
 
-precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const precis_law *form, const char *path, const precis_law_fit_options *given)
+precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const precis_law *form, const char *path,
+                                 const precis_law_fit_options *given)
 {
     precis_law_fit_options own = PRECIS_LAW_FIT_OPTIONS_INIT, *opts = &own;
     pcs_options_take(&own, sizeof own, given);
