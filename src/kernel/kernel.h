@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "base/cpu.h"
 #include "format/format.h"
+#include "kernel/bf16.h"
 #include "kernel/columns.h"
 #include "kernel/panels.h"
 
