@@ -490,6 +490,7 @@ static void counts(const pcs_kernel *k, pcs_peak_fn *run)
 
 static void check_peak(const pcs_kernel *k) { counts(k, k->run.peak); }
 static void check_peakf(const pcs_kernel *k) { counts(k, k->run.peakf); }
+static void check_peak_bf16(const pcs_kernel *k) { counts(k, k->run.peak_bf16); }
 static void check_mv(const pcs_kernel *k) { check_mp(k); }
 
 /* Every operation has a check: one that is not written does not compile. */
