@@ -8,6 +8,10 @@
 #define VEC 64
 #include "kernel/simd/decode.h"
 
+#ifndef MB_PANELS
+#define MB_PANELS(k) pcs_bf16_panels(k) /* that are decoded at a time */
+#endif
+
 enum { MB_TILE = PCS_BF16_TILE * PCS_BF16_STEP }; /* numbers of a tile */
 
 /* 16 rows' numbers, even and odd, as a line. */
@@ -130,7 +134,7 @@ static mb_work mb_open(const pcs_mp_bf16_args *a)
     w.decode = panels ? mb_decoder(a->f) : NULL;
     w.floats = a->packed && a->f->kind == PCS_FLOAT;
     if (panels) w.o = pcs_panel_layout_of(a->f);
-    w.panel = (uint8_t *)(w.tiles + pcs_bf16_panels(a->k) * w.steps * MB_TILE);
+    w.panel = (uint8_t *)(w.tiles + MB_PANELS(a->k) * w.steps * MB_TILE);
     w.row = (float *)(void *)w.panel;
     return w;
 }

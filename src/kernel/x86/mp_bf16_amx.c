@@ -4,9 +4,14 @@
 #include "kernel/x86/mp_bf16_512.h"
 #include "kernel/x86/tiles.h"
 
+#ifndef MB_PART
+#define MB_PART 0 /* steps of a row at a time, so that activations stay in the L1 cache for all panels; 0: all, and sums in registers */
+#endif
 #ifndef MB_ASK
 #define MB_ASK 4 /* steps ahead that activations are asked for, into the L1 cache; 0: not */
 #endif
+
+enum { MB_MOST = 32 };
 
 /* Tiles 0 to 3: sums, [tokens][rows]; 4, 5: activations of `first` and `second` tokens; 6, 7: weights of 16 rows each. */
 static void configure(size_t first, size_t second)
@@ -52,14 +57,29 @@ static void put(const pcs_mp_bf16_args *a, float (*sums)[16], size_t t0, size_t 
     for (size_t t = 0; t < tokens; t++) _mm512_mask_storeu_ps(a->y + (t0 + t) * a->ldy + n, mask, _mm512_add_ps(_mm512_load_ps(sums[t]), bias));
 }
 
-/* The sums of tokens t0 .. (of the first tile, and of a second) with panels n and n + 16. */
-static void store(const pcs_mp_bf16_args *a, size_t t0, size_t first, size_t second, size_t n, int panels)
+/* Sums of a block, tile after tile. */
+typedef struct { _Alignas(64) float of[4][16][16]; } block_sums;
+
+static void keep(block_sums *s, bool second, int panels)
 {
-    _Alignas(64) float sums[4][16][16];
-    TILE_STORE(0, sums[0], 64);
-    if (panels > 1) TILE_STORE(1, sums[1], 64);
-    if (second) TILE_STORE(2, sums[2], 64);
-    if (second && panels > 1) TILE_STORE(3, sums[3], 64);
+    TILE_STORE(0, s->of[0], 64);
+    if (panels > 1) TILE_STORE(1, s->of[1], 64);
+    if (second) TILE_STORE(2, s->of[2], 64);
+    if (second && panels > 1) TILE_STORE(3, s->of[3], 64);
+}
+
+static void fetch(const block_sums *s, bool second, int panels)
+{
+    TILE_LOAD(0, s->of[0], 64);
+    if (panels > 1) TILE_LOAD(1, s->of[1], 64);
+    if (second) TILE_LOAD(2, s->of[2], 64);
+    if (second && panels > 1) TILE_LOAD(3, s->of[3], 64);
+}
+
+/* The sums of tokens t0 .. (of the first tile, and of a second) with panels n and n + 16. */
+static void put_all(const pcs_mp_bf16_args *a, block_sums *s, size_t t0, size_t first, size_t second, size_t n, int panels)
+{
+    float (*const sums)[16][16] = s->of;
     for (int p = 0; p < panels; p++) {
         put(a, sums[p], t0, first, n + 16 * (size_t)p);
         if (second) put(a, sums[2 + p], t0 + 16, second, n + 16 * (size_t)p);
@@ -98,14 +118,16 @@ static void few(const mb_work *w, size_t first, size_t second)
             const uint16_t *x = a->act + s * MB_TILE;
             block(x, x + w->steps * MB_TILE, w->tiles, w->tiles + part * MB_TILE, steps, second > 0, panels);
         }
-        store(a, 0, first, second, n, panels);
+        block_sums sums;
+        keep(&sums, second > 0, panels);
+        put_all(a, &sums, 0, first, second, n, panels);
     }
 }
 
 static void many(const mb_work *w)
 {
     const pcs_mp_bf16_args *a = w->a;
-    const size_t most = pcs_bf16_panels(a->k), panel = w->steps * MB_TILE;
+    const size_t most = MB_PANELS(a->k), panel = w->steps * MB_TILE;
     for (size_t n = a->n0; n < a->n1; n += most * PCS_PANEL) {
         const size_t rows = a->n1 - n < most * PCS_PANEL ? a->n1 - n : most * PCS_PANEL, panels = (rows + PCS_PANEL - 1) / PCS_PANEL;
         for (size_t p = 0; p < panels; p++) mb_fill(w, n + p * PCS_PANEL, 0, w->steps, w->tiles + p * panel);
@@ -113,11 +135,18 @@ static void many(const mb_work *w)
             const size_t left = a->m - t, first = left < 16 ? left : 16, second = left < 32 ? left - first : 16;
             const uint16_t *x = pcs_act_bf16_row(a->act, a->k, t);
             if (!t || left < 32) configure(first, second);
-            for (size_t p = 0; p < panels; p += 2) {
-                const int two = panels - p > 1 ? 2 : 1;
-                zero();
-                block(x, x + panel, w->tiles + p * panel, w->tiles + (p + 1) * panel, w->steps, second > 0, two);
-                store(a, t, first, second, n + p * PCS_PANEL, two);
+            block_sums sums[MB_MOST / 2];
+            for (size_t s = 0, steps; s < w->steps; s += steps) {
+                steps = MB_PART && w->steps - s > MB_PART ? MB_PART : w->steps - s;
+                for (size_t p = 0; p < panels; p += 2) {
+                    const int two = panels - p > 1 ? 2 : 1;
+                    if (s) fetch(&sums[p / 2], second > 0, two);
+                    else zero();
+                    const uint16_t *from = x + s * MB_TILE, *b = w->tiles + p * panel + s * MB_TILE;
+                    block(from, from + panel, b, b + panel, steps, second > 0, two);
+                    keep(&sums[p / 2], second > 0, two);
+                    if (s + steps == w->steps) put_all(a, &sums[p / 2], t, first, second, n + p * PCS_PANEL, two);
+                }
             }
         }
     }
