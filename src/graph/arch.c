@@ -31,7 +31,8 @@ const pcs_arch *pcs_arch_of(const precis_model *m) { return pcs_arch_by_name(pcs
 precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm)
 {
     *out = NULL;
-    *lm = (pcs_lm){ .wanted_context = lm->wanted_context, .most_rows = lm->most_rows, .most_wanted = lm->most_wanted };
+    *lm = (pcs_lm){ .wanted_context = lm->wanted_context, .most_rows = lm->most_rows, .most_wanted = lm->most_wanted,
+                    .whole = lm->whole };
     if (m->net) return pcs_net_build(m, out, lm);
     const char *name = pcs_model_string(m, "general.architecture");
     const char *why = pcs_model_string(m, "precis.cannot_run");
@@ -180,15 +181,18 @@ precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value 
         q = PCS_NODE(b, "hadamard", layer, "q_rotated", dim, q);
         k = PCS_NODE(b, "hadamard", layer, "k_rotated", dim, k);
     }
-    precis_value s = pcs_graph_state(b->g, text, 4, shape);
-    s = PCS_NODE(b, "kv_append", layer, "kv_append", NULL, s, k, v, b->lm->positions, b->lm->sequences);
     const precis_attr attrs[] = {
         precis_attr_real("scale", scale),
         precis_attr_int("window", window),
         precis_attr_real("cap", softcap(b, PCS_CAP_ATTENTION)),
         precis_attr_int("causal", !b->lm->encoder),
+        b->lm->whole ? precis_attr_int("dim", b->key_dim) : (precis_attr){ 0 },
         { 0 },
     };
+    if (b->lm->whole)
+        return PCS_NODE(b, "attention_full", layer, "attention", attrs, q, k, v, b->lm->positions, b->lm->sequences);
+    precis_value s = pcs_graph_state(b->g, text, 4, shape);
+    s = PCS_NODE(b, "kv_append", layer, "kv_append", NULL, s, k, v, b->lm->positions, b->lm->sequences);
     return PCS_NODE(b, "attention", layer, "attention", attrs, q, s, b->lm->positions, b->lm->sequences);
 }
 

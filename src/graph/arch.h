@@ -15,6 +15,7 @@ typedef struct pcs_lm {
     int64_t wanted_context;                             /* tokens that the caller wants; set before building, 0: unknown */
     uint32_t position_limit;                            /* positions that a table has; 0: any */
     bool encoder;                                       /* rows see the whole of their sequence; no next tokens */
+    bool whole;     /* set before building: calls are whole texts, no cache keeps keys and values, gradients reach them */
 } pcs_lm;
 
 /* A decoder of layers as llama's, and in what others differ. Norms of heads: never, where a model has them, always. */
