@@ -60,8 +60,8 @@ static precis_status open_activations(pcs_builder *b)
     pcs_activations a;
     if (!name) return PRECIS_OK;
     if (!pcs_activations_of(name, &a))
-        return pcs_fail(b->m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.activations: \"%.40s\" is not known", b->m->path,
-                        name);
+        return pcs_fail(b->m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.activations: \"%.40s\" is not known",
+                        b->m->path, name);
     b->act_scheme[0] = precis_attr_int("scheme", a.scheme);
     if (!a.whole) return PRECIS_OK;
     b->act_scheme[1] = precis_attr_int("bits", a.bits);

@@ -26,7 +26,9 @@ bool pcs_activations_of(const char *name, pcs_activations *a)
     int bits = 0, group = 0, used = 0;
     if (sscanf(s, "INT%1d%n", &bits, &used) != 1 || bits < 2 || bits > 8) return false;
     if (s[used] && (sscanf(s + used, "_G%5d", &group) != 1 || group < 1)) return false;
-    *a = (pcs_activations){ .name = name, .scheme = affine, .bits = bits, .group = group, .whole = true, .affine = affine };
+    *a = (pcs_activations){
+        .name = name, .scheme = affine, .bits = bits, .group = group, .whole = true, .affine = affine
+    };
     if (!affine && !group) a->largest = (float)((1 << (bits - 1)) - 1);
     return true;
 }

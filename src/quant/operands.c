@@ -1,4 +1,5 @@
-/* operands.c - scales beside a weight's own: of the whole tensor for formats that stand on one (NVFP4), of activations for static schemes. */
+/* operands.c - scales beside a weight's own: of the whole tensor for formats that stand on one (NVFP4), of activations
+ * for static schemes. */
 #include "model/activations.h"
 #include "quant/methods.h"
 

@@ -121,7 +121,8 @@ static precis_status transpose(precis_model *m, pcs_tensor *t)
 static precis_status stack_scalar(precis_model *m, pcs_tensor *s, const pcs_tensor *one, unsigned expert, int64_t count, bool first)
 {
     const bool apart = one->is.end == PCS_END_scale;
-    if (one->n != 1 || one->format != &pcs_format_f32) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: not one F32 number", m->path, one->source);
+    if (one->n != 1 || one->format != &pcs_format_f32)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: not one F32 number", m->path, one->source);
     if (first) {
         *s = *one;
         s->dims = 1;
@@ -337,7 +338,8 @@ static precis_status read_known(pcs_hf_config *c, const char *folder)
     size_t n_generation = 0;
     pcs_json_slice inner;
     const pcs_json_slice outer = c->text;
-    precis_status st = pcs_json_find(m->ctx, c->text, "text_config", &inner); /* of a model that sees, the part that reads */
+    /* of a model that sees, the part that reads */
+    precis_status st = pcs_json_find(m->ctx, c->text, "text_config", &inner);
     if (!st && inner.text && inner.text[0] == '{') c->text = inner;
     if (!st) st = pcs_hf_settings(c);
     if (!st) st = pcs_hf_rope(c);

@@ -247,8 +247,10 @@ static precis_status add_tensor(folder *f, size_t i)
         if (f->kinds[i] == AS_CODES || f->kinds[i] == AS_INT8) st = add_codes(f, i, e, module);
         else if (f->kinds[i] == AS_FP8) {
             snprintf(buf, sizeof buf, "%s.weight_scale", module);
-            if (!add(f, i, e, name, t->format->element->exponent_bits == 4 ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows, cols, (uint64_t)(rows * cols)) ||
-                !add(f, i, e, buf, "F32", P_ROW_SCALES, t->format->tensor ? 1 : 2, t->format->tensor ? 1 : rows, 1, (uint64_t)(4 * (t->format->tensor ? 1 : rows))))
+            if (!add(f, i, e, name, t->format->element->exponent_bits == 4 ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows,
+                     cols, (uint64_t)(rows * cols)) ||
+                !add(f, i, e, buf, "F32", P_ROW_SCALES, t->format->tensor ? 1 : 2, t->format->tensor ? 1 : rows, 1,
+                     (uint64_t)(4 * (t->format->tensor ? 1 : rows))))
                 return PRECIS_ENOMEM;
             snprintf(buf, sizeof buf, "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"dynamic\": false}", t->format->tensor ? "tensor" : "channel");
             st = pcs_groups_add(&f->groups, module, "float-quantized", buf, inputs);
@@ -270,8 +272,11 @@ static precis_status add_tensor(folder *f, size_t i)
         } else {
             const bool turn = turned(f, t);
             if (t->dims > 1 && pcs_ends(name, ".weight") && !is_table(t)) st = pcs_groups_ignore(&f->groups, module);
-            part *p = st ? NULL : add(f, i, e, name, to->dtype, P_FLOATS, experts && !shared ? 2 : (int)t->dims, t->dims < 2 ? t->ne[0] : turn ? t->ne[0] : t->ne[1], turn ? t->ne[1] : t->ne[0],
-                          (t->n / (uint64_t)(experts && !shared ? experts : 1)) * to->bytes);
+            const bool one_each = experts && !shared;
+            const int dims = one_each ? 2 : (int)t->dims;
+            const int64_t first = t->dims < 2 || turn ? t->ne[0] : t->ne[1], second = turn ? t->ne[1] : t->ne[0];
+            const uint64_t n = t->n / (uint64_t)(one_each ? experts : 1);
+            part *p = st ? NULL : add(f, i, e, name, to->dtype, P_FLOATS, dims, first, second, n * to->bytes);
             if (!p) return st ? st : PRECIS_ENOMEM;
             p->format = to;
             if (t->dims > 2 && !experts) {

@@ -1,5 +1,5 @@
-/* test_roles - what each tensor is: of every architecture, by the names that its files have, in GGUF and in transformers'
- * folders; what becomes of other programs' names; and a model that brings its net. */
+/* test_roles - what each tensor is: of every architecture, by the names that its files have, in GGUF and in
+ * transformers' folders; what becomes of other programs' names; and a model that brings its net. */
 #include "graph/net.h"
 #include "plan/plan.h"
 #include "quant/profile.h"
@@ -54,7 +54,8 @@ static void test_every_architecture(void **state)
 }
 
 /* A part of an architecture's folder, there and back. */
-static void there_and_back(precis_model *m, const pcs_arch *arch, const pcs_hf_part *p, const pcs_hf_part *list, int layer)
+static void there_and_back(precis_model *m, const pcs_arch *arch, const pcs_hf_part *p, const pcs_hf_part *list,
+                           int layer)
 {
     const char *star = strchr(p->name, '*');
     char source[160], part[96];
@@ -118,7 +119,8 @@ static void test_others(void **state)
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const pcs_place is = pcs_place_of(names[i].name);
-        if (pcs_role_like(is.role) != names[i].like || pcs_role_kept(is.role) != names[i].kept || is.layer != names[i].layer)
+        if (pcs_role_like(is.role) != names[i].like || pcs_role_kept(is.role) != names[i].kept ||
+            is.layer != names[i].layer)
             fail_msg("%s: role %s, layer %d", names[i].name, pcs_role_name(is.role), is.layer);
         assert_int_equal(is.end, PCS_END_weight);
     }
@@ -137,7 +139,8 @@ static precis_status multiply(const pcs_net *net, const precis_model *m, precis_
     const int64_t rows = precis_graph_symbol(g, "batch", 0), shape[2] = { rows, 2 };
     const pcs_tensor *t = pcs_model_tensor(m, net->user);
     const int64_t of_weight[2] = { t->ne[1], t->ne[0] };
-    precis_value in[2] = { precis_graph_input(g, "picture", 2, shape), pcs_graph_weight(g, t->name, t, 2, of_weight, 0) };
+    precis_value in[2] = { precis_graph_input(g, "picture", 2, shape),
+                           pcs_graph_weight(g, t->name, t, 2, of_weight, 0) };
     in[1] = precis_graph_node(g, "numbers", "dequantize", NULL, 1, &in[1]);
     precis_graph_output(g, precis_graph_node(g, "product", "matmul", NULL, 2, in));
     return PRECIS_OK;
@@ -154,8 +157,14 @@ static void test_own_net(void **state)
     precis_runner *r;
     OK(ctx, pcs_model_new(ctx, &m, "picture", "onnx"));
     pcs_tensor *t = pcs_model_add_tensor(m);
-    *t = (pcs_tensor){ .name = "fc.weight", .source = "fc.weight", .format = &pcs_format_f32, .dims = 2, .ne = { 2, 3, 1, 1, 1, 1, 1, 1 },
-                       .n = 6, .bytes = sizeof weight, .data = (const uint8_t *)weight };
+    *t = (pcs_tensor){ .name = "fc.weight",
+                       .source = "fc.weight",
+                       .format = &pcs_format_f32,
+                       .dims = 2,
+                       .ne = { 2, 3, 1, 1, 1, 1, 1, 1 },
+                       .n = 6,
+                       .bytes = sizeof weight,
+                       .data = (const uint8_t *)weight };
     OK(ctx, pcs_model_index(m));
     m->net = &own;
     OK(ctx, pcs_net_check(m));

@@ -1,5 +1,5 @@
-/* exaone - llama's net under names of its own, with rotary pairs half a head apart (EXAONE 3.0 7.8B, LG AI Research 2024).
- * Its class stands beside its weights, not in transformers. */
+/* exaone - llama's net under names of its own, with rotary pairs half a head apart (EXAONE 3.0 7.8B, LG AI Research
+ * 2024). Its class stands beside its weights, not in transformers. */
 #include "graph/arch.h"
 
 const pcs_arch pcs_arch_exaone = {
