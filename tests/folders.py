@@ -98,6 +98,19 @@ def gpt2():
     return t
 
 
+def exaone():
+    """llama's tensors under names of its own."""
+    names = (("model.embed_tokens", "transformer.wte"), ("model.norm", "transformer.ln_f"), ("model.layers", "transformer.h"), ("input_layernorm", "ln_1"),
+             ("post_attention_layernorm", "ln_2"), ("self_attn.o_proj", "attn.attention.out_proj"), ("self_attn", "attn.attention"), ("gate_proj", "c_fc_0"),
+             ("up_proj", "c_fc_1"), ("down_proj", "c_proj"))
+    out = {}
+    for name, tensor in decoder("llama").items():
+        for a, b in names:
+            name = name.replace(a, b)
+        out[name] = tensor
+    return out
+
+
 def bert():
     e = "embeddings."
     t = {e + "word_embeddings.weight": f32(WORDS, WIDTH, scale=1.0), e + "position_embeddings.weight": f32(64, WIDTH, scale=0.1),
@@ -128,6 +141,9 @@ BASES = {
     "gemma2": (config(model_type="gemma2", attn_logit_softcapping=50.0, final_logit_softcapping=30.0, **GEMMA), lambda: decoder("gemma2")),
     "gemma3": (config(model_type="gemma3_text", rope_local_base_freq=10000.0, **GEMMA), lambda: decoder("gemma3_text")),
     "bitnet": (config(model_type="bitnet", hidden_act="silu", tie_word_embeddings=True), lambda: decoder("bitnet")),
+    "exaone": ({"model_type": "exaone", "hidden_size": WIDTH, "num_layers": LAYERS, "intermediate_size": HIDDEN, "num_attention_heads": HEADS,
+                "num_key_value_heads": KV, "head_dim": DIM, "max_position_embeddings": 64, "layer_norm_epsilon": 1e-5, "rope_theta": 10000.0,
+                "vocab_size": WORDS, "bos_token_id": 256, "eos_token_id": 257, "activation_function": "silu"}, exaone),
     "gpt2": ({"model_type": "gpt2", "n_embd": WIDTH, "n_layer": LAYERS, "n_head": HEADS, "n_inner": HIDDEN, "n_positions": 64, "layer_norm_epsilon": 1e-5,
               "vocab_size": WORDS, "bos_token_id": 256, "eos_token_id": 257, "activation_function": "gelu_new"}, gpt2),
     "bert": ({"model_type": "bert", "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "intermediate_size": HIDDEN, "num_attention_heads": HEADS,

@@ -41,8 +41,9 @@ precis_status pcs_logits_open(precis_ctx *ctx, pcs_logits *l, const char *path, 
     if (!st) st = check_keys(l->file, of, reference);
     if (st) return st;
     const pcs_tensor *codes = pcs_model_tensor(l->file, "logits"), *rows = pcs_model_tensor(l->file, "rows");
-    if (!codes || !rows || codes->format != &pcs_format_i16 || rows->format != &pcs_format_f64 || codes->dims != 2 || rows->dims != 2 || (uint64_t)codes->ne[0] != l->vocabulary ||
-        (uint64_t)codes->ne[1] != l->n || rows->ne[0] != FIELDS || (uint64_t)rows->ne[1] != l->n)
+    if (!codes || !rows || codes->format != &pcs_format_i16 || rows->format != &pcs_format_f64 || codes->dims != 2 ||
+        rows->dims != 2 || (uint64_t)codes->ne[0] != l->vocabulary || (uint64_t)codes->ne[1] != l->n ||
+        rows->ne[0] != FIELDS || (uint64_t)rows->ne[1] != l->n)
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensors logits and rows are not I16 [%zu][%zu] and F64 [%zu][%d]", path, l->n, l->vocabulary, l->n, FIELDS);
     l->codes = codes->data;
     l->rows = rows->data;

@@ -4,6 +4,7 @@
 
 #include "base/fmath.h"
 #include "base/hadamard.h"
+#include "model/activations.h"
 #include "model/counts.h"
 
 #include <stdio.h>
@@ -54,28 +55,19 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
                     m->path, name, known);
 }
 
-/* precis.activations: "INT8", "INT8_G32", "UINT8", "FP8_E4M3", "NVFP4", ... (docs/formats.md). */
 static precis_status open_activations(pcs_builder *b)
 {
-    static const struct { const char *name; int scheme; } schemes[] = {
-        { "FP8_E4M3", 2 }, { "FP8_E5M2", 3 }, { "NVFP4", 4 }, { "MXFP4", 5 }, { "MXFP8_E4M3", 6 } };
     const char *name = pcs_model_string(b->m, "precis.activations");
+    pcs_activations a;
     if (!name) return PRECIS_OK;
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (!strcmp(schemes[i].name, name)) {
-            b->act_scheme[0] = precis_attr_int("scheme", schemes[i].scheme);
-            return PRECIS_OK;
-        }
-    int bits = 0, group = 0, used = 0;
-    const bool affine = name[0] == 'U';
-    if (sscanf(name + affine, "INT%1d%n", &bits, &used) == 1 && bits >= 2 && bits <= 8 &&
-        (!name[affine + used] || (sscanf(name + affine + used, "_G%5d", &group) == 1 && group > 0))) {
-        b->act_scheme[0] = precis_attr_int("scheme", affine);
-        b->act_scheme[1] = precis_attr_int("bits", bits);
-        b->act_scheme[2] = precis_attr_int("group", group);
-        return PRECIS_OK;
-    }
-    return pcs_fail(b->m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.activations: \"%.40s\" is not known", b->m->path, name);
+    if (!pcs_activations_of(name, &a))
+        return pcs_fail(b->m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.activations: \"%.40s\" is not known",
+                        b->m->path, name);
+    b->act_scheme[0] = precis_attr_int("scheme", a.scheme);
+    if (!a.whole) return PRECIS_OK;
+    b->act_scheme[1] = precis_attr_int("bits", a.bits);
+    b->act_scheme[2] = precis_attr_int("group", a.group);
+    return PRECIS_OK;
 }
 
 static void take_counts(pcs_builder *b, const pcs_counts *c)

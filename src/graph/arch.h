@@ -26,7 +26,7 @@ typedef struct pcs_decoder {
     bool post_norms;        /* norms after attention and after the feed-forward block, too */
     bool two_bases;         /* layers with a window turn by a base of their own (rope.local.freq_base) */
     pcs_presence head_norms;
-    bool inner_norms;       /* norms before the output of attention and before the down projection, where there are some */
+    bool inner_norms; /* norms before the output of attention and before the down projection, where there are some */
     const char *activation; /* op of (gate, up) */
 } pcs_decoder;
 
@@ -77,7 +77,7 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
 /* Model type of the folder that would be written of a model; NULL: its architecture has none. */
 const pcs_hf_type *pcs_hf_type_of(const precis_model *m);
 
-/* ---- what models take where a file does not say it (usual.c) ------------------------------------------------------ */
+/* ---- what models take where a file does not say it (usual.c) ----------------------------------------------------- */
 /* Has a layer a window, in a model that has windows: usually; in this one, with the file's own pattern; and have all
  * layers of it what is usual? arch NULL: one that is not known. */
 bool pcs_usual_window(const pcs_arch *arch, int64_t layer);

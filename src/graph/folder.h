@@ -50,11 +50,11 @@ typedef struct pcs_hf {
     const pcs_hf_number *numbers;
     const pcs_hf_usual *usual; /* or NULL, as the next */
     const pcs_hf_fixed *fixed;
-    /* The activation: the member that says it, and its words for what the graph computes, parted by blanks; the one that
-     * is written (NULL: none is), also as another member; the one that is kept in ARCH.feed_forward.activation, because
-     * the graph computes two; the usual one's name in sentences. */
+    /* The activation: the member that says it, and its words for what the graph computes, parted by blanks; the one
+     * that is written (NULL: none is), also as another member; the one that is kept in ARCH.feed_forward.activation,
+     * because the graph computes two; the usual one's name in sentences. */
     const char *act_key, *acts, *act, *act_too, *act_kept, *act_said;
-    bool interleaved; /* rows of queries and keys: GGUF has rotary pairs as neighbours, transformers half a head apart */
+    bool interleaved; /* queries and keys: GGUF has rotary pairs as neighbours, transformers half a head apart */
     bool plus_one;    /* norms: transformers stores them without the 1 that the model adds */
     bool transposed;  /* matrices of layers */
     bool layer_norm;  /* which epsilon the norms have */

@@ -10,8 +10,8 @@
 #include "precis/graph.h"
 
 /* A net that a file itself brings: its reader makes one in the model's arena, sets `net` of the model, and gives the
- * values that stand in the file by calls of precis/graph.h. It has inputs and outputs of its own names. lm: filled where
- * the net is a language model, which says so by `words`. */
+ * values that stand in the file by calls of precis/graph.h. It has inputs and outputs of its own names. lm: filled
+ * where the net is a language model, which says so by `words`. */
 struct pcs_lm;
 typedef struct pcs_net {
     precis_status (*build)(const struct pcs_net *net, const precis_model *m, precis_graph *g, struct pcs_lm *lm);

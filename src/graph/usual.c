@@ -37,7 +37,8 @@ bool pcs_layer_window(const precis_model *m, int64_t layer)
     const pcs_key *k = pcs_model_key(m, name);
     if (k && k->type == PCS_KEY_ARRAY && k->item != PCS_KEY_STRING)
         return (uint64_t)layer < k->n && pcs_key_number(k, (uint64_t)layer) != 0;
-    const int64_t every = pcs_arch_int(m, "attention.sliding_window_pattern", 0, NULL); /* the last of so many sees all */
+    /* the last of so many sees all */
+    const int64_t every = pcs_arch_int(m, "attention.sliding_window_pattern", 0, NULL);
     return every > 0 ? (layer + 1) % every != 0 : pcs_usual_window(pcs_arch_of(m), layer);
 }
 

@@ -6,6 +6,8 @@
 #include "precis/job.h"
 #include "quant/quant.h"
 
+#include "model/activations.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,7 +17,9 @@ static int has_kernel(const char *type)
     pcs_scheme s;
     if (!pcs_scheme_of(type, &s)) return 1;
     const pcs_format *f = pcs_format_by_name(s.weights);
-    return f && f->kind == PCS_QUANT && (!s.activations || !strcmp(s.activations, "INT8"));
+    pcs_activations a;
+    const bool bytes = pcs_activations_of(s.activations, &a) && a.whole && a.bits == 8 && !a.affine && !a.group;
+    return f && f->kind == PCS_QUANT && (!s.activations || bytes);
 }
 
 static precis_status step(precis_ctx *ctx, const precis_model *m, const char *type, const char *path, const precis_job_options *opts, precis_ladder_row *row)

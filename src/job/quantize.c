@@ -195,7 +195,9 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     if (!st) st = check_outputs(ctx, model, path, early, opts);
     for (size_t i = 0; early && !st && set.coder->refuses && i < early->n && !q.fallback; i++) {
         const pcs_format *to = early->rows[i].to;
-        const char *why = to != early->rows[i].tensor->format && (to->kind == PCS_QUANT || to->element) && early->rows[i].tensor->is.layer >= 0 ? set.coder->refuses(to) : NULL;
+        const pcs_tensor *t = early->rows[i].tensor;
+        const bool codes = to != t->format && (to->kind == PCS_QUANT || to->element) && t->is.layer >= 0;
+        const char *why = codes ? set.coder->refuses(to) : NULL;
         if (why) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s (%s); --fallback takes search there", early->rows[i].tensor->name, why, to->name);
     }
     const precis_model *m = model;

@@ -144,7 +144,7 @@ static precis_status misfit(const precis_model *m, const pcs_tensor *t, const ch
 
 static precis_status check_tensor(const precis_model *m, const pcs_counts *c, const pcs_tensor *t)
 {
-    if (strncmp(t->name, "blk.", 4)) return PRECIS_OK;
+    if (!pcs_says_layer(t->name)) return PRECIS_OK;
     if (c->layers && (t->is.layer < 0 || t->is.layer >= (int64_t)c->layers))
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is of none of the %u layers that %s%.60s%s has", m->path,
                         t->name, c->layers, m->folder ? "" : "key ", m->folder ? "config.json" : arch_of(m),

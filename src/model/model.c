@@ -53,8 +53,8 @@ precis_status pcs_model_copy(precis_ctx *ctx, precis_model **out, const precis_m
     c->tensors = pcs_alloc(ctx, m->n_tensors + 1, sizeof *c->tensors);
     if (!st && (!c->keys || !c->tensors)) st = PRECIS_ENOMEM;
     if (!st) {
-        memcpy(c->keys, m->keys, m->n_keys * sizeof *c->keys);
-        memcpy(c->tensors, m->tensors, m->n_tensors * sizeof *c->tensors);
+        if (m->n_keys) memcpy(c->keys, m->keys, m->n_keys * sizeof *c->keys); /* a net of its own needs none */
+        if (m->n_tensors) memcpy(c->tensors, m->tensors, m->n_tensors * sizeof *c->tensors);
         c->n_keys = m->n_keys;
         c->cap_keys = m->n_keys + 1;
         c->n_tensors = m->n_tensors;

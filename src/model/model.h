@@ -84,7 +84,8 @@ precis_status pcs_model_new(precis_ctx *ctx, precis_model **out, const char *pat
  * pcs_model_index. */
 pcs_key *pcs_model_add_key(precis_model *m, const char *name);
 pcs_tensor *pcs_model_add_tensor(precis_model *m);
-/* Build the name tables anew, and say of each tensor what it is; fails on duplicates. Readers that look keys up on the way build those of keys. */
+/* Build the name tables anew, and say of each tensor what it is; fails on duplicates. Readers that look keys up on the
+ * way build those of keys. */
 precis_status pcs_model_index_keys(precis_model *m);
 precis_status pcs_model_index(precis_model *m);
 /* A copy that shares data; tensors and keys may be changed and added. */

@@ -68,6 +68,8 @@ static const char *in_layer(const char *name, int *layer)
     return NULL;
 }
 
+bool pcs_says_layer(const char *name) { return !strncmp(name, "blk.", 4); }
+
 const char *pcs_bare_name(const char *name)
 {
     int layer;

@@ -43,6 +43,8 @@ bool pcs_role_of_norm(pcs_tensor_role role);
 bool pcs_role_layered(pcs_tensor_role role);
 bool pcs_role_of_experts(pcs_tensor_role role);
 bool pcs_role_of_rope(pcs_tensor_role role); /* a factor for each of its frequencies */
+/* Does a name say that its tensor is of a layer, if of none that there is? */
+bool pcs_says_layer(const char *name);
 /* The name without its layer. */
 const char *pcs_bare_name(const char *name);
 /* Does it stand beside a weight, and go where that goes? */

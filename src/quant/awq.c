@@ -141,7 +141,8 @@ static precis_status apply(pcs_work *w)
             const pcs_inputs *e = node ? pcs_inputs_of(in, n, node->in[0]) : NULL;
             if (!e || !e->n_rows || (int64_t)e->n != g.width) continue;
             pcs_scale_group two; /* the last may have come as number 2 */
-            if (i == 3 && groups && pcs_scale_group_at(w->m, (int)layer, 2, true, &two) && two.read_by == g.read_by) continue;
+            if (i == 3 && groups && pcs_scale_group_at(w->m, (int)layer, 2, true, &two) && two.read_by == g.read_by)
+                continue;
             st = search_group(w, &g, e, &kernels);
             groups++;
         }

@@ -35,7 +35,8 @@ static void on_experts(void *user, precis_value v, const float *y, uint64_t rows
     (void)v, (void)y, (void)width;
     const watch *w = user;
     const pcs_value *values = w->r->graph->values;
-    const float *x = pcs_program_value(w->r->program, w->node->in[0]), *route = pcs_program_value(w->r->program, w->node->in[w->node->op->route]);
+    const float *x = pcs_program_value(w->r->program, w->node->in[0]),
+                *route = pcs_program_value(w->r->program, w->node->in[w->node->op->route]);
     const size_t top = (size_t)values[w->node->in[w->node->op->route]].shape[1] / 2;
     const bool slots = values[w->node->in[0]].dims == 3;
     for (uint64_t i = 0; i < rows; i++) { /* one of a token and an expert */

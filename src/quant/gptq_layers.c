@@ -63,7 +63,8 @@ precis_status pcs_gptq_announce(gptq *g)
     for (size_t i = 0; i < w->m->n_tensors; i++) {
         pcs_tensor *t = &w->m->tensors[i];
         const pcs_format *to = w->plan->rows[i].to;
-        const bool owned = t->format == &pcs_format_f32 && (i >= w->origin->n_tensors || t->data != w->origin->tensors[i].data);
+        const bool owned =
+            t->format == &pcs_format_f32 && (i >= w->origin->n_tensors || t->data != w->origin->tensors[i].data);
         if (to == t->format || (to->kind != PCS_QUANT && !to->element) || t->is.layer < 0 || owned) continue;
         g->held[g->n_held++] = (held){ i, t->format, t->data, t->bytes, NULL, -1 };
         t->format = &pcs_format_f32;

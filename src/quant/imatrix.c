@@ -223,7 +223,8 @@ static precis_status open_gguf(precis_ctx *ctx, precis_imatrix *im, const char *
         const size_t base = len - strlen(suffix);
         snprintf(other, sizeof other, "%.*s.counts", (int)base, t->name);
         const pcs_tensor *c = pcs_model_tensor(m, other);
-        if (t->format != &pcs_format_f32 || !c || c->format != &pcs_format_f32 || !c->n || t->ne[0] > (int64_t)MAX_WIDTH || pcs_tensor_rows(t) != c->n)
+        if (t->format != &pcs_format_f32 || !c || c->format != &pcs_format_f32 || !c->n ||
+            t->ne[0] > (int64_t)MAX_WIDTH || pcs_tensor_rows(t) != c->n)
             st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s and its counts do not fit together", path, t->name);
         pcs_importance *e;
         if (!st) st = pcs_imatrix_add(im, t->name, base, (size_t)t->ne[0], (size_t)c->n, &e);

@@ -1,4 +1,6 @@
-/* operands.c - scales beside a weight's own: of the whole tensor for formats that stand on one (NVFP4), of activations for static schemes. */
+/* operands.c - scales beside a weight's own: of the whole tensor for formats that stand on one (NVFP4), of activations
+ * for static schemes. */
+#include "model/activations.h"
 #include "quant/methods.h"
 
 #include <float.h>
@@ -111,13 +113,14 @@ precis_status pcs_global_scales(pcs_work *w)
 precis_status pcs_static_activations(pcs_work *w)
 {
     const char *scheme = w->opt->activations;
+    pcs_activations of;
     precis_runner *r;
     pcs_inputs *in;
     size_t n;
     if (!scheme) return pcs_fail(w->ctx, PRECIS_EINVAL, "static activations need a scheme for them (W8A8_STATIC, FP8)");
-    if (scheme[0] == 'U' || strchr(scheme, '_') == NULL ? strncmp(scheme, "INT", 3) && strncmp(scheme, "FP8", 3) : strncmp(scheme, "FP8", 3))
+    if (!pcs_activations_of(scheme, &of) || !(of.largest > 0))
         return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "activations %s have scales of their own per group; they are not static", scheme);
-    const float limit = !strncmp(scheme, "FP8_E4M3", 8) ? 448.0f : !strncmp(scheme, "FP8_E5M2", 8) ? 57344.0f : (float)((1 << (scheme[3] - '0' - 1)) - 1);
+    const float limit = of.largest;
     precis_status st = pcs_inputs_collect(w, &r, &in, &n);
     if (st) return st;
     const precis_graph *g = r->graph;

@@ -296,14 +296,20 @@ double pcs_class_loss(const char *tensor, double layers, double error)
 }
 
 /* A weight of a layer that was swapped. */
-static bool in_layer(const pcs_sensitivity *s) { return pcs_place_of(s->tensor).layer >= 0 && !strstr(s->tensor, ".cache_") && s->n && s->probe[0].kld > 0; }
+static bool in_layer(const pcs_sensitivity *s)
+{
+    return pcs_place_of(s->tensor).layer >= 0 && !strstr(s->tensor, ".cache_") && s->n && s->probe[0].kld > 0;
+}
 
 /* How the estimate does against the swaps: ranks by counting, ties share theirs. */
 static void judge_estimate(const precis_profile *p, precis_profile_info *info)
 {
     double layers = 0, sum = 0, ab = 0, aa = 0, bb = 0;
     size_t n = 0;
-    for (size_t i = 0; i < p->n; i++) layers = pcs_place_of(p->t[i].tensor).layer + 1 > layers ? pcs_place_of(p->t[i].tensor).layer + 1 : layers;
+    for (size_t i = 0; i < p->n; i++) {
+        const int layer = pcs_place_of(p->t[i].tensor).layer;
+        layers = layer + 1 > layers ? layer + 1 : layers;
+    }
     for (size_t i = 0; i < p->n; i++) {
         if (!in_layer(&p->t[i])) continue;
         const double mine = pcs_class_loss(p->t[i].tensor, layers, p->t[i].probe[0].error), swap = p->t[i].probe[0].kld;

@@ -239,7 +239,9 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
     for (size_t i = 0; i < 4; i++)
         if (o->scale_rounding && !strcmp(o->scale_rounding, roundings[i].name)) rounding = roundings[i].effort;
     if (o->scale_rounding && rounding == PCS_FIT_RTN) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is none of floor, rceil, ceil and even", o->scale_rounding);
-    if (o->scale_rounding && !set.coder->uses_rounding) return pcs_fail(ctx, PRECIS_EINVAL, "how scales are rounded is for --method rtn; %s chooses them by their error", set.coder->name);
+    if (o->scale_rounding && !set.coder->uses_rounding)
+        return pcs_fail(ctx, PRECIS_EINVAL,
+                        "how scales are rounded is for --method rtn; %s chooses them by their error", set.coder->name);
     if (plan->model != m) return pcs_fail(ctx, PRECIS_EINVAL, "the plan is of another model");
     pcs_arena a;
     pcs_arena_init(&a, ctx);

@@ -66,15 +66,15 @@ static bool there(const pcs_work *w, int layer, pcs_tensor_role role)
 
 static precis_status refuse(const pcs_work *w, uint32_t width)
 {
-    static const pcs_tensor_role post[] = { PCS_ROLE_post_attention_norm, PCS_ROLE_post_ffw_norm, PCS_ROLE_attn_output_norm,
-                                            PCS_ROLE_layer_output_norm };
+    static const pcs_tensor_role post[] = { PCS_ROLE_post_attention_norm, PCS_ROLE_post_ffw_norm,
+                                            PCS_ROLE_attn_output_norm, PCS_ROLE_layer_output_norm };
     const char *arch = pcs_model_string(w->m, "general.architecture");
     for (size_t i = 0; i < sizeof post / sizeof *post; i++) {
         const pcs_tensor *t = pcs_model_part(w->m, 0, post[i], PCS_END_weight);
         if (t)
             return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
-                            "%s: R1 cannot be folded in: tensor %s is a norm between a block and the residual stream", arch,
-                            t->name);
+                            "%s: R1 cannot be folded in: tensor %s is a norm between a block and the residual stream",
+                            arch, t->name);
     }
     if (pcs_model_part(w->m, 0, PCS_ROLE_attn_norm, PCS_END_bias) || there(w, -1, PCS_ROLE_position_embd))
         return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,

@@ -44,7 +44,8 @@ static bool behind_values(const precis_model *m, int layer, pcs_scale_group *g)
 static bool behind_up(const precis_model *m, int layer, pcs_scale_group *g)
 {
     char other[96];
-    if (has(m, layer, PCS_ROLE_ffn_down, PCS_END_rotation, other)) return false; /* R4 mixes the inputs: no scale passes it */
+    /* R4 mixes the inputs: no scale passes it */
+    if (has(m, layer, PCS_ROLE_ffn_down, PCS_END_rotation, other)) return false;
     if (has_weight(m, layer, PCS_ROLE_ffn_sub_norm, g->producer)) return true;
     if (!has_weight(m, layer, PCS_ROLE_ffn_up, g->producer)) return false;
     const int64_t rows = pcs_model_tensor(m, g->producer)->ne[1];

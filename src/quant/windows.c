@@ -315,7 +315,10 @@ precis_status pcs_work_add(pcs_work *w, const char *name, int64_t rows, int64_t 
     pcs_tensor *t = pcs_model_add_tensor(w->m);
     *data = pcs_arena_alloc(&w->m->arena, (size_t)((rows ? rows : 1) * cols) + 16, sizeof **data);
     if (!t || !*data) return PRECIS_ENOMEM;
-    *t = (pcs_tensor){ .format = &pcs_format_f32, .dims = rows ? 2 : 1, .n = (uint64_t)((rows ? rows : 1) * cols), .data = (const uint8_t *)*data };
+    *t = (pcs_tensor){ .format = &pcs_format_f32,
+                       .dims = rows ? 2 : 1,
+                       .n = (uint64_t)((rows ? rows : 1) * cols),
+                       .data = (const uint8_t *)*data };
     for (int i = 0; i < PCS_MAX_DIMS; i++) t->ne[i] = 1;
     t->ne[0] = t->shape[0] = cols;
     if (rows) t->ne[1] = t->shape[1] = rows;

@@ -120,8 +120,9 @@ static precis_status transpose(precis_model *m, pcs_tensor *t)
  * rounded by the largest. */
 static precis_status stack_scalar(precis_model *m, pcs_tensor *s, const pcs_tensor *one, unsigned expert, int64_t count, bool first)
 {
-    const bool apart = pcs_ends(one->name, ".scale");
-    if (one->n != 1 || one->format != &pcs_format_f32) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: not one F32 number", m->path, one->source);
+    const bool apart = one->is.end == PCS_END_scale;
+    if (one->n != 1 || one->format != &pcs_format_f32)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: not one F32 number", m->path, one->source);
     if (first) {
         *s = *one;
         s->dims = 1;
@@ -152,7 +153,8 @@ static precis_status stack_experts(precis_model *m, const unsigned *numbers, int
             m->tensors[kept++] = *t;
             continue;
         }
-        const bool scalar = pcs_ends(t->name, ".scale") || pcs_ends(t->name, ".input_scale") || pcs_ends(t->name, ".input_zero");
+        const pcs_tensor_end end = t->is.end;
+        const bool scalar = end == PCS_END_scale || end == PCS_END_input_scale || end == PCS_END_input_zero;
         if (numbers[i] >= (uint64_t)count || (!scalar && t->dims != 2)) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: expert %u of %lld", m->path, t->source, numbers[i], (long long)count);
         if (!st && pcs_map_get(&first, t->name, strlen(t->name), &at)) existed = true;
         else if (!st) st = pcs_map_put(&first, t->name, strlen(t->name), (uint32_t)kept, &existed);
@@ -336,7 +338,8 @@ static precis_status read_known(pcs_hf_config *c, const char *folder)
     size_t n_generation = 0;
     pcs_json_slice inner;
     const pcs_json_slice outer = c->text;
-    precis_status st = pcs_json_find(m->ctx, c->text, "text_config", &inner); /* of a model that sees, the part that reads */
+    /* of a model that sees, the part that reads */
+    precis_status st = pcs_json_find(m->ctx, c->text, "text_config", &inner);
     if (!st && inner.text && inner.text[0] == '{') c->text = inner;
     if (!st) st = pcs_hf_settings(c);
     if (!st) st = pcs_hf_rope(c);

@@ -28,8 +28,8 @@ bool pcs_hf_is(pcs_json_slice value, const char *text);
 bool pcs_hf_listed(const char *list, const char *word, size_t len);
 /* Row of a head of hd rows in halves that is row r of it in GGUF's rotary order. */
 static inline uint64_t pcs_hf_rotary_row(uint64_t r, uint64_t hd) { return r / hd * hd + r % hd / 2 + (r % hd % 2 ? hd / 2 : 0); }
-/* The canonical name of a tensor of an architecture (NULL: one that is not known, whose layers are named as llama's), in
- * the arena; NULL when there is none. */
+/* The canonical name of a tensor of an architecture (NULL: one that is not known, whose layers are named as llama's),
+ * in the arena; NULL when there is none. */
 char *pcs_hf_name(precis_model *m, const pcs_arch *arch, const char *source, unsigned *expert);
 /* The other way: transformers' name of a canonical one; expert: number of the expert when the tensor holds them all. In
  * the arena; NULL when there is none. */

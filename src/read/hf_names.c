@@ -18,7 +18,7 @@ static const char *without_prefixes(const char *s)
     return s;
 }
 
-/* What follows a part's name in s, from its dot on, and the expert's number that stands for '*'; NULL: it is another. */
+/* What follows a part's name in s, from its dot on, and the expert's number that stands for '*'; or NULL. */
 static const char *behind(const char *s, const char *part, unsigned *expert)
 {
     const char *star = strchr(part, '*');

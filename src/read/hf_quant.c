@@ -3,6 +3,7 @@
  *
  * Layouts: vllm-project/compressed-tensors (compressors, utils), AutoGPTQ and GPTQModel (qlinear), AutoAWQ
  * (utils/packing_utils), transformers (integrations/bitnet). All counts come from the tensors' shapes, which must agree. */
+#include "format/element.h"
 #include "read/hf.h"
 #include "base/f16.h"
 #include "format/scheme.h"
@@ -194,7 +195,8 @@ static precis_status convert(module *q)
     if (q->rows < 1 || q->cols < 1 || q->rows > PCS_LIMIT_DIM || q->cols > PCS_LIMIT_DIM || q->bits < 2 || q->bits > 8) return wrong(q, "its shapes make no matrix");
     if (q->groups < 1 || q->group < 1) return wrong(q, "no groups");
     if (q->index) {
-        if (q->index->format != &pcs_format_i32 || q->index->n != (uint64_t)q->cols) return wrong(q, "g_idx is not one int32 per input");
+        if (q->index->format != &pcs_format_i32 || q->index->n != (uint64_t)q->cols)
+            return wrong(q, "g_idx is not one int32 per input");
         bool sorted = true;
         for (int64_t c = 0; c < q->cols; c++) {
             const int64_t g = group_of(q, c);
@@ -230,7 +232,13 @@ static const pcs_tensor *part(precis_model *m, const pcs_map *names, const char 
     return full && pcs_map_get(names, full, strlen(full), &i) ? &m->tensors[i] : NULL;
 }
 
-static bool is(const pcs_tensor *t, const char *format) { return t && !strcmp(t->format->name, format); }
+static bool is(const pcs_tensor *t, const pcs_format *f) { return t && t->format == f; }
+/* Plain floating-point elements of 8 bits, which of the two is said by the bits of the exponent. */
+static bool is_fp8(const pcs_tensor *t, int exponent_bits)
+{
+    const pcs_element *e = t && !t->format->head && t->format->block == 1 ? t->format->element : NULL;
+    return e && e->bits == 8 && e->exponent_bits == exponent_bits;
+}
 
 static precis_status packed(module *q, const pcs_map *names, const settings *s)
 {
@@ -239,7 +247,8 @@ static precis_status packed(module *q, const pcs_map *names, const settings *s)
     q->scales = part(m, names, q->name, "weight_scale");
     q->zeros = part(m, names, q->name, "weight_zero_point");
     q->index = part(m, names, q->name, "weight_g_idx");
-    if (!is(q->codes, "I32") || q->codes->dims != 2 || !q->scales || !shape || shape->n != 2) return wrong(q, "weight_packed without weight_scale and weight_shape");
+    if (!is(q->codes, &pcs_format_i32) || q->codes->dims != 2 || !q->scales || !shape || shape->n != 2)
+        return wrong(q, "weight_packed without weight_scale and weight_shape");
     q->rows = q->codes->ne[1];
     q->cols = (int64_t)scalar_at(shape, 1);
     if ((int64_t)scalar_at(shape, 0) != q->rows) return wrong(q, "weight_shape has other rows than weight_packed");
@@ -257,8 +266,11 @@ static precis_status packed(module *q, const pcs_map *names, const settings *s)
     q->code = ct_code;
     q->no_zero = !q->zeros;
     if (q->zeros) {
-        if (is(q->zeros, "I32") && q->zeros->n == (uint64_t)(ct_words(q->rows, q->bits, q->dense) * q->groups)) q->zero = ct_zero;
-        else if (is(q->zeros, "I8") && (q->zeros->n == 1 || q->zeros->n == (uint64_t)(q->rows * q->groups))) q->zero = i8_zero;
+        if (is(q->zeros, &pcs_format_i32) &&
+            q->zeros->n == (uint64_t)(ct_words(q->rows, q->bits, q->dense) * q->groups))
+            q->zero = ct_zero;
+        else if (is(q->zeros, &pcs_format_i8) && (q->zeros->n == 1 || q->zeros->n == (uint64_t)(q->rows * q->groups)))
+            q->zero = i8_zero;
         else return wrong(q, "weight_zero_point does not fit the matrix");
     }
     return convert(q);
@@ -278,7 +290,9 @@ static precis_status integers(module *q, const pcs_map *names)
     q->code = i8_code;
     q->zero = i8_zero;
     q->no_zero = !q->zeros;
-    if (q->zeros && (!is(q->zeros, "I8") || (q->zeros->n != 1 && q->zeros->n != (uint64_t)q->rows && q->zeros->n != (uint64_t)(q->rows * q->groups)))) return wrong(q, "weight_zero_point does not fit the matrix");
+    if (q->zeros && (!is(q->zeros, &pcs_format_i8) || (q->zeros->n != 1 && q->zeros->n != (uint64_t)q->rows &&
+                                                       q->zeros->n != (uint64_t)(q->rows * q->groups))))
+        return wrong(q, "weight_zero_point does not fit the matrix");
     return convert(q);
 }
 
@@ -288,7 +302,9 @@ static precis_status gptq(module *q, const pcs_map *names, const settings *s)
     q->scales = part(q->m, names, q->name, "scales");
     q->index = part(q->m, names, q->name, "g_idx");
     q->bits = s->bits;
-    if (!is(q->codes, "I32") || !is(q->zeros, "I32") || !q->scales || q->codes->dims != 2 || q->scales->dims != 2 || q->zeros->dims != 2) return wrong(q, "qweight without qzeros and scales");
+    if (!is(q->codes, &pcs_format_i32) || !is(q->zeros, &pcs_format_i32) || !q->scales || q->codes->dims != 2 ||
+        q->scales->dims != 2 || q->zeros->dims != 2)
+        return wrong(q, "qweight without qzeros and scales");
     q->groups = q->scales->ne[1];
     q->scales_by_group = true;
     if (!strcmp(s->method, "awq")) {
@@ -322,7 +338,7 @@ static precis_status fp8(module *q, const pcs_map *names)
     if (!q->scales) q->scales = part(q->m, names, q->name, "weight_scale_inv");
     q->rows = w->ne[1];
     q->cols = w->ne[0];
-    const char *e = is(w, "F8_E4M3") ? "E4M3" : "E5M2";
+    const char *e = is_fp8(w, 4) ? "E4M3" : "E5M2";
     const int64_t down = (q->rows + 127) / 128, across = (q->cols + 127) / 128;
     char name[32];
     const bool blocks = q->scales->n == (uint64_t)(down * across) && q->scales->n != 1 && q->scales->n != (uint64_t)q->rows;
@@ -401,11 +417,13 @@ static precis_status fp4(module *q, const pcs_map *names)
 {
     q->scales = part(q->m, names, q->name, "weight_scale");
     const pcs_tensor *global = part(q->m, names, q->name, "weight_global_scale"), *w = q->codes;
-    if (!is(w, "U8") || w->dims != 2 || !q->scales) return wrong(q, "weight_packed without weight_scale");
+    if (!is(w, &pcs_format_u8) || w->dims != 2 || !q->scales) return wrong(q, "weight_packed without weight_scale");
     q->rows = w->ne[1];
     q->cols = 2 * w->ne[0];
     const int group = global ? 16 : 32, block = global ? 64 : 32;
-    if ((global ? !is(q->scales, "F8_E4M3") : !is(q->scales, "U8")) || q->scales->n != (uint64_t)(q->rows * q->cols / group) || (global && global->n != 1)) return wrong(q, "weight_scale does not fit weight_packed");
+    if ((global ? !is_fp8(q->scales, 4) : !is(q->scales, &pcs_format_u8)) ||
+        q->scales->n != (uint64_t)(q->rows * q->cols / group) || (global && global->n != 1))
+        return wrong(q, "weight_scale does not fit weight_packed");
     if (q->cols % block) return pcs_fail(q->m->ctx, PRECIS_EUNSUPPORTED, "%s: module %s: rows of %lld are not whole blocks of %d", q->m->path, q->name, (long long)q->cols, block);
     const pcs_format *f = pcs_format_by_name(global ? "NVFP4" : "MXFP4");
     const uint64_t row = pcs_row_bytes(f, (uint64_t)q->cols);
@@ -462,11 +480,11 @@ static precis_status one_module(precis_model *m, size_t i, const pcs_map *names,
     precis_status st;
     const pcs_tensor *input = part(m, names, name, "input_global_scale");
     const float global = input && input->n == 1 ? scalar_at(input, 0) : 0;
-    if (is_packed) st = is(&held, "U8") ? fp4(&q, names) : packed(&q, names, s);
+    if (is_packed) st = is(&held, &pcs_format_u8) ? fp4(&q, names) : packed(&q, names, s);
     else if (is_gptq) st = gptq(&q, names, s);
     else {
         const bool scaled = part(m, names, name, "weight_scale") || part(m, names, name, "weight_scale_inv");
-        const bool is_ternary = !strcmp(s->method, "bitnet") && is(&held, "U8");
+        const bool is_ternary = !strcmp(s->method, "bitnet") && is(&held, &pcs_format_u8);
         if (!scaled || (held.format->kind != PCS_INT && !held.format->element && !is_ternary)) *used = false;
         if (!*used) return PRECIS_OK;
         st = is_ternary ? ternary(&q, names, s) : held.format->element ? fp8(&q, names) : integers(&q, names);
@@ -514,7 +532,8 @@ precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config)
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         pcs_tensor *t = &m->tensors[i];
         size_t k;
-        if (t->n != 1 || !cut(t->source, ".input_scale", &k) || is(t, "F32") || t->format->kind != PCS_FLOAT) continue;
+        if (t->n != 1 || !cut(t->source, ".input_scale", &k) || is(t, &pcs_format_f32) || t->format->kind != PCS_FLOAT)
+            continue;
         float *v = pcs_arena_alloc(&m->arena, 16, sizeof *v);
         if (!v) return PRECIS_ENOMEM;
         *v = scalar_at(t, 0);

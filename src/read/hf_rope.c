@@ -125,7 +125,8 @@ static precis_status set_partial(pcs_hf_config *c, pcs_json_slice rope)
 {
     double part = 1;
     bool found = false;
-    precis_status st = rope.text ? pcs_hf_number_of(c->m->ctx, rope, "partial_rotary_factor", &part, &found) : PRECIS_OK;
+    precis_status st =
+        rope.text ? pcs_hf_number_of(c->m->ctx, rope, "partial_rotary_factor", &part, &found) : PRECIS_OK;
     if (!st && !found) st = pcs_hf_number_of(c->m->ctx, c->text, "partial_rotary_factor", &part, &found);
     if (!st) st = pcs_model_index_keys(c->m);
     if (st || !found || part == 1) return st;

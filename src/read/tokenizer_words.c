@@ -40,9 +40,12 @@ precis_status pcs_tok_set_flag(precis_model *m, const char *name, bool value, bo
 
 uint64_t pcs_tok_rows(const precis_model *m)
 {
-    for (size_t i = 0; i < m->n_tensors; i++)
-        if (!strcmp(m->tensors[i].name, "token_embd.weight") && m->tensors[i].dims == 2 && m->tensors[i].ne[1] > 0)
-            return (uint64_t)m->tensors[i].ne[1];
+    for (size_t i = 0; i < m->n_tensors; i++) { /* they may not have been indexed yet */
+        const pcs_tensor *t = &m->tensors[i];
+        const pcs_place is = pcs_place_of(t->name);
+        if (is.role == PCS_ROLE_token_embd && is.end == PCS_END_weight && t->dims == 2 && t->ne[1] > 0)
+            return (uint64_t)t->ne[1];
+    }
     return 0;
 }
 

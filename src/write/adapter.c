@@ -71,7 +71,10 @@ static precis_status put(adapter *d, const char *target, const char *suffix, con
 {
     pcs_tensor *t = pcs_model_add_tensor(d->m);
     if (!t) return PRECIS_ENOMEM;
-    *t = (pcs_tensor){ .format = &pcs_format_f32, .dims = rows ? 2 : 1, .n = (uint64_t)((rows ? rows : 1) * cols), .data = (const uint8_t *)x };
+    *t = (pcs_tensor){ .format = &pcs_format_f32,
+                       .dims = rows ? 2 : 1,
+                       .n = (uint64_t)((rows ? rows : 1) * cols),
+                       .data = (const uint8_t *)x };
     for (int i = 0; i < PCS_MAX_DIMS; i++) t->ne[i] = 1;
     t->ne[0] = t->shape[rows ? 1 : 0] = cols;
     if (rows) t->ne[1] = t->shape[0] = rows;
@@ -114,7 +117,8 @@ static precis_status alpha_of(adapter *d, const char *module, double *alpha)
         bool there;
         st = pcs_json_string(&j, &t, &d->m->arena, &key, &len);
         if (!st && strpbrk(key, "*+?[](){}|^$\\")) return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: adapter_config.json: alpha_pattern \"%.60s\" is a regular expression; name the modules", d->path, key);
-        if (!st && pcs_ends(module, key) && (strlen(module) == len || module[strlen(module) - len - 1] == '.')) return pcs_hf_number_of(d->ctx, d->alphas, key, alpha, &there);
+        if (!st && pcs_ends(module, key) && (strlen(module) == len || module[strlen(module) - len - 1] == '.'))
+            return pcs_hf_number_of(d->ctx, d->alphas, key, alpha, &there);
         if (!st) st = pcs_json_next(&j, &t);
     }
     return st;
@@ -144,7 +148,8 @@ static bool is_copy(const adapter *d, const pcs_tensor *t)
     unsigned expert;
     uint32_t at;
     if (!base) return false;
-    char *plain = pcs_arena_printf(&d->m->arena, "%.*s%s", (int)(base - t->source), t->source, dot), *name = plain ? pcs_hf_name(d->m, d->arch, plain, &expert) : NULL;
+    char *plain = pcs_arena_printf(&d->m->arena, "%.*s%s", (int)(base - t->source), t->source, dot),
+         *name = plain ? pcs_hf_name(d->m, d->arch, plain, &expert) : NULL;
     if (!name || !pcs_map_get(&d->m->tensor_map, name, strlen(name), &at)) return false;
     const pcs_tensor *w = &d->m->tensors[at];
     const size_t n = (size_t)w->ne[0];
@@ -167,7 +172,8 @@ static precis_status target_of(adapter *d, const pcs_tensor *ta, const pair *p, 
     char full[512];
     snprintf(full, sizeof full, "%.480s.weight", p->name);
     if (!pcs_map_get(&d->m->tensor_map, full, strlen(full), &at)) {
-        if (pcs_place_of(p->name).role == PCS_ROLE_output && pcs_map_get(&d->m->tensor_map, "token_embd.weight", 17, &at))
+        if (pcs_place_of(p->name).role == PCS_ROLE_output &&
+            pcs_map_get(&d->m->tensor_map, "token_embd.weight", 17, &at))
             return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: it changes the head, which is the model's embedding; merge it with PEFT's merge_and_unload", d->path);
         return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: the model has no tensor %s; the adapter belongs to another one", d->path, full);
     }

@@ -58,8 +58,8 @@ static const pcs_format *same_codes(const pcs_tensor *t)
     return pcs_format_by_name("Q8_0");
 }
 
-/* What the f16 scale of the format's twin loses of a tensor's own, in weights; INFINITY: it has no twin, or the rows are
- * not of its whole blocks. */
+/* What the f16 scale of the format's twin loses of a tensor's own, in weights; INFINITY: it has no twin, or the rows
+ * are not of its whole blocks. */
 static double lost_as_twin(const pcs_tensor *t, const pcs_format **twin)
 {
     double lost = 0;
@@ -175,7 +175,8 @@ static precis_status write_file(pcs_convert *c, bool packed)
         if (packed) w.panels[i] = pcs_packs(s->format, s->dims, s->ne);
         else st = portable(c, s, &w.to[i], &lost);
         /* vectors in 16 bits are F32 in every GGUF */
-        if (!st && s->dims < 2 && s->format->kind == PCS_FLOAT && !s->format->element && s->format->bytes == 2) w.to[i] = &pcs_format_f32;
+        if (!st && s->dims < 2 && s->format->kind == PCS_FLOAT && !s->format->element && s->format->bytes == 2)
+            w.to[i] = &pcs_format_f32;
         if (st) break;
         t[i] = (pcs_gguf_tensor){ s->name, w.to[i], s->dims ? s->dims : 1, { 0 }, s->n ? pcs_tensor_rows(s) * pcs_row_bytes(w.to[i], (uint64_t)s->ne[0]) : 0, false };
         memcpy(t[i].ne, s->ne, sizeof t[i].ne);

@@ -6,6 +6,7 @@
 #include "base/lack.h"
 #include "format/element.h"
 #include "format/scheme.h"
+#include "model/activations.h"
 #include "model/counts.h"
 #include "read/hf.h"
 
@@ -33,6 +34,7 @@ typedef struct {
     pcs_layout layout;
     const pcs_arch *arch;
     pcs_counts counts;
+    pcs_activations act; /* name NULL: they stay floats */
     pcs_arena arena;
     part *parts;
     size_t n, cap;
@@ -120,8 +122,9 @@ static precis_status choose(folder *f, size_t i)
     else if (s->kind == PCS_QUANT) {
         const precis_status st = pcs_intview_open(f->c->ctx, t, &f->views[i], &is);
         if (st) return st;
-        const char *act = pcs_model_string(f->c->m, "precis.activations");
-        const bool bytes = f->layout == PCS_CT && act && strstr(act, "INT8") && f->views[i].bits == 8 && f->views[i].channel && !f->views[i].affine;
+        const pcs_intview *v = &f->views[i];
+        const bool by_row = v->bits == 8 && v->channel && !v->affine;
+        const bool bytes = f->layout == PCS_CT && f->act.whole && f->act.bits == 8 && by_row;
         if (is) f->kinds[i] = bytes ? AS_INT8 : AS_CODES;
     }
     if (f->layout == PCS_CT || t->dims > 3 || (t->dims == 3 && !pcs_role_of_experts(t->is.role)) ||
@@ -208,7 +211,6 @@ static precis_status add_tensor(folder *f, size_t i)
     const bool shared = t->n == 1 && of_experts && of_inputs; /* repeated for each expert */
     const int64_t experts = !of_experts ? 0 : t->dims == 3 ? t->ne[2] : shared ? f->counts.experts : 0;
     *row = (precis_convert_row){ sizeof *row, t->name, t->format->name, t->format->name, 1, 0 };
-    const char *act = pcs_model_string(m, "precis.activations");
     if (t->is.end == PCS_END_scale && f->layout == PCS_CT) return PRECIS_OK; /* goes with its weight */
     if (t->format->kind == PCS_INT) { /* indices that the other side makes itself */
         row->to = "left out";
@@ -245,8 +247,10 @@ static precis_status add_tensor(folder *f, size_t i)
         if (f->kinds[i] == AS_CODES || f->kinds[i] == AS_INT8) st = add_codes(f, i, e, module);
         else if (f->kinds[i] == AS_FP8) {
             snprintf(buf, sizeof buf, "%s.weight_scale", module);
-            if (!add(f, i, e, name, t->format->element->exponent_bits == 4 ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows, cols, (uint64_t)(rows * cols)) ||
-                !add(f, i, e, buf, "F32", P_ROW_SCALES, t->format->tensor ? 1 : 2, t->format->tensor ? 1 : rows, 1, (uint64_t)(4 * (t->format->tensor ? 1 : rows))))
+            if (!add(f, i, e, name, t->format->element->exponent_bits == 4 ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows,
+                     cols, (uint64_t)(rows * cols)) ||
+                !add(f, i, e, buf, "F32", P_ROW_SCALES, t->format->tensor ? 1 : 2, t->format->tensor ? 1 : rows, 1,
+                     (uint64_t)(4 * (t->format->tensor ? 1 : rows))))
                 return PRECIS_ENOMEM;
             snprintf(buf, sizeof buf, "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"dynamic\": false}", t->format->tensor ? "tensor" : "channel");
             st = pcs_groups_add(&f->groups, module, "float-quantized", buf, inputs);
@@ -262,14 +266,17 @@ static precis_status add_tensor(folder *f, size_t i)
                 return PRECIS_ENOMEM;
             snprintf(buf, sizeof buf, "{\"num_bits\": 4, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"group_size\": %lld, \"dynamic\": false}", nv ? "tensor_group" : "group", (long long)g);
             st = pcs_groups_add(&f->groups, module, nv ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized", buf, inputs);
-        } else if (f->layout == PCS_CT && pcs_ends(name, ".input_scale") && act && !strcmp(act, "NVFP4")) {
+        } else if (f->layout == PCS_CT && t->is.end == PCS_END_input_scale && f->act.scaled_whole) {
             snprintf(buf, sizeof buf, "%.*s.input_global_scale", (int)strlen(name) - 12, name);
             if (!add(f, i, e, buf, "F32", P_INVERSE, 1, 1, 0, 4)) return PRECIS_ENOMEM;
         } else {
             const bool turn = turned(f, t);
             if (t->dims > 1 && pcs_ends(name, ".weight") && !is_table(t)) st = pcs_groups_ignore(&f->groups, module);
-            part *p = st ? NULL : add(f, i, e, name, to->dtype, P_FLOATS, experts && !shared ? 2 : (int)t->dims, t->dims < 2 ? t->ne[0] : turn ? t->ne[0] : t->ne[1], turn ? t->ne[1] : t->ne[0],
-                          (t->n / (uint64_t)(experts && !shared ? experts : 1)) * to->bytes);
+            const bool one_each = experts && !shared;
+            const int dims = one_each ? 2 : (int)t->dims;
+            const int64_t first = t->dims < 2 || turn ? t->ne[0] : t->ne[1], second = turn ? t->ne[1] : t->ne[0];
+            const uint64_t n = t->n / (uint64_t)(one_each ? experts : 1);
+            part *p = st ? NULL : add(f, i, e, name, to->dtype, P_FLOATS, dims, first, second, n * to->bytes);
             if (!p) return st ? st : PRECIS_ENOMEM;
             p->format = to;
             if (t->dims > 2 && !experts) {
@@ -348,7 +355,7 @@ static precis_status put_codes(folder *f, pcs_out *o, const part *p)
             const uint32_t zero = zeros[from] + (uint32_t)(v->affine ? 0 : rise);
             if (p->what == P_SCALES) {
                 const uint64_t at = (uint64_t)(ct ? r * groups + k : k * rows + r);
-                if (!strcmp(p->dtype, "F32")) memcpy(out + 4 * at, &scales[from], 4);
+                if (ct && !v->half) memcpy(out + 4 * at, &scales[from], 4);
                 else pcs_store16(out + 2 * at, pcs_f32_to_f16(scales[from]));
             } else if (ct) put_bits(w + k, groups, r * bits, bits, zero);
             else if (f->layout == PCS_AWQ) w[k * (rows / 8) + r / 8] |= zero << (4 * awq_place[r % 8]);
@@ -509,6 +516,7 @@ precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
     precis_status st = dir && f.kinds && f.views ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st && !f.arch) st = no_names(c);
     if (!st) st = pcs_counts_read(c->m, &f.counts);
+    pcs_activations_of(pcs_model_string(c->m, "precis.activations"), &f.act);
     if (!st) st = pcs_out_folder_open(c->ctx, dir, c->path); /* what can be refused is refused before work starts */
     for (size_t i = 0; i < n && !st; i++) st = choose(&f, i);
     if (!st) st = unify(&f);

@@ -1,5 +1,6 @@
 /* hf_groups.c - quantization_config of compressed-tensors: modules that are alike are one group, those that stay floats are ignored by
  * name (vLLM asks for every linear layer to be one or the other). */
+#include "model/activations.h"
 #include "write/convert.h"
 
 #include <stdio.h>
@@ -67,11 +68,7 @@ precis_status pcs_groups_write(const pcs_groups *g, pcs_buf *b)
 /* The scale that stands beside a weight for its inputs, or NULL: they are scaled as they come. */
 static const pcs_tensor *given_scale(const precis_model *m, const pcs_tensor *weight)
 {
-    char name[256];
-    const size_t n = strlen(weight->name);
-    if (n < 7 || n > 200) return NULL;
-    snprintf(name, sizeof name, "%.*s.input_scale", (int)(n - 7), weight->name);
-    return pcs_model_tensor(m, name);
+    return pcs_model_part(m, weight->is.layer, weight->is.role, PCS_END_input_scale);
 }
 
 precis_status pcs_groups_inputs(const precis_model *m, const pcs_tensor *weight, char out[256])
@@ -79,16 +76,16 @@ precis_status pcs_groups_inputs(const precis_model *m, const pcs_tensor *weight,
     const char *act = pcs_model_string(m, "precis.activations");
     const bool fixed = given_scale(m, weight) != NULL;
     const char *how = fixed ? "\"strategy\": \"tensor\", \"dynamic\": false" : "\"strategy\": \"token\", \"dynamic\": true";
-    int bits = 0, group = 0;
+    pcs_activations a;
+    char grouped[80];
     snprintf(out, 256, "null");
     if (!act) return PRECIS_OK;
-    if (!strcmp(act, "FP8_E4M3")) snprintf(out, 256, "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, %s}", how);
-    else if (!strcmp(act, "NVFP4")) snprintf(out, 256, "{\"num_bits\": 4, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"tensor_group\", \"group_size\": 16, \"dynamic\": %s}", fixed ? "\"local\"" : "true");
-    else if (!strcmp(act, "MXFP4") || !strcmp(act, "MXFP8_E4M3")) snprintf(out, 256, "{\"num_bits\": %d, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"group\", \"group_size\": 32, \"dynamic\": true}", act[4] == '4' ? 4 : 8);
-    else if (sscanf(act + (act[0] == 'U'), "INT%1d_G%5d", &bits, &group) >= 1) {
-        char grouped[64];
-        snprintf(grouped, sizeof grouped, "\"strategy\": \"group\", \"group_size\": %d, \"dynamic\": true", group);
-        snprintf(out, 256, "{\"num_bits\": %d, \"type\": \"int\", \"symmetric\": %s, %s}", bits, act[0] == 'U' ? "false" : "true", group ? grouped : how);
-    } else return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "activations in %s have no name in compressed-tensors", act);
+    if (!pcs_activations_of(act, &a) || a.foreign)
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "activations in %s have no name in compressed-tensors", act);
+    if (a.group)
+        snprintf(grouped, sizeof grouped, "\"strategy\": \"%s\", \"group_size\": %d, \"dynamic\": %s",
+                 a.scaled_whole ? "tensor_group" : "group", a.group, a.scaled_whole && fixed ? "\"local\"" : "true");
+    snprintf(out, 256, "{\"num_bits\": %d, \"type\": \"%s\", \"symmetric\": %s, %s}", a.bits, a.whole ? "int" : "float",
+             a.affine ? "false" : "true", a.group ? grouped : how);
     return PRECIS_OK;
 }

@@ -103,7 +103,9 @@ precis_status pcs_gguf_read_back(precis_ctx *ctx, const pcs_out *o, const pcs_gg
  * scales are parts of their weight. */
 static bool comes_back(const precis_convert_row *row)
 {
-    return strcmp(row->to, "left out") && strcmp(row->to, "config.json") && !strstr(row->name, "scale");
+    const pcs_tensor_end end = pcs_place_of(row->name).end;
+    const bool scale = end == PCS_END_scale || end == PCS_END_input_scale || end == PCS_END_lora_scale;
+    return strcmp(row->to, "left out") && strcmp(row->to, "config.json") && !scale;
 }
 
 /* A tensor of a model, also one that is no part of its net. */

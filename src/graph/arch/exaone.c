@@ -1,0 +1,46 @@
+/* exaone - llama's net under names of its own, with rotary pairs half a head apart (EXAONE 3.0 7.8B, LG AI Research
+ * 2024). Its class stands beside its weights, not in transformers. */
+#include "graph/arch.h"
+
+const pcs_arch pcs_arch_exaone = {
+    "exaone",
+    .decoder = &(const pcs_decoder){ .activation = "swiglu" },
+    .keys = PCS_KEYS_RMS,
+    .tensors = PCS_ENDS " " PCS_ATTN " " PCS_FFN,
+    .hf = {
+        .types = (const pcs_hf_type[]){ { "exaone", "ExaoneForCausalLM", 1e-5, NULL }, { 0 } },
+        .whole = (const pcs_hf_part[]){ { "transformer.wte", PCS_ROLE_token_embd },
+                                        { "transformer.ln_f", PCS_ROLE_output_norm },
+                                        { "lm_head", PCS_ROLE_output },
+                                        { 0 } },
+        .layers = "transformer.h",
+        .parts = (const pcs_hf_part[]){ { "ln_1", PCS_ROLE_attn_norm },
+                                        { "attn.attention.q_proj", PCS_ROLE_attn_q },
+                                        { "attn.attention.k_proj", PCS_ROLE_attn_k },
+                                        { "attn.attention.v_proj", PCS_ROLE_attn_v },
+                                        { "attn.attention.out_proj", PCS_ROLE_attn_output },
+                                        { "ln_2", PCS_ROLE_ffn_norm },
+                                        { "mlp.c_fc_0", PCS_ROLE_ffn_gate },
+                                        { "mlp.c_fc_1", PCS_ROLE_ffn_up },
+                                        { "mlp.c_proj", PCS_ROLE_ffn_down },
+                                        { 0 } },
+        .numbers = (const pcs_hf_number[]){
+            { "max_position_embeddings", "context_length", PCS_HF_BOTH | PCS_HF_NEEDED },
+            { "hidden_size", "embedding_length", PCS_HF_BOTH | PCS_HF_NEEDED },
+            { "num_layers", "block_count", PCS_HF_BOTH | PCS_HF_NEEDED },
+            { "intermediate_size", "feed_forward_length", PCS_HF_BOTH | PCS_HF_NEEDED },
+            { "num_attention_heads", "attention.head_count", PCS_HF_BOTH | PCS_HF_NEEDED },
+            { "num_key_value_heads", "attention.head_count_kv", PCS_HF_BOTH },
+            { "head_dim", "rope.dimension_count", PCS_HF_READ },
+            { "head_dim", "attention.key_length", PCS_HF_BOTH },
+            { "head_dim", "attention.value_length", PCS_HF_READ },
+            { "layer_norm_epsilon", "attention.layer_norm_rms_epsilon", PCS_HF_BOTH | PCS_HF_REAL },
+            PCS_HF_WORDS,
+            { 0 },
+        },
+        .act_key = "activation_function",
+        .acts = "silu swish",
+        .act = "silu",
+        .act_too = "activation_function",
+    },
+};

@@ -1,0 +1,34 @@
+/* activations.c - the table of floating-point schemes, and integers by their bits and group. */
+#include "model/activations.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const pcs_activations elements[] = {
+    { .name = "FP8_E4M3", .scheme = 2, .bits = 8, .largest = 448.0f },
+    { .name = "FP8_E5M2", .scheme = 3, .bits = 8, .largest = 57344.0f, .foreign = true },
+    { .name = "NVFP4", .scheme = 4, .bits = 4, .group = 16, .scaled_whole = true },
+    { .name = "MXFP4", .scheme = 5, .bits = 4, .group = 32 },
+    { .name = "MXFP8_E4M3", .scheme = 6, .bits = 8, .group = 32 },
+};
+
+bool pcs_activations_of(const char *name, pcs_activations *a)
+{
+    *a = (pcs_activations){ 0 };
+    if (!name) return false;
+    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
+        if (!strcmp(elements[i].name, name)) {
+            *a = elements[i];
+            return true;
+        }
+    const bool affine = name[0] == 'U';
+    const char *s = name + affine;
+    int bits = 0, group = 0, used = 0;
+    if (sscanf(s, "INT%1d%n", &bits, &used) != 1 || bits < 2 || bits > 8) return false;
+    if (s[used] && (sscanf(s + used, "_G%5d", &group) != 1 || group < 1)) return false;
+    *a = (pcs_activations){
+        .name = name, .scheme = affine, .bits = bits, .group = group, .whole = true, .affine = affine
+    };
+    if (!affine && !group) a->largest = (float)((1 << (bits - 1)) - 1);
+    return true;
+}
