@@ -154,6 +154,8 @@ bool cli_is_text(const char *s);
 char *cli_printable(char *s);
 /* A model's text to stdout: as it is, but on a terminal what would command it as \xNN. */
 void cli_put_text(const char *s, size_t n);
+/* In quotes, escaped: control bytes as \xNN, on a terminal what is no UTF-8 as well. */
+void cli_put_quoted(const char *s, size_t n);
 /* -1, or the exit code after an argument that JSON and manifests cannot hold. */
 int cli_need_text(const cli *c);
 /* "12.3 MB" */

@@ -27,8 +27,8 @@ static const cli_option options[] = {
     { "--calib-tokens", 0, "N", "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole model)" },
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
     { "--allow-nan", 0, NULL,
-      "tensors that keep their type may hold NaN and infinity (default: an error that names the first); in one that gets "
-      "another type they are an error all the same" },
+      "tensors that keep their type may hold NaN and infinity (default: an error that names the first); in one "
+      "that gets another type they are an error all the same" },
     { "--strict", 0, NULL, "a width that forbids a type is an error, not a substitute" },
     { "--replay", 0, "MANIFEST",
       "make the file of OUT.manifest.json again, and compare; MODEL, --calib and the like name inputs that do not lie "

@@ -1,4 +1,5 @@
 /* answers.c - what a model answers: log-likelihoods of continuations, greedy generation, and the summary of both. */
+#include "base/options.h"
 #include "eval/eval.h"
 #include "eval/task.h"
 
@@ -308,9 +309,10 @@ static precis_status generate(answerer *a, const pcs_item *item, precis_answer *
 
 precis_status precis_eval_task(precis_ctx *ctx, const precis_model *model, const precis_task *t, const precis_eval_options *opts, precis_answer *answers, double *logliks)
 {
-    static const precis_eval_options defaults = PRECIS_EVAL_OPTIONS_INIT;
+    precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     answerer a;
-    precis_status st = start(&a, ctx, model, opts ? opts : &defaults);
+    pcs_options_take(&o, sizeof o, opts);
+    precis_status st = start(&a, ctx, model, &o);
     for (size_t i = 0; i < t->n && !st; i++) {
         const pcs_item *item = &t->items[i];
         answers[i] = (precis_answer){ 0 };

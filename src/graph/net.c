@@ -133,11 +133,11 @@ static precis_status check_numbers(const precis_model *m)
     const size_t n = strlen(arch);
     for (size_t i = 0; i < m->n_keys; i++) {
         const pcs_key *k = &m->keys[i];
-        if ((k->type != PCS_KEY_F32 && k->type != PCS_KEY_F64) || strncmp(k->name, arch, n) || k->name[n] != '.') continue;
-        if (!(k->v.f - k->v.f == 0))
+        const bool real = k->type == PCS_KEY_F32 || k->type == PCS_KEY_F64;
+        if (real && !strncmp(k->name, arch, n) && k->name[n] == '.' && !(k->v.f - k->v.f == 0))
             return pcs_fail(m->ctx, PRECIS_EFORMAT,
-                            "%s: key %s is %s, and the model computes with it; the file is damaged, or was made wrongly",
-                            m->path, k->name, k->v.f == k->v.f ? "infinite" : "no number (NaN)");
+                            "%s: key %s is %s, and the model computes with it; the file is damaged, or was made "
+                            "wrongly", m->path, k->name, k->v.f == k->v.f ? "infinite" : "no number (NaN)");
     }
     return PRECIS_OK;
 }

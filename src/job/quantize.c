@@ -1,4 +1,5 @@
 /* quantize.c - the main job: calibrate, plan, quantize, evaluate. */
+#include "base/options.h"
 #include "base/lack.h"
 #include "graph/arch.h"
 #include "graph/net.h"
@@ -169,8 +170,11 @@ static precis_status check_outputs(precis_ctx *ctx, const precis_model *model, c
     return st;
 }
 
-precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path, const precis_job_options *opts, precis_job *job)
+precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path,
+                                  const precis_job_options *given, precis_job *job)
 {
+    precis_job_options own = PRECIS_JOB_OPTIONS_INIT, *opts = &own;
+    pcs_options_take(&own, sizeof own, given);
     *job = (precis_job){ 0 };
     const uint64_t refused = precis_ctx_refused(ctx);
     precis_quant_options q = opts->quant;

@@ -456,8 +456,10 @@ static precis_status run_all(profiler *r)
     return st ? st : pcs_progress(r->ctx, "profile", 1, 1);
 }
 
-precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *opts)
+precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *given)
 {
+    precis_profile_options own = PRECIS_PROFILE_OPTIONS_INIT, *opts = &own;
+    pcs_options_take(&own, sizeof own, given);
     profiler r = { .ctx = ctx, .opt = opts };
     bool needed;
     char name[96];

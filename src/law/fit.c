@@ -1,4 +1,5 @@
 /* fit.c - precis_law_fit_run: starts, the least, its support, and what is known of it. */
+#include "base/options.h"
 #include "base/lack.h"
 #include "law/solve.h"
 
@@ -245,8 +246,11 @@ static precis_status residuals(pcs_fitting *f, precis_law_fit *fit)
     return st;
 }
 
-precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const precis_law *form, const char *path, const precis_law_fit_options *opts)
+precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const precis_law *form, const char *path,
+                                 const precis_law_fit_options *given)
 {
+    precis_law_fit_options own = PRECIS_LAW_FIT_OPTIONS_INIT, *opts = &own;
+    pcs_options_take(&own, sizeof own, given);
     const uint32_t size = fit->size;
     const uint64_t refused = precis_ctx_refused(ctx);
     *fit = (precis_law_fit){ .size = size };

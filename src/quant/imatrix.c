@@ -179,7 +179,8 @@ static precis_status legacy_entry(pcs_stream *s, precis_imatrix *im)
         uint8_t b[4];
         st = need(s, b, 4, name);
         e->sum[k] = (double)pcs_bits_f32(pcs_load32(b));
-        if (!st && !(e->sum[k] >= 0 && e->sum[k] < MAX_SUM)) st = bad(s, e->name, "a mean square is negative, NaN or infinite");
+        if (!st && !(e->sum[k] >= 0 && e->sum[k] < MAX_SUM))
+            st = bad(s, e->name, "a mean square is negative, NaN or infinite");
     }
     return st;
 }
@@ -232,7 +233,8 @@ static precis_status open_gguf(precis_ctx *ctx, precis_imatrix *im, const char *
             if (!st) e->counts[r] = (uint64_t)count;
             for (size_t k = 0; k < e->n && !st; k++) {
                 const double v = (double)pcs_bits_f32(pcs_load32(t->data + 4 * (r * e->n + k)));
-                if (!(v >= 0 && v < MAX_SUM)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s: element %zu is %g", path, t->name, k, v);
+                if (!(v >= 0 && v < MAX_SUM))
+                    st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s: element %zu is %g", path, t->name, k, v);
                 e->sum[r * e->n + k] = v;
             }
         }

@@ -1,4 +1,5 @@
 /* quantize.c - the plan carried out: rows in parallel, tensors in order, one file. */
+#include "base/options.h"
 #include "base/pool.h"
 #include "model/finite.h"
 #include "quant/methods.h"
@@ -267,13 +268,17 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
 
 precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const precis_quant_options *opts, uint64_t *bytes)
 {
-    return write_or_count(ctx, m, plan, NULL, opts, NULL, NULL, NULL, NULL, bytes);
+    precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
+    return write_or_count(ctx, m, plan, NULL, &o, NULL, NULL, NULL, NULL, bytes);
 }
 
 precis_status precis_quantize(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
                               precis_quant_report **report)
 {
-    return pcs_quantize_coded(ctx, m, plan, path, opts, NULL, NULL, NULL, report);
+    precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
+    return pcs_quantize_coded(ctx, m, plan, path, &o, NULL, NULL, NULL, report);
 }
 
 /* What a text beside the file is made of: the report, which is whole but for the methods' names, which are still those

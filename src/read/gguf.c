@@ -69,7 +69,10 @@ static precis_status get_array(gguf *g, pcs_key *k)
     pcs_text *texts = pcs_arena_alloc(&g->m->arena, (size_t)k->n, sizeof *texts);
     if (!texts) return PRECIS_ENOMEM;
     k->v.texts = texts;
-    for (uint64_t i = 0; i < k->n && st == PRECIS_OK; i++) st = get_text(g, &texts[i], PCS_LIMIT_STRING, k->name);
+    for (uint64_t i = 0; i < k->n && st == PRECIS_OK; i++) {
+        st = get_text(g, &texts[i], PCS_LIMIT_STRING, k->name);
+        if (!st && memchr(texts[i].s, 0, texts[i].len)) st = fail(g, k->name, "a NUL byte in a string of the array");
+    }
     return st;
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# imatrix_range.sh PRECIS SOURCE: an importance matrix whose sums pass what its reader takes is refused where it is made,
-# by the name of the tensor, and nothing is written; just below, what is written is read.
+# imatrix_range.sh PRECIS SOURCE: an importance matrix whose sums pass what its reader takes is refused where it is
+# made, by the name of the tensor, and nothing is written; just below, what is written is read.
 . "$2/tests/common.sh"
 
 head -c 2000 "$root/docs/architecture.md" >"$work/text"

@@ -71,19 +71,22 @@ static void one(precis_ctx *ctx, const pcs_format *f, const char *coder, int sha
         assert_int_equal(st, PRECIS_EFORMAT);
         assert_non_null(strstr(precis_ctx_message(ctx), f->name));
         if (f->largest && top <= f->largest)
-            failed++, print_error("%s, %s, shape %d: %g is refused, and it holds %g\n", f->name, coder, shape, (double)top,
+            failed++, print_error("%s, %s, shape %d: %g is refused, and it holds %g\n", f->name, coder, shape,
+                          (double)top,
                      (double)f->largest);
         return;
     }
     if (!(there.row <= 1.2 * here.row + 1e-5) || !(there.top <= 1.2 * here.top + 0.04))
-        failed++, print_error("%s, %s, shape %d: at %g, errors of %g (row) and %g (largest) where %g and %g are right\n", f->name,
+        failed++, print_error("%s, %s, shape %d: at %g, errors of %g (row) and %g (largest) where %g and %g are right\n",
+                  f->name,
                  coder, shape, (double)top, there.row, there.top, here.row, here.top);
 }
 
 static void test_large(void **state)
 {
     (void)state;
-    static const float tops[] = { 440, 460, 3000, 6e4f, 7e4f, 1e5f, 1.2e5f, 4e5f, 5e5f, 9e5f, 1.1e6f, 2e6f, 5e6f, 8.4e6f, 1.2e7f,
+    static const float tops[] = { 440, 460, 3000, 6e4f, 7e4f, 1e5f, 1.2e5f, 4e5f, 5e5f, 9e5f, 1.1e6f, 2e6f, 5e6f,
+                                  8.4e6f, 1.2e7f,
                                   3e8f, 1e30f, 8e37f, 1.8e38f, 3e38f, 3.4e38f };
     precis_ctx *ctx = test_ctx(1);
     for (size_t i = 0; pcs_formats[i]; i++) {
