@@ -13,10 +13,12 @@ from ._eval import evaluate, gate, nll
 from ._graph import Graph, Program, Value
 from ._law import VARIABLES, Law, laws
 from ._model import Model, array_bytes, convert, dequantize, quantize
+from ._more import Task, attest, bench, ladder, new_key, nodes, tasks, verify
 from ._quant import Imatrix, Plan, Profile, plan, quant
 from ._run import Chat, Runner, Session, Tokenizer, generate, together
 
 __all__ = ["Chat", "Context", "Error", "Graph", "Imatrix", "Law", "Model", "Plan", "PrecisWarning", "Profile",
-           "Program", "Runner", "Session", "Status", "Tokenizer", "VARIABLES", "Value", "__version__", "array_bytes", "convert",
-           "default_context", "dequantize", "evaluate", "gate", "generate", "laws", "names", "nll", "plan", "quant",
-           "quantize", "together"]
+           "Program", "Runner", "Session", "Status", "Task", "Tokenizer", "VARIABLES", "Value", "__version__",
+           "array_bytes", "attest", "bench", "convert", "default_context", "dequantize", "evaluate", "gate", "generate",
+           "ladder", "laws", "names", "new_key", "nll", "nodes", "plan", "quant", "quantize", "tasks", "together",
+           "verify"]

@@ -198,6 +198,20 @@ def _plan_rows(context, made):
     return rows(library.precis_plan_size(made), get, abi.precis_plan_row)
 
 
+def _job_options(settings, calibration=None, calibration_tokens=0, evaluate=True, eval_text=None, evaluation=None,
+                 profile=None):
+    own, budget = _split(settings, QUANT)
+    o = options(abi.precis_job_options, budget)
+    o.calibrate, o.quant = _calibrate(calibration, calibration_tokens), _quant(own, None, profile)
+    o.no_eval = not evaluate
+    if evaluation:
+        o.eval = options(abi.precis_eval_options, evaluation)
+    if eval_text is not None:
+        o.text = data = blob(eval_text)
+        o.text_len = len(data)
+    return o
+
+
 def quant(model, file, *, calibration=None, calibration_tokens=0, evaluate=True, eval_text=None, evaluation=None,
           profile=None, **settings):
     """The main job, as `precis quant` does it: calibrate, plan, quantize to a file, read it back, compare.
@@ -206,15 +220,8 @@ def quant(model, file, *, calibration=None, calibration_tokens=0, evaluate=True,
     no_calibration, and what precis/quant.h has: method, types, pins, strict, fallback, ... evaluation: options of
     evaluate() as a dict. Gives rows, bytes, bits_per_weight, sha256, solution, eval (None when there was none),
     calibration and memory."""
-    own, budget = _split(settings, QUANT)
-    o, job = options(abi.precis_job_options, budget), abi.precis_job()
-    o.calibrate, o.quant = _calibrate(calibration, calibration_tokens), _quant(own, None, profile)
-    o.no_eval = not evaluate
-    if evaluation:
-        o.eval = options(abi.precis_eval_options, evaluation)
-    if eval_text is not None:
-        o.text = data = blob(eval_text)
-        o.text_len = len(data)
+    o = _job_options(settings, calibration, calibration_tokens, evaluate, eval_text, evaluation, profile)
+    job = abi.precis_job()
     try:
         model.context.call(library.precis_job_quantize, model.context._pointer, model._pointer, path(file),
                            ctypes.byref(o), ctypes.byref(job))

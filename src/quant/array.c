@@ -1,6 +1,7 @@
 /* array.c - rows of numbers that are in no file, by way of the coders of tensors. */
 #include "precis/array.h"
 
+#include "base/options.h"
 #include "base/pool.h"
 #include "quant/quant.h"
 
@@ -67,7 +68,7 @@ precis_status precis_array_quantize(precis_ctx *ctx, const char *type, const flo
                                     uint64_t width, const precis_array_options *opts, void *out, double *error)
 {
     precis_array_options o = PRECIS_ARRAY_OPTIONS_INIT;
-    if (opts) memcpy(&o, opts, opts->size < sizeof o ? opts->size : sizeof o);
+    pcs_options_take(&o, sizeof o, opts);
     const pcs_format *f;
     const pcs_method *method = NULL;
     uint64_t bytes;

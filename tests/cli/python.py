@@ -305,6 +305,32 @@ class Work(unittest.TestCase):
         with precis.Law(work("fit.json")) as law:
             self.assertAlmostEqual(law.parameters["alpha"], fit.values["alpha"], 9)
 
+    def test_tasks(self):
+        with precis.Model(MODEL) as model, precis.Model(quantized()) as made:
+            with precis.Task("lookup", limit=4, context=model.context) as task:
+                self.assertTrue(task[0].answer or task[0].choices)
+                answers = task.answers(made)
+                found = task.summary(answers, task.answers(model))
+                self.assertEqual(found.items, len(task))
+                self.assertRaises(ValueError, task.summary, answers, (abi.precis_answer * 1)())
+                self.assertRaises(IndexError, lambda: task[len(task)])
+
+    def test_ladder_and_nodes(self):
+        with precis.Model(MODEL) as model:
+            row, = precis.ladder(model, "W8A8", folder=WORK, no_calibration=True,
+                                 evaluation={"window": 64, "windows": 2})
+            self.assertEqual((row.type, row.eval.has_reference), ("W8A8", 1))
+            found = precis.nodes(model, model, "The sea was calm. " * 40, tokens=64)
+            self.assertTrue(any(n.op == "matmul" for n in found))
+
+    def test_attest(self):
+        subprocess.run([PRECIS, "quant", MODEL, "--type", "Q8_0", "--no-calib", "--no-eval", "-q", "-o",
+                        work("signed.gguf")], check=True, stdout=subprocess.DEVNULL)
+        precis.new_key(work("key"))
+        precis.attest(work("signed.gguf.manifest.json"), work("key"), work("signed.att"), when=0)
+        found = precis.verify(work("signed.att"), work("key.pub"))
+        self.assertEqual((found.valid, found.created[:4]), (1, "1970"))
+
     def test_names(self):
         self.assertIn("Q4_K", precis.names("formats"))
         self.assertRaises(ValueError, precis.names, "nothing")

@@ -15,10 +15,12 @@ static void same_as_a_file(void **state)
     precis_plan *plan;
     precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
     o.method = "rtn";
+    char path[512];
+    snprintf(path, sizeof path, "%s/array.gguf", test_folder());
     OK(ctx, precis_model_open(ctx, &model, MODEL));
     OK(ctx, precis_plan_types(ctx, &plan, model, "Q4_K", 0));
-    OK(ctx, precis_quantize(ctx, model, plan, "array.gguf", &o, NULL));
-    OK(ctx, precis_model_open(ctx, &made, "array.gguf"));
+    OK(ctx, precis_quantize(ctx, model, plan, path, &o, NULL));
+    OK(ctx, precis_model_open(ctx, &made, path));
     size_t i, k;
     OK(ctx, precis_model_find_tensor(model, "blk.0.ffn_down.weight", &i));
     OK(ctx, precis_model_find_tensor(made, "blk.0.ffn_down.weight", &k));
@@ -44,7 +46,7 @@ static void same_as_a_file(void **state)
     precis_model_close(&made);
     precis_model_close(&model);
     precis_ctx_close(&ctx);
-    remove("array.gguf");
+    remove(path);
 }
 
 /* The error that is told is that of the numbers that come back. */
