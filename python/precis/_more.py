@@ -16,7 +16,7 @@ def tasks():
 
 
 class Task(Object):
-    """Questions: Task("arithmetic"), or a .jsonl file. Options: folder (where evaluation sets lie), limit, shots, seed."""
+    """Questions: Task("arithmetic"), or a .jsonl file. Options: folder (of evaluation sets), limit, shots, seed."""
 
     def __init__(self, name, *, context=None, **settings):
         if "folder" in settings and settings["folder"] is not None:
