@@ -8,6 +8,7 @@ static const cli_option options[] = {
     { "--gen", 0, "N", "tokens to generate (default 64)" },
     { "--sequences", 0, "N", "generate for N sequences together (default 1); tokens of all per second" },
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
+    { "--arithmetic", 0, "NAME", "exact (default; int8 activations), bf16 (both as bfloat16: prompts on AMX), or auto, the faster here" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--kernels", 0, NULL, "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at best" },
     { "--cost-table", 0, "OUT",
@@ -104,7 +105,7 @@ static int run(cli *c)
     o.prompt = (uint32_t)prompt;
     o.generate = (uint32_t)gen;
     o.sequences = (uint32_t)sequences;
-    o.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
+    if (!cli_arithmetic(c, PRECIS_FAST, &o.arithmetic)) return EXIT_USAGE;
     o.k_type = cli_get(c, "--cache-k");
     o.v_type = cli_get(c, "--cache-v");
     if (!cli_pack(c, PRECIS_PACK_LOAD, &o.pack)) return EXIT_USAGE;
@@ -119,13 +120,14 @@ static int run(cli *c)
                                 "decode_tok_s", r.decode_tok_s, "rss_bytes", (json_int_t)r.rss_bytes, "limit", "prefill_tok_s", r.limit_prefill_tok_s,
                                 "decode_tok_s", r.limit_decode_tok_s, "l2_bytes_s", r.l2_bytes_s, "l3_bytes_s", r.l3_bytes_s, "memory_bytes_s", r.memory_bytes_s, "read_bytes_s", r.read_bytes_s, "multiply_s", r.multiply_s, "fma_s", r.fma_s, "weight_bytes",
                                 (json_int_t)r.weight_bytes, "kv_bytes", (json_int_t)r.kv_bytes, "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx));
+        json_object_set_new(all, "arithmetic", json_string(precis_arithmetic_name(o.arithmetic)));
         json_object_set_new(all, "scaling", scaling(&r));
         if (cli_has(c, "--energy")) json_object_set_new(all, "energy", isfinite(r.decode_j) ? json_pack("{s:f, s:f}", "prefill_j", r.prefill_j, "decode_j", r.decode_j) : json_null());
         return cli_print_json(c, all);
     }
     char a[32], b[32], kv[32];
     if (cli_has(c, "--energy") && !isfinite(r.decode_j)) fprintf(stderr, "note: no joules: the RAPL counters (/sys/class/powercap/intel-rapl:*/energy_uj) are not there or not readable; virtual machines have none, and on others root reads them\n");
-    printf("%s, %u threads\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx));
+    printf("%s, %u threads, arithmetic: %s\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), precis_arithmetic_name(o.arithmetic));
     printf("%-10s %10.1f ms\n", "load", r.load_ms);
     printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications, attention's too, in registers)\n", "prefill", r.prefill_tok_s,
            100 * r.prefill_tok_s / r.limit_prefill_tok_s, r.limit_prefill_tok_s);
@@ -137,7 +139,7 @@ static int run(cli *c)
     const struct { const char *name; double speed; } tiers[] = { { "L2", r.l2_bytes_s }, { "L3", r.l3_bytes_s }, { "memory", r.memory_bytes_s } };
     for (size_t i = 0; i < 3; i++)
         if (tiers[i].speed > 0) printf(" %s %.1f GB/s,", tiers[i].name, tiers[i].speed * 1e-9);
-    printf(" weights here %.1f; multiplying int8 %.0f, f32 %.0f billion/s\n", r.read_bytes_s * 1e-9, r.multiply_s * 1e-9, r.fma_s * 1e-9);
+    printf(" weights here %.1f; multiplying %s %.0f, f32 %.0f billion/s\n", r.read_bytes_s * 1e-9, o.arithmetic == PRECIS_BF16 ? "bf16" : "int8", r.multiply_s * 1e-9, r.fma_s * 1e-9);
     print_scaling(&r);
     return cli_done(c);
 }

@@ -41,10 +41,11 @@ static const cli_option options[] = {
     { "--resume", 0, NULL, "keep finished pieces beside OUT (OUT.resume), and go on from those of a run that was stopped: the same bytes" },
     { "--bench", 0, NULL, "measure tokens per second of both models too" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
+    { "--arithmetic", 0, "NAME", "of that evaluation: exact (default), bf16, or auto, the faster here" },
     { 0 },
 };
 
-static json_t *eval_json(const precis_eval_result *e)
+static json_t *eval_json(const cli *c, const precis_eval_result *e)
 {
     json_t *j = json_pack("{s:f, s:f, s:I}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens", (json_int_t)e->tokens);
     if (e->has_reference) {
@@ -53,7 +54,9 @@ static json_t *eval_json(const precis_eval_result *e)
         json_object_update(j, more);
         json_decref(more);
     }
-    json_object_set_new(j, "arithmetic", json_string("fast"));
+    precis_arithmetic arithmetic;
+    cli_arithmetic(c, PRECIS_FAST, &arithmetic); /* it was looked at before the work began */
+    json_object_set_new(j, "arithmetic", json_string(precis_arithmetic_name(arithmetic)));
     return j;
 }
 
@@ -97,7 +100,7 @@ static int print_json(cli *c, const precis_job *job, const char *out, const spee
     json_object_set_new(o, "memory", json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "predicted", (json_int_t)mem->peak, "held", (json_int_t)mem->held, "calibrate", (json_int_t)mem->calibrate, "method", (json_int_t)mem->method, "write",
                                                (json_int_t)mem->write, "evaluate", (json_int_t)mem->evaluate, "limit", (json_int_t)mem->limit));
     if (job->solution.size) json_object_set_new(o, "plan", json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound, "exact", job->solution.exact));
-    if (job->evaluated) json_object_set_new(o, "eval", eval_json(&job->eval));
+    if (job->evaluated) json_object_set_new(o, "eval", eval_json(c, &job->eval));
     if (speed->done)
         json_object_set_new(o, "bench", json_pack("{s:{s:f, s:f}, s:{s:f, s:f}}", "original", "prefill_tok_s", speed->before.prefill_tok_s, "decode_tok_s", speed->before.decode_tok_s,
                                                   "quantized", "prefill_tok_s", speed->after.prefill_tok_s, "decode_tok_s", speed->after.decode_tok_s));
@@ -181,6 +184,7 @@ static int run(cli *c)
     o.imatrix = cli_get(c, "--imatrix");
     o.no_calibration = cli_has(c, "--no-calib");
     o.no_eval = cli_has(c, "--no-eval");
+    if (!cli_arithmetic(c, PRECIS_FAST, &o.eval.arithmetic)) return EXIT_USAGE;
     o.eval.windows = (uint32_t)chunks;
     o.eval.window = (uint32_t)ctx;
     o.quant.method = cli_get(c, "--method");

@@ -24,6 +24,7 @@ static const cli_option options[] = {
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { "--embed", 0, NULL, "encoders: print the embedding of the prompt" },
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights (more than once for different weights)" },
+    { "--arithmetic", 0, "NAME", "exact (default; int8 activations), bf16 (both as bfloat16: prompts on AMX), or auto, the faster here" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--ignore-end", 0, NULL, "go on after an end token" },
     { 0 },
@@ -268,7 +269,7 @@ static int run(cli *c)
     if (!talk && !cli_has(c, "--chat") && cli_has(c, "--chat-template"))
         return cli_usage(c, "--chat-template is for a chat (-c, or no prompt)");
     ro.context = (uint32_t)ctx;
-    ro.arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
+    if (!cli_arithmetic(c, PRECIS_FAST, &ro.arithmetic)) return EXIT_USAGE;
     ro.k_type = cli_get(c, "--cache-k");
     ro.v_type = cli_get(c, "--cache-v");
     if (!cli_pack(c, PRECIS_PACK_BACKGROUND, &ro.pack)) return EXIT_USAGE;

@@ -12,12 +12,17 @@
 extern "C" {
 #endif
 
-/* PRECIS_FAST: the kernels that `precis run` uses (int8 activations for quantized weights).
+/* PRECIS_FAST: the kernels that `precis run` uses (int8 activations for quantized weights): the exact arithmetic, of which
+ * eval and gates speak unless they are asked for another.
  * PRECIS_REFERENCE: dequantized weights, f32 activations ("weights-only").
- * PRECIS_EMULATED: the same, and activations rounded to the scheme that the model names (precis.activations). */
-typedef enum precis_arithmetic { PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED } precis_arithmetic;
-/* "fast", "weights-only", "emulated"; static storage. */
+ * PRECIS_EMULATED: the same, and activations rounded to the scheme that the model names (precis.activations).
+ * PRECIS_BF16: weights (but those of F32) and activations as bfloat16, summed in f32 over whole rows in the order of AMX's
+ * tiles: the fastest for prompts on a processor that has them. Its bits, too, are the same on every machine. */
+typedef enum precis_arithmetic { PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16 } precis_arithmetic;
+/* "fast", "weights-only", "emulated", "bf16"; static storage. */
 PRECIS_API const char *precis_arithmetic_name(precis_arithmetic arithmetic);
+/* PRECIS_BF16 where the context's processor has tiles for it, else PRECIS_FAST. */
+PRECIS_API precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx);
 
 /* ---- any graph ------------------------------------------------------------------------------------ */
 typedef struct precis_program precis_program;
@@ -68,7 +73,8 @@ typedef struct precis_runner_options {
     precis_arithmetic arithmetic;
     uint32_t          context;    /* tokens per sequence; 0: the model's own, at most 4096             */
     uint32_t          sequences;  /* that live side by side; 0: 1                                      */
-    uint32_t          batch;      /* tokens of one call at most; 0: 256, which costs prompts 0 to 4 % and takes half of the buffers of 512 */
+    uint32_t          batch;      /* tokens of one call at most; 0: 256 (bf16: 512, for which
+                                     weights are decoded once) */
     uint32_t          outputs;    /* logit rows of one call at most; 0: 1                              */
     const char       *k_type;     /* "f32" "f16" "int8" "int4", or one for each layer with commas; NULL: f16, or what the model says */
     const char       *v_type;

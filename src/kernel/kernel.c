@@ -60,5 +60,12 @@ void pcs_decode_by(const pcs_kernels *k, const pcs_format *f, size_t n, const vo
     else pcs_decode(f, n, src, dst);
 }
 
+/* Tiles of some panels, and a panel of any format or a row as it is stored and as floats. */
+size_t pcs_mp_bf16_scratch(size_t k)
+{
+    const size_t row = pcs_bf16_steps(k) * PCS_BF16_STEP;
+    return pcs_bf16_panels(k) * row * PCS_PANEL * sizeof(uint16_t) + (row + PCS_CHUNK) * 64;
+}
+
 /* Two times 16 rows: codes and scales as rows (or a panel), then decoded. */
 size_t pcs_mp_scratch(size_t k) { return 2 * 16 * pcs_chunks(k) * (2 * PCS_CHUNK + 4 * 16 * sizeof(float)); }

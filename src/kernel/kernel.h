@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "base/cpu.h"
 #include "format/format.h"
+#include "kernel/bf16.h"
 #include "kernel/columns.h"
 #include "kernel/panels.h"
 
@@ -218,7 +219,7 @@ typedef struct {
 typedef struct { size_t n; const float *x, *y, *w; double *err, *norm; } pcs_error_args;
 
 /* peak, peakf: how fast a core multiplies when nothing has to be loaded, for the limits that bench prints: int8 products
- * summed in int32, and f32 fma. Writes how many multiplications it made; sink keeps the compiler from dropping them. */
+ * summed in int32, and f32 fma; peak_bf16: products of tiles, if there are such. Writes how many multiplications it made; sink keeps the compiler from dropping them. */
 typedef struct { uint64_t rounds, *multiplications; volatile uint32_t *sink; } pcs_peak_args;
 
 /* The type of each operation's functions; all operations; a pointer to a function of one of them. */

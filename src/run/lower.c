@@ -134,12 +134,12 @@ static bool all_constant(const precis_program *p, const pcs_node *n)
     return true;
 }
 
-/* The int8 copy of a value, made by a step of its own on first use. */
+/* The int8 or bf16 copy of a value, made by a step of its own on first use. */
 static int32_t act_of(precis_program *p, int32_t x, int32_t *acts)
 {
     if (acts[x] >= 0) return acts[x];
     pcs_value v = p->slots[x].v;
-    v.dtype = PCS_ACT;
+    v.dtype = p->arithmetic == PRECIS_BF16 ? PCS_ACT_BF16 : PCS_ACT;
     v.output = false;
     if (!add_slot(p, &v)) return -1;
     pcs_step s = { .name = v.name };
@@ -164,18 +164,20 @@ static const pcs_value *stored_weight(const precis_program *p, const pcs_step *s
     return w && w->dtype == PCS_STORED ? w : NULL;
 }
 
-/* The fast form of a step, where its op has one: quantized weights take int8 activations. */
+/* The fast form of a step, where its op has one: quantized weights take int8 activations; with bf16 they, and floats of 16
+ * bits, take such (F32 is for what must not be rounded, as routers are). */
 static precis_status make_fast(precis_program *p, const pcs_node *n, pcs_step *s, int32_t *acts)
 {
     const pcs_value *w = stored_weight(p, s);
-    const bool coded = w && w->format->kind == PCS_QUANT, reference = coded && needs_reference(p, n->in[0]);
-    if (reference || (w && w->format->element)) { /* decoded, and multiplied as F32 */
+    const bool bf16 = p->arithmetic == PRECIS_BF16, halves = bf16 && w && w->format->kind == PCS_FLOAT && w->format->bytes == 2;
+    const bool coded = halves || (w && w->format->kind == PCS_QUANT), reference = coded && needs_reference(p, n->in[0]);
+    if (reference || (w && w->format->element && !bf16)) { /* decoded, and multiplied as F32 */
         if (!p->without_kernel++) p->lacking = reference ? NULL : w->format->name;
     }
     if (reference) return PRECIS_OK;
     s->eval = n->op->fast;
     if (!coded) return PRECIS_OK;
-    p->tiles |= !pcs_few(&p->kernels, w->format, (size_t)w->shape[w->dims - 1]);
+    p->tiles |= !bf16 && !pcs_few(&p->kernels, w->format, (size_t)w->shape[w->dims - 1]);
     s->in[0] = act_of(p, s->in[0], acts);
     return s->in[0] < 0 ? PRECIS_ENOMEM : PRECIS_OK;
 }
@@ -195,7 +197,7 @@ static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *ac
         s.in[i] = stored ? p->graph->nodes[v->node].in[0] : n->in[i];
     }
     for (uint32_t i = 0; i < n->n_out && !st; i++) s.out[i] = n->out[i];
-    if (!st && p->arithmetic == PRECIS_FAST && n->op->fast) st = make_fast(p, n, &s, acts);
+    if (!st && (p->arithmetic == PRECIS_FAST || p->arithmetic == PRECIS_BF16) && n->op->fast) st = make_fast(p, n, &s, acts);
     if (st) return st;
     if (n->op->view) {
         p->slots[n->out[0]].root = p->slots[s.in[0]].root;

@@ -6,12 +6,14 @@
 static uint64_t slot_bytes(const precis_program *p, const pcs_slot *s)
 {
     uint64_t n = 1;
+    const bool codes = s->v.dtype == PCS_ACT, halves = s->v.dtype == PCS_ACT_BF16;
     const int64_t width = s->v.dims ? s->v.shape[s->v.dims - 1] : 1;
     for (uint32_t i = 0; i < s->v.dims; i++) {
-        if (s->v.dtype != PCS_ACT || i + 1 < s->v.dims) n *= (uint64_t)pcs_extent(p->graph, s->v.shape[i], p->planning);
+        if ((!codes && !halves) || i + 1 < s->v.dims) n *= (uint64_t)pcs_extent(p->graph, s->v.shape[i], p->planning);
     }
-    const uint64_t chunks = pcs_chunks((size_t)(width > 0 ? width : 1));
-    n = s->v.dtype == PCS_ACT ? pcs_act_bytes(n, chunks) : n * pcs_dtype_bytes(s->v.dtype);
+    const size_t k = (size_t)(width > 0 ? width : 1);
+    if (codes) n = pcs_act_bytes(n, pcs_chunks(k));
+    else n = halves ? pcs_act_bf16_bytes(n, k) : n * pcs_dtype_bytes(s->v.dtype);
     return (n + 64 + 63) / 64 * 64;
 }
 

@@ -175,7 +175,13 @@ uint64_t pcs_program_bytes(const precis_program *p)
     return p->buffer_bytes + p->const_bytes + p->scratch_bytes * precis_ctx_threads(p->ctx);
 }
 
-const char *precis_arithmetic_name(precis_arithmetic a) { return a == PRECIS_REFERENCE ? "weights-only" : a == PRECIS_EMULATED ? "emulated" : "fast"; }
+const char *precis_arithmetic_name(precis_arithmetic a)
+{
+    static const char *const names[] = { "fast", "weights-only", "emulated", "bf16" };
+    return names[a];
+}
+
+precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx) { return ctx->cpu & PCS_CPU_AMX ? PRECIS_BF16 : PRECIS_FAST; }
 
 /* ---- public ----------------------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 pcs_mp_fn pcs_mp_amx_emulated;
+pcs_mp_bf16_fn pcs_mp_bf16_amx_emulated;
 
 /* n bytes that end where reading faults. */
 static void *guarded(size_t n)
@@ -421,6 +422,7 @@ static void same_kv(const pcs_kernel *k)
 static void check_kv_scores(const pcs_kernel *k) { same_kv(k); }
 static void check_kv_values(const pcs_kernel *k) { same_kv(k); }
 
+#include "check_bf16.h"
 #include "check_columns.h"
 #include "check_encode.h"
 
@@ -488,6 +490,7 @@ static void counts(const pcs_kernel *k, pcs_peak_fn *run)
 
 static void check_peak(const pcs_kernel *k) { counts(k, k->run.peak); }
 static void check_peakf(const pcs_kernel *k) { counts(k, k->run.peakf); }
+static void check_peak_bf16(const pcs_kernel *k) { counts(k, k->run.peak_bf16); }
 static void check_mv(const pcs_kernel *k) { check_mp(k); }
 
 /* Every operation has a check: one that is not written does not compile. */
@@ -510,8 +513,11 @@ static void test_all(void **state)
     }
 #ifdef __x86_64__
     const pcs_kernel emulated = { PCS_DO_mp, "mp", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .mp = pcs_mp_amx_emulated } };
+    const pcs_kernel bf16 = { PCS_DO_mp_bf16, "mp_bf16", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .mp_bf16 = pcs_mp_bf16_amx_emulated } };
     if (cpu & PCS_CPU_AVX512VNNI) check_mp(&emulated);
     else print_message("not on this machine: mp/amx, emulated\n");
+    if (cpu & PCS_CPU_AVX512VNNI && __builtin_cpu_supports("avx512bf16")) check_mp_bf16(&bf16);
+    else print_message("not on this machine: mp_bf16/amx, emulated\n");
 #endif
 }
 

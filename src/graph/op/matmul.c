@@ -2,7 +2,7 @@
  *
  * Reference: 16 rows of weights are decoded to f32 into a panel and summed in ascending k with fma, so
  * the result is the same on every machine. Fast: int8 activations for quantized weights (mp, or mv for a few tokens: the same bits); float weights as the
- * reference, by mv where they are packed: the same bits, too. */
+ * reference, by mv where they are packed: the same bits, too. In the arithmetic bf16 all of them by mp_bf16. */
 #include "base/pool.h"
 #include "graph/graph.h"
 
@@ -32,6 +32,7 @@ static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[1], floats = (1 + PANELS) * align64(64 * k) + align64(TILE * PANELS * 64), codes = align64(pcs_mp_scratch(k));
+    if (c->in[0].dtype == PCS_ACT_BF16) return align64(pcs_mp_bf16_scratch(k));
     return (c->in[0].dtype == PCS_ACT ? codes : floats) + 256;
 }
 
@@ -80,7 +81,10 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
-    if (x->dtype == PCS_ACT)
+    if (x->dtype == PCS_ACT_BF16)
+        c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, x->data,
+                                                 c->out[0].data, n, bias, c->scratch + ith * c->scratch_size, w->panels != NULL });
+    else if (x->dtype == PCS_ACT)
         (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, *(const pcs_act *)x->data, c->out[0].data, n, bias,
                                                    c->scratch + ith * c->scratch_size, w->panels != NULL });
     else if (mvf && w->panels)

@@ -23,6 +23,7 @@ static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[2];
     const size_t floats = 2 * align64(64 * k), codes = align64(pcs_mp_scratch(k));
+    if (c->in[0].dtype == PCS_ACT_BF16) return align64(pcs_mp_bf16_scratch(k));
     return (floats > codes ? floats : codes) + 256;
 }
 
@@ -70,7 +71,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0], top = (size_t)c->out[0].shape[1];
     pcs_mv_fn *mv = w->dtype == PCS_STORED ? pcs_few(c->kernels, w->format, k) : NULL;
     pcs_mvf_fn *mvf = w->dtype == PCS_STORED ? pcs_few_floats(c->kernels, w->format, k) : NULL;
-    if (x->dtype != PCS_ACT && (!mvf || !w->panels)) {
+    if (x->dtype != PCS_ACT && x->dtype != PCS_ACT_BF16 && (!mvf || !w->panels)) {
         eval(c, ith, nth);
         return;
     }
@@ -85,7 +86,9 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
             const uint8_t *panels = w->panels ? (const uint8_t *)w->panels + e * pcs_panels_bytes(w->format, k, n) : NULL;
             const size_t r = x->dims == 3 ? t * top + s : t;
             float *y = (float *)c->out[0].data + (t * top + s) * n;
-            if (x->dtype == PCS_ACT)
+            if (x->dtype == PCS_ACT_BF16)
+                c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_bf16_row(x->data, k, r), y, n, NULL, mem, panels != NULL });
+            else if (x->dtype == PCS_ACT)
                 (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_row(x->data, chunks, r), y, n, NULL, mem, panels != NULL });
             else mvf(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
             scaled(c, e, y + begin, (size_t)(end - begin));

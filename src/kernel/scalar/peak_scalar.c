@@ -28,3 +28,6 @@ void pcs_peakf_scalar(const pcs_peak_args *a)
     *a->sink = (uint32_t)sum;
     *a->multiplications = a->rounds * LANES;
 }
+
+/* No tiles: as f32. */
+void pcs_peak_bf16_scalar(const pcs_peak_args *a) { pcs_peakf_scalar(a); }
