@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo test test-alloc test-peers test-arm test-bytes test-kill asan ubsan tsan coverage bench fuzz install clean
+.PHONY: all demo test test-alloc test-peers test-arm test-bytes test-kill asan ubsan tsan coverage bench fuzz wheel install clean
 .PHONY: bootstrap
 
 all: bootstrap
@@ -55,6 +55,10 @@ bench: all
 # SECONDS_EACH of libFuzzer under ASan and UBSan for each target (clang).
 fuzz: bootstrap
 	@fuzz/run $(or $(SECONDS_EACH),600)
+
+# The Python package as a wheel (docs/python.md).
+wheel: all
+	@python/build-wheel --library $(BUILD)/libprecis.so --out $(BUILD)/python
 
 install: all
 	@cmake --install $(BUILD) --prefix $(PREFIX)

@@ -2,6 +2,7 @@
 #ifndef PRECIS_PRECIS_H
 #define PRECIS_PRECIS_H
 
+#include "precis/array.h"
 #include "precis/base.h"
 #include "precis/bench.h"
 #include "precis/chat.h"
