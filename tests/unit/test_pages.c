@@ -289,7 +289,7 @@ static void test_parts(void **state)
             pcs_pages_commit(&pages);
             for (uint32_t h = 0; h < 2; h++) pcs_kv_put(&kv, j % 2, h, j / 2, x, x + DIMS);
         }
-        const pcs_kv_span span = pcs_kv_span_of(&kv, 1, 1, 2, FIRST, FIRST + N);
+        const pcs_kv_span span = { FIRST, FIRST + N, 2 };
         pcs_kv_scores(&kv, &kernels, 1, 1, FIRST, N / 16, q, 1, scores, N, &span);
         pcs_kv_mix(&kv, &kernels, 1, 1, FIRST, N, w, N, 1, mix, false, &span);
         const float *all = pcs_kv_values(&kv, &kernels, 1, 1, FIRST, N, values);
