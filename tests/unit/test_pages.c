@@ -309,9 +309,14 @@ static void test_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open),  cmocka_unit_test(test_reserved), cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_share), cmocka_unit_test(test_full),     cmocka_unit_test(test_anew),
-        cmocka_unit_test(test_poison), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_reserved),
+        cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_anew),
+        cmocka_unit_test(test_poison),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
