@@ -165,13 +165,6 @@ void pcs_kv_put(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos
 
 bool pcs_kv_few(const pcs_kv *kv, size_t rows) { return rows <= PCS_FEW && (kv->vt->bits != 4 || kv->vp % 32 == 0); }
 
-pcs_kv_span pcs_kv_span_of(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t next, uint32_t first, uint32_t last)
-{
-    (void)sequence;
-    (void)head;
-    return (pcs_kv_span){ first, last, next < kv->heads ? next : UINT32_MAX };
-}
-
 void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
                    uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span)
 {

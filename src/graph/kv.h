@@ -40,7 +40,6 @@ void pcs_kv_put(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos
 /* Keys [first, last) of a head, whose parts lie in different pages, and the head whose keys a thread reads on with (none:
  * not a head): kernels ask for what comes next ahead. */
 typedef struct pcs_kv_span { uint32_t first, last, next; } pcs_kv_span;
-pcs_kv_span pcs_kv_span_of(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t next, uint32_t first, uint32_t last);
 /* Can the next two be used for a few rows? y[r][j] = q[r] . key(first + j), keys in [first, first + 16 tiles), first a multiple of 16; y[r][i] (+)= sum_j w[r][j] value(first + j)[i], i < vp. */
 bool pcs_kv_few(const pcs_kv *kv, size_t rows);
 void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span);

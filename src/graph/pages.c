@@ -13,14 +13,16 @@ precis_status pcs_pages_open(precis_ctx *ctx, pcs_pages *p, const pcs_heap *heap
     const uint64_t all = (uint64_t)sequences * p->each;
     if (all > 1u << 30) return pcs_fail(ctx, PRECIS_EINVAL, "the KV cache is too large");
     p->most = most && most < all ? most : (uint32_t)all;
+    p->room = p->most + (sequences < batch ? sequences : batch) / 2;
     p->cap_log = batch;
     p->table = pcs_alloc(ctx, (size_t)all, sizeof *p->table);
-    p->at = pcs_alloc(ctx, p->most, sizeof *p->at);
-    p->users = pcs_alloc(ctx, p->most, sizeof *p->users);
-    p->spare = pcs_alloc(ctx, p->most, sizeof *p->spare);
-    p->chunks = pcs_alloc(ctx, p->most, sizeof *p->chunks);
+    p->at = pcs_alloc(ctx, p->room, sizeof *p->at);
+    p->users = pcs_alloc(ctx, p->room, sizeof *p->users);
+    p->leaving = pcs_alloc(ctx, p->room, sizeof *p->leaving);
+    p->spare = pcs_alloc(ctx, p->room, sizeof *p->spare);
+    p->chunks = pcs_alloc(ctx, p->room, sizeof *p->chunks);
     p->log = pcs_alloc(ctx, batch, sizeof *p->log);
-    if (!p->table || !p->at || !p->users || !p->spare || !p->chunks || !p->log) return PRECIS_ENOMEM;
+    if (!p->table || !p->at || !p->users || !p->leaving || !p->spare || !p->chunks || !p->log) return PRECIS_ENOMEM;
     for (size_t i = 0; i < all && !ctx->memory.counting; i++) p->table[i] = PCS_NO_PAGE;
     return PRECIS_OK;
 }
@@ -32,6 +34,7 @@ void pcs_pages_close(pcs_pages *p)
     pcs_free(p->ctx, p->table);
     pcs_free(p->ctx, p->at);
     pcs_free(p->ctx, p->users);
+    pcs_free(p->ctx, p->leaving);
     pcs_free(p->ctx, p->spare);
     pcs_free(p->ctx, p->chunks);
     pcs_free(p->ctx, p->log);
@@ -66,12 +69,9 @@ precis_status pcs_pages_reserve(pcs_pages *p) { return p->made < p->most ? grow(
 static precis_status one(pcs_pages *p, uint32_t *page)
 {
     if (!p->n_spare) {
-        const uint64_t chunk = p->bytes && p->bytes < CHUNK ? CHUNK / p->bytes : 1, left = p->most - p->made;
-        if (!left)
-            return pcs_fail(p->ctx, PRECIS_ENOMEM,
-                            "all %u pages of the KV cache are in use (%u tokens each): a sequence that is dropped "
-                            "gives its pages back", p->most, 1u << p->shift);
-        const precis_status st = grow(p, (uint32_t)(chunk < left ? chunk : left));
+        const uint64_t chunk = p->bytes && p->bytes < CHUNK ? CHUNK / p->bytes : 1;
+        const uint64_t rest = p->made < p->most ? p->most - p->made : 1;
+        const precis_status st = grow(p, (uint32_t)(chunk < rest ? chunk : rest));
         if (st) return st;
     }
     *page = p->spare[--p->n_spare];
@@ -87,24 +87,44 @@ static void leave(pcs_pages *p, uint32_t page)
 precis_status pcs_pages_take(pcs_pages *p, uint32_t sequence, uint32_t position)
 {
     uint32_t *slot = &p->table[(size_t)sequence * p->each + (position >> p->shift)], page = PCS_NO_PAGE;
-    if (*slot != PCS_NO_PAGE && p->users[*slot] == 1) return PRECIS_OK;
+    const uint32_t old = *slot;
+    if (old != PCS_NO_PAGE && p->users[old] == 1) return PRECIS_OK;
+    const bool last = old != PCS_NO_PAGE && p->leaving[old] + 1 == p->users[old];
+    if (p->made - p->n_spare - p->left - last >= p->most)
+        return pcs_fail(p->ctx, PRECIS_ENOMEM,
+                        "all %u pages of the KV cache are in use (%u tokens each): a sequence that is dropped gives "
+                        "its pages back", p->most, 1u << p->shift);
     const precis_status st = one(p, &page);
     if (st) return st;
-    if (*slot != PCS_NO_PAGE) p->heap->copy(p->at[page], p->at[*slot], p->bytes);
+    if (old != PCS_NO_PAGE) {
+        p->heap->copy(p->at[page], p->at[old], p->bytes);
+        p->leaving[old]++;
+        p->left += last;
+    }
     p->log[p->n_log].slot = slot;
-    p->log[p->n_log++].old = *slot; /* it keeps its user until the call is at its end: it may have to go back */
+    p->log[p->n_log++].old = old; /* it keeps its user until the call is at its end: it may have to go back */
     *slot = page;
     return PRECIS_OK;
 }
 
+/* Nobody is leaving a page any more. */
+static void stay(pcs_pages *p)
+{
+    for (uint32_t i = 0; i < p->n_log; i++)
+        if (p->log[i].old != PCS_NO_PAGE) p->leaving[p->log[i].old] = 0;
+    p->left = 0;
+}
+
 void pcs_pages_commit(pcs_pages *p)
 {
+    stay(p);
     for (uint32_t i = 0; i < p->n_log; i++) leave(p, p->log[i].old);
     p->n_log = 0;
 }
 
 void pcs_pages_undo(pcs_pages *p)
 {
+    stay(p);
     for (; p->n_log; p->n_log--) {
         uint32_t *slot = p->log[p->n_log - 1].slot;
         leave(p, *slot);

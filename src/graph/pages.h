@@ -19,11 +19,14 @@ typedef struct pcs_pages {
     const pcs_heap *heap;
     uint32_t shift;           /* a page has 1 << shift tokens, 16 at least */
     uint32_t sequences, each; /* pages of a sequence at most */
-    uint32_t most;            /* that there may be in all */
+    uint32_t most;            /* that sequences may hold between calls */
+    uint32_t room;            /* of the arrays: during a call, pages that all their users are leaving are there, too */
     uint64_t bytes;           /* of a page; caches add theirs before any is taken */
     uint32_t *table;          /* [sequences][each] */
-    uint8_t **at;             /* [most] where a page lies; the first `made` have memory */
-    uint32_t *users;          /* [most] sequences that hold it */
+    uint8_t **at;             /* [room] where a page lies; the first `made` have memory */
+    uint32_t *users;          /* [room] sequences that hold it */
+    uint32_t *leaving;        /* [room] those of them that this call gave another one */
+    uint32_t left;            /* pages that all are leaving: the call's end frees them */
     uint32_t *spare;          /* pages that have memory and no user, the last one is taken first */
     uint32_t made, n_spare;
     struct { void *memory; uint64_t bytes; } *chunks;

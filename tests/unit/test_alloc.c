@@ -205,6 +205,44 @@ static precis_status talk(precis_ctx *ctx, char hex[65])
     return st;
 }
 
+/* Two turns of a chat, a copy of its text, and both go on together. */
+static precis_status converse(precis_ctx *ctx, char hex[65])
+{
+    precis_model *m;
+    precis_tokenizer *t = NULL;
+    precis_runner *r = NULL;
+    precis_chat *chat = NULL;
+    precis_session *s[2] = { NULL };
+    precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
+    precis_session_options so = PRECIS_SESSION_OPTIONS_INIT;
+    ro.sequences = 2;
+    ro.outputs = 4;
+    so.predict = 3;
+    so.stops = (const char *const[]){ "no such text" };
+    so.n_stops = so.lookup = 1;
+    precis_status st = precis_model_open_to_run(ctx, &m, in("m.gguf"));
+    if (!st) st = precis_tokenizer_open(ctx, &t, m);
+    if (!st) st = precis_runner_open(ctx, &r, m, &ro);
+    if (!st) st = precis_chat_open(ctx, &chat, t, precis_model_chat_template(m));
+    for (; so.sequence < 2 && !st; so.sequence++) st = precis_session_open(ctx, &s[so.sequence], r, t, &so);
+    for (int turn = 0; turn < 2 && !st; turn++) {
+        st = precis_chat_say(chat, "user", turn ? "an inn" : "the other");
+        if (!st) st = precis_session_answer(s[0], chat, NULL, NULL);
+    }
+    if (!st) st = precis_session_copy(s[1], s[0]);
+    for (int i = 0; i < 2 && !st; i++) st = precis_session_append(s[i], (const int32_t[]){ 5, 6 + i }, 2);
+    if (!st) st = precis_session_run(s, 2, NULL, NULL);
+    precis_session_info info = { .size = sizeof info };
+    if (!st) precis_session_get_info(s[1], &info);
+    if (!st) precis_sha256(precis_session_all(s[1]), info.tokens * sizeof(int32_t), hex);
+    for (int i = 0; i < 2; i++) precis_session_close(&s[i]);
+    precis_chat_close(&chat);
+    precis_runner_close(&r);
+    precis_tokenizer_close(&t);
+    precis_model_close(&m);
+    return st;
+}
+
 static int wrong;
 
 static void complain(const char *name, const heap *h, const char *what)
@@ -254,6 +292,7 @@ static void test_jobs(void **state)
         { "fit", fit },
         { "predict", predict },
         { "talk", talk },
+        { "converse", converse },
     };
     char command[600];
     snprintf(command, sizeof command, "python3 '%s/tests/alloc/inputs.py' '%s'", PRECIS_SOURCE_DIR, test_folder());

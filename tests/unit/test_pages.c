@@ -227,6 +227,33 @@ static void test_full(void **state)
     close_runner(&f);
 }
 
+/* Sequences that share a page write into it in one call: as many pages as all of them need are enough. */
+static void test_all_write(void **state)
+{
+    (void)state;
+    fixture f = open_runner(4, 4, NULL);
+    float *want = kept(&f, feed(&f, 0, 1, 0, 21));
+    OK(f.ctx, precis_runner_drop(f.r, 0, 20));
+    for (uint32_t s = 1; s < 4; s++) OK(f.ctx, precis_runner_copy(f.r, 0, s, 20));
+    assert_int_equal(info_of(&f).pages_held, 1);
+    precis_row rows[4];
+    for (uint32_t s = 0; s < 4; s++) rows[s] = (precis_row){ token_at(1, 20), 20, s, s > 1 };
+    const float *logits;
+    precis_row bad[4];
+    memcpy(bad, rows, sizeof bad);
+    bad[3].token = -1;
+    assert_int_equal(precis_runner_decode(f.r, bad, 4, &logits), PRECIS_EINVAL); /* when pages were taken */
+    assert_int_equal(info_of(&f).pages_held, 1);
+    OK(f.ctx, precis_runner_decode(f.r, rows, 4, &logits));
+    assert_int_equal(info_of(&f).pages_held, 4);
+    same(&f, logits, want);
+    same(&f, logits + f.vocabulary, want);
+    for (uint32_t s = 0; s < 4; s++) OK(f.ctx, precis_runner_drop(f.r, s, 0));
+    assert_int_equal(info_of(&f).pages_held, 0);
+    free(want);
+    close_runner(&f);
+}
+
 /* A sequence that begins anew gives back what lies behind its new end, and a call that is refused does not. */
 static void test_anew(void **state)
 {
@@ -289,7 +316,7 @@ static void test_parts(void **state)
             pcs_pages_commit(&pages);
             for (uint32_t h = 0; h < 2; h++) pcs_kv_put(&kv, j % 2, h, j / 2, x, x + DIMS);
         }
-        const pcs_kv_span span = pcs_kv_span_of(&kv, 1, 1, 2, FIRST, FIRST + N);
+        const pcs_kv_span span = { FIRST, FIRST + N, 2 };
         pcs_kv_scores(&kv, &kernels, 1, 1, FIRST, N / 16, q, 1, scores, N, &span);
         pcs_kv_mix(&kv, &kernels, 1, 1, FIRST, N, w, N, 1, mix, false, &span);
         const float *all = pcs_kv_values(&kv, &kernels, 1, 1, FIRST, N, values);
@@ -309,9 +336,15 @@ static void test_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open),  cmocka_unit_test(test_reserved), cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_share), cmocka_unit_test(test_full),     cmocka_unit_test(test_anew),
-        cmocka_unit_test(test_poison), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_reserved),
+        cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_all_write),
+        cmocka_unit_test(test_anew),
+        cmocka_unit_test(test_poison),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -396,6 +396,42 @@ static void test_no_page(void **state)
     close_all(&f);
 }
 
+/* A guess whose logits another call has written over, or whose tokens were dropped, is not used. */
+static void test_guess(void **state)
+{
+    (void)state;
+    enum { READ = 12 };
+    fixture f = open_all(3, CONTEXT, 16);
+    const size_t bytes = f.r->lm.vocabulary * sizeof(float);
+    float *want = malloc(bytes);
+    const float *logits;
+    for (uint32_t i = 0; i <= READ + 1; i++)
+        OK(f.ctx, precis_runner_decode(f.r, &(precis_row){ 100 + (int32_t)i % 3, i, 2, 1 }, 1, &logits));
+    memcpy(want, logits, bytes);
+    for (int way = 0; way < 3; way++) {
+        precis_lookup *l;
+        precis_lookup_info info = { .size = sizeof info };
+        OK(f.ctx, precis_lookup_open(f.ctx, &l, f.r, 0));
+        for (uint32_t i = 0; i < READ; i++) {
+            OK(f.ctx, precis_runner_decode(f.r, &(precis_row){ 100 + (int32_t)i % 3, i, 0, 0 }, 1, NULL));
+            precis_lookup_read(l, 100 + (int32_t)i % 3, i);
+        }
+        OK(f.ctx, precis_lookup_decode(l, 100 + READ % 3, READ, &logits));
+        assert_true(precis_runner_length(f.r, 0) > READ + 2); /* what follows is guessed */
+        const precis_row other[] = { { 7, 0, 1, 1 }, { 8, 1, 1, 1 }, { 9, 2, 1, 1 } };
+        if (way == 1) OK(f.ctx, precis_runner_decode(f.r, other, 3, &logits));
+        if (way == 2) OK(f.ctx, precis_runner_drop(f.r, 0, READ + 1));
+        OK(f.ctx, precis_lookup_decode(l, 100 + (READ + 1) % 3, READ + 1, &logits));
+        assert_memory_equal(logits, want, bytes);
+        assert_true(precis_runner_length(f.r, 0) > READ + 1);
+        precis_lookup_get_info(l, &info);
+        assert_int_equal(info.calls, way ? 2 : 1);
+        precis_lookup_close(&l);
+    }
+    free(want);
+    close_all(&f);
+}
+
 /* ---- chats -------------------------------------------------------------------------------------- */
 
 static const char template[] = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}{% if "
@@ -494,9 +530,16 @@ static void test_turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stops),    cmocka_unit_test(test_characters), cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_together), cmocka_unit_test(test_logprobs),   cmocka_unit_test(test_reuse),
-        cmocka_unit_test(test_no_page),  cmocka_unit_test(test_chat),       cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_together),
+        cmocka_unit_test(test_logprobs),
+        cmocka_unit_test(test_reuse),
+        cmocka_unit_test(test_guess),
+        cmocka_unit_test(test_no_page),
+        cmocka_unit_test(test_chat),
+        cmocka_unit_test(test_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

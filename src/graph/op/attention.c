@@ -89,7 +89,7 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     hi = (hi + 15) & ~(size_t)15;
     const size_t keys = hi - lo;
     const bool few = pcs_kv_few(kv, m);
-    const pcs_kv_span span = pcs_kv_span_of(kv, (uint32_t)seq[t0], head, next, (uint32_t)lo, (uint32_t)hi);
+    const pcs_kv_span span = { (uint32_t)lo, (uint32_t)hi, next };
     if (few) pcs_kv_scores(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)lo, (uint32_t)(keys / 16), q, m, s, keys, &span);
     for (size_t j = lo; j < hi && !few; j += 16 * PANELS) {
         const size_t panels = hi - j < 16 * PANELS ? (hi - j) / 16 : PANELS, step = 16 * (size_t)kv->kd;
