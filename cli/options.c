@@ -47,6 +47,18 @@ bool cli_int(const cli *c, const char *name, int64_t dflt, int64_t lo, int64_t h
     return false;
 }
 
+bool cli_effort(const cli *c, precis_effort *out)
+{
+    static const char *const levels[] = { NULL, "fast", "normal", "best" }; /* in the order of precis_effort */
+    const char *s = cli_get(c, "--effort");
+    *out = PRECIS_EFFORT_DEFAULT;
+    if (!s) return true;
+    for (int i = 1; i < 4; i++)
+        if (!strcmp(s, levels[i])) return *out = (precis_effort)i, true;
+    cli_usage(c, "--effort %s is none of fast, normal and best", s);
+    return false;
+}
+
 bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out)
 {
     const char *s = cli_get(c, "--arithmetic");

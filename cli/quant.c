@@ -22,6 +22,7 @@ static const cli_option options[] = {
     { "--alpha", 0, "A", "smoothquant: how much moves into the weights (default 0.5)" },
     { "--rank", 0, "R", "svd: rank of the residual (default 16)" },
     { "--profile", 0, "FILE", "what each tensor costs (precis profile -o FILE.json), for a budget" },
+    { "--effort", 0, "LEVEL", "what is measured before a budget is planned, without --profile: fast (nothing), normal (what each tensor costs, by gradients; default), best (by swaps: minutes)" },
     { "--imatrix", 0, "FILE", "importance matrix (legacy .dat or GGUF); default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--calib-tokens", 0, "N", "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole model)" },
@@ -100,6 +101,9 @@ static int print_json(cli *c, const precis_job *job, const char *out, const spee
     json_object_set_new(o, "memory", json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "predicted", (json_int_t)mem->peak, "held", (json_int_t)mem->held, "calibrate", (json_int_t)mem->calibrate, "method", (json_int_t)mem->method, "write",
                                                (json_int_t)mem->write, "evaluate", (json_int_t)mem->evaluate, "limit", (json_int_t)mem->limit));
     if (job->solution.size) json_object_set_new(o, "plan", json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound, "exact", job->solution.exact));
+    if (job->solution.size && job->predicted == job->predicted)
+        json_object_set_new(o, "predicted", json_pack("{s:f, s:[f, f]}", "kld", job->predicted, "interval",
+                                                      job->interval[0], job->interval[1]));
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(c, &job->eval));
     if (speed->done)
         json_object_set_new(o, "bench", json_pack("{s:{s:f, s:f}, s:{s:f, s:f}}", "original", "prefill_tok_s", speed->before.prefill_tok_s, "decode_tok_s", speed->before.decode_tok_s,
@@ -141,7 +145,12 @@ static int print_text(cli *c, const precis_model *m, const precis_job *job, cons
     print_fallbacks(job);
     cli_print_types(job->plan);
     if (!out) cli_print_kernels(job->plan);
-    if (job->solution.size) printf("plan: predicted loss %.5g, %s\n", job->solution.loss, job->solution.exact ? "proved least" : "within the bound that was reached");
+    const char *proof = job->solution.exact ? "proved least" : "within the bound that was reached";
+    const bool predicted = job->solution.size && job->predicted == job->predicted;
+    if (predicted)
+        printf("plan: predicted KL divergence %.5f (90 %%: %.5f to %.5f), %s\n", job->predicted, job->interval[0],
+               job->interval[1], proof);
+    else if (job->solution.size) printf("plan: predicted loss %.5g, %s\n", job->solution.loss, proof);
     printf("\n%-28s %16s %24s\n", "", "original", "quantized");
     printf("%-28s %16s %24s\n", "size", cli_bytes((double)info.file_bytes, a), cli_bytes((double)job->bytes, b));
     printf("%-28s %15.1f%% %23.1f%%\n", "of the original", 100.0, 100.0 * (double)job->bytes / (double)info.file_bytes);
@@ -175,10 +184,11 @@ static int run(cli *c)
     if (!cli_size(c, "--max-size", &o.max_bytes, &o.max_part)) return EXIT_USAGE;
     o.type = cli_get(c, "--type");
     if (cli_has(c, "--max-size") + (o.bpw != 0) + (o.type != NULL) + cli_has(c, "--plan") != 1) return cli_usage(c, "give one of --max-size, --bpw, --type and --plan");
-    for (size_t i = 0; i < 3 && (o.type || cli_has(c, "--plan")); i++) {
-        static const char *const budget[] = { "--types", "--pin", "--profile" };
+    for (size_t i = 0; i < 4 && (o.type || cli_has(c, "--plan")); i++) {
+        static const char *const budget[] = { "--types", "--pin", "--profile", "--effort" };
         if (cli_has(c, budget[i])) return cli_usage(c, "%s is for a budget (--max-size, --bpw); --type takes a table of patterns and types", budget[i]);
     }
+    if (!cli_effort(c, &o.effort)) return EXIT_USAGE;
     o.dry_run = cli_has(c, "--dry-run");
     if (!out && !o.dry_run) return cli_usage(c, "give -o FILE, or --dry-run");
     o.imatrix = cli_get(c, "--imatrix");

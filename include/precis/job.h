@@ -39,10 +39,11 @@ typedef struct precis_job_options {
     /* a record */
     precis_manifest_fn *manifest; /* NULL: none                                                           */
     void       *user;        /* of manifest                                                             */
+    precis_effort effort;    /* under a budget, without a profile of the caller's                       */
 } precis_job_options;
 #define PRECIS_JOB_OPTIONS_INIT \
     { sizeof(precis_job_options), NULL, 0, 0, 0, NULL, PRECIS_CALIBRATE_OPTIONS_INIT, PRECIS_QUANT_OPTIONS_INIT, 0, 0, NULL, \
-      0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT, NULL, NULL }
+      0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT, NULL, NULL, PRECIS_EFFORT_DEFAULT }
 
 /* Bytes of private memory that a job will take: what the process holds, and the most of its stages beside that. */
 typedef struct precis_memory { uint64_t held, calibrate, method, write, evaluate, peak, limit; } precis_memory;
@@ -57,6 +58,7 @@ typedef struct precis_job {
     precis_eval_result   eval;
     char                 calibration[256]; /* JSON: where importance came from; "": there was none       */
     precis_memory        memory;   /* counted before work started                                          */
+    double               predicted, interval[2]; /* divergence of the plan in nats per token, with the 90 % interval; NaN: nothing was measured */
     void                *work;     /* the job's own                                                       */
 } precis_job;
 

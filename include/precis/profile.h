@@ -20,8 +20,11 @@ typedef struct precis_profile_options {
     double                time_limit; /* seconds; 0: 600. Fewer tokens, then fewer probes, so that it is kept   */
     const char           *cache;      /* file of partial results, read first and written on the way; NULL: none */
     const char           *method;     /* "gptq", "awq", ...: measure also what it gains over search on whole plans, within the time limit once more; NULL: none */
+    precis_effort         effort;     /* normal: by gradients, on tokens that the model's size decides, so that it is the same on every
+                                         machine; default: best, by swaps, as many tokens as the time limit allows */
 } precis_profile_options;
-#define PRECIS_PROFILE_OPTIONS_INIT { sizeof(precis_profile_options), PRECIS_CALIBRATE_OPTIONS_INIT, NULL, NULL, 0, NULL, NULL }
+#define PRECIS_PROFILE_OPTIONS_INIT \
+    { sizeof(precis_profile_options), PRECIS_CALIBRATE_OPTIONS_INIT, NULL, NULL, 0, NULL, NULL, PRECIS_EFFORT_DEFAULT }
 
 /* What precis_profile_make refuses whatever is measured: unknown types and methods (PRECIS_EINVAL). */
 PRECIS_API precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *opts);

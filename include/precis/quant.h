@@ -25,6 +25,16 @@ PRECIS_API size_t precis_imatrix_size(const precis_imatrix *imatrix);
 /* Entry i: tensor's name, n mean squares (owned by the matrix), tokens seen. */
 PRECIS_API precis_status precis_imatrix_get(const precis_imatrix *imatrix, size_t i, const char **tensor, const float **values, size_t *n, uint64_t *tokens);
 
+/* How much is measured before a budget is planned. Fast: nothing, tensors cost what their class costs. Normal: what each
+ * tensor costs, by gradients, and how costs add up in a few whole plans. Best: by swapping one tensor after another,
+ * and in more whole plans. */
+typedef enum precis_effort {
+    PRECIS_EFFORT_DEFAULT, /* normal for a job, best for a profile */
+    PRECIS_EFFORT_FAST,
+    PRECIS_EFFORT_NORMAL,
+    PRECIS_EFFORT_BEST
+} precis_effort;
+
 typedef struct precis_calibrate_options {
     uint32_t           size;   /* sizeof of this struct, set by _INIT                               */
     const char *const *texts;  /* calibration texts; NULL: sampled from the model itself (seeded)   */

@@ -13,6 +13,7 @@
 #include "quant/resume.h"
 #include "write/write.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* *runs: no graph here is the model's otherwise; that it is whole is known. It is quantized all the same. */
@@ -84,6 +85,28 @@ static bool needs_copy(const pcs_method_set *set, const precis_quant_options *q,
     for (size_t i = 0; early && i < early->n; i++)
         scaled |= early->rows[i].to->scaled_whole && early->rows[i].to != early->rows[i].tensor->format;
     return set->transforms || set->residual || set->coder->apply || q->static_activations || scaled;
+}
+
+/* Under a budget, what each tensor costs, unless the caller knows. *own: the caller's to close; NULL: none is needed, or
+ * none can be made, which is said: then a tensor costs what its class costs. */
+static precis_status make_profile(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
+                                  const precis_quant_options *q, precis_profile **own)
+{
+    *own = NULL;
+    if (o->type || q->profile || o->effort == PRECIS_EFFORT_FAST) return PRECIS_OK;
+    if (ctx->memory.limit) {
+        pcs_warn(ctx, "under a limit on memory tensors' costs are estimated, not measured; --profile FILE brings them");
+        return PRECIS_OK;
+    }
+    precis_profile_options p = PRECIS_PROFILE_OPTIONS_INIT;
+    p.calibrate = o->calibrate;
+    p.calibrate.tokens = 0; /* the model's size decides */
+    p.imatrix = q->imatrix;
+    p.effort = o->effort == PRECIS_EFFORT_BEST ? PRECIS_EFFORT_BEST : PRECIS_EFFORT_NORMAL;
+    const precis_status st = precis_profile_make(ctx, own, m, &p);
+    if (st != PRECIS_EUNSUPPORTED) return st;
+    pcs_warn(ctx, "%s: tensors' costs are estimated, not measured", precis_ctx_message(ctx));
+    return PRECIS_OK;
 }
 
 /* A scheme's name says what activations and cache take. */
@@ -236,7 +259,14 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
         job->plan = early;
         early = NULL;
     }
+    precis_profile *profile = NULL;
+    job->predicted = job->interval[0] = job->interval[1] = NAN;
+    if (!st && !job->plan && calibrates) st = make_profile(ctx, m, opts, &q, &profile);
+    if (profile) q.profile = profile;
     if (!st && !job->plan) st = make_plan(ctx, m, opts, &q, job);
+    if (!st && q.profile && job->solution.size)
+        job->predicted = precis_profile_predict(q.profile, job->solution.loss, job->interval);
+    precis_profile_close(&profile);
     if (!st && opts->dry_run) st = precis_quant_file_bytes(ctx, m, job->plan, &q, &job->bytes);
     if (!st && !opts->dry_run) st = write_model(ctx, w, m, path, opts, &q, resume, job);
     pcs_resume_close(&resume, st == PRECIS_OK && !opts->dry_run);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "job/divergence.h"
 #include "job/gain.h"
+#include "job/gradients.h"
 #include "precis/text.h"
 #include "quant/methods.h"
 #include "quant/profile.h"
@@ -13,6 +14,8 @@
 #include <stdio.h>
 
 enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 12, WINDOW = 256 };
+enum { GRADIENTS_LEAST = 512, GRADIENTS_MOST = 4096 };
+#define GRADIENT_WORK 4e11 /* weights times tokens: half a minute of two cores, about */
 #define SEARCHED 3e9 /* weights of a model that are coded by search, when there is time for it */
 
 typedef struct {
@@ -135,6 +138,29 @@ static precis_status probes(profiler *r)
     return st;
 }
 
+static precis_status gradient_step(void *user)
+{
+    profiler *r = user;
+    return advance(r, 1);
+}
+
+/* All probes at once. */
+static precis_status probes_by_gradients(profiler *r)
+{
+    pcs_wanted_probe *wanted = pcs_alloc(r->ctx, r->origin->n_tensors * r->n_types + 1, sizeof *wanted);
+    size_t n = 0;
+    for (size_t k = 0; wanted && k < r->n_types; k++)
+        for (size_t i = 0; i < r->origin->n_tensors; i++) {
+            const pcs_format *f = probe_type(r, &r->origin->tensors[i], r->types[k]);
+            if (f && !has_probe(r, r->origin->tensors[i].name, f)) wanted[n++] = (pcs_wanted_probe){ i, f };
+        }
+    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, &r->windows, wanted, n, gradient_step, r };
+    r->total += (double)n + (double)r->windows.n;
+    const precis_status st = !wanted ? PRECIS_ENOMEM : n ? pcs_probe_by_gradients(r->ctx, &job, r->p) : PRECIS_OK;
+    pcs_free(r->ctx, wanted);
+    return st;
+}
+
 /* The type of at least so many bits whose error in a tensor is the largest of those that plans take by default, and its error. */
 static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights, double bits, const pcs_format **worst, double *error)
 {
@@ -241,7 +267,8 @@ static precis_status whole_plans(profiler *r)
     precis_status st = PRECIS_OK;
     for (size_t k = 0; k < r->plans && !st; k++) {
         if (k >= r->p->n_plans) {
-            if (k >= 4 && pcs_now() - r->begun > r->opt->time_limit) break;
+            const bool swaps = r->opt->effort != PRECIS_EFFORT_NORMAL;
+            if (swaps && k >= 4 && pcs_now() - r->begun > r->opt->time_limit) break;
             st = whole_plan(r, &seed, pcs_spread(k) + 0.5 / PLANS); /* wherever time ends, plans of all sizes have been measured */
         } else for (size_t i = 0; i < r->origin->n_tensors; i++) (void)pcs_rand_unit(&seed);
         if (!st) st = advance(r, r->whole + r->coding * r->numbers);
@@ -416,18 +443,35 @@ static precis_status take_cache(profiler *r, const char *model, const char *text
     return r->p->model && r->p->text ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
+/* Tokens that gradients are taken of: by the model's size alone, so that a plan is the same on every machine. */
+static uint32_t gradient_tokens(const profiler *r)
+{
+    double weights = 0;
+    for (size_t i = 0; i < r->origin->n_tensors; i++)
+        weights += pcs_quantizable(&r->origin->tensors[i]) ? (double)r->origin->tensors[i].n : 0;
+    const double tokens = GRADIENT_WORK / (weights + 1);
+    const uint32_t most = tokens > GRADIENTS_MOST ? GRADIENTS_MOST : tokens < GRADIENTS_LEAST ? GRADIENTS_LEAST : (uint32_t)tokens;
+    return r->opt->calibrate.tokens && r->opt->calibrate.tokens < most ? r->opt->calibrate.tokens : most;
+}
+
 static precis_status run_all(profiler *r)
 {
     uint32_t tokens = 0;
     char model[65], text[65];
     precis_calibrate_options c = r->opt->calibrate;
+    const bool swaps = r->opt->effort != PRECIS_EFFORT_NORMAL;
     precis_status st = parse_types(r);
     if (!st) st = take_tops(r);
     if (!st) st = measure_speed(r, &tokens);
     if (!st) st = precis_model_sha256(r->origin, model);
-    if (!st) st = begun_with(r, model, &tokens);
+    if (!st && swaps) st = begun_with(r, model, &tokens);
+    if (!st && !swaps) {
+        tokens = gradient_tokens(r);
+        r->coder = pcs_method_by_name(r->numbers <= SEARCHED ? "search" : "rtn");
+        r->plans = PLANS_LEAST;
+    }
     /* articles of a text differ by more than a window of one tells: from all of the text, a window here and there */
-    const uint32_t most = tokens * MORE < TOKENS_MOST ? tokens * MORE : TOKENS_MOST;
+    const uint32_t more = swaps ? MORE : 1, most = tokens * more < TOKENS_MOST ? tokens * more : TOKENS_MOST;
     pcs_windows all = { .ctx = NULL };
     c.tokens = c.n_texts ? 0 : most;
     if (!st) st = pcs_windows_make(r->ctx, r->origin, &c, WINDOW, &all);
@@ -438,17 +482,19 @@ static precis_status run_all(profiler *r)
     predict_time(r, (double)(tokens < n ? tokens : n), (double)(most < n ? most : n));
     precis_sha256(r->windows.ids, n * sizeof *r->windows.ids, text);
     st = take_cache(r, model, text);
-    if (!st && r->p->n_plans < r->plans) pcs_warn(r->ctx, r->p->n ? "%s; part of it is done" : "%s", r->note);
+    if (!st && swaps && r->p->n_plans < r->plans)
+        pcs_warn(r->ctx, r->p->n ? "%s; part of it is done" : "%s", r->note);
     if (!st && !r->p->coder && !(r->p->coder = pcs_arena_copy(&r->p->arena, r->coder->name, strlen(r->coder->name)))) st = PRECIS_ENOMEM;
     r->p->tokens = tokens < r->windows.n_ids ? tokens : (uint32_t)r->windows.n_ids;
     if (!st) st = pcs_model_copy(r->ctx, &r->m, r->origin);
-    if (!st) st = pcs_reference_open(r->ctx, &r->few, r->origin, &r->windows, tokens, r->vocabulary, r->cuts, r->n_cuts);
+    if (!st && swaps)
+        st = pcs_reference_open(r->ctx, &r->few, r->origin, &r->windows, tokens, r->vocabulary, r->cuts, r->n_cuts);
     if (!st) st = advance(r, r->run);
     if (!st) st = pcs_reference_open(r->ctx, &r->many, r->origin, &r->windows, r->windows.n_ids, r->vocabulary, NULL, 0);
     if (!st) st = advance(r, r->whole);
-    if (!st) st = probes(r);
-    if (!st) st = reach(r);
-    if (!st) st = caches(r);
+    if (!st) st = swaps ? probes(r) : probes_by_gradients(r);
+    if (!st && swaps) st = reach(r);
+    if (!st && swaps) st = caches(r);
     if (!st) st = whole_plans(r);
     r->p->seconds += pcs_now() - r->begun;
     if (!st && r->opt->cache) st = precis_profile_save(r->ctx, r->p, r->opt->cache);
