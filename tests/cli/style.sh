@@ -6,35 +6,38 @@ failed=0
 "$check" || failed=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-# One fault a file: its words, and what has to be said of it.
-fault() {
-    rm -rf "$work/src"
-    mkdir -p "$work/src/text"
-    printf "$2" >"$work/src/text/x.c"
-    said=$("$check" --root "$work" --all || true)
-    case "$said" in
-        *"src/text/x.c:$3"*) ;;
-        *) echo "check-style does not see: $1"; echo "$said"; failed=1 ;;
-    esac
-}
-letters=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
-lines=$(yes 'a = b;@' 2>/dev/null | head -61 | tr -d '\n' | sed 's/@/\\n/g')
-wide=$(yes "        /* $letters */@" 2>/dev/null | head -45 | tr -d '\n' | sed 's/@/\\n/g')
-fault "a wide line" "\n/* $letters $letters */\n" "2: 127 columns"
-fault "a long file" "$(yes @ 2>/dev/null | head -601 | tr -d '\n' | sed 's/@/\\n/g')" "601: 601 lines"
-fault "a long function" "static void f(void)\n{\n$lines}\n" "1: f() has 64 lines"
-fault "a function of wide lines" "static void f(void)\n{\n$wide}\n" "1: f() has 3"
-fault "many parameters" "void pcs_f(int a, int b, int c, int d, int e, int f, int g);\n" "1: pcs_f() takes 7"
-fault "a call that knows no bound" "static void f(char *a)\n{\n    strcpy(a, \"\");\n}\n" "3: strcpy()"
-fault "GNU C" "static int f(int a)\n{\n    return __builtin_ctz(a);\n}\n" "3: __builtin_ctz"
-fault "a public name that is not ours" "int f(int a)\n{\n    return a;\n}\n" "1: f() is not static"
-rm -rf "$work/src"
 mkdir -p "$work/src/text"
-echo 'static int f(int a) { return a; }' >"$work/src/text/a.c"
-echo 'static int f(char *a) { return *a; }' >"$work/src/text/b.c"
-said=$("$check" --root "$work" --all || true)
-[ "$said" = "src/text/b.c:1: f() means something else in src/text/a.c:1" ] || { echo "two meanings: $said"; failed=1; }
-echo '/* strcpy(a, "sprintf(") is what nobody calls */ const char *pcs_s = "gets()";' >"$work/src/text/b.c"
-said=$("$check" --root "$work" --all) || { echo "comments and strings are no calls: $said"; failed=1; }
+
+# A tree with one fault of each kind, made by python3, which the checker needs anyway; then what has to be said of it.
+python3 - "$work/src/text" <<'E'
+import sys
+def put(name, text):
+    with open(f"{sys.argv[1]}/{name}.c", "w") as f:
+        f.write(text)
+put("wide", "\n/* " + "a" * 120 + " */\n")
+put("file", "\n" * 601)
+put("lines", "static void lines(void)\n{\n" + "    x = y;\n" * 61 + "}\n")
+put("characters", "static void characters(void)\n{\n" + ("    /* " + "a" * 100 + " */\n") * 30 + "}\n")
+put("parameters", "void pcs_f(int a, int b, int c, int d, int e, int f, int g);\n")
+put("banned", "static void banned(char *a)\n{\n    strcpy(a, \"\");\n}\n")
+put("gnu", "static int gnu(int a)\n{\n    return __builtin_ctz(a);\n}\n")
+put("name", "int name(int a)\n{\n    return a;\n}\n")
+put("one", "static int both(int a)\n{\n    return a;\n}\n")
+put("two", "static int both(char *a)\n{\n    return *a;\n}\n")
+put("text", "/* strcpy(a) and __builtin_ctz(a) are not called here */\nconst char *pcs_s = \"gets(); ?:\";\n")
+put("grid", "static const int grid[] = {\n    " + "123, " * 40 + "\n};\n")
+E
+"$check" --root "$work" --all >"$work/said" || true
+cat >"$work/expected" <<'E'
+src/text/banned.c:3: strcpy(): it knows no bound: memcpy or snprintf
+src/text/characters.c:1: characters() has 3362 characters; at most 3000
+src/text/file.c:601: 601 lines; at most 600
+src/text/gnu.c:3: __builtin_ctz is GNU C: src/base or src/kernel names it
+src/text/lines.c:1: lines() has 64 lines; at most 60
+src/text/name.c:1: name() is not static and does not begin with pcs_ or precis_
+src/text/parameters.c:1: pcs_f() takes 7; at most 6, or a struct
+src/text/two.c:1: both() means something else in src/text/one.c:1
+src/text/wide.c:2: 126 columns; at most 120
+E
+diff "$work/expected" "$work/said" || { echo "< expected of a tree of faults, > said of it"; failed=1; }
 exit $failed
