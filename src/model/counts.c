@@ -63,9 +63,9 @@ static precis_status number(const reading *r, const char *suffix, int64_t lo, in
     const precis_model *m = r->m;
     const int64_t v = pcs_arch_int(m, suffix, dflt < 0 ? 0 : dflt, &ok);
     *out = 0;
+    if (!ok && dflt < 0 && !r->required) return PRECIS_OK;
     if (!ok && dflt < 0)
-        return !r->required ? PRECIS_OK
-                            : pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %.60s.%s is missing", m->path, arch_of(m), suffix);
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %.60s.%s is missing", m->path, arch_of(m), suffix);
     if ((ok || r->required) && (v < lo || v > hi)) return beyond(m, suffix, v, lo, hi);
     *out = v < lo || v > hi ? 0 : (uint32_t)v;
     return PRECIS_OK;
@@ -147,9 +147,9 @@ static precis_status check_tensor(const precis_model *m, const pcs_counts *c, co
     const int layer = pcs_layer_of(t->name);
     if (strncmp(t->name, "blk.", 4)) return PRECIS_OK;
     if (c->layers && (layer < 0 || layer >= (int64_t)c->layers))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is of none of the %u layers that %s%.60s%s has", m->path,
-                        t->name, c->layers, m->folder ? "" : "key ", m->folder ? "config.json" : arch_of(m),
-                        m->folder ? "" : ".block_count");
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is of none of the %u layers that %s%.60s%s has",
+                        m->path, t->name, c->layers, m->folder ? "" : "key ",
+                        m->folder ? "config.json" : arch_of(m), m->folder ? "" : ".block_count");
     uint32_t index;
     const char *part = pcs_index_of(t->name + 4, &index), *end = part ? strchr(part, '.') : NULL;
     if (!end || t->format->kind == PCS_INT) return PRECIS_OK; /* codes of another tool have shapes of their own */

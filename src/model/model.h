@@ -14,8 +14,8 @@
 
 /* Value types of a key, with GGUF's numbers. */
 typedef enum {
-    PCS_KEY_U8, PCS_KEY_I8, PCS_KEY_U16, PCS_KEY_I16, PCS_KEY_U32, PCS_KEY_I32, PCS_KEY_F32, PCS_KEY_BOOL, PCS_KEY_STRING,
-    PCS_KEY_ARRAY, PCS_KEY_U64, PCS_KEY_I64, PCS_KEY_F64
+    PCS_KEY_U8, PCS_KEY_I8, PCS_KEY_U16, PCS_KEY_I16, PCS_KEY_U32, PCS_KEY_I32, PCS_KEY_F32, PCS_KEY_BOOL,
+    PCS_KEY_STRING, PCS_KEY_ARRAY, PCS_KEY_U64, PCS_KEY_I64, PCS_KEY_F64
 } pcs_key_type;
 
 typedef struct { const char *s; uint64_t len; } pcs_text;
@@ -102,12 +102,13 @@ double pcs_arch_float(const precis_model *m, const char *suffix, double dflt, bo
 /* Number i of an array key; 0 beyond its end. */
 double pcs_key_number(const pcs_key *k, uint64_t i);
 
-/* Where a file does not say it (usual.c): has a layer a window, in architectures where some or all have one; the dimension whose root divides
- * a query's products. pcs_layer_window: with the file's own pattern. */
+/* Where a file does not say it (usual.c): has a layer a window, in architectures where some or all have one; the
+ * dimension whose root divides a query's products. pcs_layer_window: with the file's own pattern. */
 bool pcs_usual_window(const char *arch, int64_t layer);
 bool pcs_layer_window(const precis_model *m, int64_t layer);
 double pcs_usual_query_dim(const precis_model *m);
-/* Has every layer its usual window? The cap of ARCH.attn_logit_softcapping and .final_logit_softcapping; 0: none. Dimension of a head's keys. */
+/* Has every layer its usual window? The cap of ARCH.attn_logit_softcapping and
+ * .final_logit_softcapping; 0: none. Dimension of a head's keys. */
 bool pcs_usual_windows(const precis_model *m);
 double pcs_usual_softcap(const char *arch, const char *suffix);
 int64_t pcs_head_dim(const precis_model *m);
@@ -121,8 +122,11 @@ precis_status pcs_model_set_bool(precis_model *m, const char *name, bool v);
 precis_status pcs_model_set_bools(precis_model *m, const char *name, const bool *v, size_t n);
 precis_status pcs_model_set_string(precis_model *m, const char *name, const char *v, size_t len);
 
-/* Rows of a tensor: its elements over the row length. */
+/* Rows of a tensor, that is its elements over the length of a row, and the bytes of one. */
 static inline uint64_t pcs_tensor_rows(const pcs_tensor *t) { return t->ne[0] ? t->n / (uint64_t)t->ne[0] : 0; }
-static inline uint64_t pcs_tensor_row_bytes(const pcs_tensor *t) { return pcs_row_bytes(t->format, (uint64_t)t->ne[0]); }
+static inline uint64_t pcs_tensor_row_bytes(const pcs_tensor *t)
+{
+    return pcs_row_bytes(t->format, (uint64_t)t->ne[0]);
+}
 
 #endif
