@@ -1,4 +1,5 @@
-/* columns.h - arithmetic on columns of doubles, for the tape. The same bits at every level: lanes of eight, sums in lanes, no fused operation. */
+/* columns.h - arithmetic on columns of doubles, for the tape. The same bits at every level:
+ * lanes of eight, sums in lanes, no fused operation. */
 #ifndef PCS_COLUMNS_H
 #define PCS_COLUMNS_H
 
@@ -6,7 +7,8 @@
 
 enum { PCS_LANES = 8, PCS_TERMS = 8 };
 
-/* n is a multiple of PCS_LANES; columns do not overlap. A scalar operand is a pointer to one number with step 0; a column has step 1. */
+/* n is a multiple of PCS_LANES; columns do not overlap. A scalar operand is a pointer to
+ * one number with step 0; a column has step 1. */
 typedef struct pcs_columns {
     void (*add)(double *o, const double *a, int a_step, const double *b, int b_step, size_t n);
     void (*sub)(double *o, const double *a, int a_step, const double *b, int b_step, size_t n);
