@@ -23,15 +23,20 @@ const pcs_mix *pcs_mix_by_name(const char *name)
 
 bool pcs_quantizable(const pcs_tensor *t)
 {
-    static const char *const never[] = { "norm", "ffn_gate_inp", "rope_freqs", "position_embd", "token_types", "ssm_conv1d", "altup", "laurel" };
+    static const char *const never[] = { "norm", "ffn_gate_inp", "rope_freqs", "position_embd", "token_types",
+                                         "ssm_conv1d", "altup", "laurel" };
     const size_t n = strlen(t->name);
-    if (t->dims < 2 || t->ne[1] < 2 || !t->n || t->format->kind == PCS_INT || n < 7 || strcmp(t->name + n - 7, ".weight")) return false;
+    if (n < 7 || strcmp(t->name + n - 7, ".weight")) return false;
+    if (t->dims < 2 || t->ne[1] < 2 || !t->n || t->format->kind == PCS_INT) return false;
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
         if (strstr(t->name, never[i])) return false;
     return true;
 }
 
-bool pcs_encodable(const pcs_format *f) { return pcs_format_can_encode(f) && f->kind != PCS_INT && strcmp(f->name, "Q8_K") && strcmp(f->name, "F64"); }
+bool pcs_encodable(const pcs_format *f)
+{
+    return pcs_format_can_encode(f) && f->kind != PCS_INT && strcmp(f->name, "Q8_K") && strcmp(f->name, "F64");
+}
 
 const pcs_format *pcs_fitting(const pcs_format *f, int64_t n)
 {
@@ -131,7 +136,9 @@ precis_status precis_plan_get(const precis_plan *plan, size_t i, precis_plan_row
 {
     if (i >= plan->n) return pcs_fail(plan->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
     const pcs_plan_row *r = &plan->rows[i];
-    const precis_plan_row all = { row->size, r->tensor->name, pcs_plan_from(plan, i)->name, r->to->name, r->wanted ? r->wanted->name : NULL, r->bytes, r->loss };
+    const precis_plan_row all = { .size = row->size, .tensor = r->tensor->name, .from = pcs_plan_from(plan, i)->name,
+                                  .to = r->to->name, .wanted = r->wanted ? r->wanted->name : NULL,
+                                  .bytes = r->bytes, .loss = r->loss };
     memcpy(row, &all, row->size < sizeof all ? row->size : sizeof all);
     return PRECIS_OK;
 }
@@ -165,7 +172,8 @@ precis_status pcs_pattern_type(precis_ctx *ctx, const char *list, const char *te
         const char *end = strchr(p, ','), *eq = strchr(p, '=');
         if (!end) end = p + strlen(p);
         char name[32];
-        if (!eq || eq > end || (size_t)(end - eq) > sizeof name) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.*s\" is not PATTERN=TYPE", (int)(end - p), p);
+        if (!eq || eq > end || (size_t)(end - eq) > sizeof name)
+            return pcs_fail(ctx, PRECIS_EINVAL, "\"%.*s\" is not PATTERN=TYPE", (int)(end - p), p);
         snprintf(name, sizeof name, "%.*s", (int)(end - eq - 1), eq + 1);
         const pcs_format *type = pcs_format_by_name(name);
         if (!type) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no type; precis list formats has them", name);
@@ -182,8 +190,13 @@ void pcs_pattern_check(precis_ctx *ctx, const char *list, const precis_model *m)
         const char *end = strchr(p, ','), *eq = strchr(p, '=');
         if (!end) end = p + strlen(p);
         bool used = false;
-        for (size_t i = 0; i < m->n_tensors && eq && !used; i++) used = pcs_match(p, (size_t)(eq - p), m->tensors[i].name);
-        if (!used) pcs_warn(ctx, "\"%.*s\" matches no tensor; precis inspect lists the names, * stands for any text", (int)((eq && eq < end ? eq : end) - p), p);
+        for (size_t i = 0; i < m->n_tensors && eq && !used; i++)
+            used = pcs_match(p, (size_t)(eq - p), m->tensors[i].name);
+        const int length = (int)((eq && eq < end ? eq : end) - p);
+        if (!used)
+            pcs_warn(ctx, "\"%.*s\" matches no tensor; precis inspect lists the names, * stands for any text", length,
+                     p);
+
         p = *end ? end + 1 : end;
     }
 }
@@ -198,7 +211,8 @@ int pcs_layers(const precis_model *m)
 
 bool pcs_makes_logits(const precis_model *m, const pcs_tensor *t)
 {
-    return !strcmp(t->name, "output.weight") || (!strcmp(t->name, "token_embd.weight") && !pcs_model_tensor(m, "output.weight"));
+    if (!strcmp(t->name, "output.weight")) return true;
+    return !strcmp(t->name, "token_embd.weight") && !pcs_model_tensor(m, "output.weight");
 }
 
 static const pcs_format *mix_type(const pcs_mix *mix, const precis_model *m, const pcs_tensor *t, int layers)
@@ -214,10 +228,13 @@ static const pcs_format *mix_type(const pcs_mix *mix, const precis_model *m, con
     return pcs_format_by_name(type);
 }
 
-/* The type of a row: f, or a substitute when the tensor's rows or numbers do not fit; not of numbers where f was asked
- * for by name. */
+/* How many tensors take a substitute: their rows are no whole blocks, or a number of theirs does not fit. */
+typedef struct { size_t narrow, large; } replaced;
+
+/* Gives a row its type: f, or a substitute when the tensor's rows or numbers do not fit. Where f was asked for by its
+ * name, numbers that do not fit are taken as they come. */
 static precis_status take(precis_ctx *ctx, pcs_plan_row *row, const pcs_format *f, bool asked, int strict,
-                          size_t *narrow, size_t *large)
+                          replaced *count)
 {
     const pcs_tensor *t = row->tensor;
     const pcs_format *fit = pcs_fitting(f, t->ne[0]), *held = fit;
@@ -231,12 +248,14 @@ static precis_status take(precis_ctx *ctx, pcs_plan_row *row, const pcs_format *
     pcs_plan_set(row, held);
     if (held == f) return PRECIS_OK;
     row->wanted = f;
-    *narrow += fit != f;
-    *large += held != fit;
+    count->narrow += fit != f;
+    count->large += held != fit;
+
     return PRECIS_OK;
 }
 
-precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis_model *model, const char *spec, int strict)
+precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis_model *model, const char *spec,
+                                int strict)
 {
     *out = NULL;
     const pcs_mix *mix = pcs_mix_by_name(spec);
@@ -244,34 +263,38 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
     const bool schemed = !mix && !pcs_format_by_name(spec) && !strchr(spec, '=') && pcs_scheme_of(spec, &scheme);
     const pcs_format *one = mix ? NULL : pcs_format_by_name(schemed ? scheme.weights : spec);
     const bool table = !mix && !one && strchr(spec, '=');
-    if (!mix && !one && !table) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.60s\" is no type, mix or scheme (W4A16); precis list formats and precis list mixes have them", spec);
+    if (!mix && !one && !table)
+        return pcs_fail(ctx, PRECIS_EINVAL,
+                        "\"%.60s\" is no type, mix or scheme (W4A16); precis list formats and precis list mixes have "
+                        "them", spec);
     if (one && !pcs_encodable(one)) return pcs_fail(ctx, PRECIS_EINVAL, "type %s can be read, not written", one->name);
     const int layers = pcs_layers(model);
     precis_plan *p;
     precis_status st = pcs_plan_new(ctx, &p, model, spec);
-    size_t narrow = 0, large = 0;
+    replaced count = { 0 };
     for (size_t i = 0; i < model->n_tensors && !st; i++) {
         const pcs_tensor *t = &model->tensors[i];
         const pcs_format *f = one;
         if (table) st = pcs_pattern_type(ctx, spec, t->name, &f);
         if (mix) f = mix_type(mix, model, t, layers);
         if (st || !f || !pcs_quantizable(t)) continue;
-        if (schemed && (!strncmp(t->name, "token_embd.", 11) || !strncmp(t->name, "output.", 7))) f = t->format->kind == PCS_QUANT ? t->format : pcs_format_by_name("F16");
+        const bool at_an_end = !strncmp(t->name, "token_embd.", 11) || !strncmp(t->name, "output.", 7);
+        if (schemed && at_an_end) f = t->format->kind == PCS_QUANT ? t->format : pcs_format_by_name("F16");
         if (schemed && f == t->format) continue;
         const bool asked = !mix && !schemed; /* that type by its name */
-        st = take(ctx, &p->rows[i], f, asked, strict, &narrow, &large);
+        st = take(ctx, &p->rows[i], f, asked, strict, &count);
     }
     if (!st && table) pcs_pattern_check(ctx, spec, model);
-    if (!st && narrow)
+    if (!st && count.narrow)
         pcs_warn(ctx,
                  "%zu tensors take a substitute, because their rows are not whole blocks of the type; --strict makes "
                  "it an error",
-                 narrow);
-    if (!st && large)
+                 count.narrow);
+    if (!st && count.large)
         pcs_warn(ctx,
                  "%zu tensors take a substitute, because a number of theirs is too large for the type; --strict makes "
                  "it an error",
-                 large);
+                 count.large);
     if (st) precis_plan_close(&p);
     *out = p;
     return st;
