@@ -1,4 +1,5 @@
-/* manifest.c - what a quantized file was made from and how, beside it: enough to make it again, byte for byte. No times, no host. */
+/* manifest.c - what a quantized file was made from and how, beside it: enough to make it
+ * again, byte for byte. No times, no host. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -7,7 +8,9 @@
 /* Options that leave the bytes as they are. */
 bool cli_manifest_leaves_out(const char *name)
 {
-    static const char *const aside[] = { "--output", "--json", "--quiet", "--threads", "--help", "--text", "--chunks", "--ctx", "--bench", "--no-eval", "--replay", "--mem-limit", "--resume" };
+    static const char *const aside[] = { "--output", "--json",      "--quiet", "--threads", "--help",
+                                         "--text",   "--chunks",    "--ctx",   "--bench",   "--no-eval",
+                                         "--replay", "--mem-limit", "--resume" };
     for (size_t i = 0; i < sizeof aside / sizeof *aside; i++)
         if (!strcmp(aside[i], name)) return true;
     return false;
@@ -135,7 +138,8 @@ precis_status cli_manifest_text(void *user, const precis_job *job, const char **
     json_t *calibration = *job->calibration ? json_loads(job->calibration, 0, &e) : NULL;
     const bool memory = calibration || !*job->calibration || json_error_code(&e) != json_error_out_of_memory;
     o = with(o, "calibration", calibration || !memory ? calibration : json_null());
-    x->text = o && !cli_lacks_memory(x->c) ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_SORT_KEYS) : NULL;
+    x->text = o && !cli_lacks_memory(x->c) ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_SORT_KEYS)
+                                           : NULL;
     json_decref(o);
     if (!x->text) return PRECIS_ENOMEM;
     *text = x->text;
