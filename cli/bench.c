@@ -8,6 +8,8 @@ static const cli_option options[] = {
     { "--gen", 0, "N", "tokens to generate (default 64)" },
     { "--sequences", 0, "N", "generate for N sequences together (default 1); tokens of all per second" },
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
+    { "--arithmetic", 0, "NAME",
+      "exact (default; int8 activations), bf16 (both as bfloat16: prompts on AMX), or auto, the faster here" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--kernels", 0, NULL,
       "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at "
@@ -125,13 +127,13 @@ static bool get_bench_options(cli *c, precis_bench_options *o)
     o->prompt = (uint32_t)prompt;
     o->generate = (uint32_t)gen;
     o->sequences = (uint32_t)sequences;
-    o->arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : PRECIS_FAST;
+    if (!cli_arithmetic(c, PRECIS_FAST, &o->arithmetic)) return false;
     o->k_type = cli_get(c, "--cache-k");
     o->v_type = cli_get(c, "--cache-v");
     return cli_pack(c, PRECIS_PACK_LOAD, &o->pack);
 }
 
-static int bench_json(cli *c, const precis_bench_result *r)
+static int bench_json(cli *c, const precis_bench_result *r, const precis_bench_options *o)
 {
     json_t *all = json_pack("{s:f, s:f, s:f, s:I}", "load_ms", r->load_ms, "prefill_tok_s", r->prefill_tok_s,
                             "decode_tok_s", r->decode_tok_s, "rss_bytes", (json_int_t)r->rss_bytes);
@@ -145,6 +147,7 @@ static int bench_json(cli *c, const precis_bench_result *r)
                              (int)precis_ctx_threads(c->ctx));
     json_object_update(all, more);
     json_decref(more);
+    json_object_set_new(all, "arithmetic", json_string(precis_arithmetic_name(o->arithmetic)));
     json_object_set_new(all, "scaling", scaling(r));
     if (cli_has(c, "--energy")) {
         json_t *joules = json_pack("{s:f, s:f}", "prefill_j", r->prefill_j, "decode_j", r->decode_j);
@@ -163,7 +166,7 @@ static void print_energy(const precis_bench_result *r)
            "of the package)\n", "energy", r->prefill_j, r->decode_j);
 }
 
-static void print_limits(const precis_bench_result *r)
+static void print_limits(const precis_bench_result *r, const char *multiplied)
 {
     const struct { const char *name; double speed; } tiers[] = {
         { "L2", r->l2_bytes_s }, { "L3", r->l3_bytes_s }, { "memory", r->memory_bytes_s }
@@ -171,18 +174,19 @@ static void print_limits(const precis_bench_result *r)
     printf("\nlimits: reading");
     for (size_t i = 0; i < 3; i++)
         if (tiers[i].speed > 0) printf(" %s %.1f GB/s,", tiers[i].name, tiers[i].speed * 1e-9);
-    printf(" weights here %.1f; multiplying int8 %.0f, f32 %.0f billion/s\n", r->read_bytes_s * 1e-9,
+    printf(" weights here %.1f; multiplying %s %.0f, f32 %.0f billion/s\n", r->read_bytes_s * 1e-9, multiplied,
            r->multiply_s * 1e-9, r->fma_s * 1e-9);
     print_scaling(r);
 }
 
-static int bench_text(cli *c, const precis_bench_result *r, bool several)
+static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_options *o)
 {
     char a[32], b[32], kv[32];
     if (cli_has(c, "--energy") && !isfinite(r->decode_j))
         fprintf(stderr, "note: no joules: the RAPL counters (/sys/class/powercap/intel-rapl:*/energy_uj) are not there "
                         "or not readable; virtual machines have none, and on others root reads them\n");
-    printf("%s, %u threads\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx));
+    printf("%s, %u threads, arithmetic: %s\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx),
+           precis_arithmetic_name(o->arithmetic));
     printf("%-10s %10.1f ms\n", "load", r->load_ms);
     printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications, attention's too, in "
            "registers)\n", "prefill", r->prefill_tok_s, 100 * r->prefill_tok_s / r->limit_prefill_tok_s,
@@ -191,10 +195,10 @@ static int bench_text(cli *c, const precis_bench_result *r, bool several)
            100 * r->decode_tok_s / r->limit_decode_tok_s, r->limit_decode_tok_s);
     printf("(reading %s of weights and %s of cache at %s/s%s)\n", cli_bytes((double)r->weight_bytes, a),
            cli_bytes((double)r->kv_bytes, kv), cli_bytes(r->read_bytes_s, b),
-           several ? " for all sequences, or their multiplications" : "");
+           o->sequences > 1 ? " for all sequences, or their multiplications" : "");
     if (cli_has(c, "--energy") && isfinite(r->decode_j)) print_energy(r);
     printf("%-10s %10s\n", "memory", cli_bytes((double)r->rss_bytes, a));
-    print_limits(r);
+    print_limits(r, o->arithmetic == PRECIS_BF16 ? "bf16" : "int8");
     return cli_done(c);
 }
 
@@ -211,7 +215,7 @@ static int run(cli *c)
     precis_status st = cli_packs_into_cache(c) ? cli_packed_copy(c, c->args[0], path, sizeof path) : PRECIS_OK;
     if (!st) st = precis_bench(c->ctx, path, &o, &r);
     if (st) return cli_fail(c, st);
-    return c->json ? bench_json(c, &r) : bench_text(c, &r, o.sequences > 1);
+    return c->json ? bench_json(c, &r, &o) : bench_text(c, &r, &o);
 }
 
 const cli_command cli_bench = {

@@ -77,6 +77,9 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part);
 char *cli_joined(const cli *c, const char *name);
 bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out);
 
+/* --arithmetic: exact, bf16 or auto (dflt: what it is without), or --weights-only. False: it is none of them, and that
+ * was said. */
+bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out);
 /* --pack: off, load, background, or cache: then cli_packed_copy gives the file to open, which it
  * makes if it is not there; the model itself when it cannot be. */
 bool cli_pack(const cli *c, precis_pack dflt, precis_pack *out);
@@ -171,6 +174,8 @@ bool cli_is_text(const char *s);
 char *cli_printable(char *s);
 /* A model's text to stdout: as it is, but on a terminal what would command it as \xNN. */
 void cli_put_text(const char *s, size_t n);
+/* In quotes, escaped: control bytes as \xNN, on a terminal what is no UTF-8 as well. */
+void cli_put_quoted(const char *s, size_t n);
 /* -1, or the exit code after an argument that JSON and manifests cannot hold. */
 int cli_need_text(const cli *c);
 /* "12.3 MB" */

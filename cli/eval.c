@@ -34,6 +34,8 @@ static const cli_option options[] = {
     { "--method", 0, "NAME", "of the ladder's steps, as in quant" },
     { "--calib", 0, "FILE", "calibration text of the ladder (default: sampled)" },
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights" },
+    { "--arithmetic", 0, "NAME",
+      "exact (default), bf16 (weights and activations as bfloat16), or auto, the faster here" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
     { "--emulate", 0, NULL, "the same, with activations rounded as the model says (W4A8 and the like)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16; with --ids f32)" },
@@ -101,11 +103,10 @@ static int get_eval_options(cli *c, precis_eval_options *o)
     if (!cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx) || !cli_int(c, "--chunks", 0, 1, 1 << 24, &chunks) ||
         !cli_int(c, "--batch", 0, 1, 64, &batch))
         return EXIT_USAGE;
-    const bool emulated = cli_has(c, "--emulate");
     o->window = (uint32_t)ctx;
     o->windows = (uint32_t)chunks;
     o->batch = (uint32_t)batch;
-    o->arithmetic = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : emulated ? PRECIS_EMULATED : PRECIS_FAST;
+    if (!cli_arithmetic(c, cli_has(c, "--emulate") ? PRECIS_EMULATED : PRECIS_FAST, &o->arithmetic)) return EXIT_USAGE;
     o->k_type = cli_get(c, "--cache-k");
     o->v_type = cli_get(c, "--cache-v");
     o->logits = cli_get(c, "--logits");

@@ -19,6 +19,8 @@ static int prove(cli *c, const precis_model *m)
     enum { ROWS = 64 };
     precis_overflow rows[ROWS];
     precis_model_info info = { .size = sizeof info };
+    const precis_status sound = precis_model_check(m); /* no proof holds for scales that are NaN */
+    if (sound) return cli_fail(c, sound);
     precis_model_get_info(m, &info);
     json_t *list = json_array();
     size_t bad = 0, proved = 0, floats = 0;

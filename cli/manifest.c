@@ -138,10 +138,10 @@ precis_status cli_manifest_text(void *user, const precis_job *job, const char **
     json_t *calibration = *job->calibration ? json_loads(job->calibration, 0, &e) : NULL;
     const bool memory = calibration || !*job->calibration || json_error_code(&e) != json_error_out_of_memory;
     o = with(o, "calibration", calibration || !memory ? calibration : json_null());
-    x->text = o && !cli_lacks_memory(x->c) ? json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_SORT_KEYS)
-                                           : NULL;
+    if (o && !cli_lacks_memory(x->c))
+        x->text = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(9) | JSON_SORT_KEYS);
     json_decref(o);
-    if (!x->text) return PRECIS_ENOMEM;
+    if (!x->text || cli_lacks_memory(x->c)) return PRECIS_ENOMEM; /* what is dumped may lack a part, too */
     *text = x->text;
     *len = strlen(x->text);
     return PRECIS_OK;

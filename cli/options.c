@@ -47,6 +47,25 @@ bool cli_int(const cli *c, const char *name, int64_t dflt, int64_t lo, int64_t h
     return false;
 }
 
+bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out)
+{
+    const char *s = cli_get(c, "--arithmetic");
+    *out = cli_has(c, "--weights-only") ? PRECIS_REFERENCE : dflt;
+    if (!s) return true;
+    if (*out != PRECIS_FAST) {
+        cli_usage(c, "--arithmetic %s and --weights-only or --emulate are different arithmetics: give one", s);
+        return false;
+    }
+    if (!strcmp(s, "exact")) return true;
+    if (!strcmp(s, "bf16")) *out = PRECIS_BF16;
+    else if (!strcmp(s, "auto")) *out = precis_arithmetic_best(c->ctx);
+    else {
+        cli_usage(c, "--arithmetic %s is none of exact, bf16 and auto", s);
+        return false;
+    }
+    return true;
+}
+
 bool cli_pack(const cli *c, precis_pack dflt, precis_pack *out)
 {
     static const char *const names[] = { "off", "load", "background" };

@@ -24,7 +24,7 @@ static bool cache_folder(char *path, size_t room)
 }
 
 /* What a copy is of: the file as it is on the disk, and who packed it. */
-static bool name_of(const char *model, char hex[65])
+static bool cache_name(const char *model, char hex[65])
 {
     char real[4096], text[4400];
     struct stat st;
@@ -47,7 +47,7 @@ precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room
     precis_convert_options o = PRECIS_CONVERT_OPTIONS_INIT;
     snprintf(path, room, "%s", model);
     char folder[3800];
-    if (!name_of(model, hex) || !cache_folder(folder, sizeof folder)) {
+    if (!cache_name(model, hex) || !cache_folder(folder, sizeof folder)) {
         if (!c->quiet)
             fprintf(stderr,
                     "note: %s cannot be packed into the cache folder (only single files can be); it is packed in "

@@ -34,7 +34,8 @@ static const cli_option options[] = {
       "model)" },
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
     { "--allow-nan", 0, NULL,
-      "tensors that are copied as they are may hold NaN and infinity (default: an error that names the first)" },
+      "tensors that keep their type may hold NaN and infinity (default: an error that names the first); in one "
+      "that gets another type they are an error all the same" },
     { "--strict", 0, NULL, "a width that forbids a type is an error, not a substitute" },
     { "--replay", 0, "MANIFEST",
       "make the file of OUT.manifest.json again, and compare; MODEL, --calib and the like name inputs that do not lie "
@@ -50,10 +51,11 @@ static const cli_option options[] = {
       "keep finished pieces beside OUT (OUT.resume), and go on from those of a run that was stopped: the same bytes" },
     { "--bench", 0, NULL, "measure tokens per second of both models too" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
+    { "--arithmetic", 0, "NAME", "of that evaluation: exact (default), bf16, or auto, the faster here" },
     { 0 },
 };
 
-static json_t *eval_json(const precis_eval_result *e)
+static json_t *eval_json(const cli *c, const precis_eval_result *e)
 {
     json_t *j = json_pack("{s:f, s:f, s:I}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens", (json_int_t)e->tokens);
     if (e->has_reference) {
@@ -62,7 +64,9 @@ static json_t *eval_json(const precis_eval_result *e)
         json_object_update(j, more);
         json_decref(more);
     }
-    json_object_set_new(j, "arithmetic", json_string("fast"));
+    precis_arithmetic arithmetic;
+    cli_arithmetic(c, PRECIS_FAST, &arithmetic); /* it was looked at before the work began */
+    json_object_set_new(j, "arithmetic", json_string(precis_arithmetic_name(arithmetic)));
     return j;
 }
 
@@ -112,7 +116,7 @@ static int job_json(cli *c, const precis_job *job, const char *out, const speeds
         json_object_set_new(o, "plan",
                             json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound,
                                       "exact", job->solution.exact));
-    if (job->evaluated) json_object_set_new(o, "eval", eval_json(&job->eval));
+    if (job->evaluated) json_object_set_new(o, "eval", eval_json(c, &job->eval));
     if (speed->done)
         json_object_set_new(o, "bench",
                             json_pack("{s:{s:f, s:f}, s:{s:f, s:f}}", "original", "prefill_tok_s",
@@ -236,6 +240,7 @@ static int get_job_options(cli *c, precis_job_options *o)
     o->imatrix = cli_get(c, "--imatrix");
     o->no_calibration = cli_has(c, "--no-calib");
     o->no_eval = cli_has(c, "--no-eval");
+    if (!cli_arithmetic(c, PRECIS_FAST, &o->eval.arithmetic)) return EXIT_USAGE;
     o->eval.windows = (uint32_t)chunks;
     o->eval.window = (uint32_t)ctx;
     rc = get_method(c, &o->quant);

@@ -38,12 +38,34 @@ char *cli_printable(char *s)
     return s;
 }
 
-void cli_put_text(const char *s, size_t n)
+static bool to_terminal(void)
 {
     static int terminal = -1; /* one stdout a process */
-    bool control;
     if (terminal < 0) terminal = isatty(STDOUT_FILENO);
-    if (!terminal) {
+    return terminal;
+}
+
+void cli_put_quoted(const char *s, size_t n)
+{
+    bool control;
+    putchar('"');
+    for (size_t at = 0, k; at < n; at += k) {
+        k = character(s + at, n - at, &control);
+        const bool escaped = k ? control : to_terminal(); /* a byte token is a part of a character */
+        if (s[at] == '"' || s[at] == '\\') printf("\\%c", s[at]);
+        else if (s[at] == '\n') printf("\\n");
+        else if (!escaped) fwrite(s + at, 1, k ? k : 1, stdout);
+        for (size_t i = 0; escaped && s[at] != '\n' && i < (k ? k : 1); i++)
+            printf("\\x%02x", (unsigned char)s[at + i]);
+        k = k ? k : 1;
+    }
+    putchar('"');
+}
+
+void cli_put_text(const char *s, size_t n)
+{
+    bool control;
+    if (!to_terminal()) {
         fwrite(s, 1, n, stdout);
         return;
     }

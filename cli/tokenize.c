@@ -57,14 +57,9 @@ static int print_tokens(cli *c, precis_tokenizer *t, const int32_t *ids, size_t 
     for (size_t i = 0; i < n; i++) {
         size_t len;
         const char *p = precis_tokenizer_piece(t, ids[i], 1, &len);
-        printf("%7d  \"", ids[i]);
-        for (size_t k = 0; k < len; k++) {
-            if (p[k] == '"' || p[k] == '\\') printf("\\%c", p[k]);
-            else if (p[k] == '\n') printf("\\n");
-            else if ((unsigned char)p[k] < 32 || p[k] == 127) printf("\\x%02x", (unsigned char)p[k]);
-            else putchar(p[k]);
-        }
-        printf("\"\n");
+        printf("%7d  ", ids[i]);
+        cli_put_quoted(p, len);
+        putchar('\n');
     }
     return cli_done(c);
 }
@@ -107,7 +102,7 @@ static int render_chat(cli *c)
                                                     cli_get(c, "--bos"), cli_get(c, "--eos"), &out);
         if (st) rc = cli_fail(c, st);
         else if (c->json) rc = cli_print_json(c, json_pack("{s:s}", "text", out));
-        else fputs(out, stdout), rc = cli_done(c);
+        else cli_put_text(out, strlen(out)), rc = cli_done(c);
         precis_text_free(c->ctx, out);
     }
     while (n) free(owned[--n]);

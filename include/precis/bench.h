@@ -25,7 +25,8 @@ typedef struct precis_bench_result {
     uint64_t rss_bytes;                       /* of the process, at its largest                            */
     /* What this machine could do at best, measured now: reading the weights, and the keys and values of a token's own
      * context, once per token at the speed that memory is read with the same threads; and the same multiplications (int8 of
-     * quantized weights, f32 fma of others and of attention) in registers, at the instruction set in use. */
+     * quantized weights, or bf16 in that arithmetic, f32 fma of others and of attention) in registers, at the instruction
+     * set in use. */
     double   read_bytes_s, multiply_s;
     double   limit_prefill_tok_s, limit_decode_tok_s;
     uint64_t weight_bytes;                    /* read per token; of experts, those that it goes to         */

@@ -4,6 +4,7 @@
 
 #include "precis/base.h"
 #include "precis/bench.h"
+#include "precis/chat.h"
 #include "precis/convert.h"
 #include "precis/eval.h"
 #include "precis/graph.h"
@@ -18,6 +19,7 @@
 #include "precis/read.h"
 #include "precis/report.h"
 #include "precis/run.h"
+#include "precis/session.h"
 #include "precis/task.h"
 #include "precis/text.h"
 

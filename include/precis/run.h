@@ -12,12 +12,17 @@
 extern "C" {
 #endif
 
-/* PRECIS_FAST: the kernels that `precis run` uses (int8 activations for quantized weights).
+/* PRECIS_FAST: the kernels that `precis run` uses (int8 activations for quantized weights): the exact arithmetic, of which
+ * eval and gates speak unless they are asked for another.
  * PRECIS_REFERENCE: dequantized weights, f32 activations ("weights-only").
- * PRECIS_EMULATED: the same, and activations rounded to the scheme that the model names (precis.activations). */
-typedef enum precis_arithmetic { PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED } precis_arithmetic;
-/* "fast", "weights-only", "emulated"; static storage. */
+ * PRECIS_EMULATED: the same, and activations rounded to the scheme that the model names (precis.activations).
+ * PRECIS_BF16: weights (but those of F32) and activations as bfloat16, summed in f32 over whole rows in the order of AMX's
+ * tiles: the fastest for prompts on a processor that has them. Its bits, too, are the same on every machine. */
+typedef enum precis_arithmetic { PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16 } precis_arithmetic;
+/* "fast", "weights-only", "emulated", "bf16"; static storage. */
 PRECIS_API const char *precis_arithmetic_name(precis_arithmetic arithmetic);
+/* PRECIS_BF16 where the context's processor has tiles for it, else PRECIS_FAST. */
+PRECIS_API precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx);
 
 /* ---- any graph ------------------------------------------------------------------------------------ */
 typedef struct precis_program precis_program;
@@ -68,13 +73,17 @@ typedef struct precis_runner_options {
     precis_arithmetic arithmetic;
     uint32_t          context;    /* tokens per sequence; 0: the model's own, at most 4096             */
     uint32_t          sequences;  /* that live side by side; 0: 1                                      */
-    uint32_t          batch;      /* tokens of one call at most; 0: 256, which costs prompts 0 to 4 % and takes half of the buffers of 512 */
+    uint32_t          batch;      /* tokens of one call at most; 0: 256 (bf16: 512, for which
+                                     weights are decoded once) */
     uint32_t          outputs;    /* logit rows of one call at most; 0: 1                              */
     const char       *k_type;     /* "f32" "f16" "int8" "int4", or one for each layer with commas; NULL: f16, or what the model says */
     const char       *v_type;
     precis_pack       pack;       /* what becomes of weights that are not packed yet                   */
+    uint32_t          pages;      /* of the KV cache, that all sequences have together at most (precis_runner_info.page
+                                     tokens each); 0: as many as they need when all are full */
 } precis_runner_options;
-#define PRECIS_RUNNER_OPTIONS_INIT { sizeof(precis_runner_options), PRECIS_FAST, 0, 0, 0, 0, NULL, NULL, PRECIS_PACK_OFF }
+#define PRECIS_RUNNER_OPTIONS_INIT \
+    { sizeof(precis_runner_options), PRECIS_FAST, 0, 0, 0, 0, NULL, NULL, PRECIS_PACK_OFF, 0 }
 
 /* The model must outlive the runner. PRECIS_EUNSUPPORTED names the architecture, key or tensor; PRECIS_EFORMAT a
  * weight that is NaN or infinite (precis_model_check), where weights are not packed in the background. */
@@ -87,26 +96,46 @@ typedef struct precis_runner_info {
     uint64_t kv_bytes, work_bytes; /* memory beside the weights */
     uint32_t width;                /* of a row of the net */
     int      encoder;              /* its outputs are rows of that width, not logits (BERT) */
+    uint32_t page;                 /* tokens of a page of the KV cache */
+    uint32_t pages, pages_held;    /* that there may be; that sequences hold now */
+    uint64_t kv_held_bytes;        /* memory of pages so far; kv_bytes is what all of them take */
 } precis_runner_info;
 PRECIS_API void precis_runner_get_info(const precis_runner *r, precis_runner_info *info);
 
 /* One row of a call: a token at a position of a sequence. want: its logits are an output. What comes out depends neither on the other rows of a call, nor on threads, nor on
  * whether weights are packed. */
 typedef struct precis_row { int32_t token; uint32_t position, sequence; int want; } precis_row;
+/* ---- sequences ------------------------------------------------------------------------------------------
+ * A sequence takes a page of the KV cache whenever it has filled the one before. Where the context has a limit on
+ * memory (precis_ctx_set_memory_limit), all pages have theirs from the beginning, so that none is refused later;
+ * elsewhere memory comes as sequences fill, between the runs of the net, and stays with the runner. */
+
+/* Tokens in a sequence; 0 when there is no such sequence. */
+PRECIS_API uint32_t precis_runner_length(const precis_runner *r, uint32_t sequence);
+/* The sequence keeps its first `from` tokens; pages behind them are free for others. PRECIS_EINVAL when it has
+ * fewer. */
+PRECIS_API precis_status precis_runner_drop(precis_runner *r, uint32_t sequence, uint32_t from);
+/* The first n tokens of a sequence become another's, too, in place of what that one had. Nothing is computed or
+ * copied: both have the same pages, until one of them writes into the last. What follows has the same bits as after
+ * tokens of its own. PRECIS_EINVAL when `from` has fewer, or is `to`. */
+PRECIS_API precis_status precis_runner_copy(precis_runner *r, uint32_t from, uint32_t to, uint32_t n);
+
 /* Compute n rows. Positions of a sequence must follow on without gaps; a position that was there before
  * begins the sequence anew from it. *logits: [wanted rows][vocabulary], owned by the runner until the next call.
  * PRECIS_EINVAL naming the row: token outside the vocabulary, position beyond the context, ... PRECIS_EFORMAT when a logit
  * is not finite: it names the weight that is not, or the layer where it began and what helps; logits that are handed out
- * are finite. A call that fails leaves sequences as long as they were; one that was stopped in its work ends those that it
- * began anew where it began them. */
+ * are finite. PRECIS_ENOMEM when pages are wanted and all are in use, or there is no memory for more. A call that
+ * fails leaves sequences as long as they were, with the pages that they had; one that was stopped in its work ends
+ * those that it began anew where it began them. */
 PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits);
 /* Are all weights finite? Waits for the look at them that PRECIS_PACK_BACKGROUND does beside the first tokens; without
  * this call, what it finds ends the next precis_runner_decode. PRECIS_EFORMAT names tensor and element. */
 PRECIS_API precis_status precis_runner_check(precis_runner *r);
 
 /* Prompt lookup: what followed the last tokens where they stood before is decoded along with the next token, and logits that were guessed right need no call. The same
- * logits, bit for bit, as a call for each token; guessing stops while it does not pay. For one sequence of a runner, whose outputs limit the guess (8 is best). The
- * runner must outlive it; one thread at a time. */
+ * logits, bit for bit, as a call for each token; guessing stops while it does not pay. For one sequence of a runner, whose outputs limit the guess (8 is best);
+ * others may have their own, and a guess is given up when another call is made in between. The runner must outlive it; one
+ * thread at a time. */
 typedef struct precis_lookup precis_lookup;
 typedef struct precis_lookup_info { uint32_t size; uint64_t calls, drafted, accepted; } precis_lookup_info;
 PRECIS_API precis_status precis_lookup_open(precis_ctx *ctx, precis_lookup **out, precis_runner *r, uint32_t sequence);
@@ -126,8 +155,10 @@ typedef struct precis_sampler_options {
     float    repetition;  /* penalty on tokens among the last `window`, as CTRL's; 1: none           */
     uint32_t window;
     uint64_t seed;
+    float    frequency;   /* taken off a logit for each time that the token stands among the last `window` */
+    float    presence;    /* taken off once, when it does                                            */
 } precis_sampler_options;
-#define PRECIS_SAMPLER_OPTIONS_INIT { sizeof(precis_sampler_options), 0.8f, 40, 0.95f, 0.05f, 1.0f, 64, 0 }
+#define PRECIS_SAMPLER_OPTIONS_INIT { sizeof(precis_sampler_options), 0.8f, 40, 0.95f, 0.05f, 1.0f, 64, 0, 0, 0 }
 
 typedef struct precis_sampler precis_sampler;
 /* PRECIS_EINVAL naming the option that is out of range. */
@@ -137,6 +168,8 @@ PRECIS_API void precis_sampler_close(precis_sampler **sampler);
 PRECIS_API int32_t precis_sampler_next(precis_sampler *s, const float *logits);
 /* A token of the prompt joins the history. */
 PRECIS_API void precis_sampler_accept(precis_sampler *s, int32_t token);
+/* The history is empty; the seed goes on where it is. */
+PRECIS_API void precis_sampler_forget(precis_sampler *s);
 
 #ifdef __cplusplus
 }

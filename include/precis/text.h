@@ -35,6 +35,8 @@ PRECIS_API void precis_ids_free(precis_tokenizer *t, int32_t *ids);
  * next call. */
 PRECIS_API const char *precis_tokenizer_piece(precis_tokenizer *t, int32_t id, int special, size_t *len);
 PRECIS_API uint32_t precis_tokenizer_size(const precis_tokenizer *t);
+/* How many of n bytes are whole characters: a token may end within one. */
+PRECIS_API size_t precis_text_whole(const char *text, size_t n);
 /* -1 when there is none. */
 PRECIS_API int32_t precis_tokenizer_bos(const precis_tokenizer *t);
 PRECIS_API int32_t precis_tokenizer_eos(const precis_tokenizer *t);

@@ -9,6 +9,8 @@ typedef struct pcs_heap {
     void *(*alloc)(precis_ctx *ctx, uint64_t bytes);
     /* NULL is a no-op. */
     void (*release)(precis_ctx *ctx, void *memory, uint64_t bytes);
+    /* From one place of it to another. */
+    void (*copy)(void *to, const void *from, uint64_t bytes);
 } pcs_heap;
 
 #endif

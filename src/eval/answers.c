@@ -1,4 +1,5 @@
 /* answers.c - what a model answers: log-likelihoods of continuations, greedy generation, and the summary of both. */
+#include "base/options.h"
 #include "eval/eval.h"
 #include "eval/task.h"
 
@@ -6,6 +7,7 @@
 #include "base/pool.h"
 #include "graph/arch.h"
 #include "model/model.h"
+#include "precis/session.h"
 #include "text/tokenizer.h"
 
 #include <math.h>
@@ -26,6 +28,7 @@ typedef struct {
     float *row, *spare; /* logits behind token row_at of the cache; row_at < 0: none */
     int64_t row_at;
     precis_row *rows;
+    precis_session *session; /* that generates, in the same sequence; NULL: nothing has been generated */
 } answerer;
 
 static precis_status start(answerer *a, precis_ctx *ctx, const precis_model *m, const precis_eval_options *o)
@@ -67,6 +70,7 @@ static void stop(answerer *a)
     pcs_free(a->ctx, a->rows);
     pcs_free(a->ctx, a->row);
     pcs_free(a->ctx, a->spare);
+    precis_session_close(&a->session);
     precis_runner_close(&a->r);
     precis_tokenizer_close(&a->t);
 }
@@ -283,45 +287,40 @@ static void numbers(const char *text, char strict[32], char flexible[32])
     if (last) bare_number(last, n, flexible);
 }
 
-static precis_status generate(answerer *a, const pcs_item *item, precis_answer *out)
+/* Greedy, until another question begins; prompts that begin alike are computed once. */
+static precis_status open_session(answerer *a)
 {
     static const char *const stops[] = { "Question:", "</s>", "<|im_end|>" };
+    if (a->session) return PRECIS_OK;
+    precis_sampler_options greedy = PRECIS_SAMPLER_OPTIONS_INIT;
+    greedy.temperature = 0;
+    precis_session_options o = PRECIS_SESSION_OPTIONS_INIT;
+    o.sampler = &greedy;
+    o.stops = stops;
+    o.n_stops = sizeof stops / sizeof *stops;
+    o.special = 1;
+    o.predict = GENERATED < a->context / 2 ? GENERATED : a->context / 2;
+    return precis_session_open(a->ctx, &a->session, a->r, a->t, &o);
+}
+
+static precis_status generate(answerer *a, const pcs_item *item, precis_answer *out)
+{
     int32_t *ids = NULL;
-    size_t n = 0;
-    precis_status st = encode(a, item->context, strlen(item->context), &ids, &n);
-    size_t left = GENERATED < a->context / 2 ? GENERATED : a->context / 2;
-    const size_t cut = !st && n + left > a->context ? n + left - a->context : 0;
-    pcs_buf text;
-    pcs_buf_init(&text, a->ctx, 1 << 20);
+    size_t n = 0, len;
+    const size_t left = GENERATED < a->context / 2 ? GENERATED : a->context / 2;
+    precis_status st = open_session(a);
+    if (!st && a->n_cached) st = precis_runner_drop(a->r, 0, 0); /* the sequence holds a choice's tokens */
+    a->n_cached = 0;
+    a->row_at = -1;
+    if (!st) st = encode(a, item->context, strlen(item->context), &ids, &n);
+    const size_t cut = !st && n + left > a->context ? n + left - a->context : 0; /* the beginning goes */
     if (!st && !n) st = pcs_fail(a->ctx, PRECIS_EINVAL, "an empty prompt");
-    if (!st) {
-        const int32_t *p = ids + cut;
-        scores ignored = { 0, true };
-        n -= cut;
-        size_t from = shared(a, p, n - 1);
-        st = feed(a, p, from, n - 1, SIZE_MAX, &ignored);
-        int32_t token = p[n - 1];
-        for (bool done = false; !st && !done && left--; n++) {
-            const float *logits;
-            const precis_row row = { token, (uint32_t)n - 1, 0, 1 };
-            size_t best, len;
-            st = precis_runner_decode(a->r, &row, 1, &logits);
-            if (st) break;
-            pcs_log_sum(&a->kernels, logits, a->vocabulary, &best);
-            token = (int32_t)best;
-            if (precis_tokenizer_ends(a->t, token)) break;
-            const char *piece = precis_tokenizer_piece(a->t, token, 1, &len);
-            st = pcs_buf_add(&text, piece, len);
-            for (size_t i = 0; i < sizeof stops / sizeof *stops && !st; i++) {
-                char *found = strstr(text.data, stops[i]);
-                if (found) *found = 0, done = true;
-            }
-        }
-    }
+    if (!st) st = precis_session_begin(a->session, ids + cut, n - cut);
+    if (!st) st = precis_session_run(&a->session, 1, NULL, NULL);
     char want[32], strict[32], flexible[32];
     if (!st) {
         bare_number(item->answer, strlen(item->answer), want);
-        numbers(text.data ? text.data : "", strict, flexible);
+        numbers(precis_session_text(a->session, &len), strict, flexible);
         *out = (precis_answer){ .loglik = NAN, .margin = NAN };
         out->right = !strcmp(strict, want);
         out->right_second = !strcmp(flexible, want);
@@ -329,16 +328,16 @@ static precis_status generate(answerer *a, const pcs_item *item, precis_answer *
         out->choice_second = (uint32_t)pcs_hash(flexible, strlen(flexible));
     }
     pcs_free(a->ctx, ids);
-    pcs_buf_free(&text);
     return st;
 }
 
 precis_status precis_eval_task(precis_ctx *ctx, const precis_model *model, const precis_task *t,
                                const precis_eval_options *opts, precis_answer *answers, double *logliks)
 {
-    static const precis_eval_options defaults = PRECIS_EVAL_OPTIONS_INIT;
+    precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     answerer a;
-    precis_status st = start(&a, ctx, model, opts ? opts : &defaults);
+    pcs_options_take(&o, sizeof o, opts);
+    precis_status st = start(&a, ctx, model, &o);
     for (size_t i = 0; i < t->n && !st; i++) {
         const pcs_item *item = &t->items[i];
         answers[i] = (precis_answer){ 0 };

@@ -51,7 +51,7 @@ precis_status pcs_logits_open(precis_ctx *ctx, pcs_logits *l, const char *path, 
     if (!st) st = check_keys(l->file, of, reference);
     if (st) return st;
     const pcs_tensor *codes = pcs_model_tensor(l->file, "logits"), *rows = pcs_model_tensor(l->file, "rows");
-    const bool both = codes && rows && !strcmp(codes->format->name, "I16") && !strcmp(rows->format->name, "F64");
+    const bool both = codes && rows && codes->format == &pcs_format_i16 && rows->format == &pcs_format_f64;
     const uint64_t n = l->n, vocabulary = l->vocabulary;
     if (!both || codes->dims != 2 || (uint64_t)codes->ne[0] != vocabulary || (uint64_t)codes->ne[1] != n ||
         rows->dims != 2 || rows->ne[0] != FIELDS || (uint64_t)rows->ne[1] != n)
@@ -126,7 +126,7 @@ precis_status pcs_logits_write(precis_ctx *ctx, const char *path, const pcs_logi
         { .name = "precis.logits.arithmetic", .type = PCS_KEY_STRING, .v.text = { arithmetic, strlen(arithmetic) } },
         { .name = "precis.logits.window", .type = PCS_KEY_U32, .v.u = of->window },
     };
-    const pcs_format *i16 = pcs_format_by_name("I16"), *f64 = pcs_format_by_name("F64");
+    const pcs_format *i16 = &pcs_format_i16, *f64 = &pcs_format_f64;
     const pcs_gguf_tensor tensors[] = { { "logits", i16, 2, { v, n }, (uint64_t)n * (uint64_t)v * 2, false },
                                         { "rows", f64, 2, { FIELDS, n }, (uint64_t)n * FIELDS * 8, false } };
     uint64_t bytes;

@@ -66,6 +66,10 @@ typedef struct pcs_format {
     double bound;            /* RTN: |w - decoded| <= bound * max|w| of the block (plus half the
                                 smallest f16 step); tests hold every row to it               */
     const char *substitute;  /* type to use when a row's length does not fit the block, or a number is too large */
+    const char *twin;        /* type with the same codes that GGUF has an id for, and scales of f16; NULL: none */
+    const char *dtype;       /* as which a transformers folder has such numbers; NULL: it has them as others */
+    bool scaled_whole;       /* stands on a scale of the whole tensor, NAME.scale, under which it reaches up to `largest` */
+    bool internal;           /* of sums and of activations: no weight is put into it */
     /* -- schemes: any row length, parameters per row or tensor --------------------------------- */
     uint32_t head;           /* bytes of parameters at the start of each row                 */
     bool padded;             /* rows of any length; the last block is filled up with zeros   */
@@ -94,6 +98,9 @@ typedef struct pcs_format {
 
 /* The table, in the order of formats.def; ends with NULL. */
 extern const pcs_format *const pcs_formats[];
+/* Plain numbers, of memory and of other tools' files; every other format is found by what its row says. */
+extern const pcs_format pcs_format_f32, pcs_format_f16, pcs_format_bf16, pcs_format_f64;
+extern const pcs_format pcs_format_i8, pcs_format_i16, pcs_format_i32, pcs_format_u8;
 /* By GGUF id or by name in any case; NULL when there is none. */
 const pcs_format *pcs_format_by_id(uint32_t id);
 const pcs_format *pcs_format_by_name(const char *name);

@@ -79,5 +79,5 @@ static void encode(const pcs_format *f, size_t n, const float *x, const float *w
 const pcs_format pcs_format_nvfp4 = {
     .name = "NVFP4", .id = 40, .block = 64, .bytes = 36, .kind = PCS_QUANT, .group = 16, .code_lo = -12, .code_hi = 12,
     .book = pcs_book_e2m1, .bound = 0.3, .substitute = "MXFP4", .unpack = unpack, .encode = encode,
-    .numbers = PCS_NO_NUMBERS, .largest = 448.0f * 6
+    .numbers = PCS_NO_NUMBERS, .largest = 448.0f * 6, .scaled_whole = true
 };

@@ -27,5 +27,5 @@ const pcs_format pcs_format_q8_k = {
     .name = "Q8_K", .id = 15, .block = 256, .bytes = 292, .kind = PCS_QUANT, .group = 256, .code_lo = -127,
     .code_hi = 127,
     .bound = 0.5 / 127 + 0.0006, .substitute = "Q8_0", .unpack = unpack, .pack = pack,
-    .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, false)), .largest = 65504.0f * 127
+    .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, false)), .largest = 65504.0f * 127, .internal = true
 };

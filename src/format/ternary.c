@@ -29,7 +29,7 @@ static void pack_row_ternary(size_t n, const int8_t *q, float d, int zero, uint8
 const pcs_format pcs_format_ternary = {
     .name = "TERNARY", .id = 1300, .block = 32, .bytes = 8, .kind = PCS_QUANT, .group = 32, .code_lo = -1,
     .code_hi = 1, .head = 4, .padded = true,
-    .tensor = true, .bound = 1.01, .unpack = unpack_ternary, .pack = pack_ternary, .unpack_row = row_ternary,
+    .tensor = true, .bound = 1.01, .twin = "TQ2_0", .unpack = unpack_ternary, .pack = pack_ternary, .unpack_row = row_ternary,
     .pack_row = pack_row_ternary,
     .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))
 };

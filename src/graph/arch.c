@@ -28,12 +28,11 @@ const pcs_arch *pcs_arch_by_name(const char *name)
 
 const pcs_arch *pcs_arch_of(const precis_model *m) { return pcs_arch_by_name(pcs_model_string(m, "general.architecture")); }
 
-precis_status pcs_arch_check(const precis_model *m) { return pcs_arch_of(m) ? pcs_counts_check(m) : PRECIS_OK; }
-
 precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm)
 {
     *out = NULL;
     *lm = (pcs_lm){ .wanted_context = lm->wanted_context, .most_rows = lm->most_rows, .most_wanted = lm->most_wanted };
+    if (m->net) return pcs_net_build(m, out, lm);
     const char *name = pcs_model_string(m, "general.architecture");
     const char *why = pcs_model_string(m, "precis.cannot_run");
     if (why) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: %.150s cannot be run yet; the model can be inspected and quantized", m->path, why);
@@ -42,7 +41,8 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
     if (arch) {
         precis_status st = pcs_net_check_names(m);
         if (st == PRECIS_OK) st = precis_graph_open(m->ctx, out);
-        if (st == PRECIS_OK) st = arch->build(m, *out, lm);
+        if (st == PRECIS_OK && arch->build) st = arch->build(m, *out, lm);
+        else if (st == PRECIS_OK) st = pcs_decoder_build(m, *out, lm, arch->decoder);
         if (st == PRECIS_OK) st = precis_graph_verify(*out);
         if (st) precis_graph_close(out);
         return st;
@@ -163,7 +163,10 @@ precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value 
     return w == -2 ? x : PCS_NODE(b, "rms_norm", layer, name, attrs, x, w);
 }
 
-static double softcap(const pcs_builder *b, const char *suffix) { return pcs_arch_float(b->m, suffix, pcs_usual_softcap(pcs_model_string(b->m, "general.architecture"), suffix), NULL); }
+static double softcap(const pcs_builder *b, pcs_cap cap)
+{
+    return pcs_arch_float(b->m, pcs_cap_key(cap), pcs_usual_softcap(pcs_arch_of(b->m), cap), NULL);
+}
 
 precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v)
 {
@@ -182,7 +185,7 @@ precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value 
     const precis_attr attrs[] = {
         precis_attr_real("scale", scale),
         precis_attr_int("window", window),
-        precis_attr_real("cap", softcap(b, "attn_logit_softcapping")),
+        precis_attr_real("cap", softcap(b, PCS_CAP_ATTENTION)),
         precis_attr_int("causal", !b->lm->encoder),
         { 0 },
     };
@@ -200,7 +203,7 @@ precis_status pcs_logits(pcs_builder *b, precis_value x)
     if (scale > 0) x = PCS_NODE(b, "scale", -1, "last_scaled", PRECIS_ATTRS(precis_attr_real("by", (double)scale)), x);
     if (w == -2) w = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
     lm->logits = pcs_low_rank(b, -1, name, "logits", plain, PCS_NODE(b, "matmul", -1, "logits", NULL, x, w), 0, lm->vocabulary, lm->vocabulary, lm->width);
-    const double cap = softcap(b, "final_logit_softcapping");
+    const double cap = softcap(b, PCS_CAP_LOGITS);
     if (cap > 0)
         lm->logits = PCS_NODE(b, "softcap", -1, "logits_capped", PRECIS_ATTRS(precis_attr_real("cap", cap)), lm->logits);
     precis_graph_output(b->g, lm->logits);

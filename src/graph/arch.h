@@ -2,6 +2,7 @@
 #ifndef PCS_ARCH_H
 #define PCS_ARCH_H
 
+#include "graph/folder.h"
 #include "graph/graph.h"
 
 /* What the language-model runner must know; every builder of one fills it. */
@@ -16,14 +17,40 @@ typedef struct pcs_lm {
     bool encoder;                                       /* rows see the whole of their sequence; no next tokens */
 } pcs_lm;
 
+/* A decoder of layers as llama's, and in what others differ. Norms of heads: never, where a model has them, always. */
+typedef enum { PCS_NEVER, PCS_IF_THERE, PCS_ALWAYS } pcs_presence;
+typedef struct pcs_decoder {
+    bool interleaved;       /* rotary pairs are neighbours; else half a head apart */
+    bool scaled_embedding;  /* by the root of the width */
+    bool post_norms;        /* norms after attention and after the feed-forward block, too */
+    bool two_bases;         /* layers with a window turn by a base of their own (rope.local.freq_base) */
+    pcs_presence head_norms;
+    bool inner_norms;       /* norms before the output of attention and before the down projection, where there are some */
+    const char *activation; /* op of (gate, up) */
+} pcs_decoder;
+
+enum { PCS_WINDOWS_NONE = 0, PCS_WINDOWS_ALL = -1 };
+
+/* Everything that precis knows of an architecture: it stands in one file, and no other file says its name. */
 typedef struct pcs_arch {
     const char *name; /* general.architecture */
-    precis_status (*build)(const precis_model *m, precis_graph *g, pcs_lm *lm);
+    precis_status (*build)(const precis_model *m, precis_graph *g, pcs_lm *lm); /* NULL: `decoder` says it */
+    const pcs_decoder *decoder;
     /* What llama.cpp needs of a file: keys (of the architecture, or "tokenizer..."), parted by blanks; and all tensors
      * that it takes, without the layer's number: it refuses a file that has others. */
     const char *keys, *tensors;
     /* Tensors of each layer that this architecture's models always have, though the graph could do without. */
     const char *needs;
+    /* -- where a file does not say it (usual.c) -------------------------------------------------------------------- */
+    int windows;          /* layers that have one, in a model with a window: PCS_WINDOWS_..., n: all but every n-th */
+    double attention_cap, logits_cap;
+    bool query_scale;     /* queries' products may be scaled by a number of the model's own (attention.scale) */
+    uint32_t wide_layers; /* with so many layers, by the width over the heads, not by a head's dimension; 0: never */
+    /* -- what the net is like -------------------------------------------------------------------------------------- */
+    bool encoder;           /* rows see the whole of their sequence */
+    bool learned_positions; /* a table of them; nothing is turned, no head is capped */
+    bool llama_windows;     /* llama.cpp's net has windows, in the usual layers */
+    pcs_hf hf;
 } pcs_arch;
 
 /* Keys of every architecture but the epsilon of its norms; tensors of every one, of attention, and of feed-forward
@@ -46,9 +73,21 @@ const pcs_arch *pcs_arch_of(const precis_model *m);
  * PRECIS_EUNSUPPORTED naming the architecture or setting that no graph has, PRECIS_EFORMAT the key or tensor that is
  * missing or wrong. */
 precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *lm);
-/* Of an architecture that is known: do its keys and its tensors fit (PRECIS_EFORMAT)? Whoever takes a model apart asks
- * this first, whether the model can be run or not. */
-precis_status pcs_arch_check(const precis_model *m);
+/* Model type of the folder that would be written of a model; NULL: its architecture has none. */
+const pcs_hf_type *pcs_hf_type_of(const precis_model *m);
+
+/* ---- what models take where a file does not say it (usual.c) ------------------------------------------------------ */
+/* Has a layer a window, in a model that has windows: usually; in this one, with the file's own pattern; and have all
+ * layers of it what is usual? arch NULL: one that is not known. */
+bool pcs_usual_window(const pcs_arch *arch, int64_t layer);
+bool pcs_layer_window(const precis_model *m, int64_t layer);
+bool pcs_usual_windows(const precis_model *m);
+/* The dimension whose root divides a query's products. */
+double pcs_usual_query_dim(const precis_model *m);
+/* Caps of scores and of logits, 0: none; and the key ARCH.key, which config.json calls alike. */
+typedef enum { PCS_CAP_ATTENTION, PCS_CAP_LOGITS, PCS_CAPS } pcs_cap;
+double pcs_usual_softcap(const pcs_arch *arch, pcs_cap cap);
+const char *pcs_cap_key(pcs_cap cap);
 
 /* ---- shared by the builders ------------------------------------------------------------------- */
 typedef struct pcs_builder {
@@ -101,8 +140,8 @@ precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool 
 void pcs_tensor_name(char *out, size_t cap, int layer, const char *name);
 /* Keys and values into the cache of a layer, and attention over it. */
 precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v);
-/* The llama net from embedding to logits, which others vary; biases and norms of heads are used where the model has them. */
-precis_status pcs_llama_graph(pcs_builder *b, bool interleaved, const char *activation);
+/* The net of a decoder from embedding to logits (decoder.c); biases are used where the model has them. */
+precis_status pcs_decoder_build(const precis_model *m, precis_graph *g, pcs_lm *lm, const pcs_decoder *d);
 /* The final norm has been applied: gather the wanted rows and make logits (tied to the embedding when
  * output.weight is absent). */
 precis_status pcs_logits(pcs_builder *b, precis_value x);

@@ -29,7 +29,7 @@ float pcs_scalar(pcs_builder *b, int layer, const char *name, const char *suffix
     snprintf(part, sizeof part, "%.60s.%s", name, suffix);
     pcs_tensor_name(full, sizeof full, layer, part);
     const pcs_tensor *t = pcs_model_tensor(b->m, full);
-    return t && t->n == 1 && !strcmp(t->format->name, "F32") ? pcs_bits_f32(pcs_load32(t->data)) : 0.0f;
+    return t && t->n == 1 && t->format == &pcs_format_f32 ? pcs_bits_f32(pcs_load32(t->data)) : 0.0f;
 }
 
 static bool has(pcs_builder *b, int layer, const char *name)
@@ -241,7 +241,7 @@ static double yarn(const pcs_builder *b, double base, double factor, int64_t i, 
 static const pcs_tensor *factors_of(pcs_builder *b, const char *name, int64_t n)
 {
     const pcs_tensor *t = pcs_model_tensor(b->m, name);
-    if (t && (t->n != (uint64_t)n || strcmp(t->format->name, "F32"))) {
+    if (t && (t->n != (uint64_t)n || t->format != &pcs_format_f32)) {
         pcs_graph_fail(b->g, PRECIS_EFORMAT, "tensor %s is not F32 [%lld]", name, (long long)n);
         return NULL;
     }

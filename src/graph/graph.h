@@ -115,6 +115,15 @@ typedef struct pcs_call {
 
 typedef void pcs_eval_fn(const pcs_call *c, uint32_t ith, uint32_t nth);
 
+/* Gradients of a loss: by each result of a node (NULL: none flows through it), and by each input, which backward adds
+ * to (NULL: not wanted). */
+typedef struct pcs_grads {
+    const float *const *out;
+    float *const *in;
+} pcs_grads;
+
+typedef void pcs_backward_fn(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth);
+
 struct pcs_op {
     const char *name;
     uint32_t min_in, max_in;
@@ -141,13 +150,21 @@ struct pcs_op {
     precis_status (*infer)(precis_graph *g, const pcs_node *n, pcs_value *out);
     /* Reference: defines the result to the last bit, on any number of threads. */
     pcs_eval_fn *eval;
-    /* The fast lowering's, when it differs: may take int8 activations (PCS_ACT) as input 0. */
+    /* The fast lowering's, when it differs: may take int8 or bf16 activations (PCS_ACT, PCS_ACT_BF16) as input 0. */
     pcs_eval_fn *fast;
     /* Bytes that each thread needs; NULL: none. */
     size_t (*scratch)(const pcs_call *c);
-    /* Add the gradient of a loss by each f32 input to din[i] (NULL: not wanted), given the result's
-     * gradient. One thread. NULL: not differentiable (yet). */
-    void (*backward)(const pcs_call *c, const float *dout, float *const *din);
+    /* Add to the gradients of f32 inputs, on any number of threads; operands hold what the run left in them. Each
+     * number of a gradient is one thread's and its sum has one order, so that its bits do not depend on how many
+     * threads there are. */
+    pcs_backward_fn *backward;
+    /* Bytes that each thread needs for it; NULL: none. */
+    size_t (*scratch_back)(const pcs_call *c);
+    /* Why there is no backward; every row has the one or the other. */
+    const char *not_differentiable;
+    /* backward is no derivative of eval: it takes what a rounding or a choice did as a constant (Bengio et al. 2013).
+     */
+    bool straight_through;
 };
 
 extern const pcs_op *const pcs_ops[];

@@ -36,48 +36,61 @@ precis_status pcs_kv_list(precis_ctx *ctx, const char *text, int part, size_t n,
     return PRECIS_OK;
 }
 
-static bool sizes(const pcs_kv *kv, uint64_t *k, uint64_t *v, uint64_t *s)
+/* Bytes of `keys` keys of all heads, their values, and one scale for each of them. */
+static bool sizes(const pcs_kv *kv, uint64_t keys, uint64_t *k, uint64_t *v, uint64_t *s)
 {
     uint64_t rows;
-    return pcs_mul_ok(kv->sequences, kv->heads, &rows) && pcs_mul_ok(rows, kv->capacity, &rows) && rows < (uint64_t)1 << 40 &&
-           pcs_mul_ok(rows, (uint64_t)(kv->kd + 1) / 2 * 2 * kv->kt->bits / 8, k) && pcs_mul_ok(rows, (uint64_t)kv->vp * kv->vt->bits / 8, v) &&
-           pcs_mul_ok(rows, sizeof(float), s);
+    return pcs_mul_ok(keys, kv->heads, &rows) && rows < (uint64_t)1 << 40 &&
+           pcs_mul_ok(rows, (uint64_t)(kv->kd + 1) / 2 * 2 * kv->kt->bits / 8, k) &&
+           pcs_mul_ok(rows, (uint64_t)kv->vp * kv->vt->bits / 8, v) && pcs_mul_ok(rows, sizeof(float), s);
 }
 
 bool pcs_kv_bytes(const pcs_kv *kv, uint64_t *bytes)
 {
-    uint64_t k, v, s;
-    if (!sizes(kv, &k, &v, &s)) return false;
+    uint64_t k, v, s, keys;
+    if (!pcs_mul_ok(kv->pages->most, (uint64_t)1 << kv->pages->shift, &keys)) return false;
+    if (!sizes(kv, keys, &k, &v, &s)) return false;
     *bytes = k + v + (kv->kt->scaled ? s : 0) + (kv->vt->scaled ? s : 0);
     return true;
 }
 
-precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv)
+precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv, pcs_pages *pages)
 {
-    uint64_t k, v, s;
-    if (!sizes(kv, &k, &v, &s)) return pcs_fail(ctx, PRECIS_EINVAL, "the KV cache is too large");
-    kv->k = kv->heap->alloc(ctx, k);
-    kv->v = kv->heap->alloc(ctx, v);
-    kv->ks = kv->kt->scaled ? kv->heap->alloc(ctx, s) : NULL;
-    kv->vs = kv->vt->scaled ? kv->heap->alloc(ctx, s) : NULL;
-    if (kv->k && kv->v && (kv->ks || !kv->kt->scaled) && (kv->vs || !kv->vt->scaled)) return PRECIS_OK;
-    pcs_kv_close(ctx, kv);
-    return PRECIS_ENOMEM;
+    uint64_t k, v, s, all;
+    kv->pages = pages;
+    if (!pcs_kv_bytes(kv, &all) || !sizes(kv, (uint64_t)1 << pages->shift, &k, &v, &s))
+        return pcs_fail(ctx, PRECIS_EINVAL, "the KV cache is too large");
+    kv->k_at = pcs_pages_room(pages, k);
+    kv->v_at = pcs_pages_room(pages, v);
+    kv->ks_at = pcs_pages_room(pages, kv->kt->scaled ? s : 0);
+    kv->vs_at = pcs_pages_room(pages, kv->vt->scaled ? s : 0);
+    return PRECIS_OK;
 }
 
-void pcs_kv_close(precis_ctx *ctx, pcs_kv *kv)
+/* Where a key of a head lies, its value, and their scales. All that lies behind it in its page follows; a key's tile is
+ * that of its position rounded down to 16. */
+typedef struct { uint8_t *key, *value; float *ks, *vs; } place;
+
+static place place_of(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos)
 {
-    uint64_t k, v, s;
-    if (!kv->heap || !sizes(kv, &k, &v, &s)) return;
-    kv->heap->release(ctx, kv->k, k);
-    kv->heap->release(ctx, kv->v, v);
-    kv->heap->release(ctx, kv->ks, s);
-    kv->heap->release(ctx, kv->vs, s);
-    kv->k = kv->v = NULL;
-    kv->ks = kv->vs = NULL;
+    const uint32_t shift = kv->pages->shift;
+    uint8_t *page = pcs_page_at(kv->pages, sequence, pos);
+    const size_t row = ((size_t)head << shift) + (pos & ((1u << shift) - 1));
+    const size_t dims = (kv->kd + 1) / 2 * 2;
+    return (place){
+        page + kv->k_at + (row & ~(size_t)15) * dims * kv->kt->bits / 8,
+        page + kv->v_at + row * kv->vp * kv->vt->bits / 8,
+        kv->kt->scaled ? (float *)(void *)(page + kv->ks_at) + row : NULL,
+        kv->vt->scaled ? (float *)(void *)(page + kv->vs_at) + row : NULL,
+    };
 }
 
-static size_t row_of(const pcs_kv *kv, uint32_t sequence, uint32_t head) { return ((size_t)sequence * kv->heads + head) * kv->capacity; }
+/* Where the part of [pos, last) ends that lies in the page of `pos`. */
+static uint32_t part_end(const pcs_kv *kv, uint32_t pos, uint32_t last)
+{
+    const uint32_t end = ((pos >> kv->pages->shift) + 1) << kv->pages->shift;
+    return end < last ? end : last;
+}
 
 /* Codes of a vector: int8 symmetric by max / 127; int4 by the signed largest / -8, so that it is exact. */
 static float scale_of(const float *x, uint32_t n, uint32_t bits)
@@ -108,13 +121,11 @@ static void to_halves(const float *x, uint32_t n, uint16_t *h)
     for (uint32_t i = 0; i < n; i++) h[i] = pcs_f32_to_f16(x[i]);
 }
 
-static void put_key(pcs_kv *kv, size_t row, uint32_t pos, const float *x)
+static void put_key(const pcs_kv *kv, const place *at, uint32_t lane, const float *x)
 {
-    const size_t dims = (kv->kd + 1) / 2 * 2;
-    uint8_t *tile = kv->k + (row + (pos & ~15u)) * dims * kv->kt->bits / 8;
-    const uint32_t lane = pos & 15;
+    uint8_t *tile = at->key;
     const float d = kv->kt->scaled ? scale_of(x, kv->kd, kv->kt->bits) : 1.0f, inv = d != 0.0f ? 1.0f / d : 0.0f;
-    if (kv->ks) kv->ks[row + pos] = d;
+    if (at->ks) *at->ks = d;
     for (uint32_t i = 0; i < kv->kd && kv->kt->bits == 16; i += HALVES) {
         uint16_t h[HALVES];
         const uint32_t n = kv->kd - i < HALVES ? kv->kd - i : HALVES;
@@ -122,18 +133,18 @@ static void put_key(pcs_kv *kv, size_t row, uint32_t pos, const float *x)
         for (uint32_t k = 0; k < n; k++) pcs_store16(tile + ((size_t)(i + k) * 16 + lane) * 2, h[k]);
     }
     for (uint32_t i = 0; i < kv->kd && kv->kt->bits != 16; i++) {
-        const size_t at = (size_t)i * 16 + lane;
-        if (kv->kt->bits == 32) memcpy(tile + at * 4, &x[i], 4);
-        else if (kv->kt->bits == 8) ((int8_t *)tile)[at] = (int8_t)code(x[i], inv, -127, 127);
+        const size_t to = (size_t)i * 16 + lane;
+        if (kv->kt->bits == 32) memcpy(tile + to * 4, &x[i], 4);
+        else if (kv->kt->bits == 8) ((int8_t *)tile)[to] = (int8_t)code(x[i], inv, -127, 127);
         else put_nibble(tile + i / 2 * 16 + lane, i & 1, code(x[i], inv, -8, 7));
     }
 }
 
-static void put_value(pcs_kv *kv, size_t row, uint32_t pos, const float *x)
+static void put_value(const pcs_kv *kv, const place *at, const float *x)
 {
-    uint8_t *dst = kv->v + (row + pos) * kv->vp * kv->vt->bits / 8;
+    uint8_t *dst = at->value;
     const float d = kv->vt->scaled ? scale_of(x, kv->vd, kv->vt->bits) : 1.0f, inv = d != 0.0f ? 1.0f / d : 0.0f;
-    if (kv->vs) kv->vs[row + pos] = d;
+    if (at->vs) *at->vs = d;
     if (kv->vt->bits == 16) {
         to_halves(x, kv->vd, (uint16_t *)(void *)dst);
         return;
@@ -145,55 +156,78 @@ static void put_value(pcs_kv *kv, size_t row, uint32_t pos, const float *x)
     }
 }
 
-void pcs_kv_put(pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos, const float *key, const float *value)
+void pcs_kv_put(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos, const float *key, const float *value)
 {
-    const size_t row = row_of(kv, sequence, head);
-    put_key(kv, row, pos, key);
-    put_value(kv, row, pos, value);
+    const place at = place_of(kv, sequence, head, pos);
+    put_key(kv, &at, pos & 15, key);
+    put_value(kv, &at, value);
 }
 
 bool pcs_kv_few(const pcs_kv *kv, size_t rows) { return rows <= PCS_FEW && (kv->vt->bits != 4 || kv->vp % 32 == 0); }
 
-static const uint8_t *key_at(const pcs_kv *kv, size_t row) { return kv->k + row * ((kv->kd + 1) / 2 * 2) * kv->kt->bits / 8; }
-static const uint8_t *value_at(const pcs_kv *kv, size_t row) { return kv->v + row * kv->vp * kv->vt->bits / 8; }
-
 pcs_kv_span pcs_kv_span_of(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t next, uint32_t first, uint32_t last)
 {
-    const size_t row = row_of(kv, sequence, head);
-    const uint8_t *v = value_at(kv, row + first);
-    return (pcs_kv_span){ key_at(kv, row + last), v, value_at(kv, row + last), next < kv->heads ? key_at(kv, row_of(kv, sequence, next) + first) : v };
+    (void)sequence;
+    (void)head;
+    return (pcs_kv_span){ first, last, next < kv->heads ? next : UINT32_MAX };
 }
 
-void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span)
+void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
+                   uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span)
 {
-    const size_t row = row_of(kv, sequence, head) + first;
-    kernels->kv_scores(&(pcs_kv_scores_args){ q, rows, kv->kd, key_at(kv, row), kv->ks ? kv->ks + row : NULL, (int)kv->kt->bits, tiles, y, ldy, span->keys_end, span->values });
+    const uint32_t last = first + 16 * tiles;
+    const size_t tile = (kv->kd + 1) / 2 * 4 * (size_t)kv->kt->bits;
+    place at = place_of(kv, sequence, head, first);
+    for (uint32_t pos = first, end; pos < last; pos = end) {
+        end = part_end(kv, pos, last);
+        const place next = place_of(kv, sequence, head, end < last ? end : span->first);
+        kernels->kv_scores(&(pcs_kv_scores_args){ q, rows, kv->kd, at.key, at.ks, (int)kv->kt->bits, (end - pos) / 16,
+                                                  y + (pos - first), ldy, at.key + (end - pos) / 16 * tile,
+                                                  end < last ? next.key : next.value });
+        at = next;
+    }
 }
 
-void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate, const pcs_kv_span *span)
+void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
+                uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate, const pcs_kv_span *span)
 {
-    const size_t row = row_of(kv, sequence, head) + first;
-    kernels->kv_values(&(pcs_kv_values_args){ w, ldw, rows, n, kv->vp, value_at(kv, row), kv->vs ? kv->vs + row : NULL, (int)kv->vt->bits, y, kv->vp, accumulate, span->values_end, span->next });
+    const size_t row = (size_t)kv->vp * kv->vt->bits / 8;
+    for (uint32_t pos = first, end; pos < first + n; pos = end) {
+        end = part_end(kv, pos, first + n);
+        const place at = place_of(kv, sequence, head, pos);
+        const uint32_t stop = part_end(kv, pos, span->last); /* reading goes on to here, in the next call */
+        const uint8_t *next = stop < span->last ? place_of(kv, sequence, head, stop).value
+                              : span->next < kv->heads ? place_of(kv, sequence, span->next, span->first).key
+                                                       : at.value;
+        kernels->kv_values(&(pcs_kv_values_args){ w + (pos - first), ldw, rows, end - pos, kv->vp, at.value, at.vs,
+                                                  (int)kv->vt->bits, y, kv->vp, accumulate || pos > first,
+                                                  at.value + (stop - pos) * row, next });
+    }
 }
 
 void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile, float *panel)
 {
-    const size_t row = row_of(kv, sequence, head) + (size_t)tile * 16;
-    const uint8_t *src = key_at(kv, row);
-    if (kv->kt->bits == 32) memcpy(panel, src, (size_t)kv->kd * 16 * sizeof(float));
-    else if (kv->kt->bits == 16) kernels->f16_f32(&(pcs_f16_f32_args){ (const uint16_t *)(const void *)src, panel, (size_t)kv->kd * 16 });
-    else kernels->unpack_kv(&(pcs_unpack_kv_args){ src, kv->ks + row, kv->kd, 0, (int)kv->kt->bits, panel });
+    const place at = place_of(kv, sequence, head, tile * 16);
+    const size_t n = (size_t)kv->kd * 16;
+    if (kv->kt->bits == 32) memcpy(panel, at.key, n * sizeof(float));
+    else if (kv->kt->bits == 16)
+        kernels->f16_f32(&(pcs_f16_f32_args){ (const uint16_t *)(const void *)at.key, panel, n });
+    else kernels->unpack_kv(&(pcs_unpack_kv_args){ at.key, at.ks, kv->kd, 0, (int)kv->kt->bits, panel });
 }
 
-const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, float *dst)
+const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head,
+                           uint32_t first, uint32_t n, float *dst)
 {
-    const size_t row = row_of(kv, sequence, head) + first;
-    const uint8_t *src = value_at(kv, row);
-    if (kv->vt->bits == 32) return (const float *)(const void *)src;
-    if (kv->vt->bits == 16) {
-        kernels->f16_f32(&(pcs_f16_f32_args){ (const uint16_t *)(const void *)src, dst, (size_t)n * kv->vp });
-        return dst;
+    for (uint32_t pos = first, end; pos < first + n; pos = end) {
+        end = part_end(kv, pos, first + n);
+        const place at = place_of(kv, sequence, head, pos);
+        const size_t all = (size_t)(end - pos) * kv->vp;
+        float *to = dst + (size_t)(pos - first) * kv->vp;
+        if (kv->vt->bits == 32 && end - pos == n) return (const float *)(const void *)at.value;
+        if (kv->vt->bits == 32) memcpy(to, at.value, all * sizeof *to);
+        else if (kv->vt->bits == 16)
+            kernels->f16_f32(&(pcs_f16_f32_args){ (const uint16_t *)(const void *)at.value, to, all });
+        else kernels->unpack_kv(&(pcs_unpack_kv_args){ at.value, at.vs, end - pos, kv->vp, (int)kv->vt->bits, to });
     }
-    kernels->unpack_kv(&(pcs_unpack_kv_args){ src, kv->vs + row, n, kv->vp, (int)kv->vt->bits, dst });
     return dst;
 }

@@ -1,12 +1,12 @@
 /* kv.h - the KV cache of one layer: a typed state with slots for sequences; key j of a sequence is the
- * token at position j.
+ * token at position j. It lies in pages (graph/pages.h), and only this file's functions know where.
  *
  * Keys lie in tiles of 16: [tile][dimension][16 keys], so that attention reads them as gemm panels.
  * Values lie as [key][dimension], rows padded to 16. Integer types have a scale per key and head. */
 #ifndef PCS_KV_H
 #define PCS_KV_H
 
-#include "base/heap.h"
+#include "graph/pages.h"
 #include "kernel/kernel.h"
 
 typedef struct pcs_kv_type {
@@ -25,22 +25,21 @@ precis_status pcs_kv_list(precis_ctx *ctx, const char *text, int part, size_t n,
 
 typedef struct pcs_kv {
     const pcs_kv_type *kt, *vt;
-    uint32_t heads, kd, vd, vp; /* vp: vd rounded up to 16 */
-    uint32_t capacity;          /* keys per sequence, a multiple of 16 */
-    uint32_t sequences;
-    uint8_t *k, *v;
-    float *ks, *vs;
-    const pcs_heap *heap;       /* where they lie */
+    uint32_t heads, kd, vd, vp;        /* vp: vd rounded up to 16 */
+    uint32_t capacity;                 /* keys per sequence, a multiple of 16 */
+    const pcs_pages *pages;            /* of all caches of a program */
+    uint64_t k_at, v_at, ks_at, vs_at; /* in a page: [head][token] of keys, values, and their scales */
 } pcs_kv;
 
-/* Bytes that a cache needs; false when that overflows. */
+/* Bytes that a cache needs when all its pages are in use; false when that overflows. */
 bool pcs_kv_bytes(const pcs_kv *kv, uint64_t *bytes);
-precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv);
-void pcs_kv_close(precis_ctx *ctx, pcs_kv *kv);
-/* Store the key and the value of one head at a position. */
-void pcs_kv_put(pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos, const float *key, const float *value);
-/* Where keys [first, last) of a head end, where their values begin and end, and where a thread reads on that goes on with the keys of head `next` (none: not a head); kernels ask for it ahead. */
-typedef struct pcs_kv_span { const uint8_t *keys_end, *values, *values_end, *next; } pcs_kv_span;
+/* Room for it in the pages of `kv`, of which none may be taken yet. PRECIS_EINVAL when it is too large. */
+precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv, pcs_pages *pages);
+/* Store the key and the value of one head at a position, whose page was taken. */
+void pcs_kv_put(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos, const float *key, const float *value);
+/* Keys [first, last) of a head, whose parts lie in different pages, and the head whose keys a thread reads on with (none:
+ * not a head): kernels ask for what comes next ahead. */
+typedef struct pcs_kv_span { uint32_t first, last, next; } pcs_kv_span;
 pcs_kv_span pcs_kv_span_of(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t next, uint32_t first, uint32_t last);
 /* Can the next two be used for a few rows? y[r][j] = q[r] . key(first + j), keys in [first, first + 16 tiles), first a multiple of 16; y[r][i] (+)= sum_j w[r][j] value(first + j)[i], i < vp. */
 bool pcs_kv_few(const pcs_kv *kv, size_t rows);
@@ -48,7 +47,7 @@ void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequen
 void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate, const pcs_kv_span *span);
 /* 16 keys as a panel [kd][16]. */
 void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile, float *panel);
-/* n values from key `first` as [n][vp]: into dst, or a pointer to the cache itself. */
+/* n values from key `first` as [n][vp]: into dst, or a pointer to the cache itself where they lie together. */
 const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, float *dst);
 
 #endif

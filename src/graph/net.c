@@ -57,12 +57,8 @@ static precis_status check_layers(const precis_model *m)
     bool said;
     const int64_t want = pcs_arch_int(m, "block_count", 0, &said);
     int64_t have = 0;
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        unsigned layer;
-        int used = 0;
-        if (sscanf(m->tensors[i].name, "blk.%9u.%n", &layer, &used) == 1 && used && (int64_t)layer >= have)
-            have = (int64_t)layer + 1;
-    }
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (m->tensors[i].is.layer >= have) have = m->tensors[i].is.layer + 1;
     if (!said || !have || have >= want) return PRECIS_OK; /* that none is there at all is said by name */
     if (from_folder(m))
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: config.json says %lld layers, but the tensors are of %lld; is a file missing?",
@@ -74,63 +70,76 @@ static precis_status check_layers(const precis_model *m)
 /* Is the name, without its layer, one of a list which blanks part? */
 static bool listed(const char *list, const char *name)
 {
-    unsigned layer;
-    int used = 0;
-    if (sscanf(name, "blk.%9u.%n", &layer, &used) == 1 && used) name += used;
+    name = pcs_bare_name(name);
     const size_t len = strlen(name);
     for (const char *p = list; p && *p; p += strcspn(p, " "), p += *p == ' ')
         if (strcspn(p, " ") == len && !memcmp(p, name, len)) return true;
     return false;
 }
 
-/* Is tensor "blk.LAYER.NAME" there? name: len bytes. */
-static bool in_layer(const precis_model *m, int64_t layer, const char *name, size_t len)
+/* A layer must have a tensor: the len bytes of a name without its layer. */
+static precis_status needs(const precis_model *m, int64_t layer, const char *name, size_t len)
 {
-    char full[160];
-    snprintf(full, sizeof full, "blk.%lld.%.*s", (long long)layer, len > 100 ? 100 : (int)len, name);
+    char bare[128], full[160];
+    snprintf(bare, sizeof bare, "%.*s", len > 100 ? 100 : (int)len, name);
+    pcs_tensor_name(full, sizeof full, (int)layer, bare);
     uint32_t at; /* asked here, not by the net */
-    return pcs_map_get(&m->tensor_map, full, strlen(full), &at);
+    if (pcs_map_get(&m->tensor_map, full, strlen(full), &at)) return PRECIS_OK;
+    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s is missing", m->path, full);
 }
 
-static precis_status lost(const precis_model *m, int64_t layer, const char *name, size_t len)
+static bool of_feed_forward(const pcs_tensor *t)
 {
-    return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor blk.%lld.%.*s is missing", m->path, (long long)layer,
-                    len > 100 ? 100 : (int)len, name);
+    const pcs_tensor_role like = pcs_role_like(t->is.role);
+    return like == PCS_ROLE_ffn_gate || like == PCS_ROLE_ffn_up || like == PCS_ROLE_ffn_down;
 }
 
 /* Biases and norms that a graph can do without: what one layer has, all have (feed-forward blocks apart, which may be
  * of experts). */
 static precis_status check_alike(const precis_model *m, const pcs_arch *arch)
 {
-    const int64_t layers = pcs_arch_int(m, "block_count", 0, NULL);
+    const int64_t said = pcs_arch_int(m, "block_count", 0, NULL);
+    const int64_t layers = said < PCS_LIMIT_LAYERS ? said : PCS_LIMIT_LAYERS;
+    precis_status st = PRECIS_OK;
     for (const char *p = arch->needs; p && *p; p += strcspn(p, " "), p += *p == ' ')
-        for (int64_t i = 0; i < layers && i < PCS_LIMIT_LAYERS; i++)
-            if (!in_layer(m, i, p, strcspn(p, " "))) return lost(m, i, p, strcspn(p, " "));
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        const char *name = m->tensors[i].name;
-        unsigned layer;
-        int used = 0;
-        if (sscanf(name, "blk.%9u.%n", &layer, &used) != 1 || !used ||
-            !(pcs_ends(name, ".bias") || pcs_ends(name, "norm.weight")))
-            continue;
-        name += used;
-        if ((!strncmp(name, "ffn_", 4) && pcs_ends(name, ".bias")) || !listed(arch->tensors, name)) continue;
-        if (layer && !in_layer(m, 0, name, strlen(name))) return lost(m, 0, name, strlen(name));
-        for (int64_t k = 1; !layer && k < layers && k < PCS_LIMIT_LAYERS; k++)
-            if (!in_layer(m, k, name, strlen(name))) return lost(m, k, name, strlen(name));
+        for (int64_t i = 0; i < layers && !st; i++) st = needs(m, i, p, strcspn(p, " "));
+    for (size_t i = 0; i < m->n_tensors && !st; i++) {
+        const pcs_tensor *t = &m->tensors[i];
+        const char *name = pcs_bare_name(t->name);
+        const bool norm = t->is.end == PCS_END_weight && pcs_role_of_norm(t->is.role);
+        const bool bias = t->is.end == PCS_END_bias && !of_feed_forward(t);
+        if (t->is.layer < 0 || !(norm || bias) || !listed(arch->tensors, name)) continue;
+        if (t->is.layer) st = needs(m, 0, name, strlen(name));
+        for (int64_t k = 1; !t->is.layer && k < layers && !st; k++) st = needs(m, k, name, strlen(name));
     }
-    return PRECIS_OK;
+    return st;
 }
 
 /* Each token needs its row; rows without a token have got one when the model was read (read/vocabulary.c). */
 static precis_status check_tokens(const precis_model *m)
 {
     const pcs_key *k = pcs_model_key(m, "tokenizer.ggml.tokens");
-    const pcs_tensor *e = pcs_model_tensor(m, "token_embd.weight");
+    const pcs_tensor *e = pcs_model_part(m, -1, PCS_ROLE_token_embd, PCS_END_weight);
     if (!k || !e || e->dims != 2 || k->n <= (uint64_t)e->ne[1]) return PRECIS_OK;
     return pcs_fail(m->ctx, PRECIS_EFORMAT,
                     "%s: the tokenizer has %llu tokens, but the embedding only %lld rows; is it another model's?",
                     m->path, (unsigned long long)k->n, (long long)e->ne[1]);
+}
+
+/* An epsilon, base, scale or cap that is NaN would be in every result. */
+static precis_status check_numbers(const precis_model *m)
+{
+    const char *arch = pcs_model_string(m, "general.architecture");
+    const size_t n = strlen(arch);
+    for (size_t i = 0; i < m->n_keys; i++) {
+        const pcs_key *k = &m->keys[i];
+        const bool real = k->type == PCS_KEY_F32 || k->type == PCS_KEY_F64;
+        if (real && !strncmp(k->name, arch, n) && k->name[n] == '.' && !(k->v.f - k->v.f == 0))
+            return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                            "%s: key %s is %s, and the model computes with it; the file is damaged, or was made "
+                            "wrongly", m->path, k->name, k->v.f == k->v.f ? "infinite" : "no number (NaN)");
+    }
+    return PRECIS_OK;
 }
 
 precis_status pcs_net_check_names(const precis_model *m)
@@ -140,9 +149,25 @@ precis_status pcs_net_check_names(const precis_model *m)
     if (!st && m->flaw) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s", m->path, m->flaw);
     if (st || !arch) return st;
     st = pcs_counts_check(m);
+    if (!st) st = check_numbers(m);
     if (!st) st = check_layers(m);
     if (!st) st = check_alike(m, arch);
     return st ? st : check_tokens(m);
+}
+
+precis_status pcs_net_build(const precis_model *m, precis_graph **out, pcs_lm *lm)
+{
+    pcs_lm none = { 0 };
+    *out = NULL;
+    if (lm && !m->net->words)
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: its net reads no words, so it makes no text; its graph can be built and run", m->path);
+    precis_status st = pcs_net_check_names(m);
+    if (st == PRECIS_OK) st = precis_graph_open(m->ctx, out);
+    if (st == PRECIS_OK) st = m->net->build(m->net, m, *out, lm ? lm : &none);
+    if (st == PRECIS_OK) st = precis_graph_verify(*out);
+    if (st) precis_graph_close(out);
+    return st;
 }
 
 /* Build the graph for its errors; PRECIS_EUNSUPPORTED: no graph here is this model's. */
@@ -150,7 +175,7 @@ static precis_status build(const precis_model *m)
 {
     precis_graph *g;
     pcs_lm lm = { 0 };
-    const precis_status st = pcs_arch_build(m, &g, &lm);
+    const precis_status st = m->net ? pcs_net_build(m, &g, NULL) : pcs_arch_build(m, &g, &lm);
     precis_graph_close(&g);
     return st;
 }
@@ -158,7 +183,7 @@ static precis_status build(const precis_model *m)
 precis_status pcs_net_check(const precis_model *m)
 {
     precis_status st = pcs_net_check_names(m);
-    if (st || !pcs_arch_of(m)) return st;
+    if (st || (!m->net && !pcs_arch_of(m))) return st;
     st = build(m);
     if (st == PRECIS_EINVAL) return PRECIS_EFORMAT; /* its keys do not fit together */
     if (st != PRECIS_EUNSUPPORTED) return st;
@@ -167,22 +192,19 @@ precis_status pcs_net_check(const precis_model *m)
 }
 
 /* Numbers and pairs that stand beside a weight: they go where it goes. */
-static bool beside(const char *name)
+static bool beside(const pcs_tensor *t)
 {
-    static const char *const ends[] = { ".scale",         ".input_scale",   ".input_zero",
-                                        ".rotation",      ".weight.svd_a",  ".weight.svd_b",
-                                        ".weight.lora_a", ".weight.lora_b", ".weight.lora_scale" };
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (pcs_ends(name, ends[i]))
-            return !strncmp(name, "blk.", 4) || !strncmp(name, "output.", 7) || !strncmp(name, "token_embd.", 11);
-    return false;
+    const bool known = t->is.layer >= 0 || t->is.role == PCS_ROLE_output || t->is.role == PCS_ROLE_token_embd;
+    return known && pcs_end_beside(t->is.end);
 }
+
+static bool is_head(const pcs_tensor *t) { return t->is.role == PCS_ROLE_output && t->is.end == PCS_END_weight; }
 
 /* Is this the embedding once more, where every reader takes the embedding itself for the logits? */
 static bool is_tied_copy(const precis_model *m, const pcs_arch *arch, const pcs_tensor *t)
 {
-    const pcs_tensor *e = pcs_model_tensor(m, "token_embd.weight");
-    return !strcmp(t->name, "output.weight") && !listed(arch->tensors, t->name) && e && e->format == t->format &&
+    const pcs_tensor *e = pcs_model_part(m, -1, PCS_ROLE_token_embd, PCS_END_weight);
+    return is_head(t) && !listed(arch->tensors, t->name) && e && e->format == t->format &&
            e->bytes == t->bytes && e->data && t->data && !memcmp(e->data, t->data, (size_t)e->bytes);
 }
 
@@ -197,14 +219,14 @@ precis_status pcs_net_settle(precis_model *m)
     m->asked = NULL;
     size_t kept = 0, more = 0;
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
-        const char *name = m->tensors[i].name;
-        asked[i] = (asked[i] || listed(arch->tensors, name) || beside(name)) && !is_tied_copy(m, arch, &m->tensors[i]);
+        const pcs_tensor *t = &m->tensors[i];
+        asked[i] = (asked[i] || listed(arch->tensors, t->name) || beside(t)) && !is_tied_copy(m, arch, t);
         more += !asked[i];
     }
     if (!st && more && !(m->extras = pcs_arena_alloc(&m->arena, more, sizeof *m->extras))) st = PRECIS_ENOMEM;
     for (size_t i = 0; i < m->n_tensors && !st && more; i++)
         if (asked[i]) m->tensors[kept++] = m->tensors[i];
-        else if (strcmp(m->tensors[i].name, "output.weight")) m->extras[m->n_extras++] = m->tensors[i];
+        else if (!is_head(&m->tensors[i])) m->extras[m->n_extras++] = m->tensors[i];
     if (!st && more) m->n_tensors = kept, st = pcs_model_index(m);
     pcs_free(m->ctx, asked);
     if (st == PRECIS_ENOMEM || st == PRECIS_OK) return st;
@@ -217,7 +239,8 @@ precis_status pcs_net_settle(precis_model *m)
 /* llama.cpp takes scales of a layer's weights and of their inputs. */
 static bool is_scale(const char *name)
 {
-    return !strncmp(name, "blk.", 4) && (pcs_ends(name, ".scale") || pcs_ends(name, ".input_scale"));
+    const pcs_place p = pcs_place_of(name);
+    return p.layer >= 0 && (p.end == PCS_END_scale || p.end == PCS_END_input_scale);
 }
 
 /* A few names, for a sentence. */
@@ -265,30 +288,29 @@ static precis_status check_keys(precis_ctx *ctx, const pcs_net_file *f, const pc
 }
 
 /* What the model computes and llama.cpp has no key for: it would run the file, and compute something else. */
-static void note_differences(precis_ctx *ctx, const pcs_net_file *f)
+static void note_differences(precis_ctx *ctx, const pcs_net_file *f, const pcs_arch *of_file)
 {
     const precis_model *m = f->source;
-    const char *arch = pcs_model_string(m, "general.architecture"), *act = pcs_model_string(m, "bitnet.feed_forward."
-                                                                                               "activation");
+    const pcs_arch *arch = pcs_arch_of(m);
     if (!arch) return;
-    const bool gemma = !strcmp(arch, "gemma2") || !strcmp(arch, "gemma3");
+    char key[128];
+    snprintf(key, sizeof key, "%s.feed_forward.activation", arch->name);
+    const char *act = pcs_model_string(m, key);
     bool scale;
     pcs_arch_float(m, "attention.scale", 0, &scale);
-    if (gemma && scale)
+    if (arch->query_scale && scale)
         pcs_warn(ctx,
                  "%s: llama.cpp scales queries by the head's dimension; precis reads the model's own from "
                  "%s.attention.scale",
-                 f->path, arch);
-    if (pcs_arch_int(m, "attention.sliding_window", 0, NULL) > 0 && (!gemma || !pcs_usual_windows(m)))
+                 f->path, arch->name);
+    if (pcs_arch_int(m, "attention.sliding_window", 0, NULL) > 0 && (!arch->llama_windows || !pcs_usual_windows(m)))
         pcs_warn(ctx,
                  "%s: llama.cpp does not window attention as this %s does; precis reads it from "
                  "%s.attention.sliding_window",
-                 f->path, arch, arch);
-    if (act && strcmp(act, "silu"))
-        pcs_warn(ctx,
-                 "%s: llama.cpp's bitnet has SiLU where this model has %s; precis reads it from "
-                 "bitnet.feed_forward.activation",
-                 f->path, act);
+                 f->path, arch->name, arch->name);
+    if (act && arch->hf.act && strcmp(act, arch->hf.act))
+        pcs_warn(ctx, "%s: llama.cpp's %s has %s where this model has %s; precis reads it from %s", f->path,
+                 of_file->name, arch->hf.act_said, act, key);
 }
 
 precis_status pcs_net_check_file(precis_ctx *ctx, const pcs_net_file *f)
@@ -298,7 +320,7 @@ precis_status pcs_net_check_file(precis_ctx *ctx, const pcs_net_file *f)
         if (!strcmp(f->keys[i].name, "general.architecture") && f->keys[i].type == PCS_KEY_STRING)
             arch = pcs_arch_by_name(f->keys[i].v.text.s);
     if (!arch) return PRECIS_OK;
-    if (f->n_names) note_differences(ctx, f);
+    if (f->n_names) note_differences(ctx, f, arch);
     char some[512] = "";
     size_t n = 0;
     for (size_t i = 0; i < f->n_names; i++)

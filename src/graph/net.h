@@ -7,6 +7,20 @@
 #define PCS_NET_H
 
 #include "model/model.h"
+#include "precis/graph.h"
+
+/* A net that a file itself brings: its reader makes one in the model's arena, sets `net` of the model, and gives the
+ * values that stand in the file by calls of precis/graph.h. It has inputs and outputs of its own names. lm: filled where
+ * the net is a language model, which says so by `words`. */
+struct pcs_lm;
+typedef struct pcs_net {
+    precis_status (*build)(const struct pcs_net *net, const precis_model *m, precis_graph *g, struct pcs_lm *lm);
+    const void *user;
+    bool words;
+} pcs_net;
+
+/* The graph of a model that brings its net. lm NULL: any net; else PRECIS_EUNSUPPORTED for one without words. */
+precis_status pcs_net_build(const precis_model *m, precis_graph **out, struct pcs_lm *lm);
 
 /* PRECIS_EFORMAT naming the tensor, the key, the numbers of layers, or the program that packed the weights. Models of
  * unknown architectures and those with settings that no graph has are only asked how they are packed. */

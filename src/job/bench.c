@@ -6,6 +6,7 @@
 #include "job/limits.h"
 #include "job/scaling.h"
 #include "precis/bench.h"
+#include "precis/session.h"
 #include "run/runner.h"
 
 #include <math.h>
@@ -22,7 +23,8 @@ static void weigh_weight(const precis_graph *g, const pcs_node *n, const pcs_lm 
     const pcs_value *v = pcs_node_weight(g, n);
     if (!v) return;
     const uint64_t rows = (uint64_t)v->shape[v->dims - 2] * (route ? (uint64_t)g->values[n->in[route]].shape[1] / 2 : 1), width = (uint64_t)v->shape[v->dims - 1]; /* of the experts that a token goes to */
-    const bool integers = arithmetic == PRECIS_FAST && v->format->kind == PCS_QUANT;
+    const bool own = v->format->kind == PCS_QUANT || (arithmetic == PRECIS_BF16 && v->format->bytes == 2);
+    const bool integers = own && (arithmetic == PRECIS_FAST || arithmetic == PRECIS_BF16);
     r->weight_bytes += rows * pcs_row_bytes(v->format, width);
     *(n->out[0] == lm->logits ? &w->output : &w->every) += (double)rows * (double)width / (integers ? r->multiply_s : r->fma_s);
 }
@@ -52,7 +54,7 @@ static void weigh_attention(const precis_runner *r, const pcs_node *n, const pre
     /* Where it is not causal, each sees all of the call. */
     w->prompt += (causal ? keys_of(0, o->prompt, window) / o->prompt : o->prompt) * each / out->fma_s;
     w->generate += generated * each / out->fma_s;
-    out->kv_bytes += (uint64_t)(generated * (double)bytes / ((double)kv->capacity * kv->sequences));
+    out->kv_bytes += (uint64_t)(generated * (double)bytes / (double)((uint64_t)kv->pages->most << kv->pages->shift));
 }
 
 static void weigh(const precis_runner *r, const precis_bench_options *o, precis_bench_result *out, work *w)
@@ -67,39 +69,96 @@ static void weigh(const precis_runner *r, const precis_bench_options *o, precis_
 
 /* ---- the measurement ---------------------------------------------------------------------------- */
 
+enum { ROUNDS = 2 }; /* of the prompt: the first one also brings the weights in */
+
+typedef struct {
+    precis_ctx *ctx;
+    const precis_bench_options *o;
+    precis_runner *r;
+    precis_session **sessions;
+    uint64_t seed, made;
+    precis_status st;
+} bench;
+
+static int32_t random_token(void *user, const float *logits, uint32_t vocabulary)
+{
+    (void)logits;
+    return (int32_t)(pcs_rand(&((bench *)user)->seed) % vocabulary);
+}
+
+static int on_token(void *user, size_t i, const precis_token *token)
+{
+    bench *b = user;
+    (void)i;
+    (void)token;
+    if (++b->made % b->o->sequences == 0 && !b->st)
+        b->st = pcs_progress(b->ctx, "decode", b->made / b->o->sequences, b->o->generate);
+    return b->st != PRECIS_OK;
+}
+
+/* Sessions whose tokens are random; the first one reads the prompt. */
+static precis_status open_sessions(bench *b)
+{
+    precis_status st = PRECIS_OK;
+    for (uint32_t s = 0; s < b->o->sequences && !st; s++) {
+        precis_session_options so = PRECIS_SESSION_OPTIONS_INIT;
+        so.sequence = s;
+        so.choose = random_token;
+        so.user = b;
+        so.predict = 0;
+        st = precis_session_open(b->ctx, &b->sessions[s], b->r, NULL, &so);
+    }
+    return st;
+}
+
+static precis_status read_prompt(bench *b, const int32_t *ids, double *best)
+{
+    precis_status st = PRECIS_OK;
+    for (uint32_t round = 0; round < ROUNDS && !st; round++) {
+        st = precis_runner_drop(b->r, 0, 0);
+        if (!st) st = precis_session_begin(b->sessions[0], ids, b->o->prompt);
+        const double t = pcs_now();
+        if (!st) st = precis_session_run(b->sessions, 1, NULL, NULL);
+        if (!round || pcs_now() - t < *best) *best = pcs_now() - t;
+    }
+    return st;
+}
+
+static precis_status generate(bench *b)
+{
+    precis_status st = PRECIS_OK;
+    for (uint32_t s = 0; s < b->o->sequences && !st; s++) {
+        const int32_t id = random_token(b, NULL, b->r->lm.vocabulary);
+        precis_session_set_predict(b->sessions[s], b->o->generate);
+        st = precis_session_append(b->sessions[s], &id, 1);
+    }
+    if (!st) st = precis_session_run(b->sessions, b->o->sequences, on_token, b);
+    return st ? st : b->st;
+}
+
 static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_bench_options *o, precis_bench_result *out)
 {
-    precis_row *rows = pcs_alloc(ctx, (size_t)o->prompt + o->sequences + 1, sizeof *rows);
-    if (!rows) return PRECIS_ENOMEM;
-    uint64_t seed = ctx->opt.seed;
-    for (uint32_t i = 0; i < o->prompt; i++) rows[i] = (precis_row){ (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), i, 0, 0 };
-    const float *logits;
-    double best = 1e30;
-    precis_status st = PRECIS_OK;
+    bench b = { .ctx = ctx, .o = o, .r = r, .seed = ctx->opt.seed };
+    int32_t *ids = pcs_alloc(ctx, o->prompt, sizeof *ids);
+    b.sessions = pcs_alloc(ctx, o->sequences, sizeof *b.sessions);
+    precis_status st = ids && b.sessions ? open_sessions(&b) : PRECIS_ENOMEM;
+    for (uint32_t i = 0; i < o->prompt && !st; i++) ids[i] = random_token(&b, NULL, r->lm.vocabulary);
+    double best = 0;
     pcs_energy before, after;
     const bool counted = pcs_energy_read(&before);
-    for (int round = 0; round < 2 && !st; round++) { /* the first one also brings the weights in */
-        const double t = pcs_now();
-        for (uint32_t at = 0; at < o->prompt && !st; at += r->batch) {
-            const uint32_t n = o->prompt - at < r->batch ? o->prompt - at : r->batch;
-            rows[at + n - 1].want = at + n == o->prompt;
-            st = precis_runner_decode(r, rows + at, n, &logits);
-            if (!st) st = pcs_progress(ctx, "prefill", (uint64_t)round * o->prompt + at + n, 2ull * o->prompt);
-        }
-        if (pcs_now() - t < best) best = pcs_now() - t;
-    }
+    if (!st) st = read_prompt(&b, ids, &best);
     out->prefill_tok_s = o->prompt / best;
-    out->prefill_j = counted && pcs_energy_read(&after) ? pcs_energy_since(&before, &after) / (2.0 * o->prompt) : NAN;
+    out->prefill_j = NAN;
+    if (counted && pcs_energy_read(&after))
+        out->prefill_j = pcs_energy_since(&before, &after) / ((double)ROUNDS * o->prompt);
     if (counted) before = after;
     const double t = pcs_now();
-    for (uint32_t i = 0; i < o->generate && !st; i++) {
-        for (uint32_t s = 0; s < o->sequences; s++) rows[s] = (precis_row){ (int32_t)(pcs_rand(&seed) % r->lm.vocabulary), s ? i : o->prompt + i, s, 1 };
-        st = precis_runner_decode(r, rows, o->sequences, &logits);
-        if (!st) st = pcs_progress(ctx, "decode", i + 1, o->generate);
-    }
+    if (!st) st = generate(&b);
     out->decode_tok_s = (double)o->generate * o->sequences / (pcs_now() - t);
     out->decode_j = counted && pcs_energy_read(&after) ? pcs_energy_since(&before, &after) / ((double)o->generate * o->sequences) : NAN;
-    pcs_free(ctx, rows);
+    for (uint32_t s = 0; s < o->sequences && b.sessions; s++) precis_session_close(&b.sessions[s]);
+    pcs_free(ctx, b.sessions);
+    pcs_free(ctx, ids);
     return st;
 }
 
@@ -116,7 +175,8 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = o.arithmetic;
     ro.context = o.prompt + o.generate;
-    ro.batch = o.prompt < 256 ? o.prompt : 256;
+    const uint32_t most = o.arithmetic == PRECIS_BF16 ? 512 : 256;
+    ro.batch = o.prompt < most ? o.prompt : most;
     ro.k_type = o.k_type;
     ro.v_type = o.v_type;
     ro.pack = o.pack;
@@ -139,8 +199,10 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
         result->l2_bytes_s = tiers.l2;
         result->l3_bytes_s = tiers.l3;
         result->memory_bytes_s = tiers.memory;
-        result->multiply_s = pcs_multiply_speed(ctx, "peak");
-        result->fma_s = pcs_multiply_speed(ctx, "peakf");
+        const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
+        result->fma_s = pcs_multiply_speed(ctx, kernels.peakf);
+        if (o.arithmetic == PRECIS_BF16) result->multiply_s = fmax(pcs_multiply_speed(ctx, kernels.peak_bf16), result->fma_s);
+        else result->multiply_s = pcs_multiply_speed(ctx, kernels.peak);
         weigh(r, &o, result, &w);
         result->read_bytes_s = fmax(pcs_read_speed(ctx, f->map, f->size), tiers.memory); /* a large file's pages are small, unlike those of panels */
         if (result->weight_bytes < (uint64_t)512 << 20) result->read_bytes_s = fmax(result->read_bytes_s, pcs_panels_speed(ctx, result->weight_bytes)); /* some lie in the cache */

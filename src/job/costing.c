@@ -23,19 +23,21 @@ static void stream(void *arg, uint32_t ith, uint32_t nth)
     for (uint64_t i = 0; i < c->copies; i++) {
         const uint8_t *w = c->ring + i * c->stride;
         if (c->f->kind == PCS_QUANT) c->run(&(pcs_mp_args){ c->f, w, pcs_row_bytes(c->f, c->width), c->width, begin, end, 1, c->act, c->y, c->rows, NULL, c->scratch + ith * c->scratch_size, c->packed });
-        else c->run(&(pcs_mvf_args){ c->f, w, c->width, begin, end, 1, c->x, c->y, c->rows, NULL });
+        else c->runf(&(pcs_mvf_args){ c->f, w, c->width, begin, end, 1, c->x, c->y, c->rows, NULL });
         pcs_barrier(c->ctx, ith);
     }
 }
 
 precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t rows, uint64_t width, uint64_t of, int passes, double *seconds)
 {
-    pcs_kernel_fn *mv = pcs_few(&c->kernels, f, (size_t)width);
+    pcs_mv_fn *few = pcs_few(&c->kernels, f, (size_t)width);
+    const bool mv = pcs_has_few(&c->kernels, f, (size_t)width);
     c->f = f;
     c->rows = (size_t)rows;
     c->width = (size_t)width;
-    c->packed = mv != NULL;
-    c->run = mv ? mv : c->kernels.mp;
+    c->packed = mv;
+    c->run = few ? few : c->kernels.mp;
+    c->runf = pcs_few_floats(&c->kernels, f, (size_t)width);
     c->stride = mv ? pcs_panels_bytes(f, (size_t)width, rows) : rows * pcs_row_bytes(f, width) + 64;
     const uint64_t ring = of < c->room ? of : c->room;
     c->copies = ring / c->stride ? ring / c->stride : 1;
@@ -81,7 +83,7 @@ static precis_status all_types(pcs_costing *c, const precis_model *m, precis_cos
             const bool own = f == w->format;
             pcs_cost cost = { f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], 0, 0 };
             if (f->kind == PCS_INT || f->element || !pcs_format_fits(f, (uint64_t)w->ne[0]) || (!own && (!pcs_format_portable(f) || !pcs_encodable(f)))) continue;
-            if (f->kind == PCS_FLOAT && !pcs_few(&c->kernels, f, (size_t)w->ne[0])) continue;
+            if (f->kind == PCS_FLOAT && !pcs_few_floats(&c->kernels, f, (size_t)w->ne[0])) continue;
             if (!pcs_costs_find(t, f, cost.rows, cost.width)) st = pcs_costs_add(t, &cost);
         }
     }

@@ -15,7 +15,8 @@ typedef struct pcs_costing {
     const pcs_format *f;
     size_t rows, width;
     uint64_t stride, copies;
-    pcs_kernel_fn *run;
+    pcs_mp_fn *run;   /* of codes, */
+    pcs_mvf_fn *runf; /* or of floats */
     bool packed;
     pcs_act act;
     float *x, *y;

@@ -48,13 +48,11 @@ static double mean_of(const pcs_reference *r, const double *kld, double *se)
     return mean;
 }
 
-static void bind(pcs_reference *r, precis_runner *run, const int32_t *ids, uint32_t n)
+static precis_status bind(pcs_reference *r, precis_runner *run, const int32_t *ids, uint32_t n)
 {
-    for (size_t i = 0; i < scored_of(r, n); i++) r->outputs[i] = (int32_t)(n / 2 + i * r->stride);
-    pcs_program_bind(run->program, run->lm.tokens, ids);
-    pcs_program_bind(run->program, run->lm.positions, r->positions);
-    pcs_program_bind(run->program, run->lm.sequences, r->zeros);
-    pcs_program_bind(run->program, run->lm.outputs, r->outputs);
+    const size_t scored = scored_of(r, n);
+    for (size_t i = 0; i < scored; i++) r->outputs[i] = (int32_t)(n / 2 + i * r->stride);
+    return pcs_runner_bind(run, &(pcs_text_rows){ ids, r->positions, r->zeros, r->outputs, n, (int64_t)scored });
 }
 
 static precis_status open_run(const pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list, precis_runner **run)
@@ -81,8 +79,7 @@ precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, 
     for (size_t w = 0; w < r->windows.n && !st; w++) {
         const uint32_t n = r->windows.lengths[w];
         const int64_t outs = (int64_t)scored_of(r, n);
-        bind(r, run, r->windows.ids + at, n);
-        st = pcs_runner_size(run, n, outs);
+        st = bind(r, run, r->windows.ids + at, n);
         if (!st) st = pcs_program_run_part(p, 0, cut < 0 ? p->n_steps : preamble);
         if (!st && cut >= 0) {
             const float *state = r->states + ((size_t)cut * r->windows.n_ids + at) * r->width;
@@ -132,8 +129,7 @@ static precis_status run_original(pcs_reference *r, const precis_model *origin)
         const uint32_t n = r->windows.lengths[w];
         const int64_t outs = (int64_t)scored_of(r, n);
         for (size_t c = 0; c < r->n_cuts; c++) k[c].at = at;
-        bind(r, run, r->windows.ids + at, n);
-        st = pcs_runner_size(run, n, outs);
+        st = bind(r, run, r->windows.ids + at, n);
         if (!st) st = pcs_program_run(run->program);
         if (!st) memcpy(r->logits + first * r->vocabulary, pcs_program_value(run->program, run->lm.logits), (size_t)outs * r->vocabulary * sizeof(float));
         first += (size_t)outs;

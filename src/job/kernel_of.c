@@ -14,14 +14,12 @@ precis_status precis_plan_get_kernel(const precis_plan *plan, size_t i, precis_p
     precis_plan_kernel all = { .size = out->size, .kernel = "", .level = "" };
     if (share > 0) {
         const bool coded = row->to->kind == PCS_QUANT && !row->to->element;
-        pcs_kernel_fn *few = pcs_few(&kernels, row->to, (size_t)t->ne[0]), *run = few ? few : coded ? kernels.mp : kernels.gemm;
-        for (const pcs_kernel *k = pcs_kernel_table; k->op; k++)
-            if (k->run == run) {
-                all.kernel = k->op;
-                all.level = k->isa;
-                break;
-            }
-        all.panels = few != NULL;
+        const bool few = pcs_has_few(&kernels, row->to, (size_t)t->ne[0]);
+        const pcs_operation op = few ? (coded ? PCS_DO_mv : PCS_DO_mvf) : coded ? PCS_DO_mp : PCS_DO_gemm;
+        const pcs_kernel *k = pcs_kernel_find(op, few ? row->to : NULL, plan->ctx->cpu);
+        all.kernel = k->name;
+        all.level = k->isa;
+        all.panels = few;
         all.read = share * (double)row->bytes;
         all.read_now = share * (double)(pcs_tensor_rows(t) * pcs_row_bytes(pcs_plan_from(plan, i), (uint64_t)t->ne[0]));
     }

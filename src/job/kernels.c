@@ -8,7 +8,7 @@
 enum { WIDTH = 4096, ROWS = 4096, PROMPT = 240 };
 #define CACHED ((uint64_t)512 << 10) /* bytes of each thread */
 
-typedef struct { pcs_kernel_fn *mp; pcs_mp_args args; size_t scratch_size; } prompt;
+typedef struct { pcs_mp_fn *mp; pcs_mp_args args; size_t scratch_size; } prompt;
 
 static void run_prompt(void *arg, uint32_t ith, uint32_t nth)
 {
@@ -58,7 +58,7 @@ precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *
     pcs_costing c;
     precis_status st = pcs_costing_open(ctx, &c, PCS_RING);
     const uint64_t cached = CACHED * precis_ctx_threads(ctx);
-    const double memory = st ? 0 : pcs_read_speed(ctx, c.ring, PCS_RING), peak = st ? 0 : pcs_multiply_speed(ctx, "peak");
+    const double memory = st ? 0 : pcs_read_speed(ctx, c.ring, PCS_RING), peak = st ? 0 : pcs_multiply_speed(ctx, c.kernels.peak);
     double cache = 0;
     for (int i = 0; i < 50 && !st; i++) { /* short: the best of many */
         const double s = pcs_read_speed(ctx, c.ring, cached);
@@ -66,14 +66,14 @@ precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *
     }
     for (size_t i = 0; pcs_formats[i] && !st; i++) {
         const pcs_format *f = pcs_formats[i];
-        pcs_kernel_fn *mv = pcs_few(&c.kernels, f, WIDTH);
+        const bool mv = pcs_has_few(&c.kernels, f, WIDTH);
+        const pcs_operation op = !mv ? PCS_DO_mp : f->kind == PCS_FLOAT ? PCS_DO_mvf : PCS_DO_mv;
         precis_kernel_speed s = { .size = sizeof s, .type = f->name, .kernel = mv ? "mv" : "mp", .limit_memory = memory, .limit_cache = cache, .limit_multiply = peak };
         double seconds = 0;
         if ((f->kind != PCS_QUANT && !(f->kind == PCS_FLOAT && mv)) || !pcs_format_portable(f) || f->element) continue;
         const double bytes = mv ? (double)pcs_panel_bytes(f, WIDTH) / PCS_PANEL : (double)pcs_row_bytes(f, WIDTH); /* of a row */
         const uint64_t few = (uint64_t)((double)cached / bytes) / 32 * 16;
-        for (const pcs_kernel *k = pcs_kernel_table; k->op && !s.isa; k++)
-            if (k->run == (mv ? mv : c.kernels.mp)) s.isa = k->isa;
+        s.isa = pcs_kernel_find(op, mv ? f : NULL, ctx->cpu)->isa;
         st = pcs_costing_measure(&c, f, mv ? ROWS : 256, WIDTH, PCS_RING, PCS_PASSES, &seconds);
         if (!st) s.memory = bytes * (mv ? ROWS : 256) / seconds;
         if (!st && mv) st = pcs_costing_measure(&c, f, few ? few : 16, WIDTH, cached, PCS_PASSES, &seconds);

@@ -1,4 +1,5 @@
 /* ladder.c - one model in many schemes, side by side. */
+#include "base/options.h"
 #include "model/model.h"
 #include "plan/plan.h"
 #include "precis/bench.h"
@@ -49,7 +50,8 @@ static precis_status step(precis_ctx *ctx, const precis_model *m, const char *ty
 
 precis_status precis_ladder(precis_ctx *ctx, const precis_model *model, const char *list, const char *folder, const precis_job_options *opts, precis_ladder_fn *fn, void *user)
 {
-    precis_job_options o = *opts;
+    precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
     char path[4096], matrix[4096];
     if (!folder) folder = pcs_temporary_folder();
     if (snprintf(path, sizeof path, "%s/precis-ladder-%d.gguf", folder, (int)getpid()) >= (int)sizeof path || snprintf(matrix, sizeof matrix, "%s/precis-ladder-%d.dat", folder, (int)getpid()) >= (int)sizeof matrix)

@@ -90,7 +90,7 @@ pcs_tiers pcs_tier_speeds(precis_ctx *ctx)
     return (pcs_tiers){ pcs_panels_speed(ctx, l2 / 2 * precis_ctx_threads(ctx)), pcs_panels_speed(ctx, l3 / 2), pcs_panels_speed(ctx, large > ((uint64_t)256 << 20) ? large : (uint64_t)256 << 20) };
 }
 
-typedef struct { pcs_kernel_fn *peak; uint64_t rounds, counts[PCS_LIMIT_THREADS]; } multiplying;
+typedef struct { pcs_peak_fn *peak; uint64_t rounds, counts[PCS_LIMIT_THREADS]; } multiplying;
 
 static void multiply_region(void *arg, uint32_t ith, uint32_t nth)
 {
@@ -102,9 +102,9 @@ static void multiply_region(void *arg, uint32_t ith, uint32_t nth)
     m->counts[ith] = count;
 }
 
-double pcs_multiply_speed(precis_ctx *ctx, const char *op)
+double pcs_multiply_speed(precis_ctx *ctx, pcs_peak_fn *peak)
 {
-    multiplying m = { pcs_kernel_find(op, ctx->cpu)->run, 1000, { 0 } };
+    multiplying m = { peak, 1000, { 0 } };
     double best = 0;
     const double start = pcs_now();
     for (int good = 0; good < 5 || pcs_now() - start < 0.1;) {

@@ -2,7 +2,7 @@
 #ifndef PCS_LIMITS_H
 #define PCS_LIMITS_H
 
-#include "base/base.h"
+#include "kernel/kernel.h"
 
 /* Bytes per second that all threads together read: the best of four times. */
 double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len);
@@ -11,8 +11,8 @@ double pcs_panels_speed(precis_ctx *ctx, uint64_t bytes);
 /* The same from each tier; 0: it is unknown, or there is no memory to try. l2, l3: half of it, again and again; memory: several times the largest cache. */
 typedef struct pcs_tiers { double l2, l3, memory; } pcs_tiers;
 pcs_tiers pcs_tier_speeds(precis_ctx *ctx);
-/* Multiplications per second of all threads in registers, op "peak" or "peakf": the best of five or more runs of a few milliseconds, for a tenth of a second. */
-double pcs_multiply_speed(precis_ctx *ctx, const char *op);
+/* Multiplications per second of all threads in registers, by the kernel peak or peakf: the best of five or more runs of a few milliseconds, for a tenth of a second. */
+double pcs_multiply_speed(precis_ctx *ctx, pcs_peak_fn *peak);
 
 /* Counters of the processors' energy; false: none can be read. */
 typedef struct pcs_energy { size_t n; double at[16], range[16]; } pcs_energy;

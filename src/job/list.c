@@ -9,6 +9,8 @@
 #include "read/read.h"
 #include "write/convert.h"
 
+#include <stdio.h>
+
 static const char *format(size_t i) { return pcs_formats[i] ? pcs_formats[i]->name : NULL; }
 static const char *mix(size_t i) { return pcs_mixes[i].name; }
 static const char *method(size_t i) { return pcs_methods[i] ? pcs_methods[i]->name : NULL; }
@@ -25,8 +27,10 @@ static const char *kernel(size_t i)
 {
     static const char *const names[] = {
 #define KERNEL(op, isa, needs) #op "/" #isa,
+#define KERNEL_OF(op, format, isa, needs) #op "_" #format "/" #isa,
 #include "kernel/kernels.def"
 #undef KERNEL
+#undef KERNEL_OF
         NULL,
     };
     return names[i];
@@ -45,14 +49,34 @@ static const char *limit(size_t i)
     return names[i];
 }
 
-static const struct { const char *name; const char *(*get)(size_t i); } tables[] = {
-    { "formats", format }, { "mixes", mix }, { "methods", method }, { "readers", reader }, { "writers", writer }, { "architectures", arch },
-    { "ops", op }, { "passes", pass }, { "cache", kv }, { "kernels", kernel }, { "tasks", task }, { "laws", law }, { "objectives", objective }, { "limits", limit },
+/* An op, and whether training can go through it. */
+static const char *op_row(size_t i, char *text, size_t cap)
+{
+    const pcs_op *o = pcs_ops[i];
+    const char *why = o && o->not_differentiable ? o->not_differentiable : "";
+    const char *yes = o && o->straight_through ? "differentiable, straight through what it rounds" : "differentiable";
+    if (o) snprintf(text, cap, "%-16s %s%s%s", o->name, *why ? "not differentiable" : yes, *why ? ": " : "", why);
+    return o ? text : NULL;
+}
+
+/* get: the name of row i; row: what is said of it, where that is more than its name. */
+static const struct {
+    const char *name;
+    const char *(*get)(size_t i);
+    const char *(*row)(size_t i, char *text, size_t cap);
+} tables[] = {
+    { "formats", format, NULL },   { "mixes", mix, NULL },         { "methods", method, NULL },
+    { "readers", reader, NULL },   { "writers", writer, NULL },    { "architectures", arch, NULL },
+    { "ops", op, op_row },         { "passes", pass, NULL },       { "cache", kv, NULL },
+    { "kernels", kernel, NULL },   { "tasks", task, NULL },        { "laws", law, NULL },
+    { "objectives", objective, NULL }, { "limits", limit, NULL },
 };
 
 const char *precis_list_row(const char *table, size_t i, char *text, size_t cap)
 {
     if (table && !strcmp(table, "pairs")) return pcs_methods_pair(i, text, cap) ? text : NULL;
+    for (size_t t = 0; table && t < sizeof tables / sizeof *tables; t++)
+        if (tables[t].row && !strcmp(tables[t].name, table)) return tables[t].row(i, text, cap);
     return precis_list(table, i);
 }
 

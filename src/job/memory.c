@@ -85,7 +85,7 @@ static uint64_t importance_bytes(const precis_model *m)
     uint64_t bytes = 0;
     for (size_t i = 0; i < m->n_tensors; i++) {
         const pcs_tensor *t = &m->tensors[i];
-        if (t->dims < 2 || pcs_layer_of(t->name) < 0) continue;
+        if (t->dims < 2 || t->is.layer < 0) continue;
         bytes += (uint64_t)t->ne[0] * (t->dims > 2 ? (uint64_t)t->ne[2] : 1) * (sizeof(double) + sizeof(float));
     }
     return bytes;
@@ -115,7 +115,7 @@ static void coding(const pcs_memory_job *j, uint64_t *layer, uint64_t *widest, u
         bool any = false;
         for (size_t i = 0; i < j->m->n_tensors; i++) {
             const pcs_tensor *t = &j->m->tensors[i];
-            if (pcs_layer_of(t->name) != l) continue;
+            if (t->is.layer != l) continue;
             any = true;
             const pcs_format *to = j->plan && i < j->plan->n ? j->plan->rows[i].to : NULL;
             if (t->dims < 2 || (to && (to == t->format || (to->kind != PCS_QUANT && !to->element)))) continue;

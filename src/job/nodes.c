@@ -1,4 +1,5 @@
 /* nodes.c - what every node of the net puts out: range, outliers, and how far it is from the same node of a reference. */
+#include "base/options.h"
 #include "precis/job.h"
 
 #include "quant/methods.h"
@@ -160,7 +161,8 @@ static void report(node *n, precis_node_fn *fn, void *user)
 
 precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const precis_calibrate_options *opts, precis_node_fn *fn, void *user)
 {
-    precis_calibrate_options o = *opts;
+    precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
     if (!o.tokens) o.tokens = TOKENS;
     pcs_windows w = { .ctx = ctx };
     nodes mine = { .ctx = ctx }, theirs = { .ctx = ctx };

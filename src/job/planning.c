@@ -1,4 +1,5 @@
 /* planning.c - a plan under budgets, predicted, as a file; and a plan file read back. */
+#include "base/options.h"
 #include "base/json_file.h"
 #include "graph/arch.h"
 #include "base/lack.h"
@@ -6,6 +7,7 @@
 #include "job/gain.h"
 #include "model/model.h"
 #include "precis/job.h"
+#include "graph/net.h"
 #include "quant/costs.h"
 #include "quant/methods.h"
 #include "quant/profile.h"
@@ -139,23 +141,29 @@ static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_
     uint64_t bytes;
     if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && !(o->max_kld > 0) && !o->target_ram && !(o->min_speed > 0)) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
     if (o->min_speed > 0 && !o->costs) return pcs_fail(ctx, PRECIS_EINVAL, "a speed needs the costs of this machine: precis bench MODEL --cost-table FILE makes them");
-    precis_status st = pcs_arch_check(m);
+    precis_status st = pcs_net_check(m);
     if (!st) st = pcs_gain_needed(ctx, o->quant.method, gains, method);
     if (!st) st = pcs_choices_check(ctx, m, &o->quant);
     if (!st && o->quant.kv) st = beside(ctx, m, o->context, o->quant.kv, &bytes);
     return st;
 }
 
-precis_status precis_planning_check(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o)
+precis_status precis_planning_check(precis_ctx *ctx, const precis_model *m, const precis_planning_options *given)
 {
+    precis_planning_options own = PRECIS_PLANNING_OPTIONS_INIT, *o = &own;
+    pcs_options_take(&own, sizeof own, given);
     bool gains;
     char method[96];
     const precis_status st = check(ctx, m, o, &gains, method);
     return st ? st : pcs_profile_check(ctx, o->quant.profile, m, true);
 }
 
-precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, precis_planning *out)
+precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const precis_planning_options *given,
+                              precis_planning *out)
 {
+    precis_planning_options own = PRECIS_PLANNING_OPTIONS_INIT, rest;
+    const precis_planning_options *o = &own;
+    pcs_options_take(&own, sizeof own, given);
     *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN };
     const uint64_t refused = precis_ctx_refused(ctx);
     uint64_t most = 0, more = 0;
@@ -165,9 +173,7 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     if (st) return st;
     if (o->max_kld > 0 && !o->quant.profile) return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence can be promised with a profile alone (precis profile)");
     pcs_caches caches = { .ctx = NULL };
-    precis_planning_options own = *o, rest;
     own.quant.method = method;
-    o = &own;
     rest = *o;
     st = o->target_ram || o->context ? beside(ctx, m, o->context, o->quant.kv, &more) : PRECIS_OK;
     if (!st && o->target_ram && !o->quant.kv) st = pcs_caches_open(ctx, &caches, m, o->context, o->quant.profile);
@@ -245,8 +251,11 @@ static precis_status put_tensors(pcs_buf *b, const precis_plan *plan, const char
     return st ? st : pcs_buf_printf(b, "\n ]\n}\n");
 }
 
-precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p, const precis_planning_options *o, const char *path)
+precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p,
+                                   const precis_planning_options *given, const char *path)
 {
+    precis_planning_options own = PRECIS_PLANNING_OPTIONS_INIT, *o = &own;
+    pcs_options_take(&own, sizeof own, given);
     char hex[65], method[96];
     const char *kv = p->kv ? p->kv : "f16", *split = strchr(kv, ';');
     pcs_method_set set;

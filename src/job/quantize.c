@@ -1,4 +1,5 @@
 /* quantize.c - the main job: calibrate, plan, quantize, evaluate. */
+#include "base/options.h"
 #include "base/lack.h"
 #include "graph/arch.h"
 #include "graph/net.h"
@@ -77,9 +78,12 @@ static precis_status evaluate(precis_ctx *ctx, const precis_model *m, const char
 }
 
 /* Does the job change weights, or code them together, so that it works on a copy? */
-static bool needs_copy(const pcs_method_set *set, const precis_quant_options *q, const char *type)
+static bool needs_copy(const pcs_method_set *set, const precis_quant_options *q, const precis_plan *early)
 {
-    return set->transforms || set->residual || set->coder->apply || q->static_activations || (type && strcasestr(type, "NVFP4"));
+    bool scaled = false; /* some tensor will stand on a scale of its own */
+    for (size_t i = 0; early && i < early->n; i++)
+        scaled |= early->rows[i].to->scaled_whole && early->rows[i].to != early->rows[i].tensor->format;
+    return set->transforms || set->residual || set->coder->apply || q->static_activations || scaled;
 }
 
 /* A scheme's name says what activations and cache take. */
@@ -166,8 +170,11 @@ static precis_status check_outputs(precis_ctx *ctx, const precis_model *model, c
     return st;
 }
 
-precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path, const precis_job_options *opts, precis_job *job)
+precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path,
+                                  const precis_job_options *given, precis_job *job)
 {
+    precis_job_options own = PRECIS_JOB_OPTIONS_INIT, *opts = &own;
+    pcs_options_take(&own, sizeof own, given);
     *job = (precis_job){ 0 };
     const uint64_t refused = precis_ctx_refused(ctx);
     precis_quant_options q = opts->quant;
@@ -188,11 +195,11 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     if (!st) st = check_outputs(ctx, model, path, early, opts);
     for (size_t i = 0; early && !st && set.coder->refuses && i < early->n && !q.fallback; i++) {
         const pcs_format *to = early->rows[i].to;
-        const char *why = to != early->rows[i].tensor->format && (to->kind == PCS_QUANT || to->element) && pcs_layer_of(early->rows[i].tensor->name) >= 0 ? set.coder->refuses(to) : NULL;
+        const char *why = to != early->rows[i].tensor->format && (to->kind == PCS_QUANT || to->element) && early->rows[i].tensor->is.layer >= 0 ? set.coder->refuses(to) : NULL;
         if (why) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s (%s); --fallback takes search there", early->rows[i].tensor->name, why, to->name);
     }
     const precis_model *m = model;
-    const bool copy = needs_copy(&set, &q, opts->type);
+    const bool copy = needs_copy(&set, &q, early);
     bool encoder = false, runs = false;
     const bool asked = copy || !(opts->no_calibration || opts->imatrix) || !(opts->no_eval || opts->dry_run);
     if (!st && asked) st = can_run(ctx, model, &runs, &encoder);
@@ -200,7 +207,9 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     const bool samples = !encoder || opts->calibrate.n_texts; /* an encoder makes no text of its own */
     if (!st && copy && !samples) st = pcs_fail(ctx, PRECIS_EINVAL, "an encoder makes no calibration text of its own; give --calib FILE");
     if (!st && copy && !runs) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "method %s needs a model that can be run", q.method ? q.method : opts->type);
-    const bool calibrates = runs && !opts->no_calibration && samples && strcmp(set.coder->name, "rtn") && strcmp(set.coder->name, "hqq"), evaluates = runs && !opts->dry_run && !opts->no_eval && !encoder && pcs_model_string(model, "tokenizer.ggml.model");
+    const bool calibrates = runs && !opts->no_calibration && samples && set.coder->uses_importance;
+    const bool evaluates = runs && !opts->dry_run && !opts->no_eval && !encoder &&
+                           pcs_model_string(model, "tokenizer.ggml.model");
     if (!st) st = pcs_memory_plan(ctx, &(pcs_memory_job){ model, opts, &q, &set, early, calibrates || opts->imatrix, copy, evaluates }, &job->memory);
     if (!st && copy) st = prepare(ctx, w, model, opts, &q);
     if (!st && copy) m = w->m;

@@ -90,9 +90,9 @@ static bool has_probe(const profiler *r, const char *tensor, const pcs_format *f
 /* Cut behind which tensor i is first used: the end of the layer before its own. */
 static long cut_before(const profiler *r, const pcs_tensor *t)
 {
-    const int layer = pcs_layer_of(t->name);
-    if (layer >= 0) return (long)layer - 1;
-    return !strncmp(t->name, "output", 6) ? (long)r->n_cuts - 1 : -1;
+    const bool last = t->is.role == PCS_ROLE_output || t->is.role == PCS_ROLE_output_norm;
+    if (t->is.layer >= 0) return (long)t->is.layer - 1;
+    return last ? (long)r->n_cuts - 1 : -1;
 }
 
 static precis_status probe(profiler *r, size_t i, const pcs_format *f)
@@ -456,8 +456,10 @@ static precis_status run_all(profiler *r)
     return st ? st : pcs_progress(r->ctx, "profile", 1, 1);
 }
 
-precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *opts)
+precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *given)
 {
+    precis_profile_options own = PRECIS_PROFILE_OPTIONS_INIT, *opts = &own;
+    pcs_options_take(&own, sizeof own, given);
     profiler r = { .ctx = ctx, .opt = opts };
     bool needed;
     char name[96];

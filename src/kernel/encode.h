@@ -6,20 +6,17 @@
 #include "kernel/kernel.h"
 
 #define ENCODE(isa) \
-    void pcs_encode_##isa(const void *args) \
+    void pcs_encode_##isa(const pcs_encode_args *a) \
     { \
-        const pcs_encode_args *a = args; \
         encode_row(a->f, a->n, a->x, a->w, a->effort, a->shared, a->dst, a->y); \
     } \
-    void pcs_fit_##isa(const void *args) \
+    void pcs_fit_##isa(const pcs_fit_args *a) \
     { \
-        const pcs_fit_args *a = args; \
         if (a->params) fit_block(a->f, a->x, a->w, a->effort, a->params); \
         else fit_row(a->f, a->n, a->x, a->w, a->effort, a->shared, a->d, a->zero); \
     } \
-    void pcs_error_##isa(const void *args) \
+    void pcs_error_##isa(const pcs_error_args *a) \
     { \
-        const pcs_error_args *a = args; \
         error_row(a->n, a->x, a->y, a->w, a->err, a->norm); \
     }
 

@@ -9,6 +9,8 @@
 #include "base/base.h"
 #include "base/cpu.h"
 #include "format/format.h"
+#include "kernel/bf16.h"
+#include "kernel/columns.h"
 #include "kernel/panels.h"
 
 #define PCS_CHUNK 256 /* weights that kernels handle at a time; rows of codes are padded to it */
@@ -113,7 +115,7 @@ static inline int pcs_mp_pairs(const pcs_format *f)
     return range <= 15 && pcs_mp_wide(f) ? 8 : range <= 31 ? 4 : range <= 63 ? 2 : 0;
 }
 
-/* mv_F32, mv_F16, mv_BF16: panels of float weights and f32 activations, a few tokens: gemm's sums. */
+/* mvf_F32, mvf_F16, mvf_BF16: panels of float weights and f32 activations, a few tokens: gemm's sums. */
 typedef struct {
     const pcs_format *f;
     const uint8_t *w; /* the first panel */
@@ -155,7 +157,7 @@ typedef struct {
 /* gemm_wide: gemm of `panels` panels side by side, panel p at b + p * step, its results at y + 16 p: a few rows alone would wait for one sum after another. */
 typedef struct { pcs_gemm_args one; size_t panels, step; } pcs_gemm_wide_args;
 /* Its panels from p on, by gemm. */
-static inline void pcs_gemm_panels(const pcs_gemm_wide_args *w, size_t p, void (*gemm)(const void *args))
+static inline void pcs_gemm_panels(const pcs_gemm_wide_args *w, size_t p, void (*gemm)(const pcs_gemm_args *args))
 {
     for (; p < w->panels; p++) {
         pcs_gemm_args one = w->one;
@@ -217,29 +219,76 @@ typedef struct {
 typedef struct { size_t n; const float *x, *y, *w; double *err, *norm; } pcs_error_args;
 
 /* peak, peakf: how fast a core multiplies when nothing has to be loaded, for the limits that bench prints: int8 products
- * summed in int32, and f32 fma. Writes how many multiplications it made; sink keeps the compiler from dropping them. */
+ * summed in int32, and f32 fma; peak_bf16: products of tiles, if there are such. Writes how many multiplications it made; sink keeps the compiler from dropping them. */
 typedef struct { uint64_t rounds, *multiplications; volatile uint32_t *sink; } pcs_peak_args;
 
-typedef void pcs_kernel_fn(const void *args);
-typedef struct pcs_kernel { const char *op, *isa; unsigned needs; pcs_kernel_fn *run; } pcs_kernel;
+/* The type of each operation's functions; all operations; a pointer to a function of one of them. */
+#define OP(name, args) typedef void pcs_##name##_fn(const args *);
+#define OP_OF(name, args) OP(name, args)
+#include "kernel/operations.def"
+#undef OP
+#undef OP_OF
+typedef enum pcs_operation {
+#define OP(name, args) PCS_DO_##name,
+#define OP_OF(name, args) OP(name, args)
+#include "kernel/operations.def"
+#undef OP
+#undef OP_OF
+    PCS_OPERATIONS
+} pcs_operation;
+typedef union pcs_kernel_run {
+#define OP(name, args) pcs_##name##_fn *name;
+#define OP_OF(name, args) OP(name, args)
+#include "kernel/operations.def"
+#undef OP
+#undef OP_OF
+} pcs_kernel_run;
 
-#define KERNEL(op, isa, needs) pcs_kernel_fn pcs_##op##_##isa;
+/* A row of kernels.def. name: of the operation, and of the format where it has one (else format is NULL). */
+typedef struct pcs_kernel {
+    pcs_operation op;
+    const char *name, *isa;
+    unsigned needs;
+    const pcs_format *format;
+    pcs_kernel_run run;
+} pcs_kernel;
+
+#define KERNEL(op, isa, needs) pcs_##op##_fn pcs_##op##_##isa;
+#define KERNEL_OF(op, format, isa, needs) pcs_##op##_fn pcs_##op##_##format##_##isa;
 #include "kernel/kernels.def"
 #undef KERNEL
+#undef KERNEL_OF
 
-extern const pcs_kernel pcs_kernel_table[]; /* ends with op == NULL */
-/* The first row of an operation that a machine with these levels can run. */
-const pcs_kernel *pcs_kernel_find(const char *op, unsigned cpu);
+extern const pcs_kernel pcs_kernel_table[]; /* ends with name == NULL */
+/* The first row of an operation (and of a format, else NULL) that a machine with these levels can run; NULL: there is none. */
+const pcs_kernel *pcs_kernel_find(pcs_operation op, const pcs_format *f, unsigned cpu);
 
-/* One of each, chosen once per context. */
+/* One of each, chosen once per context; those of a format by its id, NULL where it has none. */
 typedef struct pcs_kernels {
-    pcs_kernel_fn *quantize_act, *pack, *mp, *panel, *gemm, *gemm_wide, *gemm_f64, *f16_f32, *unpack_kv, *kv_scores, *kv_values, *swiglu, *geglu, *softmax, *encode, *fit, *error, *log_sum, *divergence, *dot;
-    pcs_kernel_fn *mv[PCS_FORMAT_IDS]; /* by the format's id; NULL: mp */
+#define OP(name, args) pcs_##name##_fn *name;
+#define OP_OF(name, args) pcs_##name##_fn *name[PCS_FORMAT_IDS];
+#include "kernel/operations.def"
+#undef OP
+#undef OP_OF
 } pcs_kernels;
 pcs_kernels pcs_kernels_for(unsigned cpu);
 /* pcs_decode, by a kernel where there is one. */
 void pcs_decode_by(const pcs_kernels *k, const pcs_format *f, size_t n, const void *src, float *dst);
-/* mv for rows of k weights; NULL: there is none. */
-static inline pcs_kernel_fn *pcs_few(const pcs_kernels *k, const pcs_format *f, size_t n) { return pcs_format_portable(f) && pcs_panels_fit(f, n) ? k->mv[f->id] : NULL; }
+
+static inline bool pcs_has_panels(const pcs_format *f, size_t n) { return pcs_format_portable(f) && pcs_panels_fit(f, n); }
+/* mv for rows of n weights, of codes or of floats; NULL: there is none. */
+static inline pcs_mv_fn *pcs_few(const pcs_kernels *k, const pcs_format *f, size_t n)
+{
+    return pcs_has_panels(f, n) ? k->mv[f->id] : NULL;
+}
+static inline pcs_mvf_fn *pcs_few_floats(const pcs_kernels *k, const pcs_format *f, size_t n)
+{
+    return pcs_has_panels(f, n) ? k->mvf[f->id] : NULL;
+}
+/* Either of them. */
+static inline bool pcs_has_few(const pcs_kernels *k, const pcs_format *f, size_t n)
+{
+    return pcs_few(k, f, n) || pcs_few_floats(k, f, n);
+}
 
 #endif

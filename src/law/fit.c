@@ -1,4 +1,5 @@
 /* fit.c - precis_law_fit_run: starts, the least, its support, and what is known of it. */
+#include "base/options.h"
 #include "base/lack.h"
 #include "law/solve.h"
 
@@ -295,8 +296,10 @@ static precis_status choose_free(pcs_fitting *f, precis_law *law, const char *pa
 }
 
 precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const precis_law *form, const char *path,
-                                 const precis_law_fit_options *opts)
+                                 const precis_law_fit_options *given)
 {
+    precis_law_fit_options own = PRECIS_LAW_FIT_OPTIONS_INIT, *opts = &own;
+    pcs_options_take(&own, sizeof own, given);
     const uint32_t size = fit->size;
     const uint64_t refused = precis_ctx_refused(ctx);
     *fit = (precis_law_fit){ .size = size };

@@ -2,7 +2,7 @@
 #ifndef PCS_FIT_H
 #define PCS_FIT_H
 
-#include "law/columns.h"
+#include "kernel/kernel.h"
 #include "law/law.h"
 #include "law/table.h"
 

@@ -135,7 +135,7 @@ typedef struct pcs_tape_rows { size_t n; const double *const *values, *const *lo
 precis_status pcs_tape_open(precis_ctx *ctx, pcs_tape **out, const precis_law *law, int node, unsigned flags,
                             const pcs_tape_rows *rows);
 void pcs_tape_close(pcs_tape **tape);
-const struct pcs_columns *pcs_tape_columns(const pcs_tape *t);
+const struct pcs_kernels *pcs_tape_kernels(const pcs_tape *t);
 static inline size_t pcs_tape_padded(size_t n) { return (n + 7) / 8 * 8; }
 /* params: in the space of the fit (logarithms of positive ones). The result is a column, valid until the next call. */
 const double *pcs_tape_run(pcs_tape *t, const double *params);

@@ -87,7 +87,7 @@ void pcs_worker_close(pcs_worker *w)
     *w = (pcs_worker){ 0 };
 }
 
-static const pcs_columns *columns(const pcs_worker *w) { return pcs_tape_columns(w->tape); }
+static const pcs_kernels *kernels(const pcs_worker *w) { return pcs_tape_kernels(w->tape); }
 
 static void put(pcs_worker *w, const double *x)
 {
@@ -99,8 +99,10 @@ static double take_residuals(pcs_worker *w, pcs_tape *tape, const double *x)
 {
     put(w, x);
     const double *f = pcs_tape_run(tape, w->params);
-    columns(w)->sub(w->r, f, 1, w->p->y, 1, w->p->padded);
-    const double v = columns(w)->huber(w->r, w->w, w->delta, w->psi, w->p->padded);
+    const size_t n = w->p->padded;
+    double v;
+    kernels(w)->column_sub(&(pcs_column_pair_args){ w->r, f, 1, w->p->y, 1, n });
+    kernels(w)->column_huber(&(pcs_column_huber_args){ w->r, w->w, w->delta, w->psi, n, &v });
     return isfinite(v) ? v : INFINITY;
 }
 
@@ -135,9 +137,12 @@ static void cross(pcs_worker *w, const double *const *j, const double *u, double
     const int k = w->p->n_free;
     double *scaled = w->psi;
     for (int a = 0; a < k; a++) {
-        if (j[a]) columns(w)->mul(scaled, j[a], 1, u, 1, w->p->padded);
-        for (int b = 0; b <= a; b++)
-            h[a * k + b] = h[b * k + a] = j[a] && j[b] ? columns(w)->dot(scaled, j[b], w->p->padded) : 0;
+        if (j[a]) kernels(w)->column_mul(&(pcs_column_pair_args){ scaled, j[a], 1, u, 1, w->p->padded });
+        for (int b = 0; b <= a; b++) {
+            double sum = 0;
+            if (j[a] && j[b]) kernels(w)->dot(&(pcs_dot_args){ scaled, j[b], w->p->padded, &sum });
+            h[a * k + b] = h[b * k + a] = sum;
+        }
     }
 }
 

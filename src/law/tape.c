@@ -4,7 +4,6 @@
  * log-sum-exp: A / N^alpha costs one exponential, and log(loss) is the log-sum-exp form of Hoffmann et
  * al. (2022), section D.3, for every law, without being written so. */
 #include "kernel/kernel.h"
-#include "law/columns.h"
 #include "law/law.h"
 
 #include <math.h>
@@ -28,12 +27,12 @@ typedef enum {
 
 typedef struct {
     t_op op;
-    int arg[PCS_TERMS], n_args;
+    int arg[PCS_COLUMN_TERMS], n_args;
     double key;              /* of CONST and SELECT */
     int index;               /* of PARAM and VAR */
     bool column, live, active; /* not a scalar; has a parameter below it; has one or a wanted variable */
-    double *value, *adj;     /* a column, or PCS_LANES equal numbers (value) and one (adj) */
-    double *share[PCS_TERMS];
+    double *value, *adj;     /* a column, or PCS_COLUMN_LANES equal numbers (value) and one (adj) */
+    double *share[PCS_COLUMN_TERMS];
 } t_node;
 
 enum { T_NODES = 2 * PCS_LAW_NODES };
@@ -41,7 +40,7 @@ enum { T_NODES = 2 * PCS_LAW_NODES };
 struct pcs_tape {
     precis_ctx *ctx;
     pcs_arena arena;
-    const pcs_columns *k;
+    pcs_kernels k;
     size_t n;                /* whole lanes */
     int n_nodes, root, n_params;
     bool failed;
@@ -49,16 +48,6 @@ struct pcs_tape {
     double *tmp;
     t_node nodes[T_NODES];
 };
-
-static const pcs_columns *columns_of(const precis_ctx *ctx)
-{
-#if defined(__x86_64__)
-    if (ctx->cpu & PCS_CPU_AVX512VNNI) return &pcs_columns_avx512;
-    if (ctx->cpu & PCS_CPU_AVX2) return &pcs_columns_avx2;
-#endif
-    (void)ctx;
-    return &pcs_columns_any;
-}
 
 /* ---- from tree to list ------------------------------------------------------------------------------------------- */
 
@@ -117,14 +106,14 @@ static bool by_parts(const precis_law *l, const pcs_e *e)
     }
 }
 
-/* Terms of a positive sum, with sums within it, at most PCS_TERMS. */
-static int terms(const precis_law *l, int node, int out[PCS_TERMS])
+/* Terms of a positive sum, with sums within it, at most PCS_COLUMN_TERMS. */
+static int terms(const precis_law *l, int node, int out[PCS_COLUMN_TERMS])
 {
     int n = 1;
     out[0] = node;
     for (int i = 0; i < n;) {
         const pcs_e *e = &l->e[out[i]];
-        if (e->op != PCS_E_ADD || n == PCS_TERMS) {
+        if (e->op != PCS_E_ADD || n == PCS_COLUMN_TERMS) {
             i++;
             continue;
         }
@@ -158,7 +147,7 @@ static void need_value(compiler *c, int i)
 static void need_log(compiler *c, int i)
 {
     const pcs_e *e = &c->law->e[i];
-    int list[PCS_TERMS];
+    int list[PCS_COLUMN_TERMS];
     if (!by_parts(c->law, e)) {
         c->need_v[i] = true;
         need_value(c, i);
@@ -190,7 +179,7 @@ static int make_log(compiler *c, int i)
     default: break;
     }
     t_node sum = { .op = T_LSE };
-    int list[PCS_TERMS];
+    int list[PCS_COLUMN_TERMS];
     sum.n_args = terms(c->law, i, list);
     for (int k = 0; k < sum.n_args; k++) sum.arg[k] = l[list[k]];
     return emit(c, sum);
@@ -231,18 +220,19 @@ static bool chosen(double x, double key) { return fabs(x - key) < 1e-9; }
 
 static void run_forward(pcs_tape *t, t_node *x)
 {
-    const size_t n = x->column ? t->n : PCS_LANES;
-    const t_node *a = x->n_args > 0 ? &t->nodes[x->arg[0]] : x, *b = x->n_args > 1 ? &t->nodes[x->arg[1]] : x,
-                 *c = x->n_args > 2 ? &t->nodes[x->arg[2]] : x;
+    const size_t n = x->column ? t->n : PCS_COLUMN_LANES;
+    const t_node *a = x->n_args > 0 ? &t->nodes[x->arg[0]] : x, *b = x->n_args > 1 ? &t->nodes[x->arg[1]] : x;
+    const t_node *c = x->n_args > 2 ? &t->nodes[x->arg[2]] : x;
     /* between scalars all lanes are computed; beside a column a scalar is its first */
     const int as = a->column || !x->column, bs = b->column || !x->column, cs = c->column || !x->column;
+    const pcs_column_pair_args pair = { x->value, a->value, as, b->value, bs, n };
     switch (x->op) {
-    case T_ADD: t->k->add(x->value, a->value, as, b->value, bs, n); break;
-    case T_SUB: t->k->sub(x->value, a->value, as, b->value, bs, n); break;
-    case T_MUL: t->k->mul(x->value, a->value, as, b->value, bs, n); break;
-    case T_DIV: t->k->div(x->value, a->value, as, b->value, bs, n); break;
-    case T_EXP: t->k->exp(x->value, a->value, n); break;
-    case T_LOG: t->k->log(x->value, a->value, n); break;
+    case T_ADD: t->k.column_add(&pair); break;
+    case T_SUB: t->k.column_sub(&pair); break;
+    case T_MUL: t->k.column_mul(&pair); break;
+    case T_DIV: t->k.column_div(&pair); break;
+    case T_EXP: t->k.column_exp(&(pcs_column_args){ x->value, a->value, n }); break;
+    case T_LOG: t->k.column_log(&(pcs_column_args){ x->value, a->value, n }); break;
     case T_MIN: for (size_t i = 0; i < n; i++) x->value[i] = fmin(a->value[as * i], b->value[bs * i]); break;
     case T_MAX: for (size_t i = 0; i < n; i++) x->value[i] = fmax(a->value[as * i], b->value[bs * i]); break;
     case T_SELECT:
@@ -250,11 +240,11 @@ static void run_forward(pcs_tape *t, t_node *x)
             x->value[i] = chosen(a->value[as * i], x->key) ? b->value[bs * i] : c->value[cs * i];
         break;
     case T_LSE: {
-        const double *terms_[PCS_TERMS];
-        int step[PCS_TERMS];
+        const double *terms_[PCS_COLUMN_TERMS];
+        int step[PCS_COLUMN_TERMS];
         for (int k = 0; k < x->n_args; k++)
             terms_[k] = t->nodes[x->arg[k]].value, step[k] = t->nodes[x->arg[k]].column || !x->column;
-        t->k->lse(x->value, x->share, terms_, step, x->n_args, n);
+        t->k.column_lse(&(pcs_column_lse_args){ x->value, x->share, terms_, step, x->n_args, n });
         break;
     }
     case T_CONST: case T_PARAM: case T_VAR: case T_LOGVAR: break;
@@ -265,7 +255,7 @@ static precis_status place(pcs_tape *t, const double *const *values, const doubl
 {
     for (int i = 0; i < t->n_nodes; i++) {
         t_node *x = &t->nodes[i];
-        const size_t n = x->column ? t->n : PCS_LANES;
+        const size_t n = x->column ? t->n : PCS_COLUMN_LANES;
         if (x->op == T_VAR || x->op == T_LOGVAR) {
             const double *column = x->op == T_VAR ? values[x->index] : logs[x->index];
             if (!column)
@@ -299,7 +289,7 @@ precis_status pcs_tape_open(precis_ctx *ctx, pcs_tape **out, const precis_law *l
         t->ctx = ctx;
     }
     if (!st) {
-        t->k = columns_of(ctx);
+        t->k = pcs_kernels_for(ctx->cpu);
         t->n = pcs_tape_padded(rows->n);
         t->n_params = law->n_params;
         for (int i = 0; i < PCS_LAW_PARAMS; i++) t->param[i] = -1;
@@ -327,7 +317,7 @@ precis_status pcs_tape_open(precis_ctx *ctx, pcs_tape **out, const precis_law *l
     return st;
 }
 
-const pcs_columns *pcs_tape_columns(const pcs_tape *t) { return t->k; }
+const pcs_kernels *pcs_tape_kernels(const pcs_tape *t) { return &t->k; }
 
 void pcs_tape_close(pcs_tape **tape)
 {
@@ -344,7 +334,7 @@ const double *pcs_tape_run(pcs_tape *t, const double *params)
     for (int p = 0; p < t->n_params; p++)
         if (t->param[p] >= 0) {
             t_node *x = &t->nodes[t->param[p]];
-            for (size_t i = 0, n = x->column ? t->n : PCS_LANES; i < n; i++) x->value[i] = params[p];
+            for (size_t i = 0, n = x->column ? t->n : PCS_COLUMN_LANES; i < n; i++) x->value[i] = params[p];
         }
     for (int i = 0; i < t->n_nodes; i++)
         if (t->nodes[i].live) run_forward(t, &t->nodes[i]);
@@ -356,19 +346,33 @@ const double *pcs_tape_run(pcs_tape *t, const double *params)
 
 /* ---- reverse ----------------------------------------------------------------------------------------------------- */
 
+static double sum(const pcs_tape *t, const double *a)
+{
+    double s;
+    t->k.column_sum(&(pcs_column_sum_args){ a, t->n, &s });
+    return s;
+}
+
+static double dot(const pcs_tape *t, const double *a, const double *b)
+{
+    double s;
+    t->k.dot(&(pcs_dot_args){ a, b, t->n, &s });
+    return s;
+}
+
 /* y's adjoint += that of x, times f (a column when fs is 1). x is a column or, with all it depends on, a scalar. */
 static void pass(const pcs_tape *t, const t_node *x, t_node *y, const double *f, int fs)
 {
     if (!y->active) return;
     if (!x->column) y->adj[0] += x->adj[0] * f[0];
-    else if (y->column) t->k->gather(y->adj, x->adj, f, fs, t->n);
-    else y->adj[0] += fs ? t->k->dot(x->adj, f, t->n) : f[0] * t->k->sum(x->adj, t->n);
+    else if (y->column) t->k.column_gather(&(pcs_column_pair_args){ y->adj, x->adj, 1, f, fs, t->n });
+    else y->adj[0] += fs ? dot(t, x->adj, f) : f[0] * sum(t, x->adj);
 }
 
 static void reverse(pcs_tape *t, t_node *x)
 {
     static const double one = 1, minus = -1;
-    const size_t n = x->column ? t->n : PCS_LANES;
+    const size_t n = x->column ? t->n : PCS_COLUMN_LANES;
     t_node *a = &t->nodes[x->arg[0]], *b = &t->nodes[x->arg[1]], *c = &t->nodes[x->arg[2]];
     switch (x->op) {
     case T_ADD:
@@ -423,13 +427,13 @@ void pcs_tape_back(pcs_tape *t, const double *adjoint, double *gradient)
         if (t->nodes[i].active) memset(t->nodes[i].adj, 0, (t->nodes[i].column ? t->n : 1) * sizeof(double));
     t_node *root = &t->nodes[t->root];
     if (root->active && root->column) memcpy(root->adj, adjoint, t->n * sizeof(double));
-    else if (root->active) root->adj[0] = t->k->sum(adjoint, t->n);
+    else if (root->active) root->adj[0] = sum(t, adjoint);
     for (int i = t->root; i >= 0; i--)
         if (t->nodes[i].active) reverse(t, &t->nodes[i]);
     if (!gradient) return;
     for (int p = 0; p < t->n_params; p++) {
         const t_node *x = t->param[p] >= 0 ? &t->nodes[t->param[p]] : NULL;
-        gradient[p] = !x ? 0 : x->column ? t->k->sum(x->adj, t->n) : x->adj[0];
+        gradient[p] = !x ? 0 : x->column ? sum(t, x->adj) : x->adj[0];
     }
 }
 

@@ -18,19 +18,19 @@ typedef enum {
 
 /* Weights of a layer whose shapes follow from keys, and the key to name where one does not. The rows of ffn_up may be
  * gate and up in one. */
-static const struct { const char *name; extent rows, cols; const char *key; } parts[] = {
-    { "attn_q", QUERIES, WIDTH, "attention.head_count" },
-    { "attn_k", KEYS, WIDTH, "attention.head_count_kv" },
-    { "attn_v", VALUES, WIDTH, "attention.head_count_kv" },
-    { "attn_qkv", ALL_HEADS, WIDTH, "attention.head_count" },
-    { "attn_output", WIDTH, HEADS_OUT, "attention.head_count" },
-    { "ffn_gate", HIDDEN, WIDTH, "feed_forward_length" },
-    { "ffn_up", HIDDEN_2, WIDTH, "feed_forward_length" },
-    { "ffn_down", WIDTH, HIDDEN, "feed_forward_length" },
-    { "ffn_gate_inp", EXPERTS, WIDTH, "expert_count" },
-    { "ffn_gate_exps", EXPERT_HIDDEN, WIDTH, "expert_feed_forward_length" },
-    { "ffn_up_exps", EXPERT_HIDDEN, WIDTH, "expert_feed_forward_length" },
-    { "ffn_down_exps", WIDTH, EXPERT_HIDDEN, "expert_feed_forward_length" },
+static const struct { pcs_tensor_role role; extent rows, cols; const char *key; } parts[] = {
+    { PCS_ROLE_attn_q, QUERIES, WIDTH, "attention.head_count" },
+    { PCS_ROLE_attn_k, KEYS, WIDTH, "attention.head_count_kv" },
+    { PCS_ROLE_attn_v, VALUES, WIDTH, "attention.head_count_kv" },
+    { PCS_ROLE_attn_qkv, ALL_HEADS, WIDTH, "attention.head_count" },
+    { PCS_ROLE_attn_output, WIDTH, HEADS_OUT, "attention.head_count" },
+    { PCS_ROLE_ffn_gate, HIDDEN, WIDTH, "feed_forward_length" },
+    { PCS_ROLE_ffn_up, HIDDEN_2, WIDTH, "feed_forward_length" },
+    { PCS_ROLE_ffn_down, WIDTH, HIDDEN, "feed_forward_length" },
+    { PCS_ROLE_ffn_gate_inp, EXPERTS, WIDTH, "expert_count" },
+    { PCS_ROLE_ffn_gate_exps, EXPERT_HIDDEN, WIDTH, "expert_feed_forward_length" },
+    { PCS_ROLE_ffn_up_exps, EXPERT_HIDDEN, WIDTH, "expert_feed_forward_length" },
+    { PCS_ROLE_ffn_down_exps, WIDTH, EXPERT_HIDDEN, "expert_feed_forward_length" },
 };
 
 /* "[rows, columns]", outermost first. */
@@ -46,11 +46,11 @@ static const char *shape_of(const pcs_tensor *t, char out[192])
 /* A key that is out of bounds, and the first tensor that is laid out by it. */
 static precis_status beyond(const precis_model *m, const char *suffix, int64_t v, int64_t lo, int64_t hi)
 {
-    char name[64], shape[192], witness[300] = "";
+    char shape[192], witness[300] = "";
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !*witness; i++) {
-        snprintf(name, sizeof name, "blk.0.%s.weight", parts[i].name);
-        const pcs_tensor *t = strcmp(parts[i].key, suffix) ? NULL : pcs_model_tensor(m, name);
-        if (t) snprintf(witness, sizeof witness, "; tensor %s is %s", name, shape_of(t, shape));
+        const bool other = strcmp(parts[i].key, suffix) != 0;
+        const pcs_tensor *t = other ? NULL : pcs_model_part(m, 0, parts[i].role, PCS_END_weight);
+        if (t) snprintf(witness, sizeof witness, "; tensor %s is %s", t->name, shape_of(t, shape));
     }
     return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %.60s.%s is %lld, not %lld to %lld%s", m->path, arch_of(m), suffix,
                     (long long)v, (long long)lo, (long long)hi, witness);
@@ -144,21 +144,18 @@ static precis_status misfit(const precis_model *m, const pcs_tensor *t, const ch
 
 static precis_status check_tensor(const precis_model *m, const pcs_counts *c, const pcs_tensor *t)
 {
-    const int layer = pcs_layer_of(t->name);
     if (strncmp(t->name, "blk.", 4)) return PRECIS_OK;
-    if (c->layers && (layer < 0 || layer >= (int64_t)c->layers))
+    if (c->layers && (t->is.layer < 0 || t->is.layer >= (int64_t)c->layers))
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is of none of the %u layers that %s%.60s%s has",
                         m->path, t->name, c->layers, m->folder ? "" : "key ",
                         m->folder ? "config.json" : arch_of(m), m->folder ? "" : ".block_count");
-    uint32_t index;
-    const char *part = pcs_index_of(t->name + 4, &index), *end = part ? strchr(part, '.') : NULL;
-    if (!end || t->format->kind == PCS_INT) return PRECIS_OK; /* codes of another tool have shapes of their own */
-    const size_t n = (size_t)(end - part);
+    if (t->format->kind == PCS_INT) return PRECIS_OK; /* codes of another tool have shapes of their own */
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (strlen(parts[i].name) != n || strncmp(parts[i].name, part, n)) continue;
-        const bool of_experts = pcs_ends(parts[i].name, "_exps"), bias = !strcmp(end, ".bias");
-        if (bias && !of_experts) return fits(c, parts[i].rows, (int64_t)t->n) ? PRECIS_OK : misfit(m, t, parts[i].key);
-        if (strcmp(end, ".weight")) return PRECIS_OK;
+        if (parts[i].role != t->is.role) continue;
+        const bool of_experts = pcs_role_of_experts(t->is.role);
+        if (t->is.end == PCS_END_bias && !of_experts)
+            return fits(c, parts[i].rows, (int64_t)t->n) ? PRECIS_OK : misfit(m, t, parts[i].key);
+        if (t->is.end != PCS_END_weight) return PRECIS_OK;
         if (of_experts && c->experts && (t->dims != 3 || t->ne[2] != c->experts)) return misfit(m, t, "expert_count");
         const bool dims = t->dims == 2 || (of_experts && t->dims == 3);
         const bool ok = dims && fits(c, parts[i].rows, t->ne[1]) && fits(c, parts[i].cols, t->ne[0]);
@@ -185,23 +182,4 @@ precis_status pcs_counts_read(const precis_model *m, pcs_counts *c)
 {
     const precis_status st = read_all(m, false, c);
     return st ? st : read_all(m, true, c);
-}
-
-/* ---- names -------------------------------------------------------------------------------------------------- */
-
-const char *pcs_index_of(const char *s, uint32_t *index)
-{
-    uint32_t v = 0;
-    size_t n = 0;
-    for (; s[n] >= '0' && s[n] <= '9' && n < 5; n++) v = v * 10 + (uint32_t)(s[n] - '0');
-    if (!n || s[n] != '.' || (n > 1 && s[0] == '0')) return NULL;
-    *index = v;
-    return s + n + 1;
-}
-
-int pcs_layer_of(const char *name)
-{
-    uint32_t layer;
-    if (strncmp(name, "blk.", 4) || !pcs_index_of(name + 4, &layer) || layer >= PCS_LIMIT_LAYERS) return -1;
-    return (int)layer;
 }

@@ -1,4 +1,4 @@
-/* counts.h - the numbers in a model's keys that say how its tensors are laid out, and layers by the names of tensors.
+/* counts.h - the numbers in a model's keys that say how its tensors are laid out.
  *
  * A key is a claim. Nobody divides by one, strides by one or loops to one that did not come from here: bounds and the
  * tensors' own shapes have been compared by then. */
@@ -18,10 +18,5 @@ typedef struct pcs_counts {
 precis_status pcs_counts_read(const precis_model *m, pcs_counts *c);
 /* The same of those keys that are there. */
 precis_status pcs_counts_check(const precis_model *m);
-
-/* "12.rest" as 12 and "rest"; NULL for what is no plain number below 100000 (signs, spaces, leading zeros). */
-const char *pcs_index_of(const char *s, uint32_t *index);
-/* Layer of "blk.12.x", or -1: also where no model has so many layers. */
-int pcs_layer_of(const char *name);
 
 #endif

@@ -187,9 +187,10 @@ precis_status pcs_odd_fail(precis_ctx *ctx, const precis_model *m, const pcs_odd
     if (strcmp(odd->t->source, odd->t->name)) snprintf(own, sizeof own, " (%.480s in the file)", odd->t->source);
     return pcs_fail(ctx, PRECIS_EFORMAT,
                     "%s%stensor %s%s: element %llu is %s; the file is damaged, or its training went wrong (precis "
-                    "inspect --check lists all such tensors)",
+                    "inspect --check lists all such tensors%s)",
                     m ? m->path : "", m ? ": " : "", odd->t->name, own, (unsigned long long)odd->element,
-                    what_is(odd->value));
+                    what_is(odd->value),
+                    m && m->finite->allowed ? "; --allow-nan passes those that keep their type" : "");
 }
 
 precis_status pcs_tensor_odd_fail(precis_ctx *ctx, const precis_model *m, const pcs_tensor *t)

@@ -45,6 +45,7 @@ precis_status pcs_model_copy(precis_ctx *ctx, precis_model **out, const precis_m
     if (st) return st;
     precis_model *c = *out;
     c->origin = m->origin ? m->origin : m;
+    c->net = m->net;
     c->alignment = m->alignment;
     c->gguf_version = m->gguf_version;
     st = pcs_finite_open(c, m);
@@ -144,9 +145,10 @@ precis_status pcs_model_index(precis_model *m)
     pcs_map_init(&m->tensor_map, m->ctx);
     pcs_map_init(&m->source_map, m->ctx);
     for (size_t i = 0; i < m->n_tensors; i++) {
-        const pcs_tensor *t = &m->tensors[i];
+        pcs_tensor *t = &m->tensors[i];
         const precis_status named = check_name(m, "tensor", t->name);
         if (named) return named;
+        t->is = pcs_place_of(t->name);
         if (pcs_map_put(&m->tensor_map, t->name, strlen(t->name), (uint32_t)i, &dup) != PRECIS_OK ||
             pcs_map_put(&m->source_map, t->source, strlen(t->source), (uint32_t)i, NULL) != PRECIS_OK)
             return PRECIS_ENOMEM;
@@ -167,6 +169,13 @@ const pcs_tensor *pcs_model_tensor(const precis_model *m, const char *name)
     if (!pcs_map_get(&m->tensor_map, name, strlen(name), &i)) return NULL;
     if (m->asked) m->asked[i] = 1;
     return &m->tensors[i];
+}
+
+const pcs_tensor *pcs_model_part(const precis_model *m, int layer, pcs_tensor_role role, pcs_tensor_end end)
+{
+    char name[96];
+    pcs_place_name(name, sizeof name, layer, role, end);
+    return pcs_model_tensor(m, name);
 }
 
 static bool key_float(const pcs_key *k, double *out)
@@ -223,6 +232,13 @@ double pcs_arch_float(const precis_model *m, const char *suffix, double dflt, bo
 {
     char buf[256];
     return pcs_model_float(m, arch_key(m, suffix, buf), dflt, ok);
+}
+
+int64_t pcs_head_dim(const precis_model *m)
+{
+    const int64_t heads = pcs_arch_int(m, "attention.head_count", 1, NULL);
+    const int64_t width = pcs_arch_int(m, "embedding_length", 0, NULL);
+    return pcs_arch_int(m, "attention.key_length", heads > 0 ? width / heads : width, NULL);
 }
 
 size_t pcs_key_width(pcs_key_type t)

@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "base/file.h"
 #include "format/format.h"
+#include "model/roles.h"
 #include "precis/read.h"
 
 #define PCS_MAX_DIMS 8
@@ -38,6 +39,7 @@ typedef struct pcs_key {
 typedef struct pcs_tensor {
     const char *name;   /* canonical */
     const char *source; /* as in the file */
+    pcs_place is;       /* what it is in the net, by its name: pcs_model_index says it */
     const pcs_format *format;
     uint32_t dims;
     int64_t ne[PCS_MAX_DIMS];    /* row length first; 1 beyond dims */
@@ -53,6 +55,7 @@ struct precis_model {
     pcs_arena arena;
     const char *container;
     const char *path;
+    const struct pcs_net *net; /* that the file itself brings (graph/net.h); NULL: its architecture builds one */
     const char *flaw;   /* why it is not whole, as its reader found (graph/net.h): it can be looked at; or NULL */
     const char *folder; /* of transformers, whose files say what the tensors are; or NULL */
     const precis_model *origin; /* what this is a copy of, which must outlive it; or NULL */
@@ -81,7 +84,8 @@ precis_status pcs_model_new(precis_ctx *ctx, precis_model **out, const char *pat
  * pcs_model_index. */
 pcs_key *pcs_model_add_key(precis_model *m, const char *name);
 pcs_tensor *pcs_model_add_tensor(precis_model *m);
-/* Build the name tables anew; fails on duplicates. Readers that look keys up on the way build those of keys. */
+/* Builds the name tables anew, and says of each tensor what it is; fails on duplicates. Readers that look keys up on
+ * the way build the table of keys by themselves. */
 precis_status pcs_model_index_keys(precis_model *m);
 precis_status pcs_model_index(precis_model *m);
 /* A copy that shares data; tensors and keys may be changed and added. */
@@ -90,6 +94,8 @@ precis_status pcs_model_add_file(precis_model *m, const char *path, pcs_file **o
 
 const pcs_key *pcs_model_key(const precis_model *m, const char *name);
 const pcs_tensor *pcs_model_tensor(const precis_model *m, const char *name);
+/* By what it is; layer -1: none. */
+const pcs_tensor *pcs_model_part(const precis_model *m, int layer, pcs_tensor_role role, pcs_tensor_end end);
 /* Whole-number and float keys of any width. The default when the key is absent; *ok (may be NULL) says
  * whether it was there with a numeric type. */
 int64_t pcs_model_int(const precis_model *m, const char *name, int64_t dflt, bool *ok);
@@ -102,15 +108,7 @@ double pcs_arch_float(const precis_model *m, const char *suffix, double dflt, bo
 /* Number i of an array key; 0 beyond its end. */
 double pcs_key_number(const pcs_key *k, uint64_t i);
 
-/* Where a file does not say it (usual.c): has a layer a window, in architectures where some or all have one; the
- * dimension whose root divides a query's products. pcs_layer_window: with the file's own pattern. */
-bool pcs_usual_window(const char *arch, int64_t layer);
-bool pcs_layer_window(const precis_model *m, int64_t layer);
-double pcs_usual_query_dim(const precis_model *m);
-/* Has every layer its usual window? The cap of ARCH.attn_logit_softcapping and
- * .final_logit_softcapping; 0: none. Dimension of a head's keys. */
-bool pcs_usual_windows(const precis_model *m);
-double pcs_usual_softcap(const char *arch, const char *suffix);
+/* Dimension of a head's keys. */
 int64_t pcs_head_dim(const precis_model *m);
 
 size_t pcs_key_width(pcs_key_type t); /* bytes of a fixed-size value; 0 for strings and arrays */

@@ -23,20 +23,11 @@ const pcs_mix *pcs_mix_by_name(const char *name)
 
 bool pcs_quantizable(const pcs_tensor *t)
 {
-    static const char *const never[] = { "norm", "ffn_gate_inp", "rope_freqs", "position_embd", "token_types",
-                                         "ssm_conv1d", "altup", "laurel" };
-    const size_t n = strlen(t->name);
-    if (n < 7 || strcmp(t->name + n - 7, ".weight")) return false;
-    if (t->dims < 2 || t->ne[1] < 2 || !t->n || t->format->kind == PCS_INT) return false;
-    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-        if (strstr(t->name, never[i])) return false;
-    return true;
+    const bool matrix = t->dims >= 2 && t->ne[1] >= 2 && t->n;
+    return matrix && t->format->kind != PCS_INT && t->is.end == PCS_END_weight && !pcs_role_kept(t->is.role);
 }
 
-bool pcs_encodable(const pcs_format *f)
-{
-    return pcs_format_can_encode(f) && f->kind != PCS_INT && strcmp(f->name, "Q8_K") && strcmp(f->name, "F64");
-}
+bool pcs_encodable(const pcs_format *f) { return pcs_format_can_encode(f) && f->kind != PCS_INT && !f->internal; }
 
 const pcs_format *pcs_fitting(const pcs_format *f, int64_t n)
 {
@@ -53,7 +44,7 @@ void pcs_plan_set(pcs_plan_row *row, const pcs_format *to)
 const pcs_format *pcs_resting(const pcs_tensor *t)
 {
     const bool vector = t->dims < 2 || t->ne[1] < 2;
-    return vector && t->format->kind == PCS_FLOAT && t->format->bytes == 2 ? pcs_format_by_name("F32") : t->format;
+    return vector && t->format->kind == PCS_FLOAT && t->format->bytes == 2 ? &pcs_format_f32 : t->format;
 }
 
 /* What a method changed is F32 in memory; at rest it takes the 16 bits that it had, or that it would have. */
@@ -62,7 +53,7 @@ static const pcs_format *resting_in(const precis_model *m, size_t i)
     const pcs_tensor *t = &m->tensors[i], *o = m->origin && i < m->origin->n_tensors ? &m->origin->tensors[i] : NULL;
     const bool matrix = t->dims >= 2 && t->ne[1] >= 2;
     if (!m->origin || !matrix || (o && o->data == t->data)) return pcs_resting(t);
-    return o && o->format->kind == PCS_FLOAT && !o->format->element ? o->format : pcs_format_by_name("F16");
+    return o && o->format->kind == PCS_FLOAT && !o->format->element ? o->format : &pcs_format_f16;
 }
 
 /* Row i as it is when nobody chooses a type. */
@@ -205,26 +196,28 @@ int pcs_layers(const precis_model *m)
 {
     int layers = 0;
     for (size_t i = 0; i < m->n_tensors; i++)
-        if (pcs_layer_of(m->tensors[i].name) >= layers) layers = pcs_layer_of(m->tensors[i].name) + 1;
+        if (m->tensors[i].is.layer >= layers) layers = m->tensors[i].is.layer + 1;
     return layers;
 }
 
 bool pcs_makes_logits(const precis_model *m, const pcs_tensor *t)
 {
-    if (!strcmp(t->name, "output.weight")) return true;
-    return !strcmp(t->name, "token_embd.weight") && !pcs_model_tensor(m, "output.weight");
+    if (t->is.end != PCS_END_weight) return false;
+    const bool tied = t->is.role == PCS_ROLE_token_embd && !pcs_model_part(m, -1, PCS_ROLE_output, PCS_END_weight);
+    return t->is.role == PCS_ROLE_output || tied;
 }
 
 static const pcs_format *mix_type(const pcs_mix *mix, const precis_model *m, const pcs_tensor *t, int layers)
 {
-    const int i = pcs_layer_of(t->name);
+    const int i = t->is.layer;
     const bool more = mix->first ? i >= 0 && i < (layers + mix->first - 1) / mix->first
                                  : i < layers / 8 || i >= 7 * layers / 8 || (i - layers / 8) % 3 == 2;
+    const pcs_tensor_role like = pcs_role_like(t->is.role);
     const char *type = mix->base;
     if (pcs_makes_logits(m, t)) type = mix->output;
-    else if (strstr(t->name, "attn_v.") || strstr(t->name, "attn_qkv.")) type = more ? mix->attn_v_more : mix->attn_v;
-    else if (strstr(t->name, "ffn_down")) type = more ? mix->ffn_down_more : mix->ffn_down;
-    else if (strstr(t->name, "attn_output")) type = mix->attn_output;
+    else if (like == PCS_ROLE_attn_v || like == PCS_ROLE_attn_qkv) type = more ? mix->attn_v_more : mix->attn_v;
+    else if (like == PCS_ROLE_ffn_down) type = more ? mix->ffn_down_more : mix->ffn_down;
+    else if (like == PCS_ROLE_attn_output) type = mix->attn_output;
     return pcs_format_by_name(type);
 }
 
@@ -278,8 +271,8 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
         if (table) st = pcs_pattern_type(ctx, spec, t->name, &f);
         if (mix) f = mix_type(mix, model, t, layers);
         if (st || !f || !pcs_quantizable(t)) continue;
-        const bool at_an_end = !strncmp(t->name, "token_embd.", 11) || !strncmp(t->name, "output.", 7);
-        if (schemed && at_an_end) f = t->format->kind == PCS_QUANT ? t->format : pcs_format_by_name("F16");
+        const bool ends = t->is.role == PCS_ROLE_token_embd || t->is.role == PCS_ROLE_output;
+        if (schemed && ends) f = t->format->kind == PCS_QUANT ? t->format : &pcs_format_f16;
         if (schemed && f == t->format) continue;
         const bool asked = !mix && !schemed; /* that type by its name */
         st = take(ctx, &p->rows[i], f, asked, strict, &count);

@@ -64,7 +64,7 @@ precis_status pcs_holding(precis_ctx *ctx, const pcs_tensor *t, const pcs_format
 
 precis_status pcs_too_large(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f)
 {
-    const pcs_format *other = f->substitute ? f : pcs_format_by_name("F16");
+    const pcs_format *other = f->substitute ? f : &pcs_format_f16;
     float top;
     precis_status st = pcs_tensor_top(ctx, t, &top);
     while (!st && other && (other == f || !pcs_format_holds(other, top)))

@@ -140,10 +140,8 @@ static precis_status apply(pcs_work *w)
             const pcs_node *node = pcs_weight_node(r->graph, g.weights[0]);
             const pcs_inputs *e = node ? pcs_inputs_of(in, n, node->in[0]) : NULL;
             if (!e || !e->n_rows || (int64_t)e->n != g.width) continue;
-            if (i == 3 && groups && !strcmp(g.weights[0] + strlen(g.weights[0]) - 15, "ffn_down.weight")) { /* may have come as number 2 */
-                pcs_scale_group two;
-                if (pcs_scale_group_at(w->m, (int)layer, 2, true, &two) && !strcmp(two.weights[0], g.weights[0])) continue;
-            }
+            pcs_scale_group two; /* the last may have come as number 2 */
+            if (i == 3 && groups && pcs_scale_group_at(w->m, (int)layer, 2, true, &two) && two.read_by == g.read_by) continue;
             st = search_group(w, &g, e, &kernels);
             groups++;
         }
@@ -155,4 +153,4 @@ static precis_status apply(pcs_work *w)
     return st;
 }
 
-const pcs_method pcs_method_awq = { .name = "awq", .kind = PCS_TRANSFORM, .apply = apply };
+const pcs_method pcs_method_awq = { .name = "awq", .kind = PCS_TRANSFORM, .apply = apply, .does = PCS_MOVES_SCALE };

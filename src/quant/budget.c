@@ -1,5 +1,6 @@
 /* budget.c - the loss table (every tensor in every type that fits it, on a sample of its rows), and the plan of
  * least loss under a budget. */
+#include "base/options.h"
 #include "base/pool.h"
 #include "model/finite.h"
 #include "quant/costs.h"
@@ -337,13 +338,14 @@ precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_
 
 precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *m, uint64_t max_bytes, const precis_quant_options *opts, precis_solution *solution)
 {
-    static const precis_quant_options defaults = PRECIS_QUANT_OPTIONS_INIT;
+    precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
     pcs_loss_table *t;
     double loss;
+    pcs_options_take(&o, sizeof o, opts);
     *out = NULL;
     precis_status st = PRECIS_EBUDGET;
     for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books when nothing else fits */
-        st = pcs_loss_table_open(ctx, &t, m, opts ? opts : &defaults, books);
+        st = pcs_loss_table_open(ctx, &t, m, &o, books);
         if (!st) st = pcs_loss_table_plan(t, max_bytes, out, solution, &loss);
         pcs_loss_table_close(&t);
     }

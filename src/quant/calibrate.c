@@ -35,8 +35,8 @@ static void on_experts(void *user, precis_value v, const float *y, uint64_t rows
     (void)v, (void)y, (void)width;
     const watch *w = user;
     const pcs_value *values = w->r->graph->values;
-    const float *x = pcs_program_value(w->r->program, w->node->in[0]), *route = pcs_program_value(w->r->program, w->node->in[2]);
-    const size_t top = (size_t)values[w->node->in[2]].shape[1] / 2;
+    const float *x = pcs_program_value(w->r->program, w->node->in[0]), *route = pcs_program_value(w->r->program, w->node->in[w->node->op->route]);
+    const size_t top = (size_t)values[w->node->in[w->node->op->route]].shape[1] / 2;
     const bool slots = values[w->node->in[0]].dims == 3;
     for (uint64_t i = 0; i < rows; i++) { /* one of a token and an expert */
         const uint64_t t = i / top, s = i % top;
@@ -45,17 +45,15 @@ static void on_experts(void *user, precis_value v, const float *y, uint64_t rows
     }
 }
 
-/* A tap on the input of each matmul with a stored weight. */
+/* A tap on the input of each node that multiplies by a stored weight. */
 static precis_status tap_all(precis_imatrix *im, precis_runner *r, watch **lists)
 {
     const precis_graph *g = r->graph;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const pcs_node *n = &g->nodes[i];
-        const bool experts = !strcmp(n->op->name, "moe_matmul");
-        if ((!experts && strcmp(n->op->name, "matmul")) || g->values[n->in[1]].node < 0) continue;
-        const pcs_node *d = &g->nodes[g->values[n->in[1]].node];
-        const pcs_value *w = &g->values[d->in[0]];
-        if (w->dtype != PCS_STORED || pcs_map_get(&im->map, w->name, strlen(w->name), NULL)) continue;
+        const bool experts = n->op->route != 0;
+        const pcs_value *w = pcs_node_weight(g, n);
+        if (!w || pcs_map_get(&im->map, w->name, strlen(w->name), NULL)) continue;
         watch *item = pcs_arena_alloc(&im->arena, 1, sizeof *item);
         pcs_importance *e;
         if (!item) return PRECIS_ENOMEM;
@@ -149,6 +147,7 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
         }
         if (!im->dataset || !im->source) st = PRECIS_ENOMEM;
         pcs_imatrix_finish(im);
+        if (!st) st = pcs_imatrix_sound(im);
     }
     pcs_free(ctx, lists);
     precis_tokenizer_close(&t);

@@ -110,7 +110,10 @@ static precis_status cut_tensor(pcs_work *w, const char *name, const pcs_format 
     return st;
 }
 
-static bool is_query_or_key(const char *name) { return strstr(name, ".attn_q.") || strstr(name, ".attn_k.") || strstr(name, ".attn_qkv."); }
+static bool is_query_or_key(const pcs_tensor *t)
+{
+    return t->is.role == PCS_ROLE_attn_q || t->is.role == PCS_ROLE_attn_k || t->is.role == PCS_ROLE_attn_qkv;
+}
 
 static precis_status apply(pcs_work *w)
 {
@@ -122,8 +125,8 @@ static precis_status apply(pcs_work *w)
     if (st) return st;
     for (size_t i = 0; i < w->m->n_tensors && !st; i++) {
         const char *name = w->m->tensors[i].name;
-        const pcs_format *f = pcs_layer_of(name) >= 0 ? pcs_work_format(w, name) : NULL;
-        const pcs_node *node = f && !is_query_or_key(name) ? pcs_weight_node(r->graph, name) : NULL;
+        const pcs_format *f = w->m->tensors[i].is.layer >= 0 ? pcs_work_format(w, name) : NULL;
+        const pcs_node *node = f && !is_query_or_key(&w->m->tensors[i]) ? pcs_weight_node(r->graph, name) : NULL;
         const pcs_inputs *e = node ? pcs_inputs_of(in, n, node->in[0]) : NULL;
         const char *why = e ? refuses(f) : NULL;
         if (why) st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s (%s)", name, why, f->name);
@@ -139,4 +142,6 @@ static precis_status apply(pcs_work *w)
     return st;
 }
 
-const pcs_method pcs_method_clip = { .name = "clip", .kind = PCS_TRANSFORM, .apply = apply, .refuses = refuses, .coder = "rtn" };
+const pcs_method pcs_method_clip = {
+    .name = "clip", .kind = PCS_TRANSFORM, .apply = apply, .refuses = refuses, .coder = "rtn", .does = PCS_CUTS_WEIGHTS,
+};

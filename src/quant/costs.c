@@ -42,7 +42,7 @@ precis_status pcs_costs_add(precis_costs *c, const pcs_cost *row)
 double pcs_costs_share(const precis_model *m, const pcs_tensor *t)
 {
     if (t->dims < 2 || (!pcs_quantizable(t) && !pcs_makes_logits(m, t))) return 0;
-    if (!strncmp(t->name, "token_embd", 10) && !pcs_makes_logits(m, t)) return 0;
+    if (t->is.role == PCS_ROLE_token_embd && !pcs_makes_logits(m, t)) return 0;
     if (t->dims < 3) return 1;
     const double used = (double)pcs_arch_int(m, "expert_used_count", 1, NULL), all = (double)t->ne[2];
     return used < all ? used / all : 1;

@@ -18,11 +18,7 @@ static precis_status run_to(gptq *g, size_t i, const int32_t *ids, const float *
 {
     precis_program *p = g->r->program;
     const uint32_t n = g->w->windows.lengths[i];
-    pcs_program_bind(p, g->r->lm.tokens, ids);
-    pcs_program_bind(p, g->r->lm.positions, g->positions);
-    pcs_program_bind(p, g->r->lm.sequences, g->zeros);
-    pcs_program_bind(p, g->r->lm.outputs, &g->last);
-    precis_status st = pcs_runner_size(g->r, n, 1);
+    precis_status st = pcs_runner_bind(g->r, &(pcs_text_rows){ ids, g->positions, g->zeros, &g->last, n, 1 });
     if (!st) st = pcs_program_run_part(p, 0, g->preamble);
     if (st || to <= from) return st;
     if (cut >= 0) pcs_program_write(p, cut, state, (uint64_t)n * g->r->lm.width * sizeof *state);
@@ -361,7 +357,7 @@ static precis_status check_range(coding *c, const pcs_tensor *t)
     precis_status st = x ? PRECIS_OK : PRECIS_ENOMEM;
     for (size_t r = 0; r < c->rows && !st; r++) {
         memcpy(x, c->weights + r * n, n * sizeof *x);
-        if (!pcs_row_holds(&job, pcs_methods[0], n, x, x + n, c->dst + r * c->row_bytes))
+        if (!pcs_row_holds(&job, n, x, x + n, c->dst + r * c->row_bytes))
             st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: a number is NaN, infinite, or too large for the scales of %s", t->name, c->f->name);
     }
     pcs_free(ctx, x);
@@ -447,10 +443,9 @@ static precis_status give_up(gptq *g, size_t index, const char *why)
 static long weight_of(const gptq *g, const pcs_node *n)
 {
     const precis_graph *gr = g->r->graph;
-    if ((strcmp(n->op->name, "matmul") && strcmp(n->op->name, "moe_matmul")) || gr->values[n->in[1]].node < 0) return -1;
-    const char *name = gr->values[gr->nodes[gr->values[n->in[1]].node].in[0]].name;
+    const pcs_value *w = pcs_node_weight(gr, n);
     uint32_t i;
-    if (!pcs_map_get(&g->w->m->tensor_map, name, strlen(name), &i)) return -1;
+    if (!w || !pcs_map_get(&g->w->m->tensor_map, w->name, strlen(w->name), &i)) return -1;
     const pcs_plan_row *row = &g->w->plan->rows[i];
     return row->to == g->w->m->tensors[i].format || (row->to->kind != PCS_QUANT && !row->to->element) || g->w->coded[i].bytes || g->w->coded[i].method ? -1 : (long)i;
 }
@@ -466,7 +461,7 @@ static precis_status code_group(gptq *g, size_t first_node, size_t end_node, pre
         const long at = n->in[0] == input ? weight_of(g, n) : -1;
         if (at < 0) continue;
         const char *no = refuses(g->w->plan->rows[at].to);
-        if (!no && !strcmp(n->op->name, "moe_matmul")) {
+        if (!no && n->op->route) {
             st = code_experts(g, (size_t)at, n, cut, from);
             ready = false; /* the group's Hessian is gone */
             continue;
@@ -554,4 +549,7 @@ precis_status pcs_gptq(pcs_work *w)
     return st;
 }
 
-const pcs_method pcs_method_gptq = { .name = "gptq", .kind = PCS_CODER, .apply = pcs_gptq, .refuses = refuses };
+const pcs_method pcs_method_gptq = {
+    .name = "gptq", .kind = PCS_CODER, .apply = pcs_gptq, .refuses = refuses, .uses_importance = true,
+    .does = PCS_MAKES_UP,
+};

@@ -45,7 +45,7 @@ precis_status pcs_gptq_hold_layer(gptq *g, size_t first_node, size_t end_node)
                 h->v = v;
                 decoding d = { h, (size_t)t->ne[0] };
                 pcs_for(g->w->ctx, pcs_tensor_rows(t), 1 + 65536 / d.n, decode_rows, &d);
-                t->format = pcs_format_by_name("F32");
+                t->format = &pcs_format_f32;
                 t->data = (const uint8_t *)h->x;
                 t->bytes = 4 * t->n;
                 pcs_program_bind(g->r->program, v, h->x);
@@ -63,10 +63,10 @@ precis_status pcs_gptq_announce(gptq *g)
     for (size_t i = 0; i < w->m->n_tensors; i++) {
         pcs_tensor *t = &w->m->tensors[i];
         const pcs_format *to = w->plan->rows[i].to;
-        const bool owned = !strcmp(t->format->name, "F32") && (i >= w->origin->n_tensors || t->data != w->origin->tensors[i].data);
-        if (to == t->format || (to->kind != PCS_QUANT && !to->element) || pcs_layer_of(t->name) < 0 || owned) continue;
+        const bool owned = t->format == &pcs_format_f32 && (i >= w->origin->n_tensors || t->data != w->origin->tensors[i].data);
+        if (to == t->format || (to->kind != PCS_QUANT && !to->element) || t->is.layer < 0 || owned) continue;
         g->held[g->n_held++] = (held){ i, t->format, t->data, t->bytes, NULL, -1 };
-        t->format = pcs_format_by_name("F32");
+        t->format = &pcs_format_f32;
         t->bytes = 4 * t->n;
     }
     return PRECIS_OK;
@@ -90,7 +90,7 @@ precis_status pcs_gptq_resume_layers(gptq *g, uint32_t *done)
     precis_status st = pcs_resume_load_states(w->resume, done, g->hidden, g->states.bytes);
     for (size_t i = 0; i < w->m->n_tensors && *done && !st; i++) {
         const pcs_piece *p = pcs_resume_find(w->resume, w->m->tensors[i].name);
-        if (!p || pcs_layer_of(w->m->tensors[i].name) < 0 || pcs_layer_of(w->m->tensors[i].name) >= (long)*done) continue;
+        if (!p || w->m->tensors[i].is.layer < 0 || w->m->tensors[i].is.layer >= (long)*done) continue;
         if (!(w->coded[i].method = pcs_arena_copy(&w->m->arena, p->method, strlen(p->method)))) return PRECIS_ENOMEM;
         if (!p->len) continue; /* it took search, in the end */
         const char *method = w->coded[i].method;

@@ -13,6 +13,8 @@
 
 #define MAX_ENTRIES (1u << 18)
 #define MAX_WIDTH (1u << 24)
+/* Sums of squares end before F32 does: what is written here is read here, and a search weighs with it. */
+#define MAX_SUM 1e38
 
 precis_status pcs_imatrix_new(precis_ctx *ctx, precis_imatrix **out)
 {
@@ -71,6 +73,21 @@ void pcs_imatrix_finish(precis_imatrix *im)
     }
 }
 
+precis_status pcs_imatrix_sound(const precis_imatrix *im)
+{
+    for (size_t i = 0; i < im->n; i++) {
+        const pcs_importance *e = &im->entries[i];
+        for (size_t k = 0; k < e->n * e->experts; k++)
+            if (!(e->sum[k] < MAX_SUM))
+                return pcs_fail(im->ctx, PRECIS_EFORMAT,
+                                "tensor %s: squares of what it reads in channel %zu add up to %.4g, and an importance "
+                                "matrix ends at %g: weights before it are too large (damaged, or of a training that "
+                                "went wrong)",
+                                e->name, k % e->n, e->sum[k], MAX_SUM);
+    }
+    return PRECIS_OK;
+}
+
 size_t precis_imatrix_size(const precis_imatrix *imatrix) { return imatrix->n; }
 
 precis_status precis_imatrix_get(const precis_imatrix *im, size_t i, const char **tensor, const float **values, size_t *n, uint64_t *tokens)
@@ -111,7 +128,7 @@ precis_status precis_imatrix_check(const precis_imatrix *im, const precis_model 
         const pcs_tensor *t = &m->tensors[i];
         uint32_t at;
         const bool known = pcs_map_get(&im->map, t->name, strlen(t->name), &at);
-        const bool matrix = t->dims > 1 && pcs_layer_of(t->name) >= 0 && pcs_ends(t->name, ".weight");
+        const bool matrix = t->dims > 1 && t->is.layer >= 0 && t->is.end == PCS_END_weight;
         common += known;
         matrices += matrix;
         covered += matrix && known;
@@ -162,7 +179,8 @@ static precis_status legacy_entry(pcs_stream *s, precis_imatrix *im)
         uint8_t b[4];
         st = need(s, b, 4, name);
         e->sum[k] = (double)pcs_bits_f32(pcs_load32(b));
-        if (!st && !(e->sum[k] >= 0 && e->sum[k] < 1e38)) st = bad(s, e->name, "a mean square is negative, NaN or infinite");
+        if (!st && !(e->sum[k] >= 0 && e->sum[k] < MAX_SUM))
+            st = bad(s, e->name, "a mean square is negative, NaN or infinite");
     }
     return st;
 }
@@ -205,7 +223,7 @@ static precis_status open_gguf(precis_ctx *ctx, precis_imatrix *im, const char *
         const size_t base = len - strlen(suffix);
         snprintf(other, sizeof other, "%.*s.counts", (int)base, t->name);
         const pcs_tensor *c = pcs_model_tensor(m, other);
-        if (strcmp(t->format->name, "F32") || !c || strcmp(c->format->name, "F32") || !c->n || t->ne[0] > (int64_t)MAX_WIDTH || pcs_tensor_rows(t) != c->n)
+        if (t->format != &pcs_format_f32 || !c || c->format != &pcs_format_f32 || !c->n || t->ne[0] > (int64_t)MAX_WIDTH || pcs_tensor_rows(t) != c->n)
             st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s and its counts do not fit together", path, t->name);
         pcs_importance *e;
         if (!st) st = pcs_imatrix_add(im, t->name, base, (size_t)t->ne[0], (size_t)c->n, &e);
@@ -215,7 +233,8 @@ static precis_status open_gguf(precis_ctx *ctx, precis_imatrix *im, const char *
             if (!st) e->counts[r] = (uint64_t)count;
             for (size_t k = 0; k < e->n && !st; k++) {
                 const double v = (double)pcs_bits_f32(pcs_load32(t->data + 4 * (r * e->n + k)));
-                if (!(v >= 0 && v < 1e38)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s: element %zu is %g", path, t->name, k, v);
+                if (!(v >= 0 && v < MAX_SUM))
+                    st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s: element %zu is %g", path, t->name, k, v);
                 e->sum[r * e->n + k] = v;
             }
         }
@@ -306,7 +325,7 @@ static precis_status save_gguf(precis_imatrix *im, const char *path)
     precis_status st = sets && t ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) {
         *sets = (pcs_text){ dataset, strlen(dataset) };
-        const pcs_format *f32 = pcs_format_by_name("F32");
+        const pcs_format *f32 = &pcs_format_f32;
         for (size_t i = 0; i < 2 * im->n && !st; i++) {
             const pcs_importance *e = &im->entries[i / 2];
             t[i] = (pcs_gguf_tensor){ pcs_arena_printf(&im->arena, "%s.%s", e->name, i & 1 ? "counts" : "in_sum2"), f32, 2, { i & 1 ? 1 : (int64_t)e->n, (int64_t)e->experts },
@@ -329,5 +348,7 @@ static precis_status save_gguf(precis_imatrix *im, const char *path)
 precis_status precis_imatrix_save(precis_imatrix *imatrix, const char *path)
 {
     const size_t n = strlen(path);
+    const precis_status st = pcs_imatrix_sound(imatrix);
+    if (st) return st;
     return n > 5 && !strcmp(path + n - 5, ".gguf") ? save_gguf(imatrix, path) : save_legacy(imatrix, path);
 }

@@ -52,26 +52,34 @@ static float largest(const float *x, size_t n)
     return pcs_bits_f32(top);
 }
 
-/* Of a row's largest magnitude, the part that is left when it is coded. */
-static float part_left(const pcs_row_job *j, const pcs_method *method, size_t n, const float *x, float *y, uint8_t *dst)
-{
-    method->row(j, n, x, dst, y);
-    return largest(y, n) / largest(x, n);
-}
+/* The least that any type's scales end at: NVFP4's are E4M3, of E2M1 (448 times 6). Plain E4M3 ends before. */
+#define RANGE_LEAST 448.0f
+/* Of the largest number, what may be cut off: less than 8 bits round away. */
+#define RANGE_LOST 0x1p-9f
+/* Squares of larger numbers, times importances, may pass the range of F32, and a search that adds them up would choose
+ * anything: such rows are rounded to nearest. */
+#define SEARCH_MOST 0x1p40f
 
-/* The least that any type's scales end at: NVFP4's are E4M3, of E2M1 (448 times 6). */
-#define RANGE_LEAST 2688.0f
-
-/* Scales of f16 end at 65504, those of blocks of blocks later: where a type ends is found by coding the same row of smaller
- * numbers, which every type codes alike but for that. */
-bool pcs_row_holds(const pcs_row_job *j, const pcs_method *method, size_t n, float *x, float *y, uint8_t *dst)
+/* Where a type ends is found by coding the same row of smaller numbers, which every type codes alike but for a power
+ * of two: near an end numbers are cut off, be it a scale's (of F16 at 65504, of blocks of blocks later), a minimum's
+ * or a code's own. So every number is compared, not the largest: the row's end may be met in another block. Rounded to
+ * nearest, as a search may take another of two that are as good. */
+bool pcs_row_holds(const pcs_row_job *j, size_t n, float *x, float *y, uint8_t *dst)
 {
-    float top = largest(x, n);
-    if (!(top > RANGE_LEAST) || j->shared) return top < INFINITY;
-    const float left = part_left(j, method, n, x, y, dst);
-    for (; top > 8.0f; top *= 0.125f) /* not below what scales of few bits begin at */
-        for (size_t i = 0; i < n; i++) x[i] *= 0.125f;
-    return left >= 0.5f * part_left(j, method, n, x, y, dst) && left < INFINITY;
+    const float top = largest(x, n);
+    if (!(top > RANGE_LEAST)) return true;
+    if (!(top < INFINITY)) return false;
+    float to = top, down = 1.0f;
+    /* with the scale that this row alone would have, as that of the tensor has its range */
+    j->kernels->encode(&(pcs_encode_args){ j->f, n, x, NULL, j->rounding, NULL, dst, y });
+    while (to > 8.0f) to *= 0.125f, down *= 0.125f; /* not below what scales of few bits begin at */
+    for (size_t i = 0; i < n; i++) x[i] *= down;
+    j->kernels->encode(&(pcs_encode_args){ j->f, n, x, NULL, j->rounding, NULL, dst, x });
+    for (size_t i = 0; i < n; i++) {
+        const float lost = x[i] - y[i] * down;
+        if (!((lost < 0 ? -lost : lost) <= RANGE_LOST * to)) return false;
+    }
+    return true;
 }
 
 bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm)
@@ -92,12 +100,12 @@ bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, c
     const float top = largest(x, n);
     if (!(top < INFINITY)) return false;
     if (top > RANGE_LEAST && (j->f->kind == PCS_QUANT || j->f->element)) {
-        if (!pcs_row_holds(j, method, n, x, y, dst)) return false;
+        if (!pcs_row_holds(j, n, x, y, dst)) return false;
         pcs_decode_by(j->kernels, t->format, n, src, x);
     }
     *err = 0;
-    if (j->f->kind == PCS_QUANT || j->f->element) method->row(j, n, x, dst, y);
-    else j->kernels->encode(&(pcs_encode_args){ j->f, n, x, NULL, PCS_FIT_RTN, NULL, dst, y });
+    if ((j->f->kind == PCS_QUANT || j->f->element) && top <= SEARCH_MOST) method->row(j, n, x, dst, y);
+    else j->kernels->encode(&(pcs_encode_args){ j->f, n, x, NULL, j->rounding, j->shared, dst, y });
     j->kernels->error(&(pcs_error_args){ n, x, y, j->importance, err, norm });
     return true;
 }

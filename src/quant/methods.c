@@ -4,20 +4,31 @@
 #include <stdio.h>
 #include <strings.h>
 
-/* Why two methods cannot be combined; what is not here can. */
-static const struct { const char *a, *b, *why; } refused[] = {
-    { "awq", "smoothquant", "both move scale between activations and weights; the second would undo the first" },
-    { "clip", "search", "both cut ranges, and the second would cut what is left; rtn is the coder for it" },
-    { "clip", "gptq", "gptq makes up for what a rounding loses, and would make up for nothing that was cut before" },
-    { "clip", "svd", "the residual would bring back what was cut" },
+/* Why two methods cannot be combined, by what they do; what is not here can. */
+static const struct {
+    pcs_method_does a, b;
+    const char *why;
+} refused[] = {
+    { PCS_MOVES_SCALE, PCS_MOVES_SCALE,
+      "both move scale between activations and weights; the second would undo the first" },
+    { PCS_CUTS_WEIGHTS, PCS_CHOOSES_RANGE,
+      "both cut ranges, and the second would cut what is left; rtn is the coder for it" },
+    { PCS_CUTS_WEIGHTS, PCS_MAKES_UP,
+      "gptq makes up for what a rounding loses, and would make up for nothing that was cut before" },
+    { PCS_CUTS_WEIGHTS, PCS_BRINGS_BACK, "the residual would bring back what was cut" },
 };
+
+static bool pair(const pcs_method *a, const pcs_method *b, size_t i)
+{
+    return (a->does & refused[i].a) && (b->does & refused[i].b);
+}
 
 const char *pcs_methods_conflict(const pcs_method *a, const pcs_method *b)
 {
     if (a == b) return "it is named twice";
     if (a->kind == PCS_CODER && b->kind == PCS_CODER) return "both choose the codes of a weight";
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        if ((!strcmp(a->name, refused[i].a) && !strcmp(b->name, refused[i].b)) || (!strcmp(a->name, refused[i].b) && !strcmp(b->name, refused[i].a))) return refused[i].why;
+        if (pair(a, b, i) || pair(b, a, i)) return refused[i].why;
     return NULL;
 }
 

@@ -1,11 +1,19 @@
-/* operands.c - scales beside a weight's own: of the whole tensor for NVFP4, of activations for static schemes. */
+/* operands.c - scales beside a weight's own: of the whole tensor for formats that stand on one (NVFP4), of activations for static schemes. */
 #include "quant/methods.h"
 
 #include <float.h>
 #include <stdio.h>
 
 /* Weights whose inputs are the same value share a scale, as engines that fuse them need. */
-static const char *const together[][6] = { { "attn_q", "attn_k", "attn_v", NULL }, { "ffn_gate", "ffn_up", NULL }, { "attn_output", NULL }, { "ffn_down", NULL }, { "attn_qkv", NULL }, { "ffn_gate_exps", "ffn_up_exps", NULL }, { "ffn_down_exps", NULL } };
+static const pcs_tensor_role together[][4] = {
+    { PCS_ROLE_attn_q, PCS_ROLE_attn_k, PCS_ROLE_attn_v },
+    { PCS_ROLE_ffn_gate, PCS_ROLE_ffn_up },
+    { PCS_ROLE_attn_output },
+    { PCS_ROLE_ffn_down },
+    { PCS_ROLE_attn_qkv },
+    { PCS_ROLE_ffn_gate_exps, PCS_ROLE_ffn_up_exps },
+    { PCS_ROLE_ffn_down_exps },
+};
 
 /* Matrix `i` of a tensor: an expert's, or all of it. */
 static pcs_tensor matrix(const pcs_tensor *t, uint64_t i)
@@ -21,55 +29,53 @@ static pcs_tensor matrix(const pcs_tensor *t, uint64_t i)
 }
 
 /* 0: there is no such matrix. */
-static precis_status largest(pcs_work *w, const char *name, uint64_t i, float *top)
+static precis_status largest(pcs_work *w, const pcs_tensor *t, uint64_t i, float *top)
 {
-    const pcs_tensor *t = pcs_model_tensor(w->m, name);
     pcs_shared s = { 0 };
     *top = 0;
-    if (!t || i >= (t->dims > 2 ? (uint64_t)t->ne[2] : 1)) return PRECIS_OK;
+    if (i >= (t->dims > 2 ? (uint64_t)t->ne[2] : 1)) return PRECIS_OK;
     const pcs_tensor one = matrix(t, i);
     const precis_status st = pcs_tensor_shared(w->ctx, &one, &s);
     if (!st) *top = -s.lo > s.hi ? -s.lo : s.hi;
     return st;
 }
 
-/* The weight's matrices over their scales, which stand beside it. top[i]: the largest that matrix i and those with it have. */
-static precis_status scale_one(pcs_work *w, const char *stem, const float *top)
+/* The weight's matrices over their scales, which stand beside it. top[i]: the largest that matrix i and those with it
+ * have; reach: how far the format goes from there. */
+static precis_status scale_one(pcs_work *w, int layer, pcs_tensor_role role, float reach, const float *top)
 {
     char name[112];
     pcs_tensor *t;
     float *data;
-    snprintf(name, sizeof name, "%s.weight", stem);
+    pcs_place_name(name, sizeof name, layer, role, PCS_END_weight);
     float *x = pcs_work_own(w, name, &t);
     if (!x) return PRECIS_ENOMEM;
     const uint64_t count = t->dims > 2 ? (uint64_t)t->ne[2] : 1, n = t->n / count;
-    snprintf(name, sizeof name, "%s.scale", stem);
+    pcs_place_name(name, sizeof name, layer, role, PCS_END_scale);
     const precis_status st = pcs_work_add(w, name, 0, (int64_t)count, &data);
     for (uint64_t i = 0; i < count && !st; i++) {
-        const float s = top[i] / (448.0f * 6.0f);
+        const float s = top[i] / reach;
         data[i] = s > 0 ? s : 1.0f;
         for (uint64_t k = i * n; k < (i + 1) * n; k++) x[k] /= data[i];
     }
     return st;
 }
 
-static bool is_nvfp4(const pcs_work *w, const char *stem)
+/* The tensor of a role that will stand on a scale of the whole, and its format; NULL: there is none. */
+static const pcs_tensor *on_scale(const pcs_work *w, int layer, pcs_tensor_role role, const pcs_format **f)
 {
-    char name[112];
-    snprintf(name, sizeof name, "%s.weight", stem);
-    const pcs_format *f = pcs_work_format(w, name);
-    return f && !strcmp(f->name, "NVFP4");
+    const pcs_tensor *t = role ? pcs_model_part(w->m, layer, role, PCS_END_weight) : NULL;
+    *f = t ? pcs_work_format(w, t->name) : NULL;
+    return *f && (*f)->scaled_whole ? t : NULL;
 }
 
 /* Weights of one list: their largest, matrix by matrix, and scales from it. */
-static precis_status scale_group(pcs_work *w, const char *place, const char *const *parts)
+static precis_status scale_group(pcs_work *w, int layer, const pcs_tensor_role roles[4])
 {
-    char stem[96], name[112];
+    const pcs_format *f;
     uint64_t count = 0;
-    for (size_t k = 0; parts[k]; k++) {
-        snprintf(stem, sizeof stem, "%s%s", place, parts[k]);
-        snprintf(name, sizeof name, "%s.weight", stem);
-        const pcs_tensor *t = is_nvfp4(w, stem) ? pcs_model_tensor(w->m, name) : NULL;
+    for (size_t k = 0; k < 4; k++) {
+        const pcs_tensor *t = on_scale(w, layer, roles[k], &f);
         const uint64_t n = !t ? 0 : t->dims > 2 ? (uint64_t)t->ne[2] : 1;
         count = n > count ? n : count;
     }
@@ -77,17 +83,15 @@ static precis_status scale_group(pcs_work *w, const char *place, const char *con
     float *top = pcs_alloc(w->ctx, (size_t)count, sizeof *top), any = 0;
     precis_status st = top ? PRECIS_OK : PRECIS_ENOMEM;
     for (int turn = 0; turn < 2; turn++) /* all are looked at before one is changed */
-        for (size_t k = 0; parts[k] && !st; k++) {
-            snprintf(stem, sizeof stem, "%s%s", place, parts[k]);
-            snprintf(name, sizeof name, "%s.weight", stem);
-            if (!is_nvfp4(w, stem)) continue;
-            for (uint64_t i = 0; i < count && !turn && !st; i++) {
-                float t;
-                st = largest(w, name, i, &t);
-                top[i] = t > top[i] ? t : top[i];
-                any = t > any ? t : any;
+        for (size_t k = 0; k < 4 && !st; k++) {
+            const pcs_tensor *t = on_scale(w, layer, roles[k], &f);
+            for (uint64_t i = 0; t && i < count && !turn && !st; i++) {
+                float of_matrix;
+                st = largest(w, t, i, &of_matrix);
+                top[i] = of_matrix > top[i] ? of_matrix : top[i];
+                any = of_matrix > any ? of_matrix : any;
             }
-            if (turn && any > 0) st = scale_one(w, stem, top);
+            if (t && turn && any > 0) st = scale_one(w, layer, roles[k], f->largest, top);
         }
     pcs_free(w->ctx, top);
     return st;
@@ -95,15 +99,13 @@ static precis_status scale_group(pcs_work *w, const char *place, const char *con
 
 precis_status pcs_global_scales(pcs_work *w)
 {
-    static const char *const head[] = { "output", NULL }; /* the embedding keeps the scales of its blocks: llama.cpp has no other there */
+    /* the embedding keeps the scales of its blocks: llama.cpp has no other there */
+    static const pcs_tensor_role head[4] = { PCS_ROLE_output };
     const int64_t layers = pcs_arch_int(w->m, "block_count", 0, NULL);
     precis_status st = PRECIS_OK;
-    char place[32];
-    for (int64_t i = 0; i < layers && !st; i++) {
-        snprintf(place, sizeof place, "blk.%lld.", (long long)i);
-        for (size_t g = 0; g < sizeof together / sizeof *together && !st; g++) st = scale_group(w, place, together[g]);
-    }
-    return st ? st : scale_group(w, "", head);
+    for (int64_t i = 0; i < layers && !st; i++)
+        for (size_t g = 0; g < sizeof together / sizeof *together && !st; g++) st = scale_group(w, (int)i, together[g]);
+    return st ? st : scale_group(w, -1, head);
 }
 
 precis_status pcs_static_activations(pcs_work *w)
@@ -123,13 +125,13 @@ precis_status pcs_static_activations(pcs_work *w)
         const pcs_node *node = &g->nodes[i];
         char name[128];
         float *data;
-        if ((strcmp(node->op->name, "matmul") && strcmp(node->op->name, "moe_matmul")) || g->values[node->in[1]].node < 0) continue;
-        const char *weight = g->nodes[g->values[node->in[1]].node].name, *end = strstr(weight, ".weight"); /* a fused one has several nodes */
-        if (strncmp(weight, "blk.", 4) || !end || end[7]) continue;
-        snprintf(name, sizeof name, "%.*s.input_scale", (int)(end - weight), weight);
-        if (pcs_model_tensor(w->m, name)) continue;
+        const pcs_value *weight = pcs_node_weight(g, node); /* a fused one has several nodes */
+        const pcs_tensor *t = weight ? pcs_model_tensor(w->m, weight->name) : NULL;
+        if (!t || t->is.layer < 0 || t->is.end != PCS_END_weight) continue;
+        if (pcs_model_part(w->m, t->is.layer, t->is.role, PCS_END_input_scale)) continue;
+        pcs_place_name(name, sizeof name, t->is.layer, t->is.role, PCS_END_input_scale);
         const pcs_inputs *e = pcs_inputs_of(in, n, node->in[0]);
-        const pcs_format *f = pcs_work_format(w, weight);
+        const pcs_format *f = pcs_work_format(w, t->name);
         if (!e || !f || (f->kind != PCS_QUANT && !f->element)) continue;
         float top = 0;
         for (size_t k = 0; k < e->n; k++) top = e->top[k] > top ? e->top[k] : top;

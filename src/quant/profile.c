@@ -286,23 +286,24 @@ double precis_profile_predict(const precis_profile *p, double sum, double interv
 
 double pcs_class_loss(const char *tensor, double layers, double error)
 {
-    static const struct { const char *part; double factor; } classes[] = {
-        { "attn_q.", 0.0008 }, { "attn_k.", 0.0010 }, { "attn_v.", 0.0028 }, { "attn_output.", 0.0018 }, { "ffn_gate", 0.0035 }, { "ffn_up", 0.0042 }, { "ffn_down", 0.0075 } };
-    double factor = 0.0030;
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (strstr(tensor, classes[i].part)) factor = classes[i].factor;
-    return factor * layers * error;
+    static const double factors[PCS_ROLES] = {
+        [PCS_ROLE_attn_q] = 0.0008,      [PCS_ROLE_attn_k] = 0.0010,   [PCS_ROLE_attn_v] = 0.0028,
+        [PCS_ROLE_attn_output] = 0.0018, [PCS_ROLE_ffn_gate] = 0.0035, [PCS_ROLE_ffn_up] = 0.0042,
+        [PCS_ROLE_ffn_down] = 0.0075,
+    };
+    const double factor = factors[pcs_role_like(pcs_place_of(tensor).role)];
+    return (factor > 0 ? factor : 0.0030) * layers * error;
 }
 
 /* A weight of a layer that was swapped. */
-static bool in_layer(const pcs_sensitivity *s) { return pcs_layer_of(s->tensor) >= 0 && !strstr(s->tensor, ".cache_") && s->n && s->probe[0].kld > 0; }
+static bool in_layer(const pcs_sensitivity *s) { return pcs_place_of(s->tensor).layer >= 0 && !strstr(s->tensor, ".cache_") && s->n && s->probe[0].kld > 0; }
 
 /* How the estimate does against the swaps: ranks by counting, ties share theirs. */
 static void judge_estimate(const precis_profile *p, precis_profile_info *info)
 {
     double layers = 0, sum = 0, ab = 0, aa = 0, bb = 0;
     size_t n = 0;
-    for (size_t i = 0; i < p->n; i++) layers = pcs_layer_of(p->t[i].tensor) + 1 > layers ? pcs_layer_of(p->t[i].tensor) + 1 : layers;
+    for (size_t i = 0; i < p->n; i++) layers = pcs_place_of(p->t[i].tensor).layer + 1 > layers ? pcs_place_of(p->t[i].tensor).layer + 1 : layers;
     for (size_t i = 0; i < p->n; i++) {
         if (!in_layer(&p->t[i])) continue;
         const double mine = pcs_class_loss(p->t[i].tensor, layers, p->t[i].probe[0].error), swap = p->t[i].probe[0].kld;

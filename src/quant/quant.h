@@ -27,7 +27,17 @@ typedef struct pcs_method {
     /* Why a format cannot be coded so; NULL: it can. May be NULL. */
     const char *(*refuses)(const pcs_format *f);
     const char *coder; /* of transforms: the coder when none is named; NULL: the first of the table */
+    bool uses_importance; /* of coders: inputs that matter more weigh more, so that a calibration is worth its time */
+    bool uses_rounding;   /* of coders: how power-of-two scales are rounded is the caller's to say */
+    unsigned does;        /* pcs_method_does: what decides which methods go together */
 } pcs_method;
+typedef enum {
+    PCS_MOVES_SCALE = 1,   /* between activations and weights */
+    PCS_CUTS_WEIGHTS = 2,  /* at the ends of a range, before they are coded */
+    PCS_CHOOSES_RANGE = 4, /* cuts as it codes */
+    PCS_MAKES_UP = 8,      /* for what a rounding loses, in other columns */
+    PCS_BRINGS_BACK = 16,  /* what the codes lost, beside them */
+} pcs_method_does;
 extern const pcs_method *const pcs_methods[];
 /* NULL name: the default. */
 const pcs_method *pcs_method_by_name(const char *name);
@@ -61,11 +71,13 @@ precis_status pcs_imatrix_new(precis_ctx *ctx, precis_imatrix **out);
 /* A new entry of experts * n zeros; PRECIS_EFORMAT when the name is there already. */
 precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, size_t experts, pcs_importance **out);
 void pcs_imatrix_finish(precis_imatrix *im);
+/* Are all sums within what a file of it holds, and a search can weigh with? PRECIS_EFORMAT names the tensor. */
+precis_status pcs_imatrix_sound(const precis_imatrix *im);
 /* Mean squares for a tensor's rows; mean NULL when there are none. PRECIS_EINVAL when the widths differ. */
 precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs_row_weights *out);
 
 /* Can the job's type hold the row's largest number (finite, and within its scales)? x, y[n] and dst are overwritten. */
-bool pcs_row_holds(const pcs_row_job *j, const pcs_method *method, size_t n, float *x, float *y, uint8_t *dst);
+bool pcs_row_holds(const pcs_row_job *j, size_t n, float *x, float *y, uint8_t *dst);
 /* Encode one row as f with the method (bytes are kept when the type stays the same). false, and an infinite error: a number of it is not finite, or
  * beyond the type's scales. */
 bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm);

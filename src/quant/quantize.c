@@ -1,4 +1,5 @@
 /* quantize.c - the plan carried out: rows in parallel, tensors in order, one file. */
+#include "base/options.h"
 #include "base/pool.h"
 #include "model/finite.h"
 #include "quant/methods.h"
@@ -81,6 +82,14 @@ static precis_status emit(const work *w, pcs_out *o, const void *bytes, uint64_t
     return pcs_out_panels(o, w->f, (size_t)w->t->ne[0], bytes, len / pcs_row_bytes(w->f, (uint64_t)w->t->ne[0]));
 }
 
+/* Small numbers are no failure, as rows of zeros are none; but who asked for a type wants to know. */
+static void say_lost(const work *w, size_t i)
+{
+    if (w->report->errors[i] >= 0.99)
+        pcs_warn(w->ctx, "tensor %s: its numbers are so small that %s stores zeros; F32 and BF16 hold them", w->t->name,
+                 w->f->name);
+}
+
 static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
 {
     const size_t n = (size_t)w->t->ne[0];
@@ -120,6 +129,7 @@ static precis_status encode_tensor(work *w, pcs_out *o, size_t i)
     pcs_free(w->ctx, w->scratch);
     w->report->methods[i] = w->f->kind == PCS_QUANT || w->f->element ? w->coded && w->coded[i].method ? w->coded[i].method : w->method->row ? w->method->name : "search" : "convert";
     w->report->errors[i] = norm > 0 ? err / norm : 0;
+    say_lost(w, i);
     return st ? st : pcs_resume_end(w->resume, w->report->methods[i], w->report->errors[i]);
 }
 
@@ -146,6 +156,7 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
     if (w->coded && w->coded[i].bytes) {
         w->report->methods[i] = w->coded[i].method;
         w->report->errors[i] = w->coded[i].error;
+        say_lost(w, i);
         const precis_status st = emit(w, o, w->coded[i].bytes, w->plan->rows[i].bytes);
         w->done += w->t->n;
         return st ? st : pcs_progress(w->ctx, "quantize", w->done, w->total);
@@ -228,7 +239,7 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
     for (size_t i = 0; i < 4; i++)
         if (o->scale_rounding && !strcmp(o->scale_rounding, roundings[i].name)) rounding = roundings[i].effort;
     if (o->scale_rounding && rounding == PCS_FIT_RTN) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is none of floor, rceil, ceil and even", o->scale_rounding);
-    if (o->scale_rounding && strcmp(set.coder->name, "rtn")) return pcs_fail(ctx, PRECIS_EINVAL, "how scales are rounded is for --method rtn; %s chooses them by their error", set.coder->name);
+    if (o->scale_rounding && !set.coder->uses_rounding) return pcs_fail(ctx, PRECIS_EINVAL, "how scales are rounded is for --method rtn; %s chooses them by their error", set.coder->name);
     if (plan->model != m) return pcs_fail(ctx, PRECIS_EINVAL, "the plan is of another model");
     pcs_arena a;
     pcs_arena_init(&a, ctx);
@@ -257,13 +268,17 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
 
 precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const precis_quant_options *opts, uint64_t *bytes)
 {
-    return write_or_count(ctx, m, plan, NULL, opts, NULL, NULL, NULL, NULL, bytes);
+    precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
+    return write_or_count(ctx, m, plan, NULL, &o, NULL, NULL, NULL, NULL, bytes);
 }
 
 precis_status precis_quantize(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts,
                               precis_quant_report **report)
 {
-    return pcs_quantize_coded(ctx, m, plan, path, opts, NULL, NULL, NULL, report);
+    precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
+    pcs_options_take(&o, sizeof o, opts);
+    return pcs_quantize_coded(ctx, m, plan, path, &o, NULL, NULL, NULL, report);
 }
 
 /* What a text beside the file is made of: the report, which is whole but for the methods' names, which are still those

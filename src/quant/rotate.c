@@ -5,8 +5,6 @@
 #include "base/pool.h"
 #include "quant/methods.h"
 
-#include <stdio.h>
-
 typedef struct { float *x; size_t rows, n, block; const float *sign, *gain; } turn;
 
 /* Rows: x := H (gain * sign * x), in blocks. */
@@ -46,53 +44,60 @@ static precis_status rows_of(pcs_work *w, const char *name, const float *sign, c
 }
 
 /* Outputs of a weight [experts][rows][n], and its bias. */
-static precis_status outputs_of(pcs_work *w, int layer, const char *name, const float *sign, size_t block)
+static precis_status outputs_of(pcs_work *w, int layer, pcs_tensor_role role, const float *sign, size_t block)
 {
     char full[96];
     pcs_tensor *t;
-    snprintf(full, sizeof full, "blk.%d.%s.weight", layer, name);
+    pcs_place_name(full, sizeof full, layer, role, PCS_END_weight);
     float *x = pcs_work_own(w, full, &t);
     if (!x) return pcs_model_tensor(w->m, full) ? PRECIS_ENOMEM : PRECIS_OK;
     const size_t rows = (size_t)t->ne[1], n = (size_t)t->ne[0];
     precis_status st = PRECIS_OK;
     for (uint64_t e = 0; e < pcs_tensor_rows(t) / rows && !st; e++) st = turn_columns(w->ctx, x + e * rows * n, rows, n, block ? block : rows, sign);
-    snprintf(full, sizeof full, "blk.%d.%s.bias", layer, name);
+    pcs_place_name(full, sizeof full, layer, role, PCS_END_bias);
     float *b = st ? NULL : pcs_work_own(w, full, &t);
     return b ? turn_columns(w->ctx, b, (size_t)t->n, 1, block ? block : (size_t)t->n, sign) : st;
 }
 
-static bool there(const pcs_work *w, int layer, const char *name)
+static bool there(const pcs_work *w, int layer, pcs_tensor_role role)
 {
-    char full[96];
-    snprintf(full, sizeof full, "blk.%d.%s", layer, name);
-    return pcs_model_tensor(w->m, full) != NULL;
+    return pcs_model_part(w->m, layer, role, PCS_END_weight) != NULL;
 }
 
 static precis_status refuse(const pcs_work *w, uint32_t width)
 {
-    static const char *const post[] = { "post_attention_norm.weight", "post_ffw_norm.weight", "attn_output_norm.weight", "layer_output_norm.weight" };
+    static const pcs_tensor_role post[] = { PCS_ROLE_post_attention_norm, PCS_ROLE_post_ffw_norm, PCS_ROLE_attn_output_norm,
+                                            PCS_ROLE_layer_output_norm };
     const char *arch = pcs_model_string(w->m, "general.architecture");
-    for (size_t i = 0; i < sizeof post / sizeof *post; i++)
-        if (there(w, 0, post[i])) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s: R1 cannot be folded in: tensor blk.0.%s is a norm between a block and the residual stream", arch, post[i]);
-    if (there(w, 0, "attn_norm.bias") || pcs_model_tensor(w->m, "position_embd.weight")) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s: R1 cannot be folded in: its layer norms take a mean, which a rotation moves", arch);
-    if (!pcs_hadamard_order(width)) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s: R1: there is no Hadamard matrix of width %u (2^n times 1, 12, 20, 28 or 36)", arch, width);
+    for (size_t i = 0; i < sizeof post / sizeof *post; i++) {
+        const pcs_tensor *t = pcs_model_part(w->m, 0, post[i], PCS_END_weight);
+        if (t)
+            return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                            "%s: R1 cannot be folded in: tensor %s is a norm between a block and the residual stream", arch,
+                            t->name);
+    }
+    if (pcs_model_part(w->m, 0, PCS_ROLE_attn_norm, PCS_END_bias) || there(w, -1, PCS_ROLE_position_embd))
+        return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: R1 cannot be folded in: its layer norms take a mean, which a rotation moves", arch);
+    if (!pcs_hadamard_order(width))
+        return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: R1: there is no Hadamard matrix of width %u (2^n times 1, 12, 20, 28 or 36)", arch, width);
     return PRECIS_OK;
 }
 
 /* The norm's gain goes into the weights that read it, which are turned; the norm keeps ones. */
-static precis_status readers(pcs_work *w, int layer, const char *norm, const char *const *names, const float *sign)
+static precis_status readers(pcs_work *w, int layer, pcs_tensor_role norm, const pcs_tensor_role *roles,
+                             const float *sign)
 {
     char full[96];
     pcs_tensor *t;
-    if (layer < 0) snprintf(full, sizeof full, "%s", norm);
-    else snprintf(full, sizeof full, "blk.%d.%s", layer, norm);
+    pcs_place_name(full, sizeof full, layer, norm, PCS_END_weight);
     float *gain = pcs_work_own(w, full, &t);
     if (!gain) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s is missing; R1 folds it", full);
     const size_t n = (size_t)t->n;
     precis_status st = PRECIS_OK;
-    for (; *names && !st; names++) {
-        if (layer < 0) snprintf(full, sizeof full, "%s", *names);
-        else snprintf(full, sizeof full, "blk.%d.%s", layer, *names);
+    for (; *roles && !st; roles++) {
+        pcs_place_name(full, sizeof full, layer, *roles, PCS_END_weight);
         st = rows_of(w, full, sign, gain, 0);
     }
     for (size_t i = 0; i < n; i++) gain[i] = 1.0f;
@@ -102,18 +107,21 @@ static precis_status readers(pcs_work *w, int layer, const char *norm, const cha
 static precis_status values(pcs_work *w, int layer)
 {
     const int64_t dim = pcs_arch_int(w->m, "attention.value_length", pcs_head_dim(w->m), NULL);
-    if (!pcs_hadamard_order((size_t)dim) || there(w, layer, "attn_sub_norm.weight") || !there(w, layer, "attn_v.weight")) return PRECIS_OK;
+    const bool apart = there(w, layer, PCS_ROLE_attn_v) && !there(w, layer, PCS_ROLE_attn_sub_norm);
+    if (!pcs_hadamard_order((size_t)dim) || !apart) return PRECIS_OK;
     char full[96];
-    snprintf(full, sizeof full, "blk.%d.attn_output.weight", layer);
-    const precis_status st = outputs_of(w, layer, "attn_v", NULL, (size_t)dim);
+    pcs_place_name(full, sizeof full, layer, PCS_ROLE_attn_output, PCS_END_weight);
+    const precis_status st = outputs_of(w, layer, PCS_ROLE_attn_v, NULL, (size_t)dim);
     return st ? st : rows_of(w, full, NULL, NULL, (size_t)dim);
 }
 
 static precis_status apply_rotate(pcs_work *w)
 {
-    static const char *const of_attn[] = { "attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_qkv.weight", NULL };
-    static const char *const of_ffn[] = { "ffn_gate.weight", "ffn_up.weight", "ffn_gate_inp.weight", "ffn_gate_exps.weight", "ffn_up_exps.weight", NULL };
-    static const char *const of_out[] = { "output.weight", NULL };
+    static const pcs_tensor_role of_attn[] = { PCS_ROLE_attn_q, PCS_ROLE_attn_k, PCS_ROLE_attn_v, PCS_ROLE_attn_qkv,
+                                               PCS_ROLE_none };
+    static const pcs_tensor_role of_ffn[] = { PCS_ROLE_ffn_gate,      PCS_ROLE_ffn_up,       PCS_ROLE_ffn_gate_inp,
+                                              PCS_ROLE_ffn_gate_exps, PCS_ROLE_ffn_up_exps, PCS_ROLE_none };
+    static const pcs_tensor_role of_out[] = { PCS_ROLE_output, PCS_ROLE_none };
     const uint32_t width = (uint32_t)pcs_arch_int(w->m, "embedding_length", 0, NULL);
     const int64_t layers = pcs_arch_int(w->m, "block_count", 0, NULL);
     precis_status st = refuse(w, width);
@@ -132,15 +140,15 @@ static precis_status apply_rotate(pcs_work *w)
     }
     if (!st) st = rows_of(w, "token_embd.weight", sign, NULL, 0);
     for (int64_t i = 0; i < layers && !st; i++) {
-        st = readers(w, (int)i, "attn_norm.weight", of_attn, sign);
-        if (!st) st = readers(w, (int)i, "ffn_norm.weight", of_ffn, sign);
-        if (!st) st = outputs_of(w, (int)i, "attn_output", sign, 0);
-        if (!st) st = outputs_of(w, (int)i, "ffn_down", sign, 0);
-        if (!st) st = outputs_of(w, (int)i, "ffn_down_exps", sign, 0);
+        st = readers(w, (int)i, PCS_ROLE_attn_norm, of_attn, sign);
+        if (!st) st = readers(w, (int)i, PCS_ROLE_ffn_norm, of_ffn, sign);
+        if (!st) st = outputs_of(w, (int)i, PCS_ROLE_attn_output, sign, 0);
+        if (!st) st = outputs_of(w, (int)i, PCS_ROLE_ffn_down, sign, 0);
+        if (!st) st = outputs_of(w, (int)i, PCS_ROLE_ffn_down_exps, sign, 0);
         if (!st) st = values(w, (int)i);
         if (!st) st = pcs_progress(w->ctx, "rotate", (uint64_t)i + 1, (uint64_t)layers);
     }
-    if (!st) st = readers(w, -1, "output_norm.weight", of_out, sign);
+    if (!st) st = readers(w, -1, PCS_ROLE_output_norm, of_out, sign);
     pcs_free(w->ctx, sign);
     return st;
 }
@@ -163,12 +171,12 @@ static precis_status apply_hadamard(pcs_work *w)
     for (int64_t i = 0; i < layers && !st; i++) {
         char name[96];
         float *data;
-        snprintf(name, sizeof name, "blk.%lld.ffn_down.weight", (long long)i);
+        pcs_place_name(name, sizeof name, (int)i, PCS_ROLE_ffn_down, PCS_END_weight);
         const pcs_tensor *t = pcs_model_tensor(w->m, name);
         const size_t block = t ? block_of((size_t)t->ne[0]) : 0;
         if (!t || block < 2) continue;
         st = rows_of(w, name, NULL, NULL, block);
-        snprintf(name, sizeof name, "blk.%lld.ffn_down.rotation", (long long)i);
+        pcs_place_name(name, sizeof name, (int)i, PCS_ROLE_ffn_down, PCS_END_rotation);
         if (!st) st = pcs_work_add(w, name, 0, 1, &data);
         if (!st) *data = (float)block, turned++;
     }

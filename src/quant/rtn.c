@@ -3,4 +3,4 @@
 
 static void row(const pcs_row_job *j, size_t n, const float *x, void *dst, float *y) { j->kernels->encode(&(pcs_encode_args){ j->f, n, x, NULL, j->rounding, j->shared, dst, y }); }
 
-const pcs_method pcs_method_rtn = { .name = "rtn", .kind = PCS_CODER, .row = row };
+const pcs_method pcs_method_rtn = { .name = "rtn", .kind = PCS_CODER, .row = row, .uses_rounding = true };

@@ -1,5 +1,6 @@
 /* sample.c - text that a model makes for its own calibration (Liu et al. 2023, LLM-QAT, section 3.1): BOS, a random token, then samples
  * at temperature 1 from the whole distribution. A cut of it (top-k 64) costs: GPTQ of gutenberg-7m to 2 bits, KL 0.092 instead of 0.084. */
+#include "precis/session.h"
 #include "precis/text.h"
 #include "quant/methods.h"
 #include "run/runner.h"
@@ -21,44 +22,94 @@ precis_status pcs_sample_open(precis_ctx *ctx, precis_runner **r, const precis_m
     return precis_runner_open(ctx, r, m, o);
 }
 
-precis_status pcs_sample(precis_runner *r, const precis_tokenizer *t, uint64_t tokens, const char *stage, pcs_windows *w, uint64_t *made)
+/* One text: its sampler goes on from text to text; the token behind BOS is drawn from the whole vocabulary. */
+typedef struct { precis_sampler *sampler; int32_t first, second; } source;
+
+typedef struct {
+    precis_ctx *ctx;
+    const char *stage;
+    uint64_t made, tokens;
+    precis_status st;
+    source of[PCS_SAMPLED_SEQUENCES];
+    precis_session *sessions[PCS_SAMPLED_SEQUENCES];
+} texts;
+
+static int32_t choose(void *user, const float *logits, uint32_t vocabulary)
 {
-    precis_ctx *ctx = r->ctx;
-    const uint32_t vocabulary = r->lm.vocabulary;
-    const int32_t bos = t ? precis_tokenizer_bos(t) : -1;
-    precis_sampler *samplers[PCS_SAMPLED_SEQUENCES] = { NULL };
-    precis_row rows[PCS_SAMPLED_SEQUENCES];
-    uint64_t seed = ctx->opt.seed ^ 0x5eed5eed5eedu;
-    int32_t *ids = pcs_alloc(ctx, (size_t)r->context * PCS_SAMPLED_SEQUENCES, sizeof *ids);
-    precis_status st = ids ? PRECIS_OK : PRECIS_ENOMEM;
+    source *f = user;
+    (void)vocabulary;
+    const int32_t sampled = precis_sampler_next(f->sampler, logits), second = f->second;
+    f->second = -1;
+    return second >= 0 ? second : sampled;
+}
+
+static int on_token(void *user, size_t i, const precis_token *token)
+{
+    texts *t = user;
+    (void)i;
+    (void)token;
+    if (++t->made % PCS_SAMPLED_SEQUENCES == 0 && !t->st)
+        t->st = pcs_progress(t->ctx, t->stage, t->made < t->tokens ? t->made : t->tokens, t->tokens);
+    return t->st != PRECIS_OK;
+}
+
+static precis_status open_texts(texts *t, precis_runner *r, uint64_t *seed)
+{
+    precis_status st = PRECIS_OK;
     for (uint32_t s = 0; s < PCS_SAMPLED_SEQUENCES && !st; s++) {
         precis_sampler_options o = PRECIS_SAMPLER_OPTIONS_INIT;
         o.temperature = 1.0f;
         o.top_k = 0;
         o.top_p = 1.0f;
         o.min_p = 0.0f;
-        o.seed = pcs_rand(&seed);
-        st = precis_sampler_open(ctx, &samplers[s], vocabulary, &o);
+        o.seed = pcs_rand(seed);
+        st = precis_sampler_open(t->ctx, &t->of[s].sampler, r->lm.vocabulary, &o);
+        precis_session_options so = PRECIS_SESSION_OPTIONS_INIT;
+        so.sequence = s;
+        so.choose = choose;
+        so.user = &t->of[s];
+        if (!st) st = precis_session_open(t->ctx, &t->sessions[s], r, NULL, &so);
     }
-    *made = 0;
-    for (uint32_t length; !st && *made < tokens && (length = length_of(r, tokens - *made)) > 0;) {
-        for (uint32_t p = 0; p < length && !st; p++) {
-            const float *logits = NULL;
-            for (uint32_t s = 0; s < PCS_SAMPLED_SEQUENCES; s++) {
-                const int32_t random = (int32_t)(pcs_rand(&seed) % vocabulary);
-                if (p == 0) rows[s].token = bos >= 0 && (uint32_t)bos < vocabulary ? bos : random;
-                else if (p == 1 && bos >= 0) rows[s].token = random;
-                rows[s] = (precis_row){ rows[s].token, p, s, 1 };
-                ids[(size_t)s * length + p] = rows[s].token;
-            }
-            st = precis_runner_decode(r, rows, PCS_SAMPLED_SEQUENCES, &logits);
-            for (uint32_t s = 0; s < PCS_SAMPLED_SEQUENCES && !st; s++) rows[s].token = precis_sampler_next(samplers[s], logits + (size_t)s * vocabulary);
-            *made += PCS_SAMPLED_SEQUENCES;
-            if (!st) st = pcs_progress(ctx, stage, *made < tokens ? *made : tokens, tokens);
+    return st;
+}
+
+/* The beginnings of texts of one length. The generator gives a number for each token, of which these are the first
+ * two. */
+static precis_status begin_texts(texts *t, uint32_t vocabulary, int32_t bos, uint32_t length, uint64_t *seed)
+{
+    precis_status st = PRECIS_OK;
+    for (uint32_t p = 0; p < length; p++)
+        for (uint32_t s = 0; s < PCS_SAMPLED_SEQUENCES; s++) {
+            const int32_t random = (int32_t)(pcs_rand(seed) % vocabulary);
+            if (p == 0) t->of[s].first = bos >= 0 && (uint32_t)bos < vocabulary ? bos : random;
+            if (p == 0) t->of[s].second = -1;
+            if (p == 1 && bos >= 0) t->of[s].second = random;
         }
-        for (uint32_t s = 0; s < PCS_SAMPLED_SEQUENCES && !st && w; s++) st = pcs_windows_add(w, ids + (size_t)s * length, length);
+    for (uint32_t s = 0; s < PCS_SAMPLED_SEQUENCES && !st; s++) {
+        precis_session_set_predict(t->sessions[s], length);
+        st = precis_session_begin(t->sessions[s], &t->of[s].first, 1);
     }
-    for (uint32_t s = 0; s < PCS_SAMPLED_SEQUENCES; s++) precis_sampler_close(&samplers[s]);
-    pcs_free(ctx, ids);
+    return st;
+}
+
+precis_status pcs_sample(precis_runner *r, const precis_tokenizer *tokenizer, uint64_t tokens, const char *stage,
+                         pcs_windows *w, uint64_t *made)
+{
+    texts t = { .ctx = r->ctx, .stage = stage, .tokens = tokens };
+    uint64_t seed = t.ctx->opt.seed ^ 0x5eed5eed5eedu;
+    const int32_t bos = tokenizer ? precis_tokenizer_bos(tokenizer) : -1;
+    precis_status st = open_texts(&t, r, &seed);
+    for (uint32_t length; !st && t.made < tokens && (length = length_of(r, tokens - t.made)) > 0;) {
+        st = begin_texts(&t, r->lm.vocabulary, bos, length, &seed);
+        if (!st) st = precis_session_run(t.sessions, PCS_SAMPLED_SEQUENCES, on_token, &t);
+        if (!st) st = t.st;
+        for (uint32_t s = 0; s < PCS_SAMPLED_SEQUENCES && !st && w; s++)
+            st = pcs_windows_add(w, precis_session_all(t.sessions[s]), length);
+    }
+    *made = t.made;
+    for (uint32_t s = 0; s < PCS_SAMPLED_SEQUENCES; s++) {
+        precis_session_close(&t.sessions[s]);
+        precis_sampler_close(&t.of[s].sampler);
+    }
     return st;
 }

@@ -9,6 +9,7 @@ typedef struct pcs_scale_group {
     char producer[96], bias[96]; /* tensors; bias "" when there is none */
     int64_t first;               /* row of the producer that makes number 0; -1: it is a vector */
     char weights[6][96];
+    pcs_tensor_role read_by; /* the first of them */
     size_t n_weights;
     int64_t width;
 } pcs_scale_group;

@@ -4,4 +4,4 @@
 
 static void row(const pcs_row_job *j, size_t n, const float *x, void *dst, float *y) { j->kernels->encode(&(pcs_encode_args){ j->f, n, x, j->importance, PCS_FIT_SEARCH, j->shared, dst, y }); }
 
-const pcs_method pcs_method_search = { .name = "search", .kind = PCS_CODER, .row = row };
+const pcs_method pcs_method_search = { .name = "search", .kind = PCS_CODER, .row = row, .uses_importance = true, .does = PCS_CHOOSES_RANGE };

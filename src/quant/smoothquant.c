@@ -49,4 +49,6 @@ static precis_status apply(pcs_work *w)
     return st;
 }
 
-const pcs_method pcs_method_smoothquant = { .name = "smoothquant", .kind = PCS_TRANSFORM, .apply = apply };
+const pcs_method pcs_method_smoothquant = {
+    .name = "smoothquant", .kind = PCS_TRANSFORM, .apply = apply, .does = PCS_MOVES_SCALE,
+};

@@ -150,7 +150,7 @@ precis_status pcs_svd(pcs_work *w)
     for (size_t i = 0; i < before && !st; i++) {
         const pcs_tensor *t = &w->m->tensors[i];
         const pcs_format *to = w->plan->rows[i].to;
-        if (to == t->format || (to->kind != PCS_QUANT && !to->element) || t->dims < 2 || pcs_layer_of(t->name) < 0) continue;
+        if (to == t->format || (to->kind != PCS_QUANT && !to->element) || t->dims < 2 || t->is.layer < 0) continue;
         if (t->dims > 2) {
             if (!w->opt->fallback) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: no residual beside experts; --fallback leaves them without", t->name);
             continue;
@@ -175,4 +175,4 @@ precis_status pcs_svd(pcs_work *w)
     return st;
 }
 
-const pcs_method pcs_method_svd = { .name = "svd", .kind = PCS_RESIDUAL, .apply = pcs_svd };
+const pcs_method pcs_method_svd = { .name = "svd", .kind = PCS_RESIDUAL, .apply = pcs_svd, .does = PCS_BRINGS_BACK };

@@ -153,8 +153,8 @@ const pcs_node *pcs_weight_node(const precis_graph *g, const char *tensor)
 {
     for (size_t i = 0; i < g->n_nodes; i++) {
         const pcs_node *n = &g->nodes[i];
-        if ((strcmp(n->op->name, "matmul") && strcmp(n->op->name, "moe_matmul")) || g->values[n->in[1]].node < 0) continue;
-        if (!strcmp(g->values[g->nodes[g->values[n->in[1]].node].in[0]].name, tensor)) return n;
+        const pcs_value *w = pcs_node_weight(g, n);
+        if (w && !strcmp(w->name, tensor)) return n;
     }
     return NULL;
 }
@@ -206,7 +206,7 @@ precis_status pcs_inputs_collect(pcs_work *w, precis_runner **runner, pcs_inputs
     if (!taps || !in) st = PRECIS_ENOMEM;
     for (size_t i = 0; i < g->n_nodes && !st; i++) {
         const pcs_node *node = &g->nodes[i];
-        if ((strcmp(node->op->name, "matmul") && strcmp(node->op->name, "moe_matmul")) || pcs_inputs_of(in, *n, node->in[0])) continue;
+        if (!node->op->weight || pcs_inputs_of(in, *n, node->in[0])) continue;
         pcs_inputs *e = &in[(*n)++];
         *e = (pcs_inputs){ .value = node->in[0], .n = (size_t)g->values[node->in[0]].shape[g->values[node->in[0]].dims - 1], .cap_rows = ROWS };
         e->top = pcs_alloc(w->ctx, e->n, sizeof *e->top);
@@ -299,13 +299,13 @@ float *pcs_work_own(pcs_work *w, const char *name, pcs_tensor **t)
     if (!pcs_map_get(&w->m->tensor_map, name, strlen(name), &i)) return NULL;
     *t = &w->m->tensors[i];
     const pcs_tensor *o = w->origin == w->m ? NULL : i < w->origin->n_tensors ? &w->origin->tensors[i] : NULL;
-    if (!strcmp((*t)->format->name, "F32") && (!o || (*t)->data != o->data)) return (float *)(uintptr_t)(*t)->data;
+    if ((*t)->format == &pcs_format_f32 && (!o || (*t)->data != o->data)) return (float *)(uintptr_t)(*t)->data;
     float *x = pcs_arena_alloc(&w->m->arena, (size_t)(*t)->n + 16, sizeof *x);
     if (!x) return NULL;
     const size_t n = (size_t)(*t)->ne[0];
     for (uint64_t r = 0; r < pcs_tensor_rows(*t); r++) pcs_decode((*t)->format, n, (*t)->data + r * pcs_tensor_row_bytes(*t), x + r * n);
     (*t)->data = (const uint8_t *)x;
-    (*t)->format = pcs_format_by_name("F32");
+    (*t)->format = &pcs_format_f32;
     (*t)->bytes = 4 * (*t)->n;
     return x;
 }
@@ -315,7 +315,7 @@ precis_status pcs_work_add(pcs_work *w, const char *name, int64_t rows, int64_t 
     pcs_tensor *t = pcs_model_add_tensor(w->m);
     *data = pcs_arena_alloc(&w->m->arena, (size_t)((rows ? rows : 1) * cols) + 16, sizeof **data);
     if (!t || !*data) return PRECIS_ENOMEM;
-    *t = (pcs_tensor){ .format = pcs_format_by_name("F32"), .dims = rows ? 2 : 1, .n = (uint64_t)((rows ? rows : 1) * cols), .data = (const uint8_t *)*data };
+    *t = (pcs_tensor){ .format = &pcs_format_f32, .dims = rows ? 2 : 1, .n = (uint64_t)((rows ? rows : 1) * cols), .data = (const uint8_t *)*data };
     for (int i = 0; i < PCS_MAX_DIMS; i++) t->ne[i] = 1;
     t->ne[0] = t->shape[0] = cols;
     if (rows) t->ne[1] = t->shape[1] = rows;

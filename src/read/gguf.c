@@ -69,7 +69,10 @@ static precis_status get_array(gguf *g, pcs_key *k)
     pcs_text *texts = pcs_arena_alloc(&g->m->arena, (size_t)k->n, sizeof *texts);
     if (!texts) return PRECIS_ENOMEM;
     k->v.texts = texts;
-    for (uint64_t i = 0; i < k->n && st == PRECIS_OK; i++) st = get_text(g, &texts[i], PCS_LIMIT_STRING, k->name);
+    for (uint64_t i = 0; i < k->n && st == PRECIS_OK; i++) {
+        st = get_text(g, &texts[i], PCS_LIMIT_STRING, k->name);
+        if (!st && memchr(texts[i].s, 0, texts[i].len)) st = fail(g, k->name, "a NUL byte in a string of the array");
+    }
     return st;
 }
 
@@ -242,7 +245,7 @@ static precis_status as_scheme(precis_model *m, pcs_tensor *t, const pcs_format 
 {
     (void)unused;
     if (!f || pcs_format_portable(f)) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: scheme \"%.40s\" is not known", m->path, t->name, type);
-    if (strcmp(t->format->name, "I8") || !(width >= 1 && width < 1e12) || width != (double)(int64_t)width || pcs_row_bytes(f, (uint64_t)width) != (uint64_t)t->ne[0])
+    if (t->format != &pcs_format_i8 || !(width >= 1 && width < 1e12) || width != (double)(int64_t)width || pcs_row_bytes(f, (uint64_t)width) != (uint64_t)t->ne[0])
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: rows of %lld bytes are not %g weights of %s", m->path, t->name, (long long)t->ne[0], width, f->name);
     const uint64_t rows = pcs_tensor_rows(t);
     t->format = f;
@@ -256,7 +259,7 @@ static precis_status as_panels(precis_model *m, pcs_tensor *t, const pcs_format 
 {
     if (!f || !f->fields) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: \"%.40s\" is no type with panels", m->path, t->name, type);
     const bool whole = width >= 1 && width < 1e9 && width == (double)(uint32_t)width && rows >= 1 && rows < 1e12 && rows == (double)(int64_t)rows;
-    if (!whole || strcmp(t->format->name, "I8") || t->dims < 2 || !pcs_panels_fit(f, (size_t)width) || pcs_panel_bytes(f, (size_t)width) != (uint64_t)t->ne[0] ||
+    if (!whole || t->format != &pcs_format_i8 || t->dims < 2 || !pcs_panels_fit(f, (size_t)width) || pcs_panel_bytes(f, (size_t)width) != (uint64_t)t->ne[0] ||
         ((int64_t)rows + PCS_PANEL - 1) / PCS_PANEL != t->ne[1] || (t->dims > 2 && (int64_t)rows % PCS_PANEL))
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: %lld panels of %lld bytes are not %g rows of %g weights of %s", m->path, t->name, (long long)t->ne[1], (long long)t->ne[0], rows, width, f->name);
     t->format = f;

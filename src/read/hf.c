@@ -12,37 +12,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* Model types, and the architecture that builds them; the epsilon is transformers' where config.json says none. */
-static const pcs_hf_type types[] = {
-    { "llama", "llama", .interleaved = true, .epsilon = 1e-6 },
-    { "mistral", "llama", .interleaved = true, .epsilon = 1e-6 },
-    { "mixtral", "llama", .interleaved = true, .epsilon = 1e-5 },
-    { "qwen2", "qwen2", .epsilon = 1e-6 },
-    { "qwen3", "qwen3", .epsilon = 1e-6 },
-    { "qwen3_moe", "qwen3moe", .epsilon = 1e-6 },
-    { "gemma", "gemma", .plus_one = true, .epsilon = 1e-6 },
-    { "gemma2", "gemma2", .plus_one = true, .epsilon = 1e-6 },
-    { "gemma3_text", "gemma3", .plus_one = true, .epsilon = 1e-6 },
-    { "gemma3", "gemma3", .plus_one = true, .epsilon = 1e-6 },
-    { "phi3", "phi3", .epsilon = 1e-5 },
-    { "gpt2", "gpt2", .transposed = true, .layer_norm = true, .epsilon = 1e-5 },
-    { "bert", "bert", .layer_norm = true, .epsilon = 1e-12 },
-    { "bitnet", "bitnet", .epsilon = 1e-5 },
-};
-enum { TYPES = sizeof types / sizeof *types };
-
-const pcs_hf_type *pcs_hf_type_of(const precis_model *m)
-{
-    const char *arch = pcs_model_string(m, "general.architecture"), *want = arch;
-    if (!arch) return NULL;
-    if (!strcmp(arch, "llama")) want = pcs_arch_int(m, "expert_count", 0, NULL) > 0 ? "mixtral" : pcs_arch_int(m, "attention.sliding_window", 0, NULL) > 0 ? "mistral" : "llama";
-    else if (!strcmp(arch, "qwen3moe")) want = "qwen3_moe";
-    else if (!strcmp(arch, "gemma3")) want = "gemma3_text";
-    for (size_t i = 0; i < TYPES; i++)
-        if (!strcmp(types[i].type, want)) return &types[i];
-    return NULL;
-}
-
 /* Infinity and NaN as Transformers 5 writes them ({"__float__": "Infinity"}), and as text: no numbers that a net could
  * have. */
 static precis_status no_infinity(precis_ctx *ctx, pcs_json_slice s, const char *key)
@@ -66,7 +35,7 @@ static precis_status no_infinity(precis_ctx *ctx, pcs_json_slice s, const char *
                     ctx->file ? ctx->file : "config.json", key, word);
 }
 
-precis_status pcs_hf_number(precis_ctx *ctx, pcs_json_slice object, const char *key, double *v, bool *found)
+precis_status pcs_hf_number_of(precis_ctx *ctx, pcs_json_slice object, const char *key, double *v, bool *found)
 {
     pcs_json_slice s;
     pcs_json j;
@@ -128,7 +97,7 @@ static precis_status plus_one(precis_model *m, pcs_tensor *t)
     pcs_decode(t->format, (size_t)t->n, t->data, f);
     for (uint64_t i = 0; i < t->n; i++) f[i] += 1.0f;
     t->data = (const uint8_t *)f;
-    t->format = pcs_format_by_name("F32");
+    t->format = &pcs_format_f32;
     t->bytes = 4 * t->n;
     return PRECIS_OK;
 }
@@ -152,7 +121,7 @@ static precis_status transpose(precis_model *m, pcs_tensor *t)
 static precis_status stack_scalar(precis_model *m, pcs_tensor *s, const pcs_tensor *one, unsigned expert, int64_t count, bool first)
 {
     const bool apart = pcs_ends(one->name, ".scale");
-    if (one->n != 1 || strcmp(one->format->name, "F32")) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: not one F32 number", m->path, one->source);
+    if (one->n != 1 || one->format != &pcs_format_f32) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: not one F32 number", m->path, one->source);
     if (first) {
         *s = *one;
         s->dims = 1;
@@ -235,7 +204,7 @@ static precis_status check_experts(precis_model *m, const unsigned *numbers, int
         if (!st) seen[at]++;
     }
     for (size_t i = 0; i < n && !st; i++)
-        if (seen[i] && seen[i] != (uint64_t)count && strstr(m->tensors[i].name, ".weight"))
+        if (seen[i] && seen[i] != (uint64_t)count && m->tensors[i].is.end == PCS_END_weight)
             m->flaw = pcs_arena_printf(&m->arena,
                                        "tensor %s: %u experts are there, config.json says %lld; is a file missing?",
                                        m->tensors[i].name, seen[i], (long long)count);
@@ -274,22 +243,23 @@ static void drop_derived(precis_model *m)
 }
 
 /* What GGUF says of tensors and config.json may leave out: rows of the embedding, kinds of tokens, norms' epsilon. */
-static precis_status add_missing(pcs_hf_config *c, size_t row)
+static precis_status add_missing(pcs_hf_config *c)
 {
     precis_model *m = c->m;
     const pcs_tensor *embed = NULL, *kinds = NULL;
     for (size_t i = 0; i < m->n_tensors; i++) {
-        if (!strcmp(m->tensors[i].name, "token_embd.weight")) embed = &m->tensors[i];
-        if (!strcmp(m->tensors[i].name, "token_types.weight")) kinds = &m->tensors[i];
+        const pcs_tensor *t = &m->tensors[i];
+        if (t->is.role == PCS_ROLE_token_embd && t->is.end == PCS_END_weight) embed = t;
+        if (t->is.role == PCS_ROLE_token_types && t->is.end == PCS_END_weight) kinds = t;
     }
     precis_status st = pcs_model_index_keys(m);
     bool said;
     pcs_arch_int(m, "vocab_size", 0, &said);
     if (!st && !said && embed) st = pcs_hf_set_count(c, "vocab_size", (double)pcs_tensor_rows(embed));
     if (!st && kinds) st = pcs_model_set_u32(m, "tokenizer.ggml.token_type_count", (uint32_t)pcs_tensor_rows(kinds));
-    const char *eps = types[row].layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon";
+    const char *eps = c->arch->hf.layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon";
     pcs_arch_float(m, eps, 0, &said);
-    return st || said ? st : pcs_hf_set_float(c, eps, types[row].epsilon);
+    return st || said ? st : pcs_hf_set_float(c, eps, c->type->epsilon);
 }
 
 /* A model that makes words and does not tie its logits to the embedding needs their weight. */
@@ -298,35 +268,46 @@ static precis_status check_head(pcs_hf_config *c)
     pcs_json_slice classes;
     double tied;
     bool said;
-    precis_status st = pcs_hf_number(c->m->ctx, c->text, "tie_word_embeddings", &tied, &said);
+    precis_status st = pcs_hf_number_of(c->m->ctx, c->text, "tie_word_embeddings", &tied, &said);
     if (!st) st = pcs_json_find(c->m->ctx, c->text, "architectures", &classes);
     if (st || !said || tied != 0 || !classes.text || !memmem(classes.text, classes.len, "ForCausalLM", 11)) return st;
     for (size_t i = 0; i < c->m->n_tensors; i++)
-        if (!strncmp(c->m->tensors[i].name, "output.", 7)) return PRECIS_OK;
+        if (c->m->tensors[i].is.role == PCS_ROLE_output) return PRECIS_OK;
     c->m->flaw = "tensor lm_head.weight is missing, and config.json does not tie it to the embedding";
     return PRECIS_OK;
 }
 
-static precis_status canonical(pcs_hf_config *c, size_t row)
+/* The tensor as GGUF has it. */
+static precis_status convert(pcs_hf_config *c, pcs_tensor *t, int64_t heads, int64_t kv)
+{
+    const pcs_hf *hf = &c->arch->hf;
+    const pcs_tensor_role role = t->is.role;
+    const bool rows = t->is.end == PCS_END_weight || t->is.end == PCS_END_bias;
+    if (hf->interleaved && heads && rows && role == PCS_ROLE_attn_q) return interleave_rows(c->m, t, heads);
+    if (hf->interleaved && heads && rows && role == PCS_ROLE_attn_k) return interleave_rows(c->m, t, kv);
+    if (hf->plus_one && t->is.end == PCS_END_weight && pcs_role_of_norm(role)) return plus_one(c->m, t);
+    return hf->transposed && t->dims == 2 && t->is.layer >= 0 ? transpose(c->m, t) : PRECIS_OK;
+}
+
+static precis_status canonical(pcs_hf_config *c)
 {
     precis_model *m = c->m;
     precis_status st = pcs_model_index_keys(m);
     if (st) return st;
     drop_derived(m);
-    const int64_t heads = pcs_arch_int(m, "attention.head_count", 0, NULL), kv = pcs_arch_int(m, "attention.head_count_kv", heads, NULL), experts = pcs_arch_int(m, "expert_count", 0, NULL);
+    const int64_t heads = pcs_arch_int(m, "attention.head_count", 0, NULL);
+    const int64_t kv = pcs_arch_int(m, "attention.head_count_kv", heads, NULL);
+    const int64_t experts = pcs_arch_int(m, "expert_count", 0, NULL);
     unsigned *numbers = pcs_alloc(m->ctx, m->n_tensors, sizeof *numbers);
     if (!numbers) return PRECIS_ENOMEM;
     bool stacked = false;
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         pcs_tensor *t = &m->tensors[i];
-        char *name = pcs_hf_name(m, c->type, t->source, &numbers[i]);
+        char *name = pcs_hf_name(m, c->arch, t->source, &numbers[i]);
         if (name) t->name = name;
+        t->is = pcs_place_of(t->name);
         stacked |= numbers[i] != UINT32_MAX;
-        const bool rows = types[row].interleaved && heads && (pcs_ends(t->name, ".weight") || pcs_ends(t->name, ".bias"));
-        if (rows && strstr(t->name, ".attn_q.")) st = interleave_rows(m, t, heads);
-        else if (rows && strstr(t->name, ".attn_k.")) st = interleave_rows(m, t, kv);
-        else if (name && types[row].plus_one && pcs_ends(t->name, "norm.weight")) st = plus_one(m, t);
-        else if (types[row].transposed && t->dims == 2 && name && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9) && strcmp(t->name, "output.weight")) st = transpose(m, t);
+        if (name) st = convert(c, t, heads, kv);
     }
     if (!st && stacked) st = check_experts(m, numbers, experts);
     if (!st && stacked) st = stack_experts(m, numbers, experts);
@@ -334,42 +315,60 @@ static precis_status canonical(pcs_hf_config *c, size_t row)
     return st;
 }
 
+/* The architecture that builds a model type, and its row. */
+static bool find_type(pcs_hf_config *c, pcs_json_slice type)
+{
+    for (size_t i = 0; pcs_archs[i]; i++)
+        for (const pcs_hf_type *t = pcs_archs[i]->hf.types; t && t->type; t++)
+            if (pcs_hf_is(type, t->type)) {
+                c->arch = pcs_archs[i];
+                c->type = t;
+                return true;
+            }
+    return false;
+}
+
+/* Of a model type that is known: keys and tensors. */
+static precis_status read_known(pcs_hf_config *c, const char *folder)
+{
+    precis_model *m = c->m;
+    char *generation = NULL;
+    size_t n_generation = 0;
+    pcs_json_slice inner;
+    const pcs_json_slice outer = c->text;
+    precis_status st = pcs_json_find(m->ctx, c->text, "text_config", &inner); /* of a model that sees, the part that reads */
+    if (!st && inner.text && inner.text[0] == '{') c->text = inner;
+    if (!st) st = pcs_hf_settings(c);
+    if (!st) st = pcs_hf_rope(c);
+    c->text = outer;
+    if (!st) st = canonical(c);
+    if (!st) st = add_missing(c);
+    if (!st) st = check_head(c);
+    if (!st) st = pcs_hf_slurp(m, folder, "generation_config.json", &generation, &n_generation);
+    if (!st) st = pcs_hf_special(c, (pcs_json_slice){ generation, n_generation });
+    if (!st && c->reason[0])
+        pcs_warn(m->ctx, "%s/config.json: %s: the model can be inspected and quantized, not run", folder, c->reason);
+    pcs_free(m->ctx, generation);
+    return st;
+}
+
 static precis_status read_config(precis_model *m, const char *folder)
 {
-    char *text, *generation = NULL;
-    size_t len, n_generation = 0;
+    char *text;
+    size_t len;
     precis_status st = pcs_hf_slurp(m, folder, "config.json", &text, &len);
     if (st) return st;
     if (!text) return pcs_fail(m->ctx, PRECIS_EIO, "%s/config.json: there is no such file", folder);
-    pcs_hf_config c = { m, { text, len }, "", "", "" };
-    pcs_json_slice type, inner;
+    pcs_hf_config c = { .m = m, .text = { text, len } };
+    pcs_json_slice type;
     st = pcs_hf_quantized(m, c.text);
     if (!st) st = pcs_json_find(m->ctx, c.text, "model_type", &type);
-    size_t row = TYPES;
-    for (size_t i = 0; i < TYPES && !st; i++)
-        if (pcs_hf_is(type, types[i].type)) row = i;
-    if (!st && row == TYPES) {
+    if (!st && find_type(&c, type)) st = read_known(&c, folder);
+    else if (!st) {
         pcs_hf_cannot(&c, "model_type %.*s", (int)(type.len > 40 ? 40 : type.len), type.text ? type.text : "(none)");
         pcs_warn(m->ctx, "%s: %s: tensors keep their names; the model can be inspected and quantized, not run", m->ctx->file, c.reason);
     }
-    if (!st && row < TYPES) {
-        c.type = types[row].type;
-        c.arch = types[row].arch;
-        st = pcs_json_find(m->ctx, c.text, "text_config", &inner); /* of a model that sees, the part that reads */
-        const pcs_json_slice outer = c.text;
-        if (!st && inner.text && inner.text[0] == '{') c.text = inner;
-        if (!st) st = pcs_hf_settings(&c);
-        if (!st) st = pcs_hf_rope(&c);
-        c.text = outer;
-        if (!st) st = canonical(&c, row);
-        if (!st) st = add_missing(&c, row);
-        if (!st) st = check_head(&c);
-        if (!st) st = pcs_hf_slurp(m, folder, "generation_config.json", &generation, &n_generation);
-        if (!st) st = pcs_hf_special(&c, (pcs_json_slice){ generation, n_generation });
-        if (!st && c.reason[0]) pcs_warn(m->ctx, "%s/config.json: %s: the model can be inspected and quantized, not run", folder, c.reason);
-    }
     if (!st && c.reason[0]) st = pcs_model_set_string(m, "precis.cannot_run", c.reason, strlen(c.reason));
-    pcs_free(m->ctx, generation);
     pcs_free(m->ctx, text);
     return st;
 }

@@ -3,6 +3,7 @@
 #define PCS_HF_H
 
 #include "base/json.h"
+#include "graph/arch.h"
 #include "read/read.h"
 
 /* Tensors of one file; also for adapters. */
@@ -21,30 +22,25 @@ precis_status pcs_hf_quant_settings(precis_model *m, pcs_json_slice config, pcs_
 /* A file of a folder in memory (freed with pcs_free), *text NULL when there is none. */
 precis_status pcs_hf_slurp(precis_model *m, const char *folder, const char *name, char **text, size_t *len);
 /* A member of an object as a number, a string without its quotes, or a boolean; absent or null: *found false. */
-precis_status pcs_hf_number(precis_ctx *ctx, pcs_json_slice object, const char *key, double *v, bool *found);
+precis_status pcs_hf_number_of(precis_ctx *ctx, pcs_json_slice object, const char *key, double *v, bool *found);
 bool pcs_hf_is(pcs_json_slice value, const char *text);
 /* Is the word among those of a list, which blanks part? */
 bool pcs_hf_listed(const char *list, const char *word, size_t len);
 /* Row of a head of hd rows in halves that is row r of it in GGUF's rotary order. */
 static inline uint64_t pcs_hf_rotary_row(uint64_t r, uint64_t hd) { return r / hd * hd + r % hd / 2 + (r % hd % 2 ? hd / 2 : 0); }
-/* The canonical name of a tensor of an architecture, in the arena; NULL when there is none. */
-char *pcs_hf_name(precis_model *m, const char *model_type, const char *source, unsigned *expert);
-/* The other way: transformers' name of a canonical one for a model type; expert: number of the expert when the tensor holds
- * them all. In the arena; NULL when there is none. */
-char *pcs_hf_source(pcs_arena *a, const char *model_type, const char *name, unsigned expert);
-/* Model type that a model's folder has, and how its tensors differ from GGUF's; NULL when its architecture has none. */
-typedef struct pcs_hf_type {
-    const char *type, *arch;
-    bool interleaved, plus_one, transposed, layer_norm;
-    double epsilon;
-} pcs_hf_type;
-const pcs_hf_type *pcs_hf_type_of(const precis_model *m);
+/* The canonical name of a tensor of an architecture (NULL: one that is not known, whose layers are named as llama's), in
+ * the arena; NULL when there is none. */
+char *pcs_hf_name(precis_model *m, const pcs_arch *arch, const char *source, unsigned *expert);
+/* The other way: transformers' name of a canonical one; expert: number of the expert when the tensor holds them all. In
+ * the arena; NULL when there is none. */
+char *pcs_hf_source(pcs_arena *a, const pcs_arch *arch, const char *name, unsigned expert);
 
 /* config.json in work. */
 typedef struct pcs_hf_config {
     precis_model *m;
     pcs_json_slice text;
-    const char *type, *arch;
+    const pcs_arch *arch;
+    const pcs_hf_type *type; /* of its model types */
     char reason[160]; /* why the model cannot be run; "": it can */
 } pcs_hf_config;
 /* Keys of ARCH.suffix. */

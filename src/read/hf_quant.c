@@ -137,7 +137,7 @@ static const pcs_format *scheme(const module *q, bool middle, bool *plain)
             const float d = scale_at(q, r, g);
             *plain = pcs_f16_to_f32(pcs_f32_to_f16(d)) != d;
         }
-    if (*plain) return pcs_format_by_name("F32");
+    if (*plain) return &pcs_format_f32;
     snprintf(name, sizeof name, "%sINT%d_%s", middle ? "" : "U", q->bits, place);
     return pcs_format_by_name(name);
 }
@@ -194,7 +194,7 @@ static precis_status convert(module *q)
     if (q->rows < 1 || q->cols < 1 || q->rows > PCS_LIMIT_DIM || q->cols > PCS_LIMIT_DIM || q->bits < 2 || q->bits > 8) return wrong(q, "its shapes make no matrix");
     if (q->groups < 1 || q->group < 1) return wrong(q, "no groups");
     if (q->index) {
-        if (strcmp(q->index->format->name, "I32") || q->index->n != (uint64_t)q->cols) return wrong(q, "g_idx is not one int32 per input");
+        if (q->index->format != &pcs_format_i32 || q->index->n != (uint64_t)q->cols) return wrong(q, "g_idx is not one int32 per input");
         bool sorted = true;
         for (int64_t c = 0; c < q->cols; c++) {
             const int64_t g = group_of(q, c);
@@ -389,7 +389,7 @@ static precis_status add_scalar(precis_model *m, const char *module_name, const 
     float *data = pcs_arena_alloc(&m->arena, 16, sizeof *data);
     if (!t || !data) return PRECIS_ENOMEM;
     *data = v;
-    *t = (pcs_tensor){ .format = pcs_format_by_name("F32"), .dims = 1, .n = 1, .bytes = 4, .data = (const uint8_t *)data };
+    *t = (pcs_tensor){ .format = &pcs_format_f32, .dims = 1, .n = 1, .bytes = 4, .data = (const uint8_t *)data };
     for (int i = 0; i < PCS_MAX_DIMS; i++) t->ne[i] = 1;
     t->shape[0] = 1;
     t->name = t->source = pcs_arena_printf(&m->arena, "%s.%s", module_name, suffix);
@@ -519,7 +519,7 @@ precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config)
         if (!v) return PRECIS_ENOMEM;
         *v = scalar_at(t, 0);
         t->data = (const uint8_t *)v;
-        t->format = pcs_format_by_name("F32");
+        t->format = &pcs_format_f32;
         t->bytes = 4;
     }
     if (!st && modules && s.input) st = pcs_model_set_string(m, "precis.activations", s.input, strlen(s.input));

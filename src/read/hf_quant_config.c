@@ -25,7 +25,7 @@ static precis_status check_layout(precis_model *m, pcs_json_slice quant, const p
     if (!st && inner.text && inner.text[0] == '{') st = pcs_json_find(m->ctx, inner, "format", &v);
     if (!st && inner.text && inner.text[0] == '{' && v.text && v.text[0] == '"' && !pcs_hf_is(v, "dense"))
         return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: quantization_config: sparsity_config %.*s cannot be read; save it dense", m->path, (int)(v.len > 60 ? 60 : v.len), v.text);
-    if (!st) st = pcs_hf_number(m->ctx, quant, "bits", &bits, &there);
+    if (!st) st = pcs_hf_number_of(m->ctx, quant, "bits", &bits, &there);
     if (!st && there && !strcmp(s->method, "awq") && bits != 4) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: quantization_config: awq with %g bits cannot be read; 4 can", m->path, bits);
     return st;
 }
@@ -53,9 +53,9 @@ precis_status pcs_hf_quant_settings(precis_model *m, pcs_json_slice text, pcs_hf
         st = pcs_json_find(m->ctx, quant, "linear_class", &member);
         s->divides = !member.text || !pcs_hf_is(member, "autobitlinear");
     }
-    if (!st) st = pcs_hf_number(m->ctx, quant, "bits", &v, &there);
+    if (!st) st = pcs_hf_number_of(m->ctx, quant, "bits", &v, &there);
     if (!st && there) s->bits = v >= 1 && v <= 8 ? (int)v : 0;
-    if (!st) st = pcs_hf_number(m->ctx, quant, "group_size", &v, &there);
+    if (!st) st = pcs_hf_number_of(m->ctx, quant, "group_size", &v, &there);
     if (!st && there) s->group = v >= 1 && v < 1e9 ? (int64_t)v : -1;
     if (!st) st = pcs_json_find(m->ctx, quant, "checkpoint_format", &member);
     if (!st) s->v2 = pcs_hf_is(member, "gptq_v2");
@@ -74,7 +74,7 @@ precis_status pcs_hf_quant_settings(precis_model *m, pcs_json_slice text, pcs_hf
     if (!st) st = pcs_json_find(m->ctx, groups, name, &one);
     if (st || !one.text || one.text[0] != '{') return st;
     st = pcs_json_find(m->ctx, one, "weights", &weights);
-    if (!st && weights.text && weights.text[0] == '{') st = pcs_hf_number(m->ctx, weights, "num_bits", &v, &there);
+    if (!st && weights.text && weights.text[0] == '{') st = pcs_hf_number_of(m->ctx, weights, "num_bits", &v, &there);
     if (!st && weights.text && weights.text[0] == '{' && there) s->bits = v >= 1 && v <= 16 ? (int)v : 0;
     if (!st) st = pcs_json_find(m->ctx, one, "input_activations", &inputs);
     if (st || !inputs.text || inputs.text[0] != '{') return st;
@@ -82,9 +82,9 @@ precis_status pcs_hf_quant_settings(precis_model *m, pcs_json_slice text, pcs_hf
     double bits = 8, symmetric = 1, group = 0;
     st = pcs_json_find(m->ctx, inputs, "type", &type);
     if (!st) st = pcs_json_find(m->ctx, inputs, "strategy", &strategy);
-    if (!st) st = pcs_hf_number(m->ctx, inputs, "num_bits", &bits, &there);
-    if (!st) st = pcs_hf_number(m->ctx, inputs, "symmetric", &symmetric, &there);
-    if (!st) st = pcs_hf_number(m->ctx, inputs, "group_size", &group, &there);
+    if (!st) st = pcs_hf_number_of(m->ctx, inputs, "num_bits", &bits, &there);
+    if (!st) st = pcs_hf_number_of(m->ctx, inputs, "symmetric", &symmetric, &there);
+    if (!st) st = pcs_hf_number_of(m->ctx, inputs, "group_size", &group, &there);
     if (st) return st;
     if (pcs_hf_is(type, "float")) s->input = group == 32 ? (bits == 8 ? "MXFP8_E4M3" : "MXFP4") : bits == 8 ? "FP8_E4M3" : "NVFP4";
     else s->input = pcs_arena_printf(&m->arena, "%sINT%d", symmetric != 0 ? "" : "U", bits >= 2 && bits <= 8 ? (int)bits : 8);

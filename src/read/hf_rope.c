@@ -12,7 +12,7 @@ static precis_status add_f32(precis_model *m, const char *name, const float *v, 
     if (!t || !data) return PRECIS_ENOMEM;
     memcpy(data, v, (size_t)n * sizeof *data);
     t->name = t->source = pcs_arena_copy(&m->arena, name, strlen(name));
-    t->format = pcs_format_by_name("F32");
+    t->format = &pcs_format_f32;
     t->dims = 1;
     t->ne[0] = t->shape[0] = n;
     t->n = (uint64_t)n;
@@ -28,7 +28,7 @@ static precis_status llama3_factors(pcs_hf_config *c, pcs_json_slice rope, doubl
     static const char *const keys[4] = { "factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings" };
     for (int i = 0; i < 4; i++) {
         bool found;
-        const precis_status st = pcs_hf_number(c->m->ctx, rope, keys[i], &v[i], &found);
+        const precis_status st = pcs_hf_number_of(c->m->ctx, rope, keys[i], &v[i], &found);
         if (st) return st;
         if (!found || !(v[i] > 0)) return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: rope scaling: %s is missing", c->m->path, keys[i]);
     }
@@ -88,27 +88,27 @@ static precis_status set_scaling(pcs_hf_config *c, pcs_json_slice rope, double b
     st = longrope ? pcs_hf_set_text(c, "rope.scaling.type", "longrope", 8)
                   : pcs_hf_set_text(c, "rope.scaling.type", type.text + 1, type.len > 2 ? type.len - 2 : 0);
     double factor = 0;
-    if (!st) st = pcs_hf_number(c->m->ctx, rope, "factor", &factor, &found);
+    if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "factor", &factor, &found);
     if (!st && found) st = pcs_hf_set_float(c, "rope.scaling.factor", factor);
     double original = 0, context = (double)pcs_arch_int(c->m, "context_length", 0, NULL);
-    if (!st) st = pcs_hf_number(c->m->ctx, rope, "original_max_position_embeddings", &original, &found);
-    if (!st && !found) st = pcs_hf_number(c->m->ctx, c->text, "original_max_position_embeddings", &original, &found);
+    if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "original_max_position_embeddings", &original, &found);
+    if (!st && !found) st = pcs_hf_number_of(c->m->ctx, c->text, "original_max_position_embeddings", &original, &found);
     if (!st && found && original >= 1 && original < 4e9) st = pcs_hf_set_count(c, "rope.scaling.original_context_length", original);
     static const char *const betas[2][2] = { { "beta_fast", "rope.scaling.yarn_beta_fast" }, { "beta_slow", "rope.scaling.yarn_beta_slow" } };
     for (int i = 0; i < 2 && !st; i++) {
-        st = pcs_hf_number(c->m->ctx, rope, betas[i][0], &v, &found);
+        st = pcs_hf_number_of(c->m->ctx, rope, betas[i][0], &v, &found);
         if (!st && found) st = pcs_hf_set_float(c, betas[i][1], v);
     }
-    if (!st) st = pcs_hf_number(c->m->ctx, rope, "attention_factor", &v, &found);
+    if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "attention_factor", &v, &found);
     double all = 0, truncate = 1;
     bool is_all, is_one;
     if (!st && !found && pcs_hf_is(type, "yarn")) { /* DeepSeek's two mscales, whose quotient is the factor */
-        st = pcs_hf_number(c->m->ctx, rope, "mscale", &v, &is_one);
-        if (!st) st = pcs_hf_number(c->m->ctx, rope, "mscale_all_dim", &all, &is_all);
+        st = pcs_hf_number_of(c->m->ctx, rope, "mscale", &v, &is_one);
+        if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "mscale_all_dim", &all, &is_all);
         found = is_one && is_all && v != 0 && all != 0 && factor > 1;
         if (found) v = (0.1 * v * pcs_log(factor) + 1) / (0.1 * all * pcs_log(factor) + 1);
     }
-    if (!st) st = pcs_hf_number(c->m->ctx, rope, "truncate", &truncate, &is_one);
+    if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "truncate", &truncate, &is_one);
     if (st) return st;
     if (is_one && truncate == 0) pcs_hf_cannot(c, "rope scaling with \"truncate\": false");
     if (longrope) {
@@ -125,12 +125,12 @@ static precis_status set_partial(pcs_hf_config *c, pcs_json_slice rope)
 {
     double part = 1;
     bool found = false;
-    precis_status st = rope.text ? pcs_hf_number(c->m->ctx, rope, "partial_rotary_factor", &part, &found) : PRECIS_OK;
-    if (!st && !found) st = pcs_hf_number(c->m->ctx, c->text, "partial_rotary_factor", &part, &found);
+    precis_status st = rope.text ? pcs_hf_number_of(c->m->ctx, rope, "partial_rotary_factor", &part, &found) : PRECIS_OK;
+    if (!st && !found) st = pcs_hf_number_of(c->m->ctx, c->text, "partial_rotary_factor", &part, &found);
     if (!st) st = pcs_model_index_keys(c->m);
     if (st || !found || part == 1) return st;
     if (!(part > 0 && part < 1)) return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: partial_rotary_factor %g", c->m->path, part);
-    if (strcmp(c->type, "phi3")) pcs_hf_cannot(c, "partial_rotary_factor %g", part);
+    if (!c->arch->hf.part_turned) pcs_hf_cannot(c, "partial_rotary_factor %g", part);
     return pcs_hf_set_count(c, "rope.dimension_count", __builtin_floor((double)pcs_head_dim(c->m) * part));
 }
 
@@ -139,7 +139,7 @@ precis_status pcs_hf_rope(pcs_hf_config *c)
     pcs_json_slice rope, local, global;
     double base = 10000.0;
     bool found, given;
-    precis_status st = pcs_hf_number(c->m->ctx, c->text, "rope_theta", &base, &given);
+    precis_status st = pcs_hf_number_of(c->m->ctx, c->text, "rope_theta", &base, &given);
     if (!st) st = pcs_json_find(c->m->ctx, c->text, "rope_parameters", &rope);
     if (!st && (!rope.text || rope.text[0] != '{')) st = pcs_json_find(c->m->ctx, c->text, "rope_scaling", &rope);
     if (st) return st;
@@ -148,17 +148,17 @@ precis_status pcs_hf_rope(pcs_hf_config *c)
         if (!st) st = pcs_json_find(c->m->ctx, rope, "sliding_attention", &local);
         if (!st && local.text) {
             double v;
-            st = pcs_hf_number(c->m->ctx, local, "rope_theta", &v, &found);
+            st = pcs_hf_number_of(c->m->ctx, local, "rope_theta", &v, &found);
             if (!st && found) st = pcs_hf_set_float(c, "rope.local.freq_base", v);
         }
         if (!st && global.text) rope = global;
         double v;
-        if (!st) st = pcs_hf_number(c->m->ctx, rope, "rope_theta", &v, &found);
+        if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "rope_theta", &v, &found);
         if (!st && found) base = v, given = true;
     } else {
         rope.text = NULL;
         double v;
-        st = pcs_hf_number(c->m->ctx, c->text, "rope_local_base_freq", &v, &found);
+        st = pcs_hf_number_of(c->m->ctx, c->text, "rope_local_base_freq", &v, &found);
         if (!st && found) st = pcs_hf_set_float(c, "rope.local.freq_base", v);
     }
     if (!st && given) st = pcs_hf_set_float(c, "rope.freq_base", base);

@@ -50,7 +50,7 @@ static precis_status add(precis_model *m, uint64_t *at, const char *name, int64_
 {
     pcs_tensor *t = pcs_model_add_tensor(m);
     if (!t || !(t->name = t->source = pcs_arena_copy(&m->arena, name, strlen(name)))) return PRECIS_ENOMEM;
-    t->format = pcs_format_by_name("F32");
+    t->format = &pcs_format_f32;
     t->dims = rows ? 2 : 1;
     t->ne[0] = t->shape[0] = cols;
     t->ne[1] = t->shape[1] = rows ? rows : 1;

@@ -50,7 +50,7 @@ static precis_status unpack_panels(precis_model *m, bool to_run)
 {
     for (size_t i = 0; i < m->n_tensors; i++) {
         pcs_tensor *t = &m->tensors[i];
-        if (!t->panels || (to_run && t->ne[1] > 1 && !strstr(t->name, "rope"))) continue;
+        if (!t->panels || (to_run && t->ne[1] > 1 && !pcs_role_of_rope(t->is.role))) continue;
         uint8_t *rows = pcs_arena_alloc(&m->arena, (size_t)t->bytes + 64, 1);
         if (!rows) return PRECIS_ENOMEM;
         pcs_for(m->ctx, pcs_tensor_rows(t), 16, unpack_rows, &(unpacking){ t, rows });

@@ -11,6 +11,10 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_share(rows, 1, ith, nth, &b, &e);
     const pcs_act *a = c->out[0].data;
     if (b >= e) return;
+    if (c->out[0].dtype == PCS_ACT_BF16) {
+        c->kernels->act_bf16(&(pcs_act_bf16_args){ c->in[0].data, k, rows, b, e, c->out[0].data });
+        return;
+    }
     c->kernels->quantize_act(&(pcs_quantize_act_args){ c->in[0].data, k, b, e, *a });
     if (rows > PCS_FEW || c->tiles) pcs_act_interleave(a, pcs_chunks(k), rows, b, e);
 }
@@ -49,5 +53,5 @@ static void write(void *memory, const void *host, uint64_t bytes) { memcpy(memor
 static void read(const void *memory, void *host, uint64_t bytes) { memcpy(host, memory, bytes); }
 
 const pcs_backend pcs_backend_cpu = {
-    .name = "cpu", .host = true, .heap = { alloc, release }, .write = write, .read = read, .run = pcs_cpu_run,
+    .name = "cpu", .host = true, .heap = { alloc, release, write }, .write = write, .read = read, .run = pcs_cpu_run,
 };

@@ -17,6 +17,7 @@ struct precis_lookup {
     int32_t draft[MOST];   /* behind `base` */
     uint32_t base, drafted, used;
     const float *logits;   /* of base and of each drafted */
+    uint64_t call;         /* of the runner, that made them */
     double one, many, gain; /* running means: seconds of a call, with and without a draft; tokens that a draft brought */
     uint32_t rest;         /* calls without a guess that are left */
     precis_lookup_info info;
@@ -91,7 +92,8 @@ static void settle(precis_lookup *l)
 precis_status precis_lookup_decode(precis_lookup *l, int32_t token, uint32_t position, const float **logits)
 {
     precis_runner *r = l->r;
-    if (l->used < l->drafted && position == l->base + l->used + 1 && token == l->draft[l->used]) {
+    const bool guessed = l->used < l->drafted && position == l->base + l->used + 1 && token == l->draft[l->used];
+    if (guessed && l->call == r->calls && precis_runner_length(r, l->sequence) > position) {
         l->used++;
         l->ids[position] = token;
         l->n = position + 1;
@@ -110,6 +112,7 @@ precis_status precis_lookup_decode(precis_lookup *l, int32_t token, uint32_t pos
     const precis_status st = precis_runner_decode(r, rows, k + 1, &l->logits);
     if (st) return st;
     learn(k ? &l->many : &l->one, pcs_now() - begun);
+    l->call = r->calls;
     l->info.calls++;
     l->base = position;
     l->drafted = k;

@@ -127,17 +127,19 @@ static precis_status fold_constant(precis_program *p, const pcs_node *n)
 
 static bool all_constant(const precis_program *p, const pcs_node *n)
 {
-    for (uint32_t i = 0; i < n->n_in; i++)
-        if (!p->slots[p->slots[n->in[i]].root].data) return false;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const pcs_slot *root = &p->slots[p->slots[n->in[i]].root];
+        if (!root->data || root->v.role == PCS_PARAMETER) return false; /* training changes a parameter between runs */
+    }
     return true;
 }
 
-/* The int8 copy of a value, made by a step of its own on first use. */
+/* The int8 or bf16 copy of a value, made by a step of its own on first use. */
 static int32_t act_of(precis_program *p, int32_t x, int32_t *acts)
 {
     if (acts[x] >= 0) return acts[x];
     pcs_value v = p->slots[x].v;
-    v.dtype = PCS_ACT;
+    v.dtype = p->arithmetic == PRECIS_BF16 ? PCS_ACT_BF16 : PCS_ACT;
     v.output = false;
     if (!add_slot(p, &v)) return -1;
     pcs_step s = { .name = v.name };
@@ -162,18 +164,20 @@ static const pcs_value *stored_weight(const precis_program *p, const pcs_step *s
     return w && w->dtype == PCS_STORED ? w : NULL;
 }
 
-/* The fast form of a step, where its op has one: quantized weights take int8 activations. */
+/* The fast form of a step, where its op has one: quantized weights take int8 activations; with bf16 they, and floats of 16
+ * bits, take such (F32 is for what must not be rounded, as routers are). */
 static precis_status make_fast(precis_program *p, const pcs_node *n, pcs_step *s, int32_t *acts)
 {
     const pcs_value *w = stored_weight(p, s);
-    const bool coded = w && w->format->kind == PCS_QUANT, reference = coded && needs_reference(p, n->in[0]);
-    if (reference || (w && w->format->element)) { /* decoded, and multiplied as F32 */
+    const bool bf16 = p->arithmetic == PRECIS_BF16, halves = bf16 && w && w->format->kind == PCS_FLOAT && w->format->bytes == 2;
+    const bool coded = halves || (w && w->format->kind == PCS_QUANT), reference = coded && needs_reference(p, n->in[0]);
+    if (reference || (w && w->format->element && !bf16)) { /* decoded, and multiplied as F32 */
         if (!p->without_kernel++) p->lacking = reference ? NULL : w->format->name;
     }
     if (reference) return PRECIS_OK;
     s->eval = n->op->fast;
     if (!coded) return PRECIS_OK;
-    p->tiles |= !pcs_few(&p->kernels, w->format, (size_t)w->shape[w->dims - 1]);
+    p->tiles |= !bf16 && !pcs_few(&p->kernels, w->format, (size_t)w->shape[w->dims - 1]);
     s->in[0] = act_of(p, s->in[0], acts);
     return s->in[0] < 0 ? PRECIS_ENOMEM : PRECIS_OK;
 }
@@ -193,7 +197,7 @@ static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *ac
         s.in[i] = stored ? p->graph->nodes[v->node].in[0] : n->in[i];
     }
     for (uint32_t i = 0; i < n->n_out && !st; i++) s.out[i] = n->out[i];
-    if (!st && p->arithmetic == PRECIS_FAST && n->op->fast) st = make_fast(p, n, &s, acts);
+    if (!st && (p->arithmetic == PRECIS_FAST || p->arithmetic == PRECIS_BF16) && n->op->fast) st = make_fast(p, n, &s, acts);
     if (st) return st;
     if (n->op->view) {
         p->slots[n->out[0]].root = p->slots[s.in[0]].root;
@@ -204,9 +208,39 @@ static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *ac
 }
 
 /* A cache for each state value. */
+static precis_status open_caches(precis_program *p, const pcs_kv_type *const *types, size_t n, uint32_t context)
+{
+    const precis_graph *g = p->graph;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < g->n_values && !st; i++) {
+        const pcs_value *v = &g->values[i];
+        if (v->dtype != PCS_STATE || v->node >= 0) continue;
+        const uint32_t vd = (uint32_t)v->shape[3];
+        pcs_kv *kv = &p->kvs[p->n_kvs];
+        *kv = (pcs_kv){ .kt = types[p->n_kvs], .vt = types[n + p->n_kvs], .heads = (uint32_t)v->shape[1],
+                        .kd = (uint32_t)v->shape[2], .vd = vd, .vp = (vd + 15) & ~15u, .capacity = context };
+        st = pcs_kv_open(p->ctx, kv, &p->pages);
+        p->slots[i].kv = kv;
+        p->n_kvs++;
+    }
+    return st;
+}
+
+/* All pages, one behind another, for those that take none themselves. */
+static precis_status take_all(pcs_pages *pages)
+{
+    precis_status st = pcs_pages_reserve(pages);
+    for (uint32_t s = 0; s < pages->sequences && !pages->ctx->memory.counting; s++)
+        for (uint32_t i = 0; i < pages->each && !st; i++, pcs_pages_commit(pages))
+            st = pcs_pages_take(pages, s, i << pages->shift);
+    return st;
+}
+
+/* Where memory has a limit, or is only counted, all that may be needed is taken at once: nothing is refused later. */
 static precis_status open_states(precis_program *p, const pcs_program_options *opt)
 {
     const precis_graph *g = p->graph;
+    const uint32_t context = (opt->context + 15) & ~15u;
     size_t n = 0;
     for (size_t i = 0; i < g->n_values; i++) n += g->values[i].dtype == PCS_STATE && g->values[i].node < 0;
     p->kvs = pcs_alloc(p->ctx, n + 1, sizeof *p->kvs);
@@ -214,17 +248,12 @@ static precis_status open_states(precis_program *p, const pcs_program_options *o
     precis_status st = p->kvs && types ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) st = pcs_kv_list(p->ctx, opt->k_type, 0, n, types);
     if (!st) st = pcs_kv_list(p->ctx, opt->v_type, 1, n, types + n);
-    for (size_t i = 0; i < g->n_values && !st; i++) {
-        const pcs_value *v = &g->values[i];
-        if (v->dtype != PCS_STATE || v->node >= 0) continue;
-        pcs_kv *kv = &p->kvs[p->n_kvs];
-        *kv = (pcs_kv){ .kt = types[p->n_kvs], .vt = types[n + p->n_kvs], .heads = (uint32_t)v->shape[1], .kd = (uint32_t)v->shape[2], .vd = (uint32_t)v->shape[3],
-                        .vp = ((uint32_t)v->shape[3] + 15) & ~15u, .capacity = (opt->context + 15) & ~15u, .sequences = opt->sequences, .heap = &p->backend->heap };
-        st = pcs_kv_open(p->ctx, kv);
-        if (st) break;
-        p->slots[i].kv = kv;
-        p->n_kvs++;
-    }
+    if (!st)
+        st = pcs_pages_open(p->ctx, &p->pages, &p->backend->heap, opt->sequences, context, opt->pages,
+                            opt->batch ? opt->batch : 1);
+    if (!st) st = open_caches(p, types, n, context);
+    if (!st && n && !opt->batch) st = take_all(&p->pages);
+    else if (!st && (p->ctx->memory.limit || p->ctx->memory.counting)) st = pcs_pages_reserve(&p->pages);
     pcs_free(p->ctx, types);
     return st;
 }

@@ -1,54 +1,37 @@
 /* memory.c - where the values of a program lie: one buffer, planned for a set of sizes by lifetimes, largest first; and where
  * threads must wait for one another, which follows from it. A plan is kept, so that sizes that come again cost nothing. */
 #include "run/backend.h"
-
-#include <stdlib.h>
+#include "run/layout.h"
 
 static uint64_t slot_bytes(const precis_program *p, const pcs_slot *s)
 {
     uint64_t n = 1;
+    const bool codes = s->v.dtype == PCS_ACT, halves = s->v.dtype == PCS_ACT_BF16;
     const int64_t width = s->v.dims ? s->v.shape[s->v.dims - 1] : 1;
     for (uint32_t i = 0; i < s->v.dims; i++) {
-        if (s->v.dtype != PCS_ACT || i + 1 < s->v.dims) n *= (uint64_t)pcs_extent(p->graph, s->v.shape[i], p->planning);
+        if ((!codes && !halves) || i + 1 < s->v.dims) n *= (uint64_t)pcs_extent(p->graph, s->v.shape[i], p->planning);
     }
-    const uint64_t chunks = pcs_chunks((size_t)(width > 0 ? width : 1));
-    n = s->v.dtype == PCS_ACT ? pcs_act_bytes(n, chunks) : n * pcs_dtype_bytes(s->v.dtype);
+    const size_t k = (size_t)(width > 0 ? width : 1);
+    if (codes) n = pcs_act_bytes(n, pcs_chunks(k));
+    else n = halves ? pcs_act_bf16_bytes(n, k) : n * pcs_dtype_bytes(s->v.dtype);
     return (n + 64 + 63) / 64 * 64;
 }
 
-static int by_size(const void *a_, const void *b_)
-{
-    const pcs_slot *a = *(pcs_slot *const *)a_, *b = *(pcs_slot *const *)b_;
-    return a->bytes != b->bytes ? (a->bytes < b->bytes ? 1 : -1) : a->root - b->root;
-}
-
-/* Largest first, each at the lowest offset that no value alive at the same time uses. */
+/* Offsets of all values that steps make. */
 static precis_status place(precis_program *p, uint64_t *buffer_bytes)
 {
-    pcs_slot **order = pcs_alloc(p->ctx, p->n_slots, sizeof *order);
-    if (!order) return PRECIS_ENOMEM;
+    pcs_span *spans = pcs_alloc(p->ctx, p->n_slots, sizeof *spans);
+    if (!spans) return PRECIS_ENOMEM;
     size_t n = 0;
     for (size_t i = 0; i < p->n_slots; i++) {
         pcs_slot *s = &p->slots[i];
         if (s->first < 0 || s->root != (int32_t)i || s->v.dtype == PCS_STATE) continue;
         s->bytes = slot_bytes(p, s);
-        s->offset = 0;
-        order[n++] = s;
+        spans[n++] = (pcs_span){ .bytes = s->bytes, .first = s->first, .last = s->last, .id = (int32_t)i };
     }
-    qsort(order, n, sizeof *order, by_size);
-    for (size_t i = 0; i < n; i++) {
-        bool moved = true;
-        while (moved) {
-            moved = false;
-            for (size_t k = 0; k < i; k++) {
-                const pcs_slot *o = order[k];
-                const bool alive = p->keep_all || (o->first <= order[i]->last && order[i]->first <= o->last);
-                if (alive && order[i]->offset < o->offset + o->bytes && o->offset < order[i]->offset + order[i]->bytes) order[i]->offset = o->offset + o->bytes, moved = true;
-            }
-        }
-        if (order[i]->offset + order[i]->bytes > *buffer_bytes) *buffer_bytes = order[i]->offset + order[i]->bytes;
-    }
-    pcs_free(p->ctx, order);
+    *buffer_bytes = pcs_lay_out(spans, n, p->keep_all);
+    for (size_t i = 0; i < n; i++) p->slots[spans[i].id].offset = spans[i].offset;
+    pcs_free(p->ctx, spans);
     return PRECIS_OK;
 }
 

@@ -128,8 +128,8 @@ static precis_status say(const precis_runner *r, const seen *s, const precis_row
     const pcs_node *node = &g->nodes[v->node], *put = NULL;
     const pcs_kv *kv = cache_of(r->program, node, &put);
     char from[160], why[256] = "its numbers pass the range of F32";
-    int layer;
-    if (sscanf(node->name, "blk.%d.", &layer) == 1) snprintf(from, sizeof from, "layer %d (%.100s)", layer, node->name);
+    const int layer = pcs_place_of(node->name).layer;
+    if (layer >= 0) snprintf(from, sizeof from, "layer %d (%.100s)", layer, node->name);
     else snprintf(from, sizeof from, "%.120s", node->name);
     for (int part = 0; kv && part < 2; part++) {
         const pcs_kv_type *t = part ? kv->vt : kv->kt;

@@ -116,7 +116,7 @@ static void collect(pcs_packing *k)
         if (!s->op || s->n_in < 2 || !s->op->reads_stored || s->eval != s->op->fast) continue;
         pcs_slot *w = &p->slots[s->in[s->op->reads_stored]];
         const uint32_t dims = w->v.dims;
-        if (w->v.dtype != PCS_STORED || dims < 2 || !w->data || w->panels || !pcs_few(&p->kernels, w->v.format, (size_t)w->v.shape[dims - 1])) continue;
+        if (w->v.dtype != PCS_STORED || dims < 2 || !w->data || w->panels || !pcs_has_few(&p->kernels, w->v.format, (size_t)w->v.shape[dims - 1])) continue;
         item it = { w, w->v.format, w->data, (size_t)w->v.shape[dims - 1], 1, NULL };
         for (uint32_t d = 0; d + 1 < dims; d++) it.n *= (uint64_t)w->v.shape[d];
         if (dims > 2 && w->v.shape[dims - 2] % PCS_PANEL) continue; /* an expert must begin with a panel */

@@ -9,7 +9,7 @@ void precis_program_close(precis_program **program)
     pcs_packing_close(p);
     pcs_program_release(p);
     for (size_t i = 0; i < p->n_owned; i++) pcs_free(ctx, p->owned[i]);
-    for (size_t i = 0; i < p->n_kvs; i++) pcs_kv_close(ctx, &p->kvs[i]);
+    pcs_pages_close(&p->pages);
     pcs_free(ctx, p->owned);
     pcs_free(ctx, p->kvs);
     pcs_free(ctx, p->taps);
@@ -175,7 +175,13 @@ uint64_t pcs_program_bytes(const precis_program *p)
     return p->buffer_bytes + p->const_bytes + p->scratch_bytes * precis_ctx_threads(p->ctx);
 }
 
-const char *precis_arithmetic_name(precis_arithmetic a) { return a == PRECIS_REFERENCE ? "weights-only" : a == PRECIS_EMULATED ? "emulated" : "fast"; }
+const char *precis_arithmetic_name(precis_arithmetic a)
+{
+    static const char *const names[] = { "fast", "weights-only", "emulated", "bf16" };
+    return names[a];
+}
+
+precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx) { return ctx->cpu & PCS_CPU_AMX ? PRECIS_BF16 : PRECIS_FAST; }
 
 /* ---- public ----------------------------------------------------------------------------------- */
 
@@ -228,6 +234,6 @@ size_t pcs_program_step_of(const precis_program *p, precis_value v)
 size_t pcs_program_preamble(const precis_program *p)
 {
     size_t n = 0;
-    while (n < p->n_steps && strncmp(p->steps[n].name, "blk.", 4)) n++;
+    while (n < p->n_steps && pcs_place_of(p->steps[n].name).layer < 0) n++;
     return n;
 }

@@ -79,6 +79,7 @@ struct precis_program {
     size_t scratch_bytes; /* of one thread */
     void **owned;         /* constants that were computed */
     size_t n_owned;
+    pcs_pages pages;         /* of all caches */
     pcs_kv *kvs;
     size_t n_kvs;
     uint32_t without_kernel; /* multiplications that the fast lowering leaves to the reference, for want of a kernel */
@@ -99,6 +100,8 @@ typedef struct pcs_program_options {
     precis_arithmetic arithmetic;
     const char *k_type, *v_type; /* as pcs_kv_list's */
     uint32_t context, sequences;
+    uint32_t batch; /* tokens of a run at most, whose pages the caller takes before it; 0: all pages are taken at once */
+    uint32_t pages; /* of all sequences at most; 0: as many as they need */
     bool keep_all; /* every value keeps its own memory, so that all can be read after a run */
     bool inputs;   /* make only what multiplications read, and what experts make: statistics need no logits */
 } pcs_program_options;
@@ -135,7 +138,7 @@ const float *pcs_program_value(precis_program *p, precis_value v);
 precis_status pcs_program_upload(precis_program *p);
 precis_status pcs_program_give(precis_program *p);
 void pcs_program_release(precis_program *p);
-/* Step that makes a value (n_steps: none); and how many steps stand before the first layer, named "blk.". */
+/* Step that makes a value (n_steps: none); and how many steps stand before the first layer. */
 size_t pcs_program_step_of(const precis_program *p, precis_value v);
 size_t pcs_program_preamble(const precis_program *p);
 uint64_t pcs_program_bytes(const precis_program *p);

@@ -23,7 +23,7 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
     precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
     r->ctx = ctx;
-    r->batch = o.batch ? o.batch : 256;
+    r->batch = o.batch ? o.batch : o.arithmetic == PRECIS_BF16 ? 512 : 256;
     r->outputs = how->inputs ? r->batch : o.outputs ? o.outputs : 1;
     r->model = model;
     r->lm.wanted_context = o.context;
@@ -43,19 +43,22 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
         r->wanted = pcs_alloc(ctx, r->batch, sizeof *r->wanted);
         r->lengths = pcs_alloc(ctx, r->sequences, sizeof *r->lengths);
         r->before = pcs_alloc(ctx, r->batch, sizeof *r->before);
-        if (!r->ids || !r->wanted || !r->lengths || !r->before) st = PRECIS_ENOMEM;
+        r->rows = pcs_alloc(ctx, r->batch, sizeof *r->rows);
+        if (!r->ids || !r->wanted || !r->lengths || !r->before || !r->rows) st = PRECIS_ENOMEM;
     }
     if (!st) st = o.pack == PRECIS_PACK_BACKGROUND ? pcs_behind_open(r) : pcs_model_finite(ctx, model);
     if (!st)
         st = pcs_program_open(ctx, &r->program, r->graph,
                               &(pcs_program_options){ .backend = how->backend, .arithmetic = o.arithmetic, .k_type = k_type, .v_type = v_type,
-                                                      .context = r->context, .sequences = r->sequences, .inputs = how->inputs });
+                                                      .context = r->context, .sequences = r->sequences,
+                                                      .batch = r->batch, .pages = o.pages, .inputs = how->inputs });
     if (!st && r->program->without_kernel) {
         const precis_program *p = r->program;
         pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",
                  p->lacking ? p->lacking : pcs_model_string(model, "precis.activations"), p->without_kernel);
     }
-    if (!st && !how->backend && o.pack != PRECIS_PACK_OFF && o.arithmetic == PRECIS_FAST) st = pcs_packing_open(r->program, model, o.pack);
+    const bool by_kernels = o.arithmetic == PRECIS_FAST || o.arithmetic == PRECIS_BF16;
+    if (!st && !how->backend && o.pack != PRECIS_PACK_OFF && by_kernels) st = pcs_packing_open(r->program, model, o.pack);
     if (st) precis_runner_close(&r);
     *out = r;
     return st;
@@ -73,6 +76,7 @@ void precis_runner_close(precis_runner **runner)
     pcs_free(ctx, r->wanted);
     pcs_free(ctx, r->lengths);
     pcs_free(ctx, r->before);
+    pcs_free(ctx, r->rows);
     pcs_free(ctx, r);
     *runner = NULL;
 }
@@ -82,8 +86,47 @@ void precis_runner_get_info(const precis_runner *r, precis_runner_info *info)
     uint64_t kv = 0, bytes;
     for (size_t i = 0; i < r->program->n_kvs; i++)
         if (pcs_kv_bytes(&r->program->kvs[i], &bytes)) kv += bytes;
-    const precis_runner_info all = { info->size, r->context, r->sequences, r->batch, r->lm.vocabulary, r->lm.layers, kv, pcs_program_bytes(r->program), r->lm.width, r->lm.encoder };
+    const pcs_pages *p = &r->program->pages;
+    const precis_runner_info all = { info->size, r->context, r->sequences, r->batch, r->lm.vocabulary, r->lm.layers, kv,
+                                     pcs_program_bytes(r->program), r->lm.width, r->lm.encoder, 1u << p->shift, p->most,
+                                     p->made - p->n_spare, p->made * p->bytes };
     memcpy(info, &all, info->size < sizeof all ? info->size : sizeof all);
+}
+
+static precis_status known_sequence(const precis_runner *r, uint32_t sequence)
+{
+    if (sequence < r->sequences) return PRECIS_OK;
+    return pcs_fail(r->ctx, PRECIS_EINVAL, "sequence %u of %u", sequence, r->sequences);
+}
+
+uint32_t precis_runner_length(const precis_runner *r, uint32_t sequence)
+{
+    return sequence < r->sequences ? r->lengths[sequence] : 0;
+}
+
+precis_status precis_runner_drop(precis_runner *r, uint32_t sequence, uint32_t from)
+{
+    const precis_status st = known_sequence(r, sequence);
+    if (st) return st;
+    if (from > r->lengths[sequence])
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "sequence %u has %u tokens, and is to keep %u", sequence,
+                        r->lengths[sequence], from);
+    r->lengths[sequence] = from;
+    pcs_pages_cut(&r->program->pages, sequence, from);
+    return PRECIS_OK;
+}
+
+precis_status precis_runner_copy(precis_runner *r, uint32_t from, uint32_t to, uint32_t n)
+{
+    precis_status st = known_sequence(r, from);
+    if (!st) st = known_sequence(r, to);
+    if (!st && from == to) st = pcs_fail(r->ctx, PRECIS_EINVAL, "sequence %u cannot be copied onto itself", from);
+    if (!st && n > r->lengths[from])
+        st = pcs_fail(r->ctx, PRECIS_EINVAL, "sequence %u has %u tokens, not %u to copy", from, r->lengths[from], n);
+    if (st) return st;
+    pcs_pages_share(&r->program->pages, from, to, n);
+    r->lengths[to] = n;
+    return PRECIS_OK;
 }
 
 precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted)
@@ -92,21 +135,57 @@ precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted)
     return st ? st : pcs_program_size(r->program, r->lm.wanted, wanted);
 }
 
-/* A call's rows in the program's arrays, checked. A row may follow on those of its sequence before it in the same call, so
- * lengths are moved on here; *taken rows have been, and r->before has what was there. */
+static void bind(precis_runner *r, const int32_t *tokens, const int32_t *positions, const int32_t *sequences,
+                 const int32_t *outputs)
+{
+    pcs_program_bind(r->program, r->lm.tokens, tokens);
+    pcs_program_bind(r->program, r->lm.positions, positions);
+    pcs_program_bind(r->program, r->lm.sequences, sequences);
+    pcs_program_bind(r->program, r->lm.outputs, outputs);
+}
+
+precis_status pcs_runner_bind(precis_runner *r, const pcs_text_rows *text)
+{
+    pcs_pages *pages = &r->program->pages;
+    precis_status st = PRECIS_OK;
+    r->lengths[0] = 0;
+    for (uint32_t i = 0; i < text->n && !st; i += 1u << pages->shift) {
+        st = pcs_pages_take(pages, 0, i);
+        pcs_pages_commit(pages);
+    }
+    bind(r, text->ids, text->positions, text->zeros, text->outputs);
+    return st ? st : pcs_runner_size(r, text->n, text->wanted);
+}
+
+static precis_status check_row(const precis_runner *r, const precis_row *w, uint32_t i, uint32_t outputs)
+{
+    if (w->token < 0 || (uint32_t)w->token >= r->lm.vocabulary)
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: token %d is outside the vocabulary of %u", i, w->token,
+                        r->lm.vocabulary);
+    if (w->sequence >= r->sequences)
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: sequence %u of %u", i, w->sequence, r->sequences);
+    if (w->position >= r->context)
+        return pcs_fail(r->ctx, PRECIS_EINVAL,
+                        "position %u is beyond the context of %u tokens; a larger --ctx makes room", w->position,
+                        r->context);
+    if (w->position > r->lengths[w->sequence])
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: position %u leaves a gap behind %u", i, w->position,
+                        r->lengths[w->sequence]);
+    if (w->want && outputs == r->outputs)
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "more than %u rows want logits", r->outputs);
+    return PRECIS_OK;
+}
+
+/* A call's rows in the program's arrays, checked, and their pages taken. A row may follow on those of its sequence
+ * before it in the same call, so lengths are moved on here; *taken rows have been, and r->before has what was there. */
 static precis_status take_rows(precis_runner *r, const precis_row *rows, uint32_t n, uint32_t *taken, uint32_t *outputs)
 {
     int32_t *tokens = r->ids, *positions = r->ids + r->batch, *sequences = r->ids + 2 * (size_t)r->batch;
     for (uint32_t i = 0; i < n; i++) {
         const precis_row *w = &rows[i];
-        if (w->token < 0 || (uint32_t)w->token >= r->lm.vocabulary)
-            return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: token %d is outside the vocabulary of %u", i, w->token, r->lm.vocabulary);
-        if (w->sequence >= r->sequences) return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: sequence %u of %u", i, w->sequence, r->sequences);
-        if (w->position >= r->context)
-            return pcs_fail(r->ctx, PRECIS_EINVAL, "position %u is beyond the context of %u tokens; a larger --ctx makes room", w->position, r->context);
-        if (w->position > r->lengths[w->sequence])
-            return pcs_fail(r->ctx, PRECIS_EINVAL, "row %u: position %u leaves a gap behind %u", i, w->position, r->lengths[w->sequence]);
-        if (w->want && *outputs == r->outputs) return pcs_fail(r->ctx, PRECIS_EINVAL, "more than %u rows want logits", r->outputs);
+        precis_status st = check_row(r, w, i, *outputs);
+        if (!st) st = pcs_pages_take(&r->program->pages, w->sequence, w->position);
+        if (st) return st;
         if (w->want) r->wanted[(*outputs)++] = (int32_t)i;
         tokens[i] = w->token;
         positions[i] = (int32_t)w->position;
@@ -118,12 +197,23 @@ static precis_status take_rows(precis_runner *r, const precis_row *rows, uint32_
     return PRECIS_OK;
 }
 
-/* Lengths as they were before the call; keys that it may have begun to write over count no more. */
+/* Lengths and pages as they were before the call; keys that it may have begun to write over count no more. Those of
+ * pages that were shared are as they were, for the call wrote into copies. */
 static void take_back(precis_runner *r, const precis_row *rows, uint32_t taken, bool ran)
 {
+    pcs_pages_undo(&r->program->pages);
     for (uint32_t i = taken; i-- > 0;) r->lengths[rows[i].sequence] = r->before[i];
     for (uint32_t i = 0; i < taken && ran; i++)
-        if (rows[i].position < r->lengths[rows[i].sequence]) r->lengths[rows[i].sequence] = rows[i].position;
+        if (rows[i].position < r->lengths[rows[i].sequence]) precis_runner_drop(r, rows[i].sequence, rows[i].position);
+}
+
+/* The call is done: pages that it wrote into are the sequences', and those behind their new ends are not. */
+static void commit(precis_runner *r, const precis_row *rows, uint32_t n)
+{
+    pcs_pages_commit(&r->program->pages);
+    for (uint32_t i = 0; i < n; i++)
+        if (r->before[i] > rows[i].position)
+            pcs_pages_cut(&r->program->pages, rows[i].sequence, r->lengths[rows[i].sequence]);
 }
 
 precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits)
@@ -136,15 +226,14 @@ precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uin
     st = take_rows(r, rows, n, &taken, &outputs);
     const bool ran = st == PRECIS_OK;
     if (!st) {
-        pcs_program_bind(r->program, r->lm.tokens, r->ids);
-        pcs_program_bind(r->program, r->lm.positions, r->ids + r->batch);
-        pcs_program_bind(r->program, r->lm.sequences, r->ids + 2 * (size_t)r->batch);
-        pcs_program_bind(r->program, r->lm.outputs, r->wanted);
+        r->calls++;
+        bind(r, r->ids, r->ids + r->batch, r->ids + 2 * (size_t)r->batch, r->wanted);
         st = pcs_runner_size(r, n, outputs);
         if (!st) st = pcs_program_run(r->program);
     }
     if (!st) st = pcs_outputs_finite(r, rows, n, outputs);
     if (st) take_back(r, rows, taken, ran);
-    else if (logits && outputs) *logits = pcs_program_value(r->program, r->lm.logits);
+    else commit(r, rows, n);
+    if (!st && logits && outputs) *logits = pcs_program_value(r->program, r->lm.logits);
     return st;
 }

@@ -14,8 +14,10 @@ struct precis_runner {
     struct pcs_behind *behind; /* a look at the weights beside the first tokens; or NULL */
     uint32_t context, sequences, batch, outputs;
     int32_t *ids, *wanted;
-    uint32_t *lengths; /* tokens in each sequence */
+    precis_row *rows;  /* [batch]: of sessions, while they make a call */
+    uint32_t *lengths; /* tokens in each sequence; their pages are the program's */
     uint32_t *before;  /* [batch]: the length that each row of a call met, to be put back when the call fails */
+    uint64_t calls;    /* that ran: logits of an earlier one are gone */
 };
 
 /* What precis_runner_open does not ask for. */
@@ -28,6 +30,11 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
                               const pcs_runner_how *how);
 /* Rows of the next call, and those of them whose logits are wanted. */
 precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted);
+/* For those who run the program themselves: a text of n tokens from its beginning on, in sequence 0, whose pages are taken.
+ * positions are 0 to n - 1, zeros as many zeros; the arrays are borrowed until the runs end. The sequence stays empty for
+ * precis_runner_decode. */
+typedef struct pcs_text_rows { const int32_t *ids, *positions, *zeros, *outputs; uint32_t n; int64_t wanted; } pcs_text_rows;
+precis_status pcs_runner_bind(precis_runner *r, const pcs_text_rows *text);
 /* Look at the model's weights by a thread in the background; what it has found so far (odd.c). */
 precis_status pcs_behind_open(precis_runner *r);
 precis_status pcs_behind_ask(precis_runner *r);

@@ -15,7 +15,8 @@ struct precis_sampler {
     uint64_t state;
     candidate *c;
     int32_t *history; /* ring of the last `window` tokens */
-    uint32_t n_history;
+    uint64_t n_history;
+    uint32_t *counts; /* [vocabulary]: how often each stands in it */
 };
 
 precis_status precis_sampler_open(precis_ctx *ctx, precis_sampler **out, uint32_t vocabulary, const precis_sampler_options *opts)
@@ -28,13 +29,17 @@ precis_status precis_sampler_open(precis_ctx *ctx, precis_sampler **out, uint32_
     if (!(o.top_p > 0 && o.top_p <= 1)) return pcs_fail(ctx, PRECIS_EINVAL, "top-p %g is not above 0 and at most 1", (double)o.top_p);
     if (!(o.min_p >= 0 && o.min_p <= 1)) return pcs_fail(ctx, PRECIS_EINVAL, "min-p %g is not 0 to 1", (double)o.min_p);
     if (!(o.repetition > 0 && o.repetition <= 100)) return pcs_fail(ctx, PRECIS_EINVAL, "repetition penalty %g is not above 0", (double)o.repetition);
+    if (!(o.frequency >= -100 && o.frequency <= 100) || !(o.presence >= -100 && o.presence <= 100))
+        return pcs_fail(ctx, PRECIS_EINVAL, "frequency penalty %g or presence penalty %g is not -100 to 100",
+                        (double)o.frequency, (double)o.presence);
     if (!vocabulary || o.window > 1u << 20) return pcs_fail(ctx, PRECIS_EINVAL, "vocabulary %u or window %u out of range", vocabulary, o.window);
     precis_sampler *s = pcs_alloc(ctx, 1, sizeof *s);
     if (!s) return PRECIS_ENOMEM;
     *s = (precis_sampler){ .ctx = ctx, .opt = o, .vocabulary = vocabulary, .state = o.seed };
     s->c = pcs_alloc(ctx, vocabulary, sizeof *s->c);
     s->history = pcs_alloc(ctx, o.window + 1, sizeof *s->history);
-    if (!s->c || !s->history) {
+    s->counts = pcs_alloc(ctx, vocabulary, sizeof *s->counts);
+    if (!s->c || !s->history || !s->counts) {
         precis_sampler_close(&s);
         return PRECIS_ENOMEM;
     }
@@ -49,14 +54,30 @@ void precis_sampler_close(precis_sampler **sampler)
     precis_ctx *ctx = s->ctx;
     pcs_free(ctx, s->c);
     pcs_free(ctx, s->history);
+    pcs_free(ctx, s->counts);
     pcs_free(ctx, s);
     *sampler = NULL;
 }
 
+static void count(precis_sampler *s, int32_t token, uint32_t by)
+{
+    if (token >= 0 && (uint32_t)token < s->vocabulary) s->counts[token] += by;
+}
+
 void precis_sampler_accept(precis_sampler *s, int32_t token)
 {
-    if (s->opt.window) s->history[s->n_history % s->opt.window] = token;
-    s->n_history++;
+    if (!s->opt.window) return;
+    int32_t *at = &s->history[s->n_history % s->opt.window];
+    if (s->n_history++ >= s->opt.window) count(s, *at, UINT32_MAX); /* one less */
+    *at = token;
+    count(s, token, 1);
+}
+
+void precis_sampler_forget(precis_sampler *s)
+{
+    const uint64_t n = s->n_history < s->opt.window ? s->n_history : s->opt.window;
+    for (uint64_t i = 0; i < n; i++) count(s, s->history[i], UINT32_MAX);
+    s->n_history = 0;
 }
 
 /* Larger logit first, then smaller id: a total order, so that results do not depend on the sort. */
@@ -66,15 +87,16 @@ static int better(const void *a_, const void *b_)
     return a->logit != b->logit ? (a->logit > b->logit ? -1 : 1) : a->id - b->id;
 }
 
+/* What stands among the last tokens is less likely: once by CTRL's factor, and by what is taken off for each time
+ * that it stands there, and for that it does at all. */
 static void penalize(precis_sampler *s)
 {
-    const uint32_t n = s->n_history < s->opt.window ? s->n_history : s->opt.window;
-    for (uint32_t i = 0; i < n; i++) {
-        bool seen = false;
-        for (uint32_t k = 0; k < i && !seen; k++) seen = s->history[k] == s->history[i];
-        if (seen || s->history[i] < 0 || (uint32_t)s->history[i] >= s->vocabulary) continue;
-        float *x = &s->c[s->history[i]].logit;
-        *x = *x > 0 ? *x / s->opt.repetition : *x * s->opt.repetition;
+    const precis_sampler_options *o = &s->opt;
+    for (uint32_t i = 0; i < s->vocabulary; i++) {
+        if (!s->counts[i]) continue;
+        float *x = &s->c[i].logit;
+        if (o->repetition != 1.0f) *x = *x > 0 ? *x / o->repetition : *x * o->repetition;
+        *x -= (float)s->counts[i] * o->frequency + o->presence;
     }
 }
 
@@ -126,7 +148,7 @@ int32_t precis_sampler_next(precis_sampler *s, const float *logits)
     const precis_sampler_options *o = &s->opt;
     uint32_t n = s->vocabulary;
     for (uint32_t i = 0; i < n; i++) s->c[i] = (candidate){ logits[i] == logits[i] ? logits[i] : -3e38f, (int32_t)i };
-    if (o->repetition != 1.0f) penalize(s);
+    if (o->repetition != 1.0f || o->frequency != 0 || o->presence != 0) penalize(s);
     if (o->temperature == 0) {
         candidate best = s->c[0];
         for (uint32_t i = 1; i < n; i++)

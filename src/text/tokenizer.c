@@ -173,6 +173,16 @@ static precis_status encode_span(precis_tokenizer *t, const char *p, size_t n, b
     return st;
 }
 
+size_t precis_text_whole(const char *text, size_t n)
+{
+    size_t back = 0;
+    while (back < n && back < 3 && ((unsigned char)text[n - 1 - back] & 0xc0) == 0x80) back++;
+    if (back == n) return n;
+    const unsigned char lead = (unsigned char)text[n - 1 - back];
+    const size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    return need > back + 1 ? n - 1 - back : n;
+}
+
 precis_status precis_tokenizer_guard(precis_tokenizer *t, const char *text, char **out)
 {
     const size_t len = strlen(text);

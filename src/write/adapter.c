@@ -4,6 +4,7 @@
 
 #include "base/f16.h"
 #include "graph/arch.h"
+#include "graph/net.h"
 #include "model/counts.h"
 #include "model/finite.h"
 #include "read/hf.h"
@@ -17,6 +18,7 @@ typedef struct {
     precis_model *m;
     const precis_model *a;
     const char *path;
+    const pcs_arch *arch; /* of the model; NULL: none that precis knows */
     double scale, alpha;
     bool has_alpha, stabilized;
     pcs_json_slice alphas;
@@ -38,13 +40,12 @@ static bool pair_of(const adapter *d, const pcs_tensor *t, pair *p)
 {
     char other[512];
     const char *a = strstr(t->source, ".lora_A."), *embedding = strstr(t->source, ".lora_embedding_A");
-    const pcs_hf_type *type = pcs_hf_type_of(d->m);
     *p = (pair){ .expert = UINT32_MAX };
     if (strlen(t->source) > 480) return false;
     snprintf(other, sizeof other, "%s", t->source);
     if (embedding || (a && pcs_ends(t->source, ".weight"))) {
         const char *from = embedding ? embedding : a;
-        char *name = pcs_hf_name(d->m, type ? type->type : "", t->source, &p->expert);
+        char *name = pcs_hf_name(d->m, d->arch, t->source, &p->expert);
         if (!name) return false;
         other[from - t->source + (embedding ? 16 : 6)] = 'B';
         p->embedding = embedding != NULL;
@@ -70,7 +71,7 @@ static precis_status put(adapter *d, const char *target, const char *suffix, con
 {
     pcs_tensor *t = pcs_model_add_tensor(d->m);
     if (!t) return PRECIS_ENOMEM;
-    *t = (pcs_tensor){ .format = pcs_format_by_name("F32"), .dims = rows ? 2 : 1, .n = (uint64_t)((rows ? rows : 1) * cols), .data = (const uint8_t *)x };
+    *t = (pcs_tensor){ .format = &pcs_format_f32, .dims = rows ? 2 : 1, .n = (uint64_t)((rows ? rows : 1) * cols), .data = (const uint8_t *)x };
     for (int i = 0; i < PCS_MAX_DIMS; i++) t->ne[i] = 1;
     t->ne[0] = t->shape[rows ? 1 : 0] = cols;
     if (rows) t->ne[1] = t->shape[0] = rows;
@@ -92,7 +93,7 @@ static precis_status merge_into(adapter *d, pcs_tensor *w, size_t first, size_t 
             for (size_t i = 0; i < n; i++) x[(first + r) * n + i] += s * a[(size_t)k * n + i];
         }
     w->data = (const uint8_t *)x;
-    w->format = pcs_format_by_name("F32");
+    w->format = &pcs_format_f32;
     w->bytes = 4 * w->n;
     *ours = 1;
     return PRECIS_OK;
@@ -113,7 +114,7 @@ static precis_status alpha_of(adapter *d, const char *module, double *alpha)
         bool there;
         st = pcs_json_string(&j, &t, &d->m->arena, &key, &len);
         if (!st && strpbrk(key, "*+?[](){}|^$\\")) return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: adapter_config.json: alpha_pattern \"%.60s\" is a regular expression; name the modules", d->path, key);
-        if (!st && pcs_ends(module, key) && (strlen(module) == len || module[strlen(module) - len - 1] == '.')) return pcs_hf_number(d->ctx, d->alphas, key, alpha, &there);
+        if (!st && pcs_ends(module, key) && (strlen(module) == len || module[strlen(module) - len - 1] == '.')) return pcs_hf_number_of(d->ctx, d->alphas, key, alpha, &there);
         if (!st) st = pcs_json_next(&j, &t);
     }
     return st;
@@ -140,11 +141,10 @@ static float *rotary(adapter *d, const pcs_tensor *w, const float *b, size_t ran
 static bool is_copy(const adapter *d, const pcs_tensor *t)
 {
     const char *base = strstr(t->source, ".base_layer."), *dot = base ? base + 11 : NULL;
-    const pcs_hf_type *type = pcs_hf_type_of(d->m);
     unsigned expert;
     uint32_t at;
     if (!base) return false;
-    char *plain = pcs_arena_printf(&d->m->arena, "%.*s%s", (int)(base - t->source), t->source, dot), *name = plain ? pcs_hf_name(d->m, type ? type->type : "", plain, &expert) : NULL;
+    char *plain = pcs_arena_printf(&d->m->arena, "%.*s%s", (int)(base - t->source), t->source, dot), *name = plain ? pcs_hf_name(d->m, d->arch, plain, &expert) : NULL;
     if (!name || !pcs_map_get(&d->m->tensor_map, name, strlen(name), &at)) return false;
     const pcs_tensor *w = &d->m->tensors[at];
     const size_t n = (size_t)w->ne[0];
@@ -167,7 +167,7 @@ static precis_status target_of(adapter *d, const pcs_tensor *ta, const pair *p, 
     char full[512];
     snprintf(full, sizeof full, "%.480s.weight", p->name);
     if (!pcs_map_get(&d->m->tensor_map, full, strlen(full), &at)) {
-        if (!strcmp(p->name, "output") && pcs_map_get(&d->m->tensor_map, "token_embd.weight", 17, &at))
+        if (pcs_place_of(p->name).role == PCS_ROLE_output && pcs_map_get(&d->m->tensor_map, "token_embd.weight", 17, &at))
             return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: it changes the head, which is the model's embedding; merge it with PEFT's merge_and_unload", d->path);
         return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: the model has no tensor %s; the adapter belongs to another one", d->path, full);
     }
@@ -218,8 +218,9 @@ static precis_status one(adapter *d, const pcs_tensor *ta, int merge)
     const size_t width = (size_t)w->ne[0], rows = (size_t)w->ne[1];
     float *a = numbers(d, p.embedding ? p.b : ta), *b = numbers(d, p.embedding ? ta : p.b);
     if (p.embedding && a && b) a = turned(d, a, width, (size_t)rank), b = turned(d, b, (size_t)rank, rows);
-    const pcs_hf_type *type = pcs_hf_type_of(d->m);
-    if (a && b && p.module && type && type->interleaved && (pcs_ends(p.name, ".attn_q") || pcs_ends(p.name, ".attn_k"))) b = rotary(d, w, b, (size_t)rank);
+    const pcs_tensor_role role = w->is.role;
+    const bool turns = d->arch && d->arch->hf.interleaved && (role == PCS_ROLE_attn_q || role == PCS_ROLE_attn_k);
+    if (a && b && p.module && turns) b = rotary(d, w, b, (size_t)rank);
     if (!a || !b) return PRECIS_ENOMEM;
     const double scale = d->scale * (d->has_alpha ? alpha / (d->stabilized ? sqrt((double)rank) : (double)rank) : 1.0);
     if (w->dims == 2 && !merge && !p.embedding) return beside(d, &p, w, a, b, rank, scale);
@@ -236,6 +237,8 @@ static precis_status read_settings(adapter *d)
         if (!type || strcmp(type, "lora")) return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: key adapter.type is not \"lora\"; this is no adapter", d->path);
         d->alpha = pcs_model_float(d->a, "adapter.lora.alpha", 0, &d->has_alpha);
         d->has_alpha &= d->alpha != 0; /* llama.cpp takes 0 for none */
+        if (!(d->alpha - d->alpha == 0))
+            return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: key adapter.lora.alpha is no finite number", d->path);
         return PRECIS_OK;
     }
     char *text;
@@ -248,8 +251,8 @@ static precis_status read_settings(adapter *d)
     if (!config.text) return PRECIS_ENOMEM;
     double rs = 0;
     bool there;
-    st = pcs_hf_number(d->ctx, config, "lora_alpha", &d->alpha, &d->has_alpha);
-    if (!st) st = pcs_hf_number(d->ctx, config, "use_rslora", &rs, &there);
+    st = pcs_hf_number_of(d->ctx, config, "lora_alpha", &d->alpha, &d->has_alpha);
+    if (!st) st = pcs_hf_number_of(d->ctx, config, "use_rslora", &rs, &there);
     d->stabilized = rs != 0;
     if (!st) st = pcs_json_find(d->ctx, config, "alpha_pattern", &d->alphas);
     if (!d->alphas.text || d->alphas.text[0] != '{') d->alphas.text = NULL;
@@ -270,12 +273,12 @@ static precis_status open_adapter(adapter *d, precis_model **out)
 precis_status precis_model_add_adapter(precis_ctx *ctx, precis_model *model, const char *path, double scale, int merge)
 {
     const uint64_t refused = precis_ctx_refused(ctx);
-    adapter d = { .ctx = ctx, .m = model, .path = path, .scale = scale };
+    adapter d = { .ctx = ctx, .m = model, .path = path, .scale = scale, .arch = pcs_arch_of(model) };
     precis_model *a = NULL;
     precis_status st = open_adapter(&d, &a);
     d.a = a;
-    const pcs_hf_type *type = pcs_hf_type_of(model);
-    if (!st) st = type && type->interleaved ? pcs_counts_read(model, &d.counts) : pcs_arch_check(model);
+    if (!st) st = pcs_net_check(model);
+    if (!st && d.arch && d.arch->hf.interleaved) st = pcs_counts_read(model, &d.counts);
     if (!st) st = pcs_model_finite(ctx, a); /* NaN in A or B would be all of a weight's */
     if (!st) st = read_settings(&d);
     if (!st && !(d.merged = pcs_alloc(ctx, model->n_tensors, 1))) st = PRECIS_ENOMEM;

@@ -58,11 +58,13 @@ static const pcs_format *same_codes(const pcs_tensor *t)
     return pcs_format_by_name("Q8_0");
 }
 
-/* What TQ2_0's f16 scale loses of a ternary tensor's own, in weights; INFINITY: it is no ternary tensor, or not of whole blocks. */
-static double lost_as_tq2(const pcs_tensor *t)
+/* What the f16 scale of the format's twin loses of a tensor's own, in weights; INFINITY: it has no twin, or the rows are
+ * not of its whole blocks. */
+static double lost_as_twin(const pcs_tensor *t, const pcs_format **twin)
 {
     double lost = 0;
-    if (strcmp(t->format->name, "TERNARY") || t->ne[0] % 256) return INFINITY;
+    *twin = t->format->twin ? pcs_format_by_name(t->format->twin) : NULL;
+    if (!*twin || !pcs_format_fits(*twin, (uint64_t)t->ne[0])) return INFINITY;
     for (uint64_t r = 0; r < pcs_tensor_rows(t); r++) {
         const float d = pcs_bits_f32(pcs_load32(t->data + r * pcs_tensor_row_bytes(t))), e = d - pcs_f16_to_f32(pcs_f32_to_f16(d));
         lost = fabs((double)e) > lost ? fabs((double)e) : lost;
@@ -80,9 +82,10 @@ static precis_status portable(pcs_convert *c, const pcs_tensor *t, const pcs_for
     const precis_status sound = pcs_tensor_finite(c->ctx, c->m, t);
     if (sound) return sound;
     if ((*f = same_codes(t))) return PRECIS_OK;
-    *lost = lost_as_tq2(t);
+    const pcs_format *twin;
+    *lost = lost_as_twin(t, &twin);
     if (*lost == 0 || (*lost < INFINITY && !c->opt.exact)) {
-        *f = pcs_format_by_name("TQ2_0");
+        *f = twin;
         return PRECIS_OK;
     }
     *lost = INFINITY;
@@ -172,7 +175,7 @@ static precis_status write_file(pcs_convert *c, bool packed)
         if (packed) w.panels[i] = pcs_packs(s->format, s->dims, s->ne);
         else st = portable(c, s, &w.to[i], &lost);
         /* vectors in 16 bits are F32 in every GGUF */
-        if (!st && s->dims < 2 && s->format->kind == PCS_FLOAT && !s->format->element && s->format->bytes == 2) w.to[i] = pcs_format_by_name("F32");
+        if (!st && s->dims < 2 && s->format->kind == PCS_FLOAT && !s->format->element && s->format->bytes == 2) w.to[i] = &pcs_format_f32;
         if (st) break;
         t[i] = (pcs_gguf_tensor){ s->name, w.to[i], s->dims ? s->dims : 1, { 0 }, s->n ? pcs_tensor_rows(s) * pcs_row_bytes(w.to[i], (uint64_t)s->ne[0]) : 0, false };
         memcpy(t[i].ne, s->ne, sizeof t[i].ne);

@@ -38,7 +38,7 @@ static precis_status put_float(const precis_model *m, pcs_buf *b, const char *hf
 static precis_status put_factors(const precis_model *m, pcs_buf *b, const char *hf, const char *tensor)
 {
     const pcs_tensor *t = pcs_model_tensor(m, tensor);
-    if (!t || strcmp(t->format->name, "F32")) return PRECIS_OK;
+    if (!t || t->format != &pcs_format_f32) return PRECIS_OK;
     precis_status st = pcs_buf_printf(b, ", \"%s\": [", hf);
     for (uint64_t i = 0; i < t->n && !st; i++) st = pcs_buf_printf(b, "%s%.9g", i ? ", " : "", (double)pcs_bits_f32(pcs_load32(t->data + 4 * i)));
     return st ? st : pcs_buf_printf(b, "]");
@@ -68,27 +68,11 @@ static precis_status put_part(const precis_model *m, pcs_buf *b, const char *bef
 /* Layers with a window, where they are not the usual ones. */
 static precis_status put_layers(const precis_model *m, pcs_buf *b)
 {
-    const char *arch = pcs_model_string(m, "general.architecture");
     const int64_t layers = pcs_arch_int(m, "block_count", 0, NULL);
     if (pcs_usual_windows(m) || pcs_arch_int(m, "attention.sliding_window", 0, NULL) < 1) return PRECIS_OK;
-    precis_status st = pcs_buf_printf(b, "%s,\n \"layer_types\": [", strncmp(arch, "qwen", 4) ? "" : ",\n \"use_sliding_window\": true,\n \"max_window_layers\": 0");
+    const char *asks = ",\n \"use_sliding_window\": true,\n \"max_window_layers\": 0";
+    precis_status st = pcs_buf_printf(b, "%s,\n \"layer_types\": [", pcs_arch_of(m)->hf.asked_windows ? asks : "");
     for (int64_t i = 0; i < layers && !st; i++) st = pcs_buf_printf(b, "%s\"%s_attention\"", i ? ", " : "", pcs_layer_window(m, i) ? "sliding" : "full");
-    return st ? st : pcs_buf_printf(b, "]");
-}
-
-/* Layers without experts, in a model that has some with them. */
-static precis_status put_dense(const precis_model *m, pcs_buf *b)
-{
-    const int64_t layers = pcs_arch_int(m, "block_count", 0, NULL);
-    precis_status st = pcs_buf_printf(b, ",\n \"decoder_sparse_step\": 1,\n \"mlp_only_layers\": [");
-    bool first = true;
-    for (int64_t i = 0; i < layers && !st; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "blk.%lld.ffn_gate_inp.weight", (long long)i);
-        if (pcs_model_tensor(m, name)) continue;
-        st = pcs_buf_printf(b, "%s%lld", first ? "" : ", ", (long long)i);
-        first = false;
-    }
     return st ? st : pcs_buf_printf(b, "]");
 }
 
@@ -99,13 +83,13 @@ static precis_status put_rope(const precis_model *m, pcs_buf *b)
     snprintf(key, sizeof key, "%.60s.rope.scaling.type", arch);
     const char *type = pcs_model_string(m, key);
     const double base = pcs_arch_float(m, "rope.freq_base", 10000.0, NULL), factor = pcs_arch_float(m, "rope.scaling.factor", 1.0, NULL);
-    if (!strcmp(arch, "gemma3"))
+    if (pcs_arch_of(m)->hf.two_bases)
         return pcs_buf_printf(b, ",\n \"rope_parameters\": {\"full_attention\": {\"rope_type\": \"%s\", \"factor\": %.9g, \"rope_theta\": %.9g}, \"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": %.9g}}",
                               type && !strcmp(type, "linear") ? "linear" : "default", factor, base, pcs_arch_float(m, "rope.local.freq_base", 10000.0, NULL));
     precis_status st = pcs_buf_printf(b, ",\n \"rope_theta\": %.9g", base);
     if (st) return st;
     const pcs_tensor *freqs = pcs_model_tensor(m, "rope_freqs.weight");
-    if (freqs && !strcmp(freqs->format->name, "F32") && freqs->n) /* Llama 3's; the largest factor is the scaling's */
+    if (freqs && freqs->format == &pcs_format_f32 && freqs->n) /* Llama 3's; the largest factor is the scaling's */
         return pcs_buf_printf(b, ",\n \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": %.9g, \"low_freq_factor\": %.9g, \"high_freq_factor\": %.9g, \"original_max_position_embeddings\": %lld}",
                               (double)pcs_bits_f32(pcs_load32(freqs->data + 4 * (freqs->n - 1))), pcs_arch_float(m, "rope.scaling.low_freq_factor", 1.0, NULL),
                               pcs_arch_float(m, "rope.scaling.high_freq_factor", 4.0, NULL), (long long)pcs_arch_int(m, "rope.scaling.original_context_length", 8192, NULL));
@@ -146,56 +130,75 @@ static precis_status put_special(const precis_model *m, pcs_buf *b, bool encoder
     return st;
 }
 
+static precis_status put_text(pcs_buf *b, const char *hf, const char *text)
+{
+    return pcs_buf_printf(b, ",\n \"%s\": \"%s\"", hf, text);
+}
+
+/* The activation: the model's own word, where the graph has two. */
+static precis_status put_activation(const precis_model *m, pcs_buf *b, const pcs_arch *arch)
+{
+    char key[128];
+    snprintf(key, sizeof key, "%s.feed_forward.activation", arch->name);
+    const char *own = pcs_model_string(m, key), *act = own ? own : arch->hf.act;
+    if (!arch->hf.act) return PRECIS_OK;
+    const precis_status st = put_text(b, "hidden_act", act);
+    return st || !arch->hf.act_too ? st : put_text(b, arch->hf.act_too, act);
+}
+
+/* Caps; where there is none although it is usual, null says so. */
+static precis_status put_caps(const precis_model *m, pcs_buf *b, const pcs_arch *arch)
+{
+    precis_status st = PRECIS_OK;
+    for (pcs_cap i = 0; i < PCS_CAPS && !st; i++) {
+        const double usual = pcs_usual_softcap(arch, i), v = pcs_arch_float(m, pcs_cap_key(i), usual, NULL);
+        if (v > 0) st = put_real(b, pcs_cap_key(i), v);
+        else if (usual > 0) st = pcs_buf_printf(b, ",\n \"%s\": null", pcs_cap_key(i));
+    }
+    return st;
+}
+
+/* By what queries' products are divided. */
+static precis_status put_query_scale(const precis_model *m, pcs_buf *b)
+{
+    bool ok;
+    const double scale = pcs_arch_float(m, "attention.scale", 0, &ok);
+    return pcs_buf_printf(b, ",\n \"query_pre_attn_scalar\": %.7g",
+                          ok && scale > 0 ? 1.0 / (scale * scale) : pcs_usual_query_dim(m));
+}
+
+/* Weights that are there or not. */
+static precis_status put_presence(const precis_model *m, pcs_buf *b, const pcs_arch *arch)
+{
+    const pcs_tensor *embed = pcs_model_part(m, -1, PCS_ROLE_token_embd, PCS_END_weight);
+    const bool head = pcs_model_part(m, -1, PCS_ROLE_output, PCS_END_weight);
+    const bool biased = pcs_model_part(m, 0, PCS_ROLE_attn_q, PCS_END_bias);
+    precis_status st = PRECIS_OK;
+    if (embed) st = pcs_buf_printf(b, ",\n \"vocab_size\": %lld", (long long)pcs_tensor_rows(embed));
+    if (!st) st = pcs_buf_printf(b, ",\n \"tie_word_embeddings\": %s", head ? "false" : "true");
+    if (st || arch->learned_positions) return st;
+    st = pcs_buf_printf(b, ",\n \"attention_bias\": %s", biased ? "true" : "false");
+    if (st || !pcs_model_part(m, 0, PCS_ROLE_ffn_down, PCS_END_bias)) return st;
+    return pcs_buf_printf(b, ",\n \"mlp_bias\": true");
+}
+
 precis_status pcs_hf_write_config(const precis_model *m, pcs_buf *b)
 {
-    static const struct { const char *hf, *gguf; bool real; } map[] = {
-        { "max_position_embeddings", "context_length", false }, { "hidden_size", "embedding_length", false }, { "num_hidden_layers", "block_count", false },
-        { "intermediate_size", "feed_forward_length", false }, { "num_attention_heads", "attention.head_count", false }, { "num_key_value_heads", "attention.head_count_kv", false },
-        { "head_dim", "attention.key_length", false }, { "rms_norm_eps", "attention.layer_norm_rms_epsilon", true }, { "sliding_window", "attention.sliding_window", false },
-        { "num_experts_per_tok", "expert_used_count", false },
-        { "moe_intermediate_size", "expert_feed_forward_length", false } };
-    static const struct { const char *hf, *gguf; bool real; } gpt2[] = { { "n_positions", "context_length", false }, { "n_embd", "embedding_length", false }, { "n_layer", "block_count", false },
-        { "n_head", "attention.head_count", false }, { "n_inner", "feed_forward_length", false }, { "layer_norm_epsilon", "attention.layer_norm_epsilon", true } };
+    const pcs_arch *arch = pcs_arch_of(m);
     const pcs_hf_type *type = pcs_hf_type_of(m);
-    static const struct { const char *type, *class; } classes[] = { { "llama", "LlamaForCausalLM" }, { "mistral", "MistralForCausalLM" }, { "mixtral", "MixtralForCausalLM" }, { "qwen2", "Qwen2ForCausalLM" },
-        { "qwen3", "Qwen3ForCausalLM" }, { "qwen3_moe", "Qwen3MoeForCausalLM" }, { "gemma", "GemmaForCausalLM" }, { "gemma2", "Gemma2ForCausalLM" }, { "gemma3_text", "Gemma3ForCausalLM" },
-        { "phi3", "Phi3ForCausalLM" }, { "gpt2", "GPT2LMHeadModel" }, { "bert", "BertModel" }, { "bitnet", "BitNetForCausalLM" } };
-    const pcs_tensor *embed = pcs_model_tensor(m, "token_embd.weight");
-    const bool is_gpt2 = !strcmp(type->type, "gpt2"), bert = !strcmp(type->type, "bert"), gemma = !strncmp(type->type, "gemma", 5);
     precis_status st = pcs_buf_printf(b, "{\n \"model_type\": \"%s\"", type->type);
-    for (size_t i = 0; i < sizeof classes / sizeof *classes && !st; i++)
-        if (!strcmp(classes[i].type, type->type)) st = pcs_buf_printf(b, ",\n \"architectures\": [\"%s\"]", classes[i].class);
-    for (size_t i = 0; i < sizeof map / sizeof *map && !st && !is_gpt2; i++) {
-        st = map[i].real ? put_float(m, b, map[i].hf, map[i].gguf) : put_int(m, b, map[i].hf, map[i].gguf);
-    }
-    for (size_t i = 0; i < sizeof gpt2 / sizeof *gpt2 && !st && is_gpt2; i++) st = gpt2[i].real ? put_float(m, b, gpt2[i].hf, gpt2[i].gguf) : put_int(m, b, gpt2[i].hf, gpt2[i].gguf);
-    if (!st) st = put_int(m, b, !strcmp(type->type, "mixtral") ? "num_local_experts" : "num_experts", "expert_count");
-    if (!st && !strcmp(type->type, "qwen3_moe")) st = pcs_buf_printf(b, ",\n \"norm_topk_prob\": %s", pcs_arch_int(m, "expert_weights_norm", 1, NULL) ? "true" : "false");
-    if (!st && !strcmp(type->type, "qwen3_moe")) st = put_dense(m, b);
+    if (!st && type->class) st = pcs_buf_printf(b, ",\n \"architectures\": [\"%s\"]", type->class);
+    for (const pcs_hf_number *n = arch->hf.numbers; n->name && !st; n++)
+        if (n->how & PCS_HF_WRITE)
+            st = n->how & PCS_HF_REAL ? put_float(m, b, n->name, n->key) : put_int(m, b, n->name, n->key);
+    if (!st && arch->hf.write) st = arch->hf.write(m, b);
     if (!st) st = put_layers(m, b);
-    if (!st && bert) st = put_float(m, b, "layer_norm_eps", "attention.layer_norm_epsilon");
-    if (!st && bert) {
-        const pcs_tensor *kinds = pcs_model_tensor(m, "token_types.weight");
-        st = pcs_buf_printf(b, ",\n \"hidden_act\": \"gelu\",\n \"type_vocab_size\": %lld", kinds ? (long long)pcs_tensor_rows(kinds) : 0);
-    }
-    if (!st && !is_gpt2 && !bert && !gemma) st = pcs_buf_printf(b, ",\n \"hidden_act\": \"%s\"", pcs_model_string(m, "bitnet.feed_forward.activation") ? pcs_model_string(m, "bitnet.feed_forward.activation") : "silu");
-    if (!st && gemma) st = pcs_buf_printf(b, ",\n \"hidden_act\": \"gelu_pytorch_tanh\",\n \"hidden_activation\": \"gelu_pytorch_tanh\"");
-    for (int i = 0; i < 2 && !st && !is_gpt2 && !bert; i++) {
-        static const char *const caps[] = { "attn_logit_softcapping", "final_logit_softcapping" };
-        const double usual = pcs_usual_softcap(type->arch, caps[i]), v = pcs_arch_float(m, caps[i], usual, NULL);
-        st = v > 0 ? put_real(b, caps[i], v) : usual > 0 ? pcs_buf_printf(b, ",\n \"%s\": null", caps[i]) : PRECIS_OK;
-    }
-    if (!st && (!strcmp(type->type, "gemma2") || !strcmp(type->type, "gemma3_text"))) {
-        bool ok;
-        const double scale = pcs_arch_float(m, "attention.scale", 0, &ok), dim = ok && scale > 0 ? 1.0 / (scale * scale) : pcs_usual_query_dim(m);
-        st = pcs_buf_printf(b, ",\n \"query_pre_attn_scalar\": %.7g", dim);
-    }
-    if (!st && !is_gpt2 && !bert) st = put_rope(m, b);
-    if (!st && embed) st = pcs_buf_printf(b, ",\n \"vocab_size\": %lld", (long long)pcs_tensor_rows(embed));
-    if (!st) st = pcs_buf_printf(b, ",\n \"tie_word_embeddings\": %s", pcs_model_tensor(m, "output.weight") ? "false" : "true");
-    if (!st && !is_gpt2 && !bert) st = pcs_buf_printf(b, ",\n \"attention_bias\": %s", pcs_model_tensor(m, "blk.0.attn_q.bias") ? "true" : "false");
-    if (!st && !strcmp(type->type, "llama") && pcs_model_tensor(m, "blk.0.ffn_down.bias")) st = pcs_buf_printf(b, ",\n \"mlp_bias\": true");
-    if (!st) st = put_special(m, b, bert);
+    if (!st) st = put_activation(m, b, arch);
+    if (!st) st = put_caps(m, b, arch);
+    if (!st && arch->query_scale) st = put_query_scale(m, b);
+    if (!st && !arch->learned_positions) st = put_rope(m, b);
+    if (!st) st = put_presence(m, b, arch);
+    if (!st) st = put_special(m, b, arch->encoder);
     return st ? st : pcs_buf_printf(b, ",\n \"torch_dtype\": \"float16\"");
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/f16.h"
 #include "base/lack.h"
+#include "format/element.h"
 #include "format/scheme.h"
 #include "model/counts.h"
 #include "read/hf.h"
@@ -30,7 +31,7 @@ typedef struct part {
 typedef struct {
     pcs_convert *c;
     pcs_layout layout;
-    const pcs_hf_type *type;
+    const pcs_arch *arch;
     pcs_counts counts;
     pcs_arena arena;
     part *parts;
@@ -61,10 +62,11 @@ static part *add(folder *f, size_t tensor, int64_t matrix, const char *name, con
 /* Has the tensor a row for each of a query's or key's dimensions, in an order that transformers has not? */
 static bool of_heads(const folder *f, const pcs_tensor *t)
 {
-    const bool q = strstr(t->name, ".attn_q.") != NULL, k = strstr(t->name, ".attn_k.") != NULL;
-    const bool rows = pcs_ends(t->name, ".weight") || pcs_ends(t->name, ".bias") || pcs_ends(t->name, "_b"); /* of a low-rank pair */
+    const bool q = t->is.role == PCS_ROLE_attn_q, k = t->is.role == PCS_ROLE_attn_k;
+    const bool pair = t->is.end == PCS_END_svd_b || t->is.end == PCS_END_lora_b;
+    const bool rows = t->is.end == PCS_END_weight || t->is.end == PCS_END_bias || pair;
     const uint64_t heads = q ? f->counts.heads : f->counts.kv_heads, n = t->dims == 1 ? (uint64_t)t->ne[0] : (uint64_t)t->ne[1];
-    return f->type && f->type->interleaved && (q || k) && rows && n == heads * f->counts.key_dim;
+    return f->arch->hf.interleaved && (q || k) && rows && n == heads * f->counts.key_dim;
 }
 
 /* Row of the model's tensor that is row r of transformers' one. */
@@ -80,7 +82,7 @@ static bool named(const folder *f, const pcs_tensor *t)
 {
     pcs_arena a;
     pcs_arena_init(&a, f->c->ctx);
-    const bool is = f->type && pcs_hf_source(&a, f->type->type, t->name, 0);
+    const bool is = pcs_hf_source(&a, f->arch, t->name, 0) != NULL;
     pcs_arena_free(&a);
     return is;
 }
@@ -88,13 +90,19 @@ static bool named(const folder *f, const pcs_tensor *t)
 /* Norms that are stored without the 1 that the model adds. */
 static bool without_one(const folder *f, const pcs_tensor *t)
 {
-    return f->type && f->type->plus_one && pcs_ends(t->name, "norm.weight") && named(f, t);
+    return f->arch->hf.plus_one && t->is.end == PCS_END_weight && pcs_role_of_norm(t->is.role) && named(f, t);
 }
 
 static bool turned(const folder *f, const pcs_tensor *t)
 {
-    if (!f->type || !f->type->transposed || !named(f, t)) return false;
-    return f->type && f->type->transposed && t->dims == 2 && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9) && strcmp(t->name, "output.weight");
+    return f->arch->hf.transposed && t->dims == 2 && t->is.layer >= 0 && named(f, t);
+}
+
+/* Rows that are looked up, not multiplied by. */
+static bool is_table(const pcs_tensor *t)
+{
+    const pcs_tensor_role r = t->is.role;
+    return r == PCS_ROLE_token_embd || r == PCS_ROLE_position_embd || r == PCS_ROLE_token_types;
 }
 
 /* ---- what each tensor becomes ------------------------------------------------------------------------------------------- */
@@ -105,10 +113,10 @@ static precis_status choose(folder *f, size_t i)
     const pcs_format *s = t->format;
     bool is = false;
     f->kinds[i] = AS_FLOATS;
-    const bool weight = pcs_ends(t->name, ".weight") && strncmp(t->name, "token_embd", 10) && strncmp(t->name, "position_embd", 13) && !turned(f, t) && t->dims >= 2;
+    const bool weight = t->is.end == PCS_END_weight && !is_table(t) && !turned(f, t) && t->dims >= 2;
     if (!weight || !named(f, t)) return PRECIS_OK;
-    if (f->layout == PCS_CT && s->element && s->head && !strncmp(s->name, "FP8_", 4)) f->kinds[i] = AS_FP8;
-    else if (f->layout == PCS_CT && (!strcmp(s->name, "NVFP4") || !strcmp(s->name, "MXFP4"))) f->kinds[i] = AS_FP4;
+    if (f->layout == PCS_CT && s->element && s->head) f->kinds[i] = AS_FP8;
+    else if (f->layout == PCS_CT && s->book == pcs_book_e2m1) f->kinds[i] = AS_FP4;
     else if (s->kind == PCS_QUANT) {
         const precis_status st = pcs_intview_open(f->c->ctx, t, &f->views[i], &is);
         if (st) return st;
@@ -116,14 +124,15 @@ static precis_status choose(folder *f, size_t i)
         const bool bytes = f->layout == PCS_CT && act && strstr(act, "INT8") && f->views[i].bits == 8 && f->views[i].channel && !f->views[i].affine;
         if (is) f->kinds[i] = bytes ? AS_INT8 : AS_CODES;
     }
-    if (f->layout == PCS_CT || t->dims > 3 || (t->dims == 3 && !strstr(t->name, "_exps.")) || !strncmp(t->name, "output.", 7)) {
+    if (f->layout == PCS_CT || t->dims > 3 || (t->dims == 3 && !pcs_role_of_experts(t->is.role)) ||
+        t->is.role == PCS_ROLE_output) {
         if (f->layout != PCS_CT && is) pcs_intview_close(f->c->ctx, &f->views[i]), f->kinds[i] = AS_FLOATS;
         return PRECIS_OK;
     }
     /* gptq and awq: every linear layer, all alike */
     const char *want = f->layout == PCS_AWQ ? "4-bit codes in groups of at least 32" : "2-, 4- or 8-bit codes";
     const pcs_intview *v = &f->views[i];
-    if (s->kind != PCS_QUANT && !strncmp(t->name, "blk.", 4) && strstr(t->name, "ffn_gate_inp")) return PRECIS_OK;
+    if (s->kind != PCS_QUANT && t->is.role == PCS_ROLE_ffn_gate_inp) return PRECIS_OK;
     if (!is && t->ne[0] % 32)
         return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: rows of %lld weights are no whole groups of 32, and %s holds nothing else; --format safetensors has no such limit", t->name, (long long)t->ne[0], f->layout == PCS_AWQ ? "awq" : "gptq");
     if (!is || (f->layout == PCS_AWQ ? v->bits > 4 : v->bits > 8) || !v->half)
@@ -162,8 +171,6 @@ static precis_status unify(folder *f)
     return PRECIS_OK;
 }
 
-static const char *dtype_of(const pcs_format *f) { return !strcmp(f->name, "F32") ? "F32" : !strcmp(f->name, "BF16") ? "BF16" : !strcmp(f->name, "F16") ? "F16" : NULL; }
-
 static precis_status add_codes(folder *f, size_t i, int64_t matrix, const char *module)
 {
     const pcs_intview *v = &f->views[i];
@@ -196,36 +203,38 @@ static precis_status add_tensor(folder *f, size_t i)
     const precis_model *m = f->c->m;
     const pcs_tensor *t = &m->tensors[i];
     precis_convert_row *row = &f->c->report->rows[i];
-    const bool shared = t->n == 1 && strstr(t->name, "_exps.input_"); /* repeated for each expert */
-    const int64_t experts = strstr(t->name, "_exps.") ? (t->dims == 3 ? t->ne[2] : shared ? f->counts.experts : 0) : 0;
+    const bool of_experts = pcs_role_of_experts(t->is.role);
+    const bool of_inputs = t->is.end == PCS_END_input_scale || t->is.end == PCS_END_input_zero;
+    const bool shared = t->n == 1 && of_experts && of_inputs; /* repeated for each expert */
+    const int64_t experts = !of_experts ? 0 : t->dims == 3 ? t->ne[2] : shared ? f->counts.experts : 0;
     *row = (precis_convert_row){ sizeof *row, t->name, t->format->name, t->format->name, 1, 0 };
     const char *act = pcs_model_string(m, "precis.activations");
-    if (pcs_ends(t->name, ".scale") && f->layout == PCS_CT) return PRECIS_OK; /* goes with its weight */
+    if (t->is.end == PCS_END_scale && f->layout == PCS_CT) return PRECIS_OK; /* goes with its weight */
     if (t->format->kind == PCS_INT) { /* indices that the other side makes itself */
         row->to = "left out";
         return PRECIS_OK;
     }
-    if (!strcmp(t->name, "rope_freqs.weight") || !strncmp(t->name, "rope_factors", 12)) {
+    if (pcs_role_of_rope(t->is.role)) {
         row->to = "config.json";
         return PRECIS_OK;
     }
     double lost = 0;
     const pcs_format *to = t->format;
     if (f->kinds[i] == AS_FLOATS) {
-        to = dtype_of(t->format) ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
-        if (without_one(f, t)) to = pcs_format_by_name("F32");
+        to = t->format->dtype ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
+        if (without_one(f, t)) to = &pcs_format_f32;
         precis_status st = pcs_lost(f->c->ctx, t, to, &lost);
         if (!st && lost == INFINITY && to != t->format) { /* beyond F16's range */
-            to = pcs_format_by_name("F32");
+            to = &pcs_format_f32;
             st = pcs_lost(f->c->ctx, t, to, &lost);
         }
         if (st) return st;
-        row->to = dtype_of(to);
+        row->to = to->dtype;
     } else row->to = f->kinds[i] == AS_INT8 ? "int-quantized" : f->kinds[i] == AS_FP8 ? "float-quantized" : f->kinds[i] == AS_FP4 ? (t->format->group == 16 ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized") : f->layout == PCS_CT ? "pack-quantized" : f->layout == PCS_GPTQ ? "gptq" : "awq";
     row->max_error = lost;
     row->exact = lost == 0;
     for (int64_t e = 0; e < (experts ? experts : 1); e++) {
-        char *name = f->type ? pcs_hf_source(&f->arena, f->type->type, t->name, (unsigned)e) : NULL, buf[512];
+        char *name = pcs_hf_source(&f->arena, f->arch, t->name, (unsigned)e), buf[512];
         if (!name) name = pcs_arena_copy(&f->arena, t->name, strlen(t->name));
         if (!name) return PRECIS_ENOMEM;
         char *module = pcs_arena_copy(&f->arena, name, strlen(name) - (pcs_ends(name, ".weight") ? 7 : 0)), inputs[256];
@@ -236,7 +245,7 @@ static precis_status add_tensor(folder *f, size_t i)
         if (f->kinds[i] == AS_CODES || f->kinds[i] == AS_INT8) st = add_codes(f, i, e, module);
         else if (f->kinds[i] == AS_FP8) {
             snprintf(buf, sizeof buf, "%s.weight_scale", module);
-            if (!add(f, i, e, name, strstr(t->format->name, "E4M3") ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows, cols, (uint64_t)(rows * cols)) ||
+            if (!add(f, i, e, name, t->format->element->exponent_bits == 4 ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows, cols, (uint64_t)(rows * cols)) ||
                 !add(f, i, e, buf, "F32", P_ROW_SCALES, t->format->tensor ? 1 : 2, t->format->tensor ? 1 : rows, 1, (uint64_t)(4 * (t->format->tensor ? 1 : rows))))
                 return PRECIS_ENOMEM;
             snprintf(buf, sizeof buf, "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"dynamic\": false}", t->format->tensor ? "tensor" : "channel");
@@ -258,8 +267,8 @@ static precis_status add_tensor(folder *f, size_t i)
             if (!add(f, i, e, buf, "F32", P_INVERSE, 1, 1, 0, 4)) return PRECIS_ENOMEM;
         } else {
             const bool turn = turned(f, t);
-            if (t->dims > 1 && pcs_ends(name, ".weight") && strncmp(t->name, "token_", 6) && strncmp(t->name, "position_", 9)) st = pcs_groups_ignore(&f->groups, module);
-            part *p = st ? NULL : add(f, i, e, name, dtype_of(to), P_FLOATS, experts && !shared ? 2 : (int)t->dims, t->dims < 2 ? t->ne[0] : turn ? t->ne[0] : t->ne[1], turn ? t->ne[1] : t->ne[0],
+            if (t->dims > 1 && pcs_ends(name, ".weight") && !is_table(t)) st = pcs_groups_ignore(&f->groups, module);
+            part *p = st ? NULL : add(f, i, e, name, to->dtype, P_FLOATS, experts && !shared ? 2 : (int)t->dims, t->dims < 2 ? t->ne[0] : turn ? t->ne[0] : t->ne[1], turn ? t->ne[1] : t->ne[0],
                           (t->n / (uint64_t)(experts && !shared ? experts : 1)) * to->bytes);
             if (!p) return st ? st : PRECIS_ENOMEM;
             p->format = to;
@@ -401,9 +410,7 @@ static precis_status put_part(folder *f, pcs_out *o, const part *p)
         return st;
     }
     case P_GLOBAL: {
-        char name[256];
-        snprintf(name, sizeof name, "%.*s.scale", (int)(strlen(t->name) - 7), t->name);
-        const pcs_tensor *s = pcs_model_tensor(f->c->m, name);
+        const pcs_tensor *s = pcs_model_part(f->c->m, t->is.layer, t->is.role, PCS_END_scale);
         const float v = s ? 1.0f / pcs_bits_f32(pcs_load32(s->data + (s->n > 1 ? 4 * p->matrix : 0))) : 1.0f;
         return pcs_out_add(o, &v, 4);
     }
@@ -491,7 +498,7 @@ static precis_status no_names(const pcs_convert *c)
 
 precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
 {
-    folder f = { .c = c, .layout = layout, .type = pcs_hf_type_of(c->m) };
+    folder f = { .c = c, .layout = layout, .arch = pcs_hf_type_of(c->m) ? pcs_arch_of(c->m) : NULL };
     const size_t n = c->m->n_tensors;
     pcs_out_folder *dir = pcs_alloc(c->ctx, 1, sizeof *dir);
     const uint64_t refused = precis_ctx_refused(c->ctx);
@@ -500,7 +507,7 @@ precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
     f.kinds = pcs_alloc(c->ctx, n + 1, sizeof *f.kinds);
     f.views = pcs_alloc(c->ctx, n + 1, sizeof *f.views);
     precis_status st = dir && f.kinds && f.views ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st && !f.type) st = no_names(c);
+    if (!st && !f.arch) st = no_names(c);
     if (!st) st = pcs_counts_read(c->m, &f.counts);
     if (!st) st = pcs_out_folder_open(c->ctx, dir, c->path); /* what can be refused is refused before work starts */
     for (size_t i = 0; i < n && !st; i++) st = choose(&f, i);

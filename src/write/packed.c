@@ -17,7 +17,7 @@ uint64_t pcs_packed_bytes(const pcs_format *f, uint32_t dims, const int64_t *ne)
 precis_status pcs_out_panels(pcs_out *o, const pcs_format *f, size_t k, const uint8_t *rows, uint64_t n)
 {
     const size_t row = (size_t)pcs_row_bytes(f, k), bytes = pcs_panel_bytes(f, k);
-    pcs_kernel_fn *const pack = pcs_kernel_find("pack", o->ctx->cpu)->run;
+    pcs_pack_fn *const pack = pcs_kernel_find(PCS_DO_pack, NULL, o->ctx->cpu)->run.pack;
     uint8_t *panel = pcs_alloc(o->ctx, bytes, 1);
     precis_status st = panel ? PRECIS_OK : PRECIS_ENOMEM;
     for (uint64_t r = 0; r < n && !st; r += PCS_PANEL) {

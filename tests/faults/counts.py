@@ -20,7 +20,7 @@ for change in sys.argv[2:]:
     elif name[0] == "+":
         tensors[name[1:]] = tuple(int(v) for v in value.split(","))
     else:
-        keys[name] = int(value)
+        keys[name] = int(value) if value.lstrip("-").isdigit() else float(value)
 
 
 def text(s):
@@ -29,6 +29,8 @@ def text(s):
 
 
 def key(k, v):
+    if isinstance(v, float):
+        return text(f"{arch}.{k}") + struct.pack("<If", 6, v)
     if v < 1 << 32:
         return text(f"{arch}.{k}") + struct.pack("<II", 4, v)
     return text(f"{arch}.{k}") + struct.pack("<IQ", 10, v)

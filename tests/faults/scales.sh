@@ -25,6 +25,18 @@ for type in INT8_C FP8_E4M3_C MXFP4; do
     quant 0 $type --no-calib
     expect 0 "$precis" inspect "$work/q.gguf" --check
 done
+# also just beyond the end, where nearly all of a number is left
+beyond() { # beyond FACTOR TYPES...
+    make "blk.0.ffn_up.weight*=$1"
+    shift
+    for type; do
+        quant 3 $type --no-calib
+        has err "blk.0.ffn_up.weight: its largest number, .* is too large"
+    done
+}
+beyond 2.9e5 NF4 Q4_1
+beyond 1.7e6 Q4_0 UINT4_G32
+beyond 3e7 Q8_0
 # but not before
 make 'blk.0.ffn_up.weight*=1e5'
 for type in Q8_0 Q4_0 INT4_G32; do
@@ -40,6 +52,8 @@ done
 make 'blk.0.ffn_up.weight*=1e-43'
 for type in Q4_0 INT8_C FP8_E4M3_C NVFP4; do
     quant 0 $type --no-calib
+    [ $type != Q4_0 ] || expect 0 "$precis" quant "$work/m.gguf" --type $type --no-eval --no-calib -o "$work/q.gguf"
+    [ $type != Q4_0 ] || has err "blk.0.ffn_up.weight: its numbers are so small that Q4_0 stores zeros"
     expect 0 "$precis" inspect "$work/q.gguf" --check
 done
 # a float that a folder's f16 cannot hold goes into f32

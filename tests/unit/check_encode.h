@@ -28,7 +28,7 @@ static void check_encode(const pcs_kernel *k)
                     for (size_t j = 0; j < n; j++) w[j] = weighted == 2 && j % 3 == 0 ? 0.0f : w[j] * w[j];
                     const pcs_shared shared = { -3.0f, 2.5f, 0.4f };
                     pcs_encode_args args = { f, n, x, weighted ? w : NULL, (pcs_fit_effort)effort, weighted ? &shared : NULL, a, y };
-                    k->run(&args);
+                    k->run.encode(&args);
                     args.dst = b;
                     args.y = z;
                     pcs_encode_scalar(&args);
@@ -53,7 +53,7 @@ static void check_fit(const pcs_kernel *k)
             pcs_params p[2];
             fill_weights(x, n, kind, i);
             pcs_fit_args args = { f, n, x, NULL, PCS_FIT_SEARCH, NULL, f->head ? NULL : &p[0], &d[0], &zero[0] };
-            k->run(&args);
+            k->run.fit(&args);
             args.params = f->head ? NULL : &p[1];
             args.d = &d[1];
             args.zero = &zero[1];
@@ -75,7 +75,7 @@ static void check_error(const pcs_kernel *k)
         test_fill(y, n, n + 1, 1.0f);
         test_fill(w, n, n + 2, 1.0f);
         for (int weighted = 0; weighted < 2; weighted++) {
-            k->run(&(pcs_error_args){ n, x, y, weighted ? w : NULL, &e[0], &e[1] });
+            k->run.error(&(pcs_error_args){ n, x, y, weighted ? w : NULL, &e[0], &e[1] });
             pcs_error_scalar(&(pcs_error_args){ n, x, y, weighted ? w : NULL, &e[2], &e[3] });
             same(k, "sums", e, e + 2, 2 * sizeof *e);
         }

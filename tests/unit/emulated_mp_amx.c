@@ -1,5 +1,7 @@
 /* mp of AMX with tiles in C: its bits are checked where no AMX is. */
+#include "kernel/kernel.h"
+
+pcs_mp_fn pcs_mp_amx_emulated;
 #define PCS_TILES_EMULATED
 #define pcs_mp_amx pcs_mp_amx_emulated
-void pcs_mp_amx_emulated(const void *args);
 #include "kernel/x86/mp_amx.c"

@@ -64,6 +64,13 @@ static void guarded_read(const void *memory, void *host, uint64_t bytes)
     protect(PROT_NONE);
 }
 
+static void guarded_copy(void *to, const void *from, uint64_t bytes)
+{
+    protect(PROT_READ | PROT_WRITE);
+    memcpy(to, from, bytes);
+    protect(PROT_NONE);
+}
+
 static precis_status guarded_run(precis_program *p)
 {
     protect(PROT_READ | PROT_WRITE);
@@ -73,11 +80,8 @@ static precis_status guarded_run(precis_program *p)
 }
 
 static const pcs_backend guarded = {
-    .name = "guarded",
-    .heap = { guarded_alloc, guarded_release },
-    .write = guarded_write,
-    .read = guarded_read,
-    .run = guarded_run,
+    .name = "guarded", .heap = { guarded_alloc, guarded_release, guarded_copy },
+    .write = guarded_write, .read = guarded_read, .run = guarded_run,
 };
 
 static bool refuses(const pcs_step *s) { return !s->op || strcmp(s->name, "pool"); }

@@ -1,110 +1,10 @@
-/* The graph: gradients by finite differences, the example's ops against plain loops, shape errors, passes. */
+/* The graph: the example's ops against plain loops, shape errors, passes. */
 #include "base/fmath.h"
 #include "graph/graph.h"
 #include "run/program.h"
 #include "test.h"
 
 #include <math.h>
-
-/* A loss is sum(r * y) for fixed random r; its gradient by input i is compared with central differences. */
-static bool checked[256]; /* ops that had a case */
-
-static void check_gradient(const char *op, const char *attrs, uint32_t n, const pcs_arg *ins, const int64_t *out_shape, uint32_t out_dims)
-{
-    const pcs_op *o = pcs_op_by_name(op);
-    assert_non_null(o);
-    assert_non_null(o->backward);
-    for (size_t i = 0; pcs_ops[i]; i++) checked[i] |= pcs_ops[i] == o;
-    precis_attr attr[8] = { { 0 } };
-    for (uint32_t i = 0; i < pcs_op_attrs(o); i++) {
-        attr[i] = o->attrs[i];
-        const size_t name = strlen(attr[i].name);
-        for (const char *p = attrs; p && *p; p += strcspn(p, " "), p += strspn(p, " ")) { /* "name=number name=number" */
-            if (strncmp(p, attr[i].name, name) || p[name] != '=') continue;
-            attr[i].real = atof(p + name + 1);
-            attr[i].integer = atoll(p + name + 1);
-        }
-    }
-    const pcs_kernels kernels = pcs_kernels_for(0);
-    pcs_arg in[8], result;
-    pcs_call c = { .kernels = &kernels, .attr = attr, .n_in = n, .n_out = 1, .in = in, .out = &result };
-    int64_t count = 1;
-    for (uint32_t i = 0; i < out_dims; i++) count *= out_shape[i];
-    float *y = calloc((size_t)count, 4), *r = calloc((size_t)count, 4);
-    for (uint32_t i = 0; i < n; i++) c.in[i] = ins[i];
-    result = (pcs_arg){ .dtype = PCS_F32, .dims = out_dims, .data = y };
-    memcpy(result.shape, out_shape, out_dims * sizeof *out_shape);
-    c.scratch_size = o->scratch ? (o->scratch(&c) + 127) / 64 * 64 : 64;
-    c.scratch = aligned_alloc(64, c.scratch_size);
-    test_fill(r, (size_t)count, 99, 1.0f);
-    float *din[8] = { NULL };
-    for (uint32_t i = 0; i < n; i++)
-        if (ins[i].dtype == PCS_F32) din[i] = calloc((size_t)pcs_arg_count(&ins[i]), 4);
-    if (o->view) memcpy(y, ins[0].data, (size_t)count * 4);
-    o->eval(&c, 0, 1);
-    o->backward(&c, r, din);
-    for (uint32_t i = 0; i < n; i++) {
-        float *x = ins[i].data;
-        for (int64_t k = 0; din[i] && k < pcs_arg_count(&ins[i]); k++) {
-            const float keep = x[k], h = 1e-2f;
-            double loss[2];
-            for (int s = 0; s < 2; s++) {
-                x[k] = keep + (s ? h : -h);
-                if (o->view) memcpy(y, ins[0].data, (size_t)count * 4);
-                o->eval(&c, 0, 1);
-                loss[s] = 0;
-                for (int64_t j = 0; j < count; j++) loss[s] += (double)r[j] * y[j];
-            }
-            x[k] = keep;
-            const double want = (loss[1] - loss[0]) / (2 * h);
-            /* f32 rounding over h, and the third derivative times h^2 */
-            if (!(fabs(want - din[i][k]) <= 4e-3 * (1 + fabs(want)))) fail_msg("%s: input %u, element %lld: gradient %g, differences give %g", op, i, (long long)k, (double)din[i][k], want);
-        }
-        free(din[i]);
-    }
-    free(y);
-    free(r);
-    free(c.scratch);
-}
-
-static pcs_arg matrix(float *data, int64_t rows, int64_t cols, uint64_t seed)
-{
-    test_fill(data, (size_t)(rows * cols), seed, 1.0f);
-    return (pcs_arg){ .dtype = PCS_F32, .dims = 2, .shape = { rows, cols }, .data = data };
-}
-
-static pcs_arg vector(float *data, int64_t n, uint64_t seed)
-{
-    test_fill(data, (size_t)n, seed, 1.0f);
-    return (pcs_arg){ .dtype = PCS_F32, .dims = 1, .shape = { n }, .data = data };
-}
-
-static void test_gradients(void **state)
-{
-    (void)state;
-    float a[64], b[64], c[64];
-    const int64_t s35[] = { 3, 5 }, s34[] = { 3, 4 }, s43[] = { 4, 3 };
-    check_gradient("matmul", NULL, 3, (pcs_arg[]){ matrix(a, 3, 4, 1), matrix(b, 5, 4, 2), vector(c, 5, 3) }, s35, 2);
-    check_gradient("add", NULL, 2, (pcs_arg[]){ matrix(a, 3, 4, 4), matrix(b, 3, 4, 5) }, s34, 2);
-    pcs_arg x = matrix(a, 3, 4, 6);
-    for (int i = 0; i < 12; i++) a[i] += a[i] > 0 ? 0.1f : -0.1f; /* away from the kink */
-    check_gradient("relu", NULL, 1, &x, s34, 2);
-    check_gradient("softmax", NULL, 1, (pcs_arg[]){ matrix(a, 3, 4, 7) }, s34, 2);
-    check_gradient("rms_norm", NULL, 2, (pcs_arg[]){ matrix(a, 3, 4, 8), vector(b, 4, 9) }, s34, 2);
-    int32_t ids[] = { 2, 0, 2, 1 };
-    for (int i = 0; i < 4; i++) {
-        static const char *const settings[] = { NULL, "scale=1.5", "row=0", "scale=0.5 row=3" };
-        check_gradient("embedding", settings[i], 2, (pcs_arg[]){ { .dtype = PCS_I32, .dims = 1, .shape = { 4 }, .data = ids }, matrix(b, 5, 3, 10) }, s43, 2);
-    }
-    check_gradient("gather", NULL, 2, (pcs_arg[]){ matrix(b, 5, 3, 11), { .dtype = PCS_I32, .dims = 1, .shape = { 4 }, .data = ids } }, s43, 2);
-    check_gradient("scale", "by=0.7", 1, (pcs_arg[]){ matrix(a, 3, 4, 12) }, s34, 2);
-    check_gradient("rms_norm", "eps=0.1 dim=2", 2, (pcs_arg[]){ matrix(a, 3, 4, 13), vector(b, 2, 14) }, s34, 2);
-    check_gradient("flatten", NULL, 1, (pcs_arg[]){ matrix(a, 3, 4, 15) }, s34, 2);
-    const int64_t s26[] = { 2, 6 };
-    check_gradient("reshape", NULL, 2, (pcs_arg[]){ matrix(a, 3, 4, 16), { .dtype = PCS_I64, .dims = 1, .shape = { 2 } } }, s26, 2);
-    for (size_t i = 0; pcs_ops[i]; i++)
-        if (pcs_ops[i]->backward && !checked[i]) fail_msg("%s has a gradient that no case checks", pcs_ops[i]->name);
-}
 
 static void test_conv(void **state)
 {
@@ -365,8 +265,8 @@ static void test_math(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_gradients), cmocka_unit_test(test_conv), cmocka_unit_test(test_errors), cmocka_unit_test(test_codes),
-                                          cmocka_unit_test(test_symbols), cmocka_unit_test(test_shapes),
-                                          cmocka_unit_test(test_math) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_conv),   cmocka_unit_test(test_errors),
+                                        cmocka_unit_test(test_codes),  cmocka_unit_test(test_symbols),
+                                        cmocka_unit_test(test_shapes), cmocka_unit_test(test_math) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

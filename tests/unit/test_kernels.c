@@ -9,7 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-void pcs_mp_amx_emulated(const void *args);
+pcs_mp_fn pcs_mp_amx_emulated;
+pcs_mp_bf16_fn pcs_mp_bf16_amx_emulated;
 
 /* n bytes that end where reading faults. */
 static void *guarded(size_t n)
@@ -29,7 +30,7 @@ static void release(void *p, size_t n)
 
 static void same(const pcs_kernel *k, const char *what, const void *a, const void *b, size_t n)
 {
-    if (memcmp(a, b, n)) fail_msg("%s/%s differs from the scalar kernel: %s", k->op, k->isa, what);
+    if (memcmp(a, b, n)) fail_msg("%s/%s differs from the scalar kernel: %s", k->name, k->isa, what);
 }
 
 static pcs_act make_act(size_t k, size_t m)
@@ -51,7 +52,7 @@ static void check_quantize_act(const pcs_kernel *k)
         const pcs_act a = make_act(n, m), b = make_act(n, m);
         memset(a.q, 1, m * pcs_chunks(n) * PCS_CHUNK);
         memset(b.q, 2, m * pcs_chunks(n) * PCS_CHUNK);
-        k->run(&(pcs_quantize_act_args){ x, n, 0, m, a });
+        k->run.quantize_act(&(pcs_quantize_act_args){ x, n, 0, m, a });
         pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, n, 0, m, b });
         same(k, "codes", a.q, b.q, m * pcs_chunks(n) * PCS_CHUNK);
         same(k, "scales", a.d, b.d, m * pcs_chunks(n) * 8 * 4);
@@ -89,10 +90,12 @@ static uint8_t *make_panels(const pcs_format *f, size_t n, size_t rows, const ui
 
 static size_t blocks_most(const pcs_format *f) { return f->block == 256 ? 3 : 19; }
 
+static pcs_mp_fn *multiply(const pcs_kernel *k) { return k->op == PCS_DO_mv ? k->run.mv : k->run.mp; }
+
 /* Panels of formats that have other bytes there: any byte, also one that no row has, is the same codes at every level; and a row's byte keeps its codes on its way there and back. */
 static void check_recoded(const pcs_kernel *k)
 {
-    const pcs_format *only = !strncmp(k->op, "mv_", 3) ? pcs_format_by_name(k->op + 3) : NULL;
+    const pcs_format *only = k->format;
     for (size_t i = 0; pcs_formats[i]; i++) {
         const pcs_format *f = pcs_formats[i];
         if (!f->recode || (only && f != only)) continue;
@@ -114,7 +117,7 @@ static void check_recoded(const pcs_kernel *k)
         for (size_t tokens = 1; tokens <= m; tokens++)
             for (int s = 0; s < 2; s++) {
                 memset(y[s], 0, sizeof y[s]);
-                (s ? k->run : pcs_mp_scalar)(&(pcs_mp_args){ f, panel, row, n, 0, PCS_PANEL, only ? tokens : m, a, y[s], PCS_PANEL, NULL, mem, true });
+                (s ? multiply(k) : pcs_mp_scalar)(&(pcs_mp_args){ f, panel, row, n, 0, PCS_PANEL, only ? tokens : m, a, y[s], PCS_PANEL, NULL, mem, true });
                 if (s) same(k, "any byte of a panel", y[1], y[0], sizeof y[0]);
             }
         for (unsigned b = 0; b < 256; b++) {
@@ -137,12 +140,12 @@ static void check_recoded(const pcs_kernel *k)
     }
 }
 
-/* mp, and mv_FORMAT: one format, a few tokens. By rows and, where there are some, by panels. */
+/* mp, and mv: one format, a few tokens. By rows and, where there are some, by panels. */
 static void check_mp(const pcs_kernel *k)
 {
     static const size_t counts[] = { 1, 2, 3, 4, 5, 7, 8, 9, 13, 17 };
     enum { ROWS = 21, MOST = 17 };
-    const pcs_format *only = !strncmp(k->op, "mv_", 3) ? pcs_format_by_name(k->op + 3) : NULL;
+    const pcs_format *only = k->format;
     for (size_t i = 0; pcs_formats[i]; i++) {
         const pcs_format *f = pcs_formats[i];
         if (f->kind != PCS_QUANT || (only && f != only)) continue;
@@ -164,7 +167,7 @@ static void check_mp(const pcs_kernel *k)
                 memset(y, 0, sizeof y);
                 for (int s = 0; s < (panels ? 3 : 2); s++) {
                     const pcs_mp_args args = { f, s == 2 ? panels : w, row, n, 0, ROWS, m, a, y[s], ROWS, c & 1 ? bias : NULL, mem, s == 2 };
-                    (s == 0 ? pcs_mp_scalar : k->run)(&args);
+                    (s == 0 ? pcs_mp_scalar : multiply(k))(&args);
                 }
                 char what[80];
                 snprintf(what, sizeof what, "%s, width %zu, %zu tokens", f->name, n, m);
@@ -190,7 +193,7 @@ static void check_pack(const pcs_kernel *k)
                 const size_t n = f->block * blocks, row = pcs_row_bytes(f, n), bytes = pcs_panel_bytes(f, n);
                 uint8_t *w = make_rows(f, n, rows, n + rows), *want = make_panels(f, n, rows, w), *got = guarded(bytes), *back = guarded(row);
                 memset(got, 0xaa, bytes);
-                k->run(&(pcs_pack_args){ f, w, row, n, rows, got });
+                k->run.pack(&(pcs_pack_args){ f, w, row, n, rows, got });
                 same(k, f->name, got, want, bytes);
                 for (size_t r = 0; r < rows; r++) {
                     pcs_panels_row(f, n, got, r, back);
@@ -207,7 +210,7 @@ static void check_pack(const pcs_kernel *k)
 /* mv of float weights: gemm's sums. */
 static void check_mvf(const pcs_kernel *k)
 {
-    const pcs_format *f = pcs_format_by_name(k->op + 3);
+    const pcs_format *f = k->format;
     static const size_t heights[] = { 1, 16, 21, 64, 83 };
     for (size_t h = 0; h < sizeof heights / sizeof *heights; h++)
         for (size_t n = 1; n <= 70; n += n < 20 ? 1 : 7)
@@ -221,7 +224,7 @@ static void check_mvf(const pcs_kernel *k)
                 f->from_f32(n * rows, src, w);
                 f->to_f32(n * rows, w, src);
                 uint8_t *panels = make_panels(f, n, rows, w);
-                k->run(&(pcs_mvf_args){ f, panels, n, 0, rows, m, x, got, rows, m & 1 ? bias : NULL });
+                k->run.mvf(&(pcs_mvf_args){ f, panels, n, 0, rows, m, x, got, rows, m & 1 ? bias : NULL });
                 for (size_t r = 0; r < rows; r += 16) {
                     const size_t count = rows - r < 16 ? rows - r : 16;
                     float tile[16 * PCS_FEW];
@@ -240,20 +243,23 @@ static void check_mvf(const pcs_kernel *k)
             }
 }
 
-static void check_glu(const pcs_kernel *k)
+/* swiglu and geglu are functions of one type. */
+static void same_glu(const pcs_kernel *k, pcs_swiglu_fn *run, pcs_swiglu_fn *scalar)
 {
-    pcs_kernel_fn *scalar = strcmp(k->op, "swiglu") ? pcs_geglu_scalar : pcs_swiglu_scalar;
     for (size_t n = 1; n < 100; n += 7) {
         float *g = guarded(n * 4), *u = guarded(n * 4), y[2][100];
         test_fill(g, n, n, 20.0f);
         test_fill(u, n, n + 1, 3.0f);
         g[0] = n % 2 ? -1e30f : 1e30f;
-        for (int s = 0; s < 2; s++) (s ? scalar : k->run)(&(pcs_glu_args){ g, u, y[s], n });
+        for (int s = 0; s < 2; s++) (s ? scalar : run)(&(pcs_glu_args){ g, u, y[s], n });
         same(k, "values", y[0], y[1], n * 4);
         release(g, n * 4);
         release(u, n * 4);
     }
 }
+
+static void check_swiglu(const pcs_kernel *k) { same_glu(k, k->run.swiglu, pcs_swiglu_scalar); }
+static void check_geglu(const pcs_kernel *k) { same_glu(k, k->run.geglu, pcs_geglu_scalar); }
 
 static void check_softmax(const pcs_kernel *k)
 {
@@ -263,7 +269,7 @@ static void check_softmax(const pcs_kernel *k)
             for (int i = 0; i < 2; i++) {
                 test_fill(s[i], n, n, 30.0f);
                 const pcs_softmax_args a = { s[i], n, first, 0.3f, n % 2 ? 20.0f : 0.0f };
-                (i ? pcs_softmax_scalar : k->run)(&a);
+                (i ? pcs_softmax_scalar : k->run.softmax)(&a);
             }
             same(k, "weights", s[0], s[1], n * 4);
             double sum = 0;
@@ -280,7 +286,7 @@ static void check_panel(const pcs_kernel *k)
         for (size_t rows = 1; rows <= 16; rows += 5) {
             float *w = guarded(n * rows * 4), *b[2] = { guarded(n * 64), guarded(n * 64) };
             test_fill(w, n * rows, n, 1.0f);
-            for (int s = 0; s < 2; s++) (s ? pcs_panel_scalar : k->run)(&(pcs_panel_args){ w, n, rows, n, b[s] });
+            for (int s = 0; s < 2; s++) (s ? pcs_panel_scalar : k->run.panel)(&(pcs_panel_args){ w, n, rows, n, b[s] });
             same(k, "panel", b[0], b[1], n * 64);
             release(w, n * rows * 4);
             for (int s = 0; s < 2; s++) release(b[s], n * 64);
@@ -297,7 +303,7 @@ static void check_gemm(const pcs_kernel *k)
                 test_fill(b, n * 16, m, 1.0f);
                 for (int s = 0; s < 2; s++) {
                     test_fill(y[s], m * 16, 9, 1.0f);
-                    (s ? pcs_gemm_scalar : k->run)(&(pcs_gemm_args){ x, n, b, 16, n, m, y[s], 16, acc });
+                    (s ? pcs_gemm_scalar : k->run.gemm)(&(pcs_gemm_args){ x, n, b, 16, n, m, y[s], 16, acc });
                 }
                 same(k, "gemm", y[0], y[1], m * 64);
                 release(x, n * m * 4);
@@ -311,13 +317,12 @@ static void check_f16_f32(const pcs_kernel *k)
     static float y[2][65536];
     for (uint32_t i = 0; i < 65536; i++) src[i] = (uint16_t)((i & 0x7fff) > 0x7c00 ? 0x7e00 : i); /* NaN payloads may be made quiet */
     for (size_t n = 65519; n <= 65536; n++) {
-        k->run(&(pcs_f16_f32_args){ src, y[0], n });
+        k->run.f16_f32(&(pcs_f16_f32_args){ src, y[0], n });
         pcs_f16_f32_scalar(&(pcs_f16_f32_args){ src, y[1], n });
         same(k, "f16", y[0], y[1], n * 4);
     }
 }
 
-/* A measure, not a function: that it counts what it did is all that can be wrong. */
 static void check_gemm_f64(const pcs_kernel *k)
 {
     for (size_t n = 1; n <= 300; n += n < 40 ? 3 : 130) /* beyond a part of 128, too */
@@ -327,7 +332,7 @@ static void check_gemm_f64(const pcs_kernel *k)
             for (size_t i = 0; i < n * m; i++) x[i] = pcs_rand_unit(&seed) - 0.5;
             for (size_t i = 0; i < n * 16; i++) b[i] = pcs_rand_unit(&seed) - 0.5;
             for (size_t i = 0; i < m * 16; i++) y[0][i] = y[1][i] = pcs_rand_unit(&seed);
-            k->run(&(pcs_gemm_f64_args){ x, n, b, n, m, y[0], 16 });
+            k->run.gemm_f64(&(pcs_gemm_f64_args){ x, n, b, n, m, y[0], 16 });
             pcs_gemm_f64_scalar(&(pcs_gemm_f64_args){ x, n, b, n, m, y[1], 16 });
             same(k, "gemm_f64", y[0], y[1], m * 128);
             release(x, n * m * 8);
@@ -348,7 +353,7 @@ static void check_gemm_wide(const pcs_kernel *k)
                     for (int s = 0; s < 2; s++) {
                         y[s] = malloc(m * ldy * 4);
                         test_fill(y[s], m * ldy, 9, 1.0f);
-                        (s ? pcs_gemm_wide_scalar : k->run)(&(pcs_gemm_wide_args){ { x, n, b, ldb, n, m, y[s], ldy, layout > 1 }, panels, step });
+                        (s ? pcs_gemm_wide_scalar : k->run.gemm_wide)(&(pcs_gemm_wide_args){ { x, n, b, ldb, n, m, y[s], ldy, layout > 1 }, panels, step });
                     }
                     same(k, "gemm_wide", y[0], y[1], m * ldy * 4);
                     release(x, m * n * 4);
@@ -368,7 +373,7 @@ static void check_unpack_kv(const pcs_kernel *k)
                 uint64_t seed = n + width;
                 for (size_t i = 0; i < bytes; i++) q[i] = (uint8_t)pcs_rand(&seed);
                 test_fill(s, width ? n : 16, n, 1.0f);
-                k->run(&(pcs_unpack_kv_args){ q, s, n, width, bits, got });
+                k->run.unpack_kv(&(pcs_unpack_kv_args){ q, s, n, width, bits, got });
                 pcs_unpack_kv_scalar(&(pcs_unpack_kv_args){ q, s, n, width, bits, want });
                 same(k, "numbers", got, want, numbers * 4);
                 release(q, bytes);
@@ -378,10 +383,10 @@ static void check_unpack_kv(const pcs_kernel *k)
             }
 }
 
-/* Scores of keys and sums of values, from a cache's bytes. */
-static void check_kv(const pcs_kernel *k)
+/* Scores of keys, or sums of values, from a cache's bytes. */
+static void same_kv(const pcs_kernel *k)
 {
-    const bool keys = !strcmp(k->op, "kv_scores");
+    const bool keys = k->op == PCS_DO_kv_scores;
     for (int bits = 4; bits <= 32; bits *= 2)
         for (size_t width = keys ? 1 : 16; width <= 160; width += keys ? 13 : 16)
             for (size_t m = 1; m <= PCS_FEW && (keys || bits > 4 || width % 32 == 0); m++)
@@ -399,9 +404,12 @@ static void check_kv(const pcs_kernel *k)
                     for (int s = 0; s < 2; s++) {
                         y[s] = guarded(m * ld * 4);
                         test_fill(y[s], m * ld, 7, 1.0f);
-                        pcs_kernel_fn *run = s ? (keys ? pcs_kv_scores_scalar : pcs_kv_values_scalar) : k->run;
-                        if (keys) run(&(pcs_kv_scores_args){ x, m, width, codes, bits < 16 ? d : NULL, bits, n / 16, y[s], ld, m & 1 ? codes + bytes : NULL, codes });
-                        else run(&(pcs_kv_values_args){ x, n, m, n, width, codes, bits < 16 ? d : NULL, bits, y[s], ld, m & 1, m & 1 ? codes + bytes : NULL, codes });
+                        const uint8_t *end = m & 1 ? codes + bytes : NULL;
+                        const float *scales = bits < 16 ? d : NULL;
+                        const pcs_kv_scores_args of_keys = { x, m, width, codes, scales, bits, n / 16, y[s], ld, end, codes };
+                        const pcs_kv_values_args of_values = { x, n, m, n, width, codes, scales, bits, y[s], ld, m & 1, end, codes };
+                        if (keys) (s ? pcs_kv_scores_scalar : k->run.kv_scores)(&of_keys);
+                        else (s ? pcs_kv_values_scalar : k->run.kv_values)(&of_values);
                     }
                     char what[80];
                     snprintf(what, sizeof what, "%d bits, width %zu, %zu keys, %zu rows", bits, width, n, m);
@@ -411,6 +419,11 @@ static void check_kv(const pcs_kernel *k)
                 }
 }
 
+static void check_kv_scores(const pcs_kernel *k) { same_kv(k); }
+static void check_kv_values(const pcs_kernel *k) { same_kv(k); }
+
+#include "check_bf16.h"
+#include "check_columns.h"
 #include "check_encode.h"
 
 static void check_log_sum(const pcs_kernel *k)
@@ -421,7 +434,7 @@ static void check_log_sum(const pcs_kernel *k)
         if (n > 40) x[n / 2] = x[3] = x[n - 1] = 30.0f; /* the first of equal ones */
         size_t best[2];
         double sum[2], plain = 0;
-        k->run(&(pcs_log_sum_args){ x, n, &best[0], &sum[0] });
+        k->run.log_sum(&(pcs_log_sum_args){ x, n, &best[0], &sum[0] });
         pcs_log_sum_scalar(&(pcs_log_sum_args){ x, n, &best[1], &sum[1] });
         same(k, "place", &best[0], &best[1], sizeof *best);
         same(k, "sum", &sum[0], &sum[1], sizeof *sum);
@@ -443,7 +456,7 @@ static void check_divergence(const pcs_kernel *k)
         for (size_t i = 0; i < n; i++) lp += exp((double)p[i]), lq += exp((double)q[i]);
         lp = log(lp), lq = log(lq);
         for (size_t i = 0; i < n; i++) plain += exp((double)p[i] - lp) * (((double)p[i] - lp) - ((double)q[i] - lq));
-        k->run(&(pcs_divergence_args){ p, q, lp, lq, n, &kl[0] });
+        k->run.divergence(&(pcs_divergence_args){ p, q, lp, lq, n, &kl[0] });
         pcs_divergence_scalar(&(pcs_divergence_args){ p, q, lp, lq, n, &kl[1] });
         same(k, "divergence", &kl[0], &kl[1], sizeof *kl);
         assert_true(fabs(kl[0] - plain) < 1e-6 * (1 + plain));
@@ -457,49 +470,70 @@ static void check_dot(const pcs_kernel *k)
         double *a = guarded(n * 8 + 8), *b = guarded(n * 8 + 8), sum[2];
         uint64_t seed = n;
         for (size_t i = 0; i <= n; i++) a[i] = pcs_rand_unit(&seed) - 0.5, b[i] = pcs_rand_unit(&seed) - 0.5;
-        k->run(&(pcs_dot_args){ a + 1, b + 1, n, &sum[0] });
+        k->run.dot(&(pcs_dot_args){ a + 1, b + 1, n, &sum[0] });
         pcs_dot_scalar(&(pcs_dot_args){ a + 1, b + 1, n, &sum[1] });
         same(k, "sum", &sum[0], &sum[1], sizeof *sum);
         release(a, n * 8 + 8), release(b, n * 8 + 8);
     }
 }
 
-static void check_peak(const pcs_kernel *k)
+/* A measure, not a function: that it counts what it did is all that can be wrong. */
+static void counts(const pcs_kernel *k, pcs_peak_fn *run)
 {
     uint64_t once = 0, thrice = 0;
     volatile uint32_t sink = 0;
-    k->run(&(pcs_peak_args){ 1, &once, &sink });
-    k->run(&(pcs_peak_args){ 3, &thrice, &sink });
-    if (!once || thrice != 3 * once) fail_msg("%s/%s counts %llu for one round, %llu for three", k->op, k->isa, (unsigned long long)once, (unsigned long long)thrice);
+    run(&(pcs_peak_args){ 1, &once, &sink });
+    run(&(pcs_peak_args){ 3, &thrice, &sink });
+    if (!once || thrice != 3 * once)
+        fail_msg("%s/%s counts %llu for one round, %llu for three", k->name, k->isa, (unsigned long long)once, (unsigned long long)thrice);
 }
+
+static void check_peak(const pcs_kernel *k) { counts(k, k->run.peak); }
+static void check_peakf(const pcs_kernel *k) { counts(k, k->run.peakf); }
+static void check_peak_bf16(const pcs_kernel *k) { counts(k, k->run.peak_bf16); }
+static void check_mv(const pcs_kernel *k) { check_mp(k); }
+
+/* Every operation has a check: one that is not written does not compile. */
+static void (*const checks[])(const pcs_kernel *k) = {
+#define OP(name, args) [PCS_DO_##name] = check_##name,
+#define OP_OF(name, args) OP(name, args)
+#include "kernel/operations.def"
+#undef OP
+#undef OP_OF
+};
 
 static void test_all(void **state)
 {
     (void)state;
-    static const struct { const char *op; void (*check)(const pcs_kernel *k); } checks[] = {
-        { "quantize_act", check_quantize_act }, { "pack", check_pack }, { "mp", check_mp }, { "panel", check_panel }, { "gemm", check_gemm }, { "gemm_wide", check_gemm_wide }, { "gemm_f64", check_gemm_f64 }, { "swiglu", check_glu }, { "geglu", check_glu }, { "softmax", check_softmax }, { "f16_f32", check_f16_f32 }, { "unpack_kv", check_unpack_kv }, { "kv_scores", check_kv }, { "kv_values", check_kv },
-        { "encode", check_encode }, { "fit", check_fit }, { "error", check_error }, { "log_sum", check_log_sum }, { "divergence", check_divergence }, { "dot", check_dot }, { "peak", check_peak }, { "peakf", check_peak } };
     const unsigned cpu = pcs_cpu_flags();
-    for (const pcs_kernel *k = pcs_kernel_table; k->op; k++) {
-        if ((k->needs & cpu) != k->needs) {
-            print_message("not on this machine: %s/%s\n", k->op, k->isa);
-            continue;
-        }
-        bool checked = false;
-        for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
-            if (!strcmp(checks[i].op, k->op)) checks[i].check(k), checked = true;
-        if (!strncmp(k->op, "mv_", 3)) {
-            const pcs_format *f = pcs_format_by_name(k->op + 3);
-            if (!f || !f->fields) fail_msg("%s is of no format with panels", k->op);
-            (f->kind == PCS_FLOAT ? check_mvf : check_mp)(k);
-            checked = true;
-        }
-        if (!checked) fail_msg("no check for %s", k->op);
+    for (const pcs_kernel *k = pcs_kernel_table; k->name; k++) {
+        if (k->format && !k->format->fields) fail_msg("%s is of no format with panels", k->name);
+        if ((k->needs & cpu) == k->needs) checks[k->op](k);
+        else print_message("not on this machine: %s/%s\n", k->name, k->isa);
     }
 #ifdef __x86_64__
-    if (cpu & PCS_CPU_AVX512VNNI) check_mp(&(pcs_kernel){ "mp", "amx, emulated", PCS_CPU_AVX512VNNI, pcs_mp_amx_emulated });
+    const pcs_kernel emulated = { PCS_DO_mp, "mp", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .mp = pcs_mp_amx_emulated } };
+    const pcs_kernel bf16 = { PCS_DO_mp_bf16, "mp_bf16", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .mp_bf16 = pcs_mp_bf16_amx_emulated } };
+    if (cpu & PCS_CPU_AVX512VNNI) check_mp(&emulated);
     else print_message("not on this machine: mp/amx, emulated\n");
+    if (cpu & PCS_CPU_AVX512VNNI && __builtin_cpu_supports("avx512bf16")) check_mp_bf16(&bf16);
+    else print_message("not on this machine: mp_bf16/amx, emulated\n");
 #endif
+}
+
+/* Every operation has a scalar row, or is of a format; levels choose the first row that they can run. */
+static void test_found(void **state)
+{
+    (void)state;
+    for (int op = 0; op < PCS_OPERATIONS; op++) {
+        bool of_format = false;
+        for (const pcs_kernel *k = pcs_kernel_table; k->name; k++) of_format |= (int)k->op == op && k->format;
+        const pcs_kernel *k = pcs_kernel_find((pcs_operation)op, NULL, PCS_CPU_SCALAR);
+        if (!of_format && (!k || strcmp(k->isa, "scalar"))) fail_msg("operation %d has no scalar row", op);
+    }
+    const pcs_kernels none = pcs_kernels_for(PCS_CPU_SCALAR), all = pcs_kernels_for(pcs_cpu_flags());
+    assert_true(none.mp == pcs_mp_scalar && none.column_huber == pcs_column_huber_scalar);
+    assert_true(all.mp == pcs_kernel_find(PCS_DO_mp, NULL, pcs_cpu_flags())->run.mp);
 }
 
 /* mp against the plain sum of products, within rounding: |error| <= eps * (k + 8) * sum |w| |x|, with x the quantized activations. */
@@ -530,23 +564,14 @@ static void test_mp_value(void **state)
 static void test_accumulators(void **state)
 {
     (void)state;
-    static const char *const kernels[] = {
-#define KERNEL(op, isa, needs) #op "/" #isa,
-#include "kernel/kernels.def"
-#undef KERNEL
-    };
     size_t n;
     const pcs_accumulator *all = pcs_accumulators(&n);
-    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
-        const bool few = !strncmp(kernels[i], "mv_", 3);
-        if ((!few && strncmp(kernels[i], "mp/", 3)) || strstr(kernels[i], "f16/") || strstr(kernels[i], "f32/")) continue;
+    for (const pcs_kernel *row = pcs_kernel_table; row->name; row++) {
+        if (row->op != PCS_DO_mv && row->op != PCS_DO_mp) continue;
         bool found = false;
-        char name[64];
-        for (size_t k = 0; k < n; k++) {
-            snprintf(name, sizeof name, "%s/%s", all[k].kernel, all[k].isa);
-            found |= few ? !strcmp(all[k].kernel, "mv") && !strcmp(all[k].isa, strchr(kernels[i], '/') + 1) : !strcmp(name, kernels[i]);
-        }
-        if (!found) fail_msg("%s has no row in accumulators.def", kernels[i]);
+        for (size_t k = 0; k < n; k++)
+            found |= !strcmp(all[k].kernel, row->op == PCS_DO_mv ? "mv" : "mp") && !strcmp(all[k].isa, row->isa);
+        if (!found) fail_msg("%s/%s has no row in accumulators.def", row->name, row->isa);
     }
     uint64_t seed = 3;
     for (size_t k = 0; k < n; k++) {
@@ -574,6 +599,6 @@ static void test_accumulators(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all), cmocka_unit_test(test_mp_value), cmocka_unit_test(test_accumulators) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all), cmocka_unit_test(test_found), cmocka_unit_test(test_mp_value), cmocka_unit_test(test_accumulators) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

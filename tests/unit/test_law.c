@@ -1,5 +1,4 @@
-/* Laws: gradients of every row against differences, columns at every level, expressions, files, tables, inversions. */
-#include "law/columns.h"
+/* Laws: gradients of every row against differences, expressions, files, tables, inversions. */
 #include "law/evaluate.h"
 #include "law/fit.h"
 #include "law/saved.h"
@@ -7,41 +6,6 @@
 
 #include <math.h>
 #include <unistd.h>
-
-/* ---- columns ----------------------------------------------------------------------------------------------------- */
-
-static void test_columns(void **state)
-{
-    (void)state;
-    enum { N = 256 };
-    const pcs_columns *levels[3] = { &pcs_columns_any };
-    int n = 1;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) levels[n++] = &pcs_columns_avx2;
-    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        levels[n++] = &pcs_columns_avx512;
-#endif
-    double x[N], y[N], want[N], got[N], share[3][N], kept[3][N];
-    for (int i = 0; i < N; i++) x[i] = -40 + 0.31 * i, y[i] = exp(-60 + 0.5 * i);
-    x[0] = -1e300, x[1] = 1e300, x[2] = NAN, y[0] = 0, y[1] = -1, y[2] = INFINITY, y[3] = 1e-320;
-    for (int l = 0; l < n; l++) {
-        levels[l]->exp(got, x, N);
-        for (int i = 3; i < N; i++) assert_true(fabs(got[i] / exp(x[i]) - 1) < 5e-16);
-        assert_true(got[0] == 0 && isinf(got[1]) && isnan(got[2]));
-        levels[l]->log(got, y, N);
-        for (int i = 4; i < N; i++) assert_true(fabs(got[i] - log(y[i])) <= 3e-16 * fmax(1, fabs(log(y[i]))));
-        assert_true(got[0] == -INFINITY && isnan(got[1]) && isinf(got[2]));
-        double *const shares[] = { share[0], share[1], share[2] };
-        const double *const terms[] = { x + 8, want, y + 100 };
-        const int step[] = { 1, 0, 1 };
-        want[0] = 3;
-        levels[l]->lse(got, shares, terms, step, 3, 64);
-        for (int i = 0; i < 64; i++) assert_true(fabs(share[0][i] + share[1][i] + share[2][i] - 1) < 1e-14);
-        if (l) assert_memory_equal(share, kept, sizeof share);
-        else memcpy(kept, share, sizeof share);
-    }
-}
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
@@ -431,9 +395,9 @@ static void test_saved(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_columns),     cmocka_unit_test(test_gradients),
-                                        cmocka_unit_test(test_expressions), cmocka_unit_test(test_refused),
-                                        cmocka_unit_test(test_inversions),  cmocka_unit_test(test_recovery),
-                                        cmocka_unit_test(test_tables),      cmocka_unit_test(test_saved) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_gradients), cmocka_unit_test(test_expressions),
+                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_inversions),
+                                        cmocka_unit_test(test_recovery), cmocka_unit_test(test_tables),
+                                        cmocka_unit_test(test_saved) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

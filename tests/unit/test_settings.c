@@ -1,7 +1,7 @@
 /* test_settings - config.json of transformers' folders: what becomes which key, and what is refused by name. */
 #include "test.h"
 
-#include "model/model.h"
+#include "graph/arch.h"
 
 #include <math.h>
 #include <sys/stat.h>

@@ -2,6 +2,8 @@
  * layer are the result; `precis run --embed` pools them. */
 #include "graph/arch.h"
 
+#include "base/json.h"
+
 static precis_value layer(pcs_builder *b, int i, precis_value x)
 {
     const int64_t n = b->lm->width;
@@ -42,6 +44,13 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     return g->error ? pcs_fail(m->ctx, g->error, "%s", g->message) : PRECIS_OK;
 }
 
+static precis_status write(const precis_model *m, pcs_buf *b)
+{
+    const pcs_tensor *kinds = pcs_model_part(m, -1, PCS_ROLE_token_types, PCS_END_weight);
+    return pcs_buf_printf(b, ",\n \"hidden_act\": \"gelu\",\n \"type_vocab_size\": %lld",
+                          kinds ? (long long)pcs_tensor_rows(kinds) : 0);
+}
+
 const pcs_arch pcs_arch_bert = {
     "bert", build,
     .keys = PCS_KEYS " attention.layer_norm_epsilon tokenizer.ggml.token_type_count",
@@ -50,4 +59,37 @@ const pcs_arch pcs_arch_bert = {
                "attn_output.bias attn_output_norm.weight attn_output_norm.bias ffn_up.weight ffn_up.bias "
                "ffn_down.weight ffn_down.bias layer_output_norm.weight layer_output_norm.bias",
     .needs = "attn_output.bias attn_output_norm.bias ffn_up.bias ffn_down.bias layer_output_norm.bias",
+    .encoder = true,
+    .learned_positions = true,
+    .hf = {
+        .types = (const pcs_hf_type[]){ { "bert", "BertModel", 1e-12, NULL }, { 0 } },
+        .whole = (const pcs_hf_part[]){ { "embeddings.word_embeddings", PCS_ROLE_token_embd },
+                                        { "embeddings.position_embeddings", PCS_ROLE_position_embd },
+                                        { "embeddings.token_type_embeddings", PCS_ROLE_token_types },
+                                        { "embeddings.LayerNorm", PCS_ROLE_token_embd_norm },
+                                        { 0 } },
+        .layers = "encoder.layer",
+        .parts = (const pcs_hf_part[]){ { "attention.self.query", PCS_ROLE_attn_q },
+                                        { "attention.self.key", PCS_ROLE_attn_k },
+                                        { "attention.self.value", PCS_ROLE_attn_v },
+                                        { "attention.output.dense", PCS_ROLE_attn_output },
+                                        { "attention.output.LayerNorm", PCS_ROLE_attn_output_norm },
+                                        { "intermediate.dense", PCS_ROLE_ffn_up },
+                                        { "output.dense", PCS_ROLE_ffn_down },
+                                        { "output.LayerNorm", PCS_ROLE_layer_output_norm },
+                                        { 0 } },
+        .numbers = (const pcs_hf_number[]){
+            PCS_HF_NUMBERS,
+            { "layer_norm_eps", "attention.layer_norm_epsilon", PCS_HF_BOTH | PCS_HF_REAL },
+            PCS_HF_WORDS,
+            { 0 },
+        },
+        .fixed = (const pcs_hf_fixed[]){ { "is_decoder", 0, NULL },
+                                         { "position_embedding_type", 0, "absolute" },
+                                         { 0 } },
+        .act_key = "hidden_act",
+        .acts = "gelu",
+        .layer_norm = true,
+        .write = write,
+    },
 };

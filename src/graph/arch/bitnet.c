@@ -4,18 +4,31 @@
 
 static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
 {
-    pcs_builder b;
-    const precis_status st = pcs_builder_open(&b, m, g, lm);
-    if (st) return st;
     const char *act = pcs_model_string(m, "bitnet.feed_forward.activation");
-    return pcs_llama_graph(&b, false, act && !strcmp(act, "relu2") ? "relu2glu" : "swiglu");
+    const bool squared = act && !strcmp(act, "relu2");
+    const pcs_decoder d = { .head_norms = PCS_IF_THERE, .inner_norms = true,
+                            .activation = squared ? "relu2glu" : "swiglu" };
+    return pcs_decoder_build(m, g, lm, &d);
 }
 
 const pcs_arch pcs_arch_bitnet = {
-    "bitnet", build,
+    "bitnet",
+    build,
     .keys = PCS_KEYS_RMS,
     .tensors = "token_embd.weight output_norm.weight rope_freqs.weight " PCS_ATTN " " PCS_FFN " "
                "attn_sub_norm.weight "
                "ffn_sub_norm.weight",
     .needs = "attn_sub_norm.weight ffn_sub_norm.weight",
+    .hf = {
+        .types = (const pcs_hf_type[]){ { "bitnet", "BitNetForCausalLM", 1e-5, NULL }, { 0 } },
+        .whole = pcs_hf_whole,
+        .layers = PCS_HF_LAYERS,
+        .parts = pcs_hf_parts,
+        .numbers = pcs_hf_numbers,
+        .act_key = "hidden_act",
+        .acts = "silu relu2",
+        .act = "silu",
+        .act_kept = "relu2",
+        .act_said = "SiLU",
+    },
 };

@@ -1,47 +1,32 @@
-/* llama - RMS norm, rotary attention with grouped heads, SwiGLU (Touvron et al. 2023). GGUF stores q and k
- * rows so that rotary pairs are neighbours. Mistral is the same with a window, Mixtral with experts. */
+/* llama - RMS norm, rotary attention with grouped heads, SwiGLU (Touvron et al. 2023). GGUF stores q and k rows so that
+ * rotary pairs are neighbours. Mistral is the same with a window, Mixtral with experts. */
 #include "graph/arch.h"
 
-#include <stdio.h>
-
-static precis_value layer(pcs_builder *b, int i, precis_value x, precis_value table, bool interleaved, const char *activation)
-{
-    const int64_t n = b->lm->width, values = (int64_t)b->heads * b->value_dim;
-    precis_value qkv[3];
-    const precis_attr rope[] = { precis_attr_int("dim", b->key_dim), precis_attr_int("interleaved", interleaved), { 0 } };
-    precis_value h = pcs_norm(b, i, "attn_norm", x, n, false);
-    pcs_qkv(b, i, h, qkv);
-    qkv[0] = PCS_NODE(b, "rope", i, "q_rope", rope, pcs_norm(b, i, "attn_q_norm", qkv[0], b->key_dim, true), table);
-    qkv[1] = PCS_NODE(b, "rope", i, "k_rope", rope, pcs_norm(b, i, "attn_k_norm", qkv[1], b->key_dim, true), table);
-    h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2]);
-    h = pcs_linear(b, i, "attn_output", pcs_norm(b, i, "attn_sub_norm", h, values, true), n, values);
-    x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, h);
-    h = pcs_ffn(b, i, pcs_norm(b, i, "ffn_norm", x, n, false), activation);
-    return PCS_NODE(b, "add", i, "ffn_residual", NULL, x, h);
-}
-
-precis_status pcs_llama_graph(pcs_builder *b, bool interleaved, const char *activation)
-{
-    pcs_lm *lm = b->lm;
-    precis_value x = pcs_embed(b, 1.0);
-    const precis_value table = pcs_rope_table(b, "rope_table", b->rope_base, true);
-    for (uint32_t i = 0; i < lm->layers && !b->g->error; i++) {
-        x = layer(b, (int)i, x, table, interleaved, activation);
-        if (x >= 0) b->g->values[x].cut = true;
-    }
-    return pcs_logits(b, pcs_norm(b, -1, "output_norm", x, lm->width, false));
-}
-
-static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
-{
-    pcs_builder b;
-    const precis_status st = pcs_builder_open(&b, m, g, lm);
-    return st ? st : pcs_llama_graph(&b, true, "swiglu");
-}
-
 const pcs_arch pcs_arch_llama = {
-    "llama", build,
+    "llama",
+    .decoder = &(const pcs_decoder){ .interleaved = true, .head_norms = PCS_IF_THERE, .inner_norms = true,
+                                     .activation = "swiglu" },
     .keys = PCS_KEYS_RMS,
     .tensors = PCS_ENDS " " PCS_ATTN " " PCS_FFN " " PCS_EXPERTS " " PCS_QKV_BIASES " "
                "attn_output.bias ffn_gate.bias ffn_up.bias ffn_down.bias",
+    .windows = PCS_WINDOWS_ALL,
+    .hf = {
+        .types = (const pcs_hf_type[]){ { "mixtral", "MixtralForCausalLM", 1e-5, "expert_count" },
+                                        { "mistral", "MistralForCausalLM", 1e-6, "attention.sliding_window" },
+                                        { "llama", "LlamaForCausalLM", 1e-6, NULL },
+                                        { 0 } },
+        .whole = pcs_hf_whole,
+        .layers = PCS_HF_LAYERS,
+        .parts = (const pcs_hf_part[]){ PCS_HF_SELF_ATTN, PCS_HF_MLP,
+                                        { "post_attention_layernorm", PCS_ROLE_ffn_norm },
+                                        { "block_sparse_moe.gate", PCS_ROLE_ffn_gate_inp },
+                                        { "block_sparse_moe.experts.*.w1", PCS_ROLE_ffn_gate_exps },
+                                        { "block_sparse_moe.experts.*.w3", PCS_ROLE_ffn_up_exps },
+                                        { "block_sparse_moe.experts.*.w2", PCS_ROLE_ffn_down_exps },
+                                        { 0 } },
+        .numbers = (const pcs_hf_number[]){ PCS_HF_NUMBERS, PCS_HF_WORDS, PCS_HF_EXPERTS("num_local_experts"), { 0 } },
+        .fixed = (const pcs_hf_fixed[]){ { "use_bidirectional_attention", 0, NULL }, { 0 } },
+        PCS_HF_SILU,
+        .interleaved = true,
+    },
 };

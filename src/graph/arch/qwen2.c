@@ -1,16 +1,18 @@
 /* qwen2 - as llama, with biases on q, k and v, and rotary pairs half a head apart (Yang et al. 2024). */
 #include "graph/arch.h"
 
-static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
-{
-    pcs_builder b;
-    const precis_status st = pcs_builder_open(&b, m, g, lm);
-    if (st) return st;
-    return pcs_llama_graph(&b, false, "swiglu");
-}
-
 const pcs_arch pcs_arch_qwen2 = {
-    "qwen2", build,
+    "qwen2",
+    .decoder = &(const pcs_decoder){ .head_norms = PCS_IF_THERE, .inner_norms = true, .activation = "swiglu" },
     .keys = PCS_KEYS_RMS,
     .tensors = PCS_ENDS " " PCS_ATTN " " PCS_FFN " " PCS_QKV_BIASES " " "output.bias",
+    .hf = {
+        .types = (const pcs_hf_type[]){ { "qwen2", "Qwen2ForCausalLM", 1e-6, NULL }, { 0 } },
+        .whole = pcs_hf_whole,
+        .layers = PCS_HF_LAYERS,
+        .parts = pcs_hf_parts,
+        .numbers = pcs_hf_numbers,
+        PCS_HF_SILU,
+        .asked_windows = true,
+    },
 };

@@ -2,17 +2,19 @@
  * et al. 2025, section 2). */
 #include "graph/arch.h"
 
-static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
-{
-    pcs_builder b;
-    const precis_status st = pcs_builder_open(&b, m, g, lm);
-    if (st) return st;
-    return pcs_llama_graph(&b, false, "swiglu");
-}
-
 const pcs_arch pcs_arch_qwen3 = {
-    "qwen3", build,
+    "qwen3",
+    .decoder = &(const pcs_decoder){ .head_norms = PCS_IF_THERE, .inner_norms = true, .activation = "swiglu" },
     .keys = PCS_KEYS_RMS,
     .tensors = PCS_ENDS " " PCS_ATTN " " PCS_FFN " " "attn_q_norm.weight attn_k_norm.weight cls.output.weight",
     .needs = "attn_q_norm.weight attn_k_norm.weight",
+    .hf = {
+        .types = (const pcs_hf_type[]){ { "qwen3", "Qwen3ForCausalLM", 1e-6, NULL }, { 0 } },
+        .whole = pcs_hf_whole,
+        .layers = PCS_HF_LAYERS,
+        .parts = pcs_hf_parts,
+        .numbers = pcs_hf_numbers,
+        PCS_HF_SILU,
+        .asked_windows = true,
+    },
 };

@@ -17,12 +17,14 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (uint64_t i = begin; i < end; i++) y[i] = a[i] + b[i];
 }
 
-static void backward(const pcs_call *c, const float *dout, float *const *din)
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    for (int64_t i = 0; i < pcs_arg_count(&c->out[0]); i++) {
-        if (din[0]) din[0][i] += dout[i];
-        if (din[1]) din[1][i] += dout[i];
-    }
+    uint64_t begin, end;
+    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
+    for (uint32_t k = 0; k < 2; k++)
+        for (uint64_t i = begin; g->in[k] && i < end; i++) g->in[k][i] += g->out[0][i];
 }
 
-const pcs_op pcs_op_add = { .name = "add", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .backward = backward };
+const pcs_op pcs_op_add = {
+    .name = "add", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .backward = backward,
+};

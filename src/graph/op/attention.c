@@ -85,6 +85,7 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
         memcpy(q + r * d->group * kv->kd, (const float *)c->in[0].data + (t0 + r) * d->qrow + head * d->group * kv->kd, d->group * kv->kd * sizeof *q);
     }
     lo &= ~(size_t)15;
+    const size_t reach = hi;
     hi = (hi + 15) & ~(size_t)15;
     const size_t keys = hi - lo;
     const bool few = pcs_kv_few(kv, m);
@@ -99,8 +100,10 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
         const size_t p = d->causal ? (size_t)pos[t0 + r / d->group] : end, first = p + 1 > window ? p + 1 - window : 0;
         softmax_row(c, s + r * keys, lo, hi, first, p);
     }
-    for (size_t j = lo; j < hi; j += VALUES) {
-        const size_t n = hi - j < VALUES ? hi - j : VALUES;
+    /* Values of tokens that were computed, no others: what lies behind them in the last tile of keys may be no number,
+     * which a weight of 0 does not make one. */
+    for (size_t j = lo; j < reach; j += VALUES) {
+        const size_t n = reach - j < VALUES ? reach - j : VALUES;
         if (few) {
             pcs_kv_mix(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)j, (uint32_t)n, s + (j - lo), keys, m, y, j > lo, &span);
             continue;
@@ -135,4 +138,5 @@ const pcs_op pcs_op_attention = {
     .name = "attention", .min_in = 4, .max_in = 4, .attends = attends,
     .attrs = PCS_ATTR_TABLE(PCS_REAL("scale", 1), PCS_INT("window", 0), PCS_REAL("cap", 0), PCS_INT("causal", 1)),
     .infer = infer, .eval = eval, .scratch = scratch,
+    .not_differentiable = "its keys and values lie in a cache: attention_full has gradients",
 };

@@ -32,7 +32,21 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         }
 }
 
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const int64_t h = c->in[0].shape[2], w = c->in[0].shape[3], oh = c->out[0].shape[2], ow = c->out[0].shape[3];
+    const int64_t size = c->attr[SIZE].integer, stride = c->attr[STRIDE].integer,
+                  planes = c->in[0].shape[0] * c->in[0].shape[1];
+    for (int64_t p = ith; g->in[0] && p < planes; p += nth)
+        for (int64_t o = 0; o < oh * ow; o++) {
+            float *dx = g->in[0] + (p * h + o / ow * stride) * w + o % ow * stride;
+            const float each = g->out[0][p * oh * ow + o] / (float)(size * size);
+            for (int64_t i = 0; i < size * size; i++) dx[i / size * w + i % size] += each;
+        }
+}
+
 const pcs_op pcs_op_avg_pool = {
     .name = "avg_pool", .min_in = 1, .max_in = 1,
     .attrs = PCS_ATTR_TABLE(PCS_INT("size", 2), PCS_INT("stride", 2)), .infer = infer, .eval = eval,
+    .backward = backward,
 };

@@ -72,6 +72,23 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *out = &c->out[0];
+    const uint32_t axis = axis_of(c->attr, out->dims);
+    size_t inner = 1, before = 0;
+    for (uint32_t k = axis + 1; k < out->dims; k++) inner *= (size_t)out->shape[k];
+    const size_t row = (size_t)out->shape[axis] * inner;
+    for (uint32_t i = 0; i < c->n_in; i++) {
+        const size_t part = (size_t)c->in[i].shape[axis] * inner;
+        uint64_t begin, end;
+        pcs_share((uint64_t)pcs_arg_count(&c->in[i]), 64, ith, nth, &begin, &end);
+        for (uint64_t e = begin; g->in[i] && e < end; e++) g->in[i][e] += g->out[0][e / part * row + before + e % part];
+        before += part;
+    }
+}
+
 const pcs_op pcs_op_concat = {
     .name = "concat", .min_in = 1, .max_in = MANY, .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0)), .infer = infer, .eval = eval,
+    .backward = backward,
 };

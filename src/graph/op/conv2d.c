@@ -52,8 +52,84 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                 ((float *)c->out[0].data)[((int64_t)p * oh + y) * ow + x] = point(c, p / (size_t)c->out[0].shape[1], p % (size_t)c->out[0].shape[1], y, x);
 }
 
+/* The walk over everything that one number of the result is made of; both gradients take it, each for what a thread
+ * has. */
+typedef struct {
+    int64_t h, w, kh, kw, in, out, oh, ow, stride, pad, per; /* per: outputs of a group */
+} walk;
+
+static walk walk_of(const pcs_call *c)
+{
+    const pcs_arg *x = &c->in[0], *w = &c->in[1], *y = &c->out[0];
+    return (walk){ x->shape[2],
+                   x->shape[3],
+                   w->shape[2],
+                   w->shape[3],
+                   w->shape[1],
+                   w->shape[0],
+                   y->shape[2],
+                   y->shape[3],
+                   c->attr[STRIDE].integer,
+                   c->attr[PAD].integer,
+                   w->shape[0] / c->attr[GROUPS].integer };
+}
+
+/* Of picture b's channel `channel`: from each output of its group what the kernel laid there. */
+static void by_picture(const pcs_call *c, const walk *k, const float *dout, float *dx, int64_t b, int64_t channel)
+{
+    const int64_t group = channel / k->in, i = channel % k->in;
+    float *plane = dx + (b * c->in[0].shape[1] + channel) * k->h * k->w;
+    for (int64_t o = group * k->per; o < (group + 1) * k->per; o++)
+        for (int64_t at = 0; at < k->oh * k->ow; at++) {
+            const float d = dout[(b * k->out + o) * k->oh * k->ow + at];
+            const float *w = (const float *)c->in[1].data + (o * k->in + i) * k->kh * k->kw;
+            for (int64_t e = 0; e < k->kh * k->kw; e++) {
+                const int64_t y = at / k->ow * k->stride + e / k->kw - k->pad,
+                              x = at % k->ow * k->stride + e % k->kw - k->pad;
+                if (y >= 0 && y < k->h && x >= 0 && x < k->w) plane[y * k->w + x] += d * w[e];
+            }
+        }
+}
+
+/* One number of the weights: of output o, input i of its group, place e of the kernel. */
+static float by_weight(const pcs_call *c, const walk *k, const float *dout, int64_t o, int64_t i, int64_t e)
+{
+    const int64_t channel = o / k->per * k->in + i;
+    double sum = 0;
+    for (int64_t b = 0; b < c->in[0].shape[0]; b++)
+        for (int64_t at = 0; at < k->oh * k->ow; at++) {
+            const int64_t y = at / k->ow * k->stride + e / k->kw - k->pad,
+                          x = at % k->ow * k->stride + e % k->kw - k->pad;
+            if (y < 0 || y >= k->h || x < 0 || x >= k->w) continue;
+            const float *plane = (const float *)c->in[0].data + (b * c->in[0].shape[1] + channel) * k->h * k->w;
+            sum += (double)dout[(b * k->out + o) * k->oh * k->ow + at] * plane[y * k->w + x];
+        }
+    return (float)sum;
+}
+
+static float by_bias(const walk *k, const float *dout, int64_t batch, int64_t o)
+{
+    double sum = 0;
+    for (int64_t b = 0; b < batch; b++)
+        for (int64_t at = 0; at < k->oh * k->ow; at++) sum += dout[(b * k->out + o) * k->oh * k->ow + at];
+    return (float)sum;
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const walk k = walk_of(c);
+    const int64_t channels = c->in[0].shape[1], batch = c->in[0].shape[0];
+    for (int64_t p = ith; g->in[0] && p < batch * channels; p += nth)
+        by_picture(c, &k, g->out[0], g->in[0], p / channels, p % channels);
+    for (int64_t r = ith; g->in[1] && r < k.out * k.in; r += nth)
+        for (int64_t e = 0; e < k.kh * k.kw; e++)
+            g->in[1][r * k.kh * k.kw + e] += by_weight(c, &k, g->out[0], r / k.in, r % k.in, e);
+    for (int64_t o = ith; c->n_in > 2 && g->in[2] && o < k.out; o += nth)
+        g->in[2][o] += by_bias(&k, g->out[0], batch, o);
+}
+
 const pcs_op pcs_op_conv2d = {
     .name = "conv2d", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .result_axis = 2,
     .attrs = PCS_ATTR_TABLE(PCS_INT("stride", 1), PCS_INT("pad", 0), PCS_INT("groups", 1)),
-    .infer = infer, .eval = eval,
+    .infer = infer, .eval = eval, .backward = backward,
 };

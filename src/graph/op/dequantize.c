@@ -45,4 +45,5 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 const pcs_op pcs_op_dequantize = {
     .name = "dequantize", .min_in = 1, .max_in = 1, .decodes = true, .infer = infer, .eval = eval,
+    .not_differentiable = "it decodes what is stored: parameters are f32",
 };

@@ -37,12 +37,18 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 static size_t scratch(const pcs_call *c) { return c->in[1].dtype == PCS_STORED ? (size_t)pcs_row_bytes(c->in[1].format, (uint64_t)c->in[1].shape[1]) + 64 : 0; }
 
-static void backward(const pcs_call *c, const float *dout, float *const *din)
+/* A thread has columns of the table, for all tokens: rows that many tokens share would not be shared out evenly. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
     const size_t k = (size_t)c->in[1].shape[1];
     const int32_t *ids = c->in[0].data;
-    for (size_t t = 0; din[1] && t < (size_t)c->in[0].shape[0]; t++)
-        for (size_t i = 0; i < k; i++) din[1][row_of(c, ids[t]) * k + i] += dout[t * k + i] * (float)c->attr[SCALE].real;
+    const float scale = (float)c->attr[SCALE].real;
+    uint64_t begin, end;
+    pcs_share(k, 16, ith, nth, &begin, &end);
+    for (size_t t = 0; g->in[1] && t < (size_t)c->in[0].shape[0]; t++) {
+        float *row = g->in[1] + row_of(c, ids[t]) * k;
+        for (size_t i = begin; i < end; i++) row[i] += g->out[0][t * k + i] * scale;
+    }
 }
 
 const pcs_op pcs_op_embedding = {

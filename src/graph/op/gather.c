@@ -54,11 +54,17 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         memcpy((char *)c->out[0].data + t * part, (const char *)x->data + index_at(&c->in[1], t, x->shape[0]) * part, part);
 }
 
-static void backward(const pcs_call *c, const float *dout, float *const *din)
+/* A thread has some rows of x, and looks for them among all indices. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
     const size_t count = (size_t)pcs_arg_count(&c->in[1]), part = count ? (size_t)pcs_arg_count(&c->out[0]) / count : 0;
-    for (size_t t = 0; din[0] && t < count; t++)
-        for (size_t i = 0; i < part; i++) din[0][index_at(&c->in[1], t, c->in[0].shape[0]) * part + i] += dout[t * part + i];
+    uint64_t begin, end;
+    pcs_share((uint64_t)c->in[0].shape[0], 1, ith, nth, &begin, &end);
+    for (size_t t = 0; g->in[0] && t < count; t++) {
+        const size_t at = index_at(&c->in[1], t, c->in[0].shape[0]);
+        if (at < begin || at >= end) continue;
+        for (size_t i = 0; i < part; i++) g->in[0][at * part + i] += g->out[0][t * part + i];
+    }
 }
 
 const pcs_op pcs_op_gather = {

@@ -3,7 +3,7 @@
 #include "base/hadamard.h"
 #include "graph/graph.h"
 
-enum { DIM };
+enum { DIM, TRANSPOSED };
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -13,17 +13,43 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return pcs_infer_like(g, n, 0, out);
 }
 
+/* transposed=1: by the matrix that undoes the other. */
+static void turn(float *x, size_t n, bool transposed)
+{
+    if (transposed) pcs_hadamard_transposed(x, n);
+    else pcs_hadamard(x, n);
+}
+
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t dim = (size_t)c->attr[DIM].integer, n = (size_t)pcs_arg_count(&c->in[0]) / dim;
     for (size_t r = n * ith / nth; r < n * (ith + 1) / nth; r++) {
         float *y = (float *)c->out[0].data + r * dim;
         memcpy(y, (const float *)c->in[0].data + r * dim, dim * sizeof *y);
-        pcs_hadamard(y, dim);
+        turn(y, dim, c->attr[TRANSPOSED].integer != 0);
     }
 }
 
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const size_t dim = (size_t)c->attr[DIM].integer, n = (size_t)pcs_arg_count(&c->in[0]) / dim;
+    float *d = (float *)(c->scratch + ith * c->scratch_size);
+    for (size_t r = n * ith / nth; g->in[0] && r < n * (ith + 1) / nth; r++) {
+        memcpy(d, g->out[0] + r * dim, dim * sizeof *d);
+        turn(d, dim, !c->attr[TRANSPOSED].integer);
+        for (size_t i = 0; i < dim; i++) g->in[0][r * dim + i] += d[i];
+    }
+}
+
+static size_t scratch_back(const pcs_call *c) { return (size_t)c->attr[DIM].integer * sizeof(float); }
+
 const pcs_op pcs_op_hadamard = {
-    .name = "hadamard", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_INT("dim", 2)), .infer = infer,
+    .name = "hadamard",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("dim", 2), PCS_INT("transposed", 0)),
+    .infer = infer,
     .eval = eval,
+    .backward = backward,
+    .scratch_back = scratch_back,
 };

@@ -15,7 +15,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    pcs_kv *kv = c->in[0].data;
+    const pcs_kv *kv = c->in[0].data;
     const size_t rows = (size_t)c->in[1].shape[0];
     const float *k = c->in[1].data, *v = c->in[2].data;
     const int32_t *pos = c->in[3].data, *seq = c->in[4].data;
@@ -26,4 +26,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 /* view: the state is one object; the new value names its later content. */
-const pcs_op pcs_op_kv_append = { .name = "kv_append", .min_in = 5, .max_in = 5, .view = true, .infer = infer, .eval = eval };
+const pcs_op pcs_op_kv_append = {
+    .name = "kv_append", .min_in = 5, .max_in = 5, .view = true, .infer = infer, .eval = eval,
+    .not_differentiable = "it writes to a cache",
+};

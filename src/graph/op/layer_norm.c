@@ -23,6 +23,16 @@ static float lanes_sum(float *lane)
     return lane[0];
 }
 
+/* Mean of a row and 1 / its deviation. */
+static void statistics(const pcs_call *c, const float *x, size_t n, float *mean, float *inverse)
+{
+    float sum[16] = { 0 }, squares[16] = { 0 };
+    for (size_t i = 0; i < n; i++) sum[i % 16] += x[i];
+    *mean = lanes_sum(sum) / (float)n;
+    for (size_t i = 0; i < n; i++) squares[i % 16] += (x[i] - *mean) * (x[i] - *mean);
+    *inverse = 1.0f / pcs_sqrtf(lanes_sum(squares) / (float)n + (float)c->attr[EPS].real);
+}
+
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]);
@@ -31,16 +41,45 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_share(rows, 1, ith, nth, &begin, &end);
     for (size_t r = begin; r < end; r++) {
         const float *x = (const float *)c->in[0].data + r * n;
-        float *y = (float *)c->out[0].data + r * n, sum[16] = { 0 }, squares[16] = { 0 };
-        for (size_t i = 0; i < n; i++) sum[i % 16] += x[i];
-        const float mean = lanes_sum(sum) / (float)n;
-        for (size_t i = 0; i < n; i++) squares[i % 16] += (x[i] - mean) * (x[i] - mean);
-        const float s = 1.0f / pcs_sqrtf(lanes_sum(squares) / (float)n + (float)c->attr[EPS].real);
+        float *y = (float *)c->out[0].data + r * n, mean, s;
+        statistics(c, x, n, &mean, &s);
         for (size_t i = 0; i < n; i++) y[i] = (x[i] - mean) * s * w[i] + (b ? b[i] : 0.0f);
+    }
+}
+
+static void by_row(const pcs_call *c, const float *d, const float *x, float *dx, size_t n)
+{
+    const float *w = c->in[1].data;
+    float mean, s;
+    statistics(c, x, n, &mean, &s);
+    double sum = 0, dot = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)d[i] * w[i];
+        dot += (double)d[i] * w[i] * ((double)x[i] - mean);
+    }
+    const float level = (float)(sum / (double)n), back = (float)(dot / (double)n * s * s);
+    for (size_t i = 0; i < n; i++) dx[i] += s * (d[i] * w[i] - level - (x[i] - mean) * back);
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]);
+    const float *x = c->in[0].data, *d = g->out[0];
+    float *const db = c->n_in > 2 ? g->in[2] : NULL;
+    uint64_t begin, end;
+    pcs_share(rows, 1, ith, nth, &begin, &end);
+    for (size_t r = begin; g->in[0] && r < end; r++) by_row(c, d + r * n, x + r * n, g->in[0] + r * n, n);
+    pcs_share(n, 16, ith, nth, &begin, &end);
+    for (size_t r = 0; (g->in[1] || db) && begin < end && r < rows; r++) {
+        float mean, s;
+        statistics(c, x + r * n, n, &mean, &s);
+        for (size_t i = begin; g->in[1] && i < end; i++) g->in[1][i] += d[r * n + i] * (x[r * n + i] - mean) * s;
+        for (size_t i = begin; db && i < end; i++) db[i] += d[r * n + i];
     }
 }
 
 const pcs_op pcs_op_layer_norm = {
     .name = "layer_norm", .by_rows = true, .min_in = 2, .max_in = 3,
     .attrs = PCS_ATTR_TABLE(PCS_REAL("eps", 1e-5)), .infer = infer, .eval = eval,
+    .backward = backward,
 };

@@ -2,7 +2,7 @@
  *
  * Reference: 16 rows of weights are decoded to f32 into a panel and summed in ascending k with fma, so
  * the result is the same on every machine. Fast: int8 activations for quantized weights (mp, or mv for a few tokens: the same bits); float weights as the
- * reference, by mv where they are packed: the same bits, too. */
+ * reference, by mv where they are packed: the same bits, too. In the arithmetic bf16 all of them by mp_bf16. */
 #include "base/pool.h"
 #include "graph/graph.h"
 
@@ -32,6 +32,7 @@ static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[1], floats = (1 + PANELS) * align64(64 * k) + align64(TILE * PANELS * 64), codes = align64(pcs_mp_scratch(k));
+    if (c->in[0].dtype == PCS_ACT_BF16) return align64(pcs_mp_bf16_scratch(k));
     return (c->in[0].dtype == PCS_ACT ? codes : floats) + 256;
 }
 
@@ -74,32 +75,107 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
     const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
-    pcs_kernel_fn *mv = w->dtype == PCS_STORED && m <= PCS_FEW ? pcs_few(c->kernels, w->format, k) : NULL;
+    const bool few = w->dtype == PCS_STORED && m <= PCS_FEW;
+    pcs_mv_fn *mv = few ? pcs_few(c->kernels, w->format, k) : NULL;
+    pcs_mvf_fn *mvf = few ? pcs_few_floats(c->kernels, w->format, k) : NULL;
     const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
     uint64_t begin, end;
     pcs_share(n, 16, ith, nth, &begin, &end);
-    if (x->dtype == PCS_ACT)
+    if (x->dtype == PCS_ACT_BF16)
+        c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, x->data,
+                                                 c->out[0].data, n, bias, c->scratch + ith * c->scratch_size, w->panels != NULL });
+    else if (x->dtype == PCS_ACT)
         (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, *(const pcs_act *)x->data, c->out[0].data, n, bias,
                                                    c->scratch + ith * c->scratch_size, w->panels != NULL });
-    else if (mv && w->panels)
-        mv(&(pcs_mvf_args){ w->format, w->panels, k, begin, end, m, x->data, c->out[0].data, n, bias });
+    else if (mvf && w->panels)
+        mvf(&(pcs_mvf_args){ w->format, w->panels, k, begin, end, m, x->data, c->out[0].data, n, bias });
     else eval(c, ith, nth);
 }
 
-static void backward(const pcs_call *c, const float *dout, float *const *din)
+/* The row of weights as numbers; memory: room for one in its own form and one in numbers. */
+static const float *weight_row(const pcs_call *c, size_t r, size_t k, float *numbers, uint8_t *bytes)
 {
-    const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
-    const float *x = c->in[0].data, *w = c->in[1].data;
-    for (size_t t = 0; t < m; t++)
-        for (size_t r = 0; r < n; r++) {
-            const float d = dout[t * n + r];
-            for (size_t i = 0; din[0] && i < k; i++) din[0][t * k + i] += d * w[r * k + i];
-            for (size_t i = 0; din[1] && i < k; i++) din[1][r * k + i] += d * x[t * k + i];
-            if (c->n_in > 2 && din[2]) din[2][r] += d;
+    const pcs_arg *w = &c->in[1];
+    if (w->dtype == PCS_F32) return (const float *)w->data + r * k;
+    pcs_decode_by(c->kernels, w->format, k, pcs_arg_row(w, r, k, bytes), numbers);
+    return numbers;
+}
+
+/* Gradients take rows of weights, or of tokens, so many at a time. */
+#define BACK 64
+
+static size_t scratch_back(const pcs_call *c)
+{
+    const size_t k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]), n = (size_t)c->in[1].shape[0];
+    const size_t depth = m > n ? m : n,
+                 row = align64(4 * k) + align64((size_t)(c->in[1].format ? pcs_row_bytes(c->in[1].format, k) : 0) + 64);
+    return align64(4 * BACK * depth) + align64(4 * 16 * PANELS * BACK) + align64(4 * BACK * depth) + row + 256;
+}
+
+/* dx[t][i] = sum_n d[t][n] w[n][i] for the columns [begin, end), n ascending. */
+static void by_input(const pcs_call *c, const float *d, float *dx, size_t begin, size_t end, char *mem)
+{
+    const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]),
+                 wide = 16 * PANELS;
+    const size_t depth = m > n ? m : n;
+    float *b = (float *)mem, *tile = (float *)(mem + align64(4 * BACK * depth));
+    float *numbers = (float *)((char *)tile + align64(4 * wide * BACK) + align64(4 * BACK * depth));
+    for (size_t i0 = begin; i0 < end; i0 += wide) {
+        const size_t count = end - i0 < wide ? end - i0 : wide;
+        memset(b, 0, n * wide * sizeof *b);
+        for (size_t r = 0; r < n; r++)
+            memcpy(b + r * wide, weight_row(c, r, k, numbers, (uint8_t *)numbers + align64(4 * k)) + i0,
+                   count * sizeof *b);
+        for (size_t t0 = 0; t0 < m; t0 += BACK) {
+            const size_t tokens = m - t0 < BACK ? m - t0 : BACK;
+            const pcs_gemm_args one = { d + t0 * n, n, b, wide, n, tokens, tile, wide, false };
+            c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, (count + 15) / 16, 16 });
+            for (size_t t = 0; t < tokens; t++)
+                for (size_t i = 0; i < count; i++) dx[(t0 + t) * k + i0 + i] += tile[t * wide + i];
         }
+    }
+}
+
+/* dw[r][i] = sum_t d[t][r] x[t][i] for the columns [begin, end), t ascending. */
+static void by_weights(const pcs_call *c, const float *d, float *dw, size_t begin, size_t end, char *mem)
+{
+    const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]),
+                 wide = 16 * PANELS;
+    const size_t depth = m > n ? m : n;
+    const float *x = c->in[0].data;
+    float *b = (float *)mem, *tile = (float *)(mem + align64(4 * BACK * depth));
+    float *turned = (float *)((char *)tile + align64(4 * wide * BACK));
+    for (size_t i0 = begin; i0 < end; i0 += wide) {
+        const size_t count = end - i0 < wide ? end - i0 : wide;
+        memset(b, 0, m * wide * sizeof *b);
+        for (size_t t = 0; t < m; t++) memcpy(b + t * wide, x + t * k + i0, count * sizeof *b);
+        for (size_t r0 = 0; r0 < n; r0 += BACK) {
+            const size_t rows = n - r0 < BACK ? n - r0 : BACK;
+            for (size_t t = 0; t < m; t++)
+                for (size_t r = 0; r < rows; r++) turned[r * m + t] = d[t * n + r0 + r];
+            const pcs_gemm_args one = { turned, m, b, wide, m, rows, tile, wide, false };
+            c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, (count + 15) / 16, 16 });
+            for (size_t r = 0; r < rows; r++)
+                for (size_t i = 0; i < count; i++) dw[(r0 + r) * k + i0 + i] += tile[r * wide + i];
+        }
+    }
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const size_t n = (size_t)c->in[1].shape[0], m = (size_t)pcs_arg_rows(&c->in[0]);
+    char *mem = c->scratch + ith * c->scratch_size;
+    uint64_t begin, end;
+    pcs_share((uint64_t)c->in[1].shape[1], 16, ith, nth, &begin, &end);
+    if (g->in[0]) by_input(c, g->out[0], g->in[0], begin, end, mem);
+    if (g->in[1]) by_weights(c, g->out[0], g->in[1], begin, end, mem);
+    pcs_share(n, 16, ith, nth, &begin, &end);
+    for (size_t t = 0; c->n_in > 2 && g->in[2] && t < m; t++)
+        for (size_t r = begin; r < end; r++) g->in[2][r] += g->out[0][t * n + r];
 }
 
 const pcs_op pcs_op_matmul = {
     .name = "matmul", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .reads_stored = 1,
-    .infer = infer, .eval = eval, .fast = fast, .scratch = scratch, .backward = backward,
+    .infer = infer, .eval = eval, .fast = fast, .scratch = scratch,
+    .backward = backward, .scratch_back = scratch_back,
 };

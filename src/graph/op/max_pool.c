@@ -32,7 +32,25 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         }
 }
 
+/* The first of the largest takes all, as eval keeps it. */
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const int64_t h = c->in[0].shape[2], w = c->in[0].shape[3], oh = c->out[0].shape[2], ow = c->out[0].shape[3];
+    const int64_t size = c->attr[SIZE].integer, stride = c->attr[STRIDE].integer,
+                  planes = c->in[0].shape[0] * c->in[0].shape[1];
+    for (int64_t p = ith; g->in[0] && p < planes; p += nth)
+        for (int64_t o = 0; o < oh * ow; o++) {
+            const int64_t at = (p * h + o / ow * stride) * w + o % ow * stride;
+            const float *x = (const float *)c->in[0].data + at;
+            int64_t best = 0;
+            for (int64_t i = 1; i < size * size; i++)
+                if (x[i / size * w + i % size] > x[best / size * w + best % size]) best = i;
+            g->in[0][at + best / size * w + best % size] += g->out[0][p * oh * ow + o];
+        }
+}
+
 const pcs_op pcs_op_max_pool = {
     .name = "max_pool", .min_in = 1, .max_in = 1,
     .attrs = PCS_ATTR_TABLE(PCS_INT("size", 2), PCS_INT("stride", 2)), .infer = infer, .eval = eval,
+    .backward = backward,
 };

@@ -23,6 +23,7 @@ static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[2];
     const size_t floats = 2 * align64(64 * k), codes = align64(pcs_mp_scratch(k));
+    if (c->in[0].dtype == PCS_ACT_BF16) return align64(pcs_mp_bf16_scratch(k));
     return (floats > codes ? floats : codes) + 256;
 }
 
@@ -68,8 +69,9 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
     const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0], top = (size_t)c->out[0].shape[1];
-    pcs_kernel_fn *mv = w->dtype == PCS_STORED ? pcs_few(c->kernels, w->format, k) : NULL;
-    if (x->dtype != PCS_ACT && (!mv || !w->panels)) {
+    pcs_mv_fn *mv = w->dtype == PCS_STORED ? pcs_few(c->kernels, w->format, k) : NULL;
+    pcs_mvf_fn *mvf = w->dtype == PCS_STORED ? pcs_few_floats(c->kernels, w->format, k) : NULL;
+    if (x->dtype != PCS_ACT && x->dtype != PCS_ACT_BF16 && (!mvf || !w->panels)) {
         eval(c, ith, nth);
         return;
     }
@@ -84,14 +86,109 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
             const uint8_t *panels = w->panels ? (const uint8_t *)w->panels + e * pcs_panels_bytes(w->format, k, n) : NULL;
             const size_t r = x->dims == 3 ? t * top + s : t;
             float *y = (float *)c->out[0].data + (t * top + s) * n;
-            if (x->dtype == PCS_ACT)
+            if (x->dtype == PCS_ACT_BF16)
+                c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_bf16_row(x->data, k, r), y, n, NULL, mem, panels != NULL });
+            else if (x->dtype == PCS_ACT)
                 (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_row(x->data, chunks, r), y, n, NULL, mem, panels != NULL });
-            else mv(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
+            else mvf(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
             scaled(c, e, y + begin, (size_t)(end - begin));
         }
+}
+
+/* Where the product of token t's slot s lies, and what it is made of. */
+typedef struct {
+    size_t n, k, tokens, top;
+    const float *x;
+    bool each; /* x has a row for each slot */
+} sizes;
+
+static sizes sizes_of(const pcs_call *c)
+{
+    return (sizes){ (size_t)c->in[1].shape[1],
+                    (size_t)c->in[1].shape[2],
+                    (size_t)c->out[0].shape[0],
+                    (size_t)c->out[0].shape[1],
+                    c->in[0].data,
+                    c->in[0].dims == 3 };
+}
+
+static float scale_of(const pcs_call *c, size_t e) { return c->n_in > 3 ? ((const float *)c->in[3].data)[e] : 1.0f; }
+
+static size_t scratch_back(const pcs_call *c)
+{
+    const size_t k = (size_t)c->in[1].shape[2];
+    return align64(4 * k) + align64((size_t)(c->in[1].format ? pcs_row_bytes(c->in[1].format, k) : 0) + 64);
+}
+
+static const float *weight_row(const pcs_call *c, size_t r, size_t k, char *mem)
+{
+    const pcs_arg *w = &c->in[1];
+    if (w->dtype == PCS_F32) return (const float *)w->data + r * k;
+    pcs_decode_by(c->kernels, w->format, k, pcs_arg_row(w, r, k, (uint8_t *)mem + align64(4 * k)), (float *)mem);
+    return (const float *)mem;
+}
+
+/* A thread has tokens: dx of each from the rows of its experts. */
+static void by_input(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const sizes z = sizes_of(c);
+    for (size_t t = ith; t < z.tokens; t += nth)
+        for (size_t s = 0; s < z.top; s++) {
+            const size_t e = expert(c, t, s);
+            const float *d = g->out[0] + (t * z.top + s) * z.n;
+            float *dx = g->in[0] + (z.each ? t * z.top + s : t) * z.k;
+            for (size_t r = 0; r < z.n; r++) {
+                const float *w = weight_row(c, e * z.n + r, z.k, c->scratch + ith * c->scratch_size),
+                            by = d[r] * scale_of(c, e);
+                for (size_t i = 0; i < z.k; i++) dx[i] += by * w[i];
+            }
+        }
+}
+
+/* A thread has rows of every expert: dw of them from all tokens. */
+static void by_weights(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const sizes z = sizes_of(c);
+    uint64_t begin, end;
+    pcs_share(z.n, 1, ith, nth, &begin, &end);
+    for (size_t t = 0; t < z.tokens; t++)
+        for (size_t s = 0; s < z.top; s++) {
+            const size_t e = expert(c, t, s);
+            const float *d = g->out[0] + (t * z.top + s) * z.n, *x = z.x + (z.each ? t * z.top + s : t) * z.k;
+            for (size_t r = begin; r < end; r++)
+                for (size_t i = 0; i < z.k; i++) g->in[1][(e * z.n + r) * z.k + i] += d[r] * scale_of(c, e) * x[i];
+        }
+}
+
+/* A thread has experts; the product without the scale is made anew, since the scale may be 0. */
+static void by_scale(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const sizes z = sizes_of(c);
+    for (size_t t = 0; t < z.tokens; t++)
+        for (size_t s = 0; s < z.top; s++) {
+            const size_t e = expert(c, t, s);
+            if (e % nth != ith) continue;
+            const float *d = g->out[0] + (t * z.top + s) * z.n, *x = z.x + (z.each ? t * z.top + s : t) * z.k;
+            double sum = 0;
+            for (size_t r = 0; r < z.n; r++) {
+                const float *w = weight_row(c, e * z.n + r, z.k, c->scratch + ith * c->scratch_size);
+                double dot = 0;
+                for (size_t i = 0; i < z.k; i++) dot += (double)w[i] * x[i];
+                sum += dot * d[r];
+            }
+            g->in[3][e] += (float)sum;
+        }
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    if (g->in[0]) by_input(c, g, ith, nth);
+    if (g->in[1]) by_weights(c, g, ith, nth);
+    if (c->n_in > 3 && g->in[3]) by_scale(c, g, ith, nth);
 }
 
 const pcs_op pcs_op_moe_matmul = {
     .name = "moe_matmul", .min_in = 3, .max_in = 4, .weight = 1, .route = 2, .channel_axis = 1, .reads_stored = 1,
     .infer = infer, .eval = eval, .fast = fast, .scratch = scratch,
+    .backward = backward, .scratch_back = scratch_back,
 };

@@ -41,8 +41,41 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+/* p: probabilities of all experts; weight k is p[id k], over the sum of the chosen ones with norm, times scale. */
+static void by_logits(const pcs_call *c, const float *x, const float *id, const float *d, float *dx)
+{
+    const size_t n = (size_t)c->in[0].shape[1], top = (size_t)c->attr[TOP].integer;
+    float most = x[0];
+    double sum = 0, chosen = 0, flow = 0, mean = 0;
+    for (size_t e = 1; e < n; e++) most = x[e] > most ? x[e] : most;
+    for (size_t e = 0; e < n; e++) sum += (double)pcs_expf(x[e] - most);
+    for (size_t k = 0; k < top; k++) {
+        const double p = (double)pcs_expf(x[(size_t)id[k]] - most) / sum;
+        chosen += p;
+        flow += p * d[k];
+    }
+    const bool norm = c->attr[NORM].integer != 0;
+    const double scale = c->attr[SCALE].real / (norm ? chosen : 1.0), back = norm ? flow / chosen : 0.0;
+    for (size_t k = 0; k < top; k++)
+        mean += (double)pcs_expf(x[(size_t)id[k]] - most) / sum * ((double)d[k] - back) * scale;
+    for (size_t e = 0; e < n; e++) {
+        double by = 0; /* the gradient by p[e] */
+        for (size_t k = 0; k < top; k++)
+            if ((size_t)id[k] == e) by += ((double)d[k] - back) * scale;
+        dx[e] += (float)((double)pcs_expf(x[e] - most) / sum * (by - mean));
+    }
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const size_t rows = (size_t)c->in[0].shape[0], n = (size_t)c->in[0].shape[1], top = (size_t)c->attr[TOP].integer;
+    const float *x = c->in[0].data, *route = c->out[0].data;
+    for (size_t t = ith; g->in[0] && t < rows; t += nth)
+        by_logits(c, x + t * n, route + t * 2 * top, g->out[0] + t * 2 * top + top, g->in[0] + t * n);
+}
+
 const pcs_op pcs_op_moe_route = {
     .name = "moe_route", .min_in = 1, .max_in = 1,
     .attrs = PCS_ATTR_TABLE(PCS_INT("top", 2), PCS_INT("norm", 1), PCS_REAL("scale", 1)), .infer = infer,
-    .eval = eval,
+    .eval = eval, .backward = backward,
 };

@@ -25,4 +25,21 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_moe_sum = { .name = "moe_sum", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const size_t tokens = (size_t)c->in[0].shape[0], top = (size_t)c->in[0].shape[1], n = (size_t)c->in[0].shape[2];
+    for (size_t t = ith; t < tokens; t += nth) {
+        const float *weight = (const float *)c->in[1].data + t * 2 * top + top, *d = g->out[0] + t * n;
+        for (size_t s = 0; s < top; s++) {
+            const float *x = (const float *)c->in[0].data + (t * top + s) * n;
+            double dot = 0;
+            for (size_t i = 0; i < n; i++) dot += (double)d[i] * x[i];
+            for (size_t i = 0; g->in[0] && i < n; i++) g->in[0][(t * top + s) * n + i] += d[i] * weight[s];
+            if (g->in[1]) g->in[1][t * 2 * top + top + s] += (float)dot; /* numbers of experts have none */
+        }
+    }
+}
+
+const pcs_op pcs_op_moe_sum = {
+    .name = "moe_sum", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .backward = backward,
+};

@@ -39,4 +39,5 @@ const pcs_op pcs_op_quantize = {
     .name = "quantize", .min_in = 1, .max_in = 1,
     .attrs = PCS_ATTR_TABLE(PCS_REAL("scale", 1), PCS_INT("zero", 0), PCS_INT("unsigned", 0)),
     .infer = infer, .eval = eval,
+    .not_differentiable = "its result is codes: fake_quant has gradients",
 };

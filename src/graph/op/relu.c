@@ -12,10 +12,14 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (uint64_t i = begin; i < end; i++) y[i] = x[i] > 0 ? x[i] : 0.0f;
 }
 
-static void backward(const pcs_call *c, const float *dout, float *const *din)
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
+    uint64_t begin, end;
+    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
     const float *x = c->in[0].data;
-    for (int64_t i = 0; din[0] && i < pcs_arg_count(&c->out[0]); i++) din[0][i] += x[i] > 0 ? dout[i] : 0.0f;
+    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += x[i] > 0 ? g->out[0][i] : 0.0f;
 }
 
-const pcs_op pcs_op_relu = { .name = "relu", .by_rows = true, .min_in = 1, .max_in = 1, .infer = infer, .eval = eval, .backward = backward };
+const pcs_op pcs_op_relu = {
+    .name = "relu", .by_rows = true, .min_in = 1, .max_in = 1, .infer = infer, .eval = eval, .backward = backward,
+};

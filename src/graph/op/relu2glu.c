@@ -20,4 +20,18 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_relu2glu = { .name = "relu2glu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    uint64_t begin, end;
+    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
+    const float *gate = c->in[0].data, *up = c->in[1].data, *d = g->out[0];
+    for (uint64_t i = begin; i < end; i++) {
+        const float r = gate[i] > 0 ? gate[i] : 0.0f;
+        if (g->in[0]) g->in[0][i] += d[i] * 2.0f * r * up[i];
+        if (g->in[1]) g->in[1][i] += d[i] * r * r;
+    }
+}
+
+const pcs_op pcs_op_relu2glu = {
+    .name = "relu2glu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .backward = backward,
+};

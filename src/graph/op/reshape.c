@@ -42,9 +42,11 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     (void)c, (void)ith, (void)nth;
 }
 
-static void backward(const pcs_call *c, const float *dout, float *const *din)
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    for (int64_t i = 0; din[0] && i < pcs_arg_count(&c->out[0]); i++) din[0][i] += dout[i];
+    uint64_t begin, end;
+    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
+    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += g->out[0][i];
 }
 
 const pcs_op pcs_op_reshape = {

@@ -40,20 +40,33 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-static void backward(const pcs_call *c, const float *dout, float *const *din)
+/* Columns [from, to) of the gradient by the weight; the rows' sums are the same for every thread. */
+static void by_weight(const pcs_call *c, const float *dout, float *dw, size_t from, size_t to)
 {
     const size_t n = (size_t)c->in[1].shape[0], rows = (size_t)pcs_arg_count(&c->in[0]) / n;
-    const float *w = c->in[1].data;
-    for (size_t r = 0; r < rows; r++) {
+    for (size_t r = 0; r < rows && from < to; r++) {
         const float *x = (const float *)c->in[0].data + r * n, *d = dout + r * n;
+        const float s = inverse_rms(x, n, (float)c->attr[EPS].real);
+        for (size_t i = from; i < to; i++) dw[i] += d[i] * x[i] * s;
+    }
+}
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const size_t n = (size_t)c->in[1].shape[0];
+    const float *w = c->in[1].data;
+    uint64_t begin, end;
+    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
+    for (size_t r = begin / n; g->in[0] && r < end / n; r++) {
+        const float *x = (const float *)c->in[0].data + r * n, *d = g->out[0] + r * n;
         const float s = inverse_rms(x, n, (float)c->attr[EPS].real);
         double dot = 0;
         for (size_t i = 0; i < n; i++) dot += (double)d[i] * w[i] * x[i];
-        for (size_t i = 0; i < n; i++) {
-            if (din[0]) din[0][r * n + i] += s * d[i] * w[i] - (float)(dot * s * s * s / (double)n) * x[i];
-            if (din[1]) din[1][i] += d[i] * x[i] * s;
-        }
+        const float back = (float)(dot * s * s * s / (double)n);
+        for (size_t i = 0; i < n; i++) g->in[0][r * n + i] += s * d[i] * w[i] - back * x[i];
     }
+    pcs_share(n, 16, ith, nth, &begin, &end);
+    if (g->in[1]) by_weight(c, g->out[0], g->in[1], begin, end);
 }
 
 const pcs_op pcs_op_rms_norm = {

@@ -31,7 +31,28 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const size_t width = (size_t)c->in[0].shape[1], dim = (size_t)c->attr[DIM].integer, heads = width / dim;
+    const size_t n = (size_t)c->in[1].shape[1] / 2, rows = (size_t)c->in[0].shape[0];
+    const bool interleaved = c->attr[INTERLEAVED].integer != 0;
+    for (size_t u = rows * ith / nth * heads; u < rows * (ith + 1) / nth * heads; u++) {
+        const float *x = (const float *)c->in[0].data + u * dim, *d = g->out[0] + u * dim;
+        const float *cs = (const float *)c->in[1].data + u / heads * 2 * n, *sn = cs + n;
+        float *dx = g->in[0] ? g->in[0] + u * dim : NULL, *table = g->in[1] ? g->in[1] + u / heads * 2 * n : NULL;
+        for (size_t i = 0; i < n; i++) {
+            const size_t a = interleaved ? 2 * i : i, b = interleaved ? 2 * i + 1 : i + n;
+            if (dx) dx[a] += d[a] * cs[i] + d[b] * sn[i];
+            if (dx) dx[b] += d[b] * cs[i] - d[a] * sn[i];
+            if (table) table[i] += d[a] * x[a] + d[b] * x[b];
+            if (table) table[n + i] += d[b] * x[a] - d[a] * x[b];
+        }
+        for (size_t i = 2 * n; dx && i < dim; i++) dx[i] += d[i];
+    }
+}
+
 const pcs_op pcs_op_rope = {
     .name = "rope", .min_in = 2, .max_in = 2,
     .attrs = PCS_ATTR_TABLE(PCS_INT("dim", 0), PCS_INT("interleaved", 0)), .infer = infer, .eval = eval,
+    .backward = backward,
 };

@@ -30,7 +30,24 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    const size_t n = (size_t)c->in[1].shape[0];
+    const int32_t *pos = c->in[0].data;
+    const float *f = c->in[1].data;
+    for (size_t i = ith; g->in[1] && i < n; i += nth) {
+        double sum = 0;
+        for (size_t t = 0; t < (size_t)c->in[0].shape[0]; t++) {
+            const float *d = g->out[0] + t * 2 * n;
+            double sn, cs;
+            pcs_sincos((double)pos[t] * (double)f[i], &sn, &cs);
+            sum += ((double)d[n + i] * cs - (double)d[i] * sn) * (double)pos[t];
+        }
+        g->in[1][i] += (float)(sum * c->attr[SCALE].real);
+    }
+}
+
 const pcs_op pcs_op_rope_table = {
     .name = "rope_table", .min_in = 2, .max_in = 2, .attrs = PCS_ATTR_TABLE(PCS_REAL("scale", 1)), .infer = infer,
-    .eval = eval,
+    .eval = eval, .backward = backward,
 };

@@ -23,4 +23,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     if (ith == 0) memcpy(c->out[0].data, c->in[0].shape, c->in[0].dims * sizeof(int64_t));
 }
 
-const pcs_op pcs_op_shape = { .name = "shape", .min_in = 1, .max_in = 1, .infer = infer, .eval = eval };
+const pcs_op pcs_op_shape = {
+    .name = "shape", .min_in = 1, .max_in = 1, .infer = infer, .eval = eval,
+    .not_differentiable = "its result is dimensions",
+};

@@ -17,7 +17,19 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (uint64_t i = begin; i < end; i++) y[i] = cap * pcs_tanhf(x[i] / cap);
 }
 
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    uint64_t begin, end;
+    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
+    const float *x = c->in[0].data;
+    const float cap = (float)c->attr[CAP].real;
+    for (uint64_t i = begin; g->in[0] && i < end; i++) {
+        const float t = pcs_tanhf(x[i] / cap);
+        g->in[0][i] += g->out[0][i] * (1.0f - t * t);
+    }
+}
+
 const pcs_op pcs_op_softcap = {
     .name = "softcap", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_REAL("cap", 30)), .infer = infer,
-    .eval = eval,
+    .eval = eval, .backward = backward,
 };

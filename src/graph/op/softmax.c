@@ -21,15 +21,17 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-static void backward(const pcs_call *c, const float *dout, float *const *din)
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
     const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]);
-    for (size_t r = 0; din[0] && r < rows; r++) {
-        const float *y = (const float *)c->out[0].data + r * n, *d = dout + r * n;
+    for (size_t r = ith; g->in[0] && r < rows; r += nth) {
+        const float *y = (const float *)c->out[0].data + r * n, *d = g->out[0] + r * n;
         double dot = 0;
         for (size_t i = 0; i < n; i++) dot += (double)y[i] * d[i];
-        for (size_t i = 0; i < n; i++) din[0][r * n + i] += y[i] * (d[i] - (float)dot);
+        for (size_t i = 0; i < n; i++) g->in[0][r * n + i] += y[i] * (d[i] - (float)dot);
     }
 }
 
-const pcs_op pcs_op_softmax = { .name = "softmax", .min_in = 1, .max_in = 1, .infer = infer, .eval = eval, .backward = backward };
+const pcs_op pcs_op_softmax = {
+    .name = "softmax", .min_in = 1, .max_in = 1, .infer = infer, .eval = eval, .backward = backward,
+};

@@ -1,4 +1,5 @@
 /* swiglu - gate * sigmoid(gate) * up (Shazeer 2020). */
+#include "base/fmath.h"
 #include "graph/graph.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
@@ -15,4 +16,18 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     if (begin < end) c->kernels->swiglu(&(pcs_glu_args){ (const float *)c->in[0].data + begin, (const float *)c->in[1].data + begin, (float *)c->out[0].data + begin, end - begin });
 }
 
-const pcs_op pcs_op_swiglu = { .name = "swiglu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval };
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    uint64_t begin, end;
+    pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
+    const float *x = c->in[0].data, *up = c->in[1].data, *d = g->out[0];
+    for (uint64_t i = begin; i < end; i++) {
+        const float s = pcs_sigmoidf(x[i]);
+        if (g->in[0]) g->in[0][i] += d[i] * up[i] * s * (1.0f + x[i] * (1.0f - s));
+        if (g->in[1]) g->in[1][i] += d[i] * x[i] * s;
+    }
+}
+
+const pcs_op pcs_op_swiglu = {
+    .name = "swiglu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .backward = backward,
+};

@@ -21,15 +21,14 @@ PCS_INLINE void tile(const pcs_gemm_args *a, size_t m0, int rows)
         for (int i = 0; i < 4; i++) vst1q_f32(a->y + (m0 + (size_t)r) * a->ldy + 4 * i, acc[4 * r + i]);
 }
 
-void pcs_gemm_neon(const void *args)
+void pcs_gemm_neon(const pcs_gemm_args *a)
 {
-    const pcs_gemm_args *a = args;
     size_t m = 0;
     for (; m + ROWS <= a->m; m += ROWS) tile(a, m, ROWS);
     for (; m < a->m; m++) tile(a, m, 1);
 }
 
-void pcs_gemm_wide_neon(const void *args) { pcs_gemm_panels(args, 0, pcs_gemm_neon); }
+void pcs_gemm_wide_neon(const pcs_gemm_wide_args *args) { pcs_gemm_panels(args, 0, pcs_gemm_neon); }
 
 enum { ROWS_F64 = 2 };
 
@@ -49,9 +48,8 @@ PCS_INLINE void tile_f64(const pcs_gemm_f64_args *a, size_t m0, int rows)
         for (int i = 0; i < 8; i++) vst1q_f64(y + (size_t)r * a->ldy + 2 * i, acc[8 * r + i]);
 }
 
-void pcs_gemm_f64_neon(const void *args)
+void pcs_gemm_f64_neon(const pcs_gemm_f64_args *a)
 {
-    const pcs_gemm_f64_args *a = args;
     size_t m = 0;
     for (; m + ROWS_F64 <= a->m; m += ROWS_F64) tile_f64(a, m, ROWS_F64);
     for (; m < a->m; m++) tile_f64(a, m, 1);

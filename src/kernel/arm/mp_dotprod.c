@@ -13,4 +13,4 @@ PCS_INLINE void mp_group(const uint8_t *w, const int8_t *x, int lines, int32x4_t
     }
 }
 
-void pcs_mp_dotprod(const void *args) { mp_all(args); }
+void pcs_mp_dotprod(const pcs_mp_args *args) { mp_all(args); }

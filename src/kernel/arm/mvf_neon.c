@@ -2,4 +2,5 @@
 #define VEC 16
 #include "kernel/simd/mvf.h"
 
-MVF(neon)
+#define FLOAT(name, ...) MVF(name, neon, __VA_ARGS__)
+#include "kernel/simd/floats.def"

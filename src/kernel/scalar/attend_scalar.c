@@ -19,9 +19,8 @@ static float number(const uint8_t *codes, int bits, size_t i, bool high)
     return x;
 }
 
-void pcs_kv_scores_scalar(const void *args)
+void pcs_kv_scores_scalar(const pcs_kv_scores_args *a)
 {
-    const pcs_kv_scores_args *a = args;
     for (size_t j = 0; j < 16 * a->tiles; j++) {
         const uint8_t *tile = a->codes + j / 16 * ((a->dims + 1) / 2 * 4 * (size_t)a->bits);
         for (size_t r = 0; r < a->m; r++) {
@@ -35,9 +34,8 @@ void pcs_kv_scores_scalar(const void *args)
     }
 }
 
-void pcs_kv_values_scalar(const void *args)
+void pcs_kv_values_scalar(const pcs_kv_values_args *a)
 {
-    const pcs_kv_values_args *a = args;
     const size_t half = a->width / 2;
     for (size_t r = 0; r < a->m; r++)
         for (size_t i = 0; i < a->width; i++) {

@@ -3,9 +3,8 @@
 
 #include <math.h>
 
-void pcs_gemm_scalar(const void *args)
+void pcs_gemm_scalar(const pcs_gemm_args *a)
 {
-    const pcs_gemm_args *a = args;
     for (size_t m = 0; m < a->m; m++)
         for (size_t n = 0; n < 16; n++) {
             float sum = a->accumulate ? a->y[m * a->ldy + n] : 0.0f;
@@ -14,11 +13,10 @@ void pcs_gemm_scalar(const void *args)
         }
 }
 
-void pcs_gemm_wide_scalar(const void *args) { pcs_gemm_panels(args, 0, pcs_gemm_scalar); }
+void pcs_gemm_wide_scalar(const pcs_gemm_wide_args *args) { pcs_gemm_panels(args, 0, pcs_gemm_scalar); }
 
-void pcs_gemm_f64_scalar(const void *args)
+void pcs_gemm_f64_scalar(const pcs_gemm_f64_args *a)
 {
-    const pcs_gemm_f64_args *a = args;
     for (size_t m = 0; m < a->m; m++)
         for (size_t n = 0; n < 16; n++) {
             double sum = a->y[m * a->ldy + n];

@@ -19,9 +19,8 @@ static float row(const pcs_row *r, const pcs_act *a, size_t m, size_t k, const p
     return acc;
 }
 
-void pcs_mp_scalar(const void *args)
+void pcs_mp_scalar(const pcs_mp_args *a)
 {
-    const pcs_mp_args *a = args;
     const pcs_row r = pcs_row_in(a->scratch, a->k);
     uint8_t *stored = (uint8_t *)(r.m + pcs_chunks(a->k) * 16);
     for (size_t n = a->n0; n < a->n1; n++) {

@@ -20,4 +20,4 @@ static void recode(const uint8_t *map, uint8_t *bytes, size_t n)
     for (size_t i = 0; i < n; i++) bytes[i] = map[bytes[i]];
 }
 
-void pcs_pack_scalar(const void *args) { pcs_pack_fields(args, pack_field, recode); }
+void pcs_pack_scalar(const pcs_pack_args *args) { pcs_pack_fields(args, pack_field, recode); }

@@ -3,9 +3,8 @@
 
 enum { LANES = 64 };
 
-void pcs_peak_scalar(const void *args)
+void pcs_peak_scalar(const pcs_peak_args *a)
 {
-    const pcs_peak_args *a = args;
     uint32_t acc[LANES];
     volatile int8_t three = 3;
     const int8_t y = three;
@@ -18,9 +17,8 @@ void pcs_peak_scalar(const void *args)
     *a->multiplications = a->rounds * LANES;
 }
 
-void pcs_peakf_scalar(const void *args)
+void pcs_peakf_scalar(const pcs_peak_args *a)
 {
-    const pcs_peak_args *a = args;
     float acc[LANES];
     for (int i = 0; i < LANES; i++) acc[i] = (float)i;
     for (uint64_t r = 0; r < a->rounds; r++)
@@ -30,3 +28,6 @@ void pcs_peakf_scalar(const void *args)
     *a->sink = (uint32_t)sum;
     *a->multiplications = a->rounds * LANES;
 }
+
+/* No tiles: as f32. */
+void pcs_peak_bf16_scalar(const pcs_peak_args *a) { pcs_peakf_scalar(a); }

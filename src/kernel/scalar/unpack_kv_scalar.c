@@ -3,9 +3,8 @@
 
 static int code(const pcs_unpack_kv_args *a, const uint8_t *q, size_t at, bool high) { return a->bits == 8 ? (int)(int8_t)q[at] : (high ? q[at] >> 4 : q[at] & 15) - 8; }
 
-void pcs_unpack_kv_scalar(const void *args)
+void pcs_unpack_kv_scalar(const pcs_unpack_kv_args *a)
 {
-    const pcs_unpack_kv_args *a = args;
     const size_t half = a->width / 2, part = a->bits == 8 ? 1 : 2; /* numbers of a byte */
     if (!a->width)
         for (size_t i = 0; i < a->n; i++)

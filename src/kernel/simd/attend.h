@@ -132,9 +132,8 @@ PCS_INLINE void values(const pcs_kv_values_args *a, int bits)
 }
 
 #define ATTEND_KERNEL(op, isa, run) \
-    void pcs_##op##_##isa(const void *args) \
+    void pcs_##op##_##isa(const pcs_##op##_args *a) \
     { \
-        const pcs_##op##_args *a = args; \
         if (a->bits == 32) run(a, 32); \
         else if (a->bits == 16) run(a, 16); \
         else if (a->bits == 8) run(a, 8); \

@@ -234,11 +234,10 @@ PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
 }
 
 #define MV(name, isa, block_, slots_, min_, pairs_, bits_, plane_) \
-    void pcs_mv_##name##_##isa(const void *args); \
-    void pcs_mv_##name##_##isa(const void *args) \
+    void pcs_mv_##name##_##isa(const pcs_mp_args *a) \
     { \
         static const decoder d = { line_##name, scales_##name, OFFSET_##name, block_, slots_, min_, pairs_, bits_, plane_ }; \
-        mv_all(args, &d); \
+        mv_all(a, &d); \
     }
 
 #endif

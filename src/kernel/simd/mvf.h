@@ -56,9 +56,7 @@ PCS_INLINE void mvf_all(const pcs_mvf_args *a, size_t bytes, mvf_load_fn *load)
 
 PCS_INLINE vecf load_f16(const uint8_t *p) { return v_halves(p); }
 
-#define MVF(isa) \
-    void pcs_mv_f16_##isa(const void *args) { mvf_all(args, 2, load_f16); } \
-    void pcs_mv_bf16_##isa(const void *args) { mvf_all(args, 2, v_bf16); } \
-    void pcs_mv_f32_##isa(const void *args) { mvf_all(args, 4, v_floats); }
+#define MVF(name, isa, bytes, load) \
+    void pcs_mvf_##name##_##isa(const pcs_mvf_args *a) { mvf_all(a, bytes, load); }
 
 #endif

@@ -67,9 +67,8 @@ PCS_INLINE void unpack_values(const pcs_unpack_kv_args *a)
 }
 
 #define UNPACK_KV(isa) \
-    void pcs_unpack_kv_##isa(const void *args) \
+    void pcs_unpack_kv_##isa(const pcs_unpack_kv_args *a) \
     { \
-        const pcs_unpack_kv_args *a = args; \
         if (a->width) unpack_values(a); \
         else unpack_keys(a); \
     }

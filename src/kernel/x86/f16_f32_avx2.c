@@ -4,9 +4,8 @@
 
 #include <immintrin.h>
 
-void pcs_f16_f32_avx2(const void *args)
+void pcs_f16_f32_avx2(const pcs_f16_f32_args *a)
 {
-    const pcs_f16_f32_args *a = args;
     const uint16_t *src = a->src;
     float *dst = a->dst;
     const size_t n = a->n;

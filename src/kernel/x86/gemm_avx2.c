@@ -33,9 +33,8 @@ PCS_INLINE void tile(const pcs_gemm_args *a, size_t m0, int rows)
     }
 }
 
-void pcs_gemm_avx2(const void *args)
+void pcs_gemm_avx2(const pcs_gemm_args *a)
 {
-    const pcs_gemm_args *a = args;
     size_t m = 0;
     for (; m + ROWS <= a->m; m += ROWS) tile(a, m, ROWS);
     for (; m + 2 <= a->m; m += 2) tile(a, m, 2);
@@ -60,9 +59,8 @@ PCS_INLINE void few(const pcs_gemm_wide_args *w, size_t m0, size_t p0, int rows)
         for (int i = 0; i < 4; i++) _mm256_storeu_ps(y + (size_t)r * a->ldy + 8 * i, acc[4 * r + i]);
 }
 
-void pcs_gemm_wide_avx2(const void *args)
+void pcs_gemm_wide_avx2(const pcs_gemm_wide_args *w)
 {
-    const pcs_gemm_wide_args *w = args;
     size_t p = 0;
     for (; p + 2 <= w->panels && w->one.m < ROWS; p += 2) {
         size_t m = 0;
@@ -96,9 +94,8 @@ PCS_INLINE void tile_f64(const pcs_gemm_f64_args *a, size_t m0, int rows)
         for (int i = 0; i < 4; i++) _mm256_storeu_pd(y + (size_t)r * a->ldy + 4 * i, acc[4 * r + i]);
 }
 
-void pcs_gemm_f64_avx2(const void *args)
+void pcs_gemm_f64_avx2(const pcs_gemm_f64_args *a)
 {
-    const pcs_gemm_f64_args *a = args;
     size_t m = 0;
     for (; m + ROWS_F64 <= a->m; m += ROWS_F64) tile_f64(a, m, ROWS_F64);
     for (; m < a->m; m++) tile_f64(a, m, 1);

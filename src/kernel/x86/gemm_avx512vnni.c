@@ -48,7 +48,7 @@ PCS_INLINE void all(const pcs_gemm_wide_args *w, size_t p0)
     for (; m < w->one.m; m++) tile(w, p0, m, 1);
 }
 
-void pcs_gemm_avx512vnni(const void *args) { all(&(pcs_gemm_wide_args){ *(const pcs_gemm_args *)args, 1, 0 }, 0); }
+void pcs_gemm_avx512vnni(const pcs_gemm_args *args) { all(&(pcs_gemm_wide_args){ *args, 1, 0 }, 0); }
 
 enum { FEW = 4, WIDE = 4 };
 
@@ -71,9 +71,8 @@ PCS_INLINE void few(const pcs_gemm_wide_args *w, size_t m0, size_t p0, int rows,
         for (int p = 0; p < panels; p++) _mm512_storeu_ps(y + (size_t)r * a->ldy + 16 * p, acc[r * panels + p]);
 }
 
-void pcs_gemm_wide_avx512vnni(const void *args)
+void pcs_gemm_wide_avx512vnni(const pcs_gemm_wide_args *w)
 {
-    const pcs_gemm_wide_args *w = args;
     size_t p = 0;
     for (; p + WIDE <= w->panels && w->one.m < ROWS; p += WIDE) {
         size_t m = 0;
@@ -109,9 +108,8 @@ PCS_INLINE void tile_f64(const pcs_gemm_f64_args *a, size_t m0, int rows)
     for (int r = 0; r < rows; r++) _mm512_storeu_pd(y + (size_t)r * a->ldy, lo[r]), _mm512_storeu_pd(y + (size_t)r * a->ldy + 8, hi[r]);
 }
 
-void pcs_gemm_f64_avx512vnni(const void *args)
+void pcs_gemm_f64_avx512vnni(const pcs_gemm_f64_args *a)
 {
-    const pcs_gemm_f64_args *a = args;
     size_t m = 0;
     for (; m + ROWS <= a->m; m += ROWS) tile_f64(a, m, ROWS);
     for (; m + 4 <= a->m; m += 4) tile_f64(a, m, 4);

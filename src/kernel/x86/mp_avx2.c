@@ -70,9 +70,8 @@ PCS_INLINE void mp_kind(const pcs_mp_args *a, int lines, int kind)
     else mp_all(a, lines, kind, bias, false);
 }
 
-void pcs_mp_avx2(const void *args)
+void pcs_mp_avx2(const pcs_mp_args *a)
 {
-    const pcs_mp_args *a = args;
     const int lines = pcs_mp_wide(a->f) ? 8 : 4, pairs = pcs_mp_pairs(a->f);
     if (pairs == 8) mp_kind(a, 8, 8);
     else if (pairs == 4 && lines == 8) mp_kind(a, 8, 4);

@@ -66,9 +66,8 @@ PCS_INLINE void all(const pcs_mp_args *a, int lines, bool has_min)
     }
 }
 
-void pcs_mp_avx512vnni(const void *args)
+void pcs_mp_avx512vnni(const pcs_mp_args *a)
 {
-    const pcs_mp_args *a = args;
     if (pcs_mp_wide(a->f) && a->f->has_min) all(a, 8, true);
     else if (pcs_mp_wide(a->f)) all(a, 8, false);
     else if (a->f->has_min) all(a, 4, true);

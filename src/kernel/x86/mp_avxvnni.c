@@ -29,9 +29,8 @@ static void mp_start(const mp_panel *p, size_t groups, int lines, int kind)
 
 #include "kernel/x86/mp_256.h"
 
-void pcs_mp_avxvnni(const void *args)
+void pcs_mp_avxvnni(const pcs_mp_args *a)
 {
-    const pcs_mp_args *a = args;
     if (a->f->has_min) mp_all(a, pcs_mp_wide(a->f) ? 8 : 4, 0, 128, true);
     else mp_all(a, pcs_mp_wide(a->f) ? 8 : 4, 0, 128, false);
 }

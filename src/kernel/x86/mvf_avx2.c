@@ -2,4 +2,5 @@
 #define VEC 32
 #include "kernel/simd/mvf.h"
 
-MVF(avx2)
+#define FLOAT(name, ...) MVF(name, avx2, __VA_ARGS__)
+#include "kernel/simd/floats.def"

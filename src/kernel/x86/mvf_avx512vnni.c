@@ -2,4 +2,5 @@
 #define VEC 64
 #include "kernel/simd/mvf.h"
 
-MVF(avx512vnni)
+#define FLOAT(name, ...) MVF(name, avx512vnni, __VA_ARGS__)
+#include "kernel/simd/floats.def"

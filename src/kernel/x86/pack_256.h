@@ -53,11 +53,10 @@ static void pack_field(const pcs_pack_args *a, const pcs_panel_layout *o, size_t
 #undef CASE
 }
 
-PCS_INLINE void pack_all(const void *args, pcs_pack_recode_fn *recode)
+PCS_INLINE void pack_all(const pcs_pack_args *a, pcs_pack_recode_fn *recode)
 {
-    const pcs_pack_args *a = args;
     if (a->rows < PCS_PANEL) { /* there is nothing behind the last row */
-        pcs_pack_scalar(args);
+        pcs_pack_scalar(a);
         return;
     }
     for (size_t at = 0; at < PCS_PANEL * a->row_bytes; at += 64) _mm_prefetch((const char *)a->w + PCS_PANEL * a->row_bytes + at, _MM_HINT_T1); /* the next rows, in turn: 16 streams are too many */

@@ -10,4 +10,4 @@ static void recode(const uint8_t *map, uint8_t *bytes, size_t n)
     }
 }
 
-void pcs_pack_avx512vbmi(const void *args) { pack_all(args, recode); }
+void pcs_pack_avx512vbmi(const pcs_pack_args *args) { pack_all(args, recode); }

@@ -12,9 +12,8 @@ static void eight(const pcs_panel_args *a, size_t r0, size_t k)
     for (size_t i = 0; i < 8; i++) _mm256_storeu_ps(a->b + (k + i) * 16 + r0, _mm256_castsi256_ps(r[i]));
 }
 
-void pcs_panel_avx2(const void *args)
+void pcs_panel_avx2(const pcs_panel_args *a)
 {
-    const pcs_panel_args *a = args;
     size_t k = 0;
     for (; k + 8 <= a->k; k += 8)
         for (size_t r = 0; r < 16; r += 8) eight(a, r, k);

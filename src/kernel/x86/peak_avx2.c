@@ -3,9 +3,8 @@
 
 #include <immintrin.h>
 
-void pcs_peak_avx2(const void *args)
+void pcs_peak_avx2(const pcs_peak_args *a)
 {
-    const pcs_peak_args *a = args;
     __m256i acc[8], x = _mm256_set1_epi8(3), y = _mm256_set1_epi8(5);
     const __m256i one = _mm256_set1_epi16(1);
     for (int i = 0; i < 8; i++) acc[i] = _mm256_set1_epi32(i);
@@ -23,9 +22,8 @@ void pcs_peak_avx2(const void *args)
     *a->multiplications = a->rounds * 8 * 8 * 32;
 }
 
-void pcs_peakf_avx2(const void *args)
+void pcs_peakf_avx2(const pcs_peak_args *a)
 {
-    const pcs_peak_args *a = args;
     __m256 acc[12], x = _mm256_set1_ps(0.5f), y = _mm256_set1_ps(0.25f);
     for (int i = 0; i < 12; i++) acc[i] = _mm256_set1_ps((float)i);
     for (uint64_t r = 0; r < a->rounds; r++)

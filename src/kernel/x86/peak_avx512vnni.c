@@ -3,9 +3,8 @@
 
 #include <immintrin.h>
 
-void pcs_peak_avx512vnni(const void *args)
+void pcs_peak_avx512vnni(const pcs_peak_args *a)
 {
-    const pcs_peak_args *a = args;
     __m512i acc[12], x = _mm512_set1_epi8(3), y = _mm512_set1_epi8(5);
     for (int i = 0; i < 12; i++) acc[i] = _mm512_set1_epi32(i);
     for (uint64_t r = 0; r < a->rounds; r++)
@@ -15,9 +14,8 @@ void pcs_peak_avx512vnni(const void *args)
     *a->multiplications = a->rounds * 12 * 64;
 }
 
-void pcs_peakf_avx512vnni(const void *args)
+void pcs_peakf_avx512vnni(const pcs_peak_args *a)
 {
-    const pcs_peak_args *a = args;
     __m512 acc[12], x = _mm512_set1_ps(0.5f), y = _mm512_set1_ps(0.25f);
     for (int i = 0; i < 12; i++) acc[i] = _mm512_set1_ps((float)i);
     for (uint64_t r = 0; r < a->rounds; r++)

@@ -3,9 +3,8 @@
 
 #include <immintrin.h>
 
-void pcs_peak_avxvnni(const void *args)
+void pcs_peak_avxvnni(const pcs_peak_args *a)
 {
-    const pcs_peak_args *a = args;
     __m256i acc[12], x = _mm256_set1_epi8(3), y = _mm256_set1_epi8(5);
     for (int i = 0; i < 12; i++) acc[i] = _mm256_set1_epi32(i);
     for (uint64_t r = 0; r < a->rounds; r++)

@@ -1,9 +1,9 @@
 /* swiglu, geglu, softmax, log_sum, divergence, dot, avx512vnni: the suffix gives the flags. */
 #include "kernel/pointwise.h"
 
-void pcs_swiglu_avx512vnni(const void *args) { pcs_swiglu_loop(args); }
-void pcs_geglu_avx512vnni(const void *args) { pcs_geglu_loop(args); }
-void pcs_softmax_avx512vnni(const void *args) { pcs_softmax_loop(args); }
-void pcs_log_sum_avx512vnni(const void *args) { pcs_log_sum_loop(args); }
-void pcs_divergence_avx512vnni(const void *args) { pcs_divergence_loop(args); }
-void pcs_dot_avx512vnni(const void *args) { pcs_dot_loop(args); }
+void pcs_swiglu_avx512vnni(const pcs_glu_args *args) { pcs_swiglu_loop(args); }
+void pcs_geglu_avx512vnni(const pcs_glu_args *args) { pcs_geglu_loop(args); }
+void pcs_softmax_avx512vnni(const pcs_softmax_args *args) { pcs_softmax_loop(args); }
+void pcs_log_sum_avx512vnni(const pcs_log_sum_args *args) { pcs_log_sum_loop(args); }
+void pcs_divergence_avx512vnni(const pcs_divergence_args *args) { pcs_divergence_loop(args); }
+void pcs_dot_avx512vnni(const pcs_dot_args *args) { pcs_dot_loop(args); }

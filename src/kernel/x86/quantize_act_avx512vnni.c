@@ -23,9 +23,8 @@ PCS_INLINE void quantize_group(__m512 x0, __m512 x1, int8_t *q, float *d, float 
     s[1] = *d * (float)z[1];
 }
 
-void pcs_quantize_act_avx512vnni(const void *args)
+void pcs_quantize_act_avx512vnni(const pcs_quantize_act_args *a)
 {
-    const pcs_quantize_act_args *a = args;
     const size_t chunks = pcs_chunks(a->k), pad = chunks * PCS_CHUNK;
     for (size_t m = a->m0; m < a->m1; m++) {
         const float *x = a->x + m * a->k;

@@ -3,7 +3,7 @@
 #ifndef PCS_TILES_H
 #define PCS_TILES_H
 
-#include "base/base.h"
+#include "base/f16.h"
 
 /* Rows and bytes of a row, of each of the eight tiles. */
 typedef struct { uint8_t palette, start, zeros[14]; uint16_t bytes[16]; uint8_t rows[16]; } tiles_config;
@@ -17,6 +17,8 @@ PCS_INLINE void tiles_release(void) { __asm__ volatile("tilerelease" ::: "memory
 #define TILE_ZERO(t) __asm__ volatile("tilezero %%tmm" #t ::)
 /* c += a b: a is rows of int8, b holds four of a row's neighbours together. */
 #define TILE_DOT(c, a, b) __asm__ volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
+/* The same with bf16, of which b holds two of a row's neighbours together; sums are f32 (kernel/bf16.h). */
+#define TILE_DOT_BF16(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
 
 #else
 
@@ -39,7 +41,7 @@ static void tile_store(int t, void *base, size_t stride)
     for (int r = 0; r < emulated.c.rows[t]; r++) memcpy((char *)base + (size_t)r * stride, emulated.t[t][r], emulated.c.bytes[t]);
 }
 /* SDM vol. 2, TDPBSSD; shapes that do not fit each other fault there. */
-static void tile_dot(int c, int a, int b)
+PCS_INLINE void tile_dot(int c, int a, int b)
 {
     if (emulated.c.palette != 1 || emulated.c.rows[c] != emulated.c.rows[a] || emulated.c.bytes[c] != emulated.c.bytes[b] || emulated.c.bytes[a] != 4 * emulated.c.rows[b] || !emulated.c.rows[a]) __builtin_trap();
     for (int m = 0; m < emulated.c.rows[c]; m++)
@@ -50,10 +52,31 @@ static void tile_dot(int c, int a, int b)
             memcpy(&emulated.t[c][m][4 * n], &sum, sizeof sum);
         }
 }
+/* SDM vol. 2, TDPBF16PS, for numbers of which no sum is subnormal. */
+PCS_INLINE float tile_number(const int8_t *at)
+{
+    uint16_t h;
+    memcpy(&h, at, sizeof h);
+    return pcs_bf16_to_f32(h);
+}
+PCS_INLINE void tile_dot_bf16(int c, int a, int b)
+{
+    if (emulated.c.palette != 1 || emulated.c.rows[c] != emulated.c.rows[a] || emulated.c.bytes[c] != emulated.c.bytes[b] || emulated.c.bytes[a] != 4 * emulated.c.rows[b] || !emulated.c.rows[a]) __builtin_trap();
+    for (int m = 0; m < emulated.c.rows[c]; m++)
+        for (int n = 0; n < emulated.c.bytes[c] / 4; n++) {
+            float sum, temp[2] = { 0, 0 };
+            memcpy(&sum, &emulated.t[c][m][4 * n], sizeof sum);
+            for (int k = 0; k < emulated.c.bytes[a] / 2; k++)
+                temp[k % 2] = __builtin_fmaf(tile_number(&emulated.t[a][m][2 * k]), tile_number(&emulated.t[b][k / 2][4 * n + 2 * (k % 2)]), temp[k % 2]);
+            sum += temp[0] + temp[1];
+            memcpy(&emulated.t[c][m][4 * n], &sum, sizeof sum);
+        }
+}
 #define TILE_LOAD(t, base, stride) tile_load(t, base, stride)
 #define TILE_STORE(t, base, stride) tile_store(t, base, stride)
 #define TILE_ZERO(i) memset(emulated.t[i], 0, sizeof emulated.t[i])
 #define TILE_DOT(c, a, b) tile_dot(c, a, b)
+#define TILE_DOT_BF16(c, a, b) tile_dot_bf16(c, a, b)
 
 #endif
 #endif

@@ -1,6 +1,8 @@
-/* columns_body.h - the columns' code, compiled once per level (columns.c, x86/).
- * PCS_COLUMNS_NAME is the table's name. */
-#include "law/columns.h"
+/* columns_loop.h - the columns' code, compiled once per instruction set: COLUMNS(isa) makes the kernels. */
+#ifndef PCS_COLUMNS_LOOP_H
+#define PCS_COLUMNS_LOOP_H
+
+#include "kernel/kernel.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -8,14 +10,13 @@
 
 #define EACH for (size_t i = 0; i < n; i++)
 
-#define BINARY(name, op)                                                                              \
-    static void name(double *restrict o, const double *restrict a, int a_step, const double *restrict b, \
-                     int b_step, size_t n)                                                            \
-    {                                                                                                 \
-        const double x = *a, y = *b;                                                                  \
-        if (a_step && b_step) EACH o[i] = a[i] op b[i];                                               \
-        else if (a_step) EACH o[i] = a[i] op y;                                                       \
-        else EACH o[i] = x op b[i];                                                                   \
+#define BINARY(name, op) \
+    static void name(double *restrict o, const double *restrict a, int a_step, const double *restrict b, int b_step, size_t n) \
+    { \
+        const double x = *a, y = *b; \
+        if (a_step && b_step) EACH o[i] = a[i] op b[i]; \
+        else if (a_step) EACH o[i] = a[i] op y; \
+        else EACH o[i] = x op b[i]; \
     }
 BINARY(add, +)
 BINARY(sub, -)
@@ -53,8 +54,7 @@ static inline double exp1(double x)
 
 static void exp_(double *restrict o, const double *restrict a, size_t n) { EACH o[i] = exp1(a[i]); }
 
-/* x = 2^e m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m - 1) / (m + 1)). The
- * exponent becomes a double through the bits of 2^52 + e. */
+/* x = 2^e m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m - 1) / (m + 1)). The exponent becomes a double through the bits of 2^52 + e. */
 static inline double log1(double x)
 {
     uint64_t u, e;
@@ -121,32 +121,21 @@ static void gather(double *restrict o, const double *restrict a, const double *r
     else EACH o[i] += a[i] * y;
 }
 
-static inline double lanes(const double s[PCS_LANES])
-{
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-}
+static inline double lanes(const double s[PCS_COLUMN_LANES]) { return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])); }
 
 static double sum(const double *a, size_t n)
 {
-    double s[PCS_LANES] = { 0 };
-    for (size_t i = 0; i < n; i += PCS_LANES)
-        for (int j = 0; j < PCS_LANES; j++) s[j] += a[i + j];
-    return lanes(s);
-}
-
-static double dot(const double *a, const double *b, size_t n)
-{
-    double s[PCS_LANES] = { 0 };
-    for (size_t i = 0; i < n; i += PCS_LANES)
-        for (int j = 0; j < PCS_LANES; j++) s[j] += a[i + j] * b[i + j];
+    double s[PCS_COLUMN_LANES] = { 0 };
+    for (size_t i = 0; i < n; i += PCS_COLUMN_LANES)
+        for (int j = 0; j < PCS_COLUMN_LANES; j++) s[j] += a[i + j];
     return lanes(s);
 }
 
 static double huber(const double *restrict r, const double *restrict w, double delta, double *restrict psi, size_t n)
 {
-    double s[PCS_LANES] = { 0 };
-    for (size_t i = 0; i < n; i += PCS_LANES)
-        for (int j = 0; j < PCS_LANES; j++) {
+    double s[PCS_COLUMN_LANES] = { 0 };
+    for (size_t i = 0; i < n; i += PCS_COLUMN_LANES)
+        for (int j = 0; j < PCS_COLUMN_LANES; j++) {
             const double x = r[i + j], c = x > delta ? delta : x < -delta ? -delta : x;
             s[j] += w[i + j] * (c * (x - 0.5 * c));
             psi[i + j] = w[i + j] * c;
@@ -154,4 +143,18 @@ static double huber(const double *restrict r, const double *restrict w, double d
     return lanes(s);
 }
 
-const pcs_columns PCS_COLUMNS_NAME = { add, sub, mul, div_, exp_, log_, lse, gather, sum, dot, huber };
+#define COLUMN_PAIR(name, isa, run) \
+    void pcs_column_##name##_##isa(const pcs_column_pair_args *a) { run(a->o, a->a, a->a_step, a->b, a->b_step, a->n); }
+#define COLUMNS(isa) \
+    COLUMN_PAIR(add, isa, add) \
+    COLUMN_PAIR(sub, isa, sub) \
+    COLUMN_PAIR(mul, isa, mul) \
+    COLUMN_PAIR(div, isa, div_) \
+    void pcs_column_gather_##isa(const pcs_column_pair_args *a) { gather(a->o, a->a, a->b, a->b_step, a->n); } \
+    void pcs_column_exp_##isa(const pcs_column_args *a) { exp_(a->o, a->a, a->n); } \
+    void pcs_column_log_##isa(const pcs_column_args *a) { log_(a->o, a->a, a->n); } \
+    void pcs_column_lse_##isa(const pcs_column_lse_args *a) { lse(a->o, a->share, a->t, a->step, a->k, a->n); } \
+    void pcs_column_sum_##isa(const pcs_column_sum_args *a) { *a->sum = sum(a->a, a->n); } \
+    void pcs_column_huber_##isa(const pcs_column_huber_args *a) { *a->sum = huber(a->r, a->w, a->delta, a->psi, a->n); }
+
+#endif

@@ -1,0 +1,180 @@
+/* mp_bf16_512.h - weights as tiles of bf16 on 512 bits: of 16 rows and 32 numbers, a line of 64 bytes has two neighbours of
+ * each row side by side, for 16 lines of a step. It is what TDPBF16PS takes as its second operand.
+ *
+ * The numbers are pcs_decode's: its products and differences are not fused either. */
+#ifndef PCS_MP_BF16_512_H
+#define PCS_MP_BF16_512_H
+
+#define VEC 64
+#include "kernel/simd/decode.h"
+
+#ifndef MB_PANELS
+#define MB_PANELS(k) pcs_bf16_panels(k) /* that are decoded at a time */
+#endif
+
+enum { MB_TILE = PCS_BF16_TILE * PCS_BF16_STEP }; /* numbers of a tile */
+
+/* 16 rows' numbers, even and odd, as a line. */
+PCS_INLINE __m512i mb_line(__m512 even, __m512 odd)
+{
+#ifdef __AVX512BF16__
+    const __m512i turns = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20,
+                                           4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(turns, (__m512i)_mm512_cvtne2ps_pbh(odd, even));
+#else
+    const __m512i half = _mm512_set1_epi32(0x7fff), one = _mm512_set1_epi32(1);
+    __m512i e = _mm512_castps_si512(even), o = _mm512_castps_si512(odd);
+    e = _mm512_add_epi32(_mm512_add_epi32(e, half), _mm512_and_si512(_mm512_srli_epi32(e, 16), one));
+    o = _mm512_add_epi32(_mm512_add_epi32(o, half), _mm512_and_si512(_mm512_srli_epi32(o, 16), one));
+    return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(e, 16), o);
+#endif
+}
+
+/* Numbers that are too small are 0. */
+PCS_INLINE __m512i mb_flushed(__m512i line)
+{
+    const __m512i size = _mm512_and_si512(line, _mm512_set1_epi16(0x7fff));
+    return _mm512_maskz_mov_epi16(_mm512_cmpge_epu16_mask(size, _mm512_set1_epi16(PCS_BF16_LEAST)), line);
+}
+
+/* Byte j of each row's four, less the offset: a whole number, exact, by the bits of 2^23 + byte. */
+PCS_INLINE __m512 mb_code(__m512i codes, int j, __m512 zero)
+{
+    const __m512i magic = _mm512_set1_epi32(0x4b000000), byte = _mm512_set1_epi32(255), v = j ? _mm512_srli_epi32(codes, 8 * (unsigned)j) : codes;
+    return _mm512_sub_ps(_mm512_castsi512_ps(_mm512_ternarylogic_epi32(v, byte, magic, 0xea)), zero); /* (v & byte) | magic */
+}
+
+/* Steps of a panel of codes: [first, first + n) groups of 32. */
+typedef void mb_decode_fn(const pcs_panel_layout *o, const uint8_t *panel, size_t first, size_t n, uint16_t *to);
+
+PCS_INLINE void mb_decode(const pcs_panel_layout *o, const uint8_t *panel, size_t from, size_t n, uint16_t *to, line_fn *line,
+                          scales_fn *scales, int offset, int block, int slots, bool has_min)
+{
+    const size_t most = block == 256 ? 8 : 2;
+    const __m512 zero = _mm512_set1_ps(8388608.0f + (float)offset);
+    for (size_t first = from; first < from + n; first += most) {
+        const size_t in = from + n - first < most ? from + n - first : most;
+        const planes p = planes_of(o, panel, first * 32 / (size_t)block);
+        _Alignas(64) float d[8 * 2 * 16], m[8 * 2 * 16];
+        scales(&p, in, d, m);
+        for (int g = 0; g < (int)in; g++, to += MB_TILE) {
+#pragma GCC unroll 8
+            for (int l = 0; l < 8; l++) {
+                const int at = 16 * (slots * g + (slots == 2 ? l / 4 : 0));
+                const __m512i codes = line(&p, g, l, 0);
+                const __m512 dw = _mm512_load_ps(d + at);
+                __m512 w[4];
+                for (int j = 0; j < 4; j++) {
+                    w[j] = _mm512_mul_ps(dw, mb_code(codes, j, zero));
+                    if (has_min) w[j] = _mm512_sub_ps(w[j], _mm512_load_ps(m + at));
+                }
+                _mm512_store_si512(to + 64 * l, mb_line(w[0], w[1]));
+                _mm512_store_si512(to + 64 * l + 32, mb_line(w[2], w[3]));
+            }
+        }
+    }
+}
+
+#define DECODER(name, block, slots, min, ...) \
+    static void mb_decode_##name(const pcs_panel_layout *o, const uint8_t *panel, size_t first, size_t n, uint16_t *to) \
+    { \
+        mb_decode(o, panel, first, n, to, line_##name, scales_##name, OFFSET_##name, block, slots, min); \
+    }
+#include "kernel/simd/decoders.def"
+#undef DECODER
+
+/* Steps of a panel of floats: the numbers of one k lie together. */
+PCS_INLINE void mb_floats(const uint8_t *panel, size_t bytes, size_t k, size_t first, size_t n, uint16_t *to,
+                          __m512 (*load)(const uint8_t *p))
+{
+    for (size_t at = first * PCS_BF16_STEP, end = at + n * PCS_BF16_STEP; at < end; at += 2, to += 32) {
+        const __m512 even = at < k ? load(panel + at * bytes * PCS_PANEL) : _mm512_setzero_ps();
+        const __m512 odd = at + 1 < k ? load(panel + (at + 1) * bytes * PCS_PANEL) : _mm512_setzero_ps();
+        _mm512_store_si512(to, mb_flushed(mb_line(even, odd)));
+    }
+}
+
+PCS_INLINE __m512 load_f16(const uint8_t *p) { return v_halves(p); }
+
+#define DECODER(name, ...) extern const pcs_format pcs_format_##name;
+#define FLOAT(name, ...) extern const pcs_format pcs_format_##name;
+#include "kernel/simd/decoders.def"
+#include "kernel/simd/floats.def"
+#undef DECODER
+#undef FLOAT
+
+static mb_decode_fn *mb_decoder(const pcs_format *f)
+{
+    static const struct { const pcs_format *f; mb_decode_fn *decode; } rows[] = {
+#define DECODER(name, ...) { &pcs_format_##name, mb_decode_##name },
+#include "kernel/simd/decoders.def"
+#undef DECODER
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].f == f) return rows[i].decode;
+    return NULL;
+}
+
+/* Where a thread's rows become tiles: `tiles` are of pcs_bf16_panels(k) panels; panel and row are for weights that lie in rows. */
+typedef struct {
+    const pcs_mp_bf16_args *a;
+    mb_decode_fn *decode;
+    bool floats;
+    size_t steps;
+    pcs_panel_layout o;
+    uint16_t *tiles;
+    uint8_t *panel;
+    float *row;
+} mb_work;
+
+static mb_work mb_open(const pcs_mp_bf16_args *a)
+{
+    mb_work w = { .a = a, .steps = pcs_bf16_steps(a->k), .tiles = a->scratch };
+    const bool panels = pcs_panels_fit(a->f, a->k);
+    w.decode = panels ? mb_decoder(a->f) : NULL;
+    w.floats = a->packed && a->f->kind == PCS_FLOAT;
+    if (panels) w.o = pcs_panel_layout_of(a->f);
+    w.panel = (uint8_t *)(w.tiles + MB_PANELS(a->k) * w.steps * MB_TILE);
+    w.row = (float *)(void *)w.panel;
+    return w;
+}
+
+/* Can steps of a panel be decoded one after another? */
+PCS_INLINE bool mb_in_parts(const mb_work *w) { return w->a->packed && (w->decode || w->floats); }
+
+/* Rows n .. n + 15 (those behind the last are zero), one by one. */
+static void mb_rows(const mb_work *w, size_t n, uint16_t *to)
+{
+    const pcs_mp_bf16_args *a = w->a;
+    const size_t end = w->steps * PCS_BF16_STEP;
+    for (size_t r = 0; r < PCS_PANEL; r++) {
+        if (n + r < a->n1) pcs_decode(a->f, a->k, a->w + (n + r) * a->row_bytes, w->row);
+        else memset(w->row, 0, a->k * sizeof *w->row);
+        for (size_t i = a->k; i < end; i++) w->row[i] = 0.0f;
+        for (size_t i = 0; i < end; i += 2) {
+            to[16 * i + 2 * r] = pcs_bf16_number(w->row[i]);
+            to[16 * i + 2 * r + 1] = pcs_bf16_number(w->row[i + 1]);
+        }
+    }
+}
+
+/* Steps [first, first + n) of the panel of rows n0 .. n0 + 15. */
+static void mb_fill(const mb_work *w, size_t n0, size_t first, size_t n, uint16_t *to)
+{
+    const pcs_mp_bf16_args *a = w->a;
+    const uint8_t *panel = a->packed ? a->w + n0 / PCS_PANEL * pcs_panel_bytes(a->f, a->k) : w->panel;
+    if (w->decode) {
+        const size_t rows = a->n1 - n0 < PCS_PANEL ? a->n1 - n0 : PCS_PANEL;
+        if (!a->packed) PACK_PANEL(&(pcs_pack_args){ a->f, a->w + n0 * a->row_bytes, a->row_bytes, a->k, rows, w->panel });
+        w->decode(&w->o, panel, first, n, to);
+        /* Numbers with scales of f16 are multiples of 2^-24; scales that are powers of two may be smaller. */
+        for (size_t i = 0; a->f->scale == PCS_SCALE_E8M0 && i < n * MB_TILE; i += 32) _mm512_store_si512(to + i, mb_flushed(_mm512_load_si512(to + i)));
+    } else if (w->floats) {
+#define FLOAT(name, bytes, load) \
+        if (a->f == &pcs_format_##name) mb_floats(panel, bytes, a->k, first, n, to, load);
+#include "kernel/simd/floats.def"
+#undef FLOAT
+    } else mb_rows(w, n0, to);
+}
+
+#endif
