@@ -16,8 +16,9 @@ bootstrap:
 demo: all
 	@tools/demo $(BUILD)
 
+# Warnings are errors here; `make` alone builds with compilers whose warnings nobody has seen yet.
 test: bootstrap
-	@tools/build $(BUILD) -DPRECIS_TESTS=ON
+	@tools/build $(BUILD) -DPRECIS_TESTS=ON -DPRECIS_WERROR=ON
 	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
 
 # Every place that asks for memory, made to fail, once and from then on: exit 4, or the same bytes. Half an hour.

@@ -8,11 +8,15 @@ static const cli_option options[] = {
     { "--gen", 0, "N", "tokens to generate (default 64)" },
     { "--sequences", 0, "N", "generate for N sequences together (default 1); tokens of all per second" },
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
-    { "--arithmetic", 0, "NAME", "exact (default; int8 activations), bf16 (both as bfloat16: prompts on AMX), or auto, the faster here" },
+    { "--arithmetic", 0, "NAME",
+      "exact (default; int8 activations), bf16 (both as bfloat16: prompts on AMX), or auto, the faster here" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
-    { "--kernels", 0, NULL, "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at best" },
+    { "--kernels", 0, NULL,
+      "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at "
+      "best" },
     { "--cost-table", 0, "OUT",
-      "measure what each type and shape of this model's weights costs here, and write the table (for precis plan --min-speed)" },
+      "measure what each type and shape of this model's weights costs here, and write the table (for precis plan "
+      "--min-speed)" },
     { "--pack", 0, "WHEN", "weights in the kernels' order: off, load (default), background or cache" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
@@ -25,11 +29,15 @@ static int print_kernel(void *user, const precis_kernel_speed *s)
 {
     const kernels *k = user;
     if (k->c->json) {
-        json_array_append_new(k->list, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:{s:f, s:f, s:f}}", "type", s->type, "kernel", s->kernel, "isa", s->isa, "memory_bytes_s", s->memory, "cache_bytes_s", s->cache,
-                                                 "multiply_s", s->multiply, "limit", "memory_bytes_s", s->limit_memory, "cache_bytes_s", s->limit_cache, "multiply_s", s->limit_multiply));
+        json_array_append_new(k->list,
+                              json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:{s:f, s:f, s:f}}", "type", s->type, "kernel",
+                                        s->kernel, "isa", s->isa, "memory_bytes_s", s->memory, "cache_bytes_s",
+                                        s->cache, "multiply_s", s->multiply, "limit", "memory_bytes_s", s->limit_memory,
+                                        "cache_bytes_s", s->limit_cache, "multiply_s", s->limit_multiply));
         return 0;
     }
-    printf("%-10s %-3s %-12s %8.1f %4.0f%%", s->type, s->kernel, s->isa, s->memory * 1e-9, 100 * s->memory / s->limit_memory);
+    printf("%-10s %-3s %-12s %8.1f %4.0f%%", s->type, s->kernel, s->isa, s->memory * 1e-9,
+           100 * s->memory / s->limit_memory);
     if (s->cache > 0) printf(" %8.1f %4.0f%%", s->cache * 1e-9, 100 * s->cache / s->limit_cache);
     else printf(" %8s %5s", "-", "");
     if (s->multiply > 0) printf(" %9.1f %4.0f%%\n", s->multiply * 1e-9, 100 * s->multiply / s->limit_multiply);
@@ -43,11 +51,15 @@ static int all_kernels(cli *c)
     if (c->n_args) return cli_usage(c, "--kernels takes no model");
     kernels k = { c, json_array() };
     if (!c->json) {
-        printf("%s, %u threads; weights with one token (GB/s from memory and from the cores' caches, share of what they read at best) and with a prompt (billions of\n"
-               "multiplications per second, share of what registers give)\n\n%-10s %-3s %-12s %14s %14s %15s\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), "type", "", "level", "memory", "cache", "prompt");
+        printf("%s, %u threads; weights with one token (GB/s from memory and from the cores' caches, share of what "
+               "they read at best) and with a prompt (billions of\n"
+               "multiplications per second, share of what registers give)\n\n%-10s %-3s %-12s %14s %14s %15s\n",
+               precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), "type", "", "level", "memory", "cache", "prompt");
     }
     const precis_status st = precis_bench_kernels(c->ctx, print_kernel, &k);
-    if (!st && c->json) return cli_print_json(c, json_pack("{s:s, s:i, s:o}", "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx), "kernels", k.list));
+    if (!st && c->json)
+        return cli_print_json(c, json_pack("{s:s, s:i, s:o}", "cpu", precis_ctx_cpu(c->ctx), "threads",
+                                           (int)precis_ctx_threads(c->ctx), "kernels", k.list));
     json_decref(k.list);
     return st ? cli_fail(c, st) : cli_done(c);
 }
@@ -64,10 +76,15 @@ static int cost_table(cli *c, const char *path)
     if (!st) {
         precis_costs_info i = { .size = sizeof i };
         precis_costs_get_info(costs, &i);
-        if (c->json) rc = cli_print_json(c, json_pack("{s:s, s:I, s:s, s:i, s:f, s:f}", "out", path, "rows", (json_int_t)i.rows, "cpu", i.cpu, "threads", (int)i.threads, "overhead", i.overhead, "read_bytes_s", i.read_bytes_s));
+        if (c->json)
+            rc = cli_print_json(c, json_pack("{s:s, s:I, s:s, s:i, s:f, s:f}", "out", path, "rows", (json_int_t)i.rows,
+                                             "cpu", i.cpu, "threads", (int)i.threads, "overhead", i.overhead,
+                                             "read_bytes_s", i.read_bytes_s));
         else {
             char b[32];
-            printf("%s: %zu types and shapes, %s, %u threads; %.3f ms of a token are beside its weights; memory was read at %s/s\n", path, i.rows, i.cpu, i.threads, 1000 * i.overhead, cli_bytes(i.read_bytes_s, b));
+            printf("%s: %zu types and shapes, %s, %u threads; %.3f ms of a token are beside its weights; memory was "
+                   "read at %s/s\n",
+                   path, i.rows, i.cpu, i.threads, 1000 * i.overhead, cli_bytes(i.read_bytes_s, b));
             rc = cli_done(c);
         }
     }
@@ -79,19 +96,110 @@ static int cost_table(cli *c, const char *path)
 static json_t *scaling(const precis_bench_result *r)
 {
     json_t *list = json_array();
-    for (int i = 0; i < PRECIS_SCALINGS; i++) json_array_append_new(list, json_pack("{s:i, s:f, s:f}", "threads", (int)r->scaling[i].threads, "strips", r->scaling[i].strips, "share", r->scaling[i].share));
-    return json_pack("{s:i, s:f, s:i, s:o}", "barriers", (int)r->barriers, "barrier_s", r->barrier_s, "barrier_threads", (int)r->barrier_threads, "threads", list);
+    for (int i = 0; i < PRECIS_SCALINGS; i++)
+        json_array_append_new(list, json_pack("{s:i, s:f, s:f}", "threads", (int)r->scaling[i].threads, "strips",
+                                              r->scaling[i].strips, "share", r->scaling[i].share));
+    return json_pack("{s:i, s:f, s:i, s:o}", "barriers", (int)r->barriers, "barrier_s", r->barrier_s, "barrier_threads",
+                     (int)r->barrier_threads, "threads", list);
 }
 
 static void print_scaling(const precis_bench_result *r)
 {
     if (!(r->barrier_s > 0)) {
-        if (r->barrier_threads > 1) printf("more threads: not estimated, since other processes have the processors and no barrier could be measured\n");
+        if (r->barrier_threads > 1)
+            printf("more threads: not estimated, since other processes have the processors and no barrier could be "
+                   "measured\n");
         return;
     }
     printf("more threads, each reading as fast as one here, would keep of the read limit:");
-    for (int i = 0; i < PRECIS_SCALINGS; i++) printf("%s %.0f %% (%u; strips %.0f)", i ? "," : "", 100 * r->scaling[i].share, r->scaling[i].threads, 100 * r->scaling[i].strips);
-    printf("; %u barriers a token, each %.0f ns with %u threads\n", r->barriers, r->barrier_s * 1e9, r->barrier_threads);
+    for (int i = 0; i < PRECIS_SCALINGS; i++)
+        printf("%s %.0f %% (%u; strips %.0f)", i ? "," : "", 100 * r->scaling[i].share, r->scaling[i].threads,
+               100 * r->scaling[i].strips);
+    printf("; %u barriers a token, each %.0f ns with %u threads\n", r->barriers, r->barrier_s * 1e9,
+           r->barrier_threads);
+}
+
+static bool get_bench_options(cli *c, precis_bench_options *o)
+{
+    int64_t prompt, gen, sequences;
+    if (!cli_int(c, "--prompt", 512, 1, 1 << 20, &prompt) || !cli_int(c, "--gen", 64, 1, 1 << 20, &gen)) return false;
+    if (!cli_int(c, "--sequences", 1, 1, 256, &sequences)) return false;
+    o->prompt = (uint32_t)prompt;
+    o->generate = (uint32_t)gen;
+    o->sequences = (uint32_t)sequences;
+    if (!cli_arithmetic(c, PRECIS_FAST, &o->arithmetic)) return false;
+    o->k_type = cli_get(c, "--cache-k");
+    o->v_type = cli_get(c, "--cache-v");
+    return cli_pack(c, PRECIS_PACK_LOAD, &o->pack);
+}
+
+static int bench_json(cli *c, const precis_bench_result *r, const precis_bench_options *o)
+{
+    json_t *all = json_pack("{s:f, s:f, s:f, s:I}", "load_ms", r->load_ms, "prefill_tok_s", r->prefill_tok_s,
+                            "decode_tok_s", r->decode_tok_s, "rss_bytes", (json_int_t)r->rss_bytes);
+    json_object_set_new(all, "limit",
+                        json_pack("{s:f, s:f, s:f, s:f, s:f}", "prefill_tok_s", r->limit_prefill_tok_s, "decode_tok_s",
+                                  r->limit_decode_tok_s, "l2_bytes_s", r->l2_bytes_s, "l3_bytes_s", r->l3_bytes_s,
+                                  "memory_bytes_s", r->memory_bytes_s));
+    json_t *more = json_pack("{s:f, s:f, s:f, s:I, s:I, s:s, s:i}", "read_bytes_s", r->read_bytes_s, "multiply_s",
+                             r->multiply_s, "fma_s", r->fma_s, "weight_bytes", (json_int_t)r->weight_bytes, "kv_bytes",
+                             (json_int_t)r->kv_bytes, "cpu", precis_ctx_cpu(c->ctx), "threads",
+                             (int)precis_ctx_threads(c->ctx));
+    json_object_update(all, more);
+    json_decref(more);
+    json_object_set_new(all, "arithmetic", json_string(precis_arithmetic_name(o->arithmetic)));
+    json_object_set_new(all, "scaling", scaling(r));
+    if (cli_has(c, "--energy")) {
+        json_t *joules = json_pack("{s:f, s:f}", "prefill_j", r->prefill_j, "decode_j", r->decode_j);
+        if (!isfinite(r->decode_j)) {
+            json_decref(joules);
+            joules = json_null();
+        }
+        json_object_set_new(all, "energy", joules);
+    }
+    return cli_print_json(c, all);
+}
+
+static void print_energy(const precis_bench_result *r)
+{
+    printf("%-10s %10.3f J a token of the prompt, %.3f J a generated one (processor and, where it counts them, memory "
+           "of the package)\n", "energy", r->prefill_j, r->decode_j);
+}
+
+static void print_limits(const precis_bench_result *r, const char *multiplied)
+{
+    const struct { const char *name; double speed; } tiers[] = {
+        { "L2", r->l2_bytes_s }, { "L3", r->l3_bytes_s }, { "memory", r->memory_bytes_s }
+    };
+    printf("\nlimits: reading");
+    for (size_t i = 0; i < 3; i++)
+        if (tiers[i].speed > 0) printf(" %s %.1f GB/s,", tiers[i].name, tiers[i].speed * 1e-9);
+    printf(" weights here %.1f; multiplying %s %.0f, f32 %.0f billion/s\n", r->read_bytes_s * 1e-9, multiplied,
+           r->multiply_s * 1e-9, r->fma_s * 1e-9);
+    print_scaling(r);
+}
+
+static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_options *o)
+{
+    char a[32], b[32], kv[32];
+    if (cli_has(c, "--energy") && !isfinite(r->decode_j))
+        fprintf(stderr, "note: no joules: the RAPL counters (/sys/class/powercap/intel-rapl:*/energy_uj) are not there "
+                        "or not readable; virtual machines have none, and on others root reads them\n");
+    printf("%s, %u threads, arithmetic: %s\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx),
+           precis_arithmetic_name(o->arithmetic));
+    printf("%-10s %10.1f ms\n", "load", r->load_ms);
+    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications, attention's too, in "
+           "registers)\n", "prefill", r->prefill_tok_s, 100 * r->prefill_tok_s / r->limit_prefill_tok_s,
+           r->limit_prefill_tok_s);
+    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f ", "decode", r->decode_tok_s,
+           100 * r->decode_tok_s / r->limit_decode_tok_s, r->limit_decode_tok_s);
+    printf("(reading %s of weights and %s of cache at %s/s%s)\n", cli_bytes((double)r->weight_bytes, a),
+           cli_bytes((double)r->kv_bytes, kv), cli_bytes(r->read_bytes_s, b),
+           o->sequences > 1 ? " for all sequences, or their multiplications" : "");
+    if (cli_has(c, "--energy") && isfinite(r->decode_j)) print_energy(r);
+    printf("%-10s %10s\n", "memory", cli_bytes((double)r->rss_bytes, a));
+    print_limits(r, o->arithmetic == PRECIS_BF16 ? "bf16" : "int8");
+    return cli_done(c);
 }
 
 static int run(cli *c)
@@ -99,57 +207,27 @@ static int run(cli *c)
     if (cli_has(c, "--kernels")) return all_kernels(c);
     if (!c->n_args) return cli_usage(c, "which model? precis bench MODEL, or precis bench --kernels");
     if (cli_has(c, "--cost-table")) return cost_table(c, cli_get(c, "--cost-table"));
-    int64_t prompt, gen, sequences;
-    if (!cli_int(c, "--prompt", 512, 1, 1 << 20, &prompt) || !cli_int(c, "--gen", 64, 1, 1 << 20, &gen) || !cli_int(c, "--sequences", 1, 1, 256, &sequences)) return EXIT_USAGE;
     precis_bench_options o = PRECIS_BENCH_OPTIONS_INIT;
-    o.prompt = (uint32_t)prompt;
-    o.generate = (uint32_t)gen;
-    o.sequences = (uint32_t)sequences;
-    if (!cli_arithmetic(c, PRECIS_FAST, &o.arithmetic)) return EXIT_USAGE;
-    o.k_type = cli_get(c, "--cache-k");
-    o.v_type = cli_get(c, "--cache-v");
-    if (!cli_pack(c, PRECIS_PACK_LOAD, &o.pack)) return EXIT_USAGE;
+    if (!get_bench_options(c, &o)) return EXIT_USAGE;
     precis_bench_result r = { .size = sizeof r };
     char path[4096];
     snprintf(path, sizeof path, "%s", c->args[0]);
     precis_status st = cli_packs_into_cache(c) ? cli_packed_copy(c, c->args[0], path, sizeof path) : PRECIS_OK;
     if (!st) st = precis_bench(c->ctx, path, &o, &r);
     if (st) return cli_fail(c, st);
-    if (c->json) {
-        json_t *all = json_pack("{s:f, s:f, s:f, s:I, s:{s:f, s:f, s:f, s:f, s:f}, s:f, s:f, s:f, s:I, s:I, s:s, s:i}", "load_ms", r.load_ms, "prefill_tok_s", r.prefill_tok_s,
-                                "decode_tok_s", r.decode_tok_s, "rss_bytes", (json_int_t)r.rss_bytes, "limit", "prefill_tok_s", r.limit_prefill_tok_s,
-                                "decode_tok_s", r.limit_decode_tok_s, "l2_bytes_s", r.l2_bytes_s, "l3_bytes_s", r.l3_bytes_s, "memory_bytes_s", r.memory_bytes_s, "read_bytes_s", r.read_bytes_s, "multiply_s", r.multiply_s, "fma_s", r.fma_s, "weight_bytes",
-                                (json_int_t)r.weight_bytes, "kv_bytes", (json_int_t)r.kv_bytes, "cpu", precis_ctx_cpu(c->ctx), "threads", (int)precis_ctx_threads(c->ctx));
-        json_object_set_new(all, "arithmetic", json_string(precis_arithmetic_name(o.arithmetic)));
-        json_object_set_new(all, "scaling", scaling(&r));
-        if (cli_has(c, "--energy")) json_object_set_new(all, "energy", isfinite(r.decode_j) ? json_pack("{s:f, s:f}", "prefill_j", r.prefill_j, "decode_j", r.decode_j) : json_null());
-        return cli_print_json(c, all);
-    }
-    char a[32], b[32], kv[32];
-    if (cli_has(c, "--energy") && !isfinite(r.decode_j)) fprintf(stderr, "note: no joules: the RAPL counters (/sys/class/powercap/intel-rapl:*/energy_uj) are not there or not readable; virtual machines have none, and on others root reads them\n");
-    printf("%s, %u threads, arithmetic: %s\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), precis_arithmetic_name(o.arithmetic));
-    printf("%-10s %10.1f ms\n", "load", r.load_ms);
-    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications, attention's too, in registers)\n", "prefill", r.prefill_tok_s,
-           100 * r.prefill_tok_s / r.limit_prefill_tok_s, r.limit_prefill_tok_s);
-    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (reading %s of weights and %s of cache at %s/s%s)\n", "decode", r.decode_tok_s,
-           100 * r.decode_tok_s / r.limit_decode_tok_s, r.limit_decode_tok_s, cli_bytes((double)r.weight_bytes, a), cli_bytes((double)r.kv_bytes, kv), cli_bytes(r.read_bytes_s, b), o.sequences > 1 ? " for all sequences, or their multiplications" : "");
-    if (cli_has(c, "--energy") && isfinite(r.decode_j)) printf("%-10s %10.3f J a token of the prompt, %.3f J a generated one (processor and, where it counts them, memory of the package)\n", "energy", r.prefill_j, r.decode_j);
-    printf("%-10s %10s\n", "memory", cli_bytes((double)r.rss_bytes, a));
-    printf("\nlimits: reading");
-    const struct { const char *name; double speed; } tiers[] = { { "L2", r.l2_bytes_s }, { "L3", r.l3_bytes_s }, { "memory", r.memory_bytes_s } };
-    for (size_t i = 0; i < 3; i++)
-        if (tiers[i].speed > 0) printf(" %s %.1f GB/s,", tiers[i].name, tiers[i].speed * 1e-9);
-    printf(" weights here %.1f; multiplying %s %.0f, f32 %.0f billion/s\n", r.read_bytes_s * 1e-9, o.arithmetic == PRECIS_BF16 ? "bf16" : "int8", r.multiply_s * 1e-9, r.fma_s * 1e-9);
-    print_scaling(&r);
-    return cli_done(c);
+    return c->json ? bench_json(c, &r, &o) : bench_text(c, &r, &o);
 }
 
 const cli_command cli_bench = {
     "bench", "MODEL", "load time, prefill, decode and memory, beside the limit of this machine",
-    "The limits are measured in the same run: the speed at which all threads read the file's pages, or memory in large pages\n"
-    "where that is faster, and the speed at which they multiply in registers (int8 for quantized weights, f32 for others and for\n"
-    "attention) at the instruction set in use. A generated token reads the weights once, and its context's keys and values.", 0, 1, options, run,
+    "The limits are measured in the same run: the speed at which all threads "
+    "read the file's pages, or memory in large pages\n"
+    "where that is faster, and the speed at which they multiply in registers "
+    "(int8 for quantized weights, f32 for others and for\n"
+    "attention) at the instruction set in use. A generated token reads the "
+    "weights once, and its context's keys and values.",
+    0, 1, options, run,
     "  precis bench model.gguf --prompt 512 --gen 64\n"
     "  PRECIS_CPU=avx2 precis bench model.gguf --threads 1 --json\n",
-    NULL,
+    NULL
 };

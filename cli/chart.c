@@ -1,4 +1,5 @@
-/* chart.c - charts without a library: axes, lines, marks. Each series has its own colour, dash and mark, so that it is readable in grey. */
+/* chart.c - charts without a library: axes, lines, marks. Each series has its own colour,
+ * dash and mark, so that it is readable in grey. */
 #include "chart.h"
 #include "cli.h"
 
@@ -9,18 +10,18 @@
 
 enum { WIDTH = 520, HEIGHT = 400, LEFT = 66, RIGHT = 14, TOP = 40, BOTTOM = 54, COLUMNS = 64, ROWS = 18 };
 
-static const char *const colours[] = { "#14508c", "#c03d2b", "#1f7a4d", "#8a5a00", "#6a4c93", "#444444", "#0b8a9c", "#b03a8c" };
+static const char *const colours[] = { "#14508c", "#c03d2b", "#1f7a4d", "#8a5a00",
+                                       "#6a4c93", "#444444", "#0b8a9c", "#b03a8c" };
 static const char *const dashes[] = { "", "7 4", "2 3", "10 3 2 3", "12 5", "4 2 1 2", "1 4", "14 3 3 3 3 3" };
 enum { STYLES = sizeof colours / sizeof *colours };
 
-bool chart_open(chart *c, const char *name, const char *title, const char *x_label, const char *y_label, bool log_x, bool log_y)
+void chart_open(chart *c, const chart_labels *l)
 {
-    *c = (chart){ .log_x = log_x, .log_y = log_y, .low_y = NAN, .high_y = NAN };
-    snprintf(c->name, sizeof c->name, "%s", name);
-    snprintf(c->title, sizeof c->title, "%s", title);
-    snprintf(c->x_label, sizeof c->x_label, "%s", x_label);
-    snprintf(c->y_label, sizeof c->y_label, "%s", y_label);
-    return true;
+    *c = (chart){ .log_x = l->log_x, .log_y = l->log_y, .low_y = NAN, .high_y = NAN };
+    snprintf(c->name, sizeof c->name, "%s", l->name);
+    snprintf(c->title, sizeof c->title, "%s", l->title);
+    snprintf(c->x_label, sizeof c->x_label, "%s", l->x);
+    snprintf(c->y_label, sizeof c->y_label, "%s", l->y);
 }
 
 void chart_close(chart *c)
@@ -56,7 +57,7 @@ void chart_put(chart_series *s, double x, double y)
     s->y[s->n++] = y;
 }
 
-/* ---- axes --------------------------------------------------------------------------------------------------------------- */
+/* ---- axes -------------------------------------------------------------------------------------------------------- */
 
 typedef struct { double low, high; bool log; double ticks[16]; int n; } axis;
 
@@ -67,7 +68,8 @@ static void ticks(axis *a)
     if (a->log) {
         const double decades = a->high - a->low;
         const int step = decades > 24 ? 4 : decades > 12 ? 2 : 1;
-        for (int d = (int)ceil(a->low - 1e-9); d <= a->high + 1e-9 && a->n < 16; d += step) a->ticks[a->n++] = pow(10, d);
+        for (int d = (int)ceil(a->low - 1e-9); d <= a->high + 1e-9 && a->n < 16; d += step)
+            a->ticks[a->n++] = pow(10, d);
         if (a->n >= 3) return;
         a->n = 0;
         static const double parts[] = { 1, 1.5, 2, 3, 5, 7 };
@@ -78,8 +80,13 @@ static void ticks(axis *a)
             }
         return;
     }
-    const double raw = (a->high - a->low) / 5, unit = pow(10, floor(log10(raw))), part = raw / unit, step = unit * (part < 1.5 ? 1 : part < 3.5 ? 2 : part < 7.5 ? 5 : 10);
-    for (double v = ceil(a->low / step - 1e-9) * step; v <= a->high + step * 1e-9 && a->n < 16; v += step) a->ticks[a->n++] = fabs(v) < step * 1e-9 ? 0 : v;
+    const double raw = (a->high - a->low) / 5, unit = pow(10, floor(log10(raw))), part = raw / unit,
+                 step = unit * (part < 1.5   ? 1
+                                : part < 3.5 ? 2
+                                : part < 7.5 ? 5
+                                             : 10);
+    for (double v = ceil(a->low / step - 1e-9) * step; v <= a->high + step * 1e-9 && a->n < 16; v += step)
+        a->ticks[a->n++] = fabs(v) < step * 1e-9 ? 0 : v;
 }
 
 static axis make_axis(const chart *c, bool y)
@@ -87,7 +94,8 @@ static axis make_axis(const chart *c, bool y)
     axis a = { .low = INFINITY, .high = -INFINITY, .log = y ? c->log_y : c->log_x };
     for (int i = 0; i < c->n; i++)
         for (size_t k = 0; k < c->series[i].n; k++) {
-            const double v = y ? c->series[i].y[k] : c->series[i].x[k], other = y ? c->series[i].x[k] : c->series[i].y[k];
+            const double v = y ? c->series[i].y[k] : c->series[i].x[k],
+                         other = y ? c->series[i].x[k] : c->series[i].y[k];
             if (!isfinite(v) || !isfinite(other) || (a.log && v <= 0)) continue;
             const double p = a.log ? log10(v) : v;
             a.low = fmin(a.low, p), a.high = fmax(a.high, p);
@@ -103,12 +111,13 @@ static axis make_axis(const chart *c, bool y)
 
 static const char *number(double v, bool log, char buf[32])
 {
-    if (log && v != 0 && (fabs(v) >= 1e5 || fabs(v) < 1e-3) && fabs(log10(fabs(v)) - round(log10(fabs(v)))) < 1e-6) snprintf(buf, 32, "1e%d", (int)round(log10(v)));
+    if (log && v != 0 && (fabs(v) >= 1e5 || fabs(v) < 1e-3) && fabs(log10(fabs(v)) - round(log10(fabs(v)))) < 1e-6)
+        snprintf(buf, 32, "1e%d", (int)round(log10(v)));
     else snprintf(buf, 32, "%.4g", v);
     return buf;
 }
 
-/* ---- SVG ------------------------------------------------------------------------------------------------------------------ */
+/* ---- SVG --------------------------------------------------------------------------------------------------------- */
 
 void chart_escape(FILE *f, const char *s)
 {
@@ -126,9 +135,14 @@ static void mark(FILE *f, int style, double x, double y)
     const char *c = colours[style % STYLES];
     switch (style % 4) {
     case 0: fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.8\" fill=\"%s\" fill-opacity=\".6\"/>", x, y, c); break;
-    case 1: fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"5\" height=\"5\" fill=\"none\" stroke=\"%s\"/>", x - 2.5, y - 2.5, c); break;
+    case 1:
+        fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"5\" height=\"5\" fill=\"none\" stroke=\"%s\"/>", x - 2.5,
+                y - 2.5, c);
+        break;
     case 2: fprintf(f, "<path d=\"M%.1f %.1fl3.2 5.6h-6.4z\" fill=\"%s\"/>", x, y - 3.4, c); break;
-    default: fprintf(f, "<path d=\"M%.1f %.1fl5.4 5.4m0 -5.4l-5.4 5.4\" stroke=\"%s\" fill=\"none\"/>", x - 2.7, y - 2.7, c); break;
+    default:
+        fprintf(f, "<path d=\"M%.1f %.1fl5.4 5.4m0 -5.4l-5.4 5.4\" stroke=\"%s\" fill=\"none\"/>", x - 2.7, y - 2.7, c);
+        break;
     }
 }
 
@@ -139,14 +153,22 @@ static void frame(const chart *c, FILE *f, const axis *x, const axis *y)
     for (int i = 0; i < y->n; i++) {
         const double py = TOP + h * (1 - place(y, y->ticks[i]));
         if (py < TOP - 1 || py > TOP + h + 1) continue;
-        fprintf(f, "<path d=\"M%d %.1fh%.0f\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT, py, w, LEFT - 6, py + 4, number(y->ticks[i], y->log, buf));
+        fprintf(f,
+                "<path d=\"M%d %.1fh%.0f\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+                LEFT, py, w, LEFT - 6, py + 4, number(y->ticks[i], y->log, buf));
     }
     for (int i = 0; i < x->n; i++) {
         const double px = LEFT + w * place(x, x->ticks[i]);
         if (px < LEFT - 1 || px > LEFT + w + 1) continue;
-        fprintf(f, "<path d=\"M%.1f %dv%.0f\" stroke=\"#eee\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", px, TOP, h, px, HEIGHT - BOTTOM + 17, number(x->ticks[i], x->log, buf));
+        fprintf(f,
+                "<path d=\"M%.1f %dv%.0f\" stroke=\"#eee\"/><text x=\"%.1f\" y=\"%d\" "
+                "text-anchor=\"middle\">%s</text>\n",
+                px, TOP, h, px, HEIGHT - BOTTOM + 17, number(x->ticks[i], x->log, buf));
     }
-    fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"%.0f\" height=\"%.0f\" fill=\"none\" stroke=\"#888\"/>\n<text x=\"%d\" y=\"20\" font-weight=\"bold\">", LEFT, TOP, w, h, LEFT);
+    fprintf(f,
+            "<rect x=\"%d\" y=\"%d\" width=\"%.0f\" height=\"%.0f\" fill=\"none\" stroke=\"#888\"/>\n<text x=\"%d\" "
+            "y=\"20\" font-weight=\"bold\">",
+            LEFT, TOP, w, h, LEFT);
     chart_escape(f, c->title);
     fprintf(f, "</text>\n<text x=\"%.0f\" y=\"%d\" text-anchor=\"middle\">", LEFT + w / 2, HEIGHT - 16);
     chart_escape(f, c->x_label);
@@ -166,7 +188,8 @@ static void legend(const chart *c, FILE *f, const axis *x, const axis *y)
             if (strlen(c->series[i].label) > longest) longest = strlen(c->series[i].label);
         }
     if (!shown) return;
-    const double w = 40 + 6.7 * (double)longest, h = 14.0 * shown + 6, pw = WIDTH - LEFT - RIGHT, ph = HEIGHT - TOP - BOTTOM;
+    const double w = 40 + 6.7 * (double)longest, h = 14.0 * shown + 6, pw = WIDTH - LEFT - RIGHT,
+                 ph = HEIGHT - TOP - BOTTOM;
     for (int corner = 0; corner < 4; corner++)
         for (int i = 0; i < c->n; i++)
             for (size_t k = 0; k < c->series[i].n; k++) {
@@ -179,13 +202,18 @@ static void legend(const chart *c, FILE *f, const axis *x, const axis *y)
         if (count[corner] < count[best]) best = corner;
     const double lx = best & 1 ? WIDTH - RIGHT - w - 6 : LEFT + 6;
     double ly = best & 2 ? HEIGHT - BOTTOM - h - 6 : TOP + 6;
-    fprintf(f, "<rect x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"%.0f\" fill=\"#fff\" fill-opacity=\".85\" stroke=\"#ccc\"/>\n", lx, ly, w, h);
+    fprintf(f,
+            "<rect x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"%.0f\" fill=\"#fff\" fill-opacity=\".85\" "
+            "stroke=\"#ccc\"/>\n",
+            lx, ly, w, h);
     for (int i = 0; i < c->n; i++) {
         const chart_series *s = &c->series[i];
         if (!*s->label) continue;
         ly += 14;
         if (s->points) mark(f, i, lx + 15, ly - 4);
-        else fprintf(f, "<path d=\"M%.0f %.0fh24\" stroke=\"%s\" stroke-width=\"1.8\" stroke-dasharray=\"%s\"/>", lx + 4, ly - 4, colours[i % STYLES], dashes[i % STYLES]);
+        else
+            fprintf(f, "<path d=\"M%.0f %.0fh24\" stroke=\"%s\" stroke-width=\"1.8\" stroke-dasharray=\"%s\"/>", lx + 4,
+                    ly - 4, colours[i % STYLES], dashes[i % STYLES]);
         fprintf(f, "<text x=\"%.0f\" y=\"%.0f\" font-size=\"11\">", lx + 33, ly);
         chart_escape(f, s->label);
         fputs("</text>\n", f);
@@ -197,15 +225,23 @@ void chart_svg(const chart *c, FILE *f, bool inline_)
     const axis x = make_axis(c, false), y = make_axis(c, true);
     const double w = WIDTH - LEFT - RIGHT, h = HEIGHT - TOP - BOTTOM;
     if (!inline_) fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", f);
-    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12.5\" fill=\"#222\" role=\"img\" aria-label=\"", WIDTH, HEIGHT);
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" "
+            "font-size=\"12.5\" fill=\"#222\" role=\"img\" aria-label=\"",
+            WIDTH, HEIGHT);
     chart_escape(f, c->title);
-    fprintf(f, "\">\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n<clipPath id=\"%s\"><rect x=\"%d\" y=\"%d\" width=\"%.0f\" height=\"%.0f\"/></clipPath>\n", WIDTH, HEIGHT, c->name, LEFT, TOP, w, h);
+    fprintf(f,
+            "\">\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n<clipPath id=\"%s\"><rect x=\"%d\" y=\"%d\" "
+            "width=\"%.0f\" height=\"%.0f\"/></clipPath>\n",
+            WIDTH, HEIGHT, c->name, LEFT, TOP, w, h);
     frame(c, f, &x, &y);
     fprintf(f, "<g clip-path=\"url(#%s)\">\n", c->name);
     for (int i = 0; i < c->n; i++) {
         const chart_series *s = &c->series[i];
         bool pen = false;
-        if (!s->points) fprintf(f, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-dasharray=\"%s\" d=\"", colours[i % STYLES], dashes[i % STYLES]);
+        if (!s->points)
+            fprintf(f, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-dasharray=\"%s\" d=\"",
+                    colours[i % STYLES], dashes[i % STYLES]);
         for (size_t k = 0; k < s->n; k++) {
             const double px = LEFT + w * place(&x, s->x[k]), py = TOP + h * (1 - place(&y, s->y[k]));
             const bool there = isfinite(px) && isfinite(py) && fabs(py) < 1e5;
@@ -221,7 +257,7 @@ void chart_svg(const chart *c, FILE *f, bool inline_)
     fputs("</svg>\n", f);
 }
 
-/* ---- text -------------------------------------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------------------------- */
 
 void chart_text(const chart *c, FILE *f)
 {
@@ -233,10 +269,15 @@ void chart_text(const chart *c, FILE *f)
         double last_x = NAN, last_y = NAN;
         for (size_t k = 0; k < s->n; k++) {
             const double px = place(&x, s->x[k]) * (COLUMNS - 1), py = (1 - place(&y, s->y[k])) * (ROWS - 1);
-            const int steps = s->points || !isfinite(last_x + last_y) ? 1 : (int)fmin(200, 2 * fmax(fabs(px - last_x), fabs(py - last_y)) + 1); /* lines are filled in */
+            /* Lines are filled in. */
+            const int steps = s->points || !isfinite(last_x + last_y)
+                                  ? 1
+                                  : (int)fmin(200, 2 * fmax(fabs(px - last_x), fabs(py - last_y)) + 1);
             for (int q = 1; q <= steps && isfinite(px + py); q++) {
-                const double t = (double)q / steps, gx = steps > 1 ? last_x + (px - last_x) * t : px, gy = steps > 1 ? last_y + (py - last_y) * t : py;
-                if (gx >= -0.5 && gx < COLUMNS - 0.5 && gy >= -0.5 && gy < ROWS - 0.5) grid[(int)(gy + 0.5)][(int)(gx + 0.5)] = (char)(s->points ? '.' : 'a' + i);
+                const double t = (double)q / steps, gx = steps > 1 ? last_x + (px - last_x) * t : px,
+                             gy = steps > 1 ? last_y + (py - last_y) * t : py;
+                if (gx >= -0.5 && gx < COLUMNS - 0.5 && gy >= -0.5 && gy < ROWS - 0.5)
+                    grid[(int)(gy + 0.5)][(int)(gx + 0.5)] = (char)(s->points ? '.' : 'a' + i);
             }
             last_x = px, last_y = py;
         }
@@ -251,14 +292,17 @@ void chart_text(const chart *c, FILE *f)
     char line[COLUMNS + 16];
     memset(line, ' ', sizeof line);
     for (int i = 0; i < x.n; i++) {
-        const int at = (int)(place(&x, x.ticks[i]) * (COLUMNS - 1) + 0.5), n = (int)strlen(number(x.ticks[i], x.log, buf));
+        const int at = (int)(place(&x, x.ticks[i]) * (COLUMNS - 1) + 0.5),
+                  n = (int)strlen(number(x.ticks[i], x.log, buf));
         bool room = at >= 0 && at + n < COLUMNS + 8;
         for (int k = at > 0 ? at - 1 : 0; room && k < at + n; k++) room = line[k] == ' ';
         if (room) memcpy(line + at, buf, (size_t)n);
     }
     line[COLUMNS + 8] = 0;
-    fprintf(f, "%9s +%.*s\n%11s%s\n%11s%s\n", "", COLUMNS, "----------------------------------------------------------------", "", line, "", c->x_label);
+    fprintf(f, "%9s +%.*s\n%11s%s\n%11s%s\n", "", COLUMNS,
+            "----------------------------------------------------------------", "", line, "", c->x_label);
     for (int i = 0; i < c->n; i++)
-        if (*c->series[i].label) fprintf(f, "%11s%c  %s\n", "", c->series[i].points ? '.' : 'a' + i, c->series[i].label);
+        if (*c->series[i].label)
+            fprintf(f, "%11s%c  %s\n", "", c->series[i].points ? '.' : 'a' + i, c->series[i].label);
     fputc('\n', f);
 }

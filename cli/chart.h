@@ -23,8 +23,9 @@ typedef struct chart {
     double low_y, high_y; /* NAN: from the points */
 } chart;
 
-/* Empty, with labels; false when there is no memory. */
-bool chart_open(chart *c, const char *name, const char *title, const char *x_label, const char *y_label, bool log_x, bool log_y);
+typedef struct chart_labels { const char *name, *title, *x, *y; bool log_x, log_y; } chart_labels;
+/* Empty, with these labels. */
+void chart_open(chart *c, const chart_labels *l);
 void chart_close(chart *c);
 /* A new series, or NULL when there is no more room. */
 chart_series *chart_add(chart *c, const char *label, bool points);

@@ -9,7 +9,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum { EXIT_DONE = 0, EXIT_NEGATIVE = 1, EXIT_USAGE = 2, EXIT_INPUT = 3, EXIT_RESOURCES = 4, EXIT_UNDECIDED = 5, EXIT_INTERRUPTED = 130 };
+enum {
+    EXIT_DONE = 0,
+    EXIT_NEGATIVE = 1,
+    EXIT_USAGE = 2,
+    EXIT_INPUT = 3,
+    EXIT_RESOURCES = 4,
+    EXIT_UNDECIDED = 5,
+    EXIT_INTERRUPTED = 130
+};
 
 typedef struct cli_option {
     const char *name; /* "--type" */
@@ -47,7 +55,8 @@ typedef struct cli_command {
     const cli_option *options; /* ends with name == NULL */
     int (*run)(cli *c);
     const char *examples; /* for help and man page: lines of two blanks and a command; or NULL */
-    const struct cli_command *const *verbs; /* commands of a second word, the first the one that runs without one; ends with NULL. NULL: none */
+    /* Commands of a second word, the first the one that runs without one; ends with NULL. NULL: none. */
+    const struct cli_command *const *verbs;
 } cli_command;
 
 /* "fit" of "law fit". */
@@ -61,17 +70,20 @@ const char *cli_get_nth(const cli *c, const char *name, int i);
 bool cli_has(const cli *c, const char *name);
 /* Whole and other numbers in a range; a message and false when it is none. */
 bool cli_int(const cli *c, const char *name, int64_t dflt, int64_t lo, int64_t hi, int64_t *out);
-/* Bytes ("600M", "1.5GiB"), or a part of the input ("75%"); false when it is neither, and said. Absent: left as they are. */
+/* Bytes ("600M", "1.5GiB"), or a part of the input ("75%"); false when it is neither, and
+ * said. Absent: left as they are. */
 bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part);
 /* All values of an option, with commas between; the caller frees. */
 char *cli_joined(const cli *c, const char *name);
 bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out);
 
-/* --pack: off, load, background, or cache: then cli_packed_copy gives the file to open, which it makes if it is not there; the model itself when it cannot be. */
 /* --effort; false: it was no level, which was said. */
 bool cli_effort(const cli *c, precis_effort *out);
-/* --arithmetic: exact, bf16 or auto (dflt: what it is without), or --weights-only. False: it is none of them, and was said. */
+/* --arithmetic: exact, bf16 or auto (dflt: what it is without), or --weights-only. False: it is none of them, and that
+ * was said. */
 bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out);
+/* --pack: off, load, background, or cache: then cli_packed_copy gives the file to open, which it
+ * makes if it is not there; the model itself when it cannot be. */
 bool cli_pack(const cli *c, precis_pack dflt, precis_pack *out);
 bool cli_packs_into_cache(const cli *c);
 precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room);
@@ -114,7 +126,8 @@ bool cli_output_lost(void);
  * thread reads it. */
 void cli_watch_mappings(void);
 
-/* help.c: the overview (NULL) or a command's page; and `precis help [COMMAND | --man [COMMAND] | --completion SHELL]`. */
+/* help.c: the overview (NULL) or a command's page; and `precis help [COMMAND | --man
+ * [COMMAND] | --completion SHELL]`. */
 void cli_help(const cli_command *command);
 int cli_help_command(int argc, char **argv);
 
@@ -128,7 +141,8 @@ extern volatile int cli_cancel;
 /* An option of a command, or of all, by its name; NULL: none. */
 const cli_option *cli_option_of(const cli_command *command, const char *name);
 /* manifest.c: the text of OUT.manifest.json of a quantized file. */
-typedef struct cli_manifest { const cli *c; const precis_model *m; char *text; } cli_manifest; /* text: freed by who holds this */
+/* text: freed by who holds this */
+typedef struct cli_manifest { const cli *c; const precis_model *m; char *text; } cli_manifest;
 precis_manifest_fn cli_manifest_text;
 /* What names a job for --resume; the caller frees; NULL: a file cannot be read. */
 char *cli_manifest_key(const cli *c, const precis_model *m);
@@ -140,20 +154,24 @@ int cli_manifest_replay(cli *c, int (*run)(cli *c));
 
 /* A whole file of a kind, or stdin for "-": -1, or an exit code; *text is freed with precis_text_free(). */
 int cli_read_text(const cli *c, const char *path, precis_input_kind kind, char **text, size_t *len);
-/* Files of an option that may be given more than once, as calibration texts, which the struct holds: -1, or an exit code. Closed in any case. */
+/* Files of an option that may be given more than once, as calibration texts, which the
+ * struct holds: -1, or an exit code. Closed in any case. */
 enum { CLI_TEXTS = 64 };
 typedef struct cli_texts { char *texts[CLI_TEXTS]; size_t lengths[CLI_TEXTS], n; } cli_texts;
 int cli_texts_open(const cli *c, const char *name, cli_texts *t, precis_calibrate_options *o);
 void cli_texts_close(const cli *c, cli_texts *t);
-/* The importance matrix of a profile or a plan: --imatrix, or made here; of a large model from the first 2,048 tokens, so that the time limit is kept. */
-precis_status cli_importance(const cli *c, const precis_model *m, const precis_calibrate_options *calibrate, precis_imatrix **im);
+/* The importance matrix of a profile or a plan: --imatrix, or made here; of a large model from
+ * the first 2,048 tokens, so that the time limit is kept. */
+precis_status cli_importance(const cli *c, const precis_model *m, const precis_calibrate_options *calibrate,
+                             precis_imatrix **im);
 /* "types: Q4_K 12 (3.4 MB), ...": how many tensors, and bytes, of each. */
 void cli_print_types(const precis_plan *plan);
 /* Kernels that it will get, and whether generated tokens will be faster here. */
 void cli_print_kernels(const precis_plan *plan);
 /* Adapters of --lora PATH[=SCALE] into an open model; -1, or the exit code of a failure. */
 int cli_add_adapters(const cli *c, precis_model *m, bool merge);
-/* Text of files, arguments and models (text.c). Is it UTF-8? In place, what is no text or commands a terminal as '?'. */
+/* Text of files, arguments and models (text.c). Is it UTF-8? In place, what is no text or
+ * commands a terminal as '?'. */
 bool cli_is_text(const char *s);
 char *cli_printable(char *s);
 /* A model's text to stdout: as it is, but on a terminal what would command it as \xNN. */

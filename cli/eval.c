@@ -8,8 +8,10 @@ static const cli_option options[] = {
     { "--logits", 0, "OUT",
       "keep the reference's logits: read from FILE if it is there (then --against may be left out), else written" },
     { "--text", 0, "FILE", "the text (default: about 43 kB that precis carries); more than once: results by text" },
-    { "--domains", 0, NULL, "texts of precis beside it, by domain: prose, code, languages, numbers, typing noise; udhr.zip of --data" },
-    { "--tasks", 0, "LIST", "questions with right answers: arc_easy,hellaswag,...,reasoning or FILE.jsonl (precis list tasks)" },
+    { "--domains", 0, NULL,
+      "texts of precis beside it, by domain: prose, code, languages, numbers, typing noise; udhr.zip of --data" },
+    { "--tasks", 0, "LIST",
+      "questions with right answers: arc_easy,hellaswag,...,reasoning or FILE.jsonl (precis list tasks)" },
     { "--data", 0, "FOLDER", "where the sets of the tasks lie (default: $PRECIS_DATA)" },
     { "--limit", 0, "N", "items of a task at most (of each group, where it has groups)" },
     { "--shots", 0, "N", "solved examples before each question (mmlu, gsm8k)" },
@@ -25,13 +27,15 @@ static const cli_option options[] = {
     { "--max-drop", 0, "DROP", "margin of the gate: loss of accuracy of each task (0.02 or 2%)" },
     { "--results", 0, "OUT", "keep the results in this SQLite file (default with --gate: the user's own; \"none\")" },
     { "--name", 0, "NAME", "what the results are kept under (default: the file's name)" },
-    { "--history", 0, NULL, "results kept so far, and where a version is worse than the one before (exit 1: the last is)" },
+    { "--history", 0, NULL,
+      "results kept so far, and where a version is worse than the one before (exit 1: the last is)" },
     { "--ladder", 0, "LIST", "make and evaluate the model in each of these schemes: W8A8,FP8,W4A16,NVFP4,..." },
     { "--sts", 0, "FILE", "encoders: agreement of sentence pairs with scores (CSV: sentence,sentence,score)" },
     { "--method", 0, "NAME", "of the ladder's steps, as in quant" },
     { "--calib", 0, "FILE", "calibration text of the ladder (default: sampled)" },
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights" },
-    { "--arithmetic", 0, "NAME", "exact (default), bf16 (weights and activations as bfloat16), or auto, the faster here" },
+    { "--arithmetic", 0, "NAME",
+      "exact (default), bf16 (weights and activations as bfloat16), or auto, the faster here" },
     { "--weights-only", 0, NULL, "dequantized weights and f32 activations instead of the kernels of run" },
     { "--emulate", 0, NULL, "the same, with activations rounded as the model says (W4A8 and the like)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16; with --ids f32)" },
@@ -39,19 +43,22 @@ static const cli_option options[] = {
     { 0 },
 };
 
-static const char *const quantile_names[PRECIS_QUANTILES] = { "0.01", "0.05", "0.1", "0.25", "0.5", "0.9", "0.95", "0.99", "0.999" };
+static const char *const quantile_names[PRECIS_QUANTILES] = { "0.01", "0.05", "0.1",  "0.25", "0.5",
+                                                              "0.9",  "0.95", "0.99", "0.999" };
 
-static int print_json(cli *c, const precis_eval_result *e, const char *arithmetic)
+static int print_eval_json(cli *c, const precis_eval_result *e, const char *arithmetic)
 {
-    json_t *o = json_pack("{s:f, s:f, s:I, s:I, s:s}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens", (json_int_t)e->tokens, "windows", (json_int_t)e->windows,
-                          "arithmetic", arithmetic);
+    json_t *o = json_pack("{s:f, s:f, s:I, s:I, s:s}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens",
+                          (json_int_t)e->tokens, "windows", (json_int_t)e->windows, "arithmetic", arithmetic);
     if (e->has_reference) {
-        json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "ref_ppl", e->ref_ppl, "ref_ppl_se", e->ref_ppl_se, "log_ppl_ratio", e->log_ratio,
-                                 "log_ppl_ratio_se", e->log_ratio_se, "kld_mean", e->kld_mean, "kld_se", e->kld_se, "kld_min", e->kld_min, "kld_max", e->kld_max);
+        json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "ref_ppl", e->ref_ppl, "ref_ppl_se",
+                                 e->ref_ppl_se, "log_ppl_ratio", e->log_ratio, "log_ppl_ratio_se", e->log_ratio_se,
+                                 "kld_mean", e->kld_mean, "kld_se", e->kld_se, "kld_min", e->kld_min, "kld_max",
+                                 e->kld_max);
         json_object_update(o, more);
         json_decref(more);
-        more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "dp_mean", e->dp_mean, "dp_mean_se", e->dp_mean_se, "dp_rms", e->dp_rms, "dp_rms_se", e->dp_rms_se,
-                         "top1", e->top1, "top1_se", e->top1_se);
+        more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "dp_mean", e->dp_mean, "dp_mean_se", e->dp_mean_se, "dp_rms",
+                         e->dp_rms, "dp_rms_se", e->dp_rms_se, "top1", e->top1, "top1_se", e->top1_se);
         json_object_update(o, more);
         json_decref(more);
         json_t *q = json_object(), *se = json_object();
@@ -68,101 +75,118 @@ static int print_json(cli *c, const precis_eval_result *e, const char *arithmeti
     return cli_print_json(c, o);
 }
 
-static int print_text(cli *c, const precis_eval_result *e, const char *arithmetic)
+static int print_eval_text(cli *c, const precis_eval_result *e, const char *arithmetic)
 {
-    printf("%llu tokens in %llu windows, arithmetic: %s\n\n", (unsigned long long)e->tokens, (unsigned long long)e->windows, arithmetic);
+    printf("%llu tokens in %llu windows, arithmetic: %s\n\n", (unsigned long long)e->tokens,
+           (unsigned long long)e->windows, arithmetic);
     printf("perplexity               %10.4f +- %.4f\n", e->ppl, e->ppl_se);
     if (e->has_reference) {
         printf("  of the reference       %10.4f +- %.4f\n", e->ref_ppl, e->ref_ppl_se);
         printf("  ln(ratio)              %10.5f +- %.5f\n", e->log_ratio, e->log_ratio_se);
         printf("KL divergence, mean      %10.6f +- %.6f nats per token\n", e->kld_mean, e->kld_se);
-        for (int i = 0; i < PRECIS_QUANTILES; i++) printf("  quantile %-5s         %10.6f +- %.6f\n", quantile_names[i], e->kld_quantile[i], e->kld_quantile_se[i]);
+        for (int i = 0; i < PRECIS_QUANTILES; i++)
+            printf("  quantile %-5s         %10.6f +- %.6f\n", quantile_names[i], e->kld_quantile[i],
+                   e->kld_quantile_se[i]);
         printf("  largest                %10.6f\n", e->kld_max);
-        printf("probability of the right token, difference\n  mean                   %9.4f%% +- %.4f%%\n  root mean square       %9.4f%% +- %.4f%%\n", 100 * e->dp_mean,
-               100 * e->dp_mean_se, 100 * e->dp_rms, 100 * e->dp_rms_se);
+        printf("probability of the right token, difference\n  mean                   %9.4f%% +- %.4f%%\n  root mean "
+               "square       %9.4f%% +- %.4f%%\n",
+               100 * e->dp_mean, 100 * e->dp_mean_se, 100 * e->dp_rms, 100 * e->dp_rms_se);
         printf("top-1 agreement          %9.3f%% +- %.3f%%\n", 100 * e->top1, 100 * e->top1_se);
     }
     return cli_done(c);
 }
 
-static int run(cli *c)
+/* -1, or the exit code of a wrong option. */
+static int get_eval_options(cli *c, precis_eval_options *o)
 {
     int64_t ctx, chunks, batch;
-    if (cli_has(c, "--history")) return cli_history_show(c);
-    if (!c->n_args) return cli_usage(c, "eval needs a MODEL (precis eval --help)");
-    if (!cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx) || !cli_int(c, "--chunks", 0, 1, 1 << 24, &chunks) || !cli_int(c, "--batch", 0, 1, 64, &batch)) return EXIT_USAGE;
-    precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
-    o.window = (uint32_t)ctx;
-    o.windows = (uint32_t)chunks;
-    o.batch = (uint32_t)batch;
-    if (!cli_arithmetic(c, cli_has(c, "--emulate") ? PRECIS_EMULATED : PRECIS_FAST, &o.arithmetic)) return EXIT_USAGE;
-    o.k_type = cli_get(c, "--cache-k");
-    o.v_type = cli_get(c, "--cache-v");
-    o.logits = cli_get(c, "--logits");
-    if (o.logits && (cli_eval_is_suite(c) || cli_has(c, "--ladder") || cli_has(c, "--sts") || cli_has(c, "--ids"))) return cli_usage(c, "--logits is for one text and one model (no --domains, --tasks, --gate, --ladder, --sts, --ids)");
-    if (cli_has(c, "--ids")) {
-        precis_model *m;
-        const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
-        const int lora = st ? -1 : cli_add_adapters(c, m, false), rc = st ? cli_fail(c, st) : lora >= 0 ? lora : cli_eval_ids(c, m, &o);
-        precis_model_close(&m);
-        return rc;
-    }
-    size_t len = 0;
-    char *read = NULL;
-    const bool suite = cli_eval_is_suite(c);
-    const char *file = suite ? NULL : cli_get(c, "--text");
-    const int unread = file ? cli_read_text(c, file, PRECIS_INPUT_TEXT, &read, &len) : -1;
-    if (unread >= 0) return unread;
-    const char *text = file ? read : precis_eval_default_text(&len);
-    if (cli_has(c, "--sts")) {
-        const int rc = cli_eval_pairs_of_sentences(c, o.arithmetic);
-        precis_text_free(c->ctx, read);
-        return rc;
-    }
-    if (cli_has(c, "--ladder")) {
-        const int rc = cli_eval_ladder(c, &o, text, len);
-        precis_text_free(c->ctx, read);
-        return rc;
-    }
+    if (!cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx) || !cli_int(c, "--chunks", 0, 1, 1 << 24, &chunks) ||
+        !cli_int(c, "--batch", 0, 1, 64, &batch))
+        return EXIT_USAGE;
+    o->window = (uint32_t)ctx;
+    o->windows = (uint32_t)chunks;
+    o->batch = (uint32_t)batch;
+    if (!cli_arithmetic(c, cli_has(c, "--emulate") ? PRECIS_EMULATED : PRECIS_FAST, &o->arithmetic)) return EXIT_USAGE;
+    o->k_type = cli_get(c, "--cache-k");
+    o->v_type = cli_get(c, "--cache-v");
+    o->logits = cli_get(c, "--logits");
+    if (o->logits && (cli_eval_is_suite(c) || cli_has(c, "--ladder") || cli_has(c, "--sts") || cli_has(c, "--ids")))
+        return cli_usage(c, "--logits is for one text and one model (no --domains, --tasks, --gate, --ladder, --sts, "
+                            "--ids)");
+    return -1;
+}
+
+static int eval_ids(cli *c, const precis_eval_options *o)
+{
+    precis_model *m;
+    const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
+    int rc = st ? cli_fail(c, st) : cli_add_adapters(c, m, false);
+    if (rc < 0) rc = cli_eval_ids(c, m, o);
+    precis_model_close(&m);
+    return rc;
+}
+
+/* One text, or the suite of texts and tasks, of a model and perhaps its reference. */
+static int eval_models(cli *c, const precis_eval_options *o, const char *text, size_t len)
+{
     precis_model *m = NULL, *ref = NULL;
     precis_eval_result e = { .size = sizeof e };
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
-    const int lora = st ? -1 : cli_add_adapters(c, m, false);
-    if (lora >= 0) {
-        precis_model_close(&m);
-        precis_text_free(c->ctx, read);
-        return lora;
+    int rc = st ? -1 : cli_add_adapters(c, m, false);
+    if (rc < 0) {
+        if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
+        if (!st && cli_eval_is_suite(c)) rc = cli_eval_suite(c, m, ref, o);
+        else {
+            const char *arithmetic = precis_arithmetic_name(o->arithmetic);
+            if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, o, &e);
+            if (st) rc = cli_fail(c, st);
+            else rc = c->json ? print_eval_json(c, &e, arithmetic) : print_eval_text(c, &e, arithmetic);
+        }
     }
-    if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
-    if (!st && suite) {
-        const int rc = cli_eval_suite(c, m, ref, &o);
-        precis_model_close(&ref);
-        precis_model_close(&m);
-        precis_text_free(c->ctx, read);
-        return rc;
-    }
-    if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, &o, &e);
-    const char *arithmetic = precis_arithmetic_name(o.arithmetic);
-    const int rc = st ? cli_fail(c, st) : c->json ? print_json(c, &e, arithmetic) : print_text(c, &e, arithmetic);
     precis_model_close(&ref);
     precis_model_close(&m);
+    return rc;
+}
+
+static int run(cli *c)
+{
+    if (cli_has(c, "--history")) return cli_history_show(c);
+    if (!c->n_args) return cli_usage(c, "eval needs a MODEL (precis eval --help)");
+    precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
+    int rc = get_eval_options(c, &o);
+    if (rc >= 0) return rc;
+    if (cli_has(c, "--ids")) return eval_ids(c, &o);
+    size_t len = 0;
+    char *read = NULL;
+    const char *file = cli_eval_is_suite(c) ? NULL : cli_get(c, "--text");
+    rc = file ? cli_read_text(c, file, PRECIS_INPUT_TEXT, &read, &len) : -1;
+    if (rc >= 0) return rc;
+    const char *text = file ? read : precis_eval_default_text(&len);
+    if (cli_has(c, "--sts")) rc = cli_eval_pairs_of_sentences(c, o.arithmetic);
+    else if (cli_has(c, "--ladder")) rc = cli_eval_ladder(c, &o, text, len);
+    else rc = eval_models(c, &o, text, len);
     precis_text_free(c->ctx, read);
     return rc;
 }
 
 const cli_command cli_eval = {
     "eval", "MODEL", "perplexity of a model, and what it lost against a reference",
-    "Windows are llama.cpp's: the text is cut into windows of --ctx tokens and the second half of each is scored.\n"
-    "Every figure has its standard error over tokens. Tasks follow lm-evaluation-harness: acc and acc_norm by log-likelihood.\n"
-    "The gate asks whether the loss stays below a margin, with 95 % over all texts and tasks together (docs/gate.md).", 0, 1, options, run,
+    "Windows are llama.cpp's: the text is cut into windows of --ctx "
+    "tokens and the second half of each is scored.\n"
+    "Every figure has its standard error over tokens. Tasks follow "
+    "lm-evaluation-harness: acc and acc_norm by log-likelihood.\n"
+    "The gate asks whether the loss stays below a margin, with 95 % over "
+    "all texts and tasks together (docs/gate.md).",
+    0, 1, options, run,
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw\n"
     "  precis eval small.gguf --against model.gguf --logits model.logits.gguf\n"
     "  precis eval smaller.gguf --logits model.logits.gguf\n"
     "  precis eval small.gguf --against model.gguf --chunks 24 --cache-k int8 --cache-v int4 --json\n"
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw --gate --max-kld 0.05\n"
-    "  precis eval small.gguf --against model.gguf --domains --tasks arc_easy,reasoning --data ~/sets --gate --max-kld 0.05 --max-drop 2%\n"
+    "  precis eval small.gguf --against model.gguf --domains --tasks "
+    "arc_easy,reasoning --data ~/sets --gate --max-kld 0.05 --max-drop 2%\n"
     "  precis eval --history\n"
     "  precis eval model.gguf --ids 1,306,4658 --nll\n"
     "  precis eval model.gguf --ladder W8A8,FP8,W4A16,NVFP4,MXFP4,NF4,W3A16,W2A16\n",
-    NULL,
+    NULL
 };

@@ -20,8 +20,14 @@ typedef struct cli_measure {
     double mean, se;
     const char *verdict; /* NULL: none was asked for */
 } cli_measure;
+/* What a run found, and with which settings. verdict: NULL, none was asked for. */
+typedef struct cli_run_figures {
+    const char *settings, *verdict;
+    const cli_measure *measures;
+    size_t n;
+} cli_run_figures;
 /* history.c: add a run to the results (--results FILE, or the user's own); -1 or an exit code. And `eval --history`. */
-int cli_history_add(cli *c, const precis_model *m, const precis_model *ref, const char *settings, const char *verdict, const cli_measure *measures, size_t n);
+int cli_history_add(cli *c, const precis_model *m, const precis_model *ref, const cli_run_figures *run);
 int cli_history_show(cli *c);
 
 #endif

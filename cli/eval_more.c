@@ -35,7 +35,9 @@ int cli_eval_ids(cli *c, const precis_model *m, const precis_eval_options *o)
     free(nll);
     if (st || !c->json) json_decref(list);
     if (st) return cli_fail(c, st);
-    if (c->json) return cli_print_json(c, json_pack("{s:o, s:f, s:s}", "nll", list, "mean", sum / (double)(n - 1), "arithmetic", precis_arithmetic_name(o->arithmetic)));
+    if (c->json)
+        return cli_print_json(c, json_pack("{s:o, s:f, s:s}", "nll", list, "mean", sum / (double)(n - 1), "arithmetic",
+                                           precis_arithmetic_name(o->arithmetic)));
     printf("mean negative log-likelihood %.6f nats\n", sum / (double)(n - 1));
     return cli_done(c);
 }
@@ -53,7 +55,9 @@ int cli_eval_pairs_of_sentences(cli *c, precis_arithmetic arithmetic)
     precis_model_close(&m);
     precis_text_free(c->ctx, csv);
     if (st) return cli_fail(c, st);
-    if (c->json) return cli_print_json(c, json_pack("{s:I, s:f, s:f, s:s}", "pairs", (json_int_t)s.pairs, "spearman", s.spearman, "pearson", s.pearson, "arithmetic", precis_arithmetic_name(arithmetic)));
+    if (c->json)
+        return cli_print_json(c, json_pack("{s:I, s:f, s:f, s:s}", "pairs", (json_int_t)s.pairs, "spearman", s.spearman,
+                                           "pearson", s.pearson, "arithmetic", precis_arithmetic_name(arithmetic)));
     printf("%llu pairs: Spearman %.4f, Pearson %.4f\n", (unsigned long long)s.pairs, s.spearman, s.pearson);
     return cli_done(c);
 }
@@ -64,17 +68,23 @@ static void print_row(void *user, const precis_ladder_row *r)
 {
     ladder *l = user;
     if (l->c->json) {
-        json_array_append_new(l->rows, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:b}", "type", r->type, "bytes", (json_int_t)r->bytes, "bits_per_weight", r->bits_per_weight, "ppl", r->eval.ppl,
-                                                 "ref_ppl", r->eval.ref_ppl, "kld_mean", r->eval.kld_mean, "kld_se", r->eval.kld_se, "top1", r->eval.top1, "flips", 1 - r->eval.top1, "decode_tok_s", r->decode_tok_s, "arithmetic",
-                                                 r->arithmetic, "kernel", r->kernel));
+        json_array_append_new(l->rows,
+                              json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:b}", "type", r->type,
+                                        "bytes", (json_int_t)r->bytes, "bits_per_weight", r->bits_per_weight, "ppl",
+                                        r->eval.ppl, "ref_ppl", r->eval.ref_ppl, "kld_mean", r->eval.kld_mean, "kld_se",
+                                        r->eval.kld_se, "top1", r->eval.top1, "flips", 1 - r->eval.top1, "decode_tok_s",
+                                        r->decode_tok_s, "arithmetic", r->arithmetic, "kernel", r->kernel));
         return;
     }
     char size[32];
     cli_progress_clear();
-    if (!l->headed) printf("%-12s %10s %7s %10s %22s %14s %10s\n", "scheme", "size", "bpw", "perplexity", "KL (nats/token)", "flips", "tokens/s");
+    if (!l->headed)
+        printf("%-12s %10s %7s %10s %22s %14s %10s\n", "scheme", "size", "bpw", "perplexity", "KL (nats/token)",
+               "flips", "tokens/s");
     l->headed = true;
-    printf("%-12s %10s %7.3f %10.3f %11.5f +- %7.5f %6.2f%% +- %4.2f%% %9.1f%s\n", r->type, cli_bytes((double)r->bytes, size), r->bits_per_weight, r->eval.ppl, r->eval.kld_mean, r->eval.kld_se, 100 * (1 - r->eval.top1),
-           100 * r->eval.top1_se, r->decode_tok_s, r->kernel ? "" : " *");
+    printf("%-12s %10s %7.3f %10.3f %11.5f +- %7.5f %6.2f%% +- %4.2f%% %9.1f%s\n", r->type,
+           cli_bytes((double)r->bytes, size), r->bits_per_weight, r->eval.ppl, r->eval.kld_mean, r->eval.kld_se,
+           100 * (1 - r->eval.top1), 100 * r->eval.top1_se, r->decode_tok_s, r->kernel ? "" : " *");
     fflush(stdout);
 }
 
@@ -104,6 +114,7 @@ int cli_eval_ladder(cli *c, const precis_eval_options *eval, const char *text, s
     if (st || !c->json) json_decref(l.rows);
     if (st) return cli_fail(c, st);
     if (c->json) return cli_print_json(c, json_pack("{s:o}", "rows", l.rows));
-    printf("\nloss: weights and activations as the scheme says, in reference arithmetic; speed: the kernels of `precis run`\n* those have other elements than the scheme (docs/formats.md)\n");
+    printf("\nloss: weights and activations as the scheme says, in reference arithmetic; speed: the kernels of `precis "
+           "run`\n* those have other elements than the scheme (docs/formats.md)\n");
     return cli_done(c);
 }

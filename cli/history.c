@@ -12,22 +12,24 @@
 
 enum { BLOCK = 64, MEASURES = 512 };
 
-static const char schema[] =
-    "CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY, at TEXT NOT NULL, precis TEXT NOT NULL, name TEXT NOT NULL, model_sha256 TEXT NOT NULL, reference_sha256 TEXT,"
-    " settings TEXT NOT NULL, verdict TEXT);"
-    "CREATE TABLE IF NOT EXISTS results (run INTEGER NOT NULL REFERENCES runs(id), measure TEXT NOT NULL, domain TEXT NOT NULL, data_sha256 TEXT NOT NULL, items INTEGER NOT NULL,"
-    " mean REAL NOT NULL, se REAL NOT NULL, verdict TEXT, vals BLOB NOT NULL);"
-    "CREATE INDEX IF NOT EXISTS results_run ON results (run);"
-    "PRAGMA user_version = 1;";
+static const char schema[] = "CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY, at TEXT NOT NULL, precis TEXT "
+                             "NOT NULL, name TEXT NOT NULL, model_sha256 TEXT NOT NULL, reference_sha256 TEXT,"
+                             " settings TEXT NOT NULL, verdict TEXT);"
+                             "CREATE TABLE IF NOT EXISTS results (run INTEGER NOT NULL REFERENCES runs(id), measure "
+                             "TEXT NOT NULL, domain TEXT NOT NULL, data_sha256 TEXT NOT NULL, items INTEGER NOT NULL,"
+                             " mean REAL NOT NULL, se REAL NOT NULL, verdict TEXT, vals BLOB NOT NULL);"
+                             "CREATE INDEX IF NOT EXISTS results_run ON results (run);"
+                             "PRAGMA user_version = 1;";
 
 /* The user's own file: $XDG_STATE_HOME/precis/results.sqlite; its folder is made. False: there is no such place. */
 static bool own_file(char path[4096])
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     char folder[4000];
-    int n = state && *state ? snprintf(folder, sizeof folder, "%s", state) : home && *home ? snprintf(folder, sizeof folder, "%s/.local/state", home) : -1;
-    if (n < 0 || n > 3900) return false;
-    strcat(folder, "/precis");
+    int n = -1;
+    if (state && *state) n = snprintf(folder, sizeof folder, "%s/precis", state);
+    else if (home && *home) n = snprintf(folder, sizeof folder, "%s/.local/state/precis", home);
+    if (n < 0 || n > 3907) return false;
     for (char *p = folder + 1; *p; p++)
         if (*p == '/') {
             *p = 0;
@@ -58,8 +60,10 @@ static int open_results(const cli *c, const char *path, bool make, sqlite3 **db)
     const precis_status st =
         make && access(path, F_OK) ? PRECIS_OK : precis_input_check(c->ctx, path); /* sqlite would wait for a pipe */
     if (st) return cli_fail(c, st);
-    /* Not the road of outputs (src/write/out.c): runs are added to a database that others have open, and SQLite's journal makes each whole or nothing. */
-    if (sqlite3_open_v2(path, db, make ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY, NULL)) return broken(c, *db, path);
+    /* Not the road of outputs (src/write/out.c): runs are added to a database that others have
+     * open, and SQLite's journal makes each whole or nothing. */
+    if (sqlite3_open_v2(path, db, make ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY, NULL))
+        return broken(c, *db, path);
     sqlite3_busy_timeout(*db, 10000); /* runs side by side write in turn */
     if (make && sqlite3_exec(*db, schema, NULL, NULL, NULL)) return broken(c, *db, path);
     sqlite3_stmt *q = NULL;
@@ -71,7 +75,8 @@ static int open_results(const cli *c, const char *path, bool make, sqlite3 **db)
     sqlite3_finalize(q);
     if (version == 1) return -1;
     sqlite3_close(*db);
-    return cli_error(c, "%s: its tables are of version %d, not 1: it is no file of results, or a newer precis wrote it", path, version);
+    return cli_error(c, "%s: its tables are of version %d, not 1: it is no file of results, or a newer precis wrote it",
+                     path, version);
 }
 
 static const char *last_part(const char *path)
@@ -80,13 +85,22 @@ static const char *last_part(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-static bool put_text(sqlite3_stmt *q, int i, const char *s) { return !(s ? sqlite3_bind_text(q, i, s, -1, SQLITE_TRANSIENT) : sqlite3_bind_null(q, i)); }
-
-static bool add_run(sqlite3 *db, const char *at, const char *name, const char *model, const char *ref, const char *settings, const char *verdict)
+static bool put_text(sqlite3_stmt *q, int i, const char *s)
 {
+    return !(s ? sqlite3_bind_text(q, i, s, -1, SQLITE_TRANSIENT) : sqlite3_bind_null(q, i));
+}
+
+/* The columns of a run, in the order of the table. */
+enum { AT, PRECIS, NAME, MODEL, REFERENCE, SETTINGS, VERDICT, RUN_COLUMNS };
+
+static bool add_run(sqlite3 *db, const char *const texts[RUN_COLUMNS])
+{
+    static const char add[] = "INSERT INTO runs (at, precis, name, model_sha256, reference_sha256, settings, verdict) "
+                              "VALUES (?,?,?,?,?,?,?)";
     sqlite3_stmt *q = NULL;
-    const bool ok = !sqlite3_prepare_v2(db, "INSERT INTO runs (at, precis, name, model_sha256, reference_sha256, settings, verdict) VALUES (?,?,?,?,?,?,?)", -1, &q, NULL) && put_text(q, 1, at) && put_text(q, 2, precis_version()) &&
-                    put_text(q, 3, name) && put_text(q, 4, model) && put_text(q, 5, ref) && put_text(q, 6, settings) && put_text(q, 7, verdict) && sqlite3_step(q) == SQLITE_DONE;
+    bool ok = !sqlite3_prepare_v2(db, add, -1, &q, NULL);
+    for (int i = 0; i < RUN_COLUMNS && ok; i++) ok = put_text(q, i + 1, texts[i]);
+    ok = ok && sqlite3_step(q) == SQLITE_DONE;
     sqlite3_finalize(q);
     return ok;
 }
@@ -94,16 +108,21 @@ static bool add_run(sqlite3 *db, const char *at, const char *name, const char *m
 static bool add_measure(sqlite3 *db, int64_t run, const cli_measure *m)
 {
     sqlite3_stmt *q = NULL;
-    const bool ok = !sqlite3_prepare_v2(db, "INSERT INTO results VALUES (?,?,?,?,?,?,?,?,?)", -1, &q, NULL) && !sqlite3_bind_int64(q, 1, run) && put_text(q, 2, m->what) && put_text(q, 3, m->domain) && put_text(q, 4, m->data) &&
-                    !sqlite3_bind_int64(q, 5, (sqlite3_int64)m->n) && !sqlite3_bind_double(q, 6, m->mean) && !sqlite3_bind_double(q, 7, m->se) && put_text(q, 8, m->verdict) &&
-                    !sqlite3_bind_blob64(q, 9, m->values, m->n * sizeof *m->values, SQLITE_STATIC) && sqlite3_step(q) == SQLITE_DONE;
+    bool ok = !sqlite3_prepare_v2(db, "INSERT INTO results VALUES (?,?,?,?,?,?,?,?,?)", -1, &q, NULL);
+    ok = ok && !sqlite3_bind_int64(q, 1, run);
+    ok = ok && put_text(q, 2, m->what) && put_text(q, 3, m->domain) && put_text(q, 4, m->data);
+    ok = ok && !sqlite3_bind_int64(q, 5, (sqlite3_int64)m->n);
+    ok = ok && !sqlite3_bind_double(q, 6, m->mean) && !sqlite3_bind_double(q, 7, m->se);
+    ok = ok && put_text(q, 8, m->verdict);
+    ok = ok && !sqlite3_bind_blob64(q, 9, m->values, m->n * sizeof *m->values, SQLITE_STATIC);
+    ok = ok && sqlite3_step(q) == SQLITE_DONE;
     sqlite3_finalize(q);
     return ok;
 }
 
-int cli_history_add(cli *c, const precis_model *m, const precis_model *ref, const char *settings, const char *verdict, const cli_measure *measures, size_t n)
+int cli_history_add(cli *c, const precis_model *m, const precis_model *ref, const cli_run_figures *figures)
 {
-    const char *given = cli_get(c, "--results");
+    const char *given = cli_get(c, "--results"), *named = cli_get(c, "--name");
     char own[4096], hex[65], ref_hex[65], at[32];
     if (given && !strcmp(given, "none")) return -1;
     if (!given && !own_file(own)) return -1;
@@ -114,30 +133,37 @@ int cli_history_add(cli *c, const precis_model *m, const precis_model *ref, cons
     const time_t now = time(NULL);
     struct tm tm;
     strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+    const char *const texts[RUN_COLUMNS] = {
+        [AT] = at, [PRECIS] = precis_version(), [NAME] = named ? named : last_part(c->args[0]), [MODEL] = hex,
+        [REFERENCE] = ref ? ref_hex : NULL, [SETTINGS] = figures->settings, [VERDICT] = figures->verdict
+    };
     sqlite3 *db;
     int rc = open_results(c, path, true, &db);
     if (rc < 0) {
-        bool ok = !sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) && add_run(db, at, cli_has(c, "--name") ? cli_get(c, "--name") : last_part(c->args[0]), hex, ref ? ref_hex : NULL, settings, verdict);
+        bool ok = !sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) && add_run(db, texts);
         const int64_t run = sqlite3_last_insert_rowid(db);
-        for (size_t i = 0; i < n && ok; i++) ok = add_measure(db, run, &measures[i]);
+        for (size_t i = 0; i < figures->n && ok; i++) ok = add_measure(db, run, &figures->measures[i]);
         ok = ok && !sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
         if (!ok) rc = broken(c, db, path);
         else sqlite3_close(db);
     }
     if (rc < 0 || given) return rc;
-    cli_warn(c, "the results could not be kept; --results FILE names another place, --results none keeps none"); /* nobody asked for it: no error */
+    /* Nobody asked for it: no error. */
+    cli_warn(c, "the results could not be kept; --results FILE names another place, --results none keeps none");
     return -1;
 }
 
-/* ---- history ------------------------------------------------------------------------------------------------------ */
+/* ---- history ----------------------------------------------------------------------------------------------------- */
 
 /* The last run of a series: one measure on the same data against the same reference with the same settings. */
 typedef struct { char *key, *model; double mean; float *values; size_t n; } series;
 typedef struct { series list[MEASURES]; size_t n; } memory;
 
 /* Is the new version worse than the old one on the same items? The change of the loss, and the gate's test of it. */
-static precis_status compare(cli *c, const char *what, const series *old, const float *values, size_t n, double *change, precis_gate_result *g)
+static precis_status compare_versions(cli *c, const char *what, const series *old, const float *values, double *change,
+                                      precis_gate_result *g)
 {
+    const size_t n = old->n;
     *g = (precis_gate_result){ .size = sizeof *g, .verdict = PRECIS_UNDECIDED, .p_reject = 1, .p_accept = 1 };
     if (!strncmp(what, "acc", 3) || !strcmp(what, "exact_match")) {
         uint64_t lost = 0, gained = 0;
@@ -170,8 +196,10 @@ typedef struct { json_t *rows[MEASURES]; precis_gate_result gates[MEASURES]; siz
 /* One stored figure beside the one before it. */
 static int one(cli *c, sqlite3_stmt *q, memory *all, batch *b)
 {
-    const char *at = (const char *)sqlite3_column_text(q, 0), *name = (const char *)sqlite3_column_text(q, 1), *model = (const char *)sqlite3_column_text(q, 2), *verdict = (const char *)sqlite3_column_text(q, 3),
-               *what = (const char *)sqlite3_column_text(q, 4), *domain = (const char *)sqlite3_column_text(q, 5), *key = (const char *)sqlite3_column_text(q, 6);
+    const char *at = (const char *)sqlite3_column_text(q, 0), *name = (const char *)sqlite3_column_text(q, 1),
+               *model = (const char *)sqlite3_column_text(q, 2), *verdict = (const char *)sqlite3_column_text(q, 3),
+               *what = (const char *)sqlite3_column_text(q, 4), *domain = (const char *)sqlite3_column_text(q, 5),
+               *key = (const char *)sqlite3_column_text(q, 6);
     const float *values = sqlite3_column_blob(q, 9);
     const size_t n = (size_t)sqlite3_column_bytes(q, 9) / sizeof(float);
     series *s = key && model && what && domain && at && name && b->n < MEASURES ? find(all, key) : NULL;
@@ -183,10 +211,12 @@ static int one(cli *c, sqlite3_stmt *q, memory *all, batch *b)
     precis_gate_result *g = &b->gates[b->n];
     *g = (precis_gate_result){ .size = sizeof *g, .p_reject = 1, .p_accept = 1 };
     if (before) {
-        const precis_status st = compare(c, what, s, values, n, &change, g);
+        const precis_status st = compare_versions(c, what, s, values, &change, g);
         if (st) return cli_fail(c, st);
     }
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:I}", "at", at, "name", name, "model", model, "measure", what, "of", domain, "mean", sqlite3_column_double(q, 7), "se", sqlite3_column_double(q, 8), "items", (json_int_t)n);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:I}", "at", at, "name", name, "model", model, "measure",
+                          what, "of", domain, "mean", sqlite3_column_double(q, 7), "se", sqlite3_column_double(q, 8),
+                          "items", (json_int_t)n);
     json_object_set_new(o, "change", isfinite(change) ? json_real(change) : json_null());
     json_object_set_new(o, "verdict", verdict ? json_string(verdict) : json_null());
     b->rows[b->n++] = o;
@@ -225,9 +255,13 @@ static bool flush_run(batch *b, json_t *list)
         json_object_set_new(o, "better", json_boolean(better));
         if (list) json_array_append(list, o);
         else {
-            printf("%-20s  %-24.24s %-13s %-18.18s %11.6g +- %-9.3g", json_string_value(json_object_get(o, "at")), json_string_value(json_object_get(o, "name")), json_string_value(json_object_get(o, "measure")),
-                   json_string_value(json_object_get(o, "of")), json_real_value(json_object_get(o, "mean")), json_real_value(json_object_get(o, "se")));
-            if (json_is_number(json_object_get(o, "change"))) printf(" %+11.6g %s", json_real_value(json_object_get(o, "change")), worse ? "WORSE" : better ? "better" : "");
+            printf("%-20s  %-24.24s %-13s %-18.18s %11.6g +- %-9.3g", json_string_value(json_object_get(o, "at")),
+                   json_string_value(json_object_get(o, "name")), json_string_value(json_object_get(o, "measure")),
+                   json_string_value(json_object_get(o, "of")), json_real_value(json_object_get(o, "mean")),
+                   json_real_value(json_object_get(o, "se")));
+            const char *word = worse ? "WORSE" : better ? "better" : "";
+            if (json_is_number(json_object_get(o, "change")))
+                printf(" %+11.6g %s", json_real_value(json_object_get(o, "change")), word);
             printf("\n");
         }
         json_decref(o);
@@ -236,48 +270,65 @@ static bool flush_run(batch *b, json_t *list)
     return any;
 }
 
-int cli_history_show(cli *c)
+static void forget(memory *all, batch *b)
 {
-    char own[4096];
-    const char *path = cli_get(c, "--results");
-    if (c->n_args) return cli_usage(c, "--history takes no model; --name NAME picks those of one name");
-    if (!path && !own_file(own)) return cli_usage(c, "--history: neither HOME nor XDG_STATE_HOME is set; name the file with --results");
-    if (!path) path = own;
-    struct stat sb;
-    if (stat(path, &sb)) return cli_error(c, "%s: %s; precis eval --gate writes it", path, strerror(errno));
-    sqlite3 *db;
-    sqlite3_stmt *q = NULL;
-    int rc = open_results(c, path, false, &db);
-    if (rc >= 0) return rc;
-    if (sqlite3_prepare_v2(db,
-                           "SELECT at, name, model_sha256, results.verdict, measure, domain, measure || '|' || domain || '|' || data_sha256 || '|' || settings || '|' || coalesce(reference_sha256, ''), mean, se, vals, run"
-                           " FROM results JOIN runs ON runs.id = run WHERE ?1 IS NULL OR name = ?1 ORDER BY run, results.rowid", -1, &q, NULL) || !put_text(q, 1, cli_get(c, "--name")))
-        return sqlite3_finalize(q), broken(c, db, path);
-    memory *all = cli_alloc(1, sizeof *all);
-    batch *b = cli_alloc(1, sizeof *b);
-    json_t *list = c->json ? json_array() : NULL;
-    int step = SQLITE_DONE;
-    int64_t last = -1;
-    bool last_worse = false;
-    size_t rows = 0;
-    if (!c->json) printf("%-20s  %-24s %-13s %-18s %11s %-12s %11s\n", "at", "name", "measure", "of", "mean", "", "change");
-    while (all && b && rc < 0 && (step = sqlite3_step(q)) == SQLITE_ROW) {
-        const int64_t run = sqlite3_column_int64(q, 10);
-        if (run != last && !cli_lacks_memory(c)) last_worse = flush_run(b, list);
-        last = run;
-        rc = one(c, q, all, b);
-        rows++;
-    }
-    if (b && b->n && !cli_lacks_memory(c)) last_worse = flush_run(b, list);
-    sqlite3_finalize(q);
     for (size_t i = 0; all && i < all->n; i++) {
         free(all->list[i].key);
         free(all->list[i].model);
         free(all->list[i].values);
     }
-    if (!all || !b) rc = cli_no_memory(c);
     free(all);
     free(b);
+}
+
+typedef struct { size_t rows; bool worse; } history; /* worse: the last version than the one before it */
+
+/* All runs in the order in which they were kept. Returns -1 or an exit code; *step is what SQLite said last. */
+static int read_all(cli *c, sqlite3_stmt *q, json_t *list, history *out, int *step)
+{
+    memory *all = cli_alloc(1, sizeof *all);
+    batch *b = cli_alloc(1, sizeof *b);
+    int64_t last = -1;
+    int rc = -1;
+    while (all && b && rc < 0 && (*step = sqlite3_step(q)) == SQLITE_ROW) {
+        const int64_t run = sqlite3_column_int64(q, 10);
+        if (run != last && !cli_lacks_memory(c)) out->worse = flush_run(b, list);
+        last = run;
+        rc = one(c, q, all, b);
+        out->rows++;
+    }
+    if (b && b->n && !cli_lacks_memory(c)) out->worse = flush_run(b, list);
+    if (!all || !b) rc = cli_no_memory(c);
+    forget(all, b);
+    return rc;
+}
+
+int cli_history_show(cli *c)
+{
+    static const char select[] =
+        "SELECT at, name, model_sha256, results.verdict, measure, domain, measure || '|' || domain || '|' || "
+        "data_sha256 || '|' || settings || '|' || coalesce(reference_sha256, ''), mean, se, vals, run FROM results "
+        "JOIN runs ON runs.id = run WHERE ?1 IS NULL OR name = ?1 ORDER BY run, results.rowid";
+    char own[4096];
+    const char *path = cli_get(c, "--results");
+    if (c->n_args) return cli_usage(c, "--history takes no model; --name NAME picks those of one name");
+    if (!path && !own_file(own))
+        return cli_usage(c, "--history: neither HOME nor XDG_STATE_HOME is set; name the file with --results");
+    if (!path) path = own;
+    struct stat sb;
+    if (stat(path, &sb)) return cli_error(c, "%s: %s; precis eval --gate writes it", path, strerror(errno));
+    sqlite3 *db;
+    sqlite3_stmt *q = NULL;
+    int rc = open_results(c, path, false, &db), step = SQLITE_DONE;
+    if (rc >= 0) return rc;
+    if (sqlite3_prepare_v2(db, select, -1, &q, NULL) || !put_text(q, 1, cli_get(c, "--name")))
+        return sqlite3_finalize(q), broken(c, db, path);
+    json_t *list = c->json ? json_array() : NULL;
+    history h = { 0 };
+    if (!c->json)
+        printf("%-20s  %-24s %-13s %-18s %11s %-12s %11s\n", "at", "name", "measure", "of", "mean", "", "change");
+    rc = read_all(c, q, list, &h, &step);
+    sqlite3_finalize(q);
     if (rc < 0 && step != SQLITE_DONE) {
         json_decref(list);
         return broken(c, db, path);
@@ -287,10 +338,12 @@ int cli_history_show(cli *c)
         json_decref(list);
         return rc;
     }
-    if (c->json) rc = cli_print_json(c, json_pack("{s:s, s:o, s:b}", "file", path, "rows", list, "worse", last_worse));
+    if (c->json) rc = cli_print_json(c, json_pack("{s:s, s:o, s:b}", "file", path, "rows", list, "worse", h.worse));
     else {
-        printf("%s\n", !rows ? "no results yet" : last_worse ? "the last version is WORSE than the one before it" : "the last version is no worse than the one before it, as far as these items tell");
+        const char *verdict = "the last version is no worse than the one before it, as far as these items tell";
+        if (h.worse) verdict = "the last version is WORSE than the one before it";
+        printf("%s\n", h.rows ? verdict : "no results yet");
         rc = cli_done(c);
     }
-    return rc ? rc : last_worse ? EXIT_NEGATIVE : EXIT_DONE;
+    return rc ? rc : h.worse ? EXIT_NEGATIVE : EXIT_DONE;
 }

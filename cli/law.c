@@ -12,7 +12,10 @@ bool law_number(const cli *c, const char *option, double dflt, double *out)
     const char *s = cli_get(c, option);
     *out = dflt;
     if (!s) return true;
-    static const struct { const char *suffix; double factor; } suffixes[] = { { "", 1 }, { "K", 1e3 }, { "M", 1e6 }, { "B", 1e9 }, { "G", 1e9 }, { "T", 1e12 }, { "P", 1e15 } };
+    static const struct {
+        const char *suffix;
+        double factor;
+    } suffixes[] = { { "", 1 }, { "K", 1e3 }, { "M", 1e6 }, { "B", 1e9 }, { "G", 1e9 }, { "T", 1e12 }, { "P", 1e15 } };
     char *end;
     const double v = strtod(s, &end);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes && end != s; i++)
@@ -49,16 +52,20 @@ int law_open(cli *c, const char *name, precis_law **law)
 static bool type_of(const char *name, double *bits, double *exponent, double *mantissa)
 {
     const precis_law_format *f;
-    int e, m, used = 0;
     *exponent = *mantissa = NAN;
     for (size_t i = 0, n = precis_law_formats(&f); i < n; i++)
         if (!strcasecmp(f[i].name, name)) {
             *bits = f[i].bits, *exponent = f[i].exponent, *mantissa = f[i].mantissa;
             return true;
         }
-    if (sscanf(name, "%*1[eE]%d%*1[mM]%d%n", &e, &m, &used) == 2 && !name[used] && e > 0 && e < 32 && m >= 0 && m < 53) {
-        *bits = 1 + e + m, *exponent = e, *mantissa = m;
-        return true;
+    char *middle = NULL, *last;
+    const long e = strchr("eE", *name) && *name ? strtol(name + 1, &middle, 10) : 0;
+    if (e > 0 && e < 32 && (*middle == 'm' || *middle == 'M')) {
+        const long m = strtol(middle + 1, &last, 10);
+        if (last > middle + 1 && !*last && m >= 0 && m < 53) {
+            *bits = (double)(1 + e + m), *exponent = (double)e, *mantissa = (double)m;
+            return true;
+        }
     }
     if (!strncasecmp(name, "int", 3) && isdigit((unsigned char)name[3])) {
         char *end;
@@ -73,7 +80,8 @@ int law_point(const cli *c, precis_law_point *p)
     precis_law_point_init(p);
     const char *type = cli_get(c, "--type");
     double all = 0, exponent = NAN, mantissa = NAN;
-    if (type && !type_of(type, &all, &exponent, &mantissa)) return cli_usage(c, "--type %s is none of bf16 fp8 int8 fp4 int4, INT6 and the like, E4M3 and the like", type);
+    if (type && !type_of(type, &all, &exponent, &mantissa))
+        return cli_usage(c, "--type %s is none of bf16 fp8 int8 fp4 int4, INT6 and the like, E4M3 and the like", type);
     if (cli_has(c, "--bits") && !cli_number(c, "--bits", 16, 0.1, 64, &all)) return EXIT_USAGE;
     if (all > 0) p->v[PRECIS_LAW_BITS_W] = p->v[PRECIS_LAW_BITS_A] = p->v[PRECIS_LAW_BITS_KV] = all;
     if (!isnan(exponent)) p->v[PRECIS_LAW_EXPONENT] = exponent, p->v[PRECIS_LAW_MANTISSA] = mantissa;
@@ -81,7 +89,11 @@ int law_point(const cli *c, precis_law_point *p)
     for (size_t i = 0; precis_law_variable_get(i, &name, &option, &unit, &what); i++) {
         if (!cli_option_of(c->command, option) || !cli_has(c, option)) continue;
         const bool part = i == PRECIS_LAW_SPARSITY || i == PRECIS_LAW_QAT;
-        if (i <= PRECIS_LAW_D || i == PRECIS_LAW_BLOCK ? !law_number(c, option, NAN, &p->v[i]) : !cli_number(c, option, NAN, i >= PRECIS_LAW_SPARSITY || i == PRECIS_LAW_MANTISSA ? 0 : 0.1, part ? 1 : 64, &p->v[i])) return EXIT_USAGE;
+        if (i <= PRECIS_LAW_D || i == PRECIS_LAW_BLOCK
+                ? !law_number(c, option, NAN, &p->v[i])
+                : !cli_number(c, option, NAN, i >= PRECIS_LAW_SPARSITY || i == PRECIS_LAW_MANTISSA ? 0 : 0.1,
+                              part ? 1 : 64, &p->v[i]))
+            return EXIT_USAGE;
     }
     return -1;
 }
@@ -111,7 +123,10 @@ json_t *law_point_json(const precis_law_point *p)
 
 const char *law_human(double v, char buf[32])
 {
-    static const struct { double factor; const char *suffix; } units[] = { { 1e12, "T" }, { 1e9, "B" }, { 1e6, "M" }, { 1e3, "K" } };
+    static const struct {
+        double factor;
+        const char *suffix;
+    } units[] = { { 1e12, "T" }, { 1e9, "B" }, { 1e6, "M" }, { 1e3, "K" } };
     snprintf(buf, 32, "%.4g", v);
     for (size_t i = 0; i < 4; i++)
         if (v >= units[i].factor && v < 1e15) {
@@ -119,6 +134,26 @@ const char *law_human(double v, char buf[32])
             break;
         }
     return buf;
+}
+
+int law_fields(const char *line, char *name, size_t size, double *numbers, int most)
+{
+    static const char blanks[] = " \t\r\n\v\f";
+    const char *p = line + strspn(line, blanks);
+    size_t n = strcspn(p, blanks);
+    if (!n) return 0;
+    if (n > size - 1) n = size - 1;
+    memcpy(name, p, n);
+    name[n] = 0;
+    p += n;
+    for (int i = 0; i < most; i++) {
+        char *end;
+        const double v = strtod(p, &end);
+        if (end == p) return 1 + i;
+        numbers[i] = v;
+        p = end;
+    }
+    return 1 + most;
 }
 
 int law_formats_open(const cli *c, law_formats *f)
@@ -137,10 +172,16 @@ int law_formats_open(const cli *c, law_formats *f)
         if (hash) *hash = 0;
         precis_law_format *o = &f->list[f->n];
         *o = (precis_law_format){ f->names[f->n], NAN, NAN, NAN, NAN };
-        const int got = sscanf(p, "%31s %lf %lf %lf %lf", f->names[f->n], &o->bits, &o->cost, &o->exponent, &o->mantissa);
-        if (got <= 0) continue;
+        double numbers[4] = { NAN, NAN, NAN, NAN };
+        const int got = law_fields(p, f->names[f->n], sizeof f->names[f->n], numbers, 4);
+        if (!got) continue;
+        o->bits = numbers[0], o->cost = numbers[1], o->exponent = numbers[2], o->mantissa = numbers[3];
         if (f->n == 63) rc = cli_error(c, "%s, line %d: more than 63 formats", path, line);
-        else if (got < 3 || !(o->bits > 0 && o->bits <= 64) || !(o->cost > 0) || !isfinite(o->cost)) rc = cli_error(c, "%s, line %d: a format is NAME BITS COST [EXPONENT MANTISSA], the cost of an operation in parts of one of 16 bits", path, line);
+        else if (got < 3 || !(o->bits > 0 && o->bits <= 64) || !(o->cost > 0) || !isfinite(o->cost))
+            rc = cli_error(c,
+                           "%s, line %d: a format is NAME BITS COST [EXPONENT MANTISSA], the cost of an operation in "
+                           "parts of one of 16 bits",
+                           path, line);
         else f->n++;
     }
     precis_text_free(c->ctx, text);
@@ -148,17 +189,21 @@ int law_formats_open(const cli *c, law_formats *f)
     return rc >= 0 ? rc : f->n ? -1 : cli_error(c, "%s: no format in it", path);
 }
 
-/* ---- list ------------------------------------------------------------------------------------------------------------- */
+/* ---- list -------------------------------------------------------------------------------------------------------- */
 
 static json_t *law_json(precis_law *law)
 {
     precis_law_info i = { .size = sizeof i };
     precis_law_get_info(law, &i);
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", i.name, "title", i.title, "source", i.source, "assumes", i.assumes, "text", i.text, "form", i.form), *params = json_array(), *sets = json_array(), *domain = json_object();
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", i.name, "title", i.title, "source", i.source,
+                          "assumes", i.assumes, "text", i.text, "form", i.form),
+           *params = json_array(), *sets = json_array(), *domain = json_object();
     for (size_t k = 0; k < i.params; k++) {
         precis_law_param p = { .size = sizeof p };
         precis_law_get_param(law, k, &p);
-        json_array_append_new(params, json_pack("{s:s, s:o, s:s, s:s, s:s, s:b}", "name", p.name, "value", law_real(p.value), "unit", p.unit, "standing", p.standing, "source", p.source, "verified", !strcmp(p.standing, "verified")));
+        json_array_append_new(params, json_pack("{s:s, s:o, s:s, s:s, s:s, s:b}", "name", p.name, "value",
+                                                law_real(p.value), "unit", p.unit, "standing", p.standing, "source",
+                                                p.source, "verified", !strcmp(p.standing, "verified")));
     }
     for (size_t k = 0; k < i.sets; k++) {
         const char *name, *source;
@@ -229,7 +274,9 @@ static int list(cli *c)
         precis_law_get_info(law, &info);
         const char *lacks = precis_law_lacks(law, "loss");
         if (c->json) json_array_append_new(all, law_json(law));
-        else printf("%-14s %s%s%s%s\n", info.name, info.title, lacks && *lacks ? " (lacks " : "", lacks ? lacks : "", lacks && *lacks ? ")" : "");
+        else
+            printf("%-14s %s%s%s%s\n", info.name, info.title, lacks && *lacks ? " (lacks " : "", lacks ? lacks : "",
+                   lacks && *lacks ? ")" : "");
         precis_law_close(&law);
     }
     if (c->json) return cli_print_json(c, json_pack("{s:o}", "laws", all));
@@ -239,15 +286,26 @@ static int list(cli *c)
 
 static const cli_option list_options[] = { { "--param", 0, "NAME=VALUE", "another constant of the law" }, { 0 } };
 const cli_command law_list = {
-    "law list", "[LAW]", "the laws, or all of one: expressions, constants with their source and standing, sets, where it was fitted", NULL, 0, 1, list_options, list,
-    "  precis law list\n  precis law list kumar\n", NULL,
+    "law list", "[LAW]",
+    "the laws, or all of one: expressions, constants with their source and standing, sets, where it was fitted",
+    NULL, 0, 1, list_options, list,
+    "  precis law list\n"
+    "  precis law list kumar\n",
+    NULL
 };
 
 static const cli_option none[] = { { 0 } };
-static const cli_command *const verbs[] = { &law_advise, &law_predict, &law_optimal, &law_critical, &law_isoloss, &law_isocost, &law_compare, &law_fit, &law_plot, &law_list, NULL };
+static const cli_command *const verbs[] = { &law_advise,  &law_predict, &law_optimal, &law_critical,
+                                            &law_isoloss, &law_isocost, &law_compare, &law_fit,
+                                            &law_plot,    &law_list,    NULL };
 const cli_command cli_law = {
     "law", "[WORD]", "scaling laws for precision: how many bits to train and serve in, and what they cost",
-    "Losses are nats per token, N parameters, D tokens, costs FLOP at 16 bits. docs/laws.md explains each law and its traps.", 0, 0, none, NULL,
-    "  precis law advise --N 8B --D 15T\n  precis law predict --law kumar --N 1e9 --D 1e11 --bits-w 4 --bits-a 8 --bits-kv 8\n"
-    "  precis law fit runs.csv --form chinchilla --bootstrap 1000 -o mine.json\n  precis law predict --law mine.json --N 8B --D 15T\n", verbs,
+    "Losses are nats per token, N parameters, D tokens, costs FLOP at 16 "
+    "bits. docs/laws.md explains each law and its traps.",
+    0, 0, none, NULL,
+    "  precis law advise --N 8B --D 15T\n"
+    "  precis law predict --law kumar --N 1e9 --D 1e11 --bits-w 4 --bits-a 8 --bits-kv 8\n"
+    "  precis law fit runs.csv --form chinchilla --bootstrap 1000 -o mine.json\n"
+    "  precis law predict --law mine.json --N 8B --D 15T\n",
+    verbs
 };

@@ -6,13 +6,18 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { "--N", 0, "PARAMS", "parameters of the model in question: 8B" }, { "--D", 0, "TOKENS", "tokens of its training: 15T" },
+    { "--N", 0, "PARAMS", "parameters of the model in question: 8B" },
+    { "--D", 0, "TOKENS", "tokens of its training: 15T" },
     { "--target-bits", 0, "BITS", "bits in which it will be served (default 4)" },
     { "--tokens-inference", 0, "TOKENS", "in the life of the model" },
-    { "--formats", 0, "FILE", "formats of the hardware with costs: lines NAME BITS COST [EXPONENT MANTISSA] (default bf16 fp8 int8 fp4 int4, cost bits/16)" },
+    { "--formats", 0, "FILE",
+      "formats of the hardware with costs: lines NAME BITS COST [EXPONENT MANTISSA] (default bf16 fp8 int8 fp4 int4, "
+      "cost bits/16)" },
     { "--block", 0, "NUMBERS", "numbers that share a scale, for laws of it (default 128)" },
-    { "--gpu-flops", 0, "FLOPS", "peak of one GPU at 16 bits: costs in GPU-hours" }, { "--utilization", 0, "PART", "part of the peak that training reaches" },
-    { "--gpu-hour-price", 0, "PRICE", "of one GPU-hour, in your currency: costs in money" }, { "--gpu-power", 0, "WATTS", "of one GPU with its share of the host: energy" },
+    { "--gpu-flops", 0, "FLOPS", "peak of one GPU at 16 bits: costs in GPU-hours" },
+    { "--utilization", 0, "PART", "part of the peak that training reaches" },
+    { "--gpu-hour-price", 0, "PRICE", "of one GPU-hour, in your currency: costs in money" },
+    { "--gpu-power", 0, "WATTS", "of one GPU with its share of the host: energy" },
     { "--co2", 0, "KG_PER_KWH", "of your grid: CO2" },
     { 0 },
 };
@@ -20,10 +25,20 @@ static const cli_option options[] = {
 typedef struct { const char *spec; const char *how; } speaker;
 /* QAT: bits hold in training; post: after it. */
 static const speaker speakers[] = {
-    { "kumar", "low-precision training, per-tensor activations" }, { "kumar:averaged", "the same, one mean gamma" }, { "kumar-float", "weights only, floating point" }, { "sun", "floating point, block scales" },
-    { "quest", "QAT, weights and activations" }, { "quest:weights", "QAT, weights only" }, { "quartet", "MXFP4 forward" }, { "chen", "QAT W4A4 in groups, on chinchilla" }, { "frantar", "QAT, weights and activations" }, { "frantar:weights", "QAT, weights only" },
+    { "kumar", "low-precision training, per-tensor activations" },
+    { "kumar:averaged", "the same, one mean gamma" },
+    { "kumar-float", "weights only, floating point" },
+    { "sun", "floating point, block scales" },
+    { "quest", "QAT, weights and activations" },
+    { "quest:weights", "QAT, weights only" },
+    { "quartet", "MXFP4 forward" },
+    { "chen", "QAT W4A4 in groups, on chinchilla" },
+    { "frantar", "QAT, weights and activations" },
+    { "frantar:weights", "QAT, weights only" },
 };
-static const speaker after[] = { { "kumar", "GPTQ, no offset b" }, { "kumar:post-offset", "GPTQ, offset b = 1.1277" }, { "ouyang", "GPTQ, power of the bits" } };
+static const speaker after[] = { { "kumar", "GPTQ, no offset b" },
+                                 { "kumar:post-offset", "GPTQ, offset b = 1.1277" },
+                                 { "ouyang", "GPTQ, power of the bits" } };
 enum { SPEAKERS = sizeof speakers / sizeof *speakers, AFTER = sizeof after / sizeof *after, WIDTHS = 7 };
 static const double widths[WIDTHS] = { 16, 8, 6, 4, 3, 2, 1 };
 
@@ -38,7 +53,8 @@ static void put_bits(const advice *a, precis_law_point *p, double bits)
 {
     p->v[PRECIS_LAW_BITS_W] = p->v[PRECIS_LAW_BITS_A] = p->v[PRECIS_LAW_BITS_KV] = bits;
     p->v[PRECIS_LAW_BLOCK] = a->block;
-    const double e = bits >= 16 ? 8 : bits >= 8 ? 4 : bits >= 6 ? 3 : bits >= 4 ? 2 : 1; /* the splits that Sun et al. find best */
+    /* The splits that Sun et al. find best. */
+    const double e = bits >= 16 ? 8 : bits >= 8 ? 4 : bits >= 6 ? 3 : bits >= 4 ? 2 : 1;
     p->v[PRECIS_LAW_EXPONENT] = e;
     p->v[PRECIS_LAW_MANTISSA] = bits - 1 - e;
 }
@@ -63,12 +79,15 @@ static double effective(advice *a, const char *spec, double bits)
     put_bits(a, &p, bits);
     precis_law_value value = { .size = sizeof value };
     if (!strcmp(spec, "chen")) {
-        if (bits == 4 && !precis_law_output(law, "delta_loss", &p, &added) && !precis_law_open(a->c->ctx, &base, "chinchilla") && precis_law_multiplier(base, a->N, a->D, added, &v)) v = NAN;
+        if (bits == 4 && !precis_law_output(law, "delta_loss", &p, &added) &&
+            !precis_law_open(a->c->ctx, &base, "chinchilla") && precis_law_multiplier(base, a->N, a->D, added, &v))
+            v = NAN;
         if (bits == 16) v = 1;
     } else if (!precis_law_predict(law, &p, &value)) v = value.n_eff / a->N;
     else if (precis_law_output(law, "n_eff", &p, &v)) v = NAN;
     else v /= a->N;
-    if (bits == 16 && !isnan(value.loss16) && value.loss == value.loss16) v = 1; /* 16 bits are the unit (Kumar's f(16) is 0.994) */
+    /* 16 bits are the unit (Kumar's f(16) is 0.994) */
+    if (bits == 16 && !isnan(value.loss16) && value.loss == value.loss16) v = 1;
     precis_law_close(&base);
     precis_law_close(&law);
     return v;
@@ -102,7 +121,8 @@ static void effective_table(advice *a)
             low[w] = fmin(low[w], v), high[w] = fmax(high[w], v);
         }
         if (!a->c->json) printf("   %s\n", speakers[s].how);
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:o}", "law", speakers[s].spec, "assumes", speakers[s].how, "n_eff", by));
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:o}", "law", speakers[s].spec, "assumes", speakers[s].how,
+                                              "n_eff", by));
     }
     if (!a->c->json) printf("%-18s", "spread of laws");
     for (int w = 0; w < WIDTHS; w++) {
@@ -123,7 +143,10 @@ static void best_table(advice *a)
     static const char *const laws[] = { "kumar", "kumar:averaged", "sun", "quest", "quartet" };
     json_t *rows = json_array();
     double low = INFINITY, high = 0;
-    if (!a->c->json) printf("\nBest bits to train in, for the compute of this model (6 N D%s), N and D free\n%-18s %-8s %10s %10s %10s %12s %12s\n", a->inference > 0 ? " + 2 N D_inference" : "", "", "format", "N", "D", "loss", "over bf16", "any bits");
+    if (!a->c->json)
+        printf("\nBest bits to train in, for the compute of this model (6 N D%s), N and D free\n%-18s %-8s %10s %10s "
+               "%10s %12s %12s\n",
+               a->inference > 0 ? " + 2 N D_inference" : "", "", "format", "N", "D", "loss", "over bf16", "any bits");
     for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
         precis_law *law;
         precis_law_choice c[64], any[1];
@@ -136,22 +159,31 @@ static void best_table(advice *a)
         if (a->formats.given) b.formats = a->formats.list, b.n_formats = a->formats.n;
         const int failed = precis_law_optimal(law, &b, c, &n) != PRECIS_OK;
         b.continuous = 1;
-        const double bits = strcmp(laws[i], "kumar") && strcmp(laws[i], "kumar:averaged") ? NAN : precis_law_optimal(law, &b, any, &one) ? NAN : any[0].bits;
+        const double bits = strcmp(laws[i], "kumar") && strcmp(laws[i], "kumar:averaged") ? NAN
+                            : precis_law_optimal(law, &b, any, &one)                      ? NAN
+                                                                                          : any[0].bits;
         precis_law_close(&law);
         if (failed) continue;
         double usual = NAN;
         for (size_t k = 0; k < n; k++)
             if (c[k].bits == 16) usual = c[k].loss;
         low = fmin(low, isnan(bits) ? c[0].bits : bits), high = fmax(high, isnan(bits) ? c[0].bits : bits);
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:o, s:o}", "law", laws[i], "format", c[0].format, "bits", c[0].bits, "N", c[0].N, "D", c[0].D, "loss", c[0].loss, "over_bf16", law_real(c[0].loss - usual), "continuous_bits", law_real(bits)));
+        json_array_append_new(rows,
+                              json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:o, s:o}", "law", laws[i], "format",
+                                        c[0].format, "bits", c[0].bits, "N", c[0].N, "D", c[0].D, "loss", c[0].loss,
+                                        "over_bf16", law_real(c[0].loss - usual), "continuous_bits", law_real(bits)));
         char x[32], y[32];
         if (!a->c->json) {
-            printf("%-18s %-8s %10s %10s %10.4f %12.4f", laws[i], c[0].format, law_human(c[0].N, x), law_human(c[0].D, y), c[0].loss, c[0].loss - usual);
+            printf("%-18s %-8s %10s %10s %10.4f %12.4f", laws[i], c[0].format, law_human(c[0].N, x),
+                   law_human(c[0].D, y), c[0].loss, c[0].loss - usual);
             print_cell(a, bits, "%12.2f");
             putchar('\n');
         }
     }
-    if (!a->c->json) printf("The laws disagree: %.3g to %.3g bits. Kumar's runs had per-tensor absmax activations, QuEST's a Hadamard transform, Quartet's MXFP4 blocks.\n", low, high);
+    if (!a->c->json)
+        printf("The laws disagree: %.3g to %.3g bits. Kumar's runs had per-tensor absmax activations, QuEST's a "
+               "Hadamard transform, Quartet's MXFP4 blocks.\n",
+               low, high);
     json_object_set_new(a->out, "training", rows);
     json_object_set_new(a->out, "training_bits_spread", json_pack("[o, o]", law_real(low), law_real(high)));
 }
@@ -160,7 +192,10 @@ static void after_table(advice *a)
 {
     static const double bits[] = { 8, 6, 4, 3, 2 };
     json_t *rows = json_array();
-    if (!a->c->json) printf("\nLoss that quantization after training adds (nats), and D_crit: the tokens beyond which more of them make the quantized model worse\n%-18s %10s %10s %10s %10s %10s %14s\n", "", "8 b", "6 b", "4 b", "3 b", "2 b", "D_crit at 4 b");
+    if (!a->c->json)
+        printf("\nLoss that quantization after training adds (nats), and D_crit: the tokens beyond which more of them "
+               "make the quantized model worse\n%-18s %10s %10s %10s %10s %10s %14s\n",
+               "", "8 b", "6 b", "4 b", "3 b", "2 b", "D_crit at 4 b");
     for (int s = 0; s < AFTER; s++) {
         precis_law *law;
         if (precis_law_open(a->c->ctx, &law, after[s].spec)) continue;
@@ -182,12 +217,17 @@ static void after_table(advice *a)
         }
         char x[32];
         if (!a->c->json) printf(" %14s   %s\n", isnan(at4) ? "none" : law_human(at4, x), after[s].how);
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:o, s:o}", "law", after[s].spec, "assumes", after[s].how, "added", by, "critical_tokens", critical));
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:o, s:o}", "law", after[s].spec, "assumes", after[s].how,
+                                              "added", by, "critical_tokens", critical));
         precis_law_close(&law);
     }
-    if (!a->c->json) printf("Contested: arXiv 2510.06213 finds the error driven by the decay of the learning rate, largely independent of the amount of data.\n");
+    if (!a->c->json)
+        printf("Contested: arXiv 2510.06213 finds the error driven by the decay of the learning rate, largely "
+               "independent of the amount of data.\n");
     json_object_set_new(a->out, "after", rows);
-    json_object_set_new(a->out, "caveat", json_string("that quantization error grows with the tokens is contested: arXiv 2510.06213 finds it driven by the decay of the learning rate"));
+    json_object_set_new(a->out, "caveat",
+                        json_string("that quantization error grows with the tokens is contested: arXiv 2510.06213 "
+                                    "finds it driven by the decay of the learning rate"));
 }
 
 static double loss_of(advice *a, precis_law *law, double N, double D, double train, double post)
@@ -207,15 +247,26 @@ static void smaller_or_larger(advice *a)
     json_t *rows = json_array();
     char x[32], y[32], bytes[32];
     if (!a->c->json)
-        printf("\nA smaller model trained at its precision, or a larger one quantized? %s of weights when served, the same compute\n%-18s %22s %22s %22s   best\n", cli_bytes(a->N * a->target / 8, bytes), "", "train and serve 16 b", "train and serve target", "train 16 b, then quant");
-    if (!a->c->json) printf("%-18s %15s params %15s params %15s params\n", "", law_human(a->N * k, x), law_human(a->N, y), y);
+        printf("\nA smaller model trained at its precision, or a larger one quantized? %s of weights when served, the "
+               "same compute\n%-18s %22s %22s %22s   best\n",
+               cli_bytes(a->N * a->target / 8, bytes), "", "train and serve 16 b", "train and serve target",
+               "train 16 b, then quant");
+    if (!a->c->json)
+        printf("%-18s %15s params %15s params %15s params\n", "", law_human(a->N * k, x), law_human(a->N, y), y);
     for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
         precis_law *law;
         if (precis_law_open(a->c->ctx, &law, laws[i])) continue;
-        const bool posts = strcmp(laws[i], "quest") && strcmp(laws[i], "quartet"), trains = strcmp(laws[i], "ouyang") != 0;
-        const double small = loss_of(a, law, a->N * k, a->D / k, 16, 16), low = trains ? loss_of(a, law, a->N, a->D / k, a->target, 16) : NAN, post = posts ? loss_of(a, law, a->N, a->D, 16, a->target) : NAN;
-        const double best = fmin(isnan(small) ? INFINITY : small, fmin(isnan(low) ? INFINITY : low, isnan(post) ? INFINITY : post));
-        const char *name = best == small ? "the smaller in 16 bits" : best == low ? "the larger, trained at the target" : best == post ? "the larger, quantized" : "unknown";
+        const bool posts = strcmp(laws[i], "quest") && strcmp(laws[i], "quartet"),
+                   trains = strcmp(laws[i], "ouyang") != 0;
+        const double small = loss_of(a, law, a->N * k, a->D / k, 16, 16),
+                     low = trains ? loss_of(a, law, a->N, a->D / k, a->target, 16) : NAN,
+                     post = posts ? loss_of(a, law, a->N, a->D, 16, a->target) : NAN;
+        const double best = fmin(isnan(small) ? INFINITY : small,
+                                 fmin(isnan(low) ? INFINITY : low, isnan(post) ? INFINITY : post));
+        const char *name = best == small  ? "the smaller in 16 bits"
+                           : best == low  ? "the larger, trained at the target"
+                           : best == post ? "the larger, quantized"
+                                          : "unknown";
         if (!a->c->json) {
             printf("%-18s", laws[i]);
             for (int q = 0; q < 3; q++) {
@@ -225,10 +276,16 @@ static void smaller_or_larger(advice *a)
             }
             printf("   %s\n", name);
         }
-        json_array_append_new(rows, json_pack("{s:s, s:o, s:o, s:o, s:s}", "law", laws[i], "smaller_16_bits", law_real(small), "larger_trained_at_target", law_real(low), "larger_quantized_after", law_real(post), "best", name));
+        json_array_append_new(rows, json_pack("{s:s, s:o, s:o, s:o, s:s}", "law", laws[i], "smaller_16_bits",
+                                              law_real(small), "larger_trained_at_target", law_real(low),
+                                              "larger_quantized_after", law_real(post), "best", name));
         precis_law_close(&law);
     }
-    json_object_set_new(a->out, "smaller_or_larger", json_pack("{s:s, s:f, s:f, s:o}", "question", "train a smaller model from the outset at the target precision, or a larger one and quantize?", "bytes", a->N * a->target / 8, "target_bits", a->target, "laws", rows));
+    json_object_set_new(a->out, "smaller_or_larger",
+                        json_pack("{s:s, s:f, s:f, s:o}", "question",
+                                  "train a smaller model from the outset at the target precision, or a larger one and "
+                                  "quantize?",
+                                  "bytes", a->N * a->target / 8, "target_bits", a->target, "laws", rows));
 }
 
 /* Question 2: tokens that make up for bits. */
@@ -236,7 +293,10 @@ static void data_or_bits(advice *a)
 {
     static const char *const laws[] = { "kumar", "quest", "quartet", "sun" };
     json_t *rows = json_array();
-    if (!a->c->json) printf("\nHow much more data is worth against precision? Times the tokens for the loss of 16 bits, N fixed (and times the compute, cost linear in bits)\n%-18s %18s %18s\n", "", "8 b", "4 b");
+    if (!a->c->json)
+        printf("\nHow much more data is worth against precision? Times the tokens for the loss of 16 bits, N fixed "
+               "(and times the compute, cost linear in bits)\n%-18s %18s %18s\n",
+               "", "8 b", "4 b");
     for (size_t i = 0; i < sizeof laws / sizeof *laws; i++) {
         precis_law *law;
         if (precis_law_open(a->c->ctx, &law, laws[i])) continue;
@@ -252,24 +312,33 @@ static void data_or_bits(advice *a)
             if (known && precis_law_isoloss(law, &p, aim, &a->N, 1, &D)) D = NAN;
             if (!a->c->json && isnan(D)) printf(" %18s", known ? "no amount" : "-");
             else if (!a->c->json) printf(" %8.3g (%6.3g)", D / a->D, D / a->D * bits / 16);
-            if (known) json_object_set_new(by, k ? "4" : "8", isnan(D) ? json_string("no amount") : json_real(D / a->D));
+            if (known)
+                json_object_set_new(by, k ? "4" : "8", isnan(D) ? json_string("no amount") : json_real(D / a->D));
         }
         if (!a->c->json) putchar('\n');
         json_array_append_new(rows, json_pack("{s:s, s:o}", "law", laws[i], "times_tokens", by));
         precis_law_close(&law);
     }
-    json_object_set_new(a->out, "data_or_bits", json_pack("{s:s, s:o}", "question", "how much more data is worth against precision?", "laws", rows));
+    json_object_set_new(a->out, "data_or_bits",
+                        json_pack("{s:s, s:o}", "question", "how much more data is worth against precision?", "laws",
+                                  rows));
 }
 
 static int costs(advice *a)
 {
     double flops, part, price, watts, co2;
-    if (!law_number(a->c, "--gpu-flops", 0, &flops) || !cli_number(a->c, "--utilization", 0, 1e-6, 1, &part) || !cli_number(a->c, "--gpu-hour-price", 0, 0, 1e6, &price) || !cli_number(a->c, "--gpu-power", 0, 0, 1e6, &watts) || !cli_number(a->c, "--co2", 0, 0, 100, &co2)) return EXIT_USAGE;
+    if (!law_number(a->c, "--gpu-flops", 0, &flops) || !cli_number(a->c, "--utilization", 0, 1e-6, 1, &part) ||
+        !cli_number(a->c, "--gpu-hour-price", 0, 0, 1e6, &price) ||
+        !cli_number(a->c, "--gpu-power", 0, 0, 1e6, &watts) || !cli_number(a->c, "--co2", 0, 0, 100, &co2))
+        return EXIT_USAGE;
     const double train = 6 * a->N * a->D, infer = 2 * a->N * a->inference, all = train + infer;
     json_t *o = json_pack("{s:f, s:f}", "train_flop", train, "inference_flop", infer);
     if (!a->c->json) printf("\nCost at 16 bits: %.4g FLOP of training, %.4g of inference", train, infer);
-    if ((flops > 0) != (part > 0)) return json_decref(o), cli_usage(a->c, "--gpu-flops and --utilization go together: nothing is assumed of your machines");
-    if ((price > 0 || watts > 0) && !(flops > 0)) return json_decref(o), cli_usage(a->c, "money and energy need --gpu-flops and --utilization");
+    if ((flops > 0) != (part > 0))
+        return json_decref(o),
+               cli_usage(a->c, "--gpu-flops and --utilization go together: nothing is assumed of your machines");
+    if ((price > 0 || watts > 0) && !(flops > 0))
+        return json_decref(o), cli_usage(a->c, "money and energy need --gpu-flops and --utilization");
     if (co2 > 0 && !(watts > 0)) return json_decref(o), cli_usage(a->c, "--co2 needs --gpu-power");
     if (flops > 0) {
         const double hours = all / (flops * part) / 3600, kwh = hours * watts / 1000;
@@ -281,7 +350,9 @@ static int costs(advice *a)
         if (!a->c->json && price > 0) printf(", %.4g in money", hours * price);
         if (!a->c->json && watts > 0) printf(", %.4g kWh", kwh);
         if (!a->c->json && co2 > 0) printf(", %.4g kg of CO2", kwh * co2);
-    } else if (!a->c->json) printf("; GPU-hours, money, energy and CO2 need --gpu-flops, --utilization, --gpu-hour-price, --gpu-power, --co2");
+    } else if (!a->c->json)
+        printf("; GPU-hours, money, energy and CO2 need --gpu-flops, --utilization, --gpu-hour-price, --gpu-power, "
+               "--co2");
     if (!a->c->json) putchar('\n');
     json_object_set_new(a->out, "cost", o);
     return -1;
@@ -291,27 +362,41 @@ static int run(cli *c)
 {
     advice a = { .c = c };
     c->digits = 12;
-    if (!law_number(c, "--N", 0, &a.N) || !law_number(c, "--D", 0, &a.D) || !cli_number(c, "--target-bits", 4, 0.5, 15.99, &a.target) || !law_number(c, "--tokens-inference", 0, &a.inference) || !law_number(c, "--block", 128, &a.block)) return EXIT_USAGE;
-    if (!(a.N > 0) || !(a.D > 0)) return cli_usage(c, "--N and --D are needed: precis law advise --N 8B --D 15T (precis law --help lists the other words)");
+    if (!law_number(c, "--N", 0, &a.N) || !law_number(c, "--D", 0, &a.D) ||
+        !cli_number(c, "--target-bits", 4, 0.5, 15.99, &a.target) ||
+        !law_number(c, "--tokens-inference", 0, &a.inference) || !law_number(c, "--block", 128, &a.block))
+        return EXIT_USAGE;
+    if (!(a.N > 0) || !(a.D > 0))
+        return cli_usage(c, "--N and --D are needed: precis law advise --N 8B --D 15T (precis law --help lists the "
+                            "other words)");
     int rc = law_formats_open(c, &a.formats);
     if (rc >= 0) return rc;
     char x[32], y[32];
     a.out = json_pack("{s:f, s:f}", "N", a.N, "D", a.D);
-    if (!c->json) printf("%s parameters, %s tokens (%.4g per parameter)\n", law_human(a.N, x), law_human(a.D, y), a.D / a.N);
+    if (!c->json)
+        printf("%s parameters, %s tokens (%.4g per parameter)\n", law_human(a.N, x), law_human(a.D, y), a.D / a.N);
     effective_table(&a);
     best_table(&a);
     after_table(&a);
     smaller_or_larger(&a);
     data_or_bits(&a);
     rc = costs(&a);
-    json_object_set_new(a.out, "intervals", json_string("none: the spread between laws is shown instead; a bootstrap needs your runs (precis law fit --bootstrap)"));
+    json_object_set_new(a.out, "intervals",
+                        json_string("none: the spread between laws is shown instead; a bootstrap needs your runs "
+                                    "(precis law fit --bootstrap)"));
     if (rc < 0 && c->json) return cli_print_json(c, a.out);
     json_decref(a.out);
     return rc < 0 ? cli_done(c) : rc;
 }
 
 const cli_command law_advise = {
-    "law advise", "", "all laws that speak of a model, side by side: bits to train in, bits to serve in, data against bits, cost",
-    "Most models that people ask about lie outside of where the laws were fitted: predict and critical say so for each.", 0, 0, options, run,
-    "  precis law advise --N 8B --D 15T\n  precis law advise --N 1e9 --D 1e11 --gpu-flops 9.89e14 --utilization 0.4 --gpu-hour-price 2 --gpu-power 1000 --co2 0.4\n", NULL,
+    "law advise", "",
+    "all laws that speak of a model, side by side: bits to train in, bits to serve in, data against bits, cost",
+    "Most models that people ask about lie outside of where the laws were "
+    "fitted: predict and critical say so for each.",
+    0, 0, options, run,
+    "  precis law advise --N 8B --D 15T\n"
+    "  precis law advise --N 1e9 --D 1e11 --gpu-flops 9.89e14 --utilization "
+    "0.4 --gpu-hour-price 2 --gpu-power 1000 --co2 0.4\n",
+    NULL
 };

@@ -7,19 +7,25 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { "--form", 0, "LAW", "the law whose constants are fitted (precis law list), or a file of your own; default chinchilla" },
+    { "--form", 0, "LAW",
+      "the law whose constants are fitted (precis law list), or a file of your own; default chinchilla" },
     { "--output", 'o', "OUT", "the fit (JSON), for --law FILE" },
-    { "--column", 0, "VAR=NAME", "the column of N, D, loss, flop, bits_w ... (more than once); default: the names that are known" },
+    { "--column", 0, "VAR=NAME",
+      "the column of N, D, loss, flop, bits_w ... (more than once); default: the names that are known" },
     { "--where", 0, "COLUMN=VALUES", "rows to take: values with | between (more than once: all must hold)" },
     { "--drop-highest", 0, "K", "leave out the K rows of the highest losses" },
     { "--fix", 0, "NAME[=VALUE]", "a parameter that is not fitted (more than once)" },
-    { "--cluster", 0, "COLUMN", "names the run of a row: checkpoints of one run are resampled together; default: every row is a run" },
-    { "--objective", 0, "NAME", "huber (default: of log losses), huber-scale, squares, absolute, huber-raw, squares-raw" },
+    { "--cluster", 0, "COLUMN",
+      "names the run of a row: checkpoints of one run are resampled together; default: every row is a run" },
+    { "--objective", 0, "NAME",
+      "huber (default: of log losses), huber-scale, squares, absolute, huber-raw, squares-raw" },
     { "--delta", 0, "X", "of huber (default 0.001)" },
-    { "--starts", 0, "HOW", "grid, or projection (linear parameters solved); default: the grid when it has at most 5,000 points" },
+    { "--starts", 0, "HOW",
+      "grid, or projection (linear parameters solved); default: the grid when it has at most 5,000 points" },
     { "--bootstrap", 0, "K", "resamples of the runs: standard errors, 95 % intervals, correlations" },
     { "--profile", 0, NULL, "profiles of the objective, and their intervals" },
-    { "--holdout", 0, NULL, "errors on rows held out: largest N, largest D/N, each width of bits, 8 times beyond, five parts by run" },
+    { "--holdout", 0, NULL,
+      "errors on rows held out: largest N, largest D/N, each width of bits, 8 times beyond, five parts by run" },
     { "--residuals", 0, NULL, "every row with its fitted loss (with --json)" },
     { 0 },
 };
@@ -31,7 +37,8 @@ static json_t *by_param(const precis_law_fit *f, const double *v, int width)
         precis_law_param p = { .size = sizeof p };
         precis_law_get_param(f->law, i, &p);
         if (width == 1 && isfinite(v[i])) json_object_set_new(o, p.name, json_real(v[i]));
-        if (width == 2 && !isnan(v[2 * i])) json_object_set_new(o, p.name, json_pack("[o, o]", law_real(v[2 * i]), law_real(v[2 * i + 1])));
+        if (width == 2 && !isnan(v[2 * i]))
+            json_object_set_new(o, p.name, json_pack("[o, o]", law_real(v[2 * i]), law_real(v[2 * i + 1])));
     }
     return o;
 }
@@ -49,7 +56,8 @@ static json_t *correlations(const precis_law_fit *f)
     for (size_t i = 0; i < f->params; i++) {
         json_t *row = json_object();
         for (size_t k = 0; k < f->params; k++)
-            if (isfinite(f->correlation[i * f->params + k])) json_object_set_new(row, param_name(f, k), json_real(f->correlation[i * f->params + k]));
+            if (isfinite(f->correlation[i * f->params + k]))
+                json_object_set_new(row, param_name(f, k), json_real(f->correlation[i * f->params + k]));
         if (json_object_size(row)) json_object_set_new(o, param_name(f, i), row);
         else json_decref(row);
     }
@@ -61,8 +69,11 @@ static json_t *holdouts(const precis_law_fit *f)
     json_t *a = json_array();
     for (size_t i = 0; i < f->n_holdouts; i++) {
         const precis_law_holdout *h = &f->holdouts[i];
-        json_array_append_new(a, json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "name", h->name, "trained", (json_int_t)h->trained, "held", (json_int_t)h->held, "rmse_log", law_real(h->rmse_log), "max_log", law_real(h->max_log), "r2",
-                                           law_real(h->r2), "factor", law_real(h->factor), "coverage", law_real(h->coverage)));
+        json_array_append_new(a,
+                              json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "name", h->name, "trained",
+                                        (json_int_t)h->trained, "held", (json_int_t)h->held, "rmse_log",
+                                        law_real(h->rmse_log), "max_log", law_real(h->max_log), "r2", law_real(h->r2),
+                                        "factor", law_real(h->factor), "coverage", law_real(h->coverage)));
     }
     return a;
 }
@@ -74,7 +85,8 @@ static json_t *profiles(const precis_law_fit *f)
         const double *at = f->profile + i * f->profile_points * 2;
         if (isnan(at[0])) continue;
         json_t *a = json_array();
-        for (size_t k = 0; k < f->profile_points; k++) json_array_append_new(a, json_pack("[o, o]", law_real(at[2 * k]), law_real(at[2 * k + 1])));
+        for (size_t k = 0; k < f->profile_points; k++)
+            json_array_append_new(a, json_pack("[o, o]", law_real(at[2 * k]), law_real(at[2 * k + 1])));
         json_object_set_new(o, param_name(f, i), a);
     }
     return o;
@@ -85,17 +97,22 @@ static json_t *rows(const precis_law_fit *f)
     json_t *a = json_array();
     for (size_t i = 0; i < f->n; i++) {
         const double *v = f->points + i * PRECIS_LAW_VARIABLES;
-        json_array_append_new(a, json_pack("{s:f, s:f, s:f, s:f, s:f}", "N", v[PRECIS_LAW_N], "D", v[PRECIS_LAW_D], "bits_w", v[PRECIS_LAW_BITS_W], "loss", f->observed[i], "fitted", f->fitted[i]));
+        json_array_append_new(a, json_pack("{s:f, s:f, s:f, s:f, s:f}", "N", v[PRECIS_LAW_N], "D", v[PRECIS_LAW_D],
+                                           "bits_w", v[PRECIS_LAW_BITS_W], "loss", f->observed[i], "fitted",
+                                           f->fitted[i]));
     }
     return a;
 }
 
-static int print_json(cli *c, const precis_law_fit *f, const char *out)
+static int fit_json(cli *c, const precis_law_fit *f, const char *out)
 {
     precis_law_info info = { .size = sizeof info };
     precis_law_get_info(f->law, &info);
-    json_t *o = json_pack("{s:s, s:o, s:o, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "law", info.name, "params", by_param(f, f->values, 1), "objective", law_real(f->objective), "rmse_log", f->rmse_log, "max_log", f->max_log, "n", (json_int_t)f->n, "rows",
-                          (json_int_t)f->rows, "clusters", (json_int_t)f->clusters, "starts", (json_int_t)f->starts, "starts_at_optimum", (json_int_t)f->starts_at_optimum);
+    json_t *o = json_pack("{s:s, s:o, s:o, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "law", info.name, "params",
+                          by_param(f, f->values, 1), "objective", law_real(f->objective), "rmse_log", f->rmse_log,
+                          "max_log", f->max_log, "n", (json_int_t)f->n, "rows", (json_int_t)f->rows, "clusters",
+                          (json_int_t)f->clusters, "starts", (json_int_t)f->starts, "starts_at_optimum",
+                          (json_int_t)f->starts_at_optimum);
     json_t *held = json_array(), *warnings = json_array();
     for (size_t i = 0; i < f->params; i++)
         if (f->held[i] && isfinite(f->values[i])) json_array_append_new(held, json_string(param_name(f, i)));
@@ -125,7 +142,7 @@ static int print_json(cli *c, const precis_law_fit *f, const char *out)
     return cli_print_json(c, o);
 }
 
-static int print_text(cli *c, const precis_law_fit *f, const char *out)
+static int fit_text(cli *c, const precis_law_fit *f, const char *out)
 {
     precis_law_info info = { .size = sizeof info };
     precis_law_get_info(f->law, &info);
@@ -135,19 +152,28 @@ static int print_text(cli *c, const precis_law_fit *f, const char *out)
         printf("  %-8s %-18.10g", param_name(f, i), f->values[i]);
         if (f->held[i]) printf(" held");
         else if (f->se) printf(" se %-12.5g 95 %% %.5g to %.5g", f->se[i], f->low[i], f->high[i]);
-        if (f->profile && !isnan(f->profile_interval[2 * i])) printf("   profile %.5g to %.5g", f->profile_interval[2 * i], f->profile_interval[2 * i + 1]);
+        if (f->profile && !isnan(f->profile_interval[2 * i]))
+            printf("   profile %.5g to %.5g", f->profile_interval[2 * i], f->profile_interval[2 * i + 1]);
         putchar('\n');
     }
-    printf("\n%-28s %.13g\n%-28s %.5g, at most %.5g\n%-28s %zu of %zu\n", "objective", f->objective, "rmse of log losses", f->rmse_log, f->max_log, "starts at the optimum", f->starts_at_optimum, f->starts);
+    printf("\n%-28s %.13g\n%-28s %.5g, at most %.5g\n%-28s %zu of %zu\n", "objective", f->objective,
+           "rmse of log losses", f->rmse_log, f->max_log, "starts at the optimum", f->starts_at_optimum, f->starts);
     if (f->scale > 0) printf("%-28s %.6g\n", "scale", f->scale);
     for (size_t i = 0; f->correlation && i < f->params; i++)
         for (size_t k = 0; k < i; k++)
-            if (fabs(f->correlation[i * f->params + k]) > 0.95) printf("%-28s %.4f between %s and %s\n", "correlation", f->correlation[i * f->params + k], param_name(f, k), param_name(f, i));
-    if (f->holdouts) printf("\n%-18s %8s %6s %10s %10s %8s %8s %9s\n", "held out", "trained", "held", "rmse log", "max log", "R2", "beyond", "coverage");
+            if (fabs(f->correlation[i * f->params + k]) > 0.95)
+                printf("%-28s %.4f between %s and %s\n", "correlation", f->correlation[i * f->params + k],
+                       param_name(f, k), param_name(f, i));
+    if (f->holdouts)
+        printf("\n%-18s %8s %6s %10s %10s %8s %8s %9s\n", "held out", "trained", "held", "rmse log", "max log", "R2",
+               "beyond", "coverage");
     for (size_t i = 0; i < f->n_holdouts; i++) {
         const precis_law_holdout *h = &f->holdouts[i];
-        if (isnan(h->rmse_log)) printf("%-18s %8zu %6zu   the rest does not determine the law\n", h->name, h->trained, h->held);
-        else printf("%-18s %8zu %6zu %10.5f %10.5f %8.4f %8.3g %9.3g\n", h->name, h->trained, h->held, h->rmse_log, h->max_log, h->r2, h->factor, h->coverage);
+        if (isnan(h->rmse_log))
+            printf("%-18s %8zu %6zu   the rest does not determine the law\n", h->name, h->trained, h->held);
+        else
+            printf("%-18s %8zu %6zu %10.5f %10.5f %8.4f %8.3g %9.3g\n", h->name, h->trained, h->held, h->rmse_log,
+                   h->max_log, h->r2, h->factor, h->coverage);
     }
     if (out) printf("wrote %s\n", out);
     return cli_done(c);
@@ -160,7 +186,9 @@ static int run(cli *c)
     precis_law *form = NULL;
     int64_t drop, boot;
     c->digits = 15;
-    if (!cli_int(c, "--drop-highest", 0, 0, 1 << 30, &drop) || !cli_int(c, "--bootstrap", 0, 0, 1000000, &boot) || !cli_number(c, "--delta", 0, 0, 1e3, &o.delta)) return EXIT_USAGE;
+    if (!cli_int(c, "--drop-highest", 0, 0, 1 << 30, &drop) || !cli_int(c, "--bootstrap", 0, 0, 1000000, &boot) ||
+        !cli_number(c, "--delta", 0, 0, 1e3, &o.delta))
+        return EXIT_USAGE;
     char *columns = cli_joined(c, "--column"), *where = law_where(c), *fix = cli_joined(c, "--fix");
     o.columns = cli_has(c, "--column") ? columns : NULL;
     o.where = where;
@@ -182,7 +210,7 @@ static int run(cli *c)
         if (!st) st = precis_law_fit_run(c->ctx, &f, form, c->args[0], &o);
         if (!st && out && spread.rank == 0) st = precis_law_fit_save(c->ctx, &f, out);
         if (st) rc = spread.rank == 0 ? cli_fail(c, st) : EXIT_INPUT;
-        else rc = spread.rank ? EXIT_DONE : c->json ? print_json(c, &f, out) : print_text(c, &f, out);
+        else rc = spread.rank ? EXIT_DONE : c->json ? fit_json(c, &f, out) : fit_text(c, &f, out);
     }
     spread_close(&spread);
     precis_law_fit_close(&f);
@@ -195,11 +223,14 @@ static int run(cli *c)
 
 const cli_command law_fit = {
     "law fit", "DATA.csv", "constants of a law from a table of runs, with what supports them",
-    "Columns are found by name: N, Model Size, N_nonemb, params; D, D_tokens, tokens, or Training FLOP (D = FLOP / 6 N); loss; w_bits, a_bits ...\n"
-    "Fits by L-BFGS from many starts, ends with Newton's steps, and refuses an optimum that fewer than two starts reach.\n"
+    "Columns are found by name: N, Model Size, N_nonemb, params; D, D_tokens, tokens, "
+    "or Training FLOP (D = FLOP / 6 N); loss; w_bits, a_bits ...\n"
+    "Fits by L-BFGS from many starts, ends with Newton's steps, and "
+    "refuses an optimum that fewer than two starts reach.\n"
     "Under mpirun the starts and resamples are spread over the processes; the result has the same bytes.",
     1, 1, options, run,
     "  precis law fit svg_extracted_data.csv --form chinchilla --drop-highest 5\n"
     "  precis law fit runs.csv --form quest --where a_quant=NoQuantizer --bootstrap 1000 --holdout -o mine.json\n"
-    "  mpirun -n 4 precis law fit runs.csv --bootstrap 4000\n", NULL,
+    "  mpirun -n 4 precis law fit runs.csv --bootstrap 4000\n",
+    NULL
 };

@@ -5,21 +5,26 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    LAW_OPTIONS, LAW_POINT,
+    LAW_OPTIONS,
+    LAW_POINT,
     { "--compute", 0, "FLOP", "of training at 16 bits, with inference when there is any" },
     { "--tokens-inference", 0, "TOKENS", "in the life of the model: costs 2 N FLOP each" },
     { "--memory", 0, "BYTES", "for the weights when served" },
     { "--loss", 0, "NATS", "aim: the least cost for at most this loss" },
     { "--continuous", 0, NULL, "any number of bits, cost linear in them" },
     { "--post", 0, NULL, "train in 16 bits, then quantize to the formats" },
-    { "--formats", 0, "FILE", "formats that the hardware has: lines NAME BITS COST [EXPONENT MANTISSA]; default bf16 fp8 int8 fp4 int4, cost bits/16" },
+    { "--formats", 0, "FILE",
+      "formats that the hardware has: lines NAME BITS COST [EXPONENT MANTISSA]; default bf16 fp8 int8 fp4 int4, cost "
+      "bits/16" },
     { 0 },
 };
 
 static json_t *row_json(const precis_law_choice *r)
 {
-    return json_pack("{s:o, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f, s:f, s:b}", "format", r->format ? json_string(r->format) : json_null(), "N", r->N, "D", r->D, "bits", r->bits, "loss", r->loss, "ratio", r->D / r->N, "n_eff", law_real(r->n_eff), "cost", r->cost, "train_cost", r->train_cost,
-                     "bytes", r->bytes, "outside", r->outside);
+    return json_pack("{s:o, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f, s:f, s:b}", "format",
+                     r->format ? json_string(r->format) : json_null(), "N", r->N, "D", r->D, "bits", r->bits, "loss",
+                     r->loss, "ratio", r->D / r->N, "n_eff", law_real(r->n_eff), "cost", r->cost, "train_cost",
+                     r->train_cost, "bytes", r->bytes, "outside", r->outside);
 }
 
 static int run(cli *c)
@@ -34,7 +39,9 @@ static int run(cli *c)
     c->digits = 15;
     int rc = law_point(c, &b.point);
     if (rc >= 0) return rc;
-    if (!law_number(c, "--compute", 0, &b.compute) || !law_number(c, "--tokens-inference", 0, &b.inference_tokens) || !cli_number(c, "--loss", 0, 1e-6, 1e3, &b.loss) || !cli_size(c, "--memory", &memory, &part)) return EXIT_USAGE;
+    if (!law_number(c, "--compute", 0, &b.compute) || !law_number(c, "--tokens-inference", 0, &b.inference_tokens) ||
+        !cli_number(c, "--loss", 0, 1e-6, 1e3, &b.loss) || !cli_size(c, "--memory", &memory, &part))
+        return EXIT_USAGE;
     if (part > 0) return cli_usage(c, "--memory takes bytes");
     b.memory = (double)memory;
     b.N = isnan(b.point.v[PRECIS_LAW_N]) ? 0 : b.point.v[PRECIS_LAW_N];
@@ -56,11 +63,14 @@ static int run(cli *c)
         rc = cli_print_json(c, o);
     } else if (rc < 0) {
         char a[32], d[32];
-        printf("%-8s %8s %10s %10s %8s %10s %12s %12s\n", "format", "bits", "N", "D", "D/N", "loss", "cost (FLOP)", "weights");
+        printf("%-8s %8s %10s %10s %8s %10s %12s %12s\n", "format", "bits", "N", "D", "D/N", "loss", "cost (FLOP)",
+               "weights");
         for (size_t i = 0; i < n; i++) {
             const precis_law_choice *r = &rows[i];
             char bytes[32];
-            printf("%-8s %8.4f %10s %10s %8.4g %10.6f %12.4g %12s%s\n", r->format ? r->format : "any", r->bits, law_human(r->N, a), law_human(r->D, d), r->D / r->N, r->loss, r->cost, cli_bytes(r->bytes, bytes), r->outside ? "  outside the law's range" : "");
+            printf("%-8s %8.4f %10s %10s %8.4g %10.6f %12.4g %12s%s\n", r->format ? r->format : "any", r->bits,
+                   law_human(r->N, a), law_human(r->D, d), r->D / r->N, r->loss, r->cost, cli_bytes(r->bytes, bytes),
+                   r->outside ? "  outside the law's range" : "");
         }
         rc = cli_done(c);
     }
@@ -69,7 +79,13 @@ static int run(cli *c)
 }
 
 const cli_command law_optimal = {
-    "law optimal", "", "the best N, D and number format for a budget", "Budgets: training compute, training with lifetime inference, bytes when served; or a loss to be reached at the least cost.", 0, 0, options, run,
-    "  precis law optimal --law kumar --compute 1e21 --continuous\n  precis law optimal --law quest --compute 1e22\n"
-    "  precis law optimal --law sardana --loss 1.9366 --tokens-inference 10T\n  precis law optimal --law kumar --post --memory 4G --compute 1e22\n", NULL,
+    "law optimal", "", "the best N, D and number format for a budget",
+    "Budgets: training compute, training with lifetime inference, bytes when "
+    "served; or a loss to be reached at the least cost.",
+    0, 0, options, run,
+    "  precis law optimal --law kumar --compute 1e21 --continuous\n"
+    "  precis law optimal --law quest --compute 1e22\n"
+    "  precis law optimal --law sardana --loss 1.9366 --tokens-inference 10T\n"
+    "  precis law optimal --law kumar --post --memory 4G --compute 1e22\n",
+    NULL
 };

@@ -7,22 +7,32 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    LAW_OPTIONS, LAW_POINT,
+    LAW_OPTIONS,
+    LAW_POINT,
     { "--output", 'o', "OUT.html", "a page that needs nothing else; default: text in the terminal" },
     { "--svg", 0, "OUT-FOLDER", "each figure as a file" },
-    { "--column", 0, "VAR=NAME", "of the table: the column of a variable (more than once)" }, { "--where", 0, "COLUMN=VALUES", "of the table: rows to take (more than once)" },
+    { "--column", 0, "VAR=NAME", "of the table: the column of a variable (more than once)" },
+    { "--where", 0, "COLUMN=VALUES", "of the table: rows to take (more than once)" },
     { "--drop-highest", 0, "K", "leave out the K rows of the highest losses" },
     { 0 },
 };
 
 enum { POINTS = 97, FIGURES = 24 };
-typedef struct { precis_law *law; precis_law_info info; precis_law_point p; chart *figures; int n; const char *data; double N0, N1, D0, D1; } page;
+typedef struct {
+    precis_law *law;
+    precis_law_info info;
+    precis_law_point p;
+    chart *figures;
+    int n;
+    const char *data;
+    double N0, N1, D0, D1;
+} page;
 
-static chart *figure(page *g, const char *name, const char *title, const char *x, const char *y, bool lx, bool ly)
+static chart *figure(page *g, chart_labels labels)
 {
     if (g->n == FIGURES) return NULL;
     chart *c = &g->figures[g->n++];
-    chart_open(c, name, title, x, y, lx, ly);
+    chart_open(c, &labels);
     return c;
 }
 
@@ -37,7 +47,7 @@ static double loss_at(page *g, precis_law_point p)
 
 static void iso_loss(page *g)
 {
-    chart *c = figure(g, "isoloss", "Equal loss", "parameters N", "tokens D", true, true);
+    chart *c = figure(g, (chart_labels){ "isoloss", "Equal loss", "parameters N", "tokens D", true, true });
     double N[POINTS], D[POINTS];
     precis_law_point p = g->p;
     if (!c) return;
@@ -52,14 +62,18 @@ static void iso_loss(page *g)
         chart_series *s = chart_add(c, label, false);
         for (int i = 0; i < POINTS; i++) chart_put(s, N[i], D[i] <= g->D1 * 30 && D[i] >= g->D0 / 30 ? D[i] : NAN);
     }
-    snprintf(c->note, sizeof c->note, "Each line: the parameters and tokens that reach one loss (nats per token), at the precisions of this page.");
+    snprintf(c->note, sizeof c->note,
+             "Each line: the parameters and tokens that reach one loss (nats per token), at the precisions of this "
+             "page.");
 }
 
 static void iso_cost(page *g)
 {
-    chart *c = figure(g, "isocost", "Equal cost of training", "parameters N", "loss (nats per token)", true, false);
+    chart *c = figure(g, (chart_labels){ "isocost", "Equal cost of training", "parameters N", "loss (nats per token)",
+                                         true, false });
     if (!c) return;
-    const double bits = fmax(g->p.v[PRECIS_LAW_BITS_W], fmax(g->p.v[PRECIS_LAW_BITS_A], g->p.v[PRECIS_LAW_BITS_KV])), low = 6 * g->N0 * g->D0, high = 6 * g->N1 * g->D1;
+    const double bits = fmax(g->p.v[PRECIS_LAW_BITS_W], fmax(g->p.v[PRECIS_LAW_BITS_A], g->p.v[PRECIS_LAW_BITS_KV])),
+                 low = 6 * g->N0 * g->D0, high = 6 * g->N1 * g->D1;
     double top = 0, bottom = INFINITY;
     for (int k = 0; k < 5; k++) {
         char label[64];
@@ -77,7 +91,9 @@ static void iso_cost(page *g)
         }
     }
     if (top > bottom) c->high_y = bottom + 2.5 * (top - bottom), c->low_y = bottom;
-    snprintf(c->note, sizeof c->note, "Each line: one budget of training compute (FLOP at 16 bits, cost linear in bits), spent on more parameters or more tokens. The lowest point is the best.");
+    snprintf(c->note, sizeof c->note,
+             "Each line: one budget of training compute (FLOP at 16 bits, cost linear in bits), spent on more "
+             "parameters or more tokens. The lowest point is the best.");
 }
 
 static bool says_bits(page *g, precis_law_variable v)
@@ -96,7 +112,9 @@ static void bits_for_bytes(page *g)
     if (!trained && !post) return;
     for (int kind = 0; kind < 2; kind++) {
         if (kind ? !post : !trained) continue;
-        chart *c = figure(g, kind ? "bits-post" : "bits", kind ? "Bits after training, at equal bytes" : "Bits of training, at equal bytes", "bits per parameter", "loss (nats per token)", false, false);
+        chart *c = figure(g, (chart_labels){ kind ? "bits-post" : "bits",
+                          kind ? "Bits after training, at equal bytes" : "Bits of training, at equal bytes",
+                          "bits per parameter", "loss (nats per token)", false, false });
         if (!c) return;
         double bottom = INFINITY, at16 = 0;
         for (int k = 0; k < 5; k++) {
@@ -118,7 +136,10 @@ static void bits_for_bytes(page *g)
             }
         }
         if (isfinite(bottom)) c->low_y = bottom, c->high_y = bottom + 1.6 * (at16 - bottom) + 0.02;
-        snprintf(c->note, sizeof c->note, "Each line: weights of one size when served, as few parameters of many bits or many of few, with the same training compute%s.", kind ? " (in 16 bits)" : " (cost linear in bits)");
+        snprintf(c->note, sizeof c->note,
+                 "Each line: weights of one size when served, as few parameters of many bits or many of few, with the "
+                 "same training compute%s.",
+                 kind ? " (in 16 bits)" : " (cost linear in bits)");
     }
 }
 
@@ -126,7 +147,8 @@ static void critical_lines(page *g)
 {
     static const double bits[] = { 2, 3, 4, 5, 6, 8 };
     if (!says_bits(g, PRECIS_LAW_BITS_POST)) return;
-    chart *c = figure(g, "critical", "Tokens beyond which more of them hurt (D_crit)", "parameters N", "tokens D", true, true);
+    chart *c = figure(g, (chart_labels){ "critical", "Tokens beyond which more of them hurt (D_crit)", "parameters N",
+                                         "tokens D", true, true });
     if (!c) return;
     for (int k = 0; k < 6; k++) {
         char label[64];
@@ -144,23 +166,32 @@ static void critical_lines(page *g)
     }
     chart_series *s = chart_add(c, "20 tokens per parameter", false);
     for (int i = 0; i < 33; i++) chart_put(s, between(g->N0, g->N1, i, 33), 20 * between(g->N0, g->N1, i, 33));
-    snprintf(c->note, sizeof c->note, "Above a line more tokens make the model worse once it is quantized to these bits. Contested: arXiv 2510.06213 finds the error driven by the decay of the learning rate, largely independent of the amount of data.");
+    snprintf(c->note, sizeof c->note,
+             "Above a line more tokens make the model worse once it is quantized to these bits. Contested: arXiv "
+             "2510.06213 finds the error driven by the decay of the learning rate, largely independent of the amount "
+             "of data.");
 }
 
 static void fit_figures(page *g, const precis_law_fit *f)
 {
-    chart *c = figure(g, "fit", "Fit against data", "loss of the law (nats per token)", "loss of the run (nats per token)", false, false);
+    chart *c = figure(g, (chart_labels){ "fit", "Fit against data", "loss of the law (nats per token)",
+                      "loss of the run (nats per token)", false, false });
     double low = INFINITY, high = 0;
     if (!c) return;
     chart_series *s = chart_add(c, "runs", true), *line = chart_add(c, "equal", false);
     const size_t step = f->n / CHART_POINTS + 1;
-    for (size_t i = 0; i < f->n; i += step) chart_put(s, f->fitted[i], f->observed[i]), low = fmin(low, f->fitted[i]), high = fmax(high, f->fitted[i]);
+    for (size_t i = 0; i < f->n; i += step)
+        chart_put(s, f->fitted[i], f->observed[i]), low = fmin(low, f->fitted[i]), high = fmax(high, f->fitted[i]);
     chart_put(line, low, low);
     chart_put(line, high, high);
-    snprintf(c->note, sizeof c->note, "%zu runs; rmse of log losses %.4g, at most %.4g; %zu of %zu starts reached the optimum.", f->n, f->rmse_log, f->max_log, f->starts_at_optimum, f->starts);
-    c = figure(g, "residuals", "Residuals", "tokens D", "log(loss of run / loss of law)", true, false);
+    snprintf(c->note, sizeof c->note,
+             "%zu runs; rmse of log losses %.4g, at most %.4g; %zu of %zu starts reached the optimum.", f->n,
+             f->rmse_log, f->max_log, f->starts_at_optimum, f->starts);
+    c = figure(g,
+               (chart_labels){ "residuals", "Residuals", "tokens D", "log(loss of run / loss of law)", true, false });
     s = c ? chart_add(c, "", true) : NULL;
-    for (size_t i = 0; i < f->n; i += step) chart_put(s, f->points[i * PRECIS_LAW_VARIABLES + PRECIS_LAW_D], log(f->observed[i] / f->fitted[i]));
+    for (size_t i = 0; i < f->n; i += step)
+        chart_put(s, f->points[i * PRECIS_LAW_VARIABLES + PRECIS_LAW_D], log(f->observed[i] / f->fitted[i]));
     if (c) snprintf(c->note, sizeof c->note, "A trend here is what the law does not know.");
     for (size_t i = 0; i < f->params && f->profile; i++) {
         const double *at = f->profile + i * f->profile_points * 2;
@@ -170,25 +201,35 @@ static void fit_figures(page *g, const precis_law_fit *f)
         if (isnan(at[0])) continue;
         snprintf(name, sizeof name, "profile-%.20s", p.name);
         snprintf(title, sizeof title, "Profile of %s", p.name);
-        c = figure(g, name, title, p.name, "objective / least objective", at[0] > 0 && at[2 * (f->profile_points - 1)] / at[0] > 20, false);
+        c = figure(g, (chart_labels){ name, title, p.name, "objective / least objective",
+                   at[0] > 0 && at[2 * (f->profile_points - 1)] / at[0] > 20, false });
         s = c ? chart_add(c, "", false) : NULL;
         for (size_t k = 0; k < f->profile_points; k++) chart_put(s, at[2 * k], at[2 * k + 1] / f->objective);
         chart_series *limit = c ? chart_add(c, "limit of 95 %", false) : NULL;
         const double height = 1 + 3.84 / fmax(1, (double)f->n - (double)f->params);
         chart_put(limit, at[0], height);
         chart_put(limit, at[2 * (f->profile_points - 1)], height);
-        if (c) snprintf(c->note, sizeof c->note, "The least objective with %s held, over that of the optimum; 95 %% interval %.5g to %.5g.", p.name, f->profile_interval[2 * i], f->profile_interval[2 * i + 1]);
+        if (c)
+            snprintf(c->note, sizeof c->note,
+                     "The least objective with %s held, over that of the optimum; 95 %% interval %.5g to %.5g.", p.name,
+                     f->profile_interval[2 * i], f->profile_interval[2 * i + 1]);
     }
 }
 
 static void html(const page *g, FILE *f)
 {
-    fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", f);
+    fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+          "content=\"width=device-width, initial-scale=1\">\n<title>",
+          f);
     chart_escape(f, g->info.name);
-    fputs(" - precis law</title>\n<style>body{font:16px/1.5 sans-serif;color:#222;margin:0 auto;max-width:75rem;padding:1rem}h1{font-size:1.5rem;line-height:1.2}"
-          "main{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));gap:1.5rem}figure{margin:0}svg{width:100%;height:auto;border:1px solid #ddd}"
-          "figcaption{font-size:.9rem;color:#444}table{border-collapse:collapse;font-size:.9rem}td,th{padding:.15rem .6rem;text-align:left;border-bottom:1px solid #ddd}"
-          "td.n{text-align:right;font-variant-numeric:tabular-nums}pre{white-space:pre-wrap;background:#f6f6f6;padding:.6rem;font-size:.85rem}.t{overflow-x:auto}</style></head><body>\n<h1>",
+    fputs(" - precis law</title>\n<style>body{font:16px/1.5 sans-serif;color:#222;margin:0 "
+          "auto;max-width:75rem;padding:1rem}h1{font-size:1.5rem;line-height:1.2}"
+          "main{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));gap:1.5rem}figure{"
+          "margin:0}svg{width:100%;height:auto;border:1px solid #ddd}"
+          "figcaption{font-size:.9rem;color:#444}table{border-collapse:collapse;font-size:.9rem}td,th{padding:.15rem "
+          ".6rem;text-align:left;border-bottom:1px solid #ddd}"
+          "td.n{text-align:right;font-variant-numeric:tabular-nums}pre{white-space:pre-wrap;background:#f6f6f6;padding:"
+          ".6rem;font-size:.85rem}.t{overflow-x:auto}</style></head><body>\n<h1>",
           f);
     if (*g->data) {
         chart_escape(f, g->info.name);
@@ -216,11 +257,14 @@ static void html(const page *g, FILE *f)
     }
     fputs("</main>\n<h2>Form and constants</h2>\n<pre>", f);
     chart_escape(f, g->info.form);
-    fputs("</pre>\n<div class=\"t\"><table><tr><th>constant</th><th>value</th><th>unit</th><th>standing</th><th>source</th></tr>\n", f);
+    fputs("</pre>\n<div "
+          "class=\"t\"><table><tr><th>constant</th><th>value</th><th>unit</th><th>standing</th><th>source</th></tr>\n",
+          f);
     for (size_t i = 0; i < g->info.params; i++) {
         precis_law_param p = { .size = sizeof p };
         precis_law_get_param(g->law, i, &p);
-        fprintf(f, "<tr><td>%s</td><td class=\"n\">%.8g</td><td>%s</td><td>%s</td><td>", p.name, p.value, p.unit, p.standing);
+        fprintf(f, "<tr><td>%s</td><td class=\"n\">%.8g</td><td>%s</td><td>%s</td><td>", p.name, p.value, p.unit,
+                p.standing);
         chart_escape(f, p.source);
         fputs("</td></tr>\n", f);
     }
@@ -259,7 +303,8 @@ static int output(cli *c, const page *g)
     }
     for (int i = 0; i < g->n && !out && !folder && !c->json; i++) chart_text(&g->figures[i], stdout);
     if (rc < 0 && c->json) return cli_print_json(c, json_pack("{s:o, s:i}", "files", files, "figures", g->n));
-    for (size_t i = 0; i < json_array_size(files) && rc < 0; i++) printf("wrote %s\n", json_string_value(json_array_get(files, i)));
+    for (size_t i = 0; i < json_array_size(files) && rc < 0; i++)
+        printf("wrote %s\n", json_string_value(json_array_get(files, i)));
     json_decref(files);
     return rc < 0 ? cli_done(c) : rc;
 }
@@ -328,6 +373,11 @@ static int run(cli *c)
 
 const cli_command law_plot = {
     "law plot", "[DATA.csv]", "a law's curves, and with a table of runs its fit, as a page, SVG files or text",
-    "With a table the law's form is fitted to it first (default chinchilla); without one its constants are drawn (default kumar).", 0, 1, options, run,
-    "  precis law plot --law kumar -o kumar.html\n  precis law plot runs.csv --law chinchilla --drop-highest 5 -o fit.html\n  precis law plot --law kumar        (text in the terminal)\n", NULL,
+    "With a table the law's form is fitted to it first (default chinchilla); "
+    "without one its constants are drawn (default kumar).",
+    0, 1, options, run,
+    "  precis law plot --law kumar -o kumar.html\n"
+    "  precis law plot runs.csv --law chinchilla --drop-highest 5 -o fit.html\n"
+    "  precis law plot --law kumar        (text in the terminal)\n",
+    NULL
 };

@@ -33,11 +33,16 @@ static const cli_option *find_option(const cli_command *cmd, const char *arg, si
     const cli_option *const lists[] = { cmd->options, cli_common };
     for (int l = 0; l < 2; l++)
         for (const cli_option *o = lists[l]; o->name; o++)
-            if ((strlen(o->name) == len && !memcmp(o->name, arg, len)) || (len == 2 && o->letter && arg[0] == '-' && arg[1] == o->letter)) return o;
+            if ((strlen(o->name) == len && !memcmp(o->name, arg, len)) ||
+                (len == 2 && o->letter && arg[0] == '-' && arg[1] == o->letter))
+                return o;
     return NULL;
 }
 
-const cli_option *cli_option_of(const cli_command *command, const char *name) { return find_option(command, name, strlen(name)); }
+const cli_option *cli_option_of(const cli_command *command, const char *name)
+{
+    return find_option(command, name, strlen(name));
+}
 
 const char *cli_verb_name(const cli_command *verb)
 {
@@ -89,7 +94,8 @@ static size_t clean_bytes(char *s)
 static int run(cli *c)
 {
     int64_t threads, seed;
-    if (!cli_int(c, "--threads", 0, 1, 256, &threads) || !cli_int(c, "--seed", 0, 0, INT64_MAX, &seed)) return EXIT_USAGE;
+    if (!cli_int(c, "--threads", 0, 1, 256, &threads) || !cli_int(c, "--seed", 0, 0, INT64_MAX, &seed))
+        return EXIT_USAGE;
     c->json = cli_has(c, "--json");
     const int text = c->json ? cli_need_text(c) : -1;
     if (text >= 0) return text;
@@ -103,7 +109,8 @@ static int run(cli *c)
     opts.cancel = &cli_cancel;
     opts.user = c;
     const char *mask = getenv("PRECIS_CPU");
-    if (mask && *mask && !precis_cpu_known(mask)) return cli_usage(c, "PRECIS_CPU=%s is none of scalar avx2 avxvnni avx512vnni amx neon dotprod i8mm", mask);
+    if (mask && *mask && !precis_cpu_known(mask))
+        return cli_usage(c, "PRECIS_CPU=%s is none of scalar avx2 avxvnni avx512vnni amx neon dotprod i8mm", mask);
     if (precis_ctx_open(&c->ctx, &opts)) return cli_no_memory(c);
     cli_said said = { .object = false };
     c->said = &said;

@@ -1,4 +1,5 @@
-/* manifest.c - what a quantized file was made from and how, beside it: enough to make it again, byte for byte. No times, no host. */
+/* manifest.c - what a quantized file was made from and how, beside it: enough to make it
+ * again, byte for byte. No times, no host. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -7,7 +8,9 @@
 /* Options that leave the bytes as they are. */
 bool cli_manifest_leaves_out(const char *name)
 {
-    static const char *const aside[] = { "--output", "--json", "--quiet", "--threads", "--help", "--text", "--chunks", "--ctx", "--bench", "--no-eval", "--replay", "--mem-limit", "--resume" };
+    static const char *const aside[] = { "--output", "--json",      "--quiet", "--threads", "--help",
+                                         "--text",   "--chunks",    "--ctx",   "--bench",   "--no-eval",
+                                         "--replay", "--mem-limit", "--resume" };
     for (size_t i = 0; i < sizeof aside / sizeof *aside; i++)
         if (!strcmp(aside[i], name)) return true;
     return false;

@@ -105,7 +105,7 @@ bool cli_number(const cli *c, const char *name, double dflt, double lo, double h
     return false;
 }
 
-static void say(const cli *c, const char *fmt, va_list ap)
+static void say_all(const cli *c, const char *fmt, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
@@ -125,7 +125,7 @@ int cli_usage(const cli *c, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    say(c, fmt, ap);
+    say_all(c, fmt, ap);
     va_end(ap);
     return EXIT_USAGE;
 }
@@ -134,7 +134,7 @@ int cli_error(const cli *c, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    say(c, fmt, ap);
+    say_all(c, fmt, ap);
     va_end(ap);
     return EXIT_INPUT;
 }
@@ -179,7 +179,8 @@ int cli_print_json(const cli *c, json_t *object)
         json_decref(object);
         return cli_no_memory(c);
     }
-    const int failed = !object || json_dumpf(object, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(c->digits ? c->digits : 9));
+    const int failed = !object ||
+                       json_dumpf(object, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(c->digits ? c->digits : 9));
     json_decref(object);
     if (failed && cli_output_lost()) return cli_done(c);
     if (failed) return cli_error(c, "the result could not be written as JSON"), EXIT_RESOURCES;
@@ -239,7 +240,8 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part)
     else if (*end && strchr("mM", *end)) unit = 1e6, end++;
     else if (*end && strchr("gG", *end)) unit = 1e9, end++;
     else if (*end && strchr("tT", *end)) unit = 1e12, end++;
-    if (*end == 'i') unit = unit == 1e3 ? 1024.0 : unit == 1e6 ? 1048576.0 : unit == 1e9 ? 1073741824.0 : 1099511627776.0, end++;
+    if (*end == 'i')
+        unit = unit == 1e3 ? 1024.0 : unit == 1e6 ? 1048576.0 : unit == 1e9 ? 1073741824.0 : 1099511627776.0, end++;
     if (*end == 'B') end++;
     if (*end || v * unit < 1 || v * unit > 1e18) goto bad;
     *bytes = (uint64_t)(v * unit);
@@ -267,9 +269,12 @@ char *cli_joined(const cli *c, const char *name)
     size_t len = 1;
     for (int i = 0; cli_get_nth(c, name, i); i++) len += strlen(cli_get_nth(c, name, i)) + 1;
     char *all = cli_alloc(len, 1);
+    size_t used = 0;
     for (int i = 0; all && cli_get_nth(c, name, i); i++) {
-        if (i) strcat(all, ",");
-        strcat(all, cli_get_nth(c, name, i));
+        const char *one = cli_get_nth(c, name, i);
+        if (i) all[used++] = ',';
+        memcpy(all + used, one, strlen(one) + 1);
+        used += strlen(one);
     }
     return all;
 }
@@ -293,7 +298,8 @@ void cli_texts_close(const cli *c, cli_texts *t)
     for (size_t i = 0; i < t->n; i++) precis_text_free(c->ctx, t->texts[i]);
 }
 
-precis_status cli_importance(const cli *c, const precis_model *m, const precis_calibrate_options *calibrate, precis_imatrix **im)
+precis_status cli_importance(const cli *c, const precis_model *m, const precis_calibrate_options *calibrate,
+                             precis_imatrix **im)
 {
     enum { LARGE = 300000000, TOKENS = 2048 };
     precis_calibrate_options o = *calibrate;
@@ -348,7 +354,12 @@ void cli_print_kernels(const precis_plan *plan)
     printf("\n");
     if (!(read > 0)) return;
     printf("a generated token reads %s of weights, now %s: ", cli_bytes(read, a), cli_bytes(now, b));
-    if (unpacked) printf("%zu tensors have no kernel of their own at this level and are unpacked for every token; it will be slower\n", unpacked);
-    else if (read < 0.99 * now) printf("up to %.2f times as fast where memory is the limit (precis bench MODEL --cost-table predicts it)\n", now / read);
+    if (unpacked)
+        printf("%zu tensors have no kernel of their own at this level and are unpacked for every token; it will be "
+               "slower\n",
+               unpacked);
+    else if (read < 0.99 * now)
+        printf("up to %.2f times as fast where memory is the limit (precis bench MODEL --cost-table predicts it)\n",
+               now / read);
     else printf("no faster than now\n");
 }

@@ -24,12 +24,14 @@ static bool cache_folder(char *path, size_t room)
 }
 
 /* What a copy is of: the file as it is on the disk, and who packed it. */
-static bool name_of(const char *model, char hex[65])
+static bool cache_name(const char *model, char hex[65])
 {
     char real[4096], text[4400];
     struct stat st;
     if (!realpath(model, real) || stat(real, &st) || !S_ISREG(st.st_mode)) return false;
-    const int n = snprintf(text, sizeof text, "%s, layout %u\n%s\n%llu %llu %lld.%09ld", precis_version(), (unsigned)precis_packed_layout(), real, (unsigned long long)st.st_ino, (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec);
+    const int n = snprintf(text, sizeof text, "%s, layout %u\n%s\n%llu %llu %lld.%09ld", precis_version(),
+                           (unsigned)precis_packed_layout(), real, (unsigned long long)st.st_ino,
+                           (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec, (long)st.st_mtim.tv_nsec);
     if (n < 0 || (size_t)n >= sizeof text) return false;
     precis_sha256(text, (size_t)n, hex);
     return true;
@@ -45,8 +47,12 @@ precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room
     precis_convert_options o = PRECIS_CONVERT_OPTIONS_INIT;
     snprintf(path, room, "%s", model);
     char folder[3800];
-    if (!name_of(model, hex) || !cache_folder(folder, sizeof folder)) {
-        if (!c->quiet) fprintf(stderr, "note: %s cannot be packed into the cache folder (only single files can be); it is packed in memory\n", model);
+    if (!cache_name(model, hex) || !cache_folder(folder, sizeof folder)) {
+        if (!c->quiet)
+            fprintf(stderr,
+                    "note: %s cannot be packed into the cache folder (only single files can be); it is packed in "
+                    "memory\n",
+                    model);
         return PRECIS_OK;
     }
     char copy[4096];

@@ -12,82 +12,105 @@ static const cli_option options[] = {
     { "--max-kld", 0, "NATS", "budget: the KL divergence per token that the 90 % interval must stay below" },
     { "--target-ram", 0, "SIZE", "budget: memory to run it, cache and buffers included" },
     { "--min-speed", 0, "TOKENS", "budget: generated tokens per second on this machine, by --cost-table" },
-    { "--cost-table", 0, "FILE", "what weights cost here (precis bench MODEL --cost-table FILE); the plan's speed is predicted" },
+    { "--cost-table", 0, "FILE",
+      "what weights cost here (precis bench MODEL --cost-table FILE); the plan's speed is predicted" },
     { "--ctx", 0, "N", "tokens of the cache that --target-ram counts (default 4096, or what the model knows)" },
     { "--profile", 0, "FILE", "what each tensor costs (precis profile -o FILE.json); default: measured now" },
     { "--no-profile", 0, NULL, "do not measure: factors of a tensor's class, and no prediction" },
     { "--time-limit", 0, "SECONDS", "of the profile (default 600)" },
-    { "--types", 0, "LIST", "types to choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
+    { "--types", 0, "LIST",
+      "types to choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type (more than once)" },
-    { "--method", 0, "NAME", "how weights will be coded (default search); what gptq and others gain over it is in the prediction where the profile measured it" },
-    { "--kv", 0, "TYPE", "type of the KV cache: f32 f16 int8 int4 (default f16; under --target-ram by layer, as the profile says)" },
+    { "--method", 0, "NAME",
+      "how weights will be coded (default search); what gptq and others gain over it is in the prediction where the "
+      "profile measured it" },
+    { "--kv", 0, "TYPE",
+      "type of the KV cache: f32 f16 int8 int4 (default f16; under --target-ram by layer, as the profile says)" },
     { "--imatrix", 0, "FILE", "importance matrix; default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { 0 },
 };
 
-static int print_plan(cli *c, const precis_planning *p, const char *method, const char *out)
+static json_t *rows_json(const precis_plan *plan, const char *method)
 {
-    json_t *list = json_array(), *o = json_object();
-    for (size_t i = 0; i < precis_plan_size(p->plan); i++) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < precis_plan_size(plan); i++) {
         precis_plan_row r = { .size = sizeof r };
-        precis_plan_get(p->plan, i, &r);
+        precis_plan_get(plan, i, &r);
         precis_plan_kernel k = { .size = sizeof k };
-        precis_plan_get_kernel(p->plan, i, &k);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", r.tensor, "from", r.from, "type", r.to, "method", strcmp(r.from, r.to) ? method : "copy", "kernel", k.kernel, "level", k.level));
+        precis_plan_get_kernel(plan, i, &k);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", r.tensor, "from", r.from,
+                                              "type", r.to, "method", strcmp(r.from, r.to) ? method : "copy", "kernel",
+                                              k.kernel, "level", k.level));
     }
+    return list;
+}
+
+static int plan_json(cli *c, const precis_planning *p, const char *method, const char *out)
+{
+    json_t *o = json_object(), *list = rows_json(p->plan, method);
     const bool known = isfinite(p->kld);
-    if (c->json) {
-        json_object_set_new(o, "out", out ? json_string(out) : json_null());
-        json_object_set_new(o, "bytes", json_integer((json_int_t)p->bytes));
-        json_object_set_new(o, "ram", json_integer((json_int_t)p->ram));
-        json_object_set_new(o, "bits_per_weight", json_real(p->bits_per_weight));
-        json_object_set_new(o, "kld", known ? json_real(p->kld) : json_null());
-        json_object_set_new(o, "kld_interval", known ? json_pack("[f, f]", p->interval[0], p->interval[1]) : json_null());
-        json_object_set_new(o, "gains", json_integer((json_int_t)p->gains));
-        json_object_set_new(o, "decode_tok_s", isfinite(p->tok_s) ? json_real(p->tok_s) : json_null());
-        json_object_set_new(o, "read_bytes_s", p->read_bytes_s > 0 ? json_real(p->read_bytes_s) : json_null());
-        json_object_set_new(o, "solver", json_pack("{s:f, s:f, s:b}", "loss", p->solution.loss, "bound", p->solution.bound, "exact", p->solution.exact));
-        json_object_set_new(o, "kv", json_string(p->kv ? p->kv : "f16"));
-        json_object_set_new(o, "tensors", list);
-        return cli_print_json(c, o);
-    }
-    json_decref(list);
-    json_decref(o);
+    json_object_set_new(o, "out", out ? json_string(out) : json_null());
+    json_object_set_new(o, "bytes", json_integer((json_int_t)p->bytes));
+    json_object_set_new(o, "ram", json_integer((json_int_t)p->ram));
+    json_object_set_new(o, "bits_per_weight", json_real(p->bits_per_weight));
+    json_object_set_new(o, "kld", known ? json_real(p->kld) : json_null());
+    json_object_set_new(o, "kld_interval", known ? json_pack("[f, f]", p->interval[0], p->interval[1]) : json_null());
+    json_object_set_new(o, "gains", json_integer((json_int_t)p->gains));
+    json_object_set_new(o, "decode_tok_s", isfinite(p->tok_s) ? json_real(p->tok_s) : json_null());
+    json_object_set_new(o, "read_bytes_s", p->read_bytes_s > 0 ? json_real(p->read_bytes_s) : json_null());
+    json_object_set_new(o, "solver",
+                        json_pack("{s:f, s:f, s:b}", "loss", p->solution.loss, "bound", p->solution.bound, "exact",
+                                  p->solution.exact));
+    json_object_set_new(o, "kv", json_string(p->kv ? p->kv : "f16"));
+    json_object_set_new(o, "tensors", list);
+    return cli_print_json(c, o);
+}
+
+static int plan_text(cli *c, const precis_planning *p, const char *out)
+{
     char a[32], b[32];
     cli_print_types(p->plan);
     cli_print_kernels(p->plan);
     printf("%-28s %s\n%-28s %.3f\n", "size", cli_bytes((double)p->bytes, a), "bits per weight", p->bits_per_weight);
     if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
     if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);
-    if (known) printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0], p->interval[1]);
+    if (isfinite(p->kld))
+        printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0],
+               p->interval[1]);
     if (isfinite(p->tok_s)) {
         printf("%-28s %.1f", "tokens per second, predicted", p->tok_s);
         if (p->read_bytes_s > 0) printf(", while memory is read at %s/s", cli_bytes(p->read_bytes_s, b));
         putchar('\n');
     }
     if (p->solution.exact) printf("%-28s proved least\n", "plan");
-    else printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound, 100 * (p->solution.loss / p->solution.bound - 1));
+    else
+        printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound,
+               100 * (p->solution.loss / p->solution.bound - 1));
     if (out) printf("wrote %s\n", out);
     return cli_done(c);
 }
 
-/* The importance matrix and the profile, read or made; what is read or can be refused comes first, before minutes are spent. */
-static precis_status measure(cli *c, const precis_model *m, const precis_planning_options *opts, const precis_calibrate_options *calibrate, double limit, precis_imatrix **im, precis_profile **profile)
+/* What a plan rests on, read or made. */
+typedef struct { precis_imatrix *imatrix; precis_profile *profile; } measured;
+
+/* What is read or can be refused comes first, before minutes are spent. */
+static precis_status measure(cli *c, const precis_model *m, const precis_planning_options *opts,
+                             const precis_calibrate_options *calibrate, double limit, measured *out)
 {
     const bool given = cli_has(c, "--profile");
     precis_planning_options early = *opts;
-    precis_status st = given ? precis_profile_open(c->ctx, profile, cli_get(c, "--profile")) : PRECIS_OK;
-    early.quant.profile = *profile;
+    precis_status st = given ? precis_profile_open(c->ctx, &out->profile, cli_get(c, "--profile")) : PRECIS_OK;
+    early.quant.profile = out->profile;
     if (!st) st = precis_planning_check(c->ctx, m, &early);
-    if (!st) st = cli_importance(c, m, calibrate, im);
+    if (!st) st = cli_importance(c, m, calibrate, &out->imatrix);
     if (st || given || cli_has(c, "--no-profile")) return st;
     precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
     o.calibrate = *calibrate;
-    o.imatrix = *im;
+    o.imatrix = out->imatrix;
     o.time_limit = limit;
     o.method = cli_get(c, "--method");
-    return precis_profile_make(c->ctx, profile, m, &o);
+    return precis_profile_make(c->ctx, &out->profile, m, &o);
 }
 
 static int run(cli *c)
@@ -96,12 +119,17 @@ static int run(cli *c)
     int64_t ctx;
     double limit, none = 0;
     const char *out = cli_get(c, "--output");
-    if (!cli_number(c, "--bpw", 0, 0.01, 64, &o.bpw) || !cli_number(c, "--max-kld", 0, 1e-9, 1e3, &o.max_kld) || !cli_number(c, "--time-limit", 600, 1, 1e7, &limit) || !cli_int(c, "--ctx", 0, 1, 1 << 26, &ctx) ||
-        !cli_number(c, "--min-speed", 0, 1e-6, 1e9, &o.min_speed)) return EXIT_USAGE;
-    if (!cli_size(c, "--max-size", &o.max_bytes, &o.max_part) || !cli_size(c, "--target-ram", &o.target_ram, &none)) return EXIT_USAGE;
+    if (!cli_number(c, "--bpw", 0, 0.01, 64, &o.bpw) || !cli_number(c, "--max-kld", 0, 1e-9, 1e3, &o.max_kld) ||
+        !cli_number(c, "--time-limit", 600, 1, 1e7, &limit) || !cli_int(c, "--ctx", 0, 1, 1 << 26, &ctx) ||
+        !cli_number(c, "--min-speed", 0, 1e-6, 1e9, &o.min_speed))
+        return EXIT_USAGE;
+    if (!cli_size(c, "--max-size", &o.max_bytes, &o.max_part) || !cli_size(c, "--target-ram", &o.target_ram, &none))
+        return EXIT_USAGE;
     if (none > 0) return cli_usage(c, "--target-ram takes bytes (2G), not a part");
-    if (cli_has(c, "--profile") && cli_has(c, "--no-profile")) return cli_usage(c, "give one of --profile and --no-profile");
-    if (o.max_kld > 0 && cli_has(c, "--no-profile")) return cli_usage(c, "--max-kld can be promised with a profile alone");
+    if (cli_has(c, "--profile") && cli_has(c, "--no-profile"))
+        return cli_usage(c, "give one of --profile and --no-profile");
+    if (o.max_kld > 0 && cli_has(c, "--no-profile"))
+        return cli_usage(c, "--max-kld can be promised with a profile alone");
     o.context = (uint32_t)ctx;
     o.quant.method = cli_get(c, "--method");
     o.quant.types = cli_get(c, "--types");
@@ -112,26 +140,28 @@ static int run(cli *c)
     int rc = cli_lacks_memory(c) ? cli_no_memory(c) : cli_texts_open(c, "--calib", &calib, &calibrate);
     if (cli_has(c, "--pin")) o.quant.pins = pins;
     precis_model *m = NULL;
-    precis_imatrix *im = NULL;
-    precis_profile *profile = NULL;
+    measured found = { NULL, NULL };
     precis_planning p = { 0 };
     precis_costs *costs = NULL;
     if (rc < 0) {
-        precis_status st = cli_has(c, "--cost-table") ? precis_costs_open(c->ctx, &costs, cli_get(c, "--cost-table")) : PRECIS_OK;
+        const char *table = cli_get(c, "--cost-table");
+        precis_status st = table ? precis_costs_open(c->ctx, &costs, table) : PRECIS_OK;
         o.costs = costs;
         if (!st) st = precis_model_open(c->ctx, &m, c->args[0]);
         if (!st && out) st = precis_out_check(c->ctx, out, m);
-        if (!st) st = measure(c, m, &o, &calibrate, limit, &im, &profile);
-        o.quant.imatrix = im;
-        o.quant.profile = profile;
+        if (!st) st = measure(c, m, &o, &calibrate, limit, &found);
+        o.quant.imatrix = found.imatrix;
+        o.quant.profile = found.profile;
         if (!st) st = precis_job_plan(c->ctx, m, &o, &p);
         if (!st && out) st = precis_planning_save(c->ctx, &p, &o, out);
-        rc = st ? cli_fail(c, st) : print_plan(c, &p, o.quant.method ? o.quant.method : "search", out);
+        const char *method = o.quant.method ? o.quant.method : "search";
+        if (st) rc = cli_fail(c, st);
+        else rc = c->json ? plan_json(c, &p, method, out) : plan_text(c, &p, out);
     }
     precis_planning_close(&p);
     precis_costs_close(&costs);
-    precis_profile_close(&profile);
-    precis_imatrix_close(&im);
+    precis_profile_close(&found.profile);
+    precis_imatrix_close(&found.imatrix);
     precis_model_close(&m);
     cli_texts_close(c, &calib);
     free(pins);

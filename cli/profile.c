@@ -12,14 +12,16 @@ static const cli_option options[] = {
     { "--tokens", 0, "N", "at most this many tokens" },
     { "--types", 0, "LIST", "types to probe each tensor with (default Q4_K,Q2_K)" },
     { "--imatrix", 0, "FILE", "importance matrix that weights errors (default: made here)" },
-    { "--method", 0, "NAME", "measure also what gptq, awq, ... gains over search, on three whole plans, within the time limit once more; plan --method counts on it" },
+    { "--method", 0, "NAME",
+      "measure also what gptq, awq, ... gains over search, on three whole plans, within the time limit once more; plan "
+      "--method counts on it" },
     { "--nodes", 0, NULL, "every node's output instead: range, outliers, and with --against its SQNR and cosine" },
     { "--against", 0, "REF", "with --nodes: the model before quantization" },
     { "--time-limit", 0, "SECONDS", "of the whole profile (default 600): fewer tokens are taken so that it is kept" },
     { 0 },
 };
 
-static int print(cli *c, const precis_imatrix *im, const char *out)
+static int print_profile(cli *c, const precis_imatrix *im, const char *out)
 {
     json_t *list = json_array();
     if (!c->json) printf("%-40s %8s %12s %12s %12s\n", "tensor", "inputs", "tokens", "mean square", "largest/mean");
@@ -35,9 +37,13 @@ static int print(cli *c, const precis_imatrix *im, const char *out)
             if (v[k] > top) top = v[k];
         }
         const double mean = n ? sum / (double)n : 0;
-        if (c->json) json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:f, s:f}", "name", name, "inputs", (json_int_t)n, "tokens", (json_int_t)tokens, "mean_square",
-                                                           mean, "peak", mean > 0 ? top / mean : 0.0));
-        else printf("%-40s %8zu %12llu %12.5g %12.1f\n", name, n, (unsigned long long)tokens, mean, mean > 0 ? top / mean : 0.0);
+        if (c->json)
+            json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:f, s:f}", "name", name, "inputs", (json_int_t)n,
+                                                  "tokens", (json_int_t)tokens, "mean_square", mean, "peak",
+                                                  mean > 0 ? top / mean : 0.0));
+        else
+            printf("%-40s %8zu %12llu %12.5g %12.1f\n", name, n, (unsigned long long)tokens, mean,
+                   mean > 0 ? top / mean : 0.0);
     }
     if (c->json) return cli_print_json(c, json_pack("{s:s?, s:o}", "out", out, "tensors", list));
     json_decref(list);
@@ -53,27 +59,41 @@ static int print_probes(cli *c, const precis_profile *p, const char *out)
     precis_profile_get_info(p, &info);
     if (!c->json) printf("%-36s %-8s %12s %26s\n", "tensor, alone", "as", "error", "KL (nats/token)");
     for (size_t i = 0; !precis_profile_get(p, i, &t); i++) {
-        if (c->json) json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", t.tensor, "type", t.type, "error", t.error, "kld", t.kld, "kld_se", t.kld_se));
+        if (c->json)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", t.tensor, "type", t.type,
+                                                  "error", t.error, "kld", t.kld, "kld_se", t.kld_se));
         else printf("%-36s %-8s %12.4g %13.6f +- %8.6f\n", t.tensor, t.type, t.error, t.kld, t.kld_se);
     }
     json_t *gains = json_array();
     precis_gain g = { .size = sizeof g };
-    for (size_t i = 0; !precis_profile_get_gain(p, i, &g); i++) json_array_append_new(gains, json_pack("{s:s, s:f, s:f, s:f, s:f}", "method", g.method, "bits", g.bits, "share", g.share, "search", g.search, "kld", g.kld));
+    for (size_t i = 0; !precis_profile_get_gain(p, i, &g); i++)
+        json_array_append_new(gains, json_pack("{s:s, s:f, s:f, s:f, s:f}", "method", g.method, "bits", g.bits, "share",
+                                               g.share, "search", g.search, "kld", g.kld));
     if (c->json)
-        return cli_print_json(c, json_pack("{s:s?, s:I, s:f, s:{s:f, s:f, s:f, s:I}, s:{s:f, s:f}, s:o, s:o}", "out", out, "tokens", (json_int_t)info.tokens, "seconds", info.seconds, "additivity", "ratio", info.ratio, "slope", info.slope,
-                                           "spread", info.spread, "plans", (json_int_t)info.plans, "estimate", "rank_correlation", info.estimate_rank, "ratio", info.estimate_ratio, "gains", gains, "probes", list));
+        return cli_print_json(c,
+                              json_pack("{s:s?, s:I, s:f, s:{s:f, s:f, s:f, s:I}, s:{s:f, s:f}, s:o, s:o}", "out", out,
+                                        "tokens", (json_int_t)info.tokens, "seconds", info.seconds, "additivity",
+                                        "ratio", info.ratio, "slope", info.slope, "spread", info.spread, "plans",
+                                        (json_int_t)info.plans, "estimate", "rank_correlation", info.estimate_rank,
+                                        "ratio", info.estimate_ratio, "gains", gains, "probes", list));
     json_decref(list);
     json_decref(gains);
-    printf("\n%zu weights alone, %zu random plans whole, on %u tokens in %.0f s\nadditivity: whole plans cost %.2f of the sum of their tensors (slope %.2f, spread %.0f %%)\n", info.tensors, info.plans, info.tokens, info.seconds,
-           info.ratio, info.slope, 100 * info.spread);
-    printf("the second-order estimate that needs no swap: rank correlation %.2f with the swaps, %.2f of their size (geometric mean)\n", info.estimate_rank, info.estimate_ratio);
-    for (size_t i = 0; !precis_profile_get_gain(p, i, &g); i++) printf("%s at %.1f bits: %.5f, search %.5f (%.2f of it)\n", g.method, g.bits, g.kld, g.search, g.kld / g.search);
+    printf("\n%zu weights alone, %zu random plans whole, on %u tokens in %.0f s\nadditivity: whole plans cost %.2f of "
+           "the sum of their tensors (slope %.2f, spread %.0f %%)\n",
+           info.tensors, info.plans, info.tokens, info.seconds, info.ratio, info.slope, 100 * info.spread);
+    printf("the second-order estimate that needs no swap: rank correlation %.2f with the swaps, %.2f of their size "
+           "(geometric mean)\n",
+           info.estimate_rank, info.estimate_ratio);
+    for (size_t i = 0; !precis_profile_get_gain(p, i, &g); i++)
+        printf("%s at %.1f bits: %.5f, search %.5f (%.2f of it)\n", g.method, g.bits, g.kld, g.search,
+               g.kld / g.search);
     if (out) printf("wrote %s\n", out);
     return cli_done(c);
 }
 
 /* The profile proper. */
-static precis_status measure(cli *c, const precis_model *m, const precis_calibrate_options *calibrate, double limit, const char *out, precis_profile **p)
+static precis_status measure_tensors(cli *c, const precis_model *m, const precis_calibrate_options *calibrate,
+                                     double limit, const char *out, precis_profile **p)
 {
     precis_imatrix *im = NULL;
     precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
@@ -98,14 +118,17 @@ static void print_node(void *user, const precis_node_stats *s)
 {
     node_rows *r = user;
     if (r->c->json) {
-        json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I}", "name", s->name, "op", s->op, "width", (json_int_t)s->width, "rows", (json_int_t)s->rows, "rms", s->rms, "max", s->top, "crest_db", s->crest_db, "range_db",
-                              s->range_db, "kurtosis", s->kurtosis, "outlier_channels", (json_int_t)s->outlier_channels);
+        json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I}", "name", s->name, "op", s->op,
+                              "width", (json_int_t)s->width, "rows", (json_int_t)s->rows, "rms", s->rms, "max", s->top,
+                              "crest_db", s->crest_db, "range_db", s->range_db, "kurtosis", s->kurtosis,
+                              "outlier_channels", (json_int_t)s->outlier_channels);
         json_object_set_new(o, "sqnr_db", real_or_null(s->sqnr_db));
         json_object_set_new(o, "cosine", real_or_null(s->cosine));
         json_array_append_new(r->list, o);
         return;
     }
-    printf("%-34.34s %-11.11s %6zu %10.4g %10.4g %7.1f %7.1f %9.3g %8zu", s->name, s->op, s->width, s->rms, s->top, s->crest_db, s->range_db, s->kurtosis, s->outlier_channels);
+    printf("%-34.34s %-11.11s %6zu %10.4g %10.4g %7.1f %7.1f %9.3g %8zu", s->name, s->op, s->width, s->rms, s->top,
+           s->crest_db, s->range_db, s->kurtosis, s->outlier_channels);
     if (isfinite(s->cosine)) printf(" %8.2f %9.6f", s->sqnr_db, s->cosine);
     printf("\n");
 }
@@ -115,13 +138,17 @@ static int print_nodes(cli *c, const precis_model *m, const precis_calibrate_opt
     precis_model *ref = NULL;
     precis_status st = cli_has(c, "--against") ? precis_model_open(c->ctx, &ref, cli_get(c, "--against")) : PRECIS_OK;
     node_rows r = { c, json_array() };
-    if (!c->json && !st) printf("%-34s %-11s %6s %10s %10s %7s %7s %9s %8s%s\n", "node", "op", "width", "rms", "largest", "crest", "range", "kurtosis", "outliers", ref ? "     SQNR    cosine" : "");
+    if (!c->json && !st)
+        printf("%-34s %-11s %6s %10s %10s %7s %7s %9s %8s%s\n", "node", "op", "width", "rms", "largest", "crest",
+               "range", "kurtosis", "outliers", ref ? "     SQNR    cosine" : "");
     if (!st) st = precis_profile_nodes(c->ctx, m, ref, o, print_node, &r);
     precis_model_close(&ref);
     if (st || !c->json) json_decref(r.list);
     if (st) return cli_fail(c, st);
     if (c->json) return cli_print_json(c, json_pack("{s:o}", "nodes", r.list));
-    printf("\ncrest: largest over rms, dB; range: largest over the median channel's largest, dB; outliers: channels above 6 medians%s\n", cli_has(c, "--against") ? "; SQNR in dB" : "");
+    printf("\ncrest: largest over rms, dB; range: largest over the median channel's largest, dB; outliers: channels "
+           "above 6 medians%s\n",
+           cli_has(c, "--against") ? "; SQNR in dB" : "");
     return cli_done(c);
 }
 
@@ -129,7 +156,8 @@ static int print_nodes(cli *c, const precis_model *m, const precis_calibrate_opt
 static bool wants_imatrix(const char *out)
 {
     const size_t n = out ? strlen(out) : 0;
-    return (n > 5 && !strcmp(out + n - 5, ".gguf")) || (n > 4 && !strcmp(out + n - 4, ".dat")) || (n > 8 && !strcmp(out + n - 8, ".imatrix"));
+    return (n > 5 && !strcmp(out + n - 5, ".gguf")) || (n > 4 && !strcmp(out + n - 4, ".dat")) ||
+           (n > 8 && !strcmp(out + n - 8, ".imatrix"));
 }
 
 static int run(cli *c)
@@ -137,7 +165,8 @@ static int run(cli *c)
     int64_t tokens;
     double limit;
     precis_profile *profile = NULL;
-    if (!cli_int(c, "--tokens", 0, 1, 1 << 30, &tokens) || !cli_number(c, "--time-limit", 600, 1, 1e7, &limit)) return EXIT_USAGE;
+    if (!cli_int(c, "--tokens", 0, 1, 1 << 30, &tokens) || !cli_number(c, "--time-limit", 600, 1, 1e7, &limit))
+        return EXIT_USAGE;
     const char *out = cli_get(c, "--output");
     precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
     cli_texts calib;
@@ -154,9 +183,9 @@ static int run(cli *c)
             return rc;
         }
         if (!st && out) st = precis_out_check(c->ctx, out, m);
-        if (!st && !wants_imatrix(out)) st = measure(c, m, &o, limit, out, &profile);
+        if (!st && !wants_imatrix(out)) st = measure_tensors(c, m, &o, limit, out, &profile);
         else if (!st && !(st = precis_calibrate(c->ctx, &im, m, &o))) st = precis_imatrix_save(im, out);
-        rc = st ? cli_fail(c, st) : profile ? print_probes(c, profile, out) : print(c, im, out);
+        rc = st ? cli_fail(c, st) : profile ? print_probes(c, profile, out) : print_profile(c, im, out);
     }
     precis_profile_close(&profile);
     precis_imatrix_close(&im);
@@ -167,11 +196,12 @@ static int run(cli *c)
 
 const cli_command cli_profile = {
     "profile", "MODEL", "what quantizing each tensor costs; what nodes put out; importance matrices",
-    "Swaps one tensor at a time for its quantized self and measures the divergence; precis plan reads the result. With -o F.gguf it makes an\n"
-    "importance matrix instead, in reference arithmetic: the same on every machine.", 1, 1,
-    options, run,
+    "Swaps one tensor at a time for its quantized self and measures the divergence; "
+    "precis plan reads the result. With -o F.gguf it makes an\n"
+    "importance matrix instead, in reference arithmetic: the same on every machine.",
+    1, 1, options, run,
     "  precis profile model.gguf --calib text.txt -o model.profile.json\n"
     "  precis profile small.gguf --nodes --against model.gguf\n"
     "  precis profile model.gguf --calib text.txt -o model.imatrix.gguf\n",
-    NULL,
+    NULL
 };

@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 static struct { const char *stage; double began, shown; bool standing; } bar;
-static struct { const char *stage; double began; } outer; /* stage within which the bar's began: a file that is saved on the way */
+/* Stage within which the bar's began: a file that is saved on the way. */
+static struct { const char *stage; double began; } outer;
 
 static double now(void)
 {

@@ -10,11 +10,16 @@ static const cli_option options[] = {
     { "--format", 0, "NAME", "gguf (default), or packed: matrices in the order of the kernels, which run in place" },
     { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
     { "--bpw", 0, "BITS", "budget: bits per weight" },
-    { "--type", 0, "TYPE", "a type (Q4_0), a mix (Q4_K_M), a scheme (W4A8KV8, FP8, NVFP4A16) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
+    { "--type", 0, "TYPE",
+      "a type (Q4_0), a mix (Q4_K_M), a scheme (W4A8KV8, FP8, NVFP4A16) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
     { "--plan", 0, "FILE", "a plan that precis plan made: its types, and its method unless one is given" },
-    { "--types", 0, "LIST", "types that a budget may choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
+    { "--types", 0, "LIST",
+      "types that a budget may choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": "
+      "those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type under a budget (more than once)" },
-    { "--method", 0, "NAME", "search (default), rtn, hqq, gptq; with transforms and residuals: rotate+awq+clip, gptq+svd (precis list pairs)" },
+    { "--method", 0, "NAME",
+      "search (default), rtn, hqq, gptq; with transforms and residuals: rotate+awq+clip, gptq+svd (precis list "
+      "pairs)" },
     { "--fallback", 0, NULL, "a tensor that the method cannot be applied to takes search, and is listed" },
     { "--scale-rounding", 0, "MODE", "rtn: power-of-two scales by floor (default), rceil, ceil or even" },
     { "--no-act-order", 0, NULL, "gptq: columns in their own order" },
@@ -22,10 +27,14 @@ static const cli_option options[] = {
     { "--alpha", 0, "A", "smoothquant: how much moves into the weights (default 0.5)" },
     { "--rank", 0, "R", "svd: rank of the residual (default 16)" },
     { "--profile", 0, "FILE", "what each tensor costs (precis profile -o FILE.json), for a budget" },
-    { "--effort", 0, "LEVEL", "what is measured before a budget is planned, without --profile: fast (nothing), normal (what each tensor costs, by gradients; default), best (by swaps: minutes)" },
+    { "--effort", 0, "LEVEL",
+      "what is measured before a budget is planned, without --profile: fast (nothing), normal (what each tensor costs, "
+      "by gradients; default), best (by swaps: minutes)" },
     { "--imatrix", 0, "FILE", "importance matrix (legacy .dat or GGUF); default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
-    { "--calib-tokens", 0, "N", "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole model)" },
+    { "--calib-tokens", 0, "N",
+      "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole "
+      "model)" },
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
     { "--allow-nan", 0, NULL,
       "tensors that keep their type may hold NaN and infinity (default: an error that names the first); in one "
@@ -38,8 +47,11 @@ static const cli_option options[] = {
     { "--text", 0, "FILE", "evaluation text (default: about 43 kB that precis carries)" },
     { "--chunks", 0, "N", "evaluation windows at most" },
     { "--ctx", 0, "N", "tokens of a window (default 512)" },
-    { "--mem-limit", 0, "SIZE", "private memory that the whole process may take (600M, 1.5GiB): planned before work starts, large tables go to $TMPDIR" },
-    { "--resume", 0, NULL, "keep finished pieces beside OUT (OUT.resume), and go on from those of a run that was stopped: the same bytes" },
+    { "--mem-limit", 0, "SIZE",
+      "private memory that the whole process may take (600M, 1.5GiB): planned before work starts, large tables go to "
+      "$TMPDIR" },
+    { "--resume", 0, NULL,
+      "keep finished pieces beside OUT (OUT.resume), and go on from those of a run that was stopped: the same bytes" },
     { "--bench", 0, NULL, "measure tokens per second of both models too" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { "--arithmetic", 0, "NAME", "of that evaluation: exact (default), bf16, or auto, the faster here" },
@@ -50,8 +62,8 @@ static json_t *eval_json(const cli *c, const precis_eval_result *e)
 {
     json_t *j = json_pack("{s:f, s:f, s:I}", "ppl", e->ppl, "ppl_se", e->ppl_se, "tokens", (json_int_t)e->tokens);
     if (e->has_reference) {
-        json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "ref_ppl", e->ref_ppl, "ref_ppl_se", e->ref_ppl_se, "kld_mean", e->kld_mean, "kld_se", e->kld_se,
-                                 "top1", e->top1, "top1_se", e->top1_se);
+        json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "ref_ppl", e->ref_ppl, "ref_ppl_se", e->ref_ppl_se,
+                                 "kld_mean", e->kld_mean, "kld_se", e->kld_se, "top1", e->top1, "top1_se", e->top1_se);
         json_object_update(j, more);
         json_decref(more);
     }
@@ -63,7 +75,7 @@ static json_t *eval_json(const cli *c, const precis_eval_result *e)
 
 typedef struct { bool done; precis_bench_result before, after; } speeds;
 
-static int measure(cli *c, const char *before, const char *after, speeds *s)
+static int compare_speeds(cli *c, const char *before, const char *after, speeds *s)
 {
     s->before.size = s->after.size = sizeof s->before;
     precis_status st = precis_bench(c->ctx, before, NULL, &s->before);
@@ -72,7 +84,13 @@ static int measure(cli *c, const char *before, const char *after, speeds *s)
     return st ? cli_fail(c, st) : -1;
 }
 
-static int print_json(cli *c, const precis_job *job, const char *out, const speeds *speed)
+/* Of a budget, where something was measured. */
+static bool is_predicted(const precis_job *job)
+{
+    return job->solution.size && job->predicted == job->predicted;
+}
+
+static int job_json(cli *c, const precis_job *job, const char *out, const speeds *speed)
 {
     json_t *tensors = json_array(), *o = json_object();
     json_object_set_new(o, "out", out ? json_string(out) : json_null());
@@ -98,16 +116,22 @@ static int print_json(cli *c, const precis_job *job, const char *out, const spee
         json_array_append_new(tensors, t);
     }
     const precis_memory *mem = &job->memory;
-    json_object_set_new(o, "memory", json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "predicted", (json_int_t)mem->peak, "held", (json_int_t)mem->held, "calibrate", (json_int_t)mem->calibrate, "method", (json_int_t)mem->method, "write",
-                                               (json_int_t)mem->write, "evaluate", (json_int_t)mem->evaluate, "limit", (json_int_t)mem->limit));
-    if (job->solution.size) json_object_set_new(o, "plan", json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound, "exact", job->solution.exact));
-    if (job->solution.size && job->predicted == job->predicted)
-        json_object_set_new(o, "predicted", json_pack("{s:f, s:[f, f]}", "kld", job->predicted, "interval",
-                                                      job->interval[0], job->interval[1]));
+    json_object_set_new(o, "memory",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "predicted", (json_int_t)mem->peak, "held",
+                                  (json_int_t)mem->held, "calibrate", (json_int_t)mem->calibrate, "method",
+                                  (json_int_t)mem->method, "write", (json_int_t)mem->write, "evaluate",
+                                  (json_int_t)mem->evaluate, "limit", (json_int_t)mem->limit));
+    if (job->solution.size)
+        json_object_set_new(o, "plan",
+                            json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound,
+                                      "exact", job->solution.exact));
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(c, &job->eval));
     if (speed->done)
-        json_object_set_new(o, "bench", json_pack("{s:{s:f, s:f}, s:{s:f, s:f}}", "original", "prefill_tok_s", speed->before.prefill_tok_s, "decode_tok_s", speed->before.decode_tok_s,
-                                                  "quantized", "prefill_tok_s", speed->after.prefill_tok_s, "decode_tok_s", speed->after.decode_tok_s));
+        json_object_set_new(o, "bench",
+                            json_pack("{s:{s:f, s:f}, s:{s:f, s:f}}", "original", "prefill_tok_s",
+                                      speed->before.prefill_tok_s, "decode_tok_s", speed->before.decode_tok_s,
+                                      "quantized", "prefill_tok_s", speed->after.prefill_tok_s, "decode_tok_s",
+                                      speed->after.decode_tok_s));
     json_object_set_new(o, "tensors", tensors);
     return cli_print_json(c, o);
 }
@@ -136,7 +160,7 @@ static void print_substitutes(const precis_plan *plan)
     }
 }
 
-static int print_text(cli *c, const precis_model *m, const precis_job *job, const char *out, const speeds *speed)
+static int job_text(cli *c, const precis_model *m, const precis_job *job, const char *out, const speeds *speed)
 {
     char a[32], b[32];
     precis_model_info info = { .size = sizeof info };
@@ -146,8 +170,7 @@ static int print_text(cli *c, const precis_model *m, const precis_job *job, cons
     cli_print_types(job->plan);
     if (!out) cli_print_kernels(job->plan);
     const char *proof = job->solution.exact ? "proved least" : "within the bound that was reached";
-    const bool predicted = job->solution.size && job->predicted == job->predicted;
-    if (predicted)
+    if (is_predicted(job))
         printf("plan: predicted KL divergence %.5f (90 %%: %.5f to %.5f), %s\n", job->predicted, job->interval[0],
                job->interval[1], proof);
     else if (job->solution.size) printf("plan: predicted loss %.5g, %s\n", job->solution.loss, proof);
@@ -162,100 +185,162 @@ static int print_text(cli *c, const precis_model *m, const precis_job *job, cons
         printf("%-28s %15s%% %14.2f%% +- %6.2f%%\n", "top-1 agreement", "100", 100 * e->top1, 100 * e->top1_se);
     }
     if (speed->done) {
-        printf("%-28s %16.1f %24.1f\n", "prefill, tokens per second", speed->before.prefill_tok_s, speed->after.prefill_tok_s);
-        printf("%-28s %16.1f %24.1f\n", "decode, tokens per second", speed->before.decode_tok_s, speed->after.decode_tok_s);
+        printf("%-28s %16.1f %24.1f\n", "prefill, tokens per second", speed->before.prefill_tok_s,
+               speed->after.prefill_tok_s);
+        printf("%-28s %16.1f %24.1f\n", "decode, tokens per second", speed->before.decode_tok_s,
+               speed->after.decode_tok_s);
     }
     if (job->evaluated) {
         const precis_eval_result *e = &job->eval;
-        printf("\n%llu tokens in %llu windows; kernels as `precis run` uses them\n", (unsigned long long)e->tokens, (unsigned long long)e->windows);
+        printf("\n%llu tokens in %llu windows; kernels as `precis run` uses them\n", (unsigned long long)e->tokens,
+               (unsigned long long)e->windows);
     }
-    if (job->memory.limit || !out) printf("memory: %s predicted%s%s\n", cli_bytes((double)job->memory.peak, a), job->memory.limit ? ", limit " : "", job->memory.limit ? cli_bytes((double)job->memory.limit, b) : "");
+    if (job->memory.limit || !out)
+        printf("memory: %s predicted%s%s\n", cli_bytes((double)job->memory.peak, a),
+               job->memory.limit ? ", limit " : "", job->memory.limit ? cli_bytes((double)job->memory.limit, b) : "");
     if (out) printf("wrote %s\n", out);
     else printf("dry run: nothing was written\n");
     return cli_done(c);
 }
 
+/* What the size is to be: exactly one of a budget, a type and a plan. -1 or an exit code. */
+static int get_target(cli *c, precis_job_options *o)
+{
+    if (!cli_number(c, "--bpw", 0, 0.01, 64, &o->bpw)) return EXIT_USAGE;
+    if (!cli_size(c, "--max-size", &o->max_bytes, &o->max_part)) return EXIT_USAGE;
+    o->type = cli_get(c, "--type");
+    if (cli_has(c, "--max-size") + (o->bpw != 0) + (o->type != NULL) + cli_has(c, "--plan") != 1)
+        return cli_usage(c, "give one of --max-size, --bpw, --type and --plan");
+    static const char *const budget[] = { "--types", "--pin", "--profile", "--effort" };
+    for (size_t i = 0; i < 4 && (o->type || cli_has(c, "--plan")); i++)
+        if (cli_has(c, budget[i]))
+            return cli_usage(c, "%s is for a budget (--max-size, --bpw); --type takes a table of patterns and types",
+                             budget[i]);
+    if (!cli_effort(c, &o->effort)) return EXIT_USAGE;
+    o->dry_run = cli_has(c, "--dry-run");
+    return cli_get(c, "--output") || o->dry_run ? -1 : cli_usage(c, "give -o FILE, or --dry-run");
+}
+
+static int get_method(cli *c, precis_quant_options *q)
+{
+    int64_t rank;
+    q->method = cli_get(c, "--method");
+    q->types = cli_get(c, "--types");
+    q->strict = cli_has(c, "--strict");
+    q->fallback = cli_has(c, "--fallback");
+    q->scale_rounding = cli_get(c, "--scale-rounding");
+    const char *format = cli_get(c, "--format");
+    q->packed = format && !strcmp(format, "packed");
+    if (format && !q->packed && strcmp(format, "gguf"))
+        return cli_usage(c, "--format %s is none of gguf and packed (precis convert writes the other containers)",
+                         format);
+    q->no_act_order = cli_has(c, "--no-act-order");
+    if (!cli_number(c, "--damp", 0, 1e-6, 1, &q->damp) || !cli_number(c, "--alpha", 0, 0.01, 1, &q->alpha) ||
+        !cli_int(c, "--rank", 0, 1, 4096, &rank))
+        return EXIT_USAGE;
+    q->rank = (uint32_t)rank;
+    return -1;
+}
+
+static int get_job_options(cli *c, precis_job_options *o)
+{
+    int64_t chunks, ctx, tokens;
+    if (!cli_int(c, "--chunks", 0, 1, 1000000, &chunks) || !cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx))
+        return EXIT_USAGE;
+    int rc = get_target(c, o);
+    if (rc >= 0) return rc;
+    o->imatrix = cli_get(c, "--imatrix");
+    o->no_calibration = cli_has(c, "--no-calib");
+    o->no_eval = cli_has(c, "--no-eval");
+    if (!cli_arithmetic(c, PRECIS_FAST, &o->eval.arithmetic)) return EXIT_USAGE;
+    o->eval.windows = (uint32_t)chunks;
+    o->eval.window = (uint32_t)ctx;
+    rc = get_method(c, &o->quant);
+    if (rc >= 0) return rc;
+    if (!cli_int(c, "--calib-tokens", 0, 16, 1 << 30, &tokens)) return EXIT_USAGE;
+    o->calibrate.tokens = (uint32_t)tokens;
+    return cli_memory_limit(c);
+}
+
+/* What a job borrows from the command, which closes it afterwards. */
+typedef struct {
+    char *text, *pins, *types, *method, *kv, *key;
+    cli_texts calib;
+    precis_model *m;
+    precis_profile *profile;
+    cli_manifest manifest;
+} inputs;
+
+static int open_texts(cli *c, precis_job_options *o, inputs *in)
+{
+    in->pins = cli_joined(c, "--pin");
+    int rc = cli_lacks_memory(c) ? cli_no_memory(c) : cli_texts_open(c, "--calib", &in->calib, &o->calibrate);
+    if (cli_has(c, "--pin")) o->quant.pins = in->pins;
+    if (rc < 0 && cli_has(c, "--text"))
+        rc = cli_read_text(c, cli_get(c, "--text"), PRECIS_INPUT_TEXT, &in->text, &o->text_len);
+    o->text = in->text;
+    return rc;
+}
+
+static int open_model(cli *c, precis_job_options *o, inputs *in)
+{
+    precis_status st = precis_model_open(c->ctx, &in->m, c->args[0]);
+    in->manifest = (cli_manifest){ c, in->m, NULL };
+    o->manifest = cli_manifest_text;
+    o->user = &in->manifest;
+    if (!st) precis_model_allow_nan(in->m, cli_has(c, "--allow-nan"));
+    if (!st && cli_has(c, "--plan")) {
+        st = precis_plan_read(c->ctx, in->m, cli_get(c, "--plan"), &in->types, &in->method, &in->kv);
+        if (!st) {
+            o->quant.kv = in->kv;
+            o->type = in->types;
+            if (!o->quant.method) o->quant.method = in->method;
+        }
+    }
+    if (!st && cli_has(c, "--profile")) st = precis_profile_open(c->ctx, &in->profile, cli_get(c, "--profile"));
+    o->quant.profile = in->profile;
+    if (st) return cli_fail(c, st);
+    if (cli_has(c, "--resume") && !(o->resume = in->key = cli_manifest_key(c, in->m)))
+        return cli_error(c, "%s", precis_ctx_message(c->ctx));
+    return -1;
+}
+
+static void close_inputs(cli *c, inputs *in)
+{
+    precis_profile_close(&in->profile);
+    precis_text_free(c->ctx, in->types);
+    precis_text_free(c->ctx, in->method);
+    precis_text_free(c->ctx, in->kv);
+    precis_model_close(&in->m);
+    cli_texts_close(c, &in->calib);
+    free(in->manifest.text);
+    precis_text_free(c->ctx, in->text);
+    free(in->key);
+    free(in->pins);
+}
+
 static int run(cli *c)
 {
     const char *out = cli_get(c, "--output");
-    int64_t chunks, ctx;
     precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
-    if (!cli_int(c, "--chunks", 0, 1, 1000000, &chunks) || !cli_int(c, "--ctx", 512, 8, 1 << 20, &ctx) || !cli_number(c, "--bpw", 0, 0.01, 64, &o.bpw)) return EXIT_USAGE;
-    if (!cli_size(c, "--max-size", &o.max_bytes, &o.max_part)) return EXIT_USAGE;
-    o.type = cli_get(c, "--type");
-    if (cli_has(c, "--max-size") + (o.bpw != 0) + (o.type != NULL) + cli_has(c, "--plan") != 1) return cli_usage(c, "give one of --max-size, --bpw, --type and --plan");
-    for (size_t i = 0; i < 4 && (o.type || cli_has(c, "--plan")); i++) {
-        static const char *const budget[] = { "--types", "--pin", "--profile", "--effort" };
-        if (cli_has(c, budget[i])) return cli_usage(c, "%s is for a budget (--max-size, --bpw); --type takes a table of patterns and types", budget[i]);
-    }
-    if (!cli_effort(c, &o.effort)) return EXIT_USAGE;
-    o.dry_run = cli_has(c, "--dry-run");
-    if (!out && !o.dry_run) return cli_usage(c, "give -o FILE, or --dry-run");
-    o.imatrix = cli_get(c, "--imatrix");
-    o.no_calibration = cli_has(c, "--no-calib");
-    o.no_eval = cli_has(c, "--no-eval");
-    if (!cli_arithmetic(c, PRECIS_FAST, &o.eval.arithmetic)) return EXIT_USAGE;
-    o.eval.windows = (uint32_t)chunks;
-    o.eval.window = (uint32_t)ctx;
-    o.quant.method = cli_get(c, "--method");
-    o.quant.types = cli_get(c, "--types");
-    o.quant.strict = cli_has(c, "--strict");
-    o.quant.fallback = cli_has(c, "--fallback");
-    o.quant.scale_rounding = cli_get(c, "--scale-rounding");
-    const char *format = cli_get(c, "--format");
-    o.quant.packed = format && !strcmp(format, "packed");
-    if (format && !o.quant.packed && strcmp(format, "gguf")) return cli_usage(c, "--format %s is none of gguf and packed (precis convert writes the other containers)", format);
-    o.quant.no_act_order = cli_has(c, "--no-act-order");
-    int64_t rank, tokens;
-    if (!cli_int(c, "--calib-tokens", 0, 16, 1 << 30, &tokens)) return EXIT_USAGE;
-    o.calibrate.tokens = (uint32_t)tokens;
-    if (!cli_number(c, "--damp", 0, 1e-6, 1, &o.quant.damp) || !cli_number(c, "--alpha", 0, 0.01, 1, &o.quant.alpha) || !cli_int(c, "--rank", 0, 1, 4096, &rank)) return EXIT_USAGE;
-    o.quant.rank = (uint32_t)rank;
-    const int limited = cli_memory_limit(c);
-    if (limited >= 0) return limited;
-    char *text = NULL, *key = NULL, *pins = cli_joined(c, "--pin"), *types = NULL, *method = NULL, *kv = NULL;
-    cli_texts calib = { .n = 0 };
-    int rc = cli_lacks_memory(c) ? cli_no_memory(c) : cli_texts_open(c, "--calib", &calib, &o.calibrate);
-    if (cli_has(c, "--pin")) o.quant.pins = pins;
-    if (rc < 0 && cli_has(c, "--text"))
-        rc = cli_read_text(c, cli_get(c, "--text"), PRECIS_INPUT_TEXT, &text, &o.text_len);
-    o.text = text;
-    precis_model *m = NULL;
+    int rc = get_job_options(c, &o);
+    if (rc >= 0) return rc;
+    inputs in = { .m = NULL };
     precis_job job = { 0 };
-    precis_profile *profile = NULL;
     speeds speed = { 0 };
-    precis_status st = PRECIS_OK;
-    cli_manifest manifest = { c, NULL, NULL };
-    o.manifest = cli_manifest_text;
-    o.user = &manifest;
+    rc = open_texts(c, &o, &in);
+    if (rc < 0) rc = open_model(c, &o, &in);
     if (rc < 0) {
-        st = precis_model_open(c->ctx, &m, c->args[0]);
-        manifest.m = m;
-        if (!st) precis_model_allow_nan(m, cli_has(c, "--allow-nan"));
-        if (!st && cli_has(c, "--plan") && !(st = precis_plan_read(c->ctx, m, cli_get(c, "--plan"), &types, &method, &kv))) {
-            o.quant.kv = kv;
-            o.type = types;
-            if (!o.quant.method) o.quant.method = method;
-        }
-        if (!st && cli_has(c, "--profile")) st = precis_profile_open(c->ctx, &profile, cli_get(c, "--profile"));
-        o.quant.profile = profile;
-        if (!st && cli_has(c, "--resume") && !(o.resume = key = cli_manifest_key(c, m))) rc = cli_error(c, "%s", precis_ctx_message(c->ctx));
-        if (!st && rc < 0) st = precis_job_quantize(c->ctx, m, out, &o, &job);
+        const precis_status st = precis_job_quantize(c->ctx, in.m, out, &o, &job);
         if (st) rc = cli_fail(c, st);
-        else if (cli_has(c, "--bench") && !o.dry_run) rc = measure(c, c->args[0], out, &speed);
-        if (rc < 0) rc = c->json ? print_json(c, &job, o.dry_run ? NULL : out, &speed) : print_text(c, m, &job, o.dry_run ? NULL : out, &speed);
+    }
+    if (rc < 0 && cli_has(c, "--bench") && !o.dry_run) rc = compare_speeds(c, c->args[0], out, &speed);
+    if (rc < 0) {
+        const char *written = o.dry_run ? NULL : out;
+        rc = c->json ? job_json(c, &job, written, &speed) : job_text(c, in.m, &job, written, &speed);
     }
     precis_job_close(&job);
-    precis_profile_close(&profile);
-    precis_text_free(c->ctx, types);
-    precis_text_free(c->ctx, method);
-    precis_text_free(c->ctx, kv);
-    precis_model_close(&m);
-    cli_texts_close(c, &calib);
-    free(manifest.text);
-    precis_text_free(c->ctx, text);
-    free(key);
-    free(pins);
+    close_inputs(c, &in);
     return rc;
 }
 

@@ -1,4 +1,5 @@
-/* spread.c - loads precis-mpi.so when mpirun started several of us: MPI is no dependency of the program, and starting it costs a tenth of a second. */
+/* spread.c - loads precis-mpi.so when mpirun started several of us: MPI is no dependency of
+ * the program, and starting it costs a tenth of a second. */
 #include "spread.h"
 
 #include <dlfcn.h>
@@ -30,11 +31,15 @@ int spread_open(const cli *c, precis_spread *s)
 {
     *s = (precis_spread){ .size = 1 };
     const char *size = getenv("OMPI_COMM_WORLD_SIZE");
-    if (!size || atoi(size) < 2) return -1;
+    if (!size || strtol(size, NULL, 10) < 2) return -1;
     module = load("precis-mpi.so");
     int (*start)(precis_spread *) = NULL;
     if (module) *(void **)&start = dlsym(module, "precis_mpi_start");
-    if (!start) return cli_error(c, "mpirun started %s processes, and this precis was built without MPI (libopenmpi-dev, then make)", size);
+    if (!start)
+        return cli_error(c,
+                         "mpirun started %s processes, and this precis was built without MPI (libopenmpi-dev, then "
+                         "make)",
+                         size);
     if (start(s)) return cli_error(c, "MPI does not start");
     return -1;
 }

@@ -80,7 +80,8 @@ int cli_need_text(const cli *c)
 {
     for (int i = 0; i < c->n_args; i++)
         if (!cli_is_text(c->args[i]))
-            return cli_usage(c, "\"%s\" is no UTF-8, and JSON and manifests can hold nothing else; rename it", c->args[i]);
+            return cli_usage(c, "\"%s\" is no UTF-8, and JSON and manifests can hold nothing else; rename it",
+                             c->args[i]);
     for (int i = 0; i < c->n_given; i++)
         if (c->given[i].value && !cli_is_text(c->given[i].value))
             return cli_usage(c, "%s \"%s\" is no UTF-8, and JSON and manifests can hold nothing else",

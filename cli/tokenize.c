@@ -41,7 +41,7 @@ static void print_ids(const int32_t *ids, size_t n, const char *between)
     fwrite(buf, 1, used, stdout);
 }
 
-static int print(cli *c, precis_tokenizer *t, const int32_t *ids, size_t n)
+static int print_tokens(cli *c, precis_tokenizer *t, const int32_t *ids, size_t n)
 {
     if (c->json) {
         printf("{\n \"ids\": [");
@@ -80,7 +80,7 @@ static precis_status batch(cli *c, precis_tokenizer *t, const char *text, size_t
 
 enum { MAX_MESSAGES = 64 };
 
-static int render(cli *c)
+static int render_chat(cli *c)
 {
     precis_message messages[MAX_MESSAGES];
     char *owned[MAX_MESSAGES], *out = NULL;
@@ -95,9 +95,11 @@ static int render(cli *c)
         else *eq = 0, messages[n] = (precis_message){ owned[n], eq + 1 };
         n++;
     }
-    if (rc < 0 && cli_get_nth(c, "--message", MAX_MESSAGES)) rc = cli_usage(c, "--message may be given %d times at most", MAX_MESSAGES);
+    if (rc < 0 && cli_get_nth(c, "--message", MAX_MESSAGES))
+        rc = cli_usage(c, "--message may be given %d times at most", MAX_MESSAGES);
     if (rc < 0) {
-        const precis_status st = precis_chat_render(c->ctx, source, messages, n, cli_has(c, "--generation"), cli_get(c, "--bos"), cli_get(c, "--eos"), &out);
+        const precis_status st = precis_chat_render(c->ctx, source, messages, n, cli_has(c, "--generation"),
+                                                    cli_get(c, "--bos"), cli_get(c, "--eos"), &out);
         if (st) rc = cli_fail(c, st);
         else if (c->json) rc = cli_print_json(c, json_pack("{s:s}", "text", out));
         else cli_put_text(out, strlen(out)), rc = cli_done(c);
@@ -110,7 +112,7 @@ static int render(cli *c)
 
 static int run(cli *c)
 {
-    if (cli_has(c, "--render")) return render(c);
+    if (cli_has(c, "--render")) return render_chat(c);
     if (!c->n_args) return cli_usage(c, "usage: precis tokenize MODEL --text TEXT");
     const char *text = cli_get(c, "--text"), *file = cli_get(c, "--file");
     if (!text == !file) return cli_usage(c, "give --text TEXT or --file FILE");
@@ -128,7 +130,7 @@ static int run(cli *c)
     const unsigned flags = cli_has(c, "--no-special") ? 0 : PRECIS_TEXT_ADD | PRECIS_TEXT_PARSE;
     if (!st && many) st = batch(c, t, read, len, flags);
     else if (!st) st = precis_tokenizer_encode(t, file ? read : text, len, flags, &ids, &n);
-    const int rc = st ? cli_fail(c, st) : many ? EXIT_DONE : print(c, t, ids, n);
+    const int rc = st ? cli_fail(c, st) : many ? EXIT_DONE : print_tokens(c, t, ids, n);
     if (t) precis_ids_free(t, ids);
     precis_tokenizer_close(&t);
     precis_model_close(&m);
@@ -137,8 +139,9 @@ static int run(cli *c)
 }
 
 const cli_command cli_tokenize = {
-    "tokenize", "MODEL", "token ids of a text", "The tokenizer is the one that the model file carries; it needs no architecture.", 0, 1, options, run,
+    "tokenize", "MODEL", "token ids of a text",
+    "The tokenizer is the one that the model file carries; it needs no architecture.", 0, 1, options, run,
     "  precis tokenize model.gguf --text 'Hello world' --pieces\n"
     "  precis tokenize --render template.jinja --message user=Hi --generation\n",
-    NULL,
+    NULL
 };

@@ -21,30 +21,41 @@ static double uniform(uint64_t *s)
     return (double)(*s >> 11) * 0x1p-53 * 2 - 1;
 }
 
-static precis_value constant(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape, double scale, double offset, uint64_t *seed)
+/* Numbers of a constant: offset, and scale times a draw from -1 to 1. */
+typedef struct { double scale, offset; } spread;
+
+static precis_value constant(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape, spread of,
+                             uint64_t *seed)
 {
     static float data[FILTERS * (SIZE / 2) * (SIZE / 2) * CLASSES];
     size_t n = 1;
     for (uint32_t i = 0; i < dims; i++) n *= (size_t)shape[i];
-    for (size_t i = 0; i < n; i++) data[i] = (float)(offset + scale * uniform(seed));
+    for (size_t i = 0; i < n; i++) data[i] = (float)(of.offset + of.scale * uniform(seed));
     return precis_graph_constant(g, name, dims, shape, data);
 }
 
 static precis_value build(precis_graph *g, precis_value *input)
 {
     uint64_t seed = 1;
-    const int64_t xs[] = { BATCH, CHANNELS, SIZE, SIZE }, ws[] = { FILTERS, CHANNELS, 3, 3 }, f[] = { FILTERS }, c[] = { CLASSES };
-    const int64_t ls[] = { CLASSES, FILTERS * (SIZE / 2) * (SIZE / 2) };
-    *input = precis_graph_input(g, "picture", 4, xs);
-    precis_value in[5] = { *input, constant(g, "conv.weight", 4, ws, 0.3, 0, &seed), constant(g, "conv.bias", 1, f, 0.1, 0, &seed) };
-    precis_value y = precis_graph_node(g, "conv", "conv2d", PRECIS_ATTRS(precis_attr_int("stride", 1), precis_attr_int("pad", 1)), 3, in);
-    const precis_value norm[5] = { y, constant(g, "gamma", 1, f, 0.2, 1, &seed), constant(g, "beta", 1, f, 0.2, 0, &seed), constant(g, "mean", 1, f, 0.2, 0, &seed),
-                                   constant(g, "variance", 1, f, 0.3, 1, &seed) };
+    const int64_t picture[] = { BATCH, CHANNELS, SIZE, SIZE }, filters[] = { FILTERS, CHANNELS, 3, 3 };
+    const int64_t each[] = { FILTERS }, classes[] = { CLASSES };
+    const int64_t all[] = { CLASSES, FILTERS * (SIZE / 2) * (SIZE / 2) };
+    const precis_attr *once = PRECIS_ATTRS(precis_attr_int("stride", 1), precis_attr_int("pad", 1));
+    const precis_attr *halved = PRECIS_ATTRS(precis_attr_int("size", 2), precis_attr_int("stride", 2));
+    *input = precis_graph_input(g, "picture", 4, picture);
+    const precis_value in[] = { *input, constant(g, "conv.weight", 4, filters, (spread){ 0.3, 0 }, &seed),
+                                constant(g, "conv.bias", 1, each, (spread){ 0.1, 0 }, &seed) };
+    precis_value y = precis_graph_node(g, "conv", "conv2d", once, 3, in);
+    const precis_value norm[] = { y, constant(g, "gamma", 1, each, (spread){ 0.2, 1 }, &seed),
+                                  constant(g, "beta", 1, each, (spread){ 0.2, 0 }, &seed),
+                                  constant(g, "mean", 1, each, (spread){ 0.2, 0 }, &seed),
+                                  constant(g, "variance", 1, each, (spread){ 0.3, 1 }, &seed) };
     y = precis_graph_node(g, "norm", "batch_norm", NULL, 5, norm);
     y = precis_graph_node(g, "relu", "relu", NULL, 1, &y);
-    y = precis_graph_node(g, "pool", "max_pool", PRECIS_ATTRS(precis_attr_int("size", 2), precis_attr_int("stride", 2)), 1, &y);
+    y = precis_graph_node(g, "pool", "max_pool", halved, 1, &y);
     y = precis_graph_node(g, "flat", "flatten", NULL, 1, &y);
-    const precis_value linear[3] = { y, constant(g, "linear.weight", 2, ls, 0.05, 0, &seed), constant(g, "linear.bias", 1, c, 0.1, 0, &seed) };
+    const precis_value linear[] = { y, constant(g, "linear.weight", 2, all, (spread){ 0.05, 0 }, &seed),
+                                    constant(g, "linear.bias", 1, classes, (spread){ 0.1, 0 }, &seed) };
     y = precis_graph_node(g, "linear", "matmul", NULL, 3, linear);
     precis_graph_output(g, y);
     return y;
@@ -70,7 +81,8 @@ static precis_status run(precis_ctx *ctx, precis_graph *g, precis_value input, c
     precis_program *p;
     precis_status st = precis_program_open(ctx, &p, g, PRECIS_REFERENCE);
     for (size_t v = 0; !st && v < precis_graph_values(g) && v < MAX_VALUES; v++)
-        if (*precis_graph_value_op(g, (precis_value)v) || (precis_value)v == input) st = precis_program_tap(p, (precis_value)v, observe, o);
+        if (*precis_graph_value_op(g, (precis_value)v) || (precis_value)v == input)
+            st = precis_program_tap(p, (precis_value)v, observe, o);
     if (!st) st = precis_program_set_input(p, input, picture);
     if (!st) st = precis_program_run(p);
     precis_program_close(&p);
@@ -101,7 +113,8 @@ int main(void)
     precis_range ranges[MAX_VALUES];
     size_t n = 0;
     for (size_t v = 0; v < values && v < MAX_VALUES; v++)
-        if (exact[v].n && strcmp(precis_graph_value_name(g, (precis_value)v), "flat")) ranges[n++] = (precis_range){ (precis_value)v, exact[v].lo, exact[v].hi };
+        if (exact[v].n && strcmp(precis_graph_value_name(g, (precis_value)v), "flat"))
+            ranges[n++] = (precis_range){ (precis_value)v, exact[v].lo, exact[v].hi };
     if (!st) st = precis_graph_quantize_static(g, ranges, n);
     if (!st) st = run(ctx, g, input, picture, int8);
     if (!st) {
@@ -117,7 +130,8 @@ int main(void)
             signal += (double)exact[v].data[i] * exact[v].data[i];
             noise += d * d;
         }
-        printf("%-10s %-12s %10.4f %10.4f ", precis_graph_value_name(g, (precis_value)v), precis_graph_value_op(g, (precis_value)v), (double)exact[v].lo, (double)exact[v].hi);
+        printf("%-10s %-12s %10.4f %10.4f ", precis_graph_value_name(g, (precis_value)v),
+               precis_graph_value_op(g, (precis_value)v), (double)exact[v].lo, (double)exact[v].hi);
         if (noise > 0) printf("%7.1f dB\n", 10 * log10(signal / noise));
         else printf("%10s\n", "exact");
     }

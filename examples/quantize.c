@@ -30,13 +30,16 @@ static void show(const precis_job *job)
     }
     printf("%llu bytes, %.3f bits per weight\n", (unsigned long long)job->bytes, job->bits_per_weight);
     if (job->evaluated)
-        printf("perplexity %.3f +- %.3f (original %.3f), KL divergence %.5f +- %.5f, top-1 agreement %.2f %%\n", job->eval.ppl, job->eval.ppl_se,
-               job->eval.ref_ppl, job->eval.kld_mean, job->eval.kld_se, 100 * job->eval.top1);
+        printf("perplexity %.3f +- %.3f (original %.3f), KL divergence %.5f +- %.5f, top-1 agreement %.2f %%\n",
+               job->eval.ppl, job->eval.ppl_se, job->eval.ref_ppl, job->eval.kld_mean, job->eval.kld_se,
+               100 * job->eval.top1);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
+    char *end = NULL;
+    const double part = argc == 4 ? strtod(argv[2], &end) : 0;
+    if (argc != 4 || end == argv[2] || *end) {
         fprintf(stderr, "usage: quantize MODEL PART OUTPUT\n");
         return 2;
     }
@@ -46,7 +49,7 @@ int main(int argc, char **argv)
     precis_ctx *ctx;
     if (precis_ctx_open(&ctx, &options)) return 4;
     precis_job_options what = PRECIS_JOB_OPTIONS_INIT;
-    what.max_part = atof(argv[2]);
+    what.max_part = part;
     what.eval.window = 256;
     what.eval.windows = 16;
     precis_model *model = NULL;

@@ -29,7 +29,9 @@ static precis_model *base(precis_ctx *ctx)
     t->n = 1024;
     t->bytes = 4096;
     t->data = (const uint8_t *)zeros;
-    if (pcs_model_set_string(m, "general.architecture", "llama", 5) || pcs_model_set_u32(m, "llama.attention.head_count", 2) || pcs_model_index(m)) abort();
+    if (pcs_model_set_string(m, "general.architecture", "llama", 5) ||
+        pcs_model_set_u32(m, "llama.attention.head_count", 2) || pcs_model_index(m))
+        abort();
     return m;
 }
 

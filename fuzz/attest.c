@@ -3,7 +3,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char key[] = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"; /* RFC 8410, section 10.1 */
+    /* RFC 8410, section 10.1 */
+    static const char key[] = "-----BEGIN PUBLIC "
+                              "KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC "
+                              "KEY-----\n";
     precis_ctx *ctx = fuzz_ctx();
     if (!ctx) return 0;
     char path[64], public[64];

@@ -3,7 +3,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const precis_message messages[] = { { "system", "Be brief." }, { "user", "Hi\n\"x\" 'y'" }, { "assistant", "\xc3\xa9" }, { "user", "" } };
+    static const precis_message messages[] = {
+        { "system", "Be brief." }, { "user", "Hi\n\"x\" 'y'" }, { "assistant", "\xc3\xa9" }, { "user", "" }
+    };
     precis_ctx *ctx = fuzz_ctx();
     if (!ctx) return 0;
     char *copy = malloc(size + 1), *out;

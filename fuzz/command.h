@@ -66,7 +66,9 @@ static inline int fuzz_command(const char *line)
     char *argv[FUZZ_ARGS + 1] = { "precis" };
     int argc = 1;
     snprintf(words, sizeof words, "%s -t 1 -q", line);
-    for (char *w = strtok(words, " "); w; w = strtok(NULL, " ")) {
+    char *rest = words;
+    for (char *w; (w = strsep(&rest, " "));) {
+        if (!*w) continue;
         if (argc == FUZZ_ARGS) abort();
         argv[argc++] = w;
     }
@@ -95,8 +97,8 @@ static inline int fuzz_has_parts(void)
     return any;
 }
 
-/* An output that is there is whole, and can be read. stays: what failed may have been the comparison afterwards, of which
- * the command says that the output was written; otherwise a failure leaves nothing behind. */
+/* An output that is there is whole, and can be read. stays: what failed may have been the comparison afterwards, of
+ * which the command says that the output was written; otherwise a failure leaves nothing behind. */
 static inline void fuzz_written(int rc, const char *out, bool stays)
 {
     struct stat s;

@@ -2,7 +2,7 @@
 #include "command.h"
 
 #define PROFILE "profile m.gguf --tokens 64 --time-limit 1 "
-#define QUANT "quant m.gguf --type F32 --no-eval -o out --imatrix "
+#define BY_MATRIX "quant m.gguf --type F32 --no-eval -o out --imatrix "
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -17,8 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const int rc = fuzz_command(line);
     if (!rc && strstr(line, "p.json")) fuzz_command("plan m.gguf --profile p.json --bpw 6 --types Q4_0,Q8_0");
     /* what was written is read: whatever the model, a type that has no scales takes its importance */
-    if (!rc && strstr(line, "i.gguf") && fuzz_command(QUANT "i.gguf")) abort();
-    if (!rc && strstr(line, "i.dat") && fuzz_command(QUANT "i.dat")) abort();
+    if (!rc && strstr(line, "i.gguf") && fuzz_command(BY_MATRIX "i.gguf")) abort();
+    if (!rc && strstr(line, "i.dat") && fuzz_command(BY_MATRIX "i.dat")) abort();
     fuzz_leave();
     return 0;
 }

@@ -4,7 +4,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char text[] = "law t\nparam A = 400 positive\nparam alpha = 0.3 start 0.3\nparam g = 2 positive start 0.5\nlet base = A / (N * (1 - exp(-bits_w / g)))^alpha + 1\n";
+    static const char text[] = "law t\nparam A = 400 positive\nparam alpha = 0.3 start 0.3\nparam g = 2 positive start "
+                               "0.5\nlet base = A / (N * (1 - exp(-bits_w / g)))^alpha + 1\n";
     precis_ctx *ctx = fuzz_ctx();
     precis_law *law = NULL;
     char path[64];

@@ -1,4 +1,5 @@
-/* A safetensors file, or a folder: what stands before the first zero byte, if it begins with "{", is its config.json. */
+/* A safetensors file, or a folder: what stands before the first zero byte, if it begins
+ * with "{", is its config.json. */
 #include "fuzz.h"
 
 #include <sys/stat.h>

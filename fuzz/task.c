@@ -7,9 +7,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct { const char *task, *file; } sets[] = {
-        { "arc_easy", "ARC-Easy.test.json" }, { "piqa", "piqa.test.json" }, { "winogrande", "winogrande.test.json" }, { "boolq", "boolq.test.json" },
-        { "hellaswag", "hellaswag_val_full.txt.bz2" }, { "lambada", "lambada_test.jsonl" }, { "gsm8k", "test.jsonl" }, { "own", "own.jsonl" },
+    static const struct { const char *task, *file;
+    } sets[] = {
+        { "arc_easy", "ARC-Easy.test.json" },
+        { "piqa", "piqa.test.json" },
+        { "winogrande", "winogrande.test.json" },
+        { "boolq", "boolq.test.json" },
+        { "hellaswag", "hellaswag_val_full.txt.bz2" },
+        { "lambada", "lambada_test.jsonl" },
+        { "gsm8k", "test.jsonl" },
+        { "own", "own.jsonl" },
     };
     static char folder[64];
     if (!*folder) {

@@ -20,9 +20,12 @@ static int gather(void *user, void *items, size_t bytes, size_t n)
     MPI_Allreduce(&bad, &worst, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
     if (!worst) {
         for (size_t k = 0; k < most; k++)
-            if (k * s->size + s->rank < n) memcpy(mine + k * bytes, (char *)items + (k * s->size + s->rank) * bytes, bytes);
-        worst = MPI_Allgather(mine, (int)(most * bytes), MPI_BYTE, all, (int)(most * bytes), MPI_BYTE, MPI_COMM_WORLD) != MPI_SUCCESS;
-        for (size_t i = 0; i < n && !worst; i++) memcpy((char *)items + i * bytes, all + ((i % s->size) * most + i / s->size) * bytes, bytes);
+            if (k * s->size + s->rank < n)
+                memcpy(mine + k * bytes, (char *)items + (k * s->size + s->rank) * bytes, bytes);
+        worst = MPI_Allgather(mine, (int)(most * bytes), MPI_BYTE, all, (int)(most * bytes), MPI_BYTE,
+                              MPI_COMM_WORLD) != MPI_SUCCESS;
+        for (size_t i = 0; i < n && !worst; i++)
+            memcpy((char *)items + i * bytes, all + ((i % s->size) * most + i / s->size) * bytes, bytes);
     }
     free(mine);
     free(all);

@@ -53,12 +53,12 @@ enum {
 #define PCS_INLINE static inline
 #endif
 
-/* A loop over n lanes that stays one until it becomes a register: gcc would take its turns apart first, and find nothing to put together then. */
+/* A loop over n lanes that must become one register: if gcc unrolls it first, it finds nothing to vectorize. */
 #define PCS_LANES(l, n) _Pragma("GCC unroll 1") for (int l = 0; l < (n); l++)
 
 /* Record why; returns status, so that `return pcs_fail(...)` works. */
 precis_status pcs_fail(precis_ctx *ctx, precis_status status, const char *fmt, ...) PCS_PRINTF(3, 4);
-/* Lines of ours (no text from a file) behind the message. */
+/* Adds lines of our own, without text from a file, after the message. */
 void pcs_add_lines(precis_ctx *ctx, const char *lines);
 /* The same for damaged input: adds the file's name, the byte offset and the field. */
 precis_status pcs_fail_at(precis_ctx *ctx, precis_status status, uint64_t offset, const char *field, const char *fmt,
@@ -82,17 +82,17 @@ static inline bool pcs_align_ok(uint64_t a, uint64_t align, uint64_t *r)
 void *pcs_alloc(precis_ctx *ctx, size_t n, size_t size);
 /* Grow to n * size bytes keeping the first `used` bytes; the old block stays valid when NULL is returned. */
 void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size);
-/* bytes aligned to 2 MB, not zeroed, in large pages where the machine has them: for what is read from memory as a whole. */
+/* For tables that are read from end to end: aligned to 2 MB, in large pages where there are some, not zeroed. */
 void *pcs_alloc_large(precis_ctx *ctx, size_t bytes);
 void pcs_free(precis_ctx *ctx, void *p);
 
-/* A large table: in memory, or, when a limit is set, in a file without a name that is mapped (spill.c). n * size zeroed bytes. */
+/* A large table of zeroed bytes. It is in memory or, when a limit is set, in a mapped file without a name (spill.c). */
 typedef struct pcs_spill { void *data; uint64_t bytes; bool mapped; } pcs_spill;
 precis_status pcs_spill_open(precis_ctx *ctx, pcs_spill *s, uint64_t bytes);
 void pcs_spill_close(precis_ctx *ctx, pcs_spill *s);
 /* Anonymous and swapped memory of the process, bytes, from /proc; 0 where there is none. */
 uint64_t pcs_private_memory(void);
-/* The most that was resident, shared pages too; not what getrusage() gives first, which has that of the program that started this one where it was more. */
+/* The most that was resident, with shared pages. (getrusage() may give the figure of the program that started us.) */
 uint64_t pcs_peak_memory(void);
 const char *pcs_temporary_folder(void); /* TMPDIR, or /tmp */
 

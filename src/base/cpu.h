@@ -22,8 +22,8 @@ enum {
 unsigned pcs_cpu_flags(void);
 /* Name of the best level in the mask; static storage. */
 const char *pcs_cpu_name(unsigned flags);
-/* Bytes ahead of its reading that a kernel should ask for, into the L1 cache and into the L2 cache, when it reads `streams` arrays of weights at once. 0: not; the machine's own prefetcher
- * does better. l2 only with l1, and more of it. */
+/* How many bytes ahead a kernel should prefetch into L1 and into L2 when it reads `streams` arrays of weights at once.
+ * 0: it should not, since the machine's own prefetcher does better. l2 is set only with l1, and is the greater. */
 typedef struct { size_t l1, l2; } pcs_ahead;
 pcs_ahead pcs_cpu_ahead(int streams);
 /* The mask of a level and all below it; -1 for an unknown name. */

@@ -77,7 +77,8 @@ const char *precis_ctx_message(const precis_ctx *ctx) { return ctx->message; }
 uint64_t precis_ctx_offset(const precis_ctx *ctx) { return ctx->offset; }
 uint32_t precis_ctx_threads(const precis_ctx *ctx) { return ctx->threads; }
 
-/* Names and texts in messages may come from the file: what would command a terminal, and what is no text, stays off it. */
+/* Names and texts in messages may come from the file: what would command a terminal, and
+ * what is no text, stays off it. */
 static void sanitize(char *s)
 {
     for (size_t n, left = strlen(s); left; s += n, left -= n) {
@@ -107,7 +108,8 @@ void pcs_add_lines(precis_ctx *ctx, const char *lines)
     snprintf(ctx->message + at, sizeof ctx->message - at, "%s", lines);
 }
 
-precis_status pcs_fail_at(precis_ctx *ctx, precis_status status, uint64_t offset, const char *field, const char *fmt, ...)
+precis_status pcs_fail_at(precis_ctx *ctx, precis_status status, uint64_t offset, const char *field, const char *fmt,
+                          ...)
 {
     char why[512];
     va_list ap;
@@ -154,7 +156,8 @@ static bool within_limit(precis_ctx *ctx, size_t bytes)
         atomic_fetch_sub_explicit(&ctx->memory.used, bytes, memory_order_relaxed);
         return false;
     }
-    while (now > peak && !atomic_compare_exchange_weak_explicit(&ctx->memory.peak, &peak, now, memory_order_relaxed, memory_order_relaxed)) { }
+    while (now > peak && !atomic_compare_exchange_weak_explicit(&ctx->memory.peak, &peak, now, memory_order_relaxed,
+                                                                memory_order_relaxed)) { }
     return true;
 }
 
@@ -163,7 +166,10 @@ static void *raw_alloc(precis_ctx *ctx, size_t bytes, size_t align)
     const size_t all = bytes + align + sizeof(front);
     if (!within_limit(ctx, all)) {
         atomic_fetch_add_explicit(&((whole *)ctx)->refused, 1, memory_order_relaxed);
-        pcs_fail(ctx, PRECIS_ENOMEM, "the memory limit of %llu bytes is reached: %llu are in use, and %zu more were wanted", (unsigned long long)ctx->memory.limit, (unsigned long long)(ctx->memory.base + ctx->memory.used), bytes);
+        const unsigned long long limit = ctx->memory.limit, used = ctx->memory.base + ctx->memory.used;
+        pcs_fail(ctx, PRECIS_ENOMEM,
+                 "the memory limit of %llu bytes is reached: %llu are in use, and %zu more were wanted",
+                 limit, used, bytes);
         return NULL;
     }
     char *base = ctx->opt.realloc ? ctx->opt.realloc(ctx->opt.user, NULL, all) : malloc(all);
@@ -190,7 +196,8 @@ precis_status pcs_with_memory(precis_ctx *ctx, uint64_t before, precis_status st
     return pcs_fail(ctx, PRECIS_ENOMEM, "out of memory");
 }
 
-enum { COUNTED = 1 << 17 }; /* blocks from here on are not touched while a plan of memory counts them: they take no room */
+/* Blocks from here on are not touched while a plan of memory counts them: they take no room. */
+enum { COUNTED = 1 << 17 };
 
 static void *alloc_zero(precis_ctx *ctx, size_t n, size_t size, bool zero)
 {
@@ -256,7 +263,8 @@ void *pcs_arena_alloc(pcs_arena *a, size_t n, size_t size)
     struct pcs_arena_block *b = a->head;
     size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
     if (!b || at + bytes > b->cap) {
-        const size_t cap = bytes > 65536 ? (size_t)bytes : a->total < 65536 ? 4096 > bytes ? 4096 : (size_t)bytes : 65536;
+        const size_t least = a->total < 65536 ? 4096 : 65536; /* of a small arena the blocks are small, too */
+        const size_t cap = bytes > least ? (size_t)bytes : least;
         b = raw_alloc(a->ctx, sizeof *b + cap, 64);
         if (!b) return NULL;
         b->cap = cap;

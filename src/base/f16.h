@@ -27,12 +27,12 @@ static inline float pcs_f16_to_f32(uint16_t h)
     return pcs_bits_f32(sign | pcs_f32_bits(f));
 }
 
-/* Round to nearest, ties to even; too large becomes infinity; NaN stays NaN. */
+/* Rounds to nearest, ties to even; too large becomes infinity; NaN stays NaN. Subnormals round in 0.5's last place. */
 static inline uint16_t pcs_f32_to_f16(float f)
 {
     const uint32_t u = pcs_f32_bits(f), sign = u >> 16 & 0x8000, mag = u & 0x7fffffff;
     const uint32_t normal = (mag - (112u << 23) + 0xfff + (mag >> 13 & 1)) >> 13;
-    const uint32_t subnormal = pcs_f32_bits(pcs_bits_f32(mag < 0x38800000 ? mag : 0) + 0.5f) - 0x3f000000; /* a unit in the last place of 0.5 is the smallest subnormal */
+    const uint32_t subnormal = pcs_f32_bits(pcs_bits_f32(mag < 0x38800000 ? mag : 0) + 0.5f) - 0x3f000000;
     const uint32_t finite = mag < 0x38800000 ? subnormal : mag < 0x477ff000 ? normal : 0x7c00;
     return (uint16_t)(sign | (mag > 0x7f800000 ? 0x7e00 | (mag >> 13 & 0x1ff) : finite));
 }

@@ -84,7 +84,7 @@ precis_status pcs_file_open(precis_ctx *ctx, pcs_file *f, const char *path)
         pcs_file_close(ctx, f);
         return st;
     }
-    strcpy(f->path, path);
+    memcpy(f->path, path, strlen(path) + 1);
     return PRECIS_OK;
 }
 
@@ -110,15 +110,17 @@ static precis_status pread_all(precis_ctx *ctx, const pcs_file *f, uint64_t offs
     return PRECIS_OK;
 }
 
-precis_status pcs_file_read(precis_ctx *ctx, const pcs_file *f, uint64_t offset, void *dst, size_t len, const char *field)
+precis_status pcs_file_read(precis_ctx *ctx, const pcs_file *f, uint64_t at, void *dst, size_t len, const char *field)
 {
-    if (offset > f->size || len > f->size - offset)
-        return pcs_fail_at(ctx, PRECIS_EFORMAT, offset, field, "needs %zu bytes, the file ends after %llu", len,
-                           (unsigned long long)(offset > f->size ? 0 : f->size - offset));
+    if (at > f->size || len > f->size - at)
+        return pcs_fail_at(ctx, PRECIS_EFORMAT, at, field, "needs %zu bytes, the file ends after %llu", len,
+                           (unsigned long long)(at > f->size ? 0 : f->size - at));
     size_t got;
-    const precis_status st = pread_all(ctx, f, offset, dst, len, &got);
+    const precis_status st = pread_all(ctx, f, at, dst, len, &got);
     if (st != PRECIS_OK) return st;
-    if (got < len) return pcs_fail_at(ctx, PRECIS_EFORMAT, offset + got, field, "the file became shorter while it was read");
+    if (got < len)
+        return pcs_fail_at(ctx, PRECIS_EFORMAT, at + got, field, "the file became shorter while it was read");
+
     return PRECIS_OK;
 }
 

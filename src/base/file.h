@@ -29,9 +29,9 @@ bool pcs_absent(const char *path);
 /* A regular file, mapped. PRECIS_EIO, PRECIS_ENOMEM, PRECIS_EFORMAT (not a regular file). */
 precis_status pcs_file_open(precis_ctx *ctx, pcs_file *f, const char *path);
 void pcs_file_close(precis_ctx *ctx, pcs_file *f);
-/* Exactly len bytes at offset; a short file is PRECIS_EFORMAT with field's name. */
-precis_status pcs_file_read(precis_ctx *ctx, const pcs_file *f, uint64_t offset, void *dst, size_t len, const char *field);
-/* Whole file in memory with a NUL behind it, freed with pcs_free. More than limit bytes: PRECIS_EFORMAT. */
+/* Exactly len bytes from byte `at` on; a short file is PRECIS_EFORMAT with field's name. */
+precis_status pcs_file_read(precis_ctx *ctx, const pcs_file *f, uint64_t at, void *dst, size_t len, const char *field);
+/* The whole file in memory with a NUL after it, freed with pcs_free. More than limit bytes: PRECIS_EFORMAT. */
 precis_status pcs_file_slurp(precis_ctx *ctx, const char *path, size_t limit, char **data, size_t *len);
 /* The same, for text: pcs_text_check has passed. */
 precis_status pcs_text_slurp(precis_ctx *ctx, const char *path, size_t limit, precis_input_kind kind, char **text,

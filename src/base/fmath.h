@@ -76,8 +76,8 @@ static inline void pcs_sincos(double x, double *s, double *c)
         return;
     }
     const double t = x * 0.63661977236758134308 + 6755399441055744.0, n = t - 6755399441055744.0;
-    const double r = ((x - n * 1.57079632673412561417e+00) - n * 6.07710050630396597660e-11) - n * 2.02226624879595063154e-21;
-    const double z = r * r;
+    const double most = (x - n * 1.57079632673412561417e+00) - n * 6.07710050630396597660e-11;
+    const double r = most - n * 2.02226624879595063154e-21, z = r * r;
     double sn = 0.0, cs = 0.0;
     for (int i = 19; i >= 1; i -= 2) sn = 1.0 - sn * z / ((i + 1) * (i + 2.0));
     for (int i = 18; i >= 0; i -= 2) cs = 1.0 - cs * z / ((i + 1) * (i + 2.0));

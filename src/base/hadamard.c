@@ -33,7 +33,8 @@ static int paley1(size_t i, size_t j, long p)
     return chi((long)i - (long)j, p);
 }
 
-/* Paley II for p = 1 mod 4, order 2 (p + 1): the symmetric conference matrix C, with 0 -> [1 -1; -1 -1], +-1 -> +-[1 1; 1 -1]. */
+/* Paley II for p = 1 mod 4, order 2 (p + 1): the symmetric conference matrix C, with 0 ->
+ * [1 -1; -1 -1], +-1 -> +-[1 1; 1 -1]. */
 static int paley2(size_t i, size_t j, long p)
 {
     const size_t a = i / 2, b = j / 2;

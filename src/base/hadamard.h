@@ -1,7 +1,7 @@
 /* hadamard.h - products with normalized Hadamard matrices of orders 2^n, and 2^n times 12, 20, 28 or 36.
  *
- * Orders 12, 20, 28: Paley's first construction over primes 11 and 19; 28 by 27 is no prime, so Paley's second over 13; 36 by
- * the second over 17 (Paley 1933). Rows are not sorted; H is orthogonal, so any such matrix serves. */
+ * Orders 12, 20, 28: Paley's first construction over primes 11 and 19; 28 by 27 is no prime, so Paley's second over
+ * 13; 36 by the second over 17 (Paley 1933). Rows are not sorted; H is orthogonal, so any such matrix serves. */
 #ifndef PCS_HADAMARD_H
 #define PCS_HADAMARD_H
 

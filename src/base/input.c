@@ -115,7 +115,7 @@ precis_status pcs_text_check(precis_ctx *ctx, const char *path, precis_input_kin
             path, bad, (unsigned)(unsigned char)text[bad]);
     if (kind == PRECIS_INPUT_TEXTS) return PRECIS_OK;
     if (*len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
-        memmove(text, text + 3, *len - 3 + 1); /* with the NUL behind it */
+        memmove(text, text + 3, *len - 3 + 1); /* with the NUL after it */
         *len -= 3;
         pcs_warn(ctx, "%s: the byte order mark at its start is no text and was dropped", path);
     }

@@ -26,11 +26,10 @@ size_t pcs_utf8(const char *s, size_t n, uint32_t *cp)
 size_t pcs_utf8_put(uint32_t c, char out[4])
 {
     if (c < 0x80) return out[0] = (char)c, 1;
-    if (c < 0x800) return out[0] = (char)(0xc0 | c >> 6), out[1] = (char)(0x80 | (c & 63)), 2;
-    if (c < 0x10000)
-        return out[0] = (char)(0xe0 | c >> 12), out[1] = (char)(0x80 | (c >> 6 & 63)), out[2] = (char)(0x80 | (c & 63)), 3;
-    return out[0] = (char)(0xf0 | c >> 18), out[1] = (char)(0x80 | (c >> 12 & 63)), out[2] = (char)(0x80 | (c >> 6 & 63)),
-           out[3] = (char)(0x80 | (c & 63)), 4;
+    const size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const uint8_t first[5] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+    for (size_t i = n - 1; i; i--, c >>= 6) out[i] = (char)(0x80 | (c & 63));
+    return out[0] = (char)(first[n] | c), n;
 }
 
 void pcs_json_init(pcs_json *j, precis_ctx *ctx, const char *text, size_t len)
@@ -51,18 +50,25 @@ static void skip_space(pcs_json *j)
     while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\r' || *j->p == '\t')) j->p++;
 }
 
+static int hex_digit(int c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 static int hex4(const char *p, uint32_t *out)
 {
     uint32_t v = 0;
     for (int i = 0; i < 4; i++) {
-        const int c = p[i], d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        const int d = hex_digit(p[i]);
         if (d < 0) return 0;
         v = v << 4 | (uint32_t)d;
     }
     return *out = v, 1;
 }
 
-/* After the opening quote; leaves p behind the closing one. */
+/* Begins after the opening quote and leaves p after the closing one. */
 static precis_status scan_string(pcs_json *j, pcs_json_token *t)
 {
     t->text = j->p;
@@ -77,7 +83,8 @@ static precis_status scan_string(pcs_json *j, pcs_json_token *t)
         if (c == '\\') {
             if (j->end - j->p < 2) break;
             if (j->p[1] == 'u') {
-                if (j->end - j->p < 6 || !hex4(j->p + 2, &cp)) return pcs_json_fail(j, j->p, "json string", "bad \\u escape");
+                const bool is_code = j->end - j->p >= 6 && hex4(j->p + 2, &cp);
+                if (!is_code) return pcs_json_fail(j, j->p, "json string", "bad \\u escape");
                 j->p += 6;
             } else if (strchr("\"\\/bfnrt", j->p[1]) && j->p[1]) {
                 j->p += 2;
@@ -268,7 +275,8 @@ precis_status pcs_json_string(pcs_json *j, const pcs_json_token *t, pcs_arena *a
         uint32_t c = 0, low = 0;
         hex4(p + 2, &c);
         p += 6;
-        if (c >= 0xd800 && c < 0xdc00 && e - p >= 6 && p[0] == '\\' && p[1] == 'u' && hex4(p + 2, &low) && low >= 0xdc00 && low < 0xe000) {
+        const bool is_high = c >= 0xd800 && c < 0xdc00, another = e - p >= 6 && p[0] == '\\' && p[1] == 'u';
+        if (is_high && another && hex4(p + 2, &low) && low >= 0xdc00 && low < 0xe000) {
             c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
             p += 6;
         } else if (c >= 0xd800 && c < 0xe000) {

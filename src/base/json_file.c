@@ -23,7 +23,11 @@ void pcs_json_file_close(pcs_json_file *f)
     pcs_free(f->ctx, f->data);
 }
 
-bool pcs_json_file_key(pcs_json_file *f, precis_status *st) { return !*st && !(*st = pcs_json_next(&f->j, &f->t)) && f->t.type == PCS_JSON_KEY; }
+bool pcs_json_file_key(pcs_json_file *f, precis_status *st)
+{
+    if (!*st) *st = pcs_json_next(&f->j, &f->t);
+    return !*st && f->t.type == PCS_JSON_KEY;
+}
 
 precis_status pcs_json_file_number(pcs_json_file *f, const char *field, double lo, double hi, double *v)
 {

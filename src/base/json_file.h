@@ -11,7 +11,8 @@ typedef struct { precis_ctx *ctx; pcs_json j; pcs_json_token t; pcs_arena own, *
 precis_status pcs_json_file_open(pcs_json_file *f, precis_ctx *ctx, const char *path);
 void pcs_json_file_close(pcs_json_file *f);
 
-/* Is there another key in the object that was entered? It is in f->t. False at its end, and after an error, of which *st tells. */
+/* Is there another key in the object that was entered? It is in f->t. False at its end, and
+ * after an error, of which *st tells. */
 bool pcs_json_file_key(pcs_json_file *f, precis_status *st);
 /* The value of that key; `field` names it in messages. */
 precis_status pcs_json_file_number(pcs_json_file *f, const char *field, double lo, double hi, double *v);

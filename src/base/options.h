@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* *own (size bytes, filled with the defaults) takes what the caller's struct has; its first member is its size. 0 counts
- * as all of it. A newer, longer struct gives what is known here. */
+/* *own (size bytes, filled with the defaults) takes what the caller's struct has; its first member is its size. 0
+ * counts as all of it. A newer, longer struct gives what is known here. */
 static inline void pcs_options_take(void *own, uint32_t size, const void *given)
 {
     uint32_t n = 0;

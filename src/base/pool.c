@@ -1,7 +1,8 @@
 /* pool.c - threads, regions, barriers; and fewer threads where other programs want the cores.
  *
- * When a core is shared, each barrier waits for a time slice: two threads beside busy programs are ten times slower than one. So the pool looks
- * how long its threads waited for a core (Linux: run_delay of /proc/self/task/TID/schedstat); when that is a good part of the time it works on the caller alone, and
+ * When a core is shared, each barrier waits for a time slice: two threads beside busy programs are ten times
+ * slower than one. So the pool looks how long its threads waited for a core (Linux: run_delay of
+ * /proc/self/task/TID/schedstat); when that is a good part of the time it works on the caller alone, and
  * tries all threads again after a while. Results do not depend on it. */
 #include "base/pool.h"
 
@@ -18,12 +19,15 @@
 #define SPIN 2000
 
 #define WINDOW 0.03    /* seconds of regions that are judged together */
-#define WAITING 0.1    /* part of the threads' time on a run queue that is too much: two programs on a core make it a half, a quiet machine 0.01 */
+/* The part of the threads' time on a run queue that is too much: two programs on a core make it a half, a quiet machine
+ * a hundredth. */
+#define WAITING 0.1
 #define PATIENCE 4
 #define REST 0.25      /* seconds on one thread, the first time; doubled each time up to ... */
 #define REST_MOST 4.0
 
-/* Threads whose arrivals are counted together: arrivals at one counter come one after the other, each a journey of its line from core to core. */
+/* Threads whose arrivals are counted together: arrivals at one counter come one after the
+ * other, each a journey of its line from core to core. */
 typedef struct { _Alignas(64) _Atomic uint32_t arrived; } group;
 
 struct pcs_pool {
@@ -86,7 +90,9 @@ static bool arrive(pcs_pool *p, uint32_t ith, uint32_t all)
 {
     if (all <= PCS_BARRIER_GROUP) return is_last(&p->arrived, all);
     const uint32_t g = ith / PCS_BARRIER_GROUP, rest = all - g * PCS_BARRIER_GROUP;
-    return is_last(&p->groups[g].arrived, rest < PCS_BARRIER_GROUP ? rest : PCS_BARRIER_GROUP) && is_last(&p->arrived, (all + PCS_BARRIER_GROUP - 1) / PCS_BARRIER_GROUP);
+    const uint32_t own = rest < PCS_BARRIER_GROUP ? rest : PCS_BARRIER_GROUP;
+    const uint32_t groups = (all + PCS_BARRIER_GROUP - 1) / PCS_BARRIER_GROUP;
+    return is_last(&p->groups[g].arrived, own) && is_last(&p->arrived, groups);
 }
 
 static void barrier(pcs_pool *p, uint32_t ith)
@@ -178,7 +184,8 @@ static void pool_open(precis_ctx *ctx)
     if (!p->threads || !p->delay_fd) return;
     for (uint32_t i = 0; i < ctx->threads; i++) p->delay_fd[i] = i ? -1 : open_delay();
     const uint32_t got = start_workers(p, args, ctx->threads);
-    for (uint32_t i = got; i < ctx->threads; i++) arrive(p, i, ctx->threads); /* those that did not start; not the last: that is the caller, or one that started */
+    /* Threads that did not start count as arrived. The last of all is none of them: it is the caller, or it started. */
+    for (uint32_t i = got; i < ctx->threads; i++) arrive(p, i, ctx->threads);
     barrier(p, 0);
     if (got < ctx->threads) {
         p->n = p->active = got;

@@ -16,7 +16,7 @@ typedef void pcs_range_fn(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 void pcs_run(precis_ctx *ctx, pcs_region_fn *fn, void *arg);
 /* Inside a region: thread ith waits until all threads have arrived. */
 void pcs_barrier(precis_ctx *ctx, uint32_t ith);
-/* Arrivals are counted by groups of so many threads, and then groups, where there are more threads. */
+/* Arrivals are counted by groups of this many threads, and then by groups, where there are more threads. */
 #define PCS_BARRIER_GROUP 4
 /* Threads that a region will have. */
 uint32_t pcs_run_threads(precis_ctx *ctx);

@@ -1,6 +1,6 @@
-/* sha256.c - digests, by OpenSSL's libcrypto. Its EVP functions allocate, for each digest and at the first one a table of
- * all that libcrypto has; these do not, run the same instructions, and have no way to fail. OpenSSL 3 calls them
- * deprecated. */
+/* sha256.c - digests, by OpenSSL's libcrypto. Its EVP functions allocate, for each digest and
+ * at the first one a table of all that libcrypto has; these do not, run the same instructions,
+ * and have no way to fail. OpenSSL 3 calls them deprecated. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/sha256.h"
 

@@ -18,7 +18,8 @@ static uint64_t status_bytes(const char *one, const char *other)
     char line[256];
     uint64_t sum = 0;
     while (f && fgets(line, sizeof line, f))
-        if (!strncmp(line, one, strlen(one)) || (other && !strncmp(line, other, strlen(other)))) sum += strtoull(strchr(line, ':') + 1, NULL, 10);
+        if (!strncmp(line, one, strlen(one)) || (other && !strncmp(line, other, strlen(other))))
+            sum += strtoull(strchr(line, ':') + 1, NULL, 10);
     if (f) fclose(f);
     return sum * 1024;
 }
@@ -44,8 +45,13 @@ precis_status precis_ctx_set_memory_limit(precis_ctx *ctx, uint64_t bytes, const
     ctx->memory.limit = 0;
     if (!bytes) return PRECIS_OK;
     const uint64_t now = pcs_private_memory(), used = ctx->memory.used;
-    if (now > bytes) return pcs_fail(ctx, PRECIS_ENOMEM, "the process holds %llu bytes already, more than the limit of %llu", (unsigned long long)now, (unsigned long long)bytes);
-    if (snprintf(ctx->memory.folder, sizeof ctx->memory.folder, "%s", folder) >= (int)sizeof ctx->memory.folder) return pcs_fail(ctx, PRECIS_EINVAL, "the folder for spilled tables has too long a name");
+    if (now > bytes)
+        return pcs_fail(ctx, PRECIS_ENOMEM, "the process holds %llu bytes already, more than the limit of %llu",
+                        (unsigned long long)now, (unsigned long long)bytes);
+    const int length = snprintf(ctx->memory.folder, sizeof ctx->memory.folder, "%s", folder);
+    if (length >= (int)sizeof ctx->memory.folder)
+        return pcs_fail(ctx, PRECIS_EINVAL, "the folder for spilled tables has too long a name");
+
     ctx->memory.base = now > used ? now - used : 0;
     ctx->memory.limit = bytes;
     ctx->memory.peak = used;

@@ -46,7 +46,9 @@ static precis_status start(answerer *a, precis_ctx *ctx, const precis_model *m, 
     if (st) return st;
     precis_runner_info info = { .size = sizeof info };
     precis_runner_get_info(a->r, &info);
-    if (info.encoder) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "the model is an encoder and continues no text; tasks want a language model");
+    if (info.encoder)
+        return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
+                        "the model is an encoder and continues no text; tasks want a language model");
     a->context = info.context;
     a->batch = info.batch;
     a->vocabulary = info.vocabulary;
@@ -90,7 +92,14 @@ static precis_status encode(answerer *a, const char *text, size_t len, int32_t *
     return *ids ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-typedef struct { const pcs_kernels *kernels; const float *logits; size_t vocabulary; const int32_t *next; double *out; bool *greedy; } scored;
+typedef struct {
+    const pcs_kernels *kernels;
+    const float *logits;
+    size_t vocabulary;
+    const int32_t *next;
+    double *out;
+    bool *greedy;
+} scored;
 
 static void score_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
@@ -113,15 +122,20 @@ static void sum_rows(answerer *a, const float *logits, const int32_t *next, uint
     for (uint32_t i = 0; i < k; i++) *sum += out[i], *greedy &= right[i];
 }
 
-/* Put ids[from .. end) into the cache. Logits behind `first` and later ones score the ids that follow them; the row behind `first` is kept. */
-static precis_status feed(answerer *a, const int32_t *ids, size_t from, size_t end, size_t first, double *sum, bool *greedy)
+/* What the tokens after a context have summed up to: log probabilities, and whether each was the likeliest. */
+typedef struct { double sum; bool greedy; } scores;
+
+/* Puts ids[from .. end) into the cache. Logits of `first` and later ones score the ids that follow them; the row of
+ * `first` is kept. */
+static precis_status feed(answerer *a, const int32_t *ids, size_t from, size_t end, size_t first, scores *out)
 {
     precis_status st = PRECIS_OK;
     if (a->row_at >= (int64_t)from) a->row_at = -1;
     a->n_cached = 0;
     for (size_t at = from; at < end && !st;) {
         const bool want = at >= first;
-        const size_t most = want && ROWS < a->batch ? ROWS : a->batch, left = want || first > end ? end - at : first - at, k = left < most ? left : most;
+        const size_t most = want && ROWS < a->batch ? ROWS : a->batch;
+        const size_t left = want || first > end ? end - at : first - at, k = left < most ? left : most;
         for (size_t i = 0; i < k; i++) a->rows[i] = (precis_row){ ids[at + i], (uint32_t)(at + i), 0, want };
         const float *logits = NULL;
         st = precis_runner_decode(a->r, a->rows, (uint32_t)k, &logits);
@@ -129,7 +143,7 @@ static precis_status feed(answerer *a, const int32_t *ids, size_t from, size_t e
             memcpy(a->row, logits, a->vocabulary * sizeof *a->row);
             a->row_at = (int64_t)first;
         }
-        if (!st && want) sum_rows(a, logits, ids + at + 1, (uint32_t)k, sum, greedy);
+        if (!st && want) sum_rows(a, logits, ids + at + 1, (uint32_t)k, &out->sum, &out->greedy);
         at += k;
     }
     if (!st) {
@@ -152,26 +166,29 @@ static precis_status score_ids(answerer *a, const int32_t *ids, size_t n, size_t
 {
     const size_t end = n - 1; /* the last token only follows */
     size_t from = shared(a, ids, end), first = k - 1;
-    *sum = 0;
-    *greedy = true;
+    scores s = { 0, true };
+    precis_status st = PRECIS_OK;
     if (from >= k && a->row_at == (int64_t)k - 1) { /* another choice of the same context: its row is kept */
-        sum_rows(a, a->row, ids + k, 1, sum, greedy);
+        sum_rows(a, a->row, ids + k, 1, &s.sum, &s.greedy);
         first = k;
     }
     if (from > first) from = first;
-    if (first >= end) return PRECIS_OK;
-    if (first == k - 1) return feed(a, ids, from, end, first, sum, greedy);
-    const int64_t kept = a->row_at; /* feed keeps the row behind `first`; the context's is worth more */
-    float *row = a->row, *other = a->spare;
-    a->row = other;
-    const precis_status st = feed(a, ids, from, end, first, sum, greedy);
-    a->row = row;
-    a->row_at = st ? -1 : kept;
+    if (first < end && first == k - 1) st = feed(a, ids, from, end, first, &s);
+    else if (first < end) {
+        const int64_t kept = a->row_at; /* feed keeps the row of `first`; the context's is worth more */
+        float *row = a->row;
+        a->row = a->spare;
+        st = feed(a, ids, from, end, first, &s);
+        a->row = row;
+        a->row_at = st ? -1 : kept;
+    }
+    *sum = s.sum;
+    *greedy = s.greedy;
     return st;
 }
 
-/* Log-likelihood of a continuation, as lm-evaluation-harness counts: blanks at the context's end belong to the continuation, whose tokens are
- * those of both together less as many as the context alone has. */
+/* Log-likelihood of a continuation, as lm-evaluation-harness counts: blanks at the context's end belong to the
+ * continuation, whose tokens are those of both together less as many as the context alone has. */
 static precis_status loglik(answerer *a, const char *context, const char *continuation, double *sum, bool *greedy)
 {
     const size_t both = strlen(context) + strlen(continuation);
@@ -184,10 +201,15 @@ static precis_status loglik(answerer *a, const char *context, const char *contin
     int32_t *ids = NULL, *head = NULL;
     precis_status st = encode(a, whole, both, &ids, &n);
     if (!st) st = encode(a, whole, len, &head, &k);
-    if (!st && k < 1) st = pcs_fail(a->ctx, PRECIS_EINVAL, "an empty context, and the model has no token that begins a text");
-    if (!st && k >= n) st = pcs_fail(a->ctx, PRECIS_EINVAL, "the choice \"%.40s\" has no token of its own behind its context", continuation);
+    if (!st && k < 1)
+        st = pcs_fail(a->ctx, PRECIS_EINVAL, "an empty context, and the model has no token that begins a text");
+    if (!st && k >= n)
+        st = pcs_fail(a->ctx, PRECIS_EINVAL, "the choice \"%.40s\" has no token of its own behind its context",
+                      continuation);
     const size_t cut = !st && n > (size_t)a->context + 1 ? n - a->context - 1 : 0; /* the beginning goes */
-    if (!st && cut >= k) st = pcs_fail(a->ctx, PRECIS_EINVAL, "a choice of %zu tokens is longer than the context of %u", n - k, a->context);
+    if (!st && cut >= k)
+        st = pcs_fail(a->ctx, PRECIS_EINVAL, "a choice of %zu tokens is longer than the context of %u", n - k,
+                      a->context);
     if (!st) st = score_ids(a, ids + cut, n - cut, k - cut, sum, greedy);
     pcs_free(a->ctx, head);
     pcs_free(a->ctx, ids);
@@ -299,7 +321,9 @@ static precis_status generate(answerer *a, const pcs_item *item, precis_answer *
     if (!st) {
         bare_number(item->answer, strlen(item->answer), want);
         numbers(precis_session_text(a->session, &len), strict, flexible);
-        *out = (precis_answer){ .right = !strcmp(strict, want), .right_second = !strcmp(flexible, want), .loglik = NAN, .margin = NAN };
+        *out = (precis_answer){ .loglik = NAN, .margin = NAN };
+        out->right = !strcmp(strict, want);
+        out->right_second = !strcmp(flexible, want);
         out->choice = (uint32_t)pcs_hash(strict, strlen(strict)); /* another answer is another choice */
         out->choice_second = (uint32_t)pcs_hash(flexible, strlen(flexible));
     }
@@ -307,7 +331,8 @@ static precis_status generate(answerer *a, const pcs_item *item, precis_answer *
     return st;
 }
 
-precis_status precis_eval_task(precis_ctx *ctx, const precis_model *model, const precis_task *t, const precis_eval_options *opts, precis_answer *answers, double *logliks)
+precis_status precis_eval_task(precis_ctx *ctx, const precis_model *model, const precis_task *t,
+                               const precis_eval_options *opts, precis_answer *answers, double *logliks)
 {
     precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     answerer a;
@@ -316,7 +341,9 @@ precis_status precis_eval_task(precis_ctx *ctx, const precis_model *model, const
     for (size_t i = 0; i < t->n && !st; i++) {
         const pcs_item *item = &t->items[i];
         answers[i] = (precis_answer){ 0 };
-        st = item->choices ? choose(&a, item, !strcmp(t->kind->metric, "acc_norm"), &answers[i], logliks ? logliks + i * PRECIS_TASK_CHOICES : NULL) : generate(&a, item, &answers[i]);
+        double *own = logliks ? logliks + i * PRECIS_TASK_CHOICES : NULL;
+        if (item->choices) st = choose(&a, item, !strcmp(t->kind->metric, "acc_norm"), &answers[i], own);
+        else st = generate(&a, item, &answers[i]);
         if (st == PRECIS_EINVAL) {
             char why[600];
             snprintf(why, sizeof why, "%s", precis_ctx_message(ctx));
@@ -330,10 +357,20 @@ precis_status precis_eval_task(precis_ctx *ctx, const precis_model *model, const
 
 static double share_se(double p, size_t n) { return n > 1 ? sqrt(p * (1 - p) / (double)(n - 1)) : 0; }
 
-void precis_task_summarize(const precis_task *t, const char *group, const precis_answer *a, const precis_answer *ref, precis_task_result *result)
+void precis_task_summarize(const precis_task *t, const char *group, const precis_answer *a, const precis_answer *ref,
+                           precis_task_result *result)
 {
-    precis_task_result r = { .size = result->size, .reference = NAN, .reference_second = NAN, .flips = NAN, .flips_se = NAN, .changed = NAN, .pairs_right = NAN, .sensitivity = NAN, .reference_sensitivity = NAN };
-    double right = 0, second = 0, ref_right = 0, ref_second = 0, changed = 0, loglik = 0, pairs = 0, both = 0, moved = 0, ref_moved = 0;
+    precis_task_result r = { .size = result->size,
+                             .reference = NAN,
+                             .reference_second = NAN,
+                             .flips = NAN,
+                             .flips_se = NAN,
+                             .changed = NAN,
+                             .pairs_right = NAN,
+                             .sensitivity = NAN,
+                             .reference_sensitivity = NAN };
+    double right = 0, second = 0, ref_right = 0, ref_second = 0, changed = 0, loglik = 0, pairs = 0, both = 0,
+           moved = 0, ref_moved = 0;
     for (size_t i = 0; i < t->n; i++) {
         if (group && (!t->items[i].group || strcmp(group, t->items[i].group))) continue;
         r.items++;

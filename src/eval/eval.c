@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "text/tokenizer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,7 +28,8 @@ typedef struct {
     const pcs_logits *kept; /* of the reference, instead; or NULL */
     size_t first;           /* row of it */
     float *scratch;         /* [threads][vocabulary] */
-    const pcs_logits_row *made; /* b is what codes for a file stand for: figures are then those that the file will give; or NULL */
+    /* b is what codes for a file stand for: figures are then those that the file will give; or NULL */
+    const pcs_logits_row *made;
 } rows;
 
 static void score_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
@@ -74,7 +76,7 @@ static double mean(const score *s, size_t n, field *f, double *se)
     for (size_t i = 0; i < n; i++) sum += f(&s[i]);
     const double m = sum / (double)n;
     for (size_t i = 0; i < n; i++) squares += (f(&s[i]) - m) * (f(&s[i]) - m);
-    *se = n > 1 ? __builtin_sqrt(squares / (double)(n - 1) / (double)n) : 0;
+    *se = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : 0;
     return m;
 }
 
@@ -101,7 +103,7 @@ static precis_status summarize(precis_ctx *ctx, const score *s, size_t n, bool r
     r->kld_mean = mean(s, n, f_kld, &r->kld_se);
     r->dp_mean = mean(s, n, f_dp, &r->dp_mean_se);
     const double square = mean(s, n, f_dp2, &se);
-    r->dp_rms = __builtin_sqrt(square);
+    r->dp_rms = sqrt(square);
     r->dp_rms_se = r->dp_rms > 0 ? se / (2 * r->dp_rms) : 0;
     r->top1 = mean(s, n, f_same, &r->top1_se);
     double *k = pcs_alloc(ctx, n, sizeof *k);
@@ -111,7 +113,7 @@ static precis_status summarize(precis_ctx *ctx, const score *s, size_t n, bool r
     r->kld_min = k[0];
     r->kld_max = k[n - 1];
     for (int i = 0; i < PRECIS_QUANTILES; i++) {
-        const double x = at[i] * (double)(n - 1), deviation = __builtin_sqrt(at[i] * (1 - at[i]) * (double)n);
+        const double x = at[i] * (double)(n - 1), deviation = sqrt(at[i] * (1 - at[i]) * (double)n);
         r->kld_quantile[i] = between(k, n, x);
         r->kld_quantile_se[i] = (between(k, n, x + deviation) - between(k, n, x - deviation)) / 2;
     }
@@ -147,12 +149,23 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     (void)ith;
     const coding *c = arg;
     evaluation *e = c->e;
-    for (uint64_t i = begin; i < end; i++) e->made[e->n_scores + i] = pcs_logits_code(&e->kernels, c->b + i * e->vocabulary, e->vocabulary, c->next[i], e->codes + i * e->vocabulary);
+    for (uint64_t i = begin; i < end; i++)
+        e->made[e->n_scores + i] = pcs_logits_code(&e->kernels, c->b + i * e->vocabulary, e->vocabulary, c->next[i],
+                                                   e->codes + i * e->vocabulary);
 }
 
 static precis_status score_rows_at(evaluation *e, const int32_t *next, uint32_t k, const float *a, const float *b)
 {
-    rows r = { &e->kernels, a, b, next, e->vocabulary, e->scores + e->n_scores, e->kept ? &e->logits : NULL, e->n_scores, e->scratch, e->out ? e->made + e->n_scores : NULL };
+    rows r = { &e->kernels,
+               a,
+               b,
+               next,
+               e->vocabulary,
+               e->scores + e->n_scores,
+               e->kept ? &e->logits : NULL,
+               e->n_scores,
+               e->scratch,
+               e->out ? e->made + e->n_scores : NULL };
     precis_status st = PRECIS_OK;
     if (e->out) {
         pcs_for(e->ctx, k, 1, code_rows, &(coding){ e, (float *)b, next });
@@ -214,10 +227,14 @@ static precis_status refuse_encoder(precis_ctx *ctx, const precis_runner *r)
 {
     precis_runner_info info = { .size = sizeof info };
     precis_runner_get_info(r, &info);
-    return info.encoder ? pcs_fail(ctx, PRECIS_EUNSUPPORTED, "the model is an encoder and predicts no next token; precis run --embed and precis eval --sts use it") : PRECIS_OK;
+    if (!info.encoder) return PRECIS_OK;
+    return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
+                    "the model is an encoder and predicts no next token; precis run --embed and precis eval --sts use "
+                    "it");
 }
 
-static precis_status open_runner(precis_ctx *ctx, precis_runner **r, const precis_model *m, const precis_eval_options *o, bool reference)
+static precis_status open_runner(precis_ctx *ctx, precis_runner **r, const precis_model *m,
+                                 const precis_eval_options *o, bool reference)
 {
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = o->arithmetic;
@@ -231,7 +248,8 @@ static precis_status open_runner(precis_ctx *ctx, precis_runner **r, const preci
 }
 
 /* Two models compare only when they cut the text alike. */
-static precis_status same_tokens(precis_ctx *ctx, const precis_model *reference, const char *text, size_t len, const int32_t *ids, size_t n)
+static precis_status same_tokens(precis_ctx *ctx, const precis_model *reference, const char *text, size_t len,
+                                 const int32_t *ids, size_t n)
 {
     precis_tokenizer *t;
     int32_t *other = NULL;
@@ -239,7 +257,8 @@ static precis_status same_tokens(precis_ctx *ctx, const precis_model *reference,
     precis_status st = precis_tokenizer_open(ctx, &t, reference);
     if (st) return st;
     st = precis_tokenizer_encode(t, text, len, PRECIS_TEXT_ADD, &other, &m);
-    if (!st && (n != m || memcmp(ids, other, n * sizeof *ids))) st = pcs_fail(ctx, PRECIS_EINVAL, "the two models cut the text into different tokens; they cannot be compared");
+    if (!st && (n != m || memcmp(ids, other, n * sizeof *ids)))
+        st = pcs_fail(ctx, PRECIS_EINVAL, "the two models cut the text into different tokens; they cannot be compared");
     precis_ids_free(t, other);
     precis_tokenizer_close(&t);
     return st;
@@ -267,7 +286,9 @@ static precis_status prepare(evaluation *e, const precis_model *model, const pre
     precis_ctx *ctx = e->ctx;
     const precis_eval_options *o = e->o;
     e->kept = o->logits && !pcs_absent(o->logits);
-    if (writes(e) && !reference) return pcs_fail(ctx, PRECIS_EIO, "%s does not exist, and there is no reference to make it from (--against REF)", o->logits);
+    if (writes(e) && !reference)
+        return pcs_fail(ctx, PRECIS_EIO, "%s does not exist, and there is no reference to make it from (--against REF)",
+                        o->logits);
     precis_status st = writes(e) ? pcs_out_check(ctx, o->logits, 0, model) : PRECIS_OK;
     if (!st && writes(e)) st = pcs_out_check(ctx, o->logits, 0, reference);
     if (!st) st = open_runner(ctx, &e->model, model, o, false);
@@ -276,7 +297,8 @@ static precis_status prepare(evaluation *e, const precis_model *model, const pre
     if (st) return st;
     precis_runner_get_info(e->model, &a);
     if (e->reference) precis_runner_get_info(e->reference, &b);
-    if (e->reference && a.vocabulary != b.vocabulary) return pcs_fail(ctx, PRECIS_EINVAL, "vocabularies of %u and %u cannot be compared", a.vocabulary, b.vocabulary);
+    if (e->reference && a.vocabulary != b.vocabulary)
+        return pcs_fail(ctx, PRECIS_EINVAL, "vocabularies of %u and %u cannot be compared", a.vocabulary, b.vocabulary);
     e->vocabulary = a.vocabulary;
     e->outputs = pcs_eval_outputs(model, e->window);
     *of = (pcs_logits_of){ e->ids, e->window, e->windows, e->vocabulary, o->arithmetic };
@@ -284,8 +306,9 @@ static precis_status prepare(evaluation *e, const precis_model *model, const pre
     return st ? st : allocate(e);
 }
 
-precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const char *text, size_t len,
-                               const precis_eval_options *opts, precis_eval_result *result)
+precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference,
+                               const char *text, size_t len, const precis_eval_options *opts,
+                               precis_eval_result *result)
 {
     precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
@@ -301,7 +324,10 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     if (!st && reference) st = same_tokens(ctx, reference, text, len, ids, n);
     e.ids = ids;
     e.windows = n / o.window;
-    if (!st && !e.windows) st = pcs_fail(ctx, PRECIS_EINVAL, "the text has %zu tokens, less than one window of %u; a shorter --ctx or a longer text helps", n, o.window);
+    if (!st && !e.windows)
+        st = pcs_fail(ctx, PRECIS_EINVAL,
+                      "the text has %zu tokens, less than one window of %u; a shorter --ctx or a longer text helps", n,
+                      o.window);
     if (o.windows && e.windows > o.windows) e.windows = o.windows;
     e.bos = st ? -1 : pcs_window_bos(t, ids, n);
     pcs_logits_of of;
@@ -310,7 +336,8 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     if (!st) {
         result->windows = e.windows;
         for (size_t i = 0; o.each && i < e.n_scores; i++)
-            o.each(o.user, &(precis_eval_token){ e.scores[i].kld, e.scores[i].nll, e.scores[i].ref_nll, e.scores[i].same });
+            o.each(o.user,
+                   &(precis_eval_token){ e.scores[i].kld, e.scores[i].nll, e.scores[i].ref_nll, e.scores[i].same });
         st = summarize(ctx, e.scores, e.n_scores, e.reference || e.kept, result);
     }
     pcs_free(ctx, e.rows);
@@ -326,7 +353,8 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     return st;
 }
 
-precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n, const precis_eval_options *opts, double *nll)
+precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const int32_t *ids, size_t n,
+                              const precis_eval_options *opts, double *nll)
 {
     precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
@@ -334,7 +362,8 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
     precis_runner *r = NULL;
     const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
-    const char *own = pcs_model_string(model, "precis.kv"), *usual = own ? NULL : "f32"; /* NULL: what it was made for */
+    /* NULL: what it was made for */
+    const char *own = pcs_model_string(model, "precis.kv"), *usual = own ? NULL : "f32";
     const uint32_t batch = o.batch && o.batch < ROWS ? o.batch : ROWS;
     ro.arithmetic = o.arithmetic;
     ro.context = (uint32_t)n;
@@ -346,7 +375,8 @@ precis_status precis_eval_ids(precis_ctx *ctx, const precis_model *model, const 
     if (!st) st = refuse_encoder(ctx, r);
     if (!st) precis_runner_get_info(r, &info);
     for (size_t i = 0; i < n && !st; i++)
-        if (ids[i] < 0 || (uint32_t)ids[i] >= info.vocabulary) st = pcs_fail(ctx, PRECIS_EINVAL, "id %d is outside the vocabulary of %u", ids[i], info.vocabulary);
+        if (ids[i] < 0 || (uint32_t)ids[i] >= info.vocabulary)
+            st = pcs_fail(ctx, PRECIS_EINVAL, "id %d is outside the vocabulary of %u", ids[i], info.vocabulary);
     for (size_t at = 0; at + 1 < n && !st;) {
         precis_row row[ROWS];
         score scores[ROWS];

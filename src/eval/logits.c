@@ -8,43 +8,55 @@
 
 enum { FIELDS = 5 };
 
-static void hash_of(const pcs_logits_of *of, char hex[65]) { precis_sha256(of->ids, of->windows * of->window * sizeof *of->ids, hex); }
+static void hash_of(const pcs_logits_of *of, char hex[65])
+{
+    precis_sha256(of->ids, of->windows * of->window * sizeof *of->ids, hex);
+}
 
 static precis_status differs(const precis_model *m, const char *what, const char *has, const char *wanted)
 {
-    return pcs_fail(m->ctx, PRECIS_EINVAL, "%s: these logits are of another %s (%.40s, not %.40s); another name for --logits makes new ones", m->path, what, has, wanted);
+    return pcs_fail(m->ctx, PRECIS_EINVAL,
+                    "%s: these logits are of another %s (%.40s, not %.40s); another name for --logits makes new ones",
+                    m->path, what, has, wanted);
 }
 
 static precis_status check_keys(const precis_model *m, const pcs_logits_of *of, const precis_model *reference)
 {
-    const char *text = pcs_model_string(m, "precis.logits.text_sha256"), *model = pcs_model_string(m, "precis.logits.model_sha256"), *arithmetic = pcs_model_string(m, "precis.logits.arithmetic");
+    const char *text = pcs_model_string(m, "precis.logits.text_sha256"),
+               *model = pcs_model_string(m, "precis.logits.model_sha256"),
+               *arithmetic = pcs_model_string(m, "precis.logits.arithmetic");
     bool known;
     const int64_t window = pcs_model_int(m, "precis.logits.window", 0, &known);
-    if (!text || !model || !arithmetic || !known) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: no file of logits: it has no keys precis.logits.*", m->path);
+    if (!text || !model || !arithmetic || !known)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: no file of logits: it has no keys precis.logits.*", m->path);
     char hex[65], has[24], wanted[24];
     snprintf(has, sizeof has, "%lld", (long long)window);
     snprintf(wanted, sizeof wanted, "%u", of->window);
     if (strcmp(has, wanted)) return differs(m, "window", has, wanted);
     hash_of(of, hex);
     if (strcmp(text, hex)) return differs(m, "text, or number of windows", text, hex);
-    if (strcmp(arithmetic, precis_arithmetic_name(of->arithmetic))) return differs(m, "arithmetic", arithmetic, precis_arithmetic_name(of->arithmetic));
+    if (strcmp(arithmetic, precis_arithmetic_name(of->arithmetic)))
+        return differs(m, "arithmetic", arithmetic, precis_arithmetic_name(of->arithmetic));
     if (!reference) return PRECIS_OK;
     const precis_status st = precis_model_sha256(reference, hex);
     if (st) return st;
     return strcmp(model, hex) ? differs(m, "reference", model, hex) : PRECIS_OK;
 }
 
-precis_status pcs_logits_open(precis_ctx *ctx, pcs_logits *l, const char *path, const pcs_logits_of *of, const precis_model *reference)
+precis_status pcs_logits_open(precis_ctx *ctx, pcs_logits *l, const char *path, const pcs_logits_of *of,
+                              const precis_model *reference)
 {
     *l = (pcs_logits){ .n = of->windows * pcs_logits_rows(of->window), .vocabulary = of->vocabulary };
     precis_status st = precis_model_open(ctx, &l->file, path);
     if (!st) st = check_keys(l->file, of, reference);
     if (st) return st;
     const pcs_tensor *codes = pcs_model_tensor(l->file, "logits"), *rows = pcs_model_tensor(l->file, "rows");
-    if (!codes || !rows || codes->format != &pcs_format_i16 || rows->format != &pcs_format_f64 || codes->dims != 2 ||
-        rows->dims != 2 || (uint64_t)codes->ne[0] != l->vocabulary || (uint64_t)codes->ne[1] != l->n ||
-        rows->ne[0] != FIELDS || (uint64_t)rows->ne[1] != l->n)
-        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensors logits and rows are not I16 [%zu][%zu] and F64 [%zu][%d]", path, l->n, l->vocabulary, l->n, FIELDS);
+    const bool both = codes && rows && codes->format == &pcs_format_i16 && rows->format == &pcs_format_f64;
+    const uint64_t n = l->n, vocabulary = l->vocabulary;
+    if (!both || codes->dims != 2 || (uint64_t)codes->ne[0] != vocabulary || (uint64_t)codes->ne[1] != n ||
+        rows->dims != 2 || rows->ne[0] != FIELDS || (uint64_t)rows->ne[1] != n)
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensors logits and rows are not I16 [%zu][%zu] and F64 [%zu][%d]",
+                        path, l->n, l->vocabulary, l->n, FIELDS);
     l->codes = codes->data;
     l->rows = rows->data;
     for (size_t i = 0; i < l->n * FIELDS; i++) {
@@ -61,7 +73,7 @@ void pcs_logits_close(pcs_logits *l)
     *l = (pcs_logits){ .n = 0 };
 }
 
-static void numbers(const int16_t *codes, size_t n, float low, float step, float *x)
+static void decode_row(const int16_t *codes, size_t n, float low, float step, float *x)
 {
     for (size_t i = 0; i < n; i++) x[i] = low + step * (float)(codes[i] + 32768);
 }
@@ -70,7 +82,8 @@ pcs_logits_row pcs_logits_get(const pcs_logits *l, size_t i, float *x)
 {
     pcs_logits_row r;
     memcpy(&r, l->rows + i * sizeof r, sizeof r);
-    numbers((const int16_t *)(const void *)(l->codes + 2 * i * l->vocabulary), l->vocabulary, (float)r.low, (float)r.step, x);
+    decode_row((const int16_t *)(const void *)(l->codes + 2 * i * l->vocabulary), l->vocabulary, (float)r.low,
+            (float)r.step, x);
     return r;
 }
 
@@ -92,12 +105,13 @@ pcs_logits_row pcs_logits_code(const pcs_kernels *k, float *x, size_t vocabulary
     }
     r.low = (double)low;
     r.step = (double)step;
-    numbers(codes, vocabulary, low, step, x);
+    decode_row(codes, vocabulary, low, step, x);
     r.log_sum = pcs_log_sum(k, x, vocabulary, NULL);
     return r;
 }
 
-precis_status pcs_logits_write(precis_ctx *ctx, const char *path, const pcs_logits_of *of, const precis_model *reference, pcs_gguf_fill *fill, void *user)
+precis_status pcs_logits_write(precis_ctx *ctx, const char *path, const pcs_logits_of *of,
+                               const precis_model *reference, pcs_gguf_fill *fill, void *user)
 {
     char text[65], model[65];
     hash_of(of, text);
@@ -113,7 +127,8 @@ precis_status pcs_logits_write(precis_ctx *ctx, const char *path, const pcs_logi
         { .name = "precis.logits.window", .type = PCS_KEY_U32, .v.u = of->window },
     };
     const pcs_format *i16 = &pcs_format_i16, *f64 = &pcs_format_f64;
-    const pcs_gguf_tensor tensors[] = { { "logits", i16, 2, { v, n }, (uint64_t)n * (uint64_t)v * 2, false }, { "rows", f64, 2, { FIELDS, n }, (uint64_t)n * FIELDS * 8, false } };
+    const pcs_gguf_tensor tensors[] = { { "logits", i16, 2, { v, n }, (uint64_t)n * (uint64_t)v * 2, false },
+                                        { "rows", f64, 2, { FIELDS, n }, (uint64_t)n * FIELDS * 8, false } };
     uint64_t bytes;
     return pcs_write_gguf(ctx, path, &(pcs_gguf_file){ keys, sizeof keys / sizeof *keys, tensors, 2, fill, user,
                                                        reference, 0, NULL, NULL }, &bytes);

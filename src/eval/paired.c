@@ -1,6 +1,7 @@
-/* paired.c - is a drop of accuracy below a margin? The exact unconditional test of two paired proportions. Of n items, b were right with the
- * reference only and c with the model only; under the hypothesis they have probabilities q + margin and q, and q, the nuisance, takes the value that
- * is worst for the claim (Barnard 1947; Hsueh, Liu and Chen 2001). Outcomes are ordered by the score statistic of Tango (1998). */
+/* paired.c - is a drop of accuracy below a margin? The exact unconditional test of two paired proportions. Of n
+ * items, b were right with the reference only and c with the model only; under the hypothesis they have
+ * probabilities q + margin and q, and q, the nuisance, takes the value that is worst for the claim (Barnard 1947;
+ * Hsueh, Liu and Chen 2001). Outcomes are ordered by the score statistic of Tango (1998). */
 #include "precis/eval.h"
 
 #include "base/base.h"
@@ -14,7 +15,8 @@ enum { GRID = 160 };
 static double score(double n, double b, double c, double d)
 {
     if (d < 0) return -score(n, c, b, -d);
-    const double p = (b + c) * (1 - d) - 2 * d * (n - b), q = (p + sqrt(p * p + 8 * n * c * d * (1 - d))) / (4 * n), v = n * (2 * q + d - d * d);
+    const double p = (b + c) * (1 - d) - 2 * d * (n - b), q = (p + sqrt(p * p + 8 * n * c * d * (1 - d))) / (4 * n),
+                 v = n * (2 * q + d - d * d);
     return v > 0 ? (b - c - n * d) / sqrt(v) : b - c - n * d > 0 ? INFINITY : b - c - n * d < 0 ? -INFINITY : 0;
 }
 
@@ -26,7 +28,8 @@ static double fraction(double a, double b, double x)
     d = 1 / (fabs(d) < tiny ? tiny : d);
     f = d;
     for (int m = 1; m < 20000; m++) {
-        const double k = m, even = k * (b - k) * x / ((a + 2 * k - 1) * (a + 2 * k)), odd = -(a + k) * (a + b + k) * x / ((a + 2 * k) * (a + 2 * k + 1));
+        const double k = m, even = k * (b - k) * x / ((a + 2 * k - 1) * (a + 2 * k)),
+                     odd = -(a + k) * (a + b + k) * x / ((a + 2 * k) * (a + 2 * k + 1));
         d = 1 + even * d;
         c = 1 + even / c;
         d = 1 / (fabs(d) < tiny ? tiny : d);
@@ -53,7 +56,8 @@ static double binomial_cdf(double k, double m, double p)
     return x < (a + 1) / (a + b + 2) ? front * fraction(a, b, x) / a : 1 - front * fraction(b, a, 1 - x) / b;
 }
 
-/* edge[m]: of outcomes with m changed answers, the largest b whose score is at most z (or below z); -1: none. The score rises with b. */
+/* edge[m]: of outcomes with m changed answers, the largest b whose score is at most z (or
+ * below z); -1: none. The score rises with b. */
 static void edges(double n, double d, double z, bool below, int64_t *edge)
 {
     for (int64_t m = 0; m <= (int64_t)n; m++) {
@@ -73,9 +77,11 @@ static double chance(double n, double d, double q, const int64_t *edge)
 {
     const double p = 2 * q + d, mean = n * p, wide = 9 * sqrt(n * p * (1 - p < 0 ? 0 : 1 - p)) + 12;
     double sum = 0;
+    const double of_n = lgamma(n + 1), share = p > 0 ? (q + d) / p : 0;
     for (double m = floor(fmax(0, mean - wide)); m <= fmin(n, mean + wide); m++) {
-        const double all = p >= 1 ? m == n : p <= 0 ? m == 0 : exp(lgamma(n + 1) - lgamma(m + 1) - lgamma(n - m + 1) + m * log(p) + (n - m) * log1p(-p));
-        sum += all * binomial_cdf((double)edge[(int64_t)m], m, p > 0 ? (q + d) / p : 0);
+        double all = p >= 1 ? m == n : m == 0;
+        if (p > 0 && p < 1) all = exp(of_n - lgamma(m + 1) - lgamma(n - m + 1) + m * log(p) + (n - m) * log1p(-p));
+        sum += all * binomial_cdf((double)edge[(int64_t)m], m, share);
     }
     return sum;
 }
@@ -111,10 +117,13 @@ static double bound(double n, double b, double c, double z)
     return (lo + hi) / 2;
 }
 
-precis_status precis_gate_accuracy(precis_ctx *ctx, uint64_t items, uint64_t to_wrong, uint64_t to_right, double margin, precis_gate_result *out)
+precis_status precis_gate_accuracy(precis_ctx *ctx, uint64_t items, uint64_t to_wrong, uint64_t to_right, double margin,
+                                   precis_gate_result *out)
 {
     if (!items || items > 1u << 24 || to_wrong > items || to_right > items - to_wrong || !(margin >= 0 && margin < 1))
-        return pcs_fail(ctx, PRECIS_EINVAL, "a gate of accuracy needs items, no more changes than items, and a margin from 0 to less than 1");
+        return pcs_fail(ctx, PRECIS_EINVAL,
+                        "a gate of accuracy needs items, no more changes than items, and a margin from 0 to less than "
+                        "1");
     const double n = (double)items, b = (double)to_wrong, c = (double)to_right, z = score(n, b, c, margin);
     precis_gate_result r = { .size = out->size, .mean = (b - c) / n, .margin = margin, .items = items };
     int64_t *edge = pcs_alloc(ctx, items + 1, sizeof *edge);
@@ -127,8 +136,10 @@ precis_status precis_gate_accuracy(precis_ctx *ctx, uint64_t items, uint64_t to_
     r.lower = bound(n, b, c, 1.6448536);
     r.upper = bound(n, b, c, -1.6448536);
     r.verdict = r.p_accept <= ALPHA ? PRECIS_ACCEPT : r.p_reject <= ALPHA ? PRECIS_REJECT : PRECIS_UNDECIDED;
-    const double off = fabs(margin - r.mean), part = (b + c + 1) / n, spread = part - r.mean * r.mean, rough = off > 0 ? 2.487 * 2.487 * spread / (off * off) : INFINITY;
-    const double steps = 1 + sqrt(1 + 4 / (rough * off)), need = rough * steps * steps / 4; /* counts are whole: an exact test wants some more (Fleiss, Tytun and Ury 1980) */
+    const double off = fabs(margin - r.mean), part = (b + c + 1) / n, spread = part - r.mean * r.mean,
+                 rough = off > 0 ? 2.487 * 2.487 * spread / (off * off) : INFINITY;
+    /* Since counts are whole, an exact test needs some more items (Fleiss, Tytun and Ury 1980). */
+    const double steps = 1 + sqrt(1 + 4 / (rough * off)), need = rough * steps * steps / 4;
     r.items_needed = need < 9e15 ? (uint64_t)ceil(need) : UINT64_MAX;
     if (r.verdict == PRECIS_UNDECIDED && r.items_needed <= items) r.items_needed = items + items / 10 + 1;
     memcpy(out, &r, out->size < sizeof r ? out->size : sizeof r);

@@ -1,5 +1,6 @@
-/* probes.c - texts by domain, for a model that is good on one and bad on another: what precis carries, numbers and typing noise that it makes
- * from the seed, and the Universal Declaration of Human Rights in other languages where the folder has nltk's udhr.zip. */
+/* probes.c - texts by domain, for a model that is good on one and bad on another: what precis
+ * carries, numbers and typing noise that it makes from the seed, and the Universal Declaration of
+ * Human Rights in other languages where the folder has nltk's udhr.zip. */
 #include "eval/probes.h"
 
 #include "base/file.h"
@@ -12,9 +13,16 @@
 
 enum { NUMBERS = 9000, UDHR = 6000 };
 
-static const struct { const char *name, *file; } udhr[] = {
-    { "udhr-german", "udhr/German_Deutsch-Latin1" }, { "udhr-spanish", "udhr/Spanish-Latin1" }, { "udhr-swahili", "udhr/Swahili_Kiswahili-Latin1" }, { "udhr-turkish", "udhr/Turkish_Turkce-UTF8" },
-    { "udhr-russian", "udhr/Russian-UTF8" }, { "udhr-hindi", "udhr/Hindi-UTF8" }, { "udhr-chinese", "udhr/Chinese_Mandarin-UTF8" }, { "udhr-japanese", "udhr/Japanese_Nihongo-UTF8" },
+static const struct { const char *name, *file;
+} udhr[] = {
+    { "udhr-german", "udhr/German_Deutsch-Latin1" },
+    { "udhr-spanish", "udhr/Spanish-Latin1" },
+    { "udhr-swahili", "udhr/Swahili_Kiswahili-Latin1" },
+    { "udhr-turkish", "udhr/Turkish_Turkce-UTF8" },
+    { "udhr-russian", "udhr/Russian-UTF8" },
+    { "udhr-hindi", "udhr/Hindi-UTF8" },
+    { "udhr-chinese", "udhr/Chinese_Mandarin-UTF8" },
+    { "udhr-japanese", "udhr/Japanese_Nihongo-UTF8" },
 };
 
 static size_t carried(void)
@@ -42,19 +50,31 @@ const char *precis_probe_name(const char *folder, size_t i)
 }
 
 /* Tables, dates, sums and lists of numbers. */
-static precis_status numbers(pcs_buf *b, uint64_t seed)
+static precis_status number_words(pcs_buf *b, uint64_t seed)
 {
     precis_status st = PRECIS_OK;
 #define DRAW(n) ((int)(pcs_rand(&seed) % (n)))
     while (b->len < NUMBERS && !st) {
         const int a = DRAW(900) + 100, c = DRAW(90) + 10;
         switch (DRAW(6)) {
-        case 0: st = pcs_buf_printf(b, "%04d-%02d-%02d %02d:%02d:%02d  %d.%02d  %d.%03d\n", 1990 + DRAW(40), 1 + DRAW(12), 1 + DRAW(28), DRAW(24), DRAW(60), DRAW(60), DRAW(100), DRAW(100), DRAW(10), DRAW(1000)); break;
+        case 0:
+            st = pcs_buf_printf(b, "%04d-%02d-%02d %02d:%02d:%02d  %d.%02d  %d.%03d\n", 1990 + DRAW(40), 1 + DRAW(12),
+                                1 + DRAW(28), DRAW(24), DRAW(60), DRAW(60), DRAW(100), DRAW(100), DRAW(10), DRAW(1000));
+            break;
         case 1: st = pcs_buf_printf(b, "%d + %d = %d\n%d x %d = %d\n", a, c, a + c, a, c, a * c); break;
-        case 2: st = pcs_buf_printf(b, "| %d | %d | %d%% | %d.%d |\n", DRAW(100000), DRAW(1000), DRAW(100), DRAW(50), DRAW(10)); break;
+        case 2:
+            st = pcs_buf_printf(b, "| %d | %d | %d%% | %d.%d |\n", DRAW(100000), DRAW(1000), DRAW(100), DRAW(50),
+                                DRAW(10));
+            break;
         case 3: st = pcs_buf_printf(b, "%d, %d, %d, %d, %d\n", c, 2 * c, 3 * c, 4 * c, 5 * c); break;
-        case 4: st = pcs_buf_printf(b, "+%d %d %d %d\n", 1 + DRAW(98), 100 + DRAW(900), 1000 + DRAW(9000), 1000 + DRAW(9000)); break;
-        default: st = pcs_buf_printf(b, "0x%04x 0x%04x %d.%de-%d\n", DRAW(65536), DRAW(65536), 1 + DRAW(9), DRAW(1000), 1 + DRAW(9)); break;
+        case 4:
+            st = pcs_buf_printf(b, "+%d %d %d %d\n", 1 + DRAW(98), 100 + DRAW(900), 1000 + DRAW(9000),
+                                1000 + DRAW(9000));
+            break;
+        default:
+            st = pcs_buf_printf(b, "0x%04x 0x%04x %d.%de-%d\n", DRAW(65536), DRAW(65536), 1 + DRAW(9), DRAW(1000),
+                                1 + DRAW(9));
+            break;
         }
     }
 #undef DRAW
@@ -130,8 +150,9 @@ precis_status precis_probe_text(precis_ctx *ctx, const char *folder, const char 
     *text = NULL;
     precis_status st = PRECIS_EINVAL;
     for (size_t i = 0; pcs_probe_texts[i].name; i++)
-        if (!strcmp(name, pcs_probe_texts[i].name)) st = pcs_buf_add(&b, pcs_probe_texts[i].text, pcs_probe_texts[i].len);
-    if (!strcmp(name, "numbers")) st = numbers(&b, ctx->opt.seed ^ 0x6e756du);
+        if (!strcmp(name, pcs_probe_texts[i].name))
+            st = pcs_buf_add(&b, pcs_probe_texts[i].text, pcs_probe_texts[i].len);
+    if (!strcmp(name, "numbers")) st = number_words(&b, ctx->opt.seed ^ 0x6e756du);
     if (!strcmp(name, "noise")) st = noise(&b, ctx->opt.seed ^ 0x747970u);
     for (size_t i = 0; i < sizeof udhr / sizeof *udhr; i++)
         if (!strcmp(name, udhr[i].name) && zip_path(folder, path)) st = from_zip(ctx, &b, path, udhr[i].file);

@@ -17,7 +17,8 @@ precis_status precis_embed_text(precis_runner *r, precis_tokenizer *t, const cha
     if (st) return st;
     const size_t width = r->lm.width;
     const uint32_t most = info.context < info.batch ? info.context : info.batch;
-    if (!r->lm.encoder) st = pcs_fail(r->ctx, PRECIS_EUNSUPPORTED, "the model is no encoder; embeddings come from BERT and its like");
+    if (!r->lm.encoder)
+        st = pcs_fail(r->ctx, PRECIS_EUNSUPPORTED, "the model is no encoder; embeddings come from BERT and its like");
     if (!st && !n) st = pcs_fail(r->ctx, PRECIS_EINVAL, "the text has no tokens");
     if (!st && n > most) { /* as sentence encoders do: what is beyond the positions is cut, the last token stays */
         ids[most - 1] = ids[n - 1];
@@ -46,7 +47,8 @@ precis_status precis_embed_text(precis_runner *r, precis_tokenizer *t, const cha
 
 /* ---- pairs in a CSV file ---------------------------------------------------------------------------------- */
 
-/* One field, quotes resolved in place; *p moves behind it. false at the end of the line (*p at its start of the next). */
+/* Reads one field, its quotes undone in place, and moves *p after it. Returns false at the end of the line, where *p is
+ * at the start of the next. */
 static char *field(char **p, bool *last)
 {
     char *s = *p, *w = s, *start = s;
@@ -103,11 +105,13 @@ static double correlation(const double *x, const double *y, size_t n)
     return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0;
 }
 
-precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model, const char *csv, size_t len, precis_arithmetic arithmetic, precis_similarity *result)
+precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model, const char *csv, size_t len,
+                                     precis_arithmetic arithmetic, precis_similarity *result)
 {
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = arithmetic;
-    ro.context = (uint32_t)(pcs_arch_int(model, "context_length", 512, NULL) < 512 ? pcs_arch_int(model, "context_length", 512, NULL) : 512);
+    const int64_t longest = pcs_arch_int(model, "context_length", 512, NULL);
+    ro.context = (uint32_t)(longest < 512 ? longest : 512);
     ro.batch = ro.outputs = ro.context;
     precis_runner *r = NULL;
     precis_tokenizer *t = NULL;
@@ -123,7 +127,8 @@ precis_status precis_eval_similarity(precis_ctx *ctx, const precis_model *model,
     if (!st) memcpy(copy, csv, len);
     for (char *p = copy; !st && *p;) {
         bool last;
-        char *one = field(&p, &last), *two = last ? NULL : field(&p, &last), *score = two && !last ? field(&p, &last) : NULL, *end = score;
+        char *one = field(&p, &last), *two = last ? NULL : field(&p, &last),
+             *score = two && !last ? field(&p, &last) : NULL, *end = score;
         const double v = score ? strtod(score, &end) : 0;
         while (!last) field(&p, &last);
         if (!score || end == score) continue; /* a heading, or an empty line */

@@ -43,7 +43,8 @@ precis_status pcs_task_no_shots(precis_task *t);
 /* Index 0 to n - 1. */
 static inline uint32_t pcs_task_draw(uint64_t *seed, uint32_t n) { return (uint32_t)(pcs_rand(seed) % n); }
 
-/* One row of a CSV table (RFC 4180) of at most n fields, unquoted in the arena; *p moves on. n of them, or fewer; 0 at the end. */
+/* Reads one row of a CSV table (RFC 4180) of at most n fields, unquoted in the arena, and moves *p on. Returns how many
+ * fields there are; 0 at the end. */
 precis_status pcs_csv_row(pcs_arena *a, const char **p, const char *end, char **fields, uint32_t max, uint32_t *n);
 
 precis_status pcs_task_lines(precis_task *t);

@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include <stdio.h>
+
 enum { TEXT_LIMIT = PCS_LIMIT_JSON, ITEMS_LIMIT = 1 << 20 };
 
 static const pcs_task_kind kinds[] = {
-#define TASK(name, path, load, metric, second, paired, summary) { name, path, metric, second, summary, pcs_task_##load, paired },
+#define TASK(name, path, load, metric, second, paired, summary) \
+    { name, path, metric, second, summary, pcs_task_##load, paired },
 #include "eval/tasks.def"
 #undef TASK
 };
@@ -21,7 +23,9 @@ static const pcs_task_kind own = { "jsonl", "", "acc", "acc_norm", "items of the
 precis_status pcs_task_add(precis_task *t, pcs_item item)
 {
     if (item.n_choices > PRECIS_TASK_CHOICES || (item.choices && (item.n_choices < 1 || item.right >= item.n_choices)))
-        return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: item %zu has %u choices, and number %u is right; 1 to %d choices are read", t->name, t->n + 1, item.n_choices, item.right + 1, PRECIS_TASK_CHOICES);
+        return pcs_fail(t->ctx, PRECIS_EFORMAT,
+                        "%s: item %zu has %u choices, and number %u is right; 1 to %d choices are read", t->name,
+                        t->n + 1, item.n_choices, item.right + 1, PRECIS_TASK_CHOICES);
     if (t->n >= ITEMS_LIMIT) return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: more than %d items", t->name, ITEMS_LIMIT);
     if (t->n == t->cap) {
         const size_t cap = t->cap * 2 + 256;
@@ -46,7 +50,9 @@ bool pcs_task_full(const precis_task *t) { return t->opt.limit && t->n >= t->opt
 
 precis_status pcs_task_no_shots(precis_task *t)
 {
-    return t->opt.shots ? pcs_fail(t->ctx, PRECIS_EINVAL, "task %s has no solved examples to show; of the tasks mmlu and gsm8k have", t->name) : PRECIS_OK;
+    if (!t->opt.shots) return PRECIS_OK;
+    return pcs_fail(t->ctx, PRECIS_EINVAL, "task %s has no solved examples to show; of the tasks mmlu and gsm8k have",
+                    t->name);
 }
 
 static precis_status inflate_bz2(precis_ctx *ctx, const char *path, char **text, size_t *len)
@@ -62,8 +68,10 @@ static precis_status inflate_bz2(precis_ctx *ctx, const char *path, char **text,
         s.next_out = block;
         s.avail_out = sizeof block;
         rc = BZ2_bzDecompress(&s);
-        if (rc != BZ_OK && rc != BZ_STREAM_END) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: its compressed data are damaged", path);
-        else if (rc == BZ_OK && s.avail_out == sizeof block && !s.avail_in) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: it ends too early", path);
+        if (rc != BZ_OK && rc != BZ_STREAM_END)
+            st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: its compressed data are damaged", path);
+        else if (rc == BZ_OK && s.avail_out == sizeof block && !s.avail_in)
+            st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: it ends too early", path);
         else st = pcs_buf_add(&out, block, sizeof block - s.avail_out);
     }
     BZ2_bzDecompressEnd(&s);
@@ -82,10 +90,14 @@ precis_status pcs_task_read(precis_task *t, const char *path, char **text, size_
 {
     precis_ctx *ctx = t->ctx;
     *text = NULL;
-    if (!t->opt.folder) return pcs_fail(ctx, PRECIS_EINVAL, "task %s reads %s: name the folder of the evaluation sets (precis eval --data FOLDER)", t->name, path);
+    if (!t->opt.folder)
+        return pcs_fail(ctx, PRECIS_EINVAL,
+                        "task %s reads %s: name the folder of the evaluation sets (precis eval --data FOLDER)", t->name,
+                        path);
     char whole[4096];
     const char *last = strrchr(path, '/');
-    if (snprintf(whole, sizeof whole, "%s/%s", t->opt.folder, path) >= (int)sizeof whole) return pcs_fail(ctx, PRECIS_EINVAL, "the path of the evaluation sets is too long");
+    if (snprintf(whole, sizeof whole, "%s/%s", t->opt.folder, path) >= (int)sizeof whole)
+        return pcs_fail(ctx, PRECIS_EINVAL, "the path of the evaluation sets is too long");
     if (pcs_absent(whole) && last) { /* the file itself may lie in the folder */
         char plain[4096];
         if (snprintf(plain, sizeof plain, "%s%s", t->opt.folder, last) < (int)sizeof plain && !pcs_absent(plain))
@@ -143,14 +155,17 @@ precis_status precis_task_open(precis_ctx *ctx, precis_task **out, const char *n
     *out = NULL;
     for (size_t i = 0; !kind && i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(kinds[i].name, name)) kind = &kinds[i];
-    if (!kind) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.60s\" is no task and no .jsonl file; precis list tasks names them", name);
+    if (!kind)
+        return pcs_fail(ctx, PRECIS_EINVAL, "\"%.60s\" is no task and no .jsonl file; precis list tasks names them",
+                        name);
     precis_task *t = pcs_alloc(ctx, 1, sizeof *t);
     if (!t) return PRECIS_ENOMEM;
     *t = (precis_task){ .ctx = ctx, .kind = kind, .opt = PRECIS_TASK_OPTIONS_INIT };
     pcs_options_take(&t->opt, sizeof t->opt, opts);
     pcs_arena_init(&t->arena, ctx);
-    const char *last = strrchr(name, '/');
-    precis_status st = (t->name = pcs_arena_copy(&t->arena, kind == &own && last ? last + 1 : name, strlen(kind == &own && last ? last + 1 : name))) ? PRECIS_OK : PRECIS_ENOMEM;
+    const char *slash = strrchr(name, '/'), *shown = kind == &own && slash ? slash + 1 : name;
+    t->name = pcs_arena_copy(&t->arena, shown, strlen(shown));
+    precis_status st = t->name ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st && kind == &own) st = pcs_text_slurp(ctx, name, TEXT_LIMIT, PRECIS_INPUT_TABLE, &t->text, &t->len);
     else if (!st && kind->path && strcmp(kind->name, "mmlu")) st = pcs_task_read(t, kind->path, &t->text, &t->len);
     if (!st) st = kind->load(t);
@@ -192,7 +207,8 @@ precis_status precis_task_get(precis_ctx *ctx, const precis_task *t, size_t i, p
 {
     if (i >= t->n) return pcs_fail(ctx, PRECIS_EINVAL, "task %s has %zu items, no number %zu", t->name, t->n, i);
     const pcs_item *k = &t->items[i];
-    const precis_task_item r = { item->size, k->context, k->contexts, k->choices, k->n_choices, k->right, k->answer, k->group };
+    const precis_task_item r = { item->size,   k->context, k->contexts, k->choices,
+                                 k->n_choices, k->right,   k->answer,   k->group };
     memcpy(item, &r, item->size < sizeof r ? item->size : sizeof r);
     return PRECIS_OK;
 }

@@ -6,17 +6,23 @@
 
 precis_status pcs_evaluator_open(precis_ctx *ctx, pcs_evaluator *e, const precis_law *law, int node, size_t n)
 {
-    *e = (pcs_evaluator){ .ctx = ctx, .law = law, .n = pcs_tape_rows(n) };
+    *e = (pcs_evaluator){ .ctx = ctx, .law = law, .n = pcs_tape_padded(n) };
     pcs_arena_init(&e->arena, ctx);
     char lacking[400];
     pcs_law_lacking(law, node, lacking, sizeof lacking);
-    if (*lacking) return pcs_fail(ctx, PRECIS_EINVAL, "the law %s lacks %s: not published (--param NAME=VALUE gives one)", law->name, lacking);
-    for (int v = 0; v < PCS_VARS; v++)
-        if (!(e->values[v] = pcs_arena_alloc(&e->arena, e->n, sizeof(double))) || !(e->logs[v] = pcs_arena_alloc(&e->arena, e->n, sizeof(double)))) return PRECIS_ENOMEM;
+    if (*lacking)
+        return pcs_fail(ctx, PRECIS_EINVAL, "the law %s lacks %s: not published (--param NAME=VALUE gives one)",
+                        law->name, lacking);
+    for (int v = 0; v < PCS_VARS; v++) {
+        e->values[v] = pcs_arena_alloc(&e->arena, e->n, sizeof(double));
+        e->logs[v] = e->values[v] ? pcs_arena_alloc(&e->arena, e->n, sizeof(double)) : NULL;
+        if (!e->logs[v]) return PRECIS_ENOMEM;
+    }
     if (!(e->one = pcs_arena_alloc(&e->arena, e->n, sizeof(double)))) return PRECIS_ENOMEM;
     for (size_t i = 0; i < e->n; i++) e->one[i] = 1;
     for (int p = 0; p < law->n_params; p++) e->params[p] = pcs_param_in(&law->params[p], law->params[p].value);
-    return pcs_tape_open(ctx, &e->tape, law, node, PCS_TAPE_VARIABLES, n, (const double *const *)e->values, (const double *const *)e->logs);
+    const pcs_tape_rows rows = { n, (const double *const *)e->values, (const double *const *)e->logs };
+    return pcs_tape_open(ctx, &e->tape, law, node, PCS_TAPE_VARIABLES, &rows);
 }
 
 void pcs_evaluator_close(pcs_evaluator *e)
@@ -31,7 +37,8 @@ void pcs_evaluator_put(pcs_evaluator *e, size_t i, int v, double x)
 {
     e->values[v][i] = x;
     e->logs[v][i] = log(x);
-    for (size_t k = e->n - 1; i == 0 && k > 0; k--) e->values[v][k] = x, e->logs[v][k] = e->logs[v][0]; /* the rest follows the first until it is set */
+    /* The other points are as the first until they are set. */
+    for (size_t k = e->n - 1; i == 0 && k > 0; k--) e->values[v][k] = x, e->logs[v][k] = e->logs[v][0];
 }
 
 void pcs_evaluator_set(pcs_evaluator *e, size_t i, const precis_law_point *p)
@@ -48,6 +55,12 @@ double pcs_evaluator_slope(const pcs_evaluator *e, int v, size_t i)
     return pcs_tape_variable(e->tape, v, i, &d) ? d : 0;
 }
 
+static bool is_met(pcs_condition condition, double value, double target, double slope)
+{
+    if (condition == PCS_AT_MOST) return value <= target;
+    return condition == PCS_AT_LEAST ? value >= target : slope >= 0;
+}
+
 double pcs_evaluator_first(pcs_evaluator *e, int v, double from, double to, pcs_condition condition, double target)
 {
     double lo = log(from), hi = log(to);
@@ -57,7 +70,10 @@ double pcs_evaluator_first(pcs_evaluator *e, int v, double from, double to, pcs_
         const double *f = pcs_evaluator_run(e);
         if (condition == PCS_RISING) pcs_evaluator_back(e);
         size_t i = 0;
-        while (i < PCS_WIDE && !(condition == PCS_AT_MOST ? f[i] <= target : condition == PCS_AT_LEAST ? f[i] >= target : pcs_evaluator_slope(e, v, i) >= 0)) i++;
+        for (; i < PCS_WIDE; i++) {
+            const double slope = condition == PCS_RISING ? pcs_evaluator_slope(e, v, i) : 0;
+            if (is_met(condition, f[i], target, slope)) break;
+        }
         if (i == PCS_WIDE) return step ? hi : NAN;
         if (i == 0) return step ? lo : -INFINITY;
         lo = start + width * (double)(i - 1);
@@ -70,25 +86,34 @@ precis_status pcs_evaluator_one(pcs_evaluator *e, const precis_law_point *p, dou
 {
     const precis_law *l = e->law;
     for (int v = 0; v < PCS_VARS; v++)
-        if (pcs_tape_uses_variable(e->tape, v) && !isfinite(p->v[v])) return pcs_fail(e->ctx, PRECIS_EINVAL, "the law %s needs %s (%s)", l->name, pcs_variables[v].option, pcs_variables[v].what);
+        if (pcs_tape_uses_variable(e->tape, v) && !isfinite(p->v[v]))
+            return pcs_fail(e->ctx, PRECIS_EINVAL, "the law %s needs %s (%s)", l->name, pcs_variables[v].option,
+                            pcs_variables[v].what);
     pcs_evaluator_set(e, 0, p);
     *value = pcs_evaluator_run(e)[0];
     if (isfinite(*value)) return PRECIS_OK;
     char keys[200] = "";
     for (int i = 0; i < l->n_e; i++) { /* a choice without an answer? */
         const pcs_e *x = &l->e[i];
-        if (x->op != PCS_E_SELECT || l->e[x->arg[0]].op != PCS_E_VAR || !pcs_tape_uses_variable(e->tape, l->e[x->arg[0]].index)) continue;
+        const pcs_e *asked = &l->e[x->arg[0]];
+        if (x->op != PCS_E_SELECT || asked->op != PCS_E_VAR || !pcs_tape_uses_variable(e->tape, asked->index)) continue;
         const size_t n = strlen(keys);
         const bool unknown = l->e[x->arg[1]].op == PCS_E_PARAM && isnan(l->params[l->e[x->arg[1]].index].value);
-        if (!unknown) snprintf(keys + n, sizeof keys - n, "%s%s %g", n ? ", " : "", pcs_variables[l->e[x->arg[0]].index].name, x->value);
+        if (!unknown)
+            snprintf(keys + n, sizeof keys - n, "%s%s %g", n ? ", " : "", pcs_variables[l->e[x->arg[0]].index].name,
+                     x->value);
     }
-    if (*keys) return pcs_fail(e->ctx, PRECIS_EINVAL, "the law %s%s%s has no value there; it knows %s", l->name, *l->set ? ":" : "", l->set, keys);
+    if (*keys)
+        return pcs_fail(e->ctx, PRECIS_EINVAL, "the law %s%s%s has no value there; it knows %s", l->name,
+                        *l->set ? ":" : "", l->set, keys);
     char at[200] = "";
     for (int v = 0; v < PCS_VARS; v++) {
         const size_t n = strlen(at);
-        if (pcs_tape_uses_variable(e->tape, v)) snprintf(at + n, sizeof at - n, "%s%s %g", n ? ", " : "", pcs_variables[v].name, p->v[v]);
+        if (pcs_tape_uses_variable(e->tape, v))
+            snprintf(at + n, sizeof at - n, "%s%s %g", n ? ", " : "", pcs_variables[v].name, p->v[v]);
     }
-    return pcs_fail(e->ctx, PRECIS_EINVAL, "the law %s has no value at %s: so few bits leave no effective parameters", l->name, at);
+    return pcs_fail(e->ctx, PRECIS_EINVAL, "the law %s has no value at %s: so few bits leave no effective parameters",
+                    l->name, at);
 }
 
 bool pcs_law_has_variable(const precis_law *l, int node, int variable)
@@ -109,6 +134,10 @@ int pcs_law_usual(const precis_law *law, const precis_law_point *p, precis_law_p
     *usual = *p;
     for (int v = PCS_VAR_bits_w; v <= PCS_VAR_bits_post; v++) usual->v[v] = 16;
     usual->v[PCS_VAR_sparsity] = 0;
-    if (node >= 0 && (pcs_law_has_variable(law, node, PCS_VAR_exponent) || pcs_law_has_variable(law, node, PCS_VAR_block) || pcs_law_has_variable(law, node, PCS_VAR_qat))) node = pcs_law_let(law, "base");
+    static const int others[] = { PCS_VAR_exponent, PCS_VAR_block, PCS_VAR_qat };
+    bool more = false;
+    for (size_t i = 0; i < sizeof others / sizeof *others && node >= 0; i++)
+        more = more || pcs_law_has_variable(law, node, others[i]);
+    if (more) node = pcs_law_let(law, "base");
     return node;
 }

@@ -25,7 +25,7 @@ void pcs_fit_warn(pcs_fitting *f, const char *fmt, ...)
 /* How many of the starts go on after one round, at least, or a tenth; how many of them are polished. */
 enum { FURTHER = 256, SHARPENED = 64 };
 
-/* ---- work on all threads of all processes ------------------------------------------------------------------------------- */
+/* ---- work on all threads of all processes ------------------------------------------------------------------------ */
 
 typedef struct {
     precis_ctx *ctx;
@@ -46,28 +46,29 @@ static void some(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
-precis_status pcs_spread_work(pcs_fitting *f, const char *stage, void *items, size_t size, size_t n, pcs_item_fn *fn, void *arg)
+precis_status pcs_spread_work(pcs_fitting *f, const char *stage, pcs_items items, pcs_item_fn *fn, void *arg)
 {
     const precis_spread *sp = f->opts->spread;
     const uint32_t threads = pcs_run_threads(f->ctx);
-    spread_work s = { .ctx = f->ctx, .items = items, .size = size, .n = n, .fn = fn, .arg = arg };
+    spread_work s = { .ctx = f->ctx, .items = items.at, .size = items.size, .n = items.n, .fn = fn, .arg = arg };
     s.rank = sp ? sp->rank : 0;
     s.ranks = sp ? sp->size : 1;
     s.workers = pcs_alloc(f->ctx, threads, sizeof *s.workers);
     precis_status st = s.workers ? PRECIS_OK : PRECIS_ENOMEM;
     for (uint32_t i = 0; i < threads && !st; i++) st = pcs_worker_open(&s.workers[i], &f->problem);
-    const size_t mine = (n + s.ranks - 1) / s.ranks, part = mine / 50 + threads;
+    const size_t mine = (items.n + s.ranks - 1) / s.ranks, part = mine / 50 + threads;
     for (s.begin = 0; s.begin < mine && !st; s.begin += part) {
         pcs_for(f->ctx, mine - s.begin < part ? mine - s.begin : part, 1, some, &s);
         st = pcs_progress(f->ctx, stage, s.begin + part < mine ? s.begin + part : mine, mine);
     }
     for (uint32_t i = 0; i < threads && s.workers; i++) pcs_worker_close(&s.workers[i]);
     pcs_free(f->ctx, s.workers);
-    if (sp && sp->size > 1 && sp->gather(sp->user, items, size, n) && !st) st = pcs_fail(f->ctx, PRECIS_EIO, "the processes cannot exchange their results");
+    if (sp && sp->size > 1 && sp->gather(sp->user, items.at, items.size, items.n) && !st)
+        st = pcs_fail(f->ctx, PRECIS_EIO, "the processes cannot exchange their results");
     return st;
 }
 
-/* ---- from starts to the least ----------------------------------------------------------------------------------------------- */
+/* ---- from starts to the least ------------------------------------------------------------------------------------ */
 
 typedef struct { double f, x[PCS_LAW_PARAMS], start; } landing;
 
@@ -120,7 +121,8 @@ static void keep(pcs_fitting *f, const landing *l, size_t n)
         bool same = false;
         for (int k = 0; k < f->n_kept; k++) {
             double d = 0;
-            for (int p = 0; p < f->problem.n_free; p++) d = fmax(d, fabs(l[i].x[p] - f->kept[k * PCS_LAW_PARAMS + p]) / (1 + fabs(l[i].x[p])));
+            for (int p = 0; p < f->problem.n_free; p++)
+                d = fmax(d, fabs(l[i].x[p] - f->kept[k * PCS_LAW_PARAMS + p]) / (1 + fabs(l[i].x[p])));
             same = same || d < 0.01;
         }
         if (!same) memcpy(f->kept + PCS_LAW_PARAMS * f->n_kept++, l[i].x, sizeof l[i].x);
@@ -131,31 +133,43 @@ static precis_status least(pcs_fitting *f, precis_law_fit *fit)
 {
     pcs_starts s;
     const char *how = f->opts->starts;
-    if (how && strcmp(how, "grid") && strcmp(how, "projection")) return pcs_fail(f->ctx, PRECIS_EINVAL, "starts are from a grid or by projection, not \"%s\"", how);
-    pcs_starts_init(&s, &f->problem, how && !strcmp(how, "projection"), how && !strcmp(how, "grid"), PCS_STARTS_MOST, f->ctx->opt.seed);
+    if (how && strcmp(how, "grid") && strcmp(how, "projection"))
+        return pcs_fail(f->ctx, PRECIS_EINVAL, "starts are from a grid or by projection, not \"%s\"", how);
+    pcs_starts_init(&s, &f->problem, how && !strcmp(how, "projection"), how && !strcmp(how, "grid"), PCS_STARTS_MOST,
+                    f->ctx->opt.seed);
     landing *l = pcs_alloc(f->ctx, s.n, sizeof *l);
     f->kept = pcs_arena_alloc(&f->arena, PCS_STARTS_KEPT * PCS_LAW_PARAMS, sizeof *f->kept);
-    precis_status st = l && f->kept ? pcs_spread_work(f, "fit", l, sizeof *l, s.n, descend, &s) : PRECIS_ENOMEM;
+    const pcs_items all = { l, sizeof *l, s.n };
+    precis_status st = l && f->kept ? pcs_spread_work(f, "fit", all, descend, &s) : PRECIS_ENOMEM;
     if (!st) qsort(l, s.n, sizeof *l, by_value);
     const size_t further = s.n / 10 > FURTHER ? s.n / 10 : s.n < FURTHER ? s.n : FURTHER;
-    if (!st) st = pcs_spread_work(f, "go on", l, sizeof *l, further, go_on, NULL);
+    if (!st) st = pcs_spread_work(f, "go on", (pcs_items){ l, sizeof *l, further }, go_on, NULL);
     if (!st) qsort(l, further, sizeof *l, by_value);
-    if (!st) st = pcs_spread_work(f, "polish", l, sizeof *l, s.n < SHARPENED ? s.n : SHARPENED, sharpen, NULL);
+    const size_t sharpened = s.n < SHARPENED ? s.n : SHARPENED;
+    if (!st) st = pcs_spread_work(f, "polish", (pcs_items){ l, sizeof *l, sharpened }, sharpen, NULL);
     if (!st) qsort(l, s.n, sizeof *l, by_value);
     pcs_worker w = { 0 };
     if (!st) st = pcs_worker_open(&w, &f->problem);
     if (!st) {
         memcpy(f->x, l->x, sizeof f->x);
-        if (!isfinite(l->f)) st = pcs_fail(f->ctx, PRECIS_EINVAL, "the law %s has no value at any of %zu starts", f->form->name, s.n);
+        if (!isfinite(l->f))
+            st = pcs_fail(f->ctx, PRECIS_EINVAL, "the law %s has no value at any of %zu starts", f->form->name, s.n);
         double smooth = l->f;
         if (!st) {
             f->f = pcs_finish(&w, f->x, &fit->scale);
-            if (fit->scale <= 0 && f->objective->delta == 0) smooth = f->f; /* the others are counted on the smooth relative */
+            /* The others are counted on the smooth relative. */
+            if (fit->scale <= 0 && f->objective->delta == 0) smooth = f->f;
         }
         fit->starts = s.n;
-        for (size_t i = 0; i < s.n; i++) fit->starts_at_optimum += l[i].f <= smooth + 1e-6 * fabs(smooth) + 0.5e-18 * (double)f->table.n; /* or residuals of 1e-9: rows without noise */
+        /* Or residuals of 1e-9: rows without noise. */
+        for (size_t i = 0; i < s.n; i++)
+            fit->starts_at_optimum += l[i].f <= smooth + 1e-6 * fabs(smooth) + 0.5e-18 * (double)f->table.n;
         fit->objective = f->f;
-        if (!st && fit->starts_at_optimum < 2) st = pcs_fail(f->ctx, PRECIS_EBUDGET, "only %zu of %zu starts reached the best objective found, %.12g: that is no supported optimum (another form, --starts, or more rows)", fit->starts_at_optimum, s.n, f->f);
+        if (!st && fit->starts_at_optimum < 2)
+            st = pcs_fail(f->ctx, PRECIS_EBUDGET,
+                          "only %zu of %zu starts reached the best objective found, %.12g: that is no supported "
+                          "optimum (another form, --starts, or more rows)",
+                          fit->starts_at_optimum, s.n, f->f);
         keep(f, l, s.n);
     }
     pcs_worker_close(&w);
@@ -163,7 +177,7 @@ static precis_status least(pcs_fitting *f, precis_law_fit *fit)
     return st;
 }
 
-/* ---- options, result --------------------------------------------------------------------------------------------------------- */
+/* ---- options, result --------------------------------------------------------------------------------------------- */
 
 static precis_status fixed(pcs_fitting *f, precis_law *law)
 {
@@ -177,13 +191,15 @@ static precis_status fixed(pcs_fitting *f, precis_law *law)
         char *eq = strchr(item, '=');
         if (eq) *eq = 0;
         const double v = eq ? strtod(eq + 1, &end) : 0;
-        if (eq && (end == eq + 1 || *end)) return pcs_fail(f->ctx, PRECIS_EINVAL, "\"%s\" is no number for %s", eq + 1, item);
+        if (eq && (end == eq + 1 || *end))
+            return pcs_fail(f->ctx, PRECIS_EINVAL, "\"%s\" is no number for %s", eq + 1, item);
         precis_status st = PRECIS_OK;
         const int i = pcs_law_param(law, item);
         if (i < 0) return pcs_fail(f->ctx, PRECIS_EINVAL, "the law %s has no parameter \"%s\"", law->name, item);
         if (eq) st = precis_law_set_param(law, item, v);
         if (st) return st;
-        if (isnan(law->params[i].value)) return pcs_fail(f->ctx, PRECIS_EINVAL, "%s has no published value to be fixed at: %s=VALUE", item, item);
+        if (isnan(law->params[i].value))
+            return pcs_fail(f->ctx, PRECIS_EINVAL, "%s has no published value to be fixed at: %s=VALUE", item, item);
         f->held[i] = true;
     }
     return PRECIS_OK;
@@ -203,14 +219,17 @@ static precis_status result_law(pcs_fitting *f, precis_law_fit *fit, precis_law 
     }
     for (int i = 0; i < law->n_params; i++) {
         law->params[i].value = v[i];
-        if (!f->held[i]) law->params[i].standing = PCS_DERIVED, law->params[i].source = pcs_arena_copy(&law->arena, "this fit", 8);
+        if (!f->held[i])
+            law->params[i].standing = PCS_DERIVED, law->params[i].source = pcs_arena_copy(&law->arena, "this fit", 8);
         if (!law->params[i].source) return PRECIS_ENOMEM;
     }
     law->set = pcs_arena_copy(&law->arena, "fit", 3);
     law->n_sets = 0;
     for (int q = 0; q < PCS_VARS; q++) {
         law->low[q] = INFINITY, law->high[q] = -INFINITY;
-        for (size_t i = 0; i < f->table.n; i++) law->low[q] = fmin(law->low[q], f->table.values[i * PCS_VARS + q]), law->high[q] = fmax(law->high[q], f->table.values[i * PCS_VARS + q]);
+        for (size_t i = 0; i < f->table.n; i++)
+            law->low[q] = fmin(law->low[q], f->table.values[i * PCS_VARS + q]),
+            law->high[q] = fmax(law->high[q], f->table.values[i * PCS_VARS + q]);
         if (!f->table.given[q]) law->low[q] = law->high[q] = NAN;
     }
     law->low_ratio = INFINITY, law->high_ratio = -INFINITY;
@@ -246,6 +265,36 @@ static precis_status residuals(pcs_fitting *f, precis_law_fit *fit)
     return st;
 }
 
+static const pcs_objective *objective_of(precis_ctx *ctx, const char *name)
+{
+    for (const pcs_objective *o = pcs_objectives; o->name; o++)
+        if (!strcmp(o->name, name)) return o;
+    pcs_fail(ctx, PRECIS_EINVAL, "there is no objective \"%s\"; there are huber huber-scale squares absolute huber-raw "
+             "squares-raw", name);
+    return NULL;
+}
+
+/* The parameters that are fitted: those that the loss has, that nobody fixed, and that the rows can determine. */
+static precis_status choose_free(pcs_fitting *f, precis_law *law, const char *path)
+{
+    bool used[PCS_LAW_PARAMS] = { false };
+    const int node = pcs_law_let(law, "loss");
+    precis_status st = fixed(f, law);
+    if (st) return st;
+    if (node < 0)
+        return pcs_fail(f->ctx, PRECIS_EINVAL, "the law %s says nothing of a loss, so it cannot be fitted", law->name);
+    pcs_law_uses(law, node, used);
+    for (int i = 0; i < law->n_params; i++) f->held[i] = f->held[i] || law->params[i].fixed || !used[i];
+    st = pcs_identify(f, &f->table, f->held, false);
+    if (st) return st;
+    int n_free = 0;
+    for (int i = 0; i < law->n_params; i++) n_free += !f->held[i];
+    if (f->table.n < (size_t)n_free + 1)
+        return pcs_fail(f->ctx, PRECIS_EINVAL, "%s: %zu row%s cannot determine %d parameters", path, f->table.n,
+                        f->table.n == 1 ? "" : "s", n_free);
+    return n_free ? PRECIS_OK : pcs_fail(f->ctx, PRECIS_EINVAL, "nothing is left to fit: every parameter is fixed");
+}
+
 precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const precis_law *form, const char *path,
                                  const precis_law_fit_options *given)
 {
@@ -254,11 +303,10 @@ precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const pre
     const uint32_t size = fit->size;
     const uint64_t refused = precis_ctx_refused(ctx);
     *fit = (precis_law_fit){ .size = size };
-    const char *name = opts->objective ? opts->objective : "huber";
-    const pcs_objective *o = pcs_objectives;
-    while (o->name && strcmp(o->name, name)) o++;
-    if (!o->name) return pcs_fail(ctx, PRECIS_EINVAL, "there is no objective \"%s\"; there are huber huber-scale squares absolute huber-raw squares-raw", name);
-    if (!(opts->delta >= 0) || opts->delta > 1e3) return pcs_fail(ctx, PRECIS_EINVAL, "delta is a number from 0 to 1000");
+    const pcs_objective *o = objective_of(ctx, opts->objective ? opts->objective : "huber");
+    if (!o) return PRECIS_EINVAL;
+    if (!(opts->delta >= 0) || opts->delta > 1e3)
+        return pcs_fail(ctx, PRECIS_EINVAL, "delta is a number from 0 to 1000");
     pcs_fitting *f = pcs_alloc(ctx, 1, sizeof *f);
     if (!f) return PRECIS_ENOMEM;
     *f = (pcs_fitting){ .ctx = ctx, .opts = opts, .objective = o, .delta = opts->delta > 0 ? opts->delta : 1e-3 };
@@ -270,21 +318,12 @@ precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const pre
     f->form = law;
     fit->law = law;
     if (!st) st = pcs_table_open(ctx, &f->table, path, opts);
-    if (!st) st = fixed(f, law);
-    bool used[PCS_LAW_PARAMS] = { false };
-    const int node = st ? -1 : pcs_law_let(law, "loss");
-    if (!st && node < 0) st = pcs_fail(ctx, PRECIS_EINVAL, "the law %s says nothing of a loss, so it cannot be fitted", law->name);
-    if (!st) pcs_law_uses(law, node, used);
-    for (int i = 0; i < (law ? law->n_params : 0); i++) f->held[i] = f->held[i] || law->params[i].fixed || !used[i];
-    if (!st) st = pcs_identify(f, &f->table, f->held, false);
-    int n_free = 0;
-    for (int i = 0; i < (law ? law->n_params : 0); i++) n_free += !f->held[i];
-    if (!st && f->table.n < (size_t)n_free + 1) st = pcs_fail(ctx, PRECIS_EINVAL, "%s: %zu row%s cannot determine %d parameters", path, f->table.n, f->table.n == 1 ? "" : "s", n_free);
-    if (!st && !n_free) st = pcs_fail(ctx, PRECIS_EINVAL, "nothing is left to fit: every parameter is fixed");
-    if (!st) st = pcs_problem_open(ctx, &f->problem, law, &f->table, o, f->delta, f->held);
+    if (!st) st = choose_free(f, law, path);
+    if (!st) st = pcs_problem_open(f, &f->problem, &f->table, f->held);
     if (!st) st = least(f, fit);
     fit->n = f->table.n;
     fit->rows = f->table.rows;
+
     fit->clusters = f->table.runs;
     if (!st) st = residuals(f, fit);
     if (!st && opts->bootstrap) st = pcs_resample(f, fit);

@@ -29,7 +29,8 @@ typedef struct pcs_problem {
     pcs_arena arena;
 } pcs_problem;
 
-precis_status pcs_problem_open(precis_ctx *ctx, pcs_problem *p, const precis_law *law, const pcs_table *t, const pcs_objective *objective, double delta, const bool *held);
+struct pcs_fitting; /* solve.h */
+precis_status pcs_problem_open(const struct pcs_fitting *f, pcs_problem *p, const pcs_table *t, const bool *held);
 void pcs_problem_close(pcs_problem *p);
 
 /* One thread's: tapes and room. x has n_free numbers. */
@@ -49,7 +50,8 @@ double pcs_worker_value(pcs_worker *w, const double *x, double *g);
 double pcs_worker_minimize(pcs_worker *w, double *x, int rounds);
 /* Newton's steps from a point near the optimum to the last digits. */
 double pcs_worker_polish(pcs_worker *w, double *x);
-/* The linear parameters of x by weighted least squares with none negative, the others as they are (Golub and Pereyra 1973). */
+/* The linear parameters of x by weighted least squares with none negative, the others as
+ * they are (Golub and Pereyra 1973). */
 void pcs_worker_project(pcs_worker *w, double *x);
 /* J^T J of the residuals at x, with Huber's weights; k x k. */
 void pcs_worker_normal(pcs_worker *w, const double *x, double *h);

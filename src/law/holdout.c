@@ -1,4 +1,5 @@
-/* holdout.c - errors on rows that the fit has not seen: the largest N, the largest D / N, one width of bits, what lies 8 times beyond, and five parts by run. */
+/* holdout.c - errors on rows that the fit has not seen: the largest N, the largest D / N, one
+ * width of bits, what lies 8 times beyond, and five parts by run. */
 #include "law/solve.h"
 
 #include <math.h>
@@ -75,7 +76,8 @@ static void widths(holding *s)
             while (k < n && values[k] != x) k++;
             if (k == n) values[n++] = x;
         }
-        if (n < 3 || (v == PCS_VAR_bits_a && t->given[PCS_VAR_bits_w])) continue; /* where both are in the table the weights' stand for them */
+        /* Where both are in the table the weights' stand for them. */
+        if (n < 3 || (v == PCS_VAR_bits_a && t->given[PCS_VAR_bits_w])) continue;
         for (size_t k = 0; k < n; k++) {
             char name[64];
             snprintf(name, sizeof name, "%s %g", pcs_variables[v].name, values[k]);
@@ -89,7 +91,8 @@ static void widths(holding *s)
 static double coverage(pcs_fitting *f, pcs_worker *w, const job *j, const double *x0)
 {
     const size_t n = f->table.n;
-    double *pred = pcs_alloc(f->ctx, n * RESAMPLES, sizeof *pred), *res = pcs_alloc(f->ctx, n, sizeof *res), y[PCS_LAW_PARAMS], sorted[RESAMPLES];
+    double *pred = pcs_alloc(f->ctx, n * RESAMPLES, sizeof *pred), *res = pcs_alloc(f->ctx, n, sizeof *res),
+           y[PCS_LAW_PARAMS], sorted[RESAMPLES];
     size_t trained = 0, inside = 0, held = 0;
     uint64_t state = f->ctx->opt.seed + 77;
     if (pred && res) {
@@ -107,7 +110,8 @@ static double coverage(pcs_fitting *f, pcs_worker *w, const job *j, const double
             memcpy(y, x0, sizeof y);
             pcs_worker_minimize(w, y, 4);
             pcs_worker_value(w, y, NULL);
-            for (size_t i = 0; i < n; i++) pred[i * RESAMPLES + b] = w->r[i] - res[(size_t)(pcs_rand_unit(&state) * (double)trained)];
+            for (size_t i = 0; i < n; i++)
+                pred[i * RESAMPLES + b] = w->r[i] - res[(size_t)(pcs_rand_unit(&state) * (double)trained)];
         }
         for (size_t i = 0; i < n; i++) {
             if (j->at[i] != HELD) continue;
@@ -134,7 +138,7 @@ static void run(holding *s, job *j)
     for (size_t i = 0; i < t->n; i++) j->out.held += j->at[i] == HELD, j->out.trained += j->at[i] == TRAINED;
     j->out.size = sizeof j->out;
     j->out.rmse_log = j->out.max_log = j->out.r2 = NAN;
-    precis_status st = pcs_problem_open(f->ctx, &p, f->form, t, f->objective, f->delta, held);
+    precis_status st = pcs_problem_open(f, &p, t, held);
     if (!st) st = pcs_worker_open(&w, &p);
     j->failed = st || j->out.trained < (size_t)p.n_free + 1 || !j->out.held;
     if (!j->failed) {
@@ -218,7 +222,16 @@ precis_status pcs_holdout(pcs_fitting *f, precis_law_fit *fit)
     double mean = 0, total = 0;
     for (size_t i = 0; i < f->table.n; i++) mean += log(f->table.loss[i]) / (double)f->table.n;
     for (size_t i = 0; i < f->table.n; i++) total += (log(f->table.loss[i]) - mean) * (log(f->table.loss[i]) - mean);
-    if (held && whole) list[n++] = (precis_law_holdout){ .size = sizeof *list, .name = "5-fold by run", .trained = f->table.n - held / 5, .held = held, .rmse_log = sqrt(squares / (double)held), .max_log = max, .r2 = 1 - squares / total, .factor = NAN, .coverage = NAN };
+    if (held && whole)
+        list[n++] = (precis_law_holdout){ .size = sizeof *list,
+                                          .name = "5-fold by run",
+                                          .trained = f->table.n - held / 5,
+                                          .held = held,
+                                          .rmse_log = sqrt(squares / (double)held),
+                                          .max_log = max,
+                                          .r2 = 1 - squares / total,
+                                          .factor = NAN,
+                                          .coverage = NAN };
     fit->holdouts = list;
     fit->n_holdouts = n;
     return pcs_progress(f->ctx, "hold out", s->n, s->n);

@@ -42,7 +42,8 @@ precis_status pcs_law_use_set(precis_law *law, const char *set)
         law->set = law->sets[i].name;
         return PRECIS_OK;
     }
-    return pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s has no set of constants \"%s\"%s%s", law->name, set, *known ? "; it has " : "", known);
+    return pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s has no set of constants \"%s\"%s%s", law->name, set,
+                    *known ? "; it has " : "", known);
 }
 
 static precis_status open_file(precis_ctx *ctx, precis_law **out, const char *path)
@@ -53,7 +54,8 @@ static precis_status open_file(precis_ctx *ctx, precis_law **out, const char *pa
     if (st) return st;
     size_t i = 0;
     while (i < len && (text[i] == ' ' || text[i] == '\n' || text[i] == '\t' || text[i] == '\r')) i++;
-    st = i < len && text[i] == '{' ? pcs_saved_read(ctx, out, path, text, len) : pcs_law_read(ctx, out, path, text, len);
+    st = i < len && text[i] == '{' ? pcs_saved_read(ctx, out, path, text, len)
+                                   : pcs_law_read(ctx, out, path, text, len);
     pcs_free(ctx, text);
     return st;
 }
@@ -78,7 +80,8 @@ static precis_status open_any(precis_ctx *ctx, precis_law **out, const char *nam
         const size_t k = strlen(known);
         snprintf(known + k, sizeof known - k, "%s%s", i ? " " : "", pcs_law_texts[i].name);
     }
-    return pcs_fail(ctx, PRECIS_EINVAL, "there is no law \"%s\"; there are %s, and files (a path with / or .)", name, known);
+    return pcs_fail(ctx, PRECIS_EINVAL, "there is no law \"%s\"; there are %s, and files (a path with / or .)", name,
+                    known);
 }
 
 precis_status precis_law_open(precis_ctx *ctx, precis_law **out, const char *name)
@@ -126,14 +129,18 @@ void pcs_law_uses(const precis_law *l, int node, bool used[PCS_LAW_PARAMS])
 
 void precis_law_get_info(const precis_law *l, precis_law_info *info)
 {
-    *info = (precis_law_info){ info->size, l->name, l->set, l->title, l->source, l->assumes, l->text, l->form, (size_t)l->n_params, (size_t)l->n_sets, l->n_samples };
+    *info = (precis_law_info){ info->size,          l->name,           l->set,      l->title,
+                               l->source,           l->assumes,        l->text,     l->form,
+                               (size_t)l->n_params, (size_t)l->n_sets, l->n_samples };
 }
 
 precis_status precis_law_get_param(const precis_law *l, size_t i, precis_law_param *out)
 {
     if (i >= (size_t)l->n_params) return pcs_fail(l->ctx, PRECIS_EINVAL, "no parameter %zu", i);
     const pcs_param *p = &l->params[i];
-    *out = (precis_law_param){ out->size, p->name, p->unit, p->source, isnan(p->value) ? "unknown" : pcs_standings[p->standing], p->value };
+    *out = (precis_law_param){
+        out->size, p->name, p->unit, p->source, isnan(p->value) ? "unknown" : pcs_standings[p->standing], p->value
+    };
     return PRECIS_OK;
 }
 
@@ -149,7 +156,9 @@ precis_status precis_law_set_param(precis_law *law, const char *name, double val
 {
     const int i = pcs_law_param(law, name);
     if (i < 0) return pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s has no parameter \"%s\"", law->name, name);
-    if (!isfinite(value) || (law->params[i].positive && value <= 0)) return pcs_fail(law->ctx, PRECIS_EINVAL, "%s of the law %s is a finite%s number", name, law->name, law->params[i].positive ? ", positive" : "");
+    if (!isfinite(value) || (law->params[i].positive && value <= 0))
+        return pcs_fail(law->ctx, PRECIS_EINVAL, "%s of the law %s is a finite%s number", name, law->name,
+                        law->params[i].positive ? ", positive" : "");
     law->params[i].value = value;
     if (law->n_samples) { /* they are of other constants */
         pcs_free(law->ctx, law->samples);
@@ -178,7 +187,8 @@ void pcs_law_lacking(const precis_law *l, int node, char *buf, size_t size)
         if (!below[i]) continue;
         const pcs_e *e = &l->e[i];
         for (int k = 0; k < pcs_e_args(e); k++)
-            if (e->op != PCS_E_SELECT || k != 1 || l->e[e->arg[1]].op != PCS_E_PARAM) below[e->arg[k]] = true; /* a choice that is not taken is not needed */
+            /* a choice that is not taken is not needed */
+            if (e->op != PCS_E_SELECT || k != 1 || l->e[e->arg[1]].op != PCS_E_PARAM) below[e->arg[k]] = true;
         if (e->op == PCS_E_PARAM && isnan(l->params[e->index].value)) said[e->index] = true;
     }
     for (int p = 0; p < l->n_params; p++)

@@ -1,11 +1,17 @@
-/* likelihood.c - profiles: the least objective with one parameter held, along its values (Venzon and Moolgavkar 1988). */
+/* likelihood.c - profiles: the least objective with one parameter held, along its values
+ * (Venzon and Moolgavkar 1988). */
 #include "law/solve.h"
 
 #include <math.h>
 
 enum { POINTS = 21, HALF = POINTS / 2 };
 
-typedef struct { pcs_fitting *f; precis_law_fit *fit; double *profile, *interval, *width, least, limit; precis_status st; } profiling;
+typedef struct {
+    pcs_fitting *f;
+    precis_law_fit *fit;
+    double *profile, *interval, *width, least, limit;
+    precis_status st;
+} profiling;
 
 /* Outward from the optimum on one side, each from the one before. */
 static void side(profiling *s, pcs_worker *w, pcs_problem *p, int k, int sign)
@@ -46,7 +52,7 @@ static void one(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
         held[param] = true;
         pcs_problem p;
         pcs_worker w = { 0 };
-        precis_status st = pcs_problem_open(f->ctx, &p, f->form, &f->table, f->objective, f->delta, held);
+        precis_status st = pcs_problem_open(f, &p, &f->table, held);
         if (!st) st = pcs_worker_open(&w, &p);
         if (!st) {
             if (f->objective->scale) w.delta = p.delta * s->fit->scale;
@@ -69,7 +75,9 @@ static void interval(profiling *s, int param, double limit)
         for (int i = 1; i <= HALF; i++) {
             const double *a = at + (HALF + sign * (i - 1)) * 2, *b = at + (HALF + sign * i) * 2;
             if (!(a[1] <= limit && b[1] > limit)) continue;
-            const double u = sqrt(fmax(0, limit - at[HALF * 2 + 1])), ua = sqrt(fmax(0, a[1] - at[HALF * 2 + 1])), ub = sqrt(fmax(0, b[1] - at[HALF * 2 + 1])); /* nearly linear in the value */
+            /* The root of what the objective rises is nearly linear in the value. */
+            const double u = sqrt(fmax(0, limit - at[HALF * 2 + 1])), ua = sqrt(fmax(0, a[1] - at[HALF * 2 + 1])),
+                         ub = sqrt(fmax(0, b[1] - at[HALF * 2 + 1]));
             out[sign > 0] = a[0] + (b[0] - a[0]) * (u - ua) / (ub - ua);
             break;
         }
@@ -110,7 +118,8 @@ precis_status pcs_likelihood(pcs_fitting *f, precis_law_fit *fit)
     for (int a = 0; a < k; a++)
         for (int i = 0; i < POINTS; i++)
             if (s.profile[((size_t)f->problem.free_[a] * POINTS + (size_t)i) * 2 + 1] < least * (1 - 1e-9)) {
-                pcs_fit_warn(f, "the profile of %s goes below the optimum: more starts are needed", f->form->params[f->problem.free_[a]].name);
+                pcs_fit_warn(f, "the profile of %s goes below the optimum: more starts are needed",
+                             f->form->params[f->problem.free_[a]].name);
                 break;
             }
     fit->profile = s.profile;

@@ -1,8 +1,9 @@
 /* minimize.c - the objective of a fit, and the ways down it.
  *
- * ln A and alpha correlate at 0.999 in every law of this kind: the curvature spans 11 orders of magnitude, and L-BFGS with usual tolerances stops early
- * (laws.md, section 3). So each round works in coordinates z, x = x0 + R^-T z, R R^T = J^T W J with Huber's weights (the majorizer of iteratively
- * reweighted least squares), in which the curvature is about one, and on the objective over its value at x0. Newton's steps end it. */
+ * ln A and alpha correlate at 0.999 in every law of this kind: the curvature spans 11 orders of magnitude, and
+ * L-BFGS with usual tolerances stops early (laws.md, section 3). So each round works in coordinates z, x = x0 + R^-T
+ * z, R R^T = J^T W J with Huber's weights (the majorizer of iteratively reweighted least squares), in which the
+ * curvature is about one, and on the objective over its value at x0. Newton's steps end it. */
 #include "base/lack.h"
 #include "law/fit.h"
 
@@ -13,7 +14,7 @@
 
 enum { NEWTON = 60 };
 
-/* ---- small matrices -------------------------------------------------------------------------------------------------- */
+/* ---- small matrices ---------------------------------------------------------------------------------------------- */
 
 bool pcs_small_cholesky(double *a, int k)
 {
@@ -49,17 +50,21 @@ void pcs_small_solve(const double *l, int k, double *b)
     backward(l, k, b);
 }
 
-/* ---- workers ----------------------------------------------------------------------------------------------------------- */
+/* ---- workers ----------------------------------------------------------------------------------------------------- */
 
 precis_status pcs_worker_open(pcs_worker *w, const pcs_problem *p)
 {
     const unsigned log_ = p->objective->raw ? 0 : PCS_TAPE_LOG;
-    const double *const *values = (const double *const *)p->values, *const *logs = (const double *const *)p->logs;
+    const pcs_tape_rows rows = { p->n, (const double *const *)p->values, (const double *const *)p->logs };
     *w = (pcs_worker){ .p = p, .delta = p->delta };
-    precis_status st = pcs_tape_open(p->ctx, &w->tape, p->law, p->node, log_, p->n, values, logs);
-    if (!st) st = pcs_tape_open(p->ctx, &w->wide, p->law, p->node, log_ | PCS_TAPE_WIDE, p->n, values, logs);
-    if (!st && p->n_linear) st = pcs_tape_open(p->ctx, &w->value, p->law, p->node, PCS_TAPE_WIDE, p->n, values, logs);
-    if (!st && (!(w->w = pcs_alloc(p->ctx, 3 * p->padded, sizeof(double))) || !(w->matrix = pcs_alloc(p->ctx, 4 * PCS_LAW_PARAMS * PCS_LAW_PARAMS, sizeof(double))))) st = PRECIS_ENOMEM;
+    precis_status st = pcs_tape_open(p->ctx, &w->tape, p->law, p->node, log_, &rows);
+    if (!st) st = pcs_tape_open(p->ctx, &w->wide, p->law, p->node, log_ | PCS_TAPE_WIDE, &rows);
+    if (!st && p->n_linear) st = pcs_tape_open(p->ctx, &w->value, p->law, p->node, PCS_TAPE_WIDE, &rows);
+    if (!st) {
+        w->w = pcs_alloc(p->ctx, 3 * p->padded, sizeof(double));
+        w->matrix = w->w ? pcs_alloc(p->ctx, 4 * PCS_LAW_PARAMS * PCS_LAW_PARAMS, sizeof(double)) : NULL;
+        if (!w->matrix) st = PRECIS_ENOMEM;
+    }
     if (st) {
         pcs_worker_close(w);
         return st;
@@ -90,7 +95,7 @@ static void put(pcs_worker *w, const double *x)
 }
 
 /* Residuals, psi and the objective at x by this tape. */
-static double residuals(pcs_worker *w, pcs_tape *tape, const double *x)
+static double take_residuals(pcs_worker *w, pcs_tape *tape, const double *x)
 {
     put(w, x);
     const double *f = pcs_tape_run(tape, w->params);
@@ -107,7 +112,7 @@ double pcs_worker_value(pcs_worker *w, const double *x, double *g)
         for (int k = 0; g && k < w->p->n_free; k++) g[k] = 0;
         return INFINITY;
     }
-    const double v = residuals(w, w->tape, x);
+    const double v = take_residuals(w, w->tape, x);
     if (!g) return v;
     double all[PCS_LAW_PARAMS];
     memset(all, 0, sizeof all);
@@ -119,7 +124,7 @@ double pcs_worker_value(pcs_worker *w, const double *x, double *g)
 /* Columns of the Jacobian of the fitted quantity; the residuals are those of x too. */
 static void jacobian(pcs_worker *w, const double *x, const double **j)
 {
-    residuals(w, w->wide, x);
+    take_residuals(w, w->wide, x);
     double *const one = w->psi; /* psi is not needed beside J */
     for (size_t i = 0; i < w->p->padded; i++) one[i] = 1;
     pcs_tape_back(w->wide, one, NULL);
@@ -145,15 +150,17 @@ void pcs_worker_normal(pcs_worker *w, const double *x, double *h)
 {
     const double *j[PCS_LAW_PARAMS];
     jacobian(w, x, j);
-    for (size_t i = 0; i < w->p->padded; i++) w->r[i] = w->w[i] * (fabs(w->r[i]) <= w->delta ? 1 : w->delta / fabs(w->r[i]));
+    for (size_t i = 0; i < w->p->padded; i++)
+        w->r[i] = w->w[i] * (fabs(w->r[i]) <= w->delta ? 1 : w->delta / fabs(w->r[i]));
     cross(w, j, w->r, h);
 }
 
-/* ---- L-BFGS ---------------------------------------------------------------------------------------------------------------- */
+/* ---- L-BFGS ------------------------------------------------------------------------------------------------------ */
 
 typedef struct { pcs_worker *w; const double *x0, *l; double scale, unit; } stage;
 
-static double evaluate(void *instance, const lbfgsfloatval_t *z, lbfgsfloatval_t *g, const int n, const lbfgsfloatval_t step)
+static double evaluate(void *instance, const lbfgsfloatval_t *z, lbfgsfloatval_t *g, const int n,
+                       const lbfgsfloatval_t step)
 {
     stage *s = instance;
     (void)step;
@@ -224,7 +231,7 @@ double pcs_worker_minimize(pcs_worker *w, double *x, int rounds)
     return f;
 }
 
-/* ---- Newton ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Newton ------------------------------------------------------------------------------------------------------ */
 
 /* The gradient of sum psi_i f_i(x) with psi held: its change is the curvature that J^T J has not. */
 static void held_gradient(pcs_worker *w, const double *x, const double *psi, double *g)
@@ -241,7 +248,7 @@ static void hessian(pcs_worker *w, const double *x, double *h, double *psi)
     const int k = w->p->n_free;
     const double *j[PCS_LAW_PARAMS];
     double up[PCS_LAW_PARAMS], down[PCS_LAW_PARAMS], y[PCS_LAW_PARAMS];
-    residuals(w, w->tape, x);
+    take_residuals(w, w->tape, x);
     memcpy(psi, w->psi, w->p->padded * sizeof *psi);
     jacobian(w, x, j);
     for (size_t i = 0; i < w->p->padded; i++) w->r[i] = fabs(w->r[i]) <= w->delta ? w->w[i] : 0;
@@ -264,10 +271,13 @@ static void hessian(pcs_worker *w, const double *x, double *h, double *psi)
 double pcs_worker_polish(pcs_worker *w, double *x)
 {
     const int k = w->p->n_free;
-    double f = pcs_worker_value(w, x, NULL), *h = w->matrix + k * k, *l = h + k * k, g[PCS_LAW_PARAMS], step[PCS_LAW_PARAMS], y[PCS_LAW_PARAMS];
+    double f = pcs_worker_value(w, x, NULL), *h = w->matrix + k * k, *l = h + k * k, g[PCS_LAW_PARAMS],
+           step[PCS_LAW_PARAMS], y[PCS_LAW_PARAMS];
     double *psi = isfinite(f) && k ? pcs_alloc(w->p->ctx, w->p->padded, sizeof *psi) : NULL;
     double damping = 1e-12;
-    int level = 0; /* steps that changed nothing in the objective: two are taken, as the slope still has digits where the objective has none */
+    /* Steps that changed nothing in the objective: two are taken, as the slope still has
+     * digits where the objective has none. */
+    int level = 0;
     for (int i = 0; i < NEWTON && psi; i++) {
         hessian(w, x, h, psi);
         pcs_worker_value(w, x, g);
@@ -299,9 +309,10 @@ double pcs_worker_polish(pcs_worker *w, double *x)
     return f;
 }
 
-/* ---- projection ------------------------------------------------------------------------------------------------------------------ */
+/* ---- projection -------------------------------------------------------------------------------------------------- */
 
-/* Least squares over the columns of `set` (bits) of normal equations a, b; what it leaves, or INFINITY when one is negative. */
+/* Least squares over the columns of `set` (bits) of normal equations a, b; what it leaves,
+ * or INFINITY when one is negative. */
 static double solve_set(const double *a, const double *b, int m, unsigned set, double *p)
 {
     double l[PCS_LAW_PARAMS * PCS_LAW_PARAMS], c[PCS_LAW_PARAMS], gain = 0;
@@ -331,7 +342,8 @@ void pcs_worker_project(pcs_worker *w, double *x)
     if (!m) return;
     double y[PCS_LAW_PARAMS], a[36], b[6], best[6], now[6], least = INFINITY;
     memcpy(y, x, sizeof(double) * (size_t)p->n_free);
-    for (int i = 0; i < p->n_linear; i++) y[p->linear[i]] = 0; /* the parameter is 1: columns of the Jacobian are the terms */
+    /* The parameter is 1: columns of the Jacobian are the terms. */
+    for (int i = 0; i < p->n_linear; i++) y[p->linear[i]] = 0;
     put(w, y);
     const double *loss = pcs_tape_run(w->value, w->params);
     for (size_t i = 0; i < p->padded; i++) w->psi[i] = 1;
@@ -342,7 +354,8 @@ void pcs_worker_project(pcs_worker *w, double *x)
         b[i] = 0;
         for (int j = 0; j < m; j++) a[i * m + j] = 0;
         for (size_t r = 0; r < p->n && t[i]; r++) {
-            const double observed = p->objective->raw ? p->y[r] : exp(p->y[r]), u = w->w[r] / (observed * observed); /* about the residual of the logarithm */
+            /* About the residual of the logarithm. */
+            const double observed = p->objective->raw ? p->y[r] : exp(p->y[r]), u = w->w[r] / (observed * observed);
             double rest = observed - loss[r];
             for (int j = 0; j < m; j++) rest += t[j] ? t[j][r] : 0;
             b[i] += t[i][r] * rest * u;

@@ -1,7 +1,7 @@
 /* optimal.c - the best N, D and number format under a budget.
  *
- * Whatever the law: the cost ties D to N, one search is left (its slope changes sign where the loss is least, which is exact where comparing losses is
- * not), and one over bits when they are continuous. */
+ * Whatever the law: the cost ties D to N, one search is left (its slope changes sign where the loss is least, which
+ * is exact where comparing losses is not), and one over bits when they are continuous. */
 #include "base/lack.h"
 #include "law/evaluate.h"
 
@@ -12,7 +12,11 @@
 enum { WIDE = PCS_WIDE };
 static const double TRAIN = 6, INFER = 2; /* FLOP per parameter and token (Kaplan et al. 2020, section 2.1) */
 
-static const precis_law_format usual_formats[] = { { "bf16", 16, 8, 7, 1 }, { "fp8", 8, 4, 3, 0.5 }, { "int8", 8, NAN, NAN, 0.5 }, { "fp4", 4, 2, 1, 0.25 }, { "int4", 4, NAN, NAN, 0.25 } };
+static const precis_law_format usual_formats[] = { { "bf16", 16, 8, 7, 1 },
+                                                   { "fp8", 8, 4, 3, 0.5 },
+                                                   { "int8", 8, NAN, NAN, 0.5 },
+                                                   { "fp4", 4, 2, 1, 0.25 },
+                                                   { "int4", 4, NAN, NAN, 0.25 } };
 
 size_t precis_law_formats(const precis_law_format **out)
 {
@@ -34,12 +38,14 @@ static void put_format(search *s, precis_law_point *p, double bits, double expon
     if (s->b->post) p->v[PCS_VAR_bits_post] = bits;
     else
         for (int v = PCS_VAR_bits_w; v <= PCS_VAR_bits_bwd; v++) p->v[v] = bits;
-    if (!isnan(exponent) || s->uses[PCS_VAR_exponent]) p->v[PCS_VAR_exponent] = exponent, p->v[PCS_VAR_mantissa] = mantissa;
+    if (!isnan(exponent) || s->uses[PCS_VAR_exponent])
+        p->v[PCS_VAR_exponent] = exponent, p->v[PCS_VAR_mantissa] = mantissa;
 }
 
 static double tokens_left(const search *s, double N)
 {
-    return s->b->D > 0 ? s->b->D : (s->b->compute - INFER * N * s->b->inference_tokens * s->infer) / (TRAIN * N * s->train);
+    return s->b->D > 0 ? s->b->D
+                       : (s->b->compute - INFER * N * s->b->inference_tokens * s->infer) / (TRAIN * N * s->train);
 }
 
 static double largest(const search *s) { return s->b->memory > 0 ? s->b->memory * 8 / s->bits : INFINITY; }
@@ -74,7 +80,9 @@ static double least_loss(search *s)
 {
     double lo = 0, hi = fmin(log(largest(s)), log(1e18)), f[WIDE], slope[WIDE];
     if (s->b->N > 0) return log(s->b->N);
-    if (s->b->D > 0) return fmin(hi, log(s->b->compute / (TRAIN * s->b->D * s->train + INFER * s->b->inference_tokens * s->infer))); /* more parameters never hurt */
+    /* More parameters never hurt. */
+    if (s->b->D > 0)
+        return fmin(hi, log(s->b->compute / (TRAIN * s->b->D * s->train + INFER * s->b->inference_tokens * s->infer)));
     if (s->b->inference_tokens > 0) hi = fmin(hi, log(s->b->compute / (INFER * s->b->inference_tokens * s->infer)));
     for (int step = 0; step < 14 && hi - lo > 1e-14; step++) {
         scan(s, lo, hi, f, slope);
@@ -166,7 +174,9 @@ static double cost_of(const precis_law_budget *b, double bits)
         if (f->bits <= bits && f->bits > lo_bits) lo_bits = f->bits, lo = f->cost;
         if (f->bits >= bits && f->bits < hi_bits) hi_bits = f->bits, hi = f->cost;
     }
-    return !isfinite(hi_bits) ? lo * bits / lo_bits : hi_bits == lo_bits ? hi : lo + (hi - lo) * (bits - lo_bits) / (hi_bits - lo_bits);
+    return !isfinite(hi_bits)   ? lo * bits / lo_bits
+           : hi_bits == lo_bits ? hi
+                                : lo + (hi - lo) * (bits - lo_bits) / (hi_bits - lo_bits);
 }
 
 static double worth(search *s, double bits, precis_law_choice *c)
@@ -193,7 +203,8 @@ static precis_law_choice continuous(search *s)
         else lo = a, a = b, fa = fb, b = lo + golden * (hi - lo), fb = worth(s, b, &c);
     }
     /* losses this near differ by rounding: the vertex of a parabola through wider points is exact to 1e-7 */
-    const double mid = 0.5 * (lo + hi), w = 2e-3, l = worth(s, mid - w, &c), r = worth(s, mid + w, &c), m = worth(s, mid, &c);
+    const double mid = 0.5 * (lo + hi), w = 2e-3, l = worth(s, mid - w, &c), r = worth(s, mid + w, &c),
+                 m = worth(s, mid, &c);
     const double bend = l - 2 * m + r, vertex = bend > 0 && isfinite(bend) ? mid + 0.5 * w * (l - r) / bend : mid;
     worth(s, fabs(vertex - mid) < w ? vertex : mid, &c);
     return c;
@@ -211,11 +222,15 @@ static precis_status check(precis_law *law, const precis_law_budget *b)
 {
     const double all[] = { b->compute, b->inference_tokens, b->memory, b->loss, b->N, b->D };
     for (int i = 0; i < 6; i++)
-        if (!isfinite(all[i]) || all[i] < 0) return pcs_fail(law->ctx, PRECIS_EINVAL, "a budget is positive and finite");
+        if (!isfinite(all[i]) || all[i] < 0)
+            return pcs_fail(law->ctx, PRECIS_EINVAL, "a budget is positive and finite");
     for (size_t i = 0; b->formats && i < b->n_formats; i++)
-        if (!(b->formats[i].bits > 0) || !(b->formats[i].cost > 0) || !isfinite(b->formats[i].cost)) return pcs_fail(law->ctx, PRECIS_EINVAL, "a format has positive bits and a positive cost");
+        if (!(b->formats[i].bits > 0) || !(b->formats[i].cost > 0) || !isfinite(b->formats[i].cost))
+            return pcs_fail(law->ctx, PRECIS_EINVAL, "a format has positive bits and a positive cost");
     if (b->loss > 0 || b->compute > 0 || (b->D > 0 && (b->memory > 0 || b->N > 0))) return PRECIS_OK;
-    return pcs_fail(law->ctx, PRECIS_EINVAL, "a budget is needed: --compute FLOP, --loss L (the least cost for it), or --memory BYTES with --D TOKENS");
+    return pcs_fail(law->ctx, PRECIS_EINVAL,
+                    "a budget is needed: --compute FLOP, --loss L (the least cost for it), or --memory BYTES with --D "
+                    "TOKENS");
 }
 
 precis_status precis_law_optimal(precis_law *law, const precis_law_budget *b, precis_law_choice *out, size_t *n)
@@ -234,7 +249,8 @@ precis_status precis_law_optimal(precis_law *law, const precis_law_budget *b, pr
     const precis_law_format *formats = b->formats;
     size_t n_formats = b->n_formats;
     if (!formats) n_formats = precis_law_formats(&formats);
-    if (b->post && !s.uses[PCS_VAR_bits_post]) return pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s says nothing of quantization after training", law->name);
+    if (b->post && !s.uses[PCS_VAR_bits_post])
+        return pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s says nothing of quantization after training", law->name);
     st = pcs_evaluator_open(law->ctx, &s.e, law, node, WIDE);
     if (!st && b->continuous && bits) {
         const precis_law_choice c = continuous(&s);
@@ -256,6 +272,8 @@ precis_status precis_law_optimal(precis_law *law, const precis_law_budget *b, pr
                     const precis_law_choice t = out[i];
                     out[i] = out[k], out[k] = t;
                 }
-    if (!st && !*n) st = pcs_fail(law->ctx, PRECIS_EBUDGET, "no N and D meet the budget by the law %s%s", law->name, b->loss > 0 ? ": the loss is below what it can reach, or the memory too small" : "");
+    if (!st && !*n)
+        st = pcs_fail(law->ctx, PRECIS_EBUDGET, "no N and D meet the budget by the law %s%s", law->name,
+                      b->loss > 0 ? ": the loss is below what it can reach, or the memory too small" : "");
     return st;
 }

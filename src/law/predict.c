@@ -1,5 +1,5 @@
-/* predict.c - losses at a point with what they are made of, effective parameters and additive losses as two words for one thing (Chen et al. 2025, section 5),
- * and intervals from a bootstrap's samples. */
+/* predict.c - losses at a point with what they are made of, effective parameters and additive losses as two words
+ * for one thing (Chen et al. 2025, section 5), and intervals from a bootstrap's samples. */
 #include "base/lack.h"
 #include "law/evaluate.h"
 
@@ -17,7 +17,8 @@ precis_status precis_law_output(precis_law *law, const char *output, const preci
             const size_t n = strlen(known);
             snprintf(known + n, sizeof known - n, "%s%s", i ? " " : "", law->lets[i].name);
         }
-        return pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s has no output \"%s\"; it has %s", law->name, output, known);
+        return pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s has no output \"%s\"; it has %s", law->name, output,
+                        known);
     }
     pcs_evaluator e = { 0 };
     precis_status st = pcs_evaluator_open(law->ctx, &e, law, node, 1);
@@ -38,11 +39,13 @@ static double inverse(pcs_evaluator *e, const precis_law_point *p, double target
 static precis_status usual(precis_law *law, const precis_law_point *p, pcs_evaluator *e, precis_law_point *at)
 {
     const int node = pcs_law_usual(law, p, at);
-    return node < 0 ? pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s says nothing of a loss at 16 bits", law->name) : pcs_evaluator_open(law->ctx, e, law, node, PCS_WIDE);
+    return node < 0 ? pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s says nothing of a loss at 16 bits", law->name)
+                    : pcs_evaluator_open(law->ctx, e, law, node, PCS_WIDE);
 }
 
 /* The same for a model of N and D, and its usual loss. */
-static precis_status usual_loss(precis_law *law, double N, double D, pcs_evaluator *e, precis_law_point *at, double *loss)
+static precis_status usual_loss(precis_law *law, double N, double D, pcs_evaluator *e, precis_law_point *at,
+                                double *loss)
 {
     precis_law_point p;
     precis_law_point_init(&p);
@@ -60,7 +63,9 @@ precis_status precis_law_multiplier(precis_law *law, double N, double D, double 
     *eff = NAN;
     precis_status st = usual_loss(law, N, D, &e, &at, &loss);
     if (!st) *eff = inverse(&e, &at, loss + added) / N;
-    if (!st && isnan(*eff)) st = pcs_fail(law->ctx, PRECIS_EINVAL, "no number of parameters has a loss of %g by the law %s", loss + added, law->name);
+    if (!st && isnan(*eff))
+        st = pcs_fail(law->ctx, PRECIS_EINVAL, "no number of parameters has a loss of %g by the law %s", loss + added,
+                      law->name);
     pcs_evaluator_close(&e);
     return st;
 }
@@ -89,7 +94,8 @@ static precis_status band(pcs_evaluator *e, const precis_law *law, double *low, 
     size_t n = 0;
     for (size_t i = 0; i < law->n_samples; i++) {
         for (size_t p = 0; p < k; p++)
-            if (isfinite(law->samples[i * k + p])) e->params[p] = pcs_param_in(&law->params[p], law->samples[i * k + p]);
+            if (isfinite(law->samples[i * k + p]))
+                e->params[p] = pcs_param_in(&law->params[p], law->samples[i * k + p]);
         const double f = pcs_evaluator_run(e)[0];
         if (isfinite(f)) v[n++] = f;
     }
@@ -103,11 +109,12 @@ static precis_status band(pcs_evaluator *e, const precis_law *law, double *low, 
     return PRECIS_OK;
 }
 
-static void beyond(const char *name, double x, double lo, double hi, precis_law_value *out)
+static void note_beyond(const char *name, double x, double lo, double hi, precis_law_value *out)
 {
     if (isnan(lo) || isnan(x) || (x >= lo * (1 - 1e-9) && x <= hi * (1 + 1e-9))) return;
     const size_t n = strlen(out->where);
-    snprintf(out->where + n, sizeof out->where - n, "%s%s %.3g is outside %.3g to %.3g", n ? "; " : "", name, x, lo, hi);
+    snprintf(out->where + n, sizeof out->where - n, "%s%s %.3g is outside %.3g to %.3g", n ? "; " : "", name, x, lo,
+             hi);
     out->outside = 1;
 }
 
@@ -115,10 +122,11 @@ static void hull(const precis_law *law, int node, const precis_law_point *p, pre
 {
     for (int v = 0; v < PCS_VARS; v++) {
         const bool bits = v >= PCS_VAR_bits_w && v <= PCS_VAR_bits_post;
-        if (!pcs_law_has_variable(law, node, v) || (bits && p->v[v] == 16)) continue; /* 16 bits: nothing is quantized */
-        beyond(pcs_variables[v].name, p->v[v], law->low[v], law->high[v], out);
+        /* 16 bits: nothing is quantized */
+        if (!pcs_law_has_variable(law, node, v) || (bits && p->v[v] == 16)) continue;
+        note_beyond(pcs_variables[v].name, p->v[v], law->low[v], law->high[v], out);
     }
-    beyond("D / N", p->v[PCS_VAR_D] / p->v[PCS_VAR_N], law->low_ratio, law->high_ratio, out);
+    note_beyond("D / N", p->v[PCS_VAR_D] / p->v[PCS_VAR_N], law->low_ratio, law->high_ratio, out);
 }
 
 static double optional(precis_law *law, const char *name, const precis_law_point *p)
@@ -134,12 +142,23 @@ static double optional(precis_law *law, const char *name, const precis_law_point
 
 precis_status precis_law_predict(precis_law *law, const precis_law_point *p, precis_law_value *out)
 {
-    *out = (precis_law_value){ .size = out->size, .loss = NAN, .base = NAN, .ptq = NAN, .added = NAN, .n_eff = NAN, .d_eff = NAN, .loss16 = NAN, .low = NAN, .high = NAN };
+    *out = (precis_law_value){ .size = out->size,
+                               .loss = NAN,
+                               .base = NAN,
+                               .ptq = NAN,
+                               .added = NAN,
+                               .n_eff = NAN,
+                               .d_eff = NAN,
+                               .loss16 = NAN,
+                               .low = NAN,
+                               .high = NAN };
     const int node = pcs_law_let(law, "loss");
     const uint64_t refused = precis_ctx_refused(law->ctx);
     for (int v = 0; v < PCS_VARS; v++) {
         const bool zero = v == PCS_VAR_sparsity || v == PCS_VAR_qat || v == PCS_VAR_mantissa;
-        if (!isnan(p->v[v]) && (!isfinite(p->v[v]) || p->v[v] < 0 || (!zero && p->v[v] == 0))) return pcs_fail(law->ctx, PRECIS_EINVAL, "%s %g is not positive and finite", pcs_variables[v].option, p->v[v]);
+        if (!isnan(p->v[v]) && (!isfinite(p->v[v]) || p->v[v] < 0 || (!zero && p->v[v] == 0)))
+            return pcs_fail(law->ctx, PRECIS_EINVAL, "%s %g is not positive and finite", pcs_variables[v].option,
+                            p->v[v]);
     }
     if (node < 0) return pcs_fail(law->ctx, PRECIS_EINVAL, "the law %s says nothing of a loss", law->name);
     pcs_evaluator e = { 0 }, u = { 0 };
@@ -164,7 +183,7 @@ precis_status precis_law_predict(precis_law *law, const precis_law_point *p, pre
     return pcs_with_memory(law->ctx, refused, st); /* outputs that a law need not have */
 }
 
-/* ---- between laws -------------------------------------------------------------------------------------------------------- */
+/* ---- between laws ------------------------------------------------------------------------------------------------ */
 
 int precis_law_applies(precis_law *law, const precis_law_point *p)
 {
@@ -184,7 +203,8 @@ int precis_law_applies(precis_law *law, const precis_law_point *p)
     return quantized ? speaks : 1;
 }
 
-size_t precis_law_spread(precis_ctx *ctx, const precis_law_point *p, double *low, double *high, char *names, size_t size)
+size_t precis_law_spread(precis_ctx *ctx, const precis_law_point *p, double *low, double *high, char *names,
+                         size_t size)
 {
     size_t n = 0, at = 0;
     char kept[sizeof ctx->message];

@@ -1,5 +1,5 @@
 /* problem.c - a table and a law as columns: which parameters can be fitted, and in which the loss is linear. */
-#include "law/fit.h"
+#include "law/solve.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -55,7 +55,7 @@ static void find_linear(pcs_problem *p)
 
 static precis_status fill(pcs_problem *p, const pcs_table *t)
 {
-    p->padded = pcs_tape_rows(p->n);
+    p->padded = pcs_tape_padded(p->n);
     p->y = pcs_arena_alloc(&p->arena, p->padded, sizeof(double));
     if (!p->y) return PRECIS_ENOMEM;
     for (size_t i = 0; i < p->padded; i++) {
@@ -63,7 +63,9 @@ static precis_status fill(pcs_problem *p, const pcs_table *t)
         p->y[i] = p->objective->raw ? y : log(y);
     }
     for (int v = 0; v < PCS_VARS; v++) {
-        if (!(p->values[v] = pcs_arena_alloc(&p->arena, p->padded, sizeof(double))) || !(p->logs[v] = pcs_arena_alloc(&p->arena, p->padded, sizeof(double)))) return PRECIS_ENOMEM;
+        if (!(p->values[v] = pcs_arena_alloc(&p->arena, p->padded, sizeof(double))) ||
+            !(p->logs[v] = pcs_arena_alloc(&p->arena, p->padded, sizeof(double))))
+            return PRECIS_ENOMEM;
         for (size_t i = 0; i < p->padded; i++) {
             p->values[v][i] = t->values[(i < p->n ? i : p->n - 1) * PCS_VARS + v];
             p->logs[v][i] = log(p->values[v][i]);
@@ -72,15 +74,20 @@ static precis_status fill(pcs_problem *p, const pcs_table *t)
     return PRECIS_OK;
 }
 
-precis_status pcs_problem_open(precis_ctx *ctx, pcs_problem *p, const precis_law *law, const pcs_table *t, const pcs_objective *objective, double delta, const bool *held)
+precis_status pcs_problem_open(const pcs_fitting *f, pcs_problem *p, const pcs_table *t, const bool *held)
 {
-    *p = (pcs_problem){ .ctx = ctx, .law = law, .objective = objective, .n = t->n, .node = pcs_law_let(law, "loss") };
-    p->delta = objective->delta > 0 ? objective->delta : delta;
-    pcs_arena_init(&p->arena, ctx);
-    if (p->node < 0) return pcs_fail(ctx, PRECIS_EINVAL, "the law %s says nothing of a loss, so it cannot be fitted", law->name);
+    const precis_law *law = f->form;
+    const double given = f->objective->delta;
+    *p = (pcs_problem){ .ctx = f->ctx, .law = law, .objective = f->objective, .n = t->n };
+    p->node = pcs_law_let(law, "loss");
+    p->delta = given > 0 ? given : f->delta;
+    pcs_arena_init(&p->arena, f->ctx);
+    if (p->node < 0)
+        return pcs_fail(f->ctx, PRECIS_EINVAL, "the law %s says nothing of a loss, so it cannot be fitted", law->name);
     for (int i = 0; i < law->n_params; i++) {
         const double v = law->params[i].value;
-        p->start[i] = isnan(v) ? (law->params[i].n_starts ? law->params[i].starts[0] : 0) : pcs_param_in(&law->params[i], v);
+        p->start[i] = isnan(v) ? (law->params[i].n_starts ? law->params[i].starts[0] : 0)
+                               : pcs_param_in(&law->params[i], v);
         if (!held[i]) p->free_[p->n_free++] = i;
     }
     const precis_status st = fill(p, t);

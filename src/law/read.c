@@ -2,7 +2,8 @@
  *
  *   law NAME                       title TEXT        source TEXT      assumes TEXT      text TEXT (more than once)
  *   domain VARIABLE LOW HIGH       of N, D, ratio (D / N), bits_w ...
- *   param NAME = VALUE [positive] [fixed] [unit WORD] [verified|derived|primary|secondary|unverified] [start X ...] [: SOURCE]
+ *   param NAME = VALUE [positive] [fixed] [unit WORD] [STANDING] [start X ...] [: SOURCE]
+ *                                  STANDING: verified, derived, primary, secondary or unverified
  *   set NAME PARAM=VALUE ... [: SOURCE]
  *   let NAME = EXPRESSION          the lets n_eff, d_eff, base, ptq and loss are what a law is asked for */
 #include "law/expression.h"
@@ -32,7 +33,7 @@ int pcs_law_param(const precis_law *law, const char *name)
     return -1;
 }
 
-/* ---- words of a line ---------------------------------------------------------------------------------------------- */
+/* ---- words of a line --------------------------------------------------------------------------------------------- */
 
 static void blanks(pcs_law_text_at *t)
 {
@@ -86,7 +87,8 @@ static precis_status new_name(precis_law *l, pcs_law_text_at *t, char buf[64])
     if (st) return st;
     size_t n = 0;
     while (isalnum((unsigned char)buf[n]) || buf[n] == '_') n++;
-    if (!n || buf[n] || isdigit((unsigned char)buf[0]) || n >= PCS_LAW_NAME) return pcs_law_fail(t, at, "a name has letters, digits and _, at most %d of them", PCS_LAW_NAME - 1);
+    if (!n || buf[n] || isdigit((unsigned char)buf[0]) || n >= PCS_LAW_NAME)
+        return pcs_law_fail(t, at, "a name has letters, digits and _, at most %d of them", PCS_LAW_NAME - 1);
     bool taken = pcs_law_let(l, buf) >= 0 || pcs_law_param(l, buf) >= 0;
     for (int v = 0; v < PCS_VARS; v++) taken = taken || !strcmp(pcs_variables[v].name, buf);
     return taken ? pcs_law_fail(t, at, "%s is taken", buf) : PRECIS_OK;
@@ -101,9 +103,10 @@ static precis_status equals(pcs_law_text_at *t)
     return st ? st : strcmp(buf, "=") ? pcs_law_fail(t, at, "= is missing") : PRECIS_OK;
 }
 
-/* ---- lines ------------------------------------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------------------------------- */
 
-const char *const pcs_standings[PCS_STANDINGS] = { "unknown", "unverified", "secondary", "primary", "derived", "verified" };
+const char *const pcs_standings[PCS_STANDINGS] = { "unknown", "unverified", "secondary",
+                                                   "primary", "derived",    "verified" };
 
 /* Words behind a parameter's value. */
 static precis_status attributes(precis_law *l, pcs_law_text_at *t, pcs_param *p)
@@ -137,7 +140,11 @@ static precis_status attributes(precis_law *l, pcs_law_text_at *t, pcs_param *p)
         }
         for (int i = 1; i < PCS_STANDINGS && !known; i++)
             if (!strcmp(buf, pcs_standings[i])) known = true, p->standing = (pcs_standing)i;
-        if (!known) return pcs_law_fail(t, at, "\"%s\" is none of positive fixed unit start verified derived primary secondary unverified, nor a : before the source", buf);
+        if (!known)
+            return pcs_law_fail(t, at,
+                                "\"%s\" is none of positive fixed unit start verified derived primary secondary "
+                                "unverified, nor a : before the source",
+                                buf);
     }
     return st;
 }
@@ -150,7 +157,10 @@ static precis_status param_line(precis_law *l, pcs_law_text_at *t)
     precis_status st = new_name(l, t, buf);
     if (st) return st;
     pcs_param *p = &l->params[l->n_params];
-    *p = (pcs_param){ .name = pcs_arena_copy(&l->arena, buf, strlen(buf)), .unit = pcs_arena_copy(&l->arena, "", 0), .source = pcs_arena_copy(&l->arena, "", 0), .value = NAN };
+    *p = (pcs_param){ .name = pcs_arena_copy(&l->arena, buf, strlen(buf)),
+                      .unit = pcs_arena_copy(&l->arena, "", 0),
+                      .source = pcs_arena_copy(&l->arena, "", 0),
+                      .value = NAN };
     st = equals(t);
     blanks(t);
     if (st) return st;
@@ -190,7 +200,8 @@ static precis_status set_line(precis_law *l, pcs_law_text_at *t)
         blanks(t);
         if (!st && t->p < t->end && *t->p == '?') t->p++, s->values[i] = NAN;
         else if (!st) st = number(t, &s->values[i]);
-        if (!st && l->params[i].positive && s->values[i] <= 0) st = pcs_law_fail(t, at, "%s is positive", l->params[i].name);
+        if (!st && l->params[i].positive && s->values[i] <= 0)
+            st = pcs_law_fail(t, at, "%s is positive", l->params[i].name);
     }
     if (!s->name || !s->source) return PRECIS_ENOMEM;
     l->n_sets += !st;
@@ -229,7 +240,10 @@ static precis_status let_line(precis_law *l, pcs_law_text_at *t, pcs_buf *form)
     l->lets[l->n_lets].name = pcs_arena_copy(&l->arena, buf, strlen(buf));
     if (!l->lets[l->n_lets].name) return PRECIS_ENOMEM;
     l->lets[l->n_lets++].node = root;
-    if ((st = pcs_buf_add(form, buf, strlen(buf))) || (st = pcs_buf_add(form, " = ", 3)) || (st = pcs_buf_add(form, start, (size_t)(t->p - start)))) return st;
+    st = pcs_buf_add(form, buf, strlen(buf));
+    if (!st) st = pcs_buf_add(form, " = ", 3);
+    if (!st) st = pcs_buf_add(form, start, (size_t)(t->p - start));
+    if (st) return st;
     while (form->len && isspace((unsigned char)form->data[form->len - 1])) form->len--;
     return pcs_buf_add(form, "\n", 1);
 }
@@ -250,7 +264,8 @@ static precis_status line(precis_law *l, pcs_law_text_at *t, pcs_buf *text, pcs_
     static const char *const words[] = { "law", "title", "source", "assumes" };
     for (int i = 0; i < 4; i++)
         if (!strcmp(buf, words[i])) return (*texts[i] = rest(l, t)) ? PRECIS_OK : PRECIS_ENOMEM;
-    if (strcmp(buf, "text")) return pcs_law_fail(t, at, "\"%s\" is none of law title source assumes text domain param set let", buf);
+    if (strcmp(buf, "text"))
+        return pcs_law_fail(t, at, "\"%s\" is none of law title source assumes text domain param set let", buf);
     const char *more = rest(l, t);
     if (!more) return PRECIS_ENOMEM;
     if (text->len && (st = pcs_buf_add(text, "\n", 1))) return st;
@@ -266,7 +281,10 @@ static precis_status complete(precis_law *l, pcs_law_text_at *t)
         int root = base;
         if (ptq >= 0) {
             if (l->n_e == PCS_LAW_NODES) return pcs_law_fail(t, t->p, "too many parts");
-            l->e[l->n_e] = (pcs_e){ .op = PCS_E_ADD, .arg = { (uint16_t)base, (uint16_t)ptq }, .positive = l->e[base].positive && l->e[ptq].positive, .heavy = true };
+            l->e[l->n_e] = (pcs_e){ .op = PCS_E_ADD,
+                                    .arg = { (uint16_t)base, (uint16_t)ptq },
+                                    .positive = l->e[base].positive && l->e[ptq].positive,
+                                    .heavy = true };
             root = l->n_e++;
         }
         l->lets[l->n_lets < PCS_LAW_LETS ? l->n_lets : PCS_LAW_LETS - 1].name = pcs_arena_copy(&l->arena, "loss", 4);
@@ -282,7 +300,8 @@ static precis_status complete(precis_law *l, pcs_law_text_at *t)
 precis_status pcs_law_read(precis_ctx *ctx, precis_law **out, const char *file, const char *text, size_t len)
 {
     *out = NULL;
-    if (len > PCS_LAW_BYTES) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: %zu bytes, and a law has at most %d", file, len, PCS_LAW_BYTES);
+    if (len > PCS_LAW_BYTES)
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: %zu bytes, and a law has at most %d", file, len, PCS_LAW_BYTES);
     precis_law *l = pcs_alloc(ctx, 1, sizeof *l);
     if (!l) return PRECIS_ENOMEM;
     l->ctx = ctx;
@@ -305,8 +324,14 @@ precis_status pcs_law_read(precis_ctx *ctx, precis_law **out, const char *file, 
         t.line++;
     }
     if (!st) st = complete(l, &t);
-    if (!st && (!(l->text = pcs_arena_copy(&l->arena, words.data ? words.data : "", words.len)) || !(l->form = pcs_arena_copy(&l->arena, form.data ? form.data : "", form.len)) || !(l->set = pcs_arena_copy(&l->arena, "", 0)))) st = PRECIS_ENOMEM;
-    if (!st && !(l->raw = pcs_arena_copy(&l->arena, text, len))) st = PRECIS_ENOMEM;
+    if (!st) {
+        l->text = pcs_arena_copy(&l->arena, words.data ? words.data : "", words.len);
+        l->form = pcs_arena_copy(&l->arena, form.data ? form.data : "", form.len);
+        l->set = pcs_arena_copy(&l->arena, "", 0);
+        l->raw = pcs_arena_copy(&l->arena, text, len);
+        if (!l->text || !l->form || !l->set || !l->raw) st = PRECIS_ENOMEM;
+    }
+
     l->raw_len = len;
     pcs_buf_free(&words);
     pcs_buf_free(&form);

@@ -1,4 +1,5 @@
-/* saved.c - a fit as JSON: the law's text, its constants, where it was fitted, the bootstrap's samples. Read as untrusted. */
+/* saved.c - a fit as JSON: the law's text, its constants, where it was fitted, the
+ * bootstrap's samples. Read as untrusted. */
 #include "law/saved.h"
 
 #include "base/json.h"
@@ -10,7 +11,7 @@
 
 enum { SAMPLES = 1000000 };
 
-/* ---- write ------------------------------------------------------------------------------------------------------------ */
+/* ---- write ------------------------------------------------------------------------------------------------------- */
 
 static precis_status pair(pcs_buf *b, const char *name, double low, double high, bool *first)
 {
@@ -23,7 +24,9 @@ static precis_status pair(pcs_buf *b, const char *name, double low, double high,
 static precis_status compose(pcs_buf *b, const precis_law *l, const precis_law_fit *fit)
 {
     bool first = true;
-    precis_status st = pcs_buf_printf(b, "{\n \"precis_law_fit\": 1,\n \"objective\": %.17g,\n \"n\": %zu,\n \"text\": ", fit->objective, fit->n);
+    precis_status st = pcs_buf_printf(b,
+                                      "{\n \"precis_law_fit\": 1,\n \"objective\": %.17g,\n \"n\": %zu,\n \"text\": ",
+                                      fit->objective, fit->n);
     if (!st) st = pcs_json_text(b, l->raw, l->raw_len);
     if (!st) st = pcs_buf_printf(b, ",\n \"params\": {");
     for (int i = 0; i < l->n_params && !st; i++)
@@ -40,7 +43,8 @@ static precis_status compose(pcs_buf *b, const precis_law *l, const precis_law_f
         st = pcs_buf_printf(b, "%s\n  [", i ? "," : "");
         for (int p = 0; p < l->n_params && !st; p++) {
             const double v = l->samples[i * (size_t)l->n_params + (size_t)p];
-            st = isfinite(v) ? pcs_buf_printf(b, "%s%.17g", p ? ", " : "", v) : pcs_buf_printf(b, "%snull", p ? ", " : "");
+            st = isfinite(v) ? pcs_buf_printf(b, "%s%.17g", p ? ", " : "", v)
+                             : pcs_buf_printf(b, "%snull", p ? ", " : "");
         }
         if (!st) st = pcs_buf_printf(b, "]");
     }
@@ -57,7 +61,7 @@ precis_status precis_law_fit_save(precis_ctx *ctx, const precis_law_fit *fit, co
     return st;
 }
 
-/* ---- read --------------------------------------------------------------------------------------------------------------- */
+/* ---- read -------------------------------------------------------------------------------------------------------- */
 
 static precis_status params(pcs_json *j, precis_law *l)
 {
@@ -69,7 +73,8 @@ static precis_status params(pcs_json *j, precis_law *l)
         if (p == l->n_params) return pcs_json_fail(j, t.text, "params", "the law has no such parameter");
         st = pcs_json_next(j, &t);
         if (!st) st = pcs_json_double(j, &t, &l->params[p].value, "params");
-        if (!st && (!isfinite(l->params[p].value) || (l->params[p].positive && l->params[p].value <= 0))) st = pcs_json_fail(j, t.text, "params", "a value that the parameter cannot have");
+        if (!st && (!isfinite(l->params[p].value) || (l->params[p].positive && l->params[p].value <= 0)))
+            st = pcs_json_fail(j, t.text, "params", "a value that the parameter cannot have");
         l->params[p].standing = PCS_DERIVED;
     }
     return st;
@@ -105,7 +110,9 @@ static precis_status samples(pcs_json *j, precis_law *l)
     while (!st && !(st = pcs_json_next(j, &t)) && t.type == PCS_JSON_ARRAY) {
         if (l->n_samples == cap) {
             const size_t more = cap ? 2 * cap : 64;
-            double *grown = more <= SAMPLES ? pcs_grow(l->ctx, l->samples, cap * k * sizeof *grown, more * k, sizeof *grown) : NULL;
+            double *grown = more <= SAMPLES
+                                ? pcs_grow(l->ctx, l->samples, cap * k * sizeof *grown, more * k, sizeof *grown)
+                                : NULL;
             if (!grown) return more <= SAMPLES ? PRECIS_ENOMEM : pcs_json_fail(j, t.text, "samples", "too many");
             l->samples = grown;
             cap = more;
@@ -115,7 +122,8 @@ static precis_status samples(pcs_json *j, precis_law *l)
             st = pcs_json_next(j, &t);
             if (!st && t.type == PCS_JSON_NULL) row[p] = NAN;
             else if (!st) st = pcs_json_double(j, &t, &row[p], "samples");
-            if (!st && l->params[p].positive && row[p] <= 0) st = pcs_json_fail(j, t.text, "samples", "a value that the parameter cannot have");
+            if (!st && l->params[p].positive && row[p] <= 0)
+                st = pcs_json_fail(j, t.text, "samples", "a value that the parameter cannot have");
         }
         if (!st) st = pcs_json_expect(j, PCS_JSON_ARRAY_END, &t, "samples");
         l->n_samples += !st;
@@ -132,7 +140,8 @@ precis_status pcs_saved_read(precis_ctx *ctx, precis_law **out, const char *file
     ctx->file = file;
     *out = NULL;
     precis_status st = pcs_json_find(ctx, whole, "text", &law_text);
-    if (!st && !law_text.text) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: no text of a law in it; precis law fit -o FILE writes one", file);
+    if (!st && !law_text.text)
+        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: no text of a law in it; precis law fit -o FILE writes one", file);
     pcs_json j;
     pcs_json_token t;
     char *s = NULL;
@@ -143,7 +152,10 @@ precis_status pcs_saved_read(precis_ctx *ctx, precis_law **out, const char *file
         if (!st) st = pcs_json_string(&j, &t, &arena, &s, &n);
     }
     if (!st) st = pcs_law_read(ctx, out, file, s, n);
-    static const struct { const char *key; precis_status (*read)(pcs_json *j, precis_law *l); } parts[] = { { "params", params }, { "domain", domain }, { "samples", samples } };
+    static const struct {
+        const char *key;
+        precis_status (*read)(pcs_json *j, precis_law *l);
+    } parts[] = { { "params", params }, { "domain", domain }, { "samples", samples } };
     for (int i = 0; i < 3 && !st; i++) {
         st = pcs_json_find(ctx, whole, parts[i].key, &slice);
         if (st || !slice.text) continue;

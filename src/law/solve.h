@@ -29,7 +29,15 @@ typedef struct pcs_fitting {
 void pcs_fit_warn(pcs_fitting *f, const char *fmt, ...) PCS_PRINTF(2, 3);
 
 /* A list of starts for a problem: `all` of them, in mixed radix; projected where the loss is linear. */
-typedef struct pcs_starts { const pcs_problem *p; double values[PCS_LAW_PARAMS][PCS_LAW_STARTS]; int count[PCS_LAW_PARAMS]; bool project, project_some[PCS_LAW_PARAMS]; uint64_t product; size_t n; uint64_t seed; } pcs_starts;
+typedef struct pcs_starts {
+    const pcs_problem *p;
+    double values[PCS_LAW_PARAMS][PCS_LAW_STARTS];
+    int count[PCS_LAW_PARAMS];
+    bool project, project_some[PCS_LAW_PARAMS];
+    uint64_t product;
+    size_t n;
+    uint64_t seed;
+} pcs_starts;
 void pcs_starts_init(pcs_starts *s, const pcs_problem *p, bool project, bool grid, size_t most, uint64_t seed);
 /* Start number i into x. */
 void pcs_starts_get(const pcs_starts *s, pcs_worker *w, size_t i, double *x);
@@ -50,8 +58,10 @@ precis_status pcs_resample(pcs_fitting *f, precis_law_fit *fit);   /* resample.c
 precis_status pcs_likelihood(pcs_fitting *f, precis_law_fit *fit); /* likelihood.c */
 precis_status pcs_holdout(pcs_fitting *f, precis_law_fit *fit);    /* holdout.c */
 
-/* Items 0 .. n-1 made on all threads of all processes, then known to all: fn fills item i (size bytes) with a worker of its thread. */
+/* n items of `size` bytes each, made on all threads of all processes and then known to all: fn fills item i with a
+ * worker of its thread. */
+typedef struct pcs_items { void *at; size_t size, n; } pcs_items;
 typedef void pcs_item_fn(void *arg, pcs_worker *w, size_t i, void *item);
-precis_status pcs_spread_work(pcs_fitting *f, const char *stage, void *items, size_t size, size_t n, pcs_item_fn *fn, void *arg);
+precis_status pcs_spread_work(pcs_fitting *f, const char *stage, pcs_items items, pcs_item_fn *fn, void *arg);
 
 #endif

@@ -19,7 +19,8 @@ void pcs_starts_init(pcs_starts *s, const pcs_problem *p, bool project, bool gri
             s->project_some[k] = is_linear(p, k) && (project || !q->n_starts);
             s->project = s->project || s->project_some[k];
             s->count[k] = s->project_some[k] || !q->n_starts ? 1 : q->n_starts;
-            for (int i = 0; i < s->count[k]; i++) s->values[k][i] = s->project_some[k] ? 0 : q->n_starts ? q->starts[i] : p->start[p->free_[k]];
+            for (int i = 0; i < s->count[k]; i++)
+                s->values[k][i] = s->project_some[k] ? 0 : q->n_starts ? q->starts[i] : p->start[p->free_[k]];
             if (s->product < UINT64_MAX / PCS_LAW_STARTS) s->product *= (uint64_t)s->count[k];
         }
         if (s->product <= most || project || grid || attempt) break;
@@ -60,9 +61,10 @@ double pcs_solve_alone(pcs_worker *w, const pcs_starts *s, double *x)
     return least;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------------ */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
-/* Least over s of sum huber_delta(r / s) + n log s, and its value with the normalizer: log density of Huber's function (Besiroglu et al. 2024). */
+/* Least over s of sum huber_delta(r / s) + n log s, and its value with the normalizer: log
+ * density of Huber's function (Besiroglu et al. 2024). */
 static double free_scale(pcs_worker *w, const double *x, double delta, double *scale)
 {
     pcs_worker_value(w, x, NULL);
@@ -86,7 +88,8 @@ static double free_scale(pcs_worker *w, const double *x, double delta, double *s
         else lo = a, a = b, b = lo + golden * (hi - lo);
     }
     *scale = exp(0.5 * (lo + hi));
-    const double z = 2.50662827463100050242 * erf(delta / 1.41421356237309504880) + 2 / delta * exp(-0.5 * delta * delta);
+    const double z = 2.50662827463100050242 * erf(delta / 1.41421356237309504880) +
+                     2 / delta * exp(-0.5 * delta * delta);
     return fmin(fa, fb) + n * log(z);
 }
 

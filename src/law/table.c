@@ -10,9 +10,22 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { FILE_BYTES = PCS_LIMIT_TABLE, COLUMNS = 512, ROWS = PCS_LIMIT_TABLE_ROWS, FIELD = 4096, CONDITIONS = 16, V_LOSS = PCS_VARS, V_FLOP, V_RUN, V_ALL };
+enum {
+    FILE_BYTES = PCS_LIMIT_TABLE,
+    COLUMNS = 512,
+    ROWS = PCS_LIMIT_TABLE_ROWS,
+    FIELD = 4096,
+    CONDITIONS = 16,
+    V_LOSS = PCS_VARS,
+    V_FLOP,
+    V_RUN,
+    V_ALL
+};
 
-static const char *quantity(int v) { return v < PCS_VARS ? pcs_variables[v].name : v == V_LOSS ? "loss" : v == V_FLOP ? "flop" : "run"; }
+static const char *quantity_name(int v)
+{
+    return v < PCS_VARS ? pcs_variables[v].name : v == V_LOSS ? "loss" : v == V_FLOP ? "flop" : "run";
+}
 
 typedef struct { const char *text; size_t len; } field;
 
@@ -99,8 +112,12 @@ static precis_status mapping(reader *r, const char *columns)
         int v = -1;
         if (eq) *eq = 0;
         for (int i = 0; i < V_ALL; i++)
-            if (!strcmp(quantity(i), item)) v = i;
-        if (!eq || v < 0 || v == V_RUN) return pcs_fail(r->ctx, PRECIS_EINVAL, "columns are given as VARIABLE=NAME with a variable of N D loss flop bits_w bits_a bits_kv bits_bwd bits_post exponent mantissa block sparsity qat, not \"%s\"", item);
+            if (!strcmp(quantity_name(i), item)) v = i;
+        if (!eq || v < 0 || v == V_RUN)
+            return pcs_fail(r->ctx, PRECIS_EINVAL,
+                            "columns are given as VARIABLE=NAME with a variable of N D loss flop bits_w bits_a bits_kv "
+                            "bits_bwd bits_post exponent mantissa block sparsity qat, not \"%s\"",
+                            item);
         r->column[v] = find(r, eq + 1);
         if (r->column[v] < 0) return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: there is no column \"%s\"", r->path, eq + 1);
     }
@@ -115,10 +132,13 @@ static precis_status conditions(reader *r, const char *where)
         if (!item) return PRECIS_ENOMEM;
         p += n + (p[n] == ';');
         if (!n) continue;
-        if (!eq || r->n_where == CONDITIONS) return pcs_fail(r->ctx, PRECIS_EINVAL, "rows are chosen as COLUMN=VALUE|VALUE, at most %d of them, not \"%s\"", CONDITIONS, item);
+        if (!eq || r->n_where == CONDITIONS)
+            return pcs_fail(r->ctx, PRECIS_EINVAL,
+                            "rows are chosen as COLUMN=VALUE|VALUE, at most %d of them, not \"%s\"", CONDITIONS, item);
         *eq = 0;
         r->where[r->n_where].column = find(r, item);
-        if (r->where[r->n_where].column < 0) return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: there is no column \"%s\"", r->path, item);
+        if (r->where[r->n_where].column < 0)
+            return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: there is no column \"%s\"", r->path, item);
         r->where[r->n_where++].values = eq + 1;
     }
     return PRECIS_OK;
@@ -168,18 +188,27 @@ static precis_status header(reader *r, const precis_law_fit_options *o)
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         for (int v = 0; v < V_ALL; v++)
-            if (!strcmp(quantity(v), known[i].variable)) {
+            if (!strcmp(quantity_name(v), known[i].variable)) {
                 const int c = find(r, known[i].name);
                 if (r->column[v] < 0) r->column[v] = c;
-                else if (c >= 0 && c != r->column[v] && (!o->columns || !strstr(o->columns, known[i].variable))) pcs_warn(r->ctx, "%s: both \"%s\" and \"%s\" could be %s: the first is taken; --column %s=NAME says which", r->path, r->head[r->column[v]], r->head[c], quantity(v), quantity(v));
+                else if (c >= 0 && c != r->column[v] && (!o->columns || !strstr(o->columns, known[i].variable)))
+                    pcs_warn(r->ctx,
+                             "%s: both \"%s\" and \"%s\" could be %s: the first is taken; --column %s=NAME says which",
+                             r->path, r->head[r->column[v]], r->head[c], quantity_name(v), quantity_name(v));
             }
-    if (o->cluster && (r->column[V_RUN] = find(r, o->cluster)) < 0) return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: there is no column \"%s\"", r->path, o->cluster);
-    const char *missing = r->column[V_N] < 0 ? "N (parameters)" : r->column[V_LOSS] < 0 ? "loss" : r->column[V_D] < 0 && r->column[V_FLOP] < 0 ? "D (tokens), nor of FLOP" : NULL;
-    if (missing) return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: no column of %s; --column %.*s=NAME says which it is", r->path, missing, (int)strcspn(missing, " "), missing);
+    if (o->cluster && (r->column[V_RUN] = find(r, o->cluster)) < 0)
+        return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: there is no column \"%s\"", r->path, o->cluster);
+    const char *missing = r->column[V_N] < 0                            ? "N (parameters)"
+                          : r->column[V_LOSS] < 0                       ? "loss"
+                          : r->column[V_D] < 0 && r->column[V_FLOP] < 0 ? "D (tokens), nor of FLOP"
+                                                                        : NULL;
+    if (missing)
+        return pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: no column of %s; --column %.*s=NAME says which it is", r->path,
+                        missing, (int)strcspn(missing, " "), missing);
     return conditions(r, o->where);
 }
 
-static precis_status number(const reader *r, int v, double *out)
+static precis_status read_number(const reader *r, int v, double *out)
 {
     const int c = r->column[v];
     const field *f = &r->fields[c];
@@ -226,7 +255,8 @@ static precis_status rows(precis_ctx *ctx, reader *r, pcs_table *t)
         if (st || !more) break;
         if (r->n_fields == 1 && !r->fields[0].len) continue;
         t->rows++;
-        if (r->n_fields != r->n_columns) st = fail(r, -1, "%d fields, and the header has %d", r->n_fields, r->n_columns);
+        if (r->n_fields != r->n_columns)
+            st = fail(r, -1, "%d fields, and the header has %d", r->n_fields, r->n_columns);
         if (!st && t->n == ROWS) st = fail(r, -1, "more than %d rows", ROWS);
         if (st || !taken(r)) continue;
         if (t->n == cap) {
@@ -246,13 +276,13 @@ static precis_status rows(precis_ctx *ctx, reader *r, pcs_table *t)
         double *v = t->values + t->n * PCS_VARS, flop = 0;
         for (int i = 0; i < PCS_VARS && !st; i++) {
             v[i] = pcs_variables[i].usual;
-            if (r->column[i] >= 0) st = number(r, i, &v[i]);
+            if (r->column[i] >= 0) st = read_number(r, i, &v[i]);
         }
         if (!st && r->column[PCS_VAR_D] < 0) {
-            st = number(r, V_FLOP, &flop);
+            st = read_number(r, V_FLOP, &flop);
             v[PCS_VAR_D] = flop / (6 * v[PCS_VAR_N]);
         }
-        if (!st) st = number(r, V_LOSS, &t->loss[t->n]);
+        if (!st) st = read_number(r, V_LOSS, &t->loss[t->n]);
         if (!st) st = run_of(r, &runs, t, t->n);
         t->line[t->n] = r->line;
         t->n += !st;
@@ -271,12 +301,15 @@ static void duplicates(precis_ctx *ctx, const char *path, const pcs_table *t)
     for (size_t i = 1; i < t->n; i++)
         for (size_t k = 0; k < i; k++) {
             bool same = t->loss[i] == t->loss[k];
-            for (int v = 0; v < PCS_VARS && same; v++) same = t->values[i * PCS_VARS + v] == t->values[k * PCS_VARS + v] || isnan(t->values[i * PCS_VARS + v]);
+            for (int v = 0; v < PCS_VARS && same; v++)
+                same = t->values[i * PCS_VARS + v] == t->values[k * PCS_VARS + v] || isnan(t->values[i * PCS_VARS + v]);
             if (!same) continue;
             if (!n++) a = t->line[k], b = t->line[i];
             break;
         }
-    if (n) pcs_warn(ctx, "%s: %zu row%s are the same as one before (rows %d and %d first); each counts", path, n, n > 1 ? "s" : "", a, b);
+    if (n)
+        pcs_warn(ctx, "%s: %zu row%s are the same as one before (rows %d and %d first); each counts", path, n,
+                 n > 1 ? "s" : "", a, b);
 }
 
 static void drop(pcs_table *t, uint32_t k)
@@ -289,7 +322,8 @@ static void drop(pcs_table *t, uint32_t k)
         memmove(t->loss + top, t->loss + top + 1, (t->n - top) * sizeof *t->loss);
         memmove(t->line + top, t->line + top + 1, (t->n - top) * sizeof *t->line);
         memmove(t->run + top, t->run + top + 1, (t->n - top) * sizeof *t->run);
-        memmove(t->values + top * PCS_VARS, t->values + (top + 1) * PCS_VARS, (t->n - top) * PCS_VARS * sizeof *t->values);
+        memmove(t->values + top * PCS_VARS, t->values + (top + 1) * PCS_VARS,
+                (t->n - top) * PCS_VARS * sizeof *t->values);
     }
 }
 
@@ -310,7 +344,8 @@ precis_status pcs_table_open(precis_ctx *ctx, pcs_table *t, const char *path, co
     pcs_free(ctx, r);
     if (!st && !t->n) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: none of its %zu rows is taken", path, t->rows);
     if (!st) duplicates(ctx, path, t);
-    if (!st && o->drop_highest >= t->n) st = pcs_fail(ctx, PRECIS_EINVAL, "%u rows cannot be dropped from %zu", o->drop_highest, t->n);
+    if (!st && o->drop_highest >= t->n)
+        st = pcs_fail(ctx, PRECIS_EINVAL, "%u rows cannot be dropped from %zu", o->drop_highest, t->n);
     if (!st) drop(t, o->drop_highest);
     if (!st && o->drop_highest) { /* runs that lost all their rows are none */
         uint32_t *seen = pcs_alloc(ctx, t->runs, sizeof *seen);

@@ -1,13 +1,29 @@
 /* tape.c - a law's tree as a list of column operations, and its reverse (Griewank and Walther 2008, chapter 3).
  *
- * Products, quotients and powers of positive things are kept as logarithms, sums of them as log-sum-exp: A / N^alpha costs one exponential, and log(loss)
- * is the log-sum-exp form of Hoffmann et al. (2022), section D.3, for every law, without being written so. */
+ * Products, quotients and powers of positive things are kept as logarithms, sums of them as
+ * log-sum-exp: A / N^alpha costs one exponential, and log(loss) is the log-sum-exp form of Hoffmann et
+ * al. (2022), section D.3, for every law, without being written so. */
 #include "kernel/kernel.h"
 #include "law/law.h"
 
 #include <math.h>
 
-typedef enum { T_CONST, T_PARAM, T_VAR, T_LOGVAR, T_ADD, T_SUB, T_MUL, T_DIV, T_EXP, T_LOG, T_MIN, T_MAX, T_SELECT, T_LSE } t_op;
+typedef enum {
+    T_CONST,
+    T_PARAM,
+    T_VAR,
+    T_LOGVAR,
+    T_ADD,
+    T_SUB,
+    T_MUL,
+    T_DIV,
+    T_EXP,
+    T_LOG,
+    T_MIN,
+    T_MAX,
+    T_SELECT,
+    T_LSE
+} t_op;
 
 typedef struct {
     t_op op;
@@ -33,7 +49,7 @@ struct pcs_tape {
     t_node nodes[T_NODES];
 };
 
-/* ---- from tree to list --------------------------------------------------------------------------------------------- */
+/* ---- from tree to list ------------------------------------------------------------------------------------------- */
 
 typedef struct {
     pcs_tape *t;
@@ -48,7 +64,9 @@ static int emit(compiler *c, t_node x)
     pcs_tape *t = c->t;
     for (int i = 0; i < t->n_nodes; i++) {
         const t_node *y = &t->nodes[i];
-        if (y->op == x.op && y->n_args == x.n_args && y->index == x.index && (y->key == x.key || (isnan(y->key) && isnan(x.key))) && !memcmp(y->arg, x.arg, sizeof x.arg)) return i;
+        if (y->op == x.op && y->n_args == x.n_args && y->index == x.index &&
+            (y->key == x.key || (isnan(y->key) && isnan(x.key))) && !memcmp(y->arg, x.arg, sizeof x.arg))
+            return i;
     }
     if (t->n_nodes == T_NODES) {
         t->failed = true;
@@ -69,7 +87,10 @@ static int emit(compiler *c, t_node x)
 
 static int constant(compiler *c, double v) { return emit(c, (t_node){ .op = T_CONST, .key = v }); }
 static int unary(compiler *c, t_op op, int a) { return emit(c, (t_node){ .op = op, .arg = { a }, .n_args = 1 }); }
-static int binary(compiler *c, t_op op, int a, int b) { return emit(c, (t_node){ .op = op, .arg = { a, b }, .n_args = 2 }); }
+static int binary(compiler *c, t_op op, int a, int b)
+{
+    return emit(c, (t_node){ .op = op, .arg = { a, b }, .n_args = 2 });
+}
 
 /* Is the logarithm of this node made from those of its parts? */
 static bool by_parts(const precis_law *l, const pcs_e *e)
@@ -107,7 +128,8 @@ static int terms(const precis_law *l, int node, int out[PCS_COLUMN_TERMS])
 /* The value of this node is the exponential of its logarithm: one exponential for a whole product of powers. */
 static bool through_log(const precis_law *l, const pcs_e *e)
 {
-    return e->heavy && by_parts(l, e) && (e->op == PCS_E_POW || e->op == PCS_E_SQRT || e->op == PCS_E_MUL || e->op == PCS_E_DIV);
+    return e->heavy && by_parts(l, e) &&
+           (e->op == PCS_E_POW || e->op == PCS_E_SQRT || e->op == PCS_E_MUL || e->op == PCS_E_DIV);
 }
 
 static void need_value(compiler *c, int i)
@@ -152,7 +174,8 @@ static int make_log(compiler *c, int i)
     case PCS_E_POW: return binary(c, T_MUL, v[b], l[a]);
     case PCS_E_SQRT: return binary(c, T_MUL, constant(c, 0.5), l[a]);
     case PCS_E_EXP: return v[a];
-    case PCS_E_SELECT: return emit(c, (t_node){ .op = T_SELECT, .arg = { v[a], l[b], l[e->arg[2]] }, .n_args = 3, .key = e->value });
+    case PCS_E_SELECT:
+        return emit(c, (t_node){ .op = T_SELECT, .arg = { v[a], l[b], l[e->arg[2]] }, .n_args = 3, .key = e->value });
     default: break;
     }
     t_node sum = { .op = T_LSE };
@@ -185,19 +208,21 @@ static int make_value(compiler *c, int i)
     case PCS_E_LOG: return l[a];
     case PCS_E_MIN: return binary(c, T_MIN, v[a], v[b]);
     case PCS_E_MAX: return binary(c, T_MAX, v[a], v[b]);
-    case PCS_E_SELECT: return emit(c, (t_node){ .op = T_SELECT, .arg = { v[a], v[b], v[e->arg[2]] }, .n_args = 3, .key = e->value });
+    case PCS_E_SELECT:
+        return emit(c, (t_node){ .op = T_SELECT, .arg = { v[a], v[b], v[e->arg[2]] }, .n_args = 3, .key = e->value });
     }
     return 0;
 }
 
-/* ---- forward --------------------------------------------------------------------------------------------------------- */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 static bool chosen(double x, double key) { return fabs(x - key) < 1e-9; }
 
-static void forward(pcs_tape *t, t_node *x)
+static void run_forward(pcs_tape *t, t_node *x)
 {
     const size_t n = x->column ? t->n : PCS_COLUMN_LANES;
-    const t_node *a = x->n_args > 0 ? &t->nodes[x->arg[0]] : x, *b = x->n_args > 1 ? &t->nodes[x->arg[1]] : x, *c = x->n_args > 2 ? &t->nodes[x->arg[2]] : x;
+    const t_node *a = x->n_args > 0 ? &t->nodes[x->arg[0]] : x, *b = x->n_args > 1 ? &t->nodes[x->arg[1]] : x;
+    const t_node *c = x->n_args > 2 ? &t->nodes[x->arg[2]] : x;
     /* between scalars all lanes are computed; beside a column a scalar is its first */
     const int as = a->column || !x->column, bs = b->column || !x->column, cs = c->column || !x->column;
     const pcs_column_pair_args pair = { x->value, a->value, as, b->value, bs, n };
@@ -210,11 +235,15 @@ static void forward(pcs_tape *t, t_node *x)
     case T_LOG: t->k.column_log(&(pcs_column_args){ x->value, a->value, n }); break;
     case T_MIN: for (size_t i = 0; i < n; i++) x->value[i] = fmin(a->value[as * i], b->value[bs * i]); break;
     case T_MAX: for (size_t i = 0; i < n; i++) x->value[i] = fmax(a->value[as * i], b->value[bs * i]); break;
-    case T_SELECT: for (size_t i = 0; i < n; i++) x->value[i] = chosen(a->value[as * i], x->key) ? b->value[bs * i] : c->value[cs * i]; break;
+    case T_SELECT:
+        for (size_t i = 0; i < n; i++)
+            x->value[i] = chosen(a->value[as * i], x->key) ? b->value[bs * i] : c->value[cs * i];
+        break;
     case T_LSE: {
         const double *terms_[PCS_COLUMN_TERMS];
         int step[PCS_COLUMN_TERMS];
-        for (int k = 0; k < x->n_args; k++) terms_[k] = t->nodes[x->arg[k]].value, step[k] = t->nodes[x->arg[k]].column || !x->column;
+        for (int k = 0; k < x->n_args; k++)
+            terms_[k] = t->nodes[x->arg[k]].value, step[k] = t->nodes[x->arg[k]].column || !x->column;
         t->k.column_lse(&(pcs_column_lse_args){ x->value, x->share, terms_, step, x->n_args, n });
         break;
     }
@@ -229,7 +258,9 @@ static precis_status place(pcs_tape *t, const double *const *values, const doubl
         const size_t n = x->column ? t->n : PCS_COLUMN_LANES;
         if (x->op == T_VAR || x->op == T_LOGVAR) {
             const double *column = x->op == T_VAR ? values[x->index] : logs[x->index];
-            if (!column) return pcs_fail(t->ctx, PRECIS_EINVAL, "the law needs %s (%s), and it is not given", pcs_variables[x->index].name, pcs_variables[x->index].what);
+            if (!column)
+                return pcs_fail(t->ctx, PRECIS_EINVAL, "the law needs %s (%s), and it is not given",
+                                pcs_variables[x->index].name, pcs_variables[x->index].what);
             x->value = (double *)(uintptr_t)column; /* never written: VAR has no operation */
         } else if (!(x->value = pcs_arena_alloc(&t->arena, n, sizeof *x->value))) return PRECIS_ENOMEM;
         if (x->active && !(x->adj = pcs_arena_alloc(&t->arena, n, sizeof *x->adj))) return PRECIS_ENOMEM;
@@ -242,11 +273,12 @@ static precis_status place(pcs_tape *t, const double *const *values, const doubl
     }
     t->tmp = pcs_arena_alloc(&t->arena, t->n, sizeof *t->tmp);
     for (int i = 0; i < t->n_nodes && t->tmp; i++)
-        if (!t->nodes[i].live) forward(t, &t->nodes[i]);
+        if (!t->nodes[i].live) run_forward(t, &t->nodes[i]);
     return t->tmp ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-precis_status pcs_tape_open(precis_ctx *ctx, pcs_tape **out, const precis_law *law, int node, unsigned flags, size_t n, const double *const *values, const double *const *logs)
+precis_status pcs_tape_open(precis_ctx *ctx, pcs_tape **out, const precis_law *law, int node, unsigned flags,
+                            const pcs_tape_rows *rows)
 {
     *out = NULL;
     pcs_tape *t = pcs_alloc(ctx, 1, sizeof *t);
@@ -258,7 +290,7 @@ precis_status pcs_tape_open(precis_ctx *ctx, pcs_tape **out, const precis_law *l
     }
     if (!st) {
         t->k = pcs_kernels_for(ctx->cpu);
-        t->n = pcs_tape_rows(n);
+        t->n = pcs_tape_padded(rows->n);
         t->n_params = law->n_params;
         for (int i = 0; i < PCS_LAW_PARAMS; i++) t->param[i] = -1;
         for (int i = 0; i < PCS_VARS; i++) t->var[i] = t->logvar[i] = -1;
@@ -276,7 +308,8 @@ precis_status pcs_tape_open(precis_ctx *ctx, pcs_tape **out, const precis_law *l
             if (c->need_l[i] && !log_first) c->l[i] = make_log(c, i);
         }
         t->root = flags & PCS_TAPE_LOG ? c->l[node] : c->v[node];
-        st = t->failed ? pcs_fail(ctx, PRECIS_EINVAL, "the law has too many parts") : place(t, values, logs);
+        if (t->failed) st = pcs_fail(ctx, PRECIS_EINVAL, "the law has too many parts");
+        else st = place(t, rows->values, rows->logs);
     }
     pcs_free(ctx, c);
     if (st) pcs_tape_close(&t);
@@ -304,14 +337,14 @@ const double *pcs_tape_run(pcs_tape *t, const double *params)
             for (size_t i = 0, n = x->column ? t->n : PCS_COLUMN_LANES; i < n; i++) x->value[i] = params[p];
         }
     for (int i = 0; i < t->n_nodes; i++)
-        if (t->nodes[i].live) forward(t, &t->nodes[i]);
+        if (t->nodes[i].live) run_forward(t, &t->nodes[i]);
     t_node *root = &t->nodes[t->root];
     if (root->column) return root->value;
     for (size_t i = 0; i < t->n; i++) t->tmp[i] = root->value[0];
     return t->tmp;
 }
 
-/* ---- reverse ---------------------------------------------------------------------------------------------------------- */
+/* ---- reverse ----------------------------------------------------------------------------------------------------- */
 
 static double sum(const pcs_tape *t, const double *a)
 {
@@ -404,9 +437,15 @@ void pcs_tape_back(pcs_tape *t, const double *adjoint, double *gradient)
     }
 }
 
-const double *pcs_tape_param_column(const pcs_tape *t, int param) { return t->param[param] >= 0 && t->nodes[t->param[param]].column ? t->nodes[t->param[param]].adj : NULL; }
+const double *pcs_tape_param_column(const pcs_tape *t, int param)
+{
+    return t->param[param] >= 0 && t->nodes[t->param[param]].column ? t->nodes[t->param[param]].adj : NULL;
+}
 bool pcs_tape_uses_param(const pcs_tape *t, int param) { return t->param[param] >= 0; }
-bool pcs_tape_uses_variable(const pcs_tape *t, int variable) { return t->var[variable] >= 0 || t->logvar[variable] >= 0; }
+bool pcs_tape_uses_variable(const pcs_tape *t, int variable)
+{
+    return t->var[variable] >= 0 || t->logvar[variable] >= 0;
+}
 
 bool pcs_tape_variable(const pcs_tape *t, int variable, size_t row, double *derivative)
 {

@@ -63,9 +63,9 @@ static precis_status number(const reading *r, const char *suffix, int64_t lo, in
     const precis_model *m = r->m;
     const int64_t v = pcs_arch_int(m, suffix, dflt < 0 ? 0 : dflt, &ok);
     *out = 0;
+    if (!ok && dflt < 0 && !r->required) return PRECIS_OK;
     if (!ok && dflt < 0)
-        return !r->required ? PRECIS_OK
-                            : pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %.60s.%s is missing", m->path, arch_of(m), suffix);
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %.60s.%s is missing", m->path, arch_of(m), suffix);
     if ((ok || r->required) && (v < lo || v > hi)) return beyond(m, suffix, v, lo, hi);
     *out = v < lo || v > hi ? 0 : (uint32_t)v;
     return PRECIS_OK;
@@ -146,9 +146,9 @@ static precis_status check_tensor(const precis_model *m, const pcs_counts *c, co
 {
     if (!pcs_says_layer(t->name)) return PRECIS_OK;
     if (c->layers && (t->is.layer < 0 || t->is.layer >= (int64_t)c->layers))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is of none of the %u layers that %s%.60s%s has", m->path,
-                        t->name, c->layers, m->folder ? "" : "key ", m->folder ? "config.json" : arch_of(m),
-                        m->folder ? "" : ".block_count");
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %.120s is of none of the %u layers that %s%.60s%s has",
+                        m->path, t->name, c->layers, m->folder ? "" : "key ",
+                        m->folder ? "config.json" : arch_of(m), m->folder ? "" : ".block_count");
     if (t->format->kind == PCS_INT) return PRECIS_OK; /* codes of another tool have shapes of their own */
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i].role != t->is.role) continue;

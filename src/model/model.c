@@ -114,8 +114,9 @@ static precis_status check_name(const precis_model *m, const char *what, const c
     uint32_t cp;
     for (size_t at = 0, left = strlen(name), n; left; at += n, left -= n)
         if (!(n = pcs_utf8(name + at, left, &cp)) || cp < 32 || (cp >= 127 && cp < 160))
-            return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: the name of a %s, \"%.100s\", has a byte 0x%02x at %zu: it is no UTF-8 text, or a control "
-                            "character", m->path, what, name, (unsigned char)name[at], at);
+            return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                            "%s: the name of a %s, \"%.100s\", has a byte 0x%02x at %zu: it is no UTF-8 text, or a "
+                            "control character", m->path, what, name, (unsigned char)name[at], at);
     return PRECIS_OK;
 }
 
@@ -180,7 +181,9 @@ const pcs_tensor *pcs_model_part(const precis_model *m, int layer, pcs_tensor_ro
 static bool key_float(const pcs_key *k, double *out)
 {
     switch (k->type) {
-    case PCS_KEY_U8: case PCS_KEY_U16: case PCS_KEY_U32: case PCS_KEY_U64: case PCS_KEY_BOOL: *out = (double)k->v.u; return true;
+    case PCS_KEY_U8: case PCS_KEY_U16: case PCS_KEY_U32: case PCS_KEY_U64: case PCS_KEY_BOOL:
+        *out = (double)k->v.u;
+        return true;
     case PCS_KEY_I8: case PCS_KEY_I16: case PCS_KEY_I32: case PCS_KEY_I64: *out = (double)k->v.i; return true;
     case PCS_KEY_F32: case PCS_KEY_F64: *out = k->v.f; return true;
     default: return false;
@@ -191,7 +194,8 @@ int64_t pcs_model_int(const precis_model *m, const char *name, int64_t dflt, boo
 {
     const pcs_key *k = pcs_model_key(m, name);
     double v = 0;
-    const bool found = k && key_float(k, &v) && k->type != PCS_KEY_F32 && k->type != PCS_KEY_F64 && v > -9e15 && v < 9e15;
+    const bool is_number = k && key_float(k, &v), whole = is_number && k->type != PCS_KEY_F32 && k->type != PCS_KEY_F64;
+    const bool found = whole && v > -9e15 && v < 9e15;
     if (ok) *ok = found;
     return found ? (int64_t)v : dflt;
 }
@@ -351,7 +355,9 @@ precis_status precis_model_find_tensor(const precis_model *m, const char *name, 
 
 static precis_status packed(const precis_model *m, const pcs_tensor *t)
 {
-    return pcs_fail(m->ctx, PRECIS_EINVAL, "tensor %s is packed; precis_model_open gives rows of it, precis_model_open_to_run does not", t->name);
+    return pcs_fail(m->ctx, PRECIS_EINVAL,
+                    "tensor %s is packed; precis_model_open gives rows of it, precis_model_open_to_run does not",
+                    t->name);
 }
 
 precis_status precis_model_read_f32(const precis_model *m, size_t i, uint64_t first, uint64_t n, float *out)
@@ -381,7 +387,8 @@ precis_status precis_model_read_f32(const precis_model *m, size_t i, uint64_t fi
     return PRECIS_OK;
 }
 
-/* A few characters of a text that came from a file: bytes that are no text, or that would command a terminal, as \xNN. */
+/* A few characters of a text that came from a file: bytes that are no text, or that would
+ * command a terminal, as \xNN. */
 static int quote(char *out, size_t cap, pcs_text t)
 {
     char shown[64 * 4 + 1];
@@ -398,7 +405,7 @@ static int quote(char *out, size_t cap, pcs_text t)
     return snprintf(out, cap, "\"%.*s\"%s", (int)at, shown, used < t.len ? "..." : "");
 }
 
-static int number(char *out, size_t cap, double v)
+static int print_number(char *out, size_t cap, double v)
 {
     if (v > -1e15 && v < 1e15 && v == (double)(int64_t)v) return snprintf(out, cap, "%lld", (long long)v);
     return snprintf(out, cap, "%.7g", v);
@@ -417,7 +424,7 @@ precis_status precis_model_get_key(const precis_model *m, size_t i, const char *
     } else if (k->type == PCS_KEY_BOOL) {
         snprintf(text, cap, "%s", k->v.u ? "true" : "false");
     } else if (key_float(k, &v)) {
-        number(text, cap, v);
+        print_number(text, cap, v);
     } else {
         size_t at = 0;
         for (uint64_t j = 0; j <= k->n && at + 96 < cap; j++) {
@@ -426,7 +433,9 @@ precis_status precis_model_get_key(const precis_model *m, size_t i, const char *
                 break;
             }
             at += (size_t)snprintf(text + at, cap - at, j ? ", " : "[");
-            at += (size_t)(k->item == PCS_KEY_STRING ? quote(text + at, cap - at, k->v.texts[j]) : number(text + at, cap - at, pcs_key_number(k, j)));
+            const int n = k->item == PCS_KEY_STRING ? quote(text + at, cap - at, k->v.texts[j])
+                                                    : print_number(text + at, cap - at, pcs_key_number(k, j));
+            at += (size_t)n;
         }
         if (!k->n) snprintf(text, cap, "[]");
     }

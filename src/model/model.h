@@ -15,8 +15,8 @@
 
 /* Value types of a key, with GGUF's numbers. */
 typedef enum {
-    PCS_KEY_U8, PCS_KEY_I8, PCS_KEY_U16, PCS_KEY_I16, PCS_KEY_U32, PCS_KEY_I32, PCS_KEY_F32, PCS_KEY_BOOL, PCS_KEY_STRING,
-    PCS_KEY_ARRAY, PCS_KEY_U64, PCS_KEY_I64, PCS_KEY_F64
+    PCS_KEY_U8, PCS_KEY_I8, PCS_KEY_U16, PCS_KEY_I16, PCS_KEY_U32, PCS_KEY_I32, PCS_KEY_F32, PCS_KEY_BOOL,
+    PCS_KEY_STRING, PCS_KEY_ARRAY, PCS_KEY_U64, PCS_KEY_I64, PCS_KEY_F64
 } pcs_key_type;
 
 typedef struct { const char *s; uint64_t len; } pcs_text;
@@ -84,8 +84,8 @@ precis_status pcs_model_new(precis_ctx *ctx, precis_model **out, const char *pat
  * pcs_model_index. */
 pcs_key *pcs_model_add_key(precis_model *m, const char *name);
 pcs_tensor *pcs_model_add_tensor(precis_model *m);
-/* Build the name tables anew, and say of each tensor what it is; fails on duplicates. Readers that look keys up on the
- * way build those of keys. */
+/* Builds the name tables anew, and says of each tensor what it is; fails on duplicates. Readers that look keys up on
+ * the way build the table of keys by themselves. */
 precis_status pcs_model_index_keys(precis_model *m);
 precis_status pcs_model_index(precis_model *m);
 /* A copy that shares data; tensors and keys may be changed and added. */
@@ -120,8 +120,11 @@ precis_status pcs_model_set_bool(precis_model *m, const char *name, bool v);
 precis_status pcs_model_set_bools(precis_model *m, const char *name, const bool *v, size_t n);
 precis_status pcs_model_set_string(precis_model *m, const char *name, const char *v, size_t len);
 
-/* Rows of a tensor: its elements over the row length. */
+/* Rows of a tensor, that is its elements over the length of a row, and the bytes of one. */
 static inline uint64_t pcs_tensor_rows(const pcs_tensor *t) { return t->ne[0] ? t->n / (uint64_t)t->ne[0] : 0; }
-static inline uint64_t pcs_tensor_row_bytes(const pcs_tensor *t) { return pcs_row_bytes(t->format, (uint64_t)t->ne[0]); }
+static inline uint64_t pcs_tensor_row_bytes(const pcs_tensor *t)
+{
+    return pcs_row_bytes(t->format, (uint64_t)t->ne[0]);
+}
 
 #endif

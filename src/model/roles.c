@@ -41,7 +41,7 @@ const char *pcs_index_of(const char *s, uint32_t *index)
 }
 
 /* The n bytes of s against a pattern with '*' at either side, or none. */
-static bool fits(const char *s, size_t n, const char *pattern)
+static bool matches(const char *s, size_t n, const char *pattern)
 {
     const bool before = *pattern == '*';
     pattern += before;
@@ -86,7 +86,7 @@ pcs_place pcs_place_of(const char *name)
         if (n > ends[i].len && !memcmp(s + n - ends[i].len, ends[i].text, ends[i].len)) p.end = (pcs_tensor_end)i;
     n -= ends[p.end].len;
     for (size_t i = 1; i < PCS_ROLES && !p.role; i++)
-        if (!(roles[i].flags & (inside ? PCS_WHOLE : PCS_LAYER)) && fits(s, n, roles[i].pattern))
+        if (!(roles[i].flags & (inside ? PCS_WHOLE : PCS_LAYER)) && matches(s, n, roles[i].pattern))
             p.role = (pcs_tensor_role)i;
     return p;
 }

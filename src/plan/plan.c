@@ -127,7 +127,9 @@ precis_status precis_plan_get(const precis_plan *plan, size_t i, precis_plan_row
 {
     if (i >= plan->n) return pcs_fail(plan->ctx, PRECIS_EINVAL, "there is no tensor %zu", i);
     const pcs_plan_row *r = &plan->rows[i];
-    const precis_plan_row all = { row->size, r->tensor->name, pcs_plan_from(plan, i)->name, r->to->name, r->wanted ? r->wanted->name : NULL, r->bytes, r->loss };
+    const precis_plan_row all = { .size = row->size, .tensor = r->tensor->name, .from = pcs_plan_from(plan, i)->name,
+                                  .to = r->to->name, .wanted = r->wanted ? r->wanted->name : NULL,
+                                  .bytes = r->bytes, .loss = r->loss };
     memcpy(row, &all, row->size < sizeof all ? row->size : sizeof all);
     return PRECIS_OK;
 }
@@ -161,7 +163,8 @@ precis_status pcs_pattern_type(precis_ctx *ctx, const char *list, const char *te
         const char *end = strchr(p, ','), *eq = strchr(p, '=');
         if (!end) end = p + strlen(p);
         char name[32];
-        if (!eq || eq > end || (size_t)(end - eq) > sizeof name) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.*s\" is not PATTERN=TYPE", (int)(end - p), p);
+        if (!eq || eq > end || (size_t)(end - eq) > sizeof name)
+            return pcs_fail(ctx, PRECIS_EINVAL, "\"%.*s\" is not PATTERN=TYPE", (int)(end - p), p);
         snprintf(name, sizeof name, "%.*s", (int)(end - eq - 1), eq + 1);
         const pcs_format *type = pcs_format_by_name(name);
         if (!type) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no type; precis list formats has them", name);
@@ -178,8 +181,13 @@ void pcs_pattern_check(precis_ctx *ctx, const char *list, const precis_model *m)
         const char *end = strchr(p, ','), *eq = strchr(p, '=');
         if (!end) end = p + strlen(p);
         bool used = false;
-        for (size_t i = 0; i < m->n_tensors && eq && !used; i++) used = pcs_match(p, (size_t)(eq - p), m->tensors[i].name);
-        if (!used) pcs_warn(ctx, "\"%.*s\" matches no tensor; precis inspect lists the names, * stands for any text", (int)((eq && eq < end ? eq : end) - p), p);
+        for (size_t i = 0; i < m->n_tensors && eq && !used; i++)
+            used = pcs_match(p, (size_t)(eq - p), m->tensors[i].name);
+        const int length = (int)((eq && eq < end ? eq : end) - p);
+        if (!used)
+            pcs_warn(ctx, "\"%.*s\" matches no tensor; precis inspect lists the names, * stands for any text", length,
+                     p);
+
         p = *end ? end + 1 : end;
     }
 }
@@ -213,10 +221,13 @@ static const pcs_format *mix_type(const pcs_mix *mix, const precis_model *m, con
     return pcs_format_by_name(type);
 }
 
-/* The type of a row: f, or a substitute when the tensor's rows or numbers do not fit; not of numbers where f was asked
- * for by name. */
+/* How many tensors take a substitute: their rows are no whole blocks, or a number of theirs does not fit. */
+typedef struct { size_t narrow, large; } replaced;
+
+/* Gives a row its type: f, or a substitute when the tensor's rows or numbers do not fit. Where f was asked for by its
+ * name, numbers that do not fit are taken as they come. */
 static precis_status take(precis_ctx *ctx, pcs_plan_row *row, const pcs_format *f, bool asked, int strict,
-                          size_t *narrow, size_t *large)
+                          replaced *count)
 {
     const pcs_tensor *t = row->tensor;
     const pcs_format *fit = pcs_fitting(f, t->ne[0]), *held = fit;
@@ -230,12 +241,14 @@ static precis_status take(precis_ctx *ctx, pcs_plan_row *row, const pcs_format *
     pcs_plan_set(row, held);
     if (held == f) return PRECIS_OK;
     row->wanted = f;
-    *narrow += fit != f;
-    *large += held != fit;
+    count->narrow += fit != f;
+    count->large += held != fit;
+
     return PRECIS_OK;
 }
 
-precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis_model *model, const char *spec, int strict)
+precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis_model *model, const char *spec,
+                                int strict)
 {
     *out = NULL;
     const pcs_mix *mix = pcs_mix_by_name(spec);
@@ -243,12 +256,15 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
     const bool schemed = !mix && !pcs_format_by_name(spec) && !strchr(spec, '=') && pcs_scheme_of(spec, &scheme);
     const pcs_format *one = mix ? NULL : pcs_format_by_name(schemed ? scheme.weights : spec);
     const bool table = !mix && !one && strchr(spec, '=');
-    if (!mix && !one && !table) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.60s\" is no type, mix or scheme (W4A16); precis list formats and precis list mixes have them", spec);
+    if (!mix && !one && !table)
+        return pcs_fail(ctx, PRECIS_EINVAL,
+                        "\"%.60s\" is no type, mix or scheme (W4A16); precis list formats and precis list mixes have "
+                        "them", spec);
     if (one && !pcs_encodable(one)) return pcs_fail(ctx, PRECIS_EINVAL, "type %s can be read, not written", one->name);
     const int layers = pcs_layers(model);
     precis_plan *p;
     precis_status st = pcs_plan_new(ctx, &p, model, spec);
-    size_t narrow = 0, large = 0;
+    replaced count = { 0 };
     for (size_t i = 0; i < model->n_tensors && !st; i++) {
         const pcs_tensor *t = &model->tensors[i];
         const pcs_format *f = one;
@@ -259,19 +275,19 @@ precis_status precis_plan_types(precis_ctx *ctx, precis_plan **out, const precis
         if (schemed && ends) f = t->format->kind == PCS_QUANT ? t->format : &pcs_format_f16;
         if (schemed && f == t->format) continue;
         const bool asked = !mix && !schemed; /* that type by its name */
-        st = take(ctx, &p->rows[i], f, asked, strict, &narrow, &large);
+        st = take(ctx, &p->rows[i], f, asked, strict, &count);
     }
     if (!st && table) pcs_pattern_check(ctx, spec, model);
-    if (!st && narrow)
+    if (!st && count.narrow)
         pcs_warn(ctx,
                  "%zu tensors take a substitute, because their rows are not whole blocks of the type; --strict makes "
                  "it an error",
-                 narrow);
-    if (!st && large)
+                 count.narrow);
+    if (!st && count.large)
         pcs_warn(ctx,
                  "%zu tensors take a substitute, because a number of theirs is too large for the type; --strict makes "
                  "it an error",
-                 large);
+                 count.large);
     if (st) precis_plan_close(&p);
     *out = p;
     return st;

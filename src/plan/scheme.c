@@ -1,5 +1,5 @@
-/* scheme.c - schemes of weights, activations and KV cache by one name: W4A16, W8A8, W4A8KV8, FP8, FP8_DYNAMIC, NVFP4A16, ... as
- * compressed-tensors' presets mean them. Embedding and head keep 16 bits. */
+/* scheme.c - schemes of weights, activations and KV cache by one name: W4A16, W8A8, W4A8KV8, FP8, FP8_DYNAMIC,
+ * NVFP4A16, ... as compressed-tensors' presets mean them. Embedding and head keep 16 bits. */
 #include "plan/plan.h"
 
 #include <stdio.h>
@@ -7,10 +7,18 @@
 #include <strings.h>
 
 static const struct { const char *name, *weights, *activations; int fixed; } presets[] = {
-    { "FP8", "FP8_E4M3_T", "FP8_E4M3", 1 }, { "FP8_DYNAMIC", "FP8_E4M3_C", "FP8_E4M3", 0 }, { "FP8_BLOCK", "FP8_E4M3_G128", "FP8_E4M3", 0 },
-    { "INT8", "INT8_C", "INT8", 0 }, { "W8A8_STATIC", "INT8_C", "INT8", 1 }, { "W4A16_ASYM", "UINT4_G128", NULL, 0 },
-    { "NVFP4A16", "NVFP4", NULL, 0 }, { "NVFP4A4", "NVFP4", "NVFP4", 0 }, { "MXFP4A16", "MXFP4", NULL, 0 }, { "MXFP4A4", "MXFP4", "MXFP4", 0 },
-    { "MXFP8", "MXFP8_E4M3", "MXFP8_E4M3", 0 }, { "NF4A16", "NF4", NULL, 0 },
+    { "FP8", "FP8_E4M3_T", "FP8_E4M3", 1 },
+    { "FP8_DYNAMIC", "FP8_E4M3_C", "FP8_E4M3", 0 },
+    { "FP8_BLOCK", "FP8_E4M3_G128", "FP8_E4M3", 0 },
+    { "INT8", "INT8_C", "INT8", 0 },
+    { "W8A8_STATIC", "INT8_C", "INT8", 1 },
+    { "W4A16_ASYM", "UINT4_G128", NULL, 0 },
+    { "NVFP4A16", "NVFP4", NULL, 0 },
+    { "NVFP4A4", "NVFP4", "NVFP4", 0 },
+    { "MXFP4A16", "MXFP4", NULL, 0 },
+    { "MXFP4A4", "MXFP4", "MXFP4", 0 },
+    { "MXFP8", "MXFP8_E4M3", "MXFP8_E4M3", 0 },
+    { "NF4A16", "NF4", NULL, 0 },
 };
 
 /* A number of bits behind a letter. */
@@ -49,7 +57,8 @@ bool pcs_scheme_of(const char *spec, pcs_scheme *out)
         }
     const char *s = base;
     if (!bits(&s, "W", &w) || !bits(&s, "A", &a) || (*s && strcasecmp(s, "_STATIC"))) return false;
-    static const char *const weights[] = { NULL, "BINARY", "INT2_G128", "INT3_G128", "INT4_G128", "INT5_G128", "INT6_G128", "INT7_G128", "INT8_C" };
+    static const char *const weights[] = { NULL, "BINARY", "INT2_G128", "INT3_G128", "INT4_G128", "INT5_G128",
+                                           "INT6_G128", "INT7_G128", "INT8_C" };
     static const char *const acts[] = { NULL, NULL, "INT2", "INT3", "INT4", "INT5", "INT6", "INT7", "INT8" };
     if (w > 8 && w != 16) return false;
     if (a > 8 ? a != 16 : a < 2) return false;

@@ -29,9 +29,11 @@ typedef struct {
 static size_t cheapest(const precis_item *it, double l)
 {
     size_t best = 0;
+    double least = it->choices[0].loss + l * (double)it->choices[0].bytes;
     for (size_t c = 1; c < it->n; c++) {
-        const double a = it->choices[c].loss + l * (double)it->choices[c].bytes, b = it->choices[best].loss + l * (double)it->choices[best].bytes;
-        if (a < b || (a == b && it->choices[c].bytes < it->choices[best].bytes)) best = c;
+        const precis_choice *x = &it->choices[c];
+        const double cost = x->loss + l * (double)x->bytes;
+        if (cost < least || (cost == least && x->bytes < it->choices[best].bytes)) best = c, least = cost;
     }
     return best;
 }
@@ -98,18 +100,19 @@ static int by_bytes(const void *a_, const void *b_)
     return (int)a->choice - (int)b->choice;
 }
 
-/* Grow the list of item i from that of i - 1; false when it would be too long. */
-static bool grow(const problem *p, size_t i, const state *old, size_t n_old, state *out, size_t cap, size_t *n_out)
+/* Makes the list of item i from `old`, that of i - 1; false when it would be longer than LIST_MAX. */
+static bool grow(const problem *p, size_t i, const state *old, size_t n_old, state *out, size_t *n_out)
 {
     const precis_item *it = &p->items[i];
     size_t n = 0;
     for (size_t k = 0; k < n_old; k++)
         for (size_t c = 0; c < it->n; c++) {
-            const state s = { old[k].bytes + it->choices[c].bytes, old[k].loss + it->choices[c].loss, (uint32_t)k, (uint16_t)c };
+            const precis_choice *x = &it->choices[c];
+            const state s = { old[k].bytes + x->bytes, old[k].loss + x->loss, (uint32_t)k, (uint16_t)c };
             if (s.bytes + p->rest_bytes[i + 1] > p->budget) continue;
             const double bound = s.loss + p->rest[i + 1] - p->multiplier * (double)(p->budget - s.bytes);
             if (bound >= p->best_loss * (1 - 1e-12)) continue;
-            if (n == cap) return false;
+            if (n == LIST_MAX) return false;
             out[n++] = s;
         }
     qsort(out, n, sizeof *out, by_bytes);
@@ -129,7 +132,7 @@ static int improve(problem *p)
     size_t count = 1;
     for (size_t i = 0; i < p->n && result == 1 && count; i++) {
         size_t n;
-        if (!grow(p, i, all + begin[i], count, work, LIST_MAX, &n) || used + n > STATES_MAX) {
+        if (!grow(p, i, all + begin[i], count, work, &n) || used + n > STATES_MAX) {
             result = 0;
             break;
         }
@@ -148,7 +151,8 @@ static int improve(problem *p)
         count = n;
         if (pcs_progress(p->ctx, "plan", i, p->n)) result = (int)PRECIS_ECANCELED;
     }
-    if (result == 1 && count && all[begin[p->n] + count - 1].loss < p->best_loss) { /* the last state has the least loss */
+    /* The last state has the least loss. */
+    if (result == 1 && count && all[begin[p->n] + count - 1].loss < p->best_loss) {
         size_t k = count - 1;
         p->best_loss = all[begin[p->n] + k].loss;
         p->best_bytes = all[begin[p->n] + k].bytes;
@@ -167,15 +171,20 @@ static int improve(problem *p)
 static precis_status check(precis_ctx *ctx, const precis_item *items, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!items[i].n || items[i].n > UINT16_MAX) return pcs_fail(ctx, PRECIS_EINVAL, "item %zu has %zu choices", i, items[i].n);
-        for (size_t c = 0; c < items[i].n; c++)
-            if (!(items[i].choices[c].loss >= 0 && items[i].choices[c].loss < 1e300) || items[i].choices[c].bytes > (uint64_t)1 << 50)
-                return pcs_fail(ctx, PRECIS_EINVAL, "item %zu, choice %zu: loss %g is not finite and >= 0, or too many bytes", i, c, items[i].choices[c].loss);
+        if (!items[i].n || items[i].n > UINT16_MAX)
+            return pcs_fail(ctx, PRECIS_EINVAL, "item %zu has %zu choices", i, items[i].n);
+        for (size_t c = 0; c < items[i].n; c++) {
+            const double loss = items[i].choices[c].loss;
+            if (!(loss >= 0 && loss < 1e300) || items[i].choices[c].bytes > (uint64_t)1 << 50)
+                return pcs_fail(ctx, PRECIS_EINVAL,
+                                "item %zu, choice %zu: loss %g is not finite and >= 0, or too many bytes", i, c, loss);
+        }
     }
     return PRECIS_OK;
 }
 
-precis_status precis_plan_solve(precis_ctx *ctx, const precis_item *items, size_t n, uint64_t max_bytes, size_t *picks, precis_solution *solution)
+precis_status precis_plan_solve(precis_ctx *ctx, const precis_item *items, size_t n, uint64_t max_bytes, size_t *picks,
+                                precis_solution *solution)
 {
     precis_status st = check(ctx, items, n);
     if (st) return st;
@@ -187,13 +196,15 @@ precis_status precis_plan_solve(precis_ctx *ctx, const precis_item *items, size_
     if (p.rest && p.rest_bytes && p.best) {
         for (size_t i = n; i-- > 0;) {
             uint64_t least = UINT64_MAX;
-            for (size_t c = 0; c < items[i].n; c++) least = items[i].choices[c].bytes < least ? items[i].choices[c].bytes : least;
+            for (size_t c = 0; c < items[i].n; c++)
+                if (items[i].choices[c].bytes < least) least = items[i].choices[c].bytes;
             p.rest_bytes[i] = p.rest_bytes[i + 1] + least;
         }
         if (p.rest_bytes[0] > max_bytes) {
             char least[32], budget[32];
-            st = pcs_fail(ctx, PRECIS_EBUDGET, "no plan fits in %s: the least is %s (%llu bytes)", pcs_human((double)max_bytes, budget),
-                          pcs_human((double)p.rest_bytes[0], least), (unsigned long long)p.rest_bytes[0]);
+            st = pcs_fail(ctx, PRECIS_EBUDGET, "no plan fits in %s: the least is %s (%llu bytes)",
+                          pcs_human((double)max_bytes, budget), pcs_human((double)p.rest_bytes[0], least),
+                          (unsigned long long)p.rest_bytes[0]);
             proved = (int)st;
         } else {
             find_multiplier(&p);

@@ -1,5 +1,6 @@
-/* attest.c - attestations: in-toto statements (in-toto/attestation, spec v1) in DSSE envelopes (secure-systems-lab/dsse v1.0.2), signed with Ed25519 (RFC
- * 8032) by libcrypto. The manifest itself has no date; the statement has. */
+/* attest.c - attestations: in-toto statements (in-toto/attestation, spec v1) in DSSE
+ * envelopes (secure-systems-lab/dsse v1.0.2), signed with Ed25519 (RFC 8032) by libcrypto.
+ * The manifest itself has no date; the statement has. */
 #include "precis/report.h"
 
 #include "base/file.h"
@@ -18,7 +19,9 @@
 #include <unistd.h>
 
 enum { SMALL = 1 << 20 };
-static const char payload_type[] = "application/vnd.in-toto+json", predicate_type[] = "urn:precis:quantization:v1", statement_type[] = "https://in-toto.io/Statement/v1";
+static const char payload_type[] = "application/vnd.in-toto+json";
+static const char predicate_type[] = "urn:precis:quantization:v1";
+static const char statement_type[] = "https://in-toto.io/Statement/v1";
 
 /* ---- libcrypto ---------------------------------------------------------------------------------------------- */
 
@@ -78,7 +81,7 @@ static precis_status crypto_fail(precis_ctx *ctx, precis_status status, const ch
     return lacked(ctx) ? pcs_lack(ctx, "libcrypto") : pcs_fail(ctx, status, "%s", why);
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------------ */
+/* ---- keys -------------------------------------------------------------------------------------------------------- */
 
 static precis_status read_key(precis_ctx *ctx, const char *path, bool private, EVP_PKEY **key)
 {
@@ -142,7 +145,8 @@ static precis_status put_key(precis_ctx *ctx, pcs_out *o, const char *path, EVP_
 precis_status precis_attest_new_key(precis_ctx *ctx, const char *path)
 {
     char public[4096];
-    if (snprintf(public, sizeof public, "%s.pub", path) >= (int)sizeof public) return pcs_fail(ctx, PRECIS_EINVAL, "the path is too long");
+    if (snprintf(public, sizeof public, "%s.pub", path) >= (int)sizeof public)
+        return pcs_fail(ctx, PRECIS_EINVAL, "the path is too long");
     EVP_PKEY *key = NULL;
     precis_status st = crypto_begin(ctx);
     if (st) return st;
@@ -158,7 +162,7 @@ precis_status precis_attest_new_key(precis_ctx *ctx, const char *path)
     return st;
 }
 
-/* ---- DSSE ------------------------------------------------------------------------------------------------------------- */
+/* ---- DSSE -------------------------------------------------------------------------------------------------------- */
 
 /* What is signed: "DSSEv1 LEN TYPE LEN BODY". */
 static precis_status encoding(pcs_buf *b, const char *body, size_t len)
@@ -181,7 +185,9 @@ static precis_status add_base64(pcs_buf *b, const void *data, size_t len)
 static precis_status from_base64(precis_ctx *ctx, pcs_json_slice s, unsigned char **out, size_t *len)
 {
     *out = NULL;
-    if (s.len < 2 || s.text[0] != '"' || (s.len - 2) % 4 || s.len > SMALL || memchr(s.text, '\\', s.len)) return pcs_fail(ctx, PRECIS_EFORMAT, "a field of the envelope is no base64");
+    const bool is_text = s.len >= 2 && s.text[0] == '"' && !memchr(s.text, '\\', s.len);
+    if (!is_text || (s.len - 2) % 4 || s.len > SMALL)
+        return pcs_fail(ctx, PRECIS_EFORMAT, "a field of the envelope is no base64");
     *out = pcs_alloc(ctx, s.len, 1);
     if (!*out) return PRECIS_ENOMEM;
     const int n = EVP_DecodeBlock(*out, (const unsigned char *)s.text + 1, (int)s.len - 2);
@@ -209,18 +215,20 @@ static precis_status member(precis_ctx *ctx, const char *file, pcs_json_slice o,
 }
 
 /* A plain string (no escapes) of at most cap - 1 bytes. */
-static precis_status text_of(precis_ctx *ctx, const char *file, pcs_json_slice o, const char *path, char *out, size_t cap)
+static precis_status text_of(precis_ctx *ctx, const char *file, pcs_json_slice o, const char *path, char *out,
+                             size_t cap)
 {
     pcs_json_slice s;
     const precis_status st = member(ctx, file, o, path, &s);
     if (st) return st;
-    if (s.len < 2 || s.text[0] != '"' || s.len - 2 >= cap || memchr(s.text, '\\', s.len)) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: %s is no plain string", file, path);
+    if (s.len < 2 || s.text[0] != '"' || s.len - 2 >= cap || memchr(s.text, '\\', s.len))
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: %s is no plain string", file, path);
     memcpy(out, s.text + 1, s.len - 2);
     out[s.len - 2] = 0;
     return PRECIS_OK;
 }
 
-/* ---- signing ----------------------------------------------------------------------------------------------------------- */
+/* ---- signing ----------------------------------------------------------------------------------------------------- */
 
 static const char tail[] = ".manifest.json";
 
@@ -253,7 +261,10 @@ static precis_status statement(precis_ctx *ctx, const char *manifest_path, int64
     if (!st) st = text_of(ctx, manifest_path, m, "model.tensors_sha256", model, sizeof model);
     if (!st) st = text_of(ctx, manifest_path, m, "program", version, sizeof version);
     if (!st) st = precis_sha256_file(ctx, out, got);
-    if (!st && strcmp(want, got)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s is not the file that its manifest describes (%.12s..., not %.12s...): nothing was signed", out, got, want);
+    if (!st && strcmp(want, got))
+        st = pcs_fail(ctx, PRECIS_EFORMAT,
+                      "%s is not the file that its manifest describes (%.12s..., not %.12s...): nothing was signed",
+                      out, got, want);
     if (!st) {
         precis_sha256(text, len, manifest);
         const time_t t = (time_t)when;
@@ -266,8 +277,10 @@ static precis_status statement(precis_ctx *ctx, const char *manifest_path, int64
         char beside[4096];
         snprintf(beside, sizeof beside, "%.4000s%s", name, tail);
         if (!st) st = pcs_json_text(b, beside, strlen(beside));
-        if (!st) st = pcs_buf_printf(b, ",\"digest\":{\"sha256\":\"%s\"}}],\"predicateType\":\"%s\",\"predicate\":{\"created\":\"%s\",\"program\":\"precis %s\",\"model\":{\"tensors_sha256\":\"%s\"},\"manifest_sha256\":\"%s\"}}", manifest, predicate_type, at,
-                                     version, model, manifest);
+        if (!st) st = pcs_buf_printf(b, ",\"digest\":{\"sha256\":\"%s\"}}],\"predicateType\":\"%s\",\"predicate\":{",
+                                     manifest, predicate_type);
+        if (!st) st = pcs_buf_printf(b, "\"created\":\"%s\",\"program\":\"precis %s\",\"model\":{", at, version);
+        if (!st) st = pcs_buf_printf(b, "\"tensors_sha256\":\"%s\"},\"manifest_sha256\":\"%s\"}}", model, manifest);
     }
     pcs_free(ctx, text);
     return st;
@@ -291,7 +304,8 @@ static precis_status sign(precis_ctx *ctx, EVP_PKEY *key, const pcs_buf *body, u
     return st;
 }
 
-precis_status precis_attest(precis_ctx *ctx, const char *manifest_path, const char *key_path, const char *out_path, int64_t when)
+precis_status precis_attest(precis_ctx *ctx, const char *manifest_path, const char *key_path, const char *out_path,
+                            int64_t when)
 {
     EVP_PKEY *key = NULL;
     unsigned char sig[64];
@@ -318,7 +332,7 @@ precis_status precis_attest(precis_ctx *ctx, const char *manifest_path, const ch
 
 typedef struct { const unsigned char *data; size_t len; } octets;
 
-/* ---- verifying ----------------------------------------------------------------------------------------------------------- */
+/* ---- verifying --------------------------------------------------------------------------------------------------- */
 
 /* *found is set when it is; an answer that was not to be had is no "no". */
 static precis_status signed_by(precis_ctx *ctx, EVP_PKEY *key, octets body, octets sig, bool *found)
@@ -369,7 +383,8 @@ static precis_status check_files(precis_ctx *ctx, const char *path, pcs_json_sli
     for (size_t i = 0; !st && !(st = element(ctx, subjects, i, &one)) && one.text; i++) {
         st = text_of(ctx, path, one, "name", name, sizeof name);
         if (!st) st = text_of(ctx, path, one, "digest.sha256", want, sizeof want);
-        if (!st && (strchr(name, '/') || !*name)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: subject[%zu].name is no file's name", path, i);
+        if (!st && (strchr(name, '/') || !*name))
+            st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: subject[%zu].name is no file's name", path, i);
         if (st) break;
         snprintf(whole, sizeof whole, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, name);
         if (pcs_absent(whole)) r->absent++;
@@ -383,7 +398,8 @@ static precis_status check_files(precis_ctx *ctx, const char *path, pcs_json_sli
     return st;
 }
 
-precis_status precis_attest_verify(precis_ctx *ctx, const char *path, const char *public_key_path, precis_attestation *result)
+precis_status precis_attest_verify(precis_ctx *ctx, const char *path, const char *public_key_path,
+                                   precis_attestation *result)
 {
     precis_attestation r = { .size = result->size };
     EVP_PKEY *key = NULL;
@@ -397,7 +413,8 @@ precis_status precis_attest_verify(precis_ctx *ctx, const char *path, const char
     if (!st) st = read_key(ctx, public_key_path, false, &key);
     if (!st) st = key_id(ctx, key, r.key);
     if (!st) st = text_of(ctx, path, all, "payloadType", type, sizeof type);
-    if (!st && strcmp(type, payload_type)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: payloadType is %s, not %s", path, type, payload_type);
+    if (!st && strcmp(type, payload_type))
+        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: payloadType is %s, not %s", path, type, payload_type);
     if (!st) st = member(ctx, path, all, "payload", &s);
     if (!st) st = from_base64(ctx, s, &body, &body_len);
     if (!st) st = member(ctx, path, all, "signatures", &list);
@@ -407,11 +424,15 @@ precis_status precis_attest_verify(precis_ctx *ctx, const char *path, const char
         if (!st) st = signed_by(ctx, key, (octets){ body, body_len }, (octets){ sig, sig_len }, &found);
         pcs_free(ctx, sig);
     }
-    if (!st && !found) snprintf(r.why, sizeof r.why, "no signature is of this key: the statement was changed, or another key signed it");
+    if (!st && !found)
+        snprintf(r.why, sizeof r.why,
+                 "no signature is of this key: the statement was changed, or another key signed it");
     if (!st && found) { /* nothing of the statement counts before */
         const pcs_json_slice b = { (const char *)body, body_len };
         st = text_of(ctx, path, b, "_type", type, sizeof type);
-        if (!st && strcmp(type, statement_type)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: _type is %s, not %s", path, type, statement_type);
+        if (!st && strcmp(type, statement_type))
+            st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: _type is %s, not %s", path, type, statement_type);
+
         if (!st) st = text_of(ctx, path, b, "predicate.created", r.created, sizeof r.created);
         if (!st) st = check_files(ctx, path, b, &r);
         if (!st && !r.checked) snprintf(r.why, sizeof r.why, "none of the files that were signed is here");

@@ -132,8 +132,7 @@ precis_status pcs_jcall(pcs_jinja *j, const pcs_jnode *n, const pcs_jvalue *call
     return st ? st : call_value(j, f, n->a->name, &args, out);
 }
 
-/* ---- attributes and slices ------------------------------------------------------------------------------------------
- */
+/* ---- attributes and slices --------------------------------------------------------------------------------------- */
 
 static precis_status loop_attribute(pcs_jinja *j, const struct pcs_jloop *l, const char *name, pcs_jvalue *out)
 {
@@ -152,7 +151,7 @@ static precis_status loop_attribute(pcs_jinja *j, const struct pcs_jloop *l, con
     return pcs_jinja_fail(j, PRECIS_EUNSUPPORTED, "loop.%s is not known", name);
 }
 
-static precis_status attribute(pcs_jinja *j, const pcs_jnode *n, pcs_jvalue *out)
+static precis_status get_attribute(pcs_jinja *j, const pcs_jnode *n, pcs_jvalue *out)
 {
     pcs_jvalue a;
     const precis_status st = pcs_jeval(j, n->a, &a);
@@ -219,8 +218,7 @@ static precis_status slice(pcs_jinja *j, const pcs_jnode *n, pcs_jvalue *out)
     return st;
 }
 
-/* ---- expressions
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- expressions ------------------------------------------------------------------------------------------------- */
 
 static precis_status collection(pcs_jinja *j, const pcs_jnode *n, pcs_jvalue *out)
 {
@@ -312,7 +310,7 @@ static precis_status eval_kind(pcs_jinja *j, const pcs_jnode *n, pcs_jvalue *out
     case N_LITERAL: *out = n->value; return PRECIS_OK;
     case N_NAME: *out = pcs_jlookup(j, n->name); return PRECIS_OK;
     case N_LIST: case N_TUPLE: case N_DICT: return collection(j, n, out);
-    case N_ATTR: return attribute(j, n, out);
+    case N_ATTR: return get_attribute(j, n, out);
     case N_INDEX: return (st = pcs_jeval(j, n->a, &a)) || (st = pcs_jeval(j, n->b, &b)) ? st : pcs_jindex(j, a, b, out);
     case N_SLICE: return slice(j, n, out);
     case N_CALL: return pcs_jcall(j, n, NULL, out);

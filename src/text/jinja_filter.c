@@ -110,8 +110,7 @@ static precis_status rounded(pcs_jinja *j, pcs_jvalue v, const pcs_jvalue *a, pc
     return PRECIS_OK;
 }
 
-/* ---- of strings ---------------------------------------------------------------------------------------------------
- */
+/* ---- of strings -------------------------------------------------------------------------------------------------- */
 
 static precis_status cased(pcs_jinja *j, pcs_jvalue v, pcs_jcase how, pcs_jvalue *out)
 {
@@ -164,7 +163,7 @@ static precis_status escape(pcs_jinja *j, pcs_jvalue v, const pcs_jvalue *a, pcs
     return pcs_jstring_of(j, &b, st, out);
 }
 
-/* Each line but the first, and but empty ones, behind blanks or a text. */
+/* Puts blanks or a text before each line but the first and the empty ones. */
 static precis_status indent(pcs_jinja *j, pcs_jvalue v, const pcs_jvalue *a, pcs_jvalue *out)
 {
     const bool first = set(a[1]), blank = set(a[2]);
@@ -197,11 +196,10 @@ static precis_status wordcount(pcs_jinja *j, pcs_jvalue v, const pcs_jvalue *a, 
     return st;
 }
 
-/* ---- of lists -------------------------------------------------------------------------------------------------------
- */
+/* ---- of lists ---------------------------------------------------------------------------------------------------- */
 
 /* "a.b.0" of a value, as Jinja's attribute arguments say it; J_ABSENT: the value. */
-static precis_status attribute(pcs_jinja *j, pcs_jvalue v, pcs_jvalue path, pcs_jvalue *out)
+static precis_status attribute_at(pcs_jinja *j, pcs_jvalue v, pcs_jvalue path, pcs_jvalue *out)
 {
     precis_status st = PRECIS_OK;
     *out = v;
@@ -262,7 +260,7 @@ static precis_status join(pcs_jinja *j, pcs_jvalue v, const pcs_jvalue *a, pcs_j
         if (!st) st = pcs_jlist_new(j, &v);
         for (size_t i = 0; !st && i < all.list->n; i++) {
             pcs_jvalue x;
-            st = attribute(j, all.list->v[i], a[1], &x);
+            st = attribute_at(j, all.list->v[i], a[1], &x);
             if (!st) st = pcs_jappend(j, v.list, x);
         }
     }
@@ -282,7 +280,7 @@ static precis_status reversed(pcs_jinja *j, pcs_jvalue v, const pcs_jvalue *a, p
 /* What is compared: the attribute, and strings without their case unless asked. */
 static precis_status key_of(pcs_jinja *j, pcs_jvalue v, pcs_jvalue path, bool sensitive, pcs_jvalue *out)
 {
-    const precis_status st = attribute(j, v, path, out);
+    const precis_status st = attribute_at(j, v, path, out);
     return !st && !sensitive && out->type == J_STRING ? pcs_jcased(j, *out, J_LOWER, out) : st;
 }
 
@@ -385,7 +383,7 @@ static precis_status sum(pcs_jinja *j, pcs_jvalue v, const pcs_jvalue *a, pcs_jv
     precis_status st = pcs_jitems(j, v, &all);
     *out = given(a[1]) ? a[1] : pcs_jint(0);
     for (size_t i = 0; !st && i < all.list->n; i++) {
-        st = attribute(j, all.list->v[i], a[0], &x);
+        st = attribute_at(j, all.list->v[i], a[0], &x);
         if (!st) st = pcs_jbinary(j, "+", *out, x, out);
     }
     return st;
@@ -436,8 +434,7 @@ static const struct { const char *name, *params; filter *run;
     { "attr", "name", attr },
 };
 
-/* ---- filters that take the name of a filter or test
- * ------------------------------------------------------------------ */
+/* ---- filters that take the name of a filter or test -------------------------------------------------------------- */
 
 static precis_status name_of(pcs_jinja *j, const char *what, const pcs_jargs *args, size_t at, char name[64])
 {
@@ -467,20 +464,20 @@ static precis_status map(pcs_jinja *j, pcs_jvalue v, const pcs_jargs *args, pcs_
     rest_of(args, by ? args->n : 1, &rest);
     for (size_t i = 0; i < all.list->n && !st; i++) {
         pcs_jvalue x;
-        st = by ? attribute(j, all.list->v[i], a[0], &x) : pcs_jfilter(j, name, all.list->v[i], &rest, &x);
+        st = by ? attribute_at(j, all.list->v[i], a[0], &x) : pcs_jfilter(j, name, all.list->v[i], &rest, &x);
         if (!st && by && x.type == J_UNDEFINED && given(a[1])) x = a[1];
         if (!st) st = pcs_jappend(j, out->list, x);
     }
     return st;
 }
 
-/* select and reject; of an attribute with selectattr and rejectattr. */
-static precis_status selected(pcs_jinja *j, const char *what, pcs_jvalue v, const pcs_jargs *args, bool keep, bool by,
-                              pcs_jvalue *out)
+/* What select and reject keep; selectattr and rejectattr (`what`) ask an attribute of each. */
+static precis_status selected(pcs_jinja *j, const char *what, pcs_jvalue v, const pcs_jargs *args, pcs_jvalue *out)
 {
     char name[64] = "";
     pcs_jvalue all, x;
     pcs_jargs rest;
+    const bool keep = *what == 's', by = pcs_ends(what, "attr");
     const size_t at = by;
     precis_status st = pcs_jitems(j, v, &all);
     if (!st && by && !args->n) return pcs_jinja_fail(j, PRECIS_EFORMAT, "%s takes the name of an attribute", what);
@@ -490,7 +487,7 @@ static precis_status selected(pcs_jinja *j, const char *what, pcs_jvalue v, cons
     rest_of(args, at + 1, &rest);
     for (size_t i = 0; i < all.list->n && !st; i++) {
         bool yes = false;
-        st = attribute(j, all.list->v[i], by ? args->v[0] : (pcs_jvalue){ .type = J_ABSENT }, &x);
+        st = attribute_at(j, all.list->v[i], by ? args->v[0] : (pcs_jvalue){ .type = J_ABSENT }, &x);
         if (!st && *name) st = pcs_jtest(j, name, x, &rest, &yes);
         else if (!st) yes = pcs_jtrue(x), st = pcs_jinja_pay(j, 1);
         if (!st && yes == keep) st = pcs_jappend(j, out->list, all.list->v[i]);
@@ -504,7 +501,6 @@ precis_status pcs_jfilter(pcs_jinja *j, const char *name, pcs_jvalue v, const pc
     precis_status st = ++j->depth > 4 * PCS_LIMIT_TEMPLATE_DEPTH
                            ? pcs_jinja_fail(j, PRECIS_EFORMAT, "nested too deeply")
                            : pcs_jinja_pay(j, PCS_JSTEP);
-    const bool attribute_of = pcs_ends(name, "attr");
     size_t i = 0;
     while (i < sizeof filters / sizeof *filters && strcmp(filters[i].name, name)) i++;
     if (st) {}
@@ -512,10 +508,9 @@ precis_status pcs_jfilter(pcs_jinja *j, const char *name, pcs_jvalue v, const pc
         st = pcs_jbind(j, name, filters[i].params, args, a);
         if (!st) st = filters[i].run(j, v, a, out);
     } else if (!strcmp(name, "map")) st = map(j, v, args, out);
-    else if (!strcmp(name, "select") || !strcmp(name, "selectattr"))
-        st = selected(j, name, v, args, true, attribute_of, out);
-    else if (!strcmp(name, "reject") || !strcmp(name, "rejectattr"))
-        st = selected(j, name, v, args, false, attribute_of, out);
+    else if (!strcmp(name, "select") || !strcmp(name, "selectattr") || !strcmp(name, "reject") ||
+             !strcmp(name, "rejectattr"))
+        st = selected(j, name, v, args, out);
     else st = pcs_jinja_fail(j, PRECIS_EUNSUPPORTED, "the filter \"%s\" is not known", name);
     j->depth--;
     return st;

@@ -34,7 +34,7 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
-/* What stands behind a backslash, as in Python's strings; an escape that is none keeps its backslash. */
+/* What stands after a backslash, as in Python's strings; an escape that is none keeps its backslash. */
 static size_t unescape(pcs_jparser *p, char *dst)
 {
     static const char from[] = "\\'\"nrtabfv", to[] = "\\'\"\n\r\t\a\b\f\v";

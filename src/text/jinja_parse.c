@@ -124,7 +124,7 @@ static precis_status postfix(pcs_jparser *p, int *count, pcs_jnode **out)
     return st;
 }
 
-static precis_status filter(pcs_jparser *p, pcs_jnode **out)
+static precis_status parse_filter(pcs_jparser *p, pcs_jnode **out)
 {
     precis_status st = wrap(p, N_FILTER, out);
     pcs_jnode *n = *out;
@@ -139,12 +139,14 @@ static precis_status filter(pcs_jparser *p, pcs_jnode **out)
 precis_status pcs_jfilters(pcs_jparser *p, pcs_jnode **out)
 {
     precis_status st = PRECIS_OK;
-    for (int count = 0; !st && pcs_jis(p, T_OP, "|"); count++)
-        st = count > PCS_LIMIT_TEMPLATE_DEPTH ? pcs_jwrong(p, PRECIS_EFORMAT, "too many filters") : filter(p, out);
+    for (int count = 0; !st && pcs_jis(p, T_OP, "|"); count++) {
+        if (count > PCS_LIMIT_TEMPLATE_DEPTH) return pcs_jwrong(p, PRECIS_EFORMAT, "too many filters");
+        st = parse_filter(p, out);
+    }
     return st;
 }
 
-static precis_status test(pcs_jparser *p, pcs_jnode **out)
+static precis_status parse_test(pcs_jparser *p, pcs_jnode **out)
 {
     static const char *const words[] = { "else", "or", "and", "if", "is", "not", "in", "recursive" };
     precis_status st = wrap(p, N_TEST, out);
@@ -183,7 +185,7 @@ static precis_status unary(pcs_jparser *p, bool filters, pcs_jnode **out)
         if (!bar && !is && !pcs_jis(p, T_OP, "(")) break;
         if (++count > PCS_LIMIT_TEMPLATE_DEPTH)
             return pcs_jwrong(p, PRECIS_EFORMAT, "too many steps in one expression");
-        st = bar ? filter(p, out) : is ? test(p, out) : postfix(p, &count, out);
+        st = bar ? parse_filter(p, out) : is ? parse_test(p, out) : postfix(p, &count, out);
     }
     return st;
 }
@@ -196,10 +198,10 @@ enum { LEVELS = 6, SUMS = 2 };
 
 static precis_status negation(pcs_jparser *p, pcs_jnode **out);
 
-static precis_status binary(pcs_jparser *p, int level, pcs_jnode **out)
+static precis_status parse_binary(pcs_jparser *p, int level, pcs_jnode **out)
 {
     if (level == LEVELS) return unary(p, true, out);
-    precis_status st = level == SUMS - 1 ? negation(p, out) : binary(p, level + 1, out);
+    precis_status st = level == SUMS - 1 ? negation(p, out) : parse_binary(p, level + 1, out);
     for (int count = 0; !st; count++) {
         const char *op = NULL;
         for (int i = 0; i < 5 && levels[level][i]; i++)
@@ -209,16 +211,16 @@ static precis_status binary(pcs_jparser *p, int level, pcs_jnode **out)
             return pcs_jwrong(p, PRECIS_EFORMAT, "too many operators in one expression");
         st = wrap(p, N_BINARY, out);
         (*out)->name = op;
-        if (!st) st = level == SUMS - 1 ? negation(p, &(*out)->b) : binary(p, level + 1, &(*out)->b);
+        if (!st) st = level == SUMS - 1 ? negation(p, &(*out)->b) : parse_binary(p, level + 1, &(*out)->b);
     }
     return st;
 }
 
 /* a < b <= c: each is compared with the next; the operators are in the names of the operands' nodes. */
-static precis_status comparison(pcs_jparser *p, pcs_jnode **out)
+static precis_status parse_comparison(pcs_jparser *p, pcs_jnode **out)
 {
     static const char *const ops[] = { "==", "!=", "<", ">", "<=", ">=", "in", "not" };
-    precis_status st = binary(p, SUMS, out);
+    precis_status st = parse_binary(p, SUMS, out);
     pcs_jnode *chain = NULL, **tail = NULL;
     while (!st) {
         const char *op = NULL;
@@ -237,14 +239,14 @@ static precis_status comparison(pcs_jparser *p, pcs_jnode **out)
         st = pcs_jadvance(p);
         if (!st && !strcmp(op, "not")) op = "not in", st = pcs_jtake(p, T_NAME, "in");
         n->name = op;
-        if (!st) st = binary(p, SUMS, &n->a);
+        if (!st) st = parse_binary(p, SUMS, &n->a);
     }
     return st;
 }
 
 static precis_status negation(pcs_jparser *p, pcs_jnode **out)
 {
-    if (!pcs_jis(p, T_NAME, "not")) return comparison(p, out);
+    if (!pcs_jis(p, T_NAME, "not")) return parse_comparison(p, out);
     pcs_jnode *n = *out = pcs_jnew(p, N_NOT);
     precis_status st = n ? pcs_jdeeper(p) : PRECIS_ENOMEM;
     if (!st) st = pcs_jadvance(p);
@@ -256,7 +258,7 @@ static precis_status negation(pcs_jparser *p, pcs_jnode **out)
 precis_status pcs_jexpression(pcs_jparser *p, pcs_jnode **out)
 {
     precis_status st = pcs_jdeeper(p);
-    if (!st) st = binary(p, 0, out);
+    if (!st) st = parse_binary(p, 0, out);
     for (int count = 0; !st && pcs_jis(p, T_NAME, "if"); count++) {
         pcs_jnode *n = pcs_jnew(p, N_COND);
         if (!n) return PRECIS_ENOMEM;
@@ -265,7 +267,7 @@ precis_status pcs_jexpression(pcs_jparser *p, pcs_jnode **out)
         n->b = *out;
         *out = n;
         st = pcs_jadvance(p);
-        if (!st) st = binary(p, 0, &n->a);
+        if (!st) st = parse_binary(p, 0, &n->a);
         if (!st && pcs_jis(p, T_NAME, "else")) {
             st = pcs_jadvance(p);
             if (!st) st = pcs_jexpression(p, &n->c);
@@ -277,7 +279,7 @@ precis_status pcs_jexpression(pcs_jparser *p, pcs_jnode **out)
 
 precis_status pcs_jtuple(pcs_jparser *p, bool with_if, pcs_jnode **out)
 {
-    precis_status st = with_if ? pcs_jexpression(p, out) : binary(p, 0, out);
+    precis_status st = with_if ? pcs_jexpression(p, out) : parse_binary(p, 0, out);
     if (st || !pcs_jis(p, T_OP, ",")) return st;
     pcs_jnode *n = pcs_jnew(p, N_TUPLE), **tail;
     if (!n) return PRECIS_ENOMEM;
@@ -287,7 +289,7 @@ precis_status pcs_jtuple(pcs_jparser *p, bool with_if, pcs_jnode **out)
     while (!st && pcs_jis(p, T_OP, ",")) {
         st = pcs_jadvance(p);
         if (st || p->type == T_CLOSE || pcs_jis(p, T_OP, ")") || pcs_jis(p, T_OP, "=")) break;
-        st = with_if ? pcs_jexpression(p, tail) : binary(p, 0, tail);
+        st = with_if ? pcs_jexpression(p, tail) : parse_binary(p, 0, tail);
         if (!st) tail = &(*tail)->next;
     }
     return st;

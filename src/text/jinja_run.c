@@ -208,8 +208,7 @@ precis_status pcs_jrun(pcs_jinja *j, const pcs_jnode *n)
     return st;
 }
 
-/* ---- the public call
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- the public call --------------------------------------------------------------------------------------------- */
 
 static precis_status give_messages(pcs_jinja *j, const precis_message *messages, size_t n)
 {

@@ -29,7 +29,7 @@ int64_t pcs_jcharacters(pcs_jvalue s)
 }
 
 /* Bytes of the last character. */
-static size_t last(pcs_jvalue s)
+static size_t last_bytes(pcs_jvalue s)
 {
     size_t k = 1;
     while (k < 4 && k < s.len && ((unsigned char)s.s[s.len - k] & 0xc0) == 0x80) k++;
@@ -49,7 +49,7 @@ precis_status pcs_jstrip(pcs_jinja *j, pcs_jvalue v, bool left, bool right, pcs_
     precis_status st = pcs_jinja_pay(j, price);
     for (size_t k; left && v.len && !st && listed(set, v.s, k = pcs_jcharacter(v, 0)); st = pcs_jinja_pay(j, price))
         v.s += k, v.len -= k;
-    for (size_t k; right && v.len && !st && (k = last(v), listed(set, v.s + v.len - k, k));
+    for (size_t k; right && v.len && !st && (k = last_bytes(v), listed(set, v.s + v.len - k, k));
          st = pcs_jinja_pay(j, price))
         v.len -= k;
     *out = v;
@@ -60,7 +60,7 @@ pcs_jvalue pcs_jstrip_blanks(pcs_jvalue v, bool left, bool right)
 {
     const pcs_jvalue blanks = { .type = J_NONE };
     for (size_t k; left && v.len && listed(blanks, v.s, k = pcs_jcharacter(v, 0));) v.s += k, v.len -= k;
-    for (size_t k; right && v.len && (k = last(v), listed(blanks, v.s + v.len - k, k));) v.len -= k;
+    for (size_t k; right && v.len && (k = last_bytes(v), listed(blanks, v.s + v.len - k, k));) v.len -= k;
     return v;
 }
 

@@ -66,8 +66,7 @@ static precis_status text(pcs_jparser *p, pcs_jnode ***tail)
     return text_node(p, from, last ? p->end : end_text(p, from, to), tail);
 }
 
-/* ---- tags ---------------------------------------------------------------------------------------------------------
- */
+/* ---- tags -------------------------------------------------------------------------------------------------------- */
 
 static precis_status parse_if(pcs_jparser *p, pcs_jnode **out)
 {

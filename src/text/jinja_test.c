@@ -1,4 +1,4 @@
-/* jinja_test.c - what stands behind `is`. */
+/* jinja_test.c - what stands after `is`. */
 #include "text/jinja.h"
 
 /* Tests of a value's type: bits of pcs_jtype. */
@@ -35,7 +35,7 @@ static precis_status same(pcs_jinja *j, pcs_jvalue a, pcs_jvalue b, bool *out)
     return st;
 }
 
-static precis_status cased(pcs_jinja *j, pcs_jvalue v, bool upper, bool *out)
+static precis_status is_cased(pcs_jinja *j, pcs_jvalue v, bool upper, bool *out)
 {
     pcs_jvalue s, other;
     precis_status st = pcs_jto_string(j, v, &s);
@@ -59,7 +59,7 @@ precis_status pcs_jtest(pcs_jinja *j, const char *name, pcs_jvalue v, const pcs_
         if (!strcmp(types[i].name, name)) return *out = (types[i].types >> v.type & 1) && !v.space, PRECIS_OK;
     if (!strcmp(name, "true") || !strcmp(name, "false"))
         return *out = v.type == J_BOOL && v.i == (*name == 't'), PRECIS_OK;
-    if (!strcmp(name, "lower") || !strcmp(name, "upper")) return cased(j, v, *name == 'u', out);
+    if (!strcmp(name, "lower") || !strcmp(name, "upper")) return is_cased(j, v, *name == 'u', out);
     if (!strcmp(name, "odd") || !strcmp(name, "even")) {
         if (v.type != J_INT && v.type != J_BOOL)
             return pcs_jinja_fail(j, PRECIS_EFORMAT, "\"%s\" asks of %s", name, pcs_jtype_name(v));

@@ -147,7 +147,7 @@ static precis_status new_line(pcs_jinja *j, const style *s, pcs_buf *b, int dept
     return st;
 }
 
-/* The smallest key behind `last` (NULL: of all): keys are few, and a sort would need memory. */
+/* The smallest key after `last` (NULL: of all): keys are few, and a sort would need memory. */
 static size_t next_key(const struct pcs_jdict *d, const pcs_jvalue *last)
 {
     size_t best = d->n;

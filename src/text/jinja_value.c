@@ -1,4 +1,5 @@
 /* jinja_value.c - values of a template: what they cost, how they compare, and the operators. */
+#include "base/overflow.h"
 #include "text/jinja.h"
 
 #include <math.h>
@@ -280,7 +281,7 @@ static bool power(int64_t base, int64_t exponent, int64_t *r)
         return exponent >= 0;
     }
     bool fits = exponent >= 0 && exponent < 64;
-    for (int64_t i = 0; fits && i < exponent; i++) fits = !__builtin_mul_overflow(*r, base, r);
+    for (int64_t i = 0; fits && i < exponent; i++) fits = pcs_i64_mul(*r, base, r);
     return fits;
 }
 
@@ -290,18 +291,18 @@ static precis_status arithmetic(pcs_jinja *j, const char *op, pcs_jvalue a, pcs_
     if (a.type == J_FLOAT || b.type == J_FLOAT || !strcmp(op, "/"))
         return fractions(j, op, pcs_jnumber(a), pcs_jnumber(b), out);
     int64_t r = 0;
-    bool over = false;
-    if (*op == '+') over = __builtin_add_overflow(a.i, b.i, &r);
-    else if (*op == '-') over = __builtin_sub_overflow(a.i, b.i, &r);
-    else if (!strcmp(op, "**")) over = !power(a.i, b.i, &r);
-    else if (*op == '*') over = __builtin_mul_overflow(a.i, b.i, &r);
-    else if (b.i == -1) over = __builtin_sub_overflow(0, *op == '%' ? 0 : a.i, &r);
+    bool fits = true;
+    if (*op == '+') fits = pcs_i64_add(a.i, b.i, &r);
+    else if (*op == '-') fits = pcs_i64_sub(a.i, b.i, &r);
+    else if (!strcmp(op, "**")) fits = power(a.i, b.i, &r);
+    else if (*op == '*') fits = pcs_i64_mul(a.i, b.i, &r);
+    else if (b.i == -1) fits = pcs_i64_sub(0, *op == '%' ? 0 : a.i, &r);
     else { /* floor, as Python does */
         const int64_t q = a.i / b.i - ((a.i % b.i != 0) && ((a.i < 0) != (b.i < 0)));
         r = *op == '%' ? a.i - q * b.i : q;
     }
     *out = pcs_jint(r);
-    return over ? pcs_jinja_fail(j, PRECIS_EFORMAT, "a number is too large") : PRECIS_OK;
+    return fits ? PRECIS_OK : pcs_jinja_fail(j, PRECIS_EFORMAT, "a number is too large");
 }
 
 /* A string or list, n times. */

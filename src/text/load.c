@@ -101,7 +101,8 @@ static precis_status add_token(precis_tokenizer *t, uint32_t i, pcs_text s, bool
         return PRECIS_OK;
     }
     if (t->spm) {
-        const precis_status st = t->kind == PCS_SPM ? pcs_map_put(&t->map, s.s, s.len, i, &existed) : pcs_trie_add(&t->trie, s.s, s.len, i);
+        const precis_status st = t->kind == PCS_SPM ? pcs_map_put(&t->map, s.s, s.len, i, &existed)
+                                                    : pcs_trie_add(&t->trie, s.s, s.len, i);
         return st ? st : unmark(t, s, &t->text[i]);
     }
     pcs_text raw;
@@ -115,10 +116,13 @@ static precis_status add_token(precis_tokenizer *t, uint32_t i, pcs_text s, bool
 
 static precis_status load_tokens(precis_tokenizer *t, const precis_model *m)
 {
-    const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *types = pcs_model_key(m, "tokenizer.ggml.token_type");
+    const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens");
+    const pcs_key *types = pcs_model_key(m, "tokenizer.ggml.token_type");
     if (!tokens || tokens->type != PCS_KEY_ARRAY || tokens->item != PCS_KEY_STRING || !tokens->n)
-        return pcs_fail(t->ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.tokens is missing; the model cannot read text", m->path);
-    if (tokens->n > 1u << 24) return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: %llu tokens", m->path, (unsigned long long)tokens->n);
+        return pcs_fail(t->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: key tokenizer.ggml.tokens is missing; the model cannot read text", m->path);
+    if (tokens->n > 1u << 24)
+        return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: %llu tokens", m->path, (unsigned long long)tokens->n);
     t->n = t->n_symbols = (uint32_t)tokens->n;
     t->text = pcs_arena_alloc(&t->arena, t->n, sizeof *t->text);
     t->type = pcs_arena_alloc(&t->arena, t->n, sizeof *t->type);
@@ -152,10 +156,12 @@ static precis_status load_merges(precis_tokenizer *t, const precis_model *m)
         st = unprint(t, (pcs_text){ s.s, (size_t)(gap - s.s) }, &a, &one);
         if (!st && one) st = unprint(t, (pcs_text){ gap + 1, s.len - (size_t)(gap - s.s) - 1 }, &b, &other);
         if (st || !other) continue;
-        if (a.len + b.len > sizeof joined || !pcs_map_get(&t->map, a.s, a.len, &left) || !pcs_map_get(&t->map, b.s, b.len, &right)) continue;
+        if (a.len + b.len > sizeof joined) continue;
+        if (!pcs_map_get(&t->map, a.s, a.len, &left) || !pcs_map_get(&t->map, b.s, b.len, &right)) continue;
         memcpy(joined, a.s, a.len);
         memcpy(joined + a.len, b.s, b.len);
-        if (pcs_map_get(&t->map, joined, a.len + b.len, &both)) st = pcs_merges_add(&t->merges, (pcs_pair){ left, right, (uint32_t)r, both });
+        if (pcs_map_get(&t->map, joined, a.len + b.len, &both))
+            st = pcs_merges_add(&t->merges, (pcs_pair){ left, right, (uint32_t)r, both });
     }
     return st;
 }
@@ -168,7 +174,7 @@ static int by_score(const void *a_, const void *b_)
     return a->score != b->score ? (a->score > b->score ? -1 : 1) : 0;
 }
 
-/* A single character that is no token but part of one gets an id behind the tokens. */
+/* A single character that is no token but part of one gets an id after those of the tokens. */
 static precis_status symbol_of(precis_tokenizer *t, const char *s, size_t n, uint32_t *id, bool *ok)
 {
     uint32_t cp;
@@ -180,12 +186,20 @@ static precis_status symbol_of(precis_tokenizer *t, const char *s, size_t n, uin
     return pcs_map_put(&t->map, s, n, *id, &existed);
 }
 
+static precis_status find_scores(const precis_tokenizer *t, const precis_model *m, const pcs_key **scores)
+{
+    *scores = pcs_model_key(m, "tokenizer.ggml.scores");
+    if (*scores && (*scores)->type == PCS_KEY_ARRAY && (*scores)->n == t->n) return PRECIS_OK;
+    return pcs_fail(t->ctx, PRECIS_EUNSUPPORTED,
+                    "%s: key tokenizer.ggml.scores is missing or has another length than the tokens", m->path);
+}
+
 /* Every way to cut a token in two is a pair; its rank is its score's place among all scores. */
 static precis_status load_scores(precis_tokenizer *t, const precis_model *m)
 {
-    const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *scores = pcs_model_key(m, "tokenizer.ggml.scores");
-    if (!scores || scores->type != PCS_KEY_ARRAY || scores->n != t->n)
-        return pcs_fail(t->ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.scores is missing or has another length than the tokens", m->path);
+    const pcs_key *tokens = pcs_model_key(m, "tokenizer.ggml.tokens"), *scores;
+    const precis_status found = find_scores(t, m, &scores);
+    if (found) return found;
     scored *order = pcs_alloc(t->ctx, t->n, sizeof *order);
     if (!order) return PRECIS_ENOMEM;
     for (uint32_t i = 0; i < t->n; i++) {
@@ -252,9 +266,9 @@ static precis_status load_charsmap(precis_tokenizer *t, const precis_model *m)
 
 static precis_status load_unigram(precis_tokenizer *t, const precis_model *m)
 {
-    const pcs_key *scores = pcs_model_key(m, "tokenizer.ggml.scores");
-    if (!scores || scores->type != PCS_KEY_ARRAY || scores->n != t->n)
-        return pcs_fail(t->ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.scores is missing or has another length than the tokens", m->path);
+    const pcs_key *scores;
+    const precis_status st = find_scores(t, m, &scores);
+    if (st) return st;
     t->scores = pcs_arena_alloc(&t->arena, t->n, sizeof *t->scores);
     if (!t->scores) return PRECIS_ENOMEM;
     float least = 3e38f;
@@ -285,9 +299,10 @@ static precis_status load_ends(precis_tokenizer *t, const precis_model *m)
 
 static void load_settings(precis_tokenizer *t, const precis_model *m)
 {
-    const bool words = t->kind == PCS_WORDPIECE, unigram = t->kind == PCS_UNIGRAM;
-    t->bos = (int32_t)pcs_model_int(m, "tokenizer.ggml.bos_token_id", t->kind == PCS_SPM ? 1 : words ? 101 : -1, NULL);
-    t->eos = (int32_t)pcs_model_int(m, "tokenizer.ggml.eos_token_id", t->kind == PCS_SPM ? 2 : words ? 102 : unigram ? 1 : -1, NULL);
+    const bool words = t->kind == PCS_WORDPIECE, unigram = t->kind == PCS_UNIGRAM, spm = t->kind == PCS_SPM;
+    const int bos = spm ? 1 : words ? 101 : -1, eos = spm ? 2 : words ? 102 : unigram ? 1 : -1; /* where no key says */
+    t->bos = (int32_t)pcs_model_int(m, "tokenizer.ggml.bos_token_id", bos, NULL);
+    t->eos = (int32_t)pcs_model_int(m, "tokenizer.ggml.eos_token_id", eos, NULL);
     if (words) { /* they are called so there */
         t->bos = (int32_t)pcs_model_int(m, "tokenizer.ggml.cls_token_id", t->bos, NULL);
         t->eos = (int32_t)pcs_model_int(m, "tokenizer.ggml.seperator_token_id", t->eos, NULL);
@@ -298,7 +313,8 @@ static void load_settings(precis_tokenizer *t, const precis_model *m)
     if (t->eos < -1 || t->eos >= (int64_t)t->n) t->eos = -1;
     if (t->eot < -1 || t->eot >= (int64_t)t->n) t->eot = -1;
     if (t->unk < -1 || t->unk >= (int64_t)t->n) t->unk = -1;
-    t->add_bos = pcs_model_int(m, "tokenizer.ggml.add_bos_token", t->kind == PCS_SPM || words || (t->pre && t->pre->bos), NULL) != 0;
+    const bool begins = spm || words || (t->pre && t->pre->bos);
+    t->add_bos = pcs_model_int(m, "tokenizer.ggml.add_bos_token", begins, NULL) != 0;
     t->add_eos = pcs_model_int(m, "tokenizer.ggml.add_eos_token", words || unigram, NULL) != 0;
     t->nfc = pcs_model_int(m, "precis.tokenizer.nfc", t->pre && t->pre->nfc, NULL) != 0;
     t->whole = pcs_model_int(m, "precis.tokenizer.ignore_merges", t->pre && t->pre->whole, NULL) != 0;
@@ -311,34 +327,48 @@ static void load_settings(precis_tokenizer *t, const precis_model *m)
                  pcs_model_int(m, "tokenizer.ggml.remove_extra_whitespaces", unigram, NULL) != 0;
     t->add_space = (t->kind == PCS_SPM || unigram) && pcs_model_int(m, "tokenizer.ggml.add_space_prefix", 1, NULL) != 0;
 }
+/* Which of the four kinds of tokenizers a model has. */
+static precis_status kind_of(precis_ctx *ctx, const precis_model *model, pcs_tokenizer_kind *out)
+{
+    static const struct { const char *name; pcs_tokenizer_kind kind; } kinds[] = {
+        { "gpt2", PCS_BPE }, { "llama", PCS_SPM }, { "bert", PCS_WORDPIECE }, { "t5", PCS_UNIGRAM }
+    };
+    const char *name = pcs_model_string(model, "tokenizer.ggml.model");
+    const char *why = pcs_model_string(model, "precis.no_tokenizer");
+    if (why) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s; the model reads no text", why);
+    if (!name)
+        return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
+                        "%s: key tokenizer.ggml.model is missing; the model cannot read text", model->path);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kinds[i].name, name)) return *out = kinds[i].kind, PRECIS_OK;
+    return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
+                    "%s: key tokenizer.ggml.model: \"%.40s\" is not supported (gpt2, llama, bert and t5 are)",
+                    model->path, name);
+}
 
 precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, const precis_model *model)
 {
     const uint64_t refused = precis_ctx_refused(ctx);
     *out = NULL;
-    const char *kind = pcs_model_string(model, "tokenizer.ggml.model"), *pre = pcs_model_string(model, "tokenizer.ggml.pre");
-    const char *why = pcs_model_string(model, "precis.no_tokenizer");
-    if (why) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s; the model reads no text", why);
-    if (!kind) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.model is missing; the model cannot read text", model->path);
-    static const char *const kinds[] = { "gpt2", "llama", "bert", "t5" };
-    size_t row = 0;
-    while (row < 4 && strcmp(kinds[row], kind)) row++;
-    if (row == 4) return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.model: \"%.40s\" is not supported (gpt2, llama, bert and t5 are)", model->path, kind);
+    pcs_tokenizer_kind kind = PCS_BPE;
+    precis_status st = kind_of(ctx, model, &kind);
+    if (st) return st;
+    const char *pre = pcs_model_string(model, "tokenizer.ggml.pre");
     precis_tokenizer *t = pcs_alloc(ctx, 1, sizeof *t);
     if (!t) return PRECIS_ENOMEM;
     t->ctx = ctx;
     t->unk = -1;
-    t->kind = row == 1 ? PCS_SPM : row == 2 ? PCS_WORDPIECE : row == 3 ? PCS_UNIGRAM : PCS_BPE;
+    t->kind = kind;
     t->spm = t->kind != PCS_BPE;
     t->trie.ctx = ctx;
     pcs_arena_init(&t->arena, ctx);
     pcs_map_init(&t->map, ctx);
     pcs_map_init(&t->special, ctx);
     pcs_merges_init(&t->merges, ctx);
-    precis_status st = PRECIS_OK;
     if (!t->spm && !(t->pre = pcs_pretokenizer_by_name(pre ? pre : "default")))
-        st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: key tokenizer.ggml.pre: \"%.40s\" is not known (gpt-2, smollm, starcoder, llama-bpe and qwen2 are)",
-                      model->path, pre);
+        st = pcs_fail(ctx, PRECIS_EUNSUPPORTED,
+                      "%s: key tokenizer.ggml.pre: \"%.40s\" is not known (gpt-2, smollm, starcoder, llama-bpe and "
+                      "qwen2 are)", model->path, pre);
     if (st == PRECIS_OK) st = load_tokens(t, model);
     if (st == PRECIS_OK && t->kind == PCS_UNIGRAM) st = load_unigram(t, model);
     if (st == PRECIS_OK && (t->kind == PCS_UNIGRAM || t->kind == PCS_SPM)) st = load_charsmap(t, model);

@@ -27,11 +27,14 @@ void pcs_merges_free(pcs_merges *m)
     pcs_free(m->ctx, m->late);
 }
 
+static bool is_pair(const pcs_pair *p, uint32_t left, uint32_t right) { return p->left == left && p->right == right; }
+
 static size_t slot_of(const pcs_merges *m, uint32_t left, uint32_t right)
 {
     uint64_t h = (uint64_t)left << 32 | right;
-    size_t i = (size_t)pcs_rand(&h) & (m->cap - 1);
-    while (m->slots[i].left != PCS_NO_TOKEN && (m->slots[i].left != left || m->slots[i].right != right)) i = (i + 1) & (m->cap - 1);
+    const size_t mask = m->cap - 1;
+    size_t i = (size_t)pcs_rand(&h) & mask;
+    while (m->slots[i].left != PCS_NO_TOKEN && !is_pair(&m->slots[i], left, right)) i = (i + 1) & mask;
     return i;
 }
 
@@ -53,8 +56,10 @@ precis_status pcs_merges_add(pcs_merges *m, pcs_pair pair)
             return PRECIS_ENOMEM;
         }
         for (size_t i = 0; i < m->cap; i++) m->slots[i].left = PCS_NO_TOKEN;
-        for (size_t i = 0; i < old.cap; i++)
-            if (old.slots[i].left != PCS_NO_TOKEN) m->slots[slot_of(m, old.slots[i].left, old.slots[i].right)] = old.slots[i];
+        for (size_t i = 0; i < old.cap; i++) {
+            const pcs_pair *p = &old.slots[i];
+            if (p->left != PCS_NO_TOKEN) m->slots[slot_of(m, p->left, p->right)] = *p;
+        }
         pcs_free(m->ctx, old.slots);
     }
     pcs_pair *p = &m->slots[slot_of(m, pair.left, pair.right)];
@@ -89,7 +94,11 @@ static precis_status merge_short(const pcs_merges *m, uint32_t *ids, size_t *n)
             if (rank[i] < rank[best]) best = i;
         if (rank[best] == NONE) break;
         ids[best] = result[best];
-        for (size_t i = best + 1; i + 1 < *n; i++) ids[i] = ids[i + 1], rank[i] = rank[i + 1], result[i] = result[i + 1];
+        for (size_t i = best + 1; i + 1 < *n; i++) {
+            ids[i] = ids[i + 1];
+            rank[i] = rank[i + 1];
+            result[i] = result[i + 1];
+        }
         --*n;
         for (size_t i = best ? best - 1 : 0; i <= best && i + 1 < *n; i++) {
             const pcs_pair *p = pcs_merges_find(m, ids[i], ids[i + 1]);
@@ -220,7 +229,10 @@ static precis_status merge_long(pcs_merges *m, uint32_t *ids, size_t *n)
 {
     struct pcs_symbol *s = m->symbols;
     precis_status st = PRECIS_OK;
-    for (uint32_t i = 0; i < *n; i++) s[i] = (struct pcs_symbol){ ids[i], i ? i - 1 : NONE, i + 1 < *n ? i + 1 : NONE, NONE };
+    for (uint32_t i = 0; i < *n; i++) {
+        const uint32_t before = i ? i - 1 : NONE, after = i + 1 < *n ? i + 1 : NONE;
+        s[i] = (struct pcs_symbol){ ids[i], before, after, NONE };
+    }
     m->n_active = m->n_late = 0;
     m->last_left = m->last_right = m->pop_left = m->pop_right = NONE;
     m->last = NULL;

@@ -71,7 +71,8 @@ precis_status pcs_nfc(precis_ctx *ctx, const char *text, size_t n, char **out, s
     /* A character of k bytes decomposes into at most 4 code points; a code point needs at most 4 bytes. */
     size_t need = 0;
     for (size_t i = 0; i < n; i++) need += ((unsigned char)text[i] & 0xc0) != 0x80;
-    utf8proc_int32_t *cp = pcs_grow(ctx, NULL, 0, 4 * need + 8, sizeof *cp), *tmp = pcs_grow(ctx, NULL, 0, 4 * need + 8, sizeof *tmp);
+    utf8proc_int32_t *cp = pcs_grow(ctx, NULL, 0, 4 * need + 8, sizeof *cp);
+    utf8proc_int32_t *tmp = pcs_grow(ctx, NULL, 0, 4 * need + 8, sizeof *tmp);
     uint32_t *aside = pcs_grow(ctx, NULL, 0, need + 1, sizeof *aside);
     char *utf8 = pcs_grow(ctx, NULL, 0, 3 * n + 16, 1);
     if (!cp || !tmp || !utf8 || !aside) {
@@ -92,7 +93,8 @@ precis_status pcs_nfc(precis_ctx *ctx, const char *text, size_t n, char **out, s
                 cp[count++] = PLACE;
                 continue;
             }
-            const utf8proc_ssize_t r = utf8proc_decompose_char((utf8proc_int32_t)c, cp + count, 4, UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, &boundary);
+            const utf8proc_ssize_t r = utf8proc_decompose_char((utf8proc_int32_t)c, cp + count, 4,
+                                                               UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, &boundary);
             if (r >= 1 && r <= 4) count += (size_t)r;
             else cp[count++] = (utf8proc_int32_t)c;
         }

@@ -2,7 +2,8 @@
  *
  * The patterns they stand for (\s is Unicode's White_Space):
  *   gpt2    's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
- *   llama3  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ *   llama3  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+
+ *           |\s+(?!\S)|\s+
  *   qwen2   the same with \p{N} for \p{N}{1,3} */
 #include "base/json.h"
 #include "text/tokenizer.h"
@@ -32,7 +33,8 @@ static kind look(const char *p, size_t n, size_t *len)
     *len = k;
     if (cp == 0x85) return SPACE;
     switch (utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO:
         return LETTER;
     case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO: return NUMBER;
     case UTF8PROC_CATEGORY_ZS: case UTF8PROC_CATEGORY_ZL: case UTF8PROC_CATEGORY_ZP: return SPACE;
@@ -81,8 +83,8 @@ static size_t next_gpt2(const char *text, size_t n)
     kind k = look(text, n, &len);
     size_t skip = 0;
     if (*text == ' ' && n > 1) {
-        const kind behind = look(text + 1, n - 1, &len);
-        if (behind != SPACE) k = behind, skip = 1;
+        const kind after = look(text + 1, n - 1, &len);
+        if (after != SPACE) k = after, skip = 1;
     }
     return k == SPACE ? white(text, n) : span(text, n, skip, k);
 }
@@ -94,7 +96,9 @@ static size_t next_llama3(const char *text, size_t n, int digits)
     size_t len, second;
     const kind k = look(text, n, &len);
     if (k == LETTER) return span(text, n, 0, LETTER);
-    if (k != NUMBER && *text != '\r' && *text != '\n' && look(text + len, n - len, &second) == LETTER) return span(text, n, len, LETTER);
+    /* One character before letters goes with them. */
+    const bool may_lead = k != NUMBER && *text != '\r' && *text != '\n';
+    if (may_lead && look(text + len, n - len, &second) == LETTER) return span(text, n, len, LETTER);
     if (k == NUMBER) {
         size_t at = len;
         for (int i = 1; i < digits && look(text + at, n - at, &len) == NUMBER; i++) at += len;

@@ -65,7 +65,9 @@ static precis_status bpe_text(precis_tokenizer *t, const char *p, size_t n)
     else if (st == PRECIS_OK) {
         size_t from = 0;
         for (size_t i = 0, k; i < n && st == PRECIS_OK; i += k ? k : 1) {
-            k = (unsigned char)p[i] < 0x80 ? (p[i] >= '0' && p[i] <= '9') : ((unsigned char)p[i] & 0xc0) != 0x80 ? pcs_digit(p + i, n - i) : 0;
+            const unsigned char c = (unsigned char)p[i];
+            if (c < 0x80) k = c >= '0' && c <= '9';
+            else k = (c & 0xc0) == 0x80 ? 0 : pcs_digit(p + i, n - i);
             if (!k) continue;
             st = bpe_span(t, p + from, i - from);
             if (st == PRECIS_OK) st = bpe_piece(t, p + i, k);
@@ -107,14 +109,20 @@ static precis_status spm_text(precis_tokenizer *t, const char *p, size_t n, bool
             st = pcs_tokenizer_emit(t, (int32_t)id);
             continue;
         }
-        /* no token: its bytes */
+        /* It is no token: its bytes are, or it is unknown. Ids from `base` on are places in the text. */
         uint32_t cp;
-        const char *bytes = id < base ? t->text[id].s : id > base && p[id - base - 1] != ' ' ? p + (id - base - 1) : space_mark;
-        size_t k = id < base ? t->text[id].len : bytes == space_mark ? 3 : pcs_utf8(bytes, n - (size_t)(bytes - p), &cp);
+        const char *bytes = space_mark;
+        size_t k = 3;
+        if (id < base) bytes = t->text[id].s, k = t->text[id].len;
+        else if (id > base && p[id - base - 1] != ' ') {
+            bytes = p + (id - base - 1);
+            k = pcs_utf8(bytes, n - (size_t)(bytes - p), &cp);
+        }
         if (!k) k = 1;
         bool known = true;
         for (size_t b = 0; b < k; b++) known &= t->byte[(unsigned char)bytes[b]] != PCS_NO_TOKEN;
-        for (size_t b = 0; known && b < k && st == PRECIS_OK; b++) st = pcs_tokenizer_emit(t, (int32_t)t->byte[(unsigned char)bytes[b]]);
+        for (size_t b = 0; known && b < k && st == PRECIS_OK; b++)
+            st = pcs_tokenizer_emit(t, (int32_t)t->byte[(unsigned char)bytes[b]]);
         if (!known && t->unk >= 0) st = pcs_tokenizer_emit(t, t->unk);
     }
     return st;
@@ -136,15 +144,17 @@ static precis_status spm_normal(precis_tokenizer *t, const char *p, size_t n, bo
 static size_t special_at(const precis_tokenizer *t, const char *p, size_t n, unsigned flags, uint32_t *id)
 {
     if (!t->special_first[(unsigned char)*p]) return 0;
-    for (const uint16_t *len = t->special_len; *len; len++)
-        if (*len <= n && pcs_map_get(&t->special, p, *len, id) && (flags & PRECIS_TEXT_PARSE || t->type[*id] == PCS_TOKEN_USER)) return *len;
+    for (const uint16_t *len = t->special_len; *len; len++) {
+        if (*len > n || !pcs_map_get(&t->special, p, *len, id)) continue;
+        if (flags & PRECIS_TEXT_PARSE || t->type[*id] == PCS_TOKEN_USER) return *len;
+    }
     return 0;
 }
 
 #define GUARD 0xff
 
 /* Text between special tokens; guards are dropped. */
-static precis_status span(precis_tokenizer *t, const char *p, size_t n, bool first, unsigned flags)
+static precis_status encode_span(precis_tokenizer *t, const char *p, size_t n, bool first, unsigned flags)
 {
     char *clean = NULL;
     if (flags & PRECIS_TEXT_GUARD && memchr(p, GUARD, n)) {
@@ -184,8 +194,8 @@ precis_status precis_tokenizer_guard(precis_tokenizer *t, const char *text, char
         uint32_t id;
         if ((unsigned char)text[i] == GUARD) continue;
         p[k++] = text[i];
-        /* user-defined tokens are found in any text */
-        if (special_at(t, text + i, len - i, PRECIS_TEXT_PARSE, &id) && t->type[id] != PCS_TOKEN_USER) p[k++] = (char)GUARD;
+        const bool special = special_at(t, text + i, len - i, PRECIS_TEXT_PARSE, &id) != 0;
+        if (special && t->type[id] != PCS_TOKEN_USER) p[k++] = (char)GUARD; /* a user's tokens are found in any text */
     }
     *out = p;
     return PRECIS_OK;
@@ -227,22 +237,27 @@ static size_t before(const char *from, const char *p, uint32_t *c)
     return pcs_utf8(p - k, k, c) == k ? k : 0;
 }
 
-/* What a special token of n bytes at `at` takes: false when it must be a word of its own and is none. *from: where the
- * text before it ends; *to: where it goes on. last: the end of the token before, whose blanks are its own. */
-static bool extent(const precis_tokenizer *t, uint32_t id, const char *text, size_t len, size_t last, size_t at,
-                   size_t n, size_t *from, size_t *to)
+/* What a special token takes of the text: its own bytes, and the blanks before and after it that its settings strip. */
+typedef struct {
+    size_t last;     /* the end of the token before, whose blanks are its own */
+    size_t from, to; /* first the token's bytes, then with the blanks */
+} extent;
+
+/* False when the token must be a word of its own and is none. */
+static bool extend(const precis_tokenizer *t, uint32_t id, pcs_text text, extent *e)
 {
     const uint8_t flags = id < t->n_flags ? t->flags[id] : 0;
+    const char *s = text.s;
     uint32_t c;
     size_t k;
-    *from = at;
-    *to = at + n;
-    if (flags & PCS_ADDED_WORD &&
-        ((before(text, text + at, &c) && word(c)) || (*to < len && pcs_utf8(text + *to, len - *to, &c) && word(c))))
-        return false;
-    while (flags & PCS_ADDED_LSTRIP && *from > last && (k = before(text + last, text + *from, &c)) && blank(c))
-        *from -= k;
-    while (flags & PCS_ADDED_RSTRIP && *to < len && (k = pcs_utf8(text + *to, len - *to, &c)) && blank(c)) *to += k;
+    if (flags & PCS_ADDED_WORD) {
+        if (before(s, s + e->from, &c) && word(c)) return false;
+        if (e->to < text.len && pcs_utf8(s + e->to, text.len - e->to, &c) && word(c)) return false;
+    }
+    while (flags & PCS_ADDED_LSTRIP && e->from > e->last && (k = before(s + e->last, s + e->from, &c)) && blank(c))
+        e->from -= k;
+    while (flags & PCS_ADDED_RSTRIP && e->to < text.len && (k = pcs_utf8(s + e->to, text.len - e->to, &c)) && blank(c))
+        e->to += k;
     return true;
 }
 
@@ -253,14 +268,14 @@ static precis_status encode(precis_tokenizer *t, const char *text, size_t len, u
     size_t from = 0;
     for (size_t i = 0; i <= len && st == PRECIS_OK;) {
         uint32_t id = 0;
-        size_t end = i, next = i;
         const size_t k = i < len ? special_at(t, text + i, len - i, flags, &id) : 0;
-        if ((!k && i < len) || (k && !extent(t, id, text, len, from, i, k, &end, &next))) {
+        extent e = { .last = from, .from = i, .to = i + k };
+        if ((!k && i < len) || (k && !extend(t, id, (pcs_text){ text, len }, &e))) {
             i += k ? k : 1;
             continue;
         }
-        if (end > from) {
-            st = span(t, text + from, end - from, first, flags);
+        if (e.from > from) {
+            st = encode_span(t, text + from, e.from - from, first, flags);
             first = false;
         }
         if (k && st == PRECIS_OK) {
@@ -268,18 +283,20 @@ static precis_status encode(precis_tokenizer *t, const char *text, size_t len, u
             if (st == PRECIS_OK) st = pcs_tokenizer_did(t, k);
             first = t->type[id] == PCS_TOKEN_CONTROL;
         }
-        i = k ? next : i + 1;
+        i = k ? e.to : i + 1;
         from = i;
     }
     if (st == PRECIS_OK && flags & PRECIS_TEXT_ADD && t->add_eos && t->eos >= 0) st = pcs_tokenizer_emit(t, t->eos);
     return st;
 }
 
-precis_status precis_tokenizer_encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n)
+precis_status precis_tokenizer_encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags, int32_t **ids,
+                                      size_t *n)
 {
     *ids = NULL;
     *n = 0;
-    if (len >= (size_t)1 << 30) return pcs_fail(t->ctx, PRECIS_EINVAL, "a text of %zu bytes; split it below 1 GiB", len);
+    if (len >= (size_t)1 << 30)
+        return pcs_fail(t->ctx, PRECIS_EINVAL, "a text of %zu bytes; split it below 1 GiB", len);
     t->out = NULL;
     t->n_out = t->cap_out = 0;
     t->seen = 0;
@@ -312,7 +329,8 @@ int32_t precis_tokenizer_eos(const precis_tokenizer *t) { return t->eos; }
 
 int precis_tokenizer_ends(const precis_tokenizer *t, int32_t id)
 {
-    static const char *const ends[] = { "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>", "<eos>" };
+    static const char *const ends[] = { "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>",
+                                        "<end_of_turn>", "</s>", "<eos>" };
     if (id < 0 || (uint32_t)id >= t->n) return 0;
     for (size_t i = 0; i < t->n_ends; i++)
         if (t->ends[i] == id) return 1;

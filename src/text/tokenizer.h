@@ -11,8 +11,12 @@ enum { PCS_TOKEN_NORMAL = 1, PCS_TOKEN_UNKNOWN, PCS_TOKEN_CONTROL, PCS_TOKEN_USE
 
 #define PCS_NO_TOKEN UINT32_MAX
 
-/* What each window of a text begins with, in its first token's place, as in llama.cpp: BOS where encoding the text put it first; -1: windows are as they are. */
-static inline int32_t pcs_window_bos(const precis_tokenizer *t, const int32_t *ids, size_t n) { return n && ids[0] == precis_tokenizer_bos(t) ? ids[0] : -1; }
+/* What each window of a text begins with, in its first token's place, as in llama.cpp: BOS where
+ * encoding the text put it first; -1: windows are as they are. */
+static inline int32_t pcs_window_bos(const precis_tokenizer *t, const int32_t *ids, size_t n)
+{
+    return n && ids[0] == precis_tokenizer_bos(t) ? ids[0] : -1;
+}
 
 /* ---- merging (merge.c) --------------------------------------------------------------------------- */
 /* (left, right) -> result, by rank: lowest rank first, leftmost first among equals. */
@@ -72,10 +76,12 @@ size_t pcs_digit(const char *text, size_t n);
  * text is the same. */
 precis_status pcs_nfc(precis_ctx *ctx, const char *text, size_t n, char **out, size_t *out_n);
 
+typedef enum { PCS_BPE, PCS_SPM, PCS_WORDPIECE, PCS_UNIGRAM } pcs_tokenizer_kind;
+
 struct precis_tokenizer {
     precis_ctx *ctx;
     pcs_arena arena;
-    enum { PCS_BPE, PCS_SPM, PCS_WORDPIECE, PCS_UNIGRAM } kind;
+    pcs_tokenizer_kind kind;
     bool spm;              /* tokens write a blank as U+2581: all but byte-level BPE */
     const pcs_pretokenizer *pre;
     bool nfc, whole;       /* as pre has them, unless a key says otherwise */

@@ -3,7 +3,7 @@
 
 #define NO_NODE UINT32_MAX
 
-static size_t place(const pcs_trie *t, uint64_t key)
+static size_t edge_place(const pcs_trie *t, uint64_t key)
 {
     uint64_t h = key;
     size_t i = (size_t)pcs_rand(&h) & (t->cap - 1);
@@ -12,7 +12,7 @@ static size_t place(const pcs_trie *t, uint64_t key)
 }
 
 /* Keys are (node << 8 | byte) + 1, so that 0 is empty. */
-static uint64_t key_of(uint32_t node, unsigned char byte) { return ((uint64_t)node << 8 | byte) + 1; }
+static uint64_t edge_key(uint32_t node, unsigned char byte) { return ((uint64_t)node << 8 | byte) + 1; }
 
 static precis_status grow(pcs_trie *t)
 {
@@ -24,7 +24,7 @@ static precis_status grow(pcs_trie *t)
         return PRECIS_ENOMEM;
     }
     for (size_t i = 0; i < old.cap; i++)
-        if (old.edges[i].key) t->edges[place(t, old.edges[i].key)] = old.edges[i];
+        if (old.edges[i].key) t->edges[edge_place(t, old.edges[i].key)] = old.edges[i];
     pcs_free(t->ctx, old.edges);
     return PRECIS_OK;
 }
@@ -35,8 +35,8 @@ precis_status pcs_trie_add(pcs_trie *t, const char *s, size_t n, uint32_t id)
     if (!n) return PRECIS_OK;
     for (size_t i = 0; i < n; i++) {
         if (t->n_edges * 2 >= t->cap && grow(t)) return PRECIS_ENOMEM;
-        const uint64_t key = key_of(node, (unsigned char)s[i]);
-        const size_t at = place(t, key);
+        const uint64_t key = edge_key(node, (unsigned char)s[i]);
+        const size_t at = edge_place(t, key);
         if (!t->edges[at].key) {
             if (t->n_edges >= UINT32_MAX - 2) return pcs_fail(t->ctx, PRECIS_EFORMAT, "the vocabulary is too large");
             t->edges[at].key = key;
@@ -52,7 +52,7 @@ precis_status pcs_trie_add(pcs_trie *t, const char *s, size_t n, uint32_t id)
 bool pcs_trie_step(const pcs_trie *t, uint32_t *node, unsigned char byte, uint32_t *id)
 {
     if (!t->cap) return false;
-    const struct pcs_edge *e = &t->edges[place(t, key_of(*node, byte))];
+    const struct pcs_edge *e = &t->edges[edge_place(t, edge_key(*node, byte))];
     if (!e->key) return false;
     *node = e->node;
     *id = e->id;

@@ -1,5 +1,6 @@
-/* unigram.c - SentencePiece's unigram model: the text is normalized by the model's character map and cut where the sum of scores is
- * largest (Kudo 2018, section 3.2; google/sentencepiece, unigram_model.cc and normalizer.cc for what scores and blanks mean). */
+/* unigram.c - SentencePiece's unigram model: the text is normalized by the model's character map and
+ * cut where the sum of scores is largest (Kudo 2018, section 3.2; google/sentencepiece,
+ * unigram_model.cc and normalizer.cc for what scores and blanks mean). */
 #include "base/json.h"
 #include "base/f16.h"
 #include "text/tokenizer.h"

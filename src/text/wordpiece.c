@@ -1,5 +1,5 @@
-/* wordpiece.c - BERT's tokenizer: text is cleaned, lowered and stripped of accents, cut into words and punctuation, and each word into
- * the longest tokens from the left (Wu et al. 2016; google-research/bert, tokenization.py). */
+/* wordpiece.c - BERT's tokenizer: text is cleaned, lowered and stripped of accents, cut into words and punctuation,
+ * and each word into the longest tokens from the left (Wu et al. 2016; google-research/bert, tokenization.py). */
 #include "base/json.h"
 #include "text/tokenizer.h"
 
@@ -7,8 +7,8 @@
 
 #define LONGEST 100 /* characters of a word; a longer one is unknown */
 
-/* The normalizer with which such models were trained (the tokenizers package) has the tables of Unicode 8. What came later, or was
- * another kind then, is taken as there; or ids differ. */
+/* The normalizer with which such models were trained (the tokenizers package) has the tables of Unicode 8. What
+ * came later, or was another kind then, is taken as there; or ids differ. */
 static bool is_newer(uint32_t c)
 {
     static const uint32_t ranges[][2] = {
@@ -39,18 +39,26 @@ static bool is_newer(uint32_t c)
     return false;
 }
 
-static bool is_space(uint32_t c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == 0x85 || utf8proc_category((utf8proc_int32_t)c) == UTF8PROC_CATEGORY_ZS || c == 0x2028 || c == 0x2029 || c == 0x0b || c == 0x0c; }
+static bool is_space(uint32_t c)
+{
+    static const uint32_t others[] = { '\t', '\n', 0x0b, 0x0c, '\r', 0x85, 0x2028, 0x2029 };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (c == others[i]) return true;
+    return c == ' ' || utf8proc_category((utf8proc_int32_t)c) == UTF8PROC_CATEGORY_ZS;
+}
 
 static bool is_control(uint32_t c)
 {
     const utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
     if (c == '\t' || c == '\n' || c == '\r' || is_newer(c)) return false;
-    return k == UTF8PROC_CATEGORY_CC || k == UTF8PROC_CATEGORY_CF || k == UTF8PROC_CATEGORY_CO || k == UTF8PROC_CATEGORY_CS;
+    return k == UTF8PROC_CATEGORY_CC || k == UTF8PROC_CATEGORY_CF || k == UTF8PROC_CATEGORY_CO ||
+           k == UTF8PROC_CATEGORY_CS;
 }
 
 static bool is_punctuation(uint32_t c)
 {
-    if ((c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126) || c == 0x166d || c == 0x111c9) return true;
+    const bool ascii = (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
+    if (ascii || c == 0x166d || c == 0x111c9) return true;
     if (is_newer(c)) return false;
     const utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
     return k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO;
@@ -58,12 +66,17 @@ static bool is_punctuation(uint32_t c)
 
 static bool is_chinese(uint32_t c)
 {
-    return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x20000 && c <= 0x2a6df) || (c >= 0x2a700 && c <= 0x2b73f) || (c >= 0x2b740 && c <= 0x2b81f) ||
-           (c >= 0x2b920 && c <= 0x2ceaf) || (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
+    static const uint32_t ranges[][2] = {
+        { 0x3400, 0x4dbf },   { 0x4e00, 0x9fff },   { 0xf900, 0xfaff },   { 0x20000, 0x2a6df },
+        { 0x2a700, 0x2b73f }, { 0x2b740, 0x2b81f }, { 0x2b920, 0x2ceaf }, { 0x2f800, 0x2fa1f },
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges && c >= 0x3400; i++)
+        if (c >= ranges[i][0] && c <= ranges[i][1]) return true;
+    return false;
 }
 
 /* The longest tokens from the left; all of it unknown where one is missing. */
-static precis_status word(precis_tokenizer *t, const char *w, size_t n, size_t characters)
+static precis_status emit_word(precis_tokenizer *t, const char *w, size_t n, size_t characters)
 {
     static const char mark[] = "\xe2\x96\x81";
     const size_t before = t->n_out;
@@ -90,7 +103,7 @@ static precis_status word(precis_tokenizer *t, const char *w, size_t n, size_t c
 
 typedef struct { char *w; size_t n, cap, characters; } builder;
 
-static precis_status put(precis_tokenizer *t, builder *b, uint32_t c)
+static precis_status append(precis_tokenizer *t, builder *b, uint32_t c)
 {
     if (b->n + 4 > b->cap) {
         char *grown = pcs_grow(t->ctx, b->w, b->n, b->cap * 2 + 256, 1);
@@ -106,7 +119,7 @@ static precis_status put(precis_tokenizer *t, builder *b, uint32_t c)
 static precis_status flush(precis_tokenizer *t, builder *b)
 {
     precis_status st = b->n ? pcs_tokenizer_did(t, b->n) : PRECIS_OK;
-    if (b->n && !st) st = word(t, b->w, b->n, b->characters);
+    if (b->n && !st) st = emit_word(t, b->w, b->n, b->characters);
     b->n = b->characters = 0;
     return st;
 }
@@ -133,13 +146,15 @@ precis_status pcs_wordpiece(precis_tokenizer *t, const char *p, size_t n)
         if (count < 1 || count > 32) parts[0] = (utf8proc_int32_t)cp, count = 1;
         for (utf8proc_ssize_t c = 0; c < count && !st; c++) {
             const uint32_t part = (uint32_t)parts[c];
-            if (part == 0x1734 || (utf8proc_category(parts[c]) == UTF8PROC_CATEGORY_MN && part != 0x111c9 && !is_newer(part))) continue;
+            const bool mark = utf8proc_category(parts[c]) == UTF8PROC_CATEGORY_MN && part != 0x111c9 && !is_newer(part);
+            if (part == 0x1734 || mark) continue;
+
             const uint32_t low = parts[c] == 0x130 ? 'i' : (uint32_t)utf8proc_tolower(parts[c]);
             if (is_punctuation(low)) {
                 st = flush(t, &b);
-                if (!st) st = put(t, &b, low);
+                if (!st) st = append(t, &b, low);
                 if (!st) st = flush(t, &b);
-            } else st = put(t, &b, low);
+            } else st = append(t, &b, low);
         }
         if (!st && is_chinese(cp)) st = flush(t, &b);
     }

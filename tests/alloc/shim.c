@@ -109,7 +109,8 @@ __attribute__((constructor)) static void start(void)
     backtrace(&frame, 1); /* loads the unwinder now */
     if (s) record_fd = open(s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if ((s = getenv("ALLOC_HIT"))) hit_fd = open(s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if ((s = getenv("ALLOC_AT"))) fail_at = atol(s);
+    if ((s = getenv("ALLOC_AT"))) fail_at = strtol(s, NULL, 10);
+
     on = getenv("ALLOC_ON") != NULL;
     unsetenv("LD_PRELOAD"); /* programs that it starts are not under test */
     started = 1;

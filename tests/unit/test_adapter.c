@@ -1,4 +1,5 @@
-/* test_adapter - what stands beside a weight: low-rank adapters, SVD residuals; in models with fused weights and with experts. */
+/* test_adapter - what stands beside a weight: low-rank adapters, SVD residuals; in models
+ * with fused weights and with experts. */
 #include "test_gguf.h"
 
 #include "model/model.h"
@@ -16,8 +17,14 @@ static char *path_of(const char *name, char buf[512])
 
 static void keys(test_gguf *g, const char *arch)
 {
-    static const struct { const char *key; uint32_t value; } numbers[] = { { "block_count", LAYERS }, { "context_length", 64 }, { "embedding_length", WIDTH }, { "feed_forward_length", HIDDEN }, { "attention.head_count", HEADS },
-                                                                           { "attention.head_count_kv", KV }, { "vocab_size", WORDS }, { "rope.dimension_count", HEAD }, { "expert_count", EXPERTS }, { "expert_used_count", 2 } };
+    static const struct {
+        const char *key;
+        uint32_t value;
+    } numbers[] = { { "block_count", LAYERS },         { "context_length", 64 },
+                    { "embedding_length", WIDTH },     { "feed_forward_length", HIDDEN },
+                    { "attention.head_count", HEADS }, { "attention.head_count_kv", KV },
+                    { "vocab_size", WORDS },           { "rope.dimension_count", HEAD },
+                    { "expert_count", EXPERTS },       { "expert_used_count", 2 } };
     char key[96];
     test_key_text(g, "general.architecture", arch);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -30,8 +37,12 @@ static void keys(test_gguf *g, const char *arch)
 }
 
 /* Rows of one fused tensor, or of several that make the same. */
-static void linear(test_gguf *g, int layer, const char *fused, const char *const *parts, const uint64_t *rows, uint64_t cols, bool split, uint64_t seed)
+typedef struct { const char *fused; const char *const *parts; const uint64_t *rows; uint64_t cols; } rows_of;
+
+static void linear(test_gguf *g, int layer, rows_of of, bool split, uint64_t seed)
 {
+    const char *const *parts = of.parts;
+    const uint64_t *rows = of.rows, cols = of.cols;
     char name[96];
     uint64_t all = 0;
     for (int i = 0; parts[i]; i++) all += rows[i];
@@ -41,11 +52,11 @@ static void linear(test_gguf *g, int layer, const char *fused, const char *const
     if (split) {
         for (uint64_t i = 0, at = 0; parts[i]; at += rows[i++] * cols) {
             snprintf(name, sizeof name, "blk.%d.%s.weight", layer, parts[i]);
-            test_add(g, name, cols, rows[i], 0, 0, 0, x + at);
+            test_add(g, name, (test_shape){ cols, rows[i], 0 }, (test_noise){ 0, 0 }, x + at);
         }
     } else {
-        snprintf(name, sizeof name, "blk.%d.%s.weight", layer, fused);
-        test_add(g, name, cols, all, 0, 0, 0, x);
+        snprintf(name, sizeof name, "blk.%d.%s.weight", layer, of.fused);
+        test_add(g, name, (test_shape){ cols, all, 0 }, (test_noise){ 0, 0 }, x);
     }
     free(x);
 }
@@ -58,14 +69,15 @@ static const float *delta_a, *delta_b; /* what is added to layer 1's ffn_up_exps
 /* A random model: arch phi3 with fused or split weights, or llama with experts. */
 static void make_model(const char *path, const char *arch, bool split)
 {
-    static const char *const one[2] = { "attn_output", NULL }, *const down[2] = { "ffn_down", NULL }, *const gate_up[] = { "ffn_gate", "ffn_up", NULL };
+    static const char *const one[2] = { "attn_output", NULL }, *const down[2] = { "ffn_down", NULL },
+                             *const gate_up[] = { "ffn_gate", "ffn_up", NULL };
     const bool experts = !strcmp(arch, "llama");
     test_gguf g = { 0 };
     char name[96];
     keys(&g, arch);
-    test_add(&g, "token_embd.weight", WIDTH, WORDS, 0, 0, 1, NULL);
-    test_add(&g, "output_norm.weight", WIDTH, 0, 0, 1, 0.1f, NULL);
-    test_add(&g, "output.weight", WIDTH, WORDS, 0, 0, 0.1f, NULL);
+    test_add(&g, "token_embd.weight", (test_shape){ WIDTH, WORDS, 0 }, (test_noise){ 0, 1 }, NULL);
+    test_add(&g, "output_norm.weight", (test_shape){ WIDTH, 0, 0 }, (test_noise){ 1, 0.1f }, NULL);
+    test_add(&g, "output.weight", (test_shape){ WIDTH, WORDS, 0 }, (test_noise){ 0, 0.1f }, NULL);
     for (int i = 0; i < LAYERS; i++) {
         const char *const norms[] = { "attn_norm", "ffn_norm" };
         for (int k = 0; k < 2; k++) {
@@ -73,25 +85,35 @@ static void make_model(const char *path, const char *arch, bool split)
             test_fill(gain, WIDTH, (uint64_t)(10 * i + k), 0.1f);
             for (int c = 0; c < WIDTH; c++) gain[c] += 1;
             snprintf(name, sizeof name, "blk.%d.%s.weight", i, norms[k]);
-            test_add(&g, name, WIDTH, 0, 0, 0, 0, gain);
+            test_add(&g, name, (test_shape){ WIDTH, 0, 0 }, (test_noise){ 0, 0 }, gain);
         }
-        linear(&g, i, "attn_qkv", qkv, qkv_rows, WIDTH, split, 100 + (uint64_t)i);
-        linear(&g, i, "attn_output", one, (const uint64_t[]){ WIDTH }, HEADS * HEAD, false, 200 + (uint64_t)i);
+        linear(&g, i, (rows_of){ "attn_qkv", qkv, qkv_rows, WIDTH }, split, 100 + (uint64_t)i);
+        linear(&g, i, (rows_of){ "attn_output", one, (const uint64_t[]){ WIDTH }, HEADS * HEAD }, false,
+               200 + (uint64_t)i);
         if (experts) {
             snprintf(name, sizeof name, "blk.%d.ffn_gate_inp.weight", i);
-            test_add(&g, name, WIDTH, EXPERTS, 0, 0, 0.3f, NULL);
-            static const struct { const char *name; uint64_t rows, cols; } parts[] = { { "ffn_gate_exps", HIDDEN, WIDTH }, { "ffn_up_exps", HIDDEN, WIDTH }, { "ffn_down_exps", WIDTH, HIDDEN } };
+            test_add(&g, name, (test_shape){ WIDTH, EXPERTS, 0 }, (test_noise){ 0, 0.3f }, NULL);
+            static const struct {
+                const char *name;
+                uint64_t rows, cols;
+            } parts[] = { { "ffn_gate_exps", HIDDEN, WIDTH },
+                          { "ffn_up_exps", HIDDEN, WIDTH },
+                          { "ffn_down_exps", WIDTH, HIDDEN } };
             for (int k = 0; k < 3; k++) {
                 snprintf(name, sizeof name, "blk.%d.%s.weight", i, parts[k].name);
-                float *x = test_add(&g, name, parts[k].cols, parts[k].rows, EXPERTS, 0, 0.15f, NULL);
+                float *x = test_add(&g, name, (test_shape){ parts[k].cols, parts[k].rows, EXPERTS },
+                                    (test_noise){ 0, 0.15f }, NULL);
                 for (int e = 0; e < EXPERTS && i == 1 && k == 1 && delta_a; e++) /* 2: alpha 4 over rank 2 */
                     for (int r = 0; r < HIDDEN * WIDTH; r++)
-                        for (int j = 0; j < 2; j++) x[e * HIDDEN * WIDTH + r] += 2 * delta_b[(e * HIDDEN + r / WIDTH) * 2 + j] * delta_a[(e * 2 + j) * WIDTH + r % WIDTH];
+                        for (int j = 0; j < 2; j++)
+                            x[e * HIDDEN * WIDTH + r] += 2 * delta_b[(e * HIDDEN + r / WIDTH) * 2 + j] *
+                                                         delta_a[(e * 2 + j) * WIDTH + r % WIDTH];
             }
             continue;
         }
-        linear(&g, i, "ffn_up", gate_up, (const uint64_t[]){ HIDDEN, HIDDEN }, WIDTH, split, 300 + (uint64_t)i);
-        linear(&g, i, "ffn_down", down, (const uint64_t[]){ WIDTH }, HIDDEN, false, 400 + (uint64_t)i);
+        linear(&g, i, (rows_of){ "ffn_up", gate_up, (const uint64_t[]){ HIDDEN, HIDDEN }, WIDTH }, split,
+               300 + (uint64_t)i);
+        linear(&g, i, (rows_of){ "ffn_down", down, (const uint64_t[]){ WIDTH }, HIDDEN }, false, 400 + (uint64_t)i);
     }
     test_write_gguf(&g, path);
 }
@@ -104,9 +126,9 @@ static void add_pair(test_gguf *g, const char *tensor, uint64_t first, uint64_t 
     assert_true(x && first + rows <= 512);
     test_fill(x, 512 * 2 + cols * 2, 7, 0.2f);
     snprintf(name, sizeof name, "%.80s.lora_a", tensor);
-    test_add(g, name, cols, 2, 0, 0, 0, x + 512 * 2);
+    test_add(g, name, (test_shape){ cols, 2, 0 }, (test_noise){ 0, 0 }, x + 512 * 2);
     snprintf(name, sizeof name, "%.80s.lora_b", tensor);
-    test_add(g, name, 2, rows, 0, 0, 0, x + 2 * first);
+    test_add(g, name, (test_shape){ 2, rows, 0 }, (test_noise){ 0, 0 }, x + 2 * first);
     free(x);
 }
 
@@ -126,12 +148,15 @@ static void make_adapter(const char *path, const char *tensor, uint64_t rows, ui
     test_write_gguf(&g, path);
 }
 
-static void scores(precis_ctx *ctx, const char *model, const char *adapter, double scale, int merge, double nll[IDS - 1])
+static void scores(precis_ctx *ctx, const char *model, const char *adapter, double scale, int merge,
+                   double nll[IDS - 1])
 {
     precis_model *m;
     OK(ctx, precis_model_open(ctx, &m, model));
     if (adapter) OK(ctx, precis_model_add_adapter(ctx, m, adapter, scale, merge));
-    OK(ctx, precis_eval_ids(ctx, m, ids, IDS, &(precis_eval_options){ sizeof(precis_eval_options), .arithmetic = PRECIS_REFERENCE }, nll));
+    OK(ctx,
+       precis_eval_ids(ctx, m, ids, IDS,
+                       &(precis_eval_options){ sizeof(precis_eval_options), .arithmetic = PRECIS_REFERENCE }, nll));
     precis_model_close(&m);
 }
 
@@ -155,7 +180,12 @@ static void test_ways(void **state)
     scores(ctx, MODEL, path, 1, 1, merged);
     scores(ctx, MODEL, path, 0, 0, none);
     assert_true(apart(plain, beside) > 1e-3 && apart(beside, merged) < 1e-4 && apart(plain, none) < 1e-6);
-    static const struct { const char *tensor; uint64_t rows, cols; } wrong[] = { { "blk.1.attn_q.weight", 128, 256 }, { "blk.1.attn_q.weight", 256, 64 }, { "blk.99.attn_q.weight", 256, 256 } };
+    static const struct {
+        const char *tensor;
+        uint64_t rows, cols;
+    } wrong[] = { { "blk.1.attn_q.weight", 128, 256 },
+                  { "blk.1.attn_q.weight", 256, 64 },
+                  { "blk.99.attn_q.weight", 256, 256 } };
     for (size_t i = 0; i < 3; i++) {
         precis_model *m;
         OK(ctx, precis_model_open(ctx, &m, MODEL));
@@ -217,8 +247,8 @@ static void test_experts(void **state)
     test_fill(a, EXPERTS * 2 * WIDTH, 11, 0.2f);
     test_fill(b, EXPERTS * HIDDEN * 2, 12, 0.2f);
     begin_adapter(&g, "llama");
-    test_add(&g, "blk.1.ffn_up_exps.weight.lora_a", WIDTH, 2, EXPERTS, 0, 0, a);
-    test_add(&g, "blk.1.ffn_up_exps.weight.lora_b", 2, HIDDEN, EXPERTS, 0, 0, b);
+    test_add(&g, "blk.1.ffn_up_exps.weight.lora_a", (test_shape){ WIDTH, 2, EXPERTS }, (test_noise){ 0, 0 }, a);
+    test_add(&g, "blk.1.ffn_up_exps.weight.lora_b", (test_shape){ 2, HIDDEN, EXPERTS }, (test_noise){ 0, 0 }, b);
     test_write_gguf(&g, path_of("of_experts.gguf", adapter));
     delta_a = a, delta_b = b;
     make_model(path_of("by_hand.gguf", by_hand), "llama", true);
@@ -238,7 +268,8 @@ static void test_experts(void **state)
     precis_ctx_close(&ctx);
 }
 
-static double error_of(precis_ctx *ctx, const char *model, const char *type, const char *method, uint32_t rank, const double *want)
+static double error_of(precis_ctx *ctx, const char *model, const char *type, const char *method, uint32_t rank,
+                       const double *want)
 {
     char path[512];
     double got[IDS - 1];
@@ -266,7 +297,8 @@ static double error_of(precis_ctx *ctx, const char *model, const char *type, con
     return apart(got, want);
 }
 
-/* An SVD residual of half the rank brings back most of what coding took, also of a fused weight; NVFP4's scale is one for fused and for split weights. */
+/* An SVD residual of half the rank brings back most of what coding took, also of a fused
+ * weight; NVFP4's scale is one for fused and for split weights. */
 static void test_residual(void **state)
 {
     (void)state;
@@ -276,11 +308,13 @@ static void test_residual(void **state)
     make_model(path_of("fused.gguf", fused), "phi3", false);
     scores(ctx, fused, NULL, 0, 0, plain);
     const char *types = "token_embd.weight=F32,output.weight=F32,*=INT4_G32";
-    const double rtn = error_of(ctx, fused, types, "rtn", 0, plain), svd = error_of(ctx, fused, types, "svd+rtn", WIDTH / 2, plain);
+    const double rtn = error_of(ctx, fused, types, "rtn", 0, plain),
+                 svd = error_of(ctx, fused, types, "svd+rtn", WIDTH / 2, plain);
     print_message("nll off by: INT4_G32 %.4f, with a residual of half rank %.4f\n", rtn, svd);
     assert_true(svd < 0.6 * rtn);
     make_model(path_of("split.gguf", split), "phi3", true);
-    const double nvfp4 = error_of(ctx, fused, "NVFP4", "rtn", 0, plain), of_split = error_of(ctx, split, "NVFP4", "rtn", 0, plain);
+    const double nvfp4 = error_of(ctx, fused, "NVFP4", "rtn", 0, plain),
+                 of_split = error_of(ctx, split, "NVFP4", "rtn", 0, plain);
     print_message("NVFP4 %.9f, split %.9f\n", nvfp4, of_split);
     assert_true(nvfp4 > 0 && fabs(nvfp4 - of_split) < 1e-9);
     make_model(path_of("experts.gguf", split), "llama", true);
@@ -294,6 +328,7 @@ static void test_residual(void **state)
 int main(void)
 {
     for (int i = 0; i < IDS; i++) ids[i] = 3 + (i * 37 + i * i) % 110;
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_ways), cmocka_unit_test(test_fused), cmocka_unit_test(test_experts), cmocka_unit_test(test_residual) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_ways), cmocka_unit_test(test_fused),
+                                        cmocka_unit_test(test_experts), cmocka_unit_test(test_residual) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

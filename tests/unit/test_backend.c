@@ -1,5 +1,6 @@
-/* The seam for other machines: programs run on a backend whose memory the host cannot touch, but through read and write. Its
- * blocks are pages without any access, opened while steps run; whoever takes a shortcut past the seam is killed. */
+/* The seam for other machines: programs run on a backend whose memory the host cannot touch,
+ * but through read and write. Its blocks are pages without any access, opened while steps
+ * run; whoever takes a shortcut past the seam is killed. */
 #include "graph/graph.h"
 #include "precis/convert.h"
 #include "run/backend.h"
@@ -113,7 +114,12 @@ static net make_net(precis_ctx *ctx)
 
 static precis_status open_net(precis_ctx *ctx, precis_program **p, const net *n, const pcs_backend *backend)
 {
-    const pcs_program_options o = { .backend = backend, .arithmetic = PRECIS_REFERENCE, .k_type = "f32", .v_type = "f32", .context = 16, .sequences = 1 };
+    const pcs_program_options o = { .backend = backend,
+                                    .arithmetic = PRECIS_REFERENCE,
+                                    .k_type = "f32",
+                                    .v_type = "f32",
+                                    .context = 16,
+                                    .sequences = 1 };
     return pcs_program_open(ctx, p, n->g, &o);
 }
 
@@ -135,7 +141,8 @@ static void test_pictures(void **state)
     float x[3 * 3 * 8 * 8];
     uint64_t codes = 0;
     for (precis_value v = 0; v < (precis_value)precis_graph_values(n.g); v++)
-        if (!strcmp(precis_graph_value_op(n.g, v), "quantize")) OK(ctx, precis_program_tap(there, v, count_codes, &codes));
+        if (!strcmp(precis_graph_value_op(n.g, v), "quantize"))
+            OK(ctx, precis_program_tap(there, v, count_codes, &codes));
     for (int64_t batch = 1; batch <= 3; batch++) {
         test_fill(x, sizeof x / sizeof *x, (uint64_t)batch, 1);
         precis_program *const both[2] = { here, there };
@@ -144,7 +151,8 @@ static void test_pictures(void **state)
             OK(ctx, precis_program_set_input(both[i], n.x, x));
             OK(ctx, precis_program_run(both[i]));
         }
-        assert_memory_equal(precis_program_get(here, n.y), precis_program_get(there, n.y), (size_t)batch * 4 * 4 * 4 * sizeof(float));
+        assert_memory_equal(precis_program_get(here, n.y), precis_program_get(there, n.y),
+                            (size_t)batch * 4 * 4 * 4 * sizeof(float));
     }
     assert_int_equal(codes, (1 + 2 + 3) * (3 * 8 * 8 + 4 * 4 * 4));
     precis_program_close(&there);
@@ -181,7 +189,8 @@ static void test_llama(void **state)
     for (uint32_t at = 0, n = 16; at < 40; at += n, n = at < 32 ? 8 : 1) {
         precis_row rows[16];
         const float *logits[2];
-        for (uint32_t i = 0; i < n; i++) rows[i] = (precis_row){ (int32_t)((at + i) * 37 % info.vocabulary), at + i, 0, i + 1 == n };
+        for (uint32_t i = 0; i < n; i++)
+            rows[i] = (precis_row){ (int32_t)((at + i) * 37 % info.vocabulary), at + i, 0, i + 1 == n };
         for (int k = 0; k < 2; k++) OK(ctx, precis_runner_decode(r[k], rows, n, &logits[k]));
         assert_memory_equal(logits[0], logits[1], info.vocabulary * sizeof(float));
     }
@@ -209,6 +218,7 @@ static void test_guard(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_guard), cmocka_unit_test(test_pictures), cmocka_unit_test(test_llama) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_guard), cmocka_unit_test(test_pictures),
+                                        cmocka_unit_test(test_llama) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,8 +9,8 @@
 /* Weights that one check of a format encodes: a block, and for schemes a cut one too. */
 #define CHECKED(f) ((f)->padded ? 45u : (f)->block)
 
-/* SHA-256 of 8 rows of fixed numbers under RTN and under weighted search: the bytes are the same on every machine. A row
- * that changes on purpose changes here too (build/test_formats --print). */
+/* SHA-256 of 8 rows of fixed numbers under RTN and under weighted search: the bytes are the same on every machine. A
+ * row that changes on purpose changes here too (build/test_formats --print). */
 static const struct { const char *name, *rtn, *search; } golden[] = {
 #include "golden.inc"
     { 0 },
@@ -42,7 +42,8 @@ static void test_golden(void **state)
         for (size_t k = 0; golden[k].name; k++) {
             if (strcmp(golden[k].name, f->name)) continue;
             found = true;
-            if (strncmp(rtn, golden[k].rtn, 16) || strncmp(search, golden[k].search, 16)) fail_msg("%s: its bytes changed: rtn %.16s, search %.16s", f->name, rtn, search);
+            if (strncmp(rtn, golden[k].rtn, 16) || strncmp(search, golden[k].search, 16))
+                fail_msg("%s: its bytes changed: rtn %.16s, search %.16s", f->name, rtn, search);
         }
         if (!found) fail_msg("%s has no golden bytes: { \"%s\", \"%.16s\", \"%.16s\" }", f->name, f->name, rtn, search);
         n++;
@@ -58,7 +59,8 @@ static void test_bound(void **state)
         if (!ENCODABLE(f) || f->bound == 0) continue; /* bare elements have no scale, and no bound */
         /* half of the smallest f16 step of d, times the largest code (and the largest integer scale) */
         const double step = 0x1p-25 * 128 * (f->scale == PCS_SCALE_SUPER ? (f->sc_hi > 64 ? 128 : 64) : 1)
-                            + (strcmp(f->name, "NVFP4") ? 0 : 0x1p-10 * 6); /* its scales are E4M3; a tensor's own scale keeps them in range */
+                            /* Its scales are E4M3; a tensor's own scale keeps them in range. */
+                            + (strcmp(f->name, "NVFP4") ? 0 : 0x1p-10 * 6);
         for (uint64_t seed = 1; seed <= 200; seed++) {
             float x[PCS_BLOCK_MAX], y[PCS_BLOCK_MAX];
             uint8_t out[1024];
@@ -70,7 +72,9 @@ static void test_bound(void **state)
             pcs_encode(f, CHECKED(f), x, NULL, PCS_FIT_RTN, NULL, out);
             pcs_decode(f, CHECKED(f), out, y);
             for (uint32_t k = 0; k < CHECKED(f); k++)
-                if (!(fabs((double)x[k] - y[k]) <= f->bound * top + step)) fail_msg("%s, seed %llu: %g became %g, bound %g of %g", f->name, (unsigned long long)seed, (double)x[k], (double)y[k], f->bound, (double)top);
+                if (!(fabs((double)x[k] - y[k]) <= f->bound * top + step))
+                    fail_msg("%s, seed %llu: %g became %g, bound %g of %g", f->name, (unsigned long long)seed,
+                             (double)x[k], (double)y[k], f->bound, (double)top);
         }
     }
 }
@@ -91,7 +95,8 @@ static void test_zero(void **state)
     }
 }
 
-/* The largest code of the low side, subnormal weights, one large weight among zeros: finite, and the search is never worse. */
+/* The largest code of the low side, subnormal weights, one large weight among zeros:
+ * finite, and the search is never worse. */
 static void test_special(void **state)
 {
     (void)state;
@@ -113,7 +118,8 @@ static void test_special(void **state)
                     err[effort] += ((double)x[k] - y[k]) * ((double)x[k] - y[k]);
                 }
             }
-            if (!(err[1] <= err[0] * (1 + 1e-6) + 1e-12)) fail_msg("%s: search error %g, RTN %g at %g", f->name, err[1], err[0], (double)values[v]);
+            if (!(err[1] <= err[0] * (1 + 1e-6) + 1e-12))
+                fail_msg("%s: search error %g, RTN %g at %g", f->name, err[1], err[0], (double)values[v]);
         }
     }
 }
@@ -142,7 +148,8 @@ static void test_substitutes(void **state)
         if (!ENCODABLE(f) || f->block == 1) continue;
         const pcs_format *s = f;
         int steps = 0;
-        while (s && !pcs_format_fits(s, 172) && steps++ < 5) s = s->substitute ? pcs_format_by_name(s->substitute) : NULL;
+        while (s && !pcs_format_fits(s, 172) && steps++ < 5)
+            s = s->substitute ? pcs_format_by_name(s->substitute) : NULL;
         if (!s) fail_msg("%s has no substitute for a width of 172", f->name);
     }
 }
@@ -174,7 +181,9 @@ int main(int argc, char **argv)
         }
         return 0;
     }
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_golden), cmocka_unit_test(test_bound), cmocka_unit_test(test_zero), cmocka_unit_test(test_special),
-                                        cmocka_unit_test(test_decode_any), cmocka_unit_test(test_substitutes), cmocka_unit_test(test_half) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_golden),     cmocka_unit_test(test_bound),
+                                        cmocka_unit_test(test_zero),       cmocka_unit_test(test_special),
+                                        cmocka_unit_test(test_decode_any), cmocka_unit_test(test_substitutes),
+                                        cmocka_unit_test(test_half) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

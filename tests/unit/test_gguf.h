@@ -35,9 +35,13 @@ static inline void test_key_text(test_gguf *g, const char *key, const char *valu
 static inline void test_key_u32(test_gguf *g, const char *key, uint32_t value) { test_key(g, key, 4, &value, 4); }
 static inline void test_key_f32(test_gguf *g, const char *key, float value) { test_key(g, key, 6, &value, 4); }
 
-/* A tensor [c][b][a] (a varies fastest; c or b 0: fewer dimensions) of base + scale * noise, or a copy of `x`. */
-static inline float *test_add(test_gguf *g, const char *name, uint64_t a, uint64_t b, uint64_t c, float base, float scale, const float *x)
+typedef struct { uint64_t a, b, c; } test_shape; /* [c][b][a]: a varies fastest; c or b 0: fewer dimensions */
+typedef struct { float base, scale; } test_noise;
+
+/* A tensor of base + scale * noise, or a copy of `x`. */
+static inline float *test_add(test_gguf *g, const char *name, test_shape s, test_noise of, const float *x)
 {
+    const uint64_t a = s.a, b = s.b, c = s.c;
     assert_true(g->n < sizeof g->t / sizeof *g->t);
     test_tensor *t = &g->t[g->n++];
     const size_t n = (size_t)(a * (b ? b : 1) * (c ? c : 1));
@@ -48,8 +52,8 @@ static inline float *test_add(test_gguf *g, const char *name, uint64_t a, uint64
     assert_non_null(t->x);
     if (x) memcpy(t->x, x, n * sizeof *x);
     else {
-        test_fill(t->x, n, 1000 + g->n, scale);
-        for (size_t i = 0; i < n; i++) t->x[i] += base;
+        test_fill(t->x, n, 1000 + g->n, of.scale);
+        for (size_t i = 0; i < n; i++) t->x[i] += of.base;
     }
     return t->x;
 }
@@ -60,12 +64,14 @@ static inline void test_write_gguf(test_gguf *g, const char *path)
     FILE *f = fopen(path, "wb");
     assert_non_null(f);
     const uint32_t version = 3, type = 0;
-    assert_true(fwrite("GGUF", 4, 1, f) && fwrite(&version, 4, 1, f) && fwrite(&g->n, 8, 1, f) && fwrite(&g->n_keys, 8, 1, f) && fwrite(g->keys, g->len, 1, f));
+    assert_true(fwrite("GGUF", 4, 1, f) && fwrite(&version, 4, 1, f) && fwrite(&g->n, 8, 1, f) &&
+                fwrite(&g->n_keys, 8, 1, f) && fwrite(g->keys, g->len, 1, f));
     uint64_t offset = 0;
     for (uint64_t i = 0; i < g->n; i++) {
         const test_tensor *t = &g->t[i];
         const uint64_t len = strlen(t->name);
-        assert_true(fwrite(&len, 8, 1, f) && fwrite(t->name, len, 1, f) && fwrite(&t->dims, 4, 1, f) && fwrite(t->ne, 8, t->dims, f) == t->dims && fwrite(&type, 4, 1, f) && fwrite(&offset, 8, 1, f));
+        assert_true(fwrite(&len, 8, 1, f) && fwrite(t->name, len, 1, f) && fwrite(&t->dims, 4, 1, f) &&
+                    fwrite(t->ne, 8, t->dims, f) == t->dims && fwrite(&type, 4, 1, f) && fwrite(&offset, 8, 1, f));
         offset += (4 * t->ne[0] * (t->dims > 1 ? t->ne[1] : 1) * (t->dims > 2 ? t->ne[2] : 1) + 31) / 32 * 32;
     }
     for (uint64_t i = 0; i < g->n; i++) {

@@ -8,9 +8,12 @@ static void test_inputs(void **state)
     precis_ctx *ctx = test_ctx(2);
     precis_model *m;
     OK(ctx, precis_model_open(ctx, &m, MODEL));
-    static const char text[] = "It was a bright cold day in the spring, and all the clocks of the town struck the hour, one after another, as if no two of "
-                               "them had ever agreed about the time; he counted them from his window, and it came to seventy-one strokes for eleven. Nobody "
-                               "else in the street seemed to have heard. He closed the window again and sat down to write his letter to the watchmaker.";
+    static const char text[] = "It was a bright cold day in the spring, and all the clocks of the town struck the "
+                               "hour, one after another, as if no two of "
+                               "them had ever agreed about the time; he counted them from his window, and it came to "
+                               "seventy-one strokes for eleven. Nobody "
+                               "else in the street seemed to have heard. He closed the window again and sat down to "
+                               "write his letter to the watchmaker.";
     const char *texts[] = { text };
     const size_t lengths[] = { sizeof text - 1 };
     precis_calibrate_options c = PRECIS_CALIBRATE_OPTIONS_INIT;
@@ -37,7 +40,8 @@ static void test_inputs(void **state)
     precis_ctx_close(&ctx);
 }
 
-/* No logits are made for statistics, so that no memory is planned for them: 512 rows of a vocabulary would be more than all else. */
+/* No logits are made for statistics, so that no memory is planned for them: 512 rows of a
+ * vocabulary would be more than all else. */
 static void test_memory(void **state)
 {
     (void)state;

@@ -37,7 +37,10 @@ static void make(precis_ctx *ctx, const char *path, char hex[65])
 static void test_same_bytes(void **state)
 {
     (void)state;
-    static const struct { uint32_t threads; const char *cpu; } ways[] = { { 1, NULL }, { 2, NULL }, { 3, "avx2" }, { 2, "avxvnni" }, { 2, "scalar" } };
+    static const struct {
+        uint32_t threads;
+        const char *cpu;
+    } ways[] = { { 1, NULL }, { 2, NULL }, { 3, "avx2" }, { 2, "avxvnni" }, { 2, "scalar" } };
     char want[65], got[65], path[256];
     snprintf(path, sizeof path, "%s/same.gguf", test_folder());
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -52,7 +55,8 @@ static void test_same_bytes(void **state)
 
 enum { VOCABULARY = 4096 };
 
-/* Logits depend neither on the batch, nor on threads, nor on the instruction set, nor on whether and when weights are packed. */
+/* Logits depend neither on the batch, nor on threads, nor on the instruction set, nor on
+ * whether and when weights are packed. */
 static void same_logits(const char *path)
 {
     enum { N = 20, WAYS = 9 };
@@ -64,7 +68,9 @@ static void same_logits(const char *path)
         precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
         precis_runner_info info = { .size = sizeof info };
         o.sequences = 2;
-        o.pack = way == 5 || way == 7 ? PRECIS_PACK_LOAD : way == 6 || way == 8 ? PRECIS_PACK_BACKGROUND : PRECIS_PACK_OFF;
+        o.pack = way == 5 || way == 7   ? PRECIS_PACK_LOAD
+                 : way == 6 || way == 8 ? PRECIS_PACK_BACKGROUND
+                                        : PRECIS_PACK_OFF;
         OK(ctx, precis_model_open(ctx, &m, path));
         OK(ctx, precis_runner_open(ctx, &r, m, &o));
         precis_runner_get_info(r, &info);
@@ -74,7 +80,8 @@ static void same_logits(const char *path)
         for (uint32_t i = 0; i < N; i++) rows[i] = (precis_row){ (int32_t)(i * 91 % 4096), i, 1, i == N - 1 };
         if (way < 4 || way == 5) OK(ctx, precis_runner_decode(r, rows, N, &logits));
         else if (way == 8) /* a prompt, then one at a time */
-            for (uint32_t i = 0; i < N; i += i ? 1 : 13) OK(ctx, precis_runner_decode(r, rows + i, i ? 1 : 13, &logits));
+            for (uint32_t i = 0; i < N; i += i ? 1 : 13)
+                OK(ctx, precis_runner_decode(r, rows + i, i ? 1 : 13, &logits));
         else /* beside another sequence */
             for (uint32_t i = 0; i < N; i++) {
                 const precis_row two[2] = { { 7, i, 0, 0 }, { rows[i].token, i, 1, 1 } };
@@ -91,7 +98,8 @@ static void same_logits(const char *path)
 static void test_same_logits(void **state)
 {
     (void)state;
-    static const char *const types[] = { NULL, "F16", "BF16", "Q4_K_M", "Q5_0", "IQ4_XS", "Q2_K", "Q8_0", "IQ2_S", "W4A16" };
+    static const char *const types[] = { NULL,     "F16",  "BF16", "Q4_K_M", "Q5_0",
+                                         "IQ4_XS", "Q2_K", "Q8_0", "IQ2_S",  "W4A16" };
     char path[256];
     snprintf(path, sizeof path, "%s/same.gguf", test_folder());
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -194,7 +202,16 @@ static void test_failures(void **state)
     precis_model_close(&m);
     precis_ctx_close(&ctx);
     unlink(path);
-    /* stopped in each stage */
+}
+
+static void test_stopped(void **state)
+{
+    (void)state;
+    precis_ctx *ctx;
+    precis_model *m;
+    char path[256];
+    snprintf(path, sizeof path, "%s/out.gguf", test_folder());
+    const int before = files_in(test_folder());
     static const char *const stages[] = { "calibrate", "measure", "quantize", "verify", "evaluate" };
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         precis_ctx_options o = PRECIS_CTX_OPTIONS_INIT;
@@ -246,7 +263,8 @@ static void test_budgets(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_logits), cmocka_unit_test(test_cache_types), cmocka_unit_test(test_budgets), cmocka_unit_test(test_failures),
-                                        cmocka_unit_test(test_same_bytes) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_logits), cmocka_unit_test(test_cache_types),
+                                        cmocka_unit_test(test_budgets),     cmocka_unit_test(test_failures),
+                                        cmocka_unit_test(test_stopped),     cmocka_unit_test(test_same_bytes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Methods: the factor that GPTQ needs, transforms that change nothing, coders that beat rounding, what is refused; schemes; adapters;
- * containers there and back. */
+/* Methods: the factor that GPTQ needs, transforms that change nothing, coders that beat rounding,
+ * what is refused; schemes; adapters; containers there and back. */
 #include "base/hadamard.h"
 #include "plan/plan.h"
 #include "precis/convert.h"
@@ -24,14 +24,16 @@ static void test_spread(void **state)
         for (uint64_t tokens = 2; tokens <= all.n_ids + 20; tokens += 7) {
             assert_int_equal(pcs_windows_spread(&all, tokens, &some), PRECIS_OK);
             const uint64_t most = tokens < all.n_ids ? tokens : all.n_ids;
-            assert_true(some.n_ids <= most && some.n_ids + 11 > most); /* all but a rest, and what the short last window lacks */
+            /* All but a rest, and what the short last window lacks. */
+            assert_true(some.n_ids <= most && some.n_ids + 11 > most);
             bool seen[70] = { false };
             size_t at = 0;
             for (size_t w = 0; w < some.n; at += some.lengths[w++]) {
                 assert_false(seen[some.ids[at]]);
                 seen[some.ids[at]] = true;
             }
-            if (some.n >= 4 && n >= 16) { /* the first two are of different halves, the first four reach over more than half */
+            /* The first two are of different halves, the first four reach over more than half. */
+            if (some.n >= 4 && n >= 16) {
                 size_t least = n, most_at = 0;
                 assert_true(((size_t)some.ids[0] * 2 / n) != ((size_t)some.ids[some.lengths[0]] * 2 / n));
                 at = 0;
@@ -55,7 +57,8 @@ static void test_feedback(void **state)
     precis_ctx *ctx = test_ctx(2);
     for (size_t n = 1; n <= 200; n += n < 5 ? 1 : 65) {
         float *x = malloc(n * 2 * n * sizeof *x), *a = malloc(PCS_FEEDBACK_SIZE(n) * sizeof *a);
-        double *h = malloc(n * n * sizeof *h), *work = malloc(PCS_FEEDBACK_WORK(n) * sizeof *work), *square = malloc(n * sizeof *square);
+        double *h = malloc(n * n * sizeof *h), *work = malloc(PCS_FEEDBACK_WORK(n) * sizeof *work),
+               *square = malloc(n * sizeof *square);
         uint32_t *order = malloc(n * sizeof *order);
         test_fill(x, n * 2 * n, n, 1.0f);
         for (size_t i = 0; i < n; i++) {
@@ -73,10 +76,12 @@ static void test_feedback(void **state)
                 double s = h[order[i] * n + order[c]] + (i == c ? 0.25 : 0);
                 for (size_t k = i + 1; k < n; k++) s -= A(i, k) * A(c, k) * square[k];
                 if (i == c) square[i] = s, assert_true(s > 0);
-                else if (fabs(s - A(c, i) * square[i]) > 1e-3) fail_msg("n %zu: entry %zu, %zu is %g, not %g", n, c, i, A(c, i) * square[i], s);
+                else if (fabs(s - A(c, i) * square[i]) > 1e-3)
+                    fail_msg("n %zu: entry %zu, %zu is %g, not %g", n, c, i, A(c, i) * square[i], s);
             }
         for (size_t c = 0; c < (n + 15) / 16 * 16; c++)
-            for (size_t i = c; i < (c / 16 + 1) * 16; i++) assert_true(a[PCS_FEEDBACK_PANEL(c / 16) + i * 16 + c % 16] == 0);
+            for (size_t i = c; i < (c / 16 + 1) * 16; i++)
+                assert_true(a[PCS_FEEDBACK_PANEL(c / 16) + i * 16 + c % 16] == 0);
 #undef A
         h[0] = -1.0; /* not positive definite */
         assert_false(pcs_feedback(ctx, n, h, order, 0, work, a));
@@ -170,14 +175,19 @@ static void test_transforms(void **state)
 static void test_coders(void **state)
 {
     (void)state;
-    const double rtn = divergence("UINT3_G64", "rtn", "rtn.gguf", 0), hqq = divergence("UINT3_G64", "hqq", "hqq.gguf", 0), gptq = divergence("UINT3_G64", "gptq", "gptq.gguf", 0), svd = divergence("UINT3_G64", "svd", "svd.gguf", 0), clip = divergence("UINT3_G64", "clip", "clip.gguf", 0);
+    const double rtn = divergence("UINT3_G64", "rtn", "rtn.gguf", 0),
+                 hqq = divergence("UINT3_G64", "hqq", "hqq.gguf", 0),
+                 gptq = divergence("UINT3_G64", "gptq", "gptq.gguf", 0),
+                 svd = divergence("UINT3_G64", "svd", "svd.gguf", 0),
+                 clip = divergence("UINT3_G64", "clip", "clip.gguf", 0);
     print_message("UINT3_G64: rtn %.4f, hqq %.4f, gptq %.4f, svd %.4f, clip %.4f\n", rtn, hqq, gptq, svd, clip);
     assert_true(gptq < rtn && svd < rtn && clip < rtn && hqq < 1.5 * rtn);
     /* formats with blocks, books and powers of two too */
     static const char *const types[] = { "Q4_K", "IQ4_NL", "INT4_T" };
     tokens = 2048; /* 512 are too few for one scale per tensor: gptq gains nothing there */
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        const double plain = divergence(types[i], "rtn", "rtn.gguf", 0), kld = divergence(types[i], "gptq", "gptq.gguf", 0);
+        const double plain = divergence(types[i], "rtn", "rtn.gguf", 0),
+                     kld = divergence(types[i], "gptq", "gptq.gguf", 0);
         print_message("%s: rtn %.4f, gptq %.4f\n", types[i], plain, kld);
         assert_true(kld < plain);
     }
@@ -208,12 +218,13 @@ static void test_same_bytes(void **state)
         precis_job_close(&job);
         precis_model_close(&m);
         OK(ctx, precis_sha256_file(ctx, path, i ? got : want));
-        if (i && strcmp(want, got)) fail_msg("%s, %u threads, %s: other bytes", methods[k / 3], ways[i].threads, precis_ctx_cpu(ctx));
+        if (i && strcmp(want, got))
+            fail_msg("%s, %u threads, %s: other bytes", methods[k / 3], ways[i].threads, precis_ctx_cpu(ctx));
         precis_ctx_close(&ctx);
     }
 }
 
-static void refused(const char *type, const char *method, precis_status want, const char *says)
+static void is_refused(const char *type, const char *method, precis_status want, const char *says)
 {
     char path[512];
     precis_ctx *ctx = test_ctx(1);
@@ -226,7 +237,8 @@ static void refused(const char *type, const char *method, precis_status want, co
     o.no_eval = 1;
     o.calibrate.tokens = 64;
     const precis_status st = precis_job_quantize(ctx, m, path_of("refused.gguf", path), &o, &job);
-    if (st != want || !strstr(precis_ctx_message(ctx), says)) fail_msg("%s with %s: status %d, \"%s\"", type, method, st, precis_ctx_message(ctx));
+    if (st != want || !strstr(precis_ctx_message(ctx), says))
+        fail_msg("%s with %s: status %d, \"%s\"", type, method, st, precis_ctx_message(ctx));
     assert_int_not_equal(access(path, F_OK), 0);
     precis_job_close(&job);
     precis_model_close(&m);
@@ -236,14 +248,14 @@ static void refused(const char *type, const char *method, precis_status want, co
 static void test_refused(void **state)
 {
     (void)state;
-    refused("Q4_0", "awq+smoothquant", PRECIS_EINVAL, "cannot be combined");
-    refused("Q4_0", "gptq+hqq", PRECIS_EINVAL, "both choose the codes");
-    refused("Q4_0", "clip+search", PRECIS_EINVAL, "would cut what is left");
-    refused("INT4_T", "clip", PRECIS_EUNSUPPORTED, "whole tensor");
-    refused("Q4_0", "magic", PRECIS_EINVAL, "is no method");
-    refused("IQ2_S", "gptq", PRECIS_EUNSUPPORTED, "blk.0.");
-    refused("Q4_0", "hqq", PRECIS_EUNSUPPORTED, "zero point");
-    refused("W9A16", NULL, PRECIS_EINVAL, "is no type");
+    is_refused("Q4_0", "awq+smoothquant", PRECIS_EINVAL, "cannot be combined");
+    is_refused("Q4_0", "gptq+hqq", PRECIS_EINVAL, "both choose the codes");
+    is_refused("Q4_0", "clip+search", PRECIS_EINVAL, "would cut what is left");
+    is_refused("INT4_T", "clip", PRECIS_EUNSUPPORTED, "whole tensor");
+    is_refused("Q4_0", "magic", PRECIS_EINVAL, "is no method");
+    is_refused("IQ2_S", "gptq", PRECIS_EUNSUPPORTED, "blk.0.");
+    is_refused("Q4_0", "hqq", PRECIS_EUNSUPPORTED, "zero point");
+    is_refused("W9A16", NULL, PRECIS_EINVAL, "is no type");
     /* with fallback the same goes through, and says where */
     assert_true(divergence("IQ3_S", "gptq", "fallback.gguf", 1) < 0.2);
     size_t pairs = 0;
@@ -265,7 +277,11 @@ static void test_schemes(void **state)
     static const char *const none[] = { "W4", "A8", "W0A8", "W4A1", "W4A8KV7", "W4A8X", "", "KV8", "W4A16_STATIC" };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (pcs_scheme_of(none[i], &s)) fail_msg("%s is taken for a scheme", none[i]);
-    static const struct { const char *type; double most; } made[] = { { "W8A8", 0.01 }, { "W8A8_STATIC", 0.05 }, { "W4A8KV8", 0.05 }, { "FP8", 0.01 }, { "NVFP4A4", 0.1 }, { "MXFP8", 0.01 } };
+    static const struct {
+        const char *type;
+        double most;
+    } made[] = { { "W8A8", 0.01 }, { "W8A8_STATIC", 0.05 }, { "W4A8KV8", 0.05 },
+                 { "FP8", 0.01 },  { "NVFP4A4", 0.1 },      { "MXFP8", 0.01 } };
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
         char path[512];
         divergence(made[i].type, NULL, "scheme.gguf", 0);
@@ -283,19 +299,22 @@ static void test_schemes(void **state)
         OK(ctx, precis_eval_text(ctx, m, ref, text, len, &o, &e));
         o.arithmetic = PRECIS_REFERENCE;
         OK(ctx, precis_eval_text(ctx, m, ref, text, len, &o, &w));
-        if (!(e.kld_mean < made[i].most) || !(e.kld_mean > w.kld_mean)) fail_msg("%s: KL %g emulated, %g of the weights alone", made[i].type, e.kld_mean, w.kld_mean);
+        if (!(e.kld_mean < made[i].most) || !(e.kld_mean > w.kld_mean))
+            fail_msg("%s: KL %g emulated, %g of the weights alone", made[i].type, e.kld_mean, w.kld_mean);
         precis_model_close(&m);
         precis_model_close(&ref);
         precis_ctx_close(&ctx);
     }
 }
 
-static void scores(precis_ctx *ctx, const char *path, double *nll)
+static void nll_of(precis_ctx *ctx, const char *path, double *nll)
 {
     static const int32_t ids[] = { 3, 77, 500, 1200, 9, 88, 4000, 17, 250, 31 };
     precis_model *m;
     OK(ctx, precis_model_open(ctx, &m, path));
-    OK(ctx, precis_eval_ids(ctx, m, ids, 10, &(precis_eval_options){ sizeof(precis_eval_options), .arithmetic = PRECIS_REFERENCE }, nll));
+    OK(ctx,
+       precis_eval_ids(ctx, m, ids, 10,
+                       &(precis_eval_options){ sizeof(precis_eval_options), .arithmetic = PRECIS_REFERENCE }, nll));
     precis_model_close(&m);
 }
 
@@ -310,8 +329,12 @@ static void remove_folder(const char *path)
 static void test_containers(void **state)
 {
     (void)state;
-    static const struct { const char *type, *format; } ways[] = { { "INT4_G128", "safetensors" }, { "UINT4_G64", "safetensors" }, { "INT8_C", "safetensors" }, { "Q6_K", "safetensors" }, { "FP8_E4M3_C", "safetensors" },
-                                                                  { "NVFP4", "safetensors" }, { "MXFP4", "safetensors" }, { "INT4_G128", "gptq" }, { "UINT4_G128", "awq" }, { "INT3_G64", "safetensors" } };
+    static const struct {
+        const char *type, *format;
+    } ways[] = { { "INT4_G128", "safetensors" }, { "UINT4_G64", "safetensors" },  { "INT8_C", "safetensors" },
+                 { "Q6_K", "safetensors" },      { "FP8_E4M3_C", "safetensors" }, { "NVFP4", "safetensors" },
+                 { "MXFP4", "safetensors" },     { "INT4_G128", "gptq" },         { "UINT4_G128", "awq" },
+                 { "INT3_G64", "safetensors" } };
     char q[512], out[512];
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         char type[96];
@@ -330,16 +353,18 @@ static void test_containers(void **state)
         for (size_t k = 0; k < precis_convert_report_size(r); k++) {
             precis_convert_row row = { .size = sizeof row };
             OK(ctx, precis_convert_report_get(r, k, &row));
-            if (!row.exact) fail_msg("%s to %s: tensor %s is off by %g", ways[i].type, ways[i].format, row.name, row.max_error);
+            if (!row.exact)
+                fail_msg("%s to %s: tensor %s is off by %g", ways[i].type, ways[i].format, row.name, row.max_error);
         }
         precis_convert_report_close(&r);
         /* a folder that has something in it is not written over */
         assert_int_equal(precis_convert(ctx, m, out, &o, &r), PRECIS_EINVAL);
         precis_model_close(&m);
-        scores(ctx, q, a);
-        scores(ctx, out, b);
+        nll_of(ctx, q, a);
+        nll_of(ctx, out, b);
         for (int k = 0; k < 9; k++)
-            if (fabs(a[k] - b[k]) > 1e-5) fail_msg("%s through %s: nll %g became %g", ways[i].type, ways[i].format, a[k], b[k]);
+            if (fabs(a[k] - b[k]) > 1e-5)
+                fail_msg("%s through %s: nll %g became %g", ways[i].type, ways[i].format, a[k], b[k]);
         remove_folder(out);
         precis_ctx_close(&ctx);
     }
@@ -347,7 +372,10 @@ static void test_containers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_spread), cmocka_unit_test(test_feedback), cmocka_unit_test(test_hadamard), cmocka_unit_test(test_transforms), cmocka_unit_test(test_coders), cmocka_unit_test(test_same_bytes),
-                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_schemes), cmocka_unit_test(test_containers) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_spread),    cmocka_unit_test(test_feedback),
+                                        cmocka_unit_test(test_hadamard),  cmocka_unit_test(test_transforms),
+                                        cmocka_unit_test(test_coders),    cmocka_unit_test(test_same_bytes),
+                                        cmocka_unit_test(test_refused),   cmocka_unit_test(test_schemes),
+                                        cmocka_unit_test(test_containers) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

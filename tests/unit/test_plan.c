@@ -31,7 +31,8 @@ static void test_solver(void **state)
         for (size_t k = 0; k < total; k++) {
             uint64_t bytes = 0;
             double loss = 0;
-            for (size_t i = 0, r = k; i < N; r /= items[i].n, i++) bytes += choices[i][r % items[i].n].bytes, loss += choices[i][r % items[i].n].loss;
+            for (size_t i = 0, r = k; i < N; r /= items[i].n, i++)
+                bytes += choices[i][r % items[i].n].bytes, loss += choices[i][r % items[i].n].loss;
             if (bytes <= budget && loss < best) best = loss;
         }
         precis_solution sol = { .size = sizeof sol };
@@ -39,7 +40,9 @@ static void test_solver(void **state)
         uint64_t bytes = 0;
         double loss = 0;
         for (int i = 0; i < N; i++) bytes += choices[i][picks[i]].bytes, loss += choices[i][picks[i]].loss;
-        if (!sol.exact || bytes > budget || fabs(loss - best) > 1e-9) fail_msg("seed %llu: loss %g in %llu bytes, the best is %g in %llu", (unsigned long long)seed, loss, (unsigned long long)bytes, best, (unsigned long long)budget);
+        if (!sol.exact || bytes > budget || fabs(loss - best) > 1e-9)
+            fail_msg("seed %llu: loss %g in %llu bytes, the best is %g in %llu", (unsigned long long)seed, loss,
+                     (unsigned long long)bytes, best, (unsigned long long)budget);
         assert_true(sol.bound <= loss + 1e-9 && sol.bytes == bytes && sol.min_bytes == least);
         if (least > 1) {
             assert_int_equal(precis_plan_solve(ctx, items, N, least - 1, picks, &sol), PRECIS_EBUDGET);
@@ -52,11 +55,19 @@ static void test_solver(void **state)
 static void test_patterns(void **state)
 {
     (void)state;
-    static const struct { const char *p, *t; bool yes; } cases[] = {
-        { "*", "", true }, { "a*b", "ab", true }, { "a*b", "acb", true }, { "a*b", "acbd", false }, { "*attn_v*", "blk.3.attn_v.weight", true }, { "blk.?.x", "blk.12.x", false },
-        { "a?c", "abc", true }, { "", "x", false }, { "*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false } };
+    static const struct { const char *p, *t; bool yes;
+    } cases[] = { { "*", "", true },
+                  { "a*b", "ab", true },
+                  { "a*b", "acb", true },
+                  { "a*b", "acbd", false },
+                  { "*attn_v*", "blk.3.attn_v.weight", true },
+                  { "blk.?.x", "blk.12.x", false },
+                  { "a?c", "abc", true },
+                  { "", "x", false },
+                  { "*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (pcs_match(cases[i].p, strlen(cases[i].p), cases[i].t) != cases[i].yes) fail_msg("%s on %s", cases[i].p, cases[i].t);
+        if (pcs_match(cases[i].p, strlen(cases[i].p), cases[i].t) != cases[i].yes)
+            fail_msg("%s on %s", cases[i].p, cases[i].t);
 }
 
 static void test_types(void **state)
@@ -83,7 +94,8 @@ static void test_types(void **state)
     assert_int_equal(ffn, 24);
     precis_plan_close(&p);
     static const char *const bad[] = { "Q9_Z", "I8", "*=Q9", "x=" };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_int_equal(precis_plan_types(ctx, &p, m, bad[i], 0), PRECIS_EINVAL);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(precis_plan_types(ctx, &p, m, bad[i], 0), PRECIS_EINVAL);
     precis_model_close(&m);
     precis_ctx_close(&ctx);
 }
@@ -96,8 +108,15 @@ static precis_status precis_model_new_for_test(precis_ctx *ctx, precis_model **m
     if (st) return st;
     pcs_tensor *t = pcs_model_add_tensor(*m);
     if (!t) return PRECIS_ENOMEM;
-    *t = (pcs_tensor){ .name = "blk.0.ffn_down.weight", .source = "blk.0.ffn_down.weight", .format = pcs_format_by_name("F32"), .dims = 2, .ne = { 172, 4 },
-                       .shape = { 172, 4 }, .n = 172 * 4, .bytes = sizeof data, .data = (const uint8_t *)data };
+    *t = (pcs_tensor){ .name = "blk.0.ffn_down.weight",
+                       .source = "blk.0.ffn_down.weight",
+                       .format = pcs_format_by_name("F32"),
+                       .dims = 2,
+                       .ne = { 172, 4 },
+                       .shape = { 172, 4 },
+                       .n = 172 * 4,
+                       .bytes = sizeof data,
+                       .data = (const uint8_t *)data };
     return pcs_model_index(*m);
 }
 
@@ -120,7 +139,8 @@ static void test_ragged(void **state)
     precis_ctx_close(&ctx);
 }
 
-/* Two layers alike; in the first, one input has a massive activation, as in models with attention sinks. It does not make the other 255 worth nothing: both are given types of about the same bits. */
+/* Two layers alike; in the first, one input has a massive activation, as in models with attention sinks. It does not
+ * make the other 255 worth nothing: both are given types of about the same bits. */
 static void test_massive(void **state)
 {
     (void)state;
@@ -131,14 +151,23 @@ static void test_massive(void **state)
     precis_model *m;
     precis_imatrix *im;
     uint64_t seed = 7;
-    for (size_t i = 0; i < WIDTH * ROWS; i++) data[i] = (float)(pcs_rand_unit(&seed) + pcs_rand_unit(&seed) + pcs_rand_unit(&seed) - 1.5);
+    for (size_t i = 0; i < WIDTH * ROWS; i++)
+        data[i] = (float)(pcs_rand_unit(&seed) + pcs_rand_unit(&seed) + pcs_rand_unit(&seed) - 1.5);
     OK(ctx, pcs_model_new(ctx, &m, "test", "gguf"));
     OK(ctx, pcs_imatrix_new(ctx, &im));
     for (size_t l = 0; l < 2; l++) {
         pcs_tensor *t = pcs_model_add_tensor(m);
         pcs_importance *e;
         assert_non_null(t);
-        *t = (pcs_tensor){ .name = names[l], .source = names[l], .format = pcs_format_by_name("F32"), .dims = 2, .ne = { WIDTH, ROWS }, .shape = { WIDTH, ROWS }, .n = WIDTH * ROWS, .bytes = sizeof data, .data = (const uint8_t *)data };
+        *t = (pcs_tensor){ .name = names[l],
+                           .source = names[l],
+                           .format = pcs_format_by_name("F32"),
+                           .dims = 2,
+                           .ne = { WIDTH, ROWS },
+                           .shape = { WIDTH, ROWS },
+                           .n = WIDTH * ROWS,
+                           .bytes = sizeof data,
+                           .data = (const uint8_t *)data };
         OK(ctx, pcs_imatrix_add(im, names[l], strlen(names[l]), WIDTH, 1, &e));
         for (size_t k = 0; k < WIDTH; k++) e->sum[k] = l == 0 && k == 77 ? 1e5 : 1;
         e->counts[0] = 1;
@@ -156,7 +185,8 @@ static void test_massive(void **state)
             OK(ctx, precis_plan_get(p, l, &r));
             own[l] = pcs_format_bpw(pcs_format_by_name(r.to));
         }
-        if (fabs(own[0] - own[1]) > 1.5) fail_msg("%d bits: %g with the massive activation, %g without", bits, own[0], own[1]);
+        if (fabs(own[0] - own[1]) > 1.5)
+            fail_msg("%d bits: %g with the massive activation, %g without", bits, own[0], own[1]);
         precis_plan_close(&p);
     }
     precis_imatrix_close(&im);
@@ -166,6 +196,8 @@ static void test_massive(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_solver), cmocka_unit_test(test_patterns), cmocka_unit_test(test_types), cmocka_unit_test(test_ragged), cmocka_unit_test(test_massive) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_solver), cmocka_unit_test(test_patterns),
+                                        cmocka_unit_test(test_types), cmocka_unit_test(test_ragged),
+                                        cmocka_unit_test(test_massive) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,8 @@ static void test_barrier(void **state)
     static const uint32_t threads[] = { 1, 2, 3, 4, 5, 8, 9, 16, 17, MOST };
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
         meeting m = { .ctx = test_ctx(threads[i]) };
-        for (int region = 0; region < 3; region++) { /* the pool may rest on one thread where other programs want the cores */
+        /* The pool may rest on one thread where other programs want the cores. */
+        for (int region = 0; region < 3; region++) {
             memset(m.at, 0, sizeof m.at);
             pcs_run(m.ctx, meet, &m);
             assert_int_equal(m.early, 0);

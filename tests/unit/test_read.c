@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct { size_t now, peak, count, fail_at; } heap;
+typedef struct { size_t now, peak, count, fail_at; } counted_heap;
 
 /* Counts memory, and fails the fail_at-th allocation. */
 static void *counted(void *user, void *old, size_t size)
 {
-    heap *h = user;
+    counted_heap *h = user;
     size_t *p = old ? (size_t *)old - 2 : NULL;
     if (!size) {
         if (p) h->now -= *p;
@@ -29,7 +29,7 @@ static void *counted(void *user, void *old, size_t size)
     return q + 2;
 }
 
-static precis_ctx *counting(heap *h)
+static precis_ctx *counting(counted_heap *h)
 {
     precis_ctx_options o = PRECIS_CTX_OPTIONS_INIT;
     o.threads = 1;
@@ -40,12 +40,15 @@ static precis_ctx *counting(heap *h)
     return ctx;
 }
 
-static void nothing(void *arg, uint64_t begin, uint64_t end, uint32_t ith) { (void)arg, (void)begin, (void)end, (void)ith; }
+static void nothing(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)arg, (void)begin, (void)end, (void)ith;
+}
 
 /* Open as a model or as an importance matrix; 0 or a status. Checks the message and the memory. */
 static precis_status try_file(const char *path, size_t size, bool imatrix)
 {
-    heap h = { 0 };
+    counted_heap h = { 0 };
     precis_ctx *ctx = counting(&h);
     assert_non_null(ctx);
     pcs_for(ctx, 1, 1, nothing, NULL); /* the threads, which a packed file needs, stay until the context closes */
@@ -53,9 +56,11 @@ static precis_status try_file(const char *path, size_t size, bool imatrix)
     precis_model *m = NULL;
     precis_imatrix *im = NULL;
     const precis_status st = imatrix ? precis_imatrix_open(ctx, &im, path) : precis_model_open(ctx, &m, path);
-    if (st && (!*precis_ctx_message(ctx) || strlen(precis_ctx_message(ctx)) < 10)) fail_msg("%s: no message for %d", path, st);
+    if (st && (!*precis_ctx_message(ctx) || strlen(precis_ctx_message(ctx)) < 10))
+        fail_msg("%s: no message for %d", path, st);
     if (st && m) fail_msg("a failed open gave a model");
-    if (h.peak - base > ((size_t)1 << 20) + 64 * size) fail_msg("%s: %zu bytes of memory for a file of %zu", path, h.peak - base, size);
+    if (h.peak - base > ((size_t)1 << 20) + 64 * size)
+        fail_msg("%s: %zu bytes of memory for a file of %zu", path, h.peak - base, size);
     precis_imatrix_close(&im);
     precis_model_close(&m);
     assert_int_equal(h.now, base);
@@ -112,11 +117,12 @@ static void test_imatrix(void **state) { (void)state, damage("imatrix", true); }
 static void test_memory(void **state)
 {
     (void)state;
-    static const char *const paths[] = { CORPUS "/gguf/llama_bpe", CORPUS "/gguf/qwen2_spm", CORPUS "/llama2c/v1", CORPUS "/safetensors/file" };
+    static const char *const paths[] = { CORPUS "/gguf/llama_bpe", CORPUS "/gguf/qwen2_spm", CORPUS "/llama2c/v1",
+                                         CORPUS "/safetensors/file" };
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         size_t n = 1;
         for (bool done = false; !done; n++) {
-            heap h = { .fail_at = n };
+            counted_heap h = { .fail_at = n };
             precis_ctx *ctx = counting(&h);
             precis_model *m = NULL;
             precis_tokenizer *t = NULL;
@@ -127,7 +133,8 @@ static void test_memory(void **state)
             if (!st && i < 2) st = precis_tokenizer_open(ctx, &t, m);
             if (!st && i < 3) st = precis_runner_open(ctx, &r, m, &ro);
             done = h.count < n;
-            if (!done && st != PRECIS_ENOMEM && ctx && st) fail_msg("%s, allocation %zu: %s", paths[i], n, precis_ctx_message(ctx));
+            if (!done && st != PRECIS_ENOMEM && ctx && st)
+                fail_msg("%s, allocation %zu: %s", paths[i], n, precis_ctx_message(ctx));
             precis_runner_close(&r);
             precis_tokenizer_close(&t);
             precis_model_close(&m);
@@ -160,7 +167,8 @@ static void test_messages(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_gguf), cmocka_unit_test(test_llama2c), cmocka_unit_test(test_safetensors), cmocka_unit_test(test_imatrix),
-                                        cmocka_unit_test(test_memory), cmocka_unit_test(test_messages) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_gguf),        cmocka_unit_test(test_llama2c),
+                                        cmocka_unit_test(test_safetensors), cmocka_unit_test(test_imatrix),
+                                        cmocka_unit_test(test_memory),      cmocka_unit_test(test_messages) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
-/* Every row of the table of formats through every operation that a command has for a tensor: a result or a typed error with
- * a sentence, never a call of a function that the row has not. And weights at the ends of f32: what is stored decodes to
- * finite numbers, or the call fails. */
+/* Every row of the table of formats through every operation that a command has for a tensor: a result or a
+ * typed error with a sentence, never a call of a function that the row has not. And weights at the ends of
+ * f32: what is stored decodes to finite numbers, or the call fails. */
 #include "test.h"
 
 #include "base/f16.h"
@@ -22,8 +22,12 @@ static void typed(precis_ctx *ctx, precis_status st, const char *format, const c
     if (st == PRECIS_ENOMEM || st == PRECIS_ECANCELED) fail_msg("%s of %s: %s", what, format, precis_ctx_message(ctx));
 }
 
-static pcs_tensor *add_tensor(precis_model *m, const char *name, const pcs_format *f, uint32_t dims, int64_t cols, int64_t rows, float scale)
+typedef struct { uint32_t dims; int64_t cols, rows; } shape;
+
+static pcs_tensor *add_tensor(precis_model *m, const char *name, const pcs_format *f, shape of, float scale)
 {
+    const uint32_t dims = of.dims;
+    const int64_t cols = of.cols, rows = of.rows;
     pcs_tensor *t = pcs_model_add_tensor(m);
     assert_non_null(t);
     t->name = t->source = pcs_arena_copy(&m->arena, name, strlen(name));
@@ -40,7 +44,8 @@ static pcs_tensor *add_tensor(precis_model *m, const char *name, const pcs_forma
     assert_true(data && x);
     test_fill(x, (size_t)t->n, 7, scale);
     for (int64_t r = 0; r < rows; r++)
-        if (pcs_format_can_encode(f)) pcs_encode(f, (size_t)cols, x + r * cols, NULL, PCS_FIT_RTN, NULL, data + (uint64_t)r * row);
+        if (pcs_format_can_encode(f))
+            pcs_encode(f, (size_t)cols, x + r * cols, NULL, PCS_FIT_RTN, NULL, data + (uint64_t)r * row);
         else
             for (uint64_t i = 0; i < row; i++) data[(uint64_t)r * row + i] = (uint8_t)(f->kind == PCS_INT ? i : 0);
     free(x);
@@ -51,21 +56,29 @@ static pcs_tensor *add_tensor(precis_model *m, const char *name, const pcs_forma
 /* A llama of one layer whose matrices have a format. */
 static precis_model *model_of(precis_ctx *ctx, const pcs_format *f)
 {
-    static const struct { const char *name; int64_t cols, rows; } w[] = {
-        { "token_embd.weight", WIDTH, ROWS }, { "blk.0.attn_q.weight", WIDTH, WIDTH }, { "blk.0.attn_k.weight", WIDTH, WIDTH / 4 },
-        { "blk.0.attn_v.weight", WIDTH, WIDTH / 4 }, { "blk.0.attn_output.weight", WIDTH, WIDTH }, { "blk.0.ffn_gate.weight", WIDTH, WIDTH },
-        { "blk.0.ffn_up.weight", WIDTH, WIDTH }, { "blk.0.ffn_down.weight", WIDTH, WIDTH } };
+    static const struct { const char *name; int64_t cols, rows;
+    } w[] = { { "token_embd.weight", WIDTH, ROWS },         { "blk.0.attn_q.weight", WIDTH, WIDTH },
+              { "blk.0.attn_k.weight", WIDTH, WIDTH / 4 },  { "blk.0.attn_v.weight", WIDTH, WIDTH / 4 },
+              { "blk.0.attn_output.weight", WIDTH, WIDTH }, { "blk.0.ffn_gate.weight", WIDTH, WIDTH },
+              { "blk.0.ffn_up.weight", WIDTH, WIDTH },      { "blk.0.ffn_down.weight", WIDTH, WIDTH } };
     static const char *const norms[] = { "output_norm.weight", "blk.0.attn_norm.weight", "blk.0.ffn_norm.weight" };
-    static const struct { const char *name; uint32_t v; } keys[] = {
-        { "llama.block_count", 1 }, { "llama.embedding_length", WIDTH }, { "llama.context_length", 64 }, { "llama.attention.head_count", 4 },
-        { "llama.attention.head_count_kv", 1 }, { "llama.feed_forward_length", WIDTH } };
+    static const struct { const char *name; uint32_t v;
+    } keys[] = { { "llama.block_count", 1 },
+                 { "llama.embedding_length", WIDTH },
+                 { "llama.context_length", 64 },
+                 { "llama.attention.head_count", 4 },
+                 { "llama.attention.head_count_kv", 1 },
+                 { "llama.feed_forward_length", WIDTH } };
     precis_model *m;
     OK(ctx, pcs_model_new(ctx, &m, f->name, "gguf"));
     OK(ctx, pcs_model_set_string(m, "general.architecture", "llama", 5));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) OK(ctx, pcs_model_set_u32(m, keys[i].name, keys[i].v));
-    for (size_t i = 0; i < sizeof w / sizeof *w; i++) add_tensor(m, w[i].name, f, 2, w[i].cols, w[i].rows, 0.1f);
-    for (size_t i = 0; i < sizeof norms / sizeof *norms; i++) add_tensor(m, norms[i], pcs_format_by_name("F32"), 1, WIDTH, 1, 1.0f);
-    add_tensor(m, "blk.0.attn_q.bias", f->head || f->block > WIDTH ? pcs_format_by_name("F32") : f, 1, WIDTH, 1, 0.1f);
+    for (size_t i = 0; i < sizeof w / sizeof *w; i++)
+        add_tensor(m, w[i].name, f, (shape){ 2, w[i].cols, w[i].rows }, 0.1f);
+    for (size_t i = 0; i < sizeof norms / sizeof *norms; i++)
+        add_tensor(m, norms[i], pcs_format_by_name("F32"), (shape){ 1, WIDTH, 1 }, 1.0f);
+    add_tensor(m, "blk.0.attn_q.bias", f->head || f->block > WIDTH ? pcs_format_by_name("F32") : f,
+               (shape){ 1, WIDTH, 1 }, 0.1f);
     OK(ctx, pcs_model_index(m));
     return m;
 }
@@ -152,10 +165,12 @@ static void test_quantize(void **state)
     for (size_t i = 0; pcs_formats[i]; i++) {
         precis_model *m;
         OK(ctx, pcs_model_new(ctx, &m, pcs_formats[i]->name, "gguf"));
-        add_tensor(m, "x.weight", pcs_formats[i], 2, WIDTH, 2, 0.1f);
+        add_tensor(m, "x.weight", pcs_formats[i], (shape){ 2, WIDTH, 2 }, 0.1f);
         OK(ctx, pcs_model_index(m));
         for (size_t k = 0; pcs_formats[k]; k++) {
-            if (i && strcmp(pcs_formats[k]->name, "F16") && strcmp(pcs_formats[k]->name, "Q4_0") && strcmp(pcs_formats[k]->name, "MXFP8_E4M3")) continue;
+            if (i && strcmp(pcs_formats[k]->name, "F16") && strcmp(pcs_formats[k]->name, "Q4_0") &&
+                strcmp(pcs_formats[k]->name, "MXFP8_E4M3"))
+                continue;
             precis_plan *plan;
             precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
             precis_quant_report *report = NULL;
@@ -196,7 +211,7 @@ static void test_infinite_e5m2(void **state)
     double lost;
     precis_model *m;
     OK(ctx, pcs_model_new(ctx, &m, "m", "safetensors"));
-    pcs_tensor *t = add_tensor(m, "x", pcs_format_by_name("F8_E5M2"), 2, 32, 2, 1.0f);
+    pcs_tensor *t = add_tensor(m, "x", pcs_format_by_name("F8_E5M2"), (shape){ 2, 32, 2 }, 1.0f);
     ((uint8_t *)(uintptr_t)t->data)[5] = 0x7c;
     OK(ctx, pcs_lost(ctx, t, pcs_format_by_name("F16"), &lost));
     assert_true(lost == 0);
@@ -209,7 +224,9 @@ static void test_infinite_e5m2(void **state)
 /* Row k of extremes: n weights. false: there is none. */
 static bool extreme_row(int k, size_t n, float *x)
 {
-    static const float tops[] = { 3.4028235e38f, 3.4e38f, -3.4e38f, 65504.0f * 127, -65504.0f * 127, 1e5f, 1e-38f, 1e-40f, 1.4e-45f, -1e-44f, 0.0f };
+    static const float tops[] = { 3.4028235e38f,   3.4e38f, -3.4e38f, 65504.0f * 127,
+                                  -65504.0f * 127, 1e5f,    1e-38f,   1e-40f,
+                                  1.4e-45f,        -1e-44f, 0.0f };
     const int tops_n = (int)(sizeof tops / sizeof *tops);
     for (size_t i = 0; i < n; i++) {
         const float v = tops[k / 3 < tops_n ? k / 3 : 0];
@@ -230,7 +247,8 @@ static void encode_extremes(const pcs_kernels *kernels, const pcs_format *f)
             kernels->encode(&(pcs_encode_args){ f, WIDTH, x, way & 2 ? w : NULL, effort, NULL, row, y });
             pcs_decode(f, WIDTH, row, z);
             for (size_t c = 0; c < WIDTH; c++)
-                if (z[c] != y[c] && (isfinite(z[c]) || isfinite(y[c]))) fail_msg("%s, row %d, way %d: %g is stored as %g", f->name, k, way, (double)y[c], (double)z[c]);
+                if (z[c] != y[c] && (isfinite(z[c]) || isfinite(y[c])))
+                    fail_msg("%s, row %d, way %d: %g is stored as %g", f->name, k, way, (double)y[c], (double)z[c]);
         }
 }
 
@@ -242,9 +260,16 @@ static void quantize_extremes(precis_ctx *ctx, const pcs_format *f)
     uint8_t out[8 * WIDTH + 64];
     for (int k = 0; extreme_row(k, WIDTH, x); k++)
         for (int coder = 0; coder < 2; coder++) {
-            const pcs_tensor t = { .name = "x", .format = pcs_format_by_name("F32"), .dims = 2, .ne = { WIDTH, 1, 1, 1, 1, 1, 1, 1 }, .n = WIDTH, .bytes = 4 * WIDTH, .data = (const uint8_t *)x };
+            const pcs_tensor t = { .name = "x",
+                                   .format = pcs_format_by_name("F32"),
+                                   .dims = 2,
+                                   .ne = { WIDTH, 1, 1, 1, 1, 1, 1, 1 },
+                                   .n = WIDTH,
+                                   .bytes = 4 * WIDTH,
+                                   .data = (const uint8_t *)x };
             double error;
-            const precis_status st = pcs_quantize_tensor(ctx, &t, f, pcs_method_by_name(coders[coder]), &(pcs_row_weights){ 0 }, out, &error);
+            const precis_status st = pcs_quantize_tensor(ctx, &t, f, pcs_method_by_name(coders[coder]),
+                                                         &(pcs_row_weights){ 0 }, out, &error);
             if (st) {
                 assert_int_equal(st, PRECIS_EFORMAT);
                 assert_non_null(strstr(precis_ctx_message(ctx), f->name));
@@ -257,7 +282,8 @@ static void quantize_extremes(precis_ctx *ctx, const pcs_format *f)
                 top = fabsf(x[c]) > top ? fabsf(x[c]) : top;
                 most = fabsf(z[c]) > most ? fabsf(z[c]) : most;
             }
-            if (top > 1 && k % 3 < 2 && (most < 0.4f * top || (double)most > 2.0 * top)) fail_msg("%s, row %d, %s: %g from %g", f->name, k, coders[coder], (double)most, (double)top);
+            if (top > 1 && k % 3 < 2 && (most < 0.4f * top || (double)most > 2.0 * top))
+                fail_msg("%s, row %d, %s: %g from %g", f->name, k, coders[coder], (double)most, (double)top);
         }
 }
 

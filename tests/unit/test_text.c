@@ -3,16 +3,28 @@
 
 #include <unistd.h>
 
-static const precis_message messages[] = { { "system", "Be brief." }, { "user", " Hi " }, { "assistant", "Yes? \"q\"" }, { "user", "N\xc3\xa9" "e" } };
+static const precis_message messages[] = { { "system", "Be brief." },
+                                           { "user", " Hi " },
+                                           { "assistant", "Yes? \"q\"" },
+                                           { "user", "N\xc3\xa9"
+                                                     "e" } };
 
-static const struct { const char *source, *want; } renders[] = {
-    { "{% for m in messages %}{{ m.role }}={{ m['content'] | trim }};{% endfor %}", "system=Be brief.;user=Hi;assistant=Yes? \"q\";user=N\xc3\xa9" "e;" },
-    { "{%- for m in messages[1:] if m.role != 'assistant' -%}\n  {{ loop.index }}{{ loop.last }}\n{%- endfor -%}", "1False2True" },
+static const struct { const char *source, *want;
+} renders[] = {
+    { "{% for m in messages %}{{ m.role }}={{ m['content'] | trim }};{% endfor %}",
+      "system=Be brief.;user=Hi;assistant=Yes? \"q\";user=N\xc3\xa9"
+      "e;" },
+    { "{%- for m in messages[1:] if m.role != 'assistant' -%}\n  {{ loop.index }}{{ loop.last }}\n{%- endfor -%}",
+      "1False2True" },
     { "a\n  {% if add_generation_prompt %}\nb\n  {% endif %}\nc", "a\nb\nc" },
-    { "{% set ns = namespace(n=1) %}{% for m in messages %}{% set ns.n = ns.n + loop.index0 %}{% endfor %}{{ ns.n }}", "7" },
-    { "{{ messages[-1].content[1:] }}{{ messages[::-1][0].role }}{{ -7 // 2 }}{{ -7 % 3 }}", "\xc3\xa9" "euser-42" },
+    { "{% set ns = namespace(n=1) %}{% for m in messages %}{% set ns.n = ns.n + loop.index0 %}{% endfor %}{{ ns.n }}",
+      "7" },
+    { "{{ messages[-1].content[1:] }}{{ messages[::-1][0].role }}{{ -7 // 2 }}{{ -7 % 3 }}", "\xc3\xa9"
+                                                                                             "euser-42" },
     { "{{ ['a', 1, none, true] }}{{ {'k': 'v'} | tojson }}{{ 'x' ~ 1.5 }}", "['a', 1, None, True]{\"k\": \"v\"}x1.5" },
-    { "{{ 'a-b-c'.split('-')[-1] | upper }}{{ 'abc'.startswith('ab') and 'b' in 'abc' }}{{ x is defined }}{{ x | default('d') }}", "CTrueFalsed" },
+    { "{{ 'a-b-c'.split('-')[-1] | upper }}{{ 'abc'.startswith('ab') and 'b' in 'abc' }}{{ x is defined }}{{ x | "
+      "default('d') }}",
+      "CTrueFalsed" },
     { "{# note #}{{ bos_token }}{{ 'yes' if 2 > 1 else 'no' }}{{ not false == true }}", "<s>yesTrue" },
     { "{% for k, v in {'one': 1, 'two': 2}.items() %}{{ k }}{{ v }}{% else %}none{% endfor %}", "one1two2" },
     { "{% set x %}in{{ 1 }}{% endset %}[{{ x }}]\n", "[in1]" },
@@ -41,7 +53,8 @@ static void test_render(void **state)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char *out;
         assert_int_equal(precis_chat_render(ctx, refused[i].source, messages, 4, 1, "", "", &out), refused[i].status);
-        if (!strstr(precis_ctx_message(ctx), refused[i].why)) fail_msg("%s: %s", refused[i].source, precis_ctx_message(ctx));
+        if (!strstr(precis_ctx_message(ctx), refused[i].why))
+            fail_msg("%s: %s", refused[i].source, precis_ctx_message(ctx));
         assert_null(out);
     }
     char deep[4001];
@@ -71,7 +84,8 @@ static void test_round_trip(void **state)
     for (int round = 0; round < 300; round++) {
         char text[400], back[4096];
         const size_t n = pcs_rand(&seed) % sizeof text;
-        for (size_t i = 0; i < n; i++) text[i] = round & 1 ? (char)pcs_rand(&seed) : "the quick, brown\n 42 's  "[pcs_rand(&seed) % 25];
+        for (size_t i = 0; i < n; i++)
+            text[i] = round & 1 ? (char)pcs_rand(&seed) : "the quick, brown\n 42 's  "[pcs_rand(&seed) % 25];
         int32_t *ids;
         size_t count, at = 0, len;
         OK(ctx, precis_tokenizer_encode(t, text, n, 0, &ids, &count));
@@ -147,7 +161,7 @@ static void vectors(const char *name)
     precis_ctx *ctx = test_ctx(1);
     precis_model *m;
     precis_tokenizer *t = open_tokenizer(ctx, path, &m);
-    strcat(path, ".inp");
+    snprintf(path + strlen(path), sizeof path - strlen(path), ".inp");
     char *in = test_read(path, &n_in);
     memcpy(path + strlen(path) - 4, ".out", 4);
     char *out = test_read(path, &n_out), *line = out;
@@ -164,7 +178,8 @@ static void vectors(const char *name)
         for (size_t i = 0; i < n; i++) {
             char *next;
             const long want = strtol(line, &next, 10);
-            if (next == line || next > stop || want != ids[i]) fail_msg("%s, case %d, token %zu: %d, not %ld", name, cases, i, ids[i], want);
+            if (next == line || next > stop || want != ids[i])
+                fail_msg("%s, case %d, token %zu: %d, not %ld", name, cases, i, ids[i], want);
             line = next;
         }
         while (line < stop && *line == ' ') line++;
@@ -220,8 +235,10 @@ static void test_bert(void **state) { (void)state, vectors("bert-bge"); }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_render), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_guard), cmocka_unit_test(test_guard_user), cmocka_unit_test(test_cancel),
-                                        cmocka_unit_test(test_gpt2), cmocka_unit_test(test_starcoder),
-                                        cmocka_unit_test(test_llama_spm), cmocka_unit_test(test_phi3), cmocka_unit_test(test_bert) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_render),    cmocka_unit_test(test_round_trip),
+                                        cmocka_unit_test(test_guard),     cmocka_unit_test(test_guard_user),
+                                        cmocka_unit_test(test_cancel),    cmocka_unit_test(test_gpt2),
+                                        cmocka_unit_test(test_starcoder), cmocka_unit_test(test_llama_spm),
+                                        cmocka_unit_test(test_phi3),      cmocka_unit_test(test_bert) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* choices.c - sets of choices in the layout of LLM-Adapters (github.com/AGI-Edgerunners/LLM-Adapters): a JSON array of {"instruction", "answer"},
- * whose instruction holds question and choices ("Answer1: ... Answer2: ..."). The prompts are lm-evaluation-harness's. */
+/* choices.c - sets of choices in the layout of LLM-Adapters (github.com/AGI-Edgerunners/LLM-Adapters):
+ * a JSON array of {"instruction", "answer"}, whose instruction holds question and choices ("Answer1:
+ * ... Answer2: ..."). The prompts are lm-evaluation-harness's. */
 #include "eval/task.h"
 
 #include <stdio.h>
@@ -25,7 +26,9 @@ static precis_status winogrande(precis_task *t, const char *sentence, const char
 {
     const char *gap = strchr(sentence, '_');
     if (!gap) return malformed(t, "the sentence has no blank \"_\"");
-    pcs_item item = { .contexts = pcs_task_strings(t, n), .choices = pcs_task_strings(t, n), .n_choices = n, .right = right };
+    pcs_item item = {
+        .contexts = pcs_task_strings(t, n), .choices = pcs_task_strings(t, n), .n_choices = n, .right = right
+    };
     if (!item.contexts || !item.choices) return PRECIS_ENOMEM;
     const char *rest = pcs_task_trimmed(t, gap + 1, gap + strlen(gap));
     for (uint32_t i = 0; i < n && rest; i++) {
@@ -44,7 +47,8 @@ static precis_status boolq(precis_task *t, const char *text, const char *answer)
     const char *question = pcs_task_trimmed(t, q + 10, end);
     if (!item.choices || !question) return PRECIS_ENOMEM;
     const size_t n = strlen(question);
-    item.context = pcs_arena_printf(&t->arena, "Question: %s%s\nAnswer:", question, n && question[n - 1] == '?' ? "" : "?");
+    item.context = pcs_arena_printf(&t->arena, "Question: %s%s\nAnswer:", question,
+                                    n && question[n - 1] == '?' ? "" : "?");
     item.choices[0] = " no";
     item.choices[1] = " yes";
     return item.context ? pcs_task_add(t, item) : PRECIS_ENOMEM;
@@ -58,7 +62,8 @@ static precis_status one(precis_task *t, const char *text, const char *answer)
     size_t len = 0;
     for (size_t i = 0; i < 3 && !first; i++) first = mark(text, label = labels[i], 1, &len);
     const char *question = strstr(text, ": "), *end = strstr(text, "Answer format:");
-    if (!first || !question || question > first || !end) return malformed(t, "the instruction has no question and choices");
+    if (!first || !question || question > first || !end)
+        return malformed(t, "the instruction has no question and choices");
     const char *options[PRECIS_TASK_CHOICES];
     uint32_t n = 0;
     for (const char *p = first; p && n < PRECIS_TASK_CHOICES; n++) {
@@ -98,7 +103,8 @@ precis_status pcs_task_choices(precis_task *t)
             char **into = pcs_json_is(&k, "instruction") ? &text : pcs_json_is(&k, "answer") ? &answer : NULL;
             size_t len;
             if ((st = pcs_json_next(&j, &k))) break;
-            if (into && k.type != PCS_JSON_STRING) st = pcs_json_fail(&j, k.text, "items[].instruction or .answer", "is no string");
+            if (into && k.type != PCS_JSON_STRING)
+                st = pcs_json_fail(&j, k.text, "items[].instruction or .answer", "is no string");
             else st = into ? pcs_json_string(&j, &k, &t->arena, into, &len) : pcs_json_skip(&j, &k);
             if (st) break;
         }

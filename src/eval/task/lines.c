@@ -1,4 +1,5 @@
-/* lines.c - sets of JSON lines: lambada {"text"}, gsm8k {"question", "answer"}, and the user's own {"context", "choices", "answer", "group"}. */
+/* lines.c - sets of JSON lines: lambada {"text"}, gsm8k {"question", "answer"}, and the
+ * user's own {"context", "choices", "answer", "group"}. */
 #include "eval/task.h"
 
 /* What a line may have. */
@@ -28,16 +29,25 @@ static precis_status read_line(precis_task *t, const char *text, size_t n, line 
     pcs_json_init(&j, t->ctx, text, n);
     precis_status st = pcs_json_expect(&j, PCS_JSON_OBJECT, &k, "line");
     while (!st && !(st = pcs_json_next(&j, &k)) && k.type == PCS_JSON_KEY) {
-        const struct { const char *name; char **into; } known[] = { { "text", &l->text }, { "question", &l->question }, { "context", &l->context }, { "group", &l->group } };
+        const struct {
+            const char *name;
+            char **into;
+        } known[] = {
+            { "text", &l->text }, { "question", &l->question }, { "context", &l->context }, { "group", &l->group }
+        };
         char **into = NULL;
         for (size_t i = 0; i < 4; i++)
             if (pcs_json_is(&k, known[i].name)) into = known[i].into;
         const bool choices = pcs_json_is(&k, "choices"), answer = pcs_json_is(&k, "answer");
         if ((st = pcs_json_next(&j, &k))) break;
-        if (into) st = k.type == PCS_JSON_STRING ? pcs_json_string(&j, &k, &t->arena, into, &len) : pcs_json_fail(&j, k.text, "text, question, context or group", "is no string");
-        else if (choices) st = k.type == PCS_JSON_ARRAY ? read_choices(t, &j, l) : pcs_json_fail(&j, k.text, "choices", "is no array");
-        else if (answer && k.type == PCS_JSON_STRING) st = pcs_json_string(&j, &k, &t->arena, &l->said, &len);
-        else if (answer) st = k.type == PCS_JSON_NUMBER ? pcs_json_int(&j, &k, &l->right, "answer") : pcs_json_fail(&j, k.text, "answer", "is neither a number nor a string");
+        const bool is_string = k.type == PCS_JSON_STRING;
+        if (into && is_string) st = pcs_json_string(&j, &k, &t->arena, into, &len);
+        else if (into) st = pcs_json_fail(&j, k.text, "text, question, context or group", "is no string");
+        else if (choices && k.type == PCS_JSON_ARRAY) st = read_choices(t, &j, l);
+        else if (choices) st = pcs_json_fail(&j, k.text, "choices", "is no array");
+        else if (answer && is_string) st = pcs_json_string(&j, &k, &t->arena, &l->said, &len);
+        else if (answer && k.type == PCS_JSON_NUMBER) st = pcs_json_int(&j, &k, &l->right, "answer");
+        else if (answer) st = pcs_json_fail(&j, k.text, "answer", "is neither a number nor a string");
         else st = pcs_json_skip(&j, &k);
     }
     return st;
@@ -53,7 +63,9 @@ static precis_status lambada(precis_task *t, const line *l, size_t number)
 {
     const char *gap = l->text ? strrchr(l->text, ' ') : NULL;
     if (!gap) return missing(t, number, "\"text\" is missing, or has one word");
-    pcs_item item = { .context = pcs_arena_copy(&t->arena, l->text, (size_t)(gap - l->text)), .choices = pcs_task_strings(t, 1), .n_choices = 1 };
+    pcs_item item = { .context = pcs_arena_copy(&t->arena, l->text, (size_t)(gap - l->text)),
+                      .choices = pcs_task_strings(t, 1),
+                      .n_choices = 1 };
     if (!item.context || !item.choices) return PRECIS_ENOMEM;
     item.choices[0] = gap;
     return pcs_task_add(t, item);
@@ -61,8 +73,13 @@ static precis_status lambada(precis_task *t, const line *l, size_t number)
 
 static precis_status choices(precis_task *t, const line *l, size_t number)
 {
-    if (!l->context || !l->n || l->right < 0 || l->right >= l->n) return missing(t, number, "\"context\", \"choices\" and \"answer\" (the index of the right one) are wanted");
-    const pcs_item item = { .context = l->context, .choices = (const char **)l->choices, .n_choices = l->n, .right = (uint32_t)l->right, .group = l->group };
+    if (!l->context || !l->n || l->right < 0 || l->right >= l->n)
+        return missing(t, number, "\"context\", \"choices\" and \"answer\" (the index of the right one) are wanted");
+    const pcs_item item = { .context = l->context,
+                            .choices = (const char **)l->choices,
+                            .n_choices = l->n,
+                            .right = (uint32_t)l->right,
+                            .group = l->group };
     return pcs_task_add(t, item);
 }
 
@@ -103,14 +120,16 @@ static precis_status gsm8k(precis_task *t, const line *l, size_t number)
     const char *mark = l->said ? strstr(l->said, "#### ") : NULL;
     if (!l->question || !mark) return missing(t, number, "\"question\" and \"answer\" with \"#### NUMBER\" are wanted");
     pcs_item item = { .answer = pcs_arena_copy(&t->arena, mark + 5, strlen(mark + 5)) };
-    item.context = pcs_arena_printf(&t->arena, "%sQuestion: %s\nAnswer:", t->opt.shots ? t->items[0].context : "", l->question);
+    item.context = pcs_arena_printf(&t->arena, "%sQuestion: %s\nAnswer:", t->opt.shots ? t->items[0].context : "",
+                                    l->question);
     return item.answer && item.context ? pcs_task_add(t, item) : PRECIS_ENOMEM;
 }
 
 static precis_status solved(precis_task *t, const line *l, size_t number)
 {
     if (!l->question || !l->said) return missing(t, number, "\"question\" and \"answer\" are wanted");
-    const char *all = pcs_arena_printf(&t->arena, "%sQuestion: %s\nAnswer: %s\n\n", t->n ? t->items[t->n - 1].context : "", l->question, l->said);
+    const char *all = pcs_arena_printf(&t->arena, "%sQuestion: %s\nAnswer: %s\n\n",
+                                       t->n ? t->items[t->n - 1].context : "", l->question, l->said);
     return all ? pcs_task_add(t, (pcs_item){ .context = all }) : PRECIS_ENOMEM;
 }
 
@@ -127,7 +146,8 @@ precis_status pcs_task_gsm8k(precis_task *t)
         t->opt.limit = shots;
         if (!st) st = each(t, text, len, solved);
         pcs_free(t->ctx, text);
-        if (!st && t->n < shots) st = pcs_fail(t->ctx, PRECIS_EINVAL, "task gsm8k: %zu solved examples, less than %u", t->n, shots);
+        if (!st && t->n < shots)
+            st = pcs_fail(t->ctx, PRECIS_EINVAL, "task gsm8k: %zu solved examples, less than %u", t->n, shots);
         if (!st) t->items[0] = t->items[t->n - 1];
         t->n = shots ? 1 : 0;
         t->opt.limit = limit ? limit + 1 : 0;

@@ -1,5 +1,5 @@
-/* pairs.c - minimal pairs: two texts that differ in one word, which turns the right answer into the other one. A model that does not look at
- * that word is right in half of them and changes its choice in none; both are shown. */
+/* pairs.c - minimal pairs: two texts that differ in one word, which turns the right answer into the other one. A
+ * model that does not look at that word is right in half of them and changes its choice in none; both are shown. */
 #include "eval/task.h"
 
 enum { EACH = 20 };
@@ -9,7 +9,9 @@ typedef struct { const char *group, *text, *first, *second; bool thing; } patter
 static const pattern patterns[] = {
     { "negation", "The %1 is {full|empty}. There is", " something in it", " nothing in it", true },
     { "negation", "%1 {liked|hated} the soup, so the bowl was left", " empty", " full", false },
-    { "number", "{One|Two} of the friends came to %1's house, and the rest stayed at home. The number of friends who came is", " one", " two", false },
+    { "number",
+      "{One|Two} of the friends came to %1's house, and the rest stayed at home. The number of friends who came is",
+      " one", " two", false },
     { "order", "%1 arrived {before|after} %2. The first to arrive was", "%1", "%2", false },
     { "order", "%1 finished the race {ahead of|behind} %2. The winner was", "%1", "%2", false },
     { "comparison", "%1 is {older|younger} than %2. The older of the two is", "%1", "%2", false },
@@ -24,8 +26,10 @@ static const pattern patterns[] = {
     { "tense", "{Yesterday|Tomorrow} %1", " went home", " will go home", false },
     { "gender", "The {king|queen} put the crown on", " his head", " her head", false },
 };
-static const char *const names[] = { "Anna", "Ben", "Clara", "David", "Emma", "Frank", "Grace", "Henry", "Irene", "Jack", "Kate", "Louis", "Mary", "Nathan", "Peter", "Rose" };
-static const char *const things[] = { "box", "cup", "barrel", "basket", "bottle", "drawer", "bucket", "chest", "lamp", "chair", "table", "picture", "mirror", "clock", "jar", "pot" };
+static const char *const names[] = { "Anna",  "Ben",  "Clara", "David", "Emma", "Frank",  "Grace", "Henry",
+                                     "Irene", "Jack", "Kate",  "Louis", "Mary", "Nathan", "Peter", "Rose" };
+static const char *const things[] = { "box",  "cup",   "barrel", "basket",  "bottle", "drawer", "bucket", "chest",
+                                      "lamp", "chair", "table",  "picture", "mirror", "clock",  "jar",    "pot" };
 enum { N = sizeof names / sizeof *names };
 
 /* The pattern's text, by the first or second word, up to its end. */
@@ -39,7 +43,8 @@ static const char *expand(precis_task *t, const char *s, bool second, const char
         if (*s == '{') inside = true, other = false;
         else if (inside && *s == '|') other = true;
         else if (*s == '}') inside = false;
-        else if (!inside || other == second) st = *s == '%' ? pcs_buf_add(&b, what[s[1] - '1'], strlen(what[s[1] - '1'])) : pcs_buf_add(&b, s, 1);
+        else if (!inside || other == second)
+            st = *s == '%' ? pcs_buf_add(&b, what[s[1] - '1'], strlen(what[s[1] - '1'])) : pcs_buf_add(&b, s, 1);
         if (*s == '%') s++;
     }
     const char *text = st ? NULL : pcs_arena_copy(&t->arena, b.data ? b.data : "", b.len);
@@ -47,11 +52,15 @@ static const char *expand(precis_task *t, const char *s, bool second, const char
     return text;
 }
 
-static precis_status add(precis_task *t, const pattern *p, const char *const *what)
+static precis_status add_pair(precis_task *t, const pattern *p, const char *const *what)
 {
     precis_status st = PRECIS_OK;
     for (int second = 0; second < 2 && !st; second++) {
-        pcs_item item = { .context = expand(t, p->text, second, what), .choices = pcs_task_strings(t, 2), .n_choices = 2, .right = (uint32_t)second, .group = p->group };
+        pcs_item item = { .context = expand(t, p->text, second, what),
+                          .choices = pcs_task_strings(t, 2),
+                          .n_choices = 2,
+                          .right = (uint32_t)second,
+                          .group = p->group };
         if (!item.context || !item.choices) return PRECIS_ENOMEM;
         for (int i = 0; i < 2; i++) {
             const char *choice = i ? p->second : p->first;
@@ -73,7 +82,7 @@ precis_status pcs_task_pairs(precis_task *t)
             const char *const *from = p->thing ? things : names;
             const uint32_t a = pcs_task_draw(&seed, N), b = (a + 1 + pcs_task_draw(&seed, N - 1)) % N;
             const char *what[3] = { from[a], from[b], things[pcs_task_draw(&seed, N)] };
-            st = add(t, p, what);
+            st = add_pair(t, p, what);
         }
     }
     return st;

@@ -1,6 +1,6 @@
-/* reasoning.c - generated questions of rising difficulty, apart from what a text's perplexity shows: chains of sums, relations, copying,
- * brackets, look-up. Every item has its own words and numbers, from the seed; wrong choices are drawn from the same item, so that
- * nothing but the task tells them apart. */
+/* reasoning.c - generated questions of rising difficulty, apart from what a text's perplexity shows: chains of sums,
+ * relations, copying, brackets, look-up. Every item has its own words and numbers, from the seed; wrong choices are
+ * drawn from the same item, so that nothing but the task tells them apart. */
 #include "eval/task.h"
 
 #include <stdio.h>
@@ -8,13 +8,16 @@
 enum { EACH = 50, WORDS = 64, NAMES = 24 }; /* items of a grade, unless the caller says */
 
 static const char *const words[WORDS] = {
-    "river", "stone", "apple", "window", "garden", "silver", "paper", "horse", "candle", "bridge", "winter", "music", "table", "cloud", "forest", "letter",
-    "island", "mirror", "orange", "market", "feather", "button", "harbor", "pencil", "valley", "rabbit", "hammer", "ribbon", "castle", "butter", "copper", "meadow",
-    "needle", "pepper", "saddle", "tunnel", "violin", "walnut", "anchor", "basket", "carpet", "desert", "engine", "flower", "guitar", "helmet", "jacket", "kettle",
-    "ladder", "magnet", "napkin", "oyster", "pillow", "quartz", "rocket", "spider", "temple", "velvet", "wagon", "yellow", "zebra", "barrel", "cotton", "dragon",
+    "river",  "stone",  "apple",  "window", "garden", "silver", "paper",  "horse",  "candle", "bridge",  "winter",
+    "music",  "table",  "cloud",  "forest", "letter", "island", "mirror", "orange", "market", "feather", "button",
+    "harbor", "pencil", "valley", "rabbit", "hammer", "ribbon", "castle", "butter", "copper", "meadow",  "needle",
+    "pepper", "saddle", "tunnel", "violin", "walnut", "anchor", "basket", "carpet", "desert", "engine",  "flower",
+    "guitar", "helmet", "jacket", "kettle", "ladder", "magnet", "napkin", "oyster", "pillow", "quartz",  "rocket",
+    "spider", "temple", "velvet", "wagon",  "yellow", "zebra",  "barrel", "cotton", "dragon",
 };
-static const char *const names[NAMES] = { "Anna", "Ben", "Clara", "David", "Emma", "Frank", "Grace", "Henry", "Irene", "Jack", "Kate", "Louis",
-                                          "Mary", "Nathan", "Olivia", "Peter", "Rose", "Simon", "Tessa", "Victor", "Wendy", "Adam", "Julia", "Martin" };
+static const char *const names[NAMES] = { "Anna",  "Ben",   "Clara", "David",  "Emma",  "Frank",  "Grace",  "Henry",
+                                          "Irene", "Jack",  "Kate",  "Louis",  "Mary",  "Nathan", "Olivia", "Peter",
+                                          "Rose",  "Simon", "Tessa", "Victor", "Wendy", "Adam",   "Julia",  "Martin" };
 
 /* The first k of a shuffled 0 to n - 1. */
 static void shuffle(uint64_t *seed, uint32_t *a, uint32_t n)
@@ -27,14 +30,21 @@ static void shuffle(uint64_t *seed, uint32_t *a, uint32_t n)
     }
 }
 
-/* Add an item with `right` and `wrong` choices in a drawn order; takes the text over into the arena. */
-static precis_status add(precis_task *t, uint64_t *seed, const pcs_buf *text, const char *group, const char *right, const char *const *wrong, uint32_t n_wrong)
+typedef struct { const char *right, *const *wrong; uint32_t n_wrong; } choices;
+
+/* Adds an item with one right choice and wrong ones in a drawn order; the text goes over into the arena. */
+static precis_status add(precis_task *t, uint64_t *seed, const pcs_buf *text, const char *group, choices c)
 {
-    pcs_item item = { .context = pcs_arena_copy(&t->arena, text->data, text->len), .n_choices = n_wrong + 1, .right = pcs_task_draw(seed, n_wrong + 1), .group = group };
+    pcs_item item = { .context = pcs_arena_copy(&t->arena, text->data, text->len),
+                      .n_choices = c.n_wrong + 1,
+                      .right = pcs_task_draw(seed, c.n_wrong + 1),
+                      .group = group };
     item.choices = pcs_task_strings(t, item.n_choices);
     if (!item.context || !item.choices) return PRECIS_ENOMEM;
-    for (uint32_t i = 0, w = 0; i < item.n_choices; i++)
-        if (!(item.choices[i] = pcs_arena_printf(&t->arena, " %s", i == item.right ? right : wrong[w++]))) return PRECIS_ENOMEM;
+    for (uint32_t i = 0, w = 0; i < item.n_choices; i++) {
+        item.choices[i] = pcs_arena_printf(&t->arena, " %s", i == item.right ? c.right : c.wrong[w++]);
+        if (!item.choices[i]) return PRECIS_ENOMEM;
+    }
     return pcs_task_add(t, item);
 }
 
@@ -92,7 +102,7 @@ static precis_status make_arithmetic(precis_task *t, uint64_t *seed, uint32_t st
             i++;
         }
     snprintf(text[3], sizeof text[3], "%d", value);
-    return st ? st : add(t, seed, b, group, text[3], wrong, 3);
+    return st ? st : add(t, seed, b, group, (choices){ text[3], wrong, 3 });
 }
 
 precis_status pcs_task_arithmetic(precis_task *t)
@@ -106,14 +116,17 @@ static precis_status make_transitive(precis_task *t, uint64_t *seed, uint32_t li
     uint32_t who[NAMES], order[8];
     shuffle(seed, who, NAMES);
     shuffle(seed, order, links);
-    static const char *const relation[][2] = { { "taller", "tallest" }, { "older", "oldest" }, { "faster", "fastest" } };
+    static const char *const relation[][2] = { { "taller", "tallest" },
+                                               { "older", "oldest" },
+                                               { "faster", "fastest" } };
     const char *const *r = relation[pcs_task_draw(seed, 3)];
     precis_status st = PRECIS_OK;
-    for (uint32_t i = 0; i < links && !st; i++) st = pcs_buf_printf(b, "%s is %s than %s. ", names[who[order[i]]], r[0], names[who[order[i] + 1]]);
+    for (uint32_t i = 0; i < links && !st; i++)
+        st = pcs_buf_printf(b, "%s is %s than %s. ", names[who[order[i]]], r[0], names[who[order[i] + 1]]);
     if (!st) st = pcs_buf_printf(b, "\nQuestion: Who is the %s?\nAnswer:", r[1]);
     const char *wrong[8];
     for (uint32_t i = 0; i < links; i++) wrong[i] = names[who[i + 1]];
-    return st ? st : add(t, seed, b, group, names[who[0]], wrong, links);
+    return st ? st : add(t, seed, b, group, (choices){ names[who[0]], wrong, links });
 }
 
 precis_status pcs_task_transitive(precis_task *t)
@@ -136,7 +149,7 @@ static precis_status make_copy(precis_task *t, uint64_t *seed, uint32_t length, 
     shuffle(seed, order, length);
     for (uint32_t i = 0, k = 0; i < 3; k++)
         if (order[k] != at) wrong[i++] = words[w[order[k]]];
-    return st ? st : add(t, seed, b, group, words[w[at]], wrong, 3);
+    return st ? st : add(t, seed, b, group, (choices){ words[w[at]], wrong, 3 });
 }
 
 precis_status pcs_task_copy(precis_task *t)
@@ -170,7 +183,7 @@ static precis_status make_brackets(precis_task *t, uint64_t *seed, uint32_t dept
     const char *wrong[3];
     for (uint32_t i = 0, k = 0; k < 4; k++)
         if (k != open[left - 1]) wrong[i++] = closing[k];
-    return st ? st : add(t, seed, b, group, closing[open[left - 1]], wrong, 3);
+    return st ? st : add(t, seed, b, group, (choices){ closing[open[left - 1]], wrong, 3 });
 }
 
 precis_status pcs_task_brackets(precis_task *t)
@@ -202,7 +215,7 @@ static precis_status make_lookup(precis_task *t, uint64_t *seed, uint32_t distan
         n++;
     }
     snprintf(text[3], sizeof text[3], "%u", value[before]);
-    return st ? st : add(t, seed, b, group, text[3], wrong, 3);
+    return st ? st : add(t, seed, b, group, (choices){ text[3], wrong, 3 });
 }
 
 precis_status pcs_task_lookup(precis_task *t)

@@ -26,13 +26,21 @@ static void test_grammar(void **state)
 {
     (void)state;
     static const char *const right[][2] = {
-        { "{}", "oO$" }, { "[]", "aA$" }, { " [ 1 , \"a\" ] ", "ansA$" }, { "{\"a\":{\"b\":[true,false,null]}}", "okokatf0AOO$" },
-        { "-0", "n$" }, { "1.5e-7", "n$" }, { "\"\\u00e9\\n\"", "s$" }, { "\"\xc3\xa9\"", "s$" }, { "[[[[]]]]", "aaaaAAAA$" },
+        { "{}", "oO$" },
+        { "[]", "aA$" },
+        { " [ 1 , \"a\" ] ", "ansA$" },
+        { "{\"a\":{\"b\":[true,false,null]}}", "okokatf0AOO$" },
+        { "-0", "n$" },
+        { "1.5e-7", "n$" },
+        { "\"\\u00e9\\n\"", "s$" },
+        { "\"\xc3\xa9\"", "s$" },
+        { "[[[[]]]]", "aaaaAAAA$" },
     };
     static const char *const wrong[] = {
-        "", " ", "{", "[1,]", "{\"a\":1,}", "{,}", "{\"a\" 1}", "{1:2}", "[1 2]", "01", "1.", ".5", "+1", "1e", "--1", "nul", "True", "NaN",
-        "Infinity", "'a'", "\"a", "\"\\x\"", "\"\\u12\"", "\"\n\"", "\"\x01\"", "\"\xff\"", "\"\xc3\"", "[]]", "{}{}", "1 1", "[1]x", "{\"a\"}",
-        "// c\n1", "\"\xed\xa0\x80\"", "\xef\xbb\xbf{}",
+        "", " ", "{", "[1,]", "{\"a\":1,}", "{,}", "{\"a\" 1}", "{1:2}", "[1 2]", "01", "1.", ".5", "+1", "1e",
+        "--1", "nul", "True", "NaN", "Infinity", "'a'", "\"a", "\"\\x\"", "\"\\u12\"", "\"\n\"", "\"\x01\"",
+        "\"\xff\"", "\"\xc3\"", "[]]", "{}{}", "1 1", "[1]x", "{\"a\"}", "// c\n1", "\"\xed\xa0\x80\"",
+        "\xef\xbb\xbf{}",
     };
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
         const char *got = types(right[i][0], strlen(right[i][0]));
@@ -83,7 +91,8 @@ static void test_strings(void **state)
         assert_int_equal(n, strlen(cases[i].text));
         assert_string_equal(s, cases[i].text);
     }
-    for (size_t i = 0; i < sizeof lone / sizeof *lone; i++) { /* half a pair is no character: refused or replaced, never passed on */
+    /* Half a pair is no character: refused or replaced, never passed on. */
+    for (size_t i = 0; i < sizeof lone / sizeof *lone; i++) {
         pcs_json j;
         pcs_json_token t;
         char *s;
@@ -99,9 +108,16 @@ static void test_strings(void **state)
 static void test_numbers(void **state)
 {
     (void)state;
-    static const struct { const char *json; bool ok; int64_t value; } cases[] = {
-        { "0", true, 0 }, { "-1", true, -1 }, { "9223372036854775807", true, INT64_MAX }, { "-9223372036854775808", true, INT64_MIN },
-        { "9223372036854775808", false, 0 }, { "1.5", false, 0 }, { "1e3", false, 0 }, { "99999999999999999999999", false, 0 },
+    static const struct { const char *json; bool ok; int64_t value;
+    } cases[] = {
+        { "0", true, 0 },
+        { "-1", true, -1 },
+        { "9223372036854775807", true, INT64_MAX },
+        { "-9223372036854775808", true, INT64_MIN },
+        { "9223372036854775808", false, 0 },
+        { "1.5", false, 0 },
+        { "1e3", false, 0 },
+        { "99999999999999999999999", false, 0 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         pcs_json j;
@@ -189,8 +205,9 @@ static int close_ctx(void **state) { return (void)state, precis_ctx_close(&ctx),
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grammar), cmocka_unit_test(test_depth), cmocka_unit_test(test_strings), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_find),    cmocka_unit_test(test_round_trip), cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_grammar), cmocka_unit_test(test_depth), cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_find),  cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_utf8),
     };
     return cmocka_run_group_tests(tests, open_ctx, close_ctx);
 }

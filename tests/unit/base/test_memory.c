@@ -150,9 +150,12 @@ static void test_human(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_blocks, set, end),   cmocka_unit_test_setup_teardown(test_overflow, set, end),
-        cmocka_unit_test_setup_teardown(test_arena, set, end),    cmocka_unit_test_setup_teardown(test_buffer, set, end),
-        cmocka_unit_test_setup_teardown(test_map, set, end),      cmocka_unit_test_setup_teardown(test_limit, set, end),
+        cmocka_unit_test_setup_teardown(test_blocks, set, end),
+        cmocka_unit_test_setup_teardown(test_overflow, set, end),
+        cmocka_unit_test_setup_teardown(test_arena, set, end),
+        cmocka_unit_test_setup_teardown(test_buffer, set, end),
+        cmocka_unit_test_setup_teardown(test_map, set, end),
+        cmocka_unit_test_setup_teardown(test_limit, set, end),
         cmocka_unit_test_setup_teardown(test_human, set, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

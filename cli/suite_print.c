@@ -1,0 +1,214 @@
+/* suite_print.c - results of several texts and tasks, and of the gate over them, as JSON and as text. */
+#include "suite.h"
+
+#include <math.h>
+#include <string.h>
+
+static double shown(const row *r, double v) { return r->percent ? 100 * expm1(v) : v; }
+static json_t *real(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+static json_t *json_evidence(const suite *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->n_rows; i++) {
+        const row *r = &s->rows[i];
+        const precis_gate_result *g = &s->gates[i];
+        char measure[64];
+        snprintf(measure, sizeof measure, "%s, %s", r->what, r->unit);
+        json_t *o = json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:I}", "measure", measure, "of", r->of,
+                              "verdict", precis_verdict_name(g->verdict), "mean", shown(r, g->mean), "margin",
+                              shown(r, g->margin), "p_accept", g->p_accept, "p_reject", g->p_reject, "items",
+                              (json_int_t)g->items, "blocks", (json_int_t)g->blocks);
+        json_object_set_new(o, "lower", real(shown(r, g->lower)));
+        json_object_set_new(o, "upper", real(shown(r, g->upper)));
+        json_object_set_new(o, "items_needed",
+                            g->items_needed == UINT64_MAX ? json_null() : json_integer((json_int_t)g->items_needed));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+static json_t *json_domains(const suite *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->n_domains; i++) {
+        const domain *d = &s->domains[i];
+        json_t *o = json_pack("{s:s, s:s, s:I, s:f, s:f}", "name", d->name, "sha256", d->sha, "tokens",
+                              (json_int_t)d->e.tokens, "ppl", d->e.ppl, "ppl_se", d->e.ppl_se);
+        if (s->ref) {
+            json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:b}", "ref_ppl", d->e.ref_ppl, "kld_mean",
+                                     d->e.kld_mean, "kld_se", d->e.kld_se, "top1", d->e.top1, "log_ppl_ratio",
+                                     d->e.log_ratio, "log_ppl_ratio_se", d->e.log_ratio_se, "uneven", d->uneven);
+            json_object_update(o, more);
+            json_decref(more);
+        }
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+static json_t *json_result(const asked *a, const precis_task_result *r, const char *name)
+{
+    json_t *o = json_pack("{s:s, s:I, s:f, s:f}", "name", name, "items", (json_int_t)r->items, a->info.metric,
+                          r->accuracy, "se", r->accuracy_se);
+    if (a->info.second) json_object_set_new(o, a->info.second, json_real(r->second));
+    if (!strcmp(a->info.name, "lambada")) json_object_set_new(o, "perplexity", real(r->perplexity));
+    if (a->info.paired) {
+        json_object_set_new(o, "pairs_right", real(r->pairs_right));
+        json_object_set_new(o, "sensitivity", real(r->sensitivity));
+    }
+    if (a->reference) {
+        json_t *more = json_pack("{s:f, s:I, s:I, s:f, s:f, s:f}", "reference", r->reference, "to_wrong",
+                                 (json_int_t)r->to_wrong, "to_right", (json_int_t)r->to_right, "flips", r->flips,
+                                 "flips_se", r->flips_se, "changed", r->changed);
+        json_object_update(o, more);
+        json_decref(more);
+        if (a->info.paired) json_object_set_new(o, "reference_sensitivity", real(r->reference_sensitivity));
+    }
+    return o;
+}
+
+/* Groups of a task, each once, in the order of its items; fn for each. */
+static void each_group(const suite *s, const asked *a,
+                       void (*fn)(void *user, const asked *a, const char *group, const precis_task_result *r),
+                       void *user)
+{
+    const char *seen[256];
+    size_t n = 0;
+    for (size_t i = 0; i < a->info.items; i++) {
+        precis_task_item item = { .size = sizeof item };
+        precis_task_get(s->c->ctx, a->task, i, &item);
+        size_t k = 0;
+        while (item.group && k < n && strcmp(seen[k], item.group)) k++;
+        if (!item.group || k < n || n == 256) continue;
+        seen[n++] = item.group;
+        precis_task_result r = { .size = sizeof r };
+        precis_task_summarize(a->task, item.group, a->answers, a->reference, &r);
+        fn(user, a, item.group, &r);
+    }
+}
+
+static void group_json(void *list, const asked *a, const char *group, const precis_task_result *r)
+{
+    json_array_append_new(list, json_result(a, r, group));
+}
+
+static json_t *json_tasks(const suite *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < s->n_tasks; i++) {
+        const asked *a = &s->tasks[i];
+        precis_task_result r = { .size = sizeof r };
+        precis_task_summarize(a->task, NULL, a->answers, a->reference, &r);
+        json_t *o = json_result(a, &r, a->info.name), *groups = json_array();
+        json_object_set_new(o, "metric", json_string(a->info.metric));
+        each_group(s, a, group_json, groups);
+        if (json_array_size(groups)) json_object_set(o, "groups", groups);
+        json_decref(groups);
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+/* Of all texts together: what scripts find at the top. */
+static void json_pool(const suite *s, json_t *all)
+{
+    double kld = 0, nll = 0, n = 0;
+    for (size_t i = 0; i < s->n_domains; i++) {
+        const double k = (double)s->domains[i].e.tokens;
+        n += k;
+        kld += k * s->domains[i].e.kld_mean;
+        nll += k * log(s->domains[i].e.ppl);
+    }
+    if (!(n > 0)) return;
+    json_object_set_new(all, "tokens", json_integer((json_int_t)n));
+    json_object_set_new(all, "ppl", json_real(exp(nll / n)));
+    json_object_set_new(all, "kld_mean", s->ref ? json_real(kld / n) : json_null());
+    if (s->n_domains == 1) json_object_set_new(all, "kld_se", s->ref ? json_real(s->domains[0].e.kld_se) : json_null());
+}
+
+/* The most items that an undecided row needs; UINT64_MAX: none would do. */
+static uint64_t needed(const suite *s)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < s->n_rows; i++)
+        if ((s->verdict != PRECIS_UNDECIDED || s->gates[i].verdict == PRECIS_UNDECIDED) &&
+            s->gates[i].items_needed > most)
+            most = s->gates[i].items_needed;
+    return most;
+}
+
+int cli_suite_json(const suite *s)
+{
+    json_t *all = json_pack("{s:s}", "arithmetic", precis_arithmetic_name(s->o.arithmetic));
+    json_pool(s, all);
+    if (s->n_domains) json_object_set_new(all, "domains", json_domains(s));
+    if (s->n_tasks) json_object_set_new(all, "tasks", json_tasks(s));
+    if (s->n_rows) {
+        const uint64_t most = needed(s);
+        json_object_set_new(all, "verdict", json_string(precis_verdict_name(s->verdict)));
+        json_object_set_new(all, "evidence", json_evidence(s));
+        json_object_set_new(all, "items_needed", most == UINT64_MAX ? json_null() : json_integer((json_int_t)most));
+    }
+    return cli_print_json(s->c, all);
+}
+
+static void print_result(const asked *a, const char *name, const precis_task_result *r, const char *indent)
+{
+    printf("%s%-*s %6zu  %6.2f%% +- %5.2f%%", indent, (int)(26 - strlen(indent)), name, r->items, 100 * r->accuracy,
+           100 * r->accuracy_se);
+    if (a->reference)
+        printf("  %6.2f%%  %5llu  %5llu  %5.2f%%", 100 * r->reference, (unsigned long long)r->to_wrong,
+               (unsigned long long)r->to_right, 100 * r->changed);
+    if (a->info.second && *indent == 0) printf("  %s %.2f%%", a->info.second, 100 * r->second);
+    if (a->info.paired)
+        printf("  both right %.2f%%, choice moves with the word %.2f%%", 100 * r->pairs_right, 100 * r->sensitivity);
+    if (a->info.paired && a->reference) printf(" (reference %.2f%%)", 100 * r->reference_sensitivity);
+    if (!strcmp(a->info.name, "lambada")) printf("  perplexity %.3f", r->perplexity);
+    printf("\n");
+}
+
+static void group_text(void *user, const asked *a, const char *group, const precis_task_result *r)
+{
+    (void)user;
+    print_result(a, group, r, "  ");
+}
+
+int cli_suite_text(const suite *s)
+{
+    if (s->n_domains)
+        printf("%-26s %7s %11s%s\n", "text", "tokens", "perplexity",
+               s->ref ? "  reference   KL, nats per token       top-1" : "");
+    for (size_t i = 0; i < s->n_domains; i++) {
+        const domain *d = &s->domains[i];
+        printf("%-26s %7llu %11.3f", d->name, (unsigned long long)d->e.tokens, d->e.ppl);
+        if (s->ref)
+            printf(" %10.3f  %9.6f +- %.6f  %6.2f%%", d->e.ref_ppl, d->e.kld_mean, d->e.kld_se, 100 * d->e.top1);
+        if (d->uneven)
+            printf("  UNEVEN: %.1f x the loss on %s", d->e.kld_mean / s->domains[s->best].e.kld_mean,
+                   s->domains[s->best].name);
+        printf("\n");
+    }
+    if (s->n_tasks)
+        printf("%s%-26s %6s  %-17s%s\n", s->n_domains ? "\n" : "", "task", "items", "right",
+               s->ref ? "  reference  lost  gained  changed" : "");
+    for (size_t i = 0; i < s->n_tasks; i++) {
+        precis_task_result r = { .size = sizeof r };
+        precis_task_summarize(s->tasks[i].task, NULL, s->tasks[i].answers, s->tasks[i].reference, &r);
+        print_result(&s->tasks[i], s->tasks[i].info.name, &r, "");
+        each_group(s, &s->tasks[i], group_text, NULL);
+    }
+    if (s->n_rows) printf("\n%-20s %-20s %12s %25s %10s  verdict\n", "measure", "of", "mean", "95 % bounds", "margin");
+    for (size_t i = 0; i < s->n_rows; i++) {
+        const row *r = &s->rows[i];
+        const precis_gate_result *g = &s->gates[i];
+        printf("%-20s %-20s %12.6g %12.6g %12.6g %10.4g  %s", r->what, r->of, shown(r, g->mean), shown(r, g->lower),
+               shown(r, g->upper), shown(r, g->margin), precis_verdict_name(g->verdict));
+        if (g->verdict == PRECIS_UNDECIDED && g->items_needed != UINT64_MAX)
+            printf(" (%llu items; about %llu would decide)", (unsigned long long)g->items,
+                   (unsigned long long)g->items_needed);
+        printf("\n");
+    }
+    if (s->n_rows) printf("%s\n", precis_verdict_name(s->verdict));
+    return cli_done(s->c);
+}
