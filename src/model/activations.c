@@ -1,7 +1,6 @@
 /* activations.c - the table of floating-point schemes, and integers by their bits and group. */
 #include "model/activations.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const pcs_activations elements[] = {
@@ -11,6 +10,17 @@ static const pcs_activations elements[] = {
     { .name = "MXFP4", .scheme = 5, .bits = 4, .group = 32 },
     { .name = "MXFP8_E4M3", .scheme = 6, .bits = 8, .group = 32 },
 };
+
+/* "_G32": groups of 32, 99,999 at most. */
+static bool group_of(const char *s, int *group)
+{
+    if (s[0] != '_' || s[1] != 'G' || !s[2] || strlen(s) > 7) return false;
+    for (s += 2; *s; s++) {
+        if (*s < '0' || *s > '9') return false;
+        *group = 10 * *group + (*s - '0');
+    }
+    return *group > 0;
+}
 
 bool pcs_activations_of(const char *name, pcs_activations *a)
 {
@@ -23,9 +33,10 @@ bool pcs_activations_of(const char *name, pcs_activations *a)
         }
     const bool affine = name[0] == 'U';
     const char *s = name + affine;
-    int bits = 0, group = 0, used = 0;
-    if (sscanf(s, "INT%1d%n", &bits, &used) != 1 || bits < 2 || bits > 8) return false;
-    if (s[used] && (sscanf(s + used, "_G%5d", &group) != 1 || group < 1)) return false;
+    if (strncmp(s, "INT", 3) || s[3] < '2' || s[3] > '8') return false;
+    const int bits = s[3] - '0';
+    int group = 0;
+    if (s[4] && !group_of(s + 4, &group)) return false;
     *a = (pcs_activations){
         .name = name, .scheme = affine, .bits = bits, .group = group, .whole = true, .affine = affine
     };

@@ -9,7 +9,8 @@ precis, root = sys.argv[1:3]
 
 
 def listed(table):
-    return subprocess.run([precis, "list", table], capture_output=True, text=True, check=True).stdout.split()
+    lines = subprocess.run([precis, "list", table], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line.split()[0] for line in lines if line.strip()]
 
 
 def roles():
