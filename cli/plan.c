@@ -18,6 +18,9 @@ static const cli_option options[] = {
     { "--profile", 0, "FILE", "what each tensor costs (precis profile -o FILE.json); default: measured now" },
     { "--no-profile", 0, NULL, "do not measure: factors of a tensor's class, and no prediction" },
     { "--time-limit", 0, "SECONDS", "of the profile (default 600)" },
+    { "--effort", 0, "LEVEL",
+      "fast and normal: by gradients, seconds to a minute; best (default): by swapping one tensor after another, within "
+      "the time limit" },
     { "--types", 0, "LIST",
       "types to choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type (more than once)" },
@@ -110,6 +113,7 @@ static precis_status measure(cli *c, const precis_model *m, const precis_plannin
     o.imatrix = out->imatrix;
     o.time_limit = limit;
     o.method = cli_get(c, "--method");
+    cli_effort(c, &o.effort); /* it was looked at before the work began */
     return precis_profile_make(c->ctx, &out->profile, m, &o);
 }
 
@@ -125,6 +129,8 @@ static int run(cli *c)
         return EXIT_USAGE;
     if (!cli_size(c, "--max-size", &o.max_bytes, &o.max_part) || !cli_size(c, "--target-ram", &o.target_ram, &none))
         return EXIT_USAGE;
+    precis_effort effort;
+    if (!cli_effort(c, &effort)) return EXIT_USAGE;
     if (none > 0) return cli_usage(c, "--target-ram takes bytes (2G), not a part");
     if (cli_has(c, "--profile") && cli_has(c, "--no-profile"))
         return cli_usage(c, "give one of --profile and --no-profile");

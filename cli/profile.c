@@ -18,6 +18,9 @@ static const cli_option options[] = {
     { "--nodes", 0, NULL, "every node's output instead: range, outliers, and with --against its SQNR and cosine" },
     { "--against", 0, "REF", "with --nodes: the model before quantization" },
     { "--time-limit", 0, "SECONDS", "of the whole profile (default 600): fewer tokens are taken so that it is kept" },
+    { "--effort", 0, "LEVEL",
+      "fast and normal: by gradients, seconds to a minute; best (default): by swapping one tensor after another, within "
+      "the time limit" },
     { 0 },
 };
 
@@ -102,6 +105,7 @@ static precis_status measure_tensors(cli *c, const precis_model *m, const precis
     o.time_limit = limit;
     o.cache = out; /* also where it ends up */
     o.method = cli_get(c, "--method");
+    cli_effort(c, &o.effort); /* it was looked at before the work began */
     precis_status st = precis_profile_check(c->ctx, &o);
     if (!st) st = cli_importance(c, m, calibrate, &im);
     o.imatrix = im;
@@ -164,7 +168,9 @@ static int run(cli *c)
 {
     int64_t tokens;
     double limit;
+    precis_effort effort;
     precis_profile *profile = NULL;
+    if (!cli_effort(c, &effort)) return EXIT_USAGE;
     if (!cli_int(c, "--tokens", 0, 1, 1 << 30, &tokens) || !cli_number(c, "--time-limit", 600, 1, 1e7, &limit))
         return EXIT_USAGE;
     const char *out = cli_get(c, "--output");

@@ -261,14 +261,19 @@ static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
     return st;
 }
 
+/* Whether tensors are swapped one after another; else gradients cost them all. */
+static bool by_swaps(const profiler *r)
+{
+    return r->opt->effort == PRECIS_EFFORT_DEFAULT || r->opt->effort == PRECIS_EFFORT_BEST;
+}
+
 static precis_status whole_plans(profiler *r)
 {
     uint64_t seed = r->ctx->opt.seed ^ 0x9a1e5u;
     precis_status st = PRECIS_OK;
     for (size_t k = 0; k < r->plans && !st; k++) {
         if (k >= r->p->n_plans) {
-            const bool swaps = r->opt->effort != PRECIS_EFFORT_NORMAL;
-            if (swaps && k >= 4 && pcs_now() - r->begun > r->opt->time_limit) break;
+            if (by_swaps(r) && k >= 4 && pcs_now() - r->begun > r->opt->time_limit) break;
             st = whole_plan(r, &seed, pcs_spread(k) + 0.5 / PLANS); /* wherever time ends, plans of all sizes have been measured */
         } else for (size_t i = 0; i < r->origin->n_tensors; i++) (void)pcs_rand_unit(&seed);
         if (!st) st = advance(r, r->whole + r->coding * r->numbers);
@@ -449,7 +454,7 @@ static uint32_t gradient_tokens(const profiler *r)
     double weights = 0;
     for (size_t i = 0; i < r->origin->n_tensors; i++)
         weights += pcs_quantizable(&r->origin->tensors[i]) ? (double)r->origin->tensors[i].n : 0;
-    const double tokens = GRADIENT_WORK / (weights + 1);
+    const double tokens = r->opt->effort == PRECIS_EFFORT_FAST ? 0 : GRADIENT_WORK / (weights + 1);
     const uint32_t most = tokens > GRADIENTS_MOST ? GRADIENTS_MOST : tokens < GRADIENTS_LEAST ? GRADIENTS_LEAST : (uint32_t)tokens;
     return r->opt->calibrate.tokens && r->opt->calibrate.tokens < most ? r->opt->calibrate.tokens : most;
 }
@@ -459,7 +464,7 @@ static precis_status run_all(profiler *r)
     uint32_t tokens = 0;
     char model[65], text[65];
     precis_calibrate_options c = r->opt->calibrate;
-    const bool swaps = r->opt->effort != PRECIS_EFFORT_NORMAL;
+    const bool swaps = by_swaps(r);
     precis_status st = parse_types(r);
     if (!st) st = take_tops(r);
     if (!st) st = measure_speed(r, &tokens);
