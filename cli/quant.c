@@ -125,6 +125,9 @@ static int job_json(cli *c, const precis_job *job, const char *out, const speeds
         json_object_set_new(o, "plan",
                             json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound,
                                       "exact", job->solution.exact));
+    if (is_predicted(job))
+        json_object_set_new(o, "predicted", json_pack("{s:f, s:[f, f]}", "kld", job->predicted, "interval",
+                                                      job->interval[0], job->interval[1]));
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(c, &job->eval));
     if (speed->done)
         json_object_set_new(o, "bench",
