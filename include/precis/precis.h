@@ -20,5 +20,6 @@
 #include "precis/run.h"
 #include "precis/task.h"
 #include "precis/text.h"
+#include "precis/train.h"
 
 #endif /* PRECIS_PRECIS_H */

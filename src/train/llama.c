@@ -127,7 +127,8 @@ static precis_value sum(build *b, const char *what, precis_value x, precis_value
 static precis_value turned(build *b, const char *what, precis_value x)
 {
     const precis_value in[2] = { x, b->table };
-    return make(b, what, "rope", PRECIS_ATTRS(precis_attr_int("dim", b->dim)), 2, in);
+    return make(b, what, "rope",
+                PRECIS_ATTRS(precis_attr_int("dim", b->dim), precis_attr_int("interleaved", b->c->interleaved)), 2, in);
 }
 
 static precis_value attend(build *b, precis_value x)
@@ -186,7 +187,7 @@ void pcs_llama_build(pcs_llama *l, precis_graph *g, const pcs_llama_config *c)
     b.layer = -1;
     x = norm(&b, "output_norm", x, 0);
     l->logits = make(&b, "logits", "matmul", NULL, 2, (precis_value[]){ x, of(&b, "token_embd") });
-    const precis_value rows = make(&b, "losses", "cross_entropy", NULL, 2, (precis_value[]){ l->logits, l->targets });
-    l->loss = make(&b, "loss", "mean", NULL, 2, (precis_value[]){ rows, l->targets });
+    l->rows = make(&b, "losses", "cross_entropy", NULL, 2, (precis_value[]){ l->logits, l->targets });
+    l->loss = make(&b, "loss", "mean", NULL, 2, (precis_value[]){ l->rows, l->targets });
     precis_graph_output(g, l->loss);
 }

@@ -9,6 +9,7 @@ typedef struct pcs_llama_config {
     int64_t width, layers, heads, kv_heads, hidden, vocabulary;
     double eps, rope_base;
     bool qk_norm;
+    bool interleaved; /* rotary pairs are neighbours, as in a GGUF's llama; else half a head apart */
     int w_bits, a_bits, kv_bits; /* 2 to 8: rounded straight through; more: not. W by output row, A by token, K and V by
                                     token and head */
 } pcs_llama_config;
@@ -27,7 +28,7 @@ typedef struct pcs_llama {
     size_t n;
     int64_t tokens; /* the symbol */
     precis_value ids, targets, positions, sequences; /* i32 [tokens] */
-    precis_value logits, loss; /* the mean over targets that are not -100 */
+    precis_value logits, rows, loss; /* rows: of each token; loss: the mean over targets that are not -100 */
 } pcs_llama;
 
 /* Names and shapes of the parameters; PRECIS_EINVAL when the numbers do not make a net. */
