@@ -140,11 +140,11 @@ static precis_value attend(build *b, precis_value x)
     if (b->c->qk_norm) k = norm(b, "attn_k_norm", k, b->dim);
     q = turned(b, "rope_q", q);
     k = rounded(b, "attn_k_rounded", b->c->kv_bits, b->dim, turned(b, "rope_k", k));
-    const precis_value in[5] = { q, k, v, b->l->positions, b->l->sequences };
+    const precis_value in[4] = { q, k, v, b->l->sequences };
     const precis_attr attrs[] = { precis_attr_int("dim", b->dim),
                                   precis_attr_real("scale", 1 / __builtin_sqrt((double)b->dim)),
                                   { 0 } };
-    const precis_value y = make(b, "attention", "attention_full", attrs, 5, in);
+    const precis_value y = make(b, "attention", "attention_full", attrs, 4, in);
     return sum(b, "attn_sum", x, linear(b, "attn_output", rounded(b, "attn_out_in", b->c->a_bits, 0, y)));
 }
 

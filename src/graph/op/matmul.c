@@ -130,6 +130,14 @@ static void by_input(const pcs_call *c, const float *d, float *dx, size_t begin,
     }
 }
 
+/* The first `rows` columns of x[m][ld] as [rows][m], 16 rows of x at a time, so that lines are used while they are near. */
+static void turn(const float *x, size_t ld, size_t m, size_t rows, float *to)
+{
+    for (size_t t0 = 0; t0 < m; t0 += 16)
+        for (size_t r = 0; r < rows; r++)
+            for (size_t t = t0; t < m && t < t0 + 16; t++) to[r * m + t] = x[t * ld + r];
+}
+
 /* dw[r][i] = sum_t d[t][r] x[t][i] for the columns [begin, end), t ascending. */
 static void by_weights(const pcs_call *c, const float *d, float *dw, size_t begin, size_t end, char *mem)
 {
@@ -145,8 +153,7 @@ static void by_weights(const pcs_call *c, const float *d, float *dw, size_t begi
         for (size_t t = 0; t < m; t++) memcpy(b + t * wide, x + t * k + i0, count * sizeof *b);
         for (size_t r0 = 0; r0 < n; r0 += BACK) {
             const size_t rows = n - r0 < BACK ? n - r0 : BACK;
-            for (size_t t = 0; t < m; t++)
-                for (size_t r = 0; r < rows; r++) turned[r * m + t] = d[t * n + r0 + r];
+            turn(d + r0, n, m, rows, turned);
             const pcs_gemm_args one = { turned, m, b, wide, m, rows, tile, wide, false };
             c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, (count + 15) / 16, 16 });
             for (size_t r = 0; r < rows; r++)
