@@ -71,7 +71,8 @@ const cli_command cli_train = {
     "\"heldout\": FILE, \"context\", \"batch\"} or {\"language\": {\"seed\"}, ...}, \"steps\", \"checkpoint\": steps "
     "between two, \"seed\",\n"
     "\"optimizer\": {\"name\", \"lr\", \"betas\", \"eps\", \"decay\", \"clip\"}, \"schedule\": {\"name\", \"warmup\", "
-    "\"final\"}}. Tokens are bytes. A key that is\n"
+    "\"final\"},\n\"quant\": {\"weights\": TYPE, \"activations\": \"int8\", \"kv\": \"int8\", \"from\": share}}. "
+    "Tokens are bytes. A key that is\n"
     "not known is an error. The checkpoint's bytes depend neither on threads nor on interruptions.\n",
     1,
     1,

@@ -53,12 +53,14 @@ static precis_status scale_one(pcs_work *w, const char *stem, const float *top)
     return st;
 }
 
+float pcs_scaled_to(const pcs_format *f) { return !strcmp(f->name, "NVFP4") ? 448.0f * 6.0f : 0.0f; }
+
 static bool is_nvfp4(const pcs_work *w, const char *stem)
 {
     char name[112];
     snprintf(name, sizeof name, "%s.weight", stem);
     const pcs_format *f = pcs_work_format(w, name);
-    return f && !strcmp(f->name, "NVFP4");
+    return f && pcs_scaled_to(f) > 0;
 }
 
 /* Weights of one list: their largest, matrix by matrix, and scales from it. */

@@ -2,13 +2,14 @@
 #include "train/checkpoint.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "write/write.h"
 
 #include <stdio.h>
 
 #define STEP "precis.train.step"
 #define ASKED "precis.train.asked"
-enum { MOST_KEYS = 20 };
+enum { MOST_KEYS = 24 };
 
 /* "precis.train.blk.0.attn_q.weight" */
 static void state_name(const pcs_trained *p, char *name, size_t room)
@@ -23,6 +24,9 @@ typedef struct {
     pcs_key keys[MOST_KEYS];
     char names[MOST_KEYS][64];
     size_t n_keys;
+    char bytes[256][4]; /* of texts: the tokens */
+    pcs_text tokens[256];
+    int32_t kinds[256];
 } file;
 
 static pcs_key *add_key(file *f, const char *prefix, const char *name, pcs_key_type type)
@@ -37,6 +41,26 @@ static pcs_key *add_key(file *f, const char *prefix, const char *name, pcs_key_t
 static void add_text(file *f, const char *name, const char *text)
 {
     add_key(f, "", name, PCS_KEY_STRING)->v.text = (pcs_text){ text, strlen(text) };
+}
+
+/* Tokens that are bytes, as GPT-2's alphabet writes them, and no merges: token i is byte i. */
+static void add_bytes(file *f)
+{
+    uint32_t next = 256;
+    for (uint32_t i = 0; i < 256; i++) {
+        const bool printable = (i >= 33 && i <= 126) || (i >= 161 && i != 173);
+        f->tokens[i] = (pcs_text){ f->bytes[i], pcs_utf8_put(printable ? i : next++, f->bytes[i]) };
+        f->kinds[i] = 1; /* a normal one */
+    }
+    add_text(f, "tokenizer.ggml.model", "gpt2");
+    add_text(f, "tokenizer.ggml.pre", "gpt-2");
+    pcs_key *k = add_key(f, "", "tokenizer.ggml.tokens", PCS_KEY_ARRAY);
+    k->item = PCS_KEY_STRING, k->n = 256, k->v.texts = f->tokens;
+    k = add_key(f, "", "tokenizer.ggml.token_type", PCS_KEY_ARRAY);
+    k->item = PCS_KEY_I32, k->n = 256, k->v.items = f->kinds;
+    k = add_key(f, "", "tokenizer.ggml.merges", PCS_KEY_ARRAY);
+    k->item = PCS_KEY_STRING, k->n = 0, k->v.texts = f->tokens;
+    add_key(f, "", "tokenizer.ggml.add_bos_token", PCS_KEY_BOOL)->v.u = 0;
 }
 
 static void add_keys(file *f, const pcs_train_config *c)
@@ -61,7 +85,8 @@ static void add_keys(file *f, const pcs_train_config *c)
         add_key(f, arch, whole[i].name, PCS_KEY_U32)->v.u = whole[i].value;
     add_key(f, arch, "attention.layer_norm_rms_epsilon", PCS_KEY_F32)->v.f = m->eps;
     add_key(f, arch, "rope.freq_base", PCS_KEY_F32)->v.f = m->rope_base;
-    f->keys[f->n_keys++] = pcs_no_tokenizer;
+    if (c->language) f->keys[f->n_keys++] = pcs_no_tokenizer; /* its symbols are no text */
+    else add_bytes(f);
     add_key(f, "", STEP, PCS_KEY_U64)->v.u = f->s->step;
     add_text(f, ASKED, f->s->asked);
 }

@@ -2,6 +2,7 @@
 #include "train/config.h"
 
 #include "base/json_file.h"
+#include "plan/plan.h"
 
 #include <stdio.h>
 
@@ -190,6 +191,57 @@ static precis_status read_schedule(reader *r)
     return st;
 }
 
+/* "int8", or as the whole recipe says it, "int8 per token": bits of whole numbers. */
+static precis_status read_bits(reader *r, int *bits)
+{
+    char *text = NULL;
+    const precis_status st = pcs_json_file_string(&r->in, r->path, &text);
+    if (st) return st;
+    const char *rest = !strncmp(text, "int", 3) && text[3] >= '2' && text[3] <= '8' ? text + 4 : text;
+    if (rest == text || (*rest && strcmp(rest, " per token")))
+        return pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is not int2 to int8");
+    *bits = text[3] - '0';
+    return PRECIS_OK;
+}
+
+/* A type that every matrix of a layer can be stored in is asked for when the net is built. */
+static precis_status read_type(reader *r, const char **type)
+{
+    char *text = NULL;
+    const precis_status st = pcs_json_file_string(&r->in, r->path, &text);
+    if (st) return st;
+    const pcs_format *f = pcs_format_by_name(text);
+    if (!f || !pcs_encodable(f))
+        return pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is no type that can be written");
+    *type = f->name;
+    return PRECIS_OK;
+}
+
+static precis_status read_estimator(reader *r)
+{
+    char *text = NULL;
+    const precis_status st = pcs_json_file_string(&r->in, r->path, &text);
+    if (st || !strcmp(text, "ste")) return st;
+    return pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is not ste, which is all that this build trains a net with");
+}
+
+static precis_status read_quant(reader *r)
+{
+    pcs_llama_config *m = &r->c->model;
+    const number table[] = { { "from", REAL, 0, 1, &r->c->quant_from } };
+    precis_status st = enter(r);
+    while (pcs_json_file_key(&r->in, &st)) {
+        bool found;
+        name_key(r, "quant");
+        if (pcs_json_is(&r->in.t, "weights")) st = read_type(r, &m->w_type);
+        else if (pcs_json_is(&r->in.t, "activations")) st = read_bits(r, &m->a_bits);
+        else if (pcs_json_is(&r->in.t, "kv")) st = read_bits(r, &m->kv_bits);
+        else if (pcs_json_is(&r->in.t, "estimator")) st = read_estimator(r);
+        else if (!(st = take_number(r, table, 1, &found)) && !found) st = unknown(r);
+    }
+    return st;
+}
+
 static precis_status read_compute(reader *r)
 {
     char *name = NULL;
@@ -206,7 +258,7 @@ static precis_status read_all(reader *r)
     static const struct { const char *key; precis_status (*read)(reader *r);
     } objects[] = {
         { "model", read_model },       { "data", read_data },       { "optimizer", read_optimizer },
-        { "schedule", read_schedule }, { "compute", read_compute },
+        { "schedule", read_schedule }, { "compute", read_compute }, { "quant", read_quant },
     };
     snprintf(r->path, sizeof r->path, "configuration");
     precis_status st = enter(r);
@@ -251,6 +303,13 @@ static precis_status complete(precis_ctx *ctx, const char *name, const pcs_train
                         name);
     if (c->context * c->batch > (uint64_t)1 << 26)
         return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: data.batch: more than 2^26 tokens a step", name);
+    const pcs_format *f = c->model.w_type ? pcs_format_by_name(c->model.w_type) : NULL;
+    const uint64_t rows[2] = { (uint64_t)c->model.width, (uint64_t)c->model.hidden };
+    for (int i = 0; f && i < 2; i++)
+        if (!pcs_format_fits(f, rows[i]))
+            return pcs_fail(ctx, PRECIS_EFORMAT,
+                            "%s: quant.weights: rows of %llu do not fit %s, whose blocks are of %u", name,
+                            (unsigned long long)rows[i], f->name, f->block);
     if (c->rates.warmup > c->steps)
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: schedule.warmup: longer than all steps", name);
     return PRECIS_OK;
@@ -310,7 +369,10 @@ precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b)
                             c->optimizer->name, c->rates.lr, s->beta1, s->beta2, s->eps, s->decay, s->momentum,
                             s->nesterov, c->clip);
     if (!st)
-        st = pcs_buf_printf(b, ", \"schedule\": \"%s\", \"warmup\": %llu, \"final\": %.17g}", c->schedule->name,
+        st = pcs_buf_printf(b, ", \"schedule\": \"%s\", \"warmup\": %llu, \"final\": %.17g", c->schedule->name,
                             (unsigned long long)c->rates.warmup, c->rates.final);
-    return st;
+    if (!st && (m->w_type || m->a_bits <= 8 || m->kv_bits <= 8))
+        st = pcs_buf_printf(b, ", \"weights\": \"%s\", \"activations\": %d, \"kv\": %d, \"from\": %.17g",
+                            m->w_type ? m->w_type : "", m->a_bits, m->kv_bits, c->quant_from);
+    return st ? st : pcs_buf_printf(b, "}");
 }

@@ -24,6 +24,7 @@ typedef struct pcs_train_config {
     const pcs_schedule *schedule;
     pcs_schedule_settings rates;
     uint64_t seed;
+    double quant_from; /* the share of steps that are trained in full first */
     pcs_arena arena; /* of the texts above */
 } pcs_train_config;
 

@@ -2,6 +2,7 @@
 #include "train/llama.h"
 
 #include "base/fmath.h"
+#include "quant/methods.h"
 
 #include <stdio.h>
 
@@ -23,9 +24,10 @@ static precis_status checked(precis_ctx *ctx, const pcs_llama_config *c)
     const int64_t most = 1 << 24, all[] = { c->width, c->layers, c->heads, c->kv_heads, c->hidden, c->vocabulary };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i] < 1 || all[i] > most)
-            return pcs_fail(ctx, PRECIS_EINVAL, "a llama's size of %lld", (long long)all[i]);
+            return pcs_fail(ctx, PRECIS_EFORMAT, "model: a llama's size of %lld", (long long)all[i]);
     if (c->width % c->heads || c->heads % c->kv_heads || c->width / c->heads % 2)
-        return pcs_fail(ctx, PRECIS_EINVAL, "%lld heads and %lld key heads do not divide a width of %lld into pairs",
+        return pcs_fail(ctx, PRECIS_EFORMAT,
+                        "model: %lld heads and %lld key heads do not divide a width of %lld into pairs",
                         (long long)c->heads, (long long)c->kv_heads, (long long)c->width);
     return PRECIS_OK;
 }
@@ -104,10 +106,29 @@ static precis_value rounded(build *b, const char *what, int bits, int64_t group,
                 &x);
 }
 
+/* A layer's weight as its type stores it. Weights of one input share what the type has beside them, as quant writes it.
+ */
+static precis_value stored(build *b, const char *what)
+{
+    static const char *const together[][3] = { { "attn_q", "attn_k", "attn_v" }, { "ffn_gate", "ffn_up", "" } };
+    const float top = pcs_scaled_to(pcs_format_by_name(b->c->w_type));
+    precis_value in[4] = { of(b, what) };
+    uint32_t n = 1;
+    for (size_t g = 0; top > 0 && g < 2; g++) {
+        bool among = false;
+        for (int i = 0; i < 3; i++) among |= !strcmp(together[g][i], what);
+        for (int i = 0; i < 3 && among; i++)
+            if (*together[g][i] && strcmp(together[g][i], what)) in[n++] = of(b, together[g][i]);
+    }
+    const precis_attr attrs[] = { precis_attr_text("type", b->c->w_type), precis_attr_real("top", (double)top), { 0 } };
+    return make(b, what, "type_quant", attrs, n, in);
+}
+
 /* x, already rounded, by a weight that is rounded here. */
 static precis_value linear(build *b, const char *what, precis_value x)
 {
-    const precis_value in[2] = { x, rounded(b, what, b->c->w_bits, 0, of(b, what)) };
+    const precis_value w = b->c->w_type ? stored(b, what) : rounded(b, what, b->c->w_bits, 0, of(b, what));
+    const precis_value in[2] = { x, w };
     return make(b, what, "matmul", NULL, 2, in);
 }
 

@@ -10,8 +10,9 @@ typedef struct pcs_llama_config {
     double eps, rope_base;
     bool qk_norm;
     bool interleaved; /* rotary pairs are neighbours, as in a GGUF's llama; else half a head apart */
-    int w_bits, a_bits, kv_bits; /* 2 to 8: rounded straight through; more: not. W by output row, A by token, K and V by
-                                    token and head */
+    /* 2 to 8: rounded straight through; more: not. W by output row, A by token, K and V by token and head */
+    int w_bits, a_bits, kv_bits;
+    const char *w_type; /* instead of w_bits: W as this type stores it; NULL: none */
 } pcs_llama_config;
 
 typedef struct pcs_trained {
@@ -31,7 +32,7 @@ typedef struct pcs_llama {
     precis_value logits, rows, loss; /* rows: of each token; loss: the mean over targets that are not -100 */
 } pcs_llama;
 
-/* Names and shapes of the parameters; PRECIS_EINVAL when the numbers do not make a net. */
+/* Names and shapes of the parameters; PRECIS_EFORMAT when the numbers do not make a net. */
 precis_status pcs_llama_open(precis_ctx *ctx, pcs_llama *l, const pcs_llama_config *c);
 void pcs_llama_close(precis_ctx *ctx, pcs_llama *l);
 pcs_trained *pcs_llama_parameter(const pcs_llama *l, const char *name);

@@ -27,6 +27,7 @@ typedef struct {
     pcs_gradient *all;
     double began, peak, flops; /* seconds; multiplications and additions a second at best, and of a step */
     uint64_t from;
+    bool rounded; /* the net that stands computes in few bits */
     char sha256[65];
 } run;
 
@@ -99,7 +100,7 @@ static double operations(const pcs_train_config *c, const pcs_llama *l)
     return tokens * (sum + 6.0 * (double)c->context * (double)c->model.width * (double)c->model.layers);
 }
 
-static precis_status open_net(run *t)
+static precis_status open_inputs(run *t)
 {
     const size_t n = t->c.context * t->c.batch;
     int32_t **const arrays[4] = { &t->ids, &t->targets, &t->positions, &t->sequences };
@@ -109,15 +110,40 @@ static precis_status open_net(run *t)
         t->positions[i] = (int32_t)(i % t->c.context);
         t->sequences[i] = (int32_t)(i / t->c.context);
     }
+    return PRECIS_OK;
+}
+
+static void close_net(run *t)
+{
+    pcs_reverse_close(&t->r);
+    precis_program_close(&t->p);
+    precis_graph_close(&t->g);
+}
+
+/* Is the step done in few bits? */
+static bool rounds(const pcs_train_config *c, uint64_t step)
+{
+    return (double)step >= c->quant_from * (double)c->steps;
+}
+
+/* The net of a step, where it is another than the one that stands. */
+static precis_status open_net(run *t, bool rounded)
+{
+    if (t->r && t->rounded == rounded) return PRECIS_OK;
+    close_net(t);
     precis_status st = precis_graph_open(t->ctx, &t->g);
     if (st) return st;
     pcs_llama *l = &t->s.llama;
-    pcs_llama_build(l, t->g, &t->c.model);
+    pcs_llama_config model = t->c.model;
+    if (!rounded) model.w_type = NULL, model.a_bits = model.kv_bits = 16;
+    t->rounded = rounded;
+    pcs_llama_build(l, t->g, &model);
     st = precis_program_open(t->ctx, &t->p, t->g, PRECIS_EMULATED);
     if (!st) st = pcs_reverse_open(t->ctx, &t->r, t->p, l->loss, NULL, 0);
     if (st) return st;
     const precis_value inputs[4] = { l->ids, l->targets, l->positions, l->sequences };
-    for (int i = 0; i < 4; i++) pcs_program_bind(t->p, inputs[i], *arrays[i]);
+    int32_t *const arrays[4] = { t->ids, t->targets, t->positions, t->sequences };
+    for (int i = 0; i < 4; i++) pcs_program_bind(t->p, inputs[i], arrays[i]);
     t->flops = operations(&t->c, l);
     return PRECIS_OK;
 }
@@ -224,7 +250,8 @@ static precis_status one_step(run *t, precis_train_step *report)
     const uint64_t step = t->s.step;
     for (uint64_t b = 0; b < t->c.batch; b++)
         pcs_train_sequence(&t->data, step * t->c.batch + b, t->ids + b * t->c.context, t->targets + b * t->c.context);
-    precis_status st = forward(t, t->c.batch);
+    precis_status st = open_net(t, rounds(&t->c, step));
+    if (!st) st = forward(t, t->c.batch);
     if (!st) batch_loss(t, t->c.batch, &report->loss, &report->error);
     if (!st) st = pcs_reverse_run(t->r, NULL, false);
     if (st) return st;
@@ -285,7 +312,7 @@ static precis_status train(run *t)
 static precis_status held_out(run *t, precis_train_result *r)
 {
     double sum = 0, squares = 0, entropy = 0, batches = 0;
-    precis_status st = PRECIS_OK;
+    precis_status st = open_net(t, rounds(&t->c, t->c.steps)); /* as the last step was, and what is written will be */
     uint64_t i = 0;
     size_t symbols = 0;
     for (bool more = true; more && !st;) {
@@ -314,9 +341,7 @@ static precis_status held_out(run *t, precis_train_result *r)
 
 static void close_run(run *t)
 {
-    pcs_reverse_close(&t->r);
-    precis_program_close(&t->p);
-    precis_graph_close(&t->g);
+    close_net(t);
     pcs_llama_close(t->ctx, &t->s.llama);
     pcs_train_data_close(&t->data);
     pcs_train_config_close(&t->c);
@@ -338,7 +363,8 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     precis_status st = read_config(t, config);
     if (!st) st = open_state(t);
     if (!st && opt.resume && stat(opt.out, &there) == 0) st = pcs_checkpoint_read(ctx, opt.out, &t->s, t->sha256);
-    if (!st) st = open_net(t);
+    if (!st) st = open_inputs(t);
+    if (!st) st = open_net(t, rounds(&t->c, t->c.steps)); /* a type that does not fit is refused before work starts */
     if (!st) st = pcs_out_check(ctx, opt.out, 0, NULL);
     t->from = t->s.step;
     if (!st) st = train(t);

@@ -63,13 +63,23 @@ expect 3 "$precis" train more.json -o nan.gguf --resume
 has err 'step 60: blk.1.ffn_up.weight is not finite at element 5'
 cmp -s nan.gguf before.gguf || { echo "the checkpoint did not stay"; failed=1; }
 
-# Text of bytes, with held-out text.
+# Text of bytes, in few bits from the half on: the file is a model with a tokenizer, the same for any number of threads, and
+# quantized by rtn it is what was trained.
 cat >text.json <<E2
-{"model": {"width": 16, "layers": 1, "heads": 2, "hidden": 24, "qk_norm": true}, "steps": 12, "optimizer": {"lr": 0.01},
- "data": {"text": ["$root/README.md", "$root/LICENSE"], "heldout": "$root/CONTRIBUTING.md", "context": 32, "batch": 4, "heldout_tokens": 1024}}
+{"model": {"width": 32, "layers": 1, "heads": 2, "hidden": 32, "qk_norm": true}, "steps": 12, "optimizer": {"lr": 0.01},
+ "data": {"text": ["$root/README.md", "$root/LICENSE"],
+          "heldout": "$root/CONTRIBUTING.md", "context": 32, "batch": 4, "heldout_tokens": 1024},
+ "quant": {"weights": "Q4_0", "activations": "int8 per token", "kv": "int8", "estimator": "ste", "from": 0.5}}
 E2
-expect 0 "$precis" train text.json -o text.gguf
+expect 0 "$precis" train text.json -o text.gguf --threads 3
 has out 'held out [0-9.]* +- [0-9.]* nats a token$'
+expect 0 "$precis" train text.json -o again.gguf --threads 1
+cmp -s text.gguf again.gguf || { echo "other bytes in few bits with 1 thread"; failed=1; }
+expect 0 "$precis" run text.gguf -p "The " -n 4
+expect 0 "$precis" quant text.gguf --method rtn --type '*blk*=Q4_0,*=F32' --no-calib --no-eval -o small.gguf
+sed 's/Q4_0/Q4_K/' text.json >narrow.json
+expect 3 "$precis" train narrow.json -o narrow.gguf
+has err 'rows of 32 do not fit Q4_K, whose blocks are of 256'
 
 # Refusals: another run's checkpoint, what is none, unknown keys with their path, no output.
 expect 3 "$precis" train text.json -o whole.gguf --resume
@@ -79,6 +89,9 @@ expect 3 "$precis" train config.json -o junk --resume
 sed 's/"layers"/"depth"/' config.json >bad.json
 expect 3 "$precis" train bad.json -o bad.gguf
 has err 'bad.json: byte [0-9]*: model.depth: is not known here'
+sed 's/"heads": 4/"heads": 5/' config.json >heads.json
+expect 3 "$precis" train heads.json -o bad.gguf
+has err 'model: 5 heads and 2 key heads do not divide a width of 32'
 expect 2 "$precis" train config.json
 expect 3 "$precis" train nowhere.json -o bad.gguf
 expect 2 "$precis" train config.json -o config.json

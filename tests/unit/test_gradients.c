@@ -42,6 +42,7 @@ typedef struct {
 
 #define INT PCS_INT
 #define REAL PCS_REAL
+#define TEXT PCS_TEXT
 
 /* ---- recipes of ops that go straight through, in f64 and without a line of theirs ------------------- */
 
@@ -335,6 +336,14 @@ static const gradient_case cases[] = {
     { "top_k", { INT("k", 4) }, { { 'F', 2, { 5, 9 }, 0, 1 } }, passes },
     { "trust", { INT("bits", 2) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, trust_recipe },
     { "trust", { INT("scheme", 1) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, trust_recipe },
+    { "type_quant", { { 0 } }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
+    { "type_quant", { TEXT("type", "TQ2_0") }, { { 'F', 2, { 3, 256 }, 0, 1 } }, passes },
+    { "type_quant",
+      { TEXT("type", "NVFP4"), REAL("top", 2688) },
+      { { 'F', 2, { 3, 64 }, 0, 1 }, { 'F', 2, { 2, 64 }, 0, 3 } },
+      passes },
+    { "type_quant", { TEXT("type", "INT4_T") }, { { 'F', 2, { 3, 40 }, 0, 1 } }, passes },
+    { "type_quant", { TEXT("type", "NF4") }, { { 'F', 2, { 3, 128 }, 0, 1 } }, passes },
 };
 
 /* ---- the walk --------------------------------------------------------------------------------------- */
