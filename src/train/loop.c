@@ -266,10 +266,19 @@ static precis_status one_step(run *t, precis_train_step *report)
     return st;
 }
 
+/* Whoever asked to stop gets the checkpoint first: it is written as if nobody had asked. */
 static precis_status save(run *t)
 {
-    const precis_status st = check_parameters(t);
-    return st ? st : pcs_checkpoint_write(t->ctx, t->opt->out, &t->c, &t->s, t->sha256);
+    precis_status st = check_parameters(t);
+    if (st) return st;
+    precis_ctx_options *const o = &t->ctx->opt;
+    const precis_ctx_options asked = *o;
+    o->cancel = NULL;
+    o->progress = NULL;
+    st = pcs_checkpoint_write(t->ctx, t->opt->out, &t->c, &t->s, t->sha256);
+    o->cancel = asked.cancel;
+    o->progress = asked.progress;
+    return st;
 }
 
 static bool stopped(const run *t, const precis_train_step *report)

@@ -38,6 +38,17 @@ cmp -s long.gguf killed.gguf || { echo "other bytes after kills"; failed=1; }
 expect 0 "$precis" train long.json -o killed.gguf --resume
 cmp -s long.gguf killed.gguf || { echo "a run that is done changed its checkpoint"; failed=1; }
 
+# Interrupted, it stops behind a checkpoint of its last step, and goes on from there.
+sed 's/"steps": 60/"steps": 100000/; s/"checkpoint": 10/"checkpoint": 100000/' config.json >endless.json
+"$precis" train endless.json -o endless.gguf >/dev/null 2>"$work/err" &
+pid=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; [ ! -e endless.gguf ] || break; kill -INT $pid; done
+wait $pid
+got=$?
+[ $got = 130 ] || { echo "exit $got, not 130, of a run that was interrupted"; failed=1; }
+has err 'stopped behind step [0-9]*; endless.gguf has it: go on with --resume'
+expect 0 "$precis" inspect endless.gguf
+
 # A NaN in one weight: named with its step; the checkpoint stays.
 sed 's/"steps": 60/"steps": 61/' config.json >more.json
 python3 - <<'E2'
