@@ -150,7 +150,8 @@ def main(folder):
     with open(folder + "/train.json", "w") as f:
         f.write(
             '{"model": {"width": 32, "layers": 1, "heads": 2, "hidden": 32}, "steps": 3,\n'
-            ' "data": {"text": ["t.txt", "other.txt"], "heldout": "t.txt", "context": 8, "batch": 2, "heldout_tokens": 32},\n'
+            ' "data": {"text": ["t.txt", "other.txt"], "heldout": "t.txt", "context": 8, "batch": 2,\n'
+            ' "heldout_tokens": 32},\n'
             ' "optimizer": {"lr": 0.01}, "quant": {"weights": "Q4_0", "from": 0.5}}\n'
         )
     with open(folder + "/formats.txt", "w") as f:

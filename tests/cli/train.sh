@@ -1,6 +1,6 @@
 #!/bin/sh
-# precis train: 60 steps; the same bytes for 1, 2 and 3 threads, and after kills at any moment; a NaN is named and the checkpoint
-# stays; refusals. usage: train.sh PRECIS SOURCE_FOLDER
+# precis train: 60 steps; the same bytes for 1, 2 and 3 threads, and after kills at any moment; a NaN is named and the
+# checkpoint stays; refusals. usage: train.sh PRECIS SOURCE_FOLDER
 . "$(dirname "$0")/../common.sh"
 cd "$work" || exit 1
 
@@ -74,8 +74,8 @@ expect 3 "$precis" train more.json -o nan.gguf --resume
 has err 'step 60: blk.1.ffn_up.weight is not finite at element 5'
 cmp -s nan.gguf before.gguf || { echo "the checkpoint did not stay"; failed=1; }
 
-# Text of bytes, in few bits from the half on: the file is a model with a tokenizer, the same for any number of threads, and
-# quantized by rtn it is what was trained.
+# Text of bytes, in few bits from the half on: the file is a model with a tokenizer, the same for any number of threads,
+# and quantized by rtn it is what was trained.
 cat >text.json <<E2
 {"model": {"width": 32, "layers": 1, "heads": 2, "hidden": 32, "qk_norm": true}, "steps": 12, "optimizer": {"lr": 0.01},
  "data": {"text": ["$root/README.md", "$root/LICENSE"],

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Training against torch: the cases kept here, those beside the checkout where they are, the same bytes for any number of threads,
-# and refusals by name of what a case must not ask for. usage: vectors.sh PRECIS_VECTORS SOURCE_FOLDER
+# Training against torch: the cases kept here, those beside the checkout where they are, the same bytes for any number of
+# threads, and refusals by name of what a case must not ask for. usage: vectors.sh PRECIS_VECTORS SOURCE_FOLDER
 . "$(dirname "$0")/../common.sh"
 own=$root/tests/vectors/cases.json
 given=$root/../shared/reference/train

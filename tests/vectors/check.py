@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""check.py CASES RESULTS: compares what precis-vectors printed with what cases want, within their tolerances; exit 1 if any differs."""
+"""check.py CASES RESULTS: compares what precis-vectors printed with what cases want, within their
+tolerances; exit 1 if any differs."""
 
 import json
 import math

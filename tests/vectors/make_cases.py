@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""make_cases.py OUT: cases of training in the form of ../shared/reference/train/vectors.json, with results by torch's autograd and
-formulas written from the papers, at sizes and settings other than those there. Needs torch (tests/peers/environment-torch).
+"""make_cases.py OUT: cases of training in the form of ../shared/reference/train/vectors.json, with results by torch's
+autograd and formulas written from the papers, at sizes and settings other than those there. Needs torch
+(tests/peers/environment-torch).
 """
 
 import json

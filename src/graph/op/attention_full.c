@@ -1,11 +1,11 @@
 /* attention_full - softmax(scale * q k^T) v over the keys and values of the call itself, without a cache, so that
- * gradients reach them: training's attention. Inputs q[tokens, heads * dim], k, v [tokens, key heads * ...] and sequences
- * (i32).
+ * gradients reach them: training's attention. Inputs q[tokens, heads * dim], k, v [tokens, key heads * ...] and
+ * sequences (i32).
  *
- * The rows of a sequence lie one after another, in the order of their positions. A token sees rows of its own sequence up
- * to its own (the last `window` of them, when given; causal=0: those behind it, too). cap: as attention's. plus_one=1:
- * one more score of 0, whose weight goes nowhere ("softmax one"). gamma and zeta: weights are
- * clamp((zeta - gamma) w + gamma, 0, 1) (2306.12929, equation 4).
+ * The rows of a sequence lie one after another, in the order of their positions. A token sees rows of its own sequence
+ * up to its own (the last `window` of them, when given; causal=0: those behind it, too). cap: as attention's.
+ * plus_one=1: one more score of 0, whose weight goes nowhere ("softmax one"). gamma and zeta: weights are clamp((zeta -
+ * gamma) w + gamma, 0, 1) (2306.12929, equation 4).
  *
  * A thread has whole key heads of whole sequences, whose keys no other thread's queries see; their queries go through
  * gemm TILE rows at a time. The weights are those of the same kernel that the cached op calls. */
@@ -22,7 +22,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const int64_t dim = n->attr[DIM].integer;
     for (int i = 0; i < 4; i++) v[i] = &g->values[n->in[i]];
     bool ok = dim > 0;
-    for (int i = 0; i < 3; i++) ok = ok && v[i]->dtype == PCS_F32 && v[i]->dims == 2 && v[i]->shape[0] == v[0]->shape[0];
+    for (int i = 0; i < 3; i++)
+        ok = ok && v[i]->dtype == PCS_F32 && v[i]->dims == 2 && v[i]->shape[0] == v[0]->shape[0];
     ok = ok && v[3]->dtype == PCS_I32 && v[3]->dims == 1 && v[3]->shape[0] == v[0]->shape[0];
     ok = ok && v[0]->shape[1] % dim == 0 && v[1]->shape[1] >= dim && v[1]->shape[1] % dim == 0;
     const int64_t heads = ok ? v[0]->shape[1] / dim : 1, shared = ok ? v[1]->shape[1] / dim : 1;

@@ -130,7 +130,8 @@ static void by_input(const pcs_call *c, const float *d, float *dx, size_t begin,
     }
 }
 
-/* The first `rows` columns of x[m][ld] as [rows][m], 16 rows of x at a time, so that lines are used while they are near. */
+/* The first `rows` columns of x[m][ld] as [rows][m], 16 rows of x at a time, so that lines are used while they are
+ * near. */
 static void turn(const float *x, size_t ld, size_t m, size_t rows, float *to)
 {
     for (size_t t0 = 0; t0 < m; t0 += 16)
