@@ -552,6 +552,26 @@ static void test_walk(void **state)
     }
 }
 
+/* Rounding hides no NaN: whoever trains sees it in the loss. */
+static void test_nan(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!cases[i].recipe) continue;
+        precis_ctx *ctx = test_ctx(1);
+        precis_graph *g;
+        OK(ctx, precis_graph_open(ctx, &g));
+        bench b = { 0 };
+        open_case(ctx, g, &cases[i], &b, i);
+        ((float *)b.in[0].data)[3] = NAN;
+        eval(&b, ctx);
+        if (!isnan(((const float *)b.out[0].data)[3])) fail_msg("%s (case %zu) makes a number of a NaN", cases[i].op, i);
+        close_case(&b);
+        precis_graph_close(&g);
+        precis_ctx_close(&ctx);
+    }
+}
+
 /* Every row has a backward and cases, at least two where it has attributes, or says why not; straight through needs a
  * recipe. */
 static void test_rows(void **state)
@@ -573,6 +593,6 @@ static void test_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_walk) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_walk), cmocka_unit_test(test_nan) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,13 @@ static float scale_of(const pcs_call *c)
     return most > 0 ? most / top : 1.0f;
 }
 
+static bool all_finite(const float *x, size_t n)
+{
+    float sum = 0; /* of zeros, or NaN */
+    for (size_t i = 0; i < n; i++) sum += x[i] - x[i];
+    return sum == 0;
+}
+
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_format *f = format_of(c->attr);
@@ -65,6 +72,10 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (size_t r = begin; r < end; r++) {
         float *y = (float *)c->out[0].data + r * n;
         for (size_t i = 0; i < n; i++) scaled[i] = x[r * n + i] / s;
+        if (!all_finite(scaled, n)) { /* no type holds it, and the loss must show it */
+            memcpy(y, x + r * n, n * sizeof *y);
+            continue;
+        }
         pcs_encode(f, n, scaled, NULL, PCS_FIT_RTN, f->tensor ? &shared : NULL, bytes);
         pcs_decode(f, n, bytes, y);
         for (size_t i = 0; i < n && s != 1.0f; i++) y[i] *= s;
