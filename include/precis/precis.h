@@ -23,5 +23,6 @@
 #include "precis/session.h"
 #include "precis/task.h"
 #include "precis/text.h"
+#include "precis/train.h"
 
 #endif /* PRECIS_PRECIS_H */

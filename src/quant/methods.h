@@ -118,6 +118,9 @@ typedef struct pcs_report_beside {
 precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const char *path, const precis_quant_options *opts, const pcs_encoded *coded,
                                  struct pcs_resume *resume, const pcs_report_beside *beside,
                                  precis_quant_report **report);
+/* The largest magnitude that a matrix of the type is scaled to before it is encoded, by a scale beside it; 0: it has
+ * none. */
+float pcs_scaled_to(const pcs_format *f);
 /* Scales of whole tensors that NVFP4 stands on, shared by q, k and v and by gate and up: NAME.scale, and the weights divided by it. */
 precis_status pcs_global_scales(pcs_work *w);
 /* Scales of activations from calibration: NAME.input_scale. */

@@ -63,6 +63,8 @@ static precis_status scale_one(pcs_work *w, int layer, pcs_tensor_role role, flo
     return st;
 }
 
+float pcs_scaled_to(const pcs_format *f) { return f->scaled_whole ? f->largest : 0.0f; }
+
 /* The tensor of a role that will stand on a scale of the whole, and its format; NULL: there is none. */
 static const pcs_tensor *on_scale(const pcs_work *w, int layer, pcs_tensor_role role, const pcs_format **f)
 {

@@ -18,8 +18,9 @@ static precis_status differs(const place *p, const char *what, const char *name,
 
 static precis_status compare_count(const place *p, const precis_model *m, size_t n)
 {
-    if (m->n_tensors == n) return PRECIS_OK;
-    return pcs_fail(p->ctx, PRECIS_EFORMAT, "%s: %zu of %zu tensors read back; nothing was written", p->path, m->n_tensors, n);
+    const size_t all = m->n_tensors + m->n_extras; /* a checkpoint's states are no part of the net */
+    if (all == n) return PRECIS_OK;
+    return pcs_fail(p->ctx, PRECIS_EFORMAT, "%s: %zu of %zu tensors read back; nothing was written", p->path, all, n);
 }
 
 static bool same_number(const pcs_key *a, const pcs_key *b)
@@ -47,9 +48,17 @@ static bool same_value(const pcs_key *a, const pcs_key *b)
     return true;
 }
 
+/* A tensor of a model, also one that is no part of its net. */
+static const pcs_tensor *tensor_of(const precis_model *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_extras; i++)
+        if (!strcmp(m->extras[i].name, name)) return &m->extras[i];
+    return pcs_model_tensor(m, name);
+}
+
 static precis_status compare_tensor(const place *p, const precis_model *m, const pcs_gguf_tensor *t, uint64_t offset)
 {
-    const pcs_tensor *r = pcs_model_tensor(m, t->name);
+    const pcs_tensor *r = tensor_of(m, t->name);
     const uint32_t dims = t->dims ? t->dims : 1;
     if (!r) return differs(p, "tensor", t->name, "as none");
     if (r->format != t->format) return differs(p, "tensor", t->name, "in another type");
@@ -106,14 +115,6 @@ static bool comes_back(const precis_convert_row *row)
     const pcs_tensor_end end = pcs_place_of(row->name).end;
     const bool scale = end == PCS_END_scale || end == PCS_END_input_scale || end == PCS_END_lora_scale;
     return strcmp(row->to, "left out") && strcmp(row->to, "config.json") && !scale;
-}
-
-/* A tensor of a model, also one that is no part of its net. */
-static const pcs_tensor *tensor_of(const precis_model *m, const char *name)
-{
-    for (size_t i = 0; i < m->n_extras; i++)
-        if (!strcmp(m->extras[i].name, name)) return &m->extras[i];
-    return pcs_model_tensor(m, name);
 }
 
 /* The weights' file of a folder, under the names that it has there. */

@@ -58,6 +58,7 @@ profile q4.gguf --nodes --against m.gguf --tokens 8 --json -q
 +plan m.gguf --max-size 40% --no-profile --calib t.txt -o o.json --json
 plan m.gguf --profile p.json --target-ram 2M --imatrix im.dat
 plan m.gguf --profile p.json --cost-table costs.json --max-kld 1 --json
++train train.json -o o.gguf -q
 convert q4.gguf -o o.gguf
 convert m.gguf -o out --format safetensors --json
 convert int4.precis.gguf -o out --format gptq

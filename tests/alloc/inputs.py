@@ -147,6 +147,13 @@ def main(folder):
             "law own\nparam A = 400 positive start 0 5\nparam alpha = 0.34 start 0.3\n"
             "param E = 1.7 positive start 0\nlet base = A / N^alpha + E\n"
         )
+    with open(folder + "/train.json", "w") as f:
+        f.write(
+            '{"model": {"width": 32, "layers": 1, "heads": 2, "hidden": 32}, "steps": 3,\n'
+            ' "data": {"text": ["t.txt", "other.txt"], "heldout": "t.txt", "context": 8, "batch": 2,\n'
+            ' "heldout_tokens": 32},\n'
+            ' "optimizer": {"lr": 0.01}, "quant": {"weights": "Q4_0", "from": 0.5}}\n'
+        )
     with open(folder + "/formats.txt", "w") as f:
         f.write("bf16 16 1 8 7\nfp8 8 0.5 4 3\nint4 4 0.25\n")
     with open(folder + "/ladder.txt", "w") as f:

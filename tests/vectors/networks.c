@@ -34,8 +34,7 @@ static void attention(vec_case *c, const precis_attr *more, bool norm)
     open_net(c, &n);
     const array in = input(c, "q");
     const size_t rows = (size_t)in.shape[0];
-    int32_t *pos = keep(c, rows * sizeof *pos), *seq = keep(c, rows * sizeof *seq);
-    for (size_t i = 0; i < rows; i++) pos[i] = (int32_t)i;
+    int32_t *seq = keep(c, rows * sizeof *seq);
     precis_attr attrs[8] = { precis_attr_int("dim", in.shape[1]),
                              precis_attr_real("scale", 1 / __builtin_sqrt((double)in.shape[1])) };
     for (size_t i = 0; more && more[i].kind && i < 5; i++) attrs[2 + i] = more[i];
@@ -49,7 +48,7 @@ static void attention(vec_case *c, const precis_attr *more, bool norm)
         kn = NODE(&n, "rms_norm", PRECIS_ATTRS(precis_attr_real("eps", 1e-6)), k, one);
     }
     const precis_value y =
-        NODE(&n, "attention_full", attrs, qn, kn, v, ids(c, &n, "pos", rows, pos), ids(c, &n, "seq", rows, seq));
+        NODE(&n, "attention_full", attrs, qn, kn, v, ids(c, &n, "seq", rows, seq));
     run_net(c, &n, y);
     back_net(c, &n, y, input(c, "dy").x);
     put_value(c, &n, "y", y);

@@ -1,201 +1,283 @@
 /* attention_full - softmax(scale * q k^T) v over the keys and values of the call itself, without a cache, so that
- * gradients reach them: training's attention. Inputs q[tokens, heads * dim], k, v [tokens, key heads * ...], positions,
+ * gradients reach them: training's attention. Inputs q[tokens, heads * dim], k, v [tokens, key heads * ...] and
  * sequences (i32).
  *
- * A token sees tokens of its own sequence, whose rows lie one after another, at positions up to its own (the last
- * `window` of them, when given; causal=0: at all). cap: as attention's. plus_one=1: one more score of 0, whose weight
- * goes nowhere ("softmax one"). gamma and zeta: weights are clamp((zeta - gamma) w + gamma, 0, 1) (2306.12929, equation
- * 4).
+ * The rows of a sequence lie one after another, in the order of their positions. A token sees rows of its own sequence
+ * up to its own (the last `window` of them, when given; causal=0: those behind it, too). cap: as attention's.
+ * plus_one=1: one more score of 0, whose weight goes nowhere ("softmax one"). gamma and zeta: weights are clamp((zeta -
+ * gamma) w + gamma, 0, 1) (2306.12929, equation 4).
  *
- * The weights are those of the same kernel that the cached op calls. */
+ * A thread has whole key heads of whole sequences, whose keys no other thread's queries see; their queries go through
+ * gemm TILE rows at a time. The weights are those of the same kernel that the cached op calls. */
 #include "base/fmath.h"
 #include "graph/graph.h"
 
 enum { DIM, SCALE, WINDOW, CAP, CAUSAL, PLUS_ONE, ZETA, GAMMA };
 
+#define TILE 48
+
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
-    const pcs_value *v[5];
+    const pcs_value *v[4];
     const int64_t dim = n->attr[DIM].integer;
-    for (int i = 0; i < 5; i++) v[i] = &g->values[n->in[i]];
+    for (int i = 0; i < 4; i++) v[i] = &g->values[n->in[i]];
     bool ok = dim > 0;
     for (int i = 0; i < 3; i++)
         ok = ok && v[i]->dtype == PCS_F32 && v[i]->dims == 2 && v[i]->shape[0] == v[0]->shape[0];
-    for (int i = 3; i < 5; i++)
-        ok = ok && v[i]->dtype == PCS_I32 && v[i]->dims == 1 && v[i]->shape[0] == v[0]->shape[0];
+    ok = ok && v[3]->dtype == PCS_I32 && v[3]->dims == 1 && v[3]->shape[0] == v[0]->shape[0];
     ok = ok && v[0]->shape[1] % dim == 0 && v[1]->shape[1] >= dim && v[1]->shape[1] % dim == 0;
     const int64_t heads = ok ? v[0]->shape[1] / dim : 1, shared = ok ? v[1]->shape[1] / dim : 1;
     if (!ok || heads % shared || v[2]->shape[1] % shared)
-        return pcs_op_fail(g, n,
-                           "takes q[tokens, heads * dim], k and v of heads that divide them, positions and sequences");
+        return pcs_op_fail(g, n, "takes q[tokens, heads * dim], k and v of heads that divide them, and sequences");
     out->dims = 2;
     out->shape[0] = v[0]->shape[0];
     out->shape[1] = v[2]->shape[1] / shared * heads;
     return PRECIS_OK;
 }
 
+static size_t up16(size_t n) { return (n + 15) & ~(size_t)15; }
+
 typedef struct {
+    const pcs_call *c;
     size_t rows, dim, vdim, heads, shared, group; /* shared: key heads */
+    size_t dp, vp;                                /* dim and vdim as whole panels */
     const float *q, *k, *v;
-    const int32_t *pos, *seq;
-    int64_t window;
-    bool causal;
+    const int32_t *seq;
+    float scale, cap, gamma, stretch;
 } sizes;
 
 static sizes sizes_of(const pcs_call *c)
 {
-    sizes z = { .rows = (size_t)c->in[0].shape[0], .dim = (size_t)c->attr[DIM].integer };
+    sizes z = { .c = c, .rows = (size_t)c->in[0].shape[0], .dim = (size_t)c->attr[DIM].integer };
     z.heads = (size_t)c->in[0].shape[1] / z.dim;
     z.shared = (size_t)c->in[1].shape[1] / z.dim;
     z.group = z.heads / z.shared;
     z.vdim = (size_t)c->in[2].shape[1] / z.shared;
-    z.q = c->in[0].data, z.k = c->in[1].data, z.v = c->in[2].data;
-    z.pos = c->in[3].data, z.seq = c->in[4].data;
-    z.window = c->attr[WINDOW].integer;
-    z.causal = c->attr[CAUSAL].integer != 0;
+    z.dp = up16(z.dim), z.vp = up16(z.vdim);
+    z.q = c->in[0].data, z.k = c->in[1].data, z.v = c->in[2].data, z.seq = c->in[3].data;
+    z.scale = (float)c->attr[SCALE].real, z.cap = (float)c->attr[CAP].real;
+    z.gamma = (float)c->attr[GAMMA].real, z.stretch = (float)(c->attr[ZETA].real - c->attr[GAMMA].real);
     return z;
 }
 
-/* Rows [*first, *last) of row t's sequence. */
-static void run_of(const sizes *z, size_t t, size_t *first, size_t *last)
-{
-    for (*first = t; *first > 0 && z->seq[*first - 1] == z->seq[t];) --*first;
-    for (*last = t + 1; *last < z->rows && z->seq[*last] == z->seq[t];) ++*last;
-}
-
-static bool sees(const sizes *z, size_t t, size_t u)
-{
-    const int64_t back = (int64_t)z->pos[t] - z->pos[u];
-    return (!z->causal || back >= 0) && (z->window <= 0 || back < z->window);
-}
-
-/* Of one query: the keys it sees, their scores before scale and cap, and their weights before and after the clamp. */
+/* What a thread works with: one key head of one sequence of n rows from `first` on, n as whole panels in `keys`. */
 typedef struct {
-    size_t n;
-    uint32_t *key;
-    float *score, *weight, *used;
-} seen;
+    size_t first, n, keys, shared;
+    float *k_panels, *v_panels; /* [keys / 16][dim][16] */
+    float *k, *v;               /* [keys][dp], [keys][vp], zeros behind the last */
+    float *dk, *dv;             /* the same */
+    float *score, *weight, *used, *turned; /* [TILE][keys + 16], turned [keys][TILE] */
+    float *q, *d, *tile;        /* [TILE][dp], [TILE][vp], [TILE][the wider] */
+} work;
+
+static float *carve(char **mem, size_t n)
+{
+    float *r = (float *)*mem;
+    *mem += (n * sizeof(float) + 63) / 64 * 64;
+    return r;
+}
+
+static work work_in(const sizes *z, char *mem)
+{
+    const size_t keys = up16(z->rows), wide = z->dp > z->vp ? z->dp : z->vp;
+    work w = { 0 };
+    float **const by_dim[] = { &w.k_panels, &w.k, &w.dk }, **const by_vdim[] = { &w.v_panels, &w.v, &w.dv };
+    float **const scores[] = { &w.score, &w.weight, &w.used };
+    for (int i = 0; i < 3; i++) {
+        *by_dim[i] = carve(&mem, keys * z->dp);
+        *by_vdim[i] = carve(&mem, keys * z->vp);
+        *scores[i] = carve(&mem, TILE * (keys + 16));
+    }
+    w.turned = carve(&mem, TILE * keys);
+    w.q = carve(&mem, TILE * z->dp);
+    w.d = carve(&mem, TILE * z->vp);
+    w.tile = carve(&mem, TILE * wide);
+    return w;
+}
 
 static size_t scratch(const pcs_call *c)
 {
-    return ((size_t)c->in[0].shape[0] + 16) * 4 * 4 + (size_t)c->in[2].shape[1] * 4 + 4 * 64;
-}
-
-static seen seen_in(const sizes *z, char *mem)
-{
-    const size_t room = z->rows + 16;
-    return (seen){ 0, (uint32_t *)mem, (float *)mem + room, (float *)mem + 2 * room, (float *)mem + 3 * room };
-}
-
-static float dot(const float *a, const float *b, size_t n)
-{
-    float lane[16] = { 0 };
-    for (size_t i = 0; i < n; i++) lane[i % 16] += a[i] * b[i];
-    for (size_t step = 8; step; step /= 2)
-        for (size_t l = 0; l < step; l++) lane[l] += lane[l + step];
-    return lane[0];
-}
-
-static void weigh(const pcs_call *c, const sizes *z, size_t t, size_t head, size_t first, size_t last, seen *s)
-{
-    const float *q = z->q + (t * z->heads + head) * z->dim;
-    s->n = 0;
-    for (size_t u = first; u < last; u++)
-        if (sees(z, t, u)) s->key[s->n++] = (uint32_t)u;
-    for (size_t j = 0; j < s->n; j++)
-        s->score[j] = dot(q, z->k + (s->key[j] * z->shared + head / z->group) * z->dim, z->dim);
-    memcpy(s->weight, s->score, s->n * sizeof *s->weight);
-    const size_t more = c->attr[PLUS_ONE].integer != 0;
-    s->weight[s->n] = 0.0f;
-    const pcs_softmax_args a = { s->weight, s->n + more, 0, (float)c->attr[SCALE].real, (float)c->attr[CAP].real };
-    if (a.n) c->kernels->softmax(&a);
-    const float gamma = (float)c->attr[GAMMA].real, stretch = (float)(c->attr[ZETA].real - c->attr[GAMMA].real);
-    for (size_t j = 0; j < s->n; j++) {
-        const float w = stretch * s->weight[j] + gamma;
-        s->used[j] = w < 0 ? 0.0f : w > 1 ? 1.0f : w;
-    }
-}
-
-static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
-{
     const sizes z = sizes_of(c);
-    seen s = seen_in(&z, c->scratch + ith * c->scratch_size);
-    for (size_t t = ith; t < z.rows; t += nth) {
-        size_t first, last;
-        run_of(&z, t, &first, &last);
-        for (size_t h = 0; h < z.heads; h++) {
-            float *y = (float *)c->out[0].data + (t * z.heads + h) * z.vdim;
-            weigh(c, &z, t, h, first, last, &s);
-            memset(y, 0, z.vdim * sizeof *y);
-            for (size_t j = 0; j < s.n; j++) {
-                const float *v = z.v + (s.key[j] * z.shared + h / z.group) * z.vdim, w = s.used[j];
-                for (size_t i = 0; i < z.vdim; i++) y[i] += w * v[i];
-            }
+    const size_t keys = up16(z.rows), wide = z.dp + z.vp;
+    return (3 * keys * wide + 3 * TILE * (keys + 16) + TILE * keys + 2 * TILE * wide) * sizeof(float) + 16 * 64;
+}
+
+/* Rows of a head, each `width` numbers in place of `padded`; zeros up to `keys` rows. */
+static void copy_rows(const float *from, size_t step, size_t n, size_t keys, size_t width, size_t padded, float *to)
+{
+    memset(to, 0, keys * padded * sizeof *to);
+    for (size_t r = 0; r < n; r++) memcpy(to + r * padded, from + r * step, width * sizeof *to);
+}
+
+static void to_panels(const sizes *z, const float *rows, size_t width, size_t padded, size_t keys, float *panels)
+{
+    for (size_t p = 0; p < keys / 16; p++)
+        z->c->kernels->panel(&(pcs_panel_args){ rows + p * 16 * padded, padded, 16, width, panels + p * 16 * width });
+}
+
+static void open_head(const sizes *z, work *w, size_t first, size_t n, size_t shared, bool back)
+{
+    w->first = first, w->n = n, w->shared = shared, w->keys = up16(n);
+    const size_t kw = z->shared * z->dim, vw = z->shared * z->vdim;
+    copy_rows(z->k + first * kw + shared * z->dim, kw, n, w->keys, z->dim, z->dp, w->k);
+    copy_rows(z->v + first * vw + shared * z->vdim, vw, n, w->keys, z->vdim, z->vp, w->v);
+    to_panels(z, w->k, z->dim, z->dp, w->keys, w->k_panels);
+    if (!back) return;
+    to_panels(z, w->v, z->vdim, z->vp, w->keys, w->v_panels);
+    memset(w->dk, 0, w->keys * z->dp * sizeof *w->dk);
+    memset(w->dv, 0, w->keys * z->vp * sizeof *w->dv);
+}
+
+/* y[rows][16 * panels] (+)= x[rows][k] b[k][...]. */
+static void multiply(const sizes *z, pcs_gemm_args one, size_t panels, size_t step)
+{
+    z->c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, panels, step });
+}
+
+/* Keys [*lo, *hi) that row t of the sequence sees. */
+static void seen(const sizes *z, const work *w, size_t t, size_t *lo, size_t *hi)
+{
+    const int64_t window = z->c->attr[WINDOW].integer;
+    *hi = z->c->attr[CAUSAL].integer != 0 ? t + 1 : w->n;
+    *lo = window > 0 && (int64_t)t + 1 > window ? t + 1 - (size_t)window : 0;
+}
+
+/* Scores of rows [t, t + m) of a head, as whole panels up to *keys, and their weights, 0 where nothing is seen. */
+static void weigh(const sizes *z, work *w, size_t t, size_t m, size_t head, size_t *keys)
+{
+    const size_t width = w->keys + 16;
+    size_t lo, hi;
+    seen(z, w, t + m - 1, &lo, &hi);
+    *keys = up16(hi);
+    copy_rows(z->q + ((w->first + t) * z->heads + head) * z->dim, z->heads * z->dim, m, m, z->dim, z->dp, w->q);
+    const pcs_gemm_args one = { w->q, z->dp, w->k_panels, 16, z->dim, m, w->score, width, false };
+    multiply(z, one, *keys / 16, 16 * z->dim);
+    for (size_t r = 0; r < m; r++) {
+        float *s = w->weight + r * width, *used = w->used + r * width;
+        seen(z, w, t + r, &lo, &hi);
+        memset(s, 0, lo * sizeof *s);
+        memcpy(s + lo, w->score + r * width + lo, (hi - lo) * sizeof *s);
+        s[hi] = 0; /* the score of plus_one, or nobody's */
+        const size_t more = z->c->attr[PLUS_ONE].integer != 0;
+        z->c->kernels->softmax(&(pcs_softmax_args){ s + lo, hi - lo + more, lo, z->scale, z->cap });
+        memset(s + hi, 0, (width - hi) * sizeof *s);
+        memset(used, 0, lo * sizeof *used);
+        memset(used + hi, 0, (width - hi) * sizeof *used);
+        for (size_t j = lo; j < hi; j++) {
+            const float v = z->stretch * s[j] + z->gamma;
+            used[j] = v < 0 ? 0.0f : v > 1 ? 1.0f : v;
         }
     }
 }
 
-/* The gradient by each score, in place of `used`: back through the clamp, the softmax, the cap and the scale. */
-static void by_scores(const pcs_call *c, const sizes *z, const float *d, size_t head, seen *s)
+static void forward_head(const sizes *z, work *w)
 {
-    const float gamma = (float)c->attr[GAMMA].real, stretch = (float)(c->attr[ZETA].real - c->attr[GAMMA].real);
-    const float scale = (float)c->attr[SCALE].real, cap = (float)c->attr[CAP].real;
-    double mean = 0;
-    for (size_t j = 0; j < s->n; j++) {
-        const float w = stretch * s->weight[j] + gamma,
-                    by = dot(d, z->v + (s->key[j] * z->shared + head / z->group) * z->vdim, z->vdim);
-        s->used[j] = w < 0 || w > 1 ? 0.0f : stretch * by;
-        mean += (double)s->weight[j] * s->used[j];
-    }
-    for (size_t j = 0; j < s->n; j++) {
-        const float t = cap > 0 ? pcs_tanhf(s->score[j] * scale / cap) : 0.0f;
-        s->used[j] = s->weight[j] * (s->used[j] - (float)mean) * scale * (1.0f - t * t);
+    for (size_t head = w->shared * z->group; head < (w->shared + 1) * z->group; head++)
+        for (size_t t = 0, m; t < w->n; t += m) {
+            size_t keys;
+            m = w->n - t < TILE ? w->n - t : TILE;
+            weigh(z, w, t, m, head, &keys);
+            const pcs_gemm_args one = { w->used, w->keys + 16, w->v, z->vp, keys, m, w->tile, z->vp, false };
+            multiply(z, one, z->vp / 16, 16);
+            float *y = (float *)z->c->out[0].data + ((w->first + t) * z->heads + head) * z->vdim;
+            for (size_t r = 0; r < m; r++) memcpy(y + r * z->heads * z->vdim, w->tile + r * z->vp, z->vdim * sizeof *y);
+        }
+}
+
+/* x[m][keys], rows ld apart, as [keys][m]; 16 keys at a time, so that lines are used while they are near. */
+static void turn(const float *x, size_t ld, size_t m, size_t keys, float *to)
+{
+    for (size_t k0 = 0; k0 < keys; k0 += 16)
+        for (size_t r = 0; r < m; r++)
+            for (size_t j = k0; j < k0 + 16; j++) to[j * m + r] = x[r * ld + j];
+}
+
+/* `used` holds gradients by the weights that were used; it becomes those by the products of q and k: back through the
+ * clamp, the softmax, the cap and the scale. */
+static void by_scores(const sizes *z, const work *w, size_t t, size_t m)
+{
+    for (size_t r = 0; r < m; r++) {
+        const size_t at = r * (w->keys + 16);
+        const float *s = w->weight + at, *score = w->score + at;
+        float *used = w->used + at;
+        size_t lo, hi;
+        double mean = 0;
+        seen(z, w, t + r, &lo, &hi);
+        for (size_t j = lo; j < hi; j++) {
+            const float v = z->stretch * s[j] + z->gamma;
+            used[j] = v < 0 || v > 1 ? 0.0f : z->stretch * used[j];
+            mean += (double)s[j] * used[j];
+        }
+        memset(used, 0, lo * sizeof *used);
+        memset(used + hi, 0, (w->keys - hi) * sizeof *used);
+        for (size_t j = lo; j < hi; j++) {
+            const float c = z->cap > 0 ? pcs_tanhf(score[j] * z->scale / z->cap) : 0.0f;
+            used[j] = s[j] * (used[j] - (float)mean) * z->scale * (1.0f - c * c);
+        }
     }
 }
 
-static void back_row(const pcs_call *c, const sizes *z, const pcs_grads *g, size_t t, size_t head, seen *s)
+static void back_tile(const sizes *z, const pcs_grads *g, work *w, size_t t, size_t m, size_t head)
 {
-    const float *d = g->out[0] + (t * z->heads + head) * z->vdim, *q = z->q + (t * z->heads + head) * z->dim;
-    const size_t shared = head / z->group;
-    for (size_t j = 0; g->in[2] && j < s->n; j++)
-        for (size_t i = 0; i < z->vdim; i++)
-            g->in[2][(s->key[j] * z->shared + shared) * z->vdim + i] += s->used[j] * d[i];
-    by_scores(c, z, d, head, s);
-    for (size_t j = 0; j < s->n; j++) {
-        const size_t at = (s->key[j] * z->shared + shared) * z->dim;
-        for (size_t i = 0; g->in[0] && i < z->dim; i++)
-            g->in[0][(t * z->heads + head) * z->dim + i] += s->used[j] * z->k[at + i];
-        for (size_t i = 0; g->in[1] && i < z->dim; i++) g->in[1][at + i] += s->used[j] * q[i];
-    }
+    const size_t row = (w->first + t) * z->heads + head, width = w->keys + 16;
+    size_t keys;
+    weigh(z, w, t, m, head, &keys);
+    copy_rows(g->out[0] + row * z->vdim, z->heads * z->vdim, m, m, z->vdim, z->vp, w->d);
+    turn(w->used, width, m, keys, w->turned);
+    multiply(z, (pcs_gemm_args){ w->turned, m, w->d, z->vp, m, keys, w->dv, z->vp, true }, z->vp / 16, 16);
+    const pcs_gemm_args by_weight = { w->d, z->vp, w->v_panels, 16, z->vdim, m, w->used, width, false };
+    multiply(z, by_weight, keys / 16, 16 * z->vdim);
+    by_scores(z, w, t, m);
+    multiply(z, (pcs_gemm_args){ w->used, width, w->k, z->dp, keys, m, w->tile, z->dp, false }, z->dp / 16, 16);
+    float *dq = g->in[0] ? g->in[0] + row * z->dim : NULL;
+    for (size_t r = 0; dq && r < m; r++)
+        for (size_t i = 0; i < z->dim; i++) dq[r * z->heads * z->dim + i] += w->tile[r * z->dp + i];
+    turn(w->used, width, m, keys, w->turned);
+    multiply(z, (pcs_gemm_args){ w->turned, m, w->q, z->dp, m, keys, w->dk, z->dp, true }, z->dp / 16, 16);
 }
 
-/* A thread has whole key heads of whole sequences, whose keys no other thread's queries see. */
-static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+static void add_rows(const float *from, size_t padded, size_t n, size_t width, float *to, size_t step)
+{
+    for (size_t r = 0; to && r < n; r++)
+        for (size_t i = 0; i < width; i++) to[r * step + i] += from[r * padded + i];
+}
+
+static void back_head(const sizes *z, const pcs_grads *g, work *w)
+{
+    for (size_t head = w->shared * z->group; head < (w->shared + 1) * z->group; head++)
+        for (size_t t = 0, m; t < w->n; t += m) {
+            m = w->n - t < TILE ? w->n - t : TILE;
+            back_tile(z, g, w, t, m, head);
+        }
+    const size_t kw = z->shared * z->dim, vw = z->shared * z->vdim;
+    add_rows(w->dk, z->dp, w->n, z->dim, g->in[1] ? g->in[1] + w->first * kw + w->shared * z->dim : NULL, kw);
+    add_rows(w->dv, z->vp, w->n, z->vdim, g->in[2] ? g->in[2] + w->first * vw + w->shared * z->vdim : NULL, vw);
+}
+
+/* g NULL: forward. */
+static void heads(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
     const sizes z = sizes_of(c);
-    seen s = seen_in(&z, c->scratch + ith * c->scratch_size);
+    work w = work_in(&z, c->scratch + ith * c->scratch_size);
     size_t task = 0;
-    for (size_t first = 0, last; first < z.rows; first = last) {
-        size_t begin;
-        run_of(&z, first, &begin, &last);
-        for (size_t shared = 0; shared < z.shared; shared++, task++)
-            for (size_t t = first; t < last && task % nth == ith; t++)
-                for (size_t h = shared * z.group; h < (shared + 1) * z.group; h++) {
-                    weigh(c, &z, t, h, first, last, &s);
-                    back_row(c, &z, g, t, h, &s);
-                }
+    for (size_t first = 0, n; first < z.rows; first += n) {
+        for (n = 1; first + n < z.rows && z.seq[first + n] == z.seq[first];) n++;
+        for (size_t shared = 0; shared < z.shared; shared++, task++) {
+            if (task % nth != ith) continue;
+            open_head(&z, &w, first, n, shared, g != NULL);
+            if (g) back_head(&z, g, &w);
+            else forward_head(&z, &w);
+        }
     }
 }
 
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth) { heads(c, NULL, ith, nth); }
+
+static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth) { heads(c, g, ith, nth); }
+
 const pcs_op pcs_op_attention_full = {
-    .name = "attention_full",
-    .min_in = 5,
-    .max_in = 5,
+    .name = "attention_full", .min_in = 4, .max_in = 4,
     .attrs = PCS_ATTR_TABLE(PCS_INT("dim", 0), PCS_REAL("scale", 1), PCS_INT("window", 0), PCS_REAL("cap", 0),
                             PCS_INT("causal", 1), PCS_INT("plus_one", 0), PCS_REAL("zeta", 1), PCS_REAL("gamma", 0)),
-    .infer = infer,
-    .eval = eval,
-    .scratch = scratch,
-    .backward = backward,
-    .scratch_back = scratch,
+    .infer = infer, .eval = eval, .scratch = scratch, .backward = backward, .scratch_back = scratch,
 };

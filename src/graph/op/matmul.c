@@ -102,61 +102,68 @@ static const float *weight_row(const pcs_call *c, size_t r, size_t k, float *num
 }
 
 /* Gradients take rows of weights, or of tokens, so many at a time. */
-#define BACK 64
+#define BACK 256
+#define WIDE (16 * PANELS) /* columns of a gradient at a time */
 
 static size_t scratch_back(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]), n = (size_t)c->in[1].shape[0];
     const size_t depth = m > n ? m : n,
                  row = align64(4 * k) + align64((size_t)(c->in[1].format ? pcs_row_bytes(c->in[1].format, k) : 0) + 64);
-    return align64(4 * BACK * depth) + align64(4 * 16 * PANELS * BACK) + align64(4 * BACK * depth) + row + 256;
+    return align64(4 * WIDE * depth) + align64(4 * WIDE * BACK) + align64(4 * BACK * m) + row + 256;
 }
 
 /* dx[t][i] = sum_n d[t][n] w[n][i] for the columns [begin, end), n ascending. */
 static void by_input(const pcs_call *c, const float *d, float *dx, size_t begin, size_t end, char *mem)
 {
-    const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]),
-                 wide = 16 * PANELS;
+    const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
     const size_t depth = m > n ? m : n;
-    float *b = (float *)mem, *tile = (float *)(mem + align64(4 * BACK * depth));
-    float *numbers = (float *)((char *)tile + align64(4 * wide * BACK) + align64(4 * BACK * depth));
-    for (size_t i0 = begin; i0 < end; i0 += wide) {
-        const size_t count = end - i0 < wide ? end - i0 : wide;
-        memset(b, 0, n * wide * sizeof *b);
+    float *b = (float *)mem, *tile = (float *)(mem + align64(4 * WIDE * depth));
+    float *numbers = (float *)((char *)tile + align64(4 * WIDE * BACK) + align64(4 * BACK * m));
+    for (size_t i0 = begin; i0 < end; i0 += WIDE) {
+        const size_t count = end - i0 < WIDE ? end - i0 : WIDE;
+        if (count < WIDE) memset(b, 0, n * WIDE * sizeof *b);
         for (size_t r = 0; r < n; r++)
-            memcpy(b + r * wide, weight_row(c, r, k, numbers, (uint8_t *)numbers + align64(4 * k)) + i0,
+            memcpy(b + r * WIDE, weight_row(c, r, k, numbers, (uint8_t *)numbers + align64(4 * k)) + i0,
                    count * sizeof *b);
         for (size_t t0 = 0; t0 < m; t0 += BACK) {
             const size_t tokens = m - t0 < BACK ? m - t0 : BACK;
-            const pcs_gemm_args one = { d + t0 * n, n, b, wide, n, tokens, tile, wide, false };
+            const pcs_gemm_args one = { d + t0 * n, n, b, WIDE, n, tokens, tile, WIDE, false };
             c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, (count + 15) / 16, 16 });
             for (size_t t = 0; t < tokens; t++)
-                for (size_t i = 0; i < count; i++) dx[(t0 + t) * k + i0 + i] += tile[t * wide + i];
+                for (size_t i = 0; i < count; i++) dx[(t0 + t) * k + i0 + i] += tile[t * WIDE + i];
         }
     }
+}
+
+/* The first `rows` columns of x[m][ld] as [rows][m], 16 rows of x at a time, so that lines are used while they are
+ * near. */
+static void turn(const float *x, size_t ld, size_t m, size_t rows, float *to)
+{
+    for (size_t t0 = 0; t0 < m; t0 += 16)
+        for (size_t r = 0; r < rows; r++)
+            for (size_t t = t0; t < m && t < t0 + 16; t++) to[r * m + t] = x[t * ld + r];
 }
 
 /* dw[r][i] = sum_t d[t][r] x[t][i] for the columns [begin, end), t ascending. */
 static void by_weights(const pcs_call *c, const float *d, float *dw, size_t begin, size_t end, char *mem)
 {
-    const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]),
-                 wide = 16 * PANELS;
+    const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
     const size_t depth = m > n ? m : n;
     const float *x = c->in[0].data;
-    float *b = (float *)mem, *tile = (float *)(mem + align64(4 * BACK * depth));
-    float *turned = (float *)((char *)tile + align64(4 * wide * BACK));
-    for (size_t i0 = begin; i0 < end; i0 += wide) {
-        const size_t count = end - i0 < wide ? end - i0 : wide;
-        memset(b, 0, m * wide * sizeof *b);
-        for (size_t t = 0; t < m; t++) memcpy(b + t * wide, x + t * k + i0, count * sizeof *b);
-        for (size_t r0 = 0; r0 < n; r0 += BACK) {
-            const size_t rows = n - r0 < BACK ? n - r0 : BACK;
-            for (size_t t = 0; t < m; t++)
-                for (size_t r = 0; r < rows; r++) turned[r * m + t] = d[t * n + r0 + r];
-            const pcs_gemm_args one = { turned, m, b, wide, m, rows, tile, wide, false };
+    float *b = (float *)mem, *tile = (float *)(mem + align64(4 * WIDE * depth));
+    float *turned = (float *)((char *)tile + align64(4 * WIDE * BACK));
+    for (size_t r0 = 0; r0 < n && begin < end; r0 += BACK) {
+        const size_t rows = n - r0 < BACK ? n - r0 : BACK;
+        turn(d + r0, n, m, rows, turned);
+        for (size_t i0 = begin; i0 < end; i0 += WIDE) {
+            const size_t count = end - i0 < WIDE ? end - i0 : WIDE;
+            if (count < WIDE) memset(b, 0, m * WIDE * sizeof *b);
+            for (size_t t = 0; t < m; t++) memcpy(b + t * WIDE, x + t * k + i0, count * sizeof *b);
+            const pcs_gemm_args one = { turned, m, b, WIDE, m, rows, tile, WIDE, false };
             c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, (count + 15) / 16, 16 });
             for (size_t r = 0; r < rows; r++)
-                for (size_t i = 0; i < count; i++) dw[(r0 + r) * k + i0 + i] += tile[r * wide + i];
+                for (size_t i = 0; i < count; i++) dw[(r0 + r) * k + i0 + i] += tile[r * WIDE + i];
         }
     }
 }

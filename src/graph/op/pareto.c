@@ -40,7 +40,7 @@ static grid grid_of(int bits)
 /* w / alpha on the grid. */
 static float on_grid(const grid *g, float v)
 {
-    if (g->sign) return v > 0 ? 1.0f : v < 0 ? -1.0f : 0.0f;
+    if (g->sign) return v > 0 ? 1.0f : v < 0 ? -1.0f : v; /* 0 and NaN stay */
     if (!g->stretched) return pcs_clamp(pcs_nearest(v), g->low, g->high);
     return (pcs_nearest(pcs_clamp(v, g->low, g->high) * g->levels - g->shift) + g->shift) / g->levels;
 }

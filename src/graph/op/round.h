@@ -4,8 +4,9 @@
 
 #include "base/f16.h"
 
-/* Nearest whole number, ties to even; beyond 4e6 a number is left as it is (a clamp follows). */
-static inline float pcs_nearest(float x) { return x > 4e6f || x < -4e6f ? x : (float)pcs_round(x); }
+/* Nearest whole number, ties to even; beyond 4e6 a number is left as it is (a clamp follows), and so is a NaN: what is
+ * not finite must be seen in the loss. */
+static inline float pcs_nearest(float x) { return x >= -4e6f && x <= 4e6f ? (float)pcs_round(x) : x; }
 
 static inline float pcs_clamp(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
 
@@ -24,13 +25,14 @@ static inline double pcs_mean_magnitude(const float *x, size_t n)
     return n ? sum / (double)n : 0;
 }
 
-/* The nearest of 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives, ties to the even code. */
+/* The nearest of 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives, ties to the even code; a NaN stays one. */
 static inline float pcs_e2m1_nearest(float x)
 {
     static const float edge[7] = { 0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5.0f },
                        value[8] = { 0, 0.5f, 1, 1.5f, 2, 3, 4, 6 };
     const float a = x < 0 ? -x : x;
     int c = 0;
+    if (x != x) return x;
     for (int i = 0; i < 7; i++) c += i % 2 ? a >= edge[i] : a > edge[i];
     return x < 0 ? -value[c] : value[c];
 }

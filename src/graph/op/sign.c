@@ -1,4 +1,4 @@
-/* sign - 1 or -1, 1 for 0 (BinaryNet, 1602.02830); the gradient passes where |x| <= 1. */
+/* sign - 1 or -1, 1 for 0, a NaN for a NaN (BinaryNet, 1602.02830); the gradient passes where |x| <= 1. */
 #include "graph/graph.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out) { return pcs_infer_like(g, n, 0, out); }
@@ -7,8 +7,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
     pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
-    for (uint64_t i = begin; i < end; i++)
-        ((float *)c->out[0].data)[i] = ((const float *)c->in[0].data)[i] < 0 ? -1.0f : 1.0f;
+    const float *x = c->in[0].data;
+    float *y = c->out[0].data;
+    for (uint64_t i = begin; i < end; i++) y[i] = x[i] < 0 ? -1.0f : x[i] >= 0 ? 1.0f : x[i];
 }
 
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)

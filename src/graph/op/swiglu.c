@@ -21,11 +21,12 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
     uint64_t begin, end;
     pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
     const float *x = c->in[0].data, *up = c->in[1].data, *d = g->out[0];
-    for (uint64_t i = begin; i < end; i++) {
+    float *const dx = g->in[0], *const du = g->in[1];
+    for (uint64_t i = begin; dx && i < end; i++) {
         const float s = pcs_sigmoidf(x[i]);
-        if (g->in[0]) g->in[0][i] += d[i] * up[i] * s * (1.0f + x[i] * (1.0f - s));
-        if (g->in[1]) g->in[1][i] += d[i] * x[i] * s;
+        dx[i] += d[i] * up[i] * s * (1.0f + x[i] * (1.0f - s));
     }
+    for (uint64_t i = begin; du && i < end; i++) du[i] += d[i] * x[i] * pcs_sigmoidf(x[i]);
 }
 
 const pcs_op pcs_op_swiglu = {

@@ -1,0 +1,83 @@
+/* precis train - a llama from text, or from a language whose entropy is known. */
+#include "cli.h"
+
+#include <math.h>
+
+static const cli_option options[] = {
+    { "--output", 'o', "OUT", "the checkpoint: a GGUF file, whole at any moment" },
+    { "--resume", 0, NULL,
+      "go on from OUT where it is there; the bytes at the end are those of a run that was never interrupted" },
+    { 0 },
+};
+
+/* A number as JSON has it: none where it is not known. */
+static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+
+/* A line of its own, as each step is one. */
+static void print_line(json_t *o)
+{
+    json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(o);
+    putchar('\n');
+}
+
+static int print_step(void *user, const precis_train_step *s)
+{
+    const cli *c = user;
+    if (c->json) {
+        print_line(json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "step", (json_int_t)s->step, "loss", number(s->loss),
+                             "error", number(s->error), "lr", number(s->lr), "tokens_s", number(s->tokens_s), "share",
+                             number(s->share)));
+    } else if (!c->quiet && (s->step == s->steps || s->step <= 10 || s->step % 10 == 0))
+        printf("step %llu of %llu: loss %.4f +- %.4f, lr %.3g, norm %.3g, %.0f tokens/s, %.0f%% of this machine's "
+               "peak, %.0f s to go\n",
+               (unsigned long long)s->step, (unsigned long long)s->steps, s->loss, s->error, s->lr, s->norm,
+               s->tokens_s, 100 * s->share, s->eta_s);
+    fflush(stdout);
+    return 0;
+}
+
+static int run(cli *c)
+{
+    precis_train_options o = PRECIS_TRAIN_OPTIONS_INIT;
+    precis_train_result r = { .size = sizeof r };
+    o.out = cli_get(c, "--output");
+    o.resume = cli_has(c, "--resume");
+    o.each = print_step;
+    o.user = c;
+    if (!o.out) return cli_usage(c, "where to? -o OUT");
+    const precis_status st = precis_train(c->ctx, c->args[0], &o, &r);
+    if (st) return cli_fail(c, st);
+    if (c->json) {
+        print_line(json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "out", o.out, "sha256", r.sha256, "steps",
+                             (json_int_t)r.steps, "from", (json_int_t)r.from, "parameters", (json_int_t)r.parameters,
+                             "tokens", (json_int_t)r.tokens, "heldout", number(r.heldout), "heldout_error",
+                             number(r.heldout_error), "entropy", number(r.entropy)));
+        return cli_done(c);
+    }
+    printf("%s: %llu parameters, %llu tokens", o.out, (unsigned long long)r.parameters, (unsigned long long)r.tokens);
+    if (isfinite(r.heldout)) printf("; held out %.4f +- %.4f nats a token", r.heldout, r.heldout_error);
+    if (isfinite(r.entropy)) printf(", of which %.4f are the language's own entropy", r.entropy);
+    printf("\nsha256 %s\n", r.sha256);
+    return cli_done(c);
+}
+
+const cli_command cli_train = {
+    "train",
+    "CONFIG",
+    "train a llama from text, or from a language whose entropy is known",
+    "CONFIG is JSON: {\"model\": {\"width\", \"layers\", \"heads\", \"kv_heads\", \"hidden\", \"vocabulary\", "
+    "\"qk_norm\"}, \"data\": {\"text\": [FILES],\n"
+    "\"heldout\": FILE, \"context\", \"batch\"} or {\"language\": {\"seed\"}, ...}, \"steps\", \"checkpoint\": steps "
+    "between two, \"seed\",\n"
+    "\"optimizer\": {\"name\", \"lr\", \"betas\", \"eps\", \"decay\", \"clip\"}, \"schedule\": {\"name\", \"warmup\", "
+    "\"final\"},\n\"quant\": {\"weights\": TYPE, \"activations\": \"int8\", \"kv\": \"int8\", \"from\": share}}. "
+    "Tokens are bytes. A key that is\n"
+    "not known is an error. The checkpoint's bytes depend neither on threads nor on interruptions.\n",
+    1,
+    1,
+    options,
+    run,
+    "  precis train config.json -o model.gguf\n  precis train config.json -o model.gguf --resume\n",
+    NULL
+};

@@ -1,0 +1,55 @@
+/* precis/train.h - train a llama from text or from a language whose entropy is known. Stage: TRAIN.
+ *
+ * What is trained is described by a configuration (docs/training.md); the checkpoint is a GGUF file that holds the
+ * model and what training goes on from. Its bytes do not depend on the number of threads, nor on where training was
+ * interrupted. */
+#ifndef PRECIS_TRAIN_H
+#define PRECIS_TRAIN_H
+
+#include "precis/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct precis_train_step {
+    uint32_t size; /* sizeof of this struct, set by the library                               */
+    uint64_t step, steps; /* steps that are done, and all                                     */
+    double   loss, error; /* mean of the batch in nats a token, and its standard error over sequences */
+    double   lr, norm;    /* the rate; the gradients' norm before it was clipped              */
+    double   tokens_s;    /* since the run began                                              */
+    double   share;       /* of the multiplications per second that this machine has at best  */
+    double   eta_s;
+} precis_train_step;
+
+/* Return non-zero to stop as the context's cancel flag does: behind a checkpoint. */
+typedef int precis_train_fn(void *user, const precis_train_step *step);
+
+typedef struct precis_train_options {
+    uint32_t    size;   /* sizeof of this struct, set by _INIT                                */
+    const char *out;    /* the checkpoint, whole at any moment                                */
+    int         resume; /* go on from it, when it is there                                    */
+    precis_train_fn *each; /* after each step; or NULL                                        */
+    void       *user;
+} precis_train_options;
+#define PRECIS_TRAIN_OPTIONS_INIT { sizeof(precis_train_options), NULL, 0, NULL, NULL }
+
+typedef struct precis_train_result {
+    uint32_t size;       /* sizeof of this struct, set by the caller                          */
+    uint64_t steps, from; /* that are done; where this run began                              */
+    uint64_t parameters, tokens; /* tokens: seen in all                                       */
+    double   heldout, heldout_error; /* nats a token of the held-out text; NaN: there is none */
+    double   entropy;    /* of the language over the same tokens; NaN: it is not known        */
+    char     sha256[65]; /* of the checkpoint                                                 */
+} precis_train_result;
+
+/* Train as the configuration file says. PRECIS_EFORMAT names the key of the configuration, or what is wrong with the
+ * checkpoint; also when a loss or a gradient is not finite, with tensor and step: the last checkpoint stays.
+ * PRECIS_ECANCELED: stopped, and resumable. PRECIS_EUNSUPPORTED, PRECIS_ENOMEM, PRECIS_EIO, PRECIS_ENOSPC. */
+PRECIS_API precis_status precis_train(precis_ctx *ctx, const char *config, const precis_train_options *options,
+                                      precis_train_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PRECIS_TRAIN_H */

@@ -1,0 +1,202 @@
+/* checkpoint.c - see checkpoint.h. */
+#include "train/checkpoint.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "write/write.h"
+
+#include <stdio.h>
+
+#define STEP "precis.train.step"
+#define ASKED "precis.train.asked"
+enum { MOST_KEYS = 24 };
+
+/* "precis.train.blk.0.attn_q.weight" */
+static void state_name(const pcs_trained *p, char *name, size_t room)
+{
+    snprintf(name, room, "precis.train.%s", p->name);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    const pcs_train_state *s;
+    pcs_key keys[MOST_KEYS];
+    char names[MOST_KEYS][64];
+    size_t n_keys;
+    char bytes[256][4]; /* of texts: the tokens */
+    pcs_text tokens[256];
+    int32_t kinds[256];
+} file;
+
+static pcs_key *add_key(file *f, const char *prefix, const char *name, pcs_key_type type)
+{
+    pcs_key *k = &f->keys[f->n_keys];
+    char *to = f->names[f->n_keys++];
+    snprintf(to, sizeof f->names[0], "%s%s%s", prefix, *prefix ? "." : "", name);
+    *k = (pcs_key){ .name = to, .type = type };
+    return k;
+}
+
+static void add_text(file *f, const char *name, const char *text)
+{
+    add_key(f, "", name, PCS_KEY_STRING)->v.text = (pcs_text){ text, strlen(text) };
+}
+
+/* Tokens that are bytes, as GPT-2's alphabet writes them, and no merges: token i is byte i. */
+static void add_bytes(file *f)
+{
+    uint32_t next = 256;
+    for (uint32_t i = 0; i < 256; i++) {
+        const bool printable = (i >= 33 && i <= 126) || (i >= 161 && i != 173);
+        f->tokens[i] = (pcs_text){ f->bytes[i], pcs_utf8_put(printable ? i : next++, f->bytes[i]) };
+        f->kinds[i] = 1; /* a normal one */
+    }
+    add_text(f, "tokenizer.ggml.model", "gpt2");
+    add_text(f, "tokenizer.ggml.pre", "gpt-2");
+    pcs_key *k = add_key(f, "", "tokenizer.ggml.tokens", PCS_KEY_ARRAY);
+    k->item = PCS_KEY_STRING, k->n = 256, k->v.texts = f->tokens;
+    k = add_key(f, "", "tokenizer.ggml.token_type", PCS_KEY_ARRAY);
+    k->item = PCS_KEY_I32, k->n = 256, k->v.items = f->kinds;
+    k = add_key(f, "", "tokenizer.ggml.merges", PCS_KEY_ARRAY);
+    k->item = PCS_KEY_STRING, k->n = 0, k->v.texts = f->tokens;
+    add_key(f, "", "tokenizer.ggml.add_bos_token", PCS_KEY_BOOL)->v.u = 0;
+}
+
+static void add_keys(file *f, const pcs_train_config *c)
+{
+    const pcs_llama_config *m = &c->model;
+    const char *arch = m->qk_norm ? "qwen3" : "llama";
+    const struct { const char *name; uint64_t value;
+    } whole[] = {
+        { "context_length", c->context },
+        { "embedding_length", (uint64_t)m->width },
+        { "block_count", (uint64_t)m->layers },
+        { "feed_forward_length", (uint64_t)m->hidden },
+        { "attention.head_count", (uint64_t)m->heads },
+        { "attention.head_count_kv", (uint64_t)m->kv_heads },
+        { "attention.key_length", (uint64_t)(m->width / m->heads) },
+        { "attention.value_length", (uint64_t)(m->width / m->heads) },
+        { "rope.dimension_count", (uint64_t)(m->width / m->heads) },
+        { "vocab_size", (uint64_t)m->vocabulary },
+    };
+    add_text(f, "general.architecture", arch);
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        add_key(f, arch, whole[i].name, PCS_KEY_U32)->v.u = whole[i].value;
+    add_key(f, arch, "attention.layer_norm_rms_epsilon", PCS_KEY_F32)->v.f = m->eps;
+    add_key(f, arch, "rope.freq_base", PCS_KEY_F32)->v.f = m->rope_base;
+    if (c->language) f->keys[f->n_keys++] = pcs_no_tokenizer; /* its symbols are no text */
+    else add_bytes(f);
+    add_key(f, "", STEP, PCS_KEY_U64)->v.u = f->s->step;
+    add_text(f, ASKED, f->s->asked);
+}
+
+/* Tensor i: a parameter, or the state of one. */
+static precis_status fill(void *user, pcs_out *o, size_t i)
+{
+    const pcs_train_state *s = ((file *)user)->s;
+    if (i < s->llama.n) return pcs_out_add(o, s->llama.parameters[i].data, s->llama.parameters[i].n * sizeof(float));
+    size_t at = s->llama.n;
+    for (size_t k = 0; k < s->llama.n; k++)
+        if (s->bytes[k] && at++ == i) return pcs_out_add(o, s->state[k], s->bytes[k]);
+    return PRECIS_EINVAL;
+}
+
+precis_status pcs_checkpoint_write(precis_ctx *ctx, const char *path, const pcs_train_config *c,
+                                   const pcs_train_state *s, char *sha256)
+{
+    const size_t most = 2 * s->llama.n + 1;
+    file *f = pcs_alloc(ctx, 1, sizeof *f);
+    pcs_gguf_tensor *t = pcs_alloc(ctx, most, sizeof *t);
+    char (*names)[96] = pcs_alloc(ctx, most, sizeof *names);
+    precis_status st = f && t && names ? PRECIS_OK : PRECIS_ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0; i < s->llama.n && !st; i++) {
+        const pcs_trained *p = &s->llama.parameters[i];
+        t[n] = (pcs_gguf_tensor){
+            .name = p->name, .format = pcs_format_by_name("F32"), .dims = p->dims, .bytes = p->n * sizeof(float)
+        };
+        for (uint32_t k = 0; k < p->dims; k++) t[n].ne[k] = p->shape[p->dims - 1 - k];
+        n++;
+    }
+    for (size_t i = 0; i < s->llama.n && !st; i++) {
+        if (!s->bytes[i]) continue;
+        state_name(&s->llama.parameters[i], names[n], sizeof *names);
+        t[n] = (pcs_gguf_tensor){ .name = names[n],
+                                  .format = pcs_format_by_name("I8"),
+                                  .dims = 1,
+                                  .ne = { (int64_t)s->bytes[i] },
+                                  .bytes = s->bytes[i] };
+        n++;
+    }
+    if (!st) {
+        f->s = s;
+        add_keys(f, c);
+        const pcs_gguf_file g = { .keys = f->keys,
+                                  .n_keys = f->n_keys,
+                                  .tensors = t,
+                                  .n_tensors = n,
+                                  .fill = fill,
+                                  .user = f,
+                                  .sha256 = sha256 };
+        st = pcs_write_gguf(ctx, path, &g, NULL);
+    }
+    pcs_free(ctx, f);
+    pcs_free(ctx, t);
+    pcs_free(ctx, names);
+    return st;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------ */
+
+static precis_status take(precis_ctx *ctx, const precis_model *m, const char *name, const char *format, void *to,
+                          size_t bytes)
+{
+    const pcs_tensor *t = pcs_model_tensor(m, name);
+    for (size_t i = 0; i < m->n_extras && !t; i++)
+        if (!strcmp(m->extras[i].name, name)) t = &m->extras[i];
+    if (!t || strcmp(t->format->name, format) || t->bytes != bytes || !t->data)
+        return pcs_fail(ctx, PRECIS_EFORMAT,
+                        "%s: tensor %s is not there as %s of %zu bytes: is it a checkpoint of this run?", m->path, name,
+                        format, bytes);
+    memcpy(to, t->data, bytes);
+    return PRECIS_OK;
+}
+
+static precis_status digest(precis_ctx *ctx, const precis_model *m, char *sha256)
+{
+    (void)ctx;
+    pcs_sha256 h;
+    pcs_sha256_begin(&h);
+    for (uint32_t i = 0; i < m->n_files; i++) pcs_sha256_add(&h, m->files[i].map, m->files[i].size);
+    pcs_sha256_end(&h, sha256);
+    return PRECIS_OK;
+}
+
+precis_status pcs_checkpoint_read(precis_ctx *ctx, const char *path, pcs_train_state *s, char *sha256)
+{
+    precis_model *m = NULL;
+    precis_status st = precis_model_open_to_run(ctx, &m, path);
+    if (st) return st;
+    bool has_step = false;
+    const int64_t step = pcs_model_int(m, STEP, -1, &has_step);
+    const char *asked = pcs_model_string(m, ASKED);
+    if (!has_step || step < 0 || !asked)
+        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s is no checkpoint of precis train", path);
+    else if (strcmp(asked, s->asked))
+        st = pcs_fail(
+            ctx, PRECIS_EFORMAT,
+            "%s was trained by another configuration, or on other data; give it another output: it asks for %.400s",
+            path, asked);
+    for (size_t i = 0; i < s->llama.n && !st; i++) {
+        const pcs_trained *p = &s->llama.parameters[i];
+        char name[96];
+        st = take(ctx, m, p->name, "F32", p->data, p->n * sizeof(float));
+        state_name(p, name, sizeof name);
+        if (!st && s->bytes[i]) st = take(ctx, m, name, "I8", s->state[i], s->bytes[i]);
+    }
+    if (!st) s->step = (uint64_t)step;
+    if (!st) st = digest(ctx, m, sha256);
+    precis_model_close(&m);
+    return st;
+}

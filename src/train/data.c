@@ -1,0 +1,111 @@
+/* data.c - see data.h. */
+#include "train/data.h"
+
+#define LARGEST ((size_t)1 << 32) /* a text's bytes */
+#define HELD_FROM ((uint64_t)1 << 60) /* numbers of held-out sequences, which training never comes to */
+
+static precis_status add_text(pcs_train_data *d, const char *path)
+{
+    char *text = NULL;
+    size_t n;
+    precis_status st = pcs_file_slurp(d->ctx, path, LARGEST, &text, &n);
+    if (st) return st;
+    char *grown = pcs_grow(d->ctx, d->text, d->n_text, d->n_text + n + 1, 1);
+    if (grown) {
+        memcpy(grown + d->n_text, text, n);
+        d->text = grown;
+        d->n_text += n;
+    } else st = PRECIS_ENOMEM;
+    pcs_free(d->ctx, text);
+    return st;
+}
+
+static precis_status open_texts(pcs_train_data *d)
+{
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < d->c->n_texts && !st; i++) st = add_text(d, d->c->texts[i]);
+    if (!st && d->n_text < d->c->context + 1)
+        st = pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: %zu bytes of text are no window of %llu and one more",
+                      d->c->texts[0], d->n_text, (unsigned long long)d->c->context);
+    if (!st && d->c->heldout) st = pcs_file_slurp(d->ctx, d->c->heldout, LARGEST, &d->held, &d->n_held);
+    if (!st && d->c->heldout && d->n_held < d->c->context + 1)
+        st = pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: too short for a window", d->c->heldout);
+    return st;
+}
+
+static precis_status open_language(pcs_train_data *d)
+{
+    const size_t symbols = (size_t)d->c->model.vocabulary;
+    d->language = pcs_alloc(d->ctx, 1, sizeof *d->language);
+    d->last = pcs_alloc(d->ctx, symbols * symbols, sizeof *d->last);
+    d->log_p = pcs_alloc(d->ctx, d->c->context + 1, sizeof *d->log_p);
+    if (!d->language || !d->last || !d->log_p) return PRECIS_ENOMEM;
+    pcs_language_open(d->language, d->c->language_seed, symbols);
+    return PRECIS_OK;
+}
+
+precis_status pcs_train_data_open(precis_ctx *ctx, pcs_train_data *d, const pcs_train_config *c)
+{
+    *d = (pcs_train_data){ .ctx = ctx, .c = c };
+    const precis_status st = c->language ? open_language(d) : open_texts(d);
+    pcs_sha256 hash;
+    pcs_sha256_begin(&hash);
+    if (!st && d->text) pcs_sha256_add(&hash, d->text, d->n_text);
+    pcs_sha256_end(&hash, d->sha256);
+    if (st) pcs_train_data_close(d);
+    return st;
+}
+
+void pcs_train_data_close(pcs_train_data *d)
+{
+    if (!d->ctx) return;
+    pcs_free(d->ctx, d->text);
+    pcs_free(d->ctx, d->held);
+    pcs_free(d->ctx, d->language);
+    pcs_free(d->ctx, d->last);
+    pcs_free(d->ctx, d->log_p);
+    *d = (pcs_train_data){ 0 };
+}
+
+static void window(const char *text, size_t n, int32_t *ids, int32_t *targets)
+{
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = (unsigned char)text[i];
+        targets[i] = (unsigned char)text[i + 1];
+    }
+}
+
+static void symbols(pcs_train_data *d, uint64_t number, int32_t *ids, int32_t *targets, float *log_p)
+{
+    const size_t n = d->c->context;
+    pcs_language_draw(d->language, d->c->seed, number, n, d->last, ids, log_p);
+    for (size_t i = 0; i + 1 < n; i++) targets[i] = ids[i + 1];
+    targets[n - 1] = -100; /* it has no next one */
+}
+
+void pcs_train_sequence(pcs_train_data *d, uint64_t number, int32_t *ids, int32_t *targets)
+{
+    if (d->language) {
+        symbols(d, number, ids, targets, NULL);
+        return;
+    }
+    uint64_t state = d->c->seed * 0x9e3779b97f4a7c15u ^ number * 0xd1b54a32d192ed03u;
+    const uint64_t places = d->n_text - d->c->context;
+    window(d->text + pcs_rand(&state) % places, d->c->context, ids, targets);
+}
+
+bool pcs_train_held(pcs_train_data *d, uint64_t i, int32_t *ids, int32_t *targets, double *entropy)
+{
+    const uint64_t n = d->c->context;
+    *entropy = __builtin_nan("");
+    if ((i + 1) * n > d->c->heldout_tokens && i) return false;
+    if (!d->language) {
+        if (!d->held || (i + 1) * n + 1 > d->n_held) return false;
+        window(d->held + i * n, n, ids, targets);
+        return true;
+    }
+    symbols(d, HELD_FROM + i, ids, targets, d->log_p);
+    *entropy = 0;
+    for (uint64_t t = 1; t < n; t++) *entropy -= (double)d->log_p[t];
+    return true;
+}

@@ -1,0 +1,389 @@
+/* loop.c - precis train: batches, gradients, updates, checkpoints. */
+#include "base/fmath.h"
+#include "base/json.h"
+#include "base/options.h"
+#include "base/pool.h"
+#include "job/limits.h"
+#include "precis/train.h"
+#include "train/checkpoint.h"
+#include "write/write.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+typedef struct {
+    precis_ctx *ctx;
+    const precis_train_options *opt;
+    pcs_train_config c;
+    pcs_train_data data;
+    pcs_train_state s;
+    pcs_buf asked;
+    pcs_arena arena;
+    precis_graph *g;
+    precis_program *p;
+    pcs_reverse *r;
+    int32_t *ids, *targets, *positions, *sequences;
+    pcs_gradient *all;
+    double began, peak, flops; /* seconds; multiplications and additions a second at best, and of a step */
+    uint64_t from;
+    bool rounded; /* the net that stands computes in few bits */
+    char sha256[65];
+} run;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- the beginning ------------------------------------------------------------------------------ */
+
+/* Normal numbers by Box and Muller, from a state of each tensor's own. */
+static void normal(float *x, size_t n, uint64_t state, double deviation)
+{
+    for (size_t i = 0; i < n; i += 2) {
+        double u = pcs_rand_unit(&state), sn, cs;
+        const double angle = 6.28318530717958647693 * pcs_rand_unit(&state);
+        u = u > 1e-300 ? u : 1e-300;
+        const double radius = deviation * __builtin_sqrt(-2 * pcs_log(u));
+        pcs_sincos(angle, &sn, &cs);
+        x[i] = (float)(radius * cs);
+        if (i + 1 < n) x[i + 1] = (float)(radius * sn);
+    }
+}
+
+/* Norms begin at 1; the embedding at .02; matrices at 1 / sqrt(their inputs), those that end a branch less by the
+ * branches' number (GPT-2, section 2.3). */
+static void initialize(const pcs_train_config *c, const pcs_trained *p, size_t index)
+{
+    const bool last = strstr(p->name, ".attn_output.") || strstr(p->name, ".ffn_down.");
+    if (p->dims == 1) {
+        for (size_t i = 0; i < p->n; i++) p->data[i] = 1;
+        return;
+    }
+    double deviation = index ? 1 / __builtin_sqrt((double)p->shape[1]) : 0.02;
+    if (last) deviation /= __builtin_sqrt(2.0 * (double)c->model.layers);
+    normal(p->data, p->n, c->seed * 0x9e3779b97f4a7c15u + 0x51ed270b0a1f39c1u * (index + 1), deviation);
+}
+
+static precis_status open_state(run *t)
+{
+    pcs_train_state *s = &t->s;
+    precis_status st = pcs_llama_open(t->ctx, &s->llama, &t->c.model);
+    if (st) return st;
+    s->state = pcs_arena_alloc(&t->arena, s->llama.n, sizeof *s->state);
+    s->bytes = pcs_arena_alloc(&t->arena, s->llama.n, sizeof *s->bytes);
+    t->all = pcs_arena_alloc(&t->arena, s->llama.n, sizeof *t->all);
+    if (!s->state || !s->bytes || !t->all) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < s->llama.n; i++) {
+        pcs_trained *p = &s->llama.parameters[i];
+        s->bytes[i] = t->c.optimizer->bytes(&t->c.settings, 1, p->n);
+        p->data = pcs_arena_alloc(&t->arena, p->n, sizeof *p->data);
+        s->state[i] = s->bytes[i] ? pcs_arena_alloc(&t->arena, s->bytes[i], 1) : NULL;
+        if (!p->data || (s->bytes[i] && !s->state[i])) return PRECIS_ENOMEM;
+        initialize(&t->c, p, i);
+        if (t->c.optimizer->begin)
+            t->c.optimizer->begin(
+                &(pcs_update){ .rows = 1, .columns = p->n, .state = s->state[i], .set = &t->c.settings });
+    }
+    return PRECIS_OK;
+}
+
+/* Six operations for each number of a matrix and token, and those of the scores, of which half are seen. */
+static double operations(const pcs_train_config *c, const pcs_llama *l)
+{
+    const double tokens = (double)(c->context * c->batch);
+    double sum = 0;
+    for (size_t i = 0; i < l->n; i++) sum += l->parameters[i].dims > 1 ? 6.0 * (double)l->parameters[i].n : 0;
+    return tokens * (sum + 6.0 * (double)c->context * (double)c->model.width * (double)c->model.layers);
+}
+
+static precis_status open_inputs(run *t)
+{
+    const size_t n = t->c.context * t->c.batch;
+    int32_t **const arrays[4] = { &t->ids, &t->targets, &t->positions, &t->sequences };
+    for (int i = 0; i < 4; i++)
+        if (!(*arrays[i] = pcs_arena_alloc(&t->arena, n, sizeof(int32_t)))) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        t->positions[i] = (int32_t)(i % t->c.context);
+        t->sequences[i] = (int32_t)(i / t->c.context);
+    }
+    return PRECIS_OK;
+}
+
+static void close_net(run *t)
+{
+    pcs_reverse_close(&t->r);
+    precis_program_close(&t->p);
+    precis_graph_close(&t->g);
+}
+
+/* Is the step done in few bits? */
+static bool rounds(const pcs_train_config *c, uint64_t step)
+{
+    return (double)step >= c->quant_from * (double)c->steps;
+}
+
+/* The net of a step, where it is another than the one that stands. */
+static precis_status open_net(run *t, bool rounded)
+{
+    if (t->r && t->rounded == rounded) return PRECIS_OK;
+    close_net(t);
+    precis_status st = precis_graph_open(t->ctx, &t->g);
+    if (st) return st;
+    pcs_llama *l = &t->s.llama;
+    pcs_llama_config model = t->c.model;
+    if (!rounded) model.w_type = NULL, model.a_bits = model.kv_bits = 16;
+    t->rounded = rounded;
+    pcs_llama_build(l, t->g, &model);
+    st = precis_program_open(t->ctx, &t->p, t->g, PRECIS_EMULATED);
+    if (!st) st = pcs_reverse_open(t->ctx, &t->r, t->p, l->loss, NULL, 0);
+    if (st) return st;
+    const precis_value inputs[4] = { l->ids, l->targets, l->positions, l->sequences };
+    int32_t *const arrays[4] = { t->ids, t->targets, t->positions, t->sequences };
+    for (int i = 0; i < 4; i++) pcs_program_bind(t->p, inputs[i], arrays[i]);
+    t->flops = operations(&t->c, l);
+    return PRECIS_OK;
+}
+
+static precis_status read_config(run *t, const char *path)
+{
+    char *text = NULL;
+    size_t len;
+    precis_status st = pcs_file_slurp(t->ctx, path, PCS_LIMIT_JSON, &text, &len);
+    if (st) return st;
+    st = pcs_train_config_parse(t->ctx, &t->c, path, text, len);
+    pcs_free(t->ctx, text);
+    if (!st) st = pcs_train_data_open(t->ctx, &t->data, &t->c);
+    pcs_buf_init(&t->asked, t->ctx, PCS_LIMIT_JSON);
+    if (!st) st = pcs_train_config_text(&t->c, &t->asked);
+    if (!st) st = pcs_buf_printf(&t->asked, " %s", t->data.sha256);
+    t->s.asked = t->asked.data;
+    return st;
+}
+
+/* ---- a step ------------------------------------------------------------------------------------- */
+
+/* Which parameter is not finite; PRECIS_OK: all are. */
+static precis_status check_parameters(run *t)
+{
+    for (size_t i = 0; i < t->s.llama.n; i++) {
+        const pcs_trained *p = &t->s.llama.parameters[i];
+        for (size_t k = 0; k < p->n; k++) {
+            if (p->data[k] - p->data[k] == 0) continue;
+            return pcs_fail(t->ctx, PRECIS_EFORMAT,
+                            "step %llu: %s is not finite at element %zu; the last checkpoint stays as it is",
+                            (unsigned long long)t->s.step, p->name, k);
+        }
+    }
+    return PRECIS_OK;
+}
+
+/* What is not finite: a parameter, or else the first gradient, or else the loss alone. */
+static precis_status not_finite(run *t, double loss)
+{
+    const precis_status st = check_parameters(t);
+    if (st) return st;
+    for (size_t i = 0; i < t->s.llama.n; i++)
+        for (size_t k = 0; k < t->all[i].n; k++) {
+            const float g = t->all[i].g[k];
+            if (g - g == 0) continue;
+            return pcs_fail(t->ctx, PRECIS_EFORMAT,
+                            "step %llu: the gradient of %s is not finite at element %zu (loss %g); the last checkpoint "
+                            "is whole: lower lr, or raise warmup",
+                            (unsigned long long)t->s.step + 1, t->s.llama.parameters[i].name, k, loss);
+        }
+    return pcs_fail(t->ctx, PRECIS_EFORMAT,
+                    "step %llu: the loss is %g; the last checkpoint is whole: lower lr, or raise warmup",
+                    (unsigned long long)t->s.step + 1, loss);
+}
+
+/* Mean loss of a batch and its standard error over sequences; tokens without a next one do not count. */
+static void batch_loss(run *t, size_t sequences, double *loss, double *error)
+{
+    const float *rows = pcs_program_value(t->p, t->s.llama.rows);
+    double sum = 0, squares = 0;
+    for (size_t b = 0; b < sequences; b++) {
+        double one = 0;
+        size_t n = 0;
+        for (size_t i = b * t->c.context; i < (b + 1) * t->c.context; i++)
+            if (t->targets[i] >= 0) one += (double)rows[i], n++;
+        one /= n ? (double)n : 1;
+        sum += one;
+        squares += one * one;
+    }
+    const double n = (double)sequences, spread = n > 1 ? (squares - sum * sum / n) / (n - 1) : 0;
+    *loss = sum / n;
+    *error = __builtin_sqrt((spread > 0 ? spread : 0) / n);
+}
+
+static precis_status forward(run *t, size_t sequences)
+{
+    const precis_status st = precis_program_set_size(t->p, t->s.llama.tokens, (int64_t)(sequences * t->c.context));
+    return st ? st : pcs_program_run(t->p);
+}
+
+static precis_status update(run *t, double lr)
+{
+    pcs_optimizer_settings matrices = t->c.settings, vectors;
+    matrices.lr = lr;
+    vectors = matrices;
+    vectors.decay = 0;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < t->s.llama.n && !st; i++) {
+        const pcs_trained *p = &t->s.llama.parameters[i];
+        st = t->c.optimizer->step(t->ctx, &(pcs_update){ .p = p->data,
+                                                         .g = t->all[i].g,
+                                                         .rows = 1,
+                                                         .columns = p->n,
+                                                         .state = t->s.state[i],
+                                                         .step = t->s.step + 1,
+                                                         .set = p->dims > 1 ? &matrices : &vectors });
+    }
+    return st;
+}
+
+static precis_status one_step(run *t, precis_train_step *report)
+{
+    const uint64_t step = t->s.step;
+    for (uint64_t b = 0; b < t->c.batch; b++)
+        pcs_train_sequence(&t->data, step * t->c.batch + b, t->ids + b * t->c.context, t->targets + b * t->c.context);
+    precis_status st = open_net(t, rounds(&t->c, step));
+    if (!st) st = forward(t, t->c.batch);
+    if (!st) batch_loss(t, t->c.batch, &report->loss, &report->error);
+    if (!st) st = pcs_reverse_run(t->r, NULL, false);
+    if (st) return st;
+    for (size_t i = 0; i < t->s.llama.n; i++)
+        t->all[i] = (pcs_gradient){ (float *)(uintptr_t)pcs_reverse_gradient(t->r, t->s.llama.parameters[i].value),
+                                    t->s.llama.parameters[i].n };
+    report->norm = pcs_clip_norm(t->ctx, t->all, t->s.llama.n, t->c.clip);
+    if (!(report->norm - report->norm == 0) || !(report->loss - report->loss == 0)) return not_finite(t, report->loss);
+    report->lr = pcs_schedule_lr(t->c.schedule, &t->c.rates, step);
+    st = update(t, report->lr);
+    if (!st) t->s.step++;
+    return st;
+}
+
+/* Whoever asked to stop gets the checkpoint first: it is written as if nobody had asked. */
+static precis_status save(run *t)
+{
+    precis_status st = check_parameters(t);
+    if (st) return st;
+    precis_ctx_options *const o = &t->ctx->opt;
+    const precis_ctx_options asked = *o;
+    o->cancel = NULL;
+    o->progress = NULL;
+    st = pcs_checkpoint_write(t->ctx, t->opt->out, &t->c, &t->s, t->sha256);
+    o->cancel = asked.cancel;
+    o->progress = asked.progress;
+    return st;
+}
+
+static bool stopped(const run *t, const precis_train_step *report)
+{
+    if (t->ctx->opt.cancel && *t->ctx->opt.cancel) return true;
+    return t->opt->each && t->opt->each(t->opt->user, report);
+}
+
+static void measure(run *t, precis_train_step *r)
+{
+    const double seconds = now() - t->began, done = (double)(t->s.step - t->from);
+    r->step = t->s.step;
+    r->steps = t->c.steps;
+    r->tokens_s = seconds > 0 ? done * (double)(t->c.batch * t->c.context) / seconds : 0;
+    r->share = seconds > 0 && t->peak > 0 ? done * t->flops / seconds / t->peak : 0;
+    r->eta_s = done > 0 ? seconds / done * (double)(t->c.steps - t->s.step) : 0;
+}
+
+static precis_status train(run *t)
+{
+    t->peak = 2 * pcs_multiply_speed(t->ctx, pcs_kernels_for(t->ctx->cpu).peakf); /* a fused one multiplies and adds */
+    t->began = now();
+    precis_status st = PRECIS_OK;
+    bool stop = false;
+    while (!st && !stop && t->s.step < t->c.steps) {
+        precis_train_step report = { .size = sizeof report };
+        st = one_step(t, &report);
+        if (st) break;
+        measure(t, &report);
+        stop = stopped(t, &report);
+        if (stop || t->s.step == t->c.steps || t->s.step % t->c.every == 0) st = save(t);
+    }
+    if (st || t->s.step == t->c.steps) return st;
+    return pcs_fail(t->ctx, PRECIS_ECANCELED, "stopped behind step %llu; %s has it: go on with --resume",
+                    (unsigned long long)t->s.step, t->opt->out);
+}
+
+/* ---- what it came to ----------------------------------------------------------------------------- */
+
+static precis_status held_out(run *t, precis_train_result *r)
+{
+    double sum = 0, squares = 0, entropy = 0, batches = 0;
+    precis_status st = open_net(t, rounds(&t->c, t->c.steps)); /* as the last step was, and what is written will be */
+    uint64_t i = 0;
+    size_t symbols = 0;
+    for (bool more = true; more && !st;) {
+        size_t b = 0;
+        for (double e = 0; b < t->c.batch && (more = pcs_train_held(&t->data, i, t->ids + b * t->c.context,
+                                                                    t->targets + b * t->c.context, &e));
+             b++, i++) {
+            entropy += e;
+            symbols += t->c.context - 1;
+        }
+        if (!b) break;
+        double loss, error;
+        st = forward(t, b);
+        if (st) break;
+        batch_loss(t, b, &loss, &error);
+        sum += loss * (double)b;
+        squares += error * error * (double)b * (double)b;
+        batches += (double)b;
+    }
+    const double nan = __builtin_nan("");
+    r->heldout = batches > 0 ? sum / batches : nan;
+    r->heldout_error = batches > 0 ? __builtin_sqrt(squares) / batches : nan;
+    r->entropy = symbols && entropy == entropy ? entropy / (double)symbols : nan;
+    return st;
+}
+
+static void close_run(run *t)
+{
+    close_net(t);
+    pcs_llama_close(t->ctx, &t->s.llama);
+    pcs_train_data_close(&t->data);
+    pcs_train_config_close(&t->c);
+    pcs_buf_free(&t->asked);
+    pcs_arena_free(&t->arena);
+}
+
+precis_status precis_train(precis_ctx *ctx, const char *config, const precis_train_options *options,
+                           precis_train_result *result)
+{
+    precis_train_options opt = PRECIS_TRAIN_OPTIONS_INIT;
+    pcs_options_take(&opt, sizeof opt, options);
+    if (!opt.out) return pcs_fail(ctx, PRECIS_EINVAL, "training needs a checkpoint to write");
+    run *t = pcs_alloc(ctx, 1, sizeof *t);
+    if (!t) return PRECIS_ENOMEM;
+    *t = (run){ .ctx = ctx, .opt = &opt };
+    pcs_arena_init(&t->arena, ctx);
+    struct stat there;
+    precis_status st = read_config(t, config);
+    if (!st) st = open_state(t);
+    if (!st && opt.resume && stat(opt.out, &there) == 0) st = pcs_checkpoint_read(ctx, opt.out, &t->s, t->sha256);
+    if (!st) st = open_inputs(t);
+    if (!st) st = open_net(t, rounds(&t->c, t->c.steps)); /* a type that does not fit is refused before work starts */
+    if (!st) st = pcs_out_check(ctx, opt.out, 0, NULL);
+    t->from = t->s.step;
+    if (!st) st = train(t);
+    precis_train_result all = { .size = result->size, .steps = t->s.step, .from = t->from };
+    if (!st) st = held_out(t, &all);
+    for (size_t i = 0; i < t->s.llama.n; i++) all.parameters += t->s.llama.parameters[i].n;
+    all.tokens = t->s.step * t->c.batch * t->c.context;
+    memcpy(all.sha256, t->sha256, sizeof all.sha256);
+    memcpy(result, &all, result->size < sizeof all ? result->size : sizeof all);
+    close_run(t);
+    pcs_free(ctx, t);
+    return st;
+}

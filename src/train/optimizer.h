@@ -1,0 +1,71 @@
+/* optimizer.h - updates of parameters by their gradients. One file and one row of optimizers.def each.
+ *
+ * An optimizer keeps state beside each tensor, of bytes that it says; a checkpoint keeps those bytes as they are.
+ * Results do not depend on the number of threads: what is shared out are numbers, or blocks of them, that nobody else
+ * writes. */
+#ifndef PCS_OPTIMIZER_H
+#define PCS_OPTIMIZER_H
+
+#include "base/base.h"
+
+typedef struct pcs_optimizer_settings {
+    double lr, beta1, beta2, eps;
+    double decay;    /* of weights */
+    double momentum; /* of sgd and muon */
+    bool nesterov;
+    uint32_t block;  /* numbers that share a scale of 8-bit states */
+} pcs_optimizer_settings;
+
+/* One tensor's step. */
+typedef struct pcs_update {
+    float *p;
+    const float *g;
+    size_t rows, columns; /* of a vector: 1 row */
+    void *state;
+    uint64_t step; /* from 1 on */
+    const pcs_optimizer_settings *set;
+} pcs_update;
+
+typedef struct pcs_optimizer {
+    const char *name;
+    /* Bytes of the state of a tensor; it begins as zeros and `begin`, when there is one, is then called. */
+    size_t (*bytes)(const pcs_optimizer_settings *set, size_t rows, size_t columns);
+    void (*begin)(const pcs_update *u);
+    /* PRECIS_ENOMEM, or PRECIS_OK. */
+    precis_status (*step)(precis_ctx *ctx, const pcs_update *u);
+    bool matrices; /* takes matrices only; vectors, embeddings and heads have another */
+} pcs_optimizer;
+
+extern const pcs_optimizer *const pcs_optimizers[]; /* NULL ends it */
+const pcs_optimizer *pcs_optimizer_by_name(const char *name);
+
+/* x^n by squaring. */
+static inline double pcs_whole_power(double x, uint64_t n)
+{
+    double r = 1;
+    for (; n; n >>= 1, x *= x)
+        if (n & 1) r *= x;
+    return r;
+}
+
+/* A tensor's gradient, for the norm over all. */
+typedef struct pcs_gradient { float *g; size_t n; } pcs_gradient;
+/* Scale all by most / (norm + 1e-6) where that is below 1, as torch's clip_grad_norm_; most 0: only the norm is taken.
+ * Returns the norm before, which is not finite when some gradient is not; nothing is scaled then. */
+double pcs_clip_norm(precis_ctx *ctx, const pcs_gradient *all, size_t n, double most);
+
+/* Five Newton-Schulz steps towards the nearest orthogonal matrix (Jordan et al. 2024), in place. PRECIS_ENOMEM. */
+precis_status pcs_muon_orthogonal(precis_ctx *ctx, float *x, size_t rows, size_t columns);
+/* What an update of this shape is multiplied with: sqrt(max(1, rows / columns)). */
+double pcs_muon_scale(size_t rows, size_t columns);
+
+/* Dettmers et al. 2021 (2110.02861), appendix: 256 values for states of 8 bits, ascending; with a sign or without. */
+void pcs_dynamic_map(bool with_sign, float map[256]);
+/* Codes of a block by its largest magnitude, and back. */
+void pcs_dynamic_encode(const float map[256], const float *x, size_t n, uint8_t *codes, float *absmax);
+void pcs_dynamic_decode(const float map[256], const uint8_t *codes, size_t n, float absmax, float *x);
+/* Where adamw8 keeps what, in its state: codes of both moments, then the scales of their blocks. */
+typedef struct pcs_moments8 { uint8_t *m, *v; float *m_scale, *v_scale; size_t blocks; } pcs_moments8;
+pcs_moments8 pcs_moments8_in(void *state, size_t n, uint32_t block);
+
+#endif

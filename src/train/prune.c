@@ -1,0 +1,115 @@
+/* prune.c - see prune.h. */
+#include "train/prune.h"
+
+#include "base/fmath.h"
+
+/* Marks the `out` least of n scores; of equal ones the first. */
+static void mark_least(const double *score, size_t n, size_t out, uint8_t *mask)
+{
+    memset(mask, 0, n);
+    for (size_t o = 0; o < out && o < n; o++) {
+        size_t best = n;
+        for (size_t i = 0; i < n; i++)
+            if (!mask[i] && (best == n || score[i] < score[best])) best = i;
+        mask[best] = 1;
+    }
+}
+
+precis_status pcs_prune_wanda(precis_ctx *ctx, const pcs_pruned *p, size_t out, size_t of, uint8_t *mask)
+{
+    const size_t group = of ? of : p->k;
+    double *norm = pcs_alloc(ctx, 2 * p->k + 1, sizeof *norm), *score = norm ? norm + p->k : NULL;
+    if (!norm) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < p->k; i++) {
+        double sum = 0;
+        for (size_t s = 0; s < p->samples; s++) sum += (double)p->x[s * p->k + i] * p->x[s * p->k + i];
+        norm[i] = __builtin_sqrt(sum);
+    }
+    for (size_t r = 0; r < p->rows; r++) {
+        const float *w = p->w + r * p->k;
+        for (size_t i = 0; i < p->k; i++) score[i] = (w[i] < 0 ? -(double)w[i] : (double)w[i]) * norm[i];
+        for (size_t g = 0; g < p->k; g += group)
+            mark_least(score + g, p->k - g < group ? p->k - g : group, out, mask + r * p->k + g);
+    }
+    pcs_free(ctx, norm);
+    return PRECIS_OK;
+}
+
+/* H = R R^T with R upper, from the last column to the first, in place of the upper part. */
+static bool factor(double *h, size_t n)
+{
+    for (size_t c = n; c-- > 0;) {
+        double d = h[c * n + c];
+        for (size_t k = c + 1; k < n; k++) d -= h[c * n + k] * h[c * n + k];
+        if (!(d > 0)) return false;
+        h[c * n + c] = __builtin_sqrt(d);
+        for (size_t r = 0; r < c; r++) {
+            double s = h[r * n + c];
+            for (size_t k = c + 1; k < n; k++) s -= h[r * n + k] * h[c * n + k];
+            h[r * n + c] = s / h[c * n + c];
+        }
+    }
+    return true;
+}
+
+/* U = R^-1, upper, so that H^-1 = U^T U: what the columns behind one take over from its loss. */
+static void invert(const double *r, double *u, size_t n)
+{
+    for (size_t c = 0; c < n; c++)
+        for (size_t i = c + 1; i-- > 0;) {
+            double s = i == c ? 1 : 0;
+            for (size_t k = i + 1; k <= c; k++) s -= r[i * n + k] * u[k * n + c];
+            u[i * n + c] = s / r[i * n + i];
+        }
+}
+
+static void hessian(const pcs_pruned *p, double damp, double *h)
+{
+    const size_t k = p->k;
+    double mean = 0;
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j <= i; j++) {
+            double sum = 0;
+            for (size_t s = 0; s < p->samples; s++) sum += (double)p->x[s * k + i] * p->x[s * k + j];
+            h[i * k + j] = h[j * k + i] = sum;
+            mean += i == j ? sum / (double)k : 0;
+        }
+    for (size_t i = 0; i < k; i++)
+        h[i * k + i] += h[i * k + i] > 0 ? damp * mean : mean > 0 ? mean : 1; /* an input that is never there */
+}
+
+/* One row: the mask of a group when the sweep comes to it, and the loss of each column spread over those behind it. */
+static void sweep(const double *u, size_t k, size_t out, size_t of, double *w, double *score, uint8_t *mask)
+{
+    for (size_t c = 0; c < k; c++) {
+        const size_t n = k - c < of ? k - c : of;
+        for (size_t i = 0; c % of == 0 && i < n; i++)
+            score[i] = w[c + i] * w[c + i] / (u[(c + i) * k + c + i] * u[(c + i) * k + c + i]);
+        if (c % of == 0) mark_least(score, n, out, mask + c);
+        const double lost = mask[c] ? w[c] / u[c * k + c] : 0;
+        for (size_t i = c; lost != 0 && i < k; i++) w[i] -= lost * u[c * k + i];
+        if (mask[c]) w[c] = 0;
+    }
+}
+
+precis_status pcs_prune_sparsegpt(precis_ctx *ctx, const pcs_pruned *p, size_t out, size_t of, double damp,
+                                  uint8_t *mask, float *kept)
+{
+    const size_t k = p->k;
+    double *h = pcs_alloc(ctx, 2 * k * k + 2 * k + 1, sizeof *h);
+    if (!h) return PRECIS_ENOMEM;
+    double *u = h + k * k, *w = u + k * k, *score = w + k;
+    hessian(p, damp, h);
+    precis_status st = PRECIS_OK;
+    if (factor(h, k)) {
+        memset(u, 0, k * k * sizeof *u);
+        invert(h, u, k);
+        for (size_t r = 0; r < p->rows; r++) {
+            for (size_t i = 0; i < k; i++) w[i] = p->w[r * k + i];
+            sweep(u, k, out, of ? of : k, w, score, mask + r * k);
+            for (size_t i = 0; i < k; i++) kept[r * k + i] = (float)w[i];
+        }
+    } else st = pcs_fail(ctx, PRECIS_EFORMAT, "the inputs' products have no factor: are they finite?");
+    pcs_free(ctx, h);
+    return st;
+}

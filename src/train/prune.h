@@ -1,0 +1,22 @@
+/* prune.h - which weights to leave out: Wanda (2306.11695) and SparseGPT (2301.00774). Masks: 1 = pruned. */
+#ifndef PCS_PRUNE_H
+#define PCS_PRUNE_H
+
+#include "base/base.h"
+
+/* A weight w[rows][k] and inputs x[samples][k]. */
+typedef struct pcs_pruned {
+    const float *w, *x;
+    size_t rows, k, samples;
+} pcs_pruned;
+
+/* Of each group of `of` weights along a row (0: of the whole row) the `out` of the least |w| ||x||; of equal ones the
+ * first. PRECIS_ENOMEM. */
+precis_status pcs_prune_wanda(precis_ctx *ctx, const pcs_pruned *p, size_t out, size_t of, uint8_t *mask);
+/* The same with the others made up for what is lost, column by column: H = X^T X, `damp` times its mean diagonal added;
+ * masks are chosen when the sweep comes to a group. kept: [rows][k], what the weights become. PRECIS_ENOMEM;
+ * PRECIS_EFORMAT when H has no factor. */
+precis_status pcs_prune_sparsegpt(precis_ctx *ctx, const pcs_pruned *p, size_t out, size_t of, double damp,
+                                  uint8_t *mask, float *kept);
+
+#endif

@@ -1,0 +1,110 @@
+#!/bin/sh
+# precis train: 60 steps; the same bytes for 1, 2 and 3 threads, and after kills at any moment; a NaN is named and the
+# checkpoint stays; refusals. usage: train.sh PRECIS SOURCE_FOLDER
+. "$(dirname "$0")/../common.sh"
+cd "$work" || exit 1
+
+cat >config.json <<'E2'
+{"model": {"arch": "llama", "width": 32, "layers": 2, "heads": 4, "kv_heads": 2, "hidden": 64, "vocabulary": 64},
+ "data": {"language": {"seed": 7}, "context": 32, "batch": 4, "heldout_tokens": 1024}, "steps": 60, "checkpoint": 10,
+ "optimizer": {"name": "adamw", "lr": 1e-2, "betas": [0.9, 0.95], "decay": 0.1, "clip": 1},
+ "schedule": {"name": "cosine", "warmup": 6, "final": 0.1}, "compute": "f32", "seed": 1}
+E2
+expect 0 "$precis" train config.json -o whole.gguf --json
+python3 - <<'E2' || failed=1
+import json
+lines = [json.loads(l) for l in open("out")]
+steps, end = lines[:60], lines[60]
+assert [s["step"] for s in steps] == list(range(1, 61)) and {"loss", "lr", "tokens_s", "share"} <= set(steps[0])
+assert steps[0]["loss"] > 4 and end["heldout"] < 3.6 and 2 < end["entropy"] < end["heldout"] and end["steps"] == 60, end
+open("sha", "w").write(end["sha256"])
+E2
+[ "$(sha256sum whole.gguf | cut -d' ' -f1)" = "$(cat sha)" ] || { echo "the digest is not the file's"; failed=1; }
+expect 0 "$precis" inspect whole.gguf
+for threads in 1 2 3; do
+    expect 0 "$precis" train config.json -o threads.gguf --threads $threads
+    cmp -s threads.gguf whole.gguf || { echo "other bytes with $threads threads"; failed=1; }
+done
+
+# Killed after each of some moments, the run goes on from a whole checkpoint and ends at the same bytes.
+sed 's/"steps": 60/"steps": 200/; s/"checkpoint": 10/"checkpoint": 7/' config.json >long.json
+expect 0 "$precis" train long.json -o long.gguf
+for moment in 0.05 0.15 0.2 0.3; do
+    timeout -s KILL $moment "$precis" train long.json -o killed.gguf --resume >/dev/null 2>&1
+    [ ! -e killed.gguf ] || expect 0 "$precis" inspect killed.gguf
+done
+expect 0 "$precis" train long.json -o killed.gguf --resume --threads 1
+cmp -s long.gguf killed.gguf || { echo "other bytes after kills"; failed=1; }
+expect 0 "$precis" train long.json -o killed.gguf --resume
+cmp -s long.gguf killed.gguf || { echo "a run that is done changed its checkpoint"; failed=1; }
+
+# Interrupted, it stops behind a checkpoint of its last step, and goes on from there.
+sed 's/"steps": 60/"steps": 100000/; s/"checkpoint": 10/"checkpoint": 100000/' config.json >endless.json
+"$precis" train endless.json -o endless.gguf >/dev/null 2>"$work/err" &
+pid=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; [ ! -e endless.gguf ] || break; kill -INT $pid; done
+wait $pid
+got=$?
+[ $got = 130 ] || { echo "exit $got, not 130, of a run that was interrupted"; failed=1; }
+has err 'stopped behind step [0-9]*; endless.gguf has it: go on with --resume'
+expect 0 "$precis" inspect endless.gguf
+
+# A NaN in one weight: named with its step; the checkpoint stays.
+sed 's/"steps": 60/"steps": 61/' config.json >more.json
+python3 - <<'E2'
+import struct
+b = bytearray(open("threads.gguf", "rb").read())
+asked = b.find(b'"steps": 60')
+b[asked:asked + 11] = b'"steps": 61' # the run of more.json
+name = b"blk.1.ffn_up.weight"
+at = b.find(name) + len(name)
+dims = struct.unpack_from("<I", b, at)[0]
+offset = struct.unpack_from("<Q", b, at + 4 + 8 * dims + 4)[0]
+first = b"token_embd.weight"
+# Data begin at the first multiple of 32 behind the header, whose end the last tensor's entry is.
+last = b"precis.train.blk.1.ffn_down.weight"
+end = b.find(last) + len(last)
+end += 4 + 8 * struct.unpack_from("<I", b, end)[0] + 4 + 8
+data = (end + 31) // 32 * 32
+struct.pack_into("<f", b, data + offset + 4 * 5, float("nan"))
+open("nan.gguf", "wb").write(b)
+E2
+cp nan.gguf before.gguf
+expect 3 "$precis" train more.json -o nan.gguf --resume
+has err 'step 60: blk.1.ffn_up.weight is not finite at element 5'
+cmp -s nan.gguf before.gguf || { echo "the checkpoint did not stay"; failed=1; }
+
+# Text of bytes, in few bits from the half on: the file is a model with a tokenizer, the same for any number of threads,
+# and quantized by rtn it is what was trained.
+cat >text.json <<E2
+{"model": {"width": 32, "layers": 1, "heads": 2, "hidden": 32, "qk_norm": true}, "steps": 12, "optimizer": {"lr": 0.01},
+ "data": {"text": ["$root/README.md", "$root/LICENSE"],
+          "heldout": "$root/CONTRIBUTING.md", "context": 32, "batch": 4, "heldout_tokens": 1024},
+ "quant": {"weights": "Q4_0", "activations": "int8 per token", "kv": "int8", "estimator": "ste", "from": 0.5}}
+E2
+expect 0 "$precis" train text.json -o text.gguf --threads 3
+has out 'held out [0-9.]* +- [0-9.]* nats a token$'
+expect 0 "$precis" train text.json -o again.gguf --threads 1
+cmp -s text.gguf again.gguf || { echo "other bytes in few bits with 1 thread"; failed=1; }
+expect 0 "$precis" run text.gguf -p "The " -n 4
+expect 0 "$precis" quant text.gguf --method rtn --type '*blk*=Q4_0,*=F32' --no-calib --no-eval -o small.gguf
+sed 's/Q4_0/Q4_K/' text.json >narrow.json
+expect 3 "$precis" train narrow.json -o narrow.gguf
+has err 'rows of 32 do not fit Q4_K, whose blocks are of 256'
+
+# Refusals: another run's checkpoint, what is none, unknown keys with their path, no output.
+expect 3 "$precis" train text.json -o whole.gguf --resume
+has err 'another configuration'
+echo nothing >junk
+expect 3 "$precis" train config.json -o junk --resume
+sed 's/"layers"/"depth"/' config.json >bad.json
+expect 3 "$precis" train bad.json -o bad.gguf
+has err 'bad.json: byte [0-9]*: model.depth: is not known here'
+sed 's/"heads": 4/"heads": 5/' config.json >heads.json
+expect 3 "$precis" train heads.json -o bad.gguf
+has err 'model: 5 heads and 2 key heads do not divide a width of 32'
+expect 2 "$precis" train config.json
+expect 3 "$precis" train nowhere.json -o bad.gguf
+expect 2 "$precis" train config.json -o config.json
+[ ! -e bad.gguf ] || { echo "a refused run left a file"; failed=1; }
+exit $failed
