@@ -19,8 +19,8 @@ static const cli_option options[] = {
     { "--no-profile", 0, NULL, "do not measure: factors of a tensor's class, and no prediction" },
     { "--time-limit", 0, "SECONDS", "of the profile (default 600)" },
     { "--effort", 0, "LEVEL",
-      "fast and normal: by gradients, seconds to a minute; best (default): by swapping one tensor after another, within "
-      "the time limit" },
+      "fast and normal: by gradients, seconds to a minute; best (default): by swapping one tensor after another, "
+      "within the time limit" },
     { "--types", 0, "LIST",
       "types to choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type (more than once)" },

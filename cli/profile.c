@@ -19,8 +19,8 @@ static const cli_option options[] = {
     { "--against", 0, "REF", "with --nodes: the model before quantization" },
     { "--time-limit", 0, "SECONDS", "of the whole profile (default 600): fewer tokens are taken so that it is kept" },
     { "--effort", 0, "LEVEL",
-      "fast and normal: by gradients, seconds to a minute; best (default): by swapping one tensor after another, within "
-      "the time limit" },
+      "fast and normal: by gradients, seconds to a minute; best (default): by swapping one tensor after another, "
+      "within the time limit" },
     { 0 },
 };
 

@@ -90,6 +90,18 @@ static bool is_predicted(const precis_job *job)
     return job->solution.size && job->predicted == job->predicted;
 }
 
+/* What was planned under a budget, and what is expected of it. */
+static void put_plan(json_t *o, const precis_job *job)
+{
+    if (job->solution.size)
+        json_object_set_new(o, "plan",
+                            json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound,
+                                      "exact", job->solution.exact));
+    if (is_predicted(job))
+        json_object_set_new(o, "predicted", json_pack("{s:f, s:[f, f]}", "kld", job->predicted, "interval",
+                                                      job->interval[0], job->interval[1]));
+}
+
 static int job_json(cli *c, const precis_job *job, const char *out, const speeds *speed)
 {
     json_t *tensors = json_array(), *o = json_object();
@@ -121,13 +133,7 @@ static int job_json(cli *c, const precis_job *job, const char *out, const speeds
                                   (json_int_t)mem->held, "calibrate", (json_int_t)mem->calibrate, "method",
                                   (json_int_t)mem->method, "write", (json_int_t)mem->write, "evaluate",
                                   (json_int_t)mem->evaluate, "limit", (json_int_t)mem->limit));
-    if (job->solution.size)
-        json_object_set_new(o, "plan",
-                            json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound,
-                                      "exact", job->solution.exact));
-    if (is_predicted(job))
-        json_object_set_new(o, "predicted", json_pack("{s:f, s:[f, f]}", "kld", job->predicted, "interval",
-                                                      job->interval[0], job->interval[1]));
+    put_plan(o, job);
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(c, &job->eval));
     if (speed->done)
         json_object_set_new(o, "bench",

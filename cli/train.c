@@ -11,7 +11,7 @@ static const cli_option options[] = {
 };
 
 /* A number as JSON has it: none where it is not known. */
-static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
+static json_t *known_number(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
 /* A line of its own, as each step is one. */
 static void print_line(json_t *o)
@@ -25,9 +25,9 @@ static int print_step(void *user, const precis_train_step *s)
 {
     const cli *c = user;
     if (c->json) {
-        print_line(json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "step", (json_int_t)s->step, "loss", number(s->loss),
-                             "error", number(s->error), "lr", number(s->lr), "tokens_s", number(s->tokens_s), "share",
-                             number(s->share)));
+        print_line(json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "step", (json_int_t)s->step, "loss", known_number(s->loss),
+                             "error", known_number(s->error), "lr", known_number(s->lr), "tokens_s", known_number(s->tokens_s), "share",
+                             known_number(s->share)));
     } else if (!c->quiet && (s->step == s->steps || s->step <= 10 || s->step % 10 == 0))
         printf("step %llu of %llu: loss %.4f +- %.4f, lr %.3g, norm %.3g, %.0f tokens/s, %.0f%% of this machine's "
                "peak, %.0f s to go\n",
@@ -51,8 +51,8 @@ static int run(cli *c)
     if (c->json) {
         print_line(json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "out", o.out, "sha256", r.sha256, "steps",
                              (json_int_t)r.steps, "from", (json_int_t)r.from, "parameters", (json_int_t)r.parameters,
-                             "tokens", (json_int_t)r.tokens, "heldout", number(r.heldout), "heldout_error",
-                             number(r.heldout_error), "entropy", number(r.entropy)));
+                             "tokens", (json_int_t)r.tokens, "heldout", known_number(r.heldout), "heldout_error",
+                             known_number(r.heldout_error), "entropy", known_number(r.entropy)));
         return cli_done(c);
     }
     printf("%s: %llu parameters, %llu tokens", o.out, (unsigned long long)r.parameters, (unsigned long long)r.tokens);

@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "base/pool.h"
 #include "job/limits.h"
+#include "model/roles.h"
 #include "precis/train.h"
 #include "train/checkpoint.h"
 #include "write/write.h"
@@ -58,7 +59,8 @@ static void normal(float *x, size_t n, uint64_t state, double deviation)
  * branches' number (GPT-2, section 2.3). */
 static void initialize(const pcs_train_config *c, const pcs_trained *p, size_t index)
 {
-    const bool last = strstr(p->name, ".attn_output.") || strstr(p->name, ".ffn_down.");
+    const pcs_tensor_role role = pcs_place_of(p->name).role;
+    const bool last = role == PCS_ROLE_attn_output || role == PCS_ROLE_ffn_down;
     if (p->dims == 1) {
         for (size_t i = 0; i < p->n; i++) p->data[i] = 1;
         return;

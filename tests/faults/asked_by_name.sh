@@ -28,10 +28,11 @@ ROW = {n.lower() for t in ("ops", "formats", "methods", "architectures") for n i
 PART = [r for r in roles() if "_" in r] + ["blk."]
 CALL = re.compile(r"\b(strn?cmp|strn?casecmp|strstr|strcasestr|memcmp|sscanf|pcs_ends|pcs_is|is|same|is_kind|starts)\s*\(")
 # Words of others that are spelt like a name of ours: tokenizers (GGUF calls them after models), and how other programs
-# say that they have quantized a model; and types of caches, in a plan's file.
+# say that they have quantized a model; types of caches, in a plan's file; and words of a configuration of training.
 OTHERS = {
     "src/text/": "bert gpt2 llama", "src/read/tokenizer": "bert gpt2 llama qwen2", "src/read/hf_special.c": "bert",
     "src/write/hf_config.c": "bert gpt2 llama", "src/read/hf_quant": "awq gptq bitnet", "src/job/planning.c": "f16",
+    "src/train/config.c": "f32 llama",
 }
 
 
