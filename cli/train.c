@@ -25,9 +25,12 @@ static int print_step(void *user, const precis_train_step *s)
 {
     const cli *c = user;
     if (c->json) {
-        print_line(json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "step", (json_int_t)s->step, "loss", known_number(s->loss),
-                             "error", known_number(s->error), "lr", known_number(s->lr), "tokens_s", known_number(s->tokens_s), "share",
-                             known_number(s->share)));
+        json_t *o = json_pack("{s:I, s:o, s:o}", "step", (json_int_t)s->step, "loss", known_number(s->loss), "error",
+                              known_number(s->error));
+        json_object_set_new(o, "lr", known_number(s->lr));
+        json_object_set_new(o, "tokens_s", known_number(s->tokens_s));
+        json_object_set_new(o, "share", known_number(s->share));
+        print_line(o);
     } else if (!c->quiet && (s->step == s->steps || s->step <= 10 || s->step % 10 == 0))
         printf("step %llu of %llu: loss %.4f +- %.4f, lr %.3g, norm %.3g, %.0f tokens/s, %.0f%% of this machine's "
                "peak, %.0f s to go\n",

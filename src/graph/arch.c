@@ -182,7 +182,7 @@ precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value 
         { 0 },
     };
     if (b->lm->whole)
-        return PCS_NODE(b, "attention_full", layer, "attention", attrs, q, k, v, b->lm->positions, b->lm->sequences);
+        return PCS_NODE(b, "attention_full", layer, "attention", attrs, q, k, v, b->lm->sequences);
     precis_value s = pcs_graph_state(b->g, text, 4, shape);
     s = PCS_NODE(b, "kv_append", layer, "kv_append", NULL, s, k, v, b->lm->positions, b->lm->sequences);
     return PCS_NODE(b, "attention", layer, "attention", attrs, q, s, b->lm->positions, b->lm->sequences);
