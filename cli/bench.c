@@ -8,7 +8,7 @@ static const cli_option options[] = {
     { "--gen", 0, "N", "tokens to generate (default 64)" },
     { "--sequences", 0, "N", "generate for N sequences together (default 1); tokens of all per second" },
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
-    { "--arithmetic", 0, "NAME", "exact (default; int8 activations), bf16 (both as bfloat16: prompts on AMX), or auto, the faster here" },
+    { "--arithmetic", 0, "NAME", "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed on AMX" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--kernels", 0, NULL, "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at best" },
     { "--cost-table", 0, "OUT",
@@ -139,7 +139,7 @@ static int run(cli *c)
     const struct { const char *name; double speed; } tiers[] = { { "L2", r.l2_bytes_s }, { "L3", r.l3_bytes_s }, { "memory", r.memory_bytes_s } };
     for (size_t i = 0; i < 3; i++)
         if (tiers[i].speed > 0) printf(" %s %.1f GB/s,", tiers[i].name, tiers[i].speed * 1e-9);
-    printf(" weights here %.1f; multiplying %s %.0f, f32 %.0f billion/s\n", r.read_bytes_s * 1e-9, o.arithmetic == PRECIS_BF16 ? "bf16" : "int8", r.multiply_s * 1e-9, r.fma_s * 1e-9);
+    printf(" weights here %.1f; multiplying %s %.0f, f32 %.0f billion/s\n", r.read_bytes_s * 1e-9, o.arithmetic == PRECIS_BF16 || o.arithmetic == PRECIS_MIXED ? "bf16" : "int8", r.multiply_s * 1e-9, r.fma_s * 1e-9);
     print_scaling(&r);
     return cli_done(c);
 }

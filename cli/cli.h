@@ -68,7 +68,7 @@ char *cli_joined(const cli *c, const char *name);
 bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out);
 
 /* --pack: off, load, background, or cache: then cli_packed_copy gives the file to open, which it makes if it is not there; the model itself when it cannot be. */
-/* --arithmetic: exact, bf16 or auto (dflt: what it is without), or --weights-only. False: it is none of them, and was said. */
+/* --arithmetic: exact, bf16, mixed or auto (dflt: what it is without), or --weights-only. False: it is none of them, and was said. */
 bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out);
 bool cli_pack(const cli *c, precis_pack dflt, precis_pack *out);
 bool cli_packs_into_cache(const cli *c);
