@@ -25,14 +25,18 @@ static int print_kernel(void *user, const precis_kernel_speed *s)
 {
     const kernels *k = user;
     if (k->c->json) {
-        json_array_append_new(k->list, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:{s:f, s:f, s:f}}", "type", s->type, "kernel", s->kernel, "isa", s->isa, "memory_bytes_s", s->memory, "cache_bytes_s", s->cache,
-                                                 "multiply_s", s->multiply, "limit", "memory_bytes_s", s->limit_memory, "cache_bytes_s", s->limit_cache, "multiply_s", s->limit_multiply));
+        json_t *limit = json_pack("{s:f, s:f, s:f}", "memory_bytes_s", s->limit_memory, "cache_bytes_s", s->limit_cache,
+                                  "multiply_s", s->limit_multiply);
+        json_array_append_new(k->list, json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:s?, s:o}", "type", s->type, "kernel", s->kernel,
+                                                 "isa", s->isa, "memory_bytes_s", s->memory, "cache_bytes_s", s->cache,
+                                                 "multiply_s", s->multiply, "multiply_isa", s->multiply_isa, "limit", limit));
         return 0;
     }
     printf("%-10s %-3s %-12s %8.1f %4.0f%%", s->type, s->kernel, s->isa, s->memory * 1e-9, 100 * s->memory / s->limit_memory);
     if (s->cache > 0) printf(" %8.1f %4.0f%%", s->cache * 1e-9, 100 * s->cache / s->limit_cache);
     else printf(" %8s %5s", "-", "");
-    if (s->multiply > 0) printf(" %9.1f %4.0f%%\n", s->multiply * 1e-9, 100 * s->multiply / s->limit_multiply);
+    if (s->multiply > 0)
+        printf(" %9.1f %4.0f%%  %s\n", s->multiply * 1e-9, 100 * s->multiply / s->limit_multiply, s->multiply_isa);
     else printf(" %9s\n", "-");
     fflush(stdout);
     return 0;

@@ -1,5 +1,6 @@
 /* lower.c - graph to steps. */
 #include "base/pool.h"
+#include "kernel/choose.h"
 #include "run/backend.h"
 
 #include <stdlib.h>
@@ -92,6 +93,7 @@ void pcs_step_bind(precis_program *p, pcs_step *s)
     for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &in[i]);
     for (uint32_t i = 0; i < s->n_out; i++) arg_of(p, s->out[i], &out[i]);
     if (s->plain >= 0 && in[0].dtype == PCS_ACT) arg_of(p, s->plain, &in[0]);
+    if (s->below && in[0].dtype == PCS_ACT) s->call.kernels = &p->below;
 }
 
 /* Rows of packed weights, for an op that reads them. */
@@ -183,6 +185,7 @@ static precis_status make_fast(precis_program *p, const pcs_node *n, pcs_step *s
     if (!coded) return PRECIS_OK;
     p->tiles |= !bf16 && !pcs_few(&p->kernels, w->format, (size_t)w->shape[w->dims - 1]);
     if (mixed && halves) s->plain = s->in[0];
+    if (!bf16 && !halves) s->below = pcs_mp_levels(p->ctx, w->format) != p->ctx->cpu;
     s->in[0] = act_of(p, s->in[0], mixed ? PCS_ACT_MIXED : bf16 ? PCS_ACT_BF16 : PCS_ACT, acts);
     return s->in[0] < 0 ? PRECIS_ENOMEM : PRECIS_OK;
 }
@@ -329,6 +332,7 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     pcs_arena_init(&p->arena, ctx);
     p->arithmetic = opt->arithmetic;
     p->kernels = pcs_kernels_for(ctx->cpu);
+    p->below = pcs_kernels_for(ctx->cpu & ~PCS_CPU_DOUBTED);
     p->keep_all = opt->keep_all;
     precis_status st = open_sizes(p);
     for (size_t i = 0; i < g->n_values && st == PRECIS_OK; i++) {

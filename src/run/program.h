@@ -29,6 +29,7 @@ typedef struct pcs_step {
     int32_t *in, *out; /* program values, in the program's arena, as the operands of `call` */
     int32_t plain; /* what it takes in place of few rows of mixed activations; -1: them */
     bool barrier, barrier_one; /* wait for all earlier steps first; in a run whose symbols have sizes of 1 at most */
+    bool below;   /* int8 products by p->below: tiles are slower here for these weights */
     bool tap;     /* the result has a tap */
     pcs_call call;
 } pcs_step;
@@ -72,6 +73,7 @@ struct precis_program {
     pcs_arena arena; /* the steps' operands */
     precis_arithmetic arithmetic;
     pcs_kernels kernels;
+    pcs_kernels below; /* at levels that nobody doubts (kernel/choose.h) */
     pcs_step *steps;
     size_t n_steps;
     pcs_slot *slots;
