@@ -9,7 +9,8 @@ static const cli_option options[] = {
     { "--sequences", 0, "N", "generate for N sequences together (default 1); tokens of all per second" },
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
     { "--arithmetic", 0, "NAME",
-      "exact (default; int8 activations), bf16 (both as bfloat16: prompts on AMX), or auto, the faster here" },
+      "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed on "
+      "AMX" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--kernels", 0, NULL,
       "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at "
@@ -29,18 +30,21 @@ static int print_kernel(void *user, const precis_kernel_speed *s)
 {
     const kernels *k = user;
     if (k->c->json) {
+        json_t *limit = json_pack("{s:f, s:f, s:f}", "memory_bytes_s", s->limit_memory, "cache_bytes_s",
+                                  s->limit_cache, "multiply_s", s->limit_multiply);
         json_array_append_new(k->list,
-                              json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:{s:f, s:f, s:f}}", "type", s->type, "kernel",
+                              json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:s?, s:o}", "type", s->type, "kernel",
                                         s->kernel, "isa", s->isa, "memory_bytes_s", s->memory, "cache_bytes_s",
-                                        s->cache, "multiply_s", s->multiply, "limit", "memory_bytes_s", s->limit_memory,
-                                        "cache_bytes_s", s->limit_cache, "multiply_s", s->limit_multiply));
+                                        s->cache, "multiply_s", s->multiply, "multiply_isa", s->multiply_isa, "limit",
+                                        limit));
         return 0;
     }
     printf("%-10s %-3s %-12s %8.1f %4.0f%%", s->type, s->kernel, s->isa, s->memory * 1e-9,
            100 * s->memory / s->limit_memory);
     if (s->cache > 0) printf(" %8.1f %4.0f%%", s->cache * 1e-9, 100 * s->cache / s->limit_cache);
     else printf(" %8s %5s", "-", "");
-    if (s->multiply > 0) printf(" %9.1f %4.0f%%\n", s->multiply * 1e-9, 100 * s->multiply / s->limit_multiply);
+    if (s->multiply > 0)
+        printf(" %9.1f %4.0f%%  %s\n", s->multiply * 1e-9, 100 * s->multiply / s->limit_multiply, s->multiply_isa);
     else printf(" %9s\n", "-");
     fflush(stdout);
     return 0;
@@ -198,7 +202,7 @@ static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_o
            o->sequences > 1 ? " for all sequences, or their multiplications" : "");
     if (cli_has(c, "--energy") && isfinite(r->decode_j)) print_energy(r);
     printf("%-10s %10s\n", "memory", cli_bytes((double)r->rss_bytes, a));
-    print_limits(r, o->arithmetic == PRECIS_BF16 ? "bf16" : "int8");
+    print_limits(r, o->arithmetic == PRECIS_BF16 || o->arithmetic == PRECIS_MIXED ? "bf16" : "int8");
     return cli_done(c);
 }
 

@@ -24,7 +24,7 @@ static const cli_option options[] = {
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { "--embed", 0, NULL, "encoders: print the embedding of the prompt" },
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights (more than once for different weights)" },
-    { "--arithmetic", 0, "NAME", "exact (default; int8 activations), bf16 (both as bfloat16: prompts on AMX), or auto, the faster here" },
+    { "--arithmetic", 0, "NAME", "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed on AMX" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--ignore-end", 0, NULL, "go on after an end token" },
     { 0 },

@@ -17,11 +17,13 @@ extern "C" {
  * PRECIS_REFERENCE: dequantized weights, f32 activations ("weights-only").
  * PRECIS_EMULATED: the same, and activations rounded to the scheme that the model names (precis.activations).
  * PRECIS_BF16: weights (but those of F32) and activations as bfloat16, summed in f32 over whole rows in the order of AMX's
- * tiles: the fastest for prompts on a processor that has them. Its bits, too, are the same on every machine. */
-typedef enum precis_arithmetic { PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16 } precis_arithmetic;
-/* "fast", "weights-only", "emulated", "bf16"; static storage. */
+ * tiles: the fastest for prompts on a processor that has them. Its bits, too, are the same on every machine.
+ * PRECIS_MIXED: PRECIS_BF16 for multiplications of 32 and more rows of activations, PRECIS_FAST for fewer (and for experts).
+ * It is the fastest for prompts and for generated tokens; its results depend on how many tokens a call has. */
+typedef enum precis_arithmetic { PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16, PRECIS_MIXED } precis_arithmetic;
+/* "fast", "weights-only", "emulated", "bf16", "mixed"; static storage. */
 PRECIS_API const char *precis_arithmetic_name(precis_arithmetic arithmetic);
-/* PRECIS_BF16 where the context's processor has tiles for it, else PRECIS_FAST. */
+/* PRECIS_MIXED where the context's processor has tiles for it, else PRECIS_FAST. */
 PRECIS_API precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx);
 
 /* ---- any graph ------------------------------------------------------------------------------------ */
@@ -73,7 +75,7 @@ typedef struct precis_runner_options {
     precis_arithmetic arithmetic;
     uint32_t          context;    /* tokens per sequence; 0: the model's own, at most 4096             */
     uint32_t          sequences;  /* that live side by side; 0: 1                                      */
-    uint32_t          batch;      /* tokens of one call at most; 0: 256 (bf16: 512, for which
+    uint32_t          batch;      /* tokens of one call at most; 0: 256 (bf16 and mixed: 512, for which
                                      weights are decoded once) */
     uint32_t          outputs;    /* logit rows of one call at most; 0: 1                              */
     const char       *k_type;     /* "f32" "f16" "int8" "int4", or one for each layer with commas; NULL: f16, or what the model says */

@@ -23,8 +23,8 @@ static void weigh_weight(const precis_graph *g, const pcs_node *n, const pcs_lm 
     const pcs_value *v = pcs_node_weight(g, n);
     if (!v) return;
     const uint64_t rows = (uint64_t)v->shape[v->dims - 2] * (route ? (uint64_t)g->values[n->in[route]].shape[1] / 2 : 1), width = (uint64_t)v->shape[v->dims - 1]; /* of the experts that a token goes to */
-    const bool own = v->format->kind == PCS_QUANT || (arithmetic == PRECIS_BF16 && v->format->bytes == 2);
-    const bool integers = own && (arithmetic == PRECIS_FAST || arithmetic == PRECIS_BF16);
+    const bool own = v->format->kind == PCS_QUANT || (pcs_for_tiles(arithmetic) && v->format->bytes == 2);
+    const bool integers = own && pcs_by_kernels(arithmetic);
     r->weight_bytes += rows * pcs_row_bytes(v->format, width);
     *(n->out[0] == lm->logits ? &w->output : &w->every) += (double)rows * (double)width / (integers ? r->multiply_s : r->fma_s);
 }
@@ -175,7 +175,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = o.arithmetic;
     ro.context = o.prompt + o.generate;
-    const uint32_t most = o.arithmetic == PRECIS_BF16 ? 512 : 256;
+    const uint32_t most = pcs_for_tiles(o.arithmetic) ? 512 : 256;
     ro.batch = o.prompt < most ? o.prompt : most;
     ro.k_type = o.k_type;
     ro.v_type = o.v_type;
@@ -201,7 +201,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
         result->memory_bytes_s = tiers.memory;
         const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
         result->fma_s = pcs_multiply_speed(ctx, kernels.peakf);
-        if (o.arithmetic == PRECIS_BF16) result->multiply_s = fmax(pcs_multiply_speed(ctx, kernels.peak_bf16), result->fma_s);
+        if (pcs_for_tiles(o.arithmetic)) result->multiply_s = fmax(pcs_multiply_speed(ctx, kernels.peak_bf16), result->fma_s);
         else result->multiply_s = pcs_multiply_speed(ctx, kernels.peak);
         weigh(r, &o, result, &w);
         result->read_bytes_s = fmax(pcs_read_speed(ctx, f->map, f->size), tiers.memory); /* a large file's pages are small, unlike those of panels */

@@ -184,7 +184,7 @@ precis_status pcs_costing_open(precis_ctx *ctx, pcs_costing *c, uint64_t room)
 {
     *c = (pcs_costing){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .room = room };
     if (!(c->ring = pcs_alloc_large(ctx, room + 64))) return PRECIS_ENOMEM; /* as packed weights are */
-    memset(c->ring, PATTERN, room + 64);
+    pcs_fill_near(ctx, c->ring, room + 64, PATTERN);
     return PRECIS_OK;
 }
 

@@ -3,7 +3,10 @@
 #include "format/format.h"
 #include "job/costing.h"
 #include "job/limits.h"
+#include "kernel/choose.h"
 #include "precis/bench.h"
+
+#include <math.h>
 
 enum { WIDTH = 4096, ROWS = 4096, PROMPT = 240 };
 #define CACHED ((uint64_t)512 << 10) /* bytes of each thread */
@@ -23,11 +26,11 @@ static void run_prompt(void *arg, uint32_t ith, uint32_t nth)
 }
 
 /* Multiplications per second of mp with a prompt. */
-static precis_status prompt_speed(pcs_costing *c, const pcs_format *f, double *speed)
+static precis_status prompt_speed(pcs_costing *c, const pcs_format *f, pcs_mp_fn *mp, double *speed)
 {
     precis_ctx *ctx = c->ctx;
     const size_t chunks = pcs_chunks(WIDTH), rows = 512;
-    prompt p = { c->kernels.mp, { 0 }, (pcs_mp_scratch(WIDTH) + 127) / 64 * 64 };
+    prompt p = { mp, { 0 }, (pcs_mp_scratch(WIDTH) + 127) / 64 * 64 };
     void *acts = pcs_alloc(ctx, pcs_act_bytes(PROMPT, chunks), 1);
     float *x = pcs_alloc(ctx, (size_t)PROMPT * WIDTH, sizeof *x), *y = pcs_alloc(ctx, (size_t)PROMPT * rows, sizeof *y);
     void *scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), p.scratch_size);
@@ -58,8 +61,8 @@ precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *
     pcs_costing c;
     precis_status st = pcs_costing_open(ctx, &c, PCS_RING);
     const uint64_t cached = CACHED * precis_ctx_threads(ctx);
-    const double memory = st ? 0 : pcs_read_speed(ctx, c.ring, PCS_RING), peak = st ? 0 : pcs_multiply_speed(ctx, c.kernels.peak);
-    double cache = 0;
+    const double peak = st ? 0 : pcs_multiply_speed(ctx, c.kernels.peak);
+    double memory = st ? 0 : pcs_read_speed(ctx, c.ring, PCS_RING), cache = 0;
     for (int i = 0; i < 50 && !st; i++) { /* short: the best of many */
         const double s = pcs_read_speed(ctx, c.ring, cached);
         cache = s > cache ? s : cache;
@@ -76,9 +79,14 @@ precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *
         s.isa = pcs_kernel_find(op, mv ? f : NULL, ctx->cpu)->isa;
         st = pcs_costing_measure(&c, f, mv ? ROWS : 256, WIDTH, PCS_RING, PCS_PASSES, &seconds);
         if (!st) s.memory = bytes * (mv ? ROWS : 256) / seconds;
+        if (!st) s.limit_memory = memory = fmax(memory, pcs_read_speed(ctx, c.ring, PCS_RING)); /* other guests leave more or less */
         if (!st && mv) st = pcs_costing_measure(&c, f, few ? few : 16, WIDTH, cached, PCS_PASSES, &seconds);
         if (!st && mv) s.cache = bytes * (double)(few ? few : 16) / seconds;
-        if (!st && f->kind == PCS_QUANT) st = prompt_speed(&c, f, &s.multiply);
+        if (!st && f->kind == PCS_QUANT) {
+            const pcs_kernel *chosen = pcs_kernel_find(PCS_DO_mp, NULL, pcs_mp_levels(ctx, f));
+            s.multiply_isa = chosen->isa;
+            st = prompt_speed(&c, f, chosen->run.mp, &s.multiply);
+        }
         if (!st && fn(user, &s)) st = pcs_fail(ctx, PRECIS_ECANCELED, "stopped");
     }
     pcs_costing_close(&c);

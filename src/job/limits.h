@@ -4,8 +4,10 @@
 
 #include "kernel/kernel.h"
 
-/* Bytes per second that all threads together read: the best of four times. */
+/* Bytes per second that all threads together read: the best of ten times, two by each way to read. */
 double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len);
+/* Writes memory by the threads that will read it, each its share, so that it is near them. */
+void pcs_fill_near(precis_ctx *ctx, uint8_t *data, uint64_t bytes, int value);
 /* The same of memory of its own in large pages, as panels lie, for a tenth of a second at least; 0: there is no memory to try. */
 double pcs_panels_speed(precis_ctx *ctx, uint64_t bytes);
 /* The same from each tier; 0: it is unknown, or there is no memory to try. l2, l3: half of it, again and again; memory: several times the largest cache. */

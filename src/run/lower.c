@@ -1,5 +1,6 @@
 /* lower.c - graph to steps. */
 #include "base/pool.h"
+#include "kernel/choose.h"
 #include "run/backend.h"
 
 #include <stdlib.h>
@@ -65,7 +66,8 @@ static void arg_of(const precis_program *p, int32_t slot, pcs_arg *a)
     for (uint32_t i = 0; i < s->v.dims; i++)
         a->shape[i] = pcs_program_extent(p, s->v.shape[i]);
     if (s->v.dtype == PCS_STATE) a->data = s->kv;
-    if (s->v.dtype == PCS_ACT) a->data = (void *)&s->act;
+    if (s->v.dtype == PCS_ACT_MIXED) a->dtype = pcs_arg_rows(a) < PCS_MIXED_ROWS ? PCS_ACT : PCS_ACT_BF16;
+    if (a->dtype == PCS_ACT) a->data = (void *)&s->act;
 }
 
 /* Room for a step's operands. */
@@ -90,6 +92,8 @@ void pcs_step_bind(precis_program *p, pcs_step *s)
     };
     for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &in[i]);
     for (uint32_t i = 0; i < s->n_out; i++) arg_of(p, s->out[i], &out[i]);
+    if (s->plain >= 0 && in[0].dtype == PCS_ACT) arg_of(p, s->plain, &in[0]);
+    if (s->below && in[0].dtype == PCS_ACT) s->call.kernels = &p->below;
 }
 
 /* Rows of packed weights, for an op that reads them. */
@@ -108,7 +112,7 @@ static precis_status unpack(precis_program *p, pcs_slot *s)
 /* Constants that need work (norm weights in f16, int8 weights with scales) are computed once, here. */
 static precis_status fold_constant(precis_program *p, const pcs_node *n)
 {
-    pcs_step s = { .op = n->op, .attr = n->attr };
+    pcs_step s = { .op = n->op, .attr = n->attr, .plain = -1 };
     precis_status st = open_step(p, &s, n->n_in, n->n_out);
     for (uint32_t i = 0; i < n->n_out && !st; i++) {
         pcs_slot *out = &p->slots[n->out[i]];
@@ -134,15 +138,16 @@ static bool all_constant(const precis_program *p, const pcs_node *n)
     return true;
 }
 
-/* The int8 or bf16 copy of a value, made by a step of its own on first use. */
-static int32_t act_of(precis_program *p, int32_t x, int32_t *acts)
+/* The int8, bf16 or mixed copy of a value, made by a step of its own on first use. acts: of each value, int8 behind others. */
+static int32_t act_of(precis_program *p, int32_t x, pcs_dtype dtype, int32_t *acts)
 {
+    if (dtype == PCS_ACT) acts += p->graph->n_values;
     if (acts[x] >= 0) return acts[x];
     pcs_value v = p->slots[x].v;
-    v.dtype = p->arithmetic == PRECIS_BF16 ? PCS_ACT_BF16 : PCS_ACT;
+    v.dtype = dtype;
     v.output = false;
     if (!add_slot(p, &v)) return -1;
-    pcs_step s = { .name = v.name };
+    pcs_step s = { .name = v.name, .plain = -1 };
     if (open_step(p, &s, 1, 1)) return -1;
     s.in[0] = x;
     s.out[0] = (int32_t)p->n_slots - 1;
@@ -165,11 +170,12 @@ static const pcs_value *stored_weight(const precis_program *p, const pcs_step *s
 }
 
 /* The fast form of a step, where its op has one: quantized weights take int8 activations; with bf16 they, and floats of 16
- * bits, take such (F32 is for what must not be rounded, as routers are). */
+ * bits, take such (F32 is for what must not be rounded, as routers are). Experts have few rows each: mixed, theirs are int8. */
 static precis_status make_fast(precis_program *p, const pcs_node *n, pcs_step *s, int32_t *acts)
 {
     const pcs_value *w = stored_weight(p, s);
-    const bool bf16 = p->arithmetic == PRECIS_BF16, halves = bf16 && w && w->format->kind == PCS_FLOAT && w->format->bytes == 2;
+    const bool mixed = p->arithmetic == PRECIS_MIXED && !n->op->route, bf16 = p->arithmetic == PRECIS_BF16;
+    const bool halves = (bf16 || mixed) && w && w->format->kind == PCS_FLOAT && w->format->bytes == 2;
     const bool coded = halves || (w && w->format->kind == PCS_QUANT), reference = coded && needs_reference(p, n->in[0]);
     if (reference || (w && w->format->element && !bf16)) { /* decoded, and multiplied as F32 */
         if (!p->without_kernel++) p->lacking = reference ? NULL : w->format->name;
@@ -178,7 +184,9 @@ static precis_status make_fast(precis_program *p, const pcs_node *n, pcs_step *s
     s->eval = n->op->fast;
     if (!coded) return PRECIS_OK;
     p->tiles |= !bf16 && !pcs_few(&p->kernels, w->format, (size_t)w->shape[w->dims - 1]);
-    s->in[0] = act_of(p, s->in[0], acts);
+    if (mixed && halves) s->plain = s->in[0];
+    if (!bf16 && !halves) s->below = pcs_mp_levels(p->ctx, w->format) != p->ctx->cpu;
+    s->in[0] = act_of(p, s->in[0], mixed ? PCS_ACT_MIXED : bf16 ? PCS_ACT_BF16 : PCS_ACT, acts);
     return s->in[0] < 0 ? PRECIS_ENOMEM : PRECIS_OK;
 }
 
@@ -186,10 +194,9 @@ static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *ac
 {
     if (n->op->emulates && p->arithmetic == PRECIS_REFERENCE) {
         p->slots[n->out[0]].root = p->slots[n->in[0]].root;
-        acts[n->out[0]] = -1;
         return PRECIS_OK;
     }
-    pcs_step s = { .name = n->name, .op = n->op, .attr = n->attr, .eval = n->op->eval };
+    pcs_step s = { .name = n->name, .op = n->op, .attr = n->attr, .eval = n->op->eval, .plain = -1 };
     precis_status st = open_step(p, &s, n->n_in, n->n_out);
     for (uint32_t i = 0; i < n->n_in && !st; i++) {
         const pcs_value *v = &p->graph->values[n->in[i]];
@@ -197,7 +204,7 @@ static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *ac
         s.in[i] = stored ? p->graph->nodes[v->node].in[0] : n->in[i];
     }
     for (uint32_t i = 0; i < n->n_out && !st; i++) s.out[i] = n->out[i];
-    if (!st && (p->arithmetic == PRECIS_FAST || p->arithmetic == PRECIS_BF16) && n->op->fast) st = make_fast(p, n, &s, acts);
+    if (!st && pcs_by_kernels(p->arithmetic) && n->op->fast) st = make_fast(p, n, &s, acts);
     if (st) return st;
     if (n->op->view) {
         p->slots[n->out[0]].root = p->slots[s.in[0]].root;
@@ -273,11 +280,11 @@ static void mark_inputs(const precis_graph *g, bool *needed, bool *read)
 static precis_status make_steps(precis_program *p, bool inputs)
 {
     const precis_graph *g = p->graph;
-    int32_t *acts = pcs_alloc(p->ctx, g->n_values, sizeof *acts);
+    int32_t *acts = pcs_alloc(p->ctx, 2 * g->n_values + 1, sizeof *acts);
     bool *needed = pcs_alloc(p->ctx, g->n_nodes + g->n_values + 1, sizeof *needed);
     p->steps = pcs_alloc(p->ctx, 2 * g->n_nodes + 1, sizeof *p->steps);
     precis_status st = acts && needed && p->steps ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st) memset(acts, -1, g->n_values * sizeof *acts);
+    if (!st) memset(acts, -1, 2 * g->n_values * sizeof *acts);
     if (!st && inputs) mark_inputs(g, needed, needed + g->n_nodes);
     for (size_t i = 0; i < g->n_nodes && st == PRECIS_OK; i++) {
         const pcs_node *n = &g->nodes[i];
@@ -325,6 +332,7 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     pcs_arena_init(&p->arena, ctx);
     p->arithmetic = opt->arithmetic;
     p->kernels = pcs_kernels_for(ctx->cpu);
+    p->below = pcs_kernels_for(ctx->cpu & ~PCS_CPU_DOUBTED);
     p->keep_all = opt->keep_all;
     precis_status st = open_sizes(p);
     for (size_t i = 0; i < g->n_values && st == PRECIS_OK; i++) {

@@ -6,14 +6,17 @@
 static uint64_t slot_bytes(const precis_program *p, const pcs_slot *s)
 {
     uint64_t n = 1;
-    const bool codes = s->v.dtype == PCS_ACT, halves = s->v.dtype == PCS_ACT_BF16;
+    const pcs_dtype type = s->v.dtype;
+    const bool acts = type == PCS_ACT || type == PCS_ACT_BF16 || type == PCS_ACT_MIXED;
     const int64_t width = s->v.dims ? s->v.shape[s->v.dims - 1] : 1;
     for (uint32_t i = 0; i < s->v.dims; i++) {
-        if ((!codes && !halves) || i + 1 < s->v.dims) n *= (uint64_t)pcs_extent(p->graph, s->v.shape[i], p->planning);
+        if (!acts || i + 1 < s->v.dims) n *= (uint64_t)pcs_extent(p->graph, s->v.shape[i], p->planning);
     }
     const size_t k = (size_t)(width > 0 ? width : 1);
-    if (codes) n = pcs_act_bytes(n, pcs_chunks(k));
-    else n = halves ? pcs_act_bf16_bytes(n, k) : n * pcs_dtype_bytes(s->v.dtype);
+    const uint64_t few = type == PCS_ACT_MIXED && n >= PCS_MIXED_ROWS ? PCS_MIXED_ROWS - 1 : n; /* of int8 */
+    const uint64_t codes = type == PCS_ACT || type == PCS_ACT_MIXED ? pcs_act_bytes(few, pcs_chunks(k)) : 0;
+    const uint64_t halves = type == PCS_ACT_BF16 || type == PCS_ACT_MIXED ? pcs_act_bf16_bytes(n, k) : 0;
+    n = acts ? (codes > halves ? codes : halves) : n * pcs_dtype_bytes(type);
     return (n + 64 + 63) / 64 * 64;
 }
 
@@ -52,6 +55,7 @@ static void lifetimes(precis_program *p)
     for (size_t i = 0; i < p->n_steps; i++) {
         const pcs_step *s = &p->steps[i];
         for (uint32_t k = 0; k < s->n_in; k++) p->slots[p->slots[s->in[k]].root].last = (int32_t)i;
+        if (s->plain >= 0) p->slots[p->slots[s->plain].root].last = (int32_t)i;
         for (uint32_t k = 0; k < s->n_out; k++) {
             pcs_slot *out = &p->slots[p->slots[s->out[k]].root];
             if (out->first < 0 && out->v.role != PCS_INPUT && !out->data) out->first = (int32_t)i;
@@ -88,10 +92,13 @@ static bool waits(const precis_program *p, const pcs_step *s, const pcs_step *o)
     bool wait = false;
     for (uint32_t i = 0; i < o->n_out; i++) {
         for (uint32_t k = 0; k < s->n_out; k++) wait |= touches(p, s->out[k], o->out[i]);
+        wait |= s->plain >= 0 && touches(p, s->plain, o->out[i]);
         for (uint32_t k = 0; k < s->n_in; k++) wait |= touches(p, s->in[k], o->out[i]) && !stays(p, s, s->in[k], o);
     }
-    for (uint32_t i = 0; i < s->n_out; i++)
+    for (uint32_t i = 0; i < s->n_out; i++) {
         for (uint32_t k = 0; k < o->n_in; k++) wait |= touches(p, s->out[i], o->in[k]);
+        wait |= o->plain >= 0 && touches(p, s->out[i], o->plain);
+    }
     return wait;
 }
 
@@ -114,8 +121,13 @@ static size_t plan_scratch(precis_program *p)
     size_t most = 0;
     for (size_t i = 0; i < p->n_steps; i++) {
         pcs_step_bind(p, &p->steps[i]);
-        const size_t need = p->steps[i].op && p->steps[i].op->scratch ? p->steps[i].op->scratch(&p->steps[i].call) : 0;
-        if (need > most) most = need;
+        const pcs_step *s = &p->steps[i];
+        const bool mixed = s->n_in && p->slots[s->in[0]].v.dtype == PCS_ACT_MIXED;
+        for (int few = 0; few < (mixed ? 2 : 1) && s->op && s->op->scratch; few++) {
+            if (mixed) s->call.in[0].dtype = !few ? PCS_ACT_BF16 : s->plain >= 0 ? PCS_F32 : PCS_ACT; /* a run may have either */
+            const size_t need = s->op->scratch(&s->call);
+            if (need > most) most = need;
+        }
     }
     return (most + 127) / 64 * 64;
 }

@@ -128,7 +128,7 @@ static void bind_slots(precis_program *p)
         pcs_slot *s = &p->slots[i];
         if (!s->bytes) continue;
         s->data = p->buffer + s->offset;
-        if (s->v.dtype != PCS_ACT) continue;
+        if (s->v.dtype != PCS_ACT && s->v.dtype != PCS_ACT_MIXED) continue;
         int64_t rows = 1;
         for (uint32_t k = 0; k + 1 < s->v.dims; k++) rows *= pcs_program_extent(p, s->v.shape[k]);
         s->act = pcs_act_in(s->data, (size_t)rows, pcs_chunks((size_t)s->v.shape[s->v.dims - 1]));
@@ -177,11 +177,11 @@ uint64_t pcs_program_bytes(const precis_program *p)
 
 const char *precis_arithmetic_name(precis_arithmetic a)
 {
-    static const char *const names[] = { "fast", "weights-only", "emulated", "bf16" };
+    static const char *const names[] = { "fast", "weights-only", "emulated", "bf16", "mixed" };
     return names[a];
 }
 
-precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx) { return ctx->cpu & PCS_CPU_AMX ? PRECIS_BF16 : PRECIS_FAST; }
+precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx) { return ctx->cpu & PCS_CPU_AMX ? PRECIS_MIXED : PRECIS_FAST; }
 
 /* ---- public ----------------------------------------------------------------------------------- */
 

@@ -14,6 +14,12 @@
 typedef void pcs_tap_fn(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width);
 typedef struct pcs_tap { pcs_tap_fn *fn; void *user; } pcs_tap;
 
+/* Few rows are slower by tiles: weights that are read once are the cost then, and to make them bf16 takes longer than that. */
+enum { PCS_MIXED_ROWS = 32 };
+/* Is it one of those that ops have a fast form for? And is it for tiles of bf16, which like many rows? */
+static inline bool pcs_by_kernels(precis_arithmetic a) { return a == PRECIS_FAST || a == PRECIS_BF16 || a == PRECIS_MIXED; }
+static inline bool pcs_for_tiles(precis_arithmetic a) { return a == PRECIS_BF16 || a == PRECIS_MIXED; }
+
 typedef struct pcs_step {
     const char *name;
     const pcs_op *op; /* NULL: quantize_act */
@@ -21,7 +27,9 @@ typedef struct pcs_step {
     const precis_attr *attr;
     uint32_t n_in, n_out;
     int32_t *in, *out; /* program values, in the program's arena, as the operands of `call` */
+    int32_t plain; /* what it takes in place of few rows of mixed activations; -1: them */
     bool barrier, barrier_one; /* wait for all earlier steps first; in a run whose symbols have sizes of 1 at most */
+    bool below;   /* int8 products by p->below: tiles are slower here for these weights */
     bool tap;     /* the result has a tap */
     pcs_call call;
 } pcs_step;
@@ -65,6 +73,7 @@ struct precis_program {
     pcs_arena arena; /* the steps' operands */
     precis_arithmetic arithmetic;
     pcs_kernels kernels;
+    pcs_kernels below; /* at levels that nobody doubts (kernel/choose.h) */
     pcs_step *steps;
     size_t n_steps;
     pcs_slot *slots;

@@ -23,7 +23,7 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
     precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
     r->ctx = ctx;
-    r->batch = o.batch ? o.batch : o.arithmetic == PRECIS_BF16 ? 512 : 256;
+    r->batch = o.batch ? o.batch : pcs_for_tiles(o.arithmetic) ? 512 : 256;
     r->outputs = how->inputs ? r->batch : o.outputs ? o.outputs : 1;
     r->model = model;
     r->lm.wanted_context = o.context;
@@ -57,8 +57,7 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
         pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",
                  p->lacking ? p->lacking : pcs_model_string(model, "precis.activations"), p->without_kernel);
     }
-    const bool by_kernels = o.arithmetic == PRECIS_FAST || o.arithmetic == PRECIS_BF16;
-    if (!st && !how->backend && o.pack != PRECIS_PACK_OFF && by_kernels) st = pcs_packing_open(r->program, model, o.pack);
+    if (!st && !how->backend && o.pack != PRECIS_PACK_OFF && pcs_by_kernels(o.arithmetic)) st = pcs_packing_open(r->program, model, o.pack);
     if (st) precis_runner_close(&r);
     *out = r;
     return st;
