@@ -9,8 +9,8 @@ static const cli_option options[] = {
     { "--sequences", 0, "N", "generate for N sequences together (default 1); tokens of all per second" },
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
     { "--arithmetic", 0, "NAME",
-      "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed on "
-      "AMX" },
+      "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed "
+      "on AMX" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--kernels", 0, NULL,
       "instead of a model: every kernel of weights at this level, beside what memory, cache and multipliers give at "

@@ -54,7 +54,8 @@ static const cli_option options[] = {
       "keep finished pieces beside OUT (OUT.resume), and go on from those of a run that was stopped: the same bytes" },
     { "--bench", 0, NULL, "measure tokens per second of both models too" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
-    { "--arithmetic", 0, "NAME", "of that evaluation: exact (default), bf16, mixed, or auto (mixed on AMX, else exact)" },
+    { "--arithmetic", 0, "NAME",
+      "of that evaluation: exact (default), bf16, mixed, or auto (mixed on AMX, else exact)" },
     { 0 },
 };
 
