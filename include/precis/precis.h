@@ -12,6 +12,7 @@
 #include "precis/law.h"
 #include "precis/law_fit.h"
 #include "precis/memory.h"
+#include "precis/net.h"
 #include "precis/plan.h"
 #include "precis/profile.h"
 #include "precis/quant.h"
