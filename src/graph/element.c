@@ -53,7 +53,7 @@ uint8_t pcs_small_encode(pcs_dtype d, float x, bool saturate)
     if (d == PCS_F8E8M0) return encode_power(x);
     const layout l = layout_of(d);
     const int top = 1 << (l.e + l.m), most = largest(&l), sign = pcs_f32_bits(x) >> 31 ? top : 0;
-    const int nan = l.s == UNSIGNED_ZERO ? 0x80 : l.s == FINITE ? 0x7f | sign : l.s == IEEE ? 0x7e | sign : most | sign;
+    const int nan = l.s == UNSIGNED_ZERO ? 0x80 : l.s == FINITE ? 0x7f | sign : l.s == IEEE ? 0x7e | sign : top; /* of F4E2M1, which has none, -0, as elsewhere */
     const float a = __builtin_fabsf(x);
     if (x != x) return (uint8_t)nan;
     int e = (int)(pcs_f32_bits(a) >> 23) - 127;

@@ -19,6 +19,8 @@ struct precis_net {
     void **contents;         /* of inputs, which are constants in it */
     uint64_t need;
     precis_array *outputs;
+    precis_array *signs; /* inputs of signed codes that came without a sign, and their codes */
+    int8_t **codes;
 };
 
 static void forget(precis_net *net)
@@ -42,7 +44,9 @@ precis_status precis_net_open(precis_ctx *ctx, precis_net **out, const char *pat
         net->given = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->given);
         net->contents = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->contents);
         net->outputs = pcs_alloc(ctx, net->file->n_outputs + 1, sizeof *net->outputs);
-        if (!net->given || !net->contents || !net->outputs) st = PRECIS_ENOMEM;
+        net->signs = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->signs);
+        net->codes = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->codes);
+        if (!net->given || !net->contents || !net->outputs || !net->signs || !net->codes) st = PRECIS_ENOMEM;
     }
     if (st) precis_net_close(&net);
     *out = net;
@@ -59,6 +63,9 @@ void precis_net_close(precis_net **net)
     pcs_free(ctx, n->given);
     pcs_free(ctx, n->contents);
     pcs_free(ctx, n->outputs);
+    for (size_t i = 0; n->codes && i < n->file->n_inputs; i++) pcs_free(ctx, n->codes[i]);
+    pcs_free(ctx, n->codes);
+    pcs_free(ctx, n->signs);
     pcs_onnx_close(&n->file);
     pcs_free(ctx, n);
     *net = NULL;
@@ -211,6 +218,22 @@ static bool still_fits(const precis_net *net, const precis_array *const *given)
     return same;
 }
 
+/* Codes of 4 and 2 bits that came as U8, without a sign, get theirs back. */
+static precis_status sign_codes(precis_net *net, size_t i, const precis_array **given)
+{
+    const pcs_dtype d = net->file->inputs[i].dtype;
+    if ((d != PCS_I4 && d != PCS_I2) || strcmp(given[i]->type, "U8")) return PRECIS_OK;
+    const int half = 1 << (pcs_dtype_bits(d) - 1);
+    int8_t *codes = pcs_grow(net->ctx, net->codes[i], 0, given[i]->bytes + 64, 1);
+    if (!codes) return PRECIS_ENOMEM;
+    net->codes[i] = codes;
+    for (uint64_t k = 0; k < given[i]->bytes; k++) codes[k] = (int8_t)(((((const uint8_t *)given[i]->data)[k] & (2 * half - 1)) ^ half) - half);
+    net->signs[i] = *given[i];
+    net->signs[i].data = codes;
+    given[i] = &net->signs[i];
+    return PRECIS_OK;
+}
+
 /* Shapes of the arrays, and copies of the contents that are asked for. */
 static precis_status give(precis_net *net, const precis_array *const *given)
 {
@@ -268,6 +291,7 @@ precis_status precis_net_run(precis_net *net, const precis_array *inputs, size_t
     const precis_array **given = pcs_alloc(net->ctx, net->file->n_inputs + 1, sizeof *given);
     if (!given) return PRECIS_ENOMEM;
     precis_status st = match(net, inputs, n, given);
+    for (size_t i = 0; i < net->file->n_inputs && !st; i++) st = sign_codes(net, i, given);
     if (!st && !still_fits(net, given) && (st = make(net, given))) forget(net);
     for (size_t i = 0; i < net->file->n_inputs && !st; i++)
         if (!net->contents[i]) pcs_program_bind(net->program, net->graph.inputs[i], given[i]->data);
