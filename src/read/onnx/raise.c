@@ -376,7 +376,10 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
     snprintf(name, sizeof name, n->made ? "%s.%u" : "%s", n->name, n->made);
     n->made++;
     const precis_value v = precis_graph_node(g, name, op, attrs, count, in);
-    if (v < 0) return fail(n, g->error == PRECIS_EINVAL ? PRECIS_EFORMAT : g->error, g->message);
+    if (v < 0) {
+        const char *why = strstr(g->message, "): "); /* behind the node's name, which is said here */
+        return fail(n, g->error == PRECIS_EINVAL ? PRECIS_EFORMAT : g->error, why ? why + 3 : g->message);
+    }
     const pcs_node *node = &g->nodes[g->values[v].node];
     for (uint32_t i = 0; i < node->n_out; i++)
         if (count_of(&g->values[node->out[i]]) > MOST_ELEMENTS) return pcs_refuse(n, "gives %lld elements, more than 2^31", (long long)count_of(&g->values[node->out[i]]));
