@@ -28,20 +28,20 @@ static float overlap(const float *a, const float *b, bool center)
 }
 
 /* Boxes of one class, in the order in which they are taken; state[n]: 1 taken or out. */
-static int64_t choose(const precis_attr *attr, const float *boxes, const float *scores, int64_t n, uint8_t *state, int64_t *taken)
+static int64_t choose(const precis_attr *attr, const float *boxes, const float *scores, int64_t n, bool *state, int64_t *taken)
 {
     const float least = (float)attr[SCORE].real, most_overlap = (float)attr[OVERLAP].real;
     int64_t count = 0;
-    for (int64_t i = 0; i < n; i++) state[i] = scores[i] > least ? 0 : 1;
+    for (int64_t i = 0; i < n; i++) state[i] = !(scores[i] > least);
     while (count < attr[MOST].integer) {
         int64_t best = -1;
         for (int64_t i = 0; i < n; i++)
             if (!state[i] && (best < 0 || scores[i] > scores[best])) best = i;
         if (best < 0) break;
         taken[count++] = best;
-        state[best] = 1;
+        state[best] = true;
         for (int64_t i = 0; i < n; i++)
-            if (!state[i] && overlap(boxes + 4 * best, boxes + 4 * i, attr[CENTER].integer != 0) > most_overlap) state[i] = 1;
+            if (!state[i] && overlap(boxes + 4 * best, boxes + 4 * i, attr[CENTER].integer != 0) > most_overlap) state[i] = true;
     }
     return count;
 }
@@ -50,7 +50,7 @@ static int64_t choose(const precis_attr *attr, const float *boxes, const float *
 static int64_t all(const precis_attr *attr, const float *boxes, const float *scores, int64_t batches, int64_t classes, int64_t n, void *room, int64_t *out)
 {
     int64_t *taken = room, found = 0;
-    uint8_t *state = (uint8_t *)(taken + n + 1);
+    bool *state = (bool *)(taken + n + 1);
     for (int64_t b = 0; b < batches; b++)
         for (int64_t c = 0; c < classes; c++) {
             const int64_t count = choose(attr, boxes + 4 * b * n, scores + (b * classes + c) * n, n, state, taken);

@@ -106,7 +106,7 @@ static void eval_from(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_from_codes = {
-    .name = "from_codes", .min_in = 3, .max_in = 3, .attrs = PCS_ATTR_TABLE(PCS_INT("to", -1), PCS_INT("saturate", 1), PCS_INT("axis", 0), PCS_INT("block", 0)), .infer = infer_from, .eval = eval_from,
+    .name = "from_codes", .min_in = 3, .max_in = 3, .decodes = true, .attrs = PCS_ATTR_TABLE(PCS_INT("to", -1), PCS_INT("saturate", 1), PCS_INT("axis", 0), PCS_INT("block", 0)), .infer = infer_from, .eval = eval_from,
 };
 
 /* ---- requantize: nearest-even(sum * factor) + zero, held within zero's type; sums, factors and zero points spread ---- */

@@ -331,6 +331,7 @@ static precis_status add_input(pcs_import *im, pcs_scope *scope, size_t i, const
     for (uint32_t k = 0; k < v.dims; k++)
         if ((v.shape[k] = input_dim(im, p, given, k)) == PCS_DIM_ERROR) return pcs_fail(im->ctx, im->g->error, "%s", im->g->message);
     if (given && given->data) {
+        im->eager = true;
         v.role = PCS_CONSTANT;
         v.data = given->data;
         v.known = v.dtype == PCS_I64 ? given->data : NULL;

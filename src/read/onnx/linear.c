@@ -183,21 +183,28 @@ void pcs_raise_from_codes(pcs_onnx_node *n)
     n->out[0] = pcs_make3(n, "from_codes", PRECIS_ATTRS(precis_attr_int("to", type ? (int64_t)to : -1), precis_attr_int("axis", axis), precis_attr_int("block", block)), x, s, z);
 }
 
-/* u8 codes, scale and zero point of whatever comes: from the pieces that ONNX defines it by. */
-void pcs_raise_dynamic(pcs_onnx_node *n)
+/* u8 codes, scale and zero point of whatever comes: from the pieces that ONNX defines them by. */
+void pcs_dynamic_codes(pcs_onnx_node *n, precis_value x, precis_value *out)
 {
-    const precis_value x = pcs_in(n, 0);
     int64_t axes[PCS_GRAPH_DIMS];
+    out[0] = out[1] = out[2] = -1;
     if (x < 0) return;
     const uint32_t dims = pcs_of(n, x)->dims;
     for (uint32_t i = 0; i < dims; i++) axes[i] = i;
     const precis_value zero = pcs_numbers(n, PCS_F32, 0), full = pcs_numbers(n, PCS_F32, 255);
     const precis_value hi = pcs_make2(n, "max", NULL, pcs_reduced(n, x, "max", dims, axes, false), zero), lo = pcs_make2(n, "min", NULL, pcs_reduced(n, x, "min", dims, axes, false), zero);
     const precis_value range = pcs_make2(n, "sub", NULL, hi, lo);
-    const precis_value scale = pcs_make2(n, "div", NULL, pcs_make3(n, "where", NULL, pcs_make2(n, "equal", NULL, range, zero), pcs_numbers(n, PCS_F32, 1), range), full);
-    const precis_value at = pcs_make2(n, "min", NULL, pcs_make2(n, "max", NULL, pcs_make2(n, "sub", NULL, zero, pcs_make2(n, "div", NULL, lo, scale)), zero), full);
-    const precis_value codes = pcs_as(n, pcs_make1(n, "round", NULL, at), PCS_U8);
-    n->out[0] = pcs_make3(n, "to_codes", PRECIS_ATTRS(precis_attr_int("to", PCS_U8)), x, scale, codes);
-    if (n->n_out > 1) n->out[1] = scale;
-    if (n->n_out > 2) n->out[2] = codes;
+    const precis_value some = pcs_make3(n, "where", NULL, pcs_make2(n, "equal", NULL, range, zero), pcs_numbers(n, PCS_F32, 1), range);
+    const precis_value scale = pcs_make2(n, "div", NULL, some, full);
+    const precis_value at = pcs_make2(n, "sub", NULL, zero, pcs_make2(n, "div", NULL, lo, scale));
+    out[1] = scale;
+    out[2] = pcs_as(n, pcs_make1(n, "round", NULL, pcs_make2(n, "min", NULL, pcs_make2(n, "max", NULL, at, zero), full)), PCS_U8);
+    out[0] = pcs_make3(n, "to_codes", PRECIS_ATTRS(precis_attr_int("to", PCS_U8)), x, scale, out[2]);
+}
+
+void pcs_raise_dynamic(pcs_onnx_node *n)
+{
+    precis_value q[3];
+    pcs_dynamic_codes(n, pcs_in(n, 0), q);
+    for (uint32_t i = 0; i < n->n_out && i < 3; i++) n->out[i] = q[i];
 }

@@ -258,9 +258,11 @@ static void bind(pcs_arg *a, const pcs_value *v)
     memcpy(a->shape, v->shape, sizeof a->shape);
 }
 
-static bool foldable(const precis_graph *g, const pcs_node *node)
+/* Codes stay codes, as precision is explicit, unless the whole net is computed for its contents. */
+static bool foldable(const pcs_import *im, const pcs_node *node)
 {
-    if (!node->op->eval || node->op->decodes) return false;
+    const precis_graph *g = im->g;
+    if (!node->op->eval || (node->op->decodes && !im->eager)) return false;
     for (uint32_t i = 0; i < node->n_in; i++)
         if (!g->values[node->in[i]].data) return false;
     for (uint32_t i = 0; i < node->n_out; i++)
@@ -384,7 +386,7 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
     for (uint32_t i = 0; i < node->n_out; i++)
         if (count_of(&g->values[node->out[i]]) > MOST_ELEMENTS) return pcs_refuse(n, "gives %lld elements, more than 2^31", (long long)count_of(&g->values[node->out[i]]));
     precis_status st = note_deps(im, node);
-    if (!st && foldable(g, node)) {
+    if (!st && foldable(im, node)) {
         st = compute(im, node);
         g->n_nodes--;
     } else if (!st) carry(im, node);

@@ -125,6 +125,7 @@ struct pcs_import {
     uint64_t *deps;  /* of each value: inputs that it depends on */
     size_t n_deps;
     uint64_t need;
+    bool eager; /* contents of inputs are given */
     precis_status error; /* with its message in ctx */
     size_t steps; /* nodes made: a bound on work */
     struct pcs_span { const pcs_file *file; uint64_t from, to; } *spans;
