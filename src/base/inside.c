@@ -49,8 +49,8 @@ precis_status pcs_file_open_inside(precis_ctx *ctx, pcs_file *f, const char *fol
     if (fd < 0) return st;
     f->fd = fd;
     if (fstat(fd, &sb)) st = pcs_fail(ctx, PRECIS_EIO, "%s%s: %s", folder, location, strerror(errno));
-    else if (!S_ISREG(sb.st_mode)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s%s: external data that are no regular file", folder, location);
-    else if (sb.st_nlink > 1) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s%s: external data with a second name (a hard link); copy the file to make it one of its own", folder, location);
+    else if (!S_ISREG(sb.st_mode)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: external data %s%s are no regular file", ctx->file ? ctx->file : "input", folder, location);
+    else if (sb.st_nlink > 1) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: external data %s%s have a second name (a hard link); copy the file to make it one of its own", ctx->file ? ctx->file : "input", folder, location);
     if (!st && !(f->path = pcs_alloc(ctx, strlen(folder) + strlen(location) + 1, 1))) st = PRECIS_ENOMEM;
     if (!st) {
         f->size = (uint64_t)sb.st_size;

@@ -385,7 +385,6 @@ precis_status pcs_onnx_import(pcs_onnx *net, const pcs_onnx_given *given, pcs_on
     pcs_scope_close(&top);
     pcs_arena_free(&im.arena);
     pcs_free(net->ctx, im.deps);
-    pcs_free(net->ctx, im.spans);
     if (st) {
         const uint64_t need = out->need;
         pcs_onnx_graph_close(net->ctx, out);

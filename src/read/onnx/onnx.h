@@ -55,6 +55,8 @@ typedef struct pcs_onnx {
     size_t n_counts;
     pcs_file *external; /* files that initializers lie in, opened once */
     size_t n_external;
+    struct pcs_span { size_t file; uint64_t from, to; } *spans; /* of them, what initializers have: whole ones may be shared, parts not */
+    size_t n_spans, cap_spans;
 } pcs_onnx;
 
 /* The file mapped and described: inputs, outputs, ops. PRECIS_EFORMAT with an offset for damage. */

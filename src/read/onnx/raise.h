@@ -128,8 +128,6 @@ struct pcs_import {
     bool eager; /* contents of inputs are given */
     precis_status error; /* with its message in ctx */
     size_t steps; /* nodes made: a bound on work */
-    struct pcs_span { const pcs_file *file; uint64_t from, to; } *spans;
-    size_t n_spans;
 };
 
 extern const pcs_onnx_row pcs_onnx_rows[];

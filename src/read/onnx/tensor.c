@@ -194,6 +194,27 @@ static precis_status external_file(pcs_onnx *net, const char *location, const pc
     return st;
 }
 
+/* Tied weights have the same bytes, all of them; those of which a part is another's are damaged. */
+static precis_status note_span(reading *r, const pcs_file *f, uint64_t from, uint64_t to)
+{
+    pcs_onnx *net = r->net;
+    const size_t file = (size_t)(f - net->external);
+    for (size_t i = 0; i < net->n_spans; i++) {
+        const struct pcs_span *s = &net->spans[i];
+        if (s->file != file || s->to <= from || to <= s->from) continue;
+        return s->from == from && s->to == to ? PRECIS_OK : wrong(r, "shares bytes with another initializer");
+    }
+    if (net->n_spans == net->cap_spans) {
+        const size_t cap = net->cap_spans * 2 + 64;
+        struct pcs_span *grown = pcs_grow(net->ctx, net->spans, net->n_spans * sizeof *grown, cap, sizeof *grown);
+        if (!grown) return PRECIS_ENOMEM;
+        net->spans = grown;
+        net->cap_spans = cap;
+    }
+    net->spans[net->n_spans++] = (struct pcs_span){ file, from, to };
+    return PRECIS_OK;
+}
+
 static precis_status place_external(reading *r, pcs_arena *arena)
 {
     const pcs_file *f = NULL;
@@ -205,7 +226,8 @@ static precis_status place_external(reading *r, pcs_arena *arena)
     if (r->offset > f->size) return pcs_onnx_damage(r->net, r->body.p, r->name, "begins at byte %llu of %s, which has %llu", (unsigned long long)r->offset, location, (unsigned long long)f->size);
     const uint64_t length = r->has_length ? r->length : ((uint64_t)r->t->count * pcs_dtype_bits(r->t->dtype) + 7) / 8;
     if (length > f->size - r->offset) return pcs_onnx_damage(r->net, r->body.p, r->name, "ends behind %s, which has %llu bytes", location, (unsigned long long)f->size);
-    return place_bytes(r, arena, f->map + r->offset, length);
+    if (length && (st = note_span(r, f, r->offset, r->offset + length))) return st;
+    return place_bytes(r, arena, length ? f->map + r->offset : (const uint8_t *)"", length);
 }
 
 precis_status pcs_onnx_read_tensor(pcs_onnx *net, pcs_arena *arena, pcs_proto body, pcs_onnx_tensor *t)

@@ -335,6 +335,7 @@ void pcs_onnx_close(pcs_onnx **net)
     precis_ctx *ctx = n->ctx;
     for (size_t i = 0; i < n->n_external; i++) pcs_file_close(ctx, &n->external[i]);
     pcs_free(ctx, n->external);
+    pcs_free(ctx, n->spans);
     if (n->file.fd >= 0) pcs_file_close(ctx, &n->file);
     pcs_arena_free(&n->arena);
     pcs_free(ctx, n);
