@@ -2,7 +2,7 @@
  * "unsupported", "wrong" or "failed", with the folder and why. usage: onnx_nodes [THREADS] < LIST
  *
  * Folders have model.onnx and test_data_set_K/{input,output}_I.pb, which are TensorProtos; those that hold something else are
- * "other". Tolerances are the package's own: 1e-3 relative, 1e-7 absolute. */
+ * "other". Tolerances are the package's own: 1e-3 relative, 1e-7 absolute, or what stands behind the folder and a tab. */
 #include "base/fmath_more.h"
 #include "precis/precis.h"
 #include "read/onnx/onnx.h"
@@ -13,6 +13,7 @@
 #define MOST 64
 
 static precis_ctx *ctx;
+static double absolute;
 
 typedef struct { char *data; size_t size; } file;
 
@@ -36,7 +37,7 @@ static bool close_to(double a, double b)
 {
     if (a != a || b != b) return a != a && b != b;
     if (a == b) return true;
-    return __builtin_fabs(a - b) <= 1e-7 + 1e-3 * __builtin_fabs(b);
+    return __builtin_fabs(a - b) <= absolute + 1e-3 * __builtin_fabs(b);
 }
 
 /* "" or what differs. */
@@ -135,6 +136,9 @@ int main(int argc, char **argv)
     if (precis_ctx_open(&ctx, &o)) return 4;
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = 0;
+        char *tab = strchr(line, '\t');
+        absolute = tab ? atof(tab + 1) : 1e-7;
+        if (tab) *tab = 0;
         one(line);
     }
     precis_ctx_close(&ctx);
