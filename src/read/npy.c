@@ -7,8 +7,6 @@
 
 #include <stdio.h>
 
-#define HEADER 65536 /* bytes; NumPy's own limit for what it evaluates is 10,000 */
-
 static const struct { char kind; size_t bytes; pcs_dtype dtype; } types[] = {
     { 'f', 2, PCS_F16 }, { 'f', 4, PCS_F32 }, { 'f', 8, PCS_F64 }, { 'i', 1, PCS_I8 }, { 'i', 2, PCS_I16 }, { 'i', 4, PCS_I32 }, { 'i', 8, PCS_I64 },
     { 'u', 1, PCS_U8 }, { 'u', 2, PCS_U16 }, { 'u', 4, PCS_U32 }, { 'u', 8, PCS_U64 }, { 'b', 1, PCS_BOOL },
@@ -17,7 +15,7 @@ static const struct { char kind; size_t bytes; pcs_dtype dtype; } types[] = {
 typedef struct {
     precis_ctx *ctx;
     const pcs_file *file;
-    char text[HEADER + 1];
+    char text[PCS_LIMIT_NPY_HEADER + 1];
     const char *p;
     uint64_t start, data; /* of the header's text, and of the data */
     pcs_dtype dtype;
@@ -131,7 +129,7 @@ static precis_status read_header(reading *r)
     r->start = head[6] == 1 ? 10 : 12;
     if (head[6] > 1 && (st = pcs_file_read(r->ctx, f, 0, head, 12, "header's length"))) return st;
     const uint32_t len = head[6] == 1 ? pcs_load16(head + 8) : pcs_load32(head + 8);
-    if (len > HEADER) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 8, "header", "has %u bytes, at most %d", len, HEADER);
+    if (len > PCS_LIMIT_NPY_HEADER) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 8, "header", "has %u bytes, at most %d", len, PCS_LIMIT_NPY_HEADER);
     if ((st = pcs_file_read(r->ctx, f, r->start, r->text, len, "header"))) return st;
     r->text[len] = 0;
     r->p = r->text;

@@ -36,7 +36,7 @@ static bool body(pcs_onnx_node *n, pcs_proto g, uint32_t n_in, const precis_valu
     pcs_import *im = n->im;
     pcs_scope inner;
     pcs_str name;
-    if (n->scope->depth >= PCS_ONNX_DEPTH) return pcs_wrong(n, "graphs nest deeper than %d", PCS_ONNX_DEPTH), false;
+    if (n->scope->depth >= PCS_LIMIT_NET_DEPTH) return pcs_wrong(n, "graphs nest deeper than %d", PCS_LIMIT_NET_DEPTH), false;
     if (ports(g, 11) != n_in || ports(g, 12) != n_out) return pcs_wrong(n, "its graph has %u inputs and %u outputs, not %u and %u", ports(g, 11), ports(g, 12), n_in, n_out), false;
     pcs_scope_open(&inner, im, n->scope);
     precis_status st = PRECIS_OK;
@@ -81,7 +81,7 @@ void pcs_raise_loop(pcs_onnx_node *n)
     const precis_value condition = pcs_has(n, 1) ? n->in[1] : pcs_numbers(n, PCS_BOOL, 1);
     const uint32_t carried = n->n_in > 2 ? n->n_in - 2 : 0, scans = n->n_out > carried ? n->n_out - carried : 0;
     if (!trips || count != 1 || n->n_out < carried || !pcs_attr_graph(n, "body", &g)) { pcs_wrong(n, "takes a count, a condition and a body"); return; }
-    precis_value *in = pcs_room(n, carried + 2, sizeof *in), *out = pcs_room(n, carried + scans + 1, sizeof *out), *kept = pcs_room(n, (size_t)scans * PCS_ONNX_TRIPS, sizeof *kept);
+    precis_value *in = pcs_room(n, carried + 2, sizeof *in), *out = pcs_room(n, carried + scans + 1, sizeof *out), *kept = pcs_room(n, (size_t)scans * PCS_LIMIT_NET_TURNS, sizeof *kept);
     if (!in || !out || !kept) return;
     in[1] = condition;
     for (uint32_t i = 0; i < carried; i++)
@@ -90,7 +90,7 @@ void pcs_raise_loop(pcs_onnx_node *n)
     for (; t < *trips; t++) {
         if (!(go = pcs_contents(n, in[1], &count)) || count != 1) { pcs_wrong(n, "its condition is not one element"); return; }
         if (!*go) break;
-        if (t == PCS_ONNX_TRIPS) { pcs_refuse(n, "turns more than %d times", PCS_ONNX_TRIPS); return; }
+        if (t == PCS_LIMIT_NET_TURNS) { pcs_refuse(n, "turns more than %d times", PCS_LIMIT_NET_TURNS); return; }
         const int64_t turn = t;
         in[0] = pcs_data(n, PCS_I64, 0, NULL, &turn);
         if (!body(n, g, carried + 2, in, carried + scans + 1, out)) return;
@@ -116,7 +116,7 @@ void pcs_raise_scan(pcs_onnx_node *n)
     if (scans < 1 || scans > n->n_in || !pcs_attr_graph(n, "body", &g)) { pcs_wrong(n, "takes values to go through and a body"); return; }
     const uint32_t states = n->n_in - (uint32_t)scans, outs = n->n_out > states ? n->n_out - states : 0;
     int64_t turns = -1;
-    precis_value *in = pcs_room(n, n->n_in, sizeof *in), *out = pcs_room(n, states + outs, sizeof *out), *kept = pcs_room(n, (size_t)outs * PCS_ONNX_TRIPS, sizeof *kept);
+    precis_value *in = pcs_room(n, n->n_in, sizeof *in), *out = pcs_room(n, states + outs, sizeof *out), *kept = pcs_room(n, (size_t)outs * PCS_LIMIT_NET_TURNS, sizeof *kept);
     for (uint32_t i = 0; i < n->n_in; i++)
         if (!in || !out || !kept || (in[i] = pcs_in(n, i)) < 0) return;
     for (uint32_t k = 0; k < scans; k++) {
@@ -125,7 +125,7 @@ void pcs_raise_scan(pcs_onnx_node *n)
         if (a == v->dims || pcs_dim_is_id(v->shape[a]) || (turns >= 0 && v->shape[a] != turns)) { pcs_refuse(n, "goes through values of sizes that differ, or are not known yet"); return; }
         turns = v->shape[a];
     }
-    if (turns > PCS_ONNX_TRIPS || turns < 1) { pcs_refuse(n, "turns %lld times; it can be 1 to %d", (long long)turns, PCS_ONNX_TRIPS); return; }
+    if (turns > PCS_LIMIT_NET_TURNS || turns < 1) { pcs_refuse(n, "turns %lld times; it can be 1 to %d", (long long)turns, PCS_LIMIT_NET_TURNS); return; }
     for (int64_t t = 0; t < turns; t++) {
         for (uint32_t k = 0; k < scans; k++) {
             const precis_value whole = n->in[states + k];

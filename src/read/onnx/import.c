@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-#define MOST_STEPS 1000000 /* nodes of the graph, also those that are computed at once */
-
 /* ---- names -------------------------------------------------------------------------------------- */
 
 void pcs_scope_open(pcs_scope *s, pcs_import *im, pcs_scope *up)
@@ -187,7 +185,7 @@ static precis_status inline_function(pcs_onnx_node *n, pcs_onnx_function *fn)
     pcs_import *im = n->im;
     pcs_scope inner;
     if (fn->open) return pcs_onnx_damage(im->net, n->body.p, n->name, "function %.*s calls itself", (int)(n->op.n < 60 ? n->op.n : 60), n->op.s);
-    if (n->scope->depth >= PCS_ONNX_DEPTH) return pcs_onnx_damage(im->net, n->body.p, n->name, "functions nest deeper than %d", PCS_ONNX_DEPTH);
+    if (n->scope->depth >= PCS_LIMIT_NET_DEPTH) return pcs_onnx_damage(im->net, n->body.p, n->name, "functions nest deeper than %d", PCS_LIMIT_NET_DEPTH);
     precis_status st = default_attributes(n, fn);
     pcs_scope_open(&inner, im, NULL);
     inner.depth = n->scope->depth + 1;
@@ -266,8 +264,8 @@ static precis_status import_node(pcs_import *im, pcs_scope *scope, pcs_proto m)
     if (!st) st = find_inputs(&n);
     if (!st) st = raise(&n);
     if (!st) st = bind_results(&n);
-    if (!st && ++im->steps > MOST_STEPS) st = pcs_fail(im->ctx, PRECIS_EFORMAT, "%s: unrolls to more than %d nodes", im->net->file.path, MOST_STEPS);
-    if (!st && im->steps % 256 == 0) st = pcs_progress(im->ctx, "import", im->steps, 0);
+    if (!st && ++im->nodes > PCS_LIMIT_NET_NODES) st = pcs_fail(im->ctx, PRECIS_EFORMAT, "%s: unrolls to more than %d nodes", im->net->file.path, PCS_LIMIT_NET_NODES);
+    if (!st && im->nodes % 256 == 0) st = pcs_progress(im->ctx, "import", im->nodes, 0);
     return st;
 }
 

@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-#define MOST_ELEMENTS ((int64_t)1 << 31)
-
 void *pcs_room(pcs_onnx_node *n, size_t count, size_t size)
 {
     void *p = pcs_arena_alloc(&n->im->arena, count ? count : 1, size);
@@ -384,7 +382,7 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
     }
     const pcs_node *node = &g->nodes[g->values[v].node];
     for (uint32_t i = 0; i < node->n_out; i++)
-        if (count_of(&g->values[node->out[i]]) > MOST_ELEMENTS) return pcs_refuse(n, "gives %lld elements, more than 2^31", (long long)count_of(&g->values[node->out[i]]));
+        if (count_of(&g->values[node->out[i]]) > PCS_LIMIT_NET_ELEMENTS) return pcs_refuse(n, "gives %lld elements, more than 2^31", (long long)count_of(&g->values[node->out[i]]));
     precis_status st = note_deps(im, node);
     if (!st && foldable(im, node)) {
         st = compute(im, node);
@@ -394,7 +392,7 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
         im->error = st ? st : pcs_fail(im->ctx, g->error, "%s", g->message);
         return -1;
     }
-    if (++im->steps > 4000000) return pcs_refuse(n, "the net unrolls to more than 4,000,000 nodes");
+    if (++im->steps > PCS_LIMIT_NET_NODES) return pcs_refuse(n, "the net unrolls to more than %d nodes", PCS_LIMIT_NET_NODES);
     return v;
 }
 

@@ -4,9 +4,7 @@
 
 #include "read/onnx/onnx.h"
 
-#define PCS_ONNX_DEPTH 32     /* of graphs and functions in one another */
 #define PCS_ONNX_NEWEST 27    /* the opset of which the rows of onnx.def know */
-#define PCS_ONNX_TRIPS 1024   /* of a loop that is unrolled */
 
 typedef struct pcs_onnx_row pcs_onnx_row;
 typedef struct pcs_import pcs_import;
@@ -127,7 +125,7 @@ struct pcs_import {
     uint64_t need;
     bool eager; /* contents of inputs are given */
     precis_status error; /* with its message in ctx */
-    size_t steps; /* nodes made: a bound on work */
+    size_t nodes, steps; /* of the file, and of ours: a bound on work */
 };
 
 extern const pcs_onnx_row pcs_onnx_rows[];

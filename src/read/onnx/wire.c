@@ -206,7 +206,7 @@ static precis_status count_op(pcs_onnx *net, pcs_str domain, pcs_str op, const p
             net->counts[i].n++;
             return PRECIS_OK;
         }
-    if (net->n_counts == 512) return pcs_onnx_damage(net, op.s, "graph", "has more than 512 kinds of ops");
+    if (net->n_counts == PCS_LIMIT_NET_OPS) return pcs_onnx_damage(net, op.s, "graph", "has more than %d different ops", PCS_LIMIT_NET_OPS);
     net->counts[net->n_counts++] = (pcs_onnx_count){ op, domain, 1, pcs_onnx_supports(net, domain, op, opsets) };
     return PRECIS_OK;
 }
@@ -239,7 +239,7 @@ static precis_status count_nodes(pcs_onnx *net, pcs_proto g, uint32_t number, co
 {
     pcs_proto_field f;
     bool bad;
-    if (depth > PCS_ONNX_DEPTH) return pcs_onnx_damage(net, g.p, "graph", "graphs nest deeper than %d", PCS_ONNX_DEPTH);
+    if (depth > PCS_LIMIT_NET_DEPTH) return pcs_onnx_damage(net, g.p, "graph", "graphs nest deeper than %d", PCS_LIMIT_NET_DEPTH);
     while (pcs_proto_next(&g, &f, &bad)) {
         const precis_status st = is_text(&f, number) ? count_node(net, f.inner, opsets, depth) : PRECIS_OK;
         if (st) return st;
@@ -249,7 +249,7 @@ static precis_status count_nodes(pcs_onnx *net, pcs_proto g, uint32_t number, co
 
 static precis_status count_ops(pcs_onnx *net)
 {
-    net->counts = pcs_arena_alloc(&net->arena, 512, sizeof *net->counts);
+    net->counts = pcs_arena_alloc(&net->arena, PCS_LIMIT_NET_OPS, sizeof *net->counts);
     if (!net->counts) return PRECIS_ENOMEM;
     precis_status st = count_nodes(net, net->graph, 1, &net->opsets, 0);
     for (size_t i = 0; i < net->n_functions && !st; i++) st = count_nodes(net, net->functions[i].body, 7, &net->functions[i].opsets, 1);
