@@ -1,10 +1,19 @@
-/* ONNX: the file, its graph with dimensions that have no size, and a run with small inputs. Nets that would take long are not run: a bound
- * on memory stands for one on work. */
+/* ONNX: the file, its graph with dimensions that have no size, and a run with small inputs, in memory that has a bound. */
 #include "fuzz.h"
 
 static const int64_t sides[] = { 1, 2, 4 };
 
-static void run(precis_ctx *ctx, precis_net *net, int64_t open)
+/* No block of more than 16 MB. */
+static void *bounded(void *user, void *old, size_t size)
+{
+    (void)user;
+    if (size > (size_t)16 << 20) return NULL;
+    if (size) return realloc(old, size);
+    free(old);
+    return NULL;
+}
+
+static void run(precis_net *net, int64_t open)
 {
     static uint64_t room[4096];
     precis_array in[8];
@@ -27,20 +36,21 @@ static void run(precis_ctx *ctx, precis_net *net, int64_t open)
     if (!precis_net_run(net, in, n, &out))
         for (size_t i = 0; i < precis_net_outputs(net); i++)
             for (uint64_t k = 0; k < out[i].bytes; k += 4096) room[0] += ((const uint8_t *)out[i].data)[k];
-    (void)ctx;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[64];
     const int fd = fuzz_file(data, size, path);
-    precis_ctx *ctx = fuzz_ctx();
+    precis_ctx_options o = PRECIS_CTX_OPTIONS_INIT;
+    o.threads = 1;
+    o.realloc = bounded;
+    precis_ctx *ctx = NULL;
     precis_net *net;
     precis_graph *g;
-    if (ctx) precis_ctx_set_memory_limit(ctx, 64u << 20, NULL);
-    if (ctx && !precis_net_open(ctx, &net, path)) {
+    if (!precis_ctx_open(&ctx, &o) && !precis_net_open(ctx, &net, path)) {
         if (!precis_net_graph(net, &g) && precis_graph_verify(g)) abort();
-        for (size_t i = 0; i < 2; i++) run(ctx, net, sides[i]);
+        for (size_t i = 0; i < 2; i++) run(net, sides[i]);
         precis_net_close(&net);
     }
     precis_ctx_close(&ctx);

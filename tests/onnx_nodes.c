@@ -75,7 +75,10 @@ static bool load(const char *folder, int set, const char *what, pcs_onnx *reader
         const uint8_t *p = (const uint8_t *)d->files[d->n].data;
         pcs_onnx_tensor *t = &d->t[d->n];
         reader->start = p;
-        if (pcs_onnx_read_tensor(reader, arena, (pcs_proto){ p, p + d->files[d->n].size }, t)) return false;
+        if (pcs_onnx_read_tensor(reader, arena, (pcs_proto){ p, p + d->files[d->n].size }, t)) {
+            d->n++; /* for who frees */
+            return false;
+        }
         d->arrays[d->n] = (precis_array){ .size = sizeof(precis_array), .type = pcs_dtype_name(t->dtype), .dims = t->dims, .data = t->data, .bytes = (uint64_t)t->count * pcs_dtype_bytes(t->dtype) };
         memcpy(d->arrays[d->n].shape, t->shape, sizeof t->shape);
     }

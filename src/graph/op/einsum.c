@@ -99,6 +99,9 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
             if (x->shape[k] != 1) *size = x->shape[k];
         }
     }
+    int64_t steps = 1;
+    for (uint32_t k = 0; k < p.labels; k++)
+        if (!pcs_dim_is_id(p.sizes[k]) && (__builtin_mul_overflow(steps, p.sizes[k], &steps) || steps > (int64_t)1 << 40)) return pcs_op_fail(g, n, "takes more than 2^40 steps");
     out->dtype = d;
     out->dims = p.dims[n->n_in];
     for (uint32_t k = 0; k < out->dims; k++) out->shape[k] = p.sizes[p.at[n->n_in][k]];

@@ -113,7 +113,9 @@ static void fill(const pcs_call *c, uint32_t i, table *t)
 {
     const int64_t n = c->in[0].shape[i];
     for (int64_t o = 0; o < c->out[0].shape[i]; o++) {
-        const double at = origin(c, i, o, &t->outside[o]), low = pcs_m_floor(at), ratio = at == low ? 1 : at - low;
+        double at = origin(c, i, o, &t->outside[o]);
+        if (!(pcs_abs_(at) < 1e12)) at = 0, t->outside[o] = true; /* of a region that is no number */
+        const double low = pcs_m_floor(at), ratio = at == low ? 1 : at - low;
         double *w = t->weights + o * t->taps, sum = 0;
         t->first[o] = (int64_t)low - t->taps / 2 + (at == low ? 0 : 1);
         weigh(c, i, at, ratio, t->taps, w);

@@ -10,6 +10,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *s = &g->values[n->in[1]], *z = &g->values[n->in[2]];
     const int64_t to = n->attr[TO].integer, block = n->attr[BLOCK].integer;
+    if (block < 0 || block > (int64_t)1 << 40) return pcs_op_fail(g, n, "has blocks of %lld", (long long)block);
     if (to < 0 || to >= PCS_DTYPES || !pcs_dtype_bytes((pcs_dtype)to) || pcs_dtype_bytes((pcs_dtype)to) > 2 || z->dtype != to) return pcs_op_fail(g, n, "gives no such codes");
     if (pcs_dtype_whole(s->dtype) || s->dims != z->dims || memcmp(s->shape, z->shape, s->dims * sizeof s->shape[0])) return pcs_op_fail(g, n, "takes scales that are numbers, and as many zero points");
     if (s->dims > x->dims || (block && s->dims != x->dims)) return pcs_op_fail(g, n, "has scales of more dimensions than x");
@@ -124,7 +125,7 @@ static void to_signed(const precis_attr *attr, size_t n, const void *const *in, 
     (void)attr;
     for (size_t i = 0; i < n; i++) {
         const double r = pcs_m_round((double)((const int64_t *)in[0])[i] * (double)((const float *)in[1])[i]) + (double)((const int64_t *)in[2])[i];
-        ((int64_t *)out)[i] = r < -128 ? -128 : r > 127 ? 127 : (int64_t)r;
+        ((int64_t *)out)[i] = r >= -128 ? (r > 127 ? 127 : (int64_t)r) : -128;
     }
 }
 

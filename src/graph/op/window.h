@@ -32,9 +32,10 @@ static inline precis_status pcs_window_check(precis_graph *g, const pcs_node *n,
 static inline int64_t pcs_window_places(precis_graph *g, const pcs_node *n, const precis_attr *attr, uint32_t dims, uint32_t i, int64_t d, int64_t kernel, bool ceil)
 {
     const int64_t stride = pcs_listed(&attr[0], i, 1), before = pcs_listed(&attr[1], i, 0), behind = pcs_listed(&attr[1], dims + i, 0);
-    const int64_t span = pcs_listed(&attr[2], i, 1) * (kernel - 1) + 1;
-    if (kernel < 1 || kernel > (int64_t)1 << 31 || (!pcs_dim_is_id(d) && d + before + behind < span)) {
-        pcs_op_fail(g, n, "a window of %lld does not fit into %lld", (long long)span, (long long)(d + before + behind));
+    const bool small = kernel >= 1 && kernel <= (int64_t)1 << 31;
+    const int64_t span = small ? pcs_listed(&attr[2], i, 1) * (kernel - 1) + 1 : kernel;
+    if (!small || (!pcs_dim_is_id(d) && d + before + behind < span)) {
+        pcs_op_fail(g, n, "a window of %lld does not fit into %lld and its padding", (long long)span, (long long)d);
         return PCS_DIM_ERROR;
     }
     int64_t out = pcs_dim_linear(g, d, 1, before + behind - span + stride + (ceil ? stride - 1 : 0), stride);

@@ -52,7 +52,7 @@ static bool filled(const pcs_onnx_node *n, uint32_t i)
 }
 
 /* Sizes that keep the aspect of the axes: the smallest or the largest scale for all. */
-static void keep_aspect(const pcs_value *x, target *t, const uint32_t *axes, uint32_t count, bool larger)
+static bool keep_aspect(const pcs_value *x, target *t, const uint32_t *axes, uint32_t count, bool larger)
 {
     double scale = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -60,9 +60,12 @@ static void keep_aspect(const pcs_value *x, target *t, const uint32_t *axes, uin
         if (!i || (larger ? s > scale : s < scale)) scale = s;
     }
     for (uint32_t i = 0; i < count; i++) {
-        t->sizes[axes[i]] = (int64_t)pcs_m_floor(scale * (double)x->shape[axes[i]] + 0.5);
+        const double size = pcs_m_floor(scale * (double)x->shape[axes[i]] + 0.5);
+        if (!(size < 0x1p31)) return false;
+        t->sizes[axes[i]] = (int64_t)size;
         t->scales[axes[i]] = (float)scale;
     }
+    return true;
 }
 
 static bool read_target(pcs_onnx_node *n, const pcs_value *x, uint32_t scales, uint32_t sizes, target *t)
@@ -100,8 +103,8 @@ static bool read_target(pcs_onnx_node *n, const pcs_value *x, uint32_t scales, u
             t->scales[a] = (float)((double)to[i] / (double)d);
         }
     }
-    if (to && strcmp(policy, "stretch")) keep_aspect(x, t, axes, k, !strcmp(policy, "not_smaller"));
-    return true;
+    const bool kept = !to || !strcmp(policy, "stretch") || keep_aspect(x, t, axes, k, !strcmp(policy, "not_smaller"));
+    return kept || (pcs_wrong(n, "its sizes are too large"), false);
 }
 
 /* Resize, Upsample ("up": scales are input 1 or an attribute, places are counted from the first element). */

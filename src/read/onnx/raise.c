@@ -315,12 +315,29 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
 
 /* ---- shape arithmetic with dimensions that have no size yet --------------------------------------- */
 
+/* Of numbers; PCS_DIM_ERROR where there is none, or it could be taken for a dimension's id. */
+static int64_t of_numbers(const char *op, int64_t a, int64_t b)
+{
+    int64_t r = 0;
+    const bool bad = !strcmp(op, "plus")  ? __builtin_add_overflow(a, b, &r)
+                     : !strcmp(op, "sub") ? __builtin_sub_overflow(a, b, &r)
+                     : !strcmp(op, "mul") ? __builtin_mul_overflow(a, b, &r)
+                                          : strcmp(op, "div") || b == 0 || b == -1;
+    if (bad) return PCS_DIM_ERROR;
+    if (!strcmp(op, "div")) r = a / b;
+    return pcs_dim_is_id(r) ? PCS_DIM_ERROR : r;
+}
+
 static int64_t arithmetic(precis_graph *g, const char *op, int64_t a, int64_t b)
 {
-    if (!strcmp(op, "plus")) return a >= 0 || pcs_dim_is_id(a) ? (b >= 0 || pcs_dim_is_id(b) ? pcs_dim_sum(g, a, b) : pcs_dim_linear(g, a, 1, b, 1)) : pcs_dim_linear(g, b, 1, a, 1);
-    if (!strcmp(op, "sub") && !pcs_dim_is_id(b)) return pcs_dim_linear(g, a, 1, -b, 1);
-    if (!strcmp(op, "mul") && (a >= 0 || pcs_dim_is_id(a)) && (b >= 0 || pcs_dim_is_id(b))) return pcs_dim_product(g, a, b);
-    if (!strcmp(op, "div") && !pcs_dim_is_id(b) && b > 0) return pcs_dim_linear(g, a, 1, 0, b);
+    const int64_t most = (int64_t)1 << 48;
+    const bool ia = pcs_dim_is_id(a), ib = pcs_dim_is_id(b);
+    if (!ia && !ib) return of_numbers(op, a, b);
+    if ((!ia && (a < -most || a > most)) || (!ib && (b < -most || b > most))) return PCS_DIM_ERROR;
+    if (!strcmp(op, "plus")) return ia && ib ? pcs_dim_sum(g, a, b) : pcs_dim_linear(g, ia ? a : b, 1, ia ? b : a, 1);
+    if (!strcmp(op, "sub") && !ib) return pcs_dim_linear(g, a, 1, -b, 1);
+    if (!strcmp(op, "mul") && (ia || a > 0) && (ib || b > 0)) return pcs_dim_product(g, a, b);
+    if (!strcmp(op, "div") && !ib && b > 0) return pcs_dim_linear(g, a, 1, 0, b);
     return PCS_DIM_ERROR;
 }
 

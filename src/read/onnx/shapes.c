@@ -4,20 +4,20 @@
 void pcs_raise_reshape(pcs_onnx_node *n)
 {
     uint32_t count;
-    int64_t shape[PCS_GRAPH_DIMS], known = 1, over = 1;
+    int64_t shape[PCS_GRAPH_DIMS];
     const precis_value x = pcs_in(n, 0);
     const int64_t *to = pcs_axes(n, "shape", 1, &count);
     const bool zero = pcs_attr_int(n, "allowzero", 0) != 0;
     if (x < 0 || pcs_failed(n)) return;
     const pcs_value v = *pcs_of(n, x);
     if (count > PCS_GRAPH_DIMS) { pcs_refuse(n, "gives %u dimensions, at most %d", count, PCS_GRAPH_DIMS); return; }
-    bool empty = false, open = false;
-    for (uint32_t i = 0; i < v.dims; i++) empty = empty || v.shape[i] == 0, over = pcs_dim_is_id(v.shape[i]) ? over : over * v.shape[i];
+    bool empty = false, open = false, known = true;
+    for (uint32_t i = 0; i < v.dims; i++) empty = empty || v.shape[i] == 0;
     for (uint32_t i = 0; i < count; i++) {
         shape[i] = to[i] == 0 && !zero ? (i < v.dims ? v.shape[i] : -2) : to[i];
         if (shape[i] == -2) { pcs_wrong(n, "keeps dimension %u, which is not there", i); return; }
         open = open || shape[i] == -1;
-        if (shape[i] >= 0) known *= shape[i];
+        known = known && shape[i];
     }
     if (empty && open && known)
         for (uint32_t i = 0; i < count; i++) shape[i] = shape[i] == -1 ? 0 : shape[i];
@@ -278,7 +278,7 @@ void pcs_raise_depth(pcs_onnx_node *n)
     const bool to_space = n->row->with[0] == 's', crd = !strcmp(pcs_attr_text(n, "mode", "DCR"), "CRD");
     if (x < 0) return;
     const pcs_value v = *pcs_of(n, x);
-    if (v.dims != 4 || b < 1 || b > 4096 || pcs_dim_is_id(v.shape[1]) || (to_space ? v.shape[1] % (b * b) : pcs_dim_is_id(v.shape[2]) || pcs_dim_is_id(v.shape[3]) || v.shape[2] % b || v.shape[3] % b)) { pcs_wrong(n, "takes x[b, c, h, w] that its blocks of %lld divide", (long long)b); return; }
+    if (v.dims != 4 || b < 1 || b > 1024 || pcs_dim_is_id(v.shape[1]) || (to_space ? v.shape[1] % (b * b) : pcs_dim_is_id(v.shape[2]) || pcs_dim_is_id(v.shape[3]) || v.shape[2] % b || v.shape[3] % b)) { pcs_wrong(n, "takes x[b, c, h, w] that its blocks of %lld divide", (long long)b); return; }
     const int64_t c = v.shape[1], h = v.shape[2], w = v.shape[3];
     if (to_space) {
         const int64_t dcr[] = { v.shape[0], b, b, c / (b * b), h, w }, own[] = { v.shape[0], c / (b * b), b, b, h, w };

@@ -43,7 +43,7 @@ void pcs_raise_stft(pcs_onnx_node *n)
     } else if (pcs_has(n, 2)) length = pcs_of(n, n->in[2])->shape[0];
     if (v.dims != 3 || pcs_dim_is_id(v.shape[1]) || step < 1 || length < 1 || length > v.shape[1]) { pcs_wrong(n, "takes x[batch, length, parts], and frames that fit into it"); return; }
     const int64_t frames = (v.shape[1] - length) / step + 1, shape[] = { frames, length };
-    if (frames * length > (int64_t)1 << 28) { pcs_refuse(n, "has %lld frames of %lld", (long long)frames, (long long)length); return; }
+    if (frames > (int64_t)1 << 28 || length > (int64_t)1 << 28 || frames * length > (int64_t)1 << 28) { pcs_refuse(n, "has %lld frames of %lld", (long long)frames, (long long)length); return; }
     int64_t *at = pcs_room(n, (size_t)(frames * length), sizeof *at);
     for (int64_t i = 0; at && i < frames * length; i++) at[i] = i / length * step + i % length;
     precis_value y = at ? pcs_make2(n, "take", PRECIS_ATTRS(precis_attr_int("axis", 1)), x, pcs_data(n, PCS_I64, 2, shape, at)) : -1;
@@ -122,7 +122,7 @@ void pcs_raise_affine_grid(pcs_onnx_node *n)
     if (count != 4 && count != 5) { pcs_wrong(n, "takes a size of 4 or 5 dimensions"); return; }
     const uint32_t dims = (uint32_t)count - 2;
     for (uint32_t i = 0; i < dims; i++)
-        if (pcs_dim_is_id(size[2 + i]) || size[2 + i] < 1 || (places *= size[2 + i]) > (int64_t)1 << 28) { pcs_wrong(n, "dimension %u is %lld", i + 2, (long long)size[2 + i]); return; }
+        if (pcs_dim_is_id(size[2 + i]) || size[2 + i] < 1 || size[2 + i] > (int64_t)1 << 28 || (places *= size[2 + i]) > (int64_t)1 << 28) { pcs_wrong(n, "dimension %u is %lld", i + 2, (long long)size[2 + i]); return; }
     float *v = pcs_room(n, (size_t)places * (dims + 1), sizeof *v);
     for (int64_t p = 0; v && p < places; p++) {
         int64_t rest = p;
@@ -165,6 +165,8 @@ void pcs_raise_max_unpool(pcs_onnx_node *n)
     if (v.dims < 3 || nk != v.dims - 2 || (ns && ns != nk) || (np && np != 2 * nk)) { pcs_wrong(n, "takes x[batch, channels, ...] and a kernel of its last dimensions"); return; }
     for (uint32_t i = 0; i < v.dims; i++) {
         if (pcs_dim_is_id(v.shape[i])) { pcs_refuse(n, "dimension %u has no size yet", i); return; }
+        const bool odd = i >= 2 && (kernel[i - 2] < 1 || kernel[i - 2] > 1 << 20 || (ns && (strides[i - 2] < 1 || strides[i - 2] > 1 << 20)) || (np && (pads[i - 2] < 0 || pads[i - 2] > 1 << 20 || pads[nk + i - 2] < 0 || pads[nk + i - 2] > 1 << 20)));
+        if (odd) { pcs_wrong(n, "has a window that is none in dimension %u", i); return; }
         shape[i] = i < 2 ? v.shape[i] : (v.shape[i] - 1) * (ns ? strides[i - 2] : 1) - (np ? pads[i - 2] + pads[nk + i - 2] : 0) + kernel[i - 2];
         if (shape[i] < 0 || shape[i] > (int64_t)1 << 31 || (count *= shape[i]) > (int64_t)1 << 31) { pcs_wrong(n, "dimension %u of the result is %lld", i, (long long)shape[i]); return; }
     }
@@ -174,7 +176,7 @@ void pcs_raise_max_unpool(pcs_onnx_node *n)
     if (pcs_has(n, 2)) {
         const int64_t *to = pcs_contents(n, n->in[2], &count);
         if (!to || count != v.dims) { pcs_wrong(n, "output_shape has %lld numbers", (long long)count); return; }
-        for (uint32_t i = 0; i < v.dims; i++) more[v.dims + i] = to[i] - shape[i], larger = larger || more[v.dims + i];
+        for (uint32_t i = 0; i < v.dims; i++) more[v.dims + i] = to[i] < 0 || to[i] > (int64_t)1 << 40 ? pcs_wrong(n, "output_shape has %lld", (long long)to[i]) : to[i] - shape[i], larger = larger || more[v.dims + i];
         if (larger) y = pcs_make2(n, "pad", PRECIS_ATTRS(precis_attr_list("pads", 2 * v.dims, more)), y, pcs_numbers(n, v.dtype, 0));
     }
     n->out[0] = y;

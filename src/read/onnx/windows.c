@@ -10,7 +10,7 @@ static bool listed(pcs_onnx_node *n, const char *name, uint32_t wanted, int64_t 
     for (uint32_t i = 0; i < wanted; i++) out[i] = i < count ? v[i] : dflt;
     if (count && count != wanted) pcs_wrong(n, "%s has %u numbers, not %u", name, count, wanted);
     for (uint32_t i = 0; i < wanted && !pcs_failed(n); i++)
-        if (out[i] < 0 || out[i] > (int64_t)1 << 31) pcs_wrong(n, "%s has %lld", name, (long long)out[i]);
+        if (out[i] < 0 || out[i] > 1 << 20) pcs_wrong(n, "%s has %lld", name, (long long)out[i]);
     return !pcs_failed(n);
 }
 
@@ -84,6 +84,7 @@ static bool pads_back(pcs_onnx_node *n, const pcs_value *x, pcs_windows *o, int6
     for (uint32_t i = 0; i < o->dims && (count || same); i++) {
         if (pcs_dim_is_id(x->shape[2 + i])) return pcs_refuse(n, "pads dimension %u, which has no size yet", i + 2), false;
         const int64_t wanted = count ? shape[i] : x->shape[2 + i] * o->strides[i];
+        if (wanted < 1 || wanted > (int64_t)1 << 40) return pcs_wrong(n, "output_shape has %lld", (long long)wanted), false;
         int64_t all = o->strides[i] * (x->shape[2 + i] - 1) + more[i] + (o->kernel[i] - 1) * o->dilations[i] + 1 - wanted;
         if (all < 0) more[i] -= all, all = 0;
         const int64_t less = all / 2;
