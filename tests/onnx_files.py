@@ -124,6 +124,8 @@ def good():
     codes = [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["y"])]
     yield "codes", model(graph(codes, [X], [Y], [floats("s", [], [0.05]), tensor("z", U8, [], b"\x80")]))
     yield "int4", model(graph([node("DequantizeLinear", ["w", "s"], ["y"])], [], [Y], [floats("s", [], [0.5]), tensor("w", I4, [3], b"\x1f\x08")]), opset=21)
+    yield "indices", model(graph([node("Gather", ["x", "i"], ["y"])], [X, port("i", I64, [])], [Y]))
+    yield "scales", model(graph([node("QuantizeLinear", ["x", "s"], ["q"]), node("DequantizeLinear", ["q", "s"], ["y"])], [X, port("s", F32, [])], [Y]))
     yield "names", model(graph([node("Identity", ["a=b"], ["out/one"])], [port("a=b", I32, [2])], [port("out/one", I32, [2])]))
     yield "external", model(graph([node("Add", ["x", "w"], ["y"])], [X], [Y], [tensor("w", F32, [4], None, external("data.bin", 4, 16))]))
 

@@ -48,6 +48,15 @@ has err "no input a"
 run 0 external --input "x=$work/x.npy"
 out y "near(v, [a + (i % 4 + 1) for i, a in enumerate(x)])"
 
+# Contents that are none, met while it runs, end it: no result is made up.
+run 0 indices --input "x=$work/x.npy" --input "i=$work/last.npy"
+out y "near(v, x[32:])"
+run 3 indices --input "x=$work/x.npy" --input "i=$work/outside.npy"
+has err "node y (take): met an index outside"
+run 0 scales --input "x=$work/x.npy" --input "s=$work/scale.npy"
+run 3 scales --input "x=$work/x.npy" --input "s=$work/nan.npy"
+has err "node q (to_codes)"
+
 # Inputs that are not the net's: both types and both shapes are said.
 run 2 conv --input "x=$work/double.npy"
 has err 'F64 \[2, 2, 4, 4\], the net takes F32 \[N, 2, 4, 4\]'

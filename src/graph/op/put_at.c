@@ -33,6 +33,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
             there = there && at >= 0 && at < n;
             to = to * (size_t)n + (size_t)(there ? at : 0);
         }
+        if (!there) pcs_outside(c);
         for (size_t i = 0; i < part && there; i++) pcs_put_one(y, to * part + i, &c->in[2], r * part + i, c->attr[HOW].text);
     }
 }

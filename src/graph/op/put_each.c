@@ -1,5 +1,5 @@
 /* put_each - x with updates put at the places that indices along an axis say: ONNX's ScatterElements. In the order of the updates, by
- * one thread, so that places that are named twice have one result. An index that is outside puts nothing. */
+ * one thread, so that places that are named twice have one result. An index that is outside puts nothing, and the result is refused. */
 #include "graph/op/put.h"
 
 enum { AXIS, HOW };
@@ -29,7 +29,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         int64_t rest = i, to = 0;
         const int64_t id = pcs_int_at(ids, (size_t)i), n = x->shape[axis], at = id < 0 ? id + n : id;
         for (uint32_t k = ids->dims; k-- > 0; rest /= ids->shape[k]) to += (k == axis ? at : rest % ids->shape[k]) * dense[k];
-        if (at >= 0 && at < n) pcs_put_one(y, (size_t)to, &c->in[2], (size_t)i, c->attr[HOW].text);
+        if (at < 0 || at >= n) pcs_outside(c);
+        else pcs_put_one(y, (size_t)to, &c->in[2], (size_t)i, c->attr[HOW].text);
     }
 }
 

@@ -61,6 +61,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const double scale = c->attr[SCALE].real, off = c->attr[HALF].integer ? 0.5 : 0;
     for (int64_t i = ith; i < o[0] * o[1]; i += nth) {
         const int64_t r = i / o[1], ch = i % o[1], given = ((const int64_t *)c->in[2].data)[r], b = given < 0 || given >= batches ? 0 : given;
+        if (b != given) pcs_outside(c);
         const float *q = (const float *)c->in[1].data + 4 * r, *x = (const float *)c->in[0].data + (b * s[1] + ch) * s[2] * s[3];
         const double x0 = (double)q[0] * scale - off, y0 = (double)q[1] * scale - off;
         double w = (double)q[2] * scale - off - x0, h = (double)q[3] * scale - off - y0;

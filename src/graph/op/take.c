@@ -1,5 +1,5 @@
 /* take - parts of x along an axis, by index (I32 or I64; negative: from the end). gather is take of the first dimension. An
- * index that is outside takes the first part, so that no input can make it read elsewhere. */
+ * index that is outside takes the first part, and the result is refused. */
 #include "graph/element.h"
 
 enum { AXIS };
@@ -29,6 +29,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t count = (size_t)pcs_arg_count(&c->in[1]);
     for (size_t t = ith; t < outer * count; t += nth) {
         const int64_t id = pcs_int_at(&c->in[1], t % count), at = id < 0 ? id + n : id;
+        if (at < 0 || at >= n) pcs_outside(c);
         const size_t from = t / count * (size_t)n + (size_t)(at < 0 || at >= n ? 0 : at);
         memcpy((char *)c->out[0].data + t * part, (const char *)x->data + from * part, part);
     }

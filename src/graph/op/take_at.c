@@ -31,6 +31,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         size_t from = 0;
         for (uint32_t k = 0; k < deep; k++) {
             const int64_t id = pcs_int_at(ids, r * deep + k), n = x->shape[batch + k], at = id < 0 ? id + n : id;
+            if (at < 0 || at >= n) pcs_outside(c);
             from = from * (size_t)n + (size_t)(at < 0 || at >= n ? 0 : at);
         }
         memcpy((char *)c->out[0].data + r * part, (const char *)x->data + (r / per * each + from) * part, part);

@@ -29,6 +29,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (uint64_t i = begin; i < end; i++) {
         int64_t rest = (int64_t)i, from = 0;
         const int64_t id = pcs_int_at(&c->in[1], i), n = x->shape[axis], at = id < 0 ? id + n : id;
+        if (at < 0 || at >= n) pcs_outside(c);
         for (uint32_t k = y->dims; k-- > 0; rest /= y->shape[k])
             from += (k == axis ? (at < 0 || at >= n ? 0 : at) : rest % y->shape[k]) * dense[k];
         memcpy((char *)y->data + i * bytes, (const char *)x->data + (size_t)from * bytes, bytes);

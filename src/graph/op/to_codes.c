@@ -56,6 +56,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (uint64_t i = begin; i < end; i++) {
         const size_t at = one ? 0 : scale_of(c, i);
         const double scale = pcs_real_at(&c->in[1], at), v = pcs_real_at(x, i);
+        if (!(scale > 0 && scale < PCS_INFINITY)) pcs_outside(c);
         const double q = x->dtype == PCS_F64 ? v / scale : (double)((float)v / (float)scale);
         if (whole) {
             double r = pcs_m_round(q) + (double)pcs_int_at(&c->in[2], at);
@@ -100,9 +101,11 @@ static void eval_from(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_share((uint64_t)pcs_arg_count(y), 64, ith, nth, &begin, &end);
     for (uint64_t i = begin; i < end; i++) {
         const size_t at = one ? 0 : scale_of(c, i);
+        const double scale = pcs_real_at(&c->in[1], at);
+        if (!(scale > 0 && scale < PCS_INFINITY)) pcs_outside(c);
         const float v = whole ? (float)(pcs_int_at(x, i) - pcs_int_at(&c->in[2], at)) : (float)pcs_real_at(x, i) - (float)pcs_real_at(&c->in[2], at);
-        if (y->dtype == PCS_F64) pcs_set_real(y, i, (double)v * pcs_real_at(&c->in[1], at));
-        else pcs_set_real(y, i, (double)(v * (float)pcs_real_at(&c->in[1], at)));
+        if (y->dtype == PCS_F64) pcs_set_real(y, i, (double)v * scale);
+        else pcs_set_real(y, i, (double)(v * (float)scale));
     }
 }
 

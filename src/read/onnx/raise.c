@@ -301,9 +301,12 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
     call.scratch_size = node->op->scratch ? (node->op->scratch(&call) + 127) / 64 * 64 : 0;
     call.scratch = call.scratch_size ? pcs_alloc(im->ctx, call.scratch_size, threads) : NULL;
     if (call.scratch_size && !call.scratch) return PRECIS_ENOMEM;
+    int outside = 0;
+    call.outside = &outside;
     if (threads > 1) pcs_run(im->ctx, region, &(work){ node->op, &call });
     else node->op->eval(&call, 0, 1);
     pcs_free(im->ctx, call.scratch);
+    if (outside) return PRECIS_EINVAL;
     for (uint32_t i = 0; i < node->n_out; i++) {
         pcs_value *v = &g->values[node->out[i]];
         v->node = -1;
@@ -403,6 +406,7 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
     precis_status st = note_deps(im, node);
     if (!st && foldable(im, node)) {
         st = compute(im, node);
+        if (st == PRECIS_EINVAL) return pcs_wrong(n, "meets an index outside of what it takes from, or a scale that is not above zero and finite");
         g->n_nodes--;
     } else if (!st) carry(im, node);
     if (g->error || st) {
