@@ -62,14 +62,17 @@ static int write_outputs(cli *c, const precis_net *net, const precis_array *outp
     for (size_t i = 0; i < n && rc < 0 && folder; i++) {
         if (!(paths[i] = output_path(folder, outputs[i].name))) rc = cli_no_memory(c);
         for (size_t k = 0; k < i && rc < 0; k++)
-            if (!strcmp(paths[i], paths[k])) rc = cli_usage(c, "outputs %s and %s would both be written to %s", outputs[k].name, outputs[i].name, paths[i]);
+            if (!strcmp(paths[i], paths[k]))
+                rc = cli_usage(c, "outputs %s and %s would both be written to %s", outputs[k].name, outputs[i].name,
+                               paths[i]);
         if (rc < 0) rc = cli_apart(c, paths[i]);
     }
     for (size_t i = 0; i < n && rc < 0; i++) {
         const precis_status st = folder ? precis_array_write(c->ctx, &outputs[i], paths[i]) : PRECIS_OK;
         if (st) rc = cli_fail(c, st);
         else if (c->json) {
-            json_t *one = json_pack("{s:s, s:s, s:o}", "name", outputs[i].name, "type", outputs[i].type, "shape", shape_json(&outputs[i]));
+            json_t *one = json_pack("{s:s, s:s, s:o}", "name", outputs[i].name, "type", outputs[i].type, "shape",
+                                    shape_json(&outputs[i]));
             if (folder) json_object_set_new(one, "file", json_string(paths[i]));
             json_array_append_new(list, one);
         } else if (!c->quiet) print_array(&outputs[i], paths[i]);
@@ -90,9 +93,11 @@ static int only_own(const cli *c)
 {
     for (int i = 0; i < c->n_given; i++) {
         const cli_option *o = c->given[i].option, *all = cli_common;
-        if (!strcmp(o->name, "--input") || !strcmp(o->name, "--output-dir") || !strcmp(o->name, "--mem-limit")) continue;
+        if (!strcmp(o->name, "--input") || !strcmp(o->name, "--output-dir") || !strcmp(o->name, "--mem-limit"))
+            continue;
         while (all->name && strcmp(all->name, o->name)) all++;
-        if (!all->name) return cli_usage(c, "%s is for language models; %s is a net of arrays (ONNX)", o->name, c->args[0]);
+        if (!all->name)
+            return cli_usage(c, "%s is for language models; %s is a net of arrays (ONNX)", o->name, c->args[0]);
     }
     return cli_memory_limit(c);
 }
@@ -129,7 +134,9 @@ static json_t *port_json(const precis_net *net, const precis_array *a, long inpu
     json_t *shape = json_array();
     for (uint32_t d = 0; d < a->dims; d++) {
         const char *symbol = input >= 0 ? precis_net_symbol(net, (size_t)input, d) : "";
-        json_array_append_new(shape, a->shape[d] >= 0 ? json_integer(a->shape[d]) : *symbol ? json_string(symbol) : json_null());
+        json_array_append_new(shape, a->shape[d] >= 0 ? json_integer(a->shape[d])
+                                     : *symbol        ? json_string(symbol)
+                                                      : json_null());
     }
     return json_pack("{s:s, s:s, s:o}", "name", a->name, "type", a->type, "shape", shape);
 }
@@ -174,7 +181,9 @@ int cli_net_inspect(cli *c)
         if (!c->json) printf("%8llu  %s%s\n", (unsigned long long)count, op, supported ? "" : "   not supported");
     }
     precis_net_close(&net);
-    if (c->json) return cli_print_json(c, json_pack("{s:s, s:o, s:o, s:o, s:o}", "format", "onnx", "ops", ops, "unsupported", unsupported, "inputs", inputs, "outputs", outputs));
+    if (c->json)
+        return cli_print_json(c, json_pack("{s:s, s:o, s:o, s:o, s:o}", "format", "onnx", "ops", ops, "unsupported",
+                                           unsupported, "inputs", inputs, "outputs", outputs));
     json_decref(ops);
     json_decref(unsupported);
     json_decref(inputs);

@@ -1,4 +1,5 @@
-/* ONNX: the file, its graph with dimensions that have no size, and a run with small inputs, in memory that has a bound. */
+/* ONNX: the file, its graph with dimensions that have no size, and a run with small inputs, in memory that has a bound.
+ */
 #include "fuzz.h"
 
 static const int64_t sides[] = { 1, 2, 4 };

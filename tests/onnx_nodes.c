@@ -1,8 +1,10 @@
-/* onnx_nodes - the node tests of the onnx package: every folder of standard input (a line each) is run and compared; a line each of "passed",
- * "unsupported", "wrong" or "failed", with the folder and why. usage: onnx_nodes [THREADS] < LIST
+/* onnx_nodes - the node tests of the onnx package: every folder of standard input (a line each) is run and compared; a
+ * line each of "passed", "unsupported", "wrong" or "failed", with the folder and why. usage: onnx_nodes [THREADS] <
+ * LIST
  *
- * Folders have model.onnx and test_data_set_K/{input,output}_I.pb, which are TensorProtos; those that hold something else are
- * "other". Tolerances are the package's own: 1e-3 relative, 1e-7 absolute, or what stands behind the folder and a tab. */
+ * Folders have model.onnx and test_data_set_K/{input,output}_I.pb, which are TensorProtos; those that hold something
+ * else are "other". Tolerances are the package's own: 1e-3 relative, 1e-7 absolute, or what stands behind the folder
+ * and a tab. */
 #include "base/fmath_more.h"
 #include "precis/precis.h"
 #include "read/onnx/onnx.h"
@@ -15,7 +17,10 @@
 static precis_ctx *ctx;
 static double absolute;
 
-typedef struct { char *data; size_t size; } file;
+typedef struct {
+    char *data;
+    size_t size;
+} file;
 
 static bool slurp(const char *folder, const char *name, int set, const char *what, int i, file *out)
 {
@@ -52,22 +57,32 @@ static const char *compare(const precis_array *got, const pcs_onnx_tensor *want)
     for (uint32_t i = 0; i < want->dims && same; i++) same = got->shape[i] == want->shape[i];
     if (!same) {
         int at = snprintf(why, sizeof why, "shape");
-        for (uint32_t i = 0; i < got->dims; i++) at += snprintf(why + at, sizeof why - (size_t)at, " %lld", (long long)got->shape[i]);
+        for (uint32_t i = 0; i < got->dims; i++)
+            at += snprintf(why + at, sizeof why - (size_t)at, " %lld", (long long)got->shape[i]);
         at += snprintf(why + at, sizeof why - (size_t)at, ", not");
-        for (uint32_t i = 0; i < want->dims; i++) at += snprintf(why + at, sizeof why - (size_t)at, " %lld", (long long)want->shape[i]);
+        for (uint32_t i = 0; i < want->dims; i++)
+            at += snprintf(why + at, sizeof why - (size_t)at, " %lld", (long long)want->shape[i]);
         return why;
     }
-    const pcs_arg a = { .dtype = want->dtype, .data = (void *)(uintptr_t)got->data }, b = { .dtype = want->dtype, .data = (void *)(uintptr_t)want->data };
+    const pcs_arg a = { .dtype = want->dtype, .data = (void *)(uintptr_t)got->data },
+                  b = { .dtype = want->dtype, .data = (void *)(uintptr_t)want->data };
     for (int64_t i = 0; i < want->count; i++) {
-        const bool ok = pcs_dtype_whole(want->dtype) ? pcs_int_at(&a, (size_t)i) == pcs_int_at(&b, (size_t)i) : close_to(pcs_real_at(&a, (size_t)i), pcs_real_at(&b, (size_t)i));
+        const bool ok = pcs_dtype_whole(want->dtype) ? pcs_int_at(&a, (size_t)i) == pcs_int_at(&b, (size_t)i)
+                                                     : close_to(pcs_real_at(&a, (size_t)i), pcs_real_at(&b, (size_t)i));
         if (ok) continue;
-        snprintf(why, sizeof why, "element %lld of %lld is %.9g, not %.9g", (long long)i, (long long)want->count, pcs_real_at(&a, (size_t)i), pcs_real_at(&b, (size_t)i));
+        snprintf(why, sizeof why, "element %lld of %lld is %.9g, not %.9g", (long long)i, (long long)want->count,
+                 pcs_real_at(&a, (size_t)i), pcs_real_at(&b, (size_t)i));
         return why;
     }
     return "";
 }
 
-typedef struct { file files[MOST]; pcs_onnx_tensor t[MOST]; precis_array arrays[MOST]; int n; } data;
+typedef struct {
+    file files[MOST];
+    pcs_onnx_tensor t[MOST];
+    precis_array arrays[MOST];
+    int n;
+} data;
 
 static bool load(const char *folder, int set, const char *what, pcs_onnx *reader, pcs_arena *arena, data *d)
 {
@@ -79,7 +94,11 @@ static bool load(const char *folder, int set, const char *what, pcs_onnx *reader
             d->n++; /* for who frees */
             return false;
         }
-        d->arrays[d->n] = (precis_array){ .size = sizeof(precis_array), .type = pcs_dtype_name(t->dtype), .dims = t->dims, .data = t->data, .bytes = (uint64_t)t->count * pcs_dtype_bytes(t->dtype) };
+        d->arrays[d->n] = (precis_array){ .size = sizeof(precis_array),
+                                          .type = pcs_dtype_name(t->dtype),
+                                          .dims = t->dims,
+                                          .data = t->data,
+                                          .bytes = (uint64_t)t->count * pcs_dtype_bytes(t->dtype) };
         memcpy(d->arrays[d->n].shape, t->shape, sizeof t->shape);
     }
     return true;
@@ -94,7 +113,8 @@ static const char *one_set(precis_net *net, const char *folder, int set, const c
     pcs_arena arena;
     pcs_arena_init(&arena, ctx);
     in.n = out.n = 0;
-    if (!load(folder, set, "input", &reader, &arena, &in) || !load(folder, set, "output", &reader, &arena, &out)) verdict = "other", *why = precis_ctx_message(ctx);
+    if (!load(folder, set, "input", &reader, &arena, &in) || !load(folder, set, "output", &reader, &arena, &out))
+        verdict = "other", *why = precis_ctx_message(ctx);
     else if ((size_t)in.n > precis_net_inputs(net)) verdict = "failed", *why = "has more inputs than the net";
     else {
         for (int i = 0; i < in.n; i++) {

@@ -98,8 +98,8 @@ static inline double pcs_m_tanh(double x)
 static inline double pcs_m_asinh(double x)
 {
     const double a = pcs_abs_(x);
-    const double r = a > 1e150 ? pcs_m_log(a) + 0.69314718055994530942
-                               : pcs_m_log1p(a + a * a / (1 + __builtin_sqrt(a * a + 1)));
+    const double r =
+        a > 1e150 ? pcs_m_log(a) + 0.69314718055994530942 : pcs_m_log1p(a + a * a / (1 + __builtin_sqrt(a * a + 1)));
     return x < 0 ? -r : x == 0 ? x : r;
 }
 static inline double pcs_m_acosh(double x)
@@ -161,7 +161,8 @@ static inline double pcs_m_pow(double x, double y)
 /* Of f32, without branches: for loops. */
 static inline float pcs_m_tanhf(float x)
 {
-    const float z = x * x, series = x * (1 + z * (-1.0f / 3 + z * (2.0f / 15 + z * (-17.0f / 315 + z * (62.0f / 2835)))));
+    const float z = x * x,
+                series = x * (1 + z * (-1.0f / 3 + z * (2.0f / 15 + z * (-17.0f / 315 + z * (62.0f / 2835)))));
     const float big = 1.0f - 2.0f / (1.0f + pcs_expf(2.0f * x));
     return z < 0.01f ? series : big;
 }

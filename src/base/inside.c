@@ -1,4 +1,5 @@
-/* inside.c - opening below a folder, one part of the path after another, so that nothing that changes meanwhile leads out of it. */
+/* inside.c - opening below a folder, one part of the path after another, so that nothing that changes meanwhile leads
+ * out of it. */
 #include "base/inside.h"
 
 #include <errno.h>
@@ -23,12 +24,15 @@ static int descend(precis_ctx *ctx, const char *folder, const char *location, pr
         char name[256];
         if (!plain(part, n)) {
             close(at);
-            *st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: external data in \"%s\", which is no plain path below the model's folder", ctx->file ? ctx->file : folder, location);
+            *st = pcs_fail(ctx, PRECIS_EFORMAT,
+                           "%s: external data in \"%s\", which is no plain path below the model's folder",
+                           ctx->file ? ctx->file : folder, location);
             return -1;
         }
         memcpy(name, part, n);
         name[n] = 0;
-        const int next = openat(at, name, O_NOFOLLOW | O_CLOEXEC | (slash ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK | O_NOCTTY));
+        const int next = openat(
+            at, name, O_NOFOLLOW | O_CLOEXEC | (slash ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK | O_NOCTTY));
         const int why = errno;
         close(at);
         errno = why;
@@ -36,7 +40,11 @@ static int descend(precis_ctx *ctx, const char *folder, const char *location, pr
         if (!slash) break;
         part = slash + 1;
     }
-    if (at < 0) *st = pcs_fail(ctx, errno == ELOOP || errno == ENOTDIR ? PRECIS_EFORMAT : pcs_errno_status(errno), "%s: external data %s%s: %s", ctx->file ? ctx->file : "input", folder, location, errno == ELOOP || errno == ENOTDIR ? "is a link, or behind one; links are not followed" : strerror(errno));
+    if (at < 0)
+        *st = pcs_fail(ctx, errno == ELOOP || errno == ENOTDIR ? PRECIS_EFORMAT : pcs_errno_status(errno),
+                       "%s: external data %s%s: %s", ctx->file ? ctx->file : "input", folder, location,
+                       errno == ELOOP || errno == ENOTDIR ? "is a link, or behind one; links are not followed"
+                                                          : strerror(errno));
     return at;
 }
 
@@ -49,8 +57,14 @@ precis_status pcs_file_open_inside(precis_ctx *ctx, pcs_file *f, const char *fol
     if (fd < 0) return st;
     f->fd = fd;
     if (fstat(fd, &sb)) st = pcs_fail(ctx, PRECIS_EIO, "%s%s: %s", folder, location, strerror(errno));
-    else if (!S_ISREG(sb.st_mode)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: external data %s%s are no regular file", ctx->file ? ctx->file : "input", folder, location);
-    else if (sb.st_nlink > 1) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: external data %s%s have a second name (a hard link); copy the file to make it one of its own", ctx->file ? ctx->file : "input", folder, location);
+    else if (!S_ISREG(sb.st_mode))
+        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: external data %s%s are no regular file",
+                      ctx->file ? ctx->file : "input", folder, location);
+    else if (sb.st_nlink > 1)
+        st =
+            pcs_fail(ctx, PRECIS_EFORMAT,
+                     "%s: external data %s%s have a second name (a hard link); copy the file to make it one of its own",
+                     ctx->file ? ctx->file : "input", folder, location);
     if (!st && !(f->path = pcs_alloc(ctx, strlen(folder) + strlen(location) + 1, 1))) st = PRECIS_ENOMEM;
     if (!st) {
         f->size = (uint64_t)sb.st_size;
@@ -59,7 +73,8 @@ precis_status pcs_file_open_inside(precis_ctx *ctx, pcs_file *f, const char *fol
         strcpy(f->path, folder);
         strcat(f->path, location);
         void *map = f->size ? mmap(NULL, f->size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
-        if (map == MAP_FAILED) st = pcs_fail(ctx, pcs_errno_status(errno), "%s: cannot map: %s", f->path, strerror(errno));
+        if (map == MAP_FAILED)
+            st = pcs_fail(ctx, pcs_errno_status(errno), "%s: cannot map: %s", f->path, strerror(errno));
         else f->map = map;
     }
     if (st) pcs_file_close(ctx, f);

@@ -8,7 +8,9 @@
 /* Nested groups that are skipped; messages nest as deep as the caller follows them. */
 #define PCS_PROTO_DEPTH 32
 
-typedef struct pcs_proto { const uint8_t *p, *end; } pcs_proto;
+typedef struct pcs_proto {
+    const uint8_t *p, *end;
+} pcs_proto;
 
 enum { PCS_PROTO_VARINT = 0, PCS_PROTO_64 = 1, PCS_PROTO_BYTES = 2, PCS_PROTO_GROUP = 3, PCS_PROTO_32 = 5 };
 

@@ -5,7 +5,10 @@
 
 /* exponent bits, mantissa bits, bias, and what the codes at the top are. */
 typedef enum { IEEE, FINITE, UNSIGNED_ZERO, NOTHING } special;
-typedef struct { int e, m, bias; special s; } layout;
+typedef struct {
+    int e, m, bias;
+    special s;
+} layout;
 
 static layout layout_of(pcs_dtype d)
 {
@@ -18,7 +21,11 @@ static layout layout_of(pcs_dtype d)
     }
 }
 
-static float power_of_two(int e) { return (float)(e < -126 ? pcs_bits_f32((uint32_t)(e + 126 + 127) << 23) * 0x1p-126f : pcs_bits_f32((uint32_t)(e + 127) << 23)); }
+static float power_of_two(int e)
+{
+    return (float)(e < -126 ? pcs_bits_f32((uint32_t)(e + 126 + 127) << 23) * 0x1p-126f
+                            : pcs_bits_f32((uint32_t)(e + 127) << 23));
+}
 
 float pcs_small_decode(pcs_dtype d, uint8_t code)
 {
@@ -53,7 +60,10 @@ uint8_t pcs_small_encode(pcs_dtype d, float x, bool saturate)
     if (d == PCS_F8E8M0) return encode_power(x);
     const layout l = layout_of(d);
     const int top = 1 << (l.e + l.m), most = largest(&l), sign = pcs_f32_bits(x) >> 31 ? top : 0;
-    const int nan = l.s == UNSIGNED_ZERO ? 0x80 : l.s == FINITE ? 0x7f | sign : l.s == IEEE ? 0x7e | sign : top; /* of F4E2M1, which has none, -0, as elsewhere */
+    const int nan = l.s == UNSIGNED_ZERO ? 0x80
+                    : l.s == FINITE      ? 0x7f | sign
+                    : l.s == IEEE        ? 0x7e | sign
+                                         : top; /* of F4E2M1, which has none, -0, as elsewhere */
     const float a = __builtin_fabsf(x);
     if (x != x) return (uint8_t)nan;
     int e = (int)(pcs_f32_bits(a) >> 23) - 127;
@@ -61,7 +71,7 @@ uint8_t pcs_small_encode(pcs_dtype d, float x, bool saturate)
     int code = most + 1;
     if (a < 0x1p20f) {
         const int q = (int)pcs_m_round((double)a * (double)power_of_two(l.m - e)); /* below 2^(m + 1), or it */
-        code = ((e + l.bias - 1) << l.m) + q; /* a carry goes into the exponent */
+        code = ((e + l.bias - 1) << l.m) + q;                                      /* a carry goes into the exponent */
     }
     if (code > most) {
         if (saturate || l.s == NOTHING) code = most;
@@ -74,8 +84,19 @@ pcs_domain pcs_domain_of(pcs_dtype d)
 {
     switch (d) {
     case PCS_F64: return PCS_IN_F64;
-    case PCS_I8: case PCS_I16: case PCS_I32: case PCS_I64: case PCS_BOOL: case PCS_I4: case PCS_I2: return PCS_IN_I64;
-    case PCS_U8: case PCS_U16: case PCS_U32: case PCS_U64: case PCS_U4: case PCS_U2: return PCS_IN_U64;
+    case PCS_I8:
+    case PCS_I16:
+    case PCS_I32:
+    case PCS_I64:
+    case PCS_BOOL:
+    case PCS_I4:
+    case PCS_I2: return PCS_IN_I64;
+    case PCS_U8:
+    case PCS_U16:
+    case PCS_U32:
+    case PCS_U64:
+    case PCS_U4:
+    case PCS_U2: return PCS_IN_U64;
     default: return PCS_IN_F32;
     }
 }
@@ -153,11 +174,11 @@ void pcs_elements_store(pcs_dtype d, const void *numbers, size_t n, void *out)
     }
 }
 
-static int64_t to_signed(double v)
+static int64_t to_signed(double v) { return v >= 0x1p63 ? INT64_MAX : v <= -0x1p63 || v != v ? INT64_MIN : (int64_t)v; }
+static uint64_t to_unsigned(double v)
 {
-    return v >= 0x1p63 ? INT64_MAX : v <= -0x1p63 || v != v ? INT64_MIN : (int64_t)v;
+    return v >= 0x1p64 ? UINT64_MAX : v >= 0 ? (uint64_t)v : (uint64_t)to_signed(v);
 }
-static uint64_t to_unsigned(double v) { return v >= 0x1p64 ? UINT64_MAX : v >= 0 ? (uint64_t)v : (uint64_t)to_signed(v); }
 
 #define CONVERT(F, FT, T, TT, expr) \
     if (from == F && to == T) { \
@@ -188,7 +209,12 @@ void pcs_numbers_convert(pcs_domain from, pcs_domain to, size_t n, const void *i
 double pcs_real_at(const pcs_arg *a, size_t i)
 {
     if (a->dtype == PCS_F32) return (double)((const float *)a->data)[i];
-    union { float f; double d; int64_t i; uint64_t u; } v;
+    union {
+        float f;
+        double d;
+        int64_t i;
+        uint64_t u;
+    } v;
     pcs_elements_load(a->dtype, (const char *)a->data + i * pcs_dtype_bytes(a->dtype), 1, 1, &v);
     const pcs_domain m = pcs_domain_of(a->dtype);
     return m == PCS_IN_F32 ? (double)v.f : m == PCS_IN_F64 ? v.d : m == PCS_IN_I64 ? (double)v.i : (double)v.u;
@@ -196,7 +222,12 @@ double pcs_real_at(const pcs_arg *a, size_t i)
 
 int64_t pcs_int_at(const pcs_arg *a, size_t i)
 {
-    union { float f; double d; int64_t i; uint64_t u; } v, w;
+    union {
+        float f;
+        double d;
+        int64_t i;
+        uint64_t u;
+    } v, w;
     pcs_elements_load(a->dtype, (const char *)a->data + i * pcs_dtype_bytes(a->dtype), 1, 1, &v);
     pcs_numbers_convert(pcs_domain_of(a->dtype), PCS_IN_I64, 1, &v, &w);
     return w.i;
@@ -204,7 +235,12 @@ int64_t pcs_int_at(const pcs_arg *a, size_t i)
 
 void pcs_set_real(const pcs_arg *a, size_t i, double x)
 {
-    union { float f; double d; int64_t i; uint64_t u; } v;
+    union {
+        float f;
+        double d;
+        int64_t i;
+        uint64_t u;
+    } v;
     pcs_numbers_convert(PCS_IN_F64, pcs_domain_of(a->dtype), 1, &x, &v);
     pcs_elements_store(a->dtype, &v, 1, (char *)a->data + i * pcs_dtype_bytes(a->dtype));
 }
@@ -282,7 +318,8 @@ static void block(const pcs_call *c, const pcs_spread *s, pcs_block_fn *fn, cons
         const pcs_arg *a = &c->in[i];
         const int64_t stride = s->stride[i][s->dims - 1];
         const char *src = (const char *)a->data + (size_t)at[i] * pcs_dtype_bytes(a->dtype);
-        const bool direct = stride == 1 && (a->dtype == PCS_F32 || a->dtype == PCS_F64 || a->dtype == PCS_I64 || a->dtype == PCS_U64);
+        const bool direct =
+            stride == 1 && (a->dtype == PCS_F32 || a->dtype == PCS_F64 || a->dtype == PCS_I64 || a->dtype == PCS_U64);
         if (!direct) pcs_elements_load(a->dtype, src, stride, n, &rooms[i]);
         in[i] = direct ? (const void *)src : &rooms[i];
     }
@@ -324,7 +361,9 @@ precis_status pcs_infer_spread(precis_graph *g, const pcs_node *n, uint32_t from
             char a[96], b[96];
             pcs_dim_text(g, x->shape[k], a, sizeof a);
             pcs_dim_text(g, *d, b, sizeof b);
-            if (*d != 1) return pcs_op_fail(g, n, "input %u has %s elements along dimension %u where another has %s", i, a, k, b);
+            if (*d != 1)
+                return pcs_op_fail(g, n, "input %u has %s elements along dimension %u where another has %s", i, a, k,
+                                   b);
             *d = x->shape[k];
         }
     }
@@ -353,7 +392,8 @@ void pcs_move(const pcs_arg *out, const pcs_arg *in, int64_t offset, const int64
     for (int64_t r = (int64_t)begin; r < (int64_t)end; r++) {
         int64_t at;
         pcs_spread_row(&s, r, &at);
-        move_row((char *)out->data + (size_t)(r * s.inner) * bytes, (const char *)in->data + (offset + at) * (int64_t)bytes,
-                 s.stride[0][s.dims - 1], (size_t)s.inner, bytes);
+        move_row((char *)out->data + (size_t)(r * s.inner) * bytes,
+                 (const char *)in->data + (offset + at) * (int64_t)bytes, s.stride[0][s.dims - 1], (size_t)s.inner,
+                 bytes);
     }
 }

@@ -1,8 +1,8 @@
 /* element.h - elements of every type as numbers that ops compute with, and operands that are spread over one another as
  * NumPy does it.
  *
- * An op computes in one of four domains: f32 for f32 and all that is narrower, f64, whole numbers with and without a sign.
- * A result is rounded once, when it is stored; whole numbers wrap as two's complement. */
+ * An op computes in one of four domains: f32 for f32 and all that is narrower, f64, whole numbers with and without a
+ * sign. A result is rounded once, when it is stored; whole numbers wrap as two's complement. */
 #ifndef PCS_ELEMENT_H
 #define PCS_ELEMENT_H
 
@@ -15,7 +15,12 @@ static inline bool pcs_dtype_whole(pcs_dtype d) { return pcs_domain_of(d) >= PCS
 uint32_t pcs_dtype_bits(pcs_dtype d);
 
 #define PCS_BLOCK 256 /* elements at a time, at most */
-typedef union { float f[PCS_BLOCK]; double d[PCS_BLOCK]; int64_t i[PCS_BLOCK]; uint64_t u[PCS_BLOCK]; } pcs_block_room;
+typedef union {
+    float f[PCS_BLOCK];
+    double d[PCS_BLOCK];
+    int64_t i[PCS_BLOCK];
+    uint64_t u[PCS_BLOCK];
+} pcs_block_room;
 
 /* n elements of a type, `stride` apart, as numbers of its domain; and numbers of its domain as elements. */
 void pcs_elements_load(pcs_dtype d, const void *src, int64_t stride, size_t n, void *out);
@@ -54,8 +59,10 @@ static inline uint32_t pcs_axis(int64_t axis, uint32_t dims)
     const int64_t a = axis < 0 ? axis + dims : axis;
     return a < 0 || a >= (int64_t)dims ? dims : (uint32_t)a;
 }
-/* Out element i comes from in[offset + sum of index * stride]: every op that only moves elements. strides by out's dims. */
-void pcs_move(const pcs_arg *out, const pcs_arg *in, int64_t offset, const int64_t *strides, uint32_t ith, uint32_t nth);
+/* Out element i comes from in[offset + sum of index * stride]: every op that only moves elements. strides by out's
+ * dims. */
+void pcs_move(const pcs_arg *out, const pcs_arg *in, int64_t offset, const int64_t *strides, uint32_t ith,
+              uint32_t nth);
 /* Strides of a dense shape, in elements. */
 void pcs_dense(uint32_t dims, const int64_t *shape, int64_t *strides);
 

@@ -1,5 +1,6 @@
-/* npy.c - NumPy's .npy files (numpy/lib/format.py): versions 1 to 3, both byte orders, C and Fortran order. The header is a
- * Python literal of a fixed form, which is parsed and not evaluated; the data must be exactly as long as it says. */
+/* npy.c - NumPy's .npy files (numpy/lib/format.py): versions 1 to 3, both byte orders, C and Fortran order. The header
+ * is a Python literal of a fixed form, which is parsed and not evaluated; the data must be exactly as long as it says.
+ */
 #include "base/f16.h"
 #include "base/file.h"
 #include "graph/element.h"
@@ -7,9 +8,14 @@
 
 #include <stdio.h>
 
-static const struct { char kind; size_t bytes; pcs_dtype dtype; } types[] = {
-    { 'f', 2, PCS_F16 }, { 'f', 4, PCS_F32 }, { 'f', 8, PCS_F64 }, { 'i', 1, PCS_I8 }, { 'i', 2, PCS_I16 }, { 'i', 4, PCS_I32 }, { 'i', 8, PCS_I64 },
-    { 'u', 1, PCS_U8 }, { 'u', 2, PCS_U16 }, { 'u', 4, PCS_U32 }, { 'u', 8, PCS_U64 }, { 'b', 1, PCS_BOOL },
+static const struct {
+    char kind;
+    size_t bytes;
+    pcs_dtype dtype;
+} types[] = {
+    { 'f', 2, PCS_F16 }, { 'f', 4, PCS_F32 }, { 'f', 8, PCS_F64 }, { 'i', 1, PCS_I8 },
+    { 'i', 2, PCS_I16 }, { 'i', 4, PCS_I32 }, { 'i', 8, PCS_I64 }, { 'u', 1, PCS_U8 },
+    { 'u', 2, PCS_U16 }, { 'u', 4, PCS_U32 }, { 'u', 8, PCS_U64 }, { 'b', 1, PCS_BOOL },
 };
 
 typedef struct {
@@ -68,7 +74,8 @@ static precis_status read_type(reading *r)
         }
     char clean[24];
     snprintf(clean, sizeof clean, "%.20s", s);
-    return pcs_fail_at(r->ctx, PRECIS_EUNSUPPORTED, r->start, "header", "type \"%s\" is not read; it can be f2 f4 f8, i1 to i8, u1 to u8, b1", clean);
+    return pcs_fail_at(r->ctx, PRECIS_EUNSUPPORTED, r->start, "header",
+                       "type \"%s\" is not read; it can be f2 f4 f8, i1 to i8, u1 to u8, b1", clean);
 }
 
 static precis_status read_shape(reading *r)
@@ -79,7 +86,8 @@ static precis_status read_shape(reading *r)
         blanks(r);
         if (*r->p < '0' || *r->p > '9') return wrong(r, "shape has something else than numbers");
         for (; *r->p >= '0' && *r->p <= '9'; r->p++)
-            if (__builtin_mul_overflow(d, 10, &d) || __builtin_add_overflow(d, *r->p - '0', &d) || d > PCS_LIMIT_DIM) return wrong(r, "a dimension is too large");
+            if (__builtin_mul_overflow(d, 10, &d) || __builtin_add_overflow(d, *r->p - '0', &d) || d > PCS_LIMIT_DIM)
+                return wrong(r, "a dimension is too large");
         if (*r->p == 'L') r->p++; /* of Python 2 */
         if (r->out->dims == PRECIS_MAX_DIMS) return wrong(r, "has more than 8 dimensions");
         r->out->shape[r->out->dims++] = d;
@@ -125,11 +133,13 @@ static precis_status read_header(reading *r)
     precis_status st = pcs_file_read(r->ctx, f, 0, head, 10, "magic");
     if (st) return st;
     if (memcmp(head, "\x93NUMPY", 6)) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "magic", "is no .npy file");
-    if (head[6] < 1 || head[6] > 3) return pcs_fail_at(r->ctx, PRECIS_EUNSUPPORTED, 6, "version", "%u.%u; 1 to 3 are read", head[6], head[7]);
+    if (head[6] < 1 || head[6] > 3)
+        return pcs_fail_at(r->ctx, PRECIS_EUNSUPPORTED, 6, "version", "%u.%u; 1 to 3 are read", head[6], head[7]);
     r->start = head[6] == 1 ? 10 : 12;
     if (head[6] > 1 && (st = pcs_file_read(r->ctx, f, 0, head, 12, "header's length"))) return st;
     const uint32_t len = head[6] == 1 ? pcs_load16(head + 8) : pcs_load32(head + 8);
-    if (len > PCS_LIMIT_NPY_HEADER) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 8, "header", "has %u bytes, at most %d", len, PCS_LIMIT_NPY_HEADER);
+    if (len > PCS_LIMIT_NPY_HEADER)
+        return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 8, "header", "has %u bytes, at most %d", len, PCS_LIMIT_NPY_HEADER);
     if ((st = pcs_file_read(r->ctx, f, r->start, r->text, len, "header"))) return st;
     r->text[len] = 0;
     r->p = r->text;
@@ -173,7 +183,9 @@ static precis_status read_data(reading *r)
     for (uint32_t i = 0; i < r->out->dims; i++)
         if (!pcs_mul_ok(n, (uint64_t)r->out->shape[i], &n)) return wrong(r, "has more elements than can be counted");
     if (!pcs_mul_ok(n, each, &bytes) || bytes != r->file->size - r->data)
-        return pcs_fail_at(r->ctx, PRECIS_EFORMAT, r->data, "data", "%llu bytes, the header asks for %llu elements of %zu", (unsigned long long)(r->file->size - r->data), (unsigned long long)n, each);
+        return pcs_fail_at(r->ctx, PRECIS_EFORMAT, r->data, "data",
+                           "%llu bytes, the header asks for %llu elements of %zu",
+                           (unsigned long long)(r->file->size - r->data), (unsigned long long)n, each);
     if (!(data = pcs_alloc(r->ctx, (size_t)bytes + 64, 1))) return PRECIS_ENOMEM;
     precis_status st = pcs_file_read(r->ctx, r->file, r->data, data, (size_t)bytes, "data");
     if (!st && r->big) swap(data, each, n);

@@ -1,5 +1,5 @@
-/* net.c - a net from a file, run with arrays. The graph is made for the shapes that come (and the contents that it asks for), and kept
- * until others come. */
+/* net.c - a net from a file, run with arrays. The graph is made for the shapes that come (and the contents that it asks
+ * for), and kept until others come. */
 #include "precis/net.h"
 #include "read/onnx/onnx.h"
 #include "run/program.h"
@@ -15,8 +15,8 @@ struct precis_net {
     pcs_onnx_graph symbolic; /* precis_net_graph's */
     pcs_onnx_graph graph;    /* of the runs */
     precis_program *program;
-    pcs_onnx_given *given;   /* that it was made for */
-    void **contents;         /* of inputs, which are constants in it */
+    pcs_onnx_given *given; /* that it was made for */
+    void **contents;       /* of inputs, which are constants in it */
     uint64_t need;
     precis_array *outputs;
     precis_array *signs; /* inputs of signed codes that came without a sign, and their codes */
@@ -88,7 +88,9 @@ size_t precis_net_outputs(const precis_net *net) { return net->file->n_outputs; 
 
 static void describe(const pcs_port *p, precis_array *out)
 {
-    *out = (precis_array){ .size = sizeof *out, .name = p->name, .type = p->typed ? pcs_dtype_name(p->dtype) : "", .dims = p->dims };
+    *out = (precis_array){
+        .size = sizeof *out, .name = p->name, .type = p->typed ? pcs_dtype_name(p->dtype) : "", .dims = p->dims
+    };
     memcpy(out->shape, p->shape, sizeof p->shape);
 }
 
@@ -101,7 +103,8 @@ precis_status precis_net_input(const precis_net *net, size_t i, precis_array *ou
 
 precis_status precis_net_output(const precis_net *net, size_t i, precis_array *out)
 {
-    if (i >= net->file->n_outputs) return pcs_fail(net->ctx, PRECIS_EINVAL, "output %zu of %zu", i, net->file->n_outputs);
+    if (i >= net->file->n_outputs)
+        return pcs_fail(net->ctx, PRECIS_EINVAL, "output %zu of %zu", i, net->file->n_outputs);
     describe(&net->file->outputs[i], out);
     return PRECIS_OK;
 }
@@ -116,7 +119,8 @@ int precis_net_op(const precis_net *net, size_t i, char *name, size_t room, uint
 {
     if (i >= net->file->n_counts) return 0;
     const pcs_onnx_count *c = &net->file->counts[i];
-    snprintf(name, room, "%.*s%s%.*s", (int)(c->domain.n < 64 ? c->domain.n : 64), c->domain.s, c->domain.n ? ":" : "", (int)(c->op.n < 64 ? c->op.n : 64), c->op.s);
+    snprintf(name, room, "%.*s%s%.*s", (int)(c->domain.n < 64 ? c->domain.n : 64), c->domain.s, c->domain.n ? ":" : "",
+             (int)(c->op.n < 64 ? c->op.n : 64), c->op.s);
     *count = c->n;
     *supported = c->supported;
     return 1;
@@ -130,8 +134,14 @@ precis_status precis_net_graph(precis_net *net, precis_graph **graph)
     return st;
 }
 
-precis_value precis_net_graph_input(const precis_net *net, size_t i) { return net->symbolic.graph && i < net->file->n_inputs ? net->symbolic.inputs[i] : -1; }
-precis_value precis_net_graph_output(const precis_net *net, size_t i) { return net->symbolic.graph && i < net->file->n_outputs ? net->symbolic.outputs[i] : -1; }
+precis_value precis_net_graph_input(const precis_net *net, size_t i)
+{
+    return net->symbolic.graph && i < net->file->n_inputs ? net->symbolic.inputs[i] : -1;
+}
+precis_value precis_net_graph_output(const precis_net *net, size_t i)
+{
+    return net->symbolic.graph && i < net->file->n_outputs ? net->symbolic.outputs[i] : -1;
+}
 
 /* ---- inputs ------------------------------------------------------------------------------------- */
 
@@ -140,7 +150,9 @@ static void shape_text(uint32_t dims, const int64_t *shape, const char *const *s
     size_t at = (size_t)snprintf(out, room, "[");
     for (uint32_t i = 0; i < dims && at < room; i++) {
         const char *comma = i ? ", " : "";
-        at += (size_t)(shape[i] >= 0 ? snprintf(out + at, room - at, "%s%lld", comma, (long long)shape[i]) : snprintf(out + at, room - at, "%s%s", comma, symbols && symbols[i] ? symbols[i] : "?"));
+        at += (size_t)(shape[i] >= 0
+                           ? snprintf(out + at, room - at, "%s%lld", comma, (long long)shape[i])
+                           : snprintf(out + at, room - at, "%s%s", comma, symbols && symbols[i] ? symbols[i] : "?"));
     }
     if (at < room) snprintf(out + at, room - at, "]");
 }
@@ -150,7 +162,8 @@ static precis_status differs(precis_net *net, const pcs_port *p, const precis_ar
     char wanted[160], have[160];
     shape_text(p->dims, p->shape, p->symbol, wanted, sizeof wanted);
     shape_text(a->dims, a->shape, NULL, have, sizeof have);
-    return pcs_fail(net->ctx, PRECIS_EINVAL, "input %s: is %s %s, the net takes %s %s", p->name, a->type, have, p->typed ? pcs_dtype_name(p->dtype) : "?", p->shaped ? wanted : "");
+    return pcs_fail(net->ctx, PRECIS_EINVAL, "input %s: is %s %s, the net takes %s %s", p->name, a->type, have,
+                    p->typed ? pcs_dtype_name(p->dtype) : "?", p->shaped ? wanted : "");
 }
 
 /* Dimensions of one name have one size. */
@@ -162,24 +175,34 @@ static precis_status same_sizes(precis_net *net, const precis_array *const *give
             for (size_t k = 0; k <= i && f->inputs[i].symbol[d]; k++)
                 for (uint32_t e = 0; e < f->inputs[k].dims; e++) {
                     const char *other = f->inputs[k].symbol[e];
-                    if (!other || strcmp(other, f->inputs[i].symbol[d]) || given[k]->shape[e] == given[i]->shape[d]) continue;
-                    return pcs_fail(net->ctx, PRECIS_EINVAL, "dimension %s is %lld in input %s and %lld in input %s", other, (long long)given[k]->shape[e], f->inputs[k].name, (long long)given[i]->shape[d], f->inputs[i].name);
+                    if (!other || strcmp(other, f->inputs[i].symbol[d]) || given[k]->shape[e] == given[i]->shape[d])
+                        continue;
+                    return pcs_fail(net->ctx, PRECIS_EINVAL, "dimension %s is %lld in input %s and %lld in input %s",
+                                    other, (long long)given[k]->shape[e], f->inputs[k].name,
+                                    (long long)given[i]->shape[d], f->inputs[i].name);
                 }
     return PRECIS_OK;
 }
 
-static bool is_codes(pcs_dtype d) { return pcs_dtype_bytes(d) == 1 && (pcs_domain_of(d) == PCS_IN_F32 || pcs_dtype_bits(d) < 8); }
+static bool is_codes(pcs_dtype d)
+{
+    return pcs_dtype_bytes(d) == 1 && (pcs_domain_of(d) == PCS_IN_F32 || pcs_dtype_bits(d) < 8);
+}
 
 static precis_status check_input(precis_net *net, const pcs_port *p, const precis_array *a)
 {
     uint64_t bytes = p->typed ? pcs_dtype_bytes(p->dtype) : 0;
-    const bool type = p->typed && (!strcmp(a->type, pcs_dtype_name(p->dtype)) || (!strcmp(a->type, "U8") && is_codes(p->dtype)) || (!strcmp(a->type, "U16") && p->dtype == PCS_BF16));
+    const bool type =
+        p->typed && (!strcmp(a->type, pcs_dtype_name(p->dtype)) || (!strcmp(a->type, "U8") && is_codes(p->dtype)) ||
+                     (!strcmp(a->type, "U16") && p->dtype == PCS_BF16));
     if (!type || a->dims > PCS_GRAPH_DIMS || (p->shaped && a->dims != p->dims)) return differs(net, p, a);
     for (uint32_t d = 0; d < a->dims; d++) {
         if (a->shape[d] < 0 || (p->shaped && p->shape[d] >= 0 && p->shape[d] != a->shape[d])) return differs(net, p, a);
         if (!pcs_mul_ok(bytes, (uint64_t)a->shape[d], &bytes)) return differs(net, p, a);
     }
-    if (a->bytes != bytes || (bytes && !a->data)) return pcs_fail(net->ctx, PRECIS_EINVAL, "input %s: has %llu bytes, its shape asks for %llu", p->name, (unsigned long long)a->bytes, (unsigned long long)bytes);
+    if (a->bytes != bytes || (bytes && !a->data))
+        return pcs_fail(net->ctx, PRECIS_EINVAL, "input %s: has %llu bytes, its shape asks for %llu", p->name,
+                        (unsigned long long)a->bytes, (unsigned long long)bytes);
     return PRECIS_OK;
 }
 
@@ -190,7 +213,9 @@ static precis_status match(precis_net *net, const precis_array *inputs, size_t n
     for (size_t i = 0; i < n; i++) {
         size_t k = 0;
         while (k < f->n_inputs && strcmp(f->inputs[k].name, inputs[i].name)) k++;
-        if (k == f->n_inputs) return pcs_fail(net->ctx, PRECIS_EINVAL, "the net has no input %s; its first is %s", inputs[i].name, f->n_inputs ? f->inputs[0].name : "none");
+        if (k == f->n_inputs)
+            return pcs_fail(net->ctx, PRECIS_EINVAL, "the net has no input %s; its first is %s", inputs[i].name,
+                            f->n_inputs ? f->inputs[0].name : "none");
         if (given[k]) return pcs_fail(net->ctx, PRECIS_EINVAL, "input %s is given twice", inputs[i].name);
         given[k] = &inputs[i];
     }
@@ -227,7 +252,8 @@ static precis_status sign_codes(precis_net *net, size_t i, const precis_array **
     int8_t *codes = pcs_grow(net->ctx, net->codes[i], 0, given[i]->bytes + 64, 1);
     if (!codes) return PRECIS_ENOMEM;
     net->codes[i] = codes;
-    for (uint64_t k = 0; k < given[i]->bytes; k++) codes[k] = (int8_t)(((((const uint8_t *)given[i]->data)[k] & (2 * half - 1)) ^ half) - half);
+    for (uint64_t k = 0; k < given[i]->bytes; k++)
+        codes[k] = (int8_t)(((((const uint8_t *)given[i]->data)[k] & (2 * half - 1)) ^ half) - half);
     net->signs[i] = *given[i];
     net->signs[i].data = codes;
     given[i] = &net->signs[i];
@@ -242,7 +268,8 @@ static precis_status give(precis_net *net, const precis_array *const *given)
         *g = (pcs_onnx_given){ .shaped = true, .dims = given[i]->dims };
         memcpy(g->shape, given[i]->shape, sizeof g->shape);
         if (!wanted(net->need, i)) continue;
-        if (!net->contents[i] && !(net->contents[i] = pcs_alloc(net->ctx, given[i]->bytes + 64, 1))) return PRECIS_ENOMEM;
+        if (!net->contents[i] && !(net->contents[i] = pcs_alloc(net->ctx, given[i]->bytes + 64, 1)))
+            return PRECIS_ENOMEM;
         if (given[i]->bytes) memcpy(net->contents[i], given[i]->data, given[i]->bytes);
         g->data = net->contents[i];
     }
@@ -261,7 +288,9 @@ static precis_status make(precis_net *net, const precis_array *const *given)
         if (!st || net->need == before) break;
     }
     if (st) return st;
-    const pcs_program_options o = { .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32" };
+    const pcs_program_options o = {
+        .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"
+    };
     return pcs_program_open(net->ctx, &net->program, net->graph.graph, &o);
 }
 
@@ -272,7 +301,11 @@ static precis_status take_outputs(precis_net *net)
         const precis_value id = net->graph.outputs[i];
         const pcs_value *v = &g->values[id];
         precis_array *a = &net->outputs[i];
-        *a = (precis_array){ .size = sizeof *a, .name = net->file->outputs[i].name, .type = pcs_dtype_name(v->dtype), .dims = v->dims, .bytes = pcs_dtype_bytes(v->dtype) };
+        *a = (precis_array){ .size = sizeof *a,
+                             .name = net->file->outputs[i].name,
+                             .type = pcs_dtype_name(v->dtype),
+                             .dims = v->dims,
+                             .bytes = pcs_dtype_bytes(v->dtype) };
         for (uint32_t d = 0; d < v->dims; d++) {
             a->shape[d] = v->shape[d];
             a->bytes *= (uint64_t)v->shape[d];
@@ -280,7 +313,9 @@ static precis_status take_outputs(precis_net *net)
         a->data = v->data ? v->data : pcs_program_value(net->program, id);
         if (!a->data && a->bytes) return pcs_fail(net->ctx, PRECIS_ENOMEM, "output %s has no memory", a->name);
         const pcs_port *p = &net->file->outputs[i];
-        if (p->typed && p->dtype != v->dtype) return pcs_fail(net->ctx, PRECIS_EFORMAT, "%s: output %s is declared as %s, but is %s", net->file->file.path, a->name, pcs_dtype_name(p->dtype), a->type);
+        if (p->typed && p->dtype != v->dtype)
+            return pcs_fail(net->ctx, PRECIS_EFORMAT, "%s: output %s is declared as %s, but is %s",
+                            net->file->file.path, a->name, pcs_dtype_name(p->dtype), a->type);
     }
     return PRECIS_OK;
 }

@@ -1,13 +1,18 @@
-/* npy.c - arrays as .npy files of version 1, whole or not at all; types that NumPy lacks as their raw codes without a sign. */
+/* npy.c - arrays as .npy files of version 1, whole or not at all; types that NumPy lacks as their raw codes without a
+ * sign. */
 #include "graph/element.h"
 #include "precis/net.h"
 #include "write/write.h"
 
 #include <stdio.h>
 
-static const struct { pcs_dtype dtype; const char *descr; } types[] = {
-    { PCS_F32, "<f4" }, { PCS_F16, "<f2" }, { PCS_F64, "<f8" }, { PCS_I8, "|i1" }, { PCS_I16, "<i2" }, { PCS_I32, "<i4" }, { PCS_I64, "<i8" },
-    { PCS_U8, "|u1" }, { PCS_U16, "<u2" }, { PCS_U32, "<u4" }, { PCS_U64, "<u8" }, { PCS_BOOL, "|b1" }, { PCS_BF16, "<u2" },
+static const struct {
+    pcs_dtype dtype;
+    const char *descr;
+} types[] = {
+    { PCS_F32, "<f4" }, { PCS_F16, "<f2" },  { PCS_F64, "<f8" },  { PCS_I8, "|i1" },  { PCS_I16, "<i2" },
+    { PCS_I32, "<i4" }, { PCS_I64, "<i8" },  { PCS_U8, "|u1" },   { PCS_U16, "<u2" }, { PCS_U32, "<u4" },
+    { PCS_U64, "<u8" }, { PCS_BOOL, "|b1" }, { PCS_BF16, "<u2" },
 };
 
 static const char *descr_of(pcs_dtype d)
@@ -32,8 +37,14 @@ static precis_status add_header(pcs_out *o, const precis_array *a, pcs_dtype d)
     char text[512], shape[256] = "";
     uint8_t head[10] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0 };
     size_t at = 0;
-    for (uint32_t i = 0; i < a->dims; i++) at += (size_t)snprintf(shape + at, sizeof shape - at, i + 1 < a->dims ? "%lld, " : a->dims == 1 ? "%lld," : "%lld", (long long)a->shape[i]);
-    size_t n = (size_t)snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr_of(d), shape);
+    for (uint32_t i = 0; i < a->dims; i++)
+        at += (size_t)snprintf(shape + at, sizeof shape - at,
+                               i + 1 < a->dims ? "%lld, "
+                               : a->dims == 1  ? "%lld,"
+                                               : "%lld",
+                               (long long)a->shape[i]);
+    size_t n = (size_t)snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
+                                descr_of(d), shape);
     while ((sizeof head + n + 1) % 64) text[n++] = ' ';
     text[n++] = '\n';
     head[8] = (uint8_t)n;
@@ -65,8 +76,10 @@ static precis_status begin(precis_ctx *ctx, pcs_out *o, const precis_array *a, c
     precis_status st = type_of(ctx, a, &d);
     if (st) return st;
     for (uint32_t i = 0; i < a->dims; i++)
-        if (a->shape[i] < 0 || !pcs_mul_ok(bytes, (uint64_t)a->shape[i], &bytes)) return pcs_fail(ctx, PRECIS_EINVAL, "%s: dimension %u is %lld", path, i, (long long)a->shape[i]);
-    if (a->dims > PRECIS_MAX_DIMS || !pcs_mul_ok(bytes, pcs_dtype_bytes(d), &bytes) || bytes != a->bytes) return pcs_fail(ctx, PRECIS_EINVAL, "%s: its array has other bytes than its shape", path);
+        if (a->shape[i] < 0 || !pcs_mul_ok(bytes, (uint64_t)a->shape[i], &bytes))
+            return pcs_fail(ctx, PRECIS_EINVAL, "%s: dimension %u is %lld", path, i, (long long)a->shape[i]);
+    if (a->dims > PRECIS_MAX_DIMS || !pcs_mul_ok(bytes, pcs_dtype_bytes(d), &bytes) || bytes != a->bytes)
+        return pcs_fail(ctx, PRECIS_EINVAL, "%s: its array has other bytes than its shape", path);
     st = pcs_out_open(ctx, o, path, bytes + 128, NULL);
     if (!st) st = add_header(o, a, d);
     if (!st) st = add_data(o, a, d);

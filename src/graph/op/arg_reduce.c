@@ -1,4 +1,5 @@
-/* arg_reduce - where the largest (or, least=1, the smallest) along an axis stands, as I64: the first, or with last=1 the last. */
+/* arg_reduce - where the largest (or, least=1, the smallest) along an axis stands, as I64: the first, or with last=1
+ * the last. */
 #include "graph/element.h"
 
 enum { AXIS, KEEP, LEAST, LAST };
@@ -7,7 +8,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
     const uint32_t axis = pcs_axis(n->attr[AXIS].integer, x->dims);
-    if (axis == x->dims || !pcs_dtype_bytes(x->dtype)) return pcs_op_fail(g, n, "has no axis %lld", (long long)n->attr[AXIS].integer);
+    if (axis == x->dims || !pcs_dtype_bytes(x->dtype))
+        return pcs_op_fail(g, n, "has no axis %lld", (long long)n->attr[AXIS].integer);
     if (x->shape[axis] == 0) return pcs_op_fail(g, n, "looks for a place among no elements");
     out->dtype = PCS_I64;
     for (uint32_t i = 0; i < x->dims; i++)
@@ -46,6 +48,10 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_arg_reduce = {
-    .name = "arg_reduce", .min_in = 1, .max_in = 1,
-    .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0), PCS_INT("keep", 1), PCS_INT("least", 0), PCS_INT("last", 0)), .infer = infer, .eval = eval,
+    .name = "arg_reduce",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0), PCS_INT("keep", 1), PCS_INT("least", 0), PCS_INT("last", 0)),
+    .infer = infer,
+    .eval = eval,
 };

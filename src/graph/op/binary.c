@@ -1,4 +1,5 @@
-/* binary - functions of two operands, element by element, of every type that the row (binary.def) has: an op for each. */
+/* binary - functions of two operands, element by element, of every type that the row (binary.def) has: an op for each.
+ */
 #include "base/fmath_more.h"
 #include "graph/element.h"
 
@@ -27,7 +28,10 @@ static double floor_mod(double x, double y)
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }
 
-typedef struct { pcs_block_fn *f32, *f64, *i64, *u64; bool test; } row;
+typedef struct {
+    pcs_block_fn *f32, *f64, *i64, *u64;
+    bool test;
+} row;
 
 static pcs_block_fn *of(const row *r, pcs_dtype d)
 {
@@ -38,8 +42,11 @@ static pcs_block_fn *of(const row *r, pcs_dtype d)
 static precis_status infer_row(precis_graph *g, const pcs_node *n, pcs_value *out, const row *r)
 {
     const pcs_value *x = &g->values[n->in[0]], *y = &g->values[n->in[1]];
-    if (x->dtype != y->dtype) return pcs_op_fail(g, n, "takes operands of one type, not %s and %s", pcs_dtype_name(x->dtype), pcs_dtype_name(y->dtype));
-    if (!pcs_dtype_bytes(x->dtype) || !of(r, x->dtype)) return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
+    if (x->dtype != y->dtype)
+        return pcs_op_fail(g, n, "takes operands of one type, not %s and %s", pcs_dtype_name(x->dtype),
+                           pcs_dtype_name(y->dtype));
+    if (!pcs_dtype_bytes(x->dtype) || !of(r, x->dtype))
+        return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
     out->dtype = r->test ? PCS_BOOL : x->dtype;
     return pcs_infer_spread(g, n, 0, 2, out);
 }
@@ -56,9 +63,17 @@ static precis_status infer_row(precis_graph *g, const pcs_node *n, pcs_value *ou
     }
 #define OP_OF_ROW(name_, ...) \
     static const row row_##name_ = { __VA_ARGS__ }; \
-    static precis_status infer_##name_(precis_graph *g, const pcs_node *n, pcs_value *out) { return infer_row(g, n, out, &row_##name_); } \
-    static void eval_##name_(const pcs_call *c, uint32_t ith, uint32_t nth) { pcs_elementwise(c, ith, nth, of(&row_##name_, c->in[0].dtype)); } \
-    const pcs_op pcs_op_##name_ = { .name = #name_, .min_in = 2, .max_in = 2, .infer = infer_##name_, .eval = eval_##name_ };
+    static precis_status infer_##name_(precis_graph *g, const pcs_node *n, pcs_value *out) \
+    { \
+        return infer_row(g, n, out, &row_##name_); \
+    } \
+    static void eval_##name_(const pcs_call *c, uint32_t ith, uint32_t nth) \
+    { \
+        pcs_elementwise(c, ith, nth, of(&row_##name_, c->in[0].dtype)); \
+    } \
+    const pcs_op pcs_op_##name_ = { \
+        .name = #name_, .min_in = 2, .max_in = 2, .infer = infer_##name_, .eval = eval_##name_ \
+    };
 
 #define BINARY(name, real, whole, natural) \
     BLOCK(name##_f32, float, float, real) \

@@ -1,6 +1,6 @@
-/* cast - elements as another type ("to"): numbers to the nearest, ties to even; to whole numbers towards zero, wrapped into their bits; to a BOOL whether they are not
- * zero. saturate=0: what is too large for 8 bits becomes infinity or NaN. up: to a power of two upwards (2: nearest, 3: down).
- * bits=1: the same bytes under another name. */
+/* cast - elements as another type ("to"): numbers to the nearest, ties to even; to whole numbers towards zero, wrapped
+ * into their bits; to a BOOL whether they are not zero. saturate=0: what is too large for 8 bits becomes infinity or
+ * NaN. up: to a power of two upwards (2: nearest, 3: down). bits=1: the same bytes under another name. */
 #include "base/f16.h"
 #include "base/fmath_more.h"
 #include "graph/element.h"
@@ -11,8 +11,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
     const int64_t to = n->attr[TO].integer;
-    if (to < 0 || to >= PCS_DTYPES || !pcs_dtype_bytes((pcs_dtype)to) || !pcs_dtype_bytes(x->dtype)) return pcs_op_fail(g, n, "casts to no type of elements");
-    if (n->attr[BITS].integer && pcs_dtype_bytes((pcs_dtype)to) != pcs_dtype_bytes(x->dtype)) return pcs_op_fail(g, n, "%s and %s have not the same bits", pcs_dtype_name(x->dtype), pcs_dtype_name((pcs_dtype)to));
+    if (to < 0 || to >= PCS_DTYPES || !pcs_dtype_bytes((pcs_dtype)to) || !pcs_dtype_bytes(x->dtype))
+        return pcs_op_fail(g, n, "casts to no type of elements");
+    if (n->attr[BITS].integer && pcs_dtype_bytes((pcs_dtype)to) != pcs_dtype_bytes(x->dtype))
+        return pcs_op_fail(g, n, "%s and %s have not the same bits", pcs_dtype_name(x->dtype),
+                           pcs_dtype_name((pcs_dtype)to));
     const precis_status st = pcs_infer_spread(g, n, 0, 1, out);
     out->dtype = (pcs_dtype)to;
     return st;
@@ -40,7 +43,9 @@ static void store(const precis_attr *attr, pcs_dtype to, const void *numbers, si
 static void truths(pcs_domain from, size_t n, const void *in, int64_t *out)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = from == PCS_IN_F32 ? ((const float *)in)[i] != 0 : from == PCS_IN_F64 ? ((const double *)in)[i] != 0 : ((const int64_t *)in)[i] != 0;
+        out[i] = from == PCS_IN_F32   ? ((const float *)in)[i] != 0
+                 : from == PCS_IN_F64 ? ((const double *)in)[i] != 0
+                                      : ((const int64_t *)in)[i] != 0;
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
@@ -67,6 +72,10 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_cast = {
-    .name = "cast", .min_in = 1, .max_in = 1,
-    .attrs = PCS_ATTR_TABLE(PCS_INT("to", -1), PCS_INT("saturate", 1), PCS_INT("up", 1), PCS_INT("bits", 0)), .infer = infer, .eval = eval,
+    .name = "cast",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("to", -1), PCS_INT("saturate", 1), PCS_INT("up", 1), PCS_INT("bits", 0)),
+    .infer = infer,
+    .eval = eval,
 };

@@ -1,7 +1,9 @@
-/* conv - x[batch, in, ...] with w[out, in / groups, ...], bias[out], over 1 to 3 dimensions: cross-correlation, as ONNX's Conv.
+/* conv - x[batch, in, ...] with w[out, in / groups, ...], bias[out], over 1 to 3 dimensions: cross-correlation, as
+ * ONNX's Conv.
  *
- * Groups of 8 channels and more: windows lie in panels of 16 places, which gemm multiplies with the rows of w (fma, taps in
- * ascending order, channels outermost); fewer: each tap is added to a plane. Which one is a matter of shapes alone. */
+ * Groups of 8 channels and more: windows lie in panels of 16 places, which gemm multiplies with the rows of w (fma,
+ * taps in ascending order, channels outermost); fewer: each tap is added to a plane. Which one is a matter of shapes
+ * alone. */
 #include "base/pool.h"
 #include "graph/op/window.h"
 
@@ -14,14 +16,21 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
     const int64_t groups = n->attr[GROUPS].integer;
-    if (x->dtype != PCS_F32 || w->dtype != PCS_F32) return pcs_op_fail(g, n, "takes F32, not %s and %s", pcs_dtype_name(x->dtype), pcs_dtype_name(w->dtype));
-    if (x->dims < 3 || w->dims != x->dims || pcs_window_check(g, n, n->attr, x->dims - 2)) return g->error ? g->error : pcs_op_fail(g, n, "takes x[batch, in, ...] and w[out, in / groups, ...]");
-    if (groups < 1 || pcs_dim_is_id(x->shape[1]) || w->shape[1] * groups != x->shape[1] || w->shape[0] % groups) return pcs_op_fail(g, n, "has %lld groups of %lld channels, x has %lld", (long long)groups, (long long)w->shape[1], (long long)x->shape[1]);
-    if (n->n_in > 2 && (g->values[n->in[2]].dtype != PCS_F32 || g->values[n->in[2]].dims != 1 || g->values[n->in[2]].shape[0] != w->shape[0])) return pcs_op_fail(g, n, "bias is not F32 [%lld]", (long long)w->shape[0]);
+    if (x->dtype != PCS_F32 || w->dtype != PCS_F32)
+        return pcs_op_fail(g, n, "takes F32, not %s and %s", pcs_dtype_name(x->dtype), pcs_dtype_name(w->dtype));
+    if (x->dims < 3 || w->dims != x->dims || pcs_window_check(g, n, n->attr, x->dims - 2))
+        return g->error ? g->error : pcs_op_fail(g, n, "takes x[batch, in, ...] and w[out, in / groups, ...]");
+    if (groups < 1 || pcs_dim_is_id(x->shape[1]) || w->shape[1] * groups != x->shape[1] || w->shape[0] % groups)
+        return pcs_op_fail(g, n, "has %lld groups of %lld channels, x has %lld", (long long)groups,
+                           (long long)w->shape[1], (long long)x->shape[1]);
+    if (n->n_in > 2 && (g->values[n->in[2]].dtype != PCS_F32 || g->values[n->in[2]].dims != 1 ||
+                        g->values[n->in[2]].shape[0] != w->shape[0]))
+        return pcs_op_fail(g, n, "bias is not F32 [%lld]", (long long)w->shape[0]);
     out->dims = x->dims;
     out->shape[0] = x->shape[0];
     out->shape[1] = w->shape[0];
-    for (uint32_t i = 2; i < x->dims; i++) out->shape[i] = pcs_window_places(g, n, n->attr, x->dims - 2, i - 2, x->shape[i], w->shape[i], false);
+    for (uint32_t i = 2; i < x->dims; i++)
+        out->shape[i] = pcs_window_places(g, n, n->attr, x->dims - 2, i - 2, x->shape[i], w->shape[i], false);
     return g->error;
 }
 
@@ -63,7 +72,8 @@ static void window(const pcs_window *w, const float *x, int64_t channels, int64_
 static void places(const pcs_call *c, const pcs_window *w, int64_t batch, int64_t group, int64_t p, uint32_t ith)
 {
     const pcs_arg *x = &c->in[0], *wt = &c->in[1];
-    const int64_t each = wt->shape[1], rows = wt->shape[0] / c->attr[GROUPS].integer, n = w->places - p < 16 * PANELS ? w->places - p : 16 * PANELS;
+    const int64_t each = wt->shape[1], rows = wt->shape[0] / c->attr[GROUPS].integer,
+                  n = w->places - p < 16 * PANELS ? w->places - p : 16 * PANELS;
     const size_t k = (size_t)(each * w->taps), step = align64(64 * k) / sizeof(float), panels = (size_t)(n + 15) / 16;
     float *b = (float *)(void *)(c->scratch + ith * c->scratch_size), *tile = b + PANELS * step;
     const float *from = (const float *)x->data + (batch * x->shape[1] + group * each) * w->area;
@@ -72,7 +82,10 @@ static void places(const pcs_call *c, const pcs_window *w, int64_t batch, int64_
         window(w, from, each, p + (l < n ? l : n - 1), b + (size_t)(l / 16) * step + l % 16);
     for (int64_t r = 0; r < rows; r += TILE) {
         const int64_t m = rows - r < TILE ? rows - r : TILE, first = group * rows + r;
-        c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { (const float *)wt->data + (size_t)first * k, k, b, 16, k, (size_t)m, tile, 16 * PANELS, false }, panels, step });
+        c->kernels->gemm_wide(&(pcs_gemm_wide_args){
+            { (const float *)wt->data + (size_t)first * k, k, b, 16, k, (size_t)m, tile, 16 * PANELS, false },
+            panels,
+            step });
         for (int64_t i = 0; i < m; i++) {
             float *y = (float *)c->out[0].data + ((batch * wt->shape[0] + first + i) * w->places + p);
             const float add = bias ? bias[first + i] : 0.0f;
@@ -109,12 +122,14 @@ static void plane(const pcs_call *c, const pcs_window *w, int64_t p)
 {
     const pcs_arg *x = &c->in[0], *wt = &c->in[1];
     const int64_t outs = wt->shape[0], each = wt->shape[1], o = p % outs, group = o / (outs / c->attr[GROUPS].integer);
-    const float *taps = (const float *)wt->data + o * each * w->taps, *from = (const float *)x->data + (p / outs * x->shape[1] + group * each) * w->area;
+    const float *taps = (const float *)wt->data + o * each * w->taps,
+                *from = (const float *)x->data + (p / outs * x->shape[1] + group * each) * w->area;
     float *y = (float *)c->out[0].data + p * w->places;
     const float first = c->n_in > 2 ? ((const float *)c->in[2].data)[o] : 0.0f;
     for (int64_t i = 0; i < w->places; i++) y[i] = first;
     for (int64_t t = 0; t < each * w->taps; t++) {
-        const int64_t k = t % w->taps, at[PCS_WINDOW] = { k / (w->kernel[1] * w->kernel[2]), k / w->kernel[2] % w->kernel[1], k % w->kernel[2] };
+        const int64_t k = t % w->taps, at[PCS_WINDOW] = { k / (w->kernel[1] * w->kernel[2]),
+                                                          k / w->kernel[2] % w->kernel[1], k % w->kernel[2] };
         add_tap(w, taps[t], from + t / w->taps * w->area, at, y);
     }
 }
@@ -122,7 +137,8 @@ static void plane(const pcs_call *c, const pcs_window *w, int64_t p)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_window w = pcs_window_of(c->attr, &c->in[0], &c->out[0], c->in[1].shape + 2);
-    const int64_t groups = c->attr[GROUPS].integer, batch = c->in[0].shape[0], blocks = (w.places + 16 * PANELS - 1) / (16 * PANELS);
+    const int64_t groups = c->attr[GROUPS].integer, batch = c->in[0].shape[0],
+                  blocks = (w.places + 16 * PANELS - 1) / (16 * PANELS);
     uint64_t begin, end;
     if (!pcs_arg_count(&c->out[0])) return;
     if (by_planes(c)) {
@@ -135,6 +151,14 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_conv = {
-    .name = "conv", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .result_axis = 2,
-    .attrs = PCS_ATTR_TABLE(PCS_LIST("strides"), PCS_LIST("pads"), PCS_LIST("dilations"), PCS_INT("groups", 1)), .infer = infer, .eval = eval, .scratch = scratch,
+    .name = "conv",
+    .min_in = 2,
+    .max_in = 3,
+    .weight = 1,
+    .bias = 2,
+    .result_axis = 2,
+    .attrs = PCS_ATTR_TABLE(PCS_LIST("strides"), PCS_LIST("pads"), PCS_LIST("dilations"), PCS_INT("groups", 1)),
+    .infer = infer,
+    .eval = eval,
+    .scratch = scratch,
 };

@@ -1,4 +1,5 @@
-/* cumulate - sums (or products) of all elements up to each along an axis; exclusive: without it; reverse: from the end. */
+/* cumulate - sums (or products) of all elements up to each along an axis; exclusive: without it; reverse: from the end.
+ */
 #include "graph/element.h"
 
 enum { AXIS, EXCLUSIVE, REVERSE, PRODUCT };
@@ -6,7 +7,8 @@ enum { AXIS, EXCLUSIVE, REVERSE, PRODUCT };
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
-    if (!pcs_dtype_bytes(x->dtype) || pcs_axis(n->attr[AXIS].integer, x->dims) == x->dims) return pcs_op_fail(g, n, "has no axis %lld", (long long)n->attr[AXIS].integer);
+    if (!pcs_dtype_bytes(x->dtype) || pcs_axis(n->attr[AXIS].integer, x->dims) == x->dims)
+        return pcs_op_fail(g, n, "has no axis %lld", (long long)n->attr[AXIS].integer);
     out->dtype = x->dtype;
     return pcs_infer_spread(g, n, 0, 1, out);
 }
@@ -14,7 +16,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 static void one(const pcs_call *c, int64_t from, int64_t step, int64_t n)
 {
     const pcs_arg *x = &c->in[0], *y = &c->out[0];
-    const bool product = c->attr[PRODUCT].integer != 0, exclusive = c->attr[EXCLUSIVE].integer != 0, whole = pcs_dtype_whole(x->dtype);
+    const bool product = c->attr[PRODUCT].integer != 0, exclusive = c->attr[EXCLUSIVE].integer != 0,
+               whole = pcs_dtype_whole(x->dtype);
     double s = product;
     int64_t w = product;
     for (int64_t k = 0; k < n; k++) {
@@ -40,6 +43,10 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_cumulate = {
-    .name = "cumulate", .min_in = 1, .max_in = 1,
-    .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0), PCS_INT("exclusive", 0), PCS_INT("reverse", 0), PCS_INT("product", 0)), .infer = infer, .eval = eval,
+    .name = "cumulate",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0), PCS_INT("exclusive", 0), PCS_INT("reverse", 0), PCS_INT("product", 0)),
+    .infer = infer,
+    .eval = eval,
 };

@@ -1,5 +1,6 @@
-/* einsum - sums of products over named dimensions, "bij,bjk->bik": letters, "..." for dimensions that spread, blanks mean nothing. Without "->"
- * the result has the letters that stand once, in alphabetical order. Sums are in f64, the last dimension fastest. */
+/* einsum - sums of products over named dimensions, "bij,bjk->bik": letters, "..." for dimensions that spread, blanks
+ * mean nothing. Without "->" the result has the letters that stand once, in alphabetical order. Sums are in f64, the
+ * last dimension fastest. */
 #include "graph/element.h"
 
 enum { EQUATION };
@@ -10,7 +11,8 @@ typedef struct {
     uint32_t n, labels, out_dims;
     char names[LABELS];
     int64_t sizes[LABELS];
-    uint32_t at[MOST + 1][PCS_GRAPH_DIMS], dims[MOST + 1]; /* labels of each operand's dimensions, and of the result's */
+    uint32_t at[MOST + 1][PCS_GRAPH_DIMS],
+        dims[MOST + 1]; /* labels of each operand's dimensions, and of the result's */
 } plan;
 
 /* The label's number; LABELS: too many. Dots are the digits '0' to '7', counted from the last of them. */
@@ -88,20 +90,25 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     uint32_t dims[MOST] = { 0 };
     plan p;
     for (uint32_t i = 0; i < n->n_in; i++) dims[i] = g->values[n->in[i]].dims;
-    if (!parse(&p, n->attr[EQUATION].text, n->n_in, dims)) return pcs_op_fail(g, n, "\"%.60s\" is no equation for its operands", n->attr[EQUATION].text);
+    if (!parse(&p, n->attr[EQUATION].text, n->n_in, dims))
+        return pcs_op_fail(g, n, "\"%.60s\" is no equation for its operands", n->attr[EQUATION].text);
     const pcs_dtype d = g->values[n->in[0]].dtype;
     for (uint32_t i = 0; i < n->n_in; i++) {
         const pcs_value *x = &g->values[n->in[i]];
         if (x->dtype != d || !pcs_dtype_bytes(d)) return pcs_op_fail(g, n, "takes operands of one type");
         for (uint32_t k = 0; k < x->dims; k++) {
             int64_t *size = &p.sizes[p.at[i][k]];
-            if (x->shape[k] != 1 && *size != 1 && *size != x->shape[k]) return pcs_op_fail(g, n, "dimension %c has %lld and %lld elements", p.names[p.at[i][k]], (long long)*size, (long long)x->shape[k]);
+            if (x->shape[k] != 1 && *size != 1 && *size != x->shape[k])
+                return pcs_op_fail(g, n, "dimension %c has %lld and %lld elements", p.names[p.at[i][k]],
+                                   (long long)*size, (long long)x->shape[k]);
             if (x->shape[k] != 1) *size = x->shape[k];
         }
     }
     int64_t steps = 1;
     for (uint32_t k = 0; k < p.labels; k++)
-        if (!pcs_dim_is_id(p.sizes[k]) && (__builtin_mul_overflow(steps, p.sizes[k], &steps) || steps > (int64_t)1 << 40)) return pcs_op_fail(g, n, "takes more than 2^40 steps");
+        if (!pcs_dim_is_id(p.sizes[k]) &&
+            (__builtin_mul_overflow(steps, p.sizes[k], &steps) || steps > (int64_t)1 << 40))
+            return pcs_op_fail(g, n, "takes more than 2^40 steps");
     out->dtype = d;
     out->dims = p.dims[n->n_in];
     for (uint32_t k = 0; k < out->dims; k++) out->shape[k] = p.sizes[p.at[n->n_in][k]];
@@ -109,7 +116,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 }
 
 /* Strides by label: of each operand, and sizes of those that are summed. */
-typedef struct { plan p; int64_t stride[MOST][LABELS], sums[LABELS], count; uint32_t summed[LABELS], n_summed; } loops;
+typedef struct {
+    plan p;
+    int64_t stride[MOST][LABELS], sums[LABELS], count;
+    uint32_t summed[LABELS], n_summed;
+} loops;
 
 static void prepare(const pcs_call *c, loops *l)
 {
@@ -152,17 +163,25 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
             double v = 1;
             memcpy(at, from, sizeof at);
             for (uint32_t k = l.n_summed; k-- > 0; left /= l.p.sizes[l.summed[k]])
-                for (uint32_t i = 0; i < c->n_in; i++) at[i] += left % l.p.sizes[l.summed[k]] * l.stride[i][l.summed[k]];
+                for (uint32_t i = 0; i < c->n_in; i++)
+                    at[i] += left % l.p.sizes[l.summed[k]] * l.stride[i][l.summed[k]];
             for (uint32_t i = 0; i < c->n_in; i++) {
-                if (pcs_dtype_whole(y->dtype)) w = (int64_t)((uint64_t)w * (uint64_t)pcs_int_at(&c->in[i], (size_t)at[i]));
+                if (pcs_dtype_whole(y->dtype))
+                    w = (int64_t)((uint64_t)w * (uint64_t)pcs_int_at(&c->in[i], (size_t)at[i]));
                 else v *= pcs_real_at(&c->in[i], (size_t)at[i]);
             }
             sum += v;
             whole = (int64_t)((uint64_t)whole + (uint64_t)w);
         }
-        if (pcs_dtype_whole(y->dtype)) pcs_elements_store(y->dtype, &whole, 1, (char *)y->data + o * pcs_dtype_bytes(y->dtype));
+        if (pcs_dtype_whole(y->dtype))
+            pcs_elements_store(y->dtype, &whole, 1, (char *)y->data + o * pcs_dtype_bytes(y->dtype));
         else pcs_set_real(y, o, sum);
     }
 }
 
-const pcs_op pcs_op_einsum = { .name = "einsum", .min_in = 1, .max_in = MOST, .attrs = PCS_ATTR_TABLE(PCS_TEXT("equation", "")), .infer = infer, .eval = eval };
+const pcs_op pcs_op_einsum = { .name = "einsum",
+                               .min_in = 1,
+                               .max_in = MOST,
+                               .attrs = PCS_ATTR_TABLE(PCS_TEXT("equation", "")),
+                               .infer = infer,
+                               .eval = eval };

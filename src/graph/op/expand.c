@@ -8,12 +8,15 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const pcs_value *x = &g->values[n->in[0]];
     const precis_attr *to = &n->attr[SHAPE];
     const uint32_t dims = to->n > x->dims ? to->n : x->dims;
-    if (!pcs_dtype_bytes(x->dtype) || dims > PCS_GRAPH_DIMS) return pcs_op_fail(g, n, "gives %u dimensions, at most %d", dims, PCS_GRAPH_DIMS);
+    if (!pcs_dtype_bytes(x->dtype) || dims > PCS_GRAPH_DIMS)
+        return pcs_op_fail(g, n, "gives %u dimensions, at most %d", dims, PCS_GRAPH_DIMS);
     out->dims = dims;
     out->dtype = x->dtype;
     for (uint32_t i = 0; i < dims; i++) {
-        const int64_t a = i < dims - x->dims ? 1 : x->shape[i - (dims - x->dims)], b = i < dims - to->n ? 1 : to->list[i - (dims - to->n)];
-        if (a != b && a != 1 && b != 1) return pcs_op_fail(g, n, "dimension %u is %lld, not %lld", i, (long long)a, (long long)b);
+        const int64_t a = i < dims - x->dims ? 1 : x->shape[i - (dims - x->dims)],
+                      b = i < dims - to->n ? 1 : to->list[i - (dims - to->n)];
+        if (a != b && a != 1 && b != 1)
+            return pcs_op_fail(g, n, "dimension %u is %lld, not %lld", i, (long long)a, (long long)b);
         out->shape[i] = a == 1 ? b : a;
     }
     return PRECIS_OK;
@@ -29,4 +32,6 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_move(y, x, 0, strides, ith, nth);
 }
 
-const pcs_op pcs_op_expand = { .name = "expand", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_LIST("shape")), .infer = infer, .eval = eval };
+const pcs_op pcs_op_expand = {
+    .name = "expand", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_LIST("shape")), .infer = infer, .eval = eval
+};

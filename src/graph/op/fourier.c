@@ -1,6 +1,7 @@
-/* fourier - the discrete Fourier transform along an axis of x[..., 1 or 2], whose last dimension is a real, or a real and an imaginary part. n
- * elements are taken, behind the end zeros. ONE_SIDED forward: n / 2 + 1 of the results; backward: from so many, to n real ones. Sums
- * are taken in f64 over a table of n angles, in ascending order: n^2 steps, which the n of speech bears. */
+/* fourier - the discrete Fourier transform along an axis of x[..., 1 or 2], whose last dimension is a real, or a real
+ * and an imaginary part. n elements are taken, behind the end zeros. ONE_SIDED forward: n / 2 + 1 of the results;
+ * backward: from so many, to n real ones. Sums are taken in f64 over a table of n angles, in ascending order: n^2
+ * steps, which the n of speech bears. */
 #include "base/fmath_more.h"
 #include "graph/element.h"
 
@@ -12,8 +13,10 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const uint32_t axis = pcs_axis(n->attr[AXIS].integer, x->dims);
     const int64_t length = n->attr[N].integer, parts = x->dims ? x->shape[x->dims - 1] : 0;
     const bool one_sided = n->attr[ONE_SIDED].integer != 0, inverse = n->attr[INVERSE].integer != 0;
-    if ((x->dtype != PCS_F32 && x->dtype != PCS_F64) || (parts != 1 && parts != 2) || axis + 1 >= x->dims) return pcs_op_fail(g, n, "takes numbers with 1 or 2 parts, and an axis before them");
-    if (length < 1 || length > 1 << 20) return pcs_op_fail(g, n, "has %lld elements; it can be 1 to 2^20", (long long)length);
+    if ((x->dtype != PCS_F32 && x->dtype != PCS_F64) || (parts != 1 && parts != 2) || axis + 1 >= x->dims)
+        return pcs_op_fail(g, n, "takes numbers with 1 or 2 parts, and an axis before them");
+    if (length < 1 || length > 1 << 20)
+        return pcs_op_fail(g, n, "has %lld elements; it can be 1 to 2^20", (long long)length);
     out->dims = x->dims;
     out->dtype = x->dtype;
     memcpy(out->shape, x->shape, sizeof out->shape);
@@ -24,7 +27,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 
 static size_t scratch(const pcs_call *c) { return (size_t)c->attr[N].integer * 4 * sizeof(double) + 64; }
 
-typedef struct { double *angles, *line; int64_t n, have; bool inverse, one_sided; } work;
+typedef struct {
+    double *angles, *line;
+    int64_t n, have;
+    bool inverse, one_sided;
+} work;
 
 /* The line of inputs: real and imaginary parts; a one-sided spectrum's other half mirrors it. */
 static void load(const pcs_arg *x, int64_t from, int64_t step, int64_t parts, work *w)
@@ -32,7 +39,8 @@ static void load(const pcs_arg *x, int64_t from, int64_t step, int64_t parts, wo
     for (int64_t i = 0; i < w->n; i++) {
         const bool mirrored = w->inverse && w->one_sided && i > w->n / 2;
         const int64_t at = mirrored ? w->n - i : i;
-        const double re = at < w->have ? pcs_real_at(x, (size_t)(from + at * step)) : 0, im = at < w->have && parts == 2 ? pcs_real_at(x, (size_t)(from + at * step + 1)) : 0;
+        const double re = at < w->have ? pcs_real_at(x, (size_t)(from + at * step)) : 0,
+                     im = at < w->have && parts == 2 ? pcs_real_at(x, (size_t)(from + at * step + 1)) : 0;
         w->line[2 * i] = re;
         w->line[2 * i + 1] = mirrored ? -im : im;
     }
@@ -42,13 +50,20 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *y = &c->out[0];
     const uint32_t axis = pcs_axis(c->attr[AXIS].integer, x->dims);
-    const int64_t n = c->attr[N].integer, in_parts = pcs_arg_width(x), out_parts = pcs_arg_width(y), outs = y->shape[axis];
+    const int64_t n = c->attr[N].integer, in_parts = pcs_arg_width(x), out_parts = pcs_arg_width(y),
+                  outs = y->shape[axis];
     double *mem = (double *)(void *)(c->scratch + ith * c->scratch_size);
-    work w = { mem, mem + 2 * n, n, x->shape[axis] < n ? x->shape[axis] : n, c->attr[INVERSE].integer != 0, c->attr[ONE_SIDED].integer != 0 };
+    work w = { mem,
+               mem + 2 * n,
+               n,
+               x->shape[axis] < n ? x->shape[axis] : n,
+               c->attr[INVERSE].integer != 0,
+               c->attr[ONE_SIDED].integer != 0 };
     int64_t inner = 1, outer = 1;
     for (uint32_t i = 0; i < axis; i++) outer *= x->shape[i];
     for (uint32_t i = axis + 1; i + 1 < x->dims; i++) inner *= x->shape[i];
-    for (int64_t i = 0; i < n; i++) pcs_sincos(6.28318530717958647692 * (double)i / (double)n, &w.angles[2 * i], &w.angles[2 * i + 1]);
+    for (int64_t i = 0; i < n; i++)
+        pcs_sincos(6.28318530717958647692 * (double)i / (double)n, &w.angles[2 * i], &w.angles[2 * i + 1]);
     for (int64_t l = ith; l < outer * inner; l += nth) {
         const int64_t o = l / inner, i = l % inner;
         load(x, (o * x->shape[axis] * inner + i) * in_parts, inner * in_parts, in_parts, &w);
@@ -68,6 +83,11 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_fourier = {
-    .name = "fourier", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_INT("axis", -2), PCS_INT("n", 1), PCS_INT("inverse", 0), PCS_INT("one_sided", 0)),
-    .infer = infer, .eval = eval, .scratch = scratch,
+    .name = "fourier",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("axis", -2), PCS_INT("n", 1), PCS_INT("inverse", 0), PCS_INT("one_sided", 0)),
+    .infer = infer,
+    .eval = eval,
+    .scratch = scratch,
 };

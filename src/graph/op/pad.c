@@ -1,5 +1,6 @@
-/* pad - elements before and behind each dimension (pads: all before, then all behind; negative ones take away): mode constant (input 1,
- * one element), edge, reflect (without the edge) or wrap. tile is pad's wrap, with as many as there are. */
+/* pad - elements before and behind each dimension (pads: all before, then all behind; negative ones take away): mode
+ * constant (input 1, one element), edge, reflect (without the edge) or wrap. tile is pad's wrap, with as many as there
+ * are. */
 #include "graph/element.h"
 
 enum { PADS, MODE };
@@ -10,17 +11,22 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const precis_attr *p = &n->attr[PADS];
     const char *mode = n->attr[MODE].text;
     const bool constant = !strcmp(mode, "constant");
-    if (!pcs_dtype_bytes(x->dtype) || p->n != 2 * x->dims || value->dtype != x->dtype) return pcs_op_fail(g, n, "takes pads of %u dimensions, and a value of the same type", x->dims);
-    if (!constant && strcmp(mode, "edge") && strcmp(mode, "reflect") && strcmp(mode, "wrap")) return pcs_op_fail(g, n, "knows no mode %s", mode);
+    if (!pcs_dtype_bytes(x->dtype) || p->n != 2 * x->dims || value->dtype != x->dtype)
+        return pcs_op_fail(g, n, "takes pads of %u dimensions, and a value of the same type", x->dims);
+    if (!constant && strcmp(mode, "edge") && strcmp(mode, "reflect") && strcmp(mode, "wrap"))
+        return pcs_op_fail(g, n, "knows no mode %s", mode);
     for (uint32_t i = 0; i < value->dims; i++)
         if (value->shape[i] != 1) return pcs_op_fail(g, n, "its value is not one element");
     out->dims = x->dims;
     out->dtype = x->dtype;
     for (uint32_t i = 0; i < x->dims; i++) {
         const int64_t before = p->list[i], behind = p->list[x->dims + i];
-        if (before < -((int64_t)1 << 40) || before > (int64_t)1 << 40 || behind < -((int64_t)1 << 40) || behind > (int64_t)1 << 40) return pcs_op_fail(g, n, "pads dimension %u by too much", i);
+        if (before < -((int64_t)1 << 40) || before > (int64_t)1 << 40 || behind < -((int64_t)1 << 40) ||
+            behind > (int64_t)1 << 40)
+            return pcs_op_fail(g, n, "pads dimension %u by too much", i);
         out->shape[i] = pcs_dim_linear(g, x->shape[i], 1, before + behind, 1);
-        if (!constant && x->shape[i] == 0 && out->shape[i]) return pcs_op_fail(g, n, "repeats elements of dimension %u, which has none", i);
+        if (!constant && x->shape[i] == 0 && out->shape[i])
+            return pcs_op_fail(g, n, "repeats elements of dimension %u, which has none", i);
     }
     return g->error;
 }
@@ -55,11 +61,17 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         char *to = (char *)y->data + (size_t)(r * n) * bytes;
         for (int64_t i = 0; i < n; i++) {
             const int64_t at = from < 0 ? -1 : x->dims ? source(mode, i - pads[x->dims - 1], width) : i;
-            memcpy(to + (size_t)i * bytes, at < 0 ? c->in[1].data : (const char *)x->data + (size_t)(from + at) * bytes, bytes);
+            memcpy(to + (size_t)i * bytes, at < 0 ? c->in[1].data : (const char *)x->data + (size_t)(from + at) * bytes,
+                   bytes);
         }
     }
 }
 
 const pcs_op pcs_op_pad = {
-    .name = "pad", .min_in = 2, .max_in = 2, .attrs = PCS_ATTR_TABLE(PCS_LIST("pads"), PCS_TEXT("mode", "constant")), .infer = infer, .eval = eval,
+    .name = "pad",
+    .min_in = 2,
+    .max_in = 2,
+    .attrs = PCS_ATTR_TABLE(PCS_LIST("pads"), PCS_TEXT("mode", "constant")),
+    .infer = infer,
+    .eval = eval,
 };

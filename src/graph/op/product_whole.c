@@ -1,5 +1,5 @@
-/* product_whole - matrices of whole numbers of 8 bits less their zero points, summed in I32: ONNX's MatMulInteger. Zero points: one, or
- * one of each row of a and of each column of b (an input of their type that spreads over a and b). */
+/* product_whole - matrices of whole numbers of 8 bits less their zero points, summed in I32: ONNX's MatMulInteger. Zero
+ * points: one, or one of each row of a and of each column of b (an input of their type that spreads over a and b). */
 #include "graph/element.h"
 
 static bool byte(pcs_dtype d) { return d == PCS_I8 || d == PCS_U8; }
@@ -7,20 +7,28 @@ static bool byte(pcs_dtype d) { return d == PCS_I8 || d == PCS_U8; }
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *a = &g->values[n->in[0]], *b = &g->values[n->in[1]];
-    if (!byte(a->dtype) || !byte(b->dtype) || g->values[n->in[2]].dtype != a->dtype || g->values[n->in[3]].dtype != b->dtype) return pcs_op_fail(g, n, "takes a and b of 8 bits and zero points of their types");
-    if (a->dims < 2 || b->dims < 2 || a->shape[a->dims - 1] != b->shape[b->dims - 2]) return pcs_op_fail(g, n, "takes a[..., m, k] and b[..., k, n]");
-    if (a->shape[a->dims - 1] > INT32_MAX / (255 * 255)) return pcs_op_fail(g, n, "sums %lld products, which may be more than I32 holds", (long long)a->shape[a->dims - 1]);
+    if (!byte(a->dtype) || !byte(b->dtype) || g->values[n->in[2]].dtype != a->dtype ||
+        g->values[n->in[3]].dtype != b->dtype)
+        return pcs_op_fail(g, n, "takes a and b of 8 bits and zero points of their types");
+    if (a->dims < 2 || b->dims < 2 || a->shape[a->dims - 1] != b->shape[b->dims - 2])
+        return pcs_op_fail(g, n, "takes a[..., m, k] and b[..., k, n]");
+    if (a->shape[a->dims - 1] > INT32_MAX / (255 * 255))
+        return pcs_op_fail(g, n, "sums %lld products, which may be more than I32 holds",
+                           (long long)a->shape[a->dims - 1]);
     for (uint32_t i = 2; i < 4; i++) {
         const pcs_value *z = &g->values[n->in[i]], *of = i == 2 ? a : b;
         int64_t count = 1;
         for (uint32_t k = 0; k < z->dims; k++) count *= z->shape[k];
         const int64_t wanted = of->shape[of->dims - (i == 2 ? 2 : 1)];
-        if (count != 1 && count != wanted) return pcs_op_fail(g, n, "has %lld zero points, not 1 or %lld", (long long)count, (long long)wanted);
+        if (count != 1 && count != wanted)
+            return pcs_op_fail(g, n, "has %lld zero points, not 1 or %lld", (long long)count, (long long)wanted);
     }
     out->dims = a->dims > b->dims ? a->dims : b->dims;
     for (uint32_t i = 0; i + 2 < out->dims; i++) {
-        const int64_t p = i < out->dims - a->dims ? 1 : a->shape[i - (out->dims - a->dims)], q = i < out->dims - b->dims ? 1 : b->shape[i - (out->dims - b->dims)];
-        if (p != q && p != 1 && q != 1) return pcs_op_fail(g, n, "has batches of %lld and %lld", (long long)p, (long long)q);
+        const int64_t p = i < out->dims - a->dims ? 1 : a->shape[i - (out->dims - a->dims)],
+                      q = i < out->dims - b->dims ? 1 : b->shape[i - (out->dims - b->dims)];
+        if (p != q && p != 1 && q != 1)
+            return pcs_op_fail(g, n, "has batches of %lld and %lld", (long long)p, (long long)q);
         out->shape[i] = p == 1 ? q : p;
     }
     out->shape[out->dims - 2] = a->shape[a->dims - 2];
@@ -29,7 +37,10 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return PRECIS_OK;
 }
 
-static int32_t code(const pcs_arg *a, int64_t i) { return a->dtype == PCS_I8 ? ((const int8_t *)a->data)[i] : ((const uint8_t *)a->data)[i]; }
+static int32_t code(const pcs_arg *a, int64_t i)
+{
+    return a->dtype == PCS_I8 ? ((const int8_t *)a->data)[i] : ((const uint8_t *)a->data)[i];
+}
 
 static int64_t matrix(const pcs_arg *y, const pcs_arg *a, int64_t i)
 {

@@ -6,7 +6,8 @@
 
 static inline bool pcs_put_known(const char *how)
 {
-    return !strcmp(how, "none") || !strcmp(how, "add") || !strcmp(how, "mul") || !strcmp(how, "max") || !strcmp(how, "min");
+    return !strcmp(how, "none") || !strcmp(how, "add") || !strcmp(how, "mul") || !strcmp(how, "max") ||
+           !strcmp(how, "min");
 }
 
 /* Element i of y becomes what `how` makes of it and element k of u. */
@@ -27,7 +28,11 @@ static inline void pcs_put_one(const pcs_arg *y, size_t i, const pcs_arg *u, siz
         return;
     }
     const double a = pcs_real_at(y, i), b = pcs_real_at(u, k);
-    pcs_set_real(y, i, how[0] == 'a' ? a + b : how[1] == 'u' ? a * b : how[1] == 'a' ? (b > a ? b : a) : (b < a ? b : a));
+    pcs_set_real(y, i,
+                 how[0] == 'a'   ? a + b
+                 : how[1] == 'u' ? a * b
+                 : how[1] == 'a' ? (b > a ? b : a)
+                                 : (b < a ? b : a));
 }
 
 #endif

@@ -1,6 +1,6 @@
-/* reduce - a value over the dimensions "axes" (a list) by `kind`: sum mean max min prod l1 l2 log_sum log_sum_exp sum_square. keep=1 leaves
- * dimensions of one. Sums are taken in f64 (whole numbers in 64 bits), in ascending order of elements: the same on any
- * number of threads. What is reduced over nothing is the kind's neutral number. */
+/* reduce - a value over the dimensions "axes" (a list) by `kind`: sum mean max min prod l1 l2 log_sum log_sum_exp
+ * sum_square. keep=1 leaves dimensions of one. Sums are taken in f64 (whole numbers in 64 bits), in ascending order of
+ * elements: the same on any number of threads. What is reduced over nothing is the kind's neutral number. */
 #include "base/fmath_more.h"
 #include "graph/element.h"
 
@@ -69,7 +69,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const kind *k = kind_of(n->attr);
     bool over[PCS_GRAPH_DIMS];
     if (!k) return pcs_op_fail(g, n, "knows no kind %s", n->attr[KIND].text);
-    if (!pcs_dtype_bytes(x->dtype) || (pcs_dtype_whole(x->dtype) && !k->add_whole)) return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
+    if (!pcs_dtype_bytes(x->dtype) || (pcs_dtype_whole(x->dtype) && !k->add_whole))
+        return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
     if (!gone(n->attr, x->dims, over)) return pcs_op_fail(g, n, "has an axis that is not there, or twice");
     out->dtype = x->dtype;
     for (uint32_t i = 0; i < x->dims; i++)
@@ -78,7 +79,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 }
 
 /* The operand as out's elements and what lies under each. */
-typedef struct { uint32_t outer, inner; int64_t outer_shape[PCS_GRAPH_DIMS], outer_stride[PCS_GRAPH_DIMS], inner_shape[PCS_GRAPH_DIMS], inner_stride[PCS_GRAPH_DIMS], count; } walk;
+typedef struct {
+    uint32_t outer, inner;
+    int64_t outer_shape[PCS_GRAPH_DIMS], outer_stride[PCS_GRAPH_DIMS], inner_shape[PCS_GRAPH_DIMS],
+        inner_stride[PCS_GRAPH_DIMS], count;
+} walk;
 
 static void split(const pcs_call *c, walk *w)
 {
@@ -105,7 +110,8 @@ static int64_t place(uint32_t dims, const int64_t *shape, const int64_t *stride,
 }
 
 /* n elements along the innermost, folded into s; less `top` for sums of exponentials. */
-static void fold(const kind *k, pcs_dtype d, const char *from, int64_t stride, int64_t n, bool exps, double top, double *s, int64_t *whole)
+static void fold(const kind *k, pcs_dtype d, const char *from, int64_t stride, int64_t n, bool exps, double top,
+                 double *s, int64_t *whole)
 {
     const pcs_domain m = pcs_domain_of(d);
     for (int64_t i = 0; i < n; i += PCS_BLOCK) {
@@ -122,13 +128,15 @@ static void fold(const kind *k, pcs_dtype d, const char *from, int64_t stride, i
     }
 }
 
-static double over_all(const kind *k, const walk *w, pcs_dtype d, const char *from, bool exps, double top, int64_t *whole)
+static double over_all(const kind *k, const walk *w, pcs_dtype d, const char *from, bool exps, double top,
+                       int64_t *whole)
 {
     double s = k->none;
     const int64_t last = w->inner ? w->inner_shape[w->inner - 1] : 1, rows = last ? w->count / last : 0;
     for (int64_t r = 0; r < rows; r++) {
         const int64_t at = w->inner ? place(w->inner - 1, w->inner_shape, w->inner_stride, r) : 0;
-        fold(k, d, from + at * (int64_t)pcs_dtype_bytes(d), w->inner ? w->inner_stride[w->inner - 1] : 1, last, exps, top, &s, whole);
+        fold(k, d, from + at * (int64_t)pcs_dtype_bytes(d), w->inner ? w->inner_stride[w->inner - 1] : 1, last, exps,
+             top, &s, whole);
     }
     return s;
 }
@@ -154,7 +162,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     split(c, &w);
     pcs_share((uint64_t)pcs_arg_count(y), 16, ith, nth, &begin, &end);
     for (uint64_t i = begin; i < end; i++) {
-        const char *from = (const char *)x->data + place(w.outer, w.outer_shape, w.outer_stride, (int64_t)i) * (int64_t)pcs_dtype_bytes(x->dtype);
+        const char *from = (const char *)x->data + place(w.outer, w.outer_shape, w.outer_stride, (int64_t)i) *
+                                                       (int64_t)pcs_dtype_bytes(x->dtype);
         int64_t whole = none_whole(k, x->dtype);
         double top = exps && w.count ? over_all(&kinds[2], &w, x->dtype, from, false, 0, &whole) : 0;
         if (!(pcs_abs_(top) < PCS_INFINITY)) top = 0;
@@ -168,6 +177,10 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_reduce = {
-    .name = "reduce", .min_in = 1, .max_in = 1,
-    .attrs = PCS_ATTR_TABLE(PCS_TEXT("kind", "sum"), PCS_LIST("axes"), PCS_INT("keep", 1)), .infer = infer, .eval = eval,
+    .name = "reduce",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_TEXT("kind", "sum"), PCS_LIST("axes"), PCS_INT("keep", 1)),
+    .infer = infer,
+    .eval = eval,
 };

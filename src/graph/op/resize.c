@@ -1,6 +1,6 @@
-/* resize - ONNX's Resize: x at other sizes, one dimension after another. Inputs: x and, as constants, scales F32[dims] and a region
- * F32[2 * dims] (starts, then ends). Each place of the result has some elements of x and their weights: computed in f64, as ONNX's
- * reference has them; dimensions that stay as they are cost nothing. */
+/* resize - ONNX's Resize: x at other sizes, one dimension after another. Inputs: x and, as constants, scales F32[dims]
+ * and a region F32[2 * dims] (starts, then ends). Each place of the result has some elements of x and their weights:
+ * computed in f64, as ONNX's reference has them; dimensions that stay as they are cost nothing. */
 #include "base/fmath_more.h"
 #include "graph/element.h"
 
@@ -17,19 +17,30 @@ static bool listed(const char *list, const char *word)
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
-    static const char *const modes = "nearest linear cubic ", *const places = "half_pixel half_pixel_symmetric pytorch_half_pixel align_corners asymmetric tf_crop_and_resize tf_half_pixel_for_nn ",
+    static const char *const modes = "nearest linear cubic ",
+                             *const places = "half_pixel half_pixel_symmetric pytorch_half_pixel align_corners "
+                                             "asymmetric tf_crop_and_resize tf_half_pixel_for_nn ",
                              *const roundings = "round_prefer_floor round_prefer_ceil floor ceil ";
     const pcs_value *x = &g->values[n->in[0]], *s = &g->values[n->in[1]], *r = &g->values[n->in[2]];
-    const char *words[] = { n->attr[MODE].text, n->attr[COORDINATES].text, n->attr[NEAREST].text }, *const lists[] = { modes, places, roundings };
+    const char *words[] = { n->attr[MODE].text, n->attr[COORDINATES].text, n->attr[NEAREST].text }, *const lists[] = {
+        modes, places, roundings
+    };
     for (int i = 0; i < 3; i++)
         if (!listed(lists[i], words[i])) return pcs_op_fail(g, n, "knows no %s", words[i]);
-    if (x->dtype != PCS_F32 && x->dtype != PCS_U8 && x->dtype != PCS_I8) return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
-    if (n->attr[SIZES].n != x->dims || s->dtype != PCS_F32 || s->dims != 1 || s->shape[0] != x->dims || r->dtype != PCS_F32 || r->dims != 1 || r->shape[0] != 2 * x->dims) return pcs_op_fail(g, n, "takes sizes, scales and a region of %u dimensions", x->dims);
+    if (x->dtype != PCS_F32 && x->dtype != PCS_U8 && x->dtype != PCS_I8)
+        return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
+    if (n->attr[SIZES].n != x->dims || s->dtype != PCS_F32 || s->dims != 1 || s->shape[0] != x->dims ||
+        r->dtype != PCS_F32 || r->dims != 1 || r->shape[0] != 2 * x->dims)
+        return pcs_op_fail(g, n, "takes sizes, scales and a region of %u dimensions", x->dims);
     if (!s->data || !r->data) return pcs_op_fail(g, n, "has scales that are not known before it runs");
     for (uint32_t i = 0; i < x->dims; i++) {
         const float scale = ((const float *)s->data)[i];
-        if (!(scale > 0 && scale < 1e9f) || n->attr[SIZES].list[i] < 0 || pcs_dim_is_id(x->shape[i]) != pcs_dim_is_id(n->attr[SIZES].list[i]) || (x->shape[i] == 0 && n->attr[SIZES].list[i])) return pcs_op_fail(g, n, "scales dimension %u by %g", i, (double)scale);
-        if (n->attr[ANTIALIAS].integer && scale < 1e-4f) return pcs_op_fail(g, n, "smooths over more than 10,000 elements");
+        if (!(scale > 0 && scale < 1e9f) || n->attr[SIZES].list[i] < 0 ||
+            pcs_dim_is_id(x->shape[i]) != pcs_dim_is_id(n->attr[SIZES].list[i]) ||
+            (x->shape[i] == 0 && n->attr[SIZES].list[i]))
+            return pcs_op_fail(g, n, "scales dimension %u by %g", i, (double)scale);
+        if (n->attr[ANTIALIAS].integer && scale < 1e-4f)
+            return pcs_op_fail(g, n, "smooths over more than 10,000 elements");
         out->shape[i] = n->attr[SIZES].list[i];
     }
     out->dims = x->dims;
@@ -59,8 +70,10 @@ static bool stays(const pcs_call *c, uint32_t i)
 static double origin(const pcs_call *c, uint32_t i, int64_t o, bool *outside)
 {
     const char *how = c->attr[COORDINATES].text;
-    const double scale = (double)((const float *)c->in[1].data)[i], n = (double)c->in[0].shape[i], out = scale * n, x = (double)o;
-    const double lo = (double)((const float *)c->in[2].data)[i], hi = (double)((const float *)c->in[2].data)[c->in[0].dims + i];
+    const double scale = (double)((const float *)c->in[1].data)[i], n = (double)c->in[0].shape[i], out = scale * n,
+                 x = (double)o;
+    const double lo = (double)((const float *)c->in[2].data)[i],
+                 hi = (double)((const float *)c->in[2].data)[c->in[0].dims + i];
     double at;
     *outside = false;
     if (!strcmp(how, "align_corners")) return out == 1 ? 0 : x * (n - 1) / (out - 1);
@@ -91,7 +104,9 @@ static void weigh(const pcs_call *c, uint32_t i, double at, double ratio, int64_
     (void)at;
     if (mode == 'n') {
         const char *round = c->attr[NEAREST].text;
-        const bool up = ratio == 1 || (!strcmp(round, "round_prefer_floor") ? ratio > 0.5 : !strcmp(round, "round_prefer_ceil") ? ratio >= 0.5 : round[0] == 'c');
+        const bool up = ratio == 1 || (!strcmp(round, "round_prefer_floor")  ? ratio > 0.5
+                                       : !strcmp(round, "round_prefer_ceil") ? ratio >= 0.5
+                                                                             : round[0] == 'c');
         w[0] = !up;
         w[1] = up;
         return;
@@ -107,7 +122,11 @@ static void weigh(const pcs_call *c, uint32_t i, double at, double ratio, int64_
 }
 
 /* A table of one dimension: first element and weights of each place. */
-typedef struct { int64_t taps, *first; double *weights; bool *outside; } table;
+typedef struct {
+    int64_t taps, *first;
+    double *weights;
+    bool *outside;
+} table;
 
 static void fill(const pcs_call *c, uint32_t i, table *t)
 {
@@ -186,8 +205,13 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_resize = {
-    .name = "resize", .min_in = 3, .max_in = 3,
-    .attrs = PCS_ATTR_TABLE(PCS_LIST("sizes"), PCS_TEXT("mode", "nearest"), PCS_TEXT("coordinates", "half_pixel"), PCS_TEXT("nearest", "round_prefer_floor"), PCS_REAL("cubic", -0.75),
-                            PCS_INT("outside", 0), PCS_REAL("extrapolation", 0), PCS_INT("antialias", 0)),
-    .infer = infer, .eval = eval, .scratch = scratch,
+    .name = "resize",
+    .min_in = 3,
+    .max_in = 3,
+    .attrs = PCS_ATTR_TABLE(PCS_LIST("sizes"), PCS_TEXT("mode", "nearest"), PCS_TEXT("coordinates", "half_pixel"),
+                            PCS_TEXT("nearest", "round_prefer_floor"), PCS_REAL("cubic", -0.75), PCS_INT("outside", 0),
+                            PCS_REAL("extrapolation", 0), PCS_INT("antialias", 0)),
+    .infer = infer,
+    .eval = eval,
+    .scratch = scratch,
 };

@@ -1,5 +1,6 @@
-/* sample - x[batch, channels, ...] at places of a grid[batch, ..., dims] from -1 to 1, the last dimension's coordinate first: ONNX's
- * GridSample over 2 or 3 dimensions. mode nearest, linear or cubic; outside x: zeros, border or reflection. */
+/* sample - x[batch, channels, ...] at places of a grid[batch, ..., dims] from -1 to 1, the last dimension's coordinate
+ * first: ONNX's GridSample over 2 or 3 dimensions. mode nearest, linear or cubic; outside x: zeros, border or
+ * reflection. */
 #include "base/fmath_more.h"
 #include "graph/element.h"
 
@@ -10,10 +11,15 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *at = &g->values[n->in[1]];
     const char *mode = n->attr[MODE].text, *padding = n->attr[PADDING].text;
-    if ((strcmp(mode, "nearest") && strcmp(mode, "linear") && strcmp(mode, "cubic")) || (strcmp(padding, "zeros") && strcmp(padding, "border") && strcmp(padding, "reflection"))) return pcs_op_fail(g, n, "knows no mode %s, or no padding %s", mode, padding);
-    if (x->dtype != PCS_F32 || at->dtype != PCS_F32 || x->dims < 3 || x->dims > MOST + 2 || at->dims != x->dims || at->shape[at->dims - 1] != x->dims - 2 || at->shape[0] != x->shape[0]) return pcs_op_fail(g, n, "takes F32 x[batch, channels, ...] and a grid[batch, ..., dims]");
+    if ((strcmp(mode, "nearest") && strcmp(mode, "linear") && strcmp(mode, "cubic")) ||
+        (strcmp(padding, "zeros") && strcmp(padding, "border") && strcmp(padding, "reflection")))
+        return pcs_op_fail(g, n, "knows no mode %s, or no padding %s", mode, padding);
+    if (x->dtype != PCS_F32 || at->dtype != PCS_F32 || x->dims < 3 || x->dims > MOST + 2 || at->dims != x->dims ||
+        at->shape[at->dims - 1] != x->dims - 2 || at->shape[0] != x->shape[0])
+        return pcs_op_fail(g, n, "takes F32 x[batch, channels, ...] and a grid[batch, ..., dims]");
     for (uint32_t i = 2; i < x->dims; i++)
-        if (x->shape[i] == 0 || pcs_dim_is_id(x->shape[i])) return pcs_op_fail(g, n, "dimension %u has no elements, or no size yet", i);
+        if (x->shape[i] == 0 || pcs_dim_is_id(x->shape[i]))
+            return pcs_op_fail(g, n, "dimension %u has no elements, or no size yet", i);
     out->dims = x->dims;
     for (uint32_t i = 0; i < x->dims; i++) out->shape[i] = i < 2 ? x->shape[i] : at->shape[i - 1];
     return PRECIS_OK;
@@ -29,7 +35,15 @@ static double reflect(double x, double lo, double hi)
     return x >= lo && x <= hi ? x : even == (x < lo) ? lo + rest : hi - rest;
 }
 
-typedef struct { const pcs_arg *x; int64_t base; uint32_t dims; const int64_t *shape; char mode, padding; bool align; double at[MOST]; } place;
+typedef struct {
+    const pcs_arg *x;
+    int64_t base;
+    uint32_t dims;
+    const int64_t *shape;
+    char mode, padding;
+    bool align;
+    double at[MOST];
+} place;
 
 static void edges(const place *p, uint32_t i, double *lo, double *hi)
 {
@@ -95,12 +109,24 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (uint32_t i = 2; i < x->dims; i++) area *= x->shape[i], places *= y->shape[i];
     for (int64_t o = ith; o < pcs_arg_count(y); o += nth) {
         const int64_t plane = o / places, batch = plane / x->shape[1];
-        place p = { .x = x, .base = plane * area, .dims = dims, .shape = x->shape + 2, .mode = c->attr[MODE].text[0], .padding = c->attr[PADDING].text[0], .align = c->attr[ALIGN].integer != 0 };
-        for (uint32_t i = 0; i < dims; i++) p.at[i] = coordinate(&p, i, (double)grid[(batch * places + o % places) * dims + (dims - 1 - i)]);
+        place p = { .x = x,
+                    .base = plane * area,
+                    .dims = dims,
+                    .shape = x->shape + 2,
+                    .mode = c->attr[MODE].text[0],
+                    .padding = c->attr[PADDING].text[0],
+                    .align = c->attr[ALIGN].integer != 0 };
+        for (uint32_t i = 0; i < dims; i++)
+            p.at[i] = coordinate(&p, i, (double)grid[(batch * places + o % places) * dims + (dims - 1 - i)]);
         ((float *)y->data)[o] = (float)value(&p, 0, 0);
     }
 }
 
 const pcs_op pcs_op_sample = {
-    .name = "sample", .min_in = 2, .max_in = 2, .attrs = PCS_ATTR_TABLE(PCS_TEXT("mode", "linear"), PCS_TEXT("padding", "zeros"), PCS_INT("align", 0)), .infer = infer, .eval = eval,
+    .name = "sample",
+    .min_in = 2,
+    .max_in = 2,
+    .attrs = PCS_ATTR_TABLE(PCS_TEXT("mode", "linear"), PCS_TEXT("padding", "zeros"), PCS_INT("align", 0)),
+    .infer = infer,
+    .eval = eval,
 };

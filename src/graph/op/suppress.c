@@ -1,6 +1,7 @@
-/* suppress - ONNX's NonMaxSuppression: boxes F32[batch, n, 4] and scores F32[batch, classes, n], which must be constants; the result is
- * I64[found, 3]: batch, class and box. Of each class the boxes of the highest scores above `score`, of equal ones the first, that
- * overlap none taken before by more than `overlap`; `most` of them. center=1: boxes are center x, y, width, height. */
+/* suppress - ONNX's NonMaxSuppression: boxes F32[batch, n, 4] and scores F32[batch, classes, n], which must be
+ * constants; the result is I64[found, 3]: batch, class and box. Of each class the boxes of the highest scores above
+ * `score`, of equal ones the first, that overlap none taken before by more than `overlap`; `most` of them. center=1:
+ * boxes are center x, y, width, height. */
 #include "graph/element.h"
 
 enum { MOST, OVERLAP, SCORE, CENTER };
@@ -28,7 +29,8 @@ static float overlap(const float *a, const float *b, bool center)
 }
 
 /* Boxes of one class, in the order in which they are taken; state[n]: 1 taken or out. */
-static int64_t choose(const precis_attr *attr, const float *boxes, const float *scores, int64_t n, bool *state, int64_t *taken)
+static int64_t choose(const precis_attr *attr, const float *boxes, const float *scores, int64_t n, bool *state,
+                      int64_t *taken)
 {
     const float least = (float)attr[SCORE].real, most_overlap = (float)attr[OVERLAP].real;
     int64_t count = 0;
@@ -41,13 +43,15 @@ static int64_t choose(const precis_attr *attr, const float *boxes, const float *
         taken[count++] = best;
         state[best] = true;
         for (int64_t i = 0; i < n; i++)
-            if (!state[i] && overlap(boxes + 4 * best, boxes + 4 * i, attr[CENTER].integer != 0) > most_overlap) state[i] = true;
+            if (!state[i] && overlap(boxes + 4 * best, boxes + 4 * i, attr[CENTER].integer != 0) > most_overlap)
+                state[i] = true;
     }
     return count;
 }
 
 /* All of them; out NULL: only counted. room: 9 n bytes and 8. */
-static int64_t all(const precis_attr *attr, const float *boxes, const float *scores, int64_t batches, int64_t classes, int64_t n, void *room, int64_t *out)
+static int64_t all(const precis_attr *attr, const float *boxes, const float *scores, int64_t batches, int64_t classes,
+                   int64_t n, void *room, int64_t *out)
 {
     int64_t *taken = room, found = 0;
     bool *state = (bool *)(taken + n + 1);
@@ -68,7 +72,9 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *b = &g->values[n->in[0]], *s = &g->values[n->in[1]];
     if (!b->data || !s->data) return pcs_op_fail(g, n, "depends on contents that are not known before it runs");
-    if (b->dtype != PCS_F32 || s->dtype != PCS_F32 || b->dims != 3 || s->dims != 3 || b->shape[2] != 4 || b->shape[0] != s->shape[0] || b->shape[1] != s->shape[2]) return pcs_op_fail(g, n, "takes boxes[batch, n, 4] and scores[batch, classes, n]");
+    if (b->dtype != PCS_F32 || s->dtype != PCS_F32 || b->dims != 3 || s->dims != 3 || b->shape[2] != 4 ||
+        b->shape[0] != s->shape[0] || b->shape[1] != s->shape[2])
+        return pcs_op_fail(g, n, "takes boxes[batch, n, 4] and scores[batch, classes, n]");
     void *room = pcs_alloc(g->ctx, (size_t)b->shape[1] * 9 + 64, 1);
     if (!room) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx)), g->error;
     out->shape[0] = all(n->attr, b->data, s->data, s->shape[0], s->shape[1], s->shape[2], room, NULL);
@@ -89,6 +95,12 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_suppress = {
-    .name = "suppress", .min_in = 2, .max_in = 2, .attrs = PCS_ATTR_TABLE(PCS_INT("most", 0), PCS_REAL("overlap", 0), PCS_REAL("score", -3.4e38), PCS_INT("center", 0)),
-    .infer = infer, .eval = eval, .scratch = scratch,
+    .name = "suppress",
+    .min_in = 2,
+    .max_in = 2,
+    .attrs =
+        PCS_ATTR_TABLE(PCS_INT("most", 0), PCS_REAL("overlap", 0), PCS_REAL("score", -3.4e38), PCS_INT("center", 0)),
+    .infer = infer,
+    .eval = eval,
+    .scratch = scratch,
 };

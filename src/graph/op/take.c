@@ -1,5 +1,5 @@
-/* take - parts of x along an axis, by index (I32 or I64; negative: from the end). gather is take of the first dimension. An
- * index that is outside takes the first part, and the result is refused. */
+/* take - parts of x along an axis, by index (I32 or I64; negative: from the end). gather is take of the first
+ * dimension. An index that is outside takes the first part, and the result is refused. */
 #include "graph/element.h"
 
 enum { AXIS };
@@ -8,8 +8,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *ids = &g->values[n->in[1]];
     const uint32_t axis = pcs_axis(n->attr[AXIS].integer, x->dims);
-    if (!pcs_dtype_bytes(x->dtype) || (ids->dtype != PCS_I32 && ids->dtype != PCS_I64) || axis == x->dims) return pcs_op_fail(g, n, "takes elements with an axis %lld, and whole numbers", (long long)n->attr[AXIS].integer);
-    if (ids->dims + x->dims - 1 > PCS_GRAPH_DIMS) return pcs_op_fail(g, n, "gives more than %d dimensions", PCS_GRAPH_DIMS);
+    if (!pcs_dtype_bytes(x->dtype) || (ids->dtype != PCS_I32 && ids->dtype != PCS_I64) || axis == x->dims)
+        return pcs_op_fail(g, n, "takes elements with an axis %lld, and whole numbers",
+                           (long long)n->attr[AXIS].integer);
+    if (ids->dims + x->dims - 1 > PCS_GRAPH_DIMS)
+        return pcs_op_fail(g, n, "gives more than %d dimensions", PCS_GRAPH_DIMS);
     if (x->shape[axis] == 0) return pcs_op_fail(g, n, "takes from no elements");
     out->dtype = x->dtype;
     for (uint32_t i = 0; i < axis; i++) out->shape[out->dims++] = x->shape[i];
@@ -35,4 +38,6 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_take = { .name = "take", .min_in = 2, .max_in = 2, .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0)), .infer = infer, .eval = eval };
+const pcs_op pcs_op_take = {
+    .name = "take", .min_in = 2, .max_in = 2, .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0)), .infer = infer, .eval = eval
+};

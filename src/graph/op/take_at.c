@@ -7,11 +7,14 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *ids = &g->values[n->in[1]];
     const int64_t batch = n->attr[BATCH].integer, deep = ids->dims ? ids->shape[ids->dims - 1] : 0;
-    if (!pcs_dtype_bytes(x->dtype) || (ids->dtype != PCS_I32 && ids->dtype != PCS_I64) || batch < 0 || batch >= ids->dims || deep < 1 || batch + deep > x->dims)
+    if (!pcs_dtype_bytes(x->dtype) || (ids->dtype != PCS_I32 && ids->dtype != PCS_I64) || batch < 0 ||
+        batch >= ids->dims || deep < 1 || batch + deep > x->dims)
         return pcs_op_fail(g, n, "takes x and rows of indices into it");
-    if (ids->dims - 1 + x->dims - batch - deep > PCS_GRAPH_DIMS) return pcs_op_fail(g, n, "gives more than %d dimensions", PCS_GRAPH_DIMS);
+    if (ids->dims - 1 + x->dims - batch - deep > PCS_GRAPH_DIMS)
+        return pcs_op_fail(g, n, "gives more than %d dimensions", PCS_GRAPH_DIMS);
     for (uint32_t i = 0; i < x->dims; i++)
-        if (x->shape[i] == 0 || (i < batch && x->shape[i] != ids->shape[i])) return pcs_op_fail(g, n, "dimension %u is not the same, or zero", i);
+        if (x->shape[i] == 0 || (i < batch && x->shape[i] != ids->shape[i]))
+            return pcs_op_fail(g, n, "dimension %u is not the same, or zero", i);
     out->dtype = x->dtype;
     for (uint32_t i = 0; i + 1 < ids->dims; i++) out->shape[out->dims++] = ids->shape[i];
     for (uint32_t i = (uint32_t)(batch + deep); i < x->dims; i++) out->shape[out->dims++] = x->shape[i];
@@ -38,4 +41,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_take_at = { .name = "take_at", .min_in = 2, .max_in = 2, .attrs = PCS_ATTR_TABLE(PCS_INT("batch", 0)), .infer = infer, .eval = eval };
+const pcs_op pcs_op_take_at = { .name = "take_at",
+                                .min_in = 2,
+                                .max_in = 2,
+                                .attrs = PCS_ATTR_TABLE(PCS_INT("batch", 0)),
+                                .infer = infer,
+                                .eval = eval };

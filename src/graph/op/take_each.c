@@ -1,4 +1,5 @@
-/* take_each - out[i][j][k] = x[i][ids[i][j][k]][k] for the axis in the middle: ONNX's GatherElements. Indices as take's. */
+/* take_each - out[i][j][k] = x[i][ids[i][j][k]][k] for the axis in the middle: ONNX's GatherElements. Indices as
+ * take's. */
 #include "graph/element.h"
 
 enum { AXIS };
@@ -7,9 +8,14 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *ids = &g->values[n->in[1]];
     const uint32_t axis = pcs_axis(n->attr[AXIS].integer, x->dims);
-    if (!pcs_dtype_bytes(x->dtype) || (ids->dtype != PCS_I32 && ids->dtype != PCS_I64) || axis == x->dims || ids->dims != x->dims) return pcs_op_fail(g, n, "takes elements with an axis %lld, and whole numbers of as many dimensions", (long long)n->attr[AXIS].integer);
+    if (!pcs_dtype_bytes(x->dtype) || (ids->dtype != PCS_I32 && ids->dtype != PCS_I64) || axis == x->dims ||
+        ids->dims != x->dims)
+        return pcs_op_fail(g, n, "takes elements with an axis %lld, and whole numbers of as many dimensions",
+                           (long long)n->attr[AXIS].integer);
     for (uint32_t i = 0; i < x->dims; i++)
-        if ((i != axis && ids->shape[i] != x->shape[i] && (pcs_dim_is_id(x->shape[i]) || pcs_dim_is_id(ids->shape[i]) || ids->shape[i] > x->shape[i])) || x->shape[i] == 0)
+        if ((i != axis && ids->shape[i] != x->shape[i] &&
+             (pcs_dim_is_id(x->shape[i]) || pcs_dim_is_id(ids->shape[i]) || ids->shape[i] > x->shape[i])) ||
+            x->shape[i] == 0)
             return pcs_op_fail(g, n, "has more indices along dimension %u than elements", i);
     out->dtype = x->dtype;
     out->dims = ids->dims;
@@ -36,4 +42,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_take_each = { .name = "take_each", .min_in = 2, .max_in = 2, .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0)), .infer = infer, .eval = eval };
+const pcs_op pcs_op_take_each = { .name = "take_each",
+                                  .min_in = 2,
+                                  .max_in = 2,
+                                  .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0)),
+                                  .infer = infer,
+                                  .eval = eval };

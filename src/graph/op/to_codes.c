@@ -1,6 +1,7 @@
-/* to_codes - numbers as codes: nearest-even(x / scale) + zero, held within the type; of floating-point codes x / scale rounded (saturate=0: what
- * is too large becomes infinity or NaN): ONNX's QuantizeLinear. Scale and zero (inputs of one shape) spread over x; where
- * an axis has one of each block of elements, `block` says how many. requantize is to_codes of sums times a factor. */
+/* to_codes - numbers as codes: nearest-even(x / scale) + zero, held within the type; of floating-point codes x / scale
+ * rounded (saturate=0: what is too large becomes infinity or NaN): ONNX's QuantizeLinear. Scale and zero (inputs of one
+ * shape) spread over x; where an axis has one of each block of elements, `block` says how many. requantize is to_codes
+ * of sums times a factor. */
 #include "base/fmath_more.h"
 #include "graph/element.h"
 
@@ -11,13 +12,18 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const pcs_value *x = &g->values[n->in[0]], *s = &g->values[n->in[1]], *z = &g->values[n->in[2]];
     const int64_t to = n->attr[TO].integer, block = n->attr[BLOCK].integer;
     if (block < 0 || block > (int64_t)1 << 40) return pcs_op_fail(g, n, "has blocks of %lld", (long long)block);
-    if (to < 0 || to >= PCS_DTYPES || !pcs_dtype_bytes((pcs_dtype)to) || pcs_dtype_bytes((pcs_dtype)to) > 2 || z->dtype != to) return pcs_op_fail(g, n, "gives no such codes");
-    if (pcs_dtype_whole(s->dtype) || s->dims != z->dims || memcmp(s->shape, z->shape, s->dims * sizeof s->shape[0])) return pcs_op_fail(g, n, "takes scales that are numbers, and as many zero points");
-    if (s->dims > x->dims || (block && s->dims != x->dims)) return pcs_op_fail(g, n, "has scales of more dimensions than x");
+    if (to < 0 || to >= PCS_DTYPES || !pcs_dtype_bytes((pcs_dtype)to) || pcs_dtype_bytes((pcs_dtype)to) > 2 ||
+        z->dtype != to)
+        return pcs_op_fail(g, n, "gives no such codes");
+    if (pcs_dtype_whole(s->dtype) || s->dims != z->dims || memcmp(s->shape, z->shape, s->dims * sizeof s->shape[0]))
+        return pcs_op_fail(g, n, "takes scales that are numbers, and as many zero points");
+    if (s->dims > x->dims || (block && s->dims != x->dims))
+        return pcs_op_fail(g, n, "has scales of more dimensions than x");
     for (uint32_t i = 0; i < s->dims; i++) {
         const int64_t d = x->shape[i + x->dims - s->dims];
         const bool blocks = block && i == pcs_axis(n->attr[AXIS].integer, x->dims);
-        if (blocks ? pcs_dim_is_id(d) || s->shape[i] != (d + block - 1) / block : s->shape[i] != 1 && s->shape[i] != d) return pcs_op_fail(g, n, "has %lld scales along dimension %u", (long long)s->shape[i], i);
+        if (blocks ? pcs_dim_is_id(d) || s->shape[i] != (d + block - 1) / block : s->shape[i] != 1 && s->shape[i] != d)
+            return pcs_op_fail(g, n, "has %lld scales along dimension %u", (long long)s->shape[i], i);
     }
     out->dtype = (pcs_dtype)to;
     return pcs_infer_spread(g, n, 0, 1, out);
@@ -70,7 +76,12 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_to_codes = {
-    .name = "to_codes", .min_in = 3, .max_in = 3, .attrs = PCS_ATTR_TABLE(PCS_INT("to", -1), PCS_INT("saturate", 1), PCS_INT("axis", 0), PCS_INT("block", 0)), .infer = infer, .eval = eval,
+    .name = "to_codes",
+    .min_in = 3,
+    .max_in = 3,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("to", -1), PCS_INT("saturate", 1), PCS_INT("axis", 0), PCS_INT("block", 0)),
+    .infer = infer,
+    .eval = eval,
 };
 
 /* ---- from_codes: (code - zero) * scale, in the scale's type or `to`: ONNX's DequantizeLinear ---- */
@@ -87,7 +98,8 @@ static precis_status infer_from(precis_graph *g, const pcs_node *n, pcs_value *o
         as_codes.attr = attr;
         if (infer(g, &as_codes, out)) return g->error;
     }
-    if (to >= PCS_DTYPES || !pcs_dtype_bytes((pcs_dtype)to) || pcs_dtype_whole((pcs_dtype)to)) return pcs_op_fail(g, n, "gives no such numbers");
+    if (to >= PCS_DTYPES || !pcs_dtype_bytes((pcs_dtype)to) || pcs_dtype_whole((pcs_dtype)to))
+        return pcs_op_fail(g, n, "gives no such numbers");
     out->dims = 0;
     out->dtype = (pcs_dtype)to;
     return pcs_infer_spread(g, n, 0, 1, out);
@@ -103,22 +115,31 @@ static void eval_from(const pcs_call *c, uint32_t ith, uint32_t nth)
         const size_t at = one ? 0 : scale_of(c, i);
         const double scale = pcs_real_at(&c->in[1], at);
         if (!(scale > 0 && scale < PCS_INFINITY)) pcs_outside(c);
-        const float v = whole ? (float)(pcs_int_at(x, i) - pcs_int_at(&c->in[2], at)) : (float)pcs_real_at(x, i) - (float)pcs_real_at(&c->in[2], at);
+        const float v = whole ? (float)(pcs_int_at(x, i) - pcs_int_at(&c->in[2], at))
+                              : (float)pcs_real_at(x, i) - (float)pcs_real_at(&c->in[2], at);
         if (y->dtype == PCS_F64) pcs_set_real(y, i, (double)v * scale);
         else pcs_set_real(y, i, (double)(v * (float)scale));
     }
 }
 
 const pcs_op pcs_op_from_codes = {
-    .name = "from_codes", .min_in = 3, .max_in = 3, .decodes = true, .attrs = PCS_ATTR_TABLE(PCS_INT("to", -1), PCS_INT("saturate", 1), PCS_INT("axis", 0), PCS_INT("block", 0)), .infer = infer_from, .eval = eval_from,
+    .name = "from_codes",
+    .min_in = 3,
+    .max_in = 3,
+    .decodes = true,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("to", -1), PCS_INT("saturate", 1), PCS_INT("axis", 0), PCS_INT("block", 0)),
+    .infer = infer_from,
+    .eval = eval_from,
 };
 
-/* ---- requantize: nearest-even(sum * factor) + zero, held within zero's type; sums, factors and zero points spread ---- */
+/* ---- requantize: nearest-even(sum * factor) + zero, held within zero's type; sums, factors and zero points spread
+ * ---- */
 
 static precis_status infer_sums(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *f = &g->values[n->in[1]], *z = &g->values[n->in[2]];
-    if (x->dtype != PCS_I32 || f->dtype != PCS_F32 || (z->dtype != PCS_I8 && z->dtype != PCS_U8)) return pcs_op_fail(g, n, "takes sums in I32, factors in F32, and zero points");
+    if (x->dtype != PCS_I32 || f->dtype != PCS_F32 || (z->dtype != PCS_I8 && z->dtype != PCS_U8))
+        return pcs_op_fail(g, n, "takes sums in I32, factors in F32, and zero points");
     out->dtype = z->dtype;
     return pcs_infer_spread(g, n, 0, 3, out);
 }
@@ -127,7 +148,8 @@ static void to_signed(const precis_attr *attr, size_t n, const void *const *in, 
 {
     (void)attr;
     for (size_t i = 0; i < n; i++) {
-        const double r = pcs_m_round((double)((const int64_t *)in[0])[i] * (double)((const float *)in[1])[i]) + (double)((const int64_t *)in[2])[i];
+        const double r = pcs_m_round((double)((const int64_t *)in[0])[i] * (double)((const float *)in[1])[i]) +
+                         (double)((const int64_t *)in[2])[i];
         ((int64_t *)out)[i] = r >= -128 ? (r > 127 ? 127 : (int64_t)r) : -128;
     }
 }
@@ -136,11 +158,17 @@ static void to_unsigned(const precis_attr *attr, size_t n, const void *const *in
 {
     (void)attr;
     for (size_t i = 0; i < n; i++) {
-        const double r = pcs_m_round((double)((const int64_t *)in[0])[i] * (double)((const float *)in[1])[i]) + (double)((const uint64_t *)in[2])[i];
+        const double r = pcs_m_round((double)((const int64_t *)in[0])[i] * (double)((const float *)in[1])[i]) +
+                         (double)((const uint64_t *)in[2])[i];
         ((uint64_t *)out)[i] = r > 255 ? 255 : r > 0 ? (uint64_t)r : 0;
     }
 }
 
-static void eval_sums(const pcs_call *c, uint32_t ith, uint32_t nth) { pcs_elementwise(c, ith, nth, c->out[0].dtype == PCS_I8 ? to_signed : to_unsigned); }
+static void eval_sums(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    pcs_elementwise(c, ith, nth, c->out[0].dtype == PCS_I8 ? to_signed : to_unsigned);
+}
 
-const pcs_op pcs_op_requantize = { .name = "requantize", .min_in = 3, .max_in = 3, .infer = infer_sums, .eval = eval_sums };
+const pcs_op pcs_op_requantize = {
+    .name = "requantize", .min_in = 3, .max_in = 3, .infer = infer_sums, .eval = eval_sums
+};

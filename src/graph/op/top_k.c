@@ -1,4 +1,5 @@
-/* top_k - the k largest (least=1: smallest) elements along an axis, in order, and where they stood (I64); of equal ones the first. */
+/* top_k - the k largest (least=1: smallest) elements along an axis, in order, and where they stood (I64); of equal ones
+ * the first. */
 #include "graph/element.h"
 
 enum { K, AXIS, LEAST };
@@ -10,8 +11,10 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const pcs_value *x = &g->values[n->in[0]];
     const uint32_t axis = pcs_axis(n->attr[AXIS].integer, x->dims);
     const int64_t k = n->attr[K].integer;
-    if (!pcs_dtype_bytes(x->dtype) || axis == x->dims) return pcs_op_fail(g, n, "has no axis %lld", (long long)n->attr[AXIS].integer);
-    if (k < 0 || (!pcs_dim_is_id(x->shape[axis]) && k > x->shape[axis])) return pcs_op_fail(g, n, "wants %lld of %lld elements", (long long)k, (long long)x->shape[axis]);
+    if (!pcs_dtype_bytes(x->dtype) || axis == x->dims)
+        return pcs_op_fail(g, n, "has no axis %lld", (long long)n->attr[AXIS].integer);
+    if (k < 0 || (!pcs_dim_is_id(x->shape[axis]) && k > x->shape[axis]))
+        return pcs_op_fail(g, n, "wants %lld of %lld elements", (long long)k, (long long)x->shape[axis]);
     for (int i = 0; i < 2; i++) {
         out[i].dims = x->dims;
         memcpy(out[i].shape, x->shape, sizeof x->shape);
@@ -22,9 +25,16 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return PRECIS_OK;
 }
 
-static size_t scratch(const pcs_call *c) { return 2 * sizeof(int64_t) * (size_t)(c->in[0].shape[pcs_axis(c->attr[AXIS].integer, c->in[0].dims)] + 1); }
+static size_t scratch(const pcs_call *c)
+{
+    return 2 * sizeof(int64_t) * (size_t)(c->in[0].shape[pcs_axis(c->attr[AXIS].integer, c->in[0].dims)] + 1);
+}
 
-typedef struct { const pcs_arg *x; int64_t from, step; bool least; } row;
+typedef struct {
+    const pcs_arg *x;
+    int64_t from, step;
+    bool least;
+} row;
 
 /* Element a comes before b, which stood before it or not. */
 static bool before(const row *r, int64_t a, int64_t b)
@@ -67,13 +77,20 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         for (int64_t e = 0; e < n; e++) order[e] = e;
         sort(&r, order, order + n, n);
         for (int64_t e = 0; e < k; e++) {
-            memcpy((char *)y->data + (size_t)(to + e * step) * bytes, (const char *)x->data + (size_t)(r.from + order[e] * step) * bytes, bytes);
+            memcpy((char *)y->data + (size_t)(to + e * step) * bytes,
+                   (const char *)x->data + (size_t)(r.from + order[e] * step) * bytes, bytes);
             ((int64_t *)c->out[1].data)[to + e * step] = order[e];
         }
     }
 }
 
 const pcs_op pcs_op_top_k = {
-    .name = "top_k", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_INT("k", 1), PCS_INT("axis", -1), PCS_INT("least", 0)),
-    .results = results, .infer = infer, .eval = eval, .scratch = scratch,
+    .name = "top_k",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("k", 1), PCS_INT("axis", -1), PCS_INT("least", 0)),
+    .results = results,
+    .infer = infer,
+    .eval = eval,
+    .scratch = scratch,
 };

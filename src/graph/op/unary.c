@@ -7,7 +7,10 @@ enum { ALPHA, BETA };
 /* NaN stays. */
 static double pcs_clamp_(double x, double lo, double hi) { return x < lo ? lo : x > hi ? hi : x; }
 
-typedef struct { pcs_block_fn *f32, *f64, *i64, *u64; bool test; } row;
+typedef struct {
+    pcs_block_fn *f32, *f64, *i64, *u64;
+    bool test;
+} row;
 
 static pcs_block_fn *of(const row *r, pcs_dtype d)
 {
@@ -18,7 +21,8 @@ static pcs_block_fn *of(const row *r, pcs_dtype d)
 static precis_status infer_row(precis_graph *g, const pcs_node *n, pcs_value *out, const row *r)
 {
     const pcs_value *x = &g->values[n->in[0]];
-    if (!pcs_dtype_bytes(x->dtype) || !of(r, x->dtype)) return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
+    if (!pcs_dtype_bytes(x->dtype) || !of(r, x->dtype))
+        return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
     out->dtype = r->test ? PCS_BOOL : x->dtype;
     return pcs_infer_spread(g, n, 0, 1, out);
 }
@@ -46,11 +50,21 @@ static precis_status infer_row(precis_graph *g, const pcs_node *n, pcs_value *ou
     }
 #define OP_OF_ROW(name_, ...) \
     static const row row_##name_ = { __VA_ARGS__ }; \
-    static precis_status infer_##name_(precis_graph *g, const pcs_node *n, pcs_value *out) { return infer_row(g, n, out, &row_##name_); } \
-    static void eval_##name_(const pcs_call *c, uint32_t ith, uint32_t nth) { pcs_elementwise(c, ith, nth, of(&row_##name_, c->in[0].dtype)); } \
+    static precis_status infer_##name_(precis_graph *g, const pcs_node *n, pcs_value *out) \
+    { \
+        return infer_row(g, n, out, &row_##name_); \
+    } \
+    static void eval_##name_(const pcs_call *c, uint32_t ith, uint32_t nth) \
+    { \
+        pcs_elementwise(c, ith, nth, of(&row_##name_, c->in[0].dtype)); \
+    } \
     const pcs_op pcs_op_##name_ = { \
-        .name = #name_, .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_REAL("alpha", 1), PCS_REAL("beta", 1)), \
-        .infer = infer_##name_, .eval = eval_##name_, \
+        .name = #name_, \
+        .min_in = 1, \
+        .max_in = 1, \
+        .attrs = PCS_ATTR_TABLE(PCS_REAL("alpha", 1), PCS_REAL("beta", 1)), \
+        .infer = infer_##name_, \
+        .eval = eval_##name_, \
     };
 
 #define UNARY_REAL(name, real) \

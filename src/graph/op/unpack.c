@@ -1,4 +1,5 @@
-/* unpack - codes of `bits` (2, 4, 8) that stand several to a byte, the low ones first, one to a byte: U8 x[..., n] gives U8[..., n * 8 / bits]. */
+/* unpack - codes of `bits` (2, 4, 8) that stand several to a byte, the low ones first, one to a byte: U8 x[..., n]
+ * gives U8[..., n * 8 / bits]. */
 #include "graph/element.h"
 
 enum { BITS };
@@ -7,7 +8,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
     const int64_t bits = n->attr[BITS].integer;
-    if (x->dtype != PCS_U8 || !x->dims || (bits != 2 && bits != 4 && bits != 8)) return pcs_op_fail(g, n, "takes U8 with codes of 2, 4 or 8 bits");
+    if (x->dtype != PCS_U8 || !x->dims || (bits != 2 && bits != 4 && bits != 8))
+        return pcs_op_fail(g, n, "takes U8 with codes of 2, 4 or 8 bits");
     out->dims = x->dims;
     out->dtype = PCS_U8;
     memcpy(out->shape, x->shape, sizeof out->shape);
@@ -21,7 +23,13 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const uint8_t *x = c->in[0].data;
     uint64_t begin, end;
     pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
-    for (uint64_t i = begin; i < end; i++) ((uint8_t *)c->out[0].data)[i] = (uint8_t)(x[i / per] >> (i % per * bits) & ((1u << bits) - 1));
+    for (uint64_t i = begin; i < end; i++)
+        ((uint8_t *)c->out[0].data)[i] = (uint8_t)(x[i / per] >> (i % per * bits) & ((1u << bits) - 1));
 }
 
-const pcs_op pcs_op_unpack = { .name = "unpack", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_INT("bits", 4)), .infer = infer, .eval = eval };
+const pcs_op pcs_op_unpack = { .name = "unpack",
+                               .min_in = 1,
+                               .max_in = 1,
+                               .attrs = PCS_ATTR_TABLE(PCS_INT("bits", 4)),
+                               .infer = infer,
+                               .eval = eval };

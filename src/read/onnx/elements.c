@@ -4,7 +4,12 @@
 #include "base/fmath_more.h"
 
 /* "with": the op, then what alpha and beta are: names of attributes with their defaults. */
-static const struct { const char *op, *alpha; double a; const char *beta; double b; } parameters[] = {
+static const struct {
+    const char *op, *alpha;
+    double a;
+    const char *beta;
+    double b;
+} parameters[] = {
     { "elu", "alpha", 1, NULL, 1 },
     { "selu", "alpha", 1.67326319217681884765625, "gamma", 1.05070102214813232421875 },
     { "celu", "alpha", 1, NULL, 1 },
@@ -23,9 +28,11 @@ void pcs_raise_unary(pcs_onnx_node *n)
         a = pcs_attr_real(n, parameters[i].alpha, parameters[i].a);
         b = parameters[i].beta ? pcs_attr_real(n, parameters[i].beta, parameters[i].b) : 1;
     }
-    if (!strcmp(n->row->with, "is_inf")) a = (double)pcs_attr_int(n, "detect_positive", 1), b = (double)pcs_attr_int(n, "detect_negative", 1);
+    if (!strcmp(n->row->with, "is_inf"))
+        a = (double)pcs_attr_int(n, "detect_positive", 1), b = (double)pcs_attr_int(n, "detect_negative", 1);
     pcs_has_attr(n, "consumed_inputs");
-    n->out[0] = pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", a), precis_attr_real("beta", b)), pcs_in(n, 0));
+    n->out[0] = pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", a), precis_attr_real("beta", b)),
+                          pcs_in(n, 0));
 }
 
 void pcs_raise_gelu(pcs_onnx_node *n)
@@ -54,7 +61,10 @@ void pcs_raise_shift(pcs_onnx_node *n)
     n->out[0] = pcs_make2(n, way[0] == 'L' ? "shift_left" : "shift_right", NULL, pcs_in(n, 0), pcs_in(n, 1));
 }
 
-void pcs_raise_mod(pcs_onnx_node *n) { n->out[0] = pcs_make2(n, pcs_attr_int(n, "fmod", 0) ? "fmod" : "mod", NULL, pcs_in(n, 0), pcs_in(n, 1)); }
+void pcs_raise_mod(pcs_onnx_node *n)
+{
+    n->out[0] = pcs_make2(n, pcs_attr_int(n, "fmod", 0) ? "fmod" : "mod", NULL, pcs_in(n, 0), pcs_in(n, 1));
+}
 
 /* Exponents have a type of their own; a whole base with an exponent that is none is raised as F64. */
 void pcs_raise_pow(pcs_onnx_node *n)
@@ -97,16 +107,24 @@ void pcs_raise_cast(pcs_onnx_node *n)
     pcs_dtype to = PCS_F32;
     const precis_value x = pcs_in(n, 0);
     if (like && pcs_in(n, 1) >= 0) to = pcs_of(n, n->in[1])->dtype;
-    else if (!like && !pcs_onnx_dtype(pcs_attr_int(n, "to", 0), &to)) pcs_refuse(n, "casts to data type %lld", (long long)pcs_attr_int(n, "to", 0));
+    else if (!like && !pcs_onnx_dtype(pcs_attr_int(n, "to", 0), &to))
+        pcs_refuse(n, "casts to data type %lld", (long long)pcs_attr_int(n, "to", 0));
     const int64_t up = !strcmp(mode, "up") ? 1 : !strcmp(mode, "nearest") ? 2 : !strcmp(mode, "down") ? 3 : 0;
     if (!up) pcs_wrong(n, "round_mode is %s", mode);
     const int64_t saturate = pcs_attr_int(n, "saturate", 1);
     if (x < 0 || pcs_failed(n)) return;
     if (pcs_of(n, x)->dtype == to) n->out[0] = x;
-    else n->out[0] = pcs_make1(n, "cast", PRECIS_ATTRS(precis_attr_int("to", to), precis_attr_int("saturate", saturate), precis_attr_int("up", up), precis_attr_int("bits", bits)), x);
+    else
+        n->out[0] = pcs_make1(n, "cast",
+                              PRECIS_ATTRS(precis_attr_int("to", to), precis_attr_int("saturate", saturate),
+                                           precis_attr_int("up", up), precis_attr_int("bits", bits)),
+                              x);
 }
 
-void pcs_raise_where(pcs_onnx_node *n) { n->out[0] = pcs_make3(n, "where", NULL, pcs_in(n, 0), pcs_in(n, 1), pcs_in(n, 2)); }
+void pcs_raise_where(pcs_onnx_node *n)
+{
+    n->out[0] = pcs_make3(n, "where", NULL, pcs_in(n, 0), pcs_in(n, 1), pcs_in(n, 2));
+}
 void pcs_raise_same(pcs_onnx_node *n) { n->out[0] = pcs_in(n, 0); }
 
 /* With ratio or training they differ; when a net is run nothing is dropped. */
@@ -124,7 +142,8 @@ void pcs_raise_dropout(pcs_onnx_node *n)
     int64_t shape[PCS_GRAPH_DIMS];
     const uint32_t dims = v->dims;
     memcpy(shape, v->shape, sizeof shape);
-    n->out[1] = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", dims, shape)), pcs_numbers(n, n->version < 7 ? v->dtype : PCS_BOOL, 1));
+    n->out[1] = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", dims, shape)),
+                          pcs_numbers(n, n->version < 7 ? v->dtype : PCS_BOOL, 1));
 }
 
 /* ---- reductions --------------------------------------------------------------------------------- */
@@ -159,8 +178,12 @@ void pcs_raise_reduce(pcs_onnx_node *n)
 
 void pcs_raise_arg(pcs_onnx_node *n)
 {
-    const int64_t axis = pcs_attr_int(n, "axis", 0), keep = pcs_attr_int(n, "keepdims", 1), last = pcs_attr_int(n, "select_last_index", 0);
-    n->out[0] = pcs_make1(n, "arg_reduce", PRECIS_ATTRS(precis_attr_int("axis", axis), precis_attr_int("keep", keep), precis_attr_int("least", n->row->with[0] == 'l'), precis_attr_int("last", last)), pcs_in(n, 0));
+    const int64_t axis = pcs_attr_int(n, "axis", 0), keep = pcs_attr_int(n, "keepdims", 1),
+                  last = pcs_attr_int(n, "select_last_index", 0);
+    n->out[0] = pcs_make1(n, "arg_reduce",
+                          PRECIS_ATTRS(precis_attr_int("axis", axis), precis_attr_int("keep", keep),
+                                       precis_attr_int("least", n->row->with[0] == 'l'), precis_attr_int("last", last)),
+                          pcs_in(n, 0));
 }
 
 /* Before opset 13 the dimensions from the axis on are one. */
@@ -179,7 +202,8 @@ void pcs_raise_softmax(pcs_onnx_node *n)
         for (uint32_t i = 0; i < v.dims; i++) shape[i >= a] = pcs_dim_product(n->im->g, shape[i >= a], v.shape[i]);
         y = pcs_shaped(n, y, 2, shape);
     }
-    y = pcs_make1(n, "normalize", PRECIS_ATTRS(precis_attr_int("axis", flat ? 1 : axis), precis_attr_text("kind", n->row->with)), y);
+    y = pcs_make1(n, "normalize",
+                  PRECIS_ATTRS(precis_attr_int("axis", flat ? 1 : axis), precis_attr_text("kind", n->row->with)), y);
     if (flat) y = pcs_shaped(n, y, v.dims, v.shape);
     n->out[0] = pcs_as(n, y, d);
 }
@@ -189,6 +213,13 @@ void pcs_raise_cumulate(pcs_onnx_node *n)
     int64_t count = 0;
     const int64_t *axis = pcs_contents(n, pcs_in(n, 1), &count);
     const int64_t exclusive = pcs_attr_int(n, "exclusive", 0), reverse = pcs_attr_int(n, "reverse", 0);
-    if (!axis || count != 1) { pcs_wrong(n, "its axis is not one number"); return; }
-    n->out[0] = pcs_make1(n, "cumulate", PRECIS_ATTRS(precis_attr_int("axis", *axis), precis_attr_int("exclusive", exclusive), precis_attr_int("reverse", reverse), precis_attr_int("product", n->row->with[0] == 'p')), pcs_in(n, 0));
+    if (!axis || count != 1) {
+        pcs_wrong(n, "its axis is not one number");
+        return;
+    }
+    n->out[0] =
+        pcs_make1(n, "cumulate",
+                  PRECIS_ATTRS(precis_attr_int("axis", *axis), precis_attr_int("exclusive", exclusive),
+                               precis_attr_int("reverse", reverse), precis_attr_int("product", n->row->with[0] == 'p')),
+                  pcs_in(n, 0));
 }

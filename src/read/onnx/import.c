@@ -26,13 +26,18 @@ precis_status pcs_scope_bind(pcs_import *im, pcs_scope *s, pcs_str name, precis_
 {
     bool existed;
     const precis_status st = pcs_map_put(&s->names, name.s, name.n, (uint32_t)v, &existed);
-    if (!st && existed) return pcs_onnx_damage(im->net, name.s, "graph", "value %.*s is made twice", (int)(name.n < 80 ? name.n : 80), name.s);
+    if (!st && existed)
+        return pcs_onnx_damage(im->net, name.s, "graph", "value %.*s is made twice", (int)(name.n < 80 ? name.n : 80),
+                               name.s);
     return st;
 }
 
 /* ---- a node in the file ------------------------------------------------------------------------- */
 
-static pcs_str text_of(const pcs_proto_field *f) { return (pcs_str){ (const char *)f->inner.p, pcs_proto_size(f->inner) }; }
+static pcs_str text_of(const pcs_proto_field *f)
+{
+    return (pcs_str){ (const char *)f->inner.p, pcs_proto_size(f->inner) };
+}
 
 static precis_status read_attr(pcs_onnx_node *n, pcs_proto m, pcs_onnx_attr *a)
 {
@@ -111,7 +116,9 @@ static precis_status read_node(pcs_onnx_node *n, pcs_proto m)
             if (st) return st;
         }
     }
-    if (bad) return pcs_onnx_damage(n->im->net, m.p, "node", "is damaged: a field is longer than what holds it, or of no known kind");
+    if (bad)
+        return pcs_onnx_damage(n->im->net, m.p, "node",
+                               "is damaged: a field is longer than what holds it, or of no known kind");
     if (pcs_str_is(n->domain, "ai.onnx")) n->domain = (pcs_str){ "", 0 };
     name_node(n, name);
     resolve(n);
@@ -128,14 +135,19 @@ static int64_t version_of(const pcs_opsets *opsets, pcs_str domain)
 const pcs_onnx_row *pcs_onnx_row_of(pcs_str domain, pcs_str op, int64_t version)
 {
     for (const pcs_onnx_row *r = pcs_onnx_rows; r->op; r++)
-        if (pcs_str_is(op, r->op) && pcs_str_is(domain, r->domain) && version >= r->since && (version <= r->until || r->until >= PCS_ONNX_NEWEST)) return r;
+        if (pcs_str_is(op, r->op) && pcs_str_is(domain, r->domain) && version >= r->since &&
+            (version <= r->until || r->until >= PCS_ONNX_NEWEST))
+            return r;
     return NULL;
 }
 
 static pcs_onnx_function *function_of(const pcs_onnx *net, pcs_str domain, pcs_str op)
 {
     for (size_t i = 0; i < net->n_functions; i++)
-        if (pcs_str_same(net->functions[i].name, op) && (pcs_str_same(net->functions[i].domain, domain) || (!domain.n && pcs_str_is(net->functions[i].domain, "ai.onnx")))) return &net->functions[i];
+        if (pcs_str_same(net->functions[i].name, op) &&
+            (pcs_str_same(net->functions[i].domain, domain) ||
+             (!domain.n && pcs_str_is(net->functions[i].domain, "ai.onnx"))))
+            return &net->functions[i];
     return NULL;
 }
 
@@ -184,8 +196,11 @@ static precis_status inline_function(pcs_onnx_node *n, pcs_onnx_function *fn)
 {
     pcs_import *im = n->im;
     pcs_scope inner;
-    if (fn->open) return pcs_onnx_damage(im->net, n->body.p, n->name, "function %.*s calls itself", (int)(n->op.n < 60 ? n->op.n : 60), n->op.s);
-    if (n->scope->depth >= PCS_LIMIT_NET_DEPTH) return pcs_onnx_damage(im->net, n->body.p, n->name, "functions nest deeper than %d", PCS_LIMIT_NET_DEPTH);
+    if (fn->open)
+        return pcs_onnx_damage(im->net, n->body.p, n->name, "function %.*s calls itself",
+                               (int)(n->op.n < 60 ? n->op.n : 60), n->op.s);
+    if (n->scope->depth >= PCS_LIMIT_NET_DEPTH)
+        return pcs_onnx_damage(im->net, n->body.p, n->name, "functions nest deeper than %d", PCS_LIMIT_NET_DEPTH);
     precis_status st = default_attributes(n, fn);
     pcs_scope_open(&inner, im, NULL);
     inner.depth = n->scope->depth + 1;
@@ -201,7 +216,8 @@ static precis_status inline_function(pcs_onnx_node *n, pcs_onnx_function *fn)
     for (uint32_t i = 0; i < n->n_out && !st; i++) {
         const pcs_str name = nth_name(fn->body, 5, i);
         n->out[i] = name.s ? pcs_scope_find(&inner, name) : -1;
-        if (n->out[i] < 0 && n->out_names[i].n) st = pcs_onnx_damage(im->net, n->body.p, n->name, "its function makes no result %u", i);
+        if (n->out[i] < 0 && n->out_names[i].n)
+            st = pcs_onnx_damage(im->net, n->body.p, n->name, "its function makes no result %u", i);
     }
     fn->open = false;
     for (uint32_t i = 0; i < n->n_attr; i++) n->attr[i].used = true;
@@ -218,7 +234,8 @@ static precis_status find_inputs(pcs_onnx_node *n)
         n->in[i] = s.n ? pcs_scope_find(n->scope, s) : -1;
         if (n->in[i] >= 0 || !s.n) continue;
         if (n->scope->caller) continue; /* a function's input that its caller leaves out */
-        return pcs_onnx_damage(n->im->net, s.s, n->name, "its input %.*s is nothing that stands before it", (int)(s.n < 80 ? s.n : 80), s.s);
+        return pcs_onnx_damage(n->im->net, s.s, n->name, "its input %.*s is nothing that stands before it",
+                               (int)(s.n < 80 ? s.n : 80), s.s);
     }
     return PRECIS_OK;
 }
@@ -244,16 +261,22 @@ static precis_status raise(pcs_onnx_node *n)
     if (fn) return inline_function(n, fn);
     n->row = pcs_onnx_row_of(n->domain, n->op, n->version);
     if (!n->row) {
-        pcs_refuse(n, "op %.*s%s%.*s of opset %lld is not supported", (int)(n->domain.n < 40 ? n->domain.n : 40), n->domain.s, n->domain.n ? ":" : "", (int)(n->op.n < 60 ? n->op.n : 60), n->op.s, (long long)n->version);
+        pcs_refuse(n, "op %.*s%s%.*s of opset %lld is not supported", (int)(n->domain.n < 40 ? n->domain.n : 40),
+                   n->domain.s, n->domain.n ? ":" : "", (int)(n->op.n < 60 ? n->op.n : 60), n->op.s,
+                   (long long)n->version);
         return n->im->error;
     }
     int64_t count;
     for (uint32_t i = 0; i < n->n_in && i < 32; i++)
-        if (n->row->contents & 1u << i && n->in[i] >= 0 && !pcs_of(n, n->in[i])->data && !pcs_contents(n, n->in[i], &count)) return n->im->error;
+        if (n->row->contents & 1u << i && n->in[i] >= 0 && !pcs_of(n, n->in[i])->data &&
+            !pcs_contents(n, n->in[i], &count))
+            return n->im->error;
     for (uint32_t i = 0; i < n->n_out; i++) n->out[i] = -1;
     n->row->raise(n);
     for (uint32_t i = 0; i < n->n_attr && !pcs_failed(n); i++)
-        if (!n->attr[i].used) pcs_refuse(n, "attribute %.*s is not known", (int)(n->attr[i].name.n < 60 ? n->attr[i].name.n : 60), n->attr[i].name.s);
+        if (!n->attr[i].used)
+            pcs_refuse(n, "attribute %.*s is not known", (int)(n->attr[i].name.n < 60 ? n->attr[i].name.n : 60),
+                       n->attr[i].name.s);
     return pcs_failed(n) ? n->im->error : PRECIS_OK;
 }
 
@@ -264,7 +287,9 @@ static precis_status import_node(pcs_import *im, pcs_scope *scope, pcs_proto m)
     if (!st) st = find_inputs(&n);
     if (!st) st = raise(&n);
     if (!st) st = bind_results(&n);
-    if (!st && ++im->nodes > PCS_LIMIT_NET_NODES) st = pcs_fail(im->ctx, PRECIS_EFORMAT, "%s: unrolls to more than %d nodes", im->net->file.path, PCS_LIMIT_NET_NODES);
+    if (!st && ++im->nodes > PCS_LIMIT_NET_NODES)
+        st = pcs_fail(im->ctx, PRECIS_EFORMAT, "%s: unrolls to more than %d nodes", im->net->file.path,
+                      PCS_LIMIT_NET_NODES);
     if (!st && im->nodes % 256 == 0) st = pcs_progress(im->ctx, "import", im->nodes, 0);
     return st;
 }
@@ -274,7 +299,8 @@ precis_status pcs_import_nodes(pcs_import *im, pcs_scope *scope, pcs_proto g, ui
     pcs_proto_field f;
     bool bad;
     while (pcs_proto_next(&g, &f, &bad)) {
-        const precis_status st = f.number == number && f.wire == PCS_PROTO_BYTES ? import_node(im, scope, f.inner) : PRECIS_OK;
+        const precis_status st =
+            f.number == number && f.wire == PCS_PROTO_BYTES ? import_node(im, scope, f.inner) : PRECIS_OK;
         if (st) return st;
     }
     return bad ? pcs_onnx_damage(im->net, g.p, "graph", "is damaged") : PRECIS_OK;
@@ -290,7 +316,13 @@ static precis_status add_initializer(pcs_import *im, pcs_scope *scope, pcs_proto
     if (!t.name.n) return pcs_onnx_damage(im->net, body.p, "initializer", "has no name");
     const char *name = pcs_arena_copy(&im->g->arena, t.name.s, t.name.n);
     if (!name) return PRECIS_ENOMEM;
-    const pcs_value v = { .name = name, .dtype = t.dtype, .role = PCS_CONSTANT, .node = -1, .dims = t.dims, .data = t.data, .known = t.dtype == PCS_I64 ? t.data : NULL };
+    const pcs_value v = { .name = name,
+                          .dtype = t.dtype,
+                          .role = PCS_CONSTANT,
+                          .node = -1,
+                          .dims = t.dims,
+                          .data = t.data,
+                          .known = t.dtype == PCS_I64 ? t.data : NULL };
     pcs_value with = v;
     memcpy(with.shape, t.shape, sizeof t.shape);
     const precis_value id = pcs_graph_add_value(im->g, &with);
@@ -303,8 +335,12 @@ precis_status pcs_import_initializers(pcs_import *im, pcs_scope *scope, pcs_prot
     pcs_proto_field f;
     bool bad;
     while (pcs_proto_next(&g, &f, &bad)) {
-        if (f.number == 15) return pcs_fail(im->ctx, PRECIS_EUNSUPPORTED, "%s: has a sparse initializer; make it dense (onnx.numpy_helper.to_array of its values)", im->net->file.path);
-        const precis_status st = f.number == 5 && f.wire == PCS_PROTO_BYTES ? add_initializer(im, scope, f.inner) : PRECIS_OK;
+        if (f.number == 15)
+            return pcs_fail(im->ctx, PRECIS_EUNSUPPORTED,
+                            "%s: has a sparse initializer; make it dense (onnx.numpy_helper.to_array of its values)",
+                            im->net->file.path);
+        const precis_status st =
+            f.number == 5 && f.wire == PCS_PROTO_BYTES ? add_initializer(im, scope, f.inner) : PRECIS_OK;
         if (st) return st;
     }
     return PRECIS_OK;
@@ -320,14 +356,22 @@ static int64_t input_dim(pcs_import *im, const pcs_port *p, const pcs_onnx_given
     return precis_graph_symbol(im->g, p->symbol[i] ? p->symbol[i] : own, 0);
 }
 
-static precis_status add_input(pcs_import *im, pcs_scope *scope, size_t i, const pcs_onnx_given *given, precis_value *out)
+static precis_status add_input(pcs_import *im, pcs_scope *scope, size_t i, const pcs_onnx_given *given,
+                               precis_value *out)
 {
     const pcs_port *p = &im->net->inputs[i];
     const bool fits = p->shaped || (given && given->shaped);
-    if (!p->typed || !fits) return pcs_fail(im->ctx, PRECIS_EUNSUPPORTED, "%s: input %s: %s", im->net->file.path, p->name, p->typed ? "its shape is not said" : "is no tensor of numbers");
-    pcs_value v = { .name = p->name, .dtype = p->dtype, .role = PCS_INPUT, .node = -1, .dims = given && given->shaped ? given->dims : p->dims };
+    if (!p->typed || !fits)
+        return pcs_fail(im->ctx, PRECIS_EUNSUPPORTED, "%s: input %s: %s", im->net->file.path, p->name,
+                        p->typed ? "its shape is not said" : "is no tensor of numbers");
+    pcs_value v = { .name = p->name,
+                    .dtype = p->dtype,
+                    .role = PCS_INPUT,
+                    .node = -1,
+                    .dims = given && given->shaped ? given->dims : p->dims };
     for (uint32_t k = 0; k < v.dims; k++)
-        if ((v.shape[k] = input_dim(im, p, given, k)) == PCS_DIM_ERROR) return pcs_fail(im->ctx, im->g->error, "%s", im->g->message);
+        if ((v.shape[k] = input_dim(im, p, given, k)) == PCS_DIM_ERROR)
+            return pcs_fail(im->ctx, im->g->error, "%s", im->g->message);
     if (given && given->data) {
         im->eager = true;
         v.role = PCS_CONSTANT;
@@ -351,7 +395,8 @@ static precis_status build(pcs_import *im, pcs_scope *scope, const pcs_onnx_give
 {
     pcs_onnx *net = im->net;
     precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < net->n_inputs && !st; i++) st = add_input(im, scope, i, given ? &given[i] : NULL, &out->inputs[i]);
+    for (size_t i = 0; i < net->n_inputs && !st; i++)
+        st = add_input(im, scope, i, given ? &given[i] : NULL, &out->inputs[i]);
     if (!st) st = pcs_import_initializers(im, scope, net->graph);
     if (!st) st = pcs_import_nodes(im, scope, net->graph, 1);
     for (size_t i = 0; i < net->n_outputs && !st; i++) {

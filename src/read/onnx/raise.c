@@ -1,4 +1,5 @@
-/* raise.c - what raising functions share: attributes, contents, nodes that are computed at once when all they read is constant. */
+/* raise.c - what raising functions share: attributes, contents, nodes that are computed at once when all they read is
+ * constant. */
 #include "read/onnx/raise.h"
 #include "base/f16.h"
 
@@ -73,7 +74,8 @@ static bool field(pcs_onnx_node *n, const char *name, uint32_t number, pcs_proto
     pcs_proto_field f;
     while (pcs_proto_next(&m, &f, &bad))
         if (f.number == number) *out = f, found = true;
-    if (!found && a->type && a->type != (number == 2 ? 1 : number == 3 ? 2 : number == 4 ? 3 : number == 5 ? 4 : 5)) pcs_wrong(n, "attribute %s is of another type", name);
+    if (!found && a->type && a->type != (number == 2 ? 1 : number == 3 ? 2 : number == 4 ? 3 : number == 5 ? 4 : 5))
+        pcs_wrong(n, "attribute %s is of another type", name);
     return found;
 }
 
@@ -163,7 +165,8 @@ const char *const *pcs_attr_texts(pcs_onnx_node *n, const char *name, uint32_t *
     const char **out = pcs_room(n, k, sizeof *out);
     if (!out) return NULL;
     for (pcs_proto m = a->body; pcs_proto_next(&m, &f, &bad);)
-        if (f.number == 9 && f.wire == PCS_PROTO_BYTES && !(out[(*count)++] = pcs_arena_copy(&n->im->arena, (const char *)f.inner.p, pcs_proto_size(f.inner)))) {
+        if (f.number == 9 && f.wire == PCS_PROTO_BYTES &&
+            !(out[(*count)++] = pcs_arena_copy(&n->im->arena, (const char *)f.inner.p, pcs_proto_size(f.inner)))) {
             n->im->error = PRECIS_ENOMEM;
             return NULL;
         }
@@ -183,7 +186,8 @@ precis_value pcs_attr_value(pcs_onnx_node *n, const char *name)
     pcs_proto_field f;
     pcs_onnx_tensor t;
     if (!field(n, name, 5, &f)) return -1;
-    const precis_status st = f.wire == PCS_PROTO_BYTES ? pcs_onnx_read_tensor(n->im->net, &n->im->g->arena, f.inner, &t) : PRECIS_EFORMAT;
+    const precis_status st =
+        f.wire == PCS_PROTO_BYTES ? pcs_onnx_read_tensor(n->im->net, &n->im->g->arena, f.inner, &t) : PRECIS_EFORMAT;
     if (st) {
         n->im->error = st;
         return -1;
@@ -201,8 +205,10 @@ static void ask(pcs_onnx_node *n, precis_value v)
     char names[160] = "";
     size_t at = 0;
     for (size_t i = 0; i < net->n_inputs && at < sizeof names - 1; i++)
-        if (deps & (uint64_t)1 << (i < 63 ? i : 63)) at += (size_t)snprintf(names + at, sizeof names - at, "%s%.60s", at ? ", " : "", net->inputs[i].name);
-    pcs_refuse(n, "%s depends on the contents of %s, which are not known before the net runs", pcs_of(n, v)->name, *names ? names : "something");
+        if (deps & (uint64_t)1 << (i < 63 ? i : 63))
+            at += (size_t)snprintf(names + at, sizeof names - at, "%s%.60s", at ? ", " : "", net->inputs[i].name);
+    pcs_refuse(n, "%s depends on the contents of %s, which are not known before the net runs", pcs_of(n, v)->name,
+               *names ? names : "something");
     n->im->need |= deps;
 }
 
@@ -242,7 +248,10 @@ double pcs_constant_real(pcs_onnx_node *n, precis_value v, double dflt)
 
 /* ---- computing at once -------------------------------------------------------------------------- */
 
-typedef struct { const pcs_op *op; pcs_call *call; } work;
+typedef struct {
+    const pcs_op *op;
+    pcs_call *call;
+} work;
 
 static void region(void *arg, uint32_t ith, uint32_t nth)
 {
@@ -252,7 +261,9 @@ static void region(void *arg, uint32_t ith, uint32_t nth)
 
 static void bind(pcs_arg *a, const pcs_value *v)
 {
-    *a = (pcs_arg){ .dtype = v->dtype, .dims = v->dims, .data = (void *)(uintptr_t)v->data, .format = v->format, .affine = v->affine };
+    *a = (pcs_arg){
+        .dtype = v->dtype, .dims = v->dims, .data = (void *)(uintptr_t)v->data, .format = v->format, .affine = v->affine
+    };
     memcpy(a->shape, v->shape, sizeof a->shape);
 }
 
@@ -293,10 +304,12 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
         const int64_t n = count_of(v);
         if (n > most) most = n;
         if (node->op->view) v->data = call.in[0].data;
-        else if (!(v->data = pcs_arena_alloc(&g->arena, (size_t)n * pcs_dtype_bytes(v->dtype) + 64, 1))) return PRECIS_ENOMEM;
+        else if (!(v->data = pcs_arena_alloc(&g->arena, (size_t)n * pcs_dtype_bytes(v->dtype) + 64, 1)))
+            return PRECIS_ENOMEM;
         bind(&call.out[i], v);
     }
-    for (uint32_t i = 0; i < node->n_in; i++) most = pcs_arg_count(&call.in[i]) > most ? pcs_arg_count(&call.in[i]) : most;
+    for (uint32_t i = 0; i < node->n_in; i++)
+        most = pcs_arg_count(&call.in[i]) > most ? pcs_arg_count(&call.in[i]) : most;
     const uint32_t threads = most >= 4096 ? pcs_run_threads(im->ctx) : 1;
     call.scratch_size = node->op->scratch ? (node->op->scratch(&call) + 127) / 64 * 64 : 0;
     call.scratch = call.scratch_size ? pcs_alloc(im->ctx, call.scratch_size, threads) : NULL;
@@ -361,7 +374,8 @@ static void carry(pcs_import *im, const pcs_node *node)
     int64_t *known = pcs_arena_alloc(&g->arena, (size_t)n + 1, sizeof *known);
     for (int64_t i = 0; known && i < n; i++) {
         const int64_t at = slice ? node->attr[0].list[0] + i * node->attr[2].list[0] : 0;
-        known[i] = slice ? a->known[at] : arithmetic(g, node->op->name, a->known[na == 1 ? 0 : i], b->known[nb == 1 ? 0 : i]);
+        known[i] =
+            slice ? a->known[at] : arithmetic(g, node->op->name, a->known[na == 1 ? 0 : i], b->known[nb == 1 ? 0 : i]);
         if (known[i] == PCS_DIM_ERROR) return;
     }
     g->values[node->out[0]].known = known;
@@ -385,7 +399,8 @@ static precis_status note_deps(pcs_import *im, const pcs_node *node)
     return PRECIS_OK;
 }
 
-precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs, uint32_t count, const precis_value *in)
+precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs, uint32_t count,
+                      const precis_value *in)
 {
     pcs_import *im = n->im;
     precis_graph *g = im->g;
@@ -402,18 +417,22 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
     }
     const pcs_node *node = &g->nodes[g->values[v].node];
     for (uint32_t i = 0; i < node->n_out; i++)
-        if (count_of(&g->values[node->out[i]]) > PCS_LIMIT_NET_ELEMENTS) return pcs_refuse(n, "gives %lld elements, more than 2^31", (long long)count_of(&g->values[node->out[i]]));
+        if (count_of(&g->values[node->out[i]]) > PCS_LIMIT_NET_ELEMENTS)
+            return pcs_refuse(n, "gives %lld elements, more than 2^31", (long long)count_of(&g->values[node->out[i]]));
     precis_status st = note_deps(im, node);
     if (!st && foldable(im, node)) {
         st = compute(im, node);
-        if (st == PRECIS_EINVAL) return pcs_wrong(n, "meets an index outside of what it takes from, or a scale that is not above zero and finite");
+        if (st == PRECIS_EINVAL)
+            return pcs_wrong(
+                n, "meets an index outside of what it takes from, or a scale that is not above zero and finite");
         g->n_nodes--;
     } else if (!st) carry(im, node);
     if (g->error || st) {
         im->error = st ? st : pcs_fail(im->ctx, g->error, "%s", g->message);
         return -1;
     }
-    if (++im->steps > PCS_LIMIT_NET_NODES) return pcs_refuse(n, "the net unrolls to more than %d nodes", PCS_LIMIT_NET_NODES);
+    if (++im->steps > PCS_LIMIT_NET_NODES)
+        return pcs_refuse(n, "the net unrolls to more than %d nodes", PCS_LIMIT_NET_NODES);
     return v;
 }
 
@@ -472,7 +491,8 @@ precis_value pcs_shaped(pcs_onnx_node *n, precis_value v, uint32_t dims, const i
     if (v < 0 || pcs_failed(n)) return -1;
     const pcs_value *x = pcs_of(n, v);
     bool zero = false, same = x->dims == dims;
-    for (uint32_t i = 0; i < dims; i++) zero = zero || shape[i] == 0, same = same && i < x->dims && x->shape[i] == shape[i];
+    for (uint32_t i = 0; i < dims; i++)
+        zero = zero || shape[i] == 0, same = same && i < x->dims && x->shape[i] == shape[i];
     if (same) return v;
     if (zero) { /* reshape takes 0 for "as it is": nothing is moved, so an expansion of an empty value does */
         if (count_of(x)) return pcs_wrong(n, "its elements do not fill that shape");
@@ -502,9 +522,13 @@ precis_value pcs_swapped(pcs_onnx_node *n, precis_value v)
     return pcs_permuted(n, v, perm);
 }
 
-precis_value pcs_reduced(pcs_onnx_node *n, precis_value v, const char *kind, uint32_t count, const int64_t *axes, bool keep)
+precis_value pcs_reduced(pcs_onnx_node *n, precis_value v, const char *kind, uint32_t count, const int64_t *axes,
+                         bool keep)
 {
-    return pcs_make1(n, "reduce", PRECIS_ATTRS(precis_attr_text("kind", kind), precis_attr_list("axes", count, axes), precis_attr_int("keep", keep)), v);
+    return pcs_make1(n, "reduce",
+                     PRECIS_ATTRS(precis_attr_text("kind", kind), precis_attr_list("axes", count, axes),
+                                  precis_attr_int("keep", keep)),
+                     v);
 }
 
 precis_value pcs_part(pcs_onnx_node *n, precis_value v, uint32_t axis, int64_t start, int64_t size)
@@ -515,7 +539,10 @@ precis_value pcs_part(pcs_onnx_node *n, precis_value v, uint32_t axis, int64_t s
     for (uint32_t i = 0; i < dims; i++) starts[i] = 0, sizes[i] = pcs_of(n, v)->shape[i], steps[i] = 1;
     starts[axis] = start;
     sizes[axis] = size;
-    return pcs_make1(n, "slice", PRECIS_ATTRS(precis_attr_list("starts", dims, starts), precis_attr_list("sizes", dims, sizes), precis_attr_list("steps", dims, steps)), v);
+    return pcs_make1(n, "slice",
+                     PRECIS_ATTRS(precis_attr_list("starts", dims, starts), precis_attr_list("sizes", dims, sizes),
+                                  precis_attr_list("steps", dims, steps)),
+                     v);
 }
 
 precis_value pcs_joined(pcs_onnx_node *n, uint32_t count, const precis_value *v, int64_t axis)

@@ -4,7 +4,7 @@
 
 #include "read/onnx/onnx.h"
 
-#define PCS_ONNX_NEWEST 27    /* the opset of which the rows of onnx.def know */
+#define PCS_ONNX_NEWEST 27 /* the opset of which the rows of onnx.def know */
 
 typedef struct pcs_onnx_row pcs_onnx_row;
 typedef struct pcs_import pcs_import;
@@ -21,7 +21,7 @@ typedef struct pcs_onnx_node {
     pcs_import *im;
     const pcs_onnx_row *row;
     pcs_str op, domain, overload;
-    char name[96]; /* for messages, and of the nodes that it becomes */
+    char name[96];   /* for messages, and of the nodes that it becomes */
     int64_t version; /* of its domain's opset */
     pcs_proto body;
     pcs_scope *scope;
@@ -74,26 +74,33 @@ double pcs_constant_real(pcs_onnx_node *n, precis_value v, double dflt);
 void *pcs_room(pcs_onnx_node *n, size_t count, size_t size);
 
 /* ---- making nodes */
-precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs, uint32_t count, const precis_value *in);
-static inline precis_value pcs_make1(pcs_onnx_node *n, const char *op, const precis_attr *attrs, precis_value a) { return pcs_make(n, op, attrs, 1, &a); }
-static inline precis_value pcs_make2(pcs_onnx_node *n, const char *op, const precis_attr *attrs, precis_value a, precis_value b)
+precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs, uint32_t count,
+                      const precis_value *in);
+static inline precis_value pcs_make1(pcs_onnx_node *n, const char *op, const precis_attr *attrs, precis_value a)
+{
+    return pcs_make(n, op, attrs, 1, &a);
+}
+static inline precis_value pcs_make2(pcs_onnx_node *n, const char *op, const precis_attr *attrs, precis_value a,
+                                     precis_value b)
 {
     return pcs_make(n, op, attrs, 2, (const precis_value[]){ a, b });
 }
-static inline precis_value pcs_make3(pcs_onnx_node *n, const char *op, const precis_attr *attrs, precis_value a, precis_value b, precis_value c)
+static inline precis_value pcs_make3(pcs_onnx_node *n, const char *op, const precis_attr *attrs, precis_value a,
+                                     precis_value b, precis_value c)
 {
     return pcs_make(n, op, attrs, 3, (const precis_value[]){ a, b, c });
 }
 precis_value pcs_second(pcs_onnx_node *n, precis_value v, uint32_t i); /* result i of the node that made v */
 /* Constants: data are copied. */
 precis_value pcs_data(pcs_onnx_node *n, pcs_dtype d, uint32_t dims, const int64_t *shape, const void *data);
-precis_value pcs_numbers(pcs_onnx_node *n, pcs_dtype d, double v); /* a scalar of any type */
+precis_value pcs_numbers(pcs_onnx_node *n, pcs_dtype d, double v);          /* a scalar of any type */
 precis_value pcs_whole(pcs_onnx_node *n, uint32_t count, const int64_t *v); /* I64[count] */
 precis_value pcs_as(pcs_onnx_node *n, precis_value v, pcs_dtype d);
 precis_value pcs_f32(pcs_onnx_node *n, precis_value v); /* numbers as F32; whole ones are refused */
 precis_value pcs_shaped(pcs_onnx_node *n, precis_value v, uint32_t dims, const int64_t *shape); /* reshape */
 precis_value pcs_permuted(pcs_onnx_node *n, precis_value v, const int64_t *perm);
-precis_value pcs_reduced(pcs_onnx_node *n, precis_value v, const char *kind, uint32_t count, const int64_t *axes, bool keep);
+precis_value pcs_reduced(pcs_onnx_node *n, precis_value v, const char *kind, uint32_t count, const int64_t *axes,
+                         bool keep);
 precis_value pcs_part(pcs_onnx_node *n, precis_value v, uint32_t axis, int64_t start, int64_t size);
 precis_value pcs_joined(pcs_onnx_node *n, uint32_t count, const precis_value *v, int64_t axis);
 precis_value pcs_swapped(pcs_onnx_node *n, precis_value v); /* the last two dimensions */
@@ -123,7 +130,7 @@ struct pcs_import {
     uint64_t *deps;  /* of each value: inputs that it depends on */
     size_t n_deps;
     uint64_t need;
-    bool eager; /* contents of inputs are given */
+    bool eager;          /* contents of inputs are given */
     precis_status error; /* with its message in ctx */
     size_t nodes, steps; /* of the file, and of ours: a bound on work */
 };

@@ -5,29 +5,42 @@
 #include <strings.h>
 
 /* ONNX's names, the op's letters, and alpha and beta where the node gives none. */
-static const struct { const char *name; char letter; float alpha, beta; } functions[] = {
-    { "Tanh", 't', 0, 0 }, { "Sigmoid", 's', 0, 0 }, { "Relu", 'r', 0, 0 }, { "Affine", 'a', 1, 0 }, { "LeakyRelu", 'l', 0.01f, 0 },
-    { "ThresholdedRelu", 'T', 1, 0 }, { "ScaledTanh", 'S', 1, 1 }, { "HardSigmoid", 'H', 0.2f, 0.5f }, { "Elu", 'e', 1, 0 },
-    { "Softsign", 'g', 0, 0 }, { "Softplus", 'p', 0, 0 },
+static const struct {
+    const char *name;
+    char letter;
+    float alpha, beta;
+} functions[] = {
+    { "Tanh", 't', 0, 0 },       { "Sigmoid", 's', 0, 0 },           { "Relu", 'r', 0, 0 },
+    { "Affine", 'a', 1, 0 },     { "LeakyRelu", 'l', 0.01f, 0 },     { "ThresholdedRelu", 'T', 1, 0 },
+    { "ScaledTanh", 'S', 1, 1 }, { "HardSigmoid", 'H', 0.2f, 0.5f }, { "Elu", 'e', 1, 0 },
+    { "Softsign", 'g', 0, 0 },   { "Softplus", 'p', 0, 0 },
 };
 
-typedef struct { char act[16]; int64_t bits[16]; uint32_t n; } acts;
+typedef struct {
+    char act[16];
+    int64_t bits[16];
+    uint32_t n;
+} acts;
 
 static bool read_acts(pcs_onnx_node *n, uint32_t each, uint32_t ways, acts *a)
 {
     static const char *const usual[] = { "Sigmoid", "Tanh", "Tanh" };
     uint32_t count, na, nb, used_a = 0, used_b = 0;
     const char *const *names = pcs_attr_texts(n, "activations", &count);
-    const float *alphas = pcs_attr_reals(n, "activation_alpha", &na), *betas = pcs_attr_reals(n, "activation_beta", &nb);
+    const float *alphas = pcs_attr_reals(n, "activation_alpha", &na),
+                *betas = pcs_attr_reals(n, "activation_beta", &nb);
     a->n = each * ways;
     if (count && count != a->n) return pcs_wrong(n, "has %u activations, not %u", count, a->n), false;
     for (uint32_t i = 0; i < a->n; i++) {
         const char *name = count ? names[i] : usual[each == 1 ? 1 : i % each];
         size_t f = 0;
         while (f < sizeof functions / sizeof *functions && strcasecmp(functions[f].name, name)) f++;
-        if (f == sizeof functions / sizeof *functions) return pcs_refuse(n, "activation %.40s is not supported", name), false;
-        const bool takes = strchr("alTSHe", functions[f].letter) != NULL, both = strchr("aSH", functions[f].letter) != NULL;
-        const float alpha = takes && used_a < na ? alphas[used_a++] : functions[f].alpha, beta = both && used_b < nb ? betas[used_b++] : functions[f].beta;
+        if (f == sizeof functions / sizeof *functions)
+            return pcs_refuse(n, "activation %.40s is not supported", name), false;
+        const bool takes = strchr("alTSHe", functions[f].letter) != NULL,
+                   both = strchr("aSH", functions[f].letter) != NULL;
+        const float alpha = takes && used_a < na ? alphas[used_a++] : functions[f].alpha,
+                    beta = both && used_b < nb ? betas[used_b++] : functions[f].beta;
         a->act[i] = functions[f].letter;
         a->bits[i] = pcs_f32_bits(alpha);
         a->bits[a->n + i] = pcs_f32_bits(beta);
@@ -60,18 +73,31 @@ static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_val
     const char *way = pcs_attr_text(n, "direction", "forward");
     const bool lstm = kind[0] == 'l', first = pcs_attr_int(n, "layout", 0) != 0;
     const double clip = pcs_attr_real(n, "clip", 0);
-    const int64_t coupled = pcs_attr_int(n, "input_forget", 0), linear = pcs_attr_int(n, "linear_before_reset", 0), given = pcs_attr_int(n, "hidden_size", 0);
+    const int64_t coupled = pcs_attr_int(n, "input_forget", 0), linear = pcs_attr_int(n, "linear_before_reset", 0),
+                  given = pcs_attr_int(n, "hidden_size", 0);
     const int64_t gates = kind[0] == 'r' ? 1 : lstm ? 4 : 3, ways = way[0] == 'b' ? 2 : 1;
     const precis_value x = batch_first(n, pcs_f32(n, pcs_in(n, 0)), first);
     acts a;
     pcs_has_attr(n, "output_sequence");
     if (x < 0 || w < 0 || r < 0 || !read_acts(n, kind[0] == 'r' ? 1 : lstm ? 3 : 2, (uint32_t)ways, &a)) return;
-    if (pcs_of(n, x)->dims != 3 || pcs_of(n, r)->dims != 3) { pcs_wrong(n, "takes x and weights of 3 dimensions"); return; }
-    const int64_t hidden = pcs_of(n, r)->shape[2], batch = pcs_of(n, x)->shape[1], steps = pcs_of(n, x)->shape[0], rows = gates * hidden;
-    if (given && given != hidden) { pcs_wrong(n, "hidden_size is %lld, its weights have %lld", (long long)given, (long long)hidden); return; }
+    if (pcs_of(n, x)->dims != 3 || pcs_of(n, r)->dims != 3) {
+        pcs_wrong(n, "takes x and weights of 3 dimensions");
+        return;
+    }
+    const int64_t hidden = pcs_of(n, r)->shape[2], batch = pcs_of(n, x)->shape[1], steps = pcs_of(n, x)->shape[0],
+                  rows = gates * hidden;
+    if (given && given != hidden) {
+        pcs_wrong(n, "hidden_size is %lld, its weights have %lld", (long long)given, (long long)hidden);
+        return;
+    }
     precis_value lengths = pcs_has(n, 4) ? pcs_as(n, n->in[4], PCS_I32) : -1;
-    if (lengths < 0 && pcs_dim_is_id(steps)) { pcs_refuse(n, "has a number of steps that is not known yet"); return; }
-    if (lengths < 0) lengths = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 1, &batch)), pcs_numbers(n, PCS_I32, (double)steps));
+    if (lengths < 0 && pcs_dim_is_id(steps)) {
+        pcs_refuse(n, "has a number of steps that is not known yet");
+        return;
+    }
+    if (lengths < 0)
+        lengths = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 1, &batch)),
+                            pcs_numbers(n, PCS_I32, (double)steps));
     const int64_t state[] = { ways, batch, hidden }, bias[] = { ways, 2 * rows }, peep[] = { ways, 3 * hidden };
     const precis_value h = pcs_has(n, 5) ? batch_first(n, pcs_f32(n, n->in[5]), first) : filled(n, 3, state);
     precis_value in[8] = { x, w, r, or_zeros(n, 3, 2, bias), lengths, h, -1, -1 };
@@ -79,12 +105,20 @@ static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_val
         in[6] = pcs_has(n, at[0]) ? batch_first(n, pcs_f32(n, n->in[at[0]]), first) : filled(n, 3, state);
         in[7] = or_zeros(n, at[1], 2, peep);
     }
-    const precis_attr attrs[] = { precis_attr_text("kind", kind), precis_attr_text("way", way), precis_attr_text("act", a.act), precis_attr_real("clip", clip), precis_attr_int("coupled", coupled), precis_attr_int("linear", linear), precis_attr_list("coefficients", 2 * a.n, a.bits), { 0 } };
+    const precis_attr attrs[] = { precis_attr_text("kind", kind),
+                                  precis_attr_text("way", way),
+                                  precis_attr_text("act", a.act),
+                                  precis_attr_real("clip", clip),
+                                  precis_attr_int("coupled", coupled),
+                                  precis_attr_int("linear", linear),
+                                  precis_attr_list("coefficients", 2 * a.n, a.bits),
+                                  { 0 } };
     const precis_value y = pcs_make(n, "recurrent", attrs, lstm ? 8 : 6, in);
     if (y < 0) return;
     const pcs_dtype d = pcs_of(n, n->in[0])->dtype;
     if (n->n_out > 0) n->out[0] = pcs_as(n, first ? pcs_permuted(n, y, back_y) : y, d);
-    for (uint32_t i = 1; i < n->n_out && i < (lstm ? 3u : 2u); i++) n->out[i] = pcs_as(n, batch_first(n, pcs_second(n, y, i), first), d);
+    for (uint32_t i = 1; i < n->n_out && i < (lstm ? 3u : 2u); i++)
+        n->out[i] = pcs_as(n, batch_first(n, pcs_second(n, y, i), first), d);
 }
 
 void pcs_raise_recurrent(pcs_onnx_node *n)

@@ -17,19 +17,29 @@ precis_status pcs_onnx_damage(const pcs_onnx *net, const void *at, const char *w
     return pcs_fail_at(net->ctx, PRECIS_EFORMAT, (uint64_t)((const uint8_t *)at - net->start), what, "%s", text);
 }
 
-static pcs_str text_of(const pcs_proto_field *f) { return (pcs_str){ (const char *)f->inner.p, pcs_proto_size(f->inner) }; }
+static pcs_str text_of(const pcs_proto_field *f)
+{
+    return (pcs_str){ (const char *)f->inner.p, pcs_proto_size(f->inner) };
+}
 
-static bool is_text(const pcs_proto_field *f, uint32_t number) { return f->number == number && f->wire == PCS_PROTO_BYTES; }
+static bool is_text(const pcs_proto_field *f, uint32_t number)
+{
+    return f->number == number && f->wire == PCS_PROTO_BYTES;
+}
 
 /* Fields of a message that may come once, counted from 1; a second one is refused, not merged. */
 static precis_status once(pcs_onnx *net, const pcs_proto_field *f, uint64_t *seen, const char *what)
 {
-    if (*seen & (uint64_t)1 << f->number) return pcs_onnx_damage(net, f->inner.p, what, "field %u comes twice", f->number);
+    if (*seen & (uint64_t)1 << f->number)
+        return pcs_onnx_damage(net, f->inner.p, what, "field %u comes twice", f->number);
     *seen |= (uint64_t)1 << f->number;
     return PRECIS_OK;
 }
 
-static precis_status broken(pcs_onnx *net, pcs_proto m, const char *what) { return pcs_onnx_damage(net, m.p, what, "is damaged: a field is longer than what holds it, or of no known kind"); }
+static precis_status broken(pcs_onnx *net, pcs_proto m, const char *what)
+{
+    return pcs_onnx_damage(net, m.p, what, "is damaged: a field is longer than what holds it, or of no known kind");
+}
 
 static precis_status read_opset(pcs_onnx *net, pcs_proto m, pcs_opset *out)
 {
@@ -69,16 +79,20 @@ static precis_status read_dim(pcs_onnx *net, pcs_proto m, pcs_port *port)
     pcs_proto_field f;
     bool bad;
     const uint32_t i = port->dims;
-    if (i == PCS_GRAPH_DIMS) return pcs_onnx_damage(net, m.p, port->name, "has more than %d dimensions", PCS_GRAPH_DIMS);
+    if (i == PCS_GRAPH_DIMS)
+        return pcs_onnx_damage(net, m.p, port->name, "has more than %d dimensions", PCS_GRAPH_DIMS);
     port->shape[i] = -1;
     port->symbol[i] = NULL;
     port->dims++;
     while (pcs_proto_next(&m, &f, &bad)) {
         if (f.number == 1 && f.wire == PCS_PROTO_VARINT) port->shape[i] = (int64_t)f.value;
-        if (is_text(&f, 2) && pcs_proto_size(f.inner) && !(port->symbol[i] = pcs_arena_copy(&net->arena, (const char *)f.inner.p, pcs_proto_size(f.inner)))) return PRECIS_ENOMEM;
+        if (is_text(&f, 2) && pcs_proto_size(f.inner) &&
+            !(port->symbol[i] = pcs_arena_copy(&net->arena, (const char *)f.inner.p, pcs_proto_size(f.inner))))
+            return PRECIS_ENOMEM;
     }
     if (bad) return broken(net, m, port->name);
-    if (port->shape[i] < -1 || port->shape[i] > PCS_LIMIT_DIM) return pcs_onnx_damage(net, m.p, port->name, "dimension %u is %lld", i, (long long)port->shape[i]);
+    if (port->shape[i] < -1 || port->shape[i] > PCS_LIMIT_DIM)
+        return pcs_onnx_damage(net, m.p, port->name, "dimension %u is %lld", i, (long long)port->shape[i]);
     return PRECIS_OK;
 }
 
@@ -106,7 +120,9 @@ precis_status pcs_onnx_read_port(pcs_onnx *net, pcs_proto m, pcs_port *port)
     bool bad, type_bad = false;
     *port = (pcs_port){ .name = "" };
     for (pcs_proto walk = m; pcs_proto_next(&walk, &f, &bad);)
-        if (is_text(&f, 1) && !(port->name = pcs_arena_copy(&net->arena, (const char *)f.inner.p, pcs_proto_size(f.inner)))) return PRECIS_ENOMEM;
+        if (is_text(&f, 1) &&
+            !(port->name = pcs_arena_copy(&net->arena, (const char *)f.inner.p, pcs_proto_size(f.inner))))
+            return PRECIS_ENOMEM;
     while (pcs_proto_next(&m, &f, &bad)) {
         if (!is_text(&f, 2)) continue;
         pcs_proto type = f.inner;
@@ -142,7 +158,8 @@ static precis_status read_functions(pcs_onnx *net, pcs_proto m)
     net->functions = pcs_arena_alloc(&net->arena, n + 1, sizeof *net->functions);
     if (!net->functions) return PRECIS_ENOMEM;
     while (pcs_proto_next(&m, &f, &bad)) {
-        const precis_status st = is_text(&f, 25) ? read_function(net, f.inner, &net->functions[net->n_functions++]) : PRECIS_OK;
+        const precis_status st =
+            is_text(&f, 25) ? read_function(net, f.inner, &net->functions[net->n_functions++]) : PRECIS_OK;
         if (st) return st;
     }
     return PRECIS_OK;
@@ -158,7 +175,9 @@ static precis_status initializer_names(pcs_onnx *net, pcs_map *names)
         if (!is_text(&f, 5)) continue;
         for (pcs_proto m = f.inner; pcs_proto_next(&m, &t, &bad);) {
             bool existed;
-            const precis_status st = is_text(&t, 8) ? pcs_map_put(names, (const char *)t.inner.p, pcs_proto_size(t.inner), 1, &existed) : PRECIS_OK;
+            const precis_status st =
+                is_text(&t, 8) ? pcs_map_put(names, (const char *)t.inner.p, pcs_proto_size(t.inner), 1, &existed)
+                               : PRECIS_OK;
             if (st) return st;
         }
     }
@@ -206,7 +225,8 @@ static precis_status count_op(pcs_onnx *net, pcs_str domain, pcs_str op, const p
             net->counts[i].n++;
             return PRECIS_OK;
         }
-    if (net->n_counts == PCS_LIMIT_NET_OPS) return pcs_onnx_damage(net, op.s, "graph", "has more than %d different ops", PCS_LIMIT_NET_OPS);
+    if (net->n_counts == PCS_LIMIT_NET_OPS)
+        return pcs_onnx_damage(net, op.s, "graph", "has more than %d different ops", PCS_LIMIT_NET_OPS);
     net->counts[net->n_counts++] = (pcs_onnx_count){ op, domain, 1, pcs_onnx_supports(net, domain, op, opsets) };
     return PRECIS_OK;
 }
@@ -239,7 +259,8 @@ static precis_status count_nodes(pcs_onnx *net, pcs_proto g, uint32_t number, co
 {
     pcs_proto_field f;
     bool bad;
-    if (depth > PCS_LIMIT_NET_DEPTH) return pcs_onnx_damage(net, g.p, "graph", "graphs nest deeper than %d", PCS_LIMIT_NET_DEPTH);
+    if (depth > PCS_LIMIT_NET_DEPTH)
+        return pcs_onnx_damage(net, g.p, "graph", "graphs nest deeper than %d", PCS_LIMIT_NET_DEPTH);
     while (pcs_proto_next(&g, &f, &bad)) {
         const precis_status st = is_text(&f, number) ? count_node(net, f.inner, opsets, depth) : PRECIS_OK;
         if (st) return st;
@@ -252,7 +273,8 @@ static precis_status count_ops(pcs_onnx *net)
     net->counts = pcs_arena_alloc(&net->arena, PCS_LIMIT_NET_OPS, sizeof *net->counts);
     if (!net->counts) return PRECIS_ENOMEM;
     precis_status st = count_nodes(net, net->graph, 1, &net->opsets, 0);
-    for (size_t i = 0; i < net->n_functions && !st; i++) st = count_nodes(net, net->functions[i].body, 7, &net->functions[i].opsets, 1);
+    for (size_t i = 0; i < net->n_functions && !st; i++)
+        st = count_nodes(net, net->functions[i].body, 7, &net->functions[i].opsets, 1);
     return st;
 }
 
@@ -268,12 +290,17 @@ static precis_status read_model(pcs_onnx *net, pcs_proto m)
         if (f.number == 1 && f.wire == PCS_PROTO_VARINT) net->ir = (int64_t)f.value;
         if (is_text(&f, 7) && !(st = once(net, &f, &seen, "model"))) net->graph = f.inner;
         if (st) return st;
-        if (f.number == 20) return pcs_fail(net->ctx, PRECIS_EUNSUPPORTED, "%s: holds training_info; nets are only run here", net->file.path);
+        if (f.number == 20)
+            return pcs_fail(net->ctx, PRECIS_EUNSUPPORTED, "%s: holds training_info; nets are only run here",
+                            net->file.path);
     }
     if (bad) return broken(net, m, "model");
     if (!net->graph.p) return pcs_onnx_damage(net, m.p, "model", "holds no graph: it is no ONNX file");
-    if (net->ir < 3 || net->ir > 64) return pcs_onnx_damage(net, m.p, "model", "ir_version %lld is none", (long long)net->ir);
-    if (net->ir > 13) pcs_warn(net->ctx, "%s: IR version %lld is newer than 13; it is read as if it were 13", net->file.path, (long long)net->ir);
+    if (net->ir < 3 || net->ir > 64)
+        return pcs_onnx_damage(net, m.p, "model", "ir_version %lld is none", (long long)net->ir);
+    if (net->ir > 13)
+        pcs_warn(net->ctx, "%s: IR version %lld is newer than 13; it is read as if it were 13", net->file.path,
+                 (long long)net->ir);
     precis_status st = read_opsets(net, m, 8, &net->opsets);
     if (!st) st = read_functions(net, m);
     if (!st) st = describe(net);
@@ -308,10 +335,13 @@ precis_status pcs_onnx_open(precis_ctx *ctx, pcs_onnx **out, const char *path)
     if (st) return st;
     pcs_onnx *net = *out;
     const char *slash = strrchr(path, '/');
-    net->folder = slash ? pcs_arena_copy(&net->arena, path, (size_t)(slash - path) + 1) : pcs_arena_copy(&net->arena, "", 0);
+    net->folder =
+        slash ? pcs_arena_copy(&net->arena, path, (size_t)(slash - path) + 1) : pcs_arena_copy(&net->arena, "", 0);
     st = net->folder ? pcs_file_open(ctx, &net->file, path) : PRECIS_ENOMEM;
     if (st) net->file = (pcs_file){ .fd = -1 };
-    else if (net->file.size > (uint64_t)1 << 31) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: %llu bytes; a protobuf message has 2 GB at most", path, (unsigned long long)net->file.size);
+    else if (net->file.size > (uint64_t)1 << 31)
+        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: %llu bytes; a protobuf message has 2 GB at most", path,
+                      (unsigned long long)net->file.size);
     else if (!net->file.size) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: is empty", path);
     if (!st) return finish(out, net->file.map, (size_t)net->file.size);
     pcs_onnx_close(out);
