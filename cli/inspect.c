@@ -195,7 +195,9 @@ const cli_command cli_inspect = {
     "what transformers would: model.safetensors, else the shards of its index; a file beside a config.json finds its folder.\n"
     "--json gives format, architecture, parameters, bytes, bits_per_weight and every tensor's name, shape, type,\n"
     "bytes and offset. --tensor NAME -o RAW writes one tensor as f32.\n"
-    "Of an ONNX net: inputs, outputs, and every op with its number; --json gives ops, unsupported, inputs and outputs.", 1, 1, options, run,
+    "Of an ONNX net: inputs, outputs, and every op with its number; --json gives ops, unsupported, inputs and\n"
+    "outputs.",
+    1, 1, options, run,
     "  precis inspect model.gguf --keys\n"
     "  precis inspect model.gguf --check\n"
     "  precis inspect small.gguf --overflow\n"

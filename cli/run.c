@@ -28,7 +28,8 @@ static const cli_option options[] = {
     { "--ignore-end", 0, NULL, "go on after an end token" },
     { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file for an input of it; once for each" },
     { "--output-dir", 0, "OUT", "where its outputs go, as NAME.npy" },
-    { "--mem-limit", 0, "SIZE", "a net of arrays: private memory that the process may take (600M, 1.5GiB); what would pass it is refused" },
+    { "--mem-limit", 0, "SIZE",
+      "a net of arrays: private memory that the process may take (600M, 1.5GiB); what would pass it is refused" },
     { 0 },
 };
 
@@ -363,7 +364,8 @@ static int run(cli *c)
 {
     if (precis_net_probe(c->ctx, c->args[0])) return cli_net_run(c);
     if (cli_has(c, "--input") || cli_has(c, "--output-dir") || cli_has(c, "--mem-limit"))
-        return cli_usage(c, "--input, --output-dir and --mem-limit are for nets of arrays (ONNX), which %s is not", c->args[0]);
+        return cli_usage(c, "--input, --output-dir and --mem-limit are for nets of arrays (ONNX), which %s is not",
+                         c->args[0]);
     session s = { .c = c, .info = { .size = sizeof s.info } };
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     precis_sampler_options so = PRECIS_SAMPLER_OPTIONS_INIT;

@@ -94,7 +94,10 @@ void pcs_step_bind(precis_program *p, pcs_step *s)
 
 precis_status pcs_step_refuse(const precis_program *p, const char *name, const pcs_op *op)
 {
-    return pcs_fail(p->ctx, PRECIS_EFORMAT, "node %s (%s): met an index outside of what it takes from, or a scale that is not above zero and finite", name, op->name);
+    return pcs_fail(p->ctx, PRECIS_EFORMAT,
+                    "node %s (%s): met an index outside of what it takes from, or a scale that is not above zero and "
+                    "finite",
+                    name, op->name);
 }
 
 /* Rows of packed weights, for an op that reads them. */
