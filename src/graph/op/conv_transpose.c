@@ -14,7 +14,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
         return pcs_op_fail(g, n, "takes F32, not %s and %s", pcs_dtype_name(x->dtype), pcs_dtype_name(w->dtype));
     if (x->dims < 3 || w->dims != x->dims || pcs_window_check(g, n, a, dims))
         return g->error ? g->error : pcs_op_fail(g, n, "takes x[batch, in, ...] and w[in, out / groups, ...]");
-    if (groups < 1 || w->shape[0] != x->shape[1] || w->shape[0] % groups || w->shape[1] > (int64_t)1 << 31)
+    if (!pcs_window_weights(w, groups) || w->shape[0] != x->shape[1] || w->shape[0] % groups)
         return pcs_op_fail(g, n, "has %lld groups of w[%lld, ...], x has %lld channels", (long long)groups,
                            (long long)w->shape[0], (long long)x->shape[1]);
     if (n->n_in > 2 && (g->values[n->in[2]].dtype != PCS_F32 || g->values[n->in[2]].dims != 1 ||

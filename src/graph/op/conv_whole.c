@@ -14,13 +14,14 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
         return pcs_op_fail(g, n, "takes x and w of 8 bits and zero points of their types");
     if (x->dims < 3 || w->dims != x->dims || pcs_window_check(g, n, n->attr, x->dims - 2))
         return g->error ? g->error : pcs_op_fail(g, n, "takes x[batch, in, ...] and w[out, in / groups, ...]");
-    if (groups < 1 || pcs_dim_is_id(x->shape[1]) || w->shape[1] * groups != x->shape[1] || w->shape[0] % groups)
+    if (!pcs_window_weights(w, groups) || pcs_dim_is_id(x->shape[1]) || w->shape[1] * groups != x->shape[1] || w->shape[0] % groups)
         return pcs_op_fail(g, n, "has %lld groups of %lld channels, x has %lld", (long long)groups,
                            (long long)w->shape[1], (long long)x->shape[1]);
     if (wz->dims > 1 || (wz->dims == 1 && wz->shape[0] != 1 && wz->shape[0] != w->shape[0]))
         return pcs_op_fail(g, n, "has neither one zero point of w nor one of each channel");
     int64_t taps = w->shape[1];
-    for (uint32_t i = 2; i < w->dims; i++) taps *= w->shape[i];
+    for (uint32_t i = 2; i < w->dims; i++)
+        if (__builtin_mul_overflow(taps, w->shape[i], &taps)) taps = INT64_MAX;
     if (taps > INT32_MAX / (255 * 255))
         return pcs_op_fail(g, n, "sums %lld products, which may be more than I32 holds", (long long)taps);
     out->dtype = PCS_I32;

@@ -18,7 +18,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     for (uint32_t i = 2; i < 4; i++) {
         const pcs_value *z = &g->values[n->in[i]], *of = i == 2 ? a : b;
         int64_t count = 1;
-        for (uint32_t k = 0; k < z->dims; k++) count *= z->shape[k];
+        for (uint32_t k = 0; k < z->dims; k++) count = pcs_dim_is_id(z->shape[k]) ? -1 : count * z->shape[k];
         const int64_t wanted = of->shape[of->dims - (i == 2 ? 2 : 1)];
         if (count != 1 && count != wanted)
             return pcs_op_fail(g, n, "has %lld zero points, not 1 or %lld", (long long)count, (long long)wanted);

@@ -44,6 +44,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if (n->n_in != (lstm ? 8u : 6u) || x->dims != 3 || r->dims != 3 || x->dtype != PCS_F32 || l->dtype != PCS_I32 ||
         l->dims != 1 || l->shape[0] != x->shape[1])
         return pcs_op_fail(g, n, "takes F32 x[steps, batch, in] and lengths[batch]");
+    if (pcs_dim_is_id(r->shape[2])) return pcs_op_fail(g, n, "has weights of a size that is not known yet");
     const int64_t hidden = r->shape[2], batch = x->shape[1], rows = gates * hidden;
     const bool fits = shaped(g, n, W, 3, (const int64_t[]){ ways, rows, x->shape[2] }) &&
                       shaped(g, n, R, 3, (const int64_t[]){ ways, rows, hidden }) &&

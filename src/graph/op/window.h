@@ -20,6 +20,14 @@ static inline int64_t pcs_listed(const precis_attr *a, uint32_t i, int64_t dflt)
     return i < a->n ? a->list[i] : dflt;
 }
 
+/* Are the dimensions of weights numbers, and the groups so few that what is computed of them fits? */
+static inline bool pcs_window_weights(const pcs_value *w, int64_t groups)
+{
+    for (uint32_t i = 0; i < w->dims; i++)
+        if (pcs_dim_is_id(w->shape[i])) return false;
+    return groups >= 1 && groups <= 1 << 20 && w->dims > 1 && w->shape[1] <= (int64_t)1 << 31;
+}
+
 /* attr: strides, pads, dilations, one after another. */
 static inline precis_status pcs_window_check(precis_graph *g, const pcs_node *n, const precis_attr *attr, uint32_t dims)
 {

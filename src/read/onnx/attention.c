@@ -127,7 +127,7 @@ void pcs_raise_attention(pcs_onnx_node *n)
     precis_value y = pcs_make2(n, "product", NULL, p, v);
     if (flat && y >= 0)
         y = pcs_shaped(n, pcs_permuted(n, y, perm), 3,
-                       (const int64_t[]){ batch, queries, heads * pcs_of(n, y)->shape[3] });
+                       (const int64_t[]){ batch, queries, pcs_dim_product(n->im->g, pcs_of(n, y)->shape[3], heads) });
     n->out[0] = pcs_as(n, y, d);
 }
 

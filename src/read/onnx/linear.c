@@ -134,7 +134,8 @@ void pcs_raise_qlinear_conv(pcs_onnx_node *n)
     precis_value factor = pcs_make2(n, "div", NULL, pcs_make2(n, "mul", NULL, sx, sw), sy);
     if (factor < 0) return;
     int64_t count = 1;
-    for (uint32_t i = 0; i < pcs_of(n, factor)->dims; i++) count *= pcs_of(n, factor)->shape[i];
+    for (uint32_t i = 0; i < pcs_of(n, factor)->dims; i++)
+        count = pcs_dim_is_id(pcs_of(n, factor)->shape[i]) ? -1 : count * pcs_of(n, factor)->shape[i];
     factor = pcs_shaped(n, factor, dims, count == 1 ? one : per);
     n->out[0] = pcs_make3(n, "requantize", NULL, y, factor, zy);
 }

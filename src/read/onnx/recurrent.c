@@ -84,6 +84,10 @@ static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_val
         pcs_wrong(n, "takes x and weights of 3 dimensions");
         return;
     }
+    if (pcs_dim_is_id(pcs_of(n, r)->shape[2])) {
+        pcs_refuse(n, "has weights of a size that is not known yet");
+        return;
+    }
     const int64_t hidden = pcs_of(n, r)->shape[2], batch = pcs_of(n, x)->shape[1], steps = pcs_of(n, x)->shape[0],
                   rows = gates * hidden;
     if (given && given != hidden) {

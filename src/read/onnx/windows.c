@@ -32,6 +32,8 @@ bool pcs_read_windows(pcs_onnx_node *n, precis_value x, precis_value w, bool tra
     for (uint32_t i = 0; i < o->dims; i++) {
         if (!o->strides[i] || !o->dilations[i]) return pcs_wrong(n, "has a stride or dilation of zero"), false;
         const int64_t k = w >= 0 ? pcs_of(n, w)->shape[2 + i] : o->kernel[i];
+        if (pcs_dim_is_id(k) || k > (int64_t)1 << 31)
+            return pcs_refuse(n, "has a kernel whose size is not known yet, or too large"), false;
         if (w >= 0 && pcs_has_attr(n, "kernel_shape") && o->kernel[i] != k)
             return pcs_wrong(n, "its kernel_shape is not that of its weights"), false;
         o->kernel[i] = k;
