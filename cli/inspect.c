@@ -163,6 +163,7 @@ static int check(cli *c, const precis_model *m, const precis_model_info *info)
 
 static int run(cli *c)
 {
+    if (precis_net_probe(c->ctx, c->args[0])) return cli_net_inspect(c);
     precis_model *m;
     const precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     if (st) return cli_fail(c, st);
@@ -195,7 +196,10 @@ const cli_command cli_inspect = {
     "Reads GGUF (split too), safetensors (file or folder) and llama2.c checkpoints, mapped, not copied. Of a folder it reads\n"
     "what transformers would: model.safetensors, else the shards of its index; a file beside a config.json finds its folder.\n"
     "--json gives format, architecture, parameters, bytes, bits_per_weight and every tensor's name, shape, type,\n"
-    "bytes and offset. --tensor NAME -o RAW writes one tensor as f32.", 1, 1, options, run,
+    "bytes and offset. --tensor NAME -o RAW writes one tensor as f32.\n"
+    "Of an ONNX net: inputs, outputs, and every op with its number; --json gives ops, unsupported, inputs and\n"
+    "outputs.",
+    1, 1, options, run,
     "  precis inspect model.gguf --keys\n"
     "  precis inspect model.gguf --check\n"
     "  precis inspect small.gguf --overflow\n"

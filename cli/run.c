@@ -24,9 +24,15 @@ static const cli_option options[] = {
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { "--embed", 0, NULL, "encoders: print the embedding of the prompt" },
     { "--lora", 0, "PATH[=SCALE]", "a low-rank adapter beside the weights (more than once for different weights)" },
-    { "--arithmetic", 0, "NAME", "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed on AMX" },
+    { "--arithmetic", 0, "NAME",
+      "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed "
+      "on AMX" },
     { "--weights-only", 0, NULL, "reference arithmetic" },
     { "--ignore-end", 0, NULL, "go on after an end token" },
+    { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file for an input of it; once for each" },
+    { "--output-dir", 0, "OUT", "where its outputs go, as NAME.npy" },
+    { "--mem-limit", 0, "SIZE",
+      "a net of arrays: private memory that the process may take (600M, 1.5GiB); what would pass it is refused" },
     { 0 },
 };
 
@@ -257,6 +263,10 @@ static bool read_sampler(cli *c, precis_sampler_options *so)
 
 static int run(cli *c)
 {
+    if (precis_net_probe(c->ctx, c->args[0])) return cli_net_run(c);
+    if (cli_has(c, "--input") || cli_has(c, "--output-dir") || cli_has(c, "--mem-limit"))
+        return cli_usage(c, "--input, --output-dir and --mem-limit are for nets of arrays (ONNX), which %s is not",
+                         c->args[0]);
     runs u = { .c = c, .info = { .size = sizeof u.info }, .stream = !c->json };
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     precis_sampler_options so = PRECIS_SAMPLER_OPTIONS_INIT;
@@ -293,6 +303,7 @@ const cli_command cli_run = {
     "Text streams to stdout. The same seed gives the same text on every machine and for any number of threads.", 1, 1, options, run,
     "  precis run model.gguf -p 'Once upon a time' -n 64 --temp 0\n"
     "  precis run model.gguf --system 'Be brief.'        (a chat)\n"
-    "  precis run model.gguf -c -p Hi --chat-template chatml.jinja\n",
+    "  precis run model.gguf -c -p Hi --chat-template chatml.jinja\n"
+    "  precis run net.onnx --input x=x.npy --output-dir out\n",
     NULL,
 };

@@ -282,3 +282,13 @@ for name, arguments in (("plain", ["--type", "Q8_0", "--no-calib"]), ("text", ["
     m = {"precis": "manifest", "version": 1, "program": "0.1.0", "arguments": arguments, "inputs": inputs, "seed": 0,
          "model": {"path": "m.gguf", "tensors_sha256": mark}, "output": {"bytes": 1, "sha256": "0"}}
     save("command_replay", name, json.dumps(m).encode() + b"\0" + models["f16" if name == "plain" else "q4_0"])
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests"))
+import onnx_files
+
+for name, data in onnx_files.good():
+    save("onnx", name, data)
+for name, data, _, _ in onnx_files.hostile():
+    save("onnx", "bad_" + name, data)
+for name, data in (("f4", onnx_files.npy([1, 2, 3, 4, 5, 6], (2, 3))), ("fortran", onnx_files.npy([1, 2, 3, 4, 5, 6], (2, 3), ">i8", True, 2)), ("scalar", onnx_files.npy([1], (), "|b1", False, 3))):
+    save("npy", name, data)

@@ -14,6 +14,7 @@
 #include "precis/law.h"
 #include "precis/law_fit.h"
 #include "precis/memory.h"
+#include "precis/net.h"
 #include "precis/plan.h"
 #include "precis/profile.h"
 #include "precis/quant.h"

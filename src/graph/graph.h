@@ -111,7 +111,13 @@ typedef struct pcs_call {
     char *scratch; /* per thread: scratch + ith * scratch_size */
     size_t scratch_size;
     bool tiles;     /* activations are needed in tiles, however few */
+    int *outside;   /* set by an op that meets an index or a scale that is none; who runs it refuses the result */
 } pcs_call;
+
+static inline void pcs_outside(const pcs_call *c)
+{
+    if (c->outside) __atomic_store_n(c->outside, 1, __ATOMIC_RELAXED);
+}
 
 typedef void pcs_eval_fn(const pcs_call *c, uint32_t ith, uint32_t nth);
 

@@ -2,58 +2,7 @@
  * parsed into messages, and every length is checked against its message. */
 #include "read/tokenizer_json.h"
 #include "base/f16.h"
-
-typedef struct { const uint8_t *p, *end; } message;
-
-static bool varint(message *m, uint64_t *v)
-{
-    *v = 0;
-    for (int shift = 0; shift < 64 && m->p < m->end; shift += 7) {
-        const uint8_t b = *m->p++;
-        *v |= (uint64_t)(b & 127) << shift;
-        if (!(b & 128)) return true;
-    }
-    return false;
-}
-
-typedef struct { uint32_t number, wire; uint64_t value; message inner; } field;
-
-/* The next field; false at the end or on damage (*bad). */
-static bool next(message *m, field *f, bool *bad)
-{
-    uint64_t tag, len;
-    *bad = true;
-    if (m->p == m->end) {
-        *bad = false;
-        return false;
-    }
-    if (!varint(m, &tag)) return false;
-    f->number = (uint32_t)(tag >> 3);
-    f->wire = (uint32_t)(tag & 7);
-    switch (f->wire) {
-    case 0:
-        if (!varint(m, &f->value)) return false;
-        break;
-    case 1:
-        if (m->end - m->p < 8) return false;
-        f->value = pcs_load64(m->p);
-        m->p += 8;
-        break;
-    case 5:
-        if (m->end - m->p < 4) return false;
-        f->value = pcs_load32(m->p);
-        m->p += 4;
-        break;
-    case 2:
-        if (!varint(m, &len) || len > (uint64_t)(m->end - m->p)) return false;
-        f->inner = (message){ m->p, m->p + len };
-        m->p += len;
-        break;
-    default: return false;
-    }
-    *bad = false;
-    return true;
-}
+#include "base/proto.h"
 
 typedef struct {
     pcs_text *texts;
@@ -65,13 +14,13 @@ typedef struct {
     bool prefix, squeeze;
 } pieces;
 
-static bool piece(precis_model *m, pieces *p, message in)
+static bool piece(precis_model *m, pieces *p, pcs_proto in)
 {
-    field f;
+    pcs_proto_field f;
     bool bad;
     pcs_text text = { "", 0 };
     p->types[p->n] = 1;
-    while (next(&in, &f, &bad)) {
+    while (pcs_proto_next(&in, &f, &bad)) {
         if (f.number == 1 && f.wire == 2) text = (pcs_text){ (const char *)f.inner.p, (uint64_t)(f.inner.end - f.inner.p) };
         else if (f.number == 2 && f.wire == 5) p->scores[p->n] = pcs_bits_f32((uint32_t)f.value);
         else if (f.number == 3 && f.wire == 0) p->types[p->n] = f.value >= 1 && f.value <= 6 ? (int32_t)f.value : 1;
@@ -93,11 +42,11 @@ static precis_status array(precis_model *m, const char *name, pcs_key_type item,
 
 precis_status pcs_tokenizer_model(precis_model *m, const uint8_t *data, size_t len)
 {
-    message in = { data, data + len };
-    field f, inner;
+    pcs_proto in = { data, data + len };
+    pcs_proto_field f, inner;
     bool bad, inner_bad = false;
     size_t count = 0;
-    while (next(&in, &f, &bad)) count += f.number == 1 && f.wire == 2;
+    while (pcs_proto_next(&in, &f, &bad)) count += f.number == 1 && f.wire == 2;
     if (bad || !count || count > PCS_LIMIT_VOCABULARY) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model", "is no SentencePiece model");
     pieces p = { .kind = 1, .unk = 0, .bos = 1, .eos = 2, .pad = -1, .prefix = true, .squeeze = true };
     p.texts = pcs_arena_alloc(&m->arena, count, sizeof *p.texts);
@@ -105,19 +54,19 @@ precis_status pcs_tokenizer_model(precis_model *m, const uint8_t *data, size_t l
     p.types = pcs_arena_alloc(&m->arena, count, sizeof *p.types);
     if (!p.texts || !p.scores || !p.types) return PRECIS_ENOMEM;
     pcs_text map = { NULL, 0 };
-    in = (message){ data, data + len };
-    while (next(&in, &f, &bad)) {
+    in = (pcs_proto){ data, data + len };
+    while (pcs_proto_next(&in, &f, &bad)) {
         if (f.wire != 2) continue;
         if (f.number == 1 && !piece(m, &p, f.inner)) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model", "a piece is damaged");
-        message part = f.inner;
-        while (f.number == 2 && next(&part, &inner, &inner_bad)) { /* trainer_spec */
+        pcs_proto part = f.inner;
+        while (f.number == 2 && pcs_proto_next(&part, &inner, &inner_bad)) { /* trainer_spec */
             if (inner.number == 3) p.kind = (int)inner.value;
             else if (inner.number == 40) p.unk = (int64_t)inner.value;
             else if (inner.number == 41) p.bos = (int64_t)inner.value;
             else if (inner.number == 42) p.eos = (int64_t)inner.value;
             else if (inner.number == 43) p.pad = (int64_t)inner.value;
         }
-        while (f.number == 3 && next(&part, &inner, &inner_bad)) { /* normalizer_spec */
+        while (f.number == 3 && pcs_proto_next(&part, &inner, &inner_bad)) { /* normalizer_spec */
             if (inner.number == 2 && inner.wire == 2 && inner.inner.end > inner.inner.p)
                 map = (pcs_text){ pcs_arena_copy(&m->arena, (const char *)inner.inner.p, (size_t)(inner.inner.end - inner.inner.p)), (uint64_t)(inner.inner.end - inner.inner.p) };
             else if (inner.number == 3) p.prefix = inner.value != 0;

@@ -88,12 +88,20 @@ void pcs_step_bind(precis_program *p, pcs_step *s)
     pcs_arg *const in = s->call.in, *const out = s->call.out;
     s->call = (pcs_call){
         .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .n_out = s->n_out, .in = in, .out = out,
-        .scratch = p->scratch, .scratch_size = p->scratch_bytes, .tiles = p->tiles,
+        .scratch = p->scratch, .scratch_size = p->scratch_bytes, .tiles = p->tiles, .outside = &s->outside,
     };
     for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &in[i]);
     for (uint32_t i = 0; i < s->n_out; i++) arg_of(p, s->out[i], &out[i]);
     if (s->plain >= 0 && in[0].dtype == PCS_ACT) arg_of(p, s->plain, &in[0]);
     if (s->below && in[0].dtype == PCS_ACT) s->call.kernels = &p->below;
+}
+
+precis_status pcs_step_refuse(const precis_program *p, const char *name, const pcs_op *op)
+{
+    return pcs_fail(p->ctx, PRECIS_EFORMAT,
+                    "node %s (%s): met an index outside of what it takes from, or a scale that is not above zero and "
+                    "finite",
+                    name, op->name);
 }
 
 /* Rows of packed weights, for an op that reads them. */
@@ -126,7 +134,7 @@ static precis_status fold_constant(precis_program *p, const pcs_node *n)
     for (uint32_t i = 0; i < n->n_in; i++) s.in[i] = n->in[i];
     pcs_step_bind(p, &s);
     n->op->eval(&s.call, 0, 1);
-    return PRECIS_OK;
+    return s.outside ? pcs_step_refuse(p, n->name, n->op) : PRECIS_OK;
 }
 
 static bool all_constant(const precis_program *p, const pcs_node *n)

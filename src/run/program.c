@@ -167,7 +167,13 @@ precis_status pcs_program_run_part(precis_program *p, size_t from, size_t to)
     if ((st = pcs_program_give(p))) return st;
     for (size_t i = 0; i < p->n_steps; i++) pcs_step_bind(p, &p->steps[i]);
     tap_inputs(p);
-    return p->backend->host ? p->backend->run(p) : run_between_taps(p);
+    st = p->backend->host ? p->backend->run(p) : run_between_taps(p);
+    for (size_t i = from; i < to && !st; i++)
+        if (p->steps[i].outside) {
+            p->steps[i].outside = 0;
+            st = pcs_step_refuse(p, p->steps[i].name, p->steps[i].op);
+        }
+    return st;
 }
 
 uint64_t pcs_program_bytes(const precis_program *p)

@@ -31,6 +31,7 @@ typedef struct pcs_step {
     bool barrier, barrier_one; /* wait for all earlier steps first; in a run whose symbols have sizes of 1 at most */
     bool below;   /* int8 products by p->below: tiles are slower here for these weights */
     bool tap;     /* the result has a tap */
+    int outside;  /* an index or a scale was none in this run */
     pcs_call call;
 } pcs_step;
 
@@ -122,6 +123,8 @@ precis_status pcs_program_plan(precis_program *p);
 void pcs_plan_close(precis_ctx *ctx, pcs_plan *plan);
 /* Operands of a step, for the sizes of this call. */
 void pcs_step_bind(precis_program *p, pcs_step *s);
+/* Its op met what is no index or no scale: PRECIS_EFORMAT. */
+precis_status pcs_step_refuse(const precis_program *p, const char *name, const pcs_op *op);
 precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g, const pcs_program_options *opt);
 /* Bind an input; data must live until the run ends. A constant may be given others on the host's backend alone, while the
  * program lives. */

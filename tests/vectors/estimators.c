@@ -178,7 +178,7 @@ void family_a4_8(vec_case *c)
     net n;
     open_net(c, &n);
     const precis_value x = param(c, &n, "x"),
-                       k = NODE(&n, "top_k", PRECIS_ATTRS(precis_attr_int("k", int_attr(c, "k"))), x);
+                       k = NODE(&n, "keep_top", PRECIS_ATTRS(precis_attr_int("k", int_attr(c, "k"))), x);
     const precis_value four =
         NODE(&n, "fake_quant", PRECIS_ATTRS(precis_attr_int("bits", 4), precis_attr_int("by_mean", 1)), x);
     const precis_value sparse = NODE(&n, "fake_quant", NULL, k);
@@ -195,7 +195,7 @@ void family_xnor(vec_case *c)
     open_net(c, &n);
     const array weights = input(c, "w");
     const precis_value x = param(c, &n, "x"), w = param(c, &n, "w");
-    const precis_value y = NODE(&n, "matmul", NULL, NODE(&n, "sign", NULL, x), NODE(&n, "binary", NULL, w));
+    const precis_value y = NODE(&n, "matmul", NULL, NODE(&n, "sign", NULL, x), NODE(&n, "binarize", NULL, w));
     run_net(c, &n, y);
     back_net(c, &n, y, input(c, "dy").x);
     put_value(c, &n, "y", y);

@@ -1,46 +1,97 @@
-/* top_k - the k numbers of largest magnitude of each row, 0 elsewhere; of equal ones the first. The gradient passes
- * everywhere (BitNet a4.8, 2411.04965, section 2.3). */
-#include "graph/graph.h"
+/* top_k - the k largest (least=1: smallest) elements along an axis, in order, and where they stood (I64); of equal ones
+ * the first. */
+#include "graph/element.h"
 
-enum { K };
+enum { K, AXIS, LEAST };
+
+static uint32_t results(const pcs_node *n) { return (void)n, 2; }
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
-    if (!x->dims || n->attr[K].integer < 1 || n->attr[K].integer > x->shape[x->dims - 1])
-        return pcs_op_fail(g, n, "takes a k of 1 to the numbers of a row");
-    return pcs_infer_like(g, n, 0, out);
+    const uint32_t axis = pcs_axis(n->attr[AXIS].integer, x->dims);
+    const int64_t k = n->attr[K].integer;
+    if (!pcs_dtype_bytes(x->dtype) || axis == x->dims)
+        return pcs_op_fail(g, n, "has no axis %lld", (long long)n->attr[AXIS].integer);
+    if (k < 0 || (!pcs_dim_is_id(x->shape[axis]) && k > x->shape[axis]))
+        return pcs_op_fail(g, n, "wants %lld of %lld elements", (long long)k, (long long)x->shape[axis]);
+    for (int i = 0; i < 2; i++) {
+        out[i].dims = x->dims;
+        memcpy(out[i].shape, x->shape, sizeof x->shape);
+        out[i].shape[axis] = k;
+    }
+    out[0].dtype = x->dtype;
+    out[1].dtype = PCS_I64;
+    return PRECIS_OK;
 }
 
-static float magnitude(float x) { return x < 0 ? -x : x; }
-
-/* Is x[i] among the k largest? Counted against all others, so that nothing is moved. */
-static bool chosen(const float *x, size_t n, size_t k, size_t i)
+static size_t scratch(const pcs_call *c)
 {
-    size_t before = 0;
-    for (size_t j = 0; j < n && before < k; j++)
-        before += magnitude(x[j]) > magnitude(x[i]) || (magnitude(x[j]) == magnitude(x[i]) && j < i);
-    return before < k;
+    return 2 * sizeof(int64_t) * (size_t)(c->in[0].shape[pcs_axis(c->attr[AXIS].integer, c->in[0].dims)] + 1);
+}
+
+typedef struct {
+    const pcs_arg *x;
+    int64_t from, step;
+    bool least;
+} row;
+
+/* Element a comes before b, which stood before it or not. */
+static bool before(const row *r, int64_t a, int64_t b)
+{
+    const size_t i = (size_t)(r->from + a * r->step), k = (size_t)(r->from + b * r->step);
+    if (pcs_dtype_whole(r->x->dtype)) {
+        const int64_t u = pcs_int_at(r->x, i), v = pcs_int_at(r->x, k);
+        const bool less = r->x->dtype == PCS_U64 ? (uint64_t)u < (uint64_t)v : u < v;
+        return u == v ? a < b : r->least ? less : !less;
+    }
+    const double u = pcs_real_at(r->x, i), v = pcs_real_at(r->x, k);
+    if (u != u || v != v) return u != u && v != v ? a < b : (u != u) != r->least; /* NaN is the largest */
+    return u == v ? a < b : r->least ? u < v : u > v;
+}
+
+/* Runs of two, four, ... in order; the result is in a. */
+static void sort(const row *r, int64_t *a, int64_t *b, int64_t n)
+{
+    for (int64_t run = 1; run < n; run *= 2) {
+        for (int64_t at = 0; at < n; at += 2 * run) {
+            const int64_t mid = at + run < n ? at + run : n, end = at + 2 * run < n ? at + 2 * run : n;
+            int64_t i = at, k = mid;
+            for (int64_t o = at; o < end; o++) b[o] = k == end || (i < mid && before(r, a[i], a[k])) ? a[i++] : a[k++];
+        }
+        memcpy(a, b, (size_t)n * sizeof *a);
+    }
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const size_t n = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]),
-                 k = (size_t)c->attr[K].integer;
-    for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) {
-        const float *x = (const float *)c->in[0].data + r * n;
-        for (size_t i = 0; i < n; i++) ((float *)c->out[0].data)[r * n + i] = chosen(x, n, k, i) ? x[i] : 0.0f;
+    const pcs_arg *x = &c->in[0], *y = &c->out[0];
+    const uint32_t axis = pcs_axis(c->attr[AXIS].integer, x->dims);
+    const size_t bytes = pcs_dtype_bytes(x->dtype);
+    int64_t dense[PCS_GRAPH_DIMS], *order = (int64_t *)(void *)(c->scratch + ith * c->scratch_size);
+    pcs_dense(x->dims, x->shape, dense);
+    const int64_t n = x->shape[axis], k = y->shape[axis], step = dense[axis], count = n ? pcs_arg_count(x) / n : 0;
+    for (int64_t i = ith; i < count; i += nth) {
+        const row r = { x, i / step * step * n + i % step, step, c->attr[LEAST].integer != 0 };
+        const int64_t to = i / step * step * k + i % step;
+        for (int64_t e = 0; e < n; e++) order[e] = e;
+        sort(&r, order, order + n, n);
+        for (int64_t e = 0; e < k; e++) {
+            memcpy((char *)y->data + (size_t)(to + e * step) * bytes,
+                   (const char *)x->data + (size_t)(r.from + order[e] * step) * bytes, bytes);
+            ((int64_t *)c->out[1].data)[to + e * step] = order[e];
+        }
     }
 }
 
-static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
-{
-    uint64_t begin, end;
-    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
-    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += g->out[0][i];
-}
-
 const pcs_op pcs_op_top_k = {
-    .name = "top_k", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_INT("k", 1)), .infer = infer, .eval = eval,
-    .backward = backward, .straight_through = true,
+    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .name = "top_k",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("k", 1), PCS_INT("axis", -1), PCS_INT("least", 0)),
+    .results = results,
+    .infer = infer,
+    .eval = eval,
+    .scratch = scratch,
 };

@@ -1,0 +1,193 @@
+/* net.c - `run` and `inspect` of a net that is no language model: arrays in, arrays out. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* "NAME=FILE", split at the first '='. */
+static int read_input(cli *c, const char *given, precis_array *out, char **name)
+{
+    const char *equals = strchr(given, '=');
+    if (!equals) return cli_usage(c, "--input %s: it is NAME=FILE.npy", given);
+    const precis_status st = precis_array_read(c->ctx, out, equals + 1);
+    if (st) return cli_fail(c, st);
+    *name = cli_alloc((size_t)(equals - given) + 1, 1);
+    if (!*name) return cli_no_memory(c);
+    memcpy(*name, given, (size_t)(equals - given));
+    out->name = *name;
+    return -1;
+}
+
+/* FOLDER/NAME.npy, '/' in a name as '_'. */
+static char *output_path(const char *folder, const char *name)
+{
+    const size_t n = strlen(folder);
+    char *path = cli_alloc(n + strlen(name) + 8, 1);
+    if (!path) return NULL;
+    sprintf(path, "%s%s%s.npy", folder, n && folder[n - 1] == '/' ? "" : "/", name);
+    for (char *p = path + n + (n && folder[n - 1] == '/' ? 0 : 1); *p; p++)
+        if (*p == '/') *p = '_';
+    return path;
+}
+
+static json_t *shape_json(const precis_array *a)
+{
+    json_t *shape = json_array();
+    for (uint32_t d = 0; d < a->dims; d++) json_array_append_new(shape, json_integer(a->shape[d]));
+    return shape;
+}
+
+static void print_array(const precis_array *a, const char *path)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s", a->name);
+    printf("%-32s %-6s [", cli_printable(name), a->type);
+    for (uint32_t d = 0; d < a->dims; d++) printf("%s%lld", d ? ", " : "", (long long)a->shape[d]);
+    printf("]%s%s\n", path ? "  " : "", path ? path : "");
+}
+
+static int write_outputs(cli *c, const precis_net *net, const precis_array *outputs)
+{
+    const char *folder = cli_get(c, "--output-dir");
+    const size_t n = precis_net_outputs(net);
+    char **paths = cli_alloc(n + 1, sizeof *paths);
+    json_t *list = json_array();
+    int rc = paths ? -1 : cli_no_memory(c);
+    if (rc < 0 && folder && mkdir(folder, 0777) && errno != EEXIST) {
+        cli_error(c, "%s: %s", folder, strerror(errno));
+        rc = EXIT_INPUT;
+    }
+    for (size_t i = 0; i < n && rc < 0 && folder; i++) {
+        if (!(paths[i] = output_path(folder, outputs[i].name))) rc = cli_no_memory(c);
+        for (size_t k = 0; k < i && rc < 0; k++)
+            if (!strcmp(paths[i], paths[k]))
+                rc = cli_usage(c, "outputs %s and %s would both be written to %s", outputs[k].name, outputs[i].name,
+                               paths[i]);
+        if (rc < 0) rc = cli_apart(c, paths[i]);
+    }
+    for (size_t i = 0; i < n && rc < 0; i++) {
+        const precis_status st = folder ? precis_array_write(c->ctx, &outputs[i], paths[i]) : PRECIS_OK;
+        if (st) rc = cli_fail(c, st);
+        else if (c->json) {
+            json_t *one = json_pack("{s:s, s:s, s:o}", "name", outputs[i].name, "type", outputs[i].type, "shape",
+                                    shape_json(&outputs[i]));
+            if (folder) json_object_set_new(one, "file", json_string(paths[i]));
+            json_array_append_new(list, one);
+        } else if (!c->quiet) print_array(&outputs[i], paths[i]);
+    }
+    for (size_t i = 0; paths && i < n; i++) free(paths[i]);
+    free(paths);
+    if (rc >= 0) {
+        json_decref(list);
+        return rc;
+    }
+    if (c->json) return cli_print_json(c, json_pack("{s:o}", "outputs", list));
+    json_decref(list);
+    return cli_done(c);
+}
+
+/* Options of language models say nothing of a net: they are not passed over. */
+static int only_own(const cli *c)
+{
+    for (int i = 0; i < c->n_given; i++) {
+        const cli_option *o = c->given[i].option, *all = cli_common;
+        if (!strcmp(o->name, "--input") || !strcmp(o->name, "--output-dir") || !strcmp(o->name, "--mem-limit"))
+            continue;
+        while (all->name && strcmp(all->name, o->name)) all++;
+        if (!all->name)
+            return cli_usage(c, "%s is for language models; %s is a net of arrays (ONNX)", o->name, c->args[0]);
+    }
+    return cli_memory_limit(c);
+}
+
+int cli_net_run(cli *c)
+{
+    int n = 0, rc = only_own(c);
+    if (rc >= 0) return rc;
+    while (cli_get_nth(c, "--input", n)) n++;
+    precis_net *net;
+    const precis_array *outputs;
+    precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
+    if (st) return cli_fail(c, st);
+    precis_array *inputs = cli_alloc((size_t)n + 1, sizeof *inputs);
+    char **names = cli_alloc((size_t)n + 1, sizeof *names);
+    if (!inputs || !names) rc = cli_no_memory(c);
+    for (int i = 0; i < n && rc < 0; i++) rc = read_input(c, cli_get_nth(c, "--input", i), &inputs[i], &names[i]);
+    if (rc < 0 && (st = precis_net_run(net, inputs, (size_t)n, &outputs))) rc = cli_fail(c, st);
+    if (rc < 0) rc = write_outputs(c, net, outputs);
+    for (int i = 0; i < n && inputs && names; i++) {
+        precis_array_free(c->ctx, &inputs[i]);
+        free(names[i]);
+    }
+    free(inputs);
+    free(names);
+    precis_net_close(&net);
+    return rc;
+}
+
+/* ---- inspect ------------------------------------------------------------------------------------ */
+
+static json_t *port_json(const precis_net *net, const precis_array *a, long input)
+{
+    json_t *shape = json_array();
+    for (uint32_t d = 0; d < a->dims; d++) {
+        const char *symbol = input >= 0 ? precis_net_symbol(net, (size_t)input, d) : "";
+        json_array_append_new(shape, a->shape[d] >= 0 ? json_integer(a->shape[d])
+                                     : *symbol        ? json_string(symbol)
+                                                      : json_null());
+    }
+    return json_pack("{s:s, s:s, s:o}", "name", a->name, "type", a->type, "shape", shape);
+}
+
+static void print_port(const precis_net *net, const precis_array *a, long input, const char *what)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s", a->name);
+    printf("%-7s %-32s %-6s [", what, cli_printable(name), a->type);
+    for (uint32_t d = 0; d < a->dims; d++) {
+        char symbol[128];
+        snprintf(symbol, sizeof symbol, "%s", input >= 0 ? precis_net_symbol(net, (size_t)input, d) : "");
+        if (a->shape[d] >= 0) printf("%s%lld", d ? ", " : "", (long long)a->shape[d]);
+        else printf("%s%s", d ? ", " : "", *symbol ? cli_printable(symbol) : "?");
+    }
+    printf("]\n");
+}
+
+int cli_net_inspect(cli *c)
+{
+    precis_net *net;
+    precis_array a;
+    char op[160];
+    uint64_t count;
+    int supported, missing = 0;
+    const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
+    if (st) return cli_fail(c, st);
+    json_t *ops = json_object(), *unsupported = json_array(), *inputs = json_array(), *outputs = json_array();
+    for (size_t i = 0; i < precis_net_inputs(net) && !precis_net_input(net, i, &a); i++) {
+        json_array_append_new(inputs, port_json(net, &a, (long)i));
+        if (!c->json) print_port(net, &a, (long)i, "input");
+    }
+    for (size_t i = 0; i < precis_net_outputs(net) && !precis_net_output(net, i, &a); i++) {
+        json_array_append_new(outputs, port_json(net, &a, -1));
+        if (!c->json) print_port(net, &a, -1, "output");
+    }
+    for (size_t i = 0; precis_net_op(net, i, op, sizeof op, &count, &supported); i++) {
+        cli_printable(op);
+        json_object_set_new(ops, op, json_integer((json_int_t)count));
+        if (!supported) json_array_append_new(unsupported, json_string(op));
+        missing += !supported;
+        if (!c->json) printf("%8llu  %s%s\n", (unsigned long long)count, op, supported ? "" : "   not supported");
+    }
+    precis_net_close(&net);
+    if (c->json)
+        return cli_print_json(c, json_pack("{s:s, s:o, s:o, s:o, s:o}", "format", "onnx", "ops", ops, "unsupported",
+                                           unsupported, "inputs", inputs, "outputs", outputs));
+    json_decref(ops);
+    json_decref(unsupported);
+    json_decref(inputs);
+    json_decref(outputs);
+    if (missing) printf("%d kind%s of op not supported: the net cannot be run\n", missing, missing > 1 ? "s" : "");
+    return cli_done(c);
+}

@@ -1,0 +1,69 @@
+/* precis/net.h - nets of any kind from a file: read, described, run with arrays by name.
+ *
+ * A net is an ONNX file (opset 7 to 27; docs/nets.md has the ops). It stays mapped while the net is open.
+ * Threads: as the context. */
+#ifndef PRECIS_NET_H
+#define PRECIS_NET_H
+
+#include "precis/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct precis_net precis_net;
+
+/* An array, row-major. type: "F32", "I64", ... as `precis inspect` prints them; those of fewer than 8 bits have an
+ * element in each byte. */
+typedef struct precis_array {
+    uint32_t size; /* sizeof of this struct, set by the caller */
+    const char *name, *type;
+    uint32_t dims;
+    int64_t shape[PRECIS_MAX_DIMS];
+    const void *data;
+    uint64_t bytes;
+} precis_array;
+
+/* PRECIS_EFORMAT names file, byte and part; PRECIS_EUNSUPPORTED what a net has that is not read. An op that is not
+ * supported is found here (precis_net_op), and refused when the net is to be run. */
+PRECIS_API precis_status precis_net_open(precis_ctx *ctx, precis_net **out, const char *path);
+PRECIS_API void precis_net_close(precis_net **net);
+/* Is this file one that precis_net_open reads? By its first bytes alone. */
+PRECIS_API int precis_net_probe(precis_ctx *ctx, const char *path);
+
+PRECIS_API size_t precis_net_inputs(const precis_net *net);
+PRECIS_API size_t precis_net_outputs(const precis_net *net);
+/* An input or output as the file describes it: data NULL, type "" when it does not say one; dimensions without a size
+ * are -1. What the pointers lead to lives as long as the net. PRECIS_EINVAL when there is none. */
+PRECIS_API precis_status precis_net_input(const precis_net *net, size_t i, precis_array *out);
+PRECIS_API precis_status precis_net_output(const precis_net *net, size_t i, precis_array *out);
+/* The name of dimension d of an input, "" when it has none. */
+PRECIS_API const char *precis_net_symbol(const precis_net *net, size_t input, uint32_t d);
+/* The ops of the file, each once: "Conv", "com.microsoft:FusedConv"; how often; whether precis has it. False behind the
+ * last. */
+PRECIS_API int precis_net_op(const precis_net *net, size_t i, char *name, size_t room, uint64_t *count, int *supported);
+
+/* The graph, with dimensions that have no size as symbols; it belongs to the net. NULL *graph and PRECIS_EUNSUPPORTED
+ * where it depends on the contents of an input: precis_net_run makes it for those it is given. */
+PRECIS_API precis_status precis_net_graph(precis_net *net, precis_graph **graph);
+/* Values of that graph. */
+PRECIS_API precis_value precis_net_graph_input(const precis_net *net, size_t i);
+PRECIS_API precis_value precis_net_graph_output(const precis_net *net, size_t i);
+
+/* Run it. Inputs by name, in any order, all of them; *outputs: as many as the net has, in its order, until the next
+ * run. PRECIS_EINVAL: a name, type or shape that is not the net's, said with both; PRECIS_EUNSUPPORTED names node and
+ * op; PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_net_run(precis_net *net, const precis_array *inputs, size_t n,
+                                        const precis_array **outputs);
+
+/* A .npy file (versions 1 to 3, either byte order, C or Fortran order) as a row-major array of this machine, freed with
+ * precis_array_free. Codes of types that NumPy lacks are U8. PRECIS_EFORMAT names file, byte and part. */
+PRECIS_API precis_status precis_array_read(precis_ctx *ctx, precis_array *out, const char *path);
+PRECIS_API void precis_array_free(precis_ctx *ctx, precis_array *array);
+/* Write one, whole or not at all; types that NumPy lacks as raw unsigned codes. */
+PRECIS_API precis_status precis_array_write(precis_ctx *ctx, const precis_array *array, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PRECIS_NET_H */

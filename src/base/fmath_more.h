@@ -1,0 +1,175 @@
+/* fmath_more.h - the rest of the elementary functions, for any argument, without libm: the same bits on every machine.
+ *
+ * Doubles with a relative error of some 1e-14; special values as C's annex F has them. */
+#ifndef PCS_FMATH_MORE_H
+#define PCS_FMATH_MORE_H
+
+#include "base/fmath.h"
+
+#define PCS_INFINITY __builtin_inf()
+#define PCS_NAN __builtin_nan("")
+
+static inline double pcs_abs_(double x) { return __builtin_fabs(x); }
+
+static inline double pcs_m_log(double x)
+{
+    if (x != x || x < 0) return PCS_NAN;
+    if (x == 0) return -PCS_INFINITY;
+    if (x > 0x1.fffffffffffffp1023) return x;
+    return x < 0x1p-1000 ? pcs_log(x * 0x1p200) - 200 * 0.69314718055994530942 : pcs_log(x);
+}
+
+/* e^x - 1 without cancellation. */
+static inline double pcs_m_expm1(double x)
+{
+    if (!(pcs_abs_(x) < 0.5)) return pcs_exp(x) - 1;
+    double term = x, sum = x;
+    for (int i = 2; i < 18; i++) term *= x / i, sum += term;
+    return sum;
+}
+
+/* log(1 + x) without cancellation: 2 atanh(x / (2 + x)). */
+static inline double pcs_m_log1p(double x)
+{
+    if (!(pcs_abs_(x) < 0.5)) return pcs_m_log(1 + x);
+    const double s = x / (2 + x), z = s * s;
+    double p = 0;
+    for (int i = 41; i >= 1; i -= 2) p = p * z + 1.0 / i;
+    return 2 * s * p;
+}
+
+static inline double pcs_m_sin(double x)
+{
+    double s, c;
+    pcs_sincos(pcs_abs_(x), &s, &c);
+    return x < 0 ? -s : x == 0 ? x : s;
+}
+static inline double pcs_m_cos(double x)
+{
+    double s, c;
+    pcs_sincos(pcs_abs_(x), &s, &c);
+    return c;
+}
+static inline double pcs_m_tan(double x) { return pcs_m_sin(x) / pcs_m_cos(x); }
+
+/* Halving the angle three times, then the series. */
+static inline double pcs_m_atan(double x)
+{
+    if (x != x) return x;
+    const double a = pcs_abs_(x);
+    double t = a > 1 ? 1 / a : a;
+    for (int i = 0; i < 3; i++) t = t / (1 + __builtin_sqrt(1 + t * t));
+    const double z = t * t;
+    double p = 0;
+    for (int i = 25; i >= 1; i -= 2) p = 1.0 / i - p * z;
+    double r = 8 * t * p;
+    if (a > 1) r = 1.57079632679489661923 - r;
+    return x < 0 ? -r : x == 0 ? x : r;
+}
+static inline double pcs_m_asin(double x)
+{
+    if (!(x >= -1 && x <= 1)) return PCS_NAN;
+    if (x == 1 || x == -1) return x * 1.57079632679489661923;
+    return pcs_m_atan(x / __builtin_sqrt((1 - x) * (1 + x)));
+}
+static inline double pcs_m_acos(double x)
+{
+    if (!(x >= -1 && x <= 1)) return PCS_NAN;
+    if (x == -1) return 3.14159265358979323846;
+    return 2 * pcs_m_atan(__builtin_sqrt((1 - x) / (1 + x)));
+}
+static inline double pcs_m_sinh(double x)
+{
+    const double e = pcs_m_expm1(pcs_abs_(x)), r = pcs_abs_(x) > 700 ? 0.5 * e : 0.5 * (e + e / (e + 1));
+    return x < 0 ? -r : r;
+}
+static inline double pcs_m_cosh(double x)
+{
+    const double e = pcs_exp(pcs_abs_(x));
+    return 0.5 * (e + 1 / e);
+}
+static inline double pcs_m_tanh(double x)
+{
+    if (x != x) return x;
+    const double a = pcs_abs_(x);
+    const double e = pcs_m_expm1(2 * (a > 20 ? 20 : a)), r = a > 20 ? 1 : e / (e + 2);
+    return x < 0 ? -r : r;
+}
+static inline double pcs_m_asinh(double x)
+{
+    const double a = pcs_abs_(x);
+    const double r =
+        a > 1e150 ? pcs_m_log(a) + 0.69314718055994530942 : pcs_m_log1p(a + a * a / (1 + __builtin_sqrt(a * a + 1)));
+    return x < 0 ? -r : x == 0 ? x : r;
+}
+static inline double pcs_m_acosh(double x)
+{
+    if (!(x >= 1)) return PCS_NAN;
+    return x > 1e150 ? pcs_m_log(x) + 0.69314718055994530942 : pcs_m_log1p(x - 1 + __builtin_sqrt((x - 1) * (x + 1)));
+}
+static inline double pcs_m_atanh(double x)
+{
+    if (!(x >= -1 && x <= 1)) return PCS_NAN;
+    return 0.5 * (pcs_m_log1p(x) - pcs_m_log1p(-x));
+}
+/* Nearest whole number, ties to even. */
+static inline double pcs_m_round(double x)
+{
+    const double a = pcs_abs_(x);
+    if (!(a < 0x1p52)) return x;
+    const double r = (a + 0x1p52) - 0x1p52;
+    return x < 0 ? -r : x == 0 ? x : r;
+}
+static inline double pcs_m_floor(double x)
+{
+    const double r = pcs_m_round(x);
+    return r > x ? r - 1 : r;
+}
+static inline double pcs_m_ceil(double x) { return -pcs_m_floor(-x); }
+static inline double pcs_m_trunc(double x) { return x < 0 ? pcs_m_ceil(x) : pcs_m_floor(x); }
+/* The remainder of a truncated quotient, exact. */
+static inline double pcs_m_fmod(double a, double b)
+{
+    double x = pcs_abs_(a), y = pcs_abs_(b);
+    if (!(x < PCS_INFINITY) || !(y > 0)) return PCS_NAN;
+    while (x >= y) {
+        double s = y;
+        while (s <= x * 0.5) s *= 2;
+        x -= s;
+    }
+    return a < 0 ? -x : x;
+}
+/* x to a whole power by squaring; else by logarithms, negative bases to whole powers alone. */
+static inline double pcs_m_pow(double x, double y)
+{
+    if (y == 0 || x == 1) return 1;
+    if (x != x || y != y) return PCS_NAN;
+    const bool whole = pcs_m_round(y) == y;
+    if (whole && pcs_abs_(y) <= 64) {
+        double r = 1, b = x;
+        for (unsigned n = (unsigned)pcs_abs_(y); n; n >>= 1, b *= b)
+            if (n & 1) r *= b;
+        return y < 0 ? 1 / r : r;
+    }
+    if (y == 0.5 && x >= 0) return __builtin_sqrt(x);
+    if (x < 0 && !whole) return PCS_NAN;
+    const bool odd = whole && pcs_abs_(y) < 0x1p53 && pcs_m_fmod(y, 2) != 0;
+    const double r = pcs_exp(y * pcs_m_log(pcs_abs_(x)));
+    return x < 0 && odd ? -r : r;
+}
+
+/* Of f32, without branches: for loops. */
+static inline float pcs_m_tanhf(float x)
+{
+    const float z = x * x,
+                series = x * (1 + z * (-1.0f / 3 + z * (2.0f / 15 + z * (-17.0f / 315 + z * (62.0f / 2835)))));
+    const float big = 1.0f - 2.0f / (1.0f + pcs_expf(2.0f * x));
+    return z < 0.01f ? series : big;
+}
+static inline float pcs_m_expf(float x)
+{
+    const float y = pcs_expf(x);
+    return x > 88.72283f ? (float)PCS_INFINITY : x < -87.3f ? (float)pcs_exp((double)x) : x != x ? x : y;
+}
+
+#endif

@@ -1,0 +1,165 @@
+/* conv - x[batch, in, ...] with w[out, in / groups, ...], bias[out], over 1 to 3 dimensions: cross-correlation, as
+ * ONNX's Conv.
+ *
+ * Groups of 8 channels and more: windows lie in panels of 16 places, which gemm multiplies with the rows of w (fma,
+ * taps in ascending order, channels outermost); fewer: each tap is added to a plane. Which one is a matter of shapes
+ * alone. */
+#include "base/pool.h"
+#include "graph/op/window.h"
+
+enum { STRIDES, PADS, DILATIONS, GROUPS };
+#define PANELS 4
+#define TILE 60
+#define FEW 8
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
+    const int64_t groups = n->attr[GROUPS].integer;
+    if (x->dtype != PCS_F32 || w->dtype != PCS_F32)
+        return pcs_op_fail(g, n, "takes F32, not %s and %s", pcs_dtype_name(x->dtype), pcs_dtype_name(w->dtype));
+    if (x->dims < 3 || w->dims != x->dims || pcs_window_check(g, n, n->attr, x->dims - 2))
+        return g->error ? g->error : pcs_op_fail(g, n, "takes x[batch, in, ...] and w[out, in / groups, ...]");
+    if (!pcs_window_weights(w, groups) || pcs_dim_is_id(x->shape[1]) || w->shape[1] * groups != x->shape[1] || w->shape[0] % groups)
+        return pcs_op_fail(g, n, "has %lld groups of %lld channels, x has %lld", (long long)groups,
+                           (long long)w->shape[1], (long long)x->shape[1]);
+    if (n->n_in > 2 && (g->values[n->in[2]].dtype != PCS_F32 || g->values[n->in[2]].dims != 1 ||
+                        g->values[n->in[2]].shape[0] != w->shape[0]))
+        return pcs_op_fail(g, n, "bias is not F32 [%lld]", (long long)w->shape[0]);
+    out->dims = x->dims;
+    out->shape[0] = x->shape[0];
+    out->shape[1] = w->shape[0];
+    for (uint32_t i = 2; i < x->dims; i++)
+        out->shape[i] = pcs_window_places(g, n, n->attr, x->dims - 2, i - 2, x->shape[i], w->shape[i], false);
+    return g->error;
+}
+
+static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
+static bool by_planes(const pcs_call *c) { return c->in[1].shape[0] / c->attr[GROUPS].integer < FEW; }
+
+static size_t scratch(const pcs_call *c)
+{
+    size_t k = 1;
+    for (uint32_t i = 1; i < c->in[1].dims; i++) k *= (size_t)c->in[1].shape[i];
+    return by_planes(c) ? 0 : PANELS * align64(64 * k) + TILE * PANELS * 64 + 256;
+}
+
+/* Where the window at place p begins. */
+static void start(const pcs_window *w, int64_t p, int64_t *at)
+{
+    for (uint32_t i = PCS_WINDOW; i-- > 0; p /= w->out[i]) at[i] = p % w->out[i] * w->stride[i] - w->pad[i];
+}
+
+/* One place's window of all channels, into lane l of a panel. */
+static void window(const pcs_window *w, const float *x, int64_t channels, int64_t p, float *b)
+{
+    int64_t at[PCS_WINDOW];
+    start(w, p, at);
+    for (int64_t ch = 0; ch < channels; ch++, x += w->area)
+        for (int64_t a = 0; a < w->kernel[0]; a++)
+            for (int64_t e = 0; e < w->kernel[1]; e++) {
+                const int64_t z = at[0] + a * w->dilation[0], y = at[1] + e * w->dilation[1];
+                const bool row = z >= 0 && z < w->in[0] && y >= 0 && y < w->in[1];
+                const float *from = row ? x + (z * w->in[1] + y) * w->in[2] : NULL;
+                for (int64_t i = 0; i < w->kernel[2]; i++, b += 16) {
+                    const int64_t v = at[2] + i * w->dilation[2];
+                    *b = row && v >= 0 && v < w->in[2] ? from[v] : 0.0f;
+                }
+            }
+}
+
+/* The panels of up to 64 places from p on, and their products with all rows of a group. */
+static void places(const pcs_call *c, const pcs_window *w, int64_t batch, int64_t group, int64_t p, uint32_t ith)
+{
+    const pcs_arg *x = &c->in[0], *wt = &c->in[1];
+    const int64_t each = wt->shape[1], rows = wt->shape[0] / c->attr[GROUPS].integer,
+                  n = w->places - p < 16 * PANELS ? w->places - p : 16 * PANELS;
+    const size_t k = (size_t)(each * w->taps), step = align64(64 * k) / sizeof(float), panels = (size_t)(n + 15) / 16;
+    float *b = (float *)(void *)(c->scratch + ith * c->scratch_size), *tile = b + PANELS * step;
+    const float *from = (const float *)x->data + (batch * x->shape[1] + group * each) * w->area;
+    const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
+    for (int64_t l = 0; l < 16 * (int64_t)panels; l++)
+        window(w, from, each, p + (l < n ? l : n - 1), b + (size_t)(l / 16) * step + l % 16);
+    for (int64_t r = 0; r < rows; r += TILE) {
+        const int64_t m = rows - r < TILE ? rows - r : TILE, first = group * rows + r;
+        c->kernels->gemm_wide(&(pcs_gemm_wide_args){
+            { (const float *)wt->data + (size_t)first * k, k, b, 16, k, (size_t)m, tile, 16 * PANELS, false },
+            panels,
+            step });
+        for (int64_t i = 0; i < m; i++) {
+            float *y = (float *)c->out[0].data + ((batch * wt->shape[0] + first + i) * w->places + p);
+            const float add = bias ? bias[first + i] : 0.0f;
+            for (int64_t l = 0; l < n; l++) y[l] = tile[i * 16 * PANELS + l] + add;
+        }
+    }
+}
+
+/* y += tap * x along the last dimension, where x is there. */
+static void add_row(const pcs_window *w, float tap, const float *x, int64_t shift, float *y)
+{
+    const int64_t s = w->stride[2];
+    int64_t lo = shift < 0 ? (-shift + s - 1) / s : 0, hi = shift >= w->in[2] ? 0 : (w->in[2] - 1 - shift) / s + 1;
+    if (hi > w->out[2]) hi = w->out[2];
+    if (s == 1)
+        for (int64_t i = lo; i < hi; i++) y[i] += tap * x[i + shift];
+    else
+        for (int64_t i = lo; i < hi; i++) y[i] += tap * x[i * s + shift];
+}
+
+static void add_tap(const pcs_window *w, float tap, const float *x, const int64_t *at, float *y)
+{
+    int64_t shift[PCS_WINDOW];
+    for (uint32_t i = 0; i < PCS_WINDOW; i++) shift[i] = at[i] * w->dilation[i] - w->pad[i];
+    for (int64_t a = 0; a < w->out[0]; a++)
+        for (int64_t e = 0; e < w->out[1]; e++) {
+            const int64_t z = a * w->stride[0] + shift[0], v = e * w->stride[1] + shift[1];
+            if (z < 0 || z >= w->in[0] || v < 0 || v >= w->in[1]) continue;
+            add_row(w, tap, x + (z * w->in[1] + v) * w->in[2], shift[2], y + (a * w->out[1] + e) * w->out[2]);
+        }
+}
+
+static void plane(const pcs_call *c, const pcs_window *w, int64_t p)
+{
+    const pcs_arg *x = &c->in[0], *wt = &c->in[1];
+    const int64_t outs = wt->shape[0], each = wt->shape[1], o = p % outs, group = o / (outs / c->attr[GROUPS].integer);
+    const float *taps = (const float *)wt->data + o * each * w->taps,
+                *from = (const float *)x->data + (p / outs * x->shape[1] + group * each) * w->area;
+    float *y = (float *)c->out[0].data + p * w->places;
+    const float first = c->n_in > 2 ? ((const float *)c->in[2].data)[o] : 0.0f;
+    for (int64_t i = 0; i < w->places; i++) y[i] = first;
+    for (int64_t t = 0; t < each * w->taps; t++) {
+        const int64_t k = t % w->taps, at[PCS_WINDOW] = { k / (w->kernel[1] * w->kernel[2]),
+                                                          k / w->kernel[2] % w->kernel[1], k % w->kernel[2] };
+        add_tap(w, taps[t], from + t / w->taps * w->area, at, y);
+    }
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_window w = pcs_window_of(c->attr, &c->in[0], &c->out[0], c->in[1].shape + 2);
+    const int64_t groups = c->attr[GROUPS].integer, batch = c->in[0].shape[0],
+                  blocks = (w.places + 16 * PANELS - 1) / (16 * PANELS);
+    uint64_t begin, end;
+    if (!pcs_arg_count(&c->out[0])) return;
+    if (by_planes(c)) {
+        for (int64_t p = ith; p < batch * c->in[1].shape[0]; p += nth) plane(c, &w, p);
+        return;
+    }
+    pcs_share((uint64_t)(batch * groups * blocks), 1, ith, nth, &begin, &end);
+    for (int64_t i = (int64_t)begin; i < (int64_t)end; i++)
+        places(c, &w, i / blocks / groups, i / blocks % groups, i % blocks * 16 * PANELS, ith);
+}
+
+const pcs_op pcs_op_conv = {
+    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .name = "conv",
+    .min_in = 2,
+    .max_in = 3,
+    .weight = 1,
+    .bias = 2,
+    .result_axis = 2,
+    .attrs = PCS_ATTR_TABLE(PCS_LIST("strides"), PCS_LIST("pads"), PCS_LIST("dilations"), PCS_INT("groups", 1)),
+    .infer = infer,
+    .eval = eval,
+    .scratch = scratch,
+};

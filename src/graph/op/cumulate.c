@@ -1,0 +1,53 @@
+/* cumulate - sums (or products) of all elements up to each along an axis; exclusive: without it; reverse: from the end.
+ */
+#include "graph/element.h"
+
+enum { AXIS, EXCLUSIVE, REVERSE, PRODUCT };
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]];
+    if (!pcs_dtype_bytes(x->dtype) || pcs_axis(n->attr[AXIS].integer, x->dims) == x->dims)
+        return pcs_op_fail(g, n, "has no axis %lld", (long long)n->attr[AXIS].integer);
+    out->dtype = x->dtype;
+    return pcs_infer_spread(g, n, 0, 1, out);
+}
+
+static void one(const pcs_call *c, int64_t from, int64_t step, int64_t n)
+{
+    const pcs_arg *x = &c->in[0], *y = &c->out[0];
+    const bool product = c->attr[PRODUCT].integer != 0, exclusive = c->attr[EXCLUSIVE].integer != 0,
+               whole = pcs_dtype_whole(x->dtype);
+    double s = product;
+    int64_t w = product;
+    for (int64_t k = 0; k < n; k++) {
+        const size_t at = (size_t)(from + (c->attr[REVERSE].integer ? n - 1 - k : k) * step);
+        const double v = whole ? 0 : pcs_real_at(x, at), before = s;
+        const int64_t u = whole ? pcs_int_at(x, at) : 0, whole_before = w;
+        s = product ? s * v : s + v;
+        w = (int64_t)(product ? (uint64_t)w * (uint64_t)u : (uint64_t)w + (uint64_t)u);
+        const int64_t whole_now = exclusive ? whole_before : w;
+        if (whole) pcs_elements_store(y->dtype, &whole_now, 1, (char *)y->data + at * pcs_dtype_bytes(y->dtype));
+        else pcs_set_real(y, at, exclusive ? before : s);
+    }
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0];
+    const uint32_t axis = pcs_axis(c->attr[AXIS].integer, x->dims);
+    int64_t dense[PCS_GRAPH_DIMS];
+    pcs_dense(x->dims, x->shape, dense);
+    const int64_t n = x->shape[axis], step = dense[axis], count = n ? pcs_arg_count(x) / n : 0;
+    for (int64_t i = ith; i < count; i += nth) one(c, i / step * step * n + i % step, step, n);
+}
+
+const pcs_op pcs_op_cumulate = {
+    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .name = "cumulate",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0), PCS_INT("exclusive", 0), PCS_INT("reverse", 0), PCS_INT("product", 0)),
+    .infer = infer,
+    .eval = eval,
+};

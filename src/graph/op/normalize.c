@@ -1,0 +1,62 @@
+/* normalize - softmax ("soft"), its logarithm ("log") or a one at the first largest ("hard") along an axis. Sums in
+ * f64, in ascending order. */
+#include "base/fmath_more.h"
+#include "graph/element.h"
+
+enum { AXIS, KIND };
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]];
+    if (x->dtype != PCS_F32 && x->dtype != PCS_F64)
+        return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
+    if (pcs_axis(n->attr[AXIS].integer, x->dims) == x->dims)
+        return pcs_op_fail(g, n, "has no axis %lld", (long long)n->attr[AXIS].integer);
+    out->dtype = x->dtype;
+    return pcs_infer_spread(g, n, 0, 1, out);
+}
+
+static void one(const pcs_call *c, size_t from, size_t step, int64_t n, char kind)
+{
+    const pcs_arg *x = &c->in[0], *y = &c->out[0];
+    int64_t best = 0;
+    double top = pcs_real_at(x, from), sum = 0;
+    for (int64_t i = 1; i < n; i++) {
+        const double v = pcs_real_at(x, from + (size_t)i * step);
+        if (v > top || v != v) top = v, best = i;
+    }
+    for (int64_t i = 0; i < n && kind != 'h'; i++) {
+        const double e = pcs_real_at(x, from + (size_t)i * step) - top,
+                     p = x->dtype == PCS_F32 ? (double)pcs_expf((float)e) : pcs_exp(e);
+        sum += p;
+        pcs_set_real(y, from + (size_t)i * step, kind == 'l' ? e : p);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const size_t at = from + (size_t)i * step;
+        const double v = kind == 'h'   ? i == best
+                         : kind == 'l' ? pcs_real_at(y, at) - pcs_m_log(sum)
+                                       : pcs_real_at(y, at) / sum;
+        pcs_set_real(y, at, v);
+    }
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0];
+    const uint32_t axis = pcs_axis(c->attr[AXIS].integer, x->dims);
+    int64_t dense[PCS_GRAPH_DIMS];
+    pcs_dense(x->dims, x->shape, dense);
+    const int64_t n = x->shape[axis], step = dense[axis], count = n ? pcs_arg_count(x) / n : 0;
+    for (int64_t i = ith; i < count; i += nth)
+        one(c, (size_t)(i / step * step * n + i % step), (size_t)step, n, c->attr[KIND].text[0]);
+}
+
+const pcs_op pcs_op_normalize = {
+    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .name = "normalize",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_INT("axis", -1), PCS_TEXT("kind", "soft")),
+    .infer = infer,
+    .eval = eval,
+};

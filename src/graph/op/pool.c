@@ -1,0 +1,99 @@
+/* pool - windows of each channel become one element: their largest ("max", with its place in x as result 1: I64,
+ * counted in rows or, columns=1, in columns), their mean ("mean"; all=1 counts the padding), or their norm of degree p
+ * ("lp"). NaN is the largest. */
+#include "base/fmath_more.h"
+#include "graph/op/window.h"
+
+enum { STRIDES, PADS, DILATIONS, KERNEL, KIND, CEIL, ALL, P, COLUMNS };
+
+static uint32_t results(const pcs_node *n)
+{
+    return n->attr[KIND].text[0] == 'm' && n->attr[KIND].text[1] == 'a' ? 2 : 1;
+}
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]];
+    const char *kind = n->attr[KIND].text;
+    const bool max = !strcmp(kind, "max");
+    const bool takes = x->dtype == PCS_F32 || (max && (x->dtype == PCS_I8 || x->dtype == PCS_U8));
+    if (!max && strcmp(kind, "mean") && strcmp(kind, "lp")) return pcs_op_fail(g, n, "knows no kind %s", kind);
+    if (!takes) return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
+    if (x->dims < 3 || n->attr[KERNEL].n != x->dims - 2 || pcs_window_check(g, n, n->attr, x->dims - 2))
+        return g->error ? g->error
+                        : pcs_op_fail(g, n, "takes x[batch, channels, ...] and a kernel of its last dimensions");
+    if (n->attr[P].integer < 1) return pcs_op_fail(g, n, "has a norm of degree %lld", (long long)n->attr[P].integer);
+    for (uint32_t i = 0; i < x->dims; i++)
+        out->shape[i] = i < 2 ? x->shape[i]
+                              : pcs_window_places(g, n, n->attr, x->dims - 2, i - 2, x->shape[i],
+                                                  n->attr[KERNEL].list[i - 2], n->attr[CEIL].integer != 0);
+    out->dims = x->dims;
+    out->dtype = x->dtype;
+    if (max) {
+        out[1].dims = out->dims;
+        out[1].dtype = PCS_I64;
+        memcpy(out[1].shape, out->shape, sizeof out->shape);
+    }
+    return g->error;
+}
+
+typedef struct {
+    double sum, top;
+    int64_t best, there, counted;
+} found;
+
+static void look(const pcs_call *c, const pcs_window *w, const int64_t *ends, int64_t plane, const int64_t *at,
+                 found *f)
+{
+    const bool lp = c->attr[KIND].text[0] == 'l';
+    for (int64_t k = 0; k < w->taps; k++) {
+        const int64_t z = at[0] + k / (w->kernel[1] * w->kernel[2]) * w->dilation[0],
+                      y = at[1] + k / w->kernel[2] % w->kernel[1] * w->dilation[1],
+                      x = at[2] + k % w->kernel[2] * w->dilation[2];
+        f->counted += z < ends[0] && y < ends[1] && x < ends[2];
+        if (z < 0 || z >= w->in[0] || y < 0 || y >= w->in[1] || x < 0 || x >= w->in[2]) continue;
+        const int64_t i = (z * w->in[1] + y) * w->in[2] + x;
+        const double v = pcs_real_at(&c->in[0], (size_t)(plane * w->area + i));
+        if (!f->there++ || v > f->top || (v != v && f->top == f->top))
+            f->top = v, f->best = c->attr[COLUMNS].integer ? (x * w->in[1] + y) * w->in[0] + z : i;
+        f->sum += lp ? pcs_m_pow(pcs_abs_(v), (double)c->attr[P].integer) : v;
+    }
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0], *y = &c->out[0];
+    const pcs_window w = pcs_window_of(c->attr, x, y, c->attr[KERNEL].list);
+    const uint32_t dims = x->dims - 2;
+    const char *kind = c->attr[KIND].text;
+    const int64_t count = pcs_arg_count(y);
+    int64_t ends[PCS_WINDOW];
+    for (uint32_t i = 0; i < PCS_WINDOW; i++)
+        ends[i] = w.in[i] + (i < PCS_WINDOW - dims ? 0 : pcs_listed(&c->attr[PADS], dims + i - (PCS_WINDOW - dims), 0));
+    for (int64_t i = ith; i < count; i += nth) {
+        const int64_t p = i % w.places, plane = i / w.places;
+        const int64_t at[PCS_WINDOW] = { p / (w.out[1] * w.out[2]) * w.stride[0] - w.pad[0],
+                                         p / w.out[2] % w.out[1] * w.stride[1] - w.pad[1],
+                                         p % w.out[2] * w.stride[2] - w.pad[2] };
+        found f = { 0 };
+        look(c, &w, ends, plane, at, &f);
+        if (kind[1] == 'a') {
+            pcs_set_real(y, (size_t)i, f.there ? f.top : x->dtype == PCS_F32 ? -PCS_INFINITY : 0);
+            ((int64_t *)c->out[1].data)[i] = plane * w.area + f.best;
+        } else if (kind[0] == 'l') pcs_set_real(y, (size_t)i, pcs_m_pow(f.sum, 1.0 / (double)c->attr[P].integer));
+        else pcs_set_real(y, (size_t)i, f.sum / (double)(c->attr[ALL].integer ? f.counted : f.there));
+    }
+}
+
+const pcs_op pcs_op_pool = {
+    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .name = "pool",
+    .min_in = 1,
+    .max_in = 1,
+    .results = results,
+    .attrs = PCS_ATTR_TABLE(PCS_LIST("strides"), PCS_LIST("pads"), PCS_LIST("dilations"), PCS_LIST("kernel"),
+                            PCS_TEXT("kind", "max"), PCS_INT("ceil", 0), PCS_INT("all", 0), PCS_INT("p", 2),
+                            PCS_INT("columns", 0)),
+    .infer = infer,
+    .eval = eval,
+};

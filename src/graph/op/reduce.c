@@ -1,0 +1,187 @@
+/* reduce - a value over the dimensions "axes" (a list) by `kind`: sum mean max min prod l1 l2 log_sum log_sum_exp
+ * sum_square. keep=1 leaves dimensions of one. Sums are taken in f64 (whole numbers in 64 bits), in ascending order of
+ * elements: the same on any number of threads. What is reduced over nothing is the kind's neutral number. */
+#include "base/fmath_more.h"
+#include "graph/element.h"
+
+enum { KIND, AXES, KEEP };
+
+typedef struct {
+    const char *name;
+    double none;
+    double (*add)(double sum, double x);
+    double (*last)(double sum, double n);
+    int64_t (*add_whole)(int64_t sum, int64_t x); /* NULL: none of whole numbers */
+} kind;
+
+static double sum_(double s, double x) { return s + x; }
+static double most(double s, double x) { return x != x || x > s ? x : s; }
+static double least(double s, double x) { return x != x || x < s ? x : s; }
+static double times(double s, double x) { return s * x; }
+static double magnitudes(double s, double x) { return s + pcs_abs_(x); }
+static double squares(double s, double x) { return s + x * x; }
+static double as_is(double s, double n) { return (void)n, s; }
+static double over_n(double s, double n) { return s / n; }
+static double root(double s, double n) { return (void)n, __builtin_sqrt(s); }
+static double log_of(double s, double n) { return (void)n, pcs_m_log(s); }
+static int64_t sum_whole(int64_t s, int64_t x) { return (int64_t)((uint64_t)s + (uint64_t)x); }
+static int64_t most_whole(int64_t s, int64_t x) { return x > s ? x : s; }
+static int64_t least_whole(int64_t s, int64_t x) { return x < s ? x : s; }
+static int64_t times_whole(int64_t s, int64_t x) { return (int64_t)((uint64_t)s * (uint64_t)x); }
+static int64_t magnitudes_whole(int64_t s, int64_t x) { return sum_whole(s, x < 0 ? -x : x); }
+static int64_t squares_whole(int64_t s, int64_t x) { return sum_whole(s, times_whole(x, x)); }
+
+static const kind kinds[] = {
+    { "sum", 0, sum_, as_is, sum_whole },
+    { "mean", 0, sum_, over_n, sum_whole },
+    { "max", -PCS_INFINITY, most, as_is, most_whole },
+    { "min", PCS_INFINITY, least, as_is, least_whole },
+    { "prod", 1, times, as_is, times_whole },
+    { "l1", 0, magnitudes, as_is, magnitudes_whole },
+    { "l2", 0, squares, root, NULL },
+    { "log_sum", 0, sum_, log_of, NULL },
+    { "log_sum_exp", 0, sum_, log_of, NULL },
+    { "sum_square", 0, squares, as_is, squares_whole },
+};
+
+static const kind *kind_of(const precis_attr *attr)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kinds[i].name, attr[KIND].text)) return &kinds[i];
+    return NULL;
+}
+
+/* Which dimensions go; false: an axis is not there, or twice. */
+static bool gone(const precis_attr *attr, uint32_t dims, bool *over)
+{
+    memset(over, 0, PCS_GRAPH_DIMS);
+    for (uint32_t i = 0; i < attr[AXES].n; i++) {
+        const uint32_t axis = pcs_axis(attr[AXES].list[i], dims);
+        if (axis == dims || over[axis]) return false;
+        over[axis] = true;
+    }
+    return true;
+}
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]];
+    const kind *k = kind_of(n->attr);
+    bool over[PCS_GRAPH_DIMS];
+    if (!k) return pcs_op_fail(g, n, "knows no kind %s", n->attr[KIND].text);
+    if (!pcs_dtype_bytes(x->dtype) || (pcs_dtype_whole(x->dtype) && !k->add_whole))
+        return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
+    if (!gone(n->attr, x->dims, over)) return pcs_op_fail(g, n, "has an axis that is not there, or twice");
+    out->dtype = x->dtype;
+    for (uint32_t i = 0; i < x->dims; i++)
+        if (!over[i] || n->attr[KEEP].integer) out->shape[out->dims++] = over[i] ? 1 : x->shape[i];
+    return PRECIS_OK;
+}
+
+/* The operand as out's elements and what lies under each. */
+typedef struct {
+    uint32_t outer, inner;
+    int64_t outer_shape[PCS_GRAPH_DIMS], outer_stride[PCS_GRAPH_DIMS], inner_shape[PCS_GRAPH_DIMS],
+        inner_stride[PCS_GRAPH_DIMS], count;
+} walk;
+
+static void split(const pcs_call *c, walk *w)
+{
+    const pcs_arg *x = &c->in[0];
+    int64_t dense[PCS_GRAPH_DIMS];
+    bool over[PCS_GRAPH_DIMS];
+    gone(c->attr, x->dims, over);
+    pcs_dense(x->dims, x->shape, dense);
+    *w = (walk){ .count = 1 };
+    for (uint32_t i = 0; i < x->dims; i++) {
+        const bool joins = over[i] && w->inner && w->inner_stride[w->inner - 1] == dense[i] * x->shape[i];
+        if (joins) w->inner_shape[w->inner - 1] *= x->shape[i], w->inner_stride[w->inner - 1] = dense[i];
+        else if (over[i]) w->inner_shape[w->inner] = x->shape[i], w->inner_stride[w->inner++] = dense[i];
+        else w->outer_shape[w->outer] = x->shape[i], w->outer_stride[w->outer++] = dense[i];
+        if (over[i]) w->count *= x->shape[i];
+    }
+}
+
+static int64_t place(uint32_t dims, const int64_t *shape, const int64_t *stride, int64_t i)
+{
+    int64_t at = 0;
+    for (uint32_t k = dims; k-- > 0; i /= shape[k]) at += i % shape[k] * stride[k];
+    return at;
+}
+
+/* n elements along the innermost, folded into s; less `top` for sums of exponentials. */
+static void fold(const kind *k, pcs_dtype d, const char *from, int64_t stride, int64_t n, bool exps, double top,
+                 double *s, int64_t *whole)
+{
+    const pcs_domain m = pcs_domain_of(d);
+    for (int64_t i = 0; i < n; i += PCS_BLOCK) {
+        pcs_block_room room;
+        const size_t part = n - i < PCS_BLOCK ? (size_t)(n - i) : PCS_BLOCK;
+        pcs_elements_load(d, from + i * stride * (int64_t)pcs_dtype_bytes(d), stride, part, &room);
+        for (size_t e = 0; e < part; e++) {
+            if (m >= PCS_IN_I64) *whole = k->add_whole(*whole, room.i[e]);
+            else {
+                const double x = m == PCS_IN_F32 ? (double)room.f[e] : room.d[e];
+                *s = k->add(*s, exps ? pcs_exp(x - top) : x);
+            }
+        }
+    }
+}
+
+static double over_all(const kind *k, const walk *w, pcs_dtype d, const char *from, bool exps, double top,
+                       int64_t *whole)
+{
+    double s = k->none;
+    const int64_t last = w->inner ? w->inner_shape[w->inner - 1] : 1, rows = last ? w->count / last : 0;
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t at = w->inner ? place(w->inner - 1, w->inner_shape, w->inner_stride, r) : 0;
+        fold(k, d, from + at * (int64_t)pcs_dtype_bytes(d), w->inner ? w->inner_stride[w->inner - 1] : 1, last, exps,
+             top, &s, whole);
+    }
+    return s;
+}
+
+/* Of whole numbers of few bits the least and the most are those of the type. */
+static int64_t none_whole(const kind *k, pcs_dtype d)
+{
+    const uint32_t bits = d == PCS_BOOL ? 1 : pcs_dtype_bits(d);
+    const bool natural = pcs_domain_of(d) == PCS_IN_U64 || d == PCS_BOOL;
+    const uint64_t all = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
+    if (k->add == most) return natural ? 0 : -(int64_t)(all >> 1) - 1;
+    if (k->add == least) return natural ? (int64_t)(bits == 64 ? all >> 1 : all) : (int64_t)(all >> 1);
+    return k->none != 0;
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    const pcs_arg *x = &c->in[0], *y = &c->out[0];
+    const kind *k = kind_of(c->attr);
+    const bool exps = !strcmp(k->name, "log_sum_exp");
+    uint64_t begin, end;
+    walk w;
+    split(c, &w);
+    pcs_share((uint64_t)pcs_arg_count(y), 16, ith, nth, &begin, &end);
+    for (uint64_t i = begin; i < end; i++) {
+        const char *from = (const char *)x->data + place(w.outer, w.outer_shape, w.outer_stride, (int64_t)i) *
+                                                       (int64_t)pcs_dtype_bytes(x->dtype);
+        int64_t whole = none_whole(k, x->dtype);
+        double top = exps && w.count ? over_all(&kinds[2], &w, x->dtype, from, false, 0, &whole) : 0;
+        if (!(pcs_abs_(top) < PCS_INFINITY)) top = 0;
+        double s = over_all(k, &w, x->dtype, from, exps, top, &whole);
+        s = k->last(s, (double)w.count) + top;
+        if (pcs_dtype_whole(y->dtype)) {
+            if (k->last == over_n) whole = w.count ? whole / w.count : 0;
+            pcs_elements_store(y->dtype, &whole, 1, (char *)y->data + i * pcs_dtype_bytes(y->dtype));
+        } else pcs_set_real(y, i, s);
+    }
+}
+
+const pcs_op pcs_op_reduce = {
+    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .name = "reduce",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_TEXT("kind", "sum"), PCS_LIST("axes"), PCS_INT("keep", 1)),
+    .infer = infer,
+    .eval = eval,
+};

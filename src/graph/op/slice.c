@@ -1,0 +1,48 @@
+/* slice - along each dimension sizes[i] elements from starts[i] on, steps[i] apart (which may be negative). */
+#include "graph/element.h"
+
+enum { STARTS, SIZES, STEPS };
+
+static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
+{
+    const pcs_value *x = &g->values[n->in[0]];
+    const precis_attr *a = n->attr;
+    if (!pcs_dtype_bytes(x->dtype) || a[STARTS].n != x->dims || a[SIZES].n != x->dims || a[STEPS].n != x->dims)
+        return pcs_op_fail(g, n, "takes starts, sizes and steps of %u dimensions", x->dims);
+    for (uint32_t i = 0; i < x->dims; i++) {
+        const int64_t d = x->shape[i], size = a[SIZES].list[i], start = a[STARTS].list[i], step = a[STEPS].list[i];
+        int64_t last = start;
+        const bool numbers = !pcs_dim_is_id(d) && !pcs_dim_is_id(size);
+        const bool fits =
+            size == 0 || !numbers ||
+            (!__builtin_mul_overflow(size - 1, step, &last) && !__builtin_add_overflow(last, start, &last) &&
+             start >= 0 && start < d && last >= 0 && last < d);
+        if (step == 0 || (numbers && size < 0) || !fits)
+            return pcs_op_fail(g, n, "takes elements of dimension %u that are not there", i);
+        out->shape[i] = size;
+    }
+    out->dims = x->dims;
+    out->dtype = x->dtype;
+    return PRECIS_OK;
+}
+
+static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    int64_t dense[PCS_GRAPH_DIMS], strides[PCS_GRAPH_DIMS], offset = 0;
+    pcs_dense(c->in[0].dims, c->in[0].shape, dense);
+    for (uint32_t i = 0; i < c->out[0].dims; i++) {
+        offset += c->attr[STARTS].list[i] * dense[i];
+        strides[i] = dense[i] * c->attr[STEPS].list[i];
+    }
+    pcs_move(&c->out[0], &c->in[0], offset, strides, ith, nth);
+}
+
+const pcs_op pcs_op_slice = {
+    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
+    .name = "slice",
+    .min_in = 1,
+    .max_in = 1,
+    .attrs = PCS_ATTR_TABLE(PCS_LIST("starts"), PCS_LIST("sizes"), PCS_LIST("steps")),
+    .infer = infer,
+    .eval = eval,
+};

@@ -1,0 +1,122 @@
+/* onnx.h - ONNX files: what they say (wire.c), and how they become a graph (import.c and the raising functions of
+ * onnx.def).
+ *
+ * A file stays mapped as long as its graphs live: initializers are used where they lie. Nodes are walked one after
+ * another, never kept. A node is raised to ops of ours; what depends on constants alone is computed at once, so shapes
+ * that a net computes are numbers when a node asks for them. Where a node asks for the contents of something that
+ * depends on the net's inputs, the import says which inputs (`need`), and is made again with their contents as
+ * constants. */
+#ifndef PCS_ONNX_H
+#define PCS_ONNX_H
+
+#include "base/file.h"
+#include "base/proto.h"
+#include "graph/element.h"
+
+typedef struct pcs_str {
+    const char *s;
+    size_t n;
+} pcs_str;
+bool pcs_str_is(pcs_str a, const char *text);
+bool pcs_str_same(pcs_str a, pcs_str b);
+
+/* An input or output as the file describes it. */
+typedef struct pcs_port {
+    const char *name;
+    pcs_dtype dtype;
+    bool typed, shaped; /* the file says so */
+    uint32_t dims;
+    int64_t shape[PCS_GRAPH_DIMS];      /* -1: not said */
+    const char *symbol[PCS_GRAPH_DIMS]; /* its name, or NULL */
+} pcs_port;
+
+typedef struct pcs_opset {
+    pcs_str domain;
+    int64_t version;
+} pcs_opset;
+typedef struct pcs_opsets {
+    const pcs_opset *list;
+    size_t n;
+} pcs_opsets;
+
+typedef struct pcs_onnx_function {
+    pcs_str name, domain, overload;
+    pcs_proto body;
+    pcs_opsets opsets;
+    bool open; /* being inlined */
+} pcs_onnx_function;
+
+/* How often an op stands in the file. */
+typedef struct pcs_onnx_count {
+    pcs_str op, domain;
+    size_t n;
+    bool supported;
+} pcs_onnx_count;
+
+typedef struct pcs_onnx {
+    precis_ctx *ctx;
+    pcs_file file;
+    char *folder; /* that external data lies in */
+    const uint8_t *start;
+    pcs_arena arena;
+    int64_t ir;
+    pcs_opsets opsets;
+    pcs_proto graph;
+    pcs_onnx_function *functions;
+    size_t n_functions;
+    pcs_port *inputs, *outputs;
+    size_t n_inputs, n_outputs;
+    pcs_onnx_count *counts;
+    size_t n_counts;
+    pcs_file *external; /* files that initializers lie in, opened once */
+    size_t n_external;
+    struct pcs_span {
+        size_t file;
+        uint64_t from, to;
+    } *spans; /* of them, what initializers have: whole ones may be shared, parts not */
+    size_t n_spans, cap_spans;
+} pcs_onnx;
+
+/* The file mapped and described: inputs, outputs, ops. PRECIS_EFORMAT with an offset for damage. */
+precis_status pcs_onnx_open(precis_ctx *ctx, pcs_onnx **out, const char *path);
+void pcs_onnx_close(pcs_onnx **net);
+/* The same of bytes that the caller keeps; external data are refused. */
+precis_status pcs_onnx_open_bytes(precis_ctx *ctx, pcs_onnx **out, const void *data, size_t size, const char *name);
+
+/* What is known of an input when the graph is made. */
+typedef struct pcs_onnx_given {
+    bool shaped;
+    uint32_t dims;
+    int64_t shape[PCS_GRAPH_DIMS];
+    const void *data; /* its contents: it becomes a constant; or NULL */
+} pcs_onnx_given;
+
+typedef struct pcs_onnx_graph {
+    precis_graph *graph;
+    precis_value *inputs, *outputs; /* inputs that are constants too */
+    uint64_t need;                  /* inputs (by number; 63 and more share a bit) whose contents were asked for */
+} pcs_onnx_graph;
+/* given: one of each input, or NULL. PRECIS_EUNSUPPORTED with out->need != 0: contents are needed. */
+precis_status pcs_onnx_import(pcs_onnx *net, const pcs_onnx_given *given, pcs_onnx_graph *out);
+void pcs_onnx_graph_close(precis_ctx *ctx, pcs_onnx_graph *g);
+
+/* A tensor: elements one after another, 4- and 2-bit ones one a byte. */
+typedef struct pcs_onnx_tensor {
+    pcs_str name;
+    pcs_dtype dtype;
+    uint32_t dims;
+    int64_t shape[PCS_GRAPH_DIMS];
+    int64_t count;
+    const void *data;
+} pcs_onnx_tensor;
+/* Data lie in the file or in the arena. */
+precis_status pcs_onnx_read_tensor(pcs_onnx *net, pcs_arena *arena, pcs_proto body, pcs_onnx_tensor *out);
+bool pcs_onnx_dtype(int64_t data_type, pcs_dtype *out);
+/* Is there a row for it? */
+bool pcs_onnx_supports(const pcs_onnx *net, pcs_str domain, pcs_str op, const pcs_opsets *opsets);
+
+/* Damage at a place of the file. */
+precis_status pcs_onnx_damage(const pcs_onnx *net, const void *at, const char *what, const char *fmt, ...)
+    PCS_PRINTF(4, 5);
+
+#endif

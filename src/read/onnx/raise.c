@@ -1,0 +1,568 @@
+/* raise.c - what raising functions share: attributes, contents, nodes that are computed at once when all they read is
+ * constant. */
+#include "read/onnx/raise.h"
+#include "base/f16.h"
+
+#include <stdio.h>
+
+void *pcs_room(pcs_onnx_node *n, size_t count, size_t size)
+{
+    void *p = pcs_arena_alloc(&n->im->arena, count ? count : 1, size);
+    if (!p) n->im->error = PRECIS_ENOMEM;
+    return p;
+}
+
+bool pcs_failed(const pcs_onnx_node *n) { return n->im->error != PRECIS_OK; }
+const pcs_value *pcs_of(const pcs_onnx_node *n, precis_value v) { return &n->im->g->values[v]; }
+
+static precis_value fail(pcs_onnx_node *n, precis_status status, const char *text)
+{
+    char what[192];
+    if (pcs_failed(n)) return -1;
+    snprintf(what, sizeof what, "node %s (%.*s)", n->name, (int)(n->op.n < 60 ? n->op.n : 60), n->op.s);
+    n->im->error = pcs_fail_at(n->im->ctx, status, (uint64_t)(n->body.p - n->im->net->start), what, "%s", text);
+    return -1;
+}
+
+precis_value pcs_refuse(pcs_onnx_node *n, const char *fmt, ...)
+{
+    char text[300];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return fail(n, PRECIS_EUNSUPPORTED, text);
+}
+
+precis_value pcs_wrong(pcs_onnx_node *n, const char *fmt, ...)
+{
+    char text[300];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return fail(n, PRECIS_EFORMAT, text);
+}
+
+precis_value pcs_in(pcs_onnx_node *n, uint32_t i)
+{
+    return pcs_has(n, i) ? n->in[i] : pcs_wrong(n, "input %u is left out", i);
+}
+
+/* ---- attributes --------------------------------------------------------------------------------- */
+
+static pcs_onnx_attr *find(pcs_onnx_node *n, const char *name)
+{
+    for (uint32_t i = 0; i < n->n_attr; i++)
+        if (pcs_str_is(n->attr[i].name, name)) {
+            n->attr[i].used = true;
+            return &n->attr[i];
+        }
+    return NULL;
+}
+
+bool pcs_has_attr(pcs_onnx_node *n, const char *name) { return find(n, name) != NULL; }
+
+/* The attribute's field of that number and kind. */
+static bool field(pcs_onnx_node *n, const char *name, uint32_t number, pcs_proto_field *out)
+{
+    const pcs_onnx_attr *a = find(n, name);
+    pcs_proto m;
+    bool bad, found = false;
+    if (!a) return false;
+    m = a->body;
+    pcs_proto_field f;
+    while (pcs_proto_next(&m, &f, &bad))
+        if (f.number == number) *out = f, found = true;
+    if (!found && a->type && a->type != (number == 2 ? 1 : number == 3 ? 2 : number == 4 ? 3 : number == 5 ? 4 : 5))
+        pcs_wrong(n, "attribute %s is of another type", name);
+    return found;
+}
+
+int64_t pcs_attr_int(pcs_onnx_node *n, const char *name, int64_t dflt)
+{
+    pcs_proto_field f;
+    if (field(n, name, 3, &f)) return (int64_t)f.value;
+    return pcs_has_attr(n, name) ? 0 : dflt;
+}
+
+double pcs_attr_real(pcs_onnx_node *n, const char *name, double dflt)
+{
+    pcs_proto_field f;
+    if (field(n, name, 2, &f)) return (double)pcs_bits_f32((uint32_t)f.value);
+    return pcs_has_attr(n, name) ? 0 : dflt;
+}
+
+const char *pcs_attr_text(pcs_onnx_node *n, const char *name, const char *dflt)
+{
+    pcs_proto_field f;
+    if (!field(n, name, 4, &f)) return pcs_has_attr(n, name) ? "" : dflt;
+    const char *s = pcs_arena_copy(&n->im->g->arena, (const char *)f.inner.p, pcs_proto_size(f.inner));
+    if (!s) n->im->error = PRECIS_ENOMEM;
+    return s ? s : dflt;
+}
+
+/* Numbers of a list, in order: packed or not. */
+static size_t list(pcs_proto m, uint32_t number, uint64_t *out)
+{
+    pcs_proto_field f;
+    size_t n = 0;
+    uint64_t v;
+    bool bad;
+    while (pcs_proto_next(&m, &f, &bad)) {
+        if (f.number != number) continue;
+        if (f.wire != PCS_PROTO_BYTES) {
+            if (out) out[n] = f.value;
+            n++;
+        } else if (number == 7)
+            for (size_t i = 0; i + 4 <= pcs_proto_size(f.inner); i += 4, n++) {
+                if (out) out[n] = pcs_load32(f.inner.p + i);
+            }
+        else
+            for (; pcs_proto_varint(&f.inner, &v); n++)
+                if (out) out[n] = v;
+    }
+    return n;
+}
+
+const int64_t *pcs_attr_ints(pcs_onnx_node *n, const char *name, uint32_t *count)
+{
+    const pcs_onnx_attr *a = find(n, name);
+    *count = 0;
+    if (!a) return NULL;
+    const size_t k = list(a->body, 8, NULL);
+    uint64_t *v = pcs_room(n, k, sizeof *v);
+    if (!v) return NULL;
+    list(a->body, 8, v);
+    *count = (uint32_t)k;
+    return (const int64_t *)v;
+}
+
+const float *pcs_attr_reals(pcs_onnx_node *n, const char *name, uint32_t *count)
+{
+    const pcs_onnx_attr *a = find(n, name);
+    *count = 0;
+    if (!a) return NULL;
+    const size_t k = list(a->body, 7, NULL);
+    uint64_t *v = pcs_room(n, k, sizeof *v);
+    float *out = pcs_room(n, k, sizeof *out);
+    if (!v || !out) return NULL;
+    list(a->body, 7, v);
+    for (size_t i = 0; i < k; i++) out[i] = pcs_bits_f32((uint32_t)v[i]);
+    *count = (uint32_t)k;
+    return out;
+}
+
+const char *const *pcs_attr_texts(pcs_onnx_node *n, const char *name, uint32_t *count)
+{
+    const pcs_onnx_attr *a = find(n, name);
+    pcs_proto_field f;
+    uint32_t k = 0;
+    bool bad;
+    *count = 0;
+    if (!a) return NULL;
+    for (pcs_proto m = a->body; pcs_proto_next(&m, &f, &bad);) k += f.number == 9 && f.wire == PCS_PROTO_BYTES;
+    const char **out = pcs_room(n, k, sizeof *out);
+    if (!out) return NULL;
+    for (pcs_proto m = a->body; pcs_proto_next(&m, &f, &bad);)
+        if (f.number == 9 && f.wire == PCS_PROTO_BYTES &&
+            !(out[(*count)++] = pcs_arena_copy(&n->im->arena, (const char *)f.inner.p, pcs_proto_size(f.inner)))) {
+            n->im->error = PRECIS_ENOMEM;
+            return NULL;
+        }
+    return out;
+}
+
+bool pcs_attr_graph(pcs_onnx_node *n, const char *name, pcs_proto *out)
+{
+    pcs_proto_field f;
+    if (!field(n, name, 6, &f) || f.wire != PCS_PROTO_BYTES) return false;
+    *out = f.inner;
+    return true;
+}
+
+precis_value pcs_attr_value(pcs_onnx_node *n, const char *name)
+{
+    pcs_proto_field f;
+    pcs_onnx_tensor t;
+    if (!field(n, name, 5, &f)) return -1;
+    const precis_status st =
+        f.wire == PCS_PROTO_BYTES ? pcs_onnx_read_tensor(n->im->net, &n->im->g->arena, f.inner, &t) : PRECIS_EFORMAT;
+    if (st) {
+        n->im->error = st;
+        return -1;
+    }
+    return pcs_data(n, t.dtype, t.dims, t.shape, t.data);
+}
+
+/* ---- contents ----------------------------------------------------------------------------------- */
+
+/* What is missing: the inputs that v depends on. */
+static void ask(pcs_onnx_node *n, precis_value v)
+{
+    const pcs_onnx *net = n->im->net;
+    const uint64_t deps = (size_t)v < n->im->n_deps ? n->im->deps[v] : 0;
+    char names[160] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < net->n_inputs && at < sizeof names - 1; i++)
+        if (deps & (uint64_t)1 << (i < 63 ? i : 63))
+            at += (size_t)snprintf(names + at, sizeof names - at, "%s%.60s", at ? ", " : "", net->inputs[i].name);
+    pcs_refuse(n, "%s depends on the contents of %s, which are not known before the net runs", pcs_of(n, v)->name,
+               *names ? names : "something");
+    n->im->need |= deps;
+}
+
+const int64_t *pcs_contents(pcs_onnx_node *n, precis_value v, int64_t *count)
+{
+    if (v < 0 || pcs_failed(n)) return NULL;
+    const pcs_value *x = pcs_of(n, v);
+    *count = 1;
+    for (uint32_t i = 0; i < x->dims; i++) *count *= pcs_dim_is_id(x->shape[i]) ? 0 : x->shape[i];
+    if (x->known) return x->known;
+    if (!x->data) {
+        ask(n, v);
+        return NULL;
+    }
+    int64_t *out = pcs_room(n, (size_t)*count, sizeof *out);
+    const pcs_arg a = { .dtype = x->dtype, .data = (void *)(uintptr_t)x->data };
+    for (int64_t i = 0; out && i < *count; i++) out[i] = pcs_int_at(&a, (size_t)i);
+    return out;
+}
+
+const pcs_value *pcs_constant(pcs_onnx_node *n, precis_value v)
+{
+    if (v < 0 || pcs_failed(n)) return NULL;
+    if (pcs_of(n, v)->data) return pcs_of(n, v);
+    ask(n, v);
+    return NULL;
+}
+
+double pcs_constant_real(pcs_onnx_node *n, precis_value v, double dflt)
+{
+    const pcs_value *x = v < 0 ? NULL : pcs_constant(n, v);
+    if (!x) return dflt;
+    for (uint32_t i = 0; i < x->dims; i++)
+        if (x->shape[i] != 1) return pcs_wrong(n, "%s is not one number", x->name), dflt;
+    return pcs_real_at(&(pcs_arg){ .dtype = x->dtype, .data = (void *)(uintptr_t)x->data }, 0);
+}
+
+/* ---- computing at once -------------------------------------------------------------------------- */
+
+typedef struct {
+    const pcs_op *op;
+    pcs_call *call;
+} work;
+
+static void region(void *arg, uint32_t ith, uint32_t nth)
+{
+    const work *w = arg;
+    w->op->eval(w->call, ith, nth);
+}
+
+static void bind(pcs_arg *a, const pcs_value *v)
+{
+    *a = (pcs_arg){
+        .dtype = v->dtype, .dims = v->dims, .data = (void *)(uintptr_t)v->data, .format = v->format, .affine = v->affine
+    };
+    memcpy(a->shape, v->shape, sizeof a->shape);
+}
+
+/* Codes stay codes, as precision is explicit, unless the whole net is computed for its contents. */
+static bool foldable(const pcs_import *im, const pcs_node *node)
+{
+    const precis_graph *g = im->g;
+    if (!node->op->eval || (node->op->decodes && !im->eager)) return false;
+    for (uint32_t i = 0; i < node->n_in; i++)
+        if (!g->values[node->in[i]].data) return false;
+    for (uint32_t i = 0; i < node->n_out; i++)
+        for (uint32_t k = 0; k < g->values[node->out[i]].dims; k++)
+            if (pcs_dim_is_id(g->values[node->out[i]].shape[k])) return false;
+    return true;
+}
+
+static int64_t count_of(const pcs_value *v)
+{
+    int64_t n = 1;
+    for (uint32_t k = 0; k < v->dims; k++) n *= pcs_dim_is_id(v->shape[k]) ? 1 : v->shape[k];
+    return n;
+}
+
+/* Run the node's op and make its results constants. */
+static precis_status compute(pcs_import *im, const pcs_node *node)
+{
+    precis_graph *g = im->g;
+    pcs_call call = { .ctx = im->ctx, .attr = node->attr, .n_in = node->n_in, .n_out = node->n_out };
+    pcs_kernels kernels = pcs_kernels_for(im->ctx->cpu);
+    int64_t most = 0;
+    call.kernels = &kernels;
+    call.in = pcs_arena_alloc(&im->arena, node->n_in + node->n_out, sizeof *call.in);
+    if (!call.in) return PRECIS_ENOMEM;
+    call.out = call.in + node->n_in;
+    for (uint32_t i = 0; i < node->n_in; i++) bind(&call.in[i], &g->values[node->in[i]]);
+    for (uint32_t i = 0; i < node->n_out; i++) {
+        pcs_value *v = &g->values[node->out[i]];
+        const int64_t n = count_of(v);
+        if (n > most) most = n;
+        if (node->op->view) v->data = call.in[0].data;
+        else if (!(v->data = pcs_arena_alloc(&g->arena, (size_t)n * pcs_dtype_bytes(v->dtype) + 64, 1)))
+            return PRECIS_ENOMEM;
+        bind(&call.out[i], v);
+    }
+    for (uint32_t i = 0; i < node->n_in; i++)
+        most = pcs_arg_count(&call.in[i]) > most ? pcs_arg_count(&call.in[i]) : most;
+    const uint32_t threads = most >= 4096 ? pcs_run_threads(im->ctx) : 1;
+    call.scratch_size = node->op->scratch ? (node->op->scratch(&call) + 127) / 64 * 64 : 0;
+    call.scratch = call.scratch_size ? pcs_alloc(im->ctx, call.scratch_size, threads) : NULL;
+    if (call.scratch_size && !call.scratch) return PRECIS_ENOMEM;
+    int outside = 0;
+    call.outside = &outside;
+    if (threads > 1) pcs_run(im->ctx, region, &(work){ node->op, &call });
+    else node->op->eval(&call, 0, 1);
+    pcs_free(im->ctx, call.scratch);
+    if (outside) return PRECIS_EINVAL;
+    for (uint32_t i = 0; i < node->n_out; i++) {
+        pcs_value *v = &g->values[node->out[i]];
+        v->node = -1;
+        v->role = PCS_CONSTANT;
+        v->known = v->dtype == PCS_I64 ? v->data : NULL;
+    }
+    return PRECIS_OK;
+}
+
+/* ---- shape arithmetic with dimensions that have no size yet --------------------------------------- */
+
+/* Of numbers; PCS_DIM_ERROR where there is none, or it could be taken for a dimension's id. */
+static int64_t of_numbers(const char *op, int64_t a, int64_t b)
+{
+    int64_t r = 0;
+    const bool bad = !strcmp(op, "plus")  ? __builtin_add_overflow(a, b, &r)
+                     : !strcmp(op, "sub") ? __builtin_sub_overflow(a, b, &r)
+                     : !strcmp(op, "times") ? __builtin_mul_overflow(a, b, &r)
+                                          : strcmp(op, "over") || b == 0 || b == -1;
+    if (bad) return PCS_DIM_ERROR;
+    if (!strcmp(op, "over")) r = a / b;
+    return pcs_dim_is_id(r) ? PCS_DIM_ERROR : r;
+}
+
+static int64_t arithmetic(precis_graph *g, const char *op, int64_t a, int64_t b)
+{
+    const int64_t most = (int64_t)1 << 48;
+    const bool ia = pcs_dim_is_id(a), ib = pcs_dim_is_id(b);
+    if (!ia && !ib) return of_numbers(op, a, b);
+    if ((!ia && (a < -most || a > most)) || (!ib && (b < -most || b > most))) return PCS_DIM_ERROR;
+    if (!strcmp(op, "plus")) return ia && ib ? pcs_dim_sum(g, a, b) : pcs_dim_linear(g, ia ? a : b, 1, ia ? b : a, 1);
+    if (!strcmp(op, "sub") && !ib) return pcs_dim_linear(g, a, 1, -b, 1);
+    if (!strcmp(op, "times") && (ia || a > 0) && (ib || b > 0)) return pcs_dim_product(g, a, b);
+    if (!strcmp(op, "over") && !ib && b > 0) return pcs_dim_linear(g, a, 1, 0, b);
+    return PCS_DIM_ERROR;
+}
+
+/* Elements of an I64 result that follow from known ones. Nothing where they do not. */
+static void carry(pcs_import *im, const pcs_node *node)
+{
+    precis_graph *g = im->g;
+    pcs_value *out = &g->values[node->out[0]];
+    const pcs_value *a = &g->values[node->in[0]], *b = node->n_in > 1 ? &g->values[node->in[1]] : NULL;
+    if (out->dtype != PCS_I64 || out->known || !a->known) return;
+    if (node->op->view) {
+        out->known = a->known;
+        return;
+    }
+    const int64_t n = count_of(out), na = count_of(a), nb = b ? count_of(b) : 1;
+    const bool slice = !b && !strcmp(node->op->name, "slice") && a->dims == 1;
+    if (n > 64 || (!slice && (!b || !b->known || (na != n && na != 1) || (nb != n && nb != 1)))) return;
+    int64_t *known = pcs_arena_alloc(&g->arena, (size_t)n + 1, sizeof *known);
+    for (int64_t i = 0; known && i < n; i++) {
+        const int64_t at = slice ? node->attr[0].list[0] + i * node->attr[2].list[0] : 0;
+        known[i] =
+            slice ? a->known[at] : arithmetic(g, node->op->name, a->known[na == 1 ? 0 : i], b->known[nb == 1 ? 0 : i]);
+        if (known[i] == PCS_DIM_ERROR) return;
+    }
+    g->values[node->out[0]].known = known;
+}
+
+/* ---- making nodes ------------------------------------------------------------------------------- */
+
+static precis_status note_deps(pcs_import *im, const pcs_node *node)
+{
+    const size_t n = im->g->n_values;
+    if (n > im->n_deps) {
+        uint64_t *grown = pcs_grow(im->ctx, im->deps, im->n_deps * sizeof *grown, n * 2, sizeof *grown);
+        if (!grown) return PRECIS_ENOMEM;
+        memset(grown + im->n_deps, 0, (n * 2 - im->n_deps) * sizeof *grown);
+        im->deps = grown;
+        im->n_deps = n * 2;
+    }
+    uint64_t deps = 0;
+    for (uint32_t i = 0; i < node->n_in; i++) deps |= im->deps[node->in[i]];
+    for (uint32_t i = 0; i < node->n_out; i++) im->deps[node->out[i]] = deps;
+    return PRECIS_OK;
+}
+
+precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs, uint32_t count,
+                      const precis_value *in)
+{
+    pcs_import *im = n->im;
+    precis_graph *g = im->g;
+    char name[128];
+    if (pcs_failed(n)) return -1;
+    for (uint32_t i = 0; i < count; i++)
+        if (in[i] < 0) return pcs_wrong(n, "an input is left out");
+    snprintf(name, sizeof name, n->made ? "%s.%u" : "%s", n->name, n->made);
+    n->made++;
+    const precis_value v = precis_graph_node(g, name, op, attrs, count, in);
+    if (v < 0) {
+        const char *why = strstr(g->message, "): "); /* behind the node's name, which is said here */
+        return fail(n, g->error == PRECIS_EINVAL ? PRECIS_EFORMAT : g->error, why ? why + 3 : g->message);
+    }
+    const pcs_node *node = &g->nodes[g->values[v].node];
+    for (uint32_t i = 0; i < node->n_out; i++)
+        if (count_of(&g->values[node->out[i]]) > PCS_LIMIT_NET_ELEMENTS)
+            return pcs_refuse(n, "gives %lld elements, more than 2^31", (long long)count_of(&g->values[node->out[i]]));
+    precis_status st = note_deps(im, node);
+    if (!st && foldable(im, node)) {
+        st = compute(im, node);
+        if (st == PRECIS_EINVAL)
+            return pcs_wrong(
+                n, "meets an index outside of what it takes from, or a scale that is not above zero and finite");
+        g->n_nodes--;
+    } else if (!st) carry(im, node);
+    if (g->error || st) {
+        im->error = st ? st : pcs_fail(im->ctx, g->error, "%s", g->message);
+        return -1;
+    }
+    if (++im->steps > PCS_LIMIT_NET_NODES)
+        return pcs_refuse(n, "the net unrolls to more than %d nodes", PCS_LIMIT_NET_NODES);
+    return v;
+}
+
+precis_value pcs_second(pcs_onnx_node *n, precis_value v, uint32_t i)
+{
+    return pcs_failed(n) || v < 0 ? -1 : v + (precis_value)i; /* results stand behind one another */
+}
+
+precis_value pcs_data(pcs_onnx_node *n, pcs_dtype d, uint32_t dims, const int64_t *shape, const void *data)
+{
+    pcs_value v = { .name = n->name, .dtype = d, .role = PCS_CONSTANT, .node = -1, .dims = dims };
+    if (pcs_failed(n)) return -1;
+    for (uint32_t i = 0; i < dims; i++) v.shape[i] = shape[i];
+    const size_t bytes = (size_t)count_of(&v) * pcs_dtype_bytes(d);
+    void *copy = pcs_arena_alloc(&n->im->g->arena, bytes + 64, 1);
+    if (copy && bytes) memcpy(copy, data, bytes);
+    v.data = copy;
+    v.known = d == PCS_I64 ? copy : NULL;
+    const precis_value id = copy ? pcs_graph_add_value(n->im->g, &v) : -1;
+    if (id < 0) n->im->error = copy ? pcs_fail(n->im->ctx, n->im->g->error, "%s", n->im->g->message) : PRECIS_ENOMEM;
+    else if ((size_t)id < n->im->n_deps) n->im->deps[id] = 0;
+    else if (note_deps(n->im, &(pcs_node){ .n_in = 0, .n_out = 0 })) n->im->error = PRECIS_ENOMEM;
+    return id;
+}
+
+precis_value pcs_numbers(pcs_onnx_node *n, pcs_dtype d, double v)
+{
+    uint64_t room = 0;
+    pcs_set_real(&(pcs_arg){ .dtype = d, .data = &room }, 0, v);
+    return pcs_data(n, d, 0, NULL, &room);
+}
+
+precis_value pcs_whole(pcs_onnx_node *n, uint32_t count, const int64_t *v)
+{
+    const int64_t shape = count;
+    return pcs_data(n, PCS_I64, 1, &shape, v);
+}
+
+precis_value pcs_as(pcs_onnx_node *n, precis_value v, pcs_dtype d)
+{
+    if (v < 0 || pcs_of(n, v)->dtype == d) return v;
+    return pcs_make1(n, "cast", PRECIS_ATTRS(precis_attr_int("to", d)), v);
+}
+
+precis_value pcs_f32(pcs_onnx_node *n, precis_value v)
+{
+    if (v < 0) return v;
+    const pcs_dtype d = pcs_of(n, v)->dtype;
+    if (d == PCS_F32) return v;
+    if (d != PCS_F16 && d != PCS_BF16 && d != PCS_F64) return pcs_refuse(n, "does not take %s", pcs_dtype_name(d));
+    return pcs_as(n, v, PCS_F32);
+}
+
+precis_value pcs_shaped(pcs_onnx_node *n, precis_value v, uint32_t dims, const int64_t *shape)
+{
+    if (v < 0 || pcs_failed(n)) return -1;
+    const pcs_value *x = pcs_of(n, v);
+    bool zero = false, same = x->dims == dims;
+    for (uint32_t i = 0; i < dims; i++)
+        zero = zero || shape[i] == 0, same = same && i < x->dims && x->shape[i] == shape[i];
+    if (same) return v;
+    if (zero) { /* reshape takes 0 for "as it is": nothing is moved, so an expansion of an empty value does */
+        if (count_of(x)) return pcs_wrong(n, "its elements do not fill that shape");
+        return pcs_data(n, x->dtype, dims, shape, "");
+    }
+    return pcs_make2(n, "reshape", NULL, v, pcs_whole(n, dims, shape));
+}
+
+precis_value pcs_permuted(pcs_onnx_node *n, precis_value v, const int64_t *perm)
+{
+    if (v < 0 || pcs_failed(n)) return -1;
+    const uint32_t dims = pcs_of(n, v)->dims;
+    bool same = true;
+    for (uint32_t i = 0; i < dims; i++) same = same && perm[i] == i;
+    return same ? v : pcs_make1(n, "transpose", PRECIS_ATTRS(precis_attr_list("perm", dims, perm)), v);
+}
+
+precis_value pcs_swapped(pcs_onnx_node *n, precis_value v)
+{
+    int64_t perm[PCS_GRAPH_DIMS];
+    if (v < 0 || pcs_failed(n)) return -1;
+    const uint32_t dims = pcs_of(n, v)->dims;
+    if (dims < 2) return pcs_wrong(n, "takes matrices");
+    for (uint32_t i = 0; i < dims; i++) perm[i] = i;
+    perm[dims - 1] = dims - 2;
+    perm[dims - 2] = dims - 1;
+    return pcs_permuted(n, v, perm);
+}
+
+precis_value pcs_reduced(pcs_onnx_node *n, precis_value v, const char *kind, uint32_t count, const int64_t *axes,
+                         bool keep)
+{
+    return pcs_make1(n, "reduce",
+                     PRECIS_ATTRS(precis_attr_text("kind", kind), precis_attr_list("axes", count, axes),
+                                  precis_attr_int("keep", keep)),
+                     v);
+}
+
+precis_value pcs_part(pcs_onnx_node *n, precis_value v, uint32_t axis, int64_t start, int64_t size)
+{
+    int64_t starts[PCS_GRAPH_DIMS], sizes[PCS_GRAPH_DIMS], steps[PCS_GRAPH_DIMS];
+    if (v < 0 || pcs_failed(n)) return -1;
+    const uint32_t dims = pcs_of(n, v)->dims;
+    for (uint32_t i = 0; i < dims; i++) starts[i] = 0, sizes[i] = pcs_of(n, v)->shape[i], steps[i] = 1;
+    starts[axis] = start;
+    sizes[axis] = size;
+    return pcs_make1(n, "slice",
+                     PRECIS_ATTRS(precis_attr_list("starts", dims, starts), precis_attr_list("sizes", dims, sizes),
+                                  precis_attr_list("steps", dims, steps)),
+                     v);
+}
+
+precis_value pcs_joined(pcs_onnx_node *n, uint32_t count, const precis_value *v, int64_t axis)
+{
+    return count == 1 ? v[0] : pcs_make(n, "concat", PRECIS_ATTRS(precis_attr_int("axis", axis)), count, v);
+}
+
+precis_value pcs_unsqueezed(pcs_onnx_node *n, precis_value v, uint32_t count, const int64_t *axes)
+{
+    int64_t shape[PCS_GRAPH_DIMS];
+    bool fresh[PCS_GRAPH_DIMS] = { false };
+    if (v < 0 || pcs_failed(n)) return -1;
+    const pcs_value *x = pcs_of(n, v);
+    const uint32_t dims = x->dims + count;
+    if (dims > PCS_GRAPH_DIMS) return pcs_refuse(n, "gives more than %d dimensions", PCS_GRAPH_DIMS);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t a = pcs_axis(axes[i], dims);
+        if (a == dims || fresh[a]) return pcs_wrong(n, "axis %lld is not there, or twice", (long long)axes[i]);
+        fresh[a] = true;
+    }
+    for (uint32_t i = 0, k = 0; i < dims; i++) shape[i] = fresh[i] ? 1 : x->shape[k++];
+    return pcs_shaped(n, v, dims, shape);
+}

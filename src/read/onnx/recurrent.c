@@ -1,0 +1,151 @@
+/* recurrent.c - RNN, GRU, LSTM, and the LSTM with weights in 8 bits. */
+#include "read/onnx/functions.h"
+#include "base/f16.h"
+
+#include <strings.h>
+
+/* ONNX's names, the op's letters, and alpha and beta where the node gives none. */
+static const struct {
+    const char *name;
+    char letter;
+    float alpha, beta;
+} functions[] = {
+    { "Tanh", 't', 0, 0 },       { "Sigmoid", 's', 0, 0 },           { "Relu", 'r', 0, 0 },
+    { "Affine", 'a', 1, 0 },     { "LeakyRelu", 'l', 0.01f, 0 },     { "ThresholdedRelu", 'T', 1, 0 },
+    { "ScaledTanh", 'S', 1, 1 }, { "HardSigmoid", 'H', 0.2f, 0.5f }, { "Elu", 'e', 1, 0 },
+    { "Softsign", 'g', 0, 0 },   { "Softplus", 'p', 0, 0 },
+};
+
+typedef struct {
+    char act[16];
+    int64_t bits[16];
+    uint32_t n;
+} acts;
+
+static bool read_acts(pcs_onnx_node *n, uint32_t each, uint32_t ways, acts *a)
+{
+    static const char *const usual[] = { "Sigmoid", "Tanh", "Tanh" };
+    uint32_t count, na, nb, used_a = 0, used_b = 0;
+    const char *const *names = pcs_attr_texts(n, "activations", &count);
+    const float *alphas = pcs_attr_reals(n, "activation_alpha", &na),
+                *betas = pcs_attr_reals(n, "activation_beta", &nb);
+    a->n = each * ways;
+    if (count && count != a->n) return pcs_wrong(n, "has %u activations, not %u", count, a->n), false;
+    for (uint32_t i = 0; i < a->n; i++) {
+        const char *name = count ? names[i] : usual[each == 1 ? 1 : i % each];
+        size_t f = 0;
+        while (f < sizeof functions / sizeof *functions && strcasecmp(functions[f].name, name)) f++;
+        if (f == sizeof functions / sizeof *functions)
+            return pcs_refuse(n, "activation %.40s is not supported", name), false;
+        const bool takes = strchr("alTSHe", functions[f].letter) != NULL,
+                   both = strchr("aSH", functions[f].letter) != NULL;
+        const float alpha = takes && used_a < na ? alphas[used_a++] : functions[f].alpha,
+                    beta = both && used_b < nb ? betas[used_b++] : functions[f].beta;
+        a->act[i] = functions[f].letter;
+        a->bits[i] = pcs_f32_bits(alpha);
+        a->bits[a->n + i] = pcs_f32_bits(beta);
+    }
+    a->act[a->n] = 0;
+    return true;
+}
+
+static precis_value filled(pcs_onnx_node *n, uint32_t dims, const int64_t *shape)
+{
+    return pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", dims, shape)), pcs_numbers(n, PCS_F32, 0));
+}
+
+/* Input i in F32, or zeros of the shape. */
+static precis_value or_zeros(pcs_onnx_node *n, uint32_t i, uint32_t dims, const int64_t *shape)
+{
+    return pcs_has(n, i) ? pcs_f32(n, n->in[i]) : filled(n, dims, shape);
+}
+
+static precis_value batch_first(pcs_onnx_node *n, precis_value v, bool first)
+{
+    static const int64_t perm[] = { 1, 0, 2 };
+    return first && v >= 0 ? pcs_permuted(n, v, perm) : v;
+}
+
+/* What all of them read; w and r are there already. in[6] and in[7] are an LSTM's. */
+static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_value r, const uint32_t *at)
+{
+    static const int64_t back_y[] = { 2, 0, 1, 3 };
+    const char *way = pcs_attr_text(n, "direction", "forward");
+    const bool lstm = kind[0] == 'l', first = pcs_attr_int(n, "layout", 0) != 0;
+    const double clip = pcs_attr_real(n, "clip", 0);
+    const int64_t coupled = pcs_attr_int(n, "input_forget", 0), linear = pcs_attr_int(n, "linear_before_reset", 0),
+                  given = pcs_attr_int(n, "hidden_size", 0);
+    const int64_t gates = kind[0] == 'r' ? 1 : lstm ? 4 : 3, ways = way[0] == 'b' ? 2 : 1;
+    const precis_value x = batch_first(n, pcs_f32(n, pcs_in(n, 0)), first);
+    acts a;
+    pcs_has_attr(n, "output_sequence");
+    if (x < 0 || w < 0 || r < 0 || !read_acts(n, kind[0] == 'r' ? 1 : lstm ? 3 : 2, (uint32_t)ways, &a)) return;
+    if (pcs_of(n, x)->dims != 3 || pcs_of(n, r)->dims != 3) {
+        pcs_wrong(n, "takes x and weights of 3 dimensions");
+        return;
+    }
+    if (pcs_dim_is_id(pcs_of(n, r)->shape[2])) {
+        pcs_refuse(n, "has weights of a size that is not known yet");
+        return;
+    }
+    const int64_t hidden = pcs_of(n, r)->shape[2], batch = pcs_of(n, x)->shape[1], steps = pcs_of(n, x)->shape[0],
+                  rows = gates * hidden;
+    if (given && given != hidden) {
+        pcs_wrong(n, "hidden_size is %lld, its weights have %lld", (long long)given, (long long)hidden);
+        return;
+    }
+    precis_value lengths = pcs_has(n, 4) ? pcs_as(n, n->in[4], PCS_I32) : -1;
+    if (lengths < 0 && pcs_dim_is_id(steps)) {
+        pcs_refuse(n, "has a number of steps that is not known yet");
+        return;
+    }
+    if (lengths < 0)
+        lengths = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 1, &batch)),
+                            pcs_numbers(n, PCS_I32, (double)steps));
+    const int64_t state[] = { ways, batch, hidden }, bias[] = { ways, 2 * rows }, peep[] = { ways, 3 * hidden };
+    const precis_value h = pcs_has(n, 5) ? batch_first(n, pcs_f32(n, n->in[5]), first) : filled(n, 3, state);
+    precis_value in[8] = { x, w, r, or_zeros(n, 3, 2, bias), lengths, h, -1, -1 };
+    if (lstm) {
+        in[6] = pcs_has(n, at[0]) ? batch_first(n, pcs_f32(n, n->in[at[0]]), first) : filled(n, 3, state);
+        in[7] = or_zeros(n, at[1], 2, peep);
+    }
+    const precis_attr attrs[] = { precis_attr_text("kind", kind),
+                                  precis_attr_text("way", way),
+                                  precis_attr_text("act", a.act),
+                                  precis_attr_real("clip", clip),
+                                  precis_attr_int("coupled", coupled),
+                                  precis_attr_int("linear", linear),
+                                  precis_attr_list("coefficients", 2 * a.n, a.bits),
+                                  { 0 } };
+    const precis_value y = pcs_make(n, "recurrent", attrs, lstm ? 8 : 6, in);
+    if (y < 0) return;
+    const pcs_dtype d = pcs_of(n, n->in[0])->dtype;
+    if (n->n_out > 0) n->out[0] = pcs_as(n, first ? pcs_permuted(n, y, back_y) : y, d);
+    for (uint32_t i = 1; i < n->n_out && i < (lstm ? 3u : 2u); i++)
+        n->out[i] = pcs_as(n, batch_first(n, pcs_second(n, y, i), first), d);
+}
+
+void pcs_raise_recurrent(pcs_onnx_node *n)
+{
+    static const uint32_t at[] = { 6, 7 };
+    raise(n, n->row->with, pcs_f32(n, pcs_in(n, 1)), pcs_f32(n, pcs_in(n, 2)), at);
+}
+
+/* Weights [ways, in, gates * hidden] in 8 bits, with a scale and zero point of each way, or of each row of it. */
+static precis_value weights(pcs_onnx_node *n, uint32_t i, uint32_t scale, uint32_t zero)
+{
+    const precis_value w = pcs_in(n, i), z = pcs_in(n, zero);
+    precis_value s = pcs_f32(n, pcs_scale_of(n, scale));
+    if (w < 0 || s < 0 || z < 0) return -1;
+    const pcs_value v = *pcs_of(n, w), of = *pcs_of(n, s);
+    if (v.dims != 3) return pcs_wrong(n, "takes weights of 3 dimensions");
+    const int64_t shape[] = { of.dims ? of.shape[0] : 1, 1, of.dims > 1 ? of.shape[1] : 1 };
+    return pcs_swapped(n, pcs_make3(n, "from_codes", NULL, w, pcs_shaped(n, s, 3, shape), pcs_shaped(n, z, 3, shape)));
+}
+
+/* onnxruntime's: x and h are quantized to 8 bits before each product there, and are not here. */
+void pcs_raise_dynamic_lstm(pcs_onnx_node *n)
+{
+    static const uint32_t at[] = { 6, 7 };
+    raise(n, "lstm", weights(n, 1, 8, 9), weights(n, 2, 10, 11), at);
+}

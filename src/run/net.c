@@ -1,0 +1,338 @@
+/* net.c - a net from a file, run with arrays. The graph is made for the shapes that come (and the contents that it asks
+ * for), and kept until others come. */
+#include "precis/net.h"
+#include "read/onnx/onnx.h"
+#include "run/program.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include <unistd.h>
+
+struct precis_net {
+    precis_ctx *ctx;
+    pcs_onnx *file;
+    pcs_onnx_graph symbolic; /* precis_net_graph's */
+    pcs_onnx_graph graph;    /* of the runs */
+    precis_program *program;
+    pcs_onnx_given *given; /* that it was made for */
+    void **contents;       /* of inputs, which are constants in it */
+    uint64_t need;
+    precis_array *outputs;
+    precis_array *signs; /* inputs of signed codes that came without a sign, and their codes */
+    int8_t **codes;
+};
+
+static void forget(precis_net *net)
+{
+    precis_program_close(&net->program);
+    pcs_onnx_graph_close(net->ctx, &net->graph);
+    for (size_t i = 0; net->contents && i < net->file->n_inputs; i++) {
+        pcs_free(net->ctx, net->contents[i]);
+        net->contents[i] = NULL;
+    }
+}
+
+precis_status precis_net_open(precis_ctx *ctx, precis_net **out, const char *path)
+{
+    *out = NULL;
+    precis_net *net = pcs_alloc(ctx, 1, sizeof *net);
+    if (!net) return PRECIS_ENOMEM;
+    net->ctx = ctx;
+    precis_status st = pcs_onnx_open(ctx, &net->file, path);
+    if (!st) {
+        net->given = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->given);
+        net->contents = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->contents);
+        net->outputs = pcs_alloc(ctx, net->file->n_outputs + 1, sizeof *net->outputs);
+        net->signs = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->signs);
+        net->codes = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->codes);
+        if (!net->given || !net->contents || !net->outputs || !net->signs || !net->codes) st = PRECIS_ENOMEM;
+    }
+    if (st) precis_net_close(&net);
+    *out = net;
+    return st;
+}
+
+void precis_net_close(precis_net **net)
+{
+    if (!net || !*net) return;
+    precis_net *n = *net;
+    precis_ctx *ctx = n->ctx;
+    if (n->file) forget(n);
+    pcs_onnx_graph_close(ctx, &n->symbolic);
+    pcs_free(ctx, n->given);
+    pcs_free(ctx, n->contents);
+    pcs_free(ctx, n->outputs);
+    for (size_t i = 0; n->codes && i < n->file->n_inputs; i++) pcs_free(ctx, n->codes[i]);
+    pcs_free(ctx, n->codes);
+    pcs_free(ctx, n->signs);
+    pcs_onnx_close(&n->file);
+    pcs_free(ctx, n);
+    *net = NULL;
+}
+
+/* A protobuf message that begins with ir_version, as every writer has it; a name decides where it does not. */
+int precis_net_probe(precis_ctx *ctx, const char *path)
+{
+    uint8_t head[2] = { 0 };
+    struct stat sb;
+    int fd;
+    if (pcs_is_dir(path) || pcs_open_regular(ctx, path, O_RDONLY, &fd, &sb)) return 0;
+    const ssize_t n = pread(fd, head, sizeof head, 0);
+    close(fd);
+    return pcs_ends(path, ".onnx") || (n == 2 && head[0] == 8 && head[1] >= 3 && head[1] <= 64);
+}
+
+size_t precis_net_inputs(const precis_net *net) { return net->file->n_inputs; }
+size_t precis_net_outputs(const precis_net *net) { return net->file->n_outputs; }
+
+static void describe(const pcs_port *p, precis_array *out)
+{
+    *out = (precis_array){
+        .size = sizeof *out, .name = p->name, .type = p->typed ? pcs_dtype_name(p->dtype) : "", .dims = p->dims
+    };
+    memcpy(out->shape, p->shape, sizeof p->shape);
+}
+
+precis_status precis_net_input(const precis_net *net, size_t i, precis_array *out)
+{
+    if (i >= net->file->n_inputs) return pcs_fail(net->ctx, PRECIS_EINVAL, "input %zu of %zu", i, net->file->n_inputs);
+    describe(&net->file->inputs[i], out);
+    return PRECIS_OK;
+}
+
+precis_status precis_net_output(const precis_net *net, size_t i, precis_array *out)
+{
+    if (i >= net->file->n_outputs)
+        return pcs_fail(net->ctx, PRECIS_EINVAL, "output %zu of %zu", i, net->file->n_outputs);
+    describe(&net->file->outputs[i], out);
+    return PRECIS_OK;
+}
+
+const char *precis_net_symbol(const precis_net *net, size_t input, uint32_t d)
+{
+    const char *s = input < net->file->n_inputs && d < PCS_GRAPH_DIMS ? net->file->inputs[input].symbol[d] : NULL;
+    return s ? s : "";
+}
+
+int precis_net_op(const precis_net *net, size_t i, char *name, size_t room, uint64_t *count, int *supported)
+{
+    if (i >= net->file->n_counts) return 0;
+    const pcs_onnx_count *c = &net->file->counts[i];
+    snprintf(name, room, "%.*s%s%.*s", (int)(c->domain.n < 64 ? c->domain.n : 64), c->domain.s, c->domain.n ? ":" : "",
+             (int)(c->op.n < 64 ? c->op.n : 64), c->op.s);
+    *count = c->n;
+    *supported = c->supported;
+    return 1;
+}
+
+precis_status precis_net_graph(precis_net *net, precis_graph **graph)
+{
+    *graph = NULL;
+    precis_status st = net->symbolic.graph ? PRECIS_OK : pcs_onnx_import(net->file, NULL, &net->symbolic);
+    if (!st) *graph = net->symbolic.graph;
+    return st;
+}
+
+precis_value precis_net_graph_input(const precis_net *net, size_t i)
+{
+    return net->symbolic.graph && i < net->file->n_inputs ? net->symbolic.inputs[i] : -1;
+}
+precis_value precis_net_graph_output(const precis_net *net, size_t i)
+{
+    return net->symbolic.graph && i < net->file->n_outputs ? net->symbolic.outputs[i] : -1;
+}
+
+/* ---- inputs ------------------------------------------------------------------------------------- */
+
+static void shape_text(uint32_t dims, const int64_t *shape, const char *const *symbols, char *out, size_t room)
+{
+    size_t at = (size_t)snprintf(out, room, "[");
+    for (uint32_t i = 0; i < dims && at < room; i++) {
+        const char *comma = i ? ", " : "";
+        at += (size_t)(shape[i] >= 0
+                           ? snprintf(out + at, room - at, "%s%lld", comma, (long long)shape[i])
+                           : snprintf(out + at, room - at, "%s%s", comma, symbols && symbols[i] ? symbols[i] : "?"));
+    }
+    if (at < room) snprintf(out + at, room - at, "]");
+}
+
+static precis_status differs(precis_net *net, const pcs_port *p, const precis_array *a)
+{
+    char wanted[160], have[160];
+    shape_text(p->dims, p->shape, p->symbol, wanted, sizeof wanted);
+    shape_text(a->dims, a->shape, NULL, have, sizeof have);
+    return pcs_fail(net->ctx, PRECIS_EINVAL, "input %s: is %s %s, the net takes %s %s", p->name, a->type, have,
+                    p->typed ? pcs_dtype_name(p->dtype) : "?", p->shaped ? wanted : "");
+}
+
+/* Dimensions of one name have one size. */
+static precis_status same_sizes(precis_net *net, const precis_array *const *given)
+{
+    const pcs_onnx *f = net->file;
+    for (size_t i = 0; i < f->n_inputs; i++)
+        for (uint32_t d = 0; d < f->inputs[i].dims; d++)
+            for (size_t k = 0; k <= i && f->inputs[i].symbol[d]; k++)
+                for (uint32_t e = 0; e < f->inputs[k].dims; e++) {
+                    const char *other = f->inputs[k].symbol[e];
+                    if (!other || strcmp(other, f->inputs[i].symbol[d]) || given[k]->shape[e] == given[i]->shape[d])
+                        continue;
+                    return pcs_fail(net->ctx, PRECIS_EINVAL, "dimension %s is %lld in input %s and %lld in input %s",
+                                    other, (long long)given[k]->shape[e], f->inputs[k].name,
+                                    (long long)given[i]->shape[d], f->inputs[i].name);
+                }
+    return PRECIS_OK;
+}
+
+static bool is_codes(pcs_dtype d)
+{
+    return pcs_dtype_bytes(d) == 1 && (pcs_domain_of(d) == PCS_IN_F32 || pcs_dtype_bits(d) < 8);
+}
+
+static precis_status check_input(precis_net *net, const pcs_port *p, const precis_array *a)
+{
+    uint64_t bytes = p->typed ? pcs_dtype_bytes(p->dtype) : 0;
+    const bool type =
+        p->typed && (!strcmp(a->type, pcs_dtype_name(p->dtype)) || (!strcmp(a->type, "U8") && is_codes(p->dtype)) ||
+                     (!strcmp(a->type, "U16") && p->dtype == PCS_BF16));
+    if (!type || a->dims > PCS_GRAPH_DIMS || (p->shaped && a->dims != p->dims)) return differs(net, p, a);
+    for (uint32_t d = 0; d < a->dims; d++) {
+        if (a->shape[d] < 0 || (p->shaped && p->shape[d] >= 0 && p->shape[d] != a->shape[d])) return differs(net, p, a);
+        if (!pcs_mul_ok(bytes, (uint64_t)a->shape[d], &bytes)) return differs(net, p, a);
+    }
+    if (a->bytes != bytes || (bytes && !a->data))
+        return pcs_fail(net->ctx, PRECIS_EINVAL, "input %s: has %llu bytes, its shape asks for %llu", p->name,
+                        (unsigned long long)a->bytes, (unsigned long long)bytes);
+    return PRECIS_OK;
+}
+
+/* The array of each input, and all arrays used. */
+static precis_status match(precis_net *net, const precis_array *inputs, size_t n, const precis_array **given)
+{
+    const pcs_onnx *f = net->file;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < f->n_inputs && strcmp(f->inputs[k].name, inputs[i].name)) k++;
+        if (k == f->n_inputs)
+            return pcs_fail(net->ctx, PRECIS_EINVAL, "the net has no input %s; its first is %s", inputs[i].name,
+                            f->n_inputs ? f->inputs[0].name : "none");
+        if (given[k]) return pcs_fail(net->ctx, PRECIS_EINVAL, "input %s is given twice", inputs[i].name);
+        given[k] = &inputs[i];
+    }
+    for (size_t k = 0; k < f->n_inputs; k++) {
+        if (!given[k]) return pcs_fail(net->ctx, PRECIS_EINVAL, "input %s is not given", f->inputs[k].name);
+        const precis_status st = check_input(net, &f->inputs[k], given[k]);
+        if (st) return st;
+    }
+    return same_sizes(net, given);
+}
+
+/* ---- running ------------------------------------------------------------------------------------ */
+
+static bool wanted(uint64_t need, size_t i) { return need & (uint64_t)1 << (i < 63 ? i : 63); }
+
+/* The graph is of these shapes, and of these contents where it has some. */
+static bool still_fits(const precis_net *net, const precis_array *const *given)
+{
+    bool same = net->program != NULL;
+    for (size_t i = 0; i < net->file->n_inputs && same; i++) {
+        const pcs_onnx_given *g = &net->given[i];
+        same = g->dims == given[i]->dims && !memcmp(g->shape, given[i]->shape, g->dims * sizeof g->shape[0]);
+        if (same && net->contents[i]) same = !memcmp(net->contents[i], given[i]->data, given[i]->bytes);
+    }
+    return same;
+}
+
+/* Codes of 4 and 2 bits that came as U8, without a sign, get theirs back. */
+static precis_status sign_codes(precis_net *net, size_t i, const precis_array **given)
+{
+    const pcs_dtype d = net->file->inputs[i].dtype;
+    if ((d != PCS_I4 && d != PCS_I2) || strcmp(given[i]->type, "U8")) return PRECIS_OK;
+    const int half = 1 << (pcs_dtype_bits(d) - 1);
+    int8_t *codes = pcs_grow(net->ctx, net->codes[i], 0, given[i]->bytes + 64, 1);
+    if (!codes) return PRECIS_ENOMEM;
+    net->codes[i] = codes;
+    for (uint64_t k = 0; k < given[i]->bytes; k++)
+        codes[k] = (int8_t)(((((const uint8_t *)given[i]->data)[k] & (2 * half - 1)) ^ half) - half);
+    net->signs[i] = *given[i];
+    net->signs[i].data = codes;
+    given[i] = &net->signs[i];
+    return PRECIS_OK;
+}
+
+/* Shapes of the arrays, and copies of the contents that are asked for. */
+static precis_status give(precis_net *net, const precis_array *const *given)
+{
+    for (size_t i = 0; i < net->file->n_inputs; i++) {
+        pcs_onnx_given *g = &net->given[i];
+        *g = (pcs_onnx_given){ .shaped = true, .dims = given[i]->dims };
+        memcpy(g->shape, given[i]->shape, sizeof g->shape);
+        if (!wanted(net->need, i)) continue;
+        if (!net->contents[i] && !(net->contents[i] = pcs_alloc(net->ctx, given[i]->bytes + 64, 1)))
+            return PRECIS_ENOMEM;
+        if (given[i]->bytes) memcpy(net->contents[i], given[i]->data, given[i]->bytes);
+        g->data = net->contents[i];
+    }
+    return PRECIS_OK;
+}
+
+static precis_status make(precis_net *net, const precis_array *const *given)
+{
+    precis_status st;
+    forget(net);
+    for (;;) {
+        const uint64_t before = net->need;
+        if ((st = give(net, given))) return st;
+        st = pcs_onnx_import(net->file, net->given, &net->graph);
+        net->need |= net->graph.need;
+        if (!st || net->need == before) break;
+    }
+    if (st) return st;
+    const pcs_program_options o = {
+        .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"
+    };
+    return pcs_program_open(net->ctx, &net->program, net->graph.graph, &o);
+}
+
+static precis_status take_outputs(precis_net *net)
+{
+    const precis_graph *g = net->graph.graph;
+    for (size_t i = 0; i < net->file->n_outputs; i++) {
+        const precis_value id = net->graph.outputs[i];
+        const pcs_value *v = &g->values[id];
+        precis_array *a = &net->outputs[i];
+        *a = (precis_array){ .size = sizeof *a,
+                             .name = net->file->outputs[i].name,
+                             .type = pcs_dtype_name(v->dtype),
+                             .dims = v->dims,
+                             .bytes = pcs_dtype_bytes(v->dtype) };
+        for (uint32_t d = 0; d < v->dims; d++) {
+            a->shape[d] = v->shape[d];
+            a->bytes *= (uint64_t)v->shape[d];
+        }
+        a->data = v->data ? v->data : pcs_program_value(net->program, id);
+        if (!a->data && a->bytes) return pcs_fail(net->ctx, PRECIS_ENOMEM, "output %s has no memory", a->name);
+        const pcs_port *p = &net->file->outputs[i];
+        if (p->typed && p->dtype != v->dtype)
+            return pcs_fail(net->ctx, PRECIS_EFORMAT, "%s: output %s is declared as %s, but is %s",
+                            net->file->file.path, a->name, pcs_dtype_name(p->dtype), a->type);
+    }
+    return PRECIS_OK;
+}
+
+precis_status precis_net_run(precis_net *net, const precis_array *inputs, size_t n, const precis_array **outputs)
+{
+    *outputs = NULL;
+    const precis_array **given = pcs_alloc(net->ctx, net->file->n_inputs + 1, sizeof *given);
+    if (!given) return PRECIS_ENOMEM;
+    precis_status st = match(net, inputs, n, given);
+    for (size_t i = 0; i < net->file->n_inputs && !st; i++) st = sign_codes(net, i, given);
+    if (!st && !still_fits(net, given) && (st = make(net, given))) forget(net);
+    for (size_t i = 0; i < net->file->n_inputs && !st; i++)
+        if (!net->contents[i]) pcs_program_bind(net->program, net->graph.inputs[i], given[i]->data);
+    if (!st) st = pcs_program_run(net->program);
+    if (!st) st = take_outputs(net);
+    if (!st) *outputs = net->outputs;
+    pcs_free(net->ctx, given);
+    return st;
+}
