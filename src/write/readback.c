@@ -19,7 +19,8 @@ static precis_status differs(const place *p, const char *what, const char *name,
 static precis_status compare_count(const place *p, const precis_model *m, size_t n)
 {
     if (m->n_tensors == n) return PRECIS_OK;
-    return pcs_fail(p->ctx, PRECIS_EFORMAT, "%s: %zu of %zu tensors read back; nothing was written", p->path, m->n_tensors, n);
+    return pcs_fail(p->ctx, PRECIS_EFORMAT, "%s: %zu of %zu tensors read back; nothing was written", p->path,
+                    m->n_tensors, n);
 }
 
 static bool same_number(const pcs_key *a, const pcs_key *b)
