@@ -1,6 +1,7 @@
-/* rotate - Hadamard rotations folded into the weights (QuaRot: Ashkboos et al. 2024; SpinQuant: Liu et al. 2024): R1 turns the residual
- * stream, R2 the values of each head. The net computes the same; its weights and inputs lose their outliers. And hadamard: R3 on
- * queries and keys and R4 before the down projection, which are computed while the model runs. */
+/* rotate - Hadamard rotations folded into the weights (QuaRot: Ashkboos et al. 2024; SpinQuant: Liu et al. 2024): R1
+ * turns the residual stream, R2 the values of each head. The net computes the same; its weights and inputs lose their
+ * outliers. And hadamard: R3 on queries and keys and R4 before the down projection, which are computed while the model
+ * runs. */
 #include "base/hadamard.h"
 #include "base/pool.h"
 #include "quant/methods.h"
