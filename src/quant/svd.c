@@ -154,11 +154,16 @@ precis_status pcs_svd(pcs_work *w)
         const pcs_format *to = w->plan->rows[i].to;
         if (to == t->format || (to->kind != PCS_QUANT && !to->element) || t->dims < 2 || t->is.layer < 0) continue;
         if (t->dims > 2) {
-            if (!w->opt->fallback) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: no residual beside experts; --fallback leaves them without", t->name);
+            if (!w->opt->fallback)
+                return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                                "tensor %s: no residual beside experts; --fallback leaves them without", t->name);
             continue;
         }
         if ((uint64_t)rank * 2 > (uint64_t)t->ne[0] || (uint64_t)rank * 2 > pcs_tensor_rows(t)) {
-            if (!w->opt->fallback) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: [%lld, %lld] is too small for a residual of rank %zu; --fallback leaves it without", t->name, (long long)t->ne[1], (long long)t->ne[0], rank);
+            if (!w->opt->fallback)
+                return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                                "tensor %s: [%lld, %lld] is too small for a residual of rank %zu; --fallback leaves it "
+                                "without", t->name, (long long)t->ne[1], (long long)t->ne[0], rank);
             continue;
         }
         /* the original: gptq has written over the copy's */
