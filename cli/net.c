@@ -24,9 +24,10 @@ static int read_input(cli *c, const char *given, precis_array *out, char **name)
 static char *output_path(const char *folder, const char *name)
 {
     const size_t n = strlen(folder);
-    char *path = cli_alloc(n + strlen(name) + 8, 1);
+    const size_t room = n + strlen(name) + 8;
+    char *path = cli_alloc(room, 1);
     if (!path) return NULL;
-    sprintf(path, "%s%s%s.npy", folder, n && folder[n - 1] == '/' ? "" : "/", name);
+    snprintf(path, room, "%s%s%s.npy", folder, n && folder[n - 1] == '/' ? "" : "/", name);
     for (char *p = path + n + (n && folder[n - 1] == '/' ? 0 : 1); *p; p++)
         if (*p == '/') *p = '_';
     return path;

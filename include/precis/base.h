@@ -90,17 +90,19 @@ PRECIS_API uint64_t precis_ctx_offset(const precis_ctx *ctx);
 /* SHA-256 of a file, and of bytes, in hex. */
 PRECIS_API precis_status precis_sha256_file(precis_ctx *ctx, const char *path, char hex[65]);
 PRECIS_API void precis_sha256(const void *data, size_t len, char hex[65]);
-/* A file that appears whole or not at all: written beside its name, read back, synced, renamed. PRECIS_EINVAL when something that is no regular file has
- * the name; PRECIS_ENOSPC, PRECIS_EIO. */
+/* A file that appears whole or not at all: written beside its name, read back, synced, renamed. PRECIS_EINVAL when
+ * something that is no regular file has the name; PRECIS_ENOSPC, PRECIS_EIO. */
 PRECIS_API precis_status precis_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len);
 /* Threads that the context uses. */
 PRECIS_API uint32_t precis_ctx_threads(const precis_ctx *ctx);
 
-/* Keep the whole process's private memory (RssAnon and VmSwap of /proc/self/status) at or below `bytes`, as far as it is this context's: a call
- * that would pass it fails with PRECIS_ENOMEM. Tables that can be streamed go to files without names in `folder` (NULL: $TMPDIR or /tmp).
- * 0: no limit. What the process holds already counts. PRECIS_ENOMEM when that is more than the limit. */
+/* Keep the whole process's private memory (RssAnon and VmSwap of /proc/self/status) at or below `bytes`, as far as it
+ * is this context's: a call that would pass it fails with PRECIS_ENOMEM. Tables that can be streamed go to files
+ * without names in `folder` (NULL: $TMPDIR or /tmp). 0: no limit. What the process holds already counts. PRECIS_ENOMEM
+ * when that is more than the limit. */
 PRECIS_API precis_status precis_ctx_set_memory_limit(precis_ctx *ctx, uint64_t bytes, const char *folder);
-/* The most that this context's blocks took at one time, and what the process held beside them when the limit was set. */
+/* The most that this context's blocks took at one time, and what the process held beside them when the limit was
+ * set. */
 PRECIS_API uint64_t precis_ctx_memory_peak(const precis_ctx *ctx);
 
 /* Instruction-set level in use: "scalar", "avx2", "avxvnni", "avx512vnni". The

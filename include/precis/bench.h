@@ -24,27 +24,32 @@ typedef struct precis_bench_result {
     double   load_ms, prefill_tok_s, decode_tok_s; /* decode: of all sequences */
     uint64_t rss_bytes;                       /* of the process, at its largest                            */
     /* What this machine could do at best, measured now: reading the weights, and the keys and values of a token's own
-     * context, once per token at the speed that memory is read with the same threads; and the same multiplications (int8 of
-     * quantized weights, or bf16 in that arithmetic, f32 fma of others and of attention) in registers, at the instruction
-     * set in use. */
+     * context, once per token at the speed that memory is read with the same threads; and the same multiplications
+     * (int8 of quantized weights, or bf16 in that arithmetic, f32 fma of others and of attention) in registers, at the
+     * instruction set in use. */
     double   read_bytes_s, multiply_s;
     double   limit_prefill_tok_s, limit_decode_tok_s;
     uint64_t weight_bytes;                    /* read per token; of experts, those that it goes to         */
     double   fma_s;                           /* beside multiply_s: f32                                    */
-    double   prefill_j, decode_j;             /* joules a token by the processor's RAPL counters; NaN where they cannot be read */
+    /* joules a token by the processor's RAPL counters; NaN where they cannot be read */
+    double   prefill_j, decode_j;
     double   l2_bytes_s, l3_bytes_s, memory_bytes_s; /* that all threads read from each tier; 0: not known */
-    /* What a generated token would keep of the read limit with more threads, where each reads as fast as one does here: strips of weights are whole panels, and each barrier takes
-     * barrier_s, as measured with barrier_threads, in proportion to the arrivals that come one after the other. An estimate from the program. */
+    /* What a generated token would keep of the read limit with more threads, where each reads as fast as one does here:
+     * strips of weights are whole panels, and each barrier takes barrier_s, as measured with barrier_threads, in
+     * proportion to the arrivals that come one after the other. An estimate from the program. */
     uint32_t barriers, barrier_threads;
     double   barrier_s;                       /* 0: this machine has one processor, and share is not known     */
-    struct { uint32_t threads; double strips, share; } scaling[PRECIS_SCALINGS]; /* 2, 4, 8 and 16 threads; strips: evenness alone */
+    /* 2, 4, 8 and 16 threads; strips: evenness alone */
+    struct { uint32_t threads; double strips, share; } scaling[PRECIS_SCALINGS];
     uint64_t kv_bytes;                        /* of the caches, read per generated token: a mean            */
 } precis_bench_result;
 /* path: opened anew, so that loading is measured. */
-PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts, precis_bench_result *result);
+PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts,
+                                      precis_bench_result *result);
 
-/* A kernel of weights at the level and the threads of ctx: bytes of weights per second with one token, from memory and from the cores' own caches, and
- * multiplications per second with a prompt, each beside what the machine reads and multiplies at best; 0: not measured. */
+/* A kernel of weights at the level and the threads of ctx: bytes of weights per second with one token, from memory and
+ * from the cores' own caches, and multiplications per second with a prompt, each beside what the machine reads and
+ * multiplies at best; 0: not measured. */
 typedef struct precis_kernel_speed {
     uint32_t    size;
     const char *type, *kernel, *isa;

@@ -23,14 +23,16 @@ typedef int32_t precis_value;
 PRECIS_API precis_status precis_graph_open(precis_ctx *ctx, precis_graph **out);
 PRECIS_API void precis_graph_close(precis_graph **graph);
 
-/* A dimension whose size is given when the graph runs (precis_program_set_size), for use in shapes: a negative number. The
- * same name gives the same dimension. most: the largest size that it may have, for which memory is planned at once; 0: any,
- * and memory is planned for each size that comes and kept. Ops compute with it: a convolution of it has a size, too. */
+/* A dimension whose size is given when the graph runs (precis_program_set_size), for use in shapes: a negative number.
+ * The same name gives the same dimension. most: the largest size that it may have, for which memory is planned at once;
+ * 0: any, and memory is planned for each size that comes and kept. Ops compute with it: a convolution of it has a size,
+ * too. */
 PRECIS_API int64_t precis_graph_symbol(precis_graph *g, const char *name, int64_t most);
 /* A value that the caller gives at each run, f32. shape: outermost dimension first. */
 PRECIS_API precis_value precis_graph_input(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape);
 /* A constant, f32, row-major; data are copied. */
-PRECIS_API precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape, const float *data);
+PRECIS_API precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape,
+                                              const float *data);
 /* An attribute of a node: a name that the op knows, and a value of the kind that it takes. Made by the
  * functions below; what a pointer leads to is copied when the node is made. */
 typedef enum precis_attr_kind {

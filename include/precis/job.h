@@ -29,8 +29,9 @@ typedef struct precis_job_options {
     precis_quant_options     quant; /* its imatrix is set by the job                                    */
     int         dry_run;     /* plan only                                                               */
     int         no_calibration; /* all inputs alike                                                     */
-    const char *resume;      /* finished pieces are kept in PATH.resume (and .states) and taken from there; the text names the job: pieces of
-                                a job that is called otherwise are thrown away. NULL: none               */
+    /* finished pieces are kept in PATH.resume (and .states) and taken from there; the text names the job: pieces of a
+     * job that is called otherwise are thrown away. NULL: none */
+    const char *resume;
     /* proof */
     int         no_eval;
     const char *text;        /* NULL: precis_eval_default_text                                          */
@@ -42,7 +43,8 @@ typedef struct precis_job_options {
     precis_effort effort;    /* under a budget, without a profile of the caller's                       */
 } precis_job_options;
 #define PRECIS_JOB_OPTIONS_INIT \
-    { sizeof(precis_job_options), NULL, 0, 0, 0, NULL, PRECIS_CALIBRATE_OPTIONS_INIT, PRECIS_QUANT_OPTIONS_INIT, 0, 0, NULL, \
+    { sizeof(precis_job_options), NULL, 0, 0, 0, NULL, PRECIS_CALIBRATE_OPTIONS_INIT, PRECIS_QUANT_OPTIONS_INIT, 0, \
+      0, NULL, \
       0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT, NULL, NULL, PRECIS_EFFORT_DEFAULT }
 
 /* Bytes of private memory that a job will take: what the process holds, and the most of its stages beside that. */
@@ -58,14 +60,16 @@ typedef struct precis_job {
     precis_eval_result   eval;
     char                 calibration[256]; /* JSON: where importance came from; "": there was none       */
     precis_memory        memory;   /* counted before work started                                          */
-    double               predicted, interval[2]; /* divergence of the plan in nats per token, with the 90 % interval; NaN: nothing was measured */
+    /* divergence of the plan in nats per token, with the 90 % interval; NaN: nothing was measured */
+    double               predicted, interval[2];
     void                *work;     /* the job's own                                                       */
 } precis_job;
 
 /* Calibrate, plan, quantize to path, and evaluate against the original. A model that cannot be run is quantized without
- * calibration and evaluation, and a warning says so. When the context has a memory limit, PRECIS_ENOMEM before work starts if the job would pass
- * it. Close the job in any case. */
-PRECIS_API precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path, const precis_job_options *opts, precis_job *job);
+ * calibration and evaluation, and a warning says so. When the context has a memory limit, PRECIS_ENOMEM before work
+ * starts if the job would pass it. Close the job in any case. */
+PRECIS_API precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, const char *path,
+                                             const precis_job_options *opts, precis_job *job);
 PRECIS_API void precis_job_close(precis_job *job);
 
 /* ---- plan -------------------------------------------------------------------------------------------- */
@@ -73,13 +77,16 @@ PRECIS_API void precis_job_close(precis_job *job);
 typedef struct precis_plan_kernel {
     uint32_t    size;          /* sizeof of this struct, set by the caller                                  */
     const char *kernel, *level; /* a row of `precis list kernels`; "": no token multiplies by it             */
-    int         panels;        /* weights lie in the kernel's order; 0: they are unpacked row by row, which is many times slower, or decoded to floats */
+    /* weights lie in the kernel's order; 0: they are unpacked row by row, which is many times slower, or decoded to
+     * floats */
+    int         panels;
     double      read, read_now; /* bytes that a generated token reads of it: planned, and as the model is now */
 } precis_plan_kernel;
 PRECIS_API precis_status precis_plan_get_kernel(const precis_plan *plan, size_t i, precis_plan_kernel *out);
 
-/* What generated tokens cost on this machine: seconds of each type and shape of a model's weights with one token, and of what is beside them; for the level and the threads
- * of ctx. precis_costs_make streams patterns of bytes through the kernels (a few seconds). */
+/* What generated tokens cost on this machine: seconds of each type and shape of a model's weights with one token, and
+ * of what is beside them; for the level and the threads of ctx. precis_costs_make streams patterns of bytes through the
+ * kernels (a few seconds). */
 typedef struct precis_costs precis_costs;
 typedef struct precis_costs_info {
     uint32_t    size; /* sizeof of this struct, set by the caller */
@@ -87,7 +94,8 @@ typedef struct precis_costs_info {
     uint32_t    threads;
     size_t      rows;
     double      overhead;     /* seconds of a token beside its weights */
-    double      read_bytes_s; /* what the threads read from memory while it was measured, on average; 0: a table of an older version */
+    /* what the threads read from memory while it was measured, on average; 0: a table of an older version */
+    double      read_bytes_s;
 } precis_costs_info;
 PRECIS_API precis_status precis_costs_make(precis_ctx *ctx, precis_costs **out, const precis_model *model);
 PRECIS_API precis_status precis_costs_open(precis_ctx *ctx, precis_costs **out, const char *path);
@@ -110,7 +118,8 @@ typedef struct precis_planning_options {
     double      min_speed;   /* generated tokens per second, by `costs`                                  */
     const precis_costs *costs;
 } precis_planning_options;
-#define PRECIS_PLANNING_OPTIONS_INIT { sizeof(precis_planning_options), 0, 0, 0, 0, 0, 0, PRECIS_QUANT_OPTIONS_INIT, 0, NULL }
+#define PRECIS_PLANNING_OPTIONS_INIT \
+    { sizeof(precis_planning_options), 0, 0, 0, 0, 0, 0, PRECIS_QUANT_OPTIONS_INIT, 0, NULL }
 
 typedef struct precis_planning {
     precis_plan    *plan;
@@ -118,23 +127,31 @@ typedef struct precis_planning {
     uint64_t        bytes, ram;      /* of the file; to run it                                            */
     double          bits_per_weight;
     double          kld, interval[2]; /* predicted, with the 90 % interval; NaN without a profile          */
-    size_t          gains;           /* plans on which the gain of a method of the whole model was measured; 0: kld is search's */
+    /* plans on which the gain of a method of the whole model was measured; 0: kld is search's */
+    size_t          gains;
     double          tok_s;           /* generated tokens per second, predicted; NaN without costs          */
     double          read_bytes_s;    /* at which speed of memory; 0: unknown                               */
     char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
 } precis_planning;
 
-/* What precis_job_plan refuses whatever is measured (no budget, unknown types, methods and KV types, a profile of another model: PRECIS_EINVAL), told before an importance matrix or a profile
- * is made; and a warning where the profile is of a model with other weights. */
-PRECIS_API precis_status precis_planning_check(precis_ctx *ctx, const precis_model *model, const precis_planning_options *opts);
-/* The least predicted loss under the budgets; under max_kld alone, the fewest bytes. PRECIS_EBUDGET with the number that would do. */
-PRECIS_API precis_status precis_job_plan(precis_ctx *ctx, const precis_model *model, const precis_planning_options *opts, precis_planning *planning);
+/* What precis_job_plan refuses whatever is measured (no budget, unknown types, methods and KV types, a profile of
+ * another model: PRECIS_EINVAL), told before an importance matrix or a profile is made; and a warning where the profile
+ * is of a model with other weights. */
+PRECIS_API precis_status precis_planning_check(precis_ctx *ctx, const precis_model *model,
+                                               const precis_planning_options *opts);
+/* The least predicted loss under the budgets; under max_kld alone, the fewest bytes. PRECIS_EBUDGET with the number
+ * that would do. */
+PRECIS_API precis_status precis_job_plan(precis_ctx *ctx, const precis_model *model,
+                                         const precis_planning_options *opts, precis_planning *planning);
 PRECIS_API void precis_planning_close(precis_planning *planning);
 /* As JSON (docs/json.md). */
-PRECIS_API precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *planning, const precis_planning_options *opts, const char *path);
-/* A plan file of a model, as a type table for precis_plan_types, its method, and its KV types (NULL: f16 for all); the caller frees them with precis_text_free. PRECIS_EFORMAT
- * with the JSON path; PRECIS_EINVAL when it is of another model. */
-PRECIS_API precis_status precis_plan_read(precis_ctx *ctx, const precis_model *model, const char *path, char **types, char **method, char **kv);
+PRECIS_API precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *planning,
+                                              const precis_planning_options *opts, const char *path);
+/* A plan file of a model, as a type table for precis_plan_types, its method, and its KV types (NULL: f16 for all); the
+ * caller frees them with precis_text_free. PRECIS_EFORMAT with the JSON path; PRECIS_EINVAL when it is of another
+ * model. */
+PRECIS_API precis_status precis_plan_read(precis_ctx *ctx, const precis_model *model, const char *path, char **types,
+                                          char **method, char **kv);
 
 /* ---- nodes ------------------------------------------------------------------------------------------- */
 /* What one node of the net puts out over a text; and, beside a reference, how near it is. */
@@ -148,12 +165,16 @@ typedef struct precis_node_stats {
     double      range_db;    /* largest over the median channel's largest                                  */
     double      kurtosis;    /* 3: normal; far above: few large numbers                                    */
     size_t      outlier_channels; /* whose largest is above 6 times the median channel's                   */
-    double      sqnr_db;     /* signal of the reference over the error; NaN without a reference, or without such a node in it */
+    /* signal of the reference over the error; NaN without a reference, or without such a node in it */
+    double      sqnr_db;
     double      cosine;      /* with the reference's row, mean                                             */
 } precis_node_stats;
 typedef void precis_node_fn(void *user, const precis_node_stats *stats);
-/* Every node that `run` computes, in its order. reference: NULL, or the model before quantization. opts: text (none: the reference's own) and tokens (0: 512). */
-PRECIS_API precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const precis_calibrate_options *opts, precis_node_fn *fn, void *user);
+/* Every node that `run` computes, in its order. reference: NULL, or the model before quantization. opts: text (none:
+ * the reference's own) and tokens (0: 512). */
+PRECIS_API precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model,
+                                              const precis_model *reference, const precis_calibrate_options *opts,
+                                              precis_node_fn *fn, void *user);
 
 /* ---- ladder ------------------------------------------------------------------------------------------ */
 typedef struct precis_ladder_row {
@@ -170,7 +191,9 @@ typedef void precis_ladder_fn(void *user, const precis_ladder_row *row);
 /* Make a model in each scheme of a list ("W8A8,FP8,W4A16,NVFP4"), evaluate it against the original, measure it, and
  * remove it. NVFP4, MXFP4 and NF4 stand for weights of that type with 16-bit activations. folder: for temporary files;
  * NULL: $TMPDIR, or /tmp. */
-PRECIS_API precis_status precis_ladder(precis_ctx *ctx, const precis_model *model, const char *list, const char *folder, const precis_job_options *opts, precis_ladder_fn *fn, void *user);
+PRECIS_API precis_status precis_ladder(precis_ctx *ctx, const precis_model *model, const char *list,
+                                       const char *folder, const precis_job_options *opts, precis_ladder_fn *fn,
+                                       void *user);
 
 #ifdef __cplusplus
 }

@@ -8,8 +8,8 @@
 extern "C" {
 #endif
 
-/* Per tensor: the KL divergence from the original when only it is quantized (one of them swapped at a time), at one or more types;
- * and how well these add up. Immutable once made; owned by the caller. */
+/* Per tensor: the KL divergence from the original when only it is quantized (one of them swapped at a time), at one or
+ * more types; and how well these add up. Immutable once made; owned by the caller. */
 typedef struct precis_profile precis_profile;
 
 typedef struct precis_profile_options {
@@ -19,9 +19,12 @@ typedef struct precis_profile_options {
     const char           *types;      /* probes, "Q4_K,Q2_K"; NULL: these                                      */
     double                time_limit; /* seconds; 0: 600. Fewer tokens, then fewer probes, so that it is kept   */
     const char           *cache;      /* file of partial results, read first and written on the way; NULL: none */
-    const char           *method;     /* "gptq", "awq", ...: measure also what it gains over search on whole plans, within the time limit once more; NULL: none */
-    precis_effort         effort;     /* normal: by gradients, on tokens that the model's size decides, so that it is the same on every
-                                         machine; default: best, by swaps, as many tokens as the time limit allows */
+    /* "gptq", "awq", ...: measure also what it gains over search on whole plans, within the time limit once more; NULL:
+     * none */
+    const char           *method;
+    /* normal: by gradients, on tokens that the model's size decides, so that it is the same on every machine; default:
+     * best, by swaps, as many tokens as the time limit allows */
+    precis_effort         effort;
 } precis_profile_options;
 #define PRECIS_PROFILE_OPTIONS_INIT \
     { sizeof(precis_profile_options), PRECIS_CALIBRATE_OPTIONS_INIT, NULL, NULL, 0, NULL, NULL, PRECIS_EFFORT_DEFAULT }
@@ -29,7 +32,8 @@ typedef struct precis_profile_options {
 /* What precis_profile_make refuses whatever is measured: unknown types and methods (PRECIS_EINVAL). */
 PRECIS_API precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *opts);
 /* Measure. Progress stage "profile". PRECIS_EUNSUPPORTED for a model that cannot be run, or an encoder. */
-PRECIS_API precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const precis_model *model, const precis_profile_options *opts);
+PRECIS_API precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const precis_model *model,
+                                             const precis_profile_options *opts);
 /* As JSON (docs/json.md). Reading is checked: PRECIS_EFORMAT with the byte offset. */
 PRECIS_API precis_status precis_profile_save(precis_ctx *ctx, const precis_profile *profile, const char *path);
 PRECIS_API precis_status precis_profile_open(precis_ctx *ctx, precis_profile **out, const char *path);
@@ -43,7 +47,9 @@ typedef struct precis_profile_info {
     double   slope;    /* of log measured over log sum, in the middle of the plans                            */
     double   spread;   /* standard deviation of what the curve through them leaves, in log                     */
     double   seconds;  /* that it took                                                                        */
-    double   estimate_rank, estimate_ratio; /* of the cheap second-order estimate and the swaps, tensors in layers: Spearman's correlation; geometric mean of their ratio */
+    /* of the cheap second-order estimate and the swaps, tensors in layers: Spearman's correlation; geometric mean of
+     * their ratio */
+    double   estimate_rank, estimate_ratio;
 } precis_profile_info;
 PRECIS_API void precis_profile_get_info(const precis_profile *profile, precis_profile_info *info);
 
@@ -55,19 +61,25 @@ typedef struct precis_probe {
 } precis_probe;
 /* Probe i of all tensors in the model's order; PRECIS_EINVAL beyond the last. */
 PRECIS_API precis_status precis_profile_get(const precis_profile *profile, size_t i, precis_probe *probe);
-/* Divergence of a whole plan whose tensors' add up to `sum`, with the ends of the interval that holds 90 % of such plans. */
+/* Divergence of a whole plan whose tensors' add up to `sum`, with the ends of the interval that holds 90 % of such
+ * plans. */
 PRECIS_API double precis_profile_predict(const precis_profile *profile, double sum, double interval[2]);
 
-/* What a method that looks beyond one row (gptq, awq, rotate, ...) makes of a plan: divergences of the same types by search and by it, on text that neither saw. */
+/* What a method that looks beyond one row (gptq, awq, rotate, ...) makes of a plan: divergences of the same types by
+ * search and by it, on text that neither saw. */
 typedef struct precis_gain {
     uint32_t    size;  /* sizeof of this struct, set by the caller */
     const char *method;
-    double      bits, share, search, kld; /* bits per weight of the plan; part of its loss that is of tensors which the method can be applied to; nats per token */
+    /* bits per weight of the plan; part of its loss that is of tensors which the method can be applied to; nats per
+     * token */
+    double      bits, share, search, kld;
 } precis_gain;
 /* PRECIS_EINVAL beyond the last. */
 PRECIS_API precis_status precis_profile_get_gain(const precis_profile *profile, size_t i, precis_gain *gain);
-/* The same prediction for a method, which can be applied to tensors with this share of the sum. *plans: on how many its gain was measured; 0: the prediction is search's. */
-PRECIS_API double precis_profile_predict_method(const precis_profile *profile, const char *method, double share, double sum, double interval[2], size_t *plans);
+/* The same prediction for a method, which can be applied to tensors with this share of the sum. *plans: on how many its
+ * gain was measured; 0: the prediction is search's. */
+PRECIS_API double precis_profile_predict_method(const precis_profile *profile, const char *method, double share,
+                                                double sum, double interval[2], size_t *plans);
 
 #ifdef __cplusplus
 }

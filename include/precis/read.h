@@ -18,8 +18,8 @@ typedef struct precis_model precis_model;
  * PRECIS_EIO, PRECIS_EFORMAT (the message names file, byte offset and field), PRECIS_EUNSUPPORTED,
  * PRECIS_ENOMEM. Every size is checked before anything of that size is allocated. */
 PRECIS_API precis_status precis_model_open(precis_ctx *ctx, precis_model **out, const char *path);
-/* The same for running it: a packed file (`convert --format packed`) is used in place, where precis_model_open unpacks its weights into memory, as all
- * else needs them. */
+/* The same for running it: a packed file (`convert --format packed`) is used in place, where precis_model_open unpacks
+ * its weights into memory, as all else needs them. */
 PRECIS_API precis_status precis_model_open_to_run(precis_ctx *ctx, precis_model **out, const char *path);
 /* Counts changes of the bytes of packed files; one of another layout is refused. */
 PRECIS_API uint32_t precis_packed_layout(void);
@@ -57,12 +57,14 @@ PRECIS_API precis_status precis_model_get_tensor(const precis_model *model, size
 PRECIS_API precis_status precis_model_find_tensor(const precis_model *model, const char *name, size_t *i);
 /* Elements [first, first + n) of tensor i as f32. PRECIS_EINVAL out of range or not block-aligned,
  * PRECIS_EUNSUPPORTED when the type has no decoder. */
-PRECIS_API precis_status precis_model_read_f32(const precis_model *model, size_t i, uint64_t first, uint64_t n, float *out);
-/* All of tensor i as little-endian f32 to a file, whole or not at all. PRECIS_EINVAL when path is one of the model's own
- * files; the codes of precis_model_read_f32 and of writing (PRECIS_EIO, PRECIS_ENOSPC). */
+PRECIS_API precis_status precis_model_read_f32(const precis_model *model, size_t i, uint64_t first, uint64_t n,
+                                               float *out);
+/* All of tensor i as little-endian f32 to a file, whole or not at all. PRECIS_EINVAL when path is one of the model's
+ * own files; the codes of precis_model_read_f32 and of writing (PRECIS_EIO, PRECIS_ENOSPC). */
 PRECIS_API precis_status precis_tensor_export(const precis_model *model, size_t i, const char *path);
 /* First element that is NaN or infinite, of tensor i; *found 0 when there is none. */
-PRECIS_API precis_status precis_model_check_finite(const precis_model *model, size_t i, int *found, uint64_t *element, float *value);
+PRECIS_API precis_status precis_model_check_finite(const precis_model *model, size_t i, int *found, uint64_t *element,
+                                                   float *value);
 /* Are all weights finite? PRECIS_EFORMAT names the first tensor and element that is NaN or infinite. Whatever computes
  * with a model or writes it anew (runners, calibration, profiles, plans, quantizing, converting) asks this of itself
  * and fails so; who never does may ask. It is looked at once, at the speed of memory, of quantized weights the scales
@@ -74,11 +76,13 @@ PRECIS_API void precis_model_allow_nan(precis_model *model, int allow);
 
 /* Metadata: key i as text ("llama.block_count" -> "30"); long arrays are shortened. *text is written
  * with at most cap bytes, always ended. */
-PRECIS_API precis_status precis_model_get_key(const precis_model *model, size_t i, const char **key, char *text, size_t cap);
+PRECIS_API precis_status precis_model_get_key(const precis_model *model, size_t i, const char **key, char *text,
+                                              size_t cap);
 /* The chat template, or NULL. */
 PRECIS_API const char *precis_model_chat_template(const precis_model *model);
 
-/* Names and limits of the tables, for `precis list`; static storage, NULL ends each. table NULL: the tables' own names. */
+/* Names and limits of the tables, for `precis list`; static storage, NULL ends each. table NULL: the tables' own
+ * names. */
 PRECIS_API const char *precis_list(const char *table, size_t i);
 /* The same, and rows that are put together, in text[cap] (table "pairs": which methods go together). */
 PRECIS_API const char *precis_list_row(const char *table, size_t i, char *text, size_t cap);

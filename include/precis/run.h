@@ -12,15 +12,17 @@
 extern "C" {
 #endif
 
-/* PRECIS_FAST: the kernels that `precis run` uses (int8 activations for quantized weights): the exact arithmetic, of which
- * eval and gates speak unless they are asked for another.
+/* PRECIS_FAST: the kernels that `precis run` uses (int8 activations for quantized weights): the exact arithmetic, of
+ * which eval and gates speak unless they are asked for another.
  * PRECIS_REFERENCE: dequantized weights, f32 activations ("weights-only").
  * PRECIS_EMULATED: the same, and activations rounded to the scheme that the model names (precis.activations).
- * PRECIS_BF16: weights (but those of F32) and activations as bfloat16, summed in f32 over whole rows in the order of AMX's
- * tiles: the fastest for prompts on a processor that has them. Its bits, too, are the same on every machine.
- * PRECIS_MIXED: PRECIS_BF16 for multiplications of 32 and more rows of activations, PRECIS_FAST for fewer (and for experts).
- * It is the fastest for prompts and for generated tokens; its results depend on how many tokens a call has. */
-typedef enum precis_arithmetic { PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16, PRECIS_MIXED } precis_arithmetic;
+ * PRECIS_BF16: weights (but those of F32) and activations as bfloat16, summed in f32 over whole rows in the order of
+ * AMX's tiles: the fastest for prompts on a processor that has them. Its bits, too, are the same on every machine.
+ * PRECIS_MIXED: PRECIS_BF16 for multiplications of 32 and more rows of activations, PRECIS_FAST for fewer (and for
+ * experts). It is the fastest for prompts and for generated tokens; its results depend on how many tokens a call has. */
+typedef enum precis_arithmetic {
+    PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16, PRECIS_MIXED
+} precis_arithmetic;
 /* "fast", "weights-only", "emulated", "bf16", "mixed"; static storage. */
 PRECIS_API const char *precis_arithmetic_name(precis_arithmetic arithmetic);
 /* PRECIS_MIXED where the context's processor has tiles for it, else PRECIS_FAST. */
@@ -28,12 +30,13 @@ PRECIS_API precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx);
 
 /* ---- any graph ------------------------------------------------------------------------------------ */
 typedef struct precis_program precis_program;
-/* Lower a graph. It must outlive the program and stay as it is; constants are not copied. Every value stays readable until
- * the next run. PRECIS_EINVAL, PRECIS_ENOMEM. */
-PRECIS_API precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_graph *g, precis_arithmetic arithmetic);
+/* Lower a graph. It must outlive the program and stay as it is; constants are not copied. Every value stays readable
+ * until the next run. PRECIS_EINVAL, PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_graph *g,
+                                             precis_arithmetic arithmetic);
 PRECIS_API void precis_program_close(precis_program **program);
-/* The size of a dimension that precis_graph_symbol() made, in the runs that follow. Memory is planned when sizes come for the
- * first time, and kept. PRECIS_EINVAL when it is no such dimension, or may not be so large. */
+/* The size of a dimension that precis_graph_symbol() made, in the runs that follow. Memory is planned when sizes come
+ * for the first time, and kept. PRECIS_EINVAL when it is no such dimension, or may not be so large. */
 PRECIS_API precis_status precis_program_set_size(precis_program *p, int64_t symbol, int64_t size);
 /* Give an input its data (borrowed until the run ends). PRECIS_EINVAL when v is no input. */
 PRECIS_API precis_status precis_program_set_input(precis_program *p, precis_value v, const float *data);
@@ -54,15 +57,16 @@ typedef struct precis_overflow {
     int64_t     bound, limit; /* largest magnitude that it can reach; that it can hold            */
     int         overflows;    /* bound > limit                                                    */
 } precis_overflow;
-/* All kernels that may multiply this tensor: at most max rows, *n of them; none for tensors that are multiplied as floats. PRECIS_EINVAL,
- * PRECIS_ENOMEM. */
-PRECIS_API precis_status precis_overflow_check(precis_ctx *ctx, const precis_model *model, size_t tensor, precis_overflow *rows, size_t max, size_t *n);
+/* All kernels that may multiply this tensor: at most max rows, *n of them; none for tensors that are multiplied as
+ * floats. PRECIS_EINVAL, PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_overflow_check(precis_ctx *ctx, const precis_model *model, size_t tensor,
+                                               precis_overflow *rows, size_t max, size_t *n);
 
 /* ---- language models ------------------------------------------------------------------------------ */
 typedef struct precis_runner precis_runner;
 
-/* Weights in the order in which kernels read them: results are the same bits, generated tokens come up to twice as fast, and memory holds the packed copy in
- * place of the file's pages. */
+/* Weights in the order in which kernels read them: results are the same bits, generated tokens come up to twice as
+ * fast, and memory holds the packed copy in place of the file's pages. */
 typedef enum precis_pack {
     PRECIS_PACK_OFF,        /* rows, as the file has them                                     */
     PRECIS_PACK_LOAD,       /* before precis_runner_open returns                              */
@@ -78,7 +82,8 @@ typedef struct precis_runner_options {
     uint32_t          batch;      /* tokens of one call at most; 0: 256 (bf16 and mixed: 512, for which
                                      weights are decoded once) */
     uint32_t          outputs;    /* logit rows of one call at most; 0: 1                              */
-    const char       *k_type;     /* "f32" "f16" "int8" "int4", or one for each layer with commas; NULL: f16, or what the model says */
+    /* "f32" "f16" "int8" "int4", or one for each layer with commas; NULL: f16, or what the model says */
+    const char       *k_type;
     const char       *v_type;
     precis_pack       pack;       /* what becomes of weights that are not packed yet                   */
     uint32_t          pages;      /* of the KV cache, that all sequences have together at most (precis_runner_info.page
@@ -89,7 +94,8 @@ typedef struct precis_runner_options {
 
 /* The model must outlive the runner. PRECIS_EUNSUPPORTED names the architecture, key or tensor; PRECIS_EFORMAT a
  * weight that is NaN or infinite (precis_model_check), where weights are not packed in the background. */
-PRECIS_API precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts);
+PRECIS_API precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model,
+                                            const precis_runner_options *opts);
 PRECIS_API void precis_runner_close(precis_runner **runner);
 
 typedef struct precis_runner_info {
@@ -104,8 +110,8 @@ typedef struct precis_runner_info {
 } precis_runner_info;
 PRECIS_API void precis_runner_get_info(const precis_runner *r, precis_runner_info *info);
 
-/* One row of a call: a token at a position of a sequence. want: its logits are an output. What comes out depends neither on the other rows of a call, nor on threads, nor on
- * whether weights are packed. */
+/* One row of a call: a token at a position of a sequence. want: its logits are an output. What comes out depends
+ * neither on the other rows of a call, nor on threads, nor on whether weights are packed. */
 typedef struct precis_row { int32_t token; uint32_t position, sequence; int want; } precis_row;
 /* ---- sequences ------------------------------------------------------------------------------------------
  * A sequence takes a page of the KV cache whenever it has filled the one before. Where the context has a limit on
@@ -122,22 +128,23 @@ PRECIS_API precis_status precis_runner_drop(precis_runner *r, uint32_t sequence,
  * tokens of its own. PRECIS_EINVAL when `from` has fewer, or is `to`. */
 PRECIS_API precis_status precis_runner_copy(precis_runner *r, uint32_t from, uint32_t to, uint32_t n);
 
-/* Compute n rows. Positions of a sequence must follow on without gaps; a position that was there before
- * begins the sequence anew from it. *logits: [wanted rows][vocabulary], owned by the runner until the next call.
- * PRECIS_EINVAL naming the row: token outside the vocabulary, position beyond the context, ... PRECIS_EFORMAT when a logit
- * is not finite: it names the weight that is not, or the layer where it began and what helps; logits that are handed out
- * are finite. PRECIS_ENOMEM when pages are wanted and all are in use, or there is no memory for more. A call that
- * fails leaves sequences as long as they were, with the pages that they had; one that was stopped in its work ends
- * those that it began anew where it began them. */
-PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n, const float **logits);
+/* Compute n rows. Positions of a sequence must follow on without gaps; a position that was there before begins the
+ * sequence anew from it. *logits: [wanted rows][vocabulary], owned by the runner until the next call. PRECIS_EINVAL
+ * naming the row: token outside the vocabulary, position beyond the context, ... PRECIS_EFORMAT when a logit is not
+ * finite: it names the weight that is not, or the layer where it began and what helps; logits that are handed out are
+ * finite. PRECIS_ENOMEM when pages are wanted and all are in use, or there is no memory for more. A call that fails
+ * leaves sequences as long as they were, with the pages that they had; one that was stopped in its work ends those that
+ * it began anew where it began them. */
+PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n,
+                                              const float **logits);
 /* Are all weights finite? Waits for the look at them that PRECIS_PACK_BACKGROUND does beside the first tokens; without
  * this call, what it finds ends the next precis_runner_decode. PRECIS_EFORMAT names tensor and element. */
 PRECIS_API precis_status precis_runner_check(precis_runner *r);
 
-/* Prompt lookup: what followed the last tokens where they stood before is decoded along with the next token, and logits that were guessed right need no call. The same
- * logits, bit for bit, as a call for each token; guessing stops while it does not pay. For one sequence of a runner, whose outputs limit the guess (8 is best);
- * others may have their own, and a guess is given up when another call is made in between. The runner must outlive it; one
- * thread at a time. */
+/* Prompt lookup: what followed the last tokens where they stood before is decoded along with the next token, and logits
+ * that were guessed right need no call. The same logits, bit for bit, as a call for each token; guessing stops while it
+ * does not pay. For one sequence of a runner, whose outputs limit the guess (8 is best); others may have their own, and
+ * a guess is given up when another call is made in between. The runner must outlive it; one thread at a time. */
 typedef struct precis_lookup precis_lookup;
 typedef struct precis_lookup_info { uint32_t size; uint64_t calls, drafted, accepted; } precis_lookup_info;
 PRECIS_API precis_status precis_lookup_open(precis_ctx *ctx, precis_lookup **out, precis_runner *r, uint32_t sequence);
@@ -164,7 +171,8 @@ typedef struct precis_sampler_options {
 
 typedef struct precis_sampler precis_sampler;
 /* PRECIS_EINVAL naming the option that is out of range. */
-PRECIS_API precis_status precis_sampler_open(precis_ctx *ctx, precis_sampler **out, uint32_t vocabulary, const precis_sampler_options *opts);
+PRECIS_API precis_status precis_sampler_open(precis_ctx *ctx, precis_sampler **out, uint32_t vocabulary,
+                                             const precis_sampler_options *opts);
 PRECIS_API void precis_sampler_close(precis_sampler **sampler);
 /* Choose a token; it joins the history. The same logits, history and seed give the same token everywhere. */
 PRECIS_API int32_t precis_sampler_next(precis_sampler *s, const float *logits);

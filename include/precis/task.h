@@ -1,8 +1,9 @@
-/* precis/task.h - questions with right answers: accuracy by log-likelihood or by generation, and what changed against a reference.
+/* precis/task.h - questions with right answers: accuracy by log-likelihood or by generation, and what changed against a
+ * reference.
  *
- * Conventions are those of lm-evaluation-harness (EleutherAI): a continuation's log-likelihood is the sum over its tokens, acc takes the
- * likeliest choice, acc_norm the likeliest per character; the requests of precis carry the same text. Each prompt begins with BOS when the
- * model asks for it. Threads: a task belongs to its context's thread. */
+ * Conventions are those of lm-evaluation-harness (EleutherAI): a continuation's log-likelihood is the sum over its
+ * tokens, acc takes the likeliest choice, acc_norm the likeliest per character; the requests of precis carry the same
+ * text. Each prompt begins with BOS when the model asks for it. Threads: a task belongs to its context's thread. */
 #ifndef PRECIS_TASK_H
 #define PRECIS_TASK_H
 
@@ -23,11 +24,13 @@ typedef struct precis_task_options {
 } precis_task_options;
 #define PRECIS_TASK_OPTIONS_INIT { sizeof(precis_task_options), NULL, 0, 0, 0 }
 
-/* name: one of precis_task_name's, or the path of a .jsonl file whose lines are {"context", "choices": [...], "answer": index, "group"}.
- * PRECIS_EINVAL (unknown name, no folder, no examples), PRECIS_EFORMAT with file and line. */
-PRECIS_API precis_status precis_task_open(precis_ctx *ctx, precis_task **out, const char *name, const precis_task_options *opts);
+/* name: one of precis_task_name's, or the path of a .jsonl file whose lines are {"context", "choices": [...], "answer":
+ * index, "group"}. PRECIS_EINVAL (unknown name, no folder, no examples), PRECIS_EFORMAT with file and line. */
+PRECIS_API precis_status precis_task_open(precis_ctx *ctx, precis_task **out, const char *name,
+                                          const precis_task_options *opts);
 PRECIS_API void precis_task_close(precis_task **task);
-/* Known tasks in the table's order; NULL past the last. *summary (may be NULL): one line; *generated: needs no data. Static storage. */
+/* Known tasks in the table's order; NULL past the last. *summary (may be NULL): one line; *generated: needs no data.
+ * Static storage. */
 PRECIS_API const char *precis_task_name(size_t i, const char **summary, int *generated);
 
 typedef struct precis_task_info {
@@ -59,10 +62,11 @@ typedef struct precis_answer {
     double   loglik;                /* of the right continuation, nats                                      */
     double   margin;                /* log-likelihood of the right choice less the best other               */
 } precis_answer;
-/* answers[items]. logliks (may be NULL): [items][PRECIS_TASK_CHOICES]. Of the options arithmetic, k_type and v_type count; window is the
- * context (0: 2048, or what the model knows); longer requests lose their beginning. */
+/* answers[items]. logliks (may be NULL): [items][PRECIS_TASK_CHOICES]. Of the options arithmetic, k_type and v_type
+ * count; window is the context (0: 2048, or what the model knows); longer requests lose their beginning. */
 enum { PRECIS_TASK_CHOICES = 16 };
-PRECIS_API precis_status precis_eval_task(precis_ctx *ctx, const precis_model *model, const precis_task *task, const precis_eval_options *opts, precis_answer *answers, double *logliks);
+PRECIS_API precis_status precis_eval_task(precis_ctx *ctx, const precis_model *model, const precis_task *task,
+                                          const precis_eval_options *opts, precis_answer *answers, double *logliks);
 
 typedef struct precis_task_result {
     uint32_t size;            /* sizeof of this struct, set by the caller                                   */
@@ -77,7 +81,8 @@ typedef struct precis_task_result {
     double   perplexity;          /* of right continuations, per item (lambada); exp(-mean loglik)          */
 } precis_task_result;
 /* Of all items (group NULL), or of those of one group. reference may be NULL. */
-PRECIS_API void precis_task_summarize(const precis_task *task, const char *group, const precis_answer *answers, const precis_answer *reference, precis_task_result *result);
+PRECIS_API void precis_task_summarize(const precis_task *task, const char *group, const precis_answer *answers,
+                                      const precis_answer *reference, precis_task_result *result);
 
 #ifdef __cplusplus
 }

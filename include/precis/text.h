@@ -26,9 +26,11 @@ enum {
 /* Text (any bytes; UTF-8 expected) to *n ids in *ids, freed with precis_ids_free. Time and memory are linear in
  * len; progress and cancel are asked on the way. PRECIS_ENOMEM, PRECIS_ECANCELED, PRECIS_EINVAL (len of 1 GiB or
  * more). */
-PRECIS_API precis_status precis_tokenizer_encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags, int32_t **ids, size_t *n);
-/* A copy of text in which no special token can be parsed (PRECIS_TEXT_GUARD): for what users write, before it goes into a
- * chat template. Bytes 0xFF of its own are dropped. *out is NUL-terminated, freed with precis_text_free. PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_tokenizer_encode(precis_tokenizer *t, const char *text, size_t len, unsigned flags,
+                                                 int32_t **ids, size_t *n);
+/* A copy of text in which no special token can be parsed (PRECIS_TEXT_GUARD): for what users write, before it goes into
+ * a chat template. Bytes 0xFF of its own are dropped. *out is NUL-terminated, freed with precis_text_free.
+ * PRECIS_ENOMEM. */
 PRECIS_API precis_status precis_tokenizer_guard(precis_tokenizer *t, const char *text, char **out);
 PRECIS_API void precis_ids_free(precis_tokenizer *t, int32_t *ids);
 /* Bytes of one token, *len of them; control tokens give none unless `special`. Owned by the tokenizer, valid until the
@@ -48,8 +50,9 @@ typedef struct precis_message { const char *role, *content; } precis_message;
  * beyond it). Any template ends soon, in PRECIS_EFORMAT when it takes too many steps; progress and cancel are asked.
  * *out is NUL-terminated, freed with precis_text_free. bos, eos: text of those tokens, or NULL.
  * PRECIS_EFORMAT with line for broken templates, and for what a template itself raises. */
-PRECIS_API precis_status precis_chat_render(precis_ctx *ctx, const char *source, const precis_message *messages, size_t n, int add_generation_prompt,
-                                            const char *bos, const char *eos, char **out);
+PRECIS_API precis_status precis_chat_render(precis_ctx *ctx, const char *source, const precis_message *messages,
+                                            size_t n, int add_generation_prompt, const char *bos, const char *eos,
+                                            char **out);
 PRECIS_API void precis_text_free(precis_ctx *ctx, char *text);
 
 #ifdef __cplusplus

@@ -65,13 +65,14 @@ precis_status pcs_file_open_inside(precis_ctx *ctx, pcs_file *f, const char *fol
             pcs_fail(ctx, PRECIS_EFORMAT,
                      "%s: external data %s%s have a second name (a hard link); copy the file to make it one of its own",
                      ctx->file ? ctx->file : "input", folder, location);
-    if (!st && !(f->path = pcs_alloc(ctx, strlen(folder) + strlen(location) + 1, 1))) st = PRECIS_ENOMEM;
+    const size_t n = strlen(folder), k = strlen(location);
+    if (!st && !(f->path = pcs_alloc(ctx, n + k + 1, 1))) st = PRECIS_ENOMEM;
     if (!st) {
         f->size = (uint64_t)sb.st_size;
         f->dev = (uint64_t)sb.st_dev;
         f->ino = (uint64_t)sb.st_ino;
-        strcpy(f->path, folder);
-        strcat(f->path, location);
+        memcpy(f->path, folder, n);
+        memcpy(f->path + n, location, k + 1);
         void *map = f->size ? mmap(NULL, f->size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
         if (map == MAP_FAILED)
             st = pcs_fail(ctx, pcs_errno_status(errno), "%s: cannot map: %s", f->path, strerror(errno));

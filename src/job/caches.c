@@ -1,4 +1,5 @@
-/* caches.c - KV types by layer: what each costs from the profile, what it takes from the net's shapes, solved as the weights are. */
+/* caches.c - KV types by layer: what each costs from the profile, what it takes from the net's shapes, solved as the
+ * weights are. */
 #include "job/caches.h"
 
 #include "base/json.h"
@@ -19,7 +20,8 @@ static double loss_of(const precis_profile *p, size_t layer, int which, int type
     return type ? -1 : 0; /* f16: nothing that was measured */
 }
 
-precis_status pcs_caches_open(precis_ctx *ctx, pcs_caches *c, const precis_model *m, uint32_t context, const precis_profile *profile)
+precis_status pcs_caches_open(precis_ctx *ctx, pcs_caches *c, const precis_model *m, uint32_t context,
+                              const precis_profile *profile)
 {
     *c = (pcs_caches){ .ctx = ctx };
     precis_runner *r;

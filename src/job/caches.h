@@ -15,7 +15,8 @@ typedef struct pcs_caches {
 } pcs_caches;
 
 /* Of a model with `context` tokens. *c has no parts when the profile knows nothing of caches. */
-precis_status pcs_caches_open(precis_ctx *ctx, pcs_caches *c, const precis_model *m, uint32_t context, const precis_profile *profile);
+precis_status pcs_caches_open(precis_ctx *ctx, pcs_caches *c, const precis_model *m, uint32_t context,
+                              const precis_profile *profile);
 void pcs_caches_close(pcs_caches *c);
 /* The types that lose least within a budget: "k,k,...;v,v,...", freed with pcs_free; their bytes and loss. */
 precis_status pcs_caches_solve(const pcs_caches *c, uint64_t budget, char **types, uint64_t *bytes, double *loss);

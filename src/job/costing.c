@@ -1,6 +1,7 @@
-/* costing.c - costs of weights on this machine, measured: each type and shape of a model alone, streamed from where the whole model would lie; and a token of the
- * model, for what is beside the weights. Values do not matter to speed, so weights are a pattern of bytes. All of it in rounds, of which medians count: other guests of a
- * machine slow its memory for seconds, and a row that was measured in those alone would be wrong for good. */
+/* costing.c - costs of weights on this machine, measured: each type and shape of a model alone, streamed from where the
+ * whole model would lie; and a token of the model, for what is beside the weights. Values do not matter to speed, so
+ * weights are a pattern of bytes. All of it in rounds, of which medians count: other guests of a machine slow its
+ * memory for seconds, and a row that was measured in those alone would be wrong for good. */
 #include "base/pool.h"
 #include "job/costing.h"
 #include "job/limits.h"
@@ -28,7 +29,8 @@ static void stream(void *arg, uint32_t ith, uint32_t nth)
     }
 }
 
-precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t rows, uint64_t width, uint64_t of, int passes, double *seconds)
+precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t rows, uint64_t width, uint64_t of,
+                                  int passes, double *seconds)
 {
     pcs_mv_fn *few = pcs_few(&c->kernels, f, (size_t)width);
     const bool mv = pcs_has_few(&c->kernels, f, (size_t)width);
@@ -136,7 +138,8 @@ static precis_status token_measure(token *k, const precis_model *m, const precis
 {
     precis_status st = PRECIS_OK;
     double begun = 0, weights = 0;
-    for (int i = -TOKENS; i < TOKENS && !st; i++, k->at++) { /* half of them fetch weights into the cache, where those of a model that runs are */
+    /* half of them fetch weights into the cache, where those of a model that runs are */
+    for (int i = -TOKENS; i < TOKENS && !st; i++, k->at++) {
         const float *logits;
         if (!i) begun = pcs_now();
         st = precis_runner_decode(k->r, &(precis_row){ (int32_t)(k->at * 37 % k->r->lm.vocabulary), k->at, 0, 1 }, 1, &logits);

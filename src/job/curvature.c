@@ -256,7 +256,8 @@ static precis_status room(pcs_curvature *c)
 
 /* ---- all of them ----------------------------------------------------------------------------------------------- */
 
-typedef struct { double squares, squared, together, scored; } totals; /* squared: of windows; together: of windows' sums */
+/* squared: of windows; together: of windows' sums */
+typedef struct { double squares, squared, together, scored; } totals;
 
 /* Errors of one tensor that tokens share (a shift of all keys, say) cancel or add up where the squares of tokens do not
  * see it; the squares of whole windows do, with the noise of a chi-square of as many degrees of freedom as there are

@@ -1,9 +1,11 @@
-/* curvature.h - what quantizing each tensor alone costs, by gradients: to second order, for all tensors and types at once.
+/* curvature.h - what quantizing each tensor alone costs, by gradients: to second order, for all tensors and types at
+ * once.
  *
  * A weight's error E changes the result of its node by op(x; E), since such ops are linear in their weights. With g the
  * gradient of log p(y) by that result, y drawn from the model's own distribution, the divergence is half of the mean
- * square of g . op(x; E) (Fisher's matrix; Martens 2014, "New insights and perspectives on the natural gradient method",
- * section 6). One run forward and one backward give g for every node; each alternative of a tensor is one product more.
+ * square of g . op(x; E) (Fisher's matrix; Martens 2014, "New insights and perspectives on the natural gradient
+ * method", section 6). One run forward and one backward give g for every node; each alternative of a tensor is one
+ * product more.
  *
  * Threads: as the context. */
 #ifndef PCS_CURVATURE_H
@@ -28,8 +30,8 @@ precis_status pcs_curvature_open(precis_ctx *ctx, pcs_curvature **out, const pre
 void pcs_curvature_close(pcs_curvature **c);
 /* Bytes that the net and its gradients take, known once it has run. */
 uint64_t pcs_curvature_bytes(const pcs_curvature *c);
-/* The second half of each window is scored, as `eval` scores it. Gradients are of one drawn token a position, by `seed`.
- * step: called after each window, may be NULL; anything but PRECIS_OK stops. */
+/* The second half of each window is scored, as `eval` scores it. Gradients are of one drawn token a position, by
+ * `seed`. step: called after each window, may be NULL; anything but PRECIS_OK stops. */
 precis_status pcs_curvature_run(pcs_curvature *c, const pcs_windows *windows, pcs_alternative *list, size_t n, uint64_t seed,
                                 precis_status (*step)(void *user), void *user);
 

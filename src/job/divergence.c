@@ -55,7 +55,8 @@ static precis_status bind(pcs_reference *r, precis_runner *run, const int32_t *i
     return pcs_runner_bind(run, &(pcs_text_rows){ ids, r->positions, r->zeros, r->outputs, n, (int64_t)scored });
 }
 
-static precis_status open_run(const pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list, precis_runner **run)
+static precis_status open_run(const pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list,
+                              precis_runner **run)
 {
     precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
     o.arithmetic = PRECIS_FAST;
@@ -66,7 +67,8 @@ static precis_status open_run(const pcs_reference *r, const precis_model *m, con
     return precis_runner_open(r->ctx, run, m, &o);
 }
 
-precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list, long cut, double *kld, double *se)
+precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list,
+                                       long cut, double *kld, double *se)
 {
     precis_runner *run;
     precis_status st = open_run(r, m, k_list, v_list, &run);
@@ -141,7 +143,9 @@ static precis_status run_original(pcs_reference *r, const precis_model *origin)
     return st;
 }
 
-precis_status pcs_reference_open(precis_ctx *ctx, pcs_reference *r, const precis_model *origin, const pcs_windows *text, uint64_t tokens, uint32_t vocabulary, const precis_value *cuts, size_t n_cuts)
+precis_status pcs_reference_open(precis_ctx *ctx, pcs_reference *r, const precis_model *origin,
+                                 const pcs_windows *text, uint64_t tokens, uint32_t vocabulary,
+                                 const precis_value *cuts, size_t n_cuts)
 {
     *r = (pcs_reference){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .windows = { .ctx = ctx }, .stride = 1, .cuts = cuts, .n_cuts = n_cuts };
     precis_status st = PRECIS_OK;

@@ -21,9 +21,13 @@ typedef struct pcs_reference {
 } pcs_reference;
 
 /* The original on the first `tokens` of a text. cuts must outlive it. After a failure, too, close. */
-precis_status pcs_reference_open(precis_ctx *ctx, pcs_reference *r, const precis_model *origin, const pcs_windows *text, uint64_t tokens, uint32_t vocabulary, const precis_value *cuts, size_t n_cuts);
+precis_status pcs_reference_open(precis_ctx *ctx, pcs_reference *r, const precis_model *origin,
+                                 const pcs_windows *text, uint64_t tokens, uint32_t vocabulary,
+                                 const precis_value *cuts, size_t n_cuts);
 void pcs_reference_close(pcs_reference *r);
-/* Mean divergence of m, which is the original up to cut number `cut` (-1: from the start on), and its standard error over the text. k_list, v_list: KV types; NULL: f32. */
-precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list, long cut, double *kld, double *se);
+/* Mean divergence of m, which is the original up to cut number `cut` (-1: from the start on), and its standard error
+ * over the text. k_list, v_list: KV types; NULL: f32. */
+precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list,
+                                       long cut, double *kld, double *se);
 
 #endif

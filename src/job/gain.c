@@ -1,5 +1,6 @@
-/* gain.c - what a method of the whole model gains over search: planned models of three sizes are made by both, with one part of the text, and their divergences from the
- * original compared on the other part; a method that was calibrated on the text it is measured on would look better than it is. */
+/* gain.c - what a method of the whole model gains over search: planned models of three sizes are made by both, with one
+ * part of the text, and their divergences from the original compared on the other part; a method that was calibrated on
+ * the text it is measured on would look better than it is. */
 #include "job/gain.h"
 
 #include "base/file.h"
@@ -52,7 +53,8 @@ static void free_parts(precis_ctx *ctx, parts *p)
     pcs_free(ctx, p->lengths);
 }
 
-/* Three fifths of each text, up to a space, for the methods; the rest to measure on. A model without a text samples two of its own. */
+/* Three fifths of each text, up to a space, for the methods; the rest to measure on. A model without a text samples two
+ * of its own. */
 static precis_status cut(precis_ctx *ctx, const precis_calibrate_options *all, parts *p)
 {
     const size_t n = all->n_texts;
@@ -75,7 +77,8 @@ static precis_status cut(precis_ctx *ctx, const precis_calibrate_options *all, p
     return PRECIS_OK;
 }
 
-static precis_status held_windows(precis_ctx *ctx, const precis_model *origin, const parts *p, uint32_t tokens, pcs_windows *out)
+static precis_status held_windows(precis_ctx *ctx, const precis_model *origin, const parts *p, uint32_t tokens,
+                                  pcs_windows *out)
 {
     pcs_windows all = { .ctx = NULL };
     precis_calibrate_options o = p->held;
@@ -197,7 +200,8 @@ static precis_status samples(gain *g, const char *method)
     return st;
 }
 
-precis_status pcs_gain_measure(precis_ctx *ctx, const precis_model *origin, const precis_profile_options *opt, precis_profile *p, uint32_t vocabulary)
+precis_status pcs_gain_measure(precis_ctx *ctx, const precis_model *origin, const precis_profile_options *opt,
+                               precis_profile *p, uint32_t vocabulary)
 {
     bool needed;
     char name[96];

@@ -22,7 +22,8 @@ static int has_kernel(const char *type)
     return f && f->kind == PCS_QUANT && (!s.activations || bytes);
 }
 
-static precis_status step(precis_ctx *ctx, const precis_model *m, const char *type, const char *path, const precis_job_options *opts, precis_ladder_row *row)
+static precis_status step(precis_ctx *ctx, const precis_model *m, const char *type, const char *path,
+                          const precis_job_options *opts, precis_ladder_row *row)
 {
     precis_job_options o = *opts;
     precis_job job = { 0 };
@@ -52,7 +53,8 @@ static precis_status step(precis_ctx *ctx, const precis_model *m, const char *ty
     return st;
 }
 
-precis_status precis_ladder(precis_ctx *ctx, const precis_model *model, const char *list, const char *folder, const precis_job_options *opts, precis_ladder_fn *fn, void *user)
+precis_status precis_ladder(precis_ctx *ctx, const precis_model *model, const char *list, const char *folder,
+                            const precis_job_options *opts, precis_ladder_fn *fn, void *user)
 {
     precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);

@@ -1,6 +1,6 @@
-/* memory.c - a plan of memory before work starts. Runners and tokenizers are opened in a counting context, whose large blocks are never touched, so that
- * what they will take is counted and not guessed; what methods add is computed from the shapes. The program's own texts and the file's keys are in
- * what the process holds already. */
+/* memory.c - a plan of memory before work starts. Runners and tokenizers are opened in a counting context, whose large
+ * blocks are never touched, so that what they will take is counted and not guessed; what methods add is computed from
+ * the shapes. The program's own texts and the file's keys are in what the process holds already. */
 #include "job/memory.h"
 
 #include "eval/eval.h"
@@ -107,7 +107,8 @@ static precis_status calibration(precis_ctx *ctx, const pcs_memory_job *j, uint6
 }
 
 /* The layer with the most weights to code, as F32; the widest input of one; all coded bytes. */
-static void coding(const pcs_memory_job *j, uint64_t *layer, uint64_t *widest, uint64_t *rows, uint64_t *coded, uint64_t *all)
+static void coding(const pcs_memory_job *j, uint64_t *layer, uint64_t *widest, uint64_t *rows, uint64_t *coded,
+                   uint64_t *all)
 {
     *layer = *widest = *rows = *coded = *all = 0;
     for (long l = 0; l < PCS_LIMIT_LAYERS; l++) {

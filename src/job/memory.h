@@ -14,7 +14,8 @@ typedef struct pcs_memory_job {
     bool calibrates, copies, evaluates;
 } pcs_memory_job;
 
-/* The most of its stages, in *plan; PRECIS_ENOMEM, with the number that would do, when that is above the context's limit. */
+/* The most of its stages, in *plan; PRECIS_ENOMEM, with the number that would do, when that is above the context's
+ * limit. */
 precis_status pcs_memory_plan(precis_ctx *ctx, const pcs_memory_job *j, precis_memory *plan);
 
 #endif

@@ -1,4 +1,5 @@
-/* nodes.c - what every node of the net puts out: range, outliers, and how far it is from the same node of a reference. */
+/* nodes.c - what every node of the net puts out: range, outliers, and how far it is from the same node of a
+ * reference. */
 #include "base/options.h"
 #include "precis/job.h"
 
@@ -131,7 +132,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Channels whose largest value is above 6 times the median channel's (Dettmers et al. 2022, section 4, take a fixed 6). */
+/* Channels whose largest value is above 6 times the median channel's (Dettmers et al. 2022, section 4, take a fixed
+ * 6). */
 static size_t outliers(node *n, double *median)
 {
     size_t count = 0;
@@ -159,7 +161,8 @@ static void report(node *n, precis_node_fn *fn, void *user)
     fn(user, &s);
 }
 
-precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model, const precis_model *reference, const precis_calibrate_options *opts, precis_node_fn *fn, void *user)
+precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model, const precis_model *reference,
+                                   const precis_calibrate_options *opts, precis_node_fn *fn, void *user)
 {
     precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);

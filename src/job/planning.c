@@ -54,7 +54,8 @@ static double upper(precis_ctx *ctx, const precis_planning_options *o, const pre
 }
 
 /* The fewest bytes, between lo and hi, whose plan's interval ends below max_kld. */
-static precis_status least_bytes(precis_ctx *ctx, pcs_loss_table *t, const precis_planning_options *o, uint64_t hi, uint64_t *bytes)
+static precis_status least_bytes(precis_ctx *ctx, pcs_loss_table *t, const precis_planning_options *o, uint64_t hi,
+                                 uint64_t *bytes)
 {
     precis_plan *p = NULL;
     precis_solution s = { .size = sizeof s };
@@ -79,7 +80,8 @@ static precis_status least_bytes(precis_ctx *ctx, pcs_loss_table *t, const preci
     return PRECIS_OK;
 }
 
-static precis_status budget(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, uint64_t more, uint64_t *bytes)
+static precis_status budget(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, uint64_t more,
+                            uint64_t *bytes)
 {
     precis_model_info info = { .size = sizeof info };
     precis_plan *same = NULL;
@@ -100,8 +102,11 @@ static precis_status budget(precis_ctx *ctx, const precis_model *m, const precis
     return PRECIS_OK;
 }
 
-/* Under a target of memory the cache and the weights share it: of nine shares for the cache, the one whose sum loses least. */
-static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_caches *c, uint64_t target, uint64_t most, precis_planning *out, uint64_t *bytes, double *cache_loss, uint64_t *more)
+/* Under a target of memory the cache and the weights share it: of nine shares for the cache, the one whose sum loses
+ * least. */
+static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_caches *c, uint64_t target,
+                                  uint64_t most, precis_planning *out, uint64_t *bytes, double *cache_loss,
+                                  uint64_t *more)
 {
     enum { SHARES = 8 };
     double best = INFINITY;
@@ -135,8 +140,10 @@ static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_
     return last;
 }
 
-/* What can be refused before anything is measured; and the method by its whole name, and whether it gains over search. */
-static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, bool *gains, char method[96])
+/* What can be refused before anything is measured; and the method by its whole name, and whether it gains over
+ * search. */
+static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, bool *gains,
+                           char method[96])
 {
     uint64_t bytes;
     if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && !(o->max_kld > 0) && !o->target_ram && !(o->min_speed > 0)) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
@@ -185,7 +192,8 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
         return st;
     }
     st = PRECIS_EBUDGET;
-    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books of vectors when nothing else fits */
+    /* types with books of vectors when nothing else fits */
+    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) {
         pcs_loss_table *t;
         double loss = 0, cache_loss = 0;
         uint64_t bytes = most;
@@ -280,7 +288,7 @@ precis_status precis_planning_save(precis_ctx *ctx, const precis_planning *p,
     return st;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 typedef struct { pcs_json_file in; precis_ctx *ctx; const precis_model *m; char *kind, *model, *method, *k, *v; double version; pcs_buf types; uint8_t *seen; size_t n; } reader;
 
@@ -362,7 +370,8 @@ static precis_status give(precis_ctx *ctx, const char *s, size_t len, char **out
     return PRECIS_OK;
 }
 
-precis_status precis_plan_read(precis_ctx *ctx, const precis_model *m, const char *path, char **types, char **method, char **kv)
+precis_status precis_plan_read(precis_ctx *ctx, const precis_model *m, const char *path, char **types, char **method,
+                               char **kv)
 {
     reader r = { .ctx = ctx, .m = m };
     *types = *method = *kv = NULL;

@@ -39,7 +39,8 @@ static precis_status check_options(precis_ctx *ctx, const precis_job_options *o)
     return PRECIS_OK;
 }
 
-static precis_status make_plan(precis_ctx *ctx, const precis_model *m, const precis_job_options *o, const precis_quant_options *q, precis_job *job)
+static precis_status make_plan(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
+                               const precis_quant_options *q, precis_job *job)
 {
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
@@ -58,7 +59,8 @@ static precis_status make_plan(precis_ctx *ctx, const precis_model *m, const pre
     return precis_quant_plan(ctx, &job->plan, m, bytes, q, &job->solution);
 }
 
-static precis_status evaluate(precis_ctx *ctx, const precis_model *m, const char *path, const precis_job_options *o, precis_job *job)
+static precis_status evaluate(precis_ctx *ctx, const precis_model *m, const char *path, const precis_job_options *o,
+                              precis_job *job)
 {
     size_t len = o->text_len;
     const char *text = o->text ? o->text : precis_eval_default_text(&len);
@@ -87,8 +89,8 @@ static bool needs_copy(const pcs_method_set *set, const precis_quant_options *q,
     return set->transforms || set->residual || set->coder->apply || q->static_activations || scaled;
 }
 
-/* Under a budget, what each tensor costs, unless the caller knows. *own: the caller's to close; NULL: none is needed, or
- * none can be made, which is said: then a tensor costs what its class costs. */
+/* Under a budget, what each tensor costs, unless the caller knows. *own: the caller's to close; NULL: none is needed,
+ * or none can be made, which is said: then a tensor costs what its class costs. */
 static precis_status make_profile(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
                                   const precis_quant_options *q, precis_profile **own)
 {
@@ -120,7 +122,8 @@ static void take_scheme(const char *type, precis_quant_options *q)
 }
 
 /* The copy with transforms, global scales and static activations applied. */
-static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m, const precis_job_options *o, const precis_quant_options *q)
+static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m, const precis_job_options *o,
+                             const precis_quant_options *q)
 {
     precis_status st = pcs_work_open(ctx, w, m, q, &o->calibrate, o->type);
     if (!st) st = pcs_work_transform(w);

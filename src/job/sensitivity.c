@@ -1,5 +1,6 @@
-/* sensitivity.c - the profile: one tensor after another stands quantized in the model, which runs on from the layer that holds it; the
- * divergence of its logits from the original's is what that tensor costs. Then whole plans at random, to see how costs add up. */
+/* sensitivity.c - the profile: one tensor after another stands quantized in the model, which runs on from the layer
+ * that holds it; the divergence of its logits from the original's is what that tensor costs. Then whole plans at
+ * random, to see how costs add up. */
 #include "base/lack.h"
 #include "base/options.h"
 #include "base/json.h"
@@ -28,7 +29,9 @@ typedef struct {
     size_t n_types;
     const pcs_method *coder;       /* search, as quant has it; rtn where there is no time for it */
     pcs_windows windows;
-    pcs_reference few, many;       /* the text that single weights are measured on; and whole plans, MORE times as much, for the text's own share of the error is theirs */
+    /* the text that single weights are measured on; and whole plans, MORE times as much, for the text's own share of
+     * the error is theirs */
+    pcs_reference few, many;
     size_t plans;                  /* whole ones that are measured */
     char note[200];                /* what it will take */
     float *tops; /* [tensors]: largest magnitudes of those that may be probed */
@@ -36,7 +39,9 @@ typedef struct {
     precis_value *cuts;            /* ends of layers, in order */
     uint32_t vocabulary;
     double begun, coding, numbers; /* coding: predicted seconds of one weight; numbers: weights to code */
-    double each, runs, run, whole; /* each: predicted seconds of a token; runs: on the text of single weights; run, whole: seconds of one there, from the first layer on, and of one of a whole plan */
+    /* each: predicted seconds of a token; runs: on the text of single weights; run, whole: seconds of one there, from
+     * the first layer on, and of one of a whole plan */
+    double each, runs, run, whole;
     double done, total;        /* predicted seconds */
 } profiler;
 
@@ -161,8 +166,10 @@ static precis_status probes_by_gradients(profiler *r)
     return st;
 }
 
-/* The type of at least so many bits whose error in a tensor is the largest of those that plans take by default, and its error. */
-static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights, double bits, const pcs_format **worst, double *error)
+/* The type of at least so many bits whose error in a tensor is the largest of those that plans take by default, and its
+ * error. */
+static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights, double bits,
+                                const pcs_format **worst, double *error)
 {
     pcs_draw d;
     precis_status st = pcs_draw_open(r->ctx, &d, t, r->coder, r->opt->imatrix, false, pcs_draw_steps(t, weights));
@@ -181,8 +188,8 @@ static precis_status worst_type(profiler *r, const pcs_tensor *t, double weights
     return st;
 }
 
-/* A type of more bits whose error is far beyond those of a tensor's probes is told by no line through them (Q3_K of SmolLM2's blk.11.ffn_down: 70 times Q2_K's error, and
- * the same loss): it is probed, too. */
+/* A type of more bits whose error is far beyond those of a tensor's probes is told by no line through them (Q3_K of
+ * SmolLM2's blk.11.ffn_down: 70 times Q2_K's error, and the same loss): it is probed, too. */
 static precis_status reach(profiler *r)
 {
     double weights = 0;
@@ -228,7 +235,8 @@ static precis_status caches(profiler *r)
                     for (size_t l = 0; l < r->n_cuts && !st; l++) st = pcs_buf_printf(&list, "%s%s", l ? "," : "", l == layer ? types[t] : "f32");
                     if (!st) st = pcs_reference_divergence(&r->few, r->m, which ? NULL : list.data, which ? list.data : NULL, (long)layer - 1, &kld, &se);
                     pcs_buf_free(&list);
-                    if (!st) st = pcs_profile_add(r->p, name, types[t], t ? 1.0 / 16 : 1.0 / 256, kld, se); /* errors: a step of the type */
+                    /* errors: a step of the type */
+                    if (!st) st = pcs_profile_add(r->p, name, types[t], t ? 1.0 / 16 : 1.0 / 256, kld, se);
                 }
                 if (!st) st = advance(r, r->run * share_behind(r, (long)layer - 1));
             }
@@ -274,7 +282,8 @@ static precis_status whole_plans(profiler *r)
     for (size_t k = 0; k < r->plans && !st; k++) {
         if (k >= r->p->n_plans) {
             if (by_swaps(r) && k >= 4 && pcs_now() - r->begun > r->opt->time_limit) break;
-            st = whole_plan(r, &seed, pcs_spread(k) + 0.5 / PLANS); /* wherever time ends, plans of all sizes have been measured */
+            /* wherever time ends, plans of all sizes have been measured */
+            st = whole_plan(r, &seed, pcs_spread(k) + 0.5 / PLANS);
         } else for (size_t i = 0; i < r->origin->n_tensors; i++) (void)pcs_rand_unit(&seed);
         if (!st) st = advance(r, r->whole + r->coding * r->numbers);
     }
@@ -340,7 +349,8 @@ static void predict_time(profiler *r, double tokens, double more)
              r->total > r->opt->time_limit ? ", more than the limit: the last plans will be left out" : "");
 }
 
-/* How the time is spent: by search where that leaves most of it to the divergences, else by rtn; fewer plans, then fewer types, then fewer tokens. */
+/* How the time is spent: by search where that leaves most of it to the divergences, else by rtn; fewer plans, then
+ * fewer types, then fewer tokens. */
 static precis_status budget_time(profiler *r, double each, double numbers, uint32_t *tokens)
 {
     const double limit = r->opt->time_limit, margin = 0.8;
@@ -393,7 +403,8 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     r->vocabulary = run->lm.vocabulary;
     r->cuts = pcs_alloc(r->ctx, g->n_nodes + 1, sizeof *r->cuts);
     precis_row rows[64];
-    for (uint32_t i = 0; i < 64; i++) rows[i] = (precis_row){ (int32_t)(i * 37 % r->vocabulary), i, 0, i >= 32 }; /* of half of them logits, as when text is scored */
+    /* of half of them logits, as when text is scored */
+    for (uint32_t i = 0; i < 64; i++) rows[i] = (precis_row){ (int32_t)(i * 37 % r->vocabulary), i, 0, i >= 32 };
     if (!r->cuts) st = PRECIS_ENOMEM;
     for (size_t i = 0; i < g->n_nodes && !st; i++)
         if (g->values[g->nodes[i].out[0]].cut) r->cuts[r->n_cuts++] = g->nodes[i].out[0];
@@ -410,7 +421,8 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     return st ? st : budget_time(r, least / 64, numbers, tokens);
 }
 
-/* A profile that was begun goes on with the tokens and the coder that it began with, however fast the machine is today. */
+/* A profile that was begun goes on with the tokens and the coder that it began with, however fast the machine is
+ * today. */
 static precis_status begun_with(profiler *r, const char *model, uint32_t *tokens)
 {
     precis_profile *old = NULL;
@@ -518,7 +530,8 @@ precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options
     return st ? st : parse_types(&r);
 }
 
-precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const precis_model *model, const precis_profile_options *opts)
+precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const precis_model *model,
+                                  const precis_profile_options *opts)
 {
     precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);

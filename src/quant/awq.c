@@ -1,6 +1,7 @@
-/* awq - per group of weights that read one value, the scale s = mean|x|^r / (mean|w|^(1 - r) + 1e-4) whose rounding loses least, r of 0 to
- * 1 in 20 steps (Lin et al. 2023, equations 4 and 5; the weighted form is llm-compressor's duo_scaling). Loss: squared error of
- * the layers' outputs on kept rows of the calibration text. Clipping is the coder's: search tries smaller ranges. */
+/* awq - per group of weights that read one value, the scale s = mean|x|^r / (mean|w|^(1 - r) + 1e-4) whose rounding
+ * loses least, r of 0 to 1 in 20 steps (Lin et al. 2023, equations 4 and 5; the weighted form is llm-compressor's
+ * duo_scaling). Loss: squared error of the layers' outputs on kept rows of the calibration text. Clipping is the
+ * coder's: search tries smaller ranges. */
 #include "base/fmath.h"
 #include "base/pool.h"
 #include "quant/scaling.h"
@@ -47,7 +48,8 @@ static void panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 }
 
 /* Loss of one weight under s; a scale for the whole tensor is not searched here. */
-static precis_status loss(const pcs_work *w, const pcs_tensor *tensor, const float *x, const pcs_format *f, const pcs_inputs *e, const float *s, const pcs_kernels *kernels, double *out)
+static precis_status loss(const pcs_work *w, const pcs_tensor *tensor, const float *x, const pcs_format *f,
+                          const pcs_inputs *e, const float *s, const pcs_kernels *kernels, double *out)
 {
     trial t = { .w = w, .f = f, .weight = x, .s = s, .x = e->rows, .n = e->n, .m = e->n_rows, .rows = (size_t)pcs_tensor_rows(tensor), .kernels = kernels };
     const size_t n_panels = (t.rows + 15) / 16, threads = precis_ctx_threads(w->ctx);
@@ -82,7 +84,8 @@ static void weight_means(const float *x, uint64_t rows, size_t n, size_t group, 
         }
 }
 
-static precis_status search_group(pcs_work *w, const pcs_scale_group *g, const pcs_inputs *e, const pcs_kernels *kernels)
+static precis_status search_group(pcs_work *w, const pcs_scale_group *g, const pcs_inputs *e,
+                                  const pcs_kernels *kernels)
 {
     const size_t n = (size_t)g->width;
     float *s = pcs_alloc(w->ctx, 2 * n, sizeof *s), *best = s + n;

@@ -21,14 +21,16 @@ typedef struct {
     pcs_draw draw;
 } job;
 
-/* Types with books of vectors: their kernels unpack at a quarter of the others' speed, and they take a hundred times the time to fit. */
+/* Types with books of vectors: their kernels unpack at a quarter of the others' speed, and they take a hundred times
+ * the time to fit. */
 static bool has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX; }
 
 /* Divergence that an error is likely to cause, in nats per token, so that losses of different tensors add up.
  *
- * Logits: KL = 1/2 of the variance of their error under the softmax, to second order; the weighted squared error of a row is
- * that variance, and 0.7 the share that is left of it in two models, since likely tokens' errors cancel. Hidden layers: proportional to the relative error of their output and to the number of layers; the factors
- * were measured by quantizing one class of tensors at a time in two models (docs/planning.md has the figures). */
+ * Logits: KL = 1/2 of the variance of their error under the softmax, to second order; the weighted squared error of a
+ * row is that variance, and 0.7 the share that is left of it in two models, since likely tokens' errors cancel. Hidden
+ * layers: proportional to the relative error of their output and to the number of layers; the factors were measured by
+ * quantizing one class of tensors at a time in two models (docs/planning.md has the figures). */
 static double to_kl(const job *j, const pcs_format *f, double relative)
 {
     const pcs_draw *d = &j->draw;
@@ -44,7 +46,8 @@ static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
     precis_status st = PRECIS_OK;
     for (size_t c = 0; c < j->n_types && !st; c++) {
         double relative;
-        st = pcs_draw_error(&j->draw, j->types[c], has_book(j->types[c]) ? (j->draw.steps + 63) / 64 : j->draw.steps, &relative); /* a part of the sample serves for books */
+        /* a part of the sample serves for books */
+        st = pcs_draw_error(&j->draw, j->types[c], has_book(j->types[c]) ? (j->draw.steps + 63) / 64 : j->draw.steps, &relative);
         choices[c] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j->types[c], (uint64_t)t->ne[0]) + 31) / 32 * 32, st || !(relative > 0) ? 0 : to_kl(j, j->types[c], relative) };
         *j->done += j->draw.steps * (uint64_t)t->ne[0];
         if (!st) st = pcs_progress(ctx, "measure", *j->done < j->total ? *j->done : j->total - 1, j->total);
@@ -67,8 +70,10 @@ static precis_status drop_small(precis_ctx *ctx, const pcs_tensor *t, const pcs_
     return st;
 }
 
-/* Types that a tensor may take: its own, and all that fit and take no more room than it. books: those with books of vectors, too. */
-static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_quant_options *o, bool books, const pcs_format **types, size_t *n)
+/* Types that a tensor may take: its own, and all that fit and take no more room than it. books: those with books of
+ * vectors, too. */
+static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_quant_options *o, bool books,
+                                const pcs_format **types, size_t *n)
 {
     const char *list = o->types && !strcmp(o->types, "all") ? NULL : o->types;
     const pcs_format *pinned = NULL;
@@ -89,7 +94,8 @@ static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const prec
     for (size_t i = 0; pcs_formats[i] && *n < MAX_TYPES; i++) {
         const pcs_format *f = pcs_formats[i];
         if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
-        if (!list && (!pcs_format_portable(f) || (f->encode && pcs_format_bpw(f) < 2) || (!books && has_book(f)))) continue; /* what others read, unless it is asked for; and no binary */
+        /* what others read, unless it is asked for; and no binary */
+        if (!list && (!pcs_format_portable(f) || (f->encode && pcs_format_bpw(f) < 2) || (!books && has_book(f)))) continue;
         if (list) {
             bool listed = false;
             for (const char *p = list; *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
@@ -124,7 +130,8 @@ typedef struct {
 } table;
 
 /* Which types each tensor may take; and how many weights will be fitted in all. */
-static precis_status list_choices(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, bool books, double weights, table *tb, uint64_t *total)
+static precis_status list_choices(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, bool books,
+                                  double weights, table *tb, uint64_t *total)
 {
     precis_status st = PRECIS_OK;
     *total = 0;
@@ -137,7 +144,8 @@ static precis_status list_choices(precis_ctx *ctx, const precis_model *m, const 
     return st;
 }
 
-static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, bool books, const pcs_method *method, table *tb)
+static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, bool books,
+                                const pcs_method *method, table *tb)
 {
     double weights = 0;
     const int layers = pcs_layers(m);
@@ -184,7 +192,8 @@ void pcs_loss_table_close(pcs_loss_table **t)
     *t = NULL;
 }
 
-precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m, const precis_quant_options *o, bool books)
+precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m,
+                                  const precis_quant_options *o, bool books)
 {
     pcs_method_set set;
     *out = NULL;
@@ -198,7 +207,8 @@ precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const p
                            { pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.items), pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *t->tb.choices), pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *t->tb.types),
                              pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.picks) } };
     st = t->tb.items && t->tb.choices && t->tb.types && t->tb.picks ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st) st = fill_table(ctx, m, o, books, set.coder->row ? set.coder : pcs_methods[0], &t->tb); /* the table is of rows */
+    /* the table is of rows */
+    if (!st) st = fill_table(ctx, m, o, books, set.coder->row ? set.coder : pcs_methods[0], &t->tb);
     if (st) pcs_loss_table_close(out);
     return st;
 }
@@ -223,8 +233,10 @@ precis_status pcs_loss_table_limit(pcs_loss_table *t, const precis_costs *costs,
     return PRECIS_OK;
 }
 
-/* One constraint in place of two: a mixture of both, `share` of it of time (a surrogate constraint; Glover 1968). Any plan that keeps both keeps the mixture. */
-static precis_status solve_mixed(pcs_loss_table *t, uint64_t budget, double share, precis_solution *s, double *seconds, uint64_t *bytes)
+/* One constraint in place of two: a mixture of both, `share` of it of time (a surrogate constraint; Glover 1968). Any
+ * plan that keeps both keeps the mixture. */
+static precis_status solve_mixed(pcs_loss_table *t, uint64_t budget, double share, precis_solution *s, double *seconds,
+                                 uint64_t *bytes)
 {
     enum { SCALE = 1 << 30 };
     const size_t n = t->m->n_tensors;
@@ -294,7 +306,8 @@ static precis_status solve(pcs_loss_table *t, uint64_t budget, precis_solution *
 }
 
 /* What the file has beside its tensors is known only with a plan: solve, look, and take off what is over. */
-precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution, double *loss)
+precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution,
+                                  double *loss)
 {
     precis_ctx *ctx = t->ctx;
     const precis_model *m = t->m;
@@ -336,7 +349,8 @@ precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_
     return st;
 }
 
-precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *m, uint64_t max_bytes, const precis_quant_options *opts, precis_solution *solution)
+precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *m, uint64_t max_bytes,
+                                const precis_quant_options *opts, precis_solution *solution)
 {
     precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
     pcs_loss_table *t;

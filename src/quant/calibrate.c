@@ -14,7 +14,8 @@
 #define SAMPLED 2048 /* tokens */
 #define WINDOW 512   /* of a text */
 
-typedef struct watch { pcs_importance *e; struct watch *next; precis_runner *r; const pcs_node *node; } watch; /* node: of experts */
+/* node: of experts */
+typedef struct watch { pcs_importance *e; struct watch *next; precis_runner *r; const pcs_node *node; } watch;
 
 static void add_row(pcs_importance *e, size_t expert, const float *x)
 {
@@ -84,7 +85,8 @@ static void share(const precis_graph *g, watch *const *lists)
         }
 }
 
-static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokenizer *t, const precis_calibrate_options *o, uint64_t *seen)
+static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokenizer *t,
+                                const precis_calibrate_options *o, uint64_t *seen)
 {
     precis_status st = PRECIS_OK;
     const uint64_t most = o->tokens ? o->tokens : UINT64_MAX;
@@ -111,7 +113,8 @@ static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokeni
     return st;
 }
 
-precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const precis_model *model, const precis_calibrate_options *opts)
+precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const precis_model *model,
+                               const precis_calibrate_options *opts)
 {
     precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);

@@ -1,8 +1,10 @@
 /* cholesky.c - the factor of a Hessian that GPTQ needs, in f64.
  *
- * GPTQ makes up what a rounding loses by the columns still to come, with the rows of an upper U for which H^-1 = U^T U (Frantar et al. 2022, section 3, step 3). The same
- * roundings come from H itself: with H = R R^T for an upper R, column k is rounded after all that was lost before, times R[j][k] / R[k][k], is added to it (Chee et al.
- * 2023, section 3 and theorem 6). So there is no inverse. R is the ordinary lower factor of H with rows and columns reversed. */
+ * GPTQ makes up what a rounding loses by the columns still to come, with the rows of an upper U for which H^-1 = U^T U
+ * (Frantar et al. 2022, section 3, step 3). The same roundings come from H itself: with H = R R^T for an upper R,
+ * column k is rounded after all that was lost before, times R[j][k] / R[k][k], is added to it (Chee et al. 2023,
+ * section 3 and theorem 6). So there is no inverse. R is the ordinary lower factor of H with rows and columns
+ * reversed. */
 #include "base/pool.h"
 #include "quant/methods.h"
 
@@ -19,7 +21,8 @@ typedef struct {
     float *a;
 } job;
 
-/* Rows of H in their order from the last to the first, and columns alike: the lower part, zeros to the end of the diagonal's block. */
+/* Rows of H in their order from the last to the first, and columns alike: the lower part, zeros to the end of the
+ * diagonal's block. */
 static void reverse_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
@@ -108,7 +111,8 @@ static void write_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
-bool pcs_feedback(precis_ctx *ctx, size_t n, const double *h, const uint32_t *order, double damp, double *work, float *a)
+bool pcs_feedback(precis_ctx *ctx, size_t n, const double *h, const uint32_t *order, double damp, double *work,
+                  float *a)
 {
     const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
     job j = { .kernels = &kernels, .h = h, .order = order, .damp = damp, .n = n, .ld = PCS_FEEDBACK_LD(n), .l = work, .a = a };

@@ -1,7 +1,7 @@
-/* clip - per group of a row, the range max|w| * (1 - i/20), i of 0 to 9, whose rounding to nearest changes the group's share of the output
- * least on kept rows of the calibration text; weights beyond it are cut (the second step of AWQ: Lin et al. 2023, their code's
- * auto_clip). Queries and keys stay: their products are too sensitive.
- * Rounding to nearest follows: a coder that chooses ranges itself would cut what is left a second time. */
+/* clip - per group of a row, the range max|w| * (1 - i/20), i of 0 to 9, whose rounding to nearest changes the group's
+ * share of the output least on kept rows of the calibration text; weights beyond it are cut (the second step of AWQ:
+ * Lin et al. 2023, their code's auto_clip). Queries and keys stay: their products are too sensitive. Rounding to
+ * nearest follows: a coder that chooses ranges itself would cut what is left a second time. */
 #include "base/pool.h"
 #include "quant/methods.h"
 
@@ -11,7 +11,8 @@ typedef struct {
     const pcs_format *f;
     const pcs_kernels *kernels;
     float *weight;      /* [rows][n], cut in place */
-    const float *gram;  /* of each group's inputs, [n / group][group][group]: the square of what an error d adds is d^T G d */
+    /* of each group's inputs, [n / group][group][group]: the square of what an error d adds is d^T G d */
+    const float *gram;
     size_t n, rows, group;
     char *scratch;
     size_t per_thread;
@@ -35,7 +36,8 @@ static void cut_to(const float *x, size_t n, float top, float *out)
 }
 
 /* A group of up to 16 rows. */
-static void cut_group(const cutting *c, float *const *rows, size_t count, const float *gram, size_t k, float *d, float *y, float *cut, uint8_t *bytes)
+static void cut_group(const cutting *c, float *const *rows, size_t count, const float *gram, size_t k, float *d,
+                      float *y, float *cut, uint8_t *bytes)
 {
     double least[16];
     float top[16], keep[16];
@@ -88,7 +90,8 @@ static void grams(const pcs_inputs *e, size_t group, float *gram)
     }
 }
 
-static precis_status cut_tensor(pcs_work *w, const char *name, const pcs_format *f, const pcs_inputs *e, const pcs_kernels *kernels)
+static precis_status cut_tensor(pcs_work *w, const char *name, const pcs_format *f, const pcs_inputs *e,
+                                const pcs_kernels *kernels)
 {
     pcs_tensor *t;
     cutting c = { .f = f, .kernels = kernels, .n = e->n };

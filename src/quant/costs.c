@@ -91,7 +91,8 @@ precis_status precis_costs_save(precis_ctx *ctx, const precis_costs *c, const ch
 {
     pcs_buf b;
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
-    precis_status st = pcs_buf_printf(&b, "{\"precis\": \"costs\", \"version\": 1, \"cpu\": \"%s\", \"threads\": %u, \"overhead\": %.9g,\n \"rows\": [", c->cpu, c->threads, c->overhead);
+    precis_status st = pcs_buf_printf(&b, "{\"precis\": \"costs\", \"version\": 1, \"cpu\": \"%s\", \"threads\": %u, "
+                                          "\"overhead\": %.9g,\n \"rows\": [", c->cpu, c->threads, c->overhead);
     for (size_t i = 0; i < c->n && !st; i++)
         st = pcs_buf_printf(&b, "%s\n  {\"type\": \"%s\", \"rows\": %llu, \"width\": %llu, \"seconds\": %.9g, \"read_bytes_s\": %.6g}", i ? "," : "", c->rows[i].f->name, (unsigned long long)c->rows[i].rows, (unsigned long long)c->rows[i].width, c->rows[i].seconds, c->rows[i].read);
     if (!st) st = pcs_buf_printf(&b, "\n ]}\n");
@@ -112,12 +113,15 @@ static precis_status read_row(void *arg)
         if (pcs_json_is(&r->in.t, "type")) st = pcs_json_file_string(&r->in, "rows[].type", &type);
         else if (pcs_json_is(&r->in.t, "rows")) st = pcs_json_file_number(&r->in, "rows[].rows", 1, 1e12, &rows);
         else if (pcs_json_is(&r->in.t, "width")) st = pcs_json_file_number(&r->in, "rows[].width", 1, 1e9, &width);
-        else if (pcs_json_is(&r->in.t, "seconds")) st = pcs_json_file_number(&r->in, "rows[].seconds", 0, 1e6, &seconds);
-        else if (pcs_json_is(&r->in.t, "read_bytes_s")) st = pcs_json_file_number(&r->in, "rows[].read_bytes_s", 0, 1e15, &read);
+        else if (pcs_json_is(&r->in.t, "seconds"))
+            st = pcs_json_file_number(&r->in, "rows[].seconds", 0, 1e6, &seconds);
+        else if (pcs_json_is(&r->in.t, "read_bytes_s"))
+            st = pcs_json_file_number(&r->in, "rows[].read_bytes_s", 0, 1e15, &read);
         else st = pcs_json_file_skip(&r->in);
     }
     const pcs_format *f = st || !type ? NULL : pcs_format_by_name(type);
-    if (!st && (!f || rows < 1 || width < 1 || seconds < 0)) st = pcs_json_fail(&r->in.j, r->in.t.text, "rows[]", "has no type that is known, no rows, width or seconds");
+    if (!st && (!f || rows < 1 || width < 1 || seconds < 0))
+        st = pcs_json_fail(&r->in.j, r->in.t.text, "rows[]", "has no type that is known, no rows, width or seconds");
     return st ? st : pcs_costs_add(r->c, &(pcs_cost){ f, (uint64_t)rows, (uint64_t)width, seconds, read });
 }
 
@@ -130,14 +134,18 @@ static precis_status read_all(reader *r)
         if (pcs_json_is(&r->in.t, "precis")) st = pcs_json_file_string(&r->in, "precis", &kind);
         else if (pcs_json_is(&r->in.t, "version")) st = pcs_json_file_number(&r->in, "version", 0, 1e6, &version);
         else if (pcs_json_is(&r->in.t, "cpu")) st = pcs_json_file_string(&r->in, "cpu", &cpu);
-        else if (pcs_json_is(&r->in.t, "threads")) st = pcs_json_file_number(&r->in, "threads", 1, PCS_LIMIT_THREADS, &threads);
-        else if (pcs_json_is(&r->in.t, "overhead")) st = pcs_json_file_number(&r->in, "overhead", 0, 1e6, &r->c->overhead);
+        else if (pcs_json_is(&r->in.t, "threads"))
+            st = pcs_json_file_number(&r->in, "threads", 1, PCS_LIMIT_THREADS, &threads);
+        else if (pcs_json_is(&r->in.t, "overhead"))
+            st = pcs_json_file_number(&r->in, "overhead", 0, 1e6, &r->c->overhead);
         else if (pcs_json_is(&r->in.t, "rows")) st = pcs_json_file_list(&r->in, "rows", read_row, r);
         else st = pcs_json_file_skip(&r->in);
     }
-    if (!st && (!kind || strcmp(kind, "costs"))) st = pcs_fail(r->c->ctx, PRECIS_EFORMAT, "precis: this is no table of costs");
+    if (!st && (!kind || strcmp(kind, "costs")))
+        st = pcs_fail(r->c->ctx, PRECIS_EFORMAT, "precis: this is no table of costs");
     if (!st && version != 1) st = pcs_fail(r->c->ctx, PRECIS_EFORMAT, "version: %g is not 1", version);
-    if (!st && (!cpu || threads < 1 || !r->c->n)) st = pcs_fail(r->c->ctx, PRECIS_EFORMAT, "cpu, threads or rows are missing");
+    if (!st && (!cpu || threads < 1 || !r->c->n))
+        st = pcs_fail(r->c->ctx, PRECIS_EFORMAT, "cpu, threads or rows are missing");
     if (st) return st;
     snprintf(r->c->cpu, sizeof r->c->cpu, "%.23s", cpu);
     r->c->threads = (uint32_t)threads;

@@ -1,4 +1,5 @@
-/* costs.h - what a weight's product with one token costs on this machine, by type and shape: measured, kept, looked up. */
+/* costs.h - what a weight's product with one token costs on this machine, by type and shape: measured, kept, looked
+ * up. */
 #ifndef PCS_COSTS_H
 #define PCS_COSTS_H
 

@@ -1,11 +1,14 @@
 /* draw.c - the relative error of a tensor in a type, from some of its rows.
  *
- * A row that holds more of the tensor's weighted norm than a step is taken for certain; the others at even steps of the sum of their norms, and the mean over the steps of their relative errors is that
- * of all of them. Massive activations meet one row of some ffn_down, which then holds nearly all of the norm and, as one weight of it matters, little of the error: rows at even distances missed the
- * norm (Q3_K of such a tensor was predicted at 2.5 nats, and measured at 0.02), rows by their norms alone missed the error, 4,000 times that row's.
+ * A row that holds more of the tensor's weighted norm than a step is taken for certain; the others at even steps of the
+ * sum of their norms, and the mean over the steps of their relative errors is that of all of them. Massive activations
+ * meet one row of some ffn_down, which then holds nearly all of the norm and, as one weight of it matters, little of
+ * the error: rows at even distances missed the norm (Q3_K of such a tensor was predicted at 2.5 nats, and measured at
+ * 0.02), rows by their norms alone missed the error, 4,000 times that row's.
  *
- * Rooted, an input counts by the root of its importance (its root mean square). Importance is a mean over tokens, and a few tokens with massive activations (Sun et al. 2024) outweigh all others in some ffn_down: the
- * error of nearly all tokens then hardly counts, and a plan gives such a tensor one bit. docs/planning.md has what each way reaches. */
+ * Rooted, an input counts by the root of its importance (its root mean square). Importance is a mean over tokens, and a
+ * few tokens with massive activations (Sun et al. 2024) outweigh all others in some ffn_down: the error of nearly all
+ * tokens then hardly counts, and a plan gives such a tensor one bit. docs/planning.md has what each way reaches. */
 #include "base/pool.h"
 #include "model/finite.h"
 #include "quant/methods.h"
@@ -15,7 +18,8 @@
 #define WORK 240e6 /* weights that are fitted for a whole model in 16 types, about */
 #define STEPS_LEAST 8
 
-typedef struct pcs_pick { uint64_t row; uint32_t steps; double err, norm; } pcs_pick; /* a row, and how many of the steps fell on it; 0: it was certain */
+/* a row, and how many of the steps fell on it; 0: it was certain */
+typedef struct pcs_pick { uint64_t row; uint32_t steps; double err, norm; } pcs_pick;
 typedef struct { pcs_draw *d; const pcs_format *f; double *norms; } work;
 
 size_t pcs_draw_steps(const pcs_tensor *t, double weights)
@@ -41,7 +45,8 @@ static void measure_norms(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
-/* Rows whose norms are more than a step of what is left, half of the steps at most; then the sums of the others' norms. */
+/* Rows whose norms are more than a step of what is left, half of the steps at most; then the sums of the others'
+ * norms. */
 static void take_certain(pcs_draw *d, uint64_t all)
 {
     double left = 0;
@@ -73,7 +78,8 @@ static precis_status take_roots(pcs_draw *d)
     return PRECIS_OK;
 }
 
-precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method, const precis_imatrix *imatrix, bool rooted, size_t steps)
+precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method,
+                            const precis_imatrix *imatrix, bool rooted, size_t steps)
 {
     const size_t n = (size_t)t->ne[0];
     const uint64_t all = pcs_tensor_rows(t);

@@ -1,6 +1,7 @@
-/* gptq - columns are rounded one by one, and what a rounding loses is made up by the columns still to come (Frantar et al. 2022, section
- * 3; how, see cholesky.c). Layer by layer, inputs are those that the quantized layers before give; within a layer, weights that read one value come
- * together. Columns go by falling diagonal of the Hessian, groups keep their places (static groups), so no index is stored. */
+/* gptq - columns are rounded one by one, and what a rounding loses is made up by the columns still to come (Frantar et
+ * al. 2022, section 3; how, see cholesky.c). Layer by layer, inputs are those that the quantized layers before give;
+ * within a layer, weights that read one value come together. Columns go by falling diagonal of the Hessian, groups keep
+ * their places (static groups), so no index is stored. */
 #include "base/pool.h"
 #include "quant/gptq.h"
 
@@ -14,7 +15,8 @@
 /* ---- running parts of the net ---------------------------------------------------------------------------------- */
 
 /* Window i up to (not with) a step, from the end of layer `cut` (-1: the embedding). */
-static precis_status run_to(gptq *g, size_t i, const int32_t *ids, const float *state, precis_value cut, size_t from, size_t to)
+static precis_status run_to(gptq *g, size_t i, const int32_t *ids, const float *state, precis_value cut, size_t from,
+                            size_t to)
 {
     precis_program *p = g->r->program;
     const uint32_t n = g->w->windows.lengths[i];
@@ -84,7 +86,8 @@ static void mirror(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 }
 
 /* node: of experts, of which number `expert` is wanted; NULL: all tokens count. */
-static precis_status collect(gptq *g, precis_value input, const pcs_node *node, int64_t expert, precis_value cut, size_t from, size_t to)
+static precis_status collect(gptq *g, precis_value input, const pcs_node *node, int64_t expert, precis_value cut,
+                             size_t from, size_t to)
 {
     precis_ctx *ctx = g->w->ctx;
     const size_t most = g->w->windows.longest;
@@ -165,7 +168,7 @@ static const char *factor(gptq *g, precis_status *st)
     return why;
 }
 
-/* ---- rounding ------------------------------------------------------------------------------------------------------ */
+/* ---- rounding ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     gptq *g;
@@ -223,11 +226,13 @@ static void pack(const coding *c, const int8_t *q, const row_params *rp, uint8_t
     for (size_t at = 0; at < pad; at += f->block, dst += f->bytes) f->pack(q + at, &rp->p[at / f->block], dst);
 }
 
-/* What a thread has in work: of ROWS rows, what each column lost, the columns that come next, and what they will be stored as. */
-typedef struct { float *lost, *x; int8_t *q; row_params rp[ROWS]; size_t rows, room, span; bool fits; } chunk; /* fits: blocks as they come, the order is the identity */
+/* What a thread has in work: of ROWS rows, what each column lost, the columns that come next, and what they will be
+ * stored as. */
+/* fits: blocks as they come, the order is the identity */
+typedef struct { float *lost, *x; int8_t *q; row_params rp[ROWS]; size_t rows, room, span; bool fits; } chunk;
 
-/* The parameters of a block that begins where a span does: of what its columns would become if each took over the losses before it and lost nothing to rounding, which
- * is where the roundings will be near. */
+/* The parameters of a block that begins where a span does: of what its columns would become if each took over the
+ * losses before it and lost nothing to rounding, which is where the roundings will be near. */
 static void fit_ahead(const coding *c, const float *x, const float *w, size_t begin, const row_params *rp)
 {
     const gptq *g = c->g;
@@ -244,7 +249,8 @@ static void fit_ahead(const coding *c, const float *x, const float *w, size_t be
     fit_block(c, y, begin, rp);
 }
 
-/* A row's columns [at, at + 16), whose share of what was lost before `begin` is in x; of what they lose, columns to the end of the span take theirs. */
+/* A row's columns [at, at + 16), whose share of what was lost before `begin` is in x; of what they lose, columns to the
+ * end of the span take theirs. */
 static void round_row(const coding *c, const chunk *k, size_t r, size_t begin, size_t at, const float *w)
 {
     const gptq *g = c->g;
@@ -264,7 +270,8 @@ static void round_row(const coding *c, const chunk *k, size_t r, size_t begin, s
     }
 }
 
-/* The columns of a chunk, a span at a time: 16, or a block where its parameters come from what its columns have become. */
+/* The columns of a chunk, a span at a time: 16, or a block where its parameters come from what its columns have
+ * become. */
 static void round_rows(const coding *c, const chunk *k, const float *w)
 {
     const gptq *g = c->g;
@@ -364,8 +371,10 @@ static precis_status check_range(coding *c, const pcs_tensor *t)
     return st;
 }
 
-/* Rows [first, first + count) of a weight under the Hessian; dst: of the whole tensor. why: not to be coded so, but by search. */
-static precis_status code_part(gptq *g, size_t index, size_t first, size_t count, const char *why, uint8_t *dst, double *err, double *norm)
+/* Rows [first, first + count) of a weight under the Hessian; dst: of the whole tensor. why: not to be coded so, but by
+ * search. */
+static precis_status code_part(gptq *g, size_t index, size_t first, size_t count, const char *why, uint8_t *dst,
+                               double *err, double *norm)
 {
     pcs_work *w = g->w;
     pcs_tensor *t = &w->m->tensors[index];
@@ -429,7 +438,7 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, prec
     return st;
 }
 
-/* ---- layers ------------------------------------------------------------------------------------------------------------ */
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
 
 static precis_status give_up(gptq *g, size_t index, const char *why)
 {
@@ -450,7 +459,8 @@ static long weight_of(const gptq *g, const pcs_node *n)
     return row->to == g->w->m->tensors[i].format || (row->to->kind != PCS_QUANT && !row->to->element) || g->w->coded[i].bytes || g->w->coded[i].method ? -1 : (long)i;
 }
 
-static precis_status code_group(gptq *g, size_t first_node, size_t end_node, precis_value input, precis_value cut, size_t from)
+static precis_status code_group(gptq *g, size_t first_node, size_t end_node, precis_value input, precis_value cut,
+                                size_t from)
 {
     const precis_graph *gr = g->r->graph;
     precis_status st = PRECIS_OK;
@@ -479,7 +489,8 @@ static precis_status code_group(gptq *g, size_t first_node, size_t end_node, pre
 }
 
 /* last: no layer comes behind. */
-static precis_status code_layer(gptq *g, size_t first_node, size_t end_node, precis_value cut, size_t from, size_t to, precis_value end, bool last)
+static precis_status code_layer(gptq *g, size_t first_node, size_t end_node, precis_value cut, size_t from, size_t to,
+                                precis_value end, bool last)
 {
     const precis_graph *gr = g->r->graph;
     precis_status st = pcs_gptq_hold_layer(g, first_node, end_node);

@@ -54,7 +54,8 @@ precis_status pcs_gptq_hold_layer(gptq *g, size_t first_node, size_t end_node)
     return PRECIS_OK;
 }
 
-/* Weights that will be coded stand in the net as F32, whose numbers come with their layer. Those that a transform owns are F32 already. */
+/* Weights that will be coded stand in the net as F32, whose numbers come with their layer. Those that a transform owns
+ * are F32 already. */
 precis_status pcs_gptq_announce(gptq *g)
 {
     pcs_work *w = g->w;

@@ -1,5 +1,5 @@
-/* hqq - half-quadratic quantization (Badri and Shaji 2023): the zero point is moved so that the error without its outliers is small,
- * by alternating a shrinkage of the residual (p = 0.7) with a mean. No calibration. */
+/* hqq - half-quadratic quantization (Badri and Shaji 2023): the zero point is moved so that the error without its
+ * outliers is small, by alternating a shrinkage of the residual (p = 0.7) with a mean. No calibration. */
 #include "base/f16.h"
 #include "base/fmath.h"
 #include "quant/quant.h"

@@ -1,8 +1,8 @@
 /* imatrix.c - the importance matrix and its two kinds of file.
  *
- * Legacy (.dat, little-endian): int32 entries; each int32 length, name, int32 calls, int32 n, n floats (sums over
- * calls of means); then int32 chunks, int32 length, dataset. GGUF: general.type "imatrix", for each tensor
- * NAME.in_sum2 [n] and NAME.counts [1], or [experts, n] and [experts, 1]. In the legacy kind experts follow one another in one entry. */
+ * Legacy (.dat, little-endian): int32 entries; each int32 length, name, int32 calls, int32 n, n floats (sums over calls
+ * of means); then int32 chunks, int32 length, dataset. GGUF: general.type "imatrix", for each tensor NAME.in_sum2 [n]
+ * and NAME.counts [1], or [experts, n] and [experts, 1]. In the legacy kind experts follow one another in one entry. */
 #include "base/lack.h"
 #include "base/f16.h"
 #include "quant/quant.h"
@@ -40,7 +40,8 @@ void precis_imatrix_close(precis_imatrix **imatrix)
     *imatrix = NULL;
 }
 
-precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, size_t experts, pcs_importance **out)
+precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, size_t experts,
+                              pcs_importance **out)
 {
     if (im->n == im->cap) {
         const size_t cap = im->cap ? 2 * im->cap : 64;
@@ -90,7 +91,8 @@ precis_status pcs_imatrix_sound(const precis_imatrix *im)
 
 size_t precis_imatrix_size(const precis_imatrix *imatrix) { return imatrix->n; }
 
-precis_status precis_imatrix_get(const precis_imatrix *im, size_t i, const char **tensor, const float **values, size_t *n, uint64_t *tokens)
+precis_status precis_imatrix_get(const precis_imatrix *im, size_t i, const char **tensor, const float **values,
+                                 size_t *n, uint64_t *tokens)
 {
     if (i >= im->n) return pcs_fail(im->ctx, PRECIS_EINVAL, "there is no entry %zu", i);
     *tensor = im->entries[i].name;

@@ -82,7 +82,8 @@ bool pcs_row_holds(const pcs_row_job *j, size_t n, float *x, float *y, uint8_t *
     return true;
 }
 
-bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm)
+bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method,
+                      float *scratch, uint8_t *dst, double *err, double *norm)
 {
     const size_t n = (size_t)t->ne[0];
     const uint64_t row_bytes = pcs_tensor_row_bytes(t);
@@ -132,7 +133,8 @@ static precis_status refuse(precis_ctx *ctx, const pcs_tensor *t, const pcs_form
     return st ? st : odd.t ? pcs_odd_fail(ctx, NULL, &odd) : pcs_too_large(ctx, t, f);
 }
 
-precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, const pcs_method *method, const pcs_row_weights *weights, uint8_t *out, double *error)
+precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, const pcs_method *method,
+                                  const pcs_row_weights *weights, uint8_t *out, double *error)
 {
     const size_t n = (size_t)t->ne[0];
     const uint64_t rows = pcs_tensor_rows(t);

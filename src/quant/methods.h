@@ -1,5 +1,5 @@
-/* methods.h - methods that look beyond one row: transforms of a model's weights, coders with a Hessian, residuals. They work on a
- * copy of the model whose weights they own. */
+/* methods.h - methods that look beyond one row: transforms of a model's weights, coders with a Hessian, residuals. They
+ * work on a copy of the model whose weights they own. */
 #ifndef PCS_METHODS_H
 #define PCS_METHODS_H
 
@@ -29,20 +29,24 @@ typedef struct pcs_windows {
     uint32_t longest;
 } pcs_windows;
 /* length: of a window of a text, in tokens; 0: 512. */
-precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, uint32_t length, pcs_windows *w);
+precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o,
+                               uint32_t length, pcs_windows *w);
 /* 0, 1/2, 1/4, 3/4, 1/8, ...: every beginning is spread over 0 to 1 (van der Corput). */
 double pcs_spread(size_t k);
-/* At most `tokens` of all, from windows at even distances, in an order whose every beginning is spread over the text as well. */
+/* At most `tokens` of all, from windows at even distances, in an order whose every beginning is spread over the text as
+ * well. */
 precis_status pcs_windows_spread(const pcs_windows *all, uint64_t tokens, pcs_windows *w);
 precis_status pcs_windows_add(pcs_windows *w, const int32_t *ids, uint32_t n);
 void pcs_windows_free(pcs_windows *w);
 
-/* The model's own text (sample.c): a runner for it, whose other options the caller has set; then `tokens` of it, at least, as windows
- * (NULL: not kept, the caller taps the runner). t: NULL without a tokenizer. */
+/* The model's own text (sample.c): a runner for it, whose other options the caller has set; then `tokens` of it, at
+ * least, as windows (NULL: not kept, the caller taps the runner). t: NULL without a tokenizer. */
 #define PCS_SAMPLED_SEQUENCES 32
 #define PCS_SAMPLED_LENGTH 512
-precis_status pcs_sample_open(precis_ctx *ctx, precis_runner **r, const precis_model *m, uint64_t tokens, precis_runner_options *o);
-precis_status pcs_sample(precis_runner *r, const precis_tokenizer *t, uint64_t tokens, const char *stage, pcs_windows *w, uint64_t *made);
+precis_status pcs_sample_open(precis_ctx *ctx, precis_runner **r, const precis_model *m, uint64_t tokens,
+                              precis_runner_options *o);
+precis_status pcs_sample(precis_runner *r, const precis_tokenizer *t, uint64_t tokens, const char *stage,
+                         pcs_windows *w, uint64_t *made);
 
 /* What the input of a group of weights looks like: statistics, and some of its rows. */
 typedef struct pcs_inputs {
@@ -54,7 +58,8 @@ typedef struct pcs_inputs {
     uint64_t seen;
 } pcs_inputs;
 
-typedef struct pcs_encoded { uint8_t *bytes; const char *method; double error; pcs_spill store; } pcs_encoded; /* of a tensor; bytes NULL: not coded yet; store holds them */
+/* of a tensor; bytes NULL: not coded yet; store holds them */
+typedef struct pcs_encoded { uint8_t *bytes; const char *method; double error; pcs_spill store; } pcs_encoded;
 /* Room for all rows of a tensor in a format; e->bytes points to it. */
 precis_status pcs_encoded_open(precis_ctx *ctx, pcs_encoded *e, const pcs_tensor *t, const pcs_format *f);
 void pcs_encoded_close(precis_ctx *ctx, pcs_encoded *e);
@@ -76,7 +81,8 @@ typedef struct pcs_work {
     struct pcs_resume *resume;    /* NULL: none */
 } pcs_work;
 
-precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *origin, const precis_quant_options *opt, const precis_calibrate_options *calibrate, const char *type);
+precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *origin, const precis_quant_options *opt,
+                            const precis_calibrate_options *calibrate, const char *type);
 void pcs_work_close(pcs_work *w);
 /* A tensor of the copy as F32 that may be written; NULL when memory is short. */
 float *pcs_work_own(pcs_work *w, const char *name, pcs_tensor **t);
@@ -84,21 +90,24 @@ float *pcs_work_own(pcs_work *w, const char *name, pcs_tensor **t);
 const pcs_format *pcs_work_format(const pcs_work *w, const char *name);
 /* Add an F32 tensor to the copy; rows 0: a vector. */
 precis_status pcs_work_add(pcs_work *w, const char *name, int64_t rows, int64_t cols, float **data);
-/* Statistics of the inputs of all weights, from one pass over the windows. *list is [*n], freed with pcs_inputs_free. */
+/* Statistics of the inputs of all weights, from one pass over the windows. *list is [*n], freed with
+ * pcs_inputs_free. */
 precis_status pcs_inputs_collect(pcs_work *w, precis_runner **r, pcs_inputs **list, size_t *n);
 void pcs_inputs_free(precis_ctx *ctx, pcs_inputs *list, size_t n);
 const pcs_inputs *pcs_inputs_of(const pcs_inputs *list, size_t n, precis_value v);
 /* The node that multiplies by a weight's tensor, or NULL. */
 const pcs_node *pcs_weight_node(const precis_graph *g, const char *tensor);
 
-/* What column c of a weight takes over from the losses of the columns i < c before it: A[i][c] = R[i][c] / R[c][c] where H + damp I = R R^T, R upper triangular, rows and
- * columns of the symmetric h [n][n] in the order given. false: H is not positive definite. Panel p, at a + PCS_FEEDBACK_PANEL(p), has columns 16 p to 16 p + 15 of rows 0
- * to 16 p + 15, zeros where i >= c. Fixed order of sums: the same bits on every machine and for any number of threads. */
+/* What column c of a weight takes over from the losses of the columns i < c before it: A[i][c] = R[i][c] / R[c][c]
+ * where H + damp I = R R^T, R upper triangular, rows and columns of the symmetric h [n][n] in the order given. false: H
+ * is not positive definite. Panel p, at a + PCS_FEEDBACK_PANEL(p), has columns 16 p to 16 p + 15 of rows 0 to 16 p +
+ * 15, zeros where i >= c. Fixed order of sums: the same bits on every machine and for any number of threads. */
 #define PCS_FEEDBACK_LD(n) (((n) + 15) / 16 * 16)
 #define PCS_FEEDBACK_PANEL(p) ((size_t)(p) * ((size_t)(p) + 1) * 128)
 #define PCS_FEEDBACK_WORK(n) ((n) * PCS_FEEDBACK_LD(n) + 64 * (n)) /* doubles */
 #define PCS_FEEDBACK_SIZE(n) PCS_FEEDBACK_PANEL(((n) + 15) / 16)    /* floats */
-bool pcs_feedback(precis_ctx *ctx, size_t n, const double *h, const uint32_t *order, double damp, double *work, float *a);
+bool pcs_feedback(precis_ctx *ctx, size_t n, const double *h, const uint32_t *order, double damp, double *work,
+                  float *a);
 /* Bytes of GPTQ for a weight of `rows` rows and n columns, windows of `batch` tokens at a time. */
 uint64_t pcs_gptq_memory(uint64_t n, uint64_t rows, uint64_t batch, uint64_t threads);
 
@@ -121,7 +130,8 @@ precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const p
 /* The largest magnitude that a matrix of the type is scaled to before it is encoded, by a scale beside it; 0: it has
  * none. */
 float pcs_scaled_to(const pcs_format *f);
-/* Scales of whole tensors that NVFP4 stands on, shared by q, k and v and by gate and up: NAME.scale, and the weights divided by it. */
+/* Scales of whole tensors that NVFP4 stands on, shared by q, k and v and by gate and up: NAME.scale, and the weights
+ * divided by it. */
 precis_status pcs_global_scales(pcs_work *w);
 /* Scales of activations from calibration: NAME.input_scale. */
 precis_status pcs_static_activations(pcs_work *w);

@@ -141,7 +141,8 @@ precis_status pcs_static_activations(pcs_work *w)
         float top = 0;
         for (size_t k = 0; k < e->n; k++) top = e->top[k] > top ? e->top[k] : top;
         st = pcs_work_add(w, name, 0, 1, &data);
-        if (!st) *data = !(top > 0) ? 1.0f : top / limit > FLT_MIN ? top / limit : FLT_MIN; /* what divides by it must not overflow */
+        /* what divides by it must not overflow */
+        if (!st) *data = !(top > 0) ? 1.0f : top / limit > FLT_MIN ? top / limit : FLT_MIN;
     }
     pcs_inputs_free(w->ctx, in, n);
     precis_runner_close(&r);

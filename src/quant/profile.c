@@ -75,7 +75,8 @@ static precis_status find_or_add(precis_profile *p, const char *tensor, pcs_sens
     return PRECIS_OK;
 }
 
-precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char *type, double error, double kld, double se)
+precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char *type, double error, double kld,
+                              double se)
 {
     pcs_sensitivity *s;
     const pcs_format *f = pcs_format_by_name(type);
@@ -132,8 +133,10 @@ double pcs_profile_loss(const precis_profile *p, const char *tensor, const char 
     return pcs_exp(y[from] + slope * (at - x[from]));
 }
 
-/* Least squares of log measured over 1, x and x^2 with x = log sum - center: sums of small losses and of large ones are not alike. */
-typedef struct { size_t n, terms; double center, at[3], inverse[3][3], spread, ratio, text; } curve; /* text: relative standard error that all plans share */
+/* Least squares of log measured over 1, x and x^2 with x = log sum - center: sums of small losses and of large ones are
+ * not alike. */
+/* text: relative standard error that all plans share */
+typedef struct { size_t n, terms; double center, at[3], inverse[3][3], spread, ratio, text; } curve;
 
 static void powers(const curve *c, double sum, double out[3])
 {
@@ -228,7 +231,8 @@ precis_status pcs_profile_add_gain(precis_profile *p, const pcs_gain *g)
     return PRECIS_OK;
 }
 
-/* Log of what a method makes of the loss of tensors that it is applied to, and half of the interval that 90 % of plans leave around it. Returns how many plans tell. */
+/* Log of what a method makes of the loss of tensors that it is applied to, and half of the interval that 90 % of plans
+ * leave around it. Returns how many plans tell. */
 static size_t gain_of(const precis_profile *p, const char *method, double *gain, double *half)
 {
     double sum = 0, squares = 0;
@@ -243,11 +247,13 @@ static size_t gain_of(const precis_profile *p, const char *method, double *gain,
     }
     *gain = n ? sum / (double)n : 0;
     const double left = n > 1 ? (squares - sum * *gain) / (double)(n - 1) : 0, deviation = left > 0.02 * 0.02 ? sqrt(left) : 0.02;
-    *half = n > 1 ? student(n - 1) * deviation * sqrt(1 + 1 / (double)n) : n ? 0.23 : 0; /* of one plan: as far as others were apart, 10 % */
+    /* of one plan: as far as others were apart, 10 % */
+    *half = n > 1 ? student(n - 1) * deviation * sqrt(1 + 1 / (double)n) : n ? 0.23 : 0;
     return n;
 }
 
-double precis_profile_predict_method(const precis_profile *p, const char *method, double share, double sum, double interval[2], size_t *plans)
+double precis_profile_predict_method(const precis_profile *p, const char *method, double share, double sum,
+                                     double interval[2], size_t *plans)
 {
     double gain, more;
     const double kld = precis_profile_predict(p, sum, interval);

@@ -22,7 +22,8 @@ struct pcs_work;
 typedef struct pcs_method {
     const char *name;
     pcs_method_kind kind;
-    void (*row)(const pcs_row_job *j, size_t n, const float *x, void *dst, float *y); /* coders of rows: bytes, and what they decode to */
+    /* coders of rows: bytes, and what they decode to */
+    void (*row)(const pcs_row_job *j, size_t n, const float *x, void *dst, float *y);
     precis_status (*apply)(struct pcs_work *w); /* transforms; coders and residuals of the whole model */
     /* Why a format cannot be coded so; NULL: it can. May be NULL. */
     const char *(*refuses)(const pcs_format *f);
@@ -69,7 +70,8 @@ struct precis_imatrix {
 
 precis_status pcs_imatrix_new(precis_ctx *ctx, precis_imatrix **out);
 /* A new entry of experts * n zeros; PRECIS_EFORMAT when the name is there already. */
-precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, size_t experts, pcs_importance **out);
+precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, size_t n, size_t experts,
+                              pcs_importance **out);
 void pcs_imatrix_finish(precis_imatrix *im);
 /* Are all sums within what a file of it holds, and a search can weigh with? PRECIS_EFORMAT names the tensor. */
 precis_status pcs_imatrix_sound(const precis_imatrix *im);
@@ -78,11 +80,14 @@ precis_status pcs_imatrix_for(const precis_imatrix *im, const pcs_tensor *t, pcs
 
 /* Can the job's type hold the row's largest number (finite, and within its scales)? x, y[n] and dst are overwritten. */
 bool pcs_row_holds(const pcs_row_job *j, size_t n, float *x, float *y, uint8_t *dst);
-/* Encode one row as f with the method (bytes are kept when the type stays the same). false, and an infinite error: a number of it is not finite, or
- * beyond the type's scales. */
-bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method, float *scratch, uint8_t *dst, double *err, double *norm);
-/* All rows of a tensor into out[rows * pcs_row_bytes], by a coder of rows; *error: of all, relative. Rows of threads, sums in order. */
-precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, const pcs_method *method, const pcs_row_weights *weights, uint8_t *out, double *error);
+/* Encode one row as f with the method (bytes are kept when the type stays the same). false, and an infinite error: a
+ * number of it is not finite, or beyond the type's scales. */
+bool pcs_quantize_row(const pcs_tensor *t, uint64_t row, const pcs_row_job *j, const pcs_method *method,
+                      float *scratch, uint8_t *dst, double *err, double *norm);
+/* All rows of a tensor into out[rows * pcs_row_bytes], by a coder of rows; *error: of all, relative. Rows of threads,
+ * sums in order. */
+precis_status pcs_quantize_tensor(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f, const pcs_method *method,
+                                  const pcs_row_weights *weights, uint8_t *out, double *error);
 /* Extremes and mean of |w| of a tensor, for formats that ask for them. */
 precis_status pcs_tensor_shared(precis_ctx *ctx, const pcs_tensor *t, pcs_shared *shared);
 
@@ -97,7 +102,8 @@ typedef struct pcs_draw {
     pcs_shared shared;
     bool known;    /* shared is */
     size_t steps;
-    double norm, rest, *ends; /* weighted squares: of all rows; of all but the certain ones; of those of them up to each */
+    /* weighted squares: of all rows; of all but the certain ones; of those of them up to each */
+    double norm, rest, *ends;
     size_t certain;
     struct pcs_pick *picks; /* certain rows first */
     float *scratch; /* of threads */
@@ -106,22 +112,25 @@ typedef struct pcs_draw {
 /* Steps for a tensor of a model with so many weights. */
 size_t pcs_draw_steps(const pcs_tensor *t, double weights);
 /* rooted: an input counts by the root of its importance. */
-precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method, const precis_imatrix *imatrix, bool rooted, size_t steps);
+precis_status pcs_draw_open(precis_ctx *ctx, pcs_draw *d, const pcs_tensor *t, const pcs_method *method,
+                            const precis_imatrix *imatrix, bool rooted, size_t steps);
 /* After a failed open, too. */
 void pcs_draw_close(pcs_draw *d);
 /* *relative: weighted squared error over weighted square. steps: at most those of open. */
 precis_status pcs_draw_error(pcs_draw *d, const pcs_format *f, size_t steps, double *relative);
 
-/* Losses of every tensor in every type it may take, solved for one budget after another (budget.c). o must outlive it. books: with the types of vector books, which
- * run slowly. *loss: their sum. */
+/* Losses of every tensor in every type it may take, solved for one budget after another (budget.c). o must outlive it.
+ * books: with the types of vector books, which run slowly. *loss: their sum. */
 struct precis_costs;
 typedef struct pcs_loss_table pcs_loss_table;
 /* What pcs_loss_table_open would refuse before it measures anything: types, pins, and a profile of other tensors. */
 precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o);
-precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m, const precis_quant_options *o, bool books);
+precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m,
+                                  const precis_quant_options *o, bool books);
 /* From now on plans keep to so many seconds of a token, too; costs must outlive the table. */
 precis_status pcs_loss_table_limit(pcs_loss_table *t, const struct precis_costs *costs, double seconds);
-precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution, double *loss);
+precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution,
+                                  double *loss);
 void pcs_loss_table_close(pcs_loss_table **t);
 
 #endif

@@ -198,7 +198,8 @@ static precis_status make_keys(const precis_plan *plan, const precis_quant_optio
     const pcs_format *f = mix ? NULL : pcs_format_by_name(plan->spec);
     for (size_t i = 0; f && i < sizeof single / sizeof *single; i++)
         if (!strcmp(single[i].type, f->name)) id = single[i].id;
-    /* long tables by their hash, and blanks to a fixed length: the file's size then depends on types alone, and can be planned */
+    /* long tables by their hash, and blanks to a fixed length: the file's size then depends on types alone, and can be
+     * planned */
     char hash[72] = "sha256:";
     precis_sha256(plan->spec, strlen(plan->spec), hash + 7);
     char *text = pcs_arena_printf(a, "{\"precis\":\"%s\",\"plan\":\"%s\",\"method\":\"%s\",\"calibration\":%s}", precis_version(), strlen(plan->spec) > 128 ? hash : plan->spec, method,
@@ -268,7 +269,8 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
     return st;
 }
 
-precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *m, const precis_plan *plan, const precis_quant_options *opts, uint64_t *bytes)
+precis_status precis_quant_file_bytes(precis_ctx *ctx, const precis_model *m, const precis_plan *plan,
+                                      const precis_quant_options *opts, uint64_t *bytes)
 {
     precis_quant_options o = PRECIS_QUANT_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);

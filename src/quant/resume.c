@@ -1,6 +1,6 @@
-/* resume.c - pieces of a job in a log that only grows: a head with the job's key, then records of {kind, lengths, name, payload, tail, check}. A record
- * whose end is missing or whose check differs ends the log: what a killed process was writing. States of layers are a file of their own, which is
- * replaced as a whole. */
+/* resume.c - pieces of a job in a log that only grows: a head with the job's key, then records of {kind, lengths, name,
+ * payload, tail, check}. A record whose end is missing or whose check differs ends the log: what a killed process was
+ * writing. States of layers are a file of their own, which is replaced as a whole. */
 #include "quant/resume.h"
 
 #include "base/file.h"
@@ -224,7 +224,7 @@ precis_status pcs_resume_end(pcs_resume *r, const char *method, double error)
     return put(r, &t, sizeof t);
 }
 
-/* ---- calibration: name, sizes, sums and counts of each entry, as they are in memory -------------------------------- */
+/* ---- calibration: name, sizes, sums and counts of each entry, as they are in memory ------------------------------ */
 
 precis_status pcs_resume_keep_imatrix(pcs_resume *r, const precis_imatrix *im)
 {
@@ -297,7 +297,7 @@ precis_status pcs_resume_load_imatrix(pcs_resume *r, precis_imatrix **out)
     return st;
 }
 
-/* ---- states ----------------------------------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------------------------------ */
 
 precis_status pcs_resume_keep_states(pcs_resume *r, uint32_t layers, const void *data, uint64_t len)
 {

@@ -7,7 +7,8 @@
 typedef struct pcs_resume pcs_resume;
 typedef struct pcs_piece { const char *name, *method; const uint8_t *bytes; uint64_t len; double error; } pcs_piece;
 
-/* OUT.resume: pieces of a job with this key are taken, others are thrown away. path NULL: *out is NULL, and every function below does nothing. */
+/* OUT.resume: pieces of a job with this key are taken, others are thrown away. path NULL: *out is NULL, and every
+ * function below does nothing. */
 precis_status pcs_resume_open(precis_ctx *ctx, pcs_resume **out, const char *path, const char *key);
 /* done: the job is complete, its pieces go. */
 void pcs_resume_close(pcs_resume **r, bool done);

@@ -1,6 +1,7 @@
-/* rotate - Hadamard rotations folded into the weights (QuaRot: Ashkboos et al. 2024; SpinQuant: Liu et al. 2024): R1 turns the residual
- * stream, R2 the values of each head. The net computes the same; its weights and inputs lose their outliers. And hadamard: R3 on
- * queries and keys and R4 before the down projection, which are computed while the model runs. */
+/* rotate - Hadamard rotations folded into the weights (QuaRot: Ashkboos et al. 2024; SpinQuant: Liu et al. 2024): R1
+ * turns the residual stream, R2 the values of each head. The net computes the same; its weights and inputs lose their
+ * outliers. And hadamard: R3 on queries and keys and R4 before the down projection, which are computed while the model
+ * runs. */
 #include "base/hadamard.h"
 #include "base/pool.h"
 #include "quant/methods.h"
@@ -53,7 +54,9 @@ static precis_status outputs_of(pcs_work *w, int layer, pcs_tensor_role role, co
     if (!x) return pcs_model_tensor(w->m, full) ? PRECIS_ENOMEM : PRECIS_OK;
     const size_t rows = (size_t)t->ne[1], n = (size_t)t->ne[0];
     precis_status st = PRECIS_OK;
-    for (uint64_t e = 0; e < pcs_tensor_rows(t) / rows && !st; e++) st = turn_columns(w->ctx, x + e * rows * n, rows, n, block ? block : rows, sign);
+    const uint64_t experts = pcs_tensor_rows(t) / rows;
+    for (uint64_t e = 0; e < experts && !st; e++)
+        st = turn_columns(w->ctx, x + e * rows * n, rows, n, block ? block : rows, sign);
     pcs_place_name(full, sizeof full, layer, role, PCS_END_bias);
     float *b = st ? NULL : pcs_work_own(w, full, &t);
     return b ? turn_columns(w->ctx, b, (size_t)t->n, 1, block ? block : (size_t)t->n, sign) : st;
@@ -136,7 +139,9 @@ static precis_status apply_rotate(pcs_work *w)
         st = pcs_work_add(w, "output.weight", rows, width, &data);
         embed = pcs_model_tensor(w->m, "token_embd.weight");
         for (int64_t r = 0; r < rows && !st; r++) pcs_decode(embed->format, width, embed->data + (uint64_t)r * pcs_tensor_row_bytes(embed), data + (uint64_t)r * width);
-        if (!st) pcs_warn(w->ctx, "rotate: the embedding and the head were one tensor; the final norm's gain goes into the head, so there are two now");
+        if (!st)
+            pcs_warn(w->ctx, "rotate: the embedding and the head were one tensor; the final norm's gain goes into the "
+                             "head, so there are two now");
     }
     if (!st) st = rows_of(w, "token_embd.weight", sign, NULL, 0);
     for (int64_t i = 0; i < layers && !st; i++) {
@@ -180,7 +185,9 @@ static precis_status apply_hadamard(pcs_work *w)
         if (!st) st = pcs_work_add(w, name, 0, 1, &data);
         if (!st) *data = (float)block, turned++;
     }
-    if (!st && !turned) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "hadamard: no ffn_down.weight whose width a Hadamard matrix divides");
+    if (!st && !turned)
+        return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                        "hadamard: no ffn_down.weight whose width a Hadamard matrix divides");
     if (!st) st = pcs_model_set_bool(w->m, "precis.rotate_keys", true); /* R3 */
     return st ? st : pcs_model_index(w->m);
 }

@@ -1,5 +1,6 @@
-/* sample.c - text that a model makes for its own calibration (Liu et al. 2023, LLM-QAT, section 3.1): BOS, a random token, then samples
- * at temperature 1 from the whole distribution. A cut of it (top-k 64) costs: GPTQ of gutenberg-7m to 2 bits, KL 0.092 instead of 0.084. */
+/* sample.c - text that a model makes for its own calibration (Liu et al. 2023, LLM-QAT, section 3.1): BOS, a random
+ * token, then samples at temperature 1 from the whole distribution. A cut of it (top-k 64) costs: GPTQ of gutenberg-7m
+ * to 2 bits, KL 0.092 instead of 0.084. */
 #include "precis/session.h"
 #include "precis/text.h"
 #include "quant/methods.h"
@@ -12,7 +13,8 @@ static uint32_t length_of(const precis_runner *r, uint64_t left)
     return each < r->context ? (uint32_t)each : r->context;
 }
 
-precis_status pcs_sample_open(precis_ctx *ctx, precis_runner **r, const precis_model *m, uint64_t tokens, precis_runner_options *o)
+precis_status pcs_sample_open(precis_ctx *ctx, precis_runner **r, const precis_model *m, uint64_t tokens,
+                              precis_runner_options *o)
 {
     const int64_t context = pcs_arch_int(m, "context_length", 2048, NULL);
     const uint64_t each = (tokens + PCS_SAMPLED_SEQUENCES - 1) / PCS_SAMPLED_SEQUENCES, longest = context < PCS_SAMPLED_LENGTH ? (uint64_t)context : PCS_SAMPLED_LENGTH;

@@ -1,5 +1,5 @@
-/* smoothquant - s = max|x|^alpha / max|w|^(1 - alpha) per input channel, from norms into the weights behind them (Xiao et al. 2022,
- * equation 4). */
+/* smoothquant - s = max|x|^alpha / max|w|^(1 - alpha) per input channel, from norms into the weights behind them (Xiao
+ * et al. 2022, equation 4). */
 #include "base/fmath.h"
 #include "quant/scaling.h"
 

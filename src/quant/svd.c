@@ -1,5 +1,6 @@
-/* svd - what coding lost, to low rank: W - Q(W) is nearly B A, with the columns weighted by the root of what their inputs are (LQER:
- * Zhang et al. 2024; SVDQuant: Li et al. 2024, section 4.2). A and B are stored in f16 beside the weight and computed beside it.
+/* svd - what coding lost, to low rank: W - Q(W) is nearly B A, with the columns weighted by the root of what their
+ * inputs are (LQER: Zhang et al. 2024; SVDQuant: Li et al. 2024, section 4.2). A and B are stored in f16 beside the
+ * weight and computed beside it.
  *
  * The leading singular vectors come from subspace iteration with a fixed start (Halko et al. 2011, algorithm 4.4). */
 #include "base/pool.h"
@@ -58,7 +59,8 @@ static void orthonormal(float *q, size_t m, size_t k)
 }
 
 /* a[rank][n], b[rows][rank] with b a ~ e. Returns the part of e's squares that is left. */
-static precis_status factor(precis_ctx *ctx, const float *e, size_t rows, size_t n, size_t rank, float *a, float *b, double *left)
+static precis_status factor(precis_ctx *ctx, const float *e, size_t rows, size_t n, size_t rank, float *a, float *b,
+                            double *left)
 {
     const size_t least = rows < n ? rows : n, k = rank + OVER < least ? rank + OVER : least;
     float *v = pcs_alloc(ctx, n * k, sizeof *v), *u = pcs_alloc(ctx, rows * k, sizeof *u);
@@ -152,11 +154,16 @@ precis_status pcs_svd(pcs_work *w)
         const pcs_format *to = w->plan->rows[i].to;
         if (to == t->format || (to->kind != PCS_QUANT && !to->element) || t->dims < 2 || t->is.layer < 0) continue;
         if (t->dims > 2) {
-            if (!w->opt->fallback) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: no residual beside experts; --fallback leaves them without", t->name);
+            if (!w->opt->fallback)
+                return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                                "tensor %s: no residual beside experts; --fallback leaves them without", t->name);
             continue;
         }
         if ((uint64_t)rank * 2 > (uint64_t)t->ne[0] || (uint64_t)rank * 2 > pcs_tensor_rows(t)) {
-            if (!w->opt->fallback) return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: [%lld, %lld] is too small for a residual of rank %zu; --fallback leaves it without", t->name, (long long)t->ne[1], (long long)t->ne[0], rank);
+            if (!w->opt->fallback)
+                return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                                "tensor %s: [%lld, %lld] is too small for a residual of rank %zu; --fallback leaves it "
+                                "without", t->name, (long long)t->ne[1], (long long)t->ne[0], rank);
             continue;
         }
         /* the original: gptq has written over the copy's */

@@ -86,7 +86,8 @@ precis_status pcs_windows_spread(const pcs_windows *all, uint64_t tokens, pcs_wi
     for (size_t i = 0, k = 0; i < n && !st && w->n_ids < tokens; i++) {
         const size_t from = (2 * next_place(&k, n) + 1) * all->n / (2 * n);
         const uint64_t left = tokens - w->n_ids, length = left < all->lengths[from] ? left : all->lengths[from];
-        if (length < 2 || (i && 4 * left < all->longest)) break; /* a rest of a few tokens tells nothing, and takes a run */
+        /* a rest of a few tokens tells nothing, and takes a run */
+        if (length < 2 || (i && 4 * left < all->longest)) break;
         st = pcs_windows_add(w, all->ids + starts[from], (uint32_t)length);
     }
     pcs_free(all->ctx, starts);
@@ -94,7 +95,8 @@ precis_status pcs_windows_spread(const pcs_windows *all, uint64_t tokens, pcs_wi
     return st;
 }
 
-precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o, uint32_t length, pcs_windows *w)
+precis_status pcs_windows_make(precis_ctx *ctx, const precis_model *m, const precis_calibrate_options *o,
+                               uint32_t length, pcs_windows *w)
 {
     *w = (pcs_windows){ .ctx = ctx };
     if (!o->n_texts) {
@@ -242,7 +244,8 @@ precis_status pcs_inputs_collect(pcs_work *w, precis_runner **runner, pcs_inputs
 
 /* ---- the copy -------------------------------------------------------------------------------------------- */
 
-precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *origin, const precis_quant_options *opt, const precis_calibrate_options *calibrate, const char *type)
+precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *origin, const precis_quant_options *opt,
+                            const precis_calibrate_options *calibrate, const char *type)
 {
     *w = (pcs_work){ .ctx = ctx, .origin = origin, .opt = opt, .calibrate = calibrate };
     precis_status st = pcs_methods_parse(ctx, opt->method, &w->set);

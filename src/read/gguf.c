@@ -16,9 +16,15 @@ typedef struct {
     uint64_t n_tensors, n_keys;
 } gguf;
 
-static precis_status fail(gguf *g, const char *field, const char *why) { return pcs_fail_at(g->m->ctx, PRECIS_EFORMAT, g->s->at, field, "%s", why); }
+static precis_status fail(gguf *g, const char *field, const char *why)
+{
+    return pcs_fail_at(g->m->ctx, PRECIS_EFORMAT, g->s->at, field, "%s", why);
+}
 
-static precis_status get(gguf *g, void *dst, size_t n, const char *field) { return pcs_stream_read(g->s, dst, n, field); }
+static precis_status get(gguf *g, void *dst, size_t n, const char *field)
+{
+    return pcs_stream_read(g->s, dst, n, field);
+}
 
 static uint64_t bytes_left(const gguf *g) { return g->s->file->size - g->s->at; }
 
@@ -29,8 +35,9 @@ static precis_status get_text(gguf *g, pcs_text *out, uint64_t limit, const char
     if (st != PRECIS_OK) return st;
     if (len > limit || len > bytes_left(g)) {
         g->s->at -= 8;
-        return pcs_fail_at(g->m->ctx, PRECIS_EFORMAT, g->s->at, field, "a string of %llu bytes; %llu are left, the limit is %llu",
-                           (unsigned long long)len, (unsigned long long)(bytes_left(g) - 8), (unsigned long long)limit);
+        return pcs_fail_at(g->m->ctx, PRECIS_EFORMAT, g->s->at, field,
+                           "a string of %llu bytes; %llu are left, the limit is %llu", (unsigned long long)len,
+                           (unsigned long long)(bytes_left(g) - 8), (unsigned long long)limit);
     }
     char *p = pcs_arena_alloc(&g->m->arena, (size_t)len + 1, 1);
     if (!p) return PRECIS_ENOMEM;
@@ -59,7 +66,8 @@ static precis_status get_array(gguf *g, pcs_key *k)
     if (item > PCS_KEY_F64 || item == PCS_KEY_ARRAY) return fail(g, k->name, "an array of this type is not defined");
     k->item = (pcs_key_type)item;
     const size_t width = item == PCS_KEY_STRING ? 8 : pcs_key_width(k->item);
-    if (!pcs_mul_ok(k->n, width, &need) || need > bytes_left(g)) return fail(g, k->name, "the array is longer than the file");
+    if (!pcs_mul_ok(k->n, width, &need) || need > bytes_left(g))
+        return fail(g, k->name, "the array is longer than the file");
     if (item != PCS_KEY_STRING) {
         void *p = pcs_arena_alloc(&g->m->arena, (size_t)need, 1);
         if (!p) return PRECIS_ENOMEM;
@@ -142,8 +150,8 @@ static precis_status get_tensor(gguf *g)
     t->file = g->file;
     t->format = pcs_format_by_id(type);
     if (!t->format)
-        return pcs_fail_at(g->m->ctx, PRECIS_EUNSUPPORTED, g->s->at - 12, name, "number format %u is not known (forks of llama.cpp "
-                           "use numbers of their own)", type);
+        return pcs_fail_at(g->m->ctx, PRECIS_EUNSUPPORTED, g->s->at - 12, name,
+                           "number format %u is not known (forks of llama.cpp use numbers of their own)", type);
     return pcs_tensor_shape(g->m, t, at);
 }
 
@@ -163,9 +171,11 @@ static precis_status get_header(gguf *g)
     if (st != PRECIS_OK) return st;
     /* A key takes at least 13 bytes, a tensor 33. */
     if (g->n_tensors > PCS_LIMIT_TENSORS || g->n_tensors > bytes_left(g) / 33)
-        return pcs_fail_at(g->m->ctx, PRECIS_EFORMAT, 8, "tensor count", "%llu tensors do not fit", (unsigned long long)g->n_tensors);
+        return pcs_fail_at(g->m->ctx, PRECIS_EFORMAT, 8, "tensor count", "%llu tensors do not fit",
+                           (unsigned long long)g->n_tensors);
     if (g->n_keys > PCS_LIMIT_KEYS || g->n_keys > bytes_left(g) / 13)
-        return pcs_fail_at(g->m->ctx, PRECIS_EFORMAT, 16, "key count", "%llu keys do not fit", (unsigned long long)g->n_keys);
+        return pcs_fail_at(g->m->ctx, PRECIS_EFORMAT, 16, "key count", "%llu keys do not fit",
+                           (unsigned long long)g->n_keys);
     return PRECIS_OK;
 }
 
@@ -194,8 +204,9 @@ static precis_status read_part(precis_model *m, uint32_t file, bool first)
     if (st == PRECIS_OK && !pcs_align_ok(base, align, &base)) st = fail(&g, "data", "does not fit");
     for (size_t i = before; i < m->n_tensors && st == PRECIS_OK; i++) {
         pcs_tensor *t = &m->tensors[i];
-        if (t->offset % align) st = pcs_fail_at(m->ctx, PRECIS_EFORMAT, g.s->at, t->name, "offset %llu is not aligned to %llu",
-                                                (unsigned long long)t->offset, (unsigned long long)align);
+        if (t->offset % align)
+            st = pcs_fail_at(m->ctx, PRECIS_EFORMAT, g.s->at, t->name, "offset %llu is not aligned to %llu",
+                             (unsigned long long)t->offset, (unsigned long long)align);
         else if (!pcs_add_ok(base, t->offset, &at)) st = fail(&g, t->name, "offset does not fit");
         else st = pcs_tensor_span(m, t, file, at, t->bytes);
     }
@@ -218,10 +229,13 @@ static precis_status read_splits(precis_model *m, const char *path)
     if (n < 2) return PRECIS_OK;
     const size_t len = strlen(path), tail = strlen("-00001-of-00001.gguf");
     char want[32];
-    if (n > PCS_LIMIT_SPLITS) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: split.count: %llu parts, the limit is %d", path, (unsigned long long)n, PCS_LIMIT_SPLITS);
+    if (n > PCS_LIMIT_SPLITS)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: split.count: %llu parts, the limit is %d", path,
+                        (unsigned long long)n, PCS_LIMIT_SPLITS);
     snprintf(want, sizeof want, "-00001-of-%05u.gguf", (unsigned)n);
     if (!no || no->v.u != 0 || len < tail || strcmp(path + len - tail, want))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: split.count: part of a file of %llu parts; open the first part, whose name ends in %s",
+        return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                        "%s: split.count: part of a file of %llu parts; open the first part, whose name ends in %s",
                         path, (unsigned long long)n, want);
     char *part = pcs_arena_copy(&m->arena, path, len);
     if (!part) return PRECIS_ENOMEM;
@@ -233,37 +247,56 @@ static precis_status read_splits(precis_model *m, const char *path)
         if (st != PRECIS_OK) return st;
     }
     const pcs_key *total = early_key(m, "split.tensors.count");
-    const uint64_t want_tensors = total ? (total->type == PCS_KEY_I32 ? (uint64_t)total->v.i : total->v.u) : m->n_tensors;
+    uint64_t want_tensors = m->n_tensors;
+    if (total) want_tensors = total->type == PCS_KEY_I32 ? (uint64_t)total->v.i : total->v.u;
     if (want_tensors != m->n_tensors)
         return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: split.tensors.count: says %llu, the parts have %zu tensors", path,
                         (unsigned long long)want_tensors, m->n_tensors);
     return PRECIS_OK;
 }
 
+/* What a list says of a tensor: the format's name, the weights of a row, and the rows (0: not said). */
+typedef struct { const pcs_format *format; const char *type; double width, rows; } said;
+
+/* The limit is far beyond any model, and lets products of what follows fit. */
+static bool too_many(uint64_t n) { return n > (uint64_t)1 << 48; }
+
 /* A tensor as rows of `width` weights in a scheme's format. */
-static precis_status as_scheme(precis_model *m, pcs_tensor *t, const pcs_format *f, const char *type, double width, double unused)
+static precis_status as_scheme(precis_model *m, pcs_tensor *t, const said *s)
 {
-    (void)unused;
-    if (!f || pcs_format_portable(f)) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: scheme \"%.40s\" is not known", m->path, t->name, type);
+    const pcs_format *f = s->format;
+    const double width = s->width;
+    if (!f || pcs_format_portable(f))
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: scheme \"%.40s\" is not known", m->path, t->name,
+                        s->type);
     if (t->format != &pcs_format_i8 || !(width >= 1 && width < 1e12) || width != (double)(int64_t)width ||
         pcs_row_bytes(f, (uint64_t)width) != (uint64_t)t->ne[0])
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: rows of %lld bytes are not %g weights of %s", m->path, t->name, (long long)t->ne[0], width, f->name);
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: rows of %lld bytes are not %g weights of %s", m->path,
+                        t->name, (long long)t->ne[0], width, f->name);
     const uint64_t rows = pcs_tensor_rows(t);
     t->format = f;
     t->ne[0] = t->shape[0] = (int64_t)width;
-    if (!pcs_mul_ok(rows, (uint64_t)width, &t->n) || t->n > (uint64_t)1 << 48) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: too many elements", m->path, t->name);
+    if (!pcs_mul_ok(rows, (uint64_t)width, &t->n) || too_many(t->n))
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: too many elements", m->path, t->name);
     return PRECIS_OK;
 }
 
-/* Tensor k as panels of `rows` rows of `width` weights in f: its data becomes panels. */
-static precis_status as_panels(precis_model *m, pcs_tensor *t, const pcs_format *f, const char *type, double width, double rows)
+/* Tensor t as panels of `rows` rows of `width` weights: its data becomes panels. */
+static precis_status as_panels(precis_model *m, pcs_tensor *t, const said *s)
 {
-    if (!f || !f->fields) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: \"%.40s\" is no type with panels", m->path, t->name, type);
-    const bool whole = width >= 1 && width < 1e9 && width == (double)(uint32_t)width && rows >= 1 && rows < 1e12 && rows == (double)(int64_t)rows;
+    const pcs_format *f = s->format;
+    const double width = s->width, rows = s->rows;
+    if (!f || !f->fields)
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: \"%.40s\" is no type with panels", m->path,
+                        t->name, s->type);
+    const bool whole_width = width >= 1 && width < 1e9 && width == (double)(uint32_t)width;
+    const bool whole = whole_width && rows >= 1 && rows < 1e12 && rows == (double)(int64_t)rows;
     if (!whole || t->format != &pcs_format_i8 || t->dims < 2 || !pcs_panels_fit(f, (size_t)width) ||
         pcs_panel_bytes(f, (size_t)width) != (uint64_t)t->ne[0] ||
         ((int64_t)rows + PCS_PANEL - 1) / PCS_PANEL != t->ne[1] || (t->dims > 2 && (int64_t)rows % PCS_PANEL))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: %lld panels of %lld bytes are not %g rows of %g weights of %s", m->path, t->name, (long long)t->ne[1], (long long)t->ne[0], rows, width, f->name);
+        return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                        "%s: tensor %s: %lld panels of %lld bytes are not %g rows of %g weights of %s", m->path,
+                        t->name, (long long)t->ne[1], (long long)t->ne[0], rows, width, f->name);
     t->format = f;
     t->ne[0] = t->shape[0] = (int64_t)width;
     t->ne[1] = t->shape[1] = (int64_t)rows;
@@ -271,13 +304,14 @@ static precis_status as_panels(precis_model *m, pcs_tensor *t, const pcs_format 
     t->data = NULL;
     t->n = 1;
     for (uint32_t d = 0; d < t->dims; d++)
-        if (!pcs_mul_ok(t->n, (uint64_t)t->ne[d], &t->n) || t->n > (uint64_t)1 << 48) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: too many elements", m->path, t->name);
+        if (!pcs_mul_ok(t->n, (uint64_t)t->ne[d], &t->n) || too_many(t->n))
+            return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor %s: too many elements", m->path, t->name);
     t->bytes = pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)width);
     return PRECIS_OK;
 }
 
 /* I8 tensors that hold something else, which lists under precis.KIND.* say, written by precis. */
-typedef precis_status as_fn(precis_model *m, pcs_tensor *t, const pcs_format *f, const char *type, double width, double rows);
+typedef precis_status as_fn(precis_model *m, pcs_tensor *t, const said *s);
 static precis_status apply_lists(precis_model *m, const char *kind, bool has_rows, as_fn *as)
 {
     static const char *const parts[] = { "tensors", "types", "widths", "rows" };
@@ -289,31 +323,42 @@ static precis_status apply_lists(precis_model *m, const char *kind, bool has_row
         snprintf(name, sizeof name, "precis.%s.%s", kind, parts[i]);
         list[i] = early_key(m, name);
         present += !!list[i];
-        alike += list[0] && list[i] && list[i]->type == PCS_KEY_ARRAY && list[i]->n == list[0]->n && (i > 1 || list[i]->item == PCS_KEY_STRING);
+        const bool is_list = list[0] && list[i] && list[i]->type == PCS_KEY_ARRAY && list[i]->n == list[0]->n;
+        alike += is_list && (i > 1 || list[i]->item == PCS_KEY_STRING);
     }
     if (!present) return PRECIS_OK;
-    if (alike < n) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key precis.%s.tensors: the %zu lists under precis.%s do not match", m->path, kind, n, kind);
+    if (alike < n)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                        "%s: key precis.%s.tensors: the %zu lists under precis.%s do not match", m->path, kind, n,
+                        kind);
     pcs_map map;
     pcs_map_init(&map, m->ctx);
     precis_status st = PRECIS_OK;
-    for (uint64_t i = 0; i < list[0]->n && !st; i++) st = pcs_map_put(&map, list[0]->v.texts[i].s, list[0]->v.texts[i].len, (uint32_t)i, &(bool){ false });
+    for (uint64_t i = 0; i < list[0]->n && !st; i++) {
+        const pcs_text name = list[0]->v.texts[i];
+        st = pcs_map_put(&map, name.s, name.len, (uint32_t)i, &(bool){ false });
+    }
     for (size_t k = 0; k < m->n_tensors && !st; k++) {
         pcs_tensor *t = &m->tensors[k];
         uint32_t i;
         if (!pcs_map_get(&map, t->name, strlen(t->name), &i)) continue;
         const char *type = list[1]->v.texts[i].s;
-        st = as(m, t, pcs_format_by_name(type), type, pcs_key_number(list[2], i), has_rows ? pcs_key_number(list[3], i) : 0);
+        const double rows = has_rows ? pcs_key_number(list[3], i) : 0;
+        st = as(m, t, &(said){ pcs_format_by_name(type), type, pcs_key_number(list[2], i), rows });
     }
     pcs_map_free(&map);
     return st;
 }
 
 /* Are the file's panels, if it has any, those of this version? */
-static precis_status check_layout(precis_model *m)
+static precis_status check_panels(precis_model *m)
 {
     const pcs_key *layout = early_key(m, "precis.panels.layout");
-    if (!early_key(m, "precis.panels.tensors") || (layout && layout->type == PCS_KEY_U32 && layout->v.u == PCS_PANEL_LAYOUT)) return PRECIS_OK;
-    return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key precis.panels.layout: packed by another version of precis; this one reads layout %d, pack the model again (precis convert --format packed)", m->path, PCS_PANEL_LAYOUT);
+    const bool ours = layout && layout->type == PCS_KEY_U32 && layout->v.u == PCS_PANEL_LAYOUT;
+    if (!early_key(m, "precis.panels.tensors") || ours) return PRECIS_OK;
+    return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED,
+                    "%s: key precis.panels.layout: packed by another version of precis; this one reads layout %d, pack "
+                    "the model again (precis convert --format packed)", m->path, PCS_PANEL_LAYOUT);
 }
 
 static precis_status read_gguf(precis_model *m, const char *path)
@@ -323,7 +368,7 @@ static precis_status read_gguf(precis_model *m, const char *path)
     if (st == PRECIS_OK) st = read_part(m, 0, true);
     if (st == PRECIS_OK) st = read_splits(m, path);
     if (st == PRECIS_OK) st = pcs_tensors_disjoint(m);
-    if (st == PRECIS_OK) st = check_layout(m);
+    if (st == PRECIS_OK) st = check_panels(m);
     if (st == PRECIS_OK) st = apply_lists(m, "panels", true, as_panels);
     return st == PRECIS_OK ? apply_lists(m, "scheme", false, as_scheme) : st;
 }

@@ -1,7 +1,7 @@
 /* hf.c - config.json and generation_config.json of a transformers folder, as GGUF's keys and names.
  *
- * Query and key rows of llama are put into GGUF's rotary order, gemma's norm weights get the 1 that the model adds, gpt2's
- * matrices are turned round, and experts are put into one tensor: each costs a copy. */
+ * Query and key rows of llama are put into GGUF's rotary order, gemma's norm weights get the 1 that the model adds,
+ * gpt2's matrices are turned round, and experts are put into one tensor: each costs a copy. */
 #include "read/hf.h"
 #include "base/f16.h"
 #include "base/file.h"
@@ -81,7 +81,8 @@ precis_status pcs_hf_slurp(precis_model *m, const char *folder, const char *name
 static precis_status interleave_rows(precis_model *m, pcs_tensor *t, int64_t heads)
 {
     const uint64_t rows = t->dims == 1 ? (uint64_t)t->ne[0] : pcs_tensor_rows(t), row = rows ? t->bytes / rows : 0;
-    if (heads < 1 || rows % (2 * (uint64_t)heads)) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: rows do not divide into heads", m->path, t->source);
+    if (heads < 1 || rows % (2 * (uint64_t)heads))
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: rows do not divide into heads", m->path, t->source);
     uint8_t *copy = pcs_arena_alloc(&m->arena, (size_t)t->bytes, 1);
     if (!copy) return PRECIS_ENOMEM;
     const uint64_t hd = rows / (uint64_t)heads;
@@ -105,7 +106,9 @@ static precis_status plus_one(precis_model *m, pcs_tensor *t)
 static precis_status transpose(precis_model *m, pcs_tensor *t)
 {
     const size_t w = t->format->bytes, rows = (size_t)t->ne[1], cols = (size_t)t->ne[0];
-    if (t->format->block != 1 || t->format->head) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: %s: a %s matrix cannot be turned round", m->path, t->source, t->format->name);
+    if (t->format->block != 1 || t->format->head)
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: %s: a %s matrix cannot be turned round", m->path, t->source,
+                        t->format->name);
     uint8_t *copy = pcs_arena_alloc(&m->arena, (size_t)t->bytes, 1);
     if (!copy) return PRECIS_ENOMEM;
     for (size_t r = 0; r < rows; r++)
@@ -116,9 +119,10 @@ static precis_status transpose(precis_model *m, pcs_tensor *t)
     return PRECIS_OK;
 }
 
-/* A number that stands beside each expert's weight: their weights' scales stay apart, [experts]; the input, which they share, is
- * rounded by the largest. */
-static precis_status stack_scalar(precis_model *m, pcs_tensor *s, const pcs_tensor *one, unsigned expert, int64_t count, bool first)
+/* A number that stands beside each expert's weight. The scales of their weights stay apart, [experts]; the input, which
+ * the experts share, is rounded by the largest. */
+static precis_status stack_scalar(precis_model *m, pcs_tensor *s, const pcs_tensor *one, unsigned expert, int64_t count,
+                                  bool first)
 {
     const bool apart = one->is.end == PCS_END_scale;
     if (one->n != 1 || one->format != &pcs_format_f32)
@@ -155,7 +159,9 @@ static precis_status stack_experts(precis_model *m, const unsigned *numbers, int
         }
         const pcs_tensor_end end = t->is.end;
         const bool scalar = end == PCS_END_scale || end == PCS_END_input_scale || end == PCS_END_input_zero;
-        if (numbers[i] >= (uint64_t)count || (!scalar && t->dims != 2)) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: expert %u of %lld", m->path, t->source, numbers[i], (long long)count);
+        if (numbers[i] >= (uint64_t)count || (!scalar && t->dims != 2))
+            st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: expert %u of %lld", m->path, t->source, numbers[i],
+                          (long long)count);
         if (!st && pcs_map_get(&first, t->name, strlen(t->name), &at)) existed = true;
         else if (!st) st = pcs_map_put(&first, t->name, strlen(t->name), (uint32_t)kept, &existed);
         if (st) break;
@@ -167,7 +173,8 @@ static precis_status stack_experts(precis_model *m, const unsigned *numbers, int
         }
         if (!existed) {
             uint64_t all;
-            if (!pcs_mul_ok(one.bytes, (uint64_t)count, &all) || all > (uint64_t)1 << 46) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: too large", m->path, one.source);
+            if (!pcs_mul_ok(one.bytes, (uint64_t)count, &all) || all > (uint64_t)1 << 46)
+                st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: too large", m->path, one.source);
             pcs_tensor *s = &m->tensors[kept++];
             *s = one;
             if (!st && !(s->data = pcs_arena_alloc(&m->arena, (size_t)all, 1))) st = PRECIS_ENOMEM;
@@ -181,7 +188,9 @@ static precis_status stack_experts(precis_model *m, const unsigned *numbers, int
             existed = true;
         }
         pcs_tensor *s = &m->tensors[at];
-        if (!st && (one.format != s->format || one.ne[0] != s->ne[0] || one.ne[1] != s->ne[1])) st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: differs from other experts", m->path, one.source);
+        const bool alike = one.format == s->format && one.ne[0] == s->ne[0] && one.ne[1] == s->ne[1];
+        if (!st && !alike)
+            st = pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: %s: differs from other experts", m->path, one.source);
         if (!st) memcpy((uint8_t *)(uintptr_t)s->data + numbers[i] * one.bytes, one.data, (size_t)one.bytes);
     }
     pcs_map_free(&first);
@@ -369,7 +378,8 @@ static precis_status read_config(precis_model *m, const char *folder)
     if (!st && find_type(&c, type)) st = read_known(&c, folder);
     else if (!st) {
         pcs_hf_cannot(&c, "model_type %.*s", (int)(type.len > 40 ? 40 : type.len), type.text ? type.text : "(none)");
-        pcs_warn(m->ctx, "%s: %s: tensors keep their names; the model can be inspected and quantized, not run", m->ctx->file, c.reason);
+        pcs_warn(m->ctx, "%s: %s: tensors keep their names; the model can be inspected and quantized, not run",
+                 m->ctx->file, c.reason);
     }
     if (!st && c.reason[0]) st = pcs_model_set_string(m, "precis.cannot_run", c.reason, strlen(c.reason));
     pcs_free(m->ctx, text);

@@ -1,4 +1,5 @@
-/* hf.h - what stands beside a safetensors file: config.json, tokenizer, chat template, and how checkpoints are quantized. */
+/* hf.h - what stands beside a safetensors file: config.json, tokenizer, chat template, and how checkpoints are
+ * quantized. */
 #ifndef PCS_HF_H
 #define PCS_HF_H
 
@@ -15,9 +16,15 @@ precis_status pcs_hf_folder(precis_model *m, const char *folder);
 /* Quantized modules (compressed-tensors, GPTQ, AWQ, FP8 with scales) become one tensor each, in a scheme of precis.
  * config: the text of config.json. */
 precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config);
-/* What quantization_config says: method ("": none), bits, group (-1: the row), GPTQ's second version, BitNet's scales that divide, scheme of
- * activations (NULL: none). *found false: there is no such object. */
-typedef struct pcs_hf_quant { const char *method; int bits; int64_t group; bool v2, divides; const char *input; } pcs_hf_quant;
+/* What quantization_config says. *found false: there is no such object. */
+typedef struct pcs_hf_quant {
+    const char *method; /* "": none */
+    int bits;
+    int64_t group;      /* -1: the row */
+    bool v2;            /* GPTQ's second version */
+    bool divides;       /* BitNet's scales are divided by */
+    const char *input;  /* scheme of activations; NULL: none */
+} pcs_hf_quant;
 precis_status pcs_hf_quant_settings(precis_model *m, pcs_json_slice config, pcs_hf_quant *s, bool *found);
 /* A file of a folder in memory (freed with pcs_free), *text NULL when there is none. */
 precis_status pcs_hf_slurp(precis_model *m, const char *folder, const char *name, char **text, size_t *len);
@@ -27,7 +34,10 @@ bool pcs_hf_is(pcs_json_slice value, const char *text);
 /* Is the word among those of a list, which blanks part? */
 bool pcs_hf_listed(const char *list, const char *word, size_t len);
 /* Row of a head of hd rows in halves that is row r of it in GGUF's rotary order. */
-static inline uint64_t pcs_hf_rotary_row(uint64_t r, uint64_t hd) { return r / hd * hd + r % hd / 2 + (r % hd % 2 ? hd / 2 : 0); }
+static inline uint64_t pcs_hf_rotary_row(uint64_t r, uint64_t hd)
+{
+    return r / hd * hd + r % hd / 2 + (r % hd % 2 ? hd / 2 : 0);
+}
 /* The canonical name of a tensor of an architecture (NULL: one that is not known, whose layers are named as llama's),
  * in the arena; NULL when there is none. */
 char *pcs_hf_name(precis_model *m, const pcs_arch *arch, const char *source, unsigned *expert);

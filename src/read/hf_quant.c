@@ -1,8 +1,9 @@
-/* hf_quant.c - quantized checkpoints: compressed-tensors (pack, int, float, nvfp4 and mxfp4), GPTQ (v1, v2), AWQ, FP8 with
- * scales, and BitNet's packed ternary weights. Each module's tensors (codes, scales, zero points, group indices) become one tensor in a scheme of precis.
+/* hf_quant.c - quantized checkpoints: compressed-tensors (pack, int, float, nvfp4 and mxfp4), GPTQ (v1, v2), AWQ, FP8
+ * with scales, and BitNet's packed ternary weights. Each module's tensors (codes, scales, zero points, group indices)
+ * become one tensor in a scheme of precis.
  *
  * Layouts: vllm-project/compressed-tensors (compressors, utils), AutoGPTQ and GPTQModel (qlinear), AutoAWQ
- * (utils/packing_utils), transformers (integrations/bitnet). All counts come from the tensors' shapes, which must agree. */
+ * (utils/packing_utils), transformers (integrations/bitnet). Counts come from the shapes, which must agree. */
 #include "format/element.h"
 #include "read/hf.h"
 #include "base/f16.h"
@@ -27,7 +28,10 @@ typedef struct module {
     bool scales_by_group; /* [groups, rows] instead of [rows, groups] */
 } module;
 
-static precis_status wrong(const module *q, const char *what) { return pcs_fail(q->m->ctx, PRECIS_EFORMAT, "%s: module %s: %s", q->m->path, q->name, what); }
+static precis_status wrong(const module *q, const char *what)
+{
+    return pcs_fail(q->m->ctx, PRECIS_EFORMAT, "%s: module %s: %s", q->m->path, q->name, what);
+}
 
 /* Bits [at, at + bits) of little-endian words. */
 static unsigned bits_at(const uint8_t *p, uint64_t at, int bits)
@@ -62,11 +66,12 @@ static int64_t group_of(const module *q, int64_t col)
     return g;
 }
 
-/* ---- where codes lie ----------------------------------------------------------------------------------- */
-
-/* compressed-tensors, with the sign's offset added: a stream of bits in int32 words; before 0.15, 32 / bits codes in each word
- * and the rest left empty (the same for 2, 4 and 8 bits). */
-static int64_t ct_words(int64_t n, int bits, bool dense) { return dense ? (n * bits + 31) / 32 : (n + 32 / bits - 1) / (32 / bits); }
+/* compressed-tensors, with the sign's offset added: a stream of bits in int32 words; before 0.15, a word had 32 / bits
+ * codes and its rest was left empty (the same for 2, 4 and 8 bits). */
+static int64_t ct_words(int64_t n, int bits, bool dense)
+{
+    return dense ? (n * bits + 31) / 32 : (n + 32 / bits - 1) / (32 / bits);
+}
 static unsigned ct_at(const uint8_t *words, int64_t stride, int64_t i, int bits, bool dense)
 {
     const int64_t per = 32 / bits, bit = dense ? i * bits : i / per * 32 + i % per * bits;
@@ -75,13 +80,24 @@ static unsigned ct_at(const uint8_t *words, int64_t stride, int64_t i, int bits,
     if (shift + (unsigned)bits > 32) v |= pcs_load32(words + 4 * stride * (bit / 32 + 1)) << (32 - shift);
     return v & ((1u << bits) - 1);
 }
-static unsigned ct_code(const module *q, int64_t row, int64_t col) { return ct_at(q->codes->data + 4 * row * ct_words(q->cols, q->bits, q->dense), 1, col, q->bits, q->dense); }
-/* zero points are packed along the rows */
-static unsigned ct_zero(const module *q, int64_t row, int64_t group) { return ct_at(q->zeros->data + 4 * group, q->groups, row, q->bits, q->dense); }
-static unsigned i8_code(const module *q, int64_t row, int64_t col) { return (unsigned)(128 + (int8_t)q->codes->data[row * q->cols + col]); }
+static unsigned ct_code(const module *q, int64_t row, int64_t col)
+{
+    const int64_t first = row * ct_words(q->cols, q->bits, q->dense);
+    return ct_at(q->codes->data + 4 * first, 1, col, q->bits, q->dense);
+}
+/* Zero points are packed along the rows. */
+static unsigned ct_zero(const module *q, int64_t row, int64_t group)
+{
+    return ct_at(q->zeros->data + 4 * group, q->groups, row, q->bits, q->dense);
+}
+static unsigned i8_code(const module *q, int64_t row, int64_t col)
+{
+    return (unsigned)(128 + (int8_t)q->codes->data[row * q->cols + col]);
+}
 static unsigned i8_zero(const module *q, int64_t row, int64_t group)
 {
-    const uint64_t n = q->zeros->n, i = n == 1 ? 0 : n == (uint64_t)q->rows ? (uint64_t)row : (uint64_t)(row * q->groups + group);
+    const uint64_t n = q->zeros->n, by_row = (uint64_t)row, by_group = (uint64_t)(row * q->groups + group);
+    const uint64_t i = n == 1 ? 0 : n == (uint64_t)q->rows ? by_row : by_group;
     return (unsigned)((1 << (q->bits - 1)) + (int)(int8_t)q->zeros->data[i]);
 }
 /* GPTQ: a stream of bits down each column of words. */
@@ -101,12 +117,17 @@ static unsigned gptq_zero(const module *q, int64_t row, int64_t group)
 }
 /* AWQ: eight outputs in each word, in this order. */
 static const int awq_place[8] = { 0, 4, 1, 5, 2, 6, 3, 7 };
-static unsigned awq_code(const module *q, int64_t row, int64_t col) { return pcs_load32(q->codes->data + 4 * (col * (q->rows / 8) + row / 8)) >> (4 * awq_place[row % 8]) & 15; }
-static unsigned awq_zero(const module *q, int64_t row, int64_t group) { return pcs_load32(q->zeros->data + 4 * (group * (q->rows / 8) + row / 8)) >> (4 * awq_place[row % 8]) & 15; }
+static unsigned awq_at(const pcs_tensor *words, int64_t line, int64_t rows, int64_t row)
+{
+    return pcs_load32(words->data + 4 * (line * (rows / 8) + row / 8)) >> (4 * awq_place[row % 8]) & 15;
+}
+static unsigned awq_code(const module *q, int64_t row, int64_t col) { return awq_at(q->codes, col, q->rows, row); }
+static unsigned awq_zero(const module *q, int64_t row, int64_t group) { return awq_at(q->zeros, group, q->rows, row); }
 
-static int64_t zero_at(const module *q, int64_t row, int64_t group) { return q->no_zero ? (int64_t)1 << (q->bits - 1) : (int64_t)q->zero(q, row, group) + q->zero_add; }
-
-/* ---- into a scheme --------------------------------------------------------------------------------------- */
+static int64_t zero_at(const module *q, int64_t row, int64_t group)
+{
+    return q->no_zero ? (int64_t)1 << (q->bits - 1) : (int64_t)q->zero(q, row, group) + q->zero_add;
+}
 
 static precis_status check_zeros(const module *q, bool *middle)
 {
@@ -115,8 +136,9 @@ static precis_status check_zeros(const module *q, bool *middle)
         for (int64_t g = 0; g < q->groups; g++) {
             const int64_t z = zero_at(q, r, g);
             if (z < 0 || z >= (int64_t)1 << q->bits)
-                return pcs_fail(q->m->ctx, PRECIS_EFORMAT, "%s: module %s: zero point %lld of row %lld, group %lld does not fit %d bits", q->m->path, q->name, (long long)z,
-                                (long long)r, (long long)g, q->bits);
+                return pcs_fail(q->m->ctx, PRECIS_EFORMAT,
+                                "%s: module %s: zero point %lld of row %lld, group %lld does not fit %d bits",
+                                q->m->path, q->name, (long long)z, (long long)r, (long long)g, q->bits);
             *middle &= z == (int64_t)1 << (q->bits - 1);
         }
     return PRECIS_OK;
@@ -134,7 +156,7 @@ static const pcs_format *scheme(const module *q, bool middle, bool *plain)
     else if (q->group == 64) place = "G64";
     else if (q->group % 128) *plain = true;
     for (int64_t r = 0; r < q->rows && place[0] == 'G' && !*plain; r++)
-        for (int64_t g = 0; g < q->groups && !*plain; g++) { /* scales of groups are kept in f16: where they are not, f32 numbers stay exact */
+        for (int64_t g = 0; g < q->groups && !*plain; g++) { /* what f16 cannot hold of scales stays exact as floats */
             const float d = scale_at(q, r, g);
             *plain = pcs_f16_to_f32(pcs_f32_to_f16(d)) != d;
         }
@@ -189,10 +211,11 @@ static precis_status replace(const module *q, const pcs_format *f, const uint8_t
     return n->name ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-static precis_status convert(module *q)
+static precis_status make_tensor(module *q)
 {
     bool middle, plain;
-    if (q->rows < 1 || q->cols < 1 || q->rows > PCS_LIMIT_DIM || q->cols > PCS_LIMIT_DIM || q->bits < 2 || q->bits > 8) return wrong(q, "its shapes make no matrix");
+    const bool matrix = q->rows >= 1 && q->cols >= 1 && q->rows <= PCS_LIMIT_DIM && q->cols <= PCS_LIMIT_DIM;
+    if (!matrix || q->bits < 2 || q->bits > 8) return wrong(q, "its shapes make no matrix");
     if (q->groups < 1 || q->group < 1) return wrong(q, "no groups");
     if (q->index) {
         if (q->index->format != &pcs_format_i32 || q->index->n != (uint64_t)q->cols)
@@ -200,7 +223,10 @@ static precis_status convert(module *q)
         bool sorted = true;
         for (int64_t c = 0; c < q->cols; c++) {
             const int64_t g = group_of(q, c);
-            if (g < 0 || g >= q->groups) return pcs_fail(q->m->ctx, PRECIS_EFORMAT, "%s: module %s: g_idx %lld of input %lld is outside of %lld groups", q->m->path, q->name, (long long)g, (long long)c, (long long)q->groups);
+            if (g < 0 || g >= q->groups)
+                return pcs_fail(q->m->ctx, PRECIS_EFORMAT,
+                                "%s: module %s: g_idx %lld of input %lld is outside of %lld groups", q->m->path,
+                                q->name, (long long)g, (long long)c, (long long)q->groups);
             sorted &= g == c / q->group;
         }
         if (sorted) q->index = NULL;
@@ -239,6 +265,22 @@ static bool is_fp8(const pcs_tensor *t, int exponent_bits)
     const pcs_element *e = t && !t->format->head && t->format->block == 1 ? t->format->element : NULL;
     return e && e->bits == 8 && e->exponent_bits == exponent_bits;
 }
+/* Are words of a row as many as the module's columns take? */
+static bool ct_fits(const module *q, int64_t words)
+{
+    return ct_words(q->cols, q->bits, true) == words || ct_words(q->cols, q->bits, false) == words;
+}
+
+/* One scale, or as many for each row as divide its columns. */
+static precis_status set_groups(module *q)
+{
+    const uint64_t n = q->scales->n;
+    q->groups = n == 1 || q->rows < 1 ? 1 : (int64_t)(n / (uint64_t)q->rows);
+    const bool fit = q->groups >= 1 && n == (uint64_t)(q->rows * q->groups) && q->cols % q->groups == 0;
+    if (n != 1 && !fit) return wrong(q, "weight_scale does not fit the matrix");
+    q->group = q->cols / q->groups;
+    return PRECIS_OK;
+}
 
 static precis_status packed(module *q, const pcs_map *names, const settings *s)
 {
@@ -255,14 +297,11 @@ static precis_status packed(module *q, const pcs_map *names, const settings *s)
     const int64_t words = q->codes->ne[0];
     if (q->cols < 1 || q->cols > PCS_LIMIT_DIM) return wrong(q, "weight_shape has no columns, or too many");
     q->bits = s->bits;
-    if (q->bits < 2 || q->bits > 8 || (ct_words(q->cols, q->bits, true) != words && ct_words(q->cols, q->bits, false) != words))
-        for (q->bits = 2; q->bits <= 8; q->bits++)
-            if (ct_words(q->cols, q->bits, true) == words || ct_words(q->cols, q->bits, false) == words) break;
+    if (q->bits < 2 || q->bits > 8 || !ct_fits(q, words))
+        for (q->bits = 2; q->bits <= 8 && !ct_fits(q, words);) q->bits++;
     q->dense = q->bits <= 8 && ct_words(q->cols, q->bits, true) == words;
     if (q->bits > 8) return wrong(q, "weight_packed has other columns than weight_shape");
-    q->groups = q->scales->n == 1 || q->rows < 1 ? 1 : (int64_t)(q->scales->n / (uint64_t)q->rows);
-    if (q->scales->n != 1 && (q->groups < 1 || q->scales->n != (uint64_t)(q->rows * q->groups) || q->cols % q->groups)) return wrong(q, "weight_scale does not fit the matrix");
-    q->group = q->cols / q->groups;
+    if (set_groups(q)) return PRECIS_EFORMAT;
     q->code = ct_code;
     q->no_zero = !q->zeros;
     if (q->zeros) {
@@ -273,7 +312,7 @@ static precis_status packed(module *q, const pcs_map *names, const settings *s)
             q->zero = i8_zero;
         else return wrong(q, "weight_zero_point does not fit the matrix");
     }
-    return convert(q);
+    return make_tensor(q);
 }
 
 static precis_status integers(module *q, const pcs_map *names)
@@ -284,16 +323,14 @@ static precis_status integers(module *q, const pcs_map *names)
     q->rows = q->codes->ne[1];
     q->cols = q->codes->ne[0];
     if (q->codes->dims != 2 || !q->scales || q->rows < 1) return wrong(q, "8-bit weights without weight_scale");
-    q->groups = q->scales->n == 1 ? 1 : (int64_t)(q->scales->n / (uint64_t)q->rows);
-    if (q->scales->n != 1 && (q->groups < 1 || q->scales->n != (uint64_t)(q->rows * q->groups) || q->cols % q->groups)) return wrong(q, "weight_scale does not fit the matrix");
-    q->group = q->cols / q->groups;
+    if (set_groups(q)) return PRECIS_EFORMAT;
     q->code = i8_code;
     q->zero = i8_zero;
     q->no_zero = !q->zeros;
     if (q->zeros && (!is(q->zeros, &pcs_format_i8) || (q->zeros->n != 1 && q->zeros->n != (uint64_t)q->rows &&
                                                        q->zeros->n != (uint64_t)(q->rows * q->groups))))
         return wrong(q, "weight_zero_point does not fit the matrix");
-    return convert(q);
+    return make_tensor(q);
 }
 
 static precis_status gptq(module *q, const pcs_map *names, const settings *s)
@@ -315,7 +352,8 @@ static precis_status gptq(module *q, const pcs_map *names, const settings *s)
         q->zero = awq_zero;
         q->index = NULL;
     } else {
-        if (q->bits < 2 || q->bits > 8) return wrong(q, "config.json: quantization_config: bits is missing or not 2 to 8");
+        if (q->bits < 2 || q->bits > 8)
+            return wrong(q, "config.json: quantization_config: bits is missing or not 2 to 8");
         q->rows = q->codes->ne[0];
         q->cols = q->codes->ne[1] * 32 / q->bits;
         q->code = gptq_code;
@@ -323,11 +361,13 @@ static precis_status gptq(module *q, const pcs_map *names, const settings *s)
         q->zero_add = s->v2 ? 0 : 1;
         if (q->rows * q->bits % 32) return wrong(q, "its outputs do not fill whole words");
     }
-    if (q->groups < 1 || q->scales->ne[0] != q->rows || q->zeros->ne[1] != q->groups || q->zeros->ne[0] * 32 != q->rows * q->bits) return wrong(q, "scales or qzeros do not fit qweight");
+    const bool fit = q->groups >= 1 && q->scales->ne[0] == q->rows && q->zeros->ne[1] == q->groups;
+    if (!fit || q->zeros->ne[0] * 32 != q->rows * q->bits) return wrong(q, "scales or qzeros do not fit qweight");
     const int64_t whole = q->cols / q->groups;
     q->group = s->group > 0 ? s->group : whole;
-    if ((q->cols + q->group - 1) / q->group != q->groups) return wrong(q, "the group size of config.json does not fit scales");
-    return convert(q);
+    if ((q->cols + q->group - 1) / q->group != q->groups)
+        return wrong(q, "the group size of config.json does not fit scales");
+    return make_tensor(q);
 }
 
 /* FP8 with a scale per tensor, row, or 128 x 128 block (weight_scale_inv, as DeepSeek stores it). */
@@ -341,8 +381,10 @@ static precis_status fp8(module *q, const pcs_map *names)
     const char *e = is_fp8(w, 4) ? "E4M3" : "E5M2";
     const int64_t down = (q->rows + 127) / 128, across = (q->cols + 127) / 128;
     char name[32];
-    const bool blocks = q->scales->n == (uint64_t)(down * across) && q->scales->n != 1 && q->scales->n != (uint64_t)q->rows;
-    if (w->dims != 2 || (!blocks && q->scales->n != 1 && q->scales->n != (uint64_t)q->rows)) return wrong(q, "weight_scale fits neither tensor, rows nor blocks of 128");
+    const bool one_or_rows = q->scales->n == 1 || q->scales->n == (uint64_t)q->rows;
+    const bool blocks = q->scales->n == (uint64_t)(down * across) && !one_or_rows;
+    if (w->dims != 2 || (!blocks && !one_or_rows))
+        return wrong(q, "weight_scale fits neither tensor, rows nor blocks of 128");
     snprintf(name, sizeof name, "FP8_%s_%s", e, blocks ? "G128" : q->scales->n == 1 ? "T" : "C");
     const pcs_format *f = pcs_format_by_name(name);
     const uint64_t row = pcs_row_bytes(f, (uint64_t)q->cols);
@@ -379,7 +421,9 @@ static precis_status ternary(module *q, const pcs_map *names, const settings *s)
     const pcs_format *f = pcs_format_by_name("TERNARY");
     const uint64_t row = pcs_row_bytes(f, (uint64_t)q->cols);
     uint64_t bytes;
-    if (q->rows < 1 || q->cols < 1 || q->rows > PCS_LIMIT_DIM || !pcs_format_size(f, (uint64_t)q->cols, (uint64_t)q->rows, &bytes)) return wrong(q, "its shapes make no matrix");
+    const bool matrix = q->rows >= 1 && q->cols >= 1 && q->rows <= PCS_LIMIT_DIM;
+    if (!matrix || !pcs_format_size(f, (uint64_t)q->cols, (uint64_t)q->rows, &bytes))
+        return wrong(q, "its shapes make no matrix");
     const size_t pad = ((size_t)q->cols + f->block - 1) / f->block * f->block;
     const float stored = scalar_at(q->scales, 0), scale = s->divides ? 1.0f / stored : stored;
     if (!(scale > 0) || scale > 1e30f) return wrong(q, "weight_scale is not positive");
@@ -424,7 +468,9 @@ static precis_status fp4(module *q, const pcs_map *names)
     if ((global ? !is_fp8(q->scales, 4) : !is(q->scales, &pcs_format_u8)) ||
         q->scales->n != (uint64_t)(q->rows * q->cols / group) || (global && global->n != 1))
         return wrong(q, "weight_scale does not fit weight_packed");
-    if (q->cols % block) return pcs_fail(q->m->ctx, PRECIS_EUNSUPPORTED, "%s: module %s: rows of %lld are not whole blocks of %d", q->m->path, q->name, (long long)q->cols, block);
+    if (q->cols % block)
+        return pcs_fail(q->m->ctx, PRECIS_EUNSUPPORTED, "%s: module %s: rows of %lld are not whole blocks of %d",
+                        q->m->path, q->name, (long long)q->cols, block);
     const pcs_format *f = pcs_format_by_name(global ? "NVFP4" : "MXFP4");
     const uint64_t row = pcs_row_bytes(f, (uint64_t)q->cols);
     uint8_t *data = pcs_arena_alloc(&q->m->arena, (size_t)(row * (uint64_t)q->rows), 1);
@@ -455,9 +501,12 @@ static bool cut(const char *s, const char *tail, size_t *n)
 }
 
 /* The name of a module whose part this may be, up to the dot, or 0; input scales stay. */
-static size_t part_of(const char *s)
+static size_t module_of(const char *s)
 {
-    static const char *const tails[] = { ".weight_packed", ".weight_scale", ".weight_scale_inv", ".weight_zero_point", ".weight_g_idx", ".weight_shape", ".weight_global_scale", ".qweight", ".qzeros", ".scales", ".g_idx", ".input_global_scale" };
+    static const char *const tails[] = {
+        ".weight_packed", ".weight_scale", ".weight_scale_inv", ".weight_zero_point", ".weight_g_idx", ".weight_shape",
+        ".weight_global_scale", ".qweight", ".qzeros", ".scales", ".g_idx", ".input_global_scale"
+    };
     size_t n;
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
         if (cut(s, tails[i], &n)) return n;
@@ -468,7 +517,9 @@ static precis_status one_module(precis_model *m, size_t i, const pcs_map *names,
 {
     const pcs_tensor *t = &m->tensors[i];
     size_t n;
-    const bool is_packed = cut(t->source, ".weight_packed", &n), is_gptq = !is_packed && cut(t->source, ".qweight", &n), is_weight = !is_packed && !is_gptq && cut(t->source, ".weight", &n);
+    const bool is_packed = cut(t->source, ".weight_packed", &n);
+    const bool is_gptq = !is_packed && cut(t->source, ".qweight", &n);
+    const bool is_weight = !is_packed && !is_gptq && cut(t->source, ".weight", &n);
     *used = false;
     if (!is_packed && !is_gptq && !is_weight) return PRECIS_OK;
     char *name = pcs_arena_copy(&m->arena, t->source, n);
@@ -500,14 +551,17 @@ precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config)
     precis_status st = pcs_hf_quant_settings(m, config, &s, &found);
     const size_t n = m->n_tensors;
     bool any = found;
-    for (size_t i = 0; i < n && !any; i++) any = part_of(m->tensors[i].source) != 0;
+    for (size_t i = 0; i < n && !any; i++) any = module_of(m->tensors[i].source) != 0;
     if (st || !any) return st;
     pcs_map names, made;
     pcs_map_init(&names, m->ctx);
     pcs_map_init(&made, m->ctx);
     bool *gone = pcs_alloc(m->ctx, n + 1, sizeof *gone), existed, used = false;
     if (!gone) st = PRECIS_ENOMEM;
-    for (size_t i = 0; i < n && !st; i++) st = pcs_map_put(&names, m->tensors[i].source, strlen(m->tensors[i].source), (uint32_t)i, &existed);
+    for (size_t i = 0; i < n && !st; i++) {
+        const char *source = m->tensors[i].source;
+        st = pcs_map_put(&names, source, strlen(source), (uint32_t)i, &existed);
+    }
     size_t modules = 0;
     for (size_t i = 0; i < n && !st; i++) {
         st = one_module(m, i, &names, &s, &used);
@@ -517,7 +571,7 @@ precis_status pcs_hf_quantized(precis_model *m, pcs_json_slice config)
         if (!st && used) st = pcs_map_put(&made, name, (size_t)(strrchr(name, '.') - name), 0, &existed);
     }
     for (size_t i = 0; i < n && !st; i++) { /* parts of what was made; others are said to be missing or too much */
-        const size_t len = part_of(m->tensors[i].source);
+        const size_t len = module_of(m->tensors[i].source);
         uint32_t at;
         gone[i] |= len && pcs_map_get(&made, m->tensors[i].source, len, &at);
     }

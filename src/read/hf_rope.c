@@ -3,6 +3,7 @@
 #include "base/fmath.h"
 #include "read/hf.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static precis_status add_f32(precis_model *m, const char *name, const float *v, int64_t n)
@@ -25,18 +26,26 @@ static precis_status add_f32(precis_model *m, const char *name, const float *v, 
 static precis_status llama3_factors(pcs_hf_config *c, pcs_json_slice rope, double base, int64_t dims)
 {
     double v[4];
-    static const char *const keys[4] = { "factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings" };
+    static const char *const keys[4] = { "factor", "low_freq_factor", "high_freq_factor",
+                                         "original_max_position_embeddings" };
     for (int i = 0; i < 4; i++) {
         bool found;
         const precis_status st = pcs_hf_number_of(c->m->ctx, rope, keys[i], &v[i], &found);
         if (st) return st;
-        if (!found || !(v[i] > 0)) return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: rope scaling: %s is missing", c->m->path, keys[i]);
+        if (!found || !(v[i] > 0))
+            return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: rope scaling: %s is missing", c->m->path,
+                            keys[i]);
     }
     float f[4096];
-    if (dims < 2 || dims / 2 > 4096) return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: head_dim %lld", c->m->path, (long long)dims);
+    if (dims < 2 || dims / 2 > 4096)
+        return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: head_dim %lld", c->m->path, (long long)dims);
+    const double factor = v[0], low = v[1], high = v[2], original = v[3];
     for (int64_t i = 0; i < dims / 2; i++) {
-        const double wave = 6.283185307179586 * pcs_pow(base, 2.0 * (double)i / (double)dims), smooth = (v[3] / wave - v[1]) / (v[2] - v[1]);
-        f[i] = wave < v[3] / v[2] ? 1.0f : wave > v[3] / v[1] ? (float)v[0] : (float)(1.0 / ((1.0 - smooth) / v[0] + smooth));
+        const double wave = 6.283185307179586 * pcs_pow(base, 2.0 * (double)i / (double)dims);
+        const double smooth = (original / wave - low) / (high - low);
+        if (wave < original / high) f[i] = 1.0f;
+        else if (wave > original / low) f[i] = (float)factor;
+        else f[i] = (float)(1.0 / ((1.0 - smooth) / factor + smooth));
     }
     precis_status st = pcs_hf_set_count(c, "rope.scaling.original_context_length", v[3] < 4e9 ? v[3] : 0);
     if (!st) st = pcs_hf_set_float(c, "rope.scaling.low_freq_factor", v[1]);
@@ -46,7 +55,8 @@ static precis_status llama3_factors(pcs_hf_config *c, pcs_json_slice rope, doubl
 
 static precis_status longrope_factors(pcs_hf_config *c, pcs_json_slice rope)
 {
-    static const char *const keys[2][2] = { { "long_factor", "rope_factors_long.weight" }, { "short_factor", "rope_factors_short.weight" } };
+    static const char *const keys[2][2] = { { "long_factor", "rope_factors_long.weight" },
+                                            { "short_factor", "rope_factors_short.weight" } };
     for (int k = 0; k < 2; k++) {
         pcs_json_slice list;
         pcs_json j;
@@ -55,7 +65,9 @@ static precis_status longrope_factors(pcs_hf_config *c, pcs_json_slice rope)
         int64_t n = 0;
         precis_status st = pcs_json_find(c->m->ctx, rope, keys[k][0], &list);
         if (st) return st;
-        if (!list.text) return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: rope scaling: %s is missing", c->m->path, keys[k][0]);
+        if (!list.text)
+            return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: rope scaling: %s is missing", c->m->path,
+                            keys[k][0]);
         pcs_json_init(&j, c->m->ctx, list.text, list.len);
         st = pcs_json_expect(&j, PCS_JSON_ARRAY, &t, keys[k][0]);
         while (!st && !(st = pcs_json_next(&j, &t)) && t.type != PCS_JSON_ARRAY_END) {
@@ -68,6 +80,32 @@ static precis_status longrope_factors(pcs_hf_config *c, pcs_json_slice rope)
         if (st) return st;
     }
     return PRECIS_OK;
+}
+
+/* The factor of attention that YaRN is given; DeepSeek gives two mscales, whose quotient it is. */
+static precis_status yarn_attention(pcs_hf_config *c, pcs_json_slice rope, double factor, double *v, bool *found)
+{
+    double own = 0, all = 0;
+    bool is_own = false, is_all = false;
+    precis_status st = pcs_hf_number_of(c->m->ctx, rope, "mscale", &own, &is_own);
+    if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "mscale_all_dim", &all, &is_all);
+    *found = !st && is_own && is_all && own != 0 && all != 0 && factor > 1;
+    if (*found) *v = (0.1 * own * pcs_log(factor) + 1) / (0.1 * all * pcs_log(factor) + 1);
+    return st;
+}
+
+static precis_status set_betas(pcs_hf_config *c, pcs_json_slice rope)
+{
+    static const char *const betas[2][2] = { { "beta_fast", "rope.scaling.yarn_beta_fast" },
+                                             { "beta_slow", "rope.scaling.yarn_beta_slow" } };
+    precis_status st = PRECIS_OK;
+    for (int i = 0; i < 2 && !st; i++) {
+        double v;
+        bool found;
+        st = pcs_hf_number_of(c->m->ctx, rope, betas[i][0], &v, &found);
+        if (!st && found) st = pcs_hf_set_float(c, betas[i][1], v);
+    }
+    return st;
 }
 
 static precis_status set_scaling(pcs_hf_config *c, pcs_json_slice rope, double base)
@@ -90,34 +128,29 @@ static precis_status set_scaling(pcs_hf_config *c, pcs_json_slice rope, double b
     double factor = 0;
     if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "factor", &factor, &found);
     if (!st && found) st = pcs_hf_set_float(c, "rope.scaling.factor", factor);
+    const char *trained = "original_max_position_embeddings";
     double original = 0, context = (double)pcs_arch_int(c->m, "context_length", 0, NULL);
-    if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "original_max_position_embeddings", &original, &found);
-    if (!st && !found) st = pcs_hf_number_of(c->m->ctx, c->text, "original_max_position_embeddings", &original, &found);
-    if (!st && found && original >= 1 && original < 4e9) st = pcs_hf_set_count(c, "rope.scaling.original_context_length", original);
-    static const char *const betas[2][2] = { { "beta_fast", "rope.scaling.yarn_beta_fast" }, { "beta_slow", "rope.scaling.yarn_beta_slow" } };
-    for (int i = 0; i < 2 && !st; i++) {
-        st = pcs_hf_number_of(c->m->ctx, rope, betas[i][0], &v, &found);
-        if (!st && found) st = pcs_hf_set_float(c, betas[i][1], v);
-    }
+    if (!st) st = pcs_hf_number_of(c->m->ctx, rope, trained, &original, &found);
+    if (!st && !found) st = pcs_hf_number_of(c->m->ctx, c->text, trained, &original, &found);
+    if (!st && found && original >= 1 && original < 4e9)
+        st = pcs_hf_set_count(c, "rope.scaling.original_context_length", original);
+    if (!st) st = set_betas(c, rope);
     if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "attention_factor", &v, &found);
-    double all = 0, truncate = 1;
-    bool is_all, is_one;
-    if (!st && !found && pcs_hf_is(type, "yarn")) { /* DeepSeek's two mscales, whose quotient is the factor */
-        st = pcs_hf_number_of(c->m->ctx, rope, "mscale", &v, &is_one);
-        if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "mscale_all_dim", &all, &is_all);
-        found = is_one && is_all && v != 0 && all != 0 && factor > 1;
-        if (found) v = (0.1 * v * pcs_log(factor) + 1) / (0.1 * all * pcs_log(factor) + 1);
-    }
+    if (!st && !found && pcs_hf_is(type, "yarn")) st = yarn_attention(c, rope, factor, &v, &found);
+    double truncate = 1;
+    bool is_one = false;
     if (!st) st = pcs_hf_number_of(c->m->ctx, rope, "truncate", &truncate, &is_one);
     if (st) return st;
     if (is_one && truncate == 0) pcs_hf_cannot(c, "rope scaling with \"truncate\": false");
     if (longrope) {
         const double scale = original > 0 ? context / original : 1;
-        st = pcs_hf_set_float(c, "rope.scaling.attn_factor", found ? v : scale > 1 ? __builtin_sqrt(1 + pcs_log(scale) / pcs_log(original)) : 1);
+        const double usual = scale > 1 ? sqrt(1 + pcs_log(scale) / pcs_log(original)) : 1;
+        st = pcs_hf_set_float(c, "rope.scaling.attn_factor", found ? v : usual);
         return st ? st : longrope_factors(c, rope);
     }
     /* GGUF's factor stands beside YaRN's own 1 + 0.1 ln(factor) */
-    return found && factor > 0 ? pcs_hf_set_float(c, "rope.scaling.attn_factor", v / (1 + 0.1 * pcs_log(factor))) : PRECIS_OK;
+    if (!found || !(factor > 0)) return PRECIS_OK;
+    return pcs_hf_set_float(c, "rope.scaling.attn_factor", v / (1 + 0.1 * pcs_log(factor)));
 }
 
 /* Heads of which a part is turned. */
@@ -130,9 +163,10 @@ static precis_status set_partial(pcs_hf_config *c, pcs_json_slice rope)
     if (!st && !found) st = pcs_hf_number_of(c->m->ctx, c->text, "partial_rotary_factor", &part, &found);
     if (!st) st = pcs_model_index_keys(c->m);
     if (st || !found || part == 1) return st;
-    if (!(part > 0 && part < 1)) return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: partial_rotary_factor %g", c->m->path, part);
+    if (!(part > 0 && part < 1))
+        return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: partial_rotary_factor %g", c->m->path, part);
     if (!c->arch->hf.part_turned) pcs_hf_cannot(c, "partial_rotary_factor %g", part);
-    return pcs_hf_set_count(c, "rope.dimension_count", __builtin_floor((double)pcs_head_dim(c->m) * part));
+    return pcs_hf_set_count(c, "rope.dimension_count", floor((double)pcs_head_dim(c->m) * part));
 }
 
 precis_status pcs_hf_rope(pcs_hf_config *c)

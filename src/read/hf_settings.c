@@ -1,4 +1,5 @@
-/* hf_settings.c - numbers, windows and activations of config.json as GGUF's keys; what the graphs do not have is recorded. */
+/* hf_settings.c - numbers, windows and activations of config.json as GGUF's keys; what the graphs do not have is
+ * recorded. */
 #include "read/hf.h"
 
 #include <math.h>
@@ -107,10 +108,13 @@ static precis_status read_layers(pcs_hf_config *c, bool *local, int64_t layers)
         if (t.type != PCS_JSON_STRING) return pcs_json_fail(&j, t.text, "layer_types", "holds no strings");
         st = pcs_json_string(&j, &t, &c->m->arena, &text, &len);
         if (st) break;
-        if (strcmp(text, "sliding_attention") && strcmp(text, "full_attention")) pcs_hf_cannot(c, "layers of type %.40s", text);
+        if (strcmp(text, "sliding_attention") && strcmp(text, "full_attention"))
+            pcs_hf_cannot(c, "layers of type %.40s", text);
         if (n < layers) local[n] = !strcmp(text, "sliding_attention");
     }
-    if (!st && n != layers) st = pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: layer_types has %lld entries for %lld layers", c->m->path, (long long)n, (long long)layers);
+    if (!st && n != layers)
+        st = pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: layer_types has %lld entries for %lld layers",
+                      c->m->path, (long long)n, (long long)layers);
     return st;
 }
 
@@ -135,7 +139,8 @@ static precis_status set_windows(pcs_hf_config *c)
     }
     if (st || !any) return st;
     st = pcs_hf_set_count(c, "attention.sliding_window", window);
-    return st || usual ? st : pcs_model_set_bools(c->m, key_name(c, "attention.sliding_window_pattern", buf), local, (size_t)layers);
+    if (st || usual) return st;
+    return pcs_model_set_bools(c->m, key_name(c, "attention.sliding_window_pattern", buf), local, (size_t)layers);
 }
 
 /* ---- what a graph must have ----------------------------------------------------------------------- */
@@ -174,7 +179,7 @@ static precis_status check_fixed(pcs_hf_config *c, const pcs_hf_fixed *f)
     return st;
 }
 
-static precis_status check(pcs_hf_config *c)
+static precis_status check_graph(pcs_hf_config *c)
 {
     precis_status st = check_activation(c);
     for (const pcs_hf_fixed *f = c->arch->hf.fixed; f && f->name && !st; f++) st = check_fixed(c, f);
@@ -189,7 +194,8 @@ static precis_status set_query_scale(pcs_hf_config *c)
     precis_status st = pcs_hf_number_of(c->m->ctx, c->text, "query_pre_attn_scalar", &v, &found);
     if (!st) st = pcs_model_index_keys(c->m);
     if (st || !found || !c->arch->query_scale) return st;
-    if (!(v > 0 && v < 1e9)) return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: query_pre_attn_scalar %g", c->m->path, v);
+    if (!(v > 0 && v < 1e9))
+        return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: query_pre_attn_scalar %g", c->m->path, v);
     return v == pcs_usual_query_dim(c->m) ? PRECIS_OK : pcs_hf_set_float(c, "attention.scale", 1.0 / sqrt(v));
 }
 
@@ -216,7 +222,7 @@ precis_status pcs_hf_settings(pcs_hf_config *c)
     if (!st) st = set_caps(c);
     if (!st) st = set_windows(c);
     if (!st) st = set_query_scale(c);
-    if (!st) st = check(c);
+    if (!st) st = check_graph(c);
     if (st || !c->arch->encoder) return st;
     char buf[128];
     st = pcs_hf_set_count(c, "pooling_type", 1);

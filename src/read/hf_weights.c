@@ -97,7 +97,7 @@ static precis_status read_shards(precis_model *m, const char *folder, const char
     return st ? st : check_tensors(m, map);
 }
 
-/* ---- what else lies there ------------------------------------------------------------------------------------------ */
+/* ---- what else lies there --------------------------------------------------------------------------------------- */
 
 static bool starts(const char *s, const char *head) { return !strncmp(s, head, strlen(head)); }
 
@@ -110,14 +110,29 @@ typedef struct {
 
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
+static const char *digits_end(const char *s)
+{
+    for (int i = 0; i < 5 && *s >= '0' && *s <= '9'; i++) s++;
+    return s;
+}
+
+/* Does a name begin as a shard's does: model-00001-of-00002? */
+static bool is_shard(const char *name)
+{
+    if (!starts(name, "model-")) return false;
+    const char *no = name + strlen("model-"), *end = digits_end(no);
+    if (end == no || !starts(end, "-of-")) return false;
+    const char *of = end + strlen("-of-");
+    return digits_end(of) != of;
+}
+
 static void look_at(found *f, const char *name)
 {
-    unsigned shard, of;
-    const bool tensors = pcs_ends(name, ".safetensors"), pickle = starts(name, "pytorch_model") && pcs_ends(name, ".bi"
-                                                                                                                  "n");
+    const bool tensors = pcs_ends(name, ".safetensors");
+    const bool pickle = starts(name, "pytorch_model") && pcs_ends(name, ".bin");
     f->adapter |= starts(name, "adapter_model.") || !strcmp(name, "adapter_config.json");
     f->pipeline |= !strcmp(name, "model_index.json") || starts(name, "diffusion_pytorch_model.");
-    if (sscanf(name, "model-%5u-of-%5u.safetensors", &shard, &of) == 2) f->shards++;
+    f->shards += is_shard(name);
     if (!tensors && !pickle && !pcs_ends(name, ".gguf") && !pcs_ends(name, ".pth") && !pcs_ends(name, ".pt") &&
         !pcs_ends(name, ".h5") && !pcs_ends(name, ".msgpack"))
         return;

@@ -21,17 +21,20 @@ static bool get_config(const uint8_t *head, size_t n, uint64_t size, config *c)
     const bool v1 = n >= 64 && i32(head) == 0x616b3432;
     const uint8_t *p = v1 ? head + 8 : head;
     if (n < 28 || (v1 && i32(head + 4) != 1)) return false;
-    *c = (config){ i32(p), i32(p + 4), i32(p + 8), i32(p + 12), i32(p + 16), i32(p + 20), i32(p + 24), true, v1 ? 256 : 28 };
+    *c = (config){ i32(p), i32(p + 4), i32(p + 8), i32(p + 12), i32(p + 16), i32(p + 20), i32(p + 24), true,
+                   v1 ? 256 : 28 };
     if (v1) {
         c->shared = head[36] != 0;
     } else if (c->vocab < 0) { /* legacy: a negative size says that the classifier is its own */
         c->vocab = -c->vocab;
         c->shared = false;
     }
-    if (c->dim < 1 || c->dim > 1 << 17 || c->hidden < 1 || c->hidden > 1 << 20 || c->layers < 1 || c->layers > PCS_LIMIT_LAYERS ||
-        c->heads < 1 || c->kv_heads < 1 || c->heads > c->dim || c->kv_heads > c->heads || c->dim % c->heads || c->heads % c->kv_heads ||
-        c->vocab < 1 || c->vocab > 1 << 22 || c->ctx < 1 || c->ctx > 1 << 24 || c->dim / c->heads % 2)
-        return false;
+    const bool sizes = c->dim >= 1 && c->dim <= 1 << 17 && c->hidden >= 1 && c->hidden <= 1 << 20;
+    const bool layers = c->layers >= 1 && c->layers <= PCS_LIMIT_LAYERS;
+    const bool counts = c->heads >= 1 && c->kv_heads >= 1 && c->heads <= c->dim && c->kv_heads <= c->heads;
+    const bool texts = c->vocab >= 1 && c->vocab <= 1 << 22 && c->ctx >= 1 && c->ctx <= 1 << 24;
+    if (!sizes || !layers || !counts || !texts) return false;
+    if (c->dim % c->heads || c->heads % c->kv_heads || c->dim / c->heads % 2) return false;
     const uint64_t kv = (uint64_t)(c->dim / c->heads * c->kv_heads), d = (uint64_t)c->dim;
     const uint64_t layer = 2 * d * d + 2 * d * kv + 3 * d * (uint64_t)c->hidden + 2 * d;
     uint64_t floats = (uint64_t)c->vocab * d * (c->shared ? 1 : 2) + (uint64_t)c->layers * layer + d;
@@ -69,7 +72,8 @@ static precis_status set_keys(precis_model *m, const config *c)
         { "llama.vocab_size", c->vocab }
     };
     precis_status st = pcs_model_set_string(m, "general.architecture", "llama", 5);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys && st == PRECIS_OK; i++) st = pcs_model_set_u32(m, keys[i].name, (uint32_t)keys[i].v);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && st == PRECIS_OK; i++)
+        st = pcs_model_set_u32(m, keys[i].name, (uint32_t)keys[i].v);
     if (st == PRECIS_OK) st = pcs_model_set_f32(m, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
     if (st == PRECIS_OK) st = pcs_model_set_f32(m, "llama.rope.freq_base", 10000.0f);
     return st;
@@ -84,7 +88,8 @@ static precis_status read_llama2c(precis_model *m, const char *path)
     uint8_t head[64] = { 0 };
     const size_t n = f->size < 64 ? (size_t)f->size : 64;
     st = pcs_file_read(m->ctx, f, 0, head, n, "header");
-    if (st == PRECIS_OK && !get_config(head, n, f->size, &c)) st = pcs_fail_at(m->ctx, PRECIS_EFORMAT, 0, "header", "not a llama2.c checkpoint");
+    if (st == PRECIS_OK && !get_config(head, n, f->size, &c))
+        st = pcs_fail_at(m->ctx, PRECIS_EFORMAT, 0, "header", "not a llama2.c checkpoint");
     if (st == PRECIS_OK) st = set_keys(m, &c);
     if (st == PRECIS_OK) st = pcs_llama2c_tokens(m, path, c.vocab);
     if (st != PRECIS_OK) return st;
@@ -96,7 +101,8 @@ static precis_status read_llama2c(precis_model *m, const char *path)
         { "attn_output", c.dim, c.dim }, { "ffn_norm", c.dim, 0 }, { "ffn_gate", c.dim, c.hidden },
         { "ffn_down", c.hidden, c.dim }, { "ffn_up", c.dim, c.hidden }
     };
-    static const int order_v1[] = { 0, 5, -1, -2, 1, 2, 3, 4, 6, 7, 8, -3 }, order_v0[] = { -2, 0, 1, 2, 3, 4, 5, 6, 7, 8, -1, -4, -3 };
+    static const int order_v1[] = { 0, 5, -1, -2, 1, 2, 3, 4, 6, 7, 8, -3 };
+    static const int order_v0[] = { -2, 0, 1, 2, 3, 4, 5, 6, 7, 8, -1, -4, -3 };
     const int *order = v1 ? order_v1 : order_v0;
     uint64_t at = c.data;
     for (int i = 0; i < (v1 ? 12 : 13) && st == PRECIS_OK; i++) {

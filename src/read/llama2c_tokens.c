@@ -14,7 +14,8 @@ static precis_status token(pcs_stream *s, precis_model *m, int64_t i, pcs_text *
     if (st) return st;
     const uint32_t len = pcs_load32(head + 4);
     *score = pcs_bits_f32(pcs_load32(head));
-    if (len > 1024 || len > s->file->size - s->at) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, s->at, "token", "token %lld: a length of %u", (long long)i, len);
+    if (len > 1024 || len > s->file->size - s->at)
+        return pcs_fail_at(m->ctx, PRECIS_EFORMAT, s->at, "token", "token %lld: a length of %u", (long long)i, len);
     char raw[1024], *out = pcs_arena_alloc(&m->arena, 3 * (size_t)len + 1, 1);
     if (!out) return PRECIS_ENOMEM;
     if ((st = pcs_stream_read(s, raw, len, "token"))) return st;
@@ -35,7 +36,9 @@ static precis_status read_tokens(precis_model *m, const pcs_file *f, int64_t voc
     float *scores = NULL;
     int32_t *types = NULL;
     precis_status st = s ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st && f->size < 4 + 8 * (uint64_t)vocabulary) st = pcs_fail_at(m->ctx, PRECIS_EFORMAT, 0, "size", "%llu bytes cannot hold %lld tokens", (unsigned long long)f->size, (long long)vocabulary);
+    if (!st && f->size < 4 + 8 * (uint64_t)vocabulary)
+        st = pcs_fail_at(m->ctx, PRECIS_EFORMAT, 0, "size", "%llu bytes cannot hold %lld tokens",
+                         (unsigned long long)f->size, (long long)vocabulary);
     if (!st) {
         texts = pcs_arena_alloc(&m->arena, (size_t)vocabulary, sizeof *texts);
         scores = pcs_arena_alloc(&m->arena, (size_t)vocabulary, sizeof *scores);
@@ -51,7 +54,10 @@ static precis_status read_tokens(precis_model *m, const pcs_file *f, int64_t voc
     pcs_free(m->ctx, s);
     if (!st) st = pcs_model_set_string(m, "tokenizer.ggml.model", "llama", 5);
     const struct { const char *name; pcs_key_type item; const void *items; } arrays[] = {
-        { "tokenizer.ggml.tokens", PCS_KEY_STRING, texts }, { "tokenizer.ggml.scores", PCS_KEY_F32, scores }, { "tokenizer.ggml.token_type", PCS_KEY_I32, types } };
+        { "tokenizer.ggml.tokens", PCS_KEY_STRING, texts },
+        { "tokenizer.ggml.scores", PCS_KEY_F32, scores },
+        { "tokenizer.ggml.token_type", PCS_KEY_I32, types }
+    };
     for (size_t i = 0; i < 3 && !st; i++) {
         pcs_key *k = pcs_model_add_key(m, arrays[i].name);
         if (!k) return PRECIS_ENOMEM;

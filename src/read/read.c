@@ -24,7 +24,10 @@ const pcs_reader *const pcs_readers[] = {
 uint32_t precis_packed_layout(void) { return PCS_PANEL_LAYOUT; }
 
 /* Whole file inside a pickle, by the bytes that PyTorch writes. */
-static bool is_pickle(const uint8_t *head, size_t n) { return n >= 4 && ((head[0] == 'P' && head[1] == 'K') || (head[0] == 0x80 && head[1] <= 5)); }
+static bool is_pickle(const uint8_t *head, size_t n)
+{
+    return n >= 4 && ((head[0] == 'P' && head[1] == 'K') || (head[0] == 0x80 && head[1] <= 5));
+}
 
 precis_status pcs_refuse_pointer(precis_ctx *ctx, const char *path, const void *head, size_t n)
 {
@@ -40,9 +43,11 @@ static void unpack_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
     const unpacking *u = arg;
-    const size_t k = (size_t)u->t->ne[0], row = (size_t)pcs_row_bytes(u->t->format, k), panel = pcs_panel_bytes(u->t->format, k);
-    const uint64_t each = (uint64_t)u->t->ne[1], panels = (each + PCS_PANEL - 1) / PCS_PANEL; /* of a matrix */
-    for (uint64_t r = begin; r < end; r++) pcs_panels_row(u->t->format, k, u->t->panels + r / each * panels * panel, r % each, u->rows + r * row);
+    const pcs_tensor *t = u->t;
+    const size_t k = (size_t)t->ne[0], row = (size_t)pcs_row_bytes(t->format, k), panel = pcs_panel_bytes(t->format, k);
+    const uint64_t each = (uint64_t)t->ne[1], panels = (each + PCS_PANEL - 1) / PCS_PANEL; /* of a matrix */
+    for (uint64_t r = begin; r < end; r++)
+        pcs_panels_row(t->format, k, t->panels + r / each * panels * panel, r % each, u->rows + r * row);
 }
 
 /* Rows of what lies in panels; to run, of what is no matrix. */
@@ -93,15 +98,17 @@ static precis_status open_model(precis_ctx *ctx, precis_model **out, const char 
         return st;
     }
     ctx->file = NULL;
-    if (is_pickle(head, (size_t)n))
-    {
-        pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: a zip or pickle file can run code, so precis does not read it; these lines of Python make one that it reads (IN is its name):", path);
+    if (is_pickle(head, (size_t)n)) {
+        pcs_fail(ctx, PRECIS_EUNSUPPORTED,
+                 "%s: a zip or pickle file can run code, so precis does not read it; these lines of Python make one "
+                 "that it reads (IN is its name):", path);
         pcs_add_lines(ctx, "\n  import torch, safetensors.torch as st\n"
                            "  m = torch.load('IN', weights_only=True, map_location='cpu')\n"
                            "  st.save_file({k: v.clone().contiguous() for k, v in m.items()}, 'model.safetensors')");
         return PRECIS_EUNSUPPORTED;
     }
-    return pcs_fail(ctx, PRECIS_EFORMAT, "%s: not a model file: byte 0: neither GGUF, safetensors nor a llama2.c checkpoint", path);
+    return pcs_fail(ctx, PRECIS_EFORMAT,
+                    "%s: not a model file: byte 0: neither GGUF, safetensors nor a llama2.c checkpoint", path);
 }
 
 /* A part that a file need not have is looked up by names that are made; one that could not be made must not pass for
@@ -137,7 +144,9 @@ precis_status pcs_tensor_shape(precis_model *m, pcs_tensor *t, uint64_t at)
         return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "rows of %lld are not whole blocks of %u (%s)",
                            (long long)t->ne[0], t->format->block, t->format->name);
     t->n = n;
-    if (!pcs_format_size(t->format, (uint64_t)(t->dims ? t->ne[0] : 1), n && t->dims ? n / (uint64_t)t->ne[0] : n, &t->bytes)) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "too many bytes");
+    const uint64_t row = t->dims ? (uint64_t)t->ne[0] : 1, rows = n && t->dims ? n / row : n;
+    if (!pcs_format_size(t->format, row, rows, &t->bytes))
+        return pcs_fail_at(m->ctx, PRECIS_EFORMAT, at, t->source, "too many bytes");
     return PRECIS_OK;
 }
 
@@ -167,9 +176,12 @@ precis_status pcs_tensors_disjoint(precis_model *m)
     for (size_t i = 0; i < m->n_tensors; i++) order[i] = &m->tensors[i];
     qsort(order, m->n_tensors, sizeof *order, by_place);
     precis_status st = PRECIS_OK;
-    for (size_t i = 1; i < m->n_tensors && st == PRECIS_OK; i++)
-        if (order[i - 1]->file == order[i]->file && order[i - 1]->offset + order[i - 1]->bytes > order[i]->offset && order[i]->bytes)
-            st = pcs_fail_at(m->ctx, PRECIS_EFORMAT, order[i]->offset, order[i]->source, "shares bytes with tensor %s", order[i - 1]->source);
+    for (size_t i = 1; i < m->n_tensors && st == PRECIS_OK; i++) {
+        const pcs_tensor *before = order[i - 1], *t = order[i];
+        if (before->file == t->file && before->offset + before->bytes > t->offset && t->bytes)
+            st = pcs_fail_at(m->ctx, PRECIS_EFORMAT, t->offset, t->source, "shares bytes with tensor %s",
+                             before->source);
+    }
     pcs_free(m->ctx, order);
     return st;
 }

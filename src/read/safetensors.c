@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 
 static const struct { const char *name, *format; } dtypes[] = {
-    { "F32", "F32" }, { "F16", "F16" }, { "BF16", "BF16" }, { "F64", "F64" }, { "I8", "I8" }, { "I16", "I16" }, { "I32", "I32" }, { "I64", "I64" },
-    { "F8_E4M3", "F8_E4M3" }, { "F8_E5M2", "F8_E5M2" }, { "U8", "U8" }, { "BOOL", "U8" }, { "F8_E8M0", "U8" }, { "U16", "I16" }, { "U32", "I32" }, { "U64", "I64" }
+    { "F32", "F32" }, { "F16", "F16" }, { "BF16", "BF16" }, { "F64", "F64" },
+    { "I8", "I8" }, { "I16", "I16" }, { "I32", "I32" }, { "I64", "I64" },
+    { "F8_E4M3", "F8_E4M3" }, { "F8_E5M2", "F8_E5M2" }, { "U8", "U8" }, { "BOOL", "U8" },
+    { "F8_E8M0", "U8" }, { "U16", "I16" }, { "U32", "I32" }, { "U64", "I64" }
 };
 
 static const pcs_format *dtype_format(const pcs_json_token *t)
@@ -42,7 +44,8 @@ static precis_status read_entry(precis_model *m, pcs_json *j, const pcs_json_tok
     int seen = 0;
     precis_status st = pcs_json_string(j, key, &m->arena, &name, &len);
     if (st != PRECIS_OK) return st;
-    if (!len || strlen(name) != len || len > PCS_LIMIT_NAME) return pcs_json_fail(j, key->text, "tensor name", "is empty, too long, or has a NUL");
+    if (!len || strlen(name) != len || len > PCS_LIMIT_NAME)
+        return pcs_json_fail(j, key->text, "tensor name", "is empty, too long, or has a NUL");
     pcs_tensor *x = pcs_model_add_tensor(m);
     if (!x) return PRECIS_ENOMEM;
     x->name = x->source = name;
@@ -54,7 +57,8 @@ static precis_status read_entry(precis_model *m, pcs_json *j, const pcs_json_tok
             seen |= 1;
             st = pcs_json_expect(j, PCS_JSON_STRING, &t, "dtype");
             if (st == PRECIS_OK && !(x->format = dtype_format(&t)))
-                return pcs_fail_at(m->ctx, PRECIS_EUNSUPPORTED, 8 + (uint64_t)(t.text - j->start), name, "dtype %.*s cannot be read", (int)(t.len > 20 ? 20 : t.len), t.text);
+                return pcs_fail_at(m->ctx, PRECIS_EUNSUPPORTED, 8 + (uint64_t)(t.text - j->start), name,
+                                   "dtype %.*s cannot be read", (int)(t.len > 20 ? 20 : t.len), t.text);
         } else if (pcs_json_is(&t, "shape") && !(seen & 2)) {
             seen |= 2;
             st = read_shape(j, x);
@@ -76,7 +80,8 @@ static precis_status read_entry(precis_model *m, pcs_json *j, const pcs_json_tok
     uint64_t at;
     st = pcs_tensor_shape(m, x, 8 + (uint64_t)(key->text - j->start));
     if (st != PRECIS_OK) return st;
-    if ((uint64_t)(span[1] - span[0]) != x->bytes) return pcs_json_fail(j, key->text, name, "data_offsets do not match dtype and shape");
+    if ((uint64_t)(span[1] - span[0]) != x->bytes)
+        return pcs_json_fail(j, key->text, name, "data_offsets do not match dtype and shape");
     if (!pcs_add_ok(base, (uint64_t)span[0], &at)) return pcs_json_fail(j, key->text, name, "data_offsets do not fit");
     return pcs_tensor_span(m, x, file, at, x->bytes);
 }
@@ -117,7 +122,8 @@ precis_status pcs_safetensors_file(precis_model *m, const char *path)
     st = pcs_file_read(m->ctx, f, 0, &len, 8, "header length");
     if (st != PRECIS_OK) return st;
     if (len > PCS_LIMIT_HEADER || len > f->size - 8)
-        return pcs_fail_at(m->ctx, PRECIS_EFORMAT, 0, "header length", "%llu bytes in a file of %llu", (unsigned long long)len, (unsigned long long)f->size);
+        return pcs_fail_at(m->ctx, PRECIS_EFORMAT, 0, "header length", "%llu bytes in a file of %llu",
+                           (unsigned long long)len, (unsigned long long)f->size);
     char *text = pcs_alloc(m->ctx, (size_t)len + 1, 1);
     if (!text) return PRECIS_ENOMEM;
     const uint64_t base = 8 + len, size = f->size;
@@ -142,8 +148,8 @@ precis_status pcs_safetensors_file(precis_model *m, const char *path)
     uint64_t covered = base;
     for (size_t i = before; i < m->n_tensors; i++) covered += m->tensors[i].bytes;
     if (st == PRECIS_OK && covered != size)
-        return pcs_fail_at(m->ctx, PRECIS_EFORMAT, base, "data", "the tensors cover %llu of %llu bytes", (unsigned long long)(covered - base),
-                           (unsigned long long)(size - base));
+        return pcs_fail_at(m->ctx, PRECIS_EFORMAT, base, "data", "the tensors cover %llu of %llu bytes",
+                           (unsigned long long)(covered - base), (unsigned long long)(size - base));
     return st;
 }
 

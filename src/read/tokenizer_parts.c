@@ -184,9 +184,12 @@ static precis_status check(precis_model *m, const char *part, const char *type, 
 typedef struct { char *type; pcs_json_slice object; } piece;
 enum { PIECES = 16 };
 
-/* A part, with sequences taken apart; null gives none. list: the key under which a sequence has its parts. */
-static precis_status pieces_of(precis_model *m, const char *part, const char *list, pcs_json_slice s, piece *out,
-                               size_t *n, int depth)
+/* Parts of one kind, with sequences taken apart. */
+typedef struct { piece p[PIECES]; size_t n; } pieces_list;
+
+/* A part; null gives none. list: the key under which a sequence has its parts. */
+static precis_status pieces_of(precis_model *m, const char *part, const char *list, pcs_json_slice s, pieces_list *out,
+                               int depth)
 {
     pcs_json_slice type, inner;
     char *name;
@@ -198,8 +201,8 @@ static precis_status pieces_of(precis_model *m, const char *part, const char *li
     if (st) return st;
     if (!name) return refuse(m, part, "without a type", NULL, s);
     if (strcmp(name, "Sequence")) {
-        if (*n == PIECES) return refuse(m, part, "of more than 16 parts", NULL, s);
-        out[(*n)++] = (piece){ name, s };
+        if (out->n == PIECES) return refuse(m, part, "of more than 16 parts", NULL, s);
+        out->p[out->n++] = (piece){ name, s };
         return PRECIS_OK;
     }
     st = check(m, part, name, s);
@@ -207,7 +210,7 @@ static precis_status pieces_of(precis_model *m, const char *part, const char *li
     if (st || !inner.text) return st;
     if (depth > 4) return refuse(m, part, "of sequences in sequences", NULL, s);
     for (pcs_tok_walk_begin(&w, m->ctx, inner); pcs_tok_walk_next(&w);)
-        if ((w.st = pieces_of(m, part, list, w.value, out, n, depth + 1))) return w.st;
+        if ((w.st = pieces_of(m, part, list, w.value, out, depth + 1))) return w.st;
     return w.st;
 }
 
@@ -510,8 +513,7 @@ static precis_status decoder(precis_model *m, pcs_json_slice s)
     /* each kind of GGUF's has its own decoder; these are what the kinds' files say of it */
     static const char *const known[] = { "ByteLevel",    "WordPiece", "Metaspace", "Replace",
                                          "ByteFallback", "Fuse",      "Strip" };
-    piece p[PIECES];
-    size_t n = 0;
+    pieces_list parts = { .n = 0 };
     pcs_json_slice type, inner;
     precis_status st = pcs_tok_null(s) ? PRECIS_OK : pcs_json_find(m->ctx, s, "type", &type);
     if (st || pcs_tok_null(s)) return st;
@@ -519,13 +521,14 @@ static precis_status decoder(precis_model *m, pcs_json_slice s)
         pcs_tok_walk w;
         if ((st = pcs_json_find(m->ctx, s, "decoders", &inner)) || !inner.text) return st;
         for (pcs_tok_walk_begin(&w, m->ctx, inner); pcs_tok_walk_next(&w);)
-            if ((w.st = pieces_of(m, "decoder", "decoders", w.value, p, &n, 4))) return w.st;
+            if ((w.st = pieces_of(m, "decoder", "decoders", w.value, &parts, 4))) return w.st;
         if (w.st) return w.st;
-    } else if ((st = pieces_of(m, "decoder", "decoders", s, p, &n, 4))) return st;
-    for (size_t i = 0; i < n; i++) {
+    } else if ((st = pieces_of(m, "decoder", "decoders", s, &parts, 4))) return st;
+    for (size_t i = 0; i < parts.n; i++) {
+        const char *name = parts.p[i].type;
         size_t k = 0;
-        while (k < sizeof known / sizeof *known && strcmp(known[k], p[i].type)) k++;
-        if (k == sizeof known / sizeof *known) return refuse(m, "decoder", p[i].type, NULL, s);
+        while (k < sizeof known / sizeof *known && strcmp(known[k], name)) k++;
+        if (k == sizeof known / sizeof *known) return refuse(m, "decoder", name, NULL, s);
     }
     return PRECIS_OK;
 }
@@ -538,17 +541,18 @@ precis_status pcs_tok_read_parts(precis_model *m, pcs_json_slice text, pcs_tok_p
     } keys[] = { { "version", NULL },           { "truncation", NULL },    { "padding", NULL },
                  { "added_tokens", &t->added }, { "normalizer", &normal }, { "pre_tokenizer", &pre },
                  { "post_processor", &post },   { "decoder", &decode },    { "model", &model } };
-    piece p[PIECES];
-    size_t n = 0;
+    pieces_list parts = { .n = 0 };
+    size_t len;
     pcs_tok_walk w;
     *t = (pcs_tok_parts){ .m = m, .unk_id = -1, .first = -1, .last = -1 };
     for (pcs_tok_walk_begin(&w, m->ctx, text); pcs_tok_walk_next(&w);) {
         size_t i = 0;
         char *key;
         while (i < sizeof keys / sizeof *keys && !pcs_json_is(&w.key, keys[i].key)) i++;
-        if (i == sizeof keys / sizeof *keys)
-            return (w.st = pcs_json_string(&w.j, &w.key, &m->arena, &key, &n)) ? w.st
-                                                                               : refuse(m, "key", key, NULL, w.value);
+        if (i == sizeof keys / sizeof *keys) {
+            w.st = pcs_json_string(&w.j, &w.key, &m->arena, &key, &len);
+            return w.st ? w.st : refuse(m, "key", key, NULL, w.value);
+        }
         if (keys[i].to && keys[i].to->text) return pcs_json_fail(&w.j, w.key.text, keys[i].key, "appears twice");
         if (keys[i].to) *keys[i].to = w.value;
     }
@@ -556,13 +560,13 @@ precis_status pcs_tok_read_parts(precis_model *m, pcs_json_slice text, pcs_tok_p
     if (pcs_tok_null(model)) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, 0, "model", "tokenizer.json has no model");
     if (pcs_tok_null(t->added)) t->added.text = NULL;
     precis_status st = model_part(t, model);
-    if (!st) st = pieces_of(m, "normalizer", "normalizers", normal, p, &n, 0);
-    for (size_t i = 0; i < n && !st; i++) st = normalizer(t, &p[i]);
-    n = 0;
-    if (!st) st = pieces_of(m, "pre_tokenizer", "pretokenizers", pre, p, &n, 0);
-    if (!st) st = pre_tokenizer(t, p, n);
-    n = 0;
-    if (!st) st = pieces_of(m, "post_processor", "processors", post, p, &n, 0);
-    for (size_t i = 0; i < n && !st; i++) st = post_processor(t, &p[i]);
+    if (!st) st = pieces_of(m, "normalizer", "normalizers", normal, &parts, 0);
+    for (size_t i = 0; i < parts.n && !st; i++) st = normalizer(t, &parts.p[i]);
+    parts.n = 0;
+    if (!st) st = pieces_of(m, "pre_tokenizer", "pretokenizers", pre, &parts, 0);
+    if (!st) st = pre_tokenizer(t, parts.p, parts.n);
+    parts.n = 0;
+    if (!st) st = pieces_of(m, "post_processor", "processors", post, &parts, 0);
+    for (size_t i = 0; i < parts.n && !st; i++) st = post_processor(t, &parts.p[i]);
     return st ? st : decoder(m, decode);
 }

@@ -64,7 +64,8 @@ precis_status pcs_tok_words_init(pcs_tok_words *w, precis_model *m, uint64_t nam
 precis_status pcs_tok_put(pcs_tok_words *w, int64_t id, const char *s, size_t len, int32_t type);
 /* One object of added_tokens, or of added_tokens_decoder, where id is its key. */
 precis_status pcs_tok_put_added(pcs_tok_words *w, pcs_json_slice object, int64_t id);
-/* Gaps are filled where the embedding has rows. What lies beyond those is settled with the whole model (vocabulary.c). */
+/* Gaps are filled where the embedding has rows. What lies beyond those is settled with the whole model
+ * (vocabulary.c). */
 precis_status pcs_tok_words_fill(pcs_tok_words *w);
 /* tokenizer.ggml.tokens and token_type, and the settings of added tokens (precis.tokenizer.added_flags) where there are
  * any. */

@@ -1,4 +1,5 @@
-/* adapter.c - low-rank adapters (Hu et al. 2021, LoRA): llama.cpp's GGUF and PEFT folders, beside the weights or merged into them. */
+/* adapter.c - low-rank adapters (Hu et al. 2021, LoRA): llama.cpp's GGUF and PEFT folders, beside the weights or merged
+ * into them. */
 #include "base/lack.h"
 #include "precis/convert.h"
 
@@ -49,7 +50,8 @@ static bool pair_of(const adapter *d, const pcs_tensor *t, pair *p)
         if (!name) return false;
         other[from - t->source + (embedding ? 16 : 6)] = 'B';
         p->embedding = embedding != NULL;
-        p->name = pcs_arena_copy(&d->m->arena, name, (size_t)(strstr(name, embedding ? ".lora_embedding_A" : ".lora_A.") - name));
+        const char *mark = strstr(name, embedding ? ".lora_embedding_A" : ".lora_A.");
+        p->name = pcs_arena_copy(&d->m->arena, name, (size_t)(mark - name));
         p->module = pcs_arena_copy(&d->m->arena, t->source, (size_t)(from - t->source));
     } else if (pcs_ends(t->source, ".weight.lora_a")) {
         memcpy(other + strlen(other) - 6, "lora_b", 6);
@@ -62,12 +64,14 @@ static bool pair_of(const adapter *d, const pcs_tensor *t, pair *p)
 
 static float *numbers(const adapter *d, const pcs_tensor *t)
 {
+    const size_t n = (size_t)t->ne[0], row = pcs_tensor_row_bytes(t);
     float *x = pcs_arena_alloc(&d->m->arena, (size_t)t->n, sizeof *x);
-    for (uint64_t r = 0; x && r < pcs_tensor_rows(t); r++) pcs_decode(t->format, (size_t)t->ne[0], t->data + r * pcs_tensor_row_bytes(t), x + r * (size_t)t->ne[0]);
+    for (uint64_t r = 0; x && r < pcs_tensor_rows(t); r++) pcs_decode(t->format, n, t->data + r * row, x + r * n);
     return x;
 }
 
-static precis_status put(adapter *d, const char *target, const char *suffix, const float *x, int64_t rows, int64_t cols)
+static precis_status add_floats_beside(adapter *d, const char *target, const char *suffix, const float *x, int64_t rows,
+                                       int64_t cols)
 {
     pcs_tensor *t = pcs_model_add_tensor(d->m);
     if (!t) return PRECIS_ENOMEM;
@@ -83,17 +87,20 @@ static precis_status put(adapter *d, const char *target, const char *suffix, con
     return t->name ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-/* Rows from `first` on, as many as B has. */
-static precis_status merge_into(adapter *d, pcs_tensor *w, size_t first, size_t rows, const float *a, const float *b, int64_t rank, double scale)
+/* A pair as numbers: a is [rank, the weight's width], b is [rows, rank]. */
+typedef struct { const float *a, *b; int64_t rank; double scale; } product;
+
+/* Adds a product to the rows of w from `first` on. */
+static precis_status merge_into(adapter *d, pcs_tensor *w, size_t first, size_t rows, const product *p)
 {
-    const size_t n = (size_t)w->ne[0];
+    const size_t n = (size_t)w->ne[0], rank = (size_t)p->rank;
     uint8_t *ours = &d->merged[w - d->m->tensors]; /* another expert's turn */
     float *x = *ours ? (float *)(uintptr_t)w->data : numbers(d, w);
     if (!x) return PRECIS_ENOMEM;
     for (size_t r = 0; r < rows; r++)
-        for (int64_t k = 0; k < rank; k++) {
-            const float s = (float)(scale * (double)b[r * (size_t)rank + (size_t)k]);
-            for (size_t i = 0; i < n; i++) x[(first + r) * n + i] += s * a[(size_t)k * n + i];
+        for (size_t k = 0; k < rank; k++) {
+            const float s = (float)(p->scale * (double)p->b[r * rank + k]);
+            for (size_t i = 0; i < n; i++) x[(first + r) * n + i] += s * p->a[k * n + i];
         }
     w->data = (const uint8_t *)x;
     w->format = &pcs_format_f32;
@@ -116,7 +123,10 @@ static precis_status alpha_of(adapter *d, const char *module, double *alpha)
         size_t len;
         bool there;
         st = pcs_json_string(&j, &t, &d->m->arena, &key, &len);
-        if (!st && strpbrk(key, "*+?[](){}|^$\\")) return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: adapter_config.json: alpha_pattern \"%.60s\" is a regular expression; name the modules", d->path, key);
+        if (!st && strpbrk(key, "*+?[](){}|^$\\"))
+            return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED,
+                            "%s: adapter_config.json: alpha_pattern \"%.60s\" is a regular expression; name the "
+                            "modules", d->path, key);
         if (!st && pcs_ends(module, key) && (strlen(module) == len || module[strlen(module) - len - 1] == '.'))
             return pcs_hf_number_of(d->ctx, d->alphas, key, alpha, &there);
         if (!st) st = pcs_json_next(&j, &t);
@@ -124,7 +134,7 @@ static precis_status alpha_of(adapter *d, const char *module, double *alpha)
     return st;
 }
 
-static float *turned(adapter *d, const float *x, size_t rows, size_t cols)
+static float *transposed(adapter *d, const float *x, size_t rows, size_t cols)
 {
     float *y = pcs_arena_alloc(&d->m->arena, rows * cols, sizeof *y);
     for (size_t r = 0; y && r < rows; r++)
@@ -159,10 +169,25 @@ static bool is_copy(const adapter *d, const pcs_tensor *t)
     for (uint64_t r = 0; same && r < pcs_tensor_rows(w); r++) {
         pcs_decode(w->format, n, w->data + r * pcs_tensor_row_bytes(w), x);
         pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x + n);
-        for (size_t i = 0; i < n && same; i++) same = w->format->kind == PCS_QUANT || x[i] == x[n + i]; /* a quantized model's is not to be known */
+        /* what a quantized model's weight was before is not to be known */
+        for (size_t i = 0; i < n && same; i++) same = w->format->kind == PCS_QUANT || x[i] == x[n + i];
     }
     pcs_free(d->ctx, x);
     return same;
+}
+
+/* Do A and B have the shapes of a pair for the weight w (dimensions, experts, columns and rows), and one rank? */
+static bool fits(const pcs_tensor *w, const pcs_tensor *ta, const pair *p)
+{
+    const pcs_tensor *tb = p->b;
+    if (!tb || ta->n == 0 || ta->format->kind == PCS_INT || tb->format->kind == PCS_INT) return false;
+    const bool expert = p->expert != UINT32_MAX, stacked = ta->dims == 3 && w->dims == 3 && !expert;
+    const uint32_t dims = stacked ? 3 : 2, w_dims = expert || stacked ? 3 : 2;
+    if (ta->dims != dims || tb->dims != dims || w->dims != w_dims) return false;
+    if (expert && (int64_t)p->expert >= w->ne[2]) return false;
+    if (stacked && (ta->ne[2] != w->ne[2] || tb->ne[2] != w->ne[2])) return false;
+    if (p->embedding) return tb->ne[1] == w->ne[0] && ta->ne[0] == w->ne[1] && tb->ne[0] == ta->ne[1];
+    return ta->ne[0] == w->ne[0] && tb->ne[1] == w->ne[1] && tb->ne[0] == ta->ne[1];
 }
 
 /* The model's tensor that a pair changes. */
@@ -174,37 +199,53 @@ static precis_status target_of(adapter *d, const pcs_tensor *ta, const pair *p, 
     if (!pcs_map_get(&d->m->tensor_map, full, strlen(full), &at)) {
         if (pcs_place_of(p->name).role == PCS_ROLE_output &&
             pcs_map_get(&d->m->tensor_map, "token_embd.weight", 17, &at))
-            return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: it changes the head, which is the model's embedding; merge it with PEFT's merge_and_unload", d->path);
-        return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: the model has no tensor %s; the adapter belongs to another one", d->path, full);
+            return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED,
+                            "%s: it changes the head, which is the model's embedding; merge it with PEFT's "
+                            "merge_and_unload", d->path);
+        return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: the model has no tensor %s; the adapter belongs to another one",
+                        d->path, full);
     }
     pcs_tensor *w = *out = &d->m->tensors[at];
-    const pcs_tensor *tb = p->b, *reads = p->embedding ? tb : ta, *writes = p->embedding ? ta : tb; /* what has the table's columns, and its rows */
-    const bool expert = p->expert != UINT32_MAX, stacked = ta->dims == 3 && w->dims == 3 && !expert;
-    const bool dims = tb && ta->dims == (stacked ? 3u : 2u) && tb->dims == ta->dims && w->dims == (expert || stacked ? 3u : 2u) && ta->format->kind != PCS_INT && tb->format->kind != PCS_INT;
-    const bool fits = dims && (!expert || (int64_t)p->expert < w->ne[2]) && (!stacked || (ta->ne[2] == w->ne[2] && tb->ne[2] == w->ne[2])) &&
-                      (p->embedding ? reads->ne[1] == w->ne[0] && writes->ne[0] == w->ne[1] && reads->ne[0] == writes->ne[1] : reads->ne[0] == w->ne[0] && writes->ne[1] == w->ne[1] && writes->ne[0] == reads->ne[1]);
-    if (!fits || ta->n == 0)
-        return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: tensor %s does not fit %s [%lld, %lld]; the adapter belongs to another model", d->path,
+    if (!fits(w, ta, p))
+        return pcs_fail(d->ctx, PRECIS_EFORMAT,
+                        "%s: tensor %s does not fit %s [%lld, %lld]; the adapter belongs to another model", d->path,
                         ta->source, full, (long long)w->ne[1], (long long)w->ne[0]);
     if (p->embedding && !pcs_model_tensor(d->m, "output.weight"))
-        return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: it changes the embedding, which is the model's head, too; merge it with PEFT's merge_and_unload", d->path);
+        return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: it changes the embedding, which is the model's head, too; merge it with PEFT's "
+                        "merge_and_unload", d->path);
     return PRECIS_OK;
 }
 
 /* A and B as tensors beside the weight. */
-static precis_status beside(adapter *d, const pair *p, const pcs_tensor *w, const float *a, const float *b, int64_t rank, double scale)
+static precis_status beside(adapter *d, const char *target, const pcs_tensor *w, const product *p)
 {
     const int64_t width = w->ne[0], rows = w->ne[1];
     char name[512];
     uint32_t at;
-    snprintf(name, sizeof name, "%.480s.weight.lora_a", p->name);
-    if (pcs_map_get(&d->m->tensor_map, name, strlen(name), &at)) return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: %s has an adapter already; merge one of them", d->path, w->name);
+    snprintf(name, sizeof name, "%.480s.weight.lora_a", target);
+    if (pcs_map_get(&d->m->tensor_map, name, strlen(name), &at))
+        return pcs_fail(d->ctx, PRECIS_EINVAL, "%s: %s has an adapter already; merge one of them", d->path, w->name);
     float *s = pcs_arena_alloc(&d->m->arena, 16, sizeof *s);
     if (!s) return PRECIS_ENOMEM;
-    *s = (float)scale;
-    precis_status st = put(d, p->name, "weight.lora_a", a, rank, width);
-    if (!st) st = put(d, p->name, "weight.lora_b", b, rows, rank);
-    return st ? st : put(d, p->name, "weight.lora_scale", s, 0, 1);
+    *s = (float)p->scale;
+    precis_status st = add_floats_beside(d, target, "weight.lora_a", p->a, p->rank, width);
+    if (!st) st = add_floats_beside(d, target, "weight.lora_b", p->b, rows, p->rank);
+    return st ? st : add_floats_beside(d, target, "weight.lora_scale", s, 0, 1);
+}
+
+/* A tensor that is no A: it is taken with its A, or it is what this adapter cannot have. */
+static precis_status no_pair(adapter *d, const pcs_tensor *t)
+{
+    const bool of_gguf = pcs_ends(t->source, "lora_b");
+    const bool of_peft = strstr(t->source, ".lora_B.") || strstr(t->source, ".lora_embedding_B");
+    if (is_copy(d, t) || of_gguf || of_peft) return PRECIS_OK;
+    const char *hint = "";
+    if (strstr(t->source, "magnitude")) hint = " (DoRA; merge it with PEFT's merge_and_unload)";
+    else if (pcs_ends(t->source, ".bias") || pcs_ends(t->source, ".weight"))
+        hint = " (a module trained whole; merge it with PEFT's merge_and_unload)";
+    return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED,
+                    "%s: tensor %s is no part of a low-rank adapter that precis knows%s", d->path, t->source, hint);
 }
 
 static precis_status one(adapter *d, const pcs_tensor *ta, int merge)
@@ -212,26 +253,29 @@ static precis_status one(adapter *d, const pcs_tensor *ta, int merge)
     pair p;
     pcs_tensor *w = NULL;
     double alpha = 0;
-    if (!pair_of(d, ta, &p)) {
-        if (is_copy(d, ta) || pcs_ends(ta->source, "lora_b") || strstr(ta->source, ".lora_B.") || strstr(ta->source, ".lora_embedding_B")) return PRECIS_OK;
-        return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s is no part of a low-rank adapter that precis knows%s", d->path, ta->source,
-                        strstr(ta->source, "magnitude") ? " (DoRA; merge it with PEFT's merge_and_unload)" : pcs_ends(ta->source, ".bias") || pcs_ends(ta->source, ".weight") ? " (a module trained whole; merge it with PEFT's merge_and_unload)" : "");
-    }
+    if (!pair_of(d, ta, &p)) return no_pair(d, ta);
     precis_status st = target_of(d, ta, &p, &w);
     if (!st) st = alpha_of(d, p.module, &alpha);
     if (st) return st;
     const int64_t rank = ta->ne[1];
     const size_t width = (size_t)w->ne[0], rows = (size_t)w->ne[1];
     float *a = numbers(d, p.embedding ? p.b : ta), *b = numbers(d, p.embedding ? ta : p.b);
-    if (p.embedding && a && b) a = turned(d, a, width, (size_t)rank), b = turned(d, b, (size_t)rank, rows);
+    if (p.embedding && a && b) {
+        a = transposed(d, a, width, (size_t)rank);
+        b = transposed(d, b, (size_t)rank, rows);
+    }
     const pcs_tensor_role role = w->is.role;
     const bool turns = d->arch && d->arch->hf.interleaved && (role == PCS_ROLE_attn_q || role == PCS_ROLE_attn_k);
     if (a && b && p.module && turns) b = rotary(d, w, b, (size_t)rank);
     if (!a || !b) return PRECIS_ENOMEM;
-    const double scale = d->scale * (d->has_alpha ? alpha / (d->stabilized ? sqrt((double)rank) : (double)rank) : 1.0);
-    if (w->dims == 2 && !merge && !p.embedding) return beside(d, &p, w, a, b, rank, scale);
+    const double root = d->stabilized ? sqrt((double)rank) : (double)rank;
+    const product whole = { a, b, rank, d->scale * (d->has_alpha ? alpha / root : 1.0) };
+    if (w->dims == 2 && !merge && !p.embedding) return beside(d, p.name, w, &whole);
     const size_t first = p.expert != UINT32_MAX ? p.expert : 0, count = ta->dims == 3 ? (size_t)ta->ne[2] : 1;
-    for (size_t i = 0; i < count && !st; i++) st = merge_into(d, w, (first + i) * rows, rows, a + i * (size_t)rank * width, b + i * rows * (size_t)rank, rank, scale);
+    for (size_t i = 0; i < count && !st; i++) {
+        const float *a_i = a + i * (size_t)rank * width, *b_i = b + i * rows * (size_t)rank;
+        st = merge_into(d, w, (first + i) * rows, rows, &(product){ a_i, b_i, rank, whole.scale });
+    }
     return st;
 }
 
@@ -240,7 +284,9 @@ static precis_status read_settings(adapter *d)
 {
     if (!strcmp(d->a->container, "gguf")) {
         const char *type = pcs_model_string(d->a, "adapter.type");
-        if (!type || strcmp(type, "lora")) return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: key adapter.type is not \"lora\"; this is no adapter", d->path);
+        if (!type || strcmp(type, "lora"))
+            return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: key adapter.type is not \"lora\"; this is no adapter",
+                            d->path);
         d->alpha = pcs_model_float(d->a, "adapter.lora.alpha", 0, &d->has_alpha);
         d->has_alpha &= d->alpha != 0; /* llama.cpp takes 0 for none */
         if (!(d->alpha - d->alpha == 0))

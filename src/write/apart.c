@@ -4,6 +4,7 @@
 #include "write/write.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -75,18 +76,33 @@ static bool is_beside(const struct stat *out, const char *path, bool (*counts)(c
     return found;
 }
 
+/* The number that five digits are, or UINT_MAX. */
+static unsigned five_digits(const char *text)
+{
+    unsigned n = 0;
+    for (int i = 0; i < 5; i++) {
+        if (text[i] < '0' || text[i] > '9') return UINT_MAX;
+        n = 10 * n + (unsigned)(text[i] - '0');
+    }
+    return n;
+}
+
 /* Another part of a GGUF in several files: NAME-00002-of-00003.gguf. */
 static bool is_shard(const struct stat *out, const char *path)
 {
     const size_t n = strlen(path);
-    unsigned parts, one;
     char name[4096];
     struct stat sb;
-    if (n < 20 || n >= sizeof name || sscanf(path + n - 20, "-%5u-of-%5u.gguf", &one, &parts) != 2) return false;
+    if (n < 20 || n >= sizeof name) return false;
+    const char *end = path + n - 20;
+    if (end[0] != '-' || five_digits(end + 1) == UINT_MAX || strncmp(end + 6, "-of-", 4)) return false;
+    const unsigned parts = five_digits(end + 10);
+    if (parts == UINT_MAX) return false;
     bool found = false;
-    for (unsigned i = 1; i <= parts && i <= PCS_LIMIT_SPLITS && !found; i++)
-        found = snprintf(name, sizeof name, "%.*s-%05u-of-%05u.gguf", (int)(n - 20), path, i, parts) < (int)sizeof name &&
-                !stat(name, &sb) && same(out, &sb);
+    for (unsigned i = 1; i <= parts && i <= PCS_LIMIT_SPLITS && !found; i++) {
+        const int length = snprintf(name, sizeof name, "%.*s-%05u-of-%05u.gguf", (int)(n - 20), path, i, parts);
+        found = length < (int)sizeof name && !stat(name, &sb) && same(out, &sb);
+    }
     return found;
 }
 

@@ -36,7 +36,8 @@ precis_status pcs_lost(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f
         pcs_encode(f, n, x, NULL, PCS_FIT_RTN, NULL, row);
         pcs_decode(f, n, row, y);
         for (size_t i = 0; i < n; i++) {
-            const double d = x[i] == y[i] ? 0 : fabs((double)x[i] - (double)y[i]); /* an infinity that stays one is kept */
+            const bool kept = x[i] == y[i]; /* so is an infinity that stays one */
+            const double d = kept ? 0 : fabs((double)x[i] - (double)y[i]);
             if (d > *lost) *lost = d;
             if (!(d == d) && x[i] == x[i]) *lost = INFINITY;
         }
@@ -46,13 +47,14 @@ precis_status pcs_lost(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f
     return st;
 }
 
-/* ---- gguf ------------------------------------------------------------------------------------------------------------- */
+/* ---- gguf ------------------------------------------------------------------------------------------------------- */
 
 /* A GGUF type that holds an integer scheme's codes and scales as they are, or NULL. */
 static const pcs_format *same_codes(const pcs_tensor *t)
 {
     const pcs_format *f = t->format;
-    if (f->kind != PCS_QUANT || f->has_min || f->head || f->group % 32 || t->ne[0] % 32 || f->scale != PCS_SCALE_F16) return NULL;
+    if (f->kind != PCS_QUANT || f->has_min || f->head || f->scale != PCS_SCALE_F16) return NULL;
+    if (f->group % 32 || t->ne[0] % 32) return NULL;
     if (f->code_lo >= -8 && f->code_hi <= 7) return pcs_format_by_name("Q4_0");
     if (f->code_lo >= -16 && f->code_hi <= 15) return pcs_format_by_name("Q5_0");
     return pcs_format_by_name("Q8_0");
@@ -66,7 +68,8 @@ static double lost_as_twin(const pcs_tensor *t, const pcs_format **twin)
     *twin = t->format->twin ? pcs_format_by_name(t->format->twin) : NULL;
     if (!*twin || !pcs_format_fits(*twin, (uint64_t)t->ne[0])) return INFINITY;
     for (uint64_t r = 0; r < pcs_tensor_rows(t); r++) {
-        const float d = pcs_bits_f32(pcs_load32(t->data + r * pcs_tensor_row_bytes(t))), e = d - pcs_f16_to_f32(pcs_f32_to_f16(d));
+        const float d = pcs_bits_f32(pcs_load32(t->data + r * pcs_tensor_row_bytes(t)));
+        const float e = d - pcs_f16_to_f32(pcs_f32_to_f16(d));
         lost = fabs((double)e) > lost ? fabs((double)e) : lost;
     }
     return lost;
@@ -100,10 +103,12 @@ static precis_status portable(pcs_convert *c, const pcs_tensor *t, const pcs_for
     return PRECIS_OK;
 }
 
-/* Codes of a scheme into a type with the same grid. */
-static void recode(const pcs_tensor *t, uint64_t r, const pcs_format *to, int8_t *q, float *d, float *m, uint8_t *dst)
+/* Codes of a scheme into a type with the same grid. scales: room for those of a row and for its minima. */
+static void recode(const pcs_tensor *t, uint64_t r, const pcs_format *to, int8_t *q, float *scales, uint8_t *dst)
 {
-    pcs_unpack(t->format, (size_t)t->ne[0], t->data + r * pcs_tensor_row_bytes(t), q, d, m);
+    const size_t n = (size_t)t->ne[0];
+    float *d = scales, *m = scales + n / 16 + 64;
+    pcs_unpack(t->format, n, t->data + r * pcs_tensor_row_bytes(t), q, d, m);
     for (int64_t at = 0; at < t->ne[0]; at += to->block, dst += to->bytes) {
         const pcs_params p = { .d = pcs_f32_to_f16(d[at / 16]) };
         to->pack(q + at, &p, dst);
@@ -143,7 +148,7 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
         if (!x || !q || !bytes) st = PRECIS_ENOMEM;
         for (uint64_t r = 0; r < pcs_tensor_rows(t) && !st; r++) {
             if ((st = pcs_rows_finite(w->c->ctx, w->c->m, t, r, 1))) break;
-            if (f->kind == PCS_QUANT) recode(t, r, f, q, x, x + n / 16 + 64, bytes);
+            if (f->kind == PCS_QUANT) recode(t, r, f, q, x, bytes);
             else {
                 pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
                 pcs_encode(f, n, x, NULL, PCS_FIT_RTN, NULL, bytes);
@@ -166,7 +171,8 @@ static precis_status write_file(pcs_convert *c, bool packed)
     if (!st) st = pcs_out_check(c->ctx, c->path, 0, m);
     pcs_gguf_tensor *t = pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *t);
     pcs_key *keys = pcs_arena_alloc(&a, m->n_keys + 2, sizeof *keys);
-    gguf_work w = { c, pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.to), packed ? pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.panels) : NULL };
+    gguf_work w = { c, pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.to), NULL };
+    if (packed) w.panels = pcs_arena_alloc(&a, m->n_tensors + 1, sizeof *w.panels);
     if (!st && (!t || !keys || !w.to || (packed && !w.panels))) st = PRECIS_ENOMEM;
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *s = &m->tensors[i];
@@ -178,10 +184,13 @@ static precis_status write_file(pcs_convert *c, bool packed)
         if (!st && s->dims < 2 && s->format->kind == PCS_FLOAT && !s->format->element && s->format->bytes == 2)
             w.to[i] = &pcs_format_f32;
         if (st) break;
-        t[i] = (pcs_gguf_tensor){ s->name, w.to[i], s->dims ? s->dims : 1, { 0 }, s->n ? pcs_tensor_rows(s) * pcs_row_bytes(w.to[i], (uint64_t)s->ne[0]) : 0, false };
+        const uint64_t bytes = s->n ? pcs_tensor_rows(s) * pcs_row_bytes(w.to[i], (uint64_t)s->ne[0]) : 0;
+        t[i] = (pcs_gguf_tensor){ s->name, w.to[i], s->dims ? s->dims : 1, { 0 }, bytes, false };
         memcpy(t[i].ne, s->ne, sizeof t[i].ne);
         if (packed && w.panels[i]) t[i].panels = true, t[i].bytes = pcs_packed_bytes(s->format, s->dims, s->ne);
-        c->report->rows[i] = (precis_convert_row){ sizeof(precis_convert_row), s->name, s->format->name, w.to[i]->name, lost == 0, lost };
+        c->report->rows[i] = (precis_convert_row){
+            sizeof(precis_convert_row), s->name, s->format->name, w.to[i]->name, lost == 0, lost
+        };
     }
     size_t n = 0;
     for (size_t i = 0; i < m->n_keys && !st; i++) keys[n++] = m->keys[i];
@@ -199,7 +208,7 @@ const pcs_writer pcs_writer_gguf = { "gguf", false, write_gguf };
 /* A GGUF whose matrices lie as panels: precis maps it and runs it in place, others see I8 tensors. */
 const pcs_writer pcs_writer_packed = { "packed", false, write_packed };
 
-/* ---- public ------------------------------------------------------------------------------------------------------------- */
+/* ---- public ----------------------------------------------------------------------------------------------------- */
 
 /* A folder has room for tensors that are no part of the net: value heads, the part of a model that sees. */
 static precis_status with_extras(precis_ctx *ctx, precis_model **out, const precis_model *m)
@@ -215,18 +224,22 @@ static precis_status with_extras(precis_ctx *ctx, precis_model **out, const prec
     return st;
 }
 
-precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const char *path, const precis_convert_options *opts, precis_convert_report **report)
+precis_status precis_convert(precis_ctx *ctx, const precis_model *model, const char *path,
+                             const precis_convert_options *opts, precis_convert_report **report)
 {
     pcs_convert c = { .ctx = ctx, .m = model, .path = path, .opt = PRECIS_CONVERT_OPTIONS_INIT };
     pcs_options_take(&c.opt, sizeof c.opt, opts);
     const uint64_t refused = precis_ctx_refused(ctx);
     const size_t len = strlen(path);
-    const char *name = c.opt.format ? c.opt.format : len > 5 && !strcasecmp(path + len - 5, ".gguf") ? "gguf" : "safetensors";
+    const bool is_gguf = len > 5 && !strcasecmp(path + len - 5, ".gguf");
+    const char *name = c.opt.format ? c.opt.format : is_gguf ? "gguf" : "safetensors";
     *report = NULL;
     const pcs_writer *w = NULL;
     for (size_t i = 0; pcs_writers[i]; i++)
         if (!strcmp(pcs_writers[i]->name, name)) w = pcs_writers[i];
-    if (!w) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is no container that can be written; precis list writers has them", name);
+    if (!w)
+        return pcs_fail(ctx, PRECIS_EINVAL,
+                        "\"%.40s\" is no container that can be written; precis list writers has them", name);
     precis_status st = pcs_net_check(model);
     if (!st && w->folder) st = pcs_model_finite(ctx, model); /* of a file's, each part just before it is written */
     if (st) return st;

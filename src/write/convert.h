@@ -1,4 +1,5 @@
-/* convert.h - writers of containers, and tensors seen as integers with scales. A writer is one file and one row of writers.def. */
+/* convert.h - writers of containers, and tensors seen as integers with scales. A writer is one file and one row of
+ * writers.def. */
 #ifndef PCS_CONVERT_H
 #define PCS_CONVERT_H
 
@@ -75,7 +76,8 @@ typedef struct pcs_groups {
 } pcs_groups;
 void pcs_groups_init(pcs_groups *g, precis_ctx *ctx);
 void pcs_groups_free(pcs_groups *g);
-precis_status pcs_groups_add(pcs_groups *g, const char *module, const char *format, const char *weights, const char *inputs);
+precis_status pcs_groups_add(pcs_groups *g, const char *module, const char *format, const char *weights,
+                             const char *inputs);
 precis_status pcs_groups_ignore(pcs_groups *g, const char *module);
 precis_status pcs_groups_write(const pcs_groups *g, pcs_buf *b);
 /* "input_activations" of a weight: the model's scheme for activations, static when a scale stands beside the weight. */

@@ -59,7 +59,10 @@ static void put_key(sink *s, const pcs_key *k)
 
 bool pcs_gguf_drops(const pcs_key *k)
 {
-    return !strcmp(k->name, "general.alignment") || !strncmp(k->name, "split.", 6) || !strncmp(k->name, "precis.scheme.", 14) || !strncmp(k->name, "precis.panels.", 14);
+    static const char *const begins[] = { "split.", "precis.scheme.", "precis.panels." };
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (!strncmp(k->name, begins[i], strlen(begins[i]))) return true;
+    return !strcmp(k->name, "general.alignment");
 }
 
 static uint64_t align_of(const pcs_gguf_file *f) { return f->align ? f->align : 32; }
@@ -89,7 +92,8 @@ static size_t put_own(sink *s, const pcs_gguf_file *f, bool panels)
             else put_text(s, part ? t->format->name : t->name, strlen(part ? t->format->name : t->name));
         }
     }
-    if (n && s && panels) put_key(s, &(pcs_key){ .name = "precis.panels.layout", .type = PCS_KEY_U32, .v.u = PCS_PANEL_LAYOUT });
+    const pcs_key layout = { .name = "precis.panels.layout", .type = PCS_KEY_U32, .v.u = PCS_PANEL_LAYOUT };
+    if (n && s && panels) put_key(s, &layout);
     return n ? parts + panels : 0;
 }
 
@@ -132,8 +136,8 @@ static precis_status holds(precis_ctx *ctx, const char *name, uint32_t dims)
 {
     if (dims <= DIMS) return PRECIS_OK;
     return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
-                    "tensor %s has %u dimensions, and a GGUF holds at most %d: reshape it, or leave it out of the model "
-                    "(precis convert --format safetensors keeps it)", name, dims, DIMS);
+                     "tensor %s has %u dimensions, and a GGUF holds at most %d: reshape it, or leave it out of the "
+                     "model (precis convert --format safetensors keeps it)", name, dims, DIMS);
 }
 
 precis_status pcs_gguf_holds(precis_ctx *ctx, const precis_model *m)
@@ -165,11 +169,12 @@ static precis_status put_beside(precis_ctx *ctx, pcs_out *o, const char *path, c
 {
     const char *text;
     size_t len;
-    char *name = pcs_alloc(ctx, strlen(path) + strlen(b->suffix) + 1, 1);
+    const size_t name_len = strlen(path) + strlen(b->suffix) + 1;
+    char *name = pcs_alloc(ctx, name_len, 1);
     precis_status st = name ? b->text(b->user, &text, &len) : PRECIS_ENOMEM;
     if (st == PRECIS_ENOMEM) pcs_fail(ctx, st, "%s%s: out of memory while its text was made", path, b->suffix);
     if (!st) {
-        strcat(strcpy(name, path), b->suffix);
+        snprintf(name, name_len, "%s%s", path, b->suffix);
         st = pcs_out_open(ctx, o, name, len, NULL);
         if (!st) st = pcs_out_add(o, text, len);
         if (!st) st = pcs_out_finish(o);
@@ -178,7 +183,8 @@ static precis_status put_beside(precis_ctx *ctx, pcs_out *o, const char *path, c
     return st;
 }
 
-/* A model's file is what its readers need, before a byte of it is written; in formats of our own no other program reads it. */
+/* A model's file must have what its readers need, which is seen to before a byte of it is written. A file in formats of
+ * our own is not checked: no other program reads it. */
 static precis_status check_model(precis_ctx *ctx, const char *path, const pcs_gguf_file *f)
 {
     bool foreign = true;
@@ -204,8 +210,8 @@ static void say_own_settings(precis_ctx *ctx, const char *path, const pcs_gguf_f
         at = n > 0 && (size_t)n < sizeof list - at ? at + (size_t)n : sizeof list - 1;
     }
     if (at)
-        pcs_warn(ctx, "%s: GGUF has no keys for some settings of the tokenizer (%s): precis keeps to them, llama.cpp does not", path,
-                 list);
+        pcs_warn(ctx, "%s: GGUF has no keys for some settings of the tokenizer (%s): precis keeps to them, llama.cpp "
+                      "does not", path, list);
 }
 
 precis_status pcs_write_gguf(precis_ctx *ctx, const char *path, const pcs_gguf_file *f, uint64_t *bytes)

@@ -1,103 +1,28 @@
 /* hf_folder.c - a transformers folder: model.safetensors, config.json, tokenizer. Integer tensors become modules of
  * compressed-tensors (pack-quantized), GPTQ or AWQ; others stay floats. */
-#include "write/convert.h"
+#include "write/hf_folder.h"
 
-#include "base/f16.h"
 #include "base/lack.h"
 #include "format/element.h"
 #include "format/scheme.h"
-#include "model/activations.h"
-#include "model/counts.h"
-#include "read/hf.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-typedef enum { AS_FLOATS, AS_CODES, AS_INT8, AS_FP8, AS_FP4 } kind;
-
-/* One tensor of the file. */
-typedef struct part {
-    char *name;
-    const char *dtype;
-    int dims;
-    int64_t shape[PCS_MAX_DIMS];
-    uint64_t bytes;
-    enum { P_FLOATS, P_CODES, P_SCALES, P_ZEROS, P_SHAPE, P_INDEX, P_FP8, P_ROW_SCALES, P_FP4, P_FP4_SCALES, P_GLOBAL, P_INVERSE, P_INT8 } what;
-    size_t tensor;   /* of the model */
-    int64_t matrix;  /* of a tensor of experts */
-    const pcs_format *format; /* P_FLOATS */
-} part;
-
-typedef struct {
-    pcs_convert *c;
-    pcs_layout layout;
-    const pcs_arch *arch;
-    pcs_counts counts;
-    pcs_activations act; /* name NULL: they stay floats */
-    pcs_arena arena;
-    part *parts;
-    size_t n, cap;
-    kind *kinds;
-    pcs_intview *views;
-    pcs_groups groups;
-    int bits;
-    int64_t group;
-    bool any, sym;
-} folder;
-
-static part *add(folder *f, size_t tensor, int64_t matrix, const char *name, const char *dtype, int what, int dims, int64_t a, int64_t b, uint64_t bytes)
+static pcs_folder_part *add(pcs_made_folder *f, const pcs_folder_part *made)
 {
     if (f->n == f->cap) {
         const size_t cap = f->cap * 2 + 64;
-        part *grown = pcs_grow(f->c->ctx, f->parts, f->n * sizeof *grown, cap, sizeof *grown);
+        pcs_folder_part *grown = pcs_grow(f->c->ctx, f->parts, f->n * sizeof *grown, cap, sizeof *grown);
         if (!grown) return NULL;
         f->parts = grown;
         f->cap = cap;
     }
-    part *p = &f->parts[f->n++];
-    *p = (part){ .name = pcs_arena_copy(&f->arena, name, strlen(name)), .dtype = dtype, .dims = dims, .shape = { a, b }, .bytes = bytes, .tensor = tensor, .matrix = matrix };
-    p->what = what;
+    pcs_folder_part *p = &f->parts[f->n++];
+    *p = *made;
+    p->name = pcs_arena_copy(&f->arena, made->name, strlen(made->name));
     return p->name ? p : NULL;
-}
-
-/* Has the tensor a row for each of a query's or key's dimensions, in an order that transformers has not? */
-static bool of_heads(const folder *f, const pcs_tensor *t)
-{
-    const bool q = t->is.role == PCS_ROLE_attn_q, k = t->is.role == PCS_ROLE_attn_k;
-    const bool pair = t->is.end == PCS_END_svd_b || t->is.end == PCS_END_lora_b;
-    const bool rows = t->is.end == PCS_END_weight || t->is.end == PCS_END_bias || pair;
-    const uint64_t heads = q ? f->counts.heads : f->counts.kv_heads, n = t->dims == 1 ? (uint64_t)t->ne[0] : (uint64_t)t->ne[1];
-    return f->arch->hf.interleaved && (q || k) && rows && n == heads * f->counts.key_dim;
-}
-
-/* Row of the model's tensor that is row r of transformers' one. */
-static uint64_t source_row(const folder *f, const pcs_tensor *t, uint64_t r)
-{
-    const uint64_t hd = f->counts.key_dim, h = r / hd, k = r % hd;
-    if (!of_heads(f, t)) return r;
-    return h * hd + (k < hd / 2 ? 2 * k : 2 * (k - hd / 2) + 1);
-}
-
-/* Is it a tensor of the net, with a name in transformers? Others go over as they came. */
-static bool named(const folder *f, const pcs_tensor *t)
-{
-    pcs_arena a;
-    pcs_arena_init(&a, f->c->ctx);
-    const bool is = pcs_hf_source(&a, f->arch, t->name, 0) != NULL;
-    pcs_arena_free(&a);
-    return is;
-}
-
-/* Norms that are stored without the 1 that the model adds. */
-static bool without_one(const folder *f, const pcs_tensor *t)
-{
-    return f->arch->hf.plus_one && t->is.end == PCS_END_weight && pcs_role_of_norm(t->is.role) && named(f, t);
-}
-
-static bool turned(const folder *f, const pcs_tensor *t)
-{
-    return f->arch->hf.transposed && t->dims == 2 && t->is.layer >= 0 && named(f, t);
 }
 
 /* Rows that are looked up, not multiplied by. */
@@ -107,16 +32,38 @@ static bool is_table(const pcs_tensor *t)
     return r == PCS_ROLE_token_embd || r == PCS_ROLE_position_embd || r == PCS_ROLE_token_types;
 }
 
-/* ---- what each tensor becomes ------------------------------------------------------------------------------------------- */
+/* ---- what each tensor becomes ---------------------------------------------------------------------------------- */
 
-static precis_status choose(folder *f, size_t i)
+static const char *layout_name(pcs_layout layout) { return layout == PCS_AWQ ? "awq" : "gptq"; }
+
+/* GPTQ and AWQ want every linear layer as codes, all alike. */
+static precis_status must_be_codes(pcs_made_folder *f, size_t i, bool is)
+{
+    const pcs_tensor *t = &f->c->m->tensors[i];
+    const pcs_intview *v = &f->views[i];
+    const bool awq = f->layout == PCS_AWQ;
+    const char *want = awq ? "4-bit codes in groups of at least 32" : "2-, 4- or 8-bit codes";
+    if (t->format->kind != PCS_QUANT && t->is.role == PCS_ROLE_ffn_gate_inp) return PRECIS_OK;
+    if (!is && t->ne[0] % 32)
+        return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED,
+                        "tensor %s: rows of %lld weights are no whole groups of 32, and %s holds nothing else; "
+                        "--format safetensors has no such limit", t->name, (long long)t->ne[0], layout_name(f->layout));
+    if (!is || v->bits > (awq ? 4 : 8) || !v->half)
+        return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED,
+                        "tensor %s is %s; %s holds %s with f16 scales. Quantize first: precis quant MODEL --type %s",
+                        t->name, t->format->name, layout_name(f->layout), want, awq ? "UINT4_G128" : "INT4_G128");
+    return PRECIS_OK;
+}
+
+static precis_status choose(pcs_made_folder *f, size_t i)
 {
     const pcs_tensor *t = &f->c->m->tensors[i];
     const pcs_format *s = t->format;
     bool is = false;
     f->kinds[i] = AS_FLOATS;
-    const bool weight = t->is.end == PCS_END_weight && !is_table(t) && !turned(f, t) && t->dims >= 2;
-    if (!weight || !named(f, t)) return PRECIS_OK;
+    const bool turned = pcs_folder_turned(f, t);
+    const bool weight = t->is.end == PCS_END_weight && !is_table(t) && !turned && t->dims >= 2;
+    if (!weight || !pcs_folder_named(f, t)) return PRECIS_OK;
     if (f->layout == PCS_CT && s->element && s->head) f->kinds[i] = AS_FP8;
     else if (f->layout == PCS_CT && s->book == pcs_book_e2m1) f->kinds[i] = AS_FP4;
     else if (s->kind == PCS_QUANT) {
@@ -127,25 +74,18 @@ static precis_status choose(folder *f, size_t i)
         const bool bytes = f->layout == PCS_CT && f->act.whole && f->act.bits == 8 && by_row;
         if (is) f->kinds[i] = bytes ? AS_INT8 : AS_CODES;
     }
-    if (f->layout == PCS_CT || t->dims > 3 || (t->dims == 3 && !pcs_role_of_experts(t->is.role)) ||
-        t->is.role == PCS_ROLE_output) {
-        if (f->layout != PCS_CT && is) pcs_intview_close(f->c->ctx, &f->views[i]), f->kinds[i] = AS_FLOATS;
-        return PRECIS_OK;
+    const bool experts = t->dims == 3 && pcs_role_of_experts(t->is.role);
+    const bool linear = (t->dims == 2 || experts) && t->is.role != PCS_ROLE_output;
+    if (f->layout != PCS_CT && linear) return must_be_codes(f, i, is);
+    if (f->layout != PCS_CT && is) {
+        pcs_intview_close(f->c->ctx, &f->views[i]);
+        f->kinds[i] = AS_FLOATS;
     }
-    /* gptq and awq: every linear layer, all alike */
-    const char *want = f->layout == PCS_AWQ ? "4-bit codes in groups of at least 32" : "2-, 4- or 8-bit codes";
-    const pcs_intview *v = &f->views[i];
-    if (s->kind != PCS_QUANT && t->is.role == PCS_ROLE_ffn_gate_inp) return PRECIS_OK;
-    if (!is && t->ne[0] % 32)
-        return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: rows of %lld weights are no whole groups of 32, and %s holds nothing else; --format safetensors has no such limit", t->name, (long long)t->ne[0], f->layout == PCS_AWQ ? "awq" : "gptq");
-    if (!is || (f->layout == PCS_AWQ ? v->bits > 4 : v->bits > 8) || !v->half)
-        return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s is %s; %s holds %s with f16 scales. Quantize first: precis quant MODEL --type %s", t->name, s->name,
-                        f->layout == PCS_AWQ ? "awq" : "gptq", want, f->layout == PCS_AWQ ? "UINT4_G128" : "INT4_G128");
     return PRECIS_OK;
 }
 
 /* Bits and groups that all modules share. */
-static precis_status unify(folder *f)
+static precis_status unify(pcs_made_folder *f)
 {
     f->sym = true;
     for (size_t i = 0; i < f->c->m->n_tensors; i++) {
@@ -163,48 +103,208 @@ static precis_status unify(folder *f)
         f->any = true;
     }
     if (f->layout == PCS_CT) return PRECIS_OK;
-    if (!f->any) return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "the model has no integer weights; quantize first: precis quant MODEL --type INT4_G128");
+    if (!f->any)
+        return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED,
+                        "the model has no integer weights; quantize first: precis quant MODEL --type INT4_G128");
     for (size_t i = 0; i < f->c->m->n_tensors; i++) {
         const pcs_intview *v = &f->views[i];
         if (f->kinds[i] != AS_CODES) continue;
-        const int64_t g = f->group < 0 ? v->cols : f->group;
-        if (v->cols % g || v->group % g) return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: groups of %lld, others have %lld", v->t->name, (long long)v->group, (long long)g);
-        if (v->rows % (32 / f->bits) || v->cols % (32 / f->bits)) return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: [%lld, %lld] does not fill whole words", v->t->name, (long long)v->rows, (long long)v->cols);
+        const int64_t g = f->group < 0 ? v->cols : f->group, in_word = 32 / f->bits;
+        if (v->cols % g || v->group % g)
+            return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: groups of %lld, others have %lld", v->t->name,
+                            (long long)v->group, (long long)g);
+        if (v->rows % in_word || v->cols % in_word)
+            return pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: [%lld, %lld] does not fill whole words",
+                            v->t->name, (long long)v->rows, (long long)v->cols);
     }
     return PRECIS_OK;
 }
 
-static precis_status add_codes(folder *f, size_t i, int64_t matrix, const char *module)
+/* One matrix of the model, and what transformers calls it: the weight, and the module that it is in. */
+typedef struct {
+    size_t tensor;
+    int64_t matrix;
+    const char *name, *module;
+    char inputs[256]; /* compressed-tensors: the scheme of what the module reads */
+} matrix;
+
+static bool add_named(pcs_made_folder *f, const matrix *m, const char *name, pcs_folder_part made)
 {
-    const pcs_intview *v = &f->views[i];
-    char name[512], weights[256], inputs[256];
-    const int64_t rows = v->rows, cols = v->cols, g = f->layout == PCS_CT ? v->group : f->group < 0 ? cols : f->group, groups = cols / g;
-#define PART(suffix, dtype, what, dims, a, b, bytes) \
-    (snprintf(name, sizeof name, "%s." suffix, module), add(f, i, matrix, name, dtype, what, dims, a, b, (uint64_t)(bytes)))
-    bool ok;
-    if (f->layout == PCS_CT) {
-        const int64_t words = (cols * v->bits + 31) / 32, zero_words = (rows * v->bits + 31) / 32;
-        const bool bytes = f->kinds[i] == AS_INT8;
-        ok = (bytes ? PART("weight", "I8", P_INT8, 2, rows, cols, rows * cols) != NULL : PART("weight_packed", "I32", P_CODES, 2, rows, words, 4 * rows * words) && PART("weight_shape", "I64", P_SHAPE, 1, 2, 0, 16)) &&
-             PART("weight_scale", v->half ? "F16" : "F32", P_SCALES, 2, rows, groups, (v->half ? 2 : 4) * rows * groups) && (!v->affine || PART("weight_zero_point", "I32", P_ZEROS, 2, zero_words, groups, 4 * zero_words * groups));
-        snprintf(weights, sizeof weights, "{\"num_bits\": %d, \"type\": \"int\", \"symmetric\": %s, \"strategy\": \"%s\", ", v->bits, v->affine ? "false" : "true", v->channel ? "channel" : "group");
-        const size_t at = strlen(weights);
-        if (v->channel) snprintf(weights + at, sizeof weights - at, "\"group_size\": null, \"dynamic\": false}");
-        else snprintf(weights + at, sizeof weights - at, "\"group_size\": %lld, \"dynamic\": false}", (long long)g);
-        const precis_status st = ok ? pcs_groups_inputs(f->c->m, v->t, inputs) : PRECIS_ENOMEM;
-        return st ? st : pcs_groups_add(&f->groups, module, bytes ? "int-quantized" : "pack-quantized", weights, inputs);
-    }
+    made.name = name;
+    made.tensor = m->tensor;
+    made.matrix = m->matrix;
+    return add(f, &made) != NULL;
+}
+
+/* A tensor of the matrix's module. */
+static bool add_to(pcs_made_folder *f, const matrix *m, const char *suffix, pcs_folder_part made)
+{
+    char name[512];
+    snprintf(name, sizeof name, "%s.%s", m->module, suffix);
+    return add_named(f, m, name, made);
+}
+
+/* A part of rows x cols numbers of so many bytes; and one of n. */
+static pcs_folder_part grid(pcs_folder_content what, const char *dtype, int64_t rows, int64_t cols, int64_t bytes)
+{
+    return (pcs_folder_part){
+        .what = what, .dtype = dtype, .dims = 2, .shape = { rows, cols }, .bytes = (uint64_t)(rows * cols * bytes)
+    };
+}
+
+static pcs_folder_part list(pcs_folder_content what, const char *dtype, int64_t n, int64_t bytes)
+{
+    return (pcs_folder_part){
+        .what = what, .dtype = dtype, .dims = 1, .shape = { n }, .bytes = (uint64_t)(n * bytes)
+    };
+}
+
+static precis_status add_compressed(pcs_made_folder *f, const matrix *m)
+{
+    const pcs_intview *v = &f->views[m->tensor];
+    const int64_t rows = v->rows, cols = v->cols, groups = cols / v->group;
+    const int64_t words = (cols * v->bits + 31) / 32, zero_words = (rows * v->bits + 31) / 32;
+    const bool bytes = f->kinds[m->tensor] == AS_INT8;
+    const pcs_folder_part scales = grid(P_SCALES, v->half ? "F16" : "F32", rows, groups, v->half ? 2 : 4);
+    bool ok = bytes ? add_to(f, m, "weight", grid(P_INT8, "I8", rows, cols, 1))
+                    : add_to(f, m, "weight_packed", grid(P_CODES, "I32", rows, words, 4)) &&
+                          add_to(f, m, "weight_shape", list(P_SHAPE, "I64", 2, 8));
+    ok = ok && add_to(f, m, "weight_scale", scales);
+    if (v->affine) ok = ok && add_to(f, m, "weight_zero_point", grid(P_ZEROS, "I32", zero_words, groups, 4));
+    if (!ok) return PRECIS_ENOMEM;
+    char size[24], weights[256];
+    snprintf(size, sizeof size, "%lld", (long long)v->group);
+    snprintf(weights, sizeof weights,
+             "{\"num_bits\": %d, \"type\": \"int\", \"symmetric\": %s, \"strategy\": \"%s\", \"group_size\": %s, "
+             "\"dynamic\": false}",
+             v->bits, v->affine ? "false" : "true", v->channel ? "channel" : "group", v->channel ? "null" : size);
+    return pcs_groups_add(&f->groups, m->module, bytes ? "int-quantized" : "pack-quantized", weights, m->inputs);
+}
+
+static precis_status add_codes(pcs_made_folder *f, const matrix *m)
+{
+    if (f->layout == PCS_CT) return add_compressed(f, m);
+    const pcs_intview *v = &f->views[m->tensor];
+    const int64_t rows = v->rows, cols = v->cols, groups = cols / (f->group < 0 ? cols : f->group);
     const int64_t zeros = rows * f->bits / 32;
-    if (f->layout == PCS_GPTQ) ok = PART("qweight", "I32", P_CODES, 2, cols * f->bits / 32, rows, 4 * (cols * f->bits / 32) * rows) && PART("g_idx", "I32", P_INDEX, 1, cols, 0, 4 * cols);
-    else ok = PART("qweight", "I32", P_CODES, 2, cols, rows / 8, 4 * cols * (rows / 8)) != NULL;
-    ok = ok && PART("qzeros", "I32", P_ZEROS, 2, groups, zeros, 4 * groups * zeros) && PART("scales", "F16", P_SCALES, 2, groups, rows, 2 * groups * rows);
+    bool ok = f->layout == PCS_GPTQ ? add_to(f, m, "qweight", grid(P_CODES, "I32", cols * f->bits / 32, rows, 4)) &&
+                                          add_to(f, m, "g_idx", list(P_INDEX, "I32", cols, 4))
+                                    : add_to(f, m, "qweight", grid(P_CODES, "I32", cols, rows / 8, 4));
+    ok = ok && add_to(f, m, "qzeros", grid(P_ZEROS, "I32", groups, zeros, 4));
+    ok = ok && add_to(f, m, "scales", grid(P_SCALES, "F16", groups, rows, 2));
     return ok ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-static precis_status add_tensor(folder *f, size_t i)
+static precis_status add_fp8(pcs_made_folder *f, const matrix *m, const pcs_tensor *t)
 {
-    const precis_model *m = f->c->m;
-    const pcs_tensor *t = &m->tensors[i];
+    char weights[256];
+    const char *dtype = t->format->element->exponent_bits == 4 ? "F8_E4M3" : "F8_E5M2";
+    const bool one_scale = t->format->tensor;
+    const pcs_folder_part scales =
+        one_scale ? list(P_ROW_SCALES, "F32", 1, 4) : grid(P_ROW_SCALES, "F32", t->ne[1], 1, 4);
+    if (!add_named(f, m, m->name, grid(P_FP8, dtype, t->ne[1], t->ne[0], 1)) || !add_to(f, m, "weight_scale", scales))
+        return PRECIS_ENOMEM;
+    snprintf(weights, sizeof weights,
+             "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", "
+             "\"dynamic\": false}",
+             one_scale ? "tensor" : "channel");
+    return pcs_groups_add(&f->groups, m->module, "float-quantized", weights, m->inputs);
+}
+
+/* Is a format of 4-bit floats NVIDIA's, with groups of 16, and not the one of OCP's microscaling? */
+static bool is_nvfp4(const pcs_tensor *t) { return t->format->group == 16; }
+
+static const char *fp4_name(const pcs_tensor *t)
+{
+    return is_nvfp4(t) ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized";
+}
+
+static precis_status add_fp4(pcs_made_folder *f, const matrix *m, const pcs_tensor *t)
+{
+    const bool nv = is_nvfp4(t);
+    const int64_t rows = t->ne[1], cols = t->ne[0], g = nv ? 16 : 32;
+    char weights[256];
+    bool ok = add_to(f, m, "weight_packed", grid(P_FP4, "U8", rows, cols / 2, 1));
+    ok = ok && add_to(f, m, "weight_scale", grid(P_FP4_SCALES, nv ? "F8_E4M3" : "U8", rows, cols / g, 1));
+    if (nv) ok = ok && add_to(f, m, "weight_global_scale", list(P_GLOBAL, "F32", 1, 4));
+    if (!ok) return PRECIS_ENOMEM;
+    snprintf(weights, sizeof weights,
+             "{\"num_bits\": 4, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"group_size\": %lld, "
+             "\"dynamic\": false}",
+             nv ? "tensor_group" : "group", (long long)g);
+    return pcs_groups_add(&f->groups, m->module, fp4_name(t), weights, m->inputs);
+}
+
+/* `experts`: so many matrices of two dimensions are made of the tensor; 0: it stays as it is. */
+static precis_status add_floats(pcs_made_folder *f, const matrix *m, const pcs_format *to, int64_t experts)
+{
+    const pcs_tensor *t = &f->c->m->tensors[m->tensor];
+    const bool turn = pcs_folder_turned(f, t);
+    if (t->dims > 1 && pcs_ends(m->name, ".weight") && !is_table(t)) {
+        const precis_status st = pcs_groups_ignore(&f->groups, m->module);
+        if (st) return st;
+    }
+    const int64_t rows = t->dims < 2 || turn ? t->ne[0] : t->ne[1], cols = turn ? t->ne[1] : t->ne[0];
+    const uint64_t n = t->n / (uint64_t)(experts ? experts : 1);
+    pcs_folder_part made = { .dtype = to->dtype, .what = P_FLOATS, .dims = experts ? 2 : (int)t->dims,
+                             .shape = { rows, cols }, .bytes = n * to->bytes, .format = to };
+    for (int d = 0; t->dims > 2 && !experts && d < made.dims; d++) made.shape[d] = t->ne[made.dims - 1 - d];
+    return add_named(f, m, m->name, made) ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+/* The format of a tensor that stays floats, and what is lost by it. */
+static precis_status float_format(pcs_made_folder *f, const pcs_tensor *t, const pcs_format **to, double *lost)
+{
+    *to = t->format->dtype ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
+    if (pcs_folder_without_one(f, t)) *to = &pcs_format_f32;
+    const precis_status st = pcs_lost(f->c->ctx, t, *to, lost);
+    if (st || *lost != INFINITY || *to == t->format) return st;
+    *to = &pcs_format_f32; /* numbers are beyond F16's range */
+    return pcs_lost(f->c->ctx, t, *to, lost);
+}
+
+/* What the report says that a tensor became. */
+static const char *kind_name(const pcs_made_folder *f, size_t i)
+{
+    switch (f->kinds[i]) {
+    case AS_INT8: return "int-quantized";
+    case AS_FP8: return "float-quantized";
+    case AS_FP4: return fp4_name(&f->c->m->tensors[i]);
+    default: return f->layout == PCS_CT ? "pack-quantized" : layout_name(f->layout);
+    }
+}
+
+static precis_status name_matrix(pcs_made_folder *f, const pcs_tensor *t, matrix *m)
+{
+    m->name = pcs_hf_source(&f->arena, f->arch, t->name, (unsigned)m->matrix);
+    if (!m->name) m->name = pcs_arena_copy(&f->arena, t->name, strlen(t->name));
+    if (!m->name) return PRECIS_ENOMEM;
+    const size_t ending = pcs_ends(m->name, ".weight") ? strlen(".weight") : 0;
+    m->module = pcs_arena_copy(&f->arena, m->name, strlen(m->name) - ending);
+    if (!m->module) return PRECIS_ENOMEM;
+    const bool grouped = f->layout == PCS_CT && f->kinds[m->tensor] != AS_FLOATS;
+    return grouped ? pcs_groups_inputs(f->c->m, t, m->inputs) : PRECIS_OK;
+}
+
+static precis_status add_matrix(pcs_made_folder *f, const matrix *m, const pcs_format *to, int64_t experts)
+{
+    const pcs_tensor *t = &f->c->m->tensors[m->tensor];
+    switch (f->kinds[m->tensor]) {
+    case AS_CODES: case AS_INT8: return add_codes(f, m);
+    case AS_FP8: return add_fp8(f, m, t);
+    case AS_FP4: return add_fp4(f, m, t);
+    default: break;
+    }
+    if (f->layout != PCS_CT || t->is.end != PCS_END_input_scale || !f->act.scaled_whole)
+        return add_floats(f, m, to, experts);
+    char name[512];
+    snprintf(name, sizeof name, "%.*s.input_global_scale", (int)strlen(m->name) - 12, m->name);
+    return add_named(f, m, name, list(P_INVERSE, "F32", 1, 4)) ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+static precis_status add_tensor(pcs_made_folder *f, size_t i)
+{
+    const pcs_tensor *t = &f->c->m->tensors[i];
     precis_convert_row *row = &f->c->report->rows[i];
     const bool of_experts = pcs_role_of_experts(t->is.role);
     const bool of_inputs = t->is.end == PCS_END_input_scale || t->is.end == PCS_END_input_zero;
@@ -222,231 +322,41 @@ static precis_status add_tensor(folder *f, size_t i)
     }
     double lost = 0;
     const pcs_format *to = t->format;
-    if (f->kinds[i] == AS_FLOATS) {
-        to = t->format->dtype ? t->format : pcs_format_by_name(f->c->opt.exact ? "F32" : "F16");
-        if (without_one(f, t)) to = &pcs_format_f32;
-        precis_status st = pcs_lost(f->c->ctx, t, to, &lost);
-        if (!st && lost == INFINITY && to != t->format) { /* beyond F16's range */
-            to = &pcs_format_f32;
-            st = pcs_lost(f->c->ctx, t, to, &lost);
-        }
-        if (st) return st;
-        row->to = to->dtype;
-    } else row->to = f->kinds[i] == AS_INT8 ? "int-quantized" : f->kinds[i] == AS_FP8 ? "float-quantized" : f->kinds[i] == AS_FP4 ? (t->format->group == 16 ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized") : f->layout == PCS_CT ? "pack-quantized" : f->layout == PCS_GPTQ ? "gptq" : "awq";
+    precis_status st = f->kinds[i] == AS_FLOATS ? float_format(f, t, &to, &lost) : PRECIS_OK;
+    if (st) return st;
+    row->to = f->kinds[i] == AS_FLOATS ? to->dtype : kind_name(f, i);
     row->max_error = lost;
     row->exact = lost == 0;
-    for (int64_t e = 0; e < (experts ? experts : 1); e++) {
-        char *name = pcs_hf_source(&f->arena, f->arch, t->name, (unsigned)e), buf[512];
-        if (!name) name = pcs_arena_copy(&f->arena, t->name, strlen(t->name));
-        if (!name) return PRECIS_ENOMEM;
-        char *module = pcs_arena_copy(&f->arena, name, strlen(name) - (pcs_ends(name, ".weight") ? 7 : 0)), inputs[256];
-        if (!module) return PRECIS_ENOMEM;
-        precis_status st = f->layout == PCS_CT && f->kinds[i] != AS_FLOATS ? pcs_groups_inputs(m, t, inputs) : PRECIS_OK;
-        if (st) return st;
-        const int64_t rows = t->ne[1], cols = t->ne[0];
-        if (f->kinds[i] == AS_CODES || f->kinds[i] == AS_INT8) st = add_codes(f, i, e, module);
-        else if (f->kinds[i] == AS_FP8) {
-            snprintf(buf, sizeof buf, "%s.weight_scale", module);
-            if (!add(f, i, e, name, t->format->element->exponent_bits == 4 ? "F8_E4M3" : "F8_E5M2", P_FP8, 2, rows,
-                     cols, (uint64_t)(rows * cols)) ||
-                !add(f, i, e, buf, "F32", P_ROW_SCALES, t->format->tensor ? 1 : 2, t->format->tensor ? 1 : rows, 1,
-                     (uint64_t)(4 * (t->format->tensor ? 1 : rows))))
-                return PRECIS_ENOMEM;
-            snprintf(buf, sizeof buf, "{\"num_bits\": 8, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"dynamic\": false}", t->format->tensor ? "tensor" : "channel");
-            st = pcs_groups_add(&f->groups, module, "float-quantized", buf, inputs);
-        } else if (f->kinds[i] == AS_FP4) {
-            const bool nv = t->format->group == 16;
-            const int64_t g = nv ? 16 : 32;
-            char scale[512], global[512];
-            snprintf(buf, sizeof buf, "%s.weight_packed", module);
-            snprintf(scale, sizeof scale, "%s.weight_scale", module);
-            snprintf(global, sizeof global, "%s.weight_global_scale", module);
-            if (!add(f, i, e, buf, "U8", P_FP4, 2, rows, cols / 2, (uint64_t)(rows * cols / 2)) || !add(f, i, e, scale, nv ? "F8_E4M3" : "U8", P_FP4_SCALES, 2, rows, cols / g, (uint64_t)(rows * cols / g)) ||
-                (nv && !add(f, i, e, global, "F32", P_GLOBAL, 1, 1, 0, 4)))
-                return PRECIS_ENOMEM;
-            snprintf(buf, sizeof buf, "{\"num_bits\": 4, \"type\": \"float\", \"symmetric\": true, \"strategy\": \"%s\", \"group_size\": %lld, \"dynamic\": false}", nv ? "tensor_group" : "group", (long long)g);
-            st = pcs_groups_add(&f->groups, module, nv ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized", buf, inputs);
-        } else if (f->layout == PCS_CT && t->is.end == PCS_END_input_scale && f->act.scaled_whole) {
-            snprintf(buf, sizeof buf, "%.*s.input_global_scale", (int)strlen(name) - 12, name);
-            if (!add(f, i, e, buf, "F32", P_INVERSE, 1, 1, 0, 4)) return PRECIS_ENOMEM;
-        } else {
-            const bool turn = turned(f, t);
-            if (t->dims > 1 && pcs_ends(name, ".weight") && !is_table(t)) st = pcs_groups_ignore(&f->groups, module);
-            const bool one_each = experts && !shared;
-            const int dims = one_each ? 2 : (int)t->dims;
-            const int64_t first = t->dims < 2 || turn ? t->ne[0] : t->ne[1], second = turn ? t->ne[1] : t->ne[0];
-            const uint64_t n = t->n / (uint64_t)(one_each ? experts : 1);
-            part *p = st ? NULL : add(f, i, e, name, to->dtype, P_FLOATS, dims, first, second, n * to->bytes);
-            if (!p) return st ? st : PRECIS_ENOMEM;
-            p->format = to;
-            if (t->dims > 2 && !experts) {
-                p->dims = (int)t->dims;
-                for (int d = 0; d < p->dims; d++) p->shape[d] = t->ne[p->dims - 1 - d];
-            }
-        }
-        if (st) return st;
+    for (int64_t e = 0; e < (experts ? experts : 1) && !st; e++) {
+        matrix m = { .tensor = i, .matrix = e };
+        st = name_matrix(f, t, &m);
+        if (!st) st = add_matrix(f, &m, to, shared ? 0 : experts);
     }
-    return PRECIS_OK;
-}
-
-/* ---- bytes of a part ------------------------------------------------------------------------------------------------------- */
-
-typedef struct { uint8_t *codes, *zeros; float *scales; uint8_t *all; } rowbuf;
-
-static precis_status put_floats(folder *f, pcs_out *o, const part *p, const pcs_tensor *t)
-{
-    const size_t n = (size_t)t->ne[0];
-    const bool vector = t->dims < 2, one = without_one(f, t);
-    const uint64_t rows = vector ? 1 : p->dims == 2 && t->dims == 3 ? (uint64_t)t->ne[1] : pcs_tensor_rows(t), first = p->dims == 2 && t->dims == 3 ? (uint64_t)p->matrix * rows : 0;
-    const bool turn = turned(f, t);
-    float *x = pcs_alloc(f->c->ctx, turn ? n * rows : n, sizeof *x), *y = pcs_alloc(f->c->ctx, turn ? rows : n, sizeof *y);
-    uint8_t *bytes = pcs_alloc(f->c->ctx, (turn ? rows : n) * p->format->bytes, 1);
-    precis_status st = x && y && bytes ? PRECIS_OK : PRECIS_ENOMEM;
-    for (uint64_t r = 0; r < rows && !st; r++) {
-        pcs_decode(t->format, n, t->data + (first + (vector ? 0 : source_row(f, t, r))) * pcs_tensor_row_bytes(t), turn ? x + r * n : x);
-        if (turn) continue;
-        for (size_t i = 0; i < n; i++) y[i] = x[vector ? source_row(f, t, i) : i] - (one ? 1.0f : 0.0f);
-        p->format->from_f32(n, y, bytes);
-        st = pcs_out_add(o, bytes, n * p->format->bytes);
-    }
-    for (size_t c = 0; turn && c < n && !st; c++) {
-        for (uint64_t r = 0; r < rows; r++) y[r] = x[r * n + c];
-        p->format->from_f32(rows, y, bytes);
-        st = pcs_out_add(o, bytes, rows * p->format->bytes);
-    }
-    pcs_free(f->c->ctx, x);
-    pcs_free(f->c->ctx, y);
-    pcs_free(f->c->ctx, bytes);
     return st;
 }
 
-/* Into a stream of bits over words that are `stride` apart. */
-static void put_bits(uint32_t *w, int64_t stride, int64_t bit, int bits, uint32_t v)
+/* ---- the files -------------------------------------------------------------------------------------------------- */
+
+/* The entry of a part in the header of model.safetensors. */
+static precis_status put_entry(pcs_buf *head, const pcs_folder_part *p, uint64_t at)
 {
-    w[stride * (bit / 32)] |= v << (bit % 32);
-    if (bit % 32 + bits > 32) w[stride * (bit / 32 + 1)] |= v >> (32 - bit % 32);
+    precis_status st = pcs_buf_printf(head, ",");
+    if (!st) st = pcs_json_text(head, p->name, strlen(p->name));
+    if (!st) st = pcs_buf_printf(head, ":{\"dtype\":\"%s\",\"shape\":[", p->dtype);
+    for (int d = 0; d < p->dims && !st; d++) st = pcs_buf_printf(head, "%s%lld", d ? "," : "", (long long)p->shape[d]);
+    const unsigned long long from = at, to = at + p->bytes;
+    return st ? st : pcs_buf_printf(head, "],\"data_offsets\":[%llu,%llu]}", from, to);
 }
 
-/* All of a module's codes, scales or zero points; the word layouts are those of hf_quant.c. */
-static precis_status put_codes(folder *f, pcs_out *o, const part *p)
-{
-    static const int awq_place[8] = { 0, 4, 1, 5, 2, 6, 3, 7 };
-    pcs_intview *v = &f->views[p->tensor];
-    const pcs_tensor *t = v->t;
-    const bool ct = f->layout == PCS_CT;
-    const int bits = ct ? v->bits : f->bits, rise = (1 << (bits - 1)) - (1 << (v->bits - 1)); /* symmetric codes in more bits */
-    const int64_t rows = v->rows, cols = v->cols, g = ct ? v->group : f->group < 0 ? cols : f->group, groups = cols / g, words = (cols * bits + 31) / 32;
-    uint8_t *codes = pcs_alloc(f->c->ctx, (size_t)cols, 1), *zeros = pcs_alloc(f->c->ctx, (size_t)v->groups + 1, 1), *out = pcs_alloc(f->c->ctx, p->bytes, 1);
-    float *scales = pcs_alloc(f->c->ctx, (size_t)v->groups + 1, sizeof *scales);
-    precis_status st = codes && zeros && out && scales ? PRECIS_OK : PRECIS_ENOMEM;
-    uint32_t *w = (uint32_t *)(void *)out;
-    for (int64_t r = 0; r < rows && !st; r++) {
-        pcs_intview_row(v, (uint64_t)(p->matrix * rows) + source_row(f, t, (uint64_t)r), codes, scales, zeros);
-        for (int64_t c = 0; p->what == P_INT8 && c < cols; c++) out[r * cols + c] = (uint8_t)(codes[c] - 128);
-        if (p->what == P_CODES)
-            for (int64_t c = 0; c < cols; c++) {
-                const uint32_t code = codes[c] + (uint32_t)(v->affine ? 0 : rise);
-                if (ct) put_bits(w + r * words, 1, c * bits, bits, code);
-                else if (f->layout == PCS_AWQ) w[c * (rows / 8) + r / 8] |= code << (4 * awq_place[r % 8]);
-                else w[c * bits / 32 * rows + r] |= code << (c * bits % 32);
-            }
-        for (int64_t k = 0; k < groups && (p->what == P_SCALES || p->what == P_ZEROS); k++) {
-            const int64_t from = k * g / v->group;
-            const uint32_t zero = zeros[from] + (uint32_t)(v->affine ? 0 : rise);
-            if (p->what == P_SCALES) {
-                const uint64_t at = (uint64_t)(ct ? r * groups + k : k * rows + r);
-                if (ct && !v->half) memcpy(out + 4 * at, &scales[from], 4);
-                else pcs_store16(out + 2 * at, pcs_f32_to_f16(scales[from]));
-            } else if (ct) put_bits(w + k, groups, r * bits, bits, zero);
-            else if (f->layout == PCS_AWQ) w[k * (rows / 8) + r / 8] |= zero << (4 * awq_place[r % 8]);
-            else {
-                if (!zero) st = pcs_fail(f->c->ctx, PRECIS_EUNSUPPORTED, "tensor %s: a zero point of 0 cannot be written in gptq's first version, which stores one less", t->name);
-                w[(k * rows + r) * bits / 32] |= (zero - 1) << (r * bits % 32);
-            }
-        }
-    }
-    if (!st) st = pcs_out_add(o, out, p->bytes);
-    pcs_free(f->c->ctx, codes);
-    pcs_free(f->c->ctx, zeros);
-    pcs_free(f->c->ctx, out);
-    pcs_free(f->c->ctx, scales);
-    return st;
-}
-
-static precis_status put_fp(folder *f, pcs_out *o, const part *p, const pcs_tensor *t)
-{
-    const uint64_t rows = (uint64_t)t->ne[1], row = pcs_tensor_row_bytes(t), first = (uint64_t)p->matrix * rows;
-    const int64_t cols = t->ne[0];
-    const bool nv = t->format->group == 16;
-    const int block = (int)t->format->block, group = nv ? 16 : 32;
-    uint8_t *out = pcs_alloc(f->c->ctx, p->bytes, 1);
-    if (!out) return PRECIS_ENOMEM;
-    for (uint64_t r = 0; r < rows; r++) {
-        const uint8_t *src = t->data + (first + source_row(f, t, r)) * row;
-        if (p->what == P_FP8) memcpy(out + r * (uint64_t)cols, src + 4, (size_t)cols);
-        else if (p->what == P_ROW_SCALES && 4 * r < p->bytes) memcpy(out + 4 * r, src, 4);
-        for (int64_t c = 0; c < cols && (p->what == P_FP4 || p->what == P_FP4_SCALES); c++) {
-            const uint8_t *b = src + c / block * t->format->bytes;
-            const int i = (int)(c % block), half = group / 2, at = nv ? 4 + i / 16 * 8 + i % half : 1 + i % half;
-            if (p->what == P_FP4) out[((int64_t)r * cols + c) / 2] |= (uint8_t)((b[at] >> (i % group / half * 4) & 15) << (c % 2 * 4));
-            else if (i % group == 0) out[((int64_t)r * cols + c) / group] = b[nv ? i / 16 : 0];
-        }
-    }
-    const precis_status st = pcs_out_add(o, out, p->bytes);
-    pcs_free(f->c->ctx, out);
-    return st;
-}
-
-static precis_status put_part(folder *f, pcs_out *o, const part *p)
-{
-    const pcs_tensor *t = &f->c->m->tensors[p->tensor];
-    switch (p->what) {
-    case P_FLOATS: return put_floats(f, o, p, t);
-    case P_CODES: case P_INT8: case P_SCALES: case P_ZEROS: return put_codes(f, o, p);
-    case P_SHAPE: {
-        const int64_t shape[2] = { t->ne[1], t->ne[0] };
-        return pcs_out_add(o, shape, sizeof shape);
-    }
-    case P_INDEX: {
-        const int64_t g = f->group < 0 ? t->ne[0] : f->group;
-        precis_status st = PRECIS_OK;
-        for (int64_t c = 0; c < t->ne[0] && !st; c++) {
-            const int32_t i = (int32_t)(c / g);
-            st = pcs_out_add(o, &i, 4);
-        }
-        return st;
-    }
-    case P_GLOBAL: {
-        const pcs_tensor *s = pcs_model_part(f->c->m, t->is.layer, t->is.role, PCS_END_scale);
-        const float v = s ? 1.0f / pcs_bits_f32(pcs_load32(s->data + (s->n > 1 ? 4 * p->matrix : 0))) : 1.0f;
-        return pcs_out_add(o, &v, 4);
-    }
-    case P_INVERSE: {
-        float v;
-        pcs_decode(t->format, 1, t->data, &v);
-        v = v > 0 ? 1.0f / v : 1.0f;
-        return pcs_out_add(o, &v, 4);
-    }
-    default: return put_fp(f, o, p, t);
-    }
-}
-
-/* ---- the files -------------------------------------------------------------------------------------------------------------- */
-
-static precis_status write_weights(folder *f, pcs_out_folder *dir)
+static precis_status write_weights(pcs_made_folder *f, pcs_out_folder *dir)
 {
     pcs_buf head;
     pcs_buf_init(&head, f->c->ctx, PCS_LIMIT_HEADER);
     uint64_t at = 0;
     precis_status st = pcs_buf_printf(&head, "{\"__metadata__\":{\"format\":\"pt\"}");
     for (size_t i = 0; i < f->n && !st; i++) {
-        const part *p = &f->parts[i];
-        st = pcs_buf_printf(&head, ",");
-        if (!st) st = pcs_json_text(&head, p->name, strlen(p->name));
-        if (!st) st = pcs_buf_printf(&head, ":{\"dtype\":\"%s\",\"shape\":[", p->dtype);
-        for (int d = 0; d < p->dims && !st; d++) st = pcs_buf_printf(&head, "%s%lld", d ? "," : "", (long long)p->shape[d]);
-        if (!st) st = pcs_buf_printf(&head, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)(at + p->bytes));
-        at += p->bytes;
+        st = put_entry(&head, &f->parts[i], at);
+        at += f->parts[i].bytes;
     }
     if (!st) st = pcs_buf_printf(&head, "}");
     while (!st && head.len % 8) st = pcs_buf_printf(&head, " ");
@@ -457,7 +367,7 @@ static precis_status write_weights(folder *f, pcs_out_folder *dir)
     if (!st) st = pcs_out_add(o, &len, 8);
     if (!st) st = pcs_out_add(o, head.data, head.len);
     for (size_t i = 0; i < f->n && !st; i++) {
-        st = put_part(f, o, &f->parts[i]);
+        st = pcs_folder_put(f, o, &f->parts[i]);
         if (!st) st = pcs_progress(f->c->ctx, "convert", i + 1, f->n);
     }
     if (!st) st = pcs_out_finish(o);
@@ -465,16 +375,22 @@ static precis_status write_weights(folder *f, pcs_out_folder *dir)
     return st;
 }
 
-static precis_status write_config(folder *f, pcs_out_folder *dir)
+static precis_status write_config(pcs_made_folder *f, pcs_out_folder *dir)
 {
     pcs_buf b;
     pcs_buf_init(&b, f->c->ctx, PCS_LIMIT_JSON);
     precis_status st = pcs_hf_write_config(f->c->m, &b);
     if (!st && f->layout == PCS_CT) st = pcs_groups_write(&f->groups, &b);
-    else if (!st)
-        st = f->layout == PCS_GPTQ ? pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": %d, \"group_size\": %lld, \"desc_act\": false, \"sym\": %s, \"lm_head\": false, \"checkpoint_format\": \"gptq\"}",
-                                                    f->bits, (long long)f->group, f->sym ? "true" : "false")
-                                   : pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": %lld, \"zero_point\": true, \"version\": \"gemm\", \"modules_to_not_convert\": [", (long long)f->group);
+    if (!st && f->layout == PCS_GPTQ)
+        st = pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": %d, "
+                                "\"group_size\": %lld, \"desc_act\": false, \"sym\": %s, \"lm_head\": false, "
+                                "\"checkpoint_format\": \"gptq\"}",
+                            f->bits, (long long)f->group, f->sym ? "true" : "false");
+    if (!st && f->layout == PCS_AWQ)
+        st = pcs_buf_printf(&b, ",\n \"quantization_config\": {\"quant_method\": \"awq\", \"bits\": 4, "
+                                "\"group_size\": %lld, \"zero_point\": true, \"version\": \"gemm\", "
+                                "\"modules_to_not_convert\": [",
+                            (long long)f->group);
     if (!st && f->layout == PCS_AWQ) st = pcs_buf_add(&b, f->groups.ignore.data, f->groups.ignore.len);
     if (!st && f->layout == PCS_AWQ) st = pcs_buf_printf(&b, "]}");
     if (!st) st = pcs_buf_printf(&b, "\n}\n");
@@ -486,10 +402,10 @@ static precis_status write_config(folder *f, pcs_out_folder *dir)
 /* Asked of the hidden folder before it gets its name. */
 static precis_status check_folder(void *user, const char *dir)
 {
-    folder *f = user;
+    pcs_made_folder *f = user;
     pcs_part_meant *meant = pcs_arena_alloc(&f->arena, f->n + 1, sizeof *meant);
     for (size_t i = 0; meant && i < f->n; i++) {
-        const part *p = &f->parts[i];
+        const pcs_folder_part *p = &f->parts[i];
         meant[i] = (pcs_part_meant){ p->name, p->dims, p->shape, p->bytes };
     }
     return meant ? pcs_folder_read_back(f->c->ctx, f->c->path, dir, meant, f->n, f->c) : PRECIS_ENOMEM;
@@ -505,7 +421,7 @@ static precis_status no_names(const pcs_convert *c)
 
 precis_status pcs_write_folder(pcs_convert *c, pcs_layout layout)
 {
-    folder f = { .c = c, .layout = layout, .arch = pcs_hf_type_of(c->m) ? pcs_arch_of(c->m) : NULL };
+    pcs_made_folder f = { .c = c, .layout = layout, .arch = pcs_hf_type_of(c->m) ? pcs_arch_of(c->m) : NULL };
     const size_t n = c->m->n_tensors;
     pcs_out_folder *dir = pcs_alloc(c->ctx, 1, sizeof *dir);
     const uint64_t refused = precis_ctx_refused(c->ctx);

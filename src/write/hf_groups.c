@@ -1,5 +1,5 @@
-/* hf_groups.c - quantization_config of compressed-tensors: modules that are alike are one group, those that stay floats are ignored by
- * name (vLLM asks for every linear layer to be one or the other). */
+/* hf_groups.c - quantization_config of compressed-tensors: modules that are alike are one group, and those that stay
+ * floats are ignored by name (vLLM asks for every linear layer to be one or the other). */
 #include "model/activations.h"
 #include "write/convert.h"
 
@@ -30,10 +30,14 @@ static precis_status listed(pcs_buf *b, const char *module)
 
 precis_status pcs_groups_ignore(pcs_groups *g, const char *module) { return listed(&g->ignore, module); }
 
-precis_status pcs_groups_add(pcs_groups *g, const char *module, const char *format, const char *weights, const char *inputs)
+precis_status pcs_groups_add(pcs_groups *g, const char *module, const char *format, const char *weights,
+                             const char *inputs)
 {
     char spec[768];
-    if (snprintf(spec, sizeof spec, "\"weights\": %s, \"input_activations\": %s, \"output_activations\": null, \"format\": \"%s\"", weights, inputs, format) >= (int)sizeof spec)
+    const int length = snprintf(spec, sizeof spec,
+                                "\"weights\": %s, \"input_activations\": %s, \"output_activations\": null, "
+                                "\"format\": \"%s\"", weights, inputs, format);
+    if (length >= (int)sizeof spec)
         return pcs_fail(g->ctx, PRECIS_EINVAL, "module %s: its scheme is too long to be written", module);
     g->mixed |= g->n && strcmp(g->format, format);
     g->format = format;
@@ -54,7 +58,9 @@ precis_status pcs_groups_add(pcs_groups *g, const char *module, const char *form
 precis_status pcs_groups_write(const pcs_groups *g, pcs_buf *b)
 {
     if (!g->n) return PRECIS_OK;
-    precis_status st = pcs_buf_printf(b, ",\n \"quantization_config\": {\n  \"quant_method\": \"compressed-tensors\",\n  \"format\": \"%s\",\n  \"quantization_status\": \"compressed\",\n  \"ignore\": [", g->mixed ? "mixed-precision" : g->format);
+    precis_status st = pcs_buf_printf(b, ",\n \"quantization_config\": {\n  \"quant_method\": \"compressed-tensors\",\n"
+                                         "  \"format\": \"%s\",\n  \"quantization_status\": \"compressed\",\n"
+                                         "  \"ignore\": [", g->mixed ? "mixed-precision" : g->format);
     if (!st) st = pcs_buf_add(b, g->ignore.data, g->ignore.len);
     if (!st) st = pcs_buf_printf(b, "],\n  \"config_groups\": {");
     for (size_t i = 0; i < g->n && !st; i++) {
@@ -75,7 +81,8 @@ precis_status pcs_groups_inputs(const precis_model *m, const pcs_tensor *weight,
 {
     const char *act = pcs_model_string(m, "precis.activations");
     const bool fixed = given_scale(m, weight) != NULL;
-    const char *how = fixed ? "\"strategy\": \"tensor\", \"dynamic\": false" : "\"strategy\": \"token\", \"dynamic\": true";
+    const char *how =
+        fixed ? "\"strategy\": \"tensor\", \"dynamic\": false" : "\"strategy\": \"token\", \"dynamic\": true";
     pcs_activations a;
     char grouped[80];
     snprintf(out, 256, "null");

@@ -11,7 +11,11 @@ void pcs_intview_close(precis_ctx *ctx, pcs_intview *v)
     *v = (pcs_intview){ 0 };
 }
 
-static void unpack(const pcs_intview *v, uint64_t r) { pcs_unpack(v->t->format, (size_t)v->cols, v->t->data + r * pcs_tensor_row_bytes(v->t), v->q, v->d, v->m); }
+static void unpack(const pcs_intview *v, uint64_t r)
+{
+    const uint8_t *row = v->t->data + r * pcs_tensor_row_bytes(v->t);
+    pcs_unpack(v->t->format, (size_t)v->cols, row, v->q, v->d, v->m);
+}
 
 /* The whole zero point that m / d is, or -1. */
 static int zero_of(float d, float m, int lo, int levels)

@@ -70,7 +70,10 @@ precis_status pcs_out_check(precis_ctx *ctx, const char *path, uint64_t bytes, c
     return check_room(ctx, path, folder, bytes);
 }
 
-precis_status precis_out_check(precis_ctx *ctx, const char *path, const precis_model *model) { return pcs_out_check(ctx, path, 0, model); }
+precis_status precis_out_check(precis_ctx *ctx, const char *path, const precis_model *model)
+{
+    return pcs_out_check(ctx, path, 0, model);
+}
 
 precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64_t bytes, const precis_model *source)
 {
@@ -124,7 +127,8 @@ void pcs_out_drain(pcs_out *o)
         else at += (size_t)k;
     }
 #ifdef __linux__
-    (void)sync_file_range(o->fd, (off_t)o->drained, (off_t)o->n_full, SYNC_FILE_RANGE_WRITE); /* the disk begins at once, and the sync at the end has less to wait for */
+    /* the disk begins at once, and the sync at the end has less to wait for */
+    (void)sync_file_range(o->fd, (off_t)o->drained, (off_t)o->n_full, SYNC_FILE_RANGE_WRITE);
 #endif
     o->drained += o->n_full;
     o->n_full = 0;
@@ -275,4 +279,7 @@ precis_status pcs_write_file(precis_ctx *ctx, const char *path, const void *data
     return st;
 }
 
-precis_status precis_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len) { return pcs_write_file(ctx, path, data, len); }
+precis_status precis_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len)
+{
+    return pcs_write_file(ctx, path, data, len);
+}

@@ -35,7 +35,8 @@ static precis_status lock_folder(precis_ctx *ctx, const char *folder, int *fd)
         close(*fd);
         *fd = -1;
         if (why == EWOULDBLOCK)
-            return pcs_fail(ctx, PRECIS_EIO, "%s: another process has locked this folder for %d s", folder, WAITS / 100);
+            return pcs_fail(ctx, PRECIS_EIO, "%s: another process has locked this folder for %d s", folder,
+                            WAITS / 100);
     }
     return PRECIS_OK;
 }
@@ -100,7 +101,7 @@ precis_status pcs_out_folder_open(precis_ctx *ctx, pcs_out_folder *d, const char
     const char *base = pcs_base_name(d->path);
     if (!*base || !strcmp(base, ".") || !strcmp(base, ".."))
         return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" names no new folder", path);
-    if (base == d->path) strcpy(d->wait, "./");
+    if (base == d->path) memcpy(d->wait, "./", sizeof "./");
     else memcpy(d->wait, d->path, (size_t)(base - d->path));
     struct stat sb;
     if (!lstat(d->path, &sb) && (!S_ISDIR(sb.st_mode) || !is_empty_folder(d->path)))

@@ -42,7 +42,8 @@ precis_status pcs_out_open(precis_ctx *ctx, pcs_out *o, const char *path, uint64
 precis_status pcs_out_begin(precis_ctx *ctx, pcs_out *o, const pcs_out_how *how);
 precis_status pcs_out_add(pcs_out *o, const void *data, size_t len);
 precis_status pcs_out_pad(pcs_out *o, uint64_t align);
-/* Hashes and writes what waits, if anything does. pcs_out_add does it when it must; a thread may do it meanwhile, while no other calls anything for o. */
+/* Hashes and writes what waits, if anything does. pcs_out_add does it when it must; a thread may do it meanwhile, while
+ * no other calls anything for o. */
 void pcs_out_drain(pcs_out *o);
 /* Sync and verify: whole on the disk, and without its name. PRECIS_EFORMAT when the source became shorter or longer. */
 precis_status pcs_out_finish(pcs_out *o);
@@ -93,7 +94,8 @@ typedef struct pcs_gguf_tensor {
     bool panels; /* its bytes are panels (kernel/panels.h) of ne[0] weights */
 } pcs_gguf_tensor;
 
-/* Matrices that kernels read as panels (an expert must begin with one); bytes of one; and rows of k weights written so, a multiple of 16 but for the last. */
+/* Can kernels read these matrices as panels (an expert must begin with one)? How many bytes has one? The last writes n
+ * rows of k weights so: a multiple of 16 rows, but for the last ones. */
 bool pcs_packs(const pcs_format *f, uint32_t dims, const int64_t *ne);
 uint64_t pcs_packed_bytes(const pcs_format *f, uint32_t dims, const int64_t *ne);
 precis_status pcs_out_panels(pcs_out *o, const pcs_format *f, size_t k, const uint8_t *rows, uint64_t n);

@@ -7,8 +7,10 @@ expect 0 "$precis" list ops
 has out '^matmul *differentiable$'
 has out '^kv_append *not differentiable: it writes to a cache$'
 has out '^fake_quant *differentiable, straight through'
-if [ "$(wc -l <"$work/out")" != "$(grep -c '^OP(' "$root/src/graph/ops.def")" ]; then
-    echo "not one line for each row of ops.def"
+rows=$(cat "$root/src/graph/ops.def" "$root/src/graph/op/unary.def" "$root/src/graph/op/binary.def" |
+    grep -c '^\(OP\|UNARY[A-Z_0-9]*\|BINARY[A-Z_]*\|COMPARE\)(')
+if [ "$(wc -l <"$work/out")" != "$rows" ]; then
+    echo "not one line for each of $rows rows of ops.def and of the tables that it includes"
     failed=1
 fi
 if grep -v differentiable "$work/out"; then
