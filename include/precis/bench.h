@@ -54,7 +54,7 @@ typedef struct precis_kernel_speed {
     uint32_t    size;
     const char *type, *kernel, *isa;
     double      memory, cache, multiply, limit_memory, limit_cache, limit_multiply;
-    const char *multiply_isa; /* the level of `multiply`, which may be below isa's where that is slower here; NULL: none */
+    const char *multiply_isa; /* the level of `multiply`: below isa's where that is slower here; NULL: none */
 } precis_kernel_speed;
 /* Called for each; not 0 stops with PRECIS_ECANCELED. */
 typedef int precis_kernel_fn(void *user, const precis_kernel_speed *speed);

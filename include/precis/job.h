@@ -60,8 +60,7 @@ typedef struct precis_job {
     precis_eval_result   eval;
     char                 calibration[256]; /* JSON: where importance came from; "": there was none       */
     precis_memory        memory;   /* counted before work started                                          */
-    /* divergence of the plan in nats per token, with the 90 % interval; NaN: nothing was measured */
-    double               predicted, interval[2];
+    double               predicted, interval[2]; /* KL of the plan, nats per token, 90 % of such; NaN: unknown */
     void                *work;     /* the job's own                                                       */
 } precis_job;
 

@@ -19,7 +19,7 @@ extern "C" {
  * PRECIS_BF16: weights (but those of F32) and activations as bfloat16, summed in f32 over whole rows in the order of
  * AMX's tiles: the fastest for prompts on a processor that has them. Its bits, too, are the same on every machine.
  * PRECIS_MIXED: PRECIS_BF16 for multiplications of 32 and more rows of activations, PRECIS_FAST for fewer (and for
- * experts). It is the fastest for prompts and for generated tokens; its results depend on how many tokens a call has. */
+ * experts): the fastest for prompts and for generated tokens; its results depend on how many tokens a call has. */
 typedef enum precis_arithmetic {
     PRECIS_FAST, PRECIS_REFERENCE, PRECIS_EMULATED, PRECIS_BF16, PRECIS_MIXED
 } precis_arithmetic;

@@ -1,6 +1,7 @@
 /* npy.c - NumPy's .npy files (numpy/lib/format.py): versions 1 to 3, both byte orders, C and Fortran order. The header
  * is a Python literal of a fixed form, which is parsed and not evaluated; the data must be exactly as long as it says.
  */
+#include "base/overflow.h"
 #include "base/f16.h"
 #include "base/file.h"
 #include "graph/element.h"
@@ -29,7 +30,7 @@ typedef struct {
     precis_array *out;
 } reading;
 
-static precis_status wrong(const reading *r, const char *why)
+static precis_status npy_wrong(const reading *r, const char *why)
 {
     return pcs_fail_at(r->ctx, PRECIS_EFORMAT, r->start + (uint64_t)(r->p - r->text), "header", "%s", why);
 }
@@ -64,7 +65,7 @@ static const char *quoted(reading *r)
 static precis_status read_type(reading *r)
 {
     const char *s = quoted(r);
-    if (!s) return wrong(r, "descr is no plain type (arrays of structures are not read)");
+    if (!s) return npy_wrong(r, "descr is no plain type (arrays of structures are not read)");
     const char order = *s && strchr("<>=|", *s) ? *s++ : '=';
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (*s == types[i].kind && s[1] == (char)('0' + types[i].bytes) && !s[2]) {
@@ -78,21 +79,21 @@ static precis_status read_type(reading *r)
                        "type \"%s\" is not read; it can be f2 f4 f8, i1 to i8, u1 to u8, b1", clean);
 }
 
-static precis_status read_shape(reading *r)
+static precis_status npy_shape(reading *r)
 {
-    if (!take(r, '(')) return wrong(r, "shape is no tuple");
+    if (!take(r, '(')) return npy_wrong(r, "shape is no tuple");
     while (!take(r, ')')) {
         int64_t d = 0;
         blanks(r);
-        if (*r->p < '0' || *r->p > '9') return wrong(r, "shape has something else than numbers");
+        if (*r->p < '0' || *r->p > '9') return npy_wrong(r, "shape has something else than numbers");
         for (; *r->p >= '0' && *r->p <= '9'; r->p++)
-            if (__builtin_mul_overflow(d, 10, &d) || __builtin_add_overflow(d, *r->p - '0', &d) || d > PCS_LIMIT_DIM)
-                return wrong(r, "a dimension is too large");
+            if (!pcs_i64_mul(d, 10, &d) || !pcs_i64_add(d, *r->p - '0', &d) || d > PCS_LIMIT_DIM)
+                return npy_wrong(r, "a dimension is too large");
         if (*r->p == 'L') r->p++; /* of Python 2 */
-        if (r->out->dims == PRECIS_MAX_DIMS) return wrong(r, "has more than 8 dimensions");
+        if (r->out->dims == PRECIS_MAX_DIMS) return npy_wrong(r, "has more than 8 dimensions");
         r->out->shape[r->out->dims++] = d;
         if (take(r, ',')) continue;
-        if (!take(r, ')')) return wrong(r, "shape has no end");
+        if (!take(r, ')')) return npy_wrong(r, "shape has no end");
         break;
     }
     return PRECIS_OK;
@@ -103,27 +104,27 @@ static precis_status read_dict(reading *r)
 {
     unsigned seen = 0, bit;
     precis_status st = PRECIS_OK;
-    if (!take(r, '{')) return wrong(r, "is no dictionary");
+    if (!take(r, '{')) return npy_wrong(r, "is no dictionary");
     while (!take(r, '}')) {
         const char *key = quoted(r);
-        if (!key || !take(r, ':')) return wrong(r, "has no key");
+        if (!key || !take(r, ':')) return npy_wrong(r, "has no key");
         bit = !strcmp(key, "descr") ? 1 : !strcmp(key, "fortran_order") ? 2 : !strcmp(key, "shape") ? 4 : 0;
-        if (!bit || seen & bit) return wrong(r, "has a key twice, or another than descr, fortran_order and shape");
+        if (!bit || seen & bit) return npy_wrong(r, "has a key twice, or another than descr, fortran_order and shape");
         seen |= bit;
         if (bit == 1) st = read_type(r);
-        else if (bit == 4) st = read_shape(r);
+        else if (bit == 4) st = npy_shape(r);
         else {
             blanks(r);
             r->fortran = !strncmp(r->p, "True", 4);
-            if (!r->fortran && strncmp(r->p, "False", 5)) return wrong(r, "fortran_order is neither True nor False");
+            if (!r->fortran && strncmp(r->p, "False", 5)) return npy_wrong(r, "fortran_order is neither True nor False");
             r->p += r->fortran ? 4 : 5;
         }
         if (st) return st;
-        if (!take(r, ',') && *r->p != '}') return wrong(r, "has no comma between its keys");
+        if (!take(r, ',') && *r->p != '}') return npy_wrong(r, "has no comma between its keys");
     }
     blanks(r);
-    if (*r->p) return wrong(r, "has something behind its dictionary");
-    return seen == 7 ? PRECIS_OK : wrong(r, "lacks descr, fortran_order or shape");
+    if (*r->p) return npy_wrong(r, "has something behind its dictionary");
+    return seen == 7 ? PRECIS_OK : npy_wrong(r, "lacks descr, fortran_order or shape");
 }
 
 static precis_status read_header(reading *r)
@@ -144,7 +145,7 @@ static precis_status read_header(reading *r)
     r->text[len] = 0;
     r->p = r->text;
     r->data = r->start + len;
-    if (memchr(r->text, 0, len)) return wrong(r, "has a NUL byte");
+    if (memchr(r->text, 0, len)) return npy_wrong(r, "has a NUL byte");
     return read_dict(r);
 }
 
@@ -181,7 +182,7 @@ static precis_status read_data(reading *r)
     uint64_t n = 1, bytes;
     void *data = NULL;
     for (uint32_t i = 0; i < r->out->dims; i++)
-        if (!pcs_mul_ok(n, (uint64_t)r->out->shape[i], &n)) return wrong(r, "has more elements than can be counted");
+        if (!pcs_mul_ok(n, (uint64_t)r->out->shape[i], &n)) return npy_wrong(r, "has more elements than can be counted");
     if (!pcs_mul_ok(n, each, &bytes) || bytes != r->file->size - r->data)
         return pcs_fail_at(r->ctx, PRECIS_EFORMAT, r->data, "data",
                            "%llu bytes, the header asks for %llu elements of %zu",
