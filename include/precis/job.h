@@ -63,7 +63,6 @@ typedef struct precis_job {
     double               predicted, interval[2]; /* KL of the plan, nats per token, 90 % of such; NaN: unknown */
     void                *work;     /* the job's own                                                       */
 } precis_job;
-
 /* Calibrate, plan, quantize to path, and evaluate against the original. A model that cannot be run is quantized without
  * calibration and evaluation, and a warning says so. When the context has a memory limit, PRECIS_ENOMEM before work
  * starts if the job would pass it. Close the job in any case. */

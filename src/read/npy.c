@@ -116,7 +116,7 @@ static precis_status read_dict(reading *r)
         else {
             blanks(r);
             r->fortran = !strncmp(r->p, "True", 4);
-            if (!r->fortran && strncmp(r->p, "False", 5)) return npy_wrong(r, "fortran_order is neither True nor False");
+            if (!r->fortran && strncmp(r->p, "False", 5)) return npy_wrong(r, "fortran_order is no truth value");
             r->p += r->fortran ? 4 : 5;
         }
         if (st) return st;
@@ -182,7 +182,7 @@ static precis_status read_data(reading *r)
     uint64_t n = 1, bytes;
     void *data = NULL;
     for (uint32_t i = 0; i < r->out->dims; i++)
-        if (!pcs_mul_ok(n, (uint64_t)r->out->shape[i], &n)) return npy_wrong(r, "has more elements than can be counted");
+        if (!pcs_mul_ok(n, (uint64_t)r->out->shape[i], &n)) return npy_wrong(r, "has too many elements to count");
     if (!pcs_mul_ok(n, each, &bytes) || bytes != r->file->size - r->data)
         return pcs_fail_at(r->ctx, PRECIS_EFORMAT, r->data, "data",
                            "%llu bytes, the header asks for %llu elements of %zu",
