@@ -166,7 +166,13 @@ static precis_status set_partial(pcs_hf_config *c, pcs_json_slice rope)
     if (!(part > 0 && part < 1))
         return pcs_fail(c->m->ctx, PRECIS_EFORMAT, "%s: config.json: partial_rotary_factor %g", c->m->path, part);
     if (!c->arch->hf.part_turned) pcs_hf_cannot(c, "partial_rotary_factor %g", part);
-    return pcs_hf_set_count(c, "rope.dimension_count", floor((double)pcs_head_dim(c->m) * part));
+    const double turned = floor((double)pcs_head_dim(c->m) * part);
+    for (size_t i = 0; i < c->m->n_keys; i++) { /* head_dim, where it is given, has set it for whole heads */
+        if (!pcs_ends(c->m->keys[i].name, ".rope.dimension_count")) continue;
+        c->m->keys[i].v.u = (uint64_t)turned;
+        return PRECIS_OK;
+    }
+    return pcs_hf_set_count(c, "rope.dimension_count", turned);
 }
 
 precis_status pcs_hf_rope(pcs_hf_config *c)

@@ -48,4 +48,14 @@ refused "$work/layers.gguf" "of none of the 1 layers that key qwen3.block_count 
 
 # what is whole goes on
 expect 0 "$precis" quant "$work/llama" --type Q4_0 --no-calib --no-eval -o "$work/o.gguf"
+# Heads of which a part is turned: one key says it, also where the folder says the heads' dimension.
+python3 "$folders" "$work" phi3
+python3 - "$work/phi3/config.json" <<'E' || failed=1
+import json, sys
+c = json.load(open(sys.argv[1]))
+json.dump({**c, "head_dim": 8, "partial_rotary_factor": 0.5}, open(sys.argv[1], "w"))
+E
+expect 0 "$precis" inspect "$work/phi3" --keys
+has out "phi3.rope.dimension_count *4$"
+expect 0 "$precis" eval "$work/phi3" --ids 3,4,5
 exit $failed
