@@ -102,7 +102,6 @@ static precis_status make_profile(precis_ctx *ctx, const precis_model *m, const 
     }
     precis_profile_options p = PRECIS_PROFILE_OPTIONS_INIT;
     p.calibrate = o->calibrate;
-    p.calibrate.tokens = 0; /* the model's size decides */
     p.imatrix = q->imatrix;
     p.effort = o->effort == PRECIS_EFFORT_BEST ? PRECIS_EFFORT_BEST : PRECIS_EFFORT_NORMAL;
     const precis_status st = precis_profile_make(ctx, own, m, &p);
