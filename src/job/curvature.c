@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+enum { OPERANDS = 8 }; /* of an op that multiplies by weights, at most */
+
 /* A node that reads rows of a tensor: all of them, or, of a fused one, from `first` on. */
 typedef struct {
     size_t step;      /* of the program */
@@ -59,7 +61,7 @@ static precis_status find_readers(pcs_curvature *c, precis_value *results)
     for (size_t i = 0; i < p->n_steps; i++) {
         const pcs_step *s = &p->steps[i];
         const uint32_t operand = s->op ? weight_operand(s->op) : 0;
-        if (!operand || operand >= s->n_in) continue;
+        if (!operand || operand >= s->n_in || s->n_in > OPERANDS) continue;
         const pcs_value *v = &p->slots[s->in[operand]].v;
         if (v->dtype != PCS_STORED) continue;
         const pcs_tensor *t = tensor_at(c->m, v);
@@ -215,9 +217,8 @@ static void change_of(pcs_curvature *c, const reader *by, const pcs_alternative 
 {
     const pcs_step *s = &c->program->steps[by->step];
     const pcs_arg *out = &s->call.out[0];
-    pcs_arg in[8], result = *out;
-    memcpy(in, s->call.in, (s->n_in < 8 ? s->n_in : 8) * sizeof *in);
-    extern const pcs_format pcs_format_f32;
+    pcs_arg in[OPERANDS], result = *out;
+    memcpy(in, s->call.in, s->n_in * sizeof *in);
     in[by->operand].format = &pcs_format_f32;
     in[by->operand].data = c->error;
     in[by->operand].panels = NULL;
