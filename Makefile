@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo test test-alloc test-peers test-arm test-bytes test-kill asan ubsan tsan coverage bench fuzz wheel install clean
+.PHONY: all demo test test-alloc test-peers test-arm test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
 .PHONY: bootstrap
 
 all: bootstrap
@@ -40,6 +40,10 @@ test-bytes: bootstrap
 # 200 kills at random moments, each time going on with --resume.
 test-kill: all
 	@tests/cli/kill.sh $(BUILD)/precis . 100
+
+# Everything by clang, where a warning is an error, as it is by gcc in `make test`.
+test-clang: bootstrap
+	@CC=clang tools/build build-clang -DPRECIS_TESTS=ON -DPRECIS_WERROR=ON
 
 asan ubsan tsan: bootstrap
 	@tools/build build-$@ -DPRECIS_TESTS=ON -DPRECIS_SANITIZE=$(if $(filter asan,$@),address,$(if $(filter ubsan,$@),undefined,thread)) -DCMAKE_BUILD_TYPE=RelWithDebInfo
