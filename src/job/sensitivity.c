@@ -478,12 +478,14 @@ static precis_status run_all(profiler *r)
     precis_calibrate_options c = r->opt->calibrate;
     const bool swaps = by_swaps(r);
     precis_status st = parse_types(r);
+    const size_t types = r->n_types;
     if (!st) st = take_tops(r);
     if (!st) st = measure_speed(r, &tokens);
     if (!st) st = precis_model_sha256(r->origin, model);
     if (!st && swaps) st = begun_with(r, model, &tokens);
-    if (!st && !swaps) {
+    if (!st && !swaps) { /* nothing that depends on how fast the machine is today */
         tokens = gradient_tokens(r);
+        r->n_types = types;
         r->coder = pcs_method_by_name(r->numbers <= SEARCHED ? "search" : "rtn");
         r->plans = PLANS_LEAST;
     }
