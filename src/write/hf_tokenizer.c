@@ -102,7 +102,8 @@ static precis_status sentencepiece(precis_ctx *ctx, const precis_model *m, pcs_o
 #define SPLIT_BEGIN "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
 #define SPLIT_END "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
-static const struct { const char *pre, *split; bool digits, nfc, ignore; } splits[] = {
+typedef struct { const char *pre, *split; bool digits, nfc, ignore; } split_row;
+static const split_row splits[] = {
     { "gpt-2", NULL, false, false, false },
     { "default", NULL, false, false, false },
     { "smollm", NULL, true, false, false },
@@ -110,6 +111,14 @@ static const struct { const char *pre, *split; bool digits, nfc, ignore; } split
     { "llama-bpe", SPLIT_BEGIN "\\p{N}{1,3}" SPLIT_END, false, false, true },
     { "qwen2", SPLIT_BEGIN "\\p{N}" SPLIT_END, false, true, false },
 };
+
+/* The row of a pre-tokenizer; NULL: there is none. */
+static const split_row *row_of(const char *pre)
+{
+    for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
+        if (!strcmp(splits[i].pre, pre)) return &splits[i];
+    return NULL;
+}
 
 /* ", "lstrip": ..." and the like of a token. */
 static precis_status settings(pcs_buf *b, const precis_model *m, uint64_t id)
@@ -212,10 +221,9 @@ static precis_status put_vocab(pcs_buf *b, const pcs_key *tokens, const pcs_key 
     return st ? st : pcs_buf_printf(b, "}");
 }
 
-/* The pre-tokenizer of row `row` of `splits`. */
-static precis_status put_splits(pcs_buf *b, size_t row)
+static precis_status put_splits(pcs_buf *b, const split_row *row)
 {
-    const char *split = splits[row].split;
+    const char *split = row->split;
     precis_status st = pcs_buf_printf(b, "\"pre_tokenizer\": ");
     if (st) return st;
     if (split) {
@@ -226,7 +234,7 @@ static precis_status put_splits(pcs_buf *b, size_t row)
         return pcs_buf_printf(b, "}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": \"ByteLevel\", "
                                  "\"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": false}]}");
     }
-    if (splits[row].digits)
+    if (row->digits)
         return pcs_buf_printf(b, "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Digits\", "
                                  "\"individual_digits\": true}, {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
                                  "\"trim_offsets\": true, \"use_regex\": true}]}");
@@ -241,9 +249,8 @@ static precis_status byte_level(precis_ctx *ctx, const precis_model *m, pcs_out_
     const pcs_key *types = pcs_model_key(m, "tokenizer.ggml.token_type");
     const bool merged = merges && merges->type == PCS_KEY_ARRAY && merges->item == PCS_KEY_STRING;
     const char *pre = pcs_model_string(m, "tokenizer.ggml.pre");
-    size_t row = 0;
-    while (row < sizeof splits / sizeof *splits && strcmp(splits[row].pre, pre ? pre : "default")) row++;
-    if (row == sizeof splits / sizeof *splits || !merged) {
+    const split_row *row = row_of(pre ? pre : "default");
+    if (!row || !merged) {
         pcs_warn(ctx, "the tokenizer (pre-tokenizer %s) has no form in tokenizer.json that precis knows; it was left "
                       "out", pre ? pre : "default");
         return PRECIS_OK;
@@ -251,8 +258,8 @@ static precis_status byte_level(precis_ctx *ctx, const precis_model *m, pcs_out_
     pcs_buf b;
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
     precis_status st = added(&b, m, tokens, types);
-    const bool nfc = pcs_model_int(m, "precis.tokenizer.nfc", splits[row].nfc, NULL) != 0,
-               ignore = pcs_model_int(m, "precis.tokenizer.ignore_merges", splits[row].ignore, NULL) != 0;
+    const bool nfc = pcs_model_int(m, "precis.tokenizer.nfc", row->nfc, NULL) != 0,
+               ignore = pcs_model_int(m, "precis.tokenizer.ignore_merges", row->ignore, NULL) != 0;
     if (!st) st = pcs_buf_printf(&b, "\"normalizer\": %s,\n ", nfc ? "{\"type\": \"NFC\"}" : "null");
     if (!st) st = post_processor(&b, m, tokens);
     if (!st) st = put_splits(&b, row);
