@@ -45,6 +45,12 @@ typedef struct {
     double done, total;        /* predicted seconds */
 } profiler;
 
+/* Whether tensors are swapped one after another; else gradients cost them all. */
+static bool by_swaps(const profiler *r)
+{
+    return r->opt->effort == PRECIS_EFFORT_DEFAULT || r->opt->effort == PRECIS_EFFORT_BEST;
+}
+
 /* ---- progress ------------------------------------------------------------------------------------------------ */
 
 /* Share of a run that is behind a cut. */
@@ -269,12 +275,6 @@ static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
     return st;
 }
 
-/* Whether tensors are swapped one after another; else gradients cost them all. */
-static bool by_swaps(const profiler *r)
-{
-    return r->opt->effort == PRECIS_EFFORT_DEFAULT || r->opt->effort == PRECIS_EFFORT_BEST;
-}
-
 static precis_status whole_plans(profiler *r)
 {
     uint64_t seed = r->ctx->opt.seed ^ 0x9a1e5u;
@@ -351,30 +351,28 @@ static void predict_time(profiler *r, double tokens, double more)
 
 /* How the time is spent: by search where that leaves most of it to the divergences, else by rtn; fewer plans, then
  * fewer types, then fewer tokens. */
-static precis_status budget_time(profiler *r, double each, double numbers, uint32_t *tokens)
+static precis_status budget_time(profiler *r, uint32_t *tokens)
 {
     const double limit = r->opt->time_limit, margin = 0.8;
     double coding = 0, allowed = 0, runs = 0;
-    r->numbers = numbers;
     precis_status st = PRECIS_OK;
     r->plans = PLANS;
     for (int turn = 0; turn < 4 && !st; turn++) {
-        r->coder = pcs_method_by_name(turn == 0 && numbers <= SEARCHED ? "search" : "rtn");
+        r->coder = pcs_method_by_name(turn == 0 && r->numbers <= SEARCHED ? "search" : "rtn");
         if (turn == 2) r->plans = PLANS_LEAST;
         if (turn == 3) r->n_types = 1;
         st = coding_speed(r, r->coder, &r->coding);
-        coding = r->coding * numbers * (double)(r->n_types + r->plans);
+        coding = r->coding * r->numbers * (double)(r->n_types + r->plans);
         runs = 1; /* the original's */
         for (size_t i = 0; i < r->origin->n_tensors; i++)
             if (probe_type(r, &r->origin->tensors[i], r->types[0]))
                 runs += share_behind(r, cut_before(r, &r->origin->tensors[i])) * (double)r->n_types;
         runs += 2.0 * (double)r->n_cuts; /* the caches: four probes of a layer, half the net each */
-        allowed = (margin * limit - coding) / (each * (runs + MORE * (double)(r->plans + 1)));
+        allowed = (margin * limit - coding) / (r->each * (runs + MORE * (double)(r->plans + 1)));
         if (allowed >= 2 * TOKENS_LEAST && coding < 0.5 * limit) break;
     }
     *tokens = (uint32_t)(allowed < TOKENS_LEAST ? TOKENS_LEAST : allowed > TOKENS_MOST ? TOKENS_MOST : allowed);
     if (r->opt->calibrate.tokens && *tokens > r->opt->calibrate.tokens) *tokens = r->opt->calibrate.tokens;
-    r->each = each;
     r->runs = runs;
     return st;
 }
@@ -418,7 +416,9 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     double numbers = 0;
     for (size_t i = 0; i < r->origin->n_tensors; i++)
         numbers += probe_type(r, &r->origin->tensors[i], r->types[0]) ? (double)r->origin->tensors[i].n : 0;
-    return st ? st : budget_time(r, least / 64, numbers, tokens);
+    r->numbers = numbers;
+    r->each = least / 64;
+    return st || !by_swaps(r) ? st : budget_time(r, tokens);
 }
 
 /* A profile that was begun goes on with the tokens and the coder that it began with, however fast the machine is
@@ -478,14 +478,12 @@ static precis_status run_all(profiler *r)
     precis_calibrate_options c = r->opt->calibrate;
     const bool swaps = by_swaps(r);
     precis_status st = parse_types(r);
-    const size_t types = r->n_types;
     if (!st) st = take_tops(r);
     if (!st) st = measure_speed(r, &tokens);
     if (!st) st = precis_model_sha256(r->origin, model);
     if (!st && swaps) st = begun_with(r, model, &tokens);
     if (!st && !swaps) { /* nothing that depends on how fast the machine is today */
         tokens = gradient_tokens(r);
-        r->n_types = types;
         r->coder = pcs_method_by_name(r->numbers <= SEARCHED ? "search" : "rtn");
         r->plans = PLANS_LEAST;
     }
