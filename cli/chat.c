@@ -233,7 +233,7 @@ static char *read_block(cli_editor *e, const char *first)
 {
     char *text = NULL;
     size_t size = 0, len;
-    FILE *f = open_memstream(&text, &size);
+    FILE *f = cli_text_stream(&text, &size);
     const char *line = first + 3, *end = strstr(line, "\"\"\"");
     while (f && line && !end) {
         fprintf(f, "%s\n", line);
