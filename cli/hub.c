@@ -31,13 +31,14 @@ struct cli_hub {
 
 /* ---- opening ------------------------------------------------------------------------------------------ */
 
-/* The first line of a file. */
-static void read_line(const char *path, char *out, size_t room)
+/* The first line of a file, if it is there. */
+static void read_token(cli_hub *h, const char *path)
 {
-    FILE *f = fopen(path, "r");
-    if (!f) return;
-    if (fgets(out, (int)room, f)) out[strcspn(out, " \r\n")] = 0;
-    fclose(f);
+    char *text;
+    size_t len;
+    if (precis_input_read(h->c->ctx, path, PRECIS_INPUT_TEXT, sizeof h->token - 1, &text, &len)) return;
+    snprintf(h->token, sizeof h->token, "%.*s", (int)strcspn(text, " \r\n"), text);
+    precis_text_free(h->c->ctx, text);
 }
 
 /* HF_TOKEN, or the file where the hub's own tools keep it. */
@@ -49,7 +50,7 @@ static void find_token(cli_hub *h)
     else if (path && *path) snprintf(file, sizeof file, "%s", path);
     else if (home && *home) snprintf(file, sizeof file, "%s/token", home);
     else if ((home = getenv("HOME"))) snprintf(file, sizeof file, "%s/.cache/huggingface/token", home);
-    if (*file) read_line(file, h->token, sizeof h->token);
+    if (*file) read_token(h, file);
 }
 
 static int on_transfer(void *user, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)

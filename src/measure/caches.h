@@ -1,6 +1,6 @@
 /* caches.h - which KV types for which layer, beside a plan of the weights. */
-#ifndef PCS_JOB_CACHES_H
-#define PCS_JOB_CACHES_H
+#ifndef PCS_CACHES_H
+#define PCS_CACHES_H
 
 #include "graph/kv.h"
 #include "precis/profile.h"

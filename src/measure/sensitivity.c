@@ -1,15 +1,13 @@
 /* sensitivity.c - the profile: one tensor after another stands quantized in the model, which runs on from the layer
  * that holds it; the divergence of its logits from the original's is what that tensor costs. Then whole plans at
  * random, to see how costs add up. */
-#include "base/lack.h"
-#include "base/options.h"
+#include "measure/sensitivity.h"
+
 #include "base/json.h"
-#include "job/divergence.h"
-#include "job/gain.h"
-#include "job/gradients.h"
+#include "measure/divergence.h"
+#include "measure/gradients.h"
 #include "precis/text.h"
 #include "quant/methods.h"
-#include "quant/profile.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -514,33 +512,20 @@ static precis_status run_all(profiler *r)
     if (!st && swaps) st = caches(r);
     if (!st) st = whole_plans(r);
     r->p->seconds += pcs_now() - r->begun;
-    if (!st && r->opt->cache) st = precis_profile_save(r->ctx, r->p, r->opt->cache);
-    if (!st && r->opt->method) st = pcs_gain_measure(r->ctx, r->origin, r->opt, r->p, r->vocabulary);
-    return st ? st : pcs_progress(r->ctx, "profile", 1, 1);
+    return !st && r->opt->cache ? precis_profile_save(r->ctx, r->p, r->opt->cache) : st;
 }
 
-precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *given)
+precis_status pcs_sensitivity_check(precis_ctx *ctx, const precis_profile_options *opts)
 {
-    precis_profile_options own = PRECIS_PROFILE_OPTIONS_INIT, *opts = &own;
-    pcs_options_take(&own, sizeof own, given);
     profiler r = { .ctx = ctx, .opt = opts };
-    bool needed;
-    char name[96];
-    const precis_status st = pcs_gain_needed(ctx, opts->method, &needed, name);
-    return st ? st : parse_types(&r);
+    return parse_types(&r);
 }
 
-precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const precis_model *model,
-                                  const precis_profile_options *opts)
+precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uint32_t *vocabulary,
+                                      const precis_model *model, const precis_profile_options *opts)
 {
-    precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
-    pcs_options_take(&o, sizeof o, opts);
-    if (!(o.time_limit > 0)) o.time_limit = 600;
-    profiler r = { .ctx = ctx, .origin = model, .opt = &o, .begun = pcs_now() };
-    const uint64_t refused = precis_ctx_refused(ctx);
-    *out = NULL;
-    precis_status st = precis_profile_check(ctx, &o);
-    if (!st) st = pcs_profile_new(ctx, &r.p);
+    profiler r = { .ctx = ctx, .origin = model, .opt = opts, .begun = pcs_now() };
+    precis_status st = pcs_profile_new(ctx, &r.p);
     if (!st) st = run_all(&r);
     pcs_reference_close(&r.few);
     pcs_reference_close(&r.many);
@@ -548,8 +533,7 @@ precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const p
     precis_model_close(&r.m);
     pcs_free(ctx, r.cuts);
     pcs_free(ctx, r.tops);
-    st = pcs_with_memory(ctx, refused, st);
-    if (st) precis_profile_close(&r.p);
+    *vocabulary = r.vocabulary;
     *out = r.p;
     return st;
 }

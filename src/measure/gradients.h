@@ -3,7 +3,7 @@
 #define PCS_GRADIENTS_H
 
 #include "quant/methods.h"
-#include "quant/profile.h"
+#include "plan/profile.h"
 
 /* A tensor of the model, by its place, in another format. */
 typedef struct pcs_wanted_probe { size_t tensor; const pcs_format *f; } pcs_wanted_probe;

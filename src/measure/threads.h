@@ -1,6 +1,6 @@
-/* scaling.h - what more threads than this machine has would lose. */
-#ifndef PCS_SCALING_H
-#define PCS_SCALING_H
+/* threads.h - what more threads than this machine has would lose. */
+#ifndef PCS_THREADS_H
+#define PCS_THREADS_H
 
 #include "precis/bench.h"
 #include "run/program.h"

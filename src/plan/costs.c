@@ -1,6 +1,6 @@
 /* costs.c - the table of costs: kept, written, read. */
 #include "base/lack.h"
-#include "quant/costs.h"
+#include "plan/costs.h"
 
 #include "base/json_file.h"
 #include "graph/arch.h"

@@ -1,6 +1,6 @@
 /* energy.c - joules that the processor has used, by its RAPL counters as Linux shows them (powercap;
  * Documentation/power/powercap). Often root's alone to read since CVE-2020-8694, and absent in virtual machines. */
-#include "job/limits.h"
+#include "measure/machine.h"
 
 #include <stdio.h>
 #include <stdlib.h>

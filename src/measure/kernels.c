@@ -1,8 +1,8 @@
 /* kernels.c - every kernel row that multiplies weights, beside the limit of this machine. */
 #include "base/pool.h"
 #include "format/format.h"
-#include "job/costing.h"
-#include "job/limits.h"
+#include "measure/costing.h"
+#include "measure/machine.h"
 #include "kernel/choose.h"
 #include "precis/bench.h"
 

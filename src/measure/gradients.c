@@ -1,7 +1,7 @@
 /* gradients.c - what is wanted is coded, then costed all at once. */
-#include "job/gradients.h"
+#include "measure/gradients.h"
 
-#include "job/curvature.h"
+#include "measure/curvature.h"
 
 static precis_status code(precis_ctx *ctx, const pcs_gradient_job *j, size_t i, pcs_spill *store, pcs_alternative *a,
                           double *error)

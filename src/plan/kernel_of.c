@@ -2,7 +2,7 @@
 #include "kernel/kernel.h"
 #include "plan/plan.h"
 #include "precis/job.h"
-#include "quant/costs.h"
+#include "plan/costs.h"
 
 precis_status precis_plan_get_kernel(const precis_plan *plan, size_t i, precis_plan_kernel *out)
 {

@@ -3,11 +3,11 @@
  * weights are a pattern of bytes. All of it in rounds, of which medians count: other guests of a machine slow its
  * memory for seconds, and a row that was measured in those alone would be wrong for good. */
 #include "base/pool.h"
-#include "job/costing.h"
-#include "job/limits.h"
+#include "measure/costing.h"
+#include "measure/machine.h"
 #include "model/finite.h"
 #include "plan/plan.h"
-#include "quant/costs.h"
+#include "plan/costs.h"
 #include "run/runner.h"
 
 #include <stdio.h>

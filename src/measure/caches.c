@@ -1,9 +1,9 @@
 /* caches.c - KV types by layer: what each costs from the profile, what it takes from the net's shapes, solved as the
  * weights are. */
-#include "job/caches.h"
+#include "measure/caches.h"
 
 #include "base/json.h"
-#include "quant/profile.h"
+#include "plan/profile.h"
 #include "run/runner.h"
 
 #include <stdio.h>

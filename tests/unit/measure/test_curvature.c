@@ -1,6 +1,6 @@
 /* Costs by gradients beside costs by swaps: the same tensors, types and text. */
-#include "job/curvature.h"
-#include "job/divergence.h"
+#include "measure/curvature.h"
+#include "measure/divergence.h"
 #include "test.h"
 
 #include <math.h>

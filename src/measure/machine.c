@@ -1,5 +1,5 @@
-/* limits.c - what this machine can do at best. */
-#include "job/limits.h"
+/* machine.c - what this machine can do at best. */
+#include "measure/machine.h"
 
 #include "base/pool.h"
 #include "kernel/kernel.h"

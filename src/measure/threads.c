@@ -1,6 +1,6 @@
-/* scaling.c - what is lost with more threads than this machine has: strips of weights are whole panels, so that some thread has more of them than its share, and the others wait for
+/* threads.c - what is lost with more threads than this machine has: strips of weights are whole panels, so that some thread has more of them than its share, and the others wait for
  * it at the next barrier; and barriers take time themselves. Both are counted from the program; the cost of a barrier is measured with the threads that there are. */
-#include "job/scaling.h"
+#include "measure/threads.h"
 
 #include "base/pool.h"
 #include "kernel/kernel.h"

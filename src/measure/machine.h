@@ -1,6 +1,6 @@
-/* limits.h - what this machine can do at best, measured. */
-#ifndef PCS_LIMITS_H
-#define PCS_LIMITS_H
+/* machine.h - what this machine can do at best, measured. */
+#ifndef PCS_MACHINE_H
+#define PCS_MACHINE_H
 
 #include "kernel/kernel.h"
 

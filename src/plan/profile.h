@@ -3,7 +3,7 @@
 #define PCS_PROFILE_H
 
 #include "precis/profile.h"
-#include "quant/quant.h"
+#include "plan/plan.h"
 
 enum { PCS_PROBES = 4 };
 typedef struct pcs_kept_probe { const char *type; double error, kld, se; } pcs_kept_probe;

@@ -1,5 +1,5 @@
 /* divergence.c - how far a model is from another on a text: mean KL divergence of its logits, from any layer on. */
-#include "job/divergence.h"
+#include "measure/divergence.h"
 
 #include "base/pool.h"
 #include "eval/eval.h"

@@ -1,5 +1,5 @@
 /* curvature.c - forward, a drawn token, backward, and one product for each alternative of each tensor. */
-#include "job/curvature.h"
+#include "measure/curvature.h"
 
 #include "base/fmath.h"
 #include "base/pool.h"

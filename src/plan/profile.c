@@ -1,6 +1,6 @@
 /* profile.c - probes of tensors: kept, written, read, and turned into predictions. */
 #include "base/lack.h"
-#include "quant/profile.h"
+#include "plan/profile.h"
 
 #include <strings.h>
 

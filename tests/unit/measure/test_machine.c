@@ -2,8 +2,8 @@
 #include "test.h"
 
 #include "base/pool.h"
-#include "job/costing.h"
-#include "job/limits.h"
+#include "measure/costing.h"
+#include "measure/machine.h"
 
 #include <math.h>
 
