@@ -185,6 +185,8 @@ const char *cli_bytes(double bytes, char buf[32]);
 
 /* net.c: `run` and `inspect` of a net that is no language model (precis_net_probe). */
 int cli_net_run(cli *c);
+/* quant_net.c: `convert` and `quant` of one. */
+int cli_net_convert(cli *c);
 int cli_net_inspect(cli *c);
 
 /* Options that every command has. */
