@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+extern const pcs_op pcs_op_to_codes, pcs_op_from_codes;
+
 typedef struct {
     const precis_graph *g;
     uint64_t *prints; /* by value; 0: not yet */
@@ -56,10 +58,18 @@ static uint64_t mix_attr(uint64_t h, const precis_graph *g, const precis_attr *a
     return h;
 }
 
+/* The axis of codes without blocks: their scales are spread along it already. */
+static bool says_nothing(const pcs_node *n, uint32_t i)
+{
+    const bool codes = n->op == &pcs_op_to_codes || n->op == &pcs_op_from_codes;
+    return codes && i == 2 && !n->attr[3].integer;
+}
+
 static void of_node(printing *p, const pcs_node *n)
 {
     uint64_t h = mix_text(2, n->op->name);
-    for (uint32_t i = 0; i < pcs_op_attrs(n->op); i++) h = mix_attr(mix(h, i), p->g, &n->attr[i]);
+    for (uint32_t i = 0; i < pcs_op_attrs(n->op); i++)
+        if (!says_nothing(n, i)) h = mix_attr(mix(h, i), p->g, &n->attr[i]);
     for (uint32_t i = 0; i < n->n_in; i++)
         if (!n->op->reads_shape || n->op->reads_shape != i) h = mix(h, p->prints[n->in[i]]);
     for (uint32_t i = 0; i < n->n_out; i++)
