@@ -30,6 +30,9 @@ static const char *flat(pcs_lowering *w, precis_value v, bool scalar)
     int64_t n = 1;
     for (uint32_t i = 0; i < s->dims; i++) n *= s->shape[i];
     if (s->dims == (scalar ? 0 : 1)) return pcs_name(w, v);
+    const pcs_node *spread = pcs_maker(w, v); /* it was spread when it was read */
+    if (spread && spread->op == &pcs_op_reshape && pcs_v(w, spread->in[0])->dims == (scalar ? 0 : 1))
+        return pcs_name(w, spread->in[0]);
     if (s->data) return pcs_initializer(w, s->name, s->dtype, scalar ? 0 : 1, &n, s->data);
     const char *in[] = { pcs_name(w, v), pcs_longs(w, "shape", !scalar, &n) };
     return in[0] && in[1] ? pcs_emit_one(w, "Reshape", s->name, 2, in, NULL) : NULL;

@@ -56,19 +56,16 @@ precis_status pcs_lower_gelu(pcs_lowering *w, const pcs_node *n, const pcs_lower
 
 /* ---- Clip: min(max(x, lo), hi), one element each ---------------------------------------------------- */
 
-/* Input that is a constant of one element; n_in: none. */
-static uint32_t bound_of(const pcs_lowering *w, const pcs_node *n)
+/* Is the second input a constant of one element? As Clip is read. */
+static bool bounded(const pcs_lowering *w, const pcs_node *n)
 {
-    for (uint32_t i = n->n_in; i-- > 0;)
-        if (pcs_is_scalar(w, n->in[i]) && !pcs_v(w, n->in[1 - i])->data && pcs_v(w, n->in[i])->dims == 0) return i;
-    return n->n_in;
+    return pcs_is_scalar(w, n->in[1]) && pcs_v(w, n->in[1])->dims == 0 && !pcs_v(w, n->in[0])->data;
 }
 
 static const pcs_node *inner(const pcs_lowering *w, const pcs_node *n)
 {
-    const uint32_t hi = bound_of(w, n);
-    const pcs_node *m = hi < n->n_in ? pcs_alone(w, n->in[1 - hi], &pcs_op_max) : NULL;
-    return m && bound_of(w, m) < m->n_in ? m : NULL;
+    const pcs_node *m = bounded(w, n) ? pcs_alone(w, n->in[0], &pcs_op_max) : NULL;
+    return m && bounded(w, m) ? m : NULL;
 }
 
 void pcs_take_clip(pcs_lowering *w, const pcs_node *n)
@@ -79,17 +76,14 @@ void pcs_take_clip(pcs_lowering *w, const pcs_node *n)
 
 precis_status pcs_lower_min(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
 {
-    const uint32_t hi = bound_of(w, n);
-    const pcs_node *m = hi < n->n_in ? pcs_maker(w, n->in[1 - hi]) : NULL;
+    const pcs_node *m = pcs_maker(w, n->in[0]);
     if (!m || !w->taken_node[m - w->g->nodes]) return pcs_emit_like(w, n, row->onnx, NULL);
-    const uint32_t lo = bound_of(w, m);
-    return pcs_emit(w, &(pcs_made_node){
-                           .op = "Clip",
-                           .name = n->name,
-                           .in = { pcs_name(w, m->in[1 - lo]), pcs_name(w, m->in[lo]), pcs_name(w, n->in[hi]) },
-                           .n_in = 3,
-                           .out = { pcs_result_name(w, n->out[0]) },
-                           .n_out = 1 });
+    return pcs_emit(w, &(pcs_made_node){ .op = "Clip",
+                                         .name = n->name,
+                                         .in = { pcs_name(w, m->in[0]), pcs_name(w, m->in[1]), pcs_name(w, n->in[1]) },
+                                         .n_in = 3,
+                                         .out = { pcs_result_name(w, n->out[0]) },
+                                         .n_out = 1 });
 }
 
 precis_status pcs_lower_mod(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)

@@ -8,7 +8,8 @@
 
 #include <stdio.h>
 
-extern const pcs_op pcs_op_to_codes, pcs_op_from_codes;
+extern const pcs_op pcs_op_to_codes, pcs_op_from_codes, pcs_op_reduce, pcs_op_slice, pcs_op_swish, pcs_op_times,
+    pcs_op_logistic;
 
 typedef struct {
     const precis_graph *g;
@@ -49,12 +50,34 @@ static uint64_t of_constant(const precis_graph *g, const pcs_value *v)
     return mix(h, pcs_hash(v->data, bytes));
 }
 
-static uint64_t mix_attr(uint64_t h, const precis_graph *g, const precis_attr *a)
+/* Axes count from the end or from the first dimension: the same either way. */
+static int64_t settled(const precis_attr *a, int64_t v, uint32_t dims)
 {
-    if (a->kind == PRECIS_ATTR_INT) return mix(h, (uint64_t)a->integer);
+    return v < 0 && v >= -(int64_t)dims && !strncmp(a->name, "ax", 2) ? v + dims : v;
+}
+
+/* Lists of windows that say what is so when they are left out. */
+static bool is_usual(const precis_attr *a)
+{
+    static const struct {
+        const char *name;
+        int64_t usual;
+    } lists[] = { { "strides", 1 }, { "dilations", 1 }, { "pads", 0 } };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if (strcmp(lists[i].name, a->name)) continue;
+        uint32_t k = 0;
+        while (k < a->n && a->list[k] == lists[i].usual) k++;
+        return k == a->n;
+    }
+    return false;
+}
+
+static uint64_t mix_attr(uint64_t h, const precis_graph *g, const precis_attr *a, uint32_t dims)
+{
+    if (a->kind == PRECIS_ATTR_INT) return mix(h, (uint64_t)settled(a, a->integer, dims));
     if (a->kind == PRECIS_ATTR_REAL) return mix(h, pcs_f32_bits((float)a->real));
     if (a->kind == PRECIS_ATTR_TEXT) return mix_text(h, a->text ? a->text : "");
-    for (uint32_t i = 0; i < a->n; i++) h = mix_dim(h, g, a->list[i]);
+    for (uint32_t i = 0; i < a->n && !is_usual(a); i++) h = mix_dim(h, g, settled(a, a->list[i], dims));
     return h;
 }
 
@@ -65,11 +88,47 @@ static bool says_nothing(const pcs_node *n, uint32_t i)
     return codes && i == 2 && !n->attr[3].integer;
 }
 
+/* A part that is all of x, a reduction over nothing: what goes in. */
+static bool hands_on(const precis_graph *g, const pcs_node *n)
+{
+    if (n->op == &pcs_op_reduce) return n->attr[1].n == 0;
+    if (n->op != &pcs_op_slice) return false;
+    const pcs_value *x = &g->values[n->in[0]];
+    for (uint32_t i = 0; i < x->dims; i++)
+        if (n->attr[0].list[i] || n->attr[1].list[i] != x->shape[i] || n->attr[2].list[i] != 1) return false;
+    return true;
+}
+
+/* swish is written as the product that it is: its print is that of x times a logistic. */
+static uint64_t of_swish(const printing *p, const pcs_node *n)
+{
+    const pcs_value *x = &p->g->values[n->in[0]];
+    uint64_t in = p->prints[n->in[0]], s = in;
+    if (n->attr[0].real != 1) {
+        const float alpha = (float)n->attr[0].real;
+        const pcs_value a = { .dtype = PCS_F32, .data = &alpha };
+        s = mix_shape(mix(mix(mix(mix_text(2, pcs_op_times.name), s), of_constant(p->g, &a)), 0), p->g, x);
+    }
+    uint64_t h = mix_text(2, pcs_op_logistic.name);
+    for (uint32_t i = 0; i < pcs_op_attrs(&pcs_op_logistic); i++) h = mix(mix(h, i), pcs_f32_bits(1));
+    s = mix_shape(mix(mix(h, s), 0), p->g, x);
+    return mix(mix(mix_text(2, pcs_op_times.name), in), s);
+}
+
 static void of_node(printing *p, const pcs_node *n)
 {
+    if (hands_on(p->g, n)) {
+        p->prints[n->out[0]] = p->prints[n->in[0]];
+        return;
+    }
+    if (n->op == &pcs_op_swish) {
+        p->prints[n->out[0]] = mix_shape(mix(of_swish(p, n), 0), p->g, &p->g->values[n->out[0]]);
+        return;
+    }
+    const uint32_t dims = n->n_in ? p->g->values[n->in[0]].dims : 0;
     uint64_t h = mix_text(2, n->op->name);
     for (uint32_t i = 0; i < pcs_op_attrs(n->op); i++)
-        if (!says_nothing(n, i)) h = mix_attr(mix(h, i), p->g, &n->attr[i]);
+        if (!says_nothing(n, i)) h = mix_attr(mix(h, i), p->g, &n->attr[i], dims);
     for (uint32_t i = 0; i < n->n_in; i++)
         if (!n->op->reads_shape || n->op->reads_shape != i) h = mix(h, p->prints[n->in[i]]);
     for (uint32_t i = 0; i < n->n_out; i++)
