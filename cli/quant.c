@@ -69,6 +69,8 @@ static const cli_option options[] = {
     { "--symmetric", 0, NULL, "a net: activations with their zero point in the middle" },
     { "--reduce-range", 0, NULL, "a net: weights with one bit less" },
     { "--like", 0, "NAME", "a net: placements and numbers of torch or onnxruntime" },
+    { "--all-int8", 0, NULL, "a net: ops run in integers even where only ops in float read their results" },
+    { "--group", 0, "N", "a net: weights int4: how many share a scale (default 32)" },
     { "--backend", 0, "NAME", "a net: what this engine cannot run is refused (precis list backends)" },
     { 0 },
 };

@@ -155,6 +155,10 @@ static json_t *node_json(const precis_net_coverage *n)
     json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I, s:f}", "node", n->name, "op", n->op, "state", n->state, "method",
                           n->method, "batches", (json_int_t)n->batches, "clipped", n->clipped);
     if (*n->observer) json_object_set_new(j, "observer", json_string(n->observer));
+    if (n->scale > 0) {
+        json_object_set_new(j, "scale", json_real(n->scale));
+        json_object_set_new(j, "zero_point", json_integer((json_int_t)n->zero));
+    }
     if (*n->reason) json_object_set_new(j, "reason", json_string(n->reason));
     if (*n->into) json_object_set_new(j, "into", json_string(n->into));
     return j;
@@ -219,6 +223,13 @@ static int get_options(cli *c, precis_net_quant_options *o)
     o->symmetric = cli_has(c, "--symmetric");
     o->reduce_range = cli_has(c, "--reduce-range");
     o->strict = cli_has(c, "--strict");
+    o->all = cli_has(c, "--all-int8");
+    const char *group = cli_get(c, "--group");
+    char *end = NULL;
+    const long n = group ? strtol(group, &end, 10) : 0;
+    if (group && (!*group || *end || n < 16 || n > 4096 || (n & (n - 1))))
+        return cli_usage(c, "--group %s: a power of two from 16 to 4096", group);
+    o->group = (uint32_t)n;
     return -1;
 }
 
@@ -227,7 +238,7 @@ int cli_net_quant(cli *c)
     static const char *const own[] = { "--output",     "--static",   "--dynamic",     "--weight-only", "--observer",
                                        "--calib",      "--qdq",      "--qop",         "--per-channel", "--per-tensor",
                                        "--activations", "--weights", "--like",        "--backend",     "--symmetric",
-                                       "--reduce-range", "--strict", "--mem-limit",   NULL };
+                                       "--reduce-range", "--strict", "--mem-limit",   "--all-int8", "--group", NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     const char *out = cli_get(c, "--output");
     precis_net *net = NULL;
@@ -256,7 +267,7 @@ int cli_only_nets(cli *c)
 {
     static const char *const own[] = { "--static",  "--dynamic",    "--weight-only", "--observer",    "--qdq",  "--qop",
                                        "--per-channel", "--per-tensor", "--activations", "--weights", "--symmetric",
-                                       "--reduce-range", "--like", "--backend", NULL };
+                                       "--reduce-range", "--like", "--backend", "--all-int8", "--group", NULL };
     for (int i = 0; own[i]; i++)
         if (cli_has(c, own[i]) || cli_get(c, own[i]))
             return cli_usage(c, "%s is for nets of arrays (ONNX); %s is none", own[i], c->n_args ? c->args[0] : "MODEL");

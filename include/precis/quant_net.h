@@ -39,9 +39,10 @@ typedef struct precis_net_quant_options {
     int reduce_range;        /* weights with one bit less, for multipliers that saturate at 16 bits              */
     int whole;               /* files with QLinear ops (QOperator) in place of Q and DQ                           */
     int strict;              /* a node that stays in float is an error                                           */
+    int all;                 /* what can run in integers does, even where only ops in float read its result       */
 } precis_net_quant_options;
 #define PRECIS_NET_QUANT_OPTIONS_INIT \
-    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0 }
+    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0 }
 
 typedef struct precis_net_quant precis_net_quant;
 
@@ -71,6 +72,8 @@ typedef struct precis_net_coverage {
     const char *observer; /* of its result, "" when that has no codes of its own */
     uint64_t batches;     /* that the observer saw */
     double clipped;       /* share of its values outside of the range, in the first batches */
+    double scale;         /* of its result's codes; 0: it has none */
+    int64_t zero;
 } precis_net_coverage;
 /* False behind the last. */
 PRECIS_API int precis_net_quant_node(const precis_net_quant *job, size_t i, precis_net_coverage *out);

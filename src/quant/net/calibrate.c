@@ -76,6 +76,7 @@ precis_status pcs_net_observe(precis_net_quant *q)
     const pcs_program_options o = {
         .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"
     };
+    if (q->mode != PCS_NET_STATIC) return PRECIS_OK;
     precis_status st = pcs_program_open(q->ctx, &q->program, q->g, &o);
     for (size_t i = 0; i < q->g->n_nodes && !st; i++)
         if (q->nodes[i].state == PCS_NODE_WHOLE && q->nodes[i].kind == PCS_CODES_MULTIPLY)

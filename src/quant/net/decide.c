@@ -5,6 +5,8 @@
  * clamp behind a node that runs in integers is its saturation. */
 #include "quant/net/net.h"
 
+#include <stdio.h>
+
 extern const pcs_op pcs_op_plus, pcs_op_add;
 
 typedef struct {
@@ -74,7 +76,7 @@ static void forwards(deciding *d)
 
 static bool wanted(const deciding *d, const bool *readers, const pcs_node *n)
 {
-    return readers[n->out[0]] || (d->q->like == PCS_LIKE_ORT);
+    return readers[n->out[0]] || d->q->like == PCS_LIKE_ORT || d->q->o.all;
 }
 
 static void backwards(deciding *d, bool *readers)
@@ -144,7 +146,7 @@ static void choose_values(deciding *d)
     for (size_t i = 0; i < q->g->n_nodes; i++) {
         const pcs_node *n = &q->g->nodes[i];
         if (q->nodes[i].state != PCS_NODE_WHOLE) continue;
-        const precis_value y = result_of(d, i);
+        const precis_value y = q->nodes[i].result = result_of(d, i);
         const bool matrix = !n->op->result_axis; /* engines give floats of products of matrices */
         for (uint32_t k = 0; k < n->n_in; k++)
             if (is_number(q->g, n->in[k]) && !q->g->values[n->in[k]].data) q->values[n->in[k]].coded = true;
@@ -154,16 +156,40 @@ static void choose_values(deciding *d)
     }
 }
 
+static void say_how(precis_net_quant *q, pcs_net_node *m, const pcs_node *n)
+{
+    static const char *const modes[] = { "static", "dynamic", "weights" };
+    const bool product = m->kind == PCS_CODES_MULTIPLY, dynamic = pcs_net_can_dynamic(q->g, n);
+    const char *scales = q->block ? "by block" : q->per_channel ? "per channel" : "per tensor";
+    const char *how = q->mode == PCS_NET_DYNAMIC && !dynamic ? modes[2] : modes[q->mode];
+    if (product)
+        snprintf(m->method, sizeof m->method, "%s, weights %s %s", how, q->o.weights ? q->o.weights : "int8", scales);
+    else snprintf(m->method, sizeof m->method, "%s, %s", how, m->kind == PCS_CODES_SHARE ? "range of its operand" : "own range");
+}
+
 static void say_why(precis_net_quant *q)
 {
     for (size_t i = 0; i < q->g->n_nodes; i++) {
         pcs_net_node *m = &q->nodes[i];
         const pcs_node *n = &q->g->nodes[i];
+        if (m->state == PCS_NODE_WHOLE) say_how(q, m, n);
         if (m->state != PCS_NODE_FLOAT || m->why) continue;
         if (!is_number(q->g, n->out[0])) m->state = PCS_NODE_SHAPE;
         else if (!pcs_code_place_row(n->op)) m->why = "has no form in integers";
         else if (m->kind == PCS_CODES_FLOAT) m->why = "this form of it has none in integers";
         else m->why = "an operand of it comes from an op in float";
+    }
+}
+
+/* Without calibration: products with constants alone. */
+static void decide_products(precis_net_quant *q)
+{
+    for (size_t i = 0; i < q->g->n_nodes; i++) {
+        pcs_net_node *m = &q->nodes[i];
+        m->kind = pcs_code_place_of(q->g, &q->g->nodes[i]);
+        if (m->kind == PCS_CODES_MULTIPLY) m->state = PCS_NODE_WHOLE;
+        else if (!is_number(q->g, q->g->nodes[i].out[0])) m->state = PCS_NODE_SHAPE;
+        else m->why = "is no product with constant weights";
     }
 }
 
@@ -173,7 +199,15 @@ precis_status pcs_net_decide(precis_net_quant *q)
     bool *readers = pcs_arena_alloc(&q->arena, q->g->n_values + 1, sizeof *readers);
     precis_status st = readers ? count_uses(&d) : PRECIS_ENOMEM;
     if (st) return st;
-    for (size_t v = 0; v < q->n_values; v++) q->values[v].shares = -1;
+    for (size_t v = 0; v < q->n_values; v++) {
+        q->values[v].shares = -1;
+        memset(q->values[v].dynamic, -1, sizeof q->values[v].dynamic);
+    }
+    if (q->mode != PCS_NET_STATIC) {
+        decide_products(q);
+        say_why(q);
+        return PRECIS_OK;
+    }
     forwards(&d);
     backwards(&d, readers);
     fuse(&d);

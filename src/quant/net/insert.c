@@ -90,6 +90,7 @@ static precis_status copy_node(precis_net_quant *q, const pcs_node *old, size_t 
         const pcs_net_value *x = &q->values[old->in[0]];
         const precis_status st = pcs_net_store(q, at, &n, x->coded ? &x->params : NULL, old->in[0]);
         if (st) return st;
+        if (q->mode == PCS_NET_DYNAMIC && pcs_net_can_dynamic(q->g, old)) return pcs_net_dynamic(q, old, &n);
     } else if (whole && q->nodes[at].kind == PCS_CODES_OWN)
         for (uint32_t k = 0; k < n.n_in; k++)
             if (q->g->values[n.in[k]].data && q->g->values[n.in[k]].dtype == PCS_F32) n.in[k] = operand(q, n.in[k]);
@@ -132,7 +133,10 @@ precis_status pcs_net_insert(precis_net_quant *q)
     g->n_nodes = g->cap_nodes = 0;
     const precis_status st = rebuild(q, old, n_old);
     for (size_t v = 0; v < q->n_values && !st; v++)
-        if (g->values[v].output && q->map[v] != (precis_value)v) g->values[q->map[v]].output = true;
+        if (g->values[v].output && q->map[v] != (precis_value)v) {
+            g->values[q->map[v]].output = true;
+            g->values[v].output = false;
+        }
     pcs_free(g->ctx, old);
     pcs_graph_renumber(g);
     q->inserted = true;

@@ -23,6 +23,29 @@ static precis_status set_mode(precis_net_quant *q)
     return pcs_fail(q->ctx, PRECIS_EINVAL, "mode %s is none: static, dynamic or weights", q->o.mode);
 }
 
+static const struct {
+    const char *name, *qtype;
+    pcs_dtype dtype;
+    uint32_t block; /* the usual one; 0: channels */
+} weight_types[] = { { "int8", "int8", PCS_I8, 0 }, { "int4", "int4", PCS_I4, 32 }, { "fp8", "int8", PCS_F8E4M3FN, 0 } };
+
+static precis_status set_weights(precis_net_quant *q)
+{
+    const char *name = q->o.weights ? q->o.weights : weight_types[0].name;
+    size_t i = 0, n = sizeof weight_types / sizeof *weight_types;
+    while (i < n && strcmp(weight_types[i].name, name)) i++;
+    if (i == n) return pcs_fail(q->ctx, PRECIS_EINVAL, "weights %s are none: int8, int4 or fp8", name);
+    if (i && q->mode != PCS_NET_WEIGHTS)
+        return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "weights %s go with weights alone (no engine multiplies codes of 8 "
+                        "bits by them); int8 is the nearest that does", name);
+    if (q->o.group && !weight_types[i].block)
+        return pcs_fail(q->ctx, PRECIS_EINVAL, "groups go with weights int4");
+    q->weight_type = weight_types[i].dtype;
+    q->weights = pcs_qscheme_of(pcs_qtype_by_name(weight_types[i].qtype), true, q->o.reduce_range != 0, q->like);
+    q->block = q->o.group ? q->o.group : weight_types[i].block;
+    return PRECIS_OK;
+}
+
 static precis_status set_types(precis_net_quant *q)
 {
     const char *name = q->o.activations ? q->o.activations : q->like == PCS_LIKE_ORT ? "s8" : "u8";
@@ -31,10 +54,8 @@ static precis_status set_types(precis_net_quant *q)
     if (i == n) return pcs_fail(q->ctx, PRECIS_EINVAL, "activations %s are none: u8, s8, u16 or s16", name);
     q->activation_type = activation_types[i].dtype;
     q->activations = pcs_qscheme_of(pcs_qtype_by_name(activation_types[i].qtype), q->o.symmetric != 0, false, q->like);
-    q->weight_type = PCS_I8;
-    q->weights = pcs_qscheme_of(pcs_qtype_by_name("int8"), true, q->o.reduce_range != 0, q->like);
     q->per_channel = !q->o.per_tensor;
-    return PRECIS_OK;
+    return set_weights(q);
 }
 
 static precis_status set_options(precis_net_quant *q, const precis_net_quant_options *o)
@@ -75,10 +96,10 @@ static precis_status start(precis_net_quant *q)
     q->values = pcs_arena_alloc(&q->arena, q->n_values + 1, sizeof *q->values);
     q->nodes = pcs_arena_alloc(&q->arena, q->n_nodes + 1, sizeof *q->nodes);
     st = q->values && q->nodes ? keep_names(q) : PRECIS_ENOMEM;
-    for (size_t i = 0; i < q->n_nodes && !st; i++) q->nodes[i].fused_into = -1;
+    for (size_t i = 0; i < q->n_nodes && !st; i++) q->nodes[i].fused_into = q->nodes[i].result = -1;
     if (!st) st = pcs_net_decide(q);
     for (size_t i = 0; i < q->n_nodes && !st && q->o.strict; i++)
-        if (q->nodes[i].state == PCS_NODE_FLOAT)
+        if (q->nodes[i].state == PCS_NODE_FLOAT && (q->mode == PCS_NET_STATIC || q->g->nodes[i].op->weight))
             st = pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "node %s (%s) stays in float: %s", q->names[i], q->ops[i],
                           q->nodes[i].why);
     return st ? st : pcs_net_observe(q);
@@ -195,5 +216,12 @@ int precis_net_quant_node(const precis_net_quant *q, size_t i, precis_net_covera
     *out = (precis_net_coverage){ .size = size, .name = q->names[i], .op = q->ops[i], .state = states[n->state],
                                   .method = n->method, .reason = n->why ? n->why : "", .into = "", .observer = "" };
     if (n->fused_into >= 0) out->into = q->names[n->fused_into];
+    const pcs_net_value *v = n->result >= 0 ? &q->values[n->result] : NULL;
+    if (!v || !v->coded || n->state == PCS_NODE_FUSED) return 1;
+    out->observer = v->shares >= 0 ? "shared" : v->seen ? q->kind->name : "";
+    out->batches = v->seen ? v->seen->batches : 0;
+    out->clipped = v->values ? (double)v->clipped / (double)v->values : 0;
+    out->scale = (double)v->params.scale;
+    out->zero = v->params.zero;
     return 1;
 }

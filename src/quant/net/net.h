@@ -44,6 +44,7 @@ typedef struct pcs_net_value {
     pcs_qparams params;
     double *channel_sums; /* of values that a multiplication reads: for the correction of its bias */
     uint64_t channel_count;
+    precis_value dynamic[3];  /* codes, scale and zero point of each run; -1: not made yet */
     uint64_t clipped, values; /* outside of the range that was chosen, of all that were seen */
 } pcs_net_value;
 
@@ -55,6 +56,7 @@ typedef struct pcs_net_node {
     const char *why;      /* of a node that stays in float */
     char method[120];
     int32_t fused_into;   /* node; -1 */
+    precis_value result;  /* behind what is fused into it */
     bool weight_raised;   /* its bias did not fit into 32 bits at the scale that the weights would have had */
 } pcs_net_node;
 
@@ -69,6 +71,7 @@ struct precis_net_quant {
     pcs_dtype activation_type, weight_type;
     pcs_like like;
     bool per_channel;
+    int64_t block; /* inputs that share a scale; 0: all of a channel */
     pcs_arena arena;
     pcs_net_value *values; /* of the float graph */
     pcs_net_node *nodes;
@@ -102,6 +105,12 @@ bool pcs_net_weight_of(const precis_graph *g, const pcs_node *n, pcs_net_weight 
 /* Weights of a node as from_codes of a constant, and its bias as from_codes of I32 sums at s_x * s_w. x: the parameters
  * of its input, NULL: it has none. */
 precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value);
+/* A node with its weights stored, as an integer product with the range of each run (dynamic.c). */
+bool pcs_net_can_dynamic(const precis_graph *g, const pcs_node *n);
+precis_status pcs_net_dynamic(precis_net_quant *q, const pcs_node *old, const pcs_node *stored);
+/* Weights alone (blocks.c): the value that decodes them. axis: of the blocks; of the channels. */
+precis_value pcs_net_blocks(precis_net_quant *q, const pcs_value *w, uint32_t axis, int64_t block);
+precis_value pcs_net_small_floats(precis_net_quant *q, const pcs_value *w, uint32_t axis);
 /* Constants of the job's own. */
 precis_value pcs_net_constant(precis_net_quant *q, const char *name, pcs_dtype d, uint32_t dims, const int64_t *shape,
                               const void *data);

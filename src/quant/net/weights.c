@@ -187,7 +187,7 @@ static void correct_bias(const precis_net_quant *q, const pcs_node *n, precis_va
                          const pcs_qparams *p, float *bias)
 {
     const pcs_net_value *m = &q->values[x_value];
-    const pcs_value *w = &q->g->values[n->in[n->op->weight]];
+    const pcs_value *w = &q->g->values[n->in[n->op->weight]]; /* decoded: of the same shape */
     if (q->like != PCS_LIKE_PRECIS || !m->channel_sums || !m->channel_count || n->op->channel_axis || l->outer != 1) return;
     int64_t taps = 1;
     for (uint32_t i = 2; i < w->dims; i++) taps *= w->shape[i];
@@ -246,35 +246,39 @@ static precis_status store_bias(precis_net_quant *q, pcs_node *n, const layout *
     return PRECIS_OK;
 }
 
+/* The node with that input in place of its weights. */
+static precis_status replace(precis_net_quant *q, pcs_node *n, uint32_t input, precis_value v)
+{
+    precis_value *in = pcs_arena_alloc(&q->g->arena, n->n_in + 1, sizeof *in);
+    if (!in || v < 0) return q->g->error ? pcs_fail(q->ctx, q->g->error, "%s", q->g->message) : PRECIS_ENOMEM;
+    memcpy(in, n->in, n->n_in * sizeof *in);
+    in[input] = v;
+    n->in = in;
+    return PRECIS_OK;
+}
+
 precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value)
 {
     pcs_net_weight f;
-    if (!pcs_net_weight_of(q->g, n, &f)) return pcs_fail(q->ctx, PRECIS_EINVAL, "node %s: its weights are no constants", n->name);
+    if (!pcs_net_weight_of(q->g, n, &f))
+        return pcs_fail(q->ctx, PRECIS_EINVAL, "node %s: its weights are no constants", n->name);
     const pcs_value w = q->g->values[n->in[f.input]];
+    if (!pcs_dtype_whole(q->weight_type)) return replace(q, n, f.input, pcs_net_small_floats(q, &w, f.axis));
+    if (q->block && f.matrix) return replace(q, n, f.input, pcs_net_blocks(q, &w, !f.axis, q->block));
     const layout l = lay_out(&w, f.axis);
     const bool bias = n->op->bias && n->n_in > n->op->bias, constant = bias && q->g->values[n->in[n->op->bias]].data;
-    const float *b = constant ? q->g->values[n->in[n->op->bias]].data : NULL;
+    const bool fits = n->op->bias && (!bias || (constant && q->g->values[n->in[n->op->bias]].shape[0] == l.channels)) &&
+                      !n->op->channel_axis;
     if (x && most_of_sum(q, &l) >= SUM_MOST)
-        return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "node %s: %lld products might not fit into a sum of 32 bits", n->name,
-                        (long long)(l.outer * l.inner));
+        return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "node %s: %lld products might not fit into a sum of 32 bits",
+                        n->name, (long long)(l.outer * l.inner));
     pcs_qparams *p = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof *p);
     if (!p) return PRECIS_ENOMEM;
     precis_status st = choose_scales(q, &l, p, w.name);
-    if (!st && x && b && !n->op->channel_axis) q->nodes[at].weight_raised = make_room(q, &l, b, x->scale, p);
-    const precis_value v = st ? -1 : weight_codes(q, &w, &l, p, f.axis);
-    if (!st && v < 0) st = q->g->error ? q->g->error : PRECIS_ENOMEM;
-    pcs_node with = *n;
-    const bool fits = !constant || q->g->values[n->in[n->op->bias]].shape[0] == l.channels;
-    if (!st && x && n->op->bias && (constant || !bias) && fits && !n->op->channel_axis) {
-        st = store_bias(q, &with, &l, p, x, x_value);
-    }
+    if (!st && x && bias && fits)
+        q->nodes[at].weight_raised = make_room(q, &l, q->g->values[n->in[n->op->bias]].data, x->scale, p);
+    if (!st) st = replace(q, n, f.input, weight_codes(q, &w, &l, p, f.axis));
+    if (!st && x && fits) st = store_bias(q, n, &l, p, x, x_value);
     pcs_free(q->ctx, p);
-    if (st) return st;
-    precis_value *in = pcs_arena_alloc(&q->g->arena, with.n_in + 1, sizeof *in);
-    if (!in) return PRECIS_ENOMEM;
-    memcpy(in, with.in, with.n_in * sizeof *in);
-    in[f.input] = v;
-    n->in = in;
-    n->n_in = with.n_in;
-    return PRECIS_OK;
+    return st;
 }
