@@ -187,6 +187,11 @@ const char *cli_bytes(double bytes, char buf[32]);
 
 /* net.c: `run` and `inspect` of a net that is no language model (precis_net_probe). */
 int cli_net_run(cli *c);
+/* quant_net.c: `convert` and `quant` of one. */
+int cli_net_convert(cli *c);
+int cli_net_quant(cli *c);
+/* Options of `quant` that only nets have, when the model is none: a message. */
+int cli_only_nets(cli *c);
 int cli_net_inspect(cli *c);
 
 /* Options that every command has. */

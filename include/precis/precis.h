@@ -18,6 +18,7 @@
 #include "precis/plan.h"
 #include "precis/profile.h"
 #include "precis/quant.h"
+#include "precis/quant_net.h"
 #include "precis/read.h"
 #include "precis/record.h"
 #include "precis/report.h"
