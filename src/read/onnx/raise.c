@@ -20,7 +20,7 @@ static precis_value fail(pcs_onnx_node *n, precis_status status, const char *tex
     char what[192];
     if (pcs_failed(n)) return -1;
     snprintf(what, sizeof what, "node %s (%.*s)", n->name, (int)(n->op.n < 60 ? n->op.n : 60), n->op.s);
-    n->im->error = pcs_fail_at(n->im->ctx, status, (uint64_t)(n->body.p - n->im->net->start), what, "%s", text);
+    n->im->error = pcs_fail_at(n->im->ctx, status, (uint64_t)(n->body.p - n->im->start), what, "%s", text);
     return -1;
 }
 
@@ -79,9 +79,17 @@ static bool field(pcs_onnx_node *n, const char *name, uint32_t number, pcs_proto
     return found;
 }
 
+/* Its value, where it is one of ours. */
+static const precis_attr *own(pcs_onnx_node *n, const char *name)
+{
+    const pcs_onnx_attr *a = find(n, name);
+    return a ? a->own : NULL;
+}
+
 int64_t pcs_attr_int(pcs_onnx_node *n, const char *name, int64_t dflt)
 {
     pcs_proto_field f;
+    if (own(n, name)) return own(n, name)->integer;
     if (field(n, name, 3, &f)) return (int64_t)f.value;
     return pcs_has_attr(n, name) ? 0 : dflt;
 }
@@ -89,6 +97,7 @@ int64_t pcs_attr_int(pcs_onnx_node *n, const char *name, int64_t dflt)
 double pcs_attr_real(pcs_onnx_node *n, const char *name, double dflt)
 {
     pcs_proto_field f;
+    if (own(n, name)) return own(n, name)->real;
     if (field(n, name, 2, &f)) return (double)pcs_bits_f32((uint32_t)f.value);
     return pcs_has_attr(n, name) ? 0 : dflt;
 }
@@ -96,6 +105,7 @@ double pcs_attr_real(pcs_onnx_node *n, const char *name, double dflt)
 const char *pcs_attr_text(pcs_onnx_node *n, const char *name, const char *dflt)
 {
     pcs_proto_field f;
+    if (own(n, name)) return own(n, name)->text;
     if (!field(n, name, 4, &f)) return pcs_has_attr(n, name) ? "" : dflt;
     const char *s = pcs_arena_copy(&n->im->g->arena, (const char *)f.inner.p, pcs_proto_size(f.inner));
     if (!s) n->im->error = PRECIS_ENOMEM;
@@ -128,8 +138,8 @@ static size_t list(pcs_proto m, uint32_t number, uint64_t *out)
 const int64_t *pcs_attr_ints(pcs_onnx_node *n, const char *name, uint32_t *count)
 {
     const pcs_onnx_attr *a = find(n, name);
-    *count = 0;
-    if (!a) return NULL;
+    *count = a && a->own ? a->own->n : 0;
+    if (!a || a->own) return a ? a->own->list : NULL;
     const size_t k = list(a->body, 8, NULL);
     uint64_t *v = pcs_room(n, k, sizeof *v);
     if (!v) return NULL;
@@ -200,13 +210,13 @@ precis_value pcs_attr_value(pcs_onnx_node *n, const char *name)
 /* What is missing: the inputs that v depends on. */
 static void ask(pcs_onnx_node *n, precis_value v)
 {
-    const pcs_onnx *net = n->im->net;
+    const pcs_netfile *file = n->im->file;
     const uint64_t deps = (size_t)v < n->im->n_deps ? n->im->deps[v] : 0;
     char names[160] = "";
     size_t at = 0;
-    for (size_t i = 0; i < net->n_inputs && at < sizeof names - 1; i++)
+    for (size_t i = 0; i < file->n_inputs && at < sizeof names - 1; i++)
         if (deps & (uint64_t)1 << (i < 63 ? i : 63))
-            at += (size_t)snprintf(names + at, sizeof names - at, "%s%.60s", at ? ", " : "", net->inputs[i].name);
+            at += (size_t)snprintf(names + at, sizeof names - at, "%s%.60s", at ? ", " : "", file->inputs[i].name);
     pcs_refuse(n, "%s depends on the contents of %s, which are not known before the net runs", pcs_of(n, v)->name,
                *names ? names : "something");
     n->im->need |= deps;
@@ -383,20 +393,66 @@ static void carry(pcs_import *im, const pcs_node *node)
 
 /* ---- making nodes ------------------------------------------------------------------------------- */
 
-static precis_status note_deps(pcs_import *im, const pcs_node *node)
+static precis_status room_for_deps(pcs_import *im)
 {
     const size_t n = im->g->n_values;
-    if (n > im->n_deps) {
-        uint64_t *grown = pcs_grow(im->ctx, im->deps, im->n_deps * sizeof *grown, n * 2, sizeof *grown);
-        if (!grown) return PRECIS_ENOMEM;
-        memset(grown + im->n_deps, 0, (n * 2 - im->n_deps) * sizeof *grown);
-        im->deps = grown;
-        im->n_deps = n * 2;
-    }
+    if (n <= im->n_deps) return PRECIS_OK;
+    uint64_t *grown = pcs_grow(im->ctx, im->deps, im->n_deps * sizeof *grown, n * 2, sizeof *grown);
+    if (!grown) return PRECIS_ENOMEM;
+    memset(grown + im->n_deps, 0, (n * 2 - im->n_deps) * sizeof *grown);
+    im->deps = grown;
+    im->n_deps = n * 2;
+    return PRECIS_OK;
+}
+
+static precis_status note_deps(pcs_import *im, const pcs_node *node)
+{
+    const precis_status st = room_for_deps(im);
     uint64_t deps = 0;
+    if (st) return st;
     for (uint32_t i = 0; i < node->n_in; i++) deps |= im->deps[node->in[i]];
     for (uint32_t i = 0; i < node->n_out; i++) im->deps[node->out[i]] = deps;
     return PRECIS_OK;
+}
+
+/* ---- inputs ------------------------------------------------------------------------------------- */
+
+/* Dimension i of an input: what was given, a number, or a symbol. */
+static int64_t input_dim(pcs_import *im, const pcs_port *p, const pcs_netfile_given *given, uint32_t i)
+{
+    char own_name[160];
+    if (given && given->shaped) return given->shape[i];
+    if (p->shape[i] >= 0) return p->shape[i];
+    snprintf(own_name, sizeof own_name, "%s.%u", p->name, i);
+    return precis_graph_symbol(im->g, p->symbol[i] ? p->symbol[i] : own_name, 0);
+}
+
+precis_status pcs_import_input(pcs_import *im, size_t i, const pcs_netfile_given *given, precis_value *out)
+{
+    const pcs_port *p = &im->file->inputs[i];
+    const bool fits = p->shaped || (given && given->shaped);
+    if (!p->typed || !fits)
+        return pcs_fail(im->ctx, PRECIS_EUNSUPPORTED, "%s: input %s: %s", im->file->path, p->name,
+                        p->typed ? "its shape is not said" : "is no tensor of numbers");
+    pcs_value v = { .name = p->name,
+                    .dtype = p->dtype,
+                    .role = PCS_INPUT,
+                    .node = -1,
+                    .dims = given && given->shaped ? given->dims : p->dims };
+    for (uint32_t k = 0; k < v.dims; k++)
+        if ((v.shape[k] = input_dim(im, p, given, k)) == PCS_DIM_ERROR)
+            return pcs_fail(im->ctx, im->g->error, "%s", im->g->message);
+    if (given && given->data) {
+        im->eager = true;
+        v.role = PCS_CONSTANT;
+        v.data = given->data;
+        v.known = v.dtype == PCS_I64 ? given->data : NULL;
+    }
+    *out = pcs_graph_add_value(im->g, &v);
+    if (*out < 0) return pcs_fail(im->ctx, PRECIS_EFORMAT, "%s: %s", im->file->path, im->g->message);
+    const precis_status st = room_for_deps(im);
+    if (!st) im->deps[*out] = v.data ? 0 : (uint64_t)1 << (i < 63 ? i : 63);
+    return st;
 }
 
 precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs, uint32_t count,
