@@ -21,6 +21,7 @@
 #include "precis/read.h"
 #include "precis/report.h"
 #include "precis/run.h"
+#include "precis/samples.h"
 #include "precis/session.h"
 #include "precis/task.h"
 #include "precis/text.h"
