@@ -23,6 +23,7 @@
 #include "precis/record.h"
 #include "precis/report.h"
 #include "precis/run.h"
+#include "precis/samples.h"
 #include "precis/session.h"
 #include "precis/suite.h"
 #include "precis/task.h"
