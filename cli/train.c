@@ -105,8 +105,8 @@ const cli_command cli_train = {
     "\"optimizer\": {\"name\", \"lr\", \"betas\", \"eps\", \"decay\", \"clip\"}, \"schedule\": {\"name\", \"warmup\", "
     "\"final\"},\n\"quant\": {\"weights\": TYPE, \"activations\": \"int8\", \"kv\": \"int8\", \"estimator\", \"from\": "
     "share, \"freeze\"}, \"only\": [PATTERNS]}.\n"
-    "docs/training.md has all keys; one that is not known is an error. Tokens are bytes, or those of the model that it\n"
-    "begins with (--from). The checkpoint's bytes depend neither on threads nor on interruptions.\n",
+    "docs/training.md has all keys; one that is not known is an error. Tokens are bytes, or those of the model that\n"
+    "it begins with (--from). The checkpoint's bytes depend neither on threads nor on interruptions.\n",
     1,
     1,
     options,

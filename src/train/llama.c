@@ -359,7 +359,7 @@ static precis_value feed(build *b, precis_value x)
 {
     const input a = into(b, "ffn_in", norm(b, "ffn_norm", x, 0), b->c->width);
     const precis_value in[2] = { linear(b, "ffn_gate", a), linear(b, "ffn_up", a) };
-    const input y = into(b, "ffn_down_in", make(b, "ffn_act", "swiglu", NULL, 2, in), b->c->hidden);
+    const input y = into(b, "ffn_down_in", make(b, "ffn_act", b->c->activation, NULL, 2, in), b->c->hidden);
     return sum(b, "ffn_sum", x, linear(b, "ffn_down", y));
 }
 
@@ -408,6 +408,7 @@ static void losses(build *b, pcs_llama *l)
 void pcs_llama_build(pcs_llama *l, precis_graph *g, const pcs_llama_config *config)
 {
     pcs_llama_config own = *config;
+    if (!own.activation) own.activation = "swiglu";
     if (!own.estimator) own.estimator = pcs_estimator_by_name("ste");
     const pcs_llama_config *const c = &own;
     build b = { .l = l, .g = g, .c = c, .layer = -1, .dim = head_dim(c) };

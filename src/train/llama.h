@@ -18,6 +18,7 @@ typedef struct pcs_llama_config {
     int64_t head_dim; /* 0: width / heads */
     double eps, rope_base;
     const float *rope_factors; /* [head_dim / 2], which frequencies are divided by; or NULL */
+    const char *activation; /* op of gate and up; NULL: swiglu */
     bool qk_norm;
     bool interleaved; /* rotary pairs are neighbours, as in a GGUF's llama; else half a head apart */
     bool untied;      /* the head is a matrix of its own */

@@ -17,8 +17,8 @@ static precis_status check_net(const precis_model *m)
     const pcs_arch *a = pcs_arch_of(m);
     const pcs_decoder *d = a ? a->decoder : NULL;
     if (!d || m->net) return unknown(m, "its architecture is no decoder like llama");
-    if (d->scaled_embedding || d->post_norms || d->two_bases || strcmp(d->activation, "swiglu") || a->attention_cap > 0 ||
-        a->logits_cap > 0 || a->query_scale)
+    if (d->scaled_embedding || d->post_norms || d->two_bases || a->attention_cap > 0 || a->logits_cap > 0 ||
+        a->query_scale)
         return unknown(m, "its architecture scales, caps or norms what llama's does not");
     if (pcs_arch_int(m, "expert_count", 0, NULL) > 0) return unknown(m, "it has experts");
     static const char *const keys[] = { "attention.sliding_window", "attn_logit_softcapping", "final_logit_softcapping",
@@ -37,7 +37,7 @@ static precis_status read_factors(const precis_model *m, pcs_llama_config *c, pc
     if (!t) return PRECIS_OK;
     float *f = pcs_arena_alloc(arena, (size_t)dim / 2, sizeof *f);
     if (!f) return PRECIS_ENOMEM;
-    if (t->n != (uint64_t)dim / 2 || strcmp(t->format->name, "F32") || !t->data)
+    if (t->n != (uint64_t)dim / 2 || t->format != &pcs_format_f32 || !t->data)
         return unknown(m, "rope_freqs.weight is of another shape");
     memcpy(f, t->data, (size_t)dim / 2 * sizeof *f);
     c->rope_factors = f;
@@ -65,6 +65,7 @@ precis_status pcs_pretrained_config(const precis_model *m, pcs_llama_config *c, 
         return unknown(m, "its values are of another width than its keys");
     if (pcs_arch_int(m, "rope.dimension_count", dim, NULL) != dim) return unknown(m, "it turns a part of a head");
     c->interleaved = pcs_arch_of(m)->decoder->interleaved;
+    c->activation = pcs_arch_of(m)->decoder->activation;
     c->qk_norm = pcs_model_tensor(m, "blk.0.attn_q_norm.weight") != NULL;
     c->untied = pcs_model_tensor(m, "output.weight") != NULL;
     return read_factors(m, c, arena, dim);
@@ -99,7 +100,7 @@ precis_status pcs_pretrained_read(precis_ctx *ctx, const precis_model *m, pcs_ll
         pcs_for(ctx, pcs_tensor_rows(t), 16, rows, &d);
     }
     for (size_t i = 0; i < m->n_tensors; i++) {
-        if (!strcmp(m->tensors[i].name, "rope_freqs.weight")) continue;
+        if (pcs_role_of_rope(m->tensors[i].is.role)) continue;
         if (!pcs_llama_parameter(l, m->tensors[i].name))
             return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: training does not know tensor %s", m->path, m->tensors[i].name);
     }

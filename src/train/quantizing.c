@@ -1,6 +1,7 @@
 /* quantizing.c - training in few bits: which parameters, ranges that are learned or observed, and when. */
 #include "base/fmath.h"
 #include "base/json_file.h"
+#include "graph/kv.h"
 #include "graph/op/round.h"
 #include "plan/plan.h"
 #include "train/observer.h"
@@ -58,11 +59,13 @@ static precis_status read_kv(plan_reader *r)
 static precis_status take_kv(plan_reader *r)
 {
     pcs_train_quant *q = &r->t->c.quant;
-    if (!r->k || !r->v || q->kv_bits <= 8 || (!strcmp(r->k, "f16") && !strcmp(r->v, "f16"))) return PRECIS_OK;
-    if (strcmp(r->k, r->v) || (strcmp(r->k, "int8") && strcmp(r->k, "int4")))
+    const pcs_kv_type *k = r->k ? pcs_kv_type_by_name(r->k) : NULL, *v = r->v ? pcs_kv_type_by_name(r->v) : NULL;
+    if (q->kv_bits <= 8 || (!r->k && !r->v) || (k && v && !k->scaled && !v->scaled)) return PRECIS_OK;
+    if (!k || k != v)
         return pcs_fail(r->t->ctx, PRECIS_EUNSUPPORTED,
-                        "kv: keys of %.30s and values of %.30s: training has int8 or int4 for both", r->k, r->v);
-    q->kv_bits = r->k[3] - '0';
+                        "kv: keys of %.30s and values of %.30s: training has int8 or int4 for both", r->k ? r->k : "none",
+                        r->v ? r->v : "none");
+    q->kv_bits = (int)k->bits;
     return PRECIS_OK;
 }
 
@@ -134,7 +137,7 @@ precis_status pcs_train_set_types(pcs_train_run *t)
         pcs_trained *p = &l->parameters[i];
         const pcs_format *f;
         st = type_of(t, spec, p, &f);
-        if (st || !f || !strcmp(f->name, "F32") || p->dims != 2) continue; /* norms stay as they are */
+        if (st || !f || f == &pcs_format_f32 || p->dims != 2) continue; /* norms stay as they are */
         if (!pcs_format_fits(f, (uint64_t)p->shape[1]))
             st = pcs_fail(t->ctx, PRECIS_EFORMAT, "quant.weights: rows of %lld do not fit %s, whose blocks are of %u (%s)",
                           (long long)p->shape[1], f->name, f->block, p->name);
