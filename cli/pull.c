@@ -444,9 +444,10 @@ int cli_list_models(cli *c)
 const cli_command cli_pull = {
     "pull", "OWNER/NAME[:FILE]", "fetch a model from a hub (Hugging Face, or HF_ENDPOINT)",
     "Prints the path. FILE is a file of the repository or a part of its name, as Q4_K_M; without it a GGUF (Q4_K_M, if "
-    "there are several), else safetensors with what belongs to them. A pull that was cut goes on; what came is compared "
-    "with the hub's hash. HF_TOKEN (or huggingface's token file) is sent to the hub alone; proxies as libcurl has them "
-    "(https_proxy); HF_HUB_OFFLINE=1 uses what is there. -hf OWNER/NAME[:FILE] in place of MODEL does so for any command.",
+    "there are several), else safetensors with what belongs to them. A pull that was cut goes on; what came is "
+    "compared with the hub's hash. HF_TOKEN (or huggingface's token file) is sent to the hub alone; proxies as libcurl "
+    "has them (https_proxy); HF_HUB_OFFLINE=1 uses what is there. -hf OWNER/NAME[:FILE] in place of MODEL does so for "
+    "any command.",
     1, 1, options, run,
     "  precis pull ggml-org/gemma-3-270m-GGUF:Q8_0\n"
     "  precis run -hf ggml-org/gemma-3-270m-GGUF\n"
