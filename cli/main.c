@@ -54,7 +54,9 @@ const char *cli_verb_name(const cli_command *verb)
 static int model_by_name(cli *c)
 {
     if (!cli_has(c, "--hf")) return -1;
-    if (strncmp(c->command->args, "MODEL", 5) && strncmp(c->command->args, "FILE", 4)) return cli_usage(c, "precis %s takes no model", c->command->name);
+    const char *args = c->command->args;
+    if (strncmp(args, "MODEL", 5) && strncmp(args, "FILE", 4))
+        return cli_usage(c, "precis %s takes no model", c->command->name);
     memmove(c->args + 1, c->args, (size_t)c->n_args++ * sizeof *c->args);
     c->args[0] = (char *)(uintptr_t)cli_get(c, "--hf");
     return -1;

@@ -73,7 +73,8 @@ bool pcs_image_named(const char *name)
 }
 
 /* ---- resizing ------------------------------------------------------------------------------------
- * Pillow's ImagingResample: a triangle filter, as wide as the scale where the image is made smaller; weights of 22 bits;
+ * Pillow's ImagingResample: a triangle filter, as wide as the scale where the image is made smaller; weights of 22
+ * bits;
  * rows first, then columns, each rounded to bytes. */
 enum { BITS = 22 };
 
