@@ -290,7 +290,7 @@ static int get_job_options(cli *c, precis_job_options *o)
 
 /* What a job borrows from the command, which closes it afterwards. */
 typedef struct {
-    char *text, *pins, *types, *method, *kv, *key;
+    char *text, *pins, *types, *method, *kv;
     cli_texts calib;
     precis_model *m;
     precis_profile *profile;
@@ -311,9 +311,9 @@ static int open_texts(cli *c, precis_job_options *o, inputs *in)
 static int open_model(cli *c, precis_job_options *o, inputs *in)
 {
     precis_status st = precis_model_open(c->ctx, &in->m, c->args[0]);
-    in->manifest = (cli_manifest){ c, in->m, NULL };
-    o->manifest = cli_manifest_text;
-    o->user = &in->manifest;
+    if (!st) st = cli_manifest_open(c, in->m, &in->manifest);
+    o->manifest = precis_manifest_text;
+    o->user = in->manifest.of;
     if (!st) precis_model_allow_nan(in->m, cli_has(c, "--allow-nan"));
     if (!st && cli_has(c, "--plan")) {
         st = precis_plan_read(c->ctx, in->m, cli_get(c, "--plan"), &in->types, &in->method, &in->kv);
@@ -326,8 +326,7 @@ static int open_model(cli *c, precis_job_options *o, inputs *in)
     if (!st && cli_has(c, "--profile")) st = precis_profile_open(c->ctx, &in->profile, cli_get(c, "--profile"));
     o->quant.profile = in->profile;
     if (st) return cli_fail(c, st);
-    if (cli_has(c, "--resume") && !(o->resume = in->key = cli_manifest_key(c, in->m)))
-        return cli_error(c, "%s", precis_ctx_message(c->ctx));
+    if (cli_has(c, "--resume") && (st = precis_manifest_key(in->manifest.of, &o->resume))) return cli_fail(c, st);
     return -1;
 }
 
@@ -339,9 +338,8 @@ static void close_inputs(cli *c, inputs *in)
     precis_text_free(c->ctx, in->kv);
     precis_model_close(&in->m);
     cli_texts_close(c, &in->calib);
-    free(in->manifest.text);
+    cli_manifest_close(&in->manifest);
     precis_text_free(c->ctx, in->text);
-    free(in->key);
     free(in->pins);
 }
 

@@ -39,6 +39,9 @@ typedef struct pcs_observer_kind {
     /* The n > 0 finite values of a channel in one batch. */
     precis_status (*see)(pcs_observation *o, uint32_t channel, const float *x, size_t n);
     precis_status (*range)(pcs_observation *o, uint32_t channel, float *low, float *high); /* NULL: it has none */
+    /* mean and standard deviation; what is kept (values of recorder, counts of histogram); NULL where there is none */
+    precis_status (*moments)(pcs_observation *o, uint32_t channel, float *mean, float *deviation);
+    const float *(*kept)(const pcs_observation *o, size_t *n);
     void (*close)(pcs_observation *o);                  /* what the state holds beside itself; may be NULL */
 } pcs_observer_kind;
 

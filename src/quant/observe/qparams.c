@@ -36,6 +36,7 @@ static double nearest_even(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
 pcs_qscheme pcs_qscheme_of(const pcs_qtype *type, bool symmetric, bool reduced, pcs_like like)
 {
     pcs_qscheme s = { .low = type->low, .high = type->high, .symmetric = symmetric, .like = like };
+    while (((int64_t)type->high - type->low) >> s.bits) s.bits++;
     /* onnxruntime narrows int8 and int16 only; torch none of itself: its configurations ask for -127 to 127. */
     const bool narrow = like == PCS_LIKE_PRECIS || (like == PCS_LIKE_ORT && type->high > 15);
     if (reduced && like == PCS_LIKE_ORT) s.low = type->ort_low, s.high = type->ort_high;
