@@ -30,6 +30,7 @@ struct precis_samples {
     void **room;
     uint64_t *room_bytes;
     uint64_t count;
+    bool limited;
     uint64_t fixed; /* the net's own batch; 0: free */
     char name[4200];
 };
@@ -129,7 +130,8 @@ static precis_status settle(precis_samples *s)
                             (unsigned long long)from->count, (unsigned long long)s->count);
     }
     if (s->count == UINT64_MAX) s->count = 1;
-    if (s->o.limit && s->count > s->o.limit) s->count = s->o.limit;
+    s->limited = s->o.limit && s->count > s->o.limit;
+    if (s->limited) s->count = s->o.limit;
     if (!s->count) return pcs_fail(s->ctx, PRECIS_EINVAL, "%s: has no samples", s->sources[0].path);
     for (size_t k = 0; k < s->n_inputs; k++) {
         precis_array first;
@@ -221,6 +223,7 @@ void precis_samples_close(precis_samples **samples)
 }
 
 uint64_t precis_samples_count(const precis_samples *s) { return s->count; }
+int precis_samples_limited(const precis_samples *s) { return s->limited; }
 
 uint64_t precis_samples_batch(const precis_samples *s, uint64_t wanted)
 {
