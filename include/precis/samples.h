@@ -39,6 +39,8 @@ typedef struct precis_samples precis_samples;
 PRECIS_API precis_status precis_samples_open(precis_ctx *ctx, precis_samples **out, const precis_net *net,
                                              const char *const *sources, size_t n, const precis_samples_options *opts);
 PRECIS_API void precis_samples_close(precis_samples **samples);
+/* Another net gets them, too: runs take no more samples than both allow. PRECIS_EINVAL: it has other inputs. */
+PRECIS_API precis_status precis_samples_also(precis_samples *samples, const precis_net *net);
 PRECIS_API uint64_t precis_samples_count(const precis_samples *samples);
 /* Has the source more than the limit? */
 PRECIS_API int precis_samples_limited(const precis_samples *samples);

@@ -222,6 +222,28 @@ void precis_samples_close(precis_samples **samples)
     *samples = NULL;
 }
 
+precis_status precis_samples_also(precis_samples *s, const precis_net *net)
+{
+    if (precis_net_inputs(net) != s->n_inputs)
+        return pcs_fail(s->ctx, PRECIS_EINVAL, "the nets have %zu and %zu inputs: they are not the same net",
+                        s->n_inputs, precis_net_inputs(net));
+    for (size_t i = 0; i < s->n_inputs; i++) {
+        precis_array port;
+        size_t k = 0;
+        precis_net_input(net, i, &port);
+        while (k < s->n_inputs && strcmp(s->ports[k].name, port.name)) k++;
+        if (k == s->n_inputs)
+            return pcs_fail(s->ctx, PRECIS_EINVAL,
+                            "input %s is one of the reference's alone: they are not the same net", port.name);
+        const uint64_t d = port.dims && port.shape[0] > 0 && !s->as_it_is[k] ? (uint64_t)port.shape[0] : 0;
+        if (d && s->fixed && s->fixed != d)
+            return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s: one net takes %llu samples at a time, the other %llu",
+                            port.name, (unsigned long long)s->fixed, (unsigned long long)d);
+        if (d) s->fixed = d;
+    }
+    return PRECIS_OK;
+}
+
 uint64_t precis_samples_count(const precis_samples *s) { return s->count; }
 int precis_samples_limited(const precis_samples *s) { return s->limited; }
 

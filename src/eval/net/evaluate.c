@@ -302,9 +302,10 @@ static precis_status begin_scores(evaluation *e, bool limited)
 
 static precis_status open_evaluation(evaluation *e)
 {
+    precis_status st = choose(e);
+    if (!st && e->n_sides == 2) st = precis_samples_also(e->samples, e->sides[1].net);
     e->n = precis_samples_count(e->samples);
     e->batch = precis_samples_batch(e->samples, e->o.batch ? e->o.batch : 16);
-    precis_status st = choose(e);
     if (!st) st = pcs_labels_open(e->ctx, &e->labels, e->samples, e->o.labels);
     if (!st) st = begin_scores(e, precis_samples_limited(e->samples));
     if (!st && e->o.max_drop >= 0 && (!e->kind || e->n_sides < 2))
