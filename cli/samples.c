@@ -24,7 +24,7 @@ static bool sides(const cli *c, const char *name, uint32_t *height, uint32_t *wi
 }
 
 /* One number for all channels, or three. */
-static bool channels(const cli *c, const char *name, double out[3])
+static bool channels(const cli *c, const char *name, bool positive, double out[3])
 {
     const char *text = cli_get(c, name);
     if (!text) return true;
@@ -32,7 +32,7 @@ static bool channels(const cli *c, const char *name, double out[3])
     int n = 0;
     for (char *end; n < 3; p = end + 1) {
         const double v = strtod(p, &end);
-        if (end == p) break;
+        if (end == p || (positive && !(v > 0))) break;
         out[n++] = v;
         if (*end != ',') {
             p = end;
@@ -41,14 +41,14 @@ static bool channels(const cli *c, const char *name, double out[3])
     }
     if (n == 1) out[1] = out[2] = out[0];
     if (!*p && (n == 1 || n == 3)) return true;
-    cli_usage(c, "%s %s: it is one number, or three with commas", name, text);
+    cli_usage(c, "%s %s: it is one number, or three with commas%s", name, text, positive ? ", above 0" : "");
     return false;
 }
 
 int cli_samples_options(cli *c, precis_samples_options *o)
 {
     if (!sides(c, "--resize", &o->resize, &o->resize_width) || !sides(c, "--crop", &o->crop, &o->crop_width) ||
-        !channels(c, "--mean", o->mean) || !channels(c, "--std", o->deviation) ||
+        !channels(c, "--mean", false, o->mean) || !channels(c, "--std", true, o->deviation) ||
         !cli_number(c, "--pixels", 1, 1e-6, 65535, &o->pixels))
         return EXIT_USAGE;
     o->layout = cli_get(c, "--layout");

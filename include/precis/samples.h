@@ -24,13 +24,13 @@ typedef struct precis_samples_options {
     uint32_t size;                     /* sizeof of this struct, set by _INIT                               */
     uint32_t resize, resize_width;     /* of images: the shorter side; or height and width. 0: as they are  */
     uint32_t crop, crop_width;         /* from the middle: a square; or height and width. 0: all            */
-    double   mean[3], deviation[3];    /* of each channel, taken off and divided by; of pixels from 0 to 1  */
+    double   mean[3], deviation[3];    /* of each channel, taken off and divided by (0: by 1)               */
     double   pixels;                   /* what white is before that: 1 or 255                               */
     const char *layout;                /* "nchw", "nhwc"; NULL: by the input's shape                        */
     uint64_t limit;                    /* samples at most; 0: all                                           */
 } precis_samples_options;
 #define PRECIS_SAMPLES_OPTIONS_INIT \
-    { sizeof(precis_samples_options), 0, 0, 0, 0, { 0, 0, 0 }, { 1, 1, 1 }, 1, NULL, 0 }
+    { sizeof(precis_samples_options), 0, 0, 0, 0, { 0 }, { 0 }, 1, NULL, 0 }
 
 typedef struct precis_samples precis_samples;
 

@@ -199,6 +199,8 @@ precis_status precis_samples_open(precis_ctx *ctx, precis_samples **out, const p
     s->as_it_is = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->as_it_is);
     s->room = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->room);
     s->room_bytes = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->room_bytes);
+    for (int c = 0; c < 3; c++)
+        if (s->o.deviation[c] == 0) s->o.deviation[c] = 1;
     precis_status st = s->sources && s->ports && s->inputs && s->from && s->as_it_is && s->room && s->room_bytes
                            ? check_options(ctx, &s->o)
                            : PRECIS_ENOMEM;

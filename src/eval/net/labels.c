@@ -5,25 +5,16 @@
 #include "base/file.h"
 #include "base/json_file.h"
 #include "graph/element.h"
+#include "read/npz.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool dtype_named(const char *name, pcs_dtype *out)
-{
-    for (int d = 0; d < PCS_DTYPES; d++)
-        if (pcs_dtype_bytes((pcs_dtype)d) && !strcmp(pcs_dtype_name((pcs_dtype)d), name)) {
-            *out = (pcs_dtype)d;
-            return true;
-        }
-    return false;
-}
-
 precis_status pcs_numbers_of(precis_ctx *ctx, const precis_array *a, pcs_numbers *x)
 {
     pcs_dtype d = PCS_F32;
-    if (!dtype_named(a->type, &d)) return pcs_fail(ctx, PRECIS_EINVAL, "array %s: type %s is none", a->name, a->type);
+    if (!pcs_array_dtype(a, &d)) return pcs_fail(ctx, PRECIS_EINVAL, "array %s: type %s is none", a->name, a->type);
     x->name = a->name;
     x->dims = a->dims;
     memcpy(x->shape, a->shape, sizeof x->shape);
