@@ -20,6 +20,8 @@ static const cli_option options[] = {
       "nets: .npy or .txt of classes, .npy of classes of places, .json of boxes (docs/nets.md)" },
     { "--output", 0, "NAME", "nets: the output that is scored (default: the first)" },
     { "--detections", 0, "NAME", "nets: how boxes lie in outputs: xyxy (default), parts, yolov8, yolov5" },
+    { "--nodes", 0, NULL,
+      "nets: what each node lost against --against (16 samples unless --limit says), and why the worst ten did" },
     { "--ignore", 0, "N", "nets: the label of places that do not count (default 255)" },
     CLI_SAMPLES_OPTIONS,
     { "--mem-limit", 0, "SIZE", "nets: memory at most" },
@@ -164,7 +166,7 @@ static int eval_models(cli *c, const precis_eval_options *o, const char *text, s
 static int only_models(const cli *c)
 {
     static const char *const nets[] = { "--labels", "--output", "--detections", "--ignore", "--resize", "--crop",
-                                        "--mean", "--std", "--pixels", "--layout", "--mem-limit" };
+                                        "--mean", "--std", "--pixels", "--layout", "--mem-limit", "--nodes" };
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
         if (cli_has(c, nets[i]))
             return cli_usage(c, "%s is for nets of arrays (ONNX, .pt2), which %s is not", nets[i], c->args[0]);

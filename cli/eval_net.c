@@ -125,6 +125,16 @@ static bool drop_of(const cli *c, double *drop)
     return false;
 }
 
+static int compare_nodes(cli *c, precis_net *net, precis_net *reference, precis_samples *samples)
+{
+    precis_node_errors *e;
+    const precis_status st = precis_eval_nodes(c->ctx, net, reference, samples, &e);
+    if (st) return cli_fail(c, st);
+    const int rc = cli_print_nodes(c, e);
+    precis_node_errors_close(&e);
+    return rc;
+}
+
 static int get_options(cli *c, precis_eval_net_options *o, precis_samples_options *so)
 {
     int64_t limit, batch, ignore;
@@ -142,6 +152,11 @@ static int get_options(cli *c, precis_eval_net_options *o, precis_samples_option
     const bool gate = cli_has(c, "--gate"), margin = cli_has(c, "--max-drop");
     if (!cli_has(c, "--data"))
         return cli_usage(c, "%s is a net of arrays: give its samples, --data x.npy or --data NAME=x.npy", c->args[0]);
+    if (cli_has(c, "--nodes") && !cli_has(c, "--against"))
+        return cli_usage(c, "--nodes compares: give the float net, --against NET");
+    if (cli_has(c, "--nodes") && (o->labels || gate))
+        return cli_usage(c, "--nodes looks at values, not at labels: leave out --labels and --gate");
+    if (cli_has(c, "--nodes") && !so->limit) so->limit = 16;
     if (gate && !cli_has(c, "--against")) return cli_usage(c, "--gate compares: give --against REF");
     if (gate && !margin) return cli_usage(c, "--gate needs a margin: --max-drop PART (docs/gate.md)");
     if (margin && !gate) return cli_usage(c, "margins are for --gate");
@@ -161,9 +176,11 @@ int cli_net_eval(cli *c)
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (!st && cli_has(c, "--against")) st = precis_net_open(c->ctx, &reference, cli_get(c, "--against"));
     if (!st) st = cli_samples_open(c, "--data", net, &so, &samples);
-    if (!st) st = precis_eval_net(c->ctx, net, reference, samples, &o, &r);
+    const bool nodes = cli_has(c, "--nodes");
+    if (!st && nodes) rc = compare_nodes(c, net, reference, samples);
+    else if (!st) st = precis_eval_net(c->ctx, net, reference, samples, &o, &r);
     if (st) rc = cli_fail(c, st);
-    else {
+    else if (!nodes) {
         const bool gate = cli_has(c, "--gate");
         if (!c->json) print_figures(&r, gate);
         rc = c->json ? cli_print_json(c, result_json(&r, gate)) : cli_done(c);

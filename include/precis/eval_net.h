@@ -50,6 +50,41 @@ PRECIS_API precis_status precis_eval_net(precis_ctx *ctx, precis_net *net, preci
                                          precis_samples *samples, const precis_eval_net_options *opts,
                                          precis_eval_net_result *result);
 
+/* ---- node by node -------------------------------------------------------------------------------------- */
+
+/* Why a node loses, and the one option of `quant` that mends it with what it is predicted to bring. */
+typedef struct precis_node_cause {
+    const char *cause;  /* "clipped", "outlier channel", "dead channel", "range far from data", "shared range", "bias",
+                           "rounding", "weights"; NULL: it is none of the worst                                */
+    const char *option;
+    double      gain_db;   /* of the node's own error                                                         */
+    char        detail[160];
+} precis_node_cause;
+
+/* A value that both nets have. Decibels: 10 log10 of the float values' squares over the error's; infinite: no error. */
+typedef struct precis_node_error {
+    uint32_t    size;      /* sizeof of this struct, set by the library                                       */
+    const char *name, *op; /* of the output in the file; what makes it                                        */
+    double      sqnr_db;   /* as the net runs: carried in and added                                           */
+    double      added_db;  /* of this node alone, when what goes into it is the float net's                   */
+    double      carried_db; /* what comes in from the nodes before it                                          */
+    double      clipped;   /* share of values beyond the range of its codes                                   */
+    int         rounded;   /* it has codes                                                                    */
+    int         worst;     /* its place among the worst, from 1; 0: it is none of them                         */
+    precis_node_cause why;
+} precis_node_error;
+
+typedef struct precis_node_errors precis_node_errors;
+
+/* Both nets on all samples, value by value, matched by their names in the files (outputs of nodes; where a file has
+ * others, by the nodes' names). The nets and samples must live as long. PRECIS_EINVAL: no names match. */
+PRECIS_API precis_status precis_eval_nodes(precis_ctx *ctx, precis_net *net, precis_net *reference,
+                                           precis_samples *samples, precis_node_errors **out);
+PRECIS_API size_t precis_node_errors_count(const precis_node_errors *e);
+/* In the order of the net; NULL behind the last. */
+PRECIS_API const precis_node_error *precis_node_errors_get(const precis_node_errors *e, size_t i);
+PRECIS_API void precis_node_errors_close(precis_node_errors **e);
+
 #ifdef __cplusplus
 }
 #endif

@@ -65,8 +65,55 @@ for image in LABELS:
     FOUND.append(rows)
 
 
+HIDDEN = 8
+A = [[rng.uniform(-1, 1) for _ in range(HIDDEN)] for _ in range(IN)]
+B = [[rng.uniform(-1, 1) for _ in range(OUT)] for _ in range(HIDDEN)]
+
+
+def codes(w, scale):
+    return b"".join(struct.pack("b", max(-127, min(127, round(v / scale)))) for v in flat(w))
+
+
+def in_codes(a, scale, zero=128, own=None, bias=0.0):
+    """h = x a; y = h b, with h in codes of a scale and, where own is given, a in codes of that scale."""
+    nodes = [o.node("MatMul", ["x", "a"], ["h"], name="first"), o.node("QuantizeLinear", ["h", "s", "z"], ["hq"]),
+             o.node("DequantizeLinear", ["hq", "s", "z"], ["hd"]), o.node("Add", ["hd", "c"], ["g"]),
+             o.node("MatMul", ["g", "b"], ["y"])]
+    weights = [o.floats("a", [IN, HIDDEN], flat(a)), o.floats("b", [HIDDEN, OUT], flat(B)), o.floats("s", [], [scale]),
+               o.tensor("z", o.U8, [], bytes([zero])), o.floats("c", [1], [bias])]
+    if own:
+        nodes.insert(0, o.node("DequantizeLinear", ["aq", "as"], ["a"]))
+        weights[0] = o.tensor("aq", o.I8, [IN, HIDDEN], codes(a, own))
+        weights.append(o.floats("as", [], [own]))
+    return o.model(o.graph(nodes, [o.port("x", o.F32, ["N", IN])], [o.port("y", o.F32, ["N", OUT])], weights))
+
+
+def in_float(a):
+    nodes = [o.node("MatMul", ["x", "a"], ["h"], name="first"), o.node("Add", ["h", "c"], ["g"]),
+             o.node("MatMul", ["g", "b"], ["y"])]
+    weights = [o.floats("a", [IN, HIDDEN], flat(a)), o.floats("b", [HIDDEN, OUT], flat(B)), o.floats("c", [1], [0.0])]
+    return o.model(o.graph(nodes, [o.port("x", o.F32, ["N", IN])], [o.port("y", o.F32, ["N", OUT])], weights))
+
+
+def hidden():
+    return [times(x, A) for x in X]
+
+
+RANGE = max(abs(v) for v in flat(hidden())) / 127
+OUTLIER = [[v * (40 if k == 2 else 1) for k, v in enumerate(row)] for row in A]
+LARGEST = max(abs(v) for v in flat(OUTLIER)) / 127
+
+
 def make(folder):
     os.makedirs(folder, exist_ok=True)
+    write(folder, "deep.onnx", in_float(A))
+    write(folder, "good.onnx", in_codes(A, RANGE))
+    write(folder, "narrow.onnx", in_codes(A, RANGE / 2))
+    write(folder, "wide.onnx", in_codes(A, RANGE * 30))
+    write(folder, "fine.onnx", in_codes(A, RANGE, bias=.3))
+    write(folder, "outliers.onnx", in_float(OUTLIER))
+    write(folder, "one_scale.onnx", in_codes(OUTLIER, max(abs(v) for x in X for v in times(x, OUTLIER)) / 127,
+                                             own=LARGEST * 3))
     def w(n, d):
         write(folder, n, d)
     for name, batch, weights in (("free", "N", W), ("one", 1, W), ("five", 5, W), ("other", "N", V)):
@@ -219,6 +266,31 @@ def want(name, j):
         miou, pixel = iou_of(noisy)
         close(j["miou"], miou), close(j["pixel_accuracy"], pixel)
         assert j["miou_low"] <= j["miou"] <= j["miou_high"] and j["miou_low"] < j["miou_high"]
+    if name in ("good", "narrow", "wide", "fine", "one_scale"):
+        nodes = {n["name"]: n for n in j["nodes"]}
+        assert set(nodes) == {"h", "g", "y"}, nodes
+        h = nodes["h"]
+        if name != "one_scale":
+            scale = RANGE * {"narrow": .5, "wide": 30}.get(name, 1)
+            x = flat(hidden())
+            coded = [max(-128, min(127, round(v / f32(scale)))) * f32(scale) for v in x]
+            close(h["added_db"], sqnr(x, coded), 1e-3), close(h["sqnr_db"], sqnr(x, coded), 1e-3)
+            top = 127.5 * scale
+            close(h["clipped"], sum(not -top - scale <= v <= top for v in x) / len(x), 1e-6)
+        # what h lost comes into y, which itself adds nothing
+        assert nodes["y"]["added_db"] is None or nodes["y"]["added_db"] > 100, nodes
+        assert nodes["y"]["sqnr_db"] < 100
+        w = {n["name"]: n for n in j["worst"]}
+        cause, option = {"good": ("rounding", "--activations u16"), "narrow": ("clipped", "--observer"),
+                         "wide": ("range far from data", "--observer"), "fine": ("rounding", "--activations u16"),
+                         "one_scale": ("outlier channel", "--per-channel")}[name]
+        assert w["h"]["cause"] == cause and w["h"]["option"].startswith(option), w["h"]
+        if name in ("narrow", "wide"):  # predicted: what the right range gives
+            x = flat(hidden())
+            right = sqnr(x, [round(v / RANGE) * RANGE for v in x])
+            assert abs(w["h"]["added_db"] + w["h"]["gain_db"] - right) < 1.5, (w["h"], right)
+        if name == "fine":
+            assert w["g"]["cause"] == "bias" and w["g"]["gain_db"] > 20, w["g"]
     if name in ("det", "yolo"):
         whole, half = average_precision([apart(i) for i in FOUND] if name == "yolo" else None)
         close(j["map"], whole), close(j["map50"], half)

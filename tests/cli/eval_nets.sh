@@ -49,6 +49,18 @@ eval_net 2 other --data "$f/x.npy" --labels "$f/y.npy" --gate --max-drop 1%
 eval_net 2 other --against "$f/free.onnx" --data "$f/x.npy" --labels "$f/y.npy" --gate
 eval_net 2 other --against "$f/free.onnx" --data "$f/x.npy" --gate --max-drop 1%
 
+# Node by node: what each added, why, and what the remedy is predicted to bring.
+for net in good narrow wide fine; do
+    eval_net 0 $net --against "$f/deep.onnx" --data "$f/x.npy" --nodes --limit 37
+    figures $net
+done
+eval_net 0 one_scale --against "$f/outliers.onnx" --data "$f/x.npy" --nodes
+figures one_scale
+expect 0 "$precis" eval "$f/narrow.onnx" --against "$f/deep.onnx" --data "$f/x.npy" --nodes
+has out "h: clipped"
+eval_net 2 good --data "$f/x.npy" --nodes
+eval_net 2 good --against "$f/deep.onnx" --data "$f/x.npy" --labels "$f/y.npy" --nodes
+
 # Places and boxes.
 eval_net 0 noise --against "$f/seg.onnx" --data "$f/seg.npy" --labels "$f/segy.npy"
 figures seg
