@@ -160,6 +160,7 @@ static json_t *node_json(const precis_net_coverage *n)
         json_object_set_new(j, "scale", json_real(n->scale));
         json_object_set_new(j, "zero_point", json_integer((json_int_t)n->zero));
     }
+    if (n->weight_raised) json_object_set_new(j, "weight_raised", json_true());
     if (*n->reason) json_object_set_new(j, "reason", json_string(n->reason));
     if (*n->into) json_object_set_new(j, "into", json_string(n->into));
     return j;

@@ -74,8 +74,7 @@ bool pcs_image_named(const char *name)
 
 /* ---- resizing ------------------------------------------------------------------------------------
  * Pillow's ImagingResample: a triangle filter, as wide as the scale where the image is made smaller; weights of 22
- * bits;
- * rows first, then columns, each rounded to bytes. */
+ * bits; rows first, then columns, each rounded to bytes. */
 enum { BITS = 22 };
 
 typedef struct { size_t taps; uint32_t *first, *count; int32_t *weight; } filter;

@@ -1,8 +1,6 @@
 /* net.c - a net from a file, run with arrays. The graph is made for the shapes that come (and the contents that it asks
  * for), and kept until others come. */
-#include "precis/net.h"
-#include "read/netfile.h"
-#include "run/program.h"
+#include "run/watched.h"
 
 #include <stdio.h>
 
@@ -71,6 +69,8 @@ void precis_net_close(precis_net **net)
 int precis_net_probe(precis_ctx *ctx, const char *path) { return pcs_netfile_reader_of(ctx, path) != NULL; }
 
 const char *precis_net_format(const precis_net *net) { return net->file->reader->name; }
+
+pcs_netfile *pcs_net_file(const precis_net *net) { return net->file; }
 
 size_t precis_net_inputs(const precis_net *net) { return net->file->n_inputs; }
 size_t precis_net_outputs(const precis_net *net) { return net->file->n_outputs; }

@@ -133,13 +133,6 @@ void pcs_aten_sort_stable(pcs_aten *c)
     pcs_aten_sort(c);
 }
 
-void pcs_aten_conv_old(pcs_aten *c)
-{
-    pcs_arg_given(c, "benchmark"), pcs_arg_given(c, "deterministic"), pcs_arg_given(c, "cudnn_enabled"),
-        pcs_arg_given(c, "allow_tf32");
-    pcs_aten_conv(c);
-}
-
 /* ---- elements that move
  * ------------------------------------------------------------------------- */
 

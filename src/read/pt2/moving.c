@@ -1,4 +1,5 @@
 /* moving.c - ops that put elements together, or take and put them by index. */
+#include "base/overflow.h"
 #include "read/pt2/aten.h"
 
 /* ---- together ----------------------------------------------------------------------------------- */
@@ -69,7 +70,7 @@ void pcs_aten_repeat(pcs_aten *c)
                 pcs_wrong(&c->n, "repeats a dimension %lld times", (long long)times[i]);
             x = pcs_spread_to(c, x, count, wide);
         } else if (pcs_dim_is_id(times[i]) || times[i] < 0 || (pcs_dim_is_id(shape[i]) && times[i] != 1) ||
-                   __builtin_mul_overflow(shape[i], times[i] - 1, &pads[count + i]))
+                   !pcs_i64_mul(shape[i], times[i] - 1, &pads[count + i]))
             pcs_refuse(&c->n, "repeats a dimension of %lld, %lld times", (long long)shape[i], (long long)times[i]);
         if (pcs_failed(&c->n)) return;
     }

@@ -3,6 +3,17 @@
 
 #include "base/fmath_more.h"
 
+/* Factors of the overloads that have an argument for each. */
+static uint32_t scales_of(pcs_aten *c, uint32_t dims, double *out)
+{
+    static const char *const names[3][3] = { { "scales" },
+                                             { "scales_h", "scales_w" },
+                                             { "scales_d", "scales_h", "scales_w" } };
+    uint32_t n = 0;
+    for (; n < dims && pcs_arg_given(c, names[dims - 1][n]); n++) out[n] = pcs_arg_real(c, names[dims - 1][n]);
+    return n;
+}
+
 /* upsample_*.vec: to sizes or by factors, of which one is given; by factors,
  * places are by the factor that is given and not by the sizes' ratio
  * (ATen/native/UpSample.h). "with": "linear 2", "nearest 1", "cubic 2"; and
@@ -19,16 +30,7 @@ void pcs_aten_resize(pcs_aten *c)
     double own[3];
     const double *factors = apart ? own : pcs_arg_reals(c, "scale_factors", &nf);
     if (x < 0 || !to || pcs_failed(&c->n)) return;
-    if (apart) {
-        static const char *const names[3][3] = { { "scales" },
-                                                 { "scales_h", "scales_w" },
-                                                 { "scales_d", "scales_h", "scales_w" } };
-        for (uint32_t i = 0; i < dims; i++) {
-            if (!pcs_arg_given(c, names[dims - 1][i])) break;
-            own[i] = pcs_arg_real(c, names[dims - 1][i]);
-            nf++;
-        }
-    }
+    if (apart) nf = scales_of(c, dims, own);
     const pcs_value v = *pcs_of(&c->n, x);
     if (v.dims != dims + 2 || (!ns && nf != dims) || (ns && ns != dims)) {
         pcs_wrong(&c->n, "takes x of %u dimensions, and %u sizes or factors", dims + 2, dims);
