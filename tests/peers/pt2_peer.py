@@ -1,5 +1,5 @@
 """precis against torch on archives of torch.export: nets of the usual kinds (export and core form), and every op alone.
-usage: pt2_peer.py PRECIS [--only PART] [--keep FOLDER] (in an environment with torch and NumPy)."""
+usage: pt2_peer.py PRECIS [--only PART ...] [--keep FOLDER] (in an environment with torch and NumPy)."""
 import argparse, logging, os, subprocess, sys, tempfile, warnings
 
 warnings.filterwarnings("ignore")
@@ -8,7 +8,7 @@ import numpy as np, torch, torch.nn as nn, torch.utils._pytree as pytree
 import pt2_nets, pt2_ops
 
 arguments = argparse.ArgumentParser()
-arguments.add_argument("precis"), arguments.add_argument("--only", default=""), arguments.add_argument("--keep")
+arguments.add_argument("precis"), arguments.add_argument("--only", nargs="*", default=[""]), arguments.add_argument("--keep")
 arguments.add_argument("--llama"), arguments.add_argument("--model"), arguments.add_argument("--vectors")
 arguments = arguments.parse_args()
 made = tempfile.TemporaryDirectory()
@@ -101,11 +101,11 @@ def case(name, net, inputs, dynamic=None, others=()):
 
 torch.manual_seed(0)
 for name, net, inputs, dynamic in pt2_nets.all_nets():
-    if arguments.only in f"nets.{name}":
+    if any(part in f"nets.{name}" for part in arguments.only):
         others = [(torch.randn(7, 64),)] if name == "mlp" else [(torch.randint(0, 97, (3, 29)),)] if name == "gpt" else []
         case(f"nets.{name}", pt2_nets.settle(net), inputs, dynamic, others)
 for name, fn, inputs in pt2_ops.all_ops():
-    if arguments.only in name:
+    if any(part in name for part in arguments.only):
         case(name, fn, inputs)
 print(f"pt2: {passed} archives give torch's outputs, {len(failures)} do not")
 sys.exit(bool(failures))

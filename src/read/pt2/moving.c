@@ -27,7 +27,13 @@ void pcs_aten_cat(pcs_aten *c)
         pcs_wrong(&c->n, "joins nothing");
         return;
     }
-    const uint32_t axis = pcs_arg_axis(c, "dim", v[0]);
+    /* hstack: vectors along themselves, others along dimension 1; vstack: rows */
+    const char how = c->row->with[0];
+    for (uint32_t i = 0; i < kept && how == 'v'; i++)
+        if (pcs_of(&c->n, v[i])->dims == 1)
+            v[i] = pcs_shaped(&c->n, v[i], 2, (const int64_t[]){ 1, pcs_of(&c->n, v[i])->shape[0] });
+    if (pcs_failed(&c->n)) return;
+    const uint32_t axis = how == 'h' ? pcs_of(&c->n, v[0])->dims > 1 : how == 'v' ? 0 : pcs_arg_axis(c, "dim", v[0]);
     if (!pcs_failed(&c->n)) c->n.out[0] = pcs_joined(&c->n, kept, v, axis);
 }
 
@@ -115,7 +121,8 @@ void pcs_aten_flip(pcs_aten *c)
 {
     uint32_t count;
     precis_value x = pcs_arg_tensor(c, "self");
-    const int64_t *dims = pcs_arg_ints(c, "dims", &count);
+    const int64_t own = c->row->with[0] == '1',
+                  *dims = *c->row->with ? (count = 1, &own) : pcs_arg_ints(c, "dims", &count);
     if (x < 0 || !dims) return;
     int64_t starts[PCS_GRAPH_DIMS] = { 0 }, steps[PCS_GRAPH_DIMS];
     const pcs_value v = *pcs_of(&c->n, x);

@@ -148,6 +148,11 @@ static bool order(pcs_aten *c, precis_value x, int64_t *perm)
         }
         return true;
     }
+    if (c->row->with[0] == 'M') { /* the last two */
+        if (dims < 2) return pcs_wrong(&c->n, "takes matrices"), false;
+        perm[dims - 1] = dims - 2, perm[dims - 2] = dims - 1;
+        return true;
+    }
     if (c->row->with[0] == 'T') {
         if (dims > 2) return pcs_wrong(&c->n, "takes at most two dimensions"), false;
         if (dims == 2) perm[0] = 1, perm[1] = 0;
