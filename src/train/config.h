@@ -31,8 +31,11 @@ typedef struct pcs_train_config {
     pcs_llama_config model;
     const char *texts[PCS_TRAIN_TEXTS];
     size_t n_texts;
+    const char *tokenizer;   /* a tokenizer.json; NULL: bytes, or learned from the texts where there are more tokens */
+    bool vocabulary_asked;   /* model.vocabulary is of the configuration */
     const char *heldout;     /* a text; or NULL */
     uint64_t heldout_tokens; /* at most */
+    bool deduplicate;        /* paragraphs of texts that came before are left out */
     bool language;           /* instead of texts */
     uint64_t language_seed;
     uint64_t context, batch, steps;

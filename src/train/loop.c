@@ -1,6 +1,7 @@
 /* loop.c - precis train: batches, gradients, updates, checkpoints. */
 #include "base/options.h"
 #include "job/limits.h"
+#include "train/card.h"
 #include "train/run.h"
 #include "write/write.h"
 
@@ -291,10 +292,23 @@ static void close_run(run *t)
     pcs_llama_close(t->ctx, &t->s.llama);
     pcs_train_data_close(&t->data);
     precis_model_close(&t->origin);
+    precis_model_close(&t->words);
     pcs_train_config_close(&t->c);
     pcs_buf_free(&t->asked);
     pcs_buf_free(&t->planned);
     pcs_arena_free(&t->arena);
+}
+
+static precis_status write_card(run *t)
+{
+    pcs_buf b;
+    pcs_buf_init(&b, t->ctx, PCS_LIMIT_JSON);
+    const char *own = t->words ? "learned from the texts" : t->origin ? t->c.from : "bytes";
+    const char *words = t->c.tokenizer ? t->c.tokenizer : own;
+    precis_status st = pcs_card_write(&t->data, words, &b);
+    if (!st) st = pcs_write_file(t->ctx, t->opt->card, b.data, b.len);
+    pcs_buf_free(&b);
+    return st;
 }
 
 precis_status precis_train(precis_ctx *ctx, const char *config, const precis_train_options *options,
@@ -310,6 +324,7 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     struct stat there;
     precis_status st = pcs_train_begin(t, config);
     if (!st && opt.quantized) st = pcs_train_can_write(t, opt.quantized);
+    if (!st && opt.card) st = write_card(t);
     if (!st && opt.resume && stat(opt.out, &there) == 0) st = pcs_checkpoint_read(ctx, opt.out, &t->s, t->sha256);
     if (!st) st = open_inputs(t);
     if (!st) st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps)); /* a type that does not fit is refused before work starts */
@@ -319,6 +334,8 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     precis_train_result all = { .size = result->size, .steps = t->s.step, .from = t->from };
     if (!st) st = held_out(t, &all);
     all.served = __builtin_nan("");
+    const pcs_overlapping *seen = &t->data.overlap;
+    all.contamination = seen->rows ? (double)seen->found / (double)seen->rows : __builtin_nan("");
     if (!st && opt.quantized) st = pcs_train_write_quantized(t, opt.quantized);
     if (!st && opt.quantized) st = pcs_train_served(t, opt.quantized, &all.served);
     if (!st && opt.quantized && all.served - all.heldout > 1e-4)

@@ -15,6 +15,7 @@ typedef struct pcs_train_run {
     pcs_buf asked, planned; /* planned: what quant.plan says, as PATTERN=TYPE, ... */
     pcs_arena arena;
     precis_model *origin;     /* that it begins with; or NULL */
+    precis_model *words;      /* the tokenizer's keys, where neither the origin nor bytes are the tokens; or NULL */
     precis_graph *g;
     precis_program *p;
     pcs_reverse *r;
