@@ -63,8 +63,8 @@ PRECIS_API precis_status precis_train(precis_ctx *ctx, const char *config, const
                                       precis_train_result *result);
 
 /* A byte-level BPE learned from text files, as a tokenizer.json at `out`: GPT-2's alphabet and pre-tokenizer, line by
- * line. Deterministic, and what Hugging Face's `tokenizers` learns from the same files. 256 <= vocabulary <= 2^20; fewer
- * tokens where nothing is left to merge. PRECIS_EINVAL, PRECIS_ENOMEM, PRECIS_EIO, PRECIS_ENOSPC, PRECIS_ECANCELED. */
+ * line. Deterministic, and what Hugging Face's `tokenizers` learns from the same files. 256 <= vocabulary <= 2^20; less
+ * where nothing is left to merge. PRECIS_EINVAL, PRECIS_ENOMEM, PRECIS_EIO, PRECIS_ENOSPC, PRECIS_ECANCELED. */
 typedef struct precis_tokenizer_trained {
     uint32_t size;           /* sizeof of this struct, set by the caller */
     uint32_t tokens, merges;
