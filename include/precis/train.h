@@ -36,6 +36,7 @@ typedef struct precis_train_options {
     const char *qat;       /* type of weights, or PATTERN=TYPE, ...                           */
     const char *plan;      /* a file of precis plan: types of all tensors                     */
     const char *estimator;
+    const char *compute;   /* f32, bf16, int8, fp8, mxfp4, nvfp4: of the products of layers   */
     const char *const *only; /* [n_only]: patterns of the tensors that are trained            */
     size_t      n_only;
     /* beside the checkpoint, at the end: the model in the types that it was trained for */
@@ -43,7 +44,7 @@ typedef struct precis_train_options {
     const char *card;      /* where the data's card is written, as JSON; NULL: nowhere        */
 } precis_train_options;
 #define PRECIS_TRAIN_OPTIONS_INIT \
-    { sizeof(precis_train_options), NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL }
+    { sizeof(precis_train_options), NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL }
 
 typedef struct precis_train_result {
     uint32_t size;       /* sizeof of this struct, set by the caller                          */
@@ -53,6 +54,7 @@ typedef struct precis_train_result {
     double   entropy;    /* of the language over the same tokens; NaN: it is not known        */
     char     sha256[65]; /* of the checkpoint                                                 */
     double   contamination; /* share of the held-out text that the texts have, too; NaN: not known */
+    const char *products; /* in which arithmetic each product was, and whether it was real; static storage */
     double   served;     /* of `quantized`: its held-out loss when it is run; NaN: there is none */
 } precis_train_result;
 

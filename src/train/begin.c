@@ -86,6 +86,10 @@ static precis_status take_options(pcs_train_run *t)
         if (c->n_only == PCS_TRAIN_PATTERNS) return pcs_fail(t->ctx, PRECIS_EINVAL, "more than 32 patterns");
         c->only[c->n_only++] = o->only[i];
     }
+    if (o->compute) {
+        const precis_status st = pcs_train_set_compute(t->ctx, c, o->compute);
+        if (st) return st;
+    }
     if (!o->qat) return PRECIS_OK;
     c->quant.plan = NULL;
     return pcs_train_set_weights(t->ctx, c, o->qat);

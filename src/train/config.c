@@ -122,12 +122,20 @@ static precis_status read_schedule(pcs_config_reader *r)
     return st;
 }
 
+precis_status pcs_train_set_compute(precis_ctx *ctx, pcs_train_config *c, const char *name)
+{
+    c->model.compute = pcs_low_by_name(name);
+    return c->model.compute || !strcmp(name, "f32")
+               ? PRECIS_OK
+               : pcs_fail(ctx, PRECIS_EINVAL, "compute: %.40s is none of f32, bf16, int8, fp8, mxfp4 and nvfp4", name);
+}
+
 static precis_status read_compute(pcs_config_reader *r)
 {
-    char *name = NULL;
-    const precis_status st = pcs_json_file_string(&r->in, r->path, &name);
-    if (st || !strcmp(name, "f32")) return st;
-    return pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is not f32, which is all that this build trains in");
+    const char *name = NULL;
+    const precis_status st = pcs_config_string(r, &name);
+    if (st || !pcs_train_set_compute(r->ctx, r->c, name)) return st;
+    return pcs_config_wrong(r, "is none of f32, bf16, int8, fp8, mxfp4 and nvfp4");
 }
 
 static precis_status read_all(pcs_config_reader *r)
@@ -278,6 +286,7 @@ precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b)
         if (!st) st = pcs_json_text(b, c->only[i], strlen(c->only[i]));
         if (!st && i + 1 == c->n_only) st = pcs_buf_printf(b, "]");
     }
+    if (!st && m->compute) st = pcs_buf_printf(b, ", \"compute\": \"%s\"", m->compute->name);
     if (!st) st = pcs_train_quant_text(&c->quant, b);
     return st ? st : pcs_buf_printf(b, "}");
 }

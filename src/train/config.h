@@ -66,6 +66,8 @@ void pcs_train_config_close(pcs_train_config *c);
 /* What decides the bytes of a checkpoint, as one line of JSON: two configurations that are the same give the same. */
 precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b);
 
+/* compute, from elsewhere. PRECIS_EINVAL: no arithmetic. */
+precis_status pcs_train_set_compute(precis_ctx *ctx, pcs_train_config *c, const char *name);
 /* ---- of `quant` (config_quant.c) ---- */
 /* quant.weights, from elsewhere. PRECIS_EFORMAT: no type. */
 precis_status pcs_train_set_weights(precis_ctx *ctx, pcs_train_config *c, const char *spec);

@@ -48,16 +48,18 @@ static void close_net(run *t)
     precis_graph_close(&t->g);
 }
 
-precis_status pcs_train_open_net(run *t, bool rounded)
+precis_status pcs_train_open_net(run *t, bool rounded, bool exact)
 {
-    if (t->r && t->rounded == rounded) return PRECIS_OK;
+    if (t->r && t->rounded == rounded && t->exact == exact) return PRECIS_OK;
     close_net(t);
     precis_status st = precis_graph_open(t->ctx, &t->g);
     if (st) return st;
     pcs_llama *l = &t->s.llama;
     pcs_llama_config model = t->c.model;
     model.plain = !rounded;
+    if (exact) model.compute = NULL;
     t->rounded = rounded;
+    t->exact = exact;
     pcs_llama_build(l, t->g, &model);
     st = precis_program_open(t->ctx, &t->p, t->g, PRECIS_EMULATED);
     if (!st) st = pcs_reverse_open(t->ctx, &t->r, t->p, l->loss, NULL, 0);
@@ -65,6 +67,7 @@ precis_status pcs_train_open_net(run *t, bool rounded)
     const precis_value inputs[4] = { l->ids, l->targets, l->positions, l->sequences };
     int32_t *const arrays[4] = { t->ids, t->targets, t->positions, t->sequences };
     for (int i = 0; i < 4; i++) pcs_program_bind(t->p, inputs[i], arrays[i]);
+    if (l->draw >= 0) pcs_program_bind(t->p, l->draw, t->draw);
     t->flops = operations(&t->c, l);
     return PRECIS_OK;
 }
@@ -171,7 +174,8 @@ static precis_status one_step(run *t, precis_train_step *report)
         pcs_train_sequence(&t->data, step * t->c.batch + b, t->ids + b * t->c.context, t->targets + b * t->c.context);
     precis_status st = PRECIS_OK;
     if (rounded && (!step || !pcs_train_rounds(&t->c, step - 1))) st = pcs_train_begin_ranges(t);
-    if (!st) st = pcs_train_open_net(t, rounded);
+    t->draw[0] = (int32_t)(step & 0x7fffffff);
+    if (!st) st = pcs_train_open_net(t, rounded, false);
     if (!st) st = pcs_train_forward(t, t->c.batch);
     if (!st) batch_loss(t, t->c.batch, &report->loss, &report->error);
     if (!st) st = pcs_reverse_run(t->r, NULL, false);
@@ -193,7 +197,7 @@ static precis_status write_checkpoint(run *t)
 {
     pcs_train_state *s = &t->s;
     const bool rounded = pcs_train_rounds(&t->c, s->step ? s->step - 1 : 0);
-    precis_status st = pcs_train_open_net(t, rounded);
+    precis_status st = pcs_train_open_net(t, rounded, false);
     bool made = false;
     for (size_t i = 0; i < s->llama.n; i++) made |= s->llama.parameters[i].ready >= 0;
     if (!st && made) st = pcs_train_forward(t, t->c.batch);
@@ -259,7 +263,7 @@ static precis_status train(run *t)
 static precis_status held_out(run *t, precis_train_result *r)
 {
     double sum = 0, squares = 0, entropy = 0, batches = 0;
-    precis_status st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps)); /* as the last step was, and what is written will be */
+    precis_status st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps), true); /* as the last step was, and what is written will be */
     uint64_t i = 0;
     size_t symbols = 0;
     for (bool more = true; more && !st;) {
@@ -327,12 +331,13 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     if (!st && opt.card) st = write_card(t);
     if (!st && opt.resume && stat(opt.out, &there) == 0) st = pcs_checkpoint_read(ctx, opt.out, &t->s, t->sha256);
     if (!st) st = open_inputs(t);
-    if (!st) st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps)); /* a type that does not fit is refused before work starts */
+    if (!st) st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps), false); /* a type that does not fit is refused before work starts */
     if (!st) st = pcs_out_check(ctx, opt.out, 0, NULL);
     t->from = t->s.step;
     if (!st) st = train(t);
     precis_train_result all = { .size = result->size, .steps = t->s.step, .from = t->from };
     if (!st) st = held_out(t, &all);
+    all.products = t->c.model.compute ? t->c.model.compute->says : "forward f32; by inputs f32; by weights f32";
     all.served = __builtin_nan("");
     const pcs_overlapping *seen = &t->data.overlap;
     all.contamination = seen->rows ? (double)seen->found / (double)seen->rows : __builtin_nan("");

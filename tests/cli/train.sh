@@ -190,6 +190,16 @@ expect 2 "$precis" tokenize --train twice.txt --vocab 300 -o twice.txt
 expect 3 "$precis" tokenize --train nowhere.txt --vocab 300 -o bad.json
 [ ! -e bad.json ] || { echo "a refused tokenizer left a file"; failed=1; }
 
+# Products in few bits: the same bytes for any number of threads; what was real is said.
+for compute in bf16 int8 nvfp4; do
+    expect 0 "$precis" train words.json -o low.gguf --compute $compute --threads 1
+    expect 0 "$precis" train words.json -o low3.gguf --compute $compute --threads 3
+    cmp -s low.gguf low3.gguf || { echo "other bytes of $compute with 3 threads"; failed=1; }
+    case $compute in nvfp4) real=simulated ;; *) real=real ;; esac
+    has out "products: forward $compute, $real"
+done
+expect 2 "$precis" train words.json -o bad.gguf --compute fp3
+
 # Refusals: another run's checkpoint, what is none, unknown keys with their path, no output.
 expect 3 "$precis" train text.json -o whole.gguf --resume
 has err 'another configuration'
