@@ -237,6 +237,11 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part)
         *part = v / 100;
         return true;
     }
+    if (!*end && v < 10000) { /* no file is so small: the unit was forgotten */
+        if (v <= 100) cli_usage(c, "%s %s is %.0f bytes; did you mean %s%% of the input, or %sM?", name, s, v, s, s);
+        else cli_usage(c, "%s %s is %.0f bytes; did you mean %sM?", name, s, v, s);
+        return false;
+    }
     if (*end && strchr("kK", *end)) unit = 1e3, end++;
     else if (*end && strchr("mM", *end)) unit = 1e6, end++;
     else if (*end && strchr("gG", *end)) unit = 1e9, end++;

@@ -187,7 +187,7 @@ expect 0 "$precis" plan "$model" --profile "$work/p.json" --imatrix "$work/im.gg
 json "j['kld_interval'][1] <= 0.02 and j['bits_per_weight'] < 12"
 expect 1 "$precis" plan "$model" --profile "$work/p.json" --imatrix "$work/im.gguf" --max-kld 1e-7 --max-size 20%
 expect 1 "$precis" plan "$model" --no-profile --imatrix "$work/im.gguf" --max-size 1k
-has err "least feasible"
+has err "least feasible is"
 expect 2 "$precis" plan "$model" --no-profile --imatrix "$work/im.gguf" --max-kld 0.1
 expect 2 "$precis" plan "$model" --no-profile --imatrix "$work/im.gguf"
 # what can be refused is refused before anything is measured: no calibration text is read by any of these
