@@ -113,6 +113,8 @@ int cli_memory_verdict(const cli *c, int rc);
 /* Print "precis: message" and give the exit code. */
 int cli_usage(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cli_error(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A line of text to stdout, wrapped to the terminal (term.h); its other lines are indented. */
+void cli_say(int indent, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* What the library says of a failed call. */
 int cli_fail(const cli *c, precis_status status);
 /* One object on stdout; takes it over. A full disk or a closed pipe is an error. */

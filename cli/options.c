@@ -1,5 +1,5 @@
 /* options.c - values of options, messages, output. */
-#include "cli.h"
+#include "term.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -330,12 +330,12 @@ void cli_print_types(const precis_plan *plan)
         types[k].n++;
         types[k].bytes += r.bytes;
     }
-    printf("types:");
-    for (size_t k = 0; k < n; k++) {
-        char size[32];
-        printf("%s %s %zu (%s)", k ? "," : "", types[k].name, types[k].n, cli_bytes((double)types[k].bytes, size));
-    }
-    printf("\n");
+    char line[4096], size[32];
+    size_t used = (size_t)snprintf(line, sizeof line, "types:");
+    for (size_t k = 0; k < n && used < sizeof line; k++)
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s %s %zu (%s)", k ? "," : "", types[k].name,
+                                 types[k].n, cli_bytes((double)types[k].bytes, size));
+    cli_say(2, "%s", line);
 }
 
 void cli_print_kernels(const precis_plan *plan)
@@ -355,17 +355,19 @@ void cli_print_kernels(const precis_plan *plan)
         read += k.read;
         now += k.read_now;
     }
-    printf("kernels:");
-    for (size_t k = 0; k < n; k++) printf("%s %s/%s %zu", k ? "," : "", all[k].kernel, all[k].level, all[k].n);
-    printf("\n");
+    char line[4096];
+    size_t used = (size_t)snprintf(line, sizeof line, "kernels:");
+    for (size_t k = 0; k < n && used < sizeof line; k++)
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s %s/%s %zu", k ? "," : "", all[k].kernel,
+                                 all[k].level, all[k].n);
+    cli_say(2, "%s", line);
     if (!(read > 0)) return;
-    printf("a generated token reads %s of weights, now %s: ", cli_bytes(read, a), cli_bytes(now, b));
+    char how[256] = "no faster than now";
     if (unpacked)
-        printf("%zu tensors have no kernel of their own at this level and are unpacked for every token; it will be "
-               "slower\n",
-               unpacked);
+        snprintf(how, sizeof how, "%zu tensors have no kernel of their own at this level and are unpacked for every "
+                 "token; it will be slower", unpacked);
     else if (read < 0.99 * now)
-        printf("up to %.2f times as fast where memory is the limit (precis bench MODEL --cost-table predicts it)\n",
-               now / read);
-    else printf("no faster than now\n");
+        snprintf(how, sizeof how, "up to %.2f times as fast where memory is the limit (precis bench MODEL "
+                 "--cost-table predicts it)", now / read);
+    cli_say(2, "a generated token reads %s of weights, now %s: %s", cli_bytes(read, a), cli_bytes(now, b), how);
 }

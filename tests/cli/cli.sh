@@ -120,8 +120,8 @@ expect 0 "$precis" eval "$work/w4.precis.gguf" --ids 3,4,5,6 --emulate --json
 json "j['arithmetic'] == 'emulated' and len(j['nll']) == 3"
 expect 0 "$precis" run "$work/w4.precis.gguf" -p "It was a" -n 4 --temp 0 --json
 lacks err "reference lowering"
-expect 0 "$precis" quant "$model" --type W4A4 --calib-tokens 64 --no-eval -o "$work/w4a4.gguf" -q
-expect 0 "$precis" run "$work/w4a4.gguf" -p "It was a" -n 4 --temp 0
+expect 0 "$precis" quant "$model" --type W4A4 --calib-tokens 64 --no-eval -o "$work/w4a4.precis.gguf" -q
+expect 0 "$precis" run "$work/w4a4.precis.gguf" -p "It was a" -n 4 --temp 0
 has err "activations in INT4 have no kernel yet"
 ids=3,4,5,600,70,8
 expect 0 "$precis" eval "$model" --ids $ids --json
