@@ -98,7 +98,7 @@ static int only_own(const cli *c)
             continue;
         while (all->name && strcmp(all->name, o->name)) all++;
         if (!all->name)
-            return cli_usage(c, "%s is for language models; %s is a net of arrays (ONNX)", o->name, c->args[0]);
+            return cli_usage(c, "%s is for language models; %s is a net of arrays", o->name, c->args[0]);
     }
     return cli_memory_limit(c);
 }
@@ -181,9 +181,10 @@ int cli_net_inspect(cli *c)
         missing += !supported;
         if (!c->json) printf("%8llu  %s%s\n", (unsigned long long)count, op, supported ? "" : "   not supported");
     }
+    const char *format = precis_net_format(net); /* a constant: it outlives the net */
     precis_net_close(&net);
     if (c->json)
-        return cli_print_json(c, json_pack("{s:s, s:o, s:o, s:o, s:o}", "format", "onnx", "ops", ops, "unsupported",
+        return cli_print_json(c, json_pack("{s:s, s:o, s:o, s:o, s:o}", "format", format, "ops", ops, "unsupported",
                                            unsupported, "inputs", inputs, "outputs", outputs));
     json_decref(ops);
     json_decref(unsupported);

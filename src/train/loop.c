@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/options.h"
 #include "base/pool.h"
-#include "job/limits.h"
+#include "measure/machine.h"
 #include "model/roles.h"
 #include "precis/train.h"
 #include "train/checkpoint.h"
