@@ -154,7 +154,7 @@ static precis_status differs(const pcs_out *o, const char *what, const char *nam
                     o->path, what, name);
 }
 
-static precis_status compare_ports(const pcs_onnx_saved *what, const pcs_onnx *net, const pcs_out *o)
+static precis_status compare_ports(const pcs_onnx_saved *what, const pcs_netfile *net, const pcs_out *o)
 {
     if (net->n_inputs != what->n_inputs || net->n_outputs != what->n_outputs) return differs(o, "the", "graph");
     for (size_t i = 0; i < what->n_inputs; i++)
@@ -164,7 +164,7 @@ static precis_status compare_ports(const pcs_onnx_saved *what, const pcs_onnx *n
     return PRECIS_OK;
 }
 
-static precis_status compare(precis_ctx *ctx, const pcs_onnx_saved *what, const pcs_onnx_graph *back, const pcs_out *o)
+static precis_status compare(precis_ctx *ctx, const pcs_onnx_saved *what, const pcs_netfile_graph *back, const pcs_out *o)
 {
     printing meant = { what->graph, NULL }, read = { back->graph, NULL };
     precis_value *inputs = pcs_alloc(ctx, what->n_inputs + 1, sizeof *inputs);
@@ -185,13 +185,13 @@ precis_status pcs_onnx_read_back(precis_ctx *ctx, const pcs_onnx_saved *what, co
 {
     char path[64];
     pcs_onnx *net = NULL;
-    pcs_onnx_graph back = { 0 };
+    pcs_netfile_graph back = { 0 };
     pcs_out_self(o, path, sizeof path);
     precis_status st = pcs_onnx_open(ctx, &net, path);
-    if (!st) st = compare_ports(what, net, o);
-    if (!st) st = pcs_onnx_import(net, NULL, &back);
+    if (!st) st = compare_ports(what, &net->base, o);
+    if (!st) st = pcs_onnx_import(&net->base, NULL, &back);
     if (!st) st = compare(ctx, what, &back, o);
-    pcs_onnx_graph_close(ctx, &back);
+    pcs_netfile_graph_close(ctx, &back);
     pcs_onnx_close(&net);
     return st;
 }
