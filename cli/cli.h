@@ -135,6 +135,8 @@ int cli_help_command(int argc, char **argv);
 
 /* progress.c */
 int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total);
+/* What stands beside the bar: figures so far; "": nothing. It is copied. */
+void cli_progress_note(const char *text);
 void cli_warn(void *user, const char *line);
 /* Remove a bar that stands on the terminal. */
 void cli_progress_clear(void);

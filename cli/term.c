@@ -34,7 +34,7 @@ static size_t columns_of(const char *s, size_t n)
     return columns;
 }
 
-void cli_wrap(const char *text, int at, int indent)
+void cli_fold(const char *text, int at, int indent)
 {
     const size_t width = (size_t)cli_columns();
     size_t column = (size_t)at, first = 1;
@@ -69,7 +69,7 @@ void cli_say(int indent, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
-    cli_wrap(line, 0, indent);
+    cli_fold(line, 0, indent);
     putchar('\n');
 }
 

@@ -10,7 +10,7 @@ int cli_columns(void);
 typedef enum { CLI_PLAIN, CLI_BOLD, CLI_GOOD, CLI_CARE, CLI_BAD } cli_ink;
 const char *cli_color(cli_ink ink);
 /* Words to stdout from column `at` on; lines go on at `indent`. Newlines in text stay. */
-void cli_wrap(const char *text, int at, int indent);
+void cli_fold(const char *text, int at, int indent);
 
 /* Which of some names a word that is none of them was meant for. */
 typedef struct cli_meant { const char *word, *name; size_t far; } cli_meant;

@@ -19,10 +19,6 @@ typedef struct {
     pcs_draw draw;
 } job;
 
-/* Types with books of vectors: their kernels unpack at a quarter of the others' speed, and they take a hundred times
- * the time to fit. */
-static bool has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX; }
-
 /* Divergence that an error is likely to cause, in nats per token, so that losses of different tensors add up.
  *
  * Logits: KL = 1/2 of the variance of their error under the softmax, to second order; the weighted squared error of a
@@ -45,69 +41,12 @@ static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
     for (size_t c = 0; c < j->n_types && !st; c++) {
         double relative;
         /* a part of the sample serves for books */
-        st = pcs_draw_error(&j->draw, j->types[c], has_book(j->types[c]) ? (j->draw.steps + 63) / 64 : j->draw.steps, &relative);
+        st = pcs_draw_error(&j->draw, j->types[c], pcs_has_book(j->types[c]) ? (j->draw.steps + 63) / 64 : j->draw.steps, &relative);
         choices[c] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j->types[c], (uint64_t)t->ne[0]) + 31) / 32 * 32, st || !(relative > 0) ? 0 : to_kl(j, j->types[c], relative) };
         *j->done += j->draw.steps * (uint64_t)t->ne[0];
         if (!st) st = pcs_progress(ctx, "measure", *j->done < j->total ? *j->done : j->total - 1, j->total);
     }
     return st;
-}
-
-/* Without types behind the first that cannot hold the tensor's numbers. */
-static precis_status drop_small(precis_ctx *ctx, const pcs_tensor *t, const pcs_format **types, size_t *n)
-{
-    size_t kept = 1;
-    float top = 0;
-    precis_status st = PRECIS_OK;
-    for (size_t i = 1; i < *n && !st; i++) {
-        const pcs_format *held = types[i];
-        if (!(top > 0)) st = pcs_holding(ctx, t, &held, &top);
-        if (!st && held == types[i] && pcs_format_holds(types[i], top)) types[kept++] = types[i];
-    }
-    *n = kept;
-    return st;
-}
-
-precis_status pcs_candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_quant_options *o, int how,
-                             const pcs_format **types, size_t *n)
-{
-    const bool books = (how & PCS_BOOKS) != 0, unseen = (how & PCS_UNSEEN) != 0;
-    const char *list = o->types && !strcmp(o->types, "all") ? NULL : o->types;
-    const pcs_format *pinned = NULL;
-    precis_status st = o->pins ? pcs_pattern_type(ctx, o->pins, t->name, &pinned) : PRECIS_OK;
-    *n = 0;
-    if (st) return st;
-    if (pinned) {
-        const pcs_format *fit = pcs_fitting(pinned, t->ne[0]);
-        float top;
-        if (fit && fit != pinned && !unseen) st = pcs_holding(ctx, t, &fit, &top);
-        if (st) return st;
-        if (!fit || (fit != pinned && o->strict)) return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %s", t->name, (long long)t->ne[0], pinned->name);
-        types[(*n)++] = fit;
-        return PRECIS_OK;
-    }
-    types[(*n)++] = pcs_resting(t);
-    if (!pcs_quantizable(t)) return PRECIS_OK;
-    for (size_t i = 0; pcs_formats[i] && *n < PCS_CHOICES; i++) {
-        const pcs_format *f = pcs_formats[i];
-        if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
-        /* what others read, unless it is asked for; and no binary */
-        if (!list && (!pcs_format_portable(f) || (f->encode && pcs_format_bpw(f) < 2) || (!books && has_book(f)))) continue;
-        if (list) {
-            bool listed = false;
-            for (const char *p = list; *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
-                char name[32] = { 0 };
-                const size_t len = strcspn(p, ",");
-                memcpy(name, p, len < 31 ? len : 31);
-                const pcs_format *want = pcs_format_by_name(name);
-                if (!want) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no type; precis list formats has them", name);
-                listed |= pcs_fitting(want, t->ne[0]) == f;
-            }
-            if (!listed) continue;
-        }
-        types[(*n)++] = f;
-    }
-    return unseen ? PRECIS_OK : drop_small(ctx, t, types, n);
 }
 
 typedef struct {

@@ -1,8 +1,8 @@
 /* least.c - the smallest plan that a budget may choose. It is known without measuring anything, so that a budget below
  * it is refused at once, with the reason and the size that would do; every figure of a least size comes from here. */
 #include "plan/plan.h"
+#include "plan/profile.h"
 #include "quant/methods.h"
-#include "quant/profile.h"
 
 #include <stdio.h>
 

@@ -125,6 +125,8 @@ struct precis_costs;
 typedef struct pcs_loss_table pcs_loss_table;
 /* What pcs_loss_table_open would refuse before it measures anything: types, pins, and a profile of other tensors. */
 precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o);
+/* Is it a type of vector books, which are slow to make and to run? */
+bool pcs_has_book(const pcs_format *f);
 enum { PCS_CHOICES = 40 }; /* types of a tensor at most */
 /* How candidates are chosen: those with books of vectors, too; without a look at the numbers, which some cannot hold. */
 enum { PCS_BOOKS = 1, PCS_UNSEEN = 2 };

@@ -207,8 +207,11 @@ sed 's/blk\.0\.attn_q\.weight/blk.0.attn_x.weight/g' "$work/p.json" >"$work/othe
 expect 2 "$precis" plan "$model" --profile "$work/other.json" --imatrix "$work/im.gguf" --max-size 30%
 has err "of another model: this one has no tensor blk.0.attn_x.weight"
 sed 's/"model": "...../"model": "00000/' "$work/p.json" >"$work/other.json"
-expect 0 "$precis" plan "$model" --profile "$work/other.json" --imatrix "$work/im.gguf" --max-size 30%
-has err "measured on other weights"
+for how in "plan" "quant --dry-run"; do
+    # shellcheck disable=SC2086
+    expect 2 "$precis" $how "$model" --profile "$work/other.json" --imatrix "$work/im.gguf" --max-size 30%
+    has err "of another model: it was measured on other weights"
+done
 expect 0 "$precis" quant "$model" --plan "$work/plan.json" --imatrix "$work/im.gguf" -o "$work/planned.gguf" --no-eval
 [ -s "$work/planned.gguf.manifest.json" ] || { echo "no manifest"; failed=1; }
 expect 0 "$precis" quant "$model" --replay "$work/planned.gguf.manifest.json" -o "$work/again.gguf" --no-eval
