@@ -141,10 +141,26 @@ int cli_error(const cli *c, const char *fmt, ...)
     return EXIT_INPUT;
 }
 
+/* What was meant by a word of which the library says that it is no type (or mix). */
+static const char *meant_type(const char *why, char ask[96])
+{
+    const char *end = strstr(why, "\" is no type"), *begin = end;
+    char word[64];
+    *ask = 0;
+    while (begin && begin > why && begin[-1] != '"') begin--;
+    if (!end || begin == why) return ask;
+    snprintf(word, sizeof word, "%.*s", (int)(end - begin), begin);
+    cli_meant m = { .word = word };
+    for (size_t i = 0; precis_list("mixes", i); i++) cli_meant_look(&m, precis_list("mixes", i));
+    for (size_t i = 0; precis_list("formats", i); i++) cli_meant_look(&m, precis_list("formats", i));
+    return cli_meant_ask(&m, ask);
+}
+
 int cli_fail(const cli *c, precis_status status)
 {
     const char *why = precis_ctx_message(c->ctx);
-    cli_error(c, "%s", *why ? why : precis_status_name(status));
+    char ask[96];
+    cli_error(c, "%s%s", *why ? why : precis_status_name(status), meant_type(why, ask));
     switch (status) {
     case PRECIS_OK: return EXIT_DONE;
     case PRECIS_EINVAL: return EXIT_USAGE;

@@ -23,7 +23,7 @@ static size_t step_of(double kld)
     return i;
 }
 
-static double part_of(const cli_verdict *v)
+static double share_of(const cli_verdict *v)
 {
     return v->before ? (double)v->job->bytes / (double)v->before : 1;
 }
@@ -54,7 +54,7 @@ static bool only_precis(const cli_verdict *v, const char **why)
 static void print_size(const cli_verdict *v)
 {
     char a[32], b[32];
-    const double part = part_of(v);
+    const double part = share_of(v);
     const precis_job *job = v->job;
     cli_bytes((double)v->before, a);
     cli_bytes((double)job->bytes, b);
@@ -97,7 +97,7 @@ void cli_verdict_print(const cli_verdict *v)
         cli_say(2, "dry run: nothing was written; -o FILE writes it");
         return;
     }
-    if (part_of(v) > 1)
+    if (share_of(v) > 1)
         cli_say(2, "Next: keep the input, or give a budget: precis quant MODEL --max-size 75%% -o %s", v->out);
     else if (v->job->evaluated && step_of(v->job->eval.kld_mean) > 2)
         cli_say(2, "Next: a larger budget loses less; precis run %s shows how it talks", v->out);
@@ -110,7 +110,7 @@ json_t *cli_verdict_json(const cli_verdict *v)
     const char *why;
     const precis_job *job = v->job;
     const bool own = only_precis(v, &why);
-    json_t *o = json_pack("{s:f, s:b, s:s}", "part_of_input", part_of(v), "larger", part_of(v) > 1, "read_by",
+    json_t *o = json_pack("{s:f, s:b, s:s}", "part_of_input", share_of(v), "larger", share_of(v) > 1, "read_by",
                           own ? "precis" : "gguf");
     const char *words = job->evaluated ? scale[step_of(job->eval.kld_mean)].words : NULL;
     json_object_set_new(o, "loss", words ? json_string(words) : json_null());

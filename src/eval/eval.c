@@ -210,8 +210,8 @@ static precis_status score_text(evaluation *e)
         const size_t before = e->n_scores;
         st = fail_in(e, w, score_window(e, e->ids + w * e->window));
         for (size_t i = before; e->o->each && !st && i < e->n_scores; i++)
-            e->o->each(e->o->user,
-                       &(precis_eval_token){ e->scores[i].kld, e->scores[i].nll, e->scores[i].ref_nll, e->scores[i].same });
+            e->o->each(e->o->user, &(precis_eval_token){ e->scores[i].kld, e->scores[i].nll, e->scores[i].ref_nll,
+                                                         e->scores[i].same });
         if (!st) e->done = w + 1;
         if (!st) st = pcs_progress(e->ctx, "evaluate", w + 1, e->windows);
     }

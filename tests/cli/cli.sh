@@ -32,7 +32,7 @@ has err "belongs to the input"
 rm "$work/config.json" "$work/model.safetensors"
 expect 2 "$precis" quant "$model" --type Q8_0 -o "$work/"
 expect 3 "$precis" quant "$model" --type Q8_0 -o "$work/no/such/folder.gguf"
-for name in $("$precis" list formats); do
+for name in $("$precis" list formats --names); do
     grep -q "^| $name |" "$root/docs/formats.md" || { echo "docs/formats.md lacks $name"; failed=1; }
 done
 expect 0 "$precis" help quant
