@@ -91,7 +91,7 @@ static int plan_text(cli *c, const precis_planning *p, const char *out)
         putchar('\n');
     }
     if (p->solution.exact) printf("%-28s proved least\n", "plan");
-    else
+    else if (p->solution.bound > 0)
         printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound,
                100 * (p->solution.loss / p->solution.bound - 1));
     if (out) printf("wrote %s\n", out);

@@ -135,6 +135,58 @@ static precis_status share_memory(precis_ctx *ctx, pcs_loss_table *t, const pcs_
     return last;
 }
 
+/* The least that running takes: buffers, and caches of the smallest type that may be taken. */
+static precis_status least_beside(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o,
+                                  uint64_t *bytes)
+{
+    const bool counting = ctx->memory.counting;
+    ctx->memory.counting = true; /* shapes are wanted, not memory */
+    pcs_running running;
+    precis_planning_options least = *o;
+    if (!least.quant.kv) least.quant.kv = "int4";
+    const precis_status st = beside(ctx, m, &least, &running, bytes);
+    ctx->memory.counting = counting;
+    return st;
+}
+
+static precis_status refuse_ram(precis_ctx *ctx, const precis_planning_options *o, const pcs_least *l, uint64_t more)
+{
+    char a[32], b[32], c[32], d[32];
+    const uint64_t all = l->bytes + more;
+    return pcs_fail(ctx, PRECIS_EBUDGET,
+                    "no plan runs in %s (%llu bytes): the least weights take %s%s, and cache (%s) and buffers %s; "
+                    "--target-ram %llu (%s) is the nearest that would do%s",
+                    pcs_human((double)o->target_ram, a), (unsigned long long)o->target_ram,
+                    pcs_human((double)l->bytes, b), l->why, o->quant.kv ? o->quant.kv : "int4",
+                    pcs_human((double)more, c), (unsigned long long)all, pcs_human((double)all, d),
+                    more > l->bytes / 4 ? "; a smaller --ctx takes less" : "");
+}
+
+/* Budgets that no plan meets, or that the model meets as it is: known without measuring. */
+static precis_status check_budgets(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o)
+{
+    uint64_t most, more = 0;
+    precis_planning_options sizes = *o;
+    precis_model_info info = { .size = sizeof info };
+    pcs_least l;
+    sizes.target_ram = 0; /* the rest of a sum, which is looked at below */
+    precis_model_get_info(m, &info);
+    precis_status st = o->target_ram ? least_beside(ctx, m, o, &more) : PRECIS_OK;
+    if (!st) st = budget(ctx, m, &sizes, 0, &most);
+    if (st) return st;
+    const bool sized = o->max_bytes || o->max_part > 0 || o->bpw > 0;
+    const bool one = sized && !(o->max_kld > 0) && !o->target_ram && !(o->min_speed > 0) && !o->quant.pins;
+    const uint64_t part = o->max_part > 0 ? (uint64_t)((double)info.file_bytes * o->max_part) : UINT64_MAX;
+    const uint64_t asked = o->max_bytes && o->max_bytes < part ? o->max_bytes : part;
+    if (one && pcs_needs_nothing(ctx, m, asked, o->bpw)) return PRECIS_EINVAL;
+    st = pcs_least_open(ctx, &l, m, &o->quant);
+    if (st) return st;
+    if (most < l.bytes) st = pcs_least_refuse(ctx, &l, most);
+    else if (o->target_ram && o->target_ram < l.bytes + more) st = refuse_ram(ctx, o, &l, more);
+    pcs_least_close(&l);
+    return st;
+}
+
 /* What can be refused before anything is measured; and the method by its whole name, and whether it gains over
  * search. */
 static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o, bool *gains,
@@ -148,6 +200,7 @@ static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_
     if (!st) st = pcs_gain_needed(ctx, o->quant.method, gains, method);
     if (!st) st = pcs_choices_check(ctx, m, &o->quant);
     if (!st && o->quant.kv) st = beside(ctx, m, o, &running, &bytes);
+    if (!st) st = check_budgets(ctx, m, o);
     return st;
 }
 
