@@ -186,6 +186,7 @@ const char *cli_bytes(double bytes, char buf[32]);
 /* net.c: `run` and `inspect` of a net that is no language model (precis_net_probe). */
 int cli_net_run(cli *c);
 int cli_net_inspect(cli *c);
+int cli_net_bench(cli *c);
 
 /* Options that every command has. */
 extern const cli_option cli_common[];
