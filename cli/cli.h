@@ -197,6 +197,7 @@ int cli_net_quant(cli *c);
 /* Options of `quant` that only nets have, when the model is none: a message. */
 int cli_only_nets(cli *c);
 int cli_net_inspect(cli *c);
+int cli_net_bench(cli *c);
 
 /* Options that every command has. */
 extern const cli_option cli_common[];

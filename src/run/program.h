@@ -107,6 +107,7 @@ struct precis_program {
     struct pcs_packing *packing; /* of weights into panels; or NULL */
     uint64_t packed_bytes;
     bool tiles;      /* some weight has no kernel for few tokens */
+    double *seconds; /* by step, added to in each run, for who measures; NULL: nobody does */
 };
 
 typedef struct pcs_program_options {
