@@ -21,11 +21,20 @@ const cli_command *const cli_commands[] = {
 };
 
 volatile int cli_cancel;
+static precis_ctx *_Atomic working; /* of the command that runs */
+
+void cli_abandon(void)
+{
+    precis_ctx *ctx = working;
+    if (ctx) precis_ctx_abandon(ctx);
+}
 
 static void on_interrupt(int sig)
 {
     (void)sig;
-    if (cli_cancel++) _exit(EXIT_INTERRUPTED); /* the second time, at once */
+    if (!cli_cancel++) return;
+    cli_abandon(); /* the second time, at once */
+    _exit(EXIT_INTERRUPTED);
 }
 
 static const cli_option *find_option(const cli_command *cmd, const char *arg, size_t len)
@@ -91,6 +100,15 @@ static size_t clean_bytes(char *s)
     return strlen(s);
 }
 
+/* What was computed from an input that was cut short meanwhile is no result, though nothing failed. */
+static int with_inputs(cli *c, int rc)
+{
+    const char *changed = precis_ctx_changed(c->ctx);
+    if (!changed || (rc != EXIT_DONE && rc != EXIT_NEGATIVE && rc != EXIT_UNDECIDED)) return rc;
+    cli_error(c, "%s: its size changed while it was in use; what was computed is no result", changed);
+    return EXIT_INPUT;
+}
+
 static int run(cli *c)
 {
     int64_t threads, seed;
@@ -112,15 +130,17 @@ static int run(cli *c)
     if (mask && *mask && !precis_cpu_known(mask))
         return cli_usage(c, "PRECIS_CPU=%s is none of scalar avx2 avxvnni avx512vnni amx neon dotprod i8mm", mask);
     if (precis_ctx_open(&c->ctx, &opts)) return cli_no_memory(c);
+    working = c->ctx;
     cli_said said = { .object = false };
     c->said = &said;
     int rc = cli_paths(c);
     if (rc < 0) rc = c->command->run(c);
-    rc = cli_memory_verdict(c, rc);
+    rc = cli_memory_verdict(c, with_inputs(c, rc));
     c->said = NULL;
     if (c->json && !said.object && *said.message) /* scripts read what failed where they read results */
         cli_print_json(c, json_pack("{s:s#, s:i}", "error", said.message, (int)clean_bytes(said.message), "exit", rc));
     cli_progress_clear();
+    working = NULL;
     precis_ctx_close(&c->ctx);
     return rc;
 }

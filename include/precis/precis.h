@@ -8,6 +8,7 @@
 #include "precis/chat.h"
 #include "precis/convert.h"
 #include "precis/eval.h"
+#include "precis/files.h"
 #include "precis/graph.h"
 #include "precis/input.h"
 #include "precis/job.h"
