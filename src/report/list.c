@@ -6,6 +6,7 @@
 #include "precis/law_fit.h"
 #include "precis/task.h"
 #include "quant/methods.h"
+#include "quant/observe/observe.h"
 #include "read/read.h"
 #include "write/convert.h"
 
@@ -14,6 +15,7 @@
 static const char *format(size_t i) { return pcs_formats[i] ? pcs_formats[i]->name : NULL; }
 static const char *mix(size_t i) { return pcs_mixes[i].name; }
 static const char *method(size_t i) { return pcs_methods[i] ? pcs_methods[i]->name : NULL; }
+static const char *observer(size_t i) { return pcs_observers[i] ? pcs_observers[i]->name : NULL; }
 static const char *reader(size_t i) { return pcs_readers[i] ? pcs_readers[i]->name : NULL; }
 static const char *writer(size_t i) { return pcs_writers[i] ? pcs_writers[i]->name : NULL; }
 static const char *arch(size_t i) { return pcs_archs[i] ? pcs_archs[i]->name : NULL; }
@@ -59,6 +61,13 @@ static const char *op_row(size_t i, char *text, size_t cap)
     return o ? text : NULL;
 }
 
+static const char *observer_row(size_t i, char *text, size_t cap)
+{
+    const pcs_observer_kind *k = pcs_observers[i];
+    if (k) snprintf(text, cap, "%-16s %s%s", k->name, k->what, k->per_channel ? "; per channel too" : "");
+    return k ? text : NULL;
+}
+
 /* get: the name of row i; row: what is said of it, where that is more than its name. */
 static const struct {
     const char *name;
@@ -69,7 +78,7 @@ static const struct {
     { "readers", reader, NULL },   { "writers", writer, NULL },    { "architectures", arch, NULL },
     { "ops", op, op_row },         { "passes", pass, NULL },       { "cache", kv, NULL },
     { "kernels", kernel, NULL },   { "tasks", task, NULL },        { "laws", law, NULL },
-    { "objectives", objective, NULL }, { "limits", limit, NULL },
+    { "objectives", objective, NULL }, { "limits", limit, NULL },  { "observers", observer, observer_row },
 };
 
 const char *precis_list_row(const char *table, size_t i, char *text, size_t cap)
