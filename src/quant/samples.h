@@ -1,4 +1,4 @@
-/* samples.h - what a net is shown so that something of it can be measured: windows of tokens, arrays, images. Whoever
+/* samples.h - what a net is shown so that something of it can be measured: windows of tokens, or arrays. Whoever
  * measures has taps or callbacks; that samples are counted, bound and run is written once (pcs_samples_run), and what a
  * kind of sample is, is one row of samples.def.
  *
@@ -6,7 +6,7 @@
 #ifndef PCS_SAMPLES_H
 #define PCS_SAMPLES_H
 
-#include "precis/net.h"
+#include "precis/samples.h"
 #include "quant/windows.h"
 #include "run/runner.h"
 
@@ -15,13 +15,13 @@
 typedef struct pcs_sample { size_t i; uint64_t first, rows, first_wanted, wanted; } pcs_sample;
 
 /* Where a sample is bound. */
-typedef struct pcs_port { const char *name; precis_value value; } pcs_port;
+typedef struct pcs_sample_input { const char *name; precis_value value; } pcs_sample_input;
 typedef struct pcs_subject {
     precis_program *program;
     precis_runner *runner;   /* of tokens: whose program it is, or NULL: */
     const pcs_lm *lm;        /* its values, of a net without a cache */
-    const pcs_port *ports;   /* of arrays and images: the net's inputs by name */
-    size_t n_ports;
+    const pcs_sample_input *inputs; /* of arrays: the net's inputs by name */
+    size_t n_inputs;
 } pcs_subject;
 
 typedef struct pcs_samples pcs_samples;
@@ -53,8 +53,9 @@ struct pcs_samples {
     uint64_t *starts;    /* of windows in their ids */
     int32_t *positions, *zeros, *outputs;
     precis_row *decoded;
-    /* arrays and images */
-    void *files;
+    /* arrays */
+    precis_samples *arrays; /* borrowed */
+    uint64_t batch;
 };
 
 /* The windows are borrowed until it is closed. */
@@ -62,23 +63,14 @@ precis_status pcs_samples_of_windows(precis_ctx *ctx, pcs_samples *s, const pcs_
                                      uint32_t stride);
 /* Show the beginnings of longer windows only. */
 void pcs_samples_cut(pcs_samples *s, uint32_t most);
-/* Arrays of .npy files, each for the input of its name; number k of a name belongs to sample k, or, with batch > 0, to as
- * many samples as there are `batch` items in it along its first dimension (of which a rest is left out). All names must
- * give as many samples. Files are read when their sample is bound, one of each name at a time. PRECIS_EINVAL,
- * PRECIS_EFORMAT, PRECIS_EIO; after an error, too, close. */
-typedef struct pcs_sample_file { const char *name, *path; } pcs_sample_file;
-precis_status pcs_samples_of_arrays(precis_ctx *ctx, pcs_samples *s, const pcs_sample_file *files, size_t n,
-                                    uint64_t batch);
-/* Images in binary PGM or PPM (P5 and P6 of netpbm, one byte a channel), one a sample: F32 of [1, channels, height,
- * width], each (byte / 255 - mean) / deviation of its channel, planes in the file's order. */
-typedef struct pcs_image_scale { float mean[3], deviation[3]; } pcs_image_scale;
-precis_status pcs_samples_of_images(precis_ctx *ctx, pcs_samples *s, const pcs_sample_file *files, size_t n,
-                                    const pcs_image_scale *scale);
+/* Arrays for a net's inputs, `batch` of them a run, or as many as the net takes. They are read when they are bound.
+ * Borrowed until it is closed. */
+precis_status pcs_samples_of_arrays(precis_ctx *ctx, pcs_samples *s, precis_samples *arrays, uint64_t batch);
 void pcs_samples_close(pcs_samples *s);
 
 /* An array becomes the input of its name: its type and shape must be the net's; symbols take its sizes. PRECIS_EINVAL
- * says both. data must live until the run ends. */
-precis_status pcs_bind_array(precis_ctx *ctx, const pcs_subject *to, const char *name, const precis_array *a);
+ * says both. Its data must live until the run ends. */
+precis_status pcs_bind_array(precis_ctx *ctx, const pcs_subject *to, const precis_array *a);
 
 /* How samples are run. */
 typedef struct pcs_samples_pass {

@@ -8,7 +8,7 @@
 static precis_ctx *ctx;
 
 /* One input of [n, 2, 3], n a symbol, or of [1, c, h, w] with symbols for the sides. */
-typedef struct { precis_graph *g; precis_program *p; precis_value in, out; pcs_port port; } doubled;
+typedef struct { precis_graph *g; precis_program *p; precis_value in, out; pcs_sample_input port; } doubled;
 
 static doubled open_net(const int64_t *shape, uint32_t dims)
 {
@@ -23,7 +23,7 @@ static doubled open_net(const int64_t *shape, uint32_t dims)
     OK(ctx, precis_graph_verify(d.g));
     OK(ctx, pcs_program_open(ctx, &d.p, d.g, &(pcs_program_options){ .arithmetic = PRECIS_REFERENCE, .context = 16,
                                                                       .sequences = 1, .k_type = "f32", .v_type = "f32" }));
-    d.port = (pcs_port){ "x", d.in };
+    d.port = (pcs_sample_input){ "x", d.in };
     return d;
 }
 
