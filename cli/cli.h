@@ -196,6 +196,7 @@ int cli_net_run(cli *c);
 /* quant_net.c: `convert` and `quant` of one. */
 int cli_net_convert(cli *c);
 int cli_net_quant(cli *c);
+int cli_net_plan(cli *c);
 /* Options of `quant` that only nets have, when the model is none: a message. */
 int cli_only_nets(cli *c);
 int cli_net_inspect(cli *c);
