@@ -189,7 +189,7 @@ precis_status pcs_onnx_read_back(precis_ctx *ctx, const pcs_onnx_saved *what, co
     pcs_out_self(o, path, sizeof path);
     precis_status st = pcs_onnx_open(ctx, &net, path);
     if (!st) st = compare_ports(what, &net->base, o);
-    if (!st) st = pcs_onnx_import(&net->base, NULL, &back);
+    if (!st) st = pcs_netfile_import(&net->base, NULL, &back);
     if (!st) st = compare(ctx, what, &back, o);
     pcs_netfile_graph_close(ctx, &back);
     pcs_onnx_close(&net);
