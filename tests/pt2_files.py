@@ -245,7 +245,7 @@ def hostile():
     yield "unknown", net().call("aten.wobble", "y", self="x").gives("y").save(), 3, "aten.wobble.default.: this op is not supported"
     yield "cond", net().call("higher_order.cond", ["y"]).gives("y").save(), 3, "higher_order.cond.: this op"
     yield "argument", net().call("aten.relu", "y", self="x", wobble=3).gives("y").save(), 3, "argument wobble"
-    yield "value", net().call("aten.elu", "y", self="x", scale=3).gives("y").save(), 3, "argument scale"
+    yield "value", net().call("aten.elu", "y", self="x", input_scale=3).gives("y").save(), 3, "scales what comes"
     yield "left_out", net().call("aten.permute", "y", self="x").gives("y").save(), 3, "argument dims is left out"
     yield "nothing", net().call("aten.relu", "y", self="z").gives("y").save(), 3, "nothing before it makes"
     yield "twice", net().call("aten.relu", "y", self="x").call("aten.relu", "y", self="x").gives("y").save(), 3, "made twice"

@@ -58,6 +58,14 @@ void pcs_raise_gemm(pcs_onnx_node *n)
     n->out[0] = pcs_as(n, c >= 0 ? pcs_make2(n, "plus", NULL, y, c) : y, d);
 }
 
+void pcs_raise_det(pcs_onnx_node *n)
+{
+    const precis_value x = pcs_in(n, 0);
+    if (x < 0) return;
+    const pcs_dtype d = pcs_of(n, x)->dtype;
+    n->out[0] = pcs_as(n, pcs_make1(n, "det", NULL, d == PCS_F64 ? x : pcs_f32(n, x)), d);
+}
+
 /* Zero points of rows and columns spread; a vector on either side gets its second dimension first. */
 static precis_value whole(pcs_onnx_node *n, precis_value a, precis_value b, precis_value za, precis_value zb)
 {

@@ -161,6 +161,28 @@ void pcs_raise_pool(pcs_onnx_node *n)
     if (n->n_out > 1 && max) n->out[1] = pcs_second(n, y, 1);
 }
 
+void pcs_raise_deform(pcs_onnx_node *n)
+{
+    precis_value in[5] = { pcs_in(n, 0), pcs_in(n, 1), pcs_in(n, 2), -1, -1 };
+    uint32_t count = 3;
+    pcs_windows o;
+    const int64_t groups = pcs_attr_int(n, "group", 1), offsets = pcs_attr_int(n, "offset_group", 1);
+    if (in[2] < 0 || in[1] < 0 || !pcs_read_windows(n, in[0], in[1], false, &o)) return;
+    const pcs_dtype d = pcs_of(n, in[0])->dtype;
+    if (o.dims != 2) {
+        pcs_refuse(n, "has %u dimensions behind batch and channels, not 2", o.dims);
+        return;
+    }
+    if (pcs_has(n, 3)) in[count++] = n->in[3];
+    if (pcs_has(n, 4)) in[count++] = n->in[4];
+    for (uint32_t i = 0; i < count; i++) in[i] = pcs_f32(n, in[i]);
+    const precis_attr attrs[] = { precis_attr_list("strides", 2, o.strides),     precis_attr_list("pads", 4, o.pads),
+                                  precis_attr_list("dilations", 2, o.dilations), precis_attr_int("groups", groups),
+                                  precis_attr_int("offsets", offsets),           precis_attr_int("masked", pcs_has(n, 4)),
+                                  { 0 } };
+    n->out[0] = pcs_as(n, pcs_make(n, "deform", attrs, count, in), d);
+}
+
 /* ---- normalizations ----------------------------------------------------------------------------- */
 
 static uint32_t spatial(const pcs_value *v, int64_t *axes)
