@@ -21,7 +21,7 @@ static precis_value product(pcs_onnx_node *n, precis_value a, precis_value b)
 
 void pcs_raise_matmul(pcs_onnx_node *n)
 {
-    precis_value a = pcs_in(n, 0), b = pcs_in(n, 1);
+    precis_value a = pcs_weight_in(n, 0), b = pcs_weight_in(n, 1);
     if (a < 0 || b < 0) return;
     const pcs_dtype d = pcs_of(n, a)->dtype;
     if (d == PCS_F16 || d == PCS_BF16) a = pcs_f32(n, a), b = pcs_f32(n, b);
@@ -30,7 +30,7 @@ void pcs_raise_matmul(pcs_onnx_node *n)
 
 void pcs_raise_gemm(pcs_onnx_node *n)
 {
-    precis_value a = pcs_in(n, 0), b = pcs_in(n, 1), c = pcs_has(n, 2) ? n->in[2] : -1;
+    precis_value a = pcs_in(n, 0), b = pcs_weight_in(n, 1), c = pcs_has(n, 2) ? pcs_weight_in(n, 2) : -1;
     const double alpha = pcs_attr_real(n, "alpha", 1), beta = pcs_attr_real(n, "beta", 1);
     const bool ta = pcs_attr_int(n, "transA", 0) != 0, tb = pcs_attr_int(n, "transB", 0) != 0;
     pcs_has_attr(n, "broadcast");
