@@ -1,7 +1,7 @@
 /* precis/net.h - nets of any kind from a file: read, described, run with arrays by name.
  *
- * A net is an ONNX file (opset 7 to 27) or an archive of torch.export (.pt2, torch 2.9 to 2.15); docs/nets.md has the ops.
- * It stays mapped while the net is open.
+ * A net is an ONNX file (opset 7 to 27) or an archive of torch.export (.pt2, torch 2.9 to 2.15); docs/nets.md has the
+ * ops. It stays mapped while the net is open.
  * Threads: as the context. */
 #ifndef PRECIS_NET_H
 #define PRECIS_NET_H

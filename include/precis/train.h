@@ -31,8 +31,18 @@ typedef struct precis_train_options {
     int         resume; /* go on from it, when it is there                                    */
     precis_train_fn *each; /* after each step; or NULL                                        */
     void       *user;
+    /* instead of what the configuration says; NULL: as it says */
+    const char *from;      /* a model's file to begin with                                    */
+    const char *qat;       /* type of weights, or PATTERN=TYPE, ...                           */
+    const char *plan;      /* a file of precis plan: types of all tensors                     */
+    const char *estimator;
+    const char *const *only; /* [n_only]: patterns of the tensors that are trained            */
+    size_t      n_only;
+    /* beside the checkpoint, at the end: the model in the types that it was trained for */
+    const char *quantized;
 } precis_train_options;
-#define PRECIS_TRAIN_OPTIONS_INIT { sizeof(precis_train_options), NULL, 0, NULL, NULL }
+#define PRECIS_TRAIN_OPTIONS_INIT \
+    { sizeof(precis_train_options), NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL }
 
 typedef struct precis_train_result {
     uint32_t size;       /* sizeof of this struct, set by the caller                          */
@@ -41,6 +51,7 @@ typedef struct precis_train_result {
     double   heldout, heldout_error; /* nats a token of the held-out text; NaN: there is none */
     double   entropy;    /* of the language over the same tokens; NaN: it is not known        */
     char     sha256[65]; /* of the checkpoint                                                 */
+    double   served;     /* of `quantized`: its held-out loss when it is run; NaN: there is none */
 } precis_train_result;
 
 /* Train as the configuration file says. PRECIS_EFORMAT names the key of the configuration, or what is wrong with the

@@ -3,14 +3,14 @@
 #include "base/json_file.h"
 #include "graph/arch.h"
 #include "base/lack.h"
-#include "job/caches.h"
+#include "measure/caches.h"
 #include "job/gain.h"
 #include "model/model.h"
 #include "precis/job.h"
 #include "graph/net.h"
-#include "quant/costs.h"
+#include "plan/costs.h"
 #include "quant/methods.h"
-#include "quant/profile.h"
+#include "plan/profile.h"
 #include "write/write.h"
 
 #include <math.h>

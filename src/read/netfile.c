@@ -1,4 +1,5 @@
-/* netfile.c - which reader a net's file is for, and what all of them have in common. */
+/* netfile.c - which reader a net's file is for, and what all of them have in
+ * common. */
 #include "read/netfile.h"
 
 #include <fcntl.h>

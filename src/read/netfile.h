@@ -1,7 +1,9 @@
-/* netfile.h - what every reader of nets gives: inputs, outputs and ops as the file describes them, and a way to make a
- * graph of it. A reader is a row of netfiles.def; what it keeps of its file begins with a pcs_netfile.
+/* netfile.h - what every reader of nets gives: inputs, outputs and ops as the
+ * file describes them, and a way to make a graph of it. A reader is a row of
+ * netfiles.def; what it keeps of its file begins with a pcs_netfile.
  *
- * A file stays mapped as long as its graphs live: weights are used where they lie. Threads: as the context. */
+ * A file stays mapped as long as its graphs live: weights are used where they
+ * lie. Threads: as the context. */
 #ifndef PCS_NETFILE_H
 #define PCS_NETFILE_H
 
@@ -53,7 +55,8 @@ typedef struct pcs_netfile_graph {
     precis_value *inputs, *outputs; /* inputs that are constants too */
     pcs_netfile_name *names;        /* of results of nodes, in their order; with keep_names */
     size_t n_names, cap_names;
-    uint64_t need;                  /* inputs (by number; 63 and more share a bit) whose contents were asked for */
+    uint64_t need;                  /* inputs (by number; 63 and more share a bit) whose contents
+                                       were asked for */
 } pcs_netfile_graph;
 
 typedef struct pcs_netfile_reader {
@@ -63,7 +66,8 @@ typedef struct pcs_netfile_reader {
     bool (*probe)(const uint8_t *head, size_t n);
     precis_status (*open)(precis_ctx *ctx, pcs_netfile **out, const char *path);
     void (*close)(pcs_netfile *file);
-    /* given: one of each input, or NULL. PRECIS_EUNSUPPORTED with out->need != 0: contents are needed. */
+    /* given: one of each input, or NULL. PRECIS_EUNSUPPORTED with out->need != 0:
+     * contents are needed. */
     precis_status (*import)(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out);
 } pcs_netfile_reader;
 
@@ -80,7 +84,8 @@ struct pcs_netfile {
 
 extern const pcs_netfile_reader *const pcs_netfile_readers[];
 
-/* The reader of a file, by its first bytes, or its name where they say nothing; NULL: none. */
+/* The reader of a file, by its first bytes, or its name where they say nothing;
+ * NULL: none. */
 const pcs_netfile_reader *pcs_netfile_reader_of(precis_ctx *ctx, const char *path);
 /* The file mapped and described. PRECIS_EFORMAT with an offset for damage. */
 precis_status pcs_netfile_open(precis_ctx *ctx, pcs_netfile **out, const char *path);
@@ -90,7 +95,8 @@ precis_status pcs_netfile_import(pcs_netfile *file, const pcs_netfile_given *giv
 /* Of importers: what a name of the file, at its outermost level, became. */
 precis_status pcs_netfile_keep_name(const pcs_netfile *file, pcs_netfile_graph *g, pcs_str name, precis_value v);
 void pcs_netfile_graph_close(precis_ctx *ctx, pcs_netfile_graph *g);
-/* Count an op; `supported` is of its first time. False: there are too many kinds. */
+/* Count an op; `supported` is of its first time. False: there are too many
+ * kinds. */
 bool pcs_netfile_count_op(pcs_netfile *file, pcs_str domain, pcs_str op, bool supported);
 
 #endif

@@ -7,10 +7,12 @@
 #include "train/config.h"
 #include "train/language.h"
 
+#include "precis/text.h"
+
 typedef struct pcs_train_data {
     precis_ctx *ctx;
     const pcs_train_config *c;
-    char *text, *held; /* all texts one after another; or NULL */
+    int32_t *text, *held; /* tokens of all texts one after another; or NULL */
     size_t n_text, n_held;
     pcs_language *language;
     int16_t *last;   /* of the language */
@@ -18,7 +20,8 @@ typedef struct pcs_train_data {
     char sha256[65]; /* of what is trained on */
 } pcs_train_data;
 
-precis_status pcs_train_data_open(precis_ctx *ctx, pcs_train_data *d, const pcs_train_config *c);
+/* m: whose tokenizer reads the texts; NULL: tokens are bytes. */
+precis_status pcs_train_data_open(precis_ctx *ctx, pcs_train_data *d, const pcs_train_config *c, const precis_model *m);
 void pcs_train_data_close(pcs_train_data *d);
 /* Sequence `number` of training: `context` tokens and, one place on, their targets. */
 void pcs_train_sequence(pcs_train_data *d, uint64_t number, int32_t *ids, int32_t *targets);

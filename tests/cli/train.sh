@@ -62,7 +62,7 @@ dims = struct.unpack_from("<I", b, at)[0]
 offset = struct.unpack_from("<Q", b, at + 4 + 8 * dims + 4)[0]
 first = b"token_embd.weight"
 # Data begin at the first multiple of 32 behind the header, whose end the last tensor's entry is.
-last = b"precis.train.blk.1.ffn_down.weight"
+last = b"precis.train:blk.1.ffn_down.weight"
 end = b.find(last) + len(last)
 end += 4 + 8 * struct.unpack_from("<I", b, end)[0] + 4 + 8
 data = (end + 31) // 32 * 32
@@ -91,6 +91,65 @@ expect 0 "$precis" quant text.gguf --method rtn --type '*blk*=Q4_0,*=F32' --no-c
 sed 's/Q4_0/Q4_K/' text.json >narrow.json
 expect 3 "$precis" train narrow.json -o narrow.gguf
 has err 'rows of 32 do not fit Q4_K, whose blocks are of 256'
+
+# Learned ranges are in the checkpoint: the same bytes after kills and for any number of threads, and in the file that is
+# written the loss of training (precis itself refuses another). --qat and --estimator say what the configuration does not.
+sed 's/"quant": {[^}]*}/"quant": {"activations": "int8", "kv": "int8", "from": 0.25}/; s/"steps": 12/"steps": 40, "checkpoint": 3/' \
+    text.json >learned.json
+expect 0 "$precis" train learned.json -o learned.gguf --qat Q4_0 --estimator lsq --quantized learned-q4.gguf --json
+python3 - <<'E2' || failed=1
+import json
+end = [json.loads(l) for l in open("out")][-1]
+assert abs(end["served"] - end["heldout"]) < 1e-4 and end["quantized"] == "learned-q4.gguf", end
+E2
+expect 0 "$precis" run learned-q4.gguf -p "The " -n 4
+for moment in 0.03 0.06 0.1; do
+    timeout -s KILL $moment "$precis" train learned.json -o killed-q.gguf --qat Q4_0 --estimator lsq --resume >/dev/null 2>&1
+done
+expect 0 "$precis" train learned.json -o killed-q.gguf --qat Q4_0 --estimator lsq --resume --threads 3
+cmp -s learned.gguf killed-q.gguf || { echo "other bytes with learned ranges after kills"; failed=1; }
+expect 3 "$precis" train learned.json -o learned.gguf --qat Q4_0 --estimator pact --resume
+has err 'another configuration'
+
+# A model's file is where training begins; a plan says the types; what --only leaves out stays as it is.
+cat >tune.json <<E2
+{"data": {"text": ["$root/README.md"], "heldout": "$root/CONTRIBUTING.md", "context": 32, "batch": 2, "heldout_tokens": 256},
+ "steps": 3, "optimizer": {"lr": 0.001}, "schedule": {"name": "constant"}}
+E2
+expect 0 "$precis" plan learned.gguf --bpw 14 --no-profile -o plan.json
+expect 0 "$precis" train tune.json -o tuned.gguf --from learned.gguf --plan plan.json --only '*attn_q*' --only '*ffn*' \
+    --quantized tuned-small.gguf
+expect 0 "$precis" train tune.json -o again.gguf --from learned.gguf --plan plan.json --only '*attn_q*' --only '*ffn*' --threads 1
+cmp -s tuned.gguf again.gguf || { echo "other bytes of a tuned model with 1 thread"; failed=1; }
+expect 0 "$precis" inspect tuned.gguf --json
+python3 - <<'E2' || failed=1
+def tensors(path):
+    from struct import pack, unpack_from
+    b = open(path, "rb").read()
+    names = {}
+    for name in (b"blk.0.attn_q.weight", b"blk.0.attn_k.weight"):
+        at = b.find(pack("<Q", len(name)) + name) + 8 + len(name)
+        dims = unpack_from("<I", b, at)[0]
+        shape = unpack_from("<%dQ" % dims, b, at + 4)
+        offset = unpack_from("<Q", b, at + 4 + 8 * dims + 4)[0]
+        names[name] = (offset, shape[0] * shape[1] * 4)
+    # data begin behind the last entry of the table
+    last = max(b.rfind(b"precis.train:"), b.rfind(b"precis.value:"))
+    end = last + unpack_from("<Q", b, last - 8)[0]
+    end += 4 + 8 * unpack_from("<I", b, end)[0] + 4 + 8
+    data = (end + 31) // 32 * 32
+    return {k: b[data + o:data + o + size] for k, (o, size) in names.items()}
+before, after = tensors("learned.gguf"), tensors("tuned.gguf")
+assert before[b"blk.0.attn_k.weight"] == after[b"blk.0.attn_k.weight"], "a tensor that --only leaves out changed"
+assert before[b"blk.0.attn_q.weight"] != after[b"blk.0.attn_q.weight"], "a tensor of --only did not change"
+E2
+expect 3 "$precis" train tune.json -o bad.gguf --from learned.gguf --only 'nothing*'
+has err 'only: nothing\* matches no tensor of the net'
+expect 3 "$precis" train tune.json -o bad.gguf --from learned.gguf --plan tune.json
+has err 'this is no plan'
+expect 3 "$precis" train tune.json -o bad.gguf --from config.json
+expect 2 "$precis" train tune.json -o bad.gguf --from learned.gguf --estimator adaround
+expect 2 "$precis" train tune.json -o bad.gguf --from learned.gguf --quantized bad.gguf
 
 # Refusals: another run's checkpoint, what is none, unknown keys with their path, no output.
 expect 3 "$precis" train text.json -o whole.gguf --resume
