@@ -113,6 +113,8 @@ int cli_memory_verdict(const cli *c, int rc);
 /* Print "precis: message" and give the exit code. */
 int cli_usage(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cli_error(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A line of text to stdout, wrapped to the terminal (term.h); its other lines are indented. */
+void cli_say(int indent, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* What the library says of a failed call. */
 int cli_fail(const cli *c, precis_status status);
 /* One object on stdout; takes it over. A full disk or a closed pipe is an error. */
@@ -133,6 +135,8 @@ int cli_help_command(int argc, char **argv);
 
 /* progress.c */
 int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total);
+/* What stands beside the bar: figures so far; "": nothing. It is copied. */
+void cli_progress_note(const char *text);
 void cli_warn(void *user, const char *line);
 /* Remove a bar that stands on the terminal. */
 void cli_progress_clear(void);
@@ -193,6 +197,7 @@ int cli_net_quant(cli *c);
 /* Options of `quant` that only nets have, when the model is none: a message. */
 int cli_only_nets(cli *c);
 int cli_net_inspect(cli *c);
+int cli_net_bench(cli *c);
 
 /* Options that every command has. */
 extern const cli_option cli_common[];

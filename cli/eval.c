@@ -2,6 +2,7 @@
 #include "eval.h"
 #include "samples.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static const cli_option options[] = {
@@ -140,6 +141,26 @@ static int eval_ids(cli *c, const precis_eval_options *o)
     return rc;
 }
 
+/* Figures so far, beside the bar: their sums, and those of squares. */
+typedef struct { size_t n; double nll, nll2, kld, kld2; bool reference; } running;
+
+static void count_token(void *user, const precis_eval_token *t)
+{
+    running *r = user;
+    r->n++;
+    r->nll += t->nll;
+    r->nll2 += t->nll * t->nll;
+    r->kld += t->kld;
+    r->kld2 += t->kld * t->kld;
+    const double n = (double)r->n, mean = r->nll / n, kld = r->kld / n;
+    const double se = sqrt(fmax(r->nll2 / n - mean * mean, 0) / n), kse = sqrt(fmax(r->kld2 / n - kld * kld, 0) / n);
+    char note[96];
+    if (r->reference)
+        snprintf(note, sizeof note, "ppl %.3f +- %.3f, KL %.5f +- %.5f", exp(mean), exp(mean) * se, kld, kse);
+    else snprintf(note, sizeof note, "ppl %.3f +- %.3f", exp(mean), exp(mean) * se);
+    cli_progress_note(note);
+}
+
 /* One text, or the suite of texts and tasks, of a model and perhaps its reference. */
 static int eval_models(cli *c, const precis_eval_options *o, const char *text, size_t len)
 {
@@ -147,14 +168,22 @@ static int eval_models(cli *c, const precis_eval_options *o, const char *text, s
     precis_eval_result e = { .size = sizeof e };
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     int rc = st ? -1 : cli_add_adapters(c, m, false);
+    running run = { .reference = cli_has(c, "--against") || o->logits };
+    precis_eval_options own = *o;
+    own.each = count_token;
+    own.user = &run;
     if (rc < 0) {
         if (!st && cli_has(c, "--against")) st = precis_model_open(c->ctx, &ref, cli_get(c, "--against"));
         if (!st && cli_eval_is_suite(c)) rc = cli_eval_suite(c, m, ref, o);
         else {
             const char *arithmetic = precis_arithmetic_name(o->arithmetic);
-            if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, o, &e);
-            if (st) rc = cli_fail(c, st);
+            if (!st) st = precis_eval_text(c->ctx, m, ref, text, len, &own, &e);
+            cli_progress_note("");
+            const bool part = st == PRECIS_ECANCELED && e.windows;
+            if (part) cli_error(c, "stopped: what follows is of the first %llu windows", (unsigned long long)e.windows);
+            if (st && !part) rc = cli_fail(c, st);
             else rc = c->json ? print_eval_json(c, &e, arithmetic) : print_eval_text(c, &e, arithmetic);
+            if (part) rc = EXIT_INTERRUPTED;
         }
     }
     precis_model_close(&ref);

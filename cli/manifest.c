@@ -10,7 +10,7 @@ bool cli_manifest_leaves_out(const char *name)
 {
     static const char *const aside[] = { "--output", "--json",      "--quiet", "--threads", "--help",
                                          "--text",   "--chunks",    "--ctx",   "--bench",   "--no-eval",
-                                         "--replay", "--mem-limit", "--resume" };
+                                         "--replay", "--mem-limit", "--resume",  "--verbose" };
     for (size_t i = 0; i < sizeof aside / sizeof *aside; i++)
         if (!strcmp(aside[i], name)) return true;
     return false;

@@ -137,7 +137,8 @@ static int calibrate(cli *c, precis_net *net, precis_net_quant *job, const calib
     precis_array port = { .size = sizeof port };
     const uint32_t passes = precis_net_quant_passes(job);
     precis_status st = precis_net_inputs(net) ? precis_net_input(net, 0, &port) : PRECIS_OK;
-    if (passes && !k->n) return cli_usage(c, "static quantization needs data: --calib x.npy, or NAME=x.npy for each input");
+    if (passes && !k->n)
+        return cli_usage(c, "static quantization needs data: --calib x.npy, or NAME=x.npy for each input");
     for (uint32_t pass = 0; pass < (passes ? passes : 1) && !st; pass++) {
         for (size_t round = 0; passes && (!round || array_of(k, port.name, round)); round++) {
             const int rc = see_round(c, net, job, k, round);
@@ -159,6 +160,7 @@ static json_t *node_json(const precis_net_coverage *n)
         json_object_set_new(j, "scale", json_real(n->scale));
         json_object_set_new(j, "zero_point", json_integer((json_int_t)n->zero));
     }
+    if (n->weight_raised) json_object_set_new(j, "weight_raised", json_true());
     if (*n->reason) json_object_set_new(j, "reason", json_string(n->reason));
     if (*n->into) json_object_set_new(j, "into", json_string(n->into));
     return j;
@@ -270,7 +272,8 @@ int cli_only_nets(cli *c)
                                        "--reduce-range", "--like", "--backend", "--all-int8", "--group", NULL };
     for (int i = 0; own[i]; i++)
         if (cli_has(c, own[i]) || cli_get(c, own[i]))
-            return cli_usage(c, "%s is for nets of arrays (ONNX); %s is none", own[i], c->n_args ? c->args[0] : "MODEL");
+            return cli_usage(c, "%s is for nets of arrays (ONNX); %s is none", own[i],
+                             c->n_args ? c->args[0] : "MODEL");
     return -1;
 }
 

@@ -12,8 +12,11 @@ static const cli_option options[] = {
     { "--plan", 0, "FILE", "train for a plan that precis plan wrote: a type for each tensor, and a cache" },
     { "--estimator", 0, "NAME", "how weights learn that are rounded: ste, lsq, pact, pareto, trust, ternary, binary" },
     { "--only", 0, "PATTERN", "train these tensors alone (more than once)" },
-    { "--quantized", 0, "FILE",
+    { "--compute", 0, "NAME",
+      "products of layers in f32 (default), bf16, int8, fp8, mxfp4 or nvfp4; which are real is said" },
+    { "--quantized", 0, "OUT",
       "at the end, the model in the types that it was trained for; its held-out loss, run from there, is printed" },
+    { "--card", 0, "OUT", "what the data are: files, tokens, copies, and what of the held-out text they have" },
     { 0 },
 };
 
@@ -53,6 +56,8 @@ static int result_json(cli *c, const precis_train_options *o, const precis_train
                           (json_int_t)r->steps, "from", (json_int_t)r->from, "parameters", (json_int_t)r->parameters,
                           "tokens", (json_int_t)r->tokens, "heldout", known_number(r->heldout), "heldout_error",
                           known_number(r->heldout_error), "entropy", known_number(r->entropy));
+    if (isfinite(r->contamination)) json_object_set_new(j, "contamination", json_real(r->contamination));
+    json_object_set_new(j, "products", json_string(r->products));
     if (o->quantized) json_object_set_new(j, "quantized", json_string(o->quantized));
     if (o->quantized) json_object_set_new(j, "served", known_number(r->served));
     print_line(j);
@@ -65,9 +70,10 @@ static int result_text(cli *c, const precis_train_options *o, const precis_train
            (unsigned long long)r->tokens);
     if (isfinite(r->heldout)) printf("; held out %.4f +- %.4f nats a token", r->heldout, r->heldout_error);
     if (isfinite(r->entropy)) printf(", of which %.4f are the language's own entropy", r->entropy);
+    if (r->contamination > 0) printf("; the texts have %.3g %% of what is held out", 100 * r->contamination);
     if (o->quantized) printf("\n%s", o->quantized);
     if (o->quantized && isfinite(r->served)) printf(": held out %.4f when it is run", r->served);
-    printf("\nsha256 %s\n", r->sha256);
+    printf("\nproducts: %s\nsha256 %s\n", r->products, r->sha256);
     return cli_done(c);
 }
 
@@ -87,7 +93,9 @@ static int run(cli *c)
     o.qat = cli_get(c, "--qat");
     o.plan = cli_get(c, "--plan");
     o.estimator = cli_get(c, "--estimator");
+    o.compute = cli_get(c, "--compute");
     o.quantized = cli_get(c, "--quantized");
+    o.card = cli_get(c, "--card");
     if (o.qat && o.plan) return cli_usage(c, "--qat or --plan: one or the other");
     const precis_status st = precis_train(c->ctx, c->args[0], &o, &r);
     if (st) return cli_fail(c, st);

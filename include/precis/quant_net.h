@@ -74,6 +74,7 @@ typedef struct precis_net_coverage {
     double clipped;       /* share of its values outside of the range, in the first batches */
     double scale;         /* of its result's codes; 0: it has none */
     int64_t zero;
+    int weight_raised;    /* its weights' scale was raised, so that its bias fits into 32 bits */
 } precis_net_coverage;
 /* False behind the last. */
 PRECIS_API int precis_net_quant_node(const precis_net_quant *job, size_t i, precis_net_coverage *out);

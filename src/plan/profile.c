@@ -48,8 +48,11 @@ precis_status pcs_profile_check(precis_ctx *ctx, const precis_profile *p, const 
             return pcs_fail(ctx, PRECIS_EINVAL, "the profile is of another model: this one has no tensor %.80s; precis profile MODEL -o FILE makes one", p->t[i].tensor);
     if (!p || !p->model || !weights) return PRECIS_OK;
     const precis_status st = precis_model_sha256(m, hex);
-    if (!st && strcmp(hex, p->model)) pcs_warn(ctx, "the profile was measured on other weights (their hash is %.16s..., this model's %.16s...); what is predicted here may be off", p->model, hex);
-    return st;
+    if (st || !strcmp(hex, p->model)) return st;
+    return pcs_fail(ctx, PRECIS_EINVAL,
+                    "the profile is of another model: it was measured on other weights (their hash is %.16s..., this "
+                    "model's %.16s...); precis profile MODEL -o FILE makes this one's",
+                    p->model, hex);
 }
 
 static precis_status find_or_add(precis_profile *p, const char *tensor, pcs_sensitivity **out)

@@ -55,8 +55,7 @@ typedef struct pcs_netfile_graph {
     precis_value *inputs, *outputs; /* inputs that are constants too */
     pcs_netfile_name *names;        /* of results of nodes, in their order; with keep_names */
     size_t n_names, cap_names;
-    uint64_t need;                  /* inputs (by number; 63 and more share a bit) whose contents
-                                       were asked for */
+    uint64_t need;                  /* inputs (by number; 63 and more share a bit) whose contents were asked for */
 } pcs_netfile_graph;
 
 typedef struct pcs_netfile_reader {

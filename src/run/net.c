@@ -1,6 +1,7 @@
 /* net.c - a net from a file, run with arrays. The graph is made for the shapes that come (and the contents that it asks
  * for), and kept until others come. */
 #include "run/watched.h"
+#include "run/net.h"
 
 #include <stdio.h>
 
@@ -17,6 +18,8 @@ struct precis_net {
     precis_array *signs; /* inputs of signed codes that came without a sign, and their codes */
     int8_t **codes;
 };
+
+struct precis_program *pcs_net_program(const precis_net *net) { return net->program; }
 
 static void forget(precis_net *net)
 {
@@ -276,6 +279,7 @@ static precis_status make(precis_net *net, const precis_array *const *given)
         net->need |= net->graph.need;
         if (!st || net->need == before) break;
     }
+    if (!st) st = precis_graph_pass(net->graph.graph, "fuse_codes");
     if (st) return st;
     const pcs_program_options o = {
         .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"

@@ -4,6 +4,7 @@
 #include "model/roles.h"
 #include "train/pretrained.h"
 #include "train/run.h"
+#include "train/words.h"
 
 /* ---- parameters --------------------------------------------------------------------------------- */
 
@@ -85,6 +86,10 @@ static precis_status take_options(pcs_train_run *t)
         if (c->n_only == PCS_TRAIN_PATTERNS) return pcs_fail(t->ctx, PRECIS_EINVAL, "more than 32 patterns");
         c->only[c->n_only++] = o->only[i];
     }
+    if (o->compute) {
+        const precis_status st = pcs_train_set_compute(t->ctx, c, o->compute);
+        if (st) return st;
+    }
     if (!o->qat) return PRECIS_OK;
     c->quant.plan = NULL;
     return pcs_train_set_weights(t->ctx, c, o->qat);
@@ -98,6 +103,20 @@ static precis_status open_origin(pcs_train_run *t)
     if (!st && c->language && c->model.vocabulary > 256)
         st = pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: a language has at most 256 symbols, the model %lld", c->from,
                       (long long)c->model.vocabulary);
+    return st;
+}
+
+/* A tokenizer of the run's own: a file's, or what its texts give. */
+static precis_status open_words(pcs_train_run *t)
+{
+    pcs_train_config *c = &t->c;
+    precis_status st = pcs_words_open(t->ctx, &t->words, c->texts, c->n_texts, (uint32_t)c->model.vocabulary, c->tokenizer);
+    const pcs_key *tokens = st ? NULL : pcs_model_key(t->words, "tokenizer.ggml.tokens");
+    const int64_t n = tokens ? (int64_t)tokens->n : 0;
+    if (!st && c->vocabulary_asked && n != c->model.vocabulary)
+        return pcs_fail(t->ctx, PRECIS_EFORMAT, "model.vocabulary: the tokenizer has %lld tokens, not %lld", (long long)n,
+                        (long long)c->model.vocabulary);
+    c->model.vocabulary = n;
     return st;
 }
 
@@ -137,8 +156,10 @@ precis_status pcs_train_begin(pcs_train_run *t, const char *path)
     t->c.model.kv_bits = t->c.quant.kv_bits;
     t->c.model.cached = true;
     t->c.model.a_scale = t->c.quant.a_scale;
-    st = pcs_train_data_open(t->ctx, &t->data, &t->c, t->origin);
+    if (!t->origin && (t->c.tokenizer || (!t->c.language && t->c.model.vocabulary != 256))) st = open_words(t);
+    if (!st) st = pcs_train_data_open(t->ctx, &t->data, &t->c, t->origin ? t->origin : t->words);
     if (!st) st = write_asked(t);
     t->s.origin = t->origin;
+    t->s.words = t->words;
     return st ? st : open_state(t);
 }

@@ -103,7 +103,7 @@ static void add_keys(file *f, const pcs_train_config *c)
     add_key(f, arch, "attention.layer_norm_rms_epsilon", PCS_KEY_F32)->v.f = m->eps;
     add_key(f, arch, "rope.freq_base", PCS_KEY_F32)->v.f = m->rope_base;
     if (c->language) f->keys[f->n_keys++] = pcs_no_tokenizer; /* its symbols are no text */
-    else add_bytes(f);
+    else if (!f->s->words) add_bytes(f);
 }
 
 /* Keys of the model that it began with, but for those that say how it was quantized. */
@@ -119,8 +119,8 @@ static bool kept(const pcs_key *k)
 
 static precis_status all_keys(precis_ctx *ctx, file *f)
 {
-    const precis_model *m = f->s->origin;
-    if (!m) add_keys(f, f->c);
+    const precis_model *m = f->s->origin ? f->s->origin : f->s->words;
+    if (!f->s->origin) add_keys(f, f->c);
     else if (!pcs_model_key(m, "tokenizer.ggml.model") && !pcs_model_key(m, pcs_no_tokenizer.name))
         f->keys[f->n_keys++] = pcs_no_tokenizer;
     add_key(f, "", STEP, PCS_KEY_U64)->v.u = f->s->step;

@@ -58,6 +58,8 @@ static precis_status read_data(pcs_config_reader *r)
         pcs_config_name(r, "data");
         if (pcs_json_is(&r->in.t, "text")) st = pcs_config_strings(r, c->texts, &c->n_texts, PCS_TRAIN_TEXTS, "is no list of at most 64 paths");
         else if (pcs_json_is(&r->in.t, "language")) st = read_language(r);
+        else if (pcs_json_is(&r->in.t, "deduplicate")) st = pcs_config_bool(r, &c->deduplicate);
+        else if (pcs_json_is(&r->in.t, "tokenizer")) st = pcs_config_string(r, &c->tokenizer);
         else if (pcs_json_is(&r->in.t, "heldout")) {
             st = pcs_json_file_string(&r->in, r->path, &path);
             c->heldout = path;
@@ -120,12 +122,20 @@ static precis_status read_schedule(pcs_config_reader *r)
     return st;
 }
 
+precis_status pcs_train_set_compute(precis_ctx *ctx, pcs_train_config *c, const char *name)
+{
+    c->model.compute = pcs_low_by_name(name);
+    return c->model.compute || !strcmp(name, "f32")
+               ? PRECIS_OK
+               : pcs_fail(ctx, PRECIS_EINVAL, "compute: %.40s is none of f32, bf16, int8, fp8, mxfp4 and nvfp4", name);
+}
+
 static precis_status read_compute(pcs_config_reader *r)
 {
-    char *name = NULL;
-    const precis_status st = pcs_json_file_string(&r->in, r->path, &name);
-    if (st || !strcmp(name, "f32")) return st;
-    return pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is not f32, which is all that this build trains in");
+    const char *name = NULL;
+    const precis_status st = pcs_config_string(r, &name);
+    if (st || !pcs_train_set_compute(r->ctx, r->c, name)) return st;
+    return pcs_config_wrong(r, "is none of f32, bf16, int8, fp8, mxfp4 and nvfp4");
 }
 
 static precis_status read_all(pcs_config_reader *r)
@@ -191,8 +201,12 @@ precis_status pcs_train_config_finish(precis_ctx *ctx, const char *name, pcs_tra
     c->rates.steps = c->steps;
     if (c->n_texts && c->language)
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: data.text and data.language: one or the other", name);
-    if (c->n_texts && !c->from && c->model.vocabulary != 256)
-        return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: model.vocabulary: texts are read as bytes, so that it is 256",
+    c->vocabulary_asked = c->model.vocabulary != 0;
+    if (!c->vocabulary_asked) c->model.vocabulary = 256;
+    if (c->tokenizer && (c->from || c->language))
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: data.tokenizer: a model brings its own, a language has none", name);
+    if (c->n_texts && !c->from && c->model.vocabulary < 256)
+        return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: model.vocabulary: texts have 256 bytes, and so many tokens at least",
                         name);
     if (c->language && !c->from && (c->heldout || c->model.vocabulary > 256))
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: a language has at most 256 symbols, and held-out text of its own",
@@ -209,7 +223,7 @@ precis_status pcs_train_config_read(precis_ctx *ctx, pcs_train_config *c, const 
     *c = (pcs_train_config){ .batch = 8, .seed = 1, .every = 100, .clip = 1, .heldout_tokens = 65536,
                              .language_seed = 7, .decay_until = 1 };
     c->model = (pcs_llama_config){
-        .vocabulary = 256, .eps = 1e-5, .rope_base = 10000, .w_bits = 16, .a_bits = 16, .kv_bits = 16
+        .eps = 1e-5, .rope_base = 10000, .w_bits = 16, .a_bits = 16, .kv_bits = 16
     };
     c->optimizer = pcs_optimizer_by_name("adamw");
     c->settings = (pcs_optimizer_settings){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .decay = 0.1, .block = 256 };
@@ -272,6 +286,7 @@ precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b)
         if (!st) st = pcs_json_text(b, c->only[i], strlen(c->only[i]));
         if (!st && i + 1 == c->n_only) st = pcs_buf_printf(b, "]");
     }
+    if (!st && m->compute) st = pcs_buf_printf(b, ", \"compute\": \"%s\"", m->compute->name);
     if (!st) st = pcs_train_quant_text(&c->quant, b);
     return st ? st : pcs_buf_printf(b, "}");
 }

@@ -31,8 +31,11 @@ typedef struct pcs_train_config {
     pcs_llama_config model;
     const char *texts[PCS_TRAIN_TEXTS];
     size_t n_texts;
+    const char *tokenizer;   /* a tokenizer.json; NULL: bytes, or learned from the texts where there are more tokens */
+    bool vocabulary_asked;   /* model.vocabulary is of the configuration */
     const char *heldout;     /* a text; or NULL */
     uint64_t heldout_tokens; /* at most */
+    bool deduplicate;        /* paragraphs of texts that came before are left out */
     bool language;           /* instead of texts */
     uint64_t language_seed;
     uint64_t context, batch, steps;
@@ -63,6 +66,8 @@ void pcs_train_config_close(pcs_train_config *c);
 /* What decides the bytes of a checkpoint, as one line of JSON: two configurations that are the same give the same. */
 precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b);
 
+/* compute, from elsewhere. PRECIS_EINVAL: no arithmetic. */
+precis_status pcs_train_set_compute(precis_ctx *ctx, pcs_train_config *c, const char *name);
 /* ---- of `quant` (config_quant.c) ---- */
 /* quant.weights, from elsewhere. PRECIS_EFORMAT: no type. */
 precis_status pcs_train_set_weights(precis_ctx *ctx, pcs_train_config *c, const char *spec);

@@ -4,26 +4,43 @@
 #define LARGEST ((size_t)1 << 32) /* a text's bytes */
 #define HELD_FROM ((uint64_t)1 << 60) /* numbers of held-out sequences, which training never comes to */
 
+/* Texts on their way to tokens. */
+typedef struct {
+    pcs_train_data *d;
+    precis_tokenizer *by; /* NULL: tokens are bytes */
+    pcs_map seen;         /* paragraphs */
+    pcs_arena keys;
+} reading;
+
 /* A text's tokens behind those that are there. */
-static precis_status add_text(pcs_train_data *d, precis_tokenizer *by, const char *path, int32_t **to, size_t *n)
+static precis_status add_tokens(reading *r, const char *text, size_t len, int32_t **to, size_t *n, size_t *count)
 {
-    char *text = NULL;
-    size_t len, count;
+    precis_ctx *ctx = r->d->ctx;
     int32_t *ids = NULL;
-    precis_status st = pcs_file_slurp(d->ctx, path, LARGEST, &text, &len);
-    if (!st && by) st = precis_tokenizer_encode(by, text, len, 0, &ids, &count);
-    if (st) {
-        pcs_free(d->ctx, text);
-        return st;
-    }
-    if (!by) count = len;
-    int32_t *grown = pcs_grow(d->ctx, *to, *n * sizeof *grown, *n + count + 1, sizeof *grown);
+    *count = len;
+    precis_status st = r->by ? precis_tokenizer_encode(r->by, text, len, 0, &ids, count) : PRECIS_OK;
+    if (st) return st;
+    int32_t *grown = pcs_grow(ctx, *to, *n * sizeof *grown, *n + *count + 1, sizeof *grown);
     if (grown) {
         *to = grown;
-        for (size_t i = 0; i < count; i++) grown[*n + i] = by ? ids[i] : (unsigned char)text[i];
-        *n += count;
-    } else st = PRECIS_ENOMEM;
-    if (by) precis_ids_free(by, ids);
+        for (size_t i = 0; i < *count; i++) grown[*n + i] = r->by ? ids[i] : (unsigned char)text[i];
+        *n += *count;
+    }
+    if (r->by) precis_ids_free(r->by, ids);
+    return grown ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+static precis_status add_text(reading *r, const char *path, bool held, pcs_train_text *of)
+{
+    pcs_train_data *d = r->d;
+    char *text = NULL;
+    size_t len;
+    precis_status st = pcs_file_slurp(d->ctx, path, LARGEST, &text, &len);
+    if (st) return st;
+    of->bytes = len;
+    precis_sha256(text, len, of->sha256);
+    if (d->c->deduplicate && !held) st = pcs_drop_duplicates(&r->seen, &r->keys, text, &len, &of->duplicates);
+    if (!st) st = add_tokens(r, text, len, held ? &d->held : &d->text, held ? &d->n_held : &d->n_text, &of->tokens);
     pcs_free(d->ctx, text);
     return st;
 }
@@ -37,13 +54,21 @@ static precis_status long_enough(const pcs_train_data *d, const char *path, size
 
 static precis_status open_texts(pcs_train_data *d, const precis_model *m)
 {
-    precis_tokenizer *by = NULL;
-    precis_status st = m ? precis_tokenizer_open(d->ctx, &by, m) : PRECIS_OK;
-    for (size_t i = 0; i < d->c->n_texts && !st; i++) st = add_text(d, by, d->c->texts[i], &d->text, &d->n_text);
-    if (!st && d->c->heldout) st = add_text(d, by, d->c->heldout, &d->held, &d->n_held);
-    precis_tokenizer_close(&by);
-    if (!st) st = long_enough(d, d->c->texts[0], d->n_text);
-    return st || !d->c->heldout ? st : long_enough(d, d->c->heldout, d->n_held);
+    const pcs_train_config *c = d->c;
+    reading r = { .d = d };
+    pcs_map_init(&r.seen, d->ctx);
+    pcs_arena_init(&r.keys, d->ctx);
+    precis_status st = m ? precis_tokenizer_open(d->ctx, &r.by, m) : PRECIS_OK;
+    for (size_t i = 0; i < c->n_texts && !st; i++) st = add_text(&r, c->texts[i], false, &d->of[i]);
+    if (!st && c->heldout) st = add_text(&r, c->heldout, true, &d->of_held);
+    precis_tokenizer_close(&r.by);
+    pcs_map_free(&r.seen);
+    pcs_arena_free(&r.keys);
+    if (!st) st = long_enough(d, c->texts[0], d->n_text);
+    if (!st && c->heldout) st = long_enough(d, c->heldout, d->n_held);
+    const size_t held = d->n_held < c->heldout_tokens ? d->n_held : (size_t)c->heldout_tokens;
+    d->overlap.length = m ? 13 : 50;
+    return st || !c->heldout ? st : pcs_overlap(d->ctx, d->held, held, d->text, d->n_text, &d->overlap);
 }
 
 static precis_status open_language(pcs_train_data *d)

@@ -5,9 +5,17 @@
 
 #include "base/sha256.h"
 #include "train/config.h"
+#include "train/duplicates.h"
 #include "train/language.h"
 
 #include "precis/text.h"
+
+/* What a file gave. */
+typedef struct pcs_train_text {
+    size_t bytes, tokens;
+    char sha256[65]; /* of the file */
+    pcs_duplicates duplicates;
+} pcs_train_text;
 
 typedef struct pcs_train_data {
     precis_ctx *ctx;
@@ -18,6 +26,8 @@ typedef struct pcs_train_data {
     int16_t *last;   /* of the language */
     float *log_p;    /* [context + 1] */
     char sha256[65]; /* of what is trained on */
+    pcs_train_text of[PCS_TRAIN_TEXTS], of_held;
+    pcs_overlapping overlap; /* of the held-out text with the others */
 } pcs_train_data;
 
 /* m: whose tokenizer reads the texts; NULL: tokens are bytes. */

@@ -156,6 +156,7 @@ typedef struct {
     int64_t layer, dim;
     precis_value table; /* of rotations */
     bool typed;         /* some parameter has a type */
+    int64_t products;   /* in few bits, so far */
 } build;
 
 static pcs_trained *place(build *b, const char *what, const char *end)
@@ -289,13 +290,31 @@ static input into(build *b, const char *what, precis_value x, int64_t k)
     return in;
 }
 
+/* A product of layers in the arithmetic of training. MXFP4's operands are turned and rounded by nodes of their own, whose
+ * gradients are masked by what they trust (Quartet, 2505.14669, section 4). */
+static precis_value multiplied(build *b, const char *what, precis_value x, precis_value w)
+{
+    const pcs_low *low = b->c->compute;
+    if (!low || b->layer < 0) return make(b, what, "matmul", NULL, 2, (precis_value[]){ x, w });
+    precis_value in[3] = { x, w, b->l->draw };
+    for (int i = 0; i < 2 && low->turned; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%.40s.%c_turned", what, i ? 'w' : 'x');
+        in[i] = make(b, name, "hadamard", PRECIS_ATTRS(precis_attr_int("dim", 32)), 1, &in[i]);
+        snprintf(name, sizeof name, "%.40s.%c_trusted", what, i ? 'w' : 'x');
+        in[i] = make(b, name, "trust", PRECIS_ATTRS(precis_attr_int("scheme", 1)), 1, &in[i]);
+    }
+    const precis_attr attrs[] = { precis_attr_text("as", low->name), precis_attr_int("place", b->products++), { 0 } };
+    return make(b, what, "matmul_low", attrs, 3, in);
+}
+
 /* x by a weight; a weight that stays a float takes x as it is, as where it is served, unless no weight is rounded. */
 static precis_value linear(build *b, const char *what, input in)
 {
     const pcs_trained *p = place(b, what, ".weight");
     const bool rounds = p && p->type && (p->type->kind == PCS_QUANT || p->type->element);
     const precis_value x = rounds || !b->typed ? in.rounded : in.plain;
-    precis_value y = make(b, what, "matmul", NULL, 2, (precis_value[]){ x, used(b, what) });
+    const precis_value y = multiplied(b, what, x, used(b, what));
     const pcs_trained *low = b->c->rank ? place(b, what, ".weight.lora_a") : NULL;
     if (!low) return y;
     char name[64];
@@ -418,6 +437,7 @@ void pcs_llama_build(pcs_llama *l, precis_graph *g, const pcs_llama_config *conf
     l->targets = pcs_graph_input_i32(g, "targets", 1, &l->tokens);
     l->positions = pcs_graph_input_i32(g, "positions", 1, &l->tokens);
     l->sequences = pcs_graph_input_i32(g, "sequences", 1, &l->tokens);
+    l->draw = c->compute ? pcs_graph_input_i32(g, "draw", 1, (const int64_t[]){ 1 }) : -1;
     b.table = rotations(&b);
     precis_value x = make(&b, "embedding", "embedding", NULL, 2, (precis_value[]){ l->ids, used(&b, "token_embd") });
     for (int64_t i = 0; i < c->layers; i++) {

@@ -3,6 +3,7 @@
 #ifndef PCS_TRAIN_LLAMA_H
 #define PCS_TRAIN_LLAMA_H
 
+#include "graph/low.h"
 #include "run/reverse.h"
 #include "train/estimator.h"
 
@@ -28,6 +29,7 @@ typedef struct pcs_llama_config {
     pcs_train_scale a_scale;
     bool cached;         /* keys and values of 4 bits have the scale that caches give them (graph/kv.c) */
     bool plain;          /* nothing is rounded in this graph, whatever types there are */
+    const pcs_low *compute; /* of the products of layers' matrices; NULL: f32 */
     double temperature;  /* above 0: a teacher's logits are an input, and the loss has the divergence from them */
     double distill;      /* its share of the loss; the rest is cross entropy */
     int64_t rank;        /* above 0: low-rank adapters beside the matrices of layers */
@@ -63,6 +65,7 @@ typedef struct pcs_llama {
     size_t n, room;
     int64_t tokens; /* the symbol */
     precis_value ids, targets, positions, sequences; /* i32 [tokens] */
+    precis_value draw;    /* i32 [1]: the step, where the arithmetic draws; -1: there is none */
     precis_value teacher; /* f32 [tokens, vocabulary]; -1: there is none */
     precis_value logits, rows, loss; /* rows: cross entropy of each token; loss: the mean over targets that are not -100 */
 } pcs_llama;

@@ -1,6 +1,7 @@
 /* loop.c - precis train: batches, gradients, updates, checkpoints. */
 #include "base/options.h"
 #include "measure/machine.h"
+#include "train/card.h"
 #include "train/run.h"
 #include "write/write.h"
 
@@ -47,16 +48,18 @@ static void close_net(run *t)
     precis_graph_close(&t->g);
 }
 
-precis_status pcs_train_open_net(run *t, bool rounded)
+precis_status pcs_train_open_net(run *t, bool rounded, bool exact)
 {
-    if (t->r && t->rounded == rounded) return PRECIS_OK;
+    if (t->r && t->rounded == rounded && t->exact == exact) return PRECIS_OK;
     close_net(t);
     precis_status st = precis_graph_open(t->ctx, &t->g);
     if (st) return st;
     pcs_llama *l = &t->s.llama;
     pcs_llama_config model = t->c.model;
     model.plain = !rounded;
+    if (exact) model.compute = NULL;
     t->rounded = rounded;
+    t->exact = exact;
     pcs_llama_build(l, t->g, &model);
     st = precis_program_open(t->ctx, &t->p, t->g, PRECIS_EMULATED);
     if (!st) st = pcs_reverse_open(t->ctx, &t->r, t->p, l->loss, NULL, 0);
@@ -64,6 +67,7 @@ precis_status pcs_train_open_net(run *t, bool rounded)
     const precis_value inputs[4] = { l->ids, l->targets, l->positions, l->sequences };
     int32_t *const arrays[4] = { t->ids, t->targets, t->positions, t->sequences };
     for (int i = 0; i < 4; i++) pcs_program_bind(t->p, inputs[i], arrays[i]);
+    if (l->draw >= 0) pcs_program_bind(t->p, l->draw, t->draw);
     t->flops = operations(&t->c, l);
     return PRECIS_OK;
 }
@@ -170,7 +174,8 @@ static precis_status one_step(run *t, precis_train_step *report)
         pcs_train_sequence(&t->data, step * t->c.batch + b, t->ids + b * t->c.context, t->targets + b * t->c.context);
     precis_status st = PRECIS_OK;
     if (rounded && (!step || !pcs_train_rounds(&t->c, step - 1))) st = pcs_train_begin_ranges(t);
-    if (!st) st = pcs_train_open_net(t, rounded);
+    t->draw[0] = (int32_t)(step & 0x7fffffff);
+    if (!st) st = pcs_train_open_net(t, rounded, false);
     if (!st) st = pcs_train_forward(t, t->c.batch);
     if (!st) batch_loss(t, t->c.batch, &report->loss, &report->error);
     if (!st) st = pcs_reverse_run(t->r, NULL, false);
@@ -192,7 +197,7 @@ static precis_status write_checkpoint(run *t)
 {
     pcs_train_state *s = &t->s;
     const bool rounded = pcs_train_rounds(&t->c, s->step ? s->step - 1 : 0);
-    precis_status st = pcs_train_open_net(t, rounded);
+    precis_status st = pcs_train_open_net(t, rounded, false);
     bool made = false;
     for (size_t i = 0; i < s->llama.n; i++) made |= s->llama.parameters[i].ready >= 0;
     if (!st && made) st = pcs_train_forward(t, t->c.batch);
@@ -258,7 +263,7 @@ static precis_status train(run *t)
 static precis_status held_out(run *t, precis_train_result *r)
 {
     double sum = 0, squares = 0, entropy = 0, batches = 0;
-    precis_status st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps)); /* as the last step was, and what is written will be */
+    precis_status st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps), true); /* as the last step was, and what is written will be */
     uint64_t i = 0;
     size_t symbols = 0;
     for (bool more = true; more && !st;) {
@@ -291,10 +296,23 @@ static void close_run(run *t)
     pcs_llama_close(t->ctx, &t->s.llama);
     pcs_train_data_close(&t->data);
     precis_model_close(&t->origin);
+    precis_model_close(&t->words);
     pcs_train_config_close(&t->c);
     pcs_buf_free(&t->asked);
     pcs_buf_free(&t->planned);
     pcs_arena_free(&t->arena);
+}
+
+static precis_status write_card(run *t)
+{
+    pcs_buf b;
+    pcs_buf_init(&b, t->ctx, PCS_LIMIT_JSON);
+    const char *own = t->words ? "learned from the texts" : t->origin ? t->c.from : "bytes";
+    const char *words = t->c.tokenizer ? t->c.tokenizer : own;
+    precis_status st = pcs_card_write(&t->data, words, &b);
+    if (!st) st = pcs_write_file(t->ctx, t->opt->card, b.data, b.len);
+    pcs_buf_free(&b);
+    return st;
 }
 
 precis_status precis_train(precis_ctx *ctx, const char *config, const precis_train_options *options,
@@ -310,15 +328,19 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     struct stat there;
     precis_status st = pcs_train_begin(t, config);
     if (!st && opt.quantized) st = pcs_train_can_write(t, opt.quantized);
+    if (!st && opt.card) st = write_card(t);
     if (!st && opt.resume && stat(opt.out, &there) == 0) st = pcs_checkpoint_read(ctx, opt.out, &t->s, t->sha256);
     if (!st) st = open_inputs(t);
-    if (!st) st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps)); /* a type that does not fit is refused before work starts */
+    if (!st) st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps), false); /* a type that does not fit is refused before work starts */
     if (!st) st = pcs_out_check(ctx, opt.out, 0, NULL);
     t->from = t->s.step;
     if (!st) st = train(t);
     precis_train_result all = { .size = result->size, .steps = t->s.step, .from = t->from };
     if (!st) st = held_out(t, &all);
+    all.products = t->c.model.compute ? t->c.model.compute->says : "forward f32; by inputs f32; by weights f32";
     all.served = __builtin_nan("");
+    const pcs_overlapping *seen = &t->data.overlap;
+    all.contamination = seen->rows ? (double)seen->found / (double)seen->rows : __builtin_nan("");
     if (!st && opt.quantized) st = pcs_train_write_quantized(t, opt.quantized);
     if (!st && opt.quantized) st = pcs_train_served(t, opt.quantized, &all.served);
     if (!st && opt.quantized && all.served - all.heldout > 1e-4)

@@ -201,7 +201,7 @@ precis_status pcs_train_begin_ranges(pcs_train_run *t)
         if (w && w->type) e->begin(w->type, w->data, (size_t)w->shape[0], (size_t)w->shape[1], p->data);
     }
     if (!activations) return PRECIS_OK;
-    precis_status st = pcs_train_open_net(t, false);
+    precis_status st = pcs_train_open_net(t, false, false);
     if (!st) st = pcs_train_forward(t, t->c.batch);
     for (size_t i = 0; i < t->s.llama.n && !st; i++) {
         pcs_trained *p = &t->s.llama.parameters[i];

@@ -15,20 +15,22 @@ typedef struct pcs_train_run {
     pcs_buf asked, planned; /* planned: what quant.plan says, as PATTERN=TYPE, ... */
     pcs_arena arena;
     precis_model *origin;     /* that it begins with; or NULL */
+    precis_model *words;      /* the tokenizer's keys, where neither the origin nor bytes are the tokens; or NULL */
     precis_graph *g;
     precis_program *p;
     pcs_reverse *r;
     int32_t *ids, *targets, *positions, *sequences;
+    int32_t draw[16]; /* [0]: the step */
     pcs_gradient *all;
     double began, peak, flops; /* seconds; multiplications and additions a second at best, and of a step */
     uint64_t from;
-    bool rounded; /* the net that stands computes in few bits */
+    bool rounded, exact; /* the net that stands: its numbers are of few bits; its products are f32 whatever `compute` says */
     char sha256[65];
 } pcs_train_run;
 
 /* ---- loop.c ---- */
-/* The net in few bits, or in full. */
-precis_status pcs_train_open_net(pcs_train_run *t, bool rounded);
+/* The net in few bits, or in full; exact: its products in f32, as they are where it is served. */
+precis_status pcs_train_open_net(pcs_train_run *t, bool rounded, bool exact);
 /* The net of `sequences` sequences whose tokens are in t->ids. */
 precis_status pcs_train_forward(pcs_train_run *t, size_t sequences);
 

@@ -151,6 +151,55 @@ expect 3 "$precis" train tune.json -o bad.gguf --from config.json
 expect 2 "$precis" train tune.json -o bad.gguf --from learned.gguf --estimator adaround
 expect 2 "$precis" train tune.json -o bad.gguf --from learned.gguf --quantized bad.gguf
 
+# A vocabulary of more than bytes is learned from the texts; the same alone, and read from a file. Copies are left out;
+# the card says what the data are.
+cat "$root/README.md" "$root/docs/architecture.md" >twice.txt
+cat >words.json <<E2
+{"model": {"width": 32, "layers": 1, "heads": 2, "hidden": 32, "vocabulary": 600}, "steps": 2, "optimizer": {"lr": 0.01},
+ "data": {"text": ["$root/README.md", "twice.txt"], "heldout": "$root/README.md", "context": 32, "batch": 2,
+          "heldout_tokens": 256, "deduplicate": true}}
+E2
+expect 0 "$precis" train words.json -o words.gguf --card card.json --json
+python3 - <<'E2' || failed=1
+import json
+end, card = [json.loads(l) for l in open("out")][-1], json.load(open("card.json"))
+one, two = card["texts"]
+assert end["contamination"] == 1 and card["contamination"]["share"] == 1, end
+assert one["duplicates"] < one["paragraphs"] and two["duplicates"] > 10 and two["duplicate_bytes"] < two["bytes"], card
+assert card["tokens"] == one["tokens"] + two["tokens"] and card["vocabulary"] == 600 and card["heldout"]["tokens"] > 256, card
+E2
+expect 0 "$precis" run words.gguf -p "The " -n 4
+expect 0 "$precis" tokenize --train "$root/README.md" twice.txt --vocab 600 -o words-tok.json --json
+json 'j["tokens"] == 600 and j["merges"] == 344'
+sed 's/"deduplicate": true/"tokenizer": "words-tok.json"/; s/, "vocabulary": 600//' words.json >read.json
+expect 0 "$precis" train read.json -o read.gguf
+sed 's/, "deduplicate": true//' words.json >both.json
+expect 0 "$precis" train both.json -o both.gguf
+expect 0 "$precis" tokenize read.gguf --file "$root/LICENSE"
+mv out ids
+expect 0 "$precis" tokenize both.gguf --file "$root/LICENSE"
+cmp -s out ids || { echo "a tokenizer that was learned, and the same read from a file, give other ids"; failed=1; }
+sed 's/"text"/"tokenizer": "words-tok.json", "text"/' tune.json >own.json
+expect 3 "$precis" train own.json -o bad.gguf --from words.gguf
+has err 'data.tokenizer: a model brings its own'
+sed 's/600/60000/' words.json >many.json
+expect 3 "$precis" train many.json -o bad.gguf
+has err 'model.vocabulary: the texts give [0-9]* tokens, not 60000'
+expect 2 "$precis" tokenize --train twice.txt --vocab 100 -o bad.json
+expect 2 "$precis" tokenize --train twice.txt --vocab 300 -o twice.txt
+expect 3 "$precis" tokenize --train nowhere.txt --vocab 300 -o bad.json
+[ ! -e bad.json ] || { echo "a refused tokenizer left a file"; failed=1; }
+
+# Products in few bits: the same bytes for any number of threads; what was real is said.
+for compute in bf16 int8 nvfp4; do
+    expect 0 "$precis" train words.json -o low.gguf --compute $compute --threads 1
+    expect 0 "$precis" train words.json -o low3.gguf --compute $compute --threads 3
+    cmp -s low.gguf low3.gguf || { echo "other bytes of $compute with 3 threads"; failed=1; }
+    case $compute in nvfp4) real=simulated ;; *) real=real ;; esac
+    has out "products: forward $compute, $real"
+done
+expect 2 "$precis" train words.json -o bad.gguf --compute fp3
+
 # Refusals: another run's checkpoint, what is none, unknown keys with their path, no output.
 expect 3 "$precis" train text.json -o whole.gguf --resume
 has err 'another configuration'

@@ -22,6 +22,27 @@ typedef struct {
 /* want[i]: the gradient by input i, as the recipe has it, of ops that go straight through. */
 typedef void formula(const pcs_call *c, const float *d, double *const *want);
 
+/* Of a product in bf16: operands are rounded, and products summed. */
+static double bf16_of(float x)
+{
+    int e;
+    if (x == 0) return 0;
+    const double unit = ldexp(1, (frexp((double)x, &e), e) - 8);
+    return rint((double)x / unit) * unit;
+}
+
+static void bf16_recipe(const pcs_call *c, const float *d, double *const *want)
+{
+    const int64_t m = c->in[0].shape[0], k = c->in[0].shape[1], n = c->in[1].shape[0];
+    const float *x = c->in[0].data, *w = c->in[1].data;
+    for (int64_t t = 0; t < m; t++)
+        for (int64_t r = 0; r < n; r++)
+            for (int64_t i = 0; i < k; i++) {
+                want[0][t * k + i] += bf16_of(d[t * n + r]) * bf16_of(w[r * k + i]);
+                want[1][r * k + i] += bf16_of(d[t * n + r]) * bf16_of(x[t * k + i]);
+            }
+}
+
 /* ---- recipes ------------------------------------------------------------------------------------------ */
 
 static double ends(double q, double low, double high) { return q < low ? -1 : q > high ? 1 : 0; }

@@ -218,7 +218,7 @@ static void test_refusals(void **state)
         { "{\"optimizer\": {\"name\": \"lion\"}}", "optimizer.name" },
         { "{\"optimizer\": {\"betas\": [0.9]}}", "optimizer.betas" },
         { "{\"schedule\": {\"name\": \"step\"}}", "schedule.name: is no schedule" },
-        { "{\"compute\": \"bf16\"}", "compute: is not f32" },
+        { "{\"compute\": \"fp6\"}", "compute: is none of f32, bf16" },
         { "{\"quant\": {\"weights\": \"Q9\"}}", "quant.weights: is no type" },
         { "{\"quant\": {\"activations\": \"int9\"}}", "quant.activations: is not int2 to int8" },
         { "{\"quant\": {\"thaw\": 0.9}}", "quant.thaw: is not known here" },

@@ -37,6 +37,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 static bool by_planes(const pcs_call *c) { return c->in[1].shape[0] / c->attr[GROUPS].integer < FEW; }
 
+static uint64_t products(const pcs_call *c)
+{
+    return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)(pcs_arg_count(&c->in[1]) / c->in[1].shape[0]);
+}
+
 static size_t scratch(const pcs_call *c)
 {
     size_t k = 1;
@@ -162,4 +167,5 @@ const pcs_op pcs_op_conv = {
     .infer = infer,
     .eval = eval,
     .scratch = scratch,
+    .products = products,
 };

@@ -215,6 +215,7 @@ int precis_net_quant_node(const precis_net_quant *q, size_t i, precis_net_covera
     const uint32_t size = out->size;
     *out = (precis_net_coverage){ .size = size, .name = q->names[i], .op = q->ops[i], .state = states[n->state],
                                   .method = n->method, .reason = n->why ? n->why : "", .into = "", .observer = "" };
+    out->weight_raised = n->weight_raised;
     if (n->fused_into >= 0) out->into = q->names[n->fused_into];
     const pcs_net_value *v = n->result >= 0 ? &q->values[n->result] : NULL;
     if (!v || !v->coded || n->state == PCS_NODE_FUSED) return 1;

@@ -84,10 +84,10 @@ static void read_args(pcs_aten *c)
  * lie. */
 static void check_args(pcs_aten *c)
 {
-    static const char *const harmless[] = { "device",   "pin_memory",  "non_blocking",       "memory_format",
-                                            "copy",     "implicit",    "cudnn_enabled",      "cudnn_enable",
-                                            "sparse",   "sparse_grad", "scale_grad_by_freq", "path",
-                                            "generator" };
+    static const char *const harmless[] = { "device",    "pin_memory",  "non_blocking",       "memory_format",
+                                            "copy",      "implicit",    "cudnn_enabled",      "cudnn_enable",
+                                            "sparse",    "sparse_grad", "scale_grad_by_freq", "path",
+                                            "generator", "benchmark",   "deterministic",      "allow_tf32" };
     for (uint32_t i = 0; i < c->n_args && !pcs_failed(&c->n); i++) {
         const struct pcs_aten_arg *a = &c->args[i];
         const pcs_str name = a->name;
@@ -299,7 +299,8 @@ precis_status pcs_check_meta(pcs_pt2_graph *g, pcs_str name, precis_value v)
         if (i < m.dims && m.shape[i] == 1 && !(d < x->dims && x->shape[d] == 1)) i++;
         else if (d < x->dims && x->shape[d] == 1 && !(i < m.dims && m.shape[i] < 2)) d++;
         else {
-            same = i < m.dims && d < x->dims && (m.shape[i] < 0 || pcs_dim_is_id(x->shape[d]) || m.shape[i] == x->shape[d]);
+            same = i < m.dims && d < x->dims &&
+                   (m.shape[i] < 0 || pcs_dim_is_id(x->shape[d]) || m.shape[i] == x->shape[d]);
             i++, d++;
         }
     }

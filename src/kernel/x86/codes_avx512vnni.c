@@ -1,0 +1,209 @@
+/* codes_gemm and what goes with it, AVX-512 VNNI. */
+#include "kernel/x86/codes_512.h"
+
+/* The most rows for 1 to 4 panels: sums, panels' lines and one broadcast fill 32 registers, and enough sums are on their
+ * way at a time to hide the latency of vpdpbusd. */
+static const size_t most_rows[5] = { 0, 12, 12, 8, 6 };
+
+/* Sums of `rows` rows with `panels` panels; both are constants where this is called. */
+PCS_INLINE void products(const pcs_codes_gemm_args *a, const uint8_t *x, size_t n, int rows, int panels, __m512i *acc)
+{
+    const size_t step = a->lines * 64;
+    const int8_t *w = a->w + n / PCS_CODES_PANEL * step;
+    for (int p = 0; p < panels; p++) {
+        const __m512i first = _mm512_loadu_si512(a->first + n + 16 * p);
+        for (int r = 0; r < rows; r++) acc[4 * r + p] = first;
+    }
+    for (size_t l = 0; l < a->lines; l++) {
+        __m512i b[4];
+        for (int p = 0; p < panels; p++) b[p] = _mm512_loadu_si512(w + (size_t)p * step + 64 * l);
+        for (int r = 0; r < rows; r++) {
+            int32_t four;
+            memcpy(&four, x + (size_t)r * a->lda + 4 * l, 4);
+            const __m512i v = _mm512_set1_epi32(four);
+            for (int p = 0; p < panels; p++) acc[4 * r + p] = _mm512_dpbusd_epi32(acc[4 * r + p], v, b[p]);
+        }
+    }
+}
+
+PCS_INLINE void block(const pcs_codes_gemm_args *a, size_t m, size_t n, int rows, int panels, bool numbers)
+{
+    __m512i acc[4 * 12];
+    const size_t left = a->n - n;
+    __m512 factor[4], bias[4];
+    products(a, a->a + m * a->lda, n, rows, panels, acc);
+    for (int p = 0; p < panels; p++) factor[p] = _mm512_loadu_ps(a->factor + n + 16 * p);
+    if (numbers) {
+        for (int p = 0; p < panels; p++)
+            bias[p] = a->bias ? _mm512_loadu_ps(a->bias + n + 16 * p) : _mm512_setzero_ps();
+        for (int r = 0; r < rows; r++)
+            for (int p = 0; p < panels; p++) {
+                const __mmask16 mask = (__mmask16)codes_mask(left - 16 * (size_t)p < 16 ? left - 16 * (size_t)p : 16);
+                __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(acc[4 * r + p]), factor[p]);
+                if (a->bias) y = _mm512_add_ps(y, bias[p]);
+                _mm512_mask_storeu_ps(a->yf + (m + (size_t)r) * a->ldy + n + 16 * (size_t)p, mask, y);
+            }
+        return;
+    }
+    const codes_limits l = codes_limits_of(a->to);
+    const __mmask64 mask = codes_mask(left < 16 * (size_t)panels ? left : 16 * (size_t)panels);
+    for (int r = 0; r < rows; r++) {
+        __m512i q[4] = { _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512() };
+        for (int p = 0; p < panels; p++) q[p] = codes_scaled(acc[4 * r + p], factor[p], &l);
+        _mm512_mask_storeu_epi8(a->y + (m + (size_t)r) * a->ldy + n, mask, codes_pack(q, &l));
+    }
+}
+
+typedef void block_fn(const pcs_codes_gemm_args *a, size_t m, size_t n);
+#define BLOCK(r, p)                                                                                             \
+    static void codes_##r##_##p(const pcs_codes_gemm_args *a, size_t m, size_t n) { block(a, m, n, r, p, false); } \
+    static void numbers_##r##_##p(const pcs_codes_gemm_args *a, size_t m, size_t n) { block(a, m, n, r, p, true); }
+#define UP_TO_6(p) BLOCK(1, p) BLOCK(2, p) BLOCK(3, p) BLOCK(4, p) BLOCK(5, p) BLOCK(6, p)
+#define UP_TO_8(p) UP_TO_6(p) BLOCK(7, p) BLOCK(8, p)
+#define UP_TO_12(p) UP_TO_8(p) BLOCK(9, p) BLOCK(10, p) BLOCK(11, p) BLOCK(12, p)
+UP_TO_12(1) UP_TO_12(2) UP_TO_8(3) UP_TO_6(4)
+#define SIX(f, p) f##_1_##p, f##_2_##p, f##_3_##p, f##_4_##p, f##_5_##p, f##_6_##p
+#define TWELVE(f, p) SIX(f, p), f##_7_##p, f##_8_##p, f##_9_##p, f##_10_##p, f##_11_##p, f##_12_##p
+#define BLOCKS(f) { { TWELVE(f, 1) }, { TWELVE(f, 2) }, { SIX(f, 3), f##_7_3, f##_8_3 }, { SIX(f, 4) } }
+static block_fn *const blocks[2][4][12] = { BLOCKS(codes), BLOCKS(numbers) };
+
+/* Rows are shared out to blocks evenly: a block of one row would wait for its sums. */
+static void gemm(const pcs_codes_gemm_args *a, bool numbers)
+{
+    const size_t all = pcs_codes_panels(a->n);
+    for (size_t p = 0; p < all; p += 4) {
+        const size_t panels = all - p < 4 ? all - p : 4, most = most_rows[panels];
+        for (size_t m = 0; m < a->m;) {
+            const size_t left = a->m - m, count = (left + most - 1) / most, rows = (left + count - 1) / count;
+            blocks[numbers][panels - 1][rows - 1](a, m, p * PCS_CODES_PANEL);
+            m += rows;
+        }
+    }
+}
+
+void pcs_codes_gemm_avx512vnni(const pcs_codes_gemm_args *a) { gemm(a, false); }
+void pcs_codes_gemm_f32_avx512vnni(const pcs_codes_gemm_args *a) { gemm(a, true); }
+
+/* ---- depthwise ---------------------------------------------------------------------------------- */
+
+#define QUADS 7 /* of 25 taps; more go by sums in memory */
+
+/* Lanes of 128 bits of four registers, transposed: r[i] lane j becomes r[j] lane i. Interleaving bytes of 64 channels leaves
+ * channels in this order, and packing the sums puts them back. */
+PCS_INLINE void transpose_lanes(__m512i *r)
+{
+    const __m512i a = _mm512_shuffle_i32x4(r[0], r[1], 0x44), b = _mm512_shuffle_i32x4(r[0], r[1], 0xee),
+                  c = _mm512_shuffle_i32x4(r[2], r[3], 0x44), d = _mm512_shuffle_i32x4(r[2], r[3], 0xee);
+    r[0] = _mm512_shuffle_i32x4(a, c, 0x88);
+    r[1] = _mm512_shuffle_i32x4(a, c, 0xdd);
+    r[2] = _mm512_shuffle_i32x4(b, d, 0x88);
+    r[3] = _mm512_shuffle_i32x4(b, d, 0xdd);
+}
+
+PCS_INLINE void interleave(const uint8_t *const *t, size_t c, __mmask64 mask, __m512i *r)
+{
+    __m512i x[4];
+    for (int i = 0; i < 4; i++) x[i] = _mm512_maskz_loadu_epi8(mask, t[i] + c);
+    const __m512i lo0 = _mm512_unpacklo_epi8(x[0], x[1]), hi0 = _mm512_unpackhi_epi8(x[0], x[1]),
+                  lo1 = _mm512_unpacklo_epi8(x[2], x[3]), hi1 = _mm512_unpackhi_epi8(x[2], x[3]);
+    r[0] = _mm512_unpacklo_epi16(lo0, lo1);
+    r[1] = _mm512_unpackhi_epi16(lo0, lo1);
+    r[2] = _mm512_unpacklo_epi16(hi0, hi1);
+    r[3] = _mm512_unpackhi_epi16(hi0, hi1);
+}
+
+/* 64 channels from c on; quads is a constant where it pays. */
+PCS_INLINE void channels(const pcs_codes_depthwise_args *a, size_t c, size_t quads, const __m512i (*w)[4])
+{
+    const codes_limits l = codes_limits_of(a->to);
+    const __mmask64 mask = codes_mask(a->channels - c);
+    __m512i first[4], scale[4];
+    __m512 factor[4];
+    for (int i = 0; i < 4; i++) {
+        first[i] = _mm512_loadu_si512(a->first + c + 16 * (size_t)i);
+        scale[i] = _mm512_loadu_si512(a->factor + c + 16 * (size_t)i);
+    }
+    transpose_lanes(first);
+    transpose_lanes(scale);
+    for (int i = 0; i < 4; i++) factor[i] = _mm512_castsi512_ps(scale[i]);
+    for (size_t p = 0; p < a->pixels; p++) {
+        const uint8_t *const *t = a->taps + p * 4 * quads;
+        __m512i acc[4] = { first[0], first[1], first[2], first[3] };
+        for (size_t q = 0; q < quads; q++) {
+            __m512i x[4];
+            interleave(t + 4 * q, c, mask, x);
+            for (int i = 0; i < 4; i++) acc[i] = _mm512_dpbusd_epi32(acc[i], x[i], w[q][i]);
+        }
+        for (int i = 0; i < 4; i++) acc[i] = codes_scaled(acc[i], factor[i], &l);
+        _mm512_mask_storeu_epi8(a->y + p * a->ldy + c, mask, codes_pack_lanes(acc, &l));
+    }
+}
+
+void pcs_codes_depthwise_avx512vnni(const pcs_codes_depthwise_args *a)
+{
+    if (a->quads > QUADS) {
+        pcs_codes_depthwise_scalar(a);
+        return;
+    }
+    for (size_t c = 0; c < a->channels; c += 64) {
+        __m512i w[QUADS][4];
+        for (size_t q = 0; q < a->quads; q++) {
+            for (size_t i = 0; i < 4; i++)
+                w[q][i] = c + 16 * i < a->channels ? _mm512_loadu_si512(a->w + ((c / 16 + i) * a->quads + q) * 64)
+                                                   : _mm512_setzero_si512();
+            transpose_lanes(w[q]);
+        }
+        if (a->quads == 3) channels(a, c, 3, (const __m512i(*)[4])w);
+        else channels(a, c, a->quads, (const __m512i(*)[4])w);
+    }
+}
+
+/* ---- elements ------------------------------------------------------------------------------------ */
+
+PCS_INLINE __m512 decoded(const uint8_t *x, __mmask16 mask, __m512i zero, __m512 scale)
+{
+    const __m512i code = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, x));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(code, zero)), scale);
+}
+PCS_INLINE size_t part(size_t n, size_t i) { return n <= i ? 0 : n - i < 16 ? n - i : 16; }
+
+void pcs_codes_encode_avx512vnni(const pcs_codes_encode_args *a)
+{
+    const codes_limits l = codes_limits_of(a->to);
+    const __m512 scale = _mm512_set1_ps(a->scale), least = _mm512_set1_ps((float)(a->to.lo - a->to.zero));
+    for (size_t i = 0; i < a->n; i += 64) {
+        __m512i q[4];
+        for (size_t k = 0; k < 4; k++) {
+            const __mmask16 mask = (__mmask16)codes_mask(part(a->n, i + 16 * k));
+            const __m512 t = _mm512_div_ps(_mm512_maskz_loadu_ps(mask, a->x + i + 16 * k), scale);
+            q[k] = codes_rounded(_mm512_max_ps(t, least), &l); /* NaN: the second operand */
+        }
+        _mm512_mask_storeu_epi8(a->y + i, codes_mask(a->n - i), codes_pack(q, &l));
+    }
+}
+
+void pcs_codes_decode_avx512vnni(const pcs_codes_decode_args *a)
+{
+    const __m512 scale = _mm512_set1_ps(a->scale);
+    const __m512i zero = _mm512_set1_epi32(a->zero);
+    for (size_t i = 0; i < a->n; i += 16) {
+        const __mmask16 mask = (__mmask16)codes_mask(part(a->n, i));
+        _mm512_mask_storeu_ps(a->y + i, mask, decoded(a->x + i, mask, zero, scale));
+    }
+}
+
+void pcs_codes_add_avx512vnni(const pcs_codes_add_args *a)
+{
+    const codes_limits l = codes_limits_of(a->to);
+    const __m512 sa = _mm512_set1_ps(a->sa), sb = _mm512_set1_ps(a->sb), scale = _mm512_set1_ps(a->scale);
+    const __m512i za = _mm512_set1_epi32(a->za), zb = _mm512_set1_epi32(a->zb);
+    for (size_t i = 0; i < a->n; i += 64) {
+        __m512i q[4];
+        for (size_t k = 0; k < 4; k++) {
+            const __mmask16 mask = (__mmask16)codes_mask(part(a->n, i + 16 * k));
+            const __m512 x = decoded(a->a + i + 16 * k, mask, za, sa), y = decoded(a->b + i + 16 * k, mask, zb, sb);
+            q[k] = codes_rounded(_mm512_div_ps(_mm512_add_ps(x, y), scale), &l);
+        }
+        _mm512_mask_storeu_epi8(a->y + i, codes_mask(a->n - i), codes_pack(q, &l));
+    }
+}

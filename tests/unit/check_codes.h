@@ -1,0 +1,165 @@
+/* Checks of the kernels of products of codes, for test_kernels.c: bit for bit against the scalar rows, on buffers that
+ * end at an unreadable page, with the codes and sums that are hardest on 16 bits among them. */
+static uint8_t random_code(uint64_t *seed)
+{
+    const uint64_t r = pcs_rand(seed) >> 32;
+    return r % 5 == 0 ? 255 : r % 5 == 1 ? 0 : (uint8_t)(r >> 8);
+}
+static int8_t random_weight(uint64_t *seed)
+{
+    const uint64_t r = pcs_rand(seed) >> 32;
+    return r % 5 == 0 ? -128 : r % 5 == 1 ? 127 : (int8_t)(r >> 8);
+}
+
+/* Arrays by output, padded to whole registers. */
+typedef struct { int32_t first[384], sums[384]; float factor[384], bias[384]; } codes_arrays;
+
+static void fill_arrays(codes_arrays *r, uint64_t *seed)
+{
+    for (size_t i = 0; i < 384; i++) {
+        r->first[i] = (int32_t)(pcs_rand(seed) >> 32) >> 12;
+        r->sums[i] = 0;
+        r->factor[i] = i % 7 == 3 ? 3e30f : (float)(pcs_rand_unit(seed) * 0.002);
+        r->bias[i] = (float)pcs_rand_unit(seed) - 0.5f;
+    }
+}
+
+static const pcs_codes_to codes_ranges[] = { { 0, 0, 255 }, { 128, 0, 255 }, { 255, 3, 250 }, { 17, 17, 200 } };
+
+static void same_codes_gemm(const pcs_kernel *k, size_t n, size_t m, size_t depth, bool numbers)
+{
+    const size_t lines = pcs_codes_lines(depth), bytes = pcs_codes_bytes(n, depth), lda = 4 * lines + (depth % 3);
+    uint64_t seed = n * 31 + m * 7 + depth;
+    uint8_t *a = guarded((m - 1) * lda + 4 * lines);
+    int8_t *w = guarded(bytes);
+    static codes_arrays r;
+    fill_arrays(&r, &seed);
+    for (size_t i = 0; i < (m - 1) * lda + 4 * lines; i++) a[i] = random_code(&seed);
+    memset(w, 0, bytes);
+    for (size_t i = 0; i < n; i++) {
+        int8_t row[2400];
+        for (size_t c = 0; c < depth; c++) r.sums[i] += row[c] = random_weight(&seed);
+        pcs_codes_pack_row(w, lines, i, row, depth);
+    }
+    for (size_t i = 0; i < sizeof codes_ranges / sizeof *codes_ranges; i++) {
+        pcs_codes_gemm_args args = { a, lda, m, w, lines, n, r.first, r.sums, r.factor, codes_ranges[i], NULL, NULL, n + 3,
+                                     i % 2 ? r.bias : NULL };
+        void *y[2];
+        const size_t size = ((m - 1) * args.ldy + n) * (numbers ? 4 : 1);
+        for (int s = 0; s < 2; s++) {
+            args.y = y[s] = guarded(size);
+            args.yf = y[s];
+            memset(y[s], 77, size);
+            if (numbers) (s ? pcs_codes_gemm_f32_scalar : k->run.codes_gemm_f32)(&args);
+            else (s ? pcs_codes_gemm_scalar : k->run.codes_gemm)(&args);
+        }
+        same(k, "products of codes", y[0], y[1], size);
+        release(y[0], size), release(y[1], size);
+    }
+    release(a, (m - 1) * lda + 4 * lines);
+    release(w, bytes);
+}
+
+static void same_codes_gemms(const pcs_kernel *k, bool numbers)
+{
+    static const size_t depths[] = { 1, 3, 4, 27, 64, 100, 147, 576, 2309 };
+    for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
+        for (size_t m = 1; m <= 70; m += m < 26 ? 1 : 11)
+            for (size_t n = m % 3 + 1; n <= 200; n += n < 20 ? 5 : 29)
+                if (depths[d] < 200 || (m % 5 == 1 && n % 3 == 1)) same_codes_gemm(k, n, m, depths[d], numbers);
+}
+static void check_codes_gemm(const pcs_kernel *k) { same_codes_gemms(k, false); }
+static void check_codes_gemm_f32(const pcs_kernel *k) { same_codes_gemms(k, true); }
+
+static void same_depthwise(const pcs_kernel *k, size_t channels, size_t quads, size_t pixels)
+{
+    const size_t rows = 4 * quads + pixels, size = pixels * (channels + 5) - 5, bytes = (channels + 15) / 16 * quads * 64;
+    uint64_t seed = channels * 13 + quads + pixels;
+    static codes_arrays r;
+    fill_arrays(&r, &seed);
+    int8_t *w = guarded(bytes);
+    for (size_t i = 0; i < bytes; i++) w[i] = random_weight(&seed);
+    uint8_t *x[80], *y[2];
+    const uint8_t **taps = malloc(pixels * 4 * quads * sizeof *taps);
+    for (size_t i = 0; i < rows; i++) {
+        x[i] = guarded(channels);
+        for (size_t c = 0; c < channels; c++) x[i][c] = random_code(&seed);
+    }
+    for (size_t i = 0; i < pixels * 4 * quads; i++) taps[i] = x[pcs_rand(&seed) % rows];
+    for (size_t i = 0; i < sizeof codes_ranges / sizeof *codes_ranges; i++) {
+        for (int s = 0; s < 2; s++) {
+            y[s] = guarded(size);
+            memset(y[s], 77, size);
+            (s ? pcs_codes_depthwise_scalar : k->run.codes_depthwise)(&(pcs_codes_depthwise_args){
+                taps, quads, pixels, channels, w, r.first, r.factor, codes_ranges[i], y[s], channels + 5 });
+        }
+        same(k, "depthwise", y[0], y[1], size);
+        release(y[0], size), release(y[1], size);
+    }
+    for (size_t i = 0; i < rows; i++) release(x[i], channels);
+    release(w, bytes);
+    free(taps);
+}
+
+static void check_codes_depthwise(const pcs_kernel *k)
+{
+    for (size_t quads = 1; quads <= 9; quads++)
+        for (size_t c = 1; c <= 300; c += c < 70 ? 3 : 41) same_depthwise(k, c, quads, 1 + c % 5);
+}
+
+/* Numbers that are hard to round: halves, far ones, infinities and NaN. */
+static void hard_numbers(float *x, size_t n, uint64_t seed)
+{
+    static const float hard[] = { 0.5f, 1.5f, -0.5f, -2.5f, 1e30f, -1e30f, PCS_INFINITY, -PCS_INFINITY, PCS_NAN, -0.0f };
+    for (size_t i = 0; i < n; i++) x[i] = i % 3 ? (float)(pcs_rand_unit(&seed) - 0.5) * 300 : hard[i / 3 % 10];
+}
+
+static void check_codes_encode(const pcs_kernel *k)
+{
+    for (size_t n = 1; n <= 200; n++)
+        for (size_t i = 0; i < 8; i++) {
+            float *x = guarded(n * 4);
+            uint8_t *y[2];
+            hard_numbers(x, n, n);
+            for (int s = 0; s < 2; s++) {
+                y[s] = guarded(n);
+                (s ? pcs_codes_encode_scalar : k->run.codes_encode)(
+                    &(pcs_codes_encode_args){ x, n, i < 4 ? 1.0f : 0.37f, codes_ranges[i % 4], y[s] });
+            }
+            same(k, "codes of numbers", y[0], y[1], n);
+            release(x, n * 4), release(y[0], n), release(y[1], n);
+        }
+}
+
+static void check_codes_decode(const pcs_kernel *k)
+{
+    for (size_t n = 1; n <= 300; n++) {
+        uint8_t *x = guarded(n);
+        float *y[2];
+        uint64_t seed = n;
+        for (size_t i = 0; i < n; i++) x[i] = random_code(&seed);
+        for (int s = 0; s < 2; s++) {
+            y[s] = guarded(n * 4);
+            (s ? pcs_codes_decode_scalar : k->run.codes_decode)(&(pcs_codes_decode_args){ x, n, 0.0371f, (int32_t)n % 256, y[s] });
+        }
+        same(k, "numbers of codes", y[0], y[1], n * 4);
+        release(x, n), release(y[0], n * 4), release(y[1], n * 4);
+    }
+}
+
+static void check_codes_add(const pcs_kernel *k)
+{
+    for (size_t n = 1; n <= 200; n++)
+        for (size_t i = 0; i < 4; i++) {
+            uint8_t *a = guarded(n), *b = guarded(n), *y[2];
+            uint64_t seed = n;
+            for (size_t c = 0; c < n; c++) a[c] = random_code(&seed), b[c] = random_code(&seed);
+            for (int s = 0; s < 2; s++) {
+                y[s] = guarded(n);
+                (s ? pcs_codes_add_scalar : k->run.codes_add)(&(pcs_codes_add_args){
+                    a, b, n, 0.5f, i % 2 ? 0.25f : 0.0713f, i < 2 ? 1.0f : 0.031f, (int32_t)n % 256, 7, codes_ranges[i], y[s] });
+            }
+            same(k, "sums of codes", y[0], y[1], n);
+            release(a, n), release(b, n), release(y[0], n), release(y[1], n);
+        }
+}
