@@ -12,6 +12,10 @@ static const cli_option options[] = {
     { "--plan", 0, "FILE", "train for a plan that precis plan wrote: a type for each tensor, and a cache" },
     { "--estimator", 0, "NAME", "how weights learn that are rounded: ste, lsq, pact, pareto, trust, ternary, binary" },
     { "--only", 0, "PATTERN", "train these tensors alone (more than once)" },
+    { "--distill", 0, "MODEL", "learn a model's distribution, mixed with the text as the configuration says" },
+    { "--adapter", 0, "r=N", "train low-rank adapters beside the weights of --from (r=8,alpha=16); any type" },
+    { "--lora", 0, "OUT", "with --adapter: the adapters, for run --lora and llama.cpp" },
+    { "--merged", 0, "OUT", "with --lora: the model with them in its weights, in its types; what that loses is said" },
     { "--compute", 0, "NAME",
       "products of layers in f32 (default), bf16, int8, fp8, mxfp4 or nvfp4; which are real is said" },
     { "--quantized", 0, "OUT",
@@ -59,7 +63,9 @@ static int result_json(cli *c, const precis_train_options *o, const precis_train
     if (isfinite(r->contamination)) json_object_set_new(j, "contamination", json_real(r->contamination));
     json_object_set_new(j, "products", json_string(r->products));
     if (o->quantized) json_object_set_new(j, "quantized", json_string(o->quantized));
-    if (o->quantized) json_object_set_new(j, "served", known_number(r->served));
+    if (o->lora) json_object_set_new(j, "lora", json_string(o->lora));
+    if (o->quantized || o->lora) json_object_set_new(j, "served", known_number(r->served));
+    if (o->merged) json_object_set_new(j, "merged_kld", known_number(r->merged_kld));
     print_line(j);
     return cli_done(c);
 }
@@ -71,8 +77,10 @@ static int result_text(cli *c, const precis_train_options *o, const precis_train
     if (isfinite(r->heldout)) printf("; held out %.4f +- %.4f nats a token", r->heldout, r->heldout_error);
     if (isfinite(r->entropy)) printf(", of which %.4f are the language's own entropy", r->entropy);
     if (r->contamination > 0) printf("; the texts have %.3g %% of what is held out", 100 * r->contamination);
-    if (o->quantized) printf("\n%s", o->quantized);
-    if (o->quantized && isfinite(r->served)) printf(": held out %.4f when it is run", r->served);
+    const char *file = o->quantized ? o->quantized : o->lora;
+    if (file) printf("\n%s", file);
+    if (o->merged) printf(", and merged: %.5f nats a token of KL divergence", r->merged_kld);
+    if (file && isfinite(r->served)) printf(": held out %.4f when it is run", r->served);
     printf("\nproducts: %s\nsha256 %s\n", r->products, r->sha256);
     return cli_done(c);
 }
@@ -93,6 +101,10 @@ static int run(cli *c)
     o.qat = cli_get(c, "--qat");
     o.plan = cli_get(c, "--plan");
     o.estimator = cli_get(c, "--estimator");
+    o.distill = cli_get(c, "--distill");
+    o.adapter = cli_get(c, "--adapter");
+    o.lora = cli_get(c, "--lora");
+    o.merged = cli_get(c, "--merged");
     o.compute = cli_get(c, "--compute");
     o.quantized = cli_get(c, "--quantized");
     o.card = cli_get(c, "--card");

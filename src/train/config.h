@@ -48,6 +48,8 @@ typedef struct pcs_train_config {
     uint64_t seed;
     double decay_until; /* the share of steps behind which weights do not decay any more */
     const char *from;   /* a model's file to begin with; NULL: random numbers */
+    const char *teacher; /* a model's file that is learned from; model.temperature and model.distill say how; or NULL */
+    double alpha;        /* of adapters of model.rank */
     const char *only[PCS_TRAIN_PATTERNS]; /* parameters that are trained; none: all */
     size_t n_only;
     pcs_train_quant quant;
@@ -71,6 +73,8 @@ precis_status pcs_train_set_compute(precis_ctx *ctx, pcs_train_config *c, const 
 /* ---- of `quant` (config_quant.c) ---- */
 /* quant.weights, from elsewhere. PRECIS_EFORMAT: no type. */
 precis_status pcs_train_set_weights(precis_ctx *ctx, pcs_train_config *c, const char *spec);
+/* "r=8,alpha=16". PRECIS_EINVAL. */
+precis_status pcs_train_set_adapter(precis_ctx *ctx, pcs_train_config *c, const char *text);
 bool pcs_train_quantizes(const pcs_train_quant *q);
 precis_status pcs_train_quant_check(precis_ctx *ctx, const char *name, const pcs_train_quant *q);
 precis_status pcs_train_quant_text(const pcs_train_quant *q, pcs_buf *b);

@@ -4,7 +4,9 @@
 
 #include "base/base.h"
 
-typedef struct pcs_duplicates { uint64_t paragraphs, again, bytes; } pcs_duplicates; /* bytes: of those that came again */
+typedef struct pcs_duplicates {
+    uint64_t paragraphs, again, bytes;
+} pcs_duplicates; /* bytes: of those that came again */
 
 /* Drops from a text, in place, each paragraph (up to and with the blank lines behind it) whose words were seen before,
  * in this text or in another; blanks and line ends do not count. Those of less than 32 letters stay: titles and "The

@@ -34,6 +34,8 @@ static precis_status open_inputs(run *t)
     int32_t **const arrays[4] = { &t->ids, &t->targets, &t->positions, &t->sequences };
     for (int i = 0; i < 4; i++)
         if (!(*arrays[i] = pcs_arena_alloc(&t->arena, n, sizeof(int32_t)))) return PRECIS_ENOMEM;
+    const size_t v = (size_t)t->c.model.vocabulary;
+    if (t->teacher && !(t->taught = pcs_arena_alloc(&t->arena, n, v * sizeof *t->taught))) return PRECIS_ENOMEM;
     for (size_t i = 0; i < n; i++) {
         t->positions[i] = (int32_t)(i % t->c.context);
         t->sequences[i] = (int32_t)(i / t->c.context);
@@ -57,7 +59,7 @@ precis_status pcs_train_open_net(run *t, bool rounded, bool exact)
     pcs_llama *l = &t->s.llama;
     pcs_llama_config model = t->c.model;
     model.plain = !rounded;
-    if (exact) model.compute = NULL;
+    if (exact) model.compute = NULL, model.temperature = 0; /* nobody teaches where it is served */
     t->rounded = rounded;
     t->exact = exact;
     pcs_llama_build(l, t->g, &model);
@@ -67,6 +69,7 @@ precis_status pcs_train_open_net(run *t, bool rounded, bool exact)
     const precis_value inputs[4] = { l->ids, l->targets, l->positions, l->sequences };
     int32_t *const arrays[4] = { t->ids, t->targets, t->positions, t->sequences };
     for (int i = 0; i < 4; i++) pcs_program_bind(t->p, inputs[i], arrays[i]);
+    if (l->teacher >= 0) pcs_program_bind(t->p, l->teacher, t->taught);
     if (l->draw >= 0) pcs_program_bind(t->p, l->draw, t->draw);
     t->flops = operations(&t->c, l);
     return PRECIS_OK;
@@ -166,14 +169,24 @@ static size_t take_gradients(run *t)
     return n;
 }
 
+/* What the teacher says of the batch. */
+static precis_status teach(run *t)
+{
+    const size_t n = t->c.context, v = (size_t)t->c.model.vocabulary;
+    precis_status st = PRECIS_OK;
+    for (uint64_t b = 0; t->teacher && b < t->c.batch && !st; b++)
+        st = pcs_teacher_logits(t->teacher, t->ids + b * n, n, t->taught + b * n * v);
+    return st;
+}
+
 static precis_status one_step(run *t, precis_train_step *report)
 {
     const uint64_t step = t->s.step;
     const bool rounded = pcs_train_rounds(&t->c, step);
     for (uint64_t b = 0; b < t->c.batch; b++)
         pcs_train_sequence(&t->data, step * t->c.batch + b, t->ids + b * t->c.context, t->targets + b * t->c.context);
-    precis_status st = PRECIS_OK;
-    if (rounded && (!step || !pcs_train_rounds(&t->c, step - 1))) st = pcs_train_begin_ranges(t);
+    precis_status st = teach(t);
+    if (!st && rounded && (!step || !pcs_train_rounds(&t->c, step - 1))) st = pcs_train_begin_ranges(t);
     t->draw[0] = (int32_t)(step & 0x7fffffff);
     if (!st) st = pcs_train_open_net(t, rounded, false);
     if (!st) st = pcs_train_forward(t, t->c.batch);
@@ -263,7 +276,8 @@ static precis_status train(run *t)
 static precis_status held_out(run *t, precis_train_result *r)
 {
     double sum = 0, squares = 0, entropy = 0, batches = 0;
-    precis_status st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps), true); /* as the last step was, and what is written will be */
+    precis_status st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps),
+                                          true); /* as the last step was, and what is written will be */
     uint64_t i = 0;
     size_t symbols = 0;
     for (bool more = true; more && !st;) {
@@ -297,6 +311,7 @@ static void close_run(run *t)
     pcs_train_data_close(&t->data);
     precis_model_close(&t->origin);
     precis_model_close(&t->words);
+    pcs_teacher_close(t->ctx, &t->teacher);
     pcs_train_config_close(&t->c);
     pcs_buf_free(&t->asked);
     pcs_buf_free(&t->planned);
@@ -315,6 +330,42 @@ static precis_status write_card(run *t)
     return st;
 }
 
+/* A file that is run has training's loss. */
+static precis_status same(run *t, const char *path, const precis_train_result *r)
+{
+    if (!(r->served - r->heldout > 1e-4) && !(r->heldout - r->served > 1e-4)) return PRECIS_OK;
+    return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: held-out loss %.6f when it is run, %.6f in training: this is a defect",
+                    path, r->served, r->heldout);
+}
+
+/* What is written beside the checkpoint. */
+static precis_status write_products(run *t, precis_train_result *r)
+{
+    const precis_train_options *o = t->opt;
+    precis_status st = PRECIS_OK;
+    if (o->quantized) st = pcs_train_write_quantized(t, o->quantized);
+    if (!st && o->quantized) st = pcs_train_served(t, o->quantized, &r->served);
+    if (!st && o->quantized) st = same(t, o->quantized, r);
+    if (!st && o->lora) st = pcs_train_write_lora(t, o->lora);
+    if (!st && o->merged) st = pcs_train_write_merged(t, o->lora, o->merged);
+    if (!st && o->lora) st = pcs_train_adapted(t, o->lora, o->merged, &r->served, &r->merged_kld);
+    return st || !o->lora ? st : same(t, o->lora, r);
+}
+
+/* Before work starts. */
+static precis_status check_products(run *t)
+{
+    const precis_train_options *o = t->opt;
+    if ((o->lora || o->merged) && !t->c.model.rank)
+        return pcs_fail(t->ctx, PRECIS_EINVAL, "no adapter is trained: --adapter r=8");
+    if (o->merged && !o->lora)
+        return pcs_fail(t->ctx, PRECIS_EINVAL, "what is merged is an adapter's file: --lora, too");
+    precis_status st = o->quantized ? pcs_train_can_write(t, o->quantized) : PRECIS_OK;
+    if (!st && o->lora) st = pcs_out_check(t->ctx, o->lora, 0, t->origin);
+    if (!st && o->merged) st = pcs_out_check(t->ctx, o->merged, 0, t->origin);
+    return st || !o->card ? st : write_card(t);
+}
+
 precis_status precis_train(precis_ctx *ctx, const char *config, const precis_train_options *options,
                            precis_train_result *result)
 {
@@ -327,11 +378,12 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     pcs_arena_init(&t->arena, ctx);
     struct stat there;
     precis_status st = pcs_train_begin(t, config);
-    if (!st && opt.quantized) st = pcs_train_can_write(t, opt.quantized);
-    if (!st && opt.card) st = write_card(t);
+    if (!st) st = check_products(t);
     if (!st && opt.resume && stat(opt.out, &there) == 0) st = pcs_checkpoint_read(ctx, opt.out, &t->s, t->sha256);
     if (!st) st = open_inputs(t);
-    if (!st) st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps), false); /* a type that does not fit is refused before work starts */
+    if (!st)
+        st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps),
+                                false); /* a type that does not fit is refused before work starts */
     if (!st) st = pcs_out_check(ctx, opt.out, 0, NULL);
     t->from = t->s.step;
     if (!st) st = train(t);
@@ -341,11 +393,8 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     all.served = __builtin_nan("");
     const pcs_overlapping *seen = &t->data.overlap;
     all.contamination = seen->rows ? (double)seen->found / (double)seen->rows : __builtin_nan("");
-    if (!st && opt.quantized) st = pcs_train_write_quantized(t, opt.quantized);
-    if (!st && opt.quantized) st = pcs_train_served(t, opt.quantized, &all.served);
-    if (!st && opt.quantized && all.served - all.heldout > 1e-4)
-        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: held-out loss %.6f when it is run, %.6f in training: this is a defect",
-                      opt.quantized, all.served, all.heldout);
+    all.merged_kld = __builtin_nan("");
+    if (!st) st = write_products(t, &all);
     for (size_t i = 0; i < t->s.llama.n; i++)
         if (t->s.llama.parameters[i].kind == PCS_TRAINED_NET) all.parameters += t->s.llama.parameters[i].n;
     all.tokens = t->s.step * t->c.batch * t->c.context;

@@ -63,8 +63,8 @@ static precis_status take_kv(plan_reader *r)
     if (q->kv_bits <= 8 || (!r->k && !r->v) || (k && v && !k->scaled && !v->scaled)) return PRECIS_OK;
     if (!k || k != v)
         return pcs_fail(r->t->ctx, PRECIS_EUNSUPPORTED,
-                        "kv: keys of %.30s and values of %.30s: training has int8 or int4 for both", r->k ? r->k : "none",
-                        r->v ? r->v : "none");
+                        "kv: keys of %.30s and values of %.30s: training has int8 or int4 for both",
+                        r->k ? r->k : "none", r->v ? r->v : "none");
     q->kv_bits = (int)k->bits;
     return PRECIS_OK;
 }
@@ -122,7 +122,8 @@ static precis_status set_only(pcs_train_run *t)
     }
     for (size_t k = 0; k < l->n && t->c.n_only; k++) {
         bool found = false;
-        for (size_t i = 0; i < t->c.n_only; i++) found |= pcs_match(t->c.only[i], strlen(t->c.only[i]), l->parameters[k].name);
+        for (size_t i = 0; i < t->c.n_only; i++)
+            found |= pcs_match(t->c.only[i], strlen(t->c.only[i]), l->parameters[k].name);
         l->parameters[k].fixed = !found;
     }
     return PRECIS_OK;
@@ -139,7 +140,8 @@ precis_status pcs_train_set_types(pcs_train_run *t)
         st = type_of(t, spec, p, &f);
         if (st || !f || f == &pcs_format_f32 || p->dims != 2) continue; /* norms stay as they are */
         if (!pcs_format_fits(f, (uint64_t)p->shape[1]))
-            st = pcs_fail(t->ctx, PRECIS_EFORMAT, "quant.weights: rows of %lld do not fit %s, whose blocks are of %u (%s)",
+            st = pcs_fail(t->ctx, PRECIS_EFORMAT,
+                          "quant.weights: rows of %lld do not fit %s, whose blocks are of %u (%s)",
                           (long long)p->shape[1], f->name, f->block, p->name);
         p->type = f;
     }
@@ -256,7 +258,8 @@ void pcs_train_dampen(pcs_train_run *t)
     const float by = 2 * (float)t->c.quant.dampen;
     for (size_t i = 0; i < t->s.llama.n && by > 0 && t->rounded; i++) {
         const pcs_trained *p = &t->s.llama.parameters[i];
-        const float *y = p->type && p->rounded >= 0 && !t->c.quant.estimator->turns ? pcs_program_value(t->p, p->rounded) : NULL;
+        const float *y =
+            p->type && p->rounded >= 0 && !t->c.quant.estimator->turns ? pcs_program_value(t->p, p->rounded) : NULL;
         for (size_t k = 0; y && t->all[i].g && k < p->n; k++) t->all[i].g[k] += by * (p->data[k] - y[k]);
     }
 }

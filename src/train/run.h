@@ -6,6 +6,8 @@
 #include "train/checkpoint.h"
 #include "train/optimizer.h"
 
+typedef struct pcs_teacher pcs_teacher;
+
 typedef struct pcs_train_run {
     precis_ctx *ctx;
     const precis_train_options *opt;
@@ -15,6 +17,8 @@ typedef struct pcs_train_run {
     pcs_buf asked, planned; /* planned: what quant.plan says, as PATTERN=TYPE, ... */
     pcs_arena arena;
     precis_model *origin;     /* that it begins with; or NULL */
+    pcs_teacher *teacher;     /* or NULL */
+    float *taught;            /* [batch * context][vocabulary]: its logits */
     precis_model *words;      /* the tokenizer's keys, where neither the origin nor bytes are the tokens; or NULL */
     precis_graph *g;
     precis_program *p;
@@ -24,7 +28,8 @@ typedef struct pcs_train_run {
     pcs_gradient *all;
     double began, peak, flops; /* seconds; multiplications and additions a second at best, and of a step */
     uint64_t from;
-    bool rounded, exact; /* the net that stands: its numbers are of few bits; its products are f32 whatever `compute` says */
+    bool rounded,
+        exact; /* the net that stands: its numbers are of few bits; its products are f32 whatever `compute` says */
     char sha256[65];
 } pcs_train_run;
 
@@ -37,6 +42,21 @@ precis_status pcs_train_forward(pcs_train_run *t, size_t sequences);
 /* ---- begin.c ---- */
 /* The configuration with what the options say instead, the data, the parameters. */
 precis_status pcs_train_begin(pcs_train_run *t, const char *path);
+
+/* ---- teacher.c ---- */
+precis_status pcs_teacher_open(precis_ctx *ctx, pcs_teacher **out, const char *path);
+const precis_model *pcs_teacher_model(const pcs_teacher *h);
+/* Once the student's sizes are known. PRECIS_EFORMAT: another vocabulary. */
+precis_status pcs_teacher_begin(precis_ctx *ctx, pcs_teacher *h, const pcs_train_config *c);
+/* Of n tokens of one sequence: [n][vocabulary]. */
+precis_status pcs_teacher_logits(pcs_teacher *h, const int32_t *ids, size_t n, float *logits);
+void pcs_teacher_close(precis_ctx *ctx, pcs_teacher **h);
+
+/* ---- lora.c ---- */
+/* The adapters, as a GGUF that llama.cpp and --lora read. */
+precis_status pcs_train_write_lora(pcs_train_run *t, const char *path);
+/* The base with the adapters of that file in its weights, in the base's types. */
+precis_status pcs_train_write_merged(pcs_train_run *t, const char *lora, const char *path);
 
 /* ---- quantizing.c ---- */
 /* Is step `step`, from 0 on, done in few bits? */
@@ -63,5 +83,8 @@ precis_status pcs_train_can_write(pcs_train_run *t, const char *path);
 precis_status pcs_train_write_quantized(pcs_train_run *t, const char *path);
 /* Held-out loss of a file by the runner, activations emulated: as `held_out` of loop.c takes it. */
 precis_status pcs_train_served(pcs_train_run *t, const char *path, double *loss);
+/* The same of the base with an adapter's file (merged NULL), and what merging lost: KL(base with adapter || merged),
+ * nats a token of the held-out text. */
+precis_status pcs_train_adapted(pcs_train_run *t, const char *lora, const char *merged, double *loss, double *kld);
 
 #endif

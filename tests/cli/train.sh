@@ -190,6 +190,45 @@ expect 2 "$precis" tokenize --train twice.txt --vocab 300 -o twice.txt
 expect 3 "$precis" tokenize --train nowhere.txt --vocab 300 -o bad.json
 [ ! -e bad.json ] || { echo "a refused tokenizer left a file"; failed=1; }
 
+# A model that learns from itself has nothing to learn; text alone changes it. A teacher brings its student a tokenizer.
+cat >self.json <<E2
+{"data": {"text": ["$root/README.md"], "heldout": "$root/LICENSE", "context": 32, "batch": 2, "heldout_tokens": 256}, "steps": 4,
+ "optimizer": {"lr": 0.01, "decay": 0}, "schedule": {"name": "constant"}, "distill": {"temperature": 2, "share": 1}}
+E2
+heldout() { "$precis" train "$@" --json 2>/dev/null | tail -1 | python3 -c 'import json, sys; print("%.4f" % json.load(sys.stdin)["heldout"])'; }
+sed 's/"lr": 0.01/"lr": 1e-9/' self.json >still.json
+sed 's/"share": 1/"share": 0/' self.json >alone.json
+still=$(heldout still.json -o self.gguf --from words.gguf --distill words.gguf)
+self=$(heldout self.json -o self.gguf --from words.gguf --distill words.gguf)
+alone=$(heldout alone.json -o self.gguf --from words.gguf --distill words.gguf)
+[ "$still" = "$self" ] || { echo "learning from itself changed $still to $self"; failed=1; }
+[ "$still" != "$alone" ] || { echo "learning from text changed nothing"; failed=1; }
+sed 's/{"data"/{"model": {"width": 16, "layers": 1, "heads": 2, "hidden": 16}, "data"/' self.json >student.json
+expect 0 "$precis" train student.json -o student.gguf --distill words.gguf
+expect 0 "$precis" run student.gguf -p "The " -n 4
+expect 3 "$precis" train self.json -o bad.gguf --from text.gguf --distill words.gguf
+has err 'distill.model: .* has 600 tokens, the student 256'
+
+# Adapters on a quantized model: in a file of their own they have training's loss beside it, and merging says what it loses.
+sed 's/, "distill": {[^}]*}//' self.json >adapter.json
+expect 0 "$precis" train adapter.json -o adapted.gguf --from learned-q4.gguf --adapter r=4,alpha=8 --lora lora.gguf --merged merged.gguf --json
+python3 - <<'E2' || failed=1
+import json
+end = [json.loads(l) for l in open("out")][-1]
+assert abs(end["served"] - end["heldout"]) < 1e-4 and 0 < end["merged_kld"] < 0.5, end
+E2
+expect 0 "$precis" eval learned-q4.gguf --lora lora.gguf --ids 65,66,67,68
+expect 0 "$precis" inspect merged.gguf --json
+json 'any(t["type"] == "Q4_0" for t in j["tensors"])'
+for moment in 0.03 0.06; do
+    timeout -s KILL $moment "$precis" train adapter.json -o adapted3.gguf --from learned-q4.gguf --adapter r=4,alpha=8 --resume >/dev/null 2>&1
+done
+expect 0 "$precis" train adapter.json -o adapted3.gguf --from learned-q4.gguf --adapter r=4,alpha=8 --resume --threads 3
+cmp -s adapted.gguf adapted3.gguf || { echo "other bytes of adapters after kills"; failed=1; }
+expect 2 "$precis" train adapter.json -o bad.gguf --from learned-q4.gguf --adapter 4
+expect 3 "$precis" train adapter.json -o bad.gguf --from learned-q4.gguf --adapter r=4 --qat Q4_0
+expect 2 "$precis" train adapter.json -o bad.gguf --from learned-q4.gguf --lora lora2.gguf
+
 # Products in few bits: the same bytes for any number of threads; what was real is said.
 for compute in bf16 int8 nvfp4; do
     expect 0 "$precis" train words.json -o low.gguf --compute $compute --threads 1

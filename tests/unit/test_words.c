@@ -37,8 +37,9 @@ static void test_merges(void **state)
 static void test_duplicates(void **state)
 {
     (void)state;
-    char text[] = "A first paragraph, of more than enough letters.\n\nThe end\n\n"
-                  "A first  paragraph,\nof more than enough letters.\n\n\nThe end\n\nAnother paragraph that nobody saw before.";
+    char text[] =
+        "A first paragraph, of more than enough letters.\n\nThe end\n\n"
+        "A first  paragraph,\nof more than enough letters.\n\n\nThe end\n\nAnother paragraph that nobody saw before.";
     static const char left[] = "A first paragraph, of more than enough letters.\n\nThe end\n\nThe end\n\n"
                                "Another paragraph that nobody saw before.";
     precis_ctx *ctx = test_ctx(1);
