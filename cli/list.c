@@ -1,5 +1,5 @@
 /* precis list - the tables: formats, mixes, methods, kernels, ops, architectures, ... */
-#include "cli.h"
+#include "hub.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -43,6 +43,7 @@ static int run(cli *c)
     char text[192];
     if (!c->n_args) return list_all(c);
     const char *table = c->args[0];
+    if (!strcmp(table, "models")) return cli_list_models(c);
     if (!precis_list_row(table, 0, text, sizeof text))
         return cli_usage(c, "no table \"%s\"; precis list names them", table);
     json_t *rows = json_array();
@@ -63,4 +64,4 @@ static int run(cli *c)
 }
 
 const cli_command cli_list = { "list", "[TABLE]", "formats, mixes, methods, kernels, ops, architectures, ... that this build has", NULL, 0, 1, options, run,
-    "  precis list formats\n  precis list ops          # and whether training can go through each\n", NULL };
+    "  precis list formats\n  precis list ops          # and whether training can go through each\n  precis list models       # what pull has fetched\n", NULL };

@@ -1,5 +1,5 @@
 /* main.c - dispatch, options, signals. */
-#include "cli.h"
+#include "hub.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,10 +50,23 @@ const char *cli_verb_name(const cli_command *verb)
     return blank ? blank + 1 : verb->name;
 }
 
+/* -hf stands for the model, which is the first argument; it is fetched when all else of the command line is right. */
+static int model_by_name(cli *c)
+{
+    if (!cli_has(c, "--hf")) return -1;
+    const char *args = c->command->args;
+    if (strncmp(args, "MODEL", 5) && strncmp(args, "FILE", 4))
+        return cli_usage(c, "precis %s takes no model", c->command->name);
+    memmove(c->args + 1, c->args, (size_t)c->n_args++ * sizeof *c->args);
+    c->args[0] = (char *)(uintptr_t)cli_get(c, "--hf");
+    return -1;
+}
+
 /* Arguments from `first` on. */
 static int parse(cli *c, int first, int argc, char **argv)
 {
     bool options = true;
+    static char hf[] = "--hf";
     for (int i = first; i < argc; i++) {
         char *arg = argv[i];
         if (!options || arg[0] != '-' || !arg[1]) {
@@ -65,6 +78,7 @@ static int parse(cli *c, int first, int argc, char **argv)
             continue;
         }
         const char *eq = arg[1] == '-' ? strchr(arg, '=') : NULL;
+        if (!strcmp(arg, "-hf")) arg = hf; /* as others write it */
         const cli_option *o = find_option(c->command, arg, eq ? (size_t)(eq - arg) : strlen(arg));
         if (!o) return cli_usage(c, "no option %s; precis %s --help lists them", arg, c->command->name);
         const char *value = NULL;
@@ -76,6 +90,8 @@ static int parse(cli *c, int first, int argc, char **argv)
         c->given[c->n_given].option = o;
         c->given[c->n_given++].value = value;
     }
+    const int named = model_by_name(c);
+    if (named >= 0) return named;
     if (c->n_args < c->command->min_args || c->n_args > c->command->max_args)
         return cli_usage(c, "usage: precis %s %s [options]; --help says more", c->command->name, c->command->args);
     return -1;
@@ -114,7 +130,10 @@ static int run(cli *c)
     if (precis_ctx_open(&c->ctx, &opts)) return cli_no_memory(c);
     cli_said said = { .object = false };
     c->said = &said;
-    int rc = cli_paths(c);
+    static char path[5200];
+    int rc = cli_has(c, "--hf") ? cli_pull_path(c, c->args[0], path, sizeof path) : -1;
+    if (cli_has(c, "--hf")) c->args[0] = path;
+    if (rc < 0) rc = cli_paths(c);
     if (rc < 0) rc = c->command->run(c);
     rc = cli_memory_verdict(c, rc);
     c->said = NULL;
@@ -192,7 +211,7 @@ static int dispatch(int argc, char **argv)
             return EXIT_DONE;
         }
     if (c.command->verbs) c.command = c.command->verbs[0];
-    c.args = cli_alloc((size_t)argc + 1, sizeof *c.args);
+    c.args = cli_alloc((size_t)argc + 2, sizeof *c.args);
     if (!c.args) return cli_no_memory(&c);
     int rc = parse(&c, first, argc, argv);
     if (rc < 0) rc = run(&c);

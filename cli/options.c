@@ -13,6 +13,7 @@ const cli_option cli_common[] = {
     { "--quiet", 'q', NULL, "no progress and no notes on stderr" },
     { "--threads", 't', "N", "threads to use (default: one per core)" },
     { "--seed", 0, "N", "seed of everything random (default 0)" },
+    { "--hf", 0, "OWNER/NAME[:FILE]", "(or -hf) in place of MODEL: one of a hub, fetched if it is not there" },
     { "--help", 'h', NULL, "this text" },
     { 0 },
 };

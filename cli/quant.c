@@ -56,6 +56,22 @@ static const cli_option options[] = {
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { "--arithmetic", 0, "NAME",
       "of that evaluation: exact (default), bf16, mixed, or auto (mixed on AMX, else exact)" },
+    { "--static", 0, NULL, "a net: ranges of activations from --calib x.npy (or NAME=x.npy, more than once)" },
+    { "--dynamic", 0, NULL, "a net: ranges of activations from each run" },
+    { "--weight-only", 0, NULL, "a net: weights in codes, arithmetic in float" },
+    { "--observer", 0, "NAME", "a net: how ranges are found (precis list observers; default minmax)" },
+    { "--qdq", 0, NULL, "a net: QuantizeLinear and DequantizeLinear around ops (default)" },
+    { "--qop", 0, NULL, "a net: QLinearConv and its kind (QOperator)" },
+    { "--per-channel", 0, NULL, "a net: a scale for each output channel of weights (default)" },
+    { "--per-tensor", 0, NULL, "a net: one scale for all of a weight" },
+    { "--activations", 0, "TYPE", "a net: u8 (default), s8, u16 or s16" },
+    { "--weights", 0, "TYPE", "a net: int8 (default); with --weight-only also int4, fp8" },
+    { "--symmetric", 0, NULL, "a net: activations with their zero point in the middle" },
+    { "--reduce-range", 0, NULL, "a net: weights with one bit less" },
+    { "--like", 0, "NAME", "a net: placements and numbers of torch or onnxruntime" },
+    { "--all-int8", 0, NULL, "a net: ops run in integers even where only ops in float read their results" },
+    { "--group", 0, "N", "a net: weights int4: how many share a scale (default 32)" },
+    { "--backend", 0, "NAME", "a net: what this engine cannot run is refused (precis list backends)" },
     { 0 },
 };
 
@@ -274,7 +290,7 @@ static int get_job_options(cli *c, precis_job_options *o)
 
 /* What a job borrows from the command, which closes it afterwards. */
 typedef struct {
-    char *text, *pins, *types, *method, *kv, *key;
+    char *text, *pins, *types, *method, *kv;
     cli_texts calib;
     precis_model *m;
     precis_profile *profile;
@@ -295,9 +311,9 @@ static int open_texts(cli *c, precis_job_options *o, inputs *in)
 static int open_model(cli *c, precis_job_options *o, inputs *in)
 {
     precis_status st = precis_model_open(c->ctx, &in->m, c->args[0]);
-    in->manifest = (cli_manifest){ c, in->m, NULL };
-    o->manifest = cli_manifest_text;
-    o->user = &in->manifest;
+    if (!st) st = cli_manifest_open(c, in->m, &in->manifest);
+    o->manifest = precis_manifest_text;
+    o->user = in->manifest.of;
     if (!st) precis_model_allow_nan(in->m, cli_has(c, "--allow-nan"));
     if (!st && cli_has(c, "--plan")) {
         st = precis_plan_read(c->ctx, in->m, cli_get(c, "--plan"), &in->types, &in->method, &in->kv);
@@ -310,8 +326,7 @@ static int open_model(cli *c, precis_job_options *o, inputs *in)
     if (!st && cli_has(c, "--profile")) st = precis_profile_open(c->ctx, &in->profile, cli_get(c, "--profile"));
     o->quant.profile = in->profile;
     if (st) return cli_fail(c, st);
-    if (cli_has(c, "--resume") && !(o->resume = in->key = cli_manifest_key(c, in->m)))
-        return cli_error(c, "%s", precis_ctx_message(c->ctx));
+    if (cli_has(c, "--resume") && (st = precis_manifest_key(in->manifest.of, &o->resume))) return cli_fail(c, st);
     return -1;
 }
 
@@ -323,9 +338,8 @@ static void close_inputs(cli *c, inputs *in)
     precis_text_free(c->ctx, in->kv);
     precis_model_close(&in->m);
     cli_texts_close(c, &in->calib);
-    free(in->manifest.text);
+    cli_manifest_close(&in->manifest);
     precis_text_free(c->ctx, in->text);
-    free(in->key);
     free(in->pins);
 }
 
@@ -380,6 +394,9 @@ static int check_beside(const cli *c)
 
 static int run_or_replay(cli *c)
 {
+    if (c->n_args && !cli_has(c, "--replay") && precis_net_probe(c->ctx, c->args[0])) return cli_net_quant(c);
+    const int net = cli_only_nets(c);
+    if (net >= 0) return net;
     const int text = cli_need_text(c); /* its manifest names them */
     const int apart = text < 0 ? check_beside(c) : text;
     if (apart >= 0) return apart;

@@ -172,4 +172,6 @@ static inline float pcs_m_expf(float x)
     return x > 88.72283f ? (float)PCS_INFINITY : x < -87.3f ? (float)pcs_exp((double)x) : x != x ? x : y;
 }
 
+static inline double pcs_m_sqrt(double x) { return __builtin_sqrt(x); }
+
 #endif

@@ -9,7 +9,7 @@
 #include "precis/convert.h"
 #include "precis/job.h"
 #include "quant/methods.h"
-#include "quant/profile.h"
+#include "plan/profile.h"
 #include "quant/resume.h"
 #include "write/write.h"
 

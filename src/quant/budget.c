@@ -3,9 +3,9 @@
 #include "base/options.h"
 #include "base/pool.h"
 #include "model/finite.h"
-#include "quant/costs.h"
+#include "plan/costs.h"
 #include "quant/methods.h"
-#include "quant/profile.h"
+#include "plan/profile.h"
 
 #include <math.h>
 

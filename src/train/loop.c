@@ -1,6 +1,6 @@
 /* loop.c - precis train: batches, gradients, updates, checkpoints. */
 #include "base/options.h"
-#include "job/limits.h"
+#include "measure/machine.h"
 #include "train/card.h"
 #include "train/run.h"
 #include "write/write.h"
