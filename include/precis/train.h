@@ -6,7 +6,7 @@
 #ifndef PRECIS_TRAIN_H
 #define PRECIS_TRAIN_H
 
-#include "precis/base.h"
+#include "precis/law_fit.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,11 +45,12 @@ typedef struct precis_train_options {
     const char *quantized;
     const char *lora;      /* the adapters, as a file of their own                             */
     const char *merged;    /* `from` with them in its weights, in its types                    */
+    const precis_spread *spread; /* ranks that share each batch; NULL: this process alone      */
     const char *card;      /* where the data's card is written, as JSON; NULL: nowhere        */
 } precis_train_options;
 #define PRECIS_TRAIN_OPTIONS_INIT \
     { sizeof(precis_train_options), NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, \
-      NULL, NULL, NULL }
+      NULL, NULL, NULL, NULL }
 
 typedef struct precis_train_result {
     uint32_t size;       /* sizeof of this struct, set by the caller                          */
@@ -58,6 +59,7 @@ typedef struct precis_train_result {
     double   heldout, heldout_error; /* nats a token of the held-out text; NaN: there is none */
     double   entropy;    /* of the language over the same tokens; NaN: it is not known        */
     char     sha256[65]; /* of the checkpoint                                                 */
+    char     data_sha256[65], settings_sha256[65]; /* of the tokens; of all that decides the checkpoint's bytes */
     double   contamination; /* share of the held-out text that the texts have, too; NaN: not known */
     const char *products; /* in which arithmetic each product was, and whether it was real; static storage */
     double   served;     /* held-out loss of `quantized`, or of `from` with `lora`, when it is run; NaN: none */

@@ -55,6 +55,7 @@ static precis_status read_data(pcs_config_reader *r)
     const pcs_config_number table[] = {
         { "context", PCS_CONFIG_SIZE, 1, 1 << 20, &c->context }, { "batch", PCS_CONFIG_SIZE, 1, 1 << 20, &c->batch },
         { "heldout_tokens", PCS_CONFIG_SIZE, 1, 1e9, &c->heldout_tokens },
+        { "parts", PCS_CONFIG_SIZE, 1, 1 << 20, &c->parts },
     };
     precis_status st = pcs_config_enter(r);
     while (pcs_json_file_key(&r->in, &st)) {
@@ -168,6 +169,44 @@ static precis_status read_distill(pcs_config_reader *r)
     return st;
 }
 
+/* "2:4": of each 4 weights along a row 2 are left out. */
+static precis_status read_pattern(pcs_config_reader *r)
+{
+    const char *text = NULL;
+    const precis_status st = pcs_config_string(r, &text);
+    unsigned out = 0, of = 0;
+    int used = 0;
+    if (st) return st;
+    if (sscanf(text, "%4u:%4u%n", &out, &of, &used) != 2 || text[used] || !out || out >= of || of > 1024)
+        return pcs_config_wrong(r, "is no N:M, weights that are left out of so many");
+    r->c->prune.out = out;
+    r->c->prune.of = of;
+    return PRECIS_OK;
+}
+
+static precis_status read_prune(pcs_config_reader *r)
+{
+    static const char *const methods[] = { "", "magnitude", "wanda", "sparsegpt" };
+    pcs_train_prune *p = &r->c->prune;
+    const pcs_config_number table[] = { { "from", PCS_CONFIG_REAL, 0, 0.999999, &p->from } };
+    precis_status st = pcs_config_enter(r);
+    *p = (pcs_train_prune){ PCS_PRUNE_MAGNITUDE, 2, 4, 0 };
+    while (pcs_json_file_key(&r->in, &st)) {
+        bool found;
+        const char *name = NULL;
+        pcs_config_name(r, "prune");
+        if (pcs_json_is(&r->in.t, "pattern")) st = read_pattern(r);
+        else if (pcs_json_is(&r->in.t, "method")) {
+            st = pcs_config_string(r, &name);
+            p->method = PCS_PRUNE_NONE;
+            for (int i = 1; !st && i < 4; i++)
+                if (!strcmp(name, methods[i])) p->method = (pcs_prune_method)i;
+            if (!st && !p->method) st = pcs_config_wrong(r, "is none of magnitude, wanda and sparsegpt");
+        } else if (!(st = pcs_config_take(r, table, 1, &found)) && !found) st = pcs_config_unknown(r);
+    }
+    return st;
+}
+
 static precis_status read_adapter(pcs_config_reader *r)
 {
     pcs_train_config *c = r->c;
@@ -204,7 +243,7 @@ static precis_status read_all(pcs_config_reader *r)
     } objects[] = {
         { "model", read_model },       { "data", read_data },       { "optimizer", read_optimizer },
         { "schedule", read_schedule }, { "compute", read_compute }, { "quant", pcs_config_read_quant },
-        { "distill", read_distill },   { "adapter", read_adapter },
+        { "distill", read_distill },   { "adapter", read_adapter }, { "prune", read_prune },
     };
     snprintf(r->path, sizeof r->path, "configuration");
     precis_status st = pcs_config_enter(r);
@@ -269,6 +308,10 @@ precis_status pcs_train_config_finish(precis_ctx *ctx, const char *name, pcs_tra
     if (c->language && !c->from && (c->heldout || c->model.vocabulary > 256))
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: a language has at most 256 symbols, and held-out text of its own",
                         name);
+    if (!c->parts) c->parts = c->batch % 4 == 0 ? 4 : c->batch % 2 == 0 ? 2 : 1;
+    if (c->batch % c->parts)
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: data.parts: %llu do not divide a batch of %llu", name,
+                        (unsigned long long)c->parts, (unsigned long long)c->batch);
     if (!c->teacher) c->model.temperature = 0;
     if (c->model.rank && (!c->from || pcs_train_quantizes(&c->quant) || c->n_only))
         return pcs_fail(ctx, PRECIS_EFORMAT,
@@ -355,6 +398,10 @@ precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b)
     if (!st && c->teacher)
         st = pcs_buf_printf(b, ", \"temperature\": %.17g, \"distill\": %.17g", m->temperature, m->distill);
     if (!st && m->rank) st = pcs_buf_printf(b, ", \"rank\": %lld, \"alpha\": %.17g", (long long)m->rank, c->alpha);
+    if (!st && c->prune.method)
+        st = pcs_buf_printf(b, ", \"prune\": [%d, %zu, %zu, %.17g]", (int)c->prune.method, c->prune.out, c->prune.of,
+                            c->prune.from);
+    if (!st) st = pcs_buf_printf(b, ", \"parts\": %llu", (unsigned long long)c->parts);
     if (!st && m->compute) st = pcs_buf_printf(b, ", \"compute\": \"%s\"", m->compute->name);
     if (!st) st = pcs_train_quant_text(&c->quant, b);
     return st ? st : pcs_buf_printf(b, "}");

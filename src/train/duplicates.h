@@ -15,8 +15,8 @@ precis_status pcs_drop_duplicates(pcs_map *seen, pcs_arena *keys, char *text, si
 
 /* Of all rows of `length` tokens of `held`, how many stand in `text`, too. Two texts share none by chance of 13 words'
  * tokens (GPT-3: 2005.14165, appendix C) or of 50 letters (Lee et al. 2022, 2107.06499). PRECIS_ENOMEM. */
-typedef struct pcs_overlapping { size_t length; uint64_t rows, found; } pcs_overlapping;
-precis_status pcs_overlap(precis_ctx *ctx, const int32_t *held, size_t n_held, const int32_t *text, size_t n,
-                          pcs_overlapping *o);
+typedef struct pcs_rows_shared { size_t length; uint64_t rows, found; } pcs_rows_shared;
+precis_status pcs_rows_seen(precis_ctx *ctx, const int32_t *held, size_t n_held, const int32_t *text, size_t n,
+                          pcs_rows_shared *o);
 
 #endif

@@ -21,7 +21,7 @@ static pcs_trained *push(precis_ctx *ctx, pcs_llama *l, int64_t rows, int64_t co
         l->room = 2 * l->room + 16;
     }
     pcs_trained *p = &l->parameters[l->n++];
-    *p = (pcs_trained){ .dims = rows ? 2 : 1, .value = -1, .ready = -1, .rounded = -1, .watched = -1 };
+    *p = (pcs_trained){ .dims = rows ? 2 : 1, .value = -1, .ready = -1, .rounded = -1, .watched = -1, .input = -1 };
     p->shape[0] = rows ? rows : columns;
     p->shape[1] = rows ? columns : 0;
     p->n = (size_t)(rows ? rows * columns : columns);
@@ -316,7 +316,8 @@ static precis_value multiplied(build *b, const char *what, precis_value x, preci
 /* x by a weight; a weight that stays a float takes x as it is, as where it is served, unless no weight is rounded. */
 static precis_value linear(build *b, const char *what, input in)
 {
-    const pcs_trained *p = place(b, what, ".weight");
+    pcs_trained *p = place(b, what, ".weight");
+    if (p) p->input = in.plain;
     const bool rounds = p && p->type && (p->type->kind == PCS_QUANT || p->type->element);
     const precis_value x = rounds || !b->typed ? in.rounded : in.plain;
     const precis_value y = multiplied(b, what, x, used(b, what));
@@ -403,7 +404,7 @@ static void parameters(pcs_llama *l, precis_graph *g, build *b)
 {
     for (size_t i = 0; i < l->n; i++) {
         pcs_trained *p = &l->parameters[i];
-        p->ready = p->rounded = p->watched = p->value = -1;
+        p->ready = p->rounded = p->watched = p->input = p->value = -1;
         b->typed |= p->type && (p->type->kind == PCS_QUANT || p->type->element);
         if (p->kind == PCS_TRAINED_OBSERVER || (p->kind == PCS_TRAINED_ADAPTER && !b->c->rank)) continue;
         p->value = p->fixed ? pcs_graph_fixed(g, p->name, p->dims, p->shape, p->data)

@@ -58,6 +58,7 @@ typedef struct pcs_trained {
     /* Of the graph that was built last: what the type encodes and what it makes of it (or the weight itself); what an
      * activation's range looks at. -1: there is none */
     precis_value ready, rounded, watched;
+    precis_value input; /* of the same, what the weight is multiplied with; -1 */
 } pcs_trained;
 
 /* Of an adapter's two matrices the one that takes the input. */

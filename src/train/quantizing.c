@@ -176,19 +176,29 @@ static void begin_activation(pcs_train_run *t, pcs_trained *p)
     p->data[0] = step > 1e-8f ? step : 1e-8f;
 }
 
-/* What an observer saw, and the grid of its activation from it. */
+/* What an observer sees. The grid is made of it when the batch is done: all parts of a batch have one. */
 static void look(pcs_train_run *t, pcs_trained *p)
 {
     const pcs_train_quant *q = &t->c.quant;
-    const pcs_range_scheme grid = { "", -(1 << (q->a_bits - 1)), (1 << (q->a_bits - 1)) - 1, true };
-    pcs_trained *range = &t->s.llama.parameters[p->of];
+    const pcs_trained *range = &t->s.llama.parameters[p->of];
     const float *x = range->watched >= 0 ? pcs_program_value(t->p, range->watched) : NULL;
     if (!x) return;
     pcs_observer o = { q->average, p->data[2] > 0, p->data[0], p->data[1] };
-    float zero;
     pcs_observe(&o, x, numbers_of(t, range->watched));
     p->data[0] = o.low, p->data[1] = o.high, p->data[2] = 1;
-    pcs_observer_grid(&o, &grid, range->data, &zero);
+}
+
+void pcs_train_set_observed(pcs_train_run *t)
+{
+    const pcs_train_quant *q = &t->c.quant;
+    const pcs_range_scheme grid = { "", -(1 << (q->a_bits - 1)), (1 << (q->a_bits - 1)) - 1, true };
+    for (size_t i = 0; i < t->s.llama.n; i++) {
+        const pcs_trained *p = &t->s.llama.parameters[i];
+        if (p->kind != PCS_TRAINED_OBSERVER || !(p->data[2] > 0)) continue;
+        const pcs_observer o = { q->average, true, p->data[0], p->data[1] };
+        float zero;
+        pcs_observer_grid(&o, &grid, t->s.llama.parameters[p->of].data, &zero);
+    }
 }
 
 /* Ranges of activations need values of theirs: those of the step's own batch, in full. */
@@ -204,12 +214,13 @@ precis_status pcs_train_begin_ranges(pcs_train_run *t)
     }
     if (!activations) return PRECIS_OK;
     precis_status st = pcs_train_open_net(t, false, false);
-    if (!st) st = pcs_train_forward(t, t->c.batch);
+    if (!st) st = pcs_train_forward(t, (size_t)(t->c.batch / t->c.parts));
     for (size_t i = 0; i < t->s.llama.n && !st; i++) {
         pcs_trained *p = &t->s.llama.parameters[i];
         if (p->kind == PCS_TRAINED_RANGE) begin_activation(t, p);
         if (p->kind == PCS_TRAINED_OBSERVER && !(p->data[2] > 0)) look(t, p);
     }
+    pcs_train_set_observed(t);
     return st;
 }
 

@@ -26,6 +26,10 @@ typedef struct pcs_train_run {
     int32_t *ids, *targets, *positions, *sequences;
     int32_t draw[16]; /* [0]: the step */
     pcs_gradient *all;
+    double *losses;     /* [batch], of sequences */
+    float *sums, *own;  /* of parts: the sum of all gradients; [own parts][total] of a rank */
+    uint8_t **masks;    /* by parameter, 1: pruned; NULL: no pruning, or none of that one */
+    size_t total;       /* numbers of all parameters */
     double began, peak, flops; /* seconds; multiplications and additions a second at best, and of a step */
     uint64_t from;
     bool rounded,
@@ -33,11 +37,31 @@ typedef struct pcs_train_run {
     char sha256[65];
 } pcs_train_run;
 
-/* ---- loop.c ---- */
+/* ---- net.c ---- */
+/* Memory of a batch. */
+precis_status pcs_train_open_inputs(pcs_train_run *t);
+void pcs_train_close_net(pcs_train_run *t);
 /* The net in few bits, or in full; exact: its products in f32, as they are where it is served. */
 precis_status pcs_train_open_net(pcs_train_run *t, bool rounded, bool exact);
 /* The net of `sequences` sequences whose tokens are in t->ids. */
 precis_status pcs_train_forward(pcs_train_run *t, size_t sequences);
+
+/* ---- sparse.c ---- */
+/* The step that prunes before it runs; UINT64_MAX: none does. */
+uint64_t pcs_train_prune_step(const pcs_train_config *c);
+/* Once the state stands: what was pruned before. */
+precis_status pcs_train_open_masks(pcs_train_run *t);
+/* By the batch whose tokens are in t->ids. */
+precis_status pcs_train_prune_now(pcs_train_run *t);
+/* After an update: what was pruned is 0 again. */
+void pcs_train_keep_masks(pcs_train_run *t);
+
+/* ---- parts.c ---- */
+precis_status pcs_train_open_parts(pcs_train_run *t);
+/* Losses and gradients (t->all) of the batch whose tokens are in t->ids, by all ranks. */
+precis_status pcs_train_batch(pcs_train_run *t);
+/* Mean losses of the sequences that the program ran. */
+void pcs_train_losses(pcs_train_run *t, const int32_t *targets, size_t sequences, double *to);
 
 /* ---- begin.c ---- */
 /* The configuration with what the options say instead, the data, the parameters. */
@@ -67,8 +91,10 @@ precis_status pcs_train_read_plan(pcs_train_run *t, const char *path);
 precis_status pcs_train_set_types(pcs_train_run *t);
 /* Before the first step in few bits, whose tokens are in t->ids: where ranges begin. */
 precis_status pcs_train_begin_ranges(pcs_train_run *t);
-/* Behind each run forward. */
+/* Behind a run forward of a batch's first part. */
 void pcs_train_observe(pcs_train_run *t);
+/* Behind a batch: grids from what observers saw. */
+void pcs_train_set_observed(pcs_train_run *t);
 /* What is added to gradients before they are clipped: of (w - rounded w)^2. */
 void pcs_train_dampen(pcs_train_run *t);
 /* How parameter i is updated in this step, at the rate `lr`; false: not at all. */
