@@ -75,7 +75,7 @@ static int plan_text(cli *c, const precis_planning *p, const char *out)
     char a[32], b[32];
     cli_print_types(p->plan);
     cli_print_kernels(p->plan);
-    printf("%-28s %s\n%-28s %.3f\n", "size", cli_bytes((double)p->bytes, a), "bits per weight", p->bits_per_weight);
+    printf("%-28s %s\n%-28s %.3f\n", "size of the file", cli_bytes((double)p->bytes, a), "bits per weight", p->bits_per_weight);
     if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
     if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);
     if (isfinite(p->kld))
