@@ -1,4 +1,5 @@
 /* precis bench - speed and memory of a model on this machine, beside the machine's limits. */
+#include "chart.h"
 #include "term.h"
 
 #include <math.h>
@@ -9,6 +10,7 @@ static const cli_option options[] = {
     { "--gen", 0, "N", "tokens to generate (default 64)" },
     { "--repeat", 0, "N", "measure N times (default 1): the median, and from where to where the runs lie" },
     { "--sequences", 0, "N", "generate for N sequences together (default 1); tokens of all per second" },
+    { "--html", 0, "OUT.html", "a page too: speeds beside the limits, and with more threads" },
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
     { "--arithmetic", 0, "NAME",
       "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed "
@@ -249,6 +251,72 @@ static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_o
     return cli_done(c);
 }
 
+/* ---- the page --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const cli *c;
+    const precis_bench_result *r;
+    const repeats *runs;
+    const precis_bench_options *o;
+} bench_page;
+
+/* Every run as a point, and the limit as a line above them. */
+static void put_speeds(chart *figure, const chart_labels *labels, const double *speeds, int n, double limit)
+{
+    chart_open(figure, labels);
+    chart_series *s = chart_add(figure, "measured", true), *top = chart_add(figure, "limit of this machine", false);
+    for (int i = 0; s && i < n; i++) chart_put(s, i + 1, speeds[i]);
+    chart_put(top, 0.5, limit);
+    chart_put(top, n + 0.5, limit);
+    figure->low_y = 0;
+}
+
+static void fill_page(FILE *f, void *user)
+{
+    const bench_page *x = user;
+    const precis_bench_result *r = x->r;
+    chart figures[3];
+    char values[6][64];
+    page_begin(f, "Speed beside the limit");
+    page_paragraph(f, "%s, %s, %u threads, arithmetic: %s. Prompt of %u tokens, %u generated.", x->c->args[0],
+                   precis_ctx_cpu(x->c->ctx), precis_ctx_threads(x->c->ctx),
+                   precis_arithmetic_name(x->o->arithmetic), x->o->prompt, x->o->generate);
+    put_speeds(&figures[0], &(chart_labels){ "prefill", "Prompt (prefill)", "run, slowest first", "tokens per second",
+               false, false }, x->runs->prefill, x->runs->n, r->limit_prefill_tok_s);
+    put_speeds(&figures[1], &(chart_labels){ "decode", "Generated tokens (decode)", "run, slowest first",
+               "tokens per second", false, false }, x->runs->decode, x->runs->n, r->limit_decode_tok_s);
+    snprintf(figures[0].note, sizeof figures[0].note, "The limit is the prompt's multiplications in registers.");
+    snprintf(figures[1].note, sizeof figures[1].note, "The limit is reading the weights and the cache once a token.");
+    int n = 2;
+    if (r->barrier_s > 0) {
+        chart_open(&figures[n], &(chart_labels){ "threads", "More threads (estimated)", "threads",
+                   "share of what memory gives", true, false });
+        chart_series *s = chart_add(&figures[n], "a generated token", false),
+                     *even = chart_add(&figures[n], "if nothing waited", false);
+        for (int i = 0; i < PRECIS_SCALINGS; i++) {
+            chart_put(s, r->scaling[i].threads, r->scaling[i].share);
+            chart_put(even, r->scaling[i].threads, r->scaling[i].strips);
+        }
+        figures[n].low_y = 0;
+        snprintf(figures[n].note, sizeof figures[n].note, "What is lost to work that does not divide evenly, and to "
+                 "%u places a token at which all threads wait for each other.", r->barriers);
+        n++;
+    }
+    page_figures(f, figures, n);
+    snprintf(values[0], 64, "%.1f tokens/s (%.0f %% of the limit)", r->prefill_tok_s,
+             100 * r->prefill_tok_s / r->limit_prefill_tok_s);
+    snprintf(values[1], 64, "%.1f tokens/s (%.0f %% of the limit)", r->decode_tok_s,
+             100 * r->decode_tok_s / r->limit_decode_tok_s);
+    snprintf(values[2], 64, "%.1f ms", r->load_ms);
+    cli_bytes((double)r->rss_bytes, values[3]);
+    cli_bytes((double)r->weight_bytes, values[4]);
+    const char *const rows[][2] = { { "prefill", values[0] }, { "decode", values[1] }, { "load", values[2] },
+                                    { "memory", values[3] }, { "weights read for a token", values[4] } };
+    page_table(f, rows, sizeof rows / sizeof *rows);
+    page_end(f);
+    for (int i = 0; i < n; i++) chart_close(&figures[i]);
+}
+
 static int run(cli *c)
 {
     if (cli_has(c, "--kernels")) return all_kernels(c);
@@ -264,6 +332,9 @@ static int run(cli *c)
     precis_status st = cli_packs_into_cache(c) ? cli_packed_copy(c, c->args[0], path, sizeof path) : PRECIS_OK;
     if (!st) st = bench_all(c, path, &o, &r, &runs);
     if (st) return cli_fail(c, st);
+    const char *html = cli_get(c, "--html");
+    const int page = html ? page_write(c, html, fill_page, &(bench_page){ c, &r, &runs, &o }) : -1;
+    if (page >= 0) return page;
     return c->json ? bench_json(c, &r, &o, &runs) : bench_text(c, &r, &o, &runs);
 }
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As wide as a telephone's page, where a unit is a pixel and letters keep their 12; on others the page puts figures side
- * by side. The legend stands below, so that it never lies over a curve. */
-enum { WIDTH = 400, HEIGHT = 330, LEFT = 60, RIGHT = 12, TOP = 36, BOTTOM = 52, LINE = 18, COLUMNS = 64, ROWS = 18 };
+/* As wide as a telephone's page, where a unit is a pixel and letters keep their 12; on others the page puts figures
+ * side by side. The legend stands below, so that it never lies over a curve. */
+enum { WIDTH = 400, HEIGHT = 346, LEFT = 60, RIGHT = 12, TOP = 54, BOTTOM = 52, LINE = 18, COLUMNS = 64, ROWS = 18 };
 
 static const char *const colours[] = { "#14508c", "#c03d2b", "#1f7a4d", "#8a5a00",
                                        "#6a4c93", "#444444", "#0b8a9c", "#b03a8c" };
@@ -115,7 +115,7 @@ static const char *number(double v, bool log, char buf[32])
 {
     if (log && v != 0 && (fabs(v) >= 1e5 || fabs(v) < 1e-3) && fabs(log10(fabs(v)) - round(log10(fabs(v)))) < 1e-6)
         snprintf(buf, 32, "1e%d", (int)round(log10(v)));
-    else snprintf(buf, 32, "%.4g", v);
+    else snprintf(buf, 32, fabs(v) >= 1e4 && fabs(v) < 1e7 ? "%.7g" : "%.4g", v);
     return buf;
 }
 
@@ -170,11 +170,11 @@ static void frame(const chart *c, FILE *f, const axis *x, const axis *y)
     fprintf(f,
             "<rect x=\"%d\" y=\"%d\" width=\"%.0f\" height=\"%.0f\" fill=\"none\" stroke=\"#888\"/>\n<text x=\"%d\" "
             "y=\"20\" font-weight=\"bold\">",
-            LEFT, TOP, w, h, LEFT);
+            LEFT, TOP, w, h, 10);
     chart_escape(f, c->title);
     fprintf(f, "</text>\n<text x=\"%.0f\" y=\"%d\" text-anchor=\"middle\">", LEFT + w / 2, HEIGHT - 16);
     chart_escape(f, c->x_label);
-    fprintf(f, "</text>\n<text transform=\"translate(14 %.0f) rotate(-90)\" text-anchor=\"middle\">", TOP + h / 2);
+    fputs("</text>\n<text x=\"10\" y=\"42\" fill=\"#555\">", f); /* level, so that no number lies under it */
     chart_escape(f, c->y_label);
     fputs("</text>\n", f);
 }

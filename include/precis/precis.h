@@ -9,6 +9,7 @@
 #include "precis/convert.h"
 #include "precis/eval.h"
 #include "precis/format.h"
+#include "precis/frontier.h"
 #include "precis/graph.h"
 #include "precis/input.h"
 #include "precis/job.h"
