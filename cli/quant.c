@@ -176,11 +176,11 @@ static void print_fallbacks(const precis_job *job, bool all)
     if (n && !all) cli_say(2, "fallbacks: the method could not be applied to %zu tensors (--verbose lists them)", n);
 }
 
-typedef struct { const char *to, *wanted; size_t n; } kind;
+typedef struct { const char *to, *wanted; size_t n; } replacement;
 
 static void print_substitutes(const precis_plan *plan, bool all)
 {
-    kind kinds[32];
+    replacement kinds[32];
     size_t n = 0;
     for (size_t i = 0; i < precis_plan_size(plan); i++) {
         precis_plan_row r = { .size = sizeof r };
@@ -189,7 +189,7 @@ static void print_substitutes(const precis_plan *plan, bool all)
         if (all) printf("  %-40s %s instead of %s\n", r.tensor, r.to, r.wanted);
         size_t k = 0;
         while (k < n && (strcmp(kinds[k].to, r.to) || strcmp(kinds[k].wanted, r.wanted))) k++;
-        if (k == n && n < 32) kinds[n++] = (kind){ r.to, r.wanted, 0 };
+        if (k == n && n < 32) kinds[n++] = (replacement){ r.to, r.wanted, 0 };
         if (k < n) kinds[k].n++;
     }
     char line[1024];

@@ -76,7 +76,7 @@ static void print_loss(const cli_verdict *v)
     }
     const size_t step = step_of(e->kld_mean);
     printf("%s", cli_color(scale[step].ink));
-    cli_say(2, "At %s: %.4f +- %.4f nats per token, perplexity %+.1f %%, the same next token in %.1f %% of places",
+    cli_say(2, "At %s: %.5f +- %.5f nats per token, perplexity %+.1f %%, the same next token in %.1f %% of places",
             scale[step].words, e->kld_mean, e->kld_se, 100 * (e->ppl / e->ref_ppl - 1), 100 * e->top1);
     printf("%s", cli_color(CLI_PLAIN));
     cli_say(4, "  (%s)", scale_text);

@@ -56,7 +56,7 @@ for f in config.json tokenizer.json model.safetensors; do
     [ -e "m/$f" ] || continue
     rm "m/$f"
     mkfifo "m/$f"
-    refuse "m/$f" "a pipe (FIFO)" "$precis" tokenize m --text hi
+    refuse "m/$f" "a pipe (FIFO)" "$precis" tokenize m -p hi
     rm "m/$f"
     ln -s "$model/$f" m/
 done
