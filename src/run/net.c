@@ -290,6 +290,7 @@ static precis_status make(precis_net *net, const precis_array *const *given)
         if (!st || net->need == before) break;
     }
     if (!st) st = precis_graph_pass(net->graph.graph, "fuse_codes");
+    if (!st) st = precis_graph_pass(net->graph.graph, "fuse_products");
     if (st) return st;
     const pcs_program_options o = {
         .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"

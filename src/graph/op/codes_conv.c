@@ -10,7 +10,7 @@ enum { STRIDES, PADS, DILATIONS, KERNEL, GROUPS, CHANNELS, ZERO_IN, RANGE };
 
 typedef struct {
     int64_t groups, each, outs; /* channels of a group, in and out */
-    size_t taps, k, lines, panels, quads;
+    size_t taps, k, lines, panels, height, kernel;
     bool depthwise;
 } layout;
 
@@ -28,13 +28,15 @@ static bool layout_of(const precis_attr *attr, int64_t channels, layout *l)
     l->depthwise = groups > 1 && groups == channels && groups == outs;
     l->lines = pcs_codes_lines(l->k);
     l->panels = pcs_codes_panels((size_t)l->outs);
-    l->quads = (l->taps + 3) / 4;
+    l->height = (size_t)attr[KERNEL].list[0];
+    l->kernel = (size_t)attr[KERNEL].list[1];
     return true;
 }
 
 static uint64_t weight_bytes(const layout *l)
 {
-    return l->depthwise ? (uint64_t)(l->groups + 15) / 16 * l->quads * 64 : (uint64_t)l->groups * l->panels * l->lines * 64;
+    return l->depthwise ? pcs_codes_taps_bytes((size_t)l->groups, l->height, l->kernel)
+                        : (uint64_t)l->groups * l->panels * l->lines * 64;
 }
 /* Elements of arrays by output. */
 static uint64_t padded(const layout *l)
@@ -84,13 +86,11 @@ static run run_of(const pcs_call *c)
     return r;
 }
 
-static size_t pointers(const run *r) { return (size_t)r->ow * r->l.quads * 4 * sizeof(void *); }
-
 static size_t scratch(const pcs_call *c)
 {
     const run r = run_of(c);
     const size_t step = pcs_codes_step(r.l.lines);
-    return r.l.depthwise ? pointers(&r) + pcs_codes_align((size_t)r.channels) + 64 : pcs_codes_tile(step) * step + 128;
+    return r.l.depthwise ? 2 * (size_t)r.kernel[0] * sizeof(void *) + 64 : pcs_codes_tile(step) * step + 128;
 }
 
 /* In parts of 16 bytes: up to 15 more are read and written, which values and rows have room for. */
@@ -161,38 +161,28 @@ static void part(const run *r, int64_t group, size_t m0, size_t m1, size_t p0, s
     }
 }
 
-/* Pointers to the taps of a row of places. */
-static void tap_row(const run *r, const uint8_t *x, int64_t y, const uint8_t *outside, const uint8_t **taps)
-{
-    for (int64_t p = 0; p < r->ow; p++) {
-        const int64_t x0 = p * r->stride[1] - r->pad[1], y0 = y * r->stride[0] - r->pad[0];
-        for (int64_t a = 0; a < r->kernel[0]; a++) {
-            const int64_t v = y0 + a * r->dilation[0];
-            const uint8_t *row = v < 0 || v >= r->h ? NULL : x + v * r->w * r->channels;
-            for (int64_t e = 0; e < r->kernel[1]; e++) {
-                const int64_t u = x0 + e * r->dilation[1];
-                *taps++ = !row || u < 0 || u >= r->w ? outside : row + u * r->channels;
-            }
-        }
-        for (size_t t = r->l.taps; t < 4 * r->l.quads; t++) *taps++ = outside;
-    }
-}
-
+/* Two rows of results at a time: next to one another they share most of what they see. */
 static void depthwise(const run *r, uint32_t ith, uint32_t nth)
 {
     const pcs_call *c = r->c;
-    const size_t channels = (size_t)r->channels;
-    uint8_t *room = (uint8_t *)c->scratch + ith * c->scratch_size, *outside = room + pointers(r);
-    const uint8_t **taps = (const uint8_t **)(void *)room;
+    const uint8_t **rows = (const uint8_t **)(void *)(c->scratch + ith * c->scratch_size);
+    const int64_t images = c->in[0].shape[0], pairs = (r->oh + 1) / 2;
     uint64_t begin, end;
-    memset(outside, r->zero, pcs_codes_align(channels));
-    pcs_share((uint64_t)(c->in[0].shape[0] * r->oh), 1, ith, nth, &begin, &end);
+    pcs_share((uint64_t)(images * pairs), 1, ith, nth, &begin, &end);
     for (uint64_t i = begin; i < end; i++) {
-        const int64_t image = (int64_t)i / r->oh;
-        tap_row(r, (const uint8_t *)c->in[0].data + image * r->h * r->w * r->channels, (int64_t)i % r->oh, outside, taps);
+        const int64_t image = (int64_t)i / pairs, y = (int64_t)i % pairs * 2, n = r->oh - y < 2 ? 1 : 2;
+        const uint8_t *x = (const uint8_t *)c->in[0].data + image * r->h * r->w * r->channels;
+        for (int64_t j = 0; j < n; j++)
+            for (int64_t a = 0; a < r->kernel[0]; a++) {
+                const int64_t v = (y + j) * r->stride[0] - r->pad[0] + a * r->dilation[0];
+                rows[j * r->kernel[0] + a] = v < 0 || v >= r->h ? NULL : x + v * r->w * r->channels;
+            }
         c->kernels->codes_depthwise(&(pcs_codes_depthwise_args){
-            taps, r->l.quads, (size_t)r->ow, channels, c->in[1].data, c->in[2].data, c->in[4].data,
-            pcs_codes_range(c->attr + RANGE), (uint8_t *)c->out[0].data + i * (uint64_t)r->ow * channels, channels });
+            .rows = rows, .n_rows = (size_t)n, .height = (size_t)r->kernel[0], .kernel = (size_t)r->kernel[1],
+            .width = (size_t)r->w, .pixels = (size_t)r->ow, .channels = (size_t)r->channels, .stride = r->stride[1],
+            .pad = r->pad[1], .dilation = r->dilation[1], .w = c->in[1].data, .first = c->in[2].data,
+            .factor = c->in[4].data, .zero_in = r->zero, .to = pcs_codes_range(c->attr + RANGE),
+            .y = (uint8_t *)c->out[0].data + (image * r->oh + y) * r->ow * r->channels });
     }
 }
 

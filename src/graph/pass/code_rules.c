@@ -139,14 +139,14 @@ typedef struct {
     const pcs_fused *f;
     pcs_code_weights w;
     precis_value bias;
-    size_t groups, taps; /* taps > 0: depthwise */
+    size_t groups, height, kernel; /* height > 0: depthwise */
 } packing;
 
 /* Where row r stands among outputs that are padded by group. */
 static size_t place_of(const packing *p, size_t r)
 {
     const size_t each = p->w.rows / p->groups;
-    return p->taps ? r : r / each * pcs_codes_panels(each) * PCS_CODES_PANEL + r % each;
+    return p->height ? r : r / each * pcs_codes_panels(each) * PCS_CODES_PANEL + r % each;
 }
 
 static bool fill_row(const packing *p, size_t r, int32_t *first, int32_t *sums, float *factor)
@@ -174,19 +174,20 @@ static void channels_last(const packing *p, size_t taps, size_t r, int8_t *row)
 
 static void pack_weights(const packing *p, size_t taps, int8_t *row, int8_t *to)
 {
-    const size_t each = p->w.rows / p->groups, lines = pcs_codes_lines(p->w.k), quads = (p->taps + 3) / 4;
+    const size_t each = p->w.rows / p->groups, lines = pcs_codes_lines(p->w.k);
     for (size_t r = 0; r < p->w.rows; r++) {
         channels_last(p, taps, r, row);
-        for (size_t t = 0; t < p->taps; t++) to[(r / 16 * quads + t / 4) * 64 + r % 16 * 4 + t % 4] = row[t];
-        if (!p->taps) pcs_codes_pack_row(to, lines, r / each * pcs_codes_panels(each) * PCS_CODES_PANEL + r % each, row, p->w.k);
+        for (size_t t = 0; t < p->height * p->kernel; t++)
+            to[pcs_codes_tap(r, p->height, p->kernel, t / p->kernel, t % p->kernel)] = row[t];
+        if (!p->height) pcs_codes_pack_row(to, lines, r / each * pcs_codes_panels(each) * PCS_CODES_PANEL + r % each, row, p->w.k);
     }
 }
 
 static bool pack(packing *p, size_t taps, operands *o)
 {
     precis_graph *g = p->g;
-    const size_t each = p->w.rows / p->groups, n = p->taps ? (p->w.rows + 63) / 64 * 64 : p->groups * pcs_codes_panels(each) * 16,
-                 bytes = p->taps ? (p->w.rows + 15) / 16 * ((p->taps + 3) / 4) * 64 : p->groups * pcs_codes_bytes(each, p->w.k);
+    const size_t each = p->w.rows / p->groups, n = p->height ? (p->w.rows + 63) / 64 * 64 : p->groups * pcs_codes_panels(each) * 16,
+                 bytes = p->height ? pcs_codes_taps_bytes(p->w.rows, p->height, p->kernel) : p->groups * pcs_codes_bytes(each, p->w.k);
     int32_t *first = pcs_alloc(g->ctx, n + 1, 12);
     int8_t *to = pcs_alloc(g->ctx, bytes + p->w.k + 64, 1);
     bool ok = first && to;
@@ -248,7 +249,7 @@ static precis_value make_conv(precis_graph *g, const pcs_node *nodes, const pcs_
     packing p = { .g = g, .nodes = nodes, .f = f, .bias = bias_of(n), .groups = (size_t)groups };
     operands o;
     if (!pcs_code_weights_of(g, nodes, n->in[1], false, &p.w)) return -1;
-    if (groups > 1 && w.shape[1] == 1 && groups == w.shape[0]) p.taps = taps;
+    if (groups > 1 && w.shape[1] == 1 && groups == w.shape[0]) p.height = (size_t)kernel[0], p.kernel = (size_t)kernel[1];
     const bool ok = pack(&p, taps, &o);
     pcs_free(g->ctx, p.w.scale);
     if (!ok) return g->error ? -1 : pcs_graph_fail(g, PRECIS_EINVAL, "node %s: its bias does not fit", n->name);
