@@ -325,7 +325,7 @@ static bool match_pool(const precis_graph *g, const pcs_node *nodes, pcs_fused *
     const pcs_node *n = f->core;
     const char *kind = attr_of(n, "kind")->text;
     f->n_in = 1;
-    if (g->values[n->in[0]].dims != 4 || kind[0] != 'm' || !small_pads(n) || !pcs_coded_of(g, nodes, n->in[0], &f->in[0]))
+    if (g->values[n->in[0]].dims != 4 || kind[1] == 'p' || !small_pads(n) || !pcs_coded_of(g, nodes, n->in[0], &f->in[0]))
         return false;
     /* The largest code is the largest number's, where both scales are one. */
     return kind[1] == 'e' || (f->in[0].scale == f->scale && f->in[0].zero == f->to.zero && f->to.lo == 0 && f->to.hi == 255);
