@@ -5,7 +5,7 @@
 
 #define USED(name) extern const pcs_op pcs_op_##name;
 USED(conv) USED(matmul) USED(product) USED(plus) USED(add) USED(pool) USED(reduce) USED(relu) USED(min) USED(max)
-USED(reshape) USED(flatten) USED(transpose) USED(slice) USED(concat)
+USED(reshape) USED(transpose) USED(slice) USED(concat)
 #undef USED
 
 pcs_clamp pcs_clamps_of(const pcs_op *op)
@@ -409,7 +409,6 @@ const pcs_code_rule pcs_code_rules[] = {
     { &pcs_op_pool, match_pool, make_pool, false },
     { &pcs_op_reduce, match_reduce, make_reduce, false },
     { &pcs_op_reshape, match_move, make_move, true },
-    { &pcs_op_flatten, match_move, make_move, true },
     { &pcs_op_transpose, match_move, make_move, true },
     { &pcs_op_slice, match_move, make_move, true },
     { &pcs_op_concat, match_move, make_move, true },

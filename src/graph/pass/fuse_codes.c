@@ -198,10 +198,11 @@ static precis_status fuse(pcs_fusing *u)
     g->nodes = NULL;
     g->n_nodes = g->cap_nodes = 0;
     st = rebuild(u);
-    if (st) { /* as it was */
+    if (st) { /* as it was: what cannot be fused is run all the same */
         pcs_free(g->ctx, g->nodes);
         g->nodes = (pcs_node *)(uintptr_t)u->nodes;
         g->n_nodes = g->cap_nodes = u->n_nodes;
+        if (st != PRECIS_ENOMEM) st = g->error = PRECIS_OK;
     } else pcs_free(g->ctx, (void *)(uintptr_t)u->nodes);
     pcs_graph_renumber(g);
     return st;
