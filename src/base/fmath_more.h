@@ -173,8 +173,8 @@ static inline float pcs_m_expf(float x)
 }
 
 /* Error function of f32, by polynomials that were fitted here (least squares on Chebyshev's nodes): erf(x) / x - 1 in
- * x^2 up to 0.9, the logarithm of 1 - erf(|x|) in |x| to 4.1, beyond which it is 1. Relative error below 1e-7; without a
- * branch, so that compilers make vectors of it. */
+ * x^2 up to 0.9, the logarithm of 1 - erf(|x|) in |x| to 4.1, beyond which it is 1. Relative error below 1e-7; without
+ * a branch, so that compilers make vectors of it. */
 static inline float pcs_m_erff(float x)
 {
     const float a = x < 0 ? -x : x, t = a < 4.1f ? a : 4.1f, s = x * x;

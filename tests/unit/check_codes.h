@@ -12,7 +12,10 @@ static int8_t random_weight(uint64_t *seed)
 }
 
 /* Arrays by output, padded to whole registers. */
-typedef struct { int32_t first[384], sums[384]; float factor[384], bias[384]; } codes_arrays;
+typedef struct {
+    int32_t first[384], sums[384];
+    float factor[384], bias[384];
+} codes_arrays;
 
 static void fill_arrays(codes_arrays *r, uint64_t *seed)
 {
@@ -42,8 +45,9 @@ static void same_codes_gemm(const pcs_kernel *k, size_t n, size_t m, size_t dept
         pcs_codes_pack_row(w, lines, i, row, depth);
     }
     for (size_t i = 0; i < sizeof codes_ranges / sizeof *codes_ranges; i++) {
-        pcs_codes_gemm_args args = { a, lda, m, w, lines, n, r.first, r.sums, r.factor, codes_ranges[i], NULL, NULL, n + 3,
-                                     i % 2 ? r.bias : NULL };
+        pcs_codes_gemm_args args = {
+            a, lda, m, w, lines, n, r.first, r.sums, r.factor, codes_ranges[i], NULL, NULL, n + 3, i % 2 ? r.bias : NULL
+        };
         void *y[2];
         const size_t size = ((m - 1) * args.ldy + n) * (numbers ? 4 : 1);
         for (int s = 0; s < 2; s++) {
@@ -71,18 +75,22 @@ static void same_codes_gemms(const pcs_kernel *k, bool numbers)
 static void check_codes_gemm(const pcs_kernel *k) { same_codes_gemms(k, false); }
 static void check_codes_gemm_f32(const pcs_kernel *k) { same_codes_gemms(k, true); }
 
-/* A window of height x kernel over rows of `width` pixels, two rows of results that overlap or do not; some rows are outside. */
-static void same_depthwise(const pcs_kernel *k, size_t channels, size_t height, size_t kernel, int64_t stride, int64_t dilation)
+/* A window of height x kernel over rows of `width` pixels, two rows of results that overlap or do not; some rows are
+ * outside. */
+static void same_depthwise(const pcs_kernel *k, size_t channels, size_t height, size_t kernel, int64_t stride,
+                           int64_t dilation)
 {
     const size_t width = 9, bytes = pcs_codes_taps_bytes(channels, height, kernel);
     const int64_t pad = (int64_t)(kernel / 2) * dilation;
-    const size_t pixels = (width + 2 * (size_t)pad - (kernel - 1) * (size_t)dilation - 1) / (size_t)stride + 1, size = 2 * pixels * channels;
+    const size_t pixels = (width + 2 * (size_t)pad - (kernel - 1) * (size_t)dilation - 1) / (size_t)stride + 1,
+                 size = 2 * pixels * channels;
     uint64_t seed = channels * 13 + height + kernel;
     static codes_arrays r;
     fill_arrays(&r, &seed);
     int8_t *w = calloc(bytes, 1);
     for (size_t c = 0; c < channels; c++)
-        for (size_t t = 0; t < height * kernel; t++) w[pcs_codes_tap(c, height, kernel, t / kernel, t % kernel)] = random_weight(&seed);
+        for (size_t t = 0; t < height * kernel; t++)
+            w[pcs_codes_tap(c, height, kernel, t / kernel, t % kernel)] = random_weight(&seed);
     uint8_t *x[16], *y[2];
     const uint8_t *rows[16];
     for (size_t i = 0; i <= height + 2; i++) {
@@ -150,7 +158,8 @@ static void check_codes_decode(const pcs_kernel *k)
         for (size_t i = 0; i < n; i++) x[i] = random_code(&seed);
         for (int s = 0; s < 2; s++) {
             y[s] = guarded(n * 4);
-            (s ? pcs_codes_decode_scalar : k->run.codes_decode)(&(pcs_codes_decode_args){ x, n, 0.0371f, (int32_t)n % 256, y[s] });
+            (s ? pcs_codes_decode_scalar
+               : k->run.codes_decode)(&(pcs_codes_decode_args){ x, n, 0.0371f, (int32_t)n % 256, y[s] });
         }
         same(k, "numbers of codes", y[0], y[1], n * 4);
         release(x, n), release(y[0], n * 4), release(y[1], n * 4);
@@ -166,8 +175,9 @@ static void check_codes_add(const pcs_kernel *k)
             for (size_t c = 0; c < n; c++) a[c] = random_code(&seed), b[c] = random_code(&seed);
             for (int s = 0; s < 2; s++) {
                 y[s] = guarded(n);
-                (s ? pcs_codes_add_scalar : k->run.codes_add)(&(pcs_codes_add_args){
-                    a, b, n, 0.5f, i % 2 ? 0.25f : 0.0713f, i < 2 ? 1.0f : 0.031f, (int32_t)n % 256, 7, codes_ranges[i], y[s] });
+                (s ? pcs_codes_add_scalar : k->run.codes_add)(
+                    &(pcs_codes_add_args){ a, b, n, 0.5f, i % 2 ? 0.25f : 0.0713f, i < 2 ? 1.0f : 0.031f,
+                                           (int32_t)n % 256, 7, codes_ranges[i], y[s] });
             }
             same(k, "sums of codes", y[0], y[1], n);
             release(a, n), release(b, n), release(y[0], n), release(y[1], n);

@@ -1,6 +1,6 @@
-/* codes_conv - x[batch, height, width, in] of codes with panels of weights (kernel/codes.h), sums that begin with `first`
- * (bias less the zero point's share), a factor of each channel: codes [batch, height, width, out]. Padding is x's zero
- * point. A group's channels have panels of their own; where each channel is a group, weights lie by taps.
+/* codes_conv - x[batch, height, width, in] of codes with panels of weights (kernel/codes.h), sums that begin with
+ * `first` (bias less the zero point's share), a factor of each channel: codes [batch, height, width, out]. Padding is
+ * x's zero point. A group's channels have panels of their own; where each channel is a group, weights lie by taps.
  *
  * Windows are copied next to one another for a tile of places, unless they lie so already. */
 #include "base/pool.h"
@@ -17,7 +17,8 @@ typedef struct {
 static bool layout_of(const precis_attr *attr, int64_t channels, layout *l)
 {
     const int64_t groups = attr[GROUPS].integer, outs = attr[CHANNELS].integer;
-    if (attr[KERNEL].n != 2 || groups < 1 || outs < 1 || outs > 1 << 24 || channels % groups || outs % groups) return false;
+    if (attr[KERNEL].n != 2 || groups < 1 || outs < 1 || outs > 1 << 24 || channels % groups || outs % groups)
+        return false;
     *l = (layout){ .groups = groups, .each = channels / groups, .outs = outs / groups };
     uint64_t taps = 1, k;
     for (int i = 0; i < 2; i++)
@@ -74,8 +75,13 @@ typedef struct {
 
 static run run_of(const pcs_call *c)
 {
-    run r = { .c = c, .h = c->in[0].shape[1], .w = c->in[0].shape[2], .channels = c->in[0].shape[3],
-              .oh = c->out[0].shape[1], .ow = c->out[0].shape[2], .zero = (uint8_t)c->attr[ZERO_IN].integer };
+    run r = { .c = c,
+              .h = c->in[0].shape[1],
+              .w = c->in[0].shape[2],
+              .channels = c->in[0].shape[3],
+              .oh = c->out[0].shape[1],
+              .ow = c->out[0].shape[2],
+              .zero = (uint8_t)c->attr[ZERO_IN].integer };
     layout_of(c->attr, r.channels, &r.l);
     for (uint32_t i = 0; i < 2; i++) {
         r.stride[i] = pcs_listed(&c->attr[STRIDES], i, 1);
@@ -142,8 +148,13 @@ static void part(const run *r, int64_t group, size_t m0, size_t m1, size_t p0, s
     const bool direct = in_place(r);
     uint8_t *room = (uint8_t *)c->scratch + ith * c->scratch_size;
     room += (64 - (uintptr_t)room % 64) % 64;
-    pcs_codes_gemm_args args = { .a = room, .lda = step, .w = (const int8_t *)c->in[1].data + at * l->lines * 64,
-                                 .lines = l->lines, .n = n1 - n0, .to = pcs_codes_range(c->attr + RANGE), .ldy = all };
+    pcs_codes_gemm_args args = { .a = room,
+                                 .lda = step,
+                                 .w = (const int8_t *)c->in[1].data + at * l->lines * 64,
+                                 .lines = l->lines,
+                                 .n = n1 - n0,
+                                 .to = pcs_codes_range(c->attr + RANGE),
+                                 .ldy = all };
     args.first = (const int32_t *)c->in[2].data + at * PCS_CODES_PANEL;
     args.sums = (const int32_t *)c->in[3].data + at * PCS_CODES_PANEL;
     args.factor = (const float *)c->in[4].data + at * PCS_CODES_PANEL;
@@ -177,12 +188,23 @@ static void depthwise(const run *r, uint32_t ith, uint32_t nth)
                 const int64_t v = (y + j) * r->stride[0] - r->pad[0] + a * r->dilation[0];
                 rows[j * r->kernel[0] + a] = v < 0 || v >= r->h ? NULL : x + v * r->w * r->channels;
             }
-        c->kernels->codes_depthwise(&(pcs_codes_depthwise_args){
-            .rows = rows, .n_rows = (size_t)n, .height = (size_t)r->kernel[0], .kernel = (size_t)r->kernel[1],
-            .width = (size_t)r->w, .pixels = (size_t)r->ow, .channels = (size_t)r->channels, .stride = r->stride[1],
-            .pad = r->pad[1], .dilation = r->dilation[1], .w = c->in[1].data, .first = c->in[2].data,
-            .factor = c->in[4].data, .zero_in = r->zero, .to = pcs_codes_range(c->attr + RANGE),
-            .y = (uint8_t *)c->out[0].data + (image * r->oh + y) * r->ow * r->channels });
+        c->kernels->codes_depthwise(
+            &(pcs_codes_depthwise_args){ .rows = rows,
+                                         .n_rows = (size_t)n,
+                                         .height = (size_t)r->kernel[0],
+                                         .kernel = (size_t)r->kernel[1],
+                                         .width = (size_t)r->w,
+                                         .pixels = (size_t)r->ow,
+                                         .channels = (size_t)r->channels,
+                                         .stride = r->stride[1],
+                                         .pad = r->pad[1],
+                                         .dilation = r->dilation[1],
+                                         .w = c->in[1].data,
+                                         .first = c->in[2].data,
+                                         .factor = c->in[4].data,
+                                         .zero_in = r->zero,
+                                         .to = pcs_codes_range(c->attr + RANGE),
+                                         .y = (uint8_t *)c->out[0].data + (image * r->oh + y) * r->ow * r->channels });
     }
 }
 

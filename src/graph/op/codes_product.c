@@ -1,6 +1,6 @@
-/* codes_product - rows of U8 codes a[..., k] less their zero point times panels of weights (kernel/codes.h), as numbers:
- * (float)sum * scale, plus a bias where there is one. Inputs: a, its zero point (U8, one), scale (F32, one or of each
- * output), weights, their sums, bias (padded to whole panels). Made by the pass fuse_products. */
+/* codes_product - rows of U8 codes a[..., k] less their zero point times panels of weights (kernel/codes.h), as
+ * numbers: (float)sum * scale, plus a bias where there is one. Inputs: a, its zero point (U8, one), scale (F32, one or
+ * of each output), weights, their sums, bias (padded to whole panels). Made by the pass fuse_products. */
 #include "base/pool.h"
 #include "graph/op/codes.h"
 
@@ -26,13 +26,17 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return g->error;
 }
 
-static size_t padded(const pcs_call *c) { return pcs_codes_panels((size_t)c->attr[CHANNELS].integer) * PCS_CODES_PANEL; }
+static size_t padded(const pcs_call *c)
+{
+    return pcs_codes_panels((size_t)c->attr[CHANNELS].integer) * PCS_CODES_PANEL;
+}
 static size_t scratch(const pcs_call *c) { return 8 * padded(c) + 128; }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t k = (size_t)pcs_arg_width(&c->in[A]), rows = (size_t)pcs_arg_rows(&c->in[A]),
-                 outs = (size_t)c->attr[CHANNELS].integer, lines = pcs_codes_lines(k), tile = pcs_codes_tile(k), all = padded(c);
+                 outs = (size_t)c->attr[CHANNELS].integer, lines = pcs_codes_lines(k), tile = pcs_codes_tile(k),
+                 all = padded(c);
     const bool by_panels = outs > rows, one = pcs_arg_count(&c->in[SCALE]) == 1;
     int32_t *first = (int32_t *)(void *)(c->scratch + ith * c->scratch_size);
     float *factor = (float *)(void *)(first + all);
@@ -45,21 +49,37 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         first[i] = -zero * sums[i];
         factor[i] = i < outs ? scale[one ? 0 : i] : 0;
     }
-    const size_t p0 = by_panels ? begin : 0, m0 = by_panels ? 0 : begin, m1 = by_panels ? rows : end, n0 = p0 * PCS_CODES_PANEL,
+    const size_t p0 = by_panels ? begin : 0, m0 = by_panels ? 0 : begin, m1 = by_panels ? rows : end,
+                 n0 = p0 * PCS_CODES_PANEL,
                  n1 = by_panels && end * PCS_CODES_PANEL < outs ? end * PCS_CODES_PANEL : outs;
     for (size_t m = m0; m < m1; m += tile)
-        c->kernels->codes_gemm_f32(&(pcs_codes_gemm_args){
-            .a = (const uint8_t *)c->in[A].data + m * k, .lda = k, .m = m1 - m < tile ? m1 - m : tile,
-            .w = (const int8_t *)c->in[WEIGHTS].data + p0 * lines * 64, .lines = lines, .n = n1 - n0, .first = first + n0,
-            .sums = sums + n0, .factor = factor + n0, .yf = (float *)c->out[0].data + m * outs + n0, .ldy = outs,
-            .bias = bias ? bias + n0 : NULL });
+        c->kernels->codes_gemm_f32(&(pcs_codes_gemm_args){ .a = (const uint8_t *)c->in[A].data + m * k,
+                                                           .lda = k,
+                                                           .m = m1 - m < tile ? m1 - m : tile,
+                                                           .w = (const int8_t *)c->in[WEIGHTS].data + p0 * lines * 64,
+                                                           .lines = lines,
+                                                           .n = n1 - n0,
+                                                           .first = first + n0,
+                                                           .sums = sums + n0,
+                                                           .factor = factor + n0,
+                                                           .yf = (float *)c->out[0].data + m * outs + n0,
+                                                           .ldy = outs,
+                                                           .bias = bias ? bias + n0 : NULL });
 }
 
-static uint64_t products(const pcs_call *c) { return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)pcs_arg_width(&c->in[A]); }
+static uint64_t products(const pcs_call *c)
+{
+    return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)pcs_arg_width(&c->in[A]);
+}
 
 const pcs_op pcs_op_codes_product = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
-    .name = "codes_product", .min_in = 5, .max_in = 6,
+    .name = "codes_product",
+    .min_in = 5,
+    .max_in = 6,
     .attrs = PCS_ATTR_TABLE(PCS_INT("channels", 0)),
-    .infer = infer, .eval = eval, .scratch = scratch, .products = products,
+    .infer = infer,
+    .eval = eval,
+    .scratch = scratch,
+    .products = products,
 };

@@ -56,7 +56,9 @@ static void start(const pcs_window *w, int64_t p, int64_t *at)
 }
 
 /* Places of a panel that follow one another in a row of the result: `n` of them from lane `lane` on. */
-typedef struct { int64_t lane, n, at[PCS_WINDOW]; } segment;
+typedef struct {
+    int64_t lane, n, at[PCS_WINDOW];
+} segment;
 
 static int segments(const pcs_window *w, int64_t p, int64_t n, segment *s)
 {
@@ -70,9 +72,10 @@ static int segments(const pcs_window *w, int64_t p, int64_t n, segment *s)
     return count;
 }
 
-/* What a segment's places see in a row of x (NULL: outside), from column `at` on. first, last: of all of x, within which
- * 16 numbers are read at a time. */
-static void copy_segment(const pcs_window *w, const segment *s, const float *row, int64_t at, const float *const ends[2], float *b)
+/* What a segment's places see in a row of x (NULL: outside), from column `at` on. first, last: of all of x, within
+ * which 16 numbers are read at a time. */
+static void copy_segment(const pcs_window *w, const segment *s, const float *row, int64_t at,
+                         const float *const ends[2], float *b)
 {
     const int64_t step = w->stride[2];
     b += s->lane;
@@ -93,7 +96,8 @@ static void copy_segment(const pcs_window *w, const segment *s, const float *row
 }
 
 /* The windows of up to 16 places from p on of all channels, a place in each lane. b has room for 16 numbers more. */
-static void panel(const pcs_window *w, const float *x, int64_t channels, int64_t p, int64_t n, const float *const ends[2], float *b)
+static void panel(const pcs_window *w, const float *x, int64_t channels, int64_t p, int64_t n,
+                  const float *const ends[2], float *b)
 {
     segment s[16];
     const int count = segments(w, p, n, s);
@@ -116,7 +120,8 @@ static void places(const pcs_call *c, const pcs_window *w, int64_t batch, int64_
     const pcs_arg *x = &c->in[0], *wt = &c->in[1];
     const int64_t each = wt->shape[1], rows = wt->shape[0] / c->attr[GROUPS].integer,
                   n = w->places - p < 16 * PANELS ? w->places - p : 16 * PANELS;
-    const size_t k = (size_t)(each * w->taps), step = align64(64 * k + 64) / sizeof(float), panels = (size_t)(n + 15) / 16;
+    const size_t k = (size_t)(each * w->taps), step = align64(64 * k + 64) / sizeof(float),
+                 panels = (size_t)(n + 15) / 16;
     float *b = (float *)(void *)(c->scratch + ith * c->scratch_size), *tile = b + PANELS * step;
     const float *from = (const float *)x->data + (batch * x->shape[1] + group * each) * w->area;
     const float *bias = c->n_in > 2 ? c->in[2].data : NULL;

@@ -20,7 +20,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return g->error;
 }
 
-/* The least and the largest of x and 0; a NaN makes both NaN. Each thread looks at all: that takes less than to wait. */
+/* The least and the largest of x and 0; a NaN makes both NaN. Each thread looks at all: that takes less than to wait.
+ */
 static void range(const float *x, size_t n, float *lo, float *hi)
 {
     float least[LANES] = { 0 }, most[LANES] = { 0 };
@@ -63,11 +64,16 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         *(uint8_t *)c->out[2].data = zero;
     }
     pcs_share(n, 64, ith, nth, &begin, &end);
-    c->kernels->codes_encode(&(pcs_codes_encode_args){ x + begin, end - begin, scale, { zero, 0, 255 },
-                                                       (uint8_t *)c->out[0].data + begin });
+    c->kernels->codes_encode(
+        &(pcs_codes_encode_args){ x + begin, end - begin, scale, { zero, 0, 255 }, (uint8_t *)c->out[0].data + begin });
 }
 
 const pcs_op pcs_op_dynamic_codes = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
-    .name = "dynamic_codes", .min_in = 1, .max_in = 1, .results = results, .infer = infer, .eval = eval,
+    .name = "dynamic_codes",
+    .min_in = 1,
+    .max_in = 1,
+    .results = results,
+    .infer = infer,
+    .eval = eval,
 };

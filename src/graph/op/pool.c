@@ -82,8 +82,10 @@ static void largest(const pcs_call *c, const pcs_window *w, uint32_t ith, uint32
         float *y = (float *)c->out[0].data + r * w->out[2];
         for (int64_t i = 0; i < w->out[2]; i++) y[i] = -PCS_INFINITY;
         for (int64_t k = 0; k < w->taps; k++) {
-            const int64_t z = r % rows / w->out[1] * w->stride[0] - w->pad[0] + k / (w->kernel[1] * w->kernel[2]) * w->dilation[0],
-                          v = r % w->out[1] * w->stride[1] - w->pad[1] + k / w->kernel[2] % w->kernel[1] * w->dilation[1];
+            const int64_t z = r % rows / w->out[1] * w->stride[0] - w->pad[0] +
+                              k / (w->kernel[1] * w->kernel[2]) * w->dilation[0],
+                          v = r % w->out[1] * w->stride[1] - w->pad[1] +
+                              k / w->kernel[2] % w->kernel[1] * w->dilation[1];
             if (z < 0 || z >= w->in[0] || v < 0 || v >= w->in[1]) continue;
             row_of_tap(w, x + (z * w->in[1] + v) * w->in[2], k % w->kernel[2] * w->dilation[2] - w->pad[2], y);
         }

@@ -1,5 +1,6 @@
-/* fuse_products - MatMulInteger of constant weights, its Cast to numbers, the Mul with its scales and the Add of a constant
- * become one node (codes_product): what quantize_dynamic of onnxruntime writes. The bits are those of the four. */
+/* fuse_products - MatMulInteger of constant weights, its Cast to numbers, the Mul with its scales and the Add of a
+ * constant become one node (codes_product): what quantize_dynamic of onnxruntime writes. The bits are those of the
+ * four. */
 #include "graph/pass/codes.h"
 
 extern const pcs_op pcs_op_product_whole, pcs_op_cast, pcs_op_times, pcs_op_plus, pcs_op_add;
@@ -7,8 +8,9 @@ extern const pcs_op pcs_op_product_whole, pcs_op_cast, pcs_op_times, pcs_op_plus
 /* Codes less their zero points, which must fit 8 bits with a sign; w is [k][n]. */
 static bool weights_fit(const pcs_value *w, const pcs_value *z)
 {
-    if (!w->data || !z->data || w->dims != 2 || (w->dtype != PCS_I8 && w->dtype != PCS_U8) || w->shape[0] < 1 || w->shape[1] < 1 ||
-        w->shape[0] > INT32_MAX / (255 * 128) || (pcs_value_count(z) != 1 && pcs_value_count(z) != w->shape[1]))
+    if (!w->data || !z->data || w->dims != 2 || (w->dtype != PCS_I8 && w->dtype != PCS_U8) || w->shape[0] < 1 ||
+        w->shape[1] < 1 || w->shape[0] > INT32_MAX / (255 * 128) ||
+        (pcs_value_count(z) != 1 && pcs_value_count(z) != w->shape[1]))
         return false;
     const bool one = pcs_value_count(z) == 1;
     for (int64_t i = 0; i < w->shape[0] * w->shape[1]; i++) {
@@ -28,7 +30,8 @@ static const pcs_node *product_behind(const precis_graph *g, precis_value v)
     const pcs_node *p = pcs_maker(g, g->nodes, cast->in[0]);
     if (!p || p->op != &pcs_op_product_whole) return NULL;
     const pcs_value *a = &g->values[p->in[0]], *za = &g->values[p->in[2]];
-    const bool rows = a->dtype == PCS_U8 && a->dims >= 2 && pcs_value_sized(a) && !a->data && pcs_value_sized(za) && pcs_value_count(za) == 1;
+    const bool rows = a->dtype == PCS_U8 && a->dims >= 2 && pcs_value_sized(a) && !a->data && pcs_value_sized(za) &&
+                      pcs_value_count(za) == 1;
     return rows && weights_fit(&g->values[p->in[1]], &g->values[p->in[3]]) ? p : NULL;
 }
 
@@ -94,7 +97,9 @@ static precis_status replace(precis_graph *g, size_t at, const pcs_node *p, prec
     const precis_attr attrs[] = { precis_attr_int("channels", n), { 0 } };
     precis_value w, sums;
     if (!pack(g, &product, &w, &sums)) return g->error;
-    const precis_value in[] = { product.in[0], product.in[2], scale, w, sums, bias < 0 ? -1 : padded_bias(g, bias, (size_t)n) };
+    const precis_value in[] = { product.in[0], product.in[2],
+                                scale,         w,
+                                sums,          bias < 0 ? -1 : padded_bias(g, bias, (size_t)n) };
     if (g->error) return g->error;
     const precis_value made = precis_graph_node(g, old.name, "codes_product", attrs, bias < 0 ? 5 : 6, in);
     if (made < 0) return g->error ? g->error : PRECIS_ENOMEM;

@@ -1,5 +1,5 @@
-/* codes_gemm and what goes with it, AVX2. vpmaddubsw would saturate (255 * 127 * 2 is more than 16 bits hold), so products
- * are of 16 bits. */
+/* codes_gemm and what goes with it, AVX2. vpmaddubsw would saturate (255 * 127 * 2 is more than 16 bits hold), so
+ * products are of 16 bits. */
 #include "kernel/x86/codes_256.h"
 
 /* Sums of the first and the second pair of each line's four stand side by side until the end. */
@@ -32,17 +32,17 @@ PCS_INLINE void block(const pcs_codes_gemm_args *a, size_t m, size_t n, int rows
         __m256i sums[2];
 #pragma GCC unroll 12
         for (int h = 0; h < 2; h++) /* outputs 0 1 4 5 | 2 3 6 7 */
-            sums[h] = _mm256_add_epi32(_mm256_permute4x64_epi64(_mm256_hadd_epi32(acc[r][2 * h], acc[r][2 * h + 1]), 0xd8),
-                                       _mm256_loadu_si256(first + h));
+            sums[h] = _mm256_add_epi32(
+                _mm256_permute4x64_epi64(_mm256_hadd_epi32(acc[r][2 * h], acc[r][2 * h + 1]), 0xd8),
+                _mm256_loadu_si256(first + h));
         codes_finish(a, m + (size_t)r, n, sums, numbers);
     }
 }
 
-#define BLOCK(r)                                                                                       \
+#define BLOCK(r)                                                                                          \
     static void codes_##r(const pcs_codes_gemm_args *a, size_t m, size_t n) { block(a, m, n, r, false); } \
     static void numbers_##r(const pcs_codes_gemm_args *a, size_t m, size_t n) { block(a, m, n, r, true); }
-BLOCK(1) BLOCK(2)
-static codes_block_fn *const codes[] = { codes_1, codes_2 };
+BLOCK(1) BLOCK(2) static codes_block_fn *const codes[] = { codes_1, codes_2 };
 static codes_block_fn *const numbers[] = { numbers_1, numbers_2 };
 
 void pcs_codes_gemm_avx2(const pcs_codes_gemm_args *a) { codes_blocks(a, codes, 2); }
@@ -57,9 +57,11 @@ PCS_INLINE __m256i four_taps(const uint8_t *const *t, const int8_t *w)
 #pragma GCC unroll 12
     for (int i = 0; i < 4; i++) x[i] = _mm_loadl_epi64((const __m128i *)(const void *)t[i]);
     const __m128i p = _mm_unpacklo_epi8(x[0], x[1]), q = _mm_unpacklo_epi8(x[2], x[3]);
-    const __m256i lo = _mm256_cvtepu8_epi16(_mm_unpacklo_epi16(p, q)), hi = _mm256_cvtepu8_epi16(_mm_unpackhi_epi16(p, q));
+    const __m256i lo = _mm256_cvtepu8_epi16(_mm_unpacklo_epi16(p, q)),
+                  hi = _mm256_cvtepu8_epi16(_mm_unpackhi_epi16(p, q));
     const __m128i *line = (const __m128i *)(const void *)w;
-    const __m256i wl = _mm256_cvtepi8_epi16(_mm_loadu_si128(line)), wh = _mm256_cvtepi8_epi16(_mm_loadu_si128(line + 1));
+    const __m256i wl = _mm256_cvtepi8_epi16(_mm_loadu_si128(line)),
+                  wh = _mm256_cvtepi8_epi16(_mm_loadu_si128(line + 1));
     return _mm256_permute4x64_epi64(_mm256_hadd_epi32(_mm256_madd_epi16(lo, wl), _mm256_madd_epi16(hi, wh)), 0xd8);
 }
 
@@ -74,7 +76,8 @@ PCS_INLINE void eight(const pcs_codes_depthwise_args *d, size_t j, size_t p, siz
         for (size_t a = 0; a < d->height; a += 4) {
             const uint8_t *t[4];
             for (size_t i = 0; i < 4; i++) {
-                const uint8_t *x = pcs_codes_column(d, j, a + i, (int64_t)p * d->stride - d->pad + (int64_t)e * d->dilation);
+                const uint8_t *x = pcs_codes_column(d, j, a + i,
+                                                    (int64_t)p * d->stride - d->pad + (int64_t)e * d->dilation);
                 t[i] = x ? x + c : outside;
             }
             acc = _mm256_add_epi32(acc, four_taps(t, d->w + pcs_codes_tap(c, d->height, d->kernel, a, e)));
@@ -90,7 +93,8 @@ static void rest(const pcs_codes_depthwise_args *d, size_t j, size_t p, size_t c
         uint32_t sum = (uint32_t)d->first[c];
         for (size_t e = 0; e < d->kernel; e++)
             for (size_t a = 0; a < d->height; a++) {
-                const uint8_t *x = pcs_codes_column(d, j, a, (int64_t)p * d->stride - d->pad + (int64_t)e * d->dilation);
+                const uint8_t *x = pcs_codes_column(d, j, a,
+                                                    (int64_t)p * d->stride - d->pad + (int64_t)e * d->dilation);
                 sum += (uint32_t)((x ? x[c] : d->zero_in) * d->w[pcs_codes_tap(c, d->height, d->kernel, a, e)]);
             }
         d->y[(j * d->pixels + p) * d->channels + c] = pcs_codes_round((float)(int32_t)sum * d->factor[c], d->to);
@@ -148,7 +152,10 @@ void pcs_codes_add_avx2(const pcs_codes_add_args *a)
     for (; i + 32 <= a->n; i += 32) {
         __m256i q[4];
         for (size_t k = 0; k < 4; k++)
-            q[k] = codes_rounded(_mm256_div_ps(_mm256_add_ps(decoded(a->a + i + 8 * k, za, sa), decoded(a->b + i + 8 * k, zb, sb)), scale), &l);
+            q[k] = codes_rounded(
+                _mm256_div_ps(_mm256_add_ps(decoded(a->a + i + 8 * k, za, sa), decoded(a->b + i + 8 * k, zb, sb)),
+                              scale),
+                &l);
         codes_store(a->y + i, codes_pack(q, &l), 32);
     }
     pcs_codes_add_args rest = *a;

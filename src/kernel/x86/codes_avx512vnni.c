@@ -1,8 +1,8 @@
 /* codes_gemm and what goes with it, AVX-512 VNNI. */
 #include "kernel/x86/codes_512.h"
 
-/* The most rows for 1 to 4 panels: sums, panels' lines and one broadcast fill 32 registers, and enough sums are on their
- * way at a time to hide the latency of vpdpbusd. */
+/* The most rows for 1 to 4 panels: sums, panels' lines and one broadcast fill 32 registers, and enough sums are on
+ * their way at a time to hide the latency of vpdpbusd. */
 static const size_t most_rows[5] = { 0, 12, 12, 8, 6 };
 
 /* Written out: gcc 12 copies each sum before and stores it behind the intrinsic, which halves the speed of a block. */
@@ -64,7 +64,8 @@ PCS_INLINE void block(const pcs_codes_gemm_args *a, size_t m, size_t n, int rows
     const __mmask64 mask = codes_mask(left < 16 * (size_t)panels ? left : 16 * (size_t)panels);
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++) {
-        __m512i q[4] = { _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512() };
+        __m512i q[4] = { _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
+                         _mm512_setzero_si512() };
 #pragma GCC unroll 12
         for (int p = 0; p < panels; p++) q[p] = codes_scaled(acc[4 * r + p], factor[p], &l);
         _mm512_mask_storeu_epi8(a->y + (m + (size_t)r) * a->ldy + n, mask, codes_pack(q, &l));
@@ -72,17 +73,21 @@ PCS_INLINE void block(const pcs_codes_gemm_args *a, size_t m, size_t n, int rows
 }
 
 typedef void block_fn(const pcs_codes_gemm_args *a, size_t m, size_t n);
-#define BLOCK(r, p)                                                                                             \
+#define BLOCK(r, p)                                                                                                \
     static void codes_##r##_##p(const pcs_codes_gemm_args *a, size_t m, size_t n) { block(a, m, n, r, p, false); } \
     static void numbers_##r##_##p(const pcs_codes_gemm_args *a, size_t m, size_t n) { block(a, m, n, r, p, true); }
 #define UP_TO_6(p) BLOCK(1, p) BLOCK(2, p) BLOCK(3, p) BLOCK(4, p) BLOCK(5, p) BLOCK(6, p)
 #define UP_TO_8(p) UP_TO_6(p) BLOCK(7, p) BLOCK(8, p)
 #define UP_TO_12(p) UP_TO_8(p) BLOCK(9, p) BLOCK(10, p) BLOCK(11, p) BLOCK(12, p)
-UP_TO_12(1) UP_TO_12(2) UP_TO_8(3) UP_TO_6(4)
+UP_TO_12(1)
+UP_TO_12(2) UP_TO_8(3) UP_TO_6(4)
 #define SIX(f, p) f##_1_##p, f##_2_##p, f##_3_##p, f##_4_##p, f##_5_##p, f##_6_##p
 #define TWELVE(f, p) SIX(f, p), f##_7_##p, f##_8_##p, f##_9_##p, f##_10_##p, f##_11_##p, f##_12_##p
-#define BLOCKS(f) { { TWELVE(f, 1) }, { TWELVE(f, 2) }, { SIX(f, 3), f##_7_3, f##_8_3 }, { SIX(f, 4) } }
-static block_fn *const blocks[2][4][12] = { BLOCKS(codes), BLOCKS(numbers) };
+#define BLOCKS(f)                                                                          \
+    {                                                                                      \
+        { TWELVE(f, 1) }, { TWELVE(f, 2) }, { SIX(f, 3), f##_7_3, f##_8_3 }, { SIX(f, 4) } \
+    }
+    static block_fn *const blocks[2][4][12] = { BLOCKS(codes), BLOCKS(numbers) };
 
 /* Rows are shared out to blocks evenly: a block of one row would wait for its sums. */
 static void gemm(const pcs_codes_gemm_args *a, bool numbers)
@@ -106,8 +111,8 @@ void pcs_codes_gemm_f32_avx512vnni(const pcs_codes_gemm_args *a) { gemm(a, true)
 #define COLUMNS 7
 #define QUADS 2
 
-/* Lanes of 128 bits of four registers, transposed: r[i] lane j becomes r[j] lane i. Interleaving bytes of 64 channels leaves
- * channels in this order, and packing the sums puts them back. */
+/* Lanes of 128 bits of four registers, transposed: r[i] lane j becomes r[j] lane i. Interleaving bytes of 64 channels
+ * leaves channels in this order, and packing the sums puts them back. */
 PCS_INLINE void transpose_lanes(__m512i *r)
 {
     const __m512i a = _mm512_shuffle_i32x4(r[0], r[1], 0x44), b = _mm512_shuffle_i32x4(r[0], r[1], 0xee),
@@ -147,7 +152,8 @@ static void load_group(group *g, const pcs_codes_depthwise_args *d, size_t c)
     for (size_t i = 0; i < 4; i++) g->factor[i] = _mm512_castsi512_ps(scale[i]);
     for (size_t q = 0; q < quads; q++) {
         for (size_t i = 0; i < 4; i++)
-            g->w[q][i] = c + 16 * i < d->channels ? _mm512_loadu_si512(d->w + ((c / 16 + i) * quads + q) * 64) : _mm512_setzero_si512();
+            g->w[q][i] = c + 16 * i < d->channels ? _mm512_loadu_si512(d->w + ((c / 16 + i) * quads + q) * 64)
+                                                  : _mm512_setzero_si512();
         transpose_lanes(g->w[q]);
         for (size_t i = 0; i < 4 && q < COLUMNS; i++) g->below[q][i] = _mm512_slli_epi32(g->w[q][i], 8);
     }
@@ -181,12 +187,14 @@ PCS_INLINE void store_place(const group *g, __m512i *acc, size_t row, size_t p)
 {
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) acc[i] = codes_scaled(acc[i], g->factor[i], &g->limits);
-    _mm512_mask_storeu_epi8(g->d->y + (row * g->d->pixels + p) * g->d->channels + g->c, g->mask, codes_pack_lanes(acc, &g->limits));
+    _mm512_mask_storeu_epi8(g->d->y + (row * g->d->pixels + p) * g->d->channels + g->c, g->mask,
+                            codes_pack_lanes(acc, &g->limits));
 }
 
-/* Windows of three columns and rows, one after another: a column serves three places, and both rows of results. x: the three
- * columns, of which `at` is the first. */
-PCS_INLINE void three(const group *g, const uint8_t *const *rows, size_t n, size_t row, size_t p, bool two, __m512i (*x)[4], int at)
+/* Windows of three columns and rows, one after another: a column serves three places, and both rows of results. x: the
+ * three columns, of which `at` is the first. */
+PCS_INLINE void three(const group *g, const uint8_t *const *rows, size_t n, size_t row, size_t p, bool two,
+                      __m512i (*x)[4], int at)
 {
     const pcs_codes_depthwise_args *d = g->d;
     const int a = at % 3, b = (at + 1) % 3, c = (at + 2) % 3;
@@ -207,7 +215,9 @@ PCS_INLINE void three(const group *g, const uint8_t *const *rows, size_t n, size
 PCS_INLINE void row_of_three(const group *g, const uint8_t *const *rows, size_t n, size_t row, bool two)
 {
     const pcs_codes_depthwise_args *d = g->d;
-    __m512i x[3][4] = { { g->zero, g->zero, g->zero, g->zero }, { g->zero, g->zero, g->zero, g->zero }, { g->zero, g->zero, g->zero, g->zero } };
+    __m512i x[3][4] = { { g->zero, g->zero, g->zero, g->zero },
+                        { g->zero, g->zero, g->zero, g->zero },
+                        { g->zero, g->zero, g->zero, g->zero } };
     column(g, rows, n, -d->pad, x[0]);
     column(g, rows, n, 1 - d->pad, x[1]);
     size_t p = 0;
@@ -232,7 +242,8 @@ static void row_of_any(const group *g, size_t row)
             for (size_t q = 0; q < quads; q++) {
                 __m512i x[4];
                 const size_t left = d->height - 4 * q;
-                column(g, rows + 4 * q, left < 4 ? left : 4, (int64_t)p * d->stride - d->pad + (int64_t)e * d->dilation, x);
+                column(g, rows + 4 * q, left < 4 ? left : 4, (int64_t)p * d->stride - d->pad + (int64_t)e * d->dilation,
+                       x);
                 dots(acc, x, g->w[e * quads + q]);
             }
         store_place(g, acc, row, p);

@@ -33,11 +33,12 @@ PCS_INLINE void block(const pcs_codes_gemm_args *a, size_t m, size_t n, int rows
     for (int r = 0; r < rows; r++) codes_finish(a, m + (size_t)r, n, acc[r], numbers);
 }
 
-#define BLOCK(r)                                                                                       \
+#define BLOCK(r)                                                                                          \
     static void codes_##r(const pcs_codes_gemm_args *a, size_t m, size_t n) { block(a, m, n, r, false); } \
     static void numbers_##r(const pcs_codes_gemm_args *a, size_t m, size_t n) { block(a, m, n, r, true); }
-BLOCK(1) BLOCK(2) BLOCK(3) BLOCK(4) BLOCK(5) BLOCK(6)
-static codes_block_fn *const codes[] = { codes_1, codes_2, codes_3, codes_4, codes_5, codes_6 };
+BLOCK(1)
+BLOCK(2) BLOCK(3) BLOCK(4) BLOCK(5)
+    BLOCK(6) static codes_block_fn *const codes[] = { codes_1, codes_2, codes_3, codes_4, codes_5, codes_6 };
 static codes_block_fn *const numbers[] = { numbers_1, numbers_2, numbers_3, numbers_4, numbers_5, numbers_6 };
 
 void pcs_codes_gemm_avxvnni(const pcs_codes_gemm_args *a) { codes_blocks(a, codes, 6); }
