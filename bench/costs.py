@@ -24,7 +24,7 @@ def row(errors):
 
 errors = {"table between the runs": [], "table made once": [], "that in proportion to memory": []}
 with tempfile.TemporaryDirectory() as folder:
-    out, once, table, imatrix = (os.path.join(folder, f) for f in ("q.gguf", "once.json", "costs.json", "imatrix.gguf"))
+    out, once, table, imatrix = (os.path.join(folder, f) for f in ("q.precis.gguf", "once.json", "costs.json", "imatrix.gguf"))
     print(run("bench", model, "--cost-table", once))
     text = os.path.join(folder, "text")
     with open(os.path.join(os.path.dirname(__file__), "..", "data", "eval.txt")) as f, open(text, "w") as g:

@@ -10,7 +10,7 @@ with tempfile.TemporaryDirectory() as folder:
         row = []
         for t in types:
             c = [] if calib == "-" else ["--calib", calib]
-            r = subprocess.run([precis, "quant", model, "--type", f"token_embd.weight=F16,output.weight=F16,*={t}", "--method", m, "-o", os.path.join(folder, "q.gguf"), "--text", text, "--ctx", ctx, "--chunks", chunks,
+            r = subprocess.run([precis, "quant", model, "--type", f"token_embd.weight=F16,output.weight=F16,*={t}", "--method", m, "-o", os.path.join(folder, "q.precis.gguf"), "--text", text, "--ctx", ctx, "--chunks", chunks,
                                 "--json", "-q", *c], capture_output=True, text=True)
             if r.returncode:
                 row.append(r.stderr.strip()[:80])

@@ -38,7 +38,7 @@ def error(path):
 rows = []
 size = os.path.getsize(model) / 1e6
 with tempfile.TemporaryDirectory() as folder:
-    out = os.path.join(folder, "q.gguf")
+    out = os.path.join(folder, "q.precis.gguf")
     print("| type | threads | llama.cpp MB/s | error | precis rtn | error | search | error | search over llama.cpp |\n|---|---|---|---|---|---|---|---|---|")
     for kind in types:
         errors = []

@@ -113,6 +113,8 @@ int cli_memory_verdict(const cli *c, int rc);
 /* Print "precis: message" and give the exit code. */
 int cli_usage(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cli_error(const cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A line of text to stdout, wrapped to the terminal (term.h); its other lines are indented. */
+void cli_say(int indent, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* What the library says of a failed call. */
 int cli_fail(const cli *c, precis_status status);
 /* One object on stdout; takes it over. A full disk or a closed pipe is an error. */
@@ -133,6 +135,8 @@ int cli_help_command(int argc, char **argv);
 
 /* progress.c */
 int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total);
+/* What stands beside the bar: figures so far; "": nothing. It is copied. */
+void cli_progress_note(const char *text);
 void cli_warn(void *user, const char *line);
 /* Remove a bar that stands on the terminal. */
 void cli_progress_clear(void);
@@ -140,12 +144,14 @@ extern volatile int cli_cancel;
 
 /* An option of a command, or of all, by its name; NULL: none. */
 const cli_option *cli_option_of(const cli_command *command, const char *name);
-/* manifest.c: the text of OUT.manifest.json of a quantized file. */
-/* text: freed by who holds this */
-typedef struct cli_manifest { const cli *c; const precis_model *m; char *text; } cli_manifest;
-precis_manifest_fn cli_manifest_text;
-/* What names a job for --resume; the caller frees; NULL: a file cannot be read. */
-char *cli_manifest_key(const cli *c, const precis_model *m);
+/* manifest.c: how the command was called, as the library's manifest wants it; the caller closes it. */
+typedef struct cli_manifest {
+    precis_manifest *of;
+    const char **arguments;
+    precis_manifest_input *inputs;
+} cli_manifest;
+precis_status cli_manifest_open(const cli *c, const precis_model *m, cli_manifest *x);
+void cli_manifest_close(cli_manifest *x);
 /* Does an option leave the bytes as they are? Does it name a file that makes them? */
 bool cli_manifest_leaves_out(const char *name);
 bool cli_manifest_hashes(const char *name);
@@ -185,6 +191,11 @@ const char *cli_bytes(double bytes, char buf[32]);
 
 /* net.c: `run` and `inspect` of a net that is no language model (precis_net_probe). */
 int cli_net_run(cli *c);
+/* quant_net.c: `convert` and `quant` of one. */
+int cli_net_convert(cli *c);
+int cli_net_quant(cli *c);
+/* Options of `quant` that only nets have, when the model is none: a message. */
+int cli_only_nets(cli *c);
 int cli_net_inspect(cli *c);
 int cli_net_bench(cli *c);
 

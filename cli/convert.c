@@ -5,7 +5,7 @@
 
 static const cli_option options[] = {
     { "--output", 'o', "OUT", "a file for gguf, a new folder for the others" },
-    { "--format", 0, "NAME", "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq (default: by the output's name)" },
+    { "--format", 0, "NAME", "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq; onnx of a net (default: by the output's name)" },
     { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
     { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },
     { "--allow-nan", 0, NULL,
@@ -39,6 +39,7 @@ static int print(cli *c, const precis_convert_report *r, const char *out)
 static int run(cli *c)
 {
     const char *out = cli_get(c, "--output");
+    if (precis_net_probe(c->ctx, c->args[0])) return cli_net_convert(c);
     if (!out) return cli_usage(c, "where to? -o PATH");
     precis_convert_options o = PRECIS_CONVERT_OPTIONS_INIT;
     o.format = cli_get(c, "--format");

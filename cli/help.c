@@ -1,6 +1,6 @@
 /* help.c - help, man pages and shell completion, all from the tables of commands and options, so that none of them can
  * fall behind the program. */
-#include "cli.h"
+#include "term.h"
 
 #include <string.h>
 
@@ -9,35 +9,78 @@ static const char exit_codes[] = "0 done, 1 a negative answer (a budget that no 
 /* ---- text --------------------------------------------------------------------------------------------- */
 static void print_options(const cli_option *o)
 {
+    const int indent = cli_columns() >= 72 ? 31 : 6;
     for (; o->name; o++) {
         char left[64];
-        snprintf(left, sizeof left, "%s%c%s%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ', o->letter ? ", " : "   ", o->name, o->arg ? " " : "",
-                 o->arg ? o->arg : "");
-        printf("  %-28s %s\n", left, o->help);
+        const int n = snprintf(left, sizeof left, "  %s%c%s%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ',
+                               o->letter ? ", " : "   ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+        printf("%s%s%s", cli_color(CLI_BOLD), left, cli_color(CLI_PLAIN));
+        if (n < indent) printf("%*s", indent - n, "");
+        else printf("\n%*s", indent, "");
+        cli_fold(o->help, indent, indent);
+        putchar('\n');
     }
 }
 
+/* Lines of a command are copied and pasted: they are never broken. */
+static void print_details(const char *text)
+{
+    for (const char *p = text, *end; *p; p = *end ? end + 1 : end) {
+        char line[1024];
+        end = p + strcspn(p, "\n");
+        /* lines that only the source breaks are one paragraph */
+        size_t used = 0;
+        while (*p != ' ') {
+            used += (size_t)snprintf(line + used, sizeof line - used, "%s%.*s", used ? " " : "", (int)(end - p), p);
+            if (!*end || end[1] == ' ' || !end[1] || used + 200 > sizeof line) break;
+            p = end + 1;
+            end = p + strcspn(p, "\n");
+        }
+        if (used) cli_fold(line, 0, 0), putchar('\n');
+        else printf("%.*s\n", (int)(end - p), p);
+    }
+}
+
+static void print_title(const char *title) { printf("\n%s%s%s\n", cli_color(CLI_BOLD), title, cli_color(CLI_PLAIN)); }
+
 static void text_page(const cli_command *cmd)
 {
-    printf("usage: precis %s%s%s [options]\n\n%s\n", cmd->name, *cmd->args ? " " : "", cmd->args, cmd->summary);
-    if (cmd->details) printf("\n%s\n", cmd->details);
-    for (const cli_command *const *v = cmd->verbs; v && *v; v++) printf("%s  precis %-15s %-8s %s\n", v == cmd->verbs ? "\n" : "", (*v)->name, (*v)->args, (*v)->summary);
-    if (cmd->verbs) printf("\nprecis %s WORD --help says more of each; without a word it is %s.\n", cmd->name, cli_verb_name(cmd->verbs[0]));
-    if (cmd->options->name) printf("\noptions:\n");
+    cli_say(4, "usage: precis %s%s%s [options]", cmd->name, *cmd->args ? " " : "", cmd->args);
+    putchar('\n');
+    cli_say(0, "%s", cmd->summary);
+    if (cmd->details) putchar('\n'), print_details(cmd->details);
+    for (const cli_command *const *v = cmd->verbs; v && *v; v++) {
+        const int n = printf("%s  precis %-15s %-8s ", v == cmd->verbs ? "\n" : "", (*v)->name, (*v)->args);
+        if (cli_columns() >= 72) cli_fold((*v)->summary, n - (v == cmd->verbs), 34);
+        else printf("\n      "), cli_fold((*v)->summary, 6, 6);
+        putchar('\n');
+    }
+    if (cmd->verbs) {
+        putchar('\n');
+        cli_say(0, "precis %s WORD --help says more of each; without a word it is %s.", cmd->name,
+                cli_verb_name(cmd->verbs[0]));
+    }
+    if (cmd->options->name) print_title("options:");
     print_options(cmd->options);
-    printf("\nevery command:\n");
+    print_title("every command:");
     print_options(cli_common);
-    if (cmd->examples) printf("\nexamples:\n%s", cmd->examples);
+    if (cmd->examples) print_title("examples:"), fputs(cmd->examples, stdout);
 }
 
 static void text_overview(void)
 {
-    printf("precis %s - neural networks in fewer bits: which precision, by which method, at what loss\n\n"
-           "usage: precis COMMAND ... [options]\n\n", precis_version());
-    for (size_t i = 0; cli_commands[i]; i++) printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    printf("\nThe main job:   precis quant model.gguf --max-size 75%% -o small.gguf\n"
-           "Help:           precis COMMAND --help, man precis\n"
-           "Exit codes:     %s\n", exit_codes);
+    cli_say(0, "precis %s - neural networks in fewer bits: which precision, by which method, at what loss",
+            precis_version());
+    printf("\nusage: precis COMMAND ... [options]\n\n");
+    for (size_t i = 0; cli_commands[i]; i++) {
+        printf("  %s%-10s%s ", cli_color(CLI_BOLD), cli_commands[i]->name, cli_color(CLI_PLAIN));
+        cli_fold(cli_commands[i]->summary, 13, 13);
+        putchar('\n');
+    }
+    putchar('\n');
+    cli_say(16, "The main job:   precis quant model.gguf --max-size 75%% -o small.gguf");
+    cli_say(16, "Help:           precis COMMAND --help, man precis");
+    cli_say(16, "Exit codes:     %s", exit_codes);
 }
 
 /* ---- man pages (roff) ----------------------------------------------------------------------------------- */
@@ -132,34 +175,96 @@ static void words(const cli_option *o)
     for (; o->name; o++) printf("%s ", o->name);
 }
 
-/* The words and options of a command and of what stands behind its second word. */
-static void all_words(const cli_command *cmd)
+/* Endings of the files that an option takes, with blanks between; "": any file; NULL: it takes none. */
+static const char *endings_of(const cli_option *o)
 {
-    words(cmd->options);
-    for (const cli_command *const *v = cmd->verbs; v && *v; v++) {
-        printf("%s ", cli_verb_name(*v));
-        words((*v)->options);
-    }
+    static const struct { const char *option, *endings; } kinds[] = {
+        { "--plan", "json" },      { "--profile", "json" },     { "--replay", "manifest.json" },
+        { "--cost-table", "json" }, { "--imatrix", "gguf dat" }, { "--calib", "txt raw" },
+        { "--text", "txt raw" },   { "--against", "gguf safetensors bin" }, { "--logits", "gguf" },
+        { "--sts", "csv" },        { "--html", "html" },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kinds[i].option, o->name)) return kinds[i].endings;
+    if (!o->arg) return NULL;
+    static const char *const files[] = { "FILE", "OUT", "PATH", "FOLDER", "REF", "MANIFEST", "RAW" };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (!strncmp(o->arg, files[i], strlen(files[i]))) return "";
+    return NULL;
+}
+
+/* What the first argument of a command is: files of models. */
+static const char model_endings[] = "gguf safetensors onnx pt2 bin";
+
+/* Words that an option takes: a command that prints them. */
+static const char *values_of(const cli_option *o)
+{
+    static const struct { const char *option, *print; } lists[] = {
+        { "--type", "precis list formats --names; precis list mixes" },
+        { "--types", "precis list formats --names" },
+        { "--method", "precis list methods" },
+        { "--tasks", "precis list tasks" },
+        { "--cache-k", "precis list cache" },
+        { "--cache-v", "precis list cache" },
+        { "--kv", "precis list cache" },
+        { "--format", "precis list writers" },
+        { "--effort", "printf '%s\\n' fast normal best" },
+        { "--arithmetic", "printf '%s\\n' exact bf16 mixed auto" },
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (!strcmp(lists[i].option, o->name)) return lists[i].print;
+    return NULL;
+}
+
+/* Every option once, whichever commands have it. */
+static bool seen_before(size_t command, const cli_option *o)
+{
+    for (size_t i = 0; i < command; i++)
+        for (const cli_option *p = cli_commands[i]->options; p->name; p++)
+            if (!strcmp(p->name, o->name)) return true;
+    for (const cli_option *p = cli_commands[command]->options; p != o; p++)
+        if (!strcmp(p->name, o->name)) return true;
+    return false;
+}
+
+static void bash_values(void)
+{
+    for (size_t i = 0; cli_commands[i]; i++)
+        for (const cli_option *o = cli_commands[i]->options; o->name; o++) {
+            const char *endings = endings_of(o), *print = values_of(o);
+            if ((!endings && !print) || seen_before(i, o)) continue;
+            printf("        %s) ", o->name);
+            if (print) printf("COMPREPLY=($(compgen -W \"$(%s 2>/dev/null)\" -- \"$cur\"))", print);
+            else printf("_precis_files %s", endings);
+            printf("; return ;;\n");
+        }
 }
 
 static void bash(void)
 {
-    printf("# bash completion for precis\n_precis()\n{\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options=\"\"\n"
+    printf("# bash completion for precis\n"
+           "_precis_files()\n{\n    local e\n    if [ $# = 0 ]; then COMPREPLY=($(compgen -f -- \"$cur\")); return; fi\n"
+           "    COMPREPLY=($(compgen -d -- \"$cur\"))\n"
+           "    for e in \"$@\"; do COMPREPLY+=($(compgen -f -X \"!*.$e\" -- \"$cur\")); done\n}\n"
+           "_precis()\n{\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options=\"\" verbs=\"\"\n"
            "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"");
     for (size_t i = 0; cli_commands[i]; i++) printf("%s ", cli_commands[i]->name);
-    printf("--help --version\" -- \"$cur\"))\n        return\n    fi\n"
-           "    case $prev in\n        --type) COMPREPLY=($(compgen -W \"$(precis list formats 2>/dev/null) $(precis list mixes 2>/dev/null)\" -- \"$cur\")); return ;;\n"
-           "        --method) COMPREPLY=($(compgen -W \"$(precis list methods 2>/dev/null)\" -- \"$cur\")); return ;;\n"
-           "        --cache-k|--cache-v) COMPREPLY=($(compgen -W \"$(precis list cache 2>/dev/null)\" -- \"$cur\")); return ;;\n    esac\n"
-           "    case ${COMP_WORDS[1]} in\n");
+    printf("help --help --version\" -- \"$cur\"))\n        return\n    fi\n    case $prev in\n");
+    bash_values();
+    printf("    esac\n    case ${COMP_WORDS[1]} in\n");
     for (size_t i = 0; cli_commands[i]; i++) {
         printf("        %s) options=\"", cli_commands[i]->name);
-        all_words(cli_commands[i]);
+        words(cli_commands[i]->options);
+        for (const cli_command *const *v = cli_commands[i]->verbs; v && *v; v++) words((*v)->options);
         words(cli_common);
+        printf("\" verbs=\"");
+        for (const cli_command *const *v = cli_commands[i]->verbs; v && *v; v++) printf("%s ", cli_verb_name(*v));
         printf("\" ;;\n");
     }
-    printf("    esac\n    case $cur in\n        -*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n        *) COMPREPLY=($(compgen -f -- \"$cur\") $(compgen -W \"${options//--*/}\" -- \"$cur\")) ;;\n    esac\n}\n"
-           "complete -o filenames -F _precis precis\n");
+    printf("    esac\n    [ \"${COMP_WORDS[1]}\" = list ] && verbs=$(precis list --names 2>/dev/null)\n"
+           "    case $cur in\n        -*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n"
+           "        *) if [ \"$COMP_CWORD\" = 2 ] && [ -n \"$verbs\" ]; then COMPREPLY=($(compgen -W \"$verbs\" -- \"$cur\"))\n"
+           "           else _precis_files %s; fi ;;\n    esac\n}\ncomplete -o filenames -F _precis precis\n", model_endings);
 }
 
 static void quoted(const char *s) /* in single quotes, for zsh and fish */
@@ -171,48 +276,89 @@ static void quoted(const char *s) /* in single quotes, for zsh and fish */
     }
 }
 
+/* "*.(gguf|dat)", for zsh. */
+static void zsh_glob(const char *endings)
+{
+    printf("_files -g \"*.(");
+    for (const char *p = endings; *p; p++) putchar(*p == ' ' ? '|' : *p);
+    printf(")\"");
+}
+
 static void zsh_options(const cli_option *o)
 {
     for (; o->name; o++) {
+        const char *endings = endings_of(o), *print = values_of(o);
         printf(" '%s[", o->name);
         quoted(o->help);
-        printf("]%s%s%s'", o->arg ? ":" : "", o->arg ? o->arg : "", o->arg ? ":_files" : "");
+        printf("]");
+        if (o->arg) printf(":%s:", o->arg);
+        if (print && !strchr(print, '\'')) printf("($(%s 2>/dev/null))", print);
+        else if (print) printf("(%s)", strstr(print, "\\n'") + 3);
+        else if (endings && *endings) zsh_glob(endings);
+        else if (endings) printf("_files");
+        printf("'");
     }
 }
 
 static void zsh(void)
 {
     printf("#compdef precis\nlocal -a commands\ncommands=(");
-    for (size_t i = 0; cli_commands[i]; i++) printf(" '%s:", cli_commands[i]->name), quoted(cli_commands[i]->summary), printf("'");
+    for (size_t i = 0; cli_commands[i]; i++)
+        printf(" '%s:", cli_commands[i]->name), quoted(cli_commands[i]->summary), printf("'");
     printf(" )\nif (( CURRENT == 2 )); then _describe command commands; return; fi\ncase $words[2] in\n");
     for (size_t i = 0; cli_commands[i]; i++) {
-        printf("    %s) shift words; (( CURRENT-- )); _arguments '*:file:_files'", cli_commands[i]->name);
+        const cli_command *const *v = cli_commands[i]->verbs;
+        printf("    %s) ", cli_commands[i]->name);
+        if (v) {
+            printf("if (( CURRENT == 3 )); then compadd");
+            for (; *v; v++) printf(" %s", cli_verb_name(*v));
+            printf("; return; fi; ");
+        } else if (!strcmp(cli_commands[i]->args, "[TABLE]"))
+            printf("if (( CURRENT == 3 )); then compadd $(precis list --names 2>/dev/null); return; fi; ");
+        printf("shift words; (( CURRENT-- )); _arguments '*:file:");
+        zsh_glob(model_endings);
+        printf("'");
         zsh_options(cli_commands[i]->options);
-        for (const cli_command *const *v = cli_commands[i]->verbs; v && *v; v++) zsh_options((*v)->options);
+        for (v = cli_commands[i]->verbs; v && *v; v++) zsh_options((*v)->options);
         zsh_options(cli_common);
         printf(" ;;\n");
     }
     printf("esac\n");
 }
 
+static void fish_option(const char *command, const cli_option *o)
+{
+    const char *endings = endings_of(o), *print = values_of(o);
+    printf("complete -c precis -n '__fish_seen_subcommand_from %s' -l %s%s", command, o->name + 2,
+           !o->arg ? "" : endings ? " -r" : " -x");
+    if (print) printf(" -f -a \"(%s 2>/dev/null)\"", print);
+    else if (endings && *endings) {
+        printf(" -k -a \"(");
+        for (const char *p = endings; *p; p += strcspn(p, " ") + (p[strcspn(p, " ")] == ' '))
+            printf("%s__fish_complete_suffix .%.*s", p == endings ? "" : "; ", (int)strcspn(p, " "), p);
+        printf(")\"");
+    }
+    printf(" -d '");
+    quoted(o->help);
+    printf("'\n");
+}
+
 static void fish(void)
 {
     for (size_t i = 0; cli_commands[i]; i++) {
-        printf("complete -c precis -n __fish_use_subcommand -a %s -d '", cli_commands[i]->name);
+        const char *name = cli_commands[i]->name;
+        printf("complete -c precis -n __fish_use_subcommand -f -a %s -d '", name);
         quoted(cli_commands[i]->summary);
         printf("'\n");
-        const cli_option *lists[34] = { cli_commands[i]->options, cli_common };
-        int n = 2;
-        for (const cli_command *const *v = cli_commands[i]->verbs; v && *v && n < 34; v++) {
-            printf("complete -c precis -n '__fish_seen_subcommand_from %s' -a %s\n", cli_commands[i]->name, cli_verb_name(*v));
-            lists[n++] = (*v)->options;
+        if (!strcmp(cli_commands[i]->args, "[TABLE]"))
+            printf("complete -c precis -n '__fish_seen_subcommand_from %s' -f -a \"(precis list --names 2>/dev/null)\"\n",
+                   name);
+        for (const cli_option *o = cli_commands[i]->options; o->name; o++) fish_option(name, o);
+        for (const cli_command *const *v = cli_commands[i]->verbs; v && *v; v++) {
+            printf("complete -c precis -n '__fish_seen_subcommand_from %s' -f -a %s\n", name, cli_verb_name(*v));
+            for (const cli_option *o = (*v)->options; o->name; o++) fish_option(name, o);
         }
-        for (int l = 0; l < n; l++)
-            for (const cli_option *o = lists[l]; o->name; o++) {
-                printf("complete -c precis -n '__fish_seen_subcommand_from %s' -l %s%s -d '", cli_commands[i]->name, o->name + 2, o->arg ? " -r" : "");
-                quoted(o->help);
-                printf("'\n");
-            }
+        for (const cli_option *o = cli_common; o->name; o++) fish_option(name, o);
     }
 }
 
@@ -248,7 +394,10 @@ int cli_help_command(int argc, char **argv)
                 return EXIT_DONE;
             }
     if (name && !cmd) {
-        fprintf(stderr, "precis: no command \"%s\"; precis --help lists them\n", name);
+        char ask[96];
+        cli_meant m = { .word = name };
+        for (size_t i = 0; cli_commands[i]; i++) cli_meant_look(&m, cli_commands[i]->name);
+        fprintf(stderr, "precis: no command \"%s\"%s; precis --help lists them\n", name, cli_meant_ask(&m, ask));
         return EXIT_USAGE;
     }
     if (man && cmd) roff_page(cmd);

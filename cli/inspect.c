@@ -1,5 +1,5 @@
 /* precis inspect - what is in a model file. */
-#include "cli.h"
+#include "term.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 static const cli_option options[] = {
     { "--tensor", 0, "NAME", "write one tensor as little-endian f32" },
     { "--output", 'o', "OUT", "where --tensor goes (- is stdout)" },
+    { "--tensors", 0, NULL, "list the tensors: shape, type, bytes, offset" },
     { "--keys", 0, NULL, "list the metadata too" },
     { "--overflow", 0, NULL, "bounds on the integer accumulators of every kernel, from the real weights; exit 1 where one could overflow" },
     { "--check", 0, NULL, "look for NaN and infinity in every tensor" },
@@ -100,7 +101,7 @@ static json_t *tensor_json(const precis_tensor_info *t)
                      (json_int_t)t->offset);
 }
 
-static int print_json(cli *c, const precis_model *m, const precis_model_info *info)
+static int print_json(cli *c, const precis_model *m, const precis_model_info *info, json_t *found)
 {
     json_t *tensors = json_array(), *out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:f}", "format", info->format, "architecture", info->architecture, "parameters",
                                                      (json_int_t)info->parameters, "bytes", (json_int_t)info->bytes, "file_bytes",
@@ -121,6 +122,9 @@ static int print_json(cli *c, const precis_model *m, const precis_model_info *in
         json_object_set_new(out, "keys", keys);
     }
     json_object_set_new(out, "tensors", tensors);
+    if (found)
+        json_object_set_new(out, "check", json_pack("{s:b, s:O}", "finite", json_array_size(found) == 0, "found", found));
+    json_decref(found);
     return cli_print_json(c, out);
 }
 
@@ -131,19 +135,109 @@ static const char *safe(const char *s, char *buf, size_t cap)
     return cli_printable(buf);
 }
 
+static void print_keys(const precis_model *m, const precis_model_info *info)
+{
+    for (size_t i = 0; i < info->keys; i++) {
+        const char *key;
+        char text[160], clean[160], name[128];
+        precis_model_get_key(m, i, &key, text, sizeof text);
+        printf("  %-44s %s\n", safe(key, name, sizeof name), safe(text, clean, sizeof clean));
+    }
+}
+
 static void print_tensors(const precis_model *m, const precis_model_info *info)
 {
-    printf("\n%-44s %-22s %-8s %12s %14s\n", "tensor", "shape", "type", "bytes", "offset");
+    const bool wide = cli_columns() >= 104;
+    if (wide) printf("\n%-44s %-22s %-8s %12s %14s\n", "tensor", "shape", "type", "bytes", "offset");
+    else printf("\n%s\n%22s %-8s %12s\n", "tensor", "shape", "type", "bytes");
     for (size_t i = 0; i < info->tensors; i++) {
         precis_tensor_info t = { .size = sizeof t };
         precis_model_get_tensor(m, i, &t);
         char shape[96] = "", name[128];
         for (uint32_t d = 0, at = 0; d < t.dims && at < 80; d++) at += (uint32_t)snprintf(shape + at, sizeof shape - at, "%s%lld", d ? " x " : "", (long long)t.shape[d]);
-        printf("%-44s %-22s %-8s %12llu %14llu\n", safe(t.name, name, sizeof name), shape, t.type, (unsigned long long)t.bytes, (unsigned long long)t.offset);
+        if (!wide)
+            printf("%s\n%22s %-8s %12llu\n", safe(t.name, name, sizeof name), shape, t.type,
+                   (unsigned long long)t.bytes);
+        else
+            printf("%-44s %-22s %-8s %12llu %14llu\n", safe(t.name, name, sizeof name), shape, t.type, (unsigned long long)t.bytes, (unsigned long long)t.offset);
     }
 }
 
-static int check(cli *c, const precis_model *m, const precis_model_info *info)
+/* A whole number of the metadata, ARCHITECTURE.NAME; 0: there is none. */
+static long long number_of(const precis_model *m, const precis_model_info *info, const char *name)
+{
+    char want[128], text[64];
+    snprintf(want, sizeof want, "%s.%s", info->architecture, name);
+    for (size_t i = 0; i < info->keys; i++) {
+        const char *key;
+        precis_model_get_key(m, i, &key, text, sizeof text);
+        if (!strcmp(key, want)) return strtoll(text, NULL, 10);
+    }
+    return 0;
+}
+
+/* Rows of the embedding. */
+static long long vocabulary_of(const precis_model *m)
+{
+    size_t at;
+    precis_tensor_info t = { .size = sizeof t };
+    if (precis_model_find_tensor(m, "token_embd.weight", &at)) return 0;
+    precis_model_get_tensor(m, at, &t);
+    return t.dims == 2 ? (long long)t.shape[0] : 0;
+}
+
+static void print_kinds(const precis_model *m, const precis_model_info *info)
+{
+    struct { const char *name; size_t n; uint64_t bytes; } kinds[64] = { { 0 } }, top;
+    size_t n = 0, used = 0;
+    char line[2048] = "", size[32];
+    for (size_t i = 0; i < info->tensors; i++) {
+        precis_tensor_info t = { .size = sizeof t };
+        size_t k = 0;
+        precis_model_get_tensor(m, i, &t);
+        while (k < n && strcmp(kinds[k].name, t.type)) k++;
+        if (k == n && n < 63) kinds[n++].name = t.type;
+        kinds[k].n++;
+        kinds[k].bytes += t.bytes;
+    }
+    for (size_t i = 0; i < n && used < sizeof line; i++) { /* the largest first */
+        size_t best = i;
+        for (size_t k = i + 1; k < n; k++)
+            if (kinds[k].bytes > kinds[best].bytes) best = k;
+        memcpy(&top, &kinds[best], sizeof top);
+        memcpy(&kinds[best], &kinds[i], sizeof top);
+        memcpy(&kinds[i], &top, sizeof top);
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %.0f %% (%s in %zu tensors)", i ? ", " : "",
+                                 top.name, 100 * (double)top.bytes / (double)(info->bytes ? info->bytes : 1),
+                                 cli_bytes((double)top.bytes, size), top.n);
+    }
+    cli_say(2, "types: %s", line);
+}
+
+static void print_summary(const precis_model *m, const precis_model_info *info)
+{
+    char a[32], b[32], name[128];
+    const long long layers = number_of(m, info, "block_count"), width = number_of(m, info, "embedding_length"),
+                    heads = number_of(m, info, "attention.head_count"),
+                    keys = number_of(m, info, "attention.head_count_kv"),
+                    inner = number_of(m, info, "feed_forward_length"), vocabulary = vocabulary_of(m),
+                    context = number_of(m, info, "context_length");
+    printf("%s", cli_color(CLI_BOLD));
+    cli_say(2, "%s, %s: %llu parameters in %zu tensors, %.2f bits per weight", info->format,
+            *info->architecture ? safe(info->architecture, name, sizeof name) : "no architecture",
+            (unsigned long long)info->parameters, info->tensors, info->bits_per_weight);
+    printf("%s", cli_color(CLI_PLAIN));
+    cli_say(2, "size: file %s, of which tensors %s", cli_bytes((double)info->file_bytes, a),
+            cli_bytes((double)info->bytes, b));
+    if (layers)
+        cli_say(2, "net: %lld layers of width %lld, feed-forward %lld, %lld heads (%lld of keys)", layers, width, inner,
+                heads, keys ? keys : heads);
+    if (context) cli_say(2, "context: %lld tokens; vocabulary: %lld", context, vocabulary);
+    print_kinds(m, info);
+}
+
+/* The verdict of --check: *list, when it is not NULL, gets what was found. -1, or an exit code. */
+static int check(cli *c, const precis_model *m, const precis_model_info *info, json_t *list)
 {
     int bad = 0;
     for (size_t i = 0; i < info->tensors; i++) {
@@ -155,7 +249,13 @@ static int check(cli *c, const precis_model *m, const precis_model_info *info)
         const precis_status st = precis_model_check_finite(m, i, &found, &element, &value);
         if (st == PRECIS_EUNSUPPORTED) continue;
         if (st) return cli_fail(c, st);
-        if (found) bad += cli_error(c, "tensor %s: element %llu is %g", t.name, (unsigned long long)element, (double)value) > 0;
+        if (!found) continue;
+        bad += cli_error(c, "tensor %s: element %llu is %g", t.name, (unsigned long long)element, (double)value) > 0;
+        char text[32];
+        snprintf(text, sizeof text, "%g", (double)value);
+        if (list)
+            json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "tensor", t.name, "element", (json_int_t)element,
+                                                  "value", text));
     }
     if (!bad && !c->quiet) fprintf(stderr, "all numbers are finite\n");
     return bad ? EXIT_NEGATIVE : -1;
@@ -169,22 +269,21 @@ static int run(cli *c)
     if (st) return cli_fail(c, st);
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
-    int rc = cli_has(c, "--check") ? check(c, m, &info) : -1;
-    if (rc >= 0) {}
+    const bool checks = cli_has(c, "--check");
+    json_t *found = checks && c->json ? json_array() : NULL;
+    int rc = checks ? check(c, m, &info, found) : -1;
+    if (found && (rc < 0 || rc == EXIT_NEGATIVE)) {
+        const int printed = print_json(c, m, &info, found);
+        rc = printed ? printed : rc < 0 ? EXIT_DONE : rc;
+    } else if (rc >= 0) {}
     else if (cli_has(c, "--overflow")) rc = prove(c, m);
     else if (cli_has(c, "--tensor")) rc = write_tensor(c, m, cli_get(c, "--tensor"));
-    else if (c->json) rc = print_json(c, m, &info);
+    else if (c->json) rc = print_json(c, m, &info, NULL);
     else {
-        char size[32], name[128];
-        printf("%s, %s: %llu parameters in %zu tensors, %s, %.2f bits per weight\n", info.format, *info.architecture ? safe(info.architecture, name, sizeof name) : "no architecture",
-               (unsigned long long)info.parameters, info.tensors, cli_bytes((double)info.bytes, size), info.bits_per_weight);
-        for (size_t i = 0; i < info.keys && cli_has(c, "--keys"); i++) {
-            const char *key;
-            char text[160], clean[160];
-            precis_model_get_key(m, i, &key, text, sizeof text);
-            printf("  %-44s %s\n", safe(key, name, sizeof name), safe(text, clean, sizeof clean));
-        }
-        print_tensors(m, &info);
+        print_summary(m, &info);
+        if (cli_has(c, "--keys")) print_keys(m, &info);
+        if (cli_has(c, "--tensors")) print_tensors(m, &info);
+        else cli_say(2, "(--tensors lists them, --keys the metadata)");
         rc = cli_done(c);
     }
     precis_model_close(&m);
@@ -195,12 +294,13 @@ const cli_command cli_inspect = {
     "inspect", "FILE", "what is in a model file, and is it whole",
     "Reads GGUF (split too), safetensors (file or folder) and llama2.c checkpoints, mapped, not copied. Of a folder it reads\n"
     "what transformers would: model.safetensors, else the shards of its index; a file beside a config.json finds its folder.\n"
-    "--json gives format, architecture, parameters, bytes, bits_per_weight and every tensor's name, shape, type,\n"
+    "It prints a summary; --tensors lists the tensors. --json gives format, architecture, parameters, bytes, bits_per_weight and every tensor's name, shape, type,\n"
     "bytes and offset. --tensor NAME -o RAW writes one tensor as f32.\n"
     "Of an ONNX net: inputs, outputs, and every op with its number; --json gives ops, unsupported, inputs and\n"
     "outputs.",
     1, 1, options, run,
-    "  precis inspect model.gguf --keys\n"
+    "  precis inspect model.gguf\n"
+    "  precis inspect model.gguf --tensors --keys\n"
     "  precis inspect model.gguf --check\n"
     "  precis inspect small.gguf --overflow\n"
     "  precis inspect model.gguf --tensor token_embd.weight -o embedding.f32\n",

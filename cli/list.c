@@ -1,10 +1,14 @@
 /* precis list - the tables: formats, mixes, methods, kernels, ops, architectures, ... */
-#include "cli.h"
+#include "hub.h"
+#include "term.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-static const cli_option options[] = { { 0 } };
+static const cli_option options[] = {
+    { "--names", 0, NULL, "names alone, one a line, for scripts" },
+    { 0 },
+};
 
 /* The name of row i: of a table whose rows are put together, the row. */
 static const char *name_of(const char *table, size_t i, char *text, size_t cap)
@@ -21,15 +25,61 @@ static json_t *names_of(const char *table)
     return names;
 }
 
+/* A table of formats for who has to choose one: the scarce first, since a row is looked for by its bits. */
+static int list_formats(cli *c)
+{
+    precis_format_info f = { .size = sizeof f };
+    const bool wide = cli_columns() >= 72;
+    json_t *list = json_array();
+    if (!c->json && wide) printf("%-12s %6s %6s  %-10s %s\n", "format", "bits", "block", "read by", "what for");
+    if (!c->json && !wide) printf("%-12s %6s %6s  %s\n", "format", "bits", "block", "read by");
+    for (size_t i = 0; !precis_format_get(i, &f); i++) {
+        char block[16] = "any";
+        const char *reader = f.portable ? "llama.cpp" : "precis";
+        if (f.block) snprintf(block, sizeof block, "%u", f.block);
+        if (c->json)
+            json_array_append_new(list, json_pack("{s:s, s:f, s:i, s:s, s:b, s:s}", "name", f.name, "bits", f.bits,
+                                                  "block", (int)f.block, "read_by", reader, "written", f.written,
+                                                  "what", f.what));
+        else if (wide)
+            printf("%-12s %6.2f %6s  %-10s %s%s\n", f.name, f.bits, block, reader, f.what,
+                   f.written ? "" : " (read only)");
+        else printf("%-12s %6.2f %6s  %s\n", f.name, f.bits, block, reader);
+    }
+    if (c->json) return cli_print_json(c, json_pack("{s:o, s:o}", "formats", names_of("formats"), "details", list));
+    json_decref(list);
+    cli_say(0, "\nbits: of a weight, scales included; block: rows must be whole blocks of so many weights, or a "
+            "substitute is taken; precis: only precis reads it (precis convert). docs/formats.md says more.");
+    return cli_done(c);
+}
+
+static int no_table(const cli *c, const char *table)
+{
+    char ask[96];
+    cli_meant m = { .word = table };
+    for (size_t t = 0; precis_list(NULL, t); t++) cli_meant_look(&m, precis_list(NULL, t));
+    cli_meant_look(&m, "models");
+    return cli_usage(c, "no table \"%s\"%s; precis list names them", table, cli_meant_ask(&m, ask));
+}
+
 static int list_all(cli *c)
 {
+    if (cli_has(c, "--names")) {
+        for (size_t t = 0; precis_list(NULL, t); t++) printf("%s\n", precis_list(NULL, t));
+        printf("models\n");
+        return cli_done(c);
+    }
     json_t *o = json_object();
     for (size_t t = 0; precis_list(NULL, t); t++) {
         const char *table = precis_list(NULL, t);
         json_t *names = names_of(table);
         if (!c->json) printf("%-14s", table);
-        for (size_t i = 0; !c->json && i < json_array_size(names); i++)
-            printf(" %s", json_string_value(json_array_get(names, i)));
+        int at = 14;
+        for (size_t i = 0; !c->json && i < json_array_size(names); i++) {
+            const char *one = json_string_value(json_array_get(names, i));
+            if (at + 1 + (int)strlen(one) > cli_columns()) at = printf("\n%14s", "") - 1;
+            at += printf(" %s", one);
+        }
         if (!c->json) printf("\n");
         json_object_set_new(o, table, names);
     }
@@ -43,8 +93,10 @@ static int run(cli *c)
     char text[192];
     if (!c->n_args) return list_all(c);
     const char *table = c->args[0];
-    if (!precis_list_row(table, 0, text, sizeof text))
-        return cli_usage(c, "no table \"%s\"; precis list names them", table);
+    if (!strcmp(table, "models")) return cli_list_models(c);
+    if (!precis_list_row(table, 0, text, sizeof text)) return no_table(c, table);
+    const bool names = cli_has(c, "--names");
+    if (!names && !strcmp(table, "formats")) return list_formats(c);
     json_t *rows = json_array();
     bool more = false;
     for (size_t i = 0; precis_list_row(table, i, text, sizeof text); i++) {
@@ -52,7 +104,7 @@ static int run(cli *c)
         char name[192];
         more |= strcmp(row, name_of(table, i, name, sizeof name)) != 0;
         json_array_append_new(rows, json_string(row));
-        if (!c->json) printf("%s\n", row);
+        if (!c->json) printf("%s\n", names ? name_of(table, i, name, sizeof name) : row);
     }
     json_t *o = json_pack("{s:o}", table, names_of(table));
     if (more) json_object_set(o, "rows", rows);
@@ -63,4 +115,4 @@ static int run(cli *c)
 }
 
 const cli_command cli_list = { "list", "[TABLE]", "formats, mixes, methods, kernels, ops, architectures, ... that this build has", NULL, 0, 1, options, run,
-    "  precis list formats\n  precis list ops          # and whether training can go through each\n", NULL };
+    "  precis list formats\n  precis list ops          # and whether training can go through each\n  precis list models       # what pull has fetched\n", NULL };

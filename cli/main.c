@@ -1,5 +1,6 @@
 /* main.c - dispatch, options, signals. */
-#include "cli.h"
+#include "hub.h"
+#include "term.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,10 +51,33 @@ const char *cli_verb_name(const cli_command *verb)
     return blank ? blank + 1 : verb->name;
 }
 
+/* -hf stands for the model, which is the first argument; it is fetched when all else of the command line is right. */
+static int model_by_name(cli *c)
+{
+    if (!cli_has(c, "--hf")) return -1;
+    const char *args = c->command->args;
+    if (strncmp(args, "MODEL", 5) && strncmp(args, "FILE", 4))
+        return cli_usage(c, "precis %s takes no model", c->command->name);
+    memmove(c->args + 1, c->args, (size_t)c->n_args++ * sizeof *c->args);
+    c->args[0] = (char *)(uintptr_t)cli_get(c, "--hf");
+    return -1;
+}
+
+static int no_option(const cli *c, const char *arg)
+{
+    char ask[96], word[64];
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(arg, "="), arg);
+    cli_meant m = { .word = word };
+    for (const cli_option *o = c->command->options; o->name; o++) cli_meant_look(&m, o->name);
+    for (const cli_option *o = cli_common; o->name; o++) cli_meant_look(&m, o->name);
+    return cli_usage(c, "no option %s%s; precis %s --help lists them", arg, cli_meant_ask(&m, ask), c->command->name);
+}
+
 /* Arguments from `first` on. */
 static int parse(cli *c, int first, int argc, char **argv)
 {
     bool options = true;
+    static char hf[] = "--hf";
     for (int i = first; i < argc; i++) {
         char *arg = argv[i];
         if (!options || arg[0] != '-' || !arg[1]) {
@@ -65,8 +89,9 @@ static int parse(cli *c, int first, int argc, char **argv)
             continue;
         }
         const char *eq = arg[1] == '-' ? strchr(arg, '=') : NULL;
+        if (!strcmp(arg, "-hf")) arg = hf; /* as others write it */
         const cli_option *o = find_option(c->command, arg, eq ? (size_t)(eq - arg) : strlen(arg));
-        if (!o) return cli_usage(c, "no option %s; precis %s --help lists them", arg, c->command->name);
+        if (!o) return no_option(c, arg);
         const char *value = NULL;
         if (o->arg && eq) value = eq + 1;
         else if (o->arg && i + 1 < argc) value = argv[++i];
@@ -76,6 +101,8 @@ static int parse(cli *c, int first, int argc, char **argv)
         c->given[c->n_given].option = o;
         c->given[c->n_given++].value = value;
     }
+    const int named = model_by_name(c);
+    if (named >= 0) return named;
     if (c->n_args < c->command->min_args || c->n_args > c->command->max_args)
         return cli_usage(c, "usage: precis %s %s [options]; --help says more", c->command->name, c->command->args);
     return -1;
@@ -89,6 +116,24 @@ static size_t clean_bytes(char *s)
         if ((unsigned char)*p >= 128) *p = '?';
     json_decref(whole);
     return strlen(s);
+}
+
+/* Scripts read what failed where they read results: with --json every failure is an object with these members. */
+static void report_failure(cli *c, int argc, char **argv, int rc)
+{
+    static const struct { int rc; const char *kind; } kinds[] = {
+        { EXIT_NEGATIVE, "negative" },   { EXIT_USAGE, "usage" },         { EXIT_INPUT, "input" },
+        { EXIT_RESOURCES, "resources" }, { EXIT_UNDECIDED, "undecided" }, { EXIT_INTERRUPTED, "interrupted" },
+    };
+    bool json = c->json;
+    const char *kind = "input";
+    for (int i = 2; i < argc && !json && strcmp(argv[i], "--"); i++) json = !strcmp(argv[i], "--json");
+    if (!json || rc == EXIT_DONE || c->said->object || !*c->said->message) return;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].rc == rc) kind = kinds[i].kind;
+    const int n = (int)clean_bytes(c->said->message);
+    cli_print_json(c, json_pack("{s:{s:s#, s:s, s:i, s:s?}, s:i}", "error", "message", c->said->message, n, "kind",
+                                kind, "exit", rc, "command", c->command ? c->command->name : NULL, "exit", rc));
 }
 
 static int run(cli *c)
@@ -112,14 +157,12 @@ static int run(cli *c)
     if (mask && *mask && !precis_cpu_known(mask))
         return cli_usage(c, "PRECIS_CPU=%s is none of scalar avx2 avxvnni avx512vnni amx neon dotprod i8mm", mask);
     if (precis_ctx_open(&c->ctx, &opts)) return cli_no_memory(c);
-    cli_said said = { .object = false };
-    c->said = &said;
-    int rc = cli_paths(c);
+    static char path[5200];
+    int rc = cli_has(c, "--hf") ? cli_pull_path(c, c->args[0], path, sizeof path) : -1;
+    if (cli_has(c, "--hf")) c->args[0] = path;
+    if (rc < 0) rc = cli_paths(c);
     if (rc < 0) rc = c->command->run(c);
     rc = cli_memory_verdict(c, rc);
-    c->said = NULL;
-    if (c->json && !said.object && *said.message) /* scripts read what failed where they read results */
-        cli_print_json(c, json_pack("{s:s#, s:i}", "error", said.message, (int)clean_bytes(said.message), "exit", rc));
     cli_progress_clear();
     precis_ctx_close(&c->ctx);
     return rc;
@@ -157,6 +200,30 @@ static int with_output(int rc)
     return rc ? rc : EXIT_RESOURCES;
 }
 
+/* The command, and its second word; *first: where its arguments begin. -1, or an exit code. */
+static int find_command(cli *c, int argc, char **argv, int *first)
+{
+    char ask[96];
+    cli_meant m = { .word = argv[1] };
+    *first = 2;
+    for (size_t i = 0; cli_commands[i]; i++) {
+        if (!strcmp(cli_commands[i]->name, argv[1])) c->command = cli_commands[i];
+        cli_meant_look(&m, cli_commands[i]->name);
+    }
+    if (!c->command)
+        return cli_usage(c, "no command \"%s\"%s; precis --help lists them", argv[1], cli_meant_ask(&m, ask));
+    if (!c->command->verbs || argc < 3 || argv[2][0] == '-') return -1;
+    m = (cli_meant){ .word = argv[2] };
+    const cli_command *const *v = c->command->verbs;
+    for (; *v && strcmp(cli_verb_name(*v), argv[2]); v++) cli_meant_look(&m, cli_verb_name(*v));
+    if (!*v)
+        return cli_usage(c, "no \"%s %s\"%s; precis %s --help lists what there is", argv[1], argv[2],
+                         cli_meant_ask(&m, ask), argv[1]);
+    c->command = *v;
+    *first = 3;
+    return -1;
+}
+
 static int dispatch(int argc, char **argv)
 {
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
@@ -168,34 +235,22 @@ static int dispatch(int argc, char **argv)
         printf("precis %s\n", precis_version());
         return EXIT_DONE;
     }
-    cli c = { 0 };
-    for (size_t i = 0; cli_commands[i]; i++)
-        if (!strcmp(cli_commands[i]->name, argv[1])) c.command = cli_commands[i];
-    if (!c.command) {
-        fprintf(stderr, "precis: no command \"%s\"; precis --help lists them\n", argv[1]);
-        return EXIT_USAGE;
-    }
-    int first = 2;
-    if (c.command->verbs && argc > 2 && argv[2][0] != '-') {
-        const cli_command *const *v = c.command->verbs;
-        while (*v && strcmp(cli_verb_name(*v), argv[2])) v++;
-        if (!*v) {
-            fprintf(stderr, "precis: no \"%s %s\"; precis %s --help lists what there is\n", argv[1], argv[2], argv[1]);
-            return EXIT_USAGE;
-        }
-        c.command = *v;
-        first = 3;
-    }
-    for (int i = first; i < argc && strcmp(argv[i], "--"); i++)
+    cli_said said = { .object = false };
+    cli c = { .said = &said };
+    int first, rc = find_command(&c, argc, argv, &first);
+    for (int i = first; rc < 0 && i < argc && strcmp(argv[i], "--"); i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             cli_help(c.command);
             return EXIT_DONE;
         }
-    if (c.command->verbs) c.command = c.command->verbs[0];
-    c.args = cli_alloc((size_t)argc + 1, sizeof *c.args);
-    if (!c.args) return cli_no_memory(&c);
-    int rc = parse(&c, first, argc, argv);
+    if (rc < 0 && c.command->verbs) c.command = c.command->verbs[0];
+    if (rc < 0) {
+        c.args = cli_alloc((size_t)argc + 2, sizeof *c.args);
+        if (!c.args) return cli_no_memory(&c);
+        rc = parse(&c, first, argc, argv);
+    }
     if (rc < 0) rc = run(&c);
+    report_failure(&c, argc, argv, rc);
     free(c.args);
     return rc;
 }

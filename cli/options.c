@@ -1,5 +1,5 @@
 /* options.c - values of options, messages, output. */
-#include "cli.h"
+#include "term.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -13,6 +13,7 @@ const cli_option cli_common[] = {
     { "--quiet", 'q', NULL, "no progress and no notes on stderr" },
     { "--threads", 't', "N", "threads to use (default: one per core)" },
     { "--seed", 0, "N", "seed of everything random (default 0)" },
+    { "--hf", 0, "OWNER/NAME[:FILE]", "(or -hf) in place of MODEL: one of a hub, fetched if it is not there" },
     { "--help", 'h', NULL, "this text" },
     { 0 },
 };
@@ -140,10 +141,26 @@ int cli_error(const cli *c, const char *fmt, ...)
     return EXIT_INPUT;
 }
 
+/* What was meant by a word of which the library says that it is no type (or mix). */
+static const char *meant_type(const char *why, char ask[96])
+{
+    const char *end = strstr(why, "\" is no type"), *begin = end;
+    char word[64];
+    *ask = 0;
+    while (begin && begin > why && begin[-1] != '"') begin--;
+    if (!end || begin == why) return ask;
+    snprintf(word, sizeof word, "%.*s", (int)(end - begin), begin);
+    cli_meant m = { .word = word };
+    for (size_t i = 0; precis_list("mixes", i); i++) cli_meant_look(&m, precis_list("mixes", i));
+    for (size_t i = 0; precis_list("formats", i); i++) cli_meant_look(&m, precis_list("formats", i));
+    return cli_meant_ask(&m, ask);
+}
+
 int cli_fail(const cli *c, precis_status status)
 {
     const char *why = precis_ctx_message(c->ctx);
-    cli_error(c, "%s", *why ? why : precis_status_name(status));
+    char ask[96];
+    cli_error(c, "%s%s", *why ? why : precis_status_name(status), meant_type(why, ask));
     switch (status) {
     case PRECIS_OK: return EXIT_DONE;
     case PRECIS_EINVAL: return EXIT_USAGE;
@@ -237,6 +254,11 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part)
         *part = v / 100;
         return true;
     }
+    if (!*end && v < 10000) { /* no file is so small: the unit was forgotten */
+        if (v <= 100) cli_usage(c, "%s %s is %.0f bytes; did you mean %s%% of the input, or %sM?", name, s, v, s, s);
+        else cli_usage(c, "%s %s is %.0f bytes; did you mean %sM?", name, s, v, s);
+        return false;
+    }
     if (*end && strchr("kK", *end)) unit = 1e3, end++;
     else if (*end && strchr("mM", *end)) unit = 1e6, end++;
     else if (*end && strchr("gG", *end)) unit = 1e9, end++;
@@ -325,12 +347,12 @@ void cli_print_types(const precis_plan *plan)
         types[k].n++;
         types[k].bytes += r.bytes;
     }
-    printf("types:");
-    for (size_t k = 0; k < n; k++) {
-        char size[32];
-        printf("%s %s %zu (%s)", k ? "," : "", types[k].name, types[k].n, cli_bytes((double)types[k].bytes, size));
-    }
-    printf("\n");
+    char line[4096], size[32];
+    size_t used = (size_t)snprintf(line, sizeof line, "types:");
+    for (size_t k = 0; k < n && used < sizeof line; k++)
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s %s %zu (%s)", k ? "," : "", types[k].name,
+                                 types[k].n, cli_bytes((double)types[k].bytes, size));
+    cli_say(2, "%s", line);
 }
 
 void cli_print_kernels(const precis_plan *plan)
@@ -350,17 +372,19 @@ void cli_print_kernels(const precis_plan *plan)
         read += k.read;
         now += k.read_now;
     }
-    printf("kernels:");
-    for (size_t k = 0; k < n; k++) printf("%s %s/%s %zu", k ? "," : "", all[k].kernel, all[k].level, all[k].n);
-    printf("\n");
+    char line[4096];
+    size_t used = (size_t)snprintf(line, sizeof line, "kernels:");
+    for (size_t k = 0; k < n && used < sizeof line; k++)
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s %s/%s %zu", k ? "," : "", all[k].kernel,
+                                 all[k].level, all[k].n);
+    cli_say(2, "%s", line);
     if (!(read > 0)) return;
-    printf("a generated token reads %s of weights, now %s: ", cli_bytes(read, a), cli_bytes(now, b));
+    char how[256] = "no faster than now";
     if (unpacked)
-        printf("%zu tensors have no kernel of their own at this level and are unpacked for every token; it will be "
-               "slower\n",
-               unpacked);
+        snprintf(how, sizeof how, "%zu tensors have no kernel of their own at this level and are unpacked for every "
+                 "token; it will be slower", unpacked);
     else if (read < 0.99 * now)
-        printf("up to %.2f times as fast where memory is the limit (precis bench MODEL --cost-table predicts it)\n",
-               now / read);
-    else printf("no faster than now\n");
+        snprintf(how, sizeof how, "up to %.2f times as fast where memory is the limit (precis bench MODEL "
+                 "--cost-table predicts it)", now / read);
+    cli_say(2, "a generated token reads %s of weights, now %s: %s", cli_bytes(read, a), cli_bytes(now, b), how);
 }

@@ -56,6 +56,8 @@ static int plan_json(cli *c, const precis_planning *p, const char *method, const
     json_object_set_new(o, "out", out ? json_string(out) : json_null());
     json_object_set_new(o, "bytes", json_integer((json_int_t)p->bytes));
     json_object_set_new(o, "ram", json_integer((json_int_t)p->ram));
+    json_object_set_new(o, "threads", json_integer(p->threads));
+    json_object_set_new(o, "thread_bytes", json_integer((json_int_t)p->thread_bytes));
     json_object_set_new(o, "bits_per_weight", json_real(p->bits_per_weight));
     json_object_set_new(o, "kld", known ? json_real(p->kld) : json_null());
     json_object_set_new(o, "kld_interval", known ? json_pack("[f, f]", p->interval[0], p->interval[1]) : json_null());
@@ -76,7 +78,9 @@ static int plan_text(cli *c, const precis_planning *p, const char *out)
     cli_print_types(p->plan);
     cli_print_kernels(p->plan);
     printf("%-28s %s\n%-28s %.3f\n", "size", cli_bytes((double)p->bytes, a), "bits per weight", p->bits_per_weight);
-    if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
+    if (p->ram)
+        printf("%-28s %s with %u thread%s (-t), up to %s each\n", "memory to run it", cli_bytes((double)p->ram, b),
+               (unsigned)p->threads, p->threads == 1 ? "" : "s", cli_bytes((double)p->thread_bytes, a));
     if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);
     if (isfinite(p->kld))
         printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0],
@@ -87,7 +91,7 @@ static int plan_text(cli *c, const precis_planning *p, const char *out)
         putchar('\n');
     }
     if (p->solution.exact) printf("%-28s proved least\n", "plan");
-    else
+    else if (p->solution.bound > 0)
         printf("%-28s loss %.5g, bound %.5g, gap %.2g %%\n", "plan", p->solution.loss, p->solution.bound,
                100 * (p->solution.loss / p->solution.bound - 1));
     if (out) printf("wrote %s\n", out);

@@ -1,13 +1,28 @@
 /* progress.c - a bar with an estimate of the time left, on stderr. */
-#include "cli.h"
+#include "term.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 static struct { const char *stage; double began, shown; bool standing; } bar;
 /* Stage within which the bar's began: a file that is saved on the way. */
 static struct { const char *stage; double began; } outer;
+
+static char note[96];
+
+void cli_progress_note(const char *text)
+{
+    snprintf(note, sizeof note, "%s", text);
+}
+
+/* Columns of the terminal that stderr is. */
+static int width(void)
+{
+    struct winsize w;
+    return !ioctl(STDERR_FILENO, TIOCGWINSZ, &w) && w.ws_col ? w.ws_col : 80;
+}
 
 static double now(void)
 {
@@ -61,13 +76,21 @@ int cli_progress(void *user, const char *stage, uint64_t done, uint64_t total)
     char left[32] = "?";
     if (part > 0) duration((t - bar.began) / part * (1 - part), left);
     if (!terminal) {
-        fprintf(stderr, "%-10s %3.0f %%, %s left\n", stage, 100 * part, left);
+        fprintf(stderr, "%-10s %3.0f %%, %s left%s%s\n", stage, 100 * part, left, *note ? "; " : "", note);
         return 0;
     }
-    char cells[33];
-    for (int i = 0; i < 32; i++) cells[i] = i < 32 * part ? '#' : '.';
-    cells[32] = 0;
-    fprintf(stderr, "\r\033[K%-10s [%s] %3.0f %%  %s left", stage, cells, 100 * part, left);
+    /* a line that is wider than the terminal would not be overwritten: the bar gives way first, then the note */
+    const int room = width() - 1, fixed = 10 + 8 + 6 + (int)strlen(left), said = *note ? 2 + (int)strlen(note) : 0;
+    int cells = room - fixed - said - 3;
+    if (cells > 32) cells = 32;
+    fprintf(stderr, "\r\033[K%-10s ", stage);
+    if (cells >= 4) {
+        putc('[', stderr);
+        for (int i = 0; i < cells; i++) putc(i < cells * part ? '#' : '.', stderr);
+        fputs("] ", stderr);
+    }
+    fprintf(stderr, "%3.0f %%  %s left", 100 * part, left);
+    if (said && room - fixed >= said) fprintf(stderr, "  %s", note);
     fflush(stderr);
     bar.standing = true;
     return 0;

@@ -1,5 +1,5 @@
 /* precis quant - the main job. */
-#include "cli.h"
+#include "term.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -53,9 +53,26 @@ static const cli_option options[] = {
     { "--resume", 0, NULL,
       "keep finished pieces beside OUT (OUT.resume), and go on from those of a run that was stopped: the same bytes" },
     { "--bench", 0, NULL, "measure tokens per second of both models too" },
+    { "--verbose", 0, NULL, "list substitutes and fallbacks by tensor, and the kernels" },
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { "--arithmetic", 0, "NAME",
       "of that evaluation: exact (default), bf16, mixed, or auto (mixed on AMX, else exact)" },
+    { "--static", 0, NULL, "a net: ranges of activations from --calib x.npy (or NAME=x.npy, more than once)" },
+    { "--dynamic", 0, NULL, "a net: ranges of activations from each run" },
+    { "--weight-only", 0, NULL, "a net: weights in codes, arithmetic in float" },
+    { "--observer", 0, "NAME", "a net: how ranges are found (precis list observers; default minmax)" },
+    { "--qdq", 0, NULL, "a net: QuantizeLinear and DequantizeLinear around ops (default)" },
+    { "--qop", 0, NULL, "a net: QLinearConv and its kind (QOperator)" },
+    { "--per-channel", 0, NULL, "a net: a scale for each output channel of weights (default)" },
+    { "--per-tensor", 0, NULL, "a net: one scale for all of a weight" },
+    { "--activations", 0, "TYPE", "a net: u8 (default), s8, u16 or s16" },
+    { "--weights", 0, "TYPE", "a net: int8 (default); with --weight-only also int4, fp8" },
+    { "--symmetric", 0, NULL, "a net: activations with their zero point in the middle" },
+    { "--reduce-range", 0, NULL, "a net: weights with one bit less" },
+    { "--like", 0, "NAME", "a net: placements and numbers of torch or onnxruntime" },
+    { "--all-int8", 0, NULL, "a net: ops run in integers even where only ops in float read their results" },
+    { "--group", 0, "N", "a net: weights int4: how many share a scale (default 32)" },
+    { "--backend", 0, "NAME", "a net: what this engine cannot run is refused (precis list backends)" },
     { 0 },
 };
 
@@ -103,12 +120,9 @@ static void put_plan(json_t *o, const precis_job *job)
                                                       job->interval[0], job->interval[1]));
 }
 
-static int job_json(cli *c, const precis_job *job, const char *out, const speeds *speed)
+static json_t *tensors_json(const precis_job *job)
 {
-    json_t *tensors = json_array(), *o = json_object();
-    json_object_set_new(o, "out", out ? json_string(out) : json_null());
-    json_object_set_new(o, "bytes", json_integer((json_int_t)job->bytes));
-    json_object_set_new(o, "bits_per_weight", json_real(job->bits_per_weight));
+    json_t *tensors = json_array();
     for (size_t i = 0; i < precis_plan_size(job->plan); i++) {
         precis_plan_row p = { .size = sizeof p };
         precis_quant_row r = { .size = sizeof r };
@@ -128,6 +142,17 @@ static int job_json(cli *c, const precis_job *job, const char *out, const speeds
         json_object_set_new(t, "level", json_string(k.level));
         json_array_append_new(tensors, t);
     }
+    return tensors;
+}
+
+static int job_json(cli *c, const precis_model *m, const precis_job *job, const char *out, const speeds *speed)
+{
+    precis_model_info info = { .size = sizeof info };
+    precis_model_get_info(m, &info);
+    json_t *o = json_object();
+    json_object_set_new(o, "out", out ? json_string(out) : json_null());
+    json_object_set_new(o, "bytes", json_integer((json_int_t)job->bytes));
+    json_object_set_new(o, "bits_per_weight", json_real(job->bits_per_weight));
     const precis_memory *mem = &job->memory;
     json_object_set_new(o, "memory",
                         json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "predicted", (json_int_t)mem->peak, "held",
@@ -135,81 +160,142 @@ static int job_json(cli *c, const precis_job *job, const char *out, const speeds
                                   (json_int_t)mem->method, "write", (json_int_t)mem->write, "evaluate",
                                   (json_int_t)mem->evaluate, "limit", (json_int_t)mem->limit));
     put_plan(o, job);
+    const char *format = cli_get(c, "--format");
+    json_object_set_new(o, "verdict",
+                        cli_verdict_json(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
+                                                         format && !strcmp(format, "packed") }));
     if (job->evaluated) json_object_set_new(o, "eval", eval_json(c, &job->eval));
     if (speed->done)
         json_object_set_new(o, "bench",
-                            json_pack("{s:{s:f, s:f}, s:{s:f, s:f}}", "original", "prefill_tok_s",
-                                      speed->before.prefill_tok_s, "decode_tok_s", speed->before.decode_tok_s,
-                                      "quantized", "prefill_tok_s", speed->after.prefill_tok_s, "decode_tok_s",
-                                      speed->after.decode_tok_s));
-    json_object_set_new(o, "tensors", tensors);
+                            json_pack("{s:{s:s, s:f, s:f}, s:{s:s?, s:f, s:f}}", "original", "model", c->args[0],
+                                      "prefill_tok_s", speed->before.prefill_tok_s, "decode_tok_s",
+                                      speed->before.decode_tok_s, "quantized", "model", out, "prefill_tok_s",
+                                      speed->after.prefill_tok_s, "decode_tok_s", speed->after.decode_tok_s));
+    json_object_set_new(o, "tensors", tensors_json(job));
     return cli_print_json(c, o);
 }
 
-static void print_fallbacks(const precis_job *job)
+/* One line a kind, or with --verbose each tensor. The method's fallbacks: `what` is the method that was taken. */
+static void print_fallbacks(const precis_job *job, bool all)
 {
-    int n = 0;
+    size_t n = 0;
     for (size_t i = 0; job->report && i < precis_quant_report_size(job->report); i++) {
         precis_quant_row r = { .size = sizeof r };
         if (precis_quant_report_get(job->report, i, &r) || !strchr(r.method, '(')) continue;
-        if (!n++) printf("the method could not be applied to:\n");
-        printf("  %-40s %s\n", r.tensor, r.method);
+        if (!n++ && all) printf("the method could not be applied to:\n");
+        if (all) printf("  %-40s %s\n", r.tensor, r.method);
     }
+    if (n && !all) cli_say(2, "fallbacks: the method could not be applied to %zu tensors (--verbose lists them)", n);
 }
 
-static void print_substitutes(const precis_plan *plan)
+typedef struct { const char *to, *wanted; size_t n; } kind;
+
+static void print_substitutes(const precis_plan *plan, bool all)
 {
-    int n = 0;
+    kind kinds[32];
+    size_t n = 0;
     for (size_t i = 0; i < precis_plan_size(plan); i++) {
         precis_plan_row r = { .size = sizeof r };
         precis_plan_get(plan, i, &r);
         if (!r.wanted) continue;
-        if (!n++)
-            printf("substitutes (rows are not whole blocks of the type asked for, or a number is too large for it):\n");
-        printf("  %-40s %s instead of %s\n", r.tensor, r.to, r.wanted);
+        if (all) printf("  %-40s %s instead of %s\n", r.tensor, r.to, r.wanted);
+        size_t k = 0;
+        while (k < n && (strcmp(kinds[k].to, r.to) || strcmp(kinds[k].wanted, r.wanted))) k++;
+        if (k == n && n < 32) kinds[n++] = (kind){ r.to, r.wanted, 0 };
+        if (k < n) kinds[k].n++;
+    }
+    char line[1024];
+    size_t used = 0;
+    for (size_t k = 0; k < n && used < sizeof line; k++)
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s%zu take %s instead of %s", k ? ", " : "",
+                                 kinds[k].n, kinds[k].to, kinds[k].wanted);
+    if (n)
+        cli_say(2, "substitutes: %s (rows are not whole blocks of the type asked for, or a number is too large for "
+                "it%s)", line, all ? "" : "; --verbose lists them");
+}
+
+/* A row of the table: a name for wide terminals and one for narrow ones. */
+static void put_row(const char *wide, const char *narrow, const char *before, const char *after)
+{
+    if (cli_columns() >= 72) printf("%-28s %18s %24s\n", wide, before, after);
+    else printf("%-13s %15s %18s\n", narrow, before, after);
+}
+
+static void put_pair(const char *wide, const char *narrow, const char *fmt, double before, double after)
+{
+    char a[32], b[32];
+    snprintf(a, sizeof a, fmt, before);
+    snprintf(b, sizeof b, fmt, after);
+    put_row(wide, narrow, a, b);
+}
+
+static void print_eval_rows(const precis_eval_result *e)
+{
+    char a[48], b[48];
+    const int digits = cli_columns() >= 72 ? 3 : 2;
+    snprintf(a, sizeof a, "%.*f +- %.*f", digits, e->ref_ppl, digits, e->ref_ppl_se);
+    snprintf(b, sizeof b, "%.*f +- %.*f", digits, e->ppl, digits, e->ppl_se);
+    put_row("perplexity", "perplexity", a, b);
+    snprintf(b, sizeof b, "%.5f +- %.5f", e->kld_mean, e->kld_se);
+    put_row("KL divergence (nats/token)", "KL, nats/tok", "0", b);
+    snprintf(b, sizeof b, "%.2f%% +- %.2f%%", 100 * e->top1, 100 * e->top1_se);
+    put_row("top-1 agreement", "top-1 agree", "100%", b);
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static void print_table(const cli *c, const precis_model_info *info, const precis_job *job, const char *out,
+                        const speeds *speed)
+{
+    char a[32], b[32];
+    printf("\n");
+    put_row("", "", "original", out ? "quantized" : "planned");
+    put_row("size of the file", "size (file)", cli_bytes((double)info->file_bytes, a),
+              cli_bytes((double)job->bytes, b));
+    put_pair("of the original", "of original", "%.1f%%", 100,
+               100.0 * (double)job->bytes / (double)info->file_bytes);
+    put_pair("bits per weight", "bits/weight", "%.3f", info->bits_per_weight, job->bits_per_weight);
+    if (job->evaluated) print_eval_rows(&job->eval);
+    if (speed->done) {
+        put_pair("prefill, tokens per second", "prefill tok/s", "%.1f", speed->before.prefill_tok_s,
+                   speed->after.prefill_tok_s);
+        put_pair("decode, tokens per second", "decode tok/s", "%.1f", speed->before.decode_tok_s,
+                   speed->after.decode_tok_s);
+        cli_say(2, "speeds: original is %s, quantized is %s", last_part(c->args[0]), last_part(out));
     }
 }
 
 static int job_text(cli *c, const precis_model *m, const precis_job *job, const char *out, const speeds *speed)
 {
     char a[32], b[32];
+    const bool all = cli_has(c, "--verbose");
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
-    print_substitutes(job->plan);
-    print_fallbacks(job);
+    print_substitutes(job->plan, all);
+    print_fallbacks(job, all);
     cli_print_types(job->plan);
-    if (!out) cli_print_kernels(job->plan);
+    if (!out || all) cli_print_kernels(job->plan);
     const char *proof = job->solution.exact ? "proved least" : "within the bound that was reached";
     if (is_predicted(job))
-        printf("plan: predicted KL divergence %.5f (90 %%: %.5f to %.5f), %s\n", job->predicted, job->interval[0],
-               job->interval[1], proof);
-    else if (job->solution.size) printf("plan: predicted loss %.5g, %s\n", job->solution.loss, proof);
-    printf("\n%-28s %16s %24s\n", "", "original", "quantized");
-    printf("%-28s %16s %24s\n", "size", cli_bytes((double)info.file_bytes, a), cli_bytes((double)job->bytes, b));
-    printf("%-28s %15.1f%% %23.1f%%\n", "of the original", 100.0, 100.0 * (double)job->bytes / (double)info.file_bytes);
-    printf("%-28s %16.3f %24.3f\n", "bits per weight", info.bits_per_weight, job->bits_per_weight);
+        cli_say(2, "plan: predicted KL divergence %.5f (90 %%: %.5f to %.5f), %s", job->predicted, job->interval[0],
+                job->interval[1], proof);
+    else if (job->solution.size) cli_say(2, "plan: predicted loss %.5g, %s", job->solution.loss, proof);
+    print_table(c, &info, job, out, speed);
     if (job->evaluated) {
         const precis_eval_result *e = &job->eval;
-        printf("%-28s %7.3f +- %5.3f %15.3f +- %5.3f\n", "perplexity", e->ref_ppl, e->ref_ppl_se, e->ppl, e->ppl_se);
-        printf("%-28s %16s %14.5f +- %7.5f\n", "KL divergence (nats/token)", "0", e->kld_mean, e->kld_se);
-        printf("%-28s %15s%% %14.2f%% +- %6.2f%%\n", "top-1 agreement", "100", 100 * e->top1, 100 * e->top1_se);
-    }
-    if (speed->done) {
-        printf("%-28s %16.1f %24.1f\n", "prefill, tokens per second", speed->before.prefill_tok_s,
-               speed->after.prefill_tok_s);
-        printf("%-28s %16.1f %24.1f\n", "decode, tokens per second", speed->before.decode_tok_s,
-               speed->after.decode_tok_s);
-    }
-    if (job->evaluated) {
-        const precis_eval_result *e = &job->eval;
-        printf("\n%llu tokens in %llu windows; kernels as `precis run` uses them\n", (unsigned long long)e->tokens,
-               (unsigned long long)e->windows);
+        cli_say(2, "%llu tokens in %llu windows; kernels as `precis run` uses them", (unsigned long long)e->tokens,
+                (unsigned long long)e->windows);
     }
     if (job->memory.limit || !out)
-        printf("memory: %s predicted%s%s\n", cli_bytes((double)job->memory.peak, a),
-               job->memory.limit ? ", limit " : "", job->memory.limit ? cli_bytes((double)job->memory.limit, b) : "");
-    if (out) printf("wrote %s\n", out);
-    else printf("dry run: nothing was written\n");
+        cli_say(2, "memory: %s predicted%s%s", cli_bytes((double)job->memory.peak, a),
+                job->memory.limit ? ", limit " : "", job->memory.limit ? cli_bytes((double)job->memory.limit, b) : "");
+    const char *format = cli_get(c, "--format");
+    cli_verdict_print(&(cli_verdict){ job, out, cli_get(c, "--method"), info.file_bytes,
+                                      format && !strcmp(format, "packed") });
     return cli_done(c);
 }
 
@@ -274,7 +360,7 @@ static int get_job_options(cli *c, precis_job_options *o)
 
 /* What a job borrows from the command, which closes it afterwards. */
 typedef struct {
-    char *text, *pins, *types, *method, *kv, *key;
+    char *text, *pins, *types, *method, *kv;
     cli_texts calib;
     precis_model *m;
     precis_profile *profile;
@@ -295,9 +381,9 @@ static int open_texts(cli *c, precis_job_options *o, inputs *in)
 static int open_model(cli *c, precis_job_options *o, inputs *in)
 {
     precis_status st = precis_model_open(c->ctx, &in->m, c->args[0]);
-    in->manifest = (cli_manifest){ c, in->m, NULL };
-    o->manifest = cli_manifest_text;
-    o->user = &in->manifest;
+    if (!st) st = cli_manifest_open(c, in->m, &in->manifest);
+    o->manifest = precis_manifest_text;
+    o->user = in->manifest.of;
     if (!st) precis_model_allow_nan(in->m, cli_has(c, "--allow-nan"));
     if (!st && cli_has(c, "--plan")) {
         st = precis_plan_read(c->ctx, in->m, cli_get(c, "--plan"), &in->types, &in->method, &in->kv);
@@ -310,8 +396,7 @@ static int open_model(cli *c, precis_job_options *o, inputs *in)
     if (!st && cli_has(c, "--profile")) st = precis_profile_open(c->ctx, &in->profile, cli_get(c, "--profile"));
     o->quant.profile = in->profile;
     if (st) return cli_fail(c, st);
-    if (cli_has(c, "--resume") && !(o->resume = in->key = cli_manifest_key(c, in->m)))
-        return cli_error(c, "%s", precis_ctx_message(c->ctx));
+    if (cli_has(c, "--resume") && (st = precis_manifest_key(in->manifest.of, &o->resume))) return cli_fail(c, st);
     return -1;
 }
 
@@ -323,10 +408,22 @@ static void close_inputs(cli *c, inputs *in)
     precis_text_free(c->ctx, in->kv);
     precis_model_close(&in->m);
     cli_texts_close(c, &in->calib);
-    free(in->manifest.text);
+    cli_manifest_close(&in->manifest);
     precis_text_free(c->ctx, in->text);
-    free(in->key);
     free(in->pins);
+}
+
+/* Does the name of the output say what will be in it? Types are known before the work when they are asked for. */
+static int check_name(cli *c, const precis_model *m, const precis_job_options *o, const char *out)
+{
+    precis_plan *plan = NULL;
+    const bool quiet = c->quiet;
+    c->quiet = true; /* the job warns of the same substitutes */
+    const precis_status st = o->type ? precis_plan_types(c->ctx, &plan, m, o->type, o->quant.strict) : PRECIS_OK;
+    c->quiet = quiet;
+    const int rc = st ? cli_fail(c, st) : cli_verdict_name(c, out, plan, o->quant.packed);
+    precis_plan_close(&plan);
+    return rc;
 }
 
 static int run(cli *c)
@@ -340,6 +437,7 @@ static int run(cli *c)
     speeds speed = { 0 };
     rc = open_texts(c, &o, &in);
     if (rc < 0) rc = open_model(c, &o, &in);
+    if (rc < 0 && out && !o.dry_run) rc = check_name(c, in.m, &o, out);
     if (rc < 0) {
         const precis_status st = precis_job_quantize(c->ctx, in.m, out, &o, &job);
         if (st) rc = cli_fail(c, st);
@@ -347,7 +445,7 @@ static int run(cli *c)
     if (rc < 0 && cli_has(c, "--bench") && !o.dry_run) rc = compare_speeds(c, c->args[0], out, &speed);
     if (rc < 0) {
         const char *written = o.dry_run ? NULL : out;
-        rc = c->json ? job_json(c, &job, written, &speed) : job_text(c, in.m, &job, written, &speed);
+        rc = c->json ? job_json(c, in.m, &job, written, &speed) : job_text(c, in.m, &job, written, &speed);
     }
     precis_job_close(&job);
     close_inputs(c, &in);
@@ -380,6 +478,9 @@ static int check_beside(const cli *c)
 
 static int run_or_replay(cli *c)
 {
+    if (c->n_args && !cli_has(c, "--replay") && precis_net_probe(c->ctx, c->args[0])) return cli_net_quant(c);
+    const int net = cli_only_nets(c);
+    if (net >= 0) return net;
     const int text = cli_need_text(c); /* its manifest names them */
     const int apart = text < 0 ? check_beside(c) : text;
     if (apart >= 0) return apart;

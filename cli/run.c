@@ -1,9 +1,9 @@
 /* precis run - text from a model: one prompt, or a chat on the terminal. */
-#include "cli.h"
+#include "talk.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 static const cli_option options[] = {
     { "--prompt", 'p', "TEXT", "continue this text (without it: a chat)" },
@@ -17,7 +17,7 @@ static const cli_option options[] = {
     { "--top-p", 0, "P", "sample from the likeliest that have P together (default 0.95)" },
     { "--min-p", 0, "P", "leave out what is less likely than P times the likeliest (default 0.05)" },
     { "--repeat-penalty", 0, "R", "penalty on the last 64 tokens (default 1: none)" },
-    { "--ctx", 0, "N", "context in tokens (default: the model's, at most 4096)" },
+    { "--ctx", 0, "N", "context in tokens (default: the model's; for a text that is continued at most 4096)" },
     { "--pack", 0, "WHEN", "weights in the kernels' order: background (default), load, cache (a file in ~/.cache/precis/packed, made once) or off; the same tokens" },
     { "--no-lookup", 0, NULL, "do not guess tokens from the text so far (the text is the same; guessing stops by itself where it does not pay)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
@@ -36,36 +36,37 @@ static const cli_option options[] = {
     { 0 },
 };
 
-typedef struct {
-    cli *c;
-    precis_model *m;
-    precis_tokenizer *t;
-    precis_runner *r;
-    precis_session *s;
-    precis_chat *chat;
-    precis_runner_info info;
-    bool stream;
-} runs;
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 /* What may be shown of a token. */
 static int on_token(void *user, size_t i, const precis_token *token)
 {
-    runs *u = user;
+    cli_talk *u = user;
     (void)i;
     cli_progress_clear();
+    u->last = now();
+    if (!u->tokens) u->first = u->last;
+    if (token->id >= 0) u->tokens++;
     if (u->stream && token->len) {
-        cli_put_text(token->text, token->len);
+        if (u->wrap) cli_wrap_text(u->wrap, token->text, token->len);
+        else cli_put_text(token->text, token->len);
         if (fflush(stdout)) return 1;
     }
     return cli_cancel != 0;
 }
 
 /* After an answer, and the status that it ended with. */
-static int finish(runs *u, precis_status st)
+static int finish(cli_talk *u, precis_status st)
 {
     cli *c = u->c;
     precis_session_info info = { .size = sizeof info };
     cli_progress_clear();
+    if (u->wrap) cli_wrap_flush(u->wrap);
     if (cli_cancel) {
         if (u->stream && !st) putchar('\n');
         return EXIT_INTERRUPTED;
@@ -83,7 +84,7 @@ static int finish(runs *u, precis_status st)
     return st ? cli_fail(c, st) : EXIT_DONE;
 }
 
-static int go_on(runs *u, const char *text, size_t len)
+static int go_on(cli_talk *u, const char *text, size_t len)
 {
     int32_t *ids = NULL;
     size_t n;
@@ -95,7 +96,7 @@ static int go_on(runs *u, const char *text, size_t len)
 }
 
 /* The chat; a template that is made up is announced. */
-static int open_chat(runs *u)
+static int open_chat(cli_talk *u)
 {
     cli *c = u->c;
     size_t len;
@@ -115,45 +116,31 @@ static int open_chat(runs *u)
     return st ? cli_fail(c, st) : EXIT_DONE;
 }
 
-static int turn(runs *u, const char *text)
+int cli_talk_turn(cli_talk *u, const char *text)
 {
+    size_t forgotten = 0;
+    u->tokens = 0;
     precis_status st = precis_chat_say(u->chat, "user", text);
-    if (!st) st = precis_session_answer(u->s, u->chat, on_token, u);
-    return finish(u, st);
-}
-
-static int chat(runs *u)
-{
-    char line[16384];
-    int rc = EXIT_DONE;
-    const bool terminal = isatty(0);
-    if (terminal && !u->c->quiet) fprintf(stderr, "Ctrl-D ends the chat, Ctrl-C stops an answer.\n");
-    while (rc == EXIT_DONE) {
-        if (terminal) fprintf(stderr, "\033[1m> \033[0m");
-        if (!fgets(line, sizeof line, stdin)) break;
-        line[strcspn(line, "\n")] = 0;
-        if (*line) rc = turn(u, line);
-        if (rc == EXIT_INTERRUPTED) { /* of this answer only; a message that was not read to its end is taken back */
-            cli_cancel = 0;
-            precis_chat_unsay(u->chat);
-            rc = EXIT_DONE;
-        }
-    }
+    if (!st) st = precis_session_converse(u->s, u->chat, &forgotten, on_token, u);
+    const int rc = finish(u, st);
+    if (forgotten && !u->c->quiet)
+        fprintf(stderr, "note: the context of %u tokens is full: the oldest %zu messages were dropped\n",
+                u->info.context, forgotten);
     return rc;
 }
 
-static precis_status open_session(runs *u, const precis_sampler_options *so, int64_t predict)
+static precis_status open_session(cli_talk *u)
 {
     cli *c = u->c;
     precis_session_options o = PRECIS_SESSION_OPTIONS_INIT;
-    o.sampler = so;
-    o.predict = (uint64_t)predict;
+    o.sampler = &u->sampler;
+    o.predict = (uint64_t)u->predict;
     o.ignore_end = cli_has(c, "--ignore-end");
     o.lookup = !cli_has(c, "--no-lookup");
     return precis_session_open(c->ctx, &u->s, u->r, u->t, &o);
 }
 
-static int open_model(runs *u, precis_runner_options *ro)
+static int open_model(cli_talk *u, precis_runner_options *ro)
 {
     cli *c = u->c;
     char path[4096];
@@ -175,7 +162,7 @@ static int open_model(runs *u, precis_runner_options *ro)
     return st ? cli_fail(c, st) : EXIT_DONE;
 }
 
-static int embed(runs *u, const char *text, size_t len)
+static int embed(cli_talk *u, const char *text, size_t len)
 {
     float *x = cli_grow(NULL, u->info.width * sizeof *x);
     precis_status st = x ? precis_embed_text(u->r, u->t, text, len, x) : PRECIS_ENOMEM;
@@ -193,7 +180,7 @@ static int embed(runs *u, const char *text, size_t len)
     return st ? rc : cli_done(u->c);
 }
 
-static int print_json(runs *u)
+static int print_json(cli_talk *u)
 {
     size_t n, len;
     const int32_t *made = precis_session_ids(u->s, &n);
@@ -214,7 +201,7 @@ static int print_json(runs *u)
 }
 
 /* Everything is open: what was asked for. */
-static int work(runs *u, const precis_sampler_options *so, int64_t predict, bool talk)
+static int work(cli_talk *u, bool talk)
 {
     cli *c = u->c;
     size_t len = 0;
@@ -230,14 +217,14 @@ static int work(runs *u, const precis_sampler_options *so, int64_t predict, bool
     if (!read && prompt) len = strlen(prompt);
     int rc = EXIT_DONE;
     if (!cli_has(c, "--embed")) {
-        const precis_status st = open_session(u, so, predict);
+        const precis_status st = open_session(u);
         if (st) rc = cli_fail(c, st);
     }
     if (rc == EXIT_DONE && (talk || cli_has(c, "--chat"))) rc = open_chat(u);
     if (rc != EXIT_DONE) {}
     else if (cli_has(c, "--embed")) rc = embed(u, prompt, len);
-    else if (talk) rc = chat(u);
-    else if (cli_has(c, "--chat")) rc = turn(u, prompt);
+    else if (talk) rc = cli_chat(u);
+    else if (cli_has(c, "--chat")) rc = cli_talk_turn(u, prompt);
     else rc = go_on(u, prompt, len);
     if (rc == EXIT_DONE && !cli_has(c, "--embed")) rc = c->json ? print_json(u) : cli_done(c);
     precis_text_free(c->ctx, read);
@@ -267,18 +254,17 @@ static int run(cli *c)
     if (cli_has(c, "--input") || cli_has(c, "--output-dir") || cli_has(c, "--mem-limit"))
         return cli_usage(c, "--input, --output-dir and --mem-limit are for nets of arrays (ONNX), which %s is not",
                          c->args[0]);
-    runs u = { .c = c, .info = { .size = sizeof u.info }, .stream = !c->json };
+    cli_talk u = { .c = c, .info = { .size = sizeof u.info }, .sampler = PRECIS_SAMPLER_OPTIONS_INIT, .stream = !c->json };
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
-    precis_sampler_options so = PRECIS_SAMPLER_OPTIONS_INIT;
-    int64_t ctx, predict;
+    int64_t ctx;
     const bool talk = !cli_has(c, "--prompt") && !cli_has(c, "--file");
-    if (!cli_int(c, "--ctx", 0, 1, 1 << 26, &ctx) || !read_sampler(c, &so) ||
-        !cli_int(c, "--predict", talk ? 4096 : 256, 0, 1 << 30, &predict))
+    if (!cli_int(c, "--ctx", 0, 1, 1 << 26, &ctx) || !read_sampler(c, &u.sampler) ||
+        !cli_int(c, "--predict", talk ? 4096 : 256, 0, 1 << 30, &u.predict))
         return EXIT_USAGE;
     if (talk && c->json) return cli_usage(c, "--json needs a prompt (-p TEXT)");
     if (!talk && !cli_has(c, "--chat") && cli_has(c, "--chat-template"))
         return cli_usage(c, "--chat-template is for a chat (-c, or no prompt)");
-    ro.context = (uint32_t)ctx;
+    ro.context = !ctx && (talk || cli_has(c, "--chat")) ? PRECIS_CONTEXT_OWN : (uint32_t)ctx;
     if (!cli_arithmetic(c, PRECIS_FAST, &ro.arithmetic)) return EXIT_USAGE;
     ro.k_type = cli_get(c, "--cache-k");
     ro.v_type = cli_get(c, "--cache-v");
@@ -289,7 +275,7 @@ static int run(cli *c)
         ro.outputs = ro.batch = 512;
     }
     int rc = open_model(&u, &ro);
-    if (rc == EXIT_DONE) rc = work(&u, &so, predict, talk);
+    if (rc == EXIT_DONE) rc = work(&u, talk);
     precis_chat_close(&u.chat);
     precis_session_close(&u.s);
     precis_runner_close(&u.r);

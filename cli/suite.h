@@ -1,49 +1,16 @@
-/* suite.h - what `precis eval` knows of several texts and tasks while it works on them (suite.c, suite_print.c). */
+/* suite.h - what `precis eval` knows of several texts and tasks (suite.c, suite_print.c). */
 #ifndef PRECIS_CLI_SUITE_H
 #define PRECIS_CLI_SUITE_H
 
 #include "eval.h"
 
-enum {
-    DOMAINS = 64,
-    TASKS = 64,
-    ROWS = 3 * DOMAINS + TASKS,
-    BLOCK = 64 /* tokens that are taken to depend on each other */
-};
-
-typedef struct { double *kld, *ratio; size_t n, cap; bool failed; } tokens;
-
-typedef struct domain {
-    const char *name;
-    char *own;                 /* freed with precis_text_free; NULL: the text is carried */
-    const char *text;
-    size_t len;
-    char sha[65];
-    precis_eval_result e;
-    tokens k;
-    bool uneven;               /* the model loses far more here than elsewhere */
-} domain;
-
-typedef struct asked {
-    precis_task *task;
-    precis_task_info info;
-    precis_answer *answers, *reference;
-    double *logliks;
-    char sha[65];
-} asked;
-
-typedef struct row { const char *what, *unit, *of; bool percent; } row;
-
 typedef struct suite {
     cli *c;
     const precis_model *m, *ref;
-    precis_eval_options o;
-    domain domains[DOMAINS];
-    asked tasks[TASKS];
-    size_t n_domains, n_tasks, n_rows, best; /* best: the text with the least divergence */
-    row rows[ROWS];
-    precis_gate_result gates[ROWS];
-    precis_verdict verdict;
+    precis_arithmetic arithmetic;
+    precis_suite *suite;
+    char *texts[PRECIS_SUITE_MOST]; /* NULL: one that is carried */
+    size_t n_texts, n_tasks;
     double max_kld, max_ppl, max_drop;
 } suite;
 

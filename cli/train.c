@@ -7,6 +7,16 @@ static const cli_option options[] = {
     { "--output", 'o', "OUT", "the checkpoint: a GGUF file, whole at any moment" },
     { "--resume", 0, NULL,
       "go on from OUT where it is there; the bytes at the end are those of a run that was never interrupted" },
+    { "--from", 0, "MODEL", "begin with a model's numbers, and read texts by its tokenizer" },
+    { "--qat", 0, "TYPE", "train for a type (matrices of layers), or for a list of PATTERN=TYPE (all that match)" },
+    { "--plan", 0, "FILE", "train for a plan that precis plan wrote: a type for each tensor, and a cache" },
+    { "--estimator", 0, "NAME", "how weights learn that are rounded: ste, lsq, pact, pareto, trust, ternary, binary" },
+    { "--only", 0, "PATTERN", "train these tensors alone (more than once)" },
+    { "--compute", 0, "NAME",
+      "products of layers in f32 (default), bf16, int8, fp8, mxfp4 or nvfp4; which are real is said" },
+    { "--quantized", 0, "OUT",
+      "at the end, the model in the types that it was trained for; its held-out loss, run from there, is printed" },
+    { "--card", 0, "OUT", "what the data are: files, tokens, copies, and what of the held-out text they have" },
     { 0 },
 };
 
@@ -40,6 +50,33 @@ static int print_step(void *user, const precis_train_step *s)
     return 0;
 }
 
+static int result_json(cli *c, const precis_train_options *o, const precis_train_result *r)
+{
+    json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "out", o->out, "sha256", r->sha256, "steps",
+                          (json_int_t)r->steps, "from", (json_int_t)r->from, "parameters", (json_int_t)r->parameters,
+                          "tokens", (json_int_t)r->tokens, "heldout", known_number(r->heldout), "heldout_error",
+                          known_number(r->heldout_error), "entropy", known_number(r->entropy));
+    if (isfinite(r->contamination)) json_object_set_new(j, "contamination", json_real(r->contamination));
+    json_object_set_new(j, "products", json_string(r->products));
+    if (o->quantized) json_object_set_new(j, "quantized", json_string(o->quantized));
+    if (o->quantized) json_object_set_new(j, "served", known_number(r->served));
+    print_line(j);
+    return cli_done(c);
+}
+
+static int result_text(cli *c, const precis_train_options *o, const precis_train_result *r)
+{
+    printf("%s: %llu parameters, %llu tokens", o->out, (unsigned long long)r->parameters,
+           (unsigned long long)r->tokens);
+    if (isfinite(r->heldout)) printf("; held out %.4f +- %.4f nats a token", r->heldout, r->heldout_error);
+    if (isfinite(r->entropy)) printf(", of which %.4f are the language's own entropy", r->entropy);
+    if (r->contamination > 0) printf("; the texts have %.3g %% of what is held out", 100 * r->contamination);
+    if (o->quantized) printf("\n%s", o->quantized);
+    if (o->quantized && isfinite(r->served)) printf(": held out %.4f when it is run", r->served);
+    printf("\nproducts: %s\nsha256 %s\n", r->products, r->sha256);
+    return cli_done(c);
+}
+
 static int run(cli *c)
 {
     precis_train_options o = PRECIS_TRAIN_OPTIONS_INIT;
@@ -49,20 +86,20 @@ static int run(cli *c)
     o.each = print_step;
     o.user = c;
     if (!o.out) return cli_usage(c, "where to? -o OUT");
+    const char *only[32];
+    for (; o.n_only < 32 && (only[o.n_only] = cli_get_nth(c, "--only", (int)o.n_only)); o.n_only++) {}
+    o.only = only;
+    o.from = cli_get(c, "--from");
+    o.qat = cli_get(c, "--qat");
+    o.plan = cli_get(c, "--plan");
+    o.estimator = cli_get(c, "--estimator");
+    o.compute = cli_get(c, "--compute");
+    o.quantized = cli_get(c, "--quantized");
+    o.card = cli_get(c, "--card");
+    if (o.qat && o.plan) return cli_usage(c, "--qat or --plan: one or the other");
     const precis_status st = precis_train(c->ctx, c->args[0], &o, &r);
     if (st) return cli_fail(c, st);
-    if (c->json) {
-        print_line(json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "out", o.out, "sha256", r.sha256, "steps",
-                             (json_int_t)r.steps, "from", (json_int_t)r.from, "parameters", (json_int_t)r.parameters,
-                             "tokens", (json_int_t)r.tokens, "heldout", known_number(r.heldout), "heldout_error",
-                             known_number(r.heldout_error), "entropy", known_number(r.entropy)));
-        return cli_done(c);
-    }
-    printf("%s: %llu parameters, %llu tokens", o.out, (unsigned long long)r.parameters, (unsigned long long)r.tokens);
-    if (isfinite(r.heldout)) printf("; held out %.4f +- %.4f nats a token", r.heldout, r.heldout_error);
-    if (isfinite(r.entropy)) printf(", of which %.4f are the language's own entropy", r.entropy);
-    printf("\nsha256 %s\n", r.sha256);
-    return cli_done(c);
+    return c->json ? result_json(c, &o, &r) : result_text(c, &o, &r);
 }
 
 const cli_command cli_train = {
@@ -74,13 +111,15 @@ const cli_command cli_train = {
     "\"heldout\": FILE, \"context\", \"batch\"} or {\"language\": {\"seed\"}, ...}, \"steps\", \"checkpoint\": steps "
     "between two, \"seed\",\n"
     "\"optimizer\": {\"name\", \"lr\", \"betas\", \"eps\", \"decay\", \"clip\"}, \"schedule\": {\"name\", \"warmup\", "
-    "\"final\"},\n\"quant\": {\"weights\": TYPE, \"activations\": \"int8\", \"kv\": \"int8\", \"from\": share}}. "
-    "Tokens are bytes. A key that is\n"
-    "not known is an error. The checkpoint's bytes depend neither on threads nor on interruptions.\n",
+    "\"final\"},\n\"quant\": {\"weights\": TYPE, \"activations\": \"int8\", \"kv\": \"int8\", \"estimator\", \"from\": "
+    "share, \"freeze\"}, \"only\": [PATTERNS]}.\n"
+    "docs/training.md has all keys; one that is not known is an error. Tokens are bytes, or those of the model that\n"
+    "it begins with (--from). The checkpoint's bytes depend neither on threads nor on interruptions.\n",
     1,
     1,
     options,
     run,
-    "  precis train config.json -o model.gguf\n  precis train config.json -o model.gguf --resume\n",
+    "  precis train config.json -o model.gguf\n  precis train config.json -o model.gguf --resume\n"
+    "  precis train config.json -o tuned.gguf --from model.gguf --qat Q2_K --estimator lsq --quantized small.gguf\n",
     NULL
 };

@@ -284,11 +284,16 @@ for name, arguments in (("plain", ["--type", "Q8_0", "--no-calib"]), ("text", ["
     save("command_replay", name, json.dumps(m).encode() + b"\0" + models["f16" if name == "plain" else "q4_0"])
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests"))
-import onnx_files
+import onnx_files, pt2_files
 
 for name, data in onnx_files.good():
     save("onnx", name, data)
 for name, data, _, _ in onnx_files.hostile():
     save("onnx", "bad_" + name, data)
+for name, data in pt2_files.good():
+    save("pt2", name, data)
+for name, data, _, _ in pt2_files.hostile():
+    if len(data) < 65536:
+        save("pt2", "bad_" + name, data)
 for name, data in (("f4", onnx_files.npy([1, 2, 3, 4, 5, 6], (2, 3))), ("fortran", onnx_files.npy([1, 2, 3, 4, 5, 6], (2, 3), ">i8", True, 2)), ("scalar", onnx_files.npy([1], (), "|b1", False, 3))):
     save("npy", name, data)

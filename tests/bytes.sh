@@ -14,7 +14,7 @@ hashes() {
     "$1" profile "$model" --tokens 96 -o "$work/im.gguf" -q -t "$2" >/dev/null
     "$1" profile "$model" --tokens 96 -o "$work/im.dat" -q -t "$2" >/dev/null
     "$1" quant "$model" --max-size 30% --imatrix "$work/im.gguf" -o "$work/budget.gguf" --no-eval -q -t "$2" >/dev/null
-    for type in $types; do "$1" quant "$model" --type "$type" --imatrix "$work/im.gguf" -o "$work/$type.gguf" --no-eval -q -t "$2" >/dev/null; done
+    for type in $types; do "$1" quant "$model" --type "$type" --imatrix "$work/im.gguf" -o "$work/$type.precis.gguf" --no-eval -q -t "$2" >/dev/null; done
     "$1" quant "$model" --type Q4_K_M --method rtn -o "$work/rtn.gguf" --no-eval -q -t "$2" >/dev/null
     (cd "$work" && sha256sum *.gguf *.dat)
 }

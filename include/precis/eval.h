@@ -20,7 +20,7 @@ typedef struct precis_eval_options {
     uint32_t          windows;    /* at most; 0: all that the text has                                */
     const char       *k_type, *v_type; /* KV cache of the model (the reference keeps f16); NULL: f16  */
     uint32_t          batch;      /* precis_eval_ids: tokens of one call at most; 0: 64               */
-    /* precis_eval_text: every scored token, in order; NULL: none */
+    /* precis_eval_text: every scored token, in order, window by window; NULL: none */
     void            (*each)(void *user, const precis_eval_token *token);
     void             *user;
     /* precis_eval_text: a file of the reference's logits. Read where it is there, and then no reference is run (nor
@@ -50,7 +50,8 @@ typedef struct precis_eval_result {
 } precis_eval_result;
 
 /* Score a text in windows as llama.cpp does: the text is cut into windows, each begins with BOS when the model wants
- * one, and the second half of each is scored. reference may be NULL. Both models must have one vocabulary.
+ * one, and the second half of each is scored. reference may be NULL. Both models must have one vocabulary. Windows are
+ * cut to the models' contexts, with a warning. PRECIS_ECANCELED: the result is of the windows that were done (0: none).
  * PRECIS_EINVAL when the text is shorter than a window, or the file of logits is of another text, model or
  * arithmetic. */
 PRECIS_API precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference,

@@ -130,11 +130,13 @@ typedef struct precis_planning {
     double          tok_s;           /* generated tokens per second, predicted; NaN without costs          */
     double          read_bytes_s;    /* at which speed of memory; 0: unknown                               */
     char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
+    uint32_t        threads;         /* that `ram` is counted for; 0: the model cannot be run              */
+    uint64_t        thread_bytes;    /* what one of them takes of it, at the most                          */
 } precis_planning;
 
 /* What precis_job_plan refuses whatever is measured (no budget, unknown types, methods and KV types, a profile of
- * another model: PRECIS_EINVAL), told before an importance matrix or a profile is made; and a warning where the profile
- * is of a model with other weights. */
+ * another model or of other weights: PRECIS_EINVAL; a budget that no plan meets: PRECIS_EBUDGET), told before an
+ * importance matrix or a profile is made. */
 PRECIS_API precis_status precis_planning_check(precis_ctx *ctx, const precis_model *model,
                                                const precis_planning_options *opts);
 /* The least predicted loss under the budgets; under max_kld alone, the fewest bytes. PRECIS_EBUDGET with the number

@@ -1,6 +1,7 @@
 /* precis/net.h - nets of any kind from a file: read, described, run with arrays by name.
  *
- * A net is an ONNX file (opset 7 to 27; docs/nets.md has the ops). It stays mapped while the net is open.
+ * A net is an ONNX file (opset 7 to 27) or an archive of torch.export (.pt2, torch 2.9 to 2.15); docs/nets.md has the
+ * ops. It stays mapped while the net is open.
  * Threads: as the context. */
 #ifndef PRECIS_NET_H
 #define PRECIS_NET_H
@@ -28,8 +29,10 @@ typedef struct precis_array {
  * supported is found here (precis_net_op), and refused when the net is to be run. */
 PRECIS_API precis_status precis_net_open(precis_ctx *ctx, precis_net **out, const char *path);
 PRECIS_API void precis_net_close(precis_net **net);
-/* Is this file one that precis_net_open reads? By its first bytes alone. */
+/* Is this file one that precis_net_open reads? By its first bytes, and by its name where they say nothing. */
 PRECIS_API int precis_net_probe(precis_ctx *ctx, const char *path);
+/* The kind of its file: "onnx", "pt2". */
+PRECIS_API const char *precis_net_format(const precis_net *net);
 
 PRECIS_API size_t precis_net_inputs(const precis_net *net);
 PRECIS_API size_t precis_net_outputs(const precis_net *net);

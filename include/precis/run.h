@@ -74,10 +74,13 @@ typedef enum precis_pack {
                                weights (precis_runner_check) */
 } precis_pack;
 
+/* As many tokens per sequence as the model says it was made for. */
+#define PRECIS_CONTEXT_OWN UINT32_MAX
+
 typedef struct precis_runner_options {
     uint32_t          size;       /* sizeof of this struct, set by _INIT                               */
     precis_arithmetic arithmetic;
-    uint32_t          context;    /* tokens per sequence; 0: the model's own, at most 4096             */
+    uint32_t          context;    /* tokens per sequence; 0: the model's own, at most 4096; or _OWN    */
     uint32_t          sequences;  /* that live side by side; 0: 1                                      */
     uint32_t          batch;      /* tokens of one call at most; 0: 256 (bf16 and mixed: 512, for which
                                      weights are decoded once) */

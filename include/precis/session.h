@@ -94,6 +94,16 @@ PRECIS_API precis_status precis_session_run(precis_session *const *s, size_t n, 
  * that ends the answer is no failure; after one, the message is not answered, and nothing of it counts as read. */
 PRECIS_API precis_status precis_session_answer(precis_session *s, precis_chat *chat, precis_token_fn *fn, void *user);
 
+/* The same for a chat that may be longer than the context. Before it reads, and whenever the context is full while it
+ * answers, the oldest turns are forgotten (precis_chat_forget_oldest) until a quarter of the context is free;
+ * *forgotten (may be NULL) counts their messages. The answer ends by PRECIS_FINISH_CONTEXT only where one turn alone
+ * fills the context; a message that does not fit by itself is PRECIS_EINVAL. */
+PRECIS_API precis_status precis_session_converse(precis_session *s, precis_chat *chat, size_t *forgotten,
+                                                 precis_token_fn *fn, void *user);
+/* The answers that follow are drawn by these options; penalties and the seed begin anew. PRECIS_EINVAL as for
+ * precis_session_open, and the sampler stays as it was; PRECIS_ENOMEM. */
+PRECIS_API precis_status precis_session_set_sampler(precis_session *s, const precis_sampler_options *opts);
+
 typedef struct precis_session_info {
     uint32_t      size;     /* sizeof of this struct, set by the caller                                     */
     precis_finish finish;   /* of the last answer                                                           */

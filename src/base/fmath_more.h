@@ -195,5 +195,6 @@ static inline float pcs_m_erff(float x)
     const float small = p * x + x, far = 1.0f - pcs_expf(q), large = x < 0 ? -far : far;
     return x != x ? x : a <= 0.9f ? small : large;
 }
+static inline double pcs_m_sqrt(double x) { return __builtin_sqrt(x); }
 
 #endif

@@ -16,4 +16,13 @@ static inline void pcs_options_take(void *own, uint32_t size, const void *given)
     memcpy(own, &size, sizeof size);
 }
 
+/* The other way: a result of the caller's, whose first member is its size, takes what it has room for. */
+static inline void pcs_options_give(void *given, const void *own, uint32_t size)
+{
+    uint32_t n;
+    memcpy(&n, given, sizeof n);
+    memcpy(given, own, n < size ? n : size);
+    memcpy(given, &n, sizeof n);
+}
+
 #endif

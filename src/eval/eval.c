@@ -11,6 +11,7 @@
 #include "text/tokenizer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -127,7 +128,7 @@ typedef struct {
     const precis_eval_options *o;
     precis_runner *model, *reference;
     const int32_t *ids;
-    size_t windows;
+    size_t windows, done; /* all; those that are whole */
     int32_t bos; /* takes the place of a window's first token; < 0: none does */
     uint32_t window, outputs; /* logit rows of a call at most */
     size_t vocabulary;
@@ -206,7 +207,12 @@ static precis_status score_text(evaluation *e)
 {
     precis_status st = PRECIS_OK;
     for (size_t w = 0; w < e->windows && !st; w++) {
+        const size_t before = e->n_scores;
         st = fail_in(e, w, score_window(e, e->ids + w * e->window));
+        for (size_t i = before; e->o->each && !st && i < e->n_scores; i++)
+            e->o->each(e->o->user, &(precis_eval_token){ e->scores[i].kld, e->scores[i].nll, e->scores[i].ref_nll,
+                                                         e->scores[i].same });
+        if (!st) e->done = w + 1;
         if (!st) st = pcs_progress(e->ctx, "evaluate", w + 1, e->windows);
     }
     return st;
@@ -306,6 +312,19 @@ static precis_status prepare(evaluation *e, const precis_model *model, const pre
     return st ? st : allocate(e);
 }
 
+/* Behind its context a model says nothing that it learnt: windows are no longer than that. */
+static void cut_windows(precis_ctx *ctx, const precis_model *m, uint32_t *window)
+{
+    char key[128];
+    const char *arch = pcs_model_string(m, "general.architecture");
+    snprintf(key, sizeof key, "%s.context_length", arch ? arch : "");
+    const int64_t known = pcs_model_int(m, key, 0, NULL);
+    if (known < 4 || known >= *window) return;
+    pcs_warn(ctx, "windows are cut to %lld tokens, all that the model knows (%u were asked for)", (long long)known,
+             *window);
+    *window = (uint32_t)known;
+}
+
 precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const precis_model *reference,
                                const char *text, size_t len, const precis_eval_options *opts,
                                precis_eval_result *result)
@@ -318,6 +337,8 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     precis_tokenizer *t = NULL;
     int32_t *ids = NULL;
     size_t n = 0;
+    cut_windows(ctx, model, &o.window);
+    if (reference) cut_windows(ctx, reference, &o.window);
     evaluation e = { .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .o = &o, .window = o.window };
     precis_status st = precis_tokenizer_open(ctx, &t, model);
     if (!st) st = precis_tokenizer_encode(t, text, len, PRECIS_TEXT_ADD, &ids, &n);
@@ -333,12 +354,11 @@ precis_status precis_eval_text(precis_ctx *ctx, const precis_model *model, const
     pcs_logits_of of;
     if (!st) st = prepare(&e, model, reference, &of);
     if (!st) st = writes(&e) ? pcs_logits_write(ctx, o.logits, &of, reference, fill, &e) : score_text(&e);
-    if (!st) {
-        result->windows = e.windows;
-        for (size_t i = 0; o.each && i < e.n_scores; i++)
-            o.each(o.user,
-                   &(precis_eval_token){ e.scores[i].kld, e.scores[i].nll, e.scores[i].ref_nll, e.scores[i].same });
-        st = summarize(ctx, e.scores, e.n_scores, e.reference || e.kept, result);
+    if (!st || (st == PRECIS_ECANCELED && e.done)) { /* when it is stopped: what there is */
+        result->windows = e.done;
+        const size_t n_whole = e.done * pcs_logits_rows(e.window);
+        const precis_status more = summarize(ctx, e.scores, n_whole, e.reference || e.kept, result);
+        if (more) st = more;
     }
     pcs_free(ctx, e.rows);
     pcs_free(ctx, e.scores);

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "job/divergence.h"
+#include "measure/divergence.h"
 #include "precis/job.h"
 #include "write/write.h"
 

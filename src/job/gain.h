@@ -3,7 +3,7 @@
 #define PCS_GAIN_H
 
 #include "plan/plan.h"
-#include "quant/profile.h"
+#include "plan/profile.h"
 
 /* Does a prediction from tensors alone leave the method out? Those that look beyond one row. *name: as profiles have
  * it. */

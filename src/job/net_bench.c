@@ -2,7 +2,7 @@
  * this machine multiplies at best. */
 #include "base/pool.h"
 #include "graph/element.h"
-#include "job/limits.h"
+#include "measure/machine.h"
 #include "precis/bench.h"
 #include "run/net.h"
 

@@ -9,7 +9,7 @@
 #include "precis/convert.h"
 #include "precis/job.h"
 #include "quant/methods.h"
-#include "quant/profile.h"
+#include "plan/profile.h"
 #include "quant/resume.h"
 #include "write/write.h"
 
@@ -39,24 +39,42 @@ static precis_status check_options(precis_ctx *ctx, const precis_job_options *o)
     return PRECIS_OK;
 }
 
-static precis_status make_plan(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
-                               const precis_quant_options *q, precis_job *job)
+/* *bytes: what the file may take under the job's budget. */
+static precis_status budget_bytes(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
+                                  const precis_quant_options *q, uint64_t *bytes)
 {
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
-    uint64_t bytes = o->max_bytes;
-    if (o->max_part) bytes = (uint64_t)((double)info.file_bytes * o->max_part);
-    if (o->bpw) { /* of the tensors; the file has more */
-        precis_plan *same;
-        uint64_t file = 0;
-        precis_status st = pcs_plan_new(ctx, &same, m, "same");
-        if (!st) st = precis_quant_file_bytes(ctx, m, same, q, &file);
-        precis_plan_close(&same);
-        if (st) return st;
-        bytes = (uint64_t)((double)info.parameters * o->bpw / 8) + (file - info.bytes);
-    }
+    *bytes = o->max_bytes;
+    if (o->max_part) *bytes = (uint64_t)((double)info.file_bytes * o->max_part);
+    if (!o->bpw) return PRECIS_OK;
+    precis_plan *same; /* of the tensors; the file has more */
+    uint64_t file = 0;
+    precis_status st = pcs_plan_new(ctx, &same, m, "same");
+    if (!st) st = precis_quant_file_bytes(ctx, m, same, q, &file);
+    precis_plan_close(&same);
+    *bytes = (uint64_t)((double)info.parameters * o->bpw / 8) + (file > info.bytes ? file - info.bytes : 0);
+    return st;
+}
+
+/* A budget that no plan meets, or that the model meets as it is, is refused before anything is measured. */
+static precis_status check_budget(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
+                                  const precis_quant_options *q)
+{
+    uint64_t bytes;
+    const precis_status st = budget_bytes(ctx, m, o, q, &bytes);
+    if (st) return st;
+    if (!q->pins && pcs_needs_nothing(ctx, m, o->bpw ? UINT64_MAX : bytes, o->bpw)) return PRECIS_EINVAL;
+    return pcs_least_check(ctx, m, q, bytes, NULL);
+}
+
+static precis_status make_plan(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
+                               const precis_quant_options *q, precis_job *job)
+{
+    uint64_t bytes;
+    const precis_status st = budget_bytes(ctx, m, o, q, &bytes);
     job->solution.size = sizeof job->solution;
-    return precis_quant_plan(ctx, &job->plan, m, bytes, q, &job->solution);
+    return st ? st : precis_quant_plan(ctx, &job->plan, m, bytes, q, &job->solution);
 }
 
 static precis_status evaluate(precis_ctx *ctx, const precis_model *m, const char *path, const precis_job_options *o,
@@ -216,6 +234,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     precis_plan *early = NULL;
     if (opts->type) st = precis_plan_types(ctx, &early, model, opts->type, opts->quant.strict);
     else st = pcs_choices_check(ctx, model, &q);
+    if (!st && !opts->type) st = check_budget(ctx, model, opts, &q);
     if (!st) st = pcs_profile_check(ctx, q.profile, model, true);
     if (!st) st = check_outputs(ctx, model, path, early, opts);
     for (size_t i = 0; early && !st && set.coder->refuses && i < early->n && !q.fallback; i++) {
@@ -231,6 +250,8 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     const bool asked = copy || !(opts->no_calibration || opts->imatrix) || !(opts->no_eval || opts->dry_run);
     if (!st && asked) st = can_run(ctx, model, &runs, &encoder);
     if (encoder && !opts->no_eval) pcs_warn(ctx, "an encoder has no next tokens to evaluate; precis eval --sts compares it");
+    if (runs && !encoder && !opts->dry_run && !opts->no_eval && !pcs_model_string(model, "tokenizer.ggml.model"))
+        pcs_warn(ctx, "the model has no tokenizer, so the result is not evaluated (precis eval --ids needs none)");
     const bool samples = !encoder || opts->calibrate.n_texts; /* an encoder makes no text of its own */
     if (!st && copy && !samples) st = pcs_fail(ctx, PRECIS_EINVAL, "an encoder makes no calibration text of its own; give --calib FILE");
     if (!st && copy && !runs) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "method %s needs a model that can be run", q.method ? q.method : opts->type);

@@ -3,13 +3,11 @@
 #include "base/options.h"
 #include "base/pool.h"
 #include "model/finite.h"
-#include "quant/costs.h"
+#include "plan/costs.h"
 #include "quant/methods.h"
-#include "quant/profile.h"
+#include "plan/profile.h"
 
 #include <math.h>
-
-#define MAX_TYPES 40
 
 typedef struct {
     const precis_profile *profile; /* measured, or NULL */
@@ -20,10 +18,6 @@ typedef struct {
     uint64_t *done, total; /* weights fitted, for progress */
     pcs_draw draw;
 } job;
-
-/* Types with books of vectors: their kernels unpack at a quarter of the others' speed, and they take a hundred times
- * the time to fit. */
-static bool has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX; }
 
 /* Divergence that an error is likely to cause, in nats per token, so that losses of different tensors add up.
  *
@@ -47,78 +41,11 @@ static precis_status losses(precis_ctx *ctx, job *j, precis_choice *choices)
     for (size_t c = 0; c < j->n_types && !st; c++) {
         double relative;
         /* a part of the sample serves for books */
-        st = pcs_draw_error(&j->draw, j->types[c], has_book(j->types[c]) ? (j->draw.steps + 63) / 64 : j->draw.steps, &relative);
+        st = pcs_draw_error(&j->draw, j->types[c], pcs_has_book(j->types[c]) ? (j->draw.steps + 63) / 64 : j->draw.steps, &relative);
         choices[c] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j->types[c], (uint64_t)t->ne[0]) + 31) / 32 * 32, st || !(relative > 0) ? 0 : to_kl(j, j->types[c], relative) };
         *j->done += j->draw.steps * (uint64_t)t->ne[0];
         if (!st) st = pcs_progress(ctx, "measure", *j->done < j->total ? *j->done : j->total - 1, j->total);
     }
-    return st;
-}
-
-/* Without types behind the first that cannot hold the tensor's numbers. */
-static precis_status drop_small(precis_ctx *ctx, const pcs_tensor *t, const pcs_format **types, size_t *n)
-{
-    size_t kept = 1;
-    float top = 0;
-    precis_status st = PRECIS_OK;
-    for (size_t i = 1; i < *n && !st; i++) {
-        const pcs_format *held = types[i];
-        if (!(top > 0)) st = pcs_holding(ctx, t, &held, &top);
-        if (!st && held == types[i] && pcs_format_holds(types[i], top)) types[kept++] = types[i];
-    }
-    *n = kept;
-    return st;
-}
-
-/* Types that a tensor may take: its own, and all that fit and take no more room than it. books: those with books of
- * vectors, too. */
-static precis_status candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_quant_options *o, bool books,
-                                const pcs_format **types, size_t *n)
-{
-    const char *list = o->types && !strcmp(o->types, "all") ? NULL : o->types;
-    const pcs_format *pinned = NULL;
-    precis_status st = o->pins ? pcs_pattern_type(ctx, o->pins, t->name, &pinned) : PRECIS_OK;
-    *n = 0;
-    if (st) return st;
-    if (pinned) {
-        const pcs_format *fit = pcs_fitting(pinned, t->ne[0]);
-        float top;
-        if (fit && fit != pinned) st = pcs_holding(ctx, t, &fit, &top);
-        if (st) return st;
-        if (!fit || (fit != pinned && o->strict)) return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %s", t->name, (long long)t->ne[0], pinned->name);
-        types[(*n)++] = fit;
-        return PRECIS_OK;
-    }
-    types[(*n)++] = pcs_resting(t);
-    if (!pcs_quantizable(t)) return PRECIS_OK;
-    for (size_t i = 0; pcs_formats[i] && *n < MAX_TYPES; i++) {
-        const pcs_format *f = pcs_formats[i];
-        if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
-        /* what others read, unless it is asked for; and no binary */
-        if (!list && (!pcs_format_portable(f) || (f->encode && pcs_format_bpw(f) < 2) || (!books && has_book(f)))) continue;
-        if (list) {
-            bool listed = false;
-            for (const char *p = list; *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
-                char name[32] = { 0 };
-                const size_t len = strcspn(p, ",");
-                memcpy(name, p, len < 31 ? len : 31);
-                const pcs_format *want = pcs_format_by_name(name);
-                if (!want) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no type; precis list formats has them", name);
-                listed |= pcs_fitting(want, t->ne[0]) == f;
-            }
-            if (!listed) continue;
-        }
-        types[(*n)++] = f;
-    }
-    return drop_small(ctx, t, types, n);
-}
-
-precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o)
-{
-    precis_status st = pcs_profile_check(ctx, o->profile, m, false);
-    const pcs_format *types[MAX_TYPES];
-    size_t n;
-    for (size_t i = 0; i < m->n_tensors && !st; i++) st = candidates(ctx, &m->tensors[i], o, false, types, &n);
     return st;
 }
 
@@ -137,8 +64,8 @@ static precis_status list_choices(precis_ctx *ctx, const precis_model *m, const 
     *total = 0;
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         size_t n = 0;
-        st = candidates(ctx, &m->tensors[i], o, books, tb->types + i * MAX_TYPES, &n);
-        tb->items[i] = (precis_item){ tb->choices + i * MAX_TYPES, n };
+        st = pcs_candidates(ctx, &m->tensors[i], o, books ? PCS_BOOKS : 0, tb->types + i * PCS_CHOICES, &n);
+        tb->items[i] = (precis_item){ tb->choices + i * PCS_CHOICES, n };
         *total += pcs_draw_steps(&m->tensors[i], weights) * (uint64_t)m->tensors[i].ne[0] * n;
     }
     return st;
@@ -156,13 +83,13 @@ static precis_status fill_table(precis_ctx *ctx, const precis_model *m, const pr
     precis_status st = list_choices(ctx, m, o, books, weights, tb, &total);
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *t = &m->tensors[i];
-        job j = { .types = tb->types + i * MAX_TYPES, .n_types = tb->items[i].n, .done = &done, .total = total, .layers = layers ? layers : 1, .profile = o->profile, .output = pcs_makes_logits(m, t) };
+        job j = { .types = tb->types + i * PCS_CHOICES, .n_types = tb->items[i].n, .done = &done, .total = total, .layers = layers ? layers : 1, .profile = o->profile, .output = pcs_makes_logits(m, t) };
         if (j.n_types == 1 && !pcs_quantizable(t)) {
-            tb->choices[i * MAX_TYPES] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j.types[0], (uint64_t)t->ne[0]) + 31) / 32 * 32, 0 };
+            tb->choices[i * PCS_CHOICES] = (precis_choice){ (pcs_tensor_rows(t) * pcs_row_bytes(j.types[0], (uint64_t)t->ne[0]) + 31) / 32 * 32, 0 };
             continue;
         }
         st = pcs_draw_open(ctx, &j.draw, t, method, o->imatrix, !j.output && !(o->profile && pcs_profile_of(o->profile, t->name)), pcs_draw_steps(t, weights));
-        if (!st) st = losses(ctx, &j, tb->choices + i * MAX_TYPES);
+        if (!st) st = losses(ctx, &j, tb->choices + i * PCS_CHOICES);
         pcs_draw_close(&j.draw);
     }
     return st ? st : pcs_progress(ctx, "measure", 1, 1);
@@ -177,12 +104,14 @@ struct pcs_loss_table {
     table tb;
     double limit;    /* seconds of the weights of a token; 0: none */
     double *seconds; /* of choices */
+    pcs_least least; /* made when a budget is too small; plan NULL: not yet */
 };
 
 void pcs_loss_table_close(pcs_loss_table **t)
 {
     if (!*t) return;
     precis_ctx *ctx = (*t)->ctx;
+    pcs_least_close(&(*t)->least);
     pcs_free(ctx, (*t)->tb.items);
     pcs_free(ctx, (*t)->tb.choices);
     pcs_free(ctx, (*t)->tb.types);
@@ -204,7 +133,7 @@ precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const p
     pcs_loss_table *t = *out = pcs_alloc(ctx, 1, sizeof *t);
     if (!t) return PRECIS_ENOMEM;
     *t = (pcs_loss_table){ .ctx = ctx, .m = m, .o = o, .tb =
-                           { pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.items), pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *t->tb.choices), pcs_alloc(ctx, (m->n_tensors + 1) * MAX_TYPES, sizeof *t->tb.types),
+                           { pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.items), pcs_alloc(ctx, (m->n_tensors + 1) * PCS_CHOICES, sizeof *t->tb.choices), pcs_alloc(ctx, (m->n_tensors + 1) * PCS_CHOICES, sizeof *t->tb.types),
                              pcs_alloc(ctx, m->n_tensors + 1, sizeof *t->tb.picks) } };
     st = t->tb.items && t->tb.choices && t->tb.types && t->tb.picks ? PRECIS_OK : PRECIS_ENOMEM;
     /* the table is of rows */
@@ -218,12 +147,12 @@ precis_status pcs_loss_table_limit(pcs_loss_table *t, const precis_costs *costs,
     precis_ctx *ctx = t->ctx;
     double least = 0;
     t->limit = seconds - costs->overhead;
-    if (!(t->seconds = pcs_alloc(ctx, (t->m->n_tensors + 1) * MAX_TYPES, sizeof *t->seconds))) return PRECIS_ENOMEM;
+    if (!(t->seconds = pcs_alloc(ctx, (t->m->n_tensors + 1) * PCS_CHOICES, sizeof *t->seconds))) return PRECIS_ENOMEM;
     for (size_t i = 0; i < t->m->n_tensors; i++) {
         double best = INFINITY;
         for (size_t c = 0; c < t->tb.items[i].n; c++) {
-            const double s = pcs_costs_of(costs, t->m, &t->m->tensors[i], t->tb.types[i * MAX_TYPES + c]);
-            t->seconds[i * MAX_TYPES + c] = s < 0 ? INFINITY : s;
+            const double s = pcs_costs_of(costs, t->m, &t->m->tensors[i], t->tb.types[i * PCS_CHOICES + c]);
+            t->seconds[i * PCS_CHOICES + c] = s < 0 ? INFINITY : s;
             best = s >= 0 && s < best ? s : best;
         }
         if (!(best < INFINITY)) return pcs_fail(ctx, PRECIS_EINVAL, "the cost table has none of the types that tensor %s may take; it is of another model: precis bench MODEL --cost-table makes this one's", t->m->tensors[i].name);
@@ -240,22 +169,22 @@ static precis_status solve_mixed(pcs_loss_table *t, uint64_t budget, double shar
 {
     enum { SCALE = 1 << 30 };
     const size_t n = t->m->n_tensors;
-    precis_choice *choices = pcs_alloc(t->ctx, (n + 1) * MAX_TYPES, sizeof *choices);
+    precis_choice *choices = pcs_alloc(t->ctx, (n + 1) * PCS_CHOICES, sizeof *choices);
     precis_item *items = pcs_alloc(t->ctx, n + 1, sizeof *items);
     precis_status st = choices && items ? PRECIS_OK : PRECIS_ENOMEM;
     for (size_t i = 0; i < n && !st; i++) {
-        items[i] = (precis_item){ choices + i * MAX_TYPES, t->tb.items[i].n };
+        items[i] = (precis_item){ choices + i * PCS_CHOICES, t->tb.items[i].n };
         for (size_t c = 0; c < items[i].n; c++) {
             const precis_choice *own = &t->tb.items[i].choices[c];
-            const double part = (1 - share) * (double)own->bytes / (double)budget + share * t->seconds[i * MAX_TYPES + c] / t->limit;
-            choices[i * MAX_TYPES + c] = (precis_choice){ part < 4 ? (uint64_t)(part * SCALE + 0.5) : (uint64_t)4 * SCALE, own->loss };
+            const double part = (1 - share) * (double)own->bytes / (double)budget + share * t->seconds[i * PCS_CHOICES + c] / t->limit;
+            choices[i * PCS_CHOICES + c] = (precis_choice){ part < 4 ? (uint64_t)(part * SCALE + 0.5) : (uint64_t)4 * SCALE, own->loss };
         }
     }
     if (!st) st = precis_plan_solve(t->ctx, items, n, SCALE, t->tb.picks, s);
     *seconds = 0;
     *bytes = 0;
     for (size_t i = 0; i < n && !st; i++) {
-        *seconds += t->seconds[i * MAX_TYPES + t->tb.picks[i]];
+        *seconds += t->seconds[i * PCS_CHOICES + t->tb.picks[i]];
         *bytes += t->tb.items[i].choices[t->tb.picks[i]].bytes;
     }
     pcs_free(t->ctx, choices);
@@ -305,6 +234,32 @@ static precis_status solve(pcs_loss_table *t, uint64_t budget, precis_solution *
     return st;
 }
 
+/* The smallest plan, where it fits and the solver found none: what a file has beside its tensors differs by plan, so that
+ * a budget of that very size may seem too small. False: the table lacks a type of it. */
+static bool take_least(pcs_loss_table *t, uint64_t max_bytes, precis_plan *p, precis_solution *s)
+{
+    uint64_t step = UINT64_MAX; /* what the cheapest exchange for another type would add */
+    s->loss = 0;
+    s->bytes = 0;
+    for (size_t i = 0; i < t->m->n_tensors; i++) {
+        const pcs_format *f = t->least.plan->rows[i].to;
+        const precis_choice *choices = t->tb.items[i].choices;
+        size_t c = 0;
+        while (c < t->tb.items[i].n && t->tb.types[i * PCS_CHOICES + c] != f) c++;
+        if (c == t->tb.items[i].n) return false;
+        for (size_t k = 0; k < t->tb.items[i].n; k++)
+            if (choices[k].bytes > choices[c].bytes && choices[k].bytes - choices[c].bytes < step)
+                step = choices[k].bytes - choices[c].bytes;
+        pcs_plan_set(&p->rows[i], f);
+        p->rows[i].loss = choices[c].loss;
+        s->loss += choices[c].loss;
+        s->bytes += choices[c].bytes;
+    }
+    s->exact = step > max_bytes - t->least.bytes;
+    s->bound = s->exact ? s->loss : 0;
+    return true;
+}
+
 /* What the file has beside its tensors is known only with a plan: solve, look, and take off what is over. */
 precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution,
                                   double *loss)
@@ -325,7 +280,7 @@ precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_
         if (!st) st = solve(t, budget, &s);
         *loss = 0;
         for (size_t i = 0; i < m->n_tensors && !st; i++) {
-            pcs_plan_set(&p->rows[i], t->tb.types[i * MAX_TYPES + t->tb.picks[i]]);
+            pcs_plan_set(&p->rows[i], t->tb.types[i * PCS_CHOICES + t->tb.picks[i]]);
             p->rows[i].loss = t->tb.items[i].choices[t->tb.picks[i]].loss;
             *loss += p->rows[i].loss;
         }
@@ -334,11 +289,13 @@ precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_
         budget -= bytes - max_bytes < budget ? bytes - max_bytes : budget;
     }
     if (st == PRECIS_EBUDGET) {
-        char least[32];
-        const uint64_t need = s.min_bytes + (max_bytes - (budget < max_bytes ? budget : max_bytes));
-        st = pcs_fail(ctx, st, "no plan fits in %llu bytes; the least feasible is about %llu bytes (%s)", (unsigned long long)max_bytes,
-                      (unsigned long long)need, pcs_human((double)need, least));
-        s.min_bytes = need;
+        const precis_status known = t->least.plan ? PRECIS_OK : pcs_least_open(ctx, &t->least, m, t->o);
+        if (!known) s.min_bytes = t->least.bytes;
+        if (!known && !t->seconds && max_bytes >= t->least.bytes && take_least(t, max_bytes, p, &s)) {
+            st = PRECIS_OK;
+            *loss = s.loss;
+            ctx->message[0] = 0;
+        } else st = known ? known : pcs_least_refuse(ctx, &t->least, max_bytes);
     }
     if (solution) {
         s.size = solution->size;
@@ -357,7 +314,9 @@ precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis
     double loss;
     pcs_options_take(&o, sizeof o, opts);
     *out = NULL;
-    precis_status st = PRECIS_EBUDGET;
+    precis_status st = pcs_least_check(ctx, m, &o, max_bytes, solution);
+    if (st) return st;
+    st = PRECIS_EBUDGET;
     for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books when nothing else fits */
         st = pcs_loss_table_open(ctx, &t, m, &o, books);
         if (!st) st = pcs_loss_table_plan(t, max_bytes, out, solution, &loss);

@@ -125,6 +125,32 @@ struct precis_costs;
 typedef struct pcs_loss_table pcs_loss_table;
 /* What pcs_loss_table_open would refuse before it measures anything: types, pins, and a profile of other tensors. */
 precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o);
+/* Is it a type of vector books, which are slow to make and to run? */
+bool pcs_has_book(const pcs_format *f);
+enum { PCS_CHOICES = 40 }; /* types of a tensor at most */
+/* How candidates are chosen: those with books of vectors, too; without a look at the numbers, which some cannot hold. */
+enum { PCS_BOOKS = 1, PCS_UNSEEN = 2 };
+/* Types that a tensor may take, types[PCS_CHOICES]: its own, and all that fit and take no more room than it. */
+precis_status pcs_candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_quant_options *o, int how,
+                             const pcs_format **types, size_t *n);
+
+/* The smallest plan that a budget may choose, known without measuring (least.c). */
+typedef struct pcs_least {
+    precis_plan *plan;
+    uint64_t bytes;  /* of its file */
+    double bits;     /* of a weight */
+    char why[256];   /* what keeps it from being smaller */
+} pcs_least;
+precis_status pcs_least_open(precis_ctx *ctx, pcs_least *least, const precis_model *m, const precis_quant_options *o);
+void pcs_least_close(pcs_least *least);
+/* PRECIS_EBUDGET in one sentence: the least size, why, and what would do. */
+precis_status pcs_least_refuse(precis_ctx *ctx, const pcs_least *least, uint64_t max_bytes);
+/* Whether the input is no larger than max_bytes (or than bits per weight, which 0 leaves out): then a sentence of the
+ * context says that nothing needs to be done. */
+bool pcs_needs_nothing(precis_ctx *ctx, const precis_model *m, uint64_t max_bytes, double bits);
+/* The same when max_bytes is below the least; PRECIS_OK otherwise. solution: NULL, or gets min_bytes. */
+precis_status pcs_least_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o,
+                              uint64_t max_bytes, precis_solution *solution);
 precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m,
                                   const precis_quant_options *o, bool books);
 /* From now on plans keep to so many seconds of a token, too; costs must outlive the table. */

@@ -5,7 +5,7 @@
 #include "base/f16.h"
 #include "base/file.h"
 #include "graph/element.h"
-#include "precis/net.h"
+#include "read/npz.h"
 
 #include <stdio.h>
 
@@ -22,6 +22,8 @@ static const struct {
 typedef struct {
     precis_ctx *ctx;
     const pcs_file *file;
+    const uint8_t *bytes; /* in memory instead of a file */
+    uint64_t size;
     char text[PCS_LIMIT_NPY_HEADER + 1];
     const char *p;
     uint64_t start, data; /* of the header's text, and of the data */
@@ -127,21 +129,30 @@ static precis_status read_dict(reading *r)
     return seen == 7 ? PRECIS_OK : npy_wrong(r, "lacks descr, fortran_order or shape");
 }
 
+static precis_status npy_bytes(const reading *r, uint64_t at, void *dst, size_t len, const char *field)
+{
+    if (!r->bytes) return pcs_file_read(r->ctx, r->file, at, dst, len, field);
+    if (at > r->size || len > r->size - at)
+        return pcs_fail_at(r->ctx, PRECIS_EFORMAT, at, field, "needs %zu bytes, the array ends after %llu", len,
+                           (unsigned long long)r->size);
+    if (len) memcpy(dst, r->bytes + at, len);
+    return PRECIS_OK;
+}
+
 static precis_status read_header(reading *r)
 {
     uint8_t head[12];
-    const pcs_file *f = r->file;
-    precis_status st = pcs_file_read(r->ctx, f, 0, head, 10, "magic");
+    precis_status st = npy_bytes(r, 0, head, 10, "magic");
     if (st) return st;
     if (memcmp(head, "\x93NUMPY", 6)) return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 0, "magic", "is no .npy file");
     if (head[6] < 1 || head[6] > 3)
         return pcs_fail_at(r->ctx, PRECIS_EUNSUPPORTED, 6, "version", "%u.%u; 1 to 3 are read", head[6], head[7]);
     r->start = head[6] == 1 ? 10 : 12;
-    if (head[6] > 1 && (st = pcs_file_read(r->ctx, f, 0, head, 12, "header's length"))) return st;
+    if (head[6] > 1 && (st = npy_bytes(r, 0, head, 12, "header's length"))) return st;
     const uint32_t len = head[6] == 1 ? pcs_load16(head + 8) : pcs_load32(head + 8);
     if (len > PCS_LIMIT_NPY_HEADER)
         return pcs_fail_at(r->ctx, PRECIS_EFORMAT, 8, "header", "has %u bytes, at most %d", len, PCS_LIMIT_NPY_HEADER);
-    if ((st = pcs_file_read(r->ctx, f, r->start, r->text, len, "header"))) return st;
+    if ((st = npy_bytes(r, r->start, r->text, len, "header"))) return st;
     r->text[len] = 0;
     r->p = r->text;
     r->data = r->start + len;
@@ -183,12 +194,12 @@ static precis_status read_data(reading *r)
     void *data = NULL;
     for (uint32_t i = 0; i < r->out->dims; i++)
         if (!pcs_mul_ok(n, (uint64_t)r->out->shape[i], &n)) return npy_wrong(r, "has too many elements to count");
-    if (!pcs_mul_ok(n, each, &bytes) || bytes != r->file->size - r->data)
+    if (!pcs_mul_ok(n, each, &bytes) || bytes != r->size - r->data)
         return pcs_fail_at(r->ctx, PRECIS_EFORMAT, r->data, "data",
                            "%llu bytes, the header asks for %llu elements of %zu",
-                           (unsigned long long)(r->file->size - r->data), (unsigned long long)n, each);
+                           (unsigned long long)(r->size - r->data), (unsigned long long)n, each);
     if (!(data = pcs_alloc(r->ctx, (size_t)bytes + 64, 1))) return PRECIS_ENOMEM;
-    precis_status st = pcs_file_read(r->ctx, r->file, r->data, data, (size_t)bytes, "data");
+    precis_status st = npy_bytes(r, r->data, data, (size_t)bytes, "data");
     if (!st && r->big) swap(data, each, n);
     for (uint64_t i = 0; i < n && r->dtype == PCS_BOOL && !st; i++) ((uint8_t *)data)[i] = ((uint8_t *)data)[i] != 0;
     if (!st && r->fortran && r->out->dims > 1 && n) st = to_rows(r, &data, each);
@@ -202,25 +213,47 @@ static precis_status read_data(reading *r)
     return PRECIS_OK;
 }
 
+static precis_status read_array(precis_ctx *ctx, precis_array *out, const char *name, const reading *from)
+{
+    reading *r = pcs_alloc(ctx, 1, sizeof *r);
+    const char *before = ctx->file;
+    *out = (precis_array){ .size = sizeof *out, .name = "" };
+    if (!r) return PRECIS_ENOMEM;
+    *r = *from;
+    r->ctx = ctx;
+    r->out = out;
+    ctx->file = name;
+    precis_status st = read_header(r);
+    if (!st) st = read_data(r);
+    ctx->file = before;
+    pcs_free(ctx, r);
+    return st;
+}
+
 precis_status precis_array_read(precis_ctx *ctx, precis_array *out, const char *path)
 {
     pcs_file f;
     *out = (precis_array){ .size = sizeof *out, .name = "" };
     precis_status st = pcs_file_open(ctx, &f, path);
     if (st) return st;
-    reading *r = pcs_alloc(ctx, 1, sizeof *r);
-    if (r) {
-        r->ctx = ctx;
-        r->file = &f;
-        r->out = out;
-        ctx->file = path;
-        st = read_header(r);
-        if (!st) st = read_data(r);
-        ctx->file = NULL;
-    } else st = PRECIS_ENOMEM;
-    pcs_free(ctx, r);
+    st = read_array(ctx, out, path, &(reading){ .file = &f, .size = f.size });
     pcs_file_close(ctx, &f);
     return st;
+}
+
+precis_status pcs_array_parse(precis_ctx *ctx, precis_array *out, const char *name, const uint8_t *bytes, uint64_t n)
+{
+    return read_array(ctx, out, name, &(reading){ .bytes = bytes, .size = n });
+}
+
+bool pcs_array_dtype(const precis_array *a, pcs_dtype *out)
+{
+    for (int d = 0; d < PCS_DTYPES; d++)
+        if (pcs_dtype_bytes((pcs_dtype)d) && !strcmp(pcs_dtype_name((pcs_dtype)d), a->type)) {
+            *out = (pcs_dtype)d;
+            return true;
+        }
+    return false;
 }
 
 void precis_array_free(precis_ctx *ctx, precis_array *array)

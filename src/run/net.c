@@ -1,21 +1,17 @@
 /* net.c - a net from a file, run with arrays. The graph is made for the shapes that come (and the contents that it asks
  * for), and kept until others come. */
-#include "precis/net.h"
-#include "read/onnx/onnx.h"
+#include "run/watched.h"
 #include "run/net.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-
-#include <unistd.h>
 
 struct precis_net {
     precis_ctx *ctx;
-    pcs_onnx *file;
-    pcs_onnx_graph symbolic; /* precis_net_graph's */
-    pcs_onnx_graph graph;    /* of the runs */
+    pcs_netfile *file;
+    pcs_netfile_graph symbolic; /* precis_net_graph's */
+    pcs_netfile_graph graph;    /* of the runs */
     precis_program *program;
-    pcs_onnx_given *given; /* that it was made for */
+    pcs_netfile_given *given; /* that it was made for */
     void **contents;       /* of inputs, which are constants in it */
     uint64_t need;
     precis_array *outputs;
@@ -28,7 +24,7 @@ struct precis_program *pcs_net_program(const precis_net *net) { return net->prog
 static void forget(precis_net *net)
 {
     precis_program_close(&net->program);
-    pcs_onnx_graph_close(net->ctx, &net->graph);
+    pcs_netfile_graph_close(net->ctx, &net->graph);
     for (size_t i = 0; net->contents && i < net->file->n_inputs; i++) {
         pcs_free(net->ctx, net->contents[i]);
         net->contents[i] = NULL;
@@ -41,7 +37,7 @@ precis_status precis_net_open(precis_ctx *ctx, precis_net **out, const char *pat
     precis_net *net = pcs_alloc(ctx, 1, sizeof *net);
     if (!net) return PRECIS_ENOMEM;
     net->ctx = ctx;
-    precis_status st = pcs_onnx_open(ctx, &net->file, path);
+    precis_status st = pcs_netfile_open(ctx, &net->file, path);
     if (!st) {
         net->given = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->given);
         net->contents = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->contents);
@@ -61,29 +57,23 @@ void precis_net_close(precis_net **net)
     precis_net *n = *net;
     precis_ctx *ctx = n->ctx;
     if (n->file) forget(n);
-    pcs_onnx_graph_close(ctx, &n->symbolic);
+    pcs_netfile_graph_close(ctx, &n->symbolic);
     pcs_free(ctx, n->given);
     pcs_free(ctx, n->contents);
     pcs_free(ctx, n->outputs);
     for (size_t i = 0; n->codes && i < n->file->n_inputs; i++) pcs_free(ctx, n->codes[i]);
     pcs_free(ctx, n->codes);
     pcs_free(ctx, n->signs);
-    pcs_onnx_close(&n->file);
+    pcs_netfile_close(&n->file);
     pcs_free(ctx, n);
     *net = NULL;
 }
 
-/* A protobuf message that begins with ir_version, as every writer has it; a name decides where it does not. */
-int precis_net_probe(precis_ctx *ctx, const char *path)
-{
-    uint8_t head[2] = { 0 };
-    struct stat sb;
-    int fd;
-    if (pcs_is_dir(path) || pcs_open_regular(ctx, path, O_RDONLY, &fd, &sb)) return 0;
-    const ssize_t n = pread(fd, head, sizeof head, 0);
-    close(fd);
-    return pcs_ends(path, ".onnx") || (n == 2 && head[0] == 8 && head[1] >= 3 && head[1] <= 64);
-}
+int precis_net_probe(precis_ctx *ctx, const char *path) { return pcs_netfile_reader_of(ctx, path) != NULL; }
+
+const char *precis_net_format(const precis_net *net) { return net->file->reader->name; }
+
+pcs_netfile *pcs_net_file(const precis_net *net) { return net->file; }
 
 size_t precis_net_inputs(const precis_net *net) { return net->file->n_inputs; }
 size_t precis_net_outputs(const precis_net *net) { return net->file->n_outputs; }
@@ -120,7 +110,7 @@ const char *precis_net_symbol(const precis_net *net, size_t input, uint32_t d)
 int precis_net_op(const precis_net *net, size_t i, char *name, size_t room, uint64_t *count, int *supported)
 {
     if (i >= net->file->n_counts) return 0;
-    const pcs_onnx_count *c = &net->file->counts[i];
+    const pcs_netfile_count *c = &net->file->counts[i];
     snprintf(name, room, "%.*s%s%.*s", (int)(c->domain.n < 64 ? c->domain.n : 64), c->domain.s, c->domain.n ? ":" : "",
              (int)(c->op.n < 64 ? c->op.n : 64), c->op.s);
     *count = c->n;
@@ -131,7 +121,7 @@ int precis_net_op(const precis_net *net, size_t i, char *name, size_t room, uint
 precis_status precis_net_graph(precis_net *net, precis_graph **graph)
 {
     *graph = NULL;
-    precis_status st = net->symbolic.graph ? PRECIS_OK : pcs_onnx_import(net->file, NULL, &net->symbolic);
+    precis_status st = net->symbolic.graph ? PRECIS_OK : pcs_netfile_import(net->file, NULL, &net->symbolic);
     if (!st) *graph = net->symbolic.graph;
     return st;
 }
@@ -171,7 +161,7 @@ static precis_status differs(precis_net *net, const pcs_port *p, const precis_ar
 /* Dimensions of one name have one size. */
 static precis_status same_sizes(precis_net *net, const precis_array *const *given)
 {
-    const pcs_onnx *f = net->file;
+    const pcs_netfile *f = net->file;
     for (size_t i = 0; i < f->n_inputs; i++)
         for (uint32_t d = 0; d < f->inputs[i].dims; d++)
             for (size_t k = 0; k <= i && f->inputs[i].symbol[d]; k++)
@@ -211,7 +201,7 @@ static precis_status check_input(precis_net *net, const pcs_port *p, const preci
 /* The array of each input, and all arrays used. */
 static precis_status match(precis_net *net, const precis_array *inputs, size_t n, const precis_array **given)
 {
-    const pcs_onnx *f = net->file;
+    const pcs_netfile *f = net->file;
     for (size_t i = 0; i < n; i++) {
         size_t k = 0;
         while (k < f->n_inputs && strcmp(f->inputs[k].name, inputs[i].name)) k++;
@@ -238,7 +228,7 @@ static bool still_fits(const precis_net *net, const precis_array *const *given)
 {
     bool same = net->program != NULL;
     for (size_t i = 0; i < net->file->n_inputs && same; i++) {
-        const pcs_onnx_given *g = &net->given[i];
+        const pcs_netfile_given *g = &net->given[i];
         same = g->dims == given[i]->dims && !memcmp(g->shape, given[i]->shape, g->dims * sizeof g->shape[0]);
         if (same && net->contents[i]) same = !memcmp(net->contents[i], given[i]->data, given[i]->bytes);
     }
@@ -266,8 +256,8 @@ static precis_status sign_codes(precis_net *net, size_t i, const precis_array **
 static precis_status give(precis_net *net, const precis_array *const *given)
 {
     for (size_t i = 0; i < net->file->n_inputs; i++) {
-        pcs_onnx_given *g = &net->given[i];
-        *g = (pcs_onnx_given){ .shaped = true, .dims = given[i]->dims };
+        pcs_netfile_given *g = &net->given[i];
+        *g = (pcs_netfile_given){ .shaped = true, .dims = given[i]->dims };
         memcpy(g->shape, given[i]->shape, sizeof g->shape);
         if (!wanted(net->need, i)) continue;
         if (!net->contents[i] && !(net->contents[i] = pcs_alloc(net->ctx, given[i]->bytes + 64, 1)))
@@ -278,6 +268,15 @@ static precis_status give(precis_net *net, const precis_array *const *given)
     return PRECIS_OK;
 }
 
+/* What is run: other nodes with the same bits, but that a clamp of sums in whole numbers is exact where floats round. */
+static precis_status lower(precis_graph *g)
+{
+    static const char *const passes[] = { "narrow_pools", "fuse_dynamic", "fuse_products", "fuse_codes" };
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < sizeof passes / sizeof *passes && !st; i++) st = precis_graph_pass(g, passes[i]);
+    return st;
+}
+
 static precis_status make(precis_net *net, const precis_array *const *given)
 {
     precis_status st;
@@ -285,12 +284,11 @@ static precis_status make(precis_net *net, const precis_array *const *given)
     for (;;) {
         const uint64_t before = net->need;
         if ((st = give(net, given))) return st;
-        st = pcs_onnx_import(net->file, net->given, &net->graph);
+        st = pcs_netfile_import(net->file, net->given, &net->graph);
         net->need |= net->graph.need;
         if (!st || net->need == before) break;
     }
-    if (!st) st = precis_graph_pass(net->graph.graph, "fuse_codes");
-    if (!st) st = precis_graph_pass(net->graph.graph, "fuse_products");
+    if (!st) st = lower(net->graph.graph);
     if (st) return st;
     const pcs_program_options o = {
         .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"
@@ -319,7 +317,7 @@ static precis_status take_outputs(precis_net *net)
         const pcs_port *p = &net->file->outputs[i];
         if (p->typed && p->dtype != v->dtype)
             return pcs_fail(net->ctx, PRECIS_EFORMAT, "%s: output %s is declared as %s, but is %s",
-                            net->file->file.path, a->name, pcs_dtype_name(p->dtype), a->type);
+                            net->file->path, a->name, pcs_dtype_name(p->dtype), a->type);
     }
     return PRECIS_OK;
 }

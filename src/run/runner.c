@@ -20,6 +20,7 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
     *out = NULL;
     const char *own = pcs_model_string(model, "precis.kv"); /* what the model was made for */
     const char *k_type = o.k_type ? o.k_type : own ? own : "f16", *v_type = o.v_type ? o.v_type : own ? own : "f16";
+    if (o.context == PRECIS_CONTEXT_OWN) o.context = (uint32_t)pcs_arch_int(model, "context_length", 0, NULL);
     precis_runner *r = pcs_alloc(ctx, 1, sizeof *r);
     if (!r) return PRECIS_ENOMEM;
     r->ctx = ctx;

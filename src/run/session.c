@@ -401,21 +401,128 @@ static void shorten(precis_session *s, uint32_t n)
     begin_answer(s);
 }
 
-precis_status precis_session_answer(precis_session *s, precis_chat *chat, precis_token_fn *fn, void *user)
+/* What the chat has to say next is the session's text, behind it stand n tokens of an answer that goes on. */
+static precis_status read_turn(precis_session *s, precis_chat *chat, const int32_t *said, size_t n_said, bool *follows)
 {
     precis_chat_text next = { .follows = 0 };
     int32_t *ids = NULL;
-    size_t n;
-    const uint32_t before = s->n;
+    size_t n = 0;
     precis_status st = s->t ? precis_chat_next(chat, &next)
                             : pcs_fail(s->ctx, PRECIS_EINVAL, "a chat needs a tokenizer");
     if (!st) st = precis_tokenizer_encode(s->t, next.text, next.len, next.flags, &ids, &n);
-    if (!st) st = next.follows ? precis_session_append(s, ids, n) : precis_session_begin(s, ids, n);
+    if (!st && n_said) {
+        int32_t *whole = pcs_alloc(s->ctx, n + n_said, sizeof *whole);
+        if (whole) {
+            memcpy(whole, ids, n * sizeof *ids);
+            memcpy(whole + n, said, n_said * sizeof *said);
+        }
+        st = whole ? precis_session_begin(s, whole, n + n_said) : PRECIS_ENOMEM;
+        pcs_free(s->ctx, whole);
+    } else if (!st) {
+        st = next.follows ? precis_session_append(s, ids, n) : precis_session_begin(s, ids, n);
+    }
     if (s->t) precis_ids_free(s->t, ids);
-    if (!st) st = precis_session_run(&s, 1, fn, user);
-    if (!st) return precis_chat_answered(chat, precis_session_text(s, &n));
-    if (next.follows && s->n > before) shorten(s, before); /* the chat will give the same text again */
+    *follows = next.follows;
     return st;
+}
+
+precis_status precis_session_answer(precis_session *s, precis_chat *chat, precis_token_fn *fn, void *user)
+{
+    const uint32_t before = s->n;
+    bool follows = false;
+    precis_status st = read_turn(s, chat, NULL, 0, &follows);
+    if (!st) st = precis_session_run(&s, 1, fn, user);
+    size_t n;
+    if (!st) return precis_chat_answered(chat, precis_session_text(s, &n));
+    if (follows && s->n > before) shorten(s, before); /* the chat will give the same text again */
+    return st;
+}
+
+/* ---- a chat that is longer than the context ---------------------------------------------------------- */
+
+/* Tokens of all that the model would have read before its next answer. */
+static precis_status measure_turn(precis_session *s, precis_chat *chat, size_t *tokens)
+{
+    precis_chat_text next;
+    int32_t *ids = NULL;
+    size_t n = 0;
+    precis_status st = precis_chat_next(chat, &next);
+    if (!st) st = precis_tokenizer_encode(s->t, next.text, next.len, next.flags, &ids, &n);
+    precis_ids_free(s->t, ids);
+    *tokens = n + (next.follows ? s->n : 0);
+    return st;
+}
+
+/* The oldest turns are forgotten until a quarter of the context is free behind `more` tokens of an answer. */
+static precis_status forget_turns(precis_session *s, precis_chat *chat, size_t more, size_t *forgotten)
+{
+    const size_t most = s->r->context - s->r->context / 4;
+    for (;;) {
+        size_t tokens, gone;
+        const precis_status st = measure_turn(s, chat, &tokens);
+        if (st || tokens + more <= most || !(gone = precis_chat_forget_oldest(chat))) return st;
+        *forgotten += gone;
+    }
+}
+
+/* The context is full in the middle of an answer: what may be forgotten is, and the answer goes on behind the rest.
+ * `text` takes what has been answered. */
+static precis_status go_on(precis_session *s, precis_chat *chat, pcs_buf *text, size_t *forgotten)
+{
+    const size_t n = s->ended - s->begun, before = *forgotten;
+    int32_t *said = pcs_alloc(s->ctx, n + 1, sizeof *said);
+    if (!said) return PRECIS_ENOMEM;
+    memcpy(said, s->ids + s->begun, n * sizeof *said);
+    bool follows;
+    precis_status st = forget_turns(s, chat, n, forgotten);
+    if (!st && *forgotten > before) {
+        st = pcs_buf_add(text, s->text.data, s->text.len);
+        if (!st) st = read_turn(s, chat, said, n, &follows);
+        if (!st) s->begun -= (uint32_t)n; /* they are of the answer */
+    }
+    pcs_free(s->ctx, said);
+    return st;
+}
+
+precis_status precis_session_converse(precis_session *s, precis_chat *chat, size_t *forgotten, precis_token_fn *fn,
+                                      void *user)
+{
+    pcs_buf text;
+    size_t gone = 0, before;
+    bool follows = false;
+    const uint32_t had = s->n;
+    if (!s->t) return pcs_fail(s->ctx, PRECIS_EINVAL, "a chat needs a tokenizer");
+    pcs_buf_init(&text, s->ctx, TEXT);
+    precis_status st = forget_turns(s, chat, 0, &gone);
+    if (!st) st = read_turn(s, chat, NULL, 0, &follows);
+    do {
+        before = gone;
+        if (!st) st = precis_session_run(&s, 1, fn, user);
+        if (!st && s->finish == PRECIS_FINISH_CONTEXT) st = go_on(s, chat, &text, &gone);
+    } while (!st && gone > before);
+    if (!st && text.len) { /* the answer is one text again */
+        st = pcs_buf_add(&text, s->text.data, s->text.len);
+        const pcs_buf last = s->text;
+        s->text = text;
+        text = last;
+        s->shown = s->text.len;
+    }
+    if (!st) st = precis_chat_answered(chat, s->text.data ? s->text.data : "");
+    else if (follows && !gone && s->n > had) shorten(s, had);
+    pcs_buf_free(&text);
+    if (forgotten) *forgotten = gone;
+    return st;
+}
+
+precis_status precis_session_set_sampler(precis_session *s, const precis_sampler_options *opts)
+{
+    precis_sampler *sampler;
+    const precis_status st = precis_sampler_open(s->ctx, &sampler, s->r->lm.vocabulary, opts);
+    if (st) return st;
+    precis_sampler_close(&s->sampler);
+    s->sampler = sampler;
+    for (uint32_t i = 0; i < s->n; i++) precis_sampler_accept(sampler, s->ids[i]);
+    return PRECIS_OK;
 }
 
 /* ---- what there is ---------------------------------------------------------------------------------- */

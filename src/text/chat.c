@@ -16,6 +16,7 @@ struct precis_chat {
     char *source;
     char bos[SPECIAL], eos[SPECIAL];
     precis_message *messages; /* contents are guarded */
+    char **said;              /* the same contents, as they were given */
     size_t n, cap;
     char *prompt; /* of the last turn, as it was rendered */
     char *held;   /* what the model has read, with its answer; NULL: nothing */
@@ -52,6 +53,17 @@ static void forget(precis_chat *c, size_t i)
 {
     pcs_free(c->ctx, (void *)(uintptr_t)c->messages[i].role);
     precis_text_free(c->ctx, (void *)(uintptr_t)c->messages[i].content);
+    pcs_free(c->ctx, c->said[i]);
+}
+
+/* Messages [first, first + n) are no more. */
+static void cut(precis_chat *c, size_t first, size_t n)
+{
+    for (size_t i = first; i < first + n; i++) forget(c, i);
+    const size_t behind = c->n - first - n;
+    memmove(c->messages + first, c->messages + first + n, behind * sizeof *c->messages);
+    memmove(c->said + first, c->said + first + n, behind * sizeof *c->said);
+    c->n -= n;
 }
 
 void precis_chat_close(precis_chat **chat)
@@ -61,6 +73,7 @@ void precis_chat_close(precis_chat **chat)
     precis_ctx *ctx = c->ctx;
     while (c->n) forget(c, --c->n);
     pcs_free(ctx, c->messages);
+    pcs_free(ctx, c->said);
     pcs_free(ctx, c->source);
     precis_text_free(ctx, c->prompt);
     pcs_free(ctx, c->held);
@@ -70,20 +83,86 @@ void precis_chat_close(precis_chat **chat)
 
 size_t precis_chat_length(const precis_chat *chat) { return chat->n; }
 
+static precis_status make_room(precis_chat *c)
+{
+    if (c->n < c->cap) return PRECIS_OK;
+    const size_t cap = 2 * c->cap + 16;
+    precis_message *messages = pcs_grow(c->ctx, c->messages, c->n * sizeof *messages, cap, sizeof *messages);
+    if (!messages) return PRECIS_ENOMEM;
+    c->messages = messages;
+    char **said = pcs_grow(c->ctx, c->said, c->n * sizeof *said, cap, sizeof *said);
+    if (!said) return PRECIS_ENOMEM;
+    c->said = said;
+    c->cap = cap;
+    return PRECIS_OK;
+}
+
+/* A message before the one at `at`. */
+static precis_status insert(precis_chat *c, size_t at, const char *role, const char *content)
+{
+    char *guarded = NULL, *name = NULL, *said = NULL;
+    precis_status st = make_room(c);
+    if (!st && (!(name = copy(c->ctx, role)) || !(said = copy(c->ctx, content)))) st = PRECIS_ENOMEM;
+    if (!st) st = precis_tokenizer_guard(c->t, content, &guarded);
+    if (st) {
+        pcs_free(c->ctx, name);
+        pcs_free(c->ctx, said);
+        return st;
+    }
+    memmove(c->messages + at + 1, c->messages + at, (c->n - at) * sizeof *c->messages);
+    memmove(c->said + at + 1, c->said + at, (c->n - at) * sizeof *c->said);
+    c->messages[at] = (precis_message){ name, guarded };
+    c->said[at] = said;
+    c->n++;
+    return PRECIS_OK;
+}
+
 precis_status precis_chat_say(precis_chat *c, const char *role, const char *content)
 {
     if (!role || !content) return pcs_fail(c->ctx, PRECIS_EINVAL, "a message has a role and a content");
-    if (c->n == c->cap) {
-        precis_message *grown = pcs_grow(c->ctx, c->messages, c->n * sizeof *grown, 2 * c->cap + 16, sizeof *grown);
-        if (!grown) return PRECIS_ENOMEM;
-        c->messages = grown;
-        c->cap = 2 * c->cap + 16;
-    }
-    char *guarded, *name = copy(c->ctx, role);
-    const precis_status st = name ? precis_tokenizer_guard(c->t, content, &guarded) : PRECIS_ENOMEM;
-    if (st) pcs_free(c->ctx, name);
-    else c->messages[c->n++] = (precis_message){ name, guarded };
+    return insert(c, c->n, role, content);
+}
+
+precis_status precis_chat_message(const precis_chat *c, size_t i, const char **role, const char **content)
+{
+    if (i >= c->n) return pcs_fail(c->ctx, PRECIS_EINVAL, "message %zu of %zu", i, c->n);
+    *role = c->messages[i].role;
+    *content = c->said[i];
+    return PRECIS_OK;
+}
+
+static bool is_of(const precis_chat *c, size_t i, const char *role) { return !strcmp(c->messages[i].role, role); }
+
+/* Messages of "system" at the beginning. */
+static size_t told(const precis_chat *c)
+{
+    size_t i = 0;
+    while (i < c->n && is_of(c, i, "system")) i++;
+    return i;
+}
+
+precis_status precis_chat_set_system(precis_chat *c, const char *content)
+{
+    const precis_status st = content ? insert(c, 0, "system", content) : PRECIS_OK;
+    const size_t kept = content ? 1 : 0, n = st ? 0 : told(c);
+    if (n > kept) cut(c, kept, n - kept);
     return st;
+}
+
+size_t precis_chat_forget_oldest(precis_chat *c)
+{
+    const size_t first = told(c);
+    size_t end = first + 1;
+    while (end < c->n && !is_of(c, end, "user")) end++;
+    if (end >= c->n) return 0; /* the last turn stays */
+    cut(c, first, end - first);
+    return end - first;
+}
+
+void precis_chat_clear(precis_chat *c)
+{
+    const size_t first = told(c);
+    cut(c, first, c->n - first);
 }
 
 precis_status precis_chat_unsay(precis_chat *c)

@@ -27,7 +27,7 @@ has err "least feasible is about [0-9]* bytes"
 [ -e "$work/x.gguf" ] && { echo "a failed job left an output"; failed=1; }
 
 # memory: planned, kept, the same bytes; refused before work with the number that would do
-quant 0 --type UINT4_G64 --method gptq -o "$work/free.gguf" --json
+quant 0 --type UINT4_G64 --method gptq -o "$work/free.precis.gguf" --json
 cat >"$work/watch.py" <<'E'
 import json, subprocess, sys, time
 limit = int(sys.argv[1])
@@ -44,15 +44,15 @@ print(f"memory: predicted {j['memory']['predicted']}, measured {peak}, limit {li
 if p.returncode or peak > limit or peak > 1.1 * j["memory"]["predicted"]: sys.exit("above the limit or the prediction")
 E
 if [ -z "${SANITIZE:-}" ]; then
-    python3 "$work/watch.py" 60000000 "$precis" quant "$model" --calib "$work/calib.txt" --no-eval --type UINT4_G64 --method gptq --mem-limit 60M -q --json -o "$work/limited.gguf" || failed=1
-    cmp -s "$work/free.gguf" "$work/limited.gguf" || { echo "a memory limit changed the bytes"; failed=1; }
-    quant 4 --type UINT4_G64 --method gptq --mem-limit 9M -o "$work/x.gguf"
+    python3 "$work/watch.py" 60000000 "$precis" quant "$model" --calib "$work/calib.txt" --no-eval --type UINT4_G64 --method gptq --mem-limit 60M -q --json -o "$work/limited.precis.gguf" || failed=1
+    cmp -s "$work/free.precis.gguf" "$work/limited.precis.gguf" || { echo "a memory limit changed the bytes"; failed=1; }
+    quant 4 --type UINT4_G64 --method gptq --mem-limit 9M -o "$work/x.precis.gguf"
     has err "nothing was begun. A limit of [0-9]* would do"
     need=$(sed -n 's/.*A limit of \([0-9]*\) would do.*/\1/p' "$work/err")
-    quant 0 --type UINT4_G64 --method gptq --mem-limit "$need" -o "$work/x.gguf"
-    cmp -s "$work/free.gguf" "$work/x.gguf" || { echo "the limit that was named changed the bytes"; failed=1; }
+    quant 0 --type UINT4_G64 --method gptq --mem-limit "$need" -o "$work/x.precis.gguf"
+    cmp -s "$work/free.precis.gguf" "$work/x.gguf" || { echo "the limit that was named changed the bytes"; failed=1; }
     rm -f "$work/x.gguf"
-    quant 4 --type UINT4_G64 --mem-limit 1M -o "$work/x.gguf"
+    quant 4 --type UINT4_G64 --mem-limit 1M -o "$work/x.precis.gguf"
 fi
 expect 2 "$precis" quant "$model" --type Q4_0 --mem-limit 50% -o "$work/x.gguf"
 
@@ -124,6 +124,11 @@ expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/c
 json "j['ram'] <= 7000000 and 'int4' in j['kv'] and len(j['kv'].replace(';', ',').split(',')) == 16"
 expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 -t 2 --kv int8 --json
 json "j['ram'] <= 7000000 and j['kv'] == 'int8'"
+# more threads take a bounded part of it, which the plan says
+for t in 16 64; do
+    expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 -t $t --json
+    json "j['ram'] <= 7000000 and 1 <= j['threads'] <= $t and j['threads'] * j['thread_bytes'] <= 7000000 / 8 + j['thread_bytes']"
+done
 expect 1 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 3M --ctx 256
 expect 0 "$precis" quant "$model" --plan "$work/tight.json" --no-eval --no-calib -o "$work/tight.gguf" -q
 expect 0 "$precis" inspect "$work/tight.gguf" --keys

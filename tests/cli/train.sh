@@ -62,7 +62,7 @@ dims = struct.unpack_from("<I", b, at)[0]
 offset = struct.unpack_from("<Q", b, at + 4 + 8 * dims + 4)[0]
 first = b"token_embd.weight"
 # Data begin at the first multiple of 32 behind the header, whose end the last tensor's entry is.
-last = b"precis.train.blk.1.ffn_down.weight"
+last = b"precis.train:blk.1.ffn_down.weight"
 end = b.find(last) + len(last)
 end += 4 + 8 * struct.unpack_from("<I", b, end)[0] + 4 + 8
 data = (end + 31) // 32 * 32
@@ -91,6 +91,114 @@ expect 0 "$precis" quant text.gguf --method rtn --type '*blk*=Q4_0,*=F32' --no-c
 sed 's/Q4_0/Q4_K/' text.json >narrow.json
 expect 3 "$precis" train narrow.json -o narrow.gguf
 has err 'rows of 32 do not fit Q4_K, whose blocks are of 256'
+
+# Learned ranges are in the checkpoint: the same bytes after kills and for any number of threads, and in the file that is
+# written the loss of training (precis itself refuses another). --qat and --estimator say what the configuration does not.
+sed 's/"quant": {[^}]*}/"quant": {"activations": "int8", "kv": "int8", "from": 0.25}/; s/"steps": 12/"steps": 40, "checkpoint": 3/' \
+    text.json >learned.json
+expect 0 "$precis" train learned.json -o learned.gguf --qat Q4_0 --estimator lsq --quantized learned-q4.gguf --json
+python3 - <<'E2' || failed=1
+import json
+end = [json.loads(l) for l in open("out")][-1]
+assert abs(end["served"] - end["heldout"]) < 1e-4 and end["quantized"] == "learned-q4.gguf", end
+E2
+expect 0 "$precis" run learned-q4.gguf -p "The " -n 4
+for moment in 0.03 0.06 0.1; do
+    timeout -s KILL $moment "$precis" train learned.json -o killed-q.gguf --qat Q4_0 --estimator lsq --resume >/dev/null 2>&1
+done
+expect 0 "$precis" train learned.json -o killed-q.gguf --qat Q4_0 --estimator lsq --resume --threads 3
+cmp -s learned.gguf killed-q.gguf || { echo "other bytes with learned ranges after kills"; failed=1; }
+expect 3 "$precis" train learned.json -o learned.gguf --qat Q4_0 --estimator pact --resume
+has err 'another configuration'
+
+# A model's file is where training begins; a plan says the types; what --only leaves out stays as it is.
+cat >tune.json <<E2
+{"data": {"text": ["$root/README.md"], "heldout": "$root/CONTRIBUTING.md", "context": 32, "batch": 2, "heldout_tokens": 256},
+ "steps": 3, "optimizer": {"lr": 0.001}, "schedule": {"name": "constant"}}
+E2
+expect 0 "$precis" plan learned.gguf --bpw 14 --no-profile -o plan.json
+expect 0 "$precis" train tune.json -o tuned.gguf --from learned.gguf --plan plan.json --only '*attn_q*' --only '*ffn*' \
+    --quantized tuned-small.gguf
+expect 0 "$precis" train tune.json -o again.gguf --from learned.gguf --plan plan.json --only '*attn_q*' --only '*ffn*' --threads 1
+cmp -s tuned.gguf again.gguf || { echo "other bytes of a tuned model with 1 thread"; failed=1; }
+expect 0 "$precis" inspect tuned.gguf --json
+python3 - <<'E2' || failed=1
+def tensors(path):
+    from struct import pack, unpack_from
+    b = open(path, "rb").read()
+    names = {}
+    for name in (b"blk.0.attn_q.weight", b"blk.0.attn_k.weight"):
+        at = b.find(pack("<Q", len(name)) + name) + 8 + len(name)
+        dims = unpack_from("<I", b, at)[0]
+        shape = unpack_from("<%dQ" % dims, b, at + 4)
+        offset = unpack_from("<Q", b, at + 4 + 8 * dims + 4)[0]
+        names[name] = (offset, shape[0] * shape[1] * 4)
+    # data begin behind the last entry of the table
+    last = max(b.rfind(b"precis.train:"), b.rfind(b"precis.value:"))
+    end = last + unpack_from("<Q", b, last - 8)[0]
+    end += 4 + 8 * unpack_from("<I", b, end)[0] + 4 + 8
+    data = (end + 31) // 32 * 32
+    return {k: b[data + o:data + o + size] for k, (o, size) in names.items()}
+before, after = tensors("learned.gguf"), tensors("tuned.gguf")
+assert before[b"blk.0.attn_k.weight"] == after[b"blk.0.attn_k.weight"], "a tensor that --only leaves out changed"
+assert before[b"blk.0.attn_q.weight"] != after[b"blk.0.attn_q.weight"], "a tensor of --only did not change"
+E2
+expect 3 "$precis" train tune.json -o bad.gguf --from learned.gguf --only 'nothing*'
+has err 'only: nothing\* matches no tensor of the net'
+expect 3 "$precis" train tune.json -o bad.gguf --from learned.gguf --plan tune.json
+has err 'this is no plan'
+expect 3 "$precis" train tune.json -o bad.gguf --from config.json
+expect 2 "$precis" train tune.json -o bad.gguf --from learned.gguf --estimator adaround
+expect 2 "$precis" train tune.json -o bad.gguf --from learned.gguf --quantized bad.gguf
+
+# A vocabulary of more than bytes is learned from the texts; the same alone, and read from a file. Copies are left out;
+# the card says what the data are.
+cat "$root/README.md" "$root/docs/architecture.md" >twice.txt
+cat >words.json <<E2
+{"model": {"width": 32, "layers": 1, "heads": 2, "hidden": 32, "vocabulary": 600}, "steps": 2, "optimizer": {"lr": 0.01},
+ "data": {"text": ["$root/README.md", "twice.txt"], "heldout": "$root/README.md", "context": 32, "batch": 2,
+          "heldout_tokens": 256, "deduplicate": true}}
+E2
+expect 0 "$precis" train words.json -o words.gguf --card card.json --json
+python3 - <<'E2' || failed=1
+import json
+end, card = [json.loads(l) for l in open("out")][-1], json.load(open("card.json"))
+one, two = card["texts"]
+assert end["contamination"] == 1 and card["contamination"]["share"] == 1, end
+assert one["duplicates"] < one["paragraphs"] and two["duplicates"] > 10 and two["duplicate_bytes"] < two["bytes"], card
+assert card["tokens"] == one["tokens"] + two["tokens"] and card["vocabulary"] == 600 and card["heldout"]["tokens"] > 256, card
+E2
+expect 0 "$precis" run words.gguf -p "The " -n 4
+expect 0 "$precis" tokenize --train "$root/README.md" twice.txt --vocab 600 -o words-tok.json --json
+json 'j["tokens"] == 600 and j["merges"] == 344'
+sed 's/"deduplicate": true/"tokenizer": "words-tok.json"/; s/, "vocabulary": 600//' words.json >read.json
+expect 0 "$precis" train read.json -o read.gguf
+sed 's/, "deduplicate": true//' words.json >both.json
+expect 0 "$precis" train both.json -o both.gguf
+expect 0 "$precis" tokenize read.gguf --file "$root/LICENSE"
+mv out ids
+expect 0 "$precis" tokenize both.gguf --file "$root/LICENSE"
+cmp -s out ids || { echo "a tokenizer that was learned, and the same read from a file, give other ids"; failed=1; }
+sed 's/"text"/"tokenizer": "words-tok.json", "text"/' tune.json >own.json
+expect 3 "$precis" train own.json -o bad.gguf --from words.gguf
+has err 'data.tokenizer: a model brings its own'
+sed 's/600/60000/' words.json >many.json
+expect 3 "$precis" train many.json -o bad.gguf
+has err 'model.vocabulary: the texts give [0-9]* tokens, not 60000'
+expect 2 "$precis" tokenize --train twice.txt --vocab 100 -o bad.json
+expect 2 "$precis" tokenize --train twice.txt --vocab 300 -o twice.txt
+expect 3 "$precis" tokenize --train nowhere.txt --vocab 300 -o bad.json
+[ ! -e bad.json ] || { echo "a refused tokenizer left a file"; failed=1; }
+
+# Products in few bits: the same bytes for any number of threads; what was real is said.
+for compute in bf16 int8 nvfp4; do
+    expect 0 "$precis" train words.json -o low.gguf --compute $compute --threads 1
+    expect 0 "$precis" train words.json -o low3.gguf --compute $compute --threads 3
+    cmp -s low.gguf low3.gguf || { echo "other bytes of $compute with 3 threads"; failed=1; }
+    case $compute in nvfp4) real=simulated ;; *) real=real ;; esac
+    has out "products: forward $compute, $real"
+done
+expect 2 "$precis" train words.json -o bad.gguf --compute fp3
 
 # Refusals: another run's checkpoint, what is none, unknown keys with their path, no output.
 expect 3 "$precis" train text.json -o whole.gguf --resume

@@ -7,14 +7,14 @@
 python3 "$root/tests/faults/change.py" "$model" "$work/m" cut:752 \
     times:model.layers.2.mlp.down_proj.weight:21 times:model.layers.2.mlp.up_proj.weight:-21
 big=blk.2.ffn_down.weight
-quant() { code=$1; shift; expect $code "$precis" quant "$work/m" --no-calib --no-eval -o "$work/q.gguf" "$@"; }
+quant() { code=$1; shift; expect $code "$precis" quant "$work/m" --no-calib --no-eval -o "$work/q.precis.gguf" "$@"; }
 typed() { # typed TENSOR TYPE in what was written
-    "$precis" inspect "$work/q.gguf" --json >"$work/out"
+    "$precis" inspect "$work/q.precis.gguf" --json >"$work/out"
     json "[t['type'] for t in j['tensors'] if t['name'] == '$1'] == ['$2']"
 }
 for type in Q4_0 Q4_K_M; do
     quant 0 --type $type
-    has out "$big *BF16 instead of"
+    has out "1 take BF16 instead of"
     has err "1 tensors take a substitute, because a number of theirs is too large"
     typed $big BF16
     typed blk.1.ffn_down.weight F16
@@ -22,7 +22,7 @@ done
 quant 0 --bpw 5 --pin "$big=Q4_0" -q
 typed $big BF16
 quant 0 --type W4A16 -q # its weights have scales in F16, and reach 7 times as far
-expect 0 "$precis" run "$work/q.gguf" -p 'It was' -n 2 -q
+expect 0 "$precis" run "$work/q.precis.gguf" -p 'It was' -n 2 -q
 quant 3 --type F16 -q
 has err "$big: its largest number.* too large for F16; BF16 holds it"
 quant 3 --type "$big=F16,*=Q8_0" -q

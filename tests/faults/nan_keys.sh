@@ -21,18 +21,18 @@ expect 0 "$precis" eval "$work/m.gguf" --ids 3,4,5 -q
 python3 "$root/tests/faults/change.py" "$model" "$work/bad" nan:model.layers.3.mlp.gate_proj.weight:777
 expect 0 "$precis" convert "$work/bad" -o "$work/bad.gguf" --allow-nan -q
 for type in Q4_0 F32 F16 '*.attn_q.weight=Q8_0,blk.3.ffn_gate.weight=Q8_0'; do
-    expect 3 "$precis" quant "$work/bad.gguf" --type "$type" --no-calib --no-eval -o "$work/q.gguf" --allow-nan -q
+    expect 3 "$precis" quant "$work/bad.gguf" --type "$type" --no-calib --no-eval -o "$work/q.precis.gguf" --allow-nan -q
     has err "blk.3.ffn_gate.weight: element 777 is nan.*--allow-nan passes those that keep their type"
 done
-expect 0 "$precis" quant "$model" --type Q8_0 --no-calib --no-eval -o "$work/q.gguf" -q
-offset=$("$precis" inspect "$work/q.gguf" --json | python3 -c "import json, sys
+expect 0 "$precis" quant "$model" --type Q8_0 --no-calib --no-eval -o "$work/q.precis.gguf" -q
+offset=$("$precis" inspect "$work/q.precis.gguf" --json | python3 -c "import json, sys
 print([t['offset'] for t in json.load(sys.stdin)['tensors'] if t['name'] == 'blk.2.attn_v.weight'][0])")
-python3 - "$work/q.gguf" "$offset" <<'END'
+python3 - "$work/q.precis.gguf" "$offset" <<'END'
 import sys
 f = open(sys.argv[1], 'r+b')
 f.seek(int(sys.argv[2]) + 5 * 34)
 f.write(b'\x00\x7e')
 END
-expect 3 "$precis" inspect "$work/q.gguf" --overflow
+expect 3 "$precis" inspect "$work/q.precis.gguf" --overflow
 has err "tensor blk.2.attn_v.weight: element 160 is nan"
 exit $failed

@@ -21,7 +21,7 @@ beyond eval "$model" --against "$work/keys" $text
 beyond eval "$model" --against "$work/keys" --gate --max-kld 0.05 --results none $text
 lacks out UNDECIDED
 beyond eval "$work/keys" $text --json
-json '"layer 2" in j["error"]'
+json '"layer 2" in j["error"]["message"]'
 beyond run "$work/keys" -p 'It was the' -n 4 --temp 0 -q
 beyond bench "$work/keys" -q
 beyond quant "$work/keys" --type Q8_0 --no-calib $text -o "$work/q.gguf"

@@ -44,7 +44,7 @@ done
 
 # scripts read it where they read results
 expect 3 "$precis" eval "$work/bad" --text "$work/text" --ctx 64 --chunks 1 --json -q
-json '"blk.3.ffn_gate.weight" in j["error"] and j["exit"] == 3'
+json '"blk.3.ffn_gate.weight" in j["error"]["message"] and j["exit"] == 3'
 
 # on purpose, with a note; the copy is refused where it is computed with
 expect 0 "$precis" convert "$work/bad" -o "$work/kept.gguf" --allow-nan

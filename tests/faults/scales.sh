@@ -10,9 +10,9 @@ quant() { # quant CODE TYPE OPTIONS...
     code=$1
     type=$2
     shift 2
-    rm -f "$work/q.gguf"
-    expect "$code" "$precis" quant "$work/m.gguf" --type "$type" --no-eval -q -o "$work/q.gguf" "$@"
-    [ "$code" = 0 ] || [ ! -e "$work/q.gguf" ] || { echo "$type: a failed job left an output"; failed=1; }
+    rm -f "$work/q.precis.gguf"
+    expect "$code" "$precis" quant "$work/m.gguf" --type "$type" --no-eval -q -o "$work/q.precis.gguf" "$@"
+    [ "$code" = 0 ] || [ ! -e "$work/q.precis.gguf" ] || { echo "$type: a failed job left an output"; failed=1; }
 }
 
 # scales of f16 end at 65504
@@ -23,7 +23,7 @@ for type in Q4_0 Q8_0 INT4_G32 UINT4_G32 NF4; do
 done
 for type in INT8_C FP8_E4M3_C MXFP4; do
     quant 0 $type --no-calib
-    expect 0 "$precis" inspect "$work/q.gguf" --check
+    expect 0 "$precis" inspect "$work/q.precis.gguf" --check
 done
 # also just beyond the end, where nearly all of a number is left
 beyond() { # beyond FACTOR TYPES...
@@ -41,7 +41,7 @@ beyond 3e7 Q8_0
 make 'blk.0.ffn_up.weight*=1e5'
 for type in Q8_0 Q4_0 INT4_G32; do
     quant 0 $type --no-calib
-    "$precis" inspect "$work/m.gguf" --tensor blk.0.ffn_up.weight -o "$work/a" && "$precis" inspect "$work/q.gguf" --tensor blk.0.ffn_up.weight -o "$work/b"
+    "$precis" inspect "$work/m.gguf" --tensor blk.0.ffn_up.weight -o "$work/a" && "$precis" inspect "$work/q.precis.gguf" --tensor blk.0.ffn_up.weight -o "$work/b"
     python3 - "$work/a" "$work/b" <<'E' || failed=1
 import struct, sys
 a, b = (struct.unpack("<1536f", open(f, "rb").read()) for f in sys.argv[1:])
@@ -52,15 +52,15 @@ done
 make 'blk.0.ffn_up.weight*=1e-43'
 for type in Q4_0 INT8_C FP8_E4M3_C NVFP4; do
     quant 0 $type --no-calib
-    [ $type != Q4_0 ] || expect 0 "$precis" quant "$work/m.gguf" --type $type --no-eval --no-calib -o "$work/q.gguf"
+    [ $type != Q4_0 ] || expect 0 "$precis" quant "$work/m.gguf" --type $type --no-eval --no-calib -o "$work/q.precis.gguf"
     [ $type != Q4_0 ] || has err "blk.0.ffn_up.weight: its numbers are so small that Q4_0 stores zeros"
-    expect 0 "$precis" inspect "$work/q.gguf" --check
+    expect 0 "$precis" inspect "$work/q.precis.gguf" --check
 done
 # a float that a folder's f16 cannot hold goes into f32
 make 'blk.0.ffn_up.weight*=1e7'
 quant 0 INT8_T --no-calib
 rm -rf "$work/hf"
-expect 0 "$precis" convert "$work/q.gguf" -o "$work/hf" --format safetensors
+expect 0 "$precis" convert "$work/q.precis.gguf" -o "$work/hf" --format safetensors
 expect 0 "$precis" inspect "$work/hf" --check
 # infinite or byte tensors of safetensors have a type to go to
 python3 - "$work" <<'E'
@@ -81,7 +81,7 @@ done
 case $? in 0 | 3) ;; *) echo "an infinite F8_E5M2: exit code of a crash"; failed=1 ;; esac
 
 if [ -d "$cases/faults" ]; then
-    expect 3 "$precis" quant "$cases/faults/quant_fp8_overflow_inf/m.gguf" --type FP8 --no-eval -o "$work/q.gguf"
+    expect 3 "$precis" quant "$cases/faults/quant_fp8_overflow_inf/m.gguf" --type FP8 --no-eval -o "$work/q.precis.gguf"
     has err "not finite"
 fi
 echo "$n commands"

@@ -19,7 +19,7 @@ expect 0 "$precis" inspect "$work/heads"
 has err "4 tensors are no part of llama's net"
 expect 0 "$precis" convert "$work/heads" -o "$work/kept" --format safetensors
 grep -q value_head.weight "$work/kept/model.safetensors" || { echo "the folder lost the value head"; failed=1; }
-expect 0 "$precis" quant "$work/llama" --type W4A16 --no-calib --no-eval -o "$work/w4.gguf"
+expect 0 "$precis" quant "$work/llama" --type W4A16 --no-calib --no-eval -o "$work/w4.precis.gguf"
 expect 0 "$precis" convert "$work/gemma-tied" -o "$work/tied.gguf"
 check tied.gguf "'output.weight' not in t"
 

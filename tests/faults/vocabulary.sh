@@ -35,8 +35,8 @@ check short.gguf "len(k['tokenizer.ggml.tokens']) == 264"
 expect 0 "$precis" convert "$work/eos-list" -o "$work/eos.gguf"
 has err "4 tokens end a text"
 check eos.gguf "[k['tokenizer.ggml.' + n + '_token_id'] for n in ('bos', 'eos', 'eot', 'eom')] == [256, 256, 257, 11]"
-expect 0 "$precis" quant "$work/eos-list" --type W4A16 --no-calib --no-eval -o "$work/eos-q.gguf"
-expect 0 "$precis" convert "$work/eos-q.gguf" -o "$work/eos-out" --format safetensors
+expect 0 "$precis" quant "$work/eos-list" --type W4A16 --no-calib --no-eval -o "$work/eos-q.precis.gguf"
+expect 0 "$precis" convert "$work/eos-q.precis.gguf" -o "$work/eos-out" --format safetensors
 python3 -c "import json, sys; assert json.load(open(sys.argv[1]))['eos_token_id'] == [257, 11, 256, 12]" "$work/eos-out/config.json" || failed=1
 expect 0 "$precis" convert "$work/eos-named" -o "$work/named.gguf"
 check named.gguf "k['tokenizer.ggml.eos_token_id'] == 257 and k['tokenizer.ggml.bos_token_id'] == 256"

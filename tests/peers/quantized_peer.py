@@ -174,7 +174,7 @@ for name in ("W4A16 group 128", "W8A8 int", "FP8 dynamic", "FP8 tensor", "FP8 st
 
 for kind, fmt in (("INT4_G128", "gptq"), ("UINT4_G64", "awq")):
     try:
-        q, d = os.path.join(out, "q.gguf"), os.path.join(out, fmt)
+        q, d = os.path.join(out, "q.precis.gguf"), os.path.join(out, fmt)
         shutil.rmtree(d, ignore_errors=True)
         precis("quant", os.path.join(out, "moe-plain"), "--type", f"output.weight=F16,token_embd.weight=F16,blk.*.ffn_gate_inp.weight=F16,*={kind}", "-o", q, "--no-eval", "--no-calib")
         report = precis("convert", q, "-o", d, "--format", fmt)["tensors"]
@@ -259,7 +259,7 @@ plain = os.path.join(out, "plain")
 model(dtype=torch.float32).save_pretrained(plain)
 for kind, fmt in (("INT4_G128", "gptq"), ("UINT4_G64", "gptq"), ("INT8_G32", "gptq"), ("INT2_G64", "gptq"), ("Q4_0", "gptq"), ("UINT4_G128", "awq"), ("INT4_G32", "awq")):
     try:
-        q, d = os.path.join(out, "q.gguf"), os.path.join(out, fmt)
+        q, d = os.path.join(out, "q.precis.gguf"), os.path.join(out, fmt)
         shutil.rmtree(d, ignore_errors=True)
         precis("quant", plain, "--type", f"output.weight=F16,token_embd.weight=F16,*={kind}", "-o", q, "--no-eval", "--no-calib")
         report = precis("convert", q, "-o", d, "--format", fmt)["tensors"]

@@ -106,7 +106,7 @@ static precis_value pool(maker *m, precis_value x, bool mean)
     const precis_attr attrs[] = { precis_attr_list("strides", 2, two),
                                   precis_attr_list("pads", 4, ones),
                                   precis_attr_list("kernel", 2, (const int64_t[]){ 3, 3 }),
-                                  precis_attr_text("kind", mean ? "mean" : "largest"),
+                                  precis_attr_text("kind", mean ? "mean" : "max"),
                                   precis_attr_int("all", pick(m, 2)),
                                   { 0 } };
     const precis_value y = precis_graph_node(m->g, "pool", "pool", attrs, 1, &x);

@@ -261,10 +261,65 @@ static void test_budgets(void **state)
     precis_ctx_close(&ctx);
 }
 
+static int measured(void *user, const char *stage, uint64_t done, uint64_t total)
+{
+    (void)stage, (void)done, (void)total;
+    ++*(int *)user;
+    return 0;
+}
+
+/* What can't be met is refused before anything is measured, with one figure, and that figure will do. */
+static void test_refused(void **state)
+{
+    (void)state;
+    int n = 0;
+    precis_ctx_options co = PRECIS_CTX_OPTIONS_INIT;
+    precis_ctx *ctx;
+    precis_model *m;
+    co.progress = measured;
+    co.user = &n;
+    assert_int_equal(precis_ctx_open(&ctx, &co), PRECIS_OK);
+    OK(ctx, precis_model_open(ctx, &m, MODEL));
+    precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
+    precis_planning_options po = PRECIS_PLANNING_OPTIONS_INIT;
+    precis_solution s = { .size = sizeof s };
+    precis_job job;
+    precis_plan *plan;
+    precis_planning planning;
+    o.dry_run = 1;
+    o.quant.types = po.quant.types = "Q4_0,Q8_0";
+    assert_int_equal(precis_quant_plan(ctx, &plan, m, 1000, &o.quant, &s), PRECIS_EBUDGET);
+    const uint64_t least = s.min_bytes;
+    char figure[32];
+    snprintf(figure, sizeof figure, "%llu bytes", (unsigned long long)least);
+    o.max_bytes = po.max_bytes = least - 1;
+    assert_int_equal(precis_job_quantize(ctx, m, NULL, &o, &job), PRECIS_EBUDGET);
+    precis_job_close(&job);
+    assert_non_null(strstr(precis_ctx_message(ctx), figure));
+    assert_int_equal(precis_planning_check(ctx, m, &po), PRECIS_EBUDGET);
+    assert_non_null(strstr(precis_ctx_message(ctx), figure));
+    assert_int_equal(precis_job_plan(ctx, m, &po, &planning), PRECIS_EBUDGET);
+    o.max_bytes = 0;
+    o.max_part = 5;
+    assert_int_equal(precis_job_quantize(ctx, m, NULL, &o, &job), PRECIS_EINVAL);
+    precis_job_close(&job);
+    assert_non_null(strstr(precis_ctx_message(ctx), "nothing needs to be done"));
+    assert_int_equal(n, 0);
+    o.max_part = 0;
+    o.max_bytes = least;
+    o.effort = PRECIS_EFFORT_FAST;
+    o.no_calibration = 1;
+    OK(ctx, precis_job_quantize(ctx, m, NULL, &o, &job));
+    assert_true(job.bytes == least);
+    precis_job_close(&job);
+    precis_model_close(&m);
+    precis_ctx_close(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_logits), cmocka_unit_test(test_cache_types),
-                                        cmocka_unit_test(test_budgets),     cmocka_unit_test(test_failures),
+                                        cmocka_unit_test(test_budgets),     cmocka_unit_test(test_refused),     cmocka_unit_test(test_failures),
                                         cmocka_unit_test(test_stopped),     cmocka_unit_test(test_same_bytes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

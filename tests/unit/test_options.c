@@ -51,10 +51,30 @@ static precis_status fit_law(const void *o)
     return st;
 }
 
+static precis_status open_suite(const void *o)
+{
+    precis_suite *s;
+    const precis_status st = precis_suite_open(ctx, &s, model, NULL, o);
+    precis_suite_close(&s);
+    return st;
+}
+
+static precis_status open_manifest(const void *o)
+{
+    precis_manifest *m;
+    const char *key;
+    precis_status st = precis_manifest_open(ctx, &m, model, o);
+    if (!st) st = precis_manifest_key(m, &key);
+    precis_manifest_close(&m);
+    return st;
+}
+
+static precis_status add_run(const void *o) { return precis_history_add(ctx, path, o); }
+
 static void test_older(void **state)
 {
     (void)state;
-    static const struct {
+    const struct {
         const char *what;
         precis_status (*call)(const void *options);
         precis_status expected;
@@ -64,6 +84,10 @@ static void test_older(void **state)
         { "precis_quant_plan", under_budget, PRECIS_OK },
         { "precis_profile_check", check_profile, PRECIS_OK },
         { "precis_law_fit_run", fit_law, PRECIS_EIO },
+        { "precis_suite_open", open_suite, PRECIS_OK },
+        { "precis_manifest_open", open_manifest, PRECIS_OK },
+        /* it has no name then */
+        { "precis_history_add", add_run, precis_history_available() ? PRECIS_EINVAL : PRECIS_EUNSUPPORTED },
     };
     ctx = test_ctx(1);
     snprintf(path, sizeof path, "%s/out.gguf", test_folder());

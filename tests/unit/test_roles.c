@@ -2,7 +2,7 @@
  * transformers' folders; what becomes of other programs' names; and a model that brings its net. */
 #include "graph/net.h"
 #include "plan/plan.h"
-#include "quant/profile.h"
+#include "plan/profile.h"
 #include "read/hf.h"
 #include "run/runner.h"
 #include "test.h"

@@ -105,11 +105,22 @@ static void copy(uint8_t *to, const uint8_t *from, size_t n)
     for (size_t i = 0; i < n; i += 16) memcpy(to + i, from + i, 16);
 }
 
+/* A window that is inside of x altogether, whose rows lie together. */
+static void inner_window(const run *r, const uint8_t *from, size_t row, uint8_t *to)
+{
+    const size_t step = (size_t)(r->dilation[0] * r->w * r->channels);
+    for (int64_t a = 0; a < r->kernel[0]; a++, to += row, from += step) copy(to, from, row);
+}
+
 /* The window of one place, of channels from x on; what lies outside is zero. */
 static void window(const run *r, const uint8_t *x, int64_t y0, int64_t x0, uint8_t *to)
 {
     const size_t each = (size_t)r->l.each, row = (size_t)r->kernel[1] * each;
     const bool together = r->dilation[1] == 1 && r->l.groups == 1 && x0 >= 0 && x0 + r->kernel[1] <= r->w;
+    if (together && y0 >= 0 && y0 + (r->kernel[0] - 1) * r->dilation[0] < r->h) {
+        inner_window(r, x + (y0 * r->w + x0) * r->channels, row, to);
+        return;
+    }
     for (int64_t a = 0; a < r->kernel[0]; a++, to += row) {
         const int64_t y = y0 + a * r->dilation[0];
         if (y < 0 || y >= r->h) {
@@ -126,6 +137,22 @@ static void window(const run *r, const uint8_t *x, int64_t y0, int64_t x0, uint8
             if (v < 0 || v >= r->w) memset(to + (size_t)e * each, r->zero, each);
             else memcpy(to + (size_t)e * each, from + v * r->channels, each);
         }
+    }
+}
+
+/* The windows of n places from p on, `step` bytes apart. */
+static void windows(const run *r, const uint8_t *x, size_t p, size_t n, uint8_t *to, size_t step)
+{
+    const int64_t area = r->oh * r->ow, rest = (int64_t)p % area;
+    const uint8_t *image = x + (int64_t)p / area * r->h * r->w * r->channels;
+    int64_t y = rest / r->ow, v = rest % r->ow;
+    for (size_t i = 0; i < n; i++, to += step) {
+        window(r, image, y * r->stride[0] - r->pad[0], v * r->stride[1] - r->pad[1], to);
+        if (++v < r->ow) continue;
+        v = 0;
+        if (++y < r->oh) continue;
+        y = 0;
+        image += r->h * r->w * r->channels;
     }
 }
 
@@ -161,11 +188,7 @@ static void part(const run *r, int64_t group, size_t m0, size_t m1, size_t p0, s
     const uint8_t *x = (const uint8_t *)c->in[0].data + group * l->each;
     for (size_t m = m0; m < m1; m += tile) {
         args.m = m1 - m < tile ? m1 - m : tile;
-        for (size_t i = 0; i < args.m && !direct; i++) {
-            const int64_t p = (int64_t)(m + i), image = p / (r->oh * r->ow), y = p / r->ow % r->oh, v = p % r->ow;
-            window(r, x + image * r->h * r->w * r->channels, y * r->stride[0] - r->pad[0], v * r->stride[1] - r->pad[1],
-                   room + i * step);
-        }
+        if (!direct) windows(r, x, m, args.m, room, step);
         if (direct) args.a = x + m * (size_t)r->channels, args.lda = (size_t)r->channels;
         args.y = (uint8_t *)c->out[0].data + m * all + (size_t)(group * l->outs) + n0;
         c->kernels->codes_gemm(&args);

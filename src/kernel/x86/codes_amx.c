@@ -96,14 +96,16 @@ PCS_INLINE void gemm(const pcs_codes_gemm_args *a, bool numbers)
     tiles_release(); /* else each change of threads saves 8 KB */
 }
 
-/* Few rows leave most of a tile empty. */
+/* Few rows leave most of a tile empty, and few lines most of its time to what comes after. */
+static bool small(const pcs_codes_gemm_args *a) { return a->m < 8 || a->lines <= 6; }
+
 void pcs_codes_gemm_amx(const pcs_codes_gemm_args *a)
 {
-    if (a->m < 8 || !a->lines) pcs_codes_gemm_avx512vnni(a);
+    if (small(a)) pcs_codes_gemm_avx512vnni(a);
     else gemm(a, false);
 }
 void pcs_codes_gemm_f32_amx(const pcs_codes_gemm_args *a)
 {
-    if (a->m < 8 || !a->lines) pcs_codes_gemm_f32_avx512vnni(a);
+    if (small(a)) pcs_codes_gemm_f32_avx512vnni(a);
     else gemm(a, true);
 }

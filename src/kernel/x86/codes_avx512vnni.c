@@ -230,6 +230,33 @@ PCS_INLINE void row_of_three(const group *g, const uint8_t *const *rows, size_t 
     if (p + 1 < d->pixels) three(g, rows, n, row, p + 1, two, x, 1);
 }
 
+/* Every second place: its last column is the next one's first. x: the columns, first `a`, then 1, then `c`. */
+PCS_INLINE void second(const group *g, const uint8_t *const *rows, size_t row, size_t p, __m512i (*x)[4], int a, int c)
+{
+    const int64_t at = 2 * (int64_t)p - g->d->pad;
+    column(g, rows, 3, at + 1, x[1]);
+    column(g, rows, 3, at + 2, x[c]);
+    __m512i acc[4] = { g->first[0], g->first[1], g->first[2], g->first[3] };
+    dots(acc, x[a], g->w[0]);
+    dots(acc, x[1], g->w[1]);
+    dots(acc, x[c], g->w[2]);
+    store_place(g, acc, row, p);
+}
+
+PCS_INLINE void row_of_seconds(const group *g, const uint8_t *const *rows, size_t row)
+{
+    __m512i x[3][4] = { { g->zero, g->zero, g->zero, g->zero },
+                        { g->zero, g->zero, g->zero, g->zero },
+                        { g->zero, g->zero, g->zero, g->zero } };
+    size_t p = 0;
+    column(g, rows, 3, -g->d->pad, x[0]);
+    for (; p + 2 <= g->d->pixels; p += 2) {
+        second(g, rows, row, p, x, 0, 2);
+        second(g, rows, row, p + 1, x, 2, 0);
+    }
+    if (p < g->d->pixels) second(g, rows, row, p, x, 0, 2);
+}
+
 /* Any window: each place makes its columns. */
 static void row_of_any(const group *g, size_t row)
 {
@@ -262,7 +289,8 @@ void pcs_codes_depthwise_avx512vnni(const pcs_codes_depthwise_args *d)
         pcs_codes_depthwise_scalar(d);
         return;
     }
-    const bool by_three = d->kernel == 3 && d->height == 3 && d->stride == 1 && d->dilation == 1;
+    const bool threes = d->kernel == 3 && d->height == 3 && d->dilation == 1, by_three = threes && d->stride == 1,
+               by_second = threes && d->stride == 2;
     group g;
     for (size_t c = 0; c < d->channels; c += 64) {
         load_group(&g, d, c);
@@ -272,6 +300,7 @@ void pcs_codes_depthwise_avx512vnni(const pcs_codes_depthwise_args *d)
         } else
             for (size_t j = 0; j < d->n_rows; j++) {
                 if (by_three) row_of_three(&g, d->rows + 3 * j, 3, j, false);
+                else if (by_second) row_of_seconds(&g, d->rows + 3 * j, j);
                 else row_of_any(&g, j);
             }
     }

@@ -248,7 +248,9 @@ static precis_status bind_results(pcs_onnx_node *n)
             pcs_refuse(n, "result %u is not made here", i);
             return n->im->error;
         }
-        const precis_status st = pcs_scope_bind(n->im, n->scope, n->out_names[i], n->out[i]);
+        precis_status st = pcs_scope_bind(n->im, n->scope, n->out_names[i], n->out[i]);
+        if (!st && n->im->result && !n->scope->up)
+            st = pcs_netfile_keep_name(n->im->file, n->im->result, n->out_names[i], n->out[i]);
         if (st) return st;
     }
     return PRECIS_OK;
@@ -346,61 +348,19 @@ precis_status pcs_import_initializers(pcs_import *im, pcs_scope *scope, pcs_prot
     return PRECIS_OK;
 }
 
-/* Dimension i of an input: what was given, a number, or a symbol. */
-static int64_t input_dim(pcs_import *im, const pcs_port *p, const pcs_onnx_given *given, uint32_t i)
-{
-    char own[160];
-    if (given && given->shaped) return given->shape[i];
-    if (p->shape[i] >= 0) return p->shape[i];
-    snprintf(own, sizeof own, "%s.%u", p->name, i);
-    return precis_graph_symbol(im->g, p->symbol[i] ? p->symbol[i] : own, 0);
-}
-
-static precis_status add_input(pcs_import *im, pcs_scope *scope, size_t i, const pcs_onnx_given *given,
-                               precis_value *out)
-{
-    const pcs_port *p = &im->net->inputs[i];
-    const bool fits = p->shaped || (given && given->shaped);
-    if (!p->typed || !fits)
-        return pcs_fail(im->ctx, PRECIS_EUNSUPPORTED, "%s: input %s: %s", im->net->file.path, p->name,
-                        p->typed ? "its shape is not said" : "is no tensor of numbers");
-    pcs_value v = { .name = p->name,
-                    .dtype = p->dtype,
-                    .role = PCS_INPUT,
-                    .node = -1,
-                    .dims = given && given->shaped ? given->dims : p->dims };
-    for (uint32_t k = 0; k < v.dims; k++)
-        if ((v.shape[k] = input_dim(im, p, given, k)) == PCS_DIM_ERROR)
-            return pcs_fail(im->ctx, im->g->error, "%s", im->g->message);
-    if (given && given->data) {
-        im->eager = true;
-        v.role = PCS_CONSTANT;
-        v.data = given->data;
-        v.known = v.dtype == PCS_I64 ? given->data : NULL;
-    }
-    *out = pcs_graph_add_value(im->g, &v);
-    if (*out < 0) return pcs_fail(im->ctx, PRECIS_EFORMAT, "%s: %s", im->net->file.path, im->g->message);
-    if ((size_t)*out >= im->n_deps) {
-        uint64_t *grown = pcs_grow(im->ctx, im->deps, im->n_deps * sizeof *grown, im->n_deps * 2 + 256, sizeof *grown);
-        if (!grown) return PRECIS_ENOMEM;
-        memset(grown + im->n_deps, 0, (im->n_deps + 256) * sizeof *grown);
-        im->deps = grown;
-        im->n_deps = im->n_deps * 2 + 256;
-    }
-    im->deps[*out] = v.data ? 0 : (uint64_t)1 << (i < 63 ? i : 63);
-    return pcs_scope_bind(im, scope, (pcs_str){ p->name, strlen(p->name) }, *out);
-}
-
-static precis_status build(pcs_import *im, pcs_scope *scope, const pcs_onnx_given *given, pcs_onnx_graph *out)
+static precis_status build(pcs_import *im, pcs_scope *scope, const pcs_netfile_given *given, pcs_netfile_graph *out)
 {
     pcs_onnx *net = im->net;
     precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < net->n_inputs && !st; i++)
-        st = add_input(im, scope, i, given ? &given[i] : NULL, &out->inputs[i]);
+    for (size_t i = 0; i < net->base.n_inputs && !st; i++)
+        if (!(st = pcs_import_input(im, i, given ? &given[i] : NULL, &out->inputs[i]))) {
+            const char *name = net->base.inputs[i].name;
+            st = pcs_scope_bind(im, scope, (pcs_str){ name, strlen(name) }, out->inputs[i]);
+        }
     if (!st) st = pcs_import_initializers(im, scope, net->graph);
     if (!st) st = pcs_import_nodes(im, scope, net->graph, 1);
-    for (size_t i = 0; i < net->n_outputs && !st; i++) {
-        const char *name = net->outputs[i].name;
+    for (size_t i = 0; i < net->base.n_outputs && !st; i++) {
+        const char *name = net->base.outputs[i].name;
         out->outputs[i] = pcs_scope_find(scope, (pcs_str){ name, strlen(name) });
         if (out->outputs[i] < 0) st = pcs_onnx_damage(net, net->graph.p, name, "is an output that nothing makes");
         else precis_graph_output(im->g, out->outputs[i]);
@@ -408,38 +368,20 @@ static precis_status build(pcs_import *im, pcs_scope *scope, const pcs_onnx_give
     return st;
 }
 
-precis_status pcs_onnx_import(pcs_onnx *net, const pcs_onnx_given *given, pcs_onnx_graph *out)
+precis_status pcs_onnx_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out)
 {
-    pcs_import im = { .net = net, .ctx = net->ctx };
+    pcs_onnx *net = (pcs_onnx *)file;
+    pcs_import im = { .net = net, .file = file, .start = net->start, .ctx = net->ctx, .g = out->graph,
+                      .result = out };
     pcs_scope top;
-    *out = (pcs_onnx_graph){ 0 };
-    out->inputs = pcs_alloc(net->ctx, net->n_inputs + 1, sizeof *out->inputs);
-    out->outputs = pcs_alloc(net->ctx, net->n_outputs + 1, sizeof *out->outputs);
-    precis_status st = out->inputs && out->outputs ? precis_graph_open(net->ctx, &out->graph) : PRECIS_ENOMEM;
-    im.g = out->graph;
     pcs_arena_init(&im.arena, net->ctx);
     pcs_scope_open(&top, &im, NULL);
     top.opsets = net->opsets;
     for (size_t i = 0; i < net->n_functions; i++) net->functions[i].open = false;
-    net->ctx->file = net->file.path;
-    if (!st) st = build(&im, &top, given, out);
-    net->ctx->file = NULL;
-    out->need = st == PRECIS_EUNSUPPORTED ? im.need : 0;
+    const precis_status st = build(&im, &top, given, out);
+    out->need = im.need;
     pcs_scope_close(&top);
     pcs_arena_free(&im.arena);
     pcs_free(net->ctx, im.deps);
-    if (st) {
-        const uint64_t need = out->need;
-        pcs_onnx_graph_close(net->ctx, out);
-        out->need = need;
-    }
     return st;
-}
-
-void pcs_onnx_graph_close(precis_ctx *ctx, pcs_onnx_graph *g)
-{
-    precis_graph_close(&g->graph);
-    pcs_free(ctx, g->inputs);
-    pcs_free(ctx, g->outputs);
-    *g = (pcs_onnx_graph){ 0 };
 }

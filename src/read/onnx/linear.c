@@ -222,13 +222,26 @@ void pcs_raise_from_codes(pcs_onnx_node *n)
                           x, s, z);
 }
 
-/* u8 codes, scale and zero point of whatever comes. */
+/* u8 codes, scale and zero point of whatever comes: from the pieces that ONNX defines them by. */
 void pcs_dynamic_codes(pcs_onnx_node *n, precis_value x, precis_value *out)
 {
+    int64_t axes[PCS_GRAPH_DIMS];
     out[0] = out[1] = out[2] = -1;
     if (x < 0) return;
-    out[0] = pcs_make1(n, "dynamic_codes", NULL, x);
-    for (uint32_t i = 1; i < 3 && out[0] >= 0; i++) out[i] = pcs_second(n, out[0], i);
+    const uint32_t dims = pcs_of(n, x)->dims;
+    for (uint32_t i = 0; i < dims; i++) axes[i] = i;
+    const precis_value zero = pcs_numbers(n, PCS_F32, 0), full = pcs_numbers(n, PCS_F32, 255);
+    const precis_value hi = pcs_make2(n, "max", NULL, pcs_reduced(n, x, "max", dims, axes, false), zero),
+                       lo = pcs_make2(n, "min", NULL, pcs_reduced(n, x, "min", dims, axes, false), zero);
+    const precis_value range = pcs_make2(n, "sub", NULL, hi, lo);
+    const precis_value some =
+        pcs_make3(n, "where", NULL, pcs_make2(n, "equal", NULL, range, zero), pcs_numbers(n, PCS_F32, 1), range);
+    const precis_value scale = pcs_make2(n, "over", NULL, some, full);
+    const precis_value at = pcs_make2(n, "sub", NULL, zero, pcs_make2(n, "over", NULL, lo, scale));
+    out[1] = scale;
+    out[2] = pcs_as(
+        n, pcs_make1(n, "round", NULL, pcs_make2(n, "min", NULL, pcs_make2(n, "max", NULL, at, zero), full)), PCS_U8);
+    out[0] = pcs_make3(n, "to_codes", PRECIS_ATTRS(precis_attr_int("to", PCS_U8)), x, scale, out[2]);
 }
 
 void pcs_raise_dynamic(pcs_onnx_node *n)

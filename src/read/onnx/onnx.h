@@ -9,26 +9,8 @@
 #ifndef PCS_ONNX_H
 #define PCS_ONNX_H
 
-#include "base/file.h"
 #include "base/proto.h"
-#include "graph/element.h"
-
-typedef struct pcs_str {
-    const char *s;
-    size_t n;
-} pcs_str;
-bool pcs_str_is(pcs_str a, const char *text);
-bool pcs_str_same(pcs_str a, pcs_str b);
-
-/* An input or output as the file describes it. */
-typedef struct pcs_port {
-    const char *name;
-    pcs_dtype dtype;
-    bool typed, shaped; /* the file says so */
-    uint32_t dims;
-    int64_t shape[PCS_GRAPH_DIMS];      /* -1: not said */
-    const char *symbol[PCS_GRAPH_DIMS]; /* its name, or NULL */
-} pcs_port;
+#include "read/netfile.h"
 
 typedef struct pcs_opset {
     pcs_str domain;
@@ -46,14 +28,8 @@ typedef struct pcs_onnx_function {
     bool open; /* being inlined */
 } pcs_onnx_function;
 
-/* How often an op stands in the file. */
-typedef struct pcs_onnx_count {
-    pcs_str op, domain;
-    size_t n;
-    bool supported;
-} pcs_onnx_count;
-
 typedef struct pcs_onnx {
+    pcs_netfile base;
     precis_ctx *ctx;
     pcs_file file;
     char *folder; /* that external data lies in */
@@ -64,10 +40,6 @@ typedef struct pcs_onnx {
     pcs_proto graph;
     pcs_onnx_function *functions;
     size_t n_functions;
-    pcs_port *inputs, *outputs;
-    size_t n_inputs, n_outputs;
-    pcs_onnx_count *counts;
-    size_t n_counts;
     pcs_file *external; /* files that initializers lie in, opened once */
     size_t n_external;
     struct pcs_span {
@@ -83,22 +55,8 @@ void pcs_onnx_close(pcs_onnx **net);
 /* The same of bytes that the caller keeps; external data are refused. */
 precis_status pcs_onnx_open_bytes(precis_ctx *ctx, pcs_onnx **out, const void *data, size_t size, const char *name);
 
-/* What is known of an input when the graph is made. */
-typedef struct pcs_onnx_given {
-    bool shaped;
-    uint32_t dims;
-    int64_t shape[PCS_GRAPH_DIMS];
-    const void *data; /* its contents: it becomes a constant; or NULL */
-} pcs_onnx_given;
-
-typedef struct pcs_onnx_graph {
-    precis_graph *graph;
-    precis_value *inputs, *outputs; /* inputs that are constants too */
-    uint64_t need;                  /* inputs (by number; 63 and more share a bit) whose contents were asked for */
-} pcs_onnx_graph;
-/* given: one of each input, or NULL. PRECIS_EUNSUPPORTED with out->need != 0: contents are needed. */
-precis_status pcs_onnx_import(pcs_onnx *net, const pcs_onnx_given *given, pcs_onnx_graph *out);
-void pcs_onnx_graph_close(precis_ctx *ctx, pcs_onnx_graph *g);
+/* pcs_netfile_reader's. */
+precis_status pcs_onnx_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out);
 
 /* A tensor: elements one after another, 4- and 2-bit ones one a byte. */
 typedef struct pcs_onnx_tensor {

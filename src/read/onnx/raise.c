@@ -1,9 +1,10 @@
-/* raise.c - what raising functions share: attributes, contents, nodes that are computed at once when all they read is
- * constant. */
+/* raise.c - what raising functions share: contents, and nodes that are computed at once when all they read is constant.
+ */
 #include "read/onnx/raise.h"
-#include "base/f16.h"
 
 #include <stdio.h>
+
+extern const pcs_op pcs_op_cast;
 
 void *pcs_room(pcs_onnx_node *n, size_t count, size_t size)
 {
@@ -20,7 +21,7 @@ static precis_value fail(pcs_onnx_node *n, precis_status status, const char *tex
     char what[192];
     if (pcs_failed(n)) return -1;
     snprintf(what, sizeof what, "node %s (%.*s)", n->name, (int)(n->op.n < 60 ? n->op.n : 60), n->op.s);
-    n->im->error = pcs_fail_at(n->im->ctx, status, (uint64_t)(n->body.p - n->im->net->start), what, "%s", text);
+    n->im->error = pcs_fail_at(n->im->ctx, status, (uint64_t)(n->body.p - n->im->start), what, "%s", text);
     return -1;
 }
 
@@ -49,164 +50,18 @@ precis_value pcs_in(pcs_onnx_node *n, uint32_t i)
     return pcs_has(n, i) ? n->in[i] : pcs_wrong(n, "input %u is left out", i);
 }
 
-/* ---- attributes --------------------------------------------------------------------------------- */
-
-static pcs_onnx_attr *find(pcs_onnx_node *n, const char *name)
-{
-    for (uint32_t i = 0; i < n->n_attr; i++)
-        if (pcs_str_is(n->attr[i].name, name)) {
-            n->attr[i].used = true;
-            return &n->attr[i];
-        }
-    return NULL;
-}
-
-bool pcs_has_attr(pcs_onnx_node *n, const char *name) { return find(n, name) != NULL; }
-
-/* The attribute's field of that number and kind. */
-static bool field(pcs_onnx_node *n, const char *name, uint32_t number, pcs_proto_field *out)
-{
-    const pcs_onnx_attr *a = find(n, name);
-    pcs_proto m;
-    bool bad, found = false;
-    if (!a) return false;
-    m = a->body;
-    pcs_proto_field f;
-    while (pcs_proto_next(&m, &f, &bad))
-        if (f.number == number) *out = f, found = true;
-    if (!found && a->type && a->type != (number == 2 ? 1 : number == 3 ? 2 : number == 4 ? 3 : number == 5 ? 4 : 5))
-        pcs_wrong(n, "attribute %s is of another type", name);
-    return found;
-}
-
-int64_t pcs_attr_int(pcs_onnx_node *n, const char *name, int64_t dflt)
-{
-    pcs_proto_field f;
-    if (field(n, name, 3, &f)) return (int64_t)f.value;
-    return pcs_has_attr(n, name) ? 0 : dflt;
-}
-
-double pcs_attr_real(pcs_onnx_node *n, const char *name, double dflt)
-{
-    pcs_proto_field f;
-    if (field(n, name, 2, &f)) return (double)pcs_bits_f32((uint32_t)f.value);
-    return pcs_has_attr(n, name) ? 0 : dflt;
-}
-
-const char *pcs_attr_text(pcs_onnx_node *n, const char *name, const char *dflt)
-{
-    pcs_proto_field f;
-    if (!field(n, name, 4, &f)) return pcs_has_attr(n, name) ? "" : dflt;
-    const char *s = pcs_arena_copy(&n->im->g->arena, (const char *)f.inner.p, pcs_proto_size(f.inner));
-    if (!s) n->im->error = PRECIS_ENOMEM;
-    return s ? s : dflt;
-}
-
-/* Numbers of a list, in order: packed or not. */
-static size_t list(pcs_proto m, uint32_t number, uint64_t *out)
-{
-    pcs_proto_field f;
-    size_t n = 0;
-    uint64_t v;
-    bool bad;
-    while (pcs_proto_next(&m, &f, &bad)) {
-        if (f.number != number) continue;
-        if (f.wire != PCS_PROTO_BYTES) {
-            if (out) out[n] = f.value;
-            n++;
-        } else if (number == 7)
-            for (size_t i = 0; i + 4 <= pcs_proto_size(f.inner); i += 4, n++) {
-                if (out) out[n] = pcs_load32(f.inner.p + i);
-            }
-        else
-            for (; pcs_proto_varint(&f.inner, &v); n++)
-                if (out) out[n] = v;
-    }
-    return n;
-}
-
-const int64_t *pcs_attr_ints(pcs_onnx_node *n, const char *name, uint32_t *count)
-{
-    const pcs_onnx_attr *a = find(n, name);
-    *count = 0;
-    if (!a) return NULL;
-    const size_t k = list(a->body, 8, NULL);
-    uint64_t *v = pcs_room(n, k, sizeof *v);
-    if (!v) return NULL;
-    list(a->body, 8, v);
-    *count = (uint32_t)k;
-    return (const int64_t *)v;
-}
-
-const float *pcs_attr_reals(pcs_onnx_node *n, const char *name, uint32_t *count)
-{
-    const pcs_onnx_attr *a = find(n, name);
-    *count = 0;
-    if (!a) return NULL;
-    const size_t k = list(a->body, 7, NULL);
-    uint64_t *v = pcs_room(n, k, sizeof *v);
-    float *out = pcs_room(n, k, sizeof *out);
-    if (!v || !out) return NULL;
-    list(a->body, 7, v);
-    for (size_t i = 0; i < k; i++) out[i] = pcs_bits_f32((uint32_t)v[i]);
-    *count = (uint32_t)k;
-    return out;
-}
-
-const char *const *pcs_attr_texts(pcs_onnx_node *n, const char *name, uint32_t *count)
-{
-    const pcs_onnx_attr *a = find(n, name);
-    pcs_proto_field f;
-    uint32_t k = 0;
-    bool bad;
-    *count = 0;
-    if (!a) return NULL;
-    for (pcs_proto m = a->body; pcs_proto_next(&m, &f, &bad);) k += f.number == 9 && f.wire == PCS_PROTO_BYTES;
-    const char **out = pcs_room(n, k, sizeof *out);
-    if (!out) return NULL;
-    for (pcs_proto m = a->body; pcs_proto_next(&m, &f, &bad);)
-        if (f.number == 9 && f.wire == PCS_PROTO_BYTES &&
-            !(out[(*count)++] = pcs_arena_copy(&n->im->arena, (const char *)f.inner.p, pcs_proto_size(f.inner)))) {
-            n->im->error = PRECIS_ENOMEM;
-            return NULL;
-        }
-    return out;
-}
-
-bool pcs_attr_graph(pcs_onnx_node *n, const char *name, pcs_proto *out)
-{
-    pcs_proto_field f;
-    if (!field(n, name, 6, &f) || f.wire != PCS_PROTO_BYTES) return false;
-    *out = f.inner;
-    return true;
-}
-
-precis_value pcs_attr_value(pcs_onnx_node *n, const char *name)
-{
-    pcs_proto_field f;
-    pcs_onnx_tensor t;
-    if (!field(n, name, 5, &f)) return -1;
-    const precis_status st =
-        f.wire == PCS_PROTO_BYTES ? pcs_onnx_read_tensor(n->im->net, &n->im->g->arena, f.inner, &t) : PRECIS_EFORMAT;
-    if (st) {
-        n->im->error = st;
-        return -1;
-    }
-    return pcs_data(n, t.dtype, t.dims, t.shape, t.data);
-}
-
 /* ---- contents ----------------------------------------------------------------------------------- */
 
 /* What is missing: the inputs that v depends on. */
 static void ask(pcs_onnx_node *n, precis_value v)
 {
-    const pcs_onnx *net = n->im->net;
+    const pcs_netfile *file = n->im->file;
     const uint64_t deps = (size_t)v < n->im->n_deps ? n->im->deps[v] : 0;
     char names[160] = "";
     size_t at = 0;
-    for (size_t i = 0; i < net->n_inputs && at < sizeof names - 1; i++)
+    for (size_t i = 0; i < file->n_inputs && at < sizeof names - 1; i++)
         if (deps & (uint64_t)1 << (i < 63 ? i : 63))
-            at += (size_t)snprintf(names + at, sizeof names - at, "%s%.60s", at ? ", " : "", net->inputs[i].name);
+            at += (size_t)snprintf(names + at, sizeof names - at, "%s%.60s", at ? ", " : "", file->inputs[i].name);
     pcs_refuse(n, "%s depends on the contents of %s, which are not known before the net runs", pcs_of(n, v)->name,
                *names ? names : "something");
     n->im->need |= deps;
@@ -357,14 +212,25 @@ static int64_t arithmetic(precis_graph *g, const char *op, int64_t a, int64_t b)
     return PCS_DIM_ERROR;
 }
 
-/* Elements of an I64 result that follow from known ones. Nothing where they do not. */
+/* Some exporters compute shapes in I32: a few constant elements of it are known as those of I64 are. */
+static void learn(pcs_import *im, precis_value id)
+{
+    pcs_value *v = &im->g->values[id];
+    if (v->dtype != PCS_I32 || v->known || !v->data || v->dims > 1 || count_of(v) > 64) return;
+    int64_t *known = pcs_arena_alloc(&im->g->arena, (size_t)count_of(v) + 1, sizeof *known);
+    const pcs_arg a = { .dtype = v->dtype, .data = (void *)(uintptr_t)v->data };
+    for (int64_t i = 0; known && i < count_of(v); i++) known[i] = pcs_int_at(&a, (size_t)i);
+    v->known = known;
+}
+
+/* Elements of an I64 or I32 result that follow from known ones. Nothing where they do not. */
 static void carry(pcs_import *im, const pcs_node *node)
 {
     precis_graph *g = im->g;
     pcs_value *out = &g->values[node->out[0]];
     const pcs_value *a = &g->values[node->in[0]], *b = node->n_in > 1 ? &g->values[node->in[1]] : NULL;
-    if (out->dtype != PCS_I64 || out->known || !a->known) return;
-    if (node->op->view) {
+    if ((out->dtype != PCS_I64 && out->dtype != PCS_I32) || out->known || !a->known) return;
+    if (node->op->view || (node->op == &pcs_op_cast && (a->dtype == PCS_I64 || a->dtype == PCS_I32))) {
         out->known = a->known;
         return;
     }
@@ -383,20 +249,66 @@ static void carry(pcs_import *im, const pcs_node *node)
 
 /* ---- making nodes ------------------------------------------------------------------------------- */
 
-static precis_status note_deps(pcs_import *im, const pcs_node *node)
+static precis_status room_for_deps(pcs_import *im)
 {
     const size_t n = im->g->n_values;
-    if (n > im->n_deps) {
-        uint64_t *grown = pcs_grow(im->ctx, im->deps, im->n_deps * sizeof *grown, n * 2, sizeof *grown);
-        if (!grown) return PRECIS_ENOMEM;
-        memset(grown + im->n_deps, 0, (n * 2 - im->n_deps) * sizeof *grown);
-        im->deps = grown;
-        im->n_deps = n * 2;
-    }
+    if (n <= im->n_deps) return PRECIS_OK;
+    uint64_t *grown = pcs_grow(im->ctx, im->deps, im->n_deps * sizeof *grown, n * 2, sizeof *grown);
+    if (!grown) return PRECIS_ENOMEM;
+    memset(grown + im->n_deps, 0, (n * 2 - im->n_deps) * sizeof *grown);
+    im->deps = grown;
+    im->n_deps = n * 2;
+    return PRECIS_OK;
+}
+
+static precis_status note_deps(pcs_import *im, const pcs_node *node)
+{
+    const precis_status st = room_for_deps(im);
     uint64_t deps = 0;
+    if (st) return st;
     for (uint32_t i = 0; i < node->n_in; i++) deps |= im->deps[node->in[i]];
     for (uint32_t i = 0; i < node->n_out; i++) im->deps[node->out[i]] = deps;
     return PRECIS_OK;
+}
+
+/* ---- inputs ------------------------------------------------------------------------------------- */
+
+/* Dimension i of an input: what was given, a number, or a symbol. */
+static int64_t input_dim(pcs_import *im, const pcs_port *p, const pcs_netfile_given *given, uint32_t i)
+{
+    char own_name[160];
+    if (given && given->shaped) return given->shape[i];
+    if (p->shape[i] >= 0) return p->shape[i];
+    snprintf(own_name, sizeof own_name, "%s.%u", p->name, i);
+    return precis_graph_symbol(im->g, p->symbol[i] ? p->symbol[i] : own_name, 0);
+}
+
+precis_status pcs_import_input(pcs_import *im, size_t i, const pcs_netfile_given *given, precis_value *out)
+{
+    const pcs_port *p = &im->file->inputs[i];
+    const bool fits = p->shaped || (given && given->shaped);
+    if (!p->typed || !fits)
+        return pcs_fail(im->ctx, PRECIS_EUNSUPPORTED, "%s: input %s: %s", im->file->path, p->name,
+                        p->typed ? "its shape is not said" : "is no tensor of numbers");
+    pcs_value v = { .name = p->name,
+                    .dtype = p->dtype,
+                    .role = PCS_INPUT,
+                    .node = -1,
+                    .dims = given && given->shaped ? given->dims : p->dims };
+    for (uint32_t k = 0; k < v.dims; k++)
+        if ((v.shape[k] = input_dim(im, p, given, k)) == PCS_DIM_ERROR)
+            return pcs_fail(im->ctx, im->g->error, "%s", im->g->message);
+    if (given && given->data) {
+        im->eager = true;
+        v.role = PCS_CONSTANT;
+        v.data = given->data;
+        v.known = v.dtype == PCS_I64 ? given->data : NULL;
+    }
+    *out = pcs_graph_add_value(im->g, &v);
+    if (*out < 0) return pcs_fail(im->ctx, PRECIS_EFORMAT, "%s: %s", im->file->path, im->g->message);
+    const precis_status st = room_for_deps(im);
+    if (!st) im->deps[*out] = v.data ? 0 : (uint64_t)1 << (i < 63 ? i : 63);
+    return st;
 }
 
 precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs, uint32_t count,
@@ -410,6 +322,7 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
         if (in[i] < 0) return pcs_wrong(n, "an input is left out");
     snprintf(name, sizeof name, n->made ? "%s.%u" : "%s", n->name, n->made);
     n->made++;
+    for (uint32_t i = 0; i < count; i++) learn(im, in[i]);
     const precis_value v = precis_graph_node(g, name, op, attrs, count, in);
     if (v < 0) {
         const char *why = strstr(g->message, "): "); /* behind the node's name, which is said here */

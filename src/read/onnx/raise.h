@@ -12,6 +12,7 @@ typedef struct pcs_scope pcs_scope;
 
 typedef struct pcs_onnx_attr {
     pcs_str name, ref;
+    const precis_attr *own; /* its value, where no file has it */
     pcs_proto body;
     int64_t type;
     bool used;
@@ -108,6 +109,8 @@ precis_value pcs_swapped(pcs_onnx_node *n, precis_value v); /* the last two dime
 precis_value pcs_unsqueezed(pcs_onnx_node *n, precis_value v, uint32_t count, const int64_t *axes);
 
 /* ---- graphs within (control.c) */
+/* Input i of the file as a value: a constant where its contents are given. */
+precis_status pcs_import_input(pcs_import *im, size_t i, const pcs_netfile_given *given, precis_value *out);
 precis_status pcs_import_nodes(pcs_import *im, pcs_scope *scope, pcs_proto g, uint32_t number);
 precis_status pcs_import_initializers(pcs_import *im, pcs_scope *scope, pcs_proto g);
 struct pcs_scope {
@@ -123,9 +126,12 @@ precis_value pcs_scope_find(const pcs_scope *s, pcs_str name);
 precis_status pcs_scope_bind(pcs_import *im, pcs_scope *s, pcs_str name, precis_value v);
 
 struct pcs_import {
-    pcs_onnx *net;
+    pcs_onnx *net;         /* NULL: another kind of file, whose nodes are made of ops of ONNX */
+    pcs_netfile *file;
+    const uint8_t *start;  /* of the text that bodies of nodes lie in */
     precis_ctx *ctx;
     precis_graph *g;
+    pcs_netfile_graph *result; /* that names are kept in; NULL: they are not */
     pcs_arena arena; /* of the node in work, and those that it lies in */
     uint64_t *deps;  /* of each value: inputs that it depends on */
     size_t n_deps;

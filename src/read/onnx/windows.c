@@ -149,7 +149,7 @@ void pcs_raise_pool(pcs_onnx_node *n)
         precis_attr_list("pads", 2 * o.dims, o.pads),
         precis_attr_list("dilations", o.dims, o.dilations),
         precis_attr_list("kernel", o.dims, o.kernel),
-        precis_attr_text("kind", max && n->n_out < 2 ? "largest" : n->row->with),
+        precis_attr_text("kind", n->row->with),
         precis_attr_int("ceil", ceil),
         precis_attr_int("all", all),
         precis_attr_int("p", p),

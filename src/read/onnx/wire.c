@@ -4,9 +4,6 @@
 
 #include <stdio.h>
 
-bool pcs_str_is(pcs_str a, const char *text) { return strlen(text) == a.n && !memcmp(a.s, text, a.n); }
-bool pcs_str_same(pcs_str a, pcs_str b) { return a.n == b.n && (!a.n || !memcmp(a.s, b.s, a.n)); }
-
 precis_status pcs_onnx_damage(const pcs_onnx *net, const void *at, const char *what, const char *fmt, ...)
 {
     char text[256];
@@ -209,10 +206,10 @@ static precis_status describe(pcs_onnx *net)
     pcs_map names;
     pcs_map_init(&names, net->ctx);
     precis_status st = initializer_names(net, &names);
-    if (!st) st = read_ports(net, 11, &names, &net->inputs, &net->n_inputs);
-    if (!st) st = read_ports(net, 12, NULL, &net->outputs, &net->n_outputs);
+    if (!st) st = read_ports(net, 11, &names, &net->base.inputs, &net->base.n_inputs);
+    if (!st) st = read_ports(net, 12, NULL, &net->base.outputs, &net->base.n_outputs);
     pcs_map_free(&names);
-    if (!st && !net->n_outputs) st = pcs_onnx_damage(net, net->graph.p, "graph", "has no outputs");
+    if (!st && !net->base.n_outputs) st = pcs_onnx_damage(net, net->graph.p, "graph", "has no outputs");
     return st;
 }
 
@@ -220,15 +217,8 @@ static precis_status describe(pcs_onnx *net)
 
 static precis_status count_op(pcs_onnx *net, pcs_str domain, pcs_str op, const pcs_opsets *opsets)
 {
-    for (size_t i = 0; i < net->n_counts; i++)
-        if (pcs_str_same(net->counts[i].op, op) && pcs_str_same(net->counts[i].domain, domain)) {
-            net->counts[i].n++;
-            return PRECIS_OK;
-        }
-    if (net->n_counts == PCS_LIMIT_NET_OPS)
-        return pcs_onnx_damage(net, op.s, "graph", "has more than %d different ops", PCS_LIMIT_NET_OPS);
-    net->counts[net->n_counts++] = (pcs_onnx_count){ op, domain, 1, pcs_onnx_supports(net, domain, op, opsets) };
-    return PRECIS_OK;
+    if (pcs_netfile_count_op(&net->base, domain, op, pcs_onnx_supports(net, domain, op, opsets))) return PRECIS_OK;
+    return pcs_onnx_damage(net, op.s, "graph", "has more than %d different ops", PCS_LIMIT_NET_OPS);
 }
 
 static precis_status count_nodes(pcs_onnx *net, pcs_proto g, uint32_t number, const pcs_opsets *opsets, int depth);
@@ -270,8 +260,8 @@ static precis_status count_nodes(pcs_onnx *net, pcs_proto g, uint32_t number, co
 
 static precis_status count_ops(pcs_onnx *net)
 {
-    net->counts = pcs_arena_alloc(&net->arena, PCS_LIMIT_NET_OPS, sizeof *net->counts);
-    if (!net->counts) return PRECIS_ENOMEM;
+    net->base.counts = pcs_arena_alloc(&net->arena, PCS_LIMIT_NET_OPS, sizeof *net->base.counts);
+    if (!net->base.counts) return PRECIS_ENOMEM;
     precis_status st = count_nodes(net, net->graph, 1, &net->opsets, 0);
     for (size_t i = 0; i < net->n_functions && !st; i++)
         st = count_nodes(net, net->functions[i].body, 7, &net->functions[i].opsets, 1);
@@ -308,11 +298,14 @@ static precis_status read_model(pcs_onnx *net, pcs_proto m)
     return st;
 }
 
+extern const pcs_netfile_reader pcs_netfile_onnx;
+
 static precis_status fresh(precis_ctx *ctx, pcs_onnx **out)
 {
     *out = pcs_alloc(ctx, 1, sizeof **out);
     if (!*out) return PRECIS_ENOMEM;
-    (*out)->ctx = ctx;
+    (*out)->ctx = (*out)->base.ctx = ctx;
+    (*out)->base.reader = &pcs_netfile_onnx;
     (*out)->file.fd = -1;
     pcs_arena_init(&(*out)->arena, ctx);
     return PRECIS_OK;
@@ -322,6 +315,7 @@ static precis_status finish(pcs_onnx **out, const uint8_t *data, size_t size)
 {
     pcs_onnx *net = *out;
     net->start = data;
+    net->base.path = net->file.path;
     net->ctx->file = net->file.path;
     const precis_status st = read_model(net, (pcs_proto){ data, data + size });
     net->ctx->file = NULL;
@@ -371,3 +365,31 @@ void pcs_onnx_close(pcs_onnx **net)
     pcs_free(ctx, n);
     *net = NULL;
 }
+
+/* ---- the reader --------------------------------------------------------------------------------- */
+
+/* A protobuf message that begins with ir_version, as every writer has it. */
+static bool probe(const uint8_t *head, size_t n) { return n >= 2 && head[0] == 8 && head[1] >= 3 && head[1] <= 64; }
+
+static precis_status open_file(precis_ctx *ctx, pcs_netfile **out, const char *path)
+{
+    pcs_onnx *net;
+    const precis_status st = pcs_onnx_open(ctx, &net, path);
+    *out = st ? NULL : &net->base;
+    return st;
+}
+
+static void close_file(pcs_netfile *file)
+{
+    pcs_onnx *net = (pcs_onnx *)file;
+    pcs_onnx_close(&net);
+}
+
+const pcs_netfile_reader pcs_netfile_onnx = {
+    .name = "onnx",
+    .ending = ".onnx",
+    .probe = probe,
+    .open = open_file,
+    .close = close_file,
+    .import = pcs_onnx_import,
+};

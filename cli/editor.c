@@ -1,0 +1,242 @@
+/* editor.c - a line editor by libedit. Characters are read here and not by libedit, so that a signal ends the wait, a
+ * paste (which a terminal marks when it is asked to) is one text with its newlines, and Ctrl-C empties the line. */
+#include "editor.h"
+#include "cli.h"
+
+#ifdef PRECIS_LIBEDIT
+#include <errno.h>
+#include <histedit.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
+
+enum { HISTORY_ENTRIES = 1000, PASTE = 1 << 20 /* characters of one paste at most */ };
+
+static const char paste_ends[] = "\033[201~";
+
+struct cli_editor {
+    EditLine *el;
+    History *history;
+    char prompt[64];
+    char path[4096]; /* of the history; empty: it is not kept */
+    char *line;      /* the last one that was read */
+    locale_t utf8;
+};
+
+static volatile sig_atomic_t resized;
+
+static void on_resize(int sig)
+{
+    (void)sig;
+    resized = 1;
+}
+
+static char *prompt_of(EditLine *el)
+{
+    cli_editor *e;
+    el_get(el, EL_CLIENTDATA, &e);
+    return e->prompt;
+}
+
+/* One byte of stdin: 1; 0 at its end, and when the program is to stop. */
+static int read_byte(EditLine *el, unsigned char *byte)
+{
+    for (;;) {
+        const ssize_t n = read(STDIN_FILENO, byte, 1);
+        if (n == 1) return 1;
+        if (n == 0 || errno != EINTR || cli_cancel) return 0;
+        if (resized) {
+            resized = 0;
+            el_resize(el);
+            el_set(el, EL_REFRESH);
+        }
+    }
+}
+
+/* A character out of its UTF-8 bytes; one that is broken becomes U+FFFD. */
+static int read_character(EditLine *el, wchar_t *out)
+{
+    unsigned char byte;
+    if (!read_byte(el, &byte)) return 0;
+    const int more = byte < 0xc2 ? 0 : byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : byte < 0xf5 ? 3 : 0;
+    uint32_t point = more ? byte & (0x3fu >> more) : byte < 0x80 ? byte : 0xfffd;
+    for (int i = 0; i < more; i++) {
+        if (!read_byte(el, &byte)) return 0;
+        if ((byte & 0xc0) != 0x80) {
+            point = 0xfffd;
+            break;
+        }
+        point = point << 6 | (byte & 0x3f);
+    }
+    *out = (wchar_t)point;
+    return 1;
+}
+
+/* The terminal said that a paste begins: all of it up to its end mark becomes part of the line. */
+static unsigned char on_paste(EditLine *el, int ch)
+{
+    (void)ch;
+    size_t n = 0, cap = 0, mark = 0;
+    wchar_t *text = NULL, c;
+    while (mark < sizeof paste_ends - 1 && read_character(el, &c) == 1) {
+        mark = c == paste_ends[mark] ? mark + 1 : c == paste_ends[0] ? 1 : 0;
+        if (n + 1 >= cap && n < PASTE) {
+            wchar_t *grown = realloc(text, (cap = 2 * cap + 256) * sizeof *text);
+            if (!grown) break;
+            text = grown;
+        }
+        if (n + 1 < cap) text[n++] = c == L'\r' ? L'\n' : c;
+    }
+    n = mark == sizeof paste_ends - 1 && n >= mark ? n - mark : n;
+    while (n && text[n - 1] == L'\n') n--; /* so that it does not look as if it had been sent */
+    if (text) text[n] = 0;
+    if (n) el_winsertstr(el, text);
+    free(text);
+    return CC_REFRESH;
+}
+
+static unsigned char on_interrupt_key(EditLine *el, int ch)
+{
+    (void)ch;
+    const LineInfo *line = el_line(el);
+    const int n = (int)(line->lastchar - line->cursor);
+    el_cursor(el, n);
+    const LineInfoW *wide = el_wline(el);
+    el_wdeletestr(el, (int)(wide->lastchar - wide->buffer));
+    return CC_REDISPLAY;
+}
+
+static unsigned char on_suspend_key(EditLine *el, int ch)
+{
+    (void)ch;
+    (void)el;
+    raise(SIGTSTP);
+    return CC_REDISPLAY;
+}
+
+/* ~/.local/state/precis/history, whose folder is made when it is not there. */
+static void find_history(cli_editor *e)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    int n = 0;
+    if (state && *state == '/') n = snprintf(e->path, sizeof e->path, "%s/precis", state);
+    else if (home && *home == '/') n = snprintf(e->path, sizeof e->path, "%s/.local/state/precis", home);
+    if (n <= 0 || (size_t)n > sizeof e->path - 16) {
+        *e->path = 0;
+        return;
+    }
+    for (char *p = e->path + 1; *p; p++) {
+        if (*p != '/') continue;
+        *p = 0;
+        mkdir(e->path, 0700);
+        *p = '/';
+    }
+    mkdir(e->path, 0700);
+    memcpy(e->path + n, "/history", sizeof "/history");
+}
+
+static void bind_keys(EditLine *el)
+{
+    el_set(el, EL_ADDFN, "precis-paste", "a paste is one text", on_paste);
+    el_set(el, EL_ADDFN, "precis-empty", "empty the line", on_interrupt_key);
+    el_set(el, EL_ADDFN, "precis-suspend", "suspend the program", on_suspend_key);
+    el_set(el, EL_BIND, "-s", "\\e[H", "^A", NULL);
+    el_set(el, EL_BIND, "\\e[200~", "precis-paste", NULL);
+    el_set(el, EL_BIND, "^C", "precis-empty", NULL);
+    el_set(el, EL_BIND, "^Z", "precis-suspend", NULL);
+    el_set(el, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    el_set(el, EL_BIND, "\\e[1~", "ed-move-to-beg", NULL);
+    el_set(el, EL_BIND, "\\e[4~", "ed-move-to-end", NULL);
+    el_set(el, EL_BIND, "\\e[3~", "ed-delete-next-char", NULL);
+    el_set(el, EL_BIND, "\\e[1;5C", "em-next-word", NULL);
+    el_set(el, EL_BIND, "\\e[1;5D", "ed-prev-word", NULL);
+}
+
+cli_editor *cli_editor_open(const char *prompt)
+{
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) return NULL;
+    cli_editor *e = cli_alloc(1, sizeof *e);
+    if (!e) return NULL;
+    e->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (e->utf8) uselocale(e->utf8); /* of this thread: libedit takes characters by it */
+    snprintf(e->prompt, sizeof e->prompt, "%s", prompt);
+    e->history = history_init();
+    e->el = el_init("precis", stdin, stderr, stderr);
+    if (!e->history || !e->el) {
+        cli_editor_close(&e);
+        return NULL;
+    }
+    HistEvent event;
+    find_history(e);
+    history(e->history, &event, H_SETSIZE, HISTORY_ENTRIES);
+    history(e->history, &event, H_SETUNIQUE, 1);
+    if (*e->path) history(e->history, &event, H_LOAD, e->path);
+    el_set(e->el, EL_CLIENTDATA, e);
+    el_set(e->el, EL_PROMPT, prompt_of);
+    el_set(e->el, EL_EDITOR, "emacs");
+    el_set(e->el, EL_HIST, history, e->history);
+    el_wset(e->el, EL_GETCFN, read_character);
+    el_set(e->el, EL_SETTY, "-d", "-isig", NULL);
+    bind_keys(e->el);
+    struct sigaction sa = { .sa_handler = on_resize };
+    sigaction(SIGWINCH, &sa, NULL);
+    return e;
+}
+
+void cli_editor_close(cli_editor **editor)
+{
+    cli_editor *e = *editor;
+    if (!e) return;
+    HistEvent event;
+    if (e->history && *e->path) history(e->history, &event, H_SAVE, e->path);
+    if (e->el) el_end(e->el);
+    if (e->history) history_end(e->history);
+    if (e->utf8) {
+        uselocale(LC_GLOBAL_LOCALE);
+        freelocale(e->utf8);
+    }
+    free(e->line);
+    free(e);
+    *editor = NULL;
+}
+
+const char *cli_editor_read(cli_editor *e, size_t *len)
+{
+    int n = 0;
+    fputs("\033[?2004h", stderr); /* pastes are marked */
+    fflush(stderr);
+    const char *line = el_gets(e->el, &n);
+    fputs("\033[?2004l", stderr);
+    fflush(stderr);
+    if (!line || n <= 0 || cli_cancel) return NULL;
+    free(e->line);
+    *len = (size_t)n;
+    while (*len && line[*len - 1] == '\n') --*len;
+    e->line = strndup(line, *len);
+    HistEvent event;
+    if (e->line && *e->line) history(e->history, &event, H_ENTER, e->line);
+    return e->line;
+}
+
+#else
+
+cli_editor *cli_editor_open(const char *prompt)
+{
+    (void)prompt;
+    return NULL;
+}
+
+void cli_editor_close(cli_editor **editor) { *editor = NULL; }
+
+const char *cli_editor_read(cli_editor *editor, size_t *len)
+{
+    (void)editor;
+    *len = 0;
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,115 @@
+/* term.c - what a terminal is: how wide, and whether it shows colours; words wrapped to it; and the name that was meant
+ * by one that is none. */
+#include "term.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int cli_columns(void)
+{
+    struct winsize w;
+    const char *set = getenv("COLUMNS");
+    const long columns = set ? strtol(set, NULL, 10) : 0;
+    if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col)
+        return w.ws_col < 32 ? 32 : w.ws_col;
+    return columns >= 32 && columns < 10000 ? (int)columns : 100;
+}
+
+const char *cli_color(cli_ink ink)
+{
+    static const char *const codes[] = { "\033[0m", "\033[1m", "\033[32m", "\033[33m", "\033[31;1m" };
+    const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+    const bool shown = isatty(STDOUT_FILENO) && !(none && *none) && term && strcmp(term, "dumb");
+    return shown ? codes[ink] : "";
+}
+
+/* Columns that bytes of UTF-8 take: one for each character, which is so for what precis prints. */
+static size_t columns_of(const char *s, size_t n)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < n; i++) columns += ((unsigned char)s[i] & 0xc0) != 0x80;
+    return columns;
+}
+
+void cli_fold(const char *text, int at, int indent)
+{
+    const size_t width = (size_t)cli_columns();
+    size_t column = (size_t)at, first = 1;
+    for (const char *p = text; *p;) {
+        if (*p == '\n') {
+            printf("\n%*s", p[1] && p[1] != '\n' ? indent : 0, "");
+            column = (size_t)indent;
+            first = 1;
+            p++;
+            continue;
+        }
+        size_t blanks = strspn(p, " "), n = strcspn(p + blanks, " \n"), wide = columns_of(p + blanks, n);
+        if (!first && column + blanks + wide > width) {
+            printf("\n%*s", indent, "");
+            column = (size_t)indent;
+            blanks = first ? blanks : 0;
+        } else if (blanks) {
+            printf("%*s", (int)blanks, "");
+            column += blanks;
+        }
+        fwrite(p + strspn(p, " "), 1, n, stdout);
+        column += wide;
+        p += strspn(p, " ") + n;
+        first = 0;
+    }
+}
+
+void cli_say(int indent, const char *fmt, ...)
+{
+    char line[4096];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    cli_fold(line, 0, indent);
+    putchar('\n');
+}
+
+static int lower(int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c == '-' ? '_' : c; }
+
+/* Edits between two words, neighbours that changed places counted as one (Damerau 1964, of neighbours only). */
+static size_t distance(const char *a, const char *b)
+{
+    enum { MAX = 40 };
+    size_t d[3][MAX + 1], n = strlen(a), m = strlen(b);
+    if (n > MAX || m > MAX) return MAX;
+    for (size_t j = 0; j <= m; j++) d[0][j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t *row = d[i % 3], *above = d[(i + 2) % 3], *before = d[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            const bool same = lower(a[i - 1]) == lower(b[j - 1]);
+            row[j] = above[j - 1] + !same;
+            if (above[j] + 1 < row[j]) row[j] = above[j] + 1;
+            if (row[j - 1] + 1 < row[j]) row[j] = row[j - 1] + 1;
+            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]) &&
+                before[j - 2] + 1 < row[j])
+                row[j] = before[j - 2] + 1;
+        }
+    }
+    return d[n % 3][m];
+}
+
+void cli_meant_look(cli_meant *m, const char *name)
+{
+    const size_t n = strlen(m->word);
+    size_t d = distance(m->word, name);
+    if (n > 2 && !strncmp(m->word, name, n) && d > 1) d = 1; /* a beginning */
+    if (!m->name || d < m->far) m->name = name, m->far = d;
+}
+
+const char *cli_meant_ask(const cli_meant *m, char text[96])
+{
+    const size_t allowed = strlen(m->word) < 4 ? 1 : strlen(m->word) < 9 ? 2 : 3;
+    *text = 0;
+    if (m->name && m->far <= allowed) snprintf(text, 96, "; did you mean %s?", m->name);
+    return text;
+}

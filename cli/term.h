@@ -1,0 +1,34 @@
+/* term.h - widths, colours, and names that were meant (term.c); the verdict of a job (verdict.c). */
+#ifndef PRECIS_CLI_TERM_H
+#define PRECIS_CLI_TERM_H
+
+#include "cli.h"
+
+/* Columns of the terminal that stdout is; elsewhere what COLUMNS says, or 100. */
+int cli_columns(void);
+/* What begins a colour; "" where stdout is no terminal or NO_COLOR is set. CLI_PLAIN ends it. */
+typedef enum { CLI_PLAIN, CLI_BOLD, CLI_GOOD, CLI_CARE, CLI_BAD } cli_ink;
+const char *cli_color(cli_ink ink);
+/* Words to stdout from column `at` on; lines go on at `indent`. Newlines in text stay. */
+void cli_fold(const char *text, int at, int indent);
+
+/* Which of some names a word that is none of them was meant for. */
+typedef struct cli_meant { const char *word, *name; size_t far; } cli_meant;
+void cli_meant_look(cli_meant *m, const char *name);
+/* "; did you mean quant?", or "". */
+const char *cli_meant_ask(const cli_meant *m, char text[96]);
+
+/* The end of `quant`: how much smaller, at what loss, who reads it, what next. before: bytes of the input. */
+typedef struct cli_verdict {
+    const precis_job *job;
+    const char *out, *method;
+    uint64_t before;
+    bool packed;
+} cli_verdict;
+void cli_verdict_print(const cli_verdict *v);
+json_t *cli_verdict_json(const cli_verdict *v);
+/* -1, or the exit code of a name that says another container than what will be written; types: NULL, or the plan of
+ * what is asked for. */
+int cli_verdict_name(const cli *c, const char *out, const precis_plan *plan, bool packed);
+
+#endif

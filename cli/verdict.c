@@ -1,0 +1,151 @@
+/* verdict.c - what came of a job, for who does not read tables: how much smaller, at what loss (in words, with the
+ * figures and the scale), what reads the file, what to do next. And whether a file's name says what will be in it. */
+#include "term.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Mean KL divergence in nats per token, and what it is called. The steps lie between what llama.cpp's usual types lose
+ * on models of 0.1 to 8 billion weights: Q8_0 below the first, Q6_K and Q5_K_M below the second, Q4_K_M below the
+ * third, Q3_K below the fourth. */
+static const struct { double below; const char *words; cli_ink ink; } scale[] = {
+    { 0.003, "no loss that shows", CLI_GOOD },     { 0.02, "a loss that nobody notices", CLI_GOOD },
+    { 0.1, "a small loss", CLI_GOOD },             { 0.3, "a loss that shows", CLI_CARE },
+    { 1e300, "a heavy loss", CLI_BAD },
+};
+static const char scale_text[] = "scale: KL divergence below 0.003 none that shows, 0.02 nobody notices, 0.1 small, "
+                                 "0.3 shows, above heavy";
+
+static size_t step_of(double kld)
+{
+    size_t i = 0;
+    while (kld >= scale[i].below) i++;
+    return i;
+}
+
+static double share_of(const cli_verdict *v)
+{
+    return v->before ? (double)v->job->bytes / (double)v->before : 1;
+}
+
+/* Who reads the file: GGUF's own types are everybody's. */
+static size_t own_types(const precis_plan *plan, const char **name)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < precis_plan_size(plan); i++) {
+        precis_plan_row r = { .size = sizeof r };
+        precis_format_info f = { .size = sizeof f };
+        precis_plan_get(plan, i, &r);
+        if (precis_format_find(r.to, &f) || f.portable) continue;
+        if (!n++) *name = r.to;
+    }
+    return n;
+}
+
+static bool only_precis(const cli_verdict *v, const char **why)
+{
+    *why = NULL;
+    if (v->packed) *why = "its matrices are in the order of the kernels";
+    else if (own_types(v->job->plan, why)) return true;
+    else if (v->method && strstr(v->method, "svd")) *why = "its residuals are beside the weights";
+    return *why != NULL;
+}
+
+static void print_size(const cli_verdict *v)
+{
+    char a[32], b[32];
+    const double part = share_of(v);
+    const precis_job *job = v->job;
+    cli_bytes((double)v->before, a);
+    cli_bytes((double)job->bytes, b);
+    printf("%s", cli_color(part > 1 ? CLI_BAD : CLI_BOLD));
+    if (part > 1)
+        cli_say(0, "LARGER by %.0f %% than the input (%s, from %s): this file saves nothing%s", 100 * (part - 1), b, a,
+                job->evaluated && job->eval.kld_mean > 1e-4 ? " and loses something" : "");
+    else if (part > 0.995) cli_say(0, "As large as the input (%s)", b);
+    else cli_say(0, "Smaller by %.0f %%: %s, from %s", 100 * (1 - part), b, a);
+    printf("%s", cli_color(CLI_PLAIN));
+}
+
+static void print_loss(const cli_verdict *v)
+{
+    const precis_eval_result *e = &v->job->eval;
+    if (!v->job->evaluated) {
+        cli_say(2, "Loss: not measured; precis eval %s --against ORIGINAL does it", v->out ? v->out : "OUT");
+        return;
+    }
+    const size_t step = step_of(e->kld_mean);
+    printf("%s", cli_color(scale[step].ink));
+    cli_say(2, "At %s: %.4f +- %.4f nats per token, perplexity %+.1f %%, the same next token in %.1f %% of places",
+            scale[step].words, e->kld_mean, e->kld_se, 100 * (e->ppl / e->ref_ppl - 1), 100 * e->top1);
+    printf("%s", cli_color(CLI_PLAIN));
+    cli_say(4, "  (%s)", scale_text);
+}
+
+void cli_verdict_print(const cli_verdict *v)
+{
+    const char *why;
+    putchar('\n');
+    print_size(v);
+    if (v->out) print_loss(v);
+    if (only_precis(v, &why))
+        cli_say(2, "Read by: only precis (%s)%s", why,
+                v->packed ? "" : "; precis convert FILE -o FOLDER --format safetensors writes a folder for vLLM where "
+                                 "its scheme is known there");
+    else cli_say(2, "Read by: llama.cpp, Ollama and others that read GGUF, and precis");
+    if (!v->out) {
+        cli_say(2, "dry run: nothing was written; -o FILE writes it");
+        return;
+    }
+    if (share_of(v) > 1)
+        cli_say(2, "Next: keep the input, or give a budget: precis quant MODEL --max-size 75%% -o %s", v->out);
+    else if (v->job->evaluated && step_of(v->job->eval.kld_mean) > 2)
+        cli_say(2, "Next: a larger budget loses less; precis run %s shows how it talks", v->out);
+    else cli_say(2, "Next: precis run %s", v->out);
+    cli_say(2, "wrote %s, and %s.manifest.json, from which --replay makes it again", v->out, v->out);
+}
+
+json_t *cli_verdict_json(const cli_verdict *v)
+{
+    const char *why;
+    const precis_job *job = v->job;
+    const bool own = only_precis(v, &why);
+    json_t *o = json_pack("{s:f, s:b, s:s}", "part_of_input", share_of(v), "larger", share_of(v) > 1, "read_by",
+                          own ? "precis" : "gguf");
+    const char *words = job->evaluated ? scale[step_of(job->eval.kld_mean)].words : NULL;
+    json_object_set_new(o, "loss", words ? json_string(words) : json_null());
+    return o;
+}
+
+static bool ends(const char *s, const char *end)
+{
+    const size_t n = strlen(s), k = strlen(end);
+    return n > k && !strcasecmp(s + n - k, end);
+}
+
+int cli_verdict_name(const cli *c, const char *out, const precis_plan *plan, bool packed)
+{
+    static const struct { const char *end, *help; } others[] = {
+        { ".safetensors", "precis convert OUT.gguf -o FOLDER --format safetensors makes that of it" },
+        { ".onnx", "nothing here writes ONNX" },         { ".pt", "nothing here writes it" },
+        { ".pth", "nothing here writes it" },            { ".pt2", "nothing here writes it" },
+        { ".ckpt", "nothing here writes it" },           { ".bin", "nothing here writes it" },
+        { ".npz", "nothing here writes it" },            { ".h5", "nothing here writes it" },
+        { ".tflite", "nothing here writes it" },         { ".json", "the manifest is written beside it" },
+        { ".zip", "nothing here writes it" },            { ".ggml", "it is GGUF's predecessor" },
+    };
+    const char *own = NULL;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (ends(out, others[i].end))
+            return cli_usage(c, "-o %s: what is written here is GGUF; name it .gguf (%s)", out, others[i].help);
+    if (!ends(out, ".gguf") || ends(out, ".precis.gguf") || ends(out, ".packed.gguf")) return -1;
+    const int stem = (int)strlen(out) - 5;
+    if (packed)
+        return cli_usage(c, "-o %s: only precis reads matrices in the order of its kernels; name it %.*s.packed.gguf",
+                         out, stem, out);
+    const size_t n = plan ? own_types(plan, &own) : 0;
+    if (n)
+        return cli_usage(c, "-o %s: only precis reads %s (%zu tensors), and others would refuse the file; name it "
+                         "%.*s.precis.gguf, or take a type of GGUF (precis list formats)", out, own, n, stem, out);
+    return -1;
+}

@@ -1,0 +1,85 @@
+/* precis/quant_net.h - nets of any kind in fewer bits, and as ONNX files.
+ *
+ * Threads: as the context. */
+#ifndef PRECIS_QUANT_NET_H
+#define PRECIS_QUANT_NET_H
+
+#include "precis/net.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a written file is. */
+typedef struct precis_net_file {
+    uint32_t size; /* sizeof of this struct, set by the caller */
+    uint64_t bytes;
+    int64_t opset;  /* of ONNX: the lowest that has its ops, from 13 on */
+    uint64_t nodes; /* of the file */
+} precis_net_file;
+
+/* Write the net as an ONNX file, whole or not at all: read back and compared before it has its name. Names of inputs,
+ * outputs and nodes are kept, dimensions without a size stay symbols. file may be NULL. PRECIS_EUNSUPPORTED names the
+ * node that ONNX has no op for, or that depends on the contents of an input. */
+PRECIS_API precis_status precis_net_write(precis_net *net, const char *path, precis_net_file *file);
+
+/* ---- quantizing a net ------------------------------------------------------------------------------ */
+
+typedef struct precis_net_quant_options {
+    uint32_t size;           /* sizeof of this struct, set by _INIT                                              */
+    const char *mode;        /* "static": ranges from calibration; "dynamic": from each run; "weights": weights alone */
+    const char *observer;    /* a name of `precis list observers`; NULL: minmax                                  */
+    const char *activations; /* "u8", "s8", "u16", "s16"; NULL: u8                                               */
+    const char *weights;     /* "int8", "int4", "fp8"; NULL: int8                                                */
+    const char *like;        /* "precis", "torch", "onnxruntime": whose placements and numbers; NULL: precis     */
+    const char *backend;     /* of `precis list backends`: what it cannot run is refused; NULL: any              */
+    uint32_t group;          /* int4: weights that share a scale; 0: 32                                          */
+    int per_tensor;          /* one scale for all channels of a weight                                           */
+    int symmetric;           /* activations with their zero point in the middle                                  */
+    int reduce_range;        /* weights with one bit less, for multipliers that saturate at 16 bits              */
+    int whole;               /* files with QLinear ops (QOperator) in place of Q and DQ                           */
+    int strict;              /* a node that stays in float is an error                                           */
+    int all;                 /* what can run in integers does, even where only ops in float read its result       */
+} precis_net_quant_options;
+#define PRECIS_NET_QUANT_OPTIONS_INIT \
+    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0 }
+
+typedef struct precis_net_quant precis_net_quant;
+
+/* Begin: fusions, and which nodes run in integers. The net must live as long, its graph (precis_net_graph) is changed,
+ * its runs are not. PRECIS_EINVAL: an option that is none, or does not go with another; PRECIS_EUNSUPPORTED: what the
+ * backend cannot run, and the nearest that it can. */
+PRECIS_API precis_status precis_net_quant_open(precis_net *net, const precis_net_quant_options *options,
+                                               precis_net_quant **out);
+PRECIS_API void precis_net_quant_close(precis_net_quant **job);
+/* How often all batches must be seen; 0: none is needed. */
+PRECIS_API uint32_t precis_net_quant_passes(const precis_net_quant *job);
+/* A batch: an array for each input, by name. PRECIS_EFORMAT: a NaN, by value. */
+PRECIS_API precis_status precis_net_quant_see(precis_net_quant *job, const precis_array *inputs, size_t n);
+/* All batches were seen once; after the last pass ranges become scales and the graph gets its codes. */
+PRECIS_API precis_status precis_net_quant_pass(precis_net_quant *job);
+/* The quantized net as an ONNX file: as precis_net_write. */
+PRECIS_API precis_status precis_net_quant_write(precis_net_quant *job, const char *path, precis_net_file *file);
+
+/* What became of a node of the float net. */
+typedef struct precis_net_coverage {
+    uint32_t size; /* sizeof of this struct, set by the caller */
+    const char *name, *op;
+    const char *state;    /* "integers", "float", "fused" (into `into`), "shape" (it computes no numbers) */
+    const char *method;   /* of weights and result, "" where it has none */
+    const char *reason;   /* why it stays in float, "" otherwise */
+    const char *into;     /* the node that it is part of, "" otherwise */
+    const char *observer; /* of its result, "" when that has no codes of its own */
+    uint64_t batches;     /* that the observer saw */
+    double clipped;       /* share of its values outside of the range, in the first batches */
+    double scale;         /* of its result's codes; 0: it has none */
+    int64_t zero;
+    int weight_raised;    /* its weights' scale was raised, so that its bias fits into 32 bits */
+} precis_net_coverage;
+/* False behind the last. */
+PRECIS_API int precis_net_quant_node(const precis_net_quant *job, size_t i, precis_net_coverage *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* PRECIS_QUANT_NET_H */

@@ -1,0 +1,178 @@
+/* divergence.c - how far a model is from another on a text: mean KL divergence of its logits, from any layer on. */
+#include "measure/divergence.h"
+
+#include "base/pool.h"
+#include "eval/eval.h"
+
+#include <math.h>
+
+enum { BLOCK = 64, BLOCK_LEAST = 16, BLOCKS = 16 }; /* scored positions of a block; blocks that there should be */
+#define LOGITS_MOST ((size_t)384 << 20) /* bytes of the original's logits that are kept */
+
+typedef struct { const pcs_reference *r; size_t first; const float *x; double *kld; } scoring;
+
+static void score(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    const scoring *s = arg;
+    const size_t n = s->r->vocabulary;
+    for (uint64_t i = begin; i < end; i++) {
+        const float *p = s->r->logits + (s->first + i) * n, *q = s->x + i * n;
+        s->kld[s->first + i] = pcs_divergence(&s->r->kernels, p, s->r->log_sums[s->first + i], q, pcs_log_sum(&s->r->kernels, q, n, NULL), n);
+    }
+}
+
+/* Positions of a window of n tokens that are scored. */
+static size_t scored_of(const pcs_reference *r, uint32_t n) { return (n - n / 2 + r->stride - 1) / r->stride; }
+
+/* Mean, and its standard error from the means of blocks: near tokens of a text are not independent. */
+static double mean_of(const pcs_reference *r, const double *kld, double *se)
+{
+    double sum = 0, var = 0;
+    size_t at = 0, blocks = 0;
+    for (size_t i = 0; i < r->scored; i++) sum += kld[i];
+    const double mean = sum / (double)r->scored;
+    const size_t even = r->scored * r->stride / BLOCKS, positions = even < BLOCK_LEAST ? BLOCK_LEAST : even > BLOCK ? BLOCK : even;
+    const size_t block = (positions + r->stride - 1) / r->stride;
+    for (size_t w = 0; w < r->windows.n; w++) {
+        const size_t end = at + scored_of(r, r->windows.lengths[w]);
+        while (at < end) {
+            const size_t stop = end - at < block + block / 2 ? end : at + block; /* no short ones at the end */
+            double part = 0;
+            for (; at < stop; at++) part += kld[at] - mean;
+            var += part * part;
+            blocks++;
+        }
+    }
+    *se = blocks > 1 ? sqrt(var * (double)blocks / (double)(blocks - 1)) / (double)r->scored : fabs(mean);
+    return mean;
+}
+
+static precis_status bind(pcs_reference *r, precis_runner *run, const int32_t *ids, uint32_t n)
+{
+    const size_t scored = scored_of(r, n);
+    for (size_t i = 0; i < scored; i++) r->outputs[i] = (int32_t)(n / 2 + i * r->stride);
+    return pcs_runner_bind(run, &(pcs_text_rows){ ids, r->positions, r->zeros, r->outputs, n, (int64_t)scored });
+}
+
+static precis_status open_run(const pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list,
+                              precis_runner **run)
+{
+    precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
+    o.arithmetic = PRECIS_FAST;
+    o.k_type = k_list ? k_list : "f32";
+    o.v_type = v_list ? v_list : "f32";
+    o.context = o.batch = r->windows.longest;
+    o.outputs = (uint32_t)scored_of(r, r->windows.longest) + 1;
+    return precis_runner_open(r->ctx, run, m, &o);
+}
+
+precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list,
+                                       long cut, double *kld, double *se)
+{
+    precis_runner *run;
+    precis_status st = open_run(r, m, k_list, v_list, &run);
+    double *each = pcs_alloc(r->ctx, r->scored, sizeof *each);
+    if (!st && !each) st = PRECIS_ENOMEM;
+    precis_program *p = st ? NULL : run->program;
+    const size_t preamble = p ? pcs_program_preamble(p) : 0;
+    size_t from = 0, first = 0, at = 0;
+    if (p && cut >= 0) from = pcs_program_step_of(p, r->cuts[cut]) + 1;
+    for (size_t w = 0; w < r->windows.n && !st; w++) {
+        const uint32_t n = r->windows.lengths[w];
+        const int64_t outs = (int64_t)scored_of(r, n);
+        st = bind(r, run, r->windows.ids + at, n);
+        if (!st) st = pcs_program_run_part(p, 0, cut < 0 ? p->n_steps : preamble);
+        if (!st && cut >= 0) {
+            const float *state = r->states + ((size_t)cut * r->windows.n_ids + at) * r->width;
+            pcs_program_write(p, r->cuts[cut], state, (uint64_t)n * r->width * sizeof *state);
+            st = pcs_program_run_part(p, from, p->n_steps);
+        }
+        if (!st) pcs_for(r->ctx, (uint64_t)outs, 1, score, &(scoring){ r, first, pcs_program_value(p, run->lm.logits), each });
+        first += (size_t)outs;
+        at += n;
+    }
+    if (!st) *kld = mean_of(r, each, se);
+    if (!st && !(isfinite(*kld) && isfinite(*se)))
+        st = pcs_fail(r->ctx, PRECIS_EFORMAT, "%s: what it computes of the text is not finite", m->path);
+    pcs_free(r->ctx, each);
+    precis_runner_close(&run);
+    return st;
+}
+
+typedef struct { const pcs_reference *r; size_t cut, at; } keeper;
+
+static void keep(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width)
+{
+    (void)v;
+    const keeper *k = user;
+    memcpy(k->r->states + (k->cut * k->r->windows.n_ids + k->at) * width, x, rows * width * sizeof *x);
+}
+
+/* The original's states and logits. */
+static precis_status run_original(pcs_reference *r, const precis_model *origin)
+{
+    precis_runner *run;
+    precis_status st = open_run(r, origin, NULL, NULL, &run);
+    if (st) return st;
+    r->width = run->lm.width;
+    r->vocabulary = run->lm.vocabulary;
+    keeper *k = pcs_alloc(r->ctx, r->n_cuts + 1, sizeof *k);
+    r->states = pcs_alloc(r->ctx, r->n_cuts * r->windows.n_ids * r->width + 1, sizeof *r->states);
+    r->logits = pcs_alloc(r->ctx, r->scored * r->vocabulary, sizeof *r->logits);
+    r->log_sums = pcs_alloc(r->ctx, r->scored, sizeof *r->log_sums);
+    if (!k || !r->states || !r->logits || !r->log_sums) st = PRECIS_ENOMEM;
+    for (size_t c = 0; c < r->n_cuts && !st; c++) {
+        k[c] = (keeper){ r, c, 0 };
+        pcs_program_tap(run->program, r->cuts[c], keep, &k[c]);
+    }
+    size_t at = 0, first = 0;
+    for (size_t w = 0; w < r->windows.n && !st; w++) {
+        const uint32_t n = r->windows.lengths[w];
+        const int64_t outs = (int64_t)scored_of(r, n);
+        for (size_t c = 0; c < r->n_cuts; c++) k[c].at = at;
+        st = bind(r, run, r->windows.ids + at, n);
+        if (!st) st = pcs_program_run(run->program);
+        if (!st) memcpy(r->logits + first * r->vocabulary, pcs_program_value(run->program, run->lm.logits), (size_t)outs * r->vocabulary * sizeof(float));
+        first += (size_t)outs;
+        at += n;
+    }
+    for (size_t i = 0; i < r->scored && !st; i++) r->log_sums[i] = pcs_log_sum(&r->kernels, r->logits + i * r->vocabulary, r->vocabulary, NULL);
+    pcs_free(r->ctx, k);
+    precis_runner_close(&run);
+    return st;
+}
+
+precis_status pcs_reference_open(precis_ctx *ctx, pcs_reference *r, const precis_model *origin,
+                                 const pcs_windows *text, uint64_t tokens, uint32_t vocabulary,
+                                 const precis_value *cuts, size_t n_cuts)
+{
+    *r = (pcs_reference){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .windows = { .ctx = ctx }, .stride = 1, .cuts = cuts, .n_cuts = n_cuts };
+    precis_status st = PRECIS_OK;
+    const int32_t *ids = text->ids;
+    for (size_t w = 0; w < text->n && !st && tokens > 1; w++) {
+        const uint32_t n = text->lengths[w] < tokens ? text->lengths[w] : (uint32_t)tokens;
+        st = pcs_windows_add(&r->windows, ids, n);
+        ids += text->lengths[w];
+        tokens -= n;
+    }
+    while (r->windows.n_ids / 2 / r->stride * vocabulary * sizeof(float) > LOGITS_MOST) r->stride++;
+    for (size_t w = 0; w < r->windows.n; w++) r->scored += scored_of(r, r->windows.lengths[w]);
+    if (!st && !(r->positions = pcs_alloc(ctx, 3 * (size_t)r->windows.longest, sizeof *r->positions))) st = PRECIS_ENOMEM;
+    if (st) return st;
+    r->zeros = r->positions + r->windows.longest;
+    r->outputs = r->zeros + r->windows.longest;
+    for (uint32_t i = 0; i < r->windows.longest; i++) r->positions[i] = (int32_t)i;
+    return run_original(r, origin);
+}
+
+void pcs_reference_close(pcs_reference *r)
+{
+    if (!r->ctx) return;
+    pcs_windows_free(&r->windows);
+    pcs_free(r->ctx, r->positions);
+    pcs_free(r->ctx, r->states);
+    pcs_free(r->ctx, r->logits);
+    pcs_free(r->ctx, r->log_sums);
+    *r = (pcs_reference){ .ctx = NULL };
+}

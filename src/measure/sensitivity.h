@@ -1,0 +1,14 @@
+/* sensitivity.h - what quantizing each tensor alone costs: the probes of a profile, and whole plans beside them. */
+#ifndef PCS_SENSITIVITY_H
+#define PCS_SENSITIVITY_H
+
+#include "plan/profile.h"
+
+/* PRECIS_EINVAL: types that cannot be probed, told before anything is measured. */
+precis_status pcs_sensitivity_check(precis_ctx *ctx, const precis_profile_options *opts);
+/* Measure the model under opts, whose defaults are filled in. *out is what was measured so far, also after an error;
+ * the caller closes it. *vocabulary: of the model's logits. */
+precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uint32_t *vocabulary,
+                                      const precis_model *model, const precis_profile_options *opts);
+
+#endif

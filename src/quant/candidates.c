@@ -1,0 +1,64 @@
+/* candidates.c - which types a tensor may take under a budget. */
+#include "plan/plan.h"
+#include "quant/methods.h"
+
+/* Types with books of vectors: their kernels unpack at a quarter of the others' speed, and they take a hundred times
+ * the time to fit. */
+bool pcs_has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX; }
+
+/* Without types behind the first that cannot hold the tensor's numbers. */
+static precis_status drop_small(precis_ctx *ctx, const pcs_tensor *t, const pcs_format **types, size_t *n)
+{
+    size_t kept = 1;
+    float top = 0;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 1; i < *n && !st; i++) {
+        const pcs_format *held = types[i];
+        if (!(top > 0)) st = pcs_holding(ctx, t, &held, &top);
+        if (!st && held == types[i] && pcs_format_holds(types[i], top)) types[kept++] = types[i];
+    }
+    *n = kept;
+    return st;
+}
+
+precis_status pcs_candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_quant_options *o, int how,
+                             const pcs_format **types, size_t *n)
+{
+    const bool books = (how & PCS_BOOKS) != 0, unseen = (how & PCS_UNSEEN) != 0;
+    const char *list = o->types && !strcmp(o->types, "all") ? NULL : o->types;
+    const pcs_format *pinned = NULL;
+    precis_status st = o->pins ? pcs_pattern_type(ctx, o->pins, t->name, &pinned) : PRECIS_OK;
+    *n = 0;
+    if (st) return st;
+    if (pinned) {
+        const pcs_format *fit = pcs_fitting(pinned, t->ne[0]);
+        float top;
+        if (fit && fit != pinned && !unseen) st = pcs_holding(ctx, t, &fit, &top);
+        if (st) return st;
+        if (!fit || (fit != pinned && o->strict)) return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %s", t->name, (long long)t->ne[0], pinned->name);
+        types[(*n)++] = fit;
+        return PRECIS_OK;
+    }
+    types[(*n)++] = pcs_resting(t);
+    if (!pcs_quantizable(t)) return PRECIS_OK;
+    for (size_t i = 0; pcs_formats[i] && *n < PCS_CHOICES; i++) {
+        const pcs_format *f = pcs_formats[i];
+        if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
+        /* what others read, unless it is asked for; and no binary */
+        if (!list && (!pcs_format_portable(f) || (f->encode && pcs_format_bpw(f) < 2) || (!books && pcs_has_book(f)))) continue;
+        if (list) {
+            bool listed = false;
+            for (const char *p = list; *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
+                char name[32] = { 0 };
+                const size_t len = strcspn(p, ",");
+                memcpy(name, p, len < 31 ? len : 31);
+                const pcs_format *want = pcs_format_by_name(name);
+                if (!want) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no type; precis list formats has them", name);
+                listed |= pcs_fitting(want, t->ne[0]) == f;
+            }
+            if (!listed) continue;
+        }
+        types[(*n)++] = f;
+    }
+    return unseen ? PRECIS_OK : drop_small(ctx, t, types, n);
+}

@@ -1,0 +1,118 @@
+/* net.h - nets in codes: which nodes run in integers, what range every value between them has, and the graph with
+ * its codes in it (`to_codes`, `from_codes`: ONNX's QuantizeLinear and DequantizeLinear).
+ *
+ * A job goes through prepare (fusions), decide (which nodes, which values), calibrate (ranges), insert (codes). What a
+ * node is to all of them is its row of places.def. */
+#ifndef PCS_QUANT_NET_H
+#define PCS_QUANT_NET_H
+
+#include "graph/element.h"
+#include "graph/pass.h"
+#include "precis/quant_net.h"
+#include "quant/observe/observe.h"
+#include "run/program.h"
+
+/* What an op is among codes. */
+typedef enum {
+    PCS_CODES_FLOAT,    /* it has no row: it stays in float */
+    PCS_CODES_MULTIPLY, /* codes times stored codes; it always runs in integers */
+    PCS_CODES_BOTH,     /* codes times codes, where both operands have them */
+    PCS_CODES_OWN,      /* where its operands have codes; its result has a range of its own */
+    PCS_CODES_SHARE,    /* moves codes as they are: its result has its operand's range */
+    PCS_CODES_CLAMP     /* holds numbers within bounds, as codes do by themselves */
+} pcs_code_place_kind;
+
+typedef struct pcs_code_place {
+    const pcs_op *op;
+    pcs_code_place_kind kind;
+    /* The kind of this node, where it depends on its attributes or operands; NULL: the row's. */
+    pcs_code_place_kind (*of)(const precis_graph *g, const pcs_node *n);
+    float low, high; /* of the result, whatever goes in; both 0: it is observed */
+} pcs_code_place;
+extern const pcs_code_place pcs_code_places[];
+pcs_code_place_kind pcs_code_place_of(const precis_graph *g, const pcs_node *n);
+const pcs_code_place *pcs_code_place_row(const pcs_op *op);
+
+typedef enum { PCS_NET_STATIC, PCS_NET_DYNAMIC, PCS_NET_WEIGHTS } pcs_net_mode;
+
+/* What a value of the float graph becomes. */
+typedef struct pcs_net_value {
+    bool available;       /* its codes are there, should somebody want them */
+    bool coded;           /* it gets codes: to_codes and from_codes behind it */
+    precis_value shares;  /* the value whose scale and zero point it takes; -1: its own */
+    pcs_observation *seen;
+    pcs_qparams params;
+    double *channel_sums; /* of values that a multiplication reads: for the correction of its bias */
+    uint64_t channel_count;
+    precis_value dynamic[3];  /* codes, scale and zero point of each run; -1: not made yet */
+    uint64_t clipped, values; /* outside of the range that was chosen, of all that were seen */
+} pcs_net_value;
+
+typedef enum { PCS_NODE_FLOAT, PCS_NODE_WHOLE, PCS_NODE_FUSED, PCS_NODE_SHAPE } pcs_net_state;
+
+typedef struct pcs_net_node {
+    pcs_net_state state;
+    pcs_code_place_kind kind;
+    const char *why;      /* of a node that stays in float */
+    char method[120];
+    int32_t fused_into;   /* node; -1 */
+    precis_value result;  /* behind what is fused into it */
+    bool weight_raised;   /* its bias did not fit into 32 bits at the scale that the weights would have had */
+} pcs_net_node;
+
+struct precis_net_quant {
+    precis_ctx *ctx;
+    precis_net *net;
+    precis_graph *g;
+    precis_net_quant_options o;
+    pcs_net_mode mode;
+    const pcs_observer_kind *kind;
+    pcs_qscheme activations, weights;
+    pcs_dtype activation_type, weight_type;
+    pcs_like like;
+    bool per_channel;
+    int64_t block; /* inputs that share a scale; 0: all of a channel */
+    pcs_arena arena;
+    pcs_net_value *values; /* of the float graph */
+    pcs_net_node *nodes;
+    size_t n_values, n_nodes;
+    char **names, **ops;   /* of its nodes, kept while the graph changes */
+    precis_program *program;
+    uint32_t pass;
+    uint64_t batches;
+    precis_status error;   /* of a tap */
+    precis_value *map;     /* of insert: what stands for a value of the float graph */
+    bool inserted;
+};
+
+/* Fusions: passes.def, and forms that have integer counterparts. */
+precis_status pcs_net_prepare(precis_net_quant *q);
+precis_status pcs_net_decide(precis_net_quant *q);
+precis_status pcs_net_observe(precis_net_quant *q);               /* a program with taps */
+precis_status pcs_net_batch(precis_net_quant *q, const precis_array *inputs, size_t n);
+precis_status pcs_net_ranges(precis_net_quant *q);                /* behind the last pass */
+precis_status pcs_net_insert(precis_net_quant *q);                /* codes into the graph */
+
+/* The value that holds the weights of a multiplication, and along which dimension channels stand; false: it has none
+ * that are constant. */
+typedef struct pcs_net_weight {
+    uint32_t input;
+    uint32_t axis;     /* of the weights: output channels */
+    int64_t channels;
+    bool matrix;       /* groups of inputs stand along the other dimension of a matrix */
+} pcs_net_weight;
+bool pcs_net_weight_of(const precis_graph *g, const pcs_node *n, pcs_net_weight *out);
+/* Weights of a node as from_codes of a constant, and its bias as from_codes of I32 sums at s_x * s_w. x: the parameters
+ * of its input, NULL: it has none. */
+precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value);
+/* A node with its weights stored, as an integer product with the range of each run (dynamic.c). */
+bool pcs_net_can_dynamic(const precis_graph *g, const pcs_node *n);
+precis_status pcs_net_dynamic(precis_net_quant *q, const pcs_node *old, const pcs_node *stored);
+/* Weights alone (blocks.c): the value that decodes them. axis: of the blocks; of the channels. */
+precis_value pcs_net_blocks(precis_net_quant *q, const pcs_value *w, uint32_t axis, int64_t block);
+precis_value pcs_net_small_floats(precis_net_quant *q, const pcs_value *w, uint32_t axis);
+/* Constants of the job's own. */
+precis_value pcs_net_constant(precis_net_quant *q, const char *name, pcs_dtype d, uint32_t dims, const int64_t *shape,
+                              const void *data);
+
+#endif

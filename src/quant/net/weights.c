@@ -1,0 +1,287 @@
+/* weights.c - constants of the net in codes: weights by channel, and biases as sums of 32 bits at the scale of the
+ * products that they are added to. */
+#include "quant/net/net.h"
+
+#include "base/fmath_more.h"
+
+#include <float.h>
+#include <stdio.h>
+
+#define SUM_MOST 2147483647.0
+
+precis_value pcs_net_constant(precis_net_quant *q, const char *name, pcs_dtype d, uint32_t dims, const int64_t *shape,
+                              const void *data)
+{
+    pcs_value v = { .name = name, .dtype = d, .role = PCS_CONSTANT, .node = -1, .dims = dims };
+    size_t bytes = pcs_dtype_bytes(d);
+    for (uint32_t i = 0; i < dims; i++) {
+        v.shape[i] = shape[i];
+        bytes *= (size_t)shape[i];
+    }
+    void *copy = pcs_arena_alloc(&q->g->arena, bytes + 64, 1);
+    if (!copy) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
+    if (bytes) memcpy(copy, data, bytes);
+    v.data = copy;
+    return pcs_graph_add_value(q->g, &v);
+}
+
+static void set_code(pcs_dtype d, void *to, size_t i, int32_t code)
+{
+    pcs_set_real(&(pcs_arg){ .dtype = d, .data = to }, i, code);
+}
+
+/* Weights as [outer][channels][inner]. */
+typedef struct {
+    const float *w;
+    int64_t outer, channels, inner;
+} layout;
+
+static layout lay_out(const pcs_value *v, uint32_t axis)
+{
+    layout l = { v->data, 1, v->shape[axis], 1 };
+    for (uint32_t i = 0; i < axis; i++) l.outer *= v->shape[i];
+    for (uint32_t i = axis + 1; i < v->dims; i++) l.inner *= v->shape[i];
+    return l;
+}
+
+/* False: what is no finite number lies there. */
+static bool extremes(const layout *l, int64_t c, float *low, float *high)
+{
+    bool finite = true;
+    for (int64_t o = 0; o < l->outer; o++) {
+        const float *x = l->w + (o * l->channels + c) * l->inner;
+        for (int64_t i = 0; i < l->inner; i++) {
+            finite = finite && x[i] >= -FLT_MAX && x[i] <= FLT_MAX;
+            *low = x[i] < *low ? x[i] : *low;
+            *high = x[i] > *high ? x[i] : *high;
+        }
+    }
+    return finite;
+}
+
+static double squares(const precis_net_quant *q, const layout *l, int64_t c, const pcs_qparams *p)
+{
+    double sum = 0;
+    for (int64_t o = 0; o < l->outer; o++) {
+        const float *x = l->w + (o * l->channels + c) * l->inner;
+        for (int64_t i = 0; i < l->inner; i++) {
+            const double d = (double)x[i] - (double)pcs_qparams_real(p, pcs_qparams_code(&q->weights, p, x[i]));
+            sum += d * d;
+        }
+    }
+    return sum;
+}
+
+/* Of scales from the range's down to half of it, the one that loses least. */
+static pcs_qparams least_loss(const precis_net_quant *q, const layout *l, int64_t c, float low, float high)
+{
+    pcs_qparams best = pcs_qparams_choose(&q->weights, low, high);
+    if (q->like != PCS_LIKE_PRECIS) return best;
+    double least = squares(q, l, c, &best);
+    for (int k = 99; k >= 50; k--) {
+        const pcs_qparams p = pcs_qparams_choose(&q->weights, low * (float)k / 100, high * (float)k / 100);
+        const double lost = squares(q, l, c, &p);
+        if (lost < least) least = lost, best = p;
+    }
+    return best;
+}
+
+/* Scales for all channels; one for all where it is asked per tensor. */
+static precis_status choose_scales(precis_net_quant *q, const layout *l, pcs_qparams *p, const char *name)
+{
+    float low = 0, high = 0;
+    for (int64_t c = 0; c < l->channels; c++) {
+        if (q->per_channel) low = high = 0;
+        if (!extremes(l, c, &low, &high))
+            return pcs_fail(q->ctx, PRECIS_EFORMAT, "weights %s hold what is no finite number", name);
+        p[c] = q->per_channel ? least_loss(q, l, c, low, high) : pcs_qparams_choose(&q->weights, low, high);
+    }
+    for (int64_t c = 0; c + 1 < l->channels && !q->per_channel; c++) p[c] = p[l->channels - 1];
+    return PRECIS_OK;
+}
+
+/* Products that are summed for one result: as many times 255 * 127 at most. */
+static double most_of_sum(const precis_net_quant *q, const layout *l)
+{
+    const double codes = (double)q->activations.high - (double)q->activations.low;
+    return (double)l->outer * (double)l->inner * codes * (double)q->weights.high;
+}
+
+/* A bias must fit into 32 bits beside the products; where it does not, the weights' scale is raised until it does. A
+ * channel of zeros takes a scale at which its bias has 24 bits. */
+static bool make_room(const precis_net_quant *q, const layout *l, const float *bias, float x_scale, pcs_qparams *p)
+{
+    const double room = SUM_MOST - most_of_sum(q, l) - 1;
+    bool raised = false;
+    for (int64_t c = 0; c < l->channels && bias; c++) {
+        float low = 0, high = 0;
+        const double b = bias[c] < 0 ? -(double)bias[c] : (double)bias[c];
+        if (q->per_channel) extremes(l, c, &low, &high);
+        if (q->per_channel && low == 0 && high == 0) {
+            const double s = b / ((double)x_scale * 8388608.0);
+            p[c].scale = s > 1e-30 ? (float)s : 1.0f;
+        }
+        const double least = b / ((double)x_scale * room);
+        if ((double)p[c].scale >= least) continue;
+        p[c].scale = (float)(least * 1.0001);
+        raised = true;
+    }
+    double most = 0;
+    for (int64_t c = 0; c < l->channels && !q->per_channel; c++) most = (double)p[c].scale > most ? (double)p[c].scale : most;
+    for (int64_t c = 0; c < l->channels && !q->per_channel; c++) p[c].scale = (float)most;
+    return raised;
+}
+
+static precis_value scales_of(precis_net_quant *q, const char *name, const pcs_qparams *p, int64_t n, uint32_t dims,
+                              uint32_t axis)
+{
+    float *s = pcs_alloc(q->ctx, (size_t)n, sizeof *s);
+    int64_t shape[PCS_GRAPH_DIMS];
+    char text[160];
+    if (!s) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
+    for (int64_t i = 0; i < n; i++) s[i] = p[i].scale;
+    for (uint32_t i = 0; i < dims; i++) shape[i] = i == axis ? n : 1;
+    snprintf(text, sizeof text, "%.100s_scale", name);
+    const precis_value v = pcs_net_constant(q, text, PCS_F32, q->per_channel && n > 1 ? dims : 0, shape, s);
+    pcs_free(q->ctx, s);
+    return v;
+}
+
+static precis_value zeros_of(precis_net_quant *q, const char *name, pcs_dtype d, int64_t n, uint32_t dims, uint32_t axis)
+{
+    int64_t shape[PCS_GRAPH_DIMS];
+    char text[160];
+    void *z = pcs_alloc(q->ctx, (size_t)n + 1, 8);
+    if (!z) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
+    for (uint32_t i = 0; i < dims; i++) shape[i] = i == axis ? n : 1;
+    snprintf(text, sizeof text, "%.100s_zero_point", name);
+    const precis_value v = pcs_net_constant(q, text, d, q->per_channel && n > 1 ? dims : 0, shape, z);
+    pcs_free(q->ctx, z);
+    return v;
+}
+
+static precis_value decoded(precis_net_quant *q, const char *name, precis_value codes, precis_value s, precis_value z)
+{
+    char text[160];
+    snprintf(text, sizeof text, "%.100s_dequantized", name);
+    return precis_graph_node(q->g, text, "from_codes", NULL, 3, (const precis_value[]){ codes, s, z });
+}
+
+static precis_value weight_codes(precis_net_quant *q, const pcs_value *w, const layout *l, const pcs_qparams *p,
+                                 uint32_t axis)
+{
+    const size_t n = (size_t)(l->outer * l->channels * l->inner);
+    void *codes = pcs_alloc(q->ctx, n + 1, pcs_dtype_bytes(q->weight_type));
+    char text[160];
+    if (!codes) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
+    for (size_t i = 0; i < n; i++)
+        set_code(q->weight_type, codes, i,
+                 pcs_qparams_code(&q->weights, &p[(int64_t)i / l->inner % l->channels], l->w[i]));
+    snprintf(text, sizeof text, "%.100s_quantized", w->name);
+    const precis_value v = pcs_net_constant(q, text, q->weight_type, w->dims, w->shape, codes);
+    pcs_free(q->ctx, codes);
+    return decoded(q, w->name, v, scales_of(q, w->name, p, l->channels, w->dims, axis),
+                   zeros_of(q, w->name, q->weight_type, l->channels, w->dims, axis));
+}
+
+/* The mean over the calibration of what wrong weights add to each channel: sum of (w - w') times the mean of the input's
+ * channel (Nagel et al. 2019, section 4.2, with measured means). Exact but at borders that are padded. */
+static void correct_bias(const precis_net_quant *q, const pcs_node *n, precis_value x_value, const layout *l,
+                         const pcs_qparams *p, float *bias)
+{
+    const pcs_net_value *m = &q->values[x_value];
+    const pcs_value *w = &q->g->values[n->in[n->op->weight]]; /* decoded: of the same shape */
+    if (q->like != PCS_LIKE_PRECIS || !m->channel_sums || !m->channel_count || n->op->channel_axis || l->outer != 1) return;
+    int64_t taps = 1;
+    for (uint32_t i = 2; i < w->dims; i++) taps *= w->shape[i];
+    const int64_t each = l->inner / taps, groups = q->g->values[x_value].dims < 3 ? 1 : q->g->values[x_value].shape[1] / each;
+    for (int64_t c = 0; c < l->channels; c++) {
+        double sum = 0;
+        for (int64_t i = 0; i < l->inner; i++) {
+            const float x = l->w[c * l->inner + i];
+            const double wrong = (double)x - (double)pcs_qparams_real(&p[c], pcs_qparams_code(&q->weights, &p[c], x));
+            const int64_t channel = c / (l->channels / (groups ? groups : 1)) * each + i / taps;
+            sum += wrong * m->channel_sums[channel] / (double)m->channel_count;
+        }
+        bias[c] = (float)((double)bias[c] + sum);
+    }
+}
+
+static precis_value bias_codes(precis_net_quant *q, const char *name, const float *bias, int64_t n, float x_scale,
+                               const pcs_qparams *p)
+{
+    int32_t *codes = pcs_alloc(q->ctx, (size_t)n + 1, sizeof *codes);
+    pcs_qparams *s = pcs_alloc(q->ctx, (size_t)n + 1, sizeof *s);
+    char text[160];
+    precis_value v = -1;
+    for (int64_t c = 0; codes && s && c < n; c++) {
+        s[c] = (pcs_qparams){ .scale = x_scale * p[c].scale };
+        codes[c] = (int32_t)pcs_m_round((double)bias[c] / (double)s[c].scale);
+    }
+    snprintf(text, sizeof text, "%.100s_quantized", name);
+    if (codes && s) v = pcs_net_constant(q, text, PCS_I32, 1, &n, codes);
+    if (v >= 0)
+        v = decoded(q, name, v, scales_of(q, name, s, n, 1, 0), zeros_of(q, name, PCS_I32, n, 1, 0));
+    pcs_free(q->ctx, codes);
+    pcs_free(q->ctx, s);
+    return v;
+}
+
+/* The node's bias, corrected; a new one where it has none and the correction is some. */
+static precis_status store_bias(precis_net_quant *q, pcs_node *n, const layout *l, const pcs_qparams *p,
+                                const pcs_qparams *x, precis_value x_value)
+{
+    const uint32_t at = n->op->bias;
+    const bool has = at && n->n_in > at;
+    float *bias = pcs_alloc(q->ctx, (size_t)l->channels + 1, sizeof *bias);
+    if (!bias) return PRECIS_ENOMEM;
+    if (has) memcpy(bias, q->g->values[n->in[at]].data, (size_t)l->channels * sizeof *bias);
+    correct_bias(q, n, x_value, l, p, bias);
+    const precis_value v = bias_codes(q, has ? q->g->values[n->in[at]].name : n->name, bias, l->channels,
+                                      x->scale, p);
+    precis_value *in = pcs_arena_alloc(&q->g->arena, at + 1, sizeof *in);
+    pcs_free(q->ctx, bias);
+    if (v < 0 || !in) return q->g->error ? q->g->error : PRECIS_ENOMEM;
+    memcpy(in, n->in, n->n_in * sizeof *in);
+    in[at] = v;
+    n->in = in;
+    n->n_in = at + 1;
+    return PRECIS_OK;
+}
+
+/* The node with that input in place of its weights. */
+static precis_status replace(precis_net_quant *q, pcs_node *n, uint32_t input, precis_value v)
+{
+    precis_value *in = pcs_arena_alloc(&q->g->arena, n->n_in + 1, sizeof *in);
+    if (!in || v < 0) return q->g->error ? pcs_fail(q->ctx, q->g->error, "%s", q->g->message) : PRECIS_ENOMEM;
+    memcpy(in, n->in, n->n_in * sizeof *in);
+    in[input] = v;
+    n->in = in;
+    return PRECIS_OK;
+}
+
+precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value)
+{
+    pcs_net_weight f;
+    if (!pcs_net_weight_of(q->g, n, &f))
+        return pcs_fail(q->ctx, PRECIS_EINVAL, "node %s: its weights are no constants", n->name);
+    const pcs_value w = q->g->values[n->in[f.input]];
+    if (!pcs_dtype_whole(q->weight_type)) return replace(q, n, f.input, pcs_net_small_floats(q, &w, f.axis));
+    if (q->block && f.matrix) return replace(q, n, f.input, pcs_net_blocks(q, &w, !f.axis, q->block));
+    const layout l = lay_out(&w, f.axis);
+    const bool bias = n->op->bias && n->n_in > n->op->bias, constant = bias && q->g->values[n->in[n->op->bias]].data;
+    const bool fits = n->op->bias && (!bias || (constant && q->g->values[n->in[n->op->bias]].shape[0] == l.channels)) &&
+                      !n->op->channel_axis;
+    if (x && most_of_sum(q, &l) >= SUM_MOST)
+        return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "node %s: %lld products might not fit into a sum of 32 bits",
+                        n->name, (long long)(l.outer * l.inner));
+    pcs_qparams *p = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof *p);
+    if (!p) return PRECIS_ENOMEM;
+    precis_status st = choose_scales(q, &l, p, w.name);
+    if (!st && x && bias && fits)
+        q->nodes[at].weight_raised = make_room(q, &l, q->g->values[n->in[n->op->bias]].data, x->scale, p);
+    if (!st) st = replace(q, n, f.input, weight_codes(q, &w, &l, p, f.axis));
+    if (!st && x && fits) st = store_bias(q, n, &l, p, x, x_value);
+    pcs_free(q->ctx, p);
+    return st;
+}

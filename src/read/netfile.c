@@ -1,0 +1,104 @@
+/* netfile.c - which reader a net's file is for, and what all of them have in
+ * common. */
+#include "read/netfile.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define NETFILE(name) extern const pcs_netfile_reader pcs_netfile_##name;
+#include "read/netfiles.def"
+#undef NETFILE
+
+const pcs_netfile_reader *const pcs_netfile_readers[] = {
+#define NETFILE(name) &pcs_netfile_##name,
+#include "read/netfiles.def"
+#undef NETFILE
+    NULL,
+};
+
+bool pcs_str_is(pcs_str a, const char *text) { return strlen(text) == a.n && !memcmp(a.s, text, a.n); }
+bool pcs_str_same(pcs_str a, pcs_str b) { return a.n == b.n && (!a.n || !memcmp(a.s, b.s, a.n)); }
+
+const pcs_netfile_reader *pcs_netfile_reader_of(precis_ctx *ctx, const char *path)
+{
+    uint8_t head[64] = { 0 };
+    struct stat sb;
+    int fd;
+    if (pcs_is_dir(path) || pcs_open_regular(ctx, path, O_RDONLY, &fd, &sb)) return NULL;
+    const ssize_t n = pread(fd, head, sizeof head, 0);
+    close(fd);
+    for (const pcs_netfile_reader *const *r = pcs_netfile_readers; *r; r++)
+        if (n > 0 && (*r)->probe(head, (size_t)n)) return *r;
+    for (const pcs_netfile_reader *const *r = pcs_netfile_readers; *r; r++)
+        if (pcs_ends(path, (*r)->ending)) return *r;
+    return NULL;
+}
+
+precis_status pcs_netfile_open(precis_ctx *ctx, pcs_netfile **out, const char *path)
+{
+    const pcs_netfile_reader *r = pcs_netfile_reader_of(ctx, path);
+    *out = NULL;
+    return (r ? r : pcs_netfile_readers[0])->open(ctx, out, path); /* the first one says what is wrong with it */
+}
+
+void pcs_netfile_close(pcs_netfile **file)
+{
+    if (!file || !*file) return;
+    (*file)->reader->close(*file);
+    *file = NULL;
+}
+
+precis_status pcs_netfile_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out)
+{
+    precis_ctx *ctx = file->ctx;
+    *out = (pcs_netfile_graph){ 0 };
+    out->inputs = pcs_alloc(ctx, file->n_inputs + 1, sizeof *out->inputs);
+    out->outputs = pcs_alloc(ctx, file->n_outputs + 1, sizeof *out->outputs);
+    precis_status st = out->inputs && out->outputs ? precis_graph_open(ctx, &out->graph) : PRECIS_ENOMEM;
+    ctx->file = file->path;
+    if (!st) st = file->reader->import(file, given, out);
+    ctx->file = NULL;
+    if (st) {
+        const uint64_t need = st == PRECIS_EUNSUPPORTED ? out->need : 0;
+        pcs_netfile_graph_close(ctx, out);
+        out->need = need;
+    }
+    return st;
+}
+
+precis_status pcs_netfile_keep_name(const pcs_netfile *file, pcs_netfile_graph *g, pcs_str name, precis_value v)
+{
+    if (!file->keep_names) return PRECIS_OK;
+    if (g->n_names == g->cap_names) {
+        const size_t cap = g->cap_names ? 2 * g->cap_names : 256;
+        pcs_netfile_name *more = pcs_grow(file->ctx, g->names, g->n_names * sizeof *more, cap, sizeof *more);
+        if (!more) return PRECIS_ENOMEM;
+        g->names = more;
+        g->cap_names = cap;
+    }
+    const char *own = pcs_arena_copy(&g->graph->arena, name.s, name.n);
+    if (!own) return PRECIS_ENOMEM;
+    g->names[g->n_names++] = (pcs_netfile_name){ own, v };
+    return PRECIS_OK;
+}
+
+void pcs_netfile_graph_close(precis_ctx *ctx, pcs_netfile_graph *g)
+{
+    pcs_free(ctx, g->names);
+    precis_graph_close(&g->graph);
+    pcs_free(ctx, g->inputs);
+    pcs_free(ctx, g->outputs);
+    *g = (pcs_netfile_graph){ 0 };
+}
+
+bool pcs_netfile_count_op(pcs_netfile *file, pcs_str domain, pcs_str op, bool supported)
+{
+    for (size_t i = 0; i < file->n_counts; i++)
+        if (pcs_str_same(file->counts[i].op, op) && pcs_str_same(file->counts[i].domain, domain)) {
+            file->counts[i].n++;
+            return true;
+        }
+    if (file->n_counts == PCS_LIMIT_NET_OPS) return false;
+    file->counts[file->n_counts++] = (pcs_netfile_count){ op, domain, 1, supported };
+    return true;
+}

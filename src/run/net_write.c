@@ -1,0 +1,40 @@
+/* net_write.c - an open net as an ONNX file. */
+#include "precis/quant_net.h"
+#include "base/base.h"
+#include "write/onnx/onnx.h"
+
+static precis_status name_ports(precis_net *net, pcs_onnx_named *in, pcs_onnx_named *out)
+{
+    precis_array a;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < precis_net_inputs(net) && !st; i++) {
+        st = precis_net_input(net, i, &a);
+        in[i] = (pcs_onnx_named){ precis_net_graph_input(net, i), a.name };
+    }
+    for (size_t i = 0; i < precis_net_outputs(net) && !st; i++) {
+        st = precis_net_output(net, i, &a);
+        out[i] = (pcs_onnx_named){ precis_net_graph_output(net, i), a.name };
+    }
+    return st;
+}
+
+precis_status precis_net_write(precis_net *net, const char *path, precis_net_file *file)
+{
+    precis_graph *g;
+    precis_status st = precis_net_graph(net, &g);
+    if (st) return st;
+    pcs_onnx_written written;
+    const size_t n = precis_net_inputs(net), m = precis_net_outputs(net);
+    pcs_onnx_named *in = pcs_alloc(g->ctx, n + m + 1, sizeof *in), *out = in ? in + n : NULL;
+    if (!in) return PRECIS_ENOMEM;
+    st = name_ports(net, in, out);
+    const pcs_onnx_saved what = { .graph = g, .inputs = in, .outputs = out, .n_inputs = n, .n_outputs = m };
+    if (!st) st = pcs_onnx_save(g->ctx, &what, path, &written);
+    if (!st && file) {
+        file->bytes = written.bytes;
+        file->opset = written.opset;
+        file->nodes = written.nodes;
+    }
+    pcs_free(g->ctx, in);
+    return st;
+}

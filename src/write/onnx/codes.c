@@ -1,0 +1,101 @@
+/* codes.c - QuantizeLinear and DequantizeLinear, and integer products. Scales that spread over one dimension are written
+ * as a vector with its axis, as ONNX has them. */
+#include "write/onnx/functions.h"
+
+enum { TO, SATURATE, AXIS, BLOCK };
+
+/* The dimension that scales stand along; dims of x: there is one scale for all. */
+static uint32_t axis_of(const pcs_value *x, const pcs_value *s)
+{
+    uint32_t axis = x->dims;
+    for (uint32_t i = 0; i < s->dims; i++)
+        if (s->shape[i] != 1) axis = i + x->dims - s->dims;
+    return axis;
+}
+
+static bool all_zero(const pcs_value *z)
+{
+    uint64_t n = pcs_dtype_bytes(z->dtype);
+    const uint8_t *p = z->data;
+    for (uint32_t i = 0; i < z->dims; i++) n *= (uint64_t)z->shape[i];
+    for (uint64_t i = 0; p && i < n; i++)
+        if (p[i]) return false;
+    return p != NULL;
+}
+
+/* Scales or zero points as a scalar or a vector. */
+static const char *flat(pcs_lowering *w, precis_value v, bool scalar)
+{
+    const pcs_value *s = pcs_v(w, v);
+    int64_t n = 1;
+    for (uint32_t i = 0; i < s->dims; i++) n *= s->shape[i];
+    if (s->dims == (scalar ? 0 : 1)) return pcs_name(w, v);
+    const pcs_node *spread = pcs_maker(w, v); /* it was spread when it was read */
+    if (spread && spread->op == &pcs_op_reshape && pcs_v(w, spread->in[0])->dims == (scalar ? 0 : 1))
+        return pcs_name(w, spread->in[0]);
+    if (s->data) return pcs_initializer(w, s->name, s->dtype, scalar ? 0 : 1, &n, s->data);
+    const char *in[] = { pcs_name(w, v), pcs_longs(w, "shape", !scalar, &n) };
+    return in[0] && in[1] ? pcs_emit_one(w, "Reshape", s->name, 2, in, NULL) : NULL;
+}
+
+/* The opset whose form has codes of this type. */
+static int64_t opset_of(pcs_dtype d, bool block)
+{
+    const uint32_t bits = pcs_dtype_bits(d);
+    if (d == PCS_F4E2M1) return 23;
+    if (bits < 8) return bits == 2 ? 25 : 21;
+    return block || bits == 16 ? 21 : !pcs_dtype_whole(d) ? 19 : 13;
+}
+
+precis_status pcs_lower_codes(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
+{
+    const bool to = row->onnx[0] == 'Q';
+    const pcs_value *x = pcs_v(w, n->in[0]), *s = pcs_v(w, n->in[1]), *z = pcs_v(w, n->in[2]);
+    const pcs_dtype codes = to ? pcs_v(w, n->out[0])->dtype : x->dtype;
+    const bool block = n->attr[BLOCK].integer > 0;
+    const uint32_t axis = axis_of(x, s);
+    const bool one = axis == x->dims;
+    const bool small = !pcs_dtype_whole(codes);
+    pcs_needs_opset(w, opset_of(codes, block));
+    if (s->dims > 1 && !block && !one && axis_of(x, z) != axis && axis_of(x, z) != x->dims)
+        return pcs_cannot(w, n, "its scales and zero points stand along different dimensions");
+    if (!to && pcs_v(w, n->out[0])->dtype != s->dtype) return pcs_cannot(w, n, "it gives another type than its scales'");
+    if (!one && !block && axis_of(x, z) == x->dims && !all_zero(z))
+        return pcs_cannot(w, n, "it has one zero point for many scales");
+    const bool spread = !one && !block && axis_of(x, z) != axis; /* one zero for all scales: it is left out */
+    const bool left_out = (codes == PCS_I32 || spread) && all_zero(z);
+    const precis_attr attrs[] = { small && to ? precis_attr_int("saturate", n->attr[SATURATE].integer)
+                                              : precis_attr_int("axis", block ? n->attr[AXIS].integer : one ? 1 : axis),
+                                  block ? precis_attr_int("block_size", n->attr[BLOCK].integer) : (precis_attr){ 0 },
+                                  { 0 } };
+    if (left_out && to && codes != PCS_U8) return pcs_cannot(w, n, "its zero point says no type");
+    const char *zero = left_out ? "" : block ? pcs_name(w, n->in[2]) : flat(w, n->in[2], one);
+    return pcs_emit(w, &(pcs_made_node){
+                           .op = row->onnx,
+                           .name = n->name,
+                           .in = { pcs_name(w, n->in[0]), block ? pcs_name(w, n->in[1]) : flat(w, n->in[1], one), zero },
+                           .n_in = left_out ? 2 : 3,
+                           .out = { pcs_result_name(w, n->out[0]) },
+                           .n_out = 1,
+                           .attrs = one && !small ? NULL : attrs });
+}
+
+/* ConvInteger and MatMulInteger: x, w, and their zero points, of rows and columns as vectors. */
+precis_status pcs_lower_whole(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
+{
+    const bool conv = row->onnx[0] == 'C';
+    const precis_attr *a = n->attr;
+    const precis_attr attrs[] = { conv ? precis_attr_list("strides", a[0].n, a[0].list) : (precis_attr){ 0 },
+                                  conv ? precis_attr_list("pads", a[1].n, a[1].list) : (precis_attr){ 0 },
+                                  conv ? precis_attr_list("dilations", a[2].n, a[2].list) : (precis_attr){ 0 },
+                                  conv ? precis_attr_int("group", a[3].integer) : (precis_attr){ 0 },
+                                  { 0 } };
+    return pcs_emit(w, &(pcs_made_node){ .op = row->onnx,
+                                         .name = n->name,
+                                         .in = { pcs_name(w, n->in[0]), pcs_name(w, n->in[1]), pcs_name(w, n->in[2]),
+                                                 pcs_name(w, n->in[3]) },
+                                         .n_in = 4,
+                                         .out = { pcs_result_name(w, n->out[0]) },
+                                         .n_out = 1,
+                                         .attrs = conv ? attrs : NULL });
+}

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Nothing important is skipped silently: windows beyond the context, profiles of other models, figures of a stopped
+# evaluation, a model beside its configuration. usage: said.sh PRECIS SOURCE_FOLDER
+. "$(dirname "$0")/../common.sh"
+
+# windows are no longer than what the model knows (2048), whatever was asked for
+for i in 1 2 3 4; do cat "$root/data/eval.txt"; done >"$work/long.txt"
+sed 's/"max_position_embeddings": [0-9]*/"max_position_embeddings": 128/' "$model/config.json" >"$work/config.json"
+cp "$model/model.safetensors" "$model/tokenizer.json" "$work/"
+expect 0 "$precis" eval "$work/model.safetensors" --ctx 512 --chunks 2 --json
+has err "windows are cut to 128 tokens"
+json "j['windows'] == 2 and j['tokens'] == 2 * 63"
+expect 0 "$precis" eval "$work/model.safetensors" --ctx 128 --chunks 2 --json
+lacks err "windows are cut"
+# a folder's model.safetensors finds its config.json
+expect 0 "$precis" run "$work/model.safetensors" -p "It was" -n 2
+# a stopped evaluation says what it has, and how far it came
+"$precis" eval "$model" --text "$work/long.txt" --ctx 64 -t 1 --json >"$work/out" 2>"$work/err" &
+job=$!
+i=0
+while [ $i -lt 100 ] && kill -0 $job 2>/dev/null; do
+    sleep 0.1
+    i=$((i + 1))
+    [ $i = 15 ] && kill -INT $job
+done
+wait $job
+code=$?
+if [ $code = 130 ] && grep -q "what follows is of the first" "$work/err"; then
+    json "j['windows'] > 0 and j['tokens'] == 31 * j['windows'] and j['ppl'] > 1 and j['ppl_se'] > 0"
+else
+    [ $code = 0 ] || [ $code = 130 ] || { echo "a stopped eval ended with $code"; failed=1; }
+    echo "SKIP the stopped eval: it was over, or had no window yet"
+fi
+# a model without a tokenizer is quantized, and that it is not evaluated is said
+rm "$work/tokenizer.json"
+expect 0 "$precis" quant "$work" --type Q8_0 --no-calib -o "$work/q.gguf"
+has err "no tokenizer, so the result is not evaluated"
+has out "Loss: not measured"
+
+echo "$n commands"
+exit $failed

@@ -1,0 +1,66 @@
+#!/bin/sh
+# The end of `quant`: a verdict that the figures bear out; names of outputs; substitutes in one line.
+# usage: verdict.sh PRECIS SOURCE_FOLDER
+. "$(dirname "$0")/../common.sh"
+
+quant() { # quant CODE OPTIONS...
+    want=$1
+    shift
+    expect "$want" "$precis" quant "$model" --no-calib --ctx 128 --chunks 2 "$@"
+}
+quant 0 --type Q8_0 -o "$work/q8.gguf"
+has out "^Smaller by 4[0-9] %: .* from 14.7 MB"
+has out "At no loss that shows: 0.00[0-9]* +- .* nats per token, perplexity [+-].* the same next token in"
+has out "scale: KL divergence below 0.003"
+has out "Read by: llama.cpp"
+has out "Next: precis run $work/q8.gguf"
+has out "wrote $work/q8.gguf, and $work/q8.gguf.manifest.json"
+quant 0 --type Q2_K -o "$work/q2.gguf" --json
+json "not j['verdict']['larger'] and j['verdict']['read_by'] == 'gguf' and j['verdict']['part_of_input'] < 0.3"
+json "j['verdict']['loss'] == next(w for t, w in ((0.003, 'no loss that shows'), (0.02, 'a loss that nobody notices'), (0.1, 'a small loss'), (0.3, 'a loss that shows'), (9, 'a heavy loss')) if j['eval']['kld_mean'] < t)"
+# larger than the input: the first word of the verdict
+expect 0 "$precis" quant "$work/q2.gguf" --type Q8_0 --no-calib --no-eval -o "$work/large.gguf"
+has out "^LARGER by [0-9]* % than the input"
+has out "Next: keep the input"
+has out "Loss: not measured"
+# a format that precis alone reads
+quant 0 --type W4A16 --no-eval -o "$work/w4.precis.gguf"
+has out "Read by: only precis (INT4_G128)"
+quant 0 --type Q8_0 --no-eval --format packed -o "$work/q8.packed.gguf"
+has out "Read by: only precis"
+
+# a name that says another container is refused before work, and nothing is written
+for name in x.safetensors foo.onnx w.pt; do
+    quant 2 --type Q8_0 -o "$work/$name"
+    has err "name it .gguf"
+    [ ! -e "$work/$name" ] || { echo "$name was written"; failed=1; }
+done
+quant 2 --type W4A16 -o "$work/w.gguf"
+has err "only precis reads INT4_G128 (56 tensors).*name it $work/w.precis.gguf"
+quant 2 --type Q8_0 --format packed -o "$work/w.gguf"
+has err "name it $work/w.packed.gguf"
+
+# substitutes: a line, and the list behind --verbose. Rows of 32 are no whole blocks of 256.
+"$precis" quant "$model" --type '*attn_q*=Q4_K,*=Q8_0' --no-calib --no-eval -q --dry-run --verbose >"$work/out"
+has out "kernels:"
+stories=$root/../shared/data/stories260K/stories260K.bin
+if [ -f "$stories" ]; then
+    COLUMNS=200 expect 0 "$precis" quant "$stories" --type Q4_K --no-calib --no-eval --dry-run
+    has out "^substitutes: [0-9]* take Q5_0 instead of Q4_K.*--verbose lists them"
+    lacks out "blk.0"
+    expect 0 "$precis" quant "$stories" --type Q4_K --no-calib --no-eval --dry-run --verbose
+    has out "blk.0.attn_q.weight *Q5_0 instead of Q4_K"
+else
+    echo "SKIP stories260K: not here"
+fi
+# the tables at three widths
+for columns in 48 80 120; do
+    COLUMNS=$columns "$precis" quant "$work/q8.gguf" --type Q4_K_M --no-calib --ctx 128 --chunks 1 -q -o "$work/w$columns.gguf" >"$work/out" 2>/dev/null
+    grep -v "$work" "$work/out" | awk -v w=$columns 'length($0) > w { print "wider than " w ": " $0; bad = 1 } END { exit bad }' || failed=1
+done
+# both models of --bench have their names
+quant 0 --type Q8_0 --no-eval --bench -o "$work/b.gguf" --json
+json "j['bench']['original']['model'].endswith('gutenberg-7m') and j['bench']['quantized']['model'].endswith('b.gguf') and j['bench']['quantized']['decode_tok_s'] > 0"
+
+echo "$n commands"
+exit $failed
