@@ -151,12 +151,15 @@ typedef struct cli_manifest {
     precis_manifest *of;
     const char **arguments;
     precis_manifest_input *inputs;
+    const char **evaluation;
 } cli_manifest;
 precis_status cli_manifest_open(const cli *c, const precis_model *m, cli_manifest *x);
 void cli_manifest_close(cli_manifest *x);
 /* Does an option leave the bytes as they are? Does it name a file that makes them? */
 bool cli_manifest_leaves_out(const char *name);
 bool cli_manifest_hashes(const char *name);
+/* Does it say how the result is evaluated? */
+bool cli_manifest_evaluates(const char *name);
 /* replay.c: `quant --replay`, which makes the file of a manifest again with `run` and compares: an exit code. */
 int cli_manifest_replay(cli *c, int (*run)(cli *c));
 
