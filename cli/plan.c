@@ -1,5 +1,5 @@
 /* precis plan - which type for which tensor under a budget, and what that is likely to cost. */
-#include "cli.h"
+#include "quant_net.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,6 +31,7 @@ static const cli_option options[] = {
       "type of the KV cache: f32 f16 int8 int4 (default f16; under --target-ram by layer, as the profile says)" },
     { "--imatrix", 0, "FILE", "importance matrix; default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
+    CLI_NET_QUANT_OPTIONS,
     { 0 },
 };
 
@@ -123,6 +124,9 @@ static precis_status measure(cli *c, const precis_model *m, const precis_plannin
 
 static int run(cli *c)
 {
+    if (precis_net_probe(c->ctx, c->args[0])) return cli_net_plan(c);
+    const int net = cli_only_nets(c);
+    if (net >= 0) return net;
     precis_planning_options o = PRECIS_PLANNING_OPTIONS_INIT;
     int64_t ctx;
     double limit, none = 0;

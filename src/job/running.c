@@ -5,7 +5,7 @@
 #include "model/model.h"
 #include "plan/plan.h"
 #include "precis/run.h"
-#include "quant/costs.h"
+#include "plan/costs.h"
 #include "run/runner.h"
 
 /* Where a runner's memory goes: buffers without scratch, and scratch by threads. */

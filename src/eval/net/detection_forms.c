@@ -77,7 +77,7 @@ static void drop_overlaps(pcs_boxes *b)
     for (size_t i = 0; i < b->n && n < KEPT; i++) {
         bool apart = true;
         for (size_t k = 0; k < n && apart; k++)
-            apart = b->list[k].class_of != b->list[i].class_of || pcs_overlap(b->list[k].at, b->list[i].at) <= APART;
+            apart = b->list[k].class_of != b->list[i].class_of || pcs_box_overlap(b->list[k].at, b->list[i].at) <= APART;
         if (apart) b->list[n++] = b->list[i];
     }
     b->n = n;

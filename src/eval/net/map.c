@@ -33,7 +33,7 @@ static precis_status begin(pcs_score *s)
     return d->boxes ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-double pcs_overlap(const double a[4], const double b[4])
+double pcs_box_overlap(const double a[4], const double b[4])
 {
     const double left = a[0] > b[0] ? a[0] : b[0], right = a[2] < b[2] ? a[2] : b[2];
     const double top = a[1] > b[1] ? a[1] : b[1], bottom = a[3] < b[3] ? a[3] : b[3];
@@ -55,7 +55,7 @@ static size_t match(const pcs_boxes *labels, const pcs_box *box, double least, c
     double most = least;
     for (size_t k = 0; k < labels->n; k++) {
         if (labels->list[k].class_of != box->class_of || taken[k] & bit) continue;
-        const double o = pcs_overlap(labels->list[k].at, box->at);
+        const double o = pcs_box_overlap(labels->list[k].at, box->at);
         if (o >= most) most = o, best = k;
     }
     return best;

@@ -80,6 +80,6 @@ extern const pcs_detection_form pcs_detection_forms[]; /* a name of NULL ends it
 
 /* Wilson's interval of k of n at 95 %. */
 precis_interval pcs_wilson(uint64_t k, uint64_t n);
-double pcs_overlap(const double a[4], const double b[4]);
+double pcs_box_overlap(const double a[4], const double b[4]);
 
 #endif
