@@ -25,7 +25,8 @@ static void region(void *arg, uint32_t ith, uint32_t nth)
     for (size_t i = p->from; i < p->to; i++) {
         const pcs_step *s = &p->steps[i];
         if ((p->one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx, ith);
-        if (s->op) s->eval(&s->call, ith, nth);
+        if (p->looking && pcs_step_looks(p, s)) pcs_step_look(p, s, ith, nth);
+        else if (s->op) s->eval(&s->call, ith, nth);
         else quantize_act(&s->call, ith, nth);
         if (s->tap && p->backend->host) {
             pcs_barrier(p->ctx, ith);
