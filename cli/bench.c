@@ -25,6 +25,11 @@ static const cli_option options[] = {
     { "--pack", 0, "WHEN", "weights in the kernels' order: off, load (default), background or cache" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
+    { "--input", 0, "NAME=FILE", "a net of arrays (ONNX): a .npy file for an input of it; others are made up" },
+    { "--size", 0, "N",
+      "a net of arrays: what inputs that are made up have where the net leaves a dimension open (default 1)" },
+    { "--seconds", 0, "N", "a net of arrays: how long to run it (default 1)" },
+    { "--nodes", 0, NULL, "a net of arrays: each node's time, too, and its share of what this machine multiplies" },
     { 0 },
 };
 
@@ -321,6 +326,7 @@ static int run(cli *c)
 {
     if (cli_has(c, "--kernels")) return all_kernels(c);
     if (!c->n_args) return cli_usage(c, "which model? precis bench MODEL, or precis bench --kernels");
+    if (precis_net_probe(c->ctx, c->args[0])) return cli_net_bench(c);
     if (cli_has(c, "--cost-table")) return cost_table(c, cli_get(c, "--cost-table"));
     precis_bench_options o = PRECIS_BENCH_OPTIONS_INIT;
     int64_t repeat;

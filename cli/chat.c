@@ -54,7 +54,8 @@ static void list_settings(const cli_talk *u)
 
 static void cmd_set(cli_talk *u, char *text)
 {
-    char *end, *name = strtok_r(text, " =", &end), *number = strtok_r(NULL, " =", &end), *rest = strtok_r(NULL, " ", &end);
+    char *end, *name = strtok_r(text, " =", &end), *number = strtok_r(NULL, " =", &end);
+    const char *rest = strtok_r(NULL, " ", &end);
     if (!name) {
         list_settings(u);
         return;
@@ -136,9 +137,10 @@ static void cmd_save(cli_talk *u, char *text)
         return;
     }
     char *json = NULL;
+    precis_ctx *ctx = u->c->ctx;
     if (access(text, F_OK) == 0) fprintf(stderr, "%s is there already; choose another name\n", cli_printable(text));
     else if (!(json = as_json(u)) || cli_lacks_memory(u->c)) fprintf(stderr, "there is not enough memory\n");
-    else if (precis_write_file(u->c->ctx, text, json, strlen(json))) fprintf(stderr, "%s\n", precis_ctx_message(u->c->ctx));
+    else if (precis_write_file(ctx, text, json, strlen(json))) fprintf(stderr, "%s\n", precis_ctx_message(ctx));
     else fprintf(stderr, "saved %zu messages in %s\n", precis_chat_length(u->chat), cli_printable(text));
     free(json);
 }
@@ -199,7 +201,8 @@ static void print_speed(const cli_talk *u, bool stopped)
 {
     const bool plain = getenv("NO_COLOR") != NULL;
     const double seconds = u->last - u->first;
-    fprintf(stderr, "%s[%llu token%s", plain ? "" : "\033[2m", (unsigned long long)u->tokens, u->tokens == 1 ? "" : "s");
+    fprintf(stderr, "%s[%llu token%s", plain ? "" : "\033[2m", (unsigned long long)u->tokens,
+            u->tokens == 1 ? "" : "s");
     if (stopped) fputs(", stopped", stderr);
     if (u->tokens > 1 && seconds > 0) fprintf(stderr, ", %.1f tokens/s", (double)(u->tokens - 1) / seconds);
     fprintf(stderr, "]%s\n", plain ? "" : "\033[0m");

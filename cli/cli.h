@@ -127,6 +127,8 @@ bool cli_output_lost(void);
 /* mappings.c: a mapped file that shrinks while it is read ends the process with a sentence and exit code 3, whichever
  * thread reads it. */
 void cli_watch_mappings(void);
+/* Removes what unfinished outputs have hidden; for handlers of signals that end the process. */
+void cli_abandon(void);
 
 /* help.c: the overview (NULL) or a command's page; and `precis help [COMMAND | --man
  * [COMMAND] | --completion SHELL]`. */
@@ -197,9 +199,11 @@ int cli_net_run(cli *c);
 /* quant_net.c: `convert` and `quant` of one. */
 int cli_net_convert(cli *c);
 int cli_net_quant(cli *c);
+int cli_net_plan(cli *c);
 /* Options of `quant` that only nets have, when the model is none: a message. */
 int cli_only_nets(cli *c);
 int cli_net_inspect(cli *c);
+int cli_net_bench(cli *c);
 
 /* Options that every command has. */
 extern const cli_option cli_common[];

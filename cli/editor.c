@@ -6,7 +6,6 @@
 #ifdef PRECIS_LIBEDIT
 #include <errno.h>
 #include <histedit.h>
-#include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -25,7 +24,7 @@ struct cli_editor {
     char prompt[64];
     char path[4096]; /* of the history; empty: it is not kept */
     char *line;      /* the last one that was read */
-    bool ended;
+    locale_t utf8;
 };
 
 static volatile sig_atomic_t resized;
@@ -160,10 +159,10 @@ static void bind_keys(EditLine *el)
 cli_editor *cli_editor_open(const char *prompt)
 {
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) return NULL;
-    setlocale(LC_CTYPE, "");
-    if (strcmp(nl_langinfo(CODESET), "UTF-8")) setlocale(LC_CTYPE, "C.UTF-8");
-    cli_editor *e = calloc(1, sizeof *e);
+    cli_editor *e = cli_alloc(1, sizeof *e);
     if (!e) return NULL;
+    e->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (e->utf8) uselocale(e->utf8); /* of this thread: libedit takes characters by it */
     snprintf(e->prompt, sizeof e->prompt, "%s", prompt);
     e->history = history_init();
     e->el = el_init("precis", stdin, stderr, stderr);
@@ -196,6 +195,10 @@ void cli_editor_close(cli_editor **editor)
     if (e->history && *e->path) history(e->history, &event, H_SAVE, e->path);
     if (e->el) el_end(e->el);
     if (e->history) history_end(e->history);
+    if (e->utf8) {
+        uselocale(LC_GLOBAL_LOCALE);
+        freelocale(e->utf8);
+    }
     free(e->line);
     free(e);
     *editor = NULL;

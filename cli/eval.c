@@ -1,6 +1,7 @@
 /* precis eval - perplexity, and the distance to a reference. */
 #include "chart.h"
 #include "eval.h"
+#include "samples.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,12 +15,24 @@ static const cli_option options[] = {
       "texts of precis beside it, by domain: prose, code, languages, numbers, typing noise; udhr.zip of --data" },
     { "--tasks", 0, "LIST",
       "questions with right answers: arc_easy,hellaswag,...,reasoning or FILE.jsonl (precis list tasks)" },
-    { "--data", 0, "FOLDER", "where the sets of the tasks lie (default: $PRECIS_DATA)" },
-    { "--limit", 0, "N", "items of a task at most (of each group, where it has groups)" },
+    { "--data", 0, "[NAME=]PATH",
+      "where the sets of the tasks lie (default: $PRECIS_DATA); nets: samples for input NAME, a .npy, .npz, or folder "
+      "of .npz files or of images (more than once)" },
+    { "--labels", 0, "FILE",
+      "nets: .npy or .txt of classes, .npy of classes of places, .json of boxes (docs/nets.md)" },
+    { "--output", 0, "NAME", "nets: the output that is scored (default: the first)" },
+    { "--detections", 0, "NAME", "nets: how boxes lie in outputs: xyxy (default), parts, yolov8, yolov5" },
+    { "--nodes", 0, NULL,
+      "nets: what each node lost against --against (16 samples unless --limit says), and why the worst ten did" },
+    { "--ignore", 0, "N", "nets: the label of places that do not count (default 255)" },
+    CLI_SAMPLES_OPTIONS,
+    { "--mem-limit", 0, "SIZE", "nets: memory at most" },
+    { "--limit", 0, "N", "items of a task at most (of each group, where it has groups); samples of a net" },
     { "--shots", 0, "N", "solved examples before each question (mmlu, gsm8k)" },
     { "--samples", 0, "OUT", "every item of the tasks with its log-likelihoods, as JSON lines" },
     { "--ids", 0, "LIST", "token ids (3,4,5) instead of a text; no tokenizer is needed" },
-    { "--batch", 0, "N", "with --ids: tokens of one call at most (default 64; 1: as in decoding)" },
+    { "--batch", 0, "N",
+      "with --ids: tokens of one call at most (default 64; 1: as in decoding); nets: samples of a run (default 16)" },
     { "--nll", 0, NULL, "with --ids: print the negative log-likelihood of each id after the first" },
     { "--ctx", 0, "N", "tokens of a window (default 512); the second half of each is scored" },
     { "--chunks", 0, "N", "windows at most" },
@@ -259,12 +272,25 @@ static int eval_models(cli *c, const precis_eval_options *o, const char *text, s
     return rc;
 }
 
+/* Options of nets say nothing of a language model. */
+static int only_models(const cli *c)
+{
+    static const char *const nets[] = { "--labels", "--output", "--detections", "--ignore", "--resize", "--crop",
+                                        "--mean", "--std", "--pixels", "--layout", "--mem-limit", "--nodes" };
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
+        if (cli_has(c, nets[i]))
+            return cli_usage(c, "%s is for nets of arrays (ONNX, .pt2), which %s is not", nets[i], c->args[0]);
+    return -1;
+}
+
 static int run(cli *c)
 {
     if (cli_has(c, "--history")) return cli_history_show(c);
     if (!c->n_args) return cli_usage(c, "eval needs a MODEL (precis eval --help)");
+    if (precis_net_probe(c->ctx, c->args[0])) return cli_net_eval(c);
     precis_eval_options o = PRECIS_EVAL_OPTIONS_INIT;
-    int rc = get_eval_options(c, &o);
+    int rc = only_models(c);
+    if (rc < 0) rc = get_eval_options(c, &o);
     if (rc >= 0) return rc;
     if (cli_has(c, "--ids")) return eval_ids(c, &o);
     size_t len = 0;
@@ -296,6 +322,8 @@ const cli_command cli_eval = {
     "  precis eval small.gguf --against model.gguf --text wiki.test.raw --gate --max-kld 0.05\n"
     "  precis eval small.gguf --against model.gguf --domains --tasks "
     "arc_easy,reasoning --data ~/sets --gate --max-kld 0.05 --max-drop 2%\n"
+    "  precis eval net8.onnx --against net.onnx --data x.npy --labels y.npy --gate --max-drop 0.5%\n"
+    "  precis eval net.onnx --data images --resize 256 --crop 224 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225\n"
     "  precis eval --history\n"
     "  precis eval model.gguf --ids 1,306,4658 --nll\n"
     "  precis eval model.gguf --ladder W8A8,FP8,W4A16,NVFP4,MXFP4,NF4,W3A16,W2A16\n",

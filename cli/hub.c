@@ -119,8 +119,8 @@ static int verdict(const cli_hub *h, CURLcode code, long status, const char *wha
     }
     if (status == 200 || status == 206) return -1;
     if (status == 401 || status == 403)
-        cli_error(c, "%s: %s says %ld: it is not there, or it %s (HF_TOKEN=... gives a token)", what, h->endpoint, status,
-                  *h->token ? "is not for this token" : "needs a token");
+        cli_error(c, "%s: %s says %ld: it is not there, or it %s (HF_TOKEN=... gives a token)", what, h->endpoint,
+                  status, *h->token ? "is not for this token" : "needs a token");
     else if (status == 404) cli_error(c, "%s is not at %s", what, h->endpoint);
     else cli_error(c, "%s: %s says %ld", what, h->endpoint, status);
     return status >= 500 || status == 429 ? EXIT_RESOURCES : EXIT_INPUT;
@@ -166,7 +166,7 @@ static bool is_hex(const char *s, size_t n)
     return s && strlen(s) == n && strspn(s, "0123456789abcdef") == n;
 }
 
-static bool take_file(cli_hub_file *f, const json_t *o)
+static bool take_entry(cli_hub_file *f, const json_t *o)
 {
     const char *name = json_string_value(json_object_get(o, "rfilename"));
     const json_t *lfs = json_object_get(o, "lfs"), *size = json_object_get(o, "size");
@@ -194,7 +194,7 @@ static int take_list(cli_hub *h, const json_t *o, cli_repository *out)
     out->files = cli_alloc(n + 1, sizeof *out->files);
     if (!out->files) return cli_no_memory(h->c);
     for (size_t i = 0; i < n; i++)
-        if (take_file(&out->files[out->n], json_array_get(files, i))) out->n++;
+        if (take_entry(&out->files[out->n], json_array_get(files, i))) out->n++;
     return cli_lacks_memory(h->c) ? cli_no_memory(h->c) : -1;
 }
 
@@ -350,37 +350,51 @@ static CURLcode attempt(transfer *t, const char *url, long *status)
     return code;
 }
 
-static int receive(transfer *t, const char *url)
+/* What ends a transfer whatever the server says: an exit code; -1: nothing did. */
+static int stopped(transfer *t)
 {
     const cli_hub_file *f = t->file;
-    for (int fruitless = 0; !(f->size != UINT64_MAX && t->len == f->size);) {
+    const cli *c = t->h->c;
+    if (cli_cancel) {
+        cli_error(c, "%s: stopped at %llu bytes; the same command goes on", f->name, (unsigned long long)t->len);
+        return EXIT_INTERRUPTED;
+    }
+    if (t->error) return failed_to_write(t, t->error);
+    if (!t->longer) return -1;
+    cli_error(c, "%s is longer than the %llu bytes that the hub says", f->name, (unsigned long long)f->size);
+    unlink(t->part);
+    return EXIT_INPUT;
+}
+
+/* May the same be asked again? */
+static bool may_pass(CURLcode code, long status)
+{
+    return code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+           code == CURLE_OPERATION_TIMEDOUT || (!code && (status >= 500 || status == 429));
+}
+
+static int receive(transfer *t, const char *url)
+{
+    const uint64_t size = t->file->size;
+    for (int fruitless = 0; size == UINT64_MAX || t->len != size;) {
         long status = 0;
         const uint64_t before = t->len;
         const CURLcode code = attempt(t, url, &status);
-        if (cli_cancel) {
-            cli_error(t->h->c, "%s: stopped at %llu bytes; the same command goes on", f->name, (unsigned long long)t->len);
-            return EXIT_INTERRUPTED;
-        }
-        if (t->error) return failed_to_write(t, t->error);
-        if (t->longer) {
-            cli_error(t->h->c, "%s is longer than the %llu bytes that the hub says", f->name, (unsigned long long)f->size);
-            unlink(t->part);
-            return EXIT_INPUT;
-        }
+        const bool given = status == 200 || status == 206;
+        int rc = stopped(t);
+        if (rc >= 0) return rc;
         if (before && (status == 416 || status == 200 || code == CURLE_RANGE_ERROR)) { /* no parts are given here */
-            const int rc = restart(t);
-            if (rc >= 0) return rc;
-            if (++fruitless > TRIES) return verdict(t->h, code, status, f->name);
+            if ((rc = restart(t)) >= 0) return rc;
+            if (++fruitless > TRIES) return verdict(t->h, code, status, t->file->name);
             continue;
         }
-        if (!code && f->size == UINT64_MAX && (status == 200 || status == 206)) return -1;
-        if ((code && t->len > before) || (!code && (status == 200 || status == 206) && t->len > before)) {
-            fruitless = 0; /* cut: on from here */
+        if (!code && given && size == UINT64_MAX) return -1;
+        if (t->len > before && (code || given)) { /* cut: on from here */
+            fruitless = 0;
             continue;
         }
-        const bool again = code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
-                           code == CURLE_OPERATION_TIMEDOUT || (!code && (status >= 500 || status == 429));
-        if (!again || ++fruitless >= TRIES) return verdict(t->h, code, code ? 0 : status == 200 ? 500 : status, f->name);
+        if (!may_pass(code, status) || ++fruitless >= TRIES)
+            return verdict(t->h, code, code ? 0 : status == 200 ? 500 : status, t->file->name);
         sleep((unsigned)fruitless);
     }
     return -1;
@@ -448,8 +462,8 @@ int cli_hub_fetch(cli_hub *h, const cli_repository *r, size_t i, const char *fol
     int rc = -1;
     if (!is_there(&t)) {
         *fetched = true;
-        if (!make_folders(t.path)) rc = failed_to_write(&t, errno);
-        else if ((t.fd = open(t.part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666)) < 0) rc = failed_to_write(&t, errno);
+        if (make_folders(t.path)) t.fd = open(t.part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (t.fd < 0) rc = failed_to_write(&t, errno);
         else if (flock(t.fd, LOCK_EX | LOCK_NB) || !still_there(&t)) {
             cli_error(h->c, "%s is being fetched by another process", t.file->name);
             rc = EXIT_RESOURCES;

@@ -27,8 +27,8 @@ void cli_hub_close(cli_hub **hub);
 /* What OWNER/NAME has at a revision. -1, or an exit code after a message. */
 int cli_hub_list(cli_hub *hub, const char *name, const char *revision, cli_repository *out);
 void cli_repository_free(cli_repository *r);
-/* File i into `folder`/NAME, whose folders are made. One that is there is left when its hash is right; one that was begun
- * goes on where it ended. *fetched: it came from the hub. -1, or an exit code after a message. */
+/* File i into `folder`/NAME, whose folders are made. One that is there is left when its hash is right; one that was
+ * begun goes on where it ended. *fetched: it came from the hub. -1, or an exit code after a message. */
 int cli_hub_fetch(cli_hub *hub, const cli_repository *r, size_t i, const char *folder, bool *fetched);
 
 /* pull.c: the folder of models in the user's cache; false: there is no home. */

@@ -6,18 +6,76 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* "NAME=FILE", split at the first '='. */
-static int read_input(cli *c, const char *given, precis_array *out, char **name)
+/* Arrays of all --input, and what must be freed of them. */
+typedef struct {
+    precis_array *list;
+    char **names; /* of arrays of their own; NULL: of an archive */
+    size_t n, room;
+    precis_array **archives;
+    size_t *sizes, n_archives;
+} net_inputs;
+
+static bool more_room(net_inputs *in, size_t n)
+{
+    if (in->n + n <= in->room) return true;
+    const size_t room = 2 * (in->n + n);
+    precis_array *list = cli_grow(in->list, room * sizeof *list);
+    if (list) in->list = list;
+    char **names = cli_grow(in->names, room * sizeof *names);
+    if (names) in->names = names;
+    if (list && names) in->room = room;
+    return list && names;
+}
+
+/* x.npz: all its arrays, by their names. */
+static int read_archive(cli *c, const char *path, net_inputs *in)
+{
+    const size_t k = in->n_archives;
+    const precis_status st = precis_arrays_read(c->ctx, &in->archives[k], &in->sizes[k], path);
+    if (st) return cli_fail(c, st);
+    in->n_archives++;
+    if (!more_room(in, in->sizes[k])) return cli_no_memory(c);
+    for (size_t i = 0; i < in->sizes[k]; i++) {
+        in->names[in->n] = NULL;
+        in->list[in->n++] = in->archives[k][i];
+    }
+    return -1;
+}
+
+/* "NAME=FILE.npy", split at the first '='; or FILE.npz. */
+static int read_input(cli *c, const char *given, net_inputs *in)
 {
     const char *equals = strchr(given, '=');
-    if (!equals) return cli_usage(c, "--input %s: it is NAME=FILE.npy", given);
-    const precis_status st = precis_array_read(c->ctx, out, equals + 1);
+    const size_t len = strlen(given);
+    if (!equals && len > 4 && !strcmp(given + len - 4, ".npz")) return read_archive(c, given, in);
+    if (!equals) return cli_usage(c, "--input %s: it is NAME=FILE.npy, or FILE.npz", given);
+    if (!more_room(in, 1)) return cli_no_memory(c);
+    precis_array *a = &in->list[in->n];
+    const precis_status st = precis_array_read(c->ctx, a, equals + 1);
     if (st) return cli_fail(c, st);
-    *name = cli_alloc((size_t)(equals - given) + 1, 1);
-    if (!*name) return cli_no_memory(c);
-    memcpy(*name, given, (size_t)(equals - given));
-    out->name = *name;
+    char *name = in->names[in->n++] = cli_alloc((size_t)(equals - given) + 1, 1);
+    if (!name) {
+        precis_array_free(c->ctx, a);
+        in->n--;
+        return cli_no_memory(c);
+    }
+    memcpy(name, given, (size_t)(equals - given));
+    a->name = name;
     return -1;
+}
+
+static void free_inputs(cli *c, net_inputs *in)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        if (!in->names[i]) continue;
+        precis_array_free(c->ctx, &in->list[i]);
+        free(in->names[i]);
+    }
+    for (size_t i = 0; i < in->n_archives; i++) precis_arrays_free(c->ctx, &in->archives[i], in->sizes[i]);
+    free(in->list);
+    free(in->names);
+    free(in->archives);
+    free(in->sizes);
 }
 
 /* FOLDER/NAME.npy, '/' in a name as '_'. */
@@ -112,18 +170,13 @@ int cli_net_run(cli *c)
     const precis_array *outputs;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
-    precis_array *inputs = cli_alloc((size_t)n + 1, sizeof *inputs);
-    char **names = cli_alloc((size_t)n + 1, sizeof *names);
-    if (!inputs || !names) rc = cli_no_memory(c);
-    for (int i = 0; i < n && rc < 0; i++) rc = read_input(c, cli_get_nth(c, "--input", i), &inputs[i], &names[i]);
-    if (rc < 0 && (st = precis_net_run(net, inputs, (size_t)n, &outputs))) rc = cli_fail(c, st);
+    net_inputs in = { .archives = cli_alloc((size_t)n + 1, sizeof *in.archives),
+                  .sizes = cli_alloc((size_t)n + 1, sizeof *in.sizes) };
+    if (!in.archives || !in.sizes) rc = cli_no_memory(c);
+    for (int i = 0; i < n && rc < 0; i++) rc = read_input(c, cli_get_nth(c, "--input", i), &in);
+    if (rc < 0 && (st = precis_net_run(net, in.list, in.n, &outputs))) rc = cli_fail(c, st);
     if (rc < 0) rc = write_outputs(c, net, outputs);
-    for (int i = 0; i < n && inputs && names; i++) {
-        precis_array_free(c->ctx, &inputs[i]);
-        free(names[i]);
-    }
-    free(inputs);
-    free(names);
+    free_inputs(c, &in);
     precis_net_close(&net);
     return rc;
 }

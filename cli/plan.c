@@ -1,6 +1,6 @@
 /* precis plan - which type for which tensor under a budget, and what that is likely to cost. */
 #include "chart.h"
-#include "cli.h"
+#include "quant_net.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +33,7 @@ static const cli_option options[] = {
       "type of the KV cache: f32 f16 int8 int4 (default f16; under --target-ram by layer, as the profile says)" },
     { "--imatrix", 0, "FILE", "importance matrix; default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
+    CLI_NET_QUANT_OPTIONS,
     { 0 },
 };
 
@@ -58,6 +59,8 @@ static int plan_json(cli *c, const precis_planning *p, const char *method, const
     json_object_set_new(o, "out", out ? json_string(out) : json_null());
     json_object_set_new(o, "bytes", json_integer((json_int_t)p->bytes));
     json_object_set_new(o, "ram", json_integer((json_int_t)p->ram));
+    json_object_set_new(o, "threads", json_integer(p->threads));
+    json_object_set_new(o, "thread_bytes", json_integer((json_int_t)p->thread_bytes));
     json_object_set_new(o, "bits_per_weight", json_real(p->bits_per_weight));
     json_object_set_new(o, "kld", known ? json_real(p->kld) : json_null());
     json_object_set_new(o, "kld_interval", known ? json_pack("[f, f]", p->interval[0], p->interval[1]) : json_null());
@@ -77,9 +80,11 @@ static int plan_text(cli *c, const precis_planning *p, const char *out)
     char a[32], b[32];
     cli_print_types(p->plan);
     cli_print_kernels(p->plan);
-    printf("%-28s %s\n%-28s %.3f\n", "size of the file", cli_bytes((double)p->bytes, a),
-           "bits per weight", p->bits_per_weight);
-    if (p->ram) printf("%-28s %s\n", "memory to run it", cli_bytes((double)p->ram, b));
+    printf("%-28s %s\n%-28s %.3f\n", "size of the file", cli_bytes((double)p->bytes, a), "bits per weight",
+           p->bits_per_weight);
+    if (p->ram)
+        printf("%-28s %s with %u thread%s (-t), up to %s each\n", "memory to run it", cli_bytes((double)p->ram, b),
+               (unsigned)p->threads, p->threads == 1 ? "" : "s", cli_bytes((double)p->thread_bytes, a));
     if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);
     if (isfinite(p->kld))
         printf("%-28s %.5f, 90 %% between %.5f and %.5f\n", "KL divergence, predicted", p->kld, p->interval[0],
@@ -221,6 +226,9 @@ static precis_status measure(cli *c, const precis_model *m, const precis_plannin
 
 static int run(cli *c)
 {
+    if (precis_net_probe(c->ctx, c->args[0])) return cli_net_plan(c);
+    const int net = cli_only_nets(c);
+    if (net >= 0) return net;
     precis_planning_options o = PRECIS_PLANNING_OPTIONS_INIT;
     int64_t ctx;
     double limit, none = 0;

@@ -34,7 +34,7 @@ static bool is_word(const char *s, size_t n)
 }
 
 /* OWNER/NAME[:FILE]; FILE is a file's name or a part of one, as Q4_K_M. */
-static bool parse(const char *text, spec *out)
+static bool parse_spec(const char *text, spec *out)
 {
     const char *slash = strchr(text, '/'), *colon = strchr(text, ':');
     const size_t n = colon ? (size_t)(colon - text) : strlen(text);
@@ -49,7 +49,7 @@ static bool parse(const char *text, spec *out)
     return true;
 }
 
-static bool ends(const char *s, const char *end)
+static bool ends_with(const char *s, const char *end)
 {
     const size_t n = strlen(s), k = strlen(end);
     return n >= k && !strcasecmp(s + n - k, end);
@@ -90,7 +90,8 @@ static bool is_first_part(const char *name)
 /* A model in one file, and no projector of pictures or matrix of importance beside one. */
 static bool is_model(const char *name)
 {
-    return ends(name, ".gguf") && strncasecmp(base(name), "mmproj", 6) && !strstr(name, "imatrix") && is_first_part(name);
+    return ends_with(name, ".gguf") && is_first_part(name) && strncasecmp(base(name), "mmproj", 6) &&
+           !strstr(name, "imatrix");
 }
 
 /* Does the tag stand in the name between marks ("-Q4_K_M.", "/Q4_K_M/")? */
@@ -122,7 +123,7 @@ static void list_models(const choice *ch)
     for (size_t i = 0; i < ch->r->n; i++) {
         char size[32] = "";
         const cli_hub_file *f = &ch->r->files[i];
-        if (!is_model(f->name) && !ends(f->name, ".onnx")) continue;
+        if (!is_model(f->name) && !ends_with(f->name, ".onnx")) continue;
         if (f->size != UINT64_MAX) cli_bytes((double)f->size, size);
         fprintf(stderr, "  %s:%s  %s\n", ch->r->name, f->name, size);
     }
@@ -138,7 +139,7 @@ static int choose_named(choice *ch, const char *file)
             return -1;
         }
     for (size_t i = 0; i < r->n; i++)
-        if ((is_model(r->files[i].name) || ends(r->files[i].name, ".onnx")) && has_tag(r->files[i].name, file))
+        if ((is_model(r->files[i].name) || ends_with(r->files[i].name, ".onnx")) && has_tag(r->files[i].name, file))
             found++, at = i;
     if (found == 1) {
         take_one(ch, at);
@@ -179,7 +180,7 @@ static bool choose_folder(choice *ch)
         bool wanted = !strncmp(name, "additional_chat_templates/", 26);
         for (size_t k = 0; beside[k]; k++) wanted |= !strcmp(name, beside[k]);
         const bool weight = !strchr(name, '/') && strncmp(name, "consolidated", 12) &&
-                            (ends(name, ".safetensors") || ends(name, ".safetensors.index.json"));
+                            (ends_with(name, ".safetensors") || ends_with(name, ".safetensors.index.json"));
         ch->taken[i] = wanted || weight;
         weights |= weight;
         config |= !strcmp(name, "config.json");
@@ -208,7 +209,7 @@ bool cli_models_folder(char *path, size_t room)
     return n > 0 && (size_t)n < room;
 }
 
-static int folder_of(const cli *c, const spec *s, char *path, size_t room)
+static int place_of(const cli *c, const spec *s, char *path, size_t room)
 {
     char models[2048];
     if (cli_has(c, "--dir")) snprintf(path, room, "%s", cli_get(c, "--dir"));
@@ -220,9 +221,9 @@ static int folder_of(const cli *c, const spec *s, char *path, size_t room)
 /* What the command was about, when the hub cannot be reached. */
 static void say_by_hand(const spec *s, const char *folder)
 {
-    fprintf(stderr, "Without the network: put %s%s into\n  %s\nand run the command again, or give the file's path.\n",
-            *s->file ? s->file : "the model's files", *s->file ? "" : " (a .gguf, or config.json, tokenizer.json and *.safetensors)",
-            folder);
+    const char *what = *s->file ? s->file : "the model (a .gguf, or config.json, tokenizer.json and *.safetensors)";
+    fprintf(stderr, "Without the network: put %s into\n  %s\nand run the command again, or give the file's path.\n",
+            what, folder);
 }
 
 static bool offline(void)
@@ -296,47 +297,53 @@ static bool find_here(const spec *s, const char *folder, char *path, size_t room
 
 /* ---- the command -------------------------------------------------------------------------------------- */
 
-/* Fetches; *files (may be NULL) takes what was fetched, as JSON. */
-static int fetch(cli *c, cli_hub *hub, const cli_repository *r, const spec *s, const char *folder, json_t *files,
-                 char *path, size_t room)
+/* What is wanted, and where it is then. */
+typedef struct {
+    cli *c;
+    const spec *s;
+    json_t *files;      /* what was fetched, for --json; or NULL */
+    char folder[4096], revision[128], path[5200];
+} request;
+
+static int fetch(request *q, cli_hub *hub, const cli_repository *r)
 {
-    choice ch = { c, r, cli_alloc(r->n + 1, sizeof(bool)), -1 };
-    if (!ch.taken) return cli_no_memory(c);
-    int rc = choose(&ch, s->file);
+    choice ch = { q->c, r, cli_alloc(r->n + 1, sizeof(bool)), -1 };
+    if (!ch.taken) return cli_no_memory(q->c);
+    int rc = choose(&ch, q->s->file);
     for (size_t i = 0; i < r->n && rc < 0; i++) {
+        const cli_hub_file *f = &r->files[i];
         bool fetched = false;
         if (!ch.taken[i]) continue;
-        rc = cli_hub_fetch(hub, r, i, folder, &fetched);
-        if (rc < 0 && files)
-            json_array_append_new(files, json_pack("{s:s, s:I, s:s, s:b}", "name", r->files[i].name, "bytes",
-                                                   (json_int_t)r->files[i].size, "sha256", r->files[i].sha256, "fetched",
-                                                   fetched));
+        rc = cli_hub_fetch(hub, r, i, q->folder, &fetched);
+        if (rc < 0 && q->files)
+            json_array_append_new(q->files, json_pack("{s:s, s:I, s:s, s:b}", "name", f->name, "bytes",
+                                                      (json_int_t)f->size, "sha256", f->sha256, "fetched", fetched));
     }
-    if (rc < 0) snprintf(path, room, "%s%s%s", folder, ch.first < 0 ? "" : "/", ch.first < 0 ? "" : r->files[ch.first].name);
+    const char *name = ch.first < 0 ? "" : r->files[ch.first].name;
+    if (rc < 0) snprintf(q->path, sizeof q->path, "%s%s%s", q->folder, *name ? "/" : "", name);
     free(ch.taken);
     return rc;
 }
 
-static int pull(cli *c, const spec *s, json_t *files, char revision[128], char *path, size_t room)
+static int pull(request *q)
 {
-    char folder[4096];
+    cli *c = q->c;
     cli_hub *hub = NULL;
     cli_repository r = { .n = 0 };
-    int rc = folder_of(c, s, folder, sizeof folder);
-    if (rc >= 0) return rc;
+    const char *revision = cli_has(c, "--revision") ? cli_get(c, "--revision") : "main";
     if (offline()) {
-        if (find_here(s, folder, path, room)) return -1;
-        cli_error(c, "%s is not here, and HF_HUB_OFFLINE forbids to fetch it", s->owner_name);
-        say_by_hand(s, folder);
+        if (find_here(q->s, q->folder, q->path, sizeof q->path)) return -1;
+        cli_error(c, "%s is not here, and HF_HUB_OFFLINE forbids to fetch it", q->s->owner_name);
+        say_by_hand(q->s, q->folder);
         return EXIT_RESOURCES;
     }
-    rc = cli_hub_open(c, &hub);
-    if (rc < 0) rc = cli_hub_list(hub, s->owner_name, cli_has(c, "--revision") ? cli_get(c, "--revision") : "main", &r);
+    int rc = cli_hub_open(c, &hub);
+    if (rc < 0) rc = cli_hub_list(hub, q->s->owner_name, revision, &r);
     if (rc < 0) {
-        snprintf(revision, 128, "%s", r.revision);
-        rc = fetch(c, hub, &r, s, folder, files, path, room);
+        snprintf(q->revision, sizeof q->revision, "%s", r.revision);
+        rc = fetch(q, hub, &r);
     } else if (rc == EXIT_RESOURCES) {
-        say_by_hand(s, folder);
+        say_by_hand(q->s, q->folder);
     }
     cli_repository_free(&r);
     cli_hub_close(&hub);
@@ -346,27 +353,30 @@ static int pull(cli *c, const spec *s, json_t *files, char revision[128], char *
 int cli_pull_path(cli *c, const char *text, char *path, size_t room)
 {
     spec s;
-    char folder[4096], revision[128] = "";
-    if (!parse(text, &s)) return cli_usage(c, "-hf %s: it is OWNER/NAME or OWNER/NAME:FILE", text);
-    const int rc = folder_of(c, &s, folder, sizeof folder);
-    if (rc >= 0) return rc;
-    if (find_here(&s, folder, path, room)) return -1; /* `precis pull` asks the hub for a newer one */
-    return pull(c, &s, NULL, revision, path, room);
+    static request q;
+    if (!parse_spec(text, &s)) return cli_usage(c, "-hf %s: it is OWNER/NAME or OWNER/NAME:FILE", text);
+    q = (request){ .c = c, .s = &s };
+    int rc = place_of(c, &s, q.folder, sizeof q.folder);
+    /* `precis pull` asks the hub for a newer one */
+    if (rc < 0 && !find_here(&s, q.folder, q.path, sizeof q.path)) rc = pull(&q);
+    snprintf(path, room, "%s", q.path);
+    return rc;
 }
 
 static int run(cli *c)
 {
     spec s;
-    char path[5200], revision[128] = "";
-    if (!parse(c->args[0], &s)) return cli_usage(c, "%s: it is OWNER/NAME or OWNER/NAME:FILE", c->args[0]);
-    json_t *files = json_array();
-    const int rc = pull(c, &s, files, revision, path, sizeof path);
-    if (rc >= 0 || !c->json) json_decref(files);
+    static request q;
+    if (!parse_spec(c->args[0], &s)) return cli_usage(c, "%s: it is OWNER/NAME or OWNER/NAME:FILE", c->args[0]);
+    q = (request){ .c = c, .s = &s, .files = json_array() };
+    int rc = place_of(c, &s, q.folder, sizeof q.folder);
+    if (rc < 0) rc = pull(&q);
+    if (rc < 0 && c->json)
+        return cli_print_json(c, json_pack("{s:s, s:s, s:s, s:o}", "path", q.path, "repository", s.owner_name,
+                                           "revision", q.revision, "files", q.files));
+    json_decref(q.files);
     if (rc >= 0) return rc;
-    if (c->json)
-        return cli_print_json(c, json_pack("{s:s, s:s, s:s, s:o}", "path", path, "repository", s.owner_name, "revision",
-                                           revision, "files", files));
-    printf("%s\n", path);
+    printf("%s\n", q.path);
     return cli_done(c);
 }
 
@@ -393,11 +403,11 @@ static void list_folder(const cli *c, const char *folder, const char *owner, con
         snprintf(path, sizeof path, "%s/%s", folder, here.names[i]);
         config |= !strcmp(here.names[i], "config.json");
         if (stat(path, &st)) continue;
-        if (ends(path, ".safetensors")) bytes += (uint64_t)st.st_size;
-        if (!ends(path, ".gguf") && !ends(path, ".onnx") && !ends(path, ".part")) continue;
+        if (ends_with(path, ".safetensors")) bytes += (uint64_t)st.st_size;
+        if (!ends_with(path, ".gguf") && !ends_with(path, ".onnx") && !ends_with(path, ".part")) continue;
         if (!c->json)
             printf("%s/%s:%s  %s%s\n", owner, name, here.names[i], cli_bytes((double)st.st_size, size),
-                   ends(path, ".part") ? "  (not whole: the same pull goes on)" : "");
+                   ends_with(path, ".part") ? "  (not whole: the same pull goes on)" : "");
         add_model(list, owner, name, here.names[i], path, (uint64_t)st.st_size);
     }
     if (config && bytes) {
@@ -433,10 +443,11 @@ int cli_list_models(cli *c)
 
 const cli_command cli_pull = {
     "pull", "OWNER/NAME[:FILE]", "fetch a model from a hub (Hugging Face, or HF_ENDPOINT)",
-    "Prints the path. FILE is a file of the repository or a part of its name, as Q4_K_M; without it a GGUF (Q4_K_M, if there "
-    "are several), else safetensors with what belongs to them. A pull that was cut goes on; what came is compared with the "
-    "hub's hash. HF_TOKEN (or huggingface's token file) is sent to the hub alone; proxies as libcurl has them "
-    "(https_proxy); HF_HUB_OFFLINE=1 uses what is there. -hf OWNER/NAME[:FILE] in place of MODEL does the same for any command.",
+    "Prints the path. FILE is a file of the repository or a part of its name, as Q4_K_M; without it a GGUF (Q4_K_M, if "
+    "there are several), else safetensors with what belongs to them. A pull that was cut goes on; what came is "
+    "compared with the hub's hash. HF_TOKEN (or huggingface's token file) is sent to the hub alone; proxies as libcurl "
+    "has them (https_proxy); HF_HUB_OFFLINE=1 uses what is there. -hf OWNER/NAME[:FILE] in place of MODEL does so for "
+    "any command.",
     1, 1, options, run,
     "  precis pull ggml-org/gemma-3-270m-GGUF:Q8_0\n"
     "  precis run -hf ggml-org/gemma-3-270m-GGUF\n"

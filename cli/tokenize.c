@@ -15,6 +15,9 @@ static const cli_option options[] = {
     { "--eos", 0, "TEXT", "with --render: eos_token" },
     { "--no-special", 0, NULL, "neither add nor parse special tokens" },
     { "--batch", 0, NULL, "the file holds texts that end in a NUL byte each: print the ids of each on a line" },
+    { "--train", 0, "FILE", "learn a byte-level BPE from texts (more than once, or FILES behind it)" },
+    { "--vocab", 0, "N", "with --train: tokens, the 256 bytes among them" },
+    { "--output", 'o', "OUT", "with --train: the tokenizer.json" },
     { "--pieces", 0, NULL, "print each token's bytes beside its id" },
     { 0 },
 };
@@ -111,10 +114,31 @@ static int render_chat(cli *c)
     return rc;
 }
 
+static int train(cli *c)
+{
+    enum { MOST = 256 };
+    const char *paths[MOST], *out = cli_get(c, "--output");
+    size_t n = 0;
+    int64_t tokens;
+    for (const char *p; n < MOST && (p = cli_get_nth(c, "--train", (int)n));) paths[n++] = p;
+    for (int i = 0; i < c->n_args && n < MOST; i++) paths[n++] = c->args[i];
+    if (!out || !cli_has(c, "--vocab")) return cli_usage(c, "--train FILES --vocab N -o OUT");
+    if (!cli_int(c, "--vocab", 256, 256, 1 << 20, &tokens)) return EXIT_USAGE;
+    precis_tokenizer_trained r = { .size = sizeof r };
+    const precis_status st = precis_tokenizer_train(c->ctx, paths, n, (uint32_t)tokens, out, &r);
+    if (st) return cli_fail(c, st);
+    if (c->json)
+        return cli_print_json(c, json_pack("{s:s, s:i, s:i, s:s}", "out", out, "tokens", (int)r.tokens, "merges",
+                                           (int)r.merges, "sha256", r.sha256));
+    printf("%s: %u tokens, %u merges\nsha256 %s\n", out, r.tokens, r.merges, r.sha256);
+    return cli_done(c);
+}
+
 static int run(cli *c)
 {
     if (cli_has(c, "--render")) return render_chat(c);
-    if (!c->n_args) return cli_usage(c, "usage: precis tokenize MODEL -p TEXT");
+    if (cli_has(c, "--train")) return train(c);
+    if (c->n_args != 1) return cli_usage(c, "usage: precis tokenize MODEL -p TEXT");
     const char *text = cli_get(c, "--prompt"), *other = cli_get(c, "--file");
     const char *file = other ? other : cli_get(c, "--text");
     if (!text == !file || (other && cli_has(c, "--text"))) return cli_usage(c, "give one of -p TEXT and --text FILE");
@@ -144,8 +168,9 @@ static int run(cli *c)
 
 const cli_command cli_tokenize = {
     "tokenize", "MODEL", "token ids of a text",
-    "The tokenizer is the one that the model file carries; it needs no architecture.", 0, 1, options, run,
+    "The tokenizer is the one that the model file carries; it needs no architecture.", 0, 255, options, run,
     "  precis tokenize model.gguf -p 'Hello world' --pieces\n"
+    "  precis tokenize --train a.txt b.txt --vocab 4096 -o tokenizer.json\n"
     "  precis tokenize --render template.jinja --message user=Hi --generation\n",
     NULL
 };

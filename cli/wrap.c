@@ -13,7 +13,8 @@ static unsigned width_of(const char *s, size_t n)
     unsigned width = 0;
     for (size_t at = 0; at < n;) {
         utf8proc_int32_t point;
-        const utf8proc_ssize_t len = utf8proc_iterate((const utf8proc_uint8_t *)s + at, (utf8proc_ssize_t)(n - at), &point);
+        const utf8proc_uint8_t *next = (const utf8proc_uint8_t *)s + at;
+        const utf8proc_ssize_t len = utf8proc_iterate(next, (utf8proc_ssize_t)(n - at), &point);
         width += len > 0 ? (unsigned)utf8proc_charwidth(point) : 1;
         at += len > 0 ? (size_t)len : 1;
     }

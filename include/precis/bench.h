@@ -2,6 +2,7 @@
 #ifndef PRECIS_BENCH_H
 #define PRECIS_BENCH_H
 
+#include "precis/net.h"
 #include "precis/run.h"
 
 #ifdef __cplusplus
@@ -46,6 +47,37 @@ typedef struct precis_bench_result {
 /* path: opened anew, so that loading is measured. */
 PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts,
                                       precis_bench_result *result);
+
+/* A node of a net of arrays as it is run (several of the file's may be one). seconds: alone, between barriers, the
+ * least of some runs; products: multiplications, of codes in whole numbers where `codes`. */
+typedef struct precis_net_node {
+    uint32_t    size;
+    const char *name, *op;
+    double      seconds;
+    uint64_t    products;
+    int         codes;
+} precis_net_node;
+/* Called for each, in the order that they run in; not 0 stops with PRECIS_ECANCELED. */
+typedef int precis_net_node_fn(void *user, const precis_net_node *node);
+typedef struct precis_net_bench_options {
+    uint32_t            size; /* sizeof of this struct, set by _INIT */
+    double              seconds; /* to run for; 0: one */
+    precis_net_node_fn *node; /* or NULL */
+    void               *user;
+} precis_net_bench_options;
+#define PRECIS_NET_BENCH_OPTIONS_INIT { sizeof(precis_net_bench_options), 0, NULL, NULL }
+/* seconds, median: of a run; processor: the least that a run took of all threads' processor time, which says more where
+ * others use the machine. floor: all products at the speed at which this machine multiplies in registers with the
+ * threads of the context, multiply_s (codes) and fma_s (f32), measured now. */
+typedef struct precis_net_speed {
+    uint32_t size; /* sizeof of this struct, set by the caller */
+    uint32_t runs;
+    double   seconds, median, processor, floor, multiply_s, fma_s;
+    uint64_t products, code_products;
+} precis_net_speed;
+/* Inputs as precis_net_run's. */
+PRECIS_API precis_status precis_net_bench(precis_net *net, const precis_array *inputs, size_t n,
+                                          const precis_net_bench_options *opts, precis_net_speed *result);
 
 /* A kernel of weights at the level and the threads of ctx: bytes of weights per second with one token, from memory and
  * from the cores' own caches, and multiplications per second with a prompt, each beside what the machine reads and

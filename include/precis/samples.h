@@ -24,13 +24,13 @@ typedef struct precis_samples_options {
     uint32_t size;                     /* sizeof of this struct, set by _INIT                               */
     uint32_t resize, resize_width;     /* of images: the shorter side; or height and width. 0: as they are  */
     uint32_t crop, crop_width;         /* from the middle: a square; or height and width. 0: all            */
-    double   mean[3], deviation[3];    /* of each channel, taken off and divided by; of pixels from 0 to 1  */
+    double   mean[3], deviation[3];    /* of each channel, taken off and divided by (0: by 1)               */
     double   pixels;                   /* what white is before that: 1 or 255                               */
     const char *layout;                /* "nchw", "nhwc"; NULL: by the input's shape                        */
     uint64_t limit;                    /* samples at most; 0: all                                           */
 } precis_samples_options;
 #define PRECIS_SAMPLES_OPTIONS_INIT \
-    { sizeof(precis_samples_options), 0, 0, 0, 0, { 0, 0, 0 }, { 1, 1, 1 }, 1, NULL, 0 }
+    { sizeof(precis_samples_options), 0, 0, 0, 0, { 0 }, { 0 }, 1, NULL, 0 }
 
 typedef struct precis_samples precis_samples;
 
@@ -39,7 +39,11 @@ typedef struct precis_samples precis_samples;
 PRECIS_API precis_status precis_samples_open(precis_ctx *ctx, precis_samples **out, const precis_net *net,
                                              const char *const *sources, size_t n, const precis_samples_options *opts);
 PRECIS_API void precis_samples_close(precis_samples **samples);
+/* Another net gets them, too: runs take no more samples than both allow. PRECIS_EINVAL: it has other inputs. */
+PRECIS_API precis_status precis_samples_also(precis_samples *samples, const precis_net *net);
 PRECIS_API uint64_t precis_samples_count(const precis_samples *samples);
+/* Has the source more than the limit? */
+PRECIS_API int precis_samples_limited(const precis_samples *samples);
 /* How many samples a run of the net may take: 1 where its first dimension is 1, or samples may have different shapes;
  * the size of that dimension where it is fixed; else `wanted`. */
 PRECIS_API uint64_t precis_samples_batch(const precis_samples *samples, uint64_t wanted);

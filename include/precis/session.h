@@ -95,9 +95,9 @@ PRECIS_API precis_status precis_session_run(precis_session *const *s, size_t n, 
 PRECIS_API precis_status precis_session_answer(precis_session *s, precis_chat *chat, precis_token_fn *fn, void *user);
 
 /* The same for a chat that may be longer than the context. Before it reads, and whenever the context is full while it
- * answers, the oldest turns are forgotten (precis_chat_forget_oldest) until a quarter of the context is free; *forgotten
- * (may be NULL) counts their messages. The answer ends by PRECIS_FINISH_CONTEXT only where one turn alone fills the
- * context; a message that does not fit by itself is PRECIS_EINVAL. */
+ * answers, the oldest turns are forgotten (precis_chat_forget_oldest) until a quarter of the context is free;
+ * *forgotten (may be NULL) counts their messages. The answer ends by PRECIS_FINISH_CONTEXT only where one turn alone
+ * fills the context; a message that does not fit by itself is PRECIS_EINVAL. */
 PRECIS_API precis_status precis_session_converse(precis_session *s, precis_chat *chat, size_t *forgotten,
                                                  precis_token_fn *fn, void *user);
 /* The answers that follow are drawn by these options; penalties and the seed begin anew. PRECIS_EINVAL as for

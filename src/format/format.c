@@ -71,6 +71,22 @@ void pcs_decode(const pcs_format *f, size_t n, const void *src, float *dst)
     }
 }
 
+void pcs_decode_part(const pcs_format *f, size_t n, const uint8_t *head, const uint8_t *src, float *dst)
+{
+    if (!f->head) {
+        pcs_decode(f, n, src, dst);
+        return;
+    }
+    uint8_t row[8 * PCS_BLOCK_MAX + 64]; /* a row of its own, of some blocks: what a block says follows from the head */
+    const size_t most = (sizeof row - f->head) / f->bytes * f->block;
+    memcpy(row, head, f->head);
+    for (size_t at = 0; at < n; at += most) {
+        const size_t now = n - at < most ? n - at : most;
+        memcpy(row + f->head, src + at / f->block * f->bytes, (now + f->block - 1) / f->block * f->bytes);
+        pcs_decode(f, now, row, dst + at);
+    }
+}
+
 void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m)
 {
     float d0, m0 = 0.0f;

@@ -64,6 +64,7 @@ static int64_t compute(const pcs_dim *d, int64_t a, int64_t b)
     switch (d->kind) {
     case PCS_DIM_SYMBOL: break;
     case PCS_DIM_SUM: r = a + b; break;
+    case PCS_DIM_LEAST: r = a < b ? a : b; break;
     case PCS_DIM_PRODUCT:
         if (__builtin_mul_overflow(a, b, &r)) r = -1;
         break;
@@ -105,6 +106,12 @@ int64_t pcs_dim_product(precis_graph *g, int64_t a, int64_t b)
     if (!pcs_dim_is_id(b)) return pcs_dim_linear(g, a, b, 0, 1);
     if (!pcs_dim_is_id(a)) return pcs_dim_linear(g, b, a, 0, 1);
     return expression(g, &(pcs_dim){ .kind = PCS_DIM_PRODUCT, .a = a < b ? a : b, .b = a < b ? b : a });
+}
+
+int64_t pcs_dim_least(precis_graph *g, int64_t a, int64_t b)
+{
+    if (a == b) return a;
+    return expression(g, &(pcs_dim){ .kind = PCS_DIM_LEAST, .a = a < b ? a : b, .b = a < b ? b : a });
 }
 
 /* A product as a number and ids that are no products. */
@@ -175,6 +182,7 @@ void pcs_dim_text(const precis_graph *g, int64_t d, char *out, size_t cap)
     case PCS_DIM_SYMBOL: snprintf(out, cap, "%s", e->name); break;
     case PCS_DIM_SUM: snprintf(out, cap, "(%s + %s)", a, b); break;
     case PCS_DIM_PRODUCT: snprintf(out, cap, "%s * %s", a, b); break;
+    case PCS_DIM_LEAST: snprintf(out, cap, "min(%s, %s)", a, b); break;
     case PCS_DIM_LINEAR: {
         char scaled[128], shifted[160];
         if (e->mul != 1) snprintf(scaled, sizeof scaled, "%s * %lld", a, (long long)e->mul);

@@ -19,7 +19,8 @@ typedef enum {
     PCS_DIM_SYMBOL,
     PCS_DIM_LINEAR, /* floor((a * mul + add) / div) */
     PCS_DIM_SUM,    /* a + b */
-    PCS_DIM_PRODUCT /* a * b */
+    PCS_DIM_PRODUCT, /* a * b */
+    PCS_DIM_LEAST    /* the smaller of a and b */
 } pcs_dim_kind;
 
 typedef struct pcs_dim {
@@ -35,6 +36,7 @@ typedef struct pcs_dim {
 int64_t pcs_dim_linear(precis_graph *g, int64_t a, int64_t mul, int64_t add, int64_t div);
 int64_t pcs_dim_sum(precis_graph *g, int64_t a, int64_t b);
 int64_t pcs_dim_product(precis_graph *g, int64_t a, int64_t b);
+int64_t pcs_dim_least(precis_graph *g, int64_t a, int64_t b);
 /* The product of n dimensions over that of m others, where it comes out even whatever the sizes; PCS_DIM_ERROR, and no
  * error kept, where it does not. */
 int64_t pcs_dim_quotient(precis_graph *g, uint32_t n, const int64_t *over, uint32_t m, const int64_t *under);

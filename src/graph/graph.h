@@ -160,6 +160,10 @@ struct pcs_op {
     pcs_eval_fn *fast;
     /* Bytes that each thread needs; NULL: none. */
     size_t (*scratch)(const pcs_call *c);
+    /* How many threads use them: those from this number on have nothing to do. NULL: all. */
+    uint32_t (*workers)(const pcs_call *c);
+    /* Multiplications of a call, for who measures; NULL: few enough not to count. Of whole numbers where input 1 is. */
+    uint64_t (*products)(const pcs_call *c);
     /* Add to the gradients of f32 inputs, on any number of threads; operands hold what the run left in them. Each
      * number of a gradient is one thread's and its sum has one order, so that its bits do not depend on how many
      * threads there are. */

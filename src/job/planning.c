@@ -5,6 +5,7 @@
 #include "base/lack.h"
 #include "measure/caches.h"
 #include "job/gain.h"
+#include "job/running.h"
 #include "model/model.h"
 #include "precis/job.h"
 #include "graph/net.h"
@@ -18,28 +19,22 @@
 
 /* ---- budgets --------------------------------------------------------------------------------------------------- */
 
-/* KV cache and buffers that running takes beside the weights. */
-static precis_status beside(precis_ctx *ctx, const precis_model *m, uint32_t context, const char *kv, uint64_t *bytes)
+/* What running takes beside the weights, in *running and as a sum. */
+static precis_status beside(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o,
+                            pcs_running *running, uint64_t *bytes)
 {
-    precis_runner *r;
-    precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
-    precis_runner_info info = { .size = sizeof info };
-    o.context = context;
-    o.k_type = o.v_type = kv;
-    const precis_status st = precis_runner_open(ctx, &r, m, &o);
-    if (st) return st;
-    precis_runner_get_info(r, &info);
-    *bytes = info.kv_bytes + info.work_bytes;
-    precis_runner_close(&r);
-    return PRECIS_OK;
+    const precis_status st = pcs_running_of(ctx, m, o->context, o->quant.kv, o->target_ram, running);
+    *bytes = st ? 0 : running->kv + running->work;
+    return st;
 }
 
-/* The same for the usual context; 0 for a model that cannot be run, which has a size all the same. */
-static precis_status beside_if_it_runs(precis_ctx *ctx, const precis_model *m, const char *kv, uint64_t *bytes)
+/* The same for a model that need not run, which has a size all the same: 0. */
+static precis_status beside_if_it_runs(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o,
+                                       pcs_running *running, uint64_t *bytes)
 {
-    const precis_status st = beside(ctx, m, 0, kv, bytes);
+    const precis_status st = beside(ctx, m, o, running, bytes);
     if (!st || pcs_no_answer(st)) return st;
-    *bytes = 0;
+    *running = (pcs_running){ 0 };
     ctx->message[0] = 0;
     return PRECIS_OK;
 }
@@ -146,7 +141,10 @@ static precis_status least_beside(precis_ctx *ctx, const precis_model *m, const 
 {
     const bool counting = ctx->memory.counting;
     ctx->memory.counting = true; /* shapes are wanted, not memory */
-    const precis_status st = beside(ctx, m, o->context, o->quant.kv ? o->quant.kv : "int4", bytes);
+    pcs_running running;
+    precis_planning_options least = *o;
+    if (!least.quant.kv) least.quant.kv = "int4";
+    const precis_status st = beside(ctx, m, &least, &running, bytes);
     ctx->memory.counting = counting;
     return st;
 }
@@ -195,12 +193,13 @@ static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_
                            char method[96])
 {
     uint64_t bytes;
+    pcs_running running;
     if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && !(o->max_kld > 0) && !o->target_ram && !(o->min_speed > 0)) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
     if (o->min_speed > 0 && !o->costs) return pcs_fail(ctx, PRECIS_EINVAL, "a speed needs the costs of this machine: precis bench MODEL --cost-table FILE makes them");
     precis_status st = pcs_net_check(m);
     if (!st) st = pcs_gain_needed(ctx, o->quant.method, gains, method);
     if (!st) st = pcs_choices_check(ctx, m, &o->quant);
-    if (!st && o->quant.kv) st = beside(ctx, m, o->context, o->quant.kv, &bytes);
+    if (!st && o->quant.kv) st = beside(ctx, m, o, &running, &bytes);
     if (!st) st = check_budgets(ctx, m, o);
     return st;
 }
@@ -224,6 +223,7 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN };
     const uint64_t refused = precis_ctx_refused(ctx);
     uint64_t most = 0, more = 0;
+    pcs_running running = { 0 };
     bool gains;
     char method[96];
     precis_status st = check(ctx, m, o, &gains, method);
@@ -232,8 +232,9 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     pcs_caches caches = { .ctx = NULL };
     own.quant.method = method;
     rest = *o;
-    st = o->target_ram || o->context ? beside(ctx, m, o->context, o->quant.kv, &more) : PRECIS_OK;
-    if (!st && o->target_ram && !o->quant.kv) st = pcs_caches_open(ctx, &caches, m, o->context, o->quant.profile);
+    st = o->target_ram || o->context ? beside(ctx, m, o, &running, &more) : PRECIS_OK;
+    if (!st && o->target_ram && !o->quant.kv)
+        st = pcs_caches_open(ctx, &caches, m, o->context, running.work, o->quant.profile);
     const bool shared = caches.parts != NULL;
     if (shared) rest.target_ram = 0; /* it is shared out below */
     if (!st) st = budget(ctx, m, &rest, more, &most);
@@ -270,8 +271,10 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     precis_model_get_info(m, &info);
     if (!st) st = precis_quant_file_bytes(ctx, m, out->plan, &o->quant, &out->bytes);
     if (!st && info.parameters) out->bits_per_weight = 8.0 * (double)precis_plan_bytes(out->plan) / (double)info.parameters;
-    if (!st && !more) st = beside_if_it_runs(ctx, m, o->quant.kv, &more);
+    if (!st && !more) st = beside_if_it_runs(ctx, m, o, &running, &more);
     out->ram = more ? out->bytes + more : 0;
+    out->threads = more ? running.threads : 0;
+    out->thread_bytes = running.thread;
     st = pcs_with_memory(ctx, refused, st);
     if (st) {
         pcs_free(ctx, out->kv);

@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "format/format.h"
 #include "kernel/bf16.h"
+#include "kernel/codes.h"
 #include "kernel/columns.h"
 #include "kernel/panels.h"
 

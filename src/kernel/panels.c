@@ -1,11 +1,12 @@
 /* panels.c - a row out of its panel. */
 #include "kernel/panels.h"
 
-void pcs_panels_row(const pcs_format *f, size_t k, const uint8_t *panels, uint64_t r, uint8_t *row)
+void pcs_panels_blocks(const pcs_format *f, size_t k, const uint8_t *panels, uint64_t r, size_t b0, size_t b1,
+                       uint8_t *row)
 {
     const uint8_t *panel = panels + r / PCS_PANEL * pcs_panel_bytes(f, k);
     const pcs_panel_layout o = pcs_panel_layout_of(f);
-    for (size_t b = 0; b < k / f->block; b++, row += f->bytes)
+    for (size_t b = b0; b < b1; b++, row += f->bytes)
         for (size_t i = 0; i < PCS_FIELDS && f->fields[i].bytes; i++) {
             const size_t unit = f->fields[i].unit;
             const uint8_t *src = panel + pcs_panel_at(&o, b, i) + r % PCS_PANEL * unit, *map = pcs_field_recode(f, i, 1);
@@ -13,4 +14,9 @@ void pcs_panels_row(const pcs_format *f, size_t k, const uint8_t *panels, uint64
             for (size_t u = 0; u < f->fields[i].bytes; u += unit, src += o.unit[i]) memcpy(dst + u, src, unit);
             for (size_t u = 0; map && u < f->fields[i].bytes; u++) dst[u] = map[dst[u]];
         }
+}
+
+void pcs_panels_row(const pcs_format *f, size_t k, const uint8_t *panels, uint64_t r, uint8_t *row)
+{
+    pcs_panels_blocks(f, k, panels, r, 0, k / f->block, row);
 }

@@ -60,7 +60,9 @@ static inline size_t pcs_panel_bytes(const pcs_format *f, size_t k)
 /* Bytes of all panels of `rows` rows. */
 static inline uint64_t pcs_panels_bytes(const pcs_format *f, size_t k, uint64_t rows) { return (rows + PCS_PANEL - 1) / PCS_PANEL * pcs_panel_bytes(f, k); }
 
-/* Row r of panels, as it is stored in rows. */
+/* Blocks [b0, b1) of row r of panels, as they are stored in rows; and all of the row. */
+void pcs_panels_blocks(const pcs_format *f, size_t k, const uint8_t *panels, uint64_t r, size_t b0, size_t b1,
+                       uint8_t *dst);
 void pcs_panels_row(const pcs_format *f, size_t k, const uint8_t *panels, uint64_t r, uint8_t *row);
 
 #endif

@@ -21,7 +21,7 @@ static double loss_of(const precis_profile *p, size_t layer, int which, int type
 }
 
 precis_status pcs_caches_open(precis_ctx *ctx, pcs_caches *c, const precis_model *m, uint32_t context,
-                              const precis_profile *profile)
+                              uint64_t work, const precis_profile *profile)
 {
     *c = (pcs_caches){ .ctx = ctx };
     precis_runner *r;
@@ -35,7 +35,7 @@ precis_status pcs_caches_open(precis_ctx *ctx, pcs_caches *c, const precis_model
     if (st) return st;
     precis_runner_info info = { .size = sizeof info };
     precis_runner_get_info(r, &info);
-    c->work = info.work_bytes;
+    c->work = work;
     c->most = info.kv_bytes;
     c->layers = r->program->n_kvs;
     c->parts = pcs_alloc(ctx, 2 * c->layers + 1, sizeof *c->parts);

@@ -29,7 +29,6 @@ struct pcs_curvature {
     reader *readers;
     size_t n_readers;
     uint32_t longest;
-    int32_t *positions, *zeros, *outputs;
     float *seed;     /* [outputs][vocabulary]: gradient of -log p of the drawn tokens */
     float *error;    /* of the largest tensor's rows */
     float *row;      /* [threads][widest]: of the original */
@@ -85,14 +84,9 @@ static precis_status open_arrays(pcs_curvature *c)
     }
     c->widest += 64;
     c->row = pcs_alloc(c->ctx, precis_ctx_threads(c->ctx), c->widest * sizeof *c->row);
-    c->positions = pcs_alloc(c->ctx, c->longest, sizeof *c->positions);
-    c->zeros = pcs_alloc(c->ctx, c->longest, sizeof *c->zeros);
-    c->outputs = pcs_alloc(c->ctx, c->longest, sizeof *c->outputs);
     c->seed = pcs_alloc(c->ctx, c->longest, c->lm.vocabulary * sizeof *c->seed);
     c->error = pcs_alloc(c->ctx, most + 64, sizeof *c->error);
-    if (!c->positions || !c->zeros || !c->outputs || !c->seed || !c->error || !c->row) return PRECIS_ENOMEM;
-    for (uint32_t i = 0; i < c->longest; i++) c->positions[i] = (int32_t)i;
-    return PRECIS_OK;
+    return c->seed && c->error && c->row ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
 precis_status pcs_curvature_open(precis_ctx *ctx, pcs_curvature **out, const precis_model *m, uint32_t longest)
@@ -130,9 +124,6 @@ void pcs_curvature_close(pcs_curvature **curvature)
     precis_program_close(&c->program);
     precis_graph_close(&c->graph);
     pcs_free(ctx, c->readers);
-    pcs_free(ctx, c->positions);
-    pcs_free(ctx, c->zeros);
-    pcs_free(ctx, c->outputs);
     pcs_free(ctx, c->seed);
     pcs_free(ctx, c->error);
     pcs_free(ctx, c->row);
@@ -164,22 +155,13 @@ static void draw_token(const float *logits, size_t n, double u, float *gradient)
     gradient[y] -= 1;
 }
 
-static precis_status gradients(pcs_curvature *c, const int32_t *ids, uint32_t n, uint64_t *seed)
+/* Of a sample that has run: gradients of what is drawn at each of its `scored` positions. */
+static precis_status gradients(pcs_curvature *c, size_t scored, uint64_t *seed)
 {
-    const uint32_t first = n / 2, scored = n - first;
     precis_program *p = c->program;
-    for (uint32_t i = 0; i < scored; i++) c->outputs[i] = (int32_t)(first + i);
-    precis_status st = pcs_program_size(p, c->lm.rows, n);
-    if (!st) st = pcs_program_size(p, c->lm.wanted, scored);
-    if (st) return st;
-    pcs_program_bind(p, c->lm.tokens, ids);
-    pcs_program_bind(p, c->lm.positions, c->positions);
-    pcs_program_bind(p, c->lm.sequences, c->zeros);
-    pcs_program_bind(p, c->lm.outputs, c->outputs);
-    if ((st = pcs_program_run(p))) return st;
     const float *logits = pcs_program_value(p, c->lm.logits);
     const size_t v = c->lm.vocabulary;
-    for (uint32_t i = 0; i < scored; i++) draw_token(logits + i * v, v, pcs_rand_unit(seed), c->seed + i * v);
+    for (size_t i = 0; i < scored; i++) draw_token(logits + i * v, v, pcs_rand_unit(seed), c->seed + i * v);
     return pcs_reverse_run(c->reverse, c->seed, false);
 }
 
@@ -279,36 +261,57 @@ static void finish(pcs_alternative *a, const totals *t, size_t windows)
     a->se = mean > 0 && n > 1 && var > 0 ? a->kld / mean * sqrt(var / (n - 1)) : a->kld;
 }
 
-precis_status pcs_curvature_run(pcs_curvature *c, const pcs_windows *windows, pcs_alternative *list, size_t n, uint64_t seed,
-                                precis_status (*step)(void *user), void *user)
+typedef struct {
+    pcs_curvature *c;
+    pcs_alternative *list;
+    totals *all;
+    size_t n, used; /* alternatives; samples */
+    const pcs_curvature_work *work;
+    uint64_t seed;
+} summing;
+
+static void add_sample(const summing *s, size_t i, double scored)
 {
-    totals *all = pcs_alloc(c->ctx, n + 1, sizeof *all);
-    precis_status st = all ? PRECIS_OK : PRECIS_ENOMEM;
-    const int32_t *ids = windows->ids;
-    size_t used = 0;
-    for (size_t w = 0; w < windows->n && !st; ids += windows->lengths[w++]) {
-        const uint32_t length = windows->lengths[w] < c->longest ? windows->lengths[w] : c->longest;
-        if (length < 4) continue;
-        st = gradients(c, ids, length, &seed);
-        if (!st) st = room(c);
-        for (size_t i = 0; i < n && !st; i++) {
-            double squares = 0, sum = 0;
-            for (size_t r = 0; r < c->n_readers; r++) {
-                double own, own_sum;
-                if (c->readers[r].tensor != list[i].tensor) continue;
-                change_of(c, &c->readers[r], &list[i], &own, &own_sum);
-                squares += own;
-                sum += own_sum;
-            }
-            all[i].squares += squares;
-            all[i].squared += squares * squares;
-            all[i].together += sum * sum;
-            all[i].scored += length - length / 2;
-        }
-        used++;
-        if (!st && step) st = step(user);
+    const pcs_curvature *c = s->c;
+    double squares = 0, sum = 0;
+    for (size_t r = 0; r < c->n_readers; r++) {
+        double own, own_sum;
+        if (c->readers[r].tensor != s->list[i].tensor) continue;
+        change_of(s->c, &c->readers[r], &s->list[i], &own, &own_sum);
+        squares += own;
+        sum += own_sum;
     }
-    for (size_t i = 0; i < n && !st; i++) finish(&list[i], &all[i], used);
-    pcs_free(c->ctx, all);
+    totals *t = &s->all[i];
+    t->squares += squares;
+    t->squared += squares * squares;
+    t->together += sum * sum;
+    t->scored += scored;
+}
+
+static precis_status add_all(void *user, const pcs_sample *at)
+{
+    summing *s = user;
+    if (at->rows < 4) return PRECIS_OK; /* its second half says nothing */
+    precis_status st = gradients(s->c, (size_t)at->wanted, &s->seed);
+    if (!st) st = room(s->c);
+    for (size_t i = 0; i < s->n && !st; i++) add_sample(s, i, (double)at->wanted);
+    s->used++;
+    return !st && s->work->step ? s->work->step(s->work->user) : st;
+}
+
+precis_status pcs_curvature_run(pcs_curvature *c, const pcs_windows *windows, pcs_alternative *list, size_t n,
+                                const pcs_curvature_work *work)
+{
+    pcs_samples samples = { .ctx = c->ctx };
+    summing s = { .c = c, .list = list, .n = n, .work = work, .seed = work->seed };
+    s.all = pcs_alloc(c->ctx, n + 1, sizeof *s.all);
+    precis_status st = s.all ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st) st = pcs_samples_of_windows(c->ctx, &samples, windows, PCS_WANT_SECOND_HALF, 1);
+    if (!st) pcs_samples_cut(&samples, c->longest);
+    const pcs_samples_pass pass = { .on = { .program = c->program, .lm = &c->lm }, .after = add_all, .user = &s };
+    if (!st) st = pcs_samples_run(&samples, &pass);
+    for (size_t i = 0; i < n && !st; i++) finish(&list[i], &s.all[i], s.used);
+    pcs_samples_close(&samples);
+    pcs_free(c->ctx, s.all);
     return st;
 }

@@ -30,9 +30,11 @@ precis_status pcs_curvature_open(precis_ctx *ctx, pcs_curvature **out, const pre
 void pcs_curvature_close(pcs_curvature **c);
 /* Bytes that the net and its gradients take, known once it has run. */
 uint64_t pcs_curvature_bytes(const pcs_curvature *c);
-/* The second half of each window is scored, as `eval` scores it. Gradients are of one drawn token a position, by
- * `seed`. step: called after each window, may be NULL; anything but PRECIS_OK stops. */
-precis_status pcs_curvature_run(pcs_curvature *c, const pcs_windows *windows, pcs_alternative *list, size_t n, uint64_t seed,
-                                precis_status (*step)(void *user), void *user);
+/* seed: of the tokens that are drawn, one a position. step: called after each window, may be NULL; anything but
+ * PRECIS_OK stops. */
+typedef struct pcs_curvature_work { uint64_t seed; precis_status (*step)(void *user); void *user; } pcs_curvature_work;
+/* The second half of each window is scored, as `eval` scores it. */
+precis_status pcs_curvature_run(pcs_curvature *c, const pcs_windows *windows, pcs_alternative *list, size_t n,
+                                const pcs_curvature_work *work);
 
 #endif

@@ -48,13 +48,6 @@ static double mean_of(const pcs_reference *r, const double *kld, double *se)
     return mean;
 }
 
-static precis_status bind(pcs_reference *r, precis_runner *run, const int32_t *ids, uint32_t n)
-{
-    const size_t scored = scored_of(r, n);
-    for (size_t i = 0; i < scored; i++) r->outputs[i] = (int32_t)(n / 2 + i * r->stride);
-    return pcs_runner_bind(run, &(pcs_text_rows){ ids, r->positions, r->zeros, r->outputs, n, (int64_t)scored });
-}
-
 static precis_status open_run(const pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list,
                               precis_runner **run)
 {
@@ -67,6 +60,16 @@ static precis_status open_run(const pcs_reference *r, const precis_model *m, con
     return precis_runner_open(r->ctx, run, m, &o);
 }
 
+typedef struct { pcs_reference *r; precis_runner *run; double *kld; } comparing;
+
+static precis_status compare(void *user, const pcs_sample *at)
+{
+    const comparing *c = user;
+    const float *logits = pcs_program_value(c->run->program, c->run->lm.logits);
+    pcs_for(c->r->ctx, at->wanted, 1, score, &(scoring){ c->r, (size_t)at->first_wanted, logits, c->kld });
+    return PRECIS_OK;
+}
+
 precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list,
                                        long cut, double *kld, double *se)
 {
@@ -74,23 +77,19 @@ precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, 
     precis_status st = open_run(r, m, k_list, v_list, &run);
     double *each = pcs_alloc(r->ctx, r->scored, sizeof *each);
     if (!st && !each) st = PRECIS_ENOMEM;
-    precis_program *p = st ? NULL : run->program;
-    const size_t preamble = p ? pcs_program_preamble(p) : 0;
-    size_t from = 0, first = 0, at = 0;
-    if (p && cut >= 0) from = pcs_program_step_of(p, r->cuts[cut]) + 1;
-    for (size_t w = 0; w < r->windows.n && !st; w++) {
-        const uint32_t n = r->windows.lengths[w];
-        const int64_t outs = (int64_t)scored_of(r, n);
-        st = bind(r, run, r->windows.ids + at, n);
-        if (!st) st = pcs_program_run_part(p, 0, cut < 0 ? p->n_steps : preamble);
-        if (!st && cut >= 0) {
-            const float *state = r->states + ((size_t)cut * r->windows.n_ids + at) * r->width;
-            pcs_program_write(p, r->cuts[cut], state, (uint64_t)n * r->width * sizeof *state);
-            st = pcs_program_run_part(p, from, p->n_steps);
+    comparing c = { r, run, each };
+    if (!st) {
+        precis_program *p = run->program;
+        pcs_samples_pass pass = { .on = { .program = p, .runner = run }, .after = compare, .user = &c };
+        if (cut >= 0) {
+            pass.part = true;
+            pass.cut = r->cuts[cut];
+            pass.states = r->states + (size_t)cut * r->windows.n_ids * r->width;
+            pass.width = r->width;
+            pass.from = pcs_program_step_of(p, pass.cut) + 1;
+            pass.to = p->n_steps;
         }
-        if (!st) pcs_for(r->ctx, (uint64_t)outs, 1, score, &(scoring){ r, first, pcs_program_value(p, run->lm.logits), each });
-        first += (size_t)outs;
-        at += n;
+        st = pcs_samples_run(&r->samples, &pass);
     }
     if (!st) *kld = mean_of(r, each, se);
     if (!st && !(isfinite(*kld) && isfinite(*se)))
@@ -107,6 +106,24 @@ static void keep(void *user, precis_value v, const float *x, uint64_t rows, uint
     (void)v;
     const keeper *k = user;
     memcpy(k->r->states + (k->cut * k->r->windows.n_ids + k->at) * width, x, rows * width * sizeof *x);
+}
+
+typedef struct { pcs_reference *r; precis_runner *run; keeper *cuts; } keeping;
+
+static precis_status place_states(void *user, const pcs_sample *at)
+{
+    const keeping *k = user;
+    for (size_t c = 0; c < k->r->n_cuts; c++) k->cuts[c].at = (size_t)at->first;
+    return PRECIS_OK;
+}
+
+static precis_status keep_logits(void *user, const pcs_sample *at)
+{
+    const keeping *k = user;
+    const size_t n = k->r->vocabulary;
+    const float *logits = pcs_program_value(k->run->program, k->run->lm.logits);
+    memcpy(k->r->logits + at->first_wanted * n, logits, (size_t)at->wanted * n * sizeof *logits);
+    return PRECIS_OK;
 }
 
 /* The original's states and logits. */
@@ -126,17 +143,10 @@ static precis_status run_original(pcs_reference *r, const precis_model *origin)
         k[c] = (keeper){ r, c, 0 };
         pcs_program_tap(run->program, r->cuts[c], keep, &k[c]);
     }
-    size_t at = 0, first = 0;
-    for (size_t w = 0; w < r->windows.n && !st; w++) {
-        const uint32_t n = r->windows.lengths[w];
-        const int64_t outs = (int64_t)scored_of(r, n);
-        for (size_t c = 0; c < r->n_cuts; c++) k[c].at = at;
-        st = bind(r, run, r->windows.ids + at, n);
-        if (!st) st = pcs_program_run(run->program);
-        if (!st) memcpy(r->logits + first * r->vocabulary, pcs_program_value(run->program, run->lm.logits), (size_t)outs * r->vocabulary * sizeof(float));
-        first += (size_t)outs;
-        at += n;
-    }
+    keeping user = { r, run, k };
+    const pcs_samples_pass pass = { .on = { .program = run->program, .runner = run }, .before = place_states, .after = keep_logits,
+                            .user = &user };
+    if (!st) st = pcs_samples_run(&r->samples, &pass);
     for (size_t i = 0; i < r->scored && !st; i++) r->log_sums[i] = pcs_log_sum(&r->kernels, r->logits + i * r->vocabulary, r->vocabulary, NULL);
     pcs_free(r->ctx, k);
     precis_runner_close(&run);
@@ -147,7 +157,7 @@ precis_status pcs_reference_open(precis_ctx *ctx, pcs_reference *r, const precis
                                  const pcs_windows *text, uint64_t tokens, uint32_t vocabulary,
                                  const precis_value *cuts, size_t n_cuts)
 {
-    *r = (pcs_reference){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .windows = { .ctx = ctx }, .stride = 1, .cuts = cuts, .n_cuts = n_cuts };
+    *r = (pcs_reference){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .windows = { .ctx = ctx }, .samples = { .ctx = ctx }, .stride = 1, .cuts = cuts, .n_cuts = n_cuts };
     precis_status st = PRECIS_OK;
     const int32_t *ids = text->ids;
     for (size_t w = 0; w < text->n && !st && tokens > 1; w++) {
@@ -158,19 +168,15 @@ precis_status pcs_reference_open(precis_ctx *ctx, pcs_reference *r, const precis
     }
     while (r->windows.n_ids / 2 / r->stride * vocabulary * sizeof(float) > LOGITS_MOST) r->stride++;
     for (size_t w = 0; w < r->windows.n; w++) r->scored += scored_of(r, r->windows.lengths[w]);
-    if (!st && !(r->positions = pcs_alloc(ctx, 3 * (size_t)r->windows.longest, sizeof *r->positions))) st = PRECIS_ENOMEM;
-    if (st) return st;
-    r->zeros = r->positions + r->windows.longest;
-    r->outputs = r->zeros + r->windows.longest;
-    for (uint32_t i = 0; i < r->windows.longest; i++) r->positions[i] = (int32_t)i;
-    return run_original(r, origin);
+    if (!st) st = pcs_samples_of_windows(ctx, &r->samples, &r->windows, PCS_WANT_SECOND_HALF, r->stride);
+    return st ? st : run_original(r, origin);
 }
 
 void pcs_reference_close(pcs_reference *r)
 {
     if (!r->ctx) return;
     pcs_windows_free(&r->windows);
-    pcs_free(r->ctx, r->positions);
+    pcs_samples_close(&r->samples);
     pcs_free(r->ctx, r->states);
     pcs_free(r->ctx, r->logits);
     pcs_free(r->ctx, r->log_sums);

@@ -9,9 +9,9 @@ typedef struct pcs_reference {
     precis_ctx *ctx; /* NULL: not open */
     pcs_kernels kernels;
     pcs_windows windows;
+    pcs_samples samples; /* these windows */
     uint32_t stride; /* every so many positions of a window's second half are scored, as `eval` does */
     size_t scored;
-    int32_t *positions, *zeros, *outputs;
     const precis_value *cuts; /* ends of layers, in order */
     size_t n_cuts;
     float *states;            /* [cut][token][width] of the original */

@@ -28,7 +28,8 @@ precis_status pcs_probe_by_gradients(precis_ctx *ctx, const pcs_gradient_job *j,
         st = code(ctx, j, i, &stores[i], &list[i], &errors[i]);
         if (!st) st = j->step(j->user);
     }
-    if (!st) st = pcs_curvature_run(c, j->windows, list, j->n, ctx->opt.seed ^ 0x6ad1e7u, j->step, j->user);
+    const pcs_curvature_work work = { ctx->opt.seed ^ 0x6ad1e7u, j->step, j->user };
+    if (!st) st = pcs_curvature_run(c, j->windows, list, j->n, &work);
     for (size_t i = 0; i < j->n && !st; i++)
         st = pcs_profile_add(p, list[i].tensor->name, list[i].f->name, errors[i], list[i].kld, list[i].se);
     pcs_curvature_close(&c);

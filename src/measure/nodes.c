@@ -161,6 +161,22 @@ static void report(node *n, precis_node_fn *fn, void *user)
     fn(user, &s);
 }
 
+/* A reference runs each sample before the model does, so that its values are there to compare with. */
+typedef struct { pcs_samples *samples; pcs_samples_pass reference; nodes *mine, *theirs; } pair;
+
+static precis_status run_reference(void *user, const pcs_sample *at)
+{
+    const pair *p = user;
+    return p->reference.on.runner ? pcs_samples_run_one(p->samples, at, &p->reference) : PRECIS_OK;
+}
+
+static precis_status kept_all(void *user, const pcs_sample *at)
+{
+    const pair *p = user;
+    (void)at;
+    return p->mine->failed || p->theirs->failed ? PRECIS_ENOMEM : PRECIS_OK;
+}
+
 precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model, const precis_model *reference,
                                    const precis_calibrate_options *opts, precis_node_fn *fn, void *user)
 {
@@ -179,15 +195,14 @@ precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model, c
     if (!st && ref) st = tap_all(&theirs, ref, on_reference);
     mine.reference = ref ? &theirs : NULL;
     if (!st) st = tap_all(&mine, r, on_model);
-    precis_row rows[WINDOW];
-    for (size_t i = 0, at = 0; i < w.n && !st; at += w.lengths[i++]) {
-        const uint32_t n = w.lengths[i] < ro.batch ? w.lengths[i] : ro.batch;
-        for (uint32_t k = 0; k < n; k++) rows[k] = (precis_row){ w.ids[at + k], k, 0, 1 };
-        if (ref) st = precis_runner_decode(ref, rows, n, NULL);
-        if (!st) st = precis_runner_decode(r, rows, n, NULL);
-        if (!st && (mine.failed || theirs.failed)) st = PRECIS_ENOMEM;
-        if (!st) st = pcs_progress(ctx, "nodes", i + 1, w.n);
-    }
+    pcs_samples samples = { .ctx = ctx };
+    pair p = { &samples, { .on = { .runner = ref }, .checked = true }, &mine, &theirs };
+    const pcs_samples_pass pass = { .on = { .runner = r }, .stage = "nodes", .checked = true, .before = run_reference,
+                            .after = kept_all, .user = &p };
+    if (!st) st = pcs_samples_of_windows(ctx, &samples, &w, PCS_WANT_ALL, 1);
+    if (!st) pcs_samples_cut(&samples, ro.batch);
+    if (!st) st = pcs_samples_run(&samples, &pass);
+    pcs_samples_close(&samples);
     for (size_t i = 0; i < mine.n && !st; i++) report(&mine.list[i], fn, user);
     precis_runner_close(&r);
     precis_runner_close(&ref);

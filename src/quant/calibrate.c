@@ -4,7 +4,6 @@
  * machine. Sums of squares are kept in f64, tokens in order. */
 #include "base/options.h"
 #include "precis/run.h"
-#include "text/tokenizer.h"
 #include "quant/methods.h"
 #include "run/runner.h"
 
@@ -85,31 +84,21 @@ static void share(const precis_graph *g, watch *const *lists)
         }
 }
 
-static precis_status read_texts(precis_ctx *ctx, precis_runner *r, precis_tokenizer *t,
+static precis_status read_texts(precis_ctx *ctx, precis_runner *r, const precis_model *m,
                                 const precis_calibrate_options *o, uint64_t *seen)
 {
-    precis_status st = PRECIS_OK;
-    const uint64_t most = o->tokens ? o->tokens : UINT64_MAX;
-    precis_row *rows = pcs_alloc(ctx, WINDOW, sizeof *rows);
-    if (!rows) return PRECIS_ENOMEM;
-    for (size_t i = 0; i < o->n_texts && !st && *seen < most; i++) {
-        int32_t *ids;
-        size_t n;
-        st = precis_tokenizer_encode(t, o->texts[i], o->lengths[i], PRECIS_TEXT_ADD, &ids, &n);
-        const uint32_t window = r->context < WINDOW ? r->context : WINDOW;
-        const int32_t bos = st ? -1 : pcs_window_bos(t, ids, n);
-        for (size_t at = 0; at < n && !st && *seen < most; at += window) {
-            uint32_t k = 0;
-            for (; k < window && at + k < n && *seen + k < most; k++) rows[k] = (precis_row){ ids[at + k], k, 0, 1 };
-            if (k && bos >= 0) rows[0].token = bos;
-            st = precis_runner_decode(r, rows, k, NULL);
-            *seen += k;
-            if (!st) st = pcs_progress(ctx, "calibrate", *seen, most < n ? most : n > *seen ? n : *seen);
-        }
-        precis_ids_free(t, ids);
-    }
-    pcs_free(ctx, rows);
-    if (!st && *seen < LEAST) st = pcs_fail(ctx, PRECIS_EINVAL, "the calibration text gives %llu tokens%s; at least %d are needed, and a few thousand to be good", (unsigned long long)*seen, most < LEAST ? " (the limit on tokens)" : "", LEAST);
+    const pcs_window_rule rule = { .length = WINDOW, .shortest = 1, .least = LEAST, .who = "it needs",
+                                   .limit = " (the limit on tokens)" };
+    pcs_windows w;
+    pcs_samples samples = { .ctx = ctx };
+    precis_status st = pcs_windows_of_texts(ctx, m, o, &rule, &w);
+    if (st) return st;
+    st = pcs_samples_of_windows(ctx, &samples, &w, PCS_WANT_ALL, 1);
+    const pcs_samples_pass pass = { .on = { .program = r->program, .runner = r }, .stage = "calibrate", .checked = true };
+    if (!st) st = pcs_samples_run(&samples, &pass);
+    *seen = w.n_ids;
+    pcs_samples_close(&samples);
+    pcs_windows_free(&w);
     return st;
 }
 
@@ -134,10 +123,10 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
     uint64_t seen = 0;
     precis_status st = sampled ? pcs_sample_open(ctx, &r, model, wanted, &ro) : pcs_runner_open(ctx, &r, model, &ro, &(pcs_runner_how){ .inputs = true });
     if (!st) st = pcs_imatrix_new(ctx, &im);
-    if (!st && (!sampled || pcs_model_string(model, "tokenizer.ggml.model"))) st = precis_tokenizer_open(ctx, &t, model);
+    if (!st && sampled && pcs_model_string(model, "tokenizer.ggml.model")) st = precis_tokenizer_open(ctx, &t, model);
     if (!st && !(lists = pcs_alloc(ctx, r->graph->n_values, sizeof *lists))) st = PRECIS_ENOMEM;
     if (!st) st = tap_all(im, r, lists);
-    if (!st) st = sampled ? pcs_sample(r, t, wanted, "calibrate", NULL, &seen) : read_texts(ctx, r, t, &o, &seen);
+    if (!st) st = sampled ? pcs_sample_text(r, t, wanted, "calibrate", NULL, &seen) : read_texts(ctx, r, model, &o, &seen);
     if (!st) {
         share(r->graph, lists);
         im->chunk = sampled ? r->context : WINDOW;

@@ -14,17 +14,16 @@
 
 /* ---- running parts of the net ---------------------------------------------------------------------------------- */
 
-/* Window i up to (not with) a step, from the end of layer `cut` (-1: the embedding). */
-static precis_status run_to(gptq *g, size_t i, const int32_t *ids, const float *state, precis_value cut, size_t from,
-                            size_t to)
+/* A layer in work: its nodes, its steps, the value that it begins with (-1: the embedding's) and the one it ends in. */
+typedef struct { size_t first_node, end_node, from, to; precis_value cut, out; } layer;
+
+/* Every sample from the beginning of the layer up to (not with) a step, then `after` of it. */
+static precis_status run_to(gptq *g, const layer *l, size_t to,
+                            precis_status (*after)(void *user, const pcs_sample *at), void *user)
 {
-    precis_program *p = g->r->program;
-    const uint32_t n = g->w->windows.lengths[i];
-    precis_status st = pcs_runner_bind(g->r, &(pcs_text_rows){ ids, g->positions, g->zeros, &g->last, n, 1 });
-    if (!st) st = pcs_program_run_part(p, 0, g->preamble);
-    if (st || to <= from) return st;
-    if (cut >= 0) pcs_program_write(p, cut, state, (uint64_t)n * g->r->lm.width * sizeof *state);
-    return pcs_program_run_part(p, from, to);
+    const pcs_samples_pass pass = { .on = { .program = g->r->program, .runner = g->r }, .part = true, .cut = l->cut, .states = g->hidden,
+                            .width = g->r->lm.width, .from = l->from, .to = to, .after = after, .user = user };
+    return pcs_samples_run(&g->samples, &pass);
 }
 
 /* ---- the Hessian ------------------------------------------------------------------------------------------------- */
@@ -85,40 +84,51 @@ static void mirror(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
                 for (size_t j = j0; j < j0 + TILE && j < i; j++) g->h[i * n + j] = g->h[j * n + i];
 }
 
-/* node: of experts, of which number `expert` is wanted; NULL: all tokens count. */
-static precis_status collect(gptq *g, precis_value input, const pcs_node *node, int64_t expert, precis_value cut,
-                             size_t from, size_t to)
+/* What a Hessian is made of: the input of weights; of experts, that of number `expert` of a node (NULL: all tokens
+ * count). */
+typedef struct {
+    gptq *g;
+    precis_value input;
+    const pcs_node *node;
+    int64_t expert;
+    float *some, *xt, *x, *tile; /* rows of the expert; panels; a thread's tile */
+} collector;
+
+static precis_status collect_sample(void *user, const pcs_sample *at)
+{
+    const collector *c = user;
+    const float *x = pcs_program_value(c->g->r->program, c->input);
+    size_t count = (size_t)at->rows;
+    if (c->node) count = routed(c->g, c->node, c->expert, count, c->some), x = c->some;
+    return count ? add_gram(c->g, x, count, c->xt, c->x, c->tile) : PRECIS_OK;
+}
+
+/* to: the step behind what is wanted. */
+static precis_status collect(gptq *g, collector c, const layer *l, size_t to)
 {
     precis_ctx *ctx = g->w->ctx;
     const size_t most = g->w->windows.longest;
-    g->n = (size_t)pcs_arg_width(&(pcs_arg){ .dims = 1, .shape = { g->r->graph->values[input].shape[g->r->graph->values[input].dims - 1] } });
+    const pcs_value *in = &g->r->graph->values[c.input];
+    g->n = (size_t)pcs_arg_width(&(pcs_arg){ .dims = 1, .shape = { in->shape[in->dims - 1] } });
     g->pad = (g->n + 15) / 16 * 16;
     g->tokens = 0;
     pcs_free(ctx, g->h);
     pcs_free(ctx, g->feedback); /* of the group before */
     g->feedback = NULL;
     g->h = pcs_alloc(ctx, g->n * g->n, sizeof *g->h);
-    const size_t slots = node ? (size_t)g->r->graph->values[node->in[2]].shape[1] / 2 : 1;
-    float *some = node ? pcs_alloc(ctx, g->n * most * slots, sizeof *some) : NULL;
-    if (node && !some) return PRECIS_ENOMEM;
-    float *xt = pcs_alloc(ctx, g->pad * most,  sizeof *xt), *xp = pcs_alloc(ctx, g->pad * most, sizeof *xp), *tile = pcs_alloc(ctx, g->pad * 16 * precis_ctx_threads(ctx), sizeof *tile);
-    precis_status st = g->h && xt && xp && tile ? PRECIS_OK : PRECIS_ENOMEM;
-    const int32_t *ids = g->w->windows.ids;
-    const float *state = g->hidden;
-    for (size_t i = 0; i < g->w->windows.n && !st; i++) {
-        st = run_to(g, i, ids, state, cut, from, to);
-        size_t count = g->w->windows.lengths[i];
-        const float *x = st ? NULL : pcs_program_value(g->r->program, input);
-        if (!st && node) count = routed(g, node, expert, count, some), x = some;
-        if (!st && count) st = add_gram(g, x, count, xt, xp, tile);
-        ids += g->w->windows.lengths[i];
-        state += (size_t)g->w->windows.lengths[i] * g->r->lm.width;
-    }
+    const size_t slots = c.node ? (size_t)g->r->graph->values[c.node->in[2]].shape[1] / 2 : 0;
+    c.g = g;
+    c.some = pcs_alloc(ctx, g->n * most * slots, sizeof *c.some);
+    c.xt = pcs_alloc(ctx, g->pad * most, sizeof *c.xt);
+    c.x = pcs_alloc(ctx, g->pad * most, sizeof *c.x);
+    c.tile = pcs_alloc(ctx, g->pad * 16 * precis_ctx_threads(ctx), sizeof *c.tile);
+    precis_status st = g->h && c.some && c.xt && c.x && c.tile ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st) st = run_to(g, l, to, collect_sample, &c);
     if (!st) pcs_for(ctx, (g->n + TILE - 1) / TILE, 1, mirror, g);
-    pcs_free(ctx, some);
-    pcs_free(ctx, xt);
-    pcs_free(ctx, xp);
-    pcs_free(ctx, tile);
+    pcs_free(ctx, c.some);
+    pcs_free(ctx, c.xt);
+    pcs_free(ctx, c.x);
+    pcs_free(ctx, c.tile);
     return st;
 }
 
@@ -412,7 +422,7 @@ static precis_status code_weight(gptq *g, size_t index)
 }
 
 /* Each expert under the Hessian of the tokens that it got. */
-static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, precis_value cut, size_t from)
+static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, const layer *l)
 {
     pcs_work *w = g->w;
     const pcs_tensor *t = &w->m->tensors[index];
@@ -423,7 +433,7 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, prec
     size_t left = 0;
     precis_status st = pcs_encoded_open(w->ctx, coded, t, w->plan->rows[index].to);
     for (size_t e = 0; e < experts && !st; e++) {
-        st = collect(g, n->in[0], n, (int64_t)e, cut, from, (a > b ? a : b) + 1);
+        st = collect(g, (collector){ .input = n->in[0], .node = n, .expert = (int64_t)e }, l, (a > b ? a : b) + 1);
         const char *why = st ? NULL : factor(g, &st);
         if (!st && why && !w->opt->fallback)
             st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s, expert %zu: %s (%llu tokens); --fallback takes search there", t->name, e, why, (unsigned long long)g->tokens);
@@ -459,25 +469,25 @@ static long weight_of(const gptq *g, const pcs_node *n)
     return row->to == g->w->m->tensors[i].format || (row->to->kind != PCS_QUANT && !row->to->element) || g->w->coded[i].bytes || g->w->coded[i].method ? -1 : (long)i;
 }
 
-static precis_status code_group(gptq *g, size_t first_node, size_t end_node, precis_value input, precis_value cut,
-                                size_t from)
+/* Weights of the layer from a node on that read one input. */
+static precis_status code_group(gptq *g, const layer *l, size_t first_node, precis_value input)
 {
     const precis_graph *gr = g->r->graph;
     precis_status st = PRECIS_OK;
     bool ready = false;
     const char *why = NULL;
-    for (size_t i = first_node; i < end_node && !st; i++) {
+    for (size_t i = first_node; i < l->end_node && !st; i++) {
         const pcs_node *n = &gr->nodes[i];
         const long at = n->in[0] == input ? weight_of(g, n) : -1;
         if (at < 0) continue;
         const char *no = refuses(g->w->plan->rows[at].to);
         if (!no && n->op->route) {
-            st = code_experts(g, (size_t)at, n, cut, from);
+            st = code_experts(g, (size_t)at, n, l);
             ready = false; /* the group's Hessian is gone */
             continue;
         }
         if (!no && !ready) {
-            st = collect(g, input, NULL, 0, cut, from, pcs_program_step_of(g->r->program, input) + 1);
+            st = collect(g, (collector){ .input = input }, l, pcs_program_step_of(g->r->program, input) + 1);
             if (!st) why = factor(g, &st);
             ready = true;
         }
@@ -489,24 +499,46 @@ static precis_status code_group(gptq *g, size_t first_node, size_t end_node, pre
 }
 
 /* last: no layer comes behind. */
-static precis_status code_layer(gptq *g, size_t first_node, size_t end_node, precis_value cut, size_t from, size_t to,
-                                precis_value end, bool last)
+typedef struct { gptq *g; precis_value out; } follower;
+
+/* What the next layer will see of a sample. */
+static precis_status keep_state(void *user, const pcs_sample *at)
+{
+    const follower *f = user;
+    const size_t width = f->g->r->lm.width;
+    const float *x = pcs_program_value(f->g->r->program, f->out);
+    memcpy(f->g->hidden + at->first * width, x, (size_t)at->rows * width * sizeof *x);
+    return PRECIS_OK;
+}
+
+static precis_status code_layer(gptq *g, const layer *l, bool last)
 {
     const precis_graph *gr = g->r->graph;
-    precis_status st = pcs_gptq_hold_layer(g, first_node, end_node);
-    for (size_t i = first_node; i < end_node && !st; i++)
-        if (weight_of(g, &gr->nodes[i]) >= 0) st = code_group(g, i, end_node, gr->nodes[i].in[0], cut, from);
-    /* what the next layer will see */
-    const int32_t *ids = g->w->windows.ids;
-    float *state = g->hidden;
-    for (size_t i = 0; i < g->w->windows.n && !st && !last; i++) {
-        const size_t n = g->w->windows.lengths[i];
-        st = run_to(g, i, ids, state, cut, from, to);
-        if (!st) memcpy(state, pcs_program_value(g->r->program, end), n * g->r->lm.width * sizeof *state);
-        ids += n;
-        state += n * g->r->lm.width;
-    }
+    precis_status st = pcs_gptq_hold_layer(g, l->first_node, l->end_node);
+    for (size_t i = l->first_node; i < l->end_node && !st; i++)
+        if (weight_of(g, &gr->nodes[i]) >= 0) st = code_group(g, l, i, gr->nodes[i].in[0]);
+    if (!st && !last) st = run_to(g, l, l->to, keep_state, &(follower){ g, l->out });
     pcs_gptq_release(g);
+    return st;
+}
+
+static precis_status code_layers(gptq *g)
+{
+    const precis_program *p = g->r->program;
+    const precis_graph *gr = g->r->graph;
+    layer l = { .from = pcs_program_preamble(p), .cut = -1 };
+    uint32_t n = 0, done = 0;
+    precis_status st = pcs_gptq_resume_layers(g, &done);
+    for (size_t i = 0; i < gr->n_nodes && !st; i++) {
+        if (!gr->values[gr->nodes[i].out[0]].cut) continue;
+        l.end_node = i + 1;
+        l.out = gr->nodes[i].out[0];
+        l.to = pcs_program_step_of(p, l.out) + 1;
+        if (n >= done) st = code_layer(g, &l, n + 1 == g->r->lm.layers);
+        if (!st && n >= done) st = pcs_gptq_keep_layer(g, l.first_node, l.end_node, n + 1);
+        l = (layer){ .first_node = i + 1, .from = l.to, .cut = l.out };
+        if (!st) st = pcs_progress(g->w->ctx, "gptq", ++n, g->r->lm.layers);
+    }
     return st;
 }
 
@@ -514,7 +546,7 @@ precis_status pcs_gptq(pcs_work *w)
 {
     precis_ctx *ctx = w->ctx;
     const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
-    gptq g = { .w = w, .kernels = &kernels, .damp = w->opt->damp > 0 ? w->opt->damp : 0.01 };
+    gptq g = { .w = w, .kernels = &kernels, .damp = w->opt->damp > 0 ? w->opt->damp : 0.01, .samples = { .ctx = ctx } };
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = w->opt->activations ? PRECIS_EMULATED : PRECIS_REFERENCE;
     ro.k_type = ro.v_type = "f32";
@@ -523,35 +555,13 @@ precis_status pcs_gptq(pcs_work *w)
     if (!st) st = precis_runner_open(ctx, &g.r, w->m, &ro);
     pcs_gptq_withdraw(&g);
     if (!st) st = pcs_spill_open(ctx, &g.states, w->windows.n_ids * g.r->lm.width * sizeof *g.hidden);
-    if (!st) {
-        g.hidden = g.states.data;
-        g.positions = pcs_alloc(ctx, 2 * (size_t)w->windows.longest, sizeof *g.positions);
-        if (!g.positions) st = PRECIS_ENOMEM;
-    }
-    if (!st) {
-        g.zeros = g.positions + w->windows.longest;
-        for (uint32_t i = 0; i < w->windows.longest; i++) g.positions[i] = (int32_t)i;
-        g.preamble = pcs_program_preamble(g.r->program);
-        const precis_graph *gr = g.r->graph;
-        precis_value cut = -1;
-        size_t from = g.preamble, first = 0;
-        uint32_t layer = 0, done = 0;
-        st = pcs_gptq_resume_layers(&g, &done);
-        for (size_t i = 0; i < gr->n_nodes && !st; i++) {
-            if (!gr->values[gr->nodes[i].out[0]].cut) continue;
-            const size_t to = pcs_program_step_of(g.r->program, gr->nodes[i].out[0]) + 1;
-            if (layer >= done) st = code_layer(&g, first, i + 1, cut, from, to, gr->nodes[i].out[0], layer + 1 == g.r->lm.layers);
-            if (!st && layer >= done) st = pcs_gptq_keep_layer(&g, first, i + 1, layer + 1);
-            cut = gr->nodes[i].out[0];
-            from = to;
-            first = i + 1;
-            if (!st) st = pcs_progress(ctx, "gptq", ++layer, g.r->lm.layers);
-        }
-    }
+    if (!st) st = pcs_samples_of_windows(ctx, &g.samples, &w->windows, PCS_WANT_FIRST, 1);
+    g.hidden = st ? NULL : g.states.data;
+    if (!st) st = code_layers(&g);
     if (g.r) pcs_gptq_release(&g); /* after a failure */
     pcs_free(ctx, g.held);
     pcs_spill_close(ctx, &g.states);
-    pcs_free(ctx, g.positions);
+    pcs_samples_close(&g.samples);
     pcs_free(ctx, g.h);
     pcs_free(ctx, g.feedback);
     pcs_free(ctx, g.importance);

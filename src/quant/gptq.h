@@ -12,8 +12,7 @@ typedef struct pcs_gptq_run {
     float *hidden;            /* its data */
     struct held *held;        /* weights that are F32 while their layer is in work */
     size_t n_held;
-    int32_t *positions, *zeros, last;
-    size_t preamble;          /* steps before the first layer */
+    pcs_samples samples;      /* the job's windows */
     /* the group in work */
     size_t n, pad;
     double *h;

@@ -66,8 +66,25 @@ precis_status pcs_netfile_import(pcs_netfile *file, const pcs_netfile_given *giv
     return st;
 }
 
+precis_status pcs_netfile_keep_name(const pcs_netfile *file, pcs_netfile_graph *g, pcs_str name, precis_value v)
+{
+    if (!file->keep_names) return PRECIS_OK;
+    if (g->n_names == g->cap_names) {
+        const size_t cap = g->cap_names ? 2 * g->cap_names : 256;
+        pcs_netfile_name *more = pcs_grow(file->ctx, g->names, g->n_names * sizeof *more, cap, sizeof *more);
+        if (!more) return PRECIS_ENOMEM;
+        g->names = more;
+        g->cap_names = cap;
+    }
+    const char *own = pcs_arena_copy(&g->graph->arena, name.s, name.n);
+    if (!own) return PRECIS_ENOMEM;
+    g->names[g->n_names++] = (pcs_netfile_name){ own, v };
+    return PRECIS_OK;
+}
+
 void pcs_netfile_graph_close(precis_ctx *ctx, pcs_netfile_graph *g)
 {
+    pcs_free(ctx, g->names);
     precis_graph_close(&g->graph);
     pcs_free(ctx, g->inputs);
     pcs_free(ctx, g->outputs);

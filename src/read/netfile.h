@@ -44,11 +44,18 @@ typedef struct pcs_netfile_given {
     const void *data; /* its contents: it becomes a constant; or NULL */
 } pcs_netfile_given;
 
+/* A value of the graph under its name in the file, when names are kept. */
+typedef struct pcs_netfile_name {
+    const char *name; /* in the graph's arena */
+    precis_value value;
+} pcs_netfile_name;
+
 typedef struct pcs_netfile_graph {
     precis_graph *graph;
     precis_value *inputs, *outputs; /* inputs that are constants too */
-    uint64_t need;                  /* inputs (by number; 63 and more share a bit) whose contents
-                                       were asked for */
+    pcs_netfile_name *names;        /* of results of nodes, in their order; with keep_names */
+    size_t n_names, cap_names;
+    uint64_t need;                  /* inputs (by number; 63 and more share a bit) whose contents were asked for */
 } pcs_netfile_graph;
 
 typedef struct pcs_netfile_reader {
@@ -71,6 +78,7 @@ struct pcs_netfile {
     size_t n_inputs, n_outputs;
     pcs_netfile_count *counts;
     size_t n_counts;
+    bool keep_names; /* import says which value of the graph each name of the file is */
 };
 
 extern const pcs_netfile_reader *const pcs_netfile_readers[];
@@ -83,6 +91,8 @@ precis_status pcs_netfile_open(precis_ctx *ctx, pcs_netfile **out, const char *p
 void pcs_netfile_close(pcs_netfile **file);
 /* *out is empty on failure, but for what it needs. */
 precis_status pcs_netfile_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out);
+/* Of importers: what a name of the file, at its outermost level, became. */
+precis_status pcs_netfile_keep_name(const pcs_netfile *file, pcs_netfile_graph *g, pcs_str name, precis_value v);
 void pcs_netfile_graph_close(precis_ctx *ctx, pcs_netfile_graph *g);
 /* Count an op; `supported` is of its first time. False: there are too many
  * kinds. */

@@ -246,6 +246,16 @@ precis_status pcs_array_parse(precis_ctx *ctx, precis_array *out, const char *na
     return read_array(ctx, out, name, &(reading){ .bytes = bytes, .size = n });
 }
 
+bool pcs_array_dtype(const precis_array *a, pcs_dtype *out)
+{
+    for (int d = 0; d < PCS_DTYPES; d++)
+        if (pcs_dtype_bytes((pcs_dtype)d) && !strcmp(pcs_dtype_name((pcs_dtype)d), a->type)) {
+            *out = (pcs_dtype)d;
+            return true;
+        }
+    return false;
+}
+
 void precis_array_free(precis_ctx *ctx, precis_array *array)
 {
     pcs_free(ctx, (void *)(uintptr_t)array->data);

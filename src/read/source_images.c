@@ -104,12 +104,13 @@ static precis_status sample(pcs_source *s, uint64_t i, size_t slot, const precis
 {
     folder *f = s->state;
     const char *path = f->list.files[i];
-    const bool bytes = !strcmp(input->type, "U8");
+    pcs_dtype type = PCS_BOOL;
+    const bool known = pcs_array_dtype(input, &type), bytes = known && type == PCS_U8;
     bool last = false;
     int64_t channels = 0;
     pcs_image image = { 0 };
     (void)slot;
-    if (!bytes && strcmp(input->type, "F32"))
+    if (!bytes && (!known || type != PCS_F32))
         return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s takes %s; images are given as F32 or U8", input->name,
                         input->type);
     precis_status st = layout_of(s, input, &last, &channels);

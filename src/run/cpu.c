@@ -19,11 +19,27 @@ static void quantize_act(const pcs_call *c, uint32_t ith, uint32_t nth)
     if (rows > PCS_FEW || c->tiles) pcs_act_interleave(a, pcs_chunks(k), rows, b, e);
 }
 
+/* A step alone between two barriers, with its time. */
+static void timed(precis_program *p, size_t i, uint32_t ith, uint32_t nth)
+{
+    const pcs_step *s = &p->steps[i];
+    pcs_barrier(p->ctx, ith);
+    const double begun = pcs_now();
+    if (s->op) s->eval(&s->call, ith, nth);
+    else quantize_act(&s->call, ith, nth);
+    pcs_barrier(p->ctx, ith);
+    if (ith == 0) p->seconds[i] += pcs_now() - begun;
+}
+
 static void region(void *arg, uint32_t ith, uint32_t nth)
 {
     precis_program *p = arg;
     for (size_t i = p->from; i < p->to; i++) {
         const pcs_step *s = &p->steps[i];
+        if (p->seconds) {
+            timed(p, i, ith, nth);
+            continue;
+        }
         if ((p->one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx, ith);
         if (s->op) s->eval(&s->call, ith, nth);
         else quantize_act(&s->call, ith, nth);

@@ -116,20 +116,52 @@ static void place_barriers(precis_program *p)
 }
 
 
-static size_t plan_scratch(precis_program *p)
+/* What each step's threads need. */
+static void plan_scratch(precis_program *p, pcs_room *rooms)
 {
-    size_t most = 0;
     for (size_t i = 0; i < p->n_steps; i++) {
         pcs_step_bind(p, &p->steps[i]);
         const pcs_step *s = &p->steps[i];
+        size_t most = 0;
         const bool mixed = s->n_in && p->slots[s->in[0]].v.dtype == PCS_ACT_MIXED;
         for (int few = 0; few < (mixed ? 2 : 1) && s->op && s->op->scratch; few++) {
             if (mixed) s->call.in[0].dtype = !few ? PCS_ACT_BF16 : s->plain >= 0 ? PCS_F32 : PCS_ACT; /* a run may have either */
             const size_t need = s->op->scratch(&s->call);
             if (need > most) most = need;
         }
+        rooms[i].bytes = most ? (most + 127) / 64 * 64 : 0;
+        rooms[i].threads = !most ? 0 : s->op->workers ? s->op->workers(&s->call) : UINT32_MAX;
     }
-    return (most + 127) / 64 * 64;
+}
+
+/* Without a barrier between them one thread may be at a step while another is at the next, so both must mean the same by
+ * a thread's part of the scratch. */
+static void share_scratch(const precis_program *p, pcs_room *rooms)
+{
+    for (size_t i = 0, end; i < p->n_steps; i = end) {
+        pcs_room most = rooms[i];
+        for (end = i + 1; end < p->n_steps && !(p->steps[end].barrier && p->steps[end].barrier_one); end++) {
+            if (rooms[end].bytes > most.bytes) most.bytes = rooms[end].bytes;
+            if (rooms[end].threads > most.threads) most.threads = rooms[end].threads;
+        }
+        for (size_t k = i; k < end; k++) rooms[k] = most;
+    }
+}
+
+/* Steps with barriers between them share the memory. Threads that have no part of a step need none. */
+static uint64_t scratch_of(const pcs_room *rooms, size_t n, uint32_t threads)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t need = (uint64_t)rooms[i].bytes * (threads < rooms[i].threads ? threads : rooms[i].threads);
+        if (need > most) most = need;
+    }
+    return most + 64;
+}
+
+uint64_t pcs_program_scratch(const precis_program *p, uint32_t threads)
+{
+    return p->plan ? scratch_of(p->plan->rooms, p->n_steps, threads) : 0;
 }
 
 void pcs_plan_close(precis_ctx *ctx, pcs_plan *plan)
@@ -137,6 +169,7 @@ void pcs_plan_close(precis_ctx *ctx, pcs_plan *plan)
     pcs_free(ctx, plan->sizes);
     pcs_free(ctx, plan->offsets);
     pcs_free(ctx, plan->bytes);
+    pcs_free(ctx, plan->rooms);
     pcs_free(ctx, plan->barriers);
     pcs_free(ctx, plan->barriers_one);
     pcs_free(ctx, plan);
@@ -156,7 +189,8 @@ static pcs_plan *make_plan(precis_program *p)
         plan->bytes = pcs_alloc(ctx, p->n_slots + 1, sizeof *plan->bytes);
         plan->barriers = pcs_alloc(ctx, p->n_steps + 1, sizeof *plan->barriers);
         plan->barriers_one = pcs_alloc(ctx, p->n_steps + 1, sizeof *plan->barriers_one);
-        ok = plan->sizes && plan->offsets && plan->bytes && plan->barriers && plan->barriers_one;
+        plan->rooms = pcs_alloc(ctx, p->n_steps + 1, sizeof *plan->rooms);
+        ok = plan->sizes && plan->offsets && plan->bytes && plan->barriers && plan->barriers_one && plan->rooms;
     }
     if (!p->n_plans) lifetimes(p); /* they are the same for all sizes */
     if (!ok || place(p, &plan->buffer_bytes)) {
@@ -165,9 +199,10 @@ static pcs_plan *make_plan(precis_program *p)
     }
     int64_t *const sizes = p->sizes;
     p->sizes = p->planning; /* scratch is for the most that a run under this plan may have */
-    plan->scratch_bytes = plan_scratch(p);
+    plan_scratch(p, plan->rooms);
     p->sizes = sizes;
     place_barriers(p);
+    share_scratch(p, plan->rooms);
     memcpy(plan->sizes, p->planning, p->graph->n_dims * sizeof *plan->sizes);
     for (size_t i = 0; i < p->n_slots; i++) plan->offsets[i] = p->slots[i].offset, plan->bytes[i] = p->slots[i].bytes;
     for (size_t i = 0; i < p->n_steps; i++) {
@@ -181,7 +216,7 @@ static pcs_plan *make_plan(precis_program *p)
 static precis_status make_room(precis_program *p, const pcs_plan *plan)
 {
     const pcs_heap *heap = &p->backend->heap;
-    const uint64_t threads = precis_ctx_threads(p->ctx);
+    const uint64_t scratch_bytes = scratch_of(plan->rooms, p->n_steps, precis_ctx_threads(p->ctx));
     if (!p->buffer || plan->buffer_bytes > p->buffer_bytes) {
         char *buffer = heap->alloc(p->ctx, plan->buffer_bytes);
         if (!buffer) return PRECIS_ENOMEM;
@@ -189,12 +224,12 @@ static precis_status make_room(precis_program *p, const pcs_plan *plan)
         p->buffer = buffer;
         p->buffer_bytes = plan->buffer_bytes;
     }
-    if (!p->scratch || plan->scratch_bytes > p->scratch_bytes) {
-        char *scratch = heap->alloc(p->ctx, plan->scratch_bytes * threads);
+    if (!p->scratch || scratch_bytes > p->scratch_bytes) {
+        char *scratch = heap->alloc(p->ctx, scratch_bytes);
         if (!scratch) return PRECIS_ENOMEM;
-        heap->release(p->ctx, p->scratch, p->scratch_bytes * threads);
+        heap->release(p->ctx, p->scratch, p->scratch_bytes);
         p->scratch = scratch;
-        p->scratch_bytes = plan->scratch_bytes;
+        p->scratch_bytes = scratch_bytes;
     }
     return PRECIS_OK;
 }
@@ -206,6 +241,7 @@ static void use_plan(precis_program *p, pcs_plan *plan)
     for (size_t i = 0; i < p->n_steps; i++) {
         p->steps[i].barrier = plan->barriers[i];
         p->steps[i].barrier_one = plan->barriers_one[i];
+        p->steps[i].room = plan->rooms[i];
     }
     p->plan = plan;
 }

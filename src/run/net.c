@@ -1,8 +1,7 @@
 /* net.c - a net from a file, run with arrays. The graph is made for the shapes that come (and the contents that it asks
  * for), and kept until others come. */
-#include "precis/net.h"
-#include "read/netfile.h"
-#include "run/program.h"
+#include "run/watched.h"
+#include "run/net.h"
 
 #include <stdio.h>
 
@@ -19,6 +18,8 @@ struct precis_net {
     precis_array *signs; /* inputs of signed codes that came without a sign, and their codes */
     int8_t **codes;
 };
+
+struct precis_program *pcs_net_program(const precis_net *net) { return net->program; }
 
 static void forget(precis_net *net)
 {
@@ -71,6 +72,8 @@ void precis_net_close(precis_net **net)
 int precis_net_probe(precis_ctx *ctx, const char *path) { return pcs_netfile_reader_of(ctx, path) != NULL; }
 
 const char *precis_net_format(const precis_net *net) { return net->file->reader->name; }
+
+pcs_netfile *pcs_net_file(const precis_net *net) { return net->file; }
 
 size_t precis_net_inputs(const precis_net *net) { return net->file->n_inputs; }
 size_t precis_net_outputs(const precis_net *net) { return net->file->n_outputs; }
@@ -265,6 +268,15 @@ static precis_status give(precis_net *net, const precis_array *const *given)
     return PRECIS_OK;
 }
 
+/* What is run: other nodes with the same bits, but that a clamp of sums in whole numbers is exact where floats round. */
+static precis_status lower(precis_graph *g)
+{
+    static const char *const passes[] = { "narrow_pools", "fuse_dynamic", "fuse_products", "fuse_codes" };
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < sizeof passes / sizeof *passes && !st; i++) st = precis_graph_pass(g, passes[i]);
+    return st;
+}
+
 static precis_status make(precis_net *net, const precis_array *const *given)
 {
     precis_status st;
@@ -276,6 +288,7 @@ static precis_status make(precis_net *net, const precis_array *const *given)
         net->need |= net->graph.need;
         if (!st || net->need == before) break;
     }
+    if (!st) st = lower(net->graph.graph);
     if (st) return st;
     const pcs_program_options o = {
         .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"

@@ -16,7 +16,7 @@ void precis_program_close(precis_program **program)
     pcs_free(ctx, p->steps);
     pcs_free(ctx, p->slots);
     p->backend->heap.release(ctx, p->buffer, p->buffer_bytes);
-    p->backend->heap.release(ctx, p->scratch, p->scratch_bytes * precis_ctx_threads(ctx));
+    p->backend->heap.release(ctx, p->scratch, p->scratch_bytes);
     pcs_free(ctx, p->watched);
     for (size_t i = 0; i < p->n_plans; i++) pcs_plan_close(ctx, p->plans[i]);
     pcs_free(ctx, p->plans);
@@ -178,7 +178,7 @@ precis_status pcs_program_run_part(precis_program *p, size_t from, size_t to)
 
 uint64_t pcs_program_bytes(const precis_program *p)
 {
-    return p->buffer_bytes + p->const_bytes + p->scratch_bytes * precis_ctx_threads(p->ctx);
+    return p->buffer_bytes + p->const_bytes + p->scratch_bytes;
 }
 
 const char *precis_arithmetic_name(precis_arithmetic a)

@@ -20,6 +20,9 @@ enum { PCS_MIXED_ROWS = 32 };
 static inline bool pcs_by_kernels(precis_arithmetic a) { return a == PRECIS_FAST || a == PRECIS_BF16 || a == PRECIS_MIXED; }
 static inline bool pcs_for_tiles(precis_arithmetic a) { return a == PRECIS_BF16 || a == PRECIS_MIXED; }
 
+/* Scratch of a step: bytes of each thread that works on it, and how many threads may. */
+typedef struct pcs_room { size_t bytes; uint32_t threads; } pcs_room;
+
 typedef struct pcs_step {
     const char *name;
     const pcs_op *op; /* NULL: quantize_act */
@@ -32,6 +35,7 @@ typedef struct pcs_step {
     bool below;   /* int8 products by p->below: tiles are slower here for these weights */
     bool tap;     /* the result has a tap */
     int outside;  /* an index or a scale was none in this run */
+    pcs_room room;
     pcs_call call;
 } pcs_step;
 
@@ -57,7 +61,7 @@ typedef struct pcs_plan {
     uint64_t *offsets, *bytes; /* by slot; bytes 0: not in the buffer */
     bool *barriers, *barriers_one; /* by step */
     uint64_t buffer_bytes;
-    size_t scratch_bytes;
+    pcs_room *rooms; /* by step */
 } pcs_plan;
 
 /* A block of a backend's memory. */
@@ -86,7 +90,7 @@ struct precis_program {
     bool keep_all;
     char *buffer, *scratch;
     uint64_t buffer_bytes, const_bytes;
-    size_t scratch_bytes; /* of one thread */
+    uint64_t scratch_bytes; /* of all threads */
     void **owned;         /* constants that were computed */
     size_t n_owned;
     pcs_pages pages;         /* of all caches */
@@ -103,6 +107,7 @@ struct precis_program {
     struct pcs_packing *packing; /* of weights into panels; or NULL */
     uint64_t packed_bytes;
     bool tiles;      /* some weight has no kernel for few tokens */
+    double *seconds; /* by step, added to in each run, for who measures; NULL: nobody does */
 };
 
 typedef struct pcs_program_options {
@@ -154,6 +159,8 @@ void pcs_program_release(precis_program *p);
 size_t pcs_program_step_of(const precis_program *p, precis_value v);
 size_t pcs_program_preamble(const precis_program *p);
 uint64_t pcs_program_bytes(const precis_program *p);
+/* What is scratch of them when so many threads run it. */
+uint64_t pcs_program_scratch(const precis_program *p, uint32_t threads);
 
 /* Pack the weights of a program now, or begin to (packing.c). model: whose files hold them, or NULL. */
 typedef struct pcs_packing pcs_packing;

@@ -40,16 +40,27 @@ struct pcs_reverse {
     bool add;
 };
 
-precis_value pcs_graph_parameter(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape,
+static precis_value by_reference(precis_graph *g, pcs_role role, const char *name, uint32_t dims, const int64_t *shape,
                                  const float *data)
 {
-    pcs_value v = { .name = name, .dtype = PCS_F32, .role = PCS_PARAMETER, .dims = dims, .node = -1, .data = data };
+    pcs_value v = { .name = name, .dtype = PCS_F32, .role = role, .dims = dims, .node = -1, .data = data };
     if (dims > PCS_GRAPH_DIMS) return pcs_graph_fail(g, PRECIS_EINVAL, "parameter %s: too many dimensions", name);
     for (uint32_t i = 0; i < dims; i++) {
         if (shape[i] < 1) return pcs_graph_fail(g, PRECIS_EINVAL, "parameter %s: dimension %u is not a size", name, i);
         v.shape[i] = shape[i];
     }
     return pcs_graph_add_value(g, &v);
+}
+
+precis_value pcs_graph_parameter(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape,
+                                 const float *data)
+{
+    return by_reference(g, PCS_PARAMETER, name, dims, shape, data);
+}
+
+precis_value pcs_graph_fixed(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape, const float *data)
+{
+    return by_reference(g, PCS_CONSTANT, name, dims, shape, data);
 }
 
 /* ---- the way ---------------------------------------------------------------------------------- */

@@ -16,6 +16,9 @@ typedef struct pcs_reverse pcs_reverse;
 precis_value pcs_graph_parameter(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape,
                                  const float *data);
 
+/* The same, and nothing trains it: its numbers stay, so that what follows from them alone is computed once. */
+precis_value pcs_graph_fixed(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape, const float *data);
+
 /* loss: a value whose gradient is given when it runs. Wanted are all parameters that lead to it, and `more` values
  * (inputs, or results whose gradient shall stay). The program must outlive the reverse. */
 precis_status pcs_reverse_open(precis_ctx *ctx, pcs_reverse **out, precis_program *p, precis_value loss,

@@ -4,33 +4,71 @@
 #define LARGEST ((size_t)1 << 32) /* a text's bytes */
 #define HELD_FROM ((uint64_t)1 << 60) /* numbers of held-out sequences, which training never comes to */
 
-static precis_status add_text(pcs_train_data *d, const char *path)
+/* Texts on their way to tokens. */
+typedef struct {
+    pcs_train_data *d;
+    precis_tokenizer *by; /* NULL: tokens are bytes */
+    pcs_map seen;         /* paragraphs */
+    pcs_arena keys;
+} reading;
+
+/* A text's tokens behind those that are there. */
+static precis_status add_tokens(reading *r, const char *text, size_t len, int32_t **to, size_t *n, size_t *count)
 {
-    char *text = NULL;
-    size_t n;
-    precis_status st = pcs_file_slurp(d->ctx, path, LARGEST, &text, &n);
+    precis_ctx *ctx = r->d->ctx;
+    int32_t *ids = NULL;
+    *count = len;
+    precis_status st = r->by ? precis_tokenizer_encode(r->by, text, len, 0, &ids, count) : PRECIS_OK;
     if (st) return st;
-    char *grown = pcs_grow(d->ctx, d->text, d->n_text, d->n_text + n + 1, 1);
+    int32_t *grown = pcs_grow(ctx, *to, *n * sizeof *grown, *n + *count + 1, sizeof *grown);
     if (grown) {
-        memcpy(grown + d->n_text, text, n);
-        d->text = grown;
-        d->n_text += n;
-    } else st = PRECIS_ENOMEM;
+        *to = grown;
+        for (size_t i = 0; i < *count; i++) grown[*n + i] = r->by ? ids[i] : (unsigned char)text[i];
+        *n += *count;
+    }
+    if (r->by) precis_ids_free(r->by, ids);
+    return grown ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+static precis_status add_text(reading *r, const char *path, bool held, pcs_train_text *of)
+{
+    pcs_train_data *d = r->d;
+    char *text = NULL;
+    size_t len;
+    precis_status st = pcs_file_slurp(d->ctx, path, LARGEST, &text, &len);
+    if (st) return st;
+    of->bytes = len;
+    precis_sha256(text, len, of->sha256);
+    if (d->c->deduplicate && !held) st = pcs_drop_duplicates(&r->seen, &r->keys, text, &len, &of->duplicates);
+    if (!st) st = add_tokens(r, text, len, held ? &d->held : &d->text, held ? &d->n_held : &d->n_text, &of->tokens);
     pcs_free(d->ctx, text);
     return st;
 }
 
-static precis_status open_texts(pcs_train_data *d)
+static precis_status long_enough(const pcs_train_data *d, const char *path, size_t n)
 {
-    precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < d->c->n_texts && !st; i++) st = add_text(d, d->c->texts[i]);
-    if (!st && d->n_text < d->c->context + 1)
-        st = pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: %zu bytes of text are no window of %llu and one more",
-                      d->c->texts[0], d->n_text, (unsigned long long)d->c->context);
-    if (!st && d->c->heldout) st = pcs_file_slurp(d->ctx, d->c->heldout, LARGEST, &d->held, &d->n_held);
-    if (!st && d->c->heldout && d->n_held < d->c->context + 1)
-        st = pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: too short for a window", d->c->heldout);
-    return st;
+    if (n >= d->c->context + 1) return PRECIS_OK;
+    return pcs_fail(d->ctx, PRECIS_EFORMAT, "%s: %zu tokens of text are no window of %llu and one more", path, n,
+                    (unsigned long long)d->c->context);
+}
+
+static precis_status open_texts(pcs_train_data *d, const precis_model *m)
+{
+    const pcs_train_config *c = d->c;
+    reading r = { .d = d };
+    pcs_map_init(&r.seen, d->ctx);
+    pcs_arena_init(&r.keys, d->ctx);
+    precis_status st = m ? precis_tokenizer_open(d->ctx, &r.by, m) : PRECIS_OK;
+    for (size_t i = 0; i < c->n_texts && !st; i++) st = add_text(&r, c->texts[i], false, &d->of[i]);
+    if (!st && c->heldout) st = add_text(&r, c->heldout, true, &d->of_held);
+    precis_tokenizer_close(&r.by);
+    pcs_map_free(&r.seen);
+    pcs_arena_free(&r.keys);
+    if (!st) st = long_enough(d, c->texts[0], d->n_text);
+    if (!st && c->heldout) st = long_enough(d, c->heldout, d->n_held);
+    const size_t held = d->n_held < c->heldout_tokens ? d->n_held : (size_t)c->heldout_tokens;
+    d->overlap.length = m ? 13 : 50;
+    return st || !c->heldout ? st : pcs_rows_seen(d->ctx, d->held, held, d->text, d->n_text, &d->overlap);
 }
 
 static precis_status open_language(pcs_train_data *d)
@@ -44,13 +82,13 @@ static precis_status open_language(pcs_train_data *d)
     return PRECIS_OK;
 }
 
-precis_status pcs_train_data_open(precis_ctx *ctx, pcs_train_data *d, const pcs_train_config *c)
+precis_status pcs_train_data_open(precis_ctx *ctx, pcs_train_data *d, const pcs_train_config *c, const precis_model *m)
 {
     *d = (pcs_train_data){ .ctx = ctx, .c = c };
-    const precis_status st = c->language ? open_language(d) : open_texts(d);
+    const precis_status st = c->language ? open_language(d) : open_texts(d, m);
     pcs_sha256 hash;
     pcs_sha256_begin(&hash);
-    if (!st && d->text) pcs_sha256_add(&hash, d->text, d->n_text);
+    if (!st && d->text) pcs_sha256_add(&hash, d->text, d->n_text * sizeof *d->text);
     pcs_sha256_end(&hash, d->sha256);
     if (st) pcs_train_data_close(d);
     return st;
@@ -67,12 +105,10 @@ void pcs_train_data_close(pcs_train_data *d)
     *d = (pcs_train_data){ 0 };
 }
 
-static void window(const char *text, size_t n, int32_t *ids, int32_t *targets)
+static void window(const int32_t *text, size_t n, int32_t *ids, int32_t *targets)
 {
-    for (size_t i = 0; i < n; i++) {
-        ids[i] = (unsigned char)text[i];
-        targets[i] = (unsigned char)text[i + 1];
-    }
+    memcpy(ids, text, n * sizeof *ids);
+    memcpy(targets, text + 1, n * sizeof *targets);
 }
 
 static void symbols(pcs_train_data *d, uint64_t number, int32_t *ids, int32_t *targets, float *log_p)

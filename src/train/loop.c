@@ -1,169 +1,20 @@
 /* loop.c - precis train: batches, gradients, updates, checkpoints. */
-#include "base/fmath.h"
-#include "base/json.h"
 #include "base/options.h"
-#include "base/pool.h"
 #include "measure/machine.h"
-#include "model/roles.h"
-#include "precis/train.h"
-#include "train/checkpoint.h"
+#include "train/card.h"
+#include "train/run.h"
 #include "write/write.h"
 
-#include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
 
-typedef struct {
-    precis_ctx *ctx;
-    const precis_train_options *opt;
-    pcs_train_config c;
-    pcs_train_data data;
-    pcs_train_state s;
-    pcs_buf asked;
-    pcs_arena arena;
-    precis_graph *g;
-    precis_program *p;
-    pcs_reverse *r;
-    int32_t *ids, *targets, *positions, *sequences;
-    pcs_gradient *all;
-    double began, peak, flops; /* seconds; multiplications and additions a second at best, and of a step */
-    uint64_t from;
-    bool rounded; /* the net that stands computes in few bits */
-    char sha256[65];
-} run;
+typedef pcs_train_run run;
 
 static double now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* ---- the beginning ------------------------------------------------------------------------------ */
-
-/* Normal numbers by Box and Muller, from a state of each tensor's own. */
-static void normal(float *x, size_t n, uint64_t state, double deviation)
-{
-    for (size_t i = 0; i < n; i += 2) {
-        double u = pcs_rand_unit(&state), sn, cs;
-        const double angle = 6.28318530717958647693 * pcs_rand_unit(&state);
-        u = u > 1e-300 ? u : 1e-300;
-        const double radius = deviation * __builtin_sqrt(-2 * pcs_log(u));
-        pcs_sincos(angle, &sn, &cs);
-        x[i] = (float)(radius * cs);
-        if (i + 1 < n) x[i + 1] = (float)(radius * sn);
-    }
-}
-
-/* Norms begin at 1; the embedding at .02; matrices at 1 / sqrt(their inputs), those that end a branch less by the
- * branches' number (GPT-2, section 2.3). */
-static void initialize(const pcs_train_config *c, const pcs_trained *p, size_t index)
-{
-    const pcs_tensor_role role = pcs_place_of(p->name).role;
-    const bool last = role == PCS_ROLE_attn_output || role == PCS_ROLE_ffn_down;
-    if (p->dims == 1) {
-        for (size_t i = 0; i < p->n; i++) p->data[i] = 1;
-        return;
-    }
-    double deviation = index ? 1 / __builtin_sqrt((double)p->shape[1]) : 0.02;
-    if (last) deviation /= __builtin_sqrt(2.0 * (double)c->model.layers);
-    normal(p->data, p->n, c->seed * 0x9e3779b97f4a7c15u + 0x51ed270b0a1f39c1u * (index + 1), deviation);
-}
-
-static precis_status open_state(run *t)
-{
-    pcs_train_state *s = &t->s;
-    precis_status st = pcs_llama_open(t->ctx, &s->llama, &t->c.model);
-    if (st) return st;
-    s->state = pcs_arena_alloc(&t->arena, s->llama.n, sizeof *s->state);
-    s->bytes = pcs_arena_alloc(&t->arena, s->llama.n, sizeof *s->bytes);
-    t->all = pcs_arena_alloc(&t->arena, s->llama.n, sizeof *t->all);
-    if (!s->state || !s->bytes || !t->all) return PRECIS_ENOMEM;
-    for (size_t i = 0; i < s->llama.n; i++) {
-        pcs_trained *p = &s->llama.parameters[i];
-        s->bytes[i] = t->c.optimizer->bytes(&t->c.settings, 1, p->n);
-        p->data = pcs_arena_alloc(&t->arena, p->n, sizeof *p->data);
-        s->state[i] = s->bytes[i] ? pcs_arena_alloc(&t->arena, s->bytes[i], 1) : NULL;
-        if (!p->data || (s->bytes[i] && !s->state[i])) return PRECIS_ENOMEM;
-        initialize(&t->c, p, i);
-        if (t->c.optimizer->begin)
-            t->c.optimizer->begin(
-                &(pcs_update){ .rows = 1, .columns = p->n, .state = s->state[i], .set = &t->c.settings });
-    }
-    return PRECIS_OK;
-}
-
-/* Six operations for each number of a matrix and token, and those of the scores, of which half are seen. */
-static double operations(const pcs_train_config *c, const pcs_llama *l)
-{
-    const double tokens = (double)(c->context * c->batch);
-    double sum = 0;
-    for (size_t i = 0; i < l->n; i++) sum += l->parameters[i].dims > 1 ? 6.0 * (double)l->parameters[i].n : 0;
-    return tokens * (sum + 6.0 * (double)c->context * (double)c->model.width * (double)c->model.layers);
-}
-
-static precis_status open_inputs(run *t)
-{
-    const size_t n = t->c.context * t->c.batch;
-    int32_t **const arrays[4] = { &t->ids, &t->targets, &t->positions, &t->sequences };
-    for (int i = 0; i < 4; i++)
-        if (!(*arrays[i] = pcs_arena_alloc(&t->arena, n, sizeof(int32_t)))) return PRECIS_ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        t->positions[i] = (int32_t)(i % t->c.context);
-        t->sequences[i] = (int32_t)(i / t->c.context);
-    }
-    return PRECIS_OK;
-}
-
-static void close_net(run *t)
-{
-    pcs_reverse_close(&t->r);
-    precis_program_close(&t->p);
-    precis_graph_close(&t->g);
-}
-
-/* Is the step done in few bits? */
-static bool rounds(const pcs_train_config *c, uint64_t step)
-{
-    return (double)step >= c->quant_from * (double)c->steps;
-}
-
-/* The net of a step, where it is another than the one that stands. */
-static precis_status open_net(run *t, bool rounded)
-{
-    if (t->r && t->rounded == rounded) return PRECIS_OK;
-    close_net(t);
-    precis_status st = precis_graph_open(t->ctx, &t->g);
-    if (st) return st;
-    pcs_llama *l = &t->s.llama;
-    pcs_llama_config model = t->c.model;
-    if (!rounded) model.w_type = NULL, model.a_bits = model.kv_bits = 16;
-    t->rounded = rounded;
-    pcs_llama_build(l, t->g, &model);
-    st = precis_program_open(t->ctx, &t->p, t->g, PRECIS_EMULATED);
-    if (!st) st = pcs_reverse_open(t->ctx, &t->r, t->p, l->loss, NULL, 0);
-    if (st) return st;
-    const precis_value inputs[4] = { l->ids, l->targets, l->positions, l->sequences };
-    int32_t *const arrays[4] = { t->ids, t->targets, t->positions, t->sequences };
-    for (int i = 0; i < 4; i++) pcs_program_bind(t->p, inputs[i], arrays[i]);
-    t->flops = operations(&t->c, l);
-    return PRECIS_OK;
-}
-
-static precis_status read_config(run *t, const char *path)
-{
-    char *text = NULL;
-    size_t len;
-    precis_status st = pcs_file_slurp(t->ctx, path, PCS_LIMIT_JSON, &text, &len);
-    if (st) return st;
-    st = pcs_train_config_parse(t->ctx, &t->c, path, text, len);
-    pcs_free(t->ctx, text);
-    if (!st) st = pcs_train_data_open(t->ctx, &t->data, &t->c);
-    pcs_buf_init(&t->asked, t->ctx, PCS_LIMIT_JSON);
-    if (!st) st = pcs_train_config_text(&t->c, &t->asked);
-    if (!st) st = pcs_buf_printf(&t->asked, " %s", t->data.sha256);
-    t->s.asked = t->asked.data;
-    return st;
 }
 
 /* ---- a step ------------------------------------------------------------------------------------- */
@@ -202,64 +53,61 @@ static precis_status not_finite(run *t, double loss)
                     (unsigned long long)t->s.step + 1, loss);
 }
 
-/* Mean loss of a batch and its standard error over sequences; tokens without a next one do not count. */
-static void batch_loss(run *t, size_t sequences, double *loss, double *error)
+/* Mean of sequences' losses, and its standard error. */
+static void mean_loss(const double *losses, size_t sequences, double *loss, double *error)
 {
-    const float *rows = pcs_program_value(t->p, t->s.llama.rows);
     double sum = 0, squares = 0;
-    for (size_t b = 0; b < sequences; b++) {
-        double one = 0;
-        size_t n = 0;
-        for (size_t i = b * t->c.context; i < (b + 1) * t->c.context; i++)
-            if (t->targets[i] >= 0) one += (double)rows[i], n++;
-        one /= n ? (double)n : 1;
-        sum += one;
-        squares += one * one;
-    }
+    for (size_t b = 0; b < sequences; b++) sum += losses[b], squares += losses[b] * losses[b];
     const double n = (double)sequences, spread = n > 1 ? (squares - sum * sum / n) / (n - 1) : 0;
     *loss = sum / n;
     *error = __builtin_sqrt((spread > 0 ? spread : 0) / n);
 }
 
-static precis_status forward(run *t, size_t sequences)
-{
-    const precis_status st = precis_program_set_size(t->p, t->s.llama.tokens, (int64_t)(sequences * t->c.context));
-    return st ? st : pcs_program_run(t->p);
-}
-
 static precis_status update(run *t, double lr)
 {
-    pcs_optimizer_settings matrices = t->c.settings, vectors;
-    matrices.lr = lr;
-    vectors = matrices;
-    vectors.decay = 0;
     precis_status st = PRECIS_OK;
     for (size_t i = 0; i < t->s.llama.n && !st; i++) {
         const pcs_trained *p = &t->s.llama.parameters[i];
+        pcs_optimizer_settings set;
+        if (p->fixed || !t->all[i].g || !pcs_train_settings(t, i, lr, &set)) continue;
         st = t->c.optimizer->step(t->ctx, &(pcs_update){ .p = p->data,
                                                          .g = t->all[i].g,
                                                          .rows = 1,
                                                          .columns = p->n,
                                                          .state = t->s.state[i],
                                                          .step = t->s.step + 1,
-                                                         .set = p->dims > 1 ? &matrices : &vectors });
+                                                         .set = &set });
     }
+    pcs_train_keep_ranges(t);
+    pcs_train_keep_masks(t);
+    return st;
+}
+
+/* What the teacher says of the batch. */
+static precis_status teach(run *t)
+{
+    const size_t n = t->c.context, v = (size_t)t->c.model.vocabulary;
+    precis_status st = PRECIS_OK;
+    for (uint64_t b = 0; t->teacher && b < t->c.batch && !st; b++)
+        st = pcs_teacher_logits(t->teacher, t->ids + b * n, n, t->taught + b * n * v);
     return st;
 }
 
 static precis_status one_step(run *t, precis_train_step *report)
 {
     const uint64_t step = t->s.step;
+    const bool rounded = pcs_train_rounds(&t->c, step);
     for (uint64_t b = 0; b < t->c.batch; b++)
         pcs_train_sequence(&t->data, step * t->c.batch + b, t->ids + b * t->c.context, t->targets + b * t->c.context);
-    precis_status st = open_net(t, rounds(&t->c, step));
-    if (!st) st = forward(t, t->c.batch);
-    if (!st) batch_loss(t, t->c.batch, &report->loss, &report->error);
-    if (!st) st = pcs_reverse_run(t->r, NULL, false);
+    precis_status st = teach(t);
+    if (!st && step == pcs_train_prune_step(&t->c)) st = pcs_train_prune_now(t);
+    if (!st && rounded && (!step || !pcs_train_rounds(&t->c, step - 1))) st = pcs_train_begin_ranges(t);
+    t->draw[0] = (int32_t)(step & 0x7fffffff);
+    if (!st) st = pcs_train_open_net(t, rounded, false);
+    if (!st) st = pcs_train_batch(t);
     if (st) return st;
-    for (size_t i = 0; i < t->s.llama.n; i++)
-        t->all[i] = (pcs_gradient){ (float *)(uintptr_t)pcs_reverse_gradient(t->r, t->s.llama.parameters[i].value),
-                                    t->s.llama.parameters[i].n };
+    mean_loss(t->losses, (size_t)t->c.batch, &report->loss, &report->error);
+    pcs_train_dampen(t);
     report->norm = pcs_clip_norm(t->ctx, t->all, t->s.llama.n, t->c.clip);
     if (!(report->norm - report->norm == 0) || !(report->loss - report->loss == 0)) return not_finite(t, report->loss);
     report->lr = pcs_schedule_lr(t->c.schedule, &t->c.rates, step);
@@ -268,16 +116,36 @@ static precis_status one_step(run *t, precis_train_step *report)
     return st;
 }
 
+/* The checkpoint has what types encode where a graph in few bits stands (of ternary weights three numbers): the program
+ * made it before the last update, so it is made anew. */
+static precis_status write_checkpoint(run *t)
+{
+    pcs_train_state *s = &t->s;
+    const bool rounded = pcs_train_rounds(&t->c, s->step ? s->step - 1 : 0);
+    precis_status st = pcs_train_open_net(t, rounded, false);
+    bool made = false;
+    for (size_t i = 0; i < s->llama.n; i++) made |= s->llama.parameters[i].ready >= 0;
+    if (!st && made) st = pcs_train_forward(t, (size_t)(t->c.batch / t->c.parts));
+    for (size_t i = 0; i < s->llama.n && !st; i++) {
+        const precis_value v = s->llama.parameters[i].ready;
+        s->served[i] = v >= 0 && v != s->llama.parameters[i].value ? pcs_program_value(t->p, v) : NULL;
+    }
+    return st ? st : pcs_checkpoint_write(t->ctx, t->opt->out, &t->c, s, t->sha256);
+}
+
+/* Of ranks the first alone writes. */
+static bool follows(const run *t) { return t->opt->spread && t->opt->spread->rank > 0; }
+
 /* Whoever asked to stop gets the checkpoint first: it is written as if nobody had asked. */
 static precis_status save(run *t)
 {
     precis_status st = check_parameters(t);
-    if (st) return st;
+    if (st || follows(t)) return st;
     precis_ctx_options *const o = &t->ctx->opt;
     const precis_ctx_options asked = *o;
     o->cancel = NULL;
     o->progress = NULL;
-    st = pcs_checkpoint_write(t->ctx, t->opt->out, &t->c, &t->s, t->sha256);
+    st = write_checkpoint(t);
     o->cancel = asked.cancel;
     o->progress = asked.progress;
     return st;
@@ -323,7 +191,8 @@ static precis_status train(run *t)
 static precis_status held_out(run *t, precis_train_result *r)
 {
     double sum = 0, squares = 0, entropy = 0, batches = 0;
-    precis_status st = open_net(t, rounds(&t->c, t->c.steps)); /* as the last step was, and what is written will be */
+    precis_status st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps),
+                                          true); /* as the last step was, and what is written will be */
     uint64_t i = 0;
     size_t symbols = 0;
     for (bool more = true; more && !st;) {
@@ -336,9 +205,10 @@ static precis_status held_out(run *t, precis_train_result *r)
         }
         if (!b) break;
         double loss, error;
-        st = forward(t, b);
+        st = pcs_train_forward(t, b);
         if (st) break;
-        batch_loss(t, b, &loss, &error);
+        pcs_train_losses(t, t->targets, b, t->losses);
+        mean_loss(t->losses, b, &loss, &error);
         sum += loss * (double)b;
         squares += error * error * (double)b * (double)b;
         batches += (double)b;
@@ -352,12 +222,65 @@ static precis_status held_out(run *t, precis_train_result *r)
 
 static void close_run(run *t)
 {
-    close_net(t);
+    pcs_train_close_net(t);
     pcs_llama_close(t->ctx, &t->s.llama);
     pcs_train_data_close(&t->data);
+    precis_model_close(&t->origin);
+    precis_model_close(&t->words);
+    pcs_teacher_close(t->ctx, &t->teacher);
     pcs_train_config_close(&t->c);
     pcs_buf_free(&t->asked);
+    pcs_buf_free(&t->planned);
     pcs_arena_free(&t->arena);
+}
+
+static precis_status write_card(run *t)
+{
+    pcs_buf b;
+    pcs_buf_init(&b, t->ctx, PCS_LIMIT_JSON);
+    const char *own = t->words ? "learned from the texts" : t->origin ? t->c.from : "bytes";
+    const char *words = t->c.tokenizer ? t->c.tokenizer : own;
+    precis_status st = pcs_card_write(&t->data, words, &b);
+    if (!st) st = pcs_write_file(t->ctx, t->opt->card, b.data, b.len);
+    pcs_buf_free(&b);
+    return st;
+}
+
+/* A file that is run has training's loss. */
+static precis_status same(run *t, const char *path, const precis_train_result *r)
+{
+    if (!(r->served - r->heldout > 1e-4) && !(r->heldout - r->served > 1e-4)) return PRECIS_OK;
+    return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: held-out loss %.6f when it is run, %.6f in training: this is a defect",
+                    path, r->served, r->heldout);
+}
+
+/* What is written beside the checkpoint. */
+static precis_status write_products(run *t, precis_train_result *r)
+{
+    const precis_train_options *o = t->opt;
+    precis_status st = PRECIS_OK;
+    if (o->quantized) st = pcs_train_write_quantized(t, o->quantized);
+    if (!st && o->quantized) st = pcs_train_served(t, o->quantized, &r->served);
+    if (!st && o->quantized) st = same(t, o->quantized, r);
+    if (!st && o->lora) st = pcs_train_write_lora(t, o->lora);
+    if (!st && o->merged) st = pcs_train_write_merged(t, o->lora, o->merged);
+    if (!st && o->lora) st = pcs_train_adapted(t, o->lora, o->merged, &r->served, &r->merged_kld);
+    return st || !o->lora ? st : same(t, o->lora, r);
+}
+
+/* Before work starts. */
+static precis_status check_products(run *t)
+{
+    const precis_train_options *o = t->opt;
+    if (follows(t)) return PRECIS_OK;
+    if ((o->lora || o->merged) && !t->c.model.rank)
+        return pcs_fail(t->ctx, PRECIS_EINVAL, "no adapter is trained: --adapter r=8");
+    if (o->merged && !o->lora)
+        return pcs_fail(t->ctx, PRECIS_EINVAL, "what is merged is an adapter's file: --lora, too");
+    precis_status st = o->quantized ? pcs_train_can_write(t, o->quantized) : PRECIS_OK;
+    if (!st && o->lora) st = pcs_out_check(t->ctx, o->lora, 0, t->origin);
+    if (!st && o->merged) st = pcs_out_check(t->ctx, o->merged, 0, t->origin);
+    return st || !o->card ? st : write_card(t);
 }
 
 precis_status precis_train(precis_ctx *ctx, const char *config, const precis_train_options *options,
@@ -371,19 +294,32 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     *t = (run){ .ctx = ctx, .opt = &opt };
     pcs_arena_init(&t->arena, ctx);
     struct stat there;
-    precis_status st = read_config(t, config);
-    if (!st) st = open_state(t);
+    precis_status st = pcs_train_begin(t, config);
+    if (!st) st = check_products(t);
     if (!st && opt.resume && stat(opt.out, &there) == 0) st = pcs_checkpoint_read(ctx, opt.out, &t->s, t->sha256);
-    if (!st) st = open_inputs(t);
-    if (!st) st = open_net(t, rounds(&t->c, t->c.steps)); /* a type that does not fit is refused before work starts */
+    if (!st) st = pcs_train_open_inputs(t);
+    if (!st) st = pcs_train_open_parts(t);
+    if (!st) st = pcs_train_open_masks(t);
+    if (!st)
+        st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps),
+                                false); /* a type that does not fit is refused before work starts */
     if (!st) st = pcs_out_check(ctx, opt.out, 0, NULL);
     t->from = t->s.step;
     if (!st) st = train(t);
     precis_train_result all = { .size = result->size, .steps = t->s.step, .from = t->from };
     if (!st) st = held_out(t, &all);
-    for (size_t i = 0; i < t->s.llama.n; i++) all.parameters += t->s.llama.parameters[i].n;
+    all.products = t->c.model.compute ? t->c.model.compute->says : "forward f32; by inputs f32; by weights f32";
+    all.served = __builtin_nan("");
+    const pcs_rows_shared *seen = &t->data.overlap;
+    all.contamination = seen->rows ? (double)seen->found / (double)seen->rows : __builtin_nan("");
+    all.merged_kld = __builtin_nan("");
+    if (!st && !follows(t)) st = write_products(t, &all);
+    for (size_t i = 0; i < t->s.llama.n; i++)
+        if (t->s.llama.parameters[i].kind == PCS_TRAINED_NET) all.parameters += t->s.llama.parameters[i].n;
     all.tokens = t->s.step * t->c.batch * t->c.context;
     memcpy(all.sha256, t->sha256, sizeof all.sha256);
+    memcpy(all.data_sha256, t->data.sha256, sizeof all.data_sha256);
+    if (t->asked.data) precis_sha256(t->asked.data, t->asked.len, all.settings_sha256);
     memcpy(result, &all, result->size < sizeof all ? result->size : sizeof all);
     close_run(t);
     pcs_free(ctx, t);

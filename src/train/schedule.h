@@ -7,6 +7,7 @@
 typedef struct pcs_schedule_settings {
     uint64_t steps, warmup; /* warmup: steps in which it rises from lr / warmup to lr */
     double lr, final;       /* final: the share of lr that it ends at */
+    double second;          /* two_stage: what the second half begins with, as a share of lr at that step */
 } pcs_schedule_settings;
 
 typedef struct pcs_schedule {

@@ -124,6 +124,11 @@ expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/c
 json "j['ram'] <= 7000000 and 'int4' in j['kv'] and len(j['kv'].replace(';', ',').split(',')) == 16"
 expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 -t 2 --kv int8 --json
 json "j['ram'] <= 7000000 and j['kv'] == 'int8'"
+# more threads take a bounded part of it, which the plan says
+for t in 16 64; do
+    expect 0 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 7000000 --ctx 256 -t $t --json
+    json "j['ram'] <= 7000000 and 1 <= j['threads'] <= $t and j['threads'] * j['thread_bytes'] <= 7000000 / 8 + j['thread_bytes']"
+done
 expect 1 "$precis" plan "$model" --profile "$work/profile.json" --calib "$work/calib.txt" --target-ram 3M --ctx 256
 expect 0 "$precis" quant "$model" --plan "$work/tight.json" --no-eval --no-calib -o "$work/tight.gguf" -q
 expect 0 "$precis" inspect "$work/tight.gguf" --keys

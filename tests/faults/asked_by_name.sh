@@ -35,6 +35,7 @@ OTHERS = {
     "src/train/config.c": "f32 llama",
     # Words of ONNX (its attributes, and how a row of onnx.def raises), of .npy, of Jinja; an op's own modes.
     "src/read/onnx/": "mean max is_inf tanh log normalize swish plus sub times over slice", "src/read/npy.c": "shape",
+    "src/read/pt2/": "max mean min times floor plus sum", # torch's words, and how a row of aten.def raises
     "src/run/net.c": "U8 u8", "src/text/jinja": "and or not", "src/graph/op/pool.c": "max mean",
     "src/graph/op/put.h": "add mul max min", "src/write/hf_tokenizer.c": "bert gpt2 llama",
 }

@@ -11,27 +11,13 @@
 #include "base/fmath.h"
 #include "base/pool.h"
 #include "graph/graph.h"
+#include "recipes.h"
 #include "test.h"
 
 #include <math.h>
 
 #define TOLERANCE 4e-4
 #define MOST_IN 5
-
-/* What an input holds: F numbers of about `size`; A: such that are at least 0.15 from 0; P: positive; S: a step of
- * about `size`, positive; I: whole numbers below `most`, by turns; R: a route of `most` experts; Q: numbers of a
- * sequence, `most` rows each; T: positions in it; K: the dimensions of a shape; D: all different by 0.2, so that none
- * overtakes another. */
-typedef struct {
-    char kind;
-    uint32_t dims;
-    int64_t shape[4];
-    int32_t most;
-    float size;
-} operand;
-
-/* want[i]: the gradient by input i, as the recipe has it, of ops that go straight through. */
-typedef void formula(const pcs_call *c, const float *d, double *const *want);
 
 typedef struct {
     const char *op;
@@ -43,114 +29,6 @@ typedef struct {
 #define INT PCS_INT
 #define REAL PCS_REAL
 #define TEXT PCS_TEXT
-
-/* ---- recipes of ops that go straight through, in f64 and without a line of theirs ------------------- */
-
-static double ends(double q, double low, double high) { return q < low ? -1 : q > high ? 1 : 0; }
-
-static void passes(const pcs_call *c, const float *d, double *const *want)
-{
-    for (int64_t i = 0; i < pcs_arg_count(&c->in[0]); i++) want[0][i] = d[i];
-}
-
-/* Static fake_quant: 4 bits at a step of 0.25, symmetric or affine with a zero point of 5. */
-static void passes_inside(const pcs_call *c, const float *d, double *const *want)
-{
-    const bool affine = c->attr[0].integer == 1;
-    const double low = affine ? -5 : -8, high = affine ? 10 : 7;
-    for (int64_t i = 0; i < pcs_arg_count(&c->in[0]); i++)
-        want[0][i] = ends(rint(((const float *)c->in[0].data)[i] / 0.25), low, high) == 0 ? d[i] : 0;
-}
-
-static void affine_recipe(const pcs_call *c, const float *d, double *const *want)
-{
-    const float *x = c->in[0].data;
-    const int64_t axis = c->attr[2].integer, n = pcs_arg_count(&c->in[0]);
-    const double low = (double)c->attr[0].integer, high = (double)c->attr[1].integer, factor = c->attr[3].real;
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t ch = axis < 0 ? 0 : i / (n / c->in[0].shape[0]);
-        const float s = ((const float *)c->in[1].data)[ch];
-        const double z = rint(((const float *)c->in[2].data)[ch]), q = rint((double)(x[i] * (1.0f / s))) + z;
-        const double end = ends(q, low, high);
-        want[0][i] = end == 0 ? d[i] : 0;
-        want[1][ch] += factor * d[i] * (end < 0 ? low - z : end > 0 ? high - z : q - z - (double)x[i] / s);
-        want[2][ch] -= end != 0 ? factor * d[i] * s : 0;
-    }
-}
-
-static void lsq_recipe(const pcs_call *c, const float *d, double *const *want)
-{
-    const float *x = c->in[0].data, s = *(const float *)c->in[1].data,
-                beta = c->n_in > 2 ? *(const float *)c->in[2].data : 0;
-    const double low = (double)c->attr[0].integer, high = (double)c->attr[1].integer;
-    const int64_t n = pcs_arg_count(&c->in[0]);
-    const double factor = c->attr[2].real > 0 ? c->attr[2].real : 1 / sqrt((double)n * high);
-    for (int64_t i = 0; i < n; i++) {
-        const double v = (x[i] - beta) / s, end = ends(v, low, high);
-        want[0][i] = end == 0 ? d[i] : 0;
-        want[1][0] += factor * d[i] * (end < 0 ? low : end > 0 ? high : rint(v) - v);
-        if (c->n_in > 2) want[2][0] += end != 0 ? d[i] : 0;
-    }
-}
-
-static void pact_recipe(const pcs_call *c, const float *d, double *const *want)
-{
-    const float *x = c->in[0].data, alpha = *(const float *)c->in[1].data;
-    for (int64_t i = 0; i < pcs_arg_count(&c->in[0]); i++) {
-        want[0][i] = x[i] >= 0 && x[i] < alpha ? d[i] : 0;
-        want[1][0] += x[i] >= alpha ? d[i] : 0;
-    }
-}
-
-static void pareto_recipe(const pcs_call *c, const float *d, double *const *want)
-{
-    const int64_t rows = c->in[0].shape[0], k = c->in[0].shape[1], bits = c->attr[0].integer;
-    const double top = pow(2, (double)bits - 1) - 1, levels = bits ? 2 : 1.5, h = bits ? 0.5 : 0;
-    const double qp = bits < 3 ? 1 : top, end_of = (levels - h) / levels, edge = bits < 3 ? 0.99 : top;
-    for (int64_t i = 0; i < rows * k; i++) {
-        const double v = ((const float *)c->in[0].data)[i] / ((const float *)c->in[1].data)[i / k];
-        const double end = bits == 1 ? ends(v, -1, 1) : ends(v, bits >= 3 ? -top - 1 : -edge, edge);
-        const double grid = bits >= 3 ? rint(v) : (rint(v * levels - h) + h) / levels;
-        const double inside = bits == 1 ? (v > 0) - (v < 0)
-                              : end < 0 ? (bits >= 3 ? -top - 1 : -end_of)
-                              : end > 0 ? (bits >= 3 ? top : end_of)
-                                        : grid - v;
-        want[0][i] = end == 0 ? d[i] : 0;
-        want[1][i / k] += d[i] * inside / sqrt((double)(rows * k) * qp);
-    }
-}
-
-static void sign_recipe(const pcs_call *c, const float *d, double *const *want)
-{
-    for (int64_t i = 0; i < pcs_arg_count(&c->in[0]); i++)
-        want[0][i] = fabs((double)((const float *)c->in[0].data)[i]) <= 1 ? d[i] : 0;
-}
-
-static void binary_recipe(const pcs_call *c, const float *d, double *const *want)
-{
-    const int64_t k = c->in[0].shape[1];
-    for (int64_t i = 0; i < pcs_arg_count(&c->in[0]); i++) {
-        const float *row = (const float *)c->in[0].data + i / k * k, w = row[i % k];
-        double alpha = 0;
-        for (int64_t j = 0; j < k; j++) alpha += fabs((double)row[j]) / (double)k;
-        want[0][i] = d[i] * (1.0 / (double)k + (fabs((double)w) <= 1 ? alpha : 0));
-    }
-}
-
-/* QuEST at 2 bits, or Quartet's blocks of 32. */
-static void trust_recipe(const pcs_call *c, const float *d, double *const *want)
-{
-    const int64_t blocks = c->attr[0].integer, n = blocks ? 32 : c->in[0].shape[1];
-    for (int64_t i = 0; i < pcs_arg_count(&c->in[0]); i++) {
-        const float *row = (const float *)c->in[0].data + i / n * n, x = row[i % n],
-                    y = ((const float *)c->out[0].data)[i];
-        double squares = 0, mean = 0;
-        for (int64_t j = 0; j < n; j++) mean += blocks ? row[j] / (double)n : 0;
-        for (int64_t j = 0; j < n; j++) squares += (row[j] - mean) * (row[j] - mean) / (double)n;
-        const double scale = exp2(floor(log2(2.92247856 / 6 * sqrt(squares) + 1e-8)));
-        want[0][i] = (blocks ? fabs(x / scale) < 6 : fabs((double)y - x) <= sqrt(squares) * 1.49353 / 3) ? d[i] : 0;
-    }
-}
 
 /* ---- cases ------------------------------------------------------------------------------------------ */
 
@@ -226,6 +104,9 @@ static const gradient_case cases[] = {
       { { 'F', 2, { 6, 4 }, 0, 1 }, { 'F', 1, { 4 }, 0, 1 }, { 'F', 1, { 4 }, 0, 1 } },
       NULL },
     { "binarize", { { 0 } }, { { 'F', 2, { 5, 30 }, 0, 1.5f } }, binary_recipe },
+    { "clip_range", { REAL("factor", 0.1) }, { { 'F', 2, { 5, 30 }, 0, 2 }, { 'S', 1, { 1 }, 0, 0.8f } }, clip_recipe },
+    { "clip_range", { { 0 } }, { { 'F', 2, { 5, 30 }, 0, 2 }, { 'S', 1, { 5 }, 0, 0.8f } }, clip_recipe },
+    { "clip_range", { REAL("rms", 1.2), REAL("margin", 0.2) }, { { 'F', 2, { 5, 30 }, 0, 1 } }, clip_recipe },
     { "concat", { INT("axis", 1) }, { { 'F', 3, { 2, 3, 4 }, 0, 1 }, { 'F', 3, { 2, 1, 4 }, 0, 1 } }, NULL },
     { "concat",
       { INT("axis", -1) },
@@ -255,6 +136,7 @@ static const gradient_case cases[] = {
     { "fake_quant", { { 0 } }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
     { "fake_quant", { INT("scheme", 1), INT("bits", 4), INT("group", 16) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
     { "fake_quant", { INT("bits", 4), INT("by_mean", 1) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
+    { "fake_quant", { INT("bits", 4), INT("full", 1) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
     { "fake_quant", { INT("scheme", 4) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
     { "fake_quant", { INT("bits", 4), REAL("scale", 0.25) }, { { 'F', 2, { 5, 64 }, 0, 2 } }, passes_inside },
     { "fake_quant",
@@ -284,9 +166,17 @@ static const gradient_case cases[] = {
       { INT("low", 0), INT("high", 15), REAL("factor", 1) },
       { { 'F', 2, { 5, 30 }, 0, 2 }, { 'S', 1, { 1 }, 0, 0.2f }, { 'F', 1, { 1 }, 0, 0.3f } },
       lsq_recipe },
+    { "lsq",
+      { INT("low", -8), INT("high", 7), REAL("factor", 1), INT("rounding", 0) },
+      { { 'F', 2, { 5, 30 }, 0, 2 }, { 'S', 1, { 1 }, 0, 0.2f } },
+      lsq_recipe },
     { "matmul", { { 0 } }, { { 'F', 2, { 3, 4 }, 0, 1 }, { 'F', 2, { 5, 4 }, 0, 1 }, { 'F', 1, { 5 }, 0, 1 } }, NULL },
     { "matmul", { { 0 } }, { { 'F', 3, { 2, 35, 21 }, 0, 1 }, { 'F', 2, { 19, 21 }, 0, 1 } }, NULL },
     { "matmul", { { 0 } }, { { 'F', 2, { 2, 90 }, 0, 1 }, { 'F', 2, { 70, 90 }, 0, 1 } }, NULL },
+    { "matmul_low",
+      { TEXT("as", "bf16"), INT("place", 3) },
+      { { 'F', 2, { 37, 45 }, 0, 1 }, { 'F', 2, { 150, 45 }, 0, 1 }, { 'I', 1, { 1 }, 9, 0 } },
+      bf16_recipe },
     { "max_pool", { { 0 } }, { { 'D', 4, { 1, 3, 4, 6 }, 0, 0.2f } }, NULL },
     { "max_pool", { INT("size", 3), INT("stride", 1) }, { { 'D', 4, { 2, 1, 5, 4 }, 0, 0.2f } }, NULL },
     { "mean", { { 0 } }, { { 'F', 2, { 5, 30 }, 0, 1 } }, NULL },
@@ -312,6 +202,14 @@ static const gradient_case cases[] = {
     { "pareto", { INT("bits", 1) }, { { 'F', 2, { 5, 30 }, 0, 1 }, { 'S', 1, { 5 }, 0, 0.7f } }, pareto_recipe },
     { "pareto", { INT("bits", 2) }, { { 'F', 2, { 5, 30 }, 0, 1 }, { 'S', 1, { 5 }, 0, 1 } }, pareto_recipe },
     { "pareto", { INT("bits", 4) }, { { 'F', 2, { 5, 30 }, 0, 1 }, { 'S', 1, { 5 }, 0, 0.1f } }, pareto_recipe },
+    { "range_step",
+      { REAL("factor", 0.1) },
+      { { 'F', 2, { 5, 30 }, 0, 1 }, { 'F', 2, { 5, 30 }, 0, 1 }, { 'S', 1, { 1 }, 0, 0.9f } },
+      step_recipe },
+    { "range_step",
+      { INT("group", 16) },
+      { { 'F', 2, { 5, 30 }, 0, 1 }, { 'F', 2, { 5, 30 }, 0, 1 }, { 'S', 1, { 5 }, 0, 0.8f } },
+      step_recipe },
     { "relu", { { 0 } }, { { 'A', 2, { 3, 30 }, 0, 1 } }, NULL },
     { "relu2glu", { { 0 } }, { { 'A', 2, { 3, 30 }, 0, 1 }, { 'F', 2, { 3, 30 }, 0, 1 } }, NULL },
     { "reshape", { { 0 } }, { { 'F', 2, { 30, 4 }, 0, 1 }, { 'K', 1, { 2 }, 0, 0 } }, NULL },

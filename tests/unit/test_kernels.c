@@ -11,6 +11,8 @@
 
 pcs_mp_fn pcs_mp_amx_emulated;
 pcs_mp_bf16_fn pcs_mp_bf16_amx_emulated;
+pcs_codes_gemm_fn pcs_codes_gemm_amx_emulated;
+pcs_codes_gemm_f32_fn pcs_codes_gemm_f32_amx_emulated;
 
 /* n bytes that end where reading faults. */
 static void *guarded(size_t n)
@@ -488,6 +490,8 @@ static void counts(const pcs_kernel *k, pcs_peak_fn *run)
         fail_msg("%s/%s counts %llu for one round, %llu for three", k->name, k->isa, (unsigned long long)once, (unsigned long long)thrice);
 }
 
+#include "check_codes.h"
+
 static void check_peak(const pcs_kernel *k) { counts(k, k->run.peak); }
 static void check_peakf(const pcs_kernel *k) { counts(k, k->run.peakf); }
 static void check_peak_bf16(const pcs_kernel *k) { counts(k, k->run.peak_bf16); }
@@ -514,6 +518,10 @@ static void test_all(void **state)
 #ifdef __x86_64__
     const pcs_kernel emulated = { PCS_DO_mp, "mp", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .mp = pcs_mp_amx_emulated } };
     const pcs_kernel bf16 = { PCS_DO_mp_bf16, "mp_bf16", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .mp_bf16 = pcs_mp_bf16_amx_emulated } };
+    const pcs_kernel codes = { PCS_DO_codes_gemm, "codes_gemm", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .codes_gemm = pcs_codes_gemm_amx_emulated } };
+    const pcs_kernel numbers = { PCS_DO_codes_gemm_f32, "codes_gemm_f32", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .codes_gemm_f32 = pcs_codes_gemm_f32_amx_emulated } };
+    if (cpu & PCS_CPU_AVX512VNNI) check_codes_gemm(&codes), check_codes_gemm_f32(&numbers);
+    else print_message("not on this machine: codes_gemm/amx, emulated\n");
     if (cpu & PCS_CPU_AVX512VNNI) check_mp(&emulated);
     else print_message("not on this machine: mp/amx, emulated\n");
     if (cpu & PCS_CPU_AVX512VNNI && __builtin_cpu_supports("avx512bf16")) check_mp_bf16(&bf16);

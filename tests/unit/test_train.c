@@ -24,7 +24,7 @@ static double served(precis_ctx *ctx, const char *path, const pcs_train_config *
     OK(ctx, precis_model_open_to_run(ctx, &m, path));
     OK(ctx, precis_runner_open(ctx, &r, m, &o));
     pcs_train_data d;
-    OK(ctx, pcs_train_data_open(ctx, &d, c));
+    OK(ctx, pcs_train_data_open(ctx, &d, c, NULL));
     int32_t ids[64], targets[64];
     double sum = 0, entropy;
     uint64_t n = 0;
@@ -130,6 +130,58 @@ static void test_types(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* Any estimator goes with any type, and with activations and caches in few bits: the file that training writes has its
+ * loss when it is run. 2e-5: sums of at most 256 products in another order. */
+static void test_estimators(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"model\": {\"width\": 256, \"layers\": 1, \"heads\": 4, \"kv_heads\": 2, \"hidden\": 256},"
+        " \"data\": {\"text\": [\"" PRECIS_SOURCE_DIR "/README.md\"], \"heldout\": \"" PRECIS_SOURCE_DIR "/LICENSE\","
+        " \"context\": 12, \"batch\": 2, \"heldout_tokens\": 120}, \"steps\": 5, \"optimizer\": {\"lr\": 0.01},"
+        " \"quant\": {\"weights\": \"%s\", \"from\": 0.4, \"estimator\": \"%s\"%s}}";
+    static const struct { const char *type, *estimator, *more; bool range;
+    } cases[] = {
+        { "Q4_0", "lsq", ", \"activations\": \"int4\", \"kv\": \"int4\"", true },
+        { "TQ2_0", "lsq", "", true },
+        { "Q2_K", "pareto", ", \"activations\": \"int8 observed\", \"freeze\": 0.8", true },
+        { "TQ1_0", "pareto", "", true },
+        { "NVFP4", "pact", ", \"activations\": \"int8\", \"range_decay\": 0.01", true },
+        { "INT3_C", "trust", ", \"activations\": \"int8 per token\"", false },
+        { "TQ2_0", "ternary", ", \"activations\": \"int8\"", false },
+        { "Q1_0", "binary", "", false },
+        { "Q3_K", "ste", ", \"kv\": \"int8\", \"dampen\": 0.01, \"lr\": 0.5, \"decay\": 0", false },
+        { "*attn_?.weight=Q6_K,token_embd.weight=Q8_0", "pareto", ", \"activations\": \"int4\"", true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        precis_ctx *ctx = test_ctx(2);
+        char json[1024], path[128], out[128], small[128];
+        snprintf(json, sizeof json, text, cases[i].type, cases[i].estimator, cases[i].more);
+        snprintf(path, sizeof path, "%s/estimator.json", test_folder());
+        snprintf(out, sizeof out, "%s/estimator.gguf", test_folder());
+        snprintf(small, sizeof small, "%s/written.gguf", test_folder());
+        test_write(path, json, strlen(json));
+        precis_train_options o = PRECIS_TRAIN_OPTIONS_INIT;
+        precis_train_result r = { .size = sizeof r };
+        o.out = out;
+        o.quantized = small;
+        if (precis_train(ctx, path, &o, &r))
+            fail_msg("%s %s: %s", cases[i].type, cases[i].estimator, precis_ctx_message(ctx));
+        if (!(fabs(r.served - r.heldout) < 2e-5))
+            fail_msg("%s %s: trained to %g, served %g", cases[i].type, cases[i].estimator, r.heldout, r.served);
+        precis_model *m;
+        bool range = false;
+        OK(ctx, precis_model_open_to_run(ctx, &m, out));
+        for (size_t k = 0; k < m->n_extras; k++) range |= !strncmp(m->extras[k].name, "precis.value:range:", 19);
+        precis_model_close(&m);
+        assert_int_equal(range, cases[i].range);
+        OK(ctx, precis_model_open_to_run(ctx, &m, small)); /* what only training needs is not there */
+        assert_int_equal(m->n_extras, 0);
+        precis_model_close(&m);
+        precis_ctx_close(&ctx);
+    }
+}
+
 /* Symbols are drawn as often as their probabilities say: the mean of 1 / (symbols p(x)) over draws is 1, whatever p. Of
  * n = 65,536 draws its deviation is below sqrt(mean of 1 / p) / (symbols sqrt(n)), where p >= .05 / (16 * H(16)) =
  * 9e-4: .15. */
@@ -167,11 +219,14 @@ static void test_refusals(void **state)
         { "{\"optimizer\": {\"name\": \"lion\"}}", "optimizer.name" },
         { "{\"optimizer\": {\"betas\": [0.9]}}", "optimizer.betas" },
         { "{\"schedule\": {\"name\": \"step\"}}", "schedule.name: is no schedule" },
-        { "{\"compute\": \"bf16\"}", "compute: is not f32" },
+        { "{\"compute\": \"fp6\"}", "compute: is none of f32, bf16" },
         { "{\"quant\": {\"weights\": \"Q9\"}}", "quant.weights: is no type" },
         { "{\"quant\": {\"activations\": \"int9\"}}", "quant.activations: is not int2 to int8" },
-        { "{\"quant\": {\"freeze\": 0.9}}", "quant.freeze: is not known here" },
-        { "{\"quant\": {\"estimator\": \"lsq\"}}", "quant.estimator: is not ste" },
+        { "{\"quant\": {\"thaw\": 0.9}}", "quant.thaw: is not known here" },
+        { "{\"quant\": {\"kv\": \"int3\"}}", "quant.kv: is not int4 or int8" },
+        { "{\"quant\": {\"weights\": \"*=Q9\"}}", "quant.weights: is no list of PATTERN=TYPE" },
+        { "{\"quant\": {\"estimator\": \"adaround\"}}", "quant.estimator: is no estimator" },
+        { "{\"only\": \"*\"}", "only: is no list" },
         { "{\"steps\": 0}", "steps: is out of range" },
         { "{\"steps\": 1.5}", "steps: is no whole number" },
         { "{\"data\": {\"text\": \"a\"}}", "data.text" },
@@ -192,7 +247,7 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_served), cmocka_unit_test(test_language),
-                                        cmocka_unit_test(test_types),
+                                        cmocka_unit_test(test_types), cmocka_unit_test(test_estimators),
                                         cmocka_unit_test(test_refusals) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

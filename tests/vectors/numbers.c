@@ -1,7 +1,7 @@
 /* numbers.c - families of casts, scales, stochastic rounding and products of few bits. */
 #include "base/fmath.h"
 #include "graph/op/round.h"
-#include "train/cast.h"
+#include "graph/cast.h"
 #include "train/int8.h"
 #include "vectors.h"
 

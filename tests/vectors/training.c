@@ -108,7 +108,7 @@ void family_clip_norm(vec_case *c)
 void family_schedule(vec_case *c)
 {
     const pcs_schedule_settings s = { (uint64_t)int_attr(c, "steps"), (uint64_t)int_attr(c, "warmup"),
-                                      real_attr(c, "lr"), real_attr(c, "final") };
+                                      real_attr(c, "lr"), real_attr(c, "final"), 1 };
     const int64_t n = (int64_t)s.steps;
     float *lr = keep(c, s.steps * sizeof *lr);
     for (size_t k = 0; pcs_schedules[k].name; k++) {

@@ -51,7 +51,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     memcpy(out->shape, first->shape, sizeof out->shape);
     out->shape[axis] = all;
     if (g->error) return g->error;
-    return out->dims == 1 && out->dtype == PCS_I64 ? join_known(g, n, out) : PRECIS_OK;
+    const bool shape = out->dims == 1 && (out->dtype == PCS_I64 || out->dtype == PCS_I32);
+    return shape ? join_known(g, n, out) : PRECIS_OK;
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)

@@ -77,6 +77,11 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+static uint64_t products(const pcs_call *c)
+{
+    return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)(pcs_arg_count(&c->in[1]) / c->in[1].shape[0]);
+}
+
 const pcs_op pcs_op_conv_whole = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
     .name = "conv_whole",
@@ -87,4 +92,5 @@ const pcs_op pcs_op_conv_whole = {
     .attrs = PCS_ATTR_TABLE(PCS_LIST("strides"), PCS_LIST("pads"), PCS_LIST("dilations"), PCS_INT("groups", 1)),
     .infer = infer,
     .eval = eval,
+    .products = products,
 };

@@ -3,7 +3,8 @@
  * scheme: 0: integers of `bits` bits, symmetric; 1: affine; 2: E4M3; 3: E5M2; 4: E2M1 with E4M3 scales per 16 (NVFP4,
  * times a scale of the row); 5: E2M1 and 6: E4M3 with E8M0 scales per 32 (MX). group 0: one scale per token; scale > 0:
  * given (static). by_mean=1: integers whose scale is the mean magnitude over the root of the largest code, not the
- * largest magnitude (BitNet a4.8, 2411.04965, equation 4).
+ * largest magnitude (BitNet a4.8, 2411.04965, equation 4). full=1: symmetric integers whose scale is the number of the
+ * largest magnitude over -2^(bits - 1), as caches of keys and values in int4 have it (graph/kv.c).
  *
  * Its gradient goes straight through: whole where the scale is of the numbers themselves, so that nothing is clipped
  * (or what is clipped is a part of the recipe); where the scale is given, to the numbers whose rounded code lies in the
@@ -14,12 +15,14 @@
 #include "graph/graph.h"
 #include "graph/op/round.h"
 
-enum { SCHEME, BITS, GROUP, SCALE, ZERO, BY_MEAN };
+enum { SCHEME, BITS, GROUP, SCALE, ZERO, BY_MEAN, FULL };
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const int64_t scheme = n->attr[SCHEME].integer, bits = n->attr[BITS].integer, group = n->attr[GROUP].integer;
     if (scheme < 0 || scheme > 6 || bits < 2 || bits > 8 || group < 0) return pcs_op_fail(g, n, "no such scheme");
+    if (n->attr[FULL].integer && (scheme || n->attr[BY_MEAN].integer || n->attr[SCALE].real > 0))
+        return pcs_op_fail(g, n, "full is for symmetric integers whose scale is their own");
     if (n->attr[BY_MEAN].integer && scheme != 0) return pcs_op_fail(g, n, "by_mean is for symmetric integers");
     return pcs_infer_like(g, n, 0, out);
 }
@@ -40,6 +43,16 @@ static void integers(const float *x, float *y, size_t n, int bits, bool affine, 
         q = q < low ? low : q > high ? high : q;
         y[i] = s > 0 ? s * (q - z) : 0.0f;
     }
+}
+
+/* All codes are used: the number of the largest magnitude is the lowest one, exactly. */
+static void full_range(const float *x, float *y, size_t n, int bits)
+{
+    float top = 0;
+    for (size_t i = 0; i < n; i++)
+        if ((x[i] < 0 ? -x[i] : x[i]) > (top < 0 ? -top : top)) top = x[i];
+    const float low = -(float)(1 << (bits - 1)), s = top / low;
+    for (size_t i = 0; i < n; i++) y[i] = s != 0 ? s * pcs_clamp(pcs_nearest(x[i] / s), low, -low - 1) : 0.0f;
 }
 
 static void elements(const pcs_element *e, const float *x, float *y, size_t n, float s)
@@ -67,7 +80,8 @@ static void round_row(const precis_attr *attr, const float *x, float *y, size_t 
     for (size_t at = 0; at < n; at += group) {
         const size_t k = n - at < group ? n - at : group;
         const float mean = attr[BY_MEAN].integer && !(given > 0) ? (float)pcs_mean_magnitude(x + at, k) / root : given;
-        if (scheme <= 1) integers(x + at, y + at, k, bits, scheme == 1, mean, (float)attr[ZERO].real);
+        if (attr[FULL].integer) full_range(x + at, y + at, k, bits);
+        else if (scheme <= 1) integers(x + at, y + at, k, bits, scheme == 1, mean, (float)attr[ZERO].real);
         else if (scheme <= 3) {
             const pcs_element *e = scheme == 2 ? &pcs_e4m3 : &pcs_e5m2;
             elements(e, x + at, y + at, k, given > 0 ? given : pcs_largest(x + at, k) / e->largest);
@@ -128,7 +142,7 @@ const pcs_op pcs_op_fake_quant = {
     .min_in = 1,
     .max_in = 1,
     .attrs = PCS_ATTR_TABLE(PCS_INT("scheme", 0), PCS_INT("bits", 8), PCS_INT("group", 0), PCS_REAL("scale", 0),
-                            PCS_REAL("zero", 0), PCS_INT("by_mean", 0)),
+                            PCS_REAL("zero", 0), PCS_INT("by_mean", 0), PCS_INT("full", 0)),
     .emulates = true,
     .has_kernel = is_int8,
     .infer = infer,

@@ -3,12 +3,13 @@
  *
  * Gradients: x's strictly inside the range; s's factor * sum of d times low | high | nearest(v) - v with v = (x - beta)
  * / s; beta's the sum of d beyond the range. factor 0: LSQ's own, 1 / sqrt(n * high), n: all of x for weights; for
- * activations the caller gives one of the features of the layer, not of the batch. */
+ * activations the caller gives one of the features of the layer, not of the batch. rounding=0: what rounding adds does not
+ * count for s, as PACT's clip has it (1805.06085, equation 3, with s = alpha / high). */
 #include "base/fmath.h"
 #include "graph/graph.h"
 #include "graph/op/round.h"
 
-enum { LOW, HIGH, FACTOR };
+enum { LOW, HIGH, FACTOR, ROUNDING };
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -51,7 +52,8 @@ static void by_grid(const pcs_call *c, const pcs_grads *grads)
     for (size_t i = 0; i < n; i++) {
         const float v = (x[i] - g.beta) / g.s;
         const bool below = v <= g.low, above = v >= g.high;
-        step += (double)d[i] * (below ? g.low : above ? g.high : pcs_nearest(v) - v);
+        const float within = c->attr[ROUNDING].integer ? pcs_nearest(v) - v : 0;
+        step += (double)d[i] * (below ? g.low : above ? g.high : within);
         offset += below || above ? (double)d[i] : 0;
     }
     const double own = 1.0 / (double)__builtin_sqrt((double)n * g.high), factor = c->attr[FACTOR].real;
@@ -76,7 +78,8 @@ const pcs_op pcs_op_lsq = {
     .name = "lsq",
     .min_in = 2,
     .max_in = 3,
-    .attrs = PCS_ATTR_TABLE(PCS_INT("low", -8), PCS_INT("high", 7), PCS_REAL("factor", 0)),
+    .attrs = PCS_ATTR_TABLE(PCS_INT("low", -8), PCS_INT("high", 7), PCS_REAL("factor", 0),
+                            PCS_INT("rounding", 1)),
     .infer = infer,
     .eval = eval,
     .backward = backward,

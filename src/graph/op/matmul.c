@@ -1,10 +1,10 @@
 /* matmul - y[t][n] = sum_k x[t][k] w[n][k] + bias[n]. Weights are rows of outputs, as every file stores them.
  *
- * Reference: 16 rows of weights are decoded to f32 into a panel and summed in ascending k with fma, so
+ * Reference: pieces of 16 rows of weights are decoded to f32 into a panel and summed in ascending k with fma, so
  * the result is the same on every machine. Fast: int8 activations for quantized weights (mp, or mv for a few tokens: the same bits); float weights as the
  * reference, by mv where they are packed: the same bits, too. In the arithmetic bf16 all of them by mp_bf16. */
 #include "base/pool.h"
-#include "graph/graph.h"
+#include "graph/pieces.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -25,50 +25,62 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 
 static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 
-/* 16 decoded rows, panels of them, and the tile of results; or panels of codes. */
-#define TILE 60
+/* Panels side by side, and tokens of the last one's tile, where its rows are fewer than 16. */
 #define PANELS 4
+#define TILE 60
 
 static size_t scratch(const pcs_call *c)
 {
-    const size_t k = (size_t)c->in[1].shape[1], floats = (1 + PANELS) * align64(64 * k) + align64(TILE * PANELS * 64), codes = align64(pcs_mp_scratch(k));
-    if (c->in[0].dtype == PCS_ACT_BF16) return align64(pcs_mp_bf16_scratch(k));
-    return (c->in[0].dtype == PCS_ACT ? codes : floats) + 256;
+    const size_t k = (size_t)c->in[1].shape[1];
+    if (c->in[0].dtype == PCS_ACT_BF16) return align64(pcs_mp_bf16_scratch(k)) + 256;
+    if (c->in[0].dtype == PCS_ACT) return align64(pcs_mp_scratch(k)) + 256;
+    return align64(sizeof(float) * (pcs_piece_floats(&c->in[1], PANELS) + TILE * PCS_PANEL)) + 256;
 }
 
-static void panel(const pcs_call *c, const pcs_arg *w, size_t n0, size_t count, size_t k, float *rows, float *b)
+static uint32_t workers(const pcs_call *c) { return pcs_piece_threads((size_t)c->in[1].shape[0]); }
+
+/* y[m][0..rows-1] of one panel of fewer than 16 rows, which gemm would write beyond: by a tile. */
+static void narrow(const pcs_call *c, pcs_gemm_args one, size_t rows, float *tile)
 {
-    const float *src = rows;
-    if (w->dtype == PCS_F32) src = (const float *)w->data + n0 * k;
-    else {
-        for (size_t r = 0; r < count; r++) {
-            const void *row = pcs_arg_row(w, n0 + r, k, (uint8_t *)b); /* the panel is not there yet */
-            pcs_decode_by(c->kernels, w->format, k, row, rows + r * k);
-        }
+    const size_t m = one.m;
+    for (size_t m0 = 0; m0 < m; m0 += TILE) {
+        const size_t tokens = m - m0 < TILE ? m - m0 : TILE;
+        float *y = one.y + m0 * one.ldy;
+        for (size_t r = 0; r < tokens && one.accumulate; r++) memcpy(tile + r * 16, y + r * one.ldy, rows * sizeof *y);
+        c->kernels->gemm(&(pcs_gemm_args){ one.x + m0 * one.ldx, one.ldx, one.b, one.ldb, one.k, tokens, tile, 16, one.accumulate });
+        for (size_t r = 0; r < tokens; r++) memcpy(y + r * one.ldy, tile + r * 16, rows * sizeof *y);
     }
-    c->kernels->panel(&(pcs_panel_args){ src, k, count, k, b });
+}
+
+/* Outputs n0 to n0 + count - 1 of all tokens, piece by piece. */
+static void outputs(const pcs_call *c, size_t n0, size_t count, float *mem)
+{
+    const pcs_arg *x = &c->in[0], *w = &c->in[1];
+    const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x), piece = pcs_piece(w);
+    const size_t step = PCS_PANEL * piece, whole = count / PCS_PANEL, rest = count % PCS_PANEL;
+    float *b = mem + step, *tile = b + PANELS * step, *y = (float *)c->out[0].data + n0;
+    const float *bias = c->n_in > 2 ? (const float *)c->in[2].data + n0 : NULL;
+    for (size_t at = 0; at < k || !at; at += piece) {
+        const size_t now = k - at < piece ? k - at : piece;
+        for (size_t p = 0; p * PCS_PANEL < count; p++)
+            pcs_piece_panel(c, n0 + PCS_PANEL * p, p < whole ? PCS_PANEL : rest, at, now, mem, b + p * step);
+        pcs_gemm_args one = { (const float *)x->data + at, k, b, PCS_PANEL, now, m, y, n, at > 0 };
+        if (whole) c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, whole, step });
+        one.b += whole * step;
+        one.y += whole * PCS_PANEL;
+        if (rest) narrow(c, one, rest, tile);
+    }
+    for (size_t r = 0; r < m; r++)
+        for (size_t i = 0; i < count; i++) y[r * n + i] += bias ? bias[i] : 0.0f;
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const pcs_arg *x = &c->in[0], *w = &c->in[1];
-    const size_t n = (size_t)w->shape[0], k = (size_t)w->shape[1], m = (size_t)pcs_arg_rows(x);
-    const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
-    char *mem = c->scratch + ith * c->scratch_size;
-    float *rows = (float *)mem, *b = (float *)(mem + align64(64 * k)), *tile = (float *)(mem + (1 + PANELS) * align64(64 * k)), *y = c->out[0].data;
-    const size_t step = align64(64 * k) / sizeof *b, wide = 16 * PANELS;
+    const size_t n = (size_t)c->in[1].shape[0], wide = PCS_PANEL * PANELS;
     uint64_t begin, end;
-    pcs_share(n, 16, ith, nth, &begin, &end);
-    for (size_t n0 = begin; n0 < end; n0 += wide) {
-        const size_t count = end - n0 < wide ? end - n0 : wide, panels = (count + 15) / 16;
-        for (size_t p = 0; p < panels; p++) panel(c, w, n0 + 16 * p, count - 16 * p < 16 ? count - 16 * p : 16, k, rows, b + p * step);
-        for (size_t m0 = 0; m0 < m; m0 += TILE) {
-            const size_t tokens = m - m0 < TILE ? m - m0 : TILE;
-            c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { (const float *)x->data + m0 * k, k, b, 16, k, tokens, tile, wide, false }, panels, step });
-            for (size_t r = 0; r < tokens; r++)
-                for (size_t i = 0; i < count; i++) y[(m0 + r) * n + n0 + i] = tile[r * wide + i] + (bias ? bias[n0 + i] : 0.0f);
-        }
-    }
+    if (!pcs_piece_share(n, ith, nth, &begin, &end)) return;
+    for (size_t n0 = begin; n0 < end; n0 += wide)
+        outputs(c, n0, end - n0 < wide ? end - n0 : wide, (float *)(void *)(c->scratch + ith * c->scratch_size));
 }
 
 static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
@@ -80,7 +92,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_mvf_fn *mvf = few ? pcs_few_floats(c->kernels, w->format, k) : NULL;
     const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
     uint64_t begin, end;
-    pcs_share(n, 16, ith, nth, &begin, &end);
+    if (!pcs_piece_share(n, ith, nth, &begin, &end)) return;
     if (x->dtype == PCS_ACT_BF16)
         c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, x->data,
                                                  c->out[0].data, n, bias, c->scratch + ith * c->scratch_size, w->panels != NULL });
@@ -181,8 +193,13 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
         for (size_t r = begin; r < end; r++) g->in[2][r] += g->out[0][t * n + r];
 }
 
+static uint64_t products(const pcs_call *c)
+{
+    return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)c->in[1].shape[1];
+}
+
 const pcs_op pcs_op_matmul = {
     .name = "matmul", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .reads_stored = 1,
-    .infer = infer, .eval = eval, .fast = fast, .scratch = scratch,
-    .backward = backward, .scratch_back = scratch_back,
+    .infer = infer, .eval = eval, .fast = fast, .scratch = scratch, .workers = workers,
+    .backward = backward, .scratch_back = scratch_back, .products = products,
 };

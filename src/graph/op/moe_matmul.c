@@ -2,7 +2,7 @@
  * [tokens, top, n], times the expert's number in scale [experts] when it is given. Sums are those of matmul, row by row, so a result does
  * not depend on the batch. */
 #include "base/pool.h"
-#include "graph/graph.h"
+#include "graph/pieces.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -22,10 +22,12 @@ static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[2];
-    const size_t floats = 2 * align64(64 * k), codes = align64(pcs_mp_scratch(k));
-    if (c->in[0].dtype == PCS_ACT_BF16) return align64(pcs_mp_bf16_scratch(k));
-    return (floats > codes ? floats : codes) + 256;
+    if (c->in[0].dtype == PCS_ACT_BF16) return align64(pcs_mp_bf16_scratch(k)) + 256;
+    if (c->in[0].dtype == PCS_ACT) return align64(pcs_mp_scratch(k)) + 256;
+    return align64(sizeof(float) * pcs_piece_floats(&c->in[1], 1)) + 256;
 }
+
+static uint32_t workers(const pcs_call *c) { return pcs_piece_threads((size_t)c->in[1].shape[1]); }
 
 static size_t expert(const pcs_call *c, size_t t, size_t slot)
 {
@@ -44,21 +46,20 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
     const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0], top = (size_t)c->out[0].shape[1];
-    char *mem = c->scratch + ith * c->scratch_size;
-    float *rows = (float *)mem, *panel = (float *)(mem + align64(64 * k)), tile[16];
+    float *rows = (float *)(void *)(c->scratch + ith * c->scratch_size), *panel = rows + PCS_PANEL * pcs_piece(w), tile[16];
     uint64_t begin, end;
-    pcs_share(n, 16, ith, nth, &begin, &end);
+    if (!pcs_piece_share(n, ith, nth, &begin, &end)) return;
     for (size_t t = 0; t < tokens; t++)
         for (size_t s = 0; s < top; s++) {
             const size_t e = expert(c, t, s);
             const float *in = (const float *)x->data + (x->dims == 3 ? t * top + s : t) * k;
             for (size_t n0 = begin; n0 < end; n0 += 16) {
                 const size_t count = end - n0 < 16 ? end - n0 : 16;
-                const float *src = rows;
-                if (w->dtype == PCS_F32) src = (const float *)w->data + (e * n + n0) * k;
-                else for (size_t r = 0; r < count; r++) pcs_decode_by(c->kernels, w->format, k, pcs_arg_row(w, e * n + n0 + r, k, (uint8_t *)panel), rows + r * k); /* the panel is not there yet */
-                c->kernels->panel(&(pcs_panel_args){ src, k, count, k, panel });
-                c->kernels->gemm(&(pcs_gemm_args){ in, k, panel, 16, k, 1, tile, 16, false });
+                for (size_t at = 0; at < k || !at; at += pcs_piece(w)) {
+                    const size_t now = k - at < pcs_piece(w) ? k - at : pcs_piece(w);
+                    pcs_piece_panel(c, e * n + n0, count, at, now, rows, panel);
+                    c->kernels->gemm(&(pcs_gemm_args){ in + at, k, panel, 16, now, 1, tile, 16, at > 0 });
+                }
                 scaled(c, e, tile, count);
                 memcpy((float *)c->out[0].data + (t * top + s) * n + n0, tile, count * sizeof *tile);
             }
@@ -78,7 +79,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     const size_t row_bytes = pcs_row_bytes(w->format, k), chunks = pcs_chunks(k);
     char *mem = c->scratch + ith * c->scratch_size;
     uint64_t begin, end;
-    pcs_share(n, 16, ith, nth, &begin, &end);
+    if (!pcs_piece_share(n, ith, nth, &begin, &end)) return;
     for (size_t t = 0; t < tokens; t++)
         for (size_t s = 0; s < top; s++) {
             const size_t e = expert(c, t, s);
@@ -189,6 +190,6 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
 
 const pcs_op pcs_op_moe_matmul = {
     .name = "moe_matmul", .min_in = 3, .max_in = 4, .weight = 1, .route = 2, .channel_axis = 1, .reads_stored = 1,
-    .infer = infer, .eval = eval, .fast = fast, .scratch = scratch,
+    .infer = infer, .eval = eval, .fast = fast, .scratch = scratch, .workers = workers,
     .backward = backward, .scratch_back = scratch_back,
 };

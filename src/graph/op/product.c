@@ -114,7 +114,10 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+static uint64_t products(const pcs_call *c) { return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)pcs_arg_width(&c->in[0]); }
+
 const pcs_op pcs_op_product = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
-    .name = "product", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .scratch = scratch
+    .name = "product", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .scratch = scratch,
+    .products = products
 };

@@ -70,4 +70,6 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-const pcs_op pcs_op_product_whole = { .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = "product_whole", .min_in = 4, .max_in = 4, .infer = infer, .eval = eval };
+static uint64_t products(const pcs_call *c) { return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)pcs_arg_width(&c->in[0]); }
+
+const pcs_op pcs_op_product_whole = { .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = "product_whole", .min_in = 4, .max_in = 4, .infer = infer, .eval = eval, .products = products };

@@ -213,6 +213,13 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+/* Of both weights, at each step. */
+static uint64_t products(const pcs_call *c)
+{
+    const pcs_arg *x = &c->in[0], *w = &c->in[1], *r = &c->in[2];
+    return (uint64_t)(x->shape[0] * x->shape[1]) * (uint64_t)(pcs_arg_count(w) + pcs_arg_count(r));
+}
+
 const pcs_op pcs_op_recurrent = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
     .name = "recurrent",
@@ -224,4 +231,5 @@ const pcs_op pcs_op_recurrent = {
     .infer = infer,
     .eval = eval,
     .scratch = scratch,
+    .products = products,
 };

@@ -51,9 +51,39 @@ static size_t scale_of(const pcs_call *c, size_t i)
     return at;
 }
 
+static bool bytes(const pcs_arg *a) { return a->dtype == PCS_U8 || a->dtype == PCS_I8; }
+
+/* The one scale and zero point of codes of 8 bits and f32, the latter as that of codes without a sign; false: there is
+ * none, or it is no scale. */
+static bool one_scale(const pcs_call *c, const pcs_arg *codes, const pcs_arg *numbers, float *scale, int32_t *zero)
+{
+    if (!bytes(codes) || numbers->dtype != PCS_F32 || c->in[1].dtype != PCS_F32 || pcs_arg_count(&c->in[1]) != 1 ||
+        c->in[2].dtype != codes->dtype)
+        return false;
+    *scale = *(const float *)c->in[1].data;
+    *zero = (int32_t)pcs_int_at(&c->in[2], 0) + (codes->dtype == PCS_I8 ? 128 : 0);
+    return *scale > 0 && *scale < PCS_INFINITY;
+}
+
+/* By the kernel, which gives codes without a sign. */
+static bool by_kernel(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    float scale;
+    int32_t zero;
+    uint64_t begin, end;
+    if (!one_scale(c, &c->out[0], &c->in[0], &scale, &zero)) return false;
+    uint8_t *y = c->out[0].data;
+    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
+    c->kernels->codes_encode(&(pcs_codes_encode_args){ (const float *)c->in[0].data + begin, end - begin, scale,
+                                                       { zero, 0, 255 }, y + begin });
+    for (uint64_t i = begin; i < end && c->out[0].dtype == PCS_I8; i++) y[i] ^= 0x80;
+    return true;
+}
+
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *y = &c->out[0];
+    if (by_kernel(c, ith, nth)) return;
     const bool whole = pcs_dtype_whole(y->dtype), one = pcs_arg_count(&c->in[1]) == 1;
     uint64_t begin, end;
     double lo = 0, hi = 0;
@@ -106,9 +136,30 @@ static precis_status infer_from(precis_graph *g, const pcs_node *n, pcs_value *o
     return pcs_infer_spread(g, n, 0, 1, out);
 }
 
+static bool from_by_kernel(const pcs_call *c, uint32_t ith, uint32_t nth)
+{
+    enum { PART = 4096 };
+    float scale;
+    int32_t zero;
+    uint64_t begin, end;
+    uint8_t flipped[PART];
+    if (!one_scale(c, &c->in[0], &c->out[0], &scale, &zero)) return false;
+    const uint8_t *x = c->in[0].data;
+    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
+    for (uint64_t at = begin; at < end; at += PART) {
+        const size_t n = end - at < PART ? end - at : PART;
+        const bool flip = c->in[0].dtype == PCS_I8;
+        for (size_t i = 0; i < n && flip; i++) flipped[i] = x[at + i] ^ 0x80;
+        c->kernels->codes_decode(
+            &(pcs_codes_decode_args){ flip ? flipped : x + at, n, scale, zero, (float *)c->out[0].data + at });
+    }
+    return true;
+}
+
 static void eval_from(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *y = &c->out[0];
+    if (from_by_kernel(c, ith, nth)) return;
     const bool whole = pcs_dtype_whole(x->dtype), one = pcs_arg_count(&c->in[1]) == 1;
     uint64_t begin, end;
     pcs_share((uint64_t)pcs_arg_count(y), 64, ith, nth, &begin, &end);
@@ -134,8 +185,8 @@ const pcs_op pcs_op_from_codes = {
     .eval = eval_from,
 };
 
-/* ---- requantize: nearest-even(sum * factor) + zero, held within zero's type; sums, factors and zero points spread
- * ---- */
+/* ---- requantize: nearest-even(sum * factor) + zero in f32, as onnxruntime does it, held within zero's type; sums,
+ * factors and zero points spread ---- */
 
 static precis_status infer_sums(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -150,7 +201,7 @@ static void to_signed(const precis_attr *attr, size_t n, const void *const *in, 
 {
     (void)attr;
     for (size_t i = 0; i < n; i++) {
-        const double r = pcs_m_round((double)((const int64_t *)in[0])[i] * (double)((const float *)in[1])[i]) +
+        const double r = pcs_m_round((double)((float)((const int64_t *)in[0])[i] * ((const float *)in[1])[i])) +
                          (double)((const int64_t *)in[2])[i];
         ((int64_t *)out)[i] = r >= -128 ? (r > 127 ? 127 : (int64_t)r) : -128;
     }
@@ -160,7 +211,7 @@ static void to_unsigned(const precis_attr *attr, size_t n, const void *const *in
 {
     (void)attr;
     for (size_t i = 0; i < n; i++) {
-        const double r = pcs_m_round((double)((const int64_t *)in[0])[i] * (double)((const float *)in[1])[i]) +
+        const double r = pcs_m_round((double)((float)((const int64_t *)in[0])[i] * ((const float *)in[1])[i])) +
                          (double)((const uint64_t *)in[2])[i];
         ((uint64_t *)out)[i] = r > 255 ? 255 : r > 0 ? (uint64_t)r : 0;
     }

@@ -44,15 +44,19 @@ static layout lay_out(const pcs_value *v, uint32_t axis)
     return l;
 }
 
-static void extremes(const layout *l, int64_t c, float *low, float *high)
+/* False: what is no finite number lies there. */
+static bool extremes(const layout *l, int64_t c, float *low, float *high)
 {
+    bool finite = true;
     for (int64_t o = 0; o < l->outer; o++) {
         const float *x = l->w + (o * l->channels + c) * l->inner;
         for (int64_t i = 0; i < l->inner; i++) {
+            finite = finite && x[i] >= -FLT_MAX && x[i] <= FLT_MAX;
             *low = x[i] < *low ? x[i] : *low;
             *high = x[i] > *high ? x[i] : *high;
         }
     }
+    return finite;
 }
 
 static double squares(const precis_net_quant *q, const layout *l, int64_t c, const pcs_qparams *p)
@@ -88,8 +92,7 @@ static precis_status choose_scales(precis_net_quant *q, const layout *l, pcs_qpa
     float low = 0, high = 0;
     for (int64_t c = 0; c < l->channels; c++) {
         if (q->per_channel) low = high = 0;
-        extremes(l, c, &low, &high);
-        if (!(low >= -FLT_MAX) || !(high <= FLT_MAX))
+        if (!extremes(l, c, &low, &high))
             return pcs_fail(q->ctx, PRECIS_EFORMAT, "weights %s hold what is no finite number", name);
         p[c] = q->per_channel ? least_loss(q, l, c, low, high) : pcs_qparams_choose(&q->weights, low, high);
     }
@@ -139,7 +142,7 @@ static precis_value scales_of(precis_net_quant *q, const char *name, const pcs_q
     for (int64_t i = 0; i < n; i++) s[i] = p[i].scale;
     for (uint32_t i = 0; i < dims; i++) shape[i] = i == axis ? n : 1;
     snprintf(text, sizeof text, "%.100s_scale", name);
-    const precis_value v = pcs_net_constant(q, text, PCS_F32, q->per_channel ? dims : 0, shape, s);
+    const precis_value v = pcs_net_constant(q, text, PCS_F32, q->per_channel && n > 1 ? dims : 0, shape, s);
     pcs_free(q->ctx, s);
     return v;
 }
@@ -152,7 +155,7 @@ static precis_value zeros_of(precis_net_quant *q, const char *name, pcs_dtype d,
     if (!z) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
     for (uint32_t i = 0; i < dims; i++) shape[i] = i == axis ? n : 1;
     snprintf(text, sizeof text, "%.100s_zero_point", name);
-    const precis_value v = pcs_net_constant(q, text, d, q->per_channel ? dims : 0, shape, z);
+    const precis_value v = pcs_net_constant(q, text, d, q->per_channel && n > 1 ? dims : 0, shape, z);
     pcs_free(q->ctx, z);
     return v;
 }

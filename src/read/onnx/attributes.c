@@ -114,6 +114,21 @@ const float *pcs_attr_reals(pcs_onnx_node *n, const char *name, uint32_t *count)
     return out;
 }
 
+/* Words of one text. */
+static const char *const *words(pcs_onnx_node *n, const char *text, uint32_t *count)
+{
+    const char **out = pcs_room(n, strlen(text) + 1, sizeof *out);
+    for (const char *p = text; out && *p; p += strspn(p, " ")) {
+        const size_t k = strcspn(p, " ");
+        if (!(out[(*count)++] = pcs_arena_copy(&n->im->arena, p, k))) {
+            n->im->error = PRECIS_ENOMEM;
+            return NULL;
+        }
+        p += k;
+    }
+    return out;
+}
+
 const char *const *pcs_attr_texts(pcs_onnx_node *n, const char *name, uint32_t *count)
 {
     const pcs_onnx_attr *a = find(n, name);
@@ -122,6 +137,7 @@ const char *const *pcs_attr_texts(pcs_onnx_node *n, const char *name, uint32_t *
     bool bad;
     *count = 0;
     if (!a) return NULL;
+    if (a->own) return words(n, a->own->text, count);
     for (pcs_proto m = a->body; pcs_proto_next(&m, &f, &bad);) k += f.number == 9 && f.wire == PCS_PROTO_BYTES;
     const char **out = pcs_room(n, k, sizeof *out);
     if (!out) return NULL;

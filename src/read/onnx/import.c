@@ -248,7 +248,9 @@ static precis_status bind_results(pcs_onnx_node *n)
             pcs_refuse(n, "result %u is not made here", i);
             return n->im->error;
         }
-        const precis_status st = pcs_scope_bind(n->im, n->scope, n->out_names[i], n->out[i]);
+        precis_status st = pcs_scope_bind(n->im, n->scope, n->out_names[i], n->out[i]);
+        if (!st && n->im->result && !n->scope->up)
+            st = pcs_netfile_keep_name(n->im->file, n->im->result, n->out_names[i], n->out[i]);
         if (st) return st;
     }
     return PRECIS_OK;
@@ -369,7 +371,8 @@ static precis_status build(pcs_import *im, pcs_scope *scope, const pcs_netfile_g
 precis_status pcs_onnx_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out)
 {
     pcs_onnx *net = (pcs_onnx *)file;
-    pcs_import im = { .net = net, .file = file, .start = net->start, .ctx = net->ctx, .g = out->graph };
+    pcs_import im = { .net = net, .file = file, .start = net->start, .ctx = net->ctx, .g = out->graph,
+                      .result = out };
     pcs_scope top;
     pcs_arena_init(&im.arena, net->ctx);
     pcs_scope_open(&top, &im, NULL);

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+extern const pcs_op pcs_op_cast;
+
 void *pcs_room(pcs_onnx_node *n, size_t count, size_t size)
 {
     void *p = pcs_arena_alloc(&n->im->arena, count ? count : 1, size);
@@ -210,14 +212,25 @@ static int64_t arithmetic(precis_graph *g, const char *op, int64_t a, int64_t b)
     return PCS_DIM_ERROR;
 }
 
-/* Elements of an I64 result that follow from known ones. Nothing where they do not. */
+/* Some exporters compute shapes in I32: a few constant elements of it are known as those of I64 are. */
+static void learn(pcs_import *im, precis_value id)
+{
+    pcs_value *v = &im->g->values[id];
+    if (v->dtype != PCS_I32 || v->known || !v->data || v->dims > 1 || count_of(v) > 64) return;
+    int64_t *known = pcs_arena_alloc(&im->g->arena, (size_t)count_of(v) + 1, sizeof *known);
+    const pcs_arg a = { .dtype = v->dtype, .data = (void *)(uintptr_t)v->data };
+    for (int64_t i = 0; known && i < count_of(v); i++) known[i] = pcs_int_at(&a, (size_t)i);
+    v->known = known;
+}
+
+/* Elements of an I64 or I32 result that follow from known ones. Nothing where they do not. */
 static void carry(pcs_import *im, const pcs_node *node)
 {
     precis_graph *g = im->g;
     pcs_value *out = &g->values[node->out[0]];
     const pcs_value *a = &g->values[node->in[0]], *b = node->n_in > 1 ? &g->values[node->in[1]] : NULL;
-    if (out->dtype != PCS_I64 || out->known || !a->known) return;
-    if (node->op->view) {
+    if ((out->dtype != PCS_I64 && out->dtype != PCS_I32) || out->known || !a->known) return;
+    if (node->op->view || (node->op == &pcs_op_cast && (a->dtype == PCS_I64 || a->dtype == PCS_I32))) {
         out->known = a->known;
         return;
     }
@@ -309,6 +322,7 @@ precis_value pcs_make(pcs_onnx_node *n, const char *op, const precis_attr *attrs
         if (in[i] < 0) return pcs_wrong(n, "an input is left out");
     snprintf(name, sizeof name, n->made ? "%s.%u" : "%s", n->name, n->made);
     n->made++;
+    for (uint32_t i = 0; i < count; i++) learn(im, in[i]);
     const precis_value v = precis_graph_node(g, name, op, attrs, count, in);
     if (v < 0) {
         const char *why = strstr(g->message, "): "); /* behind the node's name, which is said here */

@@ -131,6 +131,7 @@ struct pcs_import {
     const uint8_t *start;  /* of the text that bodies of nodes lie in */
     precis_ctx *ctx;
     precis_graph *g;
+    pcs_netfile_graph *result; /* that names are kept in; NULL: they are not */
     pcs_arena arena; /* of the node in work, and those that it lies in */
     uint64_t *deps;  /* of each value: inputs that it depends on */
     size_t n_deps;

@@ -66,6 +66,22 @@ static precis_value batch_first(pcs_onnx_node *n, precis_value v, bool first)
     return first && v >= 0 ? pcs_permuted(n, v, perm) : v;
 }
 
+/* A state of one sequence beside a batch without a size, which must be one then: it is spread over it. */
+static precis_value for_batch(pcs_onnx_node *n, precis_value h, const int64_t *state)
+{
+    if (h < 0 || pcs_of(n, h)->dims != 3 || pcs_of(n, h)->shape[1] != 1 || !pcs_dim_is_id(state[1])) return h;
+    return pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 3, state)), h);
+}
+
+/* The number of steps, an I32; from the shape of x where it has no size yet. */
+static precis_value steps_of(pcs_onnx_node *n, precis_value x, int64_t steps)
+{
+    if (!pcs_dim_is_id(steps)) return pcs_numbers(n, PCS_I32, (double)steps);
+    const precis_value shape = pcs_make1(n, "shape", NULL, x);
+    const precis_value first = pcs_make2(n, "gather", NULL, shape, pcs_data(n, PCS_I64, 0, NULL, &(int64_t){ 0 }));
+    return pcs_as(n, first, PCS_I32);
+}
+
 /* What all of them read; w and r are there already. in[6] and in[7] are an LSTM's. */
 static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_value r, const uint32_t *at)
 {
@@ -95,18 +111,15 @@ static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_val
         return;
     }
     precis_value lengths = pcs_has(n, 4) ? pcs_as(n, n->in[4], PCS_I32) : -1;
-    if (lengths < 0 && pcs_dim_is_id(steps)) {
-        pcs_refuse(n, "has a number of steps that is not known yet");
-        return;
-    }
     if (lengths < 0)
-        lengths = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 1, &batch)),
-                            pcs_numbers(n, PCS_I32, (double)steps));
+        lengths = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 1, &batch)), steps_of(n, x, steps));
     const int64_t state[] = { ways, batch, hidden }, bias[] = { ways, 2 * rows }, peep[] = { ways, 3 * hidden };
-    const precis_value h = pcs_has(n, 5) ? batch_first(n, pcs_f32(n, n->in[5]), first) : filled(n, 3, state);
+    const precis_value h =
+        pcs_has(n, 5) ? for_batch(n, batch_first(n, pcs_f32(n, n->in[5]), first), state) : filled(n, 3, state);
     precis_value in[8] = { x, w, r, or_zeros(n, 3, 2, bias), lengths, h, -1, -1 };
     if (lstm) {
-        in[6] = pcs_has(n, at[0]) ? batch_first(n, pcs_f32(n, n->in[at[0]]), first) : filled(n, 3, state);
+        in[6] = pcs_has(n, at[0]) ? for_batch(n, batch_first(n, pcs_f32(n, n->in[at[0]]), first), state)
+                                  : filled(n, 3, state);
         in[7] = or_zeros(n, at[1], 2, peep);
     }
     const precis_attr attrs[] = { precis_attr_text("kind", kind),
@@ -128,7 +141,7 @@ static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_val
 void pcs_raise_recurrent(pcs_onnx_node *n)
 {
     static const uint32_t at[] = { 6, 7 };
-    raise(n, n->row->with, pcs_f32(n, pcs_in(n, 1)), pcs_f32(n, pcs_in(n, 2)), at);
+    raise(n, n->row->with, pcs_f32(n, pcs_weight_in(n, 1)), pcs_f32(n, pcs_weight_in(n, 2)), at);
 }
 
 /* Weights [ways, in, gates * hidden] in 8 bits, with a scale and zero point of each way, or of each row of it. */

@@ -163,7 +163,7 @@ void pcs_raise_slice(pcs_onnx_node *n)
             return;
         }
         step[a] = nt ? steps[i] : 1;
-        const int64_t d = v.shape[a], open = (int64_t)1 << 40;
+        const int64_t d = v.shape[a], open = 1000000000; /* exporters say "to the end" so, too */
         if (!pcs_dim_is_id(d) && !pcs_dim_is_id(starts[i]) && !pcs_dim_is_id(ends[i]))
             clamp(d, starts[i], ends[i], step[a], &from[a], &size[a]);
         else if (pcs_dim_is_id(starts[i]) || step[a] != 1 || starts[i] < 0) {
@@ -174,10 +174,7 @@ void pcs_raise_slice(pcs_onnx_node *n)
             if (ends[i] == d || ends[i] >= open) size[a] = pcs_dim_linear(n->im->g, d, 1, -starts[i], 1);
             else if (pcs_dim_is_id(ends[i])) size[a] = pcs_dim_linear(n->im->g, ends[i], 1, -starts[i], 1);
             else if (ends[i] < 0) size[a] = pcs_dim_linear(n->im->g, d, 1, ends[i] - starts[i], 1);
-            else {
-                pcs_refuse(n, "takes a part of dimension %u, which has no size yet", a);
-                return;
-            }
+            else size[a] = pcs_dim_linear(n->im->g, pcs_dim_least(n->im->g, d, ends[i]), 1, -starts[i], 1);
         }
     }
     n->out[0] =

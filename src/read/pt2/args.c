@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const pcs_tree *tree(const pcs_aten *c) { return &c->g->net->tree; }
+static const pcs_tree *graph_of(const pcs_aten *c) { return &c->g->net->tree; }
 
 static struct pcs_aten_arg *find(pcs_aten *c, const char *name)
 {
@@ -30,7 +30,7 @@ static uint32_t value_of(pcs_aten *c, const char *name, pcs_str *tag, pcs_str *u
         else if (!pcs_str_is(a->usual, "none")) *usual = a->usual;
         return 0;
     }
-    const uint32_t v = pcs_tree_only(tree(c), a->token, tag);
+    const uint32_t v = pcs_tree_only(graph_of(c), a->token, tag);
     if (!v) pcs_wrong(&c->n, "argument %s is no union of one member", name);
     return v && pcs_str_is(*tag, "as_none") ? 0 : v;
 }
@@ -50,7 +50,7 @@ bool pcs_arg_given(pcs_aten *c, const char *name)
 
 static bool scalar_of(pcs_aten *c, uint32_t v, pcs_str tag, pcs_scalar *out)
 {
-    const pcs_tree *t = tree(c);
+    const pcs_tree *t = graph_of(c);
     *out = (pcs_scalar){ PCS_NO_NUMBER, 0, 0 };
     if (pcs_str_is(tag, "as_int") && pcs_tree_int(t, v, &out->i)) out->kind = PCS_INTEGER;
     else if (pcs_str_is(tag, "as_float") && pcs_tree_real(t, v, &out->r)) out->kind = PCS_NUMBER;
@@ -71,7 +71,7 @@ static bool scalar_of(pcs_aten *c, uint32_t v, pcs_str tag, pcs_scalar *out)
 bool pcs_scalar_of(pcs_aten *c, uint32_t argument, pcs_scalar *out)
 {
     pcs_str tag;
-    const uint32_t v = pcs_tree_only(tree(c), argument, &tag);
+    const uint32_t v = pcs_tree_only(graph_of(c), argument, &tag);
     *out = (pcs_scalar){ PCS_NO_NUMBER, 0, 0 };
     return v && scalar_of(c, v, tag, out);
 }
@@ -121,18 +121,16 @@ double pcs_arg_real(pcs_aten *c, const char *name)
 
 bool pcs_arg_flag(pcs_aten *c, const char *name) { return pcs_arg_int(c, name) != 0; }
 
-pcs_str pcs_unquoted(pcs_str s)
-{
-    return s.n > 1 && s.s[0] == '\'' ? (pcs_str){ s.s + 1, s.n - 2 } : s;
-}
+pcs_str pcs_unquoted(pcs_str s) { return s.n > 1 && s.s[0] == '\'' ? (pcs_str){ s.s + 1, s.n - 2 } : s; }
 
 const char *pcs_arg_text(pcs_aten *c, const char *name)
 {
     pcs_str tag, s;
     const uint32_t v = value_of(c, name, &tag, &s);
     if (v) {
-        if (!pcs_str_is(tag, "as_string") || pcs_tree_type(tree(c), v) != PCS_JSON_STRING) other(c, name, tag, "text");
-        s = pcs_tree_text(tree(c), v);
+        if (!pcs_str_is(tag, "as_string") || pcs_tree_type(graph_of(c), v) != PCS_JSON_STRING)
+            other(c, name, tag, "text");
+        s = pcs_tree_text(graph_of(c), v);
     }
     if (!v) s = pcs_unquoted(s);
     const char *out = pcs_arena_copy(&c->n.im->g->arena, s.s, s.n);
@@ -168,7 +166,7 @@ static const int64_t *list_from_text(pcs_aten *c, pcs_str s, uint32_t *count)
 const int64_t *pcs_arg_ints(pcs_aten *c, const char *name, uint32_t *count)
 {
     pcs_str tag, usual;
-    const pcs_tree *t = tree(c);
+    const pcs_tree *t = graph_of(c);
     const uint32_t v = value_of(c, name, &tag, &usual);
     *count = 0;
     if (!v) return list_from_text(c, usual, count);
@@ -198,7 +196,7 @@ const int64_t *pcs_arg_ints(pcs_aten *c, const char *name, uint32_t *count)
 const double *pcs_arg_reals(pcs_aten *c, const char *name, uint32_t *count)
 {
     pcs_str tag, usual;
-    const pcs_tree *t = tree(c);
+    const pcs_tree *t = graph_of(c);
     const uint32_t v = value_of(c, name, &tag, &usual);
     *count = 0;
     if (!v) return NULL;
@@ -221,7 +219,7 @@ pcs_dtype pcs_arg_type(pcs_aten *c, const char *name, pcs_dtype usual)
         return out;
     }
     if (!v) return usual;
-    if ((!pcs_str_is(tag, "as_scalar_type") && !pcs_str_is(tag, "as_int")) || !pcs_tree_int(tree(c), v, &number))
+    if ((!pcs_str_is(tag, "as_scalar_type") && !pcs_str_is(tag, "as_int")) || !pcs_tree_int(graph_of(c), v, &number))
         other(c, name, tag, "a type");
     else if (!pcs_pt2_dtype(number, &out)) pcs_refuse(&c->n, "torch's type %lld is not read", (long long)number);
     return out;
@@ -233,7 +231,7 @@ pcs_dtype pcs_arg_type(pcs_aten *c, const char *name, pcs_dtype usual)
  * {"as_none"}. */
 static precis_value tensor_at(pcs_aten *c, uint32_t v, pcs_str tag, const char *name)
 {
-    const pcs_tree *t = tree(c);
+    const pcs_tree *t = graph_of(c);
     if (pcs_str_is(tag, "as_optional_tensor")) {
         v = pcs_tree_only(t, v, &tag);
         if (v && pcs_str_is(tag, "as_none")) return -1;
@@ -283,7 +281,7 @@ pcs_operand pcs_arg_operand(pcs_aten *c, const char *name)
 const precis_value *pcs_arg_tensors(pcs_aten *c, const char *name, uint32_t *count)
 {
     pcs_str tag, usual;
-    const pcs_tree *t = tree(c);
+    const pcs_tree *t = graph_of(c);
     const uint32_t v = value_of(c, name, &tag, &usual);
     *count = 0;
     if (!v) return NULL;

@@ -152,8 +152,8 @@ pcs_thing *pcs_thing_of(pcs_aten *c, uint32_t name_token);
 /* Its value now. */
 precis_value pcs_fetch(pcs_aten *c, pcs_thing *t);
 bool pcs_scalar_of(pcs_aten *c, uint32_t argument, pcs_scalar *out);
-pcs_scalar pcs_scalar_from_text(pcs_str s); /* of a default */
-pcs_str pcs_unquoted(pcs_str s);            /* 'none' in a default is a text */
+pcs_scalar pcs_scalar_from_text(pcs_str s);                                   /* of a default */
+pcs_str pcs_unquoted(pcs_str s);                                              /* 'none' in a default is a text */
 precis_status pcs_add_thing(pcs_pt2_graph *g, pcs_thing with, uint32_t *out); /* which is its own root */
 precis_status pcs_bind(pcs_pt2_graph *g, uint32_t name_token, uint32_t thing);
 /* Is a value what the archive says of that name? */

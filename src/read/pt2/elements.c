@@ -74,6 +74,17 @@ void pcs_aten_relu(pcs_aten *c)
     c->n.out[0] = PCS_BORROW(c, .raise = pcs_raise_relu, .n_in = 1, .in = &x);
 }
 
+/* scale times elu; core's form of selu, too. */
+void pcs_aten_elu(pcs_aten *c)
+{
+    const precis_value x = floating(c);
+    const double alpha = pcs_arg_real(c, "alpha"), scale = pcs_arg_real(c, "scale"),
+                 in = pcs_arg_real(c, "input_scale");
+    if (in != 1) pcs_refuse(&c->n, "scales what comes by %g", in);
+    const precis_value y = one_of(c, "elu", x, alpha, 1);
+    c->n.out[0] = scale == 1 ? y : pcs_make2(&c->n, "times", NULL, y, number(c, y, scale));
+}
+
 /* selu's numbers are the op's that ONNX has: its alpha and gamma. */
 void pcs_aten_selu(pcs_aten *c)
 {
@@ -87,7 +98,7 @@ void pcs_aten_gelu(pcs_aten *c)
 {
     const precis_value x = pcs_arg_tensor(c, "self");
     const char *how = pcs_arg_text(c, "approximate");
-    if (strcmp(how, "none") && strcmp(how, "tanh")) pcs_refuse(&c->n, "approximate is %s", how);
+    if (how[0] != 'n' && how[0] != 't') pcs_refuse(&c->n, "approximate is %s", how);
     c->n.out[0] = pcs_make1(&c->n, how[0] == 't' ? "gelu_tanh" : "gelu_erf", NULL, x);
 }
 

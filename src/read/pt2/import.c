@@ -84,10 +84,10 @@ static void read_args(pcs_aten *c)
  * lie. */
 static void check_args(pcs_aten *c)
 {
-    static const char *const harmless[] = { "device",   "pin_memory",  "non_blocking",       "memory_format",
-                                            "copy",     "implicit",    "cudnn_enabled",      "cudnn_enable",
-                                            "sparse",   "sparse_grad", "scale_grad_by_freq", "path",
-                                            "generator" };
+    static const char *const harmless[] = { "device",    "pin_memory",  "non_blocking",       "memory_format",
+                                            "copy",      "implicit",    "cudnn_enabled",      "cudnn_enable",
+                                            "sparse",    "sparse_grad", "scale_grad_by_freq", "path",
+                                            "generator", "benchmark",   "deterministic",      "allow_tf32" };
     for (uint32_t i = 0; i < c->n_args && !pcs_failed(&c->n); i++) {
         const struct pcs_aten_arg *a = &c->args[i];
         const pcs_str name = a->name;
@@ -299,7 +299,8 @@ precis_status pcs_check_meta(pcs_pt2_graph *g, pcs_str name, precis_value v)
         if (i < m.dims && m.shape[i] == 1 && !(d < x->dims && x->shape[d] == 1)) i++;
         else if (d < x->dims && x->shape[d] == 1 && !(i < m.dims && m.shape[i] < 2)) d++;
         else {
-            same = i < m.dims && d < x->dims && (m.shape[i] < 0 || pcs_dim_is_id(x->shape[d]) || m.shape[i] == x->shape[d]);
+            same = i < m.dims && d < x->dims &&
+                   (m.shape[i] < 0 || pcs_dim_is_id(x->shape[d]) || m.shape[i] == x->shape[d]);
             i++, d++;
         }
     }
@@ -368,6 +369,7 @@ static precis_status bind_result(pcs_aten *c, uint32_t i, uint32_t name, uint32_
         new->either = c->row->shares == PCS_EITHER && c->row->back && !is_dense(g, first_name(c)) &&
                       (new->v != at(g, self)->v || c->row->raise == pcs_aten_contiguous);
     }
+    if (!st && t.v >= 0 && !g->depth) st = pcs_netfile_keep_name(g->im.file, g->im.result, text, t.v);
     return st ? st : pcs_bind(g, name, thing);
 }
 
@@ -389,6 +391,8 @@ static precis_status call_row(pcs_aten *c, const uint32_t *names, bool in_place)
     precis_value w = pcs_as(&c->n, c->n.out[0], old.dtype);
     if (w >= 0) w = pcs_spread_to(c, w, old.dims, old.shape);
     store(c, self, w);
+    if (!g->im.error && names[0] && !g->depth && w >= 0)
+        g->im.error = pcs_netfile_keep_name(g->im.file, g->im.result, pcs_tree_text(tree(g), names[0]), w);
     return g->im.error ? g->im.error : names[0] ? pcs_bind(g, names[0], self) : PRECIS_OK;
 }
 

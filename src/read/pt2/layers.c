@@ -204,9 +204,8 @@ void pcs_aten_adaptive_max(pcs_aten *c)
         const int64_t out = given[count == 1 ? 0 : i], axis = rank - dims + i,
                       in = x < 0 ? 0 : pcs_of(&c->n, x)->shape[axis];
         precis_value parts[64];
-        if (x < 0 || pcs_dim_is_id(in) || out < 1 || out > 64 || (c->n.n_out > 1 && pcs_wants(&c->n, 1))) {
-            pcs_refuse(&c->n, "takes maxima of a dimension that has no size yet, to "
-                              "more than 64, or gives their places");
+        if (x < 0 || pcs_dim_is_id(in) || out < 1 || out > 64) {
+            pcs_refuse(&c->n, "takes maxima of a dimension that has no size yet, or to more than 64");
             return;
         }
         for (int64_t k = 0; k < out; k++) {
@@ -313,6 +312,32 @@ void pcs_aten_batch_norm(pcs_aten *c)
     const precis_attr attrs[] = { precis_attr_real("epsilon", eps), { 0 } };
     if (pcs_failed(&c->n)) return;
     c->n.out[0] = PCS_BORROW(c, .raise = pcs_raise_batch_norm, .with = "", .attrs = attrs, .n_in = 5, .in = in);
+}
+
+/* By means of what comes: what instance norms are in core. */
+void pcs_aten_own_norm(pcs_aten *c)
+{
+    const precis_value x = pcs_arg_tensor(c, "input");
+    const double eps = pcs_arg_real(c, "eps");
+    precis_value mean, inverse;
+    int64_t axes[PCS_GRAPH_DIMS], shape[PCS_GRAPH_DIMS];
+    uint32_t count = 0;
+    pcs_arg_real(c, "momentum"), pcs_arg_flag(c, "training");
+    if (x < 0 || pcs_failed(&c->n)) return;
+    const pcs_value v = *pcs_of(&c->n, x);
+    if (v.dims < 2) {
+        pcs_wrong(&c->n, "takes x[batch, channels, ...]");
+        return;
+    }
+    for (uint32_t i = 0; i < v.dims; i++) {
+        shape[i] = i == 1 ? v.shape[1] : 1;
+        if (i != 1) axes[count++] = i;
+    }
+    precis_value y = pcs_moments(&c->n, pcs_f32(&c->n, x), count, axes, eps, &mean, &inverse);
+    const precis_value w = pcs_arg_optional(c, "weight"), b = pcs_arg_optional(c, "bias");
+    if (w >= 0) y = pcs_make2(&c->n, "times", NULL, y, pcs_shaped(&c->n, w, v.dims, shape));
+    if (b >= 0) y = pcs_make2(&c->n, "plus", NULL, y, pcs_shaped(&c->n, b, v.dims, shape));
+    c->n.out[0] = pcs_as(&c->n, y, v.dtype);
 }
 
 /* layer_norm and native_layer_norm, over any number of last dimensions; "with"

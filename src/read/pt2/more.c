@@ -1,6 +1,8 @@
 /* more.c - ops that are few others put together. */
 #include "read/pt2/aten.h"
 
+#include "base/fmath_more.h"
+
 static precis_value like(pcs_aten *c, precis_value x, double v)
 {
     return x < 0 ? -1 : pcs_numbers(&c->n, pcs_of(&c->n, x)->dtype, v);
@@ -133,13 +135,6 @@ void pcs_aten_sort_stable(pcs_aten *c)
     pcs_aten_sort(c);
 }
 
-void pcs_aten_conv_old(pcs_aten *c)
-{
-    pcs_arg_given(c, "benchmark"), pcs_arg_given(c, "deterministic"), pcs_arg_given(c, "cudnn_enabled"),
-        pcs_arg_given(c, "allow_tf32");
-    pcs_aten_conv(c);
-}
-
 /* ---- elements that move
  * ------------------------------------------------------------------------- */
 
@@ -242,4 +237,117 @@ void pcs_aten_one_hot(pcs_aten *c)
     }
     c->n.out[0] = pcs_as(
         &c->n, two(c, "equal", pcs_unsqueezed(&c->n, pcs_as(&c->n, x, PCS_I64), 1, &last), pcs_counted(c, n)), PCS_I64);
+}
+
+/* ---- more of them ------------------------------------------------------------------------------- */
+
+void pcs_aten_frac(pcs_aten *c)
+{
+    const precis_value x = pcs_arg_tensor(c, "self"), zero = like(c, x, 0);
+    const precis_value whole =
+        either(c, two(c, "less", x, zero), pcs_make1(&c->n, "ceil", NULL, x), pcs_make1(&c->n, "floor", NULL, x));
+    c->n.out[0] = two(c, "sub", x, whole);
+}
+
+/* log(e^a + e^b): the greater, and softplus of minus what they differ by. */
+void pcs_aten_log_add(pcs_aten *c)
+{
+    const precis_value a = pcs_arg_tensor(c, "self"), b = pcs_arg_tensor(c, "other");
+    const precis_value apart = pcs_make1(&c->n, "abs", NULL, two(c, "sub", a, b));
+    c->n.out[0] =
+        two(c, "plus", two(c, "max", a, b), pcs_make1(&c->n, "softplus", NULL, pcs_make1(&c->n, "neg", NULL, apart)));
+}
+
+void pcs_aten_nan_to_num(pcs_aten *c)
+{
+    const precis_value x = pcs_arg_tensor(c, "self");
+    if (x < 0) return;
+    const pcs_dtype d = pcs_of(&c->n, x)->dtype;
+    const double most = d == PCS_F16    ? 65504
+                        : d == PCS_F64  ? 0x1.fffffffffffffp+1023
+                        : d == PCS_BF16 ? 0x1.fep+127
+                                        : 0x1.fffffep+127;
+    const double nan = pcs_arg_given(c, "nan") ? pcs_arg_real(c, "nan") : 0,
+                 hi = pcs_arg_given(c, "posinf") ? pcs_arg_real(c, "posinf") : most,
+                 lo = pcs_arg_given(c, "neginf") ? pcs_arg_real(c, "neginf") : -most;
+    if (pcs_dtype_whole(d)) {
+        c->n.out[0] = x;
+        return;
+    }
+    precis_value y = either(c, pcs_make1(&c->n, "is_nan", NULL, x), like(c, x, nan), x);
+    y = either(c, two(c, "equal", y, like(c, x, PCS_INFINITY)), like(c, x, hi), y);
+    c->n.out[0] = either(c, two(c, "equal", y, like(c, x, -PCS_INFINITY)), like(c, x, lo), y);
+}
+
+/* The product of two vectors, each over its length, which is eps at least. */
+void pcs_aten_cosine(pcs_aten *c)
+{
+    precis_value x[2] = { pcs_arg_tensor(c, "x1"), pcs_arg_tensor(c, "x2") };
+    const double eps = pcs_arg_real(c, "eps");
+    const int64_t axis = pcs_arg_axis(c, "dim", x[0]);
+    for (int i = 0; i < 2; i++) {
+        if (x[i] < 0 || pcs_failed(&c->n)) return;
+        x[i] = two(c, "over", x[i], two(c, "max", pcs_reduced(&c->n, x[i], "l2", 1, &axis, true), like(c, x[i], eps)));
+    }
+    c->n.out[0] = pcs_reduced(&c->n, two(c, "times", x[0], x[1]), "sum", 1, &axis, false);
+}
+
+void pcs_aten_outer(pcs_aten *c)
+{
+    static const int64_t last = -1;
+    const precis_value a = pcs_arg_tensor(c, "self"), b = pcs_arg_tensor(c, "vec2");
+    c->n.out[0] = two(c, "times", pcs_unsqueezed(&c->n, a, 1, &last), b);
+}
+
+/* k quarters of a turn in the plane of two dimensions. */
+void pcs_aten_rot90(pcs_aten *c)
+{
+    uint32_t count;
+    precis_value x = pcs_arg_tensor(c, "self");
+    const int64_t quarters = ((pcs_arg_size(c, "k") % 4) + 4) % 4, *dims = pcs_arg_ints(c, "dims", &count);
+    int64_t starts[PCS_GRAPH_DIMS] = { 0 }, steps[PCS_GRAPH_DIMS], perm[PCS_GRAPH_DIMS];
+    if (x < 0 || !dims || pcs_failed(&c->n)) return;
+    const pcs_value v = *pcs_of(&c->n, x);
+    const uint32_t a = count == 2 ? pcs_axis(dims[0], v.dims) : v.dims,
+                   b = count == 2 ? pcs_axis(dims[1], v.dims) : v.dims;
+    if (a == v.dims || b == v.dims || a == b || pcs_dim_is_id(v.shape[a]) || pcs_dim_is_id(v.shape[b])) {
+        pcs_refuse(&c->n, "turns in no plane of two dimensions of known sizes");
+        return;
+    }
+    for (uint32_t i = 0; i < v.dims; i++) steps[i] = 1, perm[i] = i;
+    const bool fa = quarters == 2 || quarters == 3,
+               fb = quarters == 2 || quarters == 1; /* then the two change places */
+    if (fa) steps[a] = -1, starts[a] = v.shape[a] ? v.shape[a] - 1 : 0;
+    if (fb) steps[b] = -1, starts[b] = v.shape[b] ? v.shape[b] - 1 : 0;
+    if (quarters)
+        x = pcs_make1(&c->n, "slice",
+                      PRECIS_ATTRS(precis_attr_list("starts", v.dims, starts),
+                                   precis_attr_list("sizes", v.dims, v.shape),
+                                   precis_attr_list("steps", v.dims, steps)),
+                      x);
+    if (quarters % 2) perm[a] = b, perm[b] = a;
+    c->n.out[0] = pcs_permuted(&c->n, x, perm);
+}
+
+/* take_along_dim: indices spread over the other dimensions, or all of x as one. */
+void pcs_aten_take_along(pcs_aten *c)
+{
+    precis_value x = pcs_arg_tensor(c, "self"), at = pcs_as(&c->n, pcs_arg_tensor(c, "indices"), PCS_I64);
+    const bool all = !pcs_arg_given(c, "dim");
+    if (all)
+        x = pcs_shaped(&c->n, x, 1, (const int64_t[]){ -1 }), at = pcs_shaped(&c->n, at, 1, (const int64_t[]){ -1 });
+    const uint32_t axis = all ? 0 : pcs_arg_axis(c, "dim", x);
+    int64_t shape[PCS_GRAPH_DIMS], wide[PCS_GRAPH_DIMS];
+    if (x < 0 || at < 0 || pcs_failed(&c->n)) return;
+    const pcs_value v = *pcs_of(&c->n, x), i = *pcs_of(&c->n, at);
+    if (v.dims != i.dims) {
+        pcs_wrong(&c->n, "has indices of %u dimensions for %u", i.dims, v.dims);
+        return;
+    }
+    for (uint32_t k = 0; k < v.dims; k++) {
+        shape[k] = k == axis || i.shape[k] != 1 ? i.shape[k] : v.shape[k];
+        wide[k] = k == axis || v.shape[k] != 1 ? v.shape[k] : i.shape[k];
+    }
+    c->n.out[0] = pcs_make2(&c->n, "take_each", PRECIS_ATTRS(precis_attr_int("axis", axis)),
+                            pcs_spread_to(c, x, v.dims, wide), pcs_spread_to(c, at, v.dims, shape));
 }

@@ -1,4 +1,5 @@
 /* moving.c - ops that put elements together, or take and put them by index. */
+#include "base/overflow.h"
 #include "read/pt2/aten.h"
 
 /* ---- together ----------------------------------------------------------------------------------- */
@@ -26,7 +27,13 @@ void pcs_aten_cat(pcs_aten *c)
         pcs_wrong(&c->n, "joins nothing");
         return;
     }
-    const uint32_t axis = pcs_arg_axis(c, "dim", v[0]);
+    /* hstack: vectors along themselves, others along dimension 1; vstack: rows */
+    const char how = c->row->with[0];
+    for (uint32_t i = 0; i < kept && how == 'v'; i++)
+        if (pcs_of(&c->n, v[i])->dims == 1)
+            v[i] = pcs_shaped(&c->n, v[i], 2, (const int64_t[]){ 1, pcs_of(&c->n, v[i])->shape[0] });
+    if (pcs_failed(&c->n)) return;
+    const uint32_t axis = how == 'h' ? pcs_of(&c->n, v[0])->dims > 1 : how == 'v' ? 0 : pcs_arg_axis(c, "dim", v[0]);
     if (!pcs_failed(&c->n)) c->n.out[0] = pcs_joined(&c->n, kept, v, axis);
 }
 
@@ -69,7 +76,7 @@ void pcs_aten_repeat(pcs_aten *c)
                 pcs_wrong(&c->n, "repeats a dimension %lld times", (long long)times[i]);
             x = pcs_spread_to(c, x, count, wide);
         } else if (pcs_dim_is_id(times[i]) || times[i] < 0 || (pcs_dim_is_id(shape[i]) && times[i] != 1) ||
-                   __builtin_mul_overflow(shape[i], times[i] - 1, &pads[count + i]))
+                   !pcs_i64_mul(shape[i], times[i] - 1, &pads[count + i]))
             pcs_refuse(&c->n, "repeats a dimension of %lld, %lld times", (long long)shape[i], (long long)times[i]);
         if (pcs_failed(&c->n)) return;
     }
@@ -114,7 +121,8 @@ void pcs_aten_flip(pcs_aten *c)
 {
     uint32_t count;
     precis_value x = pcs_arg_tensor(c, "self");
-    const int64_t *dims = pcs_arg_ints(c, "dims", &count);
+    const int64_t own = c->row->with[0] == '1',
+                  *dims = *c->row->with ? (count = 1, &own) : pcs_arg_ints(c, "dims", &count);
     if (x < 0 || !dims) return;
     int64_t starts[PCS_GRAPH_DIMS] = { 0 }, steps[PCS_GRAPH_DIMS];
     const pcs_value v = *pcs_of(&c->n, x);

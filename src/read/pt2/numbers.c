@@ -1,5 +1,6 @@
 /* numbers.c - tensors made of numbers, and what the graph computes of numbers:
  * sizes, most of them. */
+#include "base/overflow.h"
 #include "read/pt2/aten.h"
 
 #include "base/fmath_more.h"
@@ -168,9 +169,9 @@ static bool of_dims(pcs_aten *c, char op, int64_t a, int64_t b, int64_t *out)
 
 static bool of_whole(char op, int64_t a, int64_t b, int64_t *out)
 {
-    if (op == '+') return !__builtin_add_overflow(a, b, out);
-    if (op == '-') return !__builtin_sub_overflow(a, b, out);
-    if (op == '*') return !__builtin_mul_overflow(a, b, out);
+    if (op == '+') return pcs_i64_add(a, b, out);
+    if (op == '-') return pcs_i64_sub(a, b, out);
+    if (op == '*') return pcs_i64_mul(a, b, out);
     if ((op == '/' || op == '%') && (!b || (b == -1 && a == INT64_MIN))) return false;
     *out = op == '/'   ? floor_div(a, b)
            : op == '%' ? a - b * floor_div(a, b)
@@ -229,7 +230,7 @@ void pcs_aten_one_number(pcs_aten *c)
         return;
     }
     if (op == '!') c->number = (pcs_scalar){ PCS_TRUTH, r == 0, 0 };
-    else if (op == 'F' || op == 's') c->number = (pcs_scalar){ PCS_NUMBER, 0, op == 's' ? __builtin_sqrt(r) : r };
+    else if (op == 'F' || op == 's') c->number = (pcs_scalar){ PCS_NUMBER, 0, op == 's' ? pcs_m_sqrt(r) : r };
     else if (op == '-' && a.kind == PCS_NUMBER) c->number = (pcs_scalar){ PCS_NUMBER, 0, -r };
     else if (op == '-') give(c, (int64_t)(0 - (uint64_t)a.i));
     else if (a.kind != PCS_NUMBER) give(c, a.i);

@@ -3,6 +3,34 @@
 
 #include "base/fmath_more.h"
 
+/* Factors of the overloads that have an argument for each. */
+static uint32_t scales_of(pcs_aten *c, uint32_t dims, double *out)
+{
+    static const char *const names[3][3] = { { "scales" },
+                                             { "scales_h", "scales_w" },
+                                             { "scales_d", "scales_h", "scales_w" } };
+    uint32_t n = 0;
+    for (; n < dims && pcs_arg_given(c, names[dims - 1][n]); n++) out[n] = pcs_arg_real(c, names[dims - 1][n]);
+    return n;
+}
+
+/* The nearest element of dimension `axis`, as torch counts it in f32 (ATen/native/UpSample.h):
+ * floor(i scale), of the exact kind floor((i + 1/2) scale). */
+static precis_value nearest_along(pcs_aten *c, precis_value x, uint32_t axis, int64_t size, float scale, bool exact)
+{
+    if (x < 0 || pcs_failed(&c->n)) return -1;
+    const int64_t d = pcs_of(&c->n, x)->shape[axis];
+    int64_t *at = pcs_room(&c->n, (size_t)size, sizeof *at);
+    for (int64_t i = 0; at && i < size; i++) {
+        const float place = (exact ? (float)((double)i + 0.5) : (float)i) * scale;
+        at[i] = (int64_t)pcs_m_floor((double)place);
+        if (at[i] > d - 1) at[i] = d - 1;
+    }
+    if (!at) return -1;
+    return pcs_make2(&c->n, "take", PRECIS_ATTRS(precis_attr_int("axis", axis)), x,
+                     pcs_whole(&c->n, (uint32_t)size, at));
+}
+
 /* upsample_*.vec: to sizes or by factors, of which one is given; by factors,
  * places are by the factor that is given and not by the sizes' ratio
  * (ATen/native/UpSample.h). "with": "linear 2", "nearest 1", "cubic 2"; and
@@ -19,16 +47,7 @@ void pcs_aten_resize(pcs_aten *c)
     double own[3];
     const double *factors = apart ? own : pcs_arg_reals(c, "scale_factors", &nf);
     if (x < 0 || !to || pcs_failed(&c->n)) return;
-    if (apart) {
-        static const char *const names[3][3] = { { "scales" },
-                                                 { "scales_h", "scales_w" },
-                                                 { "scales_d", "scales_h", "scales_w" } };
-        for (uint32_t i = 0; i < dims; i++) {
-            if (!pcs_arg_given(c, names[dims - 1][i])) break;
-            own[i] = pcs_arg_real(c, names[dims - 1][i]);
-            nf++;
-        }
-    }
+    if (apart) nf = scales_of(c, dims, own);
     const pcs_value v = *pcs_of(&c->n, x);
     if (v.dims != dims + 2 || (!ns && nf != dims) || (ns && ns != dims)) {
         pcs_wrong(&c->n, "takes x of %u dimensions, and %u sizes or factors", dims + 2, dims);
@@ -52,6 +71,14 @@ void pcs_aten_resize(pcs_aten *c)
         sizes[i] = (int64_t)size;
         scales[i] = nf == dims ? (float)f : (float)(size / (double)d);
     }
+    for (uint32_t i = 2; i < v.dims && (nearest || exact); i++) {
+        const float by = nf == dims ? (float)(1 / factors[i - 2]) : (float)v.shape[i] / (float)sizes[i];
+        x = nearest_along(c, x, i, sizes[i], by, exact);
+    }
+    if (nearest || exact) {
+        c->n.out[0] = x;
+        return;
+    }
     const int64_t k = v.dims, twice = 2 * k;
     const precis_attr attrs[] = {
         precis_attr_list("sizes", v.dims, sizes),
@@ -61,7 +88,6 @@ void pcs_aten_resize(pcs_aten *c)
         precis_attr_text("coordinates", nearest   ? "asymmetric"
                                         : corners ? "align_corners"
                                                   : "half_pixel"),
-        precis_attr_text("nearest", nearest || !exact ? "floor" : "round_prefer_ceil"),
         precis_attr_real("cubic", -0.75),
         { 0 },
     };

@@ -50,7 +50,7 @@ void pcs_aten_attention(pcs_aten *c)
         return;
     }
     const double scale = pcs_arg_given(c, "scale") ? pcs_arg_real(c, "scale")
-                                                   : 1 / __builtin_sqrt((double)pcs_of(&c->n, q)->shape[dims - 1]);
+                                                   : 1 / pcs_m_sqrt((double)pcs_of(&c->n, q)->shape[dims - 1]);
     const int64_t queries = pcs_of(&c->n, q)->shape[dims - 2],
                   keys = pcs_of(&c->n, k)->shape[pcs_of(&c->n, k)->dims - 2];
     q = pcs_f32(&c->n, q), k = pcs_f32(&c->n, k), v = pcs_f32(&c->n, v);

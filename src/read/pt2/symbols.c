@@ -1,5 +1,6 @@
 /* symbols.c - sizes that are expressions of symbols: a prefix notation of
  * calls, walked once, of bounded depth. */
+#include "base/overflow.h"
 #include "read/pt2/pt2.h"
 
 #include <stdio.h>
@@ -59,7 +60,7 @@ static bool integer(walk *w, int64_t *out)
     int64_t v = 0;
     const char *digits = w->p;
     for (; w->p < w->end && *w->p >= '0' && *w->p <= '9'; w->p++)
-        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *w->p - '0', &v)) return false;
+        if (!pcs_i64_mul(v, 10, &v) || !pcs_i64_add(v, *w->p - '0', &v)) return false;
     if (w->p == digits) return false;
     put(w, from, (size_t)(w->p - from));
     *out = minus ? -v : v;
@@ -78,7 +79,7 @@ static bool expression(walk *w, int depth, int64_t *out)
     for (int i = 0; i < 64; i++) {
         if (i) put(w, sum ? " + " : "*", sum ? 3 : 1);
         if (!expression(w, depth + 1, &one)) return false;
-        if (sum ? __builtin_add_overflow(all, one, &all) : __builtin_mul_overflow(all, one, &all)) return false;
+        if (sum ? !pcs_i64_add(all, one, &all) : !pcs_i64_mul(all, one, &all)) return false;
         if (eat(w, ")")) {
             if (sum && depth) put(w, ")", 1);
             *out = all;

@@ -19,7 +19,7 @@ pcs_str pcs_aten_short(pcs_str s)
 }
 
 /* The row whose target is s without the character at `skip` (s.n: with all). */
-static const pcs_aten_row *find(pcs_str s, size_t skip)
+static const pcs_aten_row *row_like(pcs_str s, size_t skip)
 {
     for (const pcs_aten_row *r = pcs_aten_rows; r->target; r++) {
         const size_t n = strlen(r->target);
@@ -32,14 +32,14 @@ static const pcs_aten_row *find(pcs_str s, size_t skip)
 
 const pcs_aten_row *pcs_aten_row_of(pcs_str s, bool *in_place)
 {
-    const pcs_aten_row *r = find(s, s.n);
+    const pcs_aten_row *r = row_like(s, s.n);
     *in_place = false;
     if (r) return r;
     /* "aten.relu_.default" is relu into its first argument. */
     const size_t head = strlen("aten.");
     const char *dot = s.n > head && !memcmp(s.s, "aten.", head) ? memchr(s.s + head, '.', s.n - head) : NULL;
     if (!dot || dot[-1] != '_' || dot[-2] == '_') return NULL;
-    r = find(s, (size_t)(dot - 1 - s.s));
+    r = row_like(s, (size_t)(dot - 1 - s.s));
     *in_place = r && r->shares == PCS_FRESH;
     return *in_place ? r : NULL;
 }

@@ -1,5 +1,6 @@
 /* views.c - ops that show their argument's elements in another shape, order or
  * part, and how a value is put back through them. */
+#include "base/overflow.h"
 #include "read/pt2/aten.h"
 
 /* x in a shape of which one size may be -1. */
@@ -17,8 +18,7 @@ static precis_value viewed(pcs_aten *c, precis_value x, uint32_t count, const in
         if (to[i] == -1 && open == count) open = i;
         else if (to[i] < 0 && !pcs_dim_is_id(to[i])) return pcs_wrong(&c->n, "size %u is %lld", i, (long long)to[i]);
         else if (pcs_dim_is_id(to[i])) sized = false;
-        else if (sized && __builtin_mul_overflow(given, to[i], &given))
-            return pcs_wrong(&c->n, "its sizes are too large");
+        else if (sized && !pcs_i64_mul(given, to[i], &given)) return pcs_wrong(&c->n, "its sizes are too large");
     }
     if (sized && open < count) {
         if (!given || all % given) return pcs_wrong(&c->n, "its elements do not fill that shape");
@@ -146,6 +146,11 @@ static bool order(pcs_aten *c, precis_value x, int64_t *perm)
             seen |= 1u << a;
             perm[i] = a;
         }
+        return true;
+    }
+    if (c->row->with[0] == 'M') { /* the last two */
+        if (dims < 2) return pcs_wrong(&c->n, "takes matrices"), false;
+        perm[dims - 1] = dims - 2, perm[dims - 2] = dims - 1;
         return true;
     }
     if (c->row->with[0] == 'T') {
@@ -433,7 +438,7 @@ void pcs_aten_as_strided(pcs_aten *c)
     bool dense = n == count && !offset;
     for (uint32_t i = count; i-- > 0 && dense;) {
         dense = !pcs_dim_is_id(to[i]) && !pcs_dim_is_id(by[i]) && (to[i] == 1 || by[i] == stride) &&
-                !__builtin_mul_overflow(stride, to[i], &stride);
+                pcs_i64_mul(stride, to[i], &stride);
         want = stride;
     }
     for (uint32_t i = 0; i < v.dims; i++) dense = dense && !pcs_dim_is_id(v.shape[i]), have *= dense ? v.shape[i] : 1;

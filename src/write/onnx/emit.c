@@ -167,6 +167,7 @@ static const char *expression(pcs_lowering *w, const pcs_dim *d)
 {
     const char *x = dim_name(w, d->a);
     if (d->kind == PCS_DIM_SUM) return two(w, "Add", "size", x, dim_name(w, d->b));
+    if (d->kind == PCS_DIM_LEAST) return two(w, "Min", "size", x, dim_name(w, d->b));
     if (d->kind == PCS_DIM_PRODUCT) return two(w, "Mul", "size", x, dim_name(w, d->b));
     if (d->mul != 1) x = two(w, "Mul", "size", x, pcs_longs(w, "size", 1, &d->mul));
     if (d->add) x = two(w, "Add", "size", x, pcs_longs(w, "size", 1, &d->add));

@@ -4,11 +4,11 @@
 #include "write/onnx/readback.h"
 #include "base/f16.h"
 #include "graph/element.h"
-#include "read/onnx/onnx.h"
+#include "read/netfile.h"
 
 #include <stdio.h>
 
-extern const pcs_op pcs_op_to_codes, pcs_op_from_codes, pcs_op_reduce, pcs_op_slice, pcs_op_swish, pcs_op_times,
+extern const pcs_op pcs_op_expand, pcs_op_to_codes, pcs_op_from_codes, pcs_op_reduce, pcs_op_slice, pcs_op_swish, pcs_op_times,
     pcs_op_logistic;
 
 typedef struct {
@@ -81,19 +81,21 @@ static uint64_t mix_attr(uint64_t h, const precis_graph *g, const precis_attr *a
     return h;
 }
 
-/* The axis of codes without blocks: their scales are spread along it already. */
+/* The axis of codes without blocks: their scales are spread along it already; a shape that the result has. */
 static bool says_nothing(const pcs_node *n, uint32_t i)
 {
+    if (n->op == &pcs_op_expand) return true;
     const bool codes = n->op == &pcs_op_to_codes || n->op == &pcs_op_from_codes;
     return codes && i == 2 && !n->attr[3].integer;
 }
 
-/* A part that is all of x, a reduction over nothing: what goes in. */
+/* A part that is all of x, a reduction over nothing, an expansion to the same shape: what goes in. */
 static bool hands_on(const precis_graph *g, const pcs_node *n)
 {
+    const pcs_value *x = &g->values[n->in[0]], *y = &g->values[n->out[0]];
     if (n->op == &pcs_op_reduce) return n->attr[1].n == 0;
+    if (n->op == &pcs_op_expand) return x->dims == y->dims && !memcmp(x->shape, y->shape, x->dims * sizeof *x->shape);
     if (n->op != &pcs_op_slice) return false;
-    const pcs_value *x = &g->values[n->in[0]];
     for (uint32_t i = 0; i < x->dims; i++)
         if (n->attr[0].list[i] || n->attr[1].list[i] != x->shape[i] || n->attr[2].list[i] != 1) return false;
     return true;
@@ -184,14 +186,14 @@ static precis_status compare(precis_ctx *ctx, const pcs_onnx_saved *what, const 
 precis_status pcs_onnx_read_back(precis_ctx *ctx, const pcs_onnx_saved *what, const pcs_out *o)
 {
     char path[64];
-    pcs_onnx *net = NULL;
+    pcs_netfile *net = NULL;
     pcs_netfile_graph back = { 0 };
     pcs_out_self(o, path, sizeof path);
-    precis_status st = pcs_onnx_open(ctx, &net, path);
-    if (!st) st = compare_ports(what, &net->base, o);
-    if (!st) st = pcs_onnx_import(&net->base, NULL, &back);
+    precis_status st = pcs_netfile_open(ctx, &net, path);
+    if (!st) st = compare_ports(what, net, o);
+    if (!st) st = pcs_netfile_import(net, NULL, &back);
     if (!st) st = compare(ctx, what, &back, o);
     pcs_netfile_graph_close(ctx, &back);
-    pcs_onnx_close(&net);
+    pcs_netfile_close(&net);
     return st;
 }

@@ -75,6 +75,9 @@ static int64_t end_of(const pcs_lowering *w, int64_t d, int64_t start, int64_t s
         return !size ? start : last + step < 0 ? -OPEN : last - 1;
     }
     if (size == d && start == 0) return OPEN;
+    const pcs_dim *least = e->kind != PCS_DIM_LINEAR ? e : pcs_dim_is_id(e->a) ? &w->g->dims[e->a - PCS_DIM_FIRST] : NULL;
+    const bool from = e->kind == PCS_DIM_LINEAR ? e->mul == 1 && e->div == 1 && e->add == -start : start == 0;
+    if (from && least && least->kind == PCS_DIM_LEAST && least->a == d && !pcs_dim_is_id(least->b)) return least->b;
     if (e->kind != PCS_DIM_LINEAR || e->a != d || e->mul != 1 || e->div != 1) return PCS_DIM_ERROR;
     return e->add == -start ? OPEN : e->add + start; /* negative: counted from the end */
 }

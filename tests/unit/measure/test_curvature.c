@@ -58,7 +58,7 @@ static void compare(const char *type, double least_correlation, double most_bias
         n++;
     }
     assert_true(n >= 15);
-    OK(ctx, pcs_curvature_run(c, &w, list, n, 1, NULL, NULL));
+    OK(ctx, pcs_curvature_run(c, &w, list, n, &(pcs_curvature_work){ .seed = 1 }));
     double sx = 0, sy = 0, sxx = 0, syy = 0, sxy = 0;
     for (size_t i = 0; i < n; i++) {
         assert_true(list[i].kld > 0 && by[i].swapped > 0);

@@ -1,5 +1,5 @@
 /* cast.c - see cast.h. */
-#include "train/cast.h"
+#include "graph/cast.h"
 
 #include "base/hadamard.h"
 #include "graph/op/round.h"

@@ -1,4 +1,4 @@
-/* sample.c - text that a model makes for its own calibration (Liu et al. 2023, LLM-QAT, section 3.1): BOS, a random
+/* sampled.c - text that a model makes for its own calibration (Liu et al. 2023, LLM-QAT, section 3.1): BOS, a random
  * token, then samples at temperature 1 from the whole distribution. A cut of it (top-k 64) costs: GPTQ of gutenberg-7m
  * to 2 bits, KL 0.092 instead of 0.084. */
 #include "precis/session.h"
@@ -94,7 +94,7 @@ static precis_status begin_texts(texts *t, uint32_t vocabulary, int32_t bos, uin
     return st;
 }
 
-precis_status pcs_sample(precis_runner *r, const precis_tokenizer *tokenizer, uint64_t tokens, const char *stage,
+precis_status pcs_sample_text(precis_runner *r, const precis_tokenizer *tokenizer, uint64_t tokens, const char *stage,
                          pcs_windows *w, uint64_t *made)
 {
     texts t = { .ctx = r->ctx, .stage = stage, .tokens = tokens };

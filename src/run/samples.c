@@ -30,6 +30,7 @@ struct precis_samples {
     void **room;
     uint64_t *room_bytes;
     uint64_t count;
+    bool limited;
     uint64_t fixed; /* the net's own batch; 0: free */
     char name[4200];
 };
@@ -129,7 +130,8 @@ static precis_status settle(precis_samples *s)
                             (unsigned long long)from->count, (unsigned long long)s->count);
     }
     if (s->count == UINT64_MAX) s->count = 1;
-    if (s->o.limit && s->count > s->o.limit) s->count = s->o.limit;
+    s->limited = s->o.limit && s->count > s->o.limit;
+    if (s->limited) s->count = s->o.limit;
     if (!s->count) return pcs_fail(s->ctx, PRECIS_EINVAL, "%s: has no samples", s->sources[0].path);
     for (size_t k = 0; k < s->n_inputs; k++) {
         precis_array first;
@@ -197,6 +199,8 @@ precis_status precis_samples_open(precis_ctx *ctx, precis_samples **out, const p
     s->as_it_is = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->as_it_is);
     s->room = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->room);
     s->room_bytes = pcs_arena_alloc(&s->arena, s->n_inputs + 1, sizeof *s->room_bytes);
+    for (int c = 0; c < 3; c++)
+        if (s->o.deviation[c] == 0) s->o.deviation[c] = 1;
     precis_status st = s->sources && s->ports && s->inputs && s->from && s->as_it_is && s->room && s->room_bytes
                            ? check_options(ctx, &s->o)
                            : PRECIS_ENOMEM;
@@ -220,7 +224,30 @@ void precis_samples_close(precis_samples **samples)
     *samples = NULL;
 }
 
+precis_status precis_samples_also(precis_samples *s, const precis_net *net)
+{
+    if (precis_net_inputs(net) != s->n_inputs)
+        return pcs_fail(s->ctx, PRECIS_EINVAL, "the nets have %zu and %zu inputs: they are not the same net",
+                        s->n_inputs, precis_net_inputs(net));
+    for (size_t i = 0; i < s->n_inputs; i++) {
+        precis_array port;
+        size_t k = 0;
+        precis_net_input(net, i, &port);
+        while (k < s->n_inputs && strcmp(s->ports[k].name, port.name)) k++;
+        if (k == s->n_inputs)
+            return pcs_fail(s->ctx, PRECIS_EINVAL,
+                            "input %s is one of the reference's alone: they are not the same net", port.name);
+        const uint64_t d = port.dims && port.shape[0] > 0 && !s->as_it_is[k] ? (uint64_t)port.shape[0] : 0;
+        if (d && s->fixed && s->fixed != d)
+            return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s: one net takes %llu samples at a time, the other %llu",
+                            port.name, (unsigned long long)s->fixed, (unsigned long long)d);
+        if (d) s->fixed = d;
+    }
+    return PRECIS_OK;
+}
+
 uint64_t precis_samples_count(const precis_samples *s) { return s->count; }
+int precis_samples_limited(const precis_samples *s) { return s->limited; }
 
 uint64_t precis_samples_batch(const precis_samples *s, uint64_t wanted)
 {

@@ -1,0 +1,450 @@
+/* code_rules.c - which nodes can be nodes of codes, and what they become (pass fuse_codes). */
+#include "graph/pass/codes.h"
+
+#include <stdio.h>
+
+#define USED(name) extern const pcs_op pcs_op_##name;
+USED(conv)
+USED(matmul) USED(product) USED(plus) USED(add) USED(pool) USED(reduce) USED(relu) USED(min) USED(max) USED(reshape)
+    USED(transpose) USED(slice) USED(concat)
+#undef USED
+
+        pcs_clamp pcs_clamps_of(const pcs_op *op)
+{
+    return op == &pcs_op_relu || op == &pcs_op_max ? PCS_CLAMP_BELOW
+           : op == &pcs_op_min                     ? PCS_CLAMP_ABOVE
+                                                   : PCS_CLAMP_NONE;
+}
+
+/* ---- weights ------------------------------------------------------------------------------------ */
+
+/* What a decoding node of constant codes of 8 bits reads; NULL: v is something else. */
+static const pcs_node *decoded(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_dtype a, pcs_dtype b)
+{
+    const pcs_node *n = pcs_maker(g, nodes, v);
+    if (!n || !n->op->decodes || n->n_in != 3 || g->values[v].dtype != PCS_F32) return NULL;
+    for (int i = 0; i < 3; i++)
+        if (!g->values[n->in[i]].data) return NULL;
+    const pcs_value *x = &g->values[n->in[0]], *s = &g->values[n->in[1]], *z = &g->values[n->in[2]];
+    const bool same = s->dims == z->dims && !memcmp(s->shape, z->shape, s->dims * sizeof s->shape[0]);
+    return (x->dtype == a || x->dtype == b) && s->dtype == PCS_F32 && same ? n : NULL;
+}
+
+/* Weights lie in rows that are the first dimension (`columns`: the last of two). The stride of scales from row to row,
+ * or -1: they are not by row. */
+static int64_t scale_stride(const pcs_value *w, const pcs_value *s, bool columns)
+{
+    const uint32_t axis = columns ? w->dims - 1 : 0;
+    if (pcs_value_count(s) == 1) return 0;
+    if (s->dims > w->dims || pcs_value_count(s) != w->shape[axis]) return -1;
+    const uint32_t own = axis - (w->dims - s->dims);
+    return axis >= w->dims - s->dims && s->shape[own] == w->shape[axis] ? 1 : -1;
+}
+
+static int32_t code_at(const pcs_value *v, size_t i)
+{
+    return v->dtype == PCS_I8 ? ((const int8_t *)v->data)[i] : ((const uint8_t *)v->data)[i];
+}
+
+bool pcs_code_weights_are(const precis_graph *g, const pcs_node *nodes, precis_value v, bool columns)
+{
+    const pcs_node *n = decoded(g, nodes, v, PCS_I8, PCS_U8);
+    if (!n) return false;
+    const pcs_value *w = &g->values[n->in[0]], *s = &g->values[n->in[1]], *z = &g->values[n->in[2]];
+    if (w->dims < 2 || (columns && w->dims != 2) || pcs_value_count(w) < 1) return false;
+    const int64_t stride = scale_stride(w, s, columns), rows = w->shape[columns ? w->dims - 1 : 0];
+    if (stride < 0) return false;
+    for (int64_t r = 0; r < (stride ? rows : 1); r++)
+        if (!(((const float *)s->data)[r] > 0) || ((const float *)s->data)[r] > 3e38f) return false;
+    const int64_t count = pcs_value_count(w);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t row = columns ? i % rows : i / (count / rows);
+        const int32_t q = code_at(w, (size_t)i) - code_at(z, (size_t)(row * stride));
+        if (q < -128 || q > 127) return false;
+    }
+    return true;
+}
+
+bool pcs_code_weights_of(precis_graph *g, const pcs_node *nodes, precis_value v, bool columns, pcs_code_weights *out)
+{
+    const pcs_node *n = decoded(g, nodes, v, PCS_I8, PCS_U8);
+    const pcs_value *w = &g->values[n->in[0]], *s = &g->values[n->in[1]], *z = &g->values[n->in[2]];
+    const int64_t stride = scale_stride(w, s, columns);
+    out->rows = (size_t)w->shape[columns ? w->dims - 1 : 0];
+    out->k = (size_t)pcs_value_count(w) / out->rows;
+    out->scale = pcs_alloc(g->ctx, out->rows * (sizeof(float) + out->k) + 64, 1);
+    if (!out->scale) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx)), false;
+    out->w = (int8_t *)(out->scale + out->rows);
+    for (size_t r = 0; r < out->rows; r++) {
+        out->scale[r] = ((const float *)s->data)[r * (size_t)stride];
+        for (size_t i = 0; i < out->k; i++)
+            out->w[r * out->k + i] = (int8_t)(code_at(w, columns ? i * out->rows + r : r * out->k + i) -
+                                              code_at(z, r * (size_t)stride));
+    }
+    return true;
+}
+
+precis_value pcs_code_constant(precis_graph *g, const char *name, pcs_dtype d, int64_t n, const void *data)
+{
+    static const pcs_affine whole = { 0 };
+    const size_t bytes = (size_t)n * pcs_dtype_bytes(d);
+    void *own = pcs_arena_alloc(&g->arena, bytes + 64, 1);
+    if (!own) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+    own = (char *)own + (64 - (uintptr_t)own % 64) % 64;
+    memcpy(own, data, bytes);
+    return pcs_graph_codes(g, name, d, 1, &n, own, &whole);
+}
+
+/* ---- products ----------------------------------------------------------------------------------- */
+
+/* A bias by row: I32 at the scale of the sums, or numbers. None: bias < 0. */
+static bool bias_is(const precis_graph *g, const pcs_node *nodes, precis_value bias, int64_t rows)
+{
+    if (bias < 0) return true;
+    const pcs_value *b = &g->values[bias];
+    if (b->dtype != PCS_F32 || pcs_value_count(b) != rows || b->shape[b->dims ? b->dims - 1 : 0] != rows) return false;
+    if (b->data) return true;
+    const pcs_node *n = decoded(g, nodes, bias, PCS_I32, PCS_I32);
+    if (!n) return false;
+    const pcs_value *z = &g->values[n->in[2]];
+    for (int64_t i = 0; i < pcs_value_count(z); i++)
+        if (!z->data || z->dtype != PCS_I32 || ((const int32_t *)z->data)[i]) return false;
+    return pcs_value_count(z) == 1 || pcs_value_count(z) == rows;
+}
+
+/* The bias of row r in whole numbers of `unit`; false: it is more than a sum has room for beside k products. */
+static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value bias, size_t r, double unit,
+                    int64_t most, int64_t *out)
+{
+    *out = 0;
+    if (bias < 0) return true;
+    const pcs_value *b = &g->values[bias];
+    const pcs_node *n = b->data ? NULL : pcs_maker(g, nodes, bias);
+    double x;
+    if (!n) x = (double)((const float *)b->data)[r] / unit;
+    else {
+        const pcs_value *s = &g->values[n->in[1]];
+        const double scale = (double)((const float *)s->data)[pcs_value_count(s) > 1 ? r : 0];
+        const int32_t code = ((const int32_t *)g->values[n->in[0]].data)[r];
+        x = scale >= unit * (1 - 1e-6) && scale <= unit * (1 + 1e-6) ? (double)code : (double)code * scale / unit;
+    }
+    if (!(x >= -(double)most && x <= (double)most)) return false;
+    *out = (int64_t)(x < 0 ? x - 0.5 : x + 0.5);
+    return true;
+}
+
+/* Panels of weights, and arrays by output, of a product in `groups`. */
+typedef struct {
+    precis_value w, first, sums, factor;
+} operands;
+
+typedef struct {
+    precis_graph *g;
+    const pcs_node *nodes;
+    const pcs_fused *f;
+    pcs_code_weights w;
+    precis_value bias;
+    size_t groups, height, kernel; /* height > 0: depthwise */
+} packing;
+
+/* Where row r stands among outputs that are padded by group. */
+static size_t place_of(const packing *p, size_t r)
+{
+    const size_t each = p->w.rows / p->groups;
+    return p->height ? r : r / each * pcs_codes_panels(each) * PCS_CODES_PANEL + r % each;
+}
+
+static bool fill_row(const packing *p, size_t r, int32_t *first, int32_t *sums, float *factor)
+{
+    const pcs_fused *f = p->f;
+    const float unit = f->in[0].scale * p->w.scale[r];
+    const int64_t most = INT32_MAX - (int64_t)p->w.k * 255 * 128;
+    int64_t sum = 0, bias;
+    for (size_t i = 0; i < p->w.k; i++) sum += p->w.w[r * p->w.k + i];
+    if (!(unit > 0) || !bias_at(p->g, p->nodes, p->bias, r, (double)unit, most, &bias)) return false;
+    const size_t at = place_of(p, r);
+    first[at] = (int32_t)(bias - sum * f->in[0].zero);
+    sums[at] = (int32_t)sum;
+    factor[at] = unit / f->scale;
+    return factor[at] <= 3.4028234e38f;
+}
+
+/* Rows of [in / groups][taps] as [taps][in / groups]: channels are last in what they are multiplied with. */
+static void channels_last(const packing *p, size_t taps, size_t r, int8_t *row)
+{
+    const size_t channels = p->w.k / taps;
+    for (size_t c = 0; c < channels; c++)
+        for (size_t t = 0; t < taps; t++) row[t * channels + c] = p->w.w[r * p->w.k + c * taps + t];
+}
+
+static void pack_weights(const packing *p, size_t taps, int8_t *row, int8_t *to)
+{
+    const size_t each = p->w.rows / p->groups, lines = pcs_codes_lines(p->w.k);
+    for (size_t r = 0; r < p->w.rows; r++) {
+        channels_last(p, taps, r, row);
+        for (size_t t = 0; t < p->height * p->kernel; t++)
+            to[pcs_codes_tap(r, p->height, p->kernel, t / p->kernel, t % p->kernel)] = row[t];
+        if (!p->height)
+            pcs_codes_pack_row(to, lines, r / each * pcs_codes_panels(each) * PCS_CODES_PANEL + r % each, row, p->w.k);
+    }
+}
+
+static bool pack(packing *p, size_t taps, operands *o)
+{
+    precis_graph *g = p->g;
+    const size_t each = p->w.rows / p->groups,
+                 n = p->height ? (p->w.rows + 63) / 64 * 64 : p->groups * pcs_codes_panels(each) * 16,
+                 bytes = p->height ? pcs_codes_taps_bytes(p->w.rows, p->height, p->kernel)
+                                   : p->groups * pcs_codes_bytes(each, p->w.k);
+    int32_t *first = pcs_alloc(g->ctx, n + 1, 12);
+    int8_t *to = pcs_alloc(g->ctx, bytes + p->w.k + 64, 1);
+    bool ok = first && to;
+    if (!ok) pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+    float *factor = (float *)(void *)(first + 2 * n);
+    for (size_t r = 0; r < p->w.rows && ok; r++) ok = fill_row(p, r, first, first + n, factor);
+    if (ok) {
+        pack_weights(p, taps, to + bytes, to);
+        *o = (operands){ pcs_code_constant(g, "weights", PCS_I8, (int64_t)bytes, to),
+                         pcs_code_constant(g, "first", PCS_I32, (int64_t)n, first),
+                         pcs_code_constant(g, "sums", PCS_I32, (int64_t)n, first + n),
+                         pcs_code_constant(g, "factor", PCS_F32, (int64_t)n, factor) };
+    }
+    pcs_free(g->ctx, first);
+    pcs_free(g->ctx, to);
+    return ok && !g->error;
+}
+
+/* Are biases and factors such that sums hold them? Looked at before anything is made. */
+static bool fits(const precis_graph *g, const pcs_node *nodes, const pcs_fused *f, precis_value weights, bool columns,
+                 precis_value bias)
+{
+    pcs_code_weights w;
+    if (!pcs_code_weights_are(g, nodes, weights, columns)) return false;
+    if (!pcs_code_weights_of((precis_graph *)(uintptr_t)g, nodes, weights, columns, &w)) return false;
+    bool ok = w.k <= INT32_MAX / (255 * 128 * 2) && bias_is(g, nodes, bias, (int64_t)w.rows);
+    for (size_t r = 0; r < w.rows && ok; r++) {
+        const float unit = f->in[0].scale * w.scale[r];
+        int64_t b;
+        ok = unit > 0 && unit / f->scale <= 3.4028234e38f &&
+             bias_at(g, nodes, bias, r, (double)unit, INT32_MAX - (int64_t)w.k * 255 * 128, &b);
+    }
+    pcs_free(g->ctx, w.scale);
+    return ok;
+}
+
+static const precis_attr *attr_of(const pcs_node *n, const char *name)
+{
+    for (uint32_t i = 0; i < pcs_op_attrs(n->op); i++)
+        if (!strcmp(n->op->attrs[i].name, name)) return &n->attr[i];
+    return NULL;
+}
+
+static precis_value bias_of(const pcs_node *n) { return n->n_in > 2 ? n->in[2] : -1; }
+
+static bool match_conv(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
+{
+    const pcs_node *n = f->core;
+    f->n_in = 1;
+    return g->values[n->in[0]].dims == 4 && pcs_coded_of(g, nodes, n->in[0], &f->in[0]) &&
+           fits(g, nodes, f, n->in[1], false, bias_of(n));
+}
+
+static precis_value make_conv(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
+{
+    const pcs_node *n = f->core;
+    const pcs_value w = g->values[n->in[1]];
+    const int64_t kernel[] = { w.shape[2], w.shape[3] }, groups = attr_of(n, "groups")->integer;
+    const size_t taps = (size_t)(kernel[0] * kernel[1]);
+    packing p = { .g = g, .nodes = nodes, .f = f, .bias = bias_of(n), .groups = (size_t)groups };
+    operands o;
+    if (!pcs_code_weights_of(g, nodes, n->in[1], false, &p.w)) return -1;
+    if (groups > 1 && w.shape[1] == 1 && groups == w.shape[0])
+        p.height = (size_t)kernel[0], p.kernel = (size_t)kernel[1];
+    const bool ok = pack(&p, taps, &o);
+    pcs_free(g->ctx, p.w.scale);
+    if (!ok) return g->error ? -1 : pcs_graph_fail(g, PRECIS_EINVAL, "node %s: its bias does not fit", n->name);
+    const precis_attr *lists[] = { attr_of(n, "strides"), attr_of(n, "pads"), attr_of(n, "dilations") };
+    const precis_attr attrs[] = { *lists[0],
+                                  *lists[1],
+                                  *lists[2],
+                                  precis_attr_list("kernel", 2, kernel),
+                                  precis_attr_int("groups", groups),
+                                  precis_attr_int("channels", w.shape[0]),
+                                  precis_attr_int("zero_in", f->in[0].zero),
+                                  precis_attr_int("zero", f->to.zero),
+                                  precis_attr_int("lo", f->to.lo),
+                                  precis_attr_int("hi", f->to.hi),
+                                  { 0 } };
+    return precis_graph_node(g, n->name, "codes_conv", attrs, 5,
+                             (const precis_value[]){ in[0], o.w, o.first, o.sums, o.factor });
+}
+
+/* Rows of x times weights: matmul has rows of outputs, product columns of them. */
+static bool match_linear(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
+{
+    const pcs_node *n = f->core;
+    const bool columns = n->op == &pcs_op_product;
+    f->n_in = 1;
+    return g->values[n->in[1]].dims == 2 && pcs_coded_of(g, nodes, n->in[0], &f->in[0]) &&
+           g->values[n->in[0]].dims != 4 && fits(g, nodes, f, n->in[1], columns, bias_of(n));
+}
+
+static precis_value make_linear(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
+{
+    const pcs_node *n = f->core;
+    packing p = { .g = g, .nodes = nodes, .f = f, .bias = bias_of(n), .groups = 1 };
+    operands o;
+    if (!pcs_code_weights_of(g, nodes, n->in[1], n->op == &pcs_op_product, &p.w)) return -1;
+    const bool ok = pack(&p, 1, &o);
+    const int64_t outs = (int64_t)p.w.rows;
+    pcs_free(g->ctx, p.w.scale);
+    if (!ok) return g->error ? -1 : pcs_graph_fail(g, PRECIS_EINVAL, "node %s: its bias does not fit", n->name);
+    const precis_attr attrs[] = { precis_attr_int("channels", outs),
+                                  precis_attr_int("zero", f->to.zero),
+                                  precis_attr_int("lo", f->to.lo),
+                                  precis_attr_int("hi", f->to.hi),
+                                  { 0 } };
+    return precis_graph_node(g, n->name, "codes_linear", attrs, 5,
+                             (const precis_value[]){ in[0], o.w, o.first, o.sums, o.factor });
+}
+
+/* ---- the rest ------------------------------------------------------------------------------------ */
+
+static bool match_add(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
+{
+    const pcs_node *n = f->core;
+    f->n_in = 2;
+    for (int i = 0; i < 2; i++)
+        if (!pcs_coded_of(g, nodes, n->in[i], &f->in[i])) return false;
+    const pcs_value *a = &g->values[f->in[0].value], *b = &g->values[f->in[1].value];
+    return a->dims == b->dims && !memcmp(a->shape, b->shape, a->dims * sizeof a->shape[0]);
+}
+
+static precis_value make_add(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
+{
+    (void)nodes;
+    const precis_attr attrs[] = { precis_attr_real("scale_a", (double)f->in[0].scale),
+                                  precis_attr_int("zero_a", f->in[0].zero),
+                                  precis_attr_real("scale_b", (double)f->in[1].scale),
+                                  precis_attr_int("zero_b", f->in[1].zero),
+                                  precis_attr_real("scale", (double)f->scale),
+                                  precis_attr_int("zero", f->to.zero),
+                                  precis_attr_int("lo", f->to.lo),
+                                  precis_attr_int("hi", f->to.hi),
+                                  { 0 } };
+    return precis_graph_node(g, f->core->name, "codes_add", attrs, 2, in);
+}
+
+/* Windows that hold at least one element each: padding is less than the kernel. */
+static bool small_pads(const pcs_node *n)
+{
+    const precis_attr *pads = attr_of(n, "pads"), *kernel = attr_of(n, "kernel");
+    for (uint32_t i = 0; i < pads->n; i++)
+        if (pads->list[i] >= kernel->list[i % kernel->n]) return false;
+    return attr_of(n, "ceil")->integer == 0;
+}
+
+static bool match_pool(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
+{
+    const pcs_node *n = f->core;
+    const char *kind = attr_of(n, "kind")->text;
+    f->n_in = 1;
+    if (g->values[n->in[0]].dims != 4 || kind[1] == 'p' || !small_pads(n) ||
+        !pcs_coded_of(g, nodes, n->in[0], &f->in[0]))
+        return false;
+    /* The largest code is the largest number's, where both scales are one. */
+    return kind[1] == 'e' ||
+           (f->in[0].scale == f->scale && f->in[0].zero == f->to.zero && f->to.lo == 0 && f->to.hi == 255);
+}
+
+static precis_value pool_node(precis_graph *g, const pcs_fused *f, const precis_attr *window, precis_value in)
+{
+    const precis_attr attrs[] = { window[0],
+                                  window[1],
+                                  window[2],
+                                  window[3],
+                                  window[4],
+                                  window[5],
+                                  window[6],
+                                  precis_attr_real("scale_in", (double)f->in[0].scale),
+                                  precis_attr_int("zero_in", f->in[0].zero),
+                                  precis_attr_real("scale", (double)f->scale),
+                                  precis_attr_int("zero", f->to.zero),
+                                  precis_attr_int("lo", f->to.lo),
+                                  precis_attr_int("hi", f->to.hi),
+                                  { 0 } };
+    return precis_graph_node(g, f->core->name, "codes_pool", attrs, 1, &in);
+}
+
+static precis_value make_pool(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
+{
+    (void)nodes;
+    return pool_node(g, f, f->core->attr, in[0]);
+}
+
+/* The mean over height and width. */
+static bool match_reduce(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
+{
+    const pcs_node *n = f->core;
+    const precis_attr *axes = attr_of(n, "axes");
+    const char *kind = attr_of(n, "kind")->text;
+    f->n_in = 1;
+    if (g->values[n->in[0]].dims != 4 || axes->n != 2 || kind[0] != 'm' || kind[1] != 'e' ||
+        !attr_of(n, "keep")->integer)
+        return false;
+    const uint32_t a = pcs_axis(axes->list[0], 4), b = pcs_axis(axes->list[1], 4);
+    if (a + b != 5 || (a != 2 && a != 3) || !pcs_coded_of(g, nodes, n->in[0], &f->in[0])) return false;
+    const int64_t *shape = g->values[f->in[0].value].shape;
+    return shape[2] > 0 && shape[3] > 0;
+}
+
+static precis_value make_reduce(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
+{
+    (void)nodes;
+    const int64_t *shape = g->values[f->in[0].value].shape, kernel[] = { shape[2], shape[3] };
+    const precis_attr window[] = { precis_attr_list("strides", 2, kernel),
+                                   precis_attr_list("pads", 0, NULL),
+                                   precis_attr_list("dilations", 0, NULL),
+                                   precis_attr_list("kernel", 2, kernel),
+                                   precis_attr_text("kind", "mean"),
+                                   precis_attr_int("ceil", 0),
+                                   precis_attr_int("all", 0) };
+    return pool_node(g, f, window, in[0]);
+}
+
+/* Elements only move: the node itself, of codes. */
+static bool match_move(const precis_graph *g, const pcs_node *nodes, pcs_fused *f)
+{
+    const pcs_node *n = f->core;
+    const bool many = n->op == &pcs_op_concat;
+    f->n_in = many ? n->n_in : 1;
+    if (n->n_out != 1 || f->n_in > PCS_CODED_MOST) return false;
+    for (uint32_t i = 0; i < f->n_in; i++)
+        if (!pcs_coded_of(g, nodes, n->in[i], &f->in[i])) return false;
+    for (uint32_t i = f->n_in; i < n->n_in; i++)
+        if (!g->values[n->in[i]].data) return false;
+    return true;
+}
+
+static precis_value make_move(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
+{
+    (void)nodes;
+    const pcs_node *n = f->core;
+    precis_value given[PCS_CODED_MOST + 8];
+    precis_attr attrs[24] = { 0 };
+    const uint32_t count = pcs_op_attrs(n->op);
+    if (n->n_in > PCS_CODED_MOST + 8 || count > 23)
+        return pcs_graph_fail(g, PRECIS_EUNSUPPORTED, "node %s: too many operands", n->name);
+    for (uint32_t i = 0; i < n->n_in; i++) given[i] = i < f->n_in ? in[i] : n->in[i];
+    for (uint32_t i = 0; i < count; i++) attrs[i] = n->attr[i];
+    return precis_graph_node(g, n->name, n->op->name, attrs, n->n_in, given);
+}
+
+const pcs_code_rule pcs_code_rules[] = {
+    { &pcs_op_conv, match_conv, make_conv, false },        { &pcs_op_matmul, match_linear, make_linear, false },
+    { &pcs_op_product, match_linear, make_linear, false }, { &pcs_op_plus, match_add, make_add, false },
+    { &pcs_op_add, match_add, make_add, false },           { &pcs_op_pool, match_pool, make_pool, false },
+    { &pcs_op_reduce, match_reduce, make_reduce, false },  { &pcs_op_reshape, match_move, make_move, true },
+    { &pcs_op_transpose, match_move, make_move, true },    { &pcs_op_slice, match_move, make_move, true },
+    { &pcs_op_concat, match_move, make_move, true },       { 0 },
+};

@@ -1,0 +1,51 @@
+/* pieces.h - float panels of weights, some columns at a time, so that what a thread needs does not grow with the width of
+ * rows. Sums go on where the piece before ended: the fma of each output stay in ascending k, and its bits are those of whole
+ * rows. */
+#ifndef PCS_PIECES_H
+#define PCS_PIECES_H
+
+#include "graph/graph.h"
+
+/* Columns of a piece; f32 lie as numbers already. */
+static inline size_t pcs_piece(const pcs_arg *w) { return w->dtype == PCS_STORED ? pcs_format_piece(w->format) : 64; }
+
+/* Floats of scratch for pieces of `panels` panels: 16 rows as numbers, then the panels. A stored row, where weights lie in
+ * panels, is unpacked where the panels will be: blocks have at most 8 bytes a weight, and 16 rows 64. */
+static inline size_t pcs_piece_floats(const pcs_arg *w, size_t panels) { return (1 + panels) * PCS_PANEL * pcs_piece(w); }
+
+/* Columns [at, at + n) of the weights' rows r0 to r0 + count - 1 as a panel b[n][16]; rows: as pcs_piece_floats. */
+static inline void pcs_piece_panel(const pcs_call *c, uint64_t r0, size_t count, size_t at, size_t n, float *rows, float *b)
+{
+    const pcs_arg *w = &c->in[1];
+    const size_t k = (size_t)w->shape[w->dims - 1], ld = w->dtype == PCS_F32 ? k : pcs_piece(w);
+    const float *src = rows;
+    if (w->dtype == PCS_F32) src = (const float *)w->data + r0 * k + at;
+    for (size_t r = 0; r < count && src == rows; r++) {
+        const pcs_format *f = w->format;
+        const uint8_t *row = NULL, *part = (uint8_t *)b;
+        if (w->data) row = (const uint8_t *)w->data + (r0 + r) * pcs_row_bytes(f, k), part = row + f->head + at / f->block * f->bytes;
+        else pcs_panels_blocks(f, k, w->panels, r0 + r, at / f->block, (at + n) / f->block, (uint8_t *)b);
+        if (f->head) pcs_decode_part(f, n, row, part, rows + r * ld);
+        else pcs_decode_by(c->kernels, f, n, part, rows + r * ld);
+    }
+    c->kernels->panel(&(pcs_panel_args){ src, ld, count, n, b });
+}
+
+/* How many threads a weight's n rows are shared out to, 16 at a time: others have nothing to do, and need no scratch. */
+static inline uint32_t pcs_piece_threads(size_t n)
+{
+    const size_t units = (n + PCS_PANEL - 1) / PCS_PANEL;
+    return units < UINT32_MAX ? (uint32_t)units : UINT32_MAX;
+}
+
+/* The rows that thread ith has; false: none. */
+static inline bool pcs_piece_share(size_t n, uint32_t ith, uint32_t nth, uint64_t *begin, uint64_t *end)
+{
+    const uint32_t most = pcs_piece_threads(n);
+    if (nth > most) nth = most;
+    if (ith >= nth) return false;
+    pcs_share(n, PCS_PANEL, ith, nth, begin, end);
+    return *begin < *end;
+}
+
+#endif

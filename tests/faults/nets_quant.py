@@ -1,0 +1,125 @@
+"""Nets and arrays for nets_quant.sh, by hand, and what it wants of results.
+usage: nets_quant.py make FOLDER | ops FILE.onnx | sqnr A.npy B.npy | same A.npy B.npy"""
+import math, os, random, struct, sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from onnx_files import F32, I64, floats, graph, longs, model, node, npy, port, read_npy
+
+rng = random.Random(7)
+
+
+def noise(n, scale=1.0):
+    return [scale * rng.gauss(0, 1) for _ in range(n)]
+
+
+def small_net():
+    """x -> Conv -> BN -> Relu -> MaxPool -> depthwise Conv -> Clip(0, 6) -> Conv + p -> Concat -> pooled -> Gemm."""
+    ints = [floats("w1", [8, 3, 3, 3], noise(216, .3)), floats("b1", [8], noise(8, .1)),
+            floats("g", [8], [1 + .1 * v for v in noise(8)]), floats("h", [8], noise(8, .1)),
+            floats("m", [8], noise(8, .1)), floats("v", [8], [1 + .5 * abs(v) for v in noise(8)]),
+            floats("w2", [8, 1, 3, 3], [v * 10 ** (i // 9 % 3 - 1) for i, v in enumerate(noise(72, .4))]), floats("b2", [8], noise(8, .1)),
+            floats("w3", [8, 8, 1, 1], noise(64, .3)), floats("w4", [5, 16], noise(80, .4)), floats("b4", [5], noise(5, .1)),
+            floats("zero", [], [0.0]), floats("six", [], [6.0])]
+    nodes = [node("Conv", ["x", "w1", "b1"], ["c1"], name="c1", pads=[1, 1, 1, 1]),
+             node("BatchNormalization", ["c1", "g", "h", "m", "v"], ["n1"], name="bn"), node("Relu", ["n1"], ["r1"], name="r1"),
+             node("MaxPool", ["r1"], ["p"], name="p", kernel_shape=[2, 2], strides=[2, 2]),
+             node("Conv", ["p", "w2", "b2"], ["c2"], name="dw", pads=[1, 1, 1, 1], group=8),
+             node("Clip", ["c2", "zero", "six"], ["r2"], name="clip"), node("Conv", ["r2", "w3"], ["c3"], name="c3"),
+             node("Add", ["c3", "p"], ["a"], name="add"), node("Concat", ["a", "p"], ["k"], name="cat", axis=1),
+             node("GlobalAveragePool", ["k"], ["gap"], name="gap"), node("Flatten", ["gap"], ["f"], name="flat"),
+             node("Gemm", ["f", "w4", "b4"], ["y"], name="fc", transB=1)]
+    return model(graph(nodes, [port("x", F32, ["N", 3, 8, 8])], [port("y", F32, ["N", 5])], ints))
+
+
+def floating():
+    """What stays in float between two products, and a product of three dimensions."""
+    ints = [floats("w", [6, 6], noise(36)), floats("v", [6, 4], noise(24)), floats("b", [4], noise(4))]
+    nodes = [node("MatMul", ["x", "w"], ["a"], name="first"), node("Softmax", ["a"], ["s"], name="soft", axis=-1),
+             node("Cos", ["s"], ["t"], name="cos"), node("MatMul", ["t", "v"], ["m"], name="second"), node("Add", ["m", "b"], ["y"], name="bias")]
+    return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, ["N", 3, 4])], ints))
+
+
+def big_bias():
+    """A bias that 32 bits do not hold at the scale that tiny weights would have."""
+    ints = [floats("w", [2, 2, 1, 1], [1e-9, 2e-9, .5, .25]), floats("b", [2], [40.0, 1.0])]
+    return model(graph([node("Conv", ["x", "w", "b"], ["c"], name="c"), node("Relu", ["c"], ["r"], name="r"),
+                        node("Conv", ["r", "w"], ["y"], name="d")],
+                       [port("x", F32, ["N", 2, 4, 4])], [port("y", F32, ["N", 2, 4, 4])], ints))
+
+
+def nan_weights():
+    ints = [floats("w", [2, 2, 1, 1], [1, float("nan"), 2, 3])]
+    return model(graph([node("Conv", ["x", "w"], ["y"], name="broken")], [port("x", F32, ["N", 2, 4, 4])], [port("y", F32, ["N", 2, 4, 4])], ints))
+
+
+def shapes():
+    """Dimensions without a size, in Reshape, Slice, Expand and Concat."""
+    nodes = [node("Shape", ["x"], ["s"]), node("Gather", ["s", "zero"], ["n"], axis=0), node("Concat", ["n", "rest"], ["to"], axis=0),
+             node("Reshape", ["x", "to"], ["f"]), node("Slice", ["f", "from", "end", "one"], ["p"], name="part"),
+             node("Expand", ["row", "to2"], ["e"]), node("Concat", ["n", "two"], ["to2"], axis=0), node("Add", ["p", "e"], ["y"], name="sum")]
+    nodes[5], nodes[6] = nodes[6], nodes[5]
+    ints = [longs("zero", [0]), longs("rest", [-1]), longs("from", [1]), longs("end", [-1]), longs("one", [1]), longs("two", [1]), floats("row", [1, 1], noise(1))]
+    return model(graph(nodes, [port("x", F32, ["N", 2, "W"])], [port("y", F32, ["N", "K"])], ints))
+
+
+def make(w):
+    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes())):
+        open(f"{w}/{name}.onnx", "wb").write(net)
+    put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
+    put("calib", (40, 3, 8, 8))
+    put("eval", (16, 3, 8, 8))
+    put("rows", (8, 3, 6))
+    put("planes", (8, 2, 4, 4))
+    put("wide", (2, 2, 4))
+    put("wrong", (4, 3, 9, 8))
+    bad = noise(192)
+    bad[77] = float("nan")
+    open(f"{w}/nan.npy", "wb").write(npy(bad, (1, 3, 8, 8)))
+
+
+def ops(path):
+    """Ops of a file and how often: of the graph's nodes, by a walk over protobuf."""
+    def fields(data):
+        at = 0
+        while at < len(data):
+            key, at = number(data, at)
+            if key & 7 == 2:
+                n, at = number(data, at)
+                yield key >> 3, data[at:at + n]
+                at += n
+            else:
+                v, at = number(data, at) if key & 7 == 0 else (None, at + (4 if key & 7 == 5 else 8))
+                yield key >> 3, v
+
+    def number(data, at):
+        v = shift = 0
+        while True:
+            v |= (data[at] & 127) << shift
+            shift += 7
+            at += 1
+            if data[at - 1] < 128:
+                return v, at
+
+    count = {}
+    for n, g in fields(open(path, "rb").read()):
+        for k, v in fields(g) if n == 7 else ():
+            if k == 1:
+                op = next(x for i, x in fields(v) if i == 4).decode()
+                count[op] = count.get(op, 0) + 1
+    print(" ".join(f"{k}={v}" for k, v in sorted(count.items())))
+
+
+def sqnr(a, b):
+    (_, s, x), (_, t, y) = read_npy(a), read_npy(b)
+    assert s == t, (s, t)
+    lost = sum((p - q) ** 2 for p, q in zip(x, y))
+    return 200.0 if not lost else 10 * math.log10(sum(p * p for p in x) / lost)
+
+
+what = sys.argv[1]
+if what == "make":
+    make(sys.argv[2])
+elif what == "ops":
+    ops(sys.argv[2])
+elif what == "sqnr":
+    print(f"{sqnr(sys.argv[2], sys.argv[3]):.2f}")

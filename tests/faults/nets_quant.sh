@@ -1,0 +1,118 @@
+#!/bin/sh
+# Nets written as ONNX and quantized: what is written runs, and gives what the float net gives within what its bits lose;
+# what cannot be quantized is refused or listed by name. usage: nets_quant.sh PRECIS SOURCE_FOLDER
+. "$(dirname "$0")/../common.sh"
+tool() { python3 "$root/tests/faults/nets_quant.py" "$@"; }
+tool make "$work" || exit 1
+
+run() { # run NET.onnx ARRAY.npy RESULT.npy
+    rm -rf "$work/dir"
+    expect 0 "$precis" run "$1" --input "x=$2" --output-dir "$work/dir"
+    cp "$work/dir/y.npy" "$3" || failed=1
+}
+at_least() { # at_least DECIBELS A.npy B.npy WHAT
+    got=$(tool sqnr "$2" "$3")
+    if ! awk -v a="$got" -v b="$1" 'BEGIN { exit !(a >= b) }'; then
+        echo "$4: $got dB, not $1"
+        failed=1
+    fi
+}
+ops() { # ops FILE.onnx TEXT ...: words that the list of ops must have
+    tool ops "$1" >"$work/ops"
+    shift
+    for word in "$@"; do
+        if ! grep -q -w -e "$word" "$work/ops"; then
+            echo "no $word in $(cat "$work/ops")"
+            failed=1
+        fi
+    done
+}
+
+# Written as it is: the same bits, and ops that engines fuse.
+for net in small floating big_bias shapes; do
+    case $net in small) x=eval ;; floating) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
+    run "$work/$net.onnx" "$work/$x.npy" "$work/$net.float.npy"
+    expect 0 "$precis" convert "$work/$net.onnx" -o "$work/$net.out.onnx" --json
+    json "j['opset'] >= 13 and j['nodes'] > 0"
+    run "$work/$net.out.onnx" "$work/$x.npy" "$work/again.npy"
+    cmp "$work/$net.float.npy" "$work/again.npy" || failed=1
+done
+ops "$work/small.out.onnx" Conv=3 BatchNormalization=1 Clip=1 MaxPool=1 GlobalAveragePool=1 Gemm=1
+expect 2 "$precis" convert "$work/small.onnx" -o "$work/small.gguf"
+expect 2 "$precis" convert "$work/small.onnx" -o "$work/small.onnx"
+
+# Static: everything in integers, near the float net; batch norm and clamps are gone.
+quant() { # quant NET OUT ARGUMENTS
+    net=$1 out=$2
+    shift 2
+    expect 0 "$precis" quant "$work/$net.onnx" -o "$work/$out.onnx" --json "$@"
+}
+quant small q --static --calib "$work/calib.npy" --strict
+json "j['float'] == 0 and j['integers'] == len(j['nodes'])"
+json "[n for n in j['nodes'] if n['node'] == 'p'][0]['observer'] == 'shared'"
+json "all(n['batches'] == 2 for n in j['nodes'] if n.get('observer') == 'minmax')"
+run "$work/q.onnx" "$work/eval.npy" "$work/q.npy"
+at_least 30 "$work/small.float.npy" "$work/q.npy" static
+ops "$work/q.onnx" Conv=3 MaxPool=1 Add=1 Concat=1 GlobalAveragePool=1 Gemm=1
+lacks ops BatchNormalization
+lacks ops Relu
+lacks ops Clip
+quant small t --static --calib "$work/calib.npy" --per-tensor
+run "$work/t.onnx" "$work/eval.npy" "$work/t.npy"
+at_least 15 "$work/small.float.npy" "$work/t.npy" "per tensor"
+quant small s --static --calib "$work/calib.npy" --activations s8 --symmetric
+ops "$work/s.onnx" Relu=1 Max=1 # a range around zero clamps at its end alone
+quant small o --static --calib "$work/calib.npy" --like onnxruntime
+ops "$work/o.onnx" QuantizeLinear=10
+quant small h --static --calib "$work/calib.npy" --activations u16
+json "j['opset'] == 21"
+run "$work/h.onnx" "$work/eval.npy" "$work/h.npy"
+at_least 38 "$work/small.float.npy" "$work/h.npy" "16 bits"
+# The same bytes from any number of threads, and again.
+quant small q2 --static --calib "$work/calib.npy" --threads 1
+cmp "$work/q.onnx" "$work/q2.onnx" || failed=1
+
+# Dynamic, and weights alone.
+quant small d --dynamic
+run "$work/d.onnx" "$work/eval.npy" "$work/d.npy"
+at_least 30 "$work/small.float.npy" "$work/d.npy" dynamic
+ops "$work/d.onnx" DynamicQuantizeLinear=4 ConvInteger=3 MatMulInteger=1
+for type in int8 int4 fp8; do
+    quant floating w --weight-only --weights $type
+    run "$work/w.onnx" "$work/rows.npy" "$work/w.npy"
+    at_least 14 "$work/floating.float.npy" "$work/w.npy" "weights $type"
+done
+
+# A node that stays in float is listed with its reason; --strict makes it an error.
+quant floating f --static --calib "$work/rows.npy"
+json "{n['node']: n['reason'] for n in j['nodes'] if n['state'] == 'float'}.keys() == {'soft', 'cos'}"
+json "[n for n in j['nodes'] if n['node'] == 'bias'][0]['into'] == 'second'"
+run "$work/f.onnx" "$work/rows.npy" "$work/f.npy"
+at_least 28 "$work/floating.float.npy" "$work/f.npy" "with floats between"
+expect 3 "$precis" quant "$work/floating.onnx" -o "$work/none.onnx" --static --calib "$work/rows.npy" --strict
+has err soft
+
+# A bias too large for 32 bits raises its weights' scale.
+quant big_bias b --static --calib "$work/planes.npy"
+json "[n for n in j['nodes'] if n['node'] == 'c'][0].get('weight_raised')"
+run "$work/b.onnx" "$work/planes.npy" "$work/b.npy"
+at_least 30 "$work/big_bias.float.npy" "$work/b.npy" "a large bias"
+
+# What is refused.
+expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static
+has err calib
+expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx"
+expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static --dynamic
+expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static --calib "$work/calib.npy" --bpw 4
+expect 3 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static --calib "$work/nan.npy"
+has err NaN
+expect 3 "$precis" quant "$work/nan.onnx" -o "$work/none.onnx" --dynamic
+has err 'weights w'
+expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static --calib "$work/wrong.npy"
+has err 'input x'
+expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static --calib "$work/calib.npy" --observer nothing
+expect 3 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static --calib "$work/calib.npy" --weights int4
+expect 2 "$precis" quant "$model" -o "$work/none.gguf" --static
+if [ -e "$work/none.onnx" ] || [ -e "$work/none.gguf" ]; then echo "a refused job wrote a file"; failed=1; fi
+echo "$n commands on nets that are written and quantized"
+exit $failed
