@@ -151,7 +151,10 @@ expect 0 "$precis" eval "$model" --ladder W8A8,NVFP4,NF4 --ctx 64 --chunks 2 --j
 json "[r['type'] for r in j['rows']] == ['W8A8', 'NVFP4', 'NF4'] and all({'bytes', 'ppl', 'kld_mean', 'top1', 'decode_tok_s'} <= set(r) for r in j['rows']) and j['rows'][0]['kld_mean'] < j['rows'][1]['kld_mean']"
 expect 2 "$precis" eval "$model" --ladder W8A8,NOSUCH
 expect 2 "$precis" run "$model" --embed -p text
-printf 'PK\003\004pickle' >"$work/model.pth"
+python3 -c "
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], 'w') as z:
+    z.writestr('archive/data.pkl', b'pickle')" "$work/model.pth"
 expect 3 "$precis" inspect "$work/model.pth"
 has err "torch.load"
 rm -rf "$work/folder"
