@@ -66,8 +66,7 @@ static json_t *plan_of(const precis_job *job)
         precis_plan_get(job->plan, i, &r);
         fprintf(f, "%s=%s\n", r.tensor, r.to);
     }
-    bool bad = !f || ferror(f);
-    if (f && fclose(f)) bad = true;
+    const bool bad = !cli_text_close(f, &text);
     if (!bad) precis_sha256(text, len, hex);
     free(text);
     return bad ? NULL : json_pack("{s:I, s:s}", "tensors", (json_int_t)precis_plan_size(job->plan), "sha256", hex);

@@ -222,7 +222,7 @@ static int write_samples(const suite *s)
     if (!path) return -1;
     char *text = NULL;
     size_t len = 0;
-    FILE *f = open_memstream(&text, &len);
+    FILE *f = cli_text_stream(&text, &len);
     bool bad = !f;
     for (size_t i = 0; i < s->n_tasks && !bad; i++)
         for (size_t k = 0; k < s->tasks[i].info.items && !bad; k++) {
@@ -231,7 +231,7 @@ static int write_samples(const suite *s)
                   fputc('\n', f) == EOF;
             json_decref(o);
         }
-    if (f && fclose(f)) bad = true;
+    bad = !cli_text_close(f, &text) || bad;
     const precis_status st = bad ? PRECIS_OK : precis_write_file(s->c->ctx, path, text, len);
     free(text);
     if (bad) return cli_error(s->c, "%s: out of memory while the items were made", path), EXIT_RESOURCES;
