@@ -243,7 +243,7 @@ static char *read_block(cli_editor *e, const char *first)
         if ((line = cli_editor_read(e, &len))) end = strstr(line, "\"\"\"");
     }
     if (f && end) fwrite(line, 1, (size_t)(end - line), f);
-    if (f && fclose(f)) {
+    if (!cli_text_close(f, &text)) {
         free(text);
         text = NULL;
     }

@@ -100,6 +100,8 @@ void *cli_alloc(size_t n, size_t size);
 void *cli_grow(void *old, size_t bytes);
 char *cli_copy(const char *s);
 FILE *cli_text_stream(char **text, size_t *len); /* open_memstream */
+/* Closes it (f may be NULL): false when the text lacks a part or is not there, which closing alone does not say. */
+bool cli_text_close(FILE *f, char *const *text);
 /* jansson's memory is remembered too: before anything else. */
 void cli_memory_init(void);
 /* Was memory lacking since the start, here, in jansson or in the context? Then what was made may lack a part: nothing

@@ -261,9 +261,7 @@ static int write_file(cli *c, const char *path, const page *g, const chart *one)
     FILE *f = cli_text_stream(&text, &len);
     if (f && one) chart_svg(one, f, false);
     else if (f) html(g, f);
-    bool bad = !f || ferror(f);
-    if (f && fclose(f)) bad = true;
-    const int rc = bad || cli_lacks_memory(c) ? cli_no_memory(c) : -1;
+    const int rc = !cli_text_close(f, &text) || cli_lacks_memory(c) ? cli_no_memory(c) : -1;
     const precis_status st = rc < 0 ? precis_write_file(c->ctx, path, text, len) : PRECIS_OK;
     free(text);
     return st ? cli_fail(c, st) : rc;

@@ -72,7 +72,7 @@ int page_write(const cli *c, const char *path, void (*fill)(FILE *f, void *user)
     FILE *f = cli_text_stream(&text, &len);
     if (f) fill(f, user);
     bool bad = !f || ferror(f);
-    if (f && fclose(f)) bad = true;
+    bad = !cli_text_close(f, &text) || bad;
     const int rc = bad || cli_lacks_memory(c) ? cli_no_memory(c) : -1;
     const precis_status st = rc < 0 ? precis_write_file(c->ctx, path, text, len) : PRECIS_OK;
     free(text);
