@@ -197,7 +197,7 @@ static unsigned columns(void)
     return size.ws_col;
 }
 
-static void print_speed(const cli_talk *u, bool stopped)
+static void tell_speed(const cli_talk *u, bool stopped)
 {
     const bool plain = getenv("NO_COLOR") != NULL;
     const double seconds = u->last - u->first;
@@ -225,7 +225,7 @@ static int converse(cli_talk *u, const char *text, bool terminal)
         precis_chat_unsay(u->chat);
         return EXIT_DONE;
     }
-    if (rc == EXIT_DONE && terminal && !u->c->quiet) print_speed(u, stopped);
+    if (rc == EXIT_DONE && terminal && !u->c->quiet) tell_speed(u, stopped);
     return rc;
 }
 

@@ -127,6 +127,8 @@ bool cli_output_lost(void);
 /* mappings.c: a mapped file that shrinks while it is read ends the process with a sentence and exit code 3, whichever
  * thread reads it. */
 void cli_watch_mappings(void);
+/* Removes what unfinished outputs have hidden; for handlers of signals that end the process. */
+void cli_abandon(void);
 
 /* help.c: the overview (NULL) or a command's page; and `precis help [COMMAND | --man
  * [COMMAND] | --completion SHELL]`. */
@@ -149,12 +151,15 @@ typedef struct cli_manifest {
     precis_manifest *of;
     const char **arguments;
     precis_manifest_input *inputs;
+    const char **evaluation;
 } cli_manifest;
 precis_status cli_manifest_open(const cli *c, const precis_model *m, cli_manifest *x);
 void cli_manifest_close(cli_manifest *x);
 /* Does an option leave the bytes as they are? Does it name a file that makes them? */
 bool cli_manifest_leaves_out(const char *name);
 bool cli_manifest_hashes(const char *name);
+/* Does it say how the result is evaluated? */
+bool cli_manifest_evaluates(const char *name);
 /* replay.c: `quant --replay`, which makes the file of a manifest again with `run` and compares: an exit code. */
 int cli_manifest_replay(cli *c, int (*run)(cli *c));
 
@@ -194,6 +199,7 @@ int cli_net_run(cli *c);
 /* quant_net.c: `convert` and `quant` of one. */
 int cli_net_convert(cli *c);
 int cli_net_quant(cli *c);
+int cli_net_plan(cli *c);
 /* Options of `quant` that only nets have, when the model is none: a message. */
 int cli_only_nets(cli *c);
 int cli_net_inspect(cli *c);

@@ -22,11 +22,20 @@ const cli_command *const cli_commands[] = {
 };
 
 volatile int cli_cancel;
+static precis_ctx *_Atomic working; /* of the command that runs */
+
+void cli_abandon(void)
+{
+    precis_ctx *ctx = working;
+    if (ctx) precis_ctx_abandon(ctx);
+}
 
 static void on_interrupt(int sig)
 {
     (void)sig;
-    if (cli_cancel++) _exit(EXIT_INTERRUPTED); /* the second time, at once */
+    if (!cli_cancel++) return;
+    cli_abandon(); /* the second time, at once */
+    _exit(EXIT_INTERRUPTED);
 }
 
 static const cli_option *find_option(const cli_command *cmd, const char *arg, size_t len)
@@ -136,6 +145,15 @@ static void report_failure(cli *c, int argc, char **argv, int rc)
                                 kind, "exit", rc, "command", c->command ? c->command->name : NULL, "exit", rc));
 }
 
+/* What was computed from an input that was cut short meanwhile is no result, though nothing failed. */
+static int with_inputs(cli *c, int rc)
+{
+    const char *changed = precis_ctx_changed(c->ctx);
+    if (!changed || (rc != EXIT_DONE && rc != EXIT_NEGATIVE && rc != EXIT_UNDECIDED)) return rc;
+    cli_error(c, "%s: its size changed while it was in use; what was computed is no result", changed);
+    return EXIT_INPUT;
+}
+
 static int run(cli *c)
 {
     int64_t threads, seed;
@@ -157,13 +175,15 @@ static int run(cli *c)
     if (mask && *mask && !precis_cpu_known(mask))
         return cli_usage(c, "PRECIS_CPU=%s is none of scalar avx2 avxvnni avx512vnni amx neon dotprod i8mm", mask);
     if (precis_ctx_open(&c->ctx, &opts)) return cli_no_memory(c);
+    working = c->ctx;
     static char path[5200];
     int rc = cli_has(c, "--hf") ? cli_pull_path(c, c->args[0], path, sizeof path) : -1;
     if (cli_has(c, "--hf")) c->args[0] = path;
     if (rc < 0) rc = cli_paths(c);
     if (rc < 0) rc = c->command->run(c);
-    rc = cli_memory_verdict(c, rc);
+    rc = cli_memory_verdict(c, with_inputs(c, rc));
     cli_progress_clear();
+    working = NULL;
     precis_ctx_close(&c->ctx);
     return rc;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Only write, open, read, close and _exit are called below: all may be called from a handler. */
+/* Only write, open, read, close, unlink, rmdir and _exit are called below: all may be called from a handler. */
 
 static void say(const char *text, size_t len)
 {
@@ -78,6 +78,7 @@ static void on_bus_error(int sig, siginfo_t *info, void *context)
     say(start, sizeof start - 1);
     if (!say_file((uintptr_t)info->si_addr)) say(none, sizeof none - 1);
     say(text, sizeof text - 1);
+    cli_abandon();
     _exit(EXIT_INPUT);
 }
 

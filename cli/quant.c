@@ -1,4 +1,5 @@
 /* precis quant - the main job. */
+#include "quant_net.h"
 #include "term.h"
 
 #include <math.h>
@@ -57,22 +58,9 @@ static const cli_option options[] = {
     { "--no-eval", 0, NULL, "do not evaluate against the original" },
     { "--arithmetic", 0, "NAME",
       "of that evaluation: exact (default), bf16, mixed, or auto (mixed on AMX, else exact)" },
-    { "--static", 0, NULL, "a net: ranges of activations from --calib x.npy (or NAME=x.npy, more than once)" },
-    { "--dynamic", 0, NULL, "a net: ranges of activations from each run" },
-    { "--weight-only", 0, NULL, "a net: weights in codes, arithmetic in float" },
-    { "--observer", 0, "NAME", "a net: how ranges are found (precis list observers; default minmax)" },
-    { "--qdq", 0, NULL, "a net: QuantizeLinear and DequantizeLinear around ops (default)" },
-    { "--qop", 0, NULL, "a net: QLinearConv and its kind (QOperator)" },
-    { "--per-channel", 0, NULL, "a net: a scale for each output channel of weights (default)" },
-    { "--per-tensor", 0, NULL, "a net: one scale for all of a weight" },
-    { "--activations", 0, "TYPE", "a net: u8 (default), s8, u16 or s16" },
-    { "--weights", 0, "TYPE", "a net: int8 (default); with --weight-only also int4, fp8" },
-    { "--symmetric", 0, NULL, "a net: activations with their zero point in the middle" },
-    { "--reduce-range", 0, NULL, "a net: weights with one bit less" },
-    { "--like", 0, "NAME", "a net: placements and numbers of torch or onnxruntime" },
-    { "--all-int8", 0, NULL, "a net: ops run in integers even where only ops in float read their results" },
-    { "--group", 0, "N", "a net: weights int4: how many share a scale (default 32)" },
-    { "--backend", 0, "NAME", "a net: what this engine cannot run is refused (precis list backends)" },
+    CLI_NET_QUANT_OPTIONS,
+    CLI_SAMPLES_OPTIONS,
+    { "--observer", 0, "NAME", "nets: how ranges are found (precis list observers; default minmax)" },
     { 0 },
 };
 
@@ -188,11 +176,11 @@ static void print_fallbacks(const precis_job *job, bool all)
     if (n && !all) cli_say(2, "fallbacks: the method could not be applied to %zu tensors (--verbose lists them)", n);
 }
 
-typedef struct { const char *to, *wanted; size_t n; } kind;
+typedef struct { const char *to, *wanted; size_t n; } replacement;
 
 static void print_substitutes(const precis_plan *plan, bool all)
 {
-    kind kinds[32];
+    replacement kinds[32];
     size_t n = 0;
     for (size_t i = 0; i < precis_plan_size(plan); i++) {
         precis_plan_row r = { .size = sizeof r };
@@ -201,7 +189,7 @@ static void print_substitutes(const precis_plan *plan, bool all)
         if (all) printf("  %-40s %s instead of %s\n", r.tensor, r.to, r.wanted);
         size_t k = 0;
         while (k < n && (strcmp(kinds[k].to, r.to) || strcmp(kinds[k].wanted, r.wanted))) k++;
-        if (k == n && n < 32) kinds[n++] = (kind){ r.to, r.wanted, 0 };
+        if (k == n && n < 32) kinds[n++] = (replacement){ r.to, r.wanted, 0 };
         if (k < n) kinds[k].n++;
     }
     char line[1024];

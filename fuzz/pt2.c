@@ -1,5 +1,5 @@
-/* Archives of torch.export, twice: as they come, and with the sums of members mended, so that what is changed in a graph
- * or a list of weights comes as far as their readers. */
+/* Archives of torch.export, twice: as they come, and with the sums of members mended, so that what is changed in a
+ * graph or a list of weights comes as far as their readers. */
 #include "net.h"
 
 static uint32_t number(const uint8_t *p, int bytes)
@@ -9,7 +9,7 @@ static uint32_t number(const uint8_t *p, int bytes)
     return v;
 }
 
-static void put(uint8_t *p, uint32_t v)
+static void put_sum(uint8_t *p, uint32_t v)
 {
     for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> 8 * i);
 }
@@ -32,9 +32,9 @@ static void mend(uint8_t *data, size_t size, size_t entry)
     const size_t from = at + 30 + number(data + at + 26, 2) + number(data + at + 28, 2);
     if (from > size || size - from < n) return;
     const uint32_t sum = sum_of(data + from, n);
-    put(data + entry + 16, sum);
-    if (!(number(data + at + 6, 2) & 8)) put(data + at + 14, sum);
-    else if (size - from - n >= 8) put(data + from + n + 4, sum);
+    put_sum(data + entry + 16, sum);
+    if (!(number(data + at + 6, 2) & 8)) put_sum(data + at + 14, sum);
+    else if (size - from - n >= 8) put_sum(data + from + n + 4, sum);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -172,6 +172,10 @@ def hostile():
     yield "recursion", one([node("Me", ["x"], ["y"], domain="mine")], domains=["mine"], functions=[me]), 3, "calls itself"
     for name, scale in (("nan", float("nan")), ("zero", 0.0), ("minus", -1.0), ("infinite", float("inf"))):
         yield f"scale_{name}", one([node("QuantizeLinear", ["x", "s"], ["q"], name="quant"), node("DequantizeLinear", ["q", "s"], ["y"])], [floats("s", [], [scale])]), 3, "quant"
+    nan = float("nan")
+    yield "nan_conv", one([node("Conv", ["x", "w"], ["y"], name="edge")], [floats("w", [1, 2, 1, 1], [1, nan])]), 3, "node edge .*element 1 of its weights w is NaN"
+    yield "nan_product", one([node("MatMul", ["x", "m"], ["y"], name="last")], [floats("m", [4, 1], [1, 2, nan, 4])]), 3, "node last .*element 2 of its weights m is NaN"
+    yield "nan_half", one([node("Cast", ["x"], ["h"], to=10), node("MatMul", ["h", "m"], ["y"], name="last")], [tensor("m", 10, [4, 1], struct.pack("<4H", 0, 0, 0, 0x7E00))]), 3, "element 3 of its weights m"
     forever = graph([node("Identity", ["go"], ["on"]), node("Exp", ["a"], ["b"])], [port("i", I64, []), port("go", BOOL, []), port("a", F32, [])], [port("on", BOOL, []), port("b", F32, [])])
     yield "forever", one([node("Loop", ["m", "", "x"], ["y"], body=("graph", forever))], [longs("m", [1 << 62], [])]), 3, "1024"
     yield "work", one([node("Expand", ["x", "to"], ["y"])], [longs("to", [1 << 20, 2, 1 << 10, 4])]), 3, "2.31|not"

@@ -245,7 +245,7 @@ def hostile():
     yield "unknown", net().call("aten.wobble", "y", self="x").gives("y").save(), 3, "aten.wobble.default.: this op is not supported"
     yield "cond", net().call("higher_order.cond", ["y"]).gives("y").save(), 3, "higher_order.cond.: this op"
     yield "argument", net().call("aten.relu", "y", self="x", wobble=3).gives("y").save(), 3, "argument wobble"
-    yield "value", net().call("aten.elu", "y", self="x", scale=3).gives("y").save(), 3, "argument scale"
+    yield "value", net().call("aten.elu", "y", self="x", input_scale=3).gives("y").save(), 3, "scales what comes"
     yield "left_out", net().call("aten.permute", "y", self="x").gives("y").save(), 3, "argument dims is left out"
     yield "nothing", net().call("aten.relu", "y", self="z").gives("y").save(), 3, "nothing before it makes"
     yield "twice", net().call("aten.relu", "y", self="x").call("aten.relu", "y", self="x").gives("y").save(), 3, "made twice"
@@ -277,6 +277,8 @@ def hostile():
     for name, scale in (("nan", "NaN"), ("zero", 0.0), ("minus", -1.0), ("infinite", "Infinity")):
         q = net().call("quantized_decomposed.quantize_per_tensor.default", "y", input="x", scale={"as_float": scale}, zero_point=0, quant_min=0, quant_max=255, dtype=TYPE(U8))
         yield f"scale_{name}", q.gives("y").save(), 3, "node y .*scale"
+    nan = net().stored("w", F32, [2, 4], floats(1, 2, 3, 4, 5, float("nan"), 7, 8)).call("aten.linear", "y", input="x", weight="p_w").gives("y")
+    yield "nan_weight", nan.save(), 3, "node y .aten.linear.default.: element 5 of its weights w is NaN"
     same = net()
     for i in range(40):
         same.call("aten.cat", f"c{i}", tensors=[f"c{i - 1}" if i else "x"] * 2, dim=0)

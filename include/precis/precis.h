@@ -10,6 +10,8 @@
 #include "precis/eval.h"
 #include "precis/eval_net.h"
 #include "precis/format.h"
+#include "precis/files.h"
+#include "precis/frontier.h"
 #include "precis/graph.h"
 #include "precis/input.h"
 #include "precis/job.h"

@@ -34,6 +34,7 @@ typedef struct precis_net_quant_options {
     const char *like;        /* "precis", "torch", "onnxruntime": whose placements and numbers; NULL: precis     */
     const char *backend;     /* of `precis list backends`: what it cannot run is refused; NULL: any              */
     uint32_t group;          /* int4: weights that share a scale; 0: 32                                          */
+    int per_channel;         /* a scale for each channel of a weight: the usual, and asked for                    */
     int per_tensor;          /* one scale for all channels of a weight                                           */
     int symmetric;           /* activations with their zero point in the middle                                  */
     int reduce_range;        /* weights with one bit less, for multipliers that saturate at 16 bits              */
@@ -42,9 +43,13 @@ typedef struct precis_net_quant_options {
     int all;                 /* what can run in integers does, even where only ops in float read its result       */
 } precis_net_quant_options;
 #define PRECIS_NET_QUANT_OPTIONS_INIT \
-    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 typedef struct precis_net_quant precis_net_quant;
+
+/* Row i of the table of backends: its name (NULL behind the last), and all of it as text (0 behind the last). */
+PRECIS_API const char *precis_net_backend_name(size_t i);
+PRECIS_API int precis_net_backend(size_t i, char *text, size_t room);
 
 /* Begin: fusions, and which nodes run in integers. The net must live as long, its graph (precis_net_graph) is changed,
  * its runs are not. PRECIS_EINVAL: an option that is none, or does not go with another; PRECIS_EUNSUPPORTED: what the

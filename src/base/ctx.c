@@ -4,6 +4,7 @@
 #include "base/cpu.h"
 #include "base/json.h"
 #include "base/lack.h"
+#include "base/leftovers.h"
 #include "base/pool.h"
 
 #include <sched.h>
@@ -14,7 +15,13 @@
 #include <time.h>
 
 /* What only this file looks at lies behind what all may. */
-typedef struct { precis_ctx ctx; _Atomic uint64_t refused; } whole;
+typedef struct {
+    precis_ctx ctx;
+    _Atomic uint64_t refused;
+    pcs_leftovers left;
+} whole;
+
+pcs_leftovers *pcs_leftovers_of(precis_ctx *ctx) { return &((whole *)ctx)->left; }
 
 uint64_t precis_ctx_refused(const precis_ctx *ctx) { return ((const whole *)ctx)->refused; }
 
@@ -68,6 +75,7 @@ void precis_ctx_close(precis_ctx **ctx)
     if (!ctx || !*ctx) return;
     precis_ctx *c = *ctx;
     pcs_pool_close(c);
+    pcs_leftovers_close(c);
     if (c->opt.realloc) c->opt.realloc(c->opt.user, c, 0);
     else free(c);
     *ctx = NULL;

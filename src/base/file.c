@@ -1,5 +1,6 @@
 /* file.c - reading files. */
 #include "base/file.h"
+#include "base/leftovers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,6 +91,9 @@ precis_status pcs_file_open(precis_ctx *ctx, pcs_file *f, const char *path)
 
 void pcs_file_close(precis_ctx *ctx, pcs_file *f)
 {
+    struct stat sb;
+    /* nobody is told of a cut within the last page: it reads as zeros */
+    if (f->map && f->path && (fstat(f->fd, &sb) || (uint64_t)sb.st_size != f->size)) pcs_changed(ctx, f->path);
     if (f->map) munmap((void *)(uintptr_t)f->map, f->size);
     if (f->fd > 0) close(f->fd);
     pcs_free(ctx, f->path);

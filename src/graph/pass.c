@@ -35,6 +35,21 @@ size_t pcs_value_uses(const precis_graph *g, precis_value v)
     return uses;
 }
 
+precis_status pcs_node_become(precis_graph *g, pcs_node *n, const pcs_op *op, uint32_t n_in, const precis_value *in)
+{
+    const uint32_t count = pcs_op_attrs(op);
+    precis_attr *attr = pcs_arena_alloc(&g->arena, count + 1, sizeof *attr);
+    precis_value *own = pcs_arena_alloc(&g->arena, n_in + 1, sizeof *own);
+    if (!attr || !own) return PRECIS_ENOMEM;
+    if (count) memcpy(attr, op->attrs, count * sizeof *attr);
+    memcpy(own, in, n_in * sizeof *own);
+    n->op = op;
+    n->attr = attr;
+    n->in = own;
+    n->n_in = n_in;
+    return PRECIS_OK;
+}
+
 void pcs_graph_renumber(precis_graph *g)
 {
     for (size_t i = 0; i < g->n_values; i++) g->values[i].node = -1;

@@ -6,6 +6,8 @@
 
 /* Readers of a value among the nodes, outputs counted. */
 size_t pcs_value_uses(const precis_graph *g, precis_value v);
+/* The node becomes one of another op, with its usual attributes; its result keeps its id. */
+precis_status pcs_node_become(precis_graph *g, pcs_node *n, const pcs_op *op, uint32_t n_in, const precis_value *in);
 /* Point values at the nodes that make them, after the list changed. */
 void pcs_graph_renumber(precis_graph *g);
 

@@ -157,6 +157,8 @@ precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const p
 precis_status pcs_loss_table_limit(pcs_loss_table *t, const struct precis_costs *costs, double seconds);
 precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution,
                                   double *loss);
+/* *loss: of a plan of the same model. False: it takes a type that the table has not. */
+bool pcs_loss_table_of(const pcs_loss_table *t, const precis_plan *plan, double *loss);
 void pcs_loss_table_close(pcs_loss_table **t);
 
 #endif

@@ -287,8 +287,7 @@ static precis_status normalizer(pcs_tok_parts *t, const piece *p)
 #define CASED_REST "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define MARKED "[^\\r\\n\\p{L}\\p{N}]?"
 
-/* Patterns by which texts are cut, and llama.cpp's names of them. tekken and gpt-4o have no scanner in precis; a GGUF
- * carries them. */
+/* Patterns by which texts are cut, and llama.cpp's names of them (text/pretokenize.c has the scanners). */
 static const struct { const char *regex, *name;
 } splits[] = {
     { "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", "gpt-2" },

@@ -153,8 +153,8 @@ bool pcs_tok_usual(const precis_model *m, bool first)
     const char *name = kind && kind->type == PCS_KEY_STRING ? kind->v.text.s : "";
     if (!strcmp(name, "bert")) return true;
     if (!strcmp(name, "t5")) return !first;
-    return first &&
-           (!strcmp(name, "llama") || (pre && pre->type == PCS_KEY_STRING && !strcmp(pre->v.text.s, "llama-bpe")));
+    const char *cut = pre && pre->type == PCS_KEY_STRING ? pre->v.text.s : "";
+    return first && (!strcmp(name, "llama") || !strcmp(cut, "llama-bpe") || !strcmp(cut, "tekken"));
 }
 
 precis_status pcs_tok_set_adds(precis_model *m, int64_t first, int64_t last)

@@ -151,7 +151,8 @@ precis_status precis_attest_new_key(precis_ctx *ctx, const char *path)
     precis_status st = crypto_begin(ctx);
     if (st) return st;
     for (int i = 0; i < ATTEMPTS && !key; i++) key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    if (!key) return crypto_fail(ctx, PRECIS_EUNSUPPORTED, "this libcrypto makes no Ed25519 keys");
+    /* It verifies such signatures, or crypto_fail says so; a key needs memory and random numbers beside. */
+    if (!key) return crypto_fail(ctx, PRECIS_ENOMEM, "libcrypto had no memory or no random numbers for a key");
     pcs_out one = { .ctx = ctx, .fd = -1 }, other = one, *const outs[2] = { &one, &other };
     st = put_key(ctx, &one, path, key, true);
     if (!st) st = put_key(ctx, &other, public, key, false);

@@ -4,6 +4,7 @@
 #include "kernel/kernel.h"
 #include "plan/plan.h"
 #include "precis/law_fit.h"
+#include "precis/quant_net.h"
 #include "precis/task.h"
 #include "quant/methods.h"
 #include "quant/observe/observe.h"
@@ -16,6 +17,11 @@ static const char *format(size_t i) { return pcs_formats[i] ? pcs_formats[i]->na
 static const char *mix(size_t i) { return pcs_mixes[i].name; }
 static const char *method(size_t i) { return pcs_methods[i] ? pcs_methods[i]->name : NULL; }
 static const char *observer(size_t i) { return pcs_observers[i] ? pcs_observers[i]->name : NULL; }
+static const char *backend(size_t i) { return precis_net_backend_name(i); }
+static const char *backend_row(size_t i, char *text, size_t cap)
+{
+    return precis_net_backend(i, text, cap) ? text : NULL;
+}
 static const char *reader(size_t i) { return pcs_readers[i] ? pcs_readers[i]->name : NULL; }
 static const char *writer(size_t i) { return pcs_writers[i] ? pcs_writers[i]->name : NULL; }
 static const char *arch(size_t i) { return pcs_archs[i] ? pcs_archs[i]->name : NULL; }
@@ -79,6 +85,7 @@ static const struct {
     { "ops", op, op_row },         { "passes", pass, NULL },       { "cache", kv, NULL },
     { "kernels", kernel, NULL },   { "tasks", task, NULL },        { "laws", law, NULL },
     { "objectives", objective, NULL }, { "limits", limit, NULL },  { "observers", observer, observer_row },
+    { "backends", backend, backend_row },
 };
 
 const char *precis_list_row(const char *table, size_t i, char *text, size_t cap)

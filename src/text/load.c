@@ -367,8 +367,8 @@ precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, con
     pcs_merges_init(&t->merges, ctx);
     if (!t->spm && !(t->pre = pcs_pretokenizer_by_name(pre ? pre : "default")))
         st = pcs_fail(ctx, PRECIS_EUNSUPPORTED,
-                      "%s: key tokenizer.ggml.pre: \"%.40s\" is not known (gpt-2, smollm, starcoder, llama-bpe and "
-                      "qwen2 are)", model->path, pre);
+                      "%s: key tokenizer.ggml.pre: \"%.40s\" is not known (gpt-2, smollm, starcoder, llama-bpe, "
+                      "qwen2, tekken and gpt-4o are)", model->path, pre);
     if (st == PRECIS_OK) st = load_tokens(t, model);
     if (st == PRECIS_OK && t->kind == PCS_UNIGRAM) st = load_unigram(t, model);
     if (st == PRECIS_OK && (t->kind == PCS_UNIGRAM || t->kind == PCS_SPM)) st = load_charsmap(t, model);

@@ -4,7 +4,10 @@
  *   gpt2    's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
  *   llama3  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+
  *           |\s+(?!\S)|\s+
- *   qwen2   the same with \p{N} for \p{N}{1,3} */
+ *   qwen2   the same with \p{N} for \p{N}{1,3}
+ *   tekken  [^\r\n\p{L}\p{N}]?U*L+|[^\r\n\p{L}\p{N}]?U+L*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ *           with U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}] and L = [\p{Ll}\p{Lm}\p{Lo}\p{M}]
+ *   gpt-4o  the same with \p{N}{1,3}, and (?i:'s|'t|'re|'ve|'m|'ll|'d)? behind the first and the second */
 #include "base/json.h"
 #include "text/tokenizer.h"
 
@@ -67,6 +70,43 @@ static size_t contraction(const char *t, size_t n, bool any_case)
     return (a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l') ? 3 : 0;
 }
 
+enum { UPPER = 1, LOWER = 2 }; /* U and L of tekken's pattern; letters without case, and marks, are of both */
+
+static unsigned cases(const char *p, size_t n, size_t *len)
+{
+    *len = 1;
+    if (!n) return 0;
+    const unsigned char c = (unsigned char)*p;
+    if (c < 0x80) return c >= 'A' && c <= 'Z' ? UPPER : c >= 'a' && c <= 'z' ? LOWER : 0;
+    uint32_t cp;
+    const size_t k = pcs_utf8(p, n, &cp);
+    if (!k) return 0;
+    *len = k;
+    switch (utf8proc_category((utf8proc_int32_t)cp)) {
+    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LT: return UPPER;
+    case UTF8PROC_CATEGORY_LL: return LOWER;
+    case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME: return UPPER | LOWER;
+    default: return 0;
+    }
+}
+
+/* The end of U*L+ from `at`, or `at` when that is not there; *upper: the end of U+. U* gives back as little as it can,
+ * so what it gives back is its last character of both kinds. */
+static size_t cased_word(const char *text, size_t n, size_t at, size_t *upper)
+{
+    size_t len, both = at;
+    unsigned c;
+    while ((c = cases(text + at, n - at, &len)) & UPPER) {
+        at += len;
+        if (c & LOWER) both = at;
+    }
+    *upper = at;
+    if (c != LOWER) return both;
+    while (cases(text + at, n - at, &len) & LOWER) at += len;
+    return at;
+}
+
 /* White space from 0: all of it at the end of the text, all but its last character before something else. */
 static size_t white(const char *text, size_t n)
 {
@@ -89,6 +129,30 @@ static size_t next_gpt2(const char *text, size_t n)
     return k == SPACE ? white(text, n) : span(text, n, skip, k);
 }
 
+/* What is no letter: numbers, so many at a time; signs, with a blank before them and one of `ends` behind; white space
+ * up to its last line end. */
+static size_t no_letter(const char *text, size_t n, int digits, const char *ends)
+{
+    size_t len, second;
+    const kind k = look(text, n, &len);
+    if (k == NUMBER) {
+        size_t at = len;
+        for (int i = 1; i < digits && look(text + at, n - at, &len) == NUMBER; i++) at += len;
+        return at;
+    }
+    if (k == OTHER || (*text == ' ' && look(text + 1, n - 1, &second) == OTHER)) {
+        size_t at = span(text, n, k == OTHER ? 0 : 1, OTHER);
+        while (at < n && text[at] && strchr(ends, text[at])) at++;
+        return at;
+    }
+    size_t at = 0, line = 0;
+    while (look(text + at, n - at, &len) == SPACE) {
+        at += len;
+        if (text[at - 1] == '\r' || text[at - 1] == '\n') line = at;
+    }
+    return line ? line : white(text, n);
+}
+
 static size_t next_llama3(const char *text, size_t n, int digits)
 {
     const size_t c = contraction(text, n, true);
@@ -99,23 +163,26 @@ static size_t next_llama3(const char *text, size_t n, int digits)
     /* One character before letters goes with them. */
     const bool may_lead = k != NUMBER && *text != '\r' && *text != '\n';
     if (may_lead && look(text + len, n - len, &second) == LETTER) return span(text, n, len, LETTER);
-    if (k == NUMBER) {
-        size_t at = len;
-        for (int i = 1; i < digits && look(text + at, n - at, &len) == NUMBER; i++) at += len;
-        return at;
-    }
-    if (k == OTHER || (*text == ' ' && look(text + 1, n - 1, &second) == OTHER)) {
-        size_t at = span(text, n, k == OTHER ? 0 : 1, OTHER);
-        while (at < n && (text[at] == '\r' || text[at] == '\n')) at++;
-        return at;
-    }
-    size_t at = 0, line = 0;
-    while (look(text + at, n - at, &len) == SPACE) {
-        at += len;
-        if (text[at - 1] == '\r' || text[at - 1] == '\n') line = at;
-    }
-    return line ? line : white(text, n);
+    return no_letter(text, n, digits, "\r\n");
 }
+
+/* digits: in a number; endings: a contraction belongs to the word before it. */
+static size_t next_cased(const char *text, size_t n, int digits, bool endings)
+{
+    size_t len, upper, end = 0;
+    const kind k = look(text, n, &len);
+    const bool may_lead = k != LETTER && k != NUMBER && *text != '\r' && *text != '\n';
+    /* U*L+ with a character before it, or without; then U+L*, which U*L+ has left capitals alone to */
+    if (may_lead && (end = cased_word(text, n, len, &upper)) == len) end = 0;
+    const size_t capitals = may_lead && !end && upper > len ? upper : 0;
+    if (!end) end = cased_word(text, n, 0, &upper);
+    if (!end) end = capitals ? capitals : upper;
+    if (!end) return no_letter(text, n, digits, "\r\n/");
+    return end + (endings ? contraction(text + end, n - end, true) : 0);
+}
+
+static size_t next_tekken(const char *text, size_t n) { return next_cased(text, n, 1, false); }
+static size_t next_gpt4o(const char *text, size_t n) { return next_cased(text, n, 3, true); }
 
 static size_t next_llama3_3(const char *text, size_t n) { return next_llama3(text, n, 3); }
 static size_t next_llama3_1(const char *text, size_t n) { return next_llama3(text, n, 1); }
@@ -130,6 +197,8 @@ static const pcs_pretokenizer table[] = {
     { "llama3", next_llama3_3, false, true, false, true },
     { "llama-v3", next_llama3_3, false, true, false, true },
     { "qwen2", next_llama3_1, false, false, true, false },
+    { "tekken", next_tekken, false, true, false, true },
+    { "gpt-4o", next_gpt4o, false, false, false, false },
     { 0 },
 };
 

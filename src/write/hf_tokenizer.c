@@ -102,6 +102,14 @@ static precis_status sentencepiece(precis_ctx *ctx, const precis_model *m, pcs_o
 #define SPLIT_BEGIN "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
 #define SPLIT_END "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
+/* And of tekken and GPT-4o, which cut words where a capital follows a small letter. */
+#define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define CASED(ending) \
+    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" ending "|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*" ending "|"
+#define CASED_END "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define ENDING "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+
 typedef struct { const char *pre, *split; bool digits, nfc, ignore; } split_row;
 static const split_row splits[] = {
     { "gpt-2", NULL, false, false, false },
@@ -110,6 +118,8 @@ static const split_row splits[] = {
     { "starcoder", NULL, true, false, false },
     { "llama-bpe", SPLIT_BEGIN "\\p{N}{1,3}" SPLIT_END, false, false, true },
     { "qwen2", SPLIT_BEGIN "\\p{N}" SPLIT_END, false, true, false },
+    { "tekken", CASED("") "\\p{N}" CASED_END, false, false, true },
+    { "gpt-4o", CASED(ENDING) "\\p{N}{1,3}" CASED_END, false, false, false },
 };
 
 /* The row of a pre-tokenizer; NULL: there is none. */

@@ -1,5 +1,6 @@
 /* out.c - safe writing: the file before it has its name. Names are given in place.c. */
 #include "base/lack.h"
+#include "base/leftovers.h"
 #include "precis/convert.h"
 #include "write/write.h"
 
@@ -103,7 +104,10 @@ precis_status pcs_out_begin(precis_ctx *ctx, pcs_out *o, const pcs_out_how *how)
         o->fd = open(o->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         if (o->fd < 0 && errno != EEXIST) break;
     }
-    if (o->fd >= 0) return PRECIS_OK;
+    if (o->fd >= 0) {
+        pcs_leftover_add(ctx, o->temp);
+        return PRECIS_OK;
+    }
     o->temp[0] = 0;
     return pcs_io_fail(ctx, o->path, "written");
 }
@@ -236,7 +240,10 @@ precis_status pcs_out_hide(pcs_out *o)
     snprintf(self, sizeof self, "/proc/self/fd/%d", o->fd);
     for (int i = 0; i < 100; i++) {
         hidden_name(o, i);
-        if (!linkat(AT_FDCWD, self, AT_FDCWD, o->temp, AT_SYMLINK_FOLLOW)) return PRECIS_OK;
+        if (!linkat(AT_FDCWD, self, AT_FDCWD, o->temp, AT_SYMLINK_FOLLOW)) {
+            pcs_leftover_add(o->ctx, o->temp);
+            return PRECIS_OK;
+        }
         if (errno != EEXIST) break;
     }
     o->temp[0] = 0;
@@ -252,7 +259,10 @@ precis_status pcs_out_commit(pcs_out *o)
 void pcs_out_close(pcs_out *o)
 {
     if (o->fd >= 0) close(o->fd);
-    if (o->temp && o->temp[0]) unlink(o->temp);
+    if (o->temp && o->temp[0]) {
+        unlink(o->temp);
+        pcs_leftover_gone(o->ctx, o->temp);
+    }
     pcs_free(o->ctx, o->path);
     pcs_free(o->ctx, o->temp);
     pcs_free(o->ctx, o->folder);

@@ -1,4 +1,5 @@
 /* place.c - finished files get their names: one, several that belong together, or a folder of them. */
+#include "base/leftovers.h"
 #include "write/write.h"
 
 #include <dirent.h>
@@ -50,6 +51,7 @@ precis_status pcs_out_name(precis_ctx *ctx, pcs_out *const *outs, size_t n)
     for (size_t i = 0; i < n && !st; i++) {
         pcs_out *o = outs[i];
         if (!rename(o->temp, o->path)) {
+            pcs_leftover_gone(ctx, o->temp);
             o->temp[0] = 0;
             continue;
         }
@@ -142,6 +144,8 @@ static precis_status fill_folder(pcs_out_folder *d, const char *folder)
         const precis_status st = pcs_out_hide(o);
         if (st) return st;
         if (!place_of(d, folder, i, path) || rename(o->temp, path)) return pcs_io_fail(d->ctx, o->path, "named");
+        pcs_leftover_add(d->ctx, path);
+        pcs_leftover_gone(d->ctx, o->temp);
         o->temp[0] = 0;
     }
     sync_folder(d->ctx, folder);
@@ -160,6 +164,7 @@ precis_status pcs_out_folder_commit(pcs_out_folder *d, pcs_folder_check *check, 
         if (!made && errno != EEXIST) break;
     }
     if (!made) return pcs_io_fail(d->ctx, d->path, "made");
+    pcs_leftover_add(d->ctx, folder);
     precis_status st = fill_folder(d, folder);
     if (!st && check) st = check(user, folder);
     if (!st && rename(folder, d->path)) st = pcs_io_fail(d->ctx, d->path, "renamed into place");
@@ -169,6 +174,9 @@ precis_status pcs_out_folder_commit(pcs_out_folder *d, pcs_folder_check *check, 
             if (place_of(d, folder, i, path)) unlink(path);
         rmdir(folder);
     }
+    for (size_t i = 0; i < d->n; i++)
+        if (place_of(d, folder, i, path)) pcs_leftover_gone(d->ctx, path);
+    pcs_leftover_gone(d->ctx, folder);
     return st;
 }
 

@@ -31,9 +31,9 @@ inspect q4.gguf --overflow
 inspect m.gguf --tensor blk.0.attn_q.weight -o raw --json
 inspect m.gguf --tensor blk.0.attn_q.weight -o -
 inspect hf --keys
-tokenize m.gguf --text the.other --json
+tokenize m.gguf -p the.other --json
 +tokenize m.gguf --file t.txt --pieces
-tokenize hf --text and.then
+tokenize hf -p and.then
 tokenize --render template.jinja --message user=hi --message assistant=there --generation --json
 quant m.gguf --max-size 40% -o o.gguf {QUICK} --json
 quant m.gguf --bpw 6 --profile p.json -o o.gguf {QUICK}

@@ -70,6 +70,20 @@ out i "s == (2, 2, 4) and near(v[:4], x[8:12])"
 run 0 sizes_in_headers --input "x=$work/x.npy"
 out y "near(v, [max(0, a) for a in x[:24]])"
 
+# An archive becomes an ONNX file that gives the same bits; what torch's quantizers wrote becomes its Q and DQ.
+for net in linear codes dynamic picture; do
+    array=x
+    case $net in linear) array=flat ;; picture) array=picture ;; esac
+    run 0 $net --input "x=$work/$array.npy"
+    mv "$work/out_dir" "$work/own_$net"
+    expect 0 "$precis" convert "$nets/$net.pt2" -o "$work/$net.onnx"
+    rm -rf "$work/out_dir"
+    expect 0 "$precis" run "$work/$net.onnx" --input "x=$work/$array.npy" --output-dir "$work/out_dir"
+    cmp "$work/own_$net/y.npy" "$work/out_dir/y.npy" || failed=1
+done
+expect 0 "$precis" inspect "$work/codes.onnx" --json
+json "j['ops'] == {'QuantizeLinear': 1, 'DequantizeLinear': 1}"
+
 expect 0 "$precis" inspect "$nets/linear.pt2" --json
 json "j['format'] == 'pt2' and j['ops'] == {'aten.linear.default': 1, 'aten.relu.default': 1} and j['unsupported'] == []"
 json "j['inputs'] == [{'name': 'x', 'type': 'F32', 'shape': ['s0', 4]}] and j['outputs'][0]['name'] == 'y'"

@@ -7,7 +7,7 @@ import collections, os, re, subprocess, sys
 
 import onnx
 
-LEAST = 1540  # of inference on tensors
+LEAST = 1578  # of inference on tensors
 # Inverse transforms: the package's own expectation is of an f32 transform, 2e-7 where the number is 0; ours is of f64.
 ABSOLUTE = {"test_dft_inverse": 1e-6, "test_dft_inverse_opset19": 1e-6}
 folder = os.path.join(os.path.dirname(onnx.__file__), "backend/test/data/node")

@@ -71,6 +71,11 @@ BASES = {"bytes": byte_level(), "pieces": pieces(), "words": words(), "unigram":
 SPACE = {"type": "Sequence", "normalizers": []}
 CL100K = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
+UPPER, LOWER, ENDING = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+O200K = "|".join([r"[^\r\n\p{L}\p{N}]?" + UPPER + "*" + LOWER + "+" + ENDING, r"[^\r\n\p{L}\p{N}]?" + UPPER + "+" + LOWER + "*" + ENDING,
+                  r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
+TEKKEN = O200K.replace(ENDING, "").replace("{1,3}", "")
+
 
 def template(before, after):
     ids = {"<s>": (BASES["bytes"]["added_tokens"][0]["id"]), "</s>": BASES["bytes"]["added_tokens"][1]["id"]}
@@ -106,6 +111,8 @@ CASES = [
     ("gap", "bytes", {"added_tokens": [*last(), added(X + 5, "<z>")]}, {}, None),
     ("llama 3", "bytes", {"pre_tokenizer": split(CL100K)}, {}, None), ("llama 3, ignore_merges", "bytes", {"pre_tokenizer": split(CL100K), "model.ignore_merges": True}, {}, None),
     ("removed, inverted", "bytes", {"pre_tokenizer": split(CL100K, behavior="Removed", invert=True)}, {}, None),
+    ("gpt-4o", "bytes", {"pre_tokenizer": split(O200K)}, {}, None), ("tekken", "bytes", {"pre_tokenizer": split(TEKKEN)}, {}, None),
+    ("tekken, ignore_merges", "bytes", {"pre_tokenizer": split(TEKKEN), "model.ignore_merges": True}, {}, None),
     ("qwen 2, NFC", "bytes", {"pre_tokenizer": split(CL100K.replace("{1,3}", "")), "normalizer": {"type": "NFC"}}, {}, None),
     ("qwen 2", "bytes", {"pre_tokenizer": split(CL100K.replace("{1,3}", ""))}, {}, None), ("NFC", "bytes", {"normalizer": {"type": "NFC"}}, {}, None),
     ("digits", "bytes", {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, LEVEL]}}, {}, None),
@@ -136,7 +143,8 @@ CASES = [
     ("splits specials", "bytes", {}, {"tokenizer_config.json": {"split_special_tokens": True}}, "split_special_tokens"),
     ("config prefix space", "bytes", {}, {"tokenizer_config.json": {"add_prefix_space": True}}, "add_prefix_space"),
 ]
-TEXTS = {"llama 3": "It'S 12345 the\n\n the", "llama 3, ignore_merges": "WAS It \u0120", "qwen 2": "e\u0301 12345", "qwen 2, NFC": "e\u0301 12345", "NFC": "e\u0301 the", "digits": "12 3",
+TEXTS = {"gpt-4o": "the IttheWAS the's 12345 //\n/", "tekken": "the IttheWAS the's 12345 //\n/", "tekken, ignore_merges": "the IttheWAS the's 12345 //\n/",
+         "llama 3": "It'S 12345 the\n\n the", "llama 3, ignore_merges": "WAS It \u0120", "qwen 2": "e\u0301 12345", "qwen 2, NFC": "e\u0301 12345", "NFC": "e\u0301 the", "digits": "12 3",
          "gap": "a<z>b<x>", "both strips": " <x> \n<x>  the", "single word": "a<x> <x> <x>_ (<x>)", "pieces": "It  WAS the\u00e9<y>b", "words": "It WAS \u00c9 the <b>thes"}
 # What the tokenizers package makes of them.
 IDS = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "tokenizer_settings.json")))
@@ -206,7 +214,7 @@ def check(name, ok, *what):
 
 
 def ids(precis, path, text):
-    rc, out, err = run(precis, "tokenize", path, "--text", text)
+    rc, out, err = run(precis, "tokenize", path, "-p", text)
     return [int(x) for x in out.split()] if rc == 0 else (rc, err)
 
 
@@ -226,7 +234,7 @@ def beside(precis, folder):
     def expect(name, want, text, rows=n + 8, note="", **files):
         put(d, None, {k.replace("__", "."): v for k, v in files.items()}, rows, model)
         got = ids(precis, d, text)
-        rc, out, err = run(precis, "tokenize", d, "--text", text)
+        rc, out, err = run(precis, "tokenize", d, "-p", text)
         check(name, got == want and note in err, "precis", got, "right", want, err)
         rc, out, err = run(precis, "convert", d, "-o", d + ".gguf", "-q")
         check(name, rc == 0 and ids(precis, d + ".gguf", text) == got, "the GGUF has", ids(precis, d + ".gguf", text), err)
@@ -247,7 +255,7 @@ def beside(precis, folder):
     check("bos by name", ids(precis, d, "b")[0] == X - 1, ids(precis, d, "b"))
     # files that do not go alone
     put(d, None, {"vocab.json": {"a": 0}, "merges.txt": ""}, 8)
-    rc, out, err = run(precis, "tokenize", d, "--text", "a")
+    rc, out, err = run(precis, "tokenize", d, "-p", "a")
     check("lone files", rc == 3 and "vocab.json without tokenizer.json" in err, rc, err)
 
 
@@ -258,7 +266,7 @@ def main():
         t, text, d = tokenizer(base, changes), TEXTS.get(name, TEXT), os.path.join(folder, f"c{i}")
         put(d, t, files, count(t) + 3)
         if why:
-            rc, out, err = run(precis, "tokenize", d, "--text", text)
+            rc, out, err = run(precis, "tokenize", d, "-p", text)
             check(name, rc == 3 and why in err, "is not refused for", why, rc, err)
             continue
         if peer:

@@ -75,7 +75,7 @@ static void cubic(double x, double *w)
 
 static double value(const place *p, uint32_t i, int64_t at)
 {
-    if (i == p->dims) return (double)((const float *)p->x->data)[p->base + at];
+    if (i == p->dims || i == 3) return (double)((const float *)p->x->data)[p->base + at]; /* 3: they are no more */
     const double low = pcs_m_floor(p->at[i]);
     double w[4] = { 1, 0, 0, 0 }, sum = 0;
     const int taps = p->mode == 'n' ? 1 : p->mode == 'l' ? 2 : 4;

@@ -34,7 +34,7 @@ struct pcs_fused {
     const pcs_node *core;
     pcs_coded in[PCS_CODED_MOST];
     uint32_t n_in;
-    float scale;       /* of the result */
+    float scale; /* of the result */
     pcs_codes_to to;
 };
 
@@ -66,11 +66,11 @@ static inline bool pcs_value_sized(const pcs_value *v)
     return true;
 }
 
-/* Weights of a product as rows of whole numbers of 8 bits: codes less their zero points; scale of each row. Freed by the
- * caller (both in one piece). NULL: they are none. `columns`: a row of weights is a column of the value. */
+/* Weights of a product as rows of whole numbers of 8 bits: codes less their zero points; scale of each row. Freed by
+ * the caller (both in one piece). NULL: they are none. `columns`: a row of weights is a column of the value. */
 typedef struct pcs_code_weights {
-    int8_t *w;     /* [rows][k] */
-    float *scale;  /* [rows] */
+    int8_t *w;    /* [rows][k] */
+    float *scale; /* [rows] */
     size_t rows, k;
 } pcs_code_weights;
 bool pcs_code_weights_are(const precis_graph *g, const pcs_node *nodes, precis_value v, bool columns);

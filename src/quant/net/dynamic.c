@@ -61,7 +61,7 @@ static bool codes_of(making *m, precis_value x, const precis_value **out)
 }
 
 /* A matrix of codes [n, k] as [k, n]; its scales stand along the last dimension then. */
-static precis_value turned(precis_net_quant *q, precis_value v)
+precis_value pcs_net_turned(precis_net_quant *q, precis_value v)
 {
     const pcs_value w = q->g->values[v];
     const int64_t shape[] = { w.shape[1], w.shape[0] };
@@ -98,7 +98,7 @@ static precis_value with_bias(making *m, precis_value y, precis_value bias, bool
 }
 
 /* Codes, and the scales beside them, of the weights that pcs_net_store made a from_codes of. */
-static void parts_of(const precis_net_quant *q, precis_value decoded, precis_value *codes, precis_value *scales)
+void pcs_net_parts(const precis_net_quant *q, precis_value decoded, precis_value *codes, precis_value *scales)
 {
     const pcs_node *n = NULL;
     for (size_t i = q->g->n_nodes; i-- > 0 && !n;)
@@ -121,8 +121,8 @@ precis_status pcs_net_dynamic(precis_net_quant *q, const pcs_node *old, const pc
     const precis_value *x;
     precis_value w, s;
     const precis_value bias = old->op->bias && stored->n_in > old->op->bias ? stored->in[old->op->bias] : -1;
-    parts_of(q, stored->in[1], &w, &s);
-    if (w >= 0 && rows) w = turned(q, w);
+    pcs_net_parts(q, stored->in[1], &w, &s);
+    if (w >= 0 && rows) w = pcs_net_turned(q, w);
     if (w < 0 || s < 0 || !codes_of(&m, old->in[0], &x)) return q->g->error ? q->g->error : PRECIS_ENOMEM;
     const int8_t zero = 0;
     const precis_value in[] = { x[0], w, x[2], pcs_net_constant(q, "zero_point", PCS_I8, 0, NULL, &zero) };

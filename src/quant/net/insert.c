@@ -9,9 +9,11 @@ extern const pcs_op pcs_op_max;
 
 static precis_status failed(const precis_net_quant *q) { return q->g->error ? q->g->error : PRECIS_ENOMEM; }
 
-/* A pair of nodes behind v; the value that the second gives. */
-static precis_value pair(precis_net_quant *q, precis_value v, const char *of, const pcs_qparams *p)
+/* A pair of nodes behind v, which stands for value `at` of the float graph; the value that the second gives. */
+static precis_value pair(precis_net_quant *q, precis_value v, precis_value at)
 {
+    const pcs_qparams *p = &q->values[at].params;
+    const char *of = q->g->values[at].name;
     char name[160];
     uint64_t zero = 0;
     const pcs_dtype d = q->activation_type;
@@ -24,7 +26,9 @@ static precis_value pair(precis_net_quant *q, precis_value v, const char *of, co
     const precis_value codes = precis_graph_node(q->g, name, "to_codes", PRECIS_ATTRS(precis_attr_int("to", d)), 3,
                                                  (const precis_value[]){ v, s, z });
     snprintf(name, sizeof name, "%.100s_DequantizeLinear", of);
-    return precis_graph_node(q->g, name, "from_codes", NULL, 3, (const precis_value[]){ codes, s, z });
+    const precis_value back = precis_graph_node(q->g, name, "from_codes", NULL, 3, (const precis_value[]){ codes, s, z });
+    memcpy(q->values[at].dynamic, (const precis_value[]){ codes, s, z }, sizeof q->values[at].dynamic);
+    return back;
 }
 
 /* A constant operand of a node in integers: codes of the activations' type, in its own range. */
@@ -97,24 +101,40 @@ static precis_status copy_node(precis_net_quant *q, const pcs_node *old, size_t 
     return q->g->error ? q->g->error : pcs_graph_push(q->g, &n);
 }
 
+/* Nodes whose followers codes make superfluous. */
+static void find_saturated(precis_net_quant *q, const pcs_node *old, size_t n_old)
+{
+    for (size_t i = 0; i < n_old; i++) q->nodes[i].saturated = true;
+    for (size_t i = 0; i < n_old; i++) {
+        if (q->nodes[i].state != PCS_NODE_FUSED) continue;
+        pcs_net_node *m = &q->nodes[q->nodes[i].fused_into];
+        const pcs_net_value *y = &q->values[m->result];
+        m->saturated = m->saturated && q->nodes[i].kind == PCS_CODES_CLAMP && y->coded && saturates(q, &old[i], &y->params);
+    }
+}
+
 static precis_status rebuild(precis_net_quant *q, const pcs_node *old, size_t n_old)
 {
     precis_status st = PRECIS_OK;
+    find_saturated(q, old, n_old);
     for (size_t v = 0; v < q->n_values && !st; v++)
         if (q->g->values[v].role == PCS_INPUT && q->values[v].coded) {
-            q->map[v] = pair(q, (precis_value)v, q->g->values[v].name, &q->values[v].params);
+            q->map[v] = pair(q, (precis_value)v, (precis_value)v);
             if (q->map[v] < 0) st = failed(q);
         }
     for (size_t i = 0; i < n_old && !st; i++) {
         const pcs_net_state state = q->nodes[i].state;
         const precis_value y = old[i].out[0];
+        bool done = state == PCS_NODE_FUSED && q->nodes[q->nodes[i].fused_into].whole;
+        if (!done && q->o.whole && state == PCS_NODE_WHOLE) st = pcs_net_whole(q, &old[i], i, &done);
+        if (done || st) continue;
         const pcs_net_value *codes = state == PCS_NODE_FUSED ? behind(q, old, n_old, i) : NULL;
         if (codes && q->nodes[i].kind == PCS_CODES_CLAMP && saturates(q, &old[i], &codes->params)) {
             for (uint32_t k = 0; k < old[i].n_in; k++)
                 if (!q->g->values[old[i].in[k]].data) q->map[y] = q->map[old[i].in[k]];
         } else st = copy_node(q, &old[i], i, state == PCS_NODE_WHOLE);
         if (st || !q->values[y].coded) continue;
-        const precis_value coded = pair(q, q->map[y], q->g->values[y].name, &q->values[y].params);
+        const precis_value coded = pair(q, q->map[y], y);
         if (coded < 0) st = failed(q);
         else q->map[y] = coded;
     }

@@ -53,7 +53,7 @@ static precis_status set_types(precis_net_quant *q)
     while (i < n && strcmp(activation_types[i].name, name)) i++;
     if (i == n) return pcs_fail(q->ctx, PRECIS_EINVAL, "activations %s are none: u8, s8, u16 or s16", name);
     q->activation_type = activation_types[i].dtype;
-    q->activations = pcs_qscheme_of(pcs_qtype_by_name(activation_types[i].qtype), q->o.symmetric != 0, false, q->like);
+    q->activations = pcs_qscheme_of(pcs_qtype_by_name(activation_types[i].qtype), q->o.symmetric != 0, q->seven_bits, q->like);
     q->per_channel = !q->o.per_tensor;
     return set_weights(q);
 }
@@ -67,7 +67,8 @@ static precis_status set_options(precis_net_quant *q, const precis_net_quant_opt
         return pcs_fail(q->ctx, PRECIS_EINVAL, "like %s is none: precis, torch or onnxruntime", q->o.like);
     q->kind = pcs_observer_by_name(q->o.observer);
     if (!q->kind) return pcs_fail(q->ctx, PRECIS_EINVAL, "observer %s is none (precis list observers)", q->o.observer);
-    const precis_status st = set_mode(q);
+    precis_status st = set_mode(q);
+    if (!st) st = pcs_net_backend(q);
     return st ? st : set_types(q);
 }
 

@@ -44,7 +44,7 @@ typedef struct pcs_net_value {
     pcs_qparams params;
     double *channel_sums; /* of values that a multiplication reads: for the correction of its bias */
     uint64_t channel_count;
-    precis_value dynamic[3];  /* codes, scale and zero point of each run; -1: not made yet */
+    precis_value dynamic[3];  /* its codes, scale and zero point in the graph that is made; -1: not made yet */
     uint64_t clipped, values; /* outside of the range that was chosen, of all that were seen */
 } pcs_net_value;
 
@@ -57,6 +57,8 @@ typedef struct pcs_net_node {
     char method[120];
     int32_t fused_into;   /* node; -1 */
     precis_value result;  /* behind what is fused into it */
+    bool saturated;       /* all that is fused into it are clamps at which its result's codes end */
+    bool whole;           /* its result has codes already; what is fused into it has nothing left to do */
     bool weight_raised;   /* its bias did not fit into 32 bits at the scale that the weights would have had */
 } pcs_net_node;
 
@@ -71,6 +73,7 @@ struct precis_net_quant {
     pcs_dtype activation_type, weight_type;
     pcs_like like;
     bool per_channel;
+    bool seven_bits; /* activations from 0 to 127 */
     int64_t block; /* inputs that share a scale; 0: all of a channel */
     pcs_arena arena;
     pcs_net_value *values; /* of the float graph */
@@ -85,6 +88,8 @@ struct precis_net_quant {
     bool inserted;
 };
 
+/* What the engine that the options name has kernels for (backends.def): options left open take its first choices. */
+precis_status pcs_net_backend(precis_net_quant *q);
 /* Fusions: passes.def, and forms that have integer counterparts. */
 precis_status pcs_net_prepare(precis_net_quant *q);
 precis_status pcs_net_decide(precis_net_quant *q);
@@ -108,6 +113,12 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
 /* A node with its weights stored, as an integer product with the range of each run (dynamic.c). */
 bool pcs_net_can_dynamic(const precis_graph *g, const pcs_node *n);
 precis_status pcs_net_dynamic(precis_net_quant *q, const pcs_node *old, const pcs_node *stored);
+/* The same of a range from calibration, for files with QLinear ops (whole.c): sums of codes that are requantized, where
+ * the result has codes; ops that move codes take them as they are. *done: it was such a node. */
+precis_status pcs_net_whole(precis_net_quant *q, const pcs_node *old, size_t at, bool *done);
+/* Codes, and the scales beside them, of a constant that a from_codes was made of. */
+void pcs_net_parts(const precis_net_quant *q, precis_value decoded, precis_value *codes, precis_value *scales);
+precis_value pcs_net_turned(precis_net_quant *q, precis_value v); /* a matrix of codes [n, k] as [k, n] */
 /* Weights alone (blocks.c): the value that decodes them. axis: of the blocks; of the channels. */
 precis_value pcs_net_blocks(precis_net_quant *q, const pcs_value *w, uint32_t axis, int64_t block);
 precis_value pcs_net_small_floats(precis_net_quant *q, const pcs_value *w, uint32_t axis);

@@ -8,6 +8,8 @@
 #include "read/onnx/onnx.def"
 #undef ROW
 
+/* An input that is a weight, or an error: it is left out, or a constant that holds NaN. */
+precis_value pcs_weight_in(pcs_onnx_node *n, uint32_t i);
 /* A list that is an attribute in old opsets, and an input later. */
 const int64_t *pcs_axes(pcs_onnx_node *n, const char *name, uint32_t input, uint32_t *count);
 /* Strides, pads and dilations of a window over dims dimensions of x, auto_pad resolved; lists in the import's arena. */

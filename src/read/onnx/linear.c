@@ -21,7 +21,7 @@ static precis_value product(pcs_onnx_node *n, precis_value a, precis_value b)
 
 void pcs_raise_matmul(pcs_onnx_node *n)
 {
-    precis_value a = pcs_in(n, 0), b = pcs_in(n, 1);
+    precis_value a = pcs_weight_in(n, 0), b = pcs_weight_in(n, 1);
     if (a < 0 || b < 0) return;
     const pcs_dtype d = pcs_of(n, a)->dtype;
     if (d == PCS_F16 || d == PCS_BF16) a = pcs_f32(n, a), b = pcs_f32(n, b);
@@ -30,7 +30,7 @@ void pcs_raise_matmul(pcs_onnx_node *n)
 
 void pcs_raise_gemm(pcs_onnx_node *n)
 {
-    precis_value a = pcs_in(n, 0), b = pcs_in(n, 1), c = pcs_has(n, 2) ? n->in[2] : -1;
+    precis_value a = pcs_in(n, 0), b = pcs_weight_in(n, 1), c = pcs_has(n, 2) ? pcs_weight_in(n, 2) : -1;
     const double alpha = pcs_attr_real(n, "alpha", 1), beta = pcs_attr_real(n, "beta", 1);
     const bool ta = pcs_attr_int(n, "transA", 0) != 0, tb = pcs_attr_int(n, "transB", 0) != 0;
     pcs_has_attr(n, "broadcast");
@@ -56,6 +56,14 @@ void pcs_raise_gemm(pcs_onnx_node *n)
     if (alpha != 1) y = pcs_make2(n, "times", NULL, y, pcs_numbers(n, in, alpha));
     if (c >= 0 && beta != 1) c = pcs_make2(n, "times", NULL, c, pcs_numbers(n, in, beta));
     n->out[0] = pcs_as(n, c >= 0 ? pcs_make2(n, "plus", NULL, y, c) : y, d);
+}
+
+void pcs_raise_det(pcs_onnx_node *n)
+{
+    const precis_value x = pcs_in(n, 0);
+    if (x < 0) return;
+    const pcs_dtype d = pcs_of(n, x)->dtype;
+    n->out[0] = pcs_as(n, pcs_make1(n, "det", NULL, d == PCS_F64 ? x : pcs_f32(n, x)), d);
 }
 
 /* Zero points of rows and columns spread; a vector on either side gets its second dimension first. */

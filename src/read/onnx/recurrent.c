@@ -141,7 +141,7 @@ static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_val
 void pcs_raise_recurrent(pcs_onnx_node *n)
 {
     static const uint32_t at[] = { 6, 7 };
-    raise(n, n->row->with, pcs_f32(n, pcs_in(n, 1)), pcs_f32(n, pcs_in(n, 2)), at);
+    raise(n, n->row->with, pcs_f32(n, pcs_weight_in(n, 1)), pcs_f32(n, pcs_weight_in(n, 2)), at);
 }
 
 /* Weights [ways, in, gates * hidden] in 8 bits, with a scale and zero point of each way, or of each row of it. */

@@ -54,7 +54,7 @@ bool pcs_read_windows(pcs_onnx_node *n, precis_value x, precis_value w, bool tra
 
 void pcs_raise_conv(pcs_onnx_node *n)
 {
-    precis_value in[3] = { pcs_in(n, 0), pcs_in(n, 1), pcs_has(n, 2) ? n->in[2] : -1 };
+    precis_value in[3] = { pcs_in(n, 0), pcs_weight_in(n, 1), pcs_has(n, 2) ? pcs_weight_in(n, 2) : -1 };
     pcs_windows o;
     const int64_t groups = pcs_attr_int(n, "group", 1);
     if (in[1] < 0 || !pcs_read_windows(n, in[0], in[1], false, &o)) return;
@@ -117,7 +117,7 @@ static bool pads_back(pcs_onnx_node *n, const pcs_value *x, pcs_windows *o, int6
 
 void pcs_raise_conv_transpose(pcs_onnx_node *n)
 {
-    precis_value in[3] = { pcs_in(n, 0), pcs_in(n, 1), pcs_has(n, 2) ? n->in[2] : -1 };
+    precis_value in[3] = { pcs_in(n, 0), pcs_weight_in(n, 1), pcs_has(n, 2) ? pcs_weight_in(n, 2) : -1 };
     pcs_windows o;
     int64_t more[3] = { 0 };
     const int64_t groups = pcs_attr_int(n, "group", 1);
@@ -161,6 +161,28 @@ void pcs_raise_pool(pcs_onnx_node *n)
     if (n->n_out > 1 && max) n->out[1] = pcs_second(n, y, 1);
 }
 
+void pcs_raise_deform(pcs_onnx_node *n)
+{
+    precis_value in[5] = { pcs_in(n, 0), pcs_in(n, 1), pcs_in(n, 2), -1, -1 };
+    uint32_t count = 3;
+    pcs_windows o;
+    const int64_t groups = pcs_attr_int(n, "group", 1), offsets = pcs_attr_int(n, "offset_group", 1);
+    if (in[2] < 0 || in[1] < 0 || !pcs_read_windows(n, in[0], in[1], false, &o)) return;
+    const pcs_dtype d = pcs_of(n, in[0])->dtype;
+    if (o.dims != 2) {
+        pcs_refuse(n, "has %u dimensions behind batch and channels, not 2", o.dims);
+        return;
+    }
+    if (pcs_has(n, 3)) in[count++] = n->in[3];
+    if (pcs_has(n, 4)) in[count++] = n->in[4];
+    for (uint32_t i = 0; i < count; i++) in[i] = pcs_f32(n, in[i]);
+    const precis_attr attrs[] = { precis_attr_list("strides", 2, o.strides),     precis_attr_list("pads", 4, o.pads),
+                                  precis_attr_list("dilations", 2, o.dilations), precis_attr_int("groups", groups),
+                                  precis_attr_int("offsets", offsets),           precis_attr_int("masked", pcs_has(n, 4)),
+                                  { 0 } };
+    n->out[0] = pcs_as(n, pcs_make(n, "deform", attrs, count, in), d);
+}
+
 /* ---- normalizations ----------------------------------------------------------------------------- */
 
 static uint32_t spatial(const pcs_value *v, int64_t *axes)
@@ -199,7 +221,7 @@ void pcs_raise_batch_norm(pcs_onnx_node *n)
         return;
     }
     for (uint32_t i = 0; i < 5; i++)
-        if ((in[i] = pcs_f32(n, pcs_in(n, i))) < 0) return;
+        if ((in[i] = pcs_f32(n, i ? pcs_weight_in(n, i) : pcs_in(n, 0))) < 0) return;
     n->out[0] = pcs_as(n, pcs_make(n, "batch_norm", PRECIS_ATTRS(precis_attr_real("eps", eps)), 5, in),
                        pcs_of(n, n->in[0])->dtype);
 }
@@ -224,7 +246,8 @@ precis_value pcs_moments(pcs_onnx_node *n, precis_value x, uint32_t count, const
 /* LayerNormalization and RMSNormalization: over the last dimension by one op where that says all; else from pieces. */
 void pcs_raise_layer_norm(pcs_onnx_node *n)
 {
-    precis_value in[3] = { pcs_in(n, 0), pcs_in(n, 1), pcs_has(n, 2) ? n->in[2] : -1 }, mean = -1, inverse = -1;
+    precis_value in[3] = { pcs_in(n, 0), pcs_weight_in(n, 1), pcs_has(n, 2) ? pcs_weight_in(n, 2) : -1 }, mean = -1,
+                 inverse = -1;
     const bool rms = n->row->with[0] == 'r';
     const double eps = pcs_attr_real(n, "epsilon", 1e-5);
     const int64_t axis = pcs_attr_int(n, "axis", -1);
@@ -268,7 +291,7 @@ static precis_value channels(pcs_onnx_node *n, precis_value v, uint32_t dims, in
 /* Instance and group normalization: groups of channels and all behind them have one mean. */
 void pcs_raise_group_norm(pcs_onnx_node *n)
 {
-    precis_value x = pcs_in(n, 0), scale = pcs_in(n, 1), bias = pcs_in(n, 2), mean, inverse;
+    precis_value x = pcs_in(n, 0), scale = pcs_weight_in(n, 1), bias = pcs_weight_in(n, 2), mean, inverse;
     const bool instance = n->row->with[0] == 'i';
     const double eps = pcs_attr_real(n, "epsilon", 1e-5);
     const int64_t axis = 2;

@@ -66,13 +66,14 @@ static bool is_dynamic(pieces *p, const pcs_node *n)
 void pcs_take_dynamic(pcs_lowering *w, const pcs_node *n)
 {
     pieces p = { .w = w };
-    if (!is_dynamic(&p, n)) return;
+    if (pcs_take_form(w, n) || !is_dynamic(&p, n)) return;
     for (uint32_t i = 0; i < p.n; i++) pcs_take(w, p.taken[i]);
 }
 
 precis_status pcs_lower_to_codes(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
 {
-    const pcs_node *scale = pcs_maker(w, n->in[1]);
+    const pcs_node *scale = pcs_maker(w, n->in[1]), *x = pcs_maker(w, n->in[0]);
+    if (!scale && x && w->taken_node[x - w->g->nodes]) return pcs_lower_form(w, n, x);
     if (!scale || !w->taken_node[scale - w->g->nodes]) return pcs_lower_codes(w, n, row);
     return pcs_emit(w, &(pcs_made_node){ .op = "DynamicQuantizeLinear",
                                          .name = n->name,

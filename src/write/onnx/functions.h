@@ -14,7 +14,11 @@ pcs_lower_fn pcs_lower_same, pcs_lower_numbers, pcs_lower_is_inf, pcs_lower_swis
     pcs_lower_conv2d, pcs_lower_pool, pcs_lower_pool2d, pcs_lower_batch_norm, pcs_lower_layer_norm, pcs_lower_resize,
     pcs_lower_sample, pcs_lower_recurrent, pcs_lower_reshape, pcs_lower_flatten, pcs_lower_transpose,
     pcs_lower_concat, pcs_lower_expand, pcs_lower_slice, pcs_lower_pad, pcs_lower_take, pcs_lower_take_at,
-    pcs_lower_put, pcs_lower_to_codes, pcs_lower_matmul, pcs_lower_scale, pcs_lower_codes, pcs_lower_whole;
-pcs_take_fn pcs_take_clip, pcs_take_dynamic;
+    pcs_lower_put, pcs_lower_to_codes, pcs_lower_matmul, pcs_lower_scale, pcs_lower_codes, pcs_lower_whole,
+    pcs_lower_requantize;
+pcs_take_fn pcs_take_clip, pcs_take_dynamic, pcs_take_requantize;
+/* to_codes, and the op before it that takes codes in this file (qlinear.c). */
+bool pcs_take_form(pcs_lowering *w, const pcs_node *n);
+precis_status pcs_lower_form(pcs_lowering *w, const pcs_node *n, const pcs_node *m);
 
 #endif

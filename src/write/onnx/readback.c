@@ -4,7 +4,7 @@
 #include "write/onnx/readback.h"
 #include "base/f16.h"
 #include "graph/element.h"
-#include "read/onnx/onnx.h"
+#include "read/netfile.h"
 
 #include <stdio.h>
 
@@ -186,14 +186,14 @@ static precis_status compare(precis_ctx *ctx, const pcs_onnx_saved *what, const 
 precis_status pcs_onnx_read_back(precis_ctx *ctx, const pcs_onnx_saved *what, const pcs_out *o)
 {
     char path[64];
-    pcs_onnx *net = NULL;
+    pcs_netfile *net = NULL;
     pcs_netfile_graph back = { 0 };
     pcs_out_self(o, path, sizeof path);
-    precis_status st = pcs_onnx_open(ctx, &net, path);
-    if (!st) st = compare_ports(what, &net->base, o);
-    if (!st) st = pcs_onnx_import(&net->base, NULL, &back);
+    precis_status st = pcs_netfile_open(ctx, &net, path);
+    if (!st) st = compare_ports(what, net, o);
+    if (!st) st = pcs_netfile_import(net, NULL, &back);
     if (!st) st = compare(ctx, what, &back, o);
     pcs_netfile_graph_close(ctx, &back);
-    pcs_onnx_close(&net);
+    pcs_netfile_close(&net);
     return st;
 }

@@ -1,0 +1,97 @@
+/* fold_scale - a constant of each channel that a convolution's result is multiplied by, or that is added to it, becomes
+ * part of its weights and bias: what exporters make of batch norms, and MobileNetV3 has by itself. */
+#include "graph/pass.h"
+
+extern const pcs_op pcs_op_times, pcs_op_mul, pcs_op_plus, pcs_op_add;
+
+static bool constant(const precis_graph *g, precis_value v)
+{
+    return g->values[v].data && g->values[v].dtype == PCS_F32;
+}
+
+/* Elements of a constant that stands along dimension 1 of y: channels, or one; 0: it stands otherwise. */
+static int64_t along_channels(const pcs_value *c, const pcs_value *y)
+{
+    int64_t n = 1;
+    if (c->dims > y->dims) return 0;
+    for (uint32_t i = 0; i < c->dims; i++) {
+        if (c->shape[i] == 1) continue;
+        if (i + y->dims - c->dims != 1 || c->shape[i] != y->shape[1]) return 0;
+        n = c->shape[i];
+    }
+    return n;
+}
+
+/* A convolution with constant weights, whose result only this node reads. */
+static pcs_node *conv_of(precis_graph *g, precis_value v)
+{
+    pcs_node *n = g->values[v].node < 0 ? NULL : &g->nodes[g->values[v].node];
+    if (!n || !n->op->weight || !n->op->bias || n->op->channel_axis || n->op->result_axis + 2 != g->values[v].dims)
+        return NULL;
+    const bool bias = n->n_in > n->op->bias;
+    if (!constant(g, n->in[n->op->weight]) || (bias && !constant(g, n->in[n->op->bias]))) return NULL;
+    return pcs_value_uses(g, v) == 1 ? n : NULL;
+}
+
+static precis_status fold(precis_graph *g, pcs_node *conv, pcs_node *n, const pcs_value *c, int64_t many, bool scales)
+{
+    const pcs_value w = g->values[conv->in[conv->op->weight]];
+    const int64_t channels = w.shape[0];
+    const float *by = c->data, *old = conv->n_in > conv->op->bias ? g->values[conv->in[conv->op->bias]].data : NULL;
+    int64_t each = 1;
+    for (uint32_t i = 1; i < w.dims; i++) each *= w.shape[i];
+    float *weights = pcs_alloc(g->ctx, (size_t)(channels * each) + 1, sizeof *weights);
+    float *bias = pcs_alloc(g->ctx, (size_t)channels + 1, sizeof *bias);
+    precis_value *in = pcs_arena_alloc(&g->arena, conv->op->bias + 1, sizeof *in);
+    const bool ok = weights && bias && in;
+    for (int64_t o = 0; ok && o < channels; o++) {
+        const float f = by[many == 1 ? 0 : o], b = old ? old[o] : 0.0f;
+        bias[o] = scales ? b * f : b + f;
+        for (int64_t i = 0; i < each; i++)
+            weights[o * each + i] = ((const float *)w.data)[o * each + i] * (scales ? f : 1.0f);
+    }
+    if (ok) {
+        memcpy(in, conv->in, conv->n_in * sizeof *in);
+        in[conv->op->weight] = precis_graph_constant(g, w.name, w.dims, w.shape, weights);
+        in[conv->op->bias] = precis_graph_constant(g, "bias", 1, &channels, bias);
+        conv->in = in;
+        conv->n_in = conv->op->bias + 1;
+        conv->out = n->out; /* the later value keeps its id */
+    }
+    pcs_free(g->ctx, weights);
+    pcs_free(g->ctx, bias);
+    return ok ? g->error : PRECIS_ENOMEM;
+}
+
+static precis_status run(precis_graph *g)
+{
+    size_t kept = 0;
+    pcs_graph_renumber(g);
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        pcs_node *n = &g->nodes[i];
+        const bool scales = n->op == &pcs_op_times || n->op == &pcs_op_mul;
+        const bool adds = n->op == &pcs_op_plus || n->op == &pcs_op_add;
+        pcs_node *conv = NULL;
+        const pcs_value *c = NULL;
+        int64_t many = 0;
+        for (uint32_t k = 0; (scales || adds) && k < 2 && !conv; k++) {
+            if (!constant(g, n->in[k])) continue;
+            c = &g->values[n->in[k]];
+            many = along_channels(c, &g->values[n->out[0]]);
+            if (many) conv = conv_of(g, n->in[1 - k]);
+        }
+        const precis_status st = conv ? fold(g, conv, n, &(const pcs_value){ .data = c->data }, many, scales) : PRECIS_OK;
+        if (st) return st;
+        if (conv) g->values[conv->out[0]].node = (int32_t)(conv - g->nodes);
+        else {
+            g->nodes[kept] = *n;
+            for (uint32_t k = 0; k < n->n_out; k++) g->values[n->out[k]].node = (int32_t)kept;
+            kept++;
+        }
+    }
+    g->n_nodes = kept;
+    pcs_graph_renumber(g);
+    return PRECIS_OK;
+}
+
+const pcs_pass pcs_pass_fold_scale = { "fold_scale", run };
