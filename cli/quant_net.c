@@ -141,11 +141,10 @@ static int get_options(cli *c, precis_net_quant_options *o)
 /* What would run in integers, and what not: without data. */
 int cli_net_plan(cli *c)
 {
-    static const char *const own[] = {
-        "--static",     "--dynamic",     "--weight-only", "--qdq",     "--qop",    "--per-channel",
-        "--per-tensor", "--activations", "--weights",     "--like",    "--backend", "--symmetric",
-        "--reduce-range", "--all-int8",  "--group",       NULL,
-    };
+    static const char *const own[] = { "--static",       "--dynamic",     "--weight-only", "--qdq",
+                                       "--qop",          "--per-channel", "--per-tensor",  "--activations",
+                                       "--weights",      "--like",        "--backend",     "--symmetric",
+                                       "--reduce-range", "--all-int8",    "--group",       NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     precis_net *net = NULL;
     precis_net_quant *job = NULL;
