@@ -1,6 +1,7 @@
 /* quant_net.c - `convert` and `quant` of a net that is no language model. */
 #include "quant_net.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,6 +174,13 @@ int cli_net_quant(cli *c)
     precis_samples_options so = PRECIS_SAMPLES_OPTIONS_INIT;
     precis_samples *k = NULL;
     int rc = only(c, own);
+    if (rc < 0 && !cli_has(c, "--static") && !cli_has(c, "--dynamic") && !cli_has(c, "--weight-only")) {
+        const precis_status known = precis_net_open(c->ctx, &net, c->args[0]);
+        const bool coded = !known && precis_net_coded(net);
+        precis_net_close(&net);
+        if (known) return cli_fail(c, known);
+        if (coded) return cli_net_convert(c); /* what torch or onnxruntime quantized goes over as it is */
+    }
     if (rc < 0) rc = get_options(c, &o);
     if (rc < 0) rc = cli_samples_options(c, &so);
     if (rc >= 0) return rc;
@@ -205,7 +213,7 @@ int cli_only_nets(cli *c)
 
 int cli_net_convert(cli *c)
 {
-    static const char *const own[] = { "--output", "--format", "--mem-limit", NULL };
+    static const char *const own[] = { "--output", "--format", "--mem-limit", "--qdq", NULL };
     const char *out = cli_get(c, "--output"), *format = cli_get(c, "--format");
     precis_net_file file = { .size = sizeof file };
     precis_net *net = NULL;

@@ -88,8 +88,30 @@ static precis_status keep_names(precis_net_quant *q)
     return PRECIS_OK;
 }
 
+extern const pcs_op pcs_op_to_codes, pcs_op_from_codes, pcs_op_conv_whole, pcs_op_product_whole;
+
+/* Does the net hold codes already? */
+static bool has_codes(const precis_graph *g)
+{
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const pcs_op *op = g->nodes[i].op;
+        if (op == &pcs_op_to_codes || op == &pcs_op_from_codes || op == &pcs_op_conv_whole || op == &pcs_op_product_whole)
+            return true;
+    }
+    return false;
+}
+
+int precis_net_coded(precis_net *net)
+{
+    precis_graph *g;
+    return !precis_net_graph(net, &g) && has_codes(g);
+}
+
 static precis_status start(precis_net_quant *q)
 {
+    if (has_codes(q->g))
+        return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "the net holds codes already; without a way (--static, --dynamic, "
+                        "--weight-only) it is written as it is");
     precis_status st = pcs_net_prepare(q);
     if (st) return st;
     q->n_values = q->g->n_values;

@@ -78,7 +78,7 @@ static pcs_qparams least_loss(const precis_net_quant *q, const layout *l, int64_
     pcs_qparams best = pcs_qparams_choose(&q->weights, low, high);
     if (q->like != PCS_LIKE_PRECIS) return best;
     double least = squares(q, l, c, &best);
-    for (int k = 99; k >= 50; k--) {
+    for (int k = 98; k >= 50; k -= 2) {
         const pcs_qparams p = pcs_qparams_choose(&q->weights, low * (float)k / 100, high * (float)k / 100);
         const double lost = squares(q, l, c, &p);
         if (lost < least) least = lost, best = p;
@@ -86,18 +86,39 @@ static pcs_qparams least_loss(const precis_net_quant *q, const layout *l, int64_
     return best;
 }
 
+typedef struct {
+    const precis_net_quant *q;
+    const layout *l;
+    pcs_qparams *p;
+    bool *bad; /* by channel */
+} choosing;
+
+/* A channel is one thread's, so that its scale does not depend on how many there are. */
+static void choose_channels(void *arg, uint32_t ith, uint32_t nth)
+{
+    const choosing *k = arg;
+    for (int64_t c = ith; c < k->l->channels; c += nth) {
+        float low = 0, high = 0;
+        k->bad[c] = !extremes(k->l, c, &low, &high);
+        if (!k->bad[c]) k->p[c] = least_loss(k->q, k->l, c, low, high);
+    }
+}
+
 /* Scales for all channels; one for all where it is asked per tensor. */
 static precis_status choose_scales(precis_net_quant *q, const layout *l, pcs_qparams *p, const char *name)
 {
     float low = 0, high = 0;
+    bool *bad = pcs_alloc(q->ctx, (size_t)l->channels + 1, sizeof *bad), any = false;
+    if (!bad) return PRECIS_ENOMEM;
+    if (q->per_channel) pcs_run(q->ctx, choose_channels, &(choosing){ q, l, p, bad });
+    else
+        for (int64_t c = 0; c < l->channels; c++) bad[c] = !extremes(l, c, &low, &high);
     for (int64_t c = 0; c < l->channels; c++) {
-        if (q->per_channel) low = high = 0;
-        if (!extremes(l, c, &low, &high))
-            return pcs_fail(q->ctx, PRECIS_EFORMAT, "weights %s hold what is no finite number", name);
-        p[c] = q->per_channel ? least_loss(q, l, c, low, high) : pcs_qparams_choose(&q->weights, low, high);
+        any = any || bad[c];
+        if (!q->per_channel && !any) p[c] = pcs_qparams_choose(&q->weights, low, high);
     }
-    for (int64_t c = 0; c + 1 < l->channels && !q->per_channel; c++) p[c] = p[l->channels - 1];
-    return PRECIS_OK;
+    pcs_free(q->ctx, bad);
+    return any ? pcs_fail(q->ctx, PRECIS_EFORMAT, "weights %s hold what is no finite number", name) : PRECIS_OK;
 }
 
 /* Products that are summed for one result: as many times 255 * 127 at most. */

@@ -86,7 +86,7 @@ static bool says_nothing(const pcs_node *n, uint32_t i)
 {
     if (n->op == &pcs_op_expand) return true;
     const bool codes = n->op == &pcs_op_to_codes || n->op == &pcs_op_from_codes;
-    return codes && i == 2 && !n->attr[3].integer;
+    return codes && (i == 0 || (i == 2 && !n->attr[3].integer)); /* the type is the result's */
 }
 
 /* A part that is all of x, a reduction over nothing, an expansion to the same shape: what goes in. */
