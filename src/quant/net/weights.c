@@ -9,22 +9,6 @@
 
 #define SUM_MOST 2147483647.0
 
-precis_value pcs_net_constant(precis_net_quant *q, const char *name, pcs_dtype d, uint32_t dims, const int64_t *shape,
-                              const void *data)
-{
-    pcs_value v = { .name = name, .dtype = d, .role = PCS_CONSTANT, .node = -1, .dims = dims };
-    size_t bytes = pcs_dtype_bytes(d);
-    for (uint32_t i = 0; i < dims; i++) {
-        v.shape[i] = shape[i];
-        bytes *= (size_t)shape[i];
-    }
-    void *copy = pcs_arena_alloc(&q->g->arena, bytes + 64, 1);
-    if (!copy) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
-    if (bytes) memcpy(copy, data, bytes);
-    v.data = copy;
-    return pcs_graph_add_value(q->g, &v);
-}
-
 static void set_code(pcs_dtype d, void *to, size_t i, int32_t code)
 {
     pcs_set_real(&(pcs_arg){ .dtype = d, .data = to }, i, code);
@@ -148,7 +132,8 @@ static bool make_room(const precis_net_quant *q, const layout *l, const float *b
         raised = true;
     }
     double most = 0;
-    for (int64_t c = 0; c < l->channels && !q->per_channel; c++) most = (double)p[c].scale > most ? (double)p[c].scale : most;
+    for (int64_t c = 0; c < l->channels && !q->per_channel; c++)
+        most = (double)p[c].scale > most ? (double)p[c].scale : most;
     for (int64_t c = 0; c < l->channels && !q->per_channel; c++) p[c].scale = (float)most;
     return raised;
 }
@@ -168,7 +153,8 @@ static precis_value scales_of(precis_net_quant *q, const char *name, const pcs_q
     return v;
 }
 
-static precis_value zeros_of(precis_net_quant *q, const char *name, pcs_dtype d, int64_t n, uint32_t dims, uint32_t axis)
+static precis_value zeros_of(precis_net_quant *q, const char *name, pcs_dtype d, int64_t n, uint32_t dims,
+                             uint32_t axis)
 {
     int64_t shape[PCS_GRAPH_DIMS];
     char text[160];
@@ -205,17 +191,19 @@ static precis_value weight_codes(precis_net_quant *q, const pcs_value *w, const 
                    zeros_of(q, w->name, q->weight_type, l->channels, w->dims, axis));
 }
 
-/* The mean over the calibration of what wrong weights add to each channel: sum of (w - w') times the mean of the input's
- * channel (Nagel et al. 2019, section 4.2, with measured means). Exact but at borders that are padded. */
+/* The mean over the calibration of what wrong weights add to each channel: sum of (w - w') times the mean of the
+ * input's channel (Nagel et al. 2019, section 4.2, with measured means). Exact but at borders that are padded. */
 static void correct_bias(const precis_net_quant *q, const pcs_node *n, precis_value x_value, const layout *l,
                          const pcs_qparams *p, float *bias)
 {
     const pcs_net_value *m = &q->values[x_value];
     const pcs_value *w = &q->g->values[n->in[n->op->weight]]; /* decoded: of the same shape */
-    if (q->like != PCS_LIKE_PRECIS || !m->channel_sums || !m->channel_count || n->op->channel_axis || l->outer != 1) return;
+    if (q->like != PCS_LIKE_PRECIS || !m->channel_sums || !m->channel_count || n->op->channel_axis || l->outer != 1)
+        return;
     int64_t taps = 1;
     for (uint32_t i = 2; i < w->dims; i++) taps *= w->shape[i];
-    const int64_t each = l->inner / taps, groups = q->g->values[x_value].dims < 3 ? 1 : q->g->values[x_value].shape[1] / each;
+    const int64_t each = l->inner / taps,
+                  groups = q->g->values[x_value].dims < 3 ? 1 : q->g->values[x_value].shape[1] / each;
     for (int64_t c = 0; c < l->channels; c++) {
         double sum = 0;
         for (int64_t i = 0; i < l->inner; i++) {
@@ -241,8 +229,7 @@ static precis_value bias_codes(precis_net_quant *q, const char *name, const floa
     }
     snprintf(text, sizeof text, "%.100s_quantized", name);
     if (codes && s) v = pcs_net_constant(q, text, PCS_I32, 1, &n, codes);
-    if (v >= 0)
-        v = decoded(q, name, v, scales_of(q, name, s, n, 1, 0), zeros_of(q, name, PCS_I32, n, 1, 0));
+    if (v >= 0) v = decoded(q, name, v, scales_of(q, name, s, n, 1, 0), zeros_of(q, name, PCS_I32, n, 1, 0));
     pcs_free(q->ctx, codes);
     pcs_free(q->ctx, s);
     return v;
@@ -258,8 +245,7 @@ static precis_status store_bias(precis_net_quant *q, pcs_node *n, const layout *
     if (!bias) return PRECIS_ENOMEM;
     if (has) memcpy(bias, q->g->values[n->in[at]].data, (size_t)l->channels * sizeof *bias);
     correct_bias(q, n, x_value, l, p, bias);
-    const precis_value v = bias_codes(q, has ? q->g->values[n->in[at]].name : n->name, bias, l->channels,
-                                      x->scale, p);
+    const precis_value v = bias_codes(q, has ? q->g->values[n->in[at]].name : n->name, bias, l->channels, x->scale, p);
     precis_value *in = pcs_arena_alloc(&q->g->arena, at + 1, sizeof *in);
     pcs_free(q->ctx, bias);
     if (v < 0 || !in) return q->g->error ? q->g->error : PRECIS_ENOMEM;
