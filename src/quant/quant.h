@@ -38,6 +38,7 @@ typedef enum {
     PCS_CHOOSES_RANGE = 4, /* cuts as it codes */
     PCS_MAKES_UP = 8,      /* for what a rounding loses, in other columns */
     PCS_BRINGS_BACK = 16,  /* what the codes lost, beside them */
+    PCS_PRUNES = 32,       /* leaves weights out, which must stay 0 */
 } pcs_method_does;
 extern const pcs_method *const pcs_methods[];
 /* NULL name: the default. */
