@@ -99,7 +99,7 @@ static int take_node(void *user, const precis_net_node *node)
     return 0;
 }
 
-static void print_each(const nodes *u, const precis_net_speed *r)
+static void print_net_nodes(const nodes *u, const precis_net_speed *r)
 {
     printf("\n%9s %5s %9s %6s  %-14s %s\n", "ms", "share", "G mul/s", "peak", "op", "node");
     for (size_t i = 0; i < u->n; i++) {
@@ -116,7 +116,7 @@ static void print_each(const nodes *u, const precis_net_speed *r)
     printf("%9.4f ms in all, each between barriers\n", 1e3 * u->sum);
 }
 
-static int print_speed(cli *c, const precis_net_speed *r, const nodes *u)
+static int print_net_speed(cli *c, const precis_net_speed *r, const nodes *u)
 {
     if (!c->json) {
         printf("%s, %u threads: %.3f ms a run (median %.3f, %u runs), %.3f ms of processor time\n",
@@ -127,12 +127,12 @@ static int print_speed(cli *c, const precis_net_speed *r, const nodes *u)
                "%.0f %% of that speed\n",
                1e-9 * (double)r->code_products, 1e-9 * (double)r->products, 1e3 * r->floor, 1e-9 * r->multiply_s,
                1e-9 * r->fma_s, 100 * r->floor / r->seconds);
-        if (u->n) print_each(u, r);
+        if (u->n) print_net_nodes(u, r);
         return cli_done(c);
     }
-    json_t *all = json_pack("{s:f, s:f, s:f, s:i, s:f, s:f, s:f}", "ms", 1e3 * r->seconds, "median_ms",
-                            1e3 * r->median, "processor_ms", 1e3 * r->processor, "runs", (int)r->runs, "floor_ms",
-                            1e3 * r->floor, "multiply_s", r->multiply_s, "fma_s", r->fma_s);
+    json_t *all = json_pack("{s:f, s:f, s:f, s:i, s:f, s:f, s:f}", "ms", 1e3 * r->seconds, "median_ms", 1e3 * r->median,
+                            "processor_ms", 1e3 * r->processor, "runs", (int)r->runs, "floor_ms", 1e3 * r->floor,
+                            "multiply_s", r->multiply_s, "fma_s", r->fma_s);
     json_object_set_new(all, "code_products", json_integer((json_int_t)r->code_products));
     json_object_set_new(all, "products", json_integer((json_int_t)r->products));
     json_object_set_new(all, "cpu", json_string(precis_ctx_cpu(c->ctx)));
@@ -167,7 +167,7 @@ int cli_net_bench(cli *c)
     if (rc < 0) {
         precis_net_speed r = { .size = sizeof r };
         const precis_status ran = precis_net_bench(net, inputs, n, &o, &r);
-        rc = ran ? cli_fail(c, ran) : print_speed(c, &r, &u);
+        rc = ran ? cli_fail(c, ran) : print_net_speed(c, &r, &u);
     }
     for (size_t i = 0; i < n && inputs && made; i++) {
         if (made[i]) free((void *)(uintptr_t)inputs[i].data);

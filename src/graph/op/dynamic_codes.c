@@ -20,32 +20,32 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return g->error;
 }
 
-/* The least and the largest of x and 0; a NaN makes both NaN. Each thread looks at all: that takes less than to wait.
- */
+/* The least and the largest of x and 0; what is not finite makes both NaN. Each thread looks at all: that takes less than
+ * to wait. */
 static void range(const float *x, size_t n, float *lo, float *hi)
 {
-    float least[LANES] = { 0 }, most[LANES] = { 0 };
-    uint32_t odd[LANES] = { 0 };
+    float least[LANES] = { 0 }, most[LANES] = { 0 }, odd[LANES] = { 0 };
     size_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (size_t l = 0; l < LANES; l++) {
+        PCS_LANES(l, LANES)
+        {
             const float v = x[i + l];
             least[l] = v < least[l] ? v : least[l];
             most[l] = v > most[l] ? v : most[l];
-            odd[l] |= v != v;
+            odd[l] += v - v;
         }
     for (; i < n; i++) {
         least[0] = x[i] < least[0] ? x[i] : least[0];
         most[0] = x[i] > most[0] ? x[i] : most[0];
-        odd[0] |= x[i] != x[i];
+        odd[0] += x[i] - x[i];
     }
     *lo = *hi = 0;
     for (size_t l = 0; l < LANES; l++) {
         *lo = least[l] < *lo ? least[l] : *lo;
         *hi = most[l] > *hi ? most[l] : *hi;
-        if (odd[l]) odd[0] = 1;
+        odd[0] += l ? odd[l] : 0;
     }
-    if (odd[0]) *lo = *hi = PCS_NAN;
+    if (odd[0] != 0) *lo = *hi = PCS_NAN;
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)

@@ -5,8 +5,9 @@
 
 #define USED(name) extern const pcs_op pcs_op_##name;
 USED(conv)
-USED(matmul) USED(product) USED(plus) USED(add) USED(pool) USED(reduce) USED(relu) USED(min) USED(max) USED(reshape)
-    USED(transpose) USED(slice) USED(concat)
+USED(matmul)
+USED(product) USED(plus) USED(add) USED(pool) USED(reduce) USED(relu) USED(min) USED(max) USED(reshape) USED(transpose)
+    USED(slice) USED(concat)
 #undef USED
 
         pcs_clamp pcs_clamps_of(const pcs_op *op)
@@ -21,7 +22,7 @@ USED(matmul) USED(product) USED(plus) USED(add) USED(pool) USED(reduce) USED(rel
 /* What a decoding node of constant codes of 8 bits reads; NULL: v is something else. */
 static const pcs_node *decoded(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_dtype a, pcs_dtype b)
 {
-    const pcs_node *n = pcs_maker(g, nodes, v);
+    const pcs_node *n = pcs_node_making(g, nodes, v);
     if (!n || !n->op->decodes || n->n_in != 3 || g->values[v].dtype != PCS_F32) return NULL;
     for (int i = 0; i < 3; i++)
         if (!g->values[n->in[i]].data) return NULL;
@@ -119,7 +120,7 @@ static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value b
     *out = 0;
     if (bias < 0) return true;
     const pcs_value *b = &g->values[bias];
-    const pcs_node *n = b->data ? NULL : pcs_maker(g, nodes, bias);
+    const pcs_node *n = b->data ? NULL : pcs_node_making(g, nodes, bias);
     double x;
     if (!n) x = (double)((const float *)b->data)[r] / unit;
     else {

@@ -45,7 +45,7 @@ typedef enum { PCS_CLAMP_NONE, PCS_CLAMP_BELOW, PCS_CLAMP_ABOVE } pcs_clamp;
 pcs_clamp pcs_clamps_of(const pcs_op *op);
 
 /* The node that makes v; NULL: none does. */
-static inline const pcs_node *pcs_maker(const precis_graph *g, const pcs_node *nodes, precis_value v)
+static inline const pcs_node *pcs_node_making(const precis_graph *g, const pcs_node *nodes, precis_value v)
 {
     return g->values[v].node < 0 ? NULL : &nodes[g->values[v].node];
 }

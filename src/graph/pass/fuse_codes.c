@@ -30,7 +30,7 @@ bool pcs_one_scale(const precis_graph *g, precis_value scale, precis_value zero,
 
 bool pcs_coded_of(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_coded *out)
 {
-    const pcs_node *n = pcs_maker(g, nodes, v);
+    const pcs_node *n = pcs_node_making(g, nodes, v);
     if (!n || !n->op->decodes || n->n_in != 3 || g->values[v].dtype != PCS_F32) return false;
     const pcs_value *x = &g->values[n->in[0]];
     if ((x->dtype != PCS_U8 && x->dtype != PCS_I8) || x->data || !pcs_value_sized(x)) return false;
@@ -51,7 +51,7 @@ static bool one_number(const precis_graph *g, precis_value v, float *x)
 static const pcs_node *behind_clamps(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_fused *f)
 {
     for (;;) {
-        const pcs_node *n = pcs_maker(g, nodes, v);
+        const pcs_node *n = pcs_node_making(g, nodes, v);
         float x = 0;
         const pcs_clamp clamp = n ? pcs_clamps_of(n->op) : PCS_CLAMP_NONE;
         if (!clamp) return n;

@@ -6,12 +6,13 @@
 
 #define USED(name) extern const pcs_op pcs_op_##name;
 USED(to_codes)
-USED(over) USED(where) USED(equal) USED(sub) USED(max) USED(min) USED(reduce) USED(cast) USED(round) USED(dynamic_codes)
+USED(over)
+USED(where) USED(equal) USED(sub) USED(max) USED(min) USED(reduce) USED(cast) USED(round) USED(dynamic_codes)
 #undef USED
 
     static const pcs_node *made_by(const precis_graph *g, precis_value v, const pcs_op *op)
 {
-    const pcs_node *n = pcs_maker(g, g->nodes, v);
+    const pcs_node *n = pcs_node_making(g, g->nodes, v);
     return n && n->op == op ? n : NULL;
 }
 

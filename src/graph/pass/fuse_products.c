@@ -25,9 +25,9 @@ static bool weights_fit(const pcs_value *w, const pcs_value *z)
 /* The product whose cast v is, with weights that fit. */
 static const pcs_node *product_behind(const precis_graph *g, precis_value v)
 {
-    const pcs_node *cast = pcs_maker(g, g->nodes, v);
+    const pcs_node *cast = pcs_node_making(g, g->nodes, v);
     if (!cast || cast->op != &pcs_op_cast || g->values[v].dtype != PCS_F32) return NULL;
-    const pcs_node *p = pcs_maker(g, g->nodes, cast->in[0]);
+    const pcs_node *p = pcs_node_making(g, g->nodes, cast->in[0]);
     if (!p || p->op != &pcs_op_product_whole) return NULL;
     const pcs_value *a = &g->values[p->in[0]], *za = &g->values[p->in[2]];
     const bool rows = a->dtype == PCS_U8 && a->dims >= 2 && pcs_value_sized(a) && !a->data && pcs_value_sized(za) &&
@@ -133,7 +133,7 @@ static precis_status fuse_at(precis_graph *g, size_t at)
     precis_value scale;
     if (n.op == &pcs_op_plus || n.op == &pcs_op_add)
         for (int side = 0; side < 2; side++) { /* of which the bias is folded in, when nobody else reads the product */
-            const pcs_node *times = pcs_maker(g, g->nodes, n.in[side]), *p = scaled(g, times, &scale);
+            const pcs_node *times = pcs_node_making(g, g->nodes, n.in[side]), *p = scaled(g, times, &scale);
             const pcs_value *b = &g->values[n.in[1 - side]];
             if (p && b->data && by_column(g, n.in[1 - side], g->values[p->in[1]].shape[1]) &&
                 pcs_value_count(&g->values[n.out[0]]) == pcs_value_count(&g->values[n.in[side]]))
