@@ -98,7 +98,7 @@ static bool find(const pcs_tensor *t, uint64_t first, uint64_t n, float *x, uint
 {
     const size_t width = (size_t)t->ne[0];
     for (uint64_t r = first; r < first + n; r++) {
-        const uint8_t *src = t->data + r * pcs_tensor_row_bytes(t);
+        const uint8_t *src = t->data ? t->data + r * pcs_tensor_row_bytes(t) : NULL;
         uint64_t in, left;
         if (t->panels) {
             const uint8_t *panel = panel_of(t, r, &in, &left);
