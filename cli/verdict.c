@@ -138,7 +138,7 @@ int cli_verdict_name(const cli *c, const char *out, const precis_plan *plan, boo
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (ends_in(out, others[i].end))
             return cli_usage(c, "-o %s: what is written here is GGUF; name it .gguf (%s)", out, others[i].help);
-    if (!ends(out, ".gguf") || ends_in(out, ".precis.gguf") || ends_in(out, ".packed.gguf")) return -1;
+    if (!ends_in(out, ".gguf") || ends_in(out, ".precis.gguf") || ends_in(out, ".packed.gguf")) return -1;
     const int stem = (int)strlen(out) - 5;
     if (packed)
         return cli_usage(c, "-o %s: only precis reads matrices in the order of its kernels; name it %.*s.packed.gguf",
