@@ -149,6 +149,9 @@ expect 3 "$precis" train tune.json -o bad.gguf --from learned.gguf --only 'nothi
 has err 'only: nothing\* matches no tensor of the net'
 expect 3 "$precis" train tune.json -o bad.gguf --from learned.gguf --plan tune.json
 has err 'this is no plan'
+echo '{"precis": "plan", "tensors": [{"name": "blk.0.attn_q.weight", "type": "Q9"}]}' >bad-plan.json
+expect 3 "$precis" train tune.json -o bad.gguf --from learned.gguf --plan bad-plan.json
+has err 'bad-plan.json: tensors\[\].type: "Q9" of blk.0.attn_q.weight is no type'
 expect 3 "$precis" train tune.json -o bad.gguf --from config.json
 expect 2 "$precis" train tune.json -o bad.gguf --from learned.gguf --estimator adaround
 expect 2 "$precis" train tune.json -o bad.gguf --from learned.gguf --quantized bad.gguf
