@@ -50,7 +50,7 @@ if [ -z "${SANITIZE:-}" ]; then
     has err "nothing was begun. A limit of [0-9]* would do"
     need=$(sed -n 's/.*A limit of \([0-9]*\) would do.*/\1/p' "$work/err")
     quant 0 --type UINT4_G64 --method gptq --mem-limit "$need" -o "$work/x.precis.gguf"
-    cmp -s "$work/free.precis.gguf" "$work/x.gguf" || { echo "the limit that was named changed the bytes"; failed=1; }
+    cmp -s "$work/free.precis.gguf" "$work/x.precis.gguf" || { echo "the limit that was named changed the bytes"; failed=1; }
     rm -f "$work/x.gguf"
     quant 4 --type UINT4_G64 --mem-limit 1M -o "$work/x.precis.gguf"
 fi
