@@ -18,7 +18,7 @@ json "all(t['tokens'] > 1000 for t in j['tensors'] if 'blk' in t['name'] and t['
 # calibration that is too short, and a budget that nothing meets: the number that would do
 : >"$work/empty.txt"
 expect 2 "$precis" quant "$model" --type Q4_0 --calib "$work/empty.txt" --no-eval -o "$work/x.gguf"
-has err "0 tokens; it needs at least 16"
+has err "0 tokens; at least 16"
 echo "hello there" >"$work/short.txt"
 expect 2 "$precis" quant "$model" --type Q4_0 --method gptq --calib "$work/short.txt" --no-eval -o "$work/x.gguf"
 has err "at least 64"
@@ -51,7 +51,7 @@ if [ -z "${SANITIZE:-}" ]; then
     need=$(sed -n 's/.*A limit of \([0-9]*\) would do.*/\1/p' "$work/err")
     quant 0 --type UINT4_G64 --method gptq --mem-limit "$need" -o "$work/x.precis.gguf"
     cmp -s "$work/free.precis.gguf" "$work/x.precis.gguf" || { echo "the limit that was named changed the bytes"; failed=1; }
-    rm -f "$work/x.precis.gguf"
+    rm -f "$work/x.gguf"
     quant 4 --type UINT4_G64 --mem-limit 1M -o "$work/x.precis.gguf"
 fi
 expect 2 "$precis" quant "$model" --type Q4_0 --mem-limit 50% -o "$work/x.gguf"
