@@ -42,7 +42,7 @@ static inline void pcs_codes_like(const pcs_value *x, pcs_value *out)
 static inline size_t pcs_codes_align(size_t n) { return (n + 63) / 64 * 64; }
 
 /* Rows that are multiplied at a time: they stay in the cache next to a few panels. */
-static inline size_t pcs_codes_tile(size_t lda) { return lda <= 2730 ? 96 : 48; }
+static inline size_t pcs_codes_tile(size_t lda) { return lda <= 2730 ? 96 : 64; }
 /* Bytes from a row to the next in scratch: rows a power of two apart would share their places in the cache. */
 static inline size_t pcs_codes_step(size_t lines)
 {

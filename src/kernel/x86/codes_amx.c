@@ -78,21 +78,23 @@ PCS_INLINE void finish(const pcs_codes_gemm_args *a, size_t m, size_t n, size_t 
     }
 }
 
+/* Two panels after another, by all rows: they stay in the cache meanwhile. */
 PCS_INLINE void gemm(const pcs_codes_gemm_args *a, bool numbers)
 {
     const size_t tiles = (a->lines + 15) / 16, each = tiles ? a->lines / tiles : 0;
     sums s[2];
+    size_t now = 0;
     int turn = 0;
-    for (size_t m = 0; m < a->m; m += 32) {
-        const size_t rows = a->m - m < 32 ? a->m - m : 32;
-        if (m == 0 || rows < 32) configure(rows, each);
-        for (size_t n = 0; n < a->n; n += 32, turn ^= 1) {
+    for (size_t n = 0; n < a->n; n += 32)
+        for (size_t m = 0; m < a->m; m += 32, turn ^= 1) {
+            const size_t rows = a->m - m < 32 ? a->m - m : 32;
             const bool two = a->n - n > 16, two_rows = rows > 16;
+            if (rows != now) configure(rows, each);
+            now = rows;
             if (two && two_rows) multiply(a, m, n, each, true, true, &s[turn]);
             else multiply(a, m, n, each, two_rows, two, &s[turn]);
             finish(a, m, n, rows, &s[turn], numbers);
         }
-    }
     tiles_release(); /* else each change of threads saves 8 KB */
 }
 
