@@ -29,8 +29,8 @@ ops() { # ops FILE.onnx TEXT ...: words that the list of ops must have
 }
 
 # Written as it is: the same bits, and ops that engines fuse.
-for net in small floating big_bias shapes; do
-    case $net in small) x=eval ;; floating) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
+for net in small floating big_bias shapes recurrent; do
+    case $net in small) x=eval ;; floating | recurrent) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
     run "$work/$net.onnx" "$work/$x.npy" "$work/$net.float.npy"
     expect 0 "$precis" convert "$work/$net.onnx" -o "$work/$net.out.onnx" --json
     json "j['opset'] >= 13 and j['nodes'] > 0"
@@ -112,6 +112,12 @@ for type in int8 int4 fp8; do
     run "$work/w.onnx" "$work/rows.npy" "$work/w.npy"
     at_least 14 "$work/floating.float.npy" "$work/w.npy" "weights $type"
 done
+
+quant recurrent r --dynamic
+json "[n for n in j['nodes'] if n['op'] == 'recurrent'][0]['method'].startswith('weights')"
+run "$work/r.onnx" "$work/rows.npy" "$work/r.npy"
+at_least 28 "$work/recurrent.float.npy" "$work/r.npy" "a recurrent net"
+ops "$work/r.onnx" GRU=1 DequantizeLinear=2 MatMulInteger=1
 
 # A node that stays in float is listed with its reason; --strict makes it an error.
 quant floating f --static --calib "$work/rows.npy"

@@ -292,3 +292,23 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
     pcs_free(q->ctx, p);
     return st;
 }
+
+/* Weights of a recurrent node, [ways, gates * hidden, in] and [ways, gates * hidden, hidden], by row of its gates. No
+ * engine multiplies by codes there with ranges of its own, so they are decoded and multiplied as floats. */
+precis_status pcs_net_store_recurrent(precis_net_quant *q, pcs_node *n)
+{
+    precis_status st = PRECIS_OK;
+    for (uint32_t i = 1; i < 3 && !st; i++) {
+        const pcs_value w = q->g->values[n->in[i]];
+        if (!pcs_dtype_whole(q->weight_type)) {
+            st = replace(q, n, i, pcs_net_small_floats(q, &w, 1));
+            continue;
+        }
+        const layout l = lay_out(&w, 1);
+        pcs_qparams *p = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof *p);
+        st = p ? choose_scales(q, &l, p, w.name) : PRECIS_ENOMEM;
+        if (!st) st = replace(q, n, i, weight_codes(q, &w, &l, p, 1));
+        pcs_free(q->ctx, p);
+    }
+    return st;
+}
