@@ -5,6 +5,7 @@
  *   x.npz            the same, an array for each input by its name
  *   folder of .npz   a file is a sample: an array for each input, with or without a first dimension of 1
  *   folder of images PNG and JPEG, also in one folder for each class; resized, cropped, scaled
+ * Several sources of one input stand after one another.
  * Threads: as the context. */
 #ifndef PRECIS_SAMPLES_H
 #define PRECIS_SAMPLES_H
@@ -34,7 +35,7 @@ typedef struct precis_samples_options {
 
 typedef struct precis_samples precis_samples;
 
-/* The net must outlive it. PRECIS_EINVAL: an input without a source, or with two; sources of different lengths; a type
+/* The net must outlive it. PRECIS_EINVAL: an input without a source; sources of different lengths; a type
  * or shape that is not the input's, said with both. PRECIS_EFORMAT, PRECIS_EIO: file and place. */
 PRECIS_API precis_status precis_samples_open(precis_ctx *ctx, precis_samples **out, const precis_net *net,
                                              const char *const *sources, size_t n, const precis_samples_options *opts);

@@ -17,6 +17,13 @@ static const pcs_source_kind *const kinds[] = {
 #undef SOURCE
 };
 
+/* Where an input's samples come from: several sources stand after one another. */
+typedef struct feed {
+    pcs_source **list;
+    size_t n;
+    uint64_t count; /* of all; UINT64_MAX: the same for all samples */
+} feed;
+
 struct precis_samples {
     precis_ctx *ctx;
     precis_samples_options o;
@@ -24,7 +31,7 @@ struct precis_samples {
     pcs_source *sources;
     size_t n_sources, n_inputs;
     precis_array *ports;  /* of the net */
-    pcs_source **from;    /* of each input */
+    feed *from;           /* of each input */
     bool *as_it_is;       /* a sample is the whole input */
     precis_array *inputs; /* that were made last */
     void **room;
@@ -53,12 +60,22 @@ static precis_status differs(precis_samples *s, size_t k, uint64_t i, const prec
                     precis_samples_name(s, i), has, wants);
 }
 
+/* The source that sample i of a feed lies in, and its number there. */
+static pcs_source *source_of(const feed *f, uint64_t *i)
+{
+    size_t at = 0;
+    while (at + 1 < f->n && *i >= f->list[at]->count) *i -= f->list[at++]->count;
+    if (f->list[at]->count == UINT64_MAX) *i = 0;
+    return f->list[at];
+}
+
 /* Sample i of input k, held against what the net takes; without the first dimension unless as_it_is. */
 static precis_status sample_of(precis_samples *s, size_t k, uint64_t i, precis_array *out)
 {
     const precis_array *port = &s->ports[k];
-    pcs_source *from = s->from[k];
-    const precis_status st = from->kind->sample(from, from->count == UINT64_MAX ? 0 : i, k, port, out);
+    uint64_t at = i;
+    pcs_source *from = source_of(&s->from[k], &at);
+    const precis_status st = from->kind->sample(from, at, k, port, out);
     if (st) return st;
     const uint32_t skip = port->dims == out->dims + 1 ? 1 : 0;
     bool fits = !strcmp(out->type, port->type) && port->dims == out->dims + skip;
@@ -105,10 +122,12 @@ static precis_status assign(precis_samples *s, pcs_source *source, const char *i
         if (input ? strcmp(name, input) : named ? !has && s->n_inputs > 1 : s->n_inputs > 1) continue;
         if (named && !has)
             return pcs_fail(s->ctx, PRECIS_EINVAL, "%s: has no array %s, which the net takes", source->path, name);
-        if (s->from[k])
-            return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s has two sources, %s and %s", name, s->from[k]->path,
-                            source->path);
-        s->from[k] = source;
+        feed *f = &s->from[k];
+        if (f->n && (f->count == UINT64_MAX || source->count > UINT64_MAX - 1 - f->count))
+            return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s has two sources, %s and %s, and one is the same for all",
+                            name, f->list[0]->path, source->path);
+        f->count = f->n ? f->count + source->count : source->count;
+        f->list[f->n++] = source;
         n++;
     }
     if (n) return PRECIS_OK;
@@ -116,17 +135,37 @@ static precis_status assign(precis_samples *s, pcs_source *source, const char *i
                     source->path, source->path, s->n_inputs ? s->ports[0].name : "none");
 }
 
-/* How many there are, and of which batch; the first sample is looked at. */
+/* Have all samples of input k one shape? The first of each source is looked at. */
+static precis_status look(precis_samples *s, size_t k, bool *one_shape)
+{
+    const feed *f = &s->from[k];
+    precis_array first = { .dims = 0 }, other;
+    uint64_t i = 0;
+    *one_shape = true;
+    for (size_t at = 0; at < f->n && i < s->count; i += f->list[at++]->count) {
+        const bool before = s->as_it_is[k];
+        const precis_status st = sample_of(s, k, i, &other);
+        if (st) return st;
+        if (at && before != s->as_it_is[k]) return differs(s, k, i, &other);
+        *one_shape &= f->list[at]->kind->same_shape(f->list[at]) &&
+                      (!at || (first.dims == other.dims && !memcmp(first.shape, other.shape, sizeof first.shape)));
+        if (!at) first = other;
+        if (f->count == UINT64_MAX) break;
+    }
+    return PRECIS_OK;
+}
+
+/* How many there are, and of which batch. */
 static precis_status settle(precis_samples *s)
 {
     s->count = UINT64_MAX;
     for (size_t k = 0; k < s->n_inputs; k++) {
-        const pcs_source *from = s->from[k];
-        if (!from) return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s of the net has no samples", s->ports[k].name);
+        const feed *from = &s->from[k];
+        if (!from->n) return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s of the net has no samples", s->ports[k].name);
         if (from->count == UINT64_MAX) continue;
         if (s->count == UINT64_MAX) s->count = from->count;
         if (s->count != from->count)
-            return pcs_fail(s->ctx, PRECIS_EINVAL, "%s has %llu samples, others have %llu", from->path,
+            return pcs_fail(s->ctx, PRECIS_EINVAL, "%s has %llu samples, others have %llu", from->list[0]->path,
                             (unsigned long long)from->count, (unsigned long long)s->count);
     }
     if (s->count == UINT64_MAX) s->count = 1;
@@ -134,10 +173,10 @@ static precis_status settle(precis_samples *s)
     if (s->limited) s->count = s->o.limit;
     if (!s->count) return pcs_fail(s->ctx, PRECIS_EINVAL, "%s: has no samples", s->sources[0].path);
     for (size_t k = 0; k < s->n_inputs; k++) {
-        precis_array first;
-        const precis_status st = sample_of(s, k, 0, &first);
+        bool one_shape;
+        const precis_status st = look(s, k, &one_shape);
         if (st) return st;
-        if (s->as_it_is[k] || !s->from[k]->kind->same_shape(s->from[k])) s->fixed = 1;
+        if (s->as_it_is[k] || !one_shape) s->fixed = 1;
     }
     for (size_t k = 0; k < s->n_inputs && s->fixed != 1; k++) {
         const int64_t d = s->ports[k].shape[0];
@@ -154,7 +193,11 @@ static precis_status open_all(precis_samples *s, const precis_net *net, const ch
 {
     precis_status st = PRECIS_OK;
     const char *input;
-    for (size_t k = 0; k < s->n_inputs && !st; k++) st = precis_net_input(net, k, &s->ports[k]);
+    for (size_t k = 0; k < s->n_inputs && !st; k++) {
+        st = precis_net_input(net, k, &s->ports[k]);
+        s->from[k].list = pcs_arena_alloc(&s->arena, n + 1, sizeof *s->from[k].list);
+        if (!st && !s->from[k].list) st = PRECIS_ENOMEM;
+    }
     if (!st && !n) return pcs_fail(s->ctx, PRECIS_EINVAL, "no samples are given");
     for (size_t i = 0; i < n && !st; i++) {
         const char *own = pcs_arena_copy(&s->arena, sources[i], strlen(sources[i]));
@@ -299,19 +342,25 @@ precis_status precis_samples_read(precis_samples *s, uint64_t first, uint64_t n,
 
 const char *precis_samples_name(precis_samples *s, uint64_t i)
 {
-    for (size_t k = 0; k < s->n_sources; k++) {
-        const pcs_source *from = &s->sources[k];
-        if (!from->kind || !from->kind->file || i >= from->count) continue;
-        snprintf(s->name, sizeof s->name, "%s", from->kind->file(from, i));
+    for (size_t k = 0; k < s->n_inputs; k++) {
+        uint64_t at = i;
+        const pcs_source *from = s->from[k].n ? source_of(&s->from[k], &at) : NULL;
+        if (!from || !from->kind || !from->kind->file || at >= from->count) continue;
+        snprintf(s->name, sizeof s->name, "%s", from->kind->file(from, at));
         return s->name;
     }
-    snprintf(s->name, sizeof s->name, "sample %llu of %s", (unsigned long long)i, s->sources[0].path);
+    uint64_t at = i;
+    const bool there = s->n_inputs && s->from[0].n;
+    const char *path = there ? source_of(&s->from[0], &at)->path : s->sources[0].path;
+    snprintf(s->name, sizeof s->name, "sample %llu of %s", (unsigned long long)at, path);
     return s->name;
 }
 
 int64_t precis_samples_class(const precis_samples *s, uint64_t i, uint64_t *classes)
 {
     if (classes) *classes = 0;
+    for (size_t k = 0; k < s->n_inputs; k++)
+        if (s->from[k].n > 1) return -1; /* folders of two sources name different classes */
     for (size_t k = 0; k < s->n_sources; k++)
         if (s->sources[k].kind->class_of) return s->sources[k].kind->class_of(&s->sources[k], i, classes);
     return -1;
