@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo test test-alloc test-peers test-arm test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
+.PHONY: all demo test test-alloc test-mutated test-peers test-arm test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
 .PHONY: bootstrap
 
 all: bootstrap
@@ -24,6 +24,10 @@ test: bootstrap
 # Every place that asks for memory, made to fail, once and from then on: exit 4, or the same bytes. Half an hour.
 test-alloc: all
 	@tests/alloc/run $(BUILD)
+
+# Mutated folders, GGUFs, profiles, plans, manifests through commands, for five minutes (SECONDS, SEED).
+test-mutated: all
+	@python3 tests/faults/mutate.py $(BUILD)/precis $(or $(SECONDS),300) $(or $(SEED),1) $(BUILD)/mutated
 
 # precis against llama-cpp-python, gguf, tokenizers, sentencepiece, jinja2: minutes, needs the network once.
 test-peers: all
