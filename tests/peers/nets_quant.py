@@ -77,7 +77,7 @@ def golden(folder):
         got, step = decibels(want, fused), np.abs(fused - here).max()
         check(f"golden net, {name}", got >= least and decibels(fused, here) > 100 and decibels(plain, here) > 100,
               f"{got:.2f} dB of at least {least}; onnxruntime - precis {step:.2g}")
-        if "16" not in name and "fp8" not in name:
+        if "16" not in name and "fp8" not in name and "qop" not in name:  # OpenVINO converts no QLinearConv, nor theirs of com.microsoft
             other = openvino(path, {"x": x})
             check(f"golden net, {name}, OpenVINO", np.mean(other.argmax(1) == fused.argmax(1)) >= .9, f"{decibels(want, other):.2f} dB")
 
