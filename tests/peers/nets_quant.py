@@ -77,9 +77,23 @@ def golden(folder):
         got, step = decibels(want, fused), np.abs(fused - here).max()
         check(f"golden net, {name}", got >= least and decibels(fused, here) > 100 and decibels(plain, here) > 100,
               f"{got:.2f} dB of at least {least}; onnxruntime - precis {step:.2g}")
-        if "16" not in name and "fp8" not in name:
+        if "16" not in name and "fp8" not in name and "qop" not in name:  # OpenVINO converts no QLinearConv, nor theirs of com.microsoft
             other = openvino(path, {"x": x})
             check(f"golden net, {name}, OpenVINO", np.mean(other.argmax(1) == fused.argmax(1)) >= .9, f"{decibels(want, other):.2f} dB")
+
+
+def from_torch(folder):
+    """What torch's PT2E quantized goes over as QDQ, with the SQNR that torch has itself."""
+    x, want = np.load(f"{NETS}/net_eval.npy"), np.load(f"{NETS}/net_out_float.npy")
+    for name, torch in (("x86", 33.2), ("x86_dynamic", 37.0), ("xnnpack_channel", 33.4), ("xnnpack_tensor", 32.4)):
+        path = f"{folder}/{name}.onnx"
+        code, said = precis("quant", f"{NETS}/net_{name}.pt2", "-o", path)
+        if code:
+            check(f"PT2E {name}", False, said)
+            continue
+        feed = {session(path).get_inputs()[0].name: x}
+        got = decibels(want, session(path).run(None, feed)[0])
+        check(f"PT2E {name}", abs(got - torch) < .4, f"{got:.2f} dB in onnxruntime, {torch} in torch")
 
 
 def feeds(path, n):
@@ -137,6 +151,7 @@ def models(folder):
 
 with tempfile.TemporaryDirectory() as work:
     golden(work)
+    from_torch(work)
     if "--models" in sys.argv:
         models(work)
 sys.exit(failed > 0)
