@@ -197,7 +197,7 @@ static unsigned columns(void)
     return size.ws_col;
 }
 
-static void print_speed(const cli_talk *u, bool stopped)
+static void tell_speed(const cli_talk *u, bool stopped)
 {
     const bool plain = getenv("NO_COLOR") != NULL;
     const double seconds = u->last - u->first;
@@ -225,7 +225,7 @@ static int converse(cli_talk *u, const char *text, bool terminal)
         precis_chat_unsay(u->chat);
         return EXIT_DONE;
     }
-    if (rc == EXIT_DONE && terminal && !u->c->quiet) print_speed(u, stopped);
+    if (rc == EXIT_DONE && terminal && !u->c->quiet) tell_speed(u, stopped);
     return rc;
 }
 
@@ -243,7 +243,7 @@ static char *read_block(cli_editor *e, const char *first)
         if ((line = cli_editor_read(e, &len))) end = strstr(line, "\"\"\"");
     }
     if (f && end) fwrite(line, 1, (size_t)(end - line), f);
-    if (f && fclose(f)) {
+    if (!cli_text_close(f, &text)) {
         free(text);
         text = NULL;
     }

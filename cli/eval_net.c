@@ -49,7 +49,7 @@ static json_t *gate_json(const precis_gate_result *g)
 }
 
 /* The names that scripts rely on are always there: accuracy, n, agree, sqnr_db. */
-static json_t *result_json(const precis_eval_net_result *r, bool gate)
+static json_t *figures_json(const precis_eval_net_result *r, bool gate)
 {
     json_t *o = json_pack("{s:I, s:n, s:n, s:n}", "n", (json_int_t)r->n, "accuracy", "agree", "sqnr_db");
     if (r->score) {
@@ -135,7 +135,7 @@ static int compare_nodes(cli *c, precis_net *net, precis_net *reference, precis_
     return rc;
 }
 
-static int get_options(cli *c, precis_eval_net_options *o, precis_samples_options *so)
+static int net_options(cli *c, precis_eval_net_options *o, precis_samples_options *so)
 {
     int64_t limit, batch, ignore;
     const int rc = cli_samples_options(c, so);
@@ -171,7 +171,7 @@ int cli_net_eval(cli *c)
     precis_net *net = NULL, *reference = NULL;
     precis_samples *samples = NULL;
     int rc = for_nets(c);
-    if (rc < 0) rc = get_options(c, &o, &so);
+    if (rc < 0) rc = net_options(c, &o, &so);
     if (rc >= 0) return rc;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (!st && cli_has(c, "--against")) st = precis_net_open(c->ctx, &reference, cli_get(c, "--against"));
@@ -183,7 +183,7 @@ int cli_net_eval(cli *c)
     else if (!nodes) {
         const bool gate = cli_has(c, "--gate");
         if (!c->json) print_figures(&r, gate);
-        rc = c->json ? cli_print_json(c, result_json(&r, gate)) : cli_done(c);
+        rc = c->json ? cli_print_json(c, figures_json(&r, gate)) : cli_done(c);
         if (gate && rc == EXIT_DONE)
             rc = r.gate.verdict == PRECIS_ACCEPT   ? EXIT_DONE
                  : r.gate.verdict == PRECIS_REJECT ? EXIT_NEGATIVE

@@ -5,7 +5,7 @@
 
 static json_t *real(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
-static json_t *node_json(const precis_node_error *n)
+static json_t *error_json(const precis_node_error *n)
 {
     json_t *o = json_pack("{s:s, s:s, s:b, s:f}", "name", n->name, "op", n->op, "rounded", n->rounded, "clipped",
                           n->clipped);
@@ -41,7 +41,7 @@ int cli_print_nodes(cli *c, const precis_node_errors *e)
     if (!c->json) printf("%-36s %-12s %8s %8s %8s  dB\n", "output", "op", "SQNR", "added", "carried");
     for (size_t i = 0; i < precis_node_errors_count(e); i++) {
         const precis_node_error *n = precis_node_errors_get(e, i);
-        json_array_append_new(nodes, node_json(n));
+        json_array_append_new(nodes, error_json(n));
         if (c->json) continue;
         snprintf(name, sizeof name, "%s", n->name);
         printf("%-36s %-12s", cli_printable(name), n->op);
@@ -53,7 +53,7 @@ int cli_print_nodes(cli *c, const precis_node_errors *e)
     if (!c->json) printf("\nthe worst by what they add:\n");
     for (int place = 1; worst_of(e, place); place++) {
         const precis_node_error *n = worst_of(e, place);
-        json_array_append_new(worst, node_json(n));
+        json_array_append_new(worst, error_json(n));
         if (c->json) continue;
         snprintf(name, sizeof name, "%s", n->name);
         printf("%2d  %s: %s. %s\n", place, cli_printable(name), n->why.cause, n->why.detail);

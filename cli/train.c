@@ -1,7 +1,10 @@
 /* precis train - a llama from text, or from a language whose entropy is known. */
 #include "cli.h"
+#include "spread.h"
+#include "train_log.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const cli_option options[] = {
     { "--output", 'o', "OUT", "the checkpoint: a GGUF file, whole at any moment" },
@@ -12,10 +15,18 @@ static const cli_option options[] = {
     { "--plan", 0, "FILE", "train for a plan that precis plan wrote: a type for each tensor, and a cache" },
     { "--estimator", 0, "NAME", "how weights learn that are rounded: ste, lsq, pact, pareto, trust, ternary, binary" },
     { "--only", 0, "PATTERN", "train these tensors alone (more than once)" },
+    { "--distill", 0, "MODEL", "learn a model's distribution, mixed with the text as the configuration says" },
+    { "--adapter", 0, "r=N", "train low-rank adapters beside the weights of --from (r=8,alpha=16); any type" },
+    { "--lora", 0, "OUT", "with --adapter: the adapters, for run --lora and llama.cpp" },
+    { "--merged", 0, "OUT", "with --lora: the model with them in its weights, in its types; what that loses is said" },
     { "--compute", 0, "NAME",
       "products of layers in f32 (default), bf16, int8, fp8, mxfp4 or nvfp4; which are real is said" },
     { "--quantized", 0, "OUT",
       "at the end, the model in the types that it was trained for; its held-out loss, run from there, is printed" },
+    { "--plot", 0, "OUT.html", "loss and rate by step: a page, or OUT.svg" },
+    { "--results", 0, "FILE", "the history that the run is a row of (default: that of eval --gate)" },
+    { "--name", 0, "NAME", "of the run in the history (default train)" },
+    { "--no-history", 0, NULL, "keep no row of it" },
     { "--card", 0, "OUT", "what the data are: files, tokens, copies, and what of the held-out text they have" },
     { 0 },
 };
@@ -31,9 +42,15 @@ static void print_line(json_t *o)
     putchar('\n');
 }
 
+/* Of the process that has started, or of one rank. */
+typedef struct { cli *c; train_log *log; bool follows; } watcher;
+
 static int print_step(void *user, const precis_train_step *s)
 {
-    const cli *c = user;
+    const watcher *w = user;
+    const cli *c = w->c;
+    if (w->follows) return 0;
+    train_log_step(w->log, s);
     if (c->json) {
         json_t *o = json_pack("{s:I, s:o, s:o}", "step", (json_int_t)s->step, "loss", known_number(s->loss), "error",
                               known_number(s->error));
@@ -50,7 +67,7 @@ static int print_step(void *user, const precis_train_step *s)
     return 0;
 }
 
-static int result_json(cli *c, const precis_train_options *o, const precis_train_result *r)
+static int trained_json(cli *c, const precis_train_options *o, const precis_train_result *r)
 {
     json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "out", o->out, "sha256", r->sha256, "steps",
                           (json_int_t)r->steps, "from", (json_int_t)r->from, "parameters", (json_int_t)r->parameters,
@@ -59,47 +76,84 @@ static int result_json(cli *c, const precis_train_options *o, const precis_train
     if (isfinite(r->contamination)) json_object_set_new(j, "contamination", json_real(r->contamination));
     json_object_set_new(j, "products", json_string(r->products));
     if (o->quantized) json_object_set_new(j, "quantized", json_string(o->quantized));
-    if (o->quantized) json_object_set_new(j, "served", known_number(r->served));
+    if (o->lora) json_object_set_new(j, "lora", json_string(o->lora));
+    if (o->quantized || o->lora) json_object_set_new(j, "served", known_number(r->served));
+    if (o->merged) json_object_set_new(j, "merged_kld", known_number(r->merged_kld));
     print_line(j);
     return cli_done(c);
 }
 
-static int result_text(cli *c, const precis_train_options *o, const precis_train_result *r)
+static int trained_text(cli *c, const precis_train_options *o, const precis_train_result *r)
 {
     printf("%s: %llu parameters, %llu tokens", o->out, (unsigned long long)r->parameters,
            (unsigned long long)r->tokens);
     if (isfinite(r->heldout)) printf("; held out %.4f +- %.4f nats a token", r->heldout, r->heldout_error);
     if (isfinite(r->entropy)) printf(", of which %.4f are the language's own entropy", r->entropy);
     if (r->contamination > 0) printf("; the texts have %.3g %% of what is held out", 100 * r->contamination);
-    if (o->quantized) printf("\n%s", o->quantized);
-    if (o->quantized && isfinite(r->served)) printf(": held out %.4f when it is run", r->served);
+    const char *file = o->quantized ? o->quantized : o->lora;
+    if (file) printf("\n%s", file);
+    if (o->merged) printf(", and merged: %.5f nats a token of KL divergence", r->merged_kld);
+    if (file && isfinite(r->served)) printf(": held out %.4f when it is run", r->served);
     printf("\nproducts: %s\nsha256 %s\n", r->products, r->sha256);
     return cli_done(c);
+}
+
+/* What the options say. */
+static int read_options(cli *c, precis_train_options *o, const char *only[32])
+{
+    o->out = cli_get(c, "--output");
+    o->resume = cli_has(c, "--resume");
+    if (!o->out) return cli_usage(c, "where to? -o OUT");
+    for (; o->n_only < 32 && (only[o->n_only] = cli_get_nth(c, "--only", (int)o->n_only)); o->n_only++) {}
+    o->only = only;
+    o->from = cli_get(c, "--from");
+    o->qat = cli_get(c, "--qat");
+    o->plan = cli_get(c, "--plan");
+    o->estimator = cli_get(c, "--estimator");
+    o->distill = cli_get(c, "--distill");
+    o->adapter = cli_get(c, "--adapter");
+    o->lora = cli_get(c, "--lora");
+    o->merged = cli_get(c, "--merged");
+    o->compute = cli_get(c, "--compute");
+    o->quantized = cli_get(c, "--quantized");
+    o->card = cli_get(c, "--card");
+    return o->qat && o->plan ? cli_usage(c, "--qat or --plan: one or the other") : -1;
+}
+
+static int train_here(cli *c, const precis_train_options *o, watcher *w)
+{
+    precis_train_result r = { .size = sizeof r };
+    const precis_status st = precis_train(c->ctx, c->args[0], o, &r);
+    if (st)
+        return w->follows                      ? EXIT_RESOURCES
+               : st == PRECIS_EIO && o->spread ? (cli_fail(c, st), EXIT_RESOURCES)
+                                               : cli_fail(c, st);
+    if (w->follows) return EXIT_DONE;
+    const char *plot = cli_get(c, "--plot");
+    int rc = plot ? train_log_plot(c, w->log, &r, plot) : -1;
+    if (rc < 0) rc = train_log_keep(c, w->log, &r);
+    return rc >= 0 ? rc : c->json ? trained_json(c, o, &r) : trained_text(c, o, &r);
 }
 
 static int run(cli *c)
 {
     precis_train_options o = PRECIS_TRAIN_OPTIONS_INIT;
-    precis_train_result r = { .size = sizeof r };
-    o.out = cli_get(c, "--output");
-    o.resume = cli_has(c, "--resume");
-    o.each = print_step;
-    o.user = c;
-    if (!o.out) return cli_usage(c, "where to? -o OUT");
     const char *only[32];
-    for (; o.n_only < 32 && (only[o.n_only] = cli_get_nth(c, "--only", (int)o.n_only)); o.n_only++) {}
-    o.only = only;
-    o.from = cli_get(c, "--from");
-    o.qat = cli_get(c, "--qat");
-    o.plan = cli_get(c, "--plan");
-    o.estimator = cli_get(c, "--estimator");
-    o.compute = cli_get(c, "--compute");
-    o.quantized = cli_get(c, "--quantized");
-    o.card = cli_get(c, "--card");
-    if (o.qat && o.plan) return cli_usage(c, "--qat or --plan: one or the other");
-    const precis_status st = precis_train(c->ctx, c->args[0], &o, &r);
-    if (st) return cli_fail(c, st);
-    return c->json ? result_json(c, &o, &r) : result_text(c, &o, &r);
+    precis_spread spread = { .size = 1 };
+    int rc = read_options(c, &o, only);
+    if (rc < 0) rc = spread_open(c, &spread);
+    train_log *log = rc < 0 ? cli_alloc(1, sizeof *log) : NULL;
+    if (rc < 0 && !log) rc = cli_no_memory(c);
+    if (rc < 0) {
+        watcher w = { c, log, spread.rank > 0 };
+        o.spread = spread.size > 1 ? &spread : NULL;
+        o.each = print_step;
+        o.user = &w;
+        rc = train_here(c, &o, &w);
+    }
+    free(log);
+    spread_close(&spread);
+    return rc;
 }
 
 const cli_command cli_train = {

@@ -297,3 +297,39 @@ for name, data, _, _ in pt2_files.hostile():
         save("pt2", "bad_" + name, data)
 for name, data in (("f4", onnx_files.npy([1, 2, 3, 4, 5, 6], (2, 3))), ("fortran", onnx_files.npy([1, 2, 3, 4, 5, 6], (2, 3), ">i8", True, 2)), ("scalar", onnx_files.npy([1], (), "|b1", False, 3))):
     save("npy", name, data)
+
+# Archives of arrays, and images: a PNG by hand, a JPEG of 10 x 7 pixels as text.
+import base64, io, zipfile, zlib
+
+
+def npz(arrays, how):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", how) as z:
+        for name, values, shape in arrays:
+            z.writestr(zipfile.ZipInfo(name + ".npy"), onnx_files.npy(values, shape), how)
+    return out.getvalue()
+
+
+for name, how in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
+    save("npz", name, npz([("x", list(range(6)), (2, 3)), ("y", [7], ())], how))
+
+
+def png(kind, depth, rows, extra=b""):
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 5, len(rows), depth, kind, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + extra + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + r for r in rows))) + chunk(b"IEND", b"")
+
+
+for name, kind, depth, width in (("grey", 0, 8, 5), ("rgb", 2, 8, 15), ("rgba16", 6, 16, 40), ("bits", 0, 1, 1)):
+    save("image", name, png(kind, depth, [bytes((7 * x + 50 * y) % 256 for x in range(width)) for y in range(4)]))
+save("image", "jpeg", base64.b85decode(
+    "|JeWF01!$>Nk#wx0RR9200961|JwjV01XKW3knDg3knMk4h;_zAQcl55)&sJ9v2`kDKRiEDJ?8BI!Zn>HbyrrEkIX6ModmpQ&KWM"
+    "T47pHU`kO^PygEhLjevB4iga*CKVMXPc<zyPft%zPft%zPft%zPft%zPft%zPft%zPft%zPft%zPft%zPft%zPft%zPft%zPf!2A"
+    "01*fP2LK8K0U`hb5di}c0sq7R9{>OW1pxs80RaI300000000010s{mE1_uZU3Jd?l0JRVR0s#X90t5pE1q1{D00Dgg0s{a95d{(<"
+    "F+m0sQDFxnaTGFvk)a49Lb1UWQqk}vGh%Xr2?`b$7#SKRCMPH<Dl|1VH#j*uLqtVJM@UIZQ&d$}S6EqEV`OD!XJ~0^b98lfcX)Yv"
+    "gM@{Khlq)al9QB`mY0~BnxdnmrKYE-sj9NGw6(UkxVgH*!^FkL$H>Xb($mz{*4NnC+Tr5k<mKk)=;`Y5^7Hid_V@Vt`v1fL9{~UZ"
+    "0RaI40RaI40RR91000010s{mE1_uZU3Jd?l0JRYS0s#U91Oo&I1q1{D0Rndb0RjUN1O*{61`<J02Vrp&A~Jyp6he`qvB3!=Gg9ys"
+    "Vsg<679=#`CGi&+85$-hC@Cs6Ha9pqIzvQ7Mn_0VN>fx-R##YAT4Q8oW@l(=YIAgTc6WGrdV+(5g@%WSiHeewl$Dm3n3<ZQqok##"
+    "r>Lo_va__cwzs&sy28W6#m2|T$;#5x)YaD4*xB0R<K*S$=jiF`^7Hid_V@Vt`v2Mh3<CiG0ucid06zd<v?NH7X{x1MW6b-fws!hp"
+    "cOyLUj<m(nB`OGD208^?QAKm(Ys(1;N*cLd?dtTfu})ZO(xFAT#x~nV^y>Pb|Je"))

@@ -38,6 +38,7 @@ int precis_mpi_start(precis_spread *s)
 {
     int had, rank, size;
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &had) != MPI_SUCCESS) return 1;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); /* a rank that is gone is the caller's to say */
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     world = (precis_spread){ (uint32_t)rank, (uint32_t)size, gather, &world };

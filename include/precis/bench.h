@@ -48,8 +48,8 @@ typedef struct precis_bench_result {
 PRECIS_API precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts,
                                       precis_bench_result *result);
 
-/* A node of a net of arrays as it is run (several of the file's may be one). seconds: alone, between barriers, the least of
- * some runs; products: multiplications, of codes in whole numbers where `codes`. */
+/* A node of a net of arrays as it is run (several of the file's may be one). seconds: alone, between barriers, the
+ * least of some runs; products: multiplications, of codes in whole numbers where `codes`. */
 typedef struct precis_net_node {
     uint32_t    size;
     const char *name, *op;
@@ -66,12 +66,13 @@ typedef struct precis_net_bench_options {
     void               *user;
 } precis_net_bench_options;
 #define PRECIS_NET_BENCH_OPTIONS_INIT { sizeof(precis_net_bench_options), 0, NULL, NULL }
-/* seconds, median: of a run. floor: all products at the speed at which this machine multiplies in registers with the
+/* seconds, median: of a run; processor: the least that a run took of all threads' processor time, which says more where
+ * others use the machine. floor: all products at the speed at which this machine multiplies in registers with the
  * threads of the context, multiply_s (codes) and fma_s (f32), measured now. */
 typedef struct precis_net_speed {
     uint32_t size; /* sizeof of this struct, set by the caller */
     uint32_t runs;
-    double   seconds, median, floor, multiply_s, fma_s;
+    double   seconds, median, processor, floor, multiply_s, fma_s;
     uint64_t products, code_products;
 } precis_net_speed;
 /* Inputs as precis_net_run's. */

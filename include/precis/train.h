@@ -6,7 +6,7 @@
 #ifndef PRECIS_TRAIN_H
 #define PRECIS_TRAIN_H
 
-#include "precis/base.h"
+#include "precis/law_fit.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,14 +37,20 @@ typedef struct precis_train_options {
     const char *plan;      /* a file of precis plan: types of all tensors                     */
     const char *estimator;
     const char *compute;   /* f32, bf16, int8, fp8, mxfp4, nvfp4: of the products of layers   */
+    const char *distill;   /* a model's file: the loss has the divergence from it             */
+    const char *adapter;   /* "r=8,alpha=16": low-rank adapters beside `from`'s weights       */
     const char *const *only; /* [n_only]: patterns of the tensors that are trained            */
     size_t      n_only;
     /* beside the checkpoint, at the end: the model in the types that it was trained for */
     const char *quantized;
+    const char *lora;      /* the adapters, as a file of their own                             */
+    const char *merged;    /* `from` with them in its weights, in its types                    */
+    const precis_spread *spread; /* ranks that share each batch; NULL: this process alone      */
     const char *card;      /* where the data's card is written, as JSON; NULL: nowhere        */
 } precis_train_options;
 #define PRECIS_TRAIN_OPTIONS_INIT \
-    { sizeof(precis_train_options), NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL }
+    { sizeof(precis_train_options), NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, \
+      NULL, NULL, NULL, NULL }
 
 typedef struct precis_train_result {
     uint32_t size;       /* sizeof of this struct, set by the caller                          */
@@ -53,9 +59,11 @@ typedef struct precis_train_result {
     double   heldout, heldout_error; /* nats a token of the held-out text; NaN: there is none */
     double   entropy;    /* of the language over the same tokens; NaN: it is not known        */
     char     sha256[65]; /* of the checkpoint                                                 */
+    char     data_sha256[65], settings_sha256[65]; /* of the tokens; of all that decides the checkpoint's bytes */
     double   contamination; /* share of the held-out text that the texts have, too; NaN: not known */
     const char *products; /* in which arithmetic each product was, and whether it was real; static storage */
-    double   served;     /* of `quantized`: its held-out loss when it is run; NaN: there is none */
+    double   served;     /* held-out loss of `quantized`, or of `from` with `lora`, when it is run; NaN: none */
+    double   merged_kld; /* of `merged` from `from` with `lora`: nats a token of the held-out text; NaN */
 } precis_train_result;
 
 /* Train as the configuration file says. PRECIS_EFORMAT names the key of the configuration, or what is wrong with the

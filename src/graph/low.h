@@ -1,7 +1,8 @@
-/* low.h - arithmetics of few bits for the three products of training: y = x w^T, dx = dy w, dw = dy^T x (op matmul_low).
+/* low.h - arithmetics of few bits for the three products of training: y = x w^T, dx = dy w, dw = dy^T x (op
+ * matmul_low).
  *
- * Of each product it is said whether it is real (the codes themselves are multiplied, by the kernels that serve them) or
- * simulated (what the codes mean, as f32). */
+ * Of each product it is said whether it is real (the codes themselves are multiplied, by the kernels that serve them)
+ * or simulated (what the codes mean, as f32). */
 #ifndef PCS_LOW_H
 #define PCS_LOW_H
 

@@ -16,12 +16,16 @@ const pcs_image_format *const pcs_image_formats[] = {
     NULL,
 };
 
-precis_status pcs_image_new(precis_ctx *ctx, const char *name, uint64_t width, uint64_t height, pcs_image *out)
+precis_status pcs_image_new(precis_ctx *ctx, const char *name, uint64_t packed, uint64_t width, uint64_t height,
+                            pcs_image *out)
 {
     *out = (pcs_image){ 0 };
     if (!width || !height || width > PCS_IMAGE_SIDE || height > PCS_IMAGE_SIDE || width * height > PCS_IMAGE_PIXELS)
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: is %llu x %llu pixels; at most 32,768 a side and 2^28 in all", name,
                         (unsigned long long)width, (unsigned long long)height);
+    if (packed && width * height / 8256 > packed)
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: claims %llu x %llu pixels in %llu bytes", name,
+                        (unsigned long long)width, (unsigned long long)height, (unsigned long long)packed);
     if (!(out->rgb = pcs_alloc(ctx, (size_t)(width * height), 3))) return PRECIS_ENOMEM;
     out->width = (uint32_t)width;
     out->height = (uint32_t)height;
@@ -139,8 +143,8 @@ precis_status pcs_image_resize(precis_ctx *ctx, const pcs_image *in, uint32_t wi
     *out = (pcs_image){ 0 };
     precis_status st = filter_new(ctx, &across, in->width, width);
     if (!st) st = filter_new(ctx, &down, in->height, height);
-    if (!st) st = pcs_image_new(ctx, "a resized image", width, in->height, &half);
-    if (!st) st = pcs_image_new(ctx, "a resized image", width, height, out);
+    if (!st) st = pcs_image_new(ctx, "a resized image", 0, width, in->height, &half);
+    if (!st) st = pcs_image_new(ctx, "a resized image", 0, width, height, out);
     for (uint32_t y = 0; y < in->height && !st; y++)
         filter_line(&across, in->rgb + (size_t)y * in->width * 3, half.rgb + (size_t)y * width * 3, width, 3);
     for (uint32_t x = 0; x < width && !st; x++)

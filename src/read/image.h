@@ -26,8 +26,10 @@ extern const pcs_image_format *const pcs_image_formats[];
 precis_status pcs_image_read(precis_ctx *ctx, const char *path, pcs_image *out);
 /* Has a file's name the suffix of a format? */
 bool pcs_image_named(const char *name);
-/* Room for an image whose sides are checked. */
-precis_status pcs_image_new(precis_ctx *ctx, const char *name, uint64_t width, uint64_t height, pcs_image *out);
+/* Room for an image whose sides are checked; packed: the bytes that it comes from, of which each holds 8,256 pixels at
+ * the most (deflate's 1,032 bytes of one, a bit a pixel); 0: it comes from another image. */
+precis_status pcs_image_new(precis_ctx *ctx, const char *name, uint64_t packed, uint64_t width, uint64_t height,
+                            pcs_image *out);
 
 /* The image at another size, as Pillow's bilinear resize with its reduction of aliases gives it, byte for byte. */
 precis_status pcs_image_resize(precis_ctx *ctx, const pcs_image *in, uint32_t width, uint32_t height, pcs_image *out);

@@ -19,7 +19,7 @@ static precis_status decode_jpeg(precis_ctx *ctx, const char *name, const uint8_
     precis_status st = j ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st && tjDecompressHeader3(j, bytes, (unsigned long)n, &width, &height, &sampling, &space))
         st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: is no sound JPEG: %.150s", name, tjGetErrorStr2(j));
-    if (!st) st = pcs_image_new(ctx, name, (uint64_t)width, (uint64_t)height, out);
+    if (!st) st = pcs_image_new(ctx, name, n, (uint64_t)width, (uint64_t)height, out);
     if (!st && tjDecompress2(j, bytes, (unsigned long)n, out->rgb, width, 0, height, TJPF_RGB, flags))
         st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: is no sound JPEG: %.150s", name, tjGetErrorStr2(j));
     if (j) tjDestroy(j);

@@ -14,7 +14,7 @@ static precis_status decode_png(precis_ctx *ctx, const char *name, const uint8_t
     if (!png_image_begin_read_from_memory(&png, bytes, n))
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: is no sound PNG: %.100s", name, png.message);
     png.format = PNG_FORMAT_RGB;
-    st = pcs_image_new(ctx, name, png.width, png.height, out);
+    st = pcs_image_new(ctx, name, n, png.width, png.height, out);
     if (!st && !png_image_finish_read(&png, &black, out->rgb, 0, NULL))
         st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: is no sound PNG: %.100s", name, png.message);
     png_image_free(&png);

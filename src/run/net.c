@@ -268,6 +268,15 @@ static precis_status give(precis_net *net, const precis_array *const *given)
     return PRECIS_OK;
 }
 
+/* What is run: other nodes with the same bits, but that a clamp of sums in whole numbers is exact where floats round. */
+static precis_status lower(precis_graph *g)
+{
+    static const char *const passes[] = { "narrow_pools", "fuse_dynamic", "fuse_products", "fuse_codes" };
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < sizeof passes / sizeof *passes && !st; i++) st = precis_graph_pass(g, passes[i]);
+    return st;
+}
+
 static precis_status make(precis_net *net, const precis_array *const *given)
 {
     precis_status st;
@@ -279,7 +288,7 @@ static precis_status make(precis_net *net, const precis_array *const *given)
         net->need |= net->graph.need;
         if (!st || net->need == before) break;
     }
-    if (!st) st = precis_graph_pass(net->graph.graph, "fuse_codes");
+    if (!st) st = lower(net->graph.graph);
     if (st) return st;
     const pcs_program_options o = {
         .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"

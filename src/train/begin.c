@@ -29,6 +29,13 @@ static void initialize(const pcs_train_config *c, const pcs_trained *p, size_t i
     const pcs_tensor_role role = pcs_place_of(p->name).role;
     const bool last = role == PCS_ROLE_attn_output || role == PCS_ROLE_ffn_down;
     if (p->kind >= PCS_TRAINED_RANGE) return;
+    if (p->kind ==
+        PCS_TRAINED_ADAPTER) { /* B begins at 0, so that nothing changes at first (2106.09685, section 4.1) */
+        const double size = 1 / __builtin_sqrt((double)p->shape[1]);
+        if (pcs_trained_first(p))
+            normal(p->data, p->n, c->seed * 0x9e3779b97f4a7c15u + 0x51ed270b0a1f39c1u * (index + 1), size);
+        return;
+    }
     if (p->dims == 1) {
         for (size_t i = 0; i < p->n; i++) p->data[i] = 1;
         return;
@@ -47,7 +54,7 @@ static precis_status open_parameter(pcs_train_run *t, size_t i)
     p->data = pcs_arena_alloc(&t->arena, p->n, sizeof *p->data);
     s->state[i] = s->bytes[i] ? pcs_arena_alloc(&t->arena, s->bytes[i], 1) : NULL;
     if (!p->data || (s->bytes[i] && !s->state[i])) return PRECIS_ENOMEM;
-    if (!t->origin) initialize(&t->c, p, i);
+    if (!t->origin || p->kind == PCS_TRAINED_ADAPTER) initialize(&t->c, p, i);
     if (s->bytes[i] && t->c.optimizer->begin)
         t->c.optimizer->begin(&(pcs_update){ .rows = 1, .columns = p->n, .state = s->state[i], .set = &t->c.settings });
     return PRECIS_OK;
@@ -59,6 +66,7 @@ static precis_status open_state(pcs_train_run *t)
     precis_status st = pcs_llama_open(t->ctx, &s->llama, &t->c.model);
     if (!st) st = pcs_train_set_types(t);
     if (!st) st = pcs_llama_add_ranges(t->ctx, &s->llama, &t->c.model);
+    if (!st && t->c.model.rank) st = pcs_llama_add_adapters(t->ctx, &s->llama, &t->c.model);
     if (st) return st;
     const size_t n = s->llama.n;
     s->state = pcs_arena_alloc(&t->arena, n, sizeof *s->state);
@@ -78,6 +86,11 @@ static precis_status take_options(pcs_train_run *t)
     const precis_train_options *o = t->opt;
     pcs_train_config *c = &t->c;
     if (o->from) c->from = o->from;
+    if (o->distill) c->teacher = o->distill;
+    if (o->adapter) {
+        const precis_status st = pcs_train_set_adapter(t->ctx, c, o->adapter);
+        if (st) return st;
+    }
     if (o->plan) c->quant.plan = o->plan, c->quant.weights = NULL;
     if (o->estimator && !(c->quant.estimator = pcs_estimator_by_name(o->estimator)))
         return pcs_fail(t->ctx, PRECIS_EINVAL, "%.40s is no estimator", o->estimator);
@@ -110,14 +123,27 @@ static precis_status open_origin(pcs_train_run *t)
 static precis_status open_words(pcs_train_run *t)
 {
     pcs_train_config *c = &t->c;
-    precis_status st = pcs_words_open(t->ctx, &t->words, c->texts, c->n_texts, (uint32_t)c->model.vocabulary, c->tokenizer);
+    precis_status st =
+        pcs_words_open(t->ctx, &t->words, c->texts, c->n_texts, (uint32_t)c->model.vocabulary, c->tokenizer);
     const pcs_key *tokens = st ? NULL : pcs_model_key(t->words, "tokenizer.ggml.tokens");
     const int64_t n = tokens ? (int64_t)tokens->n : 0;
     if (!st && c->vocabulary_asked && n != c->model.vocabulary)
-        return pcs_fail(t->ctx, PRECIS_EFORMAT, "model.vocabulary: the tokenizer has %lld tokens, not %lld", (long long)n,
-                        (long long)c->model.vocabulary);
+        return pcs_fail(t->ctx, PRECIS_EFORMAT, "model.vocabulary: the tokenizer has %lld tokens, not %lld",
+                        (long long)n, (long long)c->model.vocabulary);
     c->model.vocabulary = n;
     return st;
+}
+
+/* The teacher's tokenizer, which its student must have. */
+static precis_status take_words(pcs_train_run *t)
+{
+    const pcs_key *tokens = pcs_model_key(pcs_teacher_model(t->teacher), "tokenizer.ggml.tokens");
+    const int64_t n = tokens ? (int64_t)tokens->n : 0;
+    if (t->c.vocabulary_asked && n != t->c.model.vocabulary)
+        return pcs_fail(t->ctx, PRECIS_EFORMAT, "model.vocabulary: the teacher has %lld tokens, not %lld", (long long)n,
+                        (long long)t->c.model.vocabulary);
+    t->c.model.vocabulary = n;
+    return pcs_model_copy(t->ctx, &t->words, pcs_teacher_model(t->teacher));
 }
 
 static precis_status read_config(pcs_train_run *t, const char *path)
@@ -139,6 +165,8 @@ static precis_status write_asked(pcs_train_run *t)
     if (!st) st = pcs_buf_printf(&t->asked, " %s", t->data.sha256);
     char hex[65];
     if (!st && t->origin && !(st = precis_model_sha256(t->origin, hex))) st = pcs_buf_printf(&t->asked, " %s", hex);
+    if (!st && t->teacher && !(st = precis_model_sha256(pcs_teacher_model(t->teacher), hex)))
+        st = pcs_buf_printf(&t->asked, " %s", hex);
     t->s.asked = t->asked.data;
     return st;
 }
@@ -156,10 +184,13 @@ precis_status pcs_train_begin(pcs_train_run *t, const char *path)
     t->c.model.kv_bits = t->c.quant.kv_bits;
     t->c.model.cached = true;
     t->c.model.a_scale = t->c.quant.a_scale;
-    if (!t->origin && (t->c.tokenizer || (!t->c.language && t->c.model.vocabulary != 256))) st = open_words(t);
+    if (t->c.teacher && (st = pcs_teacher_open(t->ctx, &t->teacher, t->c.teacher))) return st;
+    if (!t->origin && t->teacher && !t->c.language && !t->c.tokenizer) st = take_words(t);
+    else if (!t->origin && (t->c.tokenizer || (!t->c.language && t->c.model.vocabulary != 256))) st = open_words(t);
     if (!st) st = pcs_train_data_open(t->ctx, &t->data, &t->c, t->origin ? t->origin : t->words);
     if (!st) st = write_asked(t);
     t->s.origin = t->origin;
     t->s.words = t->words;
-    return st ? st : open_state(t);
+    if (!st) st = open_state(t);
+    return st || !t->teacher ? st : pcs_teacher_begin(t->ctx, t->teacher, &t->c);
 }

@@ -41,15 +41,16 @@ precis_status pcs_card_write(const pcs_train_data *d, const char *words, pcs_buf
     const pcs_train_config *c = d->c;
     precis_status st = pcs_buf_printf(b, "{\"precis\": \"data\", \"version\": 1,\n");
     if (!st && c->language)
-        st = pcs_buf_printf(b, " \"language\": {\"seed\": %llu, \"symbols\": %lld}", (unsigned long long)c->language_seed,
-                            (long long)c->model.vocabulary);
+        st = pcs_buf_printf(b, " \"language\": {\"seed\": %llu, \"symbols\": %lld}",
+                            (unsigned long long)c->language_seed, (long long)c->model.vocabulary);
     else if (!st) st = put_texts(d, b);
     if (!st) st = pcs_buf_printf(b, ",\n \"tokenizer\": ");
     if (!st) st = pcs_json_text(b, words, strlen(words));
     if (!st) st = pcs_buf_printf(b, ", \"vocabulary\": %lld", (long long)c->model.vocabulary);
     if (!st)
-        st = pcs_buf_printf(b, ",\n \"seen\": {\"tokens\": %llu, \"epochs\": %.6g},\n \"sha256\": \"%s\"}\n",
-                            (unsigned long long)(c->steps * c->batch * c->context),
-                            d->n_text ? (double)(c->steps * c->batch * c->context) / (double)d->n_text : 0.0, d->sha256);
+        st =
+            pcs_buf_printf(b, ",\n \"seen\": {\"tokens\": %llu, \"epochs\": %.6g},\n \"sha256\": \"%s\"}\n",
+                           (unsigned long long)(c->steps * c->batch * c->context),
+                           d->n_text ? (double)(c->steps * c->batch * c->context) / (double)d->n_text : 0.0, d->sha256);
     return st;
 }

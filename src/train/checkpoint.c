@@ -40,6 +40,7 @@ typedef struct {
     pcs_key keys[MOST_KEYS];
     char names[MOST_KEYS][64];
     size_t n_keys;
+    float adapter_scale;
     char bytes[256][4]; /* of texts: the tokens */
     pcs_text tokens[256];
     int32_t kinds[256];
@@ -130,7 +131,8 @@ static precis_status all_keys(precis_ctx *ctx, file *f)
     if (!f->all) return PRECIS_ENOMEM;
     f->n_keys = 0;
     for (size_t i = 0; m && i < m->n_keys; i++)
-        if (kept(&m->keys[i])) f->all[f->n_keys++] = m->keys[i];
+        if (kept(&m->keys[i]) && (f->s->origin || !strncmp(m->keys[i].name, "tokenizer.", 10)))
+            f->all[f->n_keys++] = m->keys[i];
     memcpy(f->all + f->n_keys, f->keys, own * sizeof *f->all);
     f->n_keys += own;
     return PRECIS_OK;
@@ -153,7 +155,13 @@ static void add_net(file *f)
     const pcs_train_state *s = f->s;
     for (size_t i = 0; i < s->llama.n; i++) {
         const pcs_trained *p = &s->llama.parameters[i];
-        if (p->kind == PCS_TRAINED_NET) add_tensor(f, p->name, p, s->served[i] ? s->served[i] : p->data, p->n * sizeof(float));
+        if (p->kind <= PCS_TRAINED_ADAPTER)
+            add_tensor(f, p->name, p, s->served[i] ? s->served[i] : p->data, p->n * sizeof(float));
+        if (p->kind != PCS_TRAINED_ADAPTER || !pcs_trained_first(p)) continue;
+        char name[96]; /* of each pair once: what its product counts */
+        snprintf(name, sizeof name, "%.*sscale", (int)strlen(p->name) - 1, p->name);
+        const pcs_trained number = { .dims = 1, .shape = { 1 } };
+        add_tensor(f, name, &number, &f->adapter_scale, sizeof f->adapter_scale);
     }
     const pcs_tensor *factors = s->origin ? pcs_model_tensor(s->origin, "rope_freqs.weight") : NULL;
     const pcs_trained vector = { .dims = 1, .shape = { factors ? factors->ne[0] : 0 } };
@@ -167,7 +175,7 @@ static void add_rest(file *f)
     for (size_t i = 0; i < s->llama.n; i++) {
         const pcs_trained *p = &s->llama.parameters[i];
         value_name(p, name, sizeof name);
-        if (p->kind != PCS_TRAINED_NET || s->served[i]) add_tensor(f, name, p, p->data, p->n * sizeof(float));
+        if (p->kind > PCS_TRAINED_ADAPTER || s->served[i]) add_tensor(f, name, p, p->data, p->n * sizeof(float));
         state_name(p, name, sizeof name);
         if (s->bytes[i]) add_tensor(f, name, NULL, s->state[i], s->bytes[i]);
     }
@@ -182,11 +190,12 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
 precis_status pcs_checkpoint_write(precis_ctx *ctx, const char *path, const pcs_train_config *c,
                                    const pcs_train_state *s, char *sha256)
 {
-    const size_t most = 3 * s->llama.n + 2;
+    const size_t most = 4 * s->llama.n + 2;
     file *f = pcs_alloc(ctx, 1, sizeof *f);
     if (!f) return PRECIS_ENOMEM;
     f->s = s;
     f->c = c;
+    f->adapter_scale = (float)c->model.adapter_scale;
     f->t = pcs_alloc(ctx, most, sizeof *f->t);
     f->contents = pcs_alloc(ctx, most, sizeof *f->contents);
     f->tensor_names = pcs_alloc(ctx, most, sizeof *f->tensor_names);
@@ -262,7 +271,7 @@ precis_status pcs_checkpoint_read(precis_ctx *ctx, const char *path, pcs_train_s
         const pcs_trained *p = &s->llama.parameters[i];
         char name[96];
         value_name(p, name, sizeof name);
-        const bool beside = p->kind != PCS_TRAINED_NET || find(m, name);
+        const bool beside = p->kind > PCS_TRAINED_ADAPTER || find(m, name);
         st = take(ctx, m, beside ? name : p->name, "F32", p->data, p->n * sizeof(float));
         state_name(p, name, sizeof name);
         if (!st && s->bytes[i]) st = take(ctx, m, name, "I8", s->state[i], s->bytes[i]);

@@ -13,7 +13,8 @@ typedef struct pcs_train_state {
     size_t *bytes; /* of each */
     uint64_t step;
     const char *asked; /* pcs_train_config_text, and the data's digest */
-    const float **served; /* [llama.n]: what the file has of a parameter of the net, which then stands beside it; or NULL */
+    const float *
+        *served; /* [llama.n]: what the file has of a parameter of the net, which then stands beside it; or NULL */
     const precis_model *origin; /* whose keys the file has; or NULL */
     const precis_model *words;  /* whose keys of a tokenizer it has otherwise; or NULL: bytes */
 } pcs_train_state;

@@ -11,10 +11,14 @@ static precis_status read_model(pcs_config_reader *r)
 {
     pcs_llama_config *m = &r->c->model;
     const pcs_config_number table[] = {
-        { "width", PCS_CONFIG_SIGNED, 2, 65536, &m->width },     { "layers", PCS_CONFIG_SIGNED, 1, 1024, &m->layers },
-        { "heads", PCS_CONFIG_SIGNED, 1, 4096, &m->heads },      { "kv_heads", PCS_CONFIG_SIGNED, 1, 4096, &m->kv_heads },
-        { "hidden", PCS_CONFIG_SIGNED, 1, 1 << 20, &m->hidden }, { "vocabulary", PCS_CONFIG_SIGNED, 2, 1 << 20, &m->vocabulary },
-        { "eps", PCS_CONFIG_REAL, 1e-12, 0.1, &m->eps },          { "rope_base", PCS_CONFIG_REAL, 1, 1e9, &m->rope_base },
+        { "width", PCS_CONFIG_SIGNED, 2, 65536, &m->width },
+        { "layers", PCS_CONFIG_SIGNED, 1, 1024, &m->layers },
+        { "heads", PCS_CONFIG_SIGNED, 1, 4096, &m->heads },
+        { "kv_heads", PCS_CONFIG_SIGNED, 1, 4096, &m->kv_heads },
+        { "hidden", PCS_CONFIG_SIGNED, 1, 1 << 20, &m->hidden },
+        { "vocabulary", PCS_CONFIG_SIGNED, 2, 1 << 20, &m->vocabulary },
+        { "eps", PCS_CONFIG_REAL, 1e-12, 0.1, &m->eps },
+        { "rope_base", PCS_CONFIG_REAL, 1, 1e9, &m->rope_base },
     };
     char *arch = NULL;
     precis_status st = pcs_config_enter(r);
@@ -26,7 +30,8 @@ static precis_status read_model(pcs_config_reader *r)
         else if (pcs_json_is(&r->in.t, "arch")) {
             st = pcs_json_file_string(&r->in, r->path, &arch);
             if (!st && strcmp(arch, "llama")) st = pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is not llama");
-        } else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found) st = pcs_config_unknown(r);
+        } else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found)
+            st = pcs_config_unknown(r);
     }
     return st;
 }
@@ -50,20 +55,23 @@ static precis_status read_data(pcs_config_reader *r)
     const pcs_config_number table[] = {
         { "context", PCS_CONFIG_SIZE, 1, 1 << 20, &c->context }, { "batch", PCS_CONFIG_SIZE, 1, 1 << 20, &c->batch },
         { "heldout_tokens", PCS_CONFIG_SIZE, 1, 1e9, &c->heldout_tokens },
+        { "parts", PCS_CONFIG_SIZE, 1, 1 << 20, &c->parts },
     };
     precis_status st = pcs_config_enter(r);
     while (pcs_json_file_key(&r->in, &st)) {
         bool found;
         char *path = NULL;
         pcs_config_name(r, "data");
-        if (pcs_json_is(&r->in.t, "text")) st = pcs_config_strings(r, c->texts, &c->n_texts, PCS_TRAIN_TEXTS, "is no list of at most 64 paths");
+        if (pcs_json_is(&r->in.t, "text"))
+            st = pcs_config_strings(r, c->texts, &c->n_texts, PCS_TRAIN_TEXTS, "is no list of at most 64 paths");
         else if (pcs_json_is(&r->in.t, "language")) st = read_language(r);
         else if (pcs_json_is(&r->in.t, "deduplicate")) st = pcs_config_bool(r, &c->deduplicate);
         else if (pcs_json_is(&r->in.t, "tokenizer")) st = pcs_config_string(r, &c->tokenizer);
         else if (pcs_json_is(&r->in.t, "heldout")) {
             st = pcs_json_file_string(&r->in, r->path, &path);
             c->heldout = path;
-        } else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found) st = pcs_config_unknown(r);
+        } else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found)
+            st = pcs_config_unknown(r);
     }
     return st;
 }
@@ -83,8 +91,11 @@ static precis_status read_optimizer(pcs_config_reader *r)
     pcs_train_config *c = r->c;
     pcs_optimizer_settings *s = &c->settings;
     const pcs_config_number table[] = {
-        { "lr", PCS_CONFIG_REAL, 0, 10, &c->rates.lr }, { "eps", PCS_CONFIG_REAL, 1e-20, 1, &s->eps }, { "decay", PCS_CONFIG_REAL, 0, 1, &s->decay },
-        { "clip", PCS_CONFIG_REAL, 0, 1e9, &c->clip }, { "momentum", PCS_CONFIG_REAL, 0, 0.999999, &s->momentum },
+        { "lr", PCS_CONFIG_REAL, 0, 10, &c->rates.lr },
+        { "eps", PCS_CONFIG_REAL, 1e-20, 1, &s->eps },
+        { "decay", PCS_CONFIG_REAL, 0, 1, &s->decay },
+        { "clip", PCS_CONFIG_REAL, 0, 1e9, &c->clip },
+        { "momentum", PCS_CONFIG_REAL, 0, 0.999999, &s->momentum },
     };
     precis_status st = pcs_config_enter(r);
     while (pcs_json_file_key(&r->in, &st)) {
@@ -98,7 +109,8 @@ static precis_status read_optimizer(pcs_config_reader *r)
                 st = pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is no optimizer of all tensors");
         } else if (pcs_json_is(&r->in.t, "betas")) st = read_betas(r);
         else if (pcs_json_is(&r->in.t, "nesterov")) st = pcs_config_bool(r, &s->nesterov);
-        else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found) st = pcs_config_unknown(r);
+        else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found)
+            st = pcs_config_unknown(r);
     }
     return st;
 }
@@ -106,8 +118,10 @@ static precis_status read_optimizer(pcs_config_reader *r)
 static precis_status read_schedule(pcs_config_reader *r)
 {
     pcs_train_config *c = r->c;
-    const pcs_config_number table[] = { { "warmup", PCS_CONFIG_SIZE, 0, 1e12, &c->rates.warmup }, { "final", PCS_CONFIG_REAL, 0, 1, &c->rates.final },
-                                        { "second", PCS_CONFIG_REAL, 0, 1, &c->rates.second }, { "decay_until", PCS_CONFIG_REAL, 0, 1, &c->decay_until } };
+    const pcs_config_number table[] = { { "warmup", PCS_CONFIG_SIZE, 0, 1e12, &c->rates.warmup },
+                                        { "final", PCS_CONFIG_REAL, 0, 1, &c->rates.final },
+                                        { "second", PCS_CONFIG_REAL, 0, 1, &c->rates.second },
+                                        { "decay_until", PCS_CONFIG_REAL, 0, 1, &c->decay_until } };
     precis_status st = pcs_config_enter(r);
     while (pcs_json_file_key(&r->in, &st)) {
         bool found;
@@ -117,7 +131,8 @@ static precis_status read_schedule(pcs_config_reader *r)
             st = pcs_json_file_string(&r->in, r->path, &name);
             c->schedule = st ? NULL : pcs_schedule_by_name(name);
             if (!st && !c->schedule) st = pcs_json_fail(&r->in.j, r->in.t.text, r->path, "is no schedule");
-        } else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found) st = pcs_config_unknown(r);
+        } else if (!(st = pcs_config_take(r, table, sizeof table / sizeof *table, &found)) && !found)
+            st = pcs_config_unknown(r);
     }
     return st;
 }
@@ -138,15 +153,97 @@ static precis_status read_compute(pcs_config_reader *r)
     return pcs_config_wrong(r, "is none of f32, bf16, int8, fp8, mxfp4 and nvfp4");
 }
 
+/* distill: the divergence from a teacher, mixed with cross entropy. */
+static precis_status read_distill(pcs_config_reader *r)
+{
+    pcs_train_config *c = r->c;
+    const pcs_config_number table[] = { { "temperature", PCS_CONFIG_REAL, 0.01, 100, &c->model.temperature },
+                                        { "share", PCS_CONFIG_REAL, 0, 1, &c->model.distill } };
+    precis_status st = pcs_config_enter(r);
+    while (pcs_json_file_key(&r->in, &st)) {
+        bool found;
+        pcs_config_name(r, "distill");
+        if (pcs_json_is(&r->in.t, "model")) st = pcs_config_string(r, &c->teacher);
+        else if (!(st = pcs_config_take(r, table, 2, &found)) && !found) st = pcs_config_unknown(r);
+    }
+    return st;
+}
+
+/* "2:4": of each 4 weights along a row 2 are left out. */
+static precis_status read_pattern(pcs_config_reader *r)
+{
+    const char *text = NULL;
+    const precis_status st = pcs_config_string(r, &text);
+    unsigned out = 0, of = 0;
+    int used = 0;
+    if (st) return st;
+    if (sscanf(text, "%4u:%4u%n", &out, &of, &used) != 2 || text[used] || !out || out >= of || of > 1024)
+        return pcs_config_wrong(r, "is no N:M, weights that are left out of so many");
+    r->c->prune.out = out;
+    r->c->prune.of = of;
+    return PRECIS_OK;
+}
+
+static precis_status read_prune(pcs_config_reader *r)
+{
+    static const char *const methods[] = { "", "magnitude", "wanda", "sparsegpt" };
+    pcs_train_prune *p = &r->c->prune;
+    const pcs_config_number table[] = { { "from", PCS_CONFIG_REAL, 0, 0.999999, &p->from } };
+    precis_status st = pcs_config_enter(r);
+    *p = (pcs_train_prune){ PCS_PRUNE_MAGNITUDE, 2, 4, 0 };
+    while (pcs_json_file_key(&r->in, &st)) {
+        bool found;
+        const char *name = NULL;
+        pcs_config_name(r, "prune");
+        if (pcs_json_is(&r->in.t, "pattern")) st = read_pattern(r);
+        else if (pcs_json_is(&r->in.t, "method")) {
+            st = pcs_config_string(r, &name);
+            p->method = PCS_PRUNE_NONE;
+            for (int i = 1; !st && i < 4; i++)
+                if (!strcmp(name, methods[i])) p->method = (pcs_prune_method)i;
+            if (!st && !p->method) st = pcs_config_wrong(r, "is none of magnitude, wanda and sparsegpt");
+        } else if (!(st = pcs_config_take(r, table, 1, &found)) && !found) st = pcs_config_unknown(r);
+    }
+    return st;
+}
+
+static precis_status read_adapter(pcs_config_reader *r)
+{
+    pcs_train_config *c = r->c;
+    const pcs_config_number table[] = { { "rank", PCS_CONFIG_SIGNED, 1, 4096, &c->model.rank },
+                                        { "alpha", PCS_CONFIG_REAL, 1e-3, 1e4, &c->alpha } };
+    precis_status st = pcs_config_enter(r);
+    while (pcs_json_file_key(&r->in, &st)) {
+        bool found;
+        pcs_config_name(r, "adapter");
+        if (!(st = pcs_config_take(r, table, 2, &found)) && !found) st = pcs_config_unknown(r);
+    }
+    return st;
+}
+
+precis_status pcs_train_set_adapter(precis_ctx *ctx, pcs_train_config *c, const char *text)
+{
+    int rank = 0, used = 0;
+    double alpha = 0;
+    const int got = sscanf(text, "r=%5d%n,alpha=%lf%n", &rank, &used, &alpha, &used);
+    if (got < 1 || text[used] || rank < 1 || rank > 4096 || (got > 1 && !(alpha >= 1e-3 && alpha <= 1e4)))
+        return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is not r=RANK or r=RANK,alpha=ALPHA", text);
+    c->model.rank = rank;
+    c->alpha = got > 1 ? alpha : 0;
+    return PRECIS_OK;
+}
+
 static precis_status read_all(pcs_config_reader *r)
 {
     pcs_train_config *c = r->c;
-    const pcs_config_number table[] = { { "steps", PCS_CONFIG_SIZE, 1, 1e12, &c->steps }, { "checkpoint", PCS_CONFIG_SIZE, 1, 1e12, &c->every },
-                             { "seed", PCS_CONFIG_SIZE, 0, 9007199254740992.0, &c->seed } };
+    const pcs_config_number table[] = { { "steps", PCS_CONFIG_SIZE, 1, 1e12, &c->steps },
+                                        { "checkpoint", PCS_CONFIG_SIZE, 1, 1e12, &c->every },
+                                        { "seed", PCS_CONFIG_SIZE, 0, 9007199254740992.0, &c->seed } };
     static const struct { const char *key; precis_status (*read)(pcs_config_reader *r);
     } objects[] = {
         { "model", read_model },       { "data", read_data },       { "optimizer", read_optimizer },
         { "schedule", read_schedule }, { "compute", read_compute }, { "quant", pcs_config_read_quant },
+        { "distill", read_distill },   { "adapter", read_adapter }, { "prune", read_prune },
     };
     snprintf(r->path, sizeof r->path, "configuration");
     precis_status st = pcs_config_enter(r);
@@ -186,8 +283,8 @@ static precis_status lacks(precis_ctx *ctx, const char *name, const pcs_train_co
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (needed[i].lacks) return pcs_fail(ctx, PRECIS_EFORMAT, "%s: %s is missing", name, needed[i].key);
     if (c->from && (c->model.width || c->model.layers || c->model.heads || c->model.hidden || c->model.kv_heads))
-        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: model.from: the model's file says its sizes, so that they stand there alone",
-                        name);
+        return pcs_fail(ctx, PRECIS_EFORMAT,
+                        "%s: model.from: the model's file says its sizes, so that they stand there alone", name);
     return PRECIS_OK;
 }
 
@@ -206,11 +303,21 @@ precis_status pcs_train_config_finish(precis_ctx *ctx, const char *name, pcs_tra
     if (c->tokenizer && (c->from || c->language))
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: data.tokenizer: a model brings its own, a language has none", name);
     if (c->n_texts && !c->from && c->model.vocabulary < 256)
-        return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: model.vocabulary: texts have 256 bytes, and so many tokens at least",
-                        name);
+        return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
+                        "%s: model.vocabulary: texts have 256 bytes, and so many tokens at least", name);
     if (c->language && !c->from && (c->heldout || c->model.vocabulary > 256))
         return pcs_fail(ctx, PRECIS_EFORMAT, "%s: a language has at most 256 symbols, and held-out text of its own",
                         name);
+    if (!c->parts) c->parts = c->batch % 4 == 0 ? 4 : c->batch % 2 == 0 ? 2 : 1;
+    if (c->batch % c->parts)
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s: data.parts: %llu do not divide a batch of %llu", name,
+                        (unsigned long long)c->parts, (unsigned long long)c->batch);
+    if (!c->teacher) c->model.temperature = 0;
+    if (c->model.rank && (!c->from || pcs_train_quantizes(&c->quant) || c->n_only))
+        return pcs_fail(ctx, PRECIS_EFORMAT,
+                        "%s: adapter: it stands beside a model's weights as they are (model.from), alone", name);
+    if (!(c->alpha > 0)) c->alpha = (double)c->model.rank;
+    c->model.adapter_scale = c->model.rank ? c->alpha / (double)c->model.rank : 0;
     if (c->context * c->batch > (uint64_t)1 << 26)
         return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: data.batch: more than 2^26 tokens a step", name);
     if (c->rates.warmup > c->steps)
@@ -218,7 +325,8 @@ precis_status pcs_train_config_finish(precis_ctx *ctx, const char *name, pcs_tra
     return PRECIS_OK;
 }
 
-precis_status pcs_train_config_read(precis_ctx *ctx, pcs_train_config *c, const char *name, const char *text, size_t len)
+precis_status pcs_train_config_read(precis_ctx *ctx, pcs_train_config *c, const char *name, const char *text,
+                                    size_t len)
 {
     *c = (pcs_train_config){ .batch = 8, .seed = 1, .every = 100, .clip = 1, .heldout_tokens = 65536,
                              .language_seed = 7, .decay_until = 1 };
@@ -229,6 +337,7 @@ precis_status pcs_train_config_read(precis_ctx *ctx, pcs_train_config *c, const 
     c->settings = (pcs_optimizer_settings){ .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .decay = 0.1, .block = 256 };
     c->schedule = pcs_schedule_by_name("cosine");
     c->rates.second = 2.0 / 3;
+    c->model.temperature = c->model.distill = 1;
     c->quant = (pcs_train_quant){ .estimator = pcs_estimator_by_name("ste"), .a_bits = 16, .kv_bits = 16, .freeze = 1,
                                   .average = 0.01, .lr = 1, .decay = -1, .range_lr = 1 };
     pcs_arena_init(&c->arena, ctx);
@@ -286,6 +395,13 @@ precis_status pcs_train_config_text(const pcs_train_config *c, pcs_buf *b)
         if (!st) st = pcs_json_text(b, c->only[i], strlen(c->only[i]));
         if (!st && i + 1 == c->n_only) st = pcs_buf_printf(b, "]");
     }
+    if (!st && c->teacher)
+        st = pcs_buf_printf(b, ", \"temperature\": %.17g, \"distill\": %.17g", m->temperature, m->distill);
+    if (!st && m->rank) st = pcs_buf_printf(b, ", \"rank\": %lld, \"alpha\": %.17g", (long long)m->rank, c->alpha);
+    if (!st && c->prune.method)
+        st = pcs_buf_printf(b, ", \"prune\": [%d, %zu, %zu, %.17g]", (int)c->prune.method, c->prune.out, c->prune.of,
+                            c->prune.from);
+    if (!st) st = pcs_buf_printf(b, ", \"parts\": %llu", (unsigned long long)c->parts);
     if (!st && m->compute) st = pcs_buf_printf(b, ", \"compute\": \"%s\"", m->compute->name);
     if (!st) st = pcs_train_quant_text(&c->quant, b);
     return st ? st : pcs_buf_printf(b, "}");

@@ -27,6 +27,10 @@ typedef struct pcs_train_quant {
     double dampen;       /* the loss gets that much of sum (w - rounded w)^2 (Nagel et al. 2022, 2203.11086, eq. 5) */
 } pcs_train_quant;
 
+/* Which weights are left out: `out` of each `of` along a row, once, in step `from` of all. */
+typedef enum { PCS_PRUNE_NONE, PCS_PRUNE_MAGNITUDE, PCS_PRUNE_WANDA, PCS_PRUNE_SPARSEGPT } pcs_prune_method;
+typedef struct pcs_train_prune { pcs_prune_method method; size_t out, of; double from; } pcs_train_prune;
+
 typedef struct pcs_train_config {
     pcs_llama_config model;
     const char *texts[PCS_TRAIN_TEXTS];
@@ -39,6 +43,7 @@ typedef struct pcs_train_config {
     bool language;           /* instead of texts */
     uint64_t language_seed;
     uint64_t context, batch, steps;
+    uint64_t parts; /* of a batch, which divide it */
     uint64_t every; /* steps between checkpoints */
     const pcs_optimizer *optimizer;
     pcs_optimizer_settings settings;
@@ -48,9 +53,12 @@ typedef struct pcs_train_config {
     uint64_t seed;
     double decay_until; /* the share of steps behind which weights do not decay any more */
     const char *from;   /* a model's file to begin with; NULL: random numbers */
+    const char *teacher; /* a model's file that is learned from; model.temperature and model.distill say how; or NULL */
+    double alpha;        /* of adapters of model.rank */
     const char *only[PCS_TRAIN_PATTERNS]; /* parameters that are trained; none: all */
     size_t n_only;
     pcs_train_quant quant;
+    pcs_train_prune prune;
     pcs_arena arena; /* of the texts above */
 } pcs_train_config;
 
@@ -71,6 +79,8 @@ precis_status pcs_train_set_compute(precis_ctx *ctx, pcs_train_config *c, const 
 /* ---- of `quant` (config_quant.c) ---- */
 /* quant.weights, from elsewhere. PRECIS_EFORMAT: no type. */
 precis_status pcs_train_set_weights(precis_ctx *ctx, pcs_train_config *c, const char *spec);
+/* "r=8,alpha=16". PRECIS_EINVAL. */
+precis_status pcs_train_set_adapter(precis_ctx *ctx, pcs_train_config *c, const char *text);
 bool pcs_train_quantizes(const pcs_train_quant *q);
 precis_status pcs_train_quant_check(precis_ctx *ctx, const char *name, const pcs_train_quant *q);
 precis_status pcs_train_quant_text(const pcs_train_quant *q, pcs_buf *b);

@@ -1,5 +1,5 @@
-/* config_reader.h - how the parts of a configuration are read: every key is known or an error by its path, and rows of a
- * table say where each number goes and what it may be. */
+/* config_reader.h - how the parts of a configuration are read: every key is known or an error by its path, and rows of
+ * a table say where each number goes and what it may be. */
 #ifndef PCS_CONFIG_READER_H
 #define PCS_CONFIG_READER_H
 

@@ -68,7 +68,7 @@ static precis_status open_texts(pcs_train_data *d, const precis_model *m)
     if (!st && c->heldout) st = long_enough(d, c->heldout, d->n_held);
     const size_t held = d->n_held < c->heldout_tokens ? d->n_held : (size_t)c->heldout_tokens;
     d->overlap.length = m ? 13 : 50;
-    return st || !c->heldout ? st : pcs_overlap(d->ctx, d->held, held, d->text, d->n_text, &d->overlap);
+    return st || !c->heldout ? st : pcs_rows_seen(d->ctx, d->held, held, d->text, d->n_text, &d->overlap);
 }
 
 static precis_status open_language(pcs_train_data *d)

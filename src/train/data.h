@@ -27,7 +27,7 @@ typedef struct pcs_train_data {
     float *log_p;    /* [context + 1] */
     char sha256[65]; /* of what is trained on */
     pcs_train_text of[PCS_TRAIN_TEXTS], of_held;
-    pcs_overlapping overlap; /* of the held-out text with the others */
+    pcs_rows_shared overlap; /* of the held-out text with the others */
 } pcs_train_data;
 
 /* m: whose tokenizer reads the texts; NULL: tokens are bytes. */

@@ -97,8 +97,8 @@ static void look_through(const places *p, const int32_t *text, size_t n)
     }
 }
 
-precis_status pcs_overlap(precis_ctx *ctx, const int32_t *held, size_t n_held, const int32_t *text, size_t n,
-                          pcs_overlapping *o)
+precis_status pcs_rows_seen(precis_ctx *ctx, const int32_t *held, size_t n_held, const int32_t *text, size_t n,
+                          pcs_rows_shared *o)
 {
     o->rows = o->found = 0;
     if (!o->length || n_held < o->length || n_held >= UINT32_MAX) return PRECIS_OK;

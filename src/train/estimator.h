@@ -1,8 +1,8 @@
 /* estimator.h - how a net learns although it is rounded: what of a weight a type encodes, which ranges are learned, and
  * what passes back. One row of estimators.def each.
  *
- * Whatever the estimator, the last step is the type's own: its encoder, on what `ready` gives. So a file that method rtn
- * writes of these numbers has the very weights that were trained with, and any estimator goes with any type. */
+ * Whatever the estimator, the last step is the type's own: its encoder, on what `ready` gives. So a file that method
+ * rtn writes of these numbers has the very weights that were trained with, and any estimator goes with any type. */
 #ifndef PCS_ESTIMATOR_H
 #define PCS_ESTIMATOR_H
 

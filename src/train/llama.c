@@ -21,7 +21,7 @@ static pcs_trained *push(precis_ctx *ctx, pcs_llama *l, int64_t rows, int64_t co
         l->room = 2 * l->room + 16;
     }
     pcs_trained *p = &l->parameters[l->n++];
-    *p = (pcs_trained){ .dims = rows ? 2 : 1, .value = -1, .ready = -1, .rounded = -1, .watched = -1 };
+    *p = (pcs_trained){ .dims = rows ? 2 : 1, .value = -1, .ready = -1, .rounded = -1, .watched = -1, .input = -1 };
     p->shape[0] = rows ? rows : columns;
     p->shape[1] = rows ? columns : 0;
     p->n = (size_t)(rows ? rows * columns : columns);
@@ -195,7 +195,8 @@ static const pcs_trained *range_of(const build *b, const pcs_trained *p)
 {
     const size_t index = (size_t)(p - b->l->parameters);
     for (size_t i = 0; i < b->l->n; i++)
-        if (b->l->parameters[i].kind == PCS_TRAINED_RANGE && b->l->parameters[i].of == index) return &b->l->parameters[i];
+        if (b->l->parameters[i].kind == PCS_TRAINED_RANGE && b->l->parameters[i].of == index)
+            return &b->l->parameters[i];
     return NULL;
 }
 
@@ -226,11 +227,14 @@ static precis_value stored(build *b, pcs_trained *p, const char *what)
         bool among = false;
         for (int i = 0; i < 3; i++) among |= !strcmp(together[g][i], what);
         for (int i = 0; i < 3 && among; i++) {
-            pcs_trained *other = *together[g][i] && strcmp(together[g][i], what) ? place(b, together[g][i], ".weight") : NULL;
+            pcs_trained *other =
+                *together[g][i] && strcmp(together[g][i], what) ? place(b, together[g][i], ".weight") : NULL;
             if (other && other->type && other->type->scaled_whole) in[n++] = ready(b, other);
         }
     }
-    const precis_attr attrs[] = { precis_attr_text("type", p->type->name), precis_attr_real("top", (double)top), { 0 } };
+    const precis_attr attrs[] = { precis_attr_text("type", p->type->name),
+                                  precis_attr_real("top", (double)top),
+                                  { 0 } };
     precis_value y = make(b, what, "type_quant", attrs, n, in);
     const pcs_trained *r = range_of(b, p);
     if (r && b->c->estimator->steps) {
@@ -266,7 +270,8 @@ static input into(build *b, const char *what, precis_value x, int64_t k)
     if (c->estimator->turns && !c->plain && pcs_turned_by(k) > 1) {
         char name[48];
         snprintf(name, sizeof name, "%.40s.turned", what);
-        in.plain = in.rounded = x = make(b, name, "hadamard", PRECIS_ATTRS(precis_attr_int("dim", pcs_turned_by(k))), 1, &x);
+        in.plain = in.rounded = x =
+            make(b, name, "hadamard", PRECIS_ATTRS(precis_attr_int("dim", pcs_turned_by(k))), 1, &x);
     }
     pcs_trained *r = NULL;
     for (size_t i = 0; i < b->l->n && !r; i++) { /* ranges stand behind the weights */
@@ -290,8 +295,8 @@ static input into(build *b, const char *what, precis_value x, int64_t k)
     return in;
 }
 
-/* A product of layers in the arithmetic of training. MXFP4's operands are turned and rounded by nodes of their own, whose
- * gradients are masked by what they trust (Quartet, 2505.14669, section 4). */
+/* A product of layers in the arithmetic of training. MXFP4's operands are turned and rounded by nodes of their own,
+ * whose gradients are masked by what they trust (Quartet, 2505.14669, section 4). */
 static precis_value multiplied(build *b, const char *what, precis_value x, precis_value w)
 {
     const pcs_low *low = b->c->compute;
@@ -311,7 +316,8 @@ static precis_value multiplied(build *b, const char *what, precis_value x, preci
 /* x by a weight; a weight that stays a float takes x as it is, as where it is served, unless no weight is rounded. */
 static precis_value linear(build *b, const char *what, input in)
 {
-    const pcs_trained *p = place(b, what, ".weight");
+    pcs_trained *p = place(b, what, ".weight");
+    if (p) p->input = in.plain;
     const bool rounds = p && p->type && (p->type->kind == PCS_QUANT || p->type->element);
     const precis_value x = rounds || !b->typed ? in.rounded : in.plain;
     const precis_value y = multiplied(b, what, x, used(b, what));
@@ -352,8 +358,9 @@ static precis_value turned(build *b, const char *what, precis_value x)
 static precis_value cached(build *b, const char *what, precis_value x)
 {
     if (b->c->kv_bits != 4 || b->c->plain || !b->c->cached) return rounded(b, what, b->c->kv_bits, b->dim, x);
-    const precis_attr attrs[] = { precis_attr_int("bits", 4), precis_attr_int("group", b->dim), precis_attr_int("full", 1),
-                                  { 0 } };
+    const precis_attr attrs[] = {
+        precis_attr_int("bits", 4), precis_attr_int("group", b->dim), precis_attr_int("full", 1), { 0 }
+    };
     return make(b, what, "fake_quant", attrs, 1, &x);
 }
 
@@ -397,7 +404,7 @@ static void parameters(pcs_llama *l, precis_graph *g, build *b)
 {
     for (size_t i = 0; i < l->n; i++) {
         pcs_trained *p = &l->parameters[i];
-        p->ready = p->rounded = p->watched = p->value = -1;
+        p->ready = p->rounded = p->watched = p->input = p->value = -1;
         b->typed |= p->type && (p->type->kind == PCS_QUANT || p->type->element);
         if (p->kind == PCS_TRAINED_OBSERVER || (p->kind == PCS_TRAINED_ADAPTER && !b->c->rank)) continue;
         p->value = p->fixed ? pcs_graph_fixed(g, p->name, p->dims, p->shape, p->data)
@@ -420,7 +427,8 @@ static void losses(build *b, pcs_llama *l)
                            PRECIS_ATTRS(precis_attr_real("temperature", c->temperature)), 2, pair);
     kl = make(b, "divergence", "mean", NULL, 2, (precis_value[]){ kl, l->targets });
     kl = make(b, "divergence_share", "scale", PRECIS_ATTRS(precis_attr_real("by", c->distill)), 1, &kl);
-    const precis_value rest = make(b, "loss_share", "scale", PRECIS_ATTRS(precis_attr_real("by", 1 - c->distill)), 1, &own);
+    const precis_value rest =
+        make(b, "loss_share", "scale", PRECIS_ATTRS(precis_attr_real("by", 1 - c->distill)), 1, &own);
     l->loss = make(b, "both", "add", NULL, 2, (precis_value[]){ kl, rest });
 }
 

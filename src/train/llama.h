@@ -58,7 +58,11 @@ typedef struct pcs_trained {
     /* Of the graph that was built last: what the type encodes and what it makes of it (or the weight itself); what an
      * activation's range looks at. -1: there is none */
     precis_value ready, rounded, watched;
+    precis_value input; /* of the same, what the weight is multiplied with; -1 */
 } pcs_trained;
+
+/* Of an adapter's two matrices the one that takes the input. */
+static inline bool pcs_trained_first(const pcs_trained *p) { return p->name[strlen(p->name) - 1] == 'a'; }
 
 typedef struct pcs_llama {
     pcs_trained *parameters; /* owned */
@@ -67,7 +71,8 @@ typedef struct pcs_llama {
     precis_value ids, targets, positions, sequences; /* i32 [tokens] */
     precis_value draw;    /* i32 [1]: the step, where the arithmetic draws; -1: there is none */
     precis_value teacher; /* f32 [tokens, vocabulary]; -1: there is none */
-    precis_value logits, rows, loss; /* rows: cross entropy of each token; loss: the mean over targets that are not -100 */
+    precis_value logits, rows,
+        loss; /* rows: cross entropy of each token; loss: the mean over targets that are not -100 */
 } pcs_llama;
 
 /* Names and shapes of the parameters; PRECIS_EFORMAT when the numbers do not make a net. */

@@ -17,61 +17,6 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- the net ------------------------------------------------------------------------------------ */
-
-/* Six operations for each number of a matrix and token, and those of the scores, of which half are seen. */
-static double operations(const pcs_train_config *c, const pcs_llama *l)
-{
-    const double tokens = (double)(c->context * c->batch);
-    double sum = 0;
-    for (size_t i = 0; i < l->n; i++) sum += l->parameters[i].dims > 1 ? 6.0 * (double)l->parameters[i].n : 0;
-    return tokens * (sum + 6.0 * (double)c->context * (double)c->model.width * (double)c->model.layers);
-}
-
-static precis_status open_inputs(run *t)
-{
-    const size_t n = t->c.context * t->c.batch;
-    int32_t **const arrays[4] = { &t->ids, &t->targets, &t->positions, &t->sequences };
-    for (int i = 0; i < 4; i++)
-        if (!(*arrays[i] = pcs_arena_alloc(&t->arena, n, sizeof(int32_t)))) return PRECIS_ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        t->positions[i] = (int32_t)(i % t->c.context);
-        t->sequences[i] = (int32_t)(i / t->c.context);
-    }
-    return PRECIS_OK;
-}
-
-static void close_net(run *t)
-{
-    pcs_reverse_close(&t->r);
-    precis_program_close(&t->p);
-    precis_graph_close(&t->g);
-}
-
-precis_status pcs_train_open_net(run *t, bool rounded, bool exact)
-{
-    if (t->r && t->rounded == rounded && t->exact == exact) return PRECIS_OK;
-    close_net(t);
-    precis_status st = precis_graph_open(t->ctx, &t->g);
-    if (st) return st;
-    pcs_llama *l = &t->s.llama;
-    pcs_llama_config model = t->c.model;
-    model.plain = !rounded;
-    if (exact) model.compute = NULL;
-    t->rounded = rounded;
-    t->exact = exact;
-    pcs_llama_build(l, t->g, &model);
-    st = precis_program_open(t->ctx, &t->p, t->g, PRECIS_EMULATED);
-    if (!st) st = pcs_reverse_open(t->ctx, &t->r, t->p, l->loss, NULL, 0);
-    if (st) return st;
-    const precis_value inputs[4] = { l->ids, l->targets, l->positions, l->sequences };
-    int32_t *const arrays[4] = { t->ids, t->targets, t->positions, t->sequences };
-    for (int i = 0; i < 4; i++) pcs_program_bind(t->p, inputs[i], arrays[i]);
-    if (l->draw >= 0) pcs_program_bind(t->p, l->draw, t->draw);
-    t->flops = operations(&t->c, l);
-    return PRECIS_OK;
-}
-
 /* ---- a step ------------------------------------------------------------------------------------- */
 
 /* Which parameter is not finite; PRECIS_OK: all are. */
@@ -108,29 +53,14 @@ static precis_status not_finite(run *t, double loss)
                     (unsigned long long)t->s.step + 1, loss);
 }
 
-/* Mean loss of a batch and its standard error over sequences; tokens without a next one do not count. */
-static void batch_loss(run *t, size_t sequences, double *loss, double *error)
+/* Mean of sequences' losses, and its standard error. */
+static void mean_loss(const double *losses, size_t sequences, double *loss, double *error)
 {
-    const float *rows = pcs_program_value(t->p, t->s.llama.rows);
     double sum = 0, squares = 0;
-    for (size_t b = 0; b < sequences; b++) {
-        double one = 0;
-        size_t n = 0;
-        for (size_t i = b * t->c.context; i < (b + 1) * t->c.context; i++)
-            if (t->targets[i] >= 0) one += (double)rows[i], n++;
-        one /= n ? (double)n : 1;
-        sum += one;
-        squares += one * one;
-    }
+    for (size_t b = 0; b < sequences; b++) sum += losses[b], squares += losses[b] * losses[b];
     const double n = (double)sequences, spread = n > 1 ? (squares - sum * sum / n) / (n - 1) : 0;
     *loss = sum / n;
     *error = __builtin_sqrt((spread > 0 ? spread : 0) / n);
-}
-
-precis_status pcs_train_forward(run *t, size_t sequences)
-{
-    const precis_status st = precis_program_set_size(t->p, t->s.llama.tokens, (int64_t)(sequences * t->c.context));
-    return st ? st : pcs_program_run(t->p);
 }
 
 static precis_status update(run *t, double lr)
@@ -149,21 +79,18 @@ static precis_status update(run *t, double lr)
                                                          .set = &set });
     }
     pcs_train_keep_ranges(t);
+    pcs_train_keep_masks(t);
     return st;
 }
 
-/* Gradients of what is trained; of the rest there are none. */
-static size_t take_gradients(run *t)
+/* What the teacher says of the batch. */
+static precis_status teach(run *t)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < t->s.llama.n; i++) {
-        const pcs_trained *p = &t->s.llama.parameters[i];
-        const bool trained = !p->fixed && p->value >= 0 && p->kind < PCS_TRAINED_OBSERVED;
-        const float *g = trained ? pcs_reverse_gradient(t->r, p->value) : NULL;
-        t->all[i] = (pcs_gradient){ (float *)(uintptr_t)g, g ? p->n : 0 };
-        n += g != NULL;
-    }
-    return n;
+    const size_t n = t->c.context, v = (size_t)t->c.model.vocabulary;
+    precis_status st = PRECIS_OK;
+    for (uint64_t b = 0; t->teacher && b < t->c.batch && !st; b++)
+        st = pcs_teacher_logits(t->teacher, t->ids + b * n, n, t->taught + b * n * v);
+    return st;
 }
 
 static precis_status one_step(run *t, precis_train_step *report)
@@ -172,16 +99,14 @@ static precis_status one_step(run *t, precis_train_step *report)
     const bool rounded = pcs_train_rounds(&t->c, step);
     for (uint64_t b = 0; b < t->c.batch; b++)
         pcs_train_sequence(&t->data, step * t->c.batch + b, t->ids + b * t->c.context, t->targets + b * t->c.context);
-    precis_status st = PRECIS_OK;
-    if (rounded && (!step || !pcs_train_rounds(&t->c, step - 1))) st = pcs_train_begin_ranges(t);
+    precis_status st = teach(t);
+    if (!st && step == pcs_train_prune_step(&t->c)) st = pcs_train_prune_now(t);
+    if (!st && rounded && (!step || !pcs_train_rounds(&t->c, step - 1))) st = pcs_train_begin_ranges(t);
     t->draw[0] = (int32_t)(step & 0x7fffffff);
     if (!st) st = pcs_train_open_net(t, rounded, false);
-    if (!st) st = pcs_train_forward(t, t->c.batch);
-    if (!st) batch_loss(t, t->c.batch, &report->loss, &report->error);
-    if (!st) st = pcs_reverse_run(t->r, NULL, false);
+    if (!st) st = pcs_train_batch(t);
     if (st) return st;
-    pcs_train_observe(t);
-    if (!take_gradients(t)) return pcs_fail(t->ctx, PRECIS_EFORMAT, "only: nothing of the net is trained");
+    mean_loss(t->losses, (size_t)t->c.batch, &report->loss, &report->error);
     pcs_train_dampen(t);
     report->norm = pcs_clip_norm(t->ctx, t->all, t->s.llama.n, t->c.clip);
     if (!(report->norm - report->norm == 0) || !(report->loss - report->loss == 0)) return not_finite(t, report->loss);
@@ -200,7 +125,7 @@ static precis_status write_checkpoint(run *t)
     precis_status st = pcs_train_open_net(t, rounded, false);
     bool made = false;
     for (size_t i = 0; i < s->llama.n; i++) made |= s->llama.parameters[i].ready >= 0;
-    if (!st && made) st = pcs_train_forward(t, t->c.batch);
+    if (!st && made) st = pcs_train_forward(t, (size_t)(t->c.batch / t->c.parts));
     for (size_t i = 0; i < s->llama.n && !st; i++) {
         const precis_value v = s->llama.parameters[i].ready;
         s->served[i] = v >= 0 && v != s->llama.parameters[i].value ? pcs_program_value(t->p, v) : NULL;
@@ -208,11 +133,14 @@ static precis_status write_checkpoint(run *t)
     return st ? st : pcs_checkpoint_write(t->ctx, t->opt->out, &t->c, s, t->sha256);
 }
 
+/* Of ranks the first alone writes. */
+static bool follows(const run *t) { return t->opt->spread && t->opt->spread->rank > 0; }
+
 /* Whoever asked to stop gets the checkpoint first: it is written as if nobody had asked. */
 static precis_status save(run *t)
 {
     precis_status st = check_parameters(t);
-    if (st) return st;
+    if (st || follows(t)) return st;
     precis_ctx_options *const o = &t->ctx->opt;
     const precis_ctx_options asked = *o;
     o->cancel = NULL;
@@ -263,7 +191,8 @@ static precis_status train(run *t)
 static precis_status held_out(run *t, precis_train_result *r)
 {
     double sum = 0, squares = 0, entropy = 0, batches = 0;
-    precis_status st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps), true); /* as the last step was, and what is written will be */
+    precis_status st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps),
+                                          true); /* as the last step was, and what is written will be */
     uint64_t i = 0;
     size_t symbols = 0;
     for (bool more = true; more && !st;) {
@@ -278,7 +207,8 @@ static precis_status held_out(run *t, precis_train_result *r)
         double loss, error;
         st = pcs_train_forward(t, b);
         if (st) break;
-        batch_loss(t, b, &loss, &error);
+        pcs_train_losses(t, t->targets, b, t->losses);
+        mean_loss(t->losses, b, &loss, &error);
         sum += loss * (double)b;
         squares += error * error * (double)b * (double)b;
         batches += (double)b;
@@ -292,11 +222,12 @@ static precis_status held_out(run *t, precis_train_result *r)
 
 static void close_run(run *t)
 {
-    close_net(t);
+    pcs_train_close_net(t);
     pcs_llama_close(t->ctx, &t->s.llama);
     pcs_train_data_close(&t->data);
     precis_model_close(&t->origin);
     precis_model_close(&t->words);
+    pcs_teacher_close(t->ctx, &t->teacher);
     pcs_train_config_close(&t->c);
     pcs_buf_free(&t->asked);
     pcs_buf_free(&t->planned);
@@ -315,6 +246,43 @@ static precis_status write_card(run *t)
     return st;
 }
 
+/* A file that is run has training's loss. */
+static precis_status same(run *t, const char *path, const precis_train_result *r)
+{
+    if (!(r->served - r->heldout > 1e-4) && !(r->heldout - r->served > 1e-4)) return PRECIS_OK;
+    return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: held-out loss %.6f when it is run, %.6f in training: this is a defect",
+                    path, r->served, r->heldout);
+}
+
+/* What is written beside the checkpoint. */
+static precis_status write_products(run *t, precis_train_result *r)
+{
+    const precis_train_options *o = t->opt;
+    precis_status st = PRECIS_OK;
+    if (o->quantized) st = pcs_train_write_quantized(t, o->quantized);
+    if (!st && o->quantized) st = pcs_train_served(t, o->quantized, &r->served);
+    if (!st && o->quantized) st = same(t, o->quantized, r);
+    if (!st && o->lora) st = pcs_train_write_lora(t, o->lora);
+    if (!st && o->merged) st = pcs_train_write_merged(t, o->lora, o->merged);
+    if (!st && o->lora) st = pcs_train_adapted(t, o->lora, o->merged, &r->served, &r->merged_kld);
+    return st || !o->lora ? st : same(t, o->lora, r);
+}
+
+/* Before work starts. */
+static precis_status check_products(run *t)
+{
+    const precis_train_options *o = t->opt;
+    if (follows(t)) return PRECIS_OK;
+    if ((o->lora || o->merged) && !t->c.model.rank)
+        return pcs_fail(t->ctx, PRECIS_EINVAL, "no adapter is trained: --adapter r=8");
+    if (o->merged && !o->lora)
+        return pcs_fail(t->ctx, PRECIS_EINVAL, "what is merged is an adapter's file: --lora, too");
+    precis_status st = o->quantized ? pcs_train_can_write(t, o->quantized) : PRECIS_OK;
+    if (!st && o->lora) st = pcs_out_check(t->ctx, o->lora, 0, t->origin);
+    if (!st && o->merged) st = pcs_out_check(t->ctx, o->merged, 0, t->origin);
+    return st || !o->card ? st : write_card(t);
+}
+
 precis_status precis_train(precis_ctx *ctx, const char *config, const precis_train_options *options,
                            precis_train_result *result)
 {
@@ -327,11 +295,14 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     pcs_arena_init(&t->arena, ctx);
     struct stat there;
     precis_status st = pcs_train_begin(t, config);
-    if (!st && opt.quantized) st = pcs_train_can_write(t, opt.quantized);
-    if (!st && opt.card) st = write_card(t);
+    if (!st) st = check_products(t);
     if (!st && opt.resume && stat(opt.out, &there) == 0) st = pcs_checkpoint_read(ctx, opt.out, &t->s, t->sha256);
-    if (!st) st = open_inputs(t);
-    if (!st) st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps), false); /* a type that does not fit is refused before work starts */
+    if (!st) st = pcs_train_open_inputs(t);
+    if (!st) st = pcs_train_open_parts(t);
+    if (!st) st = pcs_train_open_masks(t);
+    if (!st)
+        st = pcs_train_open_net(t, pcs_train_rounds(&t->c, t->c.steps),
+                                false); /* a type that does not fit is refused before work starts */
     if (!st) st = pcs_out_check(ctx, opt.out, 0, NULL);
     t->from = t->s.step;
     if (!st) st = train(t);
@@ -339,17 +310,16 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     if (!st) st = held_out(t, &all);
     all.products = t->c.model.compute ? t->c.model.compute->says : "forward f32; by inputs f32; by weights f32";
     all.served = __builtin_nan("");
-    const pcs_overlapping *seen = &t->data.overlap;
+    const pcs_rows_shared *seen = &t->data.overlap;
     all.contamination = seen->rows ? (double)seen->found / (double)seen->rows : __builtin_nan("");
-    if (!st && opt.quantized) st = pcs_train_write_quantized(t, opt.quantized);
-    if (!st && opt.quantized) st = pcs_train_served(t, opt.quantized, &all.served);
-    if (!st && opt.quantized && all.served - all.heldout > 1e-4)
-        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: held-out loss %.6f when it is run, %.6f in training: this is a defect",
-                      opt.quantized, all.served, all.heldout);
+    all.merged_kld = __builtin_nan("");
+    if (!st && !follows(t)) st = write_products(t, &all);
     for (size_t i = 0; i < t->s.llama.n; i++)
         if (t->s.llama.parameters[i].kind == PCS_TRAINED_NET) all.parameters += t->s.llama.parameters[i].n;
     all.tokens = t->s.step * t->c.batch * t->c.context;
     memcpy(all.sha256, t->sha256, sizeof all.sha256);
+    memcpy(all.data_sha256, t->data.sha256, sizeof all.data_sha256);
+    if (t->asked.data) precis_sha256(t->asked.data, t->asked.len, all.settings_sha256);
     memcpy(result, &all, result->size < sizeof all ? result->size : sizeof all);
     close_run(t);
     pcs_free(ctx, t);

@@ -1,6 +1,7 @@
 /* pretrained.c - see pretrained.h. */
 #include "train/pretrained.h"
 
+#include "base/f16.h"
 #include "base/pool.h"
 #include "graph/arch.h"
 
@@ -48,8 +49,10 @@ precis_status pcs_pretrained_config(const precis_model *m, pcs_llama_config *c, 
 {
     precis_status st = check_net(m);
     if (st) return st;
-    const pcs_tensor *embedding = pcs_model_tensor(m, "token_embd.weight"), *q = pcs_model_tensor(m, "blk.0.attn_q.weight");
-    if (!embedding || !q || embedding->dims != 2) return unknown(m, "it has no token_embd.weight or blk.0.attn_q.weight");
+    const pcs_tensor *embedding = pcs_model_tensor(m, "token_embd.weight"),
+                     *q = pcs_model_tensor(m, "blk.0.attn_q.weight");
+    if (!embedding || !q || embedding->dims != 2)
+        return unknown(m, "it has no token_embd.weight or blk.0.attn_q.weight");
     c->width = pcs_arch_int(m, "embedding_length", 0, NULL);
     c->layers = pcs_arch_int(m, "block_count", 0, NULL);
     c->heads = pcs_arch_int(m, "attention.head_count", 0, NULL);
@@ -82,6 +85,23 @@ static void rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
         pcs_decode(d->t->format, k, d->t->data + r * pcs_tensor_row_bytes(d->t), d->to + r * k);
 }
 
+/* What stands beside weights: a scale of the whole weight is in its numbers from here on; scales of inputs are of where
+ * it is served. */
+static precis_status beside(precis_ctx *ctx, const precis_model *m, const pcs_tensor *t, pcs_llama *l)
+{
+    char name[96];
+    if (pcs_role_of_rope(t->is.role) || pcs_llama_parameter(l, t->name)) return PRECIS_OK;
+    if (t->is.end == PCS_END_input_scale || t->is.end == PCS_END_input_zero) return PRECIS_OK;
+    if (t->is.end == PCS_END_scale && t->n == 1 && t->format == &pcs_format_f32 && t->data) {
+        pcs_place_name(name, sizeof name, t->is.layer, t->is.role, PCS_END_weight);
+        const pcs_trained *p = pcs_llama_parameter(l, name);
+        const float by = pcs_bits_f32(pcs_load32(t->data));
+        for (size_t k = 0; p && k < p->n; k++) p->data[k] *= by;
+        if (p) return PRECIS_OK;
+    }
+    return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: training does not know tensor %s", m->path, t->name);
+}
+
 precis_status pcs_pretrained_read(precis_ctx *ctx, const precis_model *m, pcs_llama *l)
 {
 
@@ -91,18 +111,15 @@ precis_status pcs_pretrained_read(precis_ctx *ctx, const precis_model *m, pcs_ll
         const pcs_tensor *t = pcs_model_tensor(m, p->name);
         const int64_t k = p->dims > 1 ? p->shape[1] : p->shape[0];
         if (!t || t->ne[0] != k || t->n != p->n || t->format->kind == PCS_INT)
-            return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s is not there in the shape that its keys say", m->path,
-                            p->name);
+            return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s is not there in the shape that its keys say",
+                            m->path, p->name);
         if (!t->data)
             return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: its weights lie packed; begin with the file it is made of",
                             m->path);
         decoding d = { t, p->data };
         pcs_for(ctx, pcs_tensor_rows(t), 16, rows, &d);
     }
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        if (pcs_role_of_rope(m->tensors[i].is.role)) continue;
-        if (!pcs_llama_parameter(l, m->tensors[i].name))
-            return pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: training does not know tensor %s", m->path, m->tensors[i].name);
-    }
-    return PRECIS_OK;
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < m->n_tensors && !st; i++) st = beside(ctx, m, &m->tensors[i], l);
+    return st;
 }

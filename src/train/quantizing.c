@@ -63,8 +63,8 @@ static precis_status take_kv(plan_reader *r)
     if (q->kv_bits <= 8 || (!r->k && !r->v) || (k && v && !k->scaled && !v->scaled)) return PRECIS_OK;
     if (!k || k != v)
         return pcs_fail(r->t->ctx, PRECIS_EUNSUPPORTED,
-                        "kv: keys of %.30s and values of %.30s: training has int8 or int4 for both", r->k ? r->k : "none",
-                        r->v ? r->v : "none");
+                        "kv: keys of %.30s and values of %.30s: training has int8 or int4 for both",
+                        r->k ? r->k : "none", r->v ? r->v : "none");
     q->kv_bits = (int)k->bits;
     return PRECIS_OK;
 }
@@ -122,7 +122,8 @@ static precis_status set_only(pcs_train_run *t)
     }
     for (size_t k = 0; k < l->n && t->c.n_only; k++) {
         bool found = false;
-        for (size_t i = 0; i < t->c.n_only; i++) found |= pcs_match(t->c.only[i], strlen(t->c.only[i]), l->parameters[k].name);
+        for (size_t i = 0; i < t->c.n_only; i++)
+            found |= pcs_match(t->c.only[i], strlen(t->c.only[i]), l->parameters[k].name);
         l->parameters[k].fixed = !found;
     }
     return PRECIS_OK;
@@ -139,7 +140,8 @@ precis_status pcs_train_set_types(pcs_train_run *t)
         st = type_of(t, spec, p, &f);
         if (st || !f || f == &pcs_format_f32 || p->dims != 2) continue; /* norms stay as they are */
         if (!pcs_format_fits(f, (uint64_t)p->shape[1]))
-            st = pcs_fail(t->ctx, PRECIS_EFORMAT, "quant.weights: rows of %lld do not fit %s, whose blocks are of %u (%s)",
+            st = pcs_fail(t->ctx, PRECIS_EFORMAT,
+                          "quant.weights: rows of %lld do not fit %s, whose blocks are of %u (%s)",
                           (long long)p->shape[1], f->name, f->block, p->name);
         p->type = f;
     }
@@ -174,19 +176,29 @@ static void begin_activation(pcs_train_run *t, pcs_trained *p)
     p->data[0] = step > 1e-8f ? step : 1e-8f;
 }
 
-/* What an observer saw, and the grid of its activation from it. */
+/* What an observer sees. The grid is made of it when the batch is done: all parts of a batch have one. */
 static void look(pcs_train_run *t, pcs_trained *p)
 {
     const pcs_train_quant *q = &t->c.quant;
-    const pcs_range_scheme grid = { "", -(1 << (q->a_bits - 1)), (1 << (q->a_bits - 1)) - 1, true };
-    pcs_trained *range = &t->s.llama.parameters[p->of];
+    const pcs_trained *range = &t->s.llama.parameters[p->of];
     const float *x = range->watched >= 0 ? pcs_program_value(t->p, range->watched) : NULL;
     if (!x) return;
     pcs_observer o = { q->average, p->data[2] > 0, p->data[0], p->data[1] };
-    float zero;
     pcs_observe(&o, x, numbers_of(t, range->watched));
     p->data[0] = o.low, p->data[1] = o.high, p->data[2] = 1;
-    pcs_observer_grid(&o, &grid, range->data, &zero);
+}
+
+void pcs_train_set_observed(pcs_train_run *t)
+{
+    const pcs_train_quant *q = &t->c.quant;
+    const pcs_range_scheme grid = { "", -(1 << (q->a_bits - 1)), (1 << (q->a_bits - 1)) - 1, true };
+    for (size_t i = 0; i < t->s.llama.n; i++) {
+        const pcs_trained *p = &t->s.llama.parameters[i];
+        if (p->kind != PCS_TRAINED_OBSERVER || !(p->data[2] > 0)) continue;
+        const pcs_observer o = { q->average, true, p->data[0], p->data[1] };
+        float zero;
+        pcs_observer_grid(&o, &grid, t->s.llama.parameters[p->of].data, &zero);
+    }
 }
 
 /* Ranges of activations need values of theirs: those of the step's own batch, in full. */
@@ -202,12 +214,13 @@ precis_status pcs_train_begin_ranges(pcs_train_run *t)
     }
     if (!activations) return PRECIS_OK;
     precis_status st = pcs_train_open_net(t, false, false);
-    if (!st) st = pcs_train_forward(t, t->c.batch);
+    if (!st) st = pcs_train_forward(t, (size_t)(t->c.batch / t->c.parts));
     for (size_t i = 0; i < t->s.llama.n && !st; i++) {
         pcs_trained *p = &t->s.llama.parameters[i];
         if (p->kind == PCS_TRAINED_RANGE) begin_activation(t, p);
         if (p->kind == PCS_TRAINED_OBSERVER && !(p->data[2] > 0)) look(t, p);
     }
+    pcs_train_set_observed(t);
     return st;
 }
 
@@ -256,7 +269,8 @@ void pcs_train_dampen(pcs_train_run *t)
     const float by = 2 * (float)t->c.quant.dampen;
     for (size_t i = 0; i < t->s.llama.n && by > 0 && t->rounded; i++) {
         const pcs_trained *p = &t->s.llama.parameters[i];
-        const float *y = p->type && p->rounded >= 0 && !t->c.quant.estimator->turns ? pcs_program_value(t->p, p->rounded) : NULL;
+        const float *y =
+            p->type && p->rounded >= 0 && !t->c.quant.estimator->turns ? pcs_program_value(t->p, p->rounded) : NULL;
         for (size_t k = 0; y && t->all[i].g && k < p->n; k++) t->all[i].g[k] += by * (p->data[k] - y[k]);
     }
 }

@@ -6,6 +6,8 @@
 #include "train/checkpoint.h"
 #include "train/optimizer.h"
 
+typedef struct pcs_teacher pcs_teacher;
+
 typedef struct pcs_train_run {
     precis_ctx *ctx;
     const precis_train_options *opt;
@@ -15,6 +17,8 @@ typedef struct pcs_train_run {
     pcs_buf asked, planned; /* planned: what quant.plan says, as PATTERN=TYPE, ... */
     pcs_arena arena;
     precis_model *origin;     /* that it begins with; or NULL */
+    pcs_teacher *teacher;     /* or NULL */
+    float *taught;            /* [batch * context][vocabulary]: its logits */
     precis_model *words;      /* the tokenizer's keys, where neither the origin nor bytes are the tokens; or NULL */
     precis_graph *g;
     precis_program *p;
@@ -22,21 +26,61 @@ typedef struct pcs_train_run {
     int32_t *ids, *targets, *positions, *sequences;
     int32_t draw[16]; /* [0]: the step */
     pcs_gradient *all;
+    double *losses;     /* [batch], of sequences */
+    float *sums, *own;  /* of parts: the sum of all gradients; [own parts][total] of a rank */
+    uint8_t **masks;    /* by parameter, 1: pruned; NULL: no pruning, or none of that one */
+    size_t total;       /* numbers of all parameters */
     double began, peak, flops; /* seconds; multiplications and additions a second at best, and of a step */
     uint64_t from;
-    bool rounded, exact; /* the net that stands: its numbers are of few bits; its products are f32 whatever `compute` says */
+    bool rounded,
+        exact; /* the net that stands: its numbers are of few bits; its products are f32 whatever `compute` says */
     char sha256[65];
 } pcs_train_run;
 
-/* ---- loop.c ---- */
+/* ---- net.c ---- */
+/* Memory of a batch. */
+precis_status pcs_train_open_inputs(pcs_train_run *t);
+void pcs_train_close_net(pcs_train_run *t);
 /* The net in few bits, or in full; exact: its products in f32, as they are where it is served. */
 precis_status pcs_train_open_net(pcs_train_run *t, bool rounded, bool exact);
 /* The net of `sequences` sequences whose tokens are in t->ids. */
 precis_status pcs_train_forward(pcs_train_run *t, size_t sequences);
 
+/* ---- sparse.c ---- */
+/* The step that prunes before it runs; UINT64_MAX: none does. */
+uint64_t pcs_train_prune_step(const pcs_train_config *c);
+/* Once the state stands: what was pruned before. */
+precis_status pcs_train_open_masks(pcs_train_run *t);
+/* By the batch whose tokens are in t->ids. */
+precis_status pcs_train_prune_now(pcs_train_run *t);
+/* After an update: what was pruned is 0 again. */
+void pcs_train_keep_masks(pcs_train_run *t);
+
+/* ---- parts.c ---- */
+precis_status pcs_train_open_parts(pcs_train_run *t);
+/* Losses and gradients (t->all) of the batch whose tokens are in t->ids, by all ranks. */
+precis_status pcs_train_batch(pcs_train_run *t);
+/* Mean losses of the sequences that the program ran. */
+void pcs_train_losses(pcs_train_run *t, const int32_t *targets, size_t sequences, double *to);
+
 /* ---- begin.c ---- */
 /* The configuration with what the options say instead, the data, the parameters. */
 precis_status pcs_train_begin(pcs_train_run *t, const char *path);
+
+/* ---- teacher.c ---- */
+precis_status pcs_teacher_open(precis_ctx *ctx, pcs_teacher **out, const char *path);
+const precis_model *pcs_teacher_model(const pcs_teacher *h);
+/* Once the student's sizes are known. PRECIS_EFORMAT: another vocabulary. */
+precis_status pcs_teacher_begin(precis_ctx *ctx, pcs_teacher *h, const pcs_train_config *c);
+/* Of n tokens of one sequence: [n][vocabulary]. */
+precis_status pcs_teacher_logits(pcs_teacher *h, const int32_t *ids, size_t n, float *logits);
+void pcs_teacher_close(precis_ctx *ctx, pcs_teacher **h);
+
+/* ---- lora.c ---- */
+/* The adapters, as a GGUF that llama.cpp and --lora read. */
+precis_status pcs_train_write_lora(pcs_train_run *t, const char *path);
+/* The base with the adapters of that file in its weights, in the base's types. */
+precis_status pcs_train_write_merged(pcs_train_run *t, const char *lora, const char *path);
 
 /* ---- quantizing.c ---- */
 /* Is step `step`, from 0 on, done in few bits? */
@@ -47,8 +91,10 @@ precis_status pcs_train_read_plan(pcs_train_run *t, const char *path);
 precis_status pcs_train_set_types(pcs_train_run *t);
 /* Before the first step in few bits, whose tokens are in t->ids: where ranges begin. */
 precis_status pcs_train_begin_ranges(pcs_train_run *t);
-/* Behind each run forward. */
+/* Behind a run forward of a batch's first part. */
 void pcs_train_observe(pcs_train_run *t);
+/* Behind a batch: grids from what observers saw. */
+void pcs_train_set_observed(pcs_train_run *t);
 /* What is added to gradients before they are clipped: of (w - rounded w)^2. */
 void pcs_train_dampen(pcs_train_run *t);
 /* How parameter i is updated in this step, at the rate `lr`; false: not at all. */
@@ -63,5 +109,8 @@ precis_status pcs_train_can_write(pcs_train_run *t, const char *path);
 precis_status pcs_train_write_quantized(pcs_train_run *t, const char *path);
 /* Held-out loss of a file by the runner, activations emulated: as `held_out` of loop.c takes it. */
 precis_status pcs_train_served(pcs_train_run *t, const char *path, double *loss);
+/* The same of the base with an adapter's file (merged NULL), and what merging lost: KL(base with adapter || merged),
+ * nats a token of the held-out text. */
+precis_status pcs_train_adapted(pcs_train_run *t, const char *lora, const char *merged, double *loss, double *kld);
 
 #endif

@@ -32,8 +32,8 @@ static double wsd(const pcs_schedule_settings *s, uint64_t t)
     return at > 0 ? 1 - (1 - s->final) * (at < span ? at / span : 1) : 1;
 }
 
-/* BitNet b1.58 ("The Era of 1-bit LLMs: training tips, code and FAQ", section 2): linear, and from the half of all steps
- * on less by a factor: a ternary model gains most when the rate drops. */
+/* BitNet b1.58 ("The Era of 1-bit LLMs: training tips, code and FAQ", section 2): linear, and from the half of all
+ * steps on less by a factor: a ternary model gains most when the rate drops. */
 static double two_stage(const pcs_schedule_settings *s, uint64_t t)
 {
     return linear(s, t) * (2 * t >= s->steps ? s->second : 1);

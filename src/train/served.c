@@ -1,6 +1,7 @@
 /* served.c - what was trained as it is served: the file in its types, and its loss when it is run. */
 #include "base/fmath.h"
 #include "base/json.h"
+#include "precis/convert.h"
 #include "precis/job.h"
 #include "precis/run.h"
 #include "train/run.h"
@@ -104,48 +105,91 @@ precis_status pcs_train_write_quantized(pcs_train_run *t, const char *path)
 
 /* ---- running it ------------------------------------------------------------------------------------ */
 
-/* Mean negative log-likelihood of held-out sequence i; *n: of how many tokens, 0: there is none. */
-static precis_status score(pcs_train_run *t, precis_runner *r, precis_row *rows, uint64_t i, double *loss, uint32_t *n)
+/* A file that is run on held-out text. */
+typedef struct { precis_model *m; precis_runner *r; } served;
+
+static precis_status open_served(pcs_train_run *t, served *s, const char *path, const char *lora)
+{
+    precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
+    /* activations are rounded as the file says; adapters are trained on what weights mean alone */
+    o.arithmetic = t->c.model.rank ? PRECIS_REFERENCE : PRECIS_EMULATED;
+    o.outputs = o.context = (uint32_t)t->c.context;
+    if (t->c.quant.kv_bits > 8) o.k_type = o.v_type = "f32";
+    precis_status st = lora ? precis_model_open(t->ctx, &s->m, path) : precis_model_open_to_run(t->ctx, &s->m, path);
+    if (!st && lora) st = precis_model_add_adapter(t->ctx, s->m, lora, 1, 0);
+    return st ? st : precis_runner_open(t->ctx, &s->r, s->m, &o);
+}
+
+static void close_served(served *s)
+{
+    precis_runner_close(&s->r);
+    precis_model_close(&s->m);
+}
+
+/* log of the sum of e^x. */
+static double log_sum(const float *x, size_t n)
+{
+    double top = (double)x[0], all = 0;
+    for (size_t j = 1; j < n; j++) top = (double)x[j] > top ? (double)x[j] : top;
+    for (size_t j = 0; j < n; j++) all += pcs_exp((double)x[j] - top);
+    return pcs_log(all) + top;
+}
+
+/* What one sequence has: of `count` tokens the mean negative log-likelihood by a, and the divergence of b from a. */
+static precis_status score(pcs_train_run *t, const served *a, const served *b, precis_row *rows, float *kept,
+                           uint32_t count, double sums[2])
 {
     const size_t v = (size_t)t->c.model.vocabulary;
-    const float *logits;
-    double entropy, sum = 0;
-    *n = 0;
-    if (!pcs_train_held(&t->data, i, t->ids, t->targets, &entropy)) return PRECIS_OK;
-    const uint32_t count = (uint32_t)t->c.context - (t->targets[t->c.context - 1] < 0);
+    const float *logits, *x = NULL;
     for (uint32_t k = 0; k < count; k++) rows[k] = (precis_row){ t->ids[k], k, 0, 1 };
-    const precis_status st = precis_runner_decode(r, rows, count, &logits);
+    precis_status st = precis_runner_decode(a->r, rows, count, &logits);
+    if (!st && b) memcpy(kept, logits, count * v * sizeof *kept), st = precis_runner_decode(b->r, rows, count, &x);
+    sums[0] = sums[1] = 0;
     for (uint32_t k = 0; k < count && !st; k++) {
-        const float *x = logits + k * v;
-        double top = (double)x[0], all = 0;
-        for (size_t j = 1; j < v; j++) top = (double)x[j] > top ? (double)x[j] : top;
-        for (size_t j = 0; j < v; j++) all += pcs_exp((double)x[j] - top);
-        sum += pcs_log(all) + top - (double)x[t->targets[k]];
+        const float *p = (b ? kept : logits) + k * v, *q = b ? x + k * v : NULL;
+        const double lp = log_sum(p, v), lq = b ? log_sum(q, v) : 0;
+        sums[0] += (lp - (double)p[t->targets[k]]) / count;
+        for (size_t j = 0; j < v && b; j++)
+            sums[1] += pcs_exp((double)p[j] - lp) * (((double)p[j] - lp) - ((double)q[j] - lq)) / count;
     }
-    *n = count;
-    *loss = count ? sum / count : 0;
+    return st;
+}
+
+static precis_status run_both(pcs_train_run *t, const served *a, const served *b, double *loss, double *kld)
+{
+    precis_row *rows = pcs_alloc(t->ctx, t->c.context, sizeof *rows);
+    float *kept = pcs_alloc(t->ctx, b ? t->c.context * (size_t)t->c.model.vocabulary : 1, sizeof *kept);
+    precis_status st = rows && kept ? PRECIS_OK : PRECIS_ENOMEM;
+    double all[2] = { 0, 0 }, sums[2], entropy;
+    uint64_t n = 0;
+    for (; !st && pcs_train_held(&t->data, n, t->ids, t->targets, &entropy); n++) {
+        const uint32_t count = (uint32_t)t->c.context - (t->targets[t->c.context - 1] < 0);
+        st = score(t, a, b, rows, kept, count, sums);
+        all[0] += sums[0], all[1] += sums[1];
+    }
+    *loss = n ? all[0] / (double)n : __builtin_nan("");
+    if (kld) *kld = n && b ? all[1] / (double)n : __builtin_nan("");
+    pcs_free(t->ctx, rows);
+    pcs_free(t->ctx, kept);
     return st;
 }
 
 precis_status pcs_train_served(pcs_train_run *t, const char *path, double *loss)
 {
-    precis_model *m = NULL;
-    precis_runner *r = NULL;
-    precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
-    precis_row *rows = pcs_alloc(t->ctx, t->c.context, sizeof *rows);
-    o.arithmetic = PRECIS_EMULATED; /* activations are rounded as the file says */
-    o.outputs = (uint32_t)t->c.context;
-    o.context = (uint32_t)t->c.context;
-    if (t->c.quant.kv_bits > 8) o.k_type = o.v_type = "f32";
-    precis_status st = rows ? precis_model_open_to_run(t->ctx, &m, path) : PRECIS_ENOMEM;
-    if (!st) st = precis_runner_open(t->ctx, &r, m, &o);
-    double sum = 0, one;
-    uint64_t n = 0;
-    for (uint32_t count = 1; count && !st; n += count > 0, sum += count > 0 ? one : 0)
-        st = score(t, r, rows, n, &one, &count);
-    *loss = n ? sum / (double)n : __builtin_nan("");
-    precis_runner_close(&r);
-    precis_model_close(&m);
-    pcs_free(t->ctx, rows);
+    served s = { 0 };
+    precis_status st = open_served(t, &s, path, NULL);
+    if (!st) st = run_both(t, &s, NULL, loss, NULL);
+    close_served(&s);
+    return st;
+}
+
+precis_status pcs_train_adapted(pcs_train_run *t, const char *lora, const char *merged, double *loss, double *kld)
+{
+    served with = { 0 }, one = { 0 };
+    precis_status st = open_served(t, &with, t->c.from, lora);
+    if (!st && merged) st = open_served(t, &one, merged, NULL);
+    if (!st) st = run_both(t, &with, merged ? &one : NULL, loss, kld);
+    close_served(&with);
+    close_served(&one);
     return st;
 }

@@ -13,7 +13,8 @@ enum { MOST_TEXTS = 4096 };
 static precis_status learn(precis_ctx *ctx, const char *const *paths, size_t n, uint32_t vocabulary, pcs_buf *json,
                            uint32_t *tokens, uint32_t *merges)
 {
-    if (!n || n > MOST_TEXTS) return pcs_fail(ctx, PRECIS_EINVAL, "a tokenizer is learned from 1 to %d texts", MOST_TEXTS);
+    if (!n || n > MOST_TEXTS)
+        return pcs_fail(ctx, PRECIS_EINVAL, "a tokenizer is learned from 1 to %d texts", MOST_TEXTS);
     char **texts = pcs_alloc(ctx, n, sizeof *texts);
     size_t *lens = pcs_alloc(ctx, n, sizeof *lens);
     pcs_bpe b = { 0 };
@@ -59,7 +60,8 @@ precis_status pcs_words_open(precis_ctx *ctx, precis_model **out, const char *co
         st = pcs_fail(ctx, PRECIS_EFORMAT, "model.vocabulary: the texts give %u tokens, not %u", tokens, vocabulary);
     if (!st) st = pcs_model_new(ctx, out, file ? file : "texts", "tokenizer");
     ctx->file = file;
-    if (!st) st = pcs_tokenizer_json(*out, file ? (pcs_json_slice){ read, len } : (pcs_json_slice){ json.data, json.len });
+    if (!st)
+        st = pcs_tokenizer_json(*out, file ? (pcs_json_slice){ read, len } : (pcs_json_slice){ json.data, json.len });
     if (!st) st = pcs_model_index(*out);
     ctx->file = NULL;
     pcs_free(ctx, read);

@@ -26,12 +26,11 @@ def write(folder, name, data):
         f.write(data)
 
 
-def png(width, height, pixels, grey=False):
+def png(width, height, pixels, claims=None):
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    step = 1 if grey else 3
-    rows = b"".join(b"\0" + bytes(pixels[y * width * step:(y + 1) * width * step]) for y in range(height))
-    head = struct.pack(">IIBBBBB", width, height, 8, 0 if grey else 2, 0, 0, 0)
+    rows = b"".join(b"\0" + bytes(pixels[y * width * 3:(y + 1) * width * 3]) for y in range(height))
+    head = struct.pack(">IIBBBBB", *(claims or (width, height)), 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
@@ -145,6 +144,7 @@ def make(folder):
     for k, (width, height, pixels) in enumerate(IMAGES):
         os.makedirs(os.path.join(folder, "images", "cat" if k < 3 else "dog"), exist_ok=True)
         w(os.path.join("images", "cat" if k < 3 else "dog", f"{k}.png"), png(width, height, pixels))
+    w("bomb.png", png(6, 4, IMAGES[0][2], (16000, 16000)))
     w("broken.png", png(6, 4, IMAGES[0][2])[:-20])
     w("mean.onnx", o.model(o.graph([o.node("GlobalAveragePool", ["x"], ["m"]), o.node("Flatten", ["m"], ["y"])],
                                    [o.port("x", o.F32, ["N", 3, 4, 4])], [o.port("y", o.F32, ["N", 3])])))

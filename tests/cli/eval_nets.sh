@@ -88,6 +88,10 @@ if "$precis" eval "$f/mean.onnx" --data "$f/images" --resize 4x4 >/dev/null 2>"$
     eval_net 3 mean --data "$work/bad" --resize 4x4
     has err "broken.png: is no sound PNG"
     rm "$work/bad/broken.png"
+    cp "$f/bomb.png" "$work/bad"
+    eval_net 3 mean --data "$work/bad" --resize 4x4
+    has err "bomb.png: claims 16000 x 16000 pixels in"
+    rm "$work/bad/bomb.png"
     printf '\377\330\377\340garbage' >"$work/bad/x.jpg"
     eval_net 3 mean --data "$work/bad" --resize 4x4
     has err "x.jpg"

@@ -3,6 +3,8 @@
 # checkpoint stays; refusals. usage: train.sh PRECIS SOURCE_FOLDER
 . "$(dirname "$0")/../common.sh"
 cd "$work" || exit 1
+XDG_STATE_HOME=$work/state
+export XDG_STATE_HOME
 
 cat >config.json <<'E2'
 {"model": {"arch": "llama", "width": 32, "layers": 2, "heads": 4, "kv_heads": 2, "hidden": 64, "vocabulary": 64},
@@ -190,6 +192,45 @@ expect 2 "$precis" tokenize --train twice.txt --vocab 300 -o twice.txt
 expect 3 "$precis" tokenize --train nowhere.txt --vocab 300 -o bad.json
 [ ! -e bad.json ] || { echo "a refused tokenizer left a file"; failed=1; }
 
+# A model that learns from itself has nothing to learn; text alone changes it. A teacher brings its student a tokenizer.
+cat >self.json <<E2
+{"data": {"text": ["$root/README.md"], "heldout": "$root/LICENSE", "context": 32, "batch": 2, "heldout_tokens": 256}, "steps": 4,
+ "optimizer": {"lr": 0.01, "decay": 0}, "schedule": {"name": "constant"}, "distill": {"temperature": 2, "share": 1}}
+E2
+heldout() { "$precis" train "$@" --json 2>/dev/null | tail -1 | python3 -c 'import json, sys; print("%.4f" % json.load(sys.stdin)["heldout"])'; }
+sed 's/"lr": 0.01/"lr": 1e-9/' self.json >still.json
+sed 's/"share": 1/"share": 0/' self.json >alone.json
+still=$(heldout still.json -o self.gguf --from words.gguf --distill words.gguf)
+self=$(heldout self.json -o self.gguf --from words.gguf --distill words.gguf)
+alone=$(heldout alone.json -o self.gguf --from words.gguf --distill words.gguf)
+[ "$still" = "$self" ] || { echo "learning from itself changed $still to $self"; failed=1; }
+[ "$still" != "$alone" ] || { echo "learning from text changed nothing"; failed=1; }
+sed 's/{"data"/{"model": {"width": 16, "layers": 1, "heads": 2, "hidden": 16}, "data"/' self.json >student.json
+expect 0 "$precis" train student.json -o student.gguf --distill words.gguf
+expect 0 "$precis" run student.gguf -p "The " -n 4
+expect 3 "$precis" train self.json -o bad.gguf --from text.gguf --distill words.gguf
+has err 'distill.model: .* has 600 tokens, the student 256'
+
+# Adapters on a quantized model: in a file of their own they have training's loss beside it, and merging says what it loses.
+sed 's/, "distill": {[^}]*}//' self.json >adapter.json
+expect 0 "$precis" train adapter.json -o adapted.gguf --from learned-q4.gguf --adapter r=4,alpha=8 --lora lora.gguf --merged merged.gguf --json
+python3 - <<'E2' || failed=1
+import json
+end = [json.loads(l) for l in open("out")][-1]
+assert abs(end["served"] - end["heldout"]) < 1e-4 and 0 < end["merged_kld"] < 0.5, end
+E2
+expect 0 "$precis" eval learned-q4.gguf --lora lora.gguf --ids 65,66,67,68
+expect 0 "$precis" inspect merged.gguf --json
+json 'any(t["type"] == "Q4_0" for t in j["tensors"])'
+for moment in 0.03 0.06; do
+    timeout -s KILL $moment "$precis" train adapter.json -o adapted3.gguf --from learned-q4.gguf --adapter r=4,alpha=8 --resume >/dev/null 2>&1
+done
+expect 0 "$precis" train adapter.json -o adapted3.gguf --from learned-q4.gguf --adapter r=4,alpha=8 --resume --threads 3
+cmp -s adapted.gguf adapted3.gguf || { echo "other bytes of adapters after kills"; failed=1; }
+expect 2 "$precis" train adapter.json -o bad.gguf --from learned-q4.gguf --adapter 4
+expect 3 "$precis" train adapter.json -o bad.gguf --from learned-q4.gguf --adapter r=4 --qat Q4_0
+expect 2 "$precis" train adapter.json -o bad.gguf --from learned-q4.gguf --lora lora2.gguf
+
 # Products in few bits: the same bytes for any number of threads; what was real is said.
 for compute in bf16 int8 nvfp4; do
     expect 0 "$precis" train words.json -o low.gguf --compute $compute --threads 1
@@ -199,6 +240,102 @@ for compute in bf16 int8 nvfp4; do
     has out "products: forward $compute, $real"
 done
 expect 2 "$precis" train words.json -o bad.gguf --compute fp3
+
+# Pruned once, by each method, and trained on under the mask: of each 4 weights 2 are 0, in the file too.
+for method in magnitude wanda sparsegpt; do
+    sed "s/\"quant\": {[^}]*}/\"prune\": {\"method\": \"$method\", \"pattern\": \"2:4\", \"from\": 0.25}, \"quant\": {\"weights\": \"Q8_0\", \"from\": 0.5}/" \
+        text.json >prune.json
+    expect 0 "$precis" train prune.json -o pruned.gguf --quantized pruned-q8.gguf --no-history
+    python3 - "$method" <<'E2' || failed=1
+import struct, sys
+b, name = open("pruned.gguf", "rb").read(), b"blk.0.ffn_up.weight"
+at = b.find(struct.pack("<Q", len(name)) + name) + 8 + len(name)
+dims, = struct.unpack_from("<I", b, at)
+shape = struct.unpack_from("<%dQ" % dims, b, at + 4)
+offset, = struct.unpack_from("<Q", b, at + 4 + 8 * dims + 4)
+last = b.rfind(b"precis.train:")
+end = last + struct.unpack_from("<Q", b, last - 8)[0]
+end += 4 + 8 * struct.unpack_from("<I", b, end)[0] + 12
+x = struct.unpack_from("<%df" % (shape[0] * shape[1]), b, (end + 31) // 32 * 32 + offset)
+for i in range(0, len(x), 4):
+    assert sum(v == 0 for v in x[i:i + 4]) == 2, (sys.argv[1], i, x[i:i + 4])
+E2
+    rm -f pruned2.gguf
+    for moment in 0.03 0.05; do
+        timeout -s KILL $moment "$precis" train prune.json -o pruned2.gguf --resume --no-history >/dev/null 2>&1
+    done
+    expect 0 "$precis" train prune.json -o pruned2.gguf --resume --threads 1 --no-history
+    cmp -s pruned.gguf pruned2.gguf || { echo "other bytes of a pruned model after kills"; failed=1; }
+done
+sed 's/2:4/4:4/' prune.json >bad.json
+expect 3 "$precis" train bad.json -o bad.gguf
+has err 'prune.pattern: is no N:M'
+sed 's/sparsegpt/lottery/' prune.json >bad.json
+expect 3 "$precis" train bad.json -o bad.gguf
+has err 'prune.method: is none of magnitude, wanda and sparsegpt'
+
+# The same in quant, in one sweep with coding: of each 4 codes 2 are 0.
+for method in magnitude wanda sparsegpt; do
+    expect 0 "$precis" quant text.gguf --type '*blk*=Q8_0,*=F32' --prune $method --pattern 2:4 --calib-tokens 256 --no-eval -o sparse.gguf
+    python3 - $method <<'E2' || failed=1
+import struct, sys
+b, name = open("sparse.gguf", "rb").read(), b"blk.0.ffn_up.weight"
+entry = struct.pack("<Q", len(name)) + name
+at = b.find(entry) + len(entry)
+dims, = struct.unpack_from("<I", b, at)
+shape = struct.unpack_from("<%dQ" % dims, b, at + 4)
+kind, offset = struct.unpack_from("<IQ", b, at + 4 + 8 * dims)
+assert kind == 8, kind
+n, = struct.unpack_from("<Q", b, 8)
+end = max(b.rfind(struct.pack("<Q", len(x)) + x) + 8 + len(x) for x in
+          [b"blk.0.ffn_down.weight", b"blk.0.attn_q_norm.weight", b"blk.0.attn_k_norm.weight", b"output_norm.weight"])
+end += 4 + 8 * struct.unpack_from("<I", b, end)[0] + 12
+data = (end + 31) // 32 * 32 + offset
+for block in range(shape[0] * shape[1] // 32):
+    codes = b[data + 34 * block + 2:data + 34 * block + 34]
+    for i in range(0, 32, 4):
+        assert sum(c == 0 for c in codes[i:i + 4]) >= 2, (sys.argv[1], block, list(codes))
+E2
+done
+expect 3 "$precis" quant text.gguf --type '*blk*=Q4_1,*=F32' --prune wanda --calib-tokens 256 --no-eval -o bad.gguf
+has err 'this type has no 0 in every group'
+expect 2 "$precis" quant text.gguf --type Q8_0 --prune wanda --method gptq --no-eval -o bad.gguf
+expect 2 "$precis" quant text.gguf --type Q8_0 --pattern 2:4 --no-eval -o bad.gguf
+
+# A batch in parts has the same gradients but for the order of sums; ranks have the bytes of one process.
+sed 's/"context": 32, "batch": 4/"context": 32, "batch": 4, "parts": 1/' config.json >one.json
+expect 0 "$precis" train one.json -o one.gguf --json
+python3 - "$(cat sha)" <<'E2' || failed=1
+import json, sys
+end = [json.loads(l) for l in open("out")][-1]
+assert end["sha256"] != sys.argv[1] and end["heldout"] < 3.6, end
+E2
+expect 0 "$precis" train config.json -o plotted.gguf --plot plot.html --name ranks
+cmp -s plotted.gguf whole.gguf || { echo "a plot changed the bytes"; failed=1; }
+grep -q '<svg' plot.html || { echo "no figure in the plot"; failed=1; }
+expect 0 "$precis" train config.json -o plotted.gguf --resume --plot plot.svg --no-history
+expect 0 "$precis" eval --history --name ranks
+has out 'heldout_loss'
+has out 'train_loss'
+if command -v mpirun >/dev/null && [ -e "$(dirname "$precis")/precis-mpi.so" ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    sed 's/"steps": 60/"steps": 8/' config.json >ranks.json
+    expect 0 "$precis" train ranks.json -o alone.gguf
+    for ranks in 2 4; do
+        expect 0 mpirun --oversubscribe -n $ranks "$precis" train ranks.json -o ranks$ranks.gguf --threads 1 --name ranks
+        cmp -s alone.gguf ranks$ranks.gguf || { echo "other bytes with $ranks ranks"; failed=1; }
+    done
+    sed 's/"quant"/"quant": {"weights": "Q4_0", "activations": "int8 observed", "from": 0.25}, "unused"/' text.json |
+        sed 's/, "unused": {[^}]*}//' >observed.json
+    expect 0 "$precis" train observed.json -o alone.gguf
+    expect 0 mpirun --oversubscribe -n 2 "$precis" train observed.json -o ranks2.gguf --threads 1
+    cmp -s alone.gguf ranks2.gguf || { echo "other bytes of observed ranges with 2 ranks"; failed=1; }
+    "$precis" train ranks.json -o bad.gguf >/dev/null && rm -f bad.gguf
+    mpirun --oversubscribe -n 3 "$precis" train ranks.json -o bad.gguf >out 2>err </dev/null && { echo "3 ranks shared 4 parts"; failed=1; }
+    has err 'data.parts: 4 parts of a batch for 3 ranks'
+else
+    echo "skipped: no mpirun, or precis was built without MPI"
+fi
 
 # Refusals: another run's checkpoint, what is none, unknown keys with their path, no output.
 expect 3 "$precis" train text.json -o whole.gguf --resume

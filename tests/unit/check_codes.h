@@ -12,7 +12,10 @@ static int8_t random_weight(uint64_t *seed)
 }
 
 /* Arrays by output, padded to whole registers. */
-typedef struct { int32_t first[384], sums[384]; float factor[384], bias[384]; } codes_arrays;
+typedef struct {
+    int32_t first[384], sums[384];
+    float factor[384], bias[384];
+} codes_arrays;
 
 static void fill_arrays(codes_arrays *r, uint64_t *seed)
 {
@@ -42,8 +45,9 @@ static void same_codes_gemm(const pcs_kernel *k, size_t n, size_t m, size_t dept
         pcs_codes_pack_row(w, lines, i, row, depth);
     }
     for (size_t i = 0; i < sizeof codes_ranges / sizeof *codes_ranges; i++) {
-        pcs_codes_gemm_args args = { a, lda, m, w, lines, n, r.first, r.sums, r.factor, codes_ranges[i], NULL, NULL, n + 3,
-                                     i % 2 ? r.bias : NULL };
+        pcs_codes_gemm_args args = {
+            a, lda, m, w, lines, n, r.first, r.sums, r.factor, codes_ranges[i], NULL, NULL, n + 3, i % 2 ? r.bias : NULL
+        };
         void *y[2];
         const size_t size = ((m - 1) * args.ldy + n) * (numbers ? 4 : 1);
         for (int s = 0; s < 2; s++) {
@@ -64,53 +68,67 @@ static void same_codes_gemms(const pcs_kernel *k, bool numbers)
 {
     static const size_t depths[] = { 1, 3, 4, 27, 64, 100, 147, 576, 2309 };
     for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
-        for (size_t m = 1; m <= 70; m += m < 26 ? 1 : 11)
-            for (size_t n = m % 3 + 1; n <= 200; n += n < 20 ? 5 : 29)
+        for (size_t m = 1; m <= 70; m += m < 26 ? 3 : 11)
+            for (size_t n = m % 3 + 1; n <= 200; n += n < 20 ? 5 : 59)
                 if (depths[d] < 200 || (m % 5 == 1 && n % 3 == 1)) same_codes_gemm(k, n, m, depths[d], numbers);
 }
 static void check_codes_gemm(const pcs_kernel *k) { same_codes_gemms(k, false); }
 static void check_codes_gemm_f32(const pcs_kernel *k) { same_codes_gemms(k, true); }
 
-static void same_depthwise(const pcs_kernel *k, size_t channels, size_t quads, size_t pixels)
+/* A window of height x kernel over rows of `width` pixels, two rows of results that overlap or do not; some rows are
+ * outside. */
+static void same_depthwise(const pcs_kernel *k, size_t channels, size_t height, size_t kernel, int64_t stride,
+                           int64_t dilation)
 {
-    const size_t rows = 4 * quads + pixels, size = pixels * (channels + 5) - 5, bytes = (channels + 15) / 16 * quads * 64;
-    uint64_t seed = channels * 13 + quads + pixels;
+    const size_t width = 9, bytes = pcs_codes_taps_bytes(channels, height, kernel);
+    const int64_t pad = (int64_t)(kernel / 2) * dilation;
+    const size_t pixels = (width + 2 * (size_t)pad - (kernel - 1) * (size_t)dilation - 1) / (size_t)stride + 1,
+                 size = 2 * pixels * channels;
+    uint64_t seed = channels * 13 + height + kernel;
     static codes_arrays r;
     fill_arrays(&r, &seed);
-    int8_t *w = guarded(bytes);
-    for (size_t i = 0; i < bytes; i++) w[i] = random_weight(&seed);
-    uint8_t *x[80], *y[2];
-    const uint8_t **taps = malloc(pixels * 4 * quads * sizeof *taps);
-    for (size_t i = 0; i < rows; i++) {
-        x[i] = guarded(channels);
-        for (size_t c = 0; c < channels; c++) x[i][c] = random_code(&seed);
+    int8_t *w = calloc(bytes, 1);
+    for (size_t c = 0; c < channels; c++)
+        for (size_t t = 0; t < height * kernel; t++)
+            w[pcs_codes_tap(c, height, kernel, t / kernel, t % kernel)] = random_weight(&seed);
+    uint8_t *x[16], *y[2];
+    const uint8_t *rows[16];
+    for (size_t i = 0; i <= height + 2; i++) {
+        x[i] = guarded(width * channels);
+        for (size_t c = 0; c < width * channels; c++) x[i][c] = random_code(&seed);
     }
-    for (size_t i = 0; i < pixels * 4 * quads; i++) taps[i] = x[pcs_rand(&seed) % rows];
+    for (size_t i = 0; i < 2 * height; i++) rows[i] = x[i % height + i / height * (size_t)(stride > 2 ? 2 : stride)];
+    if (channels % 2) rows[0] = NULL;
     for (size_t i = 0; i < sizeof codes_ranges / sizeof *codes_ranges; i++) {
         for (int s = 0; s < 2; s++) {
             y[s] = guarded(size);
             memset(y[s], 77, size);
             (s ? pcs_codes_depthwise_scalar : k->run.codes_depthwise)(&(pcs_codes_depthwise_args){
-                taps, quads, pixels, channels, w, r.first, r.factor, codes_ranges[i], y[s], channels + 5 });
+                rows, 1 + i % 2, height, kernel, width, pixels, channels, stride, pad, dilation, w, r.first, r.factor,
+                (uint8_t)(i * 50), codes_ranges[i], y[s] });
         }
         same(k, "depthwise", y[0], y[1], size);
         release(y[0], size), release(y[1], size);
     }
-    for (size_t i = 0; i < rows; i++) release(x[i], channels);
-    release(w, bytes);
-    free(taps);
+    for (size_t i = 0; i <= height + 2; i++) release(x[i], width * channels);
+    free(w);
 }
 
 static void check_codes_depthwise(const pcs_kernel *k)
 {
-    for (size_t quads = 1; quads <= 9; quads++)
-        for (size_t c = 1; c <= 300; c += c < 70 ? 3 : 41) same_depthwise(k, c, quads, 1 + c % 5);
+    static const size_t windows[][2] = { { 3, 3 }, { 5, 5 }, { 1, 3 }, { 3, 1 }, { 7, 7 }, { 2, 9 }, { 4, 3 } };
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+        for (size_t c = 1; c <= 200; c += c < 20 ? 3 : 41)
+            for (int64_t stride = 1; stride <= 2; stride++)
+                for (int64_t dilation = 1; dilation <= 2 && windows[i][1] < 4; dilation++)
+                    same_depthwise(k, c, windows[i][0], windows[i][1], stride, dilation);
+    same_depthwise(k, 96, 5, 5, 1, 1), same_depthwise(k, 65, 7, 7, 2, 1), same_depthwise(k, 33, 2, 9, 1, 1);
 }
 
 /* Numbers that are hard to round: halves, far ones, infinities and NaN. */
 static void hard_numbers(float *x, size_t n, uint64_t seed)
 {
-    static const float hard[] = { 0.5f, 1.5f, -0.5f, -2.5f, 1e30f, -1e30f, PCS_INFINITY, -PCS_INFINITY, PCS_NAN, -0.0f };
+    static const float hard[] = { 0.5f, 1.5f, -0.5f, -2.5f, 1e30f, -1e30f, INFINITY, -INFINITY, NAN, -0.0f };
     for (size_t i = 0; i < n; i++) x[i] = i % 3 ? (float)(pcs_rand_unit(&seed) - 0.5) * 300 : hard[i / 3 % 10];
 }
 
@@ -140,7 +158,8 @@ static void check_codes_decode(const pcs_kernel *k)
         for (size_t i = 0; i < n; i++) x[i] = random_code(&seed);
         for (int s = 0; s < 2; s++) {
             y[s] = guarded(n * 4);
-            (s ? pcs_codes_decode_scalar : k->run.codes_decode)(&(pcs_codes_decode_args){ x, n, 0.0371f, (int32_t)n % 256, y[s] });
+            (s ? pcs_codes_decode_scalar
+               : k->run.codes_decode)(&(pcs_codes_decode_args){ x, n, 0.0371f, (int32_t)n % 256, y[s] });
         }
         same(k, "numbers of codes", y[0], y[1], n * 4);
         release(x, n), release(y[0], n * 4), release(y[1], n * 4);
@@ -156,8 +175,9 @@ static void check_codes_add(const pcs_kernel *k)
             for (size_t c = 0; c < n; c++) a[c] = random_code(&seed), b[c] = random_code(&seed);
             for (int s = 0; s < 2; s++) {
                 y[s] = guarded(n);
-                (s ? pcs_codes_add_scalar : k->run.codes_add)(&(pcs_codes_add_args){
-                    a, b, n, 0.5f, i % 2 ? 0.25f : 0.0713f, i < 2 ? 1.0f : 0.031f, (int32_t)n % 256, 7, codes_ranges[i], y[s] });
+                (s ? pcs_codes_add_scalar : k->run.codes_add)(
+                    &(pcs_codes_add_args){ a, b, n, 0.5f, i % 2 ? 0.25f : 0.0713f, i < 2 ? 1.0f : 0.031f,
+                                           (int32_t)n % 256, 7, codes_ranges[i], y[s] });
             }
             same(k, "sums of codes", y[0], y[1], n);
             release(a, n), release(b, n), release(y[0], n), release(y[1], n);

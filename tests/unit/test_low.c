@@ -51,7 +51,8 @@ static void run(net *n, int32_t draw)
     n->draw[0] = draw;
     OK(n->ctx, pcs_program_run(n->p));
     OK(n->ctx, pcs_reverse_run(n->r, n->d, false));
-    const float *of[3] = { pcs_program_value(n->p, n->y), pcs_reverse_gradient(n->r, n->x), pcs_reverse_gradient(n->r, n->w) };
+    const float *of[3] = { pcs_program_value(n->p, n->y), pcs_reverse_gradient(n->r, n->x),
+                           pcs_reverse_gradient(n->r, n->w) };
     const int count[3] = { M * N, M * K, N * K };
     for (int i = 0; i < 3; i++)
         for (int k = 0; k < count[i]; k++) n->result[i][k] += (double)of[i][k];
@@ -76,7 +77,8 @@ static double error(const net *n, int which, int draws)
 }
 
 /* Half a unit of each operand's last place, over the root of 3 and times the root of 2 operands: 2^-9 of bf16; 1/254 of
- * the largest of 32 for int8, some 2.5 of the root mean square; 2^-4 of E4M3; 1/4 to 1/12 of E2M1. By chance it is twice that. */
+ * the largest of 32 for int8, some 2.5 of the root mean square; 2^-4 of E4M3; 1/4 to 1/12 of E2M1. By chance it is
+ * twice that. */
 static void test_errors(void **state)
 {
     (void)state;

@@ -165,7 +165,8 @@ static void test_estimators(void **state)
         precis_train_result r = { .size = sizeof r };
         o.out = out;
         o.quantized = small;
-        if (precis_train(ctx, path, &o, &r)) fail_msg("%s %s: %s", cases[i].type, cases[i].estimator, precis_ctx_message(ctx));
+        if (precis_train(ctx, path, &o, &r))
+            fail_msg("%s %s: %s", cases[i].type, cases[i].estimator, precis_ctx_message(ctx));
         if (!(fabs(r.served - r.heldout) < 2e-5))
             fail_msg("%s %s: trained to %g, served %g", cases[i].type, cases[i].estimator, r.heldout, r.served);
         precis_model *m;

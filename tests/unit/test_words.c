@@ -37,8 +37,9 @@ static void test_merges(void **state)
 static void test_duplicates(void **state)
 {
     (void)state;
-    char text[] = "A first paragraph, of more than enough letters.\n\nThe end\n\n"
-                  "A first  paragraph,\nof more than enough letters.\n\n\nThe end\n\nAnother paragraph that nobody saw before.";
+    char text[] =
+        "A first paragraph, of more than enough letters.\n\nThe end\n\n"
+        "A first  paragraph,\nof more than enough letters.\n\n\nThe end\n\nAnother paragraph that nobody saw before.";
     static const char left[] = "A first paragraph, of more than enough letters.\n\nThe end\n\nThe end\n\n"
                                "Another paragraph that nobody saw before.";
     precis_ctx *ctx = test_ctx(1);
@@ -66,19 +67,19 @@ static void test_overlap(void **state)
 {
     (void)state;
     int32_t held[20], text[60];
-    pcs_overlapping o = { .length = 13 };
+    pcs_rows_shared o = { .length = 13 };
     precis_ctx *ctx = test_ctx(1);
     for (int i = 0; i < 20; i++) held[i] = i * 7 % 11;
     for (int i = 0; i < 60; i++) text[i] = 1000 + i;
-    OK(ctx, pcs_overlap(ctx, held, 20, text, 60, &o));
+    OK(ctx, pcs_rows_seen(ctx, held, 20, text, 60, &o));
     assert_int_equal(o.rows, 8);
     assert_int_equal(o.found, 0);
     memcpy(text + 31, held, 15 * sizeof *held);
-    OK(ctx, pcs_overlap(ctx, held, 20, text, 60, &o));
+    OK(ctx, pcs_rows_seen(ctx, held, 20, text, 60, &o));
     assert_int_equal(o.found, 3);
-    OK(ctx, pcs_overlap(ctx, held, 12, text, 60, &o));
+    OK(ctx, pcs_rows_seen(ctx, held, 12, text, 60, &o));
     assert_int_equal(o.rows, 0);
-    OK(ctx, pcs_overlap(ctx, held, 20, text, 5, &o));
+    OK(ctx, pcs_rows_seen(ctx, held, 20, text, 5, &o));
     assert_int_equal(o.found, 0);
     precis_ctx_close(&ctx);
 }

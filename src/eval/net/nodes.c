@@ -51,10 +51,12 @@ static precis_value behind(const precis_graph *g, precis_value v, const pcs_op *
 }
 
 /* Behind what the net has fused into a value's codes, as a ReLU whose clamp is that of the codes: nodes of the reference
- * that alone read it, with constants beside it, and whose results have no name in the net. */
-static precis_value past_fused(const pcs_netfile_graph *f, const pcs_netfile_graph *q, precis_value v)
+ * that alone read it, with constants beside it, and whose results have no name in the net. A value that has no codes can
+ * only have taken in a batch normalization. */
+static precis_value past_fused(const pcs_netfile_graph *f, const pcs_netfile_graph *q, precis_value v, bool codes)
 {
     const precis_graph *g = f->graph;
+    precis_value named = v; /* within what one node of the file became, values have no names */
     for (;;) {
         const pcs_node *reader = NULL;
         size_t readers = 0, others = 0;
@@ -62,15 +64,17 @@ static precis_value past_fused(const pcs_netfile_graph *f, const pcs_netfile_gra
         for (size_t i = 0; i < g->n_nodes; i++)
             for (uint32_t k = 0; k < g->nodes[i].n_in; k++)
                 if (g->nodes[i].in[k] == v) reader = &g->nodes[i], readers++;
-        if (readers != 1 || reader->n_out != 1 || g->values[v].output || reader->in[0] != v) return v;
+        if (readers != 1 || reader->n_out != 1 || g->values[v].output || reader->in[0] != v) return named;
         for (uint32_t k = 1; k < reader->n_in; k++) others += reader->in[k] >= 0 && !g->values[reader->in[k]].data;
         const precis_value next = reader->out[0];
         for (size_t i = 0; i < f->n_names; i++)
             if (f->names[i].value == next) name = f->names[i].name;
         const pcs_value *a = &g->values[v], *b = &g->values[next];
         const bool same = a->dims == b->dims && !memcmp(a->shape, b->shape, a->dims * sizeof *a->shape);
-        if (others || !same || (name && find(q, name) >= 0) || find_node(q, node_name(g, next)) >= 0) return v;
+        if (others || !same || (!codes && !reader->op->by_channel)) return named;
+        if ((name && find(q, name) >= 0) || find_node(q, node_name(g, next)) >= 0) return named;
         v = next;
+        if (name) named = next;
     }
 }
 
@@ -137,9 +141,9 @@ static precis_status pair_up(precis_node_errors *e, const char *name, precis_val
     const precis_value decoded = codes < 0 ? -1 : behind(gq, codes, &pcs_op_from_codes);
     if (decoded >= 0) {
         p.d = decoded;
-        p.f = past_fused(&e->f.graph, &e->q.graph, f);
         read_codes(e->q.program, codes, &p);
     }
+    if (input < 0) p.f = past_fused(&e->f.graph, &e->q.graph, f, decoded >= 0);
     p.step_q = pcs_program_step_of(e->q.program, q);
     p.step_d = pcs_program_step_of(e->q.program, p.d);
     if (p.step_d >= e->q.program->n_steps || (input >= 0 && decoded < 0)) return PRECIS_OK;

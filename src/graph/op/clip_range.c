@@ -1,5 +1,5 @@
-/* clip_range - weights [rows, k] clipped at +-c before a type rounds them, with c learned [1] or [rows], or rms times the
- * root of the mean square of each row.
+/* clip_range - weights [rows, k] clipped at +-c before a type rounds them, with c learned [1] or [rows], or rms times
+ * the root of the mean square of each row.
  *
  * What the type's own scale is made of is thereby at most c, so that a group of weights that reaches c has the step of
  * LSQ (1902.08153) or ParetoQ (2502.02631) whose largest level c is. Gradients: x's where |x| <= c (1 + margin), margin
@@ -17,7 +17,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if (x->dims != 2 || x->dtype != PCS_F32) return pcs_op_fail(g, n, "takes x[rows, k]");
     if (c && (c->dtype != PCS_F32 || c->dims != 1 || (c->shape[0] != 1 && c->shape[0] != x->shape[0])))
         return pcs_op_fail(g, n, "takes a range for all, or one for each row");
-    if (!c && !(n->attr[RMS].real > 0)) return pcs_op_fail(g, n, "has neither a range nor a share of the root mean square");
+    if (!c && !(n->attr[RMS].real > 0))
+        return pcs_op_fail(g, n, "has neither a range nor a share of the root mean square");
     return pcs_infer_like(g, n, 0, out);
 }
 

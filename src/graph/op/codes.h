@@ -1,5 +1,5 @@
-/* codes.h - what the ops of fused integer nets share. Their values are U8 with channels last: codes with a sign are moved
- * by 128, and their zero points with them, so that one kind of product serves both. They are made by the pass
+/* codes.h - what the ops of fused integer nets share. Their values are U8 with channels last: codes with a sign are
+ * moved by 128, and their zero points with them, so that one kind of product serves both. They are made by the pass
  * fuse_codes alone. */
 #ifndef PCS_OP_CODES_H
 #define PCS_OP_CODES_H
@@ -14,8 +14,8 @@ static inline pcs_codes_to pcs_codes_range(const precis_attr *attr)
 }
 static inline bool pcs_codes_range_ok(const precis_attr *attr)
 {
-    return attr[0].integer >= 0 && attr[0].integer <= 255 && attr[1].integer >= 0 && attr[1].integer <= attr[2].integer &&
-           attr[2].integer <= 255;
+    return attr[0].integer >= 0 && attr[0].integer <= 255 && attr[1].integer >= 0 &&
+           attr[1].integer <= attr[2].integer && attr[2].integer <= 255;
 }
 /* A value of a type, with as many elements. */
 static inline bool pcs_codes_holds(const pcs_value *v, pcs_dtype d, uint64_t count)

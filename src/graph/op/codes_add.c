@@ -1,5 +1,5 @@
-/* codes_add - the sum of two values of codes as codes: (a - za) sa + (b - zb) sb over a scale, each step rounded to f32, as
- * from_codes, plus and to_codes do it. */
+/* codes_add - the sum of two values of codes as codes: (a - za) sa + (b - zb) sb over a scale, each step rounded to
+ * f32, as from_codes, plus and to_codes do it. */
 #include "base/pool.h"
 #include "graph/op/codes.h"
 
@@ -10,7 +10,8 @@ static bool scale_ok(double s) { return s > 0 && s <= 3.4028234e38; }
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *a = &g->values[n->in[0]], *b = &g->values[n->in[1]];
-    if (!pcs_codes_known(a, 0) || !pcs_codes_known(b, a->dims) || memcmp(a->shape, b->shape, a->dims * sizeof a->shape[0]))
+    if (!pcs_codes_known(a, 0) || !pcs_codes_known(b, a->dims) ||
+        memcmp(a->shape, b->shape, a->dims * sizeof a->shape[0]))
         return pcs_op_fail(g, n, "takes U8 of one shape");
     if (!scale_ok(n->attr[SCALE_A].real) || !scale_ok(n->attr[SCALE_B].real) || !scale_ok(n->attr[SCALE].real) ||
         !pcs_codes_range_ok(n->attr + RANGE))
@@ -34,8 +35,11 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 const pcs_op pcs_op_codes_add = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
-    .name = "codes_add", .min_in = 2, .max_in = 2,
+    .name = "codes_add",
+    .min_in = 2,
+    .max_in = 2,
     .attrs = PCS_ATTR_TABLE(PCS_REAL("scale_a", 0), PCS_INT("zero_a", 0), PCS_REAL("scale_b", 0), PCS_INT("zero_b", 0),
                             PCS_REAL("scale", 0), PCS_CODES_RANGE),
-    .infer = infer, .eval = eval,
+    .infer = infer,
+    .eval = eval,
 };

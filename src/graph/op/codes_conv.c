@@ -1,6 +1,6 @@
-/* codes_conv - x[batch, height, width, in] of codes with panels of weights (kernel/codes.h), sums that begin with `first`
- * (bias less the zero point's share), a factor of each channel: codes [batch, height, width, out]. Padding is x's zero
- * point. A group's channels have panels of their own; where each channel is a group, weights lie by taps.
+/* codes_conv - x[batch, height, width, in] of codes with panels of weights (kernel/codes.h), sums that begin with
+ * `first` (bias less the zero point's share), a factor of each channel: codes [batch, height, width, out]. Padding is
+ * x's zero point. A group's channels have panels of their own; where each channel is a group, weights lie by taps.
  *
  * Windows are copied next to one another for a tile of places, unless they lie so already. */
 #include "base/pool.h"
@@ -10,14 +10,15 @@ enum { STRIDES, PADS, DILATIONS, KERNEL, GROUPS, CHANNELS, ZERO_IN, RANGE };
 
 typedef struct {
     int64_t groups, each, outs; /* channels of a group, in and out */
-    size_t taps, k, lines, panels, quads;
+    size_t taps, k, lines, panels, height, kernel;
     bool depthwise;
 } layout;
 
 static bool layout_of(const precis_attr *attr, int64_t channels, layout *l)
 {
     const int64_t groups = attr[GROUPS].integer, outs = attr[CHANNELS].integer;
-    if (attr[KERNEL].n != 2 || groups < 1 || outs < 1 || outs > 1 << 24 || channels % groups || outs % groups) return false;
+    if (attr[KERNEL].n != 2 || groups < 1 || outs < 1 || outs > 1 << 24 || channels % groups || outs % groups)
+        return false;
     *l = (layout){ .groups = groups, .each = channels / groups, .outs = outs / groups };
     uint64_t taps = 1, k;
     for (int i = 0; i < 2; i++)
@@ -28,13 +29,15 @@ static bool layout_of(const precis_attr *attr, int64_t channels, layout *l)
     l->depthwise = groups > 1 && groups == channels && groups == outs;
     l->lines = pcs_codes_lines(l->k);
     l->panels = pcs_codes_panels((size_t)l->outs);
-    l->quads = (l->taps + 3) / 4;
+    l->height = (size_t)attr[KERNEL].list[0];
+    l->kernel = (size_t)attr[KERNEL].list[1];
     return true;
 }
 
 static uint64_t weight_bytes(const layout *l)
 {
-    return l->depthwise ? (uint64_t)(l->groups + 15) / 16 * l->quads * 64 : (uint64_t)l->groups * l->panels * l->lines * 64;
+    return l->depthwise ? pcs_codes_taps_bytes((size_t)l->groups, l->height, l->kernel)
+                        : (uint64_t)l->groups * l->panels * l->lines * 64;
 }
 /* Elements of arrays by output. */
 static uint64_t padded(const layout *l)
@@ -72,8 +75,13 @@ typedef struct {
 
 static run run_of(const pcs_call *c)
 {
-    run r = { .c = c, .h = c->in[0].shape[1], .w = c->in[0].shape[2], .channels = c->in[0].shape[3],
-              .oh = c->out[0].shape[1], .ow = c->out[0].shape[2], .zero = (uint8_t)c->attr[ZERO_IN].integer };
+    run r = { .c = c,
+              .h = c->in[0].shape[1],
+              .w = c->in[0].shape[2],
+              .channels = c->in[0].shape[3],
+              .oh = c->out[0].shape[1],
+              .ow = c->out[0].shape[2],
+              .zero = (uint8_t)c->attr[ZERO_IN].integer };
     layout_of(c->attr, r.channels, &r.l);
     for (uint32_t i = 0; i < 2; i++) {
         r.stride[i] = pcs_listed(&c->attr[STRIDES], i, 1);
@@ -84,13 +92,11 @@ static run run_of(const pcs_call *c)
     return r;
 }
 
-static size_t pointers(const run *r) { return (size_t)r->ow * r->l.quads * 4 * sizeof(void *); }
-
 static size_t scratch(const pcs_call *c)
 {
     const run r = run_of(c);
     const size_t step = pcs_codes_step(r.l.lines);
-    return r.l.depthwise ? pointers(&r) + pcs_codes_align((size_t)r.channels) + 64 : pcs_codes_tile(step) * step + 128;
+    return r.l.depthwise ? 2 * (size_t)r.kernel[0] * sizeof(void *) + 64 : pcs_codes_tile(step) * step + 128;
 }
 
 /* In parts of 16 bytes: up to 15 more are read and written, which values and rows have room for. */
@@ -99,11 +105,22 @@ static void copy(uint8_t *to, const uint8_t *from, size_t n)
     for (size_t i = 0; i < n; i += 16) memcpy(to + i, from + i, 16);
 }
 
+/* A window that is inside of x altogether, whose rows lie together. */
+static void inner_window(const run *r, const uint8_t *from, size_t row, uint8_t *to)
+{
+    const size_t step = (size_t)(r->dilation[0] * r->w * r->channels);
+    for (int64_t a = 0; a < r->kernel[0]; a++, to += row, from += step) copy(to, from, row);
+}
+
 /* The window of one place, of channels from x on; what lies outside is zero. */
 static void window(const run *r, const uint8_t *x, int64_t y0, int64_t x0, uint8_t *to)
 {
     const size_t each = (size_t)r->l.each, row = (size_t)r->kernel[1] * each;
     const bool together = r->dilation[1] == 1 && r->l.groups == 1 && x0 >= 0 && x0 + r->kernel[1] <= r->w;
+    if (together && y0 >= 0 && y0 + (r->kernel[0] - 1) * r->dilation[0] < r->h) {
+        inner_window(r, x + (y0 * r->w + x0) * r->channels, row, to);
+        return;
+    }
     for (int64_t a = 0; a < r->kernel[0]; a++, to += row) {
         const int64_t y = y0 + a * r->dilation[0];
         if (y < 0 || y >= r->h) {
@@ -120,6 +137,22 @@ static void window(const run *r, const uint8_t *x, int64_t y0, int64_t x0, uint8
             if (v < 0 || v >= r->w) memset(to + (size_t)e * each, r->zero, each);
             else memcpy(to + (size_t)e * each, from + v * r->channels, each);
         }
+    }
+}
+
+/* The windows of n places from p on, `step` bytes apart. */
+static void windows(const run *r, const uint8_t *x, size_t p, size_t n, uint8_t *to, size_t step)
+{
+    const int64_t area = r->oh * r->ow, rest = (int64_t)p % area;
+    const uint8_t *image = x + (int64_t)p / area * r->h * r->w * r->channels;
+    int64_t y = rest / r->ow, v = rest % r->ow;
+    for (size_t i = 0; i < n; i++, to += step) {
+        window(r, image, y * r->stride[0] - r->pad[0], v * r->stride[1] - r->pad[1], to);
+        if (++v < r->ow) continue;
+        v = 0;
+        if (++y < r->oh) continue;
+        y = 0;
+        image += r->h * r->w * r->channels;
     }
 }
 
@@ -142,57 +175,59 @@ static void part(const run *r, int64_t group, size_t m0, size_t m1, size_t p0, s
     const bool direct = in_place(r);
     uint8_t *room = (uint8_t *)c->scratch + ith * c->scratch_size;
     room += (64 - (uintptr_t)room % 64) % 64;
-    pcs_codes_gemm_args args = { .a = room, .lda = step, .w = (const int8_t *)c->in[1].data + at * l->lines * 64,
-                                 .lines = l->lines, .n = n1 - n0, .to = pcs_codes_range(c->attr + RANGE), .ldy = all };
+    pcs_codes_gemm_args args = { .a = room,
+                                 .lda = step,
+                                 .w = (const int8_t *)c->in[1].data + at * l->lines * 64,
+                                 .lines = l->lines,
+                                 .n = n1 - n0,
+                                 .to = pcs_codes_range(c->attr + RANGE),
+                                 .ldy = all };
     args.first = (const int32_t *)c->in[2].data + at * PCS_CODES_PANEL;
     args.sums = (const int32_t *)c->in[3].data + at * PCS_CODES_PANEL;
     args.factor = (const float *)c->in[4].data + at * PCS_CODES_PANEL;
     const uint8_t *x = (const uint8_t *)c->in[0].data + group * l->each;
     for (size_t m = m0; m < m1; m += tile) {
         args.m = m1 - m < tile ? m1 - m : tile;
-        for (size_t i = 0; i < args.m && !direct; i++) {
-            const int64_t p = (int64_t)(m + i), image = p / (r->oh * r->ow), y = p / r->ow % r->oh, v = p % r->ow;
-            window(r, x + image * r->h * r->w * r->channels, y * r->stride[0] - r->pad[0], v * r->stride[1] - r->pad[1],
-                   room + i * step);
-        }
+        if (!direct) windows(r, x, m, args.m, room, step);
         if (direct) args.a = x + m * (size_t)r->channels, args.lda = (size_t)r->channels;
         args.y = (uint8_t *)c->out[0].data + m * all + (size_t)(group * l->outs) + n0;
         c->kernels->codes_gemm(&args);
     }
 }
 
-/* Pointers to the taps of a row of places. */
-static void tap_row(const run *r, const uint8_t *x, int64_t y, const uint8_t *outside, const uint8_t **taps)
-{
-    for (int64_t p = 0; p < r->ow; p++) {
-        const int64_t x0 = p * r->stride[1] - r->pad[1], y0 = y * r->stride[0] - r->pad[0];
-        for (int64_t a = 0; a < r->kernel[0]; a++) {
-            const int64_t v = y0 + a * r->dilation[0];
-            const uint8_t *row = v < 0 || v >= r->h ? NULL : x + v * r->w * r->channels;
-            for (int64_t e = 0; e < r->kernel[1]; e++) {
-                const int64_t u = x0 + e * r->dilation[1];
-                *taps++ = !row || u < 0 || u >= r->w ? outside : row + u * r->channels;
-            }
-        }
-        for (size_t t = r->l.taps; t < 4 * r->l.quads; t++) *taps++ = outside;
-    }
-}
-
+/* Two rows of results at a time: next to one another they share most of what they see. */
 static void depthwise(const run *r, uint32_t ith, uint32_t nth)
 {
     const pcs_call *c = r->c;
-    const size_t channels = (size_t)r->channels;
-    uint8_t *room = (uint8_t *)c->scratch + ith * c->scratch_size, *outside = room + pointers(r);
-    const uint8_t **taps = (const uint8_t **)(void *)room;
+    const uint8_t **rows = (const uint8_t **)(void *)(c->scratch + ith * c->scratch_size);
+    const int64_t images = c->in[0].shape[0], pairs = (r->oh + 1) / 2;
     uint64_t begin, end;
-    memset(outside, r->zero, pcs_codes_align(channels));
-    pcs_share((uint64_t)(c->in[0].shape[0] * r->oh), 1, ith, nth, &begin, &end);
+    pcs_share((uint64_t)(images * pairs), 1, ith, nth, &begin, &end);
     for (uint64_t i = begin; i < end; i++) {
-        const int64_t image = (int64_t)i / r->oh;
-        tap_row(r, (const uint8_t *)c->in[0].data + image * r->h * r->w * r->channels, (int64_t)i % r->oh, outside, taps);
-        c->kernels->codes_depthwise(&(pcs_codes_depthwise_args){
-            taps, r->l.quads, (size_t)r->ow, channels, c->in[1].data, c->in[2].data, c->in[4].data,
-            pcs_codes_range(c->attr + RANGE), (uint8_t *)c->out[0].data + i * (uint64_t)r->ow * channels, channels });
+        const int64_t image = (int64_t)i / pairs, y = (int64_t)i % pairs * 2, n = r->oh - y < 2 ? 1 : 2;
+        const uint8_t *x = (const uint8_t *)c->in[0].data + image * r->h * r->w * r->channels;
+        for (int64_t j = 0; j < n; j++)
+            for (int64_t a = 0; a < r->kernel[0]; a++) {
+                const int64_t v = (y + j) * r->stride[0] - r->pad[0] + a * r->dilation[0];
+                rows[j * r->kernel[0] + a] = v < 0 || v >= r->h ? NULL : x + v * r->w * r->channels;
+            }
+        c->kernels->codes_depthwise(
+            &(pcs_codes_depthwise_args){ .rows = rows,
+                                         .n_rows = (size_t)n,
+                                         .height = (size_t)r->kernel[0],
+                                         .kernel = (size_t)r->kernel[1],
+                                         .width = (size_t)r->w,
+                                         .pixels = (size_t)r->ow,
+                                         .channels = (size_t)r->channels,
+                                         .stride = r->stride[1],
+                                         .pad = r->pad[1],
+                                         .dilation = r->dilation[1],
+                                         .w = c->in[1].data,
+                                         .first = c->in[2].data,
+                                         .factor = c->in[4].data,
+                                         .zero_in = r->zero,
+                                         .to = pcs_codes_range(c->attr + RANGE),
+                                         .y = (uint8_t *)c->out[0].data + (image * r->oh + y) * r->ow * r->channels });
     }
 }
 

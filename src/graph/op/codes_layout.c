@@ -1,5 +1,5 @@
-/* codes_layout - codes of 8 bits from channels first to channels last (`last`), or back; those with a sign become U8 moved
- * by 128 on the way there, and get it back. Of other than four dimensions the order stays. */
+/* codes_layout - codes of 8 bits from channels first to channels last (`last`), or back; those with a sign become U8
+ * moved by 128 on the way there, and get it back. Of other than four dimensions the order stays. */
 #include "base/pool.h"
 #include "graph/op/codes.h"
 
@@ -14,7 +14,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
         return pcs_op_fail(g, n, "takes codes of 8 bits");
     pcs_codes_like(&g->values[n->in[0]], out);
     out->dtype = (pcs_dtype)to;
-    for (uint32_t i = 1; i < 4 && x->dims == 4; i++) out->shape[i] = x->shape[last ? (i == 3 ? 1 : i + 1) : (i == 1 ? 3 : i - 1)];
+    for (uint32_t i = 1; i < 4 && x->dims == 4; i++)
+        out->shape[i] = x->shape[last ? (i == 3 ? 1 : i + 1) : (i == 1 ? 3 : i - 1)];
     return g->error;
 }
 
@@ -54,7 +55,10 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 const pcs_op pcs_op_codes_layout = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
-    .name = "codes_layout", .min_in = 1, .max_in = 1,
+    .name = "codes_layout",
+    .min_in = 1,
+    .max_in = 1,
     .attrs = PCS_ATTR_TABLE(PCS_INT("last", 1), PCS_INT("to", PCS_U8)),
-    .infer = infer, .eval = eval,
+    .infer = infer,
+    .eval = eval,
 };

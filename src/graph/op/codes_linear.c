@@ -1,5 +1,5 @@
-/* codes_linear - rows of codes x[..., k] times panels of weights (kernel/codes.h): codes [..., n]. Sums begin with `first`
- * and have a factor of each output. */
+/* codes_linear - rows of codes x[..., k] times panels of weights (kernel/codes.h): codes [..., n]. Sums begin with
+ * `first` and have a factor of each output. */
 #include "base/pool.h"
 #include "graph/op/codes.h"
 
@@ -14,7 +14,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
         return pcs_op_fail(g, n, "takes rows of U8");
     const uint64_t padded = (uint64_t)pcs_codes_panels((size_t)outs) * PCS_CODES_PANEL;
     if (!pcs_codes_holds(&g->values[n->in[1]], PCS_I8, pcs_codes_bytes((size_t)outs, (size_t)k)) ||
-        !pcs_codes_holds(&g->values[n->in[2]], PCS_I32, padded) || !pcs_codes_holds(&g->values[n->in[3]], PCS_I32, padded) ||
+        !pcs_codes_holds(&g->values[n->in[2]], PCS_I32, padded) ||
+        !pcs_codes_holds(&g->values[n->in[3]], PCS_I32, padded) ||
         !pcs_codes_holds(&g->values[n->in[4]], PCS_F32, padded))
         return pcs_op_fail(g, n, "has weights of another layout");
     pcs_codes_like(&g->values[n->in[0]], out);
@@ -23,7 +24,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return g->error;
 }
 
-/* Threads share rows out, or outputs where those are more. Rows can be read a little behind their end: values have room. */
+/* Threads share rows out, or outputs where those are more. Rows can be read a little behind their end: values have
+ * room. */
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t k = (size_t)pcs_arg_width(&c->in[0]), rows = (size_t)pcs_arg_rows(&c->in[0]),
@@ -32,22 +34,37 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     uint64_t begin, end;
     pcs_share(by_panels ? panels : rows, by_panels ? 2 : 1, ith, nth, &begin, &end);
     if (begin >= end) return;
-    const size_t p0 = by_panels ? begin : 0, m0 = by_panels ? 0 : begin, m1 = by_panels ? rows : end, n0 = p0 * PCS_CODES_PANEL,
-                 n1 = by_panels && end * PCS_CODES_PANEL < outs ? end * PCS_CODES_PANEL : outs, tile = pcs_codes_tile(k);
+    const size_t p0 = by_panels ? begin : 0, m0 = by_panels ? 0 : begin, m1 = by_panels ? rows : end,
+                 n0 = p0 * PCS_CODES_PANEL,
+                 n1 = by_panels && end * PCS_CODES_PANEL < outs ? end * PCS_CODES_PANEL : outs,
+                 tile = pcs_codes_tile(k);
     for (size_t m = m0; m < m1; m += tile)
-        c->kernels->codes_gemm(&(pcs_codes_gemm_args){
-            .a = (const uint8_t *)c->in[0].data + m * k, .lda = k, .m = m1 - m < tile ? m1 - m : tile,
-            .w = (const int8_t *)c->in[1].data + p0 * lines * 64, .lines = lines, .n = n1 - n0,
-            .first = (const int32_t *)c->in[2].data + n0, .sums = (const int32_t *)c->in[3].data + n0,
-            .factor = (const float *)c->in[4].data + n0, .to = pcs_codes_range(c->attr + RANGE),
-            .y = (uint8_t *)c->out[0].data + m * outs + n0, .ldy = outs });
+        c->kernels->codes_gemm(&(pcs_codes_gemm_args){ .a = (const uint8_t *)c->in[0].data + m * k,
+                                                       .lda = k,
+                                                       .m = m1 - m < tile ? m1 - m : tile,
+                                                       .w = (const int8_t *)c->in[1].data + p0 * lines * 64,
+                                                       .lines = lines,
+                                                       .n = n1 - n0,
+                                                       .first = (const int32_t *)c->in[2].data + n0,
+                                                       .sums = (const int32_t *)c->in[3].data + n0,
+                                                       .factor = (const float *)c->in[4].data + n0,
+                                                       .to = pcs_codes_range(c->attr + RANGE),
+                                                       .y = (uint8_t *)c->out[0].data + m * outs + n0,
+                                                       .ldy = outs });
 }
 
-static uint64_t products(const pcs_call *c) { return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)pcs_arg_width(&c->in[0]); }
+static uint64_t products(const pcs_call *c)
+{
+    return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)pcs_arg_width(&c->in[0]);
+}
 
 const pcs_op pcs_op_codes_linear = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
-    .name = "codes_linear", .min_in = 5, .max_in = 5,
+    .name = "codes_linear",
+    .min_in = 5,
+    .max_in = 5,
     .attrs = PCS_ATTR_TABLE(PCS_INT("channels", 0), PCS_CODES_RANGE),
-    .infer = infer, .eval = eval, .products = products,
+    .infer = infer,
+    .eval = eval,
+    .products = products,
 };

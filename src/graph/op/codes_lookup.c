@@ -22,5 +22,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 const pcs_op pcs_op_codes_lookup = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
-    .name = "codes_lookup", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval,
+    .name = "codes_lookup",
+    .min_in = 2,
+    .max_in = 2,
+    .infer = infer,
+    .eval = eval,
 };

@@ -1,6 +1,6 @@
 /* codes_pool - windows of x[batch, height, width, channels] of codes become one code: the largest, or (kind "mean") the
- * mean of their numbers, summed in f64 over the window in ascending order, rounded to f32 and made a code, as from_codes,
- * pool and to_codes do it. */
+ * mean of their numbers, summed in f64 over the window in ascending order, rounded to f32 and made a code, as
+ * from_codes, pool and to_codes do it. */
 #include "base/pool.h"
 #include "graph/op/codes.h"
 
@@ -13,8 +13,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const pcs_value *x = &g->values[n->in[0]];
     if (!pcs_codes_known(x, 4) || n->attr[KERNEL].n != 2 || pcs_window_check(g, n, n->attr, 2))
         return g->error ? g->error : pcs_op_fail(g, n, "takes x[batch, height, width, channels] of U8");
-    if (is_mean(n->attr) && (!(n->attr[SCALE_IN].real > 0) || !(n->attr[SCALE].real > 0) ||
-                             !pcs_codes_range_ok(n->attr + RANGE)))
+    if (is_mean(n->attr) &&
+        (!(n->attr[SCALE_IN].real > 0) || !(n->attr[SCALE].real > 0) || !pcs_codes_range_ok(n->attr + RANGE)))
         return pcs_op_fail(g, n, "has a scale that is none, or codes that are none");
     out->dtype = PCS_U8;
     out->dims = 4;
@@ -29,11 +29,13 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 static size_t scratch(const pcs_call *c) { return (size_t)c->in[0].shape[3] * sizeof(double) + 64; }
 
 /* The part of a window along dimension i that is in x; counted: in x and its padding. */
-typedef struct { int64_t at, first, last, counted; } span;
+typedef struct {
+    int64_t at, first, last, counted;
+} span;
 static span span_of(const pcs_call *c, uint32_t i, int64_t place)
 {
-    const int64_t in = c->in[0].shape[1 + i], kernel = c->attr[KERNEL].list[i], d = pcs_listed(&c->attr[DILATIONS], i, 1),
-                  end = in + pcs_listed(&c->attr[PADS], 2 + i, 0);
+    const int64_t in = c->in[0].shape[1 + i], kernel = c->attr[KERNEL].list[i],
+                  d = pcs_listed(&c->attr[DILATIONS], i, 1), end = in + pcs_listed(&c->attr[PADS], 2 + i, 0);
     span s = { .at = place * pcs_listed(&c->attr[STRIDES], i, 1) - pcs_listed(&c->attr[PADS], i, 0), .first = kernel };
     for (int64_t k = 0; k < kernel; k++) {
         const int64_t v = s.at + k * d;
@@ -43,7 +45,9 @@ static span span_of(const pcs_call *c, uint32_t i, int64_t place)
     return s;
 }
 
-typedef struct { double number[256]; } numbers;
+typedef struct {
+    double number[256];
+} numbers;
 
 static void mean(const pcs_call *c, const double *sums, int64_t count, uint8_t *y)
 {
@@ -54,7 +58,8 @@ static void mean(const pcs_call *c, const double *sums, int64_t count, uint8_t *
 }
 
 /* One place, of all channels. */
-static void place(const pcs_call *c, const numbers *t, const span *r, const span *q, const uint8_t *x, double *sums, uint8_t *y)
+static void place(const pcs_call *c, const numbers *t, const span *r, const span *q, const uint8_t *x, double *sums,
+                  uint8_t *y)
 {
     const int64_t channels = c->in[0].shape[3], width = c->in[0].shape[2], dy = pcs_listed(&c->attr[DILATIONS], 0, 1),
                   dx = pcs_listed(&c->attr[DILATIONS], 1, 1);
@@ -68,7 +73,8 @@ static void place(const pcs_call *c, const numbers *t, const span *r, const span
             else
                 for (int64_t ch = 0; ch < channels; ch++) y[ch] = from[ch] > y[ch] ? from[ch] : y[ch];
         }
-    if (t) mean(c, sums, c->attr[ALL].integer ? r->counted * q->counted : (r->last - r->first) * (q->last - q->first), y);
+    if (t)
+        mean(c, sums, c->attr[ALL].integer ? r->counted * q->counted : (r->last - r->first) * (q->last - q->first), y);
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)

@@ -46,7 +46,7 @@ static size_t scratch(const pcs_call *c)
 {
     size_t k = 1;
     for (uint32_t i = 1; i < c->in[1].dims; i++) k *= (size_t)c->in[1].shape[i];
-    return by_planes(c) ? 0 : PANELS * align64(64 * k) + TILE * PANELS * 64 + 256;
+    return by_planes(c) ? 0 : PANELS * align64(64 * k + 64) + TILE * PANELS * 64 + 256;
 }
 
 /* Where the window at place p begins. */
@@ -55,22 +55,63 @@ static void start(const pcs_window *w, int64_t p, int64_t *at)
     for (uint32_t i = PCS_WINDOW; i-- > 0; p /= w->out[i]) at[i] = p % w->out[i] * w->stride[i] - w->pad[i];
 }
 
-/* One place's window of all channels, into lane l of a panel. */
-static void window(const pcs_window *w, const float *x, int64_t channels, int64_t p, float *b)
+/* Places of a panel that follow one another in a row of the result: `n` of them from lane `lane` on. */
+typedef struct {
+    int64_t lane, n, at[PCS_WINDOW];
+} segment;
+
+static int segments(const pcs_window *w, int64_t p, int64_t n, segment *s)
 {
-    int64_t at[PCS_WINDOW];
-    start(w, p, at);
+    int count = 0;
+    for (int64_t l = 0; l < n; count++) {
+        const int64_t left = w->out[2] - (p + l) % w->out[2];
+        s[count] = (segment){ .lane = l, .n = left < n - l ? left : n - l };
+        start(w, p + l, s[count].at);
+        l += s[count].n;
+    }
+    return count;
+}
+
+/* What a segment's places see in a row of x (NULL: outside), from column `at` on. first, last: of all of x, within
+ * which 16 numbers are read at a time. */
+static void copy_segment(const pcs_window *w, const segment *s, const float *row, int64_t at,
+                         const float *const ends[2], float *b)
+{
+    const int64_t step = w->stride[2];
+    b += s->lane;
+    if (!row) {
+        for (int64_t l = 0; l < 16 - s->lane; l++) b[l] = 0.0f;
+        return;
+    }
+    if (step == 1 && row + at >= ends[0] && row + at + 16 <= ends[1]) {
+        memcpy(b, row + at, 16 * sizeof *b); /* those behind the segment are written again */
+        for (int64_t l = 0; l < s->n && at + l < 0; l++) b[l] = 0.0f;
+        for (int64_t l = s->n; l-- > 0 && at + l >= w->in[2];) b[l] = 0.0f;
+        return;
+    }
+    for (int64_t l = 0; l < s->n; l++) {
+        const int64_t v = at + l * step;
+        b[l] = v >= 0 && v < w->in[2] ? row[v] : 0.0f;
+    }
+}
+
+/* The windows of up to 16 places from p on of all channels, a place in each lane. b has room for 16 numbers more. */
+static void panel(const pcs_window *w, const float *x, int64_t channels, int64_t p, int64_t n,
+                  const float *const ends[2], float *b)
+{
+    segment s[16];
+    const int count = segments(w, p, n, s);
     for (int64_t ch = 0; ch < channels; ch++, x += w->area)
-        for (int64_t a = 0; a < w->kernel[0]; a++)
-            for (int64_t e = 0; e < w->kernel[1]; e++) {
-                const int64_t z = at[0] + a * w->dilation[0], y = at[1] + e * w->dilation[1];
-                const bool row = z >= 0 && z < w->in[0] && y >= 0 && y < w->in[1];
-                const float *from = row ? x + (z * w->in[1] + y) * w->in[2] : NULL;
-                for (int64_t i = 0; i < w->kernel[2]; i++, b += 16) {
-                    const int64_t v = at[2] + i * w->dilation[2];
-                    *b = row && v >= 0 && v < w->in[2] ? from[v] : 0.0f;
-                }
+        for (int64_t t = 0; t < w->taps; t++, b += 16) {
+            const int64_t a = t / (w->kernel[1] * w->kernel[2]) * w->dilation[0],
+                          e = t / w->kernel[2] % w->kernel[1] * w->dilation[1], i = t % w->kernel[2] * w->dilation[2];
+            for (int k = 0; k < count; k++) {
+                const int64_t z = s[k].at[0] + a, y = s[k].at[1] + e;
+                const bool there = z >= 0 && z < w->in[0] && y >= 0 && y < w->in[1];
+                copy_segment(w, &s[k], there ? x + (z * w->in[1] + y) * w->in[2] : NULL, s[k].at[2] + i, ends, b);
             }
+            for (int64_t l = n; l < 16; l++) b[l] = 0.0f;
+        }
 }
 
 /* The panels of up to 64 places from p on, and their products with all rows of a group. */
@@ -79,12 +120,14 @@ static void places(const pcs_call *c, const pcs_window *w, int64_t batch, int64_
     const pcs_arg *x = &c->in[0], *wt = &c->in[1];
     const int64_t each = wt->shape[1], rows = wt->shape[0] / c->attr[GROUPS].integer,
                   n = w->places - p < 16 * PANELS ? w->places - p : 16 * PANELS;
-    const size_t k = (size_t)(each * w->taps), step = align64(64 * k) / sizeof(float), panels = (size_t)(n + 15) / 16;
+    const size_t k = (size_t)(each * w->taps), step = align64(64 * k + 64) / sizeof(float),
+                 panels = (size_t)(n + 15) / 16;
     float *b = (float *)(void *)(c->scratch + ith * c->scratch_size), *tile = b + PANELS * step;
     const float *from = (const float *)x->data + (batch * x->shape[1] + group * each) * w->area;
     const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
-    for (int64_t l = 0; l < 16 * (int64_t)panels; l++)
-        window(w, from, each, p + (l < n ? l : n - 1), b + (size_t)(l / 16) * step + l % 16);
+    const float *const ends[] = { x->data, (const float *)x->data + pcs_arg_count(x) };
+    for (int64_t i = 0; i < (int64_t)panels; i++)
+        panel(w, from, each, p + 16 * i, n - 16 * i < 16 ? n - 16 * i : 16, ends, b + (size_t)i * step);
     for (int64_t r = 0; r < rows; r += TILE) {
         const int64_t m = rows - r < TILE ? rows - r : TILE, first = group * rows + r;
         c->kernels->gemm_wide(&(pcs_gemm_wide_args){
@@ -111,16 +154,17 @@ static void add_row(const pcs_window *w, float tap, const float *x, int64_t shif
         for (int64_t i = lo; i < hi; i++) y[i] += tap * x[i * s + shift];
 }
 
-static void add_tap(const pcs_window *w, float tap, const float *x, const int64_t *at, float *y)
+/* One row of a plane, tap after tap. */
+static void plane_row(const pcs_window *w, const float *taps, int64_t each, const float *x, int64_t row, float *y)
 {
-    int64_t shift[PCS_WINDOW];
-    for (uint32_t i = 0; i < PCS_WINDOW; i++) shift[i] = at[i] * w->dilation[i] - w->pad[i];
-    for (int64_t a = 0; a < w->out[0]; a++)
-        for (int64_t e = 0; e < w->out[1]; e++) {
-            const int64_t z = a * w->stride[0] + shift[0], v = e * w->stride[1] + shift[1];
-            if (z < 0 || z >= w->in[0] || v < 0 || v >= w->in[1]) continue;
-            add_row(w, tap, x + (z * w->in[1] + v) * w->in[2], shift[2], y + (a * w->out[1] + e) * w->out[2]);
-        }
+    const int64_t z0 = row / w->out[1] * w->stride[0] - w->pad[0], v0 = row % w->out[1] * w->stride[1] - w->pad[1];
+    for (int64_t t = 0; t < each * w->taps; t++) {
+        const int64_t k = t % w->taps, z = z0 + k / (w->kernel[1] * w->kernel[2]) * w->dilation[0],
+                      v = v0 + k / w->kernel[2] % w->kernel[1] * w->dilation[1];
+        if (z < 0 || z >= w->in[0] || v < 0 || v >= w->in[1]) continue;
+        add_row(w, taps[t], x + t / w->taps * w->area + (z * w->in[1] + v) * w->in[2],
+                k % w->kernel[2] * w->dilation[2] - w->pad[2], y);
+    }
 }
 
 static void plane(const pcs_call *c, const pcs_window *w, int64_t p)
@@ -132,11 +176,8 @@ static void plane(const pcs_call *c, const pcs_window *w, int64_t p)
     float *y = (float *)c->out[0].data + p * w->places;
     const float first = c->n_in > 2 ? ((const float *)c->in[2].data)[o] : 0.0f;
     for (int64_t i = 0; i < w->places; i++) y[i] = first;
-    for (int64_t t = 0; t < each * w->taps; t++) {
-        const int64_t k = t % w->taps, at[PCS_WINDOW] = { k / (w->kernel[1] * w->kernel[2]),
-                                                          k / w->kernel[2] % w->kernel[1], k % w->kernel[2] };
-        add_tap(w, taps[t], from + t / w->taps * w->area, at, y);
-    }
+    for (int64_t row = 0; row < w->out[0] * w->out[1]; row++)
+        plane_row(w, taps, each, from, row, y + row * w->out[2]);
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)

@@ -193,7 +193,10 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
         for (size_t r = begin; r < end; r++) g->in[2][r] += g->out[0][t * n + r];
 }
 
-static uint64_t products(const pcs_call *c) { return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)c->in[1].shape[1]; }
+static uint64_t products(const pcs_call *c)
+{
+    return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)c->in[1].shape[1];
+}
 
 const pcs_op pcs_op_matmul = {
     .name = "matmul", .min_in = 2, .max_in = 3, .weight = 1, .bias = 2, .reads_stored = 1,

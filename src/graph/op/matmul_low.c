@@ -1,6 +1,6 @@
 /* matmul_low - y[t][n] = sum_k x[t][k] w[n][k] in an arithmetic of few bits (`as`: a row of graph/low.c), and its two
- * gradients in the same: training's products. Inputs x [..., k], w [n, k], and i32 [1] that what is drawn depends on (the
- * step); `place`: another for each node.
+ * gradients in the same: training's products. Inputs x [..., k], w [n, k], and i32 [1] that what is drawn depends on
+ * (the step); `place`: another for each node.
  *
  * A product is out[m][c] = sum a[m][d] b[c][d]. Threads share the rows of b; each makes all of b's codes whose scales
  * reach over rows, and all of a's, so that bits do not depend on how many there are. Gradients go straight through. */
@@ -17,7 +17,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]], *draw = &g->values[n->in[2]];
     const char *as = n->attr[AS].text;
     if (!as || !pcs_low_by_name(as)) return pcs_op_fail(g, n, "there is no arithmetic %.40s", as ? as : "");
-    if (x->dtype != PCS_F32 || x->dims < 1 || w->dtype != PCS_F32 || w->dims != 2 || x->shape[x->dims - 1] != w->shape[1])
+    if (x->dtype != PCS_F32 || x->dims < 1 || w->dtype != PCS_F32 || w->dims != 2 ||
+        x->shape[x->dims - 1] != w->shape[1])
         return pcs_op_fail(g, n, "takes x[..., k] and w[n, k]");
     if (draw->dtype != PCS_I32 || draw->dims != 1) return pcs_op_fail(g, n, "its third input is not i32 [1]");
     out->dims = x->dims;
@@ -41,8 +42,9 @@ typedef struct {
 static size_t room(size_t m, size_t columns, size_t depth)
 {
     const size_t ld = up(depth, 32), row = up(columns, 128) + 128;
-    return 4 * (m * ld + row * ld + m * row) + (size_t)pcs_act_bytes(m, pcs_chunks(ld)) + (size_t)pcs_act_bf16_bytes(m, ld) +
-           pcs_mp_scratch(ld) + pcs_mp_bf16_scratch(ld) + 4 * 64 * ld + up(columns, 16) * (ld / 32 * 34) + 4096;
+    return 4 * (m * ld + row * ld + m * row) + (size_t)pcs_act_bytes(m, pcs_chunks(ld)) +
+           (size_t)pcs_act_bf16_bytes(m, ld) + pcs_mp_scratch(ld) + pcs_mp_bf16_scratch(ld) + 4 * 64 * ld +
+           up(columns, 16) * (ld / 32 * 34) + 4096;
 }
 
 static void gather(const float *x, bool turned, size_t rows, size_t depth, size_t all, float *to, size_t ld)
@@ -57,8 +59,8 @@ static void gather(const float *x, bool turned, size_t rows, size_t depth, size_
 static uint64_t seed_of(const product *p, int side)
 {
     const uint64_t step = (uint32_t)*(const int32_t *)p->c->in[2].data;
-    return (step * 0x9e3779b97f4a7c15u ^ (uint64_t)p->c->attr[PLACE].integer * 0xd1b54a32d192ed03u) + (uint64_t)p->which * 4 +
-           (uint64_t)side;
+    return (step * 0x9e3779b97f4a7c15u ^ (uint64_t)p->c->attr[PLACE].integer * 0xd1b54a32d192ed03u) +
+           (uint64_t)p->which * 4 + (uint64_t)side;
 }
 
 static char *aligned(char *mem) { return mem + (64 - (uintptr_t)mem % 64) % 64; }
@@ -106,7 +108,8 @@ static void run(const product *p, uint32_t ith, uint32_t nth)
     pcs_share(p->columns, 128, ith, nth, &begin, &end);
     if (begin == end) return;
     const size_t n = (size_t)(end - begin);
-    float *a = (float *)(void *)aligned(p->c->scratch + ith * p->c->scratch_size), *b = a + p->m * ld, *y = b + p->columns * ld;
+    float *a = (float *)(void *)aligned(p->c->scratch + ith * p->c->scratch_size), *b = a + p->m * ld,
+          *y = b + p->columns * ld;
     const pcs_low_operand left = { a, p->m, p->depth, ld, seed_of(p, 0), seed_of(p, 2) };
     const pcs_low_operand right = { b, p->columns, p->depth, ld, seed_of(p, 1), seed_of(p, 2) };
     gather(p->a, p->a_turned, p->m, p->depth, p->m, a, ld);
@@ -153,13 +156,21 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const product x = one(c, PCS_LOW_BY_INPUT, g->in[0], g->out[0]), w = one(c, PCS_LOW_BY_WEIGHTS, g->in[1], g->out[0]);
+    const product x = one(c, PCS_LOW_BY_INPUT, g->in[0], g->out[0]),
+                  w = one(c, PCS_LOW_BY_WEIGHTS, g->in[1], g->out[0]);
     if (g->in[0]) run(&x, ith, nth);
     if (g->in[1]) run(&w, ith, nth);
 }
 
 const pcs_op pcs_op_matmul_low = {
-    .name = "matmul_low", .min_in = 3, .max_in = 3,
-    .attrs = PCS_ATTR_TABLE(PCS_TEXT("as", "bf16"), PCS_INT("place", 0)), .infer = infer, .eval = eval, .scratch = scratch,
-    .backward = backward, .scratch_back = scratch_back, .straight_through = true,
+    .name = "matmul_low",
+    .min_in = 3,
+    .max_in = 3,
+    .attrs = PCS_ATTR_TABLE(PCS_TEXT("as", "bf16"), PCS_INT("place", 0)),
+    .infer = infer,
+    .eval = eval,
+    .scratch = scratch,
+    .backward = backward,
+    .scratch_back = scratch_back,
+    .straight_through = true,
 };

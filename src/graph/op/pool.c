@@ -1,5 +1,6 @@
 /* pool - windows of each channel become one element: their largest ("max", with its place in x as result 1: I64,
- * counted in rows or, columns=1, in columns), their mean ("mean"; all=1 counts the padding), or their norm of degree p
+ * counted in rows or, columns=1, in columns; "largest" has no
+ * such result), their mean ("mean"; all=1 counts the padding), or their norm of degree p
  * ("lp"). NaN is the largest. */
 #include "base/fmath_more.h"
 #include "graph/op/window.h"
@@ -15,7 +16,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
     const char *kind = n->attr[KIND].text;
-    const bool max = !strcmp(kind, "max");
+    const bool two = !strcmp(kind, "max"), max = two || !strcmp(kind, "largest");
     const bool takes = x->dtype == PCS_F32 || (max && (x->dtype == PCS_I8 || x->dtype == PCS_U8));
     if (!max && strcmp(kind, "mean") && strcmp(kind, "lp")) return pcs_op_fail(g, n, "knows no kind %s", kind);
     if (!takes) return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
@@ -29,7 +30,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
                                                   n->attr[KERNEL].list[i - 2], n->attr[CEIL].integer != 0);
     out->dims = x->dims;
     out->dtype = x->dtype;
-    if (max) {
+    if (two) {
         out[1].dims = out->dims;
         out[1].dtype = PCS_I64;
         memcpy(out[1].shape, out->shape, sizeof out->shape);
@@ -45,7 +46,7 @@ typedef struct {
 static void look(const pcs_call *c, const pcs_window *w, const int64_t *ends, int64_t plane, const int64_t *at,
                  found *f)
 {
-    const bool lp = c->attr[KIND].text[0] == 'l';
+    const bool lp = c->attr[KIND].text[0] == 'l' && c->attr[KIND].text[1] == 'p';
     for (int64_t k = 0; k < w->taps; k++) {
         const int64_t z = at[0] + k / (w->kernel[1] * w->kernel[2]) * w->dilation[0],
                       y = at[1] + k / w->kernel[2] % w->kernel[1] * w->dilation[1],
@@ -60,6 +61,37 @@ static void look(const pcs_call *c, const pcs_window *w, const int64_t *ends, in
     }
 }
 
+/* y = the larger of it and what one tap sees of a row, where that is inside; NaN is the largest. */
+static void row_of_tap(const pcs_window *w, const float *x, int64_t shift, float *y)
+{
+    const int64_t s = w->stride[2];
+    int64_t lo = shift < 0 ? (-shift + s - 1) / s : 0, hi = shift >= w->in[2] ? 0 : (w->in[2] - 1 - shift) / s + 1;
+    if (hi > w->out[2]) hi = w->out[2];
+    for (int64_t i = lo; i < hi; i++) {
+        const float v = x[i * s + shift];
+        y[i] = (v > y[i]) | (v != v) ? v : y[i];
+    }
+}
+
+/* The largest of f32, without its place: rows of results, tap after tap. */
+static void largest(const pcs_call *c, const pcs_window *w, uint32_t ith, uint32_t nth)
+{
+    const int64_t rows = w->out[0] * w->out[1], all = w->out[2] ? pcs_arg_count(&c->out[0]) / w->out[2] : 0;
+    for (int64_t r = ith; r < all; r += nth) {
+        const float *x = (const float *)c->in[0].data + r / rows * w->area;
+        float *y = (float *)c->out[0].data + r * w->out[2];
+        for (int64_t i = 0; i < w->out[2]; i++) y[i] = -PCS_INFINITY;
+        for (int64_t k = 0; k < w->taps; k++) {
+            const int64_t z = r % rows / w->out[1] * w->stride[0] - w->pad[0] +
+                              k / (w->kernel[1] * w->kernel[2]) * w->dilation[0],
+                          v = r % w->out[1] * w->stride[1] - w->pad[1] +
+                              k / w->kernel[2] % w->kernel[1] * w->dilation[1];
+            if (z < 0 || z >= w->in[0] || v < 0 || v >= w->in[1]) continue;
+            row_of_tap(w, x + (z * w->in[1] + v) * w->in[2], k % w->kernel[2] * w->dilation[2] - w->pad[2], y);
+        }
+    }
+}
+
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *y = &c->out[0];
@@ -70,7 +102,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     int64_t ends[PCS_WINDOW];
     for (uint32_t i = 0; i < PCS_WINDOW; i++)
         ends[i] = w.in[i] + (i < PCS_WINDOW - dims ? 0 : pcs_listed(&c->attr[PADS], dims + i - (PCS_WINDOW - dims), 0));
-    for (int64_t i = ith; i < count; i += nth) {
+    const bool by_rows = kind[0] == 'l' && kind[1] == 'a' && x->dtype == PCS_F32;
+    if (by_rows) largest(c, &w, ith, nth);
+    for (int64_t i = ith; i < count && !by_rows; i += nth) {
         const int64_t p = i % w.places, plane = i / w.places;
         const int64_t at[PCS_WINDOW] = { p / (w.out[1] * w.out[2]) * w.stride[0] - w.pad[0],
                                          p / w.out[2] % w.out[1] * w.stride[1] - w.pad[1],
@@ -79,7 +113,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         look(c, &w, ends, plane, at, &f);
         if (kind[1] == 'a') {
             pcs_set_real(y, (size_t)i, f.there ? f.top : x->dtype == PCS_F32 ? -PCS_INFINITY : 0);
-            ((int64_t *)c->out[1].data)[i] = plane * w.area + f.best;
+            if (kind[0] == 'm') ((int64_t *)c->out[1].data)[i] = plane * w.area + f.best;
         } else if (kind[0] == 'l') pcs_set_real(y, (size_t)i, pcs_m_pow(f.sum, 1.0 / (double)c->attr[P].integer));
         else pcs_set_real(y, (size_t)i, f.sum / (double)(c->attr[ALL].integer ? f.counted : f.there));
     }

@@ -1,5 +1,5 @@
-/* range_step - weights y [rows, k] that a type made of x [rows, k], which was clipped at a learned c ([1] or [rows]), as
- * they are; for the gradient of c alone, by what rounding added (LSQ: 1902.08153, equation 3).
+/* range_step - weights y [rows, k] that a type made of x [rows, k], which was clipped at a learned c ([1] or [rows]),
+ * as they are; for the gradient of c alone, by what rounding added (LSQ: 1902.08153, equation 3).
  *
  * In a group of `group` weights (0: the row) whose scale c has set, because something in it reaches c, the levels move
  * with c, and a weight within by (y - x) / c. y's gradient is the result's. The sum is times `factor`. */
@@ -22,7 +22,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     uint64_t begin, end;
     pcs_share_numbers(&c->out[0], ith, nth, &begin, &end);
-    memcpy((float *)c->out[0].data + begin, (const float *)c->in[0].data + begin, (size_t)(end - begin) * sizeof(float));
+    memcpy((float *)c->out[0].data + begin, (const float *)c->in[0].data + begin,
+           (size_t)(end - begin) * sizeof(float));
 }
 
 /* Of a row. */

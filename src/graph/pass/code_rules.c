@@ -4,13 +4,17 @@
 #include <stdio.h>
 
 #define USED(name) extern const pcs_op pcs_op_##name;
-USED(conv) USED(matmul) USED(product) USED(plus) USED(add) USED(pool) USED(reduce) USED(relu) USED(min) USED(max)
-USED(reshape) USED(flatten) USED(transpose) USED(slice) USED(concat)
+USED(conv)
+USED(matmul)
+USED(product) USED(plus) USED(add) USED(pool) USED(reduce) USED(relu) USED(min) USED(max) USED(reshape) USED(transpose)
+    USED(slice) USED(concat)
 #undef USED
 
-pcs_clamp pcs_clamps_of(const pcs_op *op)
+        pcs_clamp pcs_clamps_of(const pcs_op *op)
 {
-    return op == &pcs_op_relu || op == &pcs_op_max ? PCS_CLAMP_BELOW : op == &pcs_op_min ? PCS_CLAMP_ABOVE : PCS_CLAMP_NONE;
+    return op == &pcs_op_relu || op == &pcs_op_max ? PCS_CLAMP_BELOW
+           : op == &pcs_op_min                     ? PCS_CLAMP_ABOVE
+                                                   : PCS_CLAMP_NONE;
 }
 
 /* ---- weights ------------------------------------------------------------------------------------ */
@@ -18,7 +22,7 @@ pcs_clamp pcs_clamps_of(const pcs_op *op)
 /* What a decoding node of constant codes of 8 bits reads; NULL: v is something else. */
 static const pcs_node *decoded(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_dtype a, pcs_dtype b)
 {
-    const pcs_node *n = pcs_maker(g, nodes, v);
+    const pcs_node *n = pcs_node_making(g, nodes, v);
     if (!n || !n->op->decodes || n->n_in != 3 || g->values[v].dtype != PCS_F32) return NULL;
     for (int i = 0; i < 3; i++)
         if (!g->values[n->in[i]].data) return NULL;
@@ -27,8 +31,8 @@ static const pcs_node *decoded(const precis_graph *g, const pcs_node *nodes, pre
     return (x->dtype == a || x->dtype == b) && s->dtype == PCS_F32 && same ? n : NULL;
 }
 
-/* Weights lie in rows that are the first dimension (`columns`: the last of two). The stride of scales from row to row, or
- * -1: they are not by row. */
+/* Weights lie in rows that are the first dimension (`columns`: the last of two). The stride of scales from row to row,
+ * or -1: they are not by row. */
 static int64_t scale_stride(const pcs_value *w, const pcs_value *s, bool columns)
 {
     const uint32_t axis = columns ? w->dims - 1 : 0;
@@ -110,13 +114,13 @@ static bool bias_is(const precis_graph *g, const pcs_node *nodes, precis_value b
 }
 
 /* The bias of row r in whole numbers of `unit`; false: it is more than a sum has room for beside k products. */
-static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value bias, size_t r, double unit, int64_t most,
-                    int64_t *out)
+static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value bias, size_t r, double unit,
+                    int64_t most, int64_t *out)
 {
     *out = 0;
     if (bias < 0) return true;
     const pcs_value *b = &g->values[bias];
-    const pcs_node *n = b->data ? NULL : pcs_maker(g, nodes, bias);
+    const pcs_node *n = b->data ? NULL : pcs_node_making(g, nodes, bias);
     double x;
     if (!n) x = (double)((const float *)b->data)[r] / unit;
     else {
@@ -131,7 +135,9 @@ static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value b
 }
 
 /* Panels of weights, and arrays by output, of a product in `groups`. */
-typedef struct { precis_value w, first, sums, factor; } operands;
+typedef struct {
+    precis_value w, first, sums, factor;
+} operands;
 
 typedef struct {
     precis_graph *g;
@@ -139,14 +145,14 @@ typedef struct {
     const pcs_fused *f;
     pcs_code_weights w;
     precis_value bias;
-    size_t groups, taps; /* taps > 0: depthwise */
+    size_t groups, height, kernel; /* height > 0: depthwise */
 } packing;
 
 /* Where row r stands among outputs that are padded by group. */
 static size_t place_of(const packing *p, size_t r)
 {
     const size_t each = p->w.rows / p->groups;
-    return p->taps ? r : r / each * pcs_codes_panels(each) * PCS_CODES_PANEL + r % each;
+    return p->height ? r : r / each * pcs_codes_panels(each) * PCS_CODES_PANEL + r % each;
 }
 
 static bool fill_row(const packing *p, size_t r, int32_t *first, int32_t *sums, float *factor)
@@ -174,19 +180,23 @@ static void channels_last(const packing *p, size_t taps, size_t r, int8_t *row)
 
 static void pack_weights(const packing *p, size_t taps, int8_t *row, int8_t *to)
 {
-    const size_t each = p->w.rows / p->groups, lines = pcs_codes_lines(p->w.k), quads = (p->taps + 3) / 4;
+    const size_t each = p->w.rows / p->groups, lines = pcs_codes_lines(p->w.k);
     for (size_t r = 0; r < p->w.rows; r++) {
         channels_last(p, taps, r, row);
-        for (size_t t = 0; t < p->taps; t++) to[(r / 16 * quads + t / 4) * 64 + r % 16 * 4 + t % 4] = row[t];
-        if (!p->taps) pcs_codes_pack_row(to, lines, r / each * pcs_codes_panels(each) * PCS_CODES_PANEL + r % each, row, p->w.k);
+        for (size_t t = 0; t < p->height * p->kernel; t++)
+            to[pcs_codes_tap(r, p->height, p->kernel, t / p->kernel, t % p->kernel)] = row[t];
+        if (!p->height)
+            pcs_codes_pack_row(to, lines, r / each * pcs_codes_panels(each) * PCS_CODES_PANEL + r % each, row, p->w.k);
     }
 }
 
 static bool pack(packing *p, size_t taps, operands *o)
 {
     precis_graph *g = p->g;
-    const size_t each = p->w.rows / p->groups, n = p->taps ? (p->w.rows + 63) / 64 * 64 : p->groups * pcs_codes_panels(each) * 16,
-                 bytes = p->taps ? (p->w.rows + 15) / 16 * ((p->taps + 3) / 4) * 64 : p->groups * pcs_codes_bytes(each, p->w.k);
+    const size_t each = p->w.rows / p->groups,
+                 n = p->height ? (p->w.rows + 63) / 64 * 64 : p->groups * pcs_codes_panels(each) * 16,
+                 bytes = p->height ? pcs_codes_taps_bytes(p->w.rows, p->height, p->kernel)
+                                   : p->groups * pcs_codes_bytes(each, p->w.k);
     int32_t *first = pcs_alloc(g->ctx, n + 1, 12);
     int8_t *to = pcs_alloc(g->ctx, bytes + p->w.k + 64, 1);
     bool ok = first && to;
@@ -206,7 +216,8 @@ static bool pack(packing *p, size_t taps, operands *o)
 }
 
 /* Are biases and factors such that sums hold them? Looked at before anything is made. */
-static bool fits(const precis_graph *g, const pcs_node *nodes, const pcs_fused *f, precis_value weights, bool columns, precis_value bias)
+static bool fits(const precis_graph *g, const pcs_node *nodes, const pcs_fused *f, precis_value weights, bool columns,
+                 precis_value bias)
 {
     pcs_code_weights w;
     if (!pcs_code_weights_are(g, nodes, weights, columns)) return false;
@@ -248,17 +259,25 @@ static precis_value make_conv(precis_graph *g, const pcs_node *nodes, const pcs_
     packing p = { .g = g, .nodes = nodes, .f = f, .bias = bias_of(n), .groups = (size_t)groups };
     operands o;
     if (!pcs_code_weights_of(g, nodes, n->in[1], false, &p.w)) return -1;
-    if (groups > 1 && w.shape[1] == 1 && groups == w.shape[0]) p.taps = taps;
+    if (groups > 1 && w.shape[1] == 1 && groups == w.shape[0])
+        p.height = (size_t)kernel[0], p.kernel = (size_t)kernel[1];
     const bool ok = pack(&p, taps, &o);
     pcs_free(g->ctx, p.w.scale);
     if (!ok) return g->error ? -1 : pcs_graph_fail(g, PRECIS_EINVAL, "node %s: its bias does not fit", n->name);
     const precis_attr *lists[] = { attr_of(n, "strides"), attr_of(n, "pads"), attr_of(n, "dilations") };
-    const precis_attr attrs[] = {
-        *lists[0], *lists[1], *lists[2], precis_attr_list("kernel", 2, kernel), precis_attr_int("groups", groups),
-        precis_attr_int("channels", w.shape[0]), precis_attr_int("zero_in", f->in[0].zero),
-        precis_attr_int("zero", f->to.zero), precis_attr_int("lo", f->to.lo), precis_attr_int("hi", f->to.hi), { 0 }
-    };
-    return precis_graph_node(g, n->name, "codes_conv", attrs, 5, (const precis_value[]){ in[0], o.w, o.first, o.sums, o.factor });
+    const precis_attr attrs[] = { *lists[0],
+                                  *lists[1],
+                                  *lists[2],
+                                  precis_attr_list("kernel", 2, kernel),
+                                  precis_attr_int("groups", groups),
+                                  precis_attr_int("channels", w.shape[0]),
+                                  precis_attr_int("zero_in", f->in[0].zero),
+                                  precis_attr_int("zero", f->to.zero),
+                                  precis_attr_int("lo", f->to.lo),
+                                  precis_attr_int("hi", f->to.hi),
+                                  { 0 } };
+    return precis_graph_node(g, n->name, "codes_conv", attrs, 5,
+                             (const precis_value[]){ in[0], o.w, o.first, o.sums, o.factor });
 }
 
 /* Rows of x times weights: matmul has rows of outputs, product columns of them. */
@@ -267,8 +286,8 @@ static bool match_linear(const precis_graph *g, const pcs_node *nodes, pcs_fused
     const pcs_node *n = f->core;
     const bool columns = n->op == &pcs_op_product;
     f->n_in = 1;
-    return g->values[n->in[1]].dims == 2 && pcs_coded_of(g, nodes, n->in[0], &f->in[0]) && g->values[n->in[0]].dims != 4 &&
-           fits(g, nodes, f, n->in[1], columns, bias_of(n));
+    return g->values[n->in[1]].dims == 2 && pcs_coded_of(g, nodes, n->in[0], &f->in[0]) &&
+           g->values[n->in[0]].dims != 4 && fits(g, nodes, f, n->in[1], columns, bias_of(n));
 }
 
 static precis_value make_linear(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
@@ -281,9 +300,13 @@ static precis_value make_linear(precis_graph *g, const pcs_node *nodes, const pc
     const int64_t outs = (int64_t)p.w.rows;
     pcs_free(g->ctx, p.w.scale);
     if (!ok) return g->error ? -1 : pcs_graph_fail(g, PRECIS_EINVAL, "node %s: its bias does not fit", n->name);
-    const precis_attr attrs[] = { precis_attr_int("channels", outs), precis_attr_int("zero", f->to.zero),
-                                  precis_attr_int("lo", f->to.lo), precis_attr_int("hi", f->to.hi), { 0 } };
-    return precis_graph_node(g, n->name, "codes_linear", attrs, 5, (const precis_value[]){ in[0], o.w, o.first, o.sums, o.factor });
+    const precis_attr attrs[] = { precis_attr_int("channels", outs),
+                                  precis_attr_int("zero", f->to.zero),
+                                  precis_attr_int("lo", f->to.lo),
+                                  precis_attr_int("hi", f->to.hi),
+                                  { 0 } };
+    return precis_graph_node(g, n->name, "codes_linear", attrs, 5,
+                             (const precis_value[]){ in[0], o.w, o.first, o.sums, o.factor });
 }
 
 /* ---- the rest ------------------------------------------------------------------------------------ */
@@ -301,12 +324,15 @@ static bool match_add(const precis_graph *g, const pcs_node *nodes, pcs_fused *f
 static precis_value make_add(precis_graph *g, const pcs_node *nodes, const pcs_fused *f, const precis_value *in)
 {
     (void)nodes;
-    const precis_attr attrs[] = {
-        precis_attr_real("scale_a", (double)f->in[0].scale), precis_attr_int("zero_a", f->in[0].zero),
-        precis_attr_real("scale_b", (double)f->in[1].scale), precis_attr_int("zero_b", f->in[1].zero),
-        precis_attr_real("scale", (double)f->scale), precis_attr_int("zero", f->to.zero), precis_attr_int("lo", f->to.lo),
-        precis_attr_int("hi", f->to.hi), { 0 }
-    };
+    const precis_attr attrs[] = { precis_attr_real("scale_a", (double)f->in[0].scale),
+                                  precis_attr_int("zero_a", f->in[0].zero),
+                                  precis_attr_real("scale_b", (double)f->in[1].scale),
+                                  precis_attr_int("zero_b", f->in[1].zero),
+                                  precis_attr_real("scale", (double)f->scale),
+                                  precis_attr_int("zero", f->to.zero),
+                                  precis_attr_int("lo", f->to.lo),
+                                  precis_attr_int("hi", f->to.hi),
+                                  { 0 } };
     return precis_graph_node(g, f->core->name, "codes_add", attrs, 2, in);
 }
 
@@ -324,20 +350,30 @@ static bool match_pool(const precis_graph *g, const pcs_node *nodes, pcs_fused *
     const pcs_node *n = f->core;
     const char *kind = attr_of(n, "kind")->text;
     f->n_in = 1;
-    if (g->values[n->in[0]].dims != 4 || kind[0] != 'm' || !small_pads(n) || !pcs_coded_of(g, nodes, n->in[0], &f->in[0]))
+    if (g->values[n->in[0]].dims != 4 || kind[1] == 'p' || !small_pads(n) ||
+        !pcs_coded_of(g, nodes, n->in[0], &f->in[0]))
         return false;
     /* The largest code is the largest number's, where both scales are one. */
-    return kind[1] == 'e' || (f->in[0].scale == f->scale && f->in[0].zero == f->to.zero && f->to.lo == 0 && f->to.hi == 255);
+    return kind[1] == 'e' ||
+           (f->in[0].scale == f->scale && f->in[0].zero == f->to.zero && f->to.lo == 0 && f->to.hi == 255);
 }
 
 static precis_value pool_node(precis_graph *g, const pcs_fused *f, const precis_attr *window, precis_value in)
 {
-    const precis_attr attrs[] = {
-        window[0], window[1], window[2], window[3], window[4], window[5], window[6],
-        precis_attr_real("scale_in", (double)f->in[0].scale), precis_attr_int("zero_in", f->in[0].zero),
-        precis_attr_real("scale", (double)f->scale), precis_attr_int("zero", f->to.zero), precis_attr_int("lo", f->to.lo),
-        precis_attr_int("hi", f->to.hi), { 0 }
-    };
+    const precis_attr attrs[] = { window[0],
+                                  window[1],
+                                  window[2],
+                                  window[3],
+                                  window[4],
+                                  window[5],
+                                  window[6],
+                                  precis_attr_real("scale_in", (double)f->in[0].scale),
+                                  precis_attr_int("zero_in", f->in[0].zero),
+                                  precis_attr_real("scale", (double)f->scale),
+                                  precis_attr_int("zero", f->to.zero),
+                                  precis_attr_int("lo", f->to.lo),
+                                  precis_attr_int("hi", f->to.hi),
+                                  { 0 } };
     return precis_graph_node(g, f->core->name, "codes_pool", attrs, 1, &in);
 }
 
@@ -354,7 +390,8 @@ static bool match_reduce(const precis_graph *g, const pcs_node *nodes, pcs_fused
     const precis_attr *axes = attr_of(n, "axes");
     const char *kind = attr_of(n, "kind")->text;
     f->n_in = 1;
-    if (g->values[n->in[0]].dims != 4 || axes->n != 2 || kind[0] != 'm' || kind[1] != 'e' || !attr_of(n, "keep")->integer)
+    if (g->values[n->in[0]].dims != 4 || axes->n != 2 || kind[0] != 'm' || kind[1] != 'e' ||
+        !attr_of(n, "keep")->integer)
         return false;
     const uint32_t a = pcs_axis(axes->list[0], 4), b = pcs_axis(axes->list[1], 4);
     if (a + b != 5 || (a != 2 && a != 3) || !pcs_coded_of(g, nodes, n->in[0], &f->in[0])) return false;
@@ -366,9 +403,13 @@ static precis_value make_reduce(precis_graph *g, const pcs_node *nodes, const pc
 {
     (void)nodes;
     const int64_t *shape = g->values[f->in[0].value].shape, kernel[] = { shape[2], shape[3] };
-    const precis_attr window[] = { precis_attr_list("strides", 2, kernel), precis_attr_list("pads", 0, NULL),
-                                   precis_attr_list("dilations", 0, NULL), precis_attr_list("kernel", 2, kernel),
-                                   precis_attr_text("kind", "mean"), precis_attr_int("ceil", 0), precis_attr_int("all", 0) };
+    const precis_attr window[] = { precis_attr_list("strides", 2, kernel),
+                                   precis_attr_list("pads", 0, NULL),
+                                   precis_attr_list("dilations", 0, NULL),
+                                   precis_attr_list("kernel", 2, kernel),
+                                   precis_attr_text("kind", "mean"),
+                                   precis_attr_int("ceil", 0),
+                                   precis_attr_int("all", 0) };
     return pool_node(g, f, window, in[0]);
 }
 
@@ -393,24 +434,18 @@ static precis_value make_move(precis_graph *g, const pcs_node *nodes, const pcs_
     precis_value given[PCS_CODED_MOST + 8];
     precis_attr attrs[24] = { 0 };
     const uint32_t count = pcs_op_attrs(n->op);
-    if (n->n_in > PCS_CODED_MOST + 8 || count > 23) return pcs_graph_fail(g, PRECIS_EUNSUPPORTED, "node %s: too many operands", n->name);
+    if (n->n_in > PCS_CODED_MOST + 8 || count > 23)
+        return pcs_graph_fail(g, PRECIS_EUNSUPPORTED, "node %s: too many operands", n->name);
     for (uint32_t i = 0; i < n->n_in; i++) given[i] = i < f->n_in ? in[i] : n->in[i];
     for (uint32_t i = 0; i < count; i++) attrs[i] = n->attr[i];
     return precis_graph_node(g, n->name, n->op->name, attrs, n->n_in, given);
 }
 
 const pcs_code_rule pcs_code_rules[] = {
-    { &pcs_op_conv, match_conv, make_conv, false },
-    { &pcs_op_matmul, match_linear, make_linear, false },
-    { &pcs_op_product, match_linear, make_linear, false },
-    { &pcs_op_plus, match_add, make_add, false },
-    { &pcs_op_add, match_add, make_add, false },
-    { &pcs_op_pool, match_pool, make_pool, false },
-    { &pcs_op_reduce, match_reduce, make_reduce, false },
-    { &pcs_op_reshape, match_move, make_move, true },
-    { &pcs_op_flatten, match_move, make_move, true },
-    { &pcs_op_transpose, match_move, make_move, true },
-    { &pcs_op_slice, match_move, make_move, true },
-    { &pcs_op_concat, match_move, make_move, true },
-    { 0 },
+    { &pcs_op_conv, match_conv, make_conv, false },        { &pcs_op_matmul, match_linear, make_linear, false },
+    { &pcs_op_product, match_linear, make_linear, false }, { &pcs_op_plus, match_add, make_add, false },
+    { &pcs_op_add, match_add, make_add, false },           { &pcs_op_pool, match_pool, make_pool, false },
+    { &pcs_op_reduce, match_reduce, make_reduce, false },  { &pcs_op_reshape, match_move, make_move, true },
+    { &pcs_op_transpose, match_move, make_move, true },    { &pcs_op_slice, match_move, make_move, true },
+    { &pcs_op_concat, match_move, make_move, true },       { 0 },
 };

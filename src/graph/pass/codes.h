@@ -34,7 +34,7 @@ struct pcs_fused {
     const pcs_node *core;
     pcs_coded in[PCS_CODED_MOST];
     uint32_t n_in;
-    float scale;       /* of the result */
+    float scale; /* of the result */
     pcs_codes_to to;
 };
 
@@ -45,7 +45,7 @@ typedef enum { PCS_CLAMP_NONE, PCS_CLAMP_BELOW, PCS_CLAMP_ABOVE } pcs_clamp;
 pcs_clamp pcs_clamps_of(const pcs_op *op);
 
 /* The node that makes v; NULL: none does. */
-static inline const pcs_node *pcs_maker(const precis_graph *g, const pcs_node *nodes, precis_value v)
+static inline const pcs_node *pcs_node_making(const precis_graph *g, const pcs_node *nodes, precis_value v)
 {
     return g->values[v].node < 0 ? NULL : &nodes[g->values[v].node];
 }
@@ -66,11 +66,11 @@ static inline bool pcs_value_sized(const pcs_value *v)
     return true;
 }
 
-/* Weights of a product as rows of whole numbers of 8 bits: codes less their zero points; scale of each row. Freed by the
- * caller (both in one piece). NULL: they are none. `columns`: a row of weights is a column of the value. */
+/* Weights of a product as rows of whole numbers of 8 bits: codes less their zero points; scale of each row. Freed by
+ * the caller (both in one piece). NULL: they are none. `columns`: a row of weights is a column of the value. */
 typedef struct pcs_code_weights {
-    int8_t *w;     /* [rows][k] */
-    float *scale;  /* [rows] */
+    int8_t *w;    /* [rows][k] */
+    float *scale; /* [rows] */
     size_t rows, k;
 } pcs_code_weights;
 bool pcs_code_weights_are(const precis_graph *g, const pcs_node *nodes, precis_value v, bool columns);

@@ -1,7 +1,7 @@
 /* fuse_codes - DequantizeLinear, a node, perhaps clamps, QuantizeLinear become one node of codes (rules: code_rules.c).
  *
- * Values of codes get a twin: U8, channels last. A node of codes reads and makes twins, and codes in their own order are
- * made of a twin only where something else reads them, so that between nodes of codes nothing is moved. */
+ * Values of codes get a twin: U8, channels last. A node of codes reads and makes twins, and codes in their own order
+ * are made of a twin only where something else reads them, so that between nodes of codes nothing is moved. */
 #include "graph/pass/codes.h"
 
 #include <stdio.h>
@@ -12,15 +12,16 @@ typedef struct pcs_fusing {
     precis_graph *g;
     const pcs_node *nodes; /* as they were */
     size_t n_nodes;
-    pcs_fused **fused;     /* by node; NULL: it stays */
-    precis_value *twin;    /* by value; -1: none yet */
-    uint8_t *need;         /* by value: bit 0 as it is, bit 1 its twin */
+    pcs_fused **fused;  /* by node; NULL: it stays */
+    precis_value *twin; /* by value; -1: none yet */
+    uint8_t *need;      /* by value: bit 0 as it is, bit 1 its twin */
 } pcs_fusing;
 
 bool pcs_one_scale(const precis_graph *g, precis_value scale, precis_value zero, float *s, int32_t *z)
 {
     const pcs_value *sv = &g->values[scale], *zv = &g->values[zero];
-    if (!sv->data || !zv->data || sv->dtype != PCS_F32 || pcs_value_count(sv) != 1 || pcs_value_count(zv) != 1) return false;
+    if (!sv->data || !zv->data || sv->dtype != PCS_F32 || pcs_value_count(sv) != 1 || pcs_value_count(zv) != 1)
+        return false;
     if (zv->dtype != PCS_U8 && zv->dtype != PCS_I8) return false;
     *s = *(const float *)sv->data;
     *z = zv->dtype == PCS_U8 ? *(const uint8_t *)zv->data : *(const int8_t *)zv->data + 128;
@@ -29,7 +30,7 @@ bool pcs_one_scale(const precis_graph *g, precis_value scale, precis_value zero,
 
 bool pcs_coded_of(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_coded *out)
 {
-    const pcs_node *n = pcs_maker(g, nodes, v);
+    const pcs_node *n = pcs_node_making(g, nodes, v);
     if (!n || !n->op->decodes || n->n_in != 3 || g->values[v].dtype != PCS_F32) return false;
     const pcs_value *x = &g->values[n->in[0]];
     if ((x->dtype != PCS_U8 && x->dtype != PCS_I8) || x->data || !pcs_value_sized(x)) return false;
@@ -50,7 +51,7 @@ static bool one_number(const precis_graph *g, precis_value v, float *x)
 static const pcs_node *behind_clamps(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_fused *f)
 {
     for (;;) {
-        const pcs_node *n = pcs_maker(g, nodes, v);
+        const pcs_node *n = pcs_node_making(g, nodes, v);
         float x = 0;
         const pcs_clamp clamp = n ? pcs_clamps_of(n->op) : PCS_CLAMP_NONE;
         if (!clamp) return n;
@@ -73,8 +74,10 @@ static bool match(const pcs_fusing *u, const pcs_node *q, pcs_fused *f)
     const precis_graph *g = u->g;
     const pcs_value *y = &g->values[q->out[0]];
     *f = (pcs_fused){ .to = { 0, 0, 255 } };
-    if (q->op != &pcs_op_to_codes || q->n_in != 3 || (y->dtype != PCS_U8 && y->dtype != PCS_I8) || !pcs_value_sized(y)) return false;
-    if (g->values[q->in[0]].dtype != PCS_F32 || !pcs_one_scale(g, q->in[1], q->in[2], &f->scale, &f->to.zero)) return false;
+    if (q->op != &pcs_op_to_codes || q->n_in != 3 || (y->dtype != PCS_U8 && y->dtype != PCS_I8) || !pcs_value_sized(y))
+        return false;
+    if (g->values[q->in[0]].dtype != PCS_F32 || !pcs_one_scale(g, q->in[1], q->in[2], &f->scale, &f->to.zero))
+        return false;
     f->core = behind_clamps(g, u->nodes, q->in[0], f);
     const pcs_code_rule *r = pcs_code_rules;
     while (f->core && r->op && r->op != f->core->op) r++;
@@ -171,7 +174,8 @@ static precis_status make(pcs_fusing *u, const pcs_node *q, const pcs_fused *f)
     if (!(u->need[v] & 1)) return PRECIS_OK;
     char name[128];
     const precis_attr attrs[] = { precis_attr_int("last", 0), precis_attr_int("to", g->values[v].dtype), { 0 } };
-    return rename_last(g, precis_graph_node(g, named(g, v, "first", name, sizeof name), "codes_layout", attrs, 1, &made), v);
+    return rename_last(
+        g, precis_graph_node(g, named(g, v, "first", name, sizeof name), "codes_layout", attrs, 1, &made), v);
 }
 
 static precis_status rebuild(pcs_fusing *u)
@@ -198,10 +202,11 @@ static precis_status fuse(pcs_fusing *u)
     g->nodes = NULL;
     g->n_nodes = g->cap_nodes = 0;
     st = rebuild(u);
-    if (st) { /* as it was */
+    if (st) { /* as it was: what cannot be fused is run all the same */
         pcs_free(g->ctx, g->nodes);
         g->nodes = (pcs_node *)(uintptr_t)u->nodes;
         g->n_nodes = g->cap_nodes = u->n_nodes;
+        if (st != PRECIS_ENOMEM) st = g->error = PRECIS_OK;
     } else pcs_free(g->ctx, (void *)(uintptr_t)u->nodes);
     pcs_graph_renumber(g);
     return st;

@@ -27,16 +27,22 @@ void pcs_codes_gemm_f32_scalar(const pcs_codes_gemm_args *a)
         }
 }
 
-void pcs_codes_depthwise_scalar(const pcs_codes_depthwise_args *a)
+static uint8_t place_of(const pcs_codes_depthwise_args *d, size_t j, size_t p, size_t c)
 {
-    for (size_t p = 0; p < a->pixels; p++)
-        for (size_t c = 0; c < a->channels; c++) {
-            const int8_t *w = a->w + c / 16 * a->quads * 64 + c % 16 * 4;
-            uint32_t sum = (uint32_t)a->first[c];
-            for (size_t t = 0; t < 4 * a->quads; t++)
-                sum += (uint32_t)(a->taps[p * 4 * a->quads + t][c] * w[t / 4 * 64 + t % 4]);
-            a->y[p * a->ldy + c] = pcs_codes_round((float)(int32_t)sum * a->factor[c], a->to);
+    uint32_t sum = (uint32_t)d->first[c];
+    for (size_t e = 0; e < d->kernel; e++)
+        for (size_t a = 0; a < d->height; a++) {
+            const uint8_t *x = pcs_codes_column(d, j, a, (int64_t)p * d->stride - d->pad + (int64_t)e * d->dilation);
+            sum += (uint32_t)((x ? x[c] : d->zero_in) * d->w[pcs_codes_tap(c, d->height, d->kernel, a, e)]);
         }
+    return pcs_codes_round((float)(int32_t)sum * d->factor[c], d->to);
+}
+
+void pcs_codes_depthwise_scalar(const pcs_codes_depthwise_args *d)
+{
+    for (size_t j = 0; j < d->n_rows; j++)
+        for (size_t p = 0; p < d->pixels; p++)
+            for (size_t c = 0; c < d->channels; c++) d->y[(j * d->pixels + p) * d->channels + c] = place_of(d, j, p, c);
 }
 
 void pcs_codes_encode_scalar(const pcs_codes_encode_args *a)

@@ -6,14 +6,20 @@
 
 #include <immintrin.h>
 
-typedef struct { __m256 hi; __m256i zero, lo; } codes_limits;
+typedef struct {
+    __m256 hi;
+    __m256i zero, lo;
+} codes_limits;
 
 PCS_INLINE codes_limits codes_limits_of(pcs_codes_to to)
 {
     return (codes_limits){ _mm256_set1_ps((float)(to.hi - to.zero)), _mm256_set1_epi16((short)to.zero),
                            _mm256_set1_epi8((char)to.lo) };
 }
-PCS_INLINE __m256i codes_rounded(__m256 t, const codes_limits *l) { return _mm256_cvtps_epi32(_mm256_min_ps(t, l->hi)); }
+PCS_INLINE __m256i codes_rounded(__m256 t, const codes_limits *l)
+{
+    return _mm256_cvtps_epi32(_mm256_min_ps(t, l->hi));
+}
 PCS_INLINE __m256i codes_scaled(__m256i sum, __m256 factor, const codes_limits *l)
 {
     return codes_rounded(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), factor), l);

@@ -6,7 +6,10 @@
 
 #include <immintrin.h>
 
-typedef struct { __m512 hi; __m512i zero, lo; } codes_limits;
+typedef struct {
+    __m512 hi;
+    __m512i zero, lo;
+} codes_limits;
 
 PCS_INLINE codes_limits codes_limits_of(pcs_codes_to to)
 {
@@ -14,9 +17,12 @@ PCS_INLINE codes_limits codes_limits_of(pcs_codes_to to)
                            _mm512_set1_epi8((char)to.lo) };
 }
 
-/* Rounded, not yet moved by zero. What is far below is held by the saturation of packs and by lo; what is far above by hi,
- * since a conversion of it would be the least integer. min's second operand is taken where the first is NaN. */
-PCS_INLINE __m512i codes_rounded(__m512 t, const codes_limits *l) { return _mm512_cvtps_epi32(_mm512_min_ps(t, l->hi)); }
+/* Rounded, not yet moved by zero. What is far below is held by the saturation of packs and by lo; what is far above by
+ * hi, since a conversion of it would be the least integer. min's second operand is taken where the first is NaN. */
+PCS_INLINE __m512i codes_rounded(__m512 t, const codes_limits *l)
+{
+    return _mm512_cvtps_epi32(_mm512_min_ps(t, l->hi));
+}
 PCS_INLINE __m512i codes_scaled(__m512i sum, __m512 factor, const codes_limits *l)
 {
     return codes_rounded(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), factor), l);

@@ -3,7 +3,9 @@
 #include "kernel/x86/codes_512.h"
 #include "kernel/x86/tiles.h"
 
-typedef struct { _Alignas(64) int32_t at[32][32]; } sums;
+typedef struct {
+    _Alignas(64) int32_t at[32][32];
+} sums;
 
 /* Tiles 0 to 3: sums; 4, 5: rows; 6, 7: lines. */
 static void configure(size_t rows, size_t lines)
@@ -20,7 +22,8 @@ static void configure(size_t rows, size_t lines)
 }
 
 /* Sums of up to 32 rows and one or two panels. Tile t of the sums: rows t % 2, panel t / 2. */
-PCS_INLINE void multiply(const pcs_codes_gemm_args *a, size_t m, size_t n, size_t each, bool two_rows, bool two, sums *s)
+PCS_INLINE void multiply(const pcs_codes_gemm_args *a, size_t m, size_t n, size_t each, bool two_rows, bool two,
+                         sums *s)
 {
     const uint8_t *x = a->a + m * a->lda;
     const int8_t *w = a->w + n / PCS_CODES_PANEL * a->lines * 64;
@@ -57,7 +60,8 @@ PCS_INLINE void finish(const pcs_codes_gemm_args *a, size_t m, size_t n, size_t 
     const size_t left = a->n - n < 32 ? a->n - n : 32, panels = pcs_codes_panels(left);
     const codes_limits l = codes_limits_of(a->to);
     for (size_t r = 0; r < rows; r++) {
-        __m512i q[4] = { _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512() };
+        __m512i q[4] = { _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
+                         _mm512_setzero_si512() };
         for (size_t p = 0; p < panels; p++) {
             const __m512i sum = sum_at(a, s, r, n, p);
             const __m512 factor = _mm512_loadu_ps(a->factor + n + 16 * p);
@@ -92,14 +96,16 @@ PCS_INLINE void gemm(const pcs_codes_gemm_args *a, bool numbers)
     tiles_release(); /* else each change of threads saves 8 KB */
 }
 
-/* Few rows leave most of a tile empty. */
+/* Few rows leave most of a tile empty, and few lines most of its time to what comes after. */
+static bool small(const pcs_codes_gemm_args *a) { return a->m < 8 || a->lines <= 6; }
+
 void pcs_codes_gemm_amx(const pcs_codes_gemm_args *a)
 {
-    if (a->m < 8 || !a->lines) pcs_codes_gemm_avx512vnni(a);
+    if (small(a)) pcs_codes_gemm_avx512vnni(a);
     else gemm(a, false);
 }
 void pcs_codes_gemm_f32_amx(const pcs_codes_gemm_args *a)
 {
-    if (a->m < 8 || !a->lines) pcs_codes_gemm_f32_avx512vnni(a);
+    if (small(a)) pcs_codes_gemm_f32_avx512vnni(a);
     else gemm(a, true);
 }

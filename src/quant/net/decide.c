@@ -1,8 +1,8 @@
 /* decide.c - which nodes run in integers, and which values get codes.
  *
- * Forwards: a node can, when it multiplies by constants, or when its operands' codes are there. Backwards: it does, when
- * it multiplies, or when a reader of its result does; so codes never end in a node whose result only float ops read. A
- * clamp behind a node that runs in integers is its saturation. */
+ * Forwards: a node can, when it multiplies by constants, or when its operands' codes are there. Backwards: it does,
+ * when it multiplies, or when a reader of its result does; so codes never end in a node whose result only float ops
+ * read. A clamp behind a node that runs in integers is its saturation. */
 #include "quant/net/net.h"
 
 #include <stdio.h>
@@ -164,7 +164,9 @@ static void say_how(precis_net_quant *q, pcs_net_node *m, const pcs_node *n)
     const char *how = q->mode == PCS_NET_DYNAMIC && !dynamic ? modes[2] : modes[q->mode];
     if (product)
         snprintf(m->method, sizeof m->method, "%s, weights %s %s", how, q->o.weights ? q->o.weights : "int8", scales);
-    else snprintf(m->method, sizeof m->method, "%s, %s", how, m->kind == PCS_CODES_SHARE ? "range of its operand" : "own range");
+    else
+        snprintf(m->method, sizeof m->method, "%s, %s", how,
+                 m->kind == PCS_CODES_SHARE ? "range of its operand" : "own range");
 }
 
 static void say_why(precis_net_quant *q)

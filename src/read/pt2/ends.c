@@ -212,7 +212,8 @@ static precis_status check_sizes(pcs_pt2 *net, const pcs_netfile_given *given)
 precis_status pcs_pt2_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out)
 {
     pcs_pt2 *net = (pcs_pt2 *)file;
-    pcs_pt2_graph g = { .im = { .file = file, .start = net->start, .ctx = net->ctx, .g = out->graph },
+    pcs_pt2_graph g = { .im = { .file = file, .start = net->start, .ctx = net->ctx, .g = out->graph,
+                               .result = out },
                         .net = net,
                         .metas = &net->metas };
     pcs_map names;

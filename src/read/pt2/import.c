@@ -369,6 +369,7 @@ static precis_status bind_result(pcs_aten *c, uint32_t i, uint32_t name, uint32_
         new->either = c->row->shares == PCS_EITHER && c->row->back && !is_dense(g, first_name(c)) &&
                       (new->v != at(g, self)->v || c->row->raise == pcs_aten_contiguous);
     }
+    if (!st && t.v >= 0 && !g->depth) st = pcs_netfile_keep_name(g->im.file, g->im.result, text, t.v);
     return st ? st : pcs_bind(g, name, thing);
 }
 
@@ -390,6 +391,8 @@ static precis_status call_row(pcs_aten *c, const uint32_t *names, bool in_place)
     precis_value w = pcs_as(&c->n, c->n.out[0], old.dtype);
     if (w >= 0) w = pcs_spread_to(c, w, old.dims, old.shape);
     store(c, self, w);
+    if (!g->im.error && names[0] && !g->depth && w >= 0)
+        g->im.error = pcs_netfile_keep_name(g->im.file, g->im.result, pcs_tree_text(tree(g), names[0]), w);
     return g->im.error ? g->im.error : names[0] ? pcs_bind(g, names[0], self) : PRECIS_OK;
 }
 

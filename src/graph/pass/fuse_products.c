@@ -1,0 +1,171 @@
+/* fuse_products - MatMulInteger of constant weights, its Cast to numbers, the Mul with its scales and the Add of a
+ * constant become one node (codes_product): what quantize_dynamic of onnxruntime writes. The bits are those of the
+ * four. */
+#include "graph/pass/codes.h"
+
+extern const pcs_op pcs_op_product_whole, pcs_op_cast, pcs_op_times, pcs_op_plus, pcs_op_add;
+
+/* Codes less their zero points, which must fit 8 bits with a sign; w is [k][n]. */
+static bool weights_fit(const pcs_value *w, const pcs_value *z)
+{
+    if (!w->data || !z->data || w->dims != 2 || (w->dtype != PCS_I8 && w->dtype != PCS_U8) || w->shape[0] < 1 ||
+        w->shape[1] < 1 || w->shape[0] > INT32_MAX / (255 * 128) ||
+        (pcs_value_count(z) != 1 && pcs_value_count(z) != w->shape[1]))
+        return false;
+    const bool one = pcs_value_count(z) == 1;
+    for (int64_t i = 0; i < w->shape[0] * w->shape[1]; i++) {
+        const int64_t c = one ? 0 : i % w->shape[1];
+        const int32_t q = w->dtype == PCS_I8 ? ((const int8_t *)w->data)[i] - ((const int8_t *)z->data)[c]
+                                             : ((const uint8_t *)w->data)[i] - ((const uint8_t *)z->data)[c];
+        if (q < -128 || q > 127) return false;
+    }
+    return true;
+}
+
+/* The product whose cast v is, with weights that fit. */
+static const pcs_node *product_behind(const precis_graph *g, precis_value v)
+{
+    const pcs_node *cast = pcs_node_making(g, g->nodes, v);
+    if (!cast || cast->op != &pcs_op_cast || g->values[v].dtype != PCS_F32) return NULL;
+    const pcs_node *p = pcs_node_making(g, g->nodes, cast->in[0]);
+    if (!p || p->op != &pcs_op_product_whole) return NULL;
+    const pcs_value *a = &g->values[p->in[0]], *za = &g->values[p->in[2]];
+    const bool rows = a->dtype == PCS_U8 && a->dims >= 2 && pcs_value_sized(a) && !a->data && pcs_value_sized(za) &&
+                      pcs_value_count(za) == 1;
+    return rows && weights_fit(&g->values[p->in[1]], &g->values[p->in[3]]) ? p : NULL;
+}
+
+/* A vector by column: all dimensions but the last are one. */
+static bool by_column(const precis_graph *g, precis_value v, int64_t n)
+{
+    const pcs_value *s = &g->values[v];
+    if (s->dtype != PCS_F32 || !pcs_value_sized(s)) return false;
+    return pcs_value_count(s) == n && s->dims && s->shape[s->dims - 1] == n;
+}
+
+static void *room(precis_graph *g, size_t n)
+{
+    void *p = pcs_alloc(g->ctx, n + 64, 1);
+    if (!p) pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
+    return p;
+}
+
+/* Panels of weights and their sums. */
+static bool pack(precis_graph *g, const pcs_node *p, precis_value *w, precis_value *sums)
+{
+    const pcs_value v = g->values[p->in[1]], z = g->values[p->in[3]];
+    const size_t k = (size_t)v.shape[0], n = (size_t)v.shape[1], padded = pcs_codes_panels(n) * PCS_CODES_PANEL,
+                 bytes = pcs_codes_bytes(n, k);
+    int8_t *to = room(g, bytes + k);
+    int32_t *sum = room(g, padded * sizeof *sum);
+    const bool ok = to && sum, one = pcs_value_count(&z) == 1;
+    for (size_t r = 0; r < n && ok; r++) {
+        int8_t *row = to + bytes;
+        for (size_t i = 0; i < k; i++) {
+            const size_t at = i * n + r, c = one ? 0 : r;
+            row[i] = (int8_t)(v.dtype == PCS_I8 ? ((const int8_t *)v.data)[at] - ((const int8_t *)z.data)[c]
+                                                : ((const uint8_t *)v.data)[at] - ((const uint8_t *)z.data)[c]);
+            sum[r] += row[i];
+        }
+        pcs_codes_pack_row(to, pcs_codes_lines(k), r, row, k);
+    }
+    if (ok) {
+        *w = pcs_code_constant(g, "weights", PCS_I8, (int64_t)bytes, to);
+        *sums = pcs_code_constant(g, "sums", PCS_I32, (int64_t)padded, sum);
+    }
+    pcs_free(g->ctx, to);
+    pcs_free(g->ctx, sum);
+    return ok && !g->error;
+}
+
+static precis_value padded_bias(precis_graph *g, precis_value bias, size_t n)
+{
+    const size_t padded = pcs_codes_panels(n) * PCS_CODES_PANEL;
+    float *to = room(g, padded * sizeof *to);
+    if (!to) return -1;
+    memcpy(to, g->values[bias].data, n * sizeof *to);
+    const precis_value v = pcs_code_constant(g, "bias", PCS_F32, (int64_t)padded, to);
+    pcs_free(g->ctx, to);
+    return v;
+}
+
+/* One node for the product p, giving `out`. bias < 0: none. */
+static precis_status replace(precis_graph *g, size_t at, const pcs_node *p, precis_value scale, precis_value bias)
+{
+    const pcs_node old = g->nodes[at], product = *p;
+    const int64_t n = g->values[product.in[1]].shape[1];
+    const precis_attr attrs[] = { precis_attr_int("channels", n), { 0 } };
+    precis_value w, sums;
+    if (!pack(g, &product, &w, &sums)) return g->error;
+    const precis_value in[] = { product.in[0], product.in[2],
+                                scale,         w,
+                                sums,          bias < 0 ? -1 : padded_bias(g, bias, (size_t)n) };
+    if (g->error) return g->error;
+    const precis_value made = precis_graph_node(g, old.name, "codes_product", attrs, bias < 0 ? 5 : 6, in);
+    if (made < 0) return g->error ? g->error : PRECIS_ENOMEM;
+    pcs_node node = g->nodes[--g->n_nodes];
+    node.out = old.out;
+    g->nodes[at] = node;
+    g->values[made].node = -1;
+    return PRECIS_OK;
+}
+
+/* Is node `at` a Mul of such a product and scales? */
+static const pcs_node *scaled(const precis_graph *g, const pcs_node *n, precis_value *scale)
+{
+    for (int side = 0; side < 2 && n && n->op == &pcs_op_times; side++) {
+        const pcs_node *p = product_behind(g, n->in[side]);
+        const pcs_value *s = &g->values[n->in[1 - side]];
+        if (!p) continue;
+        const int64_t columns = g->values[p->in[1]].shape[1];
+        const bool one = s->dtype == PCS_F32 && pcs_value_sized(s) && pcs_value_count(s) == 1 && s->dims <= 2;
+        if (!one && !by_column(g, n->in[1 - side], columns)) continue;
+        if (pcs_value_count(&g->values[n->out[0]]) != pcs_value_count(&g->values[n->in[side]])) continue;
+        *scale = n->in[1 - side];
+        return p;
+    }
+    return NULL;
+}
+
+static precis_status fuse_at(precis_graph *g, size_t at)
+{
+    const pcs_node n = g->nodes[at];
+    precis_value scale;
+    if (n.op == &pcs_op_plus || n.op == &pcs_op_add)
+        for (int side = 0; side < 2; side++) { /* of which the bias is folded in, when nobody else reads the product */
+            const pcs_node *times = pcs_node_making(g, g->nodes, n.in[side]), *p = scaled(g, times, &scale);
+            const pcs_value *b = &g->values[n.in[1 - side]];
+            if (p && b->data && by_column(g, n.in[1 - side], g->values[p->in[1]].shape[1]) &&
+                pcs_value_count(&g->values[n.out[0]]) == pcs_value_count(&g->values[n.in[side]]))
+                return replace(g, at, p, scale, n.in[1 - side]);
+        }
+    const pcs_node *p = scaled(g, &n, &scale);
+    return p ? replace(g, at, p, scale, -1) : PRECIS_OK;
+}
+
+/* From the end on: an Add takes the Mul before it, which then has no reader and goes. */
+static precis_status run(precis_graph *g)
+{
+    precis_status st = PRECIS_OK;
+    const size_t n = g->n_nodes, values = g->n_values;
+    size_t *uses = pcs_alloc(g->ctx, values + 1, sizeof *uses);
+    if (!uses) return PRECIS_ENOMEM;
+    for (size_t v = 0; v < values; v++) uses[v] = g->values[v].output;
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < g->nodes[i].n_in; k++) uses[g->nodes[i].in[k]]++;
+    for (size_t i = n; i-- > 0 && !st;) {
+        const pcs_node old = g->nodes[i];
+        bool needed = false;
+        for (uint32_t k = 0; k < old.n_out; k++) needed = needed || uses[old.out[k]];
+        if (needed) st = fuse_at(g, i);
+        if (needed && g->nodes[i].op == old.op) continue;
+        for (uint32_t k = 0; k < old.n_in; k++) uses[old.in[k]]--;
+        for (uint32_t k = 0; needed && k < g->nodes[i].n_in; k++)
+            if ((size_t)g->nodes[i].in[k] < values) uses[g->nodes[i].in[k]]++;
+    }
+    pcs_free(g->ctx, uses);
+    if (!st && !g->error) st = precis_graph_pass(g, "drop_unused");
+    return g->error ? precis_graph_verify(g) : st;
+}
+
+const pcs_pass pcs_pass_fuse_products = { "fuse_products", run };
