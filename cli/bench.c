@@ -1,12 +1,16 @@
 /* precis bench - speed and memory of a model on this machine, beside the machine's limits. */
-#include "cli.h"
+#include "chart.h"
+#include "term.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const cli_option options[] = {
     { "--prompt", 0, "N", "tokens of the prompt (default 512)" },
     { "--gen", 0, "N", "tokens to generate (default 64)" },
+    { "--repeat", 0, "N", "measure N times (default 1): the median, and from where to where the runs lie" },
     { "--sequences", 0, "N", "generate for N sequences together (default 1); tokens of all per second" },
+    { "--html", 0, "OUT.html", "a page too: speeds beside the limits, and with more threads" },
     { "--energy", 0, NULL, "joules of the processor for each token, too, by its RAPL counters" },
     { "--arithmetic", 0, "NAME",
       "exact (default; int8 activations), bf16 (both as bfloat16), mixed (bf16 for 32 and more rows), or auto: mixed "
@@ -116,16 +120,17 @@ static void print_scaling(const precis_bench_result *r)
 {
     if (!(r->barrier_s > 0)) {
         if (r->barrier_threads > 1)
-            printf("more threads: not estimated, since other processes have the processors and no barrier could be "
-                   "measured\n");
+            cli_say(2, "more threads: not estimated, since other processes have the processors");
         return;
     }
-    printf("more threads, each reading as fast as one here, would keep of the read limit:");
-    for (int i = 0; i < PRECIS_SCALINGS; i++)
-        printf("%s %.0f %% (%u; strips %.0f)", i ? "," : "", 100 * r->scaling[i].share, r->scaling[i].threads,
-               100 * r->scaling[i].strips);
-    printf("; %u barriers a token, each %.0f ns with %u threads\n", r->barriers, r->barrier_s * 1e9,
-           r->barrier_threads);
+    char line[512];
+    size_t used = 0;
+    for (int i = 0; i < PRECIS_SCALINGS && used < sizeof line; i++)
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s%.0f %% with %u threads", i ? ", " : "",
+                                 100 * r->scaling[i].share, r->scaling[i].threads);
+    cli_say(2, "more threads (estimated): a generated token would reach this share of what memory gives: %s. The rest "
+            "is waiting: work that does not divide evenly, and %u times a token at which all threads wait for each "
+            "other (%.1f microseconds each)", line, r->barriers, r->barrier_s * 1e6);
 }
 
 static bool get_bench_options(cli *c, precis_bench_options *o)
@@ -142,7 +147,37 @@ static bool get_bench_options(cli *c, precis_bench_options *o)
     return cli_pack(c, PRECIS_PACK_LOAD, &o->pack);
 }
 
-static int bench_json(cli *c, const precis_bench_result *r, const precis_bench_options *o)
+/* All runs: r is the one of median decode. */
+typedef struct { int n; double prefill[64], decode[64]; } repeats;
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static precis_status bench_all(cli *c, const char *path, const precis_bench_options *o, precis_bench_result *r,
+                               repeats *all)
+{
+    precis_bench_result one = { .size = sizeof one };
+    precis_bench_result *runs = cli_alloc((size_t)all->n, sizeof *runs);
+    precis_status st = runs ? PRECIS_OK : PRECIS_ENOMEM;
+    for (int i = 0; i < all->n && !st; i++) {
+        if (!(st = precis_bench(c->ctx, path, o, &one))) runs[i] = one;
+        all->prefill[i] = one.prefill_tok_s;
+        all->decode[i] = one.decode_tok_s;
+    }
+    qsort(all->prefill, (size_t)all->n, sizeof *all->prefill, ascending);
+    qsort(all->decode, (size_t)all->n, sizeof *all->decode, ascending);
+    const double median = all->decode[all->n / 2];
+    for (int i = 0; i < all->n && !st; i++)
+        if (runs[i].decode_tok_s == median) *r = runs[i];
+    if (!st) r->prefill_tok_s = all->prefill[all->n / 2];
+    free(runs);
+    return st;
+}
+
+static int bench_json(cli *c, const precis_bench_result *r, const precis_bench_options *o, const repeats *runs)
 {
     json_t *all = json_pack("{s:f, s:f, s:f, s:I}", "load_ms", r->load_ms, "prefill_tok_s", r->prefill_tok_s,
                             "decode_tok_s", r->decode_tok_s, "rss_bytes", (json_int_t)r->rss_bytes);
@@ -158,6 +193,11 @@ static int bench_json(cli *c, const precis_bench_result *r, const precis_bench_o
     json_decref(more);
     json_object_set_new(all, "arithmetic", json_string(precis_arithmetic_name(o->arithmetic)));
     json_object_set_new(all, "scaling", scaling(r));
+    json_object_set_new(all, "model", json_string(c->args[0]));
+    json_object_set_new(all, "repeat",
+                        json_pack("{s:i, s:[f, f], s:[f, f]}", "n", runs->n, "prefill_tok_s", runs->prefill[0],
+                                  runs->prefill[runs->n - 1], "decode_tok_s", runs->decode[0],
+                                  runs->decode[runs->n - 1]));
     if (cli_has(c, "--energy")) {
         json_t *joules = json_pack("{s:f, s:f}", "prefill_j", r->prefill_j, "decode_j", r->decode_j);
         if (!isfinite(r->decode_j)) {
@@ -180,15 +220,18 @@ static void print_limits(const precis_bench_result *r, const char *multiplied)
     const struct { const char *name; double speed; } tiers[] = {
         { "L2", r->l2_bytes_s }, { "L3", r->l3_bytes_s }, { "memory", r->memory_bytes_s }
     };
-    printf("\nlimits: reading");
+    char line[256] = "";
+    size_t used = 0;
     for (size_t i = 0; i < 3; i++)
-        if (tiers[i].speed > 0) printf(" %s %.1f GB/s,", tiers[i].name, tiers[i].speed * 1e-9);
-    printf(" weights here %.1f; multiplying %s %.0f, f32 %.0f billion/s\n", r->read_bytes_s * 1e-9, multiplied,
-           r->multiply_s * 1e-9, r->fma_s * 1e-9);
+        if (tiers[i].speed > 0)
+            used += (size_t)snprintf(line + used, sizeof line - used, "%s %.1f GB/s, ", tiers[i].name,
+                                     tiers[i].speed * 1e-9);
+    cli_say(2, "\nlimits: reading %sweights here %.1f; multiplying %s %.0f, f32 %.0f billion/s", line,
+            r->read_bytes_s * 1e-9, multiplied, r->multiply_s * 1e-9, r->fma_s * 1e-9);
     print_scaling(r);
 }
 
-static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_options *o)
+static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_options *o, const repeats *runs)
 {
     char a[32], b[32], kv[32];
     if (cli_has(c, "--energy") && !isfinite(r->decode_j))
@@ -197,18 +240,86 @@ static int bench_text(cli *c, const precis_bench_result *r, const precis_bench_o
     printf("%s, %u threads, arithmetic: %s\n\n", precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx),
            precis_arithmetic_name(o->arithmetic));
     printf("%-10s %10.1f ms\n", "load", r->load_ms);
-    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications, attention's too, in "
-           "registers)\n", "prefill", r->prefill_tok_s, 100 * r->prefill_tok_s / r->limit_prefill_tok_s,
-           r->limit_prefill_tok_s);
-    printf("%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f ", "decode", r->decode_tok_s,
-           100 * r->decode_tok_s / r->limit_decode_tok_s, r->limit_decode_tok_s);
-    printf("(reading %s of weights and %s of cache at %s/s%s)\n", cli_bytes((double)r->weight_bytes, a),
-           cli_bytes((double)r->kv_bytes, kv), cli_bytes(r->read_bytes_s, b),
-           o->sequences > 1 ? " for all sequences, or their multiplications" : "");
+    cli_say(11, "%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (its multiplications, attention's too, "
+            "in registers)", "prefill", r->prefill_tok_s, 100 * r->prefill_tok_s / r->limit_prefill_tok_s,
+            r->limit_prefill_tok_s);
+    cli_say(11, "%-10s %10.1f tokens/s, %3.0f%% of this machine's limit of %.0f (reading %s of weights and %s of cache "
+            "at %s/s%s)", "decode", r->decode_tok_s, 100 * r->decode_tok_s / r->limit_decode_tok_s,
+            r->limit_decode_tok_s, cli_bytes((double)r->weight_bytes, a), cli_bytes((double)r->kv_bytes, kv),
+            cli_bytes(r->read_bytes_s, b), o->sequences > 1 ? " for all sequences, or their multiplications" : "");
+    if (runs->n > 1)
+        cli_say(11, "%-10s medians of %d runs; prefill %.1f to %.1f, decode %.1f to %.1f tokens/s", "repeat", runs->n,
+                runs->prefill[0], runs->prefill[runs->n - 1], runs->decode[0], runs->decode[runs->n - 1]);
     if (cli_has(c, "--energy") && isfinite(r->decode_j)) print_energy(r);
     printf("%-10s %10s\n", "memory", cli_bytes((double)r->rss_bytes, a));
     print_limits(r, o->arithmetic == PRECIS_BF16 || o->arithmetic == PRECIS_MIXED ? "bf16" : "int8");
     return cli_done(c);
+}
+
+/* ---- the page --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const cli *c;
+    const precis_bench_result *r;
+    const repeats *runs;
+    const precis_bench_options *o;
+} bench_page;
+
+/* Every run as a point, and the limit as a line above them. */
+static void put_speeds(chart *figure, const chart_labels *labels, const double *speeds, int n, double limit)
+{
+    chart_open(figure, labels);
+    chart_series *s = chart_add(figure, "measured", true), *top = chart_add(figure, "limit of this machine", false);
+    for (int i = 0; s && i < n; i++) chart_put(s, i + 1, speeds[i]);
+    chart_put(top, 0.5, limit);
+    chart_put(top, n + 0.5, limit);
+    figure->low_y = 0;
+}
+
+static void fill_page(FILE *f, void *user)
+{
+    const bench_page *x = user;
+    const precis_bench_result *r = x->r;
+    chart figures[3];
+    char values[6][64];
+    page_begin(f, "Speed beside the limit");
+    page_paragraph(f, "%s, %s, %u threads, arithmetic: %s. Prompt of %u tokens, %u generated.", x->c->args[0],
+                   precis_ctx_cpu(x->c->ctx), precis_ctx_threads(x->c->ctx),
+                   precis_arithmetic_name(x->o->arithmetic), x->o->prompt, x->o->generate);
+    put_speeds(&figures[0], &(chart_labels){ "prefill", "Prompt (prefill)", "run, slowest first", "tokens per second",
+               false, false }, x->runs->prefill, x->runs->n, r->limit_prefill_tok_s);
+    put_speeds(&figures[1], &(chart_labels){ "decode", "Generated tokens (decode)", "run, slowest first",
+               "tokens per second", false, false }, x->runs->decode, x->runs->n, r->limit_decode_tok_s);
+    snprintf(figures[0].note, sizeof figures[0].note, "The limit is the prompt's multiplications in registers.");
+    snprintf(figures[1].note, sizeof figures[1].note, "The limit is reading the weights and the cache once a token.");
+    int n = 2;
+    if (r->barrier_s > 0) {
+        chart_open(&figures[n], &(chart_labels){ "threads", "More threads (estimated)", "threads",
+                   "share of what memory gives", true, false });
+        chart_series *s = chart_add(&figures[n], "a generated token", false),
+                     *even = chart_add(&figures[n], "if nothing waited", false);
+        for (int i = 0; i < PRECIS_SCALINGS; i++) {
+            chart_put(s, r->scaling[i].threads, r->scaling[i].share);
+            chart_put(even, r->scaling[i].threads, r->scaling[i].strips);
+        }
+        figures[n].low_y = 0;
+        snprintf(figures[n].note, sizeof figures[n].note, "What is lost to work that does not divide evenly, and to "
+                 "%u places a token at which all threads wait for each other.", r->barriers);
+        n++;
+    }
+    page_figures(f, figures, n);
+    snprintf(values[0], 64, "%.1f tokens/s (%.0f %% of the limit)", r->prefill_tok_s,
+             100 * r->prefill_tok_s / r->limit_prefill_tok_s);
+    snprintf(values[1], 64, "%.1f tokens/s (%.0f %% of the limit)", r->decode_tok_s,
+             100 * r->decode_tok_s / r->limit_decode_tok_s);
+    snprintf(values[2], 64, "%.1f ms", r->load_ms);
+    cli_bytes((double)r->rss_bytes, values[3]);
+    cli_bytes((double)r->weight_bytes, values[4]);
+    const char *const rows[][2] = { { "prefill", values[0] }, { "decode", values[1] }, { "load", values[2] },
+                                    { "memory", values[3] }, { "weights read for a token", values[4] } };
+    page_table(f, rows, sizeof rows / sizeof *rows);
+    page_end(f);
+    for (int i = 0; i < n; i++) chart_close(&figures[i]);
 }
 
 static int run(cli *c)
@@ -218,14 +329,19 @@ static int run(cli *c)
     if (precis_net_probe(c->ctx, c->args[0])) return cli_net_bench(c);
     if (cli_has(c, "--cost-table")) return cost_table(c, cli_get(c, "--cost-table"));
     precis_bench_options o = PRECIS_BENCH_OPTIONS_INIT;
-    if (!get_bench_options(c, &o)) return EXIT_USAGE;
+    int64_t repeat;
+    if (!get_bench_options(c, &o) || !cli_int(c, "--repeat", 1, 1, 64, &repeat)) return EXIT_USAGE;
+    repeats runs = { .n = (int)repeat };
     precis_bench_result r = { .size = sizeof r };
     char path[4096];
     snprintf(path, sizeof path, "%s", c->args[0]);
     precis_status st = cli_packs_into_cache(c) ? cli_packed_copy(c, c->args[0], path, sizeof path) : PRECIS_OK;
-    if (!st) st = precis_bench(c->ctx, path, &o, &r);
+    if (!st) st = bench_all(c, path, &o, &r, &runs);
     if (st) return cli_fail(c, st);
-    return c->json ? bench_json(c, &r, &o) : bench_text(c, &r, &o);
+    const char *html = cli_get(c, "--html");
+    const int page = html ? page_write(c, html, fill_page, &(bench_page){ c, &r, &runs, &o }) : -1;
+    if (page >= 0) return page;
+    return c->json ? bench_json(c, &r, &o, &runs) : bench_text(c, &r, &o, &runs);
 }
 
 const cli_command cli_bench = {

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 520, HEIGHT = 400, LEFT = 66, RIGHT = 14, TOP = 40, BOTTOM = 54, COLUMNS = 64, ROWS = 18 };
+/* As wide as a telephone's page, where a unit is a pixel and letters keep their 12; on others the page puts figures
+ * side by side. The legend stands below, so that it never lies over a curve. */
+enum { WIDTH = 400, HEIGHT = 346, LEFT = 60, RIGHT = 12, TOP = 54, BOTTOM = 52, LINE = 18, COLUMNS = 64, ROWS = 18 };
 
 static const char *const colours[] = { "#14508c", "#c03d2b", "#1f7a4d", "#8a5a00",
                                        "#6a4c93", "#444444", "#0b8a9c", "#b03a8c" };
@@ -113,7 +115,7 @@ static const char *number(double v, bool log, char buf[32])
 {
     if (log && v != 0 && (fabs(v) >= 1e5 || fabs(v) < 1e-3) && fabs(log10(fabs(v)) - round(log10(fabs(v)))) < 1e-6)
         snprintf(buf, 32, "1e%d", (int)round(log10(v)));
-    else snprintf(buf, 32, "%.4g", v);
+    else snprintf(buf, 32, fabs(v) >= 1e4 && fabs(v) < 1e7 ? "%.7g" : "%.4g", v);
     return buf;
 }
 
@@ -168,55 +170,36 @@ static void frame(const chart *c, FILE *f, const axis *x, const axis *y)
     fprintf(f,
             "<rect x=\"%d\" y=\"%d\" width=\"%.0f\" height=\"%.0f\" fill=\"none\" stroke=\"#888\"/>\n<text x=\"%d\" "
             "y=\"20\" font-weight=\"bold\">",
-            LEFT, TOP, w, h, LEFT);
+            LEFT, TOP, w, h, 10);
     chart_escape(f, c->title);
     fprintf(f, "</text>\n<text x=\"%.0f\" y=\"%d\" text-anchor=\"middle\">", LEFT + w / 2, HEIGHT - 16);
     chart_escape(f, c->x_label);
-    fprintf(f, "</text>\n<text transform=\"translate(14 %.0f) rotate(-90)\" text-anchor=\"middle\">", TOP + h / 2);
+    fputs("</text>\n<text x=\"10\" y=\"42\" fill=\"#555\">", f); /* level, so that no number lies under it */
     chart_escape(f, c->y_label);
     fputs("</text>\n", f);
 }
 
-/* Of text at 11 units: about 6 a letter. Where the fewest points are. */
-static void legend(const chart *c, FILE *f, const axis *x, const axis *y)
+static int labelled(const chart *c)
 {
-    size_t longest = 0;
-    int shown = 0, count[4] = { 0 }, best = 0;
-    for (int i = 0; i < c->n; i++)
-        if (*c->series[i].label) {
-            shown++;
-            if (strlen(c->series[i].label) > longest) longest = strlen(c->series[i].label);
-        }
-    if (!shown) return;
-    const double w = 40 + 6.7 * (double)longest, h = 14.0 * shown + 6, pw = WIDTH - LEFT - RIGHT,
-                 ph = HEIGHT - TOP - BOTTOM;
-    for (int corner = 0; corner < 4; corner++)
-        for (int i = 0; i < c->n; i++)
-            for (size_t k = 0; k < c->series[i].n; k++) {
-                const double px = pw * place(x, c->series[i].x[k]), py = ph * (1 - place(y, c->series[i].y[k]));
-                const bool right = corner & 1, low = corner & 2;
-                if (!isfinite(px) || !isfinite(py)) continue;
-                count[corner] += (right ? px > pw - w - 10 : px < w + 10) && (low ? py > ph - h - 10 : py < h + 10);
-            }
-    for (int corner = 1; corner < 4; corner++)
-        if (count[corner] < count[best]) best = corner;
-    const double lx = best & 1 ? WIDTH - RIGHT - w - 6 : LEFT + 6;
-    double ly = best & 2 ? HEIGHT - BOTTOM - h - 6 : TOP + 6;
-    fprintf(f,
-            "<rect x=\"%.0f\" y=\"%.0f\" width=\"%.0f\" height=\"%.0f\" fill=\"#fff\" fill-opacity=\".85\" "
-            "stroke=\"#ccc\"/>\n",
-            lx, ly, w, h);
+    int n = 0;
+    for (int i = 0; i < c->n; i++) n += *c->series[i].label != 0;
+    return n;
+}
+
+static void legend(const chart *c, FILE *f)
+{
+    int y = HEIGHT;
     for (int i = 0; i < c->n; i++) {
         const chart_series *s = &c->series[i];
         if (!*s->label) continue;
-        ly += 14;
-        if (s->points) mark(f, i, lx + 15, ly - 4);
+        if (s->points) mark(f, i, LEFT + 12, y + LINE / 2 - 4);
         else
-            fprintf(f, "<path d=\"M%.0f %.0fh24\" stroke=\"%s\" stroke-width=\"1.8\" stroke-dasharray=\"%s\"/>", lx + 4,
-                    ly - 4, colours[i % STYLES], dashes[i % STYLES]);
-        fprintf(f, "<text x=\"%.0f\" y=\"%.0f\" font-size=\"11\">", lx + 33, ly);
+            fprintf(f, "<path d=\"M%d %dh24\" stroke=\"%s\" stroke-width=\"1.8\" stroke-dasharray=\"%s\"/>", LEFT,
+                    y + LINE / 2 - 4, colours[i % STYLES], dashes[i % STYLES]);
+        fprintf(f, "<text x=\"%d\" y=\"%d\">", LEFT + 32, y + LINE / 2);
         chart_escape(f, s->label);
         fputs("</text>\n", f);
+        y += LINE;
     }
 }
 
@@ -224,16 +207,17 @@ void chart_svg(const chart *c, FILE *f, bool inline_)
 {
     const axis x = make_axis(c, false), y = make_axis(c, true);
     const double w = WIDTH - LEFT - RIGHT, h = HEIGHT - TOP - BOTTOM;
+    const int height = HEIGHT + LINE * labelled(c);
     if (!inline_) fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", f);
     fprintf(f,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" "
             "font-size=\"12.5\" fill=\"#222\" role=\"img\" aria-label=\"",
-            WIDTH, HEIGHT);
+            WIDTH, height);
     chart_escape(f, c->title);
     fprintf(f,
             "\">\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n<clipPath id=\"%s\"><rect x=\"%d\" y=\"%d\" "
             "width=\"%.0f\" height=\"%.0f\"/></clipPath>\n",
-            WIDTH, HEIGHT, c->name, LEFT, TOP, w, h);
+            WIDTH, height, c->name, LEFT, TOP, w, h);
     frame(c, f, &x, &y);
     fprintf(f, "<g clip-path=\"url(#%s)\">\n", c->name);
     for (int i = 0; i < c->n; i++) {
@@ -253,7 +237,7 @@ void chart_svg(const chart *c, FILE *f, bool inline_)
         fputc('\n', f);
     }
     fputs("</g>\n", f);
-    legend(c, f, &x, &y);
+    legend(c, f);
     fputs("</svg>\n", f);
 }
 

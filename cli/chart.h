@@ -37,4 +37,15 @@ void chart_text(const chart *c, FILE *f);
 /* Text of HTML and SVG. */
 void chart_escape(FILE *f, const char *s);
 
+/* page.c - a page of charts that needs nothing else. Its head, up to the text below the title; a figure with its note;
+ * a table of names and values; its end. */
+void page_begin(FILE *f, const char *title);
+void page_paragraph(FILE *f, const char *fmt, ...);
+void page_figures(FILE *f, const chart *figures, int n);
+void page_table(FILE *f, const char *const (*rows)[2], size_t n);
+void page_end(FILE *f);
+/* --html FILE of a command: what `fill` writes, whole or not at all. -1, or an exit code. */
+struct cli;
+int page_write(const struct cli *c, const char *path, void (*fill)(FILE *f, void *user), void *user);
+
 #endif

@@ -197,7 +197,7 @@ static unsigned columns(void)
     return size.ws_col;
 }
 
-static void print_speed(const cli_talk *u, bool stopped)
+static void tell_speed(const cli_talk *u, bool stopped)
 {
     const bool plain = getenv("NO_COLOR") != NULL;
     const double seconds = u->last - u->first;
@@ -225,7 +225,7 @@ static int converse(cli_talk *u, const char *text, bool terminal)
         precis_chat_unsay(u->chat);
         return EXIT_DONE;
     }
-    if (rc == EXIT_DONE && terminal && !u->c->quiet) print_speed(u, stopped);
+    if (rc == EXIT_DONE && terminal && !u->c->quiet) tell_speed(u, stopped);
     return rc;
 }
 
@@ -243,7 +243,7 @@ static char *read_block(cli_editor *e, const char *first)
         if ((line = cli_editor_read(e, &len))) end = strstr(line, "\"\"\"");
     }
     if (f && end) fwrite(line, 1, (size_t)(end - line), f);
-    if (f && fclose(f)) {
+    if (!cli_text_close(f, &text)) {
         free(text);
         text = NULL;
     }
@@ -251,28 +251,33 @@ static char *read_block(cli_editor *e, const char *first)
 }
 
 /* However often Ctrl-C is pressed until an answer stops, the conversation is not lost. */
+static volatile sig_atomic_t ending; /* the program is to end, and not only an answer */
+
 static void on_interrupt(int sig)
 {
-    (void)sig;
     cli_cancel = 1;
+    if (sig != SIGINT && ending++) _exit(EXIT_INTERRUPTED); /* the second time, at once */
+    cli_editor_wake();
 }
 
 static int on_terminal(cli_talk *u, cli_editor *e)
 {
     struct sigaction sa = { .sa_handler = on_interrupt };
     sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGHUP, &sa, NULL);
     if (!u->c->quiet)
         fprintf(stderr, "Ctrl-D ends the chat, Ctrl-C stops an answer, /help lists commands.\n");
     int rc = EXIT_DONE;
     bool end = false;
     size_t len;
-    for (const char *line; rc == EXIT_DONE && !end && (line = cli_editor_read(e, &len));) {
+    for (const char *line; rc == EXIT_DONE && !end && !ending && (line = cli_editor_read(e, &len));) {
         char *text = strncmp(line, "\"\"\"", 3) ? cli_copy(line) : read_block(e, line);
         if (!text) rc = cli_no_memory(u->c);
         else if (text[strspn(text, " \t\n")] && !is_command(u, text, &end)) rc = converse(u, text, true);
         free(text);
     }
-    if (cli_cancel) rc = EXIT_INTERRUPTED;
+    if (cli_cancel || ending) rc = EXIT_INTERRUPTED;
     else if (rc == EXIT_DONE && !end) fputc('\n', stderr); /* Ctrl-D */
     return rc;
 }

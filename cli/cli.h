@@ -100,6 +100,8 @@ void *cli_alloc(size_t n, size_t size);
 void *cli_grow(void *old, size_t bytes);
 char *cli_copy(const char *s);
 FILE *cli_text_stream(char **text, size_t *len); /* open_memstream */
+/* Closes it (f may be NULL): false when the text lacks a part or is not there, which closing alone does not say. */
+bool cli_text_close(FILE *f, char *const *text);
 /* jansson's memory is remembered too: before anything else. */
 void cli_memory_init(void);
 /* Was memory lacking since the start, here, in jansson or in the context? Then what was made may lack a part: nothing
@@ -151,12 +153,15 @@ typedef struct cli_manifest {
     precis_manifest *of;
     const char **arguments;
     precis_manifest_input *inputs;
+    const char **evaluation;
 } cli_manifest;
 precis_status cli_manifest_open(const cli *c, const precis_model *m, cli_manifest *x);
 void cli_manifest_close(cli_manifest *x);
 /* Does an option leave the bytes as they are? Does it name a file that makes them? */
 bool cli_manifest_leaves_out(const char *name);
 bool cli_manifest_hashes(const char *name);
+/* Does it say how the result is evaluated? */
+bool cli_manifest_evaluates(const char *name);
 /* replay.c: `quant --replay`, which makes the file of a manifest again with `run` and compares: an exit code. */
 int cli_manifest_replay(cli *c, int (*run)(cli *c));
 

@@ -1,5 +1,5 @@
 /* precis convert - one container to another. */
-#include "cli.h"
+#include "term.h"
 
 #include <string.h>
 
@@ -8,31 +8,62 @@ static const cli_option options[] = {
     { "--format", 0, "NAME", "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq; onnx of a net (default: by the output's name)" },
     { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
     { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },
+    { "--tensors", 0, NULL, "list every tensor that is not exact" },
     { "--allow-nan", 0, NULL,
       "weights that are NaN or infinite go over as they are, with a note (default: an error that names the first)" },
     { "--lora", 0, "PATH[=SCALE]", "merge a low-rank adapter first (more than once)" },
     { 0 },
 };
 
+/* Tensors that went from one type to another, and the largest error among them. */
+typedef struct { char from[32], to[32]; size_t n; double worst; } kind;
+
+static void count(kind *kinds, size_t *n, const precis_convert_row *row)
+{
+    enum { KINDS = 32 };
+    size_t k = 0;
+    while (k < *n && (strcmp(kinds[k].from, row->from) || strcmp(kinds[k].to, row->to))) k++;
+    if (k == KINDS) return;
+    if (k == *n) {
+        kinds[(*n)++] = (kind){ .n = 0 };
+        snprintf(kinds[k].from, sizeof kinds[k].from, "%s", row->from);
+        snprintf(kinds[k].to, sizeof kinds[k].to, "%s", row->to);
+    }
+    kinds[k].n++;
+    if (row->max_error > kinds[k].worst) kinds[k].worst = row->max_error;
+}
+
 static int print(cli *c, const precis_convert_report *r, const char *out)
 {
     json_t *list = json_array();
-    size_t exact = 0;
+    kind kinds[32];
+    size_t exact = 0, n = 0;
     double worst = 0;
+    const bool all = cli_has(c, "--tensors");
     for (size_t i = 0; i < precis_convert_report_size(r); i++) {
         precis_convert_row row = { .size = sizeof row };
         if (precis_convert_report_get(r, i, &row)) continue;
         exact += row.exact != 0;
         if (row.max_error > worst) worst = row.max_error;
-        if (c->json) json_array_append_new(list, json_pack("{s:s, s:b, s:f, s:s, s:s}", "name", row.name, "exact", row.exact, "max_error", row.max_error, "from", row.from, "to", row.to));
-        else if (!row.exact) printf("%-40s %-12s -> %-16s largest error %.3g\n", row.name, row.from, row.to, row.max_error);
+        if (c->json)
+            json_array_append_new(list, json_pack("{s:s, s:b, s:f, s:s, s:s}", "name", row.name, "exact", row.exact,
+                                                  "max_error", row.max_error, "from", row.from, "to", row.to));
+        else if (!row.exact && all)
+            printf("%-40s %-12s -> %-16s largest error %.3g\n", row.name, row.from, row.to, row.max_error);
+        if (!row.exact) count(kinds, &n, &row);
     }
-    if (c->json) return cli_print_json(c, json_pack("{s:s, s:I, s:o}", "out", out, "bytes", (json_int_t)precis_convert_report_bytes(r), "tensors", list));
+    if (c->json)
+        return cli_print_json(c, json_pack("{s:s, s:I, s:o}", "out", out, "bytes",
+                                           (json_int_t)precis_convert_report_bytes(r), "tensors", list));
     json_decref(list);
-    char size[32];
-    printf("%s: %s of weights, %zu of %zu tensors exact", out, cli_bytes((double)precis_convert_report_bytes(r), size), exact, precis_convert_report_size(r));
-    if (worst > 0) printf(", largest error %.3g", worst);
-    putchar('\n');
+    for (size_t k = 0; k < n; k++)
+        cli_say(2, "%zu tensors %s -> %s: not exact, largest error %.3g", kinds[k].n, kinds[k].from, kinds[k].to,
+                kinds[k].worst);
+    char size[32], error[48] = "";
+    if (worst > 0) snprintf(error, sizeof error, ", largest error %.3g", worst);
+    cli_say(2, "%s: %s of tensors, %zu of %zu exact%s%s", out,
+            cli_bytes((double)precis_convert_report_bytes(r), size), exact, precis_convert_report_size(r), error,
+            n && !all ? " (--tensors lists the others)" : "");
     return cli_done(c);
 }
 

@@ -5,8 +5,10 @@
 
 #ifdef PRECIS_LIBEDIT
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,11 +30,22 @@ struct cli_editor {
 };
 
 static volatile sig_atomic_t resized;
+/* A signal may come between the look at cli_cancel and the wait, and on a thread of the pool, so that the wait is not
+ * interrupted: its handler writes into a pipe. */
+static int wakes[2] = { -1, -1 };
+
+void cli_editor_wake(void)
+{
+    const int error = errno;
+    if (wakes[1] >= 0 && write(wakes[1], "", 1) < 0) {} /* full: it wakes already */
+    errno = error;
+}
 
 static void on_resize(int sig)
 {
     (void)sig;
     resized = 1;
+    cli_editor_wake();
 }
 
 static char *prompt_of(EditLine *el)
@@ -46,14 +59,20 @@ static char *prompt_of(EditLine *el)
 static int read_byte(EditLine *el, unsigned char *byte)
 {
     for (;;) {
-        const ssize_t n = read(STDIN_FILENO, byte, 1);
-        if (n == 1) return 1;
-        if (n == 0 || errno != EINTR || cli_cancel) return 0;
+        struct pollfd wait[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = wakes[0], .events = POLLIN } };
+        const int ready = poll(wait, 2, -1);
+        char drained[64];
+        if (wait[1].revents && read(wakes[0], drained, sizeof drained) < 0 && errno != EAGAIN) return 0;
+        if (cli_cancel || (ready < 0 && errno != EINTR)) return 0;
         if (resized) {
             resized = 0;
             el_resize(el);
             el_set(el, EL_REFRESH);
         }
+        if (ready <= 0 || !wait[0].revents) continue;
+        const ssize_t n = read(STDIN_FILENO, byte, 1);
+        if (n == 1) return 1;
+        if (n == 0 || errno != EINTR) return 0;
     }
 }
 
@@ -158,7 +177,7 @@ static void bind_keys(EditLine *el)
 
 cli_editor *cli_editor_open(const char *prompt)
 {
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) return NULL;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || pipe2(wakes, O_CLOEXEC | O_NONBLOCK)) return NULL;
     cli_editor *e = cli_alloc(1, sizeof *e);
     if (!e) return NULL;
     e->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
@@ -199,6 +218,11 @@ void cli_editor_close(cli_editor **editor)
         uselocale(LC_GLOBAL_LOCALE);
         freelocale(e->utf8);
     }
+    for (int i = 0; i < 2; i++) {
+        const int fd = wakes[i];
+        wakes[i] = -1;
+        close(fd);
+    }
     free(e->line);
     free(e);
     *editor = NULL;
@@ -223,6 +247,8 @@ const char *cli_editor_read(cli_editor *e, size_t *len)
 }
 
 #else
+
+void cli_editor_wake(void) {}
 
 cli_editor *cli_editor_open(const char *prompt)
 {

@@ -1,4 +1,5 @@
 /* precis eval - perplexity, and the distance to a reference. */
+#include "chart.h"
 #include "eval.h"
 #include "samples.h"
 
@@ -35,6 +36,7 @@ static const cli_option options[] = {
     { "--nll", 0, NULL, "with --ids: print the negative log-likelihood of each id after the first" },
     { "--ctx", 0, "N", "tokens of a window (default 512); the second half of each is scored" },
     { "--chunks", 0, "N", "windows at most" },
+    { "--html", 0, "OUT.html", "a page too: quantiles of the divergence, and where in the text it lies (one text)" },
     { "--gate", 0, NULL, "a verdict by the margins given: ACCEPT (exit 0), REJECT (1), UNDECIDED (5)" },
     { "--max-kld", 0, "NATS", "margin of the gate: KL divergence per token" },
     { "--max-ppl", 0, "PERCENT", "margin of the gate: increase of the perplexity" },
@@ -125,6 +127,10 @@ static int get_eval_options(cli *c, precis_eval_options *o)
     o->k_type = cli_get(c, "--cache-k");
     o->v_type = cli_get(c, "--cache-v");
     o->logits = cli_get(c, "--logits");
+    if (cli_has(c, "--html") && (cli_eval_is_suite(c) || cli_has(c, "--ladder") || cli_has(c, "--sts") ||
+                                 cli_has(c, "--ids")))
+        return cli_usage(c, "--html is for one text and one model (no --domains, --tasks, --gate, --ladder, --sts, "
+                            "--ids)");
     if (o->logits && (cli_eval_is_suite(c) || cli_has(c, "--ladder") || cli_has(c, "--sts") || cli_has(c, "--ids")))
         return cli_usage(c, "--logits is for one text and one model (no --domains, --tasks, --gate, --ladder, --sts, "
                             "--ids)");
@@ -142,7 +148,13 @@ static int eval_ids(cli *c, const precis_eval_options *o)
 }
 
 /* Figures so far, beside the bar: their sums, and those of squares. */
-typedef struct { size_t n; double nll, nll2, kld, kld2; bool reference; } running;
+enum { BINS = 2048, BIN = 64 }; /* parts of a text, and scored tokens of each */
+typedef struct {
+    size_t n; /* tokens so far */
+    double nll, nll2, kld, kld2;
+    bool reference;
+    double bins[BINS][2]; /* sums of parts: nll, kld */
+} running;
 
 static void count_token(void *user, const precis_eval_token *t)
 {
@@ -152,6 +164,8 @@ static void count_token(void *user, const precis_eval_token *t)
     r->nll2 += t->nll * t->nll;
     r->kld += t->kld;
     r->kld2 += t->kld * t->kld;
+    const size_t bin = (r->n - 1) / BIN;
+    if (bin < BINS) r->bins[bin][0] += t->nll, r->bins[bin][1] += t->kld;
     const double n = (double)r->n, mean = r->nll / n, kld = r->kld / n;
     const double se = sqrt(fmax(r->nll2 / n - mean * mean, 0) / n), kse = sqrt(fmax(r->kld2 / n - kld * kld, 0) / n);
     char note[96];
@@ -161,6 +175,68 @@ static void count_token(void *user, const precis_eval_token *t)
     cli_progress_note(note);
 }
 
+/* ---- the page --------------------------------------------------------------------------------------------------- */
+
+typedef struct { const cli *c; const precis_eval_result *e; const running *run; const char *arithmetic; } eval_page;
+
+static void put_quantiles(chart *figure, const precis_eval_result *e)
+{
+    static const double at[PRECIS_QUANTILES] = { 0.01, 0.05, 0.1, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999 };
+    chart_open(figure, &(chart_labels){ "quantiles", "Divergence of tokens, by quantile", "part of the tokens, %",
+               "KL divergence (nats)", false, true });
+    chart_series *line = chart_add(figure, "at most this, of so many tokens", false),
+                 *mean = chart_add(figure, "mean of all", false);
+    for (int i = 0; i < PRECIS_QUANTILES; i++)
+        if (e->kld_quantile[i] > 1e-9) chart_put(line, 100 * at[i], e->kld_quantile[i]);
+    chart_put(mean, 0, e->kld_mean);
+    chart_put(mean, 100, e->kld_mean);
+    snprintf(figure->note, sizeof figure->note, "Half of the tokens lose less than %.3g nats, one in a hundred more "
+             "than %.3g.", e->kld_quantile[4], e->kld_quantile[7]);
+}
+
+static void put_parts(chart *figure, const running *r, int what)
+{
+    chart_series *s = chart_add(figure, "64 tokens", true);
+    for (size_t i = 0; i < r->n / BIN && i < BINS && i < CHART_POINTS; i++) {
+        const double v = r->bins[i][what] / BIN;
+        chart_put(s, (double)(i * BIN + BIN / 2), what ? v : exp(v));
+    }
+}
+
+static void fill_page(FILE *f, void *user)
+{
+    const eval_page *x = user;
+    const precis_eval_result *e = x->e;
+    chart figures[3];
+    char values[4][64];
+    int n = 0;
+    page_begin(f, e->has_reference ? "What was lost" : "Perplexity");
+    page_paragraph(f, "%s%s%s: %llu tokens in %llu windows, arithmetic: %s.", x->c->args[0],
+                   e->has_reference ? " against " : "", cli_get(x->c, "--against") ? cli_get(x->c, "--against") : "",
+                   (unsigned long long)e->tokens, (unsigned long long)e->windows, x->arithmetic);
+    if (e->has_reference) {
+        put_quantiles(&figures[n++], e);
+        chart_open(&figures[n], &(chart_labels){ "divergence", "Divergence along the text", "scored token",
+                   "KL divergence (nats per token)", false, false });
+        figures[n].low_y = 0;
+        put_parts(&figures[n++], x->run, 1);
+    }
+    chart_open(&figures[n], &(chart_labels){ "perplexity", "Perplexity along the text", "scored token", "perplexity",
+               false, true });
+    put_parts(&figures[n++], x->run, 0);
+    page_figures(f, figures, n);
+    snprintf(values[0], 64, "%.4f +- %.4f", e->ppl, e->ppl_se);
+    snprintf(values[1], 64, "%.4f +- %.4f", e->ref_ppl, e->ref_ppl_se);
+    snprintf(values[2], 64, "%.6f +- %.6f", e->kld_mean, e->kld_se);
+    snprintf(values[3], 64, "%.3f %% +- %.3f %%", 100 * e->top1, 100 * e->top1_se);
+    const char *const rows[][2] = { { "perplexity", values[0] }, { "of the reference", values[1] },
+                                    { "KL divergence, nats per token", values[2] },
+                                    { "the same next token", values[3] } };
+    page_table(f, rows, e->has_reference ? 4 : 1);
+    page_end(f);
+    for (int i = 0; i < n; i++) chart_close(&figures[i]);
+}
+
 /* One text, or the suite of texts and tasks, of a model and perhaps its reference. */
 static int eval_models(cli *c, const precis_eval_options *o, const char *text, size_t len)
 {
@@ -168,7 +244,9 @@ static int eval_models(cli *c, const precis_eval_options *o, const char *text, s
     precis_eval_result e = { .size = sizeof e };
     precis_status st = precis_model_open(c->ctx, &m, c->args[0]);
     int rc = st ? -1 : cli_add_adapters(c, m, false);
-    running run = { .reference = cli_has(c, "--against") || o->logits };
+    static running run; /* of one call: it is large */
+    run = (running){ .reference = cli_has(c, "--against") || o->logits };
+    const char *html = cli_get(c, "--html");
     precis_eval_options own = *o;
     own.each = count_token;
     own.user = &run;
@@ -181,7 +259,10 @@ static int eval_models(cli *c, const precis_eval_options *o, const char *text, s
             cli_progress_note("");
             const bool part = st == PRECIS_ECANCELED && e.windows;
             if (part) cli_error(c, "stopped: what follows is of the first %llu windows", (unsigned long long)e.windows);
-            if (st && !part) rc = cli_fail(c, st);
+            if (html && (!st || part))
+                rc = page_write(c, html, fill_page, &(eval_page){ c, &e, &run, arithmetic });
+            if (rc >= 0) {}
+            else if (st && !part) rc = cli_fail(c, st);
             else rc = c->json ? print_eval_json(c, &e, arithmetic) : print_eval_text(c, &e, arithmetic);
             if (part) rc = EXIT_INTERRUPTED;
         }

@@ -57,7 +57,8 @@ int cli_print_nodes(cli *c, const precis_node_errors *e)
         if (c->json) continue;
         snprintf(name, sizeof name, "%s", n->name);
         printf("%2d  %s: %s. %s\n", place, cli_printable(name), n->why.cause, n->why.detail);
-        printf("    %s: %.1f dB more, to %.1f\n", n->why.option, n->why.gain_db, n->added_db + n->why.gain_db);
+        if (isinf(n->why.gain_db)) printf("    %s: it loses nothing\n", n->why.option);
+        else printf("    %s: %.1f dB more, to %.1f\n", n->why.option, n->why.gain_db, n->added_db + n->why.gain_db);
     }
     if (c->json) return cli_print_json(c, json_pack("{s:o, s:o}", "nodes", nodes, "worst", worst));
     json_decref(nodes);

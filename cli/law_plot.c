@@ -63,8 +63,8 @@ static void iso_loss(page *g)
         for (int i = 0; i < POINTS; i++) chart_put(s, N[i], D[i] <= g->D1 * 30 && D[i] >= g->D0 / 30 ? D[i] : NAN);
     }
     snprintf(c->note, sizeof c->note,
-             "Each line: the parameters and tokens that reach one loss (nats per token), at the precisions of this "
-             "page.");
+             "Each line: the parameters and tokens that reach one loss (nats per token), at the precisions named "
+             "above.");
 }
 
 static void iso_cost(page *g)
@@ -218,44 +218,23 @@ static void fit_figures(page *g, const precis_law_fit *f)
 
 static void html(const page *g, FILE *f)
 {
-    fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-          "content=\"width=device-width, initial-scale=1\">\n<title>",
-          f);
-    chart_escape(f, g->info.name);
-    fputs(" - precis law</title>\n<style>body{font:16px/1.5 sans-serif;color:#222;margin:0 "
-          "auto;max-width:75rem;padding:1rem}h1{font-size:1.5rem;line-height:1.2}"
-          "main{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));gap:1.5rem}figure{"
-          "margin:0}svg{width:100%;height:auto;border:1px solid #ddd}"
-          "figcaption{font-size:.9rem;color:#444}table{border-collapse:collapse;font-size:.9rem}td,th{padding:.15rem "
-          ".6rem;text-align:left;border-bottom:1px solid #ddd}"
-          "td.n{text-align:right;font-variant-numeric:tabular-nums}pre{white-space:pre-wrap;background:#f6f6f6;padding:"
-          ".6rem;font-size:.85rem}.t{overflow-x:auto}</style></head><body>\n<h1>",
-          f);
-    if (*g->data) {
-        chart_escape(f, g->info.name);
-        fputs(" fitted to ", f);
-        chart_escape(f, g->data);
-        fputs("</h1>\n<p>", f);
-        chart_escape(f, g->info.title);
-        fputs("</p>\n<p>", f);
-    } else {
-        chart_escape(f, g->info.title);
-        fputs("</h1>\n<p>", f);
-    }
+    char title[512];
+    if (*g->data) snprintf(title, sizeof title, "%s fitted to %s", g->info.name, g->data);
+    else snprintf(title, sizeof title, "%s", g->info.title);
+    page_begin(f, title);
+    if (*g->data) page_paragraph(f, "%s", g->info.title);
+    fputs("<p>", f);
     chart_escape(f, g->info.text);
     fputs("</p>\n<p>Assumes: ", f);
     chart_escape(f, g->info.assumes);
     fputs(". Source: ", f);
     chart_escape(f, g->info.source);
-    fputs(". Losses are nats per token.</p>\n<main>\n", f);
-    for (int i = 0; i < g->n; i++) {
-        fputs("<figure>", f);
-        chart_svg(&g->figures[i], f, true);
-        fputs("<figcaption>", f);
-        chart_escape(f, g->figures[i].note);
-        fputs("</figcaption></figure>\n", f);
-    }
-    fputs("</main>\n<h2>Form and constants</h2>\n<pre>", f);
+    fputs(". Losses are nats per token.</p>\n<p>Precisions of these figures, where a figure does not say its own: ", f);
+    fprintf(f, "weights %g, activations %g and KV cache %g bits in training, weights %g bits after it (16: not "
+               "quantized).</p>\n", g->p.v[PRECIS_LAW_BITS_W], g->p.v[PRECIS_LAW_BITS_A], g->p.v[PRECIS_LAW_BITS_KV],
+            g->p.v[PRECIS_LAW_BITS_POST]);
+    page_figures(f, g->figures, g->n);
+    fputs("<h2>Form and constants</h2>\n<pre>", f);
     chart_escape(f, g->info.form);
     fputs("</pre>\n<div "
           "class=\"t\"><table><tr><th>constant</th><th>value</th><th>unit</th><th>standing</th><th>source</th></tr>\n",
@@ -268,7 +247,8 @@ static void html(const page *g, FILE *f)
         chart_escape(f, p.source);
         fputs("</td></tr>\n", f);
     }
-    fprintf(f, "</table></div>\n<p>Made by precis %s.</p>\n</body></html>\n", precis_version());
+    fputs("</table></div>\n", f);
+    page_end(f);
 }
 
 /* One file, or a message; -1 or an exit code. */
@@ -281,9 +261,7 @@ static int write_file(cli *c, const char *path, const page *g, const chart *one)
     FILE *f = cli_text_stream(&text, &len);
     if (f && one) chart_svg(one, f, false);
     else if (f) html(g, f);
-    bool bad = !f || ferror(f);
-    if (f && fclose(f)) bad = true;
-    const int rc = bad || cli_lacks_memory(c) ? cli_no_memory(c) : -1;
+    const int rc = !cli_text_close(f, &text) || cli_lacks_memory(c) ? cli_no_memory(c) : -1;
     const precis_status st = rc < 0 ? precis_write_file(c->ctx, path, text, len) : PRECIS_OK;
     free(text);
     return st ? cli_fail(c, st) : rc;

@@ -29,10 +29,10 @@ static json_t *names_of(const char *table)
 static int list_formats(cli *c)
 {
     precis_format_info f = { .size = sizeof f };
-    const bool wide = cli_columns() >= 72;
+    const bool wide = cli_columns() >= 96;
     json_t *list = json_array();
     if (!c->json && wide) printf("%-12s %6s %6s  %-10s %s\n", "format", "bits", "block", "read by", "what for");
-    if (!c->json && !wide) printf("%-12s %6s %6s  %s\n", "format", "bits", "block", "read by");
+    if (!c->json && !wide) printf("%-10s %5s %5s  %s\n", "format", "bits", "block", "read by, what for");
     for (size_t i = 0; !precis_format_get(i, &f); i++) {
         char block[16] = "any";
         const char *reader = f.portable ? "llama.cpp" : "precis";
@@ -44,7 +44,13 @@ static int list_formats(cli *c)
         else if (wide)
             printf("%-12s %6.2f %6s  %-10s %s%s\n", f.name, f.bits, block, reader, f.what,
                    f.written ? "" : " (read only)");
-        else printf("%-12s %6.2f %6s  %s\n", f.name, f.bits, block, reader);
+        else {
+            const int at = printf("%-10s %5.2f %5s  ", f.name, f.bits, block);
+            char text[128];
+            snprintf(text, sizeof text, "%s; %s%s", reader, f.what, f.written ? "" : " (read only)");
+            cli_fold(text, at, 24);
+            putchar('\n');
+        }
     }
     if (c->json) return cli_print_json(c, json_pack("{s:o, s:o}", "formats", names_of("formats"), "details", list));
     json_decref(list);

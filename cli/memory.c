@@ -24,6 +24,12 @@ void *cli_grow(void *old, size_t bytes) { return noted(realloc(old, bytes)); }
 char *cli_copy(const char *s) { return noted(strdup(s)); }
 FILE *cli_text_stream(char **text, size_t *len) { return noted(open_memstream(text, len)); }
 
+bool cli_text_close(FILE *f, char *const *text)
+{
+    const bool whole = f && !ferror(f) && !fflush(f), closed = f && !fclose(f);
+    return noted(whole && closed ? *text : NULL) != NULL;
+}
+
 bool cli_lacks_memory(const cli *c) { return lacking || (c->ctx && precis_ctx_refused(c->ctx)); }
 
 int cli_no_memory(const cli *c)

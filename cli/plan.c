@@ -1,4 +1,5 @@
 /* precis plan - which type for which tensor under a budget, and what that is likely to cost. */
+#include "chart.h"
 #include "quant_net.h"
 
 #include <math.h>
@@ -7,6 +8,7 @@
 
 static const cli_option options[] = {
     { "--output", 'o', "OUT", "the plan (JSON), for precis quant --plan" },
+    { "--html", 0, "OUT.html", "a page too: size against loss, the usual mixes beside it, and the loss by layer" },
     { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
     { "--bpw", 0, "BITS", "budget: bits per weight" },
     { "--max-kld", 0, "NATS", "budget: the KL divergence per token that the 90 % interval must stay below" },
@@ -78,7 +80,8 @@ static int plan_text(cli *c, const precis_planning *p, const char *out)
     char a[32], b[32];
     cli_print_types(p->plan);
     cli_print_kernels(p->plan);
-    printf("%-28s %s\n%-28s %.3f\n", "size", cli_bytes((double)p->bytes, a), "bits per weight", p->bits_per_weight);
+    printf("%-28s %s\n%-28s %.3f\n", "size of the file", cli_bytes((double)p->bytes, a), "bits per weight",
+           p->bits_per_weight);
     if (p->ram)
         printf("%-28s %s with %u thread%s (-t), up to %s each\n", "memory to run it", cli_bytes((double)p->ram, b),
                (unsigned)p->threads, p->threads == 1 ? "" : "s", cli_bytes((double)p->thread_bytes, a));
@@ -97,6 +100,105 @@ static int plan_text(cli *c, const precis_planning *p, const char *out)
                100 * (p->solution.loss / p->solution.bound - 1));
     if (out) printf("wrote %s\n", out);
     return cli_done(c);
+}
+
+/* ---- the page --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const cli *c;
+    const precis_planning *p;
+    const precis_tradeoff *points;
+    size_t n;
+    bool known; /* is the divergence predicted? */
+} plan_page;
+
+static void put_frontier(chart *figure, const plan_page *x)
+{
+    chart_open(figure, &(chart_labels){ "frontier", "Size against loss", "size of the file, MB",
+               x->known ? "KL divergence, predicted (nats per token)" : "loss, estimated", false, true });
+    chart_series *best = chart_add(figure, "best plans", false), *mixes = chart_add(figure, "the usual mixes (below)",
+                 true), *own = chart_add(figure, "this plan", true);
+    double low = INFINITY, high = 0;
+    for (size_t i = 0; i < x->n; i++) {
+        const precis_tradeoff *t = &x->points[i];
+        if (!(t->kld > 1e-7)) continue; /* the model as it is loses nothing, and has no logarithm */
+        chart_put(*t->name ? mixes : best, 1e-6 * (double)t->bytes, t->kld);
+        low = fmin(low, t->kld), high = fmax(high, t->kld);
+    }
+    const double kld = x->known ? x->p->kld : x->p->solution.loss;
+    if (kld > 1e-7) chart_put(own, 1e-6 * (double)x->p->bytes, kld), low = fmin(low, kld), high = fmax(high, kld);
+    snprintf(figure->note, sizeof figure->note, "Below the line no plan is known: each of its points is a budget, "
+             "planned from the same measurements. A mix above it loses more at its size than it must.");
+}
+
+static int layer_of(const char *tensor)
+{
+    return strncmp(tensor, "blk.", 4) ? -1 : (int)strtol(tensor + 4, NULL, 10);
+}
+
+static void put_layers(chart *figure, const precis_plan *plan)
+{
+    enum { LAYERS = 512 };
+    static double loss[LAYERS], bytes[LAYERS];
+    int last = -1;
+    memset(loss, 0, sizeof loss);
+    memset(bytes, 0, sizeof bytes);
+    for (size_t i = 0; i < precis_plan_size(plan); i++) {
+        precis_plan_row r = { .size = sizeof r };
+        precis_plan_get(plan, i, &r);
+        const int layer = layer_of(r.tensor);
+        if (layer < 0 || layer >= LAYERS) continue;
+        if (isfinite(r.loss)) loss[layer] += r.loss;
+        bytes[layer] += (double)r.bytes;
+        last = layer > last ? layer : last;
+    }
+    chart_open(figure, &(chart_labels){ "layers", "Loss by layer", "layer", "predicted loss (nats per token)", false,
+               false });
+    chart_series *s = chart_add(figure, "tensors of the layer together", false), *dots = chart_add(figure, "", true);
+    for (int i = 0; i <= last; i++) chart_put(s, i, loss[i]), chart_put(dots, i, loss[i]);
+    figure->low_y = 0;
+    snprintf(figure->note, sizeof figure->note, "What the types of this plan are predicted to cost in each layer; the "
+             "embedding and the output are not among them.");
+}
+
+static void fill_page(FILE *f, void *user)
+{
+    const plan_page *x = user;
+    const precis_planning *p = x->p;
+    chart figures[2];
+    char size[32], kld[64], mixes[24][2][64];
+    const char *rows[32][2] = { { "size of the file", size }, { "KL divergence, predicted", kld } };
+    size_t n = x->known ? 2 : 1;
+    page_begin(f, "Size against loss");
+    page_paragraph(f, "%s: a plan of %.3f bits per weight.", x->c->args[0], p->bits_per_weight);
+    put_frontier(&figures[0], x);
+    put_layers(&figures[1], p->plan);
+    page_figures(f, figures, 2);
+    cli_bytes((double)p->bytes, size);
+    snprintf(kld, sizeof kld, "%.5f (90 %%: %.5f to %.5f)", p->kld, p->interval[0], p->interval[1]);
+    for (size_t i = 0, k = 0; i < x->n && k < 24; i++) {
+        char bytes[32];
+        if (!*x->points[i].name) continue;
+        snprintf(mixes[k][0], 64, "mix %s", x->points[i].name);
+        snprintf(mixes[k][1], 64, "%s, %.5f", cli_bytes((double)x->points[i].bytes, bytes), x->points[i].kld);
+        rows[n][0] = mixes[k][0];
+        rows[n++][1] = mixes[k++][1];
+    }
+    page_table(f, (const char *const (*)[2])rows, n);
+    page_end(f);
+    chart_close(&figures[0]);
+    chart_close(&figures[1]);
+}
+
+/* -1, or an exit code. */
+static int write_page(cli *c, const precis_model *m, const precis_planning_options *o, const precis_planning *p)
+{
+    precis_tradeoff points[48];
+    size_t n = sizeof points / sizeof *points;
+    const char *html = cli_get(c, "--html");
+    if (!html) return -1;
+    const precis_status st = precis_plan_frontier(c->ctx, m, &o->quant, points, &n);
+    return st ? cli_fail(c, st) : page_write(c, html, fill_page, &(plan_page){ c, p, points, n, isfinite(p->kld) });
 }
 
 /* What a plan rests on, read or made. */
@@ -169,8 +271,8 @@ static int run(cli *c)
         if (!st) st = precis_job_plan(c->ctx, m, &o, &p);
         if (!st && out) st = precis_planning_save(c->ctx, &p, &o, out);
         const char *method = o.quant.method ? o.quant.method : "search";
-        if (st) rc = cli_fail(c, st);
-        else rc = c->json ? plan_json(c, &p, method, out) : plan_text(c, &p, out);
+        rc = st ? cli_fail(c, st) : write_page(c, m, &o, &p);
+        if (rc < 0) rc = c->json ? plan_json(c, &p, method, out) : plan_text(c, &p, out);
     }
     precis_planning_close(&p);
     precis_costs_close(&costs);

@@ -1,5 +1,5 @@
 /* precis profile - what the inputs of every matmul look like; writes the importance matrix. */
-#include "cli.h"
+#include "term.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@ static const cli_option options[] = {
     { "--method", 0, "NAME",
       "measure also what gptq, awq, ... gains over search, on three whole plans, within the time limit once more; plan "
       "--method counts on it" },
+    { "--tensors", 0, NULL, "list every tensor, not only those that cost most" },
     { "--nodes", 0, NULL, "every node's output instead: range, outliers, and with --against its SQNR and cosine" },
     { "--against", 0, "REF", "with --nodes: the model before quantization" },
     { "--time-limit", 0, "SECONDS", "of the whole profile (default 600): fewer tokens are taken so that it is kept" },
@@ -27,7 +28,9 @@ static const cli_option options[] = {
 static int print_profile(cli *c, const precis_imatrix *im, const char *out)
 {
     json_t *list = json_array();
-    if (!c->json) printf("%-40s %8s %12s %12s %12s\n", "tensor", "inputs", "tokens", "mean square", "largest/mean");
+    const bool all = cli_has(c, "--tensors");
+    if (!c->json && all)
+        printf("%-40s %8s %12s %12s %12s\n", "tensor", "inputs", "tokens", "mean square", "largest/mean");
     for (size_t i = 0; i < precis_imatrix_size(im); i++) {
         const char *name;
         const float *v;
@@ -44,14 +47,41 @@ static int print_profile(cli *c, const precis_imatrix *im, const char *out)
             json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:f, s:f}", "name", name, "inputs", (json_int_t)n,
                                                   "tokens", (json_int_t)tokens, "mean_square", mean, "peak",
                                                   mean > 0 ? top / mean : 0.0));
-        else
+        else if (all)
             printf("%-40s %8zu %12llu %12.5g %12.1f\n", name, n, (unsigned long long)tokens, mean,
                    mean > 0 ? top / mean : 0.0);
     }
     if (c->json) return cli_print_json(c, json_pack("{s:s?, s:o}", "out", out, "tensors", list));
     json_decref(list);
-    if (out) printf("wrote %s\n", out);
+    cli_say(2, "importance of the inputs of %zu tensors%s", precis_imatrix_size(im),
+            all ? "" : " (--tensors lists them)");
+    if (out) cli_say(2, "wrote %s", out);
     return cli_done(c);
+}
+
+/* The probes that cost most, largest first. */
+static void print_most(const precis_profile *p)
+{
+    enum { MOST = 8 };
+    struct { precis_probe t; } most[MOST];
+    size_t n = 0, probes = 0;
+    double sum = 0, top = 0;
+    precis_probe t = { .size = sizeof t };
+    for (; !precis_profile_get(p, probes, &t); probes++) {
+        size_t at = n;
+        sum += t.kld > 0 ? t.kld : 0;
+        while (at && most[at - 1].t.kld < t.kld) at--;
+        if (at == MOST) continue;
+        if (n < MOST) n++;
+        for (size_t k = n - 1; k > at; k--) most[k] = most[k - 1];
+        most[at].t = t;
+    }
+    for (size_t k = 0; k < n; k++) top += most[k].t.kld;
+    cli_say(2, "%zu probes; those that cost most make %.0f %% of the sum (--tensors lists all):", probes,
+            sum > 0 ? 100 * top / sum : 0);
+    const int name = cli_columns() >= 72 ? 36 : 25;
+    for (size_t k = 0; k < n; k++)
+        printf("  %-*.*s %-7s %11.6f\n", name, name, most[k].t.tensor, most[k].t.type, most[k].t.kld);
 }
 
 static int print_probes(cli *c, const precis_profile *p, const char *out)
@@ -60,12 +90,14 @@ static int print_probes(cli *c, const precis_profile *p, const char *out)
     precis_probe t = { .size = sizeof t };
     json_t *list = json_array();
     precis_profile_get_info(p, &info);
-    if (!c->json) printf("%-36s %-8s %12s %26s\n", "tensor, alone", "as", "error", "KL (nats/token)");
+    const bool all = cli_has(c, "--tensors");
+    if (!c->json && all) printf("%-36s %-8s %12s %26s\n", "tensor, alone", "as", "error", "KL (nats/token)");
     for (size_t i = 0; !precis_profile_get(p, i, &t); i++) {
         if (c->json)
             json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", t.tensor, "type", t.type,
                                                   "error", t.error, "kld", t.kld, "kld_se", t.kld_se));
-        else printf("%-36s %-8s %12.4g %13.6f +- %8.6f\n", t.tensor, t.type, t.error, t.kld, t.kld_se);
+        else if (all)
+            printf("%-36s %-8s %12.4g %13.6f +- %8.6f\n", t.tensor, t.type, t.error, t.kld, t.kld_se);
     }
     json_t *gains = json_array();
     precis_gain g = { .size = sizeof g };
@@ -81,12 +113,14 @@ static int print_probes(cli *c, const precis_profile *p, const char *out)
                                         "ratio", info.estimate_ratio, "gains", gains, "probes", list));
     json_decref(list);
     json_decref(gains);
-    printf("\n%zu weights alone, %zu random plans whole, on %u tokens in %.0f s\nadditivity: whole plans cost %.2f of "
-           "the sum of their tensors (slope %.2f, spread %.0f %%)\n",
-           info.tensors, info.plans, info.tokens, info.seconds, info.ratio, info.slope, 100 * info.spread);
-    printf("the second-order estimate that needs no swap: rank correlation %.2f with the swaps, %.2f of their size "
-           "(geometric mean)\n",
-           info.estimate_rank, info.estimate_ratio);
+    if (!all) print_most(p);
+    putchar('\n');
+    cli_say(2, "%zu weights alone, %zu random plans whole, on %u tokens in %.0f s", info.tensors, info.plans,
+            info.tokens, info.seconds);
+    cli_say(2, "additivity: whole plans cost %.2f of the sum of their tensors (slope %.2f, spread %.0f %%)", info.ratio,
+            info.slope, 100 * info.spread);
+    cli_say(2, "the second-order estimate that needs no swap: rank correlation %.2f with the swaps, %.2f of their size "
+            "(geometric mean)", info.estimate_rank, info.estimate_ratio);
     for (size_t i = 0; !precis_profile_get_gain(p, i, &g); i++)
         printf("%s at %.1f bits: %.5f, search %.5f (%.2f of it)\n", g.method, g.bits, g.kld, g.search,
                g.kld / g.search);

@@ -13,6 +13,8 @@ static const cli_option options[] = {
     { "--bpw", 0, "BITS", "budget: bits per weight" },
     { "--type", 0, "TYPE",
       "a type (Q4_0), a mix (Q4_K_M), a scheme (W4A8KV8, FP8, NVFP4A16) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
+    { "--prune", 0, "NAME", "leave 2 of each 4 weights out first: magnitude, wanda or sparsegpt" },
+    { "--pattern", 0, "N:M", "of --prune: 2:4" },
     { "--plan", 0, "FILE", "a plan that precis plan made: its types, and its method unless one is given" },
     { "--types", 0, "LIST",
       "types that a budget may choose from (default: all that fit but IQ3_S and below, which run slowly; \"all\": "
@@ -176,11 +178,11 @@ static void print_fallbacks(const precis_job *job, bool all)
     if (n && !all) cli_say(2, "fallbacks: the method could not be applied to %zu tensors (--verbose lists them)", n);
 }
 
-typedef struct { const char *to, *wanted; size_t n; } kind;
+typedef struct { const char *to, *wanted; size_t n; } replacement;
 
 static void print_substitutes(const precis_plan *plan, bool all)
 {
-    kind kinds[32];
+    replacement kinds[32];
     size_t n = 0;
     for (size_t i = 0; i < precis_plan_size(plan); i++) {
         precis_plan_row r = { .size = sizeof r };
@@ -189,7 +191,7 @@ static void print_substitutes(const precis_plan *plan, bool all)
         if (all) printf("  %-40s %s instead of %s\n", r.tensor, r.to, r.wanted);
         size_t k = 0;
         while (k < n && (strcmp(kinds[k].to, r.to) || strcmp(kinds[k].wanted, r.wanted))) k++;
-        if (k == n && n < 32) kinds[n++] = (kind){ r.to, r.wanted, 0 };
+        if (k == n && n < 32) kinds[n++] = (replacement){ r.to, r.wanted, 0 };
         if (k < n) kinds[k].n++;
     }
     char line[1024];
@@ -349,11 +351,27 @@ static int get_job_options(cli *c, precis_job_options *o)
 /* What a job borrows from the command, which closes it afterwards. */
 typedef struct {
     char *text, *pins, *types, *method, *kv;
+    char joined[96]; /* --prune and --method */
     cli_texts calib;
     precis_model *m;
     precis_profile *profile;
     cli_manifest manifest;
 } inputs;
+
+/* --prune NAME is a method before the others. */
+static int join_prune(cli *c, precis_job_options *o, inputs *in)
+{
+    const char *prune = cli_get(c, "--prune"), *pattern = cli_get(c, "--pattern");
+    if (pattern && (!prune || strcmp(pattern, "2:4")))
+        return cli_usage(c, prune ? "--pattern %s: 2:4 is all that is pruned to here" : "--pattern %s: of --prune",
+                         pattern);
+    if (!prune) return -1;
+    const char *method = o->quant.method ? o->quant.method : "search";
+    const int n = snprintf(in->joined, sizeof in->joined, "%s+%s", prune, method);
+    if (n >= (int)sizeof in->joined) return cli_usage(c, "--prune: its name and the method's are too long");
+    o->quant.method = in->joined;
+    return -1;
+}
 
 static int open_texts(cli *c, precis_job_options *o, inputs *in)
 {
@@ -426,6 +444,7 @@ static int run(cli *c)
     rc = open_texts(c, &o, &in);
     if (rc < 0) rc = open_model(c, &o, &in);
     if (rc < 0 && out && !o.dry_run) rc = check_name(c, in.m, &o, out);
+    if (rc < 0) rc = join_prune(c, &o, &in);
     if (rc < 0) {
         const precis_status st = precis_job_quantize(c->ctx, in.m, out, &o, &job);
         if (st) rc = cli_fail(c, st);

@@ -1,10 +1,11 @@
 /* quant_net.c - `convert` and `quant` of a net that is no language model. */
 #include "quant_net.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int ends(const char *s, const char *tail)
+static int named_as(const char *s, const char *tail)
 {
     const size_t n = strlen(s), k = strlen(tail);
     return n >= k && !strcmp(s + n - k, tail);
@@ -48,7 +49,7 @@ static int calibrate(cli *c, const precis_net *net, precis_net_quant *job, preci
 
 /* ---- quant ---------------------------------------------------------------------------------------------- */
 
-static json_t *node_json(const precis_net_coverage *n)
+static json_t *coverage_json(const precis_net_coverage *n)
 {
     json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I, s:f}", "node", n->name, "op", n->op, "state", n->state, "method",
                           n->method, "batches", (json_int_t)n->batches, "clipped", n->clipped);
@@ -72,7 +73,7 @@ static int report(cli *c, const precis_net_quant *job, const char *out, const pr
     for (size_t i = 0; precis_net_quant_node(job, i, &n); i++) {
         char name[256];
         snprintf(name, sizeof name, "%s", n.name);
-        json_array_append_new(nodes, node_json(&n));
+        json_array_append_new(nodes, coverage_json(&n));
         whole += !strcmp(n.state, "integers") || !strcmp(n.state, "fused");
         floats += !strcmp(n.state, "float");
         if (!c->json && !c->quiet && !strcmp(n.state, "float"))
@@ -88,8 +89,9 @@ static int report(cli *c, const precis_net_quant *job, const char *out, const pr
     json_decref(nodes);
     char size[32];
     if (!out) printf("%zu nodes in integers, %zu in float\n", whole, floats);
-    else printf("%s: ONNX, opset %lld, %s; %zu nodes in integers, %zu in float\n", out, (long long)file->opset,
-           cli_bytes((double)file->bytes, size), whole, floats);
+    else
+        printf("%s: ONNX, opset %lld, %s; %zu nodes in integers, %zu in float\n", out, (long long)file->opset,
+               cli_bytes((double)file->bytes, size), whole, floats);
     return cli_done(c);
 }
 
@@ -105,7 +107,7 @@ static int one_of(cli *c, const char *const *flags, int *which)
     return -1;
 }
 
-static int get_options(cli *c, precis_net_quant_options *o)
+static int quant_options(cli *c, precis_net_quant_options *o)
 {
     static const char *const modes[] = { "--static", "--dynamic", "--weight-only", NULL };
     static const char *const names[] = { "static", "dynamic", "weights" };
@@ -141,14 +143,15 @@ static int get_options(cli *c, precis_net_quant_options *o)
 /* What would run in integers, and what not: without data. */
 int cli_net_plan(cli *c)
 {
-    static const char *const own[] = { "--static",      "--dynamic",   "--weight-only",  "--qdq",      "--qop",
-                                       "--per-channel", "--per-tensor", "--activations", "--weights",  "--like",
-                                       "--backend",     "--symmetric", "--reduce-range", "--all-int8", "--group", NULL };
+    static const char *const own[] = { "--static",       "--dynamic",     "--weight-only", "--qdq",
+                                       "--qop",          "--per-channel", "--per-tensor",  "--activations",
+                                       "--weights",      "--like",        "--backend",     "--symmetric",
+                                       "--reduce-range", "--all-int8",    "--group",       NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     precis_net *net = NULL;
     precis_net_quant *job = NULL;
     int rc = only(c, own);
-    if (rc < 0) rc = get_options(c, &o);
+    if (rc < 0) rc = quant_options(c, &o);
     if (rc >= 0) return rc;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (!st) st = precis_net_quant_open(net, &o, &job);
@@ -160,12 +163,12 @@ int cli_net_plan(cli *c)
 
 int cli_net_quant(cli *c)
 {
-    static const char *const own[] = { "--output",     "--static",   "--dynamic",     "--weight-only", "--observer",
-                                       "--calib",      "--qdq",      "--qop",         "--per-channel", "--per-tensor",
-                                       "--activations", "--weights", "--like",        "--backend",     "--symmetric",
-                                       "--reduce-range", "--strict", "--mem-limit",   "--all-int8", "--group",
-                                       "--resize",     "--crop",     "--mean",        "--std",         "--pixels",
-                                       "--layout",     NULL };
+    static const char *const own[] = { "--output",       "--static",  "--dynamic",   "--weight-only", "--observer",
+                                       "--calib",        "--qdq",     "--qop",       "--per-channel", "--per-tensor",
+                                       "--activations",  "--weights", "--like",      "--backend",     "--symmetric",
+                                       "--reduce-range", "--strict",  "--mem-limit", "--all-int8",    "--group",
+                                       "--resize",       "--crop",    "--mean",      "--std",         "--pixels",
+                                       "--layout",       NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     const char *out = cli_get(c, "--output");
     precis_net *net = NULL;
@@ -174,11 +177,18 @@ int cli_net_quant(cli *c)
     precis_samples_options so = PRECIS_SAMPLES_OPTIONS_INIT;
     precis_samples *k = NULL;
     int rc = only(c, own);
-    if (rc < 0) rc = get_options(c, &o);
+    if (rc < 0 && !cli_has(c, "--static") && !cli_has(c, "--dynamic") && !cli_has(c, "--weight-only")) {
+        const precis_status known = precis_net_open(c->ctx, &net, c->args[0]);
+        const bool coded = !known && precis_net_coded(net);
+        precis_net_close(&net);
+        if (known) return cli_fail(c, known);
+        if (coded) return cli_net_convert(c); /* what torch or onnxruntime quantized goes over as it is */
+    }
+    if (rc < 0) rc = quant_options(c, &o);
     if (rc < 0) rc = cli_samples_options(c, &so);
     if (rc >= 0) return rc;
     if (!out) return cli_usage(c, "where to? -o PATH.onnx");
-    if (!ends(out, ".onnx")) return cli_usage(c, "%s: a quantized net is written as ONNX (-o NAME.onnx)", out);
+    if (!named_as(out, ".onnx")) return cli_usage(c, "%s: a quantized net is written as ONNX (-o NAME.onnx)", out);
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
     if (cli_get(c, "--calib")) st = cli_samples_open(c, "--calib", net, &so, &k);
@@ -195,9 +205,11 @@ int cli_net_quant(cli *c)
 
 int cli_only_nets(cli *c)
 {
-    static const char *const own[] = { "--static",  "--dynamic",    "--weight-only", "--observer",    "--qdq",  "--qop",
-                                       "--per-channel", "--per-tensor", "--activations", "--weights", "--symmetric",
-                                       "--reduce-range", "--like", "--backend", "--all-int8", "--group", NULL };
+    static const char *const own[] = {
+        "--static",      "--dynamic",    "--weight-only", "--observer", "--qdq",       "--qop",
+        "--per-channel", "--per-tensor", "--activations", "--weights",  "--symmetric", "--reduce-range",
+        "--like",        "--backend",    "--all-int8",    "--group",    NULL
+    };
     for (int i = 0; own[i]; i++)
         if (cli_has(c, own[i]) || cli_get(c, own[i]))
             return cli_usage(c, "%s is for nets of arrays (ONNX); %s is none", own[i],
@@ -207,14 +219,14 @@ int cli_only_nets(cli *c)
 
 int cli_net_convert(cli *c)
 {
-    static const char *const own[] = { "--output", "--format", "--mem-limit", NULL };
+    static const char *const own[] = { "--output", "--format", "--mem-limit", "--qdq", NULL };
     const char *out = cli_get(c, "--output"), *format = cli_get(c, "--format");
     precis_net_file file = { .size = sizeof file };
     precis_net *net = NULL;
     const int rc = only(c, own);
     if (rc >= 0) return rc;
     if (!out) return cli_usage(c, "where to? -o PATH.onnx");
-    if (format ? strcmp(format, "onnx") != 0 : !ends(out, ".onnx"))
+    if (format ? strcmp(format, "onnx") != 0 : !named_as(out, ".onnx"))
         return cli_usage(c, "%s is a net of arrays: it is written as ONNX (-o NAME.onnx)", c->args[0]);
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (!st) st = precis_net_write(net, out, &file);

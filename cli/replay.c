@@ -74,14 +74,15 @@ static const char *own_value(const cli *c, const cli_option *o, int k)
     return NULL;
 }
 
-/* Option number k of its name, of the manifest's value `path`: the value of the new call, whose hash is that of the
- * manifest's inputs[at]. -1, or an exit code. */
-static int take_file(replay *r, const cli_option *o, int k, size_t at, const char *path, const char **value)
+/* An object {option, path, sha256} of the manifest, and where it stands. */
+typedef struct { json_t *in; const char *where; } hashed;
+
+static int take_hashed(replay *r, const hashed *h, const cli_option *o, int k, const char *path, const char **value)
 {
-    char where[32], how[64], hex[65];
-    snprintf(where, sizeof where, "inputs[%zu]", at);
+    char how[64], hex[65];
+    json_t *in = h->in;
+    const char *where = h->where;
     snprintf(how, sizeof how, "%s FILE", o->name);
-    json_t *in = json_array_get(json_object_get(r->manifest, "inputs"), at);
     const char *option = text_at(r, in, where, "option"), *was = option ? text_at(r, in, where, "path") : NULL,
                *sha = was ? text_at(r, in, where, "sha256") : NULL;
     if (!sha) return EXIT_INPUT;
@@ -91,6 +92,16 @@ static int take_file(replay *r, const cli_option *o, int k, size_t at, const cha
     const precis_status st = precis_sha256_file(r->c->ctx, *value, hex);
     if (st) return cli_fail(r->c, st);
     return strcmp(hex, sha) ? changed(r, *value, "it has", hex, sha) : -1;
+}
+
+/* Option number k of its name, of the manifest's value `path`: the value of the new call, whose hash is that of the
+ * manifest's inputs[at]. -1, or an exit code. */
+static int take_file(replay *r, const cli_option *o, int k, size_t at, const char *path, const char **value)
+{
+    char where[32];
+    snprintf(where, sizeof where, "inputs[%zu]", at);
+    return take_hashed(r, &(hashed){ json_array_get(json_object_get(r->manifest, "inputs"), at), where }, o, k, path,
+                       value);
 }
 
 static int add(replay *r, const cli_option *o, const char *value)
@@ -154,6 +165,29 @@ static int take_arguments(replay *r)
             return cli_usage(c, "the manifest has %d %s, and more are given", times(r, own, o), o->name);
     }
     return -1;
+}
+
+/* As the first run was evaluated, unless the user says how. Manifests of before have none: by the usual text, then. */
+static int take_evaluation_of(replay *r)
+{
+    cli *c = r->c;
+    json_t *of = json_object_get(r->manifest, "evaluation"), *args = json_object_get(of, "arguments");
+    int rc = -1;
+    for (int i = 0; i < c->n_given; i++)
+        if (cli_manifest_evaluates(c->given[i].option->name)) return -1;
+    for (size_t i = 0; i < json_array_size(args) && rc < 0; i++) {
+        const char *name = json_string_value(json_array_get(args, i)), *value = NULL;
+        const cli_option *o = name ? cli_option_of(c->command, name) : NULL;
+        if (!o || !cli_manifest_evaluates(o->name))
+            return cli_error(c, "%s: evaluation.arguments[%zu]: \"%.40s\" is no option that this version takes",
+                             r->file, i, name ? name : "(no string)");
+        if (o->arg && !(value = json_string_value(json_array_get(args, ++i))))
+            return cli_error(c, "%s: evaluation.arguments[%zu]: %s needs a value", r->file, i, o->name);
+        if (!strcmp(o->name, "--text"))
+            rc = take_hashed(r, &(hashed){ json_object_get(of, "text"), "evaluation.text" }, o, 0, value, &value);
+        if (rc < 0) rc = add(r, o, value);
+    }
+    return rc;
 }
 
 static int check_model(replay *r, const char **path)
@@ -229,6 +263,7 @@ int cli_manifest_replay(cli *c, int (*run)(cli *c))
     if (rc < 0 && !(made = text_at(r, json_object_get(r->manifest, "output"), "output", "sha256"))) rc = EXIT_INPUT;
     if (rc < 0) rc = take_own(r);
     if (rc < 0) rc = take_arguments(r);
+    if (rc < 0) rc = take_evaluation_of(r);
     if (rc < 0) rc = check_model(r, &model);
     if (rc < 0) rc = make(r, model, out, made, run);
     for (int i = 0; i < r->n_owned; i++) free(r->owned[i]);

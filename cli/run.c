@@ -251,9 +251,14 @@ static bool read_sampler(cli *c, precis_sampler_options *so)
 static int run(cli *c)
 {
     if (precis_net_probe(c->ctx, c->args[0])) return cli_net_run(c);
-    if (cli_has(c, "--input") || cli_has(c, "--output-dir") || cli_has(c, "--mem-limit"))
-        return cli_usage(c, "--input, --output-dir and --mem-limit are for nets of arrays (ONNX), which %s is not",
+    if (cli_has(c, "--input") || cli_has(c, "--output-dir") || cli_has(c, "--mem-limit")) {
+        precis_net *net; /* a checkpoint is refused with the lines that make a net of it */
+        const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
+        if (st == PRECIS_EUNSUPPORTED) return cli_fail(c, st);
+        precis_net_close(&net);
+        return cli_usage(c, "--input, --output-dir and --mem-limit are for nets of arrays (ONNX, .pt2), which %s is not",
                          c->args[0]);
+    }
     cli_talk u = { .c = c, .info = { .size = sizeof u.info }, .sampler = PRECIS_SAMPLER_OPTIONS_INIT, .stream = !c->json };
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     int64_t ctx;

@@ -134,7 +134,7 @@ static int write_samples(const suite *s)
     if (!path) return -1;
     char *text = NULL;
     size_t len = 0;
-    FILE *f = open_memstream(&text, &len);
+    FILE *f = cli_text_stream(&text, &len);
     bool bad = !f;
     precis_suite_task a = { .size = sizeof a };
     for (size_t i = 0; precis_suite_get_task(s->suite, i, &a) && !bad; i++) {
@@ -147,7 +147,7 @@ static int write_samples(const suite *s)
             json_decref(o);
         }
     }
-    if (f && fclose(f)) bad = true;
+    bad = !cli_text_close(f, &text) || bad;
     const precis_status st = bad ? PRECIS_OK : precis_write_file(s->c->ctx, path, text, len);
     free(text);
     if (bad) return cli_error(s->c, "%s: out of memory while the items were made", path), EXIT_RESOURCES;

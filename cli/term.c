@@ -15,7 +15,7 @@ int cli_columns(void)
     const long columns = set ? strtol(set, NULL, 10) : 0;
     if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col)
         return w.ws_col < 32 ? 32 : w.ws_col;
-    return columns >= 32 && columns < 10000 ? (int)columns : 100;
+    return columns >= 32 && columns < 10000 ? (int)columns : 120;
 }
 
 const char *cli_color(cli_ink ink)

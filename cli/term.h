@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-/* Columns of the terminal that stdout is; elsewhere what COLUMNS says, or 100. */
+/* Columns of the terminal that stdout is; elsewhere what COLUMNS says, or 120. */
 int cli_columns(void);
 /* What begins a colour; "" where stdout is no terminal or NO_COLOR is set. CLI_PLAIN ends it. */
 typedef enum { CLI_PLAIN, CLI_BOLD, CLI_GOOD, CLI_CARE, CLI_BAD } cli_ink;

@@ -5,8 +5,9 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { "--text", 0, "TEXT", "the text" },
-    { "--file", 'f', "FILE", "the text of a file (- is stdin)" },
+    { "--prompt", 'p', "TEXT", "the text" },
+    { "--text", 0, "FILE", "the text of a file (- is stdin)" },
+    { "--file", 'f', "FILE", "the same, as run has it" },
     { "--render", 0, "TEMPLATE", "print the rendering of a chat template (a file) instead; MODEL is not needed" },
     { "--message", 0, "ROLE=TEXT", "a message for --render (more than once)" },
     { "--generation", 0, NULL, "with --render: end with the prompt for an answer" },
@@ -137,13 +138,16 @@ static int run(cli *c)
 {
     if (cli_has(c, "--render")) return render_chat(c);
     if (cli_has(c, "--train")) return train(c);
-    if (c->n_args != 1) return cli_usage(c, "usage: precis tokenize MODEL --text TEXT");
-    const char *text = cli_get(c, "--text"), *file = cli_get(c, "--file");
-    if (!text == !file) return cli_usage(c, "give --text TEXT or --file FILE");
+    if (c->n_args != 1) return cli_usage(c, "usage: precis tokenize MODEL -p TEXT");
+    const char *text = cli_get(c, "--prompt"), *other = cli_get(c, "--file");
+    const char *file = other ? other : cli_get(c, "--text");
+    if (!text == !file || (other && cli_has(c, "--text"))) return cli_usage(c, "give one of -p TEXT and --text FILE");
     size_t len = text ? strlen(text) : 0;
     char *read = NULL;
     const bool many = file && cli_has(c, "--batch");
     const int unread = file ? cli_read_text(c, file, many ? PRECIS_INPUT_TEXTS : PRECIS_INPUT_TEXT, &read, &len) : -1;
+    if (unread >= 0 && !other && strpbrk(file, " \n"))
+        fprintf(stderr, "(--text names a file; -p takes the text itself)\n");
     if (unread >= 0) return unread;
     precis_model *m = NULL;
     precis_tokenizer *t = NULL;
@@ -165,7 +169,7 @@ static int run(cli *c)
 const cli_command cli_tokenize = {
     "tokenize", "MODEL", "token ids of a text",
     "The tokenizer is the one that the model file carries; it needs no architecture.", 0, 255, options, run,
-    "  precis tokenize model.gguf --text 'Hello world' --pieces\n"
+    "  precis tokenize model.gguf -p 'Hello world' --pieces\n"
     "  precis tokenize --train a.txt b.txt --vocab 4096 -o tokenizer.json\n"
     "  precis tokenize --render template.jinja --message user=Hi --generation\n",
     NULL

@@ -72,7 +72,7 @@ int train_log_plot(cli *c, const train_log *l, const precis_train_result *r, con
     if (f && n > 4 && !strcmp(path + n - 4, ".svg")) chart_svg(&charts[0], f, false);
     else if (f) page(f, charts, 2);
     bool bad = !f || ferror(f);
-    if (f && fclose(f)) bad = true;
+    bad = !cli_text_close(f, &text) || bad;
     int rc = bad || cli_lacks_memory(c) ? cli_no_memory(c) : -1;
     const precis_status st = rc < 0 ? precis_write_file(c->ctx, path, text, len) : PRECIS_OK;
     if (st) rc = cli_fail(c, st);

@@ -76,7 +76,7 @@ static void print_loss(const cli_verdict *v)
     }
     const size_t step = step_of(e->kld_mean);
     printf("%s", cli_color(scale[step].ink));
-    cli_say(2, "At %s: %.4f +- %.4f nats per token, perplexity %+.1f %%, the same next token in %.1f %% of places",
+    cli_say(2, "At %s: %.5f +- %.5f nats per token, perplexity %+.1f %%, the same next token in %.1f %% of places",
             scale[step].words, e->kld_mean, e->kld_se, 100 * (e->ppl / e->ref_ppl - 1), 100 * e->top1);
     printf("%s", cli_color(CLI_PLAIN));
     cli_say(4, "  (%s)", scale_text);
@@ -117,7 +117,7 @@ json_t *cli_verdict_json(const cli_verdict *v)
     return o;
 }
 
-static bool ends(const char *s, const char *end)
+static bool name_ends(const char *s, const char *end)
 {
     const size_t n = strlen(s), k = strlen(end);
     return n > k && !strcasecmp(s + n - k, end);
@@ -136,9 +136,9 @@ int cli_verdict_name(const cli *c, const char *out, const precis_plan *plan, boo
     };
     const char *own = NULL;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (ends(out, others[i].end))
+        if (name_ends(out, others[i].end))
             return cli_usage(c, "-o %s: what is written here is GGUF; name it .gguf (%s)", out, others[i].help);
-    if (!ends(out, ".gguf") || ends(out, ".precis.gguf") || ends(out, ".packed.gguf")) return -1;
+    if (!name_ends(out, ".gguf") || name_ends(out, ".precis.gguf") || name_ends(out, ".packed.gguf")) return -1;
     const int stem = (int)strlen(out) - 5;
     if (packed)
         return cli_usage(c, "-o %s: only precis reads matrices in the order of its kernels; name it %.*s.packed.gguf",

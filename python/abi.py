@@ -192,6 +192,8 @@ class Abi:
         nested = re.fullmatch(r"(PRECIS_\w+)_INIT", text)
         if nested:
             return self.defaults(nested[1].lower())
+        if re.fullmatch(r'"[^"\\]*"', text):
+            return text[1:-1].encode()
         if text.startswith("{"):
             return 0 if not text.strip("{ }0,") else self.refuse(text)
         try:

@@ -278,7 +278,7 @@ def hostile():
         q = net().call("quantized_decomposed.quantize_per_tensor.default", "y", input="x", scale={"as_float": scale}, zero_point=0, quant_min=0, quant_max=255, dtype=TYPE(U8))
         yield f"scale_{name}", q.gives("y").save(), 3, "node y .*scale"
     nan = net().stored("w", F32, [2, 4], floats(1, 2, 3, 4, 5, float("nan"), 7, 8)).call("aten.linear", "y", input="x", weight="p_w").gives("y")
-    yield "nan_weight", nan.save(), 3, "node y .aten.linear.default.: element 5 of its weights w is NaN"
+    yield "nan_weight", nan.save(), 3, "node y .*element 5 of its weights w is NaN"
     same = net()
     for i in range(40):
         same.call("aten.cat", f"c{i}", tensors=[f"c{i - 1}" if i else "x"] * 2, dim=0)

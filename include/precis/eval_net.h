@@ -57,7 +57,7 @@ typedef struct precis_node_cause {
     const char *cause;  /* "clipped", "outlier channel", "dead channel", "range far from data", "shared range", "bias",
                            "rounding", "weights"; NULL: it is none of the worst                                */
     const char *option;
-    double      gain_db;   /* of the node's own error                                                         */
+    double      gain_db;   /* of the node's own error; infinite: all of it                                    */
     char        detail[160];
 } precis_node_cause;
 

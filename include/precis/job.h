@@ -75,9 +75,7 @@ PRECIS_API void precis_job_close(precis_job *job);
 typedef struct precis_plan_kernel {
     uint32_t    size;          /* sizeof of this struct, set by the caller                                  */
     const char *kernel, *level; /* a row of `precis list kernels`; "": no token multiplies by it             */
-    /* weights lie in the kernel's order; 0: they are unpacked row by row, which is many times slower, or decoded to
-     * floats */
-    int         panels;
+    int         panels; /* weights lie in the kernel's order; 0: they are decoded row by row, which is much slower */
     double      read, read_now; /* bytes that a generated token reads of it: planned, and as the model is now */
 } precis_plan_kernel;
 PRECIS_API precis_status precis_plan_get_kernel(const precis_plan *plan, size_t i, precis_plan_kernel *out);

@@ -11,6 +11,7 @@
 #include "precis/eval_net.h"
 #include "precis/format.h"
 #include "precis/files.h"
+#include "precis/frontier.h"
 #include "precis/graph.h"
 #include "precis/input.h"
 #include "precis/job.h"

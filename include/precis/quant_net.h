@@ -45,6 +45,9 @@ typedef struct precis_net_quant_options {
 #define PRECIS_NET_QUANT_OPTIONS_INIT \
     { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 
+/* Does the net hold codes already (QDQ, QLinear ops, torch's PT2E)? precis_net_write writes it unchanged in meaning. */
+PRECIS_API int precis_net_coded(precis_net *net);
+
 typedef struct precis_net_quant precis_net_quant;
 
 /* Row i of the table of backends: its name (NULL behind the last), and all of it as text (0 behind the last). */

@@ -23,8 +23,12 @@ typedef struct precis_manifest_options {
     const precis_manifest_input *inputs; /* files that make the bytes; each is hashed                   */
     size_t      n_inputs;
     uint64_t    seed;
+    /* how the result was evaluated, which makes no bytes: kept so that a replay evaluates alike */
+    const char *const *evaluation;
+    size_t      n_evaluation;
+    const char *evaluation_text; /* the file of --text; hashed; NULL: none                              */
 } precis_manifest_options;
-#define PRECIS_MANIFEST_OPTIONS_INIT { sizeof(precis_manifest_options), NULL, NULL, 0, NULL, 0, 0 }
+#define PRECIS_MANIFEST_OPTIONS_INIT { sizeof(precis_manifest_options), NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL }
 
 /* What a quantized file was made from and how: enough to make it again, byte for byte (docs/json.md). No times, no
  * host. The model and the texts of the options are borrowed until it is closed. */

@@ -95,8 +95,8 @@ typedef struct precis_runner_options {
 #define PRECIS_RUNNER_OPTIONS_INIT \
     { sizeof(precis_runner_options), PRECIS_FAST, 0, 0, 0, 0, NULL, NULL, PRECIS_PACK_OFF, 0 }
 
-/* The model must outlive the runner. PRECIS_EUNSUPPORTED names the architecture, key or tensor; PRECIS_EFORMAT a
- * weight that is NaN or infinite (precis_model_check), where weights are not packed in the background. */
+/* The model must outlive the runner. PRECIS_EUNSUPPORTED names the architecture, key or tensor; weights are
+ * looked at as the first call reads them (precis_runner_check). */
 PRECIS_API precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model,
                                             const precis_runner_options *opts);
 PRECIS_API void precis_runner_close(precis_runner **runner);
@@ -140,8 +140,9 @@ PRECIS_API precis_status precis_runner_copy(precis_runner *r, uint32_t from, uin
  * it began anew where it began them. */
 PRECIS_API precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uint32_t n,
                                               const float **logits);
-/* Are all weights finite? Waits for the look at them that PRECIS_PACK_BACKGROUND does beside the first tokens; without
- * this call, what it finds ends the next precis_runner_decode. PRECIS_EFORMAT names tensor and element. */
+/* Are all weights finite? The first precis_runner_decode looks at those that it reads, and at the others behind it,
+ * with PRECIS_PACK_BACKGROUND beside the next tokens; this call looks at once where none has run, and waits for what is
+ * left. What is found ends the call that looked, or the next one. PRECIS_EFORMAT names tensor and element. */
 PRECIS_API precis_status precis_runner_check(precis_runner *r);
 
 /* Prompt lookup: what followed the last tokens where they stood before is decoded along with the next token, and logits

@@ -320,7 +320,7 @@ static void cut_windows(precis_ctx *ctx, const precis_model *m, uint32_t *window
     snprintf(key, sizeof key, "%s.context_length", arch ? arch : "");
     const int64_t known = pcs_model_int(m, key, 0, NULL);
     if (known < 4 || known >= *window) return;
-    pcs_warn(ctx, "windows are cut to %lld tokens, all that the model knows (%u were asked for)", (long long)known,
+    pcs_warn(ctx, "windows are cut to %lld tokens, all that the model knows, not %u", (long long)known,
              *window);
     *window = (uint32_t)known;
 }

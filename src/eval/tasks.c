@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { TEXT_LIMIT = PCS_LIMIT_JSON, ITEMS_LIMIT = 1 << 20 };
+enum { TEXT_LIMIT = PCS_LIMIT_JSON };
 
 static const pcs_task_kind kinds[] = {
 #define TASK(name, path, load, metric, second, paired, summary) \
@@ -19,24 +19,6 @@ static const pcs_task_kind kinds[] = {
 #undef TASK
 };
 static const pcs_task_kind own = { "jsonl", "", "acc", "acc_norm", "items of the user's own", pcs_task_lines, false };
-
-precis_status pcs_task_add(precis_task *t, pcs_item item)
-{
-    if (item.n_choices > PRECIS_TASK_CHOICES || (item.choices && (item.n_choices < 1 || item.right >= item.n_choices)))
-        return pcs_fail(t->ctx, PRECIS_EFORMAT,
-                        "%s: item %zu has %u choices, and number %u is right; 1 to %d choices are read", t->name,
-                        t->n + 1, item.n_choices, item.right + 1, PRECIS_TASK_CHOICES);
-    if (t->n >= ITEMS_LIMIT) return pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: more than %d items", t->name, ITEMS_LIMIT);
-    if (t->n == t->cap) {
-        const size_t cap = t->cap * 2 + 256;
-        pcs_item *more = pcs_grow(t->ctx, t->items, t->n * sizeof *more, cap, sizeof *more);
-        if (!more) return PRECIS_ENOMEM;
-        t->items = more;
-        t->cap = cap;
-    }
-    t->items[t->n++] = item;
-    return PRECIS_OK;
-}
 
 const char **pcs_task_strings(precis_task *t, uint32_t n) { return pcs_arena_alloc(&t->arena, n, sizeof(char *)); }
 const char *pcs_task_trimmed(precis_task *t, const char *from, const char *to)

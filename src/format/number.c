@@ -3,7 +3,7 @@
 #include "format/number.h"
 #include "base/f16.h"
 
-enum { RUN = 4096 }; /* numbers between two looks at what was found */
+enum { RUN = 4096, FEW = 256 }; /* numbers, and blocks, between two looks at what was found */
 
 static uint64_t bits_of(const pcs_number *k, const uint8_t *p)
 {
@@ -64,15 +64,59 @@ bool pcs_sixteen_doubtful(const pcs_number *k, const uint8_t *src)
     return any;
 }
 
-/* One number of each of n blocks; 16 bits are nearly all of them. */
+/* All that one or two neighbours of 16 bits have of each of n blocks, put together. Inlined, so that a step that is known
+ * leaves one instruction a block. */
+PCS_INLINE uint32_t together(bool two, size_t n, size_t step, const uint8_t *p)
+{
+    uint32_t all[4] = { 0 };
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8, p += 8 * step)
+        for (int l = 0; l < 8; l++) all[l & 3] |= two ? pcs_load32(p + (size_t)l * step) : pcs_load16(p + (size_t)l * step);
+    for (; i < n; i++, p += step) all[0] |= two ? pcs_load32(p) : pcs_load16(p);
+    return all[0] | all[1] | all[2] | all[3];
+}
+
+static uint32_t gathered(bool two, size_t n, size_t step, const uint8_t *p)
+{
+    switch (two ? step + 1 : step) { /* small blocks, of which there are many */
+    case 18: return together(false, n, 18, p);
+    case 22: return together(false, n, 22, p);
+    case 34: return together(false, n, 34, p);
+    case 21: return together(true, n, 20, p);
+    case 25: return together(true, n, 24, p);
+    default: return two ? together(true, n, step, p) : together(false, n, step, p);
+    }
+}
+
+/* Such numbers, of nearly all formats: what reaches `from` has its top bit, which hardly a scale has (of an F16 it means 2
+ * and more), so that most runs need no more than all of their bits together. */
+static bool halves(const pcs_number *k, bool two, size_t n, size_t step, const uint8_t *p)
+{
+    const uint32_t half = (uint32_t)k->mask, both = two ? 0x10001u : 1u, mask = half * both, top = (half + 1u) * both;
+    const uint32_t add = top - (uint32_t)k->from * both;
+    uint32_t bit = 1;
+    while (bit <= k->from / 2) bit *= 2;
+    for (size_t at = 0; at < n; at += FEW, p += FEW * step) {
+        const size_t run = n - at < FEW ? n - at : FEW;
+        uint32_t all = 0;
+        if (!(gathered(two, run, step, p) & bit * both)) continue;
+        for (size_t i = 0; i < run; i++)
+            all |= ((two ? pcs_load32(p + i * step) : pcs_load16(p + i * step)) & mask) + add;
+        if (all & top) return true;
+    }
+    return false;
+}
+
+/* The number that stands right behind k is of its kind. */
+static bool has_neighbour(const pcs_number *k)
+{
+    return k[1].bytes == 2 && k[1].at == k->at + 2 && k[1].count == 1 && !k[1].head && k[1].mask == k->mask &&
+           k[1].from == k->from;
+}
+
+/* One number of each of n blocks. */
 static bool apart(const pcs_number *k, size_t n, size_t step, const uint8_t *p)
 {
-    const uint32_t mask = (uint32_t)k->mask, up = mask + 1u - (uint32_t)k->from;
-    uint32_t all = 0;
-    if (k->bytes == 2) {
-        for (size_t i = 0; i < n; i++, p += step) all |= (pcs_load16(p) & mask) + up;
-        return all & (mask + 1u);
-    }
     bool any = false;
     for (size_t i = 0; i < n; i++, p += step) any |= (bits_of(k, p) & k->mask) >= k->from;
     return any;
@@ -86,6 +130,10 @@ bool pcs_blocks_doubtful(const pcs_format *f, size_t blocks, const uint8_t *src)
         if (k->head) continue;
         if ((uint32_t)k->bytes * k->count == f->bytes) {
             if (touching(k, blocks * k->count, src)) return true;
+        } else if (k->count == 1 && k->bytes == 2) {
+            const bool two = has_neighbour(k);
+            if (halves(k, two, blocks, f->bytes, src + k->at)) return true;
+            k += two;
         } else if (k->count == 1) {
             if (apart(k, blocks, f->bytes, src + k->at)) return true;
         } else {

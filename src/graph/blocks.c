@@ -4,6 +4,7 @@
 
 #include "base/f16.h"
 #include "base/fmath.h"
+#include "base/hadamard.h"
 
 #include <stdio.h>
 
@@ -285,4 +286,54 @@ precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool 
     }
     const precis_attr attrs[] = { precis_attr_real("scale", magnitude), { 0 } };
     return PCS_NODE(b, "rope_table", -1, name, attrs, b->lm->positions, precis_graph_constant(b->g, "frequencies", 1, &n, f));
+}
+
+static double softcap(const pcs_builder *b, pcs_cap cap)
+{
+    return pcs_arch_float(b->m, pcs_cap_key(cap), pcs_usual_softcap(pcs_arch_of(b->m), cap), NULL);
+}
+
+precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v)
+{
+    const double scale = pcs_arch_float(b->m, "attention.scale", 1.0 / __builtin_sqrt(pcs_usual_query_dim(b->m)), NULL);
+    const uint32_t window = pcs_layer_window(b->m, layer) ? b->window : 0;
+    const int64_t shape[4] = { layer, b->kv_heads, b->key_dim, b->value_dim };
+    char text[96];
+    pcs_tensor_name(text, sizeof text, layer, "kv");
+    if (pcs_model_int(b->m, "precis.rotate_keys", 0, NULL) && pcs_hadamard_order(b->key_dim)) { /* R3: scores stay, outliers go */
+        const precis_attr dim[] = { precis_attr_int("dim", b->key_dim), { 0 } };
+        q = PCS_NODE(b, "hadamard", layer, "q_rotated", dim, q);
+        k = PCS_NODE(b, "hadamard", layer, "k_rotated", dim, k);
+    }
+    const precis_attr attrs[] = {
+        precis_attr_real("scale", scale),
+        precis_attr_int("window", window),
+        precis_attr_real("cap", softcap(b, PCS_CAP_ATTENTION)),
+        precis_attr_int("causal", !b->lm->encoder),
+        b->lm->whole ? precis_attr_int("dim", b->key_dim) : (precis_attr){ 0 },
+        { 0 },
+    };
+    if (b->lm->whole)
+        return PCS_NODE(b, "attention_full", layer, "attention", attrs, q, k, v, b->lm->sequences);
+    precis_value s = pcs_graph_state(b->g, text, 4, shape);
+    s = PCS_NODE(b, "kv_append", layer, "kv_append", NULL, s, k, v, b->lm->positions, b->lm->sequences);
+    return PCS_NODE(b, "attention", layer, "attention", attrs, q, s, b->lm->positions, b->lm->sequences);
+}
+
+precis_status pcs_logits(pcs_builder *b, precis_value x)
+{
+    pcs_lm *lm = b->lm;
+    x = PCS_NODE(b, "gather", -1, "last", NULL, x, lm->outputs);
+    precis_value w = pcs_weight(b, -1, "output.weight", lm->vocabulary, lm->width, true);
+    const char *name = w == -2 ? "token_embd" : "output";
+    const float scale = pcs_scalar(b, -1, name, "scale");
+    const precis_value plain = x;
+    if (scale > 0) x = PCS_NODE(b, "scale", -1, "last_scaled", PRECIS_ATTRS(precis_attr_real("by", (double)scale)), x);
+    if (w == -2) w = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
+    lm->logits = pcs_low_rank(b, -1, name, "logits", plain, PCS_NODE(b, "matmul", -1, "logits", NULL, x, w), 0, lm->vocabulary, lm->vocabulary, lm->width);
+    const double cap = softcap(b, PCS_CAP_LOGITS);
+    if (cap > 0)
+        lm->logits = PCS_NODE(b, "softcap", -1, "logits_capped", PRECIS_ATTRS(precis_attr_real("cap", cap)), lm->logits);
+    precis_graph_output(b->g, lm->logits);
+    return b->g->error ? pcs_fail(b->m->ctx, b->g->error, "%s", b->g->message) : PRECIS_OK;
 }

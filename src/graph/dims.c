@@ -3,6 +3,7 @@
 
 #include "graph/graph.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #define MOST ((int64_t)1 << 48) /* of any dimension */
@@ -194,4 +195,15 @@ void pcs_dim_text(const precis_graph *g, int64_t d, char *out, size_t cap)
         break;
     }
     }
+}
+
+precis_value pcs_graph_fail(precis_graph *g, precis_status status, const char *fmt, ...)
+{
+    if (g->error) return -1;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(g->message, sizeof g->message, fmt, ap);
+    va_end(ap);
+    g->error = status;
+    return -1;
 }

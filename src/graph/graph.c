@@ -55,17 +55,6 @@ void precis_graph_close(precis_graph **graph)
     *graph = NULL;
 }
 
-precis_value pcs_graph_fail(precis_graph *g, precis_status status, const char *fmt, ...)
-{
-    if (g->error) return -1;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(g->message, sizeof g->message, fmt, ap);
-    va_end(ap);
-    g->error = status;
-    return -1;
-}
-
 precis_status pcs_op_fail(precis_graph *g, const pcs_node *n, const char *fmt, ...)
 {
     char text[256];

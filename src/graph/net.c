@@ -67,8 +67,7 @@ static precis_status check_layers(const precis_model *m)
                     m->path, pcs_model_string(m, "general.architecture"), (long long)want, (long long)have);
 }
 
-/* Is the name, without its layer, one of a list which blanks part? */
-static bool listed(const char *list, const char *name)
+bool pcs_net_listed(const char *list, const char *name)
 {
     name = pcs_bare_name(name);
     const size_t len = strlen(name);
@@ -108,7 +107,7 @@ static precis_status check_alike(const precis_model *m, const pcs_arch *arch)
         const char *name = pcs_bare_name(t->name);
         const bool norm = t->is.end == PCS_END_weight && pcs_role_of_norm(t->is.role);
         const bool bias = t->is.end == PCS_END_bias && !of_feed_forward(t);
-        if (t->is.layer < 0 || !(norm || bias) || !listed(arch->tensors, name)) continue;
+        if (t->is.layer < 0 || !(norm || bias) || !pcs_net_listed(arch->tensors, name)) continue;
         if (t->is.layer) st = needs(m, 0, name, strlen(name));
         for (int64_t k = 1; !t->is.layer && k < layers && !st; k++) st = needs(m, k, name, strlen(name));
     }
@@ -153,85 +152,6 @@ precis_status pcs_net_check_names(const precis_model *m)
     if (!st) st = check_layers(m);
     if (!st) st = check_alike(m, arch);
     return st ? st : check_tokens(m);
-}
-
-precis_status pcs_net_build(const precis_model *m, precis_graph **out, pcs_lm *lm)
-{
-    pcs_lm none = { 0 };
-    *out = NULL;
-    if (lm && !m->net->words)
-        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED,
-                        "%s: its net reads no words, so it makes no text; its graph can be built and run", m->path);
-    precis_status st = pcs_net_check_names(m);
-    if (st == PRECIS_OK) st = precis_graph_open(m->ctx, out);
-    if (st == PRECIS_OK) st = m->net->build(m->net, m, *out, lm ? lm : &none);
-    if (st == PRECIS_OK) st = precis_graph_verify(*out);
-    if (st) precis_graph_close(out);
-    return st;
-}
-
-/* Build the graph for its errors; PRECIS_EUNSUPPORTED: no graph here is this model's. */
-static precis_status build(const precis_model *m)
-{
-    precis_graph *g;
-    pcs_lm lm = { 0 };
-    const precis_status st = m->net ? pcs_net_build(m, &g, NULL) : pcs_arch_build(m, &g, &lm);
-    precis_graph_close(&g);
-    return st;
-}
-
-precis_status pcs_net_check(const precis_model *m)
-{
-    precis_status st = pcs_net_check_names(m);
-    if (st || (!m->net && !pcs_arch_of(m))) return st;
-    st = build(m);
-    if (st == PRECIS_EINVAL) return PRECIS_EFORMAT; /* its keys do not fit together */
-    if (st != PRECIS_EUNSUPPORTED) return st;
-    m->ctx->message[0] = 0;
-    return PRECIS_OK;
-}
-
-/* Numbers and pairs that stand beside a weight: they go where it goes. */
-static bool beside(const pcs_tensor *t)
-{
-    const bool known = t->is.layer >= 0 || t->is.role == PCS_ROLE_output || t->is.role == PCS_ROLE_token_embd;
-    return known && pcs_end_beside(t->is.end);
-}
-
-static bool is_head(const pcs_tensor *t) { return t->is.role == PCS_ROLE_output && t->is.end == PCS_END_weight; }
-
-/* Is this the embedding once more, where every reader takes the embedding itself for the logits? */
-static bool is_tied_copy(const precis_model *m, const pcs_arch *arch, const pcs_tensor *t)
-{
-    const pcs_tensor *e = pcs_model_part(m, -1, PCS_ROLE_token_embd, PCS_END_weight);
-    return is_head(t) && !listed(arch->tensors, t->name) && e && e->format == t->format &&
-           e->bytes == t->bytes && e->data && t->data && !memcmp(e->data, t->data, (size_t)e->bytes);
-}
-
-precis_status pcs_net_settle(precis_model *m)
-{
-    const pcs_arch *arch = pcs_arch_of(m);
-    if (!arch || !m->n_tensors) return PRECIS_OK;
-    unsigned char *asked = pcs_alloc(m->ctx, m->n_tensors, 1);
-    if (!asked) return PRECIS_ENOMEM;
-    m->asked = asked;
-    precis_status st = build(m);
-    m->asked = NULL;
-    size_t kept = 0, more = 0;
-    for (size_t i = 0; i < m->n_tensors && !st; i++) {
-        const pcs_tensor *t = &m->tensors[i];
-        asked[i] = (asked[i] || listed(arch->tensors, t->name) || beside(t)) && !is_tied_copy(m, arch, t);
-        more += !asked[i];
-    }
-    if (!st && more && !(m->extras = pcs_arena_alloc(&m->arena, more, sizeof *m->extras))) st = PRECIS_ENOMEM;
-    for (size_t i = 0; i < m->n_tensors && !st && more; i++)
-        if (asked[i]) m->tensors[kept++] = m->tensors[i];
-        else if (!is_head(&m->tensors[i])) m->extras[m->n_extras++] = m->tensors[i];
-    if (!st && more) m->n_tensors = kept, st = pcs_model_index(m);
-    pcs_free(m->ctx, asked);
-    if (st == PRECIS_ENOMEM || st == PRECIS_OK) return st;
-    m->ctx->message[0] = 0; /* who uses the model is told */
-    return PRECIS_OK;
 }
 
 /* ---- files ---------------------------------------------------------------------------------------------------- */
@@ -324,7 +244,7 @@ precis_status pcs_net_check_file(precis_ctx *ctx, const pcs_net_file *f)
     char some[512] = "";
     size_t n = 0;
     for (size_t i = 0; i < f->n_names; i++)
-        if (!listed(arch->tensors, f->names[i]) && !is_scale(f->names[i]))
+        if (!pcs_net_listed(arch->tensors, f->names[i]) && !is_scale(f->names[i]))
             name_some(some, sizeof some, &n, f->names[i]);
     if (n)
         pcs_warn(ctx, "%s: precis uses %zu tensor%s that llama.cpp's %s does not know, so it refuses the file: %s",

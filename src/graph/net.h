@@ -32,6 +32,9 @@ precis_status pcs_net_check_names(const precis_model *m);
  * inspected. */
 precis_status pcs_net_settle(precis_model *m);
 
+/* Is the name, without its layer, one of a list which blanks part? */
+bool pcs_net_listed(const char *list, const char *name);
+
 /* Says in a warning how many there are, and the first names. */
 void pcs_net_name_extras(const precis_model *m);
 

@@ -296,3 +296,17 @@ precis_status pcs_expression(precis_law *law, pcs_law_text_at *t, uint16_t *out)
     if (!st) *out = y.values[0];
     return st;
 }
+
+int pcs_law_let(const precis_law *law, const char *name)
+{
+    for (int i = 0; i < law->n_lets; i++)
+        if (!strcmp(law->lets[i].name, name)) return law->lets[i].node;
+    return -1;
+}
+
+int pcs_law_param(const precis_law *law, const char *name)
+{
+    for (int i = 0; i < law->n_params; i++)
+        if (!strcmp(law->params[i].name, name)) return i;
+    return -1;
+}

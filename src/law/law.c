@@ -92,16 +92,6 @@ precis_status precis_law_open(precis_ctx *ctx, precis_law **out, const char *nam
     return st;
 }
 
-void precis_law_close(precis_law **law)
-{
-    if (!law || !*law) return;
-    precis_ctx *ctx = (*law)->ctx;
-    pcs_arena_free(&(*law)->arena);
-    pcs_free(ctx, (*law)->samples);
-    pcs_free(ctx, *law);
-    *law = NULL;
-}
-
 precis_status pcs_law_copy(precis_ctx *ctx, precis_law **out, const precis_law *law)
 {
     precis_status st = pcs_law_read(ctx, out, law->name, law->raw, law->raw_len);

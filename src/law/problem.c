@@ -1,6 +1,7 @@
 /* problem.c - a table and a law as columns: which parameters can be fitted, and in which the loss is linear. */
 #include "law/solve.h"
 
+#include <stdarg.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -99,4 +100,17 @@ void pcs_problem_close(pcs_problem *p)
 {
     if (p->ctx) pcs_arena_free(&p->arena);
     *p = (pcs_problem){ 0 };
+}
+
+void pcs_fit_warn(pcs_fitting *f, const char *fmt, ...)
+{
+    char line[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    if (f->n_warnings == PCS_WARNINGS) return;
+    char *copy = pcs_arena_copy(&f->arena, line, strlen(line));
+    if (copy) f->warnings[f->n_warnings++] = copy;
+    pcs_warn(f->ctx, "%s", line);
 }

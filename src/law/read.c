@@ -19,20 +19,6 @@ const pcs_variable pcs_variables[PCS_VARS] = {
 #undef VARIABLE
 };
 
-int pcs_law_let(const precis_law *law, const char *name)
-{
-    for (int i = 0; i < law->n_lets; i++)
-        if (!strcmp(law->lets[i].name, name)) return law->lets[i].node;
-    return -1;
-}
-
-int pcs_law_param(const precis_law *law, const char *name)
-{
-    for (int i = 0; i < law->n_params; i++)
-        if (!strcmp(law->params[i].name, name)) return i;
-    return -1;
-}
-
 /* ---- words of a line --------------------------------------------------------------------------------------------- */
 
 static void blanks(pcs_law_text_at *t)
@@ -338,4 +324,14 @@ precis_status pcs_law_read(precis_ctx *ctx, precis_law **out, const char *file, 
     if (st) precis_law_close(&l);
     *out = l;
     return st;
+}
+
+void precis_law_close(precis_law **law)
+{
+    if (!law || !*law) return;
+    precis_ctx *ctx = (*law)->ctx;
+    pcs_arena_free(&(*law)->arena);
+    pcs_free(ctx, (*law)->samples);
+    pcs_free(ctx, *law);
+    *law = NULL;
 }

@@ -78,12 +78,27 @@ static bool rows_doubtful(const pcs_tensor *t, uint64_t first, uint64_t n)
     return false;
 }
 
+bool pcs_weights_doubtful(const pcs_format *f, size_t k, const uint8_t *rows, const uint8_t *panels,
+                          uint64_t first, uint64_t end)
+{
+    if (!panels) {
+        const uint64_t bytes = pcs_row_bytes(f, k);
+        const pcs_tensor t = { .format = f, .data = rows, .ne = { (int64_t)k, (int64_t)end, 1, 1 },
+                               .bytes = end * bytes, .n = end * k };
+        return rows_doubtful(&t, first, end - first);
+    }
+    const size_t each = pcs_panel_bytes(f, k);
+    for (uint64_t r = first; r < end; r += PCS_PANEL)
+        if (panel_doubtful(f, k, panels + r / PCS_PANEL * each)) return true;
+    return false;
+}
+
 /* The first odd weight of rows that are in doubt. */
 static bool find(const pcs_tensor *t, uint64_t first, uint64_t n, float *x, uint8_t *stored, pcs_odd *odd)
 {
     const size_t width = (size_t)t->ne[0];
     for (uint64_t r = first; r < first + n; r++) {
-        const uint8_t *src = t->data + r * pcs_tensor_row_bytes(t);
+        const uint8_t *src = t->data ? t->data + r * pcs_tensor_row_bytes(t) : NULL;
         uint64_t in, left;
         if (t->panels) {
             const uint8_t *panel = panel_of(t, r, &in, &left);
@@ -105,7 +120,15 @@ static bool find(const pcs_tensor *t, uint64_t first, uint64_t n, float *x, uint
 
 static bool has_numbers(const pcs_tensor *t) { return t->n && t->format->kind != PCS_INT && (t->data || t->panels); }
 
+static bool none_known(const void *user, const pcs_tensor *t) { return (void)user, (void)t, false; }
+
 precis_status pcs_look_open(precis_ctx *ctx, pcs_look *l, const precis_model *m)
+{
+    return pcs_look_open_rest(ctx, l, m, none_known, NULL);
+}
+
+precis_status pcs_look_open_rest(precis_ctx *ctx, pcs_look *l, const precis_model *m, pcs_known *known,
+                                 const void *user)
 {
     size_t longest = 0, stored = 0;
     *l = (pcs_look){ .ctx = ctx, .m = m };
@@ -114,7 +137,7 @@ precis_status pcs_look_open(precis_ctx *ctx, pcs_look *l, const precis_model *m)
     for (size_t i = 0; i < m->n_tensors; i++) {
         const pcs_tensor *t = &m->tensors[i];
         l->starts[i + 1] = l->starts[i];
-        if (!has_numbers(t)) continue;
+        if (!has_numbers(t) || known(user, t)) continue;
         l->starts[i + 1] += (pcs_tensor_rows(t) - 1) / rows_of_piece(t) + 1;
         if ((size_t)t->ne[0] > longest) longest = (size_t)t->ne[0];
         if (t->panels && pcs_tensor_row_bytes(t) > stored) stored = (size_t)pcs_tensor_row_bytes(t);

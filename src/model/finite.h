@@ -22,6 +22,14 @@ typedef struct pcs_look {
 } pcs_look;
 
 precis_status pcs_look_open(precis_ctx *ctx, pcs_look *l, const precis_model *m);
+/* Without the tensors that `known` says have been looked at. */
+typedef bool pcs_known(const void *user, const pcs_tensor *t);
+precis_status pcs_look_open_rest(precis_ctx *ctx, pcs_look *l, const precis_model *m, pcs_known *known,
+                                 const void *user);
+/* May rows [first, end) of a matrix of k columns, in rows or in panels (then first begins one), hold a number that is
+ * not finite? false: they do not. */
+bool pcs_weights_doubtful(const pcs_format *f, size_t k, const uint8_t *rows, const uint8_t *panels, uint64_t first,
+                          uint64_t end);
 void pcs_look_close(pcs_look *l);
 void pcs_look_piece(pcs_look *l, uint64_t piece);
 /* After all pieces: the first weight that is not finite. */

@@ -29,12 +29,6 @@ bool pcs_quantizable(const pcs_tensor *t)
 
 bool pcs_encodable(const pcs_format *f) { return pcs_format_can_encode(f) && f->kind != PCS_INT && !f->internal; }
 
-const pcs_format *pcs_fitting(const pcs_format *f, int64_t n)
-{
-    while (f && !pcs_format_fits(f, (uint64_t)n)) f = f->substitute ? pcs_format_by_name(f->substitute) : NULL;
-    return f;
-}
-
 void pcs_plan_set(pcs_plan_row *row, const pcs_format *to)
 {
     row->to = to;

@@ -76,3 +76,9 @@ precis_status pcs_too_large(precis_ctx *ctx, const pcs_tensor *t, const pcs_form
                     t->name, (double)top, f->name, other ? other->name : "F32", t->name, other ? other->name : "F32",
                     f->name, t->name, other ? other->name : "F32");
 }
+
+const pcs_format *pcs_fitting(const pcs_format *f, int64_t n)
+{
+    while (f && !pcs_format_fits(f, (uint64_t)n)) f = f->substitute ? pcs_format_by_name(f->substitute) : NULL;
+    return f;
+}

@@ -306,6 +306,18 @@ precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_
     return st;
 }
 
+bool pcs_loss_table_of(const pcs_loss_table *t, const precis_plan *plan, double *loss)
+{
+    *loss = 0;
+    for (size_t i = 0; i < plan->n; i++) {
+        size_t c = 0;
+        while (c < t->tb.items[i].n && t->tb.types[i * PCS_CHOICES + c] != plan->rows[i].to) c++;
+        if (c == t->tb.items[i].n) return false;
+        *loss += t->tb.items[i].choices[c].loss;
+    }
+    return true;
+}
+
 precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis_model *m, uint64_t max_bytes,
                                 const precis_quant_options *opts, precis_solution *solution)
 {

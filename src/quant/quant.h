@@ -38,6 +38,7 @@ typedef enum {
     PCS_CHOOSES_RANGE = 4, /* cuts as it codes */
     PCS_MAKES_UP = 8,      /* for what a rounding loses, in other columns */
     PCS_BRINGS_BACK = 16,  /* what the codes lost, beside them */
+    PCS_PRUNES = 32,       /* leaves weights out, which must stay 0 */
 } pcs_method_does;
 extern const pcs_method *const pcs_methods[];
 /* NULL name: the default. */
@@ -157,6 +158,8 @@ precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const p
 precis_status pcs_loss_table_limit(pcs_loss_table *t, const struct precis_costs *costs, double seconds);
 precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution,
                                   double *loss);
+/* *loss: of a plan of the same model. False: it takes a type that the table has not. */
+bool pcs_loss_table_of(const pcs_loss_table *t, const precis_plan *plan, double *loss);
 void pcs_loss_table_close(pcs_loss_table **t);
 
 #endif

@@ -33,15 +33,6 @@ precis_status pcs_hf_set_text(pcs_hf_config *c, const char *suffix, const char *
     return pcs_model_set_string(c->m, key_name(c, suffix, buf), v, len);
 }
 
-void pcs_hf_cannot(pcs_hf_config *c, const char *fmt, ...)
-{
-    va_list ap;
-    if (c->reason[0]) return;
-    va_start(ap, fmt);
-    vsnprintf(c->reason, sizeof c->reason, fmt, ap);
-    va_end(ap);
-}
-
 /* What the model's class in transformers has where its file says nothing. */
 static bool usual_number(const pcs_hf_config *c, const char *name, double *v)
 {

@@ -19,16 +19,25 @@ const pcs_netfile_reader *const pcs_netfile_readers[] = {
 bool pcs_str_is(pcs_str a, const char *text) { return strlen(text) == a.n && !memcmp(a.s, text, a.n); }
 bool pcs_str_same(pcs_str a, pcs_str b) { return a.n == b.n && (!a.n || !memcmp(a.s, b.s, a.n)); }
 
-const pcs_netfile_reader *pcs_netfile_reader_of(precis_ctx *ctx, const char *path)
+#define HEAD 256
+
+/* The file's first bytes; how many. */
+static size_t read_head(precis_ctx *ctx, const char *path, uint8_t *head)
 {
-    uint8_t head[64] = { 0 };
     struct stat sb;
     int fd;
-    if (pcs_is_dir(path) || pcs_open_regular(ctx, path, O_RDONLY, &fd, &sb)) return NULL;
-    const ssize_t n = pread(fd, head, sizeof head, 0);
+    if (pcs_is_dir(path) || pcs_open_regular(ctx, path, O_RDONLY, &fd, &sb)) return 0;
+    const ssize_t n = pread(fd, head, HEAD, 0);
     close(fd);
-    for (const pcs_netfile_reader *const *r = pcs_netfile_readers; *r; r++)
-        if (n > 0 && (*r)->probe(head, (size_t)n)) return *r;
+    return n < 0 ? 0 : (size_t)n;
+}
+
+const pcs_netfile_reader *pcs_netfile_reader_of(precis_ctx *ctx, const char *path)
+{
+    uint8_t head[HEAD] = { 0 };
+    const size_t n = read_head(ctx, path, head);
+    for (const pcs_netfile_reader *const *r = pcs_netfile_readers; n && *r; r++)
+        if ((*r)->probe(head, n)) return *r;
     for (const pcs_netfile_reader *const *r = pcs_netfile_readers; *r; r++)
         if (pcs_ends(path, (*r)->ending)) return *r;
     return NULL;
@@ -36,8 +45,12 @@ const pcs_netfile_reader *pcs_netfile_reader_of(precis_ctx *ctx, const char *pat
 
 precis_status pcs_netfile_open(precis_ctx *ctx, pcs_netfile **out, const char *path)
 {
+    uint8_t head[HEAD] = { 0 };
     const pcs_netfile_reader *r = pcs_netfile_reader_of(ctx, path);
+    const size_t n = r ? 0 : read_head(ctx, path, head);
     *out = NULL;
+    for (const pcs_netfile_reader *const *k = pcs_netfile_readers; n && !r && *k; k++)
+        if ((*k)->knows && (*k)->knows(head, n)) r = *k;
     return (r ? r : pcs_netfile_readers[0])->open(ctx, out, path); /* the first one says what is wrong with it */
 }
 

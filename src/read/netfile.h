@@ -61,8 +61,10 @@ typedef struct pcs_netfile_graph {
 typedef struct pcs_netfile_reader {
     const char *name; /* as inspect says it */
     const char *ending;
-    /* Is it this kind, by its first bytes (n of them, 64 at most)? */
+    /* Is it this kind, by its first bytes (n of them, 256 at most)? */
     bool (*probe)(const uint8_t *head, size_t n);
+    /* Where no reader's probe holds: can this one say what the file is instead? NULL: no. */
+    bool (*knows)(const uint8_t *head, size_t n);
     precis_status (*open)(precis_ctx *ctx, pcs_netfile **out, const char *path);
     void (*close)(pcs_netfile *file);
     /* given: one of each input, or NULL. PRECIS_EUNSUPPORTED with out->need != 0:

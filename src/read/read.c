@@ -104,7 +104,10 @@ static precis_status open_model(precis_ctx *ctx, precis_model **out, const char 
                  "that it reads (IN is its name):", path);
         pcs_add_lines(ctx, "\n  import torch, safetensors.torch as st\n"
                            "  m = torch.load('IN', weights_only=True, map_location='cpu')\n"
-                           "  st.save_file({k: v.clone().contiguous() for k, v in m.items()}, 'model.safetensors')");
+                           "  st.save_file({k: v.clone().contiguous() for k, v in m.items()}, 'model.safetensors')\n"
+                           "or, of a net that is no language model, with its class at hand:\n"
+                           "  net.load_state_dict(m); net.eval()\n"
+                           "  torch.export.save(torch.export.export(net, (example_input,)), 'net.pt2')");
         return PRECIS_EUNSUPPORTED;
     }
     return pcs_fail(ctx, PRECIS_EFORMAT,

@@ -160,6 +160,28 @@ static precis_status add_recipe(const precis_manifest *m, json *j)
     return PRECIS_OK;
 }
 
+/* How the result was evaluated, which makes none of its bytes. */
+static precis_status add_evaluation(const precis_manifest *m, json *j)
+{
+    const precis_manifest_options *o = &m->opt;
+    char hex[65];
+    open_level(j, "evaluation", "{");
+    open_level(j, "arguments", "[");
+    for (size_t i = 0; i < o->n_evaluation; i++) add_string(j, NULL, o->evaluation[i]);
+    close_level(j, "]");
+    if (o->evaluation_text) {
+        const precis_status st = precis_sha256_file(m->ctx, o->evaluation_text, hex);
+        if (st) return st;
+        open_level(j, "text", "{");
+        add_string(j, "option", "--text");
+        add_string(j, "path", o->evaluation_text);
+        add_string(j, "sha256", hex);
+        close_level(j, "}");
+    }
+    close_level(j, "}");
+    return PRECIS_OK;
+}
+
 static void add_tensors(const precis_job *job, json *j)
 {
     open_level(j, "tensors", "[");
@@ -254,6 +276,7 @@ precis_status precis_manifest_text(void *manifest, const precis_job *job, const 
     const uint64_t refused = precis_ctx_refused(m->ctx);
     open_level(&j, NULL, "{");
     precis_status st = add_recipe(m, &j);
+    if (!st) st = add_evaluation(m, &j);
     open_level(&j, "output", "{");
     add_whole(&j, "bytes", job->bytes);
     add_string(&j, "sha256", precis_quant_report_sha256(job->report));

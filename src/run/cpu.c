@@ -41,7 +41,8 @@ static void region(void *arg, uint32_t ith, uint32_t nth)
             continue;
         }
         if ((p->one ? s->barrier_one : s->barrier) && i > p->from) pcs_barrier(p->ctx, ith);
-        if (s->op) s->eval(&s->call, ith, nth);
+        if (p->looking && pcs_step_looks(p, s)) pcs_step_look(p, s, ith, nth);
+        else if (s->op) s->eval(&s->call, ith, nth);
         else quantize_act(&s->call, ith, nth);
         if (s->tap && p->backend->host) {
             pcs_barrier(p->ctx, ith);

@@ -59,17 +59,6 @@ static void *own(precis_program *p, size_t bytes)
     return mem;
 }
 
-static void arg_of(const precis_program *p, int32_t slot, pcs_arg *a)
-{
-    const pcs_slot *s = &p->slots[slot];
-    *a = (pcs_arg){ .dtype = s->v.dtype, .dims = s->v.dims, .format = s->v.format, .affine = s->v.affine, .data = p->slots[s->root].data, .panels = p->slots[s->root].panels };
-    for (uint32_t i = 0; i < s->v.dims; i++)
-        a->shape[i] = pcs_program_extent(p, s->v.shape[i]);
-    if (s->v.dtype == PCS_STATE) a->data = s->kv;
-    if (s->v.dtype == PCS_ACT_MIXED) a->dtype = pcs_arg_rows(a) < PCS_MIXED_ROWS ? PCS_ACT : PCS_ACT_BF16;
-    if (a->dtype == PCS_ACT) a->data = (void *)&s->act;
-}
-
 /* Room for a step's operands. */
 static precis_status open_step(precis_program *p, pcs_step *s, uint32_t n_in, uint32_t n_out)
 {
@@ -81,27 +70,6 @@ static precis_status open_step(precis_program *p, pcs_step *s, uint32_t n_in, ui
     s->out = s->in + n_in;
     s->call.out = s->call.in + n_in;
     return PRECIS_OK;
-}
-
-void pcs_step_bind(precis_program *p, pcs_step *s)
-{
-    pcs_arg *const in = s->call.in, *const out = s->call.out;
-    s->call = (pcs_call){
-        .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .n_out = s->n_out, .in = in, .out = out,
-        .scratch = p->scratch, .scratch_size = s->room.bytes, .tiles = p->tiles, .outside = &s->outside,
-    };
-    for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &in[i]);
-    for (uint32_t i = 0; i < s->n_out; i++) arg_of(p, s->out[i], &out[i]);
-    if (s->plain >= 0 && in[0].dtype == PCS_ACT) arg_of(p, s->plain, &in[0]);
-    if (s->below && in[0].dtype == PCS_ACT) s->call.kernels = &p->below;
-}
-
-precis_status pcs_step_refuse(const precis_program *p, const char *name, const pcs_op *op)
-{
-    return pcs_fail(p->ctx, PRECIS_EFORMAT,
-                    "node %s (%s): met an index outside of what it takes from, or a scale that is not above zero and "
-                    "finite",
-                    name, op->name);
 }
 
 /* Rows of packed weights, for an op that reads them. */
@@ -357,4 +325,15 @@ precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const prec
     if (st) precis_program_close(&p);
     *out = p;
     return st;
+}
+
+precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_graph *g, precis_arithmetic arithmetic)
+{
+    *out = NULL;
+    const precis_status st = precis_graph_verify(g);
+    if (st) return st;
+    const pcs_program_options o = {
+        .arithmetic = arithmetic, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32", .keep_all = true,
+    };
+    return pcs_program_open(ctx, out, g, &o);
 }

@@ -1,12 +1,13 @@
 /* odd.c - outputs that are not finite: they are refused, never handed on, and why is found out.
  *
- * Weights of a runner that packs in the background are looked at there as well, so that the first token does not wait
- * for it: what is found ends the next call. Outputs are looked at in every call; only when one is odd is the call done
+ * The first call looks at the weights that it reads (look.c), and what it does not read is looked at behind it, in the
+ * background where weights are packed there, too: what is found ends the next call. Outputs are looked at in every call; only when one is odd is the call done
  * anew, with a look at every value. */
 #define _DEFAULT_SOURCE /* gettid */
 #include "base/pool.h"
 #include "format/number.h"
 #include "model/finite.h"
+#include "run/backend.h"
 #include "run/runner.h"
 
 #include <pthread.h>
@@ -18,7 +19,7 @@
 struct pcs_behind {
     pcs_look look;
     pthread_t thread;
-    bool running;
+    bool beside, running;
     atomic_bool stop, done;
     pcs_odd odd;
 };
@@ -38,14 +39,14 @@ static void *look_behind(void *arg)
     return NULL;
 }
 
-precis_status pcs_behind_open(precis_runner *r)
+precis_status pcs_behind_open(precis_runner *r, bool beside)
 {
     if (r->ctx->memory.counting || pcs_model_seen(r->model)) return PRECIS_OK;
-    struct pcs_behind *b = r->behind = pcs_alloc(r->ctx, 1, sizeof *b);
-    const precis_status st = b ? pcs_look_open(r->ctx, &b->look, r->model) : PRECIS_ENOMEM;
-    if (!st && pthread_create(&b->thread, NULL, look_behind, b)) return pcs_model_finite(r->ctx, r->model);
-    if (!st) b->running = true;
-    return st;
+    r->behind = pcs_alloc(r->ctx, 1, sizeof *r->behind);
+    if (!r->behind) return PRECIS_ENOMEM;
+    r->behind->beside = beside;
+    r->program->looking = r->program->backend->host;
+    return r->program->looking ? PRECIS_OK : pcs_model_finite(r->ctx, r->model);
 }
 
 void pcs_behind_close(precis_runner *r)
@@ -59,6 +60,54 @@ void pcs_behind_close(precis_runner *r)
     r->behind = NULL;
 }
 
+/* A tensor that lies in a weight that was looked at. */
+static bool is_known(const void *user, const pcs_tensor *t)
+{
+    const precis_program *p = user;
+    for (size_t i = 0; i < p->n_slots; i++) {
+        const pcs_slot *s = &p->slots[i];
+        if (!s->looked) continue;
+        const uint64_t n = (uint64_t)s->v.shape[0];
+        const size_t k = (size_t)s->v.shape[1];
+        const uint8_t *from = s->data, *at = t->data;
+        uint64_t bytes = n * pcs_row_bytes(s->v.format, k);
+        if (!at) from = s->panels, at = t->panels, bytes = pcs_panels_bytes(s->v.format, k, n);
+        if (at && from && at >= from && at + t->bytes <= from + bytes) return true;
+    }
+    return false;
+}
+
+static void pieces(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
+{
+    (void)ith;
+    for (uint64_t i = begin; i < end; i++) pcs_look_piece(arg, i);
+}
+
+static precis_status verdict(precis_runner *r)
+{
+    const precis_status st = pcs_odd_judge(r->ctx, r->model, &r->behind->odd);
+    if (!st) pcs_model_mark_seen(r->model);
+    return st;
+}
+
+precis_status pcs_behind_rest(precis_runner *r)
+{
+    struct pcs_behind *b = r->behind;
+    precis_program *p = r->program;
+    if (!b || !p->looking) return PRECIS_OK;
+    pcs_program_looked(p);
+    if (p->doubtful) return pcs_model_finite(r->ctx, r->model);
+    const precis_status st = pcs_look_open_rest(r->ctx, &b->look, r->model, is_known, p);
+    if (st) return st;
+    if (b->beside && b->look.pieces && !pthread_create(&b->thread, NULL, look_behind, b)) {
+        b->running = true;
+        return PRECIS_OK;
+    }
+    pcs_for(r->ctx, b->look.pieces, 1, pieces, &b->look);
+    b->odd = pcs_look_odd(&b->look);
+    return verdict(r);
+}
+
 /* Where the look is done, or once it is when `wait`. */
 static precis_status judge(precis_runner *r, bool wait)
 {
@@ -66,14 +115,19 @@ static precis_status judge(precis_runner *r, bool wait)
     if (!b || !b->running || (!wait && !atomic_load_explicit(&b->done, memory_order_acquire))) return PRECIS_OK;
     pthread_join(b->thread, NULL);
     b->running = false;
-    const precis_status st = pcs_odd_judge(r->ctx, r->model, &b->odd);
-    if (!st) pcs_model_mark_seen(r->model);
-    return st;
+    return verdict(r);
 }
 
 precis_status pcs_behind_ask(precis_runner *r) { return judge(r, false); }
 
-precis_status precis_runner_check(precis_runner *r) { return judge(r, true); }
+precis_status pcs_behind_now(precis_runner *r)
+{
+    const bool none = r->program->looking; /* no call has run yet */
+    r->program->looking = false;
+    return none ? pcs_model_finite(r->ctx, r->model) : judge(r, true);
+}
+
+precis_status precis_runner_check(precis_runner *r) { return pcs_behind_now(r); }
 
 /* ---- outputs ----------------------------------------------------------------------------------------- */
 

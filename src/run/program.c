@@ -191,17 +191,6 @@ precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx) { return ctx->cp
 
 /* ---- public ----------------------------------------------------------------------------------- */
 
-precis_status precis_program_open(precis_ctx *ctx, precis_program **out, precis_graph *g, precis_arithmetic arithmetic)
-{
-    *out = NULL;
-    const precis_status st = precis_graph_verify(g);
-    if (st) return st;
-    const pcs_program_options o = {
-        .arithmetic = arithmetic, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32", .keep_all = true,
-    };
-    return pcs_program_open(ctx, out, g, &o);
-}
-
 precis_status precis_program_set_size(precis_program *p, int64_t symbol, int64_t size) { return pcs_program_size(p, symbol, size); }
 
 precis_status precis_program_set_input(precis_program *p, precis_value v, const float *data)

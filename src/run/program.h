@@ -53,6 +53,7 @@ typedef struct pcs_slot {
     _Atomic(uint8_t *) panels; /* of a stored weight, once it is packed */
     pcs_act act;
     pcs_kv *kv;
+    bool looked; /* of a stored weight: some run has looked at all of its numbers */
 } pcs_slot;
 
 /* Where values lie, for one set of sizes. */
@@ -88,6 +89,8 @@ struct precis_program {
     pcs_plan **plans, *plan; /* all that were made, and the one in use */
     size_t n_plans;
     bool keep_all;
+    bool looking;             /* products look at weights as they read them (run/look.c) */
+    _Atomic(bool) doubtful;   /* a weight that they read may not be finite */
     char *buffer, *scratch;
     uint64_t buffer_bytes, const_bytes;
     uint64_t scratch_bytes; /* of all threads */
@@ -158,6 +161,11 @@ void pcs_program_release(precis_program *p);
 /* Step that makes a value (n_steps: none); and how many steps stand before the first layer. */
 size_t pcs_program_step_of(const precis_program *p, precis_value v);
 size_t pcs_program_preamble(const precis_program *p);
+/* A step that looks at its weight while it reads it, piece by piece, and whether it is one (look.c). */
+bool pcs_step_looks(const precis_program *p, const pcs_step *s);
+void pcs_step_look(precis_program *p, const pcs_step *s, uint32_t ith, uint32_t nth);
+/* After a run of the whole program: the weights that steps have looked at. */
+void pcs_program_looked(precis_program *p);
 uint64_t pcs_program_bytes(const precis_program *p);
 /* What is scratch of them when so many threads run it. */
 uint64_t pcs_program_scratch(const precis_program *p, uint32_t threads);

@@ -47,12 +47,13 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
         r->rows = pcs_alloc(ctx, r->batch, sizeof *r->rows);
         if (!r->ids || !r->wanted || !r->lengths || !r->before || !r->rows) st = PRECIS_ENOMEM;
     }
-    if (!st) st = o.pack == PRECIS_PACK_BACKGROUND ? pcs_behind_open(r) : pcs_model_finite(ctx, model);
     if (!st)
         st = pcs_program_open(ctx, &r->program, r->graph,
                               &(pcs_program_options){ .backend = how->backend, .arithmetic = o.arithmetic, .k_type = k_type, .v_type = v_type,
                                                       .context = r->context, .sequences = r->sequences,
                                                       .batch = r->batch, .pages = o.pages, .inputs = how->inputs });
+    /* who runs the program itself has not looked at what it reads */
+    if (!st) st = how->inputs ? pcs_model_finite(ctx, model) : pcs_behind_open(r, o.pack == PRECIS_PACK_BACKGROUND);
     if (!st && r->program->without_kernel) {
         const precis_program *p = r->program;
         pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",
@@ -147,7 +148,7 @@ static void bind(precis_runner *r, const int32_t *tokens, const int32_t *positio
 precis_status pcs_runner_bind(precis_runner *r, const pcs_text_rows *text)
 {
     pcs_pages *pages = &r->program->pages;
-    precis_status st = PRECIS_OK;
+    precis_status st = pcs_behind_now(r);
     r->lengths[0] = 0;
     for (uint32_t i = 0; i < text->n && !st; i += 1u << pages->shift) {
         st = pcs_pages_take(pages, 0, i);
@@ -230,6 +231,7 @@ precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uin
         bind(r, r->ids, r->ids + r->batch, r->ids + 2 * (size_t)r->batch, r->wanted);
         st = pcs_runner_size(r, n, outputs);
         if (!st) st = pcs_program_run(r->program);
+        if (!st) st = pcs_behind_rest(r);
     }
     if (!st) st = pcs_outputs_finite(r, rows, n, outputs);
     if (st) take_back(r, rows, taken, ran);

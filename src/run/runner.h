@@ -35,9 +35,13 @@ precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted);
  * precis_runner_decode. */
 typedef struct pcs_text_rows { const int32_t *ids, *positions, *zeros, *outputs; uint32_t n; int64_t wanted; } pcs_text_rows;
 precis_status pcs_runner_bind(precis_runner *r, const pcs_text_rows *text);
-/* Look at the model's weights by a thread in the background; what it has found so far (odd.c). */
-precis_status pcs_behind_open(precis_runner *r);
+/* Looks at the model's weights (odd.c): the first call looks at those that it reads, and what is left is looked at behind
+ * it, by a thread of its own where `beside`. Before a call: what was found so far; now: all of it, at once. */
+precis_status pcs_behind_open(precis_runner *r, bool beside);
 precis_status pcs_behind_ask(precis_runner *r);
+precis_status pcs_behind_now(precis_runner *r);
+/* The first call has run. */
+precis_status pcs_behind_rest(precis_runner *r);
 void pcs_behind_close(precis_runner *r);
 /* After a call: PRECIS_EFORMAT says where outputs that are not finite come from. */
 precis_status pcs_outputs_finite(precis_runner *r, const precis_row *rows, uint32_t n, uint32_t wanted);

@@ -6,16 +6,6 @@
 
 #include <stdio.h>
 
-precis_status pcs_jinja_fail(pcs_jinja *j, precis_status st, const char *fmt, ...)
-{
-    char text[400];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    return pcs_fail(j->ctx, st, "chat template, line %d: %s", j->line, text);
-}
-
 precis_status pcs_jinja_set(pcs_jinja *j, const char *name, pcs_jvalue v)
 {
     return pcs_jput(j, &j->scope->vars, pcs_jstring(name, strlen(name)), v);

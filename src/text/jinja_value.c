@@ -2,6 +2,8 @@
 #include "base/overflow.h"
 #include "text/jinja.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <math.h>
 
 precis_status pcs_jinja_pay(pcs_jinja *j, uint64_t n)
@@ -392,4 +394,14 @@ precis_status pcs_jbind(pcs_jinja *j, const char *what, const char *params, cons
         if (!known) return pcs_jinja_fail(j, PRECIS_EFORMAT, "%s takes %zu arguments, not %zu", what, n, args->n);
     }
     return PRECIS_OK;
+}
+
+precis_status pcs_jinja_fail(pcs_jinja *j, precis_status st, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return pcs_fail(j->ctx, st, "chat template, line %d: %s", j->line, text);
 }

@@ -6,20 +6,6 @@
 
 #include <utf8proc.h>
 
-precis_status pcs_tokenizer_emit(precis_tokenizer *t, int32_t id)
-{
-    if (pcs_stopped(t->ctx, t->n_out)) return pcs_progress(t->ctx, "tokenize", t->n_out, t->n_out + 1);
-    if (t->n_out == t->cap_out) {
-        const size_t cap = t->cap_out ? t->cap_out * 2 : 256;
-        int32_t *grown = pcs_grow(t->ctx, t->out, t->n_out * sizeof *grown, cap, sizeof *grown);
-        if (!grown) return PRECIS_ENOMEM;
-        t->out = grown;
-        t->cap_out = cap;
-    }
-    t->out[t->n_out++] = id;
-    return PRECIS_OK;
-}
-
 static precis_status room(precis_tokenizer *t, size_t n)
 {
     if (n <= t->cap_piece) return PRECIS_OK;

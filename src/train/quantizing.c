@@ -38,9 +38,13 @@ static precis_status read_tensor(void *arg)
     if (st) return st;
     const pcs_format *f = type ? pcs_format_by_name(type) : NULL;
     if (!name || strpbrk(name, "*?=,"))
-        return pcs_json_fail(&r->in.j, r->in.t.text, "tensors[].name", "is missing, or holds a sign of patterns");
+        return pcs_fail(r->t->ctx, PRECIS_EFORMAT,
+                        "%s: tensors[].name: \"%.60s\" is missing, or holds a sign of patterns", r->t->c.quant.plan,
+                        name ? name : "");
     if (!f || !pcs_encodable(f))
-        return pcs_json_fail(&r->in.j, r->in.t.text, "tensors[].type", "is missing, or no type that can be written");
+        return pcs_fail(r->t->ctx, PRECIS_EFORMAT,
+                        "%s: tensors[].type: \"%.40s\" of %.60s is no type that can be written", r->t->c.quant.plan,
+                        type ? type : "", name);
     return pcs_buf_printf(&r->t->planned, "%s%.200s=%s", r->t->planned.len ? "," : "", name, f->name);
 }
 
@@ -83,7 +87,7 @@ precis_status pcs_train_read_plan(pcs_train_run *t, const char *path)
         else st = pcs_json_file_skip(&r.in);
     }
     if (!st && (!kind || strcmp(kind, "plan") || !t->planned.len))
-        st = pcs_fail(t->ctx, PRECIS_EFORMAT, "precis: this is no plan");
+        st = pcs_fail(t->ctx, PRECIS_EFORMAT, "%s: precis: this is no plan", path);
     if (!st) st = take_kv(&r);
     if (!st) t->c.quant.types = t->planned.data;
     pcs_json_file_close(&r.in);

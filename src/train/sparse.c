@@ -1,6 +1,6 @@
 /* sparse.c - pruning in the loop: once, by what a batch shows, and what was pruned stays 0 from then on. A mask is not
  * kept: it is where the weights are 0. */
-#include "train/prune.h"
+#include "quant/prune.h"
 #include "train/run.h"
 
 uint64_t pcs_train_prune_step(const pcs_train_config *c)

@@ -241,7 +241,7 @@ static precis_status no_pair(adapter *d, const pcs_tensor *t)
     const bool of_peft = strstr(t->source, ".lora_B.") || strstr(t->source, ".lora_embedding_B");
     if (is_copy(d, t) || of_gguf || of_peft) return PRECIS_OK;
     const char *hint = "";
-    if (strstr(t->source, "magnitude")) hint = " (DoRA; merge it with PEFT's merge_and_unload)";
+    if (strstr(t->source, "magnitude_vector")) hint = " (DoRA; merge it with PEFT's merge_and_unload)";
     else if (pcs_ends(t->source, ".bias") || pcs_ends(t->source, ".weight"))
         hint = " (a module trained whole; merge it with PEFT's merge_and_unload)";
     return pcs_fail(d->ctx, PRECIS_EUNSUPPORTED,

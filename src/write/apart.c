@@ -138,3 +138,9 @@ precis_status precis_out_apart(precis_ctx *ctx, const char *path, const char *ot
         return pcs_fail(ctx, PRECIS_EINVAL, "%s belongs to the input; choose another output", path);
     return PRECIS_OK;
 }
+
+const char *pcs_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

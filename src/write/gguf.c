@@ -57,14 +57,6 @@ static void put_key(sink *s, const pcs_key *k)
     else put_int(s, k->v.u, pcs_key_width(k->type));
 }
 
-bool pcs_gguf_drops(const pcs_key *k)
-{
-    static const char *const begins[] = { "split.", "precis.scheme.", "precis.panels." };
-    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
-        if (!strncmp(k->name, begins[i], strlen(begins[i]))) return true;
-    return !strcmp(k->name, "general.alignment");
-}
-
 static uint64_t align_of(const pcs_gguf_file *f) { return f->align ? f->align : 32; }
 
 /* What GGUF has no id for lies in I8 tensors: rows of a scheme's bytes, or panels. */

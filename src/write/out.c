@@ -14,20 +14,12 @@
 
 #define BUFFER (2u << 20)
 
-precis_status pcs_io_fail(precis_ctx *ctx, const char *path, const char *what)
-{
-    const int e = errno;
-    return pcs_fail(ctx, pcs_errno_status(e), "%s: cannot be %s: %s", path, what, strerror(e));
-}
-
 /* Bytes of a path up to and with its last slash. */
 static size_t folder_bytes(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
-
-const char *pcs_base_name(const char *path) { return path + folder_bytes(path); }
 
 /* The folder of a path with its slash, "./" when it names none; false when it does not fit. */
 static bool folder_of(const char *path, char folder[4096])

@@ -156,3 +156,11 @@ precis_status pcs_folder_read_back(precis_ctx *ctx, const char *name, const char
     precis_model_close(&m);
     return st;
 }
+
+bool pcs_gguf_drops(const pcs_key *k)
+{
+    static const char *const begins[] = { "split.", "precis.scheme.", "precis.panels." };
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (!strncmp(k->name, begins[i], strlen(begins[i]))) return true;
+    return !strcmp(k->name, "general.alignment");
+}

@@ -31,23 +31,23 @@ inspect q4.gguf --overflow
 inspect m.gguf --tensor blk.0.attn_q.weight -o raw --json
 inspect m.gguf --tensor blk.0.attn_q.weight -o -
 inspect hf --keys
-tokenize m.gguf --text the.other --json
+tokenize m.gguf -p the.other --json
 +tokenize m.gguf --file t.txt --pieces
-tokenize hf --text and.then
+tokenize hf -p and.then
 tokenize --render template.jinja --message user=hi --message assistant=there --generation --json
 quant m.gguf --max-size 40% -o o.gguf {QUICK} --json
 quant m.gguf --bpw 6 --profile p.json -o o.gguf {QUICK}
 quant m.gguf --plan plan.json -o o.gguf {QUICK}
 quant m.gguf --type Q4_0 --imatrix im.dat -o o.gguf --no-eval -q
 quant m.gguf --type Q4_0 --calib t.txt --text other.txt -o o.gguf {QUICK}
-+quant m.gguf --type INT4_G32 --method gptq -o o.gguf --calib t.txt --no-eval -q
-quant m.gguf --type INT4_G32 --method awq+rtn -o o.gguf {QUICK}
-quant m.gguf --type UINT4_G32 --method rotate+hqq+svd --rank 4 -o o.gguf {QUICK}
-quant m.gguf --type INT4_G32 --method clip+rtn -o o.gguf --no-eval --calib-tokens 16 -q
-quant m.gguf --type INT8_C --method smoothquant+rtn -o o.gguf --no-eval --calib-tokens 16 -q
-quant m.gguf --type W4A8KV8 -o o.gguf --no-eval --calib-tokens 16 -q
++quant m.gguf --type INT4_G32 --method gptq -o o.precis.gguf --calib t.txt --no-eval -q
+quant m.gguf --type INT4_G32 --method awq+rtn -o o.precis.gguf {QUICK}
+quant m.gguf --type UINT4_G32 --method rotate+hqq+svd --rank 4 -o o.precis.gguf {QUICK}
+quant m.gguf --type INT4_G32 --method clip+rtn -o o.precis.gguf --no-eval --calib-tokens 16 -q
+quant m.gguf --type INT8_C --method smoothquant+rtn -o o.precis.gguf --no-eval --calib-tokens 16 -q
+quant m.gguf --type W4A8KV8 -o o.precis.gguf --no-eval --calib-tokens 16 -q
 quant m.gguf --type Q4_K_M --dry-run --json
-quant m.gguf --type Q4_0 --format packed --no-calib --no-eval -o o.gguf -q
+quant m.gguf --type Q4_0 --format packed --no-calib --no-eval -o o.packed.gguf -q
 quant m.gguf --type Q4_0 -o o.gguf {QUICK} --mem-limit 60M --resume
 quant hf --type Q8_0 --no-calib --no-eval -o o.gguf -q
 +quant --replay q4.gguf.manifest.json -o o.gguf -q --no-eval

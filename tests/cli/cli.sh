@@ -42,7 +42,7 @@ has out "JSON_DEPTH 64"
 expect 2 "$precis" inspect "$model" --tensor nosuch -o "$work/raw"
 expect 0 "$precis" inspect "$model" --check
 
-expect 0 "$precis" tokenize "$model" --text "It was a dark night." --json
+expect 0 "$precis" tokenize "$model" -p "It was a dark night." --json
 json "all(isinstance(i, int) for i in j['ids']) and len(j['ids']) > 3"
 expect 0 "$precis" list formats
 has out Q4_K
@@ -137,9 +137,9 @@ json "all(t['exact'] and t['max_error'] == 0 for t in j['tensors']) and len(j['t
 [ -f "$work/folder/tokenizer.json" ] && [ -f "$work/folder/config.json" ] || { echo "convert left out the tokenizer or the configuration"; failed=1; }
 expect 2 "$precis" convert "$work/w4.precis.gguf" -o "$work/folder" --format safetensors
 has err "no empty folder"
-expect 0 "$precis" tokenize "$work/folder" --text "It was a dark night." --json
+expect 0 "$precis" tokenize "$work/folder" -p "It was a dark night." --json
 cp "$work/out" "$work/tokens.json"
-expect 0 "$precis" tokenize "$model" --text "It was a dark night." --json
+expect 0 "$precis" tokenize "$model" -p "It was a dark night." --json
 cmp -s "$work/out" "$work/tokens.json" || { echo "a converted folder tokenizes differently"; failed=1; }
 expect 0 "$precis" convert "$work/folder" -o "$work/back.gguf" --json
 expect 0 "$precis" convert "$work/w4.precis.gguf" -o "$work/own.gguf" --own --json
@@ -151,7 +151,10 @@ expect 0 "$precis" eval "$model" --ladder W8A8,NVFP4,NF4 --ctx 64 --chunks 2 --j
 json "[r['type'] for r in j['rows']] == ['W8A8', 'NVFP4', 'NF4'] and all({'bytes', 'ppl', 'kld_mean', 'top1', 'decode_tok_s'} <= set(r) for r in j['rows']) and j['rows'][0]['kld_mean'] < j['rows'][1]['kld_mean']"
 expect 2 "$precis" eval "$model" --ladder W8A8,NOSUCH
 expect 2 "$precis" run "$model" --embed -p text
-printf 'PK\003\004pickle' >"$work/model.pth"
+python3 -c "
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], 'w') as z:
+    z.writestr('archive/data.pkl', b'pickle')" "$work/model.pth"
 expect 3 "$precis" inspect "$work/model.pth"
 has err "torch.load"
 rm -rf "$work/folder"

@@ -8,7 +8,7 @@ for i in 1 2 3 4; do cat "$root/data/eval.txt"; done >"$work/long.txt"
 sed 's/"max_position_embeddings": [0-9]*/"max_position_embeddings": 128/' "$model/config.json" >"$work/config.json"
 cp "$model/model.safetensors" "$model/tokenizer.json" "$work/"
 expect 0 "$precis" eval "$work/model.safetensors" --ctx 512 --chunks 2 --json
-has err "windows are cut to 128 tokens"
+has err "windows are cut to 128 tokens, all that the model knows"
 json "j['windows'] == 2 and j['tokens'] == 2 * 63"
 expect 0 "$precis" eval "$work/model.safetensors" --ctx 128 --chunks 2 --json
 lacks err "windows are cut"
@@ -31,6 +31,19 @@ else
     [ $code = 0 ] || [ $code = 130 ] || { echo "a stopped eval ended with $code"; failed=1; }
     echo "SKIP the stopped eval: it was over, or had no window yet"
 fi
+# a replay evaluates as the first run did, unless it is told how; a text that changed is no such text
+head -c 20000 "$root/data/eval.txt" >"$work/e.txt"
+expect 0 "$precis" quant "$model" --type Q4_0 --no-calib --text "$work/e.txt" --ctx 128 --chunks 3 -o "$work/r.gguf" --json
+python3 -c "import json; print(json.load(open('$work/out'))['eval'])" >"$work/first"
+expect 0 "$precis" quant "$model" --replay "$work/r.gguf.manifest.json" -o "$work/r2.gguf" --json
+python3 -c "import json; print(json.load(open('$work/out'))['eval'])" >"$work/second"
+cmp -s "$work/first" "$work/second" || { echo "a replay evaluated otherwise: $(cat "$work/first" "$work/second")"; failed=1; }
+expect 0 "$precis" quant "$model" --replay "$work/r.gguf.manifest.json" -o "$work/r2.gguf" --no-eval --json
+json "'eval' not in j"
+echo more >>"$work/e.txt"
+expect 1 "$precis" quant "$model" --replay "$work/r.gguf.manifest.json" -o "$work/r2.gguf"
+has err "e.txt: it has changed since"
+
 # a model without a tokenizer is quantized, and that it is not evaluated is said
 rm "$work/tokenizer.json"
 expect 0 "$precis" quant "$work" --type Q8_0 --no-calib -o "$work/q.gguf"

@@ -149,6 +149,9 @@ expect 3 "$precis" train tune.json -o bad.gguf --from learned.gguf --only 'nothi
 has err 'only: nothing\* matches no tensor of the net'
 expect 3 "$precis" train tune.json -o bad.gguf --from learned.gguf --plan tune.json
 has err 'this is no plan'
+echo '{"precis": "plan", "tensors": [{"name": "blk.0.attn_q.weight", "type": "Q9"}]}' >bad-plan.json
+expect 3 "$precis" train tune.json -o bad.gguf --from learned.gguf --plan bad-plan.json
+has err 'bad-plan.json: tensors\[\].type: "Q9" of blk.0.attn_q.weight is no type'
 expect 3 "$precis" train tune.json -o bad.gguf --from config.json
 expect 2 "$precis" train tune.json -o bad.gguf --from learned.gguf --estimator adaround
 expect 2 "$precis" train tune.json -o bad.gguf --from learned.gguf --quantized bad.gguf
@@ -273,6 +276,34 @@ has err 'prune.pattern: is no N:M'
 sed 's/sparsegpt/lottery/' prune.json >bad.json
 expect 3 "$precis" train bad.json -o bad.gguf
 has err 'prune.method: is none of magnitude, wanda and sparsegpt'
+
+# The same in quant, in one sweep with coding: of each 4 codes 2 are 0.
+for method in magnitude wanda sparsegpt; do
+    expect 0 "$precis" quant text.gguf --type '*blk*=Q8_0,*=F32' --prune $method --pattern 2:4 --calib-tokens 256 --no-eval -o sparse.gguf
+    python3 - $method <<'E2' || failed=1
+import struct, sys
+b, name = open("sparse.gguf", "rb").read(), b"blk.0.ffn_up.weight"
+entry = struct.pack("<Q", len(name)) + name
+at = b.find(entry) + len(entry)
+dims, = struct.unpack_from("<I", b, at)
+shape = struct.unpack_from("<%dQ" % dims, b, at + 4)
+kind, offset = struct.unpack_from("<IQ", b, at + 4 + 8 * dims)
+assert kind == 8, kind
+n, = struct.unpack_from("<Q", b, 8)
+end = max(b.rfind(struct.pack("<Q", len(x)) + x) + 8 + len(x) for x in
+          [b"blk.0.ffn_down.weight", b"blk.0.attn_q_norm.weight", b"blk.0.attn_k_norm.weight", b"output_norm.weight"])
+end += 4 + 8 * struct.unpack_from("<I", b, end)[0] + 12
+data = (end + 31) // 32 * 32 + offset
+for block in range(shape[0] * shape[1] // 32):
+    codes = b[data + 34 * block + 2:data + 34 * block + 34]
+    for i in range(0, 32, 4):
+        assert sum(c == 0 for c in codes[i:i + 4]) >= 2, (sys.argv[1], block, list(codes))
+E2
+done
+expect 3 "$precis" quant text.gguf --type '*blk*=Q4_1,*=F32' --prune wanda --calib-tokens 256 --no-eval -o bad.gguf
+has err 'this type has no 0 in every group'
+expect 2 "$precis" quant text.gguf --type Q8_0 --prune wanda --method gptq --no-eval -o bad.gguf
+expect 2 "$precis" quant text.gguf --type Q8_0 --pattern 2:4 --no-eval -o bad.gguf
 
 # A batch in parts has the same gradients but for the order of sums; ranks have the bytes of one process.
 sed 's/"context": 32, "batch": 4/"context": 32, "batch": 4, "parts": 1/' config.json >one.json

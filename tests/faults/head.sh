@@ -5,7 +5,7 @@ head -c 4000 "$root/data/eval.txt" >"$work/calib.txt"
 tail -c 20000 "$root/data/eval.txt" >"$work/text.txt"
 
 # 40 tokens are seen by every weight, and by the head (which is the embedding here), too.
-expect 0 "$precis" profile "$model" --calib "$work/calib.txt" --tokens 40 -o "$work/i.gguf" -q
+expect 0 "$precis" profile "$model" --calib "$work/calib.txt" --tokens 40 -o "$work/i.gguf" -q --tensors
 has out '^token_embd.weight  *256  *40 '
 has out '^blk.0.ffn_down.weight  *[0-9]*  *40 '
 

@@ -22,7 +22,7 @@ cut eval "$work/m.gguf" --ids 3,4,5
 cut profile "$work/m.gguf" --calib "$work/text" --tokens 200
 cut inspect "$work/m.gguf"
 cut inspect "$work/m.gguf" --check
-cut tokenize "$work/m.gguf" --text hello
+cut tokenize "$work/m.gguf" -p hello
 cut plan "$work/m.gguf" --max-size 40%
 cut quant "$work/m.gguf" --type Q4_0 --no-calib --no-eval -o "$work/o.gguf"
 cut convert "$work/m.gguf" -o "$work/o.gguf"

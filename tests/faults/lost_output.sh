@@ -25,8 +25,8 @@ lost quant --help
 for table in formats limits; do lost list $table; lost list $table --json; done
 lost inspect "$model"
 lost inspect "$model" --json
-lost tokenize "$model" --text "hello there"
-lost tokenize "$model" --text "hello there" --json
+lost tokenize "$model" -p "hello there"
+lost tokenize "$model" -p "hello there" --json
 lost run "$model" -p "hello there" -n 4 -q
 lost run "$model" -p "hello there" -n 4 -q --json
 lost law list

@@ -62,8 +62,16 @@ def shapes():
     return model(graph(nodes, [port("x", F32, ["N", 2, "W"])], [port("y", F32, ["N", "K"])], ints))
 
 
+def recurrent():
+    """A GRU and what reads its last state."""
+    ints = [floats("w", [1, 12, 6], noise(72, .5)), floats("r", [1, 12, 4], noise(48, .5)), floats("v", [4, 3], noise(12))]
+    nodes = [node("Transpose", ["x"], ["t"], perm=[1, 0, 2]), node("GRU", ["t", "w", "r"], ["all", "last"], name="gru", hidden_size=4),
+             node("MatMul", ["last", "v"], ["y"], name="head")]
+    return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, [1, "N", 3])], ints))
+
+
 def make(w):
-    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))

@@ -29,8 +29,8 @@ ops() { # ops FILE.onnx TEXT ...: words that the list of ops must have
 }
 
 # Written as it is: the same bits, and ops that engines fuse.
-for net in small floating big_bias shapes; do
-    case $net in small) x=eval ;; floating) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
+for net in small floating big_bias shapes recurrent; do
+    case $net in small) x=eval ;; floating | recurrent) x=rows ;; shapes) x=wide ;; *) x=planes ;; esac
     run "$work/$net.onnx" "$work/$x.npy" "$work/$net.float.npy"
     expect 0 "$precis" convert "$work/$net.onnx" -o "$work/$net.out.onnx" --json
     json "j['opset'] >= 13 and j['nodes'] > 0"
@@ -72,6 +72,36 @@ at_least 38 "$work/small.float.npy" "$work/h.npy" "16 bits"
 quant small q2 --static --calib "$work/calib.npy" --threads 1
 cmp "$work/q.onnx" "$work/q2.onnx" || failed=1
 
+# QLinear ops: the same numbers, as codes.
+quant small p --static --calib "$work/calib.npy" --qop
+run "$work/p.onnx" "$work/eval.npy" "$work/p.npy"
+at_least 60 "$work/q.npy" "$work/p.npy" "QLinear ops beside QDQ"
+ops "$work/p.onnx" QLinearConv=3 QLinearAdd=1 QLinearConcat=1 MaxPool=1
+
+# What is quantized already goes over as it is; a way to quantize it is refused.
+for net in q p; do
+    expect 0 "$precis" quant "$work/$net.onnx" -o "$work/over.onnx"
+    run "$work/over.onnx" "$work/eval.npy" "$work/over.npy"
+    cmp "$work/$net.npy" "$work/over.npy" || failed=1
+    expect 3 "$precis" quant "$work/$net.onnx" -o "$work/none.onnx" --dynamic
+done
+
+# What an engine has no kernel for is refused, with the nearest that it has; what is left open is its first choice.
+quant small x --static --calib "$work/calib.npy" --backend xnnpack
+json "j['nodes'][0]['zero_point'] == -128"
+quant small y --static --calib "$work/calib.npy" --backend cmsis-nn --activations s16
+for case in "xnnpack --static --activations u8" "qnnpack --weight-only" "fbgemm --static --qop" "cmsis-nn --dynamic" \
+    "qnnpack --static --per-channel" "openvino --static --activations s16"; do
+    set -- $case
+    expect 3 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --backend "$@" --calib "$work/calib.npy"
+    has err nearest
+done
+expect 2 "$precis" plan "$work/small.onnx" --static --backend nothing
+expect 0 "$precis" plan "$work/floating.onnx" --static --json
+json "j['float'] == 2 and {n['reason'] for n in j['nodes'] if n['state'] == 'float'}"
+expect 0 "$precis" list backends
+has out onnxruntime
+
 # Dynamic, and weights alone.
 quant small d --dynamic
 run "$work/d.onnx" "$work/eval.npy" "$work/d.npy"
@@ -82,6 +112,12 @@ for type in int8 int4 fp8; do
     run "$work/w.onnx" "$work/rows.npy" "$work/w.npy"
     at_least 14 "$work/floating.float.npy" "$work/w.npy" "weights $type"
 done
+
+quant recurrent r --dynamic
+json "[n for n in j['nodes'] if n['op'] == 'recurrent'][0]['method'].startswith('weights')"
+run "$work/r.onnx" "$work/rows.npy" "$work/r.npy"
+at_least 28 "$work/recurrent.float.npy" "$work/r.npy" "a recurrent net"
+ops "$work/r.onnx" GRU=1 DequantizeLinear=2 MatMulInteger=1
 
 # A node that stays in float is listed with its reason; --strict makes it an error.
 quant floating f --static --calib "$work/rows.npy"

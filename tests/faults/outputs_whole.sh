@@ -112,9 +112,10 @@ expect 3 "$precis" convert hf8 --format safetensors -o hf8.hf
 has err "blk.0.ffn_norm.weight is F32"
 [ ! -e hf8.hf ] || { echo "a folder of a wrong shape"; failed=1; }
 for command in "quant scalar --type Q8_0 --no-calib --no-eval -q" "quant scalar --type Q8_0 --format packed --no-calib --no-eval -q" "convert scalar --format gguf" "convert scalar --format packed"; do
+    case $command in *packed*) out=scalar.packed.gguf ;; *) out=scalar.gguf ;; esac
     # shellcheck disable=SC2086 # words of a command
-    expect 0 "$precis" $command -o scalar.gguf
-    expect 0 "$precis" inspect scalar.gguf --json
+    expect 0 "$precis" $command -o $out
+    expect 0 "$precis" inspect $out --json
     json "any(t['name'].endswith('k_scale') and t['shape'] == [1] for t in j['tensors'])"
 done
 if [ -d "$cases/faults" ]; then

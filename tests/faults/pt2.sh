@@ -101,6 +101,19 @@ while IFS="$(printf '\t')" read -r name code text; do
     [ ! -e "$work/bad" ] || { echo "bad_$name: has an output"; failed=1; }
 done <"$nets/hostile.txt"
 
+# Checkpoints and TorchScript under their usual names: the lines that make a file that is read; an archive under any name.
+for other in checkpoint script old_checkpoint; do
+    cp "$nets/bad_$other.pt2" "$work/model.pth"
+    expect 3 "$precis" inspect "$work/model.pth"
+    has err "torch.export.save"
+    has err "safetensors"
+    expect 3 "$precis" run "$work/model.pth" --input "x=$work/x.npy"
+    has err "torch.export.save"
+done
+cp "$nets/linear.pt2" "$work/renamed.bin"
+expect 0 "$precis" inspect "$work/renamed.bin" --json
+json "j['format'] == 'pt2'"
+
 # torch's own archives and outputs.
 golden=$root/../shared/reference/nets/pt2
 [ -d "$golden" ] || { echo "skipped: torch's archives of ../shared/reference/nets/pt2 are not here"; exit $failed; }

@@ -29,7 +29,7 @@ import sys
 b = open(sys.argv[1], 'rb').read()
 assert b'\x1b' not in b and b'\xc2\x9b' not in b, b
 END
-expect 0 python3 "$work/terminal.py" "$precis" tokenize "$model" --text "$odd" --pieces
+expect 0 python3 "$work/terminal.py" "$precis" tokenize "$model" -p "$odd" --pieces
 python3 - "$work/out" <<'END' || failed=1
 import sys
 b = open(sys.argv[1], 'rb').read()

@@ -15,9 +15,9 @@ for name in padded padded-spm padded-unigram; do
     done
     expect 0 "$precis" convert "$work/$name.gguf" -o "$work/$name-out" --format safetensors
     if grep -q PAD "$work/$name-out"/tokenizer.*; then echo "$name: fillers in the folder's tokenizer"; failed=1; fi
-    expect 0 "$precis" tokenize "$work/$name" --text "the [PAD299] other"
+    expect 0 "$precis" tokenize "$work/$name" -p "the [PAD299] other"
     cp "$work/out" "$work/ids"
-    expect 0 "$precis" tokenize "$work/$name-out" --text "the [PAD299] other"
+    expect 0 "$precis" tokenize "$work/$name-out" -p "the [PAD299] other"
     cmp "$work/ids" "$work/out" || failed=1
     expect 0 "$precis" convert "$work/$name" -o "$work/$name-copy" --format safetensors
     cmp "$work/$name-copy"/tokenizer.* "$work/$name"/tokenizer.* || failed=1

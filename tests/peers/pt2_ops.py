@@ -114,6 +114,8 @@ def indices():
     yield "select", lambda a, k: (a.index_select(1, k), F.embedding(k, a[0])), (x, I(3, 4))
     yield "index_ops", lambda a, k, v: (a.index_add(0, k, v[:2]), a.index_copy(0, k, v[:2]), a.index_fill(1, k, 2.)), (x, torch.tensor([2, 0]), y)
     yield "nonzero", lambda a: (a.nonzero(), a.masked_select(a > 0)), (i,)
+    yield "masked_scatter", lambda a, v: a.masked_scatter(a > 0, v), (x, y)
+    yield "cdist", lambda a, b: (torch.cdist(a, b), torch.cdist(a, b, p=1.)), (x, y)
     yield "one_hot", lambda k: F.one_hot(k, 5), (I(5, 3, 4),)
     yield "scatters_of_parts", lambda a, v: (torch.slice_scatter(a, v[:, :2], 1, 1, 3), torch.select_scatter(a, v[0], 0, 1), torch.slice_scatter(a, v[:, :, :3], 2, 0, 5, 2)), (x, y)
 
@@ -141,6 +143,7 @@ def layers():
         ("gru", nn.GRU(5, 6, 2, batch_first=True), x), ("gru_both", nn.GRU(5, 6, bidirectional=True), x), ("rnn", nn.RNN(5, 6), x), ("rnn_relu", nn.RNN(5, 6, nonlinearity="relu", bidirectional=True), x),
     ):
         yield n, net, (inputs,)
+    yield "fold", lambda a: (F.unfold(a, 3, padding=1, stride=2), F.unfold(a[0], (2, 3), dilation=2), F.fold(F.unfold(a, 2, stride=1), (8, 9), 2), F.fold(F.unfold(a, 3, padding=1), (8, 9), 3, padding=1)), (pic,)
     yield "pool_places", lambda a: F.max_pool2d(a, 2, return_indices=True), (pic,)
     yield "bag", nn.EmbeddingBag(10, 4, mode="sum"), (I(10, 6), torch.tensor([0, 2, 6]))
     yield "bag_mean", nn.EmbeddingBag(10, 4), (I(10, 3, 4),)

@@ -214,7 +214,7 @@ def check(name, ok, *what):
 
 
 def ids(precis, path, text):
-    rc, out, err = run(precis, "tokenize", path, "--text", text)
+    rc, out, err = run(precis, "tokenize", path, "-p", text)
     return [int(x) for x in out.split()] if rc == 0 else (rc, err)
 
 
@@ -234,7 +234,7 @@ def beside(precis, folder):
     def expect(name, want, text, rows=n + 8, note="", **files):
         put(d, None, {k.replace("__", "."): v for k, v in files.items()}, rows, model)
         got = ids(precis, d, text)
-        rc, out, err = run(precis, "tokenize", d, "--text", text)
+        rc, out, err = run(precis, "tokenize", d, "-p", text)
         check(name, got == want and note in err, "precis", got, "right", want, err)
         rc, out, err = run(precis, "convert", d, "-o", d + ".gguf", "-q")
         check(name, rc == 0 and ids(precis, d + ".gguf", text) == got, "the GGUF has", ids(precis, d + ".gguf", text), err)
@@ -255,7 +255,7 @@ def beside(precis, folder):
     check("bos by name", ids(precis, d, "b")[0] == X - 1, ids(precis, d, "b"))
     # files that do not go alone
     put(d, None, {"vocab.json": {"a": 0}, "merges.txt": ""}, 8)
-    rc, out, err = run(precis, "tokenize", d, "--text", "a")
+    rc, out, err = run(precis, "tokenize", d, "-p", "a")
     check("lone files", rc == 3 and "vocab.json without tokenizer.json" in err, rc, err)
 
 
@@ -266,7 +266,7 @@ def main():
         t, text, d = tokenizer(base, changes), TEXTS.get(name, TEXT), os.path.join(folder, f"c{i}")
         put(d, t, files, count(t) + 3)
         if why:
-            rc, out, err = run(precis, "tokenize", d, "--text", text)
+            rc, out, err = run(precis, "tokenize", d, "-p", text)
             check(name, rc == 3 and why in err, "is not refused for", why, rc, err)
             continue
         if peer:

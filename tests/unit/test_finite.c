@@ -160,12 +160,18 @@ static void test_models(void **state)
     assert_non_null(strstr(precis_ctx_message(ctx), "tensor output_norm.weight"));
     assert_non_null(strstr(precis_ctx_message(ctx), "element 200 is nan"));
     precis_runner *r;
-    assert_int_equal(precis_runner_open(ctx, &r, m, NULL), PRECIS_EFORMAT);
     precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
-    o.pack = PRECIS_PACK_BACKGROUND;
-    OK(ctx, precis_runner_open(ctx, &r, m, &o));
-    assert_int_equal(precis_runner_check(r), PRECIS_EFORMAT);
-    precis_runner_close(&r);
+    for (int beside = 0; beside < 2; beside++) { /* before a call, and by a call */
+        o.pack = beside ? PRECIS_PACK_BACKGROUND : PRECIS_PACK_OFF;
+        OK(ctx, precis_runner_open(ctx, &r, m, &o));
+        assert_int_equal(precis_runner_check(r), PRECIS_EFORMAT);
+        precis_runner_close(&r);
+        OK(ctx, precis_runner_open(ctx, &r, m, &o));
+        const float *none;
+        assert_int_equal(precis_runner_decode(r, &(precis_row){ 5, 0, 0, 1 }, 1, &none), PRECIS_EFORMAT);
+        assert_non_null(strstr(precis_ctx_message(ctx), "tensor output_norm.weight"));
+        precis_runner_close(&r);
+    }
     precis_model_allow_nan(m, 1);
     OK(ctx, precis_model_check(m));
     OK(ctx, precis_runner_open(ctx, &r, m, NULL));
@@ -179,9 +185,54 @@ static void test_models(void **state)
     precis_ctx_close(&ctx);
 }
 
+/* The first call looks at what it reads, so a weight of no effect on its outputs is found as well: the result of a row with
+ * an infinity times 0. What no call reads is found beside it. */
+static void test_as_they_are_read(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "blk.2.ffn_up.weight", "token_embd.weight" };
+    precis_ctx *ctx = test_ctx(3);
+    for (int which = 0; which < 2; which++)
+        for (int pack = 0; pack < 3; pack++) {
+            precis_model *m;
+            precis_runner *r;
+            precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
+            const float *logits;
+            size_t i;
+            o.pack = pack == 2 ? PRECIS_PACK_BACKGROUND : pack ? PRECIS_PACK_LOAD : PRECIS_PACK_OFF;
+            OK(ctx, precis_model_open(ctx, &m, MODEL));
+            OK(ctx, precis_runner_open(ctx, &r, m, &o)); /* it has the same logits with and without a look */
+            OK(ctx, precis_runner_decode(r, &(precis_row){ 5, 0, 0, 1 }, 1, &logits));
+            const float first = logits[17];
+            OK(ctx, precis_runner_decode(r, &(precis_row){ 5, 0, 0, 1 }, 1, &logits));
+            assert_true(first == logits[17]);
+            OK(ctx, precis_runner_check(r));
+            precis_runner_close(&r);
+            OK(ctx, precis_model_find_tensor(m, names[which], &i));
+            pcs_tensor *t = &m->tensors[i];
+            uint8_t *own = malloc(t->bytes + 64);
+            memcpy(own, t->data, t->bytes);
+            const size_t at = (size_t)t->n - 3; /* of the last row */
+            assert_int_equal(t->format->bytes, 2);
+            memcpy(own + 2 * at, "\xff\x7f", 2); /* a NaN, of F16 and of BF16 */
+            t->data = own;
+            precis_model_allow_nan(m, 0); /* looks anew */
+            OK(ctx, precis_runner_open(ctx, &r, m, &o));
+            precis_status st = precis_runner_decode(r, &(precis_row){ 5, 0, 0, 1 }, 1, &logits);
+            if (!st) st = precis_runner_check(r);
+            assert_int_equal(st, PRECIS_EFORMAT);
+            assert_non_null(strstr(precis_ctx_message(ctx), names[which]));
+            precis_runner_close(&r);
+            precis_model_close(&m);
+            free(own);
+        }
+    precis_ctx_close(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_format), cmocka_unit_test(test_no_doubt),
-                                        cmocka_unit_test(test_small_experts), cmocka_unit_test(test_models) };
+                                        cmocka_unit_test(test_small_experts), cmocka_unit_test(test_models),
+                                        cmocka_unit_test(test_as_they_are_read) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

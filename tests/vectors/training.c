@@ -5,7 +5,7 @@
 #include "train/llama.h"
 #include "train/observer.h"
 #include "train/optimizer.h"
-#include "train/prune.h"
+#include "quant/prune.h"
 #include "train/rounding.h"
 #include "train/schedule.h"
 #include "vectors.h"

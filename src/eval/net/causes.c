@@ -100,7 +100,7 @@ static void say(pcs_node_pair *p, const char *cause, const char *option, double 
 {
     p->e.why.cause = cause;
     p->e.why.option = option;
-    p->e.why.gain_db = noise > 0 ? 10 * log10(p->added / noise) : 100;
+    p->e.why.gain_db = noise > 0 ? 10 * log10(p->added / noise) : INFINITY;
     if (p->e.why.gain_db < 0) p->e.why.gain_db = 0;
 }
 
@@ -161,7 +161,7 @@ void pcs_node_explain(pcs_node_pair *p)
         DETAIL("%.0f %% of its error is a shift of whole channels, which a corrected bias takes away",
                100 * biased / p->added);
     } else {
-        say(p, "weights", "--weights float", codes);
+        say(p, "weights", "left in float", codes);
         DETAIL("the codes of its weights are what it loses, in every channel alike");
     }
 }

@@ -80,7 +80,8 @@ static precis_status run(precis_graph *g)
             many = along_channels(c, &g->values[n->out[0]]);
             if (many) conv = conv_of(g, n->in[1 - k]);
         }
-        const precis_status st = conv ? fold(g, conv, n, &(const pcs_value){ .data = c->data }, many, scales) : PRECIS_OK;
+        const precis_status st =
+            conv ? fold(g, conv, n, &(const pcs_value){ .data = c->data }, many, scales) : PRECIS_OK;
         if (st) return st;
         if (conv) g->values[conv->out[0]].node = (int32_t)(conv - g->nodes);
         else {

@@ -1,5 +1,5 @@
-/* backends.c - the rows of backends.def: what a job that names an engine takes where it does not say, and what is refused
- * because the engine has no kernel for it, with the nearest that it has. */
+/* backends.c - the rows of backends.def: what a job that names an engine takes where it does not say, and what is
+ * refused because the engine has no kernel for it, with the nearest that it has. */
 #include "quant/net/net.h"
 
 #include <stdio.h>
@@ -50,8 +50,8 @@ static bool in_list(const char *list, const char *word)
 static precis_status check(precis_net_quant *q, const backend *b, const char *what, const char *list, const char *given)
 {
     if (!given || in_list(list, given)) return PRECIS_OK;
-    return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "%s runs no %s %s (%s); the nearest that it runs is %.*s", b->name, what,
-                    given, b->what, (int)strcspn(list, " -"), list);
+    return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "%s runs no %s %s (%s); the nearest that it runs is %.*s", b->name,
+                    what, given, b->what, (int)strcspn(list, " -"), list);
 }
 
 /* Which words of the first choice the table has, as constants that live. */
@@ -69,15 +69,19 @@ precis_status pcs_net_backend(precis_net_quant *q)
     for (size_t i = 0; i < BACKENDS; i++)
         if (same_name(backends[i].name, q->o.backend)) b = &backends[i];
     if (!b)
-        return pcs_fail(q->ctx, PRECIS_EINVAL, "backend %s is none: fbgemm, onednn, qnnpack, xnnpack, onnxruntime, "
-                        "openvino or cmsis-nn", q->o.backend);
+        return pcs_fail(q->ctx, PRECIS_EINVAL,
+                        "backend %s is none: fbgemm, onednn, qnnpack, xnnpack, onnxruntime, "
+                        "openvino or cmsis-nn",
+                        q->o.backend);
     precis_status st = check(q, b, "quantization that is", b->modes, q->o.mode);
     if (!st) st = check(q, b, "activations", b->activations, q->o.activations);
     if (!st) st = check(q, b, "weights", b->weights, q->o.weights);
     if (!st) st = check(q, b, "files in the form", b->forms, q->o.whole ? "qop" : "qdq");
     if (!st && q->o.per_channel && !b->per_channel)
-        st = pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "%s runs no weights with a scale for each channel (%s); the nearest "
-                      "that it runs is --per-tensor", b->name, b->what);
+        st = pcs_fail(q->ctx, PRECIS_EUNSUPPORTED,
+                      "%s runs no weights with a scale for each channel (%s); the nearest "
+                      "that it runs is --per-tensor",
+                      b->name, b->what);
     if (st) return st;
     if (!q->o.activations) q->o.activations = first_of(b->activations, activations);
     if (!b->per_channel) q->o.per_tensor = 1;

@@ -95,7 +95,8 @@ precis_value pcs_net_blocks(precis_net_quant *q, const pcs_value *w, uint32_t ax
     pcs_value codes = *w, scales = *w;
     codes.dtype = q->weight_type;
     scales.shape[axis] = m.blocks;
-    int8_t *c = pcs_alloc(q->ctx, (size_t)(m.n * m.lines) + 1, 1), *z = pcs_alloc(q->ctx, (size_t)(m.blocks * m.lines) + 1, 1);
+    int8_t *c = pcs_alloc(q->ctx, (size_t)(m.n * m.lines) + 1, 1),
+           *z = pcs_alloc(q->ctx, (size_t)(m.blocks * m.lines) + 1, 1);
     float *s = pcs_alloc(q->ctx, (size_t)(m.blocks * m.lines) + 1, sizeof *s);
     precis_value v = -1;
     if (!finite(w)) pcs_graph_fail(q->g, PRECIS_EFORMAT, "weights %s hold what is no finite number", w->name);

@@ -6,6 +6,16 @@
 
 static const char *name_of(const precis_net_quant *q, precis_value v) { return q->g->values[v].name; }
 
+uint32_t precis_net_quant_passes(const precis_net_quant *q)
+{
+    uint32_t most = 0;
+    for (size_t v = 0; v < q->n_values; v++) {
+        const uint32_t n = q->values[v].seen ? pcs_observation_passes(q->values[v].seen) : 0;
+        most = n > most ? n : most;
+    }
+    return most ? most + 1 : 0;
+}
+
 static bool last_pass(const precis_net_quant *q)
 {
     return q->pass > 0 && q->pass + 1 == precis_net_quant_passes(q);

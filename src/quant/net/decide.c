@@ -1,8 +1,8 @@
 /* decide.c - which nodes run in integers, and which values get codes.
  *
- * Forwards: a node can, when it multiplies by constants, or when its operands' codes are there. Backwards: it does, when
- * it multiplies, or when a reader of its result does; so codes never end in a node whose result only float ops read. A
- * clamp behind a node that runs in integers is its saturation. */
+ * Forwards: a node can, when it multiplies by constants, or when its operands' codes are there. Backwards: it does,
+ * when it multiplies, or when a reader of its result does; so codes never end in a node whose result only float ops
+ * read. A clamp behind a node that runs in integers is its saturation. */
 #include "quant/net/net.h"
 
 #include <stdio.h>
@@ -159,12 +159,14 @@ static void choose_values(deciding *d)
 static void say_how(precis_net_quant *q, pcs_net_node *m, const pcs_node *n)
 {
     static const char *const modes[] = { "static", "dynamic", "weights" };
-    const bool product = m->kind == PCS_CODES_MULTIPLY, dynamic = pcs_net_can_dynamic(q->g, n);
+    const bool product = m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n), dynamic = pcs_net_can_dynamic(q->g, n);
     const char *scales = q->block ? "by block" : q->per_channel ? "per channel" : "per tensor";
     const char *how = q->mode == PCS_NET_DYNAMIC && !dynamic ? modes[2] : modes[q->mode];
     if (product)
         snprintf(m->method, sizeof m->method, "%s, weights %s %s", how, q->o.weights ? q->o.weights : "int8", scales);
-    else snprintf(m->method, sizeof m->method, "%s, %s", how, m->kind == PCS_CODES_SHARE ? "range of its operand" : "own range");
+    else
+        snprintf(m->method, sizeof m->method, "%s, %s", how,
+                 m->kind == PCS_CODES_SHARE ? "range of its operand" : "own range");
 }
 
 static void say_why(precis_net_quant *q)
@@ -187,7 +189,7 @@ static void decide_products(precis_net_quant *q)
     for (size_t i = 0; i < q->g->n_nodes; i++) {
         pcs_net_node *m = &q->nodes[i];
         m->kind = pcs_code_place_of(q->g, &q->g->nodes[i]);
-        if (m->kind == PCS_CODES_MULTIPLY) m->state = PCS_NODE_WHOLE;
+        if (m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, &q->g->nodes[i])) m->state = PCS_NODE_WHOLE;
         else if (!is_number(q->g, q->g->nodes[i].out[0])) m->state = PCS_NODE_SHAPE;
         else m->why = "is no product with constant weights";
     }

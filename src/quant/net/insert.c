@@ -26,7 +26,8 @@ static precis_value pair(precis_net_quant *q, precis_value v, precis_value at)
     const precis_value codes = precis_graph_node(q->g, name, "to_codes", PRECIS_ATTRS(precis_attr_int("to", d)), 3,
                                                  (const precis_value[]){ v, s, z });
     snprintf(name, sizeof name, "%.100s_DequantizeLinear", of);
-    const precis_value back = precis_graph_node(q->g, name, "from_codes", NULL, 3, (const precis_value[]){ codes, s, z });
+    const precis_value back =
+        precis_graph_node(q->g, name, "from_codes", NULL, 3, (const precis_value[]){ codes, s, z });
     memcpy(q->values[at].dynamic, (const precis_value[]){ codes, s, z }, sizeof q->values[at].dynamic);
     return back;
 }
@@ -90,7 +91,10 @@ static precis_status copy_node(precis_net_quant *q, const pcs_node *old, size_t 
     n.in = pcs_arena_alloc(&q->g->arena, n.n_in + 1, sizeof *n.in);
     if (!n.in) return PRECIS_ENOMEM;
     for (uint32_t k = 0; k < n.n_in; k++) n.in[k] = q->map[old->in[k]];
-    if (whole && q->nodes[at].kind == PCS_CODES_MULTIPLY) {
+    if (whole && pcs_net_is_recurrent(q->g, old)) {
+        const precis_status st = pcs_net_store_recurrent(q, &n);
+        if (st) return st;
+    } else if (whole && q->nodes[at].kind == PCS_CODES_MULTIPLY) {
         const pcs_net_value *x = &q->values[old->in[0]];
         const precis_status st = pcs_net_store(q, at, &n, x->coded ? &x->params : NULL, old->in[0]);
         if (st) return st;
@@ -109,7 +113,8 @@ static void find_saturated(precis_net_quant *q, const pcs_node *old, size_t n_ol
         if (q->nodes[i].state != PCS_NODE_FUSED) continue;
         pcs_net_node *m = &q->nodes[q->nodes[i].fused_into];
         const pcs_net_value *y = &q->values[m->result];
-        m->saturated = m->saturated && q->nodes[i].kind == PCS_CODES_CLAMP && y->coded && saturates(q, &old[i], &y->params);
+        m->saturated =
+            m->saturated && q->nodes[i].kind == PCS_CODES_CLAMP && y->coded && saturates(q, &old[i], &y->params);
     }
 }
 

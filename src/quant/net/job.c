@@ -9,8 +9,9 @@
 static const struct {
     const char *name, *qtype;
     pcs_dtype dtype;
-} activation_types[] = { { "u8", "uint8", PCS_U8 }, { "s8", "int8", PCS_I8 }, { "u16", "uint16", PCS_U16 },
-                         { "s16", "int16", PCS_I16 } };
+} activation_types[] = {
+    { "u8", "uint8", PCS_U8 }, { "s8", "int8", PCS_I8 }, { "u16", "uint16", PCS_U16 }, { "s16", "int16", PCS_I16 }
+};
 static const char *const modes[] = { "static", "dynamic", "weights" };
 
 static precis_status set_mode(precis_net_quant *q)
@@ -27,7 +28,9 @@ static const struct {
     const char *name, *qtype;
     pcs_dtype dtype;
     uint32_t block; /* the usual one; 0: channels */
-} weight_types[] = { { "int8", "int8", PCS_I8, 0 }, { "int4", "int4", PCS_I4, 32 }, { "fp8", "int8", PCS_F8E4M3FN, 0 } };
+} weight_types[] = { { "int8", "int8", PCS_I8, 0 },
+                     { "int4", "int4", PCS_I4, 32 },
+                     { "fp8", "int8", PCS_F8E4M3FN, 0 } };
 
 static precis_status set_weights(precis_net_quant *q)
 {
@@ -36,10 +39,11 @@ static precis_status set_weights(precis_net_quant *q)
     while (i < n && strcmp(weight_types[i].name, name)) i++;
     if (i == n) return pcs_fail(q->ctx, PRECIS_EINVAL, "weights %s are none: int8, int4 or fp8", name);
     if (i && q->mode != PCS_NET_WEIGHTS)
-        return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED, "weights %s go with weights alone (no engine multiplies codes of 8 "
-                        "bits by them); int8 is the nearest that does", name);
-    if (q->o.group && !weight_types[i].block)
-        return pcs_fail(q->ctx, PRECIS_EINVAL, "groups go with weights int4");
+        return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED,
+                        "weights %s go with weights alone (no engine multiplies codes of 8 "
+                        "bits by them); int8 is the nearest that does",
+                        name);
+    if (q->o.group && !weight_types[i].block) return pcs_fail(q->ctx, PRECIS_EINVAL, "groups go with weights int4");
     q->weight_type = weight_types[i].dtype;
     q->weights = pcs_qscheme_of(pcs_qtype_by_name(weight_types[i].qtype), true, q->o.reduce_range != 0, q->like);
     q->block = q->o.group ? q->o.group : weight_types[i].block;
@@ -53,7 +57,8 @@ static precis_status set_types(precis_net_quant *q)
     while (i < n && strcmp(activation_types[i].name, name)) i++;
     if (i == n) return pcs_fail(q->ctx, PRECIS_EINVAL, "activations %s are none: u8, s8, u16 or s16", name);
     q->activation_type = activation_types[i].dtype;
-    q->activations = pcs_qscheme_of(pcs_qtype_by_name(activation_types[i].qtype), q->o.symmetric != 0, q->seven_bits, q->like);
+    q->activations =
+        pcs_qscheme_of(pcs_qtype_by_name(activation_types[i].qtype), q->o.symmetric != 0, q->seven_bits, q->like);
     q->per_channel = !q->o.per_tensor;
     return set_weights(q);
 }
@@ -88,8 +93,32 @@ static precis_status keep_names(precis_net_quant *q)
     return PRECIS_OK;
 }
 
+extern const pcs_op pcs_op_to_codes, pcs_op_from_codes, pcs_op_conv_whole, pcs_op_product_whole;
+
+/* Does the net hold codes already? */
+static bool has_codes(const precis_graph *g)
+{
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        const pcs_op *op = g->nodes[i].op;
+        if (op == &pcs_op_to_codes || op == &pcs_op_from_codes || op == &pcs_op_conv_whole ||
+            op == &pcs_op_product_whole)
+            return true;
+    }
+    return false;
+}
+
+int precis_net_coded(precis_net *net)
+{
+    precis_graph *g;
+    return !precis_net_graph(net, &g) && has_codes(g);
+}
+
 static precis_status start(precis_net_quant *q)
 {
+    if (has_codes(q->g))
+        return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED,
+                        "the net holds codes already; without a way (--static, --dynamic, "
+                        "--weight-only) it is written as it is");
     precis_status st = pcs_net_prepare(q);
     if (st) return st;
     q->n_values = q->g->n_values;
@@ -135,16 +164,6 @@ void precis_net_quant_close(precis_net_quant **job)
 }
 
 /* ---- batches ------------------------------------------------------------------------------------- */
-
-uint32_t precis_net_quant_passes(const precis_net_quant *q)
-{
-    uint32_t most = 0;
-    for (size_t v = 0; v < q->n_values; v++) {
-        const uint32_t n = q->values[v].seen ? pcs_observation_passes(q->values[v].seen) : 0;
-        most = n > most ? n : most;
-    }
-    return most ? most + 1 : 0;
-}
 
 precis_status precis_net_quant_see(precis_net_quant *q, const precis_array *inputs, size_t n)
 {
@@ -214,8 +233,14 @@ int precis_net_quant_node(const precis_net_quant *q, size_t i, precis_net_covera
     if (i >= q->n_nodes) return 0;
     const pcs_net_node *n = &q->nodes[i];
     const uint32_t size = out->size;
-    *out = (precis_net_coverage){ .size = size, .name = q->names[i], .op = q->ops[i], .state = states[n->state],
-                                  .method = n->method, .reason = n->why ? n->why : "", .into = "", .observer = "" };
+    *out = (precis_net_coverage){ .size = size,
+                                  .name = q->names[i],
+                                  .op = q->ops[i],
+                                  .state = states[n->state],
+                                  .method = n->method,
+                                  .reason = n->why ? n->why : "",
+                                  .into = "",
+                                  .observer = "" };
     out->weight_raised = n->weight_raised;
     if (n->fused_into >= 0) out->into = q->names[n->fused_into];
     const pcs_net_value *v = n->result >= 0 ? &q->values[n->result] : NULL;

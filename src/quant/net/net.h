@@ -110,6 +110,9 @@ bool pcs_net_weight_of(const precis_graph *g, const pcs_node *n, pcs_net_weight 
 /* Weights of a node as from_codes of a constant, and its bias as from_codes of I32 sums at s_x * s_w. x: the parameters
  * of its input, NULL: it has none. */
 precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const pcs_qparams *x, precis_value x_value);
+/* A recurrent node with constant weights: they alone are stored, where there is no calibration. */
+bool pcs_net_is_recurrent(const precis_graph *g, const pcs_node *n);
+precis_status pcs_net_store_recurrent(precis_net_quant *q, pcs_node *n);
 /* A node with its weights stored, as an integer product with the range of each run (dynamic.c). */
 bool pcs_net_can_dynamic(const precis_graph *g, const pcs_node *n);
 precis_status pcs_net_dynamic(precis_net_quant *q, const pcs_node *old, const pcs_node *stored);

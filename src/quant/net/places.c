@@ -15,10 +15,19 @@ bool pcs_net_weight_of(const precis_graph *g, const pcs_node *n, pcs_net_weight 
     const uint32_t i = n->op->weight ? n->op->weight : 1;
     if (i >= n->n_in || !is_float_constant(g, n->in[i])) return false;
     const pcs_value *w = &g->values[n->in[i]];
-    *out = (pcs_net_weight){ .input = i, .axis = n->op->weight ? n->op->channel_axis : w->dims - 1, .matrix = w->dims == 2 };
+    *out = (pcs_net_weight){ .input = i,
+                             .axis = n->op->weight ? n->op->channel_axis : w->dims - 1,
+                             .matrix = w->dims == 2 };
     if (w->dims < 2) return false;
     out->channels = w->shape[out->axis];
     return true;
+}
+
+extern const pcs_op pcs_op_recurrent;
+
+bool pcs_net_is_recurrent(const precis_graph *g, const pcs_node *n)
+{
+    return n->op == &pcs_op_recurrent && is_float_constant(g, n->in[1]) && is_float_constant(g, n->in[2]);
 }
 
 static pcs_code_place_kind by_weight(const precis_graph *g, const pcs_node *n)
@@ -27,7 +36,7 @@ static pcs_code_place_kind by_weight(const precis_graph *g, const pcs_node *n)
     if (g->values[n->in[0]].dtype != PCS_F32) return PCS_CODES_FLOAT;
     if (pcs_net_weight_of(g, n, &w)) return PCS_CODES_MULTIPLY;
     return n->op->weight || is_float_constant(g, n->in[0]) || g->values[n->in[1]].dtype != PCS_F32 ? PCS_CODES_FLOAT
-                                                                                              : PCS_CODES_BOTH;
+                                                                                                   : PCS_CODES_BOTH;
 }
 
 static pcs_code_place_kind by_pool(const precis_graph *g, const pcs_node *n)
@@ -63,7 +72,7 @@ static pcs_code_place_kind by_zero_pad(const precis_graph *g, const pcs_node *n)
     const pcs_value *v = &g->values[n->in[1]];
     const bool constant = n->attr[1].text[0] == 'c';
     return !constant || (v->data && v->dtype == PCS_F32 && *(const float *)v->data == 0) ? PCS_CODES_SHARE
-                                                                                     : PCS_CODES_FLOAT;
+                                                                                         : PCS_CODES_FLOAT;
 }
 
 static pcs_code_place_kind by_bound(const precis_graph *g, const pcs_node *n)

@@ -9,22 +9,6 @@
 
 #define SUM_MOST 2147483647.0
 
-precis_value pcs_net_constant(precis_net_quant *q, const char *name, pcs_dtype d, uint32_t dims, const int64_t *shape,
-                              const void *data)
-{
-    pcs_value v = { .name = name, .dtype = d, .role = PCS_CONSTANT, .node = -1, .dims = dims };
-    size_t bytes = pcs_dtype_bytes(d);
-    for (uint32_t i = 0; i < dims; i++) {
-        v.shape[i] = shape[i];
-        bytes *= (size_t)shape[i];
-    }
-    void *copy = pcs_arena_alloc(&q->g->arena, bytes + 64, 1);
-    if (!copy) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
-    if (bytes) memcpy(copy, data, bytes);
-    v.data = copy;
-    return pcs_graph_add_value(q->g, &v);
-}
-
 static void set_code(pcs_dtype d, void *to, size_t i, int32_t code)
 {
     pcs_set_real(&(pcs_arg){ .dtype = d, .data = to }, i, code);
@@ -78,7 +62,7 @@ static pcs_qparams least_loss(const precis_net_quant *q, const layout *l, int64_
     pcs_qparams best = pcs_qparams_choose(&q->weights, low, high);
     if (q->like != PCS_LIKE_PRECIS) return best;
     double least = squares(q, l, c, &best);
-    for (int k = 99; k >= 50; k--) {
+    for (int k = 98; k >= 50; k -= 2) {
         const pcs_qparams p = pcs_qparams_choose(&q->weights, low * (float)k / 100, high * (float)k / 100);
         const double lost = squares(q, l, c, &p);
         if (lost < least) least = lost, best = p;
@@ -86,18 +70,39 @@ static pcs_qparams least_loss(const precis_net_quant *q, const layout *l, int64_
     return best;
 }
 
+typedef struct {
+    const precis_net_quant *q;
+    const layout *l;
+    pcs_qparams *p;
+    bool *bad; /* by channel */
+} choosing;
+
+/* A channel is one thread's, so that its scale does not depend on how many there are. */
+static void choose_channels(void *arg, uint32_t ith, uint32_t nth)
+{
+    const choosing *k = arg;
+    for (int64_t c = ith; c < k->l->channels; c += nth) {
+        float low = 0, high = 0;
+        k->bad[c] = !extremes(k->l, c, &low, &high);
+        if (!k->bad[c]) k->p[c] = least_loss(k->q, k->l, c, low, high);
+    }
+}
+
 /* Scales for all channels; one for all where it is asked per tensor. */
 static precis_status choose_scales(precis_net_quant *q, const layout *l, pcs_qparams *p, const char *name)
 {
     float low = 0, high = 0;
+    bool *bad = pcs_alloc(q->ctx, (size_t)l->channels + 1, sizeof *bad), any = false;
+    if (!bad) return PRECIS_ENOMEM;
+    if (q->per_channel) pcs_run(q->ctx, choose_channels, &(choosing){ q, l, p, bad });
+    else
+        for (int64_t c = 0; c < l->channels; c++) bad[c] = !extremes(l, c, &low, &high);
     for (int64_t c = 0; c < l->channels; c++) {
-        if (q->per_channel) low = high = 0;
-        if (!extremes(l, c, &low, &high))
-            return pcs_fail(q->ctx, PRECIS_EFORMAT, "weights %s hold what is no finite number", name);
-        p[c] = q->per_channel ? least_loss(q, l, c, low, high) : pcs_qparams_choose(&q->weights, low, high);
+        any = any || bad[c];
+        if (!q->per_channel && !any) p[c] = pcs_qparams_choose(&q->weights, low, high);
     }
-    for (int64_t c = 0; c + 1 < l->channels && !q->per_channel; c++) p[c] = p[l->channels - 1];
-    return PRECIS_OK;
+    pcs_free(q->ctx, bad);
+    return any ? pcs_fail(q->ctx, PRECIS_EFORMAT, "weights %s hold what is no finite number", name) : PRECIS_OK;
 }
 
 /* Products that are summed for one result: as many times 255 * 127 at most. */
@@ -127,7 +132,8 @@ static bool make_room(const precis_net_quant *q, const layout *l, const float *b
         raised = true;
     }
     double most = 0;
-    for (int64_t c = 0; c < l->channels && !q->per_channel; c++) most = (double)p[c].scale > most ? (double)p[c].scale : most;
+    for (int64_t c = 0; c < l->channels && !q->per_channel; c++)
+        most = (double)p[c].scale > most ? (double)p[c].scale : most;
     for (int64_t c = 0; c < l->channels && !q->per_channel; c++) p[c].scale = (float)most;
     return raised;
 }
@@ -147,7 +153,8 @@ static precis_value scales_of(precis_net_quant *q, const char *name, const pcs_q
     return v;
 }
 
-static precis_value zeros_of(precis_net_quant *q, const char *name, pcs_dtype d, int64_t n, uint32_t dims, uint32_t axis)
+static precis_value zeros_of(precis_net_quant *q, const char *name, pcs_dtype d, int64_t n, uint32_t dims,
+                             uint32_t axis)
 {
     int64_t shape[PCS_GRAPH_DIMS];
     char text[160];
@@ -184,17 +191,19 @@ static precis_value weight_codes(precis_net_quant *q, const pcs_value *w, const 
                    zeros_of(q, w->name, q->weight_type, l->channels, w->dims, axis));
 }
 
-/* The mean over the calibration of what wrong weights add to each channel: sum of (w - w') times the mean of the input's
- * channel (Nagel et al. 2019, section 4.2, with measured means). Exact but at borders that are padded. */
+/* The mean over the calibration of what wrong weights add to each channel: sum of (w - w') times the mean of the
+ * input's channel (Nagel et al. 2019, section 4.2, with measured means). Exact but at borders that are padded. */
 static void correct_bias(const precis_net_quant *q, const pcs_node *n, precis_value x_value, const layout *l,
                          const pcs_qparams *p, float *bias)
 {
     const pcs_net_value *m = &q->values[x_value];
     const pcs_value *w = &q->g->values[n->in[n->op->weight]]; /* decoded: of the same shape */
-    if (q->like != PCS_LIKE_PRECIS || !m->channel_sums || !m->channel_count || n->op->channel_axis || l->outer != 1) return;
+    if (q->like != PCS_LIKE_PRECIS || !m->channel_sums || !m->channel_count || n->op->channel_axis || l->outer != 1)
+        return;
     int64_t taps = 1;
     for (uint32_t i = 2; i < w->dims; i++) taps *= w->shape[i];
-    const int64_t each = l->inner / taps, groups = q->g->values[x_value].dims < 3 ? 1 : q->g->values[x_value].shape[1] / each;
+    const int64_t each = l->inner / taps,
+                  groups = q->g->values[x_value].dims < 3 ? 1 : q->g->values[x_value].shape[1] / each;
     for (int64_t c = 0; c < l->channels; c++) {
         double sum = 0;
         for (int64_t i = 0; i < l->inner; i++) {
@@ -220,8 +229,7 @@ static precis_value bias_codes(precis_net_quant *q, const char *name, const floa
     }
     snprintf(text, sizeof text, "%.100s_quantized", name);
     if (codes && s) v = pcs_net_constant(q, text, PCS_I32, 1, &n, codes);
-    if (v >= 0)
-        v = decoded(q, name, v, scales_of(q, name, s, n, 1, 0), zeros_of(q, name, PCS_I32, n, 1, 0));
+    if (v >= 0) v = decoded(q, name, v, scales_of(q, name, s, n, 1, 0), zeros_of(q, name, PCS_I32, n, 1, 0));
     pcs_free(q->ctx, codes);
     pcs_free(q->ctx, s);
     return v;
@@ -237,8 +245,7 @@ static precis_status store_bias(precis_net_quant *q, pcs_node *n, const layout *
     if (!bias) return PRECIS_ENOMEM;
     if (has) memcpy(bias, q->g->values[n->in[at]].data, (size_t)l->channels * sizeof *bias);
     correct_bias(q, n, x_value, l, p, bias);
-    const precis_value v = bias_codes(q, has ? q->g->values[n->in[at]].name : n->name, bias, l->channels,
-                                      x->scale, p);
+    const precis_value v = bias_codes(q, has ? q->g->values[n->in[at]].name : n->name, bias, l->channels, x->scale, p);
     precis_value *in = pcs_arena_alloc(&q->g->arena, at + 1, sizeof *in);
     pcs_free(q->ctx, bias);
     if (v < 0 || !in) return q->g->error ? q->g->error : PRECIS_ENOMEM;
@@ -283,5 +290,25 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
     if (!st) st = replace(q, n, f.input, weight_codes(q, &w, &l, p, f.axis));
     if (!st && x && fits) st = store_bias(q, n, &l, p, x, x_value);
     pcs_free(q->ctx, p);
+    return st;
+}
+
+/* Weights of a recurrent node, [ways, gates * hidden, in] and [ways, gates * hidden, hidden], by row of its gates. No
+ * engine multiplies by codes there with ranges of its own, so they are decoded and multiplied as floats. */
+precis_status pcs_net_store_recurrent(precis_net_quant *q, pcs_node *n)
+{
+    precis_status st = PRECIS_OK;
+    for (uint32_t i = 1; i < 3 && !st; i++) {
+        const pcs_value w = q->g->values[n->in[i]];
+        if (!pcs_dtype_whole(q->weight_type)) {
+            st = replace(q, n, i, pcs_net_small_floats(q, &w, 1));
+            continue;
+        }
+        const layout l = lay_out(&w, 1);
+        pcs_qparams *p = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof *p);
+        st = p ? choose_scales(q, &l, p, w.name) : PRECIS_ENOMEM;
+        if (!st) st = replace(q, n, i, weight_codes(q, &w, &l, p, 1));
+        pcs_free(q->ctx, p);
+    }
     return st;
 }

@@ -1,4 +1,5 @@
-/* whole.c - nodes of codes alone, for files with QLinear ops: sums requantized by one factor, and ops that move codes. */
+/* whole.c - nodes of codes alone, for files with QLinear ops: sums requantized by one factor, and ops that move codes.
+ */
 #include "quant/net/net.h"
 
 #include <stdio.h>
@@ -50,8 +51,8 @@ static precis_status move(precis_net_quant *q, const pcs_node *old, bool *done)
 }
 
 /* A constant of as many elements as there are channels, or one, as it spreads over the result. */
-static precis_value spread(precis_net_quant *q, const char *name, pcs_dtype d, const void *data, int64_t n, precis_value sum,
-                           bool conv)
+static precis_value spread(precis_net_quant *q, const char *name, pcs_dtype d, const void *data, int64_t n,
+                           precis_value sum, bool conv)
 {
     int64_t shape[PCS_GRAPH_DIMS];
     const uint32_t dims = q->g->values[sum].dims;

@@ -166,6 +166,24 @@ void pcs_aten_non_zero(pcs_aten *c)
     c->n.out[0] = pcs_permuted(&c->n, PCS_BORROW(c, .raise = pcs_raise_non_zero, .n_in = 1, .in = &x), perm);
 }
 
+/* Elements of source, in order, where the mask says so. */
+void pcs_aten_masked_scatter(pcs_aten *c)
+{
+    const precis_value x = pcs_arg_tensor(c, "self"), mask = pcs_arg_tensor(c, "mask");
+    precis_value src = pcs_arg_tensor(c, "source");
+    if (x < 0 || mask < 0 || src < 0) return;
+    const pcs_value v = *pcs_of(&c->n, x);
+    const precis_value wide = pcs_spread_to(c, pcs_as(&c->n, mask, PCS_BOOL), v.dims, v.shape);
+    if (!pcs_constant(&c->n, wide)) return;
+    const precis_value at = places_of(c, pcs_shaped(&c->n, wide, 1, (const int64_t[]){ -1 }), 0);
+    if (at < 0) return;
+    src = pcs_shaped(&c->n, pcs_as(&c->n, src, v.dtype), 1, (const int64_t[]){ -1 });
+    src = pcs_part(&c->n, src, 0, 0, pcs_of(&c->n, at)->shape[0]);
+    const precis_value flat = pcs_shaped(&c->n, x, 1, (const int64_t[]){ -1 });
+    c->n.out[0] = pcs_shaped(
+        &c->n, pcs_make3(&c->n, "put_each", PRECIS_ATTRS(precis_attr_int("axis", 0)), flat, at, src), v.dims, v.shape);
+}
+
 void pcs_aten_masked_select(pcs_aten *c)
 {
     precis_value x = pcs_arg_tensor(c, "self"), mask = pcs_arg_tensor(c, "mask");

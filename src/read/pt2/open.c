@@ -338,20 +338,32 @@ static precis_status open_file(precis_ctx *ctx, pcs_netfile **out, const char *p
     return st;
 }
 
-/* A zip, or a pickle: of torch's, so that it can be said what to do about it.
- */
+/* A zip whose first member has a name that torch.export gives; other zips and pickles are what they are called (.pt2),
+ * or whoever reads models says what to do with them. */
 static bool probe(const uint8_t *head, size_t n)
 {
-    static const uint8_t old[] = { 0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19 };
-    if (n >= 4 && !memcmp(head, "PK\3\4", 4)) return true;
-    if (n >= sizeof old && !memcmp(head, old, sizeof old)) return true;
-    return n >= 11 && head[0] == 0x80 && (head[1] == 4 || head[1] == 5) && head[2] == 0x95 && head[8] != '{';
+    static const char *const names[] = { "/data/weights/", "/data/constants/", "/models/", "/archive_format",
+                                         "/serialized_exported_program.json" };
+    if (n < 30 || memcmp(head, "PK\3\4", 4)) return false;
+    const size_t given = head[26] | (size_t)head[27] << 8, size = given < n - 30 ? given : n - 30;
+    const char *name = (const char *)head + 30;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        for (size_t i = 0; i + strlen(names[k]) <= size; i++)
+            if (!memcmp(name + i, names[k], strlen(names[k]))) return true;
+    return false;
+}
+
+/* Zips and pickles: checkpoints, TorchScript. */
+static bool knows(const uint8_t *head, size_t n)
+{
+    return n >= 4 && (!memcmp(head, "PK\3\4", 4) || (head[0] == 0x80 && head[1] <= 5));
 }
 
 const pcs_netfile_reader pcs_netfile_pt2 = {
     .name = "pt2",
     .ending = ".pt2",
     .probe = probe,
+    .knows = knows,
     .open = open_file,
     .close = close_file,
     .import = pcs_pt2_import,

@@ -103,10 +103,9 @@ void pcs_aten_dequantize(pcs_aten *c)
         return;
     }
     const pcs_dtype to = pcs_arg_type(c, "out_dtype", PCS_F32);
-    const precis_value y =
-        pcs_make3(&c->n, "from_codes",
-                  PRECIS_ATTRS(precis_attr_int("to", -1), precis_attr_int("axis", o.axis < 0 ? 1 : o.axis)), o.x,
-                  o.scale, o.zero);
+    const precis_value y = pcs_make3(
+        &c->n, "from_codes", PRECIS_ATTRS(precis_attr_int("to", -1), precis_attr_int("axis", o.axis < 0 ? 1 : o.axis)),
+        o.x, o.scale, o.zero);
     c->n.out[0] = pcs_as(&c->n, y, to);
 }
 

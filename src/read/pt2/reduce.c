@@ -127,6 +127,24 @@ void pcs_aten_norm(pcs_aten *c)
     c->n.out[0] = pcs_as(&c->n, y, d);
 }
 
+/* Distances of each row of one to each row of the other: a norm of what they differ by. */
+void pcs_aten_distances(pcs_aten *c)
+{
+    static const int64_t row = -2, column = -3, last = -1;
+    precis_value a = pcs_arg_tensor(c, "x1"), b = pcs_arg_tensor(c, "x2");
+    const double p = pcs_arg_real(c, "p");
+    pcs_arg_given(c, "compute_mode");
+    if (a < 0 || b < 0 || pcs_failed(&c->n)) return;
+    if (p != 1 && p != 2) {
+        pcs_refuse(&c->n, "has a norm of degree %g", p);
+        return;
+    }
+    const pcs_dtype d = pcs_of(&c->n, a)->dtype;
+    a = pcs_unsqueezed(&c->n, a, 1, &row), b = pcs_unsqueezed(&c->n, b, 1, &column);
+    const precis_value apart = pcs_as(&c->n, pcs_make2(&c->n, "sub", NULL, a, b), PCS_F64);
+    c->n.out[0] = pcs_as(&c->n, pcs_reduced(&c->n, apart, p == 1 ? "l1" : "l2", 1, &last, false), d);
+}
+
 /* ---- the greatest and the least
  * ------------------------------------------------------------------ */
 

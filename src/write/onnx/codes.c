@@ -1,5 +1,5 @@
-/* codes.c - QuantizeLinear and DequantizeLinear, and integer products. Scales that spread over one dimension are written
- * as a vector with its axis, as ONNX has them. */
+/* codes.c - QuantizeLinear and DequantizeLinear, and integer products. Scales that spread over one dimension are
+ * written as a vector with its axis, as ONNX has them. */
 #include "write/onnx/functions.h"
 
 enum { TO, SATURATE, AXIS, BLOCK };
@@ -59,25 +59,28 @@ precis_status pcs_lower_codes(pcs_lowering *w, const pcs_node *n, const pcs_lowe
     pcs_needs_opset(w, opset_of(codes, block));
     if (s->dims > 1 && !block && !one && axis_of(x, z) != axis && axis_of(x, z) != x->dims)
         return pcs_cannot(w, n, "its scales and zero points stand along different dimensions");
-    if (!to && pcs_v(w, n->out[0])->dtype != s->dtype) return pcs_cannot(w, n, "it gives another type than its scales'");
+    if (!to && pcs_v(w, n->out[0])->dtype != s->dtype)
+        return pcs_cannot(w, n, "it gives another type than its scales'");
     if (!one && !block && axis_of(x, z) == x->dims && !all_zero(z))
         return pcs_cannot(w, n, "it has one zero point for many scales");
     const bool spread = !one && !block && axis_of(x, z) != axis; /* one zero for all scales: it is left out */
     const bool left_out = (codes == PCS_I32 || spread) && all_zero(z);
     const precis_attr attrs[] = { small && to ? precis_attr_int("saturate", n->attr[SATURATE].integer)
-                                              : precis_attr_int("axis", block ? n->attr[AXIS].integer : one ? 1 : axis),
+                                              : precis_attr_int("axis", block ? n->attr[AXIS].integer
+                                                                        : one ? 1
+                                                                              : axis),
                                   block ? precis_attr_int("block_size", n->attr[BLOCK].integer) : (precis_attr){ 0 },
                                   { 0 } };
     if (left_out && to && codes != PCS_U8) return pcs_cannot(w, n, "its zero point says no type");
     const char *zero = left_out ? "" : block ? pcs_name(w, n->in[2]) : flat(w, n->in[2], one);
-    return pcs_emit(w, &(pcs_made_node){
-                           .op = row->onnx,
-                           .name = n->name,
-                           .in = { pcs_name(w, n->in[0]), block ? pcs_name(w, n->in[1]) : flat(w, n->in[1], one), zero },
-                           .n_in = left_out ? 2 : 3,
-                           .out = { pcs_result_name(w, n->out[0]) },
-                           .n_out = 1,
-                           .attrs = one && !small ? NULL : attrs });
+    return pcs_emit(w, &(pcs_made_node){ .op = row->onnx,
+                                         .name = n->name,
+                                         .in = { pcs_name(w, n->in[0]),
+                                                 block ? pcs_name(w, n->in[1]) : flat(w, n->in[1], one), zero },
+                                         .n_in = left_out ? 2 : 3,
+                                         .out = { pcs_result_name(w, n->out[0]) },
+                                         .n_out = 1,
+                                         .attrs = one && !small ? NULL : attrs });
 }
 
 /* ConvInteger and MatMulInteger: x, w, and their zero points, of rows and columns as vectors. */

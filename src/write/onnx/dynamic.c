@@ -30,8 +30,10 @@ static bool is_number(const pieces *p, precis_value v, float number)
 /* max(reduce max, 0) or min(reduce min, 0) of all of x. */
 static bool is_extreme(pieces *p, precis_value v, const pcs_op *op, char kind, precis_value x, uint32_t uses)
 {
-    const pcs_node *n = piece(p, v, op, uses), *r = n && is_number(p, n->in[1], 0) ? piece(p, n->in[0], &pcs_op_reduce, 1) : NULL;
-    return r && r->in[0] == x && r->attr[0].text[1] == kind && r->attr[1].n == pcs_v(p->w, x)->dims && !r->attr[2].integer;
+    const pcs_node *n = piece(p, v, op, uses),
+                   *r = n && is_number(p, n->in[1], 0) ? piece(p, n->in[0], &pcs_op_reduce, 1) : NULL;
+    return r && r->in[0] == x && r->attr[0].text[1] == kind && r->attr[1].n == pcs_v(p->w, x)->dims &&
+           !r->attr[2].integer;
 }
 
 /* scale; *lo is what the zero point is made of. */
@@ -41,7 +43,8 @@ static bool is_scale(pieces *p, precis_value scale, precis_value x, precis_value
                    *where = over && is_number(p, over->in[1], 255) ? piece(p, over->in[0], &pcs_op_where, 1) : NULL,
                    *equal = where && is_number(p, where->in[1], 1) ? piece(p, where->in[0], &pcs_op_equal, 1) : NULL,
                    *range = equal && equal->in[0] == where->in[2] && is_number(p, equal->in[1], 0)
-                                ? piece(p, where->in[2], &pcs_op_sub, 2) : NULL;
+                                ? piece(p, where->in[2], &pcs_op_sub, 2)
+                                : NULL;
     if (!range) return false;
     *lo = range->in[1];
     return is_extreme(p, range->in[0], &pcs_op_max, 'a', x, 1) && is_extreme(p, range->in[1], &pcs_op_min, 'i', x, 2);
@@ -49,7 +52,8 @@ static bool is_scale(pieces *p, precis_value scale, precis_value x, precis_value
 
 static bool is_zero(pieces *p, precis_value zero, precis_value scale, precis_value lo)
 {
-    const pcs_node *cast = piece(p, zero, &pcs_op_cast, 0), *round = cast ? piece(p, cast->in[0], &pcs_op_round, 1) : NULL,
+    const pcs_node *cast = piece(p, zero, &pcs_op_cast, 0),
+                   *round = cast ? piece(p, cast->in[0], &pcs_op_round, 1) : NULL,
                    *most = round ? piece(p, round->in[0], &pcs_op_min, 1) : NULL,
                    *least = most && is_number(p, most->in[1], 255) ? piece(p, most->in[0], &pcs_op_max, 1) : NULL,
                    *sub = least && is_number(p, least->in[1], 0) ? piece(p, least->in[0], &pcs_op_sub, 1) : NULL,

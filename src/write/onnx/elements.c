@@ -44,8 +44,12 @@ precis_status pcs_lower_swish(pcs_lowering *w, const pcs_node *n, const pcs_lowe
         s = pcs_emit_one(w, "Mul", n->name, 2, in, NULL);
     }
     s = pcs_emit_one(w, "Sigmoid", n->name, 1, &s, NULL);
-    return pcs_emit(w, &(pcs_made_node){ .op = row->onnx, .name = n->name, .in = { x, s }, .n_in = 2,
-                                         .out = { pcs_result_name(w, n->out[0]) }, .n_out = 1 });
+    return pcs_emit(w, &(pcs_made_node){ .op = row->onnx,
+                                         .name = n->name,
+                                         .in = { x, s },
+                                         .n_in = 2,
+                                         .out = { pcs_result_name(w, n->out[0]) },
+                                         .n_out = 1 });
 }
 
 precis_status pcs_lower_gelu(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
@@ -121,13 +125,20 @@ precis_status pcs_lower_cast(pcs_lowering *w, const pcs_node *n, const pcs_lower
 /* ---- along axes ------------------------------------------------------------------------------------ */
 
 static const char *const reductions[][2] = {
-    { "sum", "ReduceSum" },       { "mean", "ReduceMean" },
-    { "max", "ReduceMax" },       { "min", "ReduceMin" },
-    { "prod", "ReduceProd" },     { "l1", "ReduceL1" },
-    { "l2", "ReduceL2" },         { "log_sum", "ReduceLogSum" },
-    { "log_sum_exp", "ReduceLogSumExp" }, { "sum_square", "ReduceSumSquare" }, { NULL, NULL },
+    { "sum", "ReduceSum" },
+    { "mean", "ReduceMean" },
+    { "max", "ReduceMax" },
+    { "min", "ReduceMin" },
+    { "prod", "ReduceProd" },
+    { "l1", "ReduceL1" },
+    { "l2", "ReduceL2" },
+    { "log_sum", "ReduceLogSum" },
+    { "log_sum_exp", "ReduceLogSumExp" },
+    { "sum_square", "ReduceSumSquare" },
+    { NULL, NULL },
 };
-static const char *const global_pools[][2] = { { "mean", "GlobalAveragePool" }, { "max", "GlobalMaxPool" },
+static const char *const global_pools[][2] = { { "mean", "GlobalAveragePool" },
+                                               { "max", "GlobalMaxPool" },
                                                { NULL, NULL } };
 
 /* All dimensions behind the channels, kept as ones: what engines know as a global pooling. */
@@ -148,14 +159,14 @@ precis_status pcs_lower_reduce(pcs_lowering *w, const pcs_node *n, const pcs_low
     if (!n->attr[1].n) return pcs_emit_like(w, n, "Identity", NULL);
     pcs_needs_opset(w, 18); /* the first whose axes are an input of all */
     const precis_attr attrs[] = { precis_attr_int("keepdims", n->attr[2].integer), { 0 } };
-    return pcs_emit(w, &(pcs_made_node){
-                           .op = op,
-                           .name = n->name,
-                           .in = { pcs_name(w, n->in[0]), pcs_longs(w, "axes", n->attr[1].n, n->attr[1].list) },
-                           .n_in = 2,
-                           .out = { pcs_result_name(w, n->out[0]) },
-                           .n_out = 1,
-                           .attrs = attrs });
+    return pcs_emit(
+        w, &(pcs_made_node){ .op = op,
+                             .name = n->name,
+                             .in = { pcs_name(w, n->in[0]), pcs_longs(w, "axes", n->attr[1].n, n->attr[1].list) },
+                             .n_in = 2,
+                             .out = { pcs_result_name(w, n->out[0]) },
+                             .n_out = 1,
+                             .attrs = attrs });
 }
 
 precis_status pcs_lower_arg(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
@@ -192,13 +203,14 @@ precis_status pcs_lower_cumulate(pcs_lowering *w, const pcs_node *n, const pcs_l
     const precis_attr attrs[] = { precis_attr_int("exclusive", n->attr[1].integer),
                                   precis_attr_int("reverse", n->attr[2].integer),
                                   { 0 } };
-    return pcs_emit(w, &(pcs_made_node){ .op = n->attr[3].integer ? "CumProd" : "CumSum",
-                                         .name = n->name,
-                                         .in = { pcs_name(w, n->in[0]), pcs_number(w, "axis", PCS_I64, (double)n->attr[0].integer) },
-                                         .n_in = 2,
-                                         .out = { pcs_result_name(w, n->out[0]) },
-                                         .n_out = 1,
-                                         .attrs = attrs });
+    return pcs_emit(w, &(pcs_made_node){
+                           .op = n->attr[3].integer ? "CumProd" : "CumSum",
+                           .name = n->name,
+                           .in = { pcs_name(w, n->in[0]), pcs_number(w, "axis", PCS_I64, (double)n->attr[0].integer) },
+                           .n_in = 2,
+                           .out = { pcs_result_name(w, n->out[0]) },
+                           .n_out = 1,
+                           .attrs = attrs });
 }
 
 precis_status pcs_lower_top_k(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
@@ -206,14 +218,13 @@ precis_status pcs_lower_top_k(pcs_lowering *w, const pcs_node *n, const pcs_lowe
     const precis_attr attrs[] = { precis_attr_int("axis", n->attr[1].integer),
                                   precis_attr_int("largest", !n->attr[2].integer),
                                   { 0 } };
-    return pcs_emit(w, &(pcs_made_node){
-                           .op = row->onnx,
-                           .name = n->name,
-                           .in = { pcs_name(w, n->in[0]), pcs_longs(w, "k", 1, &n->attr[0].integer) },
-                           .n_in = 2,
-                           .out = { pcs_result_name(w, n->out[0]), pcs_result_name(w, n->out[1]) },
-                           .n_out = 2,
-                           .attrs = attrs });
+    return pcs_emit(w, &(pcs_made_node){ .op = row->onnx,
+                                         .name = n->name,
+                                         .in = { pcs_name(w, n->in[0]), pcs_longs(w, "k", 1, &n->attr[0].integer) },
+                                         .n_in = 2,
+                                         .out = { pcs_result_name(w, n->out[0]), pcs_result_name(w, n->out[1]) },
+                                         .n_out = 2,
+                                         .attrs = attrs });
 }
 
 precis_status pcs_lower_einsum(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)

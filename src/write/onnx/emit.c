@@ -82,8 +82,8 @@ const char *pcs_initializer(pcs_lowering *w, const char *like, pcs_dtype d, uint
 {
     if (w->n_initializers == w->cap_initializers) {
         const size_t cap = w->cap_initializers * 2 + 64;
-        pcs_made_initializer *grown = pcs_grow(w->ctx, w->initializers, w->n_initializers * sizeof *grown, cap,
-                                               sizeof *grown);
+        pcs_made_initializer *grown =
+            pcs_grow(w->ctx, w->initializers, w->n_initializers * sizeof *grown, cap, sizeof *grown);
         if (!grown) return NULL;
         w->initializers = grown;
         w->cap_initializers = cap;
@@ -159,7 +159,8 @@ static const char *symbol_name(pcs_lowering *w, int64_t id, const pcs_dim *d)
             return two(w, "Gather", like, shape, at);
         }
     }
-    w->error = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "dimension %s is no dimension of an input", d->name ? d->name : "?");
+    w->error =
+        pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "dimension %s is no dimension of an input", d->name ? d->name : "?");
     return NULL;
 }
 
@@ -180,8 +181,8 @@ static const char *dim_name(pcs_lowering *w, int64_t d)
     if (!pcs_dim_is_id(d)) return pcs_longs(w, "size", 1, &d);
     const size_t i = (size_t)(d - PCS_DIM_FIRST);
     if (!w->dims[i])
-        w->dims[i] = w->g->dims[i].kind == PCS_DIM_SYMBOL ? symbol_name(w, d, &w->g->dims[i])
-                                                           : expression(w, &w->g->dims[i]);
+        w->dims[i] =
+            w->g->dims[i].kind == PCS_DIM_SYMBOL ? symbol_name(w, d, &w->g->dims[i]) : expression(w, &w->g->dims[i]);
     return w->dims[i];
 }
 
@@ -210,8 +211,10 @@ static precis_status put_attr(pcs_buf *b, const precis_attr *a)
     default:
         for (uint32_t i = 0; i < a->n && !st; i++) st = pcs_put_varint(b, 8, (uint64_t)a->list[i]);
     }
-    const uint64_t type = a->kind == PRECIS_ATTR_INT ? 2 : a->kind == PRECIS_ATTR_REAL ? 1 :
-                          a->kind == PRECIS_ATTR_TEXT ? 3 : 7;
+    const uint64_t type = a->kind == PRECIS_ATTR_INT    ? 2
+                          : a->kind == PRECIS_ATTR_REAL ? 1
+                          : a->kind == PRECIS_ATTR_TEXT ? 3
+                                                        : 7;
     return st ? st : pcs_put_varint(b, 20, type);
 }
 

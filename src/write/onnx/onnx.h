@@ -29,8 +29,8 @@ typedef struct pcs_onnx_written {
     size_t nodes;
 } pcs_onnx_written;
 
-/* Written whole or not at all, and read back before it has its name. PRECIS_EUNSUPPORTED names the node that ONNX has no
- * op for; PRECIS_EINVAL, _EIO, _ENOSPC as every output. written may be NULL. */
+/* Written whole or not at all, and read back before it has its name. PRECIS_EUNSUPPORTED names the node that ONNX has
+ * no op for; PRECIS_EINVAL, _EIO, _ENOSPC as every output. written may be NULL. */
 precis_status pcs_onnx_save(precis_ctx *ctx, const pcs_onnx_saved *what, const char *path, pcs_onnx_written *written);
 
 #endif

@@ -1,6 +1,6 @@
 /* qlinear.c - ops of ONNX and of onnxruntime that take codes and give codes. Sums of codes that are requantized become
- * QLinearConv, QLinearMatMul or QGemm: their one factor is written as the weights' scale, beside scales of one, as it is
- * all that the arithmetic asks for. Where a file is to have such ops (`whole`), codes - numbers - op - codes becomes
+ * QLinearConv, QLinearMatMul or QGemm: their one factor is written as the weights' scale, beside scales of one, as it
+ * is all that the arithmetic asks for. Where a file is to have such ops (`whole`), codes - numbers - op - codes becomes
  * one, too. */
 #include "write/onnx/functions.h"
 
@@ -63,7 +63,9 @@ precis_status pcs_lower_requantize(pcs_lowering *w, const pcs_node *n, const pcs
     if (gemm) in[6] = line(w, bias), in[7] = one, in[8] = zero;
     else in[6] = one, in[7] = zero, in[8] = bias >= 0 ? line(w, bias) : NULL;
     (void)row;
-    return pcs_emit(w, &(pcs_made_node){ .op = conv ? "QLinearConv" : gemm ? "QGemm" : "QLinearMatMul",
+    return pcs_emit(w, &(pcs_made_node){ .op = conv   ? "QLinearConv"
+                                               : gemm ? "QGemm"
+                                                      : "QLinearMatMul",
                                          .domain = gemm ? "com.microsoft" : NULL,
                                          .name = n->name,
                                          .many = in,
@@ -79,8 +81,11 @@ static const struct {
     const pcs_op *op;
     const char *onnx;
 } forms[] = {
-    { &pcs_op_plus, "QLinearAdd" },     { &pcs_op_times, "QLinearMul" },         { &pcs_op_concat, "QLinearConcat" },
-    { &pcs_op_logistic, "QLinearSigmoid" }, { &pcs_op_leaky_relu, "QLinearLeakyRelu" },
+    { &pcs_op_plus, "QLinearAdd" },
+    { &pcs_op_times, "QLinearMul" },
+    { &pcs_op_concat, "QLinearConcat" },
+    { &pcs_op_logistic, "QLinearSigmoid" },
+    { &pcs_op_leaky_relu, "QLinearLeakyRelu" },
     { &pcs_op_reduce, "QLinearGlobalAveragePool" },
 };
 
@@ -133,7 +138,7 @@ precis_status pcs_lower_form(pcs_lowering *w, const pcs_node *n, const pcs_node 
         for (int i = 0; i < 3; i++) in[at++] = pcs_name(w, from->in[i]);
     }
     if (!joins) in[at++] = scale, in[at++] = zero;
-    const precis_attr attrs[] = { joins                              ? precis_attr_int("axis", m->attr[0].integer)
+    const precis_attr attrs[] = { joins                         ? precis_attr_int("axis", m->attr[0].integer)
                                   : m->op == &pcs_op_leaky_relu ? precis_attr_real("alpha", m->attr[0].real)
                                                                 : (precis_attr){ 0 },
                                   { 0 } };

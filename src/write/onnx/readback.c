@@ -1,6 +1,6 @@
-/* readback.c - what was written is read by precis's own reader, and every output compared with what was meant: a value's
- * print is made of its op, the op's attributes and the prints of what it reads; a constant's of its type, shape and
- * bytes. Values that only say a shape are left out, as the shape of the result says the same. */
+/* readback.c - what was written is read by precis's own reader, and every output compared with what was meant: a
+ * value's print is made of its op, the op's attributes and the prints of what it reads; a constant's of its type, shape
+ * and bytes. Values that only say a shape are left out, as the shape of the result says the same. */
 #include "write/onnx/readback.h"
 #include "base/f16.h"
 #include "graph/element.h"
@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-extern const pcs_op pcs_op_expand, pcs_op_to_codes, pcs_op_from_codes, pcs_op_reduce, pcs_op_slice, pcs_op_swish, pcs_op_times,
-    pcs_op_logistic;
+extern const pcs_op pcs_op_expand, pcs_op_to_codes, pcs_op_from_codes, pcs_op_reduce, pcs_op_slice, pcs_op_swish,
+    pcs_op_times, pcs_op_logistic;
 
 typedef struct {
     const precis_graph *g;
@@ -86,7 +86,7 @@ static bool says_nothing(const pcs_node *n, uint32_t i)
 {
     if (n->op == &pcs_op_expand) return true;
     const bool codes = n->op == &pcs_op_to_codes || n->op == &pcs_op_from_codes;
-    return codes && i == 2 && !n->attr[3].integer;
+    return codes && (i == 0 || (i == 2 && !n->attr[3].integer)); /* the type is the result's */
 }
 
 /* A part that is all of x, a reduction over nothing, an expansion to the same shape: what goes in. */
@@ -133,8 +133,7 @@ static void of_node(printing *p, const pcs_node *n)
         if (!says_nothing(n, i)) h = mix_attr(mix(h, i), p->g, &n->attr[i], dims);
     for (uint32_t i = 0; i < n->n_in; i++)
         if (!n->op->reads_shape || n->op->reads_shape != i) h = mix(h, p->prints[n->in[i]]);
-    for (uint32_t i = 0; i < n->n_out; i++)
-        p->prints[n->out[i]] = mix_shape(mix(h, i), p->g, &p->g->values[n->out[i]]);
+    for (uint32_t i = 0; i < n->n_out; i++) p->prints[n->out[i]] = mix_shape(mix(h, i), p->g, &p->g->values[n->out[i]]);
 }
 
 /* Inputs are known by their number. */
@@ -166,7 +165,8 @@ static precis_status compare_ports(const pcs_onnx_saved *what, const pcs_netfile
     return PRECIS_OK;
 }
 
-static precis_status compare(precis_ctx *ctx, const pcs_onnx_saved *what, const pcs_netfile_graph *back, const pcs_out *o)
+static precis_status compare(precis_ctx *ctx, const pcs_onnx_saved *what, const pcs_netfile_graph *back,
+                             const pcs_out *o)
 {
     printing meant = { what->graph, NULL }, read = { back->graph, NULL };
     precis_value *inputs = pcs_alloc(ctx, what->n_inputs + 1, sizeof *inputs);

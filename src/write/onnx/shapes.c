@@ -18,16 +18,16 @@ precis_status pcs_lower_reshape(pcs_lowering *w, const pcs_node *n, const pcs_lo
         open += id && !kept;
         plain = plain && d != 0;
     }
-    const char *shape = open < 2 && plain ? pcs_longs(w, "shape", y->dims, to) : pcs_sizes(w, "shape", y->dims, y->shape);
+    const char *shape =
+        open < 2 && plain ? pcs_longs(w, "shape", y->dims, to) : pcs_sizes(w, "shape", y->dims, y->shape);
     if (!plain) pcs_needs_opset(w, 14);
-    return pcs_emit(w, &(pcs_made_node){
-                           .op = row->onnx,
-                           .name = n->name,
-                           .in = { pcs_name(w, n->in[0]), shape },
-                           .n_in = 2,
-                           .out = { pcs_result_name(w, n->out[0]) },
-                           .n_out = 1,
-                           .attrs = plain ? NULL : PRECIS_ATTRS(precis_attr_int("allowzero", 1)) });
+    return pcs_emit(w, &(pcs_made_node){ .op = row->onnx,
+                                         .name = n->name,
+                                         .in = { pcs_name(w, n->in[0]), shape },
+                                         .n_in = 2,
+                                         .out = { pcs_result_name(w, n->out[0]) },
+                                         .n_out = 1,
+                                         .attrs = plain ? NULL : PRECIS_ATTRS(precis_attr_int("allowzero", 1)) });
 }
 
 precis_status pcs_lower_flatten(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
@@ -65,7 +65,8 @@ precis_status pcs_lower_expand(pcs_lowering *w, const pcs_node *n, const pcs_low
 
 /* ---- Slice ------------------------------------------------------------------------------------------ */
 
-/* Where a part of dimension d ends that has `size` elements from `start` on; PCS_DIM_ERROR: the file must compute it. */
+/* Where a part of dimension d ends that has `size` elements from `start` on; PCS_DIM_ERROR: the file must compute it.
+ */
 static int64_t end_of(const pcs_lowering *w, int64_t d, int64_t start, int64_t size, int64_t step)
 {
     const pcs_dim *e = pcs_dim_is_id(size) ? &w->g->dims[size - PCS_DIM_FIRST] : NULL;
@@ -75,7 +76,9 @@ static int64_t end_of(const pcs_lowering *w, int64_t d, int64_t start, int64_t s
         return !size ? start : last + step < 0 ? -OPEN : last - 1;
     }
     if (size == d && start == 0) return OPEN;
-    const pcs_dim *least = e->kind != PCS_DIM_LINEAR ? e : pcs_dim_is_id(e->a) ? &w->g->dims[e->a - PCS_DIM_FIRST] : NULL;
+    const pcs_dim *least = e->kind != PCS_DIM_LINEAR ? e
+                           : pcs_dim_is_id(e->a)     ? &w->g->dims[e->a - PCS_DIM_FIRST]
+                                                     : NULL;
     const bool from = e->kind == PCS_DIM_LINEAR ? e->mul == 1 && e->div == 1 && e->add == -start : start == 0;
     if (from && least && least->kind == PCS_DIM_LEAST && least->a == d && !pcs_dim_is_id(least->b)) return least->b;
     if (e->kind != PCS_DIM_LINEAR || e->a != d || e->mul != 1 || e->div != 1) return PCS_DIM_ERROR;
@@ -112,9 +115,13 @@ static precis_status slice_by_sizes(pcs_lowering *w, const pcs_node *n)
     const char *start = pcs_sizes(w, "starts", dims, n->attr[0].list);
     const char *size = pcs_sizes(w, "sizes", dims, n->attr[1].list);
     for (uint32_t i = 0; i < dims; i++)
-        if (n->attr[2].list[i] != 1) return pcs_cannot(w, n, "it takes every %lldth element of a dimension without a "
-                                                       "size", (long long)n->attr[2].list[i]);
-    const char *end = start && size ? pcs_emit_one(w, "Add", "ends", 2, (const char *const[]){ start, size }, NULL) : NULL;
+        if (n->attr[2].list[i] != 1)
+            return pcs_cannot(w, n,
+                              "it takes every %lldth element of a dimension without a "
+                              "size",
+                              (long long)n->attr[2].list[i]);
+    const char *end =
+        start && size ? pcs_emit_one(w, "Add", "ends", 2, (const char *const[]){ start, size }, NULL) : NULL;
     return pcs_emit(w, &(pcs_made_node){ .op = "Slice",
                                          .name = n->name,
                                          .in = { pcs_name(w, n->in[0]), start, end },
@@ -142,14 +149,15 @@ precis_status pcs_lower_pad(pcs_lowering *w, const pcs_node *n, const pcs_lower_
 {
     const bool wrap = n->attr[1].text[0] == 'w', constant = n->attr[1].text[0] == 'c';
     if (wrap) pcs_needs_opset(w, 19);
-    return pcs_emit(w, &(pcs_made_node){ .op = row->onnx,
-                                         .name = n->name,
-                                         .in = { pcs_name(w, n->in[0]), pcs_longs(w, "pads", n->attr[0].n, n->attr[0].list),
-                                                 constant ? pcs_name(w, n->in[1]) : "" },
-                                         .n_in = constant ? 3 : 2,
-                                         .out = { pcs_result_name(w, n->out[0]) },
-                                         .n_out = 1,
-                                         .attrs = PRECIS_ATTRS(precis_attr_text("mode", n->attr[1].text)) });
+    return pcs_emit(
+        w, &(pcs_made_node){ .op = row->onnx,
+                             .name = n->name,
+                             .in = { pcs_name(w, n->in[0]), pcs_longs(w, "pads", n->attr[0].n, n->attr[0].list),
+                                     constant ? pcs_name(w, n->in[1]) : "" },
+                             .n_in = constant ? 3 : 2,
+                             .out = { pcs_result_name(w, n->out[0]) },
+                             .n_out = 1,
+                             .attrs = PRECIS_ATTRS(precis_attr_text("mode", n->attr[1].text)) });
 }
 
 /* ---- by index ----------------------------------------------------------------------------------------- */
@@ -171,6 +179,7 @@ precis_status pcs_lower_put(pcs_lowering *w, const pcs_node *n, const pcs_lower_
     const precis_attr attrs[] = { precis_attr_text("reduction", n->attr[each].text),
                                   each ? precis_attr_int("axis", n->attr[0].integer) : (precis_attr){ 0 },
                                   { 0 } };
-    if (n->attr[each].text[0] != 'n') pcs_needs_opset(w, n->attr[each].text[1] == 'a' || n->attr[each].text[1] == 'i' ? 18 : 16);
+    if (n->attr[each].text[0] != 'n')
+        pcs_needs_opset(w, n->attr[each].text[1] == 'a' || n->attr[each].text[1] == 'i' ? 18 : 16);
     return pcs_emit_like(w, n, row->onnx, attrs);
 }

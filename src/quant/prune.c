@@ -1,5 +1,5 @@
 /* prune.c - see prune.h. */
-#include "train/prune.h"
+#include "quant/prune.h"
 
 #include "base/fmath.h"
 
@@ -111,5 +111,67 @@ precis_status pcs_prune_sparsegpt(precis_ctx *ctx, const pcs_pruned *p, size_t o
         }
     } else st = pcs_fail(ctx, PRECIS_EFORMAT, "the inputs' products have no factor: are they finite?");
     pcs_free(ctx, h);
+    return st;
+}
+
+/* ---- as transforms of a model --------------------------------------------------------------------------------------
+ */
+
+const char *pcs_prune_refuses(const pcs_format *f)
+{
+    const bool float_ = f->kind != PCS_QUANT || f->element;
+    bool zero = !f->book;
+    for (int i = 0; f->book && i < 16; i++) zero |= f->book[i] == 0;
+    const bool whole =
+        !f->encode && (!f->has_min || f->scale == PCS_SCALE_ZERO) && f->code_lo <= 0 && f->code_hi >= 0 && zero;
+    return float_ || whole ? NULL : "a weight that is left out is 0, and this type has no 0 in every group";
+}
+
+/* Of each 4 weights along a row 2 are left out (Mishra et al. 2021, 2104.08378). */
+static precis_status prune_tensor(pcs_work *w, const char *name, pcs_prune_fn *by, const pcs_inputs *e)
+{
+    pcs_tensor *t;
+    float *x = pcs_work_own(w, name, &t);
+    if (!x) return PRECIS_ENOMEM;
+    uint8_t *mask = pcs_alloc(w->ctx, t->n + 1, 1);
+    float *kept = pcs_alloc(w->ctx, t->n + 1, sizeof *kept);
+    precis_status st = mask && kept ? PRECIS_OK : PRECIS_ENOMEM;
+    if (!st) {
+        memcpy(kept, x, t->n * sizeof *kept);
+        const pcs_pruned p = { .w = x,
+                               .x = e ? e->rows : NULL,
+                               .rows = (size_t)pcs_tensor_rows(t),
+                               .k = (size_t)t->ne[0],
+                               .samples = e ? e->n_rows : 0 };
+        st = by(w->ctx, &p, mask, kept);
+    }
+    for (uint64_t i = 0; i < t->n && !st; i++) x[i] = mask[i] ? 0 : kept[i];
+    pcs_free(w->ctx, mask);
+    pcs_free(w->ctx, kept);
+    return st;
+}
+
+precis_status pcs_prune_model(pcs_work *w, const char *method, pcs_prune_fn *by, bool by_inputs)
+{
+    precis_runner *r = NULL;
+    pcs_inputs *in = NULL;
+    size_t n = 0, done = 0;
+    precis_status st = by_inputs ? pcs_inputs_collect(w, &r, &in, &n) : PRECIS_OK;
+    for (size_t i = 0; i < w->m->n_tensors && !st; i++) {
+        const pcs_tensor *t = &w->m->tensors[i];
+        const pcs_format *f =
+            t->is.layer >= 0 && t->dims == 2 && t->ne[0] % 4 == 0 ? pcs_work_format(w, t->name) : NULL;
+        const pcs_node *node = f && by_inputs ? pcs_weight_node(r->graph, t->name) : NULL;
+        const pcs_inputs *e = node ? pcs_inputs_of(in, n, node->in[0]) : NULL;
+        const char *why = f ? pcs_prune_refuses(f) : NULL;
+        if (why) st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s (%s)", t->name, why, f->name);
+        if (st || !f || (by_inputs && (!e || !e->n_rows || (int64_t)e->n != t->ne[0]))) continue;
+        st = prune_tensor(w, t->name, by, e);
+        done++;
+        if (!st) st = pcs_progress(w->ctx, method, i + 1, w->m->n_tensors);
+    }
+    if (!st && !done) st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s found no weight that will be quantized", method);
+    if (in) pcs_inputs_free(w->ctx, in, n);
+    precis_runner_close(&r);
     return st;
 }

@@ -2,7 +2,7 @@
 #ifndef PCS_PRUNE_H
 #define PCS_PRUNE_H
 
-#include "base/base.h"
+#include "quant/methods.h"
 
 /* A weight w[rows][k] and inputs x[samples][k]. */
 typedef struct pcs_pruned {
@@ -18,5 +18,11 @@ precis_status pcs_prune_wanda(precis_ctx *ctx, const pcs_pruned *p, size_t out, 
  * PRECIS_EFORMAT when H has no factor. */
 precis_status pcs_prune_sparsegpt(precis_ctx *ctx, const pcs_pruned *p, size_t out, size_t of, double damp,
                                   uint8_t *mask, float *kept);
+
+/* ---- as transforms of a model: 2 of each 4 weights along the rows of layers' matrices that will be quantized ---- */
+/* Marks what is left out, and sets what the others become. */
+typedef precis_status pcs_prune_fn(precis_ctx *ctx, const pcs_pruned *p, uint8_t *mask, float *kept);
+precis_status pcs_prune_model(pcs_work *w, const char *method, pcs_prune_fn *by, bool by_inputs);
+const char *pcs_prune_refuses(const pcs_format *f);
 
 #endif

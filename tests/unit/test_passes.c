@@ -1,0 +1,128 @@
+/* Passes that fuse: what a graph prints behind each, and that its numbers stay what they were. */
+#include "graph/graph.h"
+#include "run/program.h"
+#include "test.h"
+
+#include <math.h>
+
+enum { C = 4, O = 4, H = 5, N = O * H * H };
+
+typedef struct {
+    char text[2048];
+    size_t at;
+} printed;
+
+static void add_line(void *user, const char *text)
+{
+    printed *p = user;
+    p->at += (size_t)snprintf(p->text + p->at, sizeof p->text - p->at, "%s\n", text);
+}
+
+static void run_net(precis_ctx *ctx, precis_graph *g, precis_value in, precis_value out, float y[N])
+{
+    precis_program *p;
+    float x[C * H * H];
+    test_fill(x, C * H * H, 11, 2);
+    OK(ctx, precis_program_open(ctx, &p, g, PRECIS_REFERENCE));
+    OK(ctx, precis_program_set_input(p, in, x));
+    OK(ctx, precis_program_run(p));
+    memcpy(y, precis_program_get(p, out), N * sizeof *y);
+    precis_program_close(&p);
+}
+
+/* A net that `build` adds to, before and behind a pass. */
+static void check(const char *pass, precis_value (*build)(precis_graph *g, precis_value x), const char *golden)
+{
+    precis_ctx *ctx = test_ctx(2);
+    precis_graph *g;
+    printed p = { .at = 0 };
+    float before[N], after[N];
+    const int64_t shape[] = { 1, C, H, H };
+    OK(ctx, precis_graph_open(ctx, &g));
+    const precis_value x = precis_graph_input(g, "x", 4, shape), y = build(g, x);
+    precis_graph_output(g, y);
+    run_net(ctx, g, x, y, before);
+    OK(ctx, precis_graph_pass(g, pass));
+    OK(ctx, precis_graph_pass(g, "drop_unused"));
+    precis_graph_print(g, add_line, &p);
+    assert_string_equal(p.text, golden);
+    run_net(ctx, g, x, y, after);
+    for (int i = 0; i < N; i++) assert_true(fabsf(before[i] - after[i]) <= 1e-5f * (1 + fabsf(before[i])));
+    precis_graph_close(&g);
+    precis_ctx_close(&ctx);
+}
+
+static precis_value convolved(precis_graph *g, precis_value x)
+{
+    float w[O * C];
+    const int64_t shape[] = { O, C, 1, 1 };
+    test_fill(w, O * C, 3, 1);
+    const precis_value in[] = { x, precis_graph_constant(g, "w", 4, shape, w) };
+    return precis_graph_node(g, "conv", "conv", NULL, 2, in);
+}
+
+static precis_value by_constant(precis_graph *g, precis_value x, const char *op, uint32_t dims)
+{
+    float v[O] = { 0.5f, -1, 2, 0.25f };
+    const int64_t shape[] = { 1, O, 1, 1 };
+    const precis_value in[] = { precis_graph_constant(g, "v", dims, shape + 4 - dims, v), x };
+    return precis_graph_node(g, op, op, NULL, 2, in);
+}
+
+static precis_value scaled(precis_graph *g, precis_value x)
+{
+    return by_constant(g, by_constant(g, convolved(g, x), "times", 3 + 1), "plus", 3 + 1);
+}
+
+/* Read twice: the convolution stays what it is. */
+static precis_value read_twice(precis_graph *g, precis_value x)
+{
+    const precis_value c = convolved(g, x), t = by_constant(g, c, "times", 4);
+    return precis_graph_node(g, "sum", "plus", NULL, 2, (precis_value[]){ c, t });
+}
+
+static precis_value gated(precis_graph *g, precis_value x)
+{
+    const precis_value c = convolved(g, x), s = precis_graph_node(g, "gate", "logistic", NULL, 1, &c);
+    return precis_graph_node(g, "silu", "times", NULL, 2, (precis_value[]){ s, c });
+}
+
+static precis_value hard_gated(precis_graph *g, precis_value x)
+{
+    const precis_attr *sixth = PRECIS_ATTRS(precis_attr_real("alpha", 1 / 6.0), precis_attr_real("beta", 0.5));
+    const precis_value c = convolved(g, x), s = precis_graph_node(g, "gate", "hard_sigmoid", sixth, 1, &c);
+    return precis_graph_node(g, "act", "times", NULL, 2, (precis_value[]){ c, s });
+}
+
+/* A gate of something else is none. */
+static precis_value crossed(precis_graph *g, precis_value x)
+{
+    const precis_value c = convolved(g, x), s = precis_graph_node(g, "gate", "logistic", NULL, 1, &x);
+    return precis_graph_node(g, "product", "times", NULL, 2, (precis_value[]){ c, s });
+}
+
+#define CONV " strides=[] pads=[] dilations=[] groups=1 : [1, 4, 5, 5]  conv\n"
+#define ONES " alpha=1 beta=1 : [1, 4, 5, 5]  "
+
+static void test_fold_scale(void **state)
+{
+    (void)state;
+    check("fold_scale", scaled, "%6 = conv(%0, %9, %10)" CONV);
+    check("fold_scale", read_twice,
+          "%2 = conv(%0, %1)" CONV "%4 = times(%3, %2) : [1, 4, 5, 5]  times\n%5 = plus(%2, %4) : [1, 4, 5, 5]  sum\n");
+}
+
+static void test_raise_activations(void **state)
+{
+    (void)state;
+    check("raise_activations", gated, "%2 = conv(%0, %1)" CONV "%4 = swish(%2)" ONES "silu\n");
+    check("raise_activations", hard_gated, "%2 = conv(%0, %1)" CONV "%4 = hard_swish(%2)" ONES "act\n");
+    check("raise_activations", crossed,
+          "%2 = conv(%0, %1)" CONV "%3 = logistic(%0)" ONES "gate\n%4 = times(%2, %3) : [1, 4, 5, 5]  product\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_fold_scale), cmocka_unit_test(test_raise_activations) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
