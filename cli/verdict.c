@@ -127,7 +127,7 @@ int cli_verdict_name(const cli *c, const char *out, const precis_plan *plan, boo
 {
     static const struct { const char *end, *help; } others[] = {
         { ".safetensors", "precis convert OUT.gguf -o FOLDER --format safetensors makes that of it" },
-        { ".onnx", "nothing here writes ONNX" },         { ".pt", "nothing here writes it" },
+        { ".onnx", "nets of arrays become ONNX, language models do not" }, { ".pt", "nothing here writes it" },
         { ".pth", "nothing here writes it" },            { ".pt2", "nothing here writes it" },
         { ".ckpt", "nothing here writes it" },           { ".bin", "nothing here writes it" },
         { ".npz", "nothing here writes it" },            { ".h5", "nothing here writes it" },
