@@ -128,8 +128,7 @@ typedef struct precis_planning {
     double          tok_s;           /* generated tokens per second, predicted; NaN without costs          */
     double          read_bytes_s;    /* at which speed of memory; 0: unknown                               */
     char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
-    uint32_t        threads;         /* that `ram` is counted for; 0: the model cannot be run              */
-    uint64_t        thread_bytes;    /* what one of them takes of it, at the most                          */
+    uint32_t threads; uint64_t thread_bytes; /* that `ram` counts, 0: it cannot be run; what one takes at most */
 } precis_planning;
 
 /* What precis_job_plan refuses whatever is measured (no budget, unknown types, methods and KV types, a profile of
