@@ -85,6 +85,17 @@ static precis_status unpack(precis_program *p, pcs_slot *s)
     return PRECIS_OK;
 }
 
+/* Have all results a size before the net runs? A constant that is spread over a symbol has none. */
+static bool sized(const precis_program *p, const pcs_node *n)
+{
+    for (uint32_t i = 0; i < n->n_out; i++) {
+        const pcs_value *v = &p->slots[n->out[i]].v;
+        for (uint32_t k = 0; k < v->dims; k++)
+            if (pcs_dim_is_id(v->shape[k])) return false;
+    }
+    return true;
+}
+
 /* Constants that need work (norm weights in f16, int8 weights with scales) are computed once, here. */
 static precis_status fold_constant(precis_program *p, const pcs_node *n)
 {
@@ -267,7 +278,8 @@ static precis_status make_steps(precis_program *p, bool inputs)
         if ((inputs && !needed[i]) || folded(g, n) || only_shapes(g, n)) continue;
         pcs_slot *first = &p->slots[n->in[0]];
         if (n->op->decodes && first->panels && !first->data && (st = unpack(p, first))) break;
-        st = all_constant(p, n) && n->op->eval && !n->op->scratch ? fold_constant(p, n) : make_step(p, n, acts);
+        const bool folds = all_constant(p, n) && sized(p, n) && n->op->eval && !n->op->scratch;
+        st = folds ? fold_constant(p, n) : make_step(p, n, acts);
     }
     pcs_free(p->ctx, acts);
     pcs_free(p->ctx, needed);
