@@ -123,8 +123,7 @@ typedef struct precis_planning {
     uint64_t        bytes, ram;      /* of the file; to run it                                            */
     double          bits_per_weight;
     double          kld, interval[2]; /* predicted, with the 90 % interval; NaN without a profile          */
-    /* plans on which the gain of a method of the whole model was measured; 0: kld is search's */
-    size_t          gains;
+    size_t          gains;           /* plans on which a method's gain was measured; 0: kld is search's    */
     double          tok_s;           /* generated tokens per second, predicted; NaN without costs          */
     double          read_bytes_s;    /* at which speed of memory; 0: unknown                               */
     char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
