@@ -2,6 +2,7 @@
 #ifndef PRECIS_JOB_H
 #define PRECIS_JOB_H
 
+#include "precis/costs.h"
 #include "precis/eval.h"
 #include "precis/profile.h"
 #include "precis/quant.h"

@@ -7,6 +7,7 @@
 #include "precis/bench.h"
 #include "precis/chat.h"
 #include "precis/convert.h"
+#include "precis/costs.h"
 #include "precis/eval.h"
 #include "precis/eval_net.h"
 #include "precis/format.h"

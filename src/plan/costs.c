@@ -69,8 +69,12 @@ precis_status precis_costs_predict(const precis_costs *c, const precis_plan *pla
     double seconds = c->overhead;
     for (size_t i = 0; i < plan->n; i++) {
         const double s = pcs_costs_of(c, plan->model, plan->rows[i].tensor, plan->rows[i].to);
-        if (s < 0) return pcs_fail(c->ctx, PRECIS_EINVAL, "the cost table has no %s of %lld rows of %lld weights (tensor %s); it is of another model: precis bench MODEL --cost-table makes this one's", plan->rows[i].to->name,
-                                   (long long)plan->rows[i].tensor->ne[1], (long long)plan->rows[i].tensor->ne[0], plan->rows[i].tensor->name);
+        const pcs_tensor *t = plan->rows[i].tensor;
+        if (s < 0)
+            return pcs_fail(c->ctx, PRECIS_EINVAL,
+                            "the cost table has no %s of %lld rows of %lld weights (tensor %s); it is of another "
+                            "model: precis bench MODEL --cost-table makes this one's",
+                            plan->rows[i].to->name, (long long)t->ne[1], (long long)t->ne[0], t->name);
         seconds += s;
     }
     *tok_s = 1 / seconds;
@@ -93,8 +97,12 @@ precis_status precis_costs_save(precis_ctx *ctx, const precis_costs *c, const ch
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
     precis_status st = pcs_buf_printf(&b, "{\"precis\": \"costs\", \"version\": 1, \"cpu\": \"%s\", \"threads\": %u, "
                                           "\"overhead\": %.9g,\n \"rows\": [", c->cpu, c->threads, c->overhead);
-    for (size_t i = 0; i < c->n && !st; i++)
-        st = pcs_buf_printf(&b, "%s\n  {\"type\": \"%s\", \"rows\": %llu, \"width\": %llu, \"seconds\": %.9g, \"read_bytes_s\": %.6g}", i ? "," : "", c->rows[i].f->name, (unsigned long long)c->rows[i].rows, (unsigned long long)c->rows[i].width, c->rows[i].seconds, c->rows[i].read);
+    for (size_t i = 0; i < c->n && !st; i++) {
+        const pcs_cost *r = &c->rows[i];
+        st = pcs_buf_printf(&b, "%s\n  {\"type\": \"%s\", \"rows\": %llu, \"width\": %llu, \"seconds\": %.9g, "
+                            "\"read_bytes_s\": %.6g}", i ? "," : "", r->f->name, (unsigned long long)r->rows,
+                            (unsigned long long)r->width, r->seconds, r->read);
+    }
     if (!st) st = pcs_buf_printf(&b, "\n ]}\n");
     if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
     pcs_buf_free(&b);

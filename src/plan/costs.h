@@ -3,7 +3,7 @@
 #ifndef PCS_COSTS_H
 #define PCS_COSTS_H
 
-#include "precis/job.h"
+#include "precis/costs.h"
 #include "model/model.h"
 
 /* read: bytes per second that all threads read from memory meanwhile; 0: unknown. */

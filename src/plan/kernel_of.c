@@ -1,7 +1,7 @@
 /* kernel_of.c - which kernel each tensor of a plan will get here, and what a generated token will read of it. */
 #include "kernel/kernel.h"
 #include "plan/plan.h"
-#include "precis/job.h"
+#include "precis/costs.h"
 #include "plan/costs.h"
 
 precis_status precis_plan_get_kernel(const precis_plan *plan, size_t i, precis_plan_kernel *out)

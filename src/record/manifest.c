@@ -38,7 +38,7 @@ void precis_manifest_close(precis_manifest **manifest)
     *manifest = NULL;
 }
 
-/* ---- JSON in a buffer --------------------------------------------------------------------------------------------- */
+/* ---- JSON in a buffer ------------------------------------------------------------------------------------------- */
 
 /* An object or array that is being written: its first member has no comma before it. */
 typedef struct { pcs_buf *b; precis_status st; bool first; } json;
@@ -126,7 +126,7 @@ static void add_real(json *j, const char *key, double value)
     if (whole) put(j, ".0");
 }
 
-/* ---- the parts ---------------------------------------------------------------------------------------------------- */
+/* ---- the parts -------------------------------------------------------------------------------------------------- */
 
 /* What makes the bytes: the program, its options, the files that they name, the model, the seed. */
 static precis_status add_recipe(const precis_manifest *m, json *j)

@@ -134,7 +134,7 @@ precis_status precis_suite_add_task(precis_suite *s, const char *name, const pre
     return hash_items(s->ctx, a);
 }
 
-/* ---- the gate ----------------------------------------------------------------------------------------------------- */
+/* ---- the gate --------------------------------------------------------------------------------------------------- */
 
 static precis_gate_result *add_row(precis_suite *s, const char *what, const char *unit, const char *of, bool percent)
 {
@@ -186,7 +186,7 @@ static precis_status find_uneven(precis_suite *s)
     return st;
 }
 
-/* ---- evaluation --------------------------------------------------------------------------------------------------- */
+/* ---- evaluation ------------------------------------------------------------------------------------------------- */
 
 static void keep_token(void *user, const precis_eval_token *t)
 {
@@ -241,7 +241,7 @@ precis_status precis_suite_run(precis_suite *s)
     return pcs_with_memory(s->ctx, refused, st);
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------ */
+/* ---- results ---------------------------------------------------------------------------------------------------- */
 
 int precis_suite_get_text(const precis_suite *s, size_t i, precis_suite_text *out)
 {
@@ -276,7 +276,7 @@ int precis_suite_get_row(const precis_suite *s, size_t i, precis_suite_row *out)
 
 precis_verdict precis_suite_verdict(const precis_suite *s) { return s->verdict; }
 
-/* ---- keeping ------------------------------------------------------------------------------------------------------ */
+/* ---- keeping ---------------------------------------------------------------------------------------------------- */
 
 /* The figures of a suite; owned: their values. */
 typedef struct { precis_ctx *ctx; precis_measure list[ROWS]; float *owned[ROWS]; size_t n; bool failed; } figures;
