@@ -41,7 +41,8 @@ static bool only_shapes(const precis_graph *g, const pcs_node *n)
         for (uint32_t k = 0; k < g->nodes[i].n_in; k++) {
             const pcs_node *reader = &g->nodes[i];
             const bool as_shape = reader->op->reads_shape && reader->op->reads_shape == k;
-            if (reader->in[k] == n->out[0] && !as_shape && !g->values[reader->out[0]].known) return false;
+            /* one that is run itself, for its contents, needs this one's */
+            if (reader->in[k] == n->out[0] && !as_shape && !only_shapes(g, reader)) return false;
         }
     return true;
 }
