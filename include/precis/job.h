@@ -72,36 +72,6 @@ PRECIS_API precis_status precis_job_quantize(precis_ctx *ctx, const precis_model
 PRECIS_API void precis_job_close(precis_job *job);
 
 /* ---- plan -------------------------------------------------------------------------------------------- */
-/* The kernel that tensor i of a plan will get at the level of the plan's context. */
-typedef struct precis_plan_kernel {
-    uint32_t    size;          /* sizeof of this struct, set by the caller                                  */
-    const char *kernel, *level; /* a row of `precis list kernels`; "": no token multiplies by it             */
-    int         panels; /* weights lie in the kernel's order; 0: they are decoded row by row, which is much slower */
-    double      read, read_now; /* bytes that a generated token reads of it: planned, and as the model is now */
-} precis_plan_kernel;
-PRECIS_API precis_status precis_plan_get_kernel(const precis_plan *plan, size_t i, precis_plan_kernel *out);
-
-/* What generated tokens cost on this machine: seconds of each type and shape of a model's weights with one token, and
- * of what is beside them; for the level and the threads of ctx. precis_costs_make streams patterns of bytes through the
- * kernels (a few seconds). */
-typedef struct precis_costs precis_costs;
-typedef struct precis_costs_info {
-    uint32_t    size; /* sizeof of this struct, set by the caller */
-    const char *cpu;
-    uint32_t    threads;
-    size_t      rows;
-    double      overhead;     /* seconds of a token beside its weights */
-    /* what the threads read from memory while it was measured, on average; 0: a table of an older version */
-    double      read_bytes_s;
-} precis_costs_info;
-PRECIS_API precis_status precis_costs_make(precis_ctx *ctx, precis_costs **out, const precis_model *model);
-PRECIS_API precis_status precis_costs_open(precis_ctx *ctx, precis_costs **out, const char *path);
-PRECIS_API precis_status precis_costs_save(precis_ctx *ctx, const precis_costs *costs, const char *path);
-PRECIS_API void precis_costs_close(precis_costs **costs);
-PRECIS_API void precis_costs_get_info(const precis_costs *costs, precis_costs_info *info);
-/* Generated tokens per second of a plan's model. PRECIS_EINVAL: the table is of another model. */
-PRECIS_API precis_status precis_costs_predict(const precis_costs *costs, const precis_plan *plan, double *tok_s);
-
 typedef struct precis_planning_options {
     uint32_t    size;        /* sizeof of this struct, set by _INIT                                      */
     /* budgets, one or more; all are kept */
@@ -124,11 +94,13 @@ typedef struct precis_planning {
     uint64_t        bytes, ram;      /* of the file; to run it                                            */
     double          bits_per_weight;
     double          kld, interval[2]; /* predicted, with the 90 % interval; NaN without a profile          */
-    size_t          gains;           /* plans on which a method's gain was measured; 0: kld is search's    */
+    /* plans on which the gain of a method of the whole model was measured; 0: kld is search's */
+    size_t          gains;
     double          tok_s;           /* generated tokens per second, predicted; NaN without costs          */
     double          read_bytes_s;    /* at which speed of memory; 0: unknown                               */
     char           *kv;              /* KV types, one or one for each layer, "keys;values"; NULL: f16      */
-    uint32_t threads; uint64_t thread_bytes; /* that `ram` counts, 0: it cannot be run; what one takes at most */
+    uint32_t        threads;         /* that `ram` is counted for; 0: the model cannot be run              */
+    uint64_t        thread_bytes;    /* what one of them takes of it, at the most                          */
 } precis_planning;
 
 /* What precis_job_plan refuses whatever is measured (no budget, unknown types, methods and KV types, a profile of
