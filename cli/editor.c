@@ -33,6 +33,7 @@ static volatile sig_atomic_t resized;
 /* A signal may come between the look at cli_cancel and the wait, and on a thread of the pool, so that the wait is not
  * interrupted: its handler writes into a pipe. */
 static int wakes[2] = { -1, -1 };
+static bool marking; /* the terminal was asked to mark pastes */
 
 void cli_editor_wake(void)
 {
@@ -58,6 +59,11 @@ static char *prompt_of(EditLine *el)
 /* One byte of stdin: 1; 0 at its end, and when the program is to stop. */
 static int read_byte(EditLine *el, unsigned char *byte)
 {
+    if (!marking) { /* libedit has the terminal as it wants it by now */
+        marking = true;
+        fputs("\033[?2004h", stderr);
+        fflush(stderr);
+    }
     for (;;) {
         struct pollfd wait[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = wakes[0], .events = POLLIN } };
         const int ready = poll(wait, 2, -1);
@@ -231,11 +237,10 @@ void cli_editor_close(cli_editor **editor)
 const char *cli_editor_read(cli_editor *e, size_t *len)
 {
     int n = 0;
-    fputs("\033[?2004h", stderr); /* pastes are marked */
-    fflush(stderr);
     const char *line = el_gets(e->el, &n);
-    fputs("\033[?2004l", stderr);
+    if (marking) fputs("\033[?2004l", stderr);
     fflush(stderr);
+    marking = false;
     if (!line || n <= 0 || cli_cancel) return NULL;
     free(e->line);
     *len = (size_t)n;

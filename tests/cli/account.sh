@@ -18,7 +18,7 @@ json "all(t['tokens'] > 1000 for t in j['tensors'] if 'blk' in t['name'] and t['
 # calibration that is too short, and a budget that nothing meets: the number that would do
 : >"$work/empty.txt"
 expect 2 "$precis" quant "$model" --type Q4_0 --calib "$work/empty.txt" --no-eval -o "$work/x.gguf"
-has err "0 tokens; at least 16"
+has err "0 tokens; it needs at least 16"
 echo "hello there" >"$work/short.txt"
 expect 2 "$precis" quant "$model" --type Q4_0 --method gptq --calib "$work/short.txt" --no-eval -o "$work/x.gguf"
 has err "at least 64"
