@@ -62,11 +62,20 @@ none race o.gguf o.gguf.manifest.json
 
 # Signals: a folder is whole or not there, and its name's empty folder stays; so for files.
 mkdir signal
+# On a busy machine a program is not yet begun after a pause: what it does about signals is waited for, of which the last
+# is to ignore SIGXFSZ, bit 24 of SigIgn.
+handles() { # handles PID
+    while ignored=$(sed -n 's/^SigIgn:.*\(.\)......$/\1/p' "/proc/$1/status" 2>/dev/null) && [ -n "$ignored" ]; do
+        case $ignored in [13579bdf]) return ;; esac
+        sleep 0.01
+    done
+}
 for signal in INT TERM HUP XFSZ PIPE; do
-    for pause in 0.05 0.15; do
+    for pause in 0.005 0.05; do
         mkdir signal/folder
         setsid "$precis" convert "$model" --format safetensors -o signal/folder -q -t 1 >/dev/null 2>&1 &
         job=$!
+        handles $job
         sleep $pause
         kill -$signal $job 2>/dev/null
         wait $job 2>/dev/null
