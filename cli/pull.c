@@ -23,6 +23,10 @@ static const char *const beside[] = {
 
 typedef struct { char owner_name[512], file[1024]; } spec;
 
+/* Of several models in single files the first that has one of these, at the hub as here; "": any. */
+static const char *const tags[] = { "Q4_K_M", "Q8_0", "" };
+enum { TAGS = sizeof tags / sizeof *tags };
+
 /* ---- names -------------------------------------------------------------------------------------------- */
 
 static bool is_word(const char *s, size_t n)
@@ -154,11 +158,10 @@ static int choose_named(choice *ch, const char *file)
 /* Of models in single files: the only one, else the first of Q4_K_M, Q8_0 and the rest, which is said. */
 static bool choose_file(choice *ch)
 {
-    static const char *const tags[] = { "Q4_K_M", "Q8_0", "" };
     const cli_repository *r = ch->r;
     size_t n = 0;
     for (size_t i = 0; i < r->n; i++) n += is_model(r->files[i].name);
-    for (int t = 0; n && t < 3; t++)
+    for (int t = 0; n && t < TAGS; t++)
         for (size_t i = 0; i < r->n; i++) {
             if (!is_model(r->files[i].name) || (*tags[t] && !has_tag(r->files[i].name, tags[t]))) continue;
             take_one(ch, i);
@@ -273,14 +276,13 @@ static bool exists(const char *folder, const char *name)
 /* The model that lies in a folder already, by the rules that choose one at the hub. */
 static bool find_here(const spec *s, const char *folder, char *path, size_t room)
 {
-    static const char *const tags[] = { "Q4_K_M", "Q8_0", "" };
     if (*s->file && exists(folder, s->file)) {
         snprintf(path, room, "%s/%s", folder, s->file);
         return true;
     }
     names here = read_folder(folder);
     bool found = false;
-    for (int t = *s->file ? 2 : 0; t < 3 && !found; t++)
+    for (int t = *s->file ? TAGS - 1 : 0; t < TAGS && !found; t++)
         for (size_t i = 0; i < here.n && !found; i++) {
             const char *tag = *s->file ? s->file : tags[t];
             if (!is_model(here.names[i]) || (*tag && !has_tag(here.names[i], tag))) continue;
