@@ -222,7 +222,7 @@ static void put_pair(const char *wide, const char *narrow, const char *fmt, doub
 }
 
 /* What was predicted of a divergence, below what was measured. */
-static void print_prediction(const precis_job *job)
+static void print_predicted(const precis_job *job)
 {
     char b[48];
     if (!is_predicted(job)) return;
@@ -242,7 +242,7 @@ static void print_eval_rows(const precis_job *job)
     put_row("perplexity", "perplexity", a, b);
     snprintf(b, sizeof b, "%.5f +- %.5f", e->kld_mean, e->kld_se);
     put_row("KL divergence (nats/token)", "KL, nats/tok", "0", b);
-    print_prediction(job);
+    print_predicted(job);
     snprintf(b, sizeof b, "%.2f%% +- %.2f%%", 100 * e->top1, 100 * e->top1_se);
     put_row("top-1 agreement", "top-1 agree", "100%", b);
 }
@@ -317,8 +317,8 @@ static int get_target(cli *c, precis_job_options *o)
     static const char *const budget[] = { "--types", "--pin", "--profile", "--effort" };
     for (size_t i = 0; i < 4 && (o->type || cli_has(c, "--plan")); i++)
         if (cli_has(c, budget[i]))
-            return cli_usage(c, "%s is for a budget (--max-size, --bpw, --max-kld); --type takes a table of patterns and types",
-                             budget[i]);
+            return cli_usage(c, "%s is for a budget (--max-size, --bpw, --max-kld); --type takes a table of patterns "
+                             "and types", budget[i]);
     if (!cli_effort(c, &o->effort)) return EXIT_USAGE;
     o->dry_run = cli_has(c, "--dry-run");
     return cli_get(c, "--output") || o->dry_run ? -1 : cli_usage(c, "give -o FILE, or --dry-run");

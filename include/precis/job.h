@@ -42,7 +42,8 @@ typedef struct precis_job_options {
     precis_manifest_fn *manifest; /* NULL: none                                                           */
     void       *user;        /* of manifest                                                             */
     precis_effort effort;    /* under a budget, without a profile of the caller's                       */
-    /* the fifth budget: the smallest file the 90 % interval of whose predicted KL divergence ends here, nats per token */
+    /* the fifth budget: the smallest file whose predicted KL divergence has a 90 % interval that ends here, nats per
+     * token */
     double      max_kld;
 } precis_job_options;
 #define PRECIS_JOB_OPTIONS_INIT \

@@ -36,11 +36,14 @@ for how in "--effort fast" --no-calib "--mem-limit 1G"; do
     lacks err "done in"
 done
 refuse 2 "give one of" quant "$model" --dry-run --max-kld 0.01 --bpw 4
+# windows of two tokens tell of no tensor; that is no loss of 0
+expect 3 "$precis" quant "$model" --dry-run --max-kld 0.01 --types Q2_K,Q4_K --calib-tokens 64
+has err "the calibration text has too few tokens in one piece"
 # the smallest that keeps it: 3 % fewer bytes do not
-expect 0 "$precis" quant "$model" -o "$work/kld.gguf" --max-kld 0.005 --types Q2_K,Q4_K --calib-tokens 64 --no-eval --json -q
+expect 0 "$precis" quant "$model" -o "$work/kld.gguf" --max-kld 0.005 --types Q2_K,Q4_K --calib-tokens 256 --no-eval --json -q
 cp "$work/out" "$work/kld.json"
 expect 0 "$precis" quant "$model" --dry-run --max-size "$(python3 -c "print(int($(wc -c <"$work/kld.gguf") * 0.97))")" \
-    --types Q2_K,Q4_K --calib-tokens 64 --json -q
+    --types Q2_K,Q4_K --calib-tokens 256 --json -q
 python3 - "$work/kld.json" "$work/out" "$work/kld.gguf" <<'P' || failed=1
 import json, os, sys
 kept, less = (json.load(open(p)) for p in sys.argv[1:3])
