@@ -41,6 +41,7 @@ static const cli_option options[] = {
       "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole "
       "model)" },
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
+    CLI_NO_CACHE,
     { "--allow-nan", 0, NULL,
       "tensors that keep their type may hold NaN and infinity (default: an error that names the first); in one "
       "that gets another type they are an error all the same" },
@@ -354,6 +355,7 @@ static int get_job_options(cli *c, precis_job_options *o)
     if (rc >= 0) return rc;
     o->imatrix = cli_get(c, "--imatrix");
     o->no_calibration = cli_has(c, "--no-calib");
+    o->folder = cli_kept(c);
     o->no_eval = cli_has(c, "--no-eval");
     if (!cli_arithmetic(c, PRECIS_FAST, &o->eval.arithmetic)) return EXIT_USAGE;
     o->eval.windows = (uint32_t)chunks;

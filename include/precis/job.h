@@ -45,11 +45,12 @@ typedef struct precis_job_options {
     /* the fifth budget: the smallest file whose predicted KL divergence has a 90 % interval that ends here, nats per
      * token */
     double      max_kld;
+    const char *folder;      /* of what was measured before (precis_calibrate_kept); NULL: none             */
 } precis_job_options;
 #define PRECIS_JOB_OPTIONS_INIT \
     { sizeof(precis_job_options), NULL, 0, 0, 0, NULL, PRECIS_CALIBRATE_OPTIONS_INIT, PRECIS_QUANT_OPTIONS_INIT, 0, \
       0, NULL, \
-      0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT, NULL, NULL, PRECIS_EFFORT_DEFAULT, 0 }
+      0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT, NULL, NULL, PRECIS_EFFORT_DEFAULT, 0, NULL }
 
 /* Bytes of private memory that a job will take: what the process holds, and the most of its stages beside that. */
 typedef struct precis_memory { uint64_t held, calibrate, method, write, evaluate, peak, limit; } precis_memory;

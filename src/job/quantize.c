@@ -137,19 +137,25 @@ static precis_status evaluate(precis_ctx *ctx, const precis_model *m, const char
     return st;
 }
 
+/* Will some tensor stand on a scale of its own? */
+static bool needs_scales(const precis_plan *early)
+{
+    bool scaled = false;
+    for (size_t i = 0; early && i < early->n; i++)
+        scaled |= early->rows[i].to->scaled_whole && early->rows[i].to != early->rows[i].tensor->format;
+    return scaled;
+}
+
 /* Does the job change weights, or code them together, so that it works on a copy? */
 static bool needs_copy(const pcs_method_set *set, const precis_quant_options *q, const precis_plan *early)
 {
-    bool scaled = false; /* some tensor will stand on a scale of its own */
-    for (size_t i = 0; early && i < early->n; i++)
-        scaled |= early->rows[i].to->scaled_whole && early->rows[i].to != early->rows[i].tensor->format;
-    return set->transforms || set->residual || set->coder->apply || q->static_activations || scaled;
+    return set->transforms || set->residual || set->coder->apply || q->static_activations || needs_scales(early);
 }
 
 /* Under a budget, what each tensor costs, unless the caller knows. *own: the caller's to close; NULL: none is needed,
  * or none can be made, which is said: then a tensor costs what its class costs. */
 static precis_status make_profile(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
-                                  const precis_quant_options *q, precis_profile **own)
+                                  const precis_quant_options *q, bool keeps, precis_profile **own)
 {
     *own = NULL;
     if (o->type || q->profile || o->effort == PRECIS_EFFORT_FAST) return PRECIS_OK;
@@ -160,6 +166,7 @@ static precis_status make_profile(precis_ctx *ctx, const precis_model *m, const 
     precis_profile_options p = PRECIS_PROFILE_OPTIONS_INIT;
     p.calibrate = o->calibrate;
     p.imatrix = q->imatrix;
+    p.folder = keeps ? o->folder : NULL;
     p.effort = o->effort == PRECIS_EFFORT_BEST ? PRECIS_EFFORT_BEST : PRECIS_EFFORT_NORMAL;
     const precis_status st = precis_profile_make(ctx, own, m, &p);
     if (st != PRECIS_EUNSUPPORTED || o->max_kld > 0) return st;
@@ -314,6 +321,8 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     if (!st && copy) m = w->m;
     precis_imatrix *im = NULL;
     pcs_resume *resume = NULL;
+    int kept = 0;
+    const bool changes = copy && (set.transforms || q.static_activations || needs_scales(early));
     if (!st && !opts->dry_run) st = pcs_resume_open(ctx, &resume, opts->resume ? path : NULL, opts->resume ? opts->resume : "");
     if (!st && opts->imatrix) {
         st = precis_imatrix_open(ctx, &im, opts->imatrix);
@@ -321,7 +330,9 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     } else if (!st && calibrates) {
         st = pcs_resume_load_imatrix(resume, &im);
         const bool made = !st && !im;
-        if (made) st = precis_calibrate(ctx, &im, m, &opts->calibrate);
+        /* a copy whose weights were changed is no model that is met again */
+        if (made) st = precis_calibrate_kept(ctx, &im, m, &opts->calibrate, changes ? NULL : opts->folder, &kept);
+        if (!st && kept && opts->type) pcs_warn(ctx, "importance was measured before and is taken from %s (--no-cache measures it again)", opts->folder);
         if (made && !st) st = pcs_resume_keep_imatrix(resume, im);
     }
     q.imatrix = im;
@@ -335,7 +346,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     }
     precis_profile *profile = NULL;
     job->predicted = job->interval[0] = job->interval[1] = NAN;
-    if (!st && !job->plan && calibrates) st = make_profile(ctx, m, opts, &q, &profile);
+    if (!st && !job->plan && calibrates) st = make_profile(ctx, m, opts, &q, !changes, &profile);
     if (profile) q.profile = profile;
     if (!st && !job->plan) st = make_plan(ctx, m, opts, &q, job);
     if (!st && q.profile && job->solution.size)
