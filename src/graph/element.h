@@ -51,6 +51,12 @@ void pcs_spread_row(const pcs_spread *s, int64_t r, int64_t *at);
 /* One block of n results in the domain of the result's type, from the operands in theirs. */
 typedef void pcs_block_fn(const precis_attr *attr, size_t n, const void *const *in, void *out);
 void pcs_elementwise(const pcs_call *c, uint32_t ith, uint32_t nth, pcs_block_fn *fn);
+/* The derivative by one operand for n f32 elements, from the operands and from what eval made of them. */
+typedef void pcs_slope_fn(const precis_attr *attr, size_t n, const float *const *in, const float *made, float *slope);
+/* Adds to the gradient of each operand that has one: slope[i] of input i, summed over the elements that an element of
+ * it was spread to, in ascending order and in f64. */
+void pcs_elementwise_back(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth,
+                          pcs_slope_fn *const *slope);
 /* The shape that n inputs from `from` on have together; an error names the input. */
 precis_status pcs_infer_spread(precis_graph *g, const pcs_node *n, uint32_t from, uint32_t to, pcs_value *out);
 /* An axis that counts from the end when it is negative; dims when there is none. */

@@ -6,7 +6,7 @@
 #define USED(name) extern const pcs_op pcs_op_##name;
 USED(conv)
 USED(matmul)
-USED(product) USED(plus) USED(add) USED(pool) USED(reduce) USED(relu) USED(min) USED(max) USED(reshape) USED(transpose)
+USED(product) USED(add) USED(pool) USED(reduce) USED(relu) USED(min) USED(max) USED(reshape) USED(transpose)
     USED(slice) USED(concat)
 #undef USED
 
@@ -443,8 +443,8 @@ static precis_value make_move(precis_graph *g, const pcs_node *nodes, const pcs_
 
 const pcs_code_rule pcs_code_rules[] = {
     { &pcs_op_conv, match_conv, make_conv, false },        { &pcs_op_matmul, match_linear, make_linear, false },
-    { &pcs_op_product, match_linear, make_linear, false }, { &pcs_op_plus, match_add, make_add, false },
-    { &pcs_op_add, match_add, make_add, false },           { &pcs_op_pool, match_pool, make_pool, false },
+    { &pcs_op_product, match_linear, make_linear, false }, { &pcs_op_add, match_add, make_add, false },
+    { &pcs_op_pool, match_pool, make_pool, false },
     { &pcs_op_reduce, match_reduce, make_reduce, false },  { &pcs_op_reshape, match_move, make_move, true },
     { &pcs_op_transpose, match_move, make_move, true },    { &pcs_op_slice, match_move, make_move, true },
     { &pcs_op_concat, match_move, make_move, true },       { 0 },
