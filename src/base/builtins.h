@@ -1,5 +1,5 @@
-/* builtins.h - names of what GNU C has built in. Square roots, roundings and signs are exact by IEEE 754, so their bits are
- * the same with every compiler; fmath.h and fmath_more.h have what is not. */
+/* builtins.h - names of what GNU C has built in. Square roots, roundings and signs are exact by IEEE 754, so their bits
+ * are the same with every compiler; fmath.h and fmath_more.h have what is not. */
 #ifndef PCS_BUILTINS_H
 #define PCS_BUILTINS_H
 

@@ -13,8 +13,9 @@ typedef struct { _Alignas(64) uint64_t of; } one_sum;
 typedef struct { const uint8_t *data; uint64_t len; int rounds, pattern; one_sum sums[PCS_LIMIT_THREADS]; } reading;
 
 /* A way to read: from so many places in turn, asking for bytes so far ahead, into the L1 cache and into the L2 cache;
- * 0: not. Which is best differs: the prefetcher of a Zen 4 follows one stream by itself; a Xeon's stops at each page and
- * wants more misses under way (one stream: 11 GB/s, 15 with prefetches; four: 16.4; as kernels ask: see pcs_cpu_ahead). */
+ * 0: not. Which is best differs: the prefetcher of a Zen 4 follows one stream by itself; a Xeon's stops at each page
+ * and wants more misses under way (one stream: 11 GB/s, 15 with prefetches; four: 16.4; as kernels ask: see
+ * pcs_cpu_ahead). */
 typedef struct { uint64_t streams, l1, l2; } pattern;
 static const pattern patterns[] = { { 1, 0, 0 }, { 4, 2048, 0 }, { 1, 4096, 8192 }, { 2, 4096, 8192 }, { 8, 1024, 0 } };
 enum { PATTERNS = sizeof patterns / sizeof *patterns };
