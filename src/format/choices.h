@@ -1,7 +1,8 @@
 /* choices.h - the sums that tell how good a choice of parameters is, for 16 choices at once.
  *
- * A lane is one choice and goes through the weights in order, so that nothing is summed across lanes and every instruction set gives the same bits: products
- * are fused into sums, everywhere. The including file's flags say which of the three bodies is compiled. */
+ * A lane is one choice and goes through the weights in order, so that nothing is summed across lanes and every
+ * instruction set gives the same bits: products are fused into sums, everywhere. The including file's flags say
+ * which of the three bodies is compiled. */
 #ifndef PCS_CHOICES_H
 #define PCS_CHOICES_H
 
@@ -17,7 +18,8 @@ enum { CHOICES = 16, SPAN = 256 }; /* weights that are summed in f32 */
 
 /* Codes are those of (x + m) * inv. */
 typedef struct { float inv[CHOICES], m[CHOICES]; } choices;
-/* n weights and their importances (w NULL: all count alike); with other, the upper half of the lanes is of the weights that lie `other` behind. */
+/* n weights and their importances (w NULL: all count alike); with other, the upper half of the lanes is of the
+ * weights that lie `other` behind. */
 typedef struct { const float *x, *w; size_t n, other; } weights;
 /* sum w q (of choices with an m), sum w q q, sum w q x */
 typedef struct { float q[CHOICES], qq[CHOICES], qx[CHOICES]; } sums;
@@ -89,7 +91,8 @@ PCS_INLINE __m512 number16(const float *x, size_t other, bool two)
     return two ? _mm512_mask_broadcastss_ps(v, 0xff00, _mm_load_ss(x + other)) : v;
 }
 
-PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two, sums *s)
+PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two,
+                     sums *s)
 {
     const codes16 grid = codes_of(f);
     const float *x = of->x, *w = of->w;
@@ -128,7 +131,8 @@ PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
     *hi += 0.0f;
 }
 
-PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two, sums *s)
+PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two,
+                     sums *s)
 {
     const __m256 lo = _mm256_set1_ps(f->code_lo), hi = _mm256_set1_ps(f->code_hi);
     for (int half = 0; half < CHOICES; half += 8) {
@@ -168,7 +172,8 @@ PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
     *hi += 0.0f;
 }
 
-PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two, sums *s)
+PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two,
+                     sums *s)
 {
     const float lo = f->code_lo, hi = f->code_hi;
     float m[CHOICES] = { 0 };

@@ -1,7 +1,7 @@
 /* element.c - floating-point elements and the formats made of them.
  *
- * E4M3 and E5M2: Micikevicius et al. 2022 (OCP 8-bit floating point 1.0); MX blocks: OCP Microscaling 1.0; NF4: Dettmers
- * et al. 2023, appendix E. */
+ * E4M3 and E5M2: Micikevicius et al. 2022 (OCP 8-bit floating point 1.0); MX blocks: OCP Microscaling 1.0; NF4:
+ * Dettmers et al. 2023, appendix E. */
 #include "format/element.h"
 #include "base/f16.h"
 #include "format/number.h"
@@ -145,7 +145,8 @@ static float largest_of(size_t n, const float *x)
     return top;
 }
 
-void pcs_element_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst)
+void pcs_element_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
+                        const pcs_shared *shared, uint8_t *dst)
 {
     const pcs_element *e = f->element;
     float s = 1.0f;
@@ -168,7 +169,8 @@ void pcs_element_encode(const pcs_format *f, size_t n, const float *x, const flo
             else if (e->place == PCS_AT_BLOCK_F16) pcs_store16(dst, pcs_f32_to_f16(s)), skip = 2;
             else dst[0] = (uint8_t)(u >> 23), skip = 1;
         }
-        for (size_t i = 0; i < step; i++) put_code(dst + skip, e->bits, i, pcs_element_code(e, i < k && s > 0 ? x[at + i] / s : 0.0f));
+        for (size_t i = 0; i < step; i++)
+            put_code(dst + skip, e->bits, i, pcs_element_code(e, i < k && s > 0 ? x[at + i] / s : 0.0f));
     }
 }
 
@@ -180,14 +182,14 @@ void pcs_element_encode(const pcs_format *f, size_t n, const float *x, const flo
 const pcs_element pcs_e4m3 = { "E4M3", E4M3 }, pcs_e5m2 = { "E5M2", E5M2 }, pcs_e3m2 = { "E3M2", E3M2 }, pcs_e2m3 = { "E2M3", E2M3 };
 
 #define ELEMENT_FORMAT(ID, NAME, ident, BLOCK, BYTES, HEAD, TENSOR, BOUND, PLACE, NUMBERS, LARGEST, ...) \
-    static const pcs_element element_##ident = { .name = NAME, .place = PLACE, __VA_ARGS__ };                                                 \
-    static void decode_##ident(size_t n, const void *src, float *dst);                                                                       \
-    static void from_##ident(size_t n, const float *src, void *dst);                                                                         \
-    const pcs_format pcs_format_##ident = { .name = NAME, .id = ID, .block = BLOCK, .bytes = BYTES, .kind = PCS_FLOAT, .head = HEAD,          \
-        .padded = BLOCK > 1 || HEAD > 0, .tensor = TENSOR, .bound = BOUND, .element = &element_##ident, \
-        .to_f32 = decode_##ident, .from_f32 = from_##ident, .numbers = NUMBERS, .largest = LARGEST, \
-        .encode = HEAD > 0 || BLOCK > 1 ? pcs_element_encode : NULL };                                                                       \
-    static void decode_##ident(size_t n, const void *src, float *dst) { pcs_element_decode(&pcs_format_##ident, n, src, dst); }              \
+    static const pcs_element element_##ident = { .name = NAME, .place = PLACE, __VA_ARGS__ };            \
+    static void decode_##ident(size_t n, const void *src, float *dst);                                   \
+    static void from_##ident(size_t n, const float *src, void *dst);                                     \
+    const pcs_format pcs_format_##ident = { .name = NAME, .id = ID, .block = BLOCK, .bytes = BYTES, .kind = PCS_FLOAT, .head = HEAD, \
+        .padded = BLOCK > 1 || HEAD > 0, .tensor = TENSOR, .bound = BOUND, .element = &element_##ident,  \
+        .to_f32 = decode_##ident, .from_f32 = from_##ident, .numbers = NUMBERS, .largest = LARGEST,      \
+        .encode = HEAD > 0 || BLOCK > 1 ? pcs_element_encode : NULL };                                   \
+    static void decode_##ident(size_t n, const void *src, float *dst) { pcs_element_decode(&pcs_format_##ident, n, src, dst); } \
     static void from_##ident(size_t n, const float *src, void *dst) { pcs_element_encode(&pcs_format_##ident, n, src, NULL, PCS_FIT_RTN, NULL, dst); }
 
 /* plain elements, as safetensors stores them */

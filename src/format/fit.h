@@ -1,11 +1,14 @@
-/* fit.h - finding the parameters of a block: round-to-nearest, and a search for the least weighted squared error sum w (x - decoded)^2; then its codes and
- * bytes. Compiled once per instruction set (kernel/encode.h; fit.c for those who have no kernels at hand), with the same bits.
+/* fit.h - finding the parameters of a block: round-to-nearest, and a search for the least weighted squared error sum w
+ * (x - decoded)^2; then its codes and bytes. Compiled once per instruction set (kernel/encode.h; fit.c for those who
+ * have no kernels at hand), with the same bits.
  *
- * One implementation serves every format: it sees only the grid (codes, book, scale storage). Sixteen choices of parameters are weighed at once (choices.h). All
- * sums run in fixed lanes, so parameters, and with them the bytes of a file, are the same on every machine and with every compiler.
+ * One implementation serves every format: it sees only the grid (codes, book, scale storage). Sixteen choices of
+ * parameters are weighed at once (choices.h). All sums run in fixed lanes, so parameters, and with them the bytes of a
+ * file, are the same on every machine and with every compiler.
  *
- * The idea of trying several scales around max|x| and solving for the scale by least squares is common to the field (see reference toolkits.md, C5); the joint
- * refinement of integer scales, mins and the two f16 of a K block is ours. */
+ * The idea of trying several scales around max|x| and solving for the scale by least squares is common to the field
+ * (see reference toolkits.md, C5); the joint refinement of integer scales, mins and the two f16 of a K block is
+ * ours. */
 #ifndef PCS_FIT_H
 #define PCS_FIT_H
 
@@ -29,7 +32,8 @@ static int clamp_round(float v, int lo, int hi)
 /* ---- one f16 (and one f16 minimum or a zero point) per group ----------------------------------- */
 
 /* Scale and whole zero point for w = d (q - zero), 0 within the grid. `half`: d will be stored as f16. */
-static void fit_zero(const pcs_format *f, const float *x, const float *w, size_t n, pcs_fit_effort effort, bool half, float *d, int *zero)
+static void fit_zero(const pcs_format *f, const float *x, const float *w, size_t n, pcs_fit_effort effort, bool half,
+                     float *d, int *zero)
 {
     const moments o = moments_of(x, w, n);
     const float lo = o.lo < 0 ? o.lo : 0.0f, hi = o.hi > 0 ? o.hi : 0.0f, levels = (float)(f->code_hi - f->code_lo);
@@ -133,7 +137,8 @@ typedef struct { float sc[CHOICES]; sums s; } tried;
 /* Integer scales (and mins) around those that group g has, or g and g + 1 with half of the choices each. */
 static void try_super(const super *b, uint32_t g, bool two, float d0, float m0, const pcs_params *p, tried *t)
 {
-    /* what is added to scale and min: all of one group with a min, of one without, near ones of two groups with and without */
+    /* what is added to scale and min: all of one group with a min, of one without, near ones of two groups with and
+     * without */
     static const float scales[4][CHOICES] = { { -2, -1, 0, 1, 2, -2, -1, 0, 1, 2, -2, -1, 0, 1, 2, -2 }, { -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7 },
                                               { 0, -1, 1, 0, 0, 1, -1, -2, 0, -1, 1, 0, 0, 1, -1, -2 }, { -4, -3, -2, -1, 0, 1, 2, 3, -4, -3, -2, -1, 0, 1, 2, 3 } };
     static const float mins[4][CHOICES] = { { -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2 }, { 0 }, { 0, 0, 0, -1, 1, 1, -1, 0, 0, 0, 0, -1, 1, 1, -1, 0 }, { 0 } };
@@ -222,7 +227,8 @@ static double refine_super(super *b, bool near, pcs_params *p, float d0, float m
     return total;
 }
 
-/* Returns what the block's error is at most, after a search. Types of up to 16 levels start with near choices and take one step more, finer ones all and two: the rest costs Q4_K a third of the time for 0.4 % of its error, but
+/* Returns what the block's error is at most, after a search. Types of up to 16 levels start with near choices and
+ * take one step more, finer ones all and two: the rest costs Q4_K a third of the time for 0.4 % of its error, but
  * Q6_K would lose 3 %. */
 static double fit_super(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
 {
@@ -371,7 +377,8 @@ static bool finite_grid(const pcs_format *f, float d, int zero)
 }
 
 /* Scale and zero point of a row, for formats with a head. */
-static void fit_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, float *d, int *zero)
+static void fit_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
+                    const pcs_shared *shared, float *d, int *zero)
 {
     pcs_shared own = { 0 };
     *zero = 0;
@@ -394,7 +401,8 @@ static void fit_row(const pcs_format *f, size_t n, const float *x, const float *
 }
 
 /* A row under parameters of the row. */
-static void encode_headed(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst, float *y)
+static void encode_headed(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
+                          const pcs_shared *shared, uint8_t *dst, float *y)
 {
     const size_t pad = (n + f->block - 1) / f->block * f->block;
     float d, m, block[PCS_BLOCK_MAX], ds[PCS_SUB], ms[PCS_SUB];
@@ -438,7 +446,8 @@ PCS_INLINE void error_row(size_t n, const float *x, const float *y, const float 
     *norm = s[0];
 }
 
-static void encode_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, void *dst, float *y)
+static void encode_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
+                       const pcs_shared *shared, void *dst, float *y)
 {
     if (f->encode || f->kind != PCS_QUANT) {
         if (f->encode) f->encode(f, n, x, w, effort, shared, dst);

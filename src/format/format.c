@@ -66,7 +66,8 @@ void pcs_decode(const pcs_format *f, size_t n, const void *src, float *dst)
     for (size_t at = 0; at < n; at += f->block, p += f->bytes) {
         f->unpack(p, q, d, m);
         if (f->head)
-            for (uint32_t s = 0; s < (f->block + 15) / 16; s++) d[s] = f->scale == PCS_SCALE_ROW ? d0 * d[s] : d0, m[s] = m0;
+            for (uint32_t s = 0; s < (f->block + 15) / 16; s++)
+                d[s] = f->scale == PCS_SCALE_ROW ? d0 * d[s] : d0, m[s] = m0;
         numbers(f, n - at < f->block ? n - at : f->block, q, d, m, dst + at);
     }
 }

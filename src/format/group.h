@@ -1,4 +1,5 @@
-/* group.h - the scale of one group, or its scale and minimum: round-to-nearest, and the search around it (fit.h, which includes this, has the whole). */
+/* group.h - the scale of one group, or its scale and minimum: round-to-nearest, and the search around it (fit.h,
+ * which includes this, has the whole). */
 #ifndef PCS_GROUP_H
 #define PCS_GROUP_H
 
@@ -86,7 +87,8 @@ static float fit_symmetric(const pcs_format *f, const float *x, const float *w, 
         try_scales(f, &c, x, w, n, &b);
         return best_of(&b, rtn);
     }
-    /* Scales around that of round-to-nearest, for the largest weight at either end where one reaches farther; a few weights have eight of each in one pass (0.1 % more error; rows would have 2 %). */
+    /* Scales around that of round-to-nearest, for the largest weight at either end where one reaches farther; a few
+     * weights have eight of each in one pass (0.1 % more error; rows would have 2 %). */
     const float step = wide ? 0.07f : f->book ? 0.0225f * (ext < 0 ? -ext : ext) : ext < 8 && ext > -8 ? 0.1f : 0.14f;
     const bool halves = both && n <= 32;
     for (int sign = 1; sign >= (both && !halves ? -1 : 1); sign -= 2) {
@@ -108,7 +110,8 @@ static bool few_levels(const pcs_format *f) { return f->book || f->code_hi - f->
 typedef struct { moments o; double error; float d, m; } affine;
 
 /* Moments and range of the group. bounded: m >= 0, as K types store it. */
-static void affine_range(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort, bool bounded, affine *a)
+static void affine_range(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort,
+                         bool bounded, affine *a)
 {
     *a = (affine){ .error = 1e299 };
     if (effort == PCS_FIT_SEARCH) a->o = moments_of(x, w, n);
@@ -128,7 +131,8 @@ static void affine_first(const pcs_format *f, const affine *a, choices *c)
     }
 }
 
-/* Choices around the solution, or eight each around those of a group and the next one: their codes may be better still. */
+/* Choices around the solution, or eight each around those of a group and the next one: their codes may be better
+ * still. */
 static void affine_around(const pcs_format *f, const affine *a, bool two, choices *c)
 {
     /* quarters of a step of the code, and of d */
@@ -144,7 +148,8 @@ static void affine_around(const pcs_format *f, const affine *a, bool two, choice
     }
 }
 
-/* Least squares for d and m under the codes of each choice; m is kept at or above 0 when `bounded`. The best lane, if it is better; of two groups, as affine_around. */
+/* Least squares for d and m under the codes of each choice; m is kept at or above 0 when `bounded`. The best lane,
+ * if it is better; of two groups, as affine_around. */
 PCS_INLINE void affine_solve_of(const sums *s, bool bounded, bool two, affine *a)
 {
     const int lanes = two ? CHOICES / 2 : CHOICES;
@@ -171,8 +176,10 @@ PCS_INLINE void affine_solve_of(const sums *s, bool bounded, bool two, affine *a
 static void affine_solve(const sums *s, bool bounded, affine *a) { affine_solve_of(s, bounded, false, a); }
 static void affine_solve_two(const sums *s, bool bounded, affine *a) { affine_solve_of(s, bounded, true, a); }
 
-/* Best d and m for w = d q - m over each of `groups` groups of n. All take a step before one takes the next: the processor goes on with another group while a solution is not there yet. */
-static void fit_affine(const pcs_format *f, const float *x, const float *w, uint32_t n, uint32_t groups, pcs_fit_effort effort, bool bounded, affine *a)
+/* Best d and m for w = d q - m over each of `groups` groups of n. All take a step before one takes the next: the
+ * processor goes on with another group while a solution is not there yet. */
+static void fit_affine(const pcs_format *f, const float *x, const float *w, uint32_t n, uint32_t groups,
+                       pcs_fit_effort effort, bool bounded, affine *a)
 {
     choices c;
     sums s[PCS_SUB];
@@ -189,7 +196,8 @@ static void fit_affine(const pcs_format *f, const float *x, const float *w, uint
         affine_around(f, &a[g], two, &c);
         sums_of(f, &c, &(weights){ x + g * n, w ? w + g * n : NULL, n, two ? n : 0 }, true, &s[g]);
     }
-    for (uint32_t g = 0; g < groups; g += 1 + (uint32_t)two) (two ? affine_solve_two : affine_solve)(&s[g], bounded, &a[g]);
+    for (uint32_t g = 0; g < groups; g += 1 + (uint32_t)two)
+        (two ? affine_solve_two : affine_solve)(&s[g], bounded, &a[g]);
 }
 
 #endif

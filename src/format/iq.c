@@ -86,7 +86,8 @@ static double code_group(work *k, int g, float d)
         for (int shift = t->shift_every ? -1 : 0; shift <= (t->shift_every ? 1 : 0); shift += 2) {
             double sum = 0;
             uint16_t index[8];
-            for (int v = at / t->vec; v < end / t->vec; v++) sum += search(t, k->mag + v * t->vec, k->w + v * t->vec, d, shift, &index[v - at / t->vec]);
+            for (int v = at / t->vec; v < end / t->vec; v++)
+                sum += search(t, k->mag + v * t->vec, k->w + v * t->vec, d, shift, &index[v - at / t->vec]);
             if (best >= 0 && !(sum < best)) continue;
             best = sum;
             for (int v = at / t->vec; v < end / t->vec; v++) keep.index[v] = index[v - at / t->vec];
@@ -130,7 +131,8 @@ static float fit_group(work *k, int g, pcs_fit_effort effort)
     const pcs_iq *t = k->t;
     const int first = g * t->group;
     float top = 0, largest = 0;
-    for (int i = first; i < first + t->group; i++) top = k->mag[i] > top ? k->mag[i] : -k->mag[i] > top && t->shift_every ? -k->mag[i] : top;
+    for (int i = first; i < first + t->group; i++)
+        top = k->mag[i] > top ? k->mag[i] : -k->mag[i] > top && t->shift_every ? -k->mag[i] : top;
     for (int l = 0; l < 8; l++) largest = t->value[l] > largest ? t->value[l] : largest;
     if (!(top > 0)) return 0;
     float tries[TRIES];
@@ -193,7 +195,8 @@ static void encode_block(work *k, pcs_fit_effort effort)
     for (int round = 0; effort == PCS_FIT_SEARCH && round < 2; round++) {
         const pcs_iq_block keep = k->b;
         double xq = 0, qq = 0;
-        for (int g = 0; g < groups; g++) moments(k, g * t->group, t->group, (double)t->mul * (0.5 + k->b.sc[g]), &xq, &qq);
+        for (int g = 0; g < groups; g++)
+            moments(k, g * t->group, t->group, (double)t->mul * (0.5 + k->b.sc[g]), &xq, &qq);
         if (!(qq > 0) || !(xq > 0)) break;
         k->b.d = half(xq / qq);
         const double now = code_block(k);

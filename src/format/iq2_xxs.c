@@ -12,7 +12,8 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     for (int g = 0; g < 8; g++, src += 8, q += 32) {
         const uint32_t word = pcs_load32(src + 6);
         d[2 * g] = d[2 * g + 1] = d0 * (0.5f + (float)(word >> 28)) * 0.25f;
-        for (int k = 0; k < 4; k++) pcs_grid8_put(pcs_grid_iq2_xxs[src[2 + k]], pcs_sign7(word >> (7 * k) & 127), q + 8 * k);
+        for (int k = 0; k < 4; k++)
+            pcs_grid8_put(pcs_grid_iq2_xxs[src[2 + k]], pcs_sign7(word >> (7 * k) & 127), q + 8 * k);
     }
 }
 

@@ -47,7 +47,8 @@ static double error_at(const float *x, const float *w, float s)
     return err;
 }
 
-static void encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst)
+static void encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
+                   const pcs_shared *shared, uint8_t *dst)
 {
     (void)shared;
     for (size_t at = 0; at < n; at += 64, dst += f->bytes) {

@@ -1,7 +1,9 @@
-/* p4.c - 4-bit codes times a whole multiplier of every 32 weights times one f32 of the row: w = r s q. |s q| is 120 at most, so a row is also, exactly, a row of int8 with one scale. P4: s is 1 to
- * 15 in 4 bits (4.125 bits a weight); P4S: -15 to 15 in a byte (4.25), so that the long end of the codes may point either way.
+/* p4.c - 4-bit codes times a whole multiplier of every 32 weights times one f32 of the row: w = r s q. |s q| is 120 at
+ * most, so a row is also, exactly, a row of int8 with one scale. P4: s is 1 to 15 in 4 bits (4.125 bits a weight); P4S:
+ * -15 to 15 in a byte (4.25), so that the long end of the codes may point either way.
  *
- * No better than IQ4_XS at the same bytes (docs/formats.md); it is here because its products need one scale for a row. */
+ * No better than IQ4_XS at the same bytes (docs/formats.md); it is here because its products need one scale for a
+ * row. */
 #include "format/choices.h"
 #include "format/number.h"
 #include "format/scheme.h"
@@ -26,7 +28,8 @@ static void unpack_p4s(const uint8_t *src, int8_t *q, float *d, float *m)
     d[0] = d[1] = (float)(int8_t)src[0];
 }
 
-static void unpack_row(const uint8_t *src, size_t n, int8_t *q, float *d, float *m, size_t block, size_t bytes, void (*unpack)(const uint8_t *, int8_t *, float *, float *))
+static void unpack_row(const uint8_t *src, size_t n, int8_t *q, float *d, float *m, size_t block, size_t bytes,
+                       void (*unpack)(const uint8_t *, int8_t *, float *, float *))
 {
     const float r = pcs_bits_f32(pcs_load32(src));
     *d = r;
@@ -38,13 +41,20 @@ static void unpack_row(const uint8_t *src, size_t n, int8_t *q, float *d, float 
     }
 }
 
-static void row_p4(const uint8_t *src, size_t n, int8_t *q, float *d, float *m) { unpack_row(src, n, q, d, m, 64, 33, unpack_p4); }
-static void row_p4s(const uint8_t *src, size_t n, int8_t *q, float *d, float *m) { unpack_row(src, n, q, d, m, 32, 17, unpack_p4s); }
+static void row_p4(const uint8_t *src, size_t n, int8_t *q, float *d, float *m)
+{
+    unpack_row(src, n, q, d, m, 64, 33, unpack_p4);
+}
+static void row_p4s(const uint8_t *src, size_t n, int8_t *q, float *d, float *m)
+{
+    unpack_row(src, n, q, d, m, 32, 17, unpack_p4s);
+}
 
 /* ---- multipliers --------------------------------------------------------------------------------- */
 
 /* The multiplier of a group under the row's scale r by least error, and the sums of its codes. */
-static double best_multiplier(const pcs_format *f, const float *x, const float *w, float r, bool both, int *best, double *qq, double *qx)
+static double best_multiplier(const pcs_format *f, const float *x, const float *w, float r, bool both, int *best,
+                              double *qq, double *qx)
 {
     double least = 1e300, xx = 0;
     for (size_t i = 0; i < GROUP; i++) xx += (w ? (double)w[i] : 1.0) * (double)x[i] * (double)x[i];
@@ -65,7 +75,8 @@ static double best_multiplier(const pcs_format *f, const float *x, const float *
     return least;
 }
 
-/* The scale that lets nothing of a group be cut; *turn: its codes are of the other sign, as their long end is the negative one. */
+/* The scale that lets nothing of a group be cut; *turn: its codes are of the other sign, as their long end is the
+ * negative one. */
 static float needed(const float *x, bool both, bool *turn)
 {
     float lo, hi;
@@ -86,7 +97,8 @@ static int plain_multiplier(const float *x, float r, bool both)
     return turn ? -s : s;
 }
 
-/* All multipliers of a row, and its scale: multipliers and codes for a scale, then the scale for those, again and again; from three starts. */
+/* All multipliers of a row, and its scale: multipliers and codes for a scale, then the scale for those, again and
+ * again; from three starts. */
 static float fit(const pcs_format *f, size_t n, const float *x, const float *w, bool both, bool search, int8_t *s)
 {
     float top = 0;
@@ -128,7 +140,8 @@ static float fit(const pcs_format *f, size_t n, const float *x, const float *w, 
     return best_r;
 }
 
-static void encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst)
+static void encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
+                   const pcs_shared *shared, uint8_t *dst)
 {
     (void)shared;
     enum { PART = 1 << 15 }; /* weights of a row whose multipliers lie on the stack; longer rows: parts of them are rows of their own in all but r */

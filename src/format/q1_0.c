@@ -10,7 +10,8 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     for (int i = 0; i < 128; i++) q[i] = src[2 + i / 8] >> (i % 8) & 1 ? 1 : -1;
 }
 
-static void encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst)
+static void encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
+                   const pcs_shared *shared, uint8_t *dst)
 {
     (void)shared;
     for (size_t at = 0; at < n; at += 128, dst += f->bytes) {

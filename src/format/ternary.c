@@ -1,5 +1,5 @@
-/* ternary.c - codes -1, 0, 1 in 2 bits times the tensor's mean of |w| (BitNet b1.58: Ma et al. 2024, equations 1 to 3); and
- * binary: the sign times the row's mean of |w|. Any row length; rows begin with the scale in f32. */
+/* ternary.c - codes -1, 0, 1 in 2 bits times the tensor's mean of |w| (BitNet b1.58: Ma et al. 2024, equations 1 to
+ * 3); and binary: the sign times the row's mean of |w|. Any row length; rows begin with the scale in f32. */
 #include "format/number.h"
 #include "format/scheme.h"
 
@@ -62,7 +62,8 @@ static void pack_row_binary(size_t n, const int8_t *q, float d, int zero, uint8_
     pcs_head_put(d, zero, false, dst);
     for (size_t i = 0; i < n; i += 32) pack_binary(q + i, NULL, dst + 4 + i / 8);
 }
-static void encode_binary(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst)
+static void encode_binary(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
+                          const pcs_shared *shared, uint8_t *dst)
 {
     double sum = 0, weight = 0;
     (void)f;

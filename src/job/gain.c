@@ -16,33 +16,6 @@
 
 enum { SAMPLES = 3, WINDOW = 256, TOKENS_LEAST = 512, TOKENS_MOST = 4096, MORE = 12 };
 
-precis_status pcs_gain_needed(precis_ctx *ctx, const char *method, bool *needed, char name[96])
-{
-    pcs_method_set set;
-    const precis_status st = pcs_methods_parse(ctx, method, &set);
-    *needed = false;
-    if (st) return st;
-    pcs_methods_name(&set, name, 96);
-    *needed = set.transforms || set.residual || set.coder->apply;
-    return PRECIS_OK;
-}
-
-double pcs_gain_share(precis_ctx *ctx, const precis_plan *plan, const char *method)
-{
-    pcs_method_set set;
-    double all = 0, own = 0;
-    if (pcs_methods_parse(ctx, method, &set)) return 0;
-    for (size_t i = 0; i < plan->n; i++) {
-        const pcs_plan_row *row = &plan->rows[i];
-        if (!(row->loss > 0) || row->to == row->tensor->format) continue;
-        all += row->loss;
-        if (set.transforms || set.residual ||
-            (row->tensor->is.layer >= 0 && !(set.coder->refuses && set.coder->refuses(row->to))))
-            own += row->loss;
-    }
-    return all > 0 ? own / all : 0;
-}
-
 /* ---- the text in two parts ------------------------------------------------------------------------------------- */
 
 typedef struct { const char **texts; size_t *lengths; precis_calibrate_options fit, held; } parts;
@@ -133,7 +106,7 @@ static precis_status divergence_of(gain *g, const char *types, const char *metho
     precis_job_close(&job);
     if (!st) st = precis_model_open(g->ctx, &made, path);
     unlink(path); /* an open model stays mapped */
-    if (!st) st = pcs_reference_divergence(&g->reference, made, NULL, NULL, -1, kld, se);
+    if (!st) st = pcs_reference_divergence(&g->reference, made, &(pcs_compared){ 0 }, kld, se);
     precis_model_close(&made);
     return st;
 }
@@ -216,7 +189,8 @@ precis_status pcs_gain_measure(precis_ctx *ctx, const precis_model *origin, cons
         snprintf(why, sizeof why, "%s", precis_ctx_message(ctx));
         pcs_fail(ctx, st, "what %s gains is measured on two fifths of the calibration text: %s", name, why);
     }
-    if (!st) st = pcs_reference_open(ctx, &g.reference, origin, &windows, windows.n_ids, vocabulary, NULL, 0);
+    const pcs_reference_text whole = { .text = &windows, .tokens = windows.n_ids, .vocabulary = vocabulary };
+    if (!st) st = pcs_reference_open(ctx, &g.reference, origin, &whole);
     if (!st) st = samples(&g, name);
     pcs_reference_close(&g.reference);
     pcs_windows_free(&windows);

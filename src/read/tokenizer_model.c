@@ -1,5 +1,5 @@
-/* tokenizer_model.c - SentencePiece's ModelProto (google/sentencepiece, src/sentencepiece_model.proto): fields are walked, not
- * parsed into messages, and every length is checked against its message. */
+/* tokenizer_model.c - SentencePiece's ModelProto (google/sentencepiece, src/sentencepiece_model.proto): fields are
+ * walked, not parsed into messages, and every length is checked against its message. */
 #include "read/tokenizer_json.h"
 #include "base/f16.h"
 #include "base/proto.h"
@@ -21,7 +21,8 @@ static bool piece(precis_model *m, pieces *p, pcs_proto in)
     pcs_text text = { "", 0 };
     p->types[p->n] = 1;
     while (pcs_proto_next(&in, &f, &bad)) {
-        if (f.number == 1 && f.wire == 2) text = (pcs_text){ (const char *)f.inner.p, (uint64_t)(f.inner.end - f.inner.p) };
+        if (f.number == 1 && f.wire == 2)
+            text = (pcs_text){ (const char *)f.inner.p, (uint64_t)(f.inner.end - f.inner.p) };
         else if (f.number == 2 && f.wire == 5) p->scores[p->n] = pcs_bits_f32((uint32_t)f.value);
         else if (f.number == 3 && f.wire == 0) p->types[p->n] = f.value >= 1 && f.value <= 6 ? (int32_t)f.value : 1;
     }
@@ -47,7 +48,9 @@ precis_status pcs_tokenizer_model(precis_model *m, const uint8_t *data, size_t l
     bool bad, inner_bad = false;
     size_t count = 0;
     while (pcs_proto_next(&in, &f, &bad)) count += f.number == 1 && f.wire == 2;
-    if (bad || !count || count > PCS_LIMIT_VOCABULARY) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model", "is no SentencePiece model");
+    if (bad || !count || count > PCS_LIMIT_VOCABULARY)
+        return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model",
+                           "is no SentencePiece model");
     pieces p = { .kind = 1, .unk = 0, .bos = 1, .eos = 2, .pad = -1, .prefix = true, .squeeze = true };
     p.texts = pcs_arena_alloc(&m->arena, count, sizeof *p.texts);
     p.scores = pcs_arena_alloc(&m->arena, count, sizeof *p.scores);
@@ -57,7 +60,9 @@ precis_status pcs_tokenizer_model(precis_model *m, const uint8_t *data, size_t l
     in = (pcs_proto){ data, data + len };
     while (pcs_proto_next(&in, &f, &bad)) {
         if (f.wire != 2) continue;
-        if (f.number == 1 && !piece(m, &p, f.inner)) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model", "a piece is damaged");
+        if (f.number == 1 && !piece(m, &p, f.inner))
+            return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model",
+                               "a piece is damaged");
         pcs_proto part = f.inner;
         while (f.number == 2 && pcs_proto_next(&part, &inner, &inner_bad)) { /* trainer_spec */
             if (inner.number == 3) p.kind = (int)inner.value;
@@ -72,9 +77,12 @@ precis_status pcs_tokenizer_model(precis_model *m, const uint8_t *data, size_t l
             else if (inner.number == 3) p.prefix = inner.value != 0;
             else if (inner.number == 4) p.squeeze = inner.value != 0;
         }
-        if (inner_bad) return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model", "a part is damaged");
+        if (inner_bad)
+            return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model", "a part is damaged");
     }
-    if (p.kind != 1 && p.kind != 2) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: tokenizer.model: model type %d; unigram (1) and BPE (2) can be read", m->path, p.kind);
+    if (p.kind != 1 && p.kind != 2)
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: tokenizer.model: model type %d; unigram (1) and BPE (2) can be read", m->path, p.kind);
     const char *name = p.kind == 1 ? "t5" : "llama";
     precis_status st = pcs_model_set_string(m, "tokenizer.ggml.model", name, strlen(name));
     if (!st) st = array(m, "tokenizer.ggml.tokens", PCS_KEY_STRING, p.n, p.texts);

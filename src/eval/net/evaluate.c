@@ -1,5 +1,5 @@
-/* evaluate.c - a net, and perhaps the one it came from, on the same samples: scores, agreement, error, and how sure they
- * are. */
+/* evaluate.c - a net, and perhaps the one it came from, on the same samples: scores, agreement, error, and how sure
+ * they are. */
 #include "eval/net/score.h"
 
 #include "base/options.h"

@@ -1,6 +1,6 @@
 /* nodes.c - two nets value by value. The reference runs whole; the net in codes runs whole, for what has come together,
- * and then step by step, each value put right behind its node, so that every node is fed with the float net's values and
- * its error is its own. */
+ * and then step by step, each value put right behind its node, so that every node is fed with the float net's values
+ * and its error is its own. */
 #include "eval/net/nodes.h"
 
 #include <math.h>
@@ -50,9 +50,9 @@ static precis_value behind(const precis_graph *g, precis_value v, const pcs_op *
     return -1;
 }
 
-/* Behind what the net has fused into a value's codes, as a ReLU whose clamp is that of the codes: nodes of the reference
- * that alone read it, with constants beside it, and whose results have no name in the net. A value that has no codes can
- * only have taken in a batch normalization. */
+/* Behind what the net has fused into a value's codes, as a ReLU whose clamp is that of the codes: nodes of the
+ * reference that alone read it, with constants beside it, and whose results have no name in the net. A value that
+ * has no codes can only have taken in a batch normalization. */
 static precis_value past_fused(const pcs_netfile_graph *f, const pcs_netfile_graph *q, precis_value v, bool codes)
 {
     const precis_graph *g = f->graph;

@@ -1,5 +1,5 @@
-/* bert - an encoder: every token sees its whole sequence; norms come after each block (Devlin et al. 2018). Rows of the last
- * layer are the result; `precis run --embed` pools them. */
+/* bert - an encoder: every token sees its whole sequence; norms come after each block (Devlin et al. 2018). Rows of
+ * the last layer are the result; `precis run --embed` pools them. */
 #include "graph/arch.h"
 
 #include "base/json.h"

@@ -1,11 +1,12 @@
-/* fold_batch_norm - what scales and shifts channels (a batch_norm of constants), behind an op with constant weights that
- * nobody else reads, becomes part of those weights and their bias. */
+/* fold_batch_norm - what scales and shifts channels (a batch_norm of constants), behind an op with constant weights
+ * that nobody else reads, becomes part of those weights and their bias. */
 #include "graph/pass.h"
 
 static bool constant(const precis_graph *g, precis_value v) { return g->values[v].data && g->values[v].dtype == PCS_F32; }
 
 /* Weights times a, by channel; bias times a, plus b. */
-static void scale_weights(const precis_graph *g, const pcs_node *op, const float *a, const float *b, float *weights, float *bias)
+static void scale_weights(const precis_graph *g, const pcs_node *op, const float *a, const float *b, float *weights,
+                          float *bias)
 {
     const pcs_value *w = &g->values[op->in[op->op->weight]];
     const float *old = op->n_in > op->op->bias ? g->values[op->in[op->op->bias]].data : NULL;

@@ -1,6 +1,6 @@
-/* mse.c - the range of least squared error in the codes that it is for, by a search over shrunken ranges: a hundred steps on
-* each side in turn. Exact zeros cost nothing, since zero is a code; all other values of
- * a bin count as its middle. One histogram of 4,096 bins a channel. */
+/* mse.c - the range of least squared error in the codes that it is for, by a search over shrunken ranges: a hundred
+ * steps on each side in turn. Exact zeros cost nothing, since zero is a code; all other values of a bin count as its
+ * middle. One histogram of 4,096 bins a channel. */
 #include "quant/observe/bins.h"
 
 #include <math.h>

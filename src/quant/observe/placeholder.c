@@ -1,5 +1,5 @@
-/* placeholder.c - torch's PlaceholderObserver: quantized by ranges that each run finds anew. It has no range, and says so
- * when it is asked. */
+/* placeholder.c - torch's PlaceholderObserver: quantized by ranges that each run finds anew. It has no range, and
+ * says so when it is asked. */
 #include "quant/observe/observe.h"
 
 static precis_status see(pcs_observation *o, uint32_t channel, const float *x, size_t n)
