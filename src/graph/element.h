@@ -11,6 +11,7 @@
 typedef enum { PCS_IN_F32, PCS_IN_F64, PCS_IN_I64, PCS_IN_U64 } pcs_domain;
 pcs_domain pcs_domain_of(pcs_dtype d);
 static inline bool pcs_dtype_whole(pcs_dtype d) { return pcs_domain_of(d) >= PCS_IN_I64; }
+static inline bool pcs_dtype_byte(pcs_dtype d) { return d == PCS_I8 || d == PCS_U8; }
 /* Bits of an element as files have it: 4 for I4. */
 uint32_t pcs_dtype_bits(pcs_dtype d);
 
@@ -31,6 +32,10 @@ void pcs_numbers_convert(pcs_domain from, pcs_domain to, size_t n, const void *i
 double pcs_real_at(const pcs_arg *a, size_t i);
 int64_t pcs_int_at(const pcs_arg *a, size_t i);
 void pcs_set_real(const pcs_arg *a, size_t i, double v);
+static inline int32_t pcs_byte_at(const pcs_arg *a, int64_t i)
+{
+    return a->dtype == PCS_I8 ? ((const int8_t *)a->data)[i] : ((const uint8_t *)a->data)[i];
+}
 
 /* Numbers of few bits. saturate: what is too large becomes the largest, not infinity or NaN. */
 float pcs_small_decode(pcs_dtype d, uint8_t code);

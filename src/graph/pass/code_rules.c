@@ -3,18 +3,37 @@
 
 #include <stdio.h>
 
-#define USED(name) extern const pcs_op pcs_op_##name;
-USED(conv)
-USED(matmul)
-USED(product) USED(add) USED(pool) USED(reduce) USED(relu) USED(min) USED(max) USED(reshape) USED(transpose)
-    USED(slice) USED(concat)
-#undef USED
+extern const pcs_op pcs_op_conv, pcs_op_matmul, pcs_op_product, pcs_op_add, pcs_op_pool, pcs_op_reduce, pcs_op_relu,
+    pcs_op_min, pcs_op_max, pcs_op_reshape, pcs_op_transpose, pcs_op_slice, pcs_op_concat;
 
-        pcs_clamp pcs_clamps_of(const pcs_op *op)
+pcs_clamp pcs_clamps_of(const pcs_op *op)
 {
     return op == &pcs_op_relu || op == &pcs_op_max ? PCS_CLAMP_BELOW
            : op == &pcs_op_min                     ? PCS_CLAMP_ABOVE
                                                    : PCS_CLAMP_NONE;
+}
+
+/* ---- codes of one scale ------------------------------------------------------------------------ */
+
+bool pcs_one_scale(const precis_graph *g, precis_value scale, precis_value zero, float *s, int32_t *z)
+{
+    const pcs_value *sv = &g->values[scale], *zv = &g->values[zero];
+    if (!sv->data || !zv->data || sv->dtype != PCS_F32 || pcs_value_count(sv) != 1 || pcs_value_count(zv) != 1)
+        return false;
+    if (zv->dtype != PCS_U8 && zv->dtype != PCS_I8) return false;
+    *s = *(const float *)sv->data;
+    *z = zv->dtype == PCS_U8 ? *(const uint8_t *)zv->data : *(const int8_t *)zv->data + 128;
+    return *s > 0 && *s <= 3.4028234e38f;
+}
+
+bool pcs_coded_of(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_coded *out)
+{
+    const pcs_node *n = pcs_node_making(g, nodes, v);
+    if (!n || !n->op->decodes || n->n_in != 3 || g->values[v].dtype != PCS_F32) return false;
+    const pcs_value *x = &g->values[n->in[0]];
+    if ((x->dtype != PCS_U8 && x->dtype != PCS_I8) || x->data || !pcs_value_sized(x)) return false;
+    out->value = n->in[0];
+    return pcs_one_scale(g, n->in[1], n->in[2], &out->scale, &out->zero);
 }
 
 /* ---- weights ------------------------------------------------------------------------------------ */

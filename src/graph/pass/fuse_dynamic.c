@@ -4,11 +4,8 @@
  * dynamic_codes gives their bits. */
 #include "graph/pass/codes.h"
 
-#define USED(name) extern const pcs_op pcs_op_##name;
-USED(to_codes)
-USED(div)
-USED(where) USED(equal) USED(sub) USED(max) USED(min) USED(reduce) USED(cast) USED(round) USED(dynamic_codes)
-#undef USED
+extern const pcs_op pcs_op_to_codes, pcs_op_div, pcs_op_where, pcs_op_equal, pcs_op_sub, pcs_op_max, pcs_op_min,
+    pcs_op_reduce, pcs_op_cast, pcs_op_round, pcs_op_dynamic_codes;
 
     static const pcs_node *made_by(const precis_graph *g, precis_value v, const pcs_op *op)
 {
