@@ -51,7 +51,7 @@ static void *room(precis_graph *g, size_t n)
 }
 
 /* Panels of weights and their sums. */
-static bool pack(precis_graph *g, const pcs_node *p, precis_value *w, precis_value *sums)
+static bool pack_panels(precis_graph *g, const pcs_node *p, precis_value *w, precis_value *sums)
 {
     const pcs_value v = g->values[p->in[1]], z = g->values[p->in[3]];
     const size_t k = (size_t)v.shape[0], n = (size_t)v.shape[1], padded = pcs_codes_panels(n) * PCS_CODES_PANEL,
@@ -96,7 +96,7 @@ static precis_status replace(precis_graph *g, size_t at, const pcs_node *p, prec
     const int64_t n = g->values[product.in[1]].shape[1];
     const precis_attr attrs[] = { precis_attr_int("channels", n), { 0 } };
     precis_value w, sums;
-    if (!pack(g, &product, &w, &sums)) return g->error;
+    if (!pack_panels(g, &product, &w, &sums)) return g->error;
     const precis_value in[] = { product.in[0], product.in[2],
                                 scale,         w,
                                 sums,          bias < 0 ? -1 : padded_bias(g, bias, (size_t)n) };

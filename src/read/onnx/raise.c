@@ -1,6 +1,7 @@
 /* raise.c - what raising functions share: contents, and nodes that are computed at once when all they read is constant.
  */
 #include "read/onnx/raise.h"
+#include "base/overflow.h"
 
 #include <stdio.h>
 
@@ -190,9 +191,9 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
 static int64_t of_numbers(const char *op, int64_t a, int64_t b)
 {
     int64_t r = 0;
-    const bool bad = !strcmp(op, "plus")  ? __builtin_add_overflow(a, b, &r)
-                     : !strcmp(op, "sub") ? __builtin_sub_overflow(a, b, &r)
-                     : !strcmp(op, "times") ? __builtin_mul_overflow(a, b, &r)
+    const bool bad = !strcmp(op, "plus")  ? !pcs_i64_add(a, b, &r)
+                     : !strcmp(op, "sub") ? !pcs_i64_sub(a, b, &r)
+                     : !strcmp(op, "times") ? !pcs_i64_mul(a, b, &r)
                                           : strcmp(op, "over") || b == 0 || b == -1;
     if (bad) return PCS_DIM_ERROR;
     if (!strcmp(op, "over")) r = a / b;
