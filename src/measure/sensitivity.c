@@ -287,7 +287,7 @@ static precis_status coded_plan(profiler *r, uint64_t *seed, double share)
         const double loss = pcs_profile_loss(r->p, t->name, f->name, 0);
         sum += loss > 0 ? loss : 0;
     }
-    const precis_status st = pcs_reference_divergence(&r->many, r->m, NULL, NULL, -1, &kld, &se);
+    const precis_status st = pcs_reference_divergence(&r->many, r->m, &(pcs_compared){ 0 }, &kld, &se);
     for (size_t i = 0; i < r->origin->n_tensors; i++) put_back(r, i, NULL);
     if (!st && sum > 0 && kld > 0) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
     return st;

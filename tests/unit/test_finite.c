@@ -103,7 +103,7 @@ static void test_no_doubt(void **state)
         uint8_t *row = calloc(1, pcs_row_bytes(f, WIDTH) + 64);
         assert_non_null(row);
         assert_non_null(f->numbers);
-        pcs_encode(f, WIDTH, x, NULL, PCS_FIT_RTN, NULL, row);
+        pcs_encode_nearest(f, WIDTH, x, row);
         if (pcs_head_doubtful(f, row) || pcs_blocks_doubtful(f, (WIDTH + f->block - 1) / f->block, row + f->head))
             fail_msg("%s: weights of 0.05 are in doubt", f->name);
         free(row);

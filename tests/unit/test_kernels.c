@@ -74,7 +74,7 @@ static uint8_t *make_rows(const pcs_format *f, size_t n, size_t rows, uint64_t s
     float *src = malloc(n * 4);
     for (size_t r = 0; r < rows && pcs_format_can_encode(f); r++) {
         test_fill(src, n, seed + r, 0.1f);
-        pcs_encode(f, n, src, NULL, PCS_FIT_RTN, NULL, w + r * row);
+        pcs_encode_nearest(f, n, src, w + r * row);
     }
     free(src);
     for (size_t b = 0; b < row * rows && !pcs_format_can_encode(f); b++) w[b] = (uint8_t)(pcs_rand(&seed) & 0x3b); /* small exponents */
@@ -554,7 +554,7 @@ static void test_mp_value(void **state)
     uint8_t row[N / 256 * 144];
     test_fill(src, N, 1, 0.1f);
     test_fill(x, N, 2, 1.0f);
-    pcs_encode(f, N, src, NULL, PCS_FIT_RTN, NULL, row);
+    pcs_encode_nearest(f, N, src, row);
     pcs_decode(f, N, row, w);
     const pcs_act a = make_act(N, 1);
     pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, N, 0, 1, a });

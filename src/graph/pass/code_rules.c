@@ -132,10 +132,15 @@ static bool bias_is(const precis_graph *g, const pcs_node *nodes, precis_value b
     return pcs_value_count(z) == 1 || pcs_value_count(z) == rows;
 }
 
-/* The bias of row r in whole numbers of `unit`; false: it is more than a sum has room for beside k products. */
-static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value bias, size_t r, double unit,
-                    int64_t most, int64_t *out)
+/* A bias of a product: numbers, or what the node that makes it decodes. bias < 0: none. */
+typedef struct { const precis_graph *g; const pcs_node *nodes; precis_value bias; } biases;
+
+/* That of row r in whole numbers of `unit`; false: it is more than a sum has room for beside k products. */
+static bool bias_at(const biases *of, size_t r, double unit, int64_t most, int64_t *out)
 {
+    const precis_graph *g = of->g;
+    const pcs_node *nodes = of->nodes;
+    const precis_value bias = of->bias;
     *out = 0;
     if (bias < 0) return true;
     const pcs_value *b = &g->values[bias];
@@ -181,7 +186,7 @@ static bool fill_row(const packing *p, size_t r, int32_t *first, int32_t *sums, 
     const int64_t most = INT32_MAX - (int64_t)p->w.k * 255 * 128;
     int64_t sum = 0, bias;
     for (size_t i = 0; i < p->w.k; i++) sum += p->w.w[r * p->w.k + i];
-    if (!(unit > 0) || !bias_at(p->g, p->nodes, p->bias, r, (double)unit, most, &bias)) return false;
+    if (!(unit > 0) || !bias_at(&(biases){ p->g, p->nodes, p->bias }, r, (double)unit, most, &bias)) return false;
     const size_t at = place_of(p, r);
     first[at] = (int32_t)(bias - sum * f->in[0].zero);
     sums[at] = (int32_t)sum;
@@ -246,7 +251,7 @@ static bool fits(const precis_graph *g, const pcs_node *nodes, const pcs_fused *
         const float unit = f->in[0].scale * w.scale[r];
         int64_t b;
         ok = unit > 0 && unit / f->scale <= 3.4028234e38f &&
-             bias_at(g, nodes, bias, r, (double)unit, INT32_MAX - (int64_t)w.k * 255 * 128, &b);
+             bias_at(&(biases){ g, nodes, bias }, r, (double)unit, INT32_MAX - (int64_t)w.k * 255 * 128, &b);
     }
     pcs_free(g->ctx, w.scale);
     return ok;

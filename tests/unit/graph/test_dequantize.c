@@ -15,7 +15,7 @@ static void check(const pcs_format *f, uint32_t dims, const int64_t *shape, cons
     uint8_t *stored = malloc(rows * bytes);
     float *want = malloc(rows * WIDTH * sizeof *want), *got = malloc(rows * WIDTH * sizeof *got);
     for (size_t r = 0; r < rows; r++) {
-        pcs_encode(f, WIDTH, numbers + r * WIDTH, NULL, PCS_FIT_RTN, NULL, stored + r * bytes);
+        pcs_encode_nearest(f, WIDTH, numbers + r * WIDTH, stored + r * bytes);
         pcs_decode(f, WIDTH, stored + r * bytes, want + r * WIDTH);
     }
     pcs_arg in = { .dtype = PCS_STORED, .dims = dims, .data = stored, .format = f };

@@ -38,7 +38,7 @@ static void check(const pcs_format *f, size_t k, bool packed, const float *x, co
         bias[n] = (float)n * 0.25f;
         if (!f) memcpy(w + n * k, plain + n * k, k * sizeof *w);
         else {
-            pcs_encode(f, k, plain + n * k, NULL, PCS_FIT_RTN, NULL, stored + n * bytes);
+            pcs_encode_nearest(f, k, plain + n * k, stored + n * bytes);
             pcs_decode(f, k, stored + n * bytes, w + n * k);
         }
     }
