@@ -85,6 +85,14 @@ bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out
 /* --pack: off, load, background, or cache: then cli_packed_copy gives the file to open, which it
  * makes if it is not there; the model itself when it cannot be. */
 bool cli_pack(const cli *c, precis_pack dflt, precis_pack *out);
+/* A folder of the cache, made when it is not there; false: there is no place for it. */
+bool cli_cache_folder(const char *name, char *path, size_t room);
+/* Where what was measured is kept; NULL: nowhere, or --no-cache. */
+const char *cli_kept(const cli *c);
+#define CLI_NO_CACHE \
+    { "--no-cache", 0, NULL, \
+      "measure anew, and keep nothing: importance and tensors' costs otherwise lie in ~/.cache/precis/measured, by " \
+      "content" }
 bool cli_packs_into_cache(const cli *c);
 precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room);
 

@@ -329,7 +329,8 @@ precis_status cli_importance(const cli *c, const precis_model *m, const precis_c
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
     if (info.parameters > LARGE && o.n_texts && (!o.tokens || o.tokens > TOKENS)) o.tokens = TOKENS;
-    if (!cli_has(c, "--imatrix")) return precis_calibrate(c->ctx, im, m, &o);
+    int kept;
+    if (!cli_has(c, "--imatrix")) return precis_calibrate_kept(c->ctx, im, m, &o, cli_kept(c), &kept);
     const precis_status st = precis_imatrix_open(c->ctx, im, cli_get(c, "--imatrix"));
     return st ? st : precis_imatrix_check(*im, m);
 }

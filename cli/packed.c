@@ -6,18 +6,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The folder, made when it is not there; false: there is no place for it. */
-static bool cache_folder(char *path, size_t room)
+bool cli_cache_folder(const char *name, char *path, size_t room)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     int n;
     if (cache && *cache == '/') n = snprintf(path, room, "%s", cache);
     else if (home && *home == '/') n = snprintf(path, room, "%s/.cache", home);
     else return false;
-    static const char *const parts[] = { "", "/precis", "/packed" };
+    const char *const parts[] = { "", "precis", name };
     for (int i = 0; i < 3; i++) {
-        if (n < 0 || (size_t)n + strlen(parts[i]) + 1 > room) return false;
-        n += snprintf(path + n, room - (size_t)n, "%s", parts[i]);
+        if (n < 0 || (size_t)n + strlen(parts[i]) + 2 > room) return false;
+        n += snprintf(path + n, room - (size_t)n, "%s%s", i ? "/" : "", parts[i]);
         if (mkdir(path, 0777) && errno != EEXIST) return false;
     }
     return true;
@@ -47,7 +46,7 @@ precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room
     precis_convert_options o = PRECIS_CONVERT_OPTIONS_INIT;
     snprintf(path, room, "%s", model);
     char folder[3800];
-    if (!cache_name(model, hex) || !cache_folder(folder, sizeof folder)) {
+    if (!cache_name(model, hex) || !cli_cache_folder("packed", folder, sizeof folder)) {
         if (!c->quiet)
             fprintf(stderr,
                     "note: %s cannot be packed into the cache folder (only single files can be); it is packed in "
@@ -69,4 +68,10 @@ precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room
     }
     if (!status) snprintf(path, room, "%s", copy);
     return status;
+}
+
+const char *cli_kept(const cli *c)
+{
+    static char folder[3800];
+    return !cli_has(c, "--no-cache") && cli_cache_folder("measured", folder, sizeof folder) ? folder : NULL;
 }

@@ -33,6 +33,7 @@ static const cli_option options[] = {
       "type of the KV cache: f32 f16 int8 int4 (default f16; under --target-ram by layer, as the profile says)" },
     { "--imatrix", 0, "FILE", "importance matrix; default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
+    CLI_NO_CACHE,
     CLI_NET_QUANT_OPTIONS,
     { 0 },
 };
@@ -220,6 +221,7 @@ static precis_status measure(cli *c, const precis_model *m, const precis_plannin
     o.imatrix = out->imatrix;
     o.time_limit = limit;
     o.method = cli_get(c, "--method");
+    o.folder = cli_kept(c);
     cli_effort(c, &o.effort); /* it was looked at before the work began */
     return precis_profile_make(c->ctx, &out->profile, m, &o);
 }

@@ -19,6 +19,7 @@ static const cli_option options[] = {
     { "--nodes", 0, NULL, "every node's output instead: range, outliers, and with --against its SQNR and cosine" },
     { "--against", 0, "REF", "with --nodes: the model before quantization" },
     { "--time-limit", 0, "SECONDS", "of the whole profile (default 600): fewer tokens are taken so that it is kept" },
+    CLI_NO_CACHE,
     { "--effort", 0, "LEVEL",
       "fast and normal: by gradients, seconds to a minute; best (default): by swapping one tensor after another, "
       "within the time limit" },
@@ -139,6 +140,7 @@ static precis_status measure_tensors(cli *c, const precis_model *m, const precis
     o.time_limit = limit;
     o.cache = out; /* also where it ends up */
     o.method = cli_get(c, "--method");
+    o.folder = cli_kept(c);
     cli_effort(c, &o.effort); /* it was looked at before the work began */
     precis_status st = precis_profile_check(c->ctx, &o);
     if (!st) st = cli_importance(c, m, calibrate, &im);

@@ -11,6 +11,8 @@ static const cli_option options[] = {
     { "--format", 0, "NAME", "gguf (default), or packed: matrices in the order of the kernels, which run in place" },
     { "--max-size", 0, "SIZE", "budget: bytes (600M, 1.5G, 73771824) or part of the input file (75%)" },
     { "--bpw", 0, "BITS", "budget: bits per weight" },
+    { "--max-kld", 0, "NATS",
+      "budget: the smallest file whose KL divergence per token is predicted below it (the 90 % interval ends there)" },
     { "--type", 0, "TYPE",
       "a type (Q4_0), a mix (Q4_K_M), a scheme (W4A8KV8, FP8, NVFP4A16) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
     { "--prune", 0, "NAME", "leave 2 of each 4 weights out first: magnitude, wanda or sparsegpt" },
@@ -39,6 +41,7 @@ static const cli_option options[] = {
       "calibration tokens at most (default: all of a text; 2048 sampled, 8192 for methods that look at the whole "
       "model)" },
     { "--no-calib", 0, NULL, "no calibration: all inputs count alike" },
+    CLI_NO_CACHE,
     { "--allow-nan", 0, NULL,
       "tensors that keep their type may hold NaN and infinity (default: an error that names the first); in one "
       "that gets another type they are an error all the same" },
@@ -219,8 +222,20 @@ static void put_pair(const char *wide, const char *narrow, const char *fmt, doub
     put_row(wide, narrow, a, b);
 }
 
-static void print_eval_rows(const precis_eval_result *e)
+/* What was predicted of a divergence, below what was measured. */
+static void print_predicted(const precis_job *job)
 {
+    char b[48];
+    if (!is_predicted(job)) return;
+    snprintf(b, sizeof b, "%.5f", job->predicted);
+    put_row("  predicted", "  predicted", "", b);
+    snprintf(b, sizeof b, "%.5f to %.5f", job->interval[0], job->interval[1]);
+    put_row("  90 % of such plans", "  90 % of such", "", b);
+}
+
+static void print_eval_rows(const precis_job *job)
+{
+    const precis_eval_result *e = &job->eval;
     char a[48], b[48];
     const int digits = cli_columns() >= 72 ? 3 : 2;
     snprintf(a, sizeof a, "%.*f +- %.*f", digits, e->ref_ppl, digits, e->ref_ppl_se);
@@ -228,6 +243,7 @@ static void print_eval_rows(const precis_eval_result *e)
     put_row("perplexity", "perplexity", a, b);
     snprintf(b, sizeof b, "%.5f +- %.5f", e->kld_mean, e->kld_se);
     put_row("KL divergence (nats/token)", "KL, nats/tok", "0", b);
+    print_predicted(job);
     snprintf(b, sizeof b, "%.2f%% +- %.2f%%", 100 * e->top1, 100 * e->top1_se);
     put_row("top-1 agreement", "top-1 agree", "100%", b);
 }
@@ -249,7 +265,7 @@ static void print_table(const cli *c, const precis_model_info *info, const preci
     put_pair("of the original", "of original", "%.1f%%", 100,
                100.0 * (double)job->bytes / (double)info->file_bytes);
     put_pair("bits per weight", "bits/weight", "%.3f", info->bits_per_weight, job->bits_per_weight);
-    if (job->evaluated) print_eval_rows(&job->eval);
+    if (job->evaluated) print_eval_rows(job);
     if (speed->done) {
         put_pair("prefill, tokens per second", "prefill tok/s", "%.1f", speed->before.prefill_tok_s,
                    speed->after.prefill_tok_s);
@@ -292,16 +308,18 @@ static int job_text(cli *c, const precis_model *m, const precis_job *job, const 
 /* What the size is to be: exactly one of a budget, a type and a plan. -1 or an exit code. */
 static int get_target(cli *c, precis_job_options *o)
 {
-    if (!cli_number(c, "--bpw", 0, 0.01, 64, &o->bpw)) return EXIT_USAGE;
+    if (!cli_number(c, "--bpw", 0, 0.01, 64, &o->bpw) || !cli_number(c, "--max-kld", 0, 1e-9, 1e3, &o->max_kld))
+        return EXIT_USAGE;
     if (!cli_size(c, "--max-size", &o->max_bytes, &o->max_part)) return EXIT_USAGE;
     o->type = cli_get(c, "--type");
-    if (cli_has(c, "--max-size") + (o->bpw != 0) + (o->type != NULL) + cli_has(c, "--plan") != 1)
-        return cli_usage(c, "give one of --max-size, --bpw, --type and --plan");
+    const int budgets = cli_has(c, "--max-size") + (o->bpw != 0) + (o->max_kld != 0);
+    if (budgets + (o->type != NULL) + cli_has(c, "--plan") != 1)
+        return cli_usage(c, "give one of --max-size, --bpw, --max-kld, --type and --plan");
     static const char *const budget[] = { "--types", "--pin", "--profile", "--effort" };
     for (size_t i = 0; i < 4 && (o->type || cli_has(c, "--plan")); i++)
         if (cli_has(c, budget[i]))
-            return cli_usage(c, "%s is for a budget (--max-size, --bpw); --type takes a table of patterns and types",
-                             budget[i]);
+            return cli_usage(c, "%s is for a budget (--max-size, --bpw, --max-kld); --type takes a table of patterns "
+                             "and types", budget[i]);
     if (!cli_effort(c, &o->effort)) return EXIT_USAGE;
     o->dry_run = cli_has(c, "--dry-run");
     return cli_get(c, "--output") || o->dry_run ? -1 : cli_usage(c, "give -o FILE, or --dry-run");
@@ -337,6 +355,7 @@ static int get_job_options(cli *c, precis_job_options *o)
     if (rc >= 0) return rc;
     o->imatrix = cli_get(c, "--imatrix");
     o->no_calibration = cli_has(c, "--no-calib");
+    o->folder = cli_kept(c);
     o->no_eval = cli_has(c, "--no-eval");
     if (!cli_arithmetic(c, PRECIS_FAST, &o->eval.arithmetic)) return EXIT_USAGE;
     o->eval.windows = (uint32_t)chunks;

@@ -35,11 +35,10 @@ int spread_open(const cli *c, precis_spread *s)
     module = load("precis-mpi.so");
     int (*start)(precis_spread *) = NULL;
     if (module) *(void **)&start = dlsym(module, "precis_mpi_start");
-    if (!start)
-        return cli_error(c,
-                         "mpirun started %s processes, and this precis was built without MPI (libopenmpi-dev, then "
-                         "make)",
-                         size);
+    if (!start) {
+        const precis_status st = precis_part_need(c->ctx, "MPI", "mpirun");
+        return st ? cli_fail(c, st) : cli_error(c, "mpirun: precis-mpi.so is not beside this precis, or does not load");
+    }
     if (start(s)) return cli_error(c, "MPI does not start");
     return -1;
 }

@@ -19,7 +19,7 @@ typedef precis_status precis_manifest_fn(void *user, const struct precis_job *jo
 
 typedef struct precis_job_options {
     uint32_t    size;        /* sizeof of this struct, set by _INIT                                     */
-    /* one of these four */
+    /* one of these four, or max_kld below */
     const char *type;        /* as precis_plan_types'                                                   */
     uint64_t    max_bytes;   /* of the output file                                                      */
     double      max_part;    /* of the input file's bytes: 0.75                                         */
@@ -42,11 +42,15 @@ typedef struct precis_job_options {
     precis_manifest_fn *manifest; /* NULL: none                                                           */
     void       *user;        /* of manifest                                                             */
     precis_effort effort;    /* under a budget, without a profile of the caller's                       */
+    /* the fifth budget: the smallest file whose predicted KL divergence has a 90 % interval that ends here, nats per
+     * token */
+    double      max_kld;
+    const char *folder;      /* of what was measured before (precis_calibrate_kept); NULL: none             */
 } precis_job_options;
 #define PRECIS_JOB_OPTIONS_INIT \
     { sizeof(precis_job_options), NULL, 0, 0, 0, NULL, PRECIS_CALIBRATE_OPTIONS_INIT, PRECIS_QUANT_OPTIONS_INIT, 0, \
       0, NULL, \
-      0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT, NULL, NULL, PRECIS_EFFORT_DEFAULT }
+      0, NULL, 0, PRECIS_EVAL_OPTIONS_INIT, NULL, NULL, PRECIS_EFFORT_DEFAULT, 0, NULL }
 
 /* Bytes of private memory that a job will take: what the process holds, and the most of its stages beside that. */
 typedef struct precis_memory { uint64_t held, calibrate, method, write, evaluate, peak, limit; } precis_memory;

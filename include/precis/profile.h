@@ -25,10 +25,17 @@ typedef struct precis_profile_options {
     /* normal: by gradients, on tokens that the model's size decides, so that it is the same on every machine; default:
      * best, by swaps, as many tokens as the time limit allows */
     precis_effort         effort;
+    const char           *folder;     /* of what was measured before, by content (precis_calibrate_kept); NULL: none */
 } precis_profile_options;
 #define PRECIS_PROFILE_OPTIONS_INIT \
-    { sizeof(precis_profile_options), PRECIS_CALIBRATE_OPTIONS_INIT, NULL, NULL, 0, NULL, NULL, PRECIS_EFFORT_DEFAULT }
+    { sizeof(precis_profile_options), PRECIS_CALIBRATE_OPTIONS_INIT, NULL, NULL, 0, NULL, NULL, PRECIS_EFFORT_DEFAULT, \
+      NULL }
 
+/* precis_calibrate, with a folder in which results are kept by what they depend on (the model's tensors and keys,
+ * texts, settings, seed, version), and from which they are taken, bit by bit; *kept: it was. At most 256 MB lie there;
+ * files of others, and damaged ones, are not believed. NULL: no folder. */
+PRECIS_API precis_status precis_calibrate_kept(precis_ctx *ctx, precis_imatrix **out, const precis_model *model,
+                                               const precis_calibrate_options *opts, const char *folder, int *kept);
 /* What precis_profile_make refuses whatever is measured: unknown types and methods (PRECIS_EINVAL). */
 PRECIS_API precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *opts);
 /* Measure. Progress stage "profile". PRECIS_EUNSUPPORTED for a model that cannot be run, or an encoder. */

@@ -216,10 +216,10 @@ def quant(model, file, *, calibration=None, calibration_tokens=0, evaluate=True,
           profile=None, **settings):
     """The main job, as `precis quant` does it: calibrate, plan, quantize to a file, read it back, compare.
 
-    One budget of type ("Q4_K_M", ...), max_bytes, max_part (0.75), bpw. Further: imatrix (a file), dry_run,
+    One budget of type ("Q4_K_M", ...), max_bytes, max_part (0.75), bpw, max_kld. Further: imatrix (a file), dry_run,
     no_calibration, and what precis/quant.h has: method, types, pins, strict, fallback, ... evaluation: options of
     evaluate() as a dict. Gives rows, bytes, bits_per_weight, sha256, solution, eval (None when there was none),
-    calibration and memory."""
+    calibration, predicted with its interval, and memory."""
     o = _job_options(settings, calibration, calibration_tokens, evaluate, eval_text, evaluation, profile)
     job = abi.precis_job()
     try:

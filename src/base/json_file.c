@@ -3,17 +3,28 @@
 
 #include "base/file.h"
 
+static void begin(pcs_json_file *f, const char *data, size_t len, const char *name)
+{
+    pcs_arena_init(&f->own, f->ctx);
+    f->arena = &f->own;
+    pcs_json_init(&f->j, f->ctx, data, len);
+    f->ctx->file = name;
+}
+
 precis_status pcs_json_file_open(pcs_json_file *f, precis_ctx *ctx, const char *path)
 {
     size_t len;
     *f = (pcs_json_file){ .ctx = ctx };
     const precis_status st = pcs_file_slurp(ctx, path, PCS_LIMIT_JSON, &f->data, &len);
     if (st) return st;
-    pcs_arena_init(&f->own, ctx);
-    f->arena = &f->own;
-    pcs_json_init(&f->j, ctx, f->data, len);
-    ctx->file = path;
+    begin(f, f->data, len, path);
     return PRECIS_OK;
+}
+
+void pcs_json_file_text(pcs_json_file *f, precis_ctx *ctx, const char *data, size_t len, const char *name)
+{
+    *f = (pcs_json_file){ .ctx = ctx };
+    begin(f, data, len, name);
 }
 
 void pcs_json_file_close(pcs_json_file *f)

@@ -9,6 +9,8 @@ typedef struct { precis_ctx *ctx; pcs_json j; pcs_json_token t; pcs_arena own, *
 
 /* Reads all of a file; nothing to close after an error. */
 precis_status pcs_json_file_open(pcs_json_file *f, precis_ctx *ctx, const char *path);
+/* The same of a text in memory, which outlives it; name: of messages. */
+void pcs_json_file_text(pcs_json_file *f, precis_ctx *ctx, const char *data, size_t len, const char *name);
 void pcs_json_file_close(pcs_json_file *f);
 
 /* Is there another key in the object that was entered? It is in f->t. False at its end, and

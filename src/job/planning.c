@@ -6,6 +6,7 @@
 #include "measure/caches.h"
 #include "job/gain.h"
 #include "job/running.h"
+#include "job/smallest.h"
 #include "model/model.h"
 #include "precis/job.h"
 #include "graph/net.h"
@@ -36,42 +37,6 @@ static precis_status beside_if_it_runs(precis_ctx *ctx, const precis_model *m, c
     if (!st || pcs_no_answer(st)) return st;
     *running = (pcs_running){ 0 };
     ctx->message[0] = 0;
-    return PRECIS_OK;
-}
-
-/* Where the interval of a plan's divergence ends. */
-static double upper(precis_ctx *ctx, const precis_planning_options *o, const precis_plan *p, double loss)
-{
-    double interval[2];
-    size_t plans;
-    precis_profile_predict_method(o->quant.profile, o->quant.method, pcs_gain_share(ctx, p, o->quant.method), loss, interval, &plans);
-    return interval[1];
-}
-
-/* The fewest bytes, between lo and hi, whose plan's interval ends below max_kld. */
-static precis_status least_bytes(precis_ctx *ctx, pcs_loss_table *t, const precis_planning_options *o, uint64_t hi,
-                                 uint64_t *bytes)
-{
-    precis_plan *p = NULL;
-    precis_solution s = { .size = sizeof s };
-    double loss = 0, most;
-    precis_status st = pcs_loss_table_plan(t, hi, &p, &s, &loss);
-    if (st) return st;
-    most = upper(ctx, o, p, loss);
-    precis_plan_close(&p);
-    if (most > o->max_kld)
-        return pcs_fail(ctx, PRECIS_EBUDGET, "no plan within %llu bytes stays below a KL divergence of %g: the best is predicted at no more than %.4g", (unsigned long long)hi, o->max_kld, most);
-    uint64_t lo = 0;
-    for (int turn = 0; turn < 18 && hi - lo > hi / 2000; turn++) {
-        const uint64_t mid = lo + (hi - lo) / 2;
-        st = pcs_loss_table_plan(t, mid, &p, &s, &loss);
-        if (st && st != PRECIS_EBUDGET) return st;
-        if (!st && upper(ctx, o, p, loss) <= o->max_kld) hi = mid;
-        else lo = mid;
-        precis_plan_close(&p);
-    }
-    ctx->message[0] = 0;
-    *bytes = hi;
     return PRECIS_OK;
 }
 
@@ -194,9 +159,10 @@ static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_
 {
     uint64_t bytes;
     pcs_running running;
-    if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && !(o->max_kld > 0) && !o->target_ram && !(o->min_speed > 0)) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
+    if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && o->max_kld == 0 && !o->target_ram && !(o->min_speed > 0)) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
     if (o->min_speed > 0 && !o->costs) return pcs_fail(ctx, PRECIS_EINVAL, "a speed needs the costs of this machine: precis bench MODEL --cost-table FILE makes them");
-    precis_status st = pcs_net_check(m);
+    precis_status st = o->max_kld != 0 ? pcs_kld_check(ctx, o->max_kld) : PRECIS_OK;
+    if (!st) st = pcs_net_check(m);
     if (!st) st = pcs_gain_needed(ctx, o->quant.method, gains, method);
     if (!st) st = pcs_choices_check(ctx, m, &o->quant);
     if (!st && o->quant.kv) st = beside(ctx, m, o, &running, &bytes);
@@ -251,7 +217,7 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
         st = pcs_loss_table_open(ctx, &t, m, &o->quant, books);
         if (!st && o->min_speed > 0) st = pcs_loss_table_limit(t, o->costs, 1 / o->min_speed);
         if (!st && shared) st = share_memory(ctx, t, &caches, o->target_ram, most, out, &bytes, &cache_loss, &more);
-        if (!st && o->max_kld > 0) st = least_bytes(ctx, t, o, bytes, &bytes);
+        if (!st && o->max_kld > 0) st = pcs_smallest(ctx, t, &o->quant, o->max_kld, bytes, &bytes);
         out->solution.size = sizeof out->solution;
         if (!st) st = pcs_loss_table_plan(t, bytes, &out->plan, &out->solution, &loss);
         if (!st && o->quant.profile) out->kld = precis_profile_predict_method(o->quant.profile, o->quant.method, loss > 0 ? pcs_gain_share(ctx, out->plan, o->quant.method) * loss / (loss + cache_loss) : 0, loss + cache_loss, out->interval, &out->gains);

@@ -2,8 +2,11 @@
  * which makes whole models and so is a job. */
 #include "base/lack.h"
 #include "base/options.h"
+#include "base/json.h"
 #include "job/gain.h"
+#include "job/kept.h"
 #include "measure/sensitivity.h"
+#include "quant/imatrix_bytes.h"
 
 precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options *given)
 {
@@ -15,19 +18,100 @@ precis_status precis_profile_check(precis_ctx *ctx, const precis_profile_options
     return st ? st : pcs_sensitivity_check(ctx, &o);
 }
 
+/* ---- what was measured before ---------------------------------------------------------------------------------- */
+
+precis_status precis_calibrate_kept(precis_ctx *ctx, precis_imatrix **out, const precis_model *model,
+                                    const precis_calibrate_options *opts, const char *folder, int *kept)
+{
+    precis_calibrate_options o = PRECIS_CALIBRATE_OPTIONS_INIT;
+    char key[65], *data = NULL;
+    size_t len;
+    pcs_buf b;
+    pcs_options_take(&o, sizeof o, opts);
+    *out = NULL;
+    *kept = 0;
+    if (!folder) return precis_calibrate(ctx, out, model, &o);
+    precis_status st = pcs_kept_key(ctx, model, &o, "importance", key);
+    if (!st) st = pcs_kept_load(ctx, folder, key, &data, &len);
+    if (!st && data) st = pcs_imatrix_take(ctx, (const uint8_t *)data, len, out);
+    pcs_free(ctx, data);
+    *kept = *out != NULL;
+    if (st || *out) return st;
+    st = precis_calibrate(ctx, out, model, &o);
+    pcs_buf_init(&b, ctx, (size_t)1 << 32);
+    if (!st) st = pcs_imatrix_put(&b, *out);
+    if (!st) st = pcs_kept_keep(ctx, folder, key, b.data, b.len);
+    pcs_buf_free(&b);
+    if (st) precis_imatrix_close(out);
+    return st;
+}
+
+/* What a profile depends on beside the model and the text. */
+static precis_status profile_key(precis_ctx *ctx, const precis_model *m, const precis_profile_options *o, char key[65])
+{
+    char hex[65] = "none";
+    pcs_buf b, more;
+    pcs_buf_init(&b, ctx, (size_t)1 << 32);
+    pcs_buf_init(&more, ctx, 1 << 16);
+    precis_status st = o->imatrix ? pcs_imatrix_put(&b, o->imatrix) : PRECIS_OK;
+    if (!st && o->imatrix) precis_sha256(b.data, b.len, hex);
+    const bool timed = o->effort == PRECIS_EFFORT_DEFAULT || o->effort == PRECIS_EFFORT_BEST;
+    if (!st)
+        st = pcs_buf_printf(&more, "profile %d %g %s %s %s", timed ? PRECIS_EFFORT_BEST : (int)o->effort,
+                            timed || o->method ? o->time_limit : 0, hex, o->types ? o->types : "-",
+                            o->method ? o->method : "-");
+    if (!st) st = pcs_buf_add(&more, "", 1);
+    if (!st) st = pcs_kept_key(ctx, m, &o->calibrate, more.data, key);
+    pcs_buf_free(&b);
+    pcs_buf_free(&more);
+    return st;
+}
+
+static precis_status load(precis_ctx *ctx, const char *folder, const char *key, precis_profile **out)
+{
+    char *data;
+    size_t len;
+    precis_status st = pcs_kept_load(ctx, folder, key, &data, &len);
+    if (!st && data) {
+        st = pcs_profile_take(ctx, out, data, len);
+        if (st == PRECIS_EFORMAT) st = PRECIS_OK, ctx->message[0] = 0; /* not ours after all */
+    }
+    pcs_free(ctx, data);
+    if (!st && *out)
+        pcs_warn(ctx, "what tensors cost was measured before and is taken from %s (--no-cache measures it again)",
+                 folder);
+    return st;
+}
+
+static precis_status keep(precis_ctx *ctx, const char *folder, const char *key, const precis_profile *p)
+{
+    pcs_buf b;
+    pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
+    precis_status st = pcs_profile_put(&b, p);
+    if (!st) st = pcs_kept_keep(ctx, folder, key, b.data, b.len);
+    pcs_buf_free(&b);
+    return st;
+}
+
 precis_status precis_profile_make(precis_ctx *ctx, precis_profile **out, const precis_model *model,
                                   const precis_profile_options *opts)
 {
     precis_profile_options o = PRECIS_PROFILE_OPTIONS_INIT;
     precis_profile *p = NULL;
+    char key[65];
     uint32_t vocabulary = 0;
     pcs_options_take(&o, sizeof o, opts);
     if (!(o.time_limit > 0)) o.time_limit = 600;
     const uint64_t refused = precis_ctx_refused(ctx);
     *out = NULL;
     precis_status st = precis_profile_check(ctx, &o);
-    if (!st) st = pcs_sensitivity_measure(ctx, &p, &vocabulary, model, &o);
-    if (!st && o.method) st = pcs_gain_measure(ctx, model, &o, p, vocabulary);
+    const char *folder = o.cache ? NULL : o.folder; /* one place is enough */
+    if (!st && folder) st = profile_key(ctx, model, &o, key);
+    if (!st && folder) st = load(ctx, folder, key, &p);
+    const bool known = p != NULL;
+    if (!st && !known) st = pcs_sensitivity_measure(ctx, &p, &vocabulary, model, &o);
+    if (!st && !known && o.method) st = pcs_gain_measure(ctx, model, &o, p, vocabulary);
+    if (!st && !known && folder) st = keep(ctx, folder, key, p);
     if (!st) st = pcs_progress(ctx, "profile", 1, 1);
     st = pcs_with_memory(ctx, refused, st);
     if (st) precis_profile_close(&p);

@@ -3,7 +3,9 @@
 #include "base/lack.h"
 #include "graph/arch.h"
 #include "graph/net.h"
+#include "job/gain.h"
 #include "job/memory.h"
+#include "job/smallest.h"
 #include "model/model.h"
 #include "plan/plan.h"
 #include "precis/convert.h"
@@ -32,11 +34,22 @@ static precis_status can_run(precis_ctx *ctx, const precis_model *m, bool *runs,
 
 static precis_status check_options(precis_ctx *ctx, const precis_job_options *o)
 {
-    const int budgets = (o->type != NULL) + (o->max_bytes != 0) + (o->max_part != 0) + (o->bpw != 0);
-    if (budgets != 1) return pcs_fail(ctx, PRECIS_EINVAL, "give one of a type, a size or bits per weight, not %d of them", budgets);
+    const int budgets = (o->type != NULL) + (o->max_bytes != 0) + (o->max_part != 0) + (o->bpw != 0) + (o->max_kld != 0);
+    if (budgets != 1) return pcs_fail(ctx, PRECIS_EINVAL, "give one of a type, a size, bits per weight or a KL divergence, not %d of them", budgets);
     if (o->max_part && !(o->max_part > 0 && o->max_part <= 100)) return pcs_fail(ctx, PRECIS_EINVAL, "a part of %g of the input is no budget", o->max_part);
     if (o->bpw && !(o->bpw > 0 && o->bpw <= 64)) return pcs_fail(ctx, PRECIS_EINVAL, "%g bits per weight are no budget", o->bpw);
-    return PRECIS_OK;
+    return o->max_kld != 0 ? pcs_kld_check(ctx, o->max_kld) : PRECIS_OK;
+}
+
+/* A divergence is promised of what was measured alone: why it is not going to be, told before work starts. */
+static precis_status check_promise(precis_ctx *ctx, const precis_job_options *o, bool calibrates)
+{
+    if (o->max_kld == 0 || o->quant.profile) return PRECIS_OK;
+    const char *why = o->effort == PRECIS_EFFORT_FAST ? "effort fast measures none"
+                      : ctx->memory.limit ? "under a limit on memory it is not measured"
+                      : !calibrates ? "the model cannot be run, or is not calibrated" : NULL;
+    if (!why) return PRECIS_OK;
+    return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence is promised from what each tensor costs, and %s; a profile (precis profile MODEL -o FILE) brings it", why);
 }
 
 /* *bytes: what the file may take under the job's budget. */
@@ -68,12 +81,38 @@ static precis_status check_budget(precis_ctx *ctx, const precis_model *m, const 
     return pcs_least_check(ctx, m, q, bytes, NULL);
 }
 
+/* The smallest file whose predicted divergence stays below the bound. */
+static precis_status smallest_plan(precis_ctx *ctx, const precis_model *m, double max_kld,
+                                   const precis_quant_options *q, precis_job *job)
+{
+    precis_plan *same;
+    uint64_t most = 0;
+    precis_status st = pcs_plan_new(ctx, &same, m, "same");
+    if (!st) st = precis_quant_file_bytes(ctx, m, same, q, &most);
+    precis_plan_close(&same);
+    if (st) return st;
+    st = PRECIS_EBUDGET;
+    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books when nothing else fits */
+        pcs_loss_table *t = NULL;
+        uint64_t bytes = most;
+        double loss;
+        st = pcs_loss_table_open(ctx, &t, m, q, books);
+        if (!st) st = pcs_smallest(ctx, t, q, max_kld, most, &bytes);
+        if (!st && bytes >= most)
+            st = pcs_fail(ctx, PRECIS_EBUDGET, "no file that is smaller than the model stays below a KL divergence of %g; a larger --max-kld, or --max-size, which says what is lost", max_kld);
+        if (!st) st = pcs_loss_table_plan(t, bytes, &job->plan, &job->solution, &loss);
+        pcs_loss_table_close(&t);
+    }
+    return st;
+}
+
 static precis_status make_plan(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
                                const precis_quant_options *q, precis_job *job)
 {
     uint64_t bytes;
-    const precis_status st = budget_bytes(ctx, m, o, q, &bytes);
     job->solution.size = sizeof job->solution;
+    if (o->max_kld > 0) return smallest_plan(ctx, m, o->max_kld, q, job);
+    const precis_status st = budget_bytes(ctx, m, o, q, &bytes);
     return st ? st : precis_quant_plan(ctx, &job->plan, m, bytes, q, &job->solution);
 }
 
@@ -98,19 +137,25 @@ static precis_status evaluate(precis_ctx *ctx, const precis_model *m, const char
     return st;
 }
 
+/* Will some tensor stand on a scale of its own? */
+static bool needs_scales(const precis_plan *early)
+{
+    bool scaled = false;
+    for (size_t i = 0; early && i < early->n; i++)
+        scaled |= early->rows[i].to->scaled_whole && early->rows[i].to != early->rows[i].tensor->format;
+    return scaled;
+}
+
 /* Does the job change weights, or code them together, so that it works on a copy? */
 static bool needs_copy(const pcs_method_set *set, const precis_quant_options *q, const precis_plan *early)
 {
-    bool scaled = false; /* some tensor will stand on a scale of its own */
-    for (size_t i = 0; early && i < early->n; i++)
-        scaled |= early->rows[i].to->scaled_whole && early->rows[i].to != early->rows[i].tensor->format;
-    return set->transforms || set->residual || set->coder->apply || q->static_activations || scaled;
+    return set->transforms || set->residual || set->coder->apply || q->static_activations || needs_scales(early);
 }
 
 /* Under a budget, what each tensor costs, unless the caller knows. *own: the caller's to close; NULL: none is needed,
  * or none can be made, which is said: then a tensor costs what its class costs. */
 static precis_status make_profile(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
-                                  const precis_quant_options *q, precis_profile **own)
+                                  const precis_quant_options *q, bool keeps, precis_profile **own)
 {
     *own = NULL;
     if (o->type || q->profile || o->effort == PRECIS_EFFORT_FAST) return PRECIS_OK;
@@ -121,11 +166,23 @@ static precis_status make_profile(precis_ctx *ctx, const precis_model *m, const 
     precis_profile_options p = PRECIS_PROFILE_OPTIONS_INIT;
     p.calibrate = o->calibrate;
     p.imatrix = q->imatrix;
+    p.folder = keeps ? o->folder : NULL;
     p.effort = o->effort == PRECIS_EFFORT_BEST ? PRECIS_EFFORT_BEST : PRECIS_EFFORT_NORMAL;
     const precis_status st = precis_profile_make(ctx, own, m, &p);
-    if (st != PRECIS_EUNSUPPORTED) return st;
+    if (st != PRECIS_EUNSUPPORTED || o->max_kld > 0) return st;
     pcs_warn(ctx, "%s: tensors' costs are estimated, not measured", precis_ctx_message(ctx));
     return PRECIS_OK;
+}
+
+/* Of a plan under a budget: the divergence that it will have, by the method that codes it. */
+static void predict(precis_ctx *ctx, const pcs_method_set *set, const precis_quant_options *q, precis_job *job)
+{
+    char name[96];
+    size_t plans;
+    pcs_methods_name(set, name, sizeof name);
+    job->predicted = precis_profile_predict_method(q->profile, name, pcs_gain_share(ctx, job->plan, name), job->solution.loss, job->interval, &plans);
+    if ((set->transforms || set->residual || set->coder->apply) && !plans)
+        pcs_warn(ctx, "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)", name, name);
 }
 
 /* A scheme's name says what activations and cache take. */
@@ -234,7 +291,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     precis_plan *early = NULL;
     if (opts->type) st = precis_plan_types(ctx, &early, model, opts->type, opts->quant.strict);
     else st = pcs_choices_check(ctx, model, &q);
-    if (!st && !opts->type) st = check_budget(ctx, model, opts, &q);
+    if (!st && !opts->type && opts->max_kld == 0) st = check_budget(ctx, model, opts, &q);
     if (!st) st = pcs_profile_check(ctx, q.profile, model, true);
     if (!st) st = check_outputs(ctx, model, path, early, opts);
     for (size_t i = 0; early && !st && set.coder->refuses && i < early->n && !q.fallback; i++) {
@@ -258,11 +315,14 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     const bool calibrates = runs && !opts->no_calibration && samples && set.coder->uses_importance;
     const bool evaluates = runs && !opts->dry_run && !opts->no_eval && !encoder &&
                            pcs_model_string(model, "tokenizer.ggml.model");
+    if (!st) st = check_promise(ctx, opts, calibrates);
     if (!st) st = pcs_memory_plan(ctx, &(pcs_memory_job){ model, opts, &q, &set, early, calibrates || opts->imatrix, copy, evaluates }, &job->memory);
     if (!st && copy) st = prepare(ctx, w, model, opts, &q);
     if (!st && copy) m = w->m;
     precis_imatrix *im = NULL;
     pcs_resume *resume = NULL;
+    int kept = 0;
+    const bool changes = copy && (set.transforms || q.static_activations || needs_scales(early));
     if (!st && !opts->dry_run) st = pcs_resume_open(ctx, &resume, opts->resume ? path : NULL, opts->resume ? opts->resume : "");
     if (!st && opts->imatrix) {
         st = precis_imatrix_open(ctx, &im, opts->imatrix);
@@ -270,7 +330,9 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     } else if (!st && calibrates) {
         st = pcs_resume_load_imatrix(resume, &im);
         const bool made = !st && !im;
-        if (made) st = precis_calibrate(ctx, &im, m, &opts->calibrate);
+        /* a copy whose weights were changed is no model that is met again */
+        if (made) st = precis_calibrate_kept(ctx, &im, m, &opts->calibrate, changes ? NULL : opts->folder, &kept);
+        if (!st && kept && opts->type) pcs_warn(ctx, "importance was measured before and is taken from %s (--no-cache measures it again)", opts->folder);
         if (made && !st) st = pcs_resume_keep_imatrix(resume, im);
     }
     q.imatrix = im;
@@ -284,11 +346,11 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     }
     precis_profile *profile = NULL;
     job->predicted = job->interval[0] = job->interval[1] = NAN;
-    if (!st && !job->plan && calibrates) st = make_profile(ctx, m, opts, &q, &profile);
+    if (!st && !job->plan && calibrates) st = make_profile(ctx, m, opts, &q, !changes, &profile);
     if (profile) q.profile = profile;
     if (!st && !job->plan) st = make_plan(ctx, m, opts, &q, job);
     if (!st && q.profile && job->solution.size)
-        job->predicted = precis_profile_predict(q.profile, job->solution.loss, job->interval);
+        predict(ctx, &set, &q, job);
     precis_profile_close(&profile);
     if (!st && opts->dry_run) st = precis_quant_file_bytes(ctx, m, job->plan, &q, &job->bytes);
     if (!st && !opts->dry_run) st = write_model(ctx, w, m, path, opts, &q, resume, job);

@@ -370,30 +370,35 @@ precis_status precis_profile_get(const precis_profile *p, size_t i, precis_probe
 
 /* ---- JSON --------------------------------------------------------------------------------------------------- */
 
+precis_status pcs_profile_put(pcs_buf *b, const precis_profile *p)
+{
+    precis_status st = pcs_buf_printf(b, "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": \"%s\",\n \"coder\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n \"plans\": [", p->model ? p->model : "", p->text ? p->text : "", p->coder ? p->coder : "search", p->tokens, p->seconds);
+    for (size_t i = 0; i < p->n_plans && !st; i++) st = pcs_buf_printf(b, "%s{\"sum\": %.17g, \"kld\": %.17g, \"se\": %.17g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld, p->plans[i].se);
+    if (!st && p->n_gains) st = pcs_buf_printf(b, "],\n \"gains\": [");
+    for (size_t i = 0; i < p->n_gains && !st; i++) {
+        st = pcs_buf_printf(b, "%s{\"method\": ", i ? ", " : "");
+        if (!st) st = pcs_json_text(b, p->gains[i].method, strlen(p->gains[i].method));
+        if (!st) st = pcs_buf_printf(b, ", \"bits\": %.17g, \"share\": %.17g, \"search\": %.17g, \"kld\": %.17g}", p->gains[i].bits, p->gains[i].share, p->gains[i].search, p->gains[i].kld);
+    }
+    if (!st) st = pcs_buf_printf(b, "],\n \"tensors\": [");
+    for (size_t i = 0; i < p->n && !st; i++) {
+        st = pcs_buf_printf(b, "%s\n  {\"name\": ", i ? "," : "");
+        if (!st) st = pcs_json_text(b, p->t[i].tensor, strlen(p->t[i].tensor));
+        if (!st) st = pcs_buf_printf(b, ", \"probes\": [");
+        for (size_t k = 0; k < p->t[i].n && !st; k++) {
+            const pcs_kept_probe *t = &p->t[i].probe[k];
+            st = pcs_buf_printf(b, "%s{\"type\": \"%s\", \"error\": %.17g, \"kld\": %.17g, \"se\": %.17g}", k ? ", " : "", t->type, t->error, t->kld, t->se);
+        }
+        if (!st) st = pcs_buf_printf(b, "]}");
+    }
+    return st ? st : pcs_buf_printf(b, "\n ]\n}\n");
+}
+
 precis_status precis_profile_save(precis_ctx *ctx, const precis_profile *p, const char *path)
 {
     pcs_buf b;
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
-    precis_status st = pcs_buf_printf(&b, "{\"precis\": \"profile\", \"version\": 1,\n \"model\": \"%s\",\n \"text\": \"%s\",\n \"coder\": \"%s\",\n \"tokens\": %u,\n \"seconds\": %.3f,\n \"plans\": [", p->model ? p->model : "", p->text ? p->text : "", p->coder ? p->coder : "search", p->tokens, p->seconds);
-    for (size_t i = 0; i < p->n_plans && !st; i++) st = pcs_buf_printf(&b, "%s{\"sum\": %.17g, \"kld\": %.17g, \"se\": %.17g}", i ? ", " : "", p->plans[i].sum, p->plans[i].kld, p->plans[i].se);
-    if (!st && p->n_gains) st = pcs_buf_printf(&b, "],\n \"gains\": [");
-    for (size_t i = 0; i < p->n_gains && !st; i++) {
-        st = pcs_buf_printf(&b, "%s{\"method\": ", i ? ", " : "");
-        if (!st) st = pcs_json_text(&b, p->gains[i].method, strlen(p->gains[i].method));
-        if (!st) st = pcs_buf_printf(&b, ", \"bits\": %.17g, \"share\": %.17g, \"search\": %.17g, \"kld\": %.17g}", p->gains[i].bits, p->gains[i].share, p->gains[i].search, p->gains[i].kld);
-    }
-    if (!st) st = pcs_buf_printf(&b, "],\n \"tensors\": [");
-    for (size_t i = 0; i < p->n && !st; i++) {
-        st = pcs_buf_printf(&b, "%s\n  {\"name\": ", i ? "," : "");
-        if (!st) st = pcs_json_text(&b, p->t[i].tensor, strlen(p->t[i].tensor));
-        if (!st) st = pcs_buf_printf(&b, ", \"probes\": [");
-        for (size_t k = 0; k < p->t[i].n && !st; k++) {
-            const pcs_kept_probe *t = &p->t[i].probe[k];
-            st = pcs_buf_printf(&b, "%s{\"type\": \"%s\", \"error\": %.17g, \"kld\": %.17g, \"se\": %.17g}", k ? ", " : "", t->type, t->error, t->kld, t->se);
-        }
-        if (!st) st = pcs_buf_printf(&b, "]}");
-    }
-    if (!st) st = pcs_buf_printf(&b, "\n ]\n}\n");
+    precis_status st = pcs_profile_put(&b, p);
     if (!st) st = pcs_write_file(ctx, path, b.data, b.len);
     pcs_buf_free(&b);
     return st;
@@ -495,21 +500,33 @@ static precis_status read_all(reader *r)
     return st;
 }
 
-precis_status precis_profile_open(precis_ctx *ctx, precis_profile **out, const char *path)
+/* What stands in a file that was opened, which is closed. */
+static precis_status parse(reader *r, precis_ctx *ctx, precis_profile **out)
 {
     const uint64_t refused = precis_ctx_refused(ctx);
+    precis_status st = pcs_profile_new(ctx, &r->p);
+    if (!st) {
+        r->in.arena = &r->p->arena;
+        st = read_all(r);
+    }
+    pcs_json_file_close(&r->in);
+    st = pcs_with_memory(ctx, refused, st);
+    if (st) precis_profile_close(&r->p);
+    *out = r->p;
+    return st;
+}
+
+precis_status precis_profile_open(precis_ctx *ctx, precis_profile **out, const char *path)
+{
     reader r = { 0 };
     *out = NULL;
-    precis_status st = pcs_json_file_open(&r.in, ctx, path);
-    if (st) return st;
-    st = pcs_profile_new(ctx, &r.p);
-    if (!st) {
-        r.in.arena = &r.p->arena;
-        st = read_all(&r);
-    }
-    pcs_json_file_close(&r.in);
-    st = pcs_with_memory(ctx, refused, st);
-    if (st) precis_profile_close(&r.p);
-    *out = r.p;
-    return st;
+    const precis_status st = pcs_json_file_open(&r.in, ctx, path);
+    return st ? st : parse(&r, ctx, out);
+}
+
+precis_status pcs_profile_take(precis_ctx *ctx, precis_profile **out, const char *data, size_t len)
+{
+    reader r = { 0 };
+    pcs_json_file_text(&r.in, ctx, data, len, "a profile of the cache");
+    return parse(&r, ctx, out);
 }

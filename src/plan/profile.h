@@ -36,6 +36,9 @@ struct precis_profile {
 };
 
 precis_status pcs_profile_new(precis_ctx *ctx, precis_profile **out);
+/* As JSON, and back: every bit of its numbers. */
+precis_status pcs_profile_put(pcs_buf *b, const precis_profile *p);
+precis_status pcs_profile_take(precis_ctx *ctx, precis_profile **out, const char *data, size_t len);
 /* A probe of a tensor, kept in order; one of the same type is written over. */
 precis_status pcs_profile_add(precis_profile *p, const char *tensor, const char *type, double error, double kld,
                               double se);

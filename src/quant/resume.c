@@ -2,6 +2,7 @@
  * payload, tail, check}. A record whose end is missing or whose check differs ends the log: what a killed process was
  * writing. States of layers are a file of their own, which is replaced as a whole. */
 #include "quant/resume.h"
+#include "quant/imatrix_bytes.h"
 
 #include "base/file.h"
 #include "write/write.h"
@@ -224,24 +225,14 @@ precis_status pcs_resume_end(pcs_resume *r, const char *method, double error)
     return put(r, &t, sizeof t);
 }
 
-/* ---- calibration: name, sizes, sums and counts of each entry, as they are in memory ------------------------------ */
+/* ---- calibration ------------------------------------------------------------------------------------------------- */
 
 precis_status pcs_resume_keep_imatrix(pcs_resume *r, const precis_imatrix *im)
 {
     if (!r) return PRECIS_OK;
     pcs_buf b;
     pcs_buf_init(&b, r->ctx, (size_t)1 << 32);
-    const uint64_t numbers[3] = { im->n, im->chunk, im->chunks };
-    precis_status st = pcs_buf_add(&b, numbers, sizeof numbers);
-    for (int i = 0; i < 2 && !st; i++) st = pcs_buf_add(&b, i ? im->source : im->dataset, strlen(i ? im->source : im->dataset) + 1);
-    for (size_t i = 0; i < im->n && !st; i++) {
-        const pcs_importance *e = &im->entries[i];
-        const uint64_t sizes[2] = { e->n, e->experts };
-        st = pcs_buf_add(&b, e->name, strlen(e->name) + 1);
-        if (!st) st = pcs_buf_add(&b, sizes, sizeof sizes);
-        if (!st) st = pcs_buf_add(&b, e->sum, e->n * e->experts * sizeof *e->sum);
-        if (!st) st = pcs_buf_add(&b, e->counts, e->experts * sizeof *e->counts);
-    }
+    precis_status st = pcs_imatrix_put(&b, im);
     if (!st) st = begin(r, IMATRIX, "", b.len);
     if (!st) r->check = mix(r->check, (const uint8_t *)b.data, b.len), st = put(r, b.data, b.len);
     if (!st) st = pcs_resume_end(r, "", 0);
@@ -249,52 +240,10 @@ precis_status pcs_resume_keep_imatrix(pcs_resume *r, const precis_imatrix *im)
     return st;
 }
 
-typedef struct { const uint8_t *p, *end; } bytes;
-static bool take(bytes *b, void *out, uint64_t n)
-{
-    if ((uint64_t)(b->end - b->p) < n) return false;
-    memcpy(out, b->p, n);
-    b->p += n;
-    return true;
-}
-static const char *take_text(bytes *b)
-{
-    const uint8_t *zero = memchr(b->p, 0, (size_t)(b->end - b->p));
-    const char *s = zero ? (const char *)b->p : NULL;
-    if (zero) b->p = zero + 1;
-    return s;
-}
-
 precis_status pcs_resume_load_imatrix(pcs_resume *r, precis_imatrix **out)
 {
     *out = NULL;
-    if (!r || !r->imatrix) return PRECIS_OK;
-    bytes b = { r->imatrix, r->imatrix + r->imatrix_len };
-    uint64_t numbers[3] = { 0 };
-    precis_imatrix *im = NULL;
-    precis_status st = pcs_imatrix_new(r->ctx, &im);
-    bool ok = take(&b, numbers, sizeof numbers);
-    const char *dataset = ok ? take_text(&b) : NULL, *source = dataset ? take_text(&b) : NULL;
-    ok = source != NULL;
-    for (uint64_t i = 0; i < numbers[0] && ok && !st; i++) {
-        const char *name = take_text(&b);
-        uint64_t sizes[2], all;
-        pcs_importance *e;
-        ok = name && take(&b, sizes, sizeof sizes) && pcs_mul_ok(sizes[0], sizes[1], &all) && all <= (uint64_t)(b.end - b.p) / sizeof(double);
-        if (ok) st = pcs_imatrix_add(im, name, strlen(name), sizes[0], sizes[1], &e);
-        if (ok && !st) ok = take(&b, e->sum, all * sizeof(double)) && take(&b, e->counts, sizes[1] * sizeof *e->counts);
-    }
-    if (ok && !st) {
-        im->chunk = (uint32_t)numbers[1];
-        im->chunks = numbers[2];
-        im->dataset = pcs_arena_copy(&im->arena, dataset, strlen(dataset));
-        im->source = pcs_arena_copy(&im->arena, source, strlen(source));
-        if (!im->dataset || !im->source) st = PRECIS_ENOMEM;
-        pcs_imatrix_finish(im);
-    }
-    if (!ok || st) precis_imatrix_close(&im); /* not ours after all: it is made again */
-    *out = im;
-    return st;
+    return r && r->imatrix ? pcs_imatrix_take(r->ctx, r->imatrix, r->imatrix_len, out) : PRECIS_OK;
 }
 
 /* ---- states ------------------------------------------------------------------------------------------------------ */

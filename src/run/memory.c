@@ -39,7 +39,11 @@ static precis_status place(precis_program *p, uint64_t *buffer_bytes)
     return PRECIS_OK;
 }
 
-static bool by_rows(const pcs_step *s) { return !s->op || (s->op->by_rows && s->n_out == 1); }
+static bool by_rows(const precis_program *p, const pcs_step *s)
+{
+    if (!s->op) return true;
+    return s->op->by_rows && s->n_out == 1 && (!s->op->matrices_by_rows || p->slots[s->out[0]].v.dims == 2);
+}
 
 /* All but the last dimension. */
 static bool same_rows(const precis_program *p, int32_t a, int32_t b)
@@ -78,14 +82,14 @@ static bool touches(const precis_program *p, int32_t a, int32_t b)
 /* What one step made and another reads, both row by row: a thread reads what it made itself. */
 static bool stays(const precis_program *p, const pcs_step *s, int32_t in, const pcs_step *maker)
 {
-    return by_rows(s) && by_rows(maker) && in == maker->out[0] && same_rows(p, in, s->out[0]);
+    return by_rows(p, s) && by_rows(p, maker) && in == maker->out[0] && same_rows(p, in, s->out[0]);
 }
 
 /* Of one token or output the same thread makes both. */
 static bool one_thread(const precis_program *p, const pcs_step *s, const pcs_step *o)
 {
     const pcs_value *v = &p->slots[s->out[0]].v;
-    return by_rows(s) && by_rows(o) && v->dims == 2 && v->shape[0] < 0 && same_rows(p, s->out[0], o->out[0]);
+    return by_rows(p, s) && by_rows(p, o) && v->dims == 2 && v->shape[0] < 0 && same_rows(p, s->out[0], o->out[0]);
 }
 
 static bool waits(const precis_program *p, const pcs_step *s, const pcs_step *o)

@@ -23,6 +23,37 @@ for how in "quant $model --dry-run" "plan $model"; do
         sed 's/.*least feasible is \([0-9]*\) bytes.*/\1/' "$work/err" >>"$work/figures"
     done
 done
+
+# a divergence that is no number, that nobody can mean, or that nothing would tell of
+for kld in 0 -0.1 nan inf 1e300 1e-300 x; do
+    refuse 2 "is no number from" quant "$model" --dry-run --max-kld $kld
+    refuse 2 "is no number from" plan "$model" --max-kld $kld
+done
+for how in "--effort fast" --no-calib "--mem-limit 1G"; do
+    # shellcheck disable=SC2086
+    expect 2 "$precis" quant "$model" --dry-run --max-kld 0.01 $how
+    has err "a KL divergence is promised from what each tensor costs, and"
+    lacks err "done in"
+done
+refuse 2 "give one of" quant "$model" --dry-run --max-kld 0.01 --bpw 4
+# windows of two tokens tell of no tensor; that is no loss of 0
+expect 3 "$precis" quant "$model" --dry-run --max-kld 0.01 --types Q2_K,Q4_K --calib-tokens 64
+has err "the calibration text has too few tokens in one piece"
+# the smallest that keeps it: 3 % fewer bytes do not
+expect 0 "$precis" quant "$model" -o "$work/kld.gguf" --max-kld 0.005 --types Q2_K,Q4_K --calib-tokens 256 --no-eval --json -q
+cp "$work/out" "$work/kld.json"
+expect 0 "$precis" quant "$model" --dry-run --max-size "$(python3 -c "print(int($(wc -c <"$work/kld.gguf") * 0.97))")" \
+    --types Q2_K,Q4_K --calib-tokens 256 --json -q
+python3 - "$work/kld.json" "$work/out" "$work/kld.gguf" <<'P' || failed=1
+import json, os, sys
+kept, less = (json.load(open(p)) for p in sys.argv[1:3])
+for j, inside in (kept, True), (less, False):
+    low, high = j["predicted"]["interval"]
+    assert low <= j["predicted"]["kld"] <= high, j["predicted"]
+    assert (high <= 0.005) is inside, (j["predicted"], j["bytes"])
+assert kept["bytes"] == os.path.getsize(sys.argv[3])
+P
+
 refuse 1 "no plan runs in 4.0 MB .* buffers .*--target-ram [0-9]* .*nearest that would do" plan "$model" --target-ram 4M
 [ "$(sort -u "$work/figures" | wc -l)" = 1 ] || { echo "least sizes differ: $(sort -u "$work/figures")"; failed=1; }
 

@@ -283,6 +283,15 @@ typedef struct {
     precis_attr attrs[4];
 } folded;
 
+/* v, which has a number for each of `many` indices along an axis, as it is spread over `dims` dimensions. */
+static precis_value along(net *n, precis_value v, int64_t many, uint32_t axis, uint32_t dims)
+{
+    static int64_t shape[2][4];
+    int64_t *to = shape[axis], count = dims;
+    for (uint32_t i = 0; i < dims; i++) to[i] = i == axis ? many : 1;
+    return NODE(n, "reshape", NULL, v, pcs_graph_codes(n->g, "dims", PCS_I64, 1, &count, to, &(pcs_affine){ 0 }));
+}
+
 /* w gamma / sqrt(running variance), rounded by output, the convolution over that factor again, and a norm of its own.
  */
 static void fold(vec_case *c, net *n, folded *f, const char *in, bool frozen)
@@ -293,12 +302,12 @@ static void fold(vec_case *c, net *n, folded *f, const char *in, bool frozen)
     f->beta = param(c, n, "beta");
     const precis_value inverse = pcs_graph_parameter(n->g, "inverse", 1, &f->out, f->inverse);
     const precis_value factor = NODE(n, "mul", NULL, f->gamma, inverse);
-    f->scaled = NODE(n, "mul", PRECIS_ATTRS(precis_attr_int("axis", 0)), f->w, factor);
+    f->scaled = NODE(n, "mul", NULL, f->w, along(n, factor, f->out, 0, 4));
     const precis_value s = pcs_graph_parameter(n->g, "scale", 1, &f->out, f->scale),
                        z = pcs_graph_parameter(n->g, "zero", 1, &f->out, f->zero);
     const precis_value q = NODE(n, "affine_quant", f->attrs, f->scaled, s, z);
     const precis_value y = NODE(n, "conv2d", PRECIS_ATTRS(precis_attr_int("pad", 1)), param(c, n, in), q);
-    const precis_value back = NODE(n, "div", PRECIS_ATTRS(precis_attr_int("axis", 1)), y, factor);
+    const precis_value back = NODE(n, "div", NULL, y, along(n, factor, f->out, 1, 4));
     const precis_attr eps[] = { precis_attr_real("eps", real_attr(c, "eps")), { 0 } };
     if (frozen)
         f->y = NODE(n, "batch_norm", eps, back, f->gamma, f->beta,

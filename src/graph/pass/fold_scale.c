@@ -2,7 +2,7 @@
  * part of its weights and bias: what exporters make of batch norms, and MobileNetV3 has by itself. */
 #include "graph/pass.h"
 
-extern const pcs_op pcs_op_times, pcs_op_mul, pcs_op_plus, pcs_op_add;
+extern const pcs_op pcs_op_mul, pcs_op_add;
 
 static bool constant(const precis_graph *g, precis_value v)
 {
@@ -70,8 +70,8 @@ static precis_status run(precis_graph *g)
     pcs_graph_renumber(g);
     for (size_t i = 0; i < g->n_nodes; i++) {
         pcs_node *n = &g->nodes[i];
-        const bool scales = n->op == &pcs_op_times || n->op == &pcs_op_mul;
-        const bool adds = n->op == &pcs_op_plus || n->op == &pcs_op_add;
+        const bool scales = n->op == &pcs_op_mul;
+        const bool adds = n->op == &pcs_op_add;
         pcs_node *conv = NULL;
         const pcs_value *c = NULL;
         int64_t many = 0;

@@ -105,7 +105,7 @@ static precis_status multiply(precis_net_quant *q, const pcs_node *old, size_t a
     if (sum >= 0 && bias >= 0) {
         const pcs_value b = q->g->values[bias];
         const precis_value added = spread_over(q, b.name, (by_channels){ PCS_I32, b.data, b.shape[0] }, sum, conv);
-        sum = node(q, old->name, "plus", NULL, 2, (const precis_value[]){ sum, added });
+        sum = node(q, old->name, "add", NULL, 2, (const precis_value[]){ sum, added });
     }
     if (sum < 0) return failed(q);
     const precis_value z = zero_of(q, q->activation_type, to->params.zero);

@@ -70,7 +70,7 @@ static precis_value turn(pcs_onnx_node *n, const sequence *s, int64_t t, precis_
     precis_value more = v;
     if (s->decay >= 0 && !pcs_failed(n)) {
         const bool each = pcs_of(n, s->decay)->shape[2] != s->heads || s->dk == 1;
-        *state = two(n, "times", *state, pcs_make1(n, "exp", NULL, step(n, s->decay, t, s, each ? s->dk : 1, 1)));
+        *state = two(n, "mul", *state, pcs_make1(n, "exp", NULL, step(n, s->decay, t, s, each ? s->dk : 1, 1)));
     }
     if (s->beta >= 0 && !pcs_failed(n)) {
         const bool one = pcs_of(n, s->beta)->shape[2] == 1;
@@ -78,11 +78,11 @@ static precis_value turn(pcs_onnx_node *n, const sequence *s, int64_t t, precis_
             one ? pcs_shaped(n, pcs_part(n, s->beta, 1, t, 1), 4, (const int64_t[]){ s->batch, 1, 1, 1 })
                 : step(n, s->beta, t, s, 1, 1);
         more = two(n, "sub", v, two(n, "product", pcs_swapped(n, k), *state));
-        more = two(n, "times", more, rate);
+        more = two(n, "mul", more, rate);
     }
-    *state = two(n, "plus", *state, two(n, "times", k, more));
+    *state = two(n, "add", *state, two(n, "mul", k, more));
     const precis_value q = step(n, s->q, t, s, s->groups, s->dk);
-    return two(n, "times", two(n, "product", q, *state), pcs_numbers(n, PCS_F32, s->scale));
+    return two(n, "mul", two(n, "product", q, *state), pcs_numbers(n, PCS_F32, s->scale));
 }
 
 static bool read_sequence(pcs_onnx_node *n, sequence *s)

@@ -513,7 +513,7 @@ void pcs_raise_one_hot(pcs_onnx_node *n)
     const precis_value zero = pcs_data(n, PCS_I64, 0, NULL, (const int64_t[]){ 0 }),
                        most = pcs_data(n, PCS_I64, 0, NULL, &depth);
     ids =
-        pcs_make3(n, "where", NULL, pcs_make2(n, "less", NULL, ids, zero), pcs_make2(n, "plus", NULL, ids, most), ids);
+        pcs_make3(n, "where", NULL, pcs_make2(n, "less", NULL, ids, zero), pcs_make2(n, "add", NULL, ids, most), ids);
     for (uint32_t i = 0; i < dims; i++) shape[i] = i == a ? depth : 1;
     const precis_value at =
         pcs_make2(n, "equal", NULL, pcs_unsqueezed(n, ids, 1, &axis), pcs_shaped(n, counted_up(n, depth), dims, shape));

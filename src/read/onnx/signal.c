@@ -68,7 +68,7 @@ void pcs_raise_stft(pcs_onnx_node *n)
             pcs_refuse(n, "has a window of %lld for frames of %lld", (long long)width, (long long)length);
             return;
         }
-        y = pcs_make2(n, "times", NULL, y, pcs_shaped(n, w, 2, (const int64_t[]){ width, 1 }));
+        y = pcs_make2(n, "mul", NULL, y, pcs_shaped(n, w, 2, (const int64_t[]){ width, 1 }));
     }
     n->out[0] = pcs_as(n,
                        pcs_make1(n, "fourier",

@@ -6,27 +6,6 @@
 
 #include <stdlib.h>
 
-static const struct {
-    int64_t id;
-    pcs_dtype dtype;
-} types[] = {
-    { 1, PCS_F32 },     { 2, PCS_U8 },          { 3, PCS_I8 },    { 4, PCS_U16 },       { 5, PCS_I16 },
-    { 6, PCS_I32 },     { 7, PCS_I64 },         { 9, PCS_BOOL },  { 10, PCS_F16 },      { 11, PCS_F64 },
-    { 12, PCS_U32 },    { 13, PCS_U64 },        { 16, PCS_BF16 }, { 17, PCS_F8E4M3FN }, { 18, PCS_F8E4M3FNUZ },
-    { 19, PCS_F8E5M2 }, { 20, PCS_F8E5M2FNUZ }, { 21, PCS_U4 },   { 22, PCS_I4 },       { 23, PCS_F4E2M1 },
-    { 24, PCS_F8E8M0 }, { 25, PCS_U2 },         { 26, PCS_I2 },
-};
-
-bool pcs_onnx_dtype(int64_t id, pcs_dtype *out)
-{
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i].id == id) {
-            *out = types[i].dtype;
-            return true;
-        }
-    return false;
-}
-
 /* A message in work. */
 typedef struct {
     pcs_onnx *net;

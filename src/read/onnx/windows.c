@@ -134,13 +134,12 @@ void pcs_raise_conv_transpose(pcs_onnx_node *n)
     n->out[0] = pcs_as(n, pcs_make(n, "conv_transpose", attrs, pcs_has(n, 2) ? 3 : 2, in), x.dtype);
 }
 
-void pcs_raise_pool(pcs_onnx_node *n)
+static void pool(pcs_onnx_node *n, bool max)
 {
     precis_value x = pcs_in(n, 0);
     pcs_sliding o;
     const int64_t ceil = pcs_attr_int(n, "ceil_mode", 0), all = pcs_attr_int(n, "count_include_pad", 0),
                   p = pcs_attr_int(n, "p", 2), columns = pcs_attr_int(n, "storage_order", 0);
-    const bool max = !strcmp(n->row->with, "max");
     if (!pcs_read_windows(n, x, -1, false, &o)) return;
     const pcs_dtype d = pcs_of(n, x)->dtype;
     if (!max || (d != PCS_I8 && d != PCS_U8)) x = pcs_f32(n, x);
@@ -160,6 +159,9 @@ void pcs_raise_pool(pcs_onnx_node *n)
     n->out[0] = pcs_as(n, y, d);
     if (n->n_out > 1 && max) n->out[1] = pcs_second(n, y, 1);
 }
+
+void pcs_raise_pool(pcs_onnx_node *n) { pool(n, false); }
+void pcs_raise_max_pool(pcs_onnx_node *n) { pool(n, true); }
 
 void pcs_raise_deform(pcs_onnx_node *n)
 {
@@ -234,12 +236,12 @@ precis_value pcs_normalized(pcs_onnx_node *n, precis_value x, pcs_moments *m)
         m->mean = pcs_reduced(n, x, "mean", m->count, m->axes, true);
         x = pcs_make2(n, "sub", NULL, x, m->mean);
     }
-    const precis_value squares = pcs_reduced(n, pcs_make2(n, "times", NULL, x, x), "mean", m->count, m->axes, true);
+    const precis_value squares = pcs_reduced(n, pcs_make2(n, "mul", NULL, x, x), "mean", m->count, m->axes, true);
     if (squares < 0) return -1;
     const precis_value eps = pcs_numbers(n, pcs_of(n, squares)->dtype, m->eps);
-    const precis_value deviation = pcs_make1(n, "sqrt", NULL, pcs_make2(n, "plus", NULL, squares, eps));
+    const precis_value deviation = pcs_make1(n, "sqrt", NULL, pcs_make2(n, "add", NULL, squares, eps));
     m->inverse = pcs_make1(n, "reciprocal", NULL, deviation);
-    return pcs_make2(n, "times", NULL, x, m->inverse);
+    return pcs_make2(n, "mul", NULL, x, m->inverse);
 }
 
 /* LayerNormalization and RMSNormalization: over the last dimension by one op where that says all; else from pieces. */
@@ -271,8 +273,8 @@ void pcs_raise_layer_norm(pcs_onnx_node *n)
     if (plain && !rms)
         y = pcs_make(n, "layer_norm", PRECIS_ATTRS(precis_attr_real("eps", eps)), in[2] >= 0 ? 3 : 2, in);
     else {
-        y = pcs_make2(n, "times", NULL, pcs_normalized(n, in[0], &m), in[1]);
-        if (in[2] >= 0) y = pcs_make2(n, "plus", NULL, y, in[2]);
+        y = pcs_make2(n, "mul", NULL, pcs_normalized(n, in[0], &m), in[1]);
+        if (in[2] >= 0) y = pcs_make2(n, "add", NULL, y, in[2]);
     }
     n->out[0] = pcs_as(n, y, d);
     if (n->n_out > 1) n->out[1] = rms ? m.inverse : m.mean;
@@ -315,13 +317,13 @@ void pcs_raise_group_norm(pcs_onnx_node *n)
     precis_value y = pcs_normalized(n, pcs_shaped(n, x, 3, (const int64_t[]){ v.shape[0], groups, inner }), &m);
     if (!instance && n->version < 21) { /* of groups then, not of channels */
         const int64_t per[] = { groups, 1 };
-        y = pcs_make2(n, "plus", NULL, pcs_make2(n, "times", NULL, y, pcs_shaped(n, scale, 2, per)),
+        y = pcs_make2(n, "add", NULL, pcs_make2(n, "mul", NULL, y, pcs_shaped(n, scale, 2, per)),
                       pcs_shaped(n, bias, 2, per));
         n->out[0] = pcs_as(n, pcs_shaped(n, y, v.dims, v.shape), v.dtype);
         return;
     }
     y = pcs_shaped(n, y, v.dims, v.shape);
-    y = pcs_make2(n, "plus", NULL, pcs_make2(n, "times", NULL, y, channels(n, scale, v.dims, c)),
+    y = pcs_make2(n, "add", NULL, pcs_make2(n, "mul", NULL, y, channels(n, scale, v.dims, c)),
                   channels(n, bias, v.dims, c));
     n->out[0] = pcs_as(n, y, v.dtype);
 }
@@ -343,15 +345,15 @@ void pcs_raise_lrn(pcs_onnx_node *n)
     for (uint32_t i = 2; i < v.dims; i++) inner = pcs_dim_product(n->im->g, inner, v.shape[i]);
     const int64_t kernel[] = { size, 1 }, pads[] = { (size - 1) / 2, 0, size - 1 - (size - 1) / 2, 0 },
                   flat[] = { v.shape[0], 1, v.shape[1], inner };
-    precis_value s = pcs_shaped(n, pcs_make2(n, "times", NULL, x, x), 4, flat);
+    precis_value s = pcs_shaped(n, pcs_make2(n, "mul", NULL, x, x), 4, flat);
     s = pcs_make1(n, "pool",
                   PRECIS_ATTRS(precis_attr_list("kernel", 2, kernel), precis_attr_list("pads", 4, pads),
                                precis_attr_text("kind", "mean"), precis_attr_int("all", 1)),
                   s);
     s = pcs_shaped(n, s, v.dims, v.shape);
-    s = pcs_make2(n, "plus", NULL, pcs_make2(n, "times", NULL, s, pcs_numbers(n, PCS_F32, alpha)),
+    s = pcs_make2(n, "add", NULL, pcs_make2(n, "mul", NULL, s, pcs_numbers(n, PCS_F32, alpha)),
                   pcs_numbers(n, PCS_F32, bias));
-    n->out[0] = pcs_as(n, pcs_make2(n, "over", NULL, x, pcs_make2(n, "pow", NULL, s, pcs_numbers(n, PCS_F32, beta))),
+    n->out[0] = pcs_as(n, pcs_make2(n, "div", NULL, x, pcs_make2(n, "pow", NULL, s, pcs_numbers(n, PCS_F32, beta))),
                        pcs_of(n, n->in[0])->dtype);
 }
 
@@ -368,8 +370,8 @@ void pcs_raise_mvn(pcs_onnx_node *n)
     mean = pcs_reduced(n, x, "mean", count, axes, true);
     x = pcs_make2(n, "sub", NULL, x, mean);
     const precis_value deviation =
-        pcs_make1(n, "sqrt", NULL, pcs_reduced(n, pcs_make2(n, "times", NULL, x, x), "mean", count, axes, true));
-    n->out[0] = pcs_make2(n, "over", NULL, x, pcs_make2(n, "plus", NULL, deviation, pcs_numbers(n, d, 1e-9)));
+        pcs_make1(n, "sqrt", NULL, pcs_reduced(n, pcs_make2(n, "mul", NULL, x, x), "mean", count, axes, true));
+    n->out[0] = pcs_make2(n, "div", NULL, x, pcs_make2(n, "add", NULL, deviation, pcs_numbers(n, d, 1e-9)));
 }
 
 void pcs_raise_lp_norm(pcs_onnx_node *n)
@@ -385,5 +387,5 @@ void pcs_raise_lp_norm(pcs_onnx_node *n)
     const precis_value zero = pcs_numbers(n, pcs_of(n, norm)->dtype, 0),
                        one = pcs_numbers(n, pcs_of(n, norm)->dtype, 1);
     n->out[0] =
-        pcs_make2(n, "over", NULL, x, pcs_make3(n, "where", NULL, pcs_make2(n, "equal", NULL, norm, zero), one, norm));
+        pcs_make2(n, "div", NULL, x, pcs_make3(n, "where", NULL, pcs_make2(n, "equal", NULL, norm, zero), one, norm));
 }

@@ -120,11 +120,11 @@ void pcs_aten_pool(pcs_aten *c)
                                   { 0 } };
     precis_value at = -1;
     const bool places = max && c->n.n_out > 1 && pcs_wants(&c->n, 1);
-    precis_value y = PCS_BORROW(c, .raise = pcs_raise_pool, .with = max ? "max" : "mean", .attrs = attrs, .n_in = 1,
-                                .in = &x, .second = places ? &at : NULL);
+    precis_value y = PCS_BORROW(c, .raise = max ? pcs_raise_max_pool : pcs_raise_pool, .with = max ? "max" : "mean",
+                                .attrs = attrs, .n_in = 1, .in = &x, .second = places ? &at : NULL);
     if (divisor && up) pcs_refuse(&c->n, "has a divisor of its own and windows that are cut");
     if (divisor)
-        y = pcs_make2(&c->n, "times", NULL, y,
+        y = pcs_make2(&c->n, "mul", NULL, y,
                       pcs_numbers(&c->n, v.dtype, (double)all / pcs_arg_real(c, "divisor_override")));
     c->n.out[0] = without_batch(c, y, without);
     if (!places || at < 0) return;
@@ -259,7 +259,7 @@ void pcs_aten_linear(pcs_aten *c)
 
 static precis_value scaled(pcs_aten *c, precis_value v, double by)
 {
-    return by == 1 || v < 0 ? v : pcs_make2(&c->n, "times", NULL, v, pcs_numbers(&c->n, pcs_of(&c->n, v)->dtype, by));
+    return by == 1 || v < 0 ? v : pcs_make2(&c->n, "mul", NULL, v, pcs_numbers(&c->n, pcs_of(&c->n, v)->dtype, by));
 }
 
 /* beta self + alpha a b. With a vector for self and constant weights it is a
@@ -277,7 +277,7 @@ void pcs_aten_addmm(pcs_aten *c)
         return;
     }
     const precis_value y = scaled(c, product(c, a, b), alpha);
-    c->n.out[0] = beta == 0 ? y : pcs_make2(&c->n, "plus", NULL, y, scaled(c, self, beta));
+    c->n.out[0] = beta == 0 ? y : pcs_make2(&c->n, "add", NULL, y, scaled(c, self, beta));
 }
 
 void pcs_aten_einsum(pcs_aten *c)
@@ -336,8 +336,8 @@ void pcs_aten_own_norm(pcs_aten *c)
     pcs_moments m = { .count = count, .axes = axes, .eps = eps, .centered = true };
     precis_value y = pcs_normalized(&c->n, pcs_f32(&c->n, x), &m);
     const precis_value w = pcs_arg_optional(c, "weight"), b = pcs_arg_optional(c, "bias");
-    if (w >= 0) y = pcs_make2(&c->n, "times", NULL, y, pcs_shaped(&c->n, w, v.dims, shape));
-    if (b >= 0) y = pcs_make2(&c->n, "plus", NULL, y, pcs_shaped(&c->n, b, v.dims, shape));
+    if (w >= 0) y = pcs_make2(&c->n, "mul", NULL, y, pcs_shaped(&c->n, w, v.dims, shape));
+    if (b >= 0) y = pcs_make2(&c->n, "add", NULL, y, pcs_shaped(&c->n, b, v.dims, shape));
     c->n.out[0] = pcs_as(&c->n, y, v.dtype);
 }
 

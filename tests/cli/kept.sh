@@ -1,0 +1,124 @@
+#!/bin/sh
+# What was measured is kept by content: the second run takes it, with the same bytes; what is damaged, others' or of
+# another text is not taken; the folder has an end; two runs at once do not meet; nobody's job fails for it.
+# usage: kept.sh PRECIS SOURCE_FOLDER
+. "$(dirname "$0")/../common.sh"
+kept=$XDG_CACHE_HOME/precis/measured
+# a net of one narrow layer, which is measured in a moment
+python3 - "$root" "$work/narrow" <<'P'
+import json, os, random, struct, sys
+os.makedirs(sys.argv[2])
+width, inner, vocab = 64, 96, 64
+shapes = {"model.embed_tokens.weight": [vocab, width], "model.norm.weight": [width], "lm_head.weight": [vocab, width]}
+for name, shape in {"self_attn.q_proj": [width, width], "self_attn.k_proj": [width, width],
+                    "self_attn.v_proj": [width, width], "self_attn.o_proj": [width, width],
+                    "mlp.gate_proj": [inner, width], "mlp.up_proj": [inner, width],
+                    "mlp.down_proj": [width, inner]}.items():
+    shapes[f"model.layers.0.{name}.weight"] = shape
+for name in ("input_layernorm", "post_attention_layernorm"):
+    shapes[f"model.layers.0.{name}.weight"] = [width]
+random.seed(1)
+head, at, data = {}, 0, b""
+for name, shape in shapes.items():
+    n = shape[0] * (shape[1] if len(shape) > 1 else 1)
+    part = b"".join(struct.pack("<f", 1 if len(shape) == 1 else random.gauss(0, 0.2)) for i in range(n))
+    head[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + len(part)]}
+    data += part
+    at += len(part)
+text = json.dumps(head).encode()
+open(sys.argv[2] + "/model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data)
+json.dump({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": width, "intermediate_size": inner,
+           "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": vocab,
+           "max_position_embeddings": 128, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu",
+           "tie_word_embeddings": False}, open(sys.argv[2] + "/config.json", "w"))
+P
+model=$work/narrow
+
+make() { # make OUT OPTION...: a file under a budget
+    out=$1
+    shift
+    expect 0 "$precis" quant "$model" -o "$work/$out" --max-size 35% --types Q4_0,Q8_0 --no-eval "$@"
+}
+same() { # same A B
+    cmp -s "$work/$1" "$work/$2" || { echo "$1 and $2 differ"; failed=1; }
+}
+size() { [ ! -d "$kept" ] && echo 0 && return; find "$kept" -type f -printf '%s\n' | awk '{ n += $1 } END { print n + 0 }'; }
+
+make none.gguf --no-cache
+lacks err "measured before"
+[ "$(size)" = 0 ] || { echo "--no-cache kept something"; failed=1; }
+make first.gguf
+lacks err "measured before"
+make second.gguf
+has err "was measured before and is taken from $kept (--no-cache measures it again)"
+[ "$(grep -c "measured before" "$work/err")" = 1 ] || { echo "said more than once"; failed=1; }
+lacks err "calibrate"
+same none.gguf first.gguf
+same none.gguf second.gguf
+# another budget needs nothing new; another text or seed does
+expect 0 "$precis" quant "$model" --dry-run --bpw 7 --types Q4_0,Q8_0
+has err "measured before"
+expect 0 "$precis" quant "$model" --dry-run --bpw 7 --types Q4_0,Q8_0 --calib-tokens 1024
+lacks err "measured before"
+expect 0 "$precis" quant "$model" --dry-run --bpw 7 --types Q4_0,Q8_0 --seed 1
+lacks err "measured before"
+
+# one bit that is wrong, a cut, a file that others can write, a link, another key's content: not believed, and made anew
+damage() { # damage COMMAND...: done to each file
+    for f in "$kept"/*.kept; do "$@" "$f"; done
+    rm -f "$work/again.gguf"
+    make again.gguf
+    has err "damaged, or not this user's alone"
+    lacks err "taken from"
+    same none.gguf again.gguf
+    make again.gguf
+    has err "taken from"
+}
+flip() { python3 -c "import sys; p = sys.argv[1]; d = bytearray(open(p, 'rb').read()); d[-9] ^= 1; open(p, 'wb').write(d)" "$1"; }
+cut() { truncate -s -1 "$1"; }
+empty() { truncate -s 0 "$1"; }
+swap() { cat "$work/first.kept" >"$1"; }
+damage flip
+damage cut
+damage empty
+damage chmod 666
+cp "$(find "$kept" -name '*.kept' | sort | head -1)" "$work/first.kept"
+for f in "$kept"/*.kept; do cmp -s "$f" "$work/first.kept" || swap "$f"; done
+make again.gguf
+has err "damaged"
+same none.gguf again.gguf
+for f in "$kept"/*.kept; do mv "$f" "$work/moved" && ln -s "$work/moved" "$f"; done
+make again.gguf
+lacks err "taken from"
+same none.gguf again.gguf
+
+# the folder has an end, and what is none of its files stays
+rm -f "$kept"/*
+for i in 1 2 3 4 5 6; do truncate -s 60M "$kept/$(printf '%064d' $i).kept"; done
+echo mine >"$kept/notes"
+make again.gguf
+[ "$(size)" -le 268435456 ] || { echo "$(size) bytes are kept"; failed=1; }
+[ -f "$kept/notes" ] || { echo "a file of somebody else's is gone"; failed=1; }
+make again.gguf
+has err "taken from"
+
+# two at once
+rm -f "$kept"/*.kept
+for i in 1 2; do
+    "$precis" quant "$model" -o "$work/twin$i.gguf" --max-size 35% --types Q4_0,Q8_0 --no-eval -q \
+        >/dev/null 2>&1 &
+done
+wait
+same none.gguf twin1.gguf
+same none.gguf twin2.gguf
+make again.gguf
+has err "taken from"
+
+# no place for it
+rm -rf "$kept"
+echo "no folder" >"$kept"
+make again.gguf
+same none.gguf again.gguf
+
+echo "$n commands"
+exit $failed
