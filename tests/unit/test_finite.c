@@ -185,8 +185,8 @@ static void test_models(void **state)
     precis_ctx_close(&ctx);
 }
 
-/* The first call looks at what it reads, so a weight of no effect on its outputs is found as well: the result of a row with
- * an infinity times 0. What no call reads is found beside it. */
+/* The first call looks at what it reads, so a weight of no effect on its outputs is found as well: the result of a
+ * row with an infinity times 0. What no call reads is found beside it. */
 static void test_as_they_are_read(void **state)
 {
     (void)state;

@@ -1,7 +1,6 @@
 /* raise.c - what raising functions share: contents, and nodes that are computed at once when all they read is constant.
  */
 #include "read/onnx/raise.h"
-#include "base/overflow.h"
 
 #include <stdio.h>
 

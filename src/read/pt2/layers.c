@@ -120,9 +120,8 @@ void pcs_aten_pool(pcs_aten *c)
                                   { 0 } };
     precis_value at = -1;
     const bool places = max && c->n.n_out > 1 && pcs_wants(&c->n, 1);
-    precis_value y = PCS_BORROW(c, .raise = max ? pcs_raise_max_pool : pcs_raise_pool,
-                                .with = max ? "max" : "mean", .attrs = attrs, .n_in = 1,
-                                .in = &x, .second = places ? &at : NULL);
+    precis_value y = PCS_BORROW(c, .raise = max ? pcs_raise_max_pool : pcs_raise_pool, .with = max ? "max" : "mean",
+                                .attrs = attrs, .n_in = 1, .in = &x, .second = places ? &at : NULL);
     if (divisor && up) pcs_refuse(&c->n, "has a divisor of its own and windows that are cut");
     if (divisor)
         y = pcs_make2(&c->n, "mul", NULL, y,

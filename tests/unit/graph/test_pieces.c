@@ -1,5 +1,5 @@
-/* test_pieces.c - a product with weights of any format is decoded by pieces of columns: the bits are those of whole rows, for
- * any number of threads, and what a thread needs does not grow with the width. */
+/* test_pieces.c - a product with weights of any format is decoded by pieces of columns: the bits are those of whole
+ * rows, for any number of threads, and what a thread needs does not grow with the width. */
 #include "test.h"
 
 #include "format/format.h"
