@@ -107,6 +107,19 @@ bool cli_number(const cli *c, const char *name, double dflt, double lo, double h
     return false;
 }
 
+bool cli_drop(const cli *c, double dflt, double *drop)
+{
+    const char *s = cli_get(c, "--max-drop");
+    char *end;
+    *drop = dflt;
+    if (!s) return true;
+    *drop = strtod(s, &end);
+    if (end != s && *end == '%') *drop /= 100, end++;
+    if (end != s && !*end && *drop >= 0 && *drop < 1) return true;
+    cli_usage(c, "--max-drop %s is no part of the answers; write 0.02 or 2%%", s);
+    return false;
+}
+
 static void say_all(const cli *c, const char *fmt, va_list ap)
 {
     va_list again;

@@ -64,6 +64,7 @@ static const cli_option options[] = {
     { "--arithmetic", 0, "NAME",
       "of that evaluation: exact (default), bf16, mixed, or auto (mixed on AMX, else exact)" },
     CLI_NET_QUANT_OPTIONS,
+    CLI_NET_SEARCH_OPTIONS,
     CLI_SAMPLES_OPTIONS,
     { "--observer", 0, "NAME", "nets: how ranges are found (precis list observers; default minmax)" },
     { 0 },

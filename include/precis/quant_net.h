@@ -4,7 +4,7 @@
 #ifndef PRECIS_QUANT_NET_H
 #define PRECIS_QUANT_NET_H
 
-#include "precis/net.h"
+#include "precis/samples.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,9 +41,11 @@ typedef struct precis_net_quant_options {
     int whole;               /* files with QLinear ops (QOperator) in place of Q and DQ                           */
     int strict;              /* a node that stays in float is an error                                           */
     int all;                 /* what can run in integers does, even where only ops in float read its result       */
+    const char *const *floats; /* patterns (* and ?) of nodes, or of their results, that stay in float            */
+    size_t n_floats;
 } precis_net_quant_options;
 #define PRECIS_NET_QUANT_OPTIONS_INIT \
-    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0 }
 
 /* Does the net hold codes already (QDQ, QLinear ops, torch's PT2E)? precis_net_write writes it unchanged in meaning. */
 PRECIS_API int precis_net_coded(precis_net *net);
@@ -64,6 +66,9 @@ PRECIS_API void precis_net_quant_close(precis_net_quant **job);
 PRECIS_API uint32_t precis_net_quant_passes(const precis_net_quant *job);
 /* A batch: an array for each input, by name. PRECIS_EFORMAT: a NaN, by value. */
 PRECIS_API precis_status precis_net_quant_see(precis_net_quant *job, const precis_array *inputs, size_t n);
+/* All passes over samples that were opened for this net: see, pass, as often as needed. samples may be NULL where no
+ * pass is; else PRECIS_EINVAL. */
+PRECIS_API precis_status precis_net_quant_samples(precis_net_quant *job, precis_samples *samples);
 /* All batches were seen once; after the last pass ranges become scales and the graph gets its codes. */
 PRECIS_API precis_status precis_net_quant_pass(precis_net_quant *job);
 /* The quantized net as an ONNX file: as precis_net_write. */

@@ -126,6 +126,17 @@ precis_status precis_net_graph(precis_net *net, precis_graph **graph)
     return st;
 }
 
+precis_status pcs_net_named_graph(precis_net *net, const pcs_netfile_graph **graph)
+{
+    precis_graph *g;
+    const bool kept = net->file->keep_names;
+    net->file->keep_names = true;
+    const precis_status st = precis_net_graph(net, &g);
+    net->file->keep_names = kept;
+    *graph = st ? NULL : &net->symbolic;
+    return st;
+}
+
 precis_value precis_net_graph_input(const precis_net *net, size_t i)
 {
     return net->symbolic.graph && i < net->file->n_inputs ? net->symbolic.inputs[i] : -1;
