@@ -33,8 +33,8 @@ typedef struct precis_net_search precis_net_search;
 
 /* The net of a file: all in integers; where that loses too much, with the 1, 2, 4, ... nodes in float whose own error
  * is largest beside their values, and then the fewest of those by halving. calib gives ranges (NULL: none are needed),
- * data is what is measured; both were opened for a net of the same inputs. PRECIS_EINVAL: nothing to measure (no labels, and
- * the output has no classes); PRECIS_EBUDGET: not met with all of them in float. */
+ * data is what is measured; both were opened for a net of the same inputs. PRECIS_EINVAL: nothing to measure (no
+ * labels, and the output has no classes); PRECIS_EBUDGET: not met with all of them in float. */
 PRECIS_API precis_status precis_net_search_open(precis_ctx *ctx, precis_net_search **out, const char *path,
                                                 precis_samples *calib, precis_samples *data,
                                                 const precis_net_search_options *opts);
