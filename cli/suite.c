@@ -170,7 +170,7 @@ static int remember(const suite *s)
     const precis_status st = precis_suite_keep(s->suite, given ? given : own, named, (int64_t)time(NULL));
     if (!st) return -1;
     const int rc = cli_fail(c, st);
-    if (given || cli_lacks_memory(c)) return rc;
+    if (given || st == PRECIS_ENOMEM || cli_lacks_memory(c)) return rc;
     /* Nobody asked for it: no error. */
     cli_warn(c, "the results could not be kept; --results FILE names another place, --results none keeps none");
     return -1;

@@ -166,6 +166,7 @@ static precis_status make_profile(precis_ctx *ctx, const precis_model *m, const 
     precis_profile_options p = PRECIS_PROFILE_OPTIONS_INIT;
     p.calibrate = o->calibrate;
     p.imatrix = q->imatrix;
+    p.method = o->effort == PRECIS_EFFORT_BEST ? NULL : q->method;
     p.folder = keeps ? o->folder : NULL;
     p.effort = o->effort == PRECIS_EFFORT_BEST ? PRECIS_EFFORT_BEST : PRECIS_EFFORT_NORMAL;
     const precis_status st = precis_profile_make(ctx, own, m, &p);
@@ -181,7 +182,8 @@ static void predict(precis_ctx *ctx, const pcs_method_set *set, const precis_qua
     size_t plans;
     pcs_methods_name(set, name, sizeof name);
     job->predicted = precis_profile_predict_method(q->profile, name, pcs_gain_share(ctx, job->plan, name), job->solution.loss, job->interval, &plans);
-    if ((set->transforms || set->residual || set->coder->apply) && !plans)
+    const bool own = q->profile->coder && !strcmp(q->profile->coder, name); /* costs are the method's */
+    if (!own && (set->transforms || set->residual || set->coder->apply) && !plans)
         pcs_warn(ctx, "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)", name, name);
 }
 
@@ -204,6 +206,32 @@ static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m
     if (!st) st = pcs_global_scales(w);
     if (!st && q->static_activations) st = pcs_static_activations(w);
     return st;
+}
+
+/* Under a budget, where nobody chose a method and there is time: the one that makes up for what is lost (gptq), if the model can be run and has text enough for
+ * the Hessians of its inputs. What it leaves out takes search. By sizes alone, so that a file has the same bytes on
+ * every machine. */
+static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_job_options *o, precis_quant_options *q)
+{
+    enum { TEXT_LEAST = 8192, TOKENS_LEAST = 2048 }; /* bytes; tokens */
+    static const double weights_most = 1e9;
+    uint64_t bytes = 0;
+    double weights = 0;
+    if (q->method || o->type || o->effort == PRECIS_EFFORT_FAST || o->no_calibration || ctx->memory.limit) return;
+    for (size_t i = 0; i < o->calibrate.n_texts; i++) bytes += o->calibrate.lengths[i];
+    if (o->calibrate.n_texts ? bytes < TEXT_LEAST : false) return;
+    if (o->calibrate.tokens && o->calibrate.tokens < TOKENS_LEAST) return;
+    for (size_t i = 0; i < m->n_tensors; i++) weights += pcs_quantizable(&m->tensors[i]) ? (double)m->tensors[i].n : 0;
+    if (weights > weights_most) return;
+    precis_graph *g;
+    pcs_lm lm = { 0 };
+    const precis_status st = pcs_arch_build(m, &g, &lm);
+    precis_graph_close(&g);
+    ctx->message[0] = 0;
+    if (st || lm.encoder) return;
+    for (size_t i = 0; pcs_methods[i] && !q->method; i++)
+        if (pcs_methods[i]->kind == PCS_CODER && pcs_methods[i]->apply) q->method = pcs_methods[i]->name;
+    q->fallback = 1;
 }
 
 static const char manifest_suffix[] = ".manifest.json";
@@ -281,8 +309,9 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     pcs_method_set set;
     take_scheme(opts->type, &q);
     precis_status st = check_options(ctx, opts);
-    if (!st) st = pcs_methods_parse(ctx, q.method, &set);
     if (!st) st = pcs_net_check(model);
+    if (!st) choose_method(ctx, model, opts, &q);
+    if (!st) st = pcs_methods_parse(ctx, q.method, &set);
     if (st) return st;
     pcs_work *w = pcs_alloc(ctx, 1, sizeof *w);
     if (!w) return PRECIS_ENOMEM;

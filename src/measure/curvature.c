@@ -309,7 +309,9 @@ precis_status pcs_curvature_run(pcs_curvature *c, const pcs_windows *windows, pc
     if (!st) pcs_samples_cut(&samples, c->longest);
     const pcs_samples_pass pass = { .on = { .program = c->program, .lm = &c->lm }, .after = add_all, .user = &s };
     if (!st) st = pcs_samples_run(&samples, &pass);
-    if (!st && !s.used) st = pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "the calibration text has too few tokens in one piece (%u at the most) to tell what a tensor costs", windows->longest);
+    if (!st && !s.used)
+        st = pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "the calibration text has too few tokens in one piece (%u at the "
+                      "most) to tell what a tensor costs", windows->longest);
     for (size_t i = 0; i < n && !st; i++) finish(&list[i], &s.all[i], s.used);
     pcs_samples_close(&samples);
     pcs_free(c->ctx, s.all);

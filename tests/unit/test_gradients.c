@@ -457,7 +457,8 @@ static void test_nan(void **state)
         open_case(ctx, g, &cases[i], &b, i);
         ((float *)b.in[0].data)[3] = NAN;
         eval(&b, ctx);
-        if (!isnan(((const float *)b.out[0].data)[3])) fail_msg("%s (case %zu) makes a number of a NaN", cases[i].op, i);
+        if (!isnan(((const float *)b.out[0].data)[3]))
+            fail_msg("%s (case %zu) makes a number of a NaN", cases[i].op, i);
         close_case(&b);
         precis_graph_close(&g);
         precis_ctx_close(&ctx);

@@ -76,9 +76,12 @@ static void drop_overlaps(pcs_boxes *b)
     qsort(b->list, b->n, sizeof *b->list, likelier);
     for (size_t i = 0; i < b->n && n < KEPT; i++) {
         bool apart = true;
-        for (size_t k = 0; k < n && apart; k++)
-            apart = b->list[k].class_of != b->list[i].class_of || pcs_box_overlap(b->list[k].at, b->list[i].at) <= APART;
-        if (apart) b->list[n++] = b->list[i];
+        const pcs_box *box = &b->list[i];
+        for (size_t k = 0; k < n && apart; k++) {
+            const pcs_box *kept = &b->list[k];
+            apart = kept->class_of != box->class_of || pcs_box_overlap(kept->at, box->at) <= APART;
+        }
+        if (apart) b->list[n++] = *box;
     }
     b->n = n;
 }
@@ -95,7 +98,7 @@ static void add_centred(pcs_boxes *out, const double *p, size_t stride, size_t c
     if (box.score >= LEAST) out->list[out->n++] = box;
 }
 
-/* How the numbers of YOLO lie: box by box, or each number of all boxes; and with how likely it is that there is anything. */
+/* How the numbers of YOLO lie: box by box, or each number of all boxes; and whether one says that there is an object. */
 typedef struct { const char *name; bool by_box, object; } yolo;
 
 static precis_status centred(precis_ctx *ctx, const pcs_numbers *x, uint64_t row, pcs_boxes *out, const yolo *how)

@@ -23,8 +23,8 @@ static const struct {
 static void unary(pcs_onnx_node *n, double alpha, double beta)
 {
     pcs_has_attr(n, "consumed_inputs");
-    n->out[0] = pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", alpha), precis_attr_real("beta", beta)),
-                          pcs_in(n, 0));
+    const precis_attr *attrs = PRECIS_ATTRS(precis_attr_real("alpha", alpha), precis_attr_real("beta", beta));
+    n->out[0] = pcs_make1(n, n->row->with, attrs, pcs_in(n, 0));
 }
 
 void pcs_raise_unary(pcs_onnx_node *n)

@@ -125,7 +125,7 @@ void pcs_raise_qlinear_conv(pcs_onnx_node *n)
 {
     const precis_value x = pcs_in(n, 0), sx = pcs_scale_of(n, 1), xz = zero_of(n, 2, x), w = pcs_in(n, 3),
                        sw = pcs_scale_of(n, 4), wz = zero_of(n, 5, w), sy = pcs_scale_of(n, 6), zy = zero_of(n, 7, x);
-    pcs_windows o;
+    pcs_sliding o;
     const int64_t groups = pcs_attr_int(n, "group", 1);
     if (w < 0 || xz < 0 || wz < 0 || zy < 0 || sw < 0 || !pcs_read_windows(n, x, w, false, &o)) return;
     const precis_attr attrs[] = { precis_attr_list("strides", o.dims, o.strides),
