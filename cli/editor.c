@@ -146,22 +146,10 @@ static unsigned char on_suspend_key(EditLine *el, int ch)
 /* ~/.local/state/precis/history, whose folder is made when it is not there. */
 static void find_history(cli_editor *e)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    int n = 0;
-    if (state && *state == '/') n = snprintf(e->path, sizeof e->path, "%s/precis", state);
-    else if (home && *home == '/') n = snprintf(e->path, sizeof e->path, "%s/.local/state/precis", home);
-    if (n <= 0 || (size_t)n > sizeof e->path - 16) {
-        *e->path = 0;
-        return;
-    }
-    for (char *p = e->path + 1; *p; p++) {
-        if (*p != '/') continue;
-        *p = 0;
-        mkdir(e->path, 0700);
-        *p = '/';
-    }
-    mkdir(e->path, 0700);
-    memcpy(e->path + n, "/history", sizeof "/history");
+    static const char name[] = "/history";
+    if (precis_user_folder(PRECIS_USER_STATE, NULL, 1, e->path, sizeof e->path - sizeof name))
+        memcpy(e->path + strlen(e->path), name, sizeof name);
+    else *e->path = 0;
 }
 
 static void bind_keys(EditLine *el)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 const cli_option cli_common[] = {
@@ -34,6 +35,12 @@ const char *cli_get(const cli *c, const char *name)
 }
 
 bool cli_has(const cli *c, const char *name) { return cli_get(c, name) != NULL; }
+
+bool cli_ends(const char *s, const char *end)
+{
+    const size_t n = strlen(s), k = strlen(end);
+    return n >= k && !strcasecmp(s + n - k, end);
+}
 
 bool cli_int(const cli *c, const char *name, int64_t dflt, int64_t lo, int64_t hi, int64_t *out)
 {
