@@ -2,9 +2,11 @@
 #include "term.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -303,8 +305,10 @@ int cli_memory_limit(const cli *c)
     if (!cli_has(c, "--mem-limit")) return -1;
     if (!cli_size(c, "--mem-limit", &bytes, &part)) return EXIT_USAGE;
     if (part > 0) return cli_usage(c, "--mem-limit takes bytes (600M, 1.5GiB), no part");
+#ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 128 << 10); /* freed blocks go back to the system at once */
     mallopt(M_TRIM_THRESHOLD, 128 << 10);
+#endif
     const precis_status st = precis_ctx_set_memory_limit(c->ctx, bytes, NULL);
     return st ? cli_fail(c, st) : -1;
 }
