@@ -31,9 +31,9 @@ typedef struct precis_profile_options {
     { sizeof(precis_profile_options), PRECIS_CALIBRATE_OPTIONS_INIT, NULL, NULL, 0, NULL, NULL, PRECIS_EFFORT_DEFAULT, \
       NULL }
 
-/* precis_calibrate, with a folder in which results are kept by what they depend on (the model's tensors and keys, texts,
- * settings, seed, version), and from which they are taken, bit by bit; *kept: it was. At most 256 MB lie there; files of
- * others, and damaged ones, are not believed. NULL: no folder. */
+/* precis_calibrate, with a folder in which results are kept by what they depend on (the model's tensors and keys,
+ * texts, settings, seed, version), and from which they are taken, bit by bit; *kept: it was. At most 256 MB lie there;
+ * files of others, and damaged ones, are not believed. NULL: no folder. */
 PRECIS_API precis_status precis_calibrate_kept(precis_ctx *ctx, precis_imatrix **out, const precis_model *model,
                                                const precis_calibrate_options *opts, const char *folder, int *kept);
 /* What precis_profile_make refuses whatever is measured: unknown types and methods (PRECIS_EINVAL). */
