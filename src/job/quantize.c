@@ -16,6 +16,7 @@
 #include "quant/methods.h"
 #include "plan/profile.h"
 #include "quant/resume.h"
+#include "text/tokenizer.h"
 #include "write/write.h"
 
 #include <math.h>
@@ -408,14 +409,14 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     const bool asked = copy || !(opts->no_calibration || opts->imatrix) || !(opts->no_eval || opts->dry_run);
     if (!st && asked) st = can_run(ctx, model, &runs, &encoder);
     if (encoder && !opts->no_eval) pcs_warn(ctx, "an encoder has no next tokens to evaluate; precis eval --sts compares it");
-    if (runs && !encoder && !opts->dry_run && !opts->no_eval && !pcs_model_string(model, "tokenizer.ggml.model"))
+    if (runs && !encoder && !opts->dry_run && !opts->no_eval && !pcs_tokenizes(model))
         pcs_warn(ctx, "the model has no tokenizer, so the result is not evaluated (precis eval --ids needs none)");
     const bool samples = !encoder || opts->calibrate.n_texts; /* an encoder makes no text of its own */
     if (!st && copy && !samples) st = pcs_fail(ctx, PRECIS_EINVAL, "an encoder makes no calibration text of its own; give --calib FILE");
     if (!st && copy && !runs) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "method %s needs a model that can be run", q.method ? q.method : opts->type);
     const bool calibrates = runs && !opts->no_calibration && samples && set.coder->uses_importance;
     const bool evaluates = runs && !opts->dry_run && !opts->no_eval && !encoder &&
-                           pcs_model_string(model, "tokenizer.ggml.model");
+                           pcs_tokenizes(model);
     if (!st) st = check_promise(ctx, opts, calibrates);
     const bool profiles = calibrates && !opts->type && !q.profile && opts->effort != PRECIS_EFFORT_FAST && !ctx->memory.limit;
     bool importance = false, costs = false; /* that are kept */

@@ -9,6 +9,7 @@
 #include "precis/text.h"
 #include "quant/methods.h"
 #include "run/runner.h"
+#include "text/tokenizer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,7 +82,7 @@ static precis_status measure_text(machine *k, const char *text, size_t len)
     int32_t *ids = NULL;
     size_t n = 0;
     k->bytes_token = 3.5;
-    if (!pcs_model_string(k->job->m, "tokenizer.ggml.model") || !len) return PRECIS_OK;
+    if (!pcs_tokenizes(k->job->m) || !len) return PRECIS_OK;
     precis_status st = precis_tokenizer_open(k->ctx, &t, k->job->m);
     const size_t slice = len < SLICE ? len : SLICE;
     if (!st) st = precis_tokenizer_encode(t, text, slice, 0, &ids, &n);

@@ -6,6 +6,7 @@
 #include "precis/run.h"
 #include "quant/methods.h"
 #include "run/runner.h"
+#include "text/tokenizer.h"
 
 #include <stdio.h>
 
@@ -123,7 +124,7 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
     uint64_t seen = 0;
     precis_status st = sampled ? pcs_sample_open(ctx, &r, model, wanted, &ro) : pcs_runner_open(ctx, &r, model, &ro, &(pcs_runner_how){ .inputs = true });
     if (!st) st = pcs_imatrix_new(ctx, &im);
-    if (!st && sampled && pcs_model_string(model, "tokenizer.ggml.model")) st = precis_tokenizer_open(ctx, &t, model);
+    if (!st && sampled && pcs_tokenizes(model)) st = precis_tokenizer_open(ctx, &t, model);
     if (!st && !(lists = pcs_alloc(ctx, r->graph->n_values, sizeof *lists))) st = PRECIS_ENOMEM;
     if (!st) st = tap_all(im, r, lists);
     pcs_windows made = { .ctx = ctx };
