@@ -21,4 +21,11 @@
     { "--like", 0, "NAME", "nets: placements and numbers of torch or onnxruntime" }, \
     { "--backend", 0, "NAME", "nets: what this engine cannot run is refused (precis list backends)" }
 
+/* Is the net written as C (1) or as ONNX (0)? By --format, or the name of the output. The exit code of what neither is;
+ * -1: it is one. */
+int cli_net_form(cli *c, const char *out, int *as_c);
+/* What a C file takes. */
+json_t *cli_net_c_json(const char *out, const precis_net_c_file *f);
+void cli_net_c_print(const char *out, const precis_net_c_file *f);
+
 #endif
