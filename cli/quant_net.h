@@ -37,4 +37,11 @@ int cli_net_floats(cli *c, precis_samples *calib, const precis_samples_options *
 void cli_print_search(const cli *c, const precis_net_search *search);
 json_t *cli_search_json(const precis_net_search *search, double max_drop);
 
+/* Is the net written as C (1) or as ONNX (0)? By --format, or the name of the output. The exit code of what neither is;
+ * -1: it is one. */
+int cli_net_form(cli *c, const char *out, int *as_c);
+/* What a C file takes. */
+json_t *cli_net_c_json(const char *out, const precis_net_c_file *f);
+void cli_net_c_print(const char *out, const precis_net_c_file *f);
+
 #endif

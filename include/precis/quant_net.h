@@ -23,6 +23,24 @@ typedef struct precis_net_file {
  * node that ONNX has no op for, or that depends on the contents of an input. */
 PRECIS_API precis_status precis_net_write(precis_net *net, const char *path, precis_net_file *file);
 
+/* A net as one C99 file for microcontrollers: what it takes. Cycles are a prediction, from least to most
+ * (docs/c-files.md); code is that of a Cortex-M4. */
+#define PRECIS_NET_C_CORES 3
+typedef struct precis_net_c_file {
+    uint32_t size; /* sizeof of this struct, set by the caller */
+    char name[64];                    /* its function is NAME_run */
+    uint64_t bytes;                   /* of the file */
+    uint64_t weights, code;           /* flash */
+    uint64_t arena, stack;            /* RAM */
+    uint64_t macs, calls;
+    const char *core[PRECIS_NET_C_CORES];
+    double cycles[PRECIS_NET_C_CORES][2];
+} precis_net_c_file;
+/* Write it, whole or not at all, with the first dimension of inputs that has no size as one. In whole numbers it gives
+ * the bits that precis_net_run gives. file may be NULL. PRECIS_EUNSUPPORTED names the node that has no function in C,
+ * or the dimension that has no size. */
+PRECIS_API precis_status precis_net_write_c(precis_net *net, const char *path, precis_net_c_file *file);
+
 /* ---- quantizing a net ------------------------------------------------------------------------------ */
 
 typedef struct precis_net_quant_options {
@@ -73,6 +91,9 @@ PRECIS_API precis_status precis_net_quant_samples(precis_net_quant *job, precis_
 PRECIS_API precis_status precis_net_quant_pass(precis_net_quant *job);
 /* The quantized net as an ONNX file: as precis_net_write. */
 PRECIS_API precis_status precis_net_quant_write(precis_net_quant *job, const char *path, precis_net_file *file);
+
+/* The quantized net as a C file: as precis_net_write_c of that ONNX file. */
+PRECIS_API precis_status precis_net_quant_write_c(precis_net_quant *job, const char *path, precis_net_c_file *file);
 
 /* What became of a node of the float net. */
 typedef struct precis_net_coverage {

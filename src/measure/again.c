@@ -17,8 +17,8 @@ precis_status pcs_sensitivity_again(precis_ctx *ctx, const precis_profile *p, co
     if (!ids || !p->n_windows) return PRECIS_OK;
     precis_status st = pcs_arch_build(origin, &g, &lm);
     for (size_t i = 0; i < p->n_windows && !st; ids += p->lengths[i++]) st = pcs_windows_add(&w, ids, p->lengths[i]);
-    if (!st) st = pcs_reference_open(ctx, &r, origin, &w, w.n_ids, lm.vocabulary, NULL, 0);
-    if (!st) st = pcs_reference_divergence(&r, made, NULL, NULL, -1, kld, se);
+    if (!st) st = pcs_reference_open(ctx, &r, origin, &(pcs_reference_text){ &w, w.n_ids, lm.vocabulary, NULL, 0 });
+    if (!st) st = pcs_reference_divergence(&r, made, &(pcs_compared){ 0 }, kld, se);
     pcs_reference_close(&r);
     pcs_windows_free(&w);
     precis_graph_close(&g);

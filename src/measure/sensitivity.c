@@ -577,13 +577,6 @@ precis_status pcs_sensitivity_check(precis_ctx *ctx, const precis_profile_option
     return parse_types(&r);
 }
 
-const pcs_method *pcs_sensitivity_coder(precis_ctx *ctx, const precis_profile_options *opts)
-{
-    pcs_method_set set;
-    if (opts->effort != PRECIS_EFFORT_NORMAL || pcs_methods_parse(ctx, opts->method, &set)) return NULL;
-    return set.coder->apply && !set.transforms && !set.residual ? set.coder : NULL;
-}
-
 precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uint32_t *vocabulary,
                                       const precis_model *model, const precis_profile_options *opts)
 {

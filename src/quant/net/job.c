@@ -233,25 +233,53 @@ static precis_status name_ports(precis_net_quant *q, pcs_onnx_named *in, pcs_onn
     return st;
 }
 
-precis_status precis_net_quant_write(precis_net_quant *q, const char *path, precis_net_file *file)
+/* instead: what is made of the ONNX file; NULL: it is the result. */
+static precis_status save(precis_net_quant *q, const char *path, precis_status (*instead)(void *user, const char *file),
+                          void *user, pcs_onnx_written *written)
 {
-    pcs_onnx_written written;
     const size_t n = precis_net_inputs(q->net), m = precis_net_outputs(q->net);
     if (!q->inserted) return pcs_fail(q->ctx, PRECIS_EINVAL, "the net has not seen its calibration yet");
     pcs_onnx_named *in = pcs_alloc(q->ctx, n + m + 1, sizeof *in), *out = in ? in + n : NULL;
     if (!in) return PRECIS_ENOMEM;
     precis_status st = name_ports(q, in, out);
-    const pcs_onnx_saved what = {
-        .graph = q->g, .inputs = in, .outputs = out, .n_inputs = n, .n_outputs = m, .whole = q->o.whole != 0
-    };
-    if (!st) st = pcs_onnx_save(q->ctx, &what, path, &written);
+    const pcs_onnx_saved what = { .graph = q->g,     .inputs = in,       .outputs = out,
+                                  .n_inputs = n,     .n_outputs = m,     .whole = q->o.whole != 0,
+                                  .instead = instead, .user = user };
+    if (!st) st = pcs_onnx_save(q->ctx, &what, path, written);
+    pcs_free(q->ctx, in);
+    return st;
+}
+
+precis_status precis_net_quant_write(precis_net_quant *q, const char *path, precis_net_file *file)
+{
+    pcs_onnx_written written;
+    const precis_status st = save(q, path, NULL, NULL, &written);
     if (!st && file) {
         file->bytes = written.bytes;
         file->opset = written.opset;
         file->nodes = written.nodes;
     }
-    pcs_free(q->ctx, in);
     return st;
+}
+
+typedef struct {
+    precis_net *net;
+    const char *path;
+    precis_net_c_file *file;
+} as_c;
+
+static precis_status write_c(void *user, const char *file)
+{
+    const as_c *a = user;
+    return pcs_net_save_c(a->net, file, a->path, a->file);
+}
+
+/* By way of the ONNX file, which gets no name: dimensions without a size have one in C, and fusions come out as in a
+ * run. */
+precis_status precis_net_quant_write_c(precis_net_quant *q, const char *path, precis_net_c_file *file)
+{
+    as_c a = { q->net, path, file };
+    return save(q, path, write_c, &a, NULL);
 }
 
 int precis_net_quant_node(const precis_net_quant *q, size_t i, precis_net_coverage *out)
