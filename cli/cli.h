@@ -76,6 +76,8 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part);
 /* All values of an option, with commas between; the caller frees. */
 char *cli_joined(const cli *c, const char *name);
 bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out);
+/* --max-drop as a part of 1: 0.02 or 2%. */
+bool cli_drop(const cli *c, double dflt, double *drop);
 
 /* --effort; false: it was no level, which was said. */
 bool cli_effort(const cli *c, precis_effort *out);

@@ -169,9 +169,21 @@ static void bind_keys(EditLine *el)
     el_set(el, EL_BIND, "\\e[1;5D", "ed-prev-word", NULL);
 }
 
+static bool open_pipe(int ends[2])
+{
+#ifdef __APPLE__
+    bool made = !pipe(ends);
+    for (int i = 0; made && i < 2; i++)
+        made = !fcntl(ends[i], F_SETFD, FD_CLOEXEC) && !fcntl(ends[i], F_SETFL, O_NONBLOCK);
+    return made;
+#else
+    return !pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+#endif
+}
+
 cli_editor *cli_editor_open(const char *prompt)
 {
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || pipe2(wakes, O_CLOEXEC | O_NONBLOCK)) return NULL;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || !open_pipe(wakes)) return NULL;
     cli_editor *e = cli_alloc(1, sizeof *e);
     if (!e) return NULL;
     e->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);

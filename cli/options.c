@@ -2,9 +2,11 @@
 #include "term.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -111,6 +113,19 @@ bool cli_number(const cli *c, const char *name, double dflt, double lo, double h
     *out = strtod(s, &end);
     if (end != s && !*end && *out >= lo && *out <= hi) return true;
     cli_usage(c, "%s %s is no number from %g to %g", name, s, lo, hi);
+    return false;
+}
+
+bool cli_drop(const cli *c, double dflt, double *drop)
+{
+    const char *s = cli_get(c, "--max-drop");
+    char *end;
+    *drop = dflt;
+    if (!s) return true;
+    *drop = strtod(s, &end);
+    if (end != s && *end == '%') *drop /= 100, end++;
+    if (end != s && !*end && *drop >= 0 && *drop < 1) return true;
+    cli_usage(c, "--max-drop %s is no part of the answers; write 0.02 or 2%%", s);
     return false;
 }
 
@@ -290,8 +305,10 @@ int cli_memory_limit(const cli *c)
     if (!cli_has(c, "--mem-limit")) return -1;
     if (!cli_size(c, "--mem-limit", &bytes, &part)) return EXIT_USAGE;
     if (part > 0) return cli_usage(c, "--mem-limit takes bytes (600M, 1.5GiB), no part");
+#ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 128 << 10); /* freed blocks go back to the system at once */
     mallopt(M_TRIM_THRESHOLD, 128 << 10);
+#endif
     const precis_status st = precis_ctx_set_memory_limit(c->ctx, bytes, NULL);
     return st ? cli_fail(c, st) : -1;
 }

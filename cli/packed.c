@@ -5,6 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#ifdef __APPLE__
+#define st_mtim st_mtimespec
+#endif
+
 /* What a copy is of: the file as it is on the disk, and who packed it. */
 static bool cache_name(const char *model, char hex[65])
 {

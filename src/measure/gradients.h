@@ -12,9 +12,8 @@ typedef struct pcs_gradient_job {
     const precis_model *m;
     const precis_imatrix *imatrix; /* weights of the errors; NULL: all alike */
     const pcs_method *coder;       /* of rows */
-    /* of the whole model, which codes what it can in the coder's place, from this text; NULL: none */
+    /* of the whole model, which codes what it can in the coder's place, from the same windows; NULL: none */
     const pcs_method *whole;
-    const precis_calibrate_options *text;
     const pcs_windows *windows;
     const pcs_wanted_probe *wanted;
     size_t n;

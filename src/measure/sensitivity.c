@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 12, WINDOW = 256 };
-enum { GRADIENTS_LEAST = 512, GRADIENTS_MOST = 4096, CODED_TOKENS = 4096, CODED_PLANS = 12 };
+enum { GRADIENTS_LEAST = 512, GRADIENTS_MOST = 4096, CODED_PLANS = 12 };
 #define GRADIENT_WORK 4e11 /* weights times tokens: half a minute of two cores, about */
 #define SEARCHED 3e9 /* weights of a model that are coded by search, when there is time for it */
 
@@ -162,8 +162,6 @@ static precis_status gradient_step(void *user)
 static precis_status probes_by_gradients(profiler *r)
 {
     const size_t most = r->origin->n_tensors * r->n_types;
-    precis_calibrate_options text = r->opt->calibrate;
-    if (!text.tokens || text.tokens > CODED_TOKENS) text.tokens = CODED_TOKENS;
     r->wanted = pcs_alloc(r->ctx, most + 1, sizeof *r->wanted);
     r->codes = pcs_alloc(r->ctx, most + 1, sizeof *r->codes);
     if (!r->wanted || !r->codes) return PRECIS_ENOMEM;
@@ -173,8 +171,8 @@ static precis_status probes_by_gradients(profiler *r)
             if (f && !has_probe(r, r->origin->tensors[i].name, f))
                 r->wanted[r->n_wanted++] = (pcs_wanted_probe){ i, f };
         }
-    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, r->method, &text, &r->windows, r->wanted,
-                                   r->n_wanted, r->codes, gradient_step, r };
+    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, r->method, &r->windows, r->wanted, r->n_wanted,
+                                   r->codes, gradient_step, r };
     r->total += (double)r->n_wanted + (double)r->windows.n;
     return r->n_wanted ? pcs_probe_by_gradients(r->ctx, &job, r->p) : PRECIS_OK;
 }
@@ -556,6 +554,7 @@ static precis_status run_all(profiler *r)
     const char *coder = r->method ? r->method->name : r->coder->name;
     if (!st && !r->p->coder) r->p->coder = pcs_arena_copy(&r->p->arena, coder, strlen(coder));
     if (!st && !r->p->coder) st = PRECIS_ENOMEM;
+    if (!st) st = pcs_profile_set_text(r->p, r->windows.lengths, r->windows.n, r->windows.ids);
     r->p->tokens = tokens < r->windows.n_ids ? tokens : (uint32_t)r->windows.n_ids;
     if (!st) st = pcs_model_copy(r->ctx, &r->m, r->origin);
     const pcs_reference_text few = { &r->windows, tokens, r->vocabulary, r->cuts, r->n_cuts };
@@ -576,13 +575,6 @@ precis_status pcs_sensitivity_check(precis_ctx *ctx, const precis_profile_option
 {
     profiler r = { .ctx = ctx, .opt = opts };
     return parse_types(&r);
-}
-
-const pcs_method *pcs_sensitivity_coder(precis_ctx *ctx, const precis_profile_options *opts)
-{
-    pcs_method_set set;
-    if (opts->effort != PRECIS_EFFORT_NORMAL || pcs_methods_parse(ctx, opts->method, &set)) return NULL;
-    return set.coder->apply && !set.transforms && !set.residual ? set.coder : NULL;
 }
 
 precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uint32_t *vocabulary,

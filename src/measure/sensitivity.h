@@ -14,5 +14,9 @@ const pcs_method *pcs_sensitivity_coder(precis_ctx *ctx, const precis_profile_op
  * the caller closes it. *vocabulary: of the model's logits. */
 precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uint32_t *vocabulary,
                                       const precis_model *model, const precis_profile_options *opts);
+/* Divergence of a model that was made of `origin`, on the tokens of the profile's whole plans, with its standard error:
+ * what a prediction has to be held against. NaN: the profile has not kept them. */
+precis_status pcs_sensitivity_again(precis_ctx *ctx, const precis_profile *p, const precis_model *origin,
+                                    const precis_model *made, double *kld, double *se);
 
 #endif

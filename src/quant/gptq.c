@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define ROWS 36 /* that a thread has in work */
-#define TILE 64 /* of the mirror */
 #define HEAD_ROWS ((size_t)1152) /* of what makes the logits that are numbers at a time */
 
 /* ---- running parts of the net ---------------------------------------------------------------------------------- */
@@ -29,36 +28,6 @@ static precis_status run_to(gptq *g, const layer *l, size_t to,
 
 /* ---- the Hessian ------------------------------------------------------------------------------------------------- */
 
-typedef struct { gptq *g; const float *xt, *x; size_t tokens, pad_tokens; float *tile; } gram;
-
-static void gram_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
-{
-    const gram *a = arg;
-    gptq *g = a->g;
-    float *tile = a->tile + ith * g->pad * 16;
-    for (uint64_t p = begin; p < end; p++) {
-        const size_t j = (size_t)p * 16, rows = j + 16 < g->n ? j + 16 : g->n;
-        g->kernels->gemm(&(pcs_gemm_args){ a->xt, a->pad_tokens, a->x + j, g->pad, a->tokens, rows, tile, 16, false });
-        for (size_t i = 0; i < rows; i++)
-            for (size_t c = 0; c < 16 && j + c < g->n; c++) g->h[i * g->n + j + c] += (double)tile[i * 16 + c];
-    }
-}
-
-/* h += x^T x, its upper part. rows: which tokens count, NULL: all. */
-static precis_status add_gram(gptq *g, const float *x, size_t tokens, float *xt, float *xp, float *tile)
-{
-    for (size_t t = 0; t < tokens; t++)
-        for (size_t i = 0; i < g->pad; i++) {
-            const float v = i < g->n ? x[t * g->n + i] : 0.0f;
-            xp[t * g->pad + i] = v;
-            if (i < g->n) xt[i * tokens + t] = v;
-        }
-    gram a = { g, xt, xp, tokens, tokens, tile };
-    pcs_for(g->w->ctx, g->pad / 16, 1, gram_panels, &a);
-    g->tokens += tokens;
-    return PRECIS_OK;
-}
-
 /* Rows of a call that went to an expert, packed into one array; how many. */
 static size_t routed(const gptq *g, const pcs_node *n, int64_t expert, size_t tokens, float *out)
 {
@@ -71,18 +40,6 @@ static size_t routed(const gptq *g, const pcs_node *n, int64_t expert, size_t to
         for (size_t s = 0; s < top; s++)
             if ((int64_t)route[t * 2 * top + s] == expert) memcpy(out + count++ * g->n, x + (slots ? t * top + s : t) * g->n, g->n * sizeof *out);
     return count;
-}
-
-/* The lower part is the upper one's. */
-static void mirror(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
-{
-    (void)ith;
-    const gptq *g = arg;
-    const size_t n = g->n;
-    for (size_t i0 = begin * TILE; i0 < end * TILE && i0 < n; i0 += TILE)
-        for (size_t j0 = 0; j0 <= i0; j0 += TILE)
-            for (size_t i = i0; i < i0 + TILE && i < n; i++)
-                for (size_t j = j0; j < j0 + TILE && j < i; j++) g->h[i * n + j] = g->h[j * n + i];
 }
 
 /* What a Hessian is made of: the input of weights; of experts, that of number `expert` of a node (NULL: all tokens
@@ -101,7 +58,7 @@ static precis_status collect_sample(void *user, const pcs_sample *at)
     const float *x = pcs_program_value(c->g->r->program, c->input);
     size_t count = (size_t)at->rows;
     if (c->node) count = routed(c->g, c->node, c->expert, count, c->some), x = c->some;
-    return count ? add_gram(c->g, x, count, c->xt, c->x, c->tile) : PRECIS_OK;
+    return count ? pcs_gptq_gram(c->g, x, count, c->xt, c->x, c->tile) : PRECIS_OK;
 }
 
 /* to: the step behind what is wanted. */
@@ -125,7 +82,7 @@ static precis_status collect(gptq *g, collector c, const layer *l, size_t to)
     c.tile = pcs_alloc(ctx, g->pad * 16 * precis_ctx_threads(ctx), sizeof *c.tile);
     precis_status st = g->h && c.some && c.xt && c.x && c.tile ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) st = run_to(g, l, to, collect_sample, &c);
-    if (!st) pcs_for(ctx, (g->n + TILE - 1) / TILE, 1, mirror, g);
+    if (!st) pcs_gptq_mirror(g);
     pcs_free(ctx, c.some);
     pcs_free(ctx, c.xt);
     pcs_free(ctx, c.x);
