@@ -10,7 +10,7 @@ static precis_value layer(pcs_builder *b, int i, precis_value x)
     h = pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim);
     x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, h);
     h = pcs_linear(b, i, "ffn_up", pcs_layer_norm(b, i, "ffn_norm", x), b->hidden, n);
-    h = PCS_NODE(b, "gelu", i, "ffn_act", PRECIS_ATTRS(precis_attr_int("tanh", 1)), h);
+    h = PCS_NODE(b, "gelu", i, "ffn_act", PRECIS_ATTRS(precis_attr_int("tanh", 1), precis_attr_int("single", 1)), h);
     h = pcs_linear(b, i, "ffn_down", h, n, b->hidden);
     return PCS_NODE(b, "add", i, "ffn_residual", NULL, x, h);
 }

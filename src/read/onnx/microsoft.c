@@ -176,19 +176,21 @@ void pcs_raise_nbits(pcs_onnx_node *n)
 
 /* ---- what its optimizers make ------------------------------------------------------------------- */
 
-/* A function of x and a bias. */
-static void biased(pcs_onnx_node *n, double alpha)
+static precis_value biased(pcs_onnx_node *n)
 {
-    precis_value x = pcs_in(n, 0);
-    if (pcs_has(n, 1)) x = pcs_make2(n, "add", NULL, x, n->in[1]);
-    n->out[0] = pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", alpha)), x);
+    const precis_value x = pcs_in(n, 0);
+    return pcs_has(n, 1) ? pcs_make2(n, "add", NULL, x, n->in[1]) : x;
 }
 
-/* By erf, or by tanh. */
-void pcs_raise_bias_gelu(pcs_onnx_node *n) { biased(n, 1); }
+/* "tanh": by that form. */
+void pcs_raise_bias_gelu(pcs_onnx_node *n) { n->out[0] = pcs_gelu(n, biased(n), n->row->with[0] == 't'); }
 
 /* x sigmoid(alpha x). */
-void pcs_raise_quick_gelu(pcs_onnx_node *n) { biased(n, pcs_attr_real(n, "alpha", 1.702)); }
+void pcs_raise_quick_gelu(pcs_onnx_node *n)
+{
+    const precis_attr *alpha = PRECIS_ATTRS(precis_attr_real("alpha", pcs_attr_real(n, "alpha", 1.702)));
+    n->out[0] = pcs_make1(n, n->row->with, alpha, biased(n));
+}
 
 /* x + skip + bias, normalized: (x, skip, gamma, beta, bias), or of mean squares alone (x, skip, gamma, bias). */
 void pcs_raise_skip_norm(pcs_onnx_node *n)
