@@ -60,7 +60,8 @@ static inline void pt2_value(const char **s, onnx_bytes *b, const char *kind)
         strtod(*s, &end);
         const int n = (int)(end - *s);
         const bool real = memchr(*s, '.', (size_t)n) || memchr(*s, 'e', (size_t)n);
-        if (c == '%') pt2_say(b, "{\"as_scalar_type\":%.*s}", n, *s);
+        if (isalpha((unsigned char)end[-1])) pt2_say(b, "{\"as_float\":\"%sInfinity\"}", c == '-' ? "-" : "");
+        else if (c == '%') pt2_say(b, "{\"as_scalar_type\":%.*s}", n, *s);
         else if (!*kind) pt2_say(b, "{\"%s\":%.*s}", real ? "as_float" : "as_int", n, *s);
         else pt2_say(b, strstr(kind, "sym") ? "{\"as_int\":%.*s}" : "%.*s", n, *s);
         *s = end;
