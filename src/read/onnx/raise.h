@@ -66,6 +66,9 @@ const char *const *pcs_attr_texts(pcs_onnx_node *n, const char *name, uint32_t *
 precis_value pcs_attr_value(pcs_onnx_node *n, const char *name); /* a tensor; -1: none */
 bool pcs_attr_graph(pcs_onnx_node *n, const char *name, pcs_proto *out);
 
+/* What stands for numbers of a file that would be taken for a dimension's id: one as far below every size. */
+#define PCS_FAR_BELOW (-((int64_t)1 << 60))
+
 /* Contents of whole numbers, known before the net runs (they may be dimensions without a size); NULL with an error, and
  * the inputs that are needed noted. */
 const int64_t *pcs_contents(pcs_onnx_node *n, precis_value v, int64_t *count);
