@@ -14,7 +14,7 @@
 /* What the machine has to do at least for a token; seconds are of multiplications at the peak of their kind. */
 typedef struct {
     double every, output;    /* with weights: of every token; of one whose logits are wanted */
-    double prompt, generate; /* of attention, which multiplies f32: of a prompt's token, and of a generated one; means */
+    double prompt, generate; /* of attention: of a prompt's token (on tiles where weights are), and of a generated one; means */
 } work;
 
 static void weigh_weight(const precis_graph *g, const pcs_node *n, const pcs_lm *lm, precis_arithmetic arithmetic, precis_bench_result *r, work *w)
@@ -52,7 +52,8 @@ static void weigh_attention(const precis_runner *r, const pcs_node *n, const pre
     const double window = (double)back;
     const double generated = (keys_of(o->prompt, o->generate, window) + (o->sequences - 1) * keys_of(0, o->generate, window)) / ((double)o->generate * o->sequences);
     /* Where it is not causal, each sees all of the call. */
-    w->prompt += (causal ? keys_of(0, o->prompt, window) / o->prompt : o->prompt) * each / out->fma_s;
+    const double seen = causal ? keys_of(0, o->prompt, window) / o->prompt : o->prompt;
+    w->prompt += seen * each / (pcs_for_tiles(o->arithmetic) ? out->multiply_s : out->fma_s);
     w->generate += generated * each / out->fma_s;
     out->kv_bytes += (uint64_t)(generated * (double)bytes / (double)((uint64_t)kv->pages->most << kv->pages->shift));
 }
