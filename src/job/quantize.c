@@ -35,9 +35,13 @@ static precis_status can_run(precis_ctx *ctx, const precis_model *m, bool *runs,
 static precis_status check_options(precis_ctx *ctx, const precis_job_options *o)
 {
     const int budgets = (o->type != NULL) + (o->max_bytes != 0) + (o->max_part != 0) + (o->bpw != 0) + (o->max_kld != 0);
-    if (budgets != 1) return pcs_fail(ctx, PRECIS_EINVAL, "give one of a type, a size, bits per weight or a KL divergence, not %d of them", budgets);
-    if (o->max_part && !(o->max_part > 0 && o->max_part <= 100)) return pcs_fail(ctx, PRECIS_EINVAL, "a part of %g of the input is no budget", o->max_part);
-    if (o->bpw && !(o->bpw > 0 && o->bpw <= 64)) return pcs_fail(ctx, PRECIS_EINVAL, "%g bits per weight are no budget", o->bpw);
+    if (budgets != 1)
+        return pcs_fail(ctx, PRECIS_EINVAL,
+                        "give one of a type, a size, bits per weight or a KL divergence, not %d of them", budgets);
+    if (o->max_part && !(o->max_part > 0 && o->max_part <= 100))
+        return pcs_fail(ctx, PRECIS_EINVAL, "a part of %g of the input is no budget", o->max_part);
+    if (o->bpw && !(o->bpw > 0 && o->bpw <= 64))
+        return pcs_fail(ctx, PRECIS_EINVAL, "%g bits per weight are no budget", o->bpw);
     return o->max_kld != 0 ? pcs_kld_check(ctx, o->max_kld) : PRECIS_OK;
 }
 
@@ -182,14 +186,17 @@ static void predict(precis_ctx *ctx, const pcs_method_set *set, const precis_qua
     pcs_methods_name(set, name, sizeof name);
     job->predicted = precis_profile_predict_method(q->profile, name, pcs_gain_share(ctx, job->plan, name), job->solution.loss, job->interval, &plans);
     if ((set->transforms || set->residual || set->coder->apply) && !plans)
-        pcs_warn(ctx, "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)", name, name);
+        pcs_warn(ctx,
+                 "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)",
+                 name, name);
 }
 
 /* A scheme's name says what activations and cache take. */
 static void take_scheme(const char *type, precis_quant_options *q)
 {
     pcs_scheme s;
-    if (!type || pcs_mix_by_name(type) || pcs_format_by_name(type) || strchr(type, '=') || !pcs_scheme_of(type, &s)) return;
+    if (!type || pcs_mix_by_name(type) || pcs_format_by_name(type) || strchr(type, '=') || !pcs_scheme_of(type, &s))
+        return;
     if (!q->activations) q->activations = s.activations;
     if (!q->kv) q->kv = s.kv;
     q->static_activations |= s.fixed;
@@ -299,19 +306,25 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
         const pcs_tensor *t = early->rows[i].tensor;
         const bool codes = to != t->format && (to->kind == PCS_QUANT || to->element) && t->is.layer >= 0;
         const char *why = codes ? set.coder->refuses(to) : NULL;
-        if (why) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s (%s); --fallback takes search there", early->rows[i].tensor->name, why, to->name);
+        if (why)
+            st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s (%s); --fallback takes search there",
+                          early->rows[i].tensor->name, why, to->name);
     }
     const precis_model *m = model;
     const bool copy = needs_copy(&set, &q, early);
     bool encoder = false, runs = false;
     const bool asked = copy || !(opts->no_calibration || opts->imatrix) || !(opts->no_eval || opts->dry_run);
     if (!st && asked) st = can_run(ctx, model, &runs, &encoder);
-    if (encoder && !opts->no_eval) pcs_warn(ctx, "an encoder has no next tokens to evaluate; precis eval --sts compares it");
+    if (encoder && !opts->no_eval)
+        pcs_warn(ctx, "an encoder has no next tokens to evaluate; precis eval --sts compares it");
     if (runs && !encoder && !opts->dry_run && !opts->no_eval && !pcs_model_string(model, "tokenizer.ggml.model"))
         pcs_warn(ctx, "the model has no tokenizer, so the result is not evaluated (precis eval --ids needs none)");
     const bool samples = !encoder || opts->calibrate.n_texts; /* an encoder makes no text of its own */
-    if (!st && copy && !samples) st = pcs_fail(ctx, PRECIS_EINVAL, "an encoder makes no calibration text of its own; give --calib FILE");
-    if (!st && copy && !runs) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "method %s needs a model that can be run", q.method ? q.method : opts->type);
+    if (!st && copy && !samples)
+        st = pcs_fail(ctx, PRECIS_EINVAL, "an encoder makes no calibration text of its own; give --calib FILE");
+    if (!st && copy && !runs)
+        st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "method %s needs a model that can be run",
+                      q.method ? q.method : opts->type);
     const bool calibrates = runs && !opts->no_calibration && samples && set.coder->uses_importance;
     const bool evaluates = runs && !opts->dry_run && !opts->no_eval && !encoder &&
                            pcs_model_string(model, "tokenizer.ggml.model");
@@ -323,7 +336,8 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     pcs_resume *resume = NULL;
     int kept = 0;
     const bool changes = copy && (set.transforms || q.static_activations || needs_scales(early));
-    if (!st && !opts->dry_run) st = pcs_resume_open(ctx, &resume, opts->resume ? path : NULL, opts->resume ? opts->resume : "");
+    if (!st && !opts->dry_run)
+        st = pcs_resume_open(ctx, &resume, opts->resume ? path : NULL, opts->resume ? opts->resume : "");
     if (!st && opts->imatrix) {
         st = precis_imatrix_open(ctx, &im, opts->imatrix);
         if (!st) st = precis_imatrix_check(im, model);
@@ -332,7 +346,9 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
         const bool made = !st && !im;
         /* a copy whose weights were changed is no model that is met again */
         if (made) st = precis_calibrate_kept(ctx, &im, m, &opts->calibrate, changes ? NULL : opts->folder, &kept);
-        if (!st && kept && opts->type) pcs_warn(ctx, "importance was measured before and is taken from %s (--no-cache measures it again)", opts->folder);
+        if (!st && kept && opts->type)
+            pcs_warn(ctx, "importance was measured before and is taken from %s (--no-cache measures it again)",
+                     opts->folder);
         if (made && !st) st = pcs_resume_keep_imatrix(resume, im);
     }
     q.imatrix = im;
@@ -357,7 +373,8 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     pcs_resume_close(&resume, st == PRECIS_OK && !opts->dry_run);
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(model, &info);
-    if (!st && info.parameters) job->bits_per_weight = 8.0 * (double)precis_plan_bytes(job->plan) / (double)info.parameters;
+    if (!st && info.parameters)
+        job->bits_per_weight = 8.0 * (double)precis_plan_bytes(job->plan) / (double)info.parameters;
     if (!st && evaluates) st = evaluate(ctx, model, path, opts, job);
     precis_imatrix_close(&im);
     precis_plan_close(&early);

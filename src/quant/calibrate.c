@@ -126,7 +126,8 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
     if (!st && sampled && pcs_model_string(model, "tokenizer.ggml.model")) st = precis_tokenizer_open(ctx, &t, model);
     if (!st && !(lists = pcs_alloc(ctx, r->graph->n_values, sizeof *lists))) st = PRECIS_ENOMEM;
     if (!st) st = tap_all(im, r, lists);
-    if (!st) st = sampled ? pcs_sample_text(r, t, wanted, "calibrate", NULL, &seen) : read_texts(ctx, r, model, &o, &seen);
+    if (!st)
+        st = sampled ? pcs_sample_text(r, t, wanted, "calibrate", NULL, &seen) : read_texts(ctx, r, model, &o, &seen);
     if (!st) {
         share(r->graph, lists);
         im->chunk = sampled ? r->context : WINDOW;

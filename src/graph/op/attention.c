@@ -1,5 +1,6 @@
 /* attention - softmax(scale * q k^T) v over the cache of each token's own sequence, positions 0 to its own
- * (the last `window` of them, when given; causal=0: to the last position of its sequence in this call); heads share keys in groups (Ainslie et al. 2023).
+ * (the last `window` of them, when given; causal=0: to the last position of its sequence in this call); heads share
+ * keys in groups (Ainslie et al. 2023).
  *
  * Work is cut into tiles of rows of one sequence by one key head. The sums of a row have a fixed order
  * (ascending dimension, 16 lanes over keys, ascending key), so its result depends neither on the tile,
@@ -93,7 +94,8 @@ static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint3
     if (few) pcs_kv_scores(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)lo, (uint32_t)(keys / 16), q, m, s, keys, &span);
     for (size_t j = lo; j < hi && !few; j += 16 * PANELS) {
         const size_t panels = hi - j < 16 * PANELS ? (hi - j) / 16 : PANELS, step = 16 * (size_t)kv->kd;
-        for (size_t p = 0; p < panels; p++) pcs_kv_keys(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)(j / 16 + p), panel + p * step);
+        for (size_t p = 0; p < panels; p++)
+            pcs_kv_keys(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)(j / 16 + p), panel + p * step);
         c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { q, kv->kd, panel, 16, kv->kd, m, s + (j - lo), keys, false }, panels, step });
     }
     for (size_t r = 0; r < m; r++) {

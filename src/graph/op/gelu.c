@@ -14,9 +14,11 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const float *restrict x = c->in[0].data;
     float *restrict y = c->out[0].data;
     if (c->attr[TANH].integer != 0)
-        for (uint64_t i = begin; i < end; i++) y[i] = 0.5f * x[i] * (1.0f + pcs_tanhf(0.79788456f * x[i] * (1.0f + 0.044715f * x[i] * x[i])));
+        for (uint64_t i = begin; i < end; i++)
+            y[i] = 0.5f * x[i] * (1.0f + pcs_tanhf(0.79788456f * x[i] * (1.0f + 0.044715f * x[i] * x[i])));
     else
-        for (uint64_t i = begin; i < end; i++) y[i] = (float)(0.5 * (double)x[i] * (1.0 + pcs_erf((double)x[i] * 0.70710678118654752440)));
+        for (uint64_t i = begin; i < end; i++)
+            y[i] = (float)(0.5 * (double)x[i] * (1.0 + pcs_erf((double)x[i] * 0.70710678118654752440)));
 }
 
 /* Of the exact form: the distribution function, and x times its density. */

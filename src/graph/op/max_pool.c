@@ -12,7 +12,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if ((x->shape[2] >= 0 && x->shape[2] < size) || (x->shape[3] >= 0 && x->shape[3] < size))
         return pcs_op_fail(g, n, "takes x[batch, channels, h, w] of at least size x size");
     out->dims = 4;
-    for (int i = 0; i < 4; i++) out->shape[i] = i < 2 ? x->shape[i] : pcs_dim_linear(g, x->shape[i], 1, stride - size, stride);
+    for (int i = 0; i < 4; i++)
+        out->shape[i] = i < 2 ? x->shape[i] : pcs_dim_linear(g, x->shape[i], 1, stride - size, stride);
     return g->error;
 }
 

@@ -4,7 +4,8 @@
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *a = &g->values[n->in[0]], *b = &g->values[n->in[1]];
-    if (b->dtype != PCS_F32 || a->dims != b->dims || memcmp(a->shape, b->shape, a->dims * sizeof a->shape[0])) return pcs_op_fail(g, n, "shapes differ");
+    if (b->dtype != PCS_F32 || a->dims != b->dims || memcmp(a->shape, b->shape, a->dims * sizeof a->shape[0]))
+        return pcs_op_fail(g, n, "shapes differ");
     return pcs_infer_like(g, n, 0, out);
 }
 

@@ -90,7 +90,8 @@ static precis_value padded_bias(precis_graph *g, precis_value bias, size_t n)
 }
 
 /* One node for the product p, giving `out`. bias < 0: none. */
-static precis_status replace_product(precis_graph *g, size_t at, const pcs_node *p, precis_value scale, precis_value bias)
+static precis_status replace_product(precis_graph *g, size_t at, const pcs_node *p, precis_value scale,
+                                     precis_value bias)
 {
     const pcs_node old = g->nodes[at], product = *p;
     const int64_t n = g->values[product.in[1]].shape[1];
