@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 .PHONY: all core demo test test-core test-alloc test-mutated test-peers test-arm test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
-.PHONY: bootstrap bootstrap-core bootstrap-tests install-core
+.PHONY: dist test-dist bootstrap bootstrap-core bootstrap-tests install-core
 
 all: bootstrap
 	@tools/build $(BUILD)
@@ -32,6 +32,14 @@ test: bootstrap-tests
 # The core: the same bytes and figures as the whole, and what it lacks said by name.
 test-core: all core
 	@tests/core/run build-core $(BUILD)
+
+# Static programs for x86-64 and 64-bit Arm, as .tar.gz and .deb, into build-dist (docs/building.md).
+dist:
+	@tools/dist/make build-dist
+
+# They run on bare systems with the bytes of the usual build, and are made again the same. Root, network, an hour.
+test-dist: all dist
+	@tests/dist/run $(BUILD) build-dist
 
 # Every place that asks for memory, made to fail, once and from then on: exit 4, or the same bytes. Half an hour.
 test-alloc: all

@@ -27,6 +27,14 @@ precis_status precis_graph_pass(precis_graph *g, const char *pass)
     return pcs_fail(g->ctx, PRECIS_EINVAL, "no pass %s", pass);
 }
 
+precis_status pcs_graph_lower(precis_graph *g)
+{
+    static const char *const passes[] = { "narrow_pools", "fuse_dynamic", "fuse_products", "fuse_codes" };
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < sizeof passes / sizeof *passes && !st; i++) st = precis_graph_pass(g, passes[i]);
+    return st;
+}
+
 size_t pcs_value_uses(const precis_graph *g, precis_value v)
 {
     size_t uses = g->values[v].output;

@@ -18,5 +18,8 @@ precis_status pcs_kept_key(precis_ctx *ctx, const precis_model *m, const precis_
 precis_status pcs_kept_load(precis_ctx *ctx, const char *folder, const char *key, char **data, size_t *len);
 /* Older files go where there are too many. Errors are those that stop everything (memory, cancelled). */
 precis_status pcs_kept_keep(precis_ctx *ctx, const char *folder, const char *key, const void *data, size_t len);
+/* Is importance there, and a profile from it (opts: what it would be made with, but for the importance)? */
+precis_status pcs_kept_before(precis_ctx *ctx, const precis_model *m, const precis_profile_options *opts,
+                              bool *importance, bool *profile);
 
 #endif

@@ -2,6 +2,7 @@
  * blocks are never touched, so that what they will take is counted and not guessed; what methods add is computed from
  * the shapes. The program's own texts and the file's keys are in what the process holds already. */
 #include "job/memory.h"
+#include "text/tokenizer.h"
 
 #include "eval/eval.h"
 #include "graph/arch.h"
@@ -55,7 +56,7 @@ static precis_status open_tokenizer(precis_ctx *ctx, const precis_model *m, void
 {
     (void)what;
     precis_tokenizer *t = NULL;
-    if (!pcs_model_string(m, "tokenizer.ggml.model")) return PRECIS_OK;
+    if (!pcs_tokenizes(m)) return PRECIS_OK;
     const bool counting = ctx->memory.counting;
     ctx->memory.counting = false; /* it reads what it has made */
     const precis_status st = precis_tokenizer_open(ctx, &t, m);

@@ -39,5 +39,10 @@ precis_status pcs_sample_open(precis_ctx *ctx, precis_runner **r, const precis_m
                               precis_runner_options *o);
 precis_status pcs_sample_text(precis_runner *r, const precis_tokenizer *t, uint64_t tokens, const char *stage,
                          pcs_windows *w, uint64_t *made);
+/* Part of the places of a sample, of 0 to 1, that only repeat what stood before in the same window. */
+double pcs_sample_loops(const pcs_windows *w);
+/* PRECIS_EINVAL: a sample that is no text to calibrate on, since it is in loops. A warning, where it is in one script
+ * though the model knows many. t: NULL without a tokenizer. */
+precis_status pcs_sample_check(precis_ctx *ctx, precis_tokenizer *t, const pcs_windows *w);
 
 #endif

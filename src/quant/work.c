@@ -18,7 +18,7 @@ precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *or
     for (size_t i = 0; plan && i < origin->n_tensors; i++)
         if (plan->rows[i].to != pcs_resting(&origin->tensors[i])) w->formats[i] = plan->rows[i].to;
     precis_plan_close(&plan);
-    if (!st && calibrated) st = pcs_windows_make(ctx, origin, calibrate, 0, &w->windows);
+    if (!st && calibrated && calibrate) st = pcs_windows_make(ctx, origin, calibrate, 0, &w->windows);
     if (st) pcs_work_close(w);
     return st;
 }
