@@ -156,12 +156,12 @@ int main(int argc, char **argv)
 {
     char line[1000];
     precis_ctx_options o = PRECIS_CTX_OPTIONS_INIT;
-    o.threads = argc > 1 ? (uint32_t)atoi(argv[1]) : 1;
+    o.threads = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1;
     if (precis_ctx_open(&ctx, &o)) return 4;
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = 0;
         char *tab = strchr(line, '\t');
-        absolute = tab ? atof(tab + 1) : 1e-7;
+        absolute = tab ? strtod(tab + 1, NULL) : 1e-7;
         if (tab) *tab = 0;
         one(line);
     }

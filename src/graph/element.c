@@ -1,5 +1,6 @@
 /* element.c - elements of every type, and spreading. */
 #include "graph/element.h"
+#include "base/builtins.h"
 #include "base/f16.h"
 #include "base/fmath_more.h"
 
@@ -64,7 +65,7 @@ uint8_t pcs_small_encode(pcs_dtype d, float x, bool saturate)
                     : l.s == FINITE      ? 0x7f | sign
                     : l.s == IEEE        ? 0x7e | sign
                                          : top; /* of F4E2M1, which has none, -0, as elsewhere */
-    const float a = __builtin_fabsf(x);
+    const float a = pcs_absf(x);
     if (x != x) return (uint8_t)nan;
     int e = (int)(pcs_f32_bits(a) >> 23) - 127;
     if (e < 1 - l.bias) e = 1 - l.bias;

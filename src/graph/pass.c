@@ -136,7 +136,8 @@ precis_status precis_graph_quantize_static(precis_graph *g, const precis_range *
     if (st) return st;
     for (size_t i = 0; i < n; i++)
         if (ranges[i].value < 0 || (size_t)ranges[i].value >= g->n_values || !isfinite(ranges[i].lo) || !isfinite(ranges[i].hi) || ranges[i].lo > ranges[i].hi)
-            return pcs_fail(g->ctx, PRECIS_EINVAL, "range %zu (value %d, %g to %g) is no range", i, ranges[i].value, (double)ranges[i].lo, (double)ranges[i].hi);
+            return pcs_fail(g->ctx, PRECIS_EINVAL, "range %zu (value %d, %g to %g) is no range", i, ranges[i].value,
+                            (double)ranges[i].lo, (double)ranges[i].hi);
     pcs_node *old = g->nodes;
     const size_t n_old = g->n_nodes, n_values = g->n_values;
     rebuild r = { g, pcs_alloc(g->ctx, n_values, sizeof *r.map), ranges, n };

@@ -102,7 +102,8 @@ static precis_status calibration(precis_ctx *ctx, const pcs_memory_job *j, uint6
     ro.context = context_of(j->m, WINDOW);
     const precis_status st = j->o->calibrate.n_texts ? counted(ctx, j->m, open_inputs, &ro, bytes) : counted(ctx, j->m, open_sampler, &n, bytes);
     uint64_t text = 0;
-    for (size_t i = 0; i < j->o->calibrate.n_texts; i++) text = text > j->o->calibrate.lengths[i] ? text : j->o->calibrate.lengths[i];
+    for (size_t i = 0; i < j->o->calibrate.n_texts; i++)
+        text = text > j->o->calibrate.lengths[i] ? text : j->o->calibrate.lengths[i];
     *bytes += tokenizer + importance_bytes(j->m) + text; /* ids of a text while it is cut: about its length */
     return st;
 }

@@ -1,4 +1,5 @@
-/* share.c - which methods see more than one row, and what of a plan's loss is of tensors that they can be applied to. */
+/* share.c - which methods see more than one row, and what of a plan's loss is of tensors that they can be applied
+ * to. */
 #include "job/gain.h"
 #include "quant/method_set.h"
 

@@ -38,7 +38,8 @@ static size_t routed(const gptq *g, const pcs_node *n, int64_t expert, size_t to
     size_t count = 0;
     for (size_t t = 0; t < tokens; t++)
         for (size_t s = 0; s < top; s++)
-            if ((int64_t)route[t * 2 * top + s] == expert) memcpy(out + count++ * g->n, x + (slots ? t * top + s : t) * g->n, g->n * sizeof *out);
+            if ((int64_t)route[t * 2 * top + s] == expert)
+                memcpy(out + count++ * g->n, x + (slots ? t * top + s : t) * g->n, g->n * sizeof *out);
     return count;
 }
 
@@ -128,7 +129,8 @@ static const char *factor(gptq *g, precis_status *st)
         for (size_t i = 0; i < n; i++) g->order[i] = keys[i].column;
     }
     bool ok = false;
-    for (double damp = g->damp; !*st && !why && !ok && damp <= 1.0; damp *= 10) ok = pcs_feedback(ctx, n, g->h, g->order, damp * mean, work, g->feedback);
+    for (double damp = g->damp; !*st && !why && !ok && damp <= 1.0; damp *= 10)
+        ok = pcs_feedback(ctx, n, g->h, g->order, damp * mean, work, g->feedback);
     if (!*st && !why && !ok) why = "the Hessian has no Cholesky factor, even dampened by its mean diagonal";
     pcs_free(ctx, work);
     pcs_free(ctx, diag);
@@ -246,7 +248,8 @@ static void round_rows(const coding *c, const chunk *k, const float *w)
     for (size_t begin = 0; begin < g->n; begin += k->span) {
         const size_t end = begin + k->span < g->n ? begin + k->span : g->n;
         for (size_t r = 0; r < k->rows; r++)
-            for (size_t i = begin; i < begin + k->span; i++) k->x[r * k->span + i - begin] = i < end ? w[r * g->n + g->order[i]] : 0;
+            for (size_t i = begin; i < begin + k->span; i++)
+                k->x[r * k->span + i - begin] = i < end ? w[r * g->n + g->order[i]] : 0;
         for (size_t at = begin; at < end && begin; at += 16)
             g->kernels->gemm(&(pcs_gemm_args){ k->lost, g->pad, g->feedback + PCS_FEEDBACK_PANEL(at / 16), 16, begin, k->rows, k->x + at - begin, k->span, true });
         for (size_t r = 0; r < k->rows; r++)
@@ -318,7 +321,8 @@ static void search_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 
 static const char *refuses(const pcs_format *f)
 {
-    if (f->kind != PCS_QUANT || (!f->pack && !f->pack_row) || f->encode) return "gptq rounds weight by weight, and this type has no grid of single integers";
+    if (f->kind != PCS_QUANT || (!f->pack && !f->pack_row) || f->encode)
+        return "gptq rounds weight by weight, and this type has no grid of single integers";
     return NULL;
 }
 
@@ -333,7 +337,9 @@ static precis_status check_range(coding *c, const pcs_tensor *t)
     for (size_t r = 0; r < c->rows && !st; r++) {
         memcpy(x, c->weights + r * n, n * sizeof *x);
         if (!pcs_row_holds(&job, n, x, x + n, c->dst + r * c->row_bytes))
-            st = pcs_fail(ctx, PRECIS_EFORMAT, "tensor %s: a number is NaN, infinite, or too large for the scales of %s", t->name, c->f->name);
+            st = pcs_fail(ctx, PRECIS_EFORMAT,
+                          "tensor %s: a number is NaN, infinite, or too large for the scales of %s", t->name,
+                          c->f->name);
     }
     pcs_free(ctx, x);
     return st;
@@ -397,7 +403,9 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, cons
         st = collect(g, (collector){ .input = n->in[0], .node = n, .expert = (int64_t)e }, l, (a > b ? a : b) + 1);
         const char *why = st ? NULL : factor(g, &st);
         if (!st && why && !w->opt->fallback)
-            st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s, expert %zu: %s (%llu tokens); --fallback takes search there", t->name, e, why, (unsigned long long)g->tokens);
+            st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                          "tensor %s, expert %zu: %s (%llu tokens); --fallback takes search there", t->name, e, why,
+                          (unsigned long long)g->tokens);
         left += why != NULL;
         if (!st) st = code_part(g, index, numbers_of(t) + e * rows * (size_t)t->ne[0], e * rows, rows, why, coded->bytes, &err, &norm);
     }
@@ -414,7 +422,8 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, cons
 static precis_status give_up(gptq *g, size_t index, const char *why)
 {
     const char *name = g->w->m->tensors[index].name;
-    if (!g->w->opt->fallback) return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s; --fallback takes search there", name, why);
+    if (!g->w->opt->fallback)
+        return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s; --fallback takes search there", name, why);
     g->w->coded[index].method = pcs_arena_printf(&g->w->m->arena, "search (gptq: %s)", why);
     return g->w->coded[index].method ? PRECIS_OK : PRECIS_ENOMEM;
 }

@@ -65,7 +65,8 @@ float *pcs_work_own(pcs_work *w, const char *name, pcs_tensor **t)
     float *x = pcs_arena_alloc(&w->m->arena, (size_t)(*t)->n + 16, sizeof *x);
     if (!x) return NULL;
     const size_t n = (size_t)(*t)->ne[0];
-    for (uint64_t r = 0; r < pcs_tensor_rows(*t); r++) pcs_decode((*t)->format, n, (*t)->data + r * pcs_tensor_row_bytes(*t), x + r * n);
+    for (uint64_t r = 0; r < pcs_tensor_rows(*t); r++)
+        pcs_decode((*t)->format, n, (*t)->data + r * pcs_tensor_row_bytes(*t), x + r * n);
     (*t)->data = (const uint8_t *)x;
     (*t)->format = &pcs_format_f32;
     (*t)->bytes = 4 * (*t)->n;

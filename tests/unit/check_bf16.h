@@ -43,7 +43,8 @@ static void same_bf16(const pcs_kernel *k, const pcs_format *f, size_t n, size_t
     void *mem = aligned_alloc(64, (pcs_mp_bf16_scratch(n) + 127) / 64 * 64);
     for (int s = 0; s < (panels ? 3 : 2); s++) {
         y[s] = calloc(m, ROWS * 4);
-        const pcs_mp_bf16_args args = { f, s == 2 ? panels : w, row, n, 0, ROWS, m, act, y[s], ROWS, with_bias ? bias : NULL, mem, s == 2 };
+        const pcs_mp_bf16_args args = { f, s == 2 ? panels : w, row, n, 0, ROWS, m, act, y[s], ROWS,
+                                        with_bias ? bias : NULL, mem, s == 2 };
         (s == 0 ? pcs_mp_bf16_scalar : k->run.mp_bf16)(&args);
     }
     char what[80];
@@ -51,7 +52,9 @@ static void same_bf16(const pcs_kernel *k, const pcs_format *f, size_t n, size_t
     for (int s = 1; s < (panels ? 3 : 2); s++) same(k, what, y[s], y[0], m * ROWS * 4);
     if (m > 1) { /* a row alone, as experts take it */
         float one[ROWS];
-        k->run.mp_bf16(&(pcs_mp_bf16_args){ f, w, row, n, 0, ROWS, 1, pcs_act_bf16_row(act, n, m - 1), one, ROWS, with_bias ? bias : NULL, mem, false });
+        const pcs_mp_bf16_args last = { f, w, row, n, 0, ROWS, 1, pcs_act_bf16_row(act, n, m - 1), one, ROWS,
+                                        with_bias ? bias : NULL, mem, false };
+        k->run.mp_bf16(&last);
         same(k, what, one, y[0] + (m - 1) * ROWS, sizeof one);
     }
     for (int s = 0; s < (panels ? 3 : 2); s++) free(y[s]);

@@ -29,7 +29,8 @@ static void same_column(const pcs_kernel *k, const char *what, double *a, double
 
 static void same_pair(const pcs_kernel *k, pcs_column_add_fn *run, pcs_column_add_fn *scalar, bool steps)
 {
-    double *a = make_column(1, true), *b = make_column(2, true), *y[2] = { make_column(3, false), make_column(3, false) };
+    double *a = make_column(1, true), *b = make_column(2, true);
+    double *y[2] = { make_column(3, false), make_column(3, false) };
     for (int step = steps ? 1 : 2; step < 4; step++) /* not both are numbers: the tape has lanes of those */
         for (size_t n = PCS_COLUMN_LANES; n <= COLUMN; n += PCS_COLUMN_LANES)
             for (int s = 0; s < 2; s++) {
@@ -124,7 +125,8 @@ static void check_column_sum(const pcs_kernel *k)
 
 static void check_column_huber(const pcs_kernel *k)
 {
-    double *r = make_column(6, false), *w = make_column(7, false), *psi[2] = { make_column(8, false), make_column(8, false) }, sum[2];
+    double *r = make_column(6, false), *w = make_column(7, false), sum[2];
+    double *psi[2] = { make_column(8, false), make_column(8, false) };
     for (size_t i = 0; i < COLUMN; i += 3) r[i] = -r[i];
     for (double delta = 1e-3; delta < 1e4; delta *= 10) {
         k->run.column_huber(&(pcs_column_huber_args){ r, w, delta, psi[0], COLUMN, &sum[0] });

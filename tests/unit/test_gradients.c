@@ -488,6 +488,7 @@ static void test_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_walk), cmocka_unit_test(test_nan) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_walk),
+                                        cmocka_unit_test(test_nan) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

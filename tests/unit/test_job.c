@@ -321,7 +321,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_logits), cmocka_unit_test(test_cache_types),
-                                        cmocka_unit_test(test_budgets),     cmocka_unit_test(test_refused),     cmocka_unit_test(test_failures),
-                                        cmocka_unit_test(test_stopped),     cmocka_unit_test(test_same_bytes) };
+                                        cmocka_unit_test(test_budgets),     cmocka_unit_test(test_refused),
+                                        cmocka_unit_test(test_failures),    cmocka_unit_test(test_stopped),
+                                        cmocka_unit_test(test_same_bytes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* numbers.c - families of casts, scales, stochastic rounding and products of few bits. */
 #include "base/fmath.h"
+#include "base/builtins.h"
 #include "graph/op/round.h"
 #include "graph/cast.h"
 #include "train/int8.h"
@@ -156,7 +157,7 @@ void family_stochastic_bias(vec_case *c)
         const double spread = ((double)x.x[i] - low) * (high - (double)x.x[i]);
         mean[i] = (float)(sum / (double)n);
         var[i] = (float)spread;
-        se[i] = (float)(4 * __builtin_sqrt(spread / (double)n));
+        se[i] = (float)(4 * pcs_sqrt(spread / (double)n));
     }
     put_like(c, "mean", mean, &x);
     put_like(c, "var", var, &x);

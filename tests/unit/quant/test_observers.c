@@ -296,8 +296,14 @@ static void like_onnxruntime(void **state)
     precis_ctx_close(&ctx);
 }
 
-static const struct { const char *type; int reduced, symmetric; float low, high; int qmin, qmax; double scale; int zero; }
-    scales[] = {
+static const struct {
+    const char *type;
+    int reduced, symmetric;
+    float low, high;
+    int qmin, qmax;
+    double scale;
+    int zero;
+} scales[] = {
 #define OF_ORT_COMPUTE_SCALE_ZP
 #define SCALE(...) { __VA_ARGS__ },
 #include "quant/observers.inc"
@@ -324,7 +330,13 @@ static void scales_of_onnxruntime(void **state)
     assert_int_equal(rows, 120);
 }
 
-static const struct { const char *type; int symmetric, reduced, zero; double scale; long sum; int first[16]; } weights[] = {
+static const struct {
+    const char *type;
+    int symmetric, reduced, zero;
+    double scale;
+    long sum;
+    int first[16];
+} weights[] = {
 #define OF_ORT_QUANTIZE_DATA_W
 #define DATA(type, symmetric, reduced, zero, scale, sum, ...) \
     { type, symmetric, reduced, zero, scale, sum, { __VA_ARGS__ } },

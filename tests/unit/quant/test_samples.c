@@ -92,7 +92,8 @@ static void test_refused(void **state)
     static const float x[ITEM];
     const struct { precis_array a; const char *why; } cases[] = {
         { { sizeof(precis_array), "y", "F32", 4, { 1, 2, 4, 4 }, x, sizeof x }, "no input y" },
-        { { sizeof(precis_array), "x", "I8", 4, { 1, 2, 4, 4 }, x, sizeof x }, "is I8[1, 2, 4, 4]; the net takes F32[?, 2, 4, 4]" },
+        { { sizeof(precis_array), "x", "I8", 4, { 1, 2, 4, 4 }, x, sizeof x },
+          "is I8[1, 2, 4, 4]; the net takes F32[?, 2, 4, 4]" },
         { { sizeof(precis_array), "x", "F32", 4, { 1, 2, 4, 3 }, x, sizeof x }, "is F32[1, 2, 4, 3]" },
         { { sizeof(precis_array), "x", "F32", 3, { 2, 4, 4 }, x, sizeof x }, "is F32[2, 4, 4]" },
     };

@@ -127,7 +127,8 @@ static void test_sorted(void **state)
 {
     (void)state;
     static const struct { const char *in, *out; } cases[] = {
-        { "{\"b\":[1,{\"z\":null,\"y\":true}],\"a\":{},\"aa\":[]}", "{\"a\":{},\"aa\":[],\"b\":[1,{\"y\":true,\"z\":null}]}" },
+        { "{\"b\":[1,{\"z\":null,\"y\":true}],\"a\":{},\"aa\":[]}",
+          "{\"a\":{},\"aa\":[],\"b\":[1,{\"y\":true,\"z\":null}]}" },
         { " [ 1.50 , -2e+7,\"\\u00e9\" , false ] ", "[1.50,-2e+7,\"\\u00e9\",false]" },
         { "\"x\"", "\"x\"" }, { "{\"a\":1,\"b\"}", NULL }, { "[1,]", NULL }, { "", NULL }, { "{} {}", NULL },
     };
