@@ -3,23 +3,35 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all demo test test-alloc test-mutated test-peers test-arm test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
-.PHONY: bootstrap
+.PHONY: all core demo test test-core test-alloc test-mutated test-peers test-arm test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
+.PHONY: bootstrap bootstrap-core bootstrap-tests install-core
 
 all: bootstrap
 	@tools/build $(BUILD)
 
-# What a bare Debian lacks; says what it installs, and installs nothing when nothing is missing.
+# What a bare Debian lacks; says what it installs and why, and installs nothing when nothing is missing.
 bootstrap:
 	@tools/bootstrap
+bootstrap-core:
+	@tools/bootstrap core
+bootstrap-tests:
+	@tools/bootstrap tests
+
+# What plan, quant, run and eval of models need, in build-core: no MPI, SQLite, libcurl, libedit, images, archives, fits.
+core: bootstrap-core
+	@tools/build build-core -DPRECIS_CORE=ON
 
 demo: all
 	@tools/demo $(BUILD)
 
 # Warnings are errors here; `make` alone builds with compilers whose warnings nobody has seen yet.
-test: bootstrap
+test: bootstrap-tests
 	@tools/build $(BUILD) -DPRECIS_TESTS=ON -DPRECIS_WERROR=ON
 	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+
+# The core: the same bytes and figures as the whole, and what it lacks said by name.
+test-core: all core
+	@tests/core/run build-core $(BUILD)
 
 # Every place that asks for memory, made to fail, once and from then on: exit 4, or the same bytes. Half an hour.
 test-alloc: all
@@ -46,15 +58,15 @@ test-kill: all
 	@tests/cli/kill.sh $(BUILD)/precis . 100
 
 # Everything by clang, where a warning is an error, as it is by gcc in `make test`.
-test-clang: bootstrap
+test-clang: bootstrap-tests
 	@CC=clang tools/build build-clang -DPRECIS_TESTS=ON -DPRECIS_WERROR=ON
 
-asan ubsan tsan: bootstrap
+asan ubsan tsan: bootstrap-tests
 	@tools/build build-$@ -DPRECIS_TESTS=ON -DPRECIS_SANITIZE=$(if $(filter asan,$@),address,$(if $(filter ubsan,$@),undefined,thread)) -DCMAKE_BUILD_TYPE=RelWithDebInfo
 	@cd build-$@ && ctest --output-on-failure -j $(JOBS)
 
 # Lines that the tests run, by folder (gcc). Half an hour.
-coverage: bootstrap
+coverage: bootstrap-tests
 	@tools/build build-coverage -DPRECIS_TESTS=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 --coverage -fprofile-update=atomic"
 	@cd build-coverage && find . -name '*.gcda' -delete && ctest -j $(JOBS) -Q; ../tools/coverage .
 
@@ -71,6 +83,10 @@ wheel: all
 
 install: all
 	@cmake --install $(BUILD) --prefix $(PREFIX)
+	@[ "$$(id -u)" != 0 ] || [ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+install-core: core
+	@cmake --install build-core --prefix $(PREFIX)
 	@[ "$$(id -u)" != 0 ] || [ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 clean:

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #ifdef PRECIS_LIBCURL
-#include <curl/curl.h>
+#include "curl.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -24,6 +25,7 @@ enum {
 
 struct cli_hub {
     const cli *c;
+    const cli_curl *lib;
     CURL *curl;
     char endpoint[1024], token[512];
     char why[CURL_ERROR_SIZE];
@@ -75,23 +77,36 @@ int cli_hub_open(const cli *c, cli_hub **out)
     if (!plain && strncmp(h->endpoint, "https://", 8))
         return cli_usage(c, "HF_ENDPOINT=%s is no address of a hub (https://...)", h->endpoint);
     find_token(h);
-    h->curl = curl_global_init(CURL_GLOBAL_DEFAULT) ? NULL : curl_easy_init();
+    int rc = cli_curl_load(c, &h->lib);
+    if (rc >= 0) return rc;
+    h->curl = h->lib->global_init(CURL_GLOBAL_DEFAULT) ? NULL : h->lib->init();
     if (!h->curl) return cli_no_memory(c);
-    curl_easy_setopt(h->curl, CURLOPT_ERRORBUFFER, h->why);
-    curl_easy_setopt(h->curl, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(h->curl, CURLOPT_MAXREDIRS, 10L);
-    curl_easy_setopt(h->curl, CURLOPT_PROTOCOLS_STR, plain ? "http,https" : "https");
-    curl_easy_setopt(h->curl, CURLOPT_REDIR_PROTOCOLS_STR, plain ? "http,https" : "https");
-    curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT, 30L);
-    curl_easy_setopt(h->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(h->curl, CURLOPT_LOW_SPEED_TIME, (long)IDLE);
-    curl_easy_setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(h->curl, CURLOPT_USERAGENT, "precis");
-    curl_easy_setopt(h->curl, CURLOPT_XFERINFOFUNCTION, on_transfer);
-    curl_easy_setopt(h->curl, CURLOPT_NOPROGRESS, 0L);
+    const char *only = plain ? "http,https" : "https";
+    if (h->lib->setopt(h->curl, CURLOPT_PROTOCOLS_STR, only) ||
+        h->lib->setopt(h->curl, CURLOPT_REDIR_PROTOCOLS_STR, only)) {
+        cli_error(c, "libcurl is older than 7.85 and cannot be held to HTTPS; take a newer one");
+        return EXIT_RESOURCES;
+    }
+    h->lib->setopt(h->curl, CURLOPT_ERRORBUFFER, h->why);
+    h->lib->setopt(h->curl, CURLOPT_FOLLOWLOCATION, 1L);
+    h->lib->setopt(h->curl, CURLOPT_MAXREDIRS, 10L);
+        h->lib->setopt(h->curl, CURLOPT_CONNECTTIMEOUT, 30L);
+    h->lib->setopt(h->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    h->lib->setopt(h->curl, CURLOPT_LOW_SPEED_TIME, (long)IDLE);
+    h->lib->setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
+    h->lib->setopt(h->curl, CURLOPT_USERAGENT, "precis");
+    h->lib->setopt(h->curl, CURLOPT_XFERINFOFUNCTION, on_transfer);
+    h->lib->setopt(h->curl, CURLOPT_NOPROGRESS, 0L);
+    const char *authorities = cli_curl_authorities();
+    if (authorities && !*authorities && !plain) {
+        cli_error(c, "no file of certificate authorities is here, without which no hub can be trusted: install "
+                     "ca-certificates, or name one in SSL_CERT_FILE");
+        return EXIT_RESOURCES;
+    }
+    if (authorities) h->lib->setopt(h->curl, CURLOPT_CAINFO, authorities);
     if (*h->token) { /* for the hub alone: libcurl leaves it out where a redirection leads to another host */
-        curl_easy_setopt(h->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        curl_easy_setopt(h->curl, CURLOPT_XOAUTH2_BEARER, h->token);
+        h->lib->setopt(h->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        h->lib->setopt(h->curl, CURLOPT_XOAUTH2_BEARER, h->token);
     }
     return -1;
 }
@@ -99,7 +114,7 @@ int cli_hub_open(const cli *c, cli_hub **out)
 void cli_hub_close(cli_hub **hub)
 {
     if (!*hub) return;
-    if ((*hub)->curl) curl_easy_cleanup((*hub)->curl);
+    if ((*hub)->curl) (*hub)->lib->cleanup((*hub)->curl);
     free(*hub);
     *hub = NULL;
 }
@@ -110,11 +125,11 @@ static int verdict(const cli_hub *h, CURLcode code, long status, const char *wha
     const cli *c = h->c;
     if (cli_cancel) return EXIT_INTERRUPTED;
     if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT) {
-        cli_error(c, "%s: %s cannot be reached: %s", what, h->endpoint, *h->why ? h->why : curl_easy_strerror(code));
+        cli_error(c, "%s: %s cannot be reached: %s", what, h->endpoint, *h->why ? h->why : h->lib->strerror(code));
         return EXIT_RESOURCES;
     }
     if (code) {
-        cli_error(c, "%s: %s", what, *h->why ? h->why : curl_easy_strerror(code));
+        cli_error(c, "%s: %s", what, *h->why ? h->why : h->lib->strerror(code));
         return EXIT_RESOURCES;
     }
     if (status == 200 || status == 206) return -1;
@@ -205,16 +220,16 @@ int cli_hub_list(cli_hub *h, const char *name, const char *revision, cli_reposit
     long status = 0;
     memset(out, 0, sizeof *out);
     snprintf(out->name, sizeof out->name, "%s", name);
-    char *escaped = curl_easy_escape(h->curl, revision, 0);
+    char *escaped = h->lib->escape(h->curl, revision, 0);
     snprintf(url, sizeof url, "%s/api/models/%s/revision/%s?blobs=true", h->endpoint, name, escaped ? escaped : "");
-    curl_free(escaped);
-    curl_easy_setopt(h->curl, CURLOPT_URL, url);
-    curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, on_text);
-    curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, &t);
-    curl_easy_setopt(h->curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)0);
+    h->lib->free(escaped);
+    h->lib->setopt(h->curl, CURLOPT_URL, url);
+    h->lib->setopt(h->curl, CURLOPT_WRITEFUNCTION, on_text);
+    h->lib->setopt(h->curl, CURLOPT_WRITEDATA, &t);
+    h->lib->setopt(h->curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)0);
     *h->why = 0;
-    const CURLcode code = curl_easy_perform(h->curl);
-    curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+    const CURLcode code = h->lib->perform(h->curl);
+    h->lib->getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
     int rc = verdict(h, code, status, name);
     json_t *o = rc < 0 && t.data ? json_loadb(t.data, t.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
     if (rc < 0) rc = take_list(h, o, out);
@@ -284,7 +299,7 @@ static size_t on_bytes(char *data, size_t size, size_t n, void *user)
     (void)size;
     if (!t->checked) { /* an error has a body, too; and a server may send all where a part was asked for */
         long status = 0;
-        curl_easy_getinfo(t->h->curl, CURLINFO_RESPONSE_CODE, &status);
+        t->h->lib->getinfo(t->h->curl, CURLINFO_RESPONSE_CODE, &status);
         t->checked = true;
         t->refused = status != 206 && !(status == 200 && !t->len);
     }
@@ -338,15 +353,16 @@ static int restart(transfer *t)
 /* One try; *status is the server's. */
 static CURLcode attempt(transfer *t, const char *url, long *status)
 {
-    CURL *curl = t->h->curl;
+    cli_hub *h = t->h;
+    CURL *curl = h->curl;
     t->checked = t->refused = false;
-    *t->h->why = 0;
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->len);
-    const CURLcode code = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+    *h->why = 0;
+    h->lib->setopt(curl, CURLOPT_URL, url);
+    h->lib->setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
+    h->lib->setopt(curl, CURLOPT_WRITEDATA, t);
+    h->lib->setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->len);
+    const CURLcode code = h->lib->perform(curl);
+    h->lib->getinfo(curl, CURLINFO_RESPONSE_CODE, status);
     return code;
 }
 
@@ -404,7 +420,7 @@ static int receive(transfer *t, const char *url)
 static int fetch_part(transfer *t, const cli_repository *r)
 {
     char url[8192];
-    char *name = curl_easy_escape(t->h->curl, t->file->name, 0);
+    char *name = t->h->lib->escape(t->h->curl, t->file->name, 0);
     if (!name) return cli_no_memory(t->h->c);
     int n = snprintf(url, sizeof url, "%s/%s/resolve/%s/", t->h->endpoint, r->name, r->revision);
     for (const char *p = name; *p && n < (int)sizeof url - 2; p++) { /* but for the folders' strokes */
@@ -413,7 +429,7 @@ static int fetch_part(transfer *t, const cli_repository *r)
         p += stroke ? 2 : 0;
     }
     url[n] = 0;
-    curl_free(name);
+    t->h->lib->free(name);
     uint64_t had;
     if (!hash_file(t, t->fd, &had)) return failed_to_write(t, errno);
     t->len = had;
@@ -482,8 +498,7 @@ int cli_hub_fetch(cli_hub *h, const cli_repository *r, size_t i, const char *fol
 int cli_hub_open(const cli *c, cli_hub **out)
 {
     *out = NULL;
-    cli_error(c, "this precis was built without libcurl and fetches nothing; put the file there by hand");
-    return EXIT_RESOURCES;
+    return cli_fail(c, precis_part_need(c->ctx, "libcurl", "a model from a hub"));
 }
 
 void cli_hub_close(cli_hub **hub) { *hub = NULL; }

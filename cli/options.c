@@ -119,7 +119,9 @@ static void say_all(const cli *c, const char *fmt, va_list ap)
     vsnprintf(line, sizeof line, fmt, ap);
     for (char *p = line, *end; p; p = end ? end + 1 : NULL) { /* some messages have lines of their own */
         if ((end = strchr(p, '\n'))) *end = 0;
-        fprintf(stderr, "%s%s\n", p == line ? "precis: " : "", cli_printable(p));
+        char said[4200];
+        snprintf(said, sizeof said, "%s%s", p == line ? "precis: " : "", cli_printable(p));
+        cli_fold_error(said, 2);
     }
 }
 

@@ -438,7 +438,7 @@ int cli_list_models(cli *c)
     }
     free_names(&owners);
     if (c->json) return cli_print_json(c, json_pack("{s:s, s:o}", "folder", models, "models", list));
-    if (!json_array_size(list)) printf("no models in %s; precis pull OWNER/NAME fetches one\n", models);
+    if (!json_array_size(list)) cli_say(2, "no models in %s; precis pull OWNER/NAME fetches one", models);
     json_decref(list);
     return cli_done(c);
 }

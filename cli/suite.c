@@ -161,12 +161,16 @@ static int remember(const suite *s)
     const char *given = cli_get(c, "--results"), *named = cli_get(c, "--name"), *slash = strrchr(c->args[0], '/');
     char own[PRECIS_HISTORY_PATH];
     if (given && !strcmp(given, "none")) return -1;
-    if (!given && (!precis_history_available() || !precis_history_path(own))) return -1;
+    if (!given && precis_part_need(c->ctx, "SQLite", "a history of results")) {
+        cli_warn(c, precis_ctx_message(c->ctx)); /* nobody asked for it */
+        return -1;
+    }
+    if (!given && !precis_history_path(own)) return -1;
     if (!named) named = slash && slash[1] ? slash + 1 : c->args[0];
     const precis_status st = precis_suite_keep(s->suite, given ? given : own, named, (int64_t)time(NULL));
     if (!st) return -1;
     const int rc = cli_fail(c, st);
-    if (given || cli_lacks_memory(c)) return rc;
+    if (given || st == PRECIS_ENOMEM || cli_lacks_memory(c)) return rc;
     /* Nobody asked for it: no error. */
     cli_warn(c, "the results could not be kept; --results FILE names another place, --results none keeps none");
     return -1;
@@ -189,7 +193,9 @@ static int check_options(suite *s)
     if (s->max_drop > 0 && !cli_has(c, "--tasks")) return cli_usage(c, "--max-drop is about answers: name --tasks");
     const char *samples = cli_get(c, "--samples");
     if (samples && !cli_has(c, "--tasks")) return cli_usage(c, "--samples are of tasks: name --tasks");
-    const precis_status st = samples ? precis_out_check(c->ctx, samples, s->m) : PRECIS_OK;
+    const char *results = cli_get(c, "--results");
+    precis_status st = samples ? precis_out_check(c->ctx, samples, s->m) : PRECIS_OK;
+    if (!st && results && strcmp(results, "none") != 0) st = precis_part_need(c->ctx, "SQLite", "--results");
     return st ? cli_fail(c, st) : -1;
 }
 

@@ -141,6 +141,8 @@ static int run(cli *c)
     const char *only[32];
     precis_spread spread = { .size = 1 };
     int rc = read_options(c, &o, only);
+    if (rc < 0 && cli_has(c, "--results") && precis_part_need(c->ctx, "SQLite", "--results"))
+        rc = cli_fail(c, PRECIS_EUNSUPPORTED);
     if (rc < 0) rc = spread_open(c, &spread);
     train_log *log = rc < 0 ? cli_alloc(1, sizeof *log) : NULL;
     if (rc < 0 && !log) rc = cli_no_memory(c);

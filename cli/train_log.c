@@ -88,7 +88,11 @@ int train_log_keep(cli *c, const train_log *l, const precis_train_result *r)
 {
     char own[PRECIS_HISTORY_PATH];
     const char *path = cli_get(c, "--results"), *name = cli_get(c, "--name");
-    if (cli_has(c, "--no-history") || !precis_history_available()) return -1;
+    if (cli_has(c, "--no-history")) return -1;
+    if (precis_part_need(c->ctx, "SQLite", "a history of results")) {
+        cli_warn(c, precis_ctx_message(c->ctx)); /* nobody asked for it: --results was refused before the training */
+        return -1;
+    }
     if (!path && !precis_history_path(own)) return -1;
     float *losses = cli_alloc(l->n + 1, sizeof *losses), held = (float)r->heldout;
     if (!losses) return cli_no_memory(c);

@@ -6,6 +6,7 @@
  * else are "other". Tolerances are the package's own: 1e-3 relative, 1e-7 absolute, or what stands behind the folder
  * and a tab. */
 #include "base/fmath_more.h"
+#include "base/builtins.h"
 #include "precis/precis.h"
 #include "read/onnx/onnx.h"
 
@@ -42,7 +43,7 @@ static bool close_to(double a, double b)
 {
     if (a != a || b != b) return a != a && b != b;
     if (a == b) return true;
-    return __builtin_fabs(a - b) <= absolute + 1e-3 * __builtin_fabs(b);
+    return pcs_abs(a - b) <= absolute + 1e-3 * pcs_abs(b);
 }
 
 /* "" or what differs. */

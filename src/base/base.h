@@ -80,7 +80,7 @@ static inline bool pcs_align_ok(uint64_t a, uint64_t align, uint64_t *r)
 /* n * size bytes aligned to 64, zeroed; NULL and a message when that fails. n * size == 0 gives a
  * valid pointer. */
 void *pcs_alloc(precis_ctx *ctx, size_t n, size_t size);
-/* Grow to n * size bytes keeping the first `used` bytes; the old block stays valid when NULL is returned. */
+/* Grow to n * size bytes: the first `used` are kept, the rest is zeroed. NULL: the old block stays valid. */
 void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size);
 /* For tables that are read from end to end: aligned to 2 MB, in large pages where there are some, not zeroed. */
 void *pcs_alloc_large(precis_ctx *ctx, size_t bytes);

@@ -225,7 +225,10 @@ void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size)
 {
     void *p = alloc_zero(ctx, n, size, false);
     if (!p) return NULL;
-    if (old) memcpy(p, old, used);
+    if (!old) used = 0;
+    if (used) memcpy(p, old, used);
+    const size_t bytes = n * size;
+    if (bytes > used && !(ctx->memory.counting && bytes >= COUNTED)) memset((char *)p + used, 0, bytes - used);
     pcs_free(ctx, old);
     return p;
 }

@@ -5,11 +5,14 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/parts.h"
 #include "precis/eval.h"
 
 #include <stdio.h>
 #include <unistd.h>
+#if PCS_HAVE_ZIP
 #include <zip.h>
+#endif
 
 enum { NUMBERS = 9000, UDHR = 6000 };
 
@@ -111,6 +114,7 @@ static precis_status noise(pcs_buf *b, uint64_t seed)
     return st;
 }
 
+#if PCS_HAVE_ZIP
 /* A file of the archive, its beginning, as UTF-8. */
 static precis_status from_zip(precis_ctx *ctx, pcs_buf *b, const char *path, const char *file)
 {
@@ -141,6 +145,15 @@ static precis_status from_zip(precis_ctx *ctx, pcs_buf *b, const char *path, con
     }
     return st;
 }
+#else
+static precis_status from_zip(precis_ctx *ctx, pcs_buf *b, const char *path, const char *file)
+{
+    char what[4200];
+    (void)b, (void)file;
+    snprintf(what, sizeof what, "%s: a zip archive", path);
+    return pcs_part_need(ctx, PCS_PART_ZIP, what);
+}
+#endif
 
 precis_status precis_probe_text(precis_ctx *ctx, const char *folder, const char *name, char **text, size_t *len)
 {

@@ -4,8 +4,11 @@
 #include "eval/task.h"
 
 #include "base/file.h"
+#include "base/parts.h"
 
+#if PCS_HAVE_BZIP2
 #include <bzlib.h>
+#endif
 #include <unistd.h>
 
 #include <stdio.h>
@@ -37,6 +40,7 @@ precis_status pcs_task_no_shots(precis_task *t)
                     t->name);
 }
 
+#if PCS_HAVE_BZIP2
 static precis_status inflate_bz2(precis_ctx *ctx, const char *path, char **text, size_t *len)
 {
     char *packed = *text;
@@ -67,6 +71,17 @@ static precis_status inflate_bz2(precis_ctx *ctx, const char *path, char **text,
     }
     return st;
 }
+#else
+static precis_status inflate_bz2(precis_ctx *ctx, const char *path, char **text, size_t *len)
+{
+    char what[4096];
+    pcs_free(ctx, *text);
+    *text = NULL;
+    *len = 0;
+    snprintf(what, sizeof what, "%s: what bzip2 packed", path);
+    return pcs_part_need(ctx, PCS_PART_BZIP2, what);
+}
+#endif
 
 precis_status pcs_task_read(precis_task *t, const char *path, char **text, size_t *len)
 {

@@ -1,4 +1,5 @@
-/* fit.c - parameters, codes and bytes: the scalar compilation of fit.h, which kernel/kernels.def has for every instruction set. */
+/* fit.c - parameters, codes and bytes: the scalar compilation of fit.h, which kernel/kernels.def has for every
+ * instruction set. */
 #include "format/fit.h"
 
 int pcs_e8m0_scale(float top, int exponent, float largest, int mantissa, pcs_fit_effort effort)
@@ -14,8 +15,8 @@ int pcs_e8m0_scale(float top, int exponent, float largest, int mantissa, pcs_fit
     return e < 0 ? 0 : e > 254 ? 254 : e;
 }
 
-void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q) { codes_under(f, x, d, m, q); }
-void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, void *dst)
+void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q)
 {
-    encode_row(f, n, x, w, effort, shared, dst, NULL);
+    codes_under(f, x, d, m, q);
 }
+void pcs_encode(const pcs_encode_args *a) { encode_row(a); }

@@ -66,7 +66,8 @@ void pcs_decode(const pcs_format *f, size_t n, const void *src, float *dst)
     for (size_t at = 0; at < n; at += f->block, p += f->bytes) {
         f->unpack(p, q, d, m);
         if (f->head)
-            for (uint32_t s = 0; s < (f->block + 15) / 16; s++) d[s] = f->scale == PCS_SCALE_ROW ? d0 * d[s] : d0, m[s] = m0;
+            for (uint32_t s = 0; s < (f->block + 15) / 16; s++)
+                d[s] = f->scale == PCS_SCALE_ROW ? d0 * d[s] : d0, m[s] = m0;
         numbers(f, n - at < f->block ? n - at : f->block, q, d, m, dst + at);
     }
 }
@@ -94,7 +95,8 @@ void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m)
         d0 = pcs_bits_f32(p->d < 2 ? 0x00200000u << p->d : (uint32_t)(p->d - 1) << 23);
     } else {
         d0 = pcs_f16_to_f32(p->d);
-        m0 = f->scale == PCS_SCALE_ZERO ? -d0 * (float)(f->code_lo < 0 ? (int8_t)p->mn[0] : p->mn[0]) : pcs_f16_to_f32(p->m);
+        const int zero = f->code_lo < 0 ? (int8_t)p->mn[0] : p->mn[0];
+        m0 = f->scale == PCS_SCALE_ZERO ? -d0 * (float)zero : pcs_f16_to_f32(p->m);
     }
     const uint32_t per = f->group / 16;
     for (uint32_t s = 0; s < f->block / 16; s++) {

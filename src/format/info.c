@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* By what its row is, not by its name. The words are those of measured losses (docs/planning.md): a weight of 6 bits and
- * more costs what nobody notices, one of 4 a little, one of 2 much. */
+/* By what its row is, not by its name. The words are those of measured losses (docs/planning.md): a weight of 6 bits
+ * and more costs what nobody notices, one of 4 a little, one of 2 much. */
 static const char *what_for(const pcs_format *f)
 {
     const double bits = pcs_format_bpw(f);

@@ -70,7 +70,8 @@ static float search(const pcs_iq *t, const float *x, const float *w, float d, in
 static int code(const pcs_iq *t, const work *k, int i)
 {
     const int v = i / t->vec;
-    return t->value[t->grid[k->b.index[v]] >> (t->bits * (i % t->vec)) & ((1 << t->bits) - 1)] + (t->shift_every ? k->b.shift[i / 8] : 0);
+    const int entry = t->grid[k->b.index[v]] >> (t->bits * (i % t->vec)) & ((1 << t->bits) - 1);
+    return t->value[entry] + (t->shift_every ? k->b.shift[i / 8] : 0);
 }
 
 /* Codes of one group under scale d; its cost. */
@@ -86,7 +87,8 @@ static double code_group(work *k, int g, float d)
         for (int shift = t->shift_every ? -1 : 0; shift <= (t->shift_every ? 1 : 0); shift += 2) {
             double sum = 0;
             uint16_t index[8];
-            for (int v = at / t->vec; v < end / t->vec; v++) sum += search(t, k->mag + v * t->vec, k->w + v * t->vec, d, shift, &index[v - at / t->vec]);
+            for (int v = at / t->vec; v < end / t->vec; v++)
+                sum += search(t, k->mag + v * t->vec, k->w + v * t->vec, d, shift, &index[v - at / t->vec]);
             if (best >= 0 && !(sum < best)) continue;
             best = sum;
             for (int v = at / t->vec; v < end / t->vec; v++) keep.index[v] = index[v - at / t->vec];
@@ -130,7 +132,8 @@ static float fit_group(work *k, int g, pcs_fit_effort effort)
     const pcs_iq *t = k->t;
     const int first = g * t->group;
     float top = 0, largest = 0;
-    for (int i = first; i < first + t->group; i++) top = k->mag[i] > top ? k->mag[i] : -k->mag[i] > top && t->shift_every ? -k->mag[i] : top;
+    for (int i = first; i < first + t->group; i++)
+        top = k->mag[i] > top ? k->mag[i] : -k->mag[i] > top && t->shift_every ? -k->mag[i] : top;
     for (int l = 0; l < 8; l++) largest = t->value[l] > largest ? t->value[l] : largest;
     if (!(top > 0)) return 0;
     float tries[TRIES];
@@ -193,7 +196,8 @@ static void encode_block(work *k, pcs_fit_effort effort)
     for (int round = 0; effort == PCS_FIT_SEARCH && round < 2; round++) {
         const pcs_iq_block keep = k->b;
         double xq = 0, qq = 0;
-        for (int g = 0; g < groups; g++) moments(k, g * t->group, t->group, (double)t->mul * (0.5 + k->b.sc[g]), &xq, &qq);
+        for (int g = 0; g < groups; g++)
+            moments(k, g * t->group, t->group, (double)t->mul * (0.5 + k->b.sc[g]), &xq, &qq);
         if (!(qq > 0) || !(xq > 0)) break;
         k->b.d = half(xq / qq);
         const double now = code_block(k);
@@ -205,15 +209,18 @@ static void encode_block(work *k, pcs_fit_effort effort)
     }
 }
 
-void pcs_iq_encode(const pcs_iq *t, size_t n, const float *x, const float *w, pcs_fit_effort effort, uint8_t *dst)
+void pcs_iq_encode(const pcs_iq *t, const pcs_encode_args *a)
 {
     float importance[BLOCK];
-    for (size_t at = 0; at < n; at += BLOCK) {
-        work k = { .t = t, .x = x + at, .w = importance };
+    uint8_t *dst = a->dst;
+    for (size_t at = 0; at < a->n; at += BLOCK) {
+        work k = { .t = t, .x = a->x + at, .w = importance };
+        const float *w = a->w ? a->w + at : NULL;
         float top = 0;
-        for (int i = 0; i < BLOCK && w; i++) top = w[at + (size_t)i] > top ? w[at + (size_t)i] : top;
-        for (int i = 0; i < BLOCK; i++) importance[i] = w && top > 0 && top < 3e38f && effort == PCS_FIT_SEARCH ? w[at + (size_t)i] / top + 1e-6f : 1.0f;
-        encode_block(&k, effort);
+        for (int i = 0; i < BLOCK && w; i++) top = w[i] > top ? w[i] : top;
+        const bool weighed = w && top > 0 && top < 3e38f && a->effort == PCS_FIT_SEARCH;
+        for (int i = 0; i < BLOCK; i++) importance[i] = weighed ? w[i] / top + 1e-6f : 1.0f;
+        encode_block(&k, a->effort);
         t->pack(&k.b, dst);
         dst += t->bytes;
     }

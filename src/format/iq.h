@@ -1,7 +1,7 @@
 /* iq.h - encoding in the IQ types, whose weights are 4 or 8 at a time an entry of a code book.
  *
- * Their layouts are ggml's; the search is ours: per group, scales whose free rounding is good are tried with the book, the
- * scale is solved by least squares, and the block's common scale is solved again under the codes found. */
+ * Their layouts are ggml's; the search is ours: per group, scales whose free rounding is good are tried with the
+ * book, the scale is solved by least squares, and the block's common scale is solved again under the codes found. */
 #ifndef PCS_IQ_H
 #define PCS_IQ_H
 
@@ -31,14 +31,9 @@ typedef struct pcs_iq_block {
     int8_t shift[32];
 } pcs_iq_block;
 
-void pcs_iq_encode(const pcs_iq *t, size_t n, const float *x, const float *w, pcs_fit_effort effort, uint8_t *dst);
+void pcs_iq_encode(const pcs_iq *t, const pcs_encode_args *a);
 
-#define PCS_IQ_ENCODER(ident, table)                                                                                                           \
-    static void ident(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *s, uint8_t *dst) \
-    {                                                                                                                                          \
-        (void)f;                                                                                                                               \
-        (void)s;                                                                                                                               \
-        pcs_iq_encode(&table, n, x, w, effort, dst);                                                                                           \
-    }
+#define PCS_IQ_ENCODER(ident, table) \
+    static void ident(const pcs_encode_args *a) { pcs_iq_encode(&table, a); }
 
 #endif

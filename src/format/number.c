@@ -64,14 +64,15 @@ bool pcs_sixteen_doubtful(const pcs_number *k, const uint8_t *src)
     return any;
 }
 
-/* All that one or two neighbours of 16 bits have of each of n blocks, put together. Inlined, so that a step that is known
- * leaves one instruction a block. */
+/* All that one or two neighbours of 16 bits have of each of n blocks, put together. Inlined, so that a step that is
+ * known leaves one instruction a block. */
 PCS_INLINE uint32_t together(bool two, size_t n, size_t step, const uint8_t *p)
 {
     uint32_t all[4] = { 0 };
     size_t i = 0;
     for (; i + 8 <= n; i += 8, p += 8 * step)
-        for (int l = 0; l < 8; l++) all[l & 3] |= two ? pcs_load32(p + (size_t)l * step) : pcs_load16(p + (size_t)l * step);
+        for (int l = 0; l < 8; l++)
+            all[l & 3] |= two ? pcs_load32(p + (size_t)l * step) : pcs_load16(p + (size_t)l * step);
     for (; i < n; i++, p += step) all[0] |= two ? pcs_load32(p) : pcs_load16(p);
     return all[0] | all[1] | all[2] | all[3];
 }
@@ -88,8 +89,8 @@ static uint32_t gathered(bool two, size_t n, size_t step, const uint8_t *p)
     }
 }
 
-/* Such numbers, of nearly all formats: what reaches `from` has its top bit, which hardly a scale has (of an F16 it means 2
- * and more), so that most runs need no more than all of their bits together. */
+/* Such numbers, of nearly all formats: what reaches `from` has its top bit, which hardly a scale has (of an F16 it
+ * means 2 and more), so that most runs need no more than all of their bits together. */
 static bool halves(const pcs_number *k, bool two, size_t n, size_t step, const uint8_t *p)
 {
     const uint32_t half = (uint32_t)k->mask, both = two ? 0x10001u : 1u, mask = half * both, top = (half + 1u) * both;

@@ -115,6 +115,40 @@ int64_t pcs_dim_least(precis_graph *g, int64_t a, int64_t b)
     return expression(g, &(pcs_dim){ .kind = PCS_DIM_LEAST, .a = a < b ? a : b, .b = a < b ? b : a });
 }
 
+static int64_t number(int64_t r) { return pcs_dim_is_id(r) ? PCS_DIM_ERROR : r; }
+/* One of both is a dimension, and the other one, too, or a number that no sum or product of sizes is beyond. */
+static bool is_size(int64_t d) { return pcs_dim_is_id(d) || (d >= -((int64_t)1 << 48) && d <= (int64_t)1 << 48); }
+static bool are_sizes(int64_t a, int64_t b) { return is_size(a) && is_size(b); }
+static bool are_numbers(int64_t a, int64_t b) { return !pcs_dim_is_id(a) && !pcs_dim_is_id(b); }
+
+int64_t pcs_dim_add(precis_graph *g, int64_t a, int64_t b)
+{
+    int64_t r = 0;
+    if (are_numbers(a, b)) return __builtin_add_overflow(a, b, &r) ? PCS_DIM_ERROR : number(r);
+    return are_sizes(a, b) ? pcs_dim_sum(g, a, b) : PCS_DIM_ERROR;
+}
+
+int64_t pcs_dim_sub(precis_graph *g, int64_t a, int64_t b)
+{
+    int64_t r = 0;
+    if (are_numbers(a, b)) return __builtin_sub_overflow(a, b, &r) ? PCS_DIM_ERROR : number(r);
+    return are_sizes(a, b) && !pcs_dim_is_id(b) ? pcs_dim_linear(g, a, 1, -b, 1) : PCS_DIM_ERROR;
+}
+
+int64_t pcs_dim_mul(precis_graph *g, int64_t a, int64_t b)
+{
+    int64_t r = 0;
+    if (are_numbers(a, b)) return __builtin_mul_overflow(a, b, &r) ? PCS_DIM_ERROR : number(r);
+    const bool positive = (pcs_dim_is_id(a) || a > 0) && (pcs_dim_is_id(b) || b > 0);
+    return are_sizes(a, b) && positive ? pcs_dim_product(g, a, b) : PCS_DIM_ERROR;
+}
+
+int64_t pcs_dim_div(precis_graph *g, int64_t a, int64_t b)
+{
+    if (are_numbers(a, b)) return b == 0 || b == -1 ? PCS_DIM_ERROR : number(a / b);
+    return are_sizes(a, b) && !pcs_dim_is_id(b) && b > 0 ? pcs_dim_linear(g, a, 1, 0, b) : PCS_DIM_ERROR;
+}
+
 /* A product as a number and ids that are no products. */
 typedef struct { int64_t number, ids[FACTORS]; uint32_t n; bool ok; } factors;
 

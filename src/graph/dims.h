@@ -37,6 +37,10 @@ int64_t pcs_dim_linear(precis_graph *g, int64_t a, int64_t mul, int64_t add, int
 int64_t pcs_dim_sum(precis_graph *g, int64_t a, int64_t b);
 int64_t pcs_dim_product(precis_graph *g, int64_t a, int64_t b);
 int64_t pcs_dim_least(precis_graph *g, int64_t a, int64_t b);
+/* A graph's own arithmetic on numbers and dimensions; PCS_DIM_ERROR, and no error kept, where the result is none of both
+ * or could be taken for the other. */
+typedef int64_t pcs_dim_fn(precis_graph *g, int64_t a, int64_t b);
+pcs_dim_fn pcs_dim_add, pcs_dim_sub, pcs_dim_mul, pcs_dim_div;
 /* The product of n dimensions over that of m others, where it comes out even whatever the sizes; PCS_DIM_ERROR, and no
  * error kept, where it does not. */
 int64_t pcs_dim_quotient(precis_graph *g, uint32_t n, const int64_t *over, uint32_t m, const int64_t *under);

@@ -308,6 +308,9 @@ void pcs_spread_row(const pcs_spread *s, int64_t r, int64_t *at)
     }
 }
 
+/* A number of such an element is the element itself. */
+static bool is_number(pcs_dtype d) { return d == PCS_F32 || d == PCS_F64 || d == PCS_I64 || d == PCS_U64; }
+
 /* A block of results, from operands whose parts begin at `at`. */
 static void block(const pcs_call *c, const pcs_spread *s, pcs_block_fn *fn, const int64_t *at, int64_t to, size_t n)
 {
@@ -318,8 +321,7 @@ static void block(const pcs_call *c, const pcs_spread *s, pcs_block_fn *fn, cons
         const pcs_arg *a = &c->in[i];
         const int64_t stride = s->stride[i][s->dims - 1];
         const char *src = (const char *)a->data + (size_t)at[i] * pcs_dtype_bytes(a->dtype);
-        const bool direct =
-            stride == 1 && (a->dtype == PCS_F32 || a->dtype == PCS_F64 || a->dtype == PCS_I64 || a->dtype == PCS_U64);
+        const bool direct = stride == 1 && is_number(a->dtype);
         if (!direct) pcs_elements_load(a->dtype, src, stride, n, &rooms[i]);
         in[i] = direct ? (const void *)src : &rooms[i];
     }
@@ -327,23 +329,44 @@ static void block(const pcs_call *c, const pcs_spread *s, pcs_block_fn *fn, cons
     pcs_elements_store(out->dtype, &made, n, (char *)out->data + (size_t)to * pcs_dtype_bytes(out->dtype));
 }
 
+/* Nothing is spread and nothing converted: one loop over all that a thread has. */
+static bool is_plain(const pcs_call *c)
+{
+    const pcs_arg *out = &c->out[0];
+    bool plain = is_number(out->dtype);
+    for (uint32_t i = 0; i < c->n_in && plain; i++) {
+        const pcs_arg *a = &c->in[i];
+        plain = a->dtype == out->dtype && a->dims == out->dims &&
+                !memcmp(a->shape, out->shape, out->dims * sizeof *out->shape);
+    }
+    return plain;
+}
+
 void pcs_elementwise(const pcs_call *c, uint32_t ith, uint32_t nth, pcs_block_fn *fn)
 {
-    const pcs_arg *in[PCS_SPREAD];
+    const pcs_arg *in[PCS_SPREAD], *out = &c->out[0];
+    const bool plain = is_plain(c);
     pcs_spread s;
     uint64_t begin, end;
-    if (!pcs_arg_count(&c->out[0])) return;
+    if (out->dims == 2) pcs_share_numbers(out, ith, nth, &begin, &end);
+    else pcs_share((uint64_t)pcs_arg_count(out), PCS_BLOCK, ith, nth, &begin, &end);
+    if (begin == end) return;
     for (uint32_t i = 0; i < c->n_in; i++) in[i] = &c->in[i];
-    pcs_spread_over(&s, &c->out[0], c->n_in, in);
-    const int64_t blocks = (s.inner + PCS_BLOCK - 1) / PCS_BLOCK;
-    pcs_share((uint64_t)(s.outer * blocks), 1, ith, nth, &begin, &end);
-    for (int64_t b = (int64_t)begin; b < (int64_t)end; b++) {
+    if (plain) {
+        const size_t skip = begin * pcs_dtype_bytes(out->dtype);
+        const void *from[PCS_SPREAD];
+        for (uint32_t i = 0; i < c->n_in; i++) from[i] = (const char *)in[i]->data + skip;
+        fn(c->attr, end - begin, from, (char *)out->data + skip);
+        return;
+    }
+    pcs_spread_over(&s, out, c->n_in, in);
+    for (int64_t e = (int64_t)begin, n; e < (int64_t)end; e += n) {
         int64_t at[PCS_SPREAD];
-        const int64_t row = b / blocks, first = b % blocks * PCS_BLOCK;
-        const int64_t n = s.inner - first < PCS_BLOCK ? s.inner - first : PCS_BLOCK;
-        pcs_spread_row(&s, row, at);
+        const int64_t first = e % s.inner, left = s.inner - first < (int64_t)end - e ? s.inner - first : (int64_t)end - e;
+        n = left < PCS_BLOCK ? left : PCS_BLOCK;
+        pcs_spread_row(&s, e / s.inner, at);
         for (uint32_t i = 0; i < c->n_in; i++) at[i] += first * s.stride[i][s.dims - 1];
-        block(c, &s, fn, at, row * s.inner + first, (size_t)n);
+        block(c, &s, fn, at, e, (size_t)n);
     }
 }
 

@@ -11,6 +11,7 @@
 typedef enum { PCS_IN_F32, PCS_IN_F64, PCS_IN_I64, PCS_IN_U64 } pcs_domain;
 pcs_domain pcs_domain_of(pcs_dtype d);
 static inline bool pcs_dtype_whole(pcs_dtype d) { return pcs_domain_of(d) >= PCS_IN_I64; }
+static inline bool pcs_dtype_byte(pcs_dtype d) { return d == PCS_I8 || d == PCS_U8; }
 /* Bits of an element as files have it: 4 for I4. */
 uint32_t pcs_dtype_bits(pcs_dtype d);
 
@@ -31,6 +32,10 @@ void pcs_numbers_convert(pcs_domain from, pcs_domain to, size_t n, const void *i
 double pcs_real_at(const pcs_arg *a, size_t i);
 int64_t pcs_int_at(const pcs_arg *a, size_t i);
 void pcs_set_real(const pcs_arg *a, size_t i, double v);
+static inline int32_t pcs_byte_at(const pcs_arg *a, int64_t i)
+{
+    return a->dtype == PCS_I8 ? ((const int8_t *)a->data)[i] : ((const uint8_t *)a->data)[i];
+}
 
 /* Numbers of few bits. saturate: what is too large becomes the largest, not infinity or NaN. */
 float pcs_small_decode(pcs_dtype d, uint8_t code);
@@ -51,6 +56,12 @@ void pcs_spread_row(const pcs_spread *s, int64_t r, int64_t *at);
 /* One block of n results in the domain of the result's type, from the operands in theirs. */
 typedef void pcs_block_fn(const precis_attr *attr, size_t n, const void *const *in, void *out);
 void pcs_elementwise(const pcs_call *c, uint32_t ith, uint32_t nth, pcs_block_fn *fn);
+/* The derivative by one operand for n f32 elements, from the operands and from what eval made of them. */
+typedef void pcs_slope_fn(const precis_attr *attr, size_t n, const float *const *in, const float *made, float *slope);
+/* Adds to the gradient of each operand that has one: slope[i] of input i, summed over the elements that an element of
+ * it was spread to, in ascending order and in f64. */
+void pcs_elementwise_back(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth,
+                          pcs_slope_fn *const *slope);
 /* The shape that n inputs from `from` on have together; an error names the input. */
 precis_status pcs_infer_spread(precis_graph *g, const pcs_node *n, uint32_t from, uint32_t to, pcs_value *out);
 /* An axis that counts from the end when it is negative; dims when there is none. */

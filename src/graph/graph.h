@@ -149,9 +149,15 @@ struct pcs_op {
      * the first are constants. NULL: it is something else. */
     void (*by_channel)(const precis_graph *g, const pcs_node *n, float *a, float *b);
     bool view;  /* the result is input 0's bytes under another shape */
-    bool by_rows; /* a thread makes rows of the result from the same rows of inputs, pcs_share(rows, 1, ...): steps that are, one after another, need no barrier in between */
+    /* A thread makes rows of the result from the same rows of inputs, pcs_share(rows, 1, ...): steps that are so, one
+     * after another, need no barrier in between. */
+    bool by_rows;
+    bool matrices_by_rows; /* only of results with two dimensions; others are shared out by elements */
     bool emulates; /* rounds as hardware would; PRECIS_REFERENCE leaves it out */
     bool (*has_kernel)(const precis_attr *attr); /* of those: some kernel multiplies such elements */
+    /* Element i of a result of whole numbers, from what is known of the inputs before the graph runs, dimensions among
+     * it; PCS_DIM_ERROR where it does not follow. NULL: never, but that a view has what its input has. */
+    int64_t (*known)(precis_graph *g, const pcs_node *n, int64_t i);
     /* Check the inputs' shapes and give the results' (dtype F32 and no dims come preset). */
     precis_status (*infer)(precis_graph *g, const pcs_node *n, pcs_value *out);
     /* Reference: defines the result to the last bit, on any number of threads. */

@@ -106,7 +106,7 @@ static precis_status divergence_of(gain *g, const char *types, const char *metho
     precis_job_close(&job);
     if (!st) st = precis_model_open(g->ctx, &made, path);
     unlink(path); /* an open model stays mapped */
-    if (!st) st = pcs_reference_divergence(&g->reference, made, NULL, NULL, -1, kld, se);
+    if (!st) st = pcs_reference_divergence(&g->reference, made, &(pcs_compared){ 0 }, kld, se);
     precis_model_close(&made);
     return st;
 }
@@ -189,7 +189,8 @@ precis_status pcs_gain_measure(precis_ctx *ctx, const precis_model *origin, cons
         snprintf(why, sizeof why, "%s", precis_ctx_message(ctx));
         pcs_fail(ctx, st, "what %s gains is measured on two fifths of the calibration text: %s", name, why);
     }
-    if (!st) st = pcs_reference_open(ctx, &g.reference, origin, &windows, windows.n_ids, vocabulary, NULL, 0);
+    const pcs_reference_text whole = { .text = &windows, .tokens = windows.n_ids, .vocabulary = vocabulary };
+    if (!st) st = pcs_reference_open(ctx, &g.reference, origin, &whole);
     if (!st) st = samples(&g, name);
     pcs_reference_close(&g.reference);
     pcs_windows_free(&windows);

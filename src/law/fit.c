@@ -1,6 +1,7 @@
 /* fit.c - precis_law_fit_run: starts, the least, its support, and what is known of it. */
 #include "base/options.h"
 #include "base/lack.h"
+#include "base/parts.h"
 #include "law/solve.h"
 
 #include "base/stop.h"
@@ -247,6 +248,7 @@ precis_status precis_law_fit_run(precis_ctx *ctx, precis_law_fit *fit, const pre
     const uint32_t size = fit->size;
     const uint64_t refused = precis_ctx_refused(ctx);
     *fit = (precis_law_fit){ .size = size };
+    if (pcs_part_need(ctx, PCS_PART_LBFGS, "a fit")) return PRECIS_EUNSUPPORTED;
     const pcs_objective *o = objective_of(ctx, opts->objective ? opts->objective : "huber");
     if (!o) return PRECIS_EINVAL;
     if (!(opts->delta >= 0) || opts->delta > 1e3)

@@ -9,7 +9,9 @@
 
 #include "base/stop.h"
 
+#if PCS_HAVE_LBFGS
 #include <lbfgs.h>
+#endif
 #include <math.h>
 
 enum { NEWTON = 60 };
@@ -157,6 +159,8 @@ void pcs_worker_normal(pcs_worker *w, const double *x, double *h)
 
 /* ---- L-BFGS ------------------------------------------------------------------------------------------------------ */
 
+#if PCS_HAVE_LBFGS
+
 typedef struct { pcs_worker *w; const double *x0, *l; double scale, unit; } stage;
 
 static double evaluate(void *instance, const lbfgsfloatval_t *z, lbfgsfloatval_t *g, const int n,
@@ -230,6 +234,17 @@ double pcs_worker_minimize(pcs_worker *w, double *x, int rounds)
     if (z) lbfgs_free(z);
     return f;
 }
+
+#else
+
+/* Nothing comes here: precis_law_fit_run has refused. */
+double pcs_worker_minimize(pcs_worker *w, double *x, int rounds)
+{
+    (void)rounds;
+    return pcs_worker_value(w, x, NULL);
+}
+
+#endif
 
 /* ---- Newton ------------------------------------------------------------------------------------------------------ */
 

@@ -14,31 +14,42 @@
 /* What the machine has to do at least for a token; seconds are of multiplications at the peak of their kind. */
 typedef struct {
     double every, output;    /* with weights: of every token; of one whose logits are wanted */
-    double prompt, generate; /* of attention, which multiplies f32: of a prompt's token, and of a generated one; means */
+    double prompt, generate; /* of attention, in f32: of a prompt's token, and of a generated one; means */
 } work;
 
-static void weigh_weight(const precis_graph *g, const pcs_node *n, const pcs_lm *lm, precis_arithmetic arithmetic, precis_bench_result *r, work *w)
+typedef struct { const precis_runner *r; const precis_bench_options *o; precis_bench_result *out; work *w; } weighing;
+
+static void weigh_weight(const weighing *of, const pcs_node *n)
 {
+    const precis_graph *g = of->r->graph;
     const uint32_t route = n->op->route;
     const pcs_value *v = pcs_node_weight(g, n);
     if (!v) return;
-    const uint64_t rows = (uint64_t)v->shape[v->dims - 2] * (route ? (uint64_t)g->values[n->in[route]].shape[1] / 2 : 1), width = (uint64_t)v->shape[v->dims - 1]; /* of the experts that a token goes to */
+    const uint64_t experts = route ? (uint64_t)g->values[n->in[route]].shape[1] / 2 : 1; /* that a token goes to */
+    const uint64_t rows = (uint64_t)v->shape[v->dims - 2] * experts, width = (uint64_t)v->shape[v->dims - 1];
+    const precis_arithmetic arithmetic = of->o->arithmetic;
     const bool own = v->format->kind == PCS_QUANT || (pcs_for_tiles(arithmetic) && v->format->bytes == 2);
     const bool integers = own && pcs_by_kernels(arithmetic);
-    r->weight_bytes += rows * pcs_row_bytes(v->format, width);
-    *(n->out[0] == lm->logits ? &w->output : &w->every) += (double)rows * (double)width / (integers ? r->multiply_s : r->fma_s);
+    const double speed = integers ? of->out->multiply_s : of->out->fma_s;
+    of->out->weight_bytes += rows * pcs_row_bytes(v->format, width);
+    *(n->out[0] == of->r->lm.logits ? &of->w->output : &of->w->every) += (double)rows * (double)width / speed;
 }
 
 /* Keys that tokens at positions [first, first + n) attend to, in all. */
 static double keys_of(uint64_t first, uint64_t n, double window)
 {
     double keys = 0;
-    for (uint64_t p = first; p < first + n; p++) keys += window > 0 && (double)(p + 1) > window ? window : (double)(p + 1);
+    for (uint64_t p = first; p < first + n; p++) {
+        const double before = (double)(p + 1);
+        keys += window > 0 && before > window ? window : before;
+    }
     return keys;
 }
 
-static void weigh_attention(const precis_runner *r, const pcs_node *n, const precis_bench_options *o, precis_bench_result *out, work *w)
+static void weigh_attention(const weighing *of, const pcs_node *n)
 {
+    const precis_runner *r = of->r;
+    const precis_bench_options *o = of->o;
     const precis_graph *g = r->graph;
     if (!n->op->attends) return;
     const pcs_slot *slots = r->program->slots;
@@ -50,20 +61,23 @@ static void weigh_attention(const precis_runner *r, const pcs_node *n, const pre
     bool causal;
     n->op->attends(n, &back, &causal);
     const double window = (double)back;
-    const double generated = (keys_of(o->prompt, o->generate, window) + (o->sequences - 1) * keys_of(0, o->generate, window)) / ((double)o->generate * o->sequences);
+    const double behind_prompt = keys_of(o->prompt, o->generate, window), alone = keys_of(0, o->generate, window);
+    const double generated = (behind_prompt + (o->sequences - 1) * alone) / ((double)o->generate * o->sequences);
     /* Where it is not causal, each sees all of the call. */
-    w->prompt += (causal ? keys_of(0, o->prompt, window) / o->prompt : o->prompt) * each / out->fma_s;
-    w->generate += generated * each / out->fma_s;
-    out->kv_bytes += (uint64_t)(generated * (double)bytes / (double)((uint64_t)kv->pages->most << kv->pages->shift));
+    of->w->prompt += (causal ? keys_of(0, o->prompt, window) / o->prompt : o->prompt) * each / of->out->fma_s;
+    of->w->generate += generated * each / of->out->fma_s;
+    const double tokens = (double)((uint64_t)kv->pages->most << kv->pages->shift);
+    of->out->kv_bytes += (uint64_t)(generated * (double)bytes / tokens);
 }
 
 static void weigh(const precis_runner *r, const precis_bench_options *o, precis_bench_result *out, work *w)
 {
     out->weight_bytes = out->kv_bytes = 0;
     *w = (work){ 0 };
+    const weighing of = { r, o, out, w };
     for (size_t i = 0; i < r->graph->n_nodes; i++) {
-        weigh_weight(r->graph, &r->graph->nodes[i], &r->lm, o->arithmetic, out, w);
-        weigh_attention(r, &r->graph->nodes[i], o, out, w);
+        weigh_weight(&of, &r->graph->nodes[i]);
+        weigh_attention(&of, &r->graph->nodes[i]);
     }
 }
 
@@ -154,15 +168,51 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
     if (counted) before = after;
     const double t = pcs_now();
     if (!st) st = generate(&b);
-    out->decode_tok_s = (double)o->generate * o->sequences / (pcs_now() - t);
-    out->decode_j = counted && pcs_energy_read(&after) ? pcs_energy_since(&before, &after) / ((double)o->generate * o->sequences) : NAN;
+    const double tokens = (double)o->generate * o->sequences;
+    out->decode_tok_s = tokens / (pcs_now() - t);
+    out->decode_j = counted && pcs_energy_read(&after) ? pcs_energy_since(&before, &after) / tokens : NAN;
     for (uint32_t s = 0; s < o->sequences && b.sessions; s++) precis_session_close(&b.sessions[s]);
     pcs_free(ctx, b.sessions);
     pcs_free(ctx, ids);
     return st;
 }
 
-precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts, precis_bench_result *result)
+/* What this machine could do at best with the model that was measured, by what it reads and multiplies. */
+static void set_limits(const precis_model *m, const precis_runner *r, const precis_bench_options *o,
+                       precis_bench_result *result)
+{
+    precis_ctx *ctx = r->ctx;
+    work w;
+    const pcs_tensor *big = &m->tensors[0];
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (m->tensors[i].bytes > big->bytes) big = &m->tensors[i];
+    const pcs_file *f = &m->files[big->file];
+    const pcs_tiers tiers = pcs_tier_speeds(ctx);
+    result->l2_bytes_s = tiers.l2;
+    result->l3_bytes_s = tiers.l3;
+    result->memory_bytes_s = tiers.memory;
+    const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
+    const bool tiles = pcs_for_tiles(o->arithmetic);
+    result->fma_s = pcs_multiply_speed(ctx, kernels.peakf);
+    result->multiply_s = pcs_multiply_speed(ctx, tiles ? kernels.peak_bf16 : kernels.peak);
+    if (tiles) result->multiply_s = fmax(result->multiply_s, result->fma_s);
+    weigh(r, o, result, &w);
+    /* A large file's pages are small, unlike those of panels. */
+    result->read_bytes_s = fmax(pcs_read_speed(ctx, f->map, f->size), tiers.memory);
+    if (result->weight_bytes < (uint64_t)512 << 20) { /* some lie in the cache */
+        const double panels = pcs_panels_speed(ctx, result->weight_bytes);
+        result->read_bytes_s = fmax(result->read_bytes_s, panels);
+    }
+    /* Weights are read once for all sequences. */
+    const double bytes = (double)result->weight_bytes / o->sequences + (double)result->kv_bytes;
+    const double read = bytes / result->read_bytes_s;
+    result->limit_decode_tok_s = 1.0 / fmax(read, w.every + w.output + w.generate);
+    result->limit_prefill_tok_s = 1.0 / (w.every + w.output / o->prompt + w.prompt);
+    pcs_scaling_estimate(r->program, (double)result->weight_bytes, result->read_bytes_s, result);
+}
+
+precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts,
+                           precis_bench_result *result)
 {
     precis_bench_options o = PRECIS_BENCH_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
@@ -190,26 +240,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     if (!st) st = precis_runner_check(r);
     if (!st) {
         result->rss_bytes = pcs_peak_memory(); /* before the file is read as a whole, for its limit */
-        work w;
-        const pcs_tensor *big = &m->tensors[0];
-        for (size_t i = 0; i < m->n_tensors; i++)
-            if (m->tensors[i].bytes > big->bytes) big = &m->tensors[i];
-        const pcs_file *f = &m->files[big->file];
-        const pcs_tiers tiers = pcs_tier_speeds(ctx);
-        result->l2_bytes_s = tiers.l2;
-        result->l3_bytes_s = tiers.l3;
-        result->memory_bytes_s = tiers.memory;
-        const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
-        result->fma_s = pcs_multiply_speed(ctx, kernels.peakf);
-        if (pcs_for_tiles(o.arithmetic)) result->multiply_s = fmax(pcs_multiply_speed(ctx, kernels.peak_bf16), result->fma_s);
-        else result->multiply_s = pcs_multiply_speed(ctx, kernels.peak);
-        weigh(r, &o, result, &w);
-        result->read_bytes_s = fmax(pcs_read_speed(ctx, f->map, f->size), tiers.memory); /* a large file's pages are small, unlike those of panels */
-        if (result->weight_bytes < (uint64_t)512 << 20) result->read_bytes_s = fmax(result->read_bytes_s, pcs_panels_speed(ctx, result->weight_bytes)); /* some lie in the cache */
-        const double read = ((double)result->weight_bytes / o.sequences + (double)result->kv_bytes) / result->read_bytes_s; /* weights are read once for all sequences */
-        result->limit_decode_tok_s = 1.0 / fmax(read, w.every + w.output + w.generate);
-        result->limit_prefill_tok_s = 1.0 / (w.every + w.output / o.prompt + w.prompt);
-        pcs_scaling_estimate(r->program, (double)result->weight_bytes, result->read_bytes_s, result);
+        set_limits(m, r, &o, result);
     }
     precis_runner_close(&r);
     precis_model_close(&m);

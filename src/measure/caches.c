@@ -89,12 +89,16 @@ precis_status pcs_caches_solve(const pcs_caches *c, uint64_t budget, char **type
     *types = NULL;
     precis_status st = choices && items && picks ? PRECIS_OK : PRECIS_ENOMEM;
     for (size_t i = 0; i < n && !st; i++) {
-        for (int t = 0; t < PCS_CACHE_TYPES; t++) choices[i * PCS_CACHE_TYPES + t] = (precis_choice){ c->parts[i].bytes[t], c->parts[i].loss[t] };
-        items[i] = (precis_item){ choices + i * PCS_CACHE_TYPES, PCS_CACHE_TYPES };
+        precis_choice *of = choices + i * PCS_CACHE_TYPES;
+        for (int t = 0; t < PCS_CACHE_TYPES; t++) of[t] = (precis_choice){ c->parts[i].bytes[t], c->parts[i].loss[t] };
+        items[i] = (precis_item){ of, PCS_CACHE_TYPES };
     }
     if (!st) st = precis_plan_solve(c->ctx, items, n, budget, picks, &s);
     for (int which = 0; which < 2 && !st; which++)
-        for (size_t l = 0; l < c->layers && !st; l++) st = pcs_buf_printf(&b, "%s%s", l ? "," : which ? ";" : "", names[picks[2 * l + which]]);
+        for (size_t l = 0; l < c->layers && !st; l++) {
+            const char *before = l ? "," : which ? ";" : "";
+            st = pcs_buf_printf(&b, "%s%s", before, names[picks[2 * l + which]]);
+        }
     *bytes = s.bytes;
     *loss = s.loss;
     if (!st) *types = b.data;

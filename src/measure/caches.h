@@ -14,7 +14,8 @@ typedef struct pcs_caches {
     struct { uint64_t bytes[PCS_CACHE_TYPES]; double loss[PCS_CACHE_TYPES]; } *parts; /* [layers][keys, values] */
 } pcs_caches;
 
-/* Of a model with `context` tokens, whose buffers take `work` bytes. *c has no parts when the profile knows nothing of caches. */
+/* Of a model with `context` tokens, whose buffers take `work` bytes. *c has no parts when the profile knows nothing of
+ * caches. */
 precis_status pcs_caches_open(precis_ctx *ctx, pcs_caches *c, const precis_model *m, uint32_t context,
                               uint64_t work, const precis_profile *profile);
 void pcs_caches_close(pcs_caches *c);

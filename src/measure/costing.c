@@ -23,15 +23,20 @@ static void stream(void *arg, uint32_t ith, uint32_t nth)
     pcs_share(c->rows, 16, ith, nth, &begin, &end);
     for (uint64_t i = 0; i < c->copies; i++) {
         const uint8_t *w = c->ring + i * c->stride;
-        if (c->f->kind == PCS_QUANT) c->run(&(pcs_mp_args){ c->f, w, pcs_row_bytes(c->f, c->width), c->width, begin, end, 1, c->act, c->y, c->rows, NULL, c->scratch + ith * c->scratch_size, c->packed });
-        else c->runf(&(pcs_mvf_args){ c->f, w, c->width, begin, end, 1, c->x, c->y, c->rows, NULL });
+        if (c->f->kind == PCS_QUANT)
+            c->run(&(pcs_mp_args){ .f = c->f, .w = w, .row_bytes = pcs_row_bytes(c->f, c->width), .k = c->width,
+                                   .n0 = begin, .n1 = end, .m = 1, .act = c->act, .y = c->y, .ldy = c->rows,
+                                   .scratch = c->scratch + ith * c->scratch_size, .packed = c->packed });
+        else
+            c->runf(&(pcs_mvf_args){ c->f, w, c->width, begin, end, 1, c->x, c->y, c->rows, NULL });
         pcs_barrier(c->ctx, ith);
     }
 }
 
-precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t rows, uint64_t width, uint64_t of,
-                                  int passes, double *seconds)
+precis_status pcs_costing_measure(pcs_costing *c, const pcs_matrix *m, double *seconds)
 {
+    const pcs_format *f = m->f;
+    const uint64_t rows = m->rows, width = m->width;
     pcs_mv_fn *few = pcs_few(&c->kernels, f, (size_t)width);
     const bool mv = pcs_has_few(&c->kernels, f, (size_t)width);
     c->f = f;
@@ -41,10 +46,12 @@ precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t 
     c->run = few ? few : c->kernels.mp;
     c->runf = pcs_few_floats(&c->kernels, f, (size_t)width);
     c->stride = mv ? pcs_panels_bytes(f, (size_t)width, rows) : rows * pcs_row_bytes(f, width) + 64;
-    const uint64_t ring = of < c->room ? of : c->room;
+    const uint64_t ring = m->bytes < c->room ? m->bytes : c->room;
     c->copies = ring / c->stride ? ring / c->stride : 1;
     if (!mv && c->copies > 2) c->copies = 2; /* slow ones are not slowed by memory */
-    if (c->stride > c->room) return pcs_fail(c->ctx, PRECIS_EINVAL, "a matrix of %llu bytes is too large to be measured", (unsigned long long)c->stride);
+    if (c->stride > c->room)
+        return pcs_fail(c->ctx, PRECIS_EINVAL, "a matrix of %llu bytes is too large to be measured",
+                        (unsigned long long)c->stride);
     const size_t chunks = pcs_chunks((size_t)width);
     c->scratch_size = (pcs_mp_scratch((size_t)width) + 127) / 64 * 64;
     void *acts = pcs_alloc(c->ctx, pcs_act_bytes(1, chunks), 1);
@@ -58,13 +65,13 @@ precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t 
         c->act = pcs_act_in(acts, 1, chunks);
         c->kernels.quantize_act(&(pcs_quantize_act_args){ c->x, (size_t)width, 0, 1, c->act });
         pcs_act_interleave(&c->act, chunks, 1, 0, 1);
-        for (int p = 0; p < passes; p++) {
+        for (int p = 0; p < m->passes; p++) {
             const double begun = pcs_now();
             pcs_run(c->ctx, stream, c);
             times[p] = (pcs_now() - begun) / (double)c->copies;
         }
-        qsort(times, (size_t)passes, sizeof *times, pcs_ascending);
-        *seconds = times[(passes - 1) / 2];
+        qsort(times, (size_t)m->passes, sizeof *times, pcs_ascending);
+        *seconds = times[(m->passes - 1) / 2];
     }
     pcs_free(c->ctx, acts);
     pcs_free(c->ctx, c->x);
@@ -84,7 +91,8 @@ static precis_status all_types(pcs_costing *c, const precis_model *m, precis_cos
             const pcs_format *f = pcs_formats[k];
             const bool own = f == w->format;
             pcs_cost cost = { f, (uint64_t)w->ne[1], (uint64_t)w->ne[0], 0, 0 };
-            if (f->kind == PCS_INT || f->element || !pcs_format_fits(f, (uint64_t)w->ne[0]) || (!own && (!pcs_format_portable(f) || !pcs_encodable(f)))) continue;
+            if (f->kind == PCS_INT || f->element || !pcs_format_fits(f, (uint64_t)w->ne[0])) continue;
+            if (!own && (!pcs_format_portable(f) || !pcs_encodable(f))) continue;
             if (f->kind == PCS_FLOAT && !pcs_few_floats(&c->kernels, f, (size_t)w->ne[0])) continue;
             if (!pcs_costs_find(t, f, cost.rows, cost.width)) st = pcs_costs_add(t, &cost);
         }
@@ -107,8 +115,10 @@ static precis_status stand_in(precis_ctx *ctx, const precis_model *m, precis_mod
     }
     if (!st && !(*rows = pcs_grow(ctx, NULL, 0, most + 64, 1))) st = PRECIS_ENOMEM;
     if (!st) memset(*rows, PATTERN, most + 64);
-    for (size_t i = 0; !st && i < m->n_tensors; i++)
-        if (pcs_costs_share(m, &m->tensors[i]) > 0 && (*copy)->tensors[i].format != m->tensors[i].format) (*copy)->tensors[i].data = *rows;
+    for (size_t i = 0; !st && i < m->n_tensors; i++) {
+        pcs_tensor *stands = &(*copy)->tensors[i];
+        if (pcs_costs_share(m, &m->tensors[i]) > 0 && stands->format != m->tensors[i].format) stands->data = *rows;
+    }
     return st;
 }
 
@@ -123,7 +133,9 @@ static precis_status token_open(precis_ctx *ctx, const precis_model *m, token *k
     o.pack = PRECIS_PACK_LOAD;
     precis_status st = stand_in(ctx, m, &k->copy, &k->rows);
     if (!st) st = precis_runner_open(ctx, &k->r, k->copy, &o);
-    return !st && k->r->lm.encoder ? pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: an encoder generates no tokens", m->path) : st;
+    if (!st && k->r->lm.encoder)
+        st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: an encoder generates no tokens", m->path);
+    return st;
 }
 
 static void token_close(precis_ctx *ctx, token *k)
@@ -142,7 +154,8 @@ static precis_status token_measure(token *k, const precis_model *m, const precis
     for (int i = -TOKENS; i < TOKENS && !st; i++, k->at++) {
         const float *logits;
         if (!i) begun = pcs_now();
-        st = precis_runner_decode(k->r, &(precis_row){ (int32_t)(k->at * 37 % k->r->lm.vocabulary), k->at, 0, 1 }, 1, &logits);
+        const int32_t some = (int32_t)(k->at * 37 % k->r->lm.vocabulary);
+        st = precis_runner_decode(k->r, &(precis_row){ some, k->at, 0, 1 }, 1, &logits);
     }
     *beside = (pcs_now() - begun) / TOKENS;
     for (size_t i = 0; i < m->n_tensors; i++) {
@@ -169,7 +182,8 @@ static precis_status rounds(pcs_costing *c, const precis_model *m, token *k, pre
         read[r] = pcs_read_speed(ctx, c->ring, PCS_RING);
         for (size_t i = 0; i < t->n && !st; i++) {
             pcs_cost *row = &t->rows[i];
-            st = pcs_costing_measure(c, row->f, row->rows, row->width, (uint64_t)(weights * pcs_format_bpw(row->f) / 8), PASSES, &row->seconds);
+            const uint64_t bytes = (uint64_t)(weights * pcs_format_bpw(row->f) / 8);
+            st = pcs_costing_measure(c, &(pcs_matrix){ row->f, row->rows, row->width, bytes, PASSES }, &row->seconds);
             seconds[i][r] = row->seconds;
             if (!st) st = pcs_progress(ctx, "costs", (uint64_t)r * t->n + i, ROUNDS * t->n);
         }

@@ -27,9 +27,10 @@ typedef struct pcs_costing {
 precis_status pcs_costing_open(precis_ctx *ctx, pcs_costing *c, uint64_t room);
 void pcs_costing_close(pcs_costing *c);
 enum { PCS_PASSES = 5 };
-/* Seconds of one matrix, by mv on panels or, where there is none, by mp on rows: the median of `passes` (at most
- * PCS_PASSES) over as many copies as make `of` bytes, or room for. */
-precis_status pcs_costing_measure(pcs_costing *c, const pcs_format *f, uint64_t rows, uint64_t width, uint64_t of,
-                                  int passes, double *seconds);
+/* A matrix of a format, `bytes` of whose copies are read in turn (or as many as there is room for); `passes` times, at
+ * most PCS_PASSES. */
+typedef struct pcs_matrix { const pcs_format *f; uint64_t rows, width, bytes; int passes; } pcs_matrix;
+/* Seconds of one matrix, by mv on panels or, where there is none, by mp on rows: the median of the passes. */
+precis_status pcs_costing_measure(pcs_costing *c, const pcs_matrix *m, double *seconds);
 
 #endif

@@ -99,10 +99,9 @@ precis_status pcs_curvature_open(precis_ctx *ctx, pcs_curvature **out, const pre
     c->lm.most_rows = c->lm.most_wanted = c->lm.wanted_context = longest;
     precis_status st = pcs_arch_build(m, &c->graph, &c->lm);
     if (!st && c->lm.encoder) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: an encoder has no next tokens", m->path);
-    if (!st)
-        st = pcs_program_open(ctx, &c->program, c->graph,
-                              &(pcs_program_options){ .arithmetic = PRECIS_REFERENCE, .context = longest, .sequences = 1,
-                                                      .k_type = "f32", .v_type = "f32", .keep_all = true });
+    const pcs_program_options o = { .arithmetic = PRECIS_REFERENCE, .context = longest, .sequences = 1,
+                                    .k_type = "f32", .v_type = "f32", .keep_all = true };
+    if (!st) st = pcs_program_open(ctx, &c->program, c->graph, &o);
     precis_value *results = st ? NULL : pcs_alloc(ctx, c->program->n_steps + 1, sizeof *results);
     if (!st && !results) st = PRECIS_ENOMEM;
     if (!st) st = find_readers(c, results);
@@ -310,7 +309,9 @@ precis_status pcs_curvature_run(pcs_curvature *c, const pcs_windows *windows, pc
     if (!st) pcs_samples_cut(&samples, c->longest);
     const pcs_samples_pass pass = { .on = { .program = c->program, .lm = &c->lm }, .after = add_all, .user = &s };
     if (!st) st = pcs_samples_run(&samples, &pass);
-    if (!st && !s.used) st = pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "the calibration text has too few tokens in one piece (%u at the most) to tell what a tensor costs", windows->longest);
+    if (!st && !s.used)
+        st = pcs_fail(c->ctx, PRECIS_EUNSUPPORTED, "the calibration text has too few tokens in one piece (%u at the "
+                      "most) to tell what a tensor costs", windows->longest);
     for (size_t i = 0; i < n && !st; i++) finish(&list[i], &s.all[i], s.used);
     pcs_samples_close(&samples);
     pcs_free(c->ctx, s.all);

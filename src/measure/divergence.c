@@ -18,7 +18,8 @@ static void score(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     const size_t n = s->r->vocabulary;
     for (uint64_t i = begin; i < end; i++) {
         const float *p = s->r->logits + (s->first + i) * n, *q = s->x + i * n;
-        s->kld[s->first + i] = pcs_divergence(&s->r->kernels, p, s->r->log_sums[s->first + i], q, pcs_log_sum(&s->r->kernels, q, n, NULL), n);
+        const double of_p = s->r->log_sums[s->first + i], of_q = pcs_log_sum(&s->r->kernels, q, n, NULL);
+        s->kld[s->first + i] = pcs_divergence(&s->r->kernels, p, of_p, q, of_q, n);
     }
 }
 
@@ -32,7 +33,8 @@ static double mean_of(const pcs_reference *r, const double *kld, double *se)
     size_t at = 0, blocks = 0;
     for (size_t i = 0; i < r->scored; i++) sum += kld[i];
     const double mean = sum / (double)r->scored;
-    const size_t even = r->scored * r->stride / BLOCKS, positions = even < BLOCK_LEAST ? BLOCK_LEAST : even > BLOCK ? BLOCK : even;
+    const size_t even = r->scored * r->stride / BLOCKS;
+    const size_t positions = even < BLOCK_LEAST ? BLOCK_LEAST : even > BLOCK ? BLOCK : even;
     const size_t block = (positions + r->stride - 1) / r->stride;
     for (size_t w = 0; w < r->windows.n; w++) {
         const size_t end = at + scored_of(r, r->windows.lengths[w]);
@@ -62,7 +64,7 @@ static precis_status open_run(const pcs_reference *r, const precis_model *m, con
 
 typedef struct { pcs_reference *r; precis_runner *run; double *kld; } comparing;
 
-static precis_status compare(void *user, const pcs_sample *at)
+static precis_status score_all(void *user, const pcs_sample *at)
 {
     const comparing *c = user;
     const float *logits = pcs_program_value(c->run->program, c->run->lm.logits);
@@ -70,21 +72,21 @@ static precis_status compare(void *user, const pcs_sample *at)
     return PRECIS_OK;
 }
 
-precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list,
-                                       long cut, double *kld, double *se)
+precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, const pcs_compared *as, double *kld,
+                                       double *se)
 {
     precis_runner *run;
-    precis_status st = open_run(r, m, k_list, v_list, &run);
+    precis_status st = open_run(r, m, as->k_list, as->v_list, &run);
     double *each = pcs_alloc(r->ctx, r->scored, sizeof *each);
     if (!st && !each) st = PRECIS_ENOMEM;
     comparing c = { r, run, each };
     if (!st) {
         precis_program *p = run->program;
-        pcs_samples_pass pass = { .on = { .program = p, .runner = run }, .after = compare, .user = &c };
-        if (cut >= 0) {
+        pcs_samples_pass pass = { .on = { .program = p, .runner = run }, .after = score_all, .user = &c };
+        if (as->after) {
             pass.part = true;
-            pass.cut = r->cuts[cut];
-            pass.states = r->states + (size_t)cut * r->windows.n_ids * r->width;
+            pass.cut = r->cuts[as->after - 1];
+            pass.states = r->states + (as->after - 1) * r->windows.n_ids * r->width;
             pass.width = r->width;
             pass.from = pcs_program_step_of(p, pass.cut) + 1;
             pass.to = p->n_steps;
@@ -144,20 +146,24 @@ static precis_status run_original(pcs_reference *r, const precis_model *origin)
         pcs_program_tap(run->program, r->cuts[c], keep, &k[c]);
     }
     keeping user = { r, run, k };
-    const pcs_samples_pass pass = { .on = { .program = run->program, .runner = run }, .before = place_states, .after = keep_logits,
-                            .user = &user };
+    const pcs_samples_pass pass = { .on = { .program = run->program, .runner = run }, .before = place_states,
+                                    .after = keep_logits, .user = &user };
     if (!st) st = pcs_samples_run(&r->samples, &pass);
-    for (size_t i = 0; i < r->scored && !st; i++) r->log_sums[i] = pcs_log_sum(&r->kernels, r->logits + i * r->vocabulary, r->vocabulary, NULL);
+    for (size_t i = 0; i < r->scored && !st; i++)
+        r->log_sums[i] = pcs_log_sum(&r->kernels, r->logits + i * r->vocabulary, r->vocabulary, NULL);
     pcs_free(r->ctx, k);
     precis_runner_close(&run);
     return st;
 }
 
 precis_status pcs_reference_open(precis_ctx *ctx, pcs_reference *r, const precis_model *origin,
-                                 const pcs_windows *text, uint64_t tokens, uint32_t vocabulary,
-                                 const precis_value *cuts, size_t n_cuts)
+                                 const pcs_reference_text *of)
 {
-    *r = (pcs_reference){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .windows = { .ctx = ctx }, .samples = { .ctx = ctx }, .stride = 1, .cuts = cuts, .n_cuts = n_cuts };
+    const pcs_windows *text = of->text;
+    uint64_t tokens = of->tokens;
+    const uint32_t vocabulary = of->vocabulary;
+    *r = (pcs_reference){ .ctx = ctx, .kernels = pcs_kernels_for(ctx->cpu), .windows = { .ctx = ctx },
+                          .samples = { .ctx = ctx }, .stride = 1, .cuts = of->cuts, .n_cuts = of->n_cuts };
     precis_status st = PRECIS_OK;
     const int32_t *ids = text->ids;
     for (size_t w = 0; w < text->n && !st && tokens > 1; w++) {

@@ -20,14 +20,22 @@ typedef struct pcs_reference {
     uint32_t width, vocabulary;
 } pcs_reference;
 
-/* The original on the first `tokens` of a text. cuts must outlive it. After a failure, too, close. */
+/* The first `tokens` of a text, and values behind which states are kept; cuts must outlive the reference. */
+typedef struct pcs_reference_text {
+    const pcs_windows *text;
+    uint64_t tokens;
+    uint32_t vocabulary;
+    const precis_value *cuts;
+    size_t n_cuts;
+} pcs_reference_text;
+/* The original on a text. After a failure, too, close. */
 precis_status pcs_reference_open(precis_ctx *ctx, pcs_reference *r, const precis_model *origin,
-                                 const pcs_windows *text, uint64_t tokens, uint32_t vocabulary,
-                                 const precis_value *cuts, size_t n_cuts);
+                                 const pcs_reference_text *of);
 void pcs_reference_close(pcs_reference *r);
-/* Mean divergence of m, which is the original up to cut number `cut` (-1: from the start on), and its standard error
- * over the text. k_list, v_list: KV types; NULL: f32. */
-precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, const char *k_list, const char *v_list,
-                                       long cut, double *kld, double *se);
+/* KV types (NULL: f32), and how many cuts the model is the original up to; 0: it differs from the start on. */
+typedef struct pcs_compared { const char *k_list, *v_list; size_t after; } pcs_compared;
+/* Mean divergence of m, and its standard error over the text. */
+precis_status pcs_reference_divergence(pcs_reference *r, const precis_model *m, const pcs_compared *as, double *kld,
+                                       double *se);
 
 #endif

@@ -40,7 +40,9 @@ static precis_status prompt_speed(pcs_costing *c, const pcs_format *f, pcs_mp_fn
         const pcs_act a = pcs_act_in(acts, PROMPT, chunks);
         c->kernels.quantize_act(&(pcs_quantize_act_args){ x, WIDTH, 0, PROMPT, a });
         pcs_act_interleave(&a, chunks, PROMPT, 0, PROMPT);
-        p.args = (pcs_mp_args){ f, c->ring, pcs_row_bytes(f, WIDTH), WIDTH, 0, rows, PROMPT, a, y, rows, NULL, scratch, pcs_panels_fit(f, WIDTH) };
+        p.args = (pcs_mp_args){ .f = f, .w = c->ring, .row_bytes = pcs_row_bytes(f, WIDTH), .k = WIDTH, .n1 = rows,
+                                .m = PROMPT, .act = a, .y = y, .ldy = rows, .scratch = scratch,
+                                .packed = pcs_panels_fit(f, WIDTH) };
         double best = 1e30;
         for (int i = 0; i < 4; i++) {
             const double begun = pcs_now();
@@ -71,17 +73,24 @@ precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *
         const pcs_format *f = pcs_formats[i];
         const bool mv = pcs_has_few(&c.kernels, f, WIDTH);
         const pcs_operation op = !mv ? PCS_DO_mp : f->kind == PCS_FLOAT ? PCS_DO_mvf : PCS_DO_mv;
-        precis_kernel_speed s = { .size = sizeof s, .type = f->name, .kernel = mv ? "mv" : "mp", .limit_memory = memory, .limit_cache = cache, .limit_multiply = peak };
+        precis_kernel_speed s = { .size = sizeof s, .type = f->name, .kernel = mv ? "mv" : "mp" };
+        s.limit_memory = memory;
+        s.limit_cache = cache;
+        s.limit_multiply = peak;
         double seconds = 0;
         if ((f->kind != PCS_QUANT && !(f->kind == PCS_FLOAT && mv)) || !pcs_format_portable(f) || f->element) continue;
-        const double bytes = mv ? (double)pcs_panel_bytes(f, WIDTH) / PCS_PANEL : (double)pcs_row_bytes(f, WIDTH); /* of a row */
+        const double panel = (double)pcs_panel_bytes(f, WIDTH);
+        const double bytes = mv ? panel / PCS_PANEL : (double)pcs_row_bytes(f, WIDTH); /* of a row */
         const uint64_t few = (uint64_t)((double)cached / bytes) / 32 * 16;
         s.isa = pcs_kernel_find(op, mv ? f : NULL, ctx->cpu)->isa;
-        st = pcs_costing_measure(&c, f, mv ? ROWS : 256, WIDTH, PCS_RING, PCS_PASSES, &seconds);
-        if (!st) s.memory = bytes * (mv ? ROWS : 256) / seconds;
-        if (!st) s.limit_memory = memory = fmax(memory, pcs_read_speed(ctx, c.ring, PCS_RING)); /* other guests leave more or less */
-        if (!st && mv) st = pcs_costing_measure(&c, f, few ? few : 16, WIDTH, cached, PCS_PASSES, &seconds);
-        if (!st && mv) s.cache = bytes * (double)(few ? few : 16) / seconds;
+        const pcs_matrix large = { f, mv ? ROWS : 256, WIDTH, PCS_RING, PCS_PASSES };
+        const pcs_matrix small = { f, few ? few : 16, WIDTH, cached, PCS_PASSES };
+        st = pcs_costing_measure(&c, &large, &seconds);
+        if (!st) s.memory = bytes * (double)large.rows / seconds;
+        if (!st) memory = fmax(memory, pcs_read_speed(ctx, c.ring, PCS_RING)); /* other guests leave more or less */
+        s.limit_memory = memory;
+        if (!st && mv) st = pcs_costing_measure(&c, &small, &seconds);
+        if (!st && mv) s.cache = bytes * (double)small.rows / seconds;
         if (!st && f->kind == PCS_QUANT) {
             const pcs_kernel *chosen = pcs_kernel_find(PCS_DO_mp, NULL, pcs_mp_levels(ctx, f));
             s.multiply_isa = chosen->isa;

@@ -1,18 +1,21 @@
 /* machine.c - what this machine can do at best. */
 #include "measure/machine.h"
 
+#include "base/builtins.h"
 #include "base/pool.h"
 #include "kernel/kernel.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* A line of its own for each thread. */
 typedef struct { _Alignas(64) uint64_t of; } one_sum;
 typedef struct { const uint8_t *data; uint64_t len; int rounds, pattern; one_sum sums[PCS_LIMIT_THREADS]; } reading;
 
-/* A way to read: from so many places in turn, asking for bytes so far ahead, into the L1 cache and into the L2 cache; 0: not.
- * Which is best differs: the prefetcher of a Zen 4 follows one stream by itself; a Xeon's stops at each page and wants more
- * misses under way (one stream: 11 GB/s, 15 with prefetches; four: 16.4; as kernels ask: see pcs_cpu_ahead). */
+/* A way to read: from so many places in turn, asking for bytes so far ahead, into the L1 cache and into the L2 cache;
+ * 0: not. Which is best differs: the prefetcher of a Zen 4 follows one stream by itself; a Xeon's stops at each page
+ * and wants more misses under way (one stream: 11 GB/s, 15 with prefetches; four: 16.4; as kernels ask: see
+ * pcs_cpu_ahead). */
 typedef struct { uint64_t streams, l1, l2; } pattern;
 static const pattern patterns[] = { { 1, 0, 0 }, { 4, 2048, 0 }, { 1, 4096, 8192 }, { 2, 4096, 8192 }, { 8, 1024, 0 } };
 enum { PATTERNS = sizeof patterns / sizeof *patterns };
@@ -25,8 +28,8 @@ PCS_INLINE void read_streams(reading *r, uint32_t ith, uint64_t begin, uint64_t 
         for (uint64_t i = 0; i < part; i += 64)
             for (uint64_t j = 0; j < p.streams; j++) {
                 const uint8_t *line = r->data + begin + j * part + i;
-                if (p.l1) __builtin_prefetch(line + p.l1);
-                if (p.l2) __builtin_prefetch(line + p.l2, 0, 2);
+                if (p.l1) pcs_ahead_in_l1(line + p.l1);
+                if (p.l2) pcs_ahead_in_l2(line + p.l2);
                 for (int k = 0; k < 8; k++) {
                     uint64_t v;
                     memcpy(&v, line + 8 * k, 8);
@@ -41,8 +44,9 @@ static void read_region(void *arg, uint32_t ith, uint32_t nth)
     reading *r = arg;
     uint64_t begin, end;
     pcs_share(r->len / 64 * 64, 64, ith, nth, &begin, &end);
-    if (end - begin < 65536) read_streams(r, ith, begin, end, patterns[0]); /* parts of a few lines would leave out some */
-    else if (r->pattern == 0) read_streams(r, ith, begin, end, patterns[0]); /* each of constants, so that loops are unrolled */
+    const bool few = end - begin < 65536; /* parts of a few lines would leave out some */
+    /* Each call is of constants, so that loops are unrolled. */
+    if (few || r->pattern == 0) read_streams(r, ith, begin, end, patterns[0]);
     else if (r->pattern == 1) read_streams(r, ith, begin, end, patterns[1]);
     else if (r->pattern == 2) read_streams(r, ith, begin, end, patterns[2]);
     else if (r->pattern == 3) read_streams(r, ith, begin, end, patterns[3]);
@@ -64,8 +68,8 @@ void pcs_fill_near(precis_ctx *ctx, uint8_t *data, uint64_t bytes, int value)
     pcs_run(ctx, fill_region, &(filling){ data, bytes, value });
 }
 
-/* The best of two times by each pattern; each time reads all `rounds` times; more where they took less than `seconds` in all,
- * which other guests of a machine may have had. */
+/* The best of two times by each pattern; each time reads all `rounds` times; more where they took less than `seconds`
+ * in all, which other guests of a machine may have had. */
 static double read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len, int rounds, double seconds)
 {
     double best = 0;
@@ -82,23 +86,31 @@ static double read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len, int
 
 double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len) { return read_speed(ctx, data, len, 1, 0); }
 
+/* The first line of a file of `folder`, without its end; false: there is none. */
+static bool first_line(const char *folder, const char *name, char *line, size_t room)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "r");
+    if (!f) return false;
+    const bool got = fgets(line, (int)room, f) != NULL;
+    fclose(f);
+    if (got) line[strcspn(line, "\n")] = 0;
+    return got;
+}
+
 /* Bytes of cpu0's data cache of a level, 0: unknown. */
 static uint64_t cache_bytes(int level)
 {
     for (int i = 0; i < 8; i++) {
-        char path[96], kind[16] = "";
-        int is = 0;
-        unsigned long long kib = 0;
-        const char *const names[] = { "level", "type", "size" };
-        for (int k = 0; k < 3; k++) {
-            snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", i, names[k]);
-            FILE *f = fopen(path, "r");
-            if (!f) return 0;
-            const int got = k == 0 ? fscanf(f, "%d", &is) : k == 1 ? fscanf(f, "%15s", kind) : fscanf(f, "%lluK", &kib);
-            fclose(f);
-            if (got != 1) return 0;
-        }
-        if (is == level && strcmp(kind, "Instruction")) return kib << 10;
+        char folder[64], is[16], kind[16], kib[32], *end;
+        snprintf(folder, sizeof folder, "/sys/devices/system/cpu/cpu0/cache/index%d", i);
+        if (!first_line(folder, "level", is, sizeof is)) return 0;
+        if (!first_line(folder, "type", kind, sizeof kind)) return 0;
+        if (!first_line(folder, "size", kib, sizeof kib)) return 0;
+        if (strtol(is, NULL, 10) != level || !strcmp(kind, "Instruction")) continue;
+        const unsigned long long size = strtoull(kib, &end, 10);
+        return end != kib && *end == 'K' && size < 1u << 30 ? size << 10 : 0;
     }
     return 0;
 }
@@ -115,8 +127,11 @@ double pcs_panels_speed(precis_ctx *ctx, uint64_t bytes)
 
 pcs_tiers pcs_tier_speeds(precis_ctx *ctx)
 {
-    const uint64_t l2 = cache_bytes(2), l3 = cache_bytes(3), large = 2 * (l3 > l2 ? l3 : l2);
-    return (pcs_tiers){ pcs_panels_speed(ctx, l2 / 2 * precis_ctx_threads(ctx)), pcs_panels_speed(ctx, l3 / 2), pcs_panels_speed(ctx, large > ((uint64_t)256 << 20) ? large : (uint64_t)256 << 20) };
+    const uint64_t l2 = cache_bytes(2), l3 = cache_bytes(3), twice = 2 * (l3 > l2 ? l3 : l2);
+    const uint64_t least = (uint64_t)256 << 20, large = twice > least ? twice : least;
+    return (pcs_tiers){ .l2 = pcs_panels_speed(ctx, l2 / 2 * precis_ctx_threads(ctx)),
+                        .l3 = pcs_panels_speed(ctx, l3 / 2),
+                        .memory = pcs_panels_speed(ctx, large) };
 }
 
 typedef struct { pcs_peak_fn *peak; uint64_t rounds; one_sum counts[PCS_LIMIT_THREADS]; } multiplying;

@@ -25,7 +25,15 @@ typedef struct node {
     struct tap { struct nodes *all; struct node *n; } tap;
 } node;
 
-typedef struct nodes { precis_ctx *ctx; node *list; size_t n; struct nodes *reference; float **store; size_t *room; bool failed; } nodes;
+typedef struct nodes {
+    precis_ctx *ctx;
+    node *list;
+    size_t n;
+    struct nodes *reference;
+    float **store;
+    size_t *room;
+    bool failed;
+} nodes;
 
 static void on_reference(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width)
 {
@@ -106,7 +114,8 @@ static precis_status tap_all(nodes *all, precis_runner *r, pcs_tap_fn *fn)
     if (!all->list || !all->store || !all->room) return PRECIS_ENOMEM;
     for (size_t i = 0; i < g->n_nodes; i++) {
         const pcs_node *n = &g->nodes[i];
-        if (g->values[n->out[0]].dtype != PCS_F32 || pcs_program_step_of(r->program, n->out[0]) >= r->program->n_steps || !n->name) continue;
+        const bool runs = pcs_program_step_of(r->program, n->out[0]) < r->program->n_steps;
+        if (g->values[n->out[0]].dtype != PCS_F32 || !runs || !n->name) continue;
         node *k = &all->list[all->n++];
         *k = (node){ .name = n->name, .op = n->op->name };
         k->tap = (struct tap){ all, k };
@@ -150,7 +159,9 @@ static void report(node *n, precis_node_fn *fn, void *user)
     const double count = (double)n->rows * (double)n->width, mean = n->squares / count;
     double median;
     const size_t channels = outliers(n, &median);
-    precis_node_stats s = { .size = sizeof s, .name = n->name, .op = n->op, .width = n->width, .rows = n->rows, .rms = sqrt(mean), .top = n->top, .outlier_channels = channels, .sqnr_db = NAN, .cosine = NAN };
+    precis_node_stats s = { .size = sizeof s, .name = n->name, .op = n->op, .width = n->width, .rows = n->rows,
+                            .rms = sqrt(mean), .top = n->top, .outlier_channels = channels, .sqnr_db = NAN,
+                            .cosine = NAN };
     s.crest_db = mean > 0 ? 20 * log10(n->top / s.rms) : 0;
     s.kurtosis = mean > 0 ? n->fourth / count / (mean * mean) : 0;
     s.range_db = median > 0 ? 20 * log10(n->top / median) : 0;
@@ -191,7 +202,8 @@ precis_status precis_profile_nodes(precis_ctx *ctx, const precis_model *model, c
     ro.context = ro.batch = ro.outputs = w.longest < WINDOW ? w.longest : WINDOW;
     if (!st) st = precis_runner_open(ctx, &r, model, &ro);
     if (!st && reference) st = precis_runner_open(ctx, &ref, reference, &ro);
-    if (!st && ref && ref->lm.vocabulary != r->lm.vocabulary) st = pcs_fail(ctx, PRECIS_EINVAL, "the two models have other vocabularies; they cannot be compared");
+    if (!st && ref && ref->lm.vocabulary != r->lm.vocabulary)
+        st = pcs_fail(ctx, PRECIS_EINVAL, "the two models have other vocabularies; they cannot be compared");
     if (!st && ref) st = tap_all(&theirs, ref, on_reference);
     mine.reference = ref ? &theirs : NULL;
     if (!st) st = tap_all(&mine, r, on_model);

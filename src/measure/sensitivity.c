@@ -56,13 +56,14 @@ static bool by_swaps(const profiler *r)
 /* ---- progress ------------------------------------------------------------------------------------------------ */
 
 /* Share of a run that is behind a cut. */
-static double share_behind(const profiler *r, long cut) { return 1.0 - (double)(cut + 1) / (double)(r->n_cuts + 1); }
+static double share_behind(const profiler *r, size_t cuts) { return 1.0 - (double)cuts / (double)(r->n_cuts + 1); }
 
 /* Progress is in predicted seconds, so that the time left is that of what is left. */
 static precis_status advance(profiler *r, double seconds)
 {
     r->done += seconds;
-    return pcs_progress(r->ctx, "profile", (uint64_t)(1000 * (r->done < r->total ? r->done : r->total * 0.999)), (uint64_t)(1000 * r->total) + 1);
+    const double done = r->done < r->total ? r->done : r->total * 0.999;
+    return pcs_progress(r->ctx, "profile", (uint64_t)(1000 * done), (uint64_t)(1000 * r->total) + 1);
 }
 
 /* ---- swapping ------------------------------------------------------------------------------------------------ */
@@ -103,12 +104,12 @@ static bool has_probe(const profiler *r, const char *tensor, const pcs_format *f
     return false;
 }
 
-/* Cut behind which tensor i is first used: the end of the layer before its own. */
-static long cut_before(const profiler *r, const pcs_tensor *t)
+/* How many cuts lie before the first use of tensor i: the last of them is the end of the layer before its own. */
+static size_t cuts_before(const profiler *r, const pcs_tensor *t)
 {
     const bool last = t->is.role == PCS_ROLE_output || t->is.role == PCS_ROLE_output_norm;
-    if (t->is.layer >= 0) return (long)t->is.layer - 1;
-    return last ? (long)r->n_cuts - 1 : -1;
+    if (t->is.layer >= 0) return (size_t)t->is.layer;
+    return last ? r->n_cuts : 0;
 }
 
 static precis_status probe(profiler *r, size_t i, const pcs_format *f)
@@ -117,7 +118,7 @@ static precis_status probe(profiler *r, size_t i, const pcs_format *f)
     double error, kld = 0, se = 0;
     const pcs_tensor *t = &r->origin->tensors[i];
     precis_status st = swap(r, i, f, &bytes, &error);
-    if (!st) st = pcs_reference_divergence(&r->few, r->m, NULL, NULL, cut_before(r, t), &kld, &se);
+    if (!st) st = pcs_reference_divergence(&r->few, r->m, &(pcs_compared){ .after = cuts_before(r, t) }, &kld, &se);
     put_back(r, i, bytes);
     if (!st) st = pcs_profile_add(r->p, t->name, f->name, error, kld, se);
     return st;
@@ -146,7 +147,7 @@ static precis_status probes(profiler *r)
                 if (!st && r->opt->cache && i % 16 == 0) st = precis_profile_save(r->ctx, r->p, r->opt->cache);
             }
             const pcs_tensor *t = &r->origin->tensors[i];
-            if (!st) st = advance(r, r->run * share_behind(r, cut_before(r, t)) + r->coding * (double)t->n);
+            if (!st) st = advance(r, r->run * share_behind(r, cuts_before(r, t)) + r->coding * (double)t->n);
         }
     return st;
 }
@@ -204,7 +205,8 @@ static precis_status reach(profiler *r)
 {
     double weights = 0;
     precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < r->origin->n_tensors; i++) weights += pcs_quantizable(&r->origin->tensors[i]) ? (double)r->origin->tensors[i].n : 0;
+    for (size_t i = 0; i < r->origin->n_tensors; i++)
+        weights += pcs_quantizable(&r->origin->tensors[i]) ? (double)r->origin->tensors[i].n : 0;
     for (size_t i = 0; i < r->origin->n_tensors && !st; i++) {
         const pcs_tensor *t = &r->origin->tensors[i];
         const pcs_sensitivity *s = pcs_profile_of(r->p, t->name);
@@ -242,13 +244,15 @@ static precis_status caches(profiler *r)
                     if (pcs_now() - r->begun > r->opt->time_limit * 0.9) return PRECIS_OK; /* plans matter more */
                     double kld = 0, se = 0;
                     pcs_buf_init(&list, r->ctx, 1 << 16);
-                    for (size_t l = 0; l < r->n_cuts && !st; l++) st = pcs_buf_printf(&list, "%s%s", l ? "," : "", l == layer ? types[t] : "f32");
-                    if (!st) st = pcs_reference_divergence(&r->few, r->m, which ? NULL : list.data, which ? list.data : NULL, (long)layer - 1, &kld, &se);
+                    for (size_t l = 0; l < r->n_cuts && !st; l++)
+                        st = pcs_buf_printf(&list, "%s%s", l ? "," : "", l == layer ? types[t] : "f32");
+                    const pcs_compared as = { which ? NULL : list.data, which ? list.data : NULL, layer };
+                    if (!st) st = pcs_reference_divergence(&r->few, r->m, &as, &kld, &se);
                     pcs_buf_free(&list);
                     /* errors: a step of the type */
                     if (!st) st = pcs_profile_add(r->p, name, types[t], t ? 1.0 / 16 : 1.0 / 256, kld, se);
                 }
-                if (!st) st = advance(r, r->run * share_behind(r, (long)layer - 1));
+                if (!st) st = advance(r, r->run * share_behind(r, layer));
             }
     return st;
 }
@@ -281,7 +285,7 @@ static precis_status coded_plan(profiler *r, uint64_t *seed, double share)
         const double loss = pcs_profile_loss(r->p, t->name, f->name, 0);
         sum += loss > 0 ? loss : 0;
     }
-    const precis_status st = pcs_reference_divergence(&r->many, r->m, NULL, NULL, -1, &kld, &se);
+    const precis_status st = pcs_reference_divergence(&r->many, r->m, &(pcs_compared){ 0 }, &kld, &se);
     for (size_t i = 0; i < r->origin->n_tensors; i++) put_back(r, i, NULL);
     if (!st && sum > 0 && kld > 0) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
     return st;
@@ -304,7 +308,7 @@ static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
         st = swap(r, i, fit, &bytes[i], &error);
         if (!st && (loss = pcs_profile_loss(r->p, t->name, fit->name, error)) > 0) sum += loss;
     }
-    if (!st) st = pcs_reference_divergence(&r->many, r->m, NULL, NULL, -1, &kld, &se);
+    if (!st) st = pcs_reference_divergence(&r->many, r->m, &(pcs_compared){ 0 }, &kld, &se);
     for (size_t i = 0; bytes && i < r->origin->n_tensors; i++)
         if (bytes[i]) put_back(r, i, bytes[i]);
     pcs_free(r->ctx, bytes);
@@ -337,8 +341,10 @@ static precis_status parse_types(profiler *r)
         const size_t len = strcspn(p, ",");
         memcpy(name, p, len < 31 ? len : 31);
         const pcs_format *f = pcs_format_by_name(name);
-        if (!f || !pcs_encodable(f)) return pcs_fail(r->ctx, PRECIS_EINVAL, "\"%s\" is no type that can be written", name);
-        if (r->n_types == PCS_PROBES) return pcs_fail(r->ctx, PRECIS_EINVAL, "%s: more than %d types", list, PCS_PROBES);
+        if (!f || !pcs_encodable(f))
+            return pcs_fail(r->ctx, PRECIS_EINVAL, "\"%s\" is no type that can be written", name);
+        if (r->n_types == PCS_PROBES)
+            return pcs_fail(r->ctx, PRECIS_EINVAL, "%s: more than %d types", list, PCS_PROBES);
         r->types[r->n_types++] = f;
     }
     return r->n_types ? PRECIS_OK : pcs_fail(r->ctx, PRECIS_EINVAL, "no types to probe");
@@ -378,11 +384,14 @@ static void predict_time(profiler *r, double tokens, double more)
 {
     r->run = r->each * tokens;
     r->whole = r->each * more;
-    r->total = r->run * r->runs + r->whole * (double)(r->plans + 1) + r->coding * r->numbers * (double)(r->n_types + r->plans);
+    const double coded = r->numbers * (double)(r->n_types + r->plans);
+    r->total = r->run * r->runs + r->whole * (double)(r->plans + 1) + r->coding * coded;
     size_t weights = 0;
     for (size_t i = 0; i < r->origin->n_tensors; i++)
         weights += probe_type(r, &r->origin->tensors[i], r->types[0]) != NULL;
-    snprintf(r->note, sizeof r->note, "profile: %zu weights, %zu types coded by %s, %zu whole plans, %.0f tokens: about %.0f s%s", weights, r->n_types, r->coder->name, r->plans, tokens, r->total * 1.1,
+    snprintf(r->note, sizeof r->note,
+             "profile: %zu weights, %zu types coded by %s, %zu whole plans, %.0f tokens: about %.0f s%s", weights,
+             r->n_types, r->coder->name, r->plans, tokens, r->total * 1.1,
              r->total > r->opt->time_limit ? ", more than the limit: the last plans will be left out" : "");
 }
 
@@ -403,7 +412,7 @@ static precis_status budget_time(profiler *r, uint32_t *tokens)
         runs = 1; /* the original's */
         for (size_t i = 0; i < r->origin->n_tensors; i++)
             if (probe_type(r, &r->origin->tensors[i], r->types[0]))
-                runs += share_behind(r, cut_before(r, &r->origin->tensors[i])) * (double)r->n_types;
+                runs += share_behind(r, cuts_before(r, &r->origin->tensors[i])) * (double)r->n_types;
         runs += 2.0 * (double)r->n_cuts; /* the caches: four probes of a layer, half the net each */
         allowed = (margin * limit - coding) / (r->each * (runs + MORE * (double)(r->plans + 1)));
         if (allowed >= 2 * TOKENS_LEAST && coding < 0.5 * limit) break;
@@ -433,7 +442,8 @@ static precis_status measure_speed(profiler *r, uint32_t *tokens)
     o.outputs = 32;
     precis_status st = precis_runner_open(r->ctx, &run, r->origin, &o);
     if (st) return st;
-    if (run->lm.encoder) st = pcs_fail(r->ctx, PRECIS_EUNSUPPORTED, "%s: an encoder has no next tokens to measure", r->origin->path);
+    if (run->lm.encoder)
+        st = pcs_fail(r->ctx, PRECIS_EUNSUPPORTED, "%s: an encoder has no next tokens to measure", r->origin->path);
     const precis_graph *g = run->graph;
     r->vocabulary = run->lm.vocabulary;
     r->cuts = pcs_alloc(r->ctx, g->n_nodes + 1, sizeof *r->cuts);
@@ -469,10 +479,12 @@ static precis_status begun_with(profiler *r, const char *model, uint32_t *tokens
         r->ctx->message[0] = 0;
         return PRECIS_OK;
     }
-    const bool asked = r->opt->calibrate.tokens && r->opt->calibrate.tokens != old->tokens && r->opt->calibrate.tokens < *tokens;
+    const uint64_t wanted = r->opt->calibrate.tokens;
+    const bool asked = wanted && wanted != old->tokens && wanted < *tokens;
     if (old->model && !strcmp(old->model, model) && old->tokens && !asked) {
         *tokens = old->tokens;
-        if (old->coder && pcs_method_by_name(old->coder) && pcs_method_by_name(old->coder)->row) r->coder = pcs_method_by_name(old->coder);
+        const pcs_method *coder = old->coder ? pcs_method_by_name(old->coder) : NULL;
+        if (coder && coder->row) r->coder = coder;
         if (old->n_plans > PLANS_LEAST && r->plans < PLANS) r->plans = PLANS;
     }
     precis_profile_close(&old);
@@ -504,7 +516,8 @@ static uint32_t gradient_tokens(const profiler *r)
     for (size_t i = 0; i < r->origin->n_tensors; i++)
         weights += pcs_quantizable(&r->origin->tensors[i]) ? (double)r->origin->tensors[i].n : 0;
     const double tokens = r->opt->effort == PRECIS_EFFORT_FAST ? 0 : GRADIENT_WORK / (weights + 1);
-    const uint32_t most = tokens > GRADIENTS_MOST ? GRADIENTS_MOST : tokens < GRADIENTS_LEAST ? GRADIENTS_LEAST : (uint32_t)tokens;
+    const double least = tokens < GRADIENTS_LEAST ? GRADIENTS_LEAST : tokens;
+    const uint32_t most = least > GRADIENTS_MOST ? GRADIENTS_MOST : (uint32_t)least;
     return r->opt->calibrate.tokens && r->opt->calibrate.tokens < most ? r->opt->calibrate.tokens : most;
 }
 
@@ -539,14 +552,16 @@ static precis_status run_all(profiler *r)
     if (!st && swaps && r->p->n_plans < r->plans)
         pcs_warn(r->ctx, r->p->n ? "%s; part of it is done" : "%s", r->note);
     const char *coder = r->method ? r->method->name : r->coder->name;
-    if (!st && !r->p->coder && !(r->p->coder = pcs_arena_copy(&r->p->arena, coder, strlen(coder)))) st = PRECIS_ENOMEM;
+    if (!st && !r->p->coder) r->p->coder = pcs_arena_copy(&r->p->arena, coder, strlen(coder));
+    if (!st && !r->p->coder) st = PRECIS_ENOMEM;
     if (!st) st = pcs_profile_set_text(r->p, r->windows.lengths, r->windows.n, r->windows.ids);
     r->p->tokens = tokens < r->windows.n_ids ? tokens : (uint32_t)r->windows.n_ids;
     if (!st) st = pcs_model_copy(r->ctx, &r->m, r->origin);
-    if (!st && swaps)
-        st = pcs_reference_open(r->ctx, &r->few, r->origin, &r->windows, tokens, r->vocabulary, r->cuts, r->n_cuts);
+    const pcs_reference_text few = { &r->windows, tokens, r->vocabulary, r->cuts, r->n_cuts };
+    const pcs_reference_text many = { &r->windows, r->windows.n_ids, r->vocabulary, NULL, 0 };
+    if (!st && swaps) st = pcs_reference_open(r->ctx, &r->few, r->origin, &few);
     if (!st) st = advance(r, r->run);
-    if (!st) st = pcs_reference_open(r->ctx, &r->many, r->origin, &r->windows, r->windows.n_ids, r->vocabulary, NULL, 0);
+    if (!st) st = pcs_reference_open(r->ctx, &r->many, r->origin, &many);
     if (!st) st = advance(r, r->whole);
     if (!st) st = swaps ? probes(r) : probes_by_gradients(r);
     if (!st && swaps) st = reach(r);
@@ -560,13 +575,6 @@ precis_status pcs_sensitivity_check(precis_ctx *ctx, const precis_profile_option
 {
     profiler r = { .ctx = ctx, .opt = opts };
     return parse_types(&r);
-}
-
-const pcs_method *pcs_sensitivity_coder(precis_ctx *ctx, const precis_profile_options *opts)
-{
-    pcs_method_set set;
-    if (opts->effort != PRECIS_EFFORT_NORMAL || pcs_methods_parse(ctx, opts->method, &set)) return NULL;
-    return set.coder->apply && !set.transforms && !set.residual ? set.coder : NULL;
 }
 
 precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uint32_t *vocabulary,

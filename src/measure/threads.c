@@ -1,5 +1,6 @@
-/* threads.c - what is lost with more threads than this machine has: strips of weights are whole panels, so that some thread has more of them than its share, and the others wait for
- * it at the next barrier; and barriers take time themselves. Both are counted from the program; the cost of a barrier is measured with the threads that there are. */
+/* threads.c - what is lost with more threads than this machine has: strips of weights are whole panels, so that some
+ * thread has more of them than its share, and the others wait for it at the next barrier; and barriers take time
+ * themselves. Both are counted from the program; the cost of a barrier is measured with the threads that there are. */
 #include "measure/threads.h"
 
 #include "base/pool.h"
@@ -16,8 +17,9 @@ static void meet(void *arg, uint32_t ith, uint32_t nth)
     for (int i = 0; i < BARRIERS; i++) pcs_barrier(m->ctx, ith);
 }
 
-/* Seconds of a barrier with all processors that the context's process may use, in *threads; 0 where that is one, or where other processes have the processors and the pool works on the
- * caller alone: rounds on fewer threads measure no barrier. */
+/* Seconds of a barrier with all processors that the context's process may use, in *threads; 0 where that is one, or
+ * where other processes have the processors and the pool works on the caller alone: rounds on fewer threads measure no
+ * barrier. */
 static double barrier_seconds(uint32_t *threads)
 {
     precis_ctx *ctx;
@@ -37,7 +39,8 @@ static double barrier_seconds(uint32_t *threads)
     return least;
 }
 
-/* Bytes of weights that the slowest threads read between barriers, times the threads, over all bytes: 1 where strips are even. */
+/* Bytes of weights that the slowest threads read between barriers, times the threads, over all bytes: 1 where strips
+ * are even. */
 static double unevenness(const precis_program *p, uint32_t threads, size_t *barriers)
 {
     uint64_t load[PCS_SCALING_MOST] = { 0 }, all = 0, slowest = 0;
@@ -85,6 +88,7 @@ void pcs_scaling_estimate(const precis_program *p, double bytes, double read_byt
         out->barriers = (uint32_t)barriers;
         out->scaling[i].threads = threads[i];
         out->scaling[i].strips = 1 / uneven;
-        out->scaling[i].share = barrier > 0 ? read / (read * uneven + (double)barriers * barrier * arrivals(threads[i]) / arrivals(met)) : 0;
+        const double waits = (double)barriers * barrier * arrivals(threads[i]) / arrivals(met);
+        out->scaling[i].share = barrier > 0 ? read / (read * uneven + waits) : 0;
     }
 }

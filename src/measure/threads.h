@@ -6,7 +6,8 @@
 #include "run/program.h"
 
 enum { PCS_SCALING_MOST = 16 };
-/* A token of so many bytes of weights, which the context's threads read at read_bytes_s: out->barriers, barrier_s, scaling. */
+/* A token of so many bytes of weights, which the context's threads read at read_bytes_s: out->barriers, barrier_s,
+ * scaling. */
 void pcs_scaling_estimate(const precis_program *p, double bytes, double read_bytes_s, precis_bench_result *out);
 
 #endif

@@ -42,9 +42,7 @@ precis_status pcs_image_read(precis_ctx *ctx, const char *path, pcs_image *out)
     for (size_t i = 0; pcs_image_formats[i] && !format; i++)
         if (pcs_image_formats[i]->is(f.map, (size_t)f.size)) format = pcs_image_formats[i];
     if (!format) st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: is no image that is read (PNG, JPEG)", path);
-    else if (!format->decode)
-        st = pcs_fail(ctx, PRECIS_EUNSUPPORTED, "%s: this build of precis cannot read %s: its library was not there",
-                      path, format->name);
+    else if (!format->decode) st = pcs_part_need(ctx, format->part, path);
     else st = format->decode(ctx, path, f.map, (size_t)f.size, out);
     pcs_file_close(ctx, &f);
     if (st) {

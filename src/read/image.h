@@ -4,7 +4,7 @@
 #ifndef PCS_IMAGE_H
 #define PCS_IMAGE_H
 
-#include "base/base.h"
+#include "base/parts.h"
 
 enum { PCS_IMAGE_SIDE = 32768, PCS_IMAGE_PIXELS = 1 << 28 };
 
@@ -16,7 +16,8 @@ typedef struct pcs_image {
 typedef struct pcs_image_format {
     const char *name, *suffixes; /* ".jpg .jpeg" */
     bool (*is)(const uint8_t *head, size_t n);
-    /* NULL: this build lacks the library. name: of the file, for messages */
+    pcs_part part; /* the library that decodes it */
+    /* NULL: this build lacks it. name: of the file, for messages */
     precis_status (*decode)(precis_ctx *ctx, const char *name, const uint8_t *bytes, size_t n, pcs_image *out);
 } pcs_image_format;
 extern const pcs_image_format *const pcs_image_formats[];

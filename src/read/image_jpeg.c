@@ -7,7 +7,7 @@ static bool is_jpeg(const uint8_t *head, size_t n)
     return n > 3 && head[0] == 0xff && head[1] == 0xd8 && head[2] == 0xff;
 }
 
-#ifdef PCS_HAVE_JPEG
+#if PCS_HAVE_JPEG
 #include <turbojpeg.h>
 
 static precis_status decode_jpeg(precis_ctx *ctx, const char *name, const uint8_t *bytes, size_t n, pcs_image *out)
@@ -27,8 +27,10 @@ static precis_status decode_jpeg(precis_ctx *ctx, const char *name, const uint8_
 }
 
 const pcs_image_format pcs_image_jpeg = {
-    .name = "JPEG", .suffixes = ".jpg .jpeg", .is = is_jpeg, .decode = decode_jpeg
+    .name = "JPEG", .suffixes = ".jpg .jpeg", .is = is_jpeg, .part = PCS_PART_JPEG, .decode = decode_jpeg
 };
 #else
-const pcs_image_format pcs_image_jpeg = { .name = "JPEG", .suffixes = ".jpg .jpeg", .is = is_jpeg };
+const pcs_image_format pcs_image_jpeg = {
+    .name = "JPEG", .suffixes = ".jpg .jpeg", .is = is_jpeg, .part = PCS_PART_JPEG
+};
 #endif

@@ -3,7 +3,7 @@
 
 static bool is_png(const uint8_t *head, size_t n) { return n > 8 && !memcmp(head, "\x89PNG\r\n\x1a\n", 8); }
 
-#ifdef PCS_HAVE_PNG
+#if PCS_HAVE_PNG
 #include <png.h>
 
 static precis_status decode_png(precis_ctx *ctx, const char *name, const uint8_t *bytes, size_t n, pcs_image *out)
@@ -21,7 +21,9 @@ static precis_status decode_png(precis_ctx *ctx, const char *name, const uint8_t
     return st;
 }
 
-const pcs_image_format pcs_image_png = { .name = "PNG", .suffixes = ".png", .is = is_png, .decode = decode_png };
+const pcs_image_format pcs_image_png = {
+    .name = "PNG", .suffixes = ".png", .is = is_png, .part = PCS_PART_PNG, .decode = decode_png
+};
 #else
-const pcs_image_format pcs_image_png = { .name = "PNG", .suffixes = ".png", .is = is_png };
+const pcs_image_format pcs_image_png = { .name = "PNG", .suffixes = ".png", .is = is_png, .part = PCS_PART_PNG };
 #endif

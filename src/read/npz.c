@@ -5,9 +5,14 @@
 #include "read/npz.h"
 
 #include "base/file.h"
+#include "base/parts.h"
 
 #include <stdio.h>
+#if PCS_HAVE_ZIP
 #include <zip.h>
+#endif
+
+#if PCS_HAVE_ZIP
 
 enum { MEMBERS_MOST = 65536, DEFLATE_MOST = 1032 };
 
@@ -101,6 +106,19 @@ precis_status precis_arrays_read(precis_ctx *ctx, precis_array **out, size_t *n,
     if (st) *n = 0;
     return st;
 }
+
+#else
+
+precis_status precis_arrays_read(precis_ctx *ctx, precis_array **out, size_t *n, const char *path)
+{
+    char what[4200];
+    *out = NULL;
+    *n = 0;
+    snprintf(what, sizeof what, "%s: a zip archive", path);
+    return pcs_part_need(ctx, PCS_PART_ZIP, what);
+}
+
+#endif
 
 void precis_arrays_free(precis_ctx *ctx, precis_array **arrays, size_t n)
 {

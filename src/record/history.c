@@ -2,6 +2,7 @@
 #include "record/history.h"
 
 #include "base/options.h"
+#include "base/parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ int precis_history_path(char path[PRECIS_HISTORY_PATH])
     return n > 0 && (size_t)n < room;
 }
 
-#ifndef PRECIS_WITHOUT_SQLITE
+#if PCS_HAVE_SQLITE
 
 #include "precis/input.h"
 
@@ -225,8 +226,9 @@ precis_status precis_history_read(precis_ctx *ctx, const char *path, const char 
 
 static precis_status cannot(precis_ctx *ctx, const char *path)
 {
-    return pcs_fail(ctx, PRECIS_EUNSUPPORTED,
-                    "%s: results are kept in a SQLite file, and this precis was built without SQLite", path);
+    char what[PRECIS_HISTORY_PATH + 64];
+    snprintf(what, sizeof what, "%s: a history of results", path);
+    return pcs_part_need(ctx, PCS_PART_SQLITE, what);
 }
 
 int precis_history_available(void) { return 0; }

@@ -1,4 +1,5 @@
 /* list.c - names in the tables, for help and for those who want to know what a build has. */
+#include "base/parts.h"
 #include "graph/arch.h"
 #include "graph/kv.h"
 #include "kernel/kernel.h"
@@ -86,6 +87,7 @@ static const struct {
     { "kernels", kernel, NULL },   { "tasks", task, NULL },        { "laws", law, NULL },
     { "objectives", objective, NULL }, { "limits", limit, NULL },  { "observers", observer, observer_row },
     { "backends", backend, backend_row },
+    { "parts", pcs_part_name, pcs_part_row },
 };
 
 const char *precis_list_row(const char *table, size_t i, char *text, size_t cap)

@@ -52,7 +52,8 @@ precis_status pcs_program_upload(precis_program *p)
 {
     for (size_t i = 0; i < p->n_steps && p->backend->can; i++)
         if (!p->backend->can(&p->steps[i]))
-            return pcs_fail(p->ctx, PRECIS_EUNSUPPORTED, "node %s: the backend %s does not run it", p->steps[i].name, p->backend->name);
+            return pcs_fail(p->ctx, PRECIS_EUNSUPPORTED, "node %s: the backend %s does not run it", p->steps[i].name,
+                            p->backend->name);
     for (size_t i = 0; i < p->n_slots && !p->backend->host; i++) {
         pcs_slot *s = &p->slots[i];
         const uint8_t *panels = s->panels;

@@ -1,8 +1,9 @@
 /* backend.h - where the steps of a program run, and where its values lie.
  *
- * A backend is one file and one row of backends.def. It takes the step list as it is: steps [from, to) with their operands
- * bound to its own addresses. The host reads and writes a backend's memory through `read` and `write` alone, unless the
- * backend says that its memory is the host's. What a backend cannot run is refused when a program is opened, by name. */
+ * A backend is one file and one row of backends.def. It takes the step list as it is: steps [from, to) with their
+ * operands bound to its own addresses. The host reads and writes a backend's memory through `read` and `write`
+ * alone, unless the backend says that its memory is the host's. What a backend cannot run is refused when a program
+ * is opened, by name. */
 #ifndef PCS_BACKEND_H
 #define PCS_BACKEND_H
 
@@ -11,7 +12,8 @@
 
 struct pcs_backend {
     const char *name;
-    bool host; /* its addresses are the host's: constants and inputs are used where they lie, and taps look at values in place */
+    /* Its addresses are the host's: constants and inputs are used where they lie, and taps look at values in place. */
+    bool host;
     pcs_heap heap;
     void (*write)(void *memory, const void *host, uint64_t bytes);
     void (*read)(const void *memory, void *host, uint64_t bytes);

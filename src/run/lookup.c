@@ -1,8 +1,9 @@
 /* lookup.c - speculation from the text itself (prompt lookup: Saxena 2023; n-gram matches of what was said before).
  *
- * When the last tokens stood earlier in the text, what followed there is guessed to follow here, and is decoded in the same call: weights are read once for all
- * of it. A guess that is right has its logits ready; one that is wrong is written over. Logits are the same bits whatever else a call decodes, so
- * the text is the same with and without. Guessing stops for a while where it costs more than it brings, by the clock. */
+ * When the last tokens stood earlier in the text, what followed there is guessed to follow here, and is decoded in
+ * the same call: weights are read once for all of it. A guess that is right has its logits ready; one that is wrong
+ * is written over. Logits are the same bits whatever else a call decodes, so the text is the same with and without.
+ * Guessing stops for a while where it costs more than it brings, by the clock. */
 #include "base/pool.h"
 #include "run/program.h"
 #include "run/runner.h"
@@ -18,7 +19,7 @@ struct precis_lookup {
     uint32_t base, drafted, used;
     const float *logits;   /* of base and of each drafted */
     uint64_t call;         /* of the runner, that made them */
-    double one, many, gain; /* running means: seconds of a call, with and without a draft; tokens that a draft brought */
+    double one, many, gain; /* running means: seconds of a call without and with a draft; tokens that a draft brought */
     uint32_t rest;         /* calls without a guess that are left */
     precis_lookup_info info;
 };

@@ -126,7 +126,8 @@ static bool all_constant(const precis_program *p, const pcs_node *n)
     return true;
 }
 
-/* The int8, bf16 or mixed copy of a value, made by a step of its own on first use. acts: of each value, int8 behind others. */
+/* The int8, bf16 or mixed copy of a value, made by a step of its own on first use. acts: of each value, int8 behind
+ * others. */
 static int32_t act_of(precis_program *p, int32_t x, pcs_dtype dtype, int32_t *acts)
 {
     if (dtype == PCS_ACT) acts += p->graph->n_values;
@@ -147,7 +148,8 @@ static int32_t act_of(precis_program *p, int32_t x, pcs_dtype dtype, int32_t *ac
 static bool needs_reference(const precis_program *p, precis_value x)
 {
     const int32_t at = p->graph->values[x].node;
-    return at >= 0 && p->graph->nodes[at].op->has_kernel && !p->graph->nodes[at].op->has_kernel(p->graph->nodes[at].attr);
+    const pcs_node *n = at >= 0 ? &p->graph->nodes[at] : NULL;
+    return n && n->op->has_kernel && !n->op->has_kernel(n->attr);
 }
 
 /* The weights of a node that the step of it reads as they are stored; NULL: it has none. */
@@ -157,8 +159,9 @@ static const pcs_value *stored_weight(const precis_program *p, const pcs_step *s
     return w && w->dtype == PCS_STORED ? w : NULL;
 }
 
-/* The fast form of a step, where its op has one: quantized weights take int8 activations; with bf16 they, and floats of 16
- * bits, take such (F32 is for what must not be rounded, as routers are). Experts have few rows each: mixed, theirs are int8. */
+/* The fast form of a step, where its op has one: quantized weights take int8 activations; with bf16 they, and floats
+ * of 16 bits, take such (F32 is for what must not be rounded, as routers are). Experts have few rows each: mixed,
+ * theirs are int8. */
 static precis_status make_fast(precis_program *p, const pcs_node *n, pcs_step *s, int32_t *acts)
 {
     const pcs_value *w = stored_weight(p, s);
@@ -188,7 +191,8 @@ static precis_status make_step(precis_program *p, const pcs_node *n, int32_t *ac
     precis_status st = open_step(p, &s, n->n_in, n->n_out);
     for (uint32_t i = 0; i < n->n_in && !st; i++) {
         const pcs_value *v = &p->graph->values[n->in[i]];
-        const bool stored = n->op->reads_stored && i == n->op->reads_stored && v->node >= 0 && folded(p->graph, &p->graph->nodes[v->node]);
+        const bool weight = n->op->reads_stored && i == n->op->reads_stored && v->node >= 0;
+        const bool stored = weight && folded(p->graph, &p->graph->nodes[v->node]);
         s.in[i] = stored ? p->graph->nodes[v->node].in[0] : n->in[i];
     }
     for (uint32_t i = 0; i < n->n_out && !st; i++) s.out[i] = n->out[i];
@@ -310,7 +314,8 @@ static bool all_bounded(const precis_graph *g)
     return true;
 }
 
-precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g, const pcs_program_options *opt)
+precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g,
+                               const pcs_program_options *opt)
 {
     *out = NULL;
     precis_program *p = pcs_alloc(ctx, 1, sizeof *p);

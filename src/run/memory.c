@@ -1,5 +1,6 @@
-/* memory.c - where the values of a program lie: one buffer, planned for a set of sizes by lifetimes, largest first; and where
- * threads must wait for one another, which follows from it. A plan is kept, so that sizes that come again cost nothing. */
+/* memory.c - where the values of a program lie: one buffer, planned for a set of sizes by lifetimes, largest first;
+ * and where threads must wait for one another, which follows from it. A plan is kept, so that sizes that come again
+ * cost nothing. */
 #include "run/backend.h"
 #include "run/layout.h"
 
@@ -38,7 +39,11 @@ static precis_status place(precis_program *p, uint64_t *buffer_bytes)
     return PRECIS_OK;
 }
 
-static bool by_rows(const pcs_step *s) { return !s->op || (s->op->by_rows && s->n_out == 1); }
+static bool by_rows(const precis_program *p, const pcs_step *s)
+{
+    if (!s->op) return true;
+    return s->op->by_rows && s->n_out == 1 && (!s->op->matrices_by_rows || p->slots[s->out[0]].v.dims == 2);
+}
 
 /* All but the last dimension. */
 static bool same_rows(const precis_program *p, int32_t a, int32_t b)
@@ -77,14 +82,14 @@ static bool touches(const precis_program *p, int32_t a, int32_t b)
 /* What one step made and another reads, both row by row: a thread reads what it made itself. */
 static bool stays(const precis_program *p, const pcs_step *s, int32_t in, const pcs_step *maker)
 {
-    return by_rows(s) && by_rows(maker) && in == maker->out[0] && same_rows(p, in, s->out[0]);
+    return by_rows(p, s) && by_rows(p, maker) && in == maker->out[0] && same_rows(p, in, s->out[0]);
 }
 
 /* Of one token or output the same thread makes both. */
 static bool one_thread(const precis_program *p, const pcs_step *s, const pcs_step *o)
 {
     const pcs_value *v = &p->slots[s->out[0]].v;
-    return by_rows(s) && by_rows(o) && v->dims == 2 && v->shape[0] < 0 && same_rows(p, s->out[0], o->out[0]);
+    return by_rows(p, s) && by_rows(p, o) && v->dims == 2 && v->shape[0] < 0 && same_rows(p, s->out[0], o->out[0]);
 }
 
 static bool waits(const precis_program *p, const pcs_step *s, const pcs_step *o)
@@ -109,7 +114,8 @@ static void place_barriers(precis_program *p)
         pcs_step *s = &p->steps[i];
         s->barrier = s->barrier_one = false;
         for (size_t e = since; e < i && !s->barrier; e++) s->barrier = waits(p, s, &p->steps[e]);
-        for (size_t e = since_one; e < i && !s->barrier_one; e++) s->barrier_one = !one_thread(p, s, &p->steps[e]) && waits(p, s, &p->steps[e]);
+        for (size_t e = since_one; e < i && !s->barrier_one; e++)
+            s->barrier_one = !one_thread(p, s, &p->steps[e]) && waits(p, s, &p->steps[e]);
         if (s->barrier) since = i;
         if (s->barrier_one) since_one = i;
     }
@@ -125,7 +131,8 @@ static void plan_scratch(precis_program *p, pcs_room *rooms)
         size_t most = 0;
         const bool mixed = s->n_in && p->slots[s->in[0]].v.dtype == PCS_ACT_MIXED;
         for (int few = 0; few < (mixed ? 2 : 1) && s->op && s->op->scratch; few++) {
-            if (mixed) s->call.in[0].dtype = !few ? PCS_ACT_BF16 : s->plain >= 0 ? PCS_F32 : PCS_ACT; /* a run may have either */
+            /* A run may have either. */
+            if (mixed) s->call.in[0].dtype = !few ? PCS_ACT_BF16 : s->plain >= 0 ? PCS_F32 : PCS_ACT;
             const size_t need = s->op->scratch(&s->call);
             if (need > most) most = need;
         }
@@ -134,8 +141,8 @@ static void plan_scratch(precis_program *p, pcs_room *rooms)
     }
 }
 
-/* Without a barrier between them one thread may be at a step while another is at the next, so both must mean the same by
- * a thread's part of the scratch. */
+/* Without a barrier between them one thread may be at a step while another is at the next, so both must mean the
+ * same by a thread's part of the scratch. */
 static void share_scratch(const precis_program *p, pcs_room *rooms)
 {
     for (size_t i = 0, end; i < p->n_steps; i = end) {
@@ -258,8 +265,8 @@ static precis_status check_sizes(const precis_program *p)
             if (n >= !symbol) continue;
             char text[128];
             pcs_dim_text(p->graph, v->shape[k], text, sizeof text);
-            return n < 0 && symbol ? pcs_fail(p->ctx, PRECIS_EINVAL, "value %s: dimension %s has no size yet", v->name, text)
-                                   : pcs_fail(p->ctx, PRECIS_EINVAL, "value %s: dimension %s is too small, or too large", v->name, text);
+            const char *why = n < 0 && symbol ? "has no size yet" : "is too small, or too large";
+            return pcs_fail(p->ctx, PRECIS_EINVAL, "value %s: dimension %s %s", v->name, text, why);
         }
     }
     return PRECIS_OK;

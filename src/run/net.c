@@ -268,7 +268,8 @@ static precis_status give(precis_net *net, const precis_array *const *given)
     return PRECIS_OK;
 }
 
-/* What is run: other nodes with the same bits, but that a clamp of sums in whole numbers is exact where floats round. */
+/* What is run: other nodes with the same bits, but that a clamp of sums in whole numbers is exact where floats
+ * round. */
 static precis_status lower(precis_graph *g)
 {
     static const char *const passes[] = { "narrow_pools", "fuse_dynamic", "fuse_products", "fuse_codes" };

@@ -1,5 +1,6 @@
-/* overflow.c - bounds on the integer accumulators of the kernels, from the weights themselves: activations are int8 of at most 127 in magnitude
- * (kernel/quantize_act.h), so that a lane is at most 127 times the largest sum of the codes that it multiplies. */
+/* overflow.c - bounds on the integer accumulators of the kernels, from the weights themselves: activations are int8
+ * of at most 127 in magnitude (kernel/quantize_act.h), so that a lane is at most 127 times the largest sum of the
+ * codes that it multiplies. */
 #include "run/overflow.h"
 
 #include "base/pool.h"
@@ -47,7 +48,8 @@ static bool by_range(const pcs_accumulator *a) { return !strcmp(a->isa, "avx2") 
 static bool takes(const pcs_accumulator *a, const pcs_format *f)
 {
     if (strcmp(a->kernel, "mp") && !f->fields) return false;
-    if (!strcmp(a->kernel, "mv") && !strcmp(a->isa, "neon") && a->bits == 16) return a->raw == (pcs_mp_pairs(f) != 0); /* small codes as they are stored, large ones signed */
+    const bool neon = !strcmp(a->kernel, "mv") && !strcmp(a->isa, "neon") && a->bits == 16;
+    if (neon) return a->raw == (pcs_mp_pairs(f) != 0); /* small codes are as they are stored, large ones signed */
     if (by_range(a)) return a->raw ? (uint32_t)pcs_mp_pairs(f) * 2 == a->products : !pcs_mp_pairs(f);
     return true;
 }
@@ -73,12 +75,15 @@ static void scan_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     }
 }
 
-precis_status precis_overflow_check(precis_ctx *ctx, const precis_model *m, size_t tensor, precis_overflow *out, size_t max, size_t *n)
+precis_status precis_overflow_check(precis_ctx *ctx, const precis_model *m, size_t tensor, precis_overflow *out,
+                                    size_t max, size_t *n)
 {
     *n = 0;
     if (tensor >= m->n_tensors) return pcs_fail(ctx, PRECIS_EINVAL, "there is no tensor %zu", tensor);
     const pcs_tensor *t = &m->tensors[tensor];
-    if (t->dims < 2 || t->format->kind != PCS_QUANT || (!t->format->unpack && !t->format->unpack_row) || t->format->element) return PRECIS_OK; /* multiplied as floats */
+    const pcs_format *f = t->format;
+    const bool has_codes = f->kind == PCS_QUANT && (f->unpack || f->unpack_row) && !f->element;
+    if (t->dims < 2 || !has_codes) return PRECIS_OK; /* multiplied as floats */
     const size_t kinds = sizeof all / sizeof *all, threads = precis_ctx_threads(ctx);
     scan s = { .t = t, .room = (pcs_mp_scratch((size_t)t->ne[0]) + 127) / 64 * 64 };
     s.bounds = pcs_alloc(ctx, threads * kinds, sizeof *s.bounds);
@@ -90,7 +95,9 @@ precis_status precis_overflow_check(precis_ctx *ctx, const precis_model *m, size
         int64_t bound = 0;
         for (size_t i = 0; i < threads; i++) bound = bound > s.bounds[i * kinds + a] ? bound : s.bounds[i * kinds + a];
         const int64_t limit = (int64_t)1 << (all[a].bits - 1);
-        out[(*n)++] = (precis_overflow){ all[a].kernel, all[a].isa, all[a].bits, all[a].products, bound, limit - 1, bound >= limit };
+        out[(*n)++] = (precis_overflow){ .kernel = all[a].kernel, .isa = all[a].isa, .bits = all[a].bits,
+                                         .products = all[a].products, .bound = bound, .limit = limit - 1,
+                                         .overflows = bound >= limit };
     }
     pcs_free(ctx, s.bounds);
     pcs_free(ctx, s.scratch);

@@ -1,8 +1,9 @@
 /* packing.c - a program's weights as panels (kernel/panels.h), before the first token or beside it.
  *
- * The bits of every result are those of the rows, so a weight may change over between two tokens. All memory is taken at the start, so that the thread that packs in the
- * background can neither fail nor touch the context. Once a part of a weight is packed its pages of the file are given back to the system, which has them in its cache: the head of a large
- * vocabulary would be in memory twice. */
+ * The bits of every result are those of the rows, so a weight may change over between two tokens. All memory is
+ * taken at the start, so that the thread that packs in the background can neither fail nor touch the context. Once a
+ * part of a weight is packed its pages of the file are given back to the system, which has them in its cache: the
+ * head of a large vocabulary would be in memory twice. */
 #define _DEFAULT_SOURCE /* madvise */
 #include "base/pool.h"
 #include "model/model.h"
@@ -14,7 +15,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-typedef struct { pcs_slot *slot; const pcs_format *f; const uint8_t *rows; size_t k; uint64_t n; uint8_t *panels; } item;
+typedef struct {
+    pcs_slot *slot;
+    const pcs_format *f;
+    const uint8_t *rows;
+    size_t k;
+    uint64_t n;
+    uint8_t *panels;
+} item;
 
 struct pcs_packing {
     precis_program *program;
@@ -39,7 +47,7 @@ static void pack(const precis_program *p, const item *w, uint64_t begin, uint64_
 
 static uint64_t panels_of(const item *w) { return (w->n + PCS_PANEL - 1) / PCS_PANEL; }
 
-static uint64_t bytes_of(const item *w) { return (panels_of(w) * pcs_panel_bytes(w->f, w->k) + 63) / 64 * 64; }
+static uint64_t panel_bytes_of(const item *w) { return (panels_of(w) * pcs_panel_bytes(w->f, w->k) + 63) / 64 * 64; }
 
 /* Panels that are packed from pages that are fetched and given back together, of about 4 MiB. */
 static uint64_t part_of(const item *w) { return (((uint64_t)4 << 20) / pcs_panel_bytes(w->f, w->k)) + 1; }
@@ -48,9 +56,11 @@ static uint64_t part_of(const item *w) { return (((uint64_t)4 << 20) / pcs_panel
 typedef struct { uintptr_t first, last; } pages;
 static pages pages_of(const item *w, uint64_t begin, uint64_t end, bool all)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), row = pcs_row_bytes(w->f, w->k), last = end * PCS_PANEL < w->n ? end * PCS_PANEL : w->n;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), row = pcs_row_bytes(w->f, w->k);
+    const uintptr_t behind = end * PCS_PANEL, last = behind < w->n ? behind : w->n;
     const uintptr_t from = (uintptr_t)w->rows + begin * PCS_PANEL * row, to = (uintptr_t)w->rows + last * row;
-    return all ? (pages){ from / page * page, to } : (pages){ (from + (begin ? 0 : page - 1)) / page * page, to / page * page };
+    if (all) return (pages){ from / page * page, to };
+    return (pages){ (from + (begin ? 0 : page - 1)) / page * page, to / page * page };
 }
 
 /* The file's pages all at once: faults would take most of the time of packing. A machine that cannot goes without. */
@@ -70,7 +80,8 @@ static void give_back(const pcs_packing *k, const item *w, uint64_t begin, uint6
     const pages p = pages_of(w, begin, end, false);
     for (size_t i = 0; k->model && i < k->model->n_files; i++) { /* memory of our own would be lost */
         const uintptr_t map = (uintptr_t)k->model->files[i].map;
-        if (map && p.first >= map && p.last <= map + k->model->files[i].size && p.last > p.first) madvise((void *)p.first, p.last - p.first, MADV_DONTNEED);
+        if (map && p.first >= map && p.last <= map + k->model->files[i].size && p.last > p.first)
+            madvise((void *)p.first, p.last - p.first, MADV_DONTNEED);
     }
 }
 
@@ -116,8 +127,10 @@ static void collect(pcs_packing *k)
         if (!s->op || s->n_in < 2 || !s->op->reads_stored || s->eval != s->op->fast) continue;
         pcs_slot *w = &p->slots[s->in[s->op->reads_stored]];
         const uint32_t dims = w->v.dims;
-        if (w->v.dtype != PCS_STORED || dims < 2 || !w->data || w->panels || !pcs_has_few(&p->kernels, w->v.format, (size_t)w->v.shape[dims - 1])) continue;
-        item it = { w, w->v.format, w->data, (size_t)w->v.shape[dims - 1], 1, NULL };
+        if (w->v.dtype != PCS_STORED || dims < 2 || !w->data || w->panels) continue;
+        const size_t width = (size_t)w->v.shape[dims - 1];
+        if (!pcs_has_few(&p->kernels, w->v.format, width)) continue;
+        item it = { w, w->v.format, w->data, width, 1, NULL };
         for (uint32_t d = 0; d + 1 < dims; d++) it.n *= (uint64_t)w->v.shape[d];
         if (dims > 2 && w->v.shape[dims - 2] % PCS_PANEL) continue; /* an expert must begin with a panel */
         bool known = false;
@@ -126,17 +139,18 @@ static void collect(pcs_packing *k)
     }
 }
 
-/* Memory for all panels, one behind the other: reading from large pages is a tenth faster, and most weights of a small model are smaller than one. */
+/* Memory for all panels, one behind the other: reading from large pages is a tenth faster, and most weights of a
+ * small model are smaller than one. */
 static precis_status allot(precis_ctx *ctx, pcs_packing *k)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < k->n; i++) bytes += bytes_of(&k->items[i]);
+    for (size_t i = 0; i < k->n; i++) bytes += panel_bytes_of(&k->items[i]);
     if (!bytes) return PRECIS_OK;
     uint8_t *at = k->memory = pcs_alloc_large(ctx, bytes);
     if (!at) return PRECIS_ENOMEM;
     for (size_t i = 0; i < k->n; i++) {
         k->items[i].panels = at;
-        at += bytes_of(&k->items[i]);
+        at += panel_bytes_of(&k->items[i]);
     }
     k->program->packed_bytes += bytes;
     return PRECIS_OK;

@@ -89,7 +89,8 @@ void pcs_program_call_tap(precis_program *p, const pcs_step *s)
         const pcs_arg *a = &s->call.out[k];
         const precis_value v = s->out[k];
         const void *host = p->taps[v].fn ? pcs_program_value(p, v) : NULL;
-        if (host) p->taps[v].fn(p->taps[v].user, v, as_numbers(p, a, host), (uint64_t)pcs_arg_rows(a), (uint64_t)pcs_arg_width(a));
+        const uint64_t rows = (uint64_t)pcs_arg_rows(a), width = (uint64_t)pcs_arg_width(a);
+        if (host) p->taps[v].fn(p->taps[v].user, v, as_numbers(p, a, host), rows, width);
     }
 }
 
@@ -116,7 +117,8 @@ precis_status pcs_program_size(precis_program *p, int64_t symbol, int64_t size)
         return pcs_fail(p->ctx, PRECIS_EINVAL, "dimension %lld is no symbol", (long long)symbol);
     const pcs_dim *d = &p->graph->dims[i];
     if (size < 0 || (d->most && size > d->most) || size > (int64_t)1 << 48)
-        return pcs_fail(p->ctx, PRECIS_EINVAL, "dimension %s: a size of %lld, at most %lld", d->name, (long long)size, (long long)d->most);
+        return pcs_fail(p->ctx, PRECIS_EINVAL, "dimension %s: a size of %lld, at most %lld", d->name, (long long)size,
+                        (long long)d->most);
     p->sizes[i] = size;
     return PRECIS_OK;
 }
@@ -143,7 +145,8 @@ static void tap_inputs(precis_program *p)
         if (!p->taps[i].fn || v->role != PCS_INPUT || v->dtype != PCS_F32) continue;
         pcs_arg a = { .dims = v->dims };
         for (uint32_t k = 0; k < a.dims; k++) a.shape[k] = pcs_program_extent(p, v->shape[k]);
-        p->taps[i].fn(p->taps[i].user, (precis_value)i, p->slots[i].given, (uint64_t)pcs_arg_rows(&a), (uint64_t)pcs_arg_width(&a));
+        const uint64_t rows = (uint64_t)pcs_arg_rows(&a), width = (uint64_t)pcs_arg_width(&a);
+        p->taps[i].fn(p->taps[i].user, (precis_value)i, p->slots[i].given, rows, width);
     }
 }
 
@@ -187,15 +190,22 @@ const char *precis_arithmetic_name(precis_arithmetic a)
     return names[a];
 }
 
-precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx) { return ctx->cpu & PCS_CPU_AMX ? PRECIS_MIXED : PRECIS_FAST; }
+precis_arithmetic precis_arithmetic_best(const precis_ctx *ctx)
+{
+    return ctx->cpu & PCS_CPU_AMX ? PRECIS_MIXED : PRECIS_FAST;
+}
 
 /* ---- public ----------------------------------------------------------------------------------- */
 
-precis_status precis_program_set_size(precis_program *p, int64_t symbol, int64_t size) { return pcs_program_size(p, symbol, size); }
+precis_status precis_program_set_size(precis_program *p, int64_t symbol, int64_t size)
+{
+    return pcs_program_size(p, symbol, size);
+}
 
 precis_status precis_program_set_input(precis_program *p, precis_value v, const float *data)
 {
-    if (v < 0 || (size_t)v >= p->graph->n_values || p->graph->values[v].role != PCS_INPUT) return pcs_fail(p->ctx, PRECIS_EINVAL, "value %d is no input", v);
+    if (v < 0 || (size_t)v >= p->graph->n_values || p->graph->values[v].role != PCS_INPUT)
+        return pcs_fail(p->ctx, PRECIS_EINVAL, "value %d is no input", v);
     pcs_program_bind(p, v, data);
     return PRECIS_OK;
 }
@@ -205,7 +215,8 @@ precis_status precis_program_tap(precis_program *p, precis_value v, precis_tap_f
     if (v < 0 || (size_t)v >= p->graph->n_values) return pcs_fail(p->ctx, PRECIS_EINVAL, "value %d does not exist", v);
     const pcs_dtype d = p->graph->values[v].dtype;
     if (d != PCS_F32 && d != PCS_I8 && d != PCS_U8 && d != PCS_I32)
-        return pcs_fail(p->ctx, PRECIS_EUNSUPPORTED, "value %s holds no numbers that can be watched", p->graph->values[v].name);
+        return pcs_fail(p->ctx, PRECIS_EUNSUPPORTED, "value %s holds no numbers that can be watched",
+                        p->graph->values[v].name);
     pcs_program_tap(p, v, fn, user);
     return PRECIS_OK;
 }

@@ -14,11 +14,12 @@
 typedef void pcs_tap_fn(void *user, precis_value v, const float *x, uint64_t rows, uint64_t width);
 typedef struct pcs_tap { pcs_tap_fn *fn; void *user; } pcs_tap;
 
-/* Few rows are slower by tiles: weights that are read once are the cost then, and to make them bf16 takes longer than that. */
+/* Few rows are slower by tiles: weights that are read once are the cost then, and to make them bf16 takes longer
+ * than that. */
 enum { PCS_MIXED_ROWS = 32 };
 /* Is it one of those that ops have a fast form for? And is it for tiles of bf16, which like many rows? */
-static inline bool pcs_by_kernels(precis_arithmetic a) { return a == PRECIS_FAST || a == PRECIS_BF16 || a == PRECIS_MIXED; }
 static inline bool pcs_for_tiles(precis_arithmetic a) { return a == PRECIS_BF16 || a == PRECIS_MIXED; }
+static inline bool pcs_by_kernels(precis_arithmetic a) { return a == PRECIS_FAST || pcs_for_tiles(a); }
 
 /* Scratch of a step: bytes of each thread that works on it, and how many threads may. */
 typedef struct pcs_room { size_t bytes; uint32_t threads; } pcs_room;
@@ -118,14 +119,18 @@ typedef struct pcs_program_options {
     precis_arithmetic arithmetic;
     const char *k_type, *v_type; /* as pcs_kv_list's */
     uint32_t context, sequences;
-    uint32_t batch; /* tokens of a run at most, whose pages the caller takes before it; 0: all pages are taken at once */
+    /* Tokens of a run at most, whose pages the caller takes before it; 0: all pages are taken at once. */
+    uint32_t batch;
     uint32_t pages; /* of all sequences at most; 0: as many as they need */
     bool keep_all; /* every value keeps its own memory, so that all can be read after a run */
     bool inputs;   /* make only what multiplications read, and what experts make: statistics need no logits */
 } pcs_program_options;
 
 /* What a dimension is in the run that is bound. */
-static inline int64_t pcs_program_extent(const precis_program *p, int64_t d) { return pcs_extent(p->graph, d, p->sizes); }
+static inline int64_t pcs_program_extent(const precis_program *p, int64_t d)
+{
+    return pcs_extent(p->graph, d, p->sizes);
+}
 /* Make or find the plan for the sizes of the next run (memory.c). */
 precis_status pcs_program_plan(precis_program *p);
 void pcs_plan_close(precis_ctx *ctx, pcs_plan *plan);
@@ -133,9 +138,10 @@ void pcs_plan_close(precis_ctx *ctx, pcs_plan *plan);
 void pcs_step_bind(precis_program *p, pcs_step *s);
 /* Its op met what is no index or no scale: PRECIS_EFORMAT. */
 precis_status pcs_step_refuse(const precis_program *p, const char *name, const pcs_op *op);
-precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g, const pcs_program_options *opt);
-/* Bind an input; data must live until the run ends. A constant may be given others on the host's backend alone, while the
- * program lives. */
+precis_status pcs_program_open(precis_ctx *ctx, precis_program **out, const precis_graph *g,
+                               const pcs_program_options *opt);
+/* Bind an input; data must live until the run ends. A constant may be given others on the host's backend alone,
+ * while the program lives. */
 void pcs_program_bind(precis_program *p, precis_value v, const void *data);
 /* The taps on a step's results. */
 void pcs_program_call_tap(precis_program *p, const pcs_step *s);
@@ -150,11 +156,11 @@ precis_status pcs_program_run_part(precis_program *p, size_t from, size_t to);
 /* Bytes of a value that the program computes, from or to the host's memory. */
 void pcs_program_write(precis_program *p, precis_value v, const void *host, uint64_t bytes);
 void pcs_program_read(const precis_program *p, precis_value v, void *host, uint64_t bytes);
-/* After a run: an output (or any value with keep_all), in the host's memory until the next run; NULL when there is none for
- * a copy of it. */
+/* After a run: an output (or any value with keep_all), in the host's memory until the next run; NULL when there is
+ * none for a copy of it. */
 const float *pcs_program_value(precis_program *p, precis_value v);
-/* Of the parts of a program (run/backend.c): constants into the backend's memory, after the steps are made; inputs before a
- * run; and all of it back. */
+/* Of the parts of a program (run/backend.c): constants into the backend's memory, after the steps are made; inputs
+ * before a run; and all of it back. */
 precis_status pcs_program_upload(precis_program *p);
 precis_status pcs_program_give(precis_program *p);
 void pcs_program_release(precis_program *p);

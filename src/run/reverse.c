@@ -133,7 +133,7 @@ static precis_status add_step(pcs_reverse *r, size_t index)
     return PRECIS_OK;
 }
 
-static precis_status make_steps(pcs_reverse *r)
+static precis_status make_back_steps(pcs_reverse *r)
 {
     const precis_program *p = r->p;
     r->steps = pcs_alloc(r->ctx, p->n_steps + 1, sizeof *r->steps);
@@ -162,7 +162,7 @@ precis_status pcs_reverse_open(precis_ctx *ctx, pcs_reverse **out, precis_progra
     pcs_arena_init(&r->arena, ctx);
     r->of = pcs_alloc(ctx, r->n + 1, sizeof *r->of);
     precis_status st = r->of ? mark(r, more, n) : PRECIS_ENOMEM;
-    if (!st) st = make_steps(r);
+    if (!st) st = make_back_steps(r);
     if (st) pcs_reverse_close(&r);
     *out = r;
     return st;
@@ -185,29 +185,29 @@ void pcs_reverse_close(pcs_reverse **reverse)
 
 /* ---- memory, for the sizes of a run ------------------------------------------------------------ */
 
-static uint64_t count_of(const precis_program *p, size_t v)
+static uint64_t numbers_of(const precis_program *p, size_t v)
 {
     uint64_t n = 1;
     for (uint32_t i = 0; i < p->slots[v].v.dims; i++) n *= (uint64_t)pcs_program_extent(p, p->slots[v].v.shape[i]);
     return n;
 }
 
-static uint64_t bytes_of(uint64_t count) { return (count * sizeof(float) + 64 + 63) / 64 * 64; }
+static uint64_t adjoint_bytes(uint64_t count) { return (count * sizeof(float) + 64 + 63) / 64 * 64; }
 
 /* Gradients that stay grow when a size does, and are never smaller. */
 static precis_status make_staying(pcs_reverse *r, adjoint *a, uint64_t count)
 {
     if (a->at && count <= a->count) return PRECIS_OK;
-    float *grown = pcs_alloc(r->ctx, bytes_of(count), 1);
+    float *grown = pcs_alloc(r->ctx, adjoint_bytes(count), 1);
     if (!grown) return PRECIS_ENOMEM;
-    memset(grown, 0, bytes_of(count));
+    memset(grown, 0, adjoint_bytes(count));
     pcs_free(r->ctx, a->at);
-    r->stay_bytes += bytes_of(count) - (a->at ? bytes_of(a->count) : 0);
+    r->stay_bytes += adjoint_bytes(count) - (a->at ? adjoint_bytes(a->count) : 0);
     a->at = grown;
     return PRECIS_OK;
 }
 
-static precis_status place(pcs_reverse *r)
+static precis_status place_adjoints(pcs_reverse *r)
 {
     pcs_span *spans = pcs_alloc(r->ctx, r->n + 1, sizeof *spans);
     if (!spans) return PRECIS_ENOMEM;
@@ -215,7 +215,8 @@ static precis_status place(pcs_reverse *r)
     for (size_t i = 0; i < r->n; i++) {
         const adjoint *a = &r->of[i];
         if (a->first < 0 || a->stays) continue;
-        spans[n++] = (pcs_span){ .bytes = bytes_of(a->count), .first = a->first, .last = a->last, .id = (int32_t)i };
+        const uint64_t bytes = adjoint_bytes(a->count);
+        spans[n++] = (pcs_span){ .bytes = bytes, .first = a->first, .last = a->last, .id = (int32_t)i };
     }
     const uint64_t bytes = pcs_lay_out(spans, n, false);
     char *buffer = bytes > r->buffer_bytes || !r->buffer ? pcs_alloc(r->ctx, bytes + 64, 1) : r->buffer;
@@ -237,15 +238,15 @@ static precis_status plan(pcs_reverse *r)
     for (size_t i = 0; i < r->n && !st; i++) {
         adjoint *a = &r->of[i];
         if (a->first < 0) continue;
-        const uint64_t count = count_of(r->p, i);
+        const uint64_t count = numbers_of(r->p, i);
         changed |= count != a->count || !a->at;
         if (a->stays) st = make_staying(r, a, count);
         a->count = count;
     }
-    return st || !changed ? st : place(r);
+    return st || !changed ? st : place_adjoints(r);
 }
 
-static precis_status bind(pcs_reverse *r)
+static precis_status bind_back(pcs_reverse *r)
 {
     size_t most = 0;
     for (size_t i = 0; i < r->n_steps; i++) {
@@ -293,7 +294,7 @@ static void region(void *arg, uint32_t ith, uint32_t nth)
 precis_status pcs_reverse_run(pcs_reverse *r, const float *seed, bool add)
 {
     precis_status st = plan(r);
-    if (!st) st = bind(r);
+    if (!st) st = bind_back(r);
     if (st) return st;
     for (size_t i = 0; i < r->n && !add; i++) {
         const adjoint *a = &r->of[i];

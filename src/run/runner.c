@@ -7,13 +7,43 @@
 
 #define DEFAULT_CONTEXT 4096
 
-precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts)
+precis_status precis_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model,
+                                 const precis_runner_options *opts)
 {
     return pcs_runner_open(ctx, out, model, opts, &(pcs_runner_how){ NULL, false });
 }
 
-precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts,
-                              const pcs_runner_how *how)
+/* The sizes of a runner: its own where the options have none. */
+static precis_status set_sizes(precis_runner *r, const precis_runner_options *o)
+{
+    r->sequences = o->sequences ? o->sequences : 1;
+    r->context = o->context ? o->context : r->lm.context < DEFAULT_CONTEXT ? r->lm.context : DEFAULT_CONTEXT;
+    if (r->context > 1u << 26 || r->batch > 1u << 20 || r->outputs > r->batch || r->sequences > 1u << 16)
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "context %u, batch %u, outputs %u or sequences %u out of range",
+                        r->context, r->batch, r->outputs, r->sequences);
+    if (r->lm.position_limit && r->context > r->lm.position_limit)
+        return pcs_fail(r->ctx, PRECIS_EINVAL, "the model knows %u positions, not %u; a smaller --ctx helps",
+                        r->lm.position_limit, r->context);
+    r->ids = pcs_alloc(r->ctx, r->batch, 3 * sizeof *r->ids);
+    r->wanted = pcs_alloc(r->ctx, r->batch, sizeof *r->wanted);
+    r->lengths = pcs_alloc(r->ctx, r->sequences, sizeof *r->lengths);
+    r->before = pcs_alloc(r->ctx, r->batch, sizeof *r->before);
+    r->rows = pcs_alloc(r->ctx, r->batch, sizeof *r->rows);
+    return r->ids && r->wanted && r->lengths && r->before && r->rows ? PRECIS_OK : PRECIS_ENOMEM;
+}
+
+static void warn_of_reference(const precis_runner *r)
+{
+    const precis_program *p = r->program;
+    const char *in = p->lacking ? "weights in " : "activations in ";
+    const char *what = p->lacking ? p->lacking : pcs_model_string(r->model, "precis.activations");
+    pcs_warn(r->ctx,
+             "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower",
+             r->model->path, in, what, p->without_kernel);
+}
+
+precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model,
+                              const precis_runner_options *opts, const pcs_runner_how *how)
 {
     precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
@@ -31,35 +61,16 @@ precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis
     r->lm.most_rows = r->batch;
     r->lm.most_wanted = r->outputs;
     precis_status st = pcs_arch_build(model, &r->graph, &r->lm);
-    if (!st) {
-        r->sequences = o.sequences ? o.sequences : 1;
-        r->context = o.context ? o.context : r->lm.context < DEFAULT_CONTEXT ? r->lm.context : DEFAULT_CONTEXT;
-        if (r->lm.position_limit && r->context > r->lm.position_limit)
-            st = pcs_fail(ctx, PRECIS_EINVAL, "the model knows %u positions, not %u; a smaller --ctx helps", r->lm.position_limit, r->context);
-        if (r->context > 1u << 26 || r->batch > 1u << 20 || r->outputs > r->batch || r->sequences > 1u << 16)
-            st = pcs_fail(ctx, PRECIS_EINVAL, "context %u, batch %u, outputs %u or sequences %u out of range", r->context, r->batch, r->outputs, r->sequences);
-    }
-    if (!st) {
-        r->ids = pcs_alloc(ctx, r->batch, 3 * sizeof *r->ids);
-        r->wanted = pcs_alloc(ctx, r->batch, sizeof *r->wanted);
-        r->lengths = pcs_alloc(ctx, r->sequences, sizeof *r->lengths);
-        r->before = pcs_alloc(ctx, r->batch, sizeof *r->before);
-        r->rows = pcs_alloc(ctx, r->batch, sizeof *r->rows);
-        if (!r->ids || !r->wanted || !r->lengths || !r->before || !r->rows) st = PRECIS_ENOMEM;
-    }
-    if (!st)
-        st = pcs_program_open(ctx, &r->program, r->graph,
-                              &(pcs_program_options){ .backend = how->backend, .arithmetic = o.arithmetic, .k_type = k_type, .v_type = v_type,
-                                                      .context = r->context, .sequences = r->sequences,
-                                                      .batch = r->batch, .pages = o.pages, .inputs = how->inputs });
+    if (!st) st = set_sizes(r, &o);
+    const pcs_program_options po = { .backend = how->backend, .arithmetic = o.arithmetic, .k_type = k_type,
+                                     .v_type = v_type, .context = r->context, .sequences = r->sequences,
+                                     .batch = r->batch, .pages = o.pages, .inputs = how->inputs };
+    if (!st) st = pcs_program_open(ctx, &r->program, r->graph, &po);
     /* who runs the program itself has not looked at what it reads */
     if (!st) st = how->inputs ? pcs_model_finite(ctx, model) : pcs_behind_open(r, o.pack == PRECIS_PACK_BACKGROUND);
-    if (!st && r->program->without_kernel) {
-        const precis_program *p = r->program;
-        pcs_warn(ctx, "%s: %s%s have no kernel yet: %u multiplications run in the reference lowering, which is slower", model->path, p->lacking ? "weights in " : "activations in ",
-                 p->lacking ? p->lacking : pcs_model_string(model, "precis.activations"), p->without_kernel);
-    }
-    if (!st && !how->backend && o.pack != PRECIS_PACK_OFF && pcs_by_kernels(o.arithmetic)) st = pcs_packing_open(r->program, model, o.pack);
+    if (!st && r->program->without_kernel) warn_of_reference(r);
+    if (!st && !how->backend && o.pack != PRECIS_PACK_OFF && pcs_by_kernels(o.arithmetic))
+        st = pcs_packing_open(r->program, model, o.pack);
     if (st) precis_runner_close(&r);
     *out = r;
     return st;
@@ -136,7 +147,7 @@ precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted)
     return st ? st : pcs_program_size(r->program, r->lm.wanted, wanted);
 }
 
-static void bind(precis_runner *r, const int32_t *tokens, const int32_t *positions, const int32_t *sequences,
+static void bind_rows(precis_runner *r, const int32_t *tokens, const int32_t *positions, const int32_t *sequences,
                  const int32_t *outputs)
 {
     pcs_program_bind(r->program, r->lm.tokens, tokens);
@@ -154,7 +165,7 @@ precis_status pcs_runner_bind(precis_runner *r, const pcs_text_rows *text)
         st = pcs_pages_take(pages, 0, i);
         pcs_pages_commit(pages);
     }
-    bind(r, text->ids, text->positions, text->zeros, text->outputs);
+    bind_rows(r, text->ids, text->positions, text->zeros, text->outputs);
     return st ? st : pcs_runner_size(r, text->n, text->wanted);
 }
 
@@ -228,7 +239,7 @@ precis_status precis_runner_decode(precis_runner *r, const precis_row *rows, uin
     const bool ran = st == PRECIS_OK;
     if (!st) {
         r->calls++;
-        bind(r, r->ids, r->ids + r->batch, r->ids + 2 * (size_t)r->batch, r->wanted);
+        bind_rows(r, r->ids, r->ids + r->batch, r->ids + 2 * (size_t)r->batch, r->wanted);
         st = pcs_runner_size(r, n, outputs);
         if (!st) st = pcs_program_run(r->program);
         if (!st) st = pcs_behind_rest(r);

@@ -23,20 +23,25 @@ struct precis_runner {
 /* What precis_runner_open does not ask for. */
 typedef struct pcs_runner_how {
     const pcs_backend *backend; /* another than the usual one; NULL: that one. Weights are packed on the host alone */
-    bool inputs; /* for statistics: every row of a call may be wanted, and no logits are made of them, so that the head's input
-                  * is seen at all positions at no cost; opts.outputs does not count */
+    /* For statistics: every row of a call may be wanted, and no logits are made of them, so that the head's input is
+     * seen at all positions at no cost; opts.outputs does not count. */
+    bool inputs;
 } pcs_runner_how;
-precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model, const precis_runner_options *opts,
-                              const pcs_runner_how *how);
+precis_status pcs_runner_open(precis_ctx *ctx, precis_runner **out, const precis_model *model,
+                              const precis_runner_options *opts, const pcs_runner_how *how);
 /* Rows of the next call, and those of them whose logits are wanted. */
 precis_status pcs_runner_size(precis_runner *r, int64_t rows, int64_t wanted);
-/* For those who run the program themselves: a text of n tokens from its beginning on, in sequence 0, whose pages are taken.
- * positions are 0 to n - 1, zeros as many zeros; the arrays are borrowed until the runs end. The sequence stays empty for
- * precis_runner_decode. */
-typedef struct pcs_text_rows { const int32_t *ids, *positions, *zeros, *outputs; uint32_t n; int64_t wanted; } pcs_text_rows;
+/* For those who run the program themselves: a text of n tokens from its beginning on, in sequence 0, whose pages are
+ * taken. positions are 0 to n - 1, zeros as many zeros; the arrays are borrowed until the runs end. The sequence
+ * stays empty for precis_runner_decode. */
+typedef struct pcs_text_rows {
+    const int32_t *ids, *positions, *zeros, *outputs;
+    uint32_t n;
+    int64_t wanted;
+} pcs_text_rows;
 precis_status pcs_runner_bind(precis_runner *r, const pcs_text_rows *text);
-/* Looks at the model's weights (odd.c): the first call looks at those that it reads, and what is left is looked at behind
- * it, by a thread of its own where `beside`. Before a call: what was found so far; now: all of it, at once. */
+/* Looks at the model's weights (odd.c): the first call looks at those that it reads, and what is left is looked at
+ * behind it, by a thread of its own where `beside`. Before a call: what was found so far; now: all of it, at once. */
 precis_status pcs_behind_open(precis_runner *r, bool beside);
 precis_status pcs_behind_ask(precis_runner *r);
 precis_status pcs_behind_now(precis_runner *r);

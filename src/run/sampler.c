@@ -19,20 +19,25 @@ struct precis_sampler {
     uint32_t *counts; /* [vocabulary]: how often each stands in it */
 };
 
-precis_status precis_sampler_open(precis_ctx *ctx, precis_sampler **out, uint32_t vocabulary, const precis_sampler_options *opts)
+precis_status precis_sampler_open(precis_ctx *ctx, precis_sampler **out, uint32_t vocabulary,
+                                  const precis_sampler_options *opts)
 {
     precis_sampler_options o = PRECIS_SAMPLER_OPTIONS_INIT;
     pcs_options_take(&o, sizeof o, opts);
     *out = NULL;
-    if (!(o.temperature >= 0 && o.temperature <= 100)) return pcs_fail(ctx, PRECIS_EINVAL, "temperature %g is not 0 to 100", (double)o.temperature);
+    if (!(o.temperature >= 0 && o.temperature <= 100))
+        return pcs_fail(ctx, PRECIS_EINVAL, "temperature %g is not 0 to 100", (double)o.temperature);
     if (o.top_k < 0) return pcs_fail(ctx, PRECIS_EINVAL, "top-k %d is negative", o.top_k);
-    if (!(o.top_p > 0 && o.top_p <= 1)) return pcs_fail(ctx, PRECIS_EINVAL, "top-p %g is not above 0 and at most 1", (double)o.top_p);
+    if (!(o.top_p > 0 && o.top_p <= 1))
+        return pcs_fail(ctx, PRECIS_EINVAL, "top-p %g is not above 0 and at most 1", (double)o.top_p);
     if (!(o.min_p >= 0 && o.min_p <= 1)) return pcs_fail(ctx, PRECIS_EINVAL, "min-p %g is not 0 to 1", (double)o.min_p);
-    if (!(o.repetition > 0 && o.repetition <= 100)) return pcs_fail(ctx, PRECIS_EINVAL, "repetition penalty %g is not above 0", (double)o.repetition);
+    if (!(o.repetition > 0 && o.repetition <= 100))
+        return pcs_fail(ctx, PRECIS_EINVAL, "repetition penalty %g is not above 0", (double)o.repetition);
     if (!(o.frequency >= -100 && o.frequency <= 100) || !(o.presence >= -100 && o.presence <= 100))
         return pcs_fail(ctx, PRECIS_EINVAL, "frequency penalty %g or presence penalty %g is not -100 to 100",
                         (double)o.frequency, (double)o.presence);
-    if (!vocabulary || o.window > 1u << 20) return pcs_fail(ctx, PRECIS_EINVAL, "vocabulary %u or window %u out of range", vocabulary, o.window);
+    if (!vocabulary || o.window > 1u << 20)
+        return pcs_fail(ctx, PRECIS_EINVAL, "vocabulary %u or window %u out of range", vocabulary, o.window);
     precis_sampler *s = pcs_alloc(ctx, 1, sizeof *s);
     if (!s) return PRECIS_ENOMEM;
     *s = (precis_sampler){ .ctx = ctx, .opt = o, .vocabulary = vocabulary, .state = o.seed };

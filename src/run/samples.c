@@ -42,7 +42,7 @@ struct precis_samples {
     char name[4200];
 };
 
-static void shape_text(const precis_array *a, char *out, size_t room)
+static void array_text(const precis_array *a, char *out, size_t room)
 {
     size_t at = (size_t)snprintf(out, room, "%s [", a->type);
     for (uint32_t d = 0; d < a->dims && at < room; d++)
@@ -51,11 +51,11 @@ static void shape_text(const precis_array *a, char *out, size_t room)
     if (at < room) snprintf(out + at, room - at, "]");
 }
 
-static precis_status differs(precis_samples *s, size_t k, uint64_t i, const precis_array *sample)
+static precis_status sample_differs(precis_samples *s, size_t k, uint64_t i, const precis_array *sample)
 {
     char wants[200], has[200];
-    shape_text(&s->ports[k], wants, sizeof wants);
-    shape_text(sample, has, sizeof has);
+    array_text(&s->ports[k], wants, sizeof wants);
+    array_text(sample, has, sizeof has);
     return pcs_fail(s->ctx, PRECIS_EINVAL, "input %s: %s is %s, the net takes %s", s->ports[k].name,
                     precis_samples_name(s, i), has, wants);
 }
@@ -81,7 +81,7 @@ static precis_status sample_of(precis_samples *s, size_t k, uint64_t i, precis_a
     bool fits = !strcmp(out->type, port->type) && port->dims == out->dims + skip;
     for (uint32_t d = 0; d < out->dims && fits; d++)
         fits = port->shape[d + skip] < 0 || port->shape[d + skip] == out->shape[d];
-    if (!fits) return differs(s, k, i, out);
+    if (!fits) return sample_differs(s, k, i, out);
     s->as_it_is[k] = !skip;
     return PRECIS_OK;
 }
@@ -146,7 +146,7 @@ static precis_status look(precis_samples *s, size_t k, bool *one_shape)
         const bool before = s->as_it_is[k];
         const precis_status st = sample_of(s, k, i, &other);
         if (st) return st;
-        if (at && before != s->as_it_is[k]) return differs(s, k, i, &other);
+        if (at && before != s->as_it_is[k]) return sample_differs(s, k, i, &other);
         *one_shape &= f->list[at]->kind->same_shape(f->list[at]) &&
                       (!at || (first.dims == other.dims && !memcmp(first.shape, other.shape, sizeof first.shape)));
         if (!at) first = other;
@@ -156,7 +156,7 @@ static precis_status look(precis_samples *s, size_t k, bool *one_shape)
 }
 
 /* How many there are, and of which batch. */
-static precis_status settle(precis_samples *s)
+static precis_status settle_count(precis_samples *s)
 {
     s->count = UINT64_MAX;
     for (size_t k = 0; k < s->n_inputs; k++) {
@@ -206,7 +206,7 @@ static precis_status open_all(precis_samples *s, const precis_net *net, const ch
         st = open_source(s, &s->sources[i], own, &input);
         if (!st) st = assign(s, &s->sources[i], input);
     }
-    return st ? st : settle(s);
+    return st ? st : settle_count(s);
 }
 
 static precis_status check_options(precis_ctx *ctx, const precis_samples_options *o)
@@ -322,7 +322,7 @@ static precis_status batch_of(precis_samples *s, size_t k, uint64_t first, uint6
     const uint64_t each = one.bytes;
     for (uint64_t i = 0; i < all && !st; i++) {
         if (i < n && i) st = sample_of(s, k, first + i, &one);
-        if (!st && one.bytes != each) st = differs(s, k, first + i, &one);
+        if (!st && one.bytes != each) st = sample_differs(s, k, first + i, &one);
         if (!st && each) memcpy((char *)s->room[k] + i * each, one.data, each);
     }
     return st;

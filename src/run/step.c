@@ -4,7 +4,9 @@
 static void arg_of(const precis_program *p, int32_t slot, pcs_arg *a)
 {
     const pcs_slot *s = &p->slots[slot];
-    *a = (pcs_arg){ .dtype = s->v.dtype, .dims = s->v.dims, .format = s->v.format, .affine = s->v.affine, .data = p->slots[s->root].data, .panels = p->slots[s->root].panels };
+    const pcs_slot *root = &p->slots[s->root];
+    *a = (pcs_arg){ .dtype = s->v.dtype, .dims = s->v.dims, .format = s->v.format, .affine = s->v.affine,
+                    .data = root->data, .panels = root->panels };
     for (uint32_t i = 0; i < s->v.dims; i++)
         a->shape[i] = pcs_program_extent(p, s->v.shape[i]);
     if (s->v.dtype == PCS_STATE) a->data = s->kv;
@@ -16,8 +18,8 @@ void pcs_step_bind(precis_program *p, pcs_step *s)
 {
     pcs_arg *const in = s->call.in, *const out = s->call.out;
     s->call = (pcs_call){
-        .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .n_out = s->n_out, .in = in, .out = out,
-        .scratch = p->scratch, .scratch_size = s->room.bytes, .tiles = p->tiles, .outside = &s->outside,
+        .ctx = p->ctx, .kernels = &p->kernels, .attr = s->attr, .n_in = s->n_in, .n_out = s->n_out, .in = in,
+        .out = out, .scratch = p->scratch, .scratch_size = s->room.bytes, .tiles = p->tiles, .outside = &s->outside,
     };
     for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &in[i]);
     for (uint32_t i = 0; i < s->n_out; i++) arg_of(p, s->out[i], &out[i]);

@@ -8,7 +8,7 @@ precis_status pcs_watched_open(precis_ctx *ctx, pcs_watched *w, const precis_net
     return w->given ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-static void forget(pcs_watched *w)
+static void forget_program(pcs_watched *w)
 {
     precis_program_close(&w->program);
     pcs_netfile_graph_close(w->ctx, &w->graph);
@@ -17,7 +17,7 @@ static void forget(pcs_watched *w)
 void pcs_watched_close(pcs_watched *w)
 {
     if (!w->ctx) return;
-    forget(w);
+    forget_program(w);
     pcs_free(w->ctx, w->given);
     *w = (pcs_watched){ 0 };
 }
@@ -30,13 +30,13 @@ static const precis_array *input_of(const pcs_watched *w, size_t i, const precis
 }
 
 /* With the contents of inputs where they are asked for. */
-static precis_status make(pcs_watched *w, const precis_array *inputs, size_t n)
+static precis_status make_program(pcs_watched *w, const precis_array *inputs, size_t n)
 {
     const pcs_program_options o = { .arithmetic = PRECIS_REFERENCE, .context = 16, .sequences = 1, .k_type = "f32",
                                     .v_type = "f32", .keep_all = true };
     uint64_t need = 0, before;
     precis_status st;
-    forget(w);
+    forget_program(w);
     do {
         before = need;
         for (size_t i = 0; i < w->file->n_inputs; i++) {
@@ -63,7 +63,7 @@ precis_status pcs_watched_bind(pcs_watched *w, const precis_array *inputs, size_
         const precis_array *a = input_of(w, i, inputs, n);
         same = a && !g->data && g->dims == a->dims && !memcmp(g->shape, a->shape, a->dims * sizeof a->shape[0]);
     }
-    const precis_status st = same ? PRECIS_OK : make(w, inputs, n);
+    const precis_status st = same ? PRECIS_OK : make_program(w, inputs, n);
     *made = !same;
     for (size_t i = 0; i < w->file->n_inputs && !st; i++)
         if (!w->given[i].data)

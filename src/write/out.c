@@ -250,12 +250,6 @@ precis_status pcs_out_hide(pcs_out *o)
     return pcs_io_fail(o->ctx, o->path, "named");
 }
 
-precis_status pcs_out_commit(pcs_out *o)
-{
-    const precis_status st = pcs_out_finish(o);
-    return st ? st : pcs_out_name(o->ctx, &o, 1);
-}
-
 void pcs_out_close(pcs_out *o)
 {
     if (o->fd >= 0) close(o->fd);
@@ -269,19 +263,4 @@ void pcs_out_close(pcs_out *o)
     pcs_free(o->ctx, o->buf);
     pcs_free(o->ctx, o->full);
     *o = (pcs_out){ .ctx = o->ctx, .fd = -1 };
-}
-
-precis_status pcs_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len)
-{
-    pcs_out o;
-    precis_status st = pcs_out_open(ctx, &o, path, len, NULL);
-    if (!st) st = pcs_out_add(&o, data, len);
-    if (!st) st = pcs_out_commit(&o);
-    pcs_out_close(&o);
-    return st;
-}
-
-precis_status precis_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len)
-{
-    return pcs_write_file(ctx, path, data, len);
 }

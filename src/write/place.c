@@ -80,6 +80,27 @@ precis_status pcs_out_name_new(precis_ctx *ctx, pcs_out *const *outs, size_t n)
     return st; /* the hidden names go when the files are closed */
 }
 
+precis_status pcs_out_commit(pcs_out *o)
+{
+    const precis_status st = pcs_out_finish(o);
+    return st ? st : pcs_out_name(o->ctx, &o, 1);
+}
+
+precis_status pcs_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len)
+{
+    pcs_out o;
+    precis_status st = pcs_out_open(ctx, &o, path, len, NULL);
+    if (!st) st = pcs_out_add(&o, data, len);
+    if (!st) st = pcs_out_commit(&o);
+    pcs_out_close(&o);
+    return st;
+}
+
+precis_status precis_write_file(precis_ctx *ctx, const char *path, const void *data, size_t len)
+{
+    return pcs_write_file(ctx, path, data, len);
+}
+
 /* ---- folders ------------------------------------------------------------------------------------------------- */
 
 static bool is_empty_folder(const char *path)

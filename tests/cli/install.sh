@@ -63,7 +63,7 @@ for verb in inspect tokenize profile plan quant eval run bench report list; do
 done
 # completion completes
 if command -v bash >/dev/null; then
-    got=$(bash -c '. "$1"; COMP_WORDS=(precis quant --max); COMP_CWORD=2; _precis; echo "${COMPREPLY[@]}"' x "$work/usr/share/bash-completion/completions/precis")
+    got=$(bash -c '. "$1"; COMP_WORDS=(precis quant --max-s); COMP_CWORD=2; _precis; echo "${COMPREPLY[@]}"' x "$work/usr/share/bash-completion/completions/precis")
     [ "$got" = "--max-size" ] || { echo "completion gave \"$got\""; exit 1; }
 fi
 echo "installed: $(find "$work/usr" -type f | wc -l) files"

@@ -16,7 +16,8 @@ static void check_act_bf16(const pcs_kernel *k)
             x[0] = 0x1p-56f, x[n * m - 1] = -0x1.ffp-57f;
             uint16_t *got = make_act_bf16(m, n), *want = make_act_bf16(m, n);
             memset(got, 0x55, bytes), memset(want, 0xaa, bytes);
-            for (size_t half = 0; half < 2; half++) k->run.act_bf16(&(pcs_act_bf16_args){ x, n, m, half ? m / 2 : 0, half ? m : m / 2, got });
+            for (size_t half = 0; half < 2; half++)
+                k->run.act_bf16(&(pcs_act_bf16_args){ x, n, m, half ? m / 2 : 0, half ? m : m / 2, got });
             pcs_act_bf16_scalar(&(pcs_act_bf16_args){ x, n, m, 0, m, want });
             same(k, "tiles", got, want, bytes);
             assert_int_equal(pcs_act_bf16_row(got, n, 0)[0], n * m > 1 ? 0x2380 : 0xa380); /* rounded up to -2^-56 */

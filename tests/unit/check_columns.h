@@ -45,7 +45,10 @@ static void check_column_add(const pcs_kernel *k) { same_pair(k, k->run.column_a
 static void check_column_sub(const pcs_kernel *k) { same_pair(k, k->run.column_sub, pcs_column_sub_scalar, true); }
 static void check_column_mul(const pcs_kernel *k) { same_pair(k, k->run.column_mul, pcs_column_mul_scalar, true); }
 static void check_column_div(const pcs_kernel *k) { same_pair(k, k->run.column_div, pcs_column_div_scalar, true); }
-static void check_column_gather(const pcs_kernel *k) { same_pair(k, k->run.column_gather, pcs_column_gather_scalar, false); }
+static void check_column_gather(const pcs_kernel *k)
+{
+    same_pair(k, k->run.column_gather, pcs_column_gather_scalar, false);
+}
 
 static void same_function(const pcs_kernel *k, pcs_column_exp_fn *run, pcs_column_exp_fn *scalar)
 {

@@ -130,7 +130,7 @@ static precis_value build(maker *m, precis_value *in)
     const precis_value side[] = { x, conv(m, x, width, 1) };
     const pcs_value *a = &m->g->values[side[0]], *b = &m->g->values[side[1]];
     if (a->shape[2] == b->shape[2] && a->shape[3] == b->shape[3])
-        x = round_trip(m, clamped(m, precis_graph_node(m->g, "add", "plus", NULL, 2, side)));
+        x = round_trip(m, clamped(m, precis_graph_node(m->g, "add", "add", NULL, 2, side)));
     if (m->g->values[x].shape[2] > 2 && m->g->values[x].shape[3] > 2) x = pool(m, x, pick(m, 2));
     const precis_attr axes[] = { precis_attr_text("kind", "mean"),
                                  precis_attr_list("axes", 2, (const int64_t[]){ 2, 3 }),
@@ -238,7 +238,7 @@ static precis_value one_conv(maker *m, precis_value *in, bool fused)
         precis_value y = precis_graph_node(
             m->g, "conv", "conv_whole", attrs, 4,
             (precis_value[]){ q, w, zero_point(m, m->type, zx), constant(m, PCS_I8, 0, NULL, none) });
-        y = precis_graph_node(m->g, "bias", "plus", NULL, 2,
+        y = precis_graph_node(m->g, "bias", "add", NULL, 2,
                               (precis_value[]){ y, constant(m, PCS_I32, 4, per_out, sums) });
         y = precis_graph_node(
             m->g, "re", "requantize", NULL, 3,
@@ -291,11 +291,11 @@ static precis_value dynamic(maker *m, precis_value *in)
         m->g, "mm", "product_whole", NULL, 4,
         (precis_value[]){ q, constant(m, PCS_I8, 2, ws, codes), z, constant(m, PCS_I8, 0, NULL, &none) });
     y = precis_graph_node(m->g, "cast", "cast", PRECIS_ATTRS(precis_attr_int("to", PCS_F32)), 1, &y);
-    const precis_value both = precis_graph_node(m->g, "scales", "times", NULL, 2,
+    const precis_value both = precis_graph_node(m->g, "scales", "mul", NULL, 2,
                                                 (precis_value[]){ s, constant(m, PCS_F32, each ? 1 : 0, &n, scales) });
-    y = precis_graph_node(m->g, "times", "times", NULL, 2, (precis_value[]){ y, both });
+    y = precis_graph_node(m->g, "mul", "mul", NULL, 2, (precis_value[]){ y, both });
     return biased
-               ? precis_graph_node(m->g, "add", "plus", NULL, 2, (precis_value[]){ constant(m, PCS_F32, 1, &n, b), y })
+               ? precis_graph_node(m->g, "add", "add", NULL, 2, (precis_value[]){ constant(m, PCS_F32, 1, &n, b), y })
                : y;
 }
 

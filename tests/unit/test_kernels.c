@@ -74,7 +74,7 @@ static uint8_t *make_rows(const pcs_format *f, size_t n, size_t rows, uint64_t s
     float *src = malloc(n * 4);
     for (size_t r = 0; r < rows && pcs_format_can_encode(f); r++) {
         test_fill(src, n, seed + r, 0.1f);
-        pcs_encode(f, n, src, NULL, PCS_FIT_RTN, NULL, w + r * row);
+        pcs_encode_nearest(f, n, src, w + r * row);
     }
     free(src);
     for (size_t b = 0; b < row * rows && !pcs_format_can_encode(f); b++) w[b] = (uint8_t)(pcs_rand(&seed) & 0x3b); /* small exponents */
@@ -94,7 +94,8 @@ static size_t blocks_most(const pcs_format *f) { return f->block == 256 ? 3 : 19
 
 static pcs_mp_fn *multiply(const pcs_kernel *k) { return k->op == PCS_DO_mv ? k->run.mv : k->run.mp; }
 
-/* Panels of formats that have other bytes there: any byte, also one that no row has, is the same codes at every level; and a row's byte keeps its codes on its way there and back. */
+/* Panels of formats that have other bytes there: any byte, also one that no row has, is the same codes at every
+ * level; and a row's byte keeps its codes on its way there and back. */
 static void check_recoded(const pcs_kernel *k)
 {
     const pcs_format *only = k->format;
@@ -108,7 +109,8 @@ static void check_recoded(const pcs_kernel *k)
         for (size_t b = 0; b < 8; b++)
             for (size_t field = 0; field < PCS_FIELDS && f->fields[field].bytes; field++)
                 for (size_t u = 0; pcs_field_recode(f, field, 0) && u < f->fields[field].bytes / 4; u++)
-                    for (size_t at = 0; at < 4 * PCS_PANEL; at++) panel[pcs_panel_at(&o, b, field) + u * o.unit[field] + at] = (uint8_t)next++;
+                    for (size_t at = 0; at < 4 * PCS_PANEL; at++)
+                        panel[pcs_panel_at(&o, b, field) + u * o.unit[field] + at] = (uint8_t)next++;
         assert_true(next >= 256);
         float *x = malloc(n * m * 4), y[2][2 * PCS_PANEL];
         test_fill(x, n * m, 3, 1.0f);
@@ -129,7 +131,8 @@ static void check_recoded(const pcs_kernel *k)
             memset(from, (int)b, f->bytes);
             memcpy(back, from, f->bytes);
             for (size_t field = 0; field < PCS_FIELDS && f->fields[field].bytes; field++)
-                for (size_t at = 0; pcs_field_recode(f, field, 0) && at < f->fields[field].bytes; at++) back[f->fields[field].at + at] = f->recode[1][f->recode[0][b]];
+                for (size_t at = 0; pcs_field_recode(f, field, 0) && at < f->fields[field].bytes; at++)
+                    back[f->fields[field].at + at] = f->recode[1][f->recode[0][b]];
             f->unpack(from, q[0], d, mins);
             f->unpack(back, q[1], d, mins);
             same(k, "a row's byte by its panel's", q[0], q[1], sizeof q[0]);
@@ -233,7 +236,8 @@ static void check_mvf(const pcs_kernel *k)
                     pcs_panel_scalar(&(pcs_panel_args){ src + r * n, n, count, n, b });
                     pcs_gemm_scalar(&(pcs_gemm_args){ x, n, b, 16, n, m, tile, 16, false });
                     for (size_t t = 0; t < m; t++)
-                        for (size_t i = 0; i < count; i++) want[t * rows + r + i] = tile[16 * t + i] + (m & 1 ? bias[r + i] : 0.0f);
+                        for (size_t i = 0; i < count; i++)
+                            want[t * rows + r + i] = tile[16 * t + i] + (m & 1 ? bias[r + i] : 0.0f);
                 }
                 char what[80];
                 snprintf(what, sizeof what, "%zu rows of %zu, %zu tokens", rows, n, m);
@@ -400,7 +404,8 @@ static void same_kv(const pcs_kernel *k)
                     for (size_t i = 0; i < bytes; i++) codes[i] = (uint8_t)pcs_rand(&seed);
                     test_fill(numbers, bytes * 8 / (size_t)bits, n, 2.0f);
                     if (bits == 32) memcpy(codes, numbers, bytes);
-                    for (size_t i = 0; bits == 16 && i < bytes / 2; i++) pcs_store16(codes + 2 * i, pcs_f32_to_f16(numbers[i]));
+                    for (size_t i = 0; bits == 16 && i < bytes / 2; i++)
+                        pcs_store16(codes + 2 * i, pcs_f32_to_f16(numbers[i]));
                     test_fill(d, n, n + 1, 1.0f);
                     test_fill(x, m * inner, n + 2, 1.0f);
                     for (int s = 0; s < 2; s++) {
@@ -544,7 +549,8 @@ static void test_found(void **state)
     assert_true(all.mp == pcs_kernel_find(PCS_DO_mp, NULL, pcs_cpu_flags())->run.mp);
 }
 
-/* mp against the plain sum of products, within rounding: |error| <= eps * (k + 8) * sum |w| |x|, with x the quantized activations. */
+/* mp against the plain sum of products, within rounding: |error| <= eps * (k + 8) * sum |w| |x|, with x the
+ * quantized activations. */
 static void test_mp_value(void **state)
 {
     (void)state;
@@ -554,13 +560,14 @@ static void test_mp_value(void **state)
     uint8_t row[N / 256 * 144];
     test_fill(src, N, 1, 0.1f);
     test_fill(x, N, 2, 1.0f);
-    pcs_encode(f, N, src, NULL, PCS_FIT_RTN, NULL, row);
+    pcs_encode_nearest(f, N, src, row);
     pcs_decode(f, N, row, w);
     const pcs_act a = make_act(N, 1);
     pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, N, 0, 1, a });
     void *mem = aligned_alloc(64, (pcs_mp_scratch(N) + 127) / 64 * 64);
     double want = 0, bound = 0;
-    for (int i = 0; i < N; i++) want += (double)w[i] * a.q[i] * a.d[i / 32], bound += __builtin_fabs((double)w[i] * a.q[i] * a.d[i / 32]);
+    for (int i = 0; i < N; i++)
+        want += (double)w[i] * a.q[i] * a.d[i / 32], bound += __builtin_fabs((double)w[i] * a.q[i] * a.d[i / 32]);
     pcs_mp_scalar(&(pcs_mp_args){ f, row, sizeof row, N, 0, 1, 1, a, &y, 1, NULL, mem, false });
     /* w = d q - m is rounded once more in the decoder */
     assert_true(__builtin_fabs(want - y) <= 0x1p-23 * (N + 8) * bound * 4);
@@ -568,7 +575,8 @@ static void test_mp_value(void **state)
     free_act(a);
 }
 
-/* Every kernel that multiplies codes has its accumulators in the table, and no lane of random and extreme codes passes its bound. */
+/* Every kernel that multiplies codes has its accumulators in the table, and no lane of random and extreme codes
+ * passes its bound. */
 static void test_accumulators(void **state)
 {
     (void)state;
@@ -586,7 +594,8 @@ static void test_accumulators(void **state)
         int8_t q[64];
         for (int round = 0; round < 200; round++) {
             const int span = all[k].raw ? (all[k].offset ? 2 * all[k].offset : 32) : 255, low = all[k].raw ? -all[k].offset : -127;
-            for (int i = 0; i < 64; i++) q[i] = (int8_t)(low + (int)(pcs_rand(&seed) % (round == 0 ? 1 : (uint64_t)span)));
+            for (int i = 0; i < 64; i++)
+                q[i] = (int8_t)(low + (int)(pcs_rand(&seed) % (round == 0 ? 1 : (uint64_t)span)));
             const int64_t bound = pcs_accumulator_bound(&all[k], q, 64);
             for (int at = 0; at < 64; at += (int)all[k].products) {
                 int64_t lane = 0, code = 0;

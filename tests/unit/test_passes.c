@@ -71,34 +71,34 @@ static precis_value by_constant(precis_graph *g, precis_value x, const char *op,
 
 static precis_value scaled(precis_graph *g, precis_value x)
 {
-    return by_constant(g, by_constant(g, convolved(g, x), "times", 3 + 1), "plus", 3 + 1);
+    return by_constant(g, by_constant(g, convolved(g, x), "mul", 3 + 1), "add", 3 + 1);
 }
 
 /* Read twice: the convolution stays what it is. */
 static precis_value read_twice(precis_graph *g, precis_value x)
 {
-    const precis_value c = convolved(g, x), t = by_constant(g, c, "times", 4);
-    return precis_graph_node(g, "sum", "plus", NULL, 2, (precis_value[]){ c, t });
+    const precis_value c = convolved(g, x), t = by_constant(g, c, "mul", 4);
+    return precis_graph_node(g, "sum", "add", NULL, 2, (precis_value[]){ c, t });
 }
 
 static precis_value gated(precis_graph *g, precis_value x)
 {
-    const precis_value c = convolved(g, x), s = precis_graph_node(g, "gate", "logistic", NULL, 1, &c);
-    return precis_graph_node(g, "silu", "times", NULL, 2, (precis_value[]){ s, c });
+    const precis_value c = convolved(g, x), s = precis_graph_node(g, "gate", "sigmoid", NULL, 1, &c);
+    return precis_graph_node(g, "silu", "mul", NULL, 2, (precis_value[]){ s, c });
 }
 
 static precis_value hard_gated(precis_graph *g, precis_value x)
 {
     const precis_attr *sixth = PRECIS_ATTRS(precis_attr_real("alpha", 1 / 6.0), precis_attr_real("beta", 0.5));
     const precis_value c = convolved(g, x), s = precis_graph_node(g, "gate", "hard_sigmoid", sixth, 1, &c);
-    return precis_graph_node(g, "act", "times", NULL, 2, (precis_value[]){ c, s });
+    return precis_graph_node(g, "act", "mul", NULL, 2, (precis_value[]){ c, s });
 }
 
 /* A gate of something else is none. */
 static precis_value crossed(precis_graph *g, precis_value x)
 {
-    const precis_value c = convolved(g, x), s = precis_graph_node(g, "gate", "logistic", NULL, 1, &x);
-    return precis_graph_node(g, "product", "times", NULL, 2, (precis_value[]){ c, s });
+    const precis_value c = convolved(g, x), s = precis_graph_node(g, "gate", "sigmoid", NULL, 1, &x);
+    return precis_graph_node(g, "product", "mul", NULL, 2, (precis_value[]){ c, s });
 }
 
 #define CONV " strides=[] pads=[] dilations=[] groups=1 : [1, 4, 5, 5]  conv\n"
@@ -109,7 +109,7 @@ static void test_fold_scale(void **state)
     (void)state;
     check("fold_scale", scaled, "%6 = conv(%0, %9, %10)" CONV);
     check("fold_scale", read_twice,
-          "%2 = conv(%0, %1)" CONV "%4 = times(%3, %2) : [1, 4, 5, 5]  times\n%5 = plus(%2, %4) : [1, 4, 5, 5]  sum\n");
+          "%2 = conv(%0, %1)" CONV "%4 = mul(%3, %2) : [1, 4, 5, 5]  mul\n%5 = add(%2, %4) : [1, 4, 5, 5]  sum\n");
 }
 
 static void test_raise_activations(void **state)
@@ -118,7 +118,7 @@ static void test_raise_activations(void **state)
     check("raise_activations", gated, "%2 = conv(%0, %1)" CONV "%4 = swish(%2)" ONES "silu\n");
     check("raise_activations", hard_gated, "%2 = conv(%0, %1)" CONV "%4 = hard_swish(%2)" ONES "act\n");
     check("raise_activations", crossed,
-          "%2 = conv(%0, %1)" CONV "%3 = logistic(%0)" ONES "gate\n%4 = times(%2, %3) : [1, 4, 5, 5]  product\n");
+          "%2 = conv(%0, %1)" CONV "%3 = sigmoid(%0)" ONES "gate\n%4 = mul(%2, %3) : [1, 4, 5, 5]  product\n");
 }
 
 int main(void)

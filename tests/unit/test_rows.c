@@ -45,7 +45,7 @@ static pcs_tensor *add_tensor(precis_model *m, const char *name, const pcs_forma
     test_fill(x, (size_t)t->n, 7, scale);
     for (int64_t r = 0; r < rows; r++)
         if (pcs_format_can_encode(f))
-            pcs_encode(f, (size_t)cols, x + r * cols, NULL, PCS_FIT_RTN, NULL, data + (uint64_t)r * row);
+            pcs_encode_nearest(f, (size_t)cols, x + r * cols, data + (uint64_t)r * row);
         else
             for (uint64_t i = 0; i < row; i++) data[(uint64_t)r * row + i] = (uint8_t)(f->kind == PCS_INT ? i : 0);
     free(x);

@@ -195,7 +195,7 @@ void family_xnor(vec_case *c)
     open_net(c, &n);
     const array weights = input(c, "w");
     const precis_value x = param(c, &n, "x"), w = param(c, &n, "w");
-    const precis_value y = NODE(&n, "matmul", NULL, NODE(&n, "sign", NULL, x), NODE(&n, "binarize", NULL, w));
+    const precis_value y = NODE(&n, "matmul", NULL, NODE(&n, "ste_sign", NULL, x), NODE(&n, "binarize", NULL, w));
     run_net(c, &n, y);
     back_net(c, &n, y, input(c, "dy").x);
     put_value(c, &n, "y", y);

@@ -196,15 +196,15 @@ void family_adaround(vec_case *c)
                              .beta = real_attr(c, "beta"),
                              .lambda = 0.01 };
     float *begin = keep(c, w.n * sizeof *begin), *h = keep(c, w.n * sizeof *h), *dv = keep(c, w.n * sizeof *dv);
-    double error, regularizer;
+    pcs_adaround_losses losses;
     pcs_adaround_begin(&r, &a, begin);
     for (size_t i = 0; i < w.n; i++) h[i] = pcs_adaround_h(v.x[i]);
-    check(c, pcs_adaround_loss(c->ctx, &r, &a, v.x, &error, &regularizer, dv));
+    check(c, pcs_adaround_loss(c->ctx, &r, &a, v.x, &losses, dv));
     put_like(c, "V_init", begin, &w);
     put_like(c, "h", h, &w);
     put_like(c, "dV", dv, &w);
-    put_number(c, "reconstruction", error);
-    put_number(c, "regularizer", regularizer);
+    put_number(c, "reconstruction", losses.error);
+    put_number(c, "regularizer", losses.regularizer);
 }
 
 void family_autoround(vec_case *c)
@@ -214,7 +214,8 @@ void family_autoround(vec_case *c)
     const int64_t n = int_attr(c, "iterations");
     float *v = keep(c, w.n * sizeof *v), *wq = keep(c, w.n * sizeof *wq), *factor = keep(c, r.rows * sizeof *factor);
     float *losses = keep(c, (size_t)n * sizeof *losses);
-    check(c, pcs_sign_round(c->ctx, &r, (int)int_attr(c, "bits"), (int)n, v, factor, wq, losses));
+    const pcs_sign_rounded out = { v, factor, wq, losses };
+    check(c, pcs_sign_round(c->ctx, &r, (int)int_attr(c, "bits"), (int)n, &out));
     put(c, "losses", losses, 1, &n);
     put_like(c, "V", v, &w);
     put_like(c, "wq", wq, &w);
@@ -282,6 +283,15 @@ typedef struct {
     precis_attr attrs[4];
 } folded;
 
+/* v, which has a number for each of `many` indices along an axis, as it is spread over `dims` dimensions. */
+static precis_value along(net *n, precis_value v, int64_t many, uint32_t axis, uint32_t dims)
+{
+    static int64_t shape[2][4];
+    int64_t *to = shape[axis], count = dims;
+    for (uint32_t i = 0; i < dims; i++) to[i] = i == axis ? many : 1;
+    return NODE(n, "reshape", NULL, v, pcs_graph_codes(n->g, "dims", PCS_I64, 1, &count, to, &(pcs_affine){ 0 }));
+}
+
 /* w gamma / sqrt(running variance), rounded by output, the convolution over that factor again, and a norm of its own.
  */
 static void fold(vec_case *c, net *n, folded *f, const char *in, bool frozen)
@@ -292,12 +302,12 @@ static void fold(vec_case *c, net *n, folded *f, const char *in, bool frozen)
     f->beta = param(c, n, "beta");
     const precis_value inverse = pcs_graph_parameter(n->g, "inverse", 1, &f->out, f->inverse);
     const precis_value factor = NODE(n, "mul", NULL, f->gamma, inverse);
-    f->scaled = NODE(n, "mul", PRECIS_ATTRS(precis_attr_int("axis", 0)), f->w, factor);
+    f->scaled = NODE(n, "mul", NULL, f->w, along(n, factor, f->out, 0, 4));
     const precis_value s = pcs_graph_parameter(n->g, "scale", 1, &f->out, f->scale),
                        z = pcs_graph_parameter(n->g, "zero", 1, &f->out, f->zero);
     const precis_value q = NODE(n, "affine_quant", f->attrs, f->scaled, s, z);
     const precis_value y = NODE(n, "conv2d", PRECIS_ATTRS(precis_attr_int("pad", 1)), param(c, n, in), q);
-    const precis_value back = NODE(n, "div", PRECIS_ATTRS(precis_attr_int("axis", 1)), y, factor);
+    const precis_value back = NODE(n, "div", NULL, y, along(n, factor, f->out, 1, 4));
     const precis_attr eps[] = { precis_attr_real("eps", real_attr(c, "eps")), { 0 } };
     if (frozen)
         f->y = NODE(n, "batch_norm", eps, back, f->gamma, f->beta,

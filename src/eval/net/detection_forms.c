@@ -76,9 +76,12 @@ static void drop_overlaps(pcs_boxes *b)
     qsort(b->list, b->n, sizeof *b->list, likelier);
     for (size_t i = 0; i < b->n && n < KEPT; i++) {
         bool apart = true;
-        for (size_t k = 0; k < n && apart; k++)
-            apart = b->list[k].class_of != b->list[i].class_of || pcs_box_overlap(b->list[k].at, b->list[i].at) <= APART;
-        if (apart) b->list[n++] = b->list[i];
+        const pcs_box *box = &b->list[i];
+        for (size_t k = 0; k < n && apart; k++) {
+            const pcs_box *kept = &b->list[k];
+            apart = kept->class_of != box->class_of || pcs_box_overlap(kept->at, box->at) <= APART;
+        }
+        if (apart) b->list[n++] = *box;
     }
     b->n = n;
 }

@@ -1,5 +1,5 @@
-/* gemma2 - norms before and after each block, capped attention scores and logits, a window in every other layer (Gemma 2
- * report, 2024, section 2). */
+/* gemma2 - norms before and after each block, capped attention scores and logits, a window in every other layer
+ * (Gemma 2 report, 2024, section 2). */
 #include "graph/arch.h"
 
 const pcs_arch pcs_arch_gemma2 = {

@@ -1,5 +1,5 @@
-/* phi3 - as llama, with q, k and v in one weight, gate and up in another, and rotary pairs half a head apart (Abdin et al.
- * 2024). */
+/* phi3 - as llama, with q, k and v in one weight, gate and up in another, and rotary pairs half a head apart (Abdin
+ * et al. 2024). */
 #include "graph/arch.h"
 
 const pcs_arch pcs_arch_phi3 = {

@@ -1,7 +1,11 @@
 /* binary - functions of two operands, element by element, of every type that the row (binary.def) has: an op for each.
  */
 #include "base/fmath_more.h"
-#include "graph/element.h"
+#include "graph/op/element_op.h"
+
+#define OP_INPUTS 2
+#define OP_ATTRS NULL
+#define OP_NUMBERS(attr) (void)attr;
 
 static uint64_t natural_pow(uint64_t x, uint64_t y)
 {
@@ -28,68 +32,51 @@ static double floor_mod(double x, double y)
     return r != 0 && (r < 0) != (y < 0) ? r + y : r;
 }
 
-typedef struct {
-    pcs_block_fn *f32, *f64, *i64, *u64;
-    bool test;
-} row;
-
-static pcs_block_fn *of(const row *r, pcs_dtype d)
+static int64_t elements(const pcs_value *v)
 {
-    const pcs_domain m = pcs_domain_of(d);
-    return m == PCS_IN_F32 ? r->f32 : m == PCS_IN_F64 ? r->f64 : m == PCS_IN_I64 ? r->i64 : r->u64;
+    int64_t n = 1;
+    for (uint32_t k = 0; k < v->dims; k++) n *= v->shape[k];
+    return n;
 }
 
-static precis_status infer_row(precis_graph *g, const pcs_node *n, pcs_value *out, const row *r)
+/* Of operands with as many elements as the result, or one. */
+static int64_t of_known(precis_graph *g, const pcs_node *n, int64_t i, pcs_dim_fn *fn)
 {
-    const pcs_value *x = &g->values[n->in[0]], *y = &g->values[n->in[1]];
-    if (x->dtype != y->dtype)
-        return pcs_op_fail(g, n, "takes operands of one type, not %s and %s", pcs_dtype_name(x->dtype),
-                           pcs_dtype_name(y->dtype));
-    if (!pcs_dtype_bytes(x->dtype) || !of(r, x->dtype))
-        return pcs_op_fail(g, n, "does not take %s", pcs_dtype_name(x->dtype));
-    out->dtype = r->test ? PCS_BOOL : x->dtype;
-    return pcs_infer_spread(g, n, 0, 2, out);
-}
-
-#define BLOCK(name, IN, OUT, expr) \
-    static void name(const precis_attr *attr, size_t n, const void *const *in, void *out) \
-    { \
-        (void)attr; \
-        for (size_t k = 0; k < n; k++) { \
-            const IN x = ((const IN *)in[0])[k], y = ((const IN *)in[1])[k]; \
-            (void)y; \
-            ((OUT *)out)[k] = (OUT)(expr); \
-        } \
+    const int64_t all = elements(&g->values[n->out[0]]);
+    int64_t x[2];
+    for (uint32_t k = 0; k < 2; k++) {
+        const pcs_value *v = &g->values[n->in[k]];
+        const int64_t have = v->known ? elements(v) : 0;
+        if (have != 1 && (!have || have != all)) return PCS_DIM_ERROR;
+        x[k] = v->known[have == 1 ? 0 : i];
     }
-#define OP_OF_ROW(name_, ...) \
-    static const row row_##name_ = { __VA_ARGS__ }; \
-    static precis_status infer_##name_(precis_graph *g, const pcs_node *n, pcs_value *out) \
-    { \
-        return infer_row(g, n, out, &row_##name_); \
-    } \
-    static void eval_##name_(const pcs_call *c, uint32_t ith, uint32_t nth) \
-    { \
-        pcs_elementwise(c, ith, nth, of(&row_##name_, c->in[0].dtype)); \
-    } \
-    const pcs_op pcs_op_##name_ = { \
-        .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = #name_, .min_in = 2, .max_in = 2, \
-        .infer = infer_##name_, .eval = eval_##name_ \
-    };
+    return fn(g, x[0], x[1]);
+}
 
-#define BINARY(name, real, whole, natural) \
-    BLOCK(name##_f32, float, float, real) \
-    BLOCK(name##_f64, double, double, real) \
-    BLOCK(name##_i64, int64_t, int64_t, whole) \
-    BLOCK(name##_u64, uint64_t, uint64_t, natural) \
-    OP_OF_ROW(name, name##_f32, name##_f64, name##_i64, name##_u64, false)
+#define EVERY_BINARY(name, real, whole, natural, by_x, by_y, ...) \
+    BLOCK(name##_f32, float, float, float, real) \
+    BLOCK(name##_f64, double, double, double, real) \
+    BLOCK(name##_i64, int64_t, int64_t, int64_t, whole) \
+    BLOCK(name##_u64, uint64_t, uint64_t, uint64_t, natural) \
+    SLOPE(name##_by_x, by_x) \
+    SLOPE(name##_by_y, by_y) \
+    SMOOTH_OP(name, (REALS(name), WHOLES(name), .slope = { name##_by_x, name##_by_y }), __VA_ARGS__)
+#define BINARY(name, real, whole, natural, by_x, by_y) \
+    EVERY_BINARY(name, real, whole, natural, by_x, by_y, .known = NULL)
+#define BINARY_DIM(name, real, whole, natural, by_x, by_y) \
+    static int64_t known_##name(precis_graph *g, const pcs_node *n, int64_t i) \
+    { \
+        return of_known(g, n, i, pcs_dim_##name); \
+    } \
+    EVERY_BINARY(name, real, whole, natural, by_x, by_y, .known = known_##name)
 #define BINARY_WHOLE(name, whole, natural) \
-    BLOCK(name##_i64, int64_t, int64_t, whole) \
-    BLOCK(name##_u64, uint64_t, uint64_t, natural) \
-    OP_OF_ROW(name, NULL, NULL, name##_i64, name##_u64, false)
-#define COMPARE(name, test) \
-    BLOCK(name##_f32, float, int64_t, test) \
-    BLOCK(name##_f64, double, int64_t, test) \
-    BLOCK(name##_i64, int64_t, int64_t, test) \
-    BLOCK(name##_u64, uint64_t, int64_t, test) \
-    OP_OF_ROW(name, name##_f32, name##_f64, name##_i64, name##_u64, true)
+    BLOCK(name##_i64, int64_t, int64_t, int64_t, whole) \
+    BLOCK(name##_u64, uint64_t, uint64_t, uint64_t, natural) \
+    WHOLE_OP(name, (WHOLES(name)))
+#define COMPARE(name, holds) \
+    BLOCK(name##_f32, float, float, int64_t, holds) \
+    BLOCK(name##_f64, double, double, int64_t, holds) \
+    BLOCK(name##_i64, int64_t, int64_t, int64_t, holds) \
+    BLOCK(name##_u64, uint64_t, uint64_t, int64_t, holds) \
+    TEST_OP(name, (REALS(name), WHOLES(name), .test = true))
 #include "graph/op/binary.def"

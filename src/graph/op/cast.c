@@ -71,12 +71,20 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
+/* Shapes are computed in I32, too. */
+static int64_t known(precis_graph *g, const pcs_node *n, int64_t i)
+{
+    const pcs_value *x = &g->values[n->in[0]];
+    return x->known && (x->dtype == PCS_I64 || x->dtype == PCS_I32) ? x->known[i] : PCS_DIM_ERROR;
+}
+
 const pcs_op pcs_op_cast = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
     .name = "cast",
     .min_in = 1,
     .max_in = 1,
     .attrs = PCS_ATTR_TABLE(PCS_INT("to", -1), PCS_INT("saturate", 1), PCS_INT("up", 1), PCS_INT("bits", 0)),
+    .known = known,
     .infer = infer,
     .eval = eval,
 };

@@ -5,9 +5,8 @@
  * taps in ascending order, channels outermost); fewer: each tap is added to a plane. Which one is a matter of shapes
  * alone. */
 #include "base/pool.h"
-#include "graph/op/window.h"
+#include "graph/op/convolution.h"
 
-enum { STRIDES, PADS, DILATIONS, GROUPS };
 #define PANELS 4
 #define TILE 60
 #define FEW 8
@@ -15,32 +14,17 @@ enum { STRIDES, PADS, DILATIONS, GROUPS };
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
-    const int64_t groups = n->attr[GROUPS].integer;
     if (x->dtype != PCS_F32 || w->dtype != PCS_F32)
         return pcs_op_fail(g, n, "takes F32, not %s and %s", pcs_dtype_name(x->dtype), pcs_dtype_name(w->dtype));
-    if (x->dims < 3 || w->dims != x->dims || pcs_window_check(g, n, n->attr, x->dims - 2))
-        return g->error ? g->error : pcs_op_fail(g, n, "takes x[batch, in, ...] and w[out, in / groups, ...]");
-    if (!pcs_window_weights(w, groups) || pcs_dim_is_id(x->shape[1]) || w->shape[1] * groups != x->shape[1] || w->shape[0] % groups)
-        return pcs_op_fail(g, n, "has %lld groups of %lld channels, x has %lld", (long long)groups,
-                           (long long)w->shape[1], (long long)x->shape[1]);
-    if (n->n_in > 2 && (g->values[n->in[2]].dtype != PCS_F32 || g->values[n->in[2]].dims != 1 ||
-                        g->values[n->in[2]].shape[0] != w->shape[0]))
+    const precis_status st = pcs_infer_conv(g, n, out);
+    if (!st && n->n_in > 2 && (g->values[n->in[2]].dtype != PCS_F32 || g->values[n->in[2]].dims != 1 ||
+                               g->values[n->in[2]].shape[0] != w->shape[0]))
         return pcs_op_fail(g, n, "bias is not F32 [%lld]", (long long)w->shape[0]);
-    out->dims = x->dims;
-    out->shape[0] = x->shape[0];
-    out->shape[1] = w->shape[0];
-    for (uint32_t i = 2; i < x->dims; i++)
-        out->shape[i] = pcs_window_places(g, n, n->attr, x->dims - 2, i - 2, x->shape[i], w->shape[i], false);
-    return g->error;
+    return st;
 }
 
 static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
-static bool by_planes(const pcs_call *c) { return c->in[1].shape[0] / c->attr[GROUPS].integer < FEW; }
-
-static uint64_t products(const pcs_call *c)
-{
-    return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)(pcs_arg_count(&c->in[1]) / c->in[1].shape[0]);
-}
+static bool by_planes(const pcs_call *c) { return c->in[1].shape[0] / c->attr[PCS_CONV_GROUPS].integer < FEW; }
 
 static size_t scratch(const pcs_call *c)
 {
@@ -118,7 +102,7 @@ static void panel(const pcs_window *w, const float *x, int64_t channels, int64_t
 static void places(const pcs_call *c, const pcs_window *w, int64_t batch, int64_t group, int64_t p, uint32_t ith)
 {
     const pcs_arg *x = &c->in[0], *wt = &c->in[1];
-    const int64_t each = wt->shape[1], rows = wt->shape[0] / c->attr[GROUPS].integer,
+    const int64_t each = wt->shape[1], rows = wt->shape[0] / c->attr[PCS_CONV_GROUPS].integer,
                   n = w->places - p < 16 * PANELS ? w->places - p : 16 * PANELS;
     const size_t k = (size_t)(each * w->taps), step = align64(64 * k + 64) / sizeof(float),
                  panels = (size_t)(n + 15) / 16;
@@ -170,7 +154,8 @@ static void plane_row(const pcs_window *w, const float *taps, int64_t each, cons
 static void plane(const pcs_call *c, const pcs_window *w, int64_t p)
 {
     const pcs_arg *x = &c->in[0], *wt = &c->in[1];
-    const int64_t outs = wt->shape[0], each = wt->shape[1], o = p % outs, group = o / (outs / c->attr[GROUPS].integer);
+    const int64_t outs = wt->shape[0], each = wt->shape[1], o = p % outs,
+                  group = o / (outs / c->attr[PCS_CONV_GROUPS].integer);
     const float *taps = (const float *)wt->data + o * each * w->taps,
                 *from = (const float *)x->data + (p / outs * x->shape[1] + group * each) * w->area;
     float *y = (float *)c->out[0].data + p * w->places;
@@ -183,7 +168,7 @@ static void plane(const pcs_call *c, const pcs_window *w, int64_t p)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_window w = pcs_window_of(c->attr, &c->in[0], &c->out[0], c->in[1].shape + 2);
-    const int64_t groups = c->attr[GROUPS].integer, batch = c->in[0].shape[0],
+    const int64_t groups = c->attr[PCS_CONV_GROUPS].integer, batch = c->in[0].shape[0],
                   blocks = (w.places + 16 * PANELS - 1) / (16 * PANELS);
     uint64_t begin, end;
     if (!pcs_arg_count(&c->out[0])) return;
@@ -197,16 +182,5 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_conv = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
-    .name = "conv",
-    .min_in = 2,
-    .max_in = 3,
-    .weight = 1,
-    .bias = 2,
-    .result_axis = 2,
-    .attrs = PCS_ATTR_TABLE(PCS_LIST("strides"), PCS_LIST("pads"), PCS_LIST("dilations"), PCS_INT("groups", 1)),
-    .infer = infer,
-    .eval = eval,
-    .scratch = scratch,
-    .products = products,
+    PCS_CONV_ROW, .name = "conv", .min_in = 2, .max_in = 3, .bias = 2, .infer = infer, .eval = eval, .scratch = scratch,
 };

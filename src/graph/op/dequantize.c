@@ -28,19 +28,28 @@ static void codes(const pcs_arg *x, size_t from, size_t n, size_t channel, float
     for (size_t i = 0; i < n; i++) y[i] = (code_at(x, from + i) - zero) * scale;
 }
 
+/* A row is what a format stores in one piece: the last dimension, of a vector, too. */
+static void stored(const pcs_arg *x, float *y, uint32_t ith, uint32_t nth)
+{
+    const size_t n = x->dims ? (size_t)x->shape[x->dims - 1] : 1, rows = n ? (size_t)pcs_arg_count(x) / n : 0;
+    const size_t bytes = pcs_row_bytes(x->format, n);
+    for (size_t r = ith; r < rows; r += nth) pcs_decode(x->format, n, (const uint8_t *)x->data + r * bytes, y + r * n);
+}
+
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0];
+    float *y = c->out[0].data;
+    if (x->dtype == PCS_STORED) {
+        stored(x, y, ith, nth);
+        return;
+    }
     const size_t axis = x->affine.scales ? x->affine.axis : 0;
     size_t runs = 1, channels = x->dims ? (size_t)x->shape[axis] : 1; /* a run: what one index along the axis has in one piece */
     for (size_t i = 0; i < axis; i++) runs *= (size_t)x->shape[i];
     runs *= channels;
     const size_t n = runs ? (size_t)pcs_arg_count(x) / runs : 0;
-    for (size_t r = ith; r < runs; r += nth) {
-        float *y = (float *)c->out[0].data + r * n;
-        if (x->dtype != PCS_STORED) codes(x, r * n, n, r % channels, y);
-        else pcs_decode(x->format, n, (const uint8_t *)x->data + r * pcs_row_bytes(x->format, n), y);
-    }
+    for (size_t r = ith; r < runs; r += nth) codes(x, r * n, n, r % channels, y + r * n);
 }
 
 const pcs_op pcs_op_dequantize = {

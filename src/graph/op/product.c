@@ -1,7 +1,7 @@
 /* product - matrices times matrices, batches spread over one another, as NumPy's matmul: a[..., m, k] b[..., k, n]. Of
  * f32: fma, k ascending (gemm), the same bits everywhere; f64 likewise without fma; whole numbers wrap. */
 #include "base/pool.h"
-#include "graph/element.h"
+#include "graph/op/matrices.h"
 
 #define PANELS 4
 #define TILE 60
@@ -12,23 +12,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if (a->dtype != b->dtype || !pcs_dtype_bytes(a->dtype) ||
         (pcs_domain_of(a->dtype) == PCS_IN_F32 && a->dtype != PCS_F32))
         return pcs_op_fail(g, n, "does not take %s and %s", pcs_dtype_name(a->dtype), pcs_dtype_name(b->dtype));
-    if (a->dims < 2 || b->dims < 2) return pcs_op_fail(g, n, "takes matrices");
-    const int64_t m = a->shape[a->dims - 2], k = a->shape[a->dims - 1];
-    if (k != b->shape[b->dims - 2])
-        return pcs_op_fail(g, n, "has rows of %lld and columns of %lld", (long long)k,
-                           (long long)b->shape[b->dims - 2]);
-    out->dims = a->dims > b->dims ? a->dims : b->dims;
-    for (uint32_t i = 0; i + 2 < out->dims; i++) {
-        const int64_t p = i < out->dims - a->dims ? 1 : a->shape[i - (out->dims - a->dims)],
-                      q = i < out->dims - b->dims ? 1 : b->shape[i - (out->dims - b->dims)];
-        if (p != q && p != 1 && q != 1)
-            return pcs_op_fail(g, n, "has batches of %lld and %lld", (long long)p, (long long)q);
-        out->shape[i] = p == 1 ? q : p;
-    }
-    out->shape[out->dims - 2] = m;
-    out->shape[out->dims - 1] = b->shape[b->dims - 1];
     out->dtype = a->dtype;
-    return PRECIS_OK;
+    return pcs_infer_matrices(g, n, out);
 }
 
 static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
@@ -37,19 +22,6 @@ static size_t scratch(const pcs_call *c)
     return c->in[0].dtype == PCS_F32
                ? PANELS * align64(64 * (size_t)pcs_arg_width(&c->in[0])) + TILE * PANELS * 64 + 256
                : 0;
-}
-
-/* Which matrix of an operand stands at batch i of the result. */
-static int64_t matrix(const pcs_arg *y, const pcs_arg *a, int64_t i)
-{
-    int64_t at = 0, each = 1;
-    for (uint32_t k = y->dims - 2; k-- > 0; i /= y->shape[k]) {
-        if (k < y->dims - a->dims) break;
-        const int64_t d = a->shape[k - (y->dims - a->dims)];
-        at += (d == 1 ? 0 : i % y->shape[k]) * each;
-        each *= d;
-    }
-    return at;
 }
 
 /* Up to 64 columns of one matrix. */
@@ -106,7 +78,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     uint64_t begin, end;
     pcs_share((uint64_t)(batches * each), 1, ith, nth, &begin, &end);
     for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
-        const int64_t batch = i / each, at_a = matrix(y, a, batch) * m * k, at_b = matrix(y, b, batch) * k * n;
+        const int64_t batch = i / each, at_a = pcs_matrix_at(y, a, batch) * m * k,
+                      at_b = pcs_matrix_at(y, b, batch) * k * n;
         if (y->dtype == PCS_F32)
             columns(c, (const float *)a->data + at_a, (const float *)b->data + at_b, (float *)y->data + batch * m * n,
                     i % each * 16 * PANELS, ith);
@@ -114,10 +87,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-static uint64_t products(const pcs_call *c) { return (uint64_t)pcs_arg_count(&c->out[0]) * (uint64_t)pcs_arg_width(&c->in[0]); }
-
 const pcs_op pcs_op_product = {
-    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
-    .name = "product", .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .scratch = scratch,
-    .products = products
+    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = "product", .min_in = 2, .max_in = 2, .infer = infer,
+    .eval = eval, .scratch = scratch, .products = pcs_matrix_products,
 };

@@ -37,12 +37,19 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_move(&c->out[0], &c->in[0], offset, strides, ith, nth);
 }
 
+static int64_t known(precis_graph *g, const pcs_node *n, int64_t i)
+{
+    const pcs_value *x = &g->values[n->in[0]];
+    return x->known && x->dims == 1 ? x->known[n->attr[STARTS].list[0] + i * n->attr[STEPS].list[0]] : PCS_DIM_ERROR;
+}
+
 const pcs_op pcs_op_slice = {
     .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS,
     .name = "slice",
     .min_in = 1,
     .max_in = 1,
     .attrs = PCS_ATTR_TABLE(PCS_LIST("starts"), PCS_LIST("sizes"), PCS_LIST("steps")),
+    .known = known,
     .infer = infer,
     .eval = eval,
 };

@@ -3,18 +3,37 @@
 
 #include <stdio.h>
 
-#define USED(name) extern const pcs_op pcs_op_##name;
-USED(conv)
-USED(matmul)
-USED(product) USED(plus) USED(add) USED(pool) USED(reduce) USED(relu) USED(min) USED(max) USED(reshape) USED(transpose)
-    USED(slice) USED(concat)
-#undef USED
+extern const pcs_op pcs_op_conv, pcs_op_matmul, pcs_op_product, pcs_op_add, pcs_op_pool, pcs_op_reduce, pcs_op_relu,
+    pcs_op_min, pcs_op_max, pcs_op_reshape, pcs_op_transpose, pcs_op_slice, pcs_op_concat;
 
-        pcs_clamp pcs_clamps_of(const pcs_op *op)
+pcs_clamp pcs_clamps_of(const pcs_op *op)
 {
     return op == &pcs_op_relu || op == &pcs_op_max ? PCS_CLAMP_BELOW
            : op == &pcs_op_min                     ? PCS_CLAMP_ABOVE
                                                    : PCS_CLAMP_NONE;
+}
+
+/* ---- codes of one scale ------------------------------------------------------------------------ */
+
+bool pcs_one_scale(const precis_graph *g, precis_value scale, precis_value zero, float *s, int32_t *z)
+{
+    const pcs_value *sv = &g->values[scale], *zv = &g->values[zero];
+    if (!sv->data || !zv->data || sv->dtype != PCS_F32 || pcs_value_count(sv) != 1 || pcs_value_count(zv) != 1)
+        return false;
+    if (zv->dtype != PCS_U8 && zv->dtype != PCS_I8) return false;
+    *s = *(const float *)sv->data;
+    *z = zv->dtype == PCS_U8 ? *(const uint8_t *)zv->data : *(const int8_t *)zv->data + 128;
+    return *s > 0 && *s <= 3.4028234e38f;
+}
+
+bool pcs_coded_of(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_coded *out)
+{
+    const pcs_node *n = pcs_node_making(g, nodes, v);
+    if (!n || !n->op->decodes || n->n_in != 3 || g->values[v].dtype != PCS_F32) return false;
+    const pcs_value *x = &g->values[n->in[0]];
+    if ((x->dtype != PCS_U8 && x->dtype != PCS_I8) || x->data || !pcs_value_sized(x)) return false;
+    out->value = n->in[0];
+    return pcs_one_scale(g, n->in[1], n->in[2], &out->scale, &out->zero);
 }
 
 /* ---- weights ------------------------------------------------------------------------------------ */
@@ -113,10 +132,14 @@ static bool bias_is(const precis_graph *g, const pcs_node *nodes, precis_value b
     return pcs_value_count(z) == 1 || pcs_value_count(z) == rows;
 }
 
-/* The bias of row r in whole numbers of `unit`; false: it is more than a sum has room for beside k products. */
-static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value bias, size_t r, double unit,
-                    int64_t most, int64_t *out)
+typedef struct { double unit; int64_t most; } bias_room;
+
+/* The bias of row r in whole numbers of `unit`; false: it is more than `most`, all that a sum has room for beside k
+ * products. */
+static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value bias, size_t r, bias_room room,
+                    int64_t *out)
 {
+    const double unit = room.unit;
     *out = 0;
     if (bias < 0) return true;
     const pcs_value *b = &g->values[bias];
@@ -129,7 +152,7 @@ static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value b
         const int32_t code = ((const int32_t *)g->values[n->in[0]].data)[r];
         x = scale >= unit * (1 - 1e-6) && scale <= unit * (1 + 1e-6) ? (double)code : (double)code * scale / unit;
     }
-    if (!(x >= -(double)most && x <= (double)most)) return false;
+    if (!(x >= -(double)room.most && x <= (double)room.most)) return false;
     *out = (int64_t)(x < 0 ? x - 0.5 : x + 0.5);
     return true;
 }
@@ -162,7 +185,7 @@ static bool fill_row(const packing *p, size_t r, int32_t *first, int32_t *sums, 
     const int64_t most = INT32_MAX - (int64_t)p->w.k * 255 * 128;
     int64_t sum = 0, bias;
     for (size_t i = 0; i < p->w.k; i++) sum += p->w.w[r * p->w.k + i];
-    if (!(unit > 0) || !bias_at(p->g, p->nodes, p->bias, r, (double)unit, most, &bias)) return false;
+    if (!(unit > 0) || !bias_at(p->g, p->nodes, p->bias, r, (bias_room){ (double)unit, most }, &bias)) return false;
     const size_t at = place_of(p, r);
     first[at] = (int32_t)(bias - sum * f->in[0].zero);
     sums[at] = (int32_t)sum;
@@ -226,8 +249,8 @@ static bool fits(const precis_graph *g, const pcs_node *nodes, const pcs_fused *
     for (size_t r = 0; r < w.rows && ok; r++) {
         const float unit = f->in[0].scale * w.scale[r];
         int64_t b;
-        ok = unit > 0 && unit / f->scale <= 3.4028234e38f &&
-             bias_at(g, nodes, bias, r, (double)unit, INT32_MAX - (int64_t)w.k * 255 * 128, &b);
+        const bias_room room = { (double)unit, INT32_MAX - (int64_t)w.k * 255 * 128 };
+        ok = unit > 0 && unit / f->scale <= 3.4028234e38f && bias_at(g, nodes, bias, r, room, &b);
     }
     pcs_free(g->ctx, w.scale);
     return ok;
@@ -443,8 +466,8 @@ static precis_value make_move(precis_graph *g, const pcs_node *nodes, const pcs_
 
 const pcs_code_rule pcs_code_rules[] = {
     { &pcs_op_conv, match_conv, make_conv, false },        { &pcs_op_matmul, match_linear, make_linear, false },
-    { &pcs_op_product, match_linear, make_linear, false }, { &pcs_op_plus, match_add, make_add, false },
-    { &pcs_op_add, match_add, make_add, false },           { &pcs_op_pool, match_pool, make_pool, false },
+    { &pcs_op_product, match_linear, make_linear, false }, { &pcs_op_add, match_add, make_add, false },
+    { &pcs_op_pool, match_pool, make_pool, false },
     { &pcs_op_reduce, match_reduce, make_reduce, false },  { &pcs_op_reshape, match_move, make_move, true },
     { &pcs_op_transpose, match_move, make_move, true },    { &pcs_op_slice, match_move, make_move, true },
     { &pcs_op_concat, match_move, make_move, true },       { 0 },

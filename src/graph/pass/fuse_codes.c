@@ -17,27 +17,6 @@ typedef struct pcs_fusing {
     uint8_t *need;      /* by value: bit 0 as it is, bit 1 its twin */
 } pcs_fusing;
 
-bool pcs_one_scale(const precis_graph *g, precis_value scale, precis_value zero, float *s, int32_t *z)
-{
-    const pcs_value *sv = &g->values[scale], *zv = &g->values[zero];
-    if (!sv->data || !zv->data || sv->dtype != PCS_F32 || pcs_value_count(sv) != 1 || pcs_value_count(zv) != 1)
-        return false;
-    if (zv->dtype != PCS_U8 && zv->dtype != PCS_I8) return false;
-    *s = *(const float *)sv->data;
-    *z = zv->dtype == PCS_U8 ? *(const uint8_t *)zv->data : *(const int8_t *)zv->data + 128;
-    return *s > 0 && *s <= 3.4028234e38f;
-}
-
-bool pcs_coded_of(const precis_graph *g, const pcs_node *nodes, precis_value v, pcs_coded *out)
-{
-    const pcs_node *n = pcs_node_making(g, nodes, v);
-    if (!n || !n->op->decodes || n->n_in != 3 || g->values[v].dtype != PCS_F32) return false;
-    const pcs_value *x = &g->values[n->in[0]];
-    if ((x->dtype != PCS_U8 && x->dtype != PCS_I8) || x->data || !pcs_value_sized(x)) return false;
-    out->value = n->in[0];
-    return pcs_one_scale(g, n->in[1], n->in[2], &out->scale, &out->zero);
-}
-
 /* A value of one constant number. */
 static bool one_number(const precis_graph *g, precis_value v, float *x)
 {

@@ -4,11 +4,8 @@
  * dynamic_codes gives their bits. */
 #include "graph/pass/codes.h"
 
-#define USED(name) extern const pcs_op pcs_op_##name;
-USED(to_codes)
-USED(over)
-USED(where) USED(equal) USED(sub) USED(max) USED(min) USED(reduce) USED(cast) USED(round) USED(dynamic_codes)
-#undef USED
+extern const pcs_op pcs_op_to_codes, pcs_op_div, pcs_op_where, pcs_op_equal, pcs_op_sub, pcs_op_max, pcs_op_min,
+    pcs_op_reduce, pcs_op_cast, pcs_op_round, pcs_op_dynamic_codes;
 
     static const pcs_node *made_by(const precis_graph *g, precis_value v, const pcs_op *op)
 {
@@ -35,7 +32,7 @@ static bool is_extreme(const precis_graph *g, precis_value v, const pcs_op *op, 
 /* The scale; *lo is what the zero point is made of. */
 static bool is_scale(const precis_graph *g, precis_value scale, precis_value x, precis_value *lo)
 {
-    const pcs_node *over = made_by(g, scale, &pcs_op_over);
+    const pcs_node *over = made_by(g, scale, &pcs_op_div);
     const pcs_node *where = over && is_number(g, over->in[1], 255) ? made_by(g, over->in[0], &pcs_op_where) : NULL;
     const pcs_node *equal = where && is_number(g, where->in[1], 1) ? made_by(g, where->in[0], &pcs_op_equal) : NULL;
     const pcs_node *range = equal && equal->in[0] == where->in[2] && is_number(g, equal->in[1], 0)
@@ -53,7 +50,7 @@ static bool is_zero(const precis_graph *g, precis_value zero, precis_value scale
                    *most = round ? made_by(g, round->in[0], &pcs_op_min) : NULL,
                    *least = most && is_number(g, most->in[1], 255) ? made_by(g, most->in[0], &pcs_op_max) : NULL,
                    *sub = least && is_number(g, least->in[1], 0) ? made_by(g, least->in[0], &pcs_op_sub) : NULL,
-                   *over = sub && is_number(g, sub->in[0], 0) ? made_by(g, sub->in[1], &pcs_op_over) : NULL;
+                   *over = sub && is_number(g, sub->in[0], 0) ? made_by(g, sub->in[1], &pcs_op_div) : NULL;
     return over && over->in[0] == lo && over->in[1] == scale && g->values[zero].dtype == PCS_U8 &&
            !g->values[zero].dims;
 }

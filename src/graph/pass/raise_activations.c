@@ -2,8 +2,7 @@
  * hard_swish: one op, whose result alone is rounded when nets get codes. */
 #include "graph/pass.h"
 
-extern const pcs_op pcs_op_times, pcs_op_mul, pcs_op_logistic, pcs_op_sigmoid, pcs_op_hard_sigmoid, pcs_op_swish,
-    pcs_op_hard_swish;
+extern const pcs_op pcs_op_mul, pcs_op_sigmoid, pcs_op_hard_sigmoid, pcs_op_swish, pcs_op_hard_swish;
 
 static const pcs_node *maker(const precis_graph *g, precis_value v)
 {
@@ -13,7 +12,7 @@ static const pcs_node *maker(const precis_graph *g, precis_value v)
 /* What the product of x and this node's result is; NULL: nothing with a name. */
 static const pcs_op *product(const pcs_node *gate)
 {
-    if (gate->op == &pcs_op_logistic || gate->op == &pcs_op_sigmoid) return &pcs_op_swish;
+    if (gate->op == &pcs_op_sigmoid) return &pcs_op_swish;
     if (gate->op != &pcs_op_hard_sigmoid) return NULL;
     const double a = gate->attr[0].real * 6 - 1, b = gate->attr[1].real - 0.5;
     return a * a < 1e-12 && b * b < 1e-12 ? &pcs_op_hard_swish : NULL;
@@ -35,7 +34,7 @@ static precis_status run(precis_graph *g)
     precis_status st = PRECIS_OK;
     pcs_graph_renumber(g);
     for (size_t i = 0; i < g->n_nodes && !st; i++)
-        if (g->nodes[i].op == &pcs_op_times || g->nodes[i].op == &pcs_op_mul) st = raise(g, &g->nodes[i]);
+        if (g->nodes[i].op == &pcs_op_mul) st = raise(g, &g->nodes[i]);
     return st;
 }
 

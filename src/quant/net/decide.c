@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-extern const pcs_op pcs_op_plus, pcs_op_add;
+extern const pcs_op pcs_op_add;
 
 typedef struct {
     precis_net_quant *q;
@@ -99,7 +99,7 @@ static void backwards(deciding *d, bool *readers)
 /* A constant that is added behind a product of matrices is its bias. */
 static bool is_bias(const precis_graph *g, const pcs_node *maker, const pcs_node *n)
 {
-    if ((n->op != &pcs_op_plus && n->op != &pcs_op_add) || maker->op->result_axis || maker->op->bias) return false;
+    if (n->op != &pcs_op_add || maker->op->result_axis || maker->op->bias) return false;
     for (uint32_t k = 0; k < n->n_in; k++)
         if (g->values[n->in[k]].data && g->values[n->in[k]].dtype == PCS_F32) return true;
     return false;
@@ -159,7 +159,8 @@ static void choose_values(deciding *d)
 static void say_how(precis_net_quant *q, pcs_net_node *m, const pcs_node *n)
 {
     static const char *const modes[] = { "static", "dynamic", "weights" };
-    const bool product = m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n), dynamic = pcs_net_can_dynamic(q->g, n);
+    const bool product = m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n);
+    const bool dynamic = pcs_net_can_dynamic(q->g, n);
     const char *scales = q->block ? "by block" : q->per_channel ? "per channel" : "per tensor";
     const char *how = q->mode == PCS_NET_DYNAMIC && !dynamic ? modes[2] : modes[q->mode];
     if (product)

@@ -50,8 +50,8 @@ static bool codes_of(making *m, precis_value x, const precis_value **out)
     const precis_value hi = extreme(m, "max", from), lo = extreme(m, "min", from), range = make2(m, "sub", hi, lo);
     const precis_value same = make2(m, "equal", range, zero);
     const precis_value some = make(m, "where", NULL, 3, (const precis_value[]){ same, number(m, 1), range });
-    const precis_value scale = make2(m, "over", some, full);
-    const precis_value at = make2(m, "sub", zero, make2(m, "over", lo, scale));
+    const precis_value scale = make2(m, "div", some, full);
+    const precis_value at = make2(m, "sub", zero, make2(m, "div", lo, scale));
     const precis_value held = make2(m, "min", make2(m, "max", at, zero), full), near = make(m, "round", NULL, 1, &held);
     v->dynamic[1] = scale;
     v->dynamic[2] = make(m, "cast", PRECIS_ATTRS(precis_attr_int("to", PCS_U8)), 1, &near);
@@ -92,9 +92,9 @@ static precis_value with_bias(making *m, precis_value y, precis_value bias, bool
     const pcs_value b = m->q->g->values[bias];
     int64_t shape[PCS_GRAPH_DIMS];
     const uint32_t dims = m->q->g->values[y].dims;
-    if (!conv) return make2(m, "plus", y, bias);
+    if (!conv) return make2(m, "add", y, bias);
     for (uint32_t i = 0; i < dims; i++) shape[i] = i == 1 ? b.shape[0] : 1;
-    return make2(m, "plus", y, pcs_net_constant(m->q, b.name, PCS_F32, dims, shape, b.data));
+    return make2(m, "add", y, pcs_net_constant(m->q, b.name, PCS_F32, dims, shape, b.data));
 }
 
 /* Codes, and the scales beside them, of the weights that pcs_net_store made a from_codes of. */
@@ -130,7 +130,7 @@ precis_status pcs_net_dynamic(precis_net_quant *q, const pcs_node *old, const pc
     if (sum < 0) return q->g->error ? q->g->error : PRECIS_ENOMEM;
     const uint32_t dims = q->g->values[sum].dims;
     const precis_value real = make(&m, "cast", PRECIS_ATTRS(precis_attr_int("to", PCS_F32)), 1, &sum);
-    precis_value y = make2(&m, "times", real, make2(&m, "times", x[1], spread(&m, s, conv, dims)));
+    precis_value y = make2(&m, "mul", real, make2(&m, "mul", x[1], spread(&m, s, conv, dims)));
     if (y >= 0) y = with_bias(&m, y, bias, conv);
     if (y < 0) return q->g->error ? q->g->error : PRECIS_ENOMEM;
     q->map[old->out[0]] = y;

@@ -1,10 +1,10 @@
 /* bins.h - histograms whose range grows with what comes, for the observers that search in counts.
  *
  * Three rules. Ours: a range of -t to t, t the least power of two that holds all magnitudes, so that growing adds pairs
- * of bins, the counts do not depend on the order of batches, and memory is bounded. onnxruntime's (collect_value): -t to
- * t, t the first batch's largest magnitude, grown by whole bins on both sides. onnxruntime's of magnitudes
- * (collect_absolute_value): from the least to the largest of the first batch, grown to the right. The last two do their
- * arithmetic in f32 as NumPy does, and are refused beyond PCS_BINS_MOST. */
+ * of bins, the counts do not depend on the order of batches, and memory is bounded. onnxruntime's (collect_value):
+ * -t to t, t the first batch's largest magnitude, grown by whole bins on both sides. onnxruntime's of magnitudes
+ * (collect_absolute_value): from the least to the largest of the first batch, grown to the right. The last two do
+ * their arithmetic in f32 as NumPy does, and are refused beyond PCS_BINS_MOST. */
 #ifndef PCS_BINS_H
 #define PCS_BINS_H
 

@@ -1,6 +1,6 @@
-/* histogram.c - the range with the least squared error in a histogram, found as torch's HistogramObserver does, and with
- * its numbers: 2,048 bins between the extremes, re-binned when those move (each bin as 16, by their middles), then cut
- * from the side where the quantile moves past more bins, until the error grows (norm_minimization.cc of caffe2).
+/* histogram.c - the range with the least squared error in a histogram, found as torch's HistogramObserver does, and
+ * with its numbers: 2,048 bins between the extremes, re-binned when those move (each bin as 16, by their middles), then
+ * cut from the side where the quantile moves past more bins, until the error grows (norm_minimization.cc of caffe2).
  *
  * Counts are f32, as torch has them, so a bin stays exact up to 2^24 values. */
 #include "quant/observe/observe.h"

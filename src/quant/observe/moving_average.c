@@ -1,6 +1,6 @@
 /* moving_average.c - minima and maxima of batches, averaged with less and less weight of the old ones (torch's
- * MovingAverageMinMaxObserver, per channel too). Like onnxruntime it is the plain mean of all batches: its constant acts
- * only between calls that collect, and quantize_static makes one. */
+ * MovingAverageMinMaxObserver, per channel too). Like onnxruntime it is the plain mean of all batches: its constant
+ * acts only between calls that collect, and quantize_static makes one. */
 #include "quant/observe/observe.h"
 
 typedef struct {

@@ -1,6 +1,6 @@
-/* mse.c - the range of least squared error in the codes that it is for, by a search over shrunken ranges: a hundred steps on
-* each side in turn. Exact zeros cost nothing, since zero is a code; all other values of
- * a bin count as its middle. One histogram of 4,096 bins a channel. */
+/* mse.c - the range of least squared error in the codes that it is for, by a search over shrunken ranges: a hundred
+ * steps on each side in turn. Exact zeros cost nothing, since zero is a code; all other values of a bin count as its
+ * middle. One histogram of 4,096 bins a channel. */
 #include "quant/observe/bins.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ static precis_status see(pcs_observation *o, uint32_t channel, const float *x, s
 
 static double nearest(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
 
-static double error_of(const pcs_observation *o, const pcs_bins *b, float low, float high)
+static double rounding_error(const pcs_observation *o, const pcs_bins *b, float low, float high)
 {
     const pcs_qscheme *s = &o->o.scheme;
     const pcs_qparams q = pcs_qparams_choose(s, low, high);
@@ -41,7 +41,7 @@ static float best_of(const pcs_observation *o, const pcs_bins *b, float other, f
         const float at = most * (float)(STEPS - i) / STEPS;
         const bool both = o->o.symmetric || o->o.scheme.symmetric;
         const float low = is_high ? (both ? -at : other) : at, high = is_high ? at : other;
-        const double e = error_of(o, b, low, high);
+        const double e = rounding_error(o, b, low, high);
         if (e < least) least = e, best = at;
     }
     return best;

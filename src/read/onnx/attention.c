@@ -1,6 +1,7 @@
 /* attention.c - attention and rotary embeddings, raised from products, sums and a softmax. */
 #include "read/onnx/functions.h"
 
+#include "base/builtins.h"
 #include "base/fmath_more.h"
 
 /* [batch, length, heads * size] as [batch, heads, length, size]. */
@@ -59,7 +60,7 @@ static precis_value bias_of(pcs_onnx_node *n, precis_value mask, int64_t keys)
 
 static precis_value plus(pcs_onnx_node *n, precis_value a, precis_value b)
 {
-    return a < 0 ? b : b < 0 ? a : pcs_make2(n, "plus", NULL, a, b);
+    return a < 0 ? b : b < 0 ? a : pcs_make2(n, "add", NULL, a, b);
 }
 
 /* All that is added to scores; -1 and no error: nothing. */
@@ -83,7 +84,7 @@ static precis_value biases(pcs_onnx_node *n, int64_t queries, int64_t keys, int6
 
 static precis_value times(pcs_onnx_node *n, precis_value v, double by)
 {
-    return by == 1 ? v : pcs_make2(n, "times", NULL, v, pcs_numbers(n, PCS_F32, by));
+    return by == 1 ? v : pcs_make2(n, "mul", NULL, v, pcs_numbers(n, PCS_F32, by));
 }
 
 void pcs_raise_attention(pcs_onnx_node *n)
@@ -114,7 +115,7 @@ void pcs_raise_attention(pcs_onnx_node *n)
         pcs_wrong(n, "has %lld heads of queries and %lld of keys", (long long)heads, (long long)own);
         return;
     }
-    const double scale = __builtin_sqrt(given != 0 ? given : 1 / __builtin_sqrt((double)size));
+    const double scale = pcs_sqrt(given != 0 ? given : 1 / pcs_sqrt((double)size));
     k = repeat_heads(n, k, heads / own), v = repeat_heads(n, v, heads / own);
     precis_value s = pcs_make2(n, "product", NULL, times(n, q, scale), pcs_swapped(n, times(n, k, scale)));
     if (cap > 0) s = times(n, pcs_make1(n, "tanh", NULL, times(n, s, 1 / cap)), cap);
@@ -177,8 +178,8 @@ void pcs_raise_rotary(pcs_onnx_node *n)
                        a = pairs ? second(n, part, 0) : pcs_part(n, part, 3, 0, turned / 2),
                        b = pairs ? second(n, part, 1) : pcs_part(n, part, 3, turned / 2, turned / 2);
     precis_value both[2] = {
-        pcs_make2(n, "sub", NULL, pcs_make2(n, "times", NULL, c, a), pcs_make2(n, "times", NULL, s, b)),
-        pcs_make2(n, "plus", NULL, pcs_make2(n, "times", NULL, s, a), pcs_make2(n, "times", NULL, c, b))
+        pcs_make2(n, "sub", NULL, pcs_make2(n, "mul", NULL, c, a), pcs_make2(n, "mul", NULL, s, b)),
+        pcs_make2(n, "add", NULL, pcs_make2(n, "mul", NULL, s, a), pcs_make2(n, "mul", NULL, c, b))
     };
     precis_value y;
     if (pairs) {
@@ -218,11 +219,11 @@ static precis_value likelihood(pcs_onnx_node *n, precis_value x, precis_value ta
                                  : pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", dims, shape)),
                                              pcs_numbers(n, d, 1));
     if (ignores) w = pcs_make3(n, "where", NULL, out, pcs_numbers(n, d, 0), w);
-    loss = pcs_make2(n, "times", NULL, loss, w);
+    loss = pcs_make2(n, "mul", NULL, loss, w);
     if (!strcmp(how, "none")) return loss;
     if (!mean && strcmp(how, "sum")) return pcs_wrong(n, "reduction is %s", how);
     loss = pcs_reduced(n, loss, "sum", dims, axes, false);
-    return mean ? pcs_make2(n, "over", NULL, loss, pcs_reduced(n, w, "sum", dims, axes, false)) : loss;
+    return mean ? pcs_make2(n, "div", NULL, loss, pcs_reduced(n, w, "sum", dims, axes, false)) : loss;
 }
 
 void pcs_raise_loss(pcs_onnx_node *n)
@@ -268,7 +269,7 @@ void pcs_raise_tensor_scatter(pcs_onnx_node *n)
     int64_t first[PCS_GRAPH_DIMS], line[PCS_GRAPH_DIMS];
     for (uint32_t i = 0; i < c.dims; i++) first[i] = i ? 1 : c.shape[0], line[i] = i == a ? u.shape[a] : 1;
     precis_value at = pcs_shaped(n, counted(n, u.shape[a], false, 0), c.dims, line);
-    if (pcs_has(n, 2)) at = pcs_make2(n, "plus", NULL, at, pcs_shaped(n, pcs_as(n, n->in[2], PCS_I64), c.dims, first));
+    if (pcs_has(n, 2)) at = pcs_make2(n, "add", NULL, at, pcs_shaped(n, pcs_as(n, n->in[2], PCS_I64), c.dims, first));
     if (circular) at = pcs_make2(n, "mod", NULL, at, pcs_data(n, PCS_I64, 0, NULL, &c.shape[a]));
     at = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", u.dims, u.shape)), at);
     n->out[0] = pcs_make3(n, "put_each", PRECIS_ATTRS(precis_attr_int("axis", a)), cache, at, update);

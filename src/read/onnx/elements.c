@@ -20,6 +20,13 @@ static const struct {
     { "shrink", "lambd", 0.5, "bias", 0 },
 };
 
+static void unary(pcs_onnx_node *n, double alpha, double beta)
+{
+    pcs_has_attr(n, "consumed_inputs");
+    const precis_attr *attrs = PRECIS_ATTRS(precis_attr_real("alpha", alpha), precis_attr_real("beta", beta));
+    n->out[0] = pcs_make1(n, n->row->with, attrs, pcs_in(n, 0));
+}
+
 void pcs_raise_unary(pcs_onnx_node *n)
 {
     double a = 1, b = 1;
@@ -28,11 +35,12 @@ void pcs_raise_unary(pcs_onnx_node *n)
         a = pcs_attr_real(n, parameters[i].alpha, parameters[i].a);
         b = parameters[i].beta ? pcs_attr_real(n, parameters[i].beta, parameters[i].b) : 1;
     }
-    if (!strcmp(n->row->with, "is_inf"))
-        a = (double)pcs_attr_int(n, "detect_positive", 1), b = (double)pcs_attr_int(n, "detect_negative", 1);
-    pcs_has_attr(n, "consumed_inputs");
-    n->out[0] = pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", a), precis_attr_real("beta", b)),
-                          pcs_in(n, 0));
+    unary(n, a, b);
+}
+
+void pcs_raise_is_inf(pcs_onnx_node *n)
+{
+    unary(n, (double)pcs_attr_int(n, "detect_positive", 1), (double)pcs_attr_int(n, "detect_negative", 1));
 }
 
 void pcs_raise_gelu(pcs_onnx_node *n)
@@ -44,11 +52,8 @@ void pcs_raise_gelu(pcs_onnx_node *n)
 
 void pcs_raise_relu(pcs_onnx_node *n)
 {
-    const precis_value x = pcs_in(n, 0);
-    if (x < 0) return;
     pcs_has_attr(n, "consumed_inputs");
-    const pcs_dtype d = pcs_of(n, x)->dtype;
-    n->out[0] = d == PCS_F32 ? pcs_make1(n, "relu", NULL, x) : pcs_make2(n, "max", NULL, x, pcs_numbers(n, d, 0));
+    n->out[0] = pcs_make1(n, "relu", NULL, pcs_in(n, 0));
 }
 
 /* Slopes may stand along the channels. */
@@ -77,15 +82,21 @@ void pcs_raise_pow(pcs_onnx_node *n)
     n->out[0] = pcs_as(n, pcs_make2(n, "pow", NULL, pcs_as(n, x, in), pcs_as(n, y, in)), d);
 }
 
-/* Sum, Max, Min, Mean of any number of inputs, from the first to the last. */
+/* Sum, Max, Min of any number of inputs, from the first to the last. */
 void pcs_raise_many(pcs_onnx_node *n)
 {
-    const bool mean = !strcmp(n->row->with, "mean");
     precis_value v = pcs_in(n, 0);
     pcs_has_attr(n, "consumed_inputs");
-    for (uint32_t i = 1; i < n->n_in; i++) v = pcs_make2(n, mean ? "plus" : n->row->with, NULL, v, pcs_in(n, i));
-    if (mean && v >= 0) v = pcs_make2(n, "over", NULL, v, pcs_numbers(n, pcs_of(n, v)->dtype, n->n_in));
+    for (uint32_t i = 1; i < n->n_in; i++) v = pcs_make2(n, n->row->with, NULL, v, pcs_in(n, i));
     n->out[0] = v;
+}
+
+/* Their sum over how many they are. */
+void pcs_raise_mean(pcs_onnx_node *n)
+{
+    pcs_raise_many(n);
+    const precis_value sum = n->out[0];
+    if (sum >= 0) n->out[0] = pcs_make2(n, "div", NULL, sum, pcs_numbers(n, pcs_of(n, sum)->dtype, n->n_in));
 }
 
 void pcs_raise_clip(pcs_onnx_node *n)
@@ -158,7 +169,8 @@ const int64_t *pcs_axes(pcs_onnx_node *n, const char *name, uint32_t input, uint
     return pcs_failed(n) ? NULL : v;
 }
 
-void pcs_raise_reduce(pcs_onnx_node *n)
+/* wide: of whole numbers in f64, since what it computes is none. */
+static void reduce(pcs_onnx_node *n, bool wide)
 {
     uint32_t count;
     int64_t all[PCS_GRAPH_DIMS];
@@ -171,10 +183,12 @@ void pcs_raise_reduce(pcs_onnx_node *n)
     for (uint32_t i = 0; i < dims; i++) all[i] = i;
     if (!count && noop) axes = NULL;
     else if (!count) axes = all, count = dims;
-    const bool whole = pcs_dtype_whole(d) && (!strcmp(n->row->with, "l2") || !strncmp(n->row->with, "log", 3));
-    if (whole) x = pcs_as(n, x, PCS_F64);
+    if (wide && pcs_dtype_whole(d)) x = pcs_as(n, x, PCS_F64);
     n->out[0] = pcs_as(n, pcs_reduced(n, x, n->row->with, count, axes, keep), d);
 }
+
+void pcs_raise_reduce(pcs_onnx_node *n) { reduce(n, false); }
+void pcs_raise_reduce_wide(pcs_onnx_node *n) { reduce(n, true); }
 
 void pcs_raise_arg(pcs_onnx_node *n)
 {

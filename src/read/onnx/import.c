@@ -125,37 +125,6 @@ static precis_status read_node(pcs_onnx_node *n, pcs_proto m)
     return PRECIS_OK;
 }
 
-static int64_t version_of(const pcs_opsets *opsets, pcs_str domain)
-{
-    for (size_t i = 0; i < opsets->n; i++)
-        if (pcs_str_same(opsets->list[i].domain, domain)) return opsets->list[i].version;
-    return 0;
-}
-
-const pcs_onnx_row *pcs_onnx_row_of(pcs_str domain, pcs_str op, int64_t version)
-{
-    for (const pcs_onnx_row *r = pcs_onnx_rows; r->op; r++)
-        if (pcs_str_is(op, r->op) && pcs_str_is(domain, r->domain) && version >= r->since &&
-            (version <= r->until || r->until >= PCS_ONNX_NEWEST))
-            return r;
-    return NULL;
-}
-
-static pcs_onnx_function *function_of(const pcs_onnx *net, pcs_str domain, pcs_str op)
-{
-    for (size_t i = 0; i < net->n_functions; i++)
-        if (pcs_str_same(net->functions[i].name, op) &&
-            (pcs_str_same(net->functions[i].domain, domain) ||
-             (!domain.n && pcs_str_is(net->functions[i].domain, "ai.onnx"))))
-            return &net->functions[i];
-    return NULL;
-}
-
-bool pcs_onnx_supports(const pcs_onnx *net, pcs_str domain, pcs_str op, const pcs_opsets *opsets)
-{
-    return function_of(net, domain, op) || pcs_onnx_row_of(domain, op, version_of(opsets, domain));
-}
-
 /* ---- functions of the model --------------------------------------------------------------------- */
 
 /* Names of a field of the function, one after another. */
@@ -258,8 +227,8 @@ static precis_status bind_results(pcs_onnx_node *n)
 
 static precis_status raise(pcs_onnx_node *n)
 {
-    pcs_onnx_function *fn = function_of(n->im->net, n->domain, n->op);
-    n->version = version_of(&n->scope->opsets, n->domain);
+    pcs_onnx_function *fn = pcs_onnx_function_of(n->im->net, n->domain, n->op);
+    n->version = pcs_onnx_version(&n->scope->opsets, n->domain);
     if (fn) return inline_function(n, fn);
     n->row = pcs_onnx_row_of(n->domain, n->op, n->version);
     if (!n->row) {

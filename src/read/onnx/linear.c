@@ -53,9 +53,9 @@ void pcs_raise_gemm(pcs_onnx_node *n)
     precis_value y = product(n, a, tb ? pcs_swapped(n, b) : b);
     if (y < 0) return;
     const pcs_dtype in = pcs_of(n, y)->dtype;
-    if (alpha != 1) y = pcs_make2(n, "times", NULL, y, pcs_numbers(n, in, alpha));
-    if (c >= 0 && beta != 1) c = pcs_make2(n, "times", NULL, c, pcs_numbers(n, in, beta));
-    n->out[0] = pcs_as(n, c >= 0 ? pcs_make2(n, "plus", NULL, y, c) : y, d);
+    if (alpha != 1) y = pcs_make2(n, "mul", NULL, y, pcs_numbers(n, in, alpha));
+    if (c >= 0 && beta != 1) c = pcs_make2(n, "mul", NULL, c, pcs_numbers(n, in, beta));
+    n->out[0] = pcs_as(n, c >= 0 ? pcs_make2(n, "add", NULL, y, c) : y, d);
 }
 
 void pcs_raise_det(pcs_onnx_node *n)
@@ -117,7 +117,7 @@ void pcs_raise_qlinear_matmul(pcs_onnx_node *n)
     const precis_value a = pcs_in(n, 0), sa = pcs_f32(n, pcs_scale_of(n, 1)), za = zero_of(n, 2, a), b = pcs_in(n, 3),
                        sb = pcs_f32(n, pcs_scale_of(n, 4)), zb = zero_of(n, 5, b), sy = pcs_f32(n, pcs_scale_of(n, 6)),
                        zy = zero_of(n, 7, a);
-    const precis_value factor = pcs_make2(n, "over", NULL, pcs_make2(n, "times", NULL, sa, sb), sy);
+    const precis_value factor = pcs_make2(n, "div", NULL, pcs_make2(n, "mul", NULL, sa, sb), sy);
     n->out[0] = pcs_make3(n, "requantize", NULL, whole(n, a, b, za, zb), factor, zy);
 }
 
@@ -125,7 +125,7 @@ void pcs_raise_qlinear_conv(pcs_onnx_node *n)
 {
     const precis_value x = pcs_in(n, 0), sx = pcs_scale_of(n, 1), xz = zero_of(n, 2, x), w = pcs_in(n, 3),
                        sw = pcs_scale_of(n, 4), wz = zero_of(n, 5, w), sy = pcs_scale_of(n, 6), zy = zero_of(n, 7, x);
-    pcs_windows o;
+    pcs_sliding o;
     const int64_t groups = pcs_attr_int(n, "group", 1);
     if (w < 0 || xz < 0 || wz < 0 || zy < 0 || sw < 0 || !pcs_read_windows(n, x, w, false, &o)) return;
     const precis_attr attrs[] = { precis_attr_list("strides", o.dims, o.strides),
@@ -138,8 +138,8 @@ void pcs_raise_qlinear_conv(pcs_onnx_node *n)
     if (y < 0) return;
     const uint32_t dims = pcs_of(n, y)->dims;
     for (uint32_t i = 0; i < dims; i++) per[i] = i == 1 ? pcs_of(n, w)->shape[0] : 1, one[i] = 1;
-    if (pcs_has(n, 8)) y = pcs_make2(n, "plus", NULL, y, pcs_shaped(n, n->in[8], dims, per));
-    precis_value factor = pcs_make2(n, "over", NULL, pcs_make2(n, "times", NULL, sx, sw), sy);
+    if (pcs_has(n, 8)) y = pcs_make2(n, "add", NULL, y, pcs_shaped(n, n->in[8], dims, per));
+    precis_value factor = pcs_make2(n, "div", NULL, pcs_make2(n, "mul", NULL, sx, sw), sy);
     if (factor < 0) return;
     int64_t count = 1;
     for (uint32_t i = 0; i < pcs_of(n, factor)->dims; i++)
@@ -244,8 +244,8 @@ void pcs_dynamic_codes(pcs_onnx_node *n, precis_value x, precis_value *out)
     const precis_value range = pcs_make2(n, "sub", NULL, hi, lo);
     const precis_value some =
         pcs_make3(n, "where", NULL, pcs_make2(n, "equal", NULL, range, zero), pcs_numbers(n, PCS_F32, 1), range);
-    const precis_value scale = pcs_make2(n, "over", NULL, some, full);
-    const precis_value at = pcs_make2(n, "sub", NULL, zero, pcs_make2(n, "over", NULL, lo, scale));
+    const precis_value scale = pcs_make2(n, "div", NULL, some, full);
+    const precis_value at = pcs_make2(n, "sub", NULL, zero, pcs_make2(n, "div", NULL, lo, scale));
     out[1] = scale;
     out[2] = pcs_as(
         n, pcs_make1(n, "round", NULL, pcs_make2(n, "min", NULL, pcs_make2(n, "max", NULL, at, zero), full)), PCS_U8);

@@ -1,7 +1,7 @@
 /* microsoft.c - ops of onnxruntime's own domain that its quantizers and optimizers write. */
 #include "read/onnx/functions.h"
 
-static precis_value zero_of(pcs_onnx_node *n, uint32_t i, pcs_dtype d)
+static precis_value zero_at(pcs_onnx_node *n, uint32_t i, pcs_dtype d)
 {
     return pcs_has(n, i) ? n->in[i] : pcs_numbers(n, d, 0);
 }
@@ -12,14 +12,14 @@ static precis_value numbers(pcs_onnx_node *n, uint32_t i)
     const precis_value x = pcs_in(n, i), s = pcs_scale_of(n, i + 1);
     return x < 0 || s < 0 ? -1
                           : pcs_make3(n, "from_codes", NULL, x, pcs_shaped(n, s, 0, NULL),
-                                      pcs_shaped(n, zero_of(n, i + 2, pcs_of(n, x)->dtype), 0, NULL));
+                                      pcs_shaped(n, zero_at(n, i + 2, pcs_of(n, x)->dtype), 0, NULL));
 }
 
 static precis_value codes(pcs_onnx_node *n, precis_value v, uint32_t scale, pcs_dtype dflt)
 {
     const precis_value s = pcs_scale_of(n, scale);
     if (v < 0 || s < 0) return -1;
-    const precis_value z = pcs_shaped(n, zero_of(n, scale + 1, dflt), 0, NULL);
+    const precis_value z = pcs_shaped(n, zero_at(n, scale + 1, dflt), 0, NULL);
     return z < 0 ? -1
                  : pcs_make3(n, "to_codes", PRECIS_ATTRS(precis_attr_int("to", pcs_of(n, z)->dtype)), v,
                              pcs_shaped(n, s, 0, NULL), z);
@@ -33,26 +33,41 @@ void pcs_raise_qlinear_two(pcs_onnx_node *n)
 }
 
 /* One operand: (x, sx, zx, sy, zy), as numbers under the name of ONNX's own op. */
+/* The numbers of x; -1 where there are none, or they lie otherwise. */
+static precis_value one_of_codes(pcs_onnx_node *n)
+{
+    if (pcs_in(n, 0) < 0) return -1;
+    if (!pcs_attr_int(n, "channels_last", 0)) return numbers(n, 0);
+    pcs_refuse(n, "has its channels last");
+    return -1;
+}
+
+/* Codes of y, which was made of one_of_codes, as x has them. */
+static void as_codes(pcs_onnx_node *n, precis_value y)
+{
+    if (y >= 0) n->out[0] = codes(n, y, 3, pcs_of(n, n->in[0])->dtype);
+}
+
 void pcs_raise_qlinear_one(pcs_onnx_node *n)
 {
-    if (pcs_in(n, 0) < 0) return;
-    const pcs_dtype d = pcs_of(n, n->in[0])->dtype;
-    const precis_value x = numbers(n, 0);
-    precis_value y = -1;
-    if (pcs_attr_int(n, "channels_last", 0)) {
-        pcs_refuse(n, "has its channels last");
-        return;
-    }
-    if (!strcmp(n->row->with, "mean") && x >= 0) {
-        int64_t axes[PCS_GRAPH_DIMS];
-        uint32_t count = 0;
-        for (uint32_t i = 2; i < pcs_of(n, x)->dims; i++) axes[count++] = i;
-        y = pcs_reduced(n, x, "mean", count, axes, true);
-    } else if (!strcmp(n->row->with, "normalize")) {
-        pcs_attr_int(n, "opset", 13);
-        y = pcs_make1(n, "normalize", PRECIS_ATTRS(precis_attr_int("axis", pcs_attr_int(n, "axis", -1))), x);
-    } else y = pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", pcs_attr_real(n, "alpha", 0.01))), x);
-    n->out[0] = codes(n, y, 3, d);
+    const precis_attr *alpha = PRECIS_ATTRS(precis_attr_real("alpha", pcs_attr_real(n, "alpha", 0.01)));
+    as_codes(n, pcs_make1(n, n->row->with, alpha, one_of_codes(n)));
+}
+
+void pcs_raise_qlinear_mean(pcs_onnx_node *n)
+{
+    const precis_value x = one_of_codes(n);
+    int64_t axes[PCS_GRAPH_DIMS];
+    uint32_t count = 0;
+    for (uint32_t i = 2; x >= 0 && i < pcs_of(n, x)->dims; i++) axes[count++] = i;
+    if (x >= 0) as_codes(n, pcs_reduced(n, x, n->row->with, count, axes, true));
+}
+
+void pcs_raise_qlinear_softmax(pcs_onnx_node *n)
+{
+    pcs_attr_int(n, "opset", 13);
+    const precis_attr *axis = PRECIS_ATTRS(precis_attr_int("axis", pcs_attr_int(n, "axis", -1)));
+    as_codes(n, pcs_make1(n, n->row->with, axis, one_of_codes(n)));
 }
 
 /* (sy, zy, then x, sx, zx of each). */
@@ -87,25 +102,25 @@ void pcs_raise_qgemm(pcs_onnx_node *n)
     const pcs_dtype da = pcs_of(n, a)->dtype, db = pcs_of(n, b)->dtype;
     if (ta) a = pcs_swapped(n, a);
     if (tb) b = pcs_swapped(n, b);
-    precis_value y = whole_product(n, a, b, zero_of(n, 2, da), zero_of(n, 5, db)),
-                 factor = pcs_make2(n, "times", NULL, sa, sb);
-    if (pcs_has(n, 6)) y = pcs_make2(n, "plus", NULL, y, n->in[6]);
-    if (alpha != 1) factor = pcs_make2(n, "times", NULL, factor, pcs_numbers(n, PCS_F32, alpha));
+    precis_value y = whole_product(n, a, b, zero_at(n, 2, da), zero_at(n, 5, db)),
+                 factor = pcs_make2(n, "mul", NULL, sa, sb);
+    if (pcs_has(n, 6)) y = pcs_make2(n, "add", NULL, y, n->in[6]);
+    if (alpha != 1) factor = pcs_make2(n, "mul", NULL, factor, pcs_numbers(n, PCS_F32, alpha));
     if (pcs_has(n, 7))
-        n->out[0] = pcs_make3(n, "requantize", NULL, y, pcs_make2(n, "over", NULL, factor, pcs_scale_of(n, 7)),
-                              zero_of(n, 8, da));
-    else n->out[0] = pcs_make2(n, "times", NULL, pcs_as(n, y, PCS_F32), factor);
+        n->out[0] = pcs_make3(n, "requantize", NULL, y, pcs_make2(n, "div", NULL, factor, pcs_scale_of(n, 7)),
+                              zero_at(n, 8, da));
+    else n->out[0] = pcs_make2(n, "mul", NULL, pcs_as(n, y, PCS_F32), factor);
 }
 
 /* a, b, sa, sb, za, zb, bias in 8 bits give numbers: MatMulIntegerToFloat. */
 void pcs_raise_to_float(pcs_onnx_node *n)
 {
     const precis_value a = pcs_in(n, 0), b = pcs_in(n, 1),
-                       factor = pcs_make2(n, "times", NULL, pcs_scale_of(n, 2), pcs_scale_of(n, 3));
+                       factor = pcs_make2(n, "mul", NULL, pcs_scale_of(n, 2), pcs_scale_of(n, 3));
     if (a < 0 || b < 0) return;
-    precis_value y = whole_product(n, a, b, zero_of(n, 4, pcs_of(n, a)->dtype), zero_of(n, 5, pcs_of(n, b)->dtype));
-    y = pcs_make2(n, "times", NULL, pcs_as(n, y, PCS_F32), factor);
-    n->out[0] = pcs_has(n, 6) ? pcs_make2(n, "plus", NULL, y, n->in[6]) : y;
+    precis_value y = whole_product(n, a, b, zero_at(n, 4, pcs_of(n, a)->dtype), zero_at(n, 5, pcs_of(n, b)->dtype));
+    y = pcs_make2(n, "mul", NULL, pcs_as(n, y, PCS_F32), factor);
+    n->out[0] = pcs_has(n, 6) ? pcs_make2(n, "add", NULL, y, n->in[6]) : y;
 }
 
 void pcs_raise_dynamic_matmul(pcs_onnx_node *n)
@@ -114,9 +129,9 @@ void pcs_raise_dynamic_matmul(pcs_onnx_node *n)
     precis_value q[3];
     if (a < 0 || b < 0 || sb < 0) return;
     pcs_dynamic_codes(n, a, q);
-    precis_value y = whole_product(n, q[0], b, q[2], zero_of(n, 3, pcs_of(n, b)->dtype));
-    y = pcs_make2(n, "times", NULL, pcs_as(n, y, PCS_F32), pcs_make2(n, "times", NULL, q[1], sb));
-    n->out[0] = pcs_has(n, 4) ? pcs_make2(n, "plus", NULL, y, n->in[4]) : y;
+    precis_value y = whole_product(n, q[0], b, q[2], zero_at(n, 3, pcs_of(n, b)->dtype));
+    y = pcs_make2(n, "mul", NULL, pcs_as(n, y, PCS_F32), pcs_make2(n, "mul", NULL, q[1], sb));
+    n->out[0] = pcs_has(n, 4) ? pcs_make2(n, "add", NULL, y, n->in[4]) : y;
 }
 
 /* Rows of weights in blocks of codes of 2, 4 or 8 bits: a, b[n, blocks, bytes], scales, zero points, order, bias. */
@@ -161,15 +176,19 @@ void pcs_raise_nbits(pcs_onnx_node *n)
 
 /* ---- what its optimizers make ------------------------------------------------------------------- */
 
-/* Gelu of x and a bias: by erf, or ("tanh") by tanh, or ("quick") x sigmoid(alpha x). */
-void pcs_raise_bias_gelu(pcs_onnx_node *n)
+/* A function of x and a bias. */
+static void biased(pcs_onnx_node *n, double alpha)
 {
     precis_value x = pcs_in(n, 0);
-    const bool quick = !strcmp(n->row->with, "swish");
-    const double alpha = quick ? pcs_attr_real(n, "alpha", 1.702) : 1;
-    if (pcs_has(n, 1)) x = pcs_make2(n, "plus", NULL, x, n->in[1]);
+    if (pcs_has(n, 1)) x = pcs_make2(n, "add", NULL, x, n->in[1]);
     n->out[0] = pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", alpha)), x);
 }
+
+/* By erf, or by tanh. */
+void pcs_raise_bias_gelu(pcs_onnx_node *n) { biased(n, 1); }
+
+/* x sigmoid(alpha x). */
+void pcs_raise_quick_gelu(pcs_onnx_node *n) { biased(n, pcs_attr_real(n, "alpha", 1.702)); }
 
 /* x + skip + bias, normalized: (x, skip, gamma, beta, bias), or of mean squares alone (x, skip, gamma, bias). */
 void pcs_raise_skip_norm(pcs_onnx_node *n)
@@ -177,18 +196,17 @@ void pcs_raise_skip_norm(pcs_onnx_node *n)
     const bool rms = n->row->with[0] == 'r';
     const double eps = pcs_attr_real(n, "epsilon", 1e-12);
     const uint32_t bias = rms ? 3 : 4;
-    precis_value x = pcs_make2(n, "plus", NULL, pcs_f32(n, pcs_in(n, 0)), pcs_f32(n, pcs_in(n, 1))), mean = -1,
-                 inverse = -1;
-    if (pcs_has(n, bias)) x = pcs_make2(n, "plus", NULL, x, pcs_f32(n, n->in[bias]));
+    precis_value x = pcs_make2(n, "add", NULL, pcs_f32(n, pcs_in(n, 0)), pcs_f32(n, pcs_in(n, 1)));
+    if (pcs_has(n, bias)) x = pcs_make2(n, "add", NULL, x, pcs_f32(n, n->in[bias]));
     if (x < 0) return;
     const pcs_dtype d = pcs_of(n, n->in[0])->dtype;
     const int64_t axis = (int64_t)pcs_of(n, x)->dims - 1;
-    precis_value y = pcs_make2(n, "times", NULL, pcs_moments(n, x, 1, &axis, eps, rms ? NULL : &mean, &inverse),
-                               pcs_f32(n, pcs_in(n, 2)));
-    if (!rms && pcs_has(n, 3)) y = pcs_make2(n, "plus", NULL, y, pcs_f32(n, n->in[3]));
+    pcs_moments m = { .count = 1, .axes = &axis, .eps = eps, .centered = !rms };
+    precis_value y = pcs_make2(n, "mul", NULL, pcs_normalized(n, x, &m), pcs_f32(n, pcs_in(n, 2)));
+    if (!rms && pcs_has(n, 3)) y = pcs_make2(n, "add", NULL, y, pcs_f32(n, n->in[3]));
     n->out[0] = pcs_as(n, y, d);
-    if (n->n_out > 1) n->out[1] = mean;
-    if (n->n_out > 2) n->out[2] = inverse;
+    if (n->n_out > 1) n->out[1] = m.mean;
+    if (n->n_out > 2) n->out[2] = m.inverse;
     if (n->n_out > 3) n->out[3] = pcs_as(n, x, d);
 }
 
@@ -204,7 +222,7 @@ void pcs_raise_fused_matmul(pcs_onnx_node *n)
     if (pcs_attr_int(n, "transA", 0)) a = pcs_swapped(n, a);
     if (pcs_attr_int(n, "transB", 0)) b = pcs_swapped(n, b);
     const precis_value y = pcs_make2(n, "product", NULL, a, b);
-    n->out[0] = y < 0 || alpha == 1 ? y : pcs_make2(n, "times", NULL, y, pcs_numbers(n, pcs_of(n, y)->dtype, alpha));
+    n->out[0] = y < 0 || alpha == 1 ? y : pcs_make2(n, "mul", NULL, y, pcs_numbers(n, pcs_of(n, y)->dtype, alpha));
 }
 
 /* Conv or Gemm with an activation behind it; a Conv's fourth input is added before that. */
@@ -214,7 +232,7 @@ void pcs_raise_fused(pcs_onnx_node *n)
         const char *name, *op;
         double a, b;
     } acts[] = { { "Relu", "relu", 1, 1 },
-                 { "Sigmoid", "logistic", 1, 1 },
+                 { "Sigmoid", "sigmoid", 1, 1 },
                  { "Tanh", "tanh", 1, 1 },
                  { "LeakyRelu", "leaky_relu", 0.01, 1 },
                  { "HardSigmoid", "hard_sigmoid", 0.2, 0.5 },
@@ -226,7 +244,7 @@ void pcs_raise_fused(pcs_onnx_node *n)
     const double alpha = pcs_attr_real(n, "activation_alpha", 0.01);
     (conv ? pcs_raise_conv : pcs_raise_gemm)(n);
     precis_value y = n->out[0];
-    if (conv && pcs_has(n, 3)) y = pcs_make2(n, "plus", NULL, y, n->in[3]);
+    if (conv && pcs_has(n, 3)) y = pcs_make2(n, "add", NULL, y, n->in[3]);
     for (size_t i = 0; i < sizeof acts / sizeof *acts && y >= 0; i++) {
         if (strcmp(acts[i].name, name)) continue;
         const double a = !conv && i == 3 ? alpha

@@ -70,7 +70,10 @@ typedef struct pcs_onnx_tensor {
 /* Data lie in the file or in the arena. */
 precis_status pcs_onnx_read_tensor(pcs_onnx *net, pcs_arena *arena, pcs_proto body, pcs_onnx_tensor *out);
 bool pcs_onnx_dtype(int64_t data_type, pcs_dtype *out);
-/* Is there a row for it? */
+/* The version of a domain that the file counts on; 0: none. A function of the file; NULL: there is none. */
+int64_t pcs_onnx_version(const pcs_opsets *opsets, pcs_str domain);
+pcs_onnx_function *pcs_onnx_function_of(const pcs_onnx *net, pcs_str domain, pcs_str op);
+/* Is there a row or a function for it? */
 bool pcs_onnx_supports(const pcs_onnx *net, pcs_str domain, pcs_str op, const pcs_opsets *opsets);
 
 /* Damage at a place of the file. */

@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-extern const pcs_op pcs_op_cast;
-
 void *pcs_room(pcs_onnx_node *n, size_t count, size_t size)
 {
     void *p = pcs_arena_alloc(&n->im->arena, count ? count : 1, size);
@@ -184,33 +182,7 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
     return PRECIS_OK;
 }
 
-/* ---- shape arithmetic with dimensions that have no size yet --------------------------------------- */
-
-/* Of numbers; PCS_DIM_ERROR where there is none, or it could be taken for a dimension's id. */
-static int64_t of_numbers(const char *op, int64_t a, int64_t b)
-{
-    int64_t r = 0;
-    const bool bad = !strcmp(op, "plus")  ? __builtin_add_overflow(a, b, &r)
-                     : !strcmp(op, "sub") ? __builtin_sub_overflow(a, b, &r)
-                     : !strcmp(op, "times") ? __builtin_mul_overflow(a, b, &r)
-                                          : strcmp(op, "over") || b == 0 || b == -1;
-    if (bad) return PCS_DIM_ERROR;
-    if (!strcmp(op, "over")) r = a / b;
-    return pcs_dim_is_id(r) ? PCS_DIM_ERROR : r;
-}
-
-static int64_t arithmetic(precis_graph *g, const char *op, int64_t a, int64_t b)
-{
-    const int64_t most = (int64_t)1 << 48;
-    const bool ia = pcs_dim_is_id(a), ib = pcs_dim_is_id(b);
-    if (!ia && !ib) return of_numbers(op, a, b);
-    if ((!ia && (a < -most || a > most)) || (!ib && (b < -most || b > most))) return PCS_DIM_ERROR;
-    if (!strcmp(op, "plus")) return ia && ib ? pcs_dim_sum(g, a, b) : pcs_dim_linear(g, ia ? a : b, 1, ia ? b : a, 1);
-    if (!strcmp(op, "sub") && !ib) return pcs_dim_linear(g, a, 1, -b, 1);
-    if (!strcmp(op, "times") && (ia || a > 0) && (ib || b > 0)) return pcs_dim_product(g, a, b);
-    if (!strcmp(op, "over") && !ib && b > 0) return pcs_dim_linear(g, a, 1, 0, b);
-    return PCS_DIM_ERROR;
-}
+/* ---- what is known of elements before the net runs ------------------------------------------------ */
 
 /* Some exporters compute shapes in I32: a few constant elements of it are known as those of I64 are. */
 static void learn(pcs_import *im, precis_value id)
@@ -228,22 +200,13 @@ static void carry(pcs_import *im, const pcs_node *node)
 {
     precis_graph *g = im->g;
     pcs_value *out = &g->values[node->out[0]];
-    const pcs_value *a = &g->values[node->in[0]], *b = node->n_in > 1 ? &g->values[node->in[1]] : NULL;
-    if ((out->dtype != PCS_I64 && out->dtype != PCS_I32) || out->known || !a->known) return;
-    if (node->op->view || (node->op == &pcs_op_cast && (a->dtype == PCS_I64 || a->dtype == PCS_I32))) {
-        out->known = a->known;
-        return;
-    }
-    const int64_t n = count_of(out), na = count_of(a), nb = b ? count_of(b) : 1;
-    const bool slice = !b && !strcmp(node->op->name, "slice") && a->dims == 1;
-    if (n > 64 || (!slice && (!b || !b->known || (na != n && na != 1) || (nb != n && nb != 1)))) return;
+    if ((out->dtype != PCS_I64 && out->dtype != PCS_I32) || out->known) return;
+    if (node->op->view) out->known = g->values[node->in[0]].known;
+    const int64_t n = count_of(out);
+    if (!node->op->known || n > 64) return;
     int64_t *known = pcs_arena_alloc(&g->arena, (size_t)n + 1, sizeof *known);
-    for (int64_t i = 0; known && i < n; i++) {
-        const int64_t at = slice ? node->attr[0].list[0] + i * node->attr[2].list[0] : 0;
-        known[i] =
-            slice ? a->known[at] : arithmetic(g, node->op->name, a->known[na == 1 ? 0 : i], b->known[nb == 1 ? 0 : i]);
-        if (known[i] == PCS_DIM_ERROR) return;
-    }
+    for (int64_t i = 0; known && i < n; i++)
+        if ((known[i] = node->op->known(g, node, i)) == PCS_DIM_ERROR) return;
     g->values[node->out[0]].known = known;
 }
 

@@ -1,30 +1,10 @@
 /* tensor.c - TensorProto: every form in which it holds its data, checked against its shape. */
 #include "base/f16.h"
+#include "base/overflow.h"
 #include "base/inside.h"
 #include "read/onnx/onnx.h"
 
 #include <stdlib.h>
-
-static const struct {
-    int64_t id;
-    pcs_dtype dtype;
-} types[] = {
-    { 1, PCS_F32 },     { 2, PCS_U8 },          { 3, PCS_I8 },    { 4, PCS_U16 },       { 5, PCS_I16 },
-    { 6, PCS_I32 },     { 7, PCS_I64 },         { 9, PCS_BOOL },  { 10, PCS_F16 },      { 11, PCS_F64 },
-    { 12, PCS_U32 },    { 13, PCS_U64 },        { 16, PCS_BF16 }, { 17, PCS_F8E4M3FN }, { 18, PCS_F8E4M3FNUZ },
-    { 19, PCS_F8E5M2 }, { 20, PCS_F8E5M2FNUZ }, { 21, PCS_U4 },   { 22, PCS_I4 },       { 23, PCS_F4E2M1 },
-    { 24, PCS_F8E8M0 }, { 25, PCS_U2 },         { 26, PCS_I2 },
-};
-
-bool pcs_onnx_dtype(int64_t id, pcs_dtype *out)
-{
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i].id == id) {
-            *out = types[i].dtype;
-            return true;
-        }
-    return false;
-}
 
 /* A message in work. */
 typedef struct {
@@ -290,7 +270,7 @@ precis_status pcs_onnx_read_tensor(pcs_onnx *net, pcs_arena *arena, pcs_proto bo
         return pcs_fail(net->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: data type %lld%s is not supported",
                         net->file.path, r.name, (long long)type, type == 8 ? " (strings)" : "");
     for (uint32_t i = 0; i < t->dims; i++)
-        if (__builtin_mul_overflow(t->count, t->shape[i], &t->count) || t->count > PCS_LIMIT_NET_ELEMENTS)
+        if (!pcs_i64_mul(t->count, t->shape[i], &t->count) || t->count > PCS_LIMIT_NET_ELEMENTS)
             return wrong(&r, "has more than 2^31 elements");
     if (r.has_raw + (r.typed != 0) + r.external > 1) return wrong(&r, "holds its data in two forms");
     if (r.external) return place_external(&r, arena);

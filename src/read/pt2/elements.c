@@ -82,7 +82,7 @@ void pcs_aten_elu(pcs_aten *c)
                  in = pcs_arg_real(c, "input_scale");
     if (in != 1) pcs_refuse(&c->n, "scales what comes by %g", in);
     const precis_value y = one_of(c, "elu", x, alpha, 1);
-    c->n.out[0] = scale == 1 ? y : pcs_make2(&c->n, "times", NULL, y, number(c, y, scale));
+    c->n.out[0] = scale == 1 ? y : pcs_make2(&c->n, "mul", NULL, y, number(c, y, scale));
 }
 
 /* selu's numbers are the op's that ONNX has: its alpha and gamma. */
@@ -112,18 +112,18 @@ void pcs_aten_logs(pcs_aten *c)
     const char *op = c->row->with;
     x = pcs_as(&c->n, x, PCS_F64);
     const precis_value unit = pcs_numbers(&c->n, PCS_F64, 1);
-    if (!strcmp(op, "log1p")) x = one_of(c, "log", pcs_make2(&c->n, "plus", NULL, x, unit), 1, 1);
+    if (!strcmp(op, "log1p")) x = one_of(c, "log", pcs_make2(&c->n, "add", NULL, x, unit), 1, 1);
     else if (!strcmp(op, "expm1")) { /* elu is that below 0; above, e^x (1 - e^-x) */
         const precis_value minus = one_of(c, "neg", x, 1, 1);
-        const precis_value above = pcs_make2(&c->n, "times", NULL, one_of(c, "neg", one_of(c, "exp", x, 1, 1), 1, 1),
+        const precis_value above = pcs_make2(&c->n, "mul", NULL, one_of(c, "neg", one_of(c, "exp", x, 1, 1), 1, 1),
                                              one_of(c, "elu", minus, 1, 1));
         x = pcs_make3(&c->n, "where", NULL, pcs_make2(&c->n, "less", NULL, x, pcs_numbers(&c->n, PCS_F64, 0)),
                       one_of(c, "elu", x, 1, 1), above);
     } else if (!strcmp(op, "exp2"))
-        x = one_of(c, "exp", pcs_make2(&c->n, "times", NULL, x, pcs_numbers(&c->n, PCS_F64, 0.69314718055994530942)), 1,
+        x = one_of(c, "exp", pcs_make2(&c->n, "mul", NULL, x, pcs_numbers(&c->n, PCS_F64, 0.69314718055994530942)), 1,
                    1);
     else
-        x = pcs_make2(&c->n, "times", NULL, one_of(c, "log", x, 1, 1),
+        x = pcs_make2(&c->n, "mul", NULL, one_of(c, "log", x, 1, 1),
                       pcs_numbers(&c->n, PCS_F64, op[3] == '2' ? 1.4426950408889634074 : 0.43429448190325182765));
     c->n.out[0] = pcs_as(&c->n, x, d);
 }
@@ -135,8 +135,8 @@ void pcs_aten_softplus(pcs_aten *c)
     const precis_value x = floating(c);
     const double beta = pcs_arg_real(c, "beta"), threshold = pcs_arg_real(c, "threshold");
     if (x < 0 || pcs_failed(&c->n)) return;
-    const precis_value bx = pcs_make2(&c->n, "times", NULL, x, number(c, x, beta));
-    const precis_value y = pcs_make2(&c->n, "over", NULL, one_of(c, "softplus", bx, 1, 1), number(c, x, beta));
+    const precis_value bx = pcs_make2(&c->n, "mul", NULL, x, number(c, x, beta));
+    const precis_value y = pcs_make2(&c->n, "div", NULL, one_of(c, "softplus", bx, 1, 1), number(c, x, beta));
     c->n.out[0] = pcs_make3(&c->n, "where", NULL, pcs_make2(&c->n, "greater", NULL, bx, number(c, x, threshold)), x, y);
 }
 
@@ -205,13 +205,14 @@ static void both(pcs_aten *c, pcs_operand *x, pcs_dtype *d)
     *d = pcs_promoted(c, 2, x);
 }
 
-/* op in d; truth values as they add and multiply. */
+/* op in d; truth values as they add and multiply, which ONNX has other ops for. */
 static precis_value apply(pcs_aten *c, const char *op, precis_value a, precis_value b, pcs_dtype d)
 {
     if (a < 0 || b < 0) return -1;
     a = pcs_as(&c->n, a, d), b = pcs_as(&c->n, b, d);
-    if (d == PCS_BOOL)
-        op = !strcmp(op, "plus") || !strcmp(op, "max") ? "or" : !strcmp(op, "times") || !strcmp(op, "min") ? "and" : op;
+    static const char *const of_truth[][2] = { { "add", "or" }, { "max", "or" }, { "mul", "and" }, { "min", "and" } };
+    for (size_t i = 0; d == PCS_BOOL && i < sizeof of_truth / sizeof *of_truth; i++)
+        if (!strcmp(op, of_truth[i][0])) return pcs_make2(&c->n, of_truth[i][1], NULL, a, b);
     return pcs_make2(&c->n, op, NULL, a, b);
 }
 
@@ -228,7 +229,7 @@ void pcs_aten_binary(pcs_aten *c)
     precis_value a = x[0].v, b = x[1].v;
     if (c->n_args > 2 && pcs_str_is(c->args[2].name, "alpha")) {
         const pcs_scalar by = pcs_arg_number(c, "alpha");
-        if (by.kind == PCS_NUMBER ? by.r != 1 : by.i != 1) b = apply(c, "times", b, pcs_scalar_value(c, d, by), d);
+        if (by.kind == PCS_NUMBER ? by.r != 1 : by.i != 1) b = apply(c, "mul", b, pcs_scalar_value(c, d, by), d);
     }
     c->n.out[0] = turned ? apply(c, op, b, a, d) : apply(c, op, a, b, d);
 }
@@ -236,16 +237,16 @@ void pcs_aten_binary(pcs_aten *c)
 /* True division, or rounded: "floor", "trunc". */
 static precis_value divided(pcs_aten *c, precis_value a, precis_value b, pcs_dtype d, const char *how)
 {
-    if (!*how) return apply(c, "over", a, b, pcs_floating(d));
+    if (!*how) return apply(c, "div", a, b, pcs_floating(d));
     if (!pcs_dtype_whole(d)) {
-        const precis_value q = apply(c, "over", a, b, d);
+        const precis_value q = apply(c, "div", a, b, d);
         if (how[0] == 'f') return one_of(c, "floor", q, 1, 1);
         return pcs_make3(&c->n, "where", NULL, pcs_make2(&c->n, "less", NULL, q, number(c, q, 0)),
                          one_of(c, "ceil", q, 1, 1), one_of(c, "floor", q, 1, 1));
     }
     a = pcs_as(&c->n, a, d), b = pcs_as(&c->n, b, d);
     if (how[0] == 'f') a = pcs_make2(&c->n, "sub", NULL, a, pcs_make2(&c->n, "mod", NULL, a, b));
-    return pcs_make2(&c->n, "over", NULL, a, b);
+    return pcs_make2(&c->n, "div", NULL, a, b);
 }
 
 void pcs_aten_div(pcs_aten *c)
@@ -288,7 +289,7 @@ void pcs_aten_pow(pcs_aten *c)
     const pcs_dtype d = pcs_promoted(c, 2, x);
     const precis_value a = pcs_as(&c->n, x[0].v, d);
     const double e = x[1].weak ? pcs_constant_real(&c->n, x[1].v, 0) : 0;
-    if (x[1].weak && e == 2) c->n.out[0] = pcs_make2(&c->n, "times", NULL, a, a);
+    if (x[1].weak && e == 2) c->n.out[0] = pcs_make2(&c->n, "mul", NULL, a, a);
     else if (x[1].weak && e == 0.5) c->n.out[0] = one_of(c, "sqrt", a, 1, 1);
     else c->n.out[0] = pcs_make2(&c->n, "pow", NULL, a, pcs_as(&c->n, x[1].v, d));
 }
@@ -303,10 +304,10 @@ void pcs_aten_atan2(pcs_aten *c)
     d = pcs_floating(d);
     const precis_value y = pcs_as(&c->n, x[0].v, PCS_F64), w = pcs_as(&c->n, x[1].v, PCS_F64),
                        zero = pcs_numbers(&c->n, PCS_F64, 0), pi = pcs_numbers(&c->n, PCS_F64, 3.14159265358979323846);
-    const precis_value at = one_of(c, "atan", pcs_make2(&c->n, "over", NULL, y, w), 1, 1);
+    const precis_value at = one_of(c, "atan", pcs_make2(&c->n, "div", NULL, y, w), 1, 1);
     const precis_value left = pcs_make2(&c->n, "less", NULL, w, zero), below = pcs_make2(&c->n, "less", NULL, y, zero);
     const precis_value turned = pcs_make3(&c->n, "where", NULL, below, pcs_make2(&c->n, "sub", NULL, at, pi),
-                                          pcs_make2(&c->n, "plus", NULL, at, pi));
+                                          pcs_make2(&c->n, "add", NULL, at, pi));
     precis_value r = pcs_make3(&c->n, "where", NULL, left, turned, at);
     const precis_value nothing = pcs_make2(&c->n, "and", NULL, pcs_make2(&c->n, "equal", NULL, y, zero),
                                            pcs_make2(&c->n, "equal", NULL, w, zero));
@@ -354,7 +355,7 @@ void pcs_aten_addc(pcs_aten *c)
     pcs_dtype d = pcs_promoted(c, 3, x);
     if (c->row->with[0] == 'o') d = pcs_floating(d);
     const precis_value v = apply(c, c->row->with, x[1].v, x[2].v, d);
-    c->n.out[0] = apply(c, "plus", x[0].v, apply(c, "times", v, pcs_scalar_value(c, d, by), d), d);
+    c->n.out[0] = apply(c, "add", x[0].v, apply(c, "mul", v, pcs_scalar_value(c, d, by), d), d);
 }
 
 /* ---- types -------------------------------------------------------------------------------------- */

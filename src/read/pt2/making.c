@@ -97,8 +97,8 @@ precis_value pcs_put_part(pcs_aten *c, precis_value base, precis_value w, uint32
     int64_t line[PCS_GRAPH_DIMS];
     for (uint32_t i = 0; i < b.dims; i++) line[i] = i == axis ? size : 1;
     precis_value at = pcs_counted(c, size);
-    at = pcs_make2(&c->n, "times", NULL, at, pcs_data(&c->n, PCS_I64, 0, NULL, &step));
-    at = pcs_make2(&c->n, "plus", NULL, at, pcs_data(&c->n, PCS_I64, 0, NULL, &start));
+    at = pcs_make2(&c->n, "mul", NULL, at, pcs_data(&c->n, PCS_I64, 0, NULL, &step));
+    at = pcs_make2(&c->n, "add", NULL, at, pcs_data(&c->n, PCS_I64, 0, NULL, &start));
     at = pcs_spread_to(c, pcs_shaped(&c->n, at, b.dims, line), b.dims, shape);
     return pcs_make3(&c->n, "put_each", PRECIS_ATTRS(precis_attr_int("axis", axis)), base, at, w);
 }

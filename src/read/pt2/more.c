@@ -18,14 +18,14 @@ static precis_value either(pcs_aten *c, precis_value at, precis_value a, precis_
     return pcs_make3(&c->n, "where", NULL, at, a, b);
 }
 
-static precis_value logistic(pcs_aten *c, precis_value x) { return pcs_make1(&c->n, "logistic", NULL, x); }
+static precis_value logistic(pcs_aten *c, precis_value x) { return pcs_make1(&c->n, "sigmoid", NULL, x); }
 
 /* ---- elements ----------------------------------------------------------------------------------- */
 
 void pcs_aten_square(pcs_aten *c)
 {
     const precis_value x = pcs_arg_tensor(c, "self");
-    c->n.out[0] = two(c, "times", x, x);
+    c->n.out[0] = two(c, "mul", x, x);
 }
 
 /* other - alpha self. */
@@ -35,7 +35,7 @@ void pcs_aten_rsub(pcs_aten *c)
     const pcs_scalar by = pcs_arg_number(c, "alpha");
     if (pcs_failed(&c->n)) return;
     const pcs_dtype d = pcs_promoted(c, 2, x);
-    const precis_value b = two(c, "times", pcs_as(&c->n, x[1].v, d), pcs_scalar_value(c, d, by));
+    const precis_value b = two(c, "mul", pcs_as(&c->n, x[1].v, d), pcs_scalar_value(c, d, by));
     c->n.out[0] = two(c, "sub", pcs_as(&c->n, x[0].v, d), b);
 }
 
@@ -45,7 +45,7 @@ void pcs_aten_lerp(pcs_aten *c)
     const pcs_operand w = pcs_arg_operand(c, "weight");
     if (a < 0 || b < 0 || w.v < 0) return;
     const precis_value by = pcs_as(&c->n, w.v, pcs_of(&c->n, a)->dtype);
-    c->n.out[0] = two(c, "plus", a, two(c, "times", by, two(c, "sub", b, a)));
+    c->n.out[0] = two(c, "add", a, two(c, "mul", by, two(c, "sub", b, a)));
 }
 
 /* One bound: clamp_min, clamp_max. */
@@ -114,7 +114,7 @@ void pcs_aten_glu(pcs_aten *c)
         return;
     }
     c->n.out[0] =
-        two(c, "times", pcs_part(&c->n, x, axis, 0, d / 2), logistic(c, pcs_part(&c->n, x, axis, d / 2, d / 2)));
+        two(c, "mul", pcs_part(&c->n, x, axis, 0, d / 2), logistic(c, pcs_part(&c->n, x, axis, d / 2, d / 2)));
 }
 
 void pcs_aten_convert(pcs_aten *c)
@@ -217,7 +217,7 @@ void pcs_aten_index_copy(pcs_aten *c)
     }
     precis_value w = how == 'f' ? pcs_scalar_value(c, v.dtype, pcs_arg_number(c, "value"))
                                 : pcs_as(&c->n, pcs_arg_tensor(c, "source"), v.dtype);
-    if (how == 'a') w = two(c, "times", w, pcs_scalar_value(c, v.dtype, pcs_arg_number(c, "alpha")));
+    if (how == 'a') w = two(c, "mul", w, pcs_scalar_value(c, v.dtype, pcs_arg_number(c, "alpha")));
     w = pcs_spread_to(c, w, v.dims, shape);
     at = pcs_spread_to(c, pcs_shaped(&c->n, at, v.dims, line), v.dims, shape);
     c->n.out[0] = pcs_make3(
@@ -255,7 +255,7 @@ void pcs_aten_log_add(pcs_aten *c)
     const precis_value a = pcs_arg_tensor(c, "self"), b = pcs_arg_tensor(c, "other");
     const precis_value apart = pcs_make1(&c->n, "abs", NULL, two(c, "sub", a, b));
     c->n.out[0] =
-        two(c, "plus", two(c, "max", a, b), pcs_make1(&c->n, "softplus", NULL, pcs_make1(&c->n, "neg", NULL, apart)));
+        two(c, "add", two(c, "max", a, b), pcs_make1(&c->n, "softplus", NULL, pcs_make1(&c->n, "neg", NULL, apart)));
 }
 
 void pcs_aten_nan_to_num(pcs_aten *c)
@@ -287,16 +287,16 @@ void pcs_aten_cosine(pcs_aten *c)
     const int64_t axis = pcs_arg_axis(c, "dim", x[0]);
     for (int i = 0; i < 2; i++) {
         if (x[i] < 0 || pcs_failed(&c->n)) return;
-        x[i] = two(c, "over", x[i], two(c, "max", pcs_reduced(&c->n, x[i], "l2", 1, &axis, true), like(c, x[i], eps)));
+        x[i] = two(c, "div", x[i], two(c, "max", pcs_reduced(&c->n, x[i], "l2", 1, &axis, true), like(c, x[i], eps)));
     }
-    c->n.out[0] = pcs_reduced(&c->n, two(c, "times", x[0], x[1]), "sum", 1, &axis, false);
+    c->n.out[0] = pcs_reduced(&c->n, two(c, "mul", x[0], x[1]), "sum", 1, &axis, false);
 }
 
 void pcs_aten_outer(pcs_aten *c)
 {
     static const int64_t last = -1;
     const precis_value a = pcs_arg_tensor(c, "self"), b = pcs_arg_tensor(c, "vec2");
-    c->n.out[0] = two(c, "times", pcs_unsqueezed(&c->n, a, 1, &last), b);
+    c->n.out[0] = two(c, "mul", pcs_unsqueezed(&c->n, a, 1, &last), b);
 }
 
 /* k quarters of a turn in the plane of two dimensions. */

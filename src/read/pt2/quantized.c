@@ -127,15 +127,15 @@ void pcs_aten_choose(pcs_aten *c)
                  hi = pcs_make2(&c->n, "max", NULL, pcs_reduced(&c->n, x, "max", dims, axes, false), zero), scale, at;
     if (c->row->with[0] == 's') {
         const precis_value most = pcs_make2(&c->n, "max", NULL, pcs_make1(&c->n, "neg", NULL, lo), hi);
-        scale = pcs_make2(&c->n, "over", NULL, most, pcs_numbers(&c->n, PCS_F32, (high - low) / 2));
+        scale = pcs_make2(&c->n, "div", NULL, most, pcs_numbers(&c->n, PCS_F32, (high - low) / 2));
         scale = pcs_make2(&c->n, "max", NULL, scale, least);
         at = zero;
     } else {
-        scale = pcs_make2(&c->n, "over", NULL, pcs_make2(&c->n, "sub", NULL, hi, lo),
+        scale = pcs_make2(&c->n, "div", NULL, pcs_make2(&c->n, "sub", NULL, hi, lo),
                           pcs_numbers(&c->n, PCS_F32, high - low));
         scale = pcs_make2(&c->n, "max", NULL, scale, least);
         const precis_value first =
-            pcs_make1(&c->n, "round", NULL, pcs_make2(&c->n, "over", NULL, lo, scale)); /* nearest even */
+            pcs_make1(&c->n, "round", NULL, pcs_make2(&c->n, "div", NULL, lo, scale)); /* nearest even */
         at = pcs_make2(&c->n, "sub", NULL, pcs_numbers(&c->n, PCS_F32, low), first);
         at = pcs_make2(&c->n, "min", NULL, pcs_make2(&c->n, "max", NULL, at, pcs_numbers(&c->n, PCS_F32, low)),
                        pcs_numbers(&c->n, PCS_F32, high));

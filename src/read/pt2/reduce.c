@@ -32,9 +32,9 @@ static const char *dim_name(const pcs_aten *c)
 
 static bool keeps(pcs_aten *c) { return dim_name(c) ? pcs_arg_flag(c, "keepdim") : false; }
 
-/* sum, prod, mean, amax, amin, any, all. Sums of whole numbers are I64; dtype
- * says otherwise. */
-void pcs_aten_reduce(pcs_aten *c)
+/* sum, prod, mean, amax, amin, any, all. Sums of whole numbers are I64; dtype, which sums and the mean have, says
+ * otherwise. */
+static void reduce(pcs_aten *c, bool mean)
 {
     precis_value x = pcs_arg_tensor(c, "self");
     const char *kind = c->row->with;
@@ -46,16 +46,19 @@ void pcs_aten_reduce(pcs_aten *c)
     const bool sums = !strcmp(kind, "sum") || !strcmp(kind, "prod"),
                test = !strcmp(kind, "any") || !strcmp(kind, "all");
     pcs_dtype d = sums && pcs_dtype_whole(from) ? PCS_I64 : from;
-    if (sums || !strcmp(kind, "mean")) d = pcs_arg_type(c, "dtype", d);
+    if (sums || mean) d = pcs_arg_type(c, "dtype", d);
     if (test) {
         x = pcs_as(&c->n, pcs_as(&c->n, x, PCS_BOOL), PCS_U8);
         c->n.out[0] = pcs_as(&c->n, pcs_reduced(&c->n, x, kind[1] == 'n' ? "max" : "min", count, axes, keep), PCS_BOOL);
         return;
     }
     if (from == PCS_BOOL && !sums) x = pcs_as(&c->n, x, PCS_U8);
-    x = pcs_as(&c->n, x, sums || kind[1] == 'e' ? d : pcs_of(&c->n, x)->dtype);
+    x = pcs_as(&c->n, x, sums || mean ? d : pcs_of(&c->n, x)->dtype);
     c->n.out[0] = pcs_as(&c->n, pcs_reduced(&c->n, x, kind[0] == 'a' ? kind + 1 : kind, count, axes, keep), d);
 }
+
+void pcs_aten_reduce(pcs_aten *c) { reduce(c, false); }
+void pcs_aten_mean(pcs_aten *c) { reduce(c, true); }
 
 void pcs_aten_log_sum_exp(pcs_aten *c)
 {
@@ -92,8 +95,8 @@ void pcs_aten_variance(pcs_aten *c)
     x = pcs_as(&c->n, x, PCS_F64);
     const precis_value mean = pcs_reduced(&c->n, x, "mean", count, axes, true),
                        about = pcs_make2(&c->n, "sub", NULL, x, mean);
-    precis_value y = pcs_reduced(&c->n, pcs_make2(&c->n, "times", NULL, about, about), "sum", count, axes, keep);
-    y = pcs_make2(&c->n, "over", NULL, y, pcs_numbers(&c->n, PCS_F64, (double)n - less > 0 ? (double)n - less : 0));
+    precis_value y = pcs_reduced(&c->n, pcs_make2(&c->n, "mul", NULL, about, about), "sum", count, axes, keep);
+    y = pcs_make2(&c->n, "div", NULL, y, pcs_numbers(&c->n, PCS_F64, (double)n - less > 0 ? (double)n - less : 0));
     if (c->row->with[0] == 's') y = pcs_make1(&c->n, "sqrt", NULL, y);
     c->n.out[0] = pcs_as(&c->n, y, v.dtype);
     if (c->n.n_out > 1) c->n.out[1] = pcs_as(&c->n, pcs_reduced(&c->n, x, "mean", count, axes, keep), v.dtype);

@@ -5,7 +5,7 @@
 
 static precis_value times(pcs_aten *c, precis_value v, double by)
 {
-    return by == 1 || v < 0 ? v : pcs_make2(&c->n, "times", NULL, v, pcs_numbers(&c->n, pcs_of(&c->n, v)->dtype, by));
+    return by == 1 || v < 0 ? v : pcs_make2(&c->n, "mul", NULL, v, pcs_numbers(&c->n, pcs_of(&c->n, v)->dtype, by));
 }
 
 /* 0 where it is true, and what takes a key out of a softmax elsewhere. */
@@ -57,9 +57,9 @@ void pcs_aten_attention(pcs_aten *c)
     if (grouped && q >= 0 && dims == 4)
         k = for_each_head(c, k, pcs_of(&c->n, q)->shape[1]), v = for_each_head(c, v, pcs_of(&c->n, q)->shape[1]);
     precis_value s = pcs_make2(&c->n, "product", NULL, times(c, q, scale), pcs_swapped(&c->n, k));
-    if (masks) s = pcs_make2(&c->n, "plus", NULL, s, bias_of(c, causal(c, queries, keys)));
+    if (masks) s = pcs_make2(&c->n, "add", NULL, s, bias_of(c, causal(c, queries, keys)));
     if (mask >= 0)
-        s = pcs_make2(&c->n, "plus", NULL, s,
+        s = pcs_make2(&c->n, "add", NULL, s,
                       pcs_of(&c->n, mask)->dtype == PCS_BOOL ? bias_of(c, mask) : pcs_f32(&c->n, mask));
     precis_value p = pcs_make1(&c->n, "normalize", PRECIS_ATTRS(precis_attr_int("axis", -1)), s);
     if (mask >= 0 && p >= 0) { /* a query that sees no key gets zeros */
@@ -222,7 +222,7 @@ void pcs_aten_bag(pcs_aten *c)
         return;
     }
     precis_value x = pcs_make2(&c->n, "take", PRECIS_ATTRS(precis_attr_int("axis", 0)), w, pcs_as(&c->n, at, PCS_I64));
-    if (each >= 0) x = pcs_make2(&c->n, "times", NULL, x, pcs_unsqueezed(&c->n, each, 1, &middle));
+    if (each >= 0) x = pcs_make2(&c->n, "mul", NULL, x, pcs_unsqueezed(&c->n, each, 1, &middle));
     if (x < 0) return;
     const int64_t width = pcs_of(&c->n, x)->shape[1], size = rows / bags;
     bool same = rows % bags == 0 && size > 0;

@@ -39,7 +39,7 @@ static bool is_extreme(pieces *p, precis_value v, const pcs_op *op, char kind, p
 /* scale; *lo is what the zero point is made of. */
 static bool is_scale(pieces *p, precis_value scale, precis_value x, precis_value *lo)
 {
-    const pcs_node *over = piece(p, scale, &pcs_op_over, 0),
+    const pcs_node *over = piece(p, scale, &pcs_op_div, 0),
                    *where = over && is_number(p, over->in[1], 255) ? piece(p, over->in[0], &pcs_op_where, 1) : NULL,
                    *equal = where && is_number(p, where->in[1], 1) ? piece(p, where->in[0], &pcs_op_equal, 1) : NULL,
                    *range = equal && equal->in[0] == where->in[2] && is_number(p, equal->in[1], 0)
@@ -57,7 +57,7 @@ static bool is_zero(pieces *p, precis_value zero, precis_value scale, precis_val
                    *most = round ? piece(p, round->in[0], &pcs_op_min, 1) : NULL,
                    *least = most && is_number(p, most->in[1], 255) ? piece(p, most->in[0], &pcs_op_max, 1) : NULL,
                    *sub = least && is_number(p, least->in[1], 0) ? piece(p, least->in[0], &pcs_op_sub, 1) : NULL,
-                   *over = sub && is_number(p, sub->in[0], 0) ? piece(p, sub->in[1], &pcs_op_over, 1) : NULL;
+                   *over = sub && is_number(p, sub->in[0], 0) ? piece(p, sub->in[1], &pcs_op_div, 1) : NULL;
     return over && over->in[0] == lo && over->in[1] == scale && pcs_v(p->w, zero)->dtype == PCS_U8;
 }
 

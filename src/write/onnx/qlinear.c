@@ -27,7 +27,7 @@ static const pcs_node *product_of(const pcs_lowering *w, const pcs_node *n, prec
     const pcs_node *m = pcs_maker(w, n->in[0]);
     *bias = -1;
     if (alone && m && w->uses[n->in[0]] != 1) return NULL;
-    if (m && m->op == &pcs_op_plus && pcs_v(w, m->in[1])->data) {
+    if (m && m->op == &pcs_op_add && pcs_v(w, m->in[1])->data) {
         *bias = m->in[1];
         if (alone && w->uses[m->in[0]] != 1) return NULL;
         m = pcs_maker(w, m->in[0]);
@@ -81,10 +81,10 @@ static const struct {
     const pcs_op *op;
     const char *onnx;
 } forms[] = {
-    { &pcs_op_plus, "QLinearAdd" },
-    { &pcs_op_times, "QLinearMul" },
+    { &pcs_op_add, "QLinearAdd" },
+    { &pcs_op_mul, "QLinearMul" },
     { &pcs_op_concat, "QLinearConcat" },
-    { &pcs_op_logistic, "QLinearSigmoid" },
+    { &pcs_op_sigmoid, "QLinearSigmoid" },
     { &pcs_op_leaky_relu, "QLinearLeakyRelu" },
     { &pcs_op_reduce, "QLinearGlobalAveragePool" },
 };

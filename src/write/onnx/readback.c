@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 extern const pcs_op pcs_op_expand, pcs_op_to_codes, pcs_op_from_codes, pcs_op_reduce, pcs_op_slice, pcs_op_swish,
-    pcs_op_times, pcs_op_logistic;
+    pcs_op_mul, pcs_op_sigmoid;
 
 typedef struct {
     const precis_graph *g;
@@ -109,12 +109,12 @@ static uint64_t of_swish(const printing *p, const pcs_node *n)
     if (n->attr[0].real != 1) {
         const float alpha = (float)n->attr[0].real;
         const pcs_value a = { .dtype = PCS_F32, .data = &alpha };
-        s = mix_shape(mix(mix(mix(mix_text(2, pcs_op_times.name), s), of_constant(p->g, &a)), 0), p->g, x);
+        s = mix_shape(mix(mix(mix(mix_text(2, pcs_op_mul.name), s), of_constant(p->g, &a)), 0), p->g, x);
     }
-    uint64_t h = mix_text(2, pcs_op_logistic.name);
-    for (uint32_t i = 0; i < pcs_op_attrs(&pcs_op_logistic); i++) h = mix(mix(h, i), pcs_f32_bits(1));
+    uint64_t h = mix_text(2, pcs_op_sigmoid.name);
+    for (uint32_t i = 0; i < pcs_op_attrs(&pcs_op_sigmoid); i++) h = mix(mix(h, i), pcs_f32_bits(1));
     s = mix_shape(mix(mix(h, s), 0), p->g, x);
-    return mix(mix(mix_text(2, pcs_op_times.name), in), s);
+    return mix(mix(mix_text(2, pcs_op_mul.name), in), s);
 }
 
 static void of_node(printing *p, const pcs_node *n)

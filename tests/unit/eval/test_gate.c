@@ -1,5 +1,6 @@
-/* test_gate - how often the gate errs: losses whose mean lies on the margin must rarely be accepted or rejected, and losses well below it
- * mostly accepted at the number of items that it asks for. Values are skewed and depend on their neighbours, as divergences do. */
+/* test_gate - how often the gate errs: losses whose mean lies on the margin must rarely be accepted or rejected, and
+ * losses well below it mostly accepted at the number of items that it asks for. Values are skewed and depend on
+ * their neighbours, as divergences do. */
 #include "test.h"
 
 #include <math.h>
@@ -67,7 +68,8 @@ static void test_few(void **state)
 }
 
 /* Answers of two models: each of n items changes to wrong or to right with these probabilities. */
-static void accuracy_rates(uint64_t n, double to_wrong, double to_right, double margin, double *accepted, double *rejected, double *needed)
+static void accuracy_rates(uint64_t n, double to_wrong, double to_right, double margin, double *accepted,
+                           double *rejected, double *needed)
 {
     precis_ctx *ctx = test_ctx(1);
     uint64_t seed = 7 + n;
@@ -87,7 +89,8 @@ static void accuracy_rates(uint64_t n, double to_wrong, double to_right, double 
         if (b < 128 && c < 128) known[b][c] = r;
         *accepted += r.verdict == PRECIS_ACCEPT ? 1.0 / PAIRS : 0;
         *rejected += r.verdict == PRECIS_REJECT ? 1.0 / PAIRS : 0;
-        if (b == (uint64_t)((double)n * to_wrong) && c == (uint64_t)((double)n * to_right)) *needed = (double)r.items_needed;
+        if (b == (uint64_t)((double)n * to_wrong) && c == (uint64_t)((double)n * to_right))
+            *needed = (double)r.items_needed;
     }
     precis_ctx_close(&ctx);
 }
@@ -130,7 +133,8 @@ static void test_holm(void **state)
     (void)state;
     precis_gate_result r[4];
     const double accept[4] = { 0.001, 0.012, 0.02, 0.04 };
-    for (int i = 0; i < 4; i++) r[i] = (precis_gate_result){ .size = sizeof r[0], .p_accept = accept[i], .p_reject = 1 };
+    for (int i = 0; i < 4; i++)
+        r[i] = (precis_gate_result){ .size = sizeof r[0], .p_accept = accept[i], .p_reject = 1 };
     assert_int_equal(precis_gate_holm(r, 4), PRECIS_ACCEPT); /* 0.0125, 0.0167, 0.025, 0.05 */
     r[2].p_accept = 0.03;
     assert_int_equal(precis_gate_holm(r, 4), PRECIS_UNDECIDED);
@@ -141,7 +145,8 @@ static void test_holm(void **state)
     assert_int_equal(precis_gate_holm(r, 4), PRECIS_REJECT);
 }
 
-/* The whole of several tests, each on its margin, accepts at most 5 %; and any of ten domains is falsely accepted in at most 5 % of cases. */
+/* The whole of several tests, each on its margin, accepts at most 5 %; and any of ten domains is falsely accepted in
+ * at most 5 % of cases. */
 static void test_family(void **state)
 {
     (void)state;

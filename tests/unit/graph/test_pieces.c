@@ -1,5 +1,5 @@
-/* test_pieces.c - a product with weights of any format is decoded by pieces of columns: the bits are those of whole rows, for
- * any number of threads, and what a thread needs does not grow with the width. */
+/* test_pieces.c - a product with weights of any format is decoded by pieces of columns: the bits are those of whole
+ * rows, for any number of threads, and what a thread needs does not grow with the width. */
 #include "test.h"
 
 #include "format/format.h"
@@ -38,7 +38,7 @@ static void check(const pcs_format *f, size_t k, bool packed, const float *x, co
         bias[n] = (float)n * 0.25f;
         if (!f) memcpy(w + n * k, plain + n * k, k * sizeof *w);
         else {
-            pcs_encode(f, k, plain + n * k, NULL, PCS_FIT_RTN, NULL, stored + n * bytes);
+            pcs_encode_nearest(f, k, plain + n * k, stored + n * bytes);
             pcs_decode(f, k, stored + n * bytes, w + n * k);
         }
     }

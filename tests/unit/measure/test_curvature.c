@@ -17,7 +17,7 @@ static double swapped(precis_ctx *ctx, pcs_reference *r, precis_model *copy, con
     copy->tensors[i].data = a->bytes;
     copy->tensors[i].bytes = pcs_tensor_rows(&kept) * pcs_row_bytes(a->f, (uint64_t)kept.ne[0]);
     double kld, se;
-    OK(ctx, pcs_reference_divergence(r, copy, NULL, NULL, -1, &kld, &se));
+    OK(ctx, pcs_reference_divergence(r, copy, &(pcs_compared){ 0 }, &kld, &se));
     copy->tensors[i] = kept;
     return kld;
 }
@@ -42,7 +42,7 @@ static void compare(const char *type, double least_correlation, double most_bias
     pcs_curvature *c;
     pcs_reference r;
     OK(ctx, pcs_curvature_open(ctx, &c, m, WINDOW));
-    OK(ctx, pcs_reference_open(ctx, &r, m, &w, w.n_ids, 4096, NULL, 0));
+    OK(ctx, pcs_reference_open(ctx, &r, m, &(pcs_reference_text){ &w, w.n_ids, 4096, NULL, 0 }));
     const pcs_format *f = pcs_format_by_name(type);
     static pcs_alternative list[32];
     static coded by[32];

@@ -34,8 +34,8 @@ static void test_tiers(void **state)
     precis_ctx_close(&ctx);
 }
 
-/* One that reads all it is given and does next to nothing else is no faster than the limit, in the best of some tries: other
- * processes take the memory away from either. */
+/* One that reads all it is given and does next to nothing else is no faster than the limit, in the best of some
+ * tries: other processes take the memory away from either. */
 static void test_no_kernel_above(void **state)
 {
     (void)state;
@@ -47,7 +47,7 @@ static void test_no_kernel_above(void **state)
     for (int i = 0; i < 5 && (!i || kernel > 1.05 * limit); i++) {
         double seconds = 0;
         limit = fmax(limit, pcs_read_speed(ctx, c.ring, PCS_RING));
-        OK(ctx, pcs_costing_measure(&c, f, 4096, 4096, PCS_RING, 1, &seconds));
+        OK(ctx, pcs_costing_measure(&c, &(pcs_matrix){ f, 4096, 4096, PCS_RING, 1 }, &seconds));
         const double speed = (double)pcs_panels_bytes(f, 4096, 4096) / seconds;
         kernel = i ? fmin(kernel, speed) : speed;
         limit = fmax(limit, pcs_read_speed(ctx, c.ring, PCS_RING));

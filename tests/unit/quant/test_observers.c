@@ -1,5 +1,5 @@
-/* Observers and their scales against torch's and onnxruntime's numbers (observers.inc): smallest and largest exact, bins
- * exact, scales to one unit in the last place, zero points exact; and what is refused.
+/* Observers and their scales against torch's and onnxruntime's numbers (observers.inc): smallest and largest exact,
+ * bins exact, scales to one unit in the last place, zero points exact; and what is refused.
  *
  * Inputs are made as those programs had them: sums of four numbers of a linear congruential generator (1664525,
  * 1013904223, modulo 2^32), of which the upper 24 bits count. */

@@ -112,7 +112,8 @@ static precis_status keep(void *user, const pcs_sample *at)
     whole *w = user;
     const size_t v = w->r->lm.vocabulary;
     const float *logits = pcs_program_value(w->r->program, w->r->lm.logits);
-    if (w->compare) assert_memory_equal(logits, w->logits + at->first_wanted * v, (size_t)at->wanted * v * sizeof *logits);
+    if (w->compare)
+        assert_memory_equal(logits, w->logits + at->first_wanted * v, (size_t)at->wanted * v * sizeof *logits);
     else memcpy(w->logits + at->first_wanted * v, logits, (size_t)at->wanted * v * sizeof *logits);
     w->wanted = at->first_wanted + at->wanted;
     return PRECIS_OK;

@@ -1,5 +1,5 @@
-/* The manifest of a job that is called from C, without a command line: it is written beside the output, says what it was
- * made from, has the same bytes for the same job, and is refused where it could not be read again. */
+/* The manifest of a job that is called from C, without a command line: it is written beside the output, says what it
+ * was made from, has the same bytes for the same job, and is refused where it could not be read again. */
 #include "test.h"
 
 #include "base/json_sorted.h"

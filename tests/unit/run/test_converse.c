@@ -1,5 +1,5 @@
-/* Chats that are longer than the context: which turns are forgotten, that an answer goes on over the end of the context,
- * and that what fails changes nothing. */
+/* Chats that are longer than the context: which turns are forgotten, that an answer goes on over the end of the
+ * context, and that what fails changes nothing. */
 #include "test.h"
 
 enum { CONTEXT = 96 };

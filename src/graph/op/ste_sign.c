@@ -1,4 +1,5 @@
-/* sign - 1 or -1, 1 for 0, a NaN for a NaN (BinaryNet, 1602.02830); the gradient passes where |x| <= 1. */
+/* ste_sign - 1 or -1, 1 for 0, a NaN for a NaN, through which the gradient passes straight where |x| <= 1 (BinaryNet,
+ * 1602.02830; Larq calls it so, too). The sign that is 0 for 0 is a row of unary.def. */
 #include "graph/graph.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out) { return pcs_infer_like(g, n, 0, out); }
@@ -20,7 +21,7 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
     for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += x[i] >= -1 && x[i] <= 1 ? g->out[0][i] : 0.0f;
 }
 
-const pcs_op pcs_op_sign = {
-    .name = "sign", .by_rows = true, .min_in = 1, .max_in = 1, .infer = infer, .eval = eval, .backward = backward,
+const pcs_op pcs_op_ste_sign = {
+    .name = "ste_sign", .by_rows = true, .min_in = 1, .max_in = 1, .infer = infer, .eval = eval, .backward = backward,
     .straight_through = true,
 };

@@ -1,0 +1,117 @@
+/* element_back.c - gradients of functions of elements whose operands are spread over one another.
+ *
+ * An element of an operand that was spread has a gradient that sums over all elements of the result that it went to.
+ * The operand's elements are shared out among the threads, never the sum, which runs in ascending order in f64, so that
+ * the bits do not depend on how many threads there are. */
+#include "graph/element.h"
+
+/* Dimensions of the result but its last, in order: those that the operand has, and those over which it was spread. */
+typedef struct {
+    const pcs_call *c;
+    const float *d; /* the gradient by the result */
+    pcs_slope_fn *slope;
+    pcs_spread s;   /* over the result: the inputs, and the result behind them */
+    uint32_t of;    /* the input whose gradient it is */
+    uint32_t n_kept, n_summed, kept[PCS_GRAPH_DIMS], summed[PCS_GRAPH_DIMS];
+    int64_t kept_count, summed_count;
+} back;
+
+static void open_back(back *b)
+{
+    const pcs_call *c = b->c;
+    const pcs_arg *in[PCS_SPREAD];
+    for (uint32_t i = 0; i < c->n_in; i++) in[i] = &c->in[i];
+    in[c->n_in] = &c->out[0];
+    pcs_spread_over(&b->s, &c->out[0], c->n_in + 1, in);
+    b->kept_count = b->summed_count = 1;
+    for (uint32_t k = 0; k + 1 < b->s.dims; k++) {
+        const bool kept = b->s.stride[b->of][k] != 0;
+        if (kept) b->kept[b->n_kept++] = k;
+        else b->summed[b->n_summed++] = k;
+        *(kept ? &b->kept_count : &b->summed_count) *= b->s.shape[k];
+    }
+}
+
+/* Adds to `at` where every operand stands at index r of some dimensions. */
+static void walk(const back *b, uint32_t n, const uint32_t *dims, int64_t r, int64_t *at)
+{
+    for (uint32_t k = n; k-- > 0;) {
+        const int64_t index = r % b->s.shape[dims[k]];
+        r /= b->s.shape[dims[k]];
+        for (uint32_t i = 0; i < b->s.n; i++) at[i] += index * b->s.stride[i][dims[k]];
+    }
+}
+
+/* d times the slope, of n neighbours in the last dimension from `first` on. */
+static void products(const back *b, const int64_t *at, int64_t first, size_t n, double *out)
+{
+    float rooms[PCS_SPREAD][PCS_BLOCK], slope[PCS_BLOCK];
+    const float *in[PCS_SPREAD];
+    const uint32_t made = b->c->n_in;
+    for (uint32_t i = 0; i < made; i++) {
+        const int64_t stride = b->s.stride[i][b->s.dims - 1];
+        const float *x = (const float *)b->c->in[i].data + at[i] + first * stride;
+        for (size_t k = 0; stride != 1 && k < n; k++) rooms[i][k] = x[(int64_t)k * stride];
+        in[i] = stride == 1 ? x : rooms[i];
+    }
+    b->slope(b->c->attr, n, in, (const float *)b->c->out[0].data + at[made] + first, slope);
+    const float *d = b->d + at[made] + first;
+    /* Where nothing is passed on, not even what is no number. */
+    for (size_t k = 0; k < n; k++) out[k] = slope[k] == 0 ? 0 : (double)d[k] * (double)slope[k];
+}
+
+/* The operand runs along the last dimension: blocks of its elements, each with sums of its own. */
+static void sum_apart(const back *b, float *grad, int64_t unit, int64_t blocks)
+{
+    const int64_t first = unit % blocks * PCS_BLOCK, left = b->s.inner - first;
+    const size_t n = (size_t)(left < PCS_BLOCK ? left : PCS_BLOCK);
+    int64_t base[PCS_SPREAD] = { 0 };
+    double sum[PCS_BLOCK] = { 0 }, more[PCS_BLOCK];
+    walk(b, b->n_kept, b->kept, unit / blocks, base);
+    for (int64_t r = 0; r < b->summed_count; r++) {
+        int64_t at[PCS_SPREAD];
+        memcpy(at, base, sizeof at);
+        walk(b, b->n_summed, b->summed, r, at);
+        products(b, at, first, n, more);
+        for (size_t k = 0; k < n; k++) sum[k] += more[k];
+    }
+    for (size_t k = 0; k < n; k++) grad[base[b->of] + first + (int64_t)k] += (float)sum[k];
+}
+
+/* The operand was spread along the last dimension: one sum for each of its elements. */
+static void sum_along(const back *b, float *grad, int64_t unit)
+{
+    int64_t base[PCS_SPREAD] = { 0 };
+    double sum = 0, more[PCS_BLOCK];
+    walk(b, b->n_kept, b->kept, unit, base);
+    for (int64_t r = 0; r < b->summed_count; r++) {
+        int64_t at[PCS_SPREAD];
+        memcpy(at, base, sizeof at);
+        walk(b, b->n_summed, b->summed, r, at);
+        for (int64_t first = 0; first < b->s.inner; first += PCS_BLOCK) {
+            const int64_t left = b->s.inner - first;
+            const size_t n = (size_t)(left < PCS_BLOCK ? left : PCS_BLOCK);
+            products(b, at, first, n, more);
+            for (size_t k = 0; k < n; k++) sum += more[k];
+        }
+    }
+    grad[base[b->of]] += (float)sum;
+}
+
+void pcs_elementwise_back(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth,
+                          pcs_slope_fn *const *slope)
+{
+    if (!pcs_arg_count(&c->out[0])) return;
+    for (uint32_t i = 0; i < c->n_in; i++) {
+        if (!g->in[i]) continue;
+        back b = { .c = c, .d = g->out[0], .slope = slope[i], .of = i };
+        uint64_t begin, end;
+        open_back(&b);
+        const bool apart = b.s.stride[i][b.s.dims - 1] != 0;
+        const int64_t blocks = apart ? (b.s.inner + PCS_BLOCK - 1) / PCS_BLOCK : 1;
+        pcs_share((uint64_t)(b.kept_count * blocks), 1, ith, nth, &begin, &end);
+        for (uint64_t u = begin; u < end; u++)
+            if (apart) sum_apart(&b, g->in[i], (int64_t)u, blocks);
+            else sum_along(&b, g->in[i], (int64_t)u);
+    }
+}
