@@ -227,14 +227,18 @@ static bool takes_profiled(const precis_job_options *o, const precis_quant_optio
     return !o->type && !o->quant.method && q->method && !o->calibrate.n_texts;
 }
 
+/* What is measured is left out, where the rest is text enough: the file would look better on it than it is. */
 static precis_status take_profiled(pcs_work *w, const precis_profile *p, const precis_calibrate_options *o)
 {
+    enum { REST_LEAST = 1024 };
     precis_status st = PRECIS_OK;
     const int32_t *ids = p ? p->ids : NULL;
+    uint64_t rest = 0;
     if (!ids || !p->n_windows) return pcs_windows_make(w->ctx, w->origin, o, 0, &w->windows);
+    for (size_t i = p->n_windows; i < p->n_windows + p->n_rest; i++) rest += p->lengths[i];
     w->windows.ctx = w->ctx;
-    for (size_t i = 0; i < p->n_windows && !st; ids += p->lengths[i++])
-        st = pcs_windows_add(&w->windows, ids, p->lengths[i]);
+    for (size_t i = 0; i < p->n_windows + p->n_rest && !st; ids += p->lengths[i++])
+        if (i >= p->n_windows || rest < REST_LEAST) st = pcs_windows_add(&w->windows, ids, p->lengths[i]);
     return st;
 }
 

@@ -48,10 +48,10 @@ static precis_status code_whole(precis_ctx *ctx, const pcs_gradient_job *j, size
     o.method = j->whole->name;
     o.fallback = 1;
     precis_status st = pcs_work_open(ctx, w, j->m, &o, NULL, NULL);
-    const int32_t *ids = j->windows->ids;
+    const int32_t *ids = j->text->ids;
     w->windows.ctx = ctx;
-    for (size_t i = 0; i < j->windows->n && !st; ids += j->windows->lengths[i++])
-        st = pcs_windows_add(&w->windows, ids, j->windows->lengths[i]);
+    for (size_t i = 0; i < j->text->n && !st; ids += j->text->lengths[i++])
+        st = pcs_windows_add(&w->windows, ids, j->text->lengths[i]);
     if (!st) st = pcs_plan_new(ctx, &plan, w->m, "probes");
     for (size_t i = from; i < end && !st; i++) pcs_plan_set(&plan->rows[j->wanted[i].tensor], j->wanted[i].f);
     if (!st) {
