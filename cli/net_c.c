@@ -29,8 +29,8 @@ json_t *cli_net_c_json(const char *out, const precis_net_c_file *f)
     json_t *cycles = json_object();
     for (size_t i = 0; i < PRECIS_NET_C_CORES; i++)
         json_object_set_new(cycles, f->core[i], json_pack("[f, f]", f->cycles[i][0], f->cycles[i][1]));
-    json_t *flash = json_pack("{s:I, s:I, s:I}", "constants", (json_int_t)f->weights, "code", (json_int_t)f->code, "all",
-                              (json_int_t)(f->weights + f->code));
+    json_t *flash = json_pack("{s:I, s:I, s:I}", "constants", (json_int_t)f->weights, "code", (json_int_t)f->code,
+                              "all", (json_int_t)(f->weights + f->code));
     json_t *ram = json_pack("{s:I, s:I, s:I}", "arena", (json_int_t)f->arena, "stack", (json_int_t)f->stack, "all",
                             (json_int_t)(f->arena + f->stack));
     return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "out", out, "format", "c", "name", f->name,

@@ -166,7 +166,8 @@ int cli_net_plan(cli *c)
 
 int cli_net_quant(cli *c)
 {
-    static const char *const own[] = { "--output",       "--format",  "--static",  "--dynamic",   "--weight-only", "--observer",
+    static const char *const own[] = { "--format",
+                                       "--output",       "--static",  "--dynamic",   "--weight-only", "--observer",
                                        "--calib",        "--qdq",     "--qop",       "--per-channel", "--per-tensor",
                                        "--activations",  "--weights", "--like",      "--backend",     "--symmetric",
                                        "--reduce-range", "--strict",  "--mem-limit", "--all-int8",    "--group",

@@ -37,8 +37,8 @@ typedef struct precis_net_c_file {
     double cycles[PRECIS_NET_C_CORES][2];
 } precis_net_c_file;
 /* Write it, whole or not at all, with the first dimension of inputs that has no size as one. In whole numbers it gives
- * the bits that precis_net_run gives. file may be NULL. PRECIS_EUNSUPPORTED names the node that has no function in C, or
- * the dimension that has no size. */
+ * the bits that precis_net_run gives. file may be NULL. PRECIS_EUNSUPPORTED names the node that has no function in C,
+ * or the dimension that has no size. */
 PRECIS_API precis_status precis_net_write_c(precis_net *net, const char *path, precis_net_c_file *file);
 
 /* ---- quantizing a net ------------------------------------------------------------------------------ */

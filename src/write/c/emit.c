@@ -210,15 +210,9 @@ const void *pcs_c_data(pcs_c_file *w, precis_value v)
 
 /* ---- calls ------------------------------------------------------------------------------------------ */
 
-static precis_value root_of(const pcs_c_file *w, precis_value v)
-{
-    while (w->values[v].root != v) v = w->values[v].root;
-    return v;
-}
-
 const char *pcs_c_pointer(pcs_c_file *w, precis_value v)
 {
-    const precis_value root = root_of(w, v);
+    const precis_value root = pcs_c_root(w, v);
     pcs_c_value *r = &w->values[root];
     const char *text = NULL;
     if (r->where == PCS_C_ARENA) text = pcs_arena_printf(&w->arena, "%s_AT(%llu)", w->upper, (unsigned long long)r->at);

@@ -86,7 +86,16 @@ struct pcs_c_file {
 /* ---- of values */
 static inline const pcs_value *pcs_cv(const pcs_c_file *w, precis_value v) { return &w->g->values[v]; }
 uint64_t pcs_c_count(const pcs_value *v); /* elements */
-const pcs_node *pcs_c_maker(const pcs_c_file *w, precis_value v);
+static inline const pcs_node *pcs_c_maker(const pcs_c_file *w, precis_value v)
+{
+    return w->g->values[v].node < 0 ? NULL : &w->g->nodes[w->g->values[v].node];
+}
+/* Whose bytes it is. */
+static inline precis_value pcs_c_root(const pcs_c_file *w, precis_value v)
+{
+    while (w->values[v].root != v) v = w->values[v].root;
+    return v;
+}
 /* All of the value is codes of 8 bits with one scale; as those of pcs_coded. */
 typedef struct pcs_c_codes {
     precis_value value;

@@ -5,12 +5,6 @@
 
 extern const pcs_op pcs_op_to_codes, pcs_op_from_codes;
 
-const pcs_node *pcs_c_maker(const pcs_c_file *w, precis_value v)
-{
-    const int32_t at = pcs_cv(w, v)->node;
-    return at < 0 ? NULL : &w->g->nodes[at];
-}
-
 bool pcs_c_decoded(const pcs_c_file *w, precis_value v, pcs_c_codes *out)
 {
     const pcs_node *n = pcs_c_maker(w, v);
