@@ -32,9 +32,9 @@ static const char *text_of(pcs_c_file *w, const char *text)
 const char *pcs_c_float(pcs_c_file *w, double v)
 {
     char text[64];
-    snprintf(text, sizeof text, "%.9g", v);
-    if (!strpbrk(text, ".en")) strcat(text, ".0");
-    strcat(text, "f");
+    char digits[48];
+    snprintf(digits, sizeof digits, "%.9g", v);
+    snprintf(text, sizeof text, "%s%s", digits, strpbrk(digits, ".en") ? "f" : ".0f");
     return text_of(w, text);
 }
 
