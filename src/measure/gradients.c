@@ -2,8 +2,6 @@
 #include "measure/gradients.h"
 
 #include "measure/curvature.h"
-#include "measure/sensitivity.h"
-#include "quant/methods.h"
 
 #include <stdio.h>
 
@@ -17,13 +15,6 @@ static precis_status error_of(precis_ctx *ctx, const pcs_gradient_job *j, const 
     if (!st) st = pcs_draw_error(&d, w->f, d.steps, error);
     pcs_draw_close(&d);
     return st;
-}
-
-const pcs_method *pcs_sensitivity_coder(precis_ctx *ctx, const precis_profile_options *opts)
-{
-    pcs_method_set set;
-    if (opts->effort != PRECIS_EFFORT_NORMAL || pcs_methods_parse(ctx, opts->method, &set)) return NULL;
-    return set.coder->apply && !set.transforms && !set.residual ? set.coder : NULL;
 }
 
 static precis_status code(precis_ctx *ctx, const pcs_gradient_job *j, size_t i, double *error)

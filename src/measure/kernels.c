@@ -73,8 +73,8 @@ static void run_tiles(void *arg, uint32_t ith, uint32_t nth)
     if (begin < end) t->mp(&a);
 }
 
-/* Multiplications per second of mp_bf16 with a prompt, and of tiles in registers in the same moments: others' load changes
- * both, so that the share is the median of turns. */
+/* Multiplications per second of mp_bf16 with a prompt, and of tiles in registers in the same moments: others' load
+ * changes both, so that the share is the median of turns. */
 static precis_status tiles_speed(pcs_costing *c, const pcs_format *f, double *speed, double *limit)
 {
     enum { TURNS = 5, DEPTH = 2048, WIDE = 2048, MANY = 512 };

@@ -169,8 +169,8 @@ void pcs_raise_nbits(pcs_onnx_node *n)
         pcs_refuse(n, "has zero points that are no codes");
         return;
     }
-    precis_value w = pcs_make3(n, "from_codes", PRECIS_ATTRS(precis_attr_int("axis", 1), precis_attr_int("block", size)),
-                               b, s, z);
+    const precis_attr *attrs = PRECIS_ATTRS(precis_attr_int("axis", 1), precis_attr_int("block", size));
+    precis_value w = pcs_make3(n, "from_codes", attrs, b, s, z);
     if (joined[1] != k) w = pcs_part(n, w, 1, 0, k);
     const precis_value in[] = { pcs_f32(n, a), w, pcs_has(n, 5) ? pcs_f32(n, n->in[5]) : -1 };
     n->out[0] = pcs_as(n, pcs_make(n, "matmul", NULL, in[2] < 0 ? 2 : 3, in), d);

@@ -21,12 +21,12 @@ typedef struct {
     int32_t pos[TOKENS], seq[TOKENS];
     double cap;
     int64_t window;
-} fixture;
+} call_fixture;
 
 /* Keys and values of two sequences; the call's rows are the last of the first, then of the second. */
-static void open_fixture(fixture *f, const char *type, size_t first)
+static void open_fixture(call_fixture *f, const char *type, size_t first)
 {
-    *f = (fixture){ .ctx = test_ctx(1) };
+    *f = (call_fixture){ .ctx = test_ctx(1) };
     const pcs_kv_type *t = pcs_kv_type_by_name(type);
     f->kv = (pcs_kv){ .kt = t, .vt = t, .heads = HEADS, .kd = DIM, .vd = VALUE, .vp = 32, .capacity = MOST };
     OK(f->ctx, pcs_pages_open(f->ctx, &f->pages, &pcs_backends[0]->heap, SEQUENCES, MOST, 0, MOST));
@@ -50,17 +50,20 @@ static void open_fixture(fixture *f, const char *type, size_t first)
         }
 }
 
-static void close_fixture(fixture *f)
+static void close_fixture(call_fixture *f)
 {
     free(f->q);
     pcs_pages_close(&f->pages);
     precis_ctx_close(&f->ctx);
 }
 
-/* Rows [at, at + n) of the call, by nth threads after one another. */
-static void run(const fixture *f, unsigned cpu, bool bf16, size_t at, size_t n, uint32_t nth, float *y)
+/* nth threads, one after another */
+typedef struct { unsigned cpu; bool bf16; uint32_t nth; } way;
+
+/* Rows [at, at + n) of the call. */
+static void run(const call_fixture *f, way by, size_t at, size_t n, float *y)
 {
-    const pcs_kernels kernels = pcs_kernels_for(cpu);
+    const pcs_kernels kernels = pcs_kernels_for(by.cpu);
     precis_attr attr[4] = { { .real = 0.3 }, { .integer = f->window }, { .real = f->cap }, { .integer = 1 } };
     pcs_arg in[4] = { { .dtype = PCS_F32, .dims = 2, .shape = { (int64_t)n, QROW }, .data = f->q + at * QROW },
                       { .dtype = PCS_STATE, .data = (void *)&f->kv },
@@ -68,12 +71,12 @@ static void run(const fixture *f, unsigned cpu, bool bf16, size_t at, size_t n, 
                       { .dtype = PCS_I32, .dims = 1, .shape = { (int64_t)n }, .data = (void *)(f->seq + at) } };
     pcs_arg out = { .dtype = PCS_F32, .dims = 2, .shape = { (int64_t)n, OROW }, .data = y };
     pcs_call c = { .ctx = f->ctx, .kernels = &kernels, .attr = attr, .n_in = 4, .n_out = 1, .in = in, .out = &out,
-                   .bf16 = bf16 };
+                   .bf16 = by.bf16 };
     c.scratch_size = (pcs_op_attention.scratch(&c) + 127) / 64 * 64;
-    c.scratch = aligned_alloc(64, c.scratch_size * nth);
+    c.scratch = aligned_alloc(64, c.scratch_size * by.nth);
     assert_non_null(c.scratch);
-    memset(c.scratch, 0xff, c.scratch_size * nth); /* no number */
-    for (uint32_t i = 0; i < nth; i++) pcs_op_attention.eval(&c, i, nth);
+    memset(c.scratch, 0xff, c.scratch_size * by.nth); /* no number */
+    for (uint32_t i = 0; i < by.nth; i++) pcs_op_attention.eval(&c, i, by.nth);
     free(c.scratch);
 }
 
@@ -93,7 +96,7 @@ static float sum_of(const float *a, const float *b, size_t step, size_t n)
 }
 
 /* One query head of a row, by the definition. */
-static void defined(const fixture *f, size_t row, size_t head, float *y)
+static void defined(const call_fixture *f, size_t row, size_t head, float *y)
 {
     static float s[MOST], v[MOST * 32];
     const pcs_kernels kernels = pcs_kernels_for(PCS_CPU_SCALAR);
@@ -114,16 +117,16 @@ static void defined(const fixture *f, size_t row, size_t head, float *y)
     }
 }
 
-static void same(const char *what, const float *got, const float *want, size_t n)
+static void same_numbers(const char *what, const float *got, const float *want, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (memcmp(&got[i], &want[i], 4))
             fail_msg("%s: number %zu is %a, not %a", what, i, (double)got[i], (double)want[i]);
 }
 
-static void check(const char *type, size_t first, int64_t window, double cap)
+static void check_attention(const char *type, size_t first, int64_t window, double cap)
 {
-    fixture f;
+    call_fixture f;
     open_fixture(&f, type, first);
     f.window = window;
     f.cap = cap;
@@ -132,14 +135,14 @@ static void check(const char *type, size_t first, int64_t window, double cap)
         for (size_t h = 0; h < HEADS * GROUP; h++) defined(&f, r, h, want + r * OROW + h * VALUE);
     static const uint32_t threads[] = { 1, 2, 5, 16 };
     for (unsigned i = 0; i < 8; i++) {
-        run(&f, i % 2 ? pcs_cpu_flags() : PCS_CPU_SCALAR, true, 0, TOKENS, threads[i / 2], got);
-        same("all rows", got, want, TOKENS * OROW);
+        run(&f, (way){ i % 2 ? pcs_cpu_flags() : PCS_CPU_SCALAR, true, threads[i / 2] }, 0, TOKENS, got);
+        same_numbers("all rows", got, want, TOKENS * OROW);
     }
     for (size_t r = 0; r < TOKENS; r += 9) { /* a row alone, and without those before it */
-        run(&f, pcs_cpu_flags(), true, r, 1, 16, got);
-        same("a row alone", got, want + r * OROW, OROW);
-        run(&f, pcs_cpu_flags(), true, r, TOKENS - r, 3, got);
-        same("later rows", got, want + r * OROW, (TOKENS - r) * OROW);
+        run(&f, (way){ pcs_cpu_flags(), true, 16 }, r, 1, got);
+        same_numbers("a row alone", got, want + r * OROW, OROW);
+        run(&f, (way){ pcs_cpu_flags(), true, 3 }, r, TOKENS - r, got);
+        same_numbers("later rows", got, want + r * OROW, (TOKENS - r) * OROW);
     }
     free(want), free(got);
     close_fixture(&f);
@@ -148,26 +151,26 @@ static void check(const char *type, size_t first, int64_t window, double cap)
 static void test_bf16(void **state)
 {
     (void)state;
-    check("f32", 20, 0, 0);
-    check("f16", 20, 0, 5);
-    check("int8", 9, 100, 0); /* the window begins within a step */
-    check("f16", 33, 530, 0); /* and reaches over two sums of 512 keys */
+    check_attention("f32", 20, 0, 0);
+    check_attention("f16", 20, 0, 5);
+    check_attention("int8", 9, 100, 0); /* the window begins within a step */
+    check_attention("f16", 33, 530, 0); /* and reaches over two sums of 512 keys */
 }
 
 static void test_exact(void **state)
 {
     (void)state;
-    fixture f;
+    call_fixture f;
     open_fixture(&f, "f16", 20);
     float *want = malloc(TOKENS * OROW * 4), *got = malloc(TOKENS * OROW * 4);
-    run(&f, PCS_CPU_SCALAR, false, 0, TOKENS, 1, want);
+    run(&f, (way){ PCS_CPU_SCALAR, false, 1 }, 0, TOKENS, want);
     static const uint32_t threads[] = { 1, 3, 12, 16, 40 };
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
         memset(got, 0xff, TOKENS * OROW * 4);
-        run(&f, pcs_cpu_flags(), false, 0, TOKENS, threads[i], got);
-        same("all rows", got, want, TOKENS * OROW);
-        run(&f, pcs_cpu_flags(), false, 5, 1, threads[i], got);
-        same("a row alone", got, want + 5 * OROW, OROW);
+        run(&f, (way){ pcs_cpu_flags(), false, threads[i] }, 0, TOKENS, got);
+        same_numbers("all rows", got, want, TOKENS * OROW);
+        run(&f, (way){ pcs_cpu_flags(), false, threads[i] }, 5, 1, got);
+        same_numbers("a row alone", got, want + 5 * OROW, OROW);
     }
     free(want), free(got);
     close_fixture(&f);
