@@ -7,15 +7,15 @@
 
 typedef struct {
     const char *name, *calls, *in, *out;
-} row;
+} torch_row;
 
-static const row elements[] = {
+static const torch_row elements[] = {
 #include "pt2_elements.inc"
 };
-static const row shapes[] = {
+static const torch_row shapes[] = {
 #include "pt2_shapes.inc"
 };
-static const row layers[] = {
+static const torch_row layers[] = {
 #include "pt2_layers.inc"
 };
 
@@ -26,7 +26,7 @@ static void save(const pt2_case *c, const char *path)
     free(json.data), free(archive.data);
 }
 
-static void run(precis_ctx *ctx, precis_net *net, const char *name, const char *how, const pt2_case *c)
+static void run_archive(precis_ctx *ctx, precis_net *net, const char *name, const char *how, const pt2_case *c)
 {
     precis_array in[PORTS];
     const precis_array *got;
@@ -38,23 +38,24 @@ static void run(precis_ctx *ctx, precis_net *net, const char *name, const char *
 }
 
 /* Returns whether there is an ONNX form. */
-static bool run_written(precis_ctx *ctx, precis_net *net, const char *name, const pt2_case *c)
+static bool run_as_onnx(precis_ctx *ctx, precis_net *net, const char *name, const pt2_case *c)
 {
     char path[128];
     precis_net *written;
     snprintf(path, sizeof path, "%s/w.onnx", test_folder());
     remove(path);
     const precis_status st = precis_net_write(net, path, NULL);
-    if (st && st != PRECIS_EUNSUPPORTED) DIFFERS("%s: written with status %d: %s", name, (int)st, precis_ctx_message(ctx));
+    if (st && st != PRECIS_EUNSUPPORTED)
+        DIFFERS("%s: written with status %d: %s", name, (int)st, precis_ctx_message(ctx));
     if (st) return false;
     OK(ctx, precis_net_open(ctx, &written, path));
-    run(ctx, written, name, "written", c);
+    run_archive(ctx, written, name, "written", c);
     precis_net_close(&written);
     return true;
 }
 
 /* At least `least` of the nets are written as ONNX. */
-static void walk(const row *rows, size_t n, size_t least)
+static void walk_archives(const torch_row *rows, size_t n, size_t least)
 {
     precis_ctx *ctx = test_ctx(1);
     char path[128];
@@ -70,8 +71,8 @@ static void walk(const row *rows, size_t n, size_t least)
         save(&c, path);
         if (precis_net_open(ctx, &net, path)) DIFFERS("%s: %s", rows[i].name, precis_ctx_message(ctx));
         else {
-            run(ctx, net, rows[i].name, "given", &c);
-            written += run_written(ctx, net, rows[i].name, &c);
+            run_archive(ctx, net, rows[i].name, "given", &c);
+            written += run_as_onnx(ctx, net, rows[i].name, &c);
             precis_net_close(&net);
         }
         free_tensors(in, c.n_in), free_tensors(out, c.n_out);
@@ -84,19 +85,19 @@ static void walk(const row *rows, size_t n, size_t least)
 static void test_elements(void **state)
 {
     (void)state;
-    walk(elements, ONNX_COUNT(elements), 40);
+    walk_archives(elements, ONNX_COUNT(elements), 40);
 }
 
 static void test_shapes(void **state)
 {
     (void)state;
-    walk(shapes, ONNX_COUNT(shapes), 35);
+    walk_archives(shapes, ONNX_COUNT(shapes), 35);
 }
 
 static void test_layers(void **state)
 {
     (void)state;
-    walk(layers, ONNX_COUNT(layers), 35);
+    walk_archives(layers, ONNX_COUNT(layers), 35);
 }
 
 /* Sizes of an archive that look like ids of dimensions (graph/dims.h) are numbers, and no size. */
