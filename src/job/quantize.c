@@ -174,7 +174,7 @@ static precis_profile_options profile_options(const precis_job_options *o, const
     precis_profile_options p = PRECIS_PROFILE_OPTIONS_INIT;
     p.calibrate = o->calibrate;
     p.imatrix = q->imatrix;
-    p.method = o->effort == PRECIS_EFFORT_BEST ? NULL : q->method;
+    p.method = q->method;
     p.folder = keeps ? o->folder : NULL;
     p.effort = o->effort == PRECIS_EFFORT_BEST ? PRECIS_EFFORT_BEST : PRECIS_EFFORT_NORMAL;
     p.time_limit = 600;
@@ -254,6 +254,16 @@ static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m
     return st;
 }
 
+/* Does a profile tell what a method makes of a plan? One that is still to be made will. */
+static bool is_known(const precis_profile *p, const char *method)
+{
+    double interval[2];
+    size_t plans = 0;
+    if (!p || (p->coder && !strcmp(p->coder, method))) return true;
+    precis_profile_predict_method(p, method, 1, 1, interval, &plans);
+    return plans > 0;
+}
+
 /* Under a budget, where nobody chose a method and there is time: the one that makes up for what is lost (gptq), if the model can be run and has text enough for
  * the Hessians of its inputs. What it leaves out takes search. By sizes alone, so that a file has the same bytes on
  * every machine. */
@@ -276,8 +286,9 @@ static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_j
     ctx->message[0] = 0;
     if (st || lm.encoder) return;
     for (size_t i = 0; pcs_methods[i] && !q->method; i++)
-        if (pcs_methods[i]->kind == PCS_CODER && pcs_methods[i]->apply) q->method = pcs_methods[i]->name;
-    q->fallback = 1;
+        if (pcs_methods[i]->kind == PCS_CODER && pcs_methods[i]->apply && is_known(q->profile, pcs_methods[i]->name))
+            q->method = pcs_methods[i]->name;
+    q->fallback |= q->method != NULL;
 }
 
 static const char manifest_suffix[] = ".manifest.json";
