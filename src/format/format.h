@@ -50,6 +50,14 @@ typedef struct pcs_field { uint8_t at, bytes, unit; bool paired; } pcs_field;
 enum { PCS_FIELDS = 8 }; /* of a block, at most */
 
 struct pcs_encode_args; /* below */
+/* What a block is in panels where other bytes can be decoded faster: `fields` are those of the form, and of its bytes
+ * only those in a field are written and read. Zero bytes are weights of zero. */
+enum { PCS_FORM_MOST = 112 };
+typedef struct pcs_form {
+    uint32_t bytes; /* at most PCS_FORM_MOST */
+    void (*to)(const uint8_t *block, uint8_t *form);
+    void (*back)(const uint8_t *form, uint8_t *block);
+} pcs_form;
 
 typedef struct pcs_format {
     const char *name;  /* "Q4_K", as the GGUF world spells it                                */
@@ -98,6 +106,7 @@ typedef struct pcs_format {
     const struct pcs_number *numbers; /* that its bytes hold, by which alone a weight can be NaN or infinite
                                          (number.h); the last has 0 bytes. NULL: weights must be decoded to see */
     float largest;           /* |w| that it can hold wherever it stands in a tensor; 0: all that F32 has */
+    const pcs_form *form;    /* of a block in panels; NULL: the block itself */
 } pcs_format;
 
 /* The table, in the order of formats.def; ends with NULL. */

@@ -4,10 +4,14 @@
 
 #include "base/builtins.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
-extern const uint16_t pcs_grid_iq2_xxs[256], pcs_grid_iq2_xs[512], pcs_grid_iq2_s[1024];
-extern const uint16_t pcs_grid_iq3_xxs[256], pcs_grid_iq3_s[512], pcs_grid_iq1[2048];
+/* Ascending. One entry more than there are, since kernels read four bytes of each. */
+extern const uint16_t pcs_grid_iq2_xxs[256 + 1], pcs_grid_iq2_xs[512 + 1], pcs_grid_iq2_s[1024 + 1];
+extern const uint16_t pcs_grid_iq3_xxs[256 + 1], pcs_grid_iq3_s[512 + 1], pcs_grid_iq1[2048 + 1];
+/* The entry of n that is `word`; of words that no entry has, one near it. */
+size_t pcs_grid_find(const uint16_t *grid, size_t n, uint16_t word);
 
 /* Seven sign bits; the eighth makes the number of minus signs even. */
 static inline uint8_t pcs_sign7(uint32_t s) { return (uint8_t)(s | (uint32_t)(pcs_count_bits(s) & 1) << 7); }

@@ -16,7 +16,7 @@ static const char *what_for(const pcs_format *f)
     if (bits >= 5.9) return "a loss that nobody notices";
     if (bits >= 4.9) return "a slight loss";
     if (bits >= 3.9) return "the usual size at a small loss";
-    if (f->encode && f->block == PCS_BLOCK_MAX) return "very small; slow to make and to run";
+    if (f->encode && f->block == PCS_BLOCK_MAX) return "very small; slow to make";
     if (bits >= 2.9) return "small, at a loss that shows";
     return "very small, at a heavy loss";
 }

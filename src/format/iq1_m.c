@@ -1,5 +1,6 @@
 /* iq1_m.c - as IQ1_S with scales per 16 weights, the shift per 8, and the f16 scale spread over the
  * high nibbles of the four scale words. */
+#include "format/five.h"
 #include "format/format.h"
 #include "format/iq.h"
 #include "base/f16.h"
@@ -41,11 +42,45 @@ PCS_IQ_ENCODER(encode, table)
 
 /* Four bits of the scale's exponent lie there: all ones are needed for what is not finite. */
 #define SCALE_BITS { 55, 1, 1, false, 0x7f, 0x70 }
+/* In panels: the scale words where rows have them, shifts, a bit for each eight weights, and digits (iq1_s.c). */
+enum { WORDS = 48, SHIFTS = 56, DIGITS = 60 };
+
+static void to(const uint8_t *block, uint8_t *form)
+{
+    uint16_t entry[32];
+    memcpy(form + WORDS, block + WORDS, 8);
+    memset(form + SHIFTS, 0, 4);
+    for (int k = 0; k < 32; k++) {
+        const int h = block[32 + k / 2] >> (k % 2 * 4) & 15;
+        form[SHIFTS + k / 8] |= (uint8_t)(h >> 3 << (k % 8));
+        entry[k] = pcs_grid_iq1[block[k] | (h & 7) << 8];
+    }
+    pcs_five_put(entry, form + DIGITS);
+}
+
+static void back(const uint8_t *form, uint8_t *block)
+{
+    uint16_t entry[32];
+    memcpy(block + WORDS, form + WORDS, 8);
+    memset(block + 32, 0, 16);
+    pcs_five_get(form + DIGITS, entry);
+    for (int k = 0; k < 32; k++) {
+        const uint32_t index = (uint32_t)pcs_grid_find(pcs_grid_iq1, 2048, entry[k]);
+        block[k] = (uint8_t)index;
+        block[32 + k / 2] |= (uint8_t)((index >> 8 | (form[SHIFTS + k / 8] >> (k % 8) & 1u) << 3) << (k % 2 * 4));
+    }
+}
+
+static const pcs_form form = { DIGITS + PCS_FIVE_BYTES, to, back };
+static const pcs_field fields[] = {
+    { WORDS, 8, 1, false }, { SHIFTS, 4, 4, false }, { DIGITS, PCS_FIVE_BYTES, 4, false }, { 0 }
+};
 
 const pcs_format pcs_format_iq1_m = {
     .name = "IQ1_M", .id = 29, .block = 256, .bytes = 56, .kind = PCS_QUANT, .group = 16, .code_lo = -9,
     .code_hi = 9, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack,
     .encode = encode,
+    .fields = fields, .form = &form,
     /* the half of the spread scale that has most of its exponent */
     .numbers = PCS_NUMBERS(SCALE_BITS), .largest = 65504.0f
 };

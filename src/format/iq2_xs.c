@@ -30,8 +30,37 @@ static const pcs_iq table = {
 };
 PCS_IQ_ENCODER(encode, table)
 
+/* In panels: d, scales, and of each 32 weights the low bytes of four indices, and their signs with the ninth bit. */
+enum { SCALES = 2, REST = 10 };
+
+static void to(const uint8_t *block, uint8_t *form)
+{
+    memcpy(form, block, 2);
+    memcpy(form + SCALES, block + 66, 8);
+    for (int k = 0; k < 32; k++) {
+        const uint16_t v = pcs_load16(block + 2 + 2 * k);
+        uint8_t *at = form + REST + k / 4 * 8 + k % 4;
+        at[0] = (uint8_t)v;
+        at[4] = (uint8_t)(v >> 9 | (v >> 8 & 1) << 7);
+    }
+}
+
+static void back(const uint8_t *form, uint8_t *block)
+{
+    memcpy(block, form, 2);
+    memcpy(block + 66, form + SCALES, 8);
+    for (int k = 0; k < 32; k++) {
+        const uint8_t *at = form + REST + k / 4 * 8 + k % 4;
+        pcs_store16(block + 2 + 2 * k, (uint16_t)(at[0] | (at[4] >> 7) << 8 | (at[4] & 127) << 9));
+    }
+}
+
+static const pcs_form form = { 74, to, back };
+static const pcs_field fields[] = { { 0, 2, 2, false }, { SCALES, 8, 1, false }, { REST, 64, 4, false }, { 0 } };
+
 const pcs_format pcs_format_iq2_xs = {
     .name = "IQ2_XS", .id = 17, .block = 256, .bytes = 74, .kind = PCS_QUANT, .group = 16, .code_lo = -43,
     .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
+    .fields = fields, .form = &form,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

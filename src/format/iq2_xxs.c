@@ -36,8 +36,11 @@ static const pcs_iq table = {
 };
 PCS_IQ_ENCODER(encode, table)
 
+static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 64, 4, false }, { 0 } };
+
 const pcs_format pcs_format_iq2_xxs = {
     .name = "IQ2_XXS", .id = 16, .block = 256, .bytes = 66, .kind = PCS_QUANT, .group = 32, .code_lo = -43,
     .code_hi = 43, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
+    .fields = fields,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

@@ -39,8 +39,33 @@ static const pcs_iq table = {
 };
 PCS_IQ_ENCODER(encode, table)
 
+/* In panels: d, and of each 32 weights the indices of even vectors, of odd ones, and their signs and scale. */
+static void to(const uint8_t *block, uint8_t *form)
+{
+    memcpy(form, block, 2);
+    for (int g = 0; g < 8; g++) {
+        uint8_t *at = form + 2 + 12 * g;
+        for (int k = 0; k < 8; k++) at[k % 2 * 4 + k / 2] = block[2 + 8 * g + k];
+        memcpy(at + 8, block + 66 + 4 * g, 4);
+    }
+}
+
+static void back(const uint8_t *form, uint8_t *block)
+{
+    memcpy(block, form, 2);
+    for (int g = 0; g < 8; g++) {
+        const uint8_t *at = form + 2 + 12 * g;
+        for (int k = 0; k < 8; k++) block[2 + 8 * g + k] = at[k % 2 * 4 + k / 2];
+        memcpy(block + 66 + 4 * g, at + 8, 4);
+    }
+}
+
+static const pcs_form form = { 98, to, back };
+static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 96, 4, false }, { 0 } };
+
 const pcs_format pcs_format_iq3_xxs = {
     .name = "IQ3_XXS", .id = 18, .block = 256, .bytes = 98, .kind = PCS_QUANT, .group = 32, .code_lo = -62,
     .code_hi = 62, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack, .encode = encode,
+    .fields = fields, .form = &form,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

@@ -1,13 +1,8 @@
 /* tq1_0.c - 256 ternary weights: five to a byte as a base-3 fraction, one f16 scale. w = d * q.
  *
- * Panels have another byte for the same five digits, from which a kernel finds each by one table of 64 or a few of 16
- * bytes (line_tq1_0 in kernel/simd/decode.h):
- *   bits 5 to 7: pair, the first two digits (0 to 8), bits 2 to 4: r (0 to 6), and where pair is 8, which three bits
- *                have no room for, r and 7;
- *   r, and bits 0 and 1, h: the next two digits (0 to 8), r, and the last one, h, and where those are 7 or 8, r is
- *                3 (those - 7) + the last digit, and h 3.
- * 9 x 7 of 64 and 27 of 28 codes are in use. Where two bytes of rows have the same digits (13 do), rows out of panels
- * have the one that quantizers write. */
+ * Panels have another byte for the same five digits (format/five.h). Where two bytes of rows have the same digits (13
+ * do), rows out of panels have the one that quantizers write. */
+#include "format/five.h"
 #include "format/format.h"
 #include "base/f16.h"
 #include "format/number.h"
@@ -48,20 +43,10 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
 }
 
 /* To panels, by the digits' number below 243; and back. */
-#define PAIR_R(pair, r) ((pair) < 8 ? (pair) * 8 + (r) : 7 + 8 * (r))
-#define R_OF(two, last) ((two) < 7 ? (two) : ((two) - 7) * 3 + (last))
-#define CODE_OF(pair, two, last) (uint8_t)(PAIR_R(pair, R_OF(two, last)) * 4 + ((two) < 7 ? (last) : 3))
-#define TO_PANEL(b) CODE_OF((b) * 243 / 256 / 27, (b) * 243 / 256 % 27 / 3, (b) * 243 / 256 % 3)
 #define BYTE_OF(value) (uint8_t)(((value) * 256 + 242) / 243)
-#define PAIR_IN(c) (((c) >> 2 & 7) == 7 ? 8 : (c) >> 5)
-#define R_IN(c) (((c) >> 2 & 7) < 7 ? (c) >> 2 & 7 : (c) >> 5 < 7 ? (c) >> 5 : 6)
-#define BEHIND_IN(c) (((c) & 3) < 3 ? R_IN(c) * 3 + ((c) & 3) : R_IN(c) < 6 ? 21 + R_IN(c) : 26)
-#define TO_ROW(c) BYTE_OF(PAIR_IN(c) * 27 + BEHIND_IN(c))
-#define FOUR(m, b) m(b), m((b) + 1), m((b) + 2), m((b) + 3)
-#define SIXTEEN(m, b) FOUR(m, b), FOUR(m, (b) + 4), FOUR(m, (b) + 8), FOUR(m, (b) + 12)
-#define SIXTY_FOUR(m, b) SIXTEEN(m, b), SIXTEEN(m, (b) + 16), SIXTEEN(m, (b) + 32), SIXTEEN(m, (b) + 48)
-#define ALL_BYTES(m) { SIXTY_FOUR(m, 0), SIXTY_FOUR(m, 64), SIXTY_FOUR(m, 128), SIXTY_FOUR(m, 192) }
-static const uint8_t recode[2][256] = { ALL_BYTES(TO_PANEL), ALL_BYTES(TO_ROW) };
+#define TO_PANEL(b) PCS_FIVE_CODE((b) * 243 / 256)
+#define TO_ROW(c) BYTE_OF(PCS_FIVE_VALUE(c))
+static const uint8_t recode[2][256] = { PCS_ALL_BYTES(TO_PANEL), PCS_ALL_BYTES(TO_ROW) };
 
 static const pcs_field fields[] = { { 52, 2, 2, false }, { 0, 48, 4, false }, { 48, 4, 4, false }, { 0 } };
 

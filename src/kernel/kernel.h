@@ -71,6 +71,17 @@ typedef struct {
 /* Field i of blocks [first, last); and n bytes of a field, a multiple of 64 and aligned to them, by a format's map. */
 typedef void pcs_pack_field_fn(const pcs_pack_args *a, const pcs_panel_layout *o, size_t i, size_t first, size_t last);
 typedef void pcs_pack_recode_fn(const uint8_t *map, uint8_t *bytes, size_t n);
+
+/* Blocks [first, last) of the rows as panels have them, as rows of their own. */
+static inline pcs_pack_args pcs_pack_formed(const pcs_pack_args *a, size_t first, size_t last, uint8_t *formed)
+{
+    const size_t bytes = a->f->form->bytes, row = (last - first) * bytes;
+    for (size_t r = 0; r < a->rows; r++)
+        for (size_t b = first; b < last; b++)
+            a->f->form->to(a->w + r * a->row_bytes + b * a->f->bytes, formed + r * row + (b - first) * bytes);
+    return (pcs_pack_args){ a->f, formed, row, (last - first) * a->f->block, a->rows, NULL };
+}
+
 PCS_INLINE void pcs_pack_fields(const pcs_pack_args *a, pcs_pack_field_fn *field, pcs_pack_recode_fn *recode)
 {
     const pcs_panel_layout o = pcs_panel_layout_of(a->f);
@@ -78,6 +89,13 @@ PCS_INLINE void pcs_pack_fields(const pcs_pack_args *a, pcs_pack_field_fn *field
     if (blocks % o.piece) memset(a->panel + blocks / o.piece * o.bytes, 0, o.lines);
     for (size_t b = 0; b < blocks; b += most) {
         const size_t last = blocks - b < most ? blocks : b + most;
+        if (a->f->form) {
+            uint8_t formed[PCS_PANEL * 2 * PCS_FORM_MOST];
+            pcs_pack_args in = pcs_pack_formed(a, b, last, formed);
+            in.panel = a->panel + (b >> o.shift) * o.bytes;
+            for (size_t i = 0; i < PCS_FIELDS && a->f->fields[i].bytes; i++) field(&in, &o, i, 0, last - b);
+            continue;
+        }
         for (size_t i = 0; i < PCS_FIELDS && a->f->fields[i].bytes; i++) {
             const uint8_t *map = pcs_field_recode(a->f, i, 0);
             field(a, &o, i, b, last);

@@ -4,7 +4,7 @@
  * each, come first: a line of 64 bytes for each field. Then come the other fields, block by block, each [unit][16 rows][unit's bytes]: codes of four weights are a unit of four
  * bytes, so that a line holds 16 rows, one register multiplies them by four activations that are broadcast, and nothing is summed across lanes. Two fields of which a kernel needs
  * a unit each at a time take turns, line by line. So bytes lie in the order in which they are needed, and reading is one stream for the machine's prefetcher. A panel is its
- * rows' bytes in another order, but for rows and blocks that are not there, which are zero, and for a format that has other bytes for the same codes there (recode). */
+ * rows' bytes in another order, but for rows and blocks that are not there, which are zero, and for a format that has other bytes for the same codes there (recode, form). */
 #ifndef PCS_PANELS_H
 #define PCS_PANELS_H
 
@@ -18,6 +18,8 @@
 /* Can rows of k weights be stored so? */
 static inline bool pcs_panels_fit(const pcs_format *f, size_t k) { return f->fields && k && k % f->block == 0; }
 
+/* Bytes of a block as panels have it, in which fields are. */
+static inline size_t pcs_form_bytes(const pcs_format *f) { return f->form ? f->form->bytes : f->bytes; }
 /* The map of field i's bytes, to panels (0) or back (1); NULL: none. */
 static inline const uint8_t *pcs_field_recode(const pcs_format *f, size_t i, int back) { return f->recode && f->fields[i].unit == 4 ? f->recode[back] : NULL; }
 /* Is field i of those that fill a line only with other blocks'? */

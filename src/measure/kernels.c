@@ -140,8 +140,7 @@ precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *
         s.limit_multiply = peak;
         double seconds = 0;
         if ((f->kind != PCS_QUANT && !(f->kind == PCS_FLOAT && mv)) || !pcs_format_portable(f) || f->element) continue;
-        const double panel = (double)pcs_panel_bytes(f, WIDTH);
-        const double bytes = mv ? panel / PCS_PANEL : (double)pcs_row_bytes(f, WIDTH); /* of a row */
+        const double bytes = (double)pcs_row_bytes(f, WIDTH); /* as files have them, where panels have more */
         const uint64_t few = (uint64_t)((double)cached / bytes) / 32 * 16;
         s.isa = pcs_kernel_find(op, mv ? f : NULL, ctx->cpu)->isa;
         const pcs_matrix large = { f, mv ? ROWS : 256, WIDTH, PCS_RING, PCS_PASSES };

@@ -21,6 +21,9 @@ precis_status precis_plan_get_kernel(const precis_plan *plan, size_t i, precis_p
         all.level = k->isa;
         all.panels = few;
         all.read = share * (double)row->bytes;
+        if (few && row->to->form) /* panels have more bytes */
+            all.read *= (double)pcs_panel_bytes(row->to, (size_t)t->ne[0]) /
+                        (double)(PCS_PANEL * pcs_row_bytes(row->to, (uint64_t)t->ne[0]));
         all.read_now = share * (double)(pcs_tensor_rows(t) * pcs_row_bytes(pcs_plan_from(plan, i), (uint64_t)t->ne[0]));
     }
     memcpy(out, &all, out->size < sizeof all ? out->size : sizeof all);

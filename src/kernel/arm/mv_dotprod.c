@@ -7,4 +7,5 @@ PCS_INLINE int32x4_t add_products(int32x4_t sum, int8x16_t codes, int8x16_t x) {
 #include "kernel/arm/mv_arm.h"
 
 #define DECODER(name, ...) MV(name, dotprod, __VA_ARGS__)
+#define BOOK(name, slots, pairs) MV_LINES(name, dotprod, slots, pairs, false, 0, NULL)
 #include "kernel/simd/decoders.def"

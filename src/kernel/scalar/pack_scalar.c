@@ -5,7 +5,7 @@ static void pack_field(const pcs_pack_args *a, const pcs_panel_layout *o, size_t
 {
     const size_t unit = a->f->fields[i].unit;
     for (size_t b = first; b < last; b++) {
-        const uint8_t *w = a->w + b * a->f->bytes + a->f->fields[i].at;
+        const uint8_t *w = a->w + b * pcs_form_bytes(a->f) + a->f->fields[i].at;
         uint8_t *dst = a->panel + pcs_panel_at(o, b, i);
         for (size_t u = 0; u < a->f->fields[i].bytes; u += unit, dst += o->unit[i])
             for (size_t r = 0; r < PCS_PANEL; r++) {

@@ -5,6 +5,8 @@
  * scales_FORMAT(p, groups, d, m): d and m of the rows, [group][16], of the `groups` first 32 weights from there; of 16 weights where the format's
  *   groups are of 16.
  *
+ * Formats with books of vectors have lines_FORMAT in place of line_FORMAT (books.h).
+ *
  * A format that has panels has its row in decoders.def. */
 #ifndef PCS_DECODE_H
 #define PCS_DECODE_H
@@ -14,7 +16,7 @@
 #include "kernel/simd/vec.h"
 
 /* Each field of a block. */
-typedef struct { const uint8_t *at[PCS_FIELDS]; } planes;
+typedef struct { const uint8_t *at[PCS_FIELDS], *book; } planes; /* book: as a level's look-ups want it, for lines that ask */
 
 #if VEC == 64 && defined __AVX512VBMI__
 #define PACK_PANEL pcs_pack_avx512vbmi
@@ -262,9 +264,10 @@ PCS_INLINE digits digits_of(vec b)
     const vec pair = v_shr16(b, 2);
     return (digits){ pair, _mm512_ternarylogic_epi32(b, v_set8(3), table64(r4, pair), 0xea) };
 }
+#define DIGIT_TABLES { SIX_BITS(FIRST), SIX_BITS(SECOND), SIX_BITS(THIRD), SIX_BITS(FOURTH), SIX_BITS(LAST) }
 PCS_INLINE vec digit_of(const digits *x, int n)
 {
-    static _Alignas(64) const uint8_t tables[5][64] = { SIX_BITS(FIRST), SIX_BITS(SECOND), SIX_BITS(THIRD), SIX_BITS(FOURTH), SIX_BITS(LAST) };
+    static _Alignas(64) const uint8_t tables[5][64] = DIGIT_TABLES;
     return table64(tables[n], n < 2 ? x->pair : x->behind);
 }
 #else
@@ -294,5 +297,7 @@ PCS_INLINE vec line_tq1_0(const planes *p, int g, int l, int h)
     const digits x = digits_of(v_load(last ? p->at[2] + h : p->at[1] + 64 * (g < 5 ? l : 8 + l % 4) + h));
     return digit_of(&x, g < 5 ? g : last ? l - 4 : (g - 5) * 2 + l / 4);
 }
+
+#include "kernel/simd/books.h"
 
 #endif

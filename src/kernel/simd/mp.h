@@ -23,7 +23,7 @@ typedef struct {
 /* A panel as codes + bias, d and m. */
 typedef void mp_decode_fn(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to);
 
-PCS_INLINE void mp_decode(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, int bias, const mp_panel *to, line_fn *line, scales_fn *scales, int block, int slots)
+PCS_INLINE void mp_decode(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, int bias, const mp_panel *to, line_fn *line, lines_fn *lines, scales_fn *scales, int block, int slots)
 {
     const vec add = v_set8(bias);
     const size_t most = block == 256 ? 8 : 2;
@@ -35,14 +35,24 @@ PCS_INLINE void mp_decode(const pcs_panel_layout *o, const uint8_t *panel, size_
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++) {
             if ((size_t)g >= in) break;
+            if (lines) {
+                for (int h = 0; h < 64; h += VEC) {
+                    vec eight[8];
+                    lines(&p, g, h, eight);
+                    for (int l = 0; l < 8; l++) v_store(codes + 512 * g + 64 * l + h, v_add8(eight[l], add));
+                }
+                continue;
+            }
             for (int l = 0; l < 8; l++)
                 for (int h = 0; h < 64; h += VEC) v_store(codes + 512 * g + 64 * l + h, v_add8(line(&p, g, l, h), add));
         }
     }
 }
 
-#define DECODER(name, block, slots, ...) \
-    static void mp_decode_##name(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to) { mp_decode(o, panel, groups, bias - OFFSET_##name, to, line_##name, scales_##name, block, slots); }
+#define MP_DECODE(name, line, lines, block, slots) \
+    static void mp_decode_##name(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to) { mp_decode(o, panel, groups, bias - OFFSET_##name, to, line, lines, scales_##name, block, slots); }
+#define DECODER(name, block, slots, ...) MP_DECODE(name, line_##name, NULL, block, slots)
+#define BOOK(name, slots, pairs) MP_DECODE(name, NULL, lines_##name, 256, slots)
 #include "kernel/simd/decoders.def"
 #undef DECODER
 

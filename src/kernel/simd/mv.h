@@ -14,14 +14,19 @@ typedef struct {
     int offset, block, slots;
     bool has_min;
     int pairs, bits, plane;
+    lines_fn *lines; /* in place of line, or NULL */
+    bool unrolled;   /* a block's groups, so that shifts and digits are known */
+    int order;       /* of a line's weights among 4 `order`: line l of them has l, l + order, ...; or 0: four in a row */
+    void (*book)(uint8_t *tables); /* what lines look up, from the format's book; or NULL */
 } decoder;
 
-/* dots(d, p, g, l0, l1, h, q, start, tokens, dot): dot[t] = start[t] + the sum over lines [l0, l1) of group g. q: of the group, [line][token][4]. */
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot);
+/* dots(d, p, g, l0, l1, h, lines, q, start, tokens, dot): dot[t] = start[t] + the sum over lines [l0, l1) of group g. q: of the group, [line][token][4]. */
+PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const vec *lines, const int8_t *q, const int32_t *start, int tokens, vec *dot);
+PCS_INLINE vec line_of(const decoder *d, const planes *p, int g, int l, int h, const vec *lines) { return d->lines ? lines[l] : d->line(p, g, l, h); }
 
 /* Tokens' int8 numbers, side by side so that one pointer finds those of all: q is [k / 4][token][4], d [group][token], s and start [scale of a weight][token]. start: minus the offset
  * times the sum of q, where codes multiply with theirs. */
-typedef struct { const int8_t *q; const float *d, *s; const int32_t *start; } mv_tile;
+typedef struct { const int8_t *q; const float *d, *s; const int32_t *start; const uint8_t *book; } mv_tile;
 
 /* The sums of a group, or of half of one that has two scales, to those of the row. */
 PCS_INLINE void mv_add(const decoder *dec, int g, int slot, int h, const mv_tile *x, int tokens, const vec *dot, const float *d, const float *m, vecf *acc)
@@ -37,11 +42,13 @@ PCS_INLINE void mv_group(const decoder *dec, const planes *p, int g, int h, cons
 {
     static const int32_t none[8];
     const int8_t *q = x->q + 32 * g * tokens;
+    vec lines[8], *const eight = dec->lines ? lines : NULL;
+    if (eight) dec->lines(p, g, h, eight);
     for (int slot = 0; slot < dec->slots; slot++) {
         vec dot[8];
         const int32_t *start = dec->offset ? x->start + (dec->slots * g + slot) * tokens : none;
-        if (dec->slots == 1) dots(dec, p, g, 0, 8, h, q, start, tokens, dot);
-        else dots(dec, p, g, 4 * slot, 4 * slot + 4, h, q, start, tokens, dot);
+        if (dec->slots == 1) dots(dec, p, g, 0, 8, h, eight, q, start, tokens, dot);
+        else dots(dec, p, g, 4 * slot, 4 * slot + 4, h, eight, q, start, tokens, dot);
         mv_add(dec, g, slot, h, x, tokens, dot, d, m, acc);
     }
 }
@@ -117,6 +124,9 @@ PCS_INLINE const char *mv_digits(const planes *p, int h, const mv_tile *x, const
 }
 #endif
 
+#ifndef MV_BOOK_BYTES
+#define MV_BOOK_BYTES 1 /* none */
+#endif
 #ifndef MV_BYTES
 #define MV_SUMS 0 /* registers of sums in mv_fields */
 #define mv_fields(...) ahead
@@ -131,7 +141,7 @@ PCS_INLINE const char *mv_digits(const planes *p, int h, const mv_tile *x, const
             if (plain) ahead = mv_fields(dec, &p, g, half * VEC, &x, tokens, d, m, acc + half * tokens, ahead, many && !half ? (size_t)step * bytes : 0, more); \
             else mv_group(dec, &p, g, half * VEC, &x, tokens, d, m, acc + half * tokens); \
     }
-#define MV_NEXT(groups) x = (mv_tile){ x.q + 32 * (groups) * tokens, x.d + (groups) * tokens, x.s + (groups) * dec->slots * tokens, x.start + (groups) * dec->slots * tokens };
+#define MV_NEXT(groups) x = (mv_tile){ x.q + 32 * (groups) * tokens, x.d + (groups) * tokens, x.s + (groups) * dec->slots * tokens, x.start + (groups) * dec->slots * tokens, x.book };
 
 /* Tokens m0 .. m0 + tokens - 1 by one panel. */
 PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_panel_layout *o, mv_tile x, const uint8_t *panel, size_t panel_bytes, size_t n, size_t m0, int tokens)
@@ -160,14 +170,19 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_pa
     } else {
         for (size_t c = 0; 8 * c < groups; c++) {
             _Alignas(64) float d[16 * 16], m[16 * 16];
-            const planes p = planes_of(o, panel, c);
+            planes p = planes_of(o, panel, c);
+            p.book = x.book;
             dec->scales(&p, 8, d, m);
 #ifdef MV_DIGITS
             if (tokens == 1 && dec->line == line_tq1_0) {
                 for (int half = 0; half < 16 / V_ROWS; half++) ahead = mv_digits(&p, half * VEC, &x, d, acc + half, ahead, half ? 0 : 8 * bytes, more);
             } else
 #endif
-#pragma GCC unroll 8 /* shifts are known, then */
+            if (!dec->unrolled) {
+#pragma GCC unroll 1
+                for (int g = 0; g < 8; g++) MV_STEP
+            } else
+#pragma GCC unroll 8
                 for (int g = 0; g < 8; g += step) MV_STEP
             MV_NEXT(8)
         }
@@ -182,8 +197,16 @@ PCS_INLINE void mv_tokens(const pcs_mp_args *a, const decoder *dec, const pcs_pa
 /* Tokens of a pass: eight, four, two or one, as many as there are. */
 PCS_INLINE size_t mv_pass(size_t rest) { return rest >= 8 && MV_MOST >= 8 ? 8 : rest >= 4 ? 4 : rest >= 2 ? 2 : 1; }
 
+/* `lines` times four activations as the decoder has weights, `tokens` times four apart. */
+PCS_INLINE void mv_ordered(const int8_t *from, size_t lines, size_t order, size_t tokens, int8_t *to)
+{
+    for (size_t l = 0; l < lines; l += order, from += 4 * order)
+        for (size_t i = 0; i < order; i++)
+            for (size_t k = 0; k < 4; k++) to[4 * (l + i) * tokens + k] = from[k * order + i];
+}
+
 /* What is alike for all rows, tile after tile; behind the panel in scratch. */
-PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, mv_tile *x)
+PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, const uint8_t *book, mv_tile *x)
 {
 #ifdef MV_BYTES
     const int offset = dec->offset;
@@ -196,12 +219,14 @@ PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, mv_tile *x)
     int8_t *q = (int8_t *)(void *)(d + PCS_FEW * groups);
     for (size_t m = 0, t = mv_pass(a->m); m < a->m; m += t, x++, start += t * slots, s += t * slots, d += t * groups, q += t * groups * 32) {
         t = mv_pass(a->m - m);
-        *x = (mv_tile){ t > 1 ? q : a->act.q + m * chunks * PCS_CHUNK, t > 1 ? d : a->act.d + m * groups, s, start };
+        const bool own = t > 1 || dec->order;
+        *x = (mv_tile){ own ? q : a->act.q + m * chunks * PCS_CHUNK, t > 1 ? d : a->act.d + m * groups, s, start, book };
         for (size_t j = 0; j < t; j++) {
             const int8_t *from = a->act.q + (m + j) * chunks * PCS_CHUNK;
             const int32_t *z = a->act.z + (m + j) * chunks * 16;
             const float *sums = a->act.s + (m + j) * chunks * 16;
-            for (size_t i = 0; i < groups * 8 && t > 1; i++) memcpy(q + 4 * (i * t + j), from + 4 * i, 4);
+            if (dec->order) mv_ordered(from, groups * 8, (size_t)dec->order, t, q + 4 * j);
+            for (size_t i = 0; i < groups * 8 && t > 1 && !dec->order; i++) memcpy(q + 4 * (i * t + j), from + 4 * i, 4);
             for (size_t i = 0; i < groups && t > 1; i++) d[i * t + j] = a->act.d[(m + j) * groups + i];
             for (size_t i = 0; i < slots && offset; i++) start[i * t + j] = -offset * (halves == 2 ? z[2 * i] + z[2 * i + 1] : z[i]);
             for (size_t i = 0; i < slots && dec->has_min; i++) s[i * t + j] = halves == 2 ? sums[2 * i] + sums[2 * i + 1] : sums[i];
@@ -212,7 +237,9 @@ PCS_INLINE void mv_prepare(const pcs_mp_args *a, const decoder *dec, mv_tile *x)
 PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
 {
     mv_tile tiles[PCS_FEW];
-    mv_prepare(a, dec, tiles);
+    _Alignas(64) uint8_t book[MV_BOOK_BYTES];
+    if (dec->book) dec->book(book);
+    mv_prepare(a, dec, book, tiles);
     const size_t bytes = pcs_panel_bytes(a->f, a->k);
     const pcs_panel_layout o = pcs_panel_layout_of(a->f);
     for (size_t n = a->n0; n < a->n1; n += PCS_PANEL) {
@@ -236,7 +263,13 @@ PCS_INLINE void mv_all(const pcs_mp_args *a, const decoder *dec)
 #define MV(name, isa, block_, slots_, min_, pairs_, bits_, plane_) \
     void pcs_mv_##name##_##isa(const pcs_mp_args *a) \
     { \
-        static const decoder d = { line_##name, scales_##name, OFFSET_##name, block_, slots_, min_, pairs_, bits_, plane_ }; \
+        static const decoder d = { line_##name, scales_##name, OFFSET_##name, block_, slots_, min_, pairs_, bits_, plane_, NULL, true, 0, NULL }; \
+        mv_all(a, &d); \
+    }
+#define MV_LINES(name, isa, slots_, pairs_, unrolled_, order_, book_) \
+    void pcs_mv_##name##_##isa(const pcs_mp_args *a) \
+    { \
+        static const decoder d = { NULL, scales_##name, OFFSET_##name, 256, slots_, false, pairs_, 0, 0, lines_##name, unrolled_, order_, book_ }; \
         mv_all(a, &d); \
     }
 

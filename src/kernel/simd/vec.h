@@ -50,6 +50,9 @@ PCS_INLINE vec16 v16_shr16(vec16 a, int n) { return _mm_srl_epi16(a, _mm_cvtsi32
 PCS_INLINE vec16 v16_shl16(vec16 a, int n) { return _mm_sll_epi16(a, _mm_cvtsi32_si128(n)); }
 /* 16-bit lanes below 256 as bytes. */
 PCS_INLINE vec16 v16_narrow(vec16 a, vec16 b) { return _mm_packus_epi16(a, b); }
+/* Bytes of a and b in turn, of their lower and of their upper eight. */
+PCS_INLINE vec16 v16_zip_low(vec16 a, vec16 b) { return _mm_unpacklo_epi8(a, b); }
+PCS_INLINE vec16 v16_zip_high(vec16 a, vec16 b) { return _mm_unpackhi_epi8(a, b); }
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 
@@ -73,6 +76,8 @@ PCS_INLINE vec16 v16_sub8(vec16 a, vec16 b) { return vsubq_u8(a, b); }
 PCS_INLINE vec16 v16_shr16(vec16 a, int n) { return u8_of(vshlq_u16(u16_of(a), vdupq_n_s16((int16_t)-n))); }
 PCS_INLINE vec16 v16_shl16(vec16 a, int n) { return u8_of(vshlq_u16(u16_of(a), vdupq_n_s16((int16_t)n))); }
 PCS_INLINE vec16 v16_narrow(vec16 a, vec16 b) { return vcombine_u8(vmovn_u16(u16_of(a)), vmovn_u16(u16_of(b))); }
+PCS_INLINE vec16 v16_zip_low(vec16 a, vec16 b) { return vzip1q_u8(a, b); }
+PCS_INLINE vec16 v16_zip_high(vec16 a, vec16 b) { return vzip2q_u8(a, b); }
 #endif
 
 #if VEC == 64
@@ -94,6 +99,15 @@ PCS_INLINE vec v_shuffle8(vec table, vec index) { return _mm512_shuffle_epi8(tab
 PCS_INLINE vec v_spread128(vec16 x) { return _mm512_broadcast_i32x4(x); }
 /* `value` where all bits of `bit` are in v, else 0, by bytes. */
 PCS_INLINE vec v_where(vec v, vec bit, vec value) { return _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(v, bit), value); }
+/* By bytes a - b; and b - a where the bit is in v, else a. */
+PCS_INLINE vec v_sub8(vec a, vec b) { return _mm512_sub_epi8(a, b); }
+PCS_INLINE vec v_from_where(vec v, vec bit, int b, vec a) { return _mm512_mask_sub_epi8(a, _mm512_test_epi8_mask(v, bit), v_set8(b), a); }
+/* Lanes of 32 bits, without a sign; numbers of 16 bits by the indices in them, with what is behind each. */
+PCS_INLINE vec v_lshr32(vec a, int n) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(n)); }
+PCS_INLINE vec v_shl32(vec a, int n) { return _mm512_sll_epi32(a, _mm_cvtsi32_si128(n)); }
+PCS_INLINE vec v_gather16(const uint16_t *table, vec index) { return _mm512_i32gather_epi32(index, table, 2); }
+/* As many bytes as there are rows, each in its lane. */
+PCS_INLINE vec v_bytes(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 PCS_INLINE vecf v_zero(void) { return _mm512_setzero_ps(); }
 PCS_INLINE vecf v_setf(float x) { return _mm512_set1_ps(x); }
 PCS_INLINE vecf v_loadf(const float *p) { return _mm512_load_ps(p); }
@@ -125,6 +139,16 @@ PCS_INLINE vec v_shl16(vec a, int n) { return _mm256_sll_epi16(a, _mm_cvtsi32_si
 PCS_INLINE vec v_shuffle8(vec table, vec index) { return _mm256_shuffle_epi8(table, index); }
 PCS_INLINE vec v_spread128(vec16 x) { return _mm256_broadcastsi128_si256(x); }
 PCS_INLINE vec v_where(vec v, vec bit, vec value) { return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(v, bit), bit), value); }
+PCS_INLINE vec v_sub8(vec a, vec b) { return _mm256_sub_epi8(a, b); }
+PCS_INLINE vec v_from_where(vec v, vec bit, int b, vec a)
+{
+    const vec minus = v_where(v, bit, v_set8(-1)); /* -1 - a, and 1 + b */
+    return v_add8(v_xor(a, minus), v_and(minus, v_set8(b + 1)));
+}
+PCS_INLINE vec v_lshr32(vec a, int n) { return _mm256_srl_epi32(a, _mm_cvtsi32_si128(n)); }
+PCS_INLINE vec v_shl32(vec a, int n) { return _mm256_sll_epi32(a, _mm_cvtsi32_si128(n)); }
+PCS_INLINE vec v_gather16(const uint16_t *table, vec index) { return _mm256_i32gather_epi32((const int *)(const void *)table, index, 2); }
+PCS_INLINE vec v_bytes(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 PCS_INLINE vecf v_zero(void) { return _mm256_setzero_ps(); }
 PCS_INLINE vecf v_setf(float x) { return _mm256_set1_ps(x); }
 PCS_INLINE vecf v_loadf(const float *p) { return _mm256_load_ps(p); }
@@ -154,6 +178,16 @@ PCS_INLINE vec v_shl16(vec a, int n) { return v16_shl16(a, n); }
 PCS_INLINE vec v_shuffle8(vec table, vec index) { return vqtbl1q_u8(table, index); }
 PCS_INLINE vec v_spread128(vec16 x) { return x; }
 PCS_INLINE vec v_where(vec v, vec bit, vec value) { return vandq_u8(vceqq_u8(vandq_u8(v, bit), bit), value); }
+PCS_INLINE vec v_sub8(vec a, vec b) { return vsubq_u8(a, b); }
+PCS_INLINE vec v_from_where(vec v, vec bit, int b, vec a) { return vbslq_u8(vceqq_u8(vandq_u8(v, bit), bit), vsubq_u8(v_set8(b), a), a); }
+PCS_INLINE vec v_lshr32(vec a, int n) { return vreinterpretq_u8_u32(vshlq_u32(vreinterpretq_u32_u8(a), vdupq_n_s32(-n))); }
+PCS_INLINE vec v_shl32(vec a, int n) { return vreinterpretq_u8_u32(vshlq_u32(vreinterpretq_u32_u8(a), vdupq_n_s32(n))); }
+PCS_INLINE vec v_gather16(const uint16_t *table, vec index)
+{
+    const uint32x4_t at = vreinterpretq_u32_u8(index);
+    const uint32_t v[4] = { table[vgetq_lane_u32(at, 0)], table[vgetq_lane_u32(at, 1)], table[vgetq_lane_u32(at, 2)], table[vgetq_lane_u32(at, 3)] };
+    return vreinterpretq_u8_u32(vld1q_u32(v));
+}
 PCS_INLINE vecf v_zero(void) { return vdupq_n_f32(0); }
 PCS_INLINE vecf v_setf(float x) { return vdupq_n_f32(x); }
 PCS_INLINE vecf v_loadf(const float *p) { return vld1q_f32(p); }
@@ -171,7 +205,8 @@ PCS_INLINE uint8x8_t four_bytes(const uint8_t *p)
     memcpy(&x, p, 4);
     return vreinterpret_u8_u32(vdup_n_u32(x));
 }
-PCS_INLINE vecf v_unsigned(const uint8_t *p) { return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(four_bytes(p))))); }
+PCS_INLINE vec v_bytes(const uint8_t *p) { return vreinterpretq_u8_u32(vmovl_u16(vget_low_u16(vmovl_u8(four_bytes(p))))); }
+PCS_INLINE vecf v_unsigned(const uint8_t *p) { return vcvtq_f32_u32(vreinterpretq_u32_u8(v_bytes(p))); }
 PCS_INLINE vecf v_signed(const uint8_t *p) { return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(four_bytes(p)))))); }
 #endif
 

@@ -47,8 +47,9 @@ PCS_INLINE __m512 mb_code(__m512i codes, int j, __m512 zero)
 /* Steps of a panel of codes: [first, first + n) groups of 32. */
 typedef void mb_decode_fn(const pcs_panel_layout *o, const uint8_t *panel, size_t first, size_t n, uint16_t *to);
 
+/* lines: in place of line, or NULL. */
 PCS_INLINE void mb_decode(const pcs_panel_layout *o, const uint8_t *panel, size_t from, size_t n, uint16_t *to, line_fn *line,
-                          scales_fn *scales, int offset, int block, int slots, bool has_min)
+                          lines_fn *lines, scales_fn *scales, int offset, int block, int slots, bool has_min)
 {
     const size_t most = block == 256 ? 8 : 2;
     const __m512 zero = _mm512_set1_ps(8388608.0f + (float)offset);
@@ -58,10 +59,12 @@ PCS_INLINE void mb_decode(const pcs_panel_layout *o, const uint8_t *panel, size_
         _Alignas(64) float d[8 * 2 * 16], m[8 * 2 * 16];
         scales(&p, in, d, m);
         for (int g = 0; g < (int)in; g++, to += MB_TILE) {
+            vec eight[8];
+            if (lines) lines(&p, g, 0, eight);
 #pragma GCC unroll 8
             for (int l = 0; l < 8; l++) {
                 const int at = 16 * (slots * g + (slots == 2 ? l / 4 : 0));
-                const __m512i codes = line(&p, g, l, 0);
+                const __m512i codes = lines ? eight[l] : line(&p, g, l, 0);
                 const __m512 dw = _mm512_load_ps(d + at);
                 __m512 w[4];
                 for (int j = 0; j < 4; j++) {
@@ -75,11 +78,13 @@ PCS_INLINE void mb_decode(const pcs_panel_layout *o, const uint8_t *panel, size_
     }
 }
 
-#define DECODER(name, block, slots, min, ...) \
+#define MB_DECODE(name, line, lines, block, slots, min) \
     static void mb_decode_##name(const pcs_panel_layout *o, const uint8_t *panel, size_t first, size_t n, uint16_t *to) \
     { \
-        mb_decode(o, panel, first, n, to, line_##name, scales_##name, OFFSET_##name, block, slots, min); \
+        mb_decode(o, panel, first, n, to, line, lines, scales_##name, OFFSET_##name, block, slots, min); \
     }
+#define DECODER(name, block, slots, min, ...) MB_DECODE(name, line_##name, NULL, block, slots, min)
+#define BOOK(name, slots, pairs) MB_DECODE(name, NULL, lines_##name, 256, slots, false)
 #include "kernel/simd/decoders.def"
 #undef DECODER
 

@@ -18,14 +18,18 @@ PCS_INLINE vec product(vec sum, vec codes, const int8_t *x)
     return sum;
 }
 
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot)
+PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const vec *lines, const int8_t *q, const int32_t *start, int tokens, vec *dot)
 {
+    vec odd = v_set32(0); /* of one token's lines every other one, so that it waits half as long for its sums */
     for (int t = 0; t < tokens; t++) dot[t] = v_set32(start[t]);
 #pragma GCC unroll 8
     for (int l = l0; l < l1; l++) {
-        const vec codes = d->line(p, g, l, h);
-        for (int t = 0; t < tokens; t++) dot[t] = product(dot[t], codes, q + 4 * (l * tokens + t));
+        const vec codes = line_of(d, p, g, l, h, lines);
+        if (tokens == 1 && d->lines && l % 2) odd = product(odd, codes, q + 4 * l);
+        else
+            for (int t = 0; t < tokens; t++) dot[t] = product(dot[t], codes, q + 4 * (l * tokens + t));
     }
+    if (tokens == 1 && d->lines) dot[0] = v_add32(dot[0], odd);
 }
 
 PCS_INLINE vec four(vec sum, vec codes, const int8_t *x) { return _mm512_dpbusd_epi32(sum, codes, v_four(x)); }

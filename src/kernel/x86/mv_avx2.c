@@ -4,7 +4,7 @@
 #define MV_DIGITS
 #include "kernel/simd/mv.h"
 
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot)
+PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const vec *lines, const int8_t *q, const int32_t *start, int tokens, vec *dot)
 {
     const vec ones = _mm256_set1_epi16(1);
     const int step = d->pairs ? d->pairs : 1; /* groups are whole numbers of it */
@@ -12,7 +12,7 @@ PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, i
     for (int l = l0; l < l1; l += step) {
         vec pairs[MV_MOST];
         for (int k = l; k < l + step; k++) {
-            const vec codes = d->pairs ? d->line(p, g, k, h) : v_xor(d->line(p, g, k, h), v_set8(128)), size = _mm256_abs_epi8(codes);
+            const vec codes = d->pairs ? line_of(d, p, g, k, h, lines) : v_xor(line_of(d, p, g, k, h, lines), v_set8(128)), size = _mm256_abs_epi8(codes);
             for (int t = 0; t < tokens; t++) {
                 const vec x = v_four(q + 4 * (k * tokens + t));
                 const vec two = d->pairs ? _mm256_maddubs_epi16(codes, x) : _mm256_maddubs_epi16(size, _mm256_sign_epi8(x, codes));
@@ -27,4 +27,5 @@ PCS_INLINE vec add_digits(vec sum, vec codes, const int8_t *x) { return _mm256_a
 PCS_INLINE vec sum_digits(vec sum) { return _mm256_madd_epi16(sum, _mm256_set1_epi16(1)); }
 
 #define DECODER(name, ...) MV(name, avx2, __VA_ARGS__)
+#define BOOK(name, slots, pairs) MV_LINES(name, avx2, slots, pairs, false, 0, NULL)
 #include "kernel/simd/decoders.def"

@@ -6,11 +6,11 @@
 #define MV_BYTES /* four() takes any byte */
 #include "kernel/simd/mv.h"
 
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const int8_t *q, const int32_t *start, int tokens, vec *dot)
+PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const vec *lines, const int8_t *q, const int32_t *start, int tokens, vec *dot)
 {
     for (int t = 0; t < tokens; t++) dot[t] = v_set32(start[t]);
     for (int l = l0; l < l1; l++) {
-        const vec codes = d->line(p, g, l, h);
+        const vec codes = line_of(d, p, g, l, h, lines);
         for (int t = 0; t < tokens; t++) dot[t] = _mm256_dpbusd_avx_epi32(dot[t], codes, v_four(q + 4 * (l * tokens + t)));
     }
 }
@@ -20,4 +20,5 @@ PCS_INLINE vec add_digits(vec sum, vec codes, const int8_t *x) { return four(sum
 PCS_INLINE vec sum_digits(vec sum) { return sum; }
 
 #define DECODER(name, ...) MV(name, avxvnni, __VA_ARGS__)
+#define BOOK(name, slots, pairs) MV_LINES(name, avxvnni, slots, pairs, false, 0, NULL)
 #include "kernel/simd/decoders.def"

@@ -22,8 +22,9 @@ PCS_INLINE void square(const uint8_t *w, size_t stride, uint8_t *dst, size_t lin
 PCS_INLINE void blocks(const pcs_pack_args *a, const pcs_panel_layout *o, size_t i, size_t first, size_t last, size_t bytes, size_t unit)
 {
     const size_t stride = a->row_bytes, line = o->unit[i];
-    const uint8_t *w = a->w + first * a->f->bytes + a->f->fields[i].at;
-    for (size_t b = first; b < last; b++, w += a->f->bytes) {
+    const size_t form = pcs_form_bytes(a->f);
+    const uint8_t *w = a->w + first * form + a->f->fields[i].at;
+    for (size_t b = first; b < last; b++, w += form) {
         uint8_t *dst = a->panel + pcs_panel_at(o, b, i);
         if (unit == 4 && bytes % 16 == 0) {
             for (size_t u = 0; u < bytes; u += 16)
@@ -45,6 +46,10 @@ static void pack_field(const pcs_pack_args *a, const pcs_panel_layout *o, size_t
         CASE(64, 4)
         CASE(96, 4)
         CASE(128, 4)
+        CASE(52, 4)
+        CASE(8, 4)
+        CASE(4, 1)
+        CASE(8, 1)
         CASE(12, 1)
         CASE(16, 1)
         CASE(4, 4)

@@ -37,7 +37,8 @@ static precis_status refused(const char *name, const char *folder, uint32_t shot
     o.folder = folder, o.shots = shots;
     const precis_status st = precis_task_open(ctx, &t, name, &o);
     assert_null(t);
-    if (!strstr(precis_ctx_message(ctx), says)) fail_msg("%s: \"%s\" lacks \"%s\"", name, precis_ctx_message(ctx), says);
+    const char *said = precis_ctx_message(ctx);
+    if (!strstr(said, says)) fail_msg("%s: \"%s\" lacks \"%s\"", name, said, says);
     return st;
 }
 
@@ -59,7 +60,8 @@ static void test_hellaswag(void **state)
     assert_int_equal(refused("hellaswag", NULL, 0, "--data FOLDER"), PRECIS_EINVAL);
     char command[400];
     keep("h.txt", "A man sits.\n2\nhe flies\nhe swims\nhe rises\nhe sings\r\nA dog runs.\n0\nit barks\nb\nc\nd\n");
-    snprintf(command, sizeof command, "bzip2 -c %s/h.txt > %s/hellaswag_val_full.txt.bz2", test_folder(), test_folder());
+    snprintf(command, sizeof command, "bzip2 -c %s/h.txt > %s/hellaswag_val_full.txt.bz2", test_folder(),
+             test_folder());
     if (system(command)) skip(); /* no bzip2 here */
     precis_task *t = open_task("hellaswag", test_folder(), 0, 0);
     assert_int_equal(items_of(t), 2);
@@ -140,7 +142,8 @@ static void test_sums_in_words(void **state)
 {
     (void)state;
     keep("test.jsonl", "{\"question\": \"What is 1 + 1?\", \"answer\": \"It is #### 2\"}\n");
-    keep("train.jsonl", "{\"question\": \"a?\", \"answer\": \"b #### 1\"}\n{\"question\": \"c?\", \"answer\": \"d #### 3\"}\n");
+    keep("train.jsonl", "{\"question\": \"a?\", \"answer\": \"b #### 1\"}\n"
+                        "{\"question\": \"c?\", \"answer\": \"d #### 3\"}\n");
     precis_task *t = open_task("gsm8k", test_folder(), 0, 2);
     assert_int_equal(items_of(t), 1);
     const precis_task_item item = item_of(t, 0);
@@ -159,17 +162,27 @@ static void test_sums_in_words(void **state)
 static void solve_arithmetic(const char *text, char *out)
 {
     const char *last = strrchr(text, '\n');
-    int n = 0, value = (int)strtol(last ? last + 1 : text, (char **)(uintptr_t)&text, 10), x;
-    char sign;
-    while (sscanf(text, " %c %d%n", &sign, &x, &n) == 2) value += sign == '-' ? -x : x, text += n;
-    snprintf(out, 64, " %d", value);
+    char *at;
+    long value = strtol(last ? last + 1 : text, &at, 10);
+    for (;;) {
+        at += strspn(at, " ");
+        const char sign = *at;
+        if (sign != '+' && sign != '-') break;
+        char *end;
+        const long x = strtol(at + 1, &end, 10);
+        if (end == at + 1) break;
+        value += sign == '-' ? -x : x;
+        at = end;
+    }
+    snprintf(out, 64, " %ld", value);
 }
 
 /* Whoever is never behind "than". */
 static void solve_transitive(const char *text, char *out)
 {
     char who[32], than[64];
-    for (const char *p = text; sscanf(p, "%31s is", who) == 1 && strncmp(p, "\nQ", 2); p = strchr(p, '.') + 2) {
+    for (const char *p = text, *end; (end = strstr(p, " is")) && strncmp(p, "\nQ", 2); p = strchr(p, '.') + 2) {
+        snprintf(who, sizeof who, "%.*s", (int)(end - p), p);
         snprintf(than, sizeof than, "than %s.", who);
         if (!strstr(text, than)) break;
     }
@@ -274,7 +287,8 @@ static void test_answers(void **state)
 {
     (void)state;
     static const char lines[] =
-        "{\"context\": \"The king of the\", \"choices\": [\" country\", \" zebra quartz\"], \"answer\": 0, \"group\": \"a\"}\n"
+        "{\"context\": \"The king of the\", \"choices\": [\" country\", \" zebra quartz\"], \"answer\": 0, "
+        "\"group\": \"a\"}\n"
         "{\"context\": \"She looked at\", \"choices\": [\" him\", \" herself in a\", \" the\"], \"answer\": 2}\n";
     precis_model *m;
     precis_answer answers[2];
