@@ -2,13 +2,15 @@
 #ifndef PCS_GRIDS_H
 #define PCS_GRIDS_H
 
+#include "base/builtins.h"
+
 #include <stdint.h>
 
 extern const uint16_t pcs_grid_iq2_xxs[256], pcs_grid_iq2_xs[512], pcs_grid_iq2_s[1024];
 extern const uint16_t pcs_grid_iq3_xxs[256], pcs_grid_iq3_s[512], pcs_grid_iq1[2048];
 
 /* Seven sign bits; the eighth makes the number of minus signs even. */
-static inline uint8_t pcs_sign7(uint32_t s) { return (uint8_t)(s | (uint32_t)(__builtin_popcount(s) & 1) << 7); }
+static inline uint8_t pcs_sign7(uint32_t s) { return (uint8_t)(s | (uint32_t)(pcs_count_bits(s) & 1) << 7); }
 
 static inline void pcs_grid8_put(uint16_t word, uint8_t sign, int8_t *q)
 {

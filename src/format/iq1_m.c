@@ -19,7 +19,7 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     }
 }
 
-static void pack(const pcs_iq_block *b, uint8_t *dst)
+static void pack_vectors(const pcs_iq_block *b, uint8_t *dst)
 {
     memset(dst + 32, 0, 16);
     for (int k = 0; k < 32; k++) {
@@ -33,13 +33,19 @@ static void pack(const pcs_iq_block *b, uint8_t *dst)
     }
 }
 
-static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 2048, .grid = pcs_grid_iq1, .value = { -8, 0, 8, 0 }, .shift_every = 8, .mul = 0.25f, .sc_hi = 7, .bytes = 56, .pack = pack };
+static const pcs_iq table = {
+    .vec = 8, .bits = 2, .group = 16, .entries = 2048, .grid = pcs_grid_iq1, .value = { -8, 0, 8, 0 }, .shift_every = 8,
+    .mul = 0.25f, .sc_hi = 7, .bytes = 56, .pack = pack_vectors
+};
 PCS_IQ_ENCODER(encode, table)
+
+/* Four bits of the scale's exponent lie there: all ones are needed for what is not finite. */
+#define SCALE_BITS { 55, 1, 1, false, 0x7f, 0x70 }
 
 const pcs_format pcs_format_iq1_m = {
     .name = "IQ1_M", .id = 29, .block = 256, .bytes = 56, .kind = PCS_QUANT, .group = 16, .code_lo = -9,
     .code_hi = 9, .bound = 1.0, .substitute = "IQ4_NL", .unpack = unpack,
     .encode = encode,
     /* the half of the spread scale that has most of its exponent */
-    .numbers = PCS_NUMBERS({ 55, 1, 1, false, 0x7f, 0x70 }), .largest = 65504.0f
+    .numbers = PCS_NUMBERS(SCALE_BITS), .largest = 65504.0f
 };

@@ -14,7 +14,7 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
         pcs_grid8_put(pcs_grid_iq2_s[low[k] | (high[k / 4] >> (k % 4 * 2) & 3) << 8], sign[k], q + 8 * k);
 }
 
-static void pack(const pcs_iq_block *b, uint8_t *dst)
+static void pack_vectors(const pcs_iq_block *b, uint8_t *dst)
 {
     pcs_store16(dst, b->d);
     memset(dst + 66, 0, 8);
@@ -26,7 +26,10 @@ static void pack(const pcs_iq_block *b, uint8_t *dst)
     for (int s = 0; s < 8; s++) dst[74 + s] = (uint8_t)(b->sc[2 * s] | b->sc[2 * s + 1] << 4);
 }
 
-static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 1024, .grid = pcs_grid_iq2_s, .value = { 8, 25, 43, 0 }, .mul = 0.25f, .sc_hi = 15, .bytes = 82, .pack = pack };
+static const pcs_iq table = {
+    .vec = 8, .bits = 2, .group = 16, .entries = 1024, .grid = pcs_grid_iq2_s, .value = { 8, 25, 43, 0 }, .mul = 0.25f,
+    .sc_hi = 15, .bytes = 82, .pack = pack_vectors
+};
 PCS_IQ_ENCODER(encode, table)
 
 const pcs_format pcs_format_iq2_s = {

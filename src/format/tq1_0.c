@@ -1,9 +1,13 @@
 /* tq1_0.c - 256 ternary weights: five to a byte as a base-3 fraction, one f16 scale. w = d * q.
  *
- * Panels have another byte for the same five digits, from which a kernel finds each by one table of 64 or a few of 16 bytes (line_tq1_0 in kernel/simd/decode.h):
- *   bits 5 to 7: pair, the first two digits (0 to 8), bits 2 to 4: r (0 to 6), and where pair is 8, which three bits have no room for, r and 7;
- *   r, and bits 0 and 1, h: the next two digits (0 to 8), r, and the last one, h, and where those are 7 or 8, r is 3 (those - 7) + the last digit, and h 3.
- * 9 x 7 of 64 and 27 of 28 codes are in use. Where two bytes of rows have the same digits (13 do), rows out of panels have the one that quantizers write. */
+ * Panels have another byte for the same five digits, from which a kernel finds each by one table of 64 or a few of 16
+ * bytes (line_tq1_0 in kernel/simd/decode.h):
+ *   bits 5 to 7: pair, the first two digits (0 to 8), bits 2 to 4: r (0 to 6), and where pair is 8, which three bits
+ *                have no room for, r and 7;
+ *   r, and bits 0 and 1, h: the next two digits (0 to 8), r, and the last one, h, and where those are 7 or 8, r is
+ *                3 (those - 7) + the last digit, and h 3.
+ * 9 x 7 of 64 and 27 of 28 codes are in use. Where two bytes of rows have the same digits (13 do), rows out of panels
+ * have the one that quantizers write. */
 #include "format/format.h"
 #include "base/f16.h"
 #include "format/number.h"
@@ -45,7 +49,8 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
 
 /* To panels, by the digits' number below 243; and back. */
 #define PAIR_R(pair, r) ((pair) < 8 ? (pair) * 8 + (r) : 7 + 8 * (r))
-#define CODE_OF(pair, two, last) (uint8_t)(PAIR_R(pair, (two) < 7 ? (two) : ((two) - 7) * 3 + (last)) * 4 + ((two) < 7 ? (last) : 3))
+#define R_OF(two, last) ((two) < 7 ? (two) : ((two) - 7) * 3 + (last))
+#define CODE_OF(pair, two, last) (uint8_t)(PAIR_R(pair, R_OF(two, last)) * 4 + ((two) < 7 ? (last) : 3))
 #define TO_PANEL(b) CODE_OF((b) * 243 / 256 / 27, (b) * 243 / 256 % 27 / 3, (b) * 243 / 256 % 3)
 #define BYTE_OF(value) (uint8_t)(((value) * 256 + 242) / 243)
 #define PAIR_IN(c) (((c) >> 2 & 7) == 7 ? 8 : (c) >> 5)

@@ -195,8 +195,8 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
 
 /* ---- what is known of elements before the net runs ------------------------------------------------ */
 
-/* Some exporters compute shapes in I32: a few constant elements of it are known as those of I64 are. Elements that would
- * be taken for dimensions are not known. */
+/* Some exporters compute shapes in I32: a few constant elements of it are known as those of I64 are. Elements that
+ * would be taken for dimensions are not known. */
 static void learn(pcs_import *im, precis_value id)
 {
     pcs_value *v = &im->g->values[id];

@@ -97,6 +97,7 @@ static inline precis_value pcs_make3(pcs_onnx_node *n, const char *op, const pre
 precis_value pcs_second(pcs_onnx_node *n, precis_value v, uint32_t i); /* result i of the node that made v */
 /* Constants: data are copied. */
 precis_value pcs_data(pcs_onnx_node *n, pcs_dtype d, uint32_t dims, const int64_t *shape, const void *data);
+precis_value pcs_gelu(pcs_onnx_node *n, precis_value x, bool tanh);
 precis_value pcs_numbers(pcs_onnx_node *n, pcs_dtype d, double v);          /* a scalar of any type */
 precis_value pcs_whole(pcs_onnx_node *n, uint32_t count, const int64_t *v); /* I64[count] */
 precis_value pcs_as(pcs_onnx_node *n, precis_value v, pcs_dtype d);
