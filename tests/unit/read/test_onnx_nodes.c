@@ -3,6 +3,7 @@
  * computes the answer), with the first one given, and out of the file that precis writes of that. */
 #include "onnx_arrays.h"
 #include "onnx_net.h"
+#include "base/cpu.h"
 #include "precis/quant_net.h"
 
 typedef struct {
@@ -71,24 +72,49 @@ static void one(precis_ctx *ctx, const row *r, const char *how, onnx_case *c)
     precis_net_close(&net);
 }
 
-static void walk(const row *rows, size_t n)
+/* In all ways, or with inputs given alone. */
+static void walk_at(unsigned cpu, const row *rows, size_t n, bool all)
 {
     precis_ctx *ctx = test_ctx(1);
-    differences = 0;
+    ctx->cpu = cpu;
     for (size_t i = 0; i < n; i++) {
         onnx_tensor in[PORTS], out[PORTS];
         onnx_case c = { .nodes = rows[i].nodes, .opset = rows[i].opset, .in = in, .out = out };
         c.n_in = read_tensors(rows[i].in, in);
         c.n_out = read_tensors(rows[i].out, out);
-        one(ctx, &rows[i], "in the file", &c);
+        if (all) one(ctx, &rows[i], "in the file", &c);
         c.n_given = 1;
-        one(ctx, &rows[i], "first given", &c);
+        if (all) one(ctx, &rows[i], "first given", &c);
         c.n_given = c.n_in;
-        if (c.n_in > 1) one(ctx, &rows[i], "given", &c);
+        if (c.n_in > 1 || !all) one(ctx, &rows[i], "given", &c);
         free_tensors(in, c.n_in), free_tensors(out, c.n_out);
     }
     precis_ctx_close(&ctx);
+}
+
+static void walk(const row *rows, size_t n)
+{
+    differences = 0;
+    walk_at(pcs_cpu_flags(), rows, n, true);
     assert_int_equal(differences, 0);
+}
+
+/* Codes and windows at every level that this machine has. */
+static void test_levels(void **state)
+{
+    (void)state;
+    static const char *const levels[] = { "scalar", "avx2",    "avxvnni", "avx512vnni",
+                                          "amx",    "neon", "dotprod", "i8mm" };
+    unsigned before = ~0u;
+    differences = 0;
+    for (size_t i = 0; i < ONNX_COUNT(levels); i++) {
+        const unsigned cpu = pcs_cpu_flags() & (unsigned)pcs_cpu_level(levels[i]);
+        if (cpu == before) continue; /* it has no more than the one below */
+        before = cpu;
+        walk_at(cpu, codes, ONNX_COUNT(codes), false);
+        walk_at(cpu, windows, 20, false);
+        if (differences) fail_msg("at level %s", levels[i]);
+    }
 }
 
 #define WALK(name) \
@@ -138,7 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_elements), cmocka_unit_test(test_shapes),
                                         cmocka_unit_test(test_windows), cmocka_unit_test(test_sequences),
-                                        cmocka_unit_test(test_codes),
+                                        cmocka_unit_test(test_codes), cmocka_unit_test(test_levels),
                                         cmocka_unit_test(test_numbers_like_ids) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
