@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all core demo test test-core test-alloc test-mutated test-peers test-arm test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
+.PHONY: all core demo test test-core test-alloc test-mutated test-peers test-arm test-mcu test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
 .PHONY: dist test-dist bootstrap bootstrap-core bootstrap-tests install-core
 
 all: bootstrap
@@ -56,6 +56,10 @@ test-peers: all
 # Cross-compiled for 64-bit Arm, run by qemu: every kernel row, and the same bytes, tokens and figures as here. A quarter of an hour.
 test-arm: all
 	@tests/arm/run $(BUILD)
+
+# Nets written as C on a Cortex-M4 and a Cortex-M55 by qemu: the same bits as here, sizes as predicted.
+test-mcu: all
+	@PRECIS_MCU=required sh tests/cli/c_file.sh $(BUILD)/precis .
 
 # The same bytes from gcc and clang, -O0 to -O3, every instruction set, any number of threads.
 test-bytes: bootstrap

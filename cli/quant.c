@@ -23,8 +23,8 @@ static const cli_option options[] = {
       "those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type under a budget (more than once)" },
     { "--method", 0, "NAME",
-      "search (default), rtn, hqq, gptq; with transforms and residuals: rotate+awq+clip, gptq+svd (precis list "
-      "pairs)" },
+      "search (default; under a budget gptq, up to 1e9 weights), rtn, hqq, gptq; with transforms and residuals: "
+      "rotate+awq+clip, gptq+svd (precis list pairs)" },
     { "--fallback", 0, NULL, "a tensor that the method cannot be applied to takes search, and is listed" },
     { "--scale-rounding", 0, "MODE", "rtn: power-of-two scales by floor (default), rceil, ceil or even" },
     { "--no-act-order", 0, NULL, "gptq: columns in their own order" },
@@ -33,8 +33,8 @@ static const cli_option options[] = {
     { "--rank", 0, "R", "svd: rank of the residual (default 16)" },
     { "--profile", 0, "FILE", "what each tensor costs (precis profile -o FILE.json), for a budget" },
     { "--effort", 0, "LEVEL",
-      "what is measured before a budget is planned, without --profile: fast (nothing), normal (what each tensor costs, "
-      "by gradients; default), best (by swaps: minutes)" },
+      "what is measured before a budget is planned, without --profile: fast (nothing, and search codes), normal (what "
+      "each tensor costs, by gradients; default), best (by swaps: minutes)" },
     { "--imatrix", 0, "FILE", "importance matrix (legacy .dat or GGUF); default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--calib-tokens", 0, "N",

@@ -126,6 +126,8 @@ precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_valu
 precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value x, int64_t dim, bool optional);
 /* Rows of the embedding times a factor. */
 precis_value pcs_embed(pcs_builder *b, double factor);
+/* The same and a learned row for each position, of which there are no more than the model has rows of. */
+precis_value pcs_embed_places(pcs_builder *b);
 /* A number beside a weight: tensor NAME.suffix; 0 when there is none. */
 float pcs_scalar(pcs_builder *b, int layer, const char *name, const char *suffix);
 precis_value pcs_layer_norm(pcs_builder *b, int layer, const char *name, precis_value x);

@@ -132,6 +132,19 @@ precis_value pcs_embed(pcs_builder *b, double factor)
     return PCS_NODE(b, "embedding", -1, "embedding", attrs, b->lm->tokens, w);
 }
 
+precis_value pcs_embed_places(pcs_builder *b)
+{
+    pcs_lm *lm = b->lm;
+    const pcs_tensor *t = pcs_model_tensor(b->m, "position_embd.weight");
+    const uint64_t rows = t ? pcs_tensor_rows(t) : 0;
+    if (t && lm->context > rows) lm->context = (uint32_t)rows;
+    lm->position_limit = lm->context;
+    const precis_value w = pcs_weight(b, -1, "position_embd.weight", (int64_t)rows, lm->width, false);
+    const precis_value word = pcs_embed(b, 1.0),
+                       place = PCS_NODE(b, "embedding", -1, "position_embedding", NULL, lm->positions, w);
+    return PCS_NODE(b, "add", -1, "embedding", NULL, word, place);
+}
+
 /* x times the scale of a whole weight, once per value and scale; on the input, so that a bias stays as it is. */
 static precis_value scaled(pcs_builder *b, int layer, const char *name, precis_value x)
 {

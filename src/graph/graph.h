@@ -111,6 +111,7 @@ typedef struct pcs_call {
     char *scratch; /* per thread: scratch + ith * scratch_size */
     size_t scratch_size;
     bool tiles;     /* activations are needed in tiles, however few */
+    bool bf16;      /* its rows are multiplied in that arithmetic (kernel/bf16.h) */
     int *outside;   /* set by an op that meets an index or a scale that is none; who runs it refuses the result */
 } pcs_call;
 

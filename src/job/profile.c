@@ -67,23 +67,25 @@ static precis_status profile_key(precis_ctx *ctx, const precis_model *m, const p
     return st;
 }
 
-/* Behind the JSON and its zero: how many windows, their lengths, and their ids. What does not fit is left out. */
+/* Behind the JSON and its zero: how many windows, and others, their lengths, and their ids. What does not fit is left
+ * out. */
 static precis_status take_text(precis_profile *p, const char *data, size_t len)
 {
-    uint32_t n, *lengths;
-    uint64_t ids = 0;
+    uint32_t n[2], *lengths;
+    uint64_t ids = 0, windows;
     precis_status st = PRECIS_OK;
     if (len < sizeof n) return PRECIS_OK;
-    memcpy(&n, data, sizeof n);
-    if (n > (len - sizeof n) / sizeof *lengths) return PRECIS_OK;
-    if (!(lengths = pcs_alloc(p->ctx, (size_t)n + 1, sizeof *lengths))) return PRECIS_ENOMEM;
-    memcpy(lengths, data + sizeof n, n * sizeof *lengths);
-    for (uint32_t i = 0; i < n; i++) ids += lengths[i];
-    const size_t at = sizeof n + n * sizeof *lengths;
+    memcpy(n, data, sizeof n);
+    windows = (uint64_t)n[0] + n[1];
+    if (windows > (len - sizeof n) / sizeof *lengths) return PRECIS_OK;
+    if (!(lengths = pcs_alloc(p->ctx, windows + 1, sizeof *lengths))) return PRECIS_ENOMEM;
+    memcpy(lengths, data + sizeof n, windows * sizeof *lengths);
+    for (uint64_t i = 0; i < windows; i++) ids += lengths[i];
+    const size_t at = sizeof n + windows * sizeof *lengths;
     int32_t *all = ids == (len - at) / sizeof *all ? pcs_alloc(p->ctx, ids + 1, sizeof *all) : NULL;
     if (all) {
         memcpy(all, data + at, ids * sizeof *all);
-        st = pcs_profile_set_text(p, lengths, n, all);
+        st = pcs_profile_set_text(p, lengths, n[0], n[1], all);
     }
     pcs_free(p->ctx, lengths);
     pcs_free(p->ctx, all);
@@ -138,16 +140,17 @@ static precis_status load(precis_ctx *ctx, const char *folder, const char *key, 
 
 static precis_status keep(precis_ctx *ctx, const char *folder, const char *key, const precis_profile *p)
 {
-    const uint32_t n = (uint32_t)p->n_windows;
+    const uint32_t n[2] = { (uint32_t)p->n_windows, (uint32_t)p->n_rest };
+    const size_t windows = p->n_windows + p->n_rest;
     uint64_t ids = 0;
     pcs_buf b;
     pcs_buf_init(&b, ctx, PCS_LIMIT_JSON);
     precis_status st = pcs_profile_put(&b, p);
     if (!st) st = pcs_buf_add(&b, "", 1);
-    if (!st) st = pcs_buf_add(&b, &n, sizeof n);
-    for (uint32_t i = 0; i < n; i++) ids += p->lengths[i];
-    if (!st && n) st = pcs_buf_add(&b, p->lengths, n * sizeof *p->lengths);
-    if (!st && n) st = pcs_buf_add(&b, p->ids, ids * sizeof *p->ids);
+    if (!st) st = pcs_buf_add(&b, n, sizeof n);
+    for (size_t i = 0; i < windows; i++) ids += p->lengths[i];
+    if (!st && windows) st = pcs_buf_add(&b, p->lengths, windows * sizeof *p->lengths);
+    if (!st && windows) st = pcs_buf_add(&b, p->ids, ids * sizeof *p->ids);
     if (!st) st = pcs_kept_keep(ctx, folder, key, b.data, b.len);
     pcs_buf_free(&b);
     return st;

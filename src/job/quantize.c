@@ -174,7 +174,7 @@ static precis_profile_options profile_options(const precis_job_options *o, const
     precis_profile_options p = PRECIS_PROFILE_OPTIONS_INIT;
     p.calibrate = o->calibrate;
     p.imatrix = q->imatrix;
-    p.method = o->effort == PRECIS_EFFORT_BEST ? NULL : q->method;
+    p.method = q->method;
     p.folder = keeps ? o->folder : NULL;
     p.effort = o->effort == PRECIS_EFFORT_BEST ? PRECIS_EFFORT_BEST : PRECIS_EFFORT_NORMAL;
     p.time_limit = 600;
@@ -227,14 +227,18 @@ static bool takes_profiled(const precis_job_options *o, const precis_quant_optio
     return !o->type && !o->quant.method && q->method && !o->calibrate.n_texts;
 }
 
+/* What is measured is left out, where the rest is text enough: the file would look better on it than it is. */
 static precis_status take_profiled(pcs_work *w, const precis_profile *p, const precis_calibrate_options *o)
 {
+    enum { REST_LEAST = 1024 };
     precis_status st = PRECIS_OK;
     const int32_t *ids = p ? p->ids : NULL;
+    uint64_t rest = 0;
     if (!ids || !p->n_windows) return pcs_windows_make(w->ctx, w->origin, o, 0, &w->windows);
+    for (size_t i = p->n_windows; i < p->n_windows + p->n_rest; i++) rest += p->lengths[i];
     w->windows.ctx = w->ctx;
-    for (size_t i = 0; i < p->n_windows && !st; ids += p->lengths[i++])
-        st = pcs_windows_add(&w->windows, ids, p->lengths[i]);
+    for (size_t i = 0; i < p->n_windows + p->n_rest && !st; ids += p->lengths[i++])
+        if (i >= p->n_windows || rest < REST_LEAST) st = pcs_windows_add(&w->windows, ids, p->lengths[i]);
     return st;
 }
 
@@ -248,6 +252,16 @@ static precis_status prepare(precis_ctx *ctx, pcs_work *w, const precis_model *m
     if (!st) st = pcs_global_scales(w);
     if (!st && q->static_activations) st = pcs_static_activations(w);
     return st;
+}
+
+/* Does a profile tell what a method makes of a plan? One that is still to be made will. */
+static bool is_known(const precis_profile *p, const char *method)
+{
+    double interval[2];
+    size_t plans = 0;
+    if (!p || (p->coder && !strcmp(p->coder, method))) return true;
+    precis_profile_predict_method(p, method, 1, 1, interval, &plans);
+    return plans > 0;
 }
 
 /* Under a budget, where nobody chose a method and there is time: the one that makes up for what is lost (gptq), if the model can be run and has text enough for
@@ -272,8 +286,9 @@ static void choose_method(precis_ctx *ctx, const precis_model *m, const precis_j
     ctx->message[0] = 0;
     if (st || lm.encoder) return;
     for (size_t i = 0; pcs_methods[i] && !q->method; i++)
-        if (pcs_methods[i]->kind == PCS_CODER && pcs_methods[i]->apply) q->method = pcs_methods[i]->name;
-    q->fallback = 1;
+        if (pcs_methods[i]->kind == PCS_CODER && pcs_methods[i]->apply && is_known(q->profile, pcs_methods[i]->name))
+            q->method = pcs_methods[i]->name;
+    q->fallback |= q->method != NULL;
 }
 
 static const char manifest_suffix[] = ".manifest.json";

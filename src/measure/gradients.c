@@ -2,8 +2,6 @@
 #include "measure/gradients.h"
 
 #include "measure/curvature.h"
-#include "measure/sensitivity.h"
-#include "quant/methods.h"
 
 #include <stdio.h>
 
@@ -17,13 +15,6 @@ static precis_status error_of(precis_ctx *ctx, const pcs_gradient_job *j, const 
     if (!st) st = pcs_draw_error(&d, w->f, d.steps, error);
     pcs_draw_close(&d);
     return st;
-}
-
-const pcs_method *pcs_sensitivity_coder(precis_ctx *ctx, const precis_profile_options *opts)
-{
-    pcs_method_set set;
-    if (opts->effort != PRECIS_EFFORT_NORMAL || pcs_methods_parse(ctx, opts->method, &set)) return NULL;
-    return set.coder->apply && !set.transforms && !set.residual ? set.coder : NULL;
 }
 
 static precis_status code(precis_ctx *ctx, const pcs_gradient_job *j, size_t i, double *error)
@@ -48,10 +39,10 @@ static precis_status code_whole(precis_ctx *ctx, const pcs_gradient_job *j, size
     o.method = j->whole->name;
     o.fallback = 1;
     precis_status st = pcs_work_open(ctx, w, j->m, &o, NULL, NULL);
-    const int32_t *ids = j->windows->ids;
+    const int32_t *ids = j->text->ids;
     w->windows.ctx = ctx;
-    for (size_t i = 0; i < j->windows->n && !st; ids += j->windows->lengths[i++])
-        st = pcs_windows_add(&w->windows, ids, j->windows->lengths[i]);
+    for (size_t i = 0; i < j->text->n && !st; ids += j->text->lengths[i++])
+        st = pcs_windows_add(&w->windows, ids, j->text->lengths[i]);
     if (!st) st = pcs_plan_new(ctx, &plan, w->m, "probes");
     for (size_t i = from; i < end && !st; i++) pcs_plan_set(&plan->rows[j->wanted[i].tensor], j->wanted[i].f);
     if (!st) {

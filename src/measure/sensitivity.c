@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 12, WINDOW = 256 };
-enum { GRADIENTS_LEAST = 512, GRADIENTS_MOST = 4096, CODED_PLANS = 12 };
+enum { GRADIENTS_LEAST = 512, GRADIENTS_MOST = 4096, CODED_PLANS = 12, REST_MOST = 4096, REST_LEAST = 1024 };
 #define GRADIENT_WORK 4e11 /* weights times tokens: half a minute of two cores, about */
 #define SEARCHED 3e9 /* weights of a model that are coded by search, when there is time for it */
 
@@ -30,7 +30,8 @@ typedef struct {
     pcs_wanted_probe *wanted;      /* by gradients: what was coded, */
     pcs_spill *codes;              /* and its rows */
     size_t n_wanted;
-    pcs_windows windows;
+    /* the text; by a method: what it codes the probes from, which is not measured, else they would look too good */
+    pcs_windows windows, rest;
     /* the text that single weights are measured on; and whole plans, MORE times as much, for the text's own share of
      * the error is theirs */
     pcs_reference few, many;
@@ -171,7 +172,9 @@ static precis_status probes_by_gradients(profiler *r)
             if (f && !has_probe(r, r->origin->tensors[i].name, f))
                 r->wanted[r->n_wanted++] = (pcs_wanted_probe){ i, f };
         }
-    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, r->method, &r->windows, r->wanted, r->n_wanted,
+    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, r->method,
+                                   r->rest.n_ids >= REST_LEAST ? &r->rest : &r->windows, &r->windows, r->wanted,
+                                   r->n_wanted,
                                    r->codes, gradient_step, r };
     r->total += (double)r->n_wanted + (double)r->windows.n;
     return r->n_wanted ? pcs_probe_by_gradients(r->ctx, &job, r->p) : PRECIS_OK;
@@ -525,7 +528,6 @@ static precis_status run_all(profiler *r)
 {
     uint32_t tokens = 0;
     char model[65], text[65];
-    precis_calibrate_options c = r->opt->calibrate;
     const bool swaps = by_swaps(r);
     precis_status st = parse_types(r);
     if (!st) st = take_tops(r);
@@ -539,11 +541,8 @@ static precis_status run_all(profiler *r)
     }
     /* articles of a text differ by more than a window of one tells: from all of the text, a window here and there */
     const uint32_t more = swaps ? MORE : 1, most = tokens * more < TOKENS_MOST ? tokens * more : TOKENS_MOST;
-    pcs_windows all = { .ctx = NULL };
-    c.tokens = c.n_texts ? 0 : most;
-    if (!st) st = pcs_windows_make(r->ctx, r->origin, &c, WINDOW, &all);
-    if (!st) st = pcs_windows_spread(&all, most, &r->windows);
-    if (all.ctx) pcs_windows_free(&all);
+    const pcs_profile_text how = { WINDOW, most, r->method ? REST_MOST : 0 };
+    if (!st) st = pcs_profile_windows(r->ctx, r->origin, &r->opt->calibrate, &how, &r->windows, &r->rest);
     if (st) return st;
     const size_t n = r->windows.n_ids;
     predict_time(r, (double)(tokens < n ? tokens : n), (double)(most < n ? most : n));
@@ -554,7 +553,7 @@ static precis_status run_all(profiler *r)
     const char *coder = r->method ? r->method->name : r->coder->name;
     if (!st && !r->p->coder) r->p->coder = pcs_arena_copy(&r->p->arena, coder, strlen(coder));
     if (!st && !r->p->coder) st = PRECIS_ENOMEM;
-    if (!st) st = pcs_profile_set_text(r->p, r->windows.lengths, r->windows.n, r->windows.ids);
+    if (!st) st = pcs_profile_keep_text(r->p, &r->windows, &r->rest);
     r->p->tokens = tokens < r->windows.n_ids ? tokens : (uint32_t)r->windows.n_ids;
     if (!st) st = pcs_model_copy(r->ctx, &r->m, r->origin);
     const pcs_reference_text few = { &r->windows, tokens, r->vocabulary, r->cuts, r->n_cuts };
@@ -590,6 +589,7 @@ precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uin
     pcs_reference_close(&r.few);
     pcs_reference_close(&r.many);
     pcs_windows_free(&r.windows);
+    pcs_windows_free(&r.rest);
     precis_model_close(&r.m);
     pcs_free(ctx, r.cuts);
     pcs_free(ctx, r.tops);

@@ -98,8 +98,7 @@ static void add_centred(pcs_boxes *out, const double *p, size_t stride, size_t c
     if (box.score >= LEAST) out->list[out->n++] = box;
 }
 
-/* How the numbers of YOLO lie: box by box, or each number of all boxes; and whether one says that there is an
- * object. */
+/* How the numbers of YOLO lie: box by box, or each number of all boxes; and whether one says that there is anything. */
 typedef struct { const char *name; bool by_box, object; } yolo;
 
 static precis_status centred(precis_ctx *ctx, const pcs_numbers *x, uint64_t row, pcs_boxes *out, const yolo *how)

@@ -50,8 +50,9 @@ static void as_codes(pcs_onnx_node *n, precis_value y)
 
 void pcs_raise_qlinear_one(pcs_onnx_node *n)
 {
-    const precis_attr *alpha = PRECIS_ATTRS(precis_attr_real("alpha", pcs_attr_real(n, "alpha", 0.01)));
-    as_codes(n, pcs_make1(n, n->row->with, alpha, one_of_codes(n)));
+    const double dflt = n->row->with[0] == 'l' ? 0.01 : 1; /* of LeakyRelu; a logistic has none */
+    as_codes(n, pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", pcs_attr_real(n, "alpha", dflt))),
+                          one_of_codes(n)));
 }
 
 void pcs_raise_qlinear_mean(pcs_onnx_node *n)
@@ -153,22 +154,23 @@ void pcs_raise_nbits(pcs_onnx_node *n)
         return;
     }
     const pcs_dtype d = pcs_of(n, a)->dtype;
-    const int64_t blocks = (k + size - 1) / size, apart[] = { rows, blocks, size }, each[] = { rows, blocks, 1 },
-                  joined[] = { rows, blocks * size }, per_row = (blocks * bits + 7) / 8;
-    b = pcs_shaped(n, pcs_make1(n, "unpack", PRECIS_ATTRS(precis_attr_int("bits", bits)), b), 3, apart);
-    s = pcs_shaped(n, pcs_f32(n, s), 3, each);
+    const int64_t blocks = (k + size - 1) / size, each[] = { rows, blocks }, joined[] = { rows, blocks * size },
+                  per_row = (blocks * bits + 7) / 8;
+    b = pcs_shaped(n, pcs_make1(n, "unpack", PRECIS_ATTRS(precis_attr_int("bits", bits)), b), 2, joined);
+    s = pcs_shaped(n, pcs_f32(n, s), 2, each);
     if (z < 0)
-        z = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 3, each)),
+        z = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 2, each)),
                       pcs_numbers(n, PCS_U8, (double)(1 << (bits - 1))));
     else if (pcs_of(n, z)->dtype == PCS_U8) {
         z = pcs_make1(n, "unpack", PRECIS_ATTRS(precis_attr_int("bits", bits)),
                       pcs_shaped(n, z, 2, (const int64_t[]){ rows, per_row }));
-        z = pcs_shaped(n, pcs_part(n, z, 1, 0, blocks), 3, each);
+        z = pcs_part(n, z, 1, 0, blocks);
     } else {
         pcs_refuse(n, "has zero points that are no codes");
         return;
     }
-    precis_value w = pcs_shaped(n, pcs_make3(n, "from_codes", NULL, b, s, z), 2, joined);
+    const precis_attr *attrs = PRECIS_ATTRS(precis_attr_int("axis", 1), precis_attr_int("block", size));
+    precis_value w = pcs_make3(n, "from_codes", attrs, b, s, z);
     if (joined[1] != k) w = pcs_part(n, w, 1, 0, k);
     const precis_value in[] = { pcs_f32(n, a), w, pcs_has(n, 5) ? pcs_f32(n, n->in[5]) : -1 };
     n->out[0] = pcs_as(n, pcs_make(n, "matmul", NULL, in[2] < 0 ? 2 : 3, in), d);
@@ -176,19 +178,21 @@ void pcs_raise_nbits(pcs_onnx_node *n)
 
 /* ---- what its optimizers make ------------------------------------------------------------------- */
 
-/* A function of x and a bias. */
-static void biased(pcs_onnx_node *n, double alpha)
+static precis_value biased(pcs_onnx_node *n)
 {
-    precis_value x = pcs_in(n, 0);
-    if (pcs_has(n, 1)) x = pcs_make2(n, "add", NULL, x, n->in[1]);
-    n->out[0] = pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", alpha)), x);
+    const precis_value x = pcs_in(n, 0);
+    return pcs_has(n, 1) ? pcs_make2(n, "add", NULL, x, n->in[1]) : x;
 }
 
-/* By erf, or by tanh. */
-void pcs_raise_bias_gelu(pcs_onnx_node *n) { biased(n, 1); }
+/* "tanh": by that form. */
+void pcs_raise_bias_gelu(pcs_onnx_node *n) { n->out[0] = pcs_gelu(n, biased(n), n->row->with[0] == 't'); }
 
 /* x sigmoid(alpha x). */
-void pcs_raise_quick_gelu(pcs_onnx_node *n) { biased(n, pcs_attr_real(n, "alpha", 1.702)); }
+void pcs_raise_quick_gelu(pcs_onnx_node *n)
+{
+    const precis_attr *alpha = PRECIS_ATTRS(precis_attr_real("alpha", pcs_attr_real(n, "alpha", 1.702)));
+    n->out[0] = pcs_make1(n, n->row->with, alpha, biased(n));
+}
 
 /* x + skip + bias, normalized: (x, skip, gamma, beta, bias), or of mean squares alone (x, skip, gamma, bias). */
 void pcs_raise_skip_norm(pcs_onnx_node *n)

@@ -155,7 +155,9 @@ static precis_value weights(pcs_onnx_node *n, uint32_t i, uint32_t scale, uint32
     const pcs_value v = *pcs_of(n, w), of = *pcs_of(n, s);
     if (v.dims != 3) return pcs_wrong(n, "takes weights of 3 dimensions");
     const int64_t shape[] = { of.dims ? of.shape[0] : 1, 1, of.dims > 1 ? of.shape[1] : 1 };
-    return pcs_swapped(n, pcs_make3(n, "from_codes", NULL, w, pcs_shaped(n, s, 3, shape), pcs_shaped(n, z, 3, shape)));
+    const uint32_t dims = shape[0] == 1 && shape[2] == 1 ? 0 : 3; /* one for all, as DequantizeLinear has it */
+    return pcs_swapped(
+        n, pcs_make3(n, "from_codes", NULL, w, pcs_shaped(n, s, dims, shape), pcs_shaped(n, z, dims, shape)));
 }
 
 /* onnxruntime's: x and h are quantized to 8 bits before each product there, and are not here. */

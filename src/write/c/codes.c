@@ -1,4 +1,5 @@
-/* codes.c - calls for ops of codes, as the pass fuse_codes makes them: weights leave their panels and lie by outputs. */
+/* codes.c - calls for ops of codes, as the pass fuse_codes makes them: weights leave their panels and lie by outputs.
+ */
 #include "graph/op/codes.h"
 #include "write/c/functions.h"
 
@@ -52,7 +53,8 @@ static bool unpack(pcs_c_file *w, const pcs_node *n, const packed *p, arrays *a)
         f[o] = first[at];
         m[o] = factor[at];
         for (size_t i = 0; i < p->k; i++)
-            if (p->height) to[i * outs + o] = panels[pcs_codes_tap(o, p->height, p->kernel, i / p->kernel, i % p->kernel)];
+            if (p->height)
+                to[i * outs + o] = panels[pcs_codes_tap(o, p->height, p->kernel, i / p->kernel, i % p->kernel)];
             else
                 to[o * p->k + i] =
                     panels[at / PCS_CODES_PANEL * lines * 64 + at % PCS_CODES_PANEL * 4 + i / 4 * 64 + i % 4];
@@ -76,8 +78,9 @@ precis_status pcs_c_codes_conv(pcs_c_file *w, const pcs_c_step *s)
     const int64_t groups = pcs_c_attr(n, "groups")->integer, ins = x[3] / groups, outs = y[3] / groups,
                   taps = kernel->list[0] * kernel->list[1];
     const bool depthwise = groups > 1 && groups == x[3] && groups == y[3];
-    const packed p = depthwise ? (packed){ 1, (size_t)groups, (size_t)taps, (size_t)kernel->list[0], (size_t)kernel->list[1] }
-                               : (packed){ (size_t)groups, (size_t)outs, (size_t)(taps * ins), 0, 0 };
+    packed p = { (size_t)groups, (size_t)outs, (size_t)(taps * ins), 0, 0 };
+    if (depthwise)
+        p = (packed){ 1, (size_t)groups, (size_t)taps, (size_t)kernel->list[0], (size_t)kernel->list[1] };
     arrays a;
     if (!unpack(w, n, &p, &a)) return w->error;
     const char *name = pcs_c_struct(w, s, depthwise ? "depthwise" : "conv", depthwise ? 84 : 92);

@@ -1,5 +1,5 @@
-/* costs.c - what a C file takes on a microcontroller. Flash and RAM are counted; cycles are work times what it costs on a
- * core, from least to most (cores.def). */
+/* costs.c - what a C file takes on a microcontroller. Flash and RAM are counted; cycles are work times what it costs
+ * on a core, from least to most (cores.def). */
 #include "write/c/file.h"
 
 typedef struct {
@@ -17,7 +17,7 @@ const char *pcs_c_core(size_t i) { return i < sizeof cores / sizeof *cores ? cor
 
 void pcs_c_costs(const pcs_c_file *w, pcs_c_written *k)
 {
-    enum { CALL = 14, STACK = 256 }; /* bytes of code; the deepest of the functions' frames, and what calls them */
+    enum { CALL = 13, STACK = 256 }; /* bytes of code; the deepest of the functions' frames, and what calls them */
     _Static_assert(sizeof cores / sizeof *cores == PCS_C_CORES, "a core has a place in pcs_c_written");
     k->weights = w->weights;
     k->code = w->code + w->n_calls * CALL + 16;

@@ -1,19 +1,21 @@
 /* elements.c - functions of elements: numbers to codes and back, and the rows of op/unary.def and op/binary.def, whose
  * formulas become functions of the file. */
+#include "kernel/codes.h"
 #include "write/c/functions.h"
 
 #include <stdio.h>
 
 static void put_meaning(pcs_c_file *w, const pcs_c_codes *c)
 {
-    pcs_c_put(w, &w->arrays, "{ %s, %d, %d, %d }, ", pcs_c_float(w, c ? (double)c->scale : 1), c ? c->zero : 0, c != NULL,
-              c ? c->flip : 0);
+    const pcs_c_codes none = { .scale = 1 }, *m = c ? c : &none;
+    pcs_c_put(w, &w->arrays, "{ %s, %d, %d, %d }, ", pcs_c_float(w, (double)m->scale), m->zero, c != NULL, m->flip);
 }
 
 precis_status pcs_c_to_codes(pcs_c_file *w, const pcs_c_step *s)
 {
     pcs_c_codes c;
-    if (!pcs_c_coded(w, s->n, &c)) return pcs_c_cannot(w, s->n, "only codes of 8 bits with one constant scale are made");
+    if (!pcs_c_coded(w, s->n, &c))
+        return pcs_c_cannot(w, s->n, "only codes of 8 bits with one constant scale are made");
     const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
     const char *name = pcs_c_struct(w, s, "encode", 24);
     pcs_c_put(w, &w->arrays, "%llu, %s, %s, %d", (unsigned long long)count, pcs_c_float(w, (double)c.scale),
@@ -48,7 +50,10 @@ static const pcs_c_formula *formula_of(const pcs_op *op)
     return f;
 }
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 /* The part that a name of ours, pcs_NAME, is in a file. */
 static bool use_named(pcs_c_file *w, const char *name, size_t n)
@@ -97,18 +102,47 @@ static precis_status make_unary(pcs_c_file *w, const pcs_node *n)
     if (!text) return pcs_c_cannot(w, n, "C files have no function for it in float (in codes it is a table)");
     pcs_c_use(w, "unary");
     if (is_made(w, n->op->name)) return w->error;
-    w->code += 80;
+    w->code += PCS_C_UNARY_CODE;
     pcs_c_put(w, &w->functions,
-              "static void %s_f_%s(const %s_unary_t *p, const void *from, void *to)\n{\n"
+              "%s_SHARED static void %s_f_%s(const %s_unary_t *p, const void *from, void *to)\n{\n"
               "    const double a = p->a, b = p->b;\n    int32_t i;\n    (void)a;\n    (void)b;\n"
               "    for (i = 0; i < p->n; i++) {\n        const %s x = (%s)((const float *)from)[i];\n"
               "        ((float *)to)[i] = (float)(%s);\n    }\n}\n\n",
-              w->name, n->op->name, w->name, type, type, text);
+              w->upper, w->name, n->op->name, w->name, type, type, text);
     return w->error;
+}
+
+bool pcs_c_fuses_unary(const pcs_c_file *w, const pcs_node *n)
+{
+    pcs_c_codes c;
+    return n->n_in == 1 && pcs_c_decoded(w, n->in[0], &c) && pcs_c_becomes_codes(w, n);
+}
+
+/* Of codes it is a table, of what the op itself makes of each. */
+static precis_status unary_table(pcs_c_file *w, const pcs_c_step *s)
+{
+    pcs_c_codes from, to;
+    float x[256], y[256];
+    uint8_t table[256];
+    const pcs_arg in = { .dtype = PCS_F32, .dims = 1, .shape = { 256 }, .data = x },
+                  out = { .dtype = PCS_F32, .dims = 1, .shape = { 256 }, .data = y };
+    if (!pcs_c_decoded(w, s->n->in[0], &from) || !pcs_c_coded(w, s->store, &to)) return pcs_c_cannot(w, s->n, "?");
+    for (int i = 0; i < 256; i++) x[i] = (float)((i ^ from.flip) - from.zero) * from.scale;
+    const precis_status st = pcs_c_eval(w, s->n, &in, &out);
+    if (st) return st;
+    for (int i = 0; i < 256; i++)
+        table[i] = (uint8_t)(pcs_codes_round(y[i] / to.scale, (pcs_codes_to){ to.zero, 0, 255 }) ^ to.flip);
+    const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
+    const char *array = pcs_c_array(w, "its codes", PCS_U8, 256, table), *name = pcs_c_struct(w, s, "lookup", 8);
+    pcs_c_put(w, &w->arrays, "%llu, %s", (unsigned long long)count, array);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_ELEMENT, (double)count);
+    return pcs_c_call(w, "lookup", s, name);
 }
 
 precis_status pcs_c_unary(pcs_c_file *w, const pcs_c_step *s)
 {
+    if (s->store) return unary_table(w, s);
     const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
     if (pcs_cv(w, s->in[0])->dtype != PCS_F32) return pcs_c_cannot(w, s->n, "only f32 is computed");
     if (make_unary(w, s->n)) return w->error;
@@ -134,13 +168,14 @@ static precis_status make_binary(pcs_c_file *w, const pcs_node *n)
     if (!text) return pcs_c_cannot(w, n, "C files have no function for it");
     pcs_c_use(w, "spread");
     if (is_made(w, n->op->name)) return w->error;
-    w->code += 140;
+    w->code += PCS_C_BINARY_CODE;
     pcs_c_put(w, &w->functions,
-              "static void %s_f_%s(const %s_spread_t *p, const void *from_a, const void *from_b, void *to)\n{\n"
+              "%s_SHARED static void %s_f_%s(const %s_spread_t *p, const void *from_a, const void *from_b,\n"
+              "    void *to)\n{\n"
               "    int32_t i[6] = { 0, 0, 0, 0, 0, 0 }, at[2] = { 0, 0 }, k = 0;\n    do {\n"
               "        const float x = %s_number(&p->a, from_a, at[0]), y = %s_number(&p->b, from_b, at[1]);\n"
               "        %s_keep(p, %s, to, k++);\n    } while (%s_next(p, i, at));\n}\n\n",
-              w->name, n->op->name, w->name, w->name, w->name, w->name, text, w->name);
+              w->upper, w->name, n->op->name, w->name, w->name, w->name, w->name, text, w->name);
     return w->error;
 }
 

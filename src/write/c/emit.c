@@ -7,12 +7,6 @@
 
 /* ---- text ------------------------------------------------------------------------------------------- */
 
-const pcs_node *pcs_c_maker(const pcs_c_file *w, precis_value v)
-{
-    const int32_t at = pcs_cv(w, v)->node;
-    return at < 0 ? NULL : &w->g->nodes[at];
-}
-
 void pcs_c_put(pcs_c_file *w, pcs_buf *b, const char *fmt, ...)
 {
     char text[1024];
@@ -38,9 +32,9 @@ static const char *text_of(pcs_c_file *w, const char *text)
 const char *pcs_c_float(pcs_c_file *w, double v)
 {
     char text[64];
-    snprintf(text, sizeof text, "%.9g", v);
-    if (!strpbrk(text, ".en")) strcat(text, ".0");
-    strcat(text, "f");
+    char digits[48];
+    snprintf(digits, sizeof digits, "%.9g", v);
+    snprintf(text, sizeof text, "%s%s", digits, strpbrk(digits, ".en") ? "f" : ".0f");
     return text_of(w, text);
 }
 
@@ -216,15 +210,9 @@ const void *pcs_c_data(pcs_c_file *w, precis_value v)
 
 /* ---- calls ------------------------------------------------------------------------------------------ */
 
-static precis_value root_of(const pcs_c_file *w, precis_value v)
-{
-    while (w->values[v].root != v) v = w->values[v].root;
-    return v;
-}
-
 const char *pcs_c_pointer(pcs_c_file *w, precis_value v)
 {
-    const precis_value root = root_of(w, v);
+    const precis_value root = pcs_c_root(w, v);
     pcs_c_value *r = &w->values[root];
     const char *text = NULL;
     if (r->where == PCS_C_ARENA) text = pcs_arena_printf(&w->arena, "%s_AT(%llu)", w->upper, (unsigned long long)r->at);

@@ -21,8 +21,9 @@ typedef precis_status pcs_c_emit_fn(pcs_c_file *w, const pcs_c_step *s);
 typedef struct pcs_c_row {
     const pcs_op *op;
     pcs_c_emit_fn *emit;
-    bool (*same)(const pcs_c_file *w, const pcs_node *n); /* the result is input 0's bytes; NULL: where the op says so */
-    bool (*fuses)(const pcs_c_file *w, const pcs_node *n); /* it can read codes, and make them; NULL: it cannot */
+    /* Is the result input 0's bytes? NULL: where the op says so. Can it read codes, and make them? NULL: no. */
+    bool (*same)(const pcs_c_file *w, const pcs_node *n);
+    bool (*fuses)(const pcs_c_file *w, const pcs_node *n);
     bool in_place; /* the result may lie where input 0 lies, when that ends there and is as long */
 } pcs_c_row;
 extern const pcs_c_row pcs_c_rows[]; /* op NULL ends it */
@@ -41,10 +42,18 @@ typedef struct pcs_c_formula {
     bool wide; /* of doubles, rounded once */
 } pcs_c_formula;
 extern const pcs_c_formula pcs_c_formulas[];
-enum { PCS_C_PARTS_MOST = 64 };
+enum { PCS_C_PARTS_MOST = 64, PCS_C_UNARY_CODE = 60, PCS_C_BINARY_CODE = 200 }; /* bytes of a made function */
 
 /* Work of which a core's costs are known (cores.def). */
-typedef enum { PCS_C_MAC, PCS_C_MAC_DEPTHWISE, PCS_C_MAC_F32, PCS_C_OUT, PCS_C_ELEMENT, PCS_C_DOUBLE, PCS_C_WORKS } pcs_c_work;
+typedef enum {
+    PCS_C_MAC,
+    PCS_C_MAC_DEPTHWISE,
+    PCS_C_MAC_F32,
+    PCS_C_OUT,     /* a sum or a number becomes a code, or the other way */
+    PCS_C_ELEMENT, /* is moved or compared */
+    PCS_C_DOUBLE,  /* a step in double */
+    PCS_C_WORKS
+} pcs_c_work;
 
 typedef enum { PCS_C_NOWHERE, PCS_C_INPUT, PCS_C_OUTPUT, PCS_C_ARENA, PCS_C_CONSTANT } pcs_c_where;
 typedef struct pcs_c_value {
@@ -69,6 +78,7 @@ struct pcs_c_file {
     pcs_kernels kernels;
     pcs_c_value *values;
     uint32_t *uses;      /* of values: nodes and outputs that read them */
+    int32_t *reader;     /* of values: a node that reads them */
     pcs_c_step *steps;
     size_t n_steps;
     pcs_c_port *in, *out;
@@ -86,7 +96,16 @@ struct pcs_c_file {
 /* ---- of values */
 static inline const pcs_value *pcs_cv(const pcs_c_file *w, precis_value v) { return &w->g->values[v]; }
 uint64_t pcs_c_count(const pcs_value *v); /* elements */
-const pcs_node *pcs_c_maker(const pcs_c_file *w, precis_value v);
+static inline const pcs_node *pcs_c_maker(const pcs_c_file *w, precis_value v)
+{
+    return w->g->values[v].node < 0 ? NULL : &w->g->nodes[w->g->values[v].node];
+}
+/* Whose bytes it is. */
+static inline precis_value pcs_c_root(const pcs_c_file *w, precis_value v)
+{
+    while (w->values[v].root != v) v = w->values[v].root;
+    return v;
+}
 /* All of the value is codes of 8 bits with one scale; as those of pcs_coded. */
 typedef struct pcs_c_codes {
     precis_value value;
@@ -96,6 +115,8 @@ typedef struct pcs_c_codes {
 } pcs_c_codes;
 bool pcs_c_decoded(const pcs_c_file *w, precis_value v, pcs_c_codes *out); /* what a from_codes makes numbers of */
 bool pcs_c_coded(const pcs_c_file *w, const pcs_node *to, pcs_c_codes *out); /* what a to_codes makes */
+/* Its one number becomes codes, and nobody else reads it. */
+bool pcs_c_becomes_codes(const pcs_c_file *w, const pcs_node *n);
 /* Elements of a constant, computed where they are made of constants; NULL: it is none, or there is no memory. */
 const void *pcs_c_data(pcs_c_file *w, precis_value v);
 /* An op's reference on operands that lie here. */
@@ -109,7 +130,8 @@ void pcs_c_use(pcs_c_file *w, const char *part);
 void pcs_c_put(pcs_c_file *w, pcs_buf *b, const char *fmt, ...) PCS_PRINTF(3, 4);
 /* An array of n elements with a fresh name. */
 const char *pcs_c_array(pcs_c_file *w, const char *what, pcs_dtype d, uint64_t n, const void *data);
-/* Begin a struct of constants of type net_TYPE_t, whose members the caller puts into w->arrays, then its end; the name. */
+/* Begin a struct of constants of type net_TYPE_t, of which the caller puts members into w->arrays, then its end. Its
+ * name. */
 const char *pcs_c_struct(pcs_c_file *w, const pcs_c_step *s, const char *type, uint32_t bytes);
 void pcs_c_struct_end(pcs_c_file *w);
 /* The call of a part with that struct and operands; work is counted. */

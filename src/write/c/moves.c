@@ -1,5 +1,5 @@
-/* moves.c - ops that only move elements: by steps (transpose, slice, expand), by tables of each dimension (pad, resize to
- * the nearest), one after another (concat). */
+/* moves.c - ops that only move elements: by steps (transpose, slice, expand), by tables of each dimension (pad, resize
+ * to the nearest), one after another (concat). */
 #include "kernel/codes.h"
 #include "write/c/functions.h"
 
@@ -52,13 +52,10 @@ precis_status pcs_c_expand(pcs_c_file *w, const pcs_c_step *s)
 /* All of its inputs are numbers of codes: then codes change their scale by a table for each. */
 bool pcs_c_fuses_concat(const pcs_c_file *w, const pcs_node *n)
 {
-    pcs_c_codes c, made;
+    pcs_c_codes c;
     bool all = n->n_in > 0;
     for (uint32_t i = 0; i < n->n_in; i++) all = all && pcs_c_decoded(w, n->in[i], &c);
-    if (!all || w->uses[n->out[0]] != 1) return false;
-    for (size_t i = 0; i < w->g->n_nodes; i++) /* read by a to_codes alone */
-        if (w->g->nodes[i].n_in && w->g->nodes[i].in[0] == n->out[0]) return pcs_c_coded(w, &w->g->nodes[i], &made);
-    return false;
+    return all && pcs_c_becomes_codes(w, n);
 }
 
 /* What codes of one meaning are in another, as from_codes and to_codes have it. */
@@ -194,7 +191,8 @@ precis_status pcs_c_pad(pcs_c_file *w, const pcs_c_step *s)
 precis_status pcs_c_resize(pcs_c_file *w, const pcs_c_step *s)
 {
     const char *mode = pcs_c_attr(s->n, "mode")->text, *how = pcs_c_attr(s->n, "coordinates")->text;
-    if (mode[0] != 'n' || pcs_c_attr(s->n, "antialias")->integer || pcs_c_attr(s->n, "outside")->integer || how[2] == '_')
+    const bool plain = !pcs_c_attr(s->n, "antialias")->integer && !pcs_c_attr(s->n, "outside")->integer;
+    if (mode[0] != 'n' || !plain || how[2] == '_')
         return pcs_c_cannot(w, s->n, "only the nearest element is taken (mode nearest)");
     return by_dimension(w, s, -1);
 }

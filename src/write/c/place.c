@@ -19,23 +19,17 @@ static uint64_t bytes_of(const pcs_c_file *w, precis_value v)
     return (n + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-static precis_value root_of(const pcs_c_file *w, precis_value v)
-{
-    while (w->values[v].root != v) v = w->values[v].root;
-    return v;
-}
-
 /* First and last call that needs each root. */
 static void find_lives(pcs_c_file *w)
 {
     for (size_t v = 0; v < w->g->n_values; v++) w->values[v].first = w->values[v].last = -1;
     for (size_t i = 0; i < w->n_steps; i++) {
         const pcs_c_step *s = &w->steps[i];
-        for (uint32_t k = 0; k < s->n_in; k++) w->values[root_of(w, s->in[k])].last = (int32_t)i;
-        pcs_c_value *y = &w->values[root_of(w, s->out)];
+        for (uint32_t k = 0; k < s->n_in; k++) w->values[pcs_c_root(w, s->in[k])].last = (int32_t)i;
+        pcs_c_value *y = &w->values[pcs_c_root(w, s->out)];
         if (y->first < 0) y->first = y->last = (int32_t)i;
     }
-    for (size_t i = 0; i < w->n_out; i++) w->values[root_of(w, w->out[i].value)].last = (int32_t)w->n_steps;
+    for (size_t i = 0; i < w->n_out; i++) w->values[pcs_c_root(w, w->out[i].value)].last = (int32_t)w->n_steps;
 }
 
 static void place_ports(pcs_c_file *w)
@@ -48,7 +42,7 @@ static void place_ports(pcs_c_file *w)
         v->at = i;
     }
     for (size_t i = 0; i < w->n_out; i++) { /* the first that has a value; others get a copy */
-        pcs_c_value *v = &w->values[root_of(w, w->out[i].value)];
+        pcs_c_value *v = &w->values[pcs_c_root(w, w->out[i].value)];
         if (v->where != PCS_C_NOWHERE) continue;
         v->where = PCS_C_OUTPUT;
         v->at = i;
@@ -60,7 +54,7 @@ static void share(pcs_c_file *w)
 {
     for (size_t i = 0; i < w->n_steps; i++) {
         const pcs_c_step *s = &w->steps[i];
-        const precis_value x = s->n_in ? root_of(w, s->in[0]) : -1, y = root_of(w, s->out);
+        const precis_value x = s->n_in ? pcs_c_root(w, s->in[0]) : -1, y = pcs_c_root(w, s->out);
         if (!s->row->in_place || x < 0 || x == y || bytes_of(w, x) != bytes_of(w, y)) continue;
         pcs_c_value *a = &w->values[x], *b = &w->values[y];
         if (a->where != PCS_C_NOWHERE || b->where != PCS_C_NOWHERE || a->last != (int32_t)i) continue;
@@ -105,7 +99,7 @@ precis_status pcs_c_place(pcs_c_file *w)
     if (!all) return PRECIS_ENOMEM;
     size_t n = 0;
     for (size_t i = 0; i < w->n_steps; i++) {
-        const precis_value y = root_of(w, w->steps[i].out);
+        const precis_value y = pcs_c_root(w, w->steps[i].out);
         if (w->values[y].where != PCS_C_NOWHERE) continue;
         w->values[y].where = PCS_C_ARENA;
         all[n++] = (block){ y, bytes_of(w, y) };

@@ -22,7 +22,8 @@ static const char *weights_of(pcs_c_file *w, precis_value v, bool columns)
         if (!data || (columns && !turned)) return w->error = w->error ? w->error : PRECIS_ENOMEM, "";
         for (size_t i = 0; i < count && columns; i++)
             turned[i % (size_t)x->shape[1] * (size_t)x->shape[0] + i / (size_t)x->shape[1]] = data[i];
-        text = pcs_arena_printf(&w->arena, "%s, 0, 0", pcs_c_array(w, "weights", PCS_F32, count, columns ? turned : data));
+        const char *numbers = pcs_c_array(w, "weights", PCS_F32, count, columns ? turned : data);
+        text = pcs_arena_printf(&w->arena, "%s, 0, 0", numbers);
         pcs_free(w->ctx, turned);
     }
     return text ? text : "";

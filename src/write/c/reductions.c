@@ -18,7 +18,8 @@ precis_status pcs_c_pool(pcs_c_file *w, const pcs_c_step *s)
     const precis_attr *k = pcs_c_attr(n, "kernel"), *st = pcs_c_attr(n, "strides"), *p = pcs_c_attr(n, "pads"),
                       *d = pcs_c_attr(n, "dilations");
     const uint32_t dims = x->dims - 2;
-    if (x->dtype != PCS_F32 || dims > 2 || kind[1] == 'p') return pcs_c_cannot(w, n, "only means and largest of f32 over one or two dimensions");
+    if (x->dtype != PCS_F32 || dims > 2 || kind[1] == 'p')
+        return pcs_c_cannot(w, n, "only means and the largest of f32 over one or two dimensions");
     const int64_t *sx = x->shape + 2, *sy = y->shape + 2;
     const uint32_t l = dims - 1; /* the last of them; the other is one where there is none */
     const bool two = dims == 2;
@@ -99,8 +100,9 @@ precis_status pcs_c_arg_reduce(pcs_c_file *w, const pcs_c_step *s)
     if (x->dtype != PCS_F32 && !pcs_dtype_byte(x->dtype)) return pcs_c_cannot(w, s->n, "only of f32 and of codes");
     around(x, axis, &outer, &inner);
     const char *name = pcs_c_struct(w, s, "argmax", 28);
-    pcs_c_put(w, &w->arrays, "%llu, %lld, %llu, %d, %lld, %lld, %d", (unsigned long long)outer, (long long)x->shape[axis],
-              (unsigned long long)inner, pcs_dtype_byte(x->dtype), (long long)pcs_c_attr(s->n, "least")->integer,
+    pcs_c_put(w, &w->arrays, "%llu, %lld, %llu, %d, %lld, %lld, %d", (unsigned long long)outer,
+              (long long)x->shape[axis], (unsigned long long)inner, pcs_dtype_byte(x->dtype),
+              (long long)pcs_c_attr(s->n, "least")->integer,
               (long long)pcs_c_attr(s->n, "last")->integer, x->dtype == PCS_I8 ? 128 : 0);
     pcs_c_struct_end(w);
     pcs_c_count_work(w, PCS_C_ELEMENT, 2 * (double)pcs_c_count(x));

@@ -1,9 +1,9 @@
-/* steps.c - what is computed when the net runs: nodes that outputs need and that are no constants, in their order; those
- * whose numbers only lie between codes take and make the codes. */
+/* steps.c - what is computed when the net runs: nodes that outputs need and that are no constants, in their order;
+ * those whose numbers only lie between codes take and make the codes. */
 #include "graph/pass/codes.h"
 #include "write/c/file.h"
 
-extern const pcs_op pcs_op_to_codes, pcs_op_from_codes;
+extern const pcs_op pcs_op_to_codes, pcs_op_from_codes, pcs_op_requantize;
 
 bool pcs_c_decoded(const pcs_c_file *w, precis_value v, pcs_c_codes *out)
 {
@@ -23,6 +23,17 @@ bool pcs_c_coded(const pcs_c_file *w, const pcs_node *to, pcs_c_codes *out)
            pcs_cv(w, to->in[0])->dtype == PCS_F32 && pcs_one_scale(w->g, to->in[1], to->in[2], &out->scale, &out->zero);
 }
 
+bool pcs_c_becomes_codes(const pcs_c_file *w, const pcs_node *n)
+{
+    const precis_value v = n->out[0];
+    pcs_c_codes made;
+    if (w->uses[v] != 1 || pcs_cv(w, v)->output) return false;
+    const pcs_node *reader = &w->g->nodes[w->reader[v]];
+    bool port = false;
+    for (size_t i = 0; i < w->n_out; i++) port = port || w->out[i].value == v;
+    return !port && reader->in[0] == v && pcs_c_coded(w, reader, &made);
+}
+
 /* ---- constants ------------------------------------------------------------------------------------ */
 
 static void find_constants(pcs_c_file *w)
@@ -39,7 +50,10 @@ static void find_constants(pcs_c_file *w)
 static void count_uses(pcs_c_file *w)
 {
     for (size_t i = 0; i < w->g->n_nodes; i++)
-        for (uint32_t k = 0; k < w->g->nodes[i].n_in; k++) w->uses[w->g->nodes[i].in[k]]++;
+        for (uint32_t k = 0; k < w->g->nodes[i].n_in; k++) {
+            w->uses[w->g->nodes[i].in[k]]++;
+            w->reader[w->g->nodes[i].in[k]] = (int32_t)i;
+        }
     for (size_t i = 0; i < w->n_out; i++) w->uses[w->out[i].value]++;
 }
 
@@ -73,6 +87,8 @@ static precis_status fill(pcs_c_file *w, pcs_c_step *s, const pcs_node *n)
     const pcs_node *inner = fused_into(w, n);
     *s = (pcs_c_step){ .n = inner ? inner : n, .store = inner ? n : NULL, .out = n->out[0] };
     s->row = pcs_c_row_of(s->n->op);
+    if (!s->row && s->n->op == &pcs_op_requantize)
+        return pcs_c_cannot(w, s->n, "QLinear ops are not, but the same net between Q and DQ (quant --qdq) is");
     if (!s->row) return pcs_c_cannot(w, s->n, "C files have no function for it");
     for (uint32_t i = 0; i < s->n->n_out; i++)
         if (i && w->uses[s->n->out[i]]) return pcs_c_cannot(w, s->n, "its result %u is read", i);

@@ -23,9 +23,9 @@
 const pcs_c_row pcs_c_rows[] = {
 #define C_OP(op, emit, same, fuses, in_place) { &pcs_op_##op, emit, same, fuses, in_place },
 #include "write/c/ops.def"
-#define UNARY_REAL(name, real, slope) { &pcs_op_##name, pcs_c_unary, NULL, NULL, true },
-#define UNARY_F32(name, narrow, real, slope) { &pcs_op_##name, pcs_c_unary, NULL, NULL, true },
-#define UNARY_BOTH(name, real, whole, natural, slope) { &pcs_op_##name, pcs_c_unary, NULL, NULL, true },
+#define UNARY_REAL(name, real, slope) { &pcs_op_##name, pcs_c_unary, NULL, pcs_c_fuses_unary, true },
+#define UNARY_F32(name, narrow, real, slope) { &pcs_op_##name, pcs_c_unary, NULL, pcs_c_fuses_unary, true },
+#define UNARY_BOTH(name, real, whole, natural, slope) { &pcs_op_##name, pcs_c_unary, NULL, pcs_c_fuses_unary, true },
 #include "graph/op/unary.def"
 #define BINARY(name, real, whole, natural, by_x, by_y) { &pcs_op_##name, pcs_c_binary, NULL, pcs_c_fuses_binary, true },
 #include "graph/op/binary.def"

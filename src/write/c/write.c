@@ -1,5 +1,5 @@
-/* write.c - a net as one C file, whole: read for its sizes, lowered as for a run, planned, written, and read back before
- * it has its name. */
+/* write.c - a net as one C file, whole: read for its sizes, lowered as for a run, planned, written, and read back
+ * before it has its name. */
 #include "base/sha256.h"
 #include "graph/pass.h"
 #include "write/c/functions.h"
@@ -24,8 +24,8 @@ static precis_status bind_sizes(pcs_c_file *w, const pcs_netfile *f, pcs_netfile
         for (uint32_t d = 0; d < p->dims; d++) {
             if (p->shape[d] < 0 && d)
                 return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
-                                "%s: dimension %.60s of input %.60s has no size; a C file needs all but the first: export "
-                                "the net with it",
+                                "%s: dimension %.60s of input %.60s has no size; a C file needs all but the first: "
+                                "export the net with it",
                                 w->what->source, p->symbol[d] ? p->symbol[d] : "?", p->name);
             given[i].shape[d] = p->shape[d] < 0 ? batch : p->shape[d];
         }
@@ -41,7 +41,8 @@ static precis_status open_file(pcs_c_file *w, const pcs_netfile *f, const pcs_ne
     w->values = pcs_arena_alloc(&w->arena, w->g->n_values + 1, sizeof *w->values);
     w->uses = pcs_arena_alloc(&w->arena, w->g->n_values + 1, sizeof *w->uses);
     w->in = pcs_arena_alloc(&w->arena, w->n_in + w->n_out + 1, sizeof *w->in);
-    if (!w->values || !w->uses || !w->in) return PRECIS_ENOMEM;
+    w->reader = pcs_arena_alloc(&w->arena, w->g->n_values + 1, sizeof *w->reader);
+    if (!w->values || !w->uses || !w->reader || !w->in) return PRECIS_ENOMEM;
     w->out = w->in + w->n_in;
     for (size_t i = 0; i < w->n_in; i++) w->in[i] = (pcs_c_port){ g->inputs[i], f->inputs[i].name };
     for (size_t i = 0; i < w->n_out; i++) w->out[i] = (pcs_c_port){ g->outputs[i], f->outputs[i].name };
@@ -94,7 +95,9 @@ static void put_ports(pcs_c_file *w, pcs_buf *b, bool in)
         if (n > 1)
             pcs_c_put(w, b, "%s%s%s *%s_%zu", i || !in ? ", " : "", in ? "const " : "",
                       pcs_c_type(pcs_cv(w, p[i].value)->dtype), word, i);
-        else pcs_c_put(w, b, "%s%s%s *%s", in ? "" : ", ", in ? "const " : "", pcs_c_type(pcs_cv(w, p[i].value)->dtype), word);
+        else
+            pcs_c_put(w, b, "%s%s%s *%s", in ? "" : ", ", in ? "const " : "",
+                      pcs_c_type(pcs_cv(w, p[i].value)->dtype), word);
 }
 
 static void put_signature(pcs_c_file *w, pcs_buf *b)
@@ -113,8 +116,9 @@ static void put_port_macros(pcs_c_file *w, pcs_buf *b, bool in)
         const pcs_value *v = pcs_cv(w, p->value);
         char number[16] = "";
         if (n > 1) snprintf(number, sizeof number, "_%zu", i);
-        pcs_c_put(w, b, "#define %s_%s%s_SIZE %llu /* elements: %s of %s %s */\n", w->upper, in ? "INPUT" : "OUTPUT", number,
-                  (unsigned long long)pcs_c_count(v), pcs_c_plain(w, p->name), pcs_c_type(v->dtype), shape_of(w, v));
+        pcs_c_put(w, b, "#define %s_%s%s_SIZE %llu /* elements: %s of %s %s */\n", w->upper, in ? "INPUT" : "OUTPUT",
+                  number, (unsigned long long)pcs_c_count(v), pcs_c_plain(w, p->name), pcs_c_type(v->dtype),
+                  shape_of(w, v));
     }
 }
 
@@ -126,19 +130,20 @@ static void put_head(pcs_c_file *w, pcs_buf *b, const pcs_c_written *k)
               " * Whoever has this file may do with it as they like; there is no warranty.\n *\n",
               w->name, precis_version(), pcs_c_plain(w, w->what->source), w->sha256);
     pcs_c_put(w, b,
-              " * %s_run reads its inputs, writes its outputs, which must not overlap, and returns 0. It needs no other\n"
-              " * memory than the arena below, is not reentrant, and gives on every machine with IEEE floats the bits that\n"
-              " * precis run gives, as far as the net is in whole numbers. Define %s_HEADER_ONLY before including this file\n"
-              " * to get the declarations alone.\n *\n",
+              " * %s_run reads its inputs, writes its outputs, which must not overlap, and returns 0. It needs no\n"
+              " * memory but the arena below, is not reentrant, and gives on every machine with IEEE floats the bits\n"
+              " * that precis run gives. Define %s_HEADER_ONLY before including this file to get its declarations\n"
+              " * alone.\n *\n",
               w->name, w->upper);
     pcs_c_put(w, b,
-              " * Predicted: flash %llu bytes (constants %llu, code %llu), RAM %llu bytes (arena %llu, stack some %llu),\n"
-              " * %llu multiplications.\n",
+              " * Predicted: flash %llu bytes (constants %llu, code %llu), RAM %llu bytes (arena %llu, stack some\n"
+              " * %llu), %llu multiplications.\n",
               (unsigned long long)(k->weights + k->code), (unsigned long long)k->weights, (unsigned long long)k->code,
               (unsigned long long)(k->arena + k->stack), (unsigned long long)k->arena, (unsigned long long)k->stack,
               (unsigned long long)k->macs);
     for (size_t i = 0; pcs_c_core(i); i++)
-        pcs_c_put(w, b, " * %s: %.3g to %.3g million cycles.\n", pcs_c_core(i), k->cycles[i][0] / 1e6, k->cycles[i][1] / 1e6);
+        pcs_c_put(w, b, " * %s: %.3g to %.3g million cycles.\n", pcs_c_core(i), k->cycles[i][0] / 1e6,
+                  k->cycles[i][1] / 1e6);
     pcs_c_put(w, b, " */\n");
 }
 
@@ -147,7 +152,9 @@ static void put_declarations(pcs_c_file *w, pcs_buf *b)
     pcs_c_put(w, b, "#ifndef %s_INCLUDED\n#define %s_INCLUDED\n#include <stdint.h>\n\n", w->upper, w->upper);
     put_port_macros(w, b, true);
     put_port_macros(w, b, false);
-    pcs_c_put(w, b, "#define %s_ARENA_SIZE %llu /* bytes of static memory */\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n",
+    pcs_c_put(w, b,
+              "#define %s_ARENA_SIZE %llu /* bytes of static memory */\n\n"
+              "#ifdef __cplusplus\nextern \"C\" {\n#endif\n",
               w->upper, (unsigned long long)w->arena_bytes);
     put_signature(w, b);
     pcs_c_put(w, b, ";\n#ifdef __cplusplus\n}\n#endif\n#endif\n\n#ifndef %s_HEADER_ONLY\n", w->upper);
@@ -157,6 +164,10 @@ static void put_declarations(pcs_c_file *w, pcs_buf *b)
               "#error \"results differ where floats are computed with more bits\"\n#endif\n"
               "#if defined(__clang__)\n#pragma STDC FP_CONTRACT OFF\n#elif defined(__GNUC__)\n"
               "#pragma GCC optimize(\"fp-contract=off\")\n#endif\n\n");
+    pcs_c_put(w, b, /* one function for all calls of a kind: small, and of a size that is known */
+              "#if defined(__clang__)\n#define %s_SHARED __attribute__((noinline))\n#elif defined(__GNUC__)\n"
+              "#define %s_SHARED __attribute__((noinline, noclone))\n#else\n#define %s_SHARED\n#endif\n\n",
+              w->upper, w->upper, w->upper);
     if (w->arena_bytes)
         pcs_c_put(w, b,
                   "static union {\n    double align;\n    uint8_t bytes[%s_ARENA_SIZE];\n} %s_arena;\n"
