@@ -37,7 +37,8 @@ static precis_status refused(const char *name, const char *folder, uint32_t shot
     o.folder = folder, o.shots = shots;
     const precis_status st = precis_task_open(ctx, &t, name, &o);
     assert_null(t);
-    if (!strstr(precis_ctx_message(ctx), says)) fail_msg("%s: \"%s\" lacks \"%s\"", name, precis_ctx_message(ctx), says);
+    if (!strstr(precis_ctx_message(ctx), says))
+        fail_msg("%s: \"%s\" lacks \"%s\"", name, precis_ctx_message(ctx), says);
     return st;
 }
 
@@ -59,7 +60,8 @@ static void test_hellaswag(void **state)
     assert_int_equal(refused("hellaswag", NULL, 0, "--data FOLDER"), PRECIS_EINVAL);
     char command[400];
     keep("h.txt", "A man sits.\n2\nhe flies\nhe swims\nhe rises\nhe sings\r\nA dog runs.\n0\nit barks\nb\nc\nd\n");
-    snprintf(command, sizeof command, "bzip2 -c %s/h.txt > %s/hellaswag_val_full.txt.bz2", test_folder(), test_folder());
+    snprintf(command, sizeof command, "bzip2 -c %s/h.txt > %s/hellaswag_val_full.txt.bz2", test_folder(),
+             test_folder());
     if (system(command)) skip(); /* no bzip2 here */
     precis_task *t = open_task("hellaswag", test_folder(), 0, 0);
     assert_int_equal(items_of(t), 2);
@@ -140,7 +142,8 @@ static void test_sums_in_words(void **state)
 {
     (void)state;
     keep("test.jsonl", "{\"question\": \"What is 1 + 1?\", \"answer\": \"It is #### 2\"}\n");
-    keep("train.jsonl", "{\"question\": \"a?\", \"answer\": \"b #### 1\"}\n{\"question\": \"c?\", \"answer\": \"d #### 3\"}\n");
+    keep("train.jsonl", "{\"question\": \"a?\", \"answer\": \"b #### 1\"}\n"
+                        "{\"question\": \"c?\", \"answer\": \"d #### 3\"}\n");
     precis_task *t = open_task("gsm8k", test_folder(), 0, 2);
     assert_int_equal(items_of(t), 1);
     const precis_task_item item = item_of(t, 0);
@@ -274,7 +277,8 @@ static void test_answers(void **state)
 {
     (void)state;
     static const char lines[] =
-        "{\"context\": \"The king of the\", \"choices\": [\" country\", \" zebra quartz\"], \"answer\": 0, \"group\": \"a\"}\n"
+        "{\"context\": \"The king of the\", "
+        "\"choices\": [\" country\", \" zebra quartz\"], \"answer\": 0, \"group\": \"a\"}\n"
         "{\"context\": \"She looked at\", \"choices\": [\" him\", \" herself in a\", \" the\"], \"answer\": 2}\n";
     precis_model *m;
     precis_answer answers[2];
