@@ -41,7 +41,7 @@ open(hosts, "w").write("127.0.0.1 localhost hub.test\n")
 
 
 def pull(**env):
-    place = dict(PATH="/usr/bin:/bin", HOME="/tmp/https/home", HF_ENDPOINT=f"https://hub.test:{server.server_port}", **env)
+    place = dict(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME="/tmp/https/home", HF_ENDPOINT=f"https://hub.test:{server.server_port}", **env)
     return subprocess.run(["chroot", root, "/tmp/https/bin/precis", "pull", "me/one", "-q"], env=place, capture_output=True, text=True)
 
 
