@@ -163,7 +163,7 @@ static precis_status halve(precis_net_search *s, size_t few, size_t many)
 
 static precis_status search(precis_net_search *s)
 {
-    precis_net *coded;
+    precis_net *coded = NULL;
     bool met;
     precis_status st = try_floats(s, 0, &coded, &met);
     s->n_floats = s->n_given;
