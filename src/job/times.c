@@ -14,7 +14,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { BATCH = 64, SAMPLED = 2048, PROFILED = 4096, SLICE = 4096, CODED = 1 << 17, TURNS = 3 };
+enum { BATCH = 64, SAMPLED = 2048, PROFILED = 4096, SLICE = 4096, CODED = 1 << 17, TURNS = 3, PROBED = 5 };
 
 typedef struct {
     precis_ctx *ctx;
@@ -144,7 +144,7 @@ static void expect(const machine *k, precis_times *out)
     if (j->calibrates) out->calibrate = k->token * text * (1.3 + sampled);
     if (j->profiles)
         out->costs = some * k->token * (5 + sampled + (whole ? 5 : 4)) + k->code * k->weights * 8 +
-                     (whole ? 3 * coding(k, some) : 0);
+                     (whole ? PROBED * coding(k, some) : 0);
     if (j->plans) out->plan = 1.3 * k->code * fits(k);
     if (!j->opt->dry_run) out->quantize = coding(k, sampled ? PROFILED : text);
     if (j->evaluates) out->evaluate = 2.2 * k->token * (evaluation_tokens(k) + (j->profiles ? some : 0));
