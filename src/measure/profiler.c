@@ -24,7 +24,7 @@ precis_status pcs_probe_swap(pcs_profiler *r, size_t i, const pcs_format *f, uin
     precis_status st = pcs_imatrix_for(r->opt->imatrix, t, &weights);
     *bytes = st ? NULL : pcs_alloc(r->ctx, size + 64, 1);
     if (!st && !*bytes) st = PRECIS_ENOMEM;
-    if (!st) st = pcs_quantize_tensor(r->ctx, t, f, r->coder, &weights, *bytes, error);
+    if (!st) st = pcs_quantize_tensor(r->ctx, &(pcs_tensor_job){ t, f, r->coder, weights }, *bytes, error);
     if (st) return st;
     pcs_tensor *own = &r->m->tensors[i];
     own->format = f;

@@ -109,7 +109,8 @@ static precis_status worst_type(pcs_profiler *r, const pcs_tensor *t, double wei
                                 const pcs_format **worst, double *error)
 {
     pcs_draw d;
-    precis_status st = pcs_draw_open(r->ctx, &d, t, r->coder, r->opt->imatrix, false, pcs_draw_steps(t, weights));
+    const pcs_draw_job job = { t, r->coder, r->opt->imatrix, false, pcs_draw_steps(t, weights) };
+    precis_status st = pcs_draw_open(r->ctx, &d, &job);
     *worst = NULL;
     *error = 0;
     for (size_t i = 0; pcs_formats[i] && !st; i++) {
@@ -223,7 +224,7 @@ static precis_status coding_speed(pcs_profiler *r, const pcs_method *coder, doub
         if ((st = pcs_imatrix_for(r->opt->imatrix, some, &w))) return st;
         uint8_t *bytes = pcs_alloc(r->ctx, pcs_tensor_rows(some), pcs_row_bytes(f, (uint64_t)some->ne[0]));
         const double begun = pcs_now();
-        st = bytes ? pcs_quantize_tensor(r->ctx, some, f, coder, &w, bytes, &error) : PRECIS_ENOMEM;
+        st = bytes ? pcs_quantize_tensor(r->ctx, &(pcs_tensor_job){ some, f, coder, w }, bytes, &error) : PRECIS_ENOMEM;
         spent += pcs_now() - begun;
         pcs_free(r->ctx, bytes);
     }

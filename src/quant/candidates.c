@@ -45,7 +45,9 @@ precis_status pcs_candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_
     if (!pcs_quantizable(t)) return PRECIS_OK;
     for (size_t i = 0; pcs_formats[i] && *n < PCS_CHOICES; i++) {
         const pcs_format *f = pcs_formats[i];
-        if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
+        if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) ||
+            pcs_format_bpw(f) > pcs_format_bpw(t->format))
+            continue;
         /* what others read, unless it is asked for; and no binary */
         if (!list && (!pcs_format_portable(f) || (f->encode && pcs_format_bpw(f) < 2) || (!books && pcs_has_book(f))))
             continue;
