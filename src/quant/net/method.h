@@ -19,7 +19,7 @@ typedef struct pcs_net_method {
     precis_status (*prepare)(precis_net_quant *q);
     /* Wants to see what the node's weights are multiplied by: `open` before the first batch, `see` within each, with x
      * as its input's numbers, which may not use threads, and `add` behind it. NULL: no samples. */
-    precis_status (*open)(precis_net_quant *q, size_t node);
+    precis_status (*begin)(precis_net_quant *q, size_t node);
     void (*see)(precis_net_quant *q, size_t node, const float *x, uint64_t n);
     void (*add)(precis_net_quant *q, size_t node);
     /* Codes of a row of node's weights, by several threads, each with rows of its own; room: 2 k doubles. */

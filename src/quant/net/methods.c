@@ -75,9 +75,9 @@ precis_status pcs_net_gather_open(precis_net_quant *q)
     precis_status st = PRECIS_OK;
     const pcs_net_method *m;
     for (size_t i = 0; !st && (m = next(q, &i));)
-        for (size_t k = 0; m->open && k < q->g->n_nodes && !st; k++)
+        for (size_t k = 0; m->begin && k < q->g->n_nodes && !st; k++)
             if (multiplies(q, k)) {
-                st = m->open(q, k);
+                st = m->begin(q, k);
                 const size_t at = strlen(q->nodes[k].method);
                 if (!st && q->nodes[k].gram)
                     snprintf(q->nodes[k].method + at, sizeof q->nodes[k].method - at, ", %s", m->name);

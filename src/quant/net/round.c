@@ -28,7 +28,7 @@ struct pcs_net_gram {
 
 static bool conv_weights(const pcs_net_weight *f, const pcs_node *n) { return n->op == &pcs_op_conv && !f->axis; }
 
-static precis_status open(precis_net_quant *q, size_t node)
+static precis_status begin(precis_net_quant *q, size_t node)
 {
     const pcs_node *n = &q->g->nodes[node];
     pcs_net_weight f;
@@ -188,5 +188,5 @@ static void choose(const precis_net_quant *q, size_t node, const pcs_net_row *r,
 
 const pcs_net_method pcs_net_method_round = {
     .name = "round", .what = "learned rounding: codes that leave the layer's result least wrong on --calib",
-    .open = open, .see = see, .add = add, .choose = choose,
+    .begin = begin, .see = see, .add = add, .choose = choose,
 };
