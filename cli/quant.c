@@ -24,7 +24,7 @@ static const cli_option options[] = {
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type under a budget (more than once)" },
     { "--method", 0, "NAME",
       "search (default; under a budget gptq, up to 1e9 weights), rtn, hqq, gptq; with transforms and residuals: "
-      "rotate+awq+clip, gptq+svd (precis list pairs)" },
+      "rotate+awq+clip, gptq+svd (precis list pairs); of a net of arrays equalize, round or both" },
     { "--fallback", 0, NULL, "a tensor that the method cannot be applied to takes search, and is listed" },
     { "--scale-rounding", 0, "MODE", "rtn: power-of-two scales by floor (default), rceil, ceil or even" },
     { "--no-act-order", 0, NULL, "gptq: columns in their own order" },

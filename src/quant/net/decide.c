@@ -170,7 +170,8 @@ static void say_how(precis_net_quant *q, pcs_net_node *m, const pcs_node *n)
     const char *scales = q->block ? "by block" : q->per_channel ? "per channel" : "per tensor";
     const char *how = q->mode == PCS_NET_DYNAMIC && !dynamic ? modes[2] : modes[q->mode];
     if (product)
-        snprintf(m->method, sizeof m->method, "%s, weights %s %s", how, q->o.weights ? q->o.weights : "int8", scales);
+        snprintf(m->method, sizeof m->method, "%s, weights %s %s%s", how, q->o.weights ? q->o.weights : "int8", scales,
+                 m->equalized ? ", equalized" : "");
     else
         snprintf(m->method, sizeof m->method, "%s, %s", how,
                  m->kind == PCS_CODES_SHARE ? "range of its operand" : "own range");
