@@ -78,6 +78,20 @@ run "$work/p.onnx" "$work/eval.npy" "$work/p.npy"
 at_least 60 "$work/q.npy" "$work/p.npy" "QLinear ops beside QDQ"
 ops "$work/p.onnx" QLinearConv=3 QLinearAdd=1 QLinearConcat=1 MaxPool=1
 
+# Any op between two that take codes: the file is written, has no name twice, and gives what QDQ gives.
+while read -r name; do
+    quant "middle_$name" mq --static --calib "$work/calib.npy"
+    run "$work/mq.onnx" "$work/eval.npy" "$work/mq.npy"
+    quant "middle_$name" mp --static --calib "$work/calib.npy" --qop
+    ops "$work/mp.onnx" QLinearConv
+    if grep TWICE "$work/ops"; then
+        echo "middle_$name: two nodes have one name"
+        failed=1
+    fi
+    run "$work/mp.onnx" "$work/eval.npy" "$work/mp.npy"
+    at_least 45 "$work/mq.npy" "$work/mp.npy" "QLinear ops around $name"
+done <"$work/middles.txt"
+
 # What is quantized already goes over as it is; a way to quantize it is refused.
 for net in q p; do
     expect 0 "$precis" quant "$work/$net.onnx" -o "$work/over.onnx"
