@@ -364,6 +364,31 @@ void pcs_elementwise(const pcs_call *c, uint32_t ith, uint32_t nth, pcs_block_fn
     }
 }
 
+/* Neighbours along the last dimension are 0 or 1 apart in each operand, since operands are dense. */
+void pcs_elements_of(const pcs_call *c, uint32_t ith, uint32_t nth, pcs_function f)
+{
+    const pcs_arg *out = &c->out[0], *in[2] = { &c->in[0], &c->in[c->n_in - 1] };
+    pcs_elements_args a = { .f = f, .alpha = c->attr && c->n_in == 1 ? (float)c->attr[0].real : 0 };
+    pcs_spread s;
+    uint64_t begin, end;
+    if (out->dims == 2) pcs_share_numbers(out, ith, nth, &begin, &end);
+    else pcs_share((uint64_t)pcs_arg_count(out), PCS_BLOCK, ith, nth, &begin, &end);
+    if (begin == end) return;
+    pcs_spread_over(&s, out, 2, in);
+    a.dx = (size_t)s.stride[0][s.dims - 1];
+    a.dy = (size_t)s.stride[1][s.dims - 1];
+    for (int64_t e = (int64_t)begin; e < (int64_t)end; e += (int64_t)a.n) {
+        int64_t at[2];
+        const int64_t first = e % s.inner, left = s.inner - first, all = (int64_t)end - e;
+        pcs_spread_row(&s, e / s.inner, at);
+        a.x = (const float *)in[0]->data + at[0] + first * (int64_t)a.dx;
+        a.y = (const float *)in[1]->data + at[1] + first * (int64_t)a.dy;
+        a.to = (float *)out->data + e;
+        a.n = (size_t)(left < all ? left : all);
+        c->kernels->elements(&a);
+    }
+}
+
 precis_status pcs_infer_spread(precis_graph *g, const pcs_node *n, uint32_t from, uint32_t to, pcs_value *out)
 {
     out->dims = 0;
