@@ -70,6 +70,14 @@ def recurrent():
     return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, [1, "N", 3])], ints))
 
 
+def lstm():
+    """An LSTM both ways, more units than a block of sixteen, and what reads all of its states."""
+    ints = [floats("w", [2, 80, 6], noise(960, .4)), floats("r", [2, 80, 20], noise(3200, .2)), floats("b", [2, 160], noise(320, .1)), floats("v", [20, 3], noise(60))]
+    nodes = [node("Transpose", ["x"], ["t"], perm=[1, 0, 2]), node("LSTM", ["t", "w", "r", "b"], ["all"], name="lstm", hidden_size=20, direction="bidirectional"),
+             node("MatMul", ["all", "v"], ["y"], name="head")]
+    return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, [3, 2, "N", 3])], ints))
+
+
 def middles():
     """conv -> an op of another kind -> conv or a product: between nodes that take codes and give codes."""
     c = lambda op, ins, out="m", **a: node(op, ins, [out], name=a.pop("called", out), **a)
@@ -114,7 +122,7 @@ def make(w):
         for name, nodes, channels in middles():
             open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
             table.write(name + "\n")
-    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))
