@@ -62,11 +62,13 @@ typedef struct pcs_recurrent {
     const char *packed;
     const pcs_arg *x, *lengths, *h, *cell, *peepholes; /* the last two of an LSTM */
     char *shared, *own; /* scratch of all, and of this thread */
+    uint32_t functions; /* of all ways; filled by recurrent_run, as what follows */
+    bool peeps, plain_x, plain_h; /* some peephole is not zero; all zero points of codes are 0, or 128 */
 } pcs_recurrent;
 /* Bytes of both; all threads of a call enter. */
 size_t pcs_recurrent_shared(const pcs_recurrent *r);
 size_t pcs_recurrent_own(const pcs_recurrent *r);
-void pcs_recurrent_run(const pcs_recurrent *r, uint32_t ith, uint32_t nth);
+void pcs_recurrent_run(pcs_recurrent *r, uint32_t ith, uint32_t nth);
 
 /* ---- of one step (recurrent_cell.c): 16 units of one sequence. gate: [gates][16], without biases. */
 typedef struct pcs_recurrent_unit {

@@ -24,30 +24,31 @@ static float apply(char f, float x, float a, float b)
     }
 }
 
-/* Function i of the way to 16 numbers, in place. */
-static void function(const pcs_recurrent_unit *u, uint32_t i, float *x)
+/* Function i of the way to n numbers, in place. */
+static void function(const pcs_recurrent_unit *u, uint32_t i, float *x, int n)
 {
     const precis_attr *attr = u->r->c->attr;
-    const uint32_t k = (uint32_t)u->way * pcs_recurrent_functions(attr) + i, all = (uint32_t)strlen(attr[PCS_R_ACT].text);
+    const uint32_t k = (uint32_t)u->way * pcs_recurrent_functions(attr) + i, all = u->r->functions;
     const float clip = (float)attr[PCS_R_CLIP].real;
     const char f = attr[PCS_R_ACT].text[k];
     if (clip > 0 && i < 2) /* of gates: onnxruntime does not clip the cell before it gives h */
-        for (int l = 0; l < N; l++) x[l] = x[l] < -clip ? -clip : x[l] > clip ? clip : x[l];
+        for (int l = 0; l < n; l++) x[l] = x[l] < -clip ? -clip : x[l] > clip ? clip : x[l];
     if (f == 's' || f == 't') {
         const pcs_function kernel = f == 's' ? PCS_OF_SIGMOID : PCS_OF_TANH;
-        u->r->c->kernels->elements(&(pcs_elements_args){ .f = kernel, .x = x, .y = x, .dx = 1, .to = x, .n = N });
+        u->r->c->kernels->elements(&(pcs_elements_args){ .f = kernel, .x = x, .y = x, .dx = 1, .to = x, .n = (size_t)n });
         return;
     }
     const int64_t *bits = attr[PCS_R_COEFFICIENTS].list;
     const float a = pcs_bits_f32((uint32_t)bits[k]), b = pcs_bits_f32((uint32_t)bits[all + k]);
-    for (int l = 0; l < N; l++) x[l] = apply(f, x[l], a, b);
+    for (int l = 0; l < n; l++) x[l] = apply(f, x[l], a, b);
 }
 
-static void add_bias(const pcs_recurrent_unit *u, uint32_t gate)
+/* Of n gates from `gate` on. */
+static void add_bias(const pcs_recurrent_unit *u, uint32_t gate, uint32_t n)
 {
-    float *g = u->gate + gate * N;
+    float *restrict g = u->gate + gate * N;
     const float *x = u->bias_x + gate * N, *h = u->bias_h + gate * N;
-    PCS_LANES(l, N) g[l] += x[l] + h[l];
+    for (uint32_t i = 0; i < n * N; i++) g[i] += x[i] + h[i];
 }
 
 /* gate += its peephole times the cell; peepholes are of input, output and forget. */
@@ -56,7 +57,7 @@ static void peep(const pcs_recurrent_unit *u, uint32_t gate)
     const size_t hidden = u->r->p.hidden, left = hidden - u->first < N ? hidden - u->first : N;
     const float *p = (const float *)u->r->peepholes->data + (u->way * 3 + gate) * hidden + u->first;
     float *g = u->gate + gate * N;
-    for (size_t l = 0; l < left; l++) g[l] += p[l] * u->cell[l];
+    for (size_t l = 0; l < left && u->r->peeps; l++) g[l] += p[l] * u->cell[l];
 }
 
 static void lstm(const pcs_recurrent_unit *u)
@@ -64,28 +65,33 @@ static void lstm(const pcs_recurrent_unit *u)
     enum { IN, OUT, FORGET, CELL };
     float *const g = u->gate, *const in = g + IN * N, *const out = g + OUT * N, *const forget = g + FORGET * N,
           *const cell = g + CELL * N, *const c = u->cell;
-    for (uint32_t i = 0; i < 4; i++) add_bias(u, i);
-    peep(u, IN);
-    function(u, 0, in);
-    if (u->r->c->attr[PCS_R_COUPLED].integer) PCS_LANES(l, N) forget[l] = 1 - in[l];
+    const bool coupled = u->r->c->attr[PCS_R_COUPLED].integer != 0, together = !coupled && !u->r->peeps;
+    add_bias(u, 0, 4);
+    if (together) function(u, 0, in, 3 * N); /* input, output and forget lie side by side */
     else {
-        peep(u, FORGET);
-        function(u, 0, forget);
+        peep(u, IN);
+        function(u, 0, in, N);
     }
-    function(u, 1, cell);
+    if (coupled) PCS_LANES(l, N) forget[l] = 1 - in[l];
+    else if (!together) {
+        peep(u, FORGET);
+        function(u, 0, forget, N);
+    }
+    function(u, 1, cell, N);
     PCS_LANES(l, N) c[l] = forget[l] * c[l] + in[l] * cell[l];
-    peep(u, OUT);
-    function(u, 0, out);
+    if (!together) {
+        peep(u, OUT);
+        function(u, 0, out, N);
+    }
     PCS_LANES(l, N) u->next[l] = c[l];
-    function(u, 2, u->next);
+    function(u, 2, u->next, N);
     PCS_LANES(l, N) u->next[l] = out[l] * u->next[l];
 }
 
 void pcs_recurrent_reset(const pcs_recurrent_unit *u)
 {
-    add_bias(u, 0), add_bias(u, 1);
-    function(u, 0, u->gate);
-    function(u, 0, u->gate + N);
+    add_bias(u, 0, 2);
+    function(u, 0, u->gate, 2 * N);
     PCS_LANES(l, N) u->reset[l] = u->gate[N + l] * u->h[l];
 }
 
@@ -96,8 +102,8 @@ static void gru(const pcs_recurrent_unit *u)
     if (u->back) { /* linear before reset: what h gives is known, and reset scales it with its bias */
         const float *const b = u->bias_h + 2 * N, *const x = u->bias_x + 2 * N;
         PCS_LANES(l, N) g[l] = (g[l] + x[l]) + reset[l] * (u->back[l] + b[l]);
-    } else add_bias(u, 2);
-    function(u, 1, g);
+    } else add_bias(u, 2, 1);
+    function(u, 1, g, N);
     PCS_LANES(l, N) u->next[l] = (1 - update[l]) * g[l] + update[l] * h[l];
 }
 
@@ -106,8 +112,8 @@ void pcs_recurrent_cell(const pcs_recurrent_unit *u)
     if (u->r->p.gates == 4) lstm(u);
     else if (u->r->p.gates == 3) gru(u);
     else {
-        add_bias(u, 0);
+        add_bias(u, 0, 1);
         PCS_LANES(l, N) u->next[l] = u->gate[l];
-        function(u, 0, u->next);
+        function(u, 0, u->next, N);
     }
 }

@@ -112,6 +112,7 @@ typedef struct {
     const float *scales;
     float scale;
     int32_t zero;
+    bool plain; /* all of `zeros` are zero */
 } operands;
 
 /* to[m][count gates from `gate` on][16], gates * 16 numbers from row to row. */
@@ -119,12 +120,11 @@ static void by_codes(const steps *s, const operands *o, uint32_t gate, uint32_t 
 {
     const int32_t *sums = o->sums + gate * N, *zeros = o->zeros + gate * N;
     const size_t n = count * N;
-    bool plain = true;
-    for (size_t i = 0; i < n; i++) {
-        s->first[i] = -o->zero * sums[i];
-        s->factor[i] = o->scale * o->scales[gate * N + i];
-        plain = plain && !zeros[i];
-    }
+    const bool plain = o->plain;
+    int32_t *const first = s->first;
+    float *const factor = s->factor;
+    for (size_t i = 0; i < n; i++) first[i] = -o->zero * sums[i];
+    for (size_t i = 0; i < n; i++) factor[i] = o->scale * o->scales[gate * N + i];
     const size_t each = plain ? o->m : 1; /* what zero points of weights add depends on the row */
     for (size_t i = 0; i < o->m; i += each) {
         const uint8_t *a = (const uint8_t *)o->rows + i * o->step;
@@ -191,7 +191,7 @@ static void of_x(const steps *s, size_t n)
     for (size_t k = s->begin; k < s->end; k++) {
         const pcs_recurrent_block b = pcs_recurrent_at(p, s->r->packed, s->way, k);
         const operands o = { s->x,     b.x,      s->row_x,  n * s->batch, p->in,    p->lines_x,
-                             b.sums_x, b.zero_x, b.scale_x, s->scale_x,   s->zero_x };
+                             b.sums_x, b.zero_x, b.scale_x, s->scale_x,   s->zero_x,    s->r->plain_x };
         float *to = s->gates + k * each;
         if (p->dynamic) by_codes(s, &o, 0, p->gates, to);
         else by_floats(s, &o, 0, p->gates, to, false);
@@ -214,6 +214,7 @@ static operands rows_of(steps *s, const float *h)
     o.rows = s->codes;
     o.scale = s->scale_h;
     o.zero = s->zero_h;
+    o.plain = s->r->plain_h;
     return o;
 }
 
@@ -362,10 +363,33 @@ static void one_way(steps *s)
     meet(s);
 }
 
-void pcs_recurrent_run(const pcs_recurrent *r, uint32_t ith, uint32_t nth)
+static bool all_zero(const int32_t *x, size_t n)
+{
+    int32_t any = 0;
+    for (size_t i = 0; i < n; i++) any |= x[i];
+    return !any;
+}
+
+/* What is the same in all steps. */
+static void look(pcs_recurrent *r)
+{
+    const float *p = r->peepholes ? r->peepholes->data : NULL;
+    const size_t blocks = r->p.ways * r->p.blocks, each = r->p.gates * N;
+    r->functions = (uint32_t)strlen(r->c->attr[PCS_R_ACT].text);
+    for (size_t i = 0; p && i < 3 * r->p.hidden * r->p.ways; i++) r->peeps = r->peeps || p[i] != 0;
+    r->plain_x = r->plain_h = true;
+    for (size_t i = 0; r->p.dynamic && i < blocks; i++) {
+        const pcs_recurrent_block b = pcs_recurrent_at(&r->p, r->packed, 0, i);
+        r->plain_x = r->plain_x && all_zero(b.zero_x, each);
+        r->plain_h = r->plain_h && all_zero(b.zero_h, each);
+    }
+}
+
+void pcs_recurrent_run(pcs_recurrent *r, uint32_t ith, uint32_t nth)
 {
     steps s;
     uint64_t begin, end;
+    look(r);
     sizes(r, &s);
     lay_out(&s);
     pcs_share(r->p.blocks, 1, ith, nth, &begin, &end);
