@@ -129,6 +129,11 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
 /* A recurrent node with constant weights: they alone are stored, where there is no calibration. */
 bool pcs_net_is_recurrent(const precis_graph *g, const pcs_node *n);
 precis_status pcs_net_store_recurrent(precis_net_quant *q, size_t at, pcs_node *n);
+/* Scales of w [ways, rows, k], one for each row; the caller frees them. */
+precis_status pcs_net_row_scales(precis_net_quant *q, const pcs_value *w, pcs_qparams **scales);
+/* A recurrent node whose weights are constants, as products of codes (recurrent.c). */
+bool pcs_net_can_dynamic_recurrent(const precis_net_quant *q, const pcs_node *n);
+precis_status pcs_net_dynamic_recurrent(precis_net_quant *q, const pcs_node *old, const pcs_node *mapped);
 /* A node with its weights stored, as an integer product with the range of each run (dynamic.c). */
 bool pcs_net_can_dynamic(const precis_graph *g, const pcs_node *n);
 precis_status pcs_net_dynamic(precis_net_quant *q, const pcs_node *old, const pcs_node *stored);

@@ -302,8 +302,16 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
     return st;
 }
 
-/* Weights of a recurrent node, [ways, gates * hidden, in] and [ways, gates * hidden, hidden], by row of its gates. No
- * engine multiplies by codes there with ranges of its own, so they are decoded and multiplied as floats. */
+/* Codes of w [ways, rows, k] with a scale for each row. */
+precis_status pcs_net_row_scales(precis_net_quant *q, const pcs_value *w, pcs_qparams **scales)
+{
+    const layout l = lay_out_by(w, 1);
+    *scales = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof **scales);
+    return *scales ? choose_scales(q, &l, *scales, w->name) : PRECIS_ENOMEM;
+}
+
+/* Weights of a recurrent node, [ways, gates * hidden, in] and [ways, gates * hidden, hidden], by row of its gates,
+ * which are decoded and multiplied as floats. */
 precis_status pcs_net_store_recurrent(precis_net_quant *q, size_t at, pcs_node *n)
 {
     precis_status st = PRECIS_OK;
@@ -314,8 +322,8 @@ precis_status pcs_net_store_recurrent(precis_net_quant *q, size_t at, pcs_node *
             continue;
         }
         const layout l = lay_out_by(&w, 1);
-        pcs_qparams *p = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof *p);
-        st = p ? choose_scales(q, &l, p, w.name) : PRECIS_ENOMEM;
+        pcs_qparams *p;
+        st = pcs_net_row_scales(q, &w, &p);
         int32_t *codes = st ? NULL : pcs_net_codes(q, at, l.w, (int64_t[]){ l.outer, l.channels, l.inner }, p);
         if (!st && !codes) st = PRECIS_ENOMEM;
         if (!st) st = replace(q, n, i, weight_codes(q, &w, &l, p, codes, 1));
