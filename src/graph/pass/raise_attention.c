@@ -17,7 +17,7 @@ typedef struct {
     const pcs_value *scores; /* what the softmax sees */
 } found;
 
-static bool sized(const pcs_value *v)
+static bool of_size(const pcs_value *v)
 {
     for (uint32_t i = 0; i < v->dims; i++)
         if (pcs_dim_is_id(v->shape[i])) return false;
@@ -26,7 +26,7 @@ static bool sized(const pcs_value *v)
 
 static bool same_matrices(const pcs_value *a, const pcs_value *b)
 {
-    return sized(a) && sized(b) && a->shape[a->dims - 1] == b->shape[b->dims - 1] &&
+    return of_size(a) && of_size(b) && a->shape[a->dims - 1] == b->shape[b->dims - 1] &&
            a->shape[a->dims - 2] == b->shape[b->dims - 2];
 }
 
@@ -131,7 +131,7 @@ static int64_t batches(const pcs_value *v)
 static bool one_each(const precis_graph *g, const pcs_node *n, const found *f)
 {
     const pcs_value *q = &g->values[f->q], *k = &g->values[f->k], *v = &g->values[f->v], *y = &g->values[n->out[0]];
-    if (!sized(q) || !sized(k) || !sized(v) || !sized(y) || y->dims != v->dims) return false;
+    if (!of_size(q) || !of_size(k) || !of_size(v) || !of_size(y) || y->dims != v->dims) return false;
     for (uint32_t i = 0; i + 2 < v->dims; i++)
         if (v->shape[i] != y->shape[i]) return false;
     const int64_t many = batches(f->scores);
@@ -158,7 +158,7 @@ static bool attends(const precis_graph *g, const pcs_node *n, found *f)
     f->scores = &g->values[s];
     f->safe = guard != NULL;
     if (guard && scores != s) return false;
-    if (!sized(f->scores) || pcs_axis(soft->attr[0].integer, f->scores->dims) + 1 != f->scores->dims) return false;
+    if (!of_size(f->scores) || pcs_axis(soft->attr[0].integer, f->scores->dims) + 1 != f->scores->dims) return false;
     return pcs_value_uses(g, s) == 1 + (size_t)f->safe && match_scores(g, s, f) && one_each(g, n, f);
 }
 
