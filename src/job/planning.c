@@ -180,13 +180,41 @@ precis_status precis_planning_check(precis_ctx *ctx, const precis_model *m, cons
     return st ? st : pcs_profile_check(ctx, o->quant.profile, m, true);
 }
 
+/* The divergence of a plan; NaN without a profile. */
+static double predicted(precis_ctx *ctx, const precis_planning_options *o, const precis_plan *plan, double loss,
+                        double cache_loss, double interval[2], size_t *gains)
+{
+    const double all = loss + cache_loss;
+    if (!o->quant.profile) return NAN;
+    const double share = loss > 0 ? pcs_gain_share(ctx, plan, o->quant.method) * loss / all : 0;
+    return precis_profile_predict_method(o->quant.profile, o->quant.method, share, all, interval, gains);
+}
+
+/* The plan of the same bytes that need not keep to a speed: what that costs. */
+static precis_status without_speed(precis_ctx *ctx, pcs_loss_table *t, const precis_planning_options *o, uint64_t bytes,
+                                   double cache_loss, precis_planning *out)
+{
+    precis_plan *plan = NULL;
+    double loss = 0, interval[2];
+    size_t gains;
+    precis_planning_rest *rest = &out->without_speed;
+    precis_status st = pcs_loss_table_limit(t, NULL, 0);
+    if (!st) st = pcs_loss_table_plan(t, bytes, &plan, NULL, &loss);
+    if (!st) st = precis_quant_file_bytes(ctx, plan->model, plan, &o->quant, &rest->bytes);
+    if (!st) st = precis_costs_predict(o->costs, plan, &rest->tok_s);
+    if (!st) rest->loss = loss, rest->kld = predicted(ctx, o, plan, loss, cache_loss, interval, &gains);
+    precis_plan_close(&plan);
+    return st;
+}
+
 precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const precis_planning_options *given,
                               precis_planning *out)
 {
     precis_planning_options own = PRECIS_PLANNING_OPTIONS_INIT, rest;
     const precis_planning_options *o = &own;
     pcs_options_take(&own, sizeof own, given);
-    *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN };
+    *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN,
+                              .without_speed = { 0, NAN, NAN, NAN } };
     const uint64_t refused = precis_ctx_refused(ctx);
     uint64_t most = 0, more = 0;
     pcs_running running = { 0 };
@@ -209,8 +237,9 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
         return st;
     }
     st = PRECIS_EBUDGET;
-    /* types with books of vectors when nothing else fits */
-    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) {
+    /* types with books of vectors where they lose less, or when nothing else fits */
+    const uint64_t expected = shared && o->target_ram < most ? o->target_ram : most;
+    for (int books = pcs_wants_books(m, expected); books < 2 && st == PRECIS_EBUDGET; books++) {
         pcs_loss_table *t;
         double loss = 0, cache_loss = 0;
         uint64_t bytes = most;
@@ -218,9 +247,11 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
         if (!st && o->min_speed > 0) st = pcs_loss_table_limit(t, o->costs, 1 / o->min_speed);
         if (!st && shared) st = share_memory(ctx, t, &caches, o->target_ram, most, out, &bytes, &cache_loss, &more);
         if (!st && o->max_kld > 0) st = pcs_smallest(ctx, t, &o->quant, o->max_kld, bytes, &bytes);
+        if (!st && !books && o->max_kld > 0 && !shared && pcs_wants_books(m, bytes)) st = PRECIS_EBUDGET;
         out->solution.size = sizeof out->solution;
         if (!st) st = pcs_loss_table_plan(t, bytes, &out->plan, &out->solution, &loss);
-        if (!st && o->quant.profile) out->kld = precis_profile_predict_method(o->quant.profile, o->quant.method, loss > 0 ? pcs_gain_share(ctx, out->plan, o->quant.method) * loss / (loss + cache_loss) : 0, loss + cache_loss, out->interval, &out->gains);
+        if (!st) out->kld = predicted(ctx, o, out->plan, loss, cache_loss, out->interval, &out->gains);
+        if (!st && o->min_speed > 0) st = without_speed(ctx, t, o, bytes, cache_loss, out);
         pcs_loss_table_close(&t);
     }
     pcs_caches_close(&caches);

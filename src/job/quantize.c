@@ -92,7 +92,8 @@ static precis_status smallest_plan(precis_ctx *ctx, const precis_model *m, doubl
     precis_plan_close(&same);
     if (st) return st;
     st = PRECIS_EBUDGET;
-    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books when nothing else fits */
+    /* types with books where they lose less, or when nothing else fits */
+    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) {
         pcs_loss_table *t = NULL;
         uint64_t bytes = most;
         double loss;
@@ -100,6 +101,7 @@ static precis_status smallest_plan(precis_ctx *ctx, const precis_model *m, doubl
         if (!st) st = pcs_smallest(ctx, t, q, max_kld, most, &bytes);
         if (!st && bytes >= most)
             st = pcs_fail(ctx, PRECIS_EBUDGET, "no file that is smaller than the model stays below a KL divergence of %g; a larger --max-kld, or --max-size, which says what is lost", max_kld);
+        if (!st && !books && pcs_wants_books(m, bytes)) st = PRECIS_EBUDGET; /* with them it is smaller */
         if (!st) st = pcs_loss_table_plan(t, bytes, &job->plan, &job->solution, &loss);
         pcs_loss_table_close(&t);
     }

@@ -2,9 +2,19 @@
 #include "plan/plan.h"
 #include "quant/methods.h"
 
-/* Types with books of vectors: their kernels unpack at a quarter of the others' speed, and they take a hundred times
- * the time to fit. */
+/* Types with books of vectors: they take a hundred times the time to fit. */
 bool pcs_has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLOCK_MAX; }
+
+/* Above that many bits for each weight they lose no less than others at equal bytes (docs/planning.md), so that only the
+ * time to fit them would be paid. */
+bool pcs_wants_books(const precis_model *m, uint64_t bytes)
+{
+    const double bits = 4.0;
+    double weights = 0;
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (pcs_quantizable(&m->tensors[i])) weights += (double)m->tensors[i].n;
+    return 8 * (double)bytes < bits * weights;
+}
 
 /* Without types behind the first that cannot hold the tensor's numbers. */
 static precis_status drop_small(precis_ctx *ctx, const pcs_tensor *t, const pcs_format **types, size_t *n)
