@@ -3,8 +3,8 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all core demo test test-core test-alloc test-mutated test-peers test-arm test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
-.PHONY: bootstrap bootstrap-core bootstrap-tests install-core
+.PHONY: all core demo test test-core test-alloc test-mutated test-peers test-arm test-mcu test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
+.PHONY: dist test-dist bootstrap bootstrap-core bootstrap-tests install-core
 
 all: bootstrap
 	@tools/build $(BUILD)
@@ -33,6 +33,14 @@ test: bootstrap-tests
 test-core: all core
 	@tests/core/run build-core $(BUILD)
 
+# Static programs for x86-64 and 64-bit Arm, as .tar.gz and .deb, into build-dist (docs/building.md).
+dist:
+	@tools/dist/make build-dist
+
+# They run on bare systems with the bytes of the usual build, and are made again the same. Root, network, an hour.
+test-dist: all dist
+	@tests/dist/run $(BUILD) build-dist
+
 # Every place that asks for memory, made to fail, once and from then on: exit 4, or the same bytes. Half an hour.
 test-alloc: all
 	@tests/alloc/run $(BUILD)
@@ -48,6 +56,10 @@ test-peers: all
 # Cross-compiled for 64-bit Arm, run by qemu: every kernel row, and the same bytes, tokens and figures as here. A quarter of an hour.
 test-arm: all
 	@tests/arm/run $(BUILD)
+
+# Nets written as C on a Cortex-M4 and a Cortex-M55 by qemu: the same bits as here, sizes as predicted.
+test-mcu: all
+	@PRECIS_MCU=required sh tests/cli/c_file.sh $(BUILD)/precis .
 
 # The same bytes from gcc and clang, -O0 to -O3, every instruction set, any number of threads.
 test-bytes: bootstrap

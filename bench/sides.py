@@ -12,6 +12,11 @@ def precis(program, *a):
     return json.loads(r.stdout)
 
 
+def level(program):
+    """The instruction set that precis uses here."""
+    return precis(program, "bench", os.path.join(HERE, "..", "models", "gutenberg-7m"), "--prompt", 1, "--gen", 1)["cpu"]
+
+
 def llama_speed(model, threads, prompt, gen, kv="", python=sys.executable):
     """Tokens per second of a prompt and of what is generated behind it; NaN where llama.cpp does not run the model. kv: f16, q8_0 or q4_0, the cache's type."""
     r = subprocess.run([python, os.path.join(HERE, "peer_speed.py"), model, str(threads), str(prompt), str(gen), *([kv] if kv else [])], capture_output=True, text=True)

@@ -39,13 +39,13 @@ static int print_kernel(void *user, const precis_kernel_speed *s)
 {
     const kernels *k = user;
     if (k->c->json) {
-        json_t *limit = json_pack("{s:f, s:f, s:f}", "memory_bytes_s", s->limit_memory, "cache_bytes_s",
-                                  s->limit_cache, "multiply_s", s->limit_multiply);
+        json_t *limit = json_pack("{s:f, s:f, s:f, s:f}", "memory_bytes_s", s->limit_memory, "cache_bytes_s",
+                                  s->limit_cache, "multiply_s", s->limit_multiply, "tiles_s", s->limit_tiles);
         json_array_append_new(k->list,
-                              json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:s?, s:o}", "type", s->type, "kernel",
-                                        s->kernel, "isa", s->isa, "memory_bytes_s", s->memory, "cache_bytes_s",
-                                        s->cache, "multiply_s", s->multiply, "multiply_isa", s->multiply_isa, "limit",
-                                        limit));
+                              json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:s?, s:f, s:o}", "type", s->type,
+                                        "kernel", s->kernel, "isa", s->isa, "memory_bytes_s", s->memory,
+                                        "cache_bytes_s", s->cache, "multiply_s", s->multiply, "multiply_isa",
+                                        s->multiply_isa, "tiles_s", s->tiles, "limit", limit));
         return 0;
     }
     printf("%-10s %-3s %-12s %8.1f %4.0f%%", s->type, s->kernel, s->isa, s->memory * 1e-9,
@@ -53,8 +53,10 @@ static int print_kernel(void *user, const precis_kernel_speed *s)
     if (s->cache > 0) printf(" %8.1f %4.0f%%", s->cache * 1e-9, 100 * s->cache / s->limit_cache);
     else printf(" %8s %5s", "-", "");
     if (s->multiply > 0)
-        printf(" %9.1f %4.0f%%  %s\n", s->multiply * 1e-9, 100 * s->multiply / s->limit_multiply, s->multiply_isa);
-    else printf(" %9s\n", "-");
+        printf(" %9.1f %4.0f%%  %-10s", s->multiply * 1e-9, 100 * s->multiply / s->limit_multiply, s->multiply_isa);
+    else printf(" %9s %5s  %-10s", "-", "", "");
+    if (s->limit_tiles > 0) printf(" %8.1f %4.0f%%", s->tiles * 1e-9, 100 * s->tiles / s->limit_tiles);
+    printf("\n");
     fflush(stdout);
     return 0;
 }
@@ -66,8 +68,10 @@ static int all_kernels(cli *c)
     if (!c->json) {
         printf("%s, %u threads; weights with one token (GB/s from memory and from the cores' caches, share of what "
                "they read at best) and with a prompt (billions of\n"
-               "multiplications per second, share of what registers give)\n\n%-10s %-3s %-12s %14s %14s %15s\n",
-               precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), "type", "", "level", "memory", "cache", "prompt");
+               "multiplications per second, share of what registers give; at last in the arithmetic bf16, where there "
+               "are tiles)\n\n%-10s %-3s %-12s %14s %14s %15s %12s %13s\n",
+               precis_ctx_cpu(c->ctx), precis_ctx_threads(c->ctx), "type", "", "level", "memory", "cache", "prompt", "",
+               "bf16");
     }
     const precis_status st = precis_bench_kernels(c->ctx, print_kernel, &k);
     if (!st && c->json)

@@ -2,13 +2,26 @@
  * into lines; from a pipe each line is a message, and nothing else is printed than answers. */
 #include "editor.h"
 #include "talk.h"
+#include "term.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+/* A line to the person who chats. */
+static void tell(const char *fmt, ...)
+{
+    char line[4400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    cli_fold_error(line, 2);
+}
 
 /* ---- what may be set ---------------------------------------------------------------------------------- */
 
@@ -48,8 +61,11 @@ static void set_value(cli_talk *u, int i, double v)
 
 static void list_settings(const cli_talk *u)
 {
-    for (int i = 0; i < SETTINGS; i++)
-        fprintf(stderr, "  %-15s %-10.6g %s\n", settings[i].name, value_of(u, i), settings[i].what);
+    char line[160];
+    for (int i = 0; i < SETTINGS; i++) {
+        snprintf(line, sizeof line, "  %-15s %-10.6g %s", settings[i].name, value_of(u, i), settings[i].what);
+        cli_fold_error(line, 29);
+    }
 }
 
 static void cmd_set(cli_talk *u, char *text)
@@ -65,13 +81,13 @@ static void cmd_set(cli_talk *u, char *text)
     char *behind = number;
     const double v = number && i < SETTINGS ? strtod(number, &behind) : 0;
     if (i == SETTINGS) {
-        fprintf(stderr, "there is no setting \"%s\":\n", cli_printable(name));
+        tell("there is no setting \"%s\":", cli_printable(name));
         list_settings(u);
         return;
     }
     if (!number || rest || behind == number || *behind || !(v >= settings[i].least && v <= settings[i].most) ||
         (settings[i].whole && v != (double)(int64_t)v)) {
-        fprintf(stderr, "/set %s takes a%s number from %.9g to %.9g\n", name, settings[i].whole ? " whole" : "",
+        tell("/set %s takes a%s number from %.9g to %.9g", name, settings[i].whole ? " whole" : "",
                 settings[i].least, settings[i].most);
         return;
     }
@@ -80,10 +96,10 @@ static void cmd_set(cli_talk *u, char *text)
     precis_session_set_predict(u->s, (uint64_t)u->predict);
     if (precis_session_set_sampler(u->s, &u->sampler)) {
         set_value(u, i, before);
-        fprintf(stderr, "%s\n", precis_ctx_message(u->c->ctx));
+        tell("%s", precis_ctx_message(u->c->ctx));
         return;
     }
-    fprintf(stderr, "%s is %.6g\n", name, value_of(u, i));
+    tell("%s is %.6g", name, value_of(u, i));
 }
 
 /* ---- commands ----------------------------------------------------------------------------------------- */
@@ -94,19 +110,19 @@ static void cmd_clear(cli_talk *u, char *text)
 {
     (void)text;
     precis_chat_clear(u->chat);
-    fprintf(stderr, "the conversation begins anew\n");
+    tell("the conversation begins anew");
 }
 
 static void cmd_system(cli_talk *u, char *text)
 {
     const char *role, *content;
     if (*text) {
-        if (precis_chat_set_system(u->chat, text)) fprintf(stderr, "%s\n", precis_ctx_message(u->c->ctx));
+        if (precis_chat_set_system(u->chat, text)) tell("%s", precis_ctx_message(u->c->ctx));
     } else if (precis_chat_length(u->chat) && !precis_chat_message(u->chat, 0, &role, &content) &&
                !strcmp(role, "system")) {
         fprintf(stderr, "%s\n", content);
     } else {
-        fprintf(stderr, "there is no system message; /system TEXT sets one\n");
+        tell("there is no system message; /system TEXT sets one");
     }
 }
 
@@ -133,15 +149,15 @@ static char *as_json(const cli_talk *u)
 static void cmd_save(cli_talk *u, char *text)
 {
     if (!*text) {
-        fprintf(stderr, "/save FILE writes the conversation as JSON\n");
+        tell("/save FILE writes the conversation as JSON");
         return;
     }
     char *json = NULL;
     precis_ctx *ctx = u->c->ctx;
-    if (access(text, F_OK) == 0) fprintf(stderr, "%s is there already; choose another name\n", cli_printable(text));
-    else if (!(json = as_json(u)) || cli_lacks_memory(u->c)) fprintf(stderr, "there is not enough memory\n");
-    else if (precis_write_file(ctx, text, json, strlen(json))) fprintf(stderr, "%s\n", precis_ctx_message(ctx));
-    else fprintf(stderr, "saved %zu messages in %s\n", precis_chat_length(u->chat), cli_printable(text));
+    if (access(text, F_OK) == 0) tell("%s is there already; choose another name", cli_printable(text));
+    else if (!(json = as_json(u)) || cli_lacks_memory(u->c)) tell("there is not enough memory");
+    else if (precis_write_file(ctx, text, json, strlen(json))) tell("%s", precis_ctx_message(ctx));
+    else tell("saved %zu messages in %s", precis_chat_length(u->chat), cli_printable(text));
     free(json);
 }
 
@@ -161,13 +177,15 @@ static void cmd_help(cli_talk *u, char *text)
 {
     (void)u;
     (void)text;
-    for (int i = 0; i < COMMANDS; i++)
-        fprintf(stderr, "  /%-7s %-13s %s\n", commands[i].name, commands[i].arg, commands[i].what);
-    fprintf(stderr, "  \"\"\"      begins a message of several lines, \"\"\" ends it;\n"
-                    "           a paste stays whole\n"
-                    "  Ctrl-C   stops an answer, or empties the line\n"
-                    "  arrows   and Ctrl-R find earlier lines\n"
-                    "Put a blank before a message that begins with /.\n");
+    char line[160];
+    for (int i = 0; i < COMMANDS; i++) {
+        snprintf(line, sizeof line, "  /%-7s %-13s %s", commands[i].name, commands[i].arg, commands[i].what);
+        cli_fold_error(line, 25);
+    }
+    cli_fold_error("  \"\"\"      begins a message of several lines, \"\"\" ends it; a paste stays whole", 11);
+    cli_fold_error("  Ctrl-C   stops an answer, or empties the line", 11);
+    cli_fold_error("  arrows   and Ctrl-R find earlier lines", 11);
+    tell("Put a blank before a message that begins with /.");
 }
 
 /* Was it a command? *end: the one that ends the chat. */
@@ -184,7 +202,7 @@ static bool is_command(cli_talk *u, char *line, bool *end)
         return true;
     }
     line[1 + n] = 0;
-    fprintf(stderr, "there is no command %s; /help lists them\n", cli_printable(line));
+    tell("there is no command %s; /help lists them", cli_printable(line));
     return true;
 }
 
@@ -205,7 +223,7 @@ static void tell_speed(const cli_talk *u, bool stopped)
             u->tokens == 1 ? "" : "s");
     if (stopped) fputs(", stopped", stderr);
     if (u->tokens > 1 && seconds > 0) fprintf(stderr, ", %.1f tokens/s", (double)(u->tokens - 1) / seconds);
-    fprintf(stderr, "]%s\n", plain ? "" : "\033[0m");
+    tell("]%s", plain ? "" : "\033[0m");
 }
 
 /* An answer that was stopped is part of the conversation as far as it went; a message that was not read to its end is
@@ -267,7 +285,7 @@ static int on_terminal(cli_talk *u, cli_editor *e)
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGHUP, &sa, NULL);
     if (!u->c->quiet)
-        fprintf(stderr, "Ctrl-D ends the chat, Ctrl-C stops an answer, /help lists commands.\n");
+        tell("Ctrl-D ends the chat, Ctrl-C stops an answer, /help lists commands.");
     int rc = EXIT_DONE;
     bool end = false;
     size_t len;

@@ -76,6 +76,8 @@ bool cli_size(const cli *c, const char *name, uint64_t *bytes, double *part);
 /* All values of an option, with commas between; the caller frees. */
 char *cli_joined(const cli *c, const char *name);
 bool cli_number(const cli *c, const char *name, double dflt, double lo, double hi, double *out);
+/* --max-drop as a part of 1: 0.02 or 2%. */
+bool cli_drop(const cli *c, double dflt, double *drop);
 
 /* --effort; false: it was no level, which was said. */
 bool cli_effort(const cli *c, precis_effort *out);
@@ -85,8 +87,8 @@ bool cli_arithmetic(const cli *c, precis_arithmetic dflt, precis_arithmetic *out
 /* --pack: off, load, background, or cache: then cli_packed_copy gives the file to open, which it
  * makes if it is not there; the model itself when it cannot be. */
 bool cli_pack(const cli *c, precis_pack dflt, precis_pack *out);
-/* A folder of the cache, made when it is not there; false: there is no place for it. */
-bool cli_cache_folder(const char *name, char *path, size_t room);
+/* Does a name end so, in any case of letters? */
+bool cli_ends(const char *s, const char *end);
 /* Where what was measured is kept; NULL: nowhere, or --no-cache. */
 const char *cli_kept(const cli *c);
 #define CLI_NO_CACHE \

@@ -5,7 +5,7 @@
 
 static const cli_option options[] = {
     { "--output", 'o', "OUT", "a file for gguf, a new folder for the others" },
-    { "--format", 0, "NAME", "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq; onnx of a net (default: by the output's name)" },
+    { "--format", 0, "NAME", "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq; onnx or c of a net (default: by the output's name)" },
     { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
     { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },
     { "--tensors", 0, NULL, "list every tensor that is not exact" },

@@ -5,9 +5,26 @@
 #include "curl.h"
 
 #ifdef PRECIS_LIBCURL_LINKED
+#include <stdlib.h>
+#include <unistd.h>
 
 #undef curl_easy_setopt /* macros that look at the arguments' types */
 #undef curl_easy_getinfo
+
+/* A static program runs on systems of which each keeps its own: OpenSSL's variable, then Debian and Alpine, Fedora,
+ * SUSE, BSD. */
+const char *cli_curl_authorities(void)
+{
+    static const char *const files[] = {
+        "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    };
+    const char *given = getenv("SSL_CERT_FILE");
+    if (given && *given) return given;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (!access(files[i], R_OK)) return files[i];
+    return "";
+}
 
 int cli_curl_load(const cli *c, const cli_curl **out)
 {
@@ -21,6 +38,8 @@ int cli_curl_load(const cli *c, const cli_curl **out)
 
 #else
 #include <dlfcn.h>
+
+const char *cli_curl_authorities(void) { return NULL; }
 
 /* The names under which systems keep the interface of version 4 (2006 to today). */
 static const char *const names[] = {

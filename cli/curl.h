@@ -19,6 +19,9 @@ typedef struct cli_curl {
     void (*cleanup)(CURL *curl);
 } cli_curl;
 
+/* The file of certificate authorities, where this program has to say it; "": there is none; NULL: libcurl knows it. */
+const char *cli_curl_authorities(void);
+
 /* -1, or an exit code after a message: the library is not on this machine. It stays until the end. */
 int cli_curl_load(const cli *c, const cli_curl **out);
 

@@ -146,22 +146,10 @@ static unsigned char on_suspend_key(EditLine *el, int ch)
 /* ~/.local/state/precis/history, whose folder is made when it is not there. */
 static void find_history(cli_editor *e)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    int n = 0;
-    if (state && *state == '/') n = snprintf(e->path, sizeof e->path, "%s/precis", state);
-    else if (home && *home == '/') n = snprintf(e->path, sizeof e->path, "%s/.local/state/precis", home);
-    if (n <= 0 || (size_t)n > sizeof e->path - 16) {
-        *e->path = 0;
-        return;
-    }
-    for (char *p = e->path + 1; *p; p++) {
-        if (*p != '/') continue;
-        *p = 0;
-        mkdir(e->path, 0700);
-        *p = '/';
-    }
-    mkdir(e->path, 0700);
-    memcpy(e->path + n, "/history", sizeof "/history");
+    static const char name[] = "/history";
+    if (precis_user_folder(PRECIS_USER_STATE, NULL, 1, e->path, sizeof e->path - sizeof name))
+        memcpy(e->path + strlen(e->path), name, sizeof name);
+    else *e->path = 0;
 }
 
 static void bind_keys(EditLine *el)
@@ -181,9 +169,21 @@ static void bind_keys(EditLine *el)
     el_set(el, EL_BIND, "\\e[1;5D", "ed-prev-word", NULL);
 }
 
+static bool open_pipe(int ends[2])
+{
+#ifdef __APPLE__
+    bool made = !pipe(ends);
+    for (int i = 0; made && i < 2; i++)
+        made = !fcntl(ends[i], F_SETFD, FD_CLOEXEC) && !fcntl(ends[i], F_SETFL, O_NONBLOCK);
+    return made;
+#else
+    return !pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+#endif
+}
+
 cli_editor *cli_editor_open(const char *prompt)
 {
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || pipe2(wakes, O_CLOEXEC | O_NONBLOCK)) return NULL;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || !open_pipe(wakes)) return NULL;
     cli_editor *e = cli_alloc(1, sizeof *e);
     if (!e) return NULL;
     e->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);

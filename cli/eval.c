@@ -1,6 +1,7 @@
 /* precis eval - perplexity, and the distance to a reference. */
 #include "chart.h"
 #include "eval.h"
+#include "term.h"
 #include "samples.h"
 
 #include <math.h>
@@ -94,13 +95,15 @@ static int print_eval_json(cli *c, const precis_eval_result *e, const char *arit
 
 static int print_eval_text(cli *c, const precis_eval_result *e, const char *arithmetic)
 {
+    const bool narrow = cli_columns() < 64;
     printf("%llu tokens in %llu windows, arithmetic: %s\n\n", (unsigned long long)e->tokens,
            (unsigned long long)e->windows, arithmetic);
     printf("perplexity               %10.4f +- %.4f\n", e->ppl, e->ppl_se);
     if (e->has_reference) {
         printf("  of the reference       %10.4f +- %.4f\n", e->ref_ppl, e->ref_ppl_se);
         printf("  ln(ratio)              %10.5f +- %.5f\n", e->log_ratio, e->log_ratio_se);
-        printf("KL divergence, mean      %10.6f +- %.6f nats per token\n", e->kld_mean, e->kld_se);
+        printf("%-24s %10.6f +- %.6f%s\n", narrow ? "KL, mean (nats/token)" : "KL divergence, mean", e->kld_mean,
+               e->kld_se, narrow ? "" : " nats per token");
         for (int i = 0; i < PRECIS_QUANTILES; i++)
             printf("  quantile %-5s         %10.6f +- %.6f\n", quantile_names[i], e->kld_quantile[i],
                    e->kld_quantile_se[i]);

@@ -112,19 +112,6 @@ static void print_figures(const precis_eval_net_result *r, bool gate)
         printf("about %llu samples would decide\n", (unsigned long long)g->items_needed);
 }
 
-/* "0.02" or "2%". */
-static bool drop_of(const cli *c, double *drop)
-{
-    const char *text = cli_get(c, "--max-drop");
-    char *end;
-    if (!text) return true;
-    *drop = strtod(text, &end);
-    if (end != text && *end == '%') *drop /= 100, end++;
-    if (end != text && !*end && *drop >= 0 && *drop < 1) return true;
-    cli_usage(c, "--max-drop %s is no part of the answers; write 0.02 or 2%%", text);
-    return false;
-}
-
 static int compare_nodes(cli *c, precis_net *net, precis_net *reference, precis_samples *samples)
 {
     precis_node_errors *e;
@@ -141,7 +128,7 @@ static int net_options(cli *c, precis_eval_net_options *o, precis_samples_option
     const int rc = cli_samples_options(c, so);
     if (rc >= 0) return rc;
     if (!cli_int(c, "--limit", 0, 1, INT64_MAX, &limit) || !cli_int(c, "--batch", 0, 1, 4096, &batch) ||
-        !cli_int(c, "--ignore", 255, INT32_MIN, INT32_MAX, &ignore) || !drop_of(c, &o->max_drop))
+        !cli_int(c, "--ignore", 255, INT32_MIN, INT32_MAX, &ignore) || !cli_drop(c, -1, &o->max_drop))
         return EXIT_USAGE;
     so->limit = (uint64_t)limit;
     o->batch = (uint64_t)batch;

@@ -9,7 +9,7 @@ static const char exit_codes[] = "0 done, 1 a negative answer (a budget that no 
 /* ---- text --------------------------------------------------------------------------------------------- */
 static void print_options(const cli_option *o)
 {
-    const int indent = cli_columns() >= 72 ? 31 : 6;
+    const int indent = cli_columns() >= 72 ? 31 : 10;
     for (; o->name; o++) {
         char left[64];
         const int n = snprintf(left, sizeof left, "  %s%c%s%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ',
@@ -22,7 +22,6 @@ static void print_options(const cli_option *o)
     }
 }
 
-/* Lines of a command are copied and pasted: they are never broken. */
 static void print_details(const char *text)
 {
     for (const char *p = text, *end; *p; p = *end ? end + 1 : end) {
@@ -37,7 +36,7 @@ static void print_details(const char *text)
             end = p + strcspn(p, "\n");
         }
         if (used) cli_fold(line, 0, 0), putchar('\n');
-        else printf("%.*s\n", (int)(end - p), p);
+        else snprintf(line, sizeof line, "%.*s", (int)(end - p), p), cli_put_command(line, 0);
     }
 }
 
@@ -64,7 +63,7 @@ static void text_page(const cli_command *cmd)
     print_options(cmd->options);
     print_title("every command:");
     print_options(cli_common);
-    if (cmd->examples) print_title("examples:"), fputs(cmd->examples, stdout);
+    if (cmd->examples) print_title("examples:"), print_details(cmd->examples);
 }
 
 static void text_overview(void)
@@ -78,7 +77,8 @@ static void text_overview(void)
         putchar('\n');
     }
     putchar('\n');
-    cli_say(16, "The main job:   precis quant model.gguf --max-size 75%% -o small.gguf");
+    printf("The main job:   ");
+    cli_put_command("precis quant model.gguf --max-size 75% -o small.gguf", 16);
     cli_say(16, "Help:           precis COMMAND --help, man precis");
     cli_say(16, "Exit codes:     %s", exit_codes);
 }

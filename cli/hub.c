@@ -97,6 +97,13 @@ int cli_hub_open(const cli *c, cli_hub **out)
     h->lib->setopt(h->curl, CURLOPT_USERAGENT, "precis");
     h->lib->setopt(h->curl, CURLOPT_XFERINFOFUNCTION, on_transfer);
     h->lib->setopt(h->curl, CURLOPT_NOPROGRESS, 0L);
+    const char *authorities = cli_curl_authorities();
+    if (authorities && !*authorities && !plain) {
+        cli_error(c, "no file of certificate authorities is here, without which no hub can be trusted: install "
+                     "ca-certificates, or name one in SSL_CERT_FILE");
+        return EXIT_RESOURCES;
+    }
+    if (authorities) h->lib->setopt(h->curl, CURLOPT_CAINFO, authorities);
     if (*h->token) { /* for the hub alone: libcurl leaves it out where a redirection leads to another host */
         h->lib->setopt(h->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
         h->lib->setopt(h->curl, CURLOPT_XOAUTH2_BEARER, h->token);

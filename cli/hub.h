@@ -31,8 +31,6 @@ void cli_repository_free(cli_repository *r);
  * begun goes on where it ended. *fetched: it came from the hub. -1, or an exit code after a message. */
 int cli_hub_fetch(cli_hub *hub, const cli_repository *r, size_t i, const char *folder, bool *fetched);
 
-/* pull.c: the folder of models in the user's cache; false: there is no home. */
-bool cli_models_folder(char *path, size_t room);
 /* -hf OWNER/NAME[:FILE]: the path of a model that is there, or is fetched now: -1, or an exit code. */
 int cli_pull_path(cli *c, const char *spec, char *path, size_t room);
 /* `list models` */

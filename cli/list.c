@@ -31,8 +31,8 @@ static int list_formats(cli *c)
     precis_format_info f = { .size = sizeof f };
     const bool wide = cli_columns() >= 96;
     json_t *list = json_array();
-    if (!c->json && wide) printf("%-12s %6s %6s  %-10s %s\n", "format", "bits", "block", "read by", "what for");
-    if (!c->json && !wide) printf("%-10s %5s %5s  %s\n", "format", "bits", "block", "read by, what for");
+    if (!c->json && wide) printf("%-13s %6s %6s  %-10s %s\n", "format", "bits", "block", "read by", "what for");
+    if (!c->json && !wide) printf("%-13s %5s %5s  %s\n", "format", "bits", "block", "read by, what for");
     for (size_t i = 0; !precis_format_get(i, &f); i++) {
         char block[16] = "any";
         const char *reader = f.portable ? "llama.cpp" : "precis";
@@ -42,13 +42,13 @@ static int list_formats(cli *c)
                                                   "block", (int)f.block, "read_by", reader, "written", f.written,
                                                   "what", f.what));
         else if (wide)
-            printf("%-12s %6.2f %6s  %-10s %s%s\n", f.name, f.bits, block, reader, f.what,
+            printf("%-13s %6.2f %6s  %-10s %s%s\n", f.name, f.bits, block, reader, f.what,
                    f.written ? "" : " (read only)");
         else {
-            const int at = printf("%-10s %5.2f %5s  ", f.name, f.bits, block);
+            const int at = printf("%-13s %5.2f %5s  ", f.name, f.bits, block);
             char text[128];
             snprintf(text, sizeof text, "%s; %s%s", reader, f.what, f.written ? "" : " (read only)");
-            cli_fold(text, at, 24);
+            cli_fold(text, at, at);
             putchar('\n');
         }
     }
@@ -68,6 +68,25 @@ static int no_table(const cli *c, const char *table)
     return cli_usage(c, "no table \"%s\"%s; precis list names them", table, cli_meant_ask(&m, ask));
 }
 
+/* The names of a table, of a long one the first lines; rows that are sentences are counted. */
+static void print_names(const char *table, const json_t *names)
+{
+    enum { INDENT = 14, LINES = 4 };
+    const size_t n = json_array_size(names);
+    int at = printf("%-14s", table), lines = 1;
+    bool whole = n && !strchr(json_string_value(json_array_get(names, 0)), ' ');
+    for (size_t i = 0; whole && i < n; i++) {
+        const char *one = json_string_value(json_array_get(names, i));
+        if (at + 1 + (int)strlen(one) > cli_columns()) {
+            if (!(whole = ++lines <= LINES)) break;
+            at = printf("\n%*s", INDENT, "") - 1;
+        }
+        at += printf(" %s", one);
+    }
+    if (!whole) printf("%s %zu: precis list %s", lines > 1 ? "\n              ... of" : "", n, table);
+    printf("\n");
+}
+
 static int list_all(cli *c)
 {
     if (cli_has(c, "--names")) {
@@ -79,19 +98,20 @@ static int list_all(cli *c)
     for (size_t t = 0; precis_list(NULL, t); t++) {
         const char *table = precis_list(NULL, t);
         json_t *names = names_of(table);
-        if (!c->json) printf("%-14s", table);
-        int at = 14;
-        for (size_t i = 0; !c->json && i < json_array_size(names); i++) {
-            const char *one = json_string_value(json_array_get(names, i));
-            if (at + 1 + (int)strlen(one) > cli_columns()) at = printf("\n%14s", "") - 1;
-            at += printf(" %s", one);
-        }
-        if (!c->json) printf("\n");
+        if (!c->json) print_names(table, names);
         json_object_set_new(o, table, names);
     }
     if (c->json) return cli_print_json(c, o);
     json_decref(o);
     return cli_done(c);
+}
+
+/* Where the second column of a row begins, or a little to the right. */
+static int row_indent(const char *row)
+{
+    const char *gap = strstr(row, "  ");
+    const size_t at = gap ? (size_t)(gap - row) + strspn(gap, " ") : 0;
+    return at && at < 24 ? (int)at : 4;
 }
 
 static int run(cli *c)
@@ -110,7 +130,8 @@ static int run(cli *c)
         char name[192];
         more |= strcmp(row, name_of(table, i, name, sizeof name)) != 0;
         json_array_append_new(rows, json_string(row));
-        if (!c->json) printf("%s\n", names ? name_of(table, i, name, sizeof name) : row);
+        if (!c->json && names) printf("%s\n", name_of(table, i, name, sizeof name));
+        if (!c->json && !names) cli_fold_row(row, row_indent(row));
     }
     json_t *o = json_pack("{s:o}", table, names_of(table));
     if (more) json_object_set(o, "rows", rows);

@@ -2,10 +2,13 @@
 #include "term.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 const cli_option cli_common[] = {
@@ -34,6 +37,12 @@ const char *cli_get(const cli *c, const char *name)
 }
 
 bool cli_has(const cli *c, const char *name) { return cli_get(c, name) != NULL; }
+
+bool cli_ends(const char *s, const char *end)
+{
+    const size_t n = strlen(s), k = strlen(end);
+    return n >= k && !strcasecmp(s + n - k, end);
+}
 
 bool cli_int(const cli *c, const char *name, int64_t dflt, int64_t lo, int64_t hi, int64_t *out)
 {
@@ -107,6 +116,19 @@ bool cli_number(const cli *c, const char *name, double dflt, double lo, double h
     return false;
 }
 
+bool cli_drop(const cli *c, double dflt, double *drop)
+{
+    const char *s = cli_get(c, "--max-drop");
+    char *end;
+    *drop = dflt;
+    if (!s) return true;
+    *drop = strtod(s, &end);
+    if (end != s && *end == '%') *drop /= 100, end++;
+    if (end != s && !*end && *drop >= 0 && *drop < 1) return true;
+    cli_usage(c, "--max-drop %s is no part of the answers; write 0.02 or 2%%", s);
+    return false;
+}
+
 static void say_all(const cli *c, const char *fmt, va_list ap)
 {
     va_list again;
@@ -119,7 +141,9 @@ static void say_all(const cli *c, const char *fmt, va_list ap)
     vsnprintf(line, sizeof line, fmt, ap);
     for (char *p = line, *end; p; p = end ? end + 1 : NULL) { /* some messages have lines of their own */
         if ((end = strchr(p, '\n'))) *end = 0;
-        fprintf(stderr, "%s%s\n", p == line ? "precis: " : "", cli_printable(p));
+        char said[4200];
+        snprintf(said, sizeof said, "%s%s", p == line ? "precis: " : "", cli_printable(p));
+        cli_fold_error(said, 2);
     }
 }
 
@@ -281,8 +305,10 @@ int cli_memory_limit(const cli *c)
     if (!cli_has(c, "--mem-limit")) return -1;
     if (!cli_size(c, "--mem-limit", &bytes, &part)) return EXIT_USAGE;
     if (part > 0) return cli_usage(c, "--mem-limit takes bytes (600M, 1.5GiB), no part");
+#ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 128 << 10); /* freed blocks go back to the system at once */
     mallopt(M_TRIM_THRESHOLD, 128 << 10);
+#endif
     const precis_status st = precis_ctx_set_memory_limit(c->ctx, bytes, NULL);
     return st ? cli_fail(c, st) : -1;
 }

@@ -1,26 +1,13 @@
 /* packed.c - a model's packed copy in the cache folder, made once. */
 #include "cli.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-bool cli_cache_folder(const char *name, char *path, size_t room)
-{
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int n;
-    if (cache && *cache == '/') n = snprintf(path, room, "%s", cache);
-    else if (home && *home == '/') n = snprintf(path, room, "%s/.cache", home);
-    else return false;
-    const char *const parts[] = { "", "precis", name };
-    for (int i = 0; i < 3; i++) {
-        if (n < 0 || (size_t)n + strlen(parts[i]) + 2 > room) return false;
-        n += snprintf(path + n, room - (size_t)n, "%s%s", i ? "/" : "", parts[i]);
-        if (mkdir(path, 0777) && errno != EEXIST) return false;
-    }
-    return true;
-}
+#ifdef __APPLE__
+#define st_mtim st_mtimespec
+#endif
 
 /* What a copy is of: the file as it is on the disk, and who packed it. */
 static bool cache_name(const char *model, char hex[65])
@@ -46,7 +33,7 @@ precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room
     precis_convert_options o = PRECIS_CONVERT_OPTIONS_INIT;
     snprintf(path, room, "%s", model);
     char folder[3800];
-    if (!cache_name(model, hex) || !cli_cache_folder("packed", folder, sizeof folder)) {
+    if (!cache_name(model, hex) || !precis_user_folder(PRECIS_USER_CACHE, "packed", 1, folder, sizeof folder)) {
         if (!c->quiet)
             fprintf(stderr,
                     "note: %s cannot be packed into the cache folder (only single files can be); it is packed in "
@@ -73,5 +60,6 @@ precis_status cli_packed_copy(cli *c, const char *model, char *path, size_t room
 const char *cli_kept(const cli *c)
 {
     static char folder[3800];
-    return !cli_has(c, "--no-cache") && cli_cache_folder("measured", folder, sizeof folder) ? folder : NULL;
+    if (cli_has(c, "--no-cache")) return NULL;
+    return precis_user_folder(PRECIS_USER_CACHE, "measured", 1, folder, sizeof folder) ? folder : NULL;
 }

@@ -107,7 +107,7 @@ static int plan_text(cli *c, const precis_planning *p, const char *out)
     printf("%-28s %s\n%-28s %.3f\n", "size of the file", cli_bytes((double)p->bytes, a), "bits per weight",
            p->bits_per_weight);
     if (p->ram)
-        printf("%-28s %s with %u thread%s (-t), up to %s each\n", "memory to run it", cli_bytes((double)p->ram, b),
+        cli_say(29, "%-28s %s with %u thread%s (-t), up to %s each", "memory to run it", cli_bytes((double)p->ram, b),
                (unsigned)p->threads, p->threads == 1 ? "" : "s", cli_bytes((double)p->thread_bytes, a));
     if (p->kv) printf("%-28s %s\n", "KV cache (keys;values)", p->kv);
     if (isfinite(p->kld))

@@ -101,5 +101,7 @@ void cli_warn(void *user, const char *line)
     const cli *c = user;
     if (c->quiet) return;
     cli_progress_clear();
-    fprintf(stderr, "note: %s\n", line);
+    char text[4096];
+    snprintf(text, sizeof text, "note: %s", line);
+    cli_fold_error(text, 2);
 }

@@ -53,12 +53,6 @@ static bool parse_spec(const char *text, spec *out)
     return true;
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-    const size_t n = strlen(s), k = strlen(end);
-    return n >= k && !strcasecmp(s + n - k, end);
-}
-
 static const char *base(const char *name)
 {
     const char *slash = strrchr(name, '/');
@@ -94,7 +88,7 @@ static bool is_first_part(const char *name)
 /* A model in one file, and no projector of pictures or matrix of importance beside one. */
 static bool is_model(const char *name)
 {
-    return ends_with(name, ".gguf") && is_first_part(name) && strncasecmp(base(name), "mmproj", 6) &&
+    return cli_ends(name, ".gguf") && is_first_part(name) && strncasecmp(base(name), "mmproj", 6) &&
            !strstr(name, "imatrix");
 }
 
@@ -127,7 +121,7 @@ static void list_models(const choice *ch)
     for (size_t i = 0; i < ch->r->n; i++) {
         char size[32] = "";
         const cli_hub_file *f = &ch->r->files[i];
-        if (!is_model(f->name) && !ends_with(f->name, ".onnx")) continue;
+        if (!is_model(f->name) && !cli_ends(f->name, ".onnx")) continue;
         if (f->size != UINT64_MAX) cli_bytes((double)f->size, size);
         fprintf(stderr, "  %s:%s  %s\n", ch->r->name, f->name, size);
     }
@@ -143,7 +137,7 @@ static int choose_named(choice *ch, const char *file)
             return -1;
         }
     for (size_t i = 0; i < r->n; i++)
-        if ((is_model(r->files[i].name) || ends_with(r->files[i].name, ".onnx")) && has_tag(r->files[i].name, file))
+        if ((is_model(r->files[i].name) || cli_ends(r->files[i].name, ".onnx")) && has_tag(r->files[i].name, file))
             found++, at = i;
     if (found == 1) {
         take_one(ch, at);
@@ -183,7 +177,7 @@ static bool choose_folder(choice *ch)
         bool wanted = !strncmp(name, "additional_chat_templates/", 26);
         for (size_t k = 0; beside[k]; k++) wanted |= !strcmp(name, beside[k]);
         const bool weight = !strchr(name, '/') && strncmp(name, "consolidated", 12) &&
-                            (ends_with(name, ".safetensors") || ends_with(name, ".safetensors.index.json"));
+                            (cli_ends(name, ".safetensors") || cli_ends(name, ".safetensors.index.json"));
         ch->taken[i] = wanted || weight;
         weights |= weight;
         config |= !strcmp(name, "config.json");
@@ -203,20 +197,16 @@ static int choose(choice *ch, const char *file)
 
 /* ---- where it is -------------------------------------------------------------------------------------- */
 
-bool cli_models_folder(char *path, size_t room)
+static bool models_folder(char *path, size_t room)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int n = -1;
-    if (cache && *cache == '/') n = snprintf(path, room, "%s/precis/models", cache);
-    else if (home && *home == '/') n = snprintf(path, room, "%s/.cache/precis/models", home);
-    return n > 0 && (size_t)n < room;
+    return precis_user_folder(PRECIS_USER_CACHE, "models", 0, path, room);
 }
 
 static int place_of(const cli *c, const spec *s, char *path, size_t room)
 {
     char models[2048];
     if (cli_has(c, "--dir")) snprintf(path, room, "%s", cli_get(c, "--dir"));
-    else if (cli_models_folder(models, sizeof models)) snprintf(path, room, "%s/%s", models, s->owner_name);
+    else if (models_folder(models, sizeof models)) snprintf(path, room, "%s/%s", models, s->owner_name);
     else return cli_usage(c, "there is no home folder for models; --dir names one");
     return -1;
 }
@@ -405,11 +395,11 @@ static void list_folder(const cli *c, const char *folder, const char *owner, con
         snprintf(path, sizeof path, "%s/%s", folder, here.names[i]);
         config |= !strcmp(here.names[i], "config.json");
         if (stat(path, &st)) continue;
-        if (ends_with(path, ".safetensors")) bytes += (uint64_t)st.st_size;
-        if (!ends_with(path, ".gguf") && !ends_with(path, ".onnx") && !ends_with(path, ".part")) continue;
+        if (cli_ends(path, ".safetensors")) bytes += (uint64_t)st.st_size;
+        if (!cli_ends(path, ".gguf") && !cli_ends(path, ".onnx") && !cli_ends(path, ".part")) continue;
         if (!c->json)
             printf("%s/%s:%s  %s%s\n", owner, name, here.names[i], cli_bytes((double)st.st_size, size),
-                   ends_with(path, ".part") ? "  (not whole: the same pull goes on)" : "");
+                   cli_ends(path, ".part") ? "  (not whole: the same pull goes on)" : "");
         add_model(list, owner, name, here.names[i], path, (uint64_t)st.st_size);
     }
     if (config && bytes) {
@@ -423,7 +413,7 @@ int cli_list_models(cli *c)
 {
     char models[2048];
     json_t *list = json_array();
-    if (!cli_models_folder(models, sizeof models)) return cli_usage(c, "there is no home folder for models");
+    if (!models_folder(models, sizeof models)) return cli_usage(c, "there is no home folder for models");
     names owners = read_folder(models);
     for (size_t i = 0; i < owners.n; i++) {
         char path[4096];
@@ -438,7 +428,7 @@ int cli_list_models(cli *c)
     }
     free_names(&owners);
     if (c->json) return cli_print_json(c, json_pack("{s:s, s:o}", "folder", models, "models", list));
-    if (!json_array_size(list)) printf("no models in %s; precis pull OWNER/NAME fetches one\n", models);
+    if (!json_array_size(list)) cli_say(2, "no models in %s; precis pull OWNER/NAME fetches one", models);
     json_decref(list);
     return cli_done(c);
 }

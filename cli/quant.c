@@ -23,8 +23,8 @@ static const cli_option options[] = {
       "only; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type under a budget (more than once)" },
     { "--method", 0, "NAME",
-      "search (default), rtn, hqq, gptq; with transforms and residuals: rotate+awq+clip, gptq+svd (precis list "
-      "pairs)" },
+      "search (default; under a budget gptq, up to 1e9 weights), rtn, hqq, gptq; with transforms and residuals: "
+      "rotate+awq+clip, gptq+svd (precis list pairs)" },
     { "--fallback", 0, NULL, "a tensor that the method cannot be applied to takes search, and is listed" },
     { "--scale-rounding", 0, "MODE", "rtn: power-of-two scales by floor (default), rceil, ceil or even" },
     { "--no-act-order", 0, NULL, "gptq: columns in their own order" },
@@ -33,8 +33,8 @@ static const cli_option options[] = {
     { "--rank", 0, "R", "svd: rank of the residual (default 16)" },
     { "--profile", 0, "FILE", "what each tensor costs (precis profile -o FILE.json), for a budget" },
     { "--effort", 0, "LEVEL",
-      "what is measured before a budget is planned, without --profile: fast (nothing), normal (what each tensor costs, "
-      "by gradients; default), best (by swaps: minutes)" },
+      "what is measured before a budget is planned, without --profile: fast (nothing, and search codes), normal (what "
+      "each tensor costs, by gradients; default), best (by swaps: minutes)" },
     { "--imatrix", 0, "FILE", "importance matrix (legacy .dat or GGUF); default: made here" },
     { "--calib", 0, "FILE", "calibration text (more than once); default: sampled from the model" },
     { "--calib-tokens", 0, "N",
@@ -64,6 +64,7 @@ static const cli_option options[] = {
     { "--arithmetic", 0, "NAME",
       "of that evaluation: exact (default), bf16, mixed, or auto (mixed on AMX, else exact)" },
     CLI_NET_QUANT_OPTIONS,
+    CLI_NET_SEARCH_OPTIONS,
     CLI_SAMPLES_OPTIONS,
     { "--observer", 0, "NAME", "nets: how ranges are found (precis list observers; default minmax)" },
     { 0 },
@@ -109,8 +110,19 @@ static void put_plan(json_t *o, const precis_job *job)
                             json_pack("{s:f, s:f, s:b}", "loss", job->solution.loss, "bound", job->solution.bound,
                                       "exact", job->solution.exact));
     if (is_predicted(job))
-        json_object_set_new(o, "predicted", json_pack("{s:f, s:[f, f]}", "kld", job->predicted, "interval",
-                                                      job->interval[0], job->interval[1]));
+        json_object_set_new(o, "predicted",
+                            json_pack("{s:f, s:[f, f], s:o, s:o}", "kld", job->predicted, "interval", job->interval[0],
+                                      job->interval[1], "measured",
+                                      isfinite(job->again) ? json_real(job->again) : json_null(), "measured_se",
+                                      isfinite(job->again) ? json_real(job->again_se) : json_null()));
+    const precis_times *const both[] = { &job->expected, &job->taken };
+    json_t *times = json_object();
+    for (int i = 0; i < 2; i++)
+        json_object_set_new(times, i ? "taken" : "expected",
+                            json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "calibrate", both[i]->calibrate, "costs",
+                                      both[i]->costs, "plan", both[i]->plan, "quantize", both[i]->quantize, "evaluate",
+                                      both[i]->evaluate, "all", both[i]->all));
+    json_object_set_new(o, "seconds", times);
 }
 
 static json_t *tensors_json(const precis_job *job)
@@ -227,8 +239,12 @@ static void print_predicted(const precis_job *job)
 {
     char b[48];
     if (!is_predicted(job)) return;
+    if (isfinite(job->again)) {
+        snprintf(b, sizeof b, "%.5f +- %.5f", job->again, job->again_se);
+        put_row("  on the calibration's text", "  calib. text", "", b);
+    }
     snprintf(b, sizeof b, "%.5f", job->predicted);
-    put_row("  predicted", "  predicted", "", b);
+    put_row(isfinite(job->again) ? "  predicted for it" : "  predicted", "  predicted", "", b);
     snprintf(b, sizeof b, "%.5f to %.5f", job->interval[0], job->interval[1]);
     put_row("  90 % of such plans", "  90 % of such", "", b);
 }

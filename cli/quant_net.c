@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int named_as(const char *s, const char *tail)
-{
-    const size_t n = strlen(s), k = strlen(tail);
-    return n >= k && !strcmp(s + n - k, tail);
-}
-
 /* Options of the command that say nothing of a net are not passed over. */
 static int only(const cli *c, const char *const *own)
 {
@@ -27,23 +21,11 @@ static int only(const cli *c, const char *const *own)
 
 /* ---- calibration ----------------------------------------------------------------------------------------- */
 
-enum { BATCH = 32 }; /* samples of a run where the net takes any number */
-
-static int calibrate(cli *c, const precis_net *net, precis_net_quant *job, precis_samples *k)
+static int calibrate(cli *c, precis_net_quant *job, precis_samples *k)
 {
-    const uint32_t passes = precis_net_quant_passes(job);
-    const uint64_t n = k ? precis_samples_count(k) : 0, each = k ? precis_samples_batch(k, BATCH) : 1;
-    const precis_array *inputs = NULL;
-    precis_status st = PRECIS_OK;
-    if (passes && !n)
+    if (precis_net_quant_passes(job) && (!k || !precis_samples_count(k)))
         return cli_usage(c, "static quantization needs data: --calib x.npy, or NAME=x.npy for each input");
-    for (uint32_t pass = 0; pass < (passes ? passes : 1) && !st; pass++) {
-        for (uint64_t at = 0; passes && at < n && !st; at += each) {
-            st = precis_samples_read(k, at, n - at < each ? n - at : each, &inputs);
-            if (!st) st = precis_net_quant_see(job, inputs, precis_net_inputs(net));
-        }
-        if (!st) st = precis_net_quant_pass(job);
-    }
+    const precis_status st = precis_net_quant_samples(job, k);
     return st ? cli_fail(c, st) : -1;
 }
 
@@ -64,9 +46,30 @@ static json_t *coverage_json(const precis_net_coverage *n)
     return j;
 }
 
-/* out NULL: a plan, of which nothing is written. */
-static int report(cli *c, const precis_net_quant *job, const char *out, const precis_net_file *file)
+/* as_c: what a C file takes, where it is one. */
+typedef struct {
+    const char *out;
+    const precis_net_file *file;
+    const precis_net_search *search;
+    const precis_net_c_file *as_c;
+} made;
+
+static json_t *made_json(const cli *c, const made *m)
 {
+    double max_drop;
+    json_t *j = m->as_c ? cli_net_c_json(m->out, m->as_c)
+                        : json_pack("{s:s, s:s, s:I, s:I}", "out", m->out, "format", "onnx", "bytes",
+                                    (json_int_t)m->file->bytes, "opset", (json_int_t)m->file->opset);
+    if (m->search && cli_drop(c, 0, &max_drop))
+        json_object_set_new(j, "search", cli_search_json(m->search, max_drop));
+    return j;
+}
+
+/* NULL: a plan, of which nothing is written. */
+static int report(cli *c, const precis_net_quant *job, const made *m)
+{
+    const char *out = m ? m->out : NULL;
+    const precis_net_file *file = m ? m->file : NULL;
     precis_net_coverage n = { .size = sizeof n };
     json_t *nodes = json_array();
     size_t whole = 0, floats = 0;
@@ -82,14 +85,19 @@ static int report(cli *c, const precis_net_quant *job, const char *out, const pr
     if (c->json && !out)
         return cli_print_json(c, json_pack("{s:I, s:I, s:o}", "integers", (json_int_t)whole, "float",
                                            (json_int_t)floats, "nodes", nodes));
-    if (c->json)
-        return cli_print_json(c, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "out", out, "format", "onnx", "bytes",
-                                           (json_int_t)file->bytes, "opset", (json_int_t)file->opset, "integers",
-                                           (json_int_t)whole, "float", (json_int_t)floats, "nodes", nodes));
+    if (c->json) {
+        json_t *j = made_json(c, m);
+        json_object_set_new(j, "integers", json_integer((json_int_t)whole));
+        json_object_set_new(j, "float", json_integer((json_int_t)floats));
+        json_object_set_new(j, "nodes", nodes);
+        return cli_print_json(c, j);
+    }
     json_decref(nodes);
     char size[32];
-    if (!out) printf("%zu nodes in integers, %zu in float\n", whole, floats);
-    else
+    if (m && m->search) cli_print_search(c, m->search);
+    if (!out || m->as_c) printf("%zu nodes in integers, %zu in float\n", whole, floats);
+    if (out && m->as_c) cli_net_c_print(out, m->as_c);
+    else if (out)
         printf("%s: ONNX, opset %lld, %s; %zu nodes in integers, %zu in float\n", out, (long long)file->opset,
                cli_bytes((double)file->bytes, size), whole, floats);
     return cli_done(c);
@@ -146,16 +154,19 @@ int cli_net_plan(cli *c)
     static const char *const own[] = { "--static",       "--dynamic",     "--weight-only", "--qdq",
                                        "--qop",          "--per-channel", "--per-tensor",  "--activations",
                                        "--weights",      "--like",        "--backend",     "--symmetric",
-                                       "--reduce-range", "--all-int8",    "--group",       NULL };
+                                       "--reduce-range", "--all-int8",    "--group",       "--float",
+                                       NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     precis_net *net = NULL;
     precis_net_quant *job = NULL;
     int rc = only(c, own);
+    precis_net_search *search = NULL;
     if (rc < 0) rc = quant_options(c, &o);
+    if (rc < 0) rc = cli_net_floats(c, NULL, NULL, &o, &search);
     if (rc >= 0) return rc;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (!st) st = precis_net_quant_open(net, &o, &job);
-    rc = st ? cli_fail(c, st) : report(c, job, NULL, NULL);
+    rc = st ? cli_fail(c, st) : report(c, job, NULL);
     precis_net_quant_close(&job);
     precis_net_close(&net);
     return rc;
@@ -164,18 +175,23 @@ int cli_net_plan(cli *c)
 int cli_net_quant(cli *c)
 {
     static const char *const own[] = { "--output",       "--static",  "--dynamic",   "--weight-only", "--observer",
+                                       "--format",
                                        "--calib",        "--qdq",     "--qop",       "--per-channel", "--per-tensor",
                                        "--activations",  "--weights", "--like",      "--backend",     "--symmetric",
                                        "--reduce-range", "--strict",  "--mem-limit", "--all-int8",    "--group",
                                        "--resize",       "--crop",    "--mean",      "--std",         "--pixels",
-                                       "--layout",       NULL };
+                                       "--layout",       "--float",   "--max-drop",  "--data",        "--labels",
+                                       "--detections",   NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     const char *out = cli_get(c, "--output");
     precis_net *net = NULL;
     precis_net_quant *job = NULL;
     precis_net_file file = { .size = sizeof file };
+    precis_net_c_file cf = { .size = sizeof cf };
+    int as_c = 0;
     precis_samples_options so = PRECIS_SAMPLES_OPTIONS_INIT;
     precis_samples *k = NULL;
+    precis_net_search *search = NULL;
     int rc = only(c, own);
     if (rc < 0 && !cli_has(c, "--static") && !cli_has(c, "--dynamic") && !cli_has(c, "--weight-only")) {
         const precis_status known = precis_net_open(c->ctx, &net, c->args[0]);
@@ -187,17 +203,19 @@ int cli_net_quant(cli *c)
     if (rc < 0) rc = quant_options(c, &o);
     if (rc < 0) rc = cli_samples_options(c, &so);
     if (rc >= 0) return rc;
-    if (!out) return cli_usage(c, "where to? -o PATH.onnx");
-    if (!named_as(out, ".onnx")) return cli_usage(c, "%s: a quantized net is written as ONNX (-o NAME.onnx)", out);
+    if ((rc = cli_net_form(c, out, &as_c)) >= 0) return rc;
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
     if (cli_get(c, "--calib")) st = cli_samples_open(c, "--calib", net, &so, &k);
-    if (!st) st = precis_net_quant_open(net, &o, &job);
     if (st) rc = cli_fail(c, st);
-    if (rc < 0) rc = calibrate(c, net, job, k);
-    if (rc < 0 && (st = precis_net_quant_write(job, out, &file))) rc = cli_fail(c, st);
-    if (rc < 0) rc = report(c, job, out, &file);
+    else rc = cli_net_floats(c, k, &so, &o, &search);
+    if (rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = cli_fail(c, st);
+    if (rc < 0) rc = calibrate(c, job, k);
+    if (rc < 0 && (st = as_c ? precis_net_quant_write_c(job, out, &cf) : precis_net_quant_write(job, out, &file)))
+        rc = cli_fail(c, st);
+    if (rc < 0) rc = report(c, job, &(made){ out, &file, search, as_c ? &cf : NULL });
     precis_net_quant_close(&job);
+    precis_net_search_close(&search);
     precis_samples_close(&k);
     precis_net_close(&net);
     return rc;
@@ -208,7 +226,8 @@ int cli_only_nets(cli *c)
     static const char *const own[] = {
         "--static",      "--dynamic",    "--weight-only", "--observer", "--qdq",       "--qop",
         "--per-channel", "--per-tensor", "--activations", "--weights",  "--symmetric", "--reduce-range",
-        "--like",        "--backend",    "--all-int8",    "--group",    NULL
+        "--like",        "--backend",    "--all-int8",    "--group",    "--float",     "--max-drop",
+        "--data",        "--labels",     "--detections",  NULL
     };
     for (int i = 0; own[i]; i++)
         if (cli_has(c, own[i]) || cli_get(c, own[i]))
@@ -220,24 +239,26 @@ int cli_only_nets(cli *c)
 int cli_net_convert(cli *c)
 {
     static const char *const own[] = { "--output", "--format", "--mem-limit", "--qdq", NULL };
-    const char *out = cli_get(c, "--output"), *format = cli_get(c, "--format");
+    const char *out = cli_get(c, "--output");
     precis_net_file file = { .size = sizeof file };
+    precis_net_c_file cf = { .size = sizeof cf };
     precis_net *net = NULL;
-    const int rc = only(c, own);
+    int as_c = 0, rc = only(c, own);
+    if (rc < 0) rc = cli_net_form(c, out, &as_c);
     if (rc >= 0) return rc;
-    if (!out) return cli_usage(c, "where to? -o PATH.onnx");
-    if (format ? strcmp(format, "onnx") != 0 : !named_as(out, ".onnx"))
-        return cli_usage(c, "%s is a net of arrays: it is written as ONNX (-o NAME.onnx)", c->args[0]);
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
-    if (!st) st = precis_net_write(net, out, &file);
+    if (!st) st = as_c ? precis_net_write_c(net, out, &cf) : precis_net_write(net, out, &file);
     precis_net_close(&net);
     if (st) return cli_fail(c, st);
+    if (c->json && as_c) return cli_print_json(c, cli_net_c_json(out, &cf));
     if (c->json)
         return cli_print_json(c, json_pack("{s:s, s:s, s:I, s:I, s:I}", "out", out, "format", "onnx", "bytes",
                                            (json_int_t)file.bytes, "opset", (json_int_t)file.opset, "nodes",
                                            (json_int_t)file.nodes));
     char size[32];
-    printf("%s: ONNX, opset %lld, %llu nodes, %s\n", out, (long long)file.opset, (unsigned long long)file.nodes,
-           cli_bytes((double)file.bytes, size));
+    if (as_c) cli_net_c_print(out, &cf);
+    else
+        printf("%s: ONNX, opset %lld, %llu nodes, %s\n", out, (long long)file.opset, (unsigned long long)file.nodes,
+               cli_bytes((double)file.bytes, size));
     return cli_done(c);
 }

@@ -19,6 +19,29 @@
     { "--reduce-range", 0, NULL, "nets: weights with one bit less" }, \
     { "--all-int8", 0, NULL, "nets: ops run in integers even where only ops in float read their results" }, \
     { "--like", 0, "NAME", "nets: placements and numbers of torch or onnxruntime" }, \
-    { "--backend", 0, "NAME", "nets: what this engine cannot run is refused (precis list backends)" }
+    { "--backend", 0, "NAME", "nets: what this engine cannot run is refused (precis list backends)" }, \
+    { "--float", 0, "NAME", "nets: nodes that stay in float, by name (* and ?; more than once)" }
+
+/* Of `quant` alone. */
+#define CLI_NET_SEARCH_OPTIONS \
+    { "--max-drop", 0, "DROP", "nets: as few nodes in float as lose no more of what is right (0.005 or 0.5%)" }, \
+    { "--data", 0, "DATA", "nets: with --max-drop, what is measured (default: the samples of --calib)" }, \
+    { "--labels", 0, "FILE", "nets: with --max-drop, what is right (default: what the float net answers)" }, \
+    { "--detections", 0, "FORM", "nets: with --max-drop, the form of boxes" }
+
+/* Nodes that stay in float (net_search.c): those of --float, and with --max-drop those that lose too much. They live as
+ * long as *search; close it. -1, or an exit code. */
+int cli_net_floats(cli *c, precis_samples *calib, const precis_samples_options *so, precis_net_quant_options *o,
+                   precis_net_search **search);
+/* What was tried: as lines, or as an object. */
+void cli_print_search(const cli *c, const precis_net_search *search);
+json_t *cli_search_json(const precis_net_search *search, double max_drop);
+
+/* Is the net written as C (1) or as ONNX (0)? By --format, or the name of the output. The exit code of what neither is;
+ * -1: it is one. */
+int cli_net_form(cli *c, const char *out, int *as_c);
+/* What a C file takes. */
+json_t *cli_net_c_json(const char *out, const precis_net_c_file *f);
+void cli_net_c_print(const char *out, const precis_net_c_file *f);
 
 #endif

@@ -85,20 +85,6 @@ static int gather_tasks(suite *s)
     return rc < 0 && !s->n_tasks ? cli_usage(c, "--tasks names none") : rc;
 }
 
-/* "0.02" or "2%" */
-static bool drop_margin(const cli *c, double *drop)
-{
-    const char *text = cli_get(c, "--max-drop");
-    char *end;
-    *drop = 0;
-    if (!text) return true;
-    *drop = strtod(text, &end);
-    if (end != text && *end == '%') *drop /= 100, end++;
-    if (end != text && !*end && *drop > 0 && *drop < 1) return true;
-    cli_usage(c, "--max-drop %s is no part of the answers; write 0.02 or 2%%", text);
-    return false;
-}
-
 /* ---- keeping ---------------------------------------------------------------------------------------------------- */
 
 /* One item of a task; NULL: out of memory. */
@@ -182,7 +168,7 @@ static int check_options(suite *s)
 {
     cli *c = s->c;
     if (!cli_number(c, "--max-kld", 0, 1e-12, 1e3, &s->max_kld) ||
-        !cli_number(c, "--max-ppl", 0, 1e-9, 1e6, &s->max_ppl) || !drop_margin(c, &s->max_drop))
+        !cli_number(c, "--max-ppl", 0, 1e-9, 1e6, &s->max_ppl) || !cli_drop(c, 0, &s->max_drop))
         return EXIT_USAGE;
     const bool gate = cli_has(c, "--gate"), margins = s->max_kld > 0 || s->max_ppl > 0 || s->max_drop > 0;
     if (gate && !s->ref) return cli_usage(c, "--gate compares: give --against REF");

@@ -34,13 +34,12 @@ static size_t columns_of(const char *s, size_t n)
     return columns;
 }
 
-void cli_fold(const char *text, int at, int indent)
+static void fold(FILE *f, size_t width, const char *text, int at, int indent)
 {
-    const size_t width = (size_t)cli_columns();
     size_t column = (size_t)at, first = 1;
     for (const char *p = text; *p;) {
         if (*p == '\n') {
-            printf("\n%*s", p[1] && p[1] != '\n' ? indent : 0, "");
+            fprintf(f, "\n%*s", p[1] && p[1] != '\n' ? indent : 0, "");
             column = (size_t)indent;
             first = 1;
             p++;
@@ -48,18 +47,36 @@ void cli_fold(const char *text, int at, int indent)
         }
         size_t blanks = strspn(p, " "), n = strcspn(p + blanks, " \n"), wide = columns_of(p + blanks, n);
         if (!first && column + blanks + wide > width) {
-            printf("\n%*s", indent, "");
+            fprintf(f, "\n%*s", indent, "");
             column = (size_t)indent;
             blanks = first ? blanks : 0;
         } else if (blanks) {
-            printf("%*s", (int)blanks, "");
+            fprintf(f, "%*s", (int)blanks, "");
             column += blanks;
         }
-        fwrite(p + strspn(p, " "), 1, n, stdout);
+        fwrite(p + strspn(p, " "), 1, n, f);
         column += wide;
         p += strspn(p, " ") + n;
         first = 0;
     }
+}
+
+void cli_fold(const char *text, int at, int indent) { fold(stdout, (size_t)cli_columns(), text, at, indent); }
+
+void cli_fold_row(const char *row, int indent)
+{
+    if (isatty(STDOUT_FILENO)) cli_fold(row, 0, indent);
+    else fputs(row, stdout);
+    putchar('\n');
+}
+
+void cli_fold_error(const char *text, int indent)
+{
+    struct winsize w;
+    const bool shown = isatty(STDERR_FILENO) && !ioctl(STDERR_FILENO, TIOCGWINSZ, &w) && w.ws_col >= 32;
+    if (shown) fold(stderr, w.ws_col, text, 0, indent);
+    else fputs(text, stderr);
+    fputc('\n', stderr);
 }
 
 void cli_say(int indent, const char *fmt, ...)
@@ -70,6 +87,49 @@ void cli_say(int indent, const char *fmt, ...)
     vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
     cli_fold(line, 0, indent);
+    putchar('\n');
+}
+
+/* The end of a word of a command, quotes regarded. */
+static const char *word_end(const char *p)
+{
+    for (char quote = 0; *p && (quote || *p != ' '); p++) {
+        if (quote) quote = *p == quote ? 0 : quote;
+        else if (*p == '\'' || *p == '"') quote = *p;
+    }
+    return p;
+}
+
+void cli_put_command(const char *line, int at)
+{
+    const size_t width = (size_t)cli_columns(), indent = strspn(line, " "), next = indent + 4;
+    const char *note = strstr(line, " # ");
+    size_t end = note ? (size_t)(note - line) : strlen(line), column = (size_t)at;
+    while (end && line[end - 1] == ' ') end--;
+    const bool whole = !isatty(STDOUT_FILENO) && !getenv("COLUMNS"); /* a program reads it */
+    if (whole || column + columns_of(line, strlen(line)) <= width) {
+        puts(line);
+        return;
+    }
+    if (note) { /* what is said of it stands above */
+        printf("%*s", (int)indent, "");
+        cli_fold(note + 1, (int)(column + indent), (int)indent + 2);
+        printf("\n");
+        column = 0;
+    }
+    bool first = true;
+    for (const char *p = line + indent, *stop = line + end; p < stop; first = false) {
+        const char *unit = word_end(p);
+        const char *value = unit + strspn(unit, " ");
+        if (*p == '-' && value < stop && *value != '-') unit = word_end(value); /* an option and its value */
+        const size_t wide = columns_of(p, (size_t)(unit - p));
+        if (first) column += (size_t)printf("%*s", (int)indent, "");
+        else if (column + 1 + wide + 2 > width && column > next) printf(" \\\n%*s", (int)next, ""), column = next;
+        else putchar(' '), column++;
+        fwrite(p, 1, (size_t)(unit - p), stdout);
+        column += wide;
+        p = unit + strspn(unit, " ");
+    }
     putchar('\n');
 }
 

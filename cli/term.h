@@ -12,6 +12,14 @@ const char *cli_color(cli_ink ink);
 /* Words to stdout from column `at` on; lines go on at `indent`. Newlines in text stay. */
 void cli_fold(const char *text, int at, int indent);
 
+/* A line of a list: folded on a terminal, whole for programs. */
+void cli_fold_row(const char *row, int indent);
+/* A line to stderr, folded where that is a terminal. */
+void cli_fold_error(const char *text, int indent);
+/* A line with a command, from column `at` on. On a terminal that is too narrow it goes on behind a backslash, so that
+ * it can be copied all the same. */
+void cli_put_command(const char *line, int at);
+
 /* Which of some names a word that is none of them was meant for. */
 typedef struct cli_meant { const char *word, *name; size_t far; } cli_meant;
 void cli_meant_look(cli_meant *m, const char *name);

@@ -3,7 +3,6 @@
 #include "term.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* Mean KL divergence in nats per token, and what it is called. The steps lie between what llama.cpp's usual types lose
  * on models of 0.1 to 8 billion weights: Q8_0 below the first, Q6_K and Q5_K_M below the second, Q4_K_M below the
@@ -117,12 +116,6 @@ json_t *cli_verdict_json(const cli_verdict *v)
     return o;
 }
 
-static bool name_ends(const char *s, const char *end)
-{
-    const size_t n = strlen(s), k = strlen(end);
-    return n > k && !strcasecmp(s + n - k, end);
-}
-
 int cli_verdict_name(const cli *c, const char *out, const precis_plan *plan, bool packed)
 {
     static const struct { const char *end, *help; } others[] = {
@@ -136,9 +129,9 @@ int cli_verdict_name(const cli *c, const char *out, const precis_plan *plan, boo
     };
     const char *own = NULL;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (name_ends(out, others[i].end))
+        if (cli_ends(out, others[i].end))
             return cli_usage(c, "-o %s: what is written here is GGUF; name it .gguf (%s)", out, others[i].help);
-    if (!name_ends(out, ".gguf") || name_ends(out, ".precis.gguf") || name_ends(out, ".packed.gguf")) return -1;
+    if (!cli_ends(out, ".gguf") || cli_ends(out, ".precis.gguf") || cli_ends(out, ".packed.gguf")) return -1;
     const int stem = (int)strlen(out) - 5;
     if (packed)
         return cli_usage(c, "-o %s: only precis reads matrices in the order of its kernels; name it %.*s.packed.gguf",

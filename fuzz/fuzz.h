@@ -21,6 +21,15 @@ static inline precis_ctx *fuzz_ctx(void)
     return precis_ctx_open(&ctx, &o) ? NULL : ctx;
 }
 
+/* A context's realloc: no block of more than *user bytes. */
+static inline void *fuzz_bounded(void *user, void *old, size_t size)
+{
+    if (size > *(const size_t *)user) return NULL;
+    if (size) return realloc(old, size);
+    free(old);
+    return NULL;
+}
+
 /* The bytes as a file that a path names; closed with close(). */
 static inline int fuzz_file(const uint8_t *data, size_t size, char path[64])
 {

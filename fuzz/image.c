@@ -2,23 +2,15 @@
 #include "fuzz.h"
 #include "read/image.h"
 
-/* No block of more than 64 MB. */
-static void *bounded(void *user, void *old, size_t size)
-{
-    (void)user;
-    if (size > (size_t)64 << 20) return NULL;
-    if (size) return realloc(old, size);
-    free(old);
-    return NULL;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[64];
     const int fd = fuzz_file(data, size, path);
     precis_ctx_options o = PRECIS_CTX_OPTIONS_INIT;
+    size_t most = (size_t)64 << 20;
     o.threads = 1;
-    o.realloc = bounded;
+    o.realloc = fuzz_bounded;
+    o.user = &most;
     precis_ctx *ctx = NULL;
     pcs_image image, small;
     if (!precis_ctx_open(&ctx, &o) && !pcs_image_read(ctx, path, &image)) {

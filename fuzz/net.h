@@ -5,16 +5,6 @@
 
 #include "fuzz.h"
 
-/* No block of more than 16 MB. */
-static inline void *fuzz_bounded(void *user, void *old, size_t size)
-{
-    (void)user;
-    if (size > (size_t)16 << 20) return NULL;
-    if (size) return realloc(old, size);
-    free(old);
-    return NULL;
-}
-
 static inline void fuzz_net_run(precis_net *net, int64_t open)
 {
     static uint64_t room[4096];
@@ -46,8 +36,10 @@ static inline int fuzz_net(const uint8_t *data, size_t size)
     char path[64];
     const int fd = fuzz_file(data, size, path);
     precis_ctx_options o = PRECIS_CTX_OPTIONS_INIT;
+    size_t most = (size_t)16 << 20;
     o.threads = 1;
     o.realloc = fuzz_bounded;
+    o.user = &most;
     precis_ctx *ctx = NULL;
     precis_net *net;
     precis_graph *g;

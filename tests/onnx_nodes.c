@@ -6,6 +6,7 @@
  * else are "other". Tolerances are the package's own: 1e-3 relative, 1e-7 absolute, or what stands behind the folder
  * and a tab. */
 #include "base/fmath_more.h"
+#include "base/builtins.h"
 #include "precis/precis.h"
 #include "read/onnx/onnx.h"
 
@@ -42,7 +43,7 @@ static bool close_to(double a, double b)
 {
     if (a != a || b != b) return a != a && b != b;
     if (a == b) return true;
-    return __builtin_fabs(a - b) <= absolute + 1e-3 * __builtin_fabs(b);
+    return pcs_abs(a - b) <= absolute + 1e-3 * pcs_abs(b);
 }
 
 /* "" or what differs. */
@@ -155,12 +156,12 @@ int main(int argc, char **argv)
 {
     char line[1000];
     precis_ctx_options o = PRECIS_CTX_OPTIONS_INIT;
-    o.threads = argc > 1 ? (uint32_t)atoi(argv[1]) : 1;
+    o.threads = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1;
     if (precis_ctx_open(&ctx, &o)) return 4;
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = 0;
         char *tab = strchr(line, '\t');
-        absolute = tab ? atof(tab + 1) : 1e-7;
+        absolute = tab ? strtod(tab + 1, NULL) : 1e-7;
         if (tab) *tab = 0;
         one(line);
     }

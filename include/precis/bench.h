@@ -80,13 +80,14 @@ PRECIS_API precis_status precis_net_bench(precis_net *net, const precis_array *i
                                           const precis_net_bench_options *opts, precis_net_speed *result);
 
 /* A kernel of weights at the level and the threads of ctx: bytes of weights per second with one token, from memory and
- * from the cores' own caches, and multiplications per second with a prompt, each beside what the machine reads and
- * multiplies at best; 0: not measured. */
+ * from the cores' own caches, and multiplications per second with a prompt, exact and (on tiles, 512 tokens) in bf16,
+ * each beside what the machine reads and multiplies at best; 0: not measured. */
 typedef struct precis_kernel_speed {
     uint32_t    size;
     const char *type, *kernel, *isa;
     double      memory, cache, multiply, limit_memory, limit_cache, limit_multiply;
     const char *multiply_isa; /* the level of `multiply`: below isa's where that is slower here; NULL: none */
+    double      tiles, limit_tiles;
 } precis_kernel_speed;
 /* Called for each; not 0 stops with PRECIS_ECANCELED. */
 typedef int precis_kernel_fn(void *user, const precis_kernel_speed *speed);

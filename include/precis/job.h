@@ -55,6 +55,9 @@ typedef struct precis_job_options {
 /* Bytes of private memory that a job will take: what the process holds, and the most of its stages beside that. */
 typedef struct precis_memory { uint64_t held, calibrate, method, write, evaluate, peak, limit; } precis_memory;
 
+/* Seconds of a job's pieces: importance, what tensors cost, choosing types, coding and writing, evaluating. */
+typedef struct precis_times { double calibrate, costs, plan, quantize, evaluate, all; } precis_times;
+
 typedef struct precis_job {
     precis_plan         *plan;
     precis_quant_report *report;   /* NULL for a dry run                                                  */
@@ -66,6 +69,9 @@ typedef struct precis_job {
     char                 calibration[256]; /* JSON: where importance came from; "": there was none       */
     precis_memory        memory;   /* counted before work started                                          */
     double               predicted, interval[2]; /* KL of the plan, nats per token, 90 % of such; NaN: unknown */
+    /* KL on the text that `predicted` is of, which the calibration is of, too, with its standard error; NaN: unknown */
+    double               again, again_se;
+    precis_times         expected, taken;
     void                *work;     /* the job's own                                                       */
 } precis_job;
 /* Calibrate, plan, quantize to path, and evaluate against the original. A model that cannot be run is quantized without

@@ -4,7 +4,7 @@
 #ifndef PRECIS_QUANT_NET_H
 #define PRECIS_QUANT_NET_H
 
-#include "precis/net.h"
+#include "precis/samples.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +22,24 @@ typedef struct precis_net_file {
  * outputs and nodes are kept, dimensions without a size stay symbols. file may be NULL. PRECIS_EUNSUPPORTED names the
  * node that ONNX has no op for, or that depends on the contents of an input. */
 PRECIS_API precis_status precis_net_write(precis_net *net, const char *path, precis_net_file *file);
+
+/* A net as one C99 file for microcontrollers: what it takes. Cycles are a prediction, from least to most
+ * (docs/c-files.md); code is that of a Cortex-M4. */
+#define PRECIS_NET_C_CORES 3
+typedef struct precis_net_c_file {
+    uint32_t size; /* sizeof of this struct, set by the caller */
+    char name[64];                    /* its function is NAME_run */
+    uint64_t bytes;                   /* of the file */
+    uint64_t weights, code;           /* flash */
+    uint64_t arena, stack;            /* RAM */
+    uint64_t macs, calls;
+    const char *core[PRECIS_NET_C_CORES];
+    double cycles[PRECIS_NET_C_CORES][2];
+} precis_net_c_file;
+/* Write it, whole or not at all, with the first dimension of inputs that has no size as one. In whole numbers it gives
+ * the bits that precis_net_run gives. file may be NULL. PRECIS_EUNSUPPORTED names the node that has no function in C,
+ * or the dimension that has no size. */
+PRECIS_API precis_status precis_net_write_c(precis_net *net, const char *path, precis_net_c_file *file);
 
 /* ---- quantizing a net ------------------------------------------------------------------------------ */
 
@@ -41,9 +59,11 @@ typedef struct precis_net_quant_options {
     int whole;               /* files with QLinear ops (QOperator) in place of Q and DQ                           */
     int strict;              /* a node that stays in float is an error                                           */
     int all;                 /* what can run in integers does, even where only ops in float read its result       */
+    const char *const *floats; /* patterns (* and ?) of nodes, or of their results, that stay in float            */
+    size_t n_floats;
 } precis_net_quant_options;
 #define PRECIS_NET_QUANT_OPTIONS_INIT \
-    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0 }
 
 /* Does the net hold codes already (QDQ, QLinear ops, torch's PT2E)? precis_net_write writes it unchanged in meaning. */
 PRECIS_API int precis_net_coded(precis_net *net);
@@ -64,10 +84,16 @@ PRECIS_API void precis_net_quant_close(precis_net_quant **job);
 PRECIS_API uint32_t precis_net_quant_passes(const precis_net_quant *job);
 /* A batch: an array for each input, by name. PRECIS_EFORMAT: a NaN, by value. */
 PRECIS_API precis_status precis_net_quant_see(precis_net_quant *job, const precis_array *inputs, size_t n);
+/* All passes over samples that were opened for this net: see, pass, as often as needed. samples may be NULL where no
+ * pass is; else PRECIS_EINVAL. */
+PRECIS_API precis_status precis_net_quant_samples(precis_net_quant *job, precis_samples *samples);
 /* All batches were seen once; after the last pass ranges become scales and the graph gets its codes. */
 PRECIS_API precis_status precis_net_quant_pass(precis_net_quant *job);
 /* The quantized net as an ONNX file: as precis_net_write. */
 PRECIS_API precis_status precis_net_quant_write(precis_net_quant *job, const char *path, precis_net_file *file);
+
+/* The quantized net as a C file: as precis_net_write_c of that ONNX file. */
+PRECIS_API precis_status precis_net_quant_write_c(precis_net_quant *job, const char *path, precis_net_c_file *file);
 
 /* What became of a node of the float net. */
 typedef struct precis_net_coverage {

@@ -66,6 +66,13 @@ typedef struct precis_history_run {
     size_t      n;
 } precis_history_run;
 
+/* The user's own folder for what can be made again ($XDG_CACHE_HOME/precis or ~/.cache/precis) or for what was kept
+ * ($XDG_STATE_HOME/precis or ~/.local/state/precis), or that of a name in it (NULL: itself). make: it and those above
+ * it are made, for the user alone, where they are not there. 0: neither variable holds an absolute path, the path takes
+ * more than `room` bytes, or a folder could not be made. Static for the environment. */
+typedef enum precis_user_kind { PRECIS_USER_CACHE, PRECIS_USER_STATE } precis_user_kind;
+PRECIS_API int precis_user_folder(precis_user_kind kind, const char *name, int make, char *path, size_t room);
+
 /* Can this build keep a history? It is a SQLite file; 0: precis was built without SQLite, and both functions fail with
  * PRECIS_EUNSUPPORTED. */
 PRECIS_API int precis_history_available(void);

@@ -17,9 +17,9 @@ static inline double pcs_nan(void) { return __builtin_nan(""); }
 static inline float pcs_nanf(void) { return __builtin_nanf(""); }
 static inline float pcs_infinityf(void) { return __builtin_inff(); }
 
-static inline unsigned pcs_count_bits(uint32_t x) { return (unsigned)__builtin_popcount(x); }
+static inline int pcs_count_bits(uint32_t x) { return __builtin_popcount(x); }
 /* Number of the lowest bit that is set; x is not 0. */
-static inline unsigned pcs_lowest_bit(uint32_t x) { return (unsigned)__builtin_ctz(x); }
+static inline int pcs_lowest_bit(uint32_t x) { return __builtin_ctz(x); }
 
 /* Asks for a line of memory that will be read soon: into the L1 cache, or only into the L2 cache. */
 static inline void pcs_ahead_in_l1(const void *p) { __builtin_prefetch(p); }

@@ -63,6 +63,24 @@ static bool follows_streams(void)
     if (!__get_cpuid(1, &a, &b, &c, &d)) return false;
     return (a >> 8 & 15) + (a >> 20 & 255) >= 0x19;
 }
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+
+static bool has(const char *feature)
+{
+    int value = 0;
+    size_t size = sizeof value;
+    return !sysctlbyname(feature, &value, &size, NULL, 0) && value;
+}
+
+static unsigned detect(void)
+{
+    unsigned flags = PCS_CPU_NEON;
+    if (has("hw.optional.arm.FEAT_DotProd")) flags |= PCS_CPU_DOTPROD;
+    if (flags & PCS_CPU_DOTPROD && has("hw.optional.arm.FEAT_I8MM")) flags |= PCS_CPU_I8MM;
+    return flags;
+}
+static bool follows_streams(void) { return false; }
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What only this file looks at lies behind what all may. */
 typedef struct {
@@ -43,9 +44,13 @@ const char *precis_status_name(precis_status status)
 
 static uint32_t default_threads(void)
 {
+#ifdef __linux__
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set)) return 1;
     const int n = CPU_COUNT(&set);
+#else
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+#endif
     return n < 1 ? 1 : n > 64 ? 64 : (uint32_t)n;
 }
 
@@ -236,7 +241,9 @@ void *pcs_grow(precis_ctx *ctx, void *old, size_t used, size_t n, size_t size)
 void *pcs_alloc_large(precis_ctx *ctx, size_t bytes)
 {
     void *p = raw_alloc(ctx, bytes, (size_t)2 << 20);
+#ifdef MADV_HUGEPAGE
     if (p) madvise(p, bytes, MADV_HUGEPAGE); /* a machine that has none goes without */
+#endif
     return p;
 }
 

@@ -8,6 +8,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef O_PATH /* Linux: a folder that may be gone through, and not be read */
+#define O_PATH O_RDONLY
+#endif
+
 static bool plain(const char *part, size_t n)
 {
     return n && n < 256 && !(n == 1 && part[0] == '.') && !(n == 2 && part[0] == '.' && part[1] == '.');

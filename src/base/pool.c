@@ -7,14 +7,16 @@
 #include "base/pool.h"
 
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#endif
 
 #define SPIN 2000
 
@@ -42,6 +44,10 @@ struct pcs_pool {
     _Alignas(64) _Atomic uint32_t arrived; /* at the current barrier: threads, or groups of them */
     _Alignas(64) _Atomic uint32_t phase;   /* barriers passed                        */
     _Atomic uint32_t sleepers;
+#ifndef __linux__
+    pthread_mutex_t lock; /* for those who sleep */
+    pthread_cond_t woken;
+#endif
     group groups[(PCS_LIMIT_THREADS + PCS_BARRIER_GROUP - 1) / PCS_BARRIER_GROUP];
     int *delay_fd;              /* of each thread's schedstat; -1: none */
     uint64_t delay;             /* of all threads when the window began, ns */
@@ -50,6 +56,35 @@ struct pcs_pool {
 };
 
 typedef struct { pcs_pool *pool; uint32_t ith; } worker_arg;
+
+#ifdef __linux__
+static void sleep_while(pcs_pool *p, _Atomic uint32_t *word, uint32_t old)
+{
+    (void)p;
+    while (atomic_load(word) == old) syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
+}
+
+static void wake_sleepers(pcs_pool *p, _Atomic uint32_t *word)
+{
+    (void)p;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
+}
+#else
+static void sleep_while(pcs_pool *p, _Atomic uint32_t *word, uint32_t old)
+{
+    pthread_mutex_lock(&p->lock);
+    while (atomic_load(word) == old) pthread_cond_wait(&p->woken, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void wake_sleepers(pcs_pool *p, _Atomic uint32_t *word)
+{
+    (void)word;
+    pthread_mutex_lock(&p->lock); /* who looked at the word before it changed sleeps by now */
+    pthread_cond_broadcast(&p->woken);
+    pthread_mutex_unlock(&p->lock);
+}
+#endif
 
 static void relax(void)
 {
@@ -67,14 +102,14 @@ static void wait_change(pcs_pool *p, _Atomic uint32_t *word, uint32_t old)
         relax();
     }
     atomic_fetch_add(&p->sleepers, 1);
-    while (atomic_load(word) == old) syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
+    sleep_while(p, word, old);
     atomic_fetch_sub(&p->sleepers, 1);
 }
 
 static void wake(pcs_pool *p, _Atomic uint32_t *word)
 {
     atomic_fetch_add(word, 1);
-    if (atomic_load(&p->sleepers)) syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
+    if (atomic_load(&p->sleepers)) wake_sleepers(p, word);
 }
 
 /* Counts an arrival; the last one leaves the counter as it was before the first. */
@@ -112,9 +147,13 @@ void pcs_barrier(precis_ctx *ctx, uint32_t ith)
 /* The calling thread's file of scheduling figures; -1: the system has none. */
 static int open_delay(void)
 {
+#ifdef __linux__
     char path[64];
     snprintf(path, sizeof path, "/proc/self/task/%ld/schedstat", (long)syscall(SYS_gettid));
     return open(path, O_RDONLY | O_CLOEXEC);
+#else
+    return -1;
+#endif
 }
 
 /* Nanoseconds that all threads were ready to run and did not: the second number of each. */
@@ -174,6 +213,10 @@ static void pool_open(precis_ctx *ctx)
     pcs_pool *p = pcs_alloc(ctx, 1, sizeof *p);
     if (!p) return; /* regions then run on the caller alone */
     p->ctx = ctx;
+#ifndef __linux__
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->woken, NULL);
+#endif
     p->n = p->active = 1;
     p->rest = REST;
     ctx->pool = p;
@@ -272,6 +315,10 @@ void pcs_pool_close(precis_ctx *ctx)
         if (p->delay_fd[i] >= 0) close(p->delay_fd[i]);
     pcs_free(ctx, p->delay_fd);
     pcs_free(ctx, p->threads);
+#ifndef __linux__
+    pthread_cond_destroy(&p->woken);
+    pthread_mutex_destroy(&p->lock);
+#endif
     pcs_free(ctx, p);
     ctx->pool = NULL;
 }

@@ -11,6 +11,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#ifndef O_TMPFILE
+#define O_TMPFILE 0 /* a folder cannot be opened for writing: a file with a name is made */
+#endif
+
 /* Bytes in two fields of /proc/self/status, the second's may be NULL; 0 where there is none. */
 static uint64_t status_bytes(const char *one, const char *other)
 {
@@ -83,7 +87,11 @@ precis_status pcs_spill_open(precis_ctx *ctx, pcs_spill *s, uint64_t bytes)
     if (fd < 0)
         return pcs_fail(ctx, pcs_errno_status(errno), "%s: a table cannot be spilled there: %s", ctx->memory.folder,
                         strerror(errno));
+#ifdef __APPLE__
+    const int no = ftruncate(fd, (off_t)bytes) ? errno : 0;
+#else
     const int no = posix_fallocate(fd, 0, (off_t)bytes); /* room now, not a fault later */
+#endif
     void *p = no ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     const int why = no ? no : errno;
     close(fd);

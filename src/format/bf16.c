@@ -22,7 +22,7 @@ static void from_f32(size_t n, const float *src, void *dst)
 static const pcs_field fields[] = { { 0, 2, 2, false }, { 0 } };
 
 const pcs_format pcs_format_bf16 = {
-    .name = "BF16", .id = 30, .block = 1, .bytes = 2, .kind = PCS_FLOAT, .substitute = "F32", .dtype = "BF16", .fields = fields,
-    .to_f32 = to_f32, .from_f32 = from_f32,
+    .name = "BF16", .id = 30, .block = 1, .bytes = 2, .kind = PCS_FLOAT, .substitute = "F32", .dtype = "BF16",
+    .fields = fields, .to_f32 = to_f32, .from_f32 = from_f32,
     .numbers = PCS_NUMBERS(PCS_BF16_AT(0)), .largest = 0x1.fep127f
 };

@@ -6,6 +6,7 @@
 #ifndef PCS_CHOICES_H
 #define PCS_CHOICES_H
 
+#include "base/builtins.h"
 #include "base/f16.h"
 #include "format/format.h"
 
@@ -23,6 +24,9 @@ typedef struct { float inv[CHOICES], m[CHOICES]; } choices;
 typedef struct { const float *x, *w; size_t n, other; } weights;
 /* sum w q (of choices with an m), sum w q q, sum w q x */
 typedef struct { float q[CHOICES], qq[CHOICES], qx[CHOICES]; } sums;
+/* Constants where span() is called, so that each has a loop of its own: choices have an m; the format has a book; the
+ * lanes are of two groups. */
+typedef struct { bool affine, book, two; } kind;
 
 #if defined(__AVX512F__)
 PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
@@ -42,17 +46,18 @@ PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
 PCS_INLINE int least_of_8(const double *e)
 {
     const __m512d a = _mm512_loadu_pd(e);
-    return __builtin_ctz(_mm512_cmpeq_pd_mask(a, _mm512_set1_pd(_mm512_reduce_min_pd(a))));
+    return pcs_lowest_bit(_mm512_cmpeq_pd_mask(a, _mm512_set1_pd(_mm512_reduce_min_pd(a))));
 }
 PCS_INLINE int least_of(const double *e)
 {
-    const __m512d a = _mm512_loadu_pd(e), b = _mm512_loadu_pd(e + 8), least = _mm512_set1_pd(_mm512_reduce_min_pd(_mm512_min_pd(a, b)));
-    return __builtin_ctz((unsigned)_mm512_cmpeq_pd_mask(a, least) | (unsigned)_mm512_cmpeq_pd_mask(b, least) << 8);
+    const __m512d a = _mm512_loadu_pd(e), b = _mm512_loadu_pd(e + 8);
+    const __m512d least = _mm512_set1_pd(_mm512_reduce_min_pd(_mm512_min_pd(a, b)));
+    return pcs_lowest_bit((unsigned)_mm512_cmpeq_pd_mask(a, least) | (unsigned)_mm512_cmpeq_pd_mask(b, least) << 8);
 }
 PCS_INLINE int largest_of(const float *x)
 {
     const __m512 v = _mm512_loadu_ps(x);
-    return __builtin_ctz(_mm512_cmpeq_ps_mask(v, _mm512_set1_ps(_mm512_reduce_max_ps(v))));
+    return pcs_lowest_bit(_mm512_cmpeq_ps_mask(v, _mm512_set1_ps(_mm512_reduce_max_ps(v))));
 }
 
 /* Book: a search tree in three registers; a node's children are 2 node and 2 node + 1, and leaves are 16 to 31. */
@@ -60,7 +65,8 @@ typedef struct { __m512 lo, hi, first, tree, book; } codes16;
 
 PCS_INLINE codes16 codes_of(const pcs_format *f)
 {
-    codes16 c = { _mm512_set1_ps(f->code_lo), _mm512_set1_ps(f->code_hi), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps() };
+    const __m512 none = _mm512_setzero_ps();
+    codes16 c = { _mm512_set1_ps(f->code_lo), _mm512_set1_ps(f->code_hi), none, none, none };
     if (!f->book) return c;
     float tree[16] = { 0 }, book[16];
     for (int step = 8, node = 1; step; step /= 2)
@@ -75,8 +81,8 @@ PCS_INLINE codes16 codes_of(const pcs_format *f)
 PCS_INLINE __m512 code16(const codes16 *c, __m512 t, bool book)
 {
     if (!book) return _mm512_roundscale_ps(_mm512_min_ps(c->hi, _mm512_max_ps(c->lo, t)), 0);
-    const __m512i one = _mm512_set1_epi32(1);
-    __m512i node = _mm512_mask_add_epi32(_mm512_set1_epi32(2), _mm512_cmp_ps_mask(t, c->first, _CMP_GT_OQ), one, _mm512_set1_epi32(2));
+    const __m512i one = _mm512_set1_epi32(1), left = _mm512_set1_epi32(2);
+    __m512i node = _mm512_mask_add_epi32(left, _mm512_cmp_ps_mask(t, c->first, _CMP_GT_OQ), one, left);
     for (int level = 0; level < 3; level++) {
         const __mmask16 above = _mm512_cmp_ps_mask(t, _mm512_permutexvar_ps(node, c->tree), _CMP_GT_OQ);
         node = _mm512_add_epi32(node, node);
@@ -91,17 +97,18 @@ PCS_INLINE __m512 number16(const float *x, size_t other, bool two)
     return two ? _mm512_mask_broadcastss_ps(v, 0xff00, _mm_load_ss(x + other)) : v;
 }
 
-PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two,
-                     sums *s)
+PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, const kind is, sums *s)
 {
     const codes16 grid = codes_of(f);
     const float *x = of->x, *w = of->w;
-    const __m512 inv = _mm512_loadu_ps(c->inv), m = affine ? _mm512_mul_ps(_mm512_loadu_ps(c->m), inv) : _mm512_setzero_ps();
+    const __m512 inv = _mm512_loadu_ps(c->inv);
+    const __m512 m = is.affine ? _mm512_mul_ps(_mm512_loadu_ps(c->m), inv) : _mm512_setzero_ps();
     __m512 q1 = _mm512_setzero_ps(), qq = q1, qx = q1;
     for (size_t i = 0; i < of->n; i++) {
-        const __m512 v = number16(x + i, of->other, two), q = code16(&grid, affine ? _mm512_fmadd_ps(v, inv, m) : _mm512_mul_ps(v, inv), book);
-        const __m512 wq = w ? _mm512_mul_ps(number16(w + i, of->other, two), q) : q;
-        if (affine) q1 = _mm512_add_ps(q1, wq);
+        const __m512 v = number16(x + i, of->other, is.two);
+        const __m512 t = is.affine ? _mm512_fmadd_ps(v, inv, m) : _mm512_mul_ps(v, inv), q = code16(&grid, t, is.book);
+        const __m512 wq = w ? _mm512_mul_ps(number16(w + i, of->other, is.two), q) : q;
+        if (is.affine) q1 = _mm512_add_ps(q1, wq);
         qq = _mm512_fmadd_ps(wq, q, qq);
         qx = _mm512_fmadd_ps(wq, v, qx);
     }
@@ -118,7 +125,8 @@ PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
         low = _mm256_min_ps(low, _mm256_loadu_ps(x + i));
         high = _mm256_max_ps(high, _mm256_loadu_ps(x + i));
     }
-    __m128 a = _mm_min_ps(_mm256_castps256_ps128(low), _mm256_extractf128_ps(low, 1)), b = _mm_max_ps(_mm256_castps256_ps128(high), _mm256_extractf128_ps(high, 1));
+    __m128 a = _mm_min_ps(_mm256_castps256_ps128(low), _mm256_extractf128_ps(low, 1));
+    __m128 b = _mm_max_ps(_mm256_castps256_ps128(high), _mm256_extractf128_ps(high, 1));
     a = _mm_min_ps(a, _mm_movehl_ps(a, a));
     b = _mm_max_ps(b, _mm_movehl_ps(b, b));
     *lo = _mm_cvtss_f32(_mm_min_ss(a, _mm_movehdup_ps(a)));
@@ -131,27 +139,30 @@ PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
     *hi += 0.0f;
 }
 
-PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two,
-                     sums *s)
+PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, const kind is, sums *s)
 {
     const __m256 lo = _mm256_set1_ps(f->code_lo), hi = _mm256_set1_ps(f->code_hi);
     for (int half = 0; half < CHOICES; half += 8) {
-        const size_t from = two && half ? of->other : 0;
+        const size_t from = is.two && half ? of->other : 0;
         const float *x = of->x + from, *w = of->w ? of->w + from : NULL;
-        const __m256 inv = _mm256_loadu_ps(c->inv + half), m = affine ? _mm256_mul_ps(_mm256_loadu_ps(c->m + half), inv) : _mm256_setzero_ps();
+        const __m256 inv = _mm256_loadu_ps(c->inv + half);
+        const __m256 m = is.affine ? _mm256_mul_ps(_mm256_loadu_ps(c->m + half), inv) : _mm256_setzero_ps();
         __m256 q1 = _mm256_setzero_ps(), qq = q1, qx = q1;
         for (size_t i = 0; i < of->n; i++) {
-            const __m256 v = _mm256_set1_ps(x[i]), t = affine ? _mm256_fmadd_ps(v, inv, m) : _mm256_mul_ps(v, inv);
+            const __m256 v = _mm256_set1_ps(x[i]), t = is.affine ? _mm256_fmadd_ps(v, inv, m) : _mm256_mul_ps(v, inv);
             __m256 q;
-            if (book) {
+            if (is.book) {
                 q = _mm256_set1_ps(f->book[0]);
-                for (int k = 0; k < 15; k++)
-                    q = _mm256_add_ps(q, _mm256_and_ps(_mm256_cmp_ps(t, _mm256_set1_ps(0.5f * (float)(f->book[k] + f->book[k + 1])), _CMP_GT_OQ), _mm256_set1_ps((float)(f->book[k + 1] - f->book[k]))));
+                for (int k = 0; k < 15; k++) {
+                    const __m256 mid = _mm256_set1_ps(0.5f * (float)(f->book[k] + f->book[k + 1]));
+                    const __m256 step = _mm256_set1_ps((float)(f->book[k + 1] - f->book[k]));
+                    q = _mm256_add_ps(q, _mm256_and_ps(_mm256_cmp_ps(t, mid, _CMP_GT_OQ), step));
+                }
             } else {
                 q = _mm256_round_ps(_mm256_min_ps(hi, _mm256_max_ps(lo, t)), 0);
             }
             const __m256 wq = w ? _mm256_mul_ps(_mm256_set1_ps(w[i]), q) : q;
-            if (affine) q1 = _mm256_add_ps(q1, wq);
+            if (is.affine) q1 = _mm256_add_ps(q1, wq);
             qq = _mm256_fmadd_ps(wq, q, qq);
             qx = _mm256_fmadd_ps(wq, v, qx);
         }
@@ -172,19 +183,18 @@ PCS_INLINE void extremes(const float *x, size_t n, float *lo, float *hi)
     *hi += 0.0f;
 }
 
-PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, bool affine, bool book, bool two,
-                     sums *s)
+PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, const kind is, sums *s)
 {
     const float lo = f->code_lo, hi = f->code_hi;
     float m[CHOICES] = { 0 };
-    for (int l = 0; l < CHOICES && affine; l++) m[l] = c->m[l] * c->inv[l];
+    for (int l = 0; l < CHOICES && is.affine; l++) m[l] = c->m[l] * c->inv[l];
     *s = (sums){ { 0 }, { 0 }, { 0 } };
     for (size_t i = 0; i < of->n; i++)
         for (int l = 0; l < CHOICES; l++) {
-            const size_t from = i + (two && l >= CHOICES / 2 ? of->other : 0);
-            const float x = of->x[from], t = affine ? __builtin_fmaf(x, c->inv[l], m[l]) : x * c->inv[l];
+            const size_t from = i + (is.two && l >= CHOICES / 2 ? of->other : 0);
+            const float x = of->x[from], t = is.affine ? pcs_fmaf(x, c->inv[l], m[l]) : x * c->inv[l];
             float q;
-            if (book) {
+            if (is.book) {
                 int at = 0;
                 for (int step = 8; step; step /= 2)
                     if (t > 0.5f * (float)(f->book[at + step - 1] + f->book[at + step])) at += step;
@@ -194,21 +204,21 @@ PCS_INLINE void span(const pcs_format *f, const choices *c, const weights *of, b
                 q = (cut + 12582912.0f) - 12582912.0f; /* to the nearest, ties to even */
             }
             const float wq = of->w ? of->w[from] * q : q;
-            if (affine) s->q[l] += wq;
-            s->qq[l] = __builtin_fmaf(wq, q, s->qq[l]);
-            s->qx[l] = __builtin_fmaf(wq, x, s->qx[l]);
+            if (is.affine) s->q[l] += wq;
+            s->qq[l] = pcs_fmaf(wq, q, s->qq[l]);
+            s->qx[l] = pcs_fmaf(wq, x, s->qx[l]);
         }
 }
 #endif
 
 PCS_INLINE void span_of(const pcs_format *f, const choices *c, const weights *of, bool affine, sums *s)
 {
-    if (of->other && affine) span(f, c, of, true, false, true, s);
-    else if (of->other) span(f, c, of, false, false, true, s);
-    else if (f->book && affine) span(f, c, of, true, true, false, s);
-    else if (f->book) span(f, c, of, false, true, false, s);
-    else if (affine) span(f, c, of, true, false, false, s);
-    else span(f, c, of, false, false, false, s);
+    if (of->other && affine) span(f, c, of, (kind){ .affine = true, .two = true }, s);
+    else if (of->other) span(f, c, of, (kind){ .two = true }, s);
+    else if (f->book && affine) span(f, c, of, (kind){ .affine = true, .book = true }, s);
+    else if (f->book) span(f, c, of, (kind){ .book = true }, s);
+    else if (affine) span(f, c, of, (kind){ .affine = true }, s);
+    else span(f, c, of, (kind){ 0 }, s);
 }
 
 #ifndef __AVX512F__
@@ -240,7 +250,8 @@ PCS_INLINE void sums_of(const pcs_format *f, const choices *c, const weights *of
     double q[CHOICES] = { 0 }, qq[CHOICES] = { 0 }, qx[CHOICES] = { 0 };
     for (size_t at = 0; at < n; at += SPAN) {
         sums s;
-        span_of(f, c, &(weights){ of->x + at, of->w ? of->w + at : NULL, n - at < SPAN ? n - at : SPAN, 0 }, affine, &s);
+        const weights part = { of->x + at, of->w ? of->w + at : NULL, n - at < SPAN ? n - at : SPAN, 0 };
+        span_of(f, c, &part, affine, &s);
         for (int l = 0; l < CHOICES; l++) {
             q[l] += affine ? (double)s.q[l] : 0.0;
             qq[l] += (double)s.qq[l];

@@ -65,7 +65,10 @@ static void put_code(uint8_t *dst, int bits, size_t i, unsigned code)
     if (at % 8 + (size_t)bits > 8) dst[at / 8 + 1] |= (uint8_t)(code >> (8 - at % 8));
 }
 
-static float e8m0(uint8_t b) { return b == 255 ? pcs_bits_f32(0x7fc00000) : b ? pcs_bits_f32((uint32_t)b << 23) : 0x1p-127f; }
+static float e8m0(uint8_t b)
+{
+    return b == 255 ? pcs_bits_f32(0x7fc00000) : b ? pcs_bits_f32((uint32_t)b << 23) : 0x1p-127f;
+}
 
 /* Bytes of a block's scale, and its value. */
 static size_t scale_of(const pcs_element *e, const uint8_t *src, float *s)
@@ -96,7 +99,8 @@ static double error_at(const pcs_element *e, size_t n, const float *x, const flo
 {
     double err = 0;
     for (size_t i = 0; i < n; i++) {
-        const double d = (double)x[i] - (double)(s * pcs_element_value(e, pcs_element_code(e, s > 0 ? x[i] / s : 0.0f)));
+        const unsigned code = pcs_element_code(e, s > 0 ? x[i] / s : 0.0f);
+        const double d = (double)x[i] - (double)(s * pcs_element_value(e, code));
         err += (w ? (double)w[i] : 1.0) * d * d;
     }
     return err;
@@ -135,7 +139,7 @@ static float fit_scale(const pcs_element *e, size_t n, const float *x, const flo
     return best;
 }
 
-static float largest_of(size_t n, const float *x)
+static float largest_in(size_t n, const float *x)
 {
     float top = 0;
     for (size_t i = 0; i < n; i++) {
@@ -145,14 +149,18 @@ static float largest_of(size_t n, const float *x)
     return top;
 }
 
-void pcs_element_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                        const pcs_shared *shared, uint8_t *dst)
+void pcs_element_encode(const pcs_encode_args *a)
 {
+    const pcs_format *f = a->f;
     const pcs_element *e = f->element;
+    const size_t n = a->n;
+    const float *x = a->x, *w = a->w;
+    uint8_t *dst = a->dst;
     float s = 1.0f;
     if (e->place == PCS_AT_ROW && f->head) {
-        if (f->tensor && shared) s = (-shared->lo > shared->hi ? -shared->lo : shared->hi) / e->largest;
-        else s = fit_scale(e, n, x, w, effort, largest_of(n, x));
+        const pcs_shared *all = f->tensor ? a->shared : NULL;
+        if (all) s = (-all->lo > all->hi ? -all->lo : all->hi) / e->largest;
+        else s = fit_scale(e, n, x, w, a->effort, largest_in(n, x));
         const uint32_t u = pcs_f32_bits(s);
         memcpy(dst, &u, 4);
     }
@@ -163,7 +171,7 @@ void pcs_element_encode(const pcs_format *f, size_t n, const float *x, const flo
         size_t skip = 0;
         memset(dst, 0, f->block > 1 ? f->bytes : n);
         if (e->place != PCS_AT_ROW) {
-            s = fit_scale(e, k, x + at, w ? w + at : NULL, effort, largest_of(k, x + at));
+            s = fit_scale(e, k, x + at, w ? w + at : NULL, a->effort, largest_in(k, x + at));
             const uint32_t u = pcs_f32_bits(s);
             if (e->place == PCS_AT_BLOCK_F32) memcpy(dst, &u, skip = 4);
             else if (e->place == PCS_AT_BLOCK_F16) pcs_store16(dst, pcs_f32_to_f16(s)), skip = 2;
@@ -179,18 +187,27 @@ void pcs_element_encode(const pcs_format *f, size_t n, const float *x, const flo
 #define E3M2 .bits = 6, .exponent_bits = 3, .mantissa_bits = 2, .bias = 3, .largest = 28.0f
 #define E2M3 .bits = 6, .exponent_bits = 2, .mantissa_bits = 3, .bias = 1, .largest = 7.5f
 
-const pcs_element pcs_e4m3 = { "E4M3", E4M3 }, pcs_e5m2 = { "E5M2", E5M2 }, pcs_e3m2 = { "E3M2", E3M2 }, pcs_e2m3 = { "E2M3", E2M3 };
+const pcs_element pcs_e4m3 = { "E4M3", E4M3 }, pcs_e5m2 = { "E5M2", E5M2 };
+const pcs_element pcs_e3m2 = { "E3M2", E3M2 }, pcs_e2m3 = { "E2M3", E2M3 };
 
-#define ELEMENT_FORMAT(ID, NAME, ident, BLOCK, BYTES, HEAD, TENSOR, BOUND, PLACE, NUMBERS, LARGEST, ...) \
-    static const pcs_element element_##ident = { .name = NAME, .place = PLACE, __VA_ARGS__ };            \
-    static void decode_##ident(size_t n, const void *src, float *dst);                                   \
-    static void from_##ident(size_t n, const float *src, void *dst);                                     \
-    const pcs_format pcs_format_##ident = { .name = NAME, .id = ID, .block = BLOCK, .bytes = BYTES, .kind = PCS_FLOAT, .head = HEAD, \
-        .padded = BLOCK > 1 || HEAD > 0, .tensor = TENSOR, .bound = BOUND, .element = &element_##ident,  \
-        .to_f32 = decode_##ident, .from_f32 = from_##ident, .numbers = NUMBERS, .largest = LARGEST,      \
-        .encode = HEAD > 0 || BLOCK > 1 ? pcs_element_encode : NULL };                                   \
-    static void decode_##ident(size_t n, const void *src, float *dst) { pcs_element_decode(&pcs_format_##ident, n, src, dst); } \
-    static void from_##ident(size_t n, const float *src, void *dst) { pcs_element_encode(&pcs_format_##ident, n, src, NULL, PCS_FIT_RTN, NULL, dst); }
+#define ELEMENT_FORMAT(ID, NAME, ident, BLOCK, BYTES, HEAD, TENSOR, BOUND, PLACE, NUMBERS, LARGEST, ...)       \
+    static const pcs_element element_##ident = { .name = NAME, .place = PLACE, __VA_ARGS__ };                \
+    static void decode_##ident(size_t n, const void *src, float *dst);                                       \
+    static void from_##ident(size_t n, const float *src, void *dst);                                         \
+    const pcs_format pcs_format_##ident = {                                                                  \
+        .name = NAME, .id = ID, .block = BLOCK, .bytes = BYTES, .kind = PCS_FLOAT, .head = HEAD,             \
+        .padded = BLOCK > 1 || HEAD > 0, .tensor = TENSOR, .bound = BOUND, .element = &element_##ident,      \
+        .to_f32 = decode_##ident, .from_f32 = from_##ident, .numbers = NUMBERS, .largest = LARGEST,          \
+        .encode = HEAD > 0 || BLOCK > 1 ? pcs_element_encode : NULL                                          \
+    };                                                                                                       \
+    static void decode_##ident(size_t n, const void *src, float *dst)                                        \
+    {                                                                                                        \
+        pcs_element_decode(&pcs_format_##ident, n, src, dst);                                                \
+    }                                                                                                        \
+    static void from_##ident(size_t n, const float *src, void *dst)                                          \
+    {                                                                                                        \
+        pcs_element_encode(&(pcs_encode_args){ .f = &pcs_format_##ident, .n = n, .x = src, .dst = dst });    \
+    }
 
 /* plain elements, as safetensors stores them */
 ELEMENT_FORMAT(1400, "F8_E4M3", f8_e4m3, 1, 1, 0, false, 0, PCS_AT_ROW,
@@ -218,8 +235,11 @@ ELEMENT_FORMAT(1410, "MXFP6_E3M2", mxfp6_e3m2, 32, 25, 0, false, 0.13, PCS_AT_BL
 ELEMENT_FORMAT(1411, "MXFP6_E2M3", mxfp6_e2m3, 32, 25, 0, false, 0.13, PCS_AT_BLOCK_E8M0,
                PCS_NUMBERS(PCS_E8M0_AT(0)), 0, E2M3)
 
-static const float nf4_values[16] = { -1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, -0.18477343022823334f,
-                                      -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
-                                      0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f };
+/* Quantiles of a normal distribution, as they are published. */
+static const float nf4_values[16] = {
+    -1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f,
+    -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f,
+    0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f
+};
 ELEMENT_FORMAT(1412, "NF4", nf4, 64, 34, 0, false, 0.16, PCS_AT_BLOCK_F16,
                PCS_NUMBERS(PCS_F16_AT(0)), 65504.0f, .bits = 4, .values = nf4_values, .largest = 1.0f)

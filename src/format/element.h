@@ -13,7 +13,8 @@ typedef struct pcs_element {
     const char *name;
     int bits;
     int exponent_bits, mantissa_bits, bias; /* 0 exponent bits: `values` says it */
-    bool infinities;                        /* the top exponent is infinity and NaN (IEEE), else only all ones is NaN (E4M3FN, when nan) */
+    /* The top exponent is infinity and NaN (IEEE), else only all ones is NaN (E4M3FN, when nan). */
+    bool infinities;
     bool nan;
     const float *values; /* [2^bits], ascending codes need not be ascending values */
     float largest;
@@ -26,8 +27,7 @@ float pcs_element_value(const pcs_element *e, unsigned code);
 unsigned pcs_element_code(const pcs_element *e, float x);
 /* Numbers of a row, and encoding: for the formats' tables. */
 void pcs_element_decode(const pcs_format *f, size_t n, const uint8_t *src, float *dst);
-void pcs_element_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                        const pcs_shared *shared, uint8_t *dst);
+void pcs_element_encode(const pcs_encode_args *a);
 
 extern const pcs_element pcs_e4m3, pcs_e5m2, pcs_e3m2, pcs_e2m3;
 

@@ -22,7 +22,7 @@ static void from_f32(size_t n, const float *src, void *dst)
 static const pcs_field fields[] = { { 0, 2, 2, false }, { 0 } };
 
 const pcs_format pcs_format_f16 = {
-    .name = "F16", .id = 1, .block = 1, .bytes = 2, .kind = PCS_FLOAT, .substitute = "BF16", .dtype = "F16", .fields = fields,
-    .to_f32 = to_f32, .from_f32 = from_f32,
+    .name = "F16", .id = 1, .block = 1, .bytes = 2, .kind = PCS_FLOAT, .substitute = "BF16", .dtype = "F16",
+    .fields = fields, .to_f32 = to_f32, .from_f32 = from_f32,
     .numbers = PCS_NUMBERS(PCS_F16_AT(0)), .largest = 65504.0f
 };

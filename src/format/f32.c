@@ -22,7 +22,8 @@ static void from_f32(size_t n, const float *src, void *dst)
 static const pcs_field fields[] = { { 0, 4, 4, false }, { 0 } };
 
 const pcs_format pcs_format_f32 = {
-    .name = "F32", .id = 0, .block = 1, .bytes = 4, .kind = PCS_FLOAT, .fields = fields, .dtype = "F32", .to_f32 = to_f32,
+    .name = "F32", .id = 0, .block = 1, .bytes = 4, .kind = PCS_FLOAT, .fields = fields, .dtype = "F32",
+    .to_f32 = to_f32,
     .from_f32 = from_f32,
     .numbers = PCS_NUMBERS(PCS_F32_AT(0))
 };

@@ -19,8 +19,4 @@ void pcs_codes(const pcs_format *f, const float *x, const float *d, const float 
 {
     codes_under(f, x, d, m, q);
 }
-void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                const pcs_shared *shared, void *dst)
-{
-    encode_row(f, n, x, w, effort, shared, dst, NULL);
-}
+void pcs_encode(const pcs_encode_args *a) { encode_row(a); }

@@ -32,10 +32,9 @@ static int clamp_round(float v, int lo, int hi)
 /* ---- one f16 (and one f16 minimum or a zero point) per group ----------------------------------- */
 
 /* Scale and whole zero point for w = d (q - zero), 0 within the grid. `half`: d will be stored as f16. */
-static void fit_zero(const pcs_format *f, const float *x, const float *w, size_t n, pcs_fit_effort effort, bool half,
-                     float *d, int *zero)
+static void fit_zero(const pcs_format *f, const weights *of, pcs_fit_effort effort, bool half, float *d, int *zero)
 {
-    const moments o = moments_of(x, w, n);
+    const moments o = moments_of(of->x, of->w, of->n);
     const float lo = o.lo < 0 ? o.lo : 0.0f, hi = o.hi > 0 ? o.hi : 0.0f, levels = (float)(f->code_hi - f->code_lo);
     *d = (hi - lo) / levels;
     *zero = f->code_lo;
@@ -64,9 +63,10 @@ static void fit_zero(const pcs_format *f, const float *x, const float *w, size_t
             c.inv[l] = t[at + l] > 0 ? 1.0f / t[at + l] : 0.0f;
             c.m[l] = t[at + l] * (float)z[at + l];
         }
-        sums_of(f, &c, &(weights){ x, w, n, 0 }, true, &s);
+        sums_of(f, &c, of, true, &s);
         LANES(l) {
-            const double e = error_of(&o, (double)s.q[l], (double)s.qq[l], (double)s.qx[l], (double)t[at + l], (double)t[at + l] * z[at + l]);
+            const double tried = (double)t[at + l], m = tried * z[at + l];
+            const double e = error_of(&o, (double)s.q[l], (double)s.qq[l], (double)s.qx[l], tried, m);
             if (t[at + l] > 0 && e < best) best = e, found = t[at + l], *zero = z[at + l];
         }
     }
@@ -78,13 +78,13 @@ static void fit_plain(const pcs_format *f, const float *x, const float *w, pcs_f
     if (f->scale == PCS_SCALE_ZERO) {
         float d;
         int zero;
-        fit_zero(f, x, w, f->group, effort, true, &d, &zero);
+        fit_zero(f, &(weights){ x, w, f->group, 0 }, effort, true, &d, &zero);
         p->d = to_half(d);
         p->mn[0] = (uint8_t)zero;
         return;
     }
     affine a = { .d = 0 };
-    if (f->has_min) fit_affine(f, x, w, f->group, 1, effort, false, &a);
+    if (f->has_min) fit_affine(f, &(weights){ x, w, f->group, 0 }, 1, effort, false, &a);
     else a.d = fit_symmetric(f, x, w, f->group, effort);
     p->d = to_half(a.d);
     p->m = to_half(-(double)a.m);
@@ -131,20 +131,33 @@ typedef struct {
     uint32_t groups;
 } super;
 
+/* The block's scale and minimum, which are rounded to f16. */
+typedef struct { float d, m; } super_scale;
+
 /* Choices of integer scales and mins, and the sums of their codes. */
 typedef struct { float sc[CHOICES]; sums s; } tried;
 
 /* Integer scales (and mins) around those that group g has, or g and g + 1 with half of the choices each. */
-static void try_super(const super *b, uint32_t g, bool two, float d0, float m0, const pcs_params *p, tried *t)
+static void try_super(const super *b, uint32_t g, bool two, super_scale all, const pcs_params *p, tried *t)
 {
     /* what is added to scale and min: all of one group with a min, of one without, near ones of two groups with and
      * without */
-    static const float scales[4][CHOICES] = { { -2, -1, 0, 1, 2, -2, -1, 0, 1, 2, -2, -1, 0, 1, 2, -2 }, { -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7 },
-                                              { 0, -1, 1, 0, 0, 1, -1, -2, 0, -1, 1, 0, 0, 1, -1, -2 }, { -4, -3, -2, -1, 0, 1, 2, 3, -4, -3, -2, -1, 0, 1, 2, 3 } };
-    static const float mins[4][CHOICES] = { { -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2 }, { 0 }, { 0, 0, 0, -1, 1, 1, -1, 0, 0, 0, 0, -1, 1, 1, -1, 0 }, { 0 } };
+    static const float scales[4][CHOICES] = {
+        { -2, -1, 0, 1, 2, -2, -1, 0, 1, 2, -2, -1, 0, 1, 2, -2 },
+        { -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7 },
+        { 0, -1, 1, 0, 0, 1, -1, -2, 0, -1, 1, 0, 0, 1, -1, -2 },
+        { -4, -3, -2, -1, 0, 1, 2, 3, -4, -3, -2, -1, 0, 1, 2, 3 },
+    };
+    static const float mins[4][CHOICES] = {
+        { -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2 },
+        { 0 },
+        { 0, 0, 0, -1, 1, 1, -1, 0, 0, 0, 0, -1, 1, 1, -1, 0 },
+        { 0 },
+    };
     const pcs_format *f = b->f;
     const weights of = { b->x + g * f->group, b->w ? b->w + g * f->group : NULL, f->group, two ? f->group : 0 };
-    const float *ds = scales[2 * two + !f->has_min], *dm = mins[2 * two + !f->has_min], sc_lo = f->sc_lo, sc_hi = f->sc_hi;
+    const float *ds = scales[2 * two + !f->has_min], *dm = mins[2 * two + !f->has_min];
+    const float sc_lo = f->sc_lo, sc_hi = f->sc_hi;
     choices c;
     for (int h = 0; h < CHOICES; h += 8) {
         const uint32_t at = g + (two && h);
@@ -154,30 +167,31 @@ static void try_super(const super *b, uint32_t g, bool two, float d0, float m0, 
             const int l = h + k;
             const float scale = sc0 + ds[l], in = scale < sc_lo ? sc_lo : scale > sc_hi ? sc_hi : scale;
             t->sc[l] = in;
-            c.inv[l] = safe_inverse(d0 * in);
-            c.m[l] = m0 * (mn0 + dm[l]);
+            c.inv[l] = safe_inverse(all.d * in);
+            c.m[l] = all.m * (mn0 + dm[l]);
         }
     }
     sums_of(f, &c, &of, f->has_min, &t->s);
 }
 
 /* The best of them to *p, with the best min under its codes. Returns the error. */
-static double settle_super(super *b, uint32_t g, bool two, float d0, float m0, const tried *t, pcs_params *p)
+static double settle_super(super *b, uint32_t g, bool two, super_scale all, const tried *t, pcs_params *p)
 {
     const bool has_min = b->f->has_min;
     const sums *s = &t->s;
-    const double m00 = (double)m0, mn_hi = b->f->mn_hi, round = 6755399441055744.0;
+    const double m0 = (double)all.m, mn_hi = b->f->mn_hi, round = 6755399441055744.0;
     double e[CHOICES], mn[CHOICES];
     for (int h = 0; h < CHOICES; h += 8) { /* least squares for the min under these codes */
         const moments o = b->of[g + (two && h)].o;
-        const double over = m0 != 0.0f && o.w > 0 ? 1.0 / (o.w * m00) : 0.0;
+        const double over = all.m != 0.0f && o.w > 0 ? 1.0 / (o.w * m0) : 0.0;
         PCS_LANES(k, 8)
         {
             const int l = h + k;
-            const double d = (double)(d0 * t->sc[l]), q = has_min ? (double)s->q[l] : 0.0, qq = (double)s->qq[l], qx = (double)s->qx[l];
+            const double d = (double)(all.d * t->sc[l]), q = has_min ? (double)s->q[l] : 0.0;
+            const double qq = (double)s->qq[l], qx = (double)s->qx[l];
             const double want = (d * q - o.x) * over, above = want < 0 ? 0 : want, cut = above > mn_hi ? mn_hi : above;
             mn[l] = (cut + round) - round;
-            const double err = error_of(&o, q, qq, qx, d, m00 * mn[l]);
+            const double err = error_of(&o, q, qq, qx, d, m0 * mn[l]);
             e[l] = err < 1e300 ? err : 1e300;
         }
     }
@@ -217,13 +231,13 @@ static void refit_super(const super *b, float *d0, float *m0, const pcs_params *
 }
 
 /* near: choices close by are enough, of two groups at once (types with books, and blocks of one group, keep all). */
-static double refine_super(super *b, bool near, pcs_params *p, float d0, float m0)
+static double refine_super(super *b, bool near, pcs_params *p, super_scale all)
 {
     double total = 0;
     tried t[PCS_SUB];
     const bool two = near && !b->f->book && b->groups % 2 == 0;
-    for (uint32_t g = 0; g < b->groups; g += 1 + (uint32_t)two) try_super(b, g, two, d0, m0, p, &t[g]);
-    for (uint32_t g = 0; g < b->groups; g += 1 + (uint32_t)two) total += settle_super(b, g, two, d0, m0, &t[g], p);
+    for (uint32_t g = 0; g < b->groups; g += 1 + (uint32_t)two) try_super(b, g, two, all, p, &t[g]);
+    for (uint32_t g = 0; g < b->groups; g += 1 + (uint32_t)two) total += settle_super(b, g, two, all, &t[g], p);
     return total;
 }
 
@@ -235,7 +249,7 @@ static double fit_super(const pcs_format *f, const float *x, const float *w, pcs
     super b = { .f = f, .x = x, .w = w, .groups = f->block / f->group };
     const bool few = few_levels(f);
     float dtop = 0, mtop = 0;
-    if (f->has_min) fit_affine(f, x, w, f->group, b.groups, effort, true, b.of);
+    if (f->has_min) fit_affine(f, &(weights){ x, w, f->group, 0 }, b.groups, effort, true, b.of);
     for (uint32_t g = 0; g < b.groups && !f->has_min; g++) {
         const float *gx = x + g * f->group, *gw = w ? w + g * f->group : NULL;
         b.of[g] = (affine){ .d = fit_symmetric(f, gx, gw, f->group, effort) };
@@ -255,7 +269,7 @@ static double fit_super(const pcs_format *f, const float *x, const float *w, pcs
         p->mn[g] = (uint8_t)(m0 != 0.0f ? clamp_round(b.of[g].m / m0, 0, f->mn_hi) : 0);
     }
     if (effort != PCS_FIT_SEARCH || d0 == 0.0f) return HUGE_VAL;
-    double best = refine_super(&b, few, p, d0, m0), xx = 0;
+    double best = refine_super(&b, few, p, (super_scale){ d0, m0 }), xx = 0;
     for (int round = few; round < 2; round++) {
         pcs_params try = *p;
         float d1 = d0, m1 = m0;
@@ -264,7 +278,7 @@ static double fit_super(const pcs_format *f, const float *x, const float *w, pcs
         try.m = to_half(m1);
         d1 = pcs_f16_to_f32(try.d);
         m1 = pcs_f16_to_f32(try.m);
-        const double e = refine_super(&b, true, &try, d1, m1);
+        const double e = refine_super(&b, true, &try, (super_scale){ d1, m1 });
         if (!(e < best)) break;
         best = e;
         *p = try;
@@ -349,7 +363,8 @@ static double fit_one(const pcs_format *f, const float *x, const float *w, pcs_f
 static void fit_block(const pcs_format *f, const float *x, const float *w, pcs_fit_effort effort, pcs_params *p)
 {
     float scaled[PCS_BLOCK_MAX], top = 0, least;
-    if (w) extremes(w, f->block, &least, &top); /* sums of huge or tiny importances would leave the range of f32: only ratios matter */
+    /* Sums of huge or tiny importances would leave the range of f32: only ratios matter. */
+    if (w) extremes(w, f->block, &least, &top);
     if (w && top > 0 && top < 3e38f) {
         const float over = 1.0f / top;
         for (uint32_t i = 0; i < f->block; i++) scaled[i] = w[i] * over + 1e-6f;
@@ -377,50 +392,55 @@ static bool finite_grid(const pcs_format *f, float d, int zero)
 }
 
 /* Scale and zero point of a row, for formats with a head. */
-static void fit_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                    const pcs_shared *shared, float *d, int *zero)
+static void fit_row(const pcs_encode_args *a, float *d, int *zero)
 {
+    const pcs_format *f = a->f;
+    const bool search = !f->tensor && a->effort == PCS_FIT_SEARCH;
     pcs_shared own = { 0 };
     *zero = 0;
-    pcs_shared_add(&own, n, x, 0);
-    if (!f->tensor || !shared) shared = &own;
-    if (f->code_lo == -1 && f->code_hi == 1 && (f->tensor || effort != PCS_FIT_SEARCH)) { /* ternary, binary: mean of |w| (Ma et al. 2024, equation 3) */
+    pcs_shared_add(&own, a->n, a->x, 0);
+    const pcs_shared *shared = f->tensor && a->shared ? a->shared : &own;
+    /* Of ternary and binary rows the scale is the mean of |w| (Ma et al. 2024, equation 3). */
+    if (f->code_lo == -1 && f->code_hi == 1 && !search) {
         *d = shared->mean;
         return;
     }
-    if (f->tensor || effort != PCS_FIT_SEARCH) {
-        const float lo = shared->lo < 0 ? shared->lo : 0.0f, hi = shared->hi > 0 ? shared->hi : 0.0f, top = -lo > hi ? lo : hi;
+    if (!search) {
+        const float lo = shared->lo < 0 ? shared->lo : 0.0f, hi = shared->hi > 0 ? shared->hi : 0.0f;
+        const float top = -lo > hi ? lo : hi;
         *d = f->has_min ? (hi - lo) / (float)(f->code_hi - f->code_lo) : top / extreme(f);
         if (f->has_min) *zero = *d > 0 ? clamp_round((float)f->code_lo - lo / *d, f->code_lo, f->code_hi) : f->code_lo;
         return;
     }
-    if (f->has_min) fit_zero(f, x, w, n, effort, false, d, zero);
-    else *d = fit_symmetric(f, x, w, n, effort);
+    if (f->has_min) fit_zero(f, &(weights){ a->x, a->w, a->n, 0 }, a->effort, false, d, zero);
+    else *d = fit_symmetric(f, a->x, a->w, a->n, a->effort);
     /* its sums of squares leave the range of f32 before the weights do */
-    if (!finite_grid(f, *d, *zero)) fit_row(f, n, x, w, PCS_FIT_RTN, shared, d, zero);
+    pcs_encode_args plain = *a;
+    plain.effort = PCS_FIT_RTN;
+    if (!finite_grid(f, *d, *zero)) fit_row(&plain, d, zero);
 }
 
 /* A row under parameters of the row. */
-static void encode_headed(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                          const pcs_shared *shared, uint8_t *dst, float *y)
+static void encode_headed(const pcs_encode_args *a)
 {
-    const size_t pad = (n + f->block - 1) / f->block * f->block;
+    const pcs_format *f = a->f;
+    const size_t n = a->n, pad = (n + f->block - 1) / f->block * f->block;
     float d, m, block[PCS_BLOCK_MAX], ds[PCS_SUB], ms[PCS_SUB];
     int zero;
-    fit_row(f, n, x, w, effort, shared, &d, &zero);
+    fit_row(a, &d, &zero);
     m = d * (float)zero;
     pcs_fill(ds, PCS_SUB, d);
     pcs_fill(ms, PCS_SUB, m);
-    f->pack_row(0, NULL, d, zero, dst);
-    uint8_t *out = dst + f->head;
+    f->pack_row(0, NULL, d, zero, a->dst);
+    uint8_t *out = (uint8_t *)a->dst + f->head;
     for (size_t at = 0; at < pad; at += f->block, out += f->bytes) {
         int8_t q[PCS_BLOCK_MAX];
         const size_t k = n - at < f->block ? n - at : f->block;
         memset(block, 0, sizeof block);
-        memcpy(block, x + at, k * sizeof *block);
+        memcpy(block, a->x + at, k * sizeof *block);
         codes_under(f, block, ds, ms, q);
         f->pack(q, NULL, out);
-        if (y) numbers_of(f, k, q, ds, ms, y + at);
+        if (a->y) numbers_of(f, k, q, ds, ms, a->y + at);
     }
 }
 
@@ -446,24 +466,25 @@ PCS_INLINE void error_row(size_t n, const float *x, const float *y, const float 
     *norm = s[0];
 }
 
-static void encode_row(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                       const pcs_shared *shared, void *dst, float *y)
+static void encode_row(const pcs_encode_args *a)
 {
+    const pcs_format *f = a->f;
+    const size_t n = a->n;
     if (f->encode || f->kind != PCS_QUANT) {
-        if (f->encode) f->encode(f, n, x, w, effort, shared, dst);
-        else f->from_f32(n, x, dst);
-        if (y) pcs_decode(f, n, dst, y);
+        if (f->encode) f->encode(a);
+        else f->from_f32(n, a->x, a->dst);
+        if (a->y) pcs_decode(f, n, a->dst, a->y);
         return;
     }
     if (f->head) {
-        encode_headed(f, n, x, w, effort, shared, dst, y);
+        encode_headed(a);
         return;
     }
     int8_t q[PCS_BLOCK_MAX];
     float d[PCS_SUB], m[PCS_SUB] = { 0 }, xs[PCS_BLOCK_MAX], ws[PCS_BLOCK_MAX];
-    uint8_t *out = dst;
+    uint8_t *out = a->dst;
     for (size_t at = 0; at < n; at += f->block, out += f->bytes) {
-        const float *xb = x + at, *wb = w ? w + at : NULL;
+        const float *xb = a->x + at, *wb = a->w ? a->w + at : NULL;
         pcs_params p;
         if (n - at < f->block) { /* a cut block: what is missing weighs nothing */
             memset(xs, 0, sizeof xs);
@@ -473,11 +494,11 @@ static void encode_row(const pcs_format *f, size_t n, const float *x, const floa
             xb = xs;
             wb = ws;
         }
-        fit_block(f, xb, wb, effort, &p);
+        fit_block(f, xb, wb, a->effort, &p);
         pcs_expand(f, &p, d, m);
         codes_under(f, xb, d, m, q);
         f->pack(q, &p, out);
-        if (y) numbers_of(f, n - at < f->block ? n - at : f->block, q, d, m, y + at);
+        if (a->y) numbers_of(f, n - at < f->block ? n - at : f->block, q, d, m, a->y + at);
     }
 }
 

@@ -23,7 +23,8 @@ void pcs_five_get(const uint8_t *bytes, uint16_t entry[32])
     uint8_t q[ROOM];
     for (int u = 0; u < PCS_FIVE_BYTES / 4; u++)
         for (int k = 0; k < 4; k++)
-            for (int n = 4, v = value_of[bytes[4 * u + k]]; n >= 0; n--, v /= 3) q[20 * u + 4 * n + k] = (uint8_t)(v % 3);
+            for (int n = 4, v = value_of[bytes[4 * u + k]]; n >= 0; n--, v /= 3)
+                q[20 * u + 4 * n + k] = (uint8_t)(v % 3);
     for (int v = 0; v < 32; v++) {
         entry[v] = 0;
         for (int i = 0; i < 8; i++) entry[v] = (uint16_t)(entry[v] | q[8 * v + i] << (2 * i));

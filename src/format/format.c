@@ -95,7 +95,8 @@ void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m)
         d0 = pcs_bits_f32(p->d < 2 ? 0x00200000u << p->d : (uint32_t)(p->d - 1) << 23);
     } else {
         d0 = pcs_f16_to_f32(p->d);
-        m0 = f->scale == PCS_SCALE_ZERO ? -d0 * (float)(f->code_lo < 0 ? (int8_t)p->mn[0] : p->mn[0]) : pcs_f16_to_f32(p->m);
+        const int zero = f->code_lo < 0 ? (int8_t)p->mn[0] : p->mn[0];
+        m0 = f->scale == PCS_SCALE_ZERO ? -d0 * (float)zero : pcs_f16_to_f32(p->m);
     }
     const uint32_t per = f->group / 16;
     for (uint32_t s = 0; s < f->block / 16; s++) {

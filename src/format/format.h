@@ -49,6 +49,7 @@ typedef struct pcs_shared { float lo, hi, mean; } pcs_shared; /* least, largest;
 typedef struct pcs_field { uint8_t at, bytes, unit; bool paired; } pcs_field;
 enum { PCS_FIELDS = 8 }; /* of a block, at most */
 
+struct pcs_encode_args; /* below */
 /* What a block is in panels where other bytes can be decoded faster: `fields` are those of the form, and of its bytes
  * only those in a field are written and read. Zero bytes are weights of zero. */
 enum { PCS_FORM_MOST = 112 };
@@ -77,7 +78,7 @@ typedef struct pcs_format {
     const char *substitute;  /* type to use when a row's length does not fit the block, or a number is too large */
     const char *twin;        /* type with the same codes that GGUF has an id for, and scales of f16; NULL: none */
     const char *dtype;       /* as which a transformers folder has such numbers; NULL: it has them as others */
-    bool scaled_whole;       /* stands on a scale of the whole tensor, NAME.scale, under which it reaches up to `largest` */
+    bool scaled_whole;       /* stands on a scale of the whole tensor, NAME.scale; `largest` is under it */
     bool internal;           /* of sums and of activations: no weight is put into it */
     /* -- schemes: any row length, parameters per row or tensor --------------------------------- */
     uint32_t head;           /* bytes of parameters at the start of each row                 */
@@ -89,12 +90,14 @@ typedef struct pcs_format {
     /* The block's bytes from codes and stored parameters; NULL: cannot be encoded (yet). */
     void (*pack)(const int8_t *q, const pcs_params *p, uint8_t *dst);
     const pcs_field *fields; /* all of a block, in the order of a panel; the last has 0 bytes. NULL: no panels */
-    const uint8_t (*recode)[256]; /* bytes of fields in units of four as panels have them, [0][byte], and back, [1][byte]; 0 is 0. NULL: as they are */
+    /* Bytes of fields in units of four as panels have them, [0][byte], and back, [1][byte]; 0 is 0. NULL: as they
+     * are. */
+    const uint8_t (*recode)[256];
     /* Instead, with a head: a row of n weights; and its bytes from codes, scale and zero point. */
     void (*unpack_row)(const uint8_t *src, size_t n, int8_t *q, float *d, float *m);
     void (*pack_row)(size_t n, const int8_t *q, float d, int zero, uint8_t *dst);
-    /* Encodes rows itself (code books of vectors, floating-point elements): n weights. */
-    void (*encode)(const struct pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *shared, uint8_t *dst);
+    /* Encodes rows itself (code books of vectors, floating-point elements); y is not its business. */
+    void (*encode)(const struct pcs_encode_args *a);
     const struct pcs_element *element; /* of formats whose weights are floating-point codes times a scale */
     /* Plain numbers instead: n values of a row; from_f32 NULL: cannot be encoded. */
     void (*to_f32)(size_t n, const void *src, float *dst);
@@ -153,10 +156,23 @@ void pcs_expand(const pcs_format *f, const pcs_params *p, float *d, float *m);
 int8_t pcs_code_of(const pcs_format *f, float t);
 /* Nearest codes under given parameters. */
 void pcs_codes(const pcs_format *f, const float *x, const float *d, const float *m, int8_t *q);
-/* Parameters, codes and bytes of a row of n weights, which must be finite. w are importances (>= 0), NULL for all
- * equal. Pure arithmetic in a fixed order: the same bits everywhere. shared: of the row's tensor; NULL: of the row. */
-void pcs_encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                const pcs_shared *shared, void *dst);
+/* A row of n weights, which must be finite, and where its bytes go. */
+typedef struct pcs_encode_args {
+    const pcs_format *f;
+    size_t n;
+    const float *x, *w; /* w: importances (>= 0); NULL: all alike */
+    pcs_fit_effort effort;
+    const pcs_shared *shared; /* of the row's tensor; NULL: of the row */
+    void *dst;
+    float *y; /* what the bytes decode to; NULL: not wanted; may be x */
+} pcs_encode_args;
+/* Parameters, codes and bytes of a row. Pure arithmetic in a fixed order: the same bits everywhere. */
+void pcs_encode(const pcs_encode_args *a);
+/* The same, rounded to nearest, all weights alike and parameters of the row's own. */
+static inline void pcs_encode_nearest(const pcs_format *f, size_t n, const float *x, void *dst)
+{
+    pcs_encode(&(pcs_encode_args){ .f = f, .n = n, .x = x, .effort = PCS_FIT_RTN, .dst = dst });
+}
 /* E8M0 byte of a block whose largest |w| is `top`, for elements whose largest is `largest` = m * 2^exponent with
  * `mantissa` bits behind the point. */
 int pcs_e8m0_scale(float top, int exponent, float largest, int mantissa, pcs_fit_effort effort);

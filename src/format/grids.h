@@ -2,6 +2,8 @@
 #ifndef PCS_GRIDS_H
 #define PCS_GRIDS_H
 
+#include "base/builtins.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,7 +14,7 @@ extern const uint16_t pcs_grid_iq3_xxs[256 + 1], pcs_grid_iq3_s[512 + 1], pcs_gr
 size_t pcs_grid_find(const uint16_t *grid, size_t n, uint16_t word);
 
 /* Seven sign bits; the eighth makes the number of minus signs even. */
-static inline uint8_t pcs_sign7(uint32_t s) { return (uint8_t)(s | (uint32_t)(__builtin_popcount(s) & 1) << 7); }
+static inline uint8_t pcs_sign7(uint32_t s) { return (uint8_t)(s | (uint32_t)(pcs_count_bits(s) & 1) << 7); }
 
 static inline void pcs_grid8_put(uint16_t word, uint8_t sign, int8_t *q)
 {

@@ -79,7 +79,8 @@ static float fit_symmetric(const pcs_format *f, const float *x, const float *w, 
     if (top == 0.0f) return 0.0f;
     const float rtn = top / ext; /* ternary: the largest weight becomes +-1; else it maps to the far end of the grid */
     if (effort != PCS_FIT_SEARCH) return rtn;
-    const bool ternary = f->code_lo == -1 && f->code_hi == 1, wide = (ext <= -127 || ext >= 127) && !f->book, both = f->code_lo != -f->code_hi;
+    const bool ternary = f->code_lo == -1 && f->code_hi == 1, both = f->code_lo != -f->code_hi;
+    const bool wide = (ext <= -127 || ext >= 127) && !f->book;
     best_scale b = { { 0 }, { 0 } };
     choices c;
     if (ternary) { /* thresholds from 1/10 to all of the largest weight */
@@ -110,12 +111,11 @@ static bool few_levels(const pcs_format *f) { return f->book || f->code_hi - f->
 typedef struct { moments o; double error; float d, m; } affine;
 
 /* Moments and range of the group. bounded: m >= 0, as K types store it. */
-static void affine_range(const pcs_format *f, const float *x, const float *w, uint32_t n, pcs_fit_effort effort,
-                         bool bounded, affine *a)
+static void affine_range(const pcs_format *f, const weights *of, pcs_fit_effort effort, bool bounded, affine *a)
 {
     *a = (affine){ .error = 1e299 };
-    if (effort == PCS_FIT_SEARCH) a->o = moments_of(x, w, n);
-    else extremes(x, n, &a->o.lo, &a->o.hi);
+    if (effort == PCS_FIT_SEARCH) a->o = moments_of(of->x, of->w, of->n);
+    else extremes(of->x, of->n, &a->o.lo, &a->o.hi);
     const float lo = bounded && a->o.lo > 0 ? 0.0f : a->o.lo, range = a->o.hi - lo;
     a->m = -lo;
     a->d = range > 0 ? range / (float)f->code_hi : 0.0f;
@@ -136,8 +136,14 @@ static void affine_first(const pcs_format *f, const affine *a, choices *c)
 static void affine_around(const pcs_format *f, const affine *a, bool two, choices *c)
 {
     /* quarters of a step of the code, and of d */
-    static const float scales[2][CHOICES] = { { -1, 0, 1, 2, -1, 0, 1, 2, -1, 0, 1, 2, -1, 0, 1, 2 }, { 0, 0, -1, 1, 1, -1, 1, 2, 0, 0, -1, 1, 1, -1, 1, 2 } };
-    static const float mins[2][CHOICES] = { { -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2 }, { 1, -1, 0, 0, 1, -1, -1, 1, 1, -1, 0, 0, 1, -1, -1, 1 } };
+    static const float scales[2][CHOICES] = {
+        { -1, 0, 1, 2, -1, 0, 1, 2, -1, 0, 1, 2, -1, 0, 1, 2 },
+        { 0, 0, -1, 1, 1, -1, 1, 2, 0, 0, -1, 1, 1, -1, 1, 2 },
+    };
+    static const float mins[2][CHOICES] = {
+        { -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2 },
+        { 1, -1, 0, 0, 1, -1, -1, 1, 1, -1, 0, 0, 1, -1, -1, 1 },
+    };
     for (int h = 0; h < CHOICES; h += 8) {
         const float d = a[two && h].d, m = a[two && h].m, inv = safe_inverse(d), top = f->code_hi;
         PCS_LANES(k, 8)
@@ -159,8 +165,10 @@ PCS_INLINE void affine_solve_of(const sums *s, bool bounded, bool two, affine *a
         PCS_LANES(k, lanes)
         {
             const int l = h + k;
-            const double q = (double)s->q[l], qq = (double)s->qq[l], qx = (double)s->qx[l], det = o.w * qq - q * q, over = (double)(1.0f / (det > 0 ? (float)det : 1.0f));
-            const double free_m = (q * qx - qq * o.x) * over, held = qx * (double)(1.0f / (qq > 0 ? s->qq[l] : 1.0f)); /* of what is rounded anyway */
+            const double q = (double)s->q[l], qq = (double)s->qq[l], qx = (double)s->qx[l], det = o.w * qq - q * q;
+            /* The quotients are of f32: what they give is rounded anyway. */
+            const double over = (double)(1.0f / (det > 0 ? (float)det : 1.0f));
+            const double free_m = (q * qx - qq * o.x) * over, held = qx * (double)(1.0f / (qq > 0 ? s->qq[l] : 1.0f));
             const bool hold = bounded && free_m < 0;
             ms[l] = hold ? 0.0 : free_m;
             ds[l] = hold ? held : (o.w * qx - o.x * q) * over;
@@ -176,25 +184,33 @@ PCS_INLINE void affine_solve_of(const sums *s, bool bounded, bool two, affine *a
 static void affine_solve(const sums *s, bool bounded, affine *a) { affine_solve_of(s, bounded, false, a); }
 static void affine_solve_two(const sums *s, bool bounded, affine *a) { affine_solve_of(s, bounded, true, a); }
 
-/* Best d and m for w = d q - m over each of `groups` groups of n. All take a step before one takes the next: the
- * processor goes on with another group while a solution is not there yet. */
-static void fit_affine(const pcs_format *f, const float *x, const float *w, uint32_t n, uint32_t groups,
-                       pcs_fit_effort effort, bool bounded, affine *a)
+/* n weights of group g, of groups that follow one another; `other`: as a choice has it. */
+static weights group_of(const weights *first, uint32_t g, size_t other)
+{
+    return (weights){ first->x + g * first->n, first->w ? first->w + g * first->n : NULL, first->n, other };
+}
+
+/* Best d and m for w = d q - m over each of `groups` groups, the first of which is given. All take a step before one
+ * takes the next: the processor goes on with another group while a solution is not there yet. */
+static void fit_affine(const pcs_format *f, const weights *first, uint32_t groups, pcs_fit_effort effort, bool bounded,
+                       affine *a)
 {
     choices c;
     sums s[PCS_SUB];
     for (uint32_t g = 0; g < groups; g++) {
-        affine_range(f, x + g * n, w ? w + g * n : NULL, n, effort, bounded, &a[g]);
+        const weights of = group_of(first, g, 0);
+        affine_range(f, &of, effort, bounded, &a[g]);
         if (effort != PCS_FIT_SEARCH) continue;
         affine_first(f, &a[g], &c);
-        sums_of(f, &c, &(weights){ x + g * n, w ? w + g * n : NULL, n, 0 }, true, &s[g]);
+        sums_of(f, &c, &of, true, &s[g]);
     }
     if (effort != PCS_FIT_SEARCH) return;
     const bool two = few_levels(f) && groups % 2 == 0;
     for (uint32_t g = 0; g < groups; g++) affine_solve(&s[g], bounded, &a[g]);
     for (uint32_t g = 0; g < groups; g += 1 + (uint32_t)two) {
         affine_around(f, &a[g], two, &c);
-        sums_of(f, &c, &(weights){ x + g * n, w ? w + g * n : NULL, n, two ? n : 0 }, true, &s[g]);
+        const weights of = group_of(first, g, two ? first->n : 0);
+        sums_of(f, &c, &of, true, &s[g]);
     }
     for (uint32_t g = 0; g < groups; g += 1 + (uint32_t)two)
         (two ? affine_solve_two : affine_solve)(&s[g], bounded, &a[g]);

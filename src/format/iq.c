@@ -70,7 +70,8 @@ static float search(const pcs_iq *t, const float *x, const float *w, float d, in
 static int code(const pcs_iq *t, const work *k, int i)
 {
     const int v = i / t->vec;
-    return t->value[t->grid[k->b.index[v]] >> (t->bits * (i % t->vec)) & ((1 << t->bits) - 1)] + (t->shift_every ? k->b.shift[i / 8] : 0);
+    const int entry = t->grid[k->b.index[v]] >> (t->bits * (i % t->vec)) & ((1 << t->bits) - 1);
+    return t->value[entry] + (t->shift_every ? k->b.shift[i / 8] : 0);
 }
 
 /* Codes of one group under scale d; its cost. */
@@ -208,15 +209,18 @@ static void encode_block(work *k, pcs_fit_effort effort)
     }
 }
 
-void pcs_iq_encode(const pcs_iq *t, size_t n, const float *x, const float *w, pcs_fit_effort effort, uint8_t *dst)
+void pcs_iq_encode(const pcs_iq *t, const pcs_encode_args *a)
 {
     float importance[BLOCK];
-    for (size_t at = 0; at < n; at += BLOCK) {
-        work k = { .t = t, .x = x + at, .w = importance };
+    uint8_t *dst = a->dst;
+    for (size_t at = 0; at < a->n; at += BLOCK) {
+        work k = { .t = t, .x = a->x + at, .w = importance };
+        const float *w = a->w ? a->w + at : NULL;
         float top = 0;
-        for (int i = 0; i < BLOCK && w; i++) top = w[at + (size_t)i] > top ? w[at + (size_t)i] : top;
-        for (int i = 0; i < BLOCK; i++) importance[i] = w && top > 0 && top < 3e38f && effort == PCS_FIT_SEARCH ? w[at + (size_t)i] / top + 1e-6f : 1.0f;
-        encode_block(&k, effort);
+        for (int i = 0; i < BLOCK && w; i++) top = w[i] > top ? w[i] : top;
+        const bool weighed = w && top > 0 && top < 3e38f && a->effort == PCS_FIT_SEARCH;
+        for (int i = 0; i < BLOCK; i++) importance[i] = weighed ? w[i] / top + 1e-6f : 1.0f;
+        encode_block(&k, a->effort);
         t->pack(&k.b, dst);
         dst += t->bytes;
     }

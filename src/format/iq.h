@@ -31,14 +31,9 @@ typedef struct pcs_iq_block {
     int8_t shift[32];
 } pcs_iq_block;
 
-void pcs_iq_encode(const pcs_iq *t, size_t n, const float *x, const float *w, pcs_fit_effort effort, uint8_t *dst);
+void pcs_iq_encode(const pcs_iq *t, const pcs_encode_args *a);
 
-#define PCS_IQ_ENCODER(ident, table)                 \
-    static void ident(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort, const pcs_shared *s, uint8_t *dst) \
-    {                                                \
-        (void)f;                                     \
-        (void)s;                                     \
-        pcs_iq_encode(&table, n, x, w, effort, dst); \
-    }
+#define PCS_IQ_ENCODER(ident, table) \
+    static void ident(const pcs_encode_args *a) { pcs_iq_encode(&table, a); }
 
 #endif

@@ -20,7 +20,7 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     }
 }
 
-static void pack(const pcs_iq_block *b, uint8_t *dst)
+static void pack_vectors(const pcs_iq_block *b, uint8_t *dst)
 {
     memset(dst + 32, 0, 16);
     for (int k = 0; k < 32; k++) {
@@ -34,9 +34,14 @@ static void pack(const pcs_iq_block *b, uint8_t *dst)
     }
 }
 
-static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 2048, .grid = pcs_grid_iq1, .value = { -8, 0, 8, 0 }, .shift_every = 8, .mul = 0.25f, .sc_hi = 7, .bytes = 56, .pack = pack };
+static const pcs_iq table = {
+    .vec = 8, .bits = 2, .group = 16, .entries = 2048, .grid = pcs_grid_iq1, .value = { -8, 0, 8, 0 }, .shift_every = 8,
+    .mul = 0.25f, .sc_hi = 7, .bytes = 56, .pack = pack_vectors
+};
 PCS_IQ_ENCODER(encode, table)
 
+/* Four bits of the scale's exponent lie there: all ones are needed for what is not finite. */
+#define SCALE_BITS { 55, 1, 1, false, 0x7f, 0x70 }
 /* In panels: the scale words where rows have them, shifts, a bit for each eight weights, and digits (iq1_s.c). */
 enum { WORDS = 48, SHIFTS = 56, DIGITS = 60 };
 
@@ -77,5 +82,5 @@ const pcs_format pcs_format_iq1_m = {
     .encode = encode,
     .fields = fields, .form = &form,
     /* the half of the spread scale that has most of its exponent */
-    .numbers = PCS_NUMBERS({ 55, 1, 1, false, 0x7f, 0x70 }), .largest = 65504.0f
+    .numbers = PCS_NUMBERS(SCALE_BITS), .largest = 65504.0f
 };

@@ -13,12 +13,14 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     for (int g = 0; g < 8; g++) {
         const uint16_t h = pcs_load16(src + 34 + 2 * g);
         d[2 * g] = d[2 * g + 1] = d0 * (float)(2 * (h >> 12 & 7) + 1) * 0.125f;
-        for (int k = 0; k < 4; k++)
-            pcs_grid1_put(pcs_grid_iq1[src[2 + 4 * g + k] | (h >> (3 * k) & 7) << 8], h & 0x8000 ? -1 : 1, q + 32 * g + 8 * k);
+        for (int k = 0; k < 4; k++) {
+            const int entry = src[2 + 4 * g + k] | (h >> (3 * k) & 7) << 8;
+            pcs_grid1_put(pcs_grid_iq1[entry], h & 0x8000 ? -1 : 1, q + 32 * g + 8 * k);
+        }
     }
 }
 
-static void pack(const pcs_iq_block *b, uint8_t *dst)
+static void pack_vectors(const pcs_iq_block *b, uint8_t *dst)
 {
     pcs_store16(dst, b->d);
     for (int g = 0; g < 8; g++) {
@@ -31,11 +33,14 @@ static void pack(const pcs_iq_block *b, uint8_t *dst)
     }
 }
 
-static const pcs_iq table = { .vec = 8, .bits = 2, .group = 32, .entries = 2048, .grid = pcs_grid_iq1, .value = { -8, 0, 8, 0 }, .shift_every = 32, .mul = 0.25f, .sc_hi = 7, .bytes = 50, .pack = pack };
+static const pcs_iq table = {
+    .vec = 8, .bits = 2, .group = 32, .entries = 2048, .grid = pcs_grid_iq1, .value = { -8, 0, 8, 0 },
+    .shift_every = 32, .mul = 0.25f, .sc_hi = 7, .bytes = 50, .pack = pack_vectors
+};
 PCS_IQ_ENCODER(encode, table)
 
-/* In panels: d, of each 32 weights the scale and, as bit 3, the shift, and digits, since a book of 2048 is slower to look
- * up than to read 16 % more bytes. */
+/* In panels: d, of each 32 weights the scale and, as bit 3, the shift, and digits, since a book of 2048 is slower to
+ * look up than to read 16 % more bytes. */
 enum { SCALES = 2, DIGITS = 6 };
 
 static void to(const uint8_t *block, uint8_t *form)

@@ -15,7 +15,7 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
         pcs_grid8_put(pcs_grid_iq2_s[low[k] | (high[k / 4] >> (k % 4 * 2) & 3) << 8], sign[k], q + 8 * k);
 }
 
-static void pack(const pcs_iq_block *b, uint8_t *dst)
+static void pack_vectors(const pcs_iq_block *b, uint8_t *dst)
 {
     pcs_store16(dst, b->d);
     memset(dst + 66, 0, 8);
@@ -27,7 +27,10 @@ static void pack(const pcs_iq_block *b, uint8_t *dst)
     for (int s = 0; s < 8; s++) dst[74 + s] = (uint8_t)(b->sc[2 * s] | b->sc[2 * s + 1] << 4);
 }
 
-static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 1024, .grid = pcs_grid_iq2_s, .value = { 8, 25, 43, 0 }, .mul = 0.25f, .sc_hi = 15, .bytes = 82, .pack = pack };
+static const pcs_iq table = {
+    .vec = 8, .bits = 2, .group = 16, .entries = 1024, .grid = pcs_grid_iq2_s, .value = { 8, 25, 43, 0 }, .mul = 0.25f,
+    .sc_hi = 15, .bytes = 82, .pack = pack_vectors
+};
 PCS_IQ_ENCODER(encode, table)
 
 /* In panels: d, scales, signs, and magnitudes as digits, since a book of 1024 is slower to look up than to read 15 %
@@ -42,7 +45,8 @@ static void to(const uint8_t *block, uint8_t *form)
     memset(form + SIGNS, 0, 32);
     for (int k = 0; k < 32; k++) {
         entry[k] = pcs_grid_iq2_s[block[2 + k] | (block[66 + k / 4] >> (k % 4 * 2) & 3) << 8];
-        for (int i = 0; i < 8; i++) form[SIGNS + k / 4 * 4 + i % 4] |= (uint8_t)((block[34 + k] >> i & 1) << (k % 4 * 2 + i / 4));
+        for (int i = 0; i < 8; i++)
+            form[SIGNS + k / 4 * 4 + i % 4] |= (uint8_t)((block[34 + k] >> i & 1) << (k % 4 * 2 + i / 4));
     }
     pcs_five_put(entry, form + DIGITS);
 }
@@ -58,7 +62,10 @@ static void back(const uint8_t *form, uint8_t *block)
         const size_t index = pcs_grid_find(pcs_grid_iq2_s, 1024, entry[k]);
         block[2 + k] = (uint8_t)index;
         block[66 + k / 4] |= (uint8_t)(index >> 8 << (k % 4 * 2));
-        for (int i = 0; i < 8; i++) block[34 + k] |= (uint8_t)((form[SIGNS + k / 4 * 4 + i % 4] >> (k % 4 * 2 + i / 4) & 1) << i);
+        for (int i = 0; i < 8; i++) {
+            const int bit = form[SIGNS + k / 4 * 4 + i % 4] >> (k % 4 * 2 + i / 4) & 1;
+            block[34 + k] |= (uint8_t)(bit << i);
+        }
     }
 }
 

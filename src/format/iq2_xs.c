@@ -17,14 +17,17 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     }
 }
 
-static void pack(const pcs_iq_block *b, uint8_t *dst)
+static void pack_vectors(const pcs_iq_block *b, uint8_t *dst)
 {
     pcs_store16(dst, b->d);
     for (int k = 0; k < 32; k++) pcs_store16(dst + 2 + 2 * k, (uint16_t)(b->index[k] | (b->sign[k] & 127) << 9));
     for (int s = 0; s < 8; s++) dst[66 + s] = (uint8_t)(b->sc[2 * s] | b->sc[2 * s + 1] << 4);
 }
 
-static const pcs_iq table = { .vec = 8, .bits = 2, .group = 16, .entries = 512, .grid = pcs_grid_iq2_xs, .value = { 8, 25, 43, 0 }, .even = true, .mul = 0.25f, .sc_hi = 15, .bytes = 74, .pack = pack };
+static const pcs_iq table = {
+    .vec = 8, .bits = 2, .group = 16, .entries = 512, .grid = pcs_grid_iq2_xs, .value = { 8, 25, 43, 0 }, .even = true,
+    .mul = 0.25f, .sc_hi = 15, .bytes = 74, .pack = pack_vectors
+};
 PCS_IQ_ENCODER(encode, table)
 
 /* In panels: d, scales, and of each 32 weights the low bytes of four indices, and their signs with the ninth bit. */

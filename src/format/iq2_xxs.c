@@ -17,7 +17,7 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     }
 }
 
-static void pack(const pcs_iq_block *b, uint8_t *dst)
+static void pack_vectors(const pcs_iq_block *b, uint8_t *dst)
 {
     pcs_store16(dst, b->d);
     for (int g = 0; g < 8; g++, dst += 8) {
@@ -30,7 +30,10 @@ static void pack(const pcs_iq_block *b, uint8_t *dst)
     }
 }
 
-static const pcs_iq table = { .vec = 8, .bits = 2, .group = 32, .entries = 256, .grid = pcs_grid_iq2_xxs, .value = { 8, 25, 43, 0 }, .even = true, .mul = 0.25f, .sc_hi = 15, .bytes = 66, .pack = pack };
+static const pcs_iq table = {
+    .vec = 8, .bits = 2, .group = 32, .entries = 256, .grid = pcs_grid_iq2_xxs, .value = { 8, 25, 43, 0 }, .even = true,
+    .mul = 0.25f, .sc_hi = 15, .bytes = 66, .pack = pack_vectors
+};
 PCS_IQ_ENCODER(encode, table)
 
 static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 64, 4, false }, { 0 } };

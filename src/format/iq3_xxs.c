@@ -15,12 +15,13 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
         d[2 * g] = d[2 * g + 1] = d0 * (0.5f + (float)(word >> 28)) * 0.5f;
         for (int k = 0; k < 8; k++) {
             const uint8_t sign = pcs_sign7(word >> (k / 2 * 7) & 127);
-            pcs_grid4_put(value, pcs_grid_iq3_xxs[src[2 + 8 * g + k]], (uint8_t)(sign >> (k % 2 * 4)), q + 32 * g + 4 * k);
+            const uint16_t entry = pcs_grid_iq3_xxs[src[2 + 8 * g + k]];
+            pcs_grid4_put(value, entry, (uint8_t)(sign >> (k % 2 * 4)), q + 32 * g + 4 * k);
         }
     }
 }
 
-static void pack(const pcs_iq_block *b, uint8_t *dst)
+static void pack_vectors(const pcs_iq_block *b, uint8_t *dst)
 {
     pcs_store16(dst, b->d);
     for (int k = 0; k < 64; k++) dst[2 + k] = (uint8_t)b->index[k];
@@ -31,7 +32,11 @@ static void pack(const pcs_iq_block *b, uint8_t *dst)
     }
 }
 
-static const pcs_iq table = { .vec = 4, .bits = 3, .group = 32, .entries = 256, .grid = pcs_grid_iq3_xxs, .value = { 4, 12, 20, 28, 36, 44, 52, 62 }, .even = true, .mul = 0.5f, .sc_hi = 15, .bytes = 98, .pack = pack };
+static const pcs_iq table = {
+    .vec = 4, .bits = 3, .group = 32, .entries = 256, .grid = pcs_grid_iq3_xxs,
+    .value = { 4, 12, 20, 28, 36, 44, 52, 62 }, .even = true, .mul = 0.5f, .sc_hi = 15, .bytes = 98,
+    .pack = pack_vectors
+};
 PCS_IQ_ENCODER(encode, table)
 
 /* In panels: d, and of each 32 weights the indices of even vectors, of odd ones, and their signs and scale. */

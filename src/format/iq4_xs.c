@@ -32,7 +32,9 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_store16(dst + 2, high);
 }
 
-static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 4, 1, false }, { 8, 128, 4, false }, { 0 } };
+static const pcs_field fields[] = {
+    { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 4, 1, false }, { 8, 128, 4, false }, { 0 }
+};
 
 const pcs_format pcs_format_iq4_xs = {
     .name = "IQ4_XS", .id = 23, .block = 256, .bytes = 136, .kind = PCS_QUANT, .group = 32, .code_lo = -127,

@@ -36,7 +36,7 @@ static int e2m1(float a)
     return c;
 }
 
-static double error_at(const float *x, const float *w, float s)
+static double group_error(const float *x, const float *w, float s)
 {
     static const float value[8] = { 0, 0.5f, 1, 1.5f, 2, 3, 4, 6 };
     double err = 0;
@@ -47,30 +47,30 @@ static double error_at(const float *x, const float *w, float s)
     return err;
 }
 
-static void encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                   const pcs_shared *shared, uint8_t *dst)
+static void encode(const pcs_encode_args *a)
 {
-    (void)shared;
-    for (size_t at = 0; at < n; at += 64, dst += f->bytes) {
-        memset(dst, 0, f->bytes);
+    const float *x = a->x, *w = a->effort == PCS_FIT_SEARCH ? a->w : NULL;
+    uint8_t *dst = a->dst;
+    for (size_t at = 0; at < a->n; at += 64, dst += a->f->bytes) {
+        memset(dst, 0, a->f->bytes);
         for (int g = 0; g < 4; g++) {
-            const float *gx = x + at + 16 * g, *gw = w && effort == PCS_FIT_SEARCH ? w + at + 16 * g : NULL;
+            const float *gx = x + at + 16 * g, *gw = w ? w + at + 16 * g : NULL;
             float top = 0;
             for (int i = 0; i < 16; i++) top = gx[i] > top ? gx[i] : -gx[i] > top ? -gx[i] : top;
             unsigned code = pcs_element_code(&pcs_e4m3, top / 6.0f);
-            if (effort == PCS_FIT_SEARCH && code) {
+            if (a->effort == PCS_FIT_SEARCH && code) {
                 const unsigned first = code;
-                double least = error_at(gx, gw, pcs_element_value(&pcs_e4m3, code));
+                double least = group_error(gx, gw, pcs_element_value(&pcs_e4m3, code));
                 for (unsigned c = first > 6 ? first - 6 : 1; c <= first + 1 && c < 0x7f; c++) {
-                    const double e = error_at(gx, gw, pcs_element_value(&pcs_e4m3, c));
+                    const double e = group_error(gx, gw, pcs_element_value(&pcs_e4m3, c));
                     if (e < least) least = e, code = c;
                 }
             }
             const float s = pcs_element_value(&pcs_e4m3, code);
             dst[g] = (uint8_t)code;
             for (int i = 0; i < 16; i++) {
-                const float a = gx[i] < 0 ? -gx[i] : gx[i];
-                const int c = e2m1(s > 0 ? a / s : 0.0f) | (gx[i] < 0 ? 8 : 0);
+                const float size = gx[i] < 0 ? -gx[i] : gx[i];
+                const int c = e2m1(s > 0 ? size / s : 0.0f) | (gx[i] < 0 ? 8 : 0);
                 dst[4 + 8 * g + i % 8] |= (uint8_t)((c == 8 ? 0 : c) << (i / 8 * 4));
             }
         }

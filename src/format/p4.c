@@ -28,37 +28,44 @@ static void unpack_p4s(const uint8_t *src, int8_t *q, float *d, float *m)
     d[0] = d[1] = (float)(int8_t)src[0];
 }
 
-static void unpack_row(const uint8_t *src, size_t n, int8_t *q, float *d, float *m, size_t block, size_t bytes,
-                       void (*unpack)(const uint8_t *, int8_t *, float *, float *))
+extern const pcs_format pcs_format_p4, pcs_format_p4s;
+
+static void unpack_row(const pcs_format *f, const uint8_t *src, size_t n, int8_t *q, float *d, float *m)
 {
     const float r = pcs_bits_f32(pcs_load32(src));
     *d = r;
     *m = 0;
     src += 4;
-    for (size_t at = 0; at < n; at += block, src += bytes) {
-        unpack(src, q + at, d + at / 16, m);
-        for (size_t s = 0; s < block / 16; s++) d[at / 16 + s] *= r;
+    for (size_t at = 0; at < n; at += f->block, src += f->bytes) {
+        f->unpack(src, q + at, d + at / 16, m);
+        for (size_t s = 0; s < f->block / 16; s++) d[at / 16 + s] *= r;
     }
 }
 
 static void row_p4(const uint8_t *src, size_t n, int8_t *q, float *d, float *m)
 {
-    unpack_row(src, n, q, d, m, 64, 33, unpack_p4);
+    unpack_row(&pcs_format_p4, src, n, q, d, m);
 }
 static void row_p4s(const uint8_t *src, size_t n, int8_t *q, float *d, float *m)
 {
-    unpack_row(src, n, q, d, m, 32, 17, unpack_p4s);
+    unpack_row(&pcs_format_p4s, src, n, q, d, m);
 }
 
 /* ---- multipliers --------------------------------------------------------------------------------- */
 
-/* The multiplier of a group under the row's scale r by least error, and the sums of its codes. */
-static double best_multiplier(const pcs_format *f, const float *x, const float *w, float r, bool both, int *best,
-                              double *qq, double *qx)
+/* Multipliers of both signs? */
+static bool both_ways(const pcs_format *f) { return f->block == GROUP; }
+
+/* A multiplier, its error, and the sums of its codes. */
+typedef struct { int m; double error, qq, qx; } fitted;
+
+/* The multiplier of a group under the row's scale r by least error; of a group without one: 1. */
+static fitted best_multiplier(const pcs_format *f, const float *x, const float *w, float r)
 {
+    fitted best = { .m = 1 };
     double least = 1e300, xx = 0;
     for (size_t i = 0; i < GROUP; i++) xx += (w ? (double)w[i] : 1.0) * (double)x[i] * (double)x[i];
-    for (int sign = 1; sign >= (both ? -1 : 1); sign -= 2) {
+    for (int sign = 1; sign >= (both_ways(f) ? -1 : 1); sign -= 2) {
         choices c;
         sums s;
         for (int l = 0; l < CHOICES; l++) c.inv[l] = 1.0f / (r * (float)(sign * (l < TOP ? l + 1 : TOP)));
@@ -67,12 +74,11 @@ static double best_multiplier(const pcs_format *f, const float *x, const float *
             const double d = (double)r * sign * (l + 1), e = xx + d * d * (double)s.qq[l] - 2 * d * (double)s.qx[l];
             if (!(e < least)) continue;
             least = e;
-            *best = sign * (l + 1);
-            *qq = (double)s.qq[l];
-            *qx = (double)s.qx[l];
+            best = (fitted){ sign * (l + 1), 0, (double)s.qq[l], (double)s.qx[l] };
         }
     }
-    return least;
+    best.error = least;
+    return best;
 }
 
 /* The scale that lets nothing of a group be cut; *turn: its codes are of the other sign, as their long end is the
@@ -99,8 +105,9 @@ static int plain_multiplier(const float *x, float r, bool both)
 
 /* All multipliers of a row, and its scale: multipliers and codes for a scale, then the scale for those, again and
  * again; from three starts. */
-static float fit(const pcs_format *f, size_t n, const float *x, const float *w, bool both, bool search, int8_t *s)
+static float fit(const pcs_format *f, size_t n, const float *x, const float *w, bool search, int8_t *s)
 {
+    const bool both = both_ways(f);
     float top = 0;
     for (size_t g = 0; g < n; g += GROUP) {
         bool turn;
@@ -119,11 +126,10 @@ static float fit(const pcs_format *f, size_t n, const float *x, const float *w, 
         for (int round = 0; round < ROUNDS && r > 0; round++) {
             double e = 0, up = 0, down = 0;
             for (size_t g = 0; g < n; g += GROUP) {
-                int m = 1;
-                double qq = 0, qx = 0;
-                e += best_multiplier(f, x + g, w ? w + g : NULL, r, both, &m, &qq, &qx);
-                up += m * qx;
-                down += (double)m * m * qq;
+                const fitted k = best_multiplier(f, x + g, w ? w + g : NULL, r);
+                e += k.error;
+                up += k.m * k.qx;
+                down += (double)k.m * k.m * k.qq;
             }
             if (e < least) least = e, best_r = r;
             else if (round) break;
@@ -131,33 +137,32 @@ static float fit(const pcs_format *f, size_t n, const float *x, const float *w, 
         }
     }
     for (size_t g = 0; g < n; g += GROUP) {
-        int m = 1;
-        double qq, qx;
-        if (search) best_multiplier(f, x + g, w ? w + g : NULL, best_r, both, &m, &qq, &qx);
-        else m = plain_multiplier(x + g, best_r, both);
-        s[g / GROUP] = (int8_t)m;
+        if (search) s[g / GROUP] = (int8_t)best_multiplier(f, x + g, w ? w + g : NULL, best_r).m;
+        else s[g / GROUP] = (int8_t)plain_multiplier(x + g, best_r, both);
     }
     return best_r;
 }
 
-static void encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                   const pcs_shared *shared, uint8_t *dst)
+static void encode(const pcs_encode_args *a)
 {
-    (void)shared;
-    enum { PART = 1 << 15 }; /* weights of a row whose multipliers lie on the stack; longer rows: parts of them are rows of their own in all but r */
-    const bool both = f->block == GROUP;
+    /* Weights of a row whose multipliers lie on the stack; parts of longer rows are rows of their own in all but r. */
+    enum { PART = 1 << 15 };
+    const pcs_format *f = a->f;
+    const float *x = a->x, *w = a->w;
+    const size_t n = a->n;
+    uint8_t *dst = a->dst;
+    const bool both = both_ways(f);
     pcs_format one = *f; /* of a group, for its codes */
     one.block = GROUP;
     int8_t s[PART / GROUP];
     const size_t first = n < PART ? n : PART;
-    const float r = fit(f, first, x, w, both, effort == PCS_FIT_SEARCH, s);
+    const float r = fit(f, first, x, w, a->effort == PCS_FIT_SEARCH, s);
     pcs_head_put(r, 0, false, dst);
     dst += 4;
     for (size_t at = 0; at < n; at += GROUP) {
-        double qq, qx;
         int m = 1;
         if (at < first) m = s[at / GROUP];
-        else if (r > 0) best_multiplier(f, x + at, w ? w + at : NULL, r, both, &m, &qq, &qx);
+        else if (r > 0) m = best_multiplier(f, x + at, w ? w + at : NULL, r).m;
         const float d = r * (float)m, ds[2] = { d, d };
         int8_t q[GROUP];
         pcs_codes(&one, x + at, ds, ds, q);

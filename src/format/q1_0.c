@@ -10,15 +10,15 @@ static void unpack(const uint8_t *src, int8_t *q, float *d, float *m)
     for (int i = 0; i < 128; i++) q[i] = src[2 + i / 8] >> (i % 8) & 1 ? 1 : -1;
 }
 
-static void encode(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                   const pcs_shared *shared, uint8_t *dst)
+static void encode(const pcs_encode_args *a)
 {
-    (void)shared;
-    for (size_t at = 0; at < n; at += 128, dst += f->bytes) {
+    const float *x = a->x, *w = a->effort == PCS_FIT_SEARCH ? a->w : NULL;
+    uint8_t *dst = a->dst;
+    for (size_t at = 0; at < a->n; at += 128, dst += a->f->bytes) {
         double sum = 0, weight = 0;
-        memset(dst, 0, f->bytes);
+        memset(dst, 0, a->f->bytes);
         for (size_t i = 0; i < 128; i++) { /* least squares for the signs: the mean of |w| */
-            const double wi = w && effort == PCS_FIT_SEARCH ? (double)w[at + i] + 1e-30 : 1.0;
+            const double wi = w ? (double)w[at + i] + 1e-30 : 1.0;
             sum += wi * (x[at + i] < 0 ? -(double)x[at + i] : (double)x[at + i]);
             weight += wi;
             if (x[at + i] >= 0) dst[2 + i / 8] |= (uint8_t)(1 << (i % 8));

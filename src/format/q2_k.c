@@ -22,7 +22,9 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_store16(dst + 82, p->m);
 }
 
-static const pcs_field fields[] = { { 80, 2, 2, false }, { 82, 2, 2, false }, { 0, 16, 1, false }, { 16, 64, 4, false }, { 0 } };
+static const pcs_field fields[] = {
+    { 80, 2, 2, false }, { 82, 2, 2, false }, { 0, 16, 1, false }, { 16, 64, 4, false }, { 0 }
+};
 
 const pcs_format pcs_format_q2_k = {
     .name = "Q2_K", .id = 10, .block = 256, .bytes = 84, .kind = PCS_QUANT, .group = 16, .has_min = true, .code_hi = 3,

@@ -33,7 +33,9 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_store16(dst + 108, p->d);
 }
 
-static const pcs_field fields[] = { { 108, 2, 2, false }, { 96, 12, 1, false }, { 0, 32, 4, true }, { 32, 32, 4, false }, { 64, 32, 4, false }, { 0 } };
+static const pcs_field fields[] = {
+    { 108, 2, 2, false }, { 96, 12, 1, false }, { 0, 32, 4, true }, { 32, 32, 4, false }, { 64, 32, 4, false }, { 0 }
+};
 
 const pcs_format pcs_format_q3_k = {
     .name = "Q3_K", .id = 11, .block = 256, .bytes = 110, .kind = PCS_QUANT, .group = 16, .code_lo = -4, .code_hi = 3,

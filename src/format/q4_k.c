@@ -23,7 +23,9 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     for (int b = 0; b < 128; b++) dst[16 + b] = (uint8_t)(q[b / 32 * 64 + b % 32] | q[b / 32 * 64 + 32 + b % 32] << 4);
 }
 
-static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 12, 1, false }, { 16, 128, 4, false }, { 0 } };
+static const pcs_field fields[] = {
+    { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 12, 1, false }, { 16, 128, 4, false }, { 0 }
+};
 
 const pcs_format pcs_format_q4_k = {
     .name = "Q4_K", .id = 12, .block = 256, .bytes = 144, .kind = PCS_QUANT, .group = 32, .has_min = true,

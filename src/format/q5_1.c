@@ -22,7 +22,9 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_nibbles_put(q, 0, dst + 8);
 }
 
-static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 4, 4, false }, { 8, 16, 4, false }, { 0 } };
+static const pcs_field fields[] = {
+    { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 4, 4, false }, { 8, 16, 4, false }, { 0 }
+};
 
 const pcs_format pcs_format_q5_1 = {
     .name = "Q5_1", .id = 7, .block = 32, .bytes = 24, .kind = PCS_QUANT, .group = 32, .has_min = true, .code_hi = 31,

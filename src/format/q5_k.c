@@ -30,7 +30,10 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     }
 }
 
-static const pcs_field fields[] = { { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 12, 1, false }, { 16, 32, 4, true }, { 48, 32, 4, false }, { 80, 96, 4, false }, { 0 } };
+static const pcs_field fields[] = {
+    { 0, 2, 2, false }, { 2, 2, 2, false }, { 4, 12, 1, false }, { 16, 32, 4, true }, { 48, 32, 4, false },
+    { 80, 96, 4, false }, { 0 }
+};
 
 const pcs_format pcs_format_q5_k = {
     .name = "Q5_K", .id = 13, .block = 256, .bytes = 176, .kind = PCS_QUANT, .group = 32, .has_min = true,

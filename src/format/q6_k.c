@@ -27,7 +27,10 @@ static void pack(const int8_t *q, const pcs_params *p, uint8_t *dst)
     pcs_store16(dst + 208, p->d);
 }
 
-static const pcs_field fields[] = { { 208, 2, 2, false }, { 192, 16, 1, false }, { 128, 32, 4, true }, { 0, 32, 4, false }, { 32, 32, 4, false }, { 160, 32, 4, true }, { 64, 32, 4, false }, { 96, 32, 4, false } };
+static const pcs_field fields[] = {
+    { 208, 2, 2, false }, { 192, 16, 1, false }, { 128, 32, 4, true }, { 0, 32, 4, false }, { 32, 32, 4, false },
+    { 160, 32, 4, true }, { 64, 32, 4, false }, { 96, 32, 4, false }
+};
 
 const pcs_format pcs_format_q6_k = {
     .name = "Q6_K", .id = 14, .block = 256, .bytes = 210, .kind = PCS_QUANT, .group = 16, .code_lo = -32, .code_hi = 31,

@@ -33,14 +33,14 @@ PCS_INLINE void pcs_bits_put(const int8_t *q, int bits, int n, int offset, uint8
 /* Codes of UINT8 leave int8: they are stored less 128, and so is their zero point. */
 #define PCS_SHIFT(bits, affine) ((affine) ? ((bits) == 8 ? 128 : 0) : 1 << ((bits) - 1))
 
-PCS_INLINE void pcs_group_get(const uint8_t *src, int bits, bool affine, int n, int8_t *q, float *d, float *m)
+/* d, and m where there is a zero point, of a group of n. */
+PCS_INLINE void pcs_group_scale(const uint8_t *src, bool affine, int zero, int n, float *d, float *m)
 {
     const float s = pcs_f16_to_f32(pcs_load16(src));
     for (int i = 0; i < n / 16; i++) {
         d[i] = s;
-        if (affine) m[i] = s * (float)((int)src[2] - PCS_SHIFT(bits, true));
+        if (affine) m[i] = s * (float)((int)src[2] - zero);
     }
-    pcs_bits_get(src + 2 + affine, bits, n, PCS_SHIFT(bits, affine), q);
 }
 
 PCS_INLINE void pcs_group_put(const int8_t *q, const pcs_params *p, int bits, bool affine, int n, uint8_t *dst)
@@ -65,49 +65,62 @@ PCS_INLINE void pcs_head_put(float d, int zero, bool affine, uint8_t *dst)
 }
 
 #define PCS_CODE_LO(bits, affine) ((affine) ? -((bits) == 8 ? 128 : 0) : (bits) == 1 ? -1 : -(1 << ((bits) - 1)))
-#define PCS_CODE_HI(bits, affine) ((affine) ? ((bits) == 8 ? 127 : (1 << (bits)) - 1) : (bits) == 1 ? 1 : (1 << ((bits) - 1)) - 1)
+#define PCS_CODE_HI(bits, affine) ((affine) ? PCS_HI_AFFINE(bits) : (bits) == 1 ? 1 : (1 << ((bits) - 1)) - 1)
+#define PCS_HI_AFFINE(bits) ((bits) == 8 ? 127 : (1 << (bits)) - 1)
+#define PCS_SCHEME_BOUND(bits, affine) ((affine) ? 1.01 / ((1 << (bits)) - 1) * 2 : 1.01 / (1 << ((bits) - 1)))
 
 #define PCS_SCHEME_GROUP(ID, NAME, ident, bits, affine, n)                                                   \
-    static void unpack_##ident(const uint8_t *src, int8_t *q, float *d, float *m) { pcs_group_get(src, bits, affine, n, q, d, m); } \
-    static void pack_##ident(const int8_t *q, const pcs_params *p, uint8_t *dst) { pcs_group_put(q, p, bits, affine, n, dst); } \
+    static void unpack_##ident(const uint8_t *src, int8_t *q, float *d, float *m)                            \
+    {                                                                                                        \
+        pcs_group_scale(src, affine, PCS_SHIFT(bits, true), n, d, m);                                        \
+        pcs_bits_get(src + 2 + affine, bits, n, PCS_SHIFT(bits, affine), q);                                 \
+    }                                                                                                        \
+    static void pack_##ident(const int8_t *q, const pcs_params *p, uint8_t *dst)                             \
+    {                                                                                                        \
+        pcs_group_put(q, p, bits, affine, n, dst);                                                           \
+    }                                                                                                        \
     const pcs_format pcs_format_##ident = {                                                                  \
-        .name = NAME, .id = ID, .block = n, .bytes = 2 + affine + n * bits / 8, .kind = PCS_QUANT, .group = n, .has_min = affine, \
-        .code_lo = PCS_CODE_LO(bits, affine), .code_hi = PCS_CODE_HI(bits, affine), .scale = affine ? PCS_SCALE_ZERO : PCS_SCALE_F16, .padded = true, \
-        .bound = affine ? 1.01 / ((1 << bits) - 1) * 2 : 1.01 / (1 << (bits - 1)), .unpack = unpack_##ident, .pack = pack_##ident, \
-        .numbers = PCS_NUMBERS(PCS_F16_AT(0)),                                                               \
+        .name = NAME, .id = ID, .block = n, .bytes = 2 + affine + n * bits / 8, .kind = PCS_QUANT,           \
+        .group = n, .has_min = affine, .code_lo = PCS_CODE_LO(bits, affine),                                 \
+        .code_hi = PCS_CODE_HI(bits, affine), .scale = affine ? PCS_SCALE_ZERO : PCS_SCALE_F16,              \
+        .padded = true, .bound = PCS_SCHEME_BOUND(bits, affine), .unpack = unpack_##ident,                   \
+        .pack = pack_##ident, .numbers = PCS_NUMBERS(PCS_F16_AT(0)),                                         \
         .largest = 65504.0f * ((affine) ? (float)((1 << (bits)) - 1) / 2 : (float)PCS_CODE_HI(bits, affine)) \
     };
 
-#define PCS_SCHEME_ROW(ID, NAME, ident, bits, affine, whole)                                                    \
-    static void unpack_##ident(const uint8_t *src, int8_t *q, float *d, float *m)                               \
-    {                                                                                                           \
-        (void)d;                                                                                                \
-        (void)m;                                                                                                \
-        pcs_bits_get(src, bits, 32, PCS_SHIFT(bits, affine), q);                                                \
-    }                                                                                                           \
-    static void row_##ident(const uint8_t *src, size_t n, int8_t *q, float *d, float *m)                        \
-    {                                                                                                           \
-        pcs_head_get(src, affine, d, m);                                                                        \
-        src += affine ? 8 : 4;                                                                                  \
-        for (size_t i = 1; i < (n + 31) / 32 * 2; i++) d[i] = d[0], m[i] = m[0];                                \
-        for (size_t i = 0; i < n; i += 32, src += 4 * bits) pcs_bits_get(src, bits, 32, PCS_SHIFT(bits, affine), q + i); \
-    }                                                                                                           \
-    static void pack_##ident(const int8_t *q, const pcs_params *p, uint8_t *dst)                                \
-    {                                                                                                           \
-        (void)p;                                                                                                \
-        pcs_bits_put(q, bits, 32, PCS_SHIFT(bits, affine), dst);                                                \
-    }                                                                                                           \
-    static void pack_row_##ident(size_t n, const int8_t *q, float d, int zero, uint8_t *dst)                    \
-    {                                                                                                           \
-        pcs_head_put(d, zero, affine, dst);                                                                     \
-        dst += affine ? 8 : 4;                                                                                  \
-        for (size_t i = 0; i < n; i += 32, dst += 4 * bits) pcs_bits_put(q + i, bits, 32, PCS_SHIFT(bits, affine), dst); \
-    }                                                                                                           \
-    const pcs_format pcs_format_##ident = {                                                                     \
-        .name = NAME, .id = ID, .block = 32, .bytes = 4 * bits, .kind = PCS_QUANT, .group = 32, .has_min = affine, .code_lo = PCS_CODE_LO(bits, affine), \
-        .code_hi = PCS_CODE_HI(bits, affine), .head = affine ? 8 : 4, .padded = true, .tensor = whole,          \
-        .bound = affine ? 1.01 / ((1 << bits) - 1) * 2 : 1.01 / (1 << (bits - 1)), .unpack = unpack_##ident, .pack = pack_##ident, \
-        .unpack_row = row_##ident, .pack_row = pack_row_##ident, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true)) \
+#define PCS_SCHEME_ROW(ID, NAME, ident, bits, affine, whole)                                              \
+    static void unpack_##ident(const uint8_t *src, int8_t *q, float *d, float *m)                         \
+    {                                                                                                     \
+        (void)d;                                                                                          \
+        (void)m;                                                                                          \
+        pcs_bits_get(src, bits, 32, PCS_SHIFT(bits, affine), q);                                          \
+    }                                                                                                     \
+    static void row_##ident(const uint8_t *src, size_t n, int8_t *q, float *d, float *m)                  \
+    {                                                                                                     \
+        pcs_head_get(src, affine, d, m);                                                                  \
+        src += affine ? 8 : 4;                                                                            \
+        for (size_t i = 1; i < (n + 31) / 32 * 2; i++) d[i] = d[0], m[i] = m[0];                          \
+        for (size_t i = 0; i < n; i += 32, src += 4 * bits)                                               \
+            pcs_bits_get(src, bits, 32, PCS_SHIFT(bits, affine), q + i);                                  \
+    }                                                                                                     \
+    static void pack_##ident(const int8_t *q, const pcs_params *p, uint8_t *dst)                          \
+    {                                                                                                     \
+        (void)p;                                                                                          \
+        pcs_bits_put(q, bits, 32, PCS_SHIFT(bits, affine), dst);                                          \
+    }                                                                                                     \
+    static void pack_row_##ident(size_t n, const int8_t *q, float d, int zero, uint8_t *dst)              \
+    {                                                                                                     \
+        pcs_head_put(d, zero, affine, dst);                                                               \
+        dst += affine ? 8 : 4;                                                                            \
+        for (size_t i = 0; i < n; i += 32, dst += 4 * bits)                                               \
+            pcs_bits_put(q + i, bits, 32, PCS_SHIFT(bits, affine), dst);                                  \
+    }                                                                                                     \
+    const pcs_format pcs_format_##ident = {                                                               \
+        .name = NAME, .id = ID, .block = 32, .bytes = 4 * bits, .kind = PCS_QUANT, .group = 32,           \
+        .has_min = affine, .code_lo = PCS_CODE_LO(bits, affine), .code_hi = PCS_CODE_HI(bits, affine),    \
+        .head = affine ? 8 : 4, .padded = true, .tensor = whole, .bound = PCS_SCHEME_BOUND(bits, affine), \
+        .unpack = unpack_##ident, .pack = pack_##ident, .unpack_row = row_##ident,                        \
+        .pack_row = pack_row_##ident, .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))                      \
     };
 
 #define PCS_SCHEMES(ID, bits)                                                         \

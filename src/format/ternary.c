@@ -29,8 +29,8 @@ static void pack_row_ternary(size_t n, const int8_t *q, float d, int zero, uint8
 const pcs_format pcs_format_ternary = {
     .name = "TERNARY", .id = 1300, .block = 32, .bytes = 8, .kind = PCS_QUANT, .group = 32, .code_lo = -1,
     .code_hi = 1, .head = 4, .padded = true,
-    .tensor = true, .bound = 1.01, .twin = "TQ2_0", .unpack = unpack_ternary, .pack = pack_ternary, .unpack_row = row_ternary,
-    .pack_row = pack_row_ternary,
+    .tensor = true, .bound = 1.01, .twin = "TQ2_0", .unpack = unpack_ternary, .pack = pack_ternary,
+    .unpack_row = row_ternary, .pack_row = pack_row_ternary,
     .numbers = PCS_NUMBERS(PCS_F32_SCALE(0, true))
 };
 
@@ -62,14 +62,14 @@ static void pack_row_binary(size_t n, const int8_t *q, float d, int zero, uint8_
     pcs_head_put(d, zero, false, dst);
     for (size_t i = 0; i < n; i += 32) pack_binary(q + i, NULL, dst + 4 + i / 8);
 }
-static void encode_binary(const pcs_format *f, size_t n, const float *x, const float *w, pcs_fit_effort effort,
-                          const pcs_shared *shared, uint8_t *dst)
+static void encode_binary(const pcs_encode_args *a)
 {
+    const float *x = a->x, *w = a->effort == PCS_FIT_SEARCH ? a->w : NULL;
+    const size_t n = a->n;
+    uint8_t *dst = a->dst;
     double sum = 0, weight = 0;
-    (void)f;
-    (void)shared;
     for (size_t i = 0; i < n; i++) { /* least squares for the signs */
-        const double wi = w && effort == PCS_FIT_SEARCH ? (double)w[i] : 1.0;
+        const double wi = w ? (double)w[i] : 1.0;
         sum += wi * (x[i] < 0 ? -(double)x[i] : (double)x[i]);
         weight += wi;
     }

@@ -116,26 +116,30 @@ precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *
                          const precis_value *in);
 #define PCS_NODE(b, op, layer, name, attrs, ...) \
     pcs_node_of(b, op, layer, name, attrs, (uint32_t)(sizeof((precis_value[]){ __VA_ARGS__ }) / sizeof(precis_value)), (precis_value[]){ __VA_ARGS__ })
-/* y plus what the low-rank pairs beside a weight make of x: an SVD residual (NAME.weight.svd_a, _b), an adapter (lora_a, lora_b);
- * rows [first, first + rows) of `all`; the nodes are named after `as`. */
-precis_value pcs_low_rank(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, precis_value y, int64_t first, int64_t rows, int64_t all, int64_t width);
+/* y plus what the low-rank pairs beside a weight make of x: an SVD residual (NAME.weight.svd_a, _b), an adapter
+ * (lora_a, lora_b); rows [first, first + rows) of `all`; the nodes are named after `as`. */
+precis_value pcs_low_rank(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, precis_value y,
+                          int64_t first, int64_t rows, int64_t all, int64_t width);
 /* x times a weight, with the bias tensor and the low-rank pairs beside it when the model has them. */
 precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width);
 /* RMS norm of x in groups of `dim` by tensor NAME.weight; with `optional` x itself where the model has none. */
 precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value x, int64_t dim, bool optional);
 /* Rows of the embedding times a factor. */
 precis_value pcs_embed(pcs_builder *b, double factor);
+/* The same and a learned row for each position, of which there are no more than the model has rows of. */
+precis_value pcs_embed_places(pcs_builder *b);
 /* A number beside a weight: tensor NAME.suffix; 0 when there is none. */
 float pcs_scalar(pcs_builder *b, int layer, const char *name, const char *suffix);
 precis_value pcs_layer_norm(pcs_builder *b, int layer, const char *name, precis_value x);
 /* Rows [first, first + rows) of a fused weight of `all` rows; width 1: of a vector. */
-precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all, int64_t width);
+precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all,
+                             int64_t width);
 /* q, k and v of x, from three weights or one. */
 void pcs_qkv(pcs_builder *b, int layer, precis_value x, precis_value out[3]);
 /* Gated feed-forward block by an op of (gate, up): three weights, gate and up in one, or experts. */
 precis_value pcs_ffn(pcs_builder *b, int layer, precis_value x, const char *activation);
-/* Rotary table of a base; `scaled`: by the keys rope.scaling.* (linear, yarn, longrope) and the factors among the tensors.
- * A scaling that is not known is refused by its key. */
+/* Rotary table of a base; `scaled`: by the keys rope.scaling.* (linear, yarn, longrope) and the factors among the
+ * tensors. A scaling that is not known is refused by its key. */
 precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool scaled);
 /* "name" or "blk.LAYER.name". */
 void pcs_tensor_name(char *out, size_t cap, int layer, const char *name);

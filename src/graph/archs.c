@@ -19,4 +19,7 @@ const pcs_arch *pcs_arch_by_name(const char *name)
     return NULL;
 }
 
-const pcs_arch *pcs_arch_of(const precis_model *m) { return pcs_arch_by_name(pcs_model_string(m, "general.architecture")); }
+const pcs_arch *pcs_arch_of(const precis_model *m)
+{
+    return pcs_arch_by_name(pcs_model_string(m, "general.architecture"));
+}

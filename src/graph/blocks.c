@@ -1,14 +1,16 @@
-/* blocks.c - parts of transformers that several builders share: matmuls with what belongs to them, q, k and v, feed-forward
- * blocks, experts, rotary tables with their scalings. */
+/* blocks.c - parts of transformers that several builders share: matmuls with what belongs to them, q, k and v,
+ * feed-forward blocks, experts, rotary tables with their scalings. */
 #include "graph/arch.h"
 
+#include "base/builtins.h"
 #include "base/f16.h"
 #include "base/fmath.h"
 #include "base/hadamard.h"
 
 #include <stdio.h>
 
-precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all, int64_t width)
+precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all,
+                             int64_t width)
 {
     char full[96], part[128];
     pcs_tensor_name(full, sizeof full, layer, name);
@@ -16,7 +18,8 @@ precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_
     if (!t) return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is missing", b->m->path, full);
     const bool vector = t->dims == 1;
     if (vector ? t->n != (uint64_t)all || width != 1 || t->format->block != 1 : t->ne[0] != width || pcs_tensor_rows(t) != (uint64_t)all)
-        return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld]", b->m->path, full, (long long)all, (long long)width);
+        return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld]", b->m->path, full,
+                              (long long)all, (long long)width);
     const int64_t shape[2] = { rows, width };
     snprintf(part, sizeof part, "%s", full);
     const precis_value v = pcs_graph_weight(b->g, part, t, vector ? 1 : 2, shape, (uint64_t)first);
@@ -40,7 +43,8 @@ static bool has(pcs_builder *b, int layer, const char *name)
     return pcs_model_tensor(b->m, full) != NULL;
 }
 
-/* x as the model's scheme for activations rounds it, once per value and scale; a weight that stays float takes it as it is. */
+/* x as the model's scheme for activations rounds it, once per value and scale; a weight that stays float takes it as
+ * it is. */
 static precis_value rounded(pcs_builder *b, int layer, const char *name, precis_value x)
 {
     char weight[64], full[96];
@@ -77,13 +81,17 @@ static precis_value rotated(pcs_builder *b, int layer, const char *name, precis_
 }
 
 /* Rows [first, first + rows) of a weight that has `all`. */
-static precis_value weight_rows(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all, int64_t width)
+static precis_value weight_rows(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all,
+                                int64_t width)
 {
     return rows == all ? pcs_weight(b, layer, name, rows, width, false) : pcs_weight_part(b, layer, name, first, rows, all, width);
 }
 
-/* y + s * B (A x) for a pair of low-rank tensors beside the weight `name`, whose rows from `first` on make y; `as` names the nodes. */
-static precis_value low_rank_pair(pcs_builder *b, int layer, const char *name, const char *as, const char *kind, precis_value x, precis_value y, int64_t first, int64_t rows, int64_t all, int64_t width)
+/* y + s * B (A x) for a pair of low-rank tensors beside the weight `name`, whose rows from `first` on make y; `as`
+ * names the nodes. */
+static precis_value low_rank_pair(pcs_builder *b, int layer, const char *name, const char *as, const char *kind,
+                                  precis_value x, precis_value y, int64_t first, int64_t rows, int64_t all,
+                                  int64_t width)
 {
     char text[96], full[128];
     snprintf(text, sizeof text, "%.60s.weight.%s_a", name, kind);
@@ -108,7 +116,8 @@ static precis_value low_rank_pair(pcs_builder *b, int layer, const char *name, c
     return PCS_NODE(b, "add", layer, text, NULL, y, z);
 }
 
-precis_value pcs_low_rank(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, precis_value y, int64_t first, int64_t rows, int64_t all, int64_t width)
+precis_value pcs_low_rank(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, precis_value y,
+                          int64_t first, int64_t rows, int64_t all, int64_t width)
 {
     y = low_rank_pair(b, layer, name, as, "svd", x, y, first, rows, all, width);
     return low_rank_pair(b, layer, name, as, "lora", x, y, first, rows, all, width);
@@ -121,6 +130,19 @@ precis_value pcs_embed(pcs_builder *b, double factor)
     if (scale > 0) factor *= (double)scale;
     const precis_attr attrs[] = { precis_attr_real("scale", factor), { 0 } };
     return PCS_NODE(b, "embedding", -1, "embedding", attrs, b->lm->tokens, w);
+}
+
+precis_value pcs_embed_places(pcs_builder *b)
+{
+    pcs_lm *lm = b->lm;
+    const pcs_tensor *t = pcs_model_tensor(b->m, "position_embd.weight");
+    const uint64_t rows = t ? pcs_tensor_rows(t) : 0;
+    if (t && lm->context > rows) lm->context = (uint32_t)rows;
+    lm->position_limit = lm->context;
+    const precis_value w = pcs_weight(b, -1, "position_embd.weight", (int64_t)rows, lm->width, false);
+    const precis_value word = pcs_embed(b, 1.0),
+                       place = PCS_NODE(b, "embedding", -1, "position_embedding", NULL, lm->positions, w);
+    return PCS_NODE(b, "add", -1, "embedding", NULL, word, place);
 }
 
 /* x times the scale of a whole weight, once per value and scale; on the input, so that a bias stays as it is. */
@@ -136,8 +158,10 @@ static precis_value scaled(pcs_builder *b, int layer, const char *name, precis_v
     return b->scale_to = PCS_NODE(b, "scale", layer, node, PRECIS_ATTRS(precis_attr_real("by", (double)scale)), x);
 }
 
-/* Rows [first, first + rows) of a weight that has `all`, with their part of its bias and of all that stands beside it. */
-static precis_value linear_part(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, int64_t first, int64_t rows, int64_t all, int64_t width)
+/* Rows [first, first + rows) of a weight that has `all`, with their part of its bias and of all that stands beside
+ * it. */
+static precis_value linear_part(pcs_builder *b, int layer, const char *name, const char *as, precis_value x,
+                                int64_t first, int64_t rows, int64_t all, int64_t width)
 {
     char tensor[64];
     snprintf(tensor, sizeof tensor, "%.50s.weight", name);
@@ -147,7 +171,10 @@ static precis_value linear_part(pcs_builder *b, int layer, const char *name, con
     return pcs_low_rank(b, layer, name, as, x, pcs_node_of(b, "matmul", layer, as, NULL, in[2] >= 0 ? 3 : 2, in), first, rows, all, width);
 }
 
-precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width) { return linear_part(b, layer, name, name, x, 0, rows, rows, width); }
+precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width)
+{
+    return linear_part(b, layer, name, name, x, 0, rows, rows, width);
+}
 
 void pcs_qkv(pcs_builder *b, int layer, precis_value x, precis_value out[3])
 {
@@ -164,7 +191,8 @@ void pcs_qkv(pcs_builder *b, int layer, precis_value x, precis_value out[3])
 }
 
 /* x by each token's experts of a tensor [count, rows, width]; `from` names the weight whose input scale rounds x. */
-static precis_value expert_linear(pcs_builder *b, int layer, const char *name, const char *from, precis_value x, precis_value route, int64_t rows, int64_t width)
+static precis_value expert_linear(pcs_builder *b, int layer, const char *name, const char *from, precis_value x,
+                                  precis_value route, int64_t rows, int64_t width)
 {
     const int64_t shape[3] = { b->experts, rows, width };
     char full[96], text[64];
@@ -173,7 +201,8 @@ static precis_value expert_linear(pcs_builder *b, int layer, const char *name, c
     const pcs_tensor *t = pcs_model_tensor(b->m, full);
     if (!t) return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is missing", b->m->path, full);
     if (t->dims != 3 || t->ne[0] != width || t->ne[1] != rows || t->ne[2] != shape[0] || t->format->kind == PCS_INT)
-        return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld, %lld]", b->m->path, full, (long long)shape[0], (long long)rows, (long long)width);
+        return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld, %lld]", b->m->path, full,
+                              (long long)shape[0], (long long)rows, (long long)width);
     precis_value in[4] = { rounded(b, layer, from, x), pcs_graph_weight(b->g, full, t, 3, shape, 0), route, -1 };
     in[1] = precis_graph_node(b->g, full, "dequantize", NULL, 1, &in[1]);
     snprintf(text, sizeof text, "%.40s.scale", name);
@@ -231,8 +260,8 @@ static double yarn(const pcs_builder *b, double base, double factor, int64_t i, 
     const double dims = b->rope_dims, original = pcs_arch_float(b->m, "rope.scaling.original_context_length", b->lm->context, NULL), turn = 6.283185307179586;
     const double fast = pcs_arch_float(b->m, "rope.scaling.yarn_beta_fast", 32.0, NULL), slow = pcs_arch_float(b->m, "rope.scaling.yarn_beta_slow", 1.0, NULL);
     double lo = dims * pcs_log(original / (fast * turn)) / (2 * pcs_log(base)), hi = dims * pcs_log(original / (slow * turn)) / (2 * pcs_log(base));
-    lo = __builtin_floor(lo) > 0 ? __builtin_floor(lo) : 0;
-    hi = __builtin_ceil(hi) < dims - 1 ? __builtin_ceil(hi) : dims - 1;
+    lo = pcs_floor(lo) > 0 ? pcs_floor(lo) : 0;
+    hi = pcs_ceil(hi) < dims - 1 ? pcs_ceil(hi) : dims - 1;
     double ramp = ((double)i - lo) / (hi - lo > 0.001 ? hi - lo : 0.001);
     ramp = 1 - (ramp < 0 ? 0 : ramp > 1 ? 1 : ramp);
     return extrapolated / factor * (1 - ramp) + extrapolated * ramp;
@@ -249,8 +278,8 @@ static const pcs_tensor *factors_of(pcs_builder *b, const char *name, int64_t n)
     return t;
 }
 
-/* Radians that a position turns by: 1 in models that are right. The largest position times it stays in the range in which
- * sine and cosine are known (base/fmath.h). */
+/* Radians that a position turns by: 1 in models that are right. The largest position times it stays in the range in
+ * which sine and cosine are known (base/fmath.h). */
 #define MOST_FREQUENCY 512.0f
 
 precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool scaled)
@@ -265,7 +294,8 @@ precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool 
     if (!(factor > 0)) factor = 1.0;
     const bool is_yarn = type && !strcmp(type, "yarn"), is_long = type && !strcmp(type, "longrope");
     if (type && !is_yarn && !is_long && strcmp(type, "linear") && strcmp(type, "none"))
-        return pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: key %s: \"%.40s\" cannot be run yet", b->m->path, key, type);
+        return pcs_graph_fail(b->g, PRECIS_EUNSUPPORTED, "%s: key %s: \"%.40s\" cannot be run yet", b->m->path, key,
+                              type);
     if (type && !strcmp(type, "none")) factor = 1.0;
     const int64_t original = pcs_arch_int(b->m, "rope.scaling.original_context_length", 0, NULL);
     const pcs_tensor *factors = scaled ? factors_of(b, "rope_freqs.weight", n) : NULL;
@@ -275,7 +305,8 @@ precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool 
         factor = 1.0;
         magnitude = pcs_arch_float(b->m, "rope.scaling.attn_factor", 1.0, NULL);
     }
-    if (is_yarn) magnitude = pcs_arch_float(b->m, "rope.scaling.attn_factor", 1.0, NULL) * (1.0 + 0.1 * pcs_log(factor));
+    if (is_yarn)
+        magnitude = pcs_arch_float(b->m, "rope.scaling.attn_factor", 1.0, NULL) * (1.0 + 0.1 * pcs_log(factor));
     for (int64_t i = 0; i < n; i++) {
         const double plain = 1.0 / pcs_pow(base, 2.0 * (double)i / b->rope_dims);
         const double divisor = factors ? (double)pcs_bits_f32(pcs_load32(factors->data + 4 * i)) : 1.0;
@@ -295,7 +326,7 @@ static double softcap(const pcs_builder *b, pcs_cap cap)
 
 precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value k, precis_value v)
 {
-    const double scale = pcs_arch_float(b->m, "attention.scale", 1.0 / __builtin_sqrt(pcs_usual_query_dim(b->m)), NULL);
+    const double scale = pcs_arch_float(b->m, "attention.scale", 1.0 / pcs_sqrt(pcs_usual_query_dim(b->m)), NULL);
     const uint32_t window = pcs_layer_window(b->m, layer) ? b->window : 0;
     const int64_t shape[4] = { layer, b->kv_heads, b->key_dim, b->value_dim };
     char text[96];

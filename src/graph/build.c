@@ -27,8 +27,13 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
     if (m->net) return pcs_net_build(m, out, lm);
     const char *name = pcs_model_string(m, "general.architecture");
     const char *why = pcs_model_string(m, "precis.cannot_run");
-    if (why) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: config.json: %.150s cannot be run yet; the model can be inspected and quantized", m->path, why);
-    if (!name) return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: key general.architecture is missing; it can be inspected and quantized, not run", m->path);
+    if (why)
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: config.json: %.150s cannot be run yet; the model can be inspected and quantized", m->path,
+                        why);
+    if (!name)
+        return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED,
+                        "%s: key general.architecture is missing; it can be inspected and quantized, not run", m->path);
     const pcs_arch *arch = pcs_arch_of(m);
     if (arch) {
         precis_status st = pcs_net_check_names(m);
@@ -40,7 +45,8 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
         return st;
     }
     char known[256] = "";
-    for (size_t i = 0; pcs_archs[i]; i++) snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", pcs_archs[i]->name);
+    for (size_t i = 0; pcs_archs[i]; i++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", pcs_archs[i]->name);
     return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.60s\" cannot be run yet (%s can); it can be inspected and quantized",
                     m->path, name, known);
 }

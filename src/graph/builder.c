@@ -69,7 +69,8 @@ precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_gra
 {
     *b = (pcs_builder){ .m = m, .g = g, .lm = lm, .round_from = -1, .turn_from = -1, .scale_from = -1 };
     const pcs_tensor *embed = pcs_model_tensor(m, "token_embd.weight");
-    if (!embed || embed->dims != 2) return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor token_embd.weight is missing or no matrix", m->path);
+    if (!embed || embed->dims != 2)
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor token_embd.weight is missing or no matrix", m->path);
     pcs_counts c;
     precis_status st = pcs_counts_read(m, &c);
     if (st) return st;
@@ -85,7 +86,8 @@ precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_gra
     if (st) return st;
     b->rope_base = pcs_arch_float(m, "rope.freq_base", 10000.0, NULL);
     if (!(b->rope_base > 0 && b->rope_base < 1e30) || !(b->eps >= 0 && b->eps < 1))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: rope.freq_base %g or epsilon %g out of range", m->path, b->rope_base, (double)b->eps);
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: rope.freq_base %g or epsilon %g out of range", m->path,
+                        b->rope_base, (double)b->eps);
     lm->rows = precis_graph_symbol(g, "tokens", lm->most_rows);
     lm->wanted = precis_graph_symbol(g, "outputs", lm->most_wanted);
     lm->tokens = pcs_graph_input_i32(g, "tokens", 1, &lm->rows);

@@ -1,6 +1,7 @@
 /* cast.c - see cast.h. */
 #include "graph/cast.h"
 
+#include "base/builtins.h"
 #include "base/hadamard.h"
 #include "graph/op/round.h"
 
@@ -12,7 +13,7 @@ float pcs_cast(const pcs_element *e, float x, bool saturate)
     /* Half a unit beyond the largest is where rounding would reach the next power. */
     const float unit = 1.0f / (float)(1 << (e->mantissa_bits + 1)), a = x < 0 ? -x : x;
     const float top = pcs_bits_f32(pcs_f32_bits(e->largest) & 0x7f800000u), edge = e->largest + top * unit;
-    return a >= edge ? (x < 0 ? -__builtin_inff() : __builtin_inff()) : y;
+    return a >= edge ? (x < 0 ? -pcs_infinityf() : pcs_infinityf()) : y;
 }
 
 void pcs_cast_scaled(const pcs_element *e, const float *x, float *y, size_t n, float scale)
@@ -108,7 +109,7 @@ void pcs_cast_mxfp4_stochastic(const float *x, const float *u, float *y, size_t 
     }
 }
 
-float pcs_stochastic_whole(float x, float u) { return __builtin_floorf(x + u); }
+float pcs_stochastic_whole(float x, float u) { return pcs_floorf(x + u); }
 
 float pcs_stochastic_bf16(float x, uint16_t r)
 {

@@ -1,5 +1,6 @@
 /* decoder.c - the net of llama (Touvron et al. 2023) and of those that vary it: RMS norm, rotary attention with grouped
  * heads, a gated feed-forward block. What varies is a row (pcs_decoder). */
+#include "base/builtins.h"
 #include "graph/arch.h"
 
 typedef struct {
@@ -44,7 +45,7 @@ precis_status pcs_decoder_build(const precis_model *m, precis_graph *g, pcs_lm *
     pcs_builder *b = &n.b;
     const precis_status st = pcs_builder_open(b, m, g, lm);
     if (st) return st;
-    precis_value x = pcs_embed(b, d->scaled_embedding ? (double)(float)__builtin_sqrt(lm->width) : 1.0);
+    precis_value x = pcs_embed(b, d->scaled_embedding ? (double)(float)pcs_sqrt(lm->width) : 1.0);
     if (d->two_bases) {
         n.table = pcs_rope_table(b, "rope_global", pcs_arch_float(m, "rope.freq_base", 1e6, NULL), true);
         n.local = pcs_rope_table(b, "rope_local", pcs_arch_float(m, "rope.local.freq_base", 10000.0, NULL), false);

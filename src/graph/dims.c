@@ -1,5 +1,6 @@
 /* dims.c - symbols and what is computed of them. */
 #include "graph/dims.h"
+#include "base/overflow.h"
 
 #include "graph/graph.h"
 
@@ -34,7 +35,8 @@ int64_t precis_graph_symbol(precis_graph *g, const char *name, int64_t most)
         if (g->dims[i].kind == PCS_DIM_SYMBOL && !strcmp(g->dims[i].name, name)) return PCS_DIM_FIRST + (int64_t)i;
     const char *copy = pcs_arena_copy(&g->arena, name, strlen(name));
     if (!copy) pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
-    else if (most < 0 || most > MOST) pcs_graph_fail(g, PRECIS_EINVAL, "symbol %s: at most %lld", name, (long long)most);
+    else if (most < 0 || most > MOST)
+        pcs_graph_fail(g, PRECIS_EINVAL, "symbol %s: at most %lld", name, (long long)most);
     if (g->error) return PCS_DIM_ERROR;
     return add_dim(g, &(pcs_dim){ .kind = PCS_DIM_SYMBOL, .name = copy, .most = most });
 }
@@ -67,10 +69,10 @@ static int64_t compute(const pcs_dim *d, int64_t a, int64_t b)
     case PCS_DIM_SUM: r = a + b; break;
     case PCS_DIM_LEAST: r = a < b ? a : b; break;
     case PCS_DIM_PRODUCT:
-        if (__builtin_mul_overflow(a, b, &r)) r = -1;
+        if (!pcs_i64_mul(a, b, &r)) r = -1;
         break;
     case PCS_DIM_LINEAR:
-        if (__builtin_mul_overflow(a, d->mul, &r) || __builtin_add_overflow(r, d->add, &r)) return -1;
+        if (!pcs_i64_mul(a, d->mul, &r) || !pcs_i64_add(r, d->add, &r)) return -1;
         r = floor_div(r, d->div);
         break;
     }
@@ -124,21 +126,21 @@ static bool are_numbers(int64_t a, int64_t b) { return !pcs_dim_is_id(a) && !pcs
 int64_t pcs_dim_add(precis_graph *g, int64_t a, int64_t b)
 {
     int64_t r = 0;
-    if (are_numbers(a, b)) return __builtin_add_overflow(a, b, &r) ? PCS_DIM_ERROR : number(r);
+    if (are_numbers(a, b)) return !pcs_i64_add(a, b, &r) ? PCS_DIM_ERROR : number(r);
     return are_sizes(a, b) ? pcs_dim_sum(g, a, b) : PCS_DIM_ERROR;
 }
 
 int64_t pcs_dim_sub(precis_graph *g, int64_t a, int64_t b)
 {
     int64_t r = 0;
-    if (are_numbers(a, b)) return __builtin_sub_overflow(a, b, &r) ? PCS_DIM_ERROR : number(r);
+    if (are_numbers(a, b)) return !pcs_i64_sub(a, b, &r) ? PCS_DIM_ERROR : number(r);
     return are_sizes(a, b) && !pcs_dim_is_id(b) ? pcs_dim_linear(g, a, 1, -b, 1) : PCS_DIM_ERROR;
 }
 
 int64_t pcs_dim_mul(precis_graph *g, int64_t a, int64_t b)
 {
     int64_t r = 0;
-    if (are_numbers(a, b)) return __builtin_mul_overflow(a, b, &r) ? PCS_DIM_ERROR : number(r);
+    if (are_numbers(a, b)) return !pcs_i64_mul(a, b, &r) ? PCS_DIM_ERROR : number(r);
     const bool positive = (pcs_dim_is_id(a) || a > 0) && (pcs_dim_is_id(b) || b > 0);
     return are_sizes(a, b) && positive ? pcs_dim_product(g, a, b) : PCS_DIM_ERROR;
 }
@@ -155,7 +157,7 @@ typedef struct { int64_t number, ids[FACTORS]; uint32_t n; bool ok; } factors;
 static void take_apart(const precis_graph *g, int64_t d, factors *f)
 {
     if (!pcs_dim_is_id(d)) {
-        f->ok = f->ok && d >= 0 && !__builtin_mul_overflow(f->number, d, &f->number);
+        f->ok = f->ok && d >= 0 && pcs_i64_mul(f->number, d, &f->number);
         return;
     }
     const pcs_dim *e = dim_of(g, d);
@@ -222,7 +224,9 @@ void pcs_dim_text(const precis_graph *g, int64_t d, char *out, size_t cap)
         char scaled[128], shifted[160];
         if (e->mul != 1) snprintf(scaled, sizeof scaled, "%s * %lld", a, (long long)e->mul);
         else snprintf(scaled, sizeof scaled, "%s", a);
-        if (e->add) snprintf(shifted, sizeof shifted, "(%s %c %lld)", scaled, e->add < 0 ? '-' : '+', (long long)(e->add < 0 ? -e->add : e->add));
+        if (e->add)
+            snprintf(shifted, sizeof shifted, "(%s %c %lld)", scaled, e->add < 0 ? '-' : '+',
+                     (long long)(e->add < 0 ? -e->add : e->add));
         else snprintf(shifted, sizeof shifted, "%s", scaled);
         if (e->div != 1) snprintf(out, cap, "%s / %lld", shifted, (long long)e->div);
         else snprintf(out, cap, "%s", shifted);

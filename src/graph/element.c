@@ -1,5 +1,6 @@
 /* element.c - elements of every type, and spreading. */
 #include "graph/element.h"
+#include "base/builtins.h"
 #include "base/f16.h"
 #include "base/fmath_more.h"
 
@@ -64,7 +65,7 @@ uint8_t pcs_small_encode(pcs_dtype d, float x, bool saturate)
                     : l.s == FINITE      ? 0x7f | sign
                     : l.s == IEEE        ? 0x7e | sign
                                          : top; /* of F4E2M1, which has none, -0, as elsewhere */
-    const float a = __builtin_fabsf(x);
+    const float a = pcs_absf(x);
     if (x != x) return (uint8_t)nan;
     int e = (int)(pcs_f32_bits(a) >> 23) - 127;
     if (e < 1 - l.bias) e = 1 - l.bias;
@@ -206,15 +207,18 @@ void pcs_numbers_convert(pcs_domain from, pcs_domain to, size_t n, const void *i
     memmove(out, in, n * (from == PCS_IN_F32 ? 4 : 8));
 }
 
+/* A number of any domain. */
+typedef union {
+    float f;
+    double d;
+    int64_t i;
+    uint64_t u;
+} number;
+
 double pcs_real_at(const pcs_arg *a, size_t i)
 {
     if (a->dtype == PCS_F32) return (double)((const float *)a->data)[i];
-    union {
-        float f;
-        double d;
-        int64_t i;
-        uint64_t u;
-    } v;
+    number v;
     pcs_elements_load(a->dtype, (const char *)a->data + i * pcs_dtype_bytes(a->dtype), 1, 1, &v);
     const pcs_domain m = pcs_domain_of(a->dtype);
     return m == PCS_IN_F32 ? (double)v.f : m == PCS_IN_F64 ? v.d : m == PCS_IN_I64 ? (double)v.i : (double)v.u;
@@ -222,12 +226,7 @@ double pcs_real_at(const pcs_arg *a, size_t i)
 
 int64_t pcs_int_at(const pcs_arg *a, size_t i)
 {
-    union {
-        float f;
-        double d;
-        int64_t i;
-        uint64_t u;
-    } v, w;
+    number v, w;
     pcs_elements_load(a->dtype, (const char *)a->data + i * pcs_dtype_bytes(a->dtype), 1, 1, &v);
     pcs_numbers_convert(pcs_domain_of(a->dtype), PCS_IN_I64, 1, &v, &w);
     return w.i;
@@ -235,12 +234,7 @@ int64_t pcs_int_at(const pcs_arg *a, size_t i)
 
 void pcs_set_real(const pcs_arg *a, size_t i, double x)
 {
-    union {
-        float f;
-        double d;
-        int64_t i;
-        uint64_t u;
-    } v;
+    number v;
     pcs_numbers_convert(PCS_IN_F64, pcs_domain_of(a->dtype), 1, &x, &v);
     pcs_elements_store(a->dtype, &v, 1, (char *)a->data + i * pcs_dtype_bytes(a->dtype));
 }

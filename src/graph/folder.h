@@ -98,6 +98,14 @@ extern const pcs_hf_number pcs_hf_numbers[];
     { "num_experts_per_tok", "expert_used_count", PCS_HF_BOTH },                                                       \
     { "moe_intermediate_size", "expert_feed_forward_length", PCS_HF_BOTH },                                            \
     { "norm_topk_prob", "expert_weights_norm", PCS_HF_READ }, { count, "expert_count", PCS_HF_WRITE }
+/* Names, layers and numbers of who has llama's, with its own parts of a layer. */
+#define PCS_HF_PLAIN(of_layer)                                                                                        \
+    .whole = pcs_hf_whole, .layers = PCS_HF_LAYERS, .parts = of_layer, .numbers = pcs_hf_numbers
+/* Gemma's second and third edition. */
+#define PCS_HF_GEMMA                                                                                                  \
+    PCS_HF_PLAIN(pcs_hf_post_parts), .plus_one = true, .act_key = "hidden_activation",                                \
+        .acts = "gelu_pytorch_tanh gelu_new", .act = "gelu_pytorch_tanh", .act_too = "hidden_activation",             \
+        .fixed = (const pcs_hf_fixed[]){ { "use_bidirectional_attention", 0, NULL }, { 0 } }
 /* Gated by SiLU. */
 #define PCS_HF_SILU .act_key = "hidden_act", .acts = "silu swish", .act = "silu"
 

@@ -1,5 +1,6 @@
 /* graph.c - building, verifying and printing graphs. */
 #include "graph/graph.h"
+#include "base/overflow.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,12 +70,14 @@ precis_status pcs_op_fail(precis_graph *g, const pcs_node *n, const char *fmt, .
 precis_value pcs_graph_add_value(precis_graph *g, const pcs_value *v)
 {
     if (g->error) return -1;
-    if (v->dims > PCS_GRAPH_DIMS) return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: %u dimensions, at most %d", v->name, v->dims, PCS_GRAPH_DIMS);
+    if (v->dims > PCS_GRAPH_DIMS)
+        return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: %u dimensions, at most %d", v->name, v->dims,
+                              PCS_GRAPH_DIMS);
     int64_t n = 1;
     for (uint32_t i = 0; i < v->dims; i++) {
         const int64_t d = v->shape[i];
         const bool ok = pcs_dim_is_id(d) ? d - PCS_DIM_FIRST < (int64_t)g->n_dims && d >= PCS_DIM_FIRST
-                                         : d >= 0 && (!d || !__builtin_mul_overflow(n, d, &n)) && n <= (int64_t)1 << 48;
+                                         : d >= 0 && (!d || pcs_i64_mul(n, d, &n)) && n <= (int64_t)1 << 48;
         if (!ok) return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: dimension %u is %lld", v->name, i, (long long)d);
     }
     if (g->n_values == g->cap_values) {
@@ -94,7 +97,8 @@ precis_value pcs_graph_add_value(precis_graph *g, const pcs_value *v)
 /* A value that no node makes. */
 static precis_value add_leaf(precis_graph *g, const pcs_value *what, const int64_t *shape)
 {
-    if (what->dims > PCS_GRAPH_DIMS) return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: too many dimensions", what->name);
+    if (what->dims > PCS_GRAPH_DIMS)
+        return pcs_graph_fail(g, PRECIS_EINVAL, "value %s: too many dimensions", what->name);
     pcs_value v = *what;
     v.node = -1;
     for (uint32_t i = 0; i < v.dims; i++) v.shape[i] = shape[i];
@@ -135,7 +139,8 @@ precis_value pcs_graph_codes(precis_graph *g, const char *name, pcs_dtype dtype,
     return add_leaf(g, &v, shape);
 }
 
-precis_value pcs_graph_weight(precis_graph *g, const char *name, const pcs_tensor *t, uint32_t dims, const int64_t *shape, uint64_t first)
+precis_value pcs_graph_weight(precis_graph *g, const char *name, const pcs_tensor *t, uint32_t dims,
+                              const int64_t *shape, uint64_t first)
 {
     if (!t->panels) return pcs_graph_stored(g, name, t->format, dims, shape, t->data + first * (dims == 1 ? t->format->bytes : pcs_tensor_row_bytes(t)));
     if (first % PCS_PANEL) return pcs_graph_fail(g, PRECIS_EUNSUPPORTED, "tensor %s is packed, and a part of it begins at row %llu, within a panel; run the model as it was before it was packed", name, (unsigned long long)first);
@@ -145,12 +150,13 @@ precis_value pcs_graph_weight(precis_graph *g, const char *name, const pcs_tenso
     return v;
 }
 
-precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape, const float *data)
+precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape,
+                                   const float *data)
 {
     if (g->error) return -1;
     int64_t n = 1;
     for (uint32_t i = 0; i < dims; i++)
-        if (shape[i] < 0 || __builtin_mul_overflow(n, shape[i], &n) || n > (int64_t)1 << 40)
+        if (shape[i] < 0 || !pcs_i64_mul(n, shape[i], &n) || n > (int64_t)1 << 40)
             return pcs_graph_fail(g, PRECIS_EINVAL, "constant %s: dimension %u is %lld", name, i, (long long)shape[i]);
     float *copy = pcs_arena_alloc(&g->arena, n ? (size_t)n : 1, sizeof *copy);
     if (!copy) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
@@ -312,7 +318,8 @@ precis_value precis_graph_result(precis_graph *g, precis_value v, uint32_t i)
     if (v < 0 || (size_t)v >= g->n_values || g->values[v].node < 0)
         return pcs_graph_fail(g, PRECIS_EINVAL, "value %d is no result of a node", v);
     const pcs_node *n = &g->nodes[g->values[v].node];
-    if (i >= n->n_out) return pcs_graph_fail(g, PRECIS_EINVAL, "node %s has %u results, no number %u", n->name, n->n_out, i);
+    if (i >= n->n_out)
+        return pcs_graph_fail(g, PRECIS_EINVAL, "node %s has %u results, no number %u", n->name, n->n_out, i);
     return n->out[i];
 }
 

@@ -111,6 +111,7 @@ typedef struct pcs_call {
     char *scratch; /* per thread: scratch + ith * scratch_size */
     size_t scratch_size;
     bool tiles;     /* activations are needed in tiles, however few */
+    bool bf16;      /* its rows are multiplied in that arithmetic (kernel/bf16.h) */
     int *outside;   /* set by an op that meets an index or a scale that is none; who runs it refuses the result */
 } pcs_call;
 
@@ -196,12 +197,14 @@ extern const pcs_pass *const pcs_passes[];
 precis_value pcs_graph_input_i32(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape);
 precis_value pcs_graph_state(precis_graph *g, const char *name, uint32_t dims, const int64_t *shape);
 /* Constant whose data the caller keeps alive. */
-precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_format *f, uint32_t dims, const int64_t *shape, const void *data);
+precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_format *f, uint32_t dims,
+                              const int64_t *shape, const void *data);
 /* Whole numbers with a meaning; the caller keeps data and the affine's arrays alive. */
 precis_value pcs_graph_codes(precis_graph *g, const char *name, pcs_dtype dtype, uint32_t dims, const int64_t *shape,
                              const void *data, const pcs_affine *affine);
 /* A tensor of a model, from row `first` on: its rows, or its panels. */
-precis_value pcs_graph_weight(precis_graph *g, const char *name, const struct pcs_tensor *t, uint32_t dims, const int64_t *shape, uint64_t first);
+precis_value pcs_graph_weight(precis_graph *g, const char *name, const struct pcs_tensor *t, uint32_t dims,
+                              const int64_t *shape, uint64_t first);
 /* The stored weights that a node multiplies by, where a decoding node stands between; NULL: it has none. */
 const pcs_value *pcs_node_weight(const precis_graph *g, const pcs_node *n);
 /* Record the first error. */

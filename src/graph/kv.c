@@ -32,7 +32,8 @@ precis_status pcs_kv_list(precis_ctx *ctx, const char *text, int part, size_t n,
         p += len + 1;
     }
     if (k == 1) for (size_t i = 1; i < n; i++) types[i] = types[0];
-    else if (k != n) return pcs_fail(ctx, PRECIS_EINVAL, "%zu KV types for %zu layers: give one, or one for each", k, n);
+    else if (k != n)
+        return pcs_fail(ctx, PRECIS_EINVAL, "%zu KV types for %zu layers: give one, or one for each", k, n);
     return PRECIS_OK;
 }
 
@@ -198,7 +199,8 @@ void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence,
     }
 }
 
-void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile, float *panel)
+void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile,
+                 float *panel)
 {
     const place at = place_of(kv, sequence, head, tile * 16);
     const size_t n = (size_t)kv->kd * 16;

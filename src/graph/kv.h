@@ -19,8 +19,9 @@ typedef struct pcs_kv_type {
 extern const pcs_kv_type pcs_kv_types[]; /* f32 f16 int8 int4; ends with name == NULL */
 const pcs_kv_type *pcs_kv_type_by_name(const char *name);
 
-/* A type, or a list with a type for each of n layers ("f16,int8,f16"), into types[n]. A text with ";" has keys before it and values behind; part: 0 keys,
- * 1 values. PRECIS_EINVAL with the name that is unknown, or the count that is wrong. */
+/* A type, or a list with a type for each of n layers ("f16,int8,f16"), into types[n]. A text with ";" has keys
+ * before it and values behind; part: 0 keys, 1 values. PRECIS_EINVAL with the name that is unknown, or the count
+ * that is wrong. */
 precis_status pcs_kv_list(precis_ctx *ctx, const char *text, int part, size_t n, const pcs_kv_type **types);
 
 typedef struct pcs_kv {
@@ -37,16 +38,22 @@ bool pcs_kv_bytes(const pcs_kv *kv, uint64_t *bytes);
 precis_status pcs_kv_open(precis_ctx *ctx, pcs_kv *kv, pcs_pages *pages);
 /* Store the key and the value of one head at a position, whose page was taken. */
 void pcs_kv_put(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos, const float *key, const float *value);
-/* Keys [first, last) of a head, whose parts lie in different pages, and the head whose keys a thread reads on with (none:
- * not a head): kernels ask for what comes next ahead. */
+/* Keys [first, last) of a head, whose parts lie in different pages, and the head whose keys a thread reads on with
+ * (none: not a head): kernels ask for what comes next ahead. */
 typedef struct pcs_kv_span { uint32_t first, last, next; } pcs_kv_span;
-/* Can the next two be used for a few rows? y[r][j] = q[r] . key(first + j), keys in [first, first + 16 tiles), first a multiple of 16; y[r][i] (+)= sum_j w[r][j] value(first + j)[i], i < vp. */
+/* Can the next two be used for a few rows? y[r][j] = q[r] . key(first + j), keys in [first, first + 16 tiles), first
+ * a multiple of 16; y[r][i] (+)= sum_j w[r][j] value(first + j)[i], i < vp. */
 bool pcs_kv_few(const pcs_kv *kv, size_t rows);
-void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span);
-void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate, const pcs_kv_span *span);
+void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
+                   uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span);
+void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
+                uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate,
+                const pcs_kv_span *span);
 /* 16 keys as a panel [kd][16]. */
-void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile, float *panel);
+void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile,
+                 float *panel);
 /* n values from key `first` as [n][vp]: into dst, or a pointer to the cache itself where they lie together. */
-const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first, uint32_t n, float *dst);
+const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head,
+                           uint32_t first, uint32_t n, float *dst);
 
 #endif

@@ -27,6 +27,14 @@ precis_status precis_graph_pass(precis_graph *g, const char *pass)
     return pcs_fail(g->ctx, PRECIS_EINVAL, "no pass %s", pass);
 }
 
+precis_status pcs_graph_lower(precis_graph *g)
+{
+    static const char *const passes[] = { "narrow_pools", "fuse_dynamic", "fuse_products", "fuse_codes" };
+    precis_status st = PRECIS_OK;
+    for (size_t i = 0; i < sizeof passes / sizeof *passes && !st; i++) st = precis_graph_pass(g, passes[i]);
+    return st;
+}
+
 size_t pcs_value_uses(const precis_graph *g, precis_value v)
 {
     size_t uses = g->values[v].output;
@@ -128,7 +136,8 @@ precis_status precis_graph_quantize_static(precis_graph *g, const precis_range *
     if (st) return st;
     for (size_t i = 0; i < n; i++)
         if (ranges[i].value < 0 || (size_t)ranges[i].value >= g->n_values || !isfinite(ranges[i].lo) || !isfinite(ranges[i].hi) || ranges[i].lo > ranges[i].hi)
-            return pcs_fail(g->ctx, PRECIS_EINVAL, "range %zu (value %d, %g to %g) is no range", i, ranges[i].value, (double)ranges[i].lo, (double)ranges[i].hi);
+            return pcs_fail(g->ctx, PRECIS_EINVAL, "range %zu (value %d, %g to %g) is no range", i, ranges[i].value,
+                            (double)ranges[i].lo, (double)ranges[i].hi);
     pcs_node *old = g->nodes;
     const size_t n_old = g->n_nodes, n_values = g->n_values;
     rebuild r = { g, pcs_alloc(g->ctx, n_values, sizeof *r.map), ranges, n };

@@ -1,6 +1,6 @@
-/* pieces.h - float panels of weights, some columns at a time, so that what a thread needs does not grow with the width of
- * rows. Sums go on where the piece before ended: the fma of each output stay in ascending k, and its bits are those of whole
- * rows. */
+/* pieces.h - float panels of weights, some columns at a time, so that what a thread needs does not grow with the
+ * width of rows. Sums go on where the piece before ended: the fma of each output stay in ascending k, and its bits
+ * are those of whole rows. */
 #ifndef PCS_PIECES_H
 #define PCS_PIECES_H
 
@@ -9,12 +9,16 @@
 /* Columns of a piece; f32 lie as numbers already. */
 static inline size_t pcs_piece(const pcs_arg *w) { return w->dtype == PCS_STORED ? pcs_format_piece(w->format) : 64; }
 
-/* Floats of scratch for pieces of `panels` panels: 16 rows as numbers, then the panels. A stored row, where weights lie in
- * panels, is unpacked where the panels will be: blocks have at most 8 bytes a weight, and 16 rows 64. */
-static inline size_t pcs_piece_floats(const pcs_arg *w, size_t panels) { return (1 + panels) * PCS_PANEL * pcs_piece(w); }
+/* Floats of scratch for pieces of `panels` panels: 16 rows as numbers, then the panels. A stored row, where weights
+ * lie in panels, is unpacked where the panels will be: blocks have at most 8 bytes a weight, and 16 rows 64. */
+static inline size_t pcs_piece_floats(const pcs_arg *w, size_t panels)
+{
+    return (1 + panels) * PCS_PANEL * pcs_piece(w);
+}
 
 /* Columns [at, at + n) of the weights' rows r0 to r0 + count - 1 as a panel b[n][16]; rows: as pcs_piece_floats. */
-static inline void pcs_piece_panel(const pcs_call *c, uint64_t r0, size_t count, size_t at, size_t n, float *rows, float *b)
+static inline void pcs_piece_panel(const pcs_call *c, uint64_t r0, size_t count, size_t at, size_t n, float *rows,
+                                   float *b)
 {
     const pcs_arg *w = &c->in[1];
     const size_t k = (size_t)w->shape[w->dims - 1], ld = w->dtype == PCS_F32 ? k : pcs_piece(w);
@@ -31,7 +35,8 @@ static inline void pcs_piece_panel(const pcs_call *c, uint64_t r0, size_t count,
     c->kernels->panel(&(pcs_panel_args){ src, ld, count, n, b });
 }
 
-/* How many threads a weight's n rows are shared out to, 16 at a time: others have nothing to do, and need no scratch. */
+/* How many threads a weight's n rows are shared out to, 16 at a time: others have nothing to do, and need no
+ * scratch. */
 static inline uint32_t pcs_piece_threads(size_t n)
 {
     const size_t units = (n + PCS_PANEL - 1) / PCS_PANEL;

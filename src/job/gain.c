@@ -167,7 +167,10 @@ static precis_status samples(gain *g, const char *method)
         if (!table) st = pcs_loss_table_open(g->ctx, &table, g->origin, &q, false);
         if (!st) st = sample(g, table, bits[i], method);
         if (!st && g->opt->cache) st = precis_profile_save(g->ctx, g->p, g->opt->cache);
-        if (!st && !i) pcs_warn(g->ctx, "profile: a plan by search and by %s took %.0f s; two more follow within the limit of %.0f s", method, pcs_now() - begun, g->opt->time_limit);
+        if (!st && !i)
+            pcs_warn(g->ctx,
+                     "profile: a plan by search and by %s took %.0f s; two more follow within the limit of %.0f s",
+                     method, pcs_now() - begun, g->opt->time_limit);
     }
     pcs_loss_table_close(&table);
     return st;

@@ -2,6 +2,7 @@
  * blocks are never touched, so that what they will take is counted and not guessed; what methods add is computed from
  * the shapes. The program's own texts and the file's keys are in what the process holds already. */
 #include "job/memory.h"
+#include "text/tokenizer.h"
 
 #include "eval/eval.h"
 #include "graph/arch.h"
@@ -55,7 +56,7 @@ static precis_status open_tokenizer(precis_ctx *ctx, const precis_model *m, void
 {
     (void)what;
     precis_tokenizer *t = NULL;
-    if (!pcs_model_string(m, "tokenizer.ggml.model")) return PRECIS_OK;
+    if (!pcs_tokenizes(m)) return PRECIS_OK;
     const bool counting = ctx->memory.counting;
     ctx->memory.counting = false; /* it reads what it has made */
     const precis_status st = precis_tokenizer_open(ctx, &t, m);
@@ -101,7 +102,8 @@ static precis_status calibration(precis_ctx *ctx, const pcs_memory_job *j, uint6
     ro.context = context_of(j->m, WINDOW);
     const precis_status st = j->o->calibrate.n_texts ? counted(ctx, j->m, open_inputs, &ro, bytes) : counted(ctx, j->m, open_sampler, &n, bytes);
     uint64_t text = 0;
-    for (size_t i = 0; i < j->o->calibrate.n_texts; i++) text = text > j->o->calibrate.lengths[i] ? text : j->o->calibrate.lengths[i];
+    for (size_t i = 0; i < j->o->calibrate.n_texts; i++)
+        text = text > j->o->calibrate.lengths[i] ? text : j->o->calibrate.lengths[i];
     *bytes += tokenizer + importance_bytes(j->m) + text; /* ids of a text while it is cut: about its length */
     return st;
 }

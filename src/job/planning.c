@@ -54,10 +54,15 @@ static precis_status budget(precis_ctx *ctx, const precis_model *m, const precis
     const uint64_t keys = file > info.bytes ? file - info.bytes : 0;
     *bytes = file;
     if (o->max_bytes && o->max_bytes < *bytes) *bytes = o->max_bytes;
-    if (o->max_part > 0 && (uint64_t)((double)info.file_bytes * o->max_part) < *bytes) *bytes = (uint64_t)((double)info.file_bytes * o->max_part);
-    if (o->bpw > 0 && (uint64_t)((double)info.parameters * o->bpw / 8) + keys < *bytes) *bytes = (uint64_t)((double)info.parameters * o->bpw / 8) + keys;
+    if (o->max_part > 0 && (uint64_t)((double)info.file_bytes * o->max_part) < *bytes)
+        *bytes = (uint64_t)((double)info.file_bytes * o->max_part);
+    if (o->bpw > 0 && (uint64_t)((double)info.parameters * o->bpw / 8) + keys < *bytes)
+        *bytes = (uint64_t)((double)info.parameters * o->bpw / 8) + keys;
     if (!o->target_ram) return PRECIS_OK;
-    if (o->target_ram <= more) return pcs_fail(ctx, PRECIS_EBUDGET, "the cache and the buffers take %llu bytes alone; a smaller --ctx, or more RAM than that", (unsigned long long)more);
+    if (o->target_ram <= more)
+        return pcs_fail(ctx, PRECIS_EBUDGET,
+                        "the cache and the buffers take %llu bytes alone; a smaller --ctx, or more RAM than that",
+                        (unsigned long long)more);
     if (o->target_ram - more < *bytes) *bytes = o->target_ram - more;
     return PRECIS_OK;
 }
@@ -160,7 +165,9 @@ static precis_status check(precis_ctx *ctx, const precis_model *m, const precis_
     uint64_t bytes;
     pcs_running running;
     if (!o->max_bytes && !(o->max_part > 0) && !(o->bpw > 0) && o->max_kld == 0 && !o->target_ram && !(o->min_speed > 0)) return pcs_fail(ctx, PRECIS_EINVAL, "give a budget: a size, bits per weight, a KL divergence, memory or a speed");
-    if (o->min_speed > 0 && !o->costs) return pcs_fail(ctx, PRECIS_EINVAL, "a speed needs the costs of this machine: precis bench MODEL --cost-table FILE makes them");
+    if (o->min_speed > 0 && !o->costs)
+        return pcs_fail(ctx, PRECIS_EINVAL,
+                        "a speed needs the costs of this machine: precis bench MODEL --cost-table FILE makes them");
     precis_status st = o->max_kld != 0 ? pcs_kld_check(ctx, o->max_kld) : PRECIS_OK;
     if (!st) st = pcs_net_check(m);
     if (!st) st = pcs_gain_needed(ctx, o->quant.method, gains, method);
@@ -222,7 +229,8 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     char method[96];
     precis_status st = check(ctx, m, o, &gains, method);
     if (st) return st;
-    if (o->max_kld > 0 && !o->quant.profile) return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence can be promised with a profile alone (precis profile)");
+    if (o->max_kld > 0 && !o->quant.profile)
+        return pcs_fail(ctx, PRECIS_EINVAL, "a KL divergence can be promised with a profile alone (precis profile)");
     pcs_caches caches = { .ctx = NULL };
     own.quant.method = method;
     rest = *o;
@@ -255,7 +263,10 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
         pcs_loss_table_close(&t);
     }
     pcs_caches_close(&caches);
-    if (!st && gains && o->quant.profile && !out->gains) pcs_warn(ctx, "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)", method, method);
+    if (!st && gains && o->quant.profile && !out->gains)
+        pcs_warn(ctx,
+                 "the divergence is predicted for search: what %s gains was not measured (precis profile --method %s)",
+                 method, method);
     if (!st && o->costs) {
         precis_costs_info costs = { .size = sizeof costs };
         precis_costs_get_info(o->costs, &costs);
@@ -267,7 +278,8 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
     if (!st) st = precis_quant_file_bytes(ctx, m, out->plan, &o->quant, &out->bytes);
-    if (!st && info.parameters) out->bits_per_weight = 8.0 * (double)precis_plan_bytes(out->plan) / (double)info.parameters;
+    if (!st && info.parameters)
+        out->bits_per_weight = 8.0 * (double)precis_plan_bytes(out->plan) / (double)info.parameters;
     if (!st && !more) st = beside_if_it_runs(ctx, m, o, &running, &more);
     out->ram = more ? out->bytes + more : 0;
     out->threads = more ? running.threads : 0;
@@ -344,7 +356,8 @@ typedef struct { pcs_json_file in; precis_ctx *ctx; const precis_model *m; char 
 
 static precis_status wrong(const reader *r, const char *field, const char *why, const char *value)
 {
-    return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors[%zu].%s: %s%s%.60s%s", r->n, field, why, value ? " \"" : "", value ? value : "", value ? "\"" : "");
+    return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors[%zu].%s: %s%s%.60s%s", r->n, field, why, value ? " \"" : "",
+                    value ? value : "", value ? "\"" : "");
 }
 
 static precis_status read_tensor(void *arg)
@@ -360,7 +373,8 @@ static precis_status read_tensor(void *arg)
     }
     if (st) return st;
     if (!name || !type) return wrong(r, name ? "type" : "name", "is missing", NULL);
-    if (!pcs_map_get(&r->m->tensor_map, name, strlen(name), &at)) return wrong(r, "name", "the model has no tensor", name);
+    if (!pcs_map_get(&r->m->tensor_map, name, strlen(name), &at))
+        return wrong(r, "name", "the model has no tensor", name);
     if (r->seen[at]++) return wrong(r, "name", "comes twice:", name);
     const pcs_format *f = pcs_format_by_name(type);
     if (!f) return wrong(r, "type", "there is no type", type);
@@ -385,7 +399,9 @@ static precis_status read_kv(reader *r)
         size_t n = 1;
         for (const char *p = text; p && *p; p++) n += *p == ',';
         const pcs_kv_type **all = text && n > 1 && n <= PCS_LIMIT_LAYERS ? pcs_arena_alloc(&r->in.own, n, sizeof *all) : one;
-        if (text && (n > PCS_LIMIT_LAYERS || strchr(text, ';') || !all || pcs_kv_list(r->ctx, text, 0, n, all))) st = pcs_fail(r->ctx, PRECIS_EFORMAT, "kv.%c: \"%.40s\" is no KV type, nor a list of them", i ? 'v' : 'k', text);
+        if (text && (n > PCS_LIMIT_LAYERS || strchr(text, ';') || !all || pcs_kv_list(r->ctx, text, 0, n, all)))
+            st = pcs_fail(r->ctx, PRECIS_EFORMAT, "kv.%c: \"%.40s\" is no KV type, nor a list of them", i ? 'v' : 'k',
+                          text);
     }
     return st;
 }
@@ -406,7 +422,9 @@ static precis_status read_plan(reader *r)
     if (!r->kind || strcmp(r->kind, "plan")) return pcs_fail(r->ctx, PRECIS_EFORMAT, "precis: this is no plan");
     if (r->version != 1) return pcs_fail(r->ctx, PRECIS_EFORMAT, "version: %g is not 1", r->version);
     for (size_t i = 0; i < r->m->n_tensors; i++)
-        if (!r->seen[i]) return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors: the model's tensor %.80s is not among them", r->m->tensors[i].name);
+        if (!r->seen[i])
+            return pcs_fail(r->ctx, PRECIS_EFORMAT, "tensors: the model's tensor %.80s is not among them",
+                            r->m->tensors[i].name);
     char hex[65];
     st = r->model ? precis_model_sha256(r->m, hex) : PRECIS_OK;
     if (!st && r->model && strcmp(hex, r->model)) return pcs_fail(r->ctx, PRECIS_EINVAL, "model: the plan was made for another model (its tensors have the hash %.16s..., these %.16s...)", r->model, hex);

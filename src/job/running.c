@@ -1,5 +1,5 @@
-/* running.c - what running a model takes beside its weights: asked of runners that only count memory, so that it is what
- * the code will take. */
+/* running.c - what running a model takes beside its weights: asked of runners that only count memory, so that it is
+ * what the code will take. */
 #include "job/running.h"
 
 #include "model/model.h"

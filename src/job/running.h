@@ -12,9 +12,9 @@ typedef struct pcs_running {
 } pcs_running;
 
 /* Of `context` tokens (0: the usual) and KV types (NULL: f16), in the usual arithmetic. Buffers are the most of
- * the model as it is, and with weights of codes, which have int8 activations beside floats: a plan may make either of it.
- * room: bytes of which the scratch of threads may take an eighth, so that many threads do not push out weights; as many of
- * the context's threads as fit are counted, one at the least. 0: all of them. */
+ * the model as it is, and with weights of codes, which have int8 activations beside floats: a plan may make either
+ * of it. room: bytes of which the scratch of threads may take an eighth, so that many threads do not push out
+ * weights; as many of the context's threads as fit are counted, one at the least. 0: all of them. */
 precis_status pcs_running_of(precis_ctx *ctx, const precis_model *m, uint32_t context, const char *kv, uint64_t room,
                              pcs_running *out);
 

@@ -1,4 +1,5 @@
-/* share.c - which methods see more than one row, and what of a plan's loss is of tensors that they can be applied to. */
+/* share.c - which methods see more than one row, and what of a plan's loss is of tensors that they can be applied
+ * to. */
 #include "job/gain.h"
 #include "quant/method_set.h"
 
@@ -23,7 +24,7 @@ double pcs_gain_share(precis_ctx *ctx, const precis_plan *plan, const char *meth
         if (!(row->loss > 0) || row->to == row->tensor->format) continue;
         all += row->loss;
         if (set.transforms || set.residual ||
-            (row->tensor->is.layer >= 0 && !(set.coder->refuses && set.coder->refuses(row->to))))
+            ((row->tensor->is.layer >= 0 || pcs_makes_logits(plan->model, row->tensor)) && !(set.coder->refuses && set.coder->refuses(row->to))))
             own += row->loss;
     }
     return all > 0 ? own / all : 0;

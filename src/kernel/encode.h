@@ -8,12 +8,12 @@
 #define ENCODE(isa) \
     void pcs_encode_##isa(const pcs_encode_args *a) \
     { \
-        encode_row(a->f, a->n, a->x, a->w, a->effort, a->shared, a->dst, a->y); \
+        encode_row(a); \
     } \
     void pcs_fit_##isa(const pcs_fit_args *a) \
     { \
         if (a->params) fit_block(a->f, a->x, a->w, a->effort, a->params); \
-        else fit_row(a->f, a->n, a->x, a->w, a->effort, a->shared, a->d, a->zero); \
+        else fit_row(&(pcs_encode_args){ a->f, a->n, a->x, a->w, a->effort, a->shared, NULL, NULL }, a->d, a->zero); \
     } \
     void pcs_error_##isa(const pcs_error_args *a) \
     { \

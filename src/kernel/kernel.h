@@ -212,17 +212,8 @@ typedef struct { const float *p, *q; double lp, lq; size_t n; double *kl; } pcs_
 /* dot: the sum of a[i] b[i], f64, in 8 lanes that are not fused. */
 typedef struct { const double *a, *b; size_t n; double *sum; } pcs_dot_args;
 
-/* encode: a row as pcs_encode does, and what it decodes to (y; NULL: not wanted; may be x). fit: the parameters of a block (params), or scale and zero point of a row of a format with a head (params
- * NULL): w = d * (q - zero). */
-typedef struct {
-    const pcs_format *f;
-    size_t n;
-    const float *x, *w; /* w NULL: all alike */
-    pcs_fit_effort effort;
-    const pcs_shared *shared;
-    void *dst;
-    float *y;
-} pcs_encode_args;
+/* encode: a row as pcs_encode does (pcs_encode_args of format/format.h). fit: the parameters of a block (params), or scale
+ * and zero point of a row of a format with a head (params NULL): w = d * (q - zero). */
 typedef struct {
     const pcs_format *f;
     size_t n;

@@ -14,7 +14,8 @@
 /* What the machine has to do at least for a token; seconds are of multiplications at the peak of their kind. */
 typedef struct {
     double every, output;    /* with weights: of every token; of one whose logits are wanted */
-    double prompt, generate; /* of attention, in f32: of a prompt's token, and of a generated one; means */
+    double prompt, generate; /* of attention: of a prompt's token (on tiles where weights are), and of a generated one;
+                                means */
 } work;
 
 typedef struct { const precis_runner *r; const precis_bench_options *o; precis_bench_result *out; work *w; } weighing;
@@ -64,7 +65,8 @@ static void weigh_attention(const weighing *of, const pcs_node *n)
     const double behind_prompt = keys_of(o->prompt, o->generate, window), alone = keys_of(0, o->generate, window);
     const double generated = (behind_prompt + (o->sequences - 1) * alone) / ((double)o->generate * o->sequences);
     /* Where it is not causal, each sees all of the call. */
-    of->w->prompt += (causal ? keys_of(0, o->prompt, window) / o->prompt : o->prompt) * each / of->out->fma_s;
+    const double seen = causal ? keys_of(0, o->prompt, window) / o->prompt : o->prompt;
+    of->w->prompt += seen * each / (pcs_for_tiles(o->arithmetic) ? of->out->multiply_s : of->out->fma_s);
     of->w->generate += generated * each / of->out->fma_s;
     const double tokens = (double)((uint64_t)kv->pages->most << kv->pages->shift);
     of->out->kv_bytes += (uint64_t)(generated * (double)bytes / tokens);

@@ -12,9 +12,13 @@ typedef struct pcs_gradient_job {
     const precis_model *m;
     const precis_imatrix *imatrix; /* weights of the errors; NULL: all alike */
     const pcs_method *coder;       /* of rows */
+    /* of the whole model, which codes what it can in the coder's place, from text that is not measured; NULL: none */
+    const pcs_method *whole;
+    const pcs_windows *text;
     const pcs_windows *windows;
     const pcs_wanted_probe *wanted;
     size_t n;
+    pcs_spill *codes;              /* [n]: rows of each; the caller closes them, also after an error */
     precis_status (*step)(void *user); /* after each tensor that was coded, and each window */
     void *user;
 } pcs_gradient_job;

@@ -7,6 +7,7 @@
 #include "precis/bench.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum { WIDTH = 4096, ROWS = 4096, PROMPT = 240 };
 #define CACHED ((uint64_t)512 << 10) /* bytes of each thread */
@@ -58,6 +59,66 @@ static precis_status prompt_speed(pcs_costing *c, const pcs_format *f, pcs_mp_fn
     return st;
 }
 
+typedef struct { pcs_mp_bf16_fn *mp; pcs_mp_bf16_args args; size_t scratch_size; } tiles;
+
+static void run_tiles(void *arg, uint32_t ith, uint32_t nth)
+{
+    const tiles *t = arg;
+    pcs_mp_bf16_args a = t->args;
+    uint64_t begin, end;
+    pcs_share(a.n1, 16, ith, nth, &begin, &end);
+    a.n0 = begin;
+    a.n1 = end;
+    a.scratch = (char *)a.scratch + ith * t->scratch_size;
+    if (begin < end) t->mp(&a);
+}
+
+/* Multiplications per second of mp_bf16 with a prompt, and of tiles in registers in the same moments: others' load
+ * changes both, so that the share is the median of turns. */
+static precis_status tiles_speed(pcs_costing *c, const pcs_format *f, double *speed, double *limit)
+{
+    enum { TURNS = 5, DEPTH = 2048, WIDE = 2048, MANY = 512 };
+    precis_ctx *ctx = c->ctx;
+    tiles t = { .mp = c->kernels.mp_bf16, .scratch_size = (pcs_mp_bf16_scratch(DEPTH) + 127) / 64 * 64 };
+    const bool packed = pcs_panels_fit(f, DEPTH);
+    uint16_t *act = pcs_alloc(ctx, pcs_act_bf16_bytes(MANY, DEPTH), 1);
+    float *x = pcs_alloc(ctx, (size_t)MANY * DEPTH, sizeof *x), *y = pcs_alloc(ctx, (size_t)MANY * WIDE, sizeof *y);
+    void *scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), t.scratch_size);
+    const precis_status st = act && x && y && scratch ? PRECIS_OK : PRECIS_ENOMEM;
+    double speeds[TURNS], limits[TURNS];
+    for (int i = -1; i < TURNS && !st; i++) { /* the first one warms up */
+        if (i < 0) {
+            for (size_t k = 0; k < (size_t)MANY * DEPTH; k++) x[k] = (float)(k % 17) - 8;
+            c->kernels.act_bf16(&(pcs_act_bf16_args){ x, DEPTH, MANY, 0, MANY, act });
+            t.args = (pcs_mp_bf16_args){ f, c->ring, pcs_row_bytes(f, DEPTH), DEPTH, 0, WIDE, MANY, act, y, WIDE, NULL,
+                                         scratch, packed };
+        }
+        const double begun = pcs_now();
+        pcs_run(ctx, run_tiles, &t);
+        const double took = pcs_now() - begun;
+        if (i < 0) continue;
+        speeds[i] = (double)MANY * DEPTH * WIDE / took;
+        limits[i] = pcs_multiply_speed(ctx, c->kernels.peak_bf16);
+    }
+    if (!st) {
+        qsort(speeds, TURNS, sizeof *speeds, pcs_ascending);
+        qsort(limits, TURNS, sizeof *limits, pcs_ascending);
+        *speed = speeds[TURNS / 2];
+        *limit = limits[TURNS / 2];
+    }
+    pcs_free(ctx, act);
+    pcs_free(ctx, x);
+    pcs_free(ctx, y);
+    pcs_free(ctx, scratch);
+    return st;
+}
+
+/* A format whose weights the arithmetic bf16 multiplies on tiles, where a machine has them. */
+static bool on_tiles(const pcs_costing *c, const pcs_format *f)
+{
+    return (c->ctx->cpu & PCS_CPU_AMX) && (f->kind == PCS_QUANT || f->bytes == 2);
+}
+
 precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *user)
 {
     pcs_costing c;
@@ -95,6 +156,7 @@ precis_status precis_bench_kernels(precis_ctx *ctx, precis_kernel_fn *fn, void *
             s.multiply_isa = chosen->isa;
             st = prompt_speed(&c, f, chosen->run.mp, &s.multiply);
         }
+        if (!st && on_tiles(&c, f)) st = tiles_speed(&c, f, &s.tiles, &s.limit_tiles);
         if (!st && fn(user, &s)) st = pcs_fail(ctx, PRECIS_ECANCELED, "stopped");
     }
     pcs_costing_close(&c);

@@ -7,6 +7,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __APPLE__
+#include <sys/sysctl.h>
+#endif
 
 /* A line of its own for each thread. */
 typedef struct { _Alignas(64) uint64_t of; } one_sum;
@@ -86,6 +89,17 @@ static double read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len, int
 
 double pcs_read_speed(precis_ctx *ctx, const uint8_t *data, uint64_t len) { return read_speed(ctx, data, len, 1, 0); }
 
+/* Bytes of cpu0's data cache of a level, 0: unknown. */
+#ifdef __APPLE__
+static uint64_t cache_bytes(int level)
+{
+    static const char *const names[] = { "hw.l1dcachesize", "hw.l2cachesize", "hw.l3cachesize" };
+    uint64_t bytes = 0;
+    size_t size = sizeof bytes;
+    if (level < 1 || level > 3 || sysctlbyname(names[level - 1], &bytes, &size, NULL, 0)) return 0;
+    return bytes;
+}
+#else
 /* The first line of a file of `folder`, without its end; false: there is none. */
 static bool first_line(const char *folder, const char *name, char *line, size_t room)
 {
@@ -99,7 +113,6 @@ static bool first_line(const char *folder, const char *name, char *line, size_t 
     return got;
 }
 
-/* Bytes of cpu0's data cache of a level, 0: unknown. */
 static uint64_t cache_bytes(int level)
 {
     for (int i = 0; i < 8; i++) {
@@ -114,6 +127,7 @@ static uint64_t cache_bytes(int level)
     }
     return 0;
 }
+#endif
 
 double pcs_panels_speed(precis_ctx *ctx, uint64_t bytes)
 {

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 enum { PLANS = 16, PLANS_LEAST = 6, TOKENS_LEAST = 128, TOKENS_MOST = 8192, REACH = 4, MORE = 12, WINDOW = 256 };
-enum { GRADIENTS_LEAST = 512, GRADIENTS_MOST = 4096 };
+enum { GRADIENTS_LEAST = 512, GRADIENTS_MOST = 4096, CODED_PLANS = 12, REST_MOST = 4096, REST_LEAST = 1024 };
 #define GRADIENT_WORK 4e11 /* weights times tokens: half a minute of two cores, about */
 #define SEARCHED 3e9 /* weights of a model that are coded by search, when there is time for it */
 
@@ -26,7 +26,12 @@ typedef struct {
     const pcs_format *types[PCS_PROBES];
     size_t n_types;
     const pcs_method *coder;       /* search, as quant has it; rtn where there is no time for it */
-    pcs_windows windows;
+    const pcs_method *method;      /* by gradients: of the whole model, which codes in its place; NULL: none */
+    pcs_wanted_probe *wanted;      /* by gradients: what was coded, */
+    pcs_spill *codes;              /* and its rows */
+    size_t n_wanted;
+    /* the text; by a method: what it codes the probes from, which is not measured, else they would look too good */
+    pcs_windows windows, rest;
     /* the text that single weights are measured on; and whole plans, MORE times as much, for the text's own share of
      * the error is theirs */
     pcs_reference few, many;
@@ -157,18 +162,22 @@ static precis_status gradient_step(void *user)
 /* All probes at once. */
 static precis_status probes_by_gradients(profiler *r)
 {
-    pcs_wanted_probe *wanted = pcs_alloc(r->ctx, r->origin->n_tensors * r->n_types + 1, sizeof *wanted);
-    size_t n = 0;
-    for (size_t k = 0; wanted && k < r->n_types; k++)
+    const size_t most = r->origin->n_tensors * r->n_types;
+    r->wanted = pcs_alloc(r->ctx, most + 1, sizeof *r->wanted);
+    r->codes = pcs_alloc(r->ctx, most + 1, sizeof *r->codes);
+    if (!r->wanted || !r->codes) return PRECIS_ENOMEM;
+    for (size_t k = 0; k < r->n_types; k++)
         for (size_t i = 0; i < r->origin->n_tensors; i++) {
             const pcs_format *f = probe_type(r, &r->origin->tensors[i], r->types[k]);
-            if (f && !has_probe(r, r->origin->tensors[i].name, f)) wanted[n++] = (pcs_wanted_probe){ i, f };
+            if (f && !has_probe(r, r->origin->tensors[i].name, f))
+                r->wanted[r->n_wanted++] = (pcs_wanted_probe){ i, f };
         }
-    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, &r->windows, wanted, n, gradient_step, r };
-    r->total += (double)n + (double)r->windows.n;
-    const precis_status st = !wanted ? PRECIS_ENOMEM : n ? pcs_probe_by_gradients(r->ctx, &job, r->p) : PRECIS_OK;
-    pcs_free(r->ctx, wanted);
-    return st;
+    const pcs_gradient_job job = { r->origin, r->opt->imatrix, r->coder, r->method,
+                                   r->rest.n_ids >= REST_LEAST ? &r->rest : &r->windows, &r->windows, r->wanted,
+                                   r->n_wanted,
+                                   r->codes, gradient_step, r };
+    r->total += (double)r->n_wanted + (double)r->windows.n;
+    return r->n_wanted ? pcs_probe_by_gradients(r->ctx, &job, r->p) : PRECIS_OK;
 }
 
 /* The type of at least so many bits whose error in a tensor is the largest of those that plans take by default, and its
@@ -253,8 +262,41 @@ static precis_status caches(profiler *r)
 
 /* ---- whole plans ----------------------------------------------------------------------------------------------- */
 
+/* Rows of a tensor as its probe had them. */
+static const pcs_spill *coded(const profiler *r, size_t tensor, const pcs_format *f)
+{
+    for (size_t i = 0; i < r->n_wanted; i++)
+        if (r->wanted[i].tensor == tensor && r->wanted[i].f == f) return &r->codes[i];
+    return NULL;
+}
+
+/* A whole plan of what the method coded, around a level of bits. */
+static precis_status coded_plan(profiler *r, uint64_t *seed, double share)
+{
+    double sum = 0, kld = 0, se = 0;
+    const double last = (double)r->n_types - 1;
+    for (size_t i = 0; i < r->origin->n_tensors; i++) {
+        const pcs_tensor *t = &r->origin->tensors[i];
+        const double u = last - (pcs_rand_unit(seed) * 1.2 - 0.6 + share * last), at = u < 0 ? 0 : u > last ? last : u;
+        const pcs_format *f = probe_type(r, t, r->types[(size_t)(at + 0.5)]);
+        const pcs_spill *rows = f ? coded(r, i, f) : NULL;
+        if (!rows) continue;
+        pcs_tensor *own = &r->m->tensors[i];
+        own->format = f;
+        own->data = rows->data;
+        own->bytes = pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]);
+        const double loss = pcs_profile_loss(r->p, t->name, f->name, 0);
+        sum += loss > 0 ? loss : 0;
+    }
+    const precis_status st = pcs_reference_divergence(&r->many, r->m, &(pcs_compared){ 0 }, &kld, &se);
+    for (size_t i = 0; i < r->origin->n_tensors; i++) put_back(r, i, NULL);
+    if (!st && sum > 0 && kld > 0) r->p->plans[r->p->n_plans++] = (pcs_plan_sample){ sum, kld, se };
+    return st;
+}
+
 static precis_status whole_plan(profiler *r, uint64_t *seed, double share)
 {
+    if (r->method) return coded_plan(r, seed, share);
     static const char *const names[] = { "Q2_K", "Q3_K", "IQ4_XS", "Q4_K", "Q5_K", "Q6_K", "Q8_0" };
     uint8_t **bytes = pcs_alloc(r->ctx, r->origin->n_tensors + 1, sizeof *bytes);
     precis_status st = bytes ? PRECIS_OK : PRECIS_ENOMEM;
@@ -296,7 +338,7 @@ static precis_status whole_plans(profiler *r)
 
 static precis_status parse_types(profiler *r)
 {
-    const char *list = r->opt->types ? r->opt->types : "Q4_K,Q2_K";
+    const char *list = r->opt->types ? r->opt->types : r->method ? "Q6_K,Q4_K,Q2_K" : "Q4_K,Q2_K";
     for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
         char name[32] = { 0 };
         const size_t len = strcspn(p, ",");
@@ -486,7 +528,6 @@ static precis_status run_all(profiler *r)
 {
     uint32_t tokens = 0;
     char model[65], text[65];
-    precis_calibrate_options c = r->opt->calibrate;
     const bool swaps = by_swaps(r);
     precis_status st = parse_types(r);
     if (!st) st = take_tops(r);
@@ -496,15 +537,12 @@ static precis_status run_all(profiler *r)
     if (!st && !swaps) { /* nothing that depends on how fast the machine is today */
         tokens = gradient_tokens(r);
         r->coder = pcs_method_by_name(r->numbers <= SEARCHED ? "search" : "rtn");
-        r->plans = PLANS_LEAST;
+        r->plans = r->method ? CODED_PLANS : PLANS_LEAST;
     }
     /* articles of a text differ by more than a window of one tells: from all of the text, a window here and there */
     const uint32_t more = swaps ? MORE : 1, most = tokens * more < TOKENS_MOST ? tokens * more : TOKENS_MOST;
-    pcs_windows all = { .ctx = NULL };
-    c.tokens = c.n_texts ? 0 : most;
-    if (!st) st = pcs_windows_make(r->ctx, r->origin, &c, WINDOW, &all);
-    if (!st) st = pcs_windows_spread(&all, most, &r->windows);
-    if (all.ctx) pcs_windows_free(&all);
+    const pcs_profile_text how = { WINDOW, most, r->method ? REST_MOST : 0 };
+    if (!st) st = pcs_profile_windows(r->ctx, r->origin, &r->opt->calibrate, &how, &r->windows, &r->rest);
     if (st) return st;
     const size_t n = r->windows.n_ids;
     predict_time(r, (double)(tokens < n ? tokens : n), (double)(most < n ? most : n));
@@ -512,8 +550,10 @@ static precis_status run_all(profiler *r)
     st = take_cache(r, model, text);
     if (!st && swaps && r->p->n_plans < r->plans)
         pcs_warn(r->ctx, r->p->n ? "%s; part of it is done" : "%s", r->note);
-    if (!st && !r->p->coder) r->p->coder = pcs_arena_copy(&r->p->arena, r->coder->name, strlen(r->coder->name));
+    const char *coder = r->method ? r->method->name : r->coder->name;
+    if (!st && !r->p->coder) r->p->coder = pcs_arena_copy(&r->p->arena, coder, strlen(coder));
     if (!st && !r->p->coder) st = PRECIS_ENOMEM;
+    if (!st) st = pcs_profile_keep_text(r->p, &r->windows, &r->rest);
     r->p->tokens = tokens < r->windows.n_ids ? tokens : (uint32_t)r->windows.n_ids;
     if (!st) st = pcs_model_copy(r->ctx, &r->m, r->origin);
     const pcs_reference_text few = { &r->windows, tokens, r->vocabulary, r->cuts, r->n_cuts };
@@ -541,10 +581,15 @@ precis_status pcs_sensitivity_measure(precis_ctx *ctx, precis_profile **out, uin
 {
     profiler r = { .ctx = ctx, .origin = model, .opt = opts, .begun = pcs_now() };
     precis_status st = pcs_profile_new(ctx, &r.p);
+    r.method = pcs_sensitivity_coder(ctx, opts);
     if (!st) st = run_all(&r);
+    for (size_t i = 0; i < r.n_wanted; i++) pcs_spill_close(ctx, &r.codes[i]);
+    pcs_free(ctx, r.codes);
+    pcs_free(ctx, r.wanted);
     pcs_reference_close(&r.few);
     pcs_reference_close(&r.many);
     pcs_windows_free(&r.windows);
+    pcs_windows_free(&r.rest);
     precis_model_close(&r.m);
     pcs_free(ctx, r.cuts);
     pcs_free(ctx, r.tops);

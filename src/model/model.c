@@ -270,31 +270,32 @@ double pcs_key_number(const pcs_key *k, uint64_t i)
     }
 }
 
-precis_status pcs_model_set_u32(precis_model *m, const char *name, uint32_t v)
+static pcs_key *key_of_type(precis_model *m, const char *name, pcs_key_type type)
 {
     pcs_key *k = pcs_model_add_key(m, name);
-    if (!k) return PRECIS_ENOMEM;
-    k->type = PCS_KEY_U32;
-    k->v.u = v;
-    return PRECIS_OK;
+    if (k) k->type = type;
+    return k;
+}
+
+precis_status pcs_model_set_u32(precis_model *m, const char *name, uint32_t v)
+{
+    pcs_key *k = key_of_type(m, name, PCS_KEY_U32);
+    if (k) k->v.u = v;
+    return k ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
 precis_status pcs_model_set_f32(precis_model *m, const char *name, float v)
 {
-    pcs_key *k = pcs_model_add_key(m, name);
-    if (!k) return PRECIS_ENOMEM;
-    k->type = PCS_KEY_F32;
-    k->v.f = v;
-    return PRECIS_OK;
+    pcs_key *k = key_of_type(m, name, PCS_KEY_F32);
+    if (k) k->v.f = v;
+    return k ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
 precis_status pcs_model_set_bool(precis_model *m, const char *name, bool v)
 {
-    pcs_key *k = pcs_model_add_key(m, name);
-    if (!k) return PRECIS_ENOMEM;
-    k->type = PCS_KEY_BOOL;
-    k->v.u = v;
-    return PRECIS_OK;
+    pcs_key *k = key_of_type(m, name, PCS_KEY_BOOL);
+    if (k) k->v.u = v;
+    return k ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
 precis_status pcs_model_set_bools(precis_model *m, const char *name, const bool *v, size_t n)

@@ -33,6 +33,23 @@ void precis_profile_close(precis_profile **profile)
     *profile = NULL;
 }
 
+precis_status pcs_profile_set_text(precis_profile *p, const uint32_t *lengths, size_t n, size_t rest,
+                                   const int32_t *ids)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < n + rest; i++) all += lengths[i];
+    uint32_t *own = pcs_arena_alloc(&p->arena, n + rest + 1, sizeof *own);
+    int32_t *tokens = pcs_arena_alloc(&p->arena, all + 1, sizeof *tokens);
+    if (!own || !tokens) return PRECIS_ENOMEM;
+    memcpy(own, lengths, (n + rest) * sizeof *own);
+    memcpy(tokens, ids, all * sizeof *tokens);
+    p->lengths = own;
+    p->ids = tokens;
+    p->n_windows = n;
+    p->n_rest = rest;
+    return PRECIS_OK;
+}
+
 const pcs_sensitivity *pcs_profile_of(const precis_profile *p, const char *tensor)
 {
     uint32_t i;

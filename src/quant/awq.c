@@ -3,6 +3,7 @@
  * duo_scaling). Loss: squared error of the layers' outputs on kept rows of the calibration text. Clipping is the
  * coder's: search tries smaller ranges. */
 #include "base/fmath.h"
+#include "base/builtins.h"
 #include "base/pool.h"
 #include "quant/scaling.h"
 
@@ -80,7 +81,8 @@ static void weight_means(const float *x, uint64_t rows, size_t n, size_t group, 
                 const float a = x[r * n + i] < 0 ? -x[r * n + i] : x[r * n + i];
                 top = a > top ? a : top;
             }
-            for (size_t i = at; i < at + k && top > 0; i++) mean[i] += (double)(x[r * n + i] < 0 ? -x[r * n + i] : x[r * n + i]) / (double)top;
+            for (size_t i = at; i < at + k && top > 0; i++)
+                mean[i] += (double)(x[r * n + i] < 0 ? -x[r * n + i] : x[r * n + i]) / (double)top;
         }
 }
 
@@ -114,7 +116,7 @@ static precis_status search_group(pcs_work *w, const pcs_scale_group *g, const p
             lo = v < lo ? v : lo;
             hi = v > hi ? v : hi;
         }
-        const float norm = (float)(1.0 / __builtin_sqrt(lo * hi));
+        const float norm = (float)(1.0 / pcs_sqrt(lo * hi));
         for (size_t i = 0; i < n; i++) s[i] *= norm;
         for (size_t k = 0; k < g->n_weights && !st; k++) {
             const pcs_format *f = pcs_work_format(w, g->weights[k]);
@@ -151,7 +153,8 @@ static precis_status apply(pcs_work *w)
         }
         if (!st) st = pcs_progress(w->ctx, "awq", layer + 1, r->lm.layers);
     }
-    if (!st && !groups) st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "awq found no weights behind a norm in this architecture");
+    if (!st && !groups)
+        st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "awq found no weights behind a norm in this architecture");
     pcs_inputs_free(w->ctx, in, n);
     precis_runner_close(&r);
     return st;

@@ -163,7 +163,10 @@ precis_status pcs_loss_table_limit(pcs_loss_table *t, const precis_costs *costs,
         if (!(best < INFINITY)) return pcs_fail(ctx, PRECIS_EINVAL, "the cost table has none of the types that tensor %s may take; it is of another model: precis bench MODEL --cost-table makes this one's", t->m->tensors[i].name);
         least += best;
     }
-    if (least > t->limit) return pcs_fail(ctx, PRECIS_EBUDGET, "no plan generates %.4g tokens per second here; the fastest types give %.4g", 1 / seconds, 1 / (least + costs->overhead));
+    if (least > t->limit)
+        return pcs_fail(ctx, PRECIS_EBUDGET,
+                        "no plan generates %.4g tokens per second here; the fastest types give %.4g", 1 / seconds,
+                        1 / (least + costs->overhead));
     return PRECIS_OK;
 }
 
@@ -225,7 +228,8 @@ static precis_status solve(pcs_loss_table *t, uint64_t budget, precis_solution *
         if (seconds > t->limit) lo = share;
         else hi = share;
     }
-    if (!st && !(best < INFINITY)) st = pcs_fail(t->ctx, PRECIS_EINVAL, "no plan was found that keeps both the size and the speed");
+    if (!st && !(best < INFINITY))
+        st = pcs_fail(t->ctx, PRECIS_EINVAL, "no plan was found that keeps both the size and the speed");
     if (!st) {
         memcpy(t->tb.picks, kept, t->m->n_tensors * sizeof *kept);
         s->loss = best;
@@ -239,8 +243,8 @@ static precis_status solve(pcs_loss_table *t, uint64_t budget, precis_solution *
     return st;
 }
 
-/* The smallest plan, where it fits and the solver found none: what a file has beside its tensors differs by plan, so that
- * a budget of that very size may seem too small. False: the table lacks a type of it. */
+/* The smallest plan, where it fits and the solver found none: what a file has beside its tensors differs by plan, so
+ * that a budget of that very size may seem too small. False: the table lacks a type of it. */
 static bool take_least(pcs_loss_table *t, uint64_t max_bytes, precis_plan *p, precis_solution *s)
 {
     uint64_t step = UINT64_MAX; /* what the cheapest exchange for another type would add */

@@ -6,6 +6,7 @@
 #include "precis/run.h"
 #include "quant/methods.h"
 #include "run/runner.h"
+#include "text/tokenizer.h"
 
 #include <stdio.h>
 
@@ -123,10 +124,13 @@ precis_status precis_calibrate(precis_ctx *ctx, precis_imatrix **out, const prec
     uint64_t seen = 0;
     precis_status st = sampled ? pcs_sample_open(ctx, &r, model, wanted, &ro) : pcs_runner_open(ctx, &r, model, &ro, &(pcs_runner_how){ .inputs = true });
     if (!st) st = pcs_imatrix_new(ctx, &im);
-    if (!st && sampled && pcs_model_string(model, "tokenizer.ggml.model")) st = precis_tokenizer_open(ctx, &t, model);
+    if (!st && sampled && pcs_tokenizes(model)) st = precis_tokenizer_open(ctx, &t, model);
     if (!st && !(lists = pcs_alloc(ctx, r->graph->n_values, sizeof *lists))) st = PRECIS_ENOMEM;
     if (!st) st = tap_all(im, r, lists);
-    if (!st) st = sampled ? pcs_sample_text(r, t, wanted, "calibrate", NULL, &seen) : read_texts(ctx, r, model, &o, &seen);
+    pcs_windows made = { .ctx = ctx };
+    if (!st) st = sampled ? pcs_sample_text(r, t, wanted, "calibrate", &made, &seen) : read_texts(ctx, r, model, &o, &seen);
+    if (!st && sampled) st = pcs_sample_check(ctx, t, &made);
+    pcs_windows_free(&made);
     if (!st) {
         share(r->graph, lists);
         im->chunk = sampled ? r->context : WINDOW;

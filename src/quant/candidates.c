@@ -45,7 +45,9 @@ precis_status pcs_candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_
         float top;
         if (fit && fit != pinned && !unseen) st = pcs_holding(ctx, t, &fit, &top);
         if (st) return st;
-        if (!fit || (fit != pinned && o->strict)) return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %s", t->name, (long long)t->ne[0], pinned->name);
+        if (!fit || (fit != pinned && o->strict))
+            return pcs_fail(ctx, PRECIS_EINVAL, "tensor %s: rows of %lld are not whole blocks of %s", t->name,
+                            (long long)t->ne[0], pinned->name);
         types[(*n)++] = fit;
         return PRECIS_OK;
     }
@@ -55,7 +57,8 @@ precis_status pcs_candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_
         const pcs_format *f = pcs_formats[i];
         if (f == t->format || !pcs_encodable(f) || !pcs_format_fits(f, (uint64_t)t->ne[0]) || pcs_format_bpw(f) > pcs_format_bpw(t->format)) continue;
         /* what others read, unless it is asked for; and no binary */
-        if (!list && (!pcs_format_portable(f) || (f->encode && pcs_format_bpw(f) < 2) || (!books && pcs_has_book(f)))) continue;
+        if (!list && (!pcs_format_portable(f) || (f->encode && pcs_format_bpw(f) < 2) || (!books && pcs_has_book(f))))
+            continue;
         if (list) {
             bool listed = false;
             for (const char *p = list; *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {

@@ -6,6 +6,7 @@
  * section 3 and theorem 6). So there is no inverse. R is the ordinary lower factor of H with rows and columns
  * reversed. */
 #include "base/pool.h"
+#include "base/builtins.h"
 #include "quant/methods.h"
 
 #define BLOCK 64 /* columns that are done at a time */
@@ -88,7 +89,7 @@ static bool factor_block(const job *j)
         for (size_t c = j->k0; c < r; c++) row[c] = less_dot(j, row, j->l + c * j->ld, c) / j->l[c * j->ld + c];
         const double d = less_dot(j, row, row, r);
         if (!(d > 0)) return false;
-        row[r] = __builtin_sqrt(d);
+        row[r] = pcs_sqrt(d);
     }
     return true;
 }
@@ -102,7 +103,8 @@ static void write_panels(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     for (uint64_t p = begin; p < end; p++) {
         float *to = j->a + PCS_FEEDBACK_PANEL(p);
         double each[16];
-        for (size_t l = 0; l < 16; l++) each[l] = p * 16 + l < n ? 1 / j->l[(n - 1 - p * 16 - l) * j->ld + n - 1 - p * 16 - l] : 0;
+        for (size_t l = 0; l < 16; l++)
+            each[l] = p * 16 + l < n ? 1 / j->l[(n - 1 - p * 16 - l) * j->ld + n - 1 - p * 16 - l] : 0;
         for (size_t i = 0; i < (p + 1) * 16; i++)
             for (size_t l = 0; l < 16; l++) {
                 const size_t c = p * 16 + l;

@@ -18,7 +18,10 @@ typedef struct {
     size_t per_thread;
 } cutting;
 
-static const char *refuses(const pcs_format *f) { return f->tensor ? "clip looks at groups, and this type has one scale for the whole tensor" : NULL; }
+static const char *refuses(const pcs_format *f)
+{
+    return f->tensor ? "clip looks at groups, and this type has one scale for the whole tensor" : NULL;
+}
 
 static float largest(const float *x, size_t n)
 {
@@ -84,7 +87,8 @@ static void grams(const pcs_inputs *e, size_t group, float *gram)
         for (size_t i = 0; i < k; i++)
             for (size_t j = 0; j <= i; j++) {
                 double sum = 0;
-                for (size_t r = 0; r < e->n_rows; r++) sum += (double)e->rows[r * e->n + at + i] * e->rows[r * e->n + at + j];
+                for (size_t r = 0; r < e->n_rows; r++)
+                    sum += (double)e->rows[r * e->n + at + i] * e->rows[r * e->n + at + j];
                 g[i * k + j] = g[j * k + i] = (float)sum;
             }
     }

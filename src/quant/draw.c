@@ -29,7 +29,10 @@ size_t pcs_draw_steps(const pcs_tensor *t, double weights)
     return least > (double)all ? (size_t)all : (size_t)least;
 }
 
-static float *scratch_of(const pcs_draw *d, uint32_t ith) { return (float *)((char *)d->scratch + ith * d->scratch_size); }
+static float *scratch_of(const pcs_draw *d, uint32_t ith)
+{
+    return (float *)((char *)d->scratch + ith * d->scratch_size);
+}
 
 static void measure_norms(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {

@@ -25,7 +25,8 @@ static void decode_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
     const decoding *d = arg;
-    for (uint64_t r = begin; r < end; r++) pcs_decode(d->h->format, d->n, d->h->data + r * pcs_row_bytes(d->h->format, d->n), d->h->x + r * d->n);
+    for (uint64_t r = begin; r < end; r++)
+        pcs_decode(d->h->format, d->n, d->h->data + r * pcs_row_bytes(d->h->format, d->n), d->h->x + r * d->n);
 }
 
 /* The weights that the nodes of a layer read, as F32 that is written over. */
@@ -97,7 +98,9 @@ precis_status pcs_gptq_resume_layers(gptq *g, uint32_t *done)
         if (!p->len) continue; /* it took search, in the end */
         const char *method = w->coded[i].method;
         st = pcs_encoded_open(w->ctx, &w->coded[i], &w->m->tensors[i], w->plan->rows[i].to);
-        if (!st && p->len != w->coded[i].store.bytes) st = pcs_fail(w->ctx, PRECIS_EFORMAT, "the pieces of the earlier run do not fit this model; remove OUT.resume");
+        if (!st && p->len != w->coded[i].store.bytes)
+            st = pcs_fail(w->ctx, PRECIS_EFORMAT,
+                          "the pieces of the earlier run do not fit this model; remove OUT.resume");
         if (!st) memcpy(w->coded[i].bytes, p->bytes, p->len);
         w->coded[i].method = method;
         w->coded[i].error = p->error;

@@ -73,7 +73,8 @@ static void row(const pcs_row_job *j, size_t n, const float *x, void *dst, float
 
 static const char *refuses(const pcs_format *f)
 {
-    if (f->kind != PCS_QUANT || !f->pack || f->head || !f->has_min || f->scale == PCS_SCALE_SUPER) return "hqq moves zero points, and this type has no free one per group";
+    if (f->kind != PCS_QUANT || !f->pack || f->head || !f->has_min || f->scale == PCS_SCALE_SUPER)
+        return "hqq moves zero points, and this type has no free one per group";
     return NULL;
 }
 

@@ -55,7 +55,8 @@ precis_status pcs_imatrix_add(precis_imatrix *im, const char *name, size_t len, 
     float *mean = pcs_arena_alloc(&im->arena, n * experts + 1, sizeof *mean);
     uint64_t *counts = pcs_arena_alloc(&im->arena, experts, sizeof *counts);
     bool existed;
-    if (!copy || !sum || !mean || !counts || pcs_map_put(&im->map, copy, len, (uint32_t)im->n, &existed)) return PRECIS_ENOMEM;
+    if (!copy || !sum || !mean || !counts || pcs_map_put(&im->map, copy, len, (uint32_t)im->n, &existed))
+        return PRECIS_ENOMEM;
     if (existed) return pcs_fail(im->ctx, PRECIS_EFORMAT, "importance of tensor %.200s is there twice", copy);
     *out = &im->entries[im->n++];
     **out = (pcs_importance){ .name = copy, .sum = sum, .mean = mean, .counts = counts, .n = n, .experts = experts };
@@ -69,7 +70,8 @@ void pcs_imatrix_finish(precis_imatrix *im)
         e->tokens = 0;
         for (size_t x = 0; x < e->experts; x++) {
             e->tokens += e->counts[x];
-            for (size_t k = x * e->n; k < (x + 1) * e->n; k++) e->mean[k] = e->counts[x] ? (float)(e->sum[k] / (double)e->counts[x]) : 1.0f;
+            for (size_t k = x * e->n; k < (x + 1) * e->n; k++)
+                e->mean[k] = e->counts[x] ? (float)(e->sum[k] / (double)e->counts[x]) : 1.0f;
         }
     }
 }
@@ -151,7 +153,10 @@ precis_status precis_imatrix_check(const precis_imatrix *im, const precis_model 
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
-static precis_status need(pcs_stream *s, void *dst, size_t n, const char *field) { return pcs_stream_read(s, dst, n, field); }
+static precis_status need(pcs_stream *s, void *dst, size_t n, const char *field)
+{
+    return pcs_stream_read(s, dst, n, field);
+}
 
 static precis_status get_i32(pcs_stream *s, int32_t *v, const char *field)
 {
@@ -161,7 +166,10 @@ static precis_status get_i32(pcs_stream *s, int32_t *v, const char *field)
     return st;
 }
 
-static precis_status bad(pcs_stream *s, const char *field, const char *why) { return pcs_fail_at(s->ctx, PRECIS_EFORMAT, s->at, field, "%s", why); }
+static precis_status bad(pcs_stream *s, const char *field, const char *why)
+{
+    return pcs_fail_at(s->ctx, PRECIS_EFORMAT, s->at, field, "%s", why);
+}
 
 static precis_status legacy_entry(pcs_stream *s, precis_imatrix *im)
 {
@@ -173,7 +181,8 @@ static precis_status legacy_entry(pcs_stream *s, precis_imatrix *im)
     if ((st = need(s, name, (size_t)len, "name")) || (st = get_i32(s, &calls, "calls")) || (st = get_i32(s, &n, "count"))) return st;
     if (memchr(name, 0, (size_t)len)) return bad(s, "name", "has a zero byte");
     if (calls < 0) return bad(s, "calls", "is negative");
-    if (n < 1 || n > (int32_t)MAX_WIDTH || (uint64_t)n * 4 > s->file->size - s->at) return bad(s, "count", "is larger than the file");
+    if (n < 1 || n > (int32_t)MAX_WIDTH || (uint64_t)n * 4 > s->file->size - s->at)
+        return bad(s, "count", "is larger than the file");
     pcs_importance *e;
     if ((st = pcs_imatrix_add(im, name, (size_t)len, (size_t)n, 1, &e))) return st;
     e->counts[0] = calls ? (uint64_t)calls : 1;
@@ -194,14 +203,16 @@ static precis_status open_legacy(precis_ctx *ctx, precis_imatrix *im, const pcs_
     pcs_stream_init(s, ctx, f);
     int32_t n = 0;
     precis_status st = get_i32(s, &n, "entries");
-    if (!st && (n < 1 || n > (int32_t)MAX_ENTRIES || (uint64_t)n * 13 > f->size)) st = bad(s, "entries", "neither GGUF nor a legacy imatrix: the count of entries is out of range");
+    if (!st && (n < 1 || n > (int32_t)MAX_ENTRIES || (uint64_t)n * 13 > f->size))
+        st = bad(s, "entries", "neither GGUF nor a legacy imatrix: the count of entries is out of range");
     for (int32_t i = 0; i < n && !st; i++) st = legacy_entry(s, im);
     if (!st && s->at < f->size) { /* newer files say what they were made from */
         int32_t chunks, len;
         char text[1024];
         if (!(st = get_i32(s, &chunks, "chunks")) && s->at < f->size && !(st = get_i32(s, &len, "dataset length"))) {
             if (len < 0 || len > (int32_t)sizeof text) st = bad(s, "dataset length", "is not 0 to 1024");
-            else if (!(st = need(s, text, (size_t)len, "dataset"))) im->dataset = pcs_arena_copy(&im->arena, text, (size_t)len);
+            else if (!(st = need(s, text, (size_t)len, "dataset")))
+                im->dataset = pcs_arena_copy(&im->arena, text, (size_t)len);
         }
         im->chunks = chunks > 0 ? (uint64_t)chunks : 0;
     }
@@ -216,7 +227,8 @@ static precis_status open_gguf(precis_ctx *ctx, precis_imatrix *im, const char *
     precis_status st = precis_model_open(ctx, &m, path);
     if (st) return st;
     const char *type = pcs_model_string(m, "general.type");
-    if (!type || strcmp(type, "imatrix")) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: a GGUF, but its key general.type is not \"imatrix\"", path);
+    if (!type || strcmp(type, "imatrix"))
+        st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: a GGUF, but its key general.type is not \"imatrix\"", path);
     for (size_t i = 0; i < m->n_tensors && !st; i++) {
         const pcs_tensor *t = &m->tensors[i];
         const size_t len = strlen(t->name);
@@ -232,7 +244,8 @@ static precis_status open_gguf(precis_ctx *ctx, precis_imatrix *im, const char *
         if (!st) st = pcs_imatrix_add(im, t->name, base, (size_t)t->ne[0], (size_t)c->n, &e);
         for (uint64_t r = 0; !st && r < c->n; r++) {
             const float count = pcs_bits_f32(pcs_load32(c->data + 4 * r));
-            if (!(count >= 0 && count < 1e15f)) st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s: a count of %g", path, other, (double)count);
+            if (!(count >= 0 && count < 1e15f))
+                st = pcs_fail(ctx, PRECIS_EFORMAT, "%s: tensor %s: a count of %g", path, other, (double)count);
             if (!st) e->counts[r] = (uint64_t)count;
             for (size_t k = 0; k < e->n && !st; k++) {
                 const double v = (double)pcs_bits_f32(pcs_load32(t->data + 4 * (r * e->n + k)));
@@ -260,7 +273,8 @@ precis_status precis_imatrix_open(precis_ctx *ctx, precis_imatrix **out, const c
     precis_imatrix *im = NULL;
     uint8_t magic[4] = { 0 };
     st = pcs_imatrix_new(ctx, &im);
-    if (!st && f.size < 4) st = pcs_fail_at(ctx, PRECIS_EFORMAT, 0, "header", "%llu bytes are no imatrix", (unsigned long long)f.size);
+    if (!st && f.size < 4)
+        st = pcs_fail_at(ctx, PRECIS_EFORMAT, 0, "header", "%llu bytes are no imatrix", (unsigned long long)f.size);
     if (!st) st = pcs_file_read(ctx, &f, 0, magic, 4, "magic");
     if (!st) st = memcmp(magic, "GGUF", 4) ? open_legacy(ctx, im, &f) : open_gguf(ctx, im, path);
     ctx->file = NULL;
@@ -297,7 +311,8 @@ static precis_status save_legacy(precis_imatrix *im, const char *path)
         if (!st) st = pcs_buf_add(&b, e->name, strlen(e->name));
         put_i32(&b, calls, &st);
         put_i32(&b, (int32_t)(e->n * e->experts), &st);
-        for (size_t k = 0; k < e->n * e->experts; k++) put_i32(&b, (int32_t)pcs_f32_bits(e->mean[k] * (float)calls), &st);
+        for (size_t k = 0; k < e->n * e->experts; k++)
+            put_i32(&b, (int32_t)pcs_f32_bits(e->mean[k] * (float)calls), &st);
     }
     put_i32(&b, (int32_t)im->chunks, &st);
     put_i32(&b, (int32_t)strlen(dataset), &st);

@@ -23,7 +23,8 @@ static void on_input(void *user, precis_value v, const float *x, uint64_t rows, 
             e->mean[k] += a; /* a sum until the end */
         }
         /* rows at even distances */
-        if (e->n_rows < e->cap_rows && e->seen * e->cap_rows >= e->n_rows * t->total) memcpy(e->rows + e->n_rows++ * width, row, width * sizeof *row);
+        if (e->n_rows < e->cap_rows && e->seen * e->cap_rows >= e->n_rows * t->total)
+            memcpy(e->rows + e->n_rows++ * width, row, width * sizeof *row);
     }
 }
 

@@ -47,7 +47,9 @@ precis_status pcs_methods_parse(precis_ctx *ctx, const char *spec, pcs_method_se
         if (!m) return pcs_fail(ctx, PRECIS_EINVAL, "\"%s\" is no method; precis list methods has them", name);
         for (size_t i = 0; i < set->n; i++) {
             const char *why = pcs_methods_conflict(set->all[i], m);
-            if (why) return pcs_fail(ctx, PRECIS_EINVAL, "%s and %s cannot be combined: %s", set->all[i]->name, m->name, why);
+            if (why)
+                return pcs_fail(ctx, PRECIS_EINVAL, "%s and %s cannot be combined: %s", set->all[i]->name, m->name,
+                                why);
         }
         if (set->n == PCS_METHODS_MOST) return pcs_fail(ctx, PRECIS_EINVAL, "too many methods");
         set->all[set->n++] = m;

@@ -121,7 +121,8 @@ precis_status pcs_static_activations(pcs_work *w)
     size_t n;
     if (!scheme) return pcs_fail(w->ctx, PRECIS_EINVAL, "static activations need a scheme for them (W8A8_STATIC, FP8)");
     if (!pcs_activations_of(scheme, &of) || !(of.largest > 0))
-        return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "activations %s have scales of their own per group; they are not static", scheme);
+        return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                        "activations %s have scales of their own per group; they are not static", scheme);
     const float limit = of.largest;
     precis_status st = pcs_inputs_collect(w, &r, &in, &n);
     if (st) return st;

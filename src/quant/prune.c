@@ -1,6 +1,7 @@
 /* prune.c - see prune.h. */
 #include "quant/prune.h"
 
+#include "base/builtins.h"
 #include "base/fmath.h"
 
 /* Marks the `out` least of n scores; of equal ones the first. */
@@ -23,7 +24,7 @@ precis_status pcs_prune_wanda(precis_ctx *ctx, const pcs_pruned *p, size_t out, 
     for (size_t i = 0; i < p->k; i++) {
         double sum = 0;
         for (size_t s = 0; s < p->samples; s++) sum += (double)p->x[s * p->k + i] * p->x[s * p->k + i];
-        norm[i] = __builtin_sqrt(sum);
+        norm[i] = pcs_sqrt(sum);
     }
     for (size_t r = 0; r < p->rows; r++) {
         const float *w = p->w + r * p->k;
@@ -42,7 +43,7 @@ static bool factor(double *h, size_t n)
         double d = h[c * n + c];
         for (size_t k = c + 1; k < n; k++) d -= h[c * n + k] * h[c * n + k];
         if (!(d > 0)) return false;
-        h[c * n + c] = __builtin_sqrt(d);
+        h[c * n + c] = pcs_sqrt(d);
         for (size_t r = 0; r < c; r++) {
             double s = h[r * n + c];
             for (size_t k = c + 1; k < n; k++) s -= h[r * n + k] * h[c * n + k];

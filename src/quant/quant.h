@@ -55,7 +55,10 @@ typedef struct pcs_importance {
 
 /* Mean squares of a tensor's inputs; of experts, each has its own. */
 typedef struct pcs_row_weights { const float *mean; size_t stride; uint64_t rows; } pcs_row_weights;
-static inline const float *pcs_row_importance(const pcs_row_weights *w, uint64_t row) { return w->mean ? w->mean + row / w->rows * w->stride : NULL; }
+static inline const float *pcs_row_importance(const pcs_row_weights *w, uint64_t row)
+{
+    return w->mean ? w->mean + row / w->rows * w->stride : NULL;
+}
 
 struct precis_imatrix {
     precis_ctx *ctx;
@@ -130,7 +133,8 @@ precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const pr
 bool pcs_has_book(const pcs_format *f);
 bool pcs_wants_books(const precis_model *m, uint64_t bytes);
 enum { PCS_CHOICES = 40 }; /* types of a tensor at most */
-/* How candidates are chosen: those with books of vectors, too; without a look at the numbers, which some cannot hold. */
+/* How candidates are chosen: those with books of vectors, too; without a look at the numbers, which some cannot
+ * hold. */
 enum { PCS_BOOKS = 1, PCS_UNSEEN = 2 };
 /* Types that a tensor may take, types[PCS_CHOICES]: its own, and all that fit and take no more room than it. */
 precis_status pcs_candidates(precis_ctx *ctx, const pcs_tensor *t, const precis_quant_options *o, int how,

@@ -210,7 +210,8 @@ static precis_status make_keys(const precis_plan *plan, const precis_quant_optio
     if (id != 1024) (*keys)[(*n)++] = (pcs_key){ .name = ours[0], .type = PCS_KEY_U32, .v.u = id };
     (*keys)[(*n)++] = (pcs_key){ .name = ours[1], .type = PCS_KEY_U32, .v.u = 2 };
     if (o->activations) (*keys)[(*n)++] = (pcs_key){ .name = ours[3], .type = PCS_KEY_STRING, .v.text = { o->activations, strlen(o->activations) } };
-    if (o->kv) (*keys)[(*n)++] = (pcs_key){ .name = ours[4], .type = PCS_KEY_STRING, .v.text = { o->kv, strlen(o->kv) } };
+    if (o->kv)
+        (*keys)[(*n)++] = (pcs_key){ .name = ours[4], .type = PCS_KEY_STRING, .v.text = { o->kv, strlen(o->kv) } };
     (*keys)[(*n)++] = (pcs_key){ .name = ours[2], .type = PCS_KEY_STRING, .v.text = { text, strlen(text) } };
     return PRECIS_OK;
 }
@@ -220,7 +221,8 @@ static void warn_requantized(precis_ctx *ctx, const precis_plan *p)
     size_t n = 0;
     const char *from = "";
     for (size_t i = 0; i < p->n; i++)
-        if (p->rows[i].to != pcs_plan_from(p, i) && pcs_plan_from(p, i)->kind == PCS_QUANT) n++, from = pcs_plan_from(p, i)->name;
+        if (p->rows[i].to != pcs_plan_from(p, i) && pcs_plan_from(p, i)->kind == PCS_QUANT)
+            n++, from = pcs_plan_from(p, i)->name;
     if (n) pcs_warn(ctx, "REQUANTIZING: %zu tensors are quantized already (%s, ...); their first loss stays and a second one comes on top. Quantize from the F16, BF16 or F32 original when you can", n, from);
 }
 
@@ -234,12 +236,14 @@ static precis_status write_or_count(precis_ctx *ctx, const precis_model *m, cons
     precis_status parsed = pcs_methods_parse(ctx, o->method, &set);
     if (parsed) return parsed;
     if (path && !coded && (set.coder->apply || set.residual || set.transforms))
-        return pcs_fail(ctx, PRECIS_EINVAL, "method %s looks at the whole model: precis_job_quantize carries it out", o->method);
+        return pcs_fail(ctx, PRECIS_EINVAL, "method %s looks at the whole model: precis_job_quantize carries it out",
+                        o->method);
     static const struct { const char *name; pcs_fit_effort effort; } roundings[] = { { "floor", PCS_FIT_FLOOR }, { "rceil", PCS_FIT_RCEIL }, { "ceil", PCS_FIT_CEIL }, { "even", PCS_FIT_EVEN } };
     pcs_fit_effort rounding = PCS_FIT_RTN;
     for (size_t i = 0; i < 4; i++)
         if (o->scale_rounding && !strcmp(o->scale_rounding, roundings[i].name)) rounding = roundings[i].effort;
-    if (o->scale_rounding && rounding == PCS_FIT_RTN) return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is none of floor, rceil, ceil and even", o->scale_rounding);
+    if (o->scale_rounding && rounding == PCS_FIT_RTN)
+        return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is none of floor, rceil, ceil and even", o->scale_rounding);
     if (o->scale_rounding && !set.coder->uses_rounding)
         return pcs_fail(ctx, PRECIS_EINVAL,
                         "how scales are rounded is for --method rtn; %s chooses them by their error", set.coder->name);
@@ -323,14 +327,16 @@ precis_status pcs_quantize_coded(precis_ctx *ctx, const precis_model *m, const p
             r->seen[i].tokens = e->tokens;
             if (e->experts < 2) continue;
             r->seen[i].n = e->experts;
-            if (!(r->seen[i].experts = pcs_arena_alloc(&r->arena, e->experts, sizeof *r->seen[i].experts))) st = PRECIS_ENOMEM;
+            if (!(r->seen[i].experts = pcs_arena_alloc(&r->arena, e->experts, sizeof *r->seen[i].experts)))
+                st = PRECIS_ENOMEM;
             else memcpy(r->seen[i].experts, e->counts, e->experts * sizeof *e->counts);
         }
         told t = { r, beside };
         const pcs_beside text = { beside ? beside->suffix : NULL, tell, &t };
         if (!st) st = write_or_count(ctx, m, plan, path, opts, coded, resume, r, beside ? &text : NULL, &r->bytes);
         for (size_t i = 0; i < plan->n && !st; i++)
-            if (r->methods[i] && !(r->methods[i] = pcs_arena_copy(&r->arena, r->methods[i], strlen(r->methods[i])))) st = PRECIS_ENOMEM;
+            if (r->methods[i] && !(r->methods[i] = pcs_arena_copy(&r->arena, r->methods[i], strlen(r->methods[i]))))
+                st = PRECIS_ENOMEM;
     }
     if (st || !report) precis_quant_report_close(&r);
     else *report = r;

@@ -145,7 +145,8 @@ precis_status pcs_resume_open(precis_ctx *ctx, pcs_resume **out, const char *pat
         r->map = map;
     }
     if (!begins_a_log(r))
-        return pcs_fail(ctx, PRECIS_EFORMAT, "%s exists and is no log of a job; move it, or choose another output", r->path);
+        return pcs_fail(ctx, PRECIS_EFORMAT, "%s exists and is no log of a job; move it, or choose another output",
+                        r->path);
     if (!r->map || memcmp(r->map, &h, sizeof h)) { /* of another job, or none */
         if (r->map) pcs_warn(ctx, "%s is of another job (other options, inputs or version): it begins anew", r->path);
         if (ftruncate(r->fd, 0)) return pcs_io_fail(r->ctx, r->path, "emptied");
@@ -154,7 +155,8 @@ precis_status pcs_resume_open(precis_ctx *ctx, pcs_resume **out, const char *pat
     }
     uint64_t end;
     st = scan(r, &end);
-    if (!st && (ftruncate(r->fd, (off_t)end) || lseek(r->fd, (off_t)end, SEEK_SET) < 0)) return pcs_io_fail(r->ctx, r->path, "cut");
+    if (!st && (ftruncate(r->fd, (off_t)end) || lseek(r->fd, (off_t)end, SEEK_SET) < 0))
+        return pcs_io_fail(r->ctx, r->path, "cut");
     return st;
 }
 

@@ -1,5 +1,5 @@
-/* sample_arrays.c - arrays for a net's inputs, whatever they come from: .npy, .npz, images (precis/samples.h; a source is
- * a row of read/sources.def). */
+/* sample_arrays.c - arrays for a net's inputs, whatever they come from: .npy, .npz, images (precis/samples.h; a
+ * source is a row of read/sources.def). */
 #include "graph/dims.h"
 #include "quant/samples.h"
 

@@ -10,8 +10,8 @@
 #include "quant/windows.h"
 #include "run/runner.h"
 
-/* One sample, and where its rows begin among those of all samples before it. rows: tokens of a window, items of a batch.
- * wanted: rows of which the net's outputs are made. */
+/* One sample, and where its rows begin among those of all samples before it. rows: tokens of a window, items of a
+ * batch. wanted: rows of which the net's outputs are made. */
 typedef struct pcs_sample { size_t i; uint64_t first, rows, first_wanted, wanted; } pcs_sample;
 
 /* Where a sample is bound. */

@@ -15,7 +15,9 @@ static precis_status apply(pcs_work *w)
         for (size_t i = 0; i < 2 && !st; i++) {
             pcs_scale_group g;
             if (!pcs_scale_group_at(w->m, (int)layer, i, false, &g)) {
-                st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "layer %u: smoothquant needs the norm before %s; this architecture has none there", layer, i ? "the feed-forward block" : "attention");
+                st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
+                              "layer %u: smoothquant needs the norm before %s; this architecture has none there", layer,
+                              i ? "the feed-forward block" : "attention");
                 break;
             }
             const pcs_node *node = pcs_weight_node(r->graph, g.weights[0]);

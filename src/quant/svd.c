@@ -126,7 +126,8 @@ static precis_status residual(pcs_work *w, size_t i, size_t rank, const float *o
     float *e = pcs_alloc(w->ctx, rows * n, sizeof *e), *root = pcs_alloc(w->ctx, n, sizeof *root), *a, *b;
     if (!e || !root) st = PRECIS_ENOMEM;
     char name[128];
-    for (size_t c = 0; c < n && !st; c++) root[c] = importance && importance[c] > 1e-20f ? sqrtf(importance[c]) : importance ? 1e-10f : 1.0f;
+    for (size_t c = 0; c < n && !st; c++)
+        root[c] = importance && importance[c] > 1e-20f ? sqrtf(importance[c]) : importance ? 1e-10f : 1.0f;
     for (size_t r = 0; r < rows && !st; r++) {
         pcs_decode(f, n, w->coded[i].bytes + r * pcs_row_bytes(f, n), e + r * n);
         for (size_t c = 0; c < n; c++) e[r * n + c] = (original[r * n + c] - e[r * n + c]) * root[c];
@@ -174,7 +175,8 @@ precis_status pcs_svd(pcs_work *w)
         if (!st) st = coded(w, i, &weights);
         float *x = pcs_alloc(w->ctx, (size_t)from->n, sizeof *x);
         if (!st && !x) st = PRECIS_ENOMEM;
-        for (uint64_t r = 0; r < pcs_tensor_rows(from) && !st; r++) pcs_decode(from->format, n, from->data + r * pcs_tensor_row_bytes(from), x + r * n);
+        for (uint64_t r = 0; r < pcs_tensor_rows(from) && !st; r++)
+            pcs_decode(from->format, n, from->data + r * pcs_tensor_row_bytes(from), x + r * n);
         if (!st) st = residual(w, i, rank, x, weights.mean); /* no experts here */
         pcs_free(w->ctx, x);
         if (!st) st = pcs_progress(w->ctx, "svd", i + 1, before);

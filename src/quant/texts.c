@@ -17,8 +17,9 @@ static precis_status sample(precis_ctx *ctx, const precis_model *m, const precis
     precis_tokenizer *t = NULL;
     uint64_t made;
     precis_status st = pcs_sample_open(ctx, &r, m, wanted, &ro);
-    if (!st && pcs_model_string(m, "tokenizer.ggml.model")) st = precis_tokenizer_open(ctx, &t, m);
+    if (!st && pcs_tokenizes(m)) st = precis_tokenizer_open(ctx, &t, m);
     if (!st) st = pcs_sample_text(r, t, wanted, "sample", w, &made);
+    if (!st) st = pcs_sample_check(ctx, t, w);
     precis_tokenizer_close(&t);
     precis_runner_close(&r);
     return st;

@@ -66,3 +66,25 @@ precis_status pcs_windows_spread(const pcs_windows *all, uint64_t tokens, pcs_wi
     if (st) pcs_windows_free(w);
     return st;
 }
+
+/* Does a window begin one of w's, or one of w's it? */
+static bool has_window(const pcs_windows *w, const int32_t *ids, uint32_t n)
+{
+    const int32_t *own = w->ids;
+    for (size_t i = 0; i < w->n; own += w->lengths[i++]) {
+        const uint32_t both = n < w->lengths[i] ? n : w->lengths[i];
+        if (!memcmp(own, ids, both * sizeof *ids)) return true;
+    }
+    return false;
+}
+
+precis_status pcs_windows_rest(const pcs_windows *all, const pcs_windows *but, uint64_t tokens, pcs_windows *w)
+{
+    const int32_t *ids = all->ids;
+    precis_status st = PRECIS_OK;
+    *w = (pcs_windows){ .ctx = all->ctx };
+    for (size_t i = 0; i < all->n && w->n_ids < tokens && !st; ids += all->lengths[i++])
+        if (!has_window(but, ids, all->lengths[i])) st = pcs_windows_add(w, ids, all->lengths[i]);
+    if (st) pcs_windows_free(w);
+    return st;
+}

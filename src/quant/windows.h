@@ -28,6 +28,8 @@ double pcs_spread(size_t k);
 /* At most `tokens` of all, from windows at even distances, in an order whose every beginning is spread over the text as
  * well. */
 precis_status pcs_windows_spread(const pcs_windows *all, uint64_t tokens, pcs_windows *w);
+/* The first of all, until they have so many tokens, that are not among others (which were taken from all). */
+precis_status pcs_windows_rest(const pcs_windows *all, const pcs_windows *but, uint64_t tokens, pcs_windows *w);
 precis_status pcs_windows_add(pcs_windows *w, const int32_t *ids, uint32_t n);
 void pcs_windows_free(pcs_windows *w);
 
@@ -39,5 +41,10 @@ precis_status pcs_sample_open(precis_ctx *ctx, precis_runner **r, const precis_m
                               precis_runner_options *o);
 precis_status pcs_sample_text(precis_runner *r, const precis_tokenizer *t, uint64_t tokens, const char *stage,
                          pcs_windows *w, uint64_t *made);
+/* Part of the places of a sample, of 0 to 1, that only repeat what stood before in the same window. */
+double pcs_sample_loops(const pcs_windows *w);
+/* PRECIS_EINVAL: a sample that is no text to calibrate on, since it is in loops. A warning, where it is in one script
+ * though the model knows many. t: NULL without a tokenizer. */
+precis_status pcs_sample_check(precis_ctx *ctx, precis_tokenizer *t, const pcs_windows *w);
 
 #endif

@@ -18,7 +18,7 @@ precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *or
     for (size_t i = 0; plan && i < origin->n_tensors; i++)
         if (plan->rows[i].to != pcs_resting(&origin->tensors[i])) w->formats[i] = plan->rows[i].to;
     precis_plan_close(&plan);
-    if (!st && calibrated) st = pcs_windows_make(ctx, origin, calibrate, 0, &w->windows);
+    if (!st && calibrated && calibrate) st = pcs_windows_make(ctx, origin, calibrate, 0, &w->windows);
     if (st) pcs_work_close(w);
     return st;
 }
@@ -65,7 +65,8 @@ float *pcs_work_own(pcs_work *w, const char *name, pcs_tensor **t)
     float *x = pcs_arena_alloc(&w->m->arena, (size_t)(*t)->n + 16, sizeof *x);
     if (!x) return NULL;
     const size_t n = (size_t)(*t)->ne[0];
-    for (uint64_t r = 0; r < pcs_tensor_rows(*t); r++) pcs_decode((*t)->format, n, (*t)->data + r * pcs_tensor_row_bytes(*t), x + r * n);
+    for (uint64_t r = 0; r < pcs_tensor_rows(*t); r++)
+        pcs_decode((*t)->format, n, (*t)->data + r * pcs_tensor_row_bytes(*t), x + r * n);
     (*t)->data = (const uint8_t *)x;
     (*t)->format = &pcs_format_f32;
     (*t)->bytes = 4 * (*t)->n;

@@ -28,6 +28,7 @@ typedef struct pcs_work {
     struct pcs_resume *resume;    /* NULL: none */
 } pcs_work;
 
+/* calibrate NULL: whoever opens it gives it its windows before they are needed. */
 precis_status pcs_work_open(precis_ctx *ctx, pcs_work *w, const precis_model *origin, const precis_quant_options *opt,
                             const precis_calibrate_options *calibrate, const char *type);
 void pcs_work_close(pcs_work *w);

@@ -12,6 +12,7 @@ typedef struct {
     int kind; /* 1 unigram, 2 BPE */
     int64_t unk, bos, eos, pad;
     bool prefix, squeeze;
+    pcs_text map; /* how characters are replaced, compiled */
 } pieces;
 
 static bool piece(precis_model *m, pieces *p, pcs_proto in)
@@ -41,11 +42,61 @@ static precis_status array(precis_model *m, const char *name, pcs_key_type item,
     return PRECIS_OK;
 }
 
+/* Kind and special tokens. False: it is damaged. */
+static bool trainer_spec(pieces *p, pcs_proto part)
+{
+    pcs_proto_field f;
+    bool bad;
+    while (pcs_proto_next(&part, &f, &bad)) {
+        if (f.number == 3) p->kind = (int)f.value;
+        else if (f.number == 40) p->unk = (int64_t)f.value;
+        else if (f.number == 41) p->bos = (int64_t)f.value;
+        else if (f.number == 42) p->eos = (int64_t)f.value;
+        else if (f.number == 43) p->pad = (int64_t)f.value;
+    }
+    return !bad;
+}
+
+/* What is done to a text before it is cut. False: it is damaged. */
+static bool normalizer_spec(precis_model *m, pieces *p, pcs_proto part)
+{
+    pcs_proto_field f;
+    bool bad;
+    while (pcs_proto_next(&part, &f, &bad)) {
+        const size_t len = f.wire == 2 ? (size_t)(f.inner.end - f.inner.p) : 0;
+        if (f.number == 2 && len) p->map = (pcs_text){ pcs_arena_copy(&m->arena, (const char *)f.inner.p, len), len };
+        else if (f.number == 3) p->prefix = f.value != 0;
+        else if (f.number == 4) p->squeeze = f.value != 0;
+    }
+    return !bad;
+}
+
+/* What was read, as a GGUF file has it. */
+static precis_status set_token_keys(precis_model *m, const pieces *p)
+{
+    const char *name = p->kind == 1 ? "t5" : "llama";
+    precis_status st = pcs_model_set_string(m, "tokenizer.ggml.model", name, strlen(name));
+    if (!st) st = array(m, "tokenizer.ggml.tokens", PCS_KEY_STRING, p->n, p->texts);
+    if (!st) st = array(m, "tokenizer.ggml.scores", PCS_KEY_F32, p->n, p->scores);
+    if (!st) st = array(m, "tokenizer.ggml.token_type", PCS_KEY_I32, p->n, p->types);
+    if (!st && p->unk >= 0) st = pcs_model_set_u32(m, "tokenizer.ggml.unknown_token_id", (uint32_t)p->unk);
+    if (!st) st = pcs_model_set_bool(m, "tokenizer.ggml.add_space_prefix", p->prefix);
+    if (!st && (p->kind == 1 || p->squeeze))
+        st = pcs_model_set_bool(m, "tokenizer.ggml.remove_extra_whitespaces", p->squeeze);
+    if (!st && p->kind == 2 && (p->squeeze || p->map.s))
+        pcs_warn(
+            m->ctx,
+            "%s: tokenizer.model is BPE that normalizes texts: precis does, llama.cpp does not do it for this kind",
+            m->path);
+    if (!st && p->map.s) st = array(m, "tokenizer.ggml.precompiled_charsmap", PCS_KEY_U8, p->map.len, p->map.s);
+    return st;
+}
+
 precis_status pcs_tokenizer_model(precis_model *m, const uint8_t *data, size_t len)
 {
     pcs_proto in = { data, data + len };
-    pcs_proto_field f, inner;
-    bool bad, inner_bad = false;
+    pcs_proto_field f;
+    bool bad;
     size_t count = 0;
     while (pcs_proto_next(&in, &f, &bad)) count += f.number == 1 && f.wire == 2;
     if (bad || !count || count > PCS_LIMIT_VOCABULARY)
@@ -56,47 +107,20 @@ precis_status pcs_tokenizer_model(precis_model *m, const uint8_t *data, size_t l
     p.scores = pcs_arena_alloc(&m->arena, count, sizeof *p.scores);
     p.types = pcs_arena_alloc(&m->arena, count, sizeof *p.types);
     if (!p.texts || !p.scores || !p.types) return PRECIS_ENOMEM;
-    pcs_text map = { NULL, 0 };
     in = (pcs_proto){ data, data + len };
     while (pcs_proto_next(&in, &f, &bad)) {
         if (f.wire != 2) continue;
         if (f.number == 1 && !piece(m, &p, f.inner))
             return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model",
                                "a piece is damaged");
-        pcs_proto part = f.inner;
-        while (f.number == 2 && pcs_proto_next(&part, &inner, &inner_bad)) { /* trainer_spec */
-            if (inner.number == 3) p.kind = (int)inner.value;
-            else if (inner.number == 40) p.unk = (int64_t)inner.value;
-            else if (inner.number == 41) p.bos = (int64_t)inner.value;
-            else if (inner.number == 42) p.eos = (int64_t)inner.value;
-            else if (inner.number == 43) p.pad = (int64_t)inner.value;
-        }
-        while (f.number == 3 && pcs_proto_next(&part, &inner, &inner_bad)) { /* normalizer_spec */
-            if (inner.number == 2 && inner.wire == 2 && inner.inner.end > inner.inner.p)
-                map = (pcs_text){ pcs_arena_copy(&m->arena, (const char *)inner.inner.p, (size_t)(inner.inner.end - inner.inner.p)), (uint64_t)(inner.inner.end - inner.inner.p) };
-            else if (inner.number == 3) p.prefix = inner.value != 0;
-            else if (inner.number == 4) p.squeeze = inner.value != 0;
-        }
-        if (inner_bad)
+        bool whole = true;
+        if (f.number == 2) whole = trainer_spec(&p, f.inner);
+        if (f.number == 3) whole = normalizer_spec(m, &p, f.inner);
+        if (!whole)
             return pcs_fail_at(m->ctx, PRECIS_EFORMAT, (uint64_t)(in.p - data), "tokenizer.model", "a part is damaged");
     }
     if (p.kind != 1 && p.kind != 2)
         return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED,
                         "%s: tokenizer.model: model type %d; unigram (1) and BPE (2) can be read", m->path, p.kind);
-    const char *name = p.kind == 1 ? "t5" : "llama";
-    precis_status st = pcs_model_set_string(m, "tokenizer.ggml.model", name, strlen(name));
-    if (!st) st = array(m, "tokenizer.ggml.tokens", PCS_KEY_STRING, p.n, p.texts);
-    if (!st) st = array(m, "tokenizer.ggml.scores", PCS_KEY_F32, p.n, p.scores);
-    if (!st) st = array(m, "tokenizer.ggml.token_type", PCS_KEY_I32, p.n, p.types);
-    if (!st && p.unk >= 0) st = pcs_model_set_u32(m, "tokenizer.ggml.unknown_token_id", (uint32_t)p.unk);
-    if (!st) st = pcs_model_set_bool(m, "tokenizer.ggml.add_space_prefix", p.prefix);
-    if (!st && (p.kind == 1 || p.squeeze))
-        st = pcs_model_set_bool(m, "tokenizer.ggml.remove_extra_whitespaces", p.squeeze);
-    if (!st && p.kind == 2 && (p.squeeze || map.s))
-        pcs_warn(
-            m->ctx,
-            "%s: tokenizer.model is BPE that normalizes texts: precis does, llama.cpp does not do it for this kind",
-            m->path);
-    if (!st && map.s) st = array(m, "tokenizer.ggml.precompiled_charsmap", PCS_KEY_U8, map.len, map.s);
-    return st;
+    return set_token_keys(m, &p);
 }

@@ -9,12 +9,10 @@
 
 int precis_history_path(char path[PRECIS_HISTORY_PATH])
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    const size_t room = PRECIS_HISTORY_PATH;
-    int n = -1;
-    if (state && *state) n = snprintf(path, room, "%s/precis/results.sqlite", state);
-    else if (home && *home) n = snprintf(path, room, "%s/.local/state/precis/results.sqlite", home);
-    return n > 0 && (size_t)n < room;
+    static const char name[] = "/results.sqlite";
+    if (!precis_user_folder(PRECIS_USER_STATE, NULL, 0, path, PRECIS_HISTORY_PATH - sizeof name)) return 0;
+    memcpy(path + strlen(path), name, sizeof name);
+    return 1;
 }
 
 #if PCS_HAVE_SQLITE
@@ -116,19 +114,6 @@ static bool add_measure(sqlite3 *db, int64_t run, const precis_measure *m)
     return ok;
 }
 
-/* The folders of the user's own file, which nobody may have made yet. */
-static void make_folders(const char *path)
-{
-    char folder[PRECIS_HISTORY_PATH];
-    snprintf(folder, sizeof folder, "%s", path);
-    for (char *p = folder + 1; *p; p++)
-        if (*p == '/') {
-            *p = 0;
-            mkdir(folder, 0777);
-            *p = '/';
-        }
-}
-
 /* Measure number i: its struct, and with it the distance to the next, may be an older, shorter one. */
 static precis_measure measure_at(const precis_history_run *run, size_t i)
 {
@@ -153,7 +138,8 @@ precis_status precis_history_add(precis_ctx *ctx, const char *path, const precis
         [AT] = at, [PRECIS] = precis_version(), [NAME] = run->name, [MODEL] = run->model_sha256,
         [REFERENCE] = run->reference_sha256, [SETTINGS] = run->settings, [VERDICT] = run->verdict
     };
-    if (precis_history_path(own) && !strcmp(own, path)) make_folders(path);
+    if (precis_history_path(own) && !strcmp(own, path))
+        precis_user_folder(PRECIS_USER_STATE, NULL, 1, own, sizeof own); /* nobody may have made it yet */
     sqlite3 *db;
     const precis_status st = open_results(ctx, path, true, &db);
     if (st) return st;

@@ -97,9 +97,14 @@ static bool sized(const precis_program *p, const pcs_node *n)
     return true;
 }
 
-/* Constants that need work (norm weights in f16, int8 weights with scales) are computed once, here. */
+/* Constants that need work (norm weights in f16, int8 weights with scales) are computed once, here. A view's bytes are
+ * its input's: its op writes none. */
 static precis_status fold_constant(precis_program *p, const pcs_node *n)
 {
+    if (n->op->view) {
+        p->slots[n->out[0]].root = p->slots[n->in[0]].root;
+        return PRECIS_OK;
+    }
     pcs_step s = { .op = n->op, .attr = n->attr, .plain = -1 };
     precis_status st = open_step(p, &s, n->n_in, n->n_out);
     for (uint32_t i = 0; i < n->n_out && !st; i++) {

@@ -1,5 +1,6 @@
 /* net.c - a net from a file, run with arrays. The graph is made for the shapes that come (and the contents that it asks
  * for), and kept until others come. */
+#include "graph/pass.h"
 #include "run/watched.h"
 #include "run/net.h"
 
@@ -20,6 +21,9 @@ struct precis_net {
 };
 
 struct precis_program *pcs_net_program(const precis_net *net) { return net->program; }
+
+precis_ctx *pcs_net_ctx(const precis_net *net) { return net->ctx; }
+const char *pcs_net_path(const precis_net *net) { return net->file->path; }
 
 static void forget(precis_net *net)
 {
@@ -123,6 +127,17 @@ precis_status precis_net_graph(precis_net *net, precis_graph **graph)
     *graph = NULL;
     precis_status st = net->symbolic.graph ? PRECIS_OK : pcs_netfile_import(net->file, NULL, &net->symbolic);
     if (!st) *graph = net->symbolic.graph;
+    return st;
+}
+
+precis_status pcs_net_named_graph(precis_net *net, const pcs_netfile_graph **graph)
+{
+    precis_graph *g;
+    const bool kept = net->file->keep_names;
+    net->file->keep_names = true;
+    const precis_status st = precis_net_graph(net, &g);
+    net->file->keep_names = kept;
+    *graph = st ? NULL : &net->symbolic;
     return st;
 }
 
@@ -268,16 +283,6 @@ static precis_status give(precis_net *net, const precis_array *const *given)
     return PRECIS_OK;
 }
 
-/* What is run: other nodes with the same bits, but that a clamp of sums in whole numbers is exact where floats
- * round. */
-static precis_status lower(precis_graph *g)
-{
-    static const char *const passes[] = { "narrow_pools", "fuse_dynamic", "fuse_products", "fuse_codes" };
-    precis_status st = PRECIS_OK;
-    for (size_t i = 0; i < sizeof passes / sizeof *passes && !st; i++) st = precis_graph_pass(g, passes[i]);
-    return st;
-}
-
 static precis_status make(precis_net *net, const precis_array *const *given)
 {
     precis_status st;
@@ -289,7 +294,7 @@ static precis_status make(precis_net *net, const precis_array *const *given)
         net->need |= net->graph.need;
         if (!st || net->need == before) break;
     }
-    if (!st) st = lower(net->graph.graph);
+    if (!st) st = pcs_graph_lower(net->graph.graph);
     if (st) return st;
     const pcs_program_options o = {
         .arithmetic = PRECIS_FAST, .context = 16, .sequences = 1, .k_type = "f32", .v_type = "f32"

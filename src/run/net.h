@@ -2,10 +2,19 @@
 #ifndef PCS_NET_H_
 #define PCS_NET_H_
 
-#include "precis/net.h"
+#include "precis/quant_net.h"
+#include "read/netfile.h"
 #include "run/program.h"
 
 /* That of the last run; NULL: there was none. */
 precis_program *pcs_net_program(const precis_net *net);
+/* precis_net_graph, with what the file calls its values: until the graph is changed. Names that were not kept when it
+ * was made are missing. */
+precis_status pcs_net_named_graph(precis_net *net, const pcs_netfile_graph **graph);
+
+precis_ctx *pcs_net_ctx(const precis_net *net);
+const char *pcs_net_path(const precis_net *net);
+/* precis_net_write_c of a file that was made of the net: the head of the C file says the net's own path. */
+precis_status pcs_net_save_c(precis_net *net, const char *file_of_net, const char *path, precis_net_c_file *file);
 
 #endif

@@ -1,6 +1,8 @@
-/* net_write.c - an open net as an ONNX file. */
+/* net_write.c - an open net as an ONNX file, or as a C file. */
 #include "precis/quant_net.h"
 #include "base/base.h"
+#include "run/net.h"
+#include "write/c/c.h"
 #include "write/onnx/onnx.h"
 
 static precis_status name_ports(precis_net *net, pcs_onnx_named *in, pcs_onnx_named *out)
@@ -37,4 +39,28 @@ precis_status precis_net_write(precis_net *net, const char *path, precis_net_fil
     }
     pcs_free(g->ctx, in);
     return st;
+}
+
+/* ---- C ------------------------------------------------------------------------------------------------ */
+
+precis_status pcs_net_save_c(precis_net *net, const char *file_of_net, const char *path, precis_net_c_file *file)
+{
+    precis_ctx *ctx = pcs_net_ctx(net);
+    pcs_c_written k;
+    const pcs_c_saved what = { .net = file_of_net, .source = pcs_net_path(net) };
+    const precis_status st = pcs_c_save(ctx, &what, path, &k);
+    if (st || !file) return st;
+    *file = (precis_net_c_file){ .size = file->size, .bytes = k.bytes, .weights = k.weights, .code = k.code,
+                                 .arena = k.arena, .stack = k.stack, .macs = k.macs, .calls = k.calls };
+    memcpy(file->name, k.name, sizeof file->name);
+    for (size_t i = 0; i < PRECIS_NET_C_CORES; i++) {
+        file->core[i] = pcs_c_core(i);
+        memcpy(file->cycles[i], k.cycles[i], sizeof file->cycles[i]);
+    }
+    return st;
+}
+
+precis_status precis_net_write_c(precis_net *net, const char *path, precis_net_c_file *file)
+{
+    return pcs_net_save_c(net, pcs_net_path(net), path, file);
 }

@@ -426,18 +426,6 @@ static precis_status read_turn(precis_session *s, precis_chat *chat, const int32
     return st;
 }
 
-precis_status precis_session_answer(precis_session *s, precis_chat *chat, precis_token_fn *fn, void *user)
-{
-    const uint32_t before = s->n;
-    bool follows = false;
-    precis_status st = read_turn(s, chat, NULL, 0, &follows);
-    if (!st) st = precis_session_run(&s, 1, fn, user);
-    size_t n;
-    if (!st) return precis_chat_answered(chat, precis_session_text(s, &n));
-    if (follows && s->n > before) shorten(s, before); /* the chat will give the same text again */
-    return st;
-}
-
 /* ---- a chat that is longer than the context ---------------------------------------------------------- */
 
 /* Tokens of all that the model would have read before its next answer. */
@@ -484,22 +472,22 @@ static precis_status go_on(precis_session *s, precis_chat *chat, pcs_buf *text, 
     return st;
 }
 
-precis_status precis_session_converse(precis_session *s, precis_chat *chat, size_t *forgotten, precis_token_fn *fn,
-                                      void *user)
+/* One turn; *gone counts messages that are forgotten, NULL: none may be. */
+static precis_status take_turn(precis_session *s, precis_chat *chat, size_t *gone, precis_token_fn *fn, void *user)
 {
     pcs_buf text;
-    size_t gone = 0, before;
+    size_t before = 0;
     bool follows = false;
     const uint32_t had = s->n;
     if (!s->t) return pcs_fail(s->ctx, PRECIS_EINVAL, "a chat needs a tokenizer");
     pcs_buf_init(&text, s->ctx, TEXT);
-    precis_status st = forget_turns(s, chat, 0, &gone);
+    precis_status st = gone ? forget_turns(s, chat, 0, gone) : PRECIS_OK;
     if (!st) st = read_turn(s, chat, NULL, 0, &follows);
     do {
-        before = gone;
+        if (gone) before = *gone;
         if (!st) st = precis_session_run(&s, 1, fn, user);
-        if (!st && s->finish == PRECIS_FINISH_CONTEXT) st = go_on(s, chat, &text, &gone);
-    } while (!st && gone > before);
+        if (!st && gone && s->finish == PRECIS_FINISH_CONTEXT) st = go_on(s, chat, &text, gone);
+    } while (!st && gone && *gone > before);
     if (!st && text.len) { /* the answer is one text again */
         st = pcs_buf_add(&text, s->text.data, s->text.len);
         const pcs_buf last = s->text;
@@ -508,8 +496,21 @@ precis_status precis_session_converse(precis_session *s, precis_chat *chat, size
         s->shown = s->text.len;
     }
     if (!st) st = precis_chat_answered(chat, s->text.data ? s->text.data : "");
-    else if (follows && !gone && s->n > had) shorten(s, had);
+    else if (follows && !(gone && *gone) && s->n > had) shorten(s, had); /* the chat will give the same text again */
     pcs_buf_free(&text);
+    return st;
+}
+
+precis_status precis_session_answer(precis_session *s, precis_chat *chat, precis_token_fn *fn, void *user)
+{
+    return take_turn(s, chat, NULL, fn, user);
+}
+
+precis_status precis_session_converse(precis_session *s, precis_chat *chat, size_t *forgotten, precis_token_fn *fn,
+                                      void *user)
+{
+    size_t gone = 0;
+    const precis_status st = take_turn(s, chat, &gone, fn, user);
     if (forgotten) *forgotten = gone;
     return st;
 }

@@ -23,6 +23,8 @@ void pcs_step_bind(precis_program *p, pcs_step *s)
     };
     for (uint32_t i = 0; i < s->n_in; i++) arg_of(p, s->in[i], &in[i]);
     for (uint32_t i = 0; i < s->n_out; i++) arg_of(p, s->out[i], &out[i]);
+    const bool many = s->n_in && pcs_arg_rows(&in[0]) >= PCS_MIXED_ROWS;
+    s->call.bf16 = p->arithmetic == PRECIS_BF16 || (p->arithmetic == PRECIS_MIXED && many);
     if (s->plain >= 0 && in[0].dtype == PCS_ACT) arg_of(p, s->plain, &in[0]);
     if (s->below && in[0].dtype == PCS_ACT) s->call.kernels = &p->below;
 }

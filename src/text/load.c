@@ -346,6 +346,12 @@ static precis_status kind_of(precis_ctx *ctx, const precis_model *model, pcs_tok
                     model->path, name);
 }
 
+bool pcs_tokenizes(const precis_model *m)
+{
+    const char *name = pcs_model_string(m, "tokenizer.ggml.model");
+    return name && strcmp(name, "none") != 0; /* what a GGUF says of a model that has none */
+}
+
 precis_status precis_tokenizer_open(precis_ctx *ctx, precis_tokenizer **out, const precis_model *model)
 {
     const uint64_t refused = precis_ctx_refused(ctx);

@@ -18,6 +18,9 @@ static inline int32_t pcs_window_bos(const precis_tokenizer *t, const int32_t *i
     return n && ids[0] == precis_tokenizer_bos(t) ? ids[0] : -1;
 }
 
+/* Has the model a tokenizer, of whatever kind? */
+bool pcs_tokenizes(const precis_model *m);
+
 /* ---- merging (merge.c) --------------------------------------------------------------------------- */
 /* (left, right) -> result, by rank: lowest rank first, leftmost first among equals. */
 typedef struct pcs_pair { uint32_t left, right, rank, result; } pcs_pair;

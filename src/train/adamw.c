@@ -1,6 +1,7 @@
 /* adamw - Loshchilov and Hutter 2017 (1711.05101), as torch computes it: weights decay before the step, moments are
  * f32, and the corrections of their bias are doubles. */
 #include "base/fmath.h"
+#include "base/builtins.h"
 #include "base/pool.h"
 #include "train/optimizer.h"
 
@@ -38,7 +39,7 @@ static precis_status step(precis_ctx *ctx, const pcs_update *u)
     job j = { .u = u, .m = u->state, .v = (float *)u->state + n };
     j.keep = (float)(1 - s->lr * s->decay);
     j.step = (float)(s->lr / (1 - pcs_whole_power(s->beta1, u->step)));
-    j.root = (float)__builtin_sqrt(1 - pcs_whole_power(s->beta2, u->step));
+    j.root = (float)pcs_sqrt(1 - pcs_whole_power(s->beta2, u->step));
     pcs_for(ctx, n, 16384, numbers, &j);
     return PRECIS_OK;
 }

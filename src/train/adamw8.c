@@ -2,6 +2,7 @@
  * largest magnitude, codes are of the dynamic map. A step uses the fresh f32 moments and rounds them after it; weights
  * decay before it. A block with a gradient that is not finite is left as it was. */
 #include "base/fmath.h"
+#include "base/builtins.h"
 #include "base/pool.h"
 #include "train/optimizer.h"
 
@@ -76,9 +77,9 @@ typedef struct {
     pcs_moments8 s;
     float with_sign[256], without[256];
     float keep, step, root;
-} job;
+} blocks_job;
 
-static void one_block(const job *j, size_t b)
+static void one_block(const blocks_job *j, size_t b)
 {
     const pcs_optimizer_settings *set = j->u->set;
     const size_t n = j->u->rows * j->u->columns, at = b * set->block, k = n - at < set->block ? n - at : set->block;
@@ -109,14 +110,14 @@ static precis_status step(precis_ctx *ctx, const pcs_update *u)
     const pcs_optimizer_settings *s = u->set;
     if (s->block < 1 || s->block > MOST)
         return pcs_fail(ctx, PRECIS_EINVAL, "adamw8: blocks of %u, not 1 to %d", s->block, MOST);
-    job *j = pcs_alloc(ctx, 1, sizeof *j);
+    blocks_job *j = pcs_alloc(ctx, 1, sizeof *j);
     if (!j) return PRECIS_ENOMEM;
-    *j = (job){ .u = u, .s = pcs_moments8_in(u->state, u->rows * u->columns, s->block) };
+    *j = (blocks_job){ .u = u, .s = pcs_moments8_in(u->state, u->rows * u->columns, s->block) };
     pcs_dynamic_map(true, j->with_sign);
     pcs_dynamic_map(false, j->without);
     j->keep = (float)(1 - s->lr * s->decay);
     j->step = (float)(s->lr / (1 - pcs_whole_power(s->beta1, u->step)));
-    j->root = (float)__builtin_sqrt(1 - pcs_whole_power(s->beta2, u->step));
+    j->root = (float)pcs_sqrt(1 - pcs_whole_power(s->beta2, u->step));
     pcs_for(ctx, j->s.blocks, 16, blocks, j);
     pcs_free(ctx, j);
     return PRECIS_OK;

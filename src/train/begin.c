@@ -1,5 +1,6 @@
 /* begin.c - how a run begins: its configuration with what options say instead, its data, its parameters. */
 #include "base/fmath.h"
+#include "base/builtins.h"
 #include "base/json.h"
 #include "model/roles.h"
 #include "train/pretrained.h"
@@ -15,7 +16,7 @@ static void normal(float *x, size_t n, uint64_t state, double deviation)
         double u = pcs_rand_unit(&state), sn, cs;
         const double angle = 6.28318530717958647693 * pcs_rand_unit(&state);
         u = u > 1e-300 ? u : 1e-300;
-        const double radius = deviation * __builtin_sqrt(-2 * pcs_log(u));
+        const double radius = deviation * pcs_sqrt(-2 * pcs_log(u));
         pcs_sincos(angle, &sn, &cs);
         x[i] = (float)(radius * cs);
         if (i + 1 < n) x[i + 1] = (float)(radius * sn);
@@ -31,7 +32,7 @@ static void initialize(const pcs_train_config *c, const pcs_trained *p, size_t i
     if (p->kind >= PCS_TRAINED_RANGE) return;
     if (p->kind ==
         PCS_TRAINED_ADAPTER) { /* B begins at 0, so that nothing changes at first (2106.09685, section 4.1) */
-        const double size = 1 / __builtin_sqrt((double)p->shape[1]);
+        const double size = 1 / pcs_sqrt((double)p->shape[1]);
         if (pcs_trained_first(p))
             normal(p->data, p->n, c->seed * 0x9e3779b97f4a7c15u + 0x51ed270b0a1f39c1u * (index + 1), size);
         return;
@@ -40,8 +41,8 @@ static void initialize(const pcs_train_config *c, const pcs_trained *p, size_t i
         for (size_t i = 0; i < p->n; i++) p->data[i] = 1;
         return;
     }
-    double deviation = index ? 1 / __builtin_sqrt((double)p->shape[1]) : 0.02;
-    if (last) deviation /= __builtin_sqrt(2.0 * (double)c->model.layers);
+    double deviation = index ? 1 / pcs_sqrt((double)p->shape[1]) : 0.02;
+    if (last) deviation /= pcs_sqrt(2.0 * (double)c->model.layers);
     normal(p->data, p->n, c->seed * 0x9e3779b97f4a7c15u + 0x51ed270b0a1f39c1u * (index + 1), deviation);
 }
 

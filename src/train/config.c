@@ -4,6 +4,7 @@
 #include "base/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- its objects -------------------------------------------------------------------------------- */
 
@@ -174,13 +175,13 @@ static precis_status read_pattern(pcs_config_reader *r)
 {
     const char *text = NULL;
     const precis_status st = pcs_config_string(r, &text);
-    unsigned out = 0, of = 0;
-    int used = 0;
     if (st) return st;
-    if (sscanf(text, "%4u:%4u%n", &out, &of, &used) != 2 || text[used] || !out || out >= of || of > 1024)
+    char *colon, *end = NULL;
+    const unsigned long out = strtoul(text, &colon, 10), of = *colon == ':' ? strtoul(colon + 1, &end, 10) : 0;
+    if (!end || end == colon + 1 || *end || !out || out >= of || of > 1024)
         return pcs_config_wrong(r, "is no N:M, weights that are left out of so many");
-    r->c->prune.out = out;
-    r->c->prune.of = of;
+    r->c->prune.out = (uint32_t)out;
+    r->c->prune.of = (uint32_t)of;
     return PRECIS_OK;
 }
 
@@ -223,13 +224,15 @@ static precis_status read_adapter(pcs_config_reader *r)
 
 precis_status pcs_train_set_adapter(precis_ctx *ctx, pcs_train_config *c, const char *text)
 {
-    int rank = 0, used = 0;
-    double alpha = 0;
-    const int got = sscanf(text, "r=%5d%n,alpha=%lf%n", &rank, &used, &alpha, &used);
-    if (got < 1 || text[used] || rank < 1 || rank > 4096 || (got > 1 && !(alpha >= 1e-3 && alpha <= 1e4)))
+    char *end = NULL, *behind = NULL;
+    const long rank = strncmp(text, "r=", 2) ? 0 : strtol(text + 2, &end, 10);
+    const bool scaled = end && !strncmp(end, ",alpha=", 7);
+    const double alpha = scaled ? strtod(end + 7, &behind) : 0;
+    const bool ends = scaled ? behind != end + 7 && !*behind : end && !*end;
+    if (!ends || rank < 1 || rank > 4096 || (scaled && !(alpha >= 1e-3 && alpha <= 1e4)))
         return pcs_fail(ctx, PRECIS_EINVAL, "\"%.40s\" is not r=RANK or r=RANK,alpha=ALPHA", text);
     c->model.rank = rank;
-    c->alpha = got > 1 ? alpha : 0;
+    c->alpha = alpha;
     return PRECIS_OK;
 }
 

@@ -1,4 +1,5 @@
 /* config_reader.c - see config_reader.h. */
+#include "base/builtins.h"
 #include "train/config_reader.h"
 
 #include <stdio.h>
@@ -25,7 +26,7 @@ precis_status pcs_config_take(pcs_config_reader *r, const pcs_config_number *tab
         *found = true;
         const precis_status st = pcs_json_file_number(&r->in, r->path, table[i].low, table[i].high, &v);
         if (st) return st;
-        if (table[i].kind != PCS_CONFIG_REAL && v != __builtin_floor(v))
+        if (table[i].kind != PCS_CONFIG_REAL && v != pcs_floor(v))
             return pcs_config_wrong(r, "is no whole number");
         if (table[i].kind == PCS_CONFIG_SIGNED) *(int64_t *)table[i].to = (int64_t)v;
         else if (table[i].kind == PCS_CONFIG_SIZE) *(uint64_t *)table[i].to = (uint64_t)v;

@@ -1,4 +1,5 @@
 /* data.c - see data.h. */
+#include "base/builtins.h"
 #include "train/data.h"
 
 #define LARGEST ((size_t)1 << 32) /* a text's bytes */
@@ -30,7 +31,7 @@ static precis_status add_tokens(reading *r, const char *text, size_t len, int32_
     return grown ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
-static precis_status add_text(reading *r, const char *path, bool held, pcs_train_text *of)
+static precis_status add_text_of(reading *r, const char *path, bool held, pcs_train_text *of)
 {
     pcs_train_data *d = r->d;
     char *text = NULL;
@@ -59,8 +60,8 @@ static precis_status open_texts(pcs_train_data *d, const precis_model *m)
     pcs_map_init(&r.seen, d->ctx);
     pcs_arena_init(&r.keys, d->ctx);
     precis_status st = m ? precis_tokenizer_open(d->ctx, &r.by, m) : PRECIS_OK;
-    for (size_t i = 0; i < c->n_texts && !st; i++) st = add_text(&r, c->texts[i], false, &d->of[i]);
-    if (!st && c->heldout) st = add_text(&r, c->heldout, true, &d->of_held);
+    for (size_t i = 0; i < c->n_texts && !st; i++) st = add_text_of(&r, c->texts[i], false, &d->of[i]);
+    if (!st && c->heldout) st = add_text_of(&r, c->heldout, true, &d->of_held);
     precis_tokenizer_close(&r.by);
     pcs_map_free(&r.seen);
     pcs_arena_free(&r.keys);
@@ -114,7 +115,7 @@ static void window(const int32_t *text, size_t n, int32_t *ids, int32_t *targets
 static void symbols(pcs_train_data *d, uint64_t number, int32_t *ids, int32_t *targets, float *log_p)
 {
     const size_t n = d->c->context;
-    pcs_language_draw(d->language, d->c->seed, number, n, d->last, ids, log_p);
+    pcs_language_draw(d->language, &(pcs_sequence){ d->c->seed, number, n, d->last }, ids, log_p);
     for (size_t i = 0; i + 1 < n; i++) targets[i] = ids[i + 1];
     targets[n - 1] = -100; /* it has no next one */
 }
@@ -133,7 +134,7 @@ void pcs_train_sequence(pcs_train_data *d, uint64_t number, int32_t *ids, int32_
 bool pcs_train_held(pcs_train_data *d, uint64_t i, int32_t *ids, int32_t *targets, double *entropy)
 {
     const uint64_t n = d->c->context;
-    *entropy = __builtin_nan("");
+    *entropy = pcs_nan();
     if ((i + 1) * n > d->c->heldout_tokens && i) return false;
     if (!d->language) {
         if (!d->held || (i + 1) * n + 1 > d->n_held) return false;

@@ -68,7 +68,7 @@ precis_status pcs_drop_duplicates(pcs_map *seen, pcs_arena *keys, char *text, si
 
 typedef struct { uint64_t hash; uint32_t at; bool used, found; } place;
 
-static uint64_t begin(const int32_t *x, size_t length)
+static uint64_t hash_of(const int32_t *x, size_t length)
 {
     uint64_t h = 0;
     for (size_t i = 0; i < length; i++) h = h * FACTOR + (uint32_t)x[i] + 1;
@@ -79,7 +79,7 @@ static uint64_t begin(const int32_t *x, size_t length)
 typedef struct { place *all; size_t cap, length; const int32_t *held; } places;
 
 /* The place of a row that is there, or of one that is not yet. */
-static place *find(const places *p, const int32_t *x, uint64_t h)
+static place *find_place(const places *p, const int32_t *x, uint64_t h)
 {
     size_t i = (size_t)(h ^ h >> 32) & (p->cap - 1);
     for (; p->all[i].used; i = (i + 1) & (p->cap - 1))
@@ -89,10 +89,10 @@ static place *find(const places *p, const int32_t *x, uint64_t h)
 
 static void look_through(const places *p, const int32_t *text, size_t n)
 {
-    uint64_t top = 1, h = n >= p->length ? begin(text, p->length) : 0;
+    uint64_t top = 1, h = n >= p->length ? hash_of(text, p->length) : 0;
     for (size_t i = 1; i < p->length; i++) top *= FACTOR;
     for (size_t i = 0; i + p->length <= n; i++) {
-        find(p, text + i, h)->found = true;
+        find_place(p, text + i, h)->found = true;
         if (i + p->length < n) h = (h - ((uint32_t)text[i] + 1) * top) * FACTOR + (uint32_t)text[i + p->length] + 1;
     }
 }
@@ -108,13 +108,13 @@ precis_status pcs_rows_seen(precis_ctx *ctx, const int32_t *held, size_t n_held,
     p.all = pcs_alloc(ctx, p.cap, sizeof *p.all);
     if (!p.all) return PRECIS_ENOMEM;
     for (uint64_t i = 0; i < o->rows; i++) {
-        const uint64_t h = begin(held + i, p.length);
-        place *at = find(&p, held + i, h);
+        const uint64_t h = hash_of(held + i, p.length);
+        place *at = find_place(&p, held + i, h);
         if (!at->used) *at = (place){ h, (uint32_t)i, true, false };
     }
     look_through(&p, text, n);
     for (uint64_t i = 0; i < o->rows; i++) {
-        const place *at = find(&p, held + i, begin(held + i, p.length));
+        const place *at = find_place(&p, held + i, hash_of(held + i, p.length));
         o->found += at->used && at->found;
     }
     pcs_free(ctx, p.all);

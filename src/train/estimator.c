@@ -1,6 +1,7 @@
 /* estimator.c - see estimator.h. */
 #include "train/estimator.h"
 
+#include "base/builtins.h"
 #include "base/fmath.h"
 #include "graph/op/round.h"
 #include "train/ranges.h"
@@ -26,7 +27,7 @@ static int largest_code(const pcs_format *f)
     return bits < 2 ? 1 : (1 << (bits - 1)) - 1;
 }
 
-double pcs_range_factor(const pcs_format *f, int64_t n) { return 1.0 / __builtin_sqrt((double)n * largest_code(f)); }
+double pcs_range_factor(const pcs_format *f, int64_t n) { return 1.0 / pcs_sqrt((double)n * largest_code(f)); }
 
 static precis_value node(const pcs_estimate *e, const char *what, const char *op, const precis_attr *attrs, uint32_t n,
                          const precis_value *in)

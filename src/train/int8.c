@@ -4,8 +4,10 @@
 #include "base/pool.h"
 #include "graph/op/round.h"
 
-void pcs_int8_blocks(const float *x, size_t n, size_t k, size_t rows, size_t columns, int8_t *codes, float *scales)
+void pcs_int8_blocks(const pcs_blocks *of, int8_t *codes, float *scales)
 {
+    const float *x = of->x;
+    const size_t n = of->n, k = of->k, rows = of->rows, columns = of->columns;
     size_t at = 0;
     for (size_t r = 0; r < n; r += rows)
         for (size_t c = 0; c < k; c += columns, at++) {
@@ -55,21 +57,23 @@ static precis_status multiply(precis_ctx *ctx, const float *x, const float *w, p
     p->ws = p->xs + p->m * p->k + 1;
     p->x = (int8_t *)(p->xs + scales);
     p->w = p->x + p->m * p->k;
-    pcs_int8_blocks(x, p->m, p->k, p->x_rows, p->columns, p->x, p->xs);
-    pcs_int8_blocks(w, p->n, p->k, p->w_rows, p->columns, p->w, p->ws);
+    pcs_int8_blocks(&(pcs_blocks){ x, p->m, p->k, p->x_rows, p->columns }, p->x, p->xs);
+    pcs_int8_blocks(&(pcs_blocks){ w, p->n, p->k, p->w_rows, p->columns }, p->w, p->ws);
     pcs_for(ctx, p->m, 4, rows_of, p);
     pcs_free(ctx, p->xs);
     return PRECIS_OK;
 }
 
-precis_status pcs_switchback(precis_ctx *ctx, const float *x, const float *w, float *y, size_t m, size_t n, size_t k)
+precis_status pcs_switchback(precis_ctx *ctx, const pcs_product *p)
 {
-    return multiply(
-        ctx, x, w,
-        &(product){ .y = y, .m = m, .n = n, .k = k, .x_rows = 1, .w_rows = n ? n : 1, .columns = k ? k : 1 });
+    product all = { .y = p->y, .m = p->m, .n = p->n, .k = p->k, .x_rows = 1 };
+    all.w_rows = p->n ? p->n : 1;
+    all.columns = p->k ? p->k : 1;
+    return multiply(ctx, p->x, p->w, &all);
 }
 
-precis_status pcs_jetfire(precis_ctx *ctx, const float *x, const float *w, float *y, size_t m, size_t n, size_t k)
+precis_status pcs_jetfire(precis_ctx *ctx, const pcs_product *p)
 {
-    return multiply(ctx, x, w, &(product){ .y = y, .m = m, .n = n, .k = k, .x_rows = 32, .w_rows = 32, .columns = 32 });
+    product blocks = { .y = p->y, .m = p->m, .n = p->n, .k = p->k, .x_rows = 32, .w_rows = 32, .columns = 32 };
+    return multiply(ctx, p->x, p->w, &blocks);
 }

@@ -77,12 +77,12 @@ static int32_t draw(const pcs_language *l, const int32_t *x, size_t t, int32_t c
     return u >= edge && copied >= 0 ? copied : plain;
 }
 
-void pcs_language_draw(const pcs_language *l, uint64_t seed, uint64_t number, size_t n, int16_t *last, int32_t *x,
-                       float *log_p)
+void pcs_language_draw(const pcs_language *l, const pcs_sequence *s, int32_t *x, float *log_p)
 {
-    uint64_t state = mix(seed * 0x9e3779b97f4a7c15u + 3) ^ mix(number * 0xd1b54a32d192ed03u + 5);
+    int16_t *last = s->last;
+    uint64_t state = mix(s->seed * 0x9e3779b97f4a7c15u + 3) ^ mix(s->number * 0xd1b54a32d192ed03u + 5);
     memset(last, 0xff, l->symbols * l->symbols * sizeof *last); /* -1: nothing yet */
-    for (size_t t = 0; t < n; t++) {
+    for (size_t t = 0; t < s->n; t++) {
         const size_t pair = t >= 2 ? (size_t)x[t - 2] * l->symbols + (size_t)x[t - 1] : 0;
         const int32_t copied = t >= 2 ? last[pair] : -1;
         x[t] = draw(l, x, t, copied, &state);

@@ -18,9 +18,13 @@ typedef struct pcs_language {
 } pcs_language;
 
 void pcs_language_open(pcs_language *l, uint64_t seed, size_t symbols);
-/* Sequence `number` of n symbols: a function of the language, the seed and the number alone. last: [symbols * symbols]
- * of scratch. log_p: of each symbol given those before it; or NULL. */
-void pcs_language_draw(const pcs_language *l, uint64_t seed, uint64_t number, size_t n, int16_t *last, int32_t *x,
-                       float *log_p);
+/* Sequence `number` of n symbols: a function of the language, the seed and the number alone. */
+typedef struct pcs_sequence {
+    uint64_t seed, number;
+    size_t n;
+    int16_t *last; /* [symbols * symbols] of scratch */
+} pcs_sequence;
+/* Its symbols x[n], and log_p of each given those before it; or NULL. */
+void pcs_language_draw(const pcs_language *l, const pcs_sequence *s, int32_t *x, float *log_p);
 
 #endif

@@ -1,6 +1,7 @@
 /* llama.c - see llama.h. Tied embeddings, half-split RoPE, grouped queries, SwiGLU, RMS norms. */
 #include "train/llama.h"
 
+#include "base/builtins.h"
 #include "base/fmath.h"
 #include "model/roles.h"
 #include "quant/methods.h"
@@ -289,7 +290,7 @@ static input into(build *b, const char *what, precis_value x, int64_t k)
     const int high = (1 << (c->a_bits - 1)) - 1;
     const bool clips = c->estimator->clips_only;
     const precis_attr attrs[] = { precis_attr_int("low", -high - 1), precis_attr_int("high", high),
-                                  precis_attr_real("factor", clips ? 1 : 1 / __builtin_sqrt((double)k * high)),
+                                  precis_attr_real("factor", clips ? 1 : 1 / pcs_sqrt((double)k * high)),
                                   precis_attr_int("rounding", !clips), { 0 } };
     in.rounded = make(b, what, "lsq", attrs, 2, (precis_value[]){ x, r->value });
     return in;
@@ -314,7 +315,7 @@ static precis_value multiplied(build *b, const char *what, precis_value x, preci
 }
 
 /* x by a weight; a weight that stays a float takes x as it is, as where it is served, unless no weight is rounded. */
-static precis_value linear(build *b, const char *what, input in)
+static precis_value projection(build *b, const char *what, input in)
 {
     pcs_trained *p = place(b, what, ".weight");
     if (p) p->input = in.plain;
@@ -367,26 +368,26 @@ static precis_value cached(build *b, const char *what, precis_value x)
 static precis_value attend(build *b, precis_value x)
 {
     const input a = into(b, "attn_in", norm(b, "attn_norm", x, 0), b->c->width);
-    precis_value q = linear(b, "attn_q", a), k = linear(b, "attn_k", a);
-    const precis_value v = cached(b, "attn_v_rounded", linear(b, "attn_v", a));
+    precis_value q = projection(b, "attn_q", a), k = projection(b, "attn_k", a);
+    const precis_value v = cached(b, "attn_v_rounded", projection(b, "attn_v", a));
     if (b->c->qk_norm) q = norm(b, "attn_q_norm", q, b->dim);
     if (b->c->qk_norm) k = norm(b, "attn_k_norm", k, b->dim);
     q = turned(b, "rope_q", q);
     k = cached(b, "attn_k_rounded", turned(b, "rope_k", k));
     const precis_value in[4] = { q, k, v, b->l->sequences };
     const precis_attr attrs[] = { precis_attr_int("dim", b->dim),
-                                  precis_attr_real("scale", 1 / __builtin_sqrt((double)b->dim)),
+                                  precis_attr_real("scale", 1 / pcs_sqrt((double)b->dim)),
                                   { 0 } };
     const precis_value y = make(b, "attention", "attention_full", attrs, 4, in);
-    return sum(b, "attn_sum", x, linear(b, "attn_output", into(b, "attn_out_in", y, b->dim * b->c->heads)));
+    return sum(b, "attn_sum", x, projection(b, "attn_output", into(b, "attn_out_in", y, b->dim * b->c->heads)));
 }
 
 static precis_value feed(build *b, precis_value x)
 {
     const input a = into(b, "ffn_in", norm(b, "ffn_norm", x, 0), b->c->width);
-    const precis_value in[2] = { linear(b, "ffn_gate", a), linear(b, "ffn_up", a) };
+    const precis_value in[2] = { projection(b, "ffn_gate", a), projection(b, "ffn_up", a) };
     const input y = into(b, "ffn_down_in", make(b, "ffn_act", b->c->activation, NULL, 2, in), b->c->hidden);
-    return sum(b, "ffn_sum", x, linear(b, "ffn_down", y));
+    return sum(b, "ffn_sum", x, projection(b, "ffn_down", y));
 }
 
 static precis_value rotations(build *b)

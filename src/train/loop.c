@@ -1,5 +1,6 @@
 /* loop.c - precis train: batches, gradients, updates, checkpoints. */
 #include "base/options.h"
+#include "base/builtins.h"
 #include "measure/machine.h"
 #include "train/card.h"
 #include "train/run.h"
@@ -60,7 +61,7 @@ static void mean_loss(const double *losses, size_t sequences, double *loss, doub
     for (size_t b = 0; b < sequences; b++) sum += losses[b], squares += losses[b] * losses[b];
     const double n = (double)sequences, spread = n > 1 ? (squares - sum * sum / n) / (n - 1) : 0;
     *loss = sum / n;
-    *error = __builtin_sqrt((spread > 0 ? spread : 0) / n);
+    *error = pcs_sqrt((spread > 0 ? spread : 0) / n);
 }
 
 static precis_status update(run *t, double lr)
@@ -213,9 +214,9 @@ static precis_status held_out(run *t, precis_train_result *r)
         squares += error * error * (double)b * (double)b;
         batches += (double)b;
     }
-    const double nan = __builtin_nan("");
+    const double nan = pcs_nan();
     r->heldout = batches > 0 ? sum / batches : nan;
-    r->heldout_error = batches > 0 ? __builtin_sqrt(squares) / batches : nan;
+    r->heldout_error = batches > 0 ? pcs_sqrt(squares) / batches : nan;
     r->entropy = symbols && entropy == entropy ? entropy / (double)symbols : nan;
     return st;
 }
@@ -309,10 +310,10 @@ precis_status precis_train(precis_ctx *ctx, const char *config, const precis_tra
     precis_train_result all = { .size = result->size, .steps = t->s.step, .from = t->from };
     if (!st) st = held_out(t, &all);
     all.products = t->c.model.compute ? t->c.model.compute->says : "forward f32; by inputs f32; by weights f32";
-    all.served = __builtin_nan("");
+    all.served = pcs_nan();
     const pcs_rows_shared *seen = &t->data.overlap;
-    all.contamination = seen->rows ? (double)seen->found / (double)seen->rows : __builtin_nan("");
-    all.merged_kld = __builtin_nan("");
+    all.contamination = seen->rows ? (double)seen->found / (double)seen->rows : pcs_nan();
+    all.merged_kld = pcs_nan();
     if (!st && !follows(t)) st = write_products(t, &all);
     for (size_t i = 0; i < t->s.llama.n; i++)
         if (t->s.llama.parameters[i].kind == PCS_TRAINED_NET) all.parameters += t->s.llama.parameters[i].n;

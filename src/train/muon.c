@@ -1,11 +1,12 @@
 /* muon - momentum whose update is made orthogonal by Newton-Schulz (Jordan et al. 2024; coefficients 3.4445,
  * -4.7750, 2.0315), for matrices only. */
 #include "base/pool.h"
+#include "base/builtins.h"
 #include "train/optimizer.h"
 
 double pcs_muon_scale(size_t rows, size_t columns)
 {
-    return rows > columns ? __builtin_sqrt((double)rows / (double)columns) : 1.0;
+    return rows > columns ? pcs_sqrt((double)rows / (double)columns) : 1.0;
 }
 
 /* out [n][m] = a [n][k] b [k][m], or with b turned [m][k]; a thread has rows. */
@@ -14,12 +15,12 @@ typedef struct {
     float *out;
     size_t k, m;
     bool turned;
-} product;
+} matrix_product;
 
 static void rows_of(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     (void)ith;
-    const product *j = arg;
+    const matrix_product *j = arg;
     for (uint64_t r = begin; r < end; r++)
         for (size_t c = 0; c < j->m; c++) {
             double sum = 0;
@@ -29,15 +30,19 @@ static void rows_of(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
         }
 }
 
-/* x is [n][m] with n <= m. */
-static void steps(precis_ctx *ctx, float *x, size_t n, size_t m, float *square, float *mix, float *next)
+/* x[n][m] with n <= m, and room: square[n][n], mix[n][n], next[n][m]. */
+typedef struct { float *x, *square, *mix, *next; size_t n, m; } newton_schulz;
+
+static void steps(precis_ctx *ctx, const newton_schulz *of)
 {
+    float *x = of->x, *square = of->square, *mix = of->mix, *next = of->next;
+    const size_t n = of->n, m = of->m;
     const float a = 3.4445f, b = -4.7750f, c = 2.0315f;
     for (int s = 0; s < 5; s++) {
-        pcs_for(ctx, n, 4, rows_of, &(product){ x, x, square, m, n, true });
-        pcs_for(ctx, n, 4, rows_of, &(product){ square, square, mix, n, n, false });
+        pcs_for(ctx, n, 4, rows_of, &(matrix_product){ x, x, square, m, n, true });
+        pcs_for(ctx, n, 4, rows_of, &(matrix_product){ square, square, mix, n, n, false });
         for (size_t i = 0; i < n * n; i++) mix[i] = b * square[i] + c * mix[i];
-        pcs_for(ctx, n, 4, rows_of, &(product){ mix, x, next, n, m, false });
+        pcs_for(ctx, n, 4, rows_of, &(matrix_product){ mix, x, next, n, m, false });
         for (size_t i = 0; i < n * m; i++) x[i] = a * x[i] + next[i];
     }
 }
@@ -57,11 +62,11 @@ precis_status pcs_muon_orthogonal(precis_ctx *ctx, float *x, size_t rows, size_t
     float *square = mem, *mix = square + n * n, *next = mix + n * n, *wide = next + n * m;
     double sum = 0;
     for (size_t i = 0; i < n * m; i++) sum += (double)x[i] * x[i];
-    const float norm = (float)__builtin_sqrt(sum) + 1e-7f;
+    const float norm = (float)pcs_sqrt(sum) + 1e-7f;
     if (tall) turn(x, rows, columns, wide);
     else memcpy(wide, x, n * m * sizeof *x);
     for (size_t i = 0; i < n * m; i++) wide[i] /= norm;
-    steps(ctx, wide, n, m, square, mix, next);
+    steps(ctx, &(newton_schulz){ wide, square, mix, next, n, m });
     if (tall) turn(wide, columns, rows, x);
     else memcpy(x, wide, n * m * sizeof *x);
     pcs_free(ctx, mem);

@@ -1,6 +1,7 @@
 /* optimizer.c - the table of optimizers, and the norm of all gradients. */
 #include "train/optimizer.h"
 
+#include "base/builtins.h"
 #include "base/pool.h"
 
 #define OPTIMIZER(name) extern const pcs_optimizer pcs_optimizer_##name;
@@ -47,7 +48,7 @@ double pcs_clip_norm(precis_ctx *ctx, const pcs_gradient *all, size_t n, double 
 {
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += squares(all[i].g, all[i].n);
-    const double norm = __builtin_sqrt(sum), by = most / (norm + 1e-6);
+    const double norm = pcs_sqrt(sum), by = most / (norm + 1e-6);
     if (!(most > 0) || !(norm - norm == 0) || by >= 1) return norm;
     for (size_t i = 0; i < n; i++) {
         scaling s = { all[i].g, (float)by };

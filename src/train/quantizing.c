@@ -48,7 +48,7 @@ static precis_status read_tensor(void *arg)
     return pcs_buf_printf(&r->t->planned, "%s%.200s=%s", r->t->planned.len ? "," : "", name, f->name);
 }
 
-static precis_status read_kv(plan_reader *r)
+static precis_status read_plan_kv(plan_reader *r)
 {
     precis_status st = pcs_json_expect(&r->in.j, PCS_JSON_OBJECT, &r->in.t, "kv");
     while (pcs_json_file_key(&r->in, &st)) {
@@ -83,7 +83,7 @@ precis_status pcs_train_read_plan(pcs_train_run *t, const char *path)
     while (pcs_json_file_key(&r.in, &st)) {
         if (pcs_json_is(&r.in.t, "precis")) st = pcs_json_file_string(&r.in, "precis", &kind);
         else if (pcs_json_is(&r.in.t, "tensors")) st = pcs_json_file_list(&r.in, "tensors", read_tensor, &r);
-        else if (pcs_json_is(&r.in.t, "kv")) st = read_kv(&r);
+        else if (pcs_json_is(&r.in.t, "kv")) st = read_plan_kv(&r);
         else st = pcs_json_file_skip(&r.in);
     }
     if (!st && (!kind || strcmp(kind, "plan") || !t->planned.len))

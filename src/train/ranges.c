@@ -1,12 +1,13 @@
 /* ranges.c - first steps and clips. */
 #include "train/ranges.h"
 
+#include "base/builtins.h"
 #include "base/fmath.h"
 #include "graph/op/round.h"
 
 float pcs_lsq_step(const float *v, size_t n, int high)
 {
-    return (float)(2 * pcs_mean_magnitude(v, n) / __builtin_sqrt((double)high));
+    return (float)(2 * pcs_mean_magnitude(v, n) / pcs_sqrt((double)high));
 }
 
 float pcs_pareto_alpha(const float *w, size_t n, int bits)

@@ -1,6 +1,7 @@
 /* rounding.c - see rounding.h. Products are summed in doubles, in ascending order. */
 #include "train/rounding.h"
 
+#include "base/builtins.h"
 #include "base/fmath.h"
 #include "graph/op/round.h"
 
@@ -36,7 +37,7 @@ void pcs_adaround_begin(const pcs_rounding *r, const pcs_adaround *a, float *v)
 {
     for (size_t i = 0; i < r->rows * r->k; i++) {
         const float q = r->w[i] / a->scale;
-        const double rest = (double)(q - __builtin_floorf(q));
+        const double rest = (double)(q - pcs_floorf(q));
         v[i] = (float)-pcs_log((ZETA - GAMMA) / (rest - GAMMA) - 1);
     }
 }
@@ -70,18 +71,18 @@ static void by_v(const pcs_rounding *r, const pcs_adaround *a, const float *v, c
 }
 
 precis_status pcs_adaround_loss(precis_ctx *ctx, const pcs_rounding *r, const pcs_adaround *a, const float *v,
-                                double *error, double *regularizer, float *dv)
+                                pcs_adaround_losses *out, float *dv)
 {
     const size_t n = r->rows * r->k;
     float *wq = pcs_alloc(ctx, n + r->samples * r->rows + 1, sizeof *wq);
     if (!wq) return PRECIS_ENOMEM;
-    *regularizer = 0;
+    out->regularizer = 0;
     for (size_t i = 0; i < n; i++) {
         const float h = pcs_adaround_h(v[i]);
-        wq[i] = a->scale * pcs_clamp(__builtin_floorf(r->w[i] / a->scale) + h, (float)a->low, (float)a->high);
-        *regularizer += a->lambda * (1 - magnitude_power(2 * (double)h - 1, a->beta));
+        wq[i] = a->scale * pcs_clamp(pcs_floorf(r->w[i] / a->scale) + h, (float)a->low, (float)a->high);
+        out->regularizer += a->lambda * (1 - magnitude_power(2 * (double)h - 1, a->beta));
     }
-    *error = products(r, wq, wq + n) / (double)r->samples;
+    out->error = products(r, wq, wq + n) / (double)r->samples;
     if (dv) by_v(r, a, v, wq, wq + n, dv);
     pcs_free(ctx, wq);
     return PRECIS_OK;
@@ -140,16 +141,16 @@ static float scale_of(const float *w, size_t k, int bits)
 }
 
 /* What the caller wants of the iteration that is the best so far. */
-static void keep(const descent *d, float *v, float *factor, float *wq)
+static void keep_best(const descent *d, const pcs_sign_rounded *out)
 {
     const size_t n = d->r->rows * d->r->k;
-    if (v) memcpy(v, d->v, n * sizeof *v);
-    if (factor) memcpy(factor, d->factor, d->r->rows * sizeof *factor);
-    if (wq) memcpy(wq, d->wq, n * sizeof *wq);
+    if (out->v) memcpy(out->v, d->v, n * sizeof *out->v);
+    if (out->factor) memcpy(out->factor, d->factor, d->r->rows * sizeof *out->factor);
+    if (out->wq) memcpy(out->wq, d->wq, n * sizeof *out->wq);
 }
 
-precis_status pcs_sign_round(precis_ctx *ctx, const pcs_rounding *r, int bits, int iterations, float *v, float *factor,
-                             float *wq, float *losses)
+precis_status pcs_sign_round(precis_ctx *ctx, const pcs_rounding *r, int bits, int iterations,
+                             const pcs_sign_rounded *out)
 {
     const size_t n = r->rows * r->k;
     descent d = { .r = r, .low = -(float)(1 << (bits - 1)), .high = (float)((1 << (bits - 1)) - 1) };
@@ -164,10 +165,10 @@ precis_status pcs_sign_round(precis_ctx *ctx, const pcs_rounding *r, int bits, i
     double best = 0;
     for (int t = 0; t < iterations; t++) {
         const double loss = forward(&d);
-        if (losses) losses[t] = (float)loss;
+        if (out->losses) out->losses[t] = (float)loss;
         if (!t || loss < best) {
             best = loss;
-            keep(&d, v, factor, wq);
+            keep_best(&d, out);
         }
         const float rate = (float)((1.0 - (double)t / iterations) / iterations);
         for (size_t o = 0; o < r->rows; o++) descend(&d, o, rate);

@@ -20,17 +20,22 @@ typedef struct pcs_adaround {
 void pcs_adaround_begin(const pcs_rounding *r, const pcs_adaround *a, float *v);
 /* clip(1.2 sigmoid(V) - 0.1, 0, 1). */
 float pcs_adaround_h(float v);
-/* The mean over samples of the squared error summed over rows; lambda * sum(1 - |2h - 1|^beta); and the gradient of
- * their sum by V (NULL: not wanted). PRECIS_ENOMEM. */
+/* error: the mean over samples of the squared error summed over rows; regularizer: lambda * sum(1 - |2h - 1|^beta). */
+typedef struct pcs_adaround_losses { double error, regularizer; } pcs_adaround_losses;
+/* Both, and the gradient of their sum by V (NULL: not wanted). PRECIS_ENOMEM. */
 precis_status pcs_adaround_loss(precis_ctx *ctx, const pcs_rounding *r, const pcs_adaround *a, const float *v,
-                                double *error, double *regularizer, float *dv);
+                                pcs_adaround_losses *out, float *dv);
 
 /* ---- sign descent ---- */
 /* q = clip(nearest(w / s + V), -2^(bits - 1), 2^(bits - 1) - 1), s = factor * -w_of_largest_magnitude / 2^(bits - 1) by
  * row; V and the factors (kept within [0, 1]) go down by the signs of their gradients at a rate of 1 / iterations that
- * falls to 0. Of the iterations the one of the least loss, the mean of squared errors of the products, is kept: V,
- * factor[rows] and numbers wq (each may be NULL); losses: [iterations] or NULL. PRECIS_ENOMEM. */
-precis_status pcs_sign_round(precis_ctx *ctx, const pcs_rounding *r, int bits, int iterations, float *v, float *factor,
-                             float *wq, float *losses);
+ * falls to 0. Of the iterations the one of the least loss, the mean of squared errors of the products, is kept. */
+typedef struct pcs_sign_rounded {
+    float *v, *factor, *wq; /* V[rows][k], factor[rows], the numbers wq[rows][k]; each may be NULL */
+    float *losses;          /* [iterations] or NULL */
+} pcs_sign_rounded;
+/* PRECIS_ENOMEM. */
+precis_status pcs_sign_round(precis_ctx *ctx, const pcs_rounding *r, int bits, int iterations,
+                             const pcs_sign_rounded *out);
 
 #endif

@@ -1,5 +1,6 @@
 /* served.c - what was trained as it is served: the file in its types, and its loss when it is run. */
 #include "base/fmath.h"
+#include "base/builtins.h"
 #include "base/json.h"
 #include "precis/convert.h"
 #include "precis/job.h"
@@ -135,10 +136,15 @@ static double log_sum(const float *x, size_t n)
     return pcs_log(all) + top;
 }
 
+/* Room for a sequence: its rows, and the logits that the first of two nets has of them. */
+typedef struct { precis_row *rows; float *kept; } scoring;
+
 /* What one sequence has: of `count` tokens the mean negative log-likelihood by a, and the divergence of b from a. */
-static precis_status score(pcs_train_run *t, const served *a, const served *b, precis_row *rows, float *kept,
-                           uint32_t count, double sums[2])
+static precis_status score(pcs_train_run *t, const served *a, const served *b, const scoring *in, uint32_t count,
+                           double sums[2])
 {
+    precis_row *rows = in->rows;
+    float *kept = in->kept;
     const size_t v = (size_t)t->c.model.vocabulary;
     const float *logits, *x = NULL;
     for (uint32_t k = 0; k < count; k++) rows[k] = (precis_row){ t->ids[k], k, 0, 1 };
@@ -164,11 +170,11 @@ static precis_status run_both(pcs_train_run *t, const served *a, const served *b
     uint64_t n = 0;
     for (; !st && pcs_train_held(&t->data, n, t->ids, t->targets, &entropy); n++) {
         const uint32_t count = (uint32_t)t->c.context - (t->targets[t->c.context - 1] < 0);
-        st = score(t, a, b, rows, kept, count, sums);
+        st = score(t, a, b, &(scoring){ rows, kept }, count, sums);
         all[0] += sums[0], all[1] += sums[1];
     }
-    *loss = n ? all[0] / (double)n : __builtin_nan("");
-    if (kld) *kld = n && b ? all[1] / (double)n : __builtin_nan("");
+    *loss = n ? all[0] / (double)n : pcs_nan();
+    if (kld) *kld = n && b ? all[1] / (double)n : pcs_nan();
     pcs_free(t->ctx, rows);
     pcs_free(t->ctx, kept);
     return st;

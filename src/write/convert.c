@@ -33,7 +33,7 @@ precis_status pcs_lost(precis_ctx *ctx, const pcs_tensor *t, const pcs_format *f
     *lost = 0;
     for (uint64_t r = 0; n && !st && r < t->n / n; r++) {
         pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
-        pcs_encode(f, n, x, NULL, PCS_FIT_RTN, NULL, row);
+        pcs_encode_nearest(f, n, x, row);
         pcs_decode(f, n, row, y);
         for (size_t i = 0; i < n; i++) {
             const bool kept = x[i] == y[i]; /* so is an infinity that stays one */
@@ -151,7 +151,7 @@ static precis_status fill(void *user, pcs_out *o, size_t i)
             if (f->kind == PCS_QUANT) recode(t, r, f, q, x, bytes);
             else {
                 pcs_decode(t->format, n, t->data + r * pcs_tensor_row_bytes(t), x);
-                pcs_encode(f, n, x, NULL, PCS_FIT_RTN, NULL, bytes);
+                pcs_encode_nearest(f, n, x, bytes);
             }
             st = pcs_out_add(o, bytes, row);
         }

@@ -12,6 +12,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#ifndef O_TMPFILE
+#define O_TMPFILE 0 /* a folder cannot be opened for writing: hidden names are taken */
+#endif
+
 #define BUFFER (2u << 20)
 
 /* Bytes of a path up to and with its last slash. */

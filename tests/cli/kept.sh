@@ -5,33 +5,7 @@
 . "$(dirname "$0")/../common.sh"
 kept=$XDG_CACHE_HOME/precis/measured
 # a net of one narrow layer, which is measured in a moment
-python3 - "$root" "$work/narrow" <<'P'
-import json, os, random, struct, sys
-os.makedirs(sys.argv[2])
-width, inner, vocab = 64, 96, 64
-shapes = {"model.embed_tokens.weight": [vocab, width], "model.norm.weight": [width], "lm_head.weight": [vocab, width]}
-for name, shape in {"self_attn.q_proj": [width, width], "self_attn.k_proj": [width, width],
-                    "self_attn.v_proj": [width, width], "self_attn.o_proj": [width, width],
-                    "mlp.gate_proj": [inner, width], "mlp.up_proj": [inner, width],
-                    "mlp.down_proj": [width, inner]}.items():
-    shapes[f"model.layers.0.{name}.weight"] = shape
-for name in ("input_layernorm", "post_attention_layernorm"):
-    shapes[f"model.layers.0.{name}.weight"] = [width]
-random.seed(1)
-head, at, data = {}, 0, b""
-for name, shape in shapes.items():
-    n = shape[0] * (shape[1] if len(shape) > 1 else 1)
-    part = b"".join(struct.pack("<f", 1 if len(shape) == 1 else random.gauss(0, 0.2)) for i in range(n))
-    head[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + len(part)]}
-    data += part
-    at += len(part)
-text = json.dumps(head).encode()
-open(sys.argv[2] + "/model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data)
-json.dump({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": width, "intermediate_size": inner,
-           "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": vocab,
-           "max_position_embeddings": 128, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu",
-           "tie_word_embeddings": False}, open(sys.argv[2] + "/config.json", "w"))
-P
+python3 "$root/tests/cli/narrow.py" "$work/narrow"
 model=$work/narrow
 
 make() { # make OUT OPTION...: a file under a budget

@@ -336,6 +336,19 @@ if command -v mpirun >/dev/null && [ -e "$(dirname "$precis")/precis-mpi.so" ]; 
     "$precis" train ranks.json -o bad.gguf >/dev/null && rm -f bad.gguf
     mpirun --oversubscribe -n 3 "$precis" train ranks.json -o bad.gguf >out 2>err </dev/null && { echo "3 ranks shared 4 parts"; failed=1; }
     has err 'data.parts: 4 parts of a batch for 3 ranks'
+    # When one of them is killed the run ends with exit 4, and goes on from its last checkpoint to the same bytes.
+    sed 's/"steps": 60/"steps": 1500/; s/"checkpoint": 10/"checkpoint": 50/' config.json >lost.json
+    expect 0 "$precis" train lost.json -o alone.gguf
+    mpirun --oversubscribe -n 2 "$precis" train lost.json -o lost.gguf --threads 1 >out 2>err </dev/null &
+    pid=$!
+    while [ ! -e lost.gguf ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+    kill -9 "$(pgrep -n -f 'train lost.json -o lost.gguf')"
+    wait $pid
+    got=$?
+    [ $got = 4 ] || { echo "exit $got, not 4, of a run that lost a rank"; cat err; failed=1; }
+    has err "ended by signal 9: the others end, and --resume goes on"
+    expect 0 mpirun --oversubscribe -n 2 "$precis" train lost.json -o lost.gguf --threads 1 --resume
+    cmp -s alone.gguf lost.gguf || { echo "other bytes after a rank was lost"; failed=1; }
 else
     echo "skipped: no mpirun, or precis was built without MPI"
 fi

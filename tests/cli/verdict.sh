@@ -20,6 +20,9 @@ json "not j['verdict']['larger'] and j['verdict']['read_by'] == 'gguf' and j['ve
 json "j['verdict']['loss'] == next(w for t, w in ((0.003, 'no loss that shows'), (0.02, 'a loss that nobody notices'), (0.1, 'a small loss'), (0.3, 'a loss that shows'), (9, 'a heavy loss')) if j['eval']['kld_mean'] < t)"
 # larger than the input: the first word of the verdict
 expect 0 "$precis" quant "$work/q2.gguf" --type Q8_0 --no-calib --no-eval -o "$work/large.gguf"
+has err "the model is quantized already: 57 of its 57 coded tensors stay as they are, exact"
+has out "^As large as the input"
+expect 0 "$precis" quant "$work/q2.gguf" --type '*=Q8_0' --no-calib --no-eval -o "$work/large.gguf"
 has out "^LARGER by [0-9]* % than the input"
 has out "Next: keep the input"
 has out "Loss: not measured"

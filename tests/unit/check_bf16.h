@@ -16,7 +16,8 @@ static void check_act_bf16(const pcs_kernel *k)
             x[0] = 0x1p-56f, x[n * m - 1] = -0x1.ffp-57f;
             uint16_t *got = make_act_bf16(m, n), *want = make_act_bf16(m, n);
             memset(got, 0x55, bytes), memset(want, 0xaa, bytes);
-            for (size_t half = 0; half < 2; half++) k->run.act_bf16(&(pcs_act_bf16_args){ x, n, m, half ? m / 2 : 0, half ? m : m / 2, got });
+            for (size_t half = 0; half < 2; half++)
+                k->run.act_bf16(&(pcs_act_bf16_args){ x, n, m, half ? m / 2 : 0, half ? m : m / 2, got });
             pcs_act_bf16_scalar(&(pcs_act_bf16_args){ x, n, m, 0, m, want });
             same(k, "tiles", got, want, bytes);
             assert_int_equal(pcs_act_bf16_row(got, n, 0)[0], n * m > 1 ? 0x2380 : 0xa380); /* rounded up to -2^-56 */
@@ -42,7 +43,8 @@ static void same_bf16(const pcs_kernel *k, const pcs_format *f, size_t n, size_t
     void *mem = aligned_alloc(64, (pcs_mp_bf16_scratch(n) + 127) / 64 * 64);
     for (int s = 0; s < (panels ? 3 : 2); s++) {
         y[s] = calloc(m, ROWS * 4);
-        const pcs_mp_bf16_args args = { f, s == 2 ? panels : w, row, n, 0, ROWS, m, act, y[s], ROWS, with_bias ? bias : NULL, mem, s == 2 };
+        const pcs_mp_bf16_args args = { f, s == 2 ? panels : w, row, n, 0, ROWS, m, act, y[s], ROWS,
+                                        with_bias ? bias : NULL, mem, s == 2 };
         (s == 0 ? pcs_mp_bf16_scalar : k->run.mp_bf16)(&args);
     }
     char what[80];
@@ -50,7 +52,9 @@ static void same_bf16(const pcs_kernel *k, const pcs_format *f, size_t n, size_t
     for (int s = 1; s < (panels ? 3 : 2); s++) same(k, what, y[s], y[0], m * ROWS * 4);
     if (m > 1) { /* a row alone, as experts take it */
         float one[ROWS];
-        k->run.mp_bf16(&(pcs_mp_bf16_args){ f, w, row, n, 0, ROWS, 1, pcs_act_bf16_row(act, n, m - 1), one, ROWS, with_bias ? bias : NULL, mem, false });
+        const pcs_mp_bf16_args last = { f, w, row, n, 0, ROWS, 1, pcs_act_bf16_row(act, n, m - 1), one, ROWS,
+                                        with_bias ? bias : NULL, mem, false };
+        k->run.mp_bf16(&last);
         same(k, what, one, y[0] + (m - 1) * ROWS, sizeof one);
     }
     for (int s = 0; s < (panels ? 3 : 2); s++) free(y[s]);

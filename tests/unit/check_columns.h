@@ -29,7 +29,8 @@ static void same_column(const pcs_kernel *k, const char *what, double *a, double
 
 static void same_pair(const pcs_kernel *k, pcs_column_add_fn *run, pcs_column_add_fn *scalar, bool steps)
 {
-    double *a = make_column(1, true), *b = make_column(2, true), *y[2] = { make_column(3, false), make_column(3, false) };
+    double *a = make_column(1, true), *b = make_column(2, true);
+    double *y[2] = { make_column(3, false), make_column(3, false) };
     for (int step = steps ? 1 : 2; step < 4; step++) /* not both are numbers: the tape has lanes of those */
         for (size_t n = PCS_COLUMN_LANES; n <= COLUMN; n += PCS_COLUMN_LANES)
             for (int s = 0; s < 2; s++) {
@@ -45,7 +46,10 @@ static void check_column_add(const pcs_kernel *k) { same_pair(k, k->run.column_a
 static void check_column_sub(const pcs_kernel *k) { same_pair(k, k->run.column_sub, pcs_column_sub_scalar, true); }
 static void check_column_mul(const pcs_kernel *k) { same_pair(k, k->run.column_mul, pcs_column_mul_scalar, true); }
 static void check_column_div(const pcs_kernel *k) { same_pair(k, k->run.column_div, pcs_column_div_scalar, true); }
-static void check_column_gather(const pcs_kernel *k) { same_pair(k, k->run.column_gather, pcs_column_gather_scalar, false); }
+static void check_column_gather(const pcs_kernel *k)
+{
+    same_pair(k, k->run.column_gather, pcs_column_gather_scalar, false);
+}
 
 static void same_function(const pcs_kernel *k, pcs_column_exp_fn *run, pcs_column_exp_fn *scalar)
 {
@@ -121,7 +125,8 @@ static void check_column_sum(const pcs_kernel *k)
 
 static void check_column_huber(const pcs_kernel *k)
 {
-    double *r = make_column(6, false), *w = make_column(7, false), *psi[2] = { make_column(8, false), make_column(8, false) }, sum[2];
+    double *r = make_column(6, false), *w = make_column(7, false), sum[2];
+    double *psi[2] = { make_column(8, false), make_column(8, false) };
     for (size_t i = 0; i < COLUMN; i += 3) r[i] = -r[i];
     for (double delta = 1e-3; delta < 1e4; delta *= 10) {
         k->run.column_huber(&(pcs_column_huber_args){ r, w, delta, psi[0], COLUMN, &sum[0] });

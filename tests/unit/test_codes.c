@@ -156,25 +156,27 @@ static size_t count(const precis_graph *g, const char *name)
 
 typedef precis_value build_fn(maker *m, precis_value *in);
 
-/* What a net gives for the seed, with a pass or without; the number of its nodes named so. */
-static size_t run(build_fn *make, uint64_t seed, pcs_dtype type, const char *pass, uint32_t threads, float *y,
-                  size_t *n)
+/* A net of a seed, with a pass or without. */
+typedef struct { build_fn *make; uint64_t seed; pcs_dtype type; const char *pass; uint32_t threads; } made;
+
+/* What the net gives; the number of its nodes of codes. */
+static size_t run_made(made net, float *y, size_t *n)
 {
-    precis_ctx *ctx = test_ctx(threads);
-    maker m = { .seed = seed, .type = type };
+    precis_ctx *ctx = test_ctx(net.threads);
+    maker m = { .seed = net.seed, .type = net.type };
     precis_program *p;
     precis_value in;
     OK(ctx, precis_graph_open(ctx, &m.g));
-    const precis_value out = make(&m, &in);
+    const precis_value out = net.make(&m, &in);
     if (out >= 0) precis_graph_output(m.g, out);
     OK(ctx, precis_graph_verify(m.g));
-    if (pass) OK(ctx, precis_graph_pass(m.g, pass));
+    if (net.pass) OK(ctx, precis_graph_pass(m.g, net.pass));
     *n = 1;
     size_t count_in = 1;
     for (uint32_t i = 0; i < m.g->values[out].dims; i++) *n *= (size_t)m.g->values[out].shape[i];
     for (uint32_t i = 0; i < m.g->values[in].dims; i++) count_in *= (size_t)m.g->values[in].shape[i];
     float *x = malloc(count_in * sizeof *x);
-    test_fill(x, count_in, seed, 8.0f);
+    test_fill(x, count_in, net.seed, 8.0f);
     OK(ctx, precis_program_open(ctx, &p, m.g, PRECIS_FAST));
     OK(ctx, precis_program_set_input(p, in, x));
     OK(ctx, precis_program_run(p));
@@ -191,9 +193,9 @@ static void same_fused(build_fn *make, uint64_t seed, pcs_dtype type, const char
 {
     static float want[4096], got[4096];
     size_t n, m;
-    assert_int_equal(run(make, seed, type, NULL, 1, want, &n), 0);
+    assert_int_equal(run_made((made){ make, seed, type, NULL, 1 }, want, &n), 0);
     for (uint32_t threads = 1; threads <= 3; threads++) {
-        if (!run(make, seed, type, pass, threads, got, &m))
+        if (!run_made((made){ make, seed, type, pass, threads }, got, &m))
             fail_msg("seed %llu: nothing is fused", (unsigned long long)seed);
         assert_int_equal(n, m);
         for (size_t i = 0; i < n; i++)
@@ -267,8 +269,9 @@ static void test_any_scale(void **state)
     for (uint64_t seed = 1; seed <= 40; seed++) {
         size_t n, m;
         const pcs_dtype type = seed % 2 ? PCS_U8 : PCS_I8;
-        run(conv_of_codes, seed, type, NULL, 1, want, &n);
-        assert_true(run(conv_of_numbers, seed, type, "fuse_codes", 1 + seed % 3, got, &m) > 0);
+        run_made((made){ conv_of_codes, seed, type, NULL, 1 }, want, &n);
+        const made fused = { conv_of_numbers, seed, type, "fuse_codes", (uint32_t)(1 + seed % 3) };
+        assert_true(run_made(fused, got, &m) > 0);
         assert_int_equal(n, m);
         assert_memory_equal(want, got, n * sizeof *want);
     }

@@ -103,7 +103,7 @@ static void test_no_doubt(void **state)
         uint8_t *row = calloc(1, pcs_row_bytes(f, WIDTH) + 64);
         assert_non_null(row);
         assert_non_null(f->numbers);
-        pcs_encode(f, WIDTH, x, NULL, PCS_FIT_RTN, NULL, row);
+        pcs_encode_nearest(f, WIDTH, x, row);
         if (pcs_head_doubtful(f, row) || pcs_blocks_doubtful(f, (WIDTH + f->block - 1) / f->block, row + f->head))
             fail_msg("%s: weights of 0.05 are in doubt", f->name);
         free(row);
@@ -185,8 +185,8 @@ static void test_models(void **state)
     precis_ctx_close(&ctx);
 }
 
-/* The first call looks at what it reads, so a weight of no effect on its outputs is found as well: the result of a row with
- * an infinity times 0. What no call reads is found beside it. */
+/* The first call looks at what it reads, so a weight of no effect on its outputs is found as well: the result of a
+ * row with an infinity times 0. What no call reads is found beside it. */
 static void test_as_they_are_read(void **state)
 {
     (void)state;

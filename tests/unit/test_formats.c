@@ -24,7 +24,7 @@ static void hash_of(const pcs_format *f, pcs_fit_effort effort, char hex[65])
     test_fill(x, N, 42, 0.05f);
     test_fill(w, N, 43, 1.0f);
     for (int i = 0; i < N; i++) w[i] = w[i] * w[i];
-    pcs_encode(f, N, x, effort == PCS_FIT_SEARCH ? w : NULL, effort, NULL, out);
+    pcs_encode(&(pcs_encode_args){ f, N, x, effort == PCS_FIT_SEARCH ? w : NULL, effort, NULL, out, NULL });
     precis_sha256(out, pcs_row_bytes(f, N), hex);
 }
 
@@ -69,7 +69,7 @@ static void test_bound(void **state)
             test_fill(x, CHECKED(f), seed, scale);
             float top = 0;
             for (uint32_t k = 0; k < CHECKED(f); k++) top = fabsf(x[k]) > top ? fabsf(x[k]) : top;
-            pcs_encode(f, CHECKED(f), x, NULL, PCS_FIT_RTN, NULL, out);
+            pcs_encode_nearest(f, CHECKED(f), x, out);
             pcs_decode(f, CHECKED(f), out, y);
             for (uint32_t k = 0; k < CHECKED(f); k++)
                 if (!(fabs((double)x[k] - y[k]) <= f->bound * top + step))
@@ -88,7 +88,7 @@ static void test_zero(void **state)
         float x[PCS_BLOCK_MAX] = { 0 }, y[PCS_BLOCK_MAX];
         uint8_t out[1024];
         for (int effort = 0; effort < 2; effort++) {
-            pcs_encode(f, CHECKED(f), x, NULL, (pcs_fit_effort)effort, NULL, out);
+            pcs_encode(&(pcs_encode_args){ f, CHECKED(f), x, NULL, (pcs_fit_effort)effort, NULL, out, NULL });
             pcs_decode(f, CHECKED(f), out, y);
             for (uint32_t k = 0; k < CHECKED(f); k++) assert_true(y[k] == 0.0f);
         }
@@ -111,7 +111,7 @@ static void test_special(void **state)
             x[3] = values[v];
             x[CHECKED(f) - 1] = -values[v] / 3;
             for (int effort = 0; effort < 2; effort++) {
-                pcs_encode(f, CHECKED(f), x, NULL, (pcs_fit_effort)effort, NULL, out);
+                pcs_encode(&(pcs_encode_args){ f, CHECKED(f), x, NULL, (pcs_fit_effort)effort, NULL, out, NULL });
                 pcs_decode(f, CHECKED(f), out, y);
                 for (uint32_t k = 0; k < CHECKED(f); k++) {
                     if (!isfinite(y[k])) fail_msg("%s: %g gave %g", f->name, (double)values[v], (double)y[k]);

@@ -146,7 +146,9 @@ static const gradient_case cases[] = {
     { "gather", { { 0 } }, { { 'F', 1, { 6 }, 0, 1 }, { 'I', 2, { 2, 3 }, 4, 0 } }, NULL },
     { "geglu", { { 0 } }, { { 'F', 2, { 3, 20 }, 0, 1 }, { 'F', 2, { 3, 20 }, 0, 1 } }, NULL },
     { "gelu", { { 0 } }, { { 'F', 2, { 3, 20 }, 0, 2 } }, NULL },
-    { "gelu", { INT("tanh", 1) }, { { 'F', 2, { 3, 20 }, 0, 2 } }, NULL },
+    { "gelu", { INT("single", 1) }, { { 'F', 2, { 3, 20 }, 0, 2 } }, NULL },
+    { "gelu", { INT("tanh", 1) }, { { 'F', 3, { 3, 20, 2 }, 0, 2 } }, NULL },
+    { "gelu", { INT("tanh", 1), INT("single", 1) }, { { 'F', 2, { 3, 20 }, 0, 2 } }, NULL },
     { "hadamard", { INT("dim", 8) }, { { 'F', 2, { 3, 16 }, 0, 1 } }, NULL },
     { "hadamard", { INT("dim", 12), INT("transposed", 1) }, { { 'F', 2, { 3, 24 }, 0, 1 } }, NULL },
     { "kl_divergence", { REAL("temperature", 2) }, { { 'F', 2, { 5, 9 }, 0, 1 }, { 'F', 2, { 5, 9 }, 0, 1 } }, NULL },
@@ -457,7 +459,8 @@ static void test_nan(void **state)
         open_case(ctx, g, &cases[i], &b, i);
         ((float *)b.in[0].data)[3] = NAN;
         eval(&b, ctx);
-        if (!isnan(((const float *)b.out[0].data)[3])) fail_msg("%s (case %zu) makes a number of a NaN", cases[i].op, i);
+        if (!isnan(((const float *)b.out[0].data)[3]))
+            fail_msg("%s (case %zu) makes a number of a NaN", cases[i].op, i);
         close_case(&b);
         precis_graph_close(&g);
         precis_ctx_close(&ctx);
@@ -485,6 +488,7 @@ static void test_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_walk), cmocka_unit_test(test_nan) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_walk),
+                                        cmocka_unit_test(test_nan) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,13 +6,30 @@
 
 #include <math.h>
 
+enum { C = 3, O = 4, H = 7, W = 6, K = 3 };
+typedef struct { const float *x, *w, *bias, *gamma, *beta, *mean, *var; } conv_case;
+
+/* Element `at` of [2][O][4][3]: a convolution with a stride of 2 and zeros around, normalized. */
+static double conv_at(const conv_case *of, int at)
+{
+    const int j = at % 3, i = at / 3 % 4, q = at / 12 % O, b = at / 12 / O;
+    double s = of->bias[q];
+    for (int c = 0; c < C; c++)
+        for (int u = 0; u < K; u++)
+            for (int v = 0; v < K; v++) {
+                const int y = 2 * i + u - 1, x = 2 * j + v - 1;
+                if (y < 0 || y >= H || x < 0 || x >= W) continue;
+                s += (double)of->w[((q * C + c) * K + u) * K + v] * of->x[((b * C + c) * H + y) * W + x];
+            }
+    return (s - of->mean[q]) / sqrt(of->var[q] + 1e-5) * of->gamma[q] + of->beta[q];
+}
+
 static void test_conv(void **state)
 {
     (void)state;
     precis_ctx *ctx = test_ctx(2);
     precis_graph *g;
     OK(ctx, precis_graph_open(ctx, &g));
-    enum { C = 3, O = 4, H = 7, W = 6, K = 3 };
     float x[2 * C * H * W], w[O * C * K * K], bias[O], gamma[O], beta[O], mean[O], var[O];
     test_fill(x, 2 * C * H * W, 1, 1);
     test_fill(w, O * C * K * K, 2, 1);
@@ -21,17 +38,22 @@ static void test_conv(void **state)
     for (int i = 0; i < O; i++) var[i] = var[i] * var[i] + 0.5f;
     const int64_t xs[] = { 2, C, H, W }, ws[] = { O, C, K, K }, o[] = { O };
     const precis_value in = precis_graph_input(g, "x", 4, xs);
-    const precis_value conv = precis_graph_node(g, "conv", "conv2d", PRECIS_ATTRS(precis_attr_int("stride", 2), precis_attr_int("pad", 1)), 3,
-                                                (precis_value[]){ in, precis_graph_constant(g, "w", 4, ws, w), precis_graph_constant(g, "b", 1, o, bias) });
-    const precis_value norm = precis_graph_node(g, "norm", "batch_norm", NULL, 5,
-                                                (precis_value[]){ conv, precis_graph_constant(g, "g", 1, o, gamma), precis_graph_constant(g, "b", 1, o, beta),
-                                                                  precis_graph_constant(g, "m", 1, o, mean), precis_graph_constant(g, "v", 1, o, var) });
+    const precis_attr *halved = PRECIS_ATTRS(precis_attr_int("stride", 2), precis_attr_int("pad", 1));
+    const precis_value conv_in[] = { in, precis_graph_constant(g, "w", 4, ws, w),
+                                     precis_graph_constant(g, "b", 1, o, bias) };
+    const precis_value conv = precis_graph_node(g, "conv", "conv2d", halved, 3, conv_in);
+    const precis_value norm_in[] = {
+        conv, precis_graph_constant(g, "g", 1, o, gamma), precis_graph_constant(g, "b", 1, o, beta),
+        precis_graph_constant(g, "m", 1, o, mean), precis_graph_constant(g, "v", 1, o, var)
+    };
+    const precis_value norm = precis_graph_node(g, "norm", "batch_norm", NULL, 5, norm_in);
     precis_graph_output(g, norm);
     OK(ctx, precis_graph_verify(g));
     int64_t shape[PRECIS_MAX_DIMS];
     assert_int_equal(precis_graph_value_shape(g, norm, shape), 4);
     assert_int_equal(shape[2], 4);
     assert_int_equal(shape[3], 3);
+    const conv_case is = { x, w, bias, gamma, beta, mean, var };
     float before[2 * O * 4 * 3];
     for (int folded = 0; folded < 2; folded++) {
         if (folded) OK(ctx, precis_graph_pass(g, "fold_batch_norm"));
@@ -40,23 +62,12 @@ static void test_conv(void **state)
         OK(ctx, precis_program_set_input(p, in, x));
         OK(ctx, precis_program_run(p));
         const float *y = precis_program_get(p, norm);
-        for (int b = 0; b < 2; b++)
-            for (int q = 0; q < O; q++)
-                for (int i = 0; i < 4; i++)
-                    for (int j = 0; j < 3; j++) {
-                        double s = bias[q];
-                        for (int c = 0; c < C; c++)
-                            for (int u = 0; u < K; u++)
-                                for (int v = 0; v < K; v++) {
-                                    const int yy = 2 * i + u - 1, xx = 2 * j + v - 1;
-                                    if (yy >= 0 && yy < H && xx >= 0 && xx < W) s += (double)w[((q * C + c) * K + u) * K + v] * x[((b * C + c) * H + yy) * W + xx];
-                                }
-                        const double want = (s - mean[q]) / sqrt(var[q] + 1e-5) * gamma[q] + beta[q];
-                        const float got = y[((b * O + q) * 4 + i) * 3 + j];
-                        assert_true(fabs(want - got) <= 1e-5 * (1 + fabs(want)) * 4);
-                        if (!folded) before[((b * O + q) * 4 + i) * 3 + j] = got;
-                        else assert_true(fabs(before[((b * O + q) * 4 + i) * 3 + j] - (double)got) < 1e-4);
-                    }
+        for (int at = 0; at < 2 * O * 4 * 3; at++) {
+            const double want = conv_at(&is, at);
+            assert_true(fabs(want - y[at]) <= 1e-5 * (1 + fabs(want)) * 4);
+            if (!folded) before[at] = y[at];
+            else assert_true(fabs(before[at] - (double)y[at]) < 1e-4);
+        }
         precis_program_close(&p);
     }
     precis_graph_close(&g);
@@ -97,8 +108,10 @@ static void test_codes(void **state)
     OK(ctx, precis_graph_open(ctx, &g));
     const int64_t shape[] = { 2, 3 };
     const precis_value x = precis_graph_input(g, "x", 2, shape);
-    const precis_attr is_unsigned[] = { precis_attr_real("scale", 0.5), precis_attr_int("zero", 3), precis_attr_int("unsigned", 1), { 0 } };
-    const precis_value signed_codes = precis_graph_node(g, "s", "quantize", PRECIS_ATTRS(precis_attr_real("scale", 0.5)), 1, &x);
+    const precis_attr is_unsigned[] = { precis_attr_real("scale", 0.5), precis_attr_int("zero", 3),
+                                        precis_attr_int("unsigned", 1), { 0 } };
+    const precis_attr is_signed[] = { precis_attr_real("scale", 0.5), { 0 } };
+    const precis_value signed_codes = precis_graph_node(g, "s", "quantize", is_signed, 1, &x);
     const precis_value codes = precis_graph_node(g, "u", "quantize", is_unsigned, 1, &x);
     assert_int_equal(g->values[signed_codes].dtype, PCS_I8);
     assert_int_equal(g->values[codes].dtype, PCS_U8);
@@ -115,7 +128,8 @@ static void test_codes(void **state)
     const float in[6] = { 0.0f, 0.25f, -0.75f, 1000.0f, -1000.0f, 63.5f };
     OK(ctx, precis_program_set_input(p, x, in));
     OK(ctx, precis_program_run(p));
-    const float want[6] = { 0.0f, 0.0f, -1.0f, 126.0f, -1.5f, 63.5f }; /* nearest even of 0.5 is 0, of -1.5 is -2; 0 to 255 */
+    /* Nearest even of 0.5 is 0, of -1.5 is -2; codes are 0 to 255. */
+    const float want[6] = { 0.0f, 0.0f, -1.0f, 126.0f, -1.5f, 63.5f };
     const float want_along[6] = { -128.0f, 63.0f, 4.0f, 2.0f, -2.0f, 10.0f };
     assert_memory_equal(precis_program_get(p, back), want, sizeof want);
     assert_memory_equal(precis_program_get(p, along), want_along, sizeof want_along);
@@ -151,7 +165,8 @@ static void test_symbols(void **state)
     precis_ctx *ctx = test_ctx(2);
     precis_graph *g;
     OK(ctx, precis_graph_open(ctx, &g));
-    const int64_t batch = precis_graph_symbol(g, "batch", 4), height = precis_graph_symbol(g, "height", 0), width = precis_graph_symbol(g, "width", 0);
+    const int64_t batch = precis_graph_symbol(g, "batch", 4), height = precis_graph_symbol(g, "height", 0);
+    const int64_t width = precis_graph_symbol(g, "width", 0);
     assert_true(batch < 0 && height < 0 && width < 0 && precis_graph_symbol(g, "batch", 4) == batch);
     precis_value x;
     const precis_value y = pictures(g, (int64_t[]){ batch, SYM_C, height, width }, &x);
@@ -180,7 +195,8 @@ static void test_symbols(void **state)
         OK(ctx, precis_program_run(q));
         precis_graph_value_shape(fixed, fy, shape);
         assert_true(shape[0] * shape[1] > 0);
-        assert_memory_equal(precis_program_get(p, y), precis_program_get(q, fy), (size_t)(shape[0] * shape[1]) * sizeof(float));
+        const size_t bytes = (size_t)(shape[0] * shape[1]) * sizeof(float);
+        assert_memory_equal(precis_program_get(p, y), precis_program_get(q, fy), bytes);
         precis_program_close(&q);
         precis_graph_close(&fixed);
     }

@@ -27,6 +27,7 @@ static void make(precis_ctx *ctx, const char *path, char hex[65])
     o.max_part = 0.3;
     o.no_eval = 1;
     o.calibrate.tokens = 128;
+    o.quant.types = "Q4_K,Q3_K,Q2_K"; /* all of them take a minute for each way */
     OK(ctx, precis_job_quantize(ctx, m, path, &o, &job));
     assert_true(job.bytes <= 0.3 * 15e6);
     precis_job_close(&job);
@@ -222,6 +223,7 @@ static void test_stopped(void **state)
         precis_job_options jo = PRECIS_JOB_OPTIONS_INIT;
         jo.max_part = 0.4;
         jo.calibrate.tokens = 128;
+        jo.quant.types = "Q4_K,Q3_K";
         jo.eval.window = 256;
         OK(ctx, precis_model_open(ctx, &m, MODEL));
         const precis_status st = precis_job_quantize(ctx, m, path, &jo, &job);
@@ -319,7 +321,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_logits), cmocka_unit_test(test_cache_types),
-                                        cmocka_unit_test(test_budgets),     cmocka_unit_test(test_refused),     cmocka_unit_test(test_failures),
-                                        cmocka_unit_test(test_stopped),     cmocka_unit_test(test_same_bytes) };
+                                        cmocka_unit_test(test_budgets),     cmocka_unit_test(test_refused),
+                                        cmocka_unit_test(test_failures),    cmocka_unit_test(test_stopped),
+                                        cmocka_unit_test(test_same_bytes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

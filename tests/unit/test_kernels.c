@@ -1,5 +1,6 @@
 /* Every row of kernels.def against the scalar one, bit for bit, on buffers that end at an unreadable page. */
 #include "base/f16.h"
+#include "base/builtins.h"
 #include "format/number.h"
 #include "kernel/kernel.h"
 #include "test.h"
@@ -85,10 +86,11 @@ static uint8_t *make_rows(const pcs_format *f, size_t n, size_t rows, uint64_t s
     if (book && seed % 2) any_rows(f, row * rows, seed, w);
     for (size_t r = 0; r < rows && pcs_format_can_encode(f) && !(book && seed % 2); r++) {
         test_fill(src, n, seed + r, 0.1f);
-        pcs_encode(f, n, src, NULL, PCS_FIT_RTN, NULL, w + r * row);
+        pcs_encode_nearest(f, n, src, w + r * row);
     }
     free(src);
-    for (size_t b = 0; b < row * rows && !pcs_format_can_encode(f); b++) w[b] = (uint8_t)(pcs_rand(&seed) & 0x3b); /* small exponents */
+    /* Small exponents. */
+    for (size_t b = 0; b < row * rows && !pcs_format_can_encode(f); b++) w[b] = (uint8_t)(pcs_rand(&seed) & 0x3b);
     return w;
 }
 
@@ -96,8 +98,10 @@ static uint8_t *make_panels(const pcs_format *f, size_t n, size_t rows, const ui
 {
     const size_t panel = pcs_panel_bytes(f, n), row = pcs_row_bytes(f, n);
     uint8_t *p = guarded(pcs_panels_bytes(f, n, rows));
-    for (size_t r = 0; r < rows; r += PCS_PANEL)
-        pcs_pack_scalar(&(pcs_pack_args){ f, w + r * row, row, n, rows - r < PCS_PANEL ? rows - r : PCS_PANEL, p + r / PCS_PANEL * panel });
+    for (size_t r = 0; r < rows; r += PCS_PANEL) {
+        const size_t few = rows - r < PCS_PANEL ? rows - r : PCS_PANEL;
+        pcs_pack_scalar(&(pcs_pack_args){ f, w + r * row, row, n, few, p + r / PCS_PANEL * panel });
+    }
     return p;
 }
 
@@ -105,7 +109,8 @@ static size_t blocks_most(const pcs_format *f) { return f->block == 256 ? 3 : 19
 
 static pcs_mp_fn *multiply(const pcs_kernel *k) { return k->op == PCS_DO_mv ? k->run.mv : k->run.mp; }
 
-/* Panels of formats that have other bytes there: any byte, also one that no row has, is the same codes at every level; and a row's byte keeps its codes on its way there and back. */
+/* Panels of formats that have other bytes there: any byte, also one that no row has, is the same codes at every
+ * level; and a row's byte keeps its codes on its way there and back. */
 static void check_recoded(const pcs_kernel *k)
 {
     const pcs_format *only = k->format;
@@ -119,7 +124,8 @@ static void check_recoded(const pcs_kernel *k)
         for (size_t b = 0; b < 8; b++)
             for (size_t field = 0; field < PCS_FIELDS && f->fields[field].bytes; field++)
                 for (size_t u = 0; pcs_field_recode(f, field, 0) && u < f->fields[field].bytes / 4; u++)
-                    for (size_t at = 0; at < 4 * PCS_PANEL; at++) panel[pcs_panel_at(&o, b, field) + u * o.unit[field] + at] = (uint8_t)next++;
+                    for (size_t at = 0; at < 4 * PCS_PANEL; at++)
+                        panel[pcs_panel_at(&o, b, field) + u * o.unit[field] + at] = (uint8_t)next++;
         assert_true(next >= 256);
         float *x = malloc(n * m * 4), y[2][2 * PCS_PANEL];
         test_fill(x, n * m, 3, 1.0f);
@@ -130,7 +136,9 @@ static void check_recoded(const pcs_kernel *k)
         for (size_t tokens = 1; tokens <= m; tokens++)
             for (int s = 0; s < 2; s++) {
                 memset(y[s], 0, sizeof y[s]);
-                (s ? multiply(k) : pcs_mp_scalar)(&(pcs_mp_args){ f, panel, row, n, 0, PCS_PANEL, only ? tokens : m, a, y[s], PCS_PANEL, NULL, mem, true });
+                const pcs_mp_args args = { f, panel, row, n, 0, PCS_PANEL, only ? tokens : m, a, y[s], PCS_PANEL,
+                                           NULL, mem, true };
+                (s ? multiply(k) : pcs_mp_scalar)(&args);
                 if (s) same(k, "any byte of a panel", y[1], y[0], sizeof y[0]);
             }
         for (unsigned b = 0; b < 256; b++) {
@@ -140,7 +148,8 @@ static void check_recoded(const pcs_kernel *k)
             memset(from, (int)b, f->bytes);
             memcpy(back, from, f->bytes);
             for (size_t field = 0; field < PCS_FIELDS && f->fields[field].bytes; field++)
-                for (size_t at = 0; pcs_field_recode(f, field, 0) && at < f->fields[field].bytes; at++) back[f->fields[field].at + at] = f->recode[1][f->recode[0][b]];
+                for (size_t at = 0; pcs_field_recode(f, field, 0) && at < f->fields[field].bytes; at++)
+                    back[f->fields[field].at + at] = f->recode[1][f->recode[0][b]];
             f->unpack(from, q[0], d, mins);
             f->unpack(back, q[1], d, mins);
             same(k, "a row's byte by its panel's", q[0], q[1], sizeof q[0]);
@@ -164,8 +173,10 @@ static void check_mp(const pcs_kernel *k)
         if (f->kind != PCS_QUANT || (only && f != only)) continue;
         for (size_t blocks = 1; blocks <= blocks_most(f); blocks += f->block == 256 ? 1 : 3)
             for (size_t c = 0; c < sizeof counts / sizeof *counts && (!only || counts[c] <= PCS_FEW); c++) {
-                const size_t n = f->block * blocks - (f->padded && c % 2 ? 13 : 0), m = counts[c], row = pcs_row_bytes(f, n);
-                uint8_t *w = make_rows(f, n, ROWS, n * 31 + m), *panels = pcs_panels_fit(f, n) ? make_panels(f, n, ROWS, w) : NULL;
+                const size_t n = f->block * blocks - (f->padded && c % 2 ? 13 : 0), m = counts[c];
+                const size_t row = pcs_row_bytes(f, n);
+                uint8_t *w = make_rows(f, n, ROWS, n * 31 + m);
+                uint8_t *panels = pcs_panels_fit(f, n) ? make_panels(f, n, ROWS, w) : NULL;
                 float *x = malloc(n * m * 4), y[3][ROWS * MOST], bias[ROWS];
                 test_fill(x, n * m, n + m, 1.0f);
                 test_fill(bias, ROWS, 5, 1.0f);
@@ -179,7 +190,8 @@ static void check_mp(const pcs_kernel *k)
                 void *mem = aligned_alloc(64, (pcs_mp_scratch(n) + 127) / 64 * 64);
                 memset(y, 0, sizeof y);
                 for (int s = 0; s < (panels ? 3 : 2); s++) {
-                    const pcs_mp_args args = { f, s == 2 ? panels : w, row, n, 0, ROWS, m, a, y[s], ROWS, c & 1 ? bias : NULL, mem, s == 2 };
+                    const pcs_mp_args args = { f, s == 2 ? panels : w, row, n, 0, ROWS, m, a, y[s], ROWS,
+                                               c & 1 ? bias : NULL, mem, s == 2 };
                     (s == 0 ? pcs_mp_scalar : multiply(k))(&args);
                 }
                 char what[80];
@@ -204,7 +216,8 @@ static void check_pack(const pcs_kernel *k)
         for (size_t blocks = 1; f->fields && blocks <= blocks_most(f); blocks++)
             for (size_t rows = 13; rows <= PCS_PANEL; rows += 3) {
                 const size_t n = f->block * blocks, row = pcs_row_bytes(f, n), bytes = pcs_panel_bytes(f, n);
-                uint8_t *w = make_rows(f, n, rows, n + rows), *want = make_panels(f, n, rows, w), *got = guarded(bytes), *back = guarded(row);
+                uint8_t *w = make_rows(f, n, rows, n + rows), *want = make_panels(f, n, rows, w);
+                uint8_t *got = guarded(bytes), *back = guarded(row);
                 memset(got, 0xaa, bytes);
                 k->run.pack(&(pcs_pack_args){ f, w, row, n, rows, got });
                 same(k, f->name, got, want, bytes);
@@ -230,7 +243,8 @@ static void check_mvf(const pcs_kernel *k)
             for (size_t m = 1; m <= PCS_FEW; m++) {
                 const size_t rows = heights[h], row = n * f->bytes;
                 uint8_t *w = guarded(row * rows);
-                float *src = malloc(n * rows * 4), *x = guarded(n * m * 4), *got = calloc(rows * m, 4), *want = calloc(rows * m, 4), *b = malloc(n * 64), *bias = malloc(rows * 4);
+                float *src = malloc(n * rows * 4), *x = guarded(n * m * 4), *b = malloc(n * 64);
+                float *got = calloc(rows * m, 4), *want = calloc(rows * m, 4), *bias = malloc(rows * 4);
                 test_fill(src, n * rows, n, 0.3f);
                 test_fill(x, n * m, n + 1, 1.0f);
                 test_fill(bias, rows, 3, 1.0f);
@@ -244,7 +258,8 @@ static void check_mvf(const pcs_kernel *k)
                     pcs_panel_scalar(&(pcs_panel_args){ src + r * n, n, count, n, b });
                     pcs_gemm_scalar(&(pcs_gemm_args){ x, n, b, 16, n, m, tile, 16, false });
                     for (size_t t = 0; t < m; t++)
-                        for (size_t i = 0; i < count; i++) want[t * rows + r + i] = tile[16 * t + i] + (m & 1 ? bias[r + i] : 0.0f);
+                        for (size_t i = 0; i < count; i++)
+                            want[t * rows + r + i] = tile[16 * t + i] + (m & 1 ? bias[r + i] : 0.0f);
                 }
                 char what[80];
                 snprintf(what, sizeof what, "%zu rows of %zu, %zu tokens", rows, n, m);
@@ -328,7 +343,8 @@ static void check_f16_f32(const pcs_kernel *k)
 {
     static uint16_t src[65536];
     static float y[2][65536];
-    for (uint32_t i = 0; i < 65536; i++) src[i] = (uint16_t)((i & 0x7fff) > 0x7c00 ? 0x7e00 : i); /* NaN payloads may be made quiet */
+    for (uint32_t i = 0; i < 65536; i++) /* NaN payloads may be made quiet */
+        src[i] = (uint16_t)((i & 0x7fff) > 0x7c00 ? 0x7e00 : i);
     for (size_t n = 65519; n <= 65536; n++) {
         k->run.f16_f32(&(pcs_f16_f32_args){ src, y[0], n });
         pcs_f16_f32_scalar(&(pcs_f16_f32_args){ src, y[1], n });
@@ -358,15 +374,19 @@ static void check_gemm_wide(const pcs_kernel *k)
     for (size_t m = 1; m <= 14; m++)
         for (size_t panels = 1; panels <= 6; panels++)
             for (size_t n = 1; n <= 80; n += 13)
-                for (int layout = 0; layout < 4; layout++) { /* panels one behind another, or side by side; added to y, or not */
-                    const size_t ldb = layout & 1 ? 16 * panels : 16, step = layout & 1 ? 16 : 16 * n, ldy = 16 * panels;
+                /* Panels lie one behind another, or side by side, and are added to y, or not. */
+                for (int layout = 0; layout < 4; layout++) {
+                    const bool beside = layout & 1;
+                    const size_t ldb = beside ? 16 * panels : 16, step = beside ? 16 : 16 * n, ldy = 16 * panels;
                     float *x = guarded(m * n * 4), *b = guarded(n * 64 * panels), *y[2];
                     test_fill(x, m * n, n, 1.0f);
                     test_fill(b, n * 16 * panels, m, 1.0f);
                     for (int s = 0; s < 2; s++) {
                         y[s] = malloc(m * ldy * 4);
                         test_fill(y[s], m * ldy, 9, 1.0f);
-                        (s ? pcs_gemm_wide_scalar : k->run.gemm_wide)(&(pcs_gemm_wide_args){ { x, n, b, ldb, n, m, y[s], ldy, layout > 1 }, panels, step });
+                        const pcs_gemm_args one = { x, n, b, ldb, n, m, y[s], ldy, layout > 1 };
+                        const pcs_gemm_wide_args wide = { one, panels, step };
+                        (s ? pcs_gemm_wide_scalar : k->run.gemm_wide)(&wide);
                     }
                     same(k, "gemm_wide", y[0], y[1], m * ldy * 4);
                     release(x, m * n * 4);
@@ -375,69 +395,10 @@ static void check_gemm_wide(const pcs_kernel *k)
                 }
 }
 
-static void check_unpack_kv(const pcs_kernel *k)
-{
-    for (size_t n = 1; n <= 66; n += n < 8 ? 1 : 29)
-        for (size_t width = 0; width <= 80; width += 16)
-            for (int bits = 4; bits <= 8; bits += 4) {
-                const size_t numbers = width ? n * width : n * 16, bytes = (width ? numbers : (n + 1) / 2 * 32) * (size_t)bits / 8;
-                uint8_t *q = guarded(bytes);
-                float *s = guarded((width ? n : 16) * 4), *got = guarded(numbers * 4), *want = malloc(numbers * 4);
-                uint64_t seed = n + width;
-                for (size_t i = 0; i < bytes; i++) q[i] = (uint8_t)pcs_rand(&seed);
-                test_fill(s, width ? n : 16, n, 1.0f);
-                k->run.unpack_kv(&(pcs_unpack_kv_args){ q, s, n, width, bits, got });
-                pcs_unpack_kv_scalar(&(pcs_unpack_kv_args){ q, s, n, width, bits, want });
-                same(k, "numbers", got, want, numbers * 4);
-                release(q, bytes);
-                release(s, (width ? n : 16) * 4);
-                release(got, numbers * 4);
-                free(want);
-            }
-}
-
-/* Scores of keys, or sums of values, from a cache's bytes. */
-static void same_kv(const pcs_kernel *k)
-{
-    const bool keys = k->op == PCS_DO_kv_scores;
-    for (int bits = 4; bits <= 32; bits *= 2)
-        for (size_t width = keys ? 1 : 16; width <= 160; width += keys ? 13 : 16)
-            for (size_t m = 1; m <= PCS_FEW && (keys || bits > 4 || width % 32 == 0); m++)
-                for (size_t n = 16; n <= 48; n += keys ? 16 : 13) {
-                    const size_t ld = (keys ? n : width) + m, inner = keys ? width : n, bytes = (keys ? (width + 1) / 2 * 2 * n : width * n) * (size_t)bits / 8;
-                    uint8_t *codes = guarded(bytes);
-                    float *d = guarded(n * 4), *x = guarded(m * inner * 4), *numbers = malloc(bytes / (size_t)bits * 32 + 64), *y[2];
-                    uint64_t seed = width + m;
-                    for (size_t i = 0; i < bytes; i++) codes[i] = (uint8_t)pcs_rand(&seed);
-                    test_fill(numbers, bytes * 8 / (size_t)bits, n, 2.0f);
-                    if (bits == 32) memcpy(codes, numbers, bytes);
-                    for (size_t i = 0; bits == 16 && i < bytes / 2; i++) pcs_store16(codes + 2 * i, pcs_f32_to_f16(numbers[i]));
-                    test_fill(d, n, n + 1, 1.0f);
-                    test_fill(x, m * inner, n + 2, 1.0f);
-                    for (int s = 0; s < 2; s++) {
-                        y[s] = guarded(m * ld * 4);
-                        test_fill(y[s], m * ld, 7, 1.0f);
-                        const uint8_t *end = m & 1 ? codes + bytes : NULL;
-                        const float *scales = bits < 16 ? d : NULL;
-                        const pcs_kv_scores_args of_keys = { x, m, width, codes, scales, bits, n / 16, y[s], ld, end, codes };
-                        const pcs_kv_values_args of_values = { x, n, m, n, width, codes, scales, bits, y[s], ld, m & 1, end, codes };
-                        if (keys) (s ? pcs_kv_scores_scalar : k->run.kv_scores)(&of_keys);
-                        else (s ? pcs_kv_values_scalar : k->run.kv_values)(&of_values);
-                    }
-                    char what[80];
-                    snprintf(what, sizeof what, "%d bits, width %zu, %zu keys, %zu rows", bits, width, n, m);
-                    same(k, what, y[0], y[1], m * ld * 4);
-                    release(codes, bytes), release(d, n * 4), release(x, m * inner * 4), release(y[0], m * ld * 4), release(y[1], m * ld * 4);
-                    free(numbers);
-                }
-}
-
-static void check_kv_scores(const pcs_kernel *k) { same_kv(k); }
-static void check_kv_values(const pcs_kernel *k) { same_kv(k); }
-
 #include "check_bf16.h"
 #include "check_columns.h"
 #include "check_encode.h"
+#include "check_kv.h"
 
 static void check_log_sum(const pcs_kernel *k)
 {
@@ -498,7 +459,8 @@ static void counts(const pcs_kernel *k, pcs_peak_fn *run)
     run(&(pcs_peak_args){ 1, &once, &sink });
     run(&(pcs_peak_args){ 3, &thrice, &sink });
     if (!once || thrice != 3 * once)
-        fail_msg("%s/%s counts %llu for one round, %llu for three", k->name, k->isa, (unsigned long long)once, (unsigned long long)thrice);
+        fail_msg("%s/%s counts %llu for one round, %llu for three", k->name, k->isa, (unsigned long long)once,
+                 (unsigned long long)thrice);
 }
 
 #include "check_codes.h"
@@ -527,10 +489,16 @@ static void test_all(void **state)
         else print_message("not on this machine: %s/%s\n", k->name, k->isa);
     }
 #ifdef __x86_64__
-    const pcs_kernel emulated = { PCS_DO_mp, "mp", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .mp = pcs_mp_amx_emulated } };
-    const pcs_kernel bf16 = { PCS_DO_mp_bf16, "mp_bf16", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .mp_bf16 = pcs_mp_bf16_amx_emulated } };
-    const pcs_kernel codes = { PCS_DO_codes_gemm, "codes_gemm", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .codes_gemm = pcs_codes_gemm_amx_emulated } };
-    const pcs_kernel numbers = { PCS_DO_codes_gemm_f32, "codes_gemm_f32", "amx, emulated", PCS_CPU_AVX512VNNI, NULL, { .codes_gemm_f32 = pcs_codes_gemm_f32_amx_emulated } };
+    const char *isa = "amx, emulated";
+    const unsigned level = PCS_CPU_AVX512VNNI;
+    const pcs_kernel emulated = { PCS_DO_mp, "mp", isa, level, NULL, { .mp = pcs_mp_amx_emulated } };
+    const pcs_kernel bf16 = { PCS_DO_mp_bf16, "mp_bf16", isa, level, NULL, { .mp_bf16 = pcs_mp_bf16_amx_emulated } };
+    const pcs_kernel codes = {
+        PCS_DO_codes_gemm, "codes_gemm", isa, level, NULL, { .codes_gemm = pcs_codes_gemm_amx_emulated }
+    };
+    const pcs_kernel numbers = {
+        PCS_DO_codes_gemm_f32, "codes_gemm_f32", isa, level, NULL, { .codes_gemm_f32 = pcs_codes_gemm_f32_amx_emulated }
+    };
     if (cpu & PCS_CPU_AVX512VNNI) check_codes_gemm(&codes), check_codes_gemm_f32(&numbers);
     else print_message("not on this machine: codes_gemm/amx, emulated\n");
     if (cpu & PCS_CPU_AVX512VNNI) check_mp(&emulated);
@@ -555,7 +523,8 @@ static void test_found(void **state)
     assert_true(all.mp == pcs_kernel_find(PCS_DO_mp, NULL, pcs_cpu_flags())->run.mp);
 }
 
-/* mp against the plain sum of products, within rounding: |error| <= eps * (k + 8) * sum |w| |x|, with x the quantized activations. */
+/* mp against the plain sum of products, within rounding: |error| <= eps * (k + 8) * sum |w| |x|, with x the
+ * quantized activations. */
 static void test_mp_value(void **state)
 {
     (void)state;
@@ -565,21 +534,23 @@ static void test_mp_value(void **state)
     uint8_t row[N / 256 * 144];
     test_fill(src, N, 1, 0.1f);
     test_fill(x, N, 2, 1.0f);
-    pcs_encode(f, N, src, NULL, PCS_FIT_RTN, NULL, row);
+    pcs_encode_nearest(f, N, src, row);
     pcs_decode(f, N, row, w);
     const pcs_act a = make_act(N, 1);
     pcs_quantize_act_scalar(&(pcs_quantize_act_args){ x, N, 0, 1, a });
     void *mem = aligned_alloc(64, (pcs_mp_scratch(N) + 127) / 64 * 64);
     double want = 0, bound = 0;
-    for (int i = 0; i < N; i++) want += (double)w[i] * a.q[i] * a.d[i / 32], bound += __builtin_fabs((double)w[i] * a.q[i] * a.d[i / 32]);
+    for (int i = 0; i < N; i++)
+        want += (double)w[i] * a.q[i] * a.d[i / 32], bound += pcs_abs((double)w[i] * a.q[i] * a.d[i / 32]);
     pcs_mp_scalar(&(pcs_mp_args){ f, row, sizeof row, N, 0, 1, 1, a, &y, 1, NULL, mem, false });
     /* w = d q - m is rounded once more in the decoder */
-    assert_true(__builtin_fabs(want - y) <= 0x1p-23 * (N + 8) * bound * 4);
+    assert_true(pcs_abs(want - y) <= 0x1p-23 * (N + 8) * bound * 4);
     free(mem);
     free_act(a);
 }
 
-/* Every kernel that multiplies codes has its accumulators in the table, and no lane of random and extreme codes passes its bound. */
+/* Every kernel that multiplies codes has its accumulators in the table, and no lane of random and extreme codes
+ * passes its bound. */
 static void test_accumulators(void **state)
 {
     (void)state;
@@ -596,8 +567,10 @@ static void test_accumulators(void **state)
     for (size_t k = 0; k < n; k++) {
         int8_t q[64];
         for (int round = 0; round < 200; round++) {
-            const int span = all[k].raw ? (all[k].offset ? 2 * all[k].offset : 32) : 255, low = all[k].raw ? -all[k].offset : -127;
-            for (int i = 0; i < 64; i++) q[i] = (int8_t)(low + (int)(pcs_rand(&seed) % (round == 0 ? 1 : (uint64_t)span)));
+            const int offset = all[k].offset, span = all[k].raw ? (offset ? 2 * offset : 32) : 255;
+            const int low = all[k].raw ? -offset : -127;
+            for (int i = 0; i < 64; i++)
+                q[i] = (int8_t)(low + (int)(pcs_rand(&seed) % (round == 0 ? 1 : (uint64_t)span)));
             const int64_t bound = pcs_accumulator_bound(&all[k], q, 64);
             for (int at = 0; at < 64; at += (int)all[k].products) {
                 int64_t lane = 0, code = 0;
@@ -618,6 +591,9 @@ static void test_accumulators(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_all), cmocka_unit_test(test_found), cmocka_unit_test(test_mp_value), cmocka_unit_test(test_accumulators) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all), cmocka_unit_test(test_found), cmocka_unit_test(test_mp_value),
+        cmocka_unit_test(test_accumulators)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

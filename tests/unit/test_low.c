@@ -19,9 +19,9 @@ typedef struct {
     int32_t draw[16];
     float xs[M * K], ws[N * K], d[M * N];
     double result[3][N * K + M * K + M * N]; /* sums over draws */
-} net;
+} low_net;
 
-static void open_net(net *n, const char *as)
+static void open_low_net(low_net *n, const char *as)
 {
     const int64_t one = 1;
     test_fill(n->xs, M * K, 1, 1);
@@ -39,14 +39,14 @@ static void open_net(net *n, const char *as)
     pcs_program_bind(n->p, draw, n->draw);
 }
 
-static void close_net(net *n)
+static void close_net(low_net *n)
 {
     pcs_reverse_close(&n->r);
     precis_program_close(&n->p);
     precis_graph_close(&n->g);
 }
 
-static void run(net *n, int32_t draw)
+static void run_low(low_net *n, int32_t draw)
 {
     n->draw[0] = draw;
     OK(n->ctx, pcs_program_run(n->p));
@@ -59,7 +59,7 @@ static void run(net *n, int32_t draw)
 }
 
 /* Root of the squared error over the root of the squares, of the mean of `draws` results. */
-static double error(const net *n, int which, int draws)
+static double error(const low_net *n, int which, int draws)
 {
     double lost = 0, all = 0;
     const int rows = which == 2 ? N : M, columns = which == 0 ? N : K, depth = which == 0 ? K : which == 1 ? N : M;
@@ -90,12 +90,12 @@ static void test_errors(void **state)
         { "mxfp4", { 1e-6, 0.6, 0.6 }, 1e-8, 1 },
         { "mxfp4", { 1e-6, 0.04, 0.04 }, 1e-8, 400 }, /* .6 / sqrt(400): no bias is left */
     };
-    static net n;
+    static low_net n;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         memset(&n, 0, sizeof n);
         n.ctx = test_ctx(2);
-        open_net(&n, cases[i].as);
-        for (int k = 0; k < cases[i].draws; k++) run(&n, k);
+        open_low_net(&n, cases[i].as);
+        for (int k = 0; k < cases[i].draws; k++) run_low(&n, k);
         for (int k = 0; k < 3; k++) {
             const double e = error(&n, k, cases[i].draws);
             if (!(e < cases[i].most[k] && e > cases[i].least))

@@ -22,7 +22,7 @@ static precis_status count_bytes(const void *o)
     return precis_quant_file_bytes(ctx, model, plan, o, &bytes);
 }
 
-static precis_status quantize(const void *o)
+static precis_status quantize_with(const void *o)
 {
     precis_quant_report *r = NULL;
     const precis_status st = precis_quantize(ctx, model, plan, path, o, &r);
@@ -80,7 +80,7 @@ static void test_older(void **state)
         precis_status expected;
     } calls[] = {
         { "precis_quant_file_bytes", count_bytes, PRECIS_OK },
-        { "precis_quantize", quantize, PRECIS_OK },
+        { "precis_quantize", quantize_with, PRECIS_OK },
         { "precis_quant_plan", under_budget, PRECIS_OK },
         { "precis_profile_check", check_profile, PRECIS_OK },
         { "precis_law_fit_run", fit_law, PRECIS_EIO },

@@ -31,7 +31,7 @@ static void run_net(precis_ctx *ctx, precis_graph *g, precis_value in, precis_va
 }
 
 /* A net that `build` adds to, before and behind a pass. */
-static void check(const char *pass, precis_value (*build)(precis_graph *g, precis_value x), const char *golden)
+static void check_pass(const char *pass, precis_value (*build)(precis_graph *g, precis_value x), const char *golden)
 {
     precis_ctx *ctx = test_ctx(2);
     precis_graph *g;
@@ -69,7 +69,7 @@ static precis_value by_constant(precis_graph *g, precis_value x, const char *op,
     return precis_graph_node(g, op, op, NULL, 2, in);
 }
 
-static precis_value scaled(precis_graph *g, precis_value x)
+static precis_value scaled_channels(precis_graph *g, precis_value x)
 {
     return by_constant(g, by_constant(g, convolved(g, x), "mul", 3 + 1), "add", 3 + 1);
 }
@@ -107,17 +107,17 @@ static precis_value crossed(precis_graph *g, precis_value x)
 static void test_fold_scale(void **state)
 {
     (void)state;
-    check("fold_scale", scaled, "%6 = conv(%0, %9, %10)" CONV);
-    check("fold_scale", read_twice,
+    check_pass("fold_scale", scaled_channels, "%6 = conv(%0, %9, %10)" CONV);
+    check_pass("fold_scale", read_twice,
           "%2 = conv(%0, %1)" CONV "%4 = mul(%3, %2) : [1, 4, 5, 5]  mul\n%5 = add(%2, %4) : [1, 4, 5, 5]  sum\n");
 }
 
 static void test_raise_activations(void **state)
 {
     (void)state;
-    check("raise_activations", gated, "%2 = conv(%0, %1)" CONV "%4 = swish(%2)" ONES "silu\n");
-    check("raise_activations", hard_gated, "%2 = conv(%0, %1)" CONV "%4 = hard_swish(%2)" ONES "act\n");
-    check("raise_activations", crossed,
+    check_pass("raise_activations", gated, "%2 = conv(%0, %1)" CONV "%4 = swish(%2)" ONES "silu\n");
+    check_pass("raise_activations", hard_gated, "%2 = conv(%0, %1)" CONV "%4 = hard_swish(%2)" ONES "act\n");
+    check_pass("raise_activations", crossed,
           "%2 = conv(%0, %1)" CONV "%3 = sigmoid(%0)" ONES "gate\n%4 = mul(%2, %3) : [1, 4, 5, 5]  product\n");
 }
 

@@ -14,10 +14,10 @@ typedef struct {
     float table[V * D], gain[D];
     precis_value ids, targets, rows, loss, parameter[2];
     int64_t tokens;
-} net;
+} tied_net;
 
 /* Embedding, norm, and the table again as the head: a tied table has gradients from both ends. */
-static void open_net(precis_ctx *ctx, net *n)
+static void open_tied_net(precis_ctx *ctx, tied_net *n)
 {
     test_fill(n->table, V * D, 1, 0.5f);
     for (int i = 0; i < D; i++) n->gain[i] = 1 + 0.1f * (float)i;
@@ -39,7 +39,7 @@ static void open_net(precis_ctx *ctx, net *n)
     OK(ctx, pcs_reverse_open(ctx, &n->r, n->p, n->loss, NULL, 0));
 }
 
-static void close_net(net *n)
+static void close_tied_net(tied_net *n)
 {
     pcs_reverse_close(&n->r);
     precis_program_close(&n->p);
@@ -48,7 +48,7 @@ static void close_net(net *n)
 
 static const int32_t ids[MOST] = { 3, 1, 4, 1, 5, 9, 2, 6, 5 }, targets[MOST] = { 1, 4, 1, 5, 9, 2, 6, 5, 3 };
 
-static float run(precis_ctx *ctx, net *n, int64_t tokens, int64_t from)
+static float run_tied(precis_ctx *ctx, tied_net *n, int64_t tokens, int64_t from)
 {
     OK(ctx, precis_program_set_size(n->p, n->tokens, tokens));
     pcs_program_bind(n->p, n->ids, ids + from);
@@ -62,9 +62,9 @@ static void test_differences(void **state)
 {
     (void)state;
     precis_ctx *ctx = test_ctx(2);
-    net n = { 0 };
-    open_net(ctx, &n);
-    run(ctx, &n, MOST, 0);
+    tied_net n = { 0 };
+    open_tied_net(ctx, &n);
+    run_tied(ctx, &n, MOST, 0);
     OK(ctx, pcs_reverse_run(n.r, NULL, false));
     for (int k = 0; k < 2; k++) {
         float *x = k ? n.gain : n.table, kept[V * D];
@@ -73,9 +73,9 @@ static void test_differences(void **state)
         for (int i = 0; i < count; i++) {
             const float at = x[i], h = 0.01f;
             x[i] = at + h;
-            const double above = run(ctx, &n, MOST, 0);
+            const double above = run_tied(ctx, &n, MOST, 0);
             x[i] = at - h;
-            const double want = (above - run(ctx, &n, MOST, 0)) / (2 * (double)h);
+            const double want = (above - run_tied(ctx, &n, MOST, 0)) / (2 * (double)h);
             x[i] = at;
             if (!(fabs(want - kept[i]) < 1e-3 * (1 + fabs(want))))
                 fail_msg("parameter %d, %d: %g, not %g", k, i, (double)kept[i], want);
@@ -83,7 +83,7 @@ static void test_differences(void **state)
     }
     assert_null(pcs_reverse_gradient(n.r, n.rows)); /* not wanted */
     assert_true(pcs_reverse_bytes(n.r) > 0);
-    close_net(&n);
+    close_tied_net(&n);
     precis_ctx_close(&ctx);
 }
 
@@ -92,23 +92,23 @@ static void test_parts(void **state)
 {
     (void)state;
     precis_ctx *ctx = test_ctx(1);
-    net n = { 0 };
+    tied_net n = { 0 };
     float whole[V * D];
-    open_net(ctx, &n);
-    run(ctx, &n, 8, 0);
+    open_tied_net(ctx, &n);
+    run_tied(ctx, &n, 8, 0);
     OK(ctx, pcs_reverse_run(n.r, NULL, false));
     memcpy(whole, pcs_reverse_gradient(n.r, n.parameter[0]), sizeof whole);
     for (int part = 0; part < 2; part++) {
         const float share = part ? 0.625f : 0.375f;
-        run(ctx, &n, part ? 5 : 3, part ? 3 : 0);
+        run_tied(ctx, &n, part ? 5 : 3, part ? 3 : 0);
         OK(ctx, pcs_reverse_run(n.r, &share, part > 0));
     }
     const float *sum = pcs_reverse_gradient(n.r, n.parameter[0]);
     for (int i = 0; i < V * D; i++) assert_true(fabs((double)sum[i] - whole[i]) < 1e-6);
-    run(ctx, &n, 8, 0);
+    run_tied(ctx, &n, 8, 0);
     OK(ctx, pcs_reverse_run(n.r, NULL, false));
     assert_memory_equal(pcs_reverse_gradient(n.r, n.parameter[0]), whole, sizeof whole);
-    close_net(&n);
+    close_tied_net(&n);
     precis_ctx_close(&ctx);
 }
 
@@ -119,14 +119,14 @@ static void test_threads(void **state)
     float first[V * D];
     for (size_t i = 0; i < 4; i++) {
         precis_ctx *ctx = test_ctx(threads[i]);
-        net n = { 0 };
-        open_net(ctx, &n);
-        run(ctx, &n, MOST, 0);
+        tied_net n = { 0 };
+        open_tied_net(ctx, &n);
+        run_tied(ctx, &n, MOST, 0);
         OK(ctx, pcs_reverse_run(n.r, NULL, false));
         const float *d = pcs_reverse_gradient(n.r, n.parameter[0]);
         if (!i) memcpy(first, d, sizeof first);
         assert_memory_equal(d, first, sizeof first);
-        close_net(&n);
+        close_tied_net(&n);
         precis_ctx_close(&ctx);
     }
 }

@@ -133,7 +133,7 @@ static void test_others(void **state)
 /* ---- a model's own net ------------------------------------------------------------------------------------------ */
 
 /* y = W x, of a tensor that the model holds. */
-static precis_status multiply(const pcs_net *net, const precis_model *m, precis_graph *g, pcs_lm *lm)
+static precis_status build_product(const pcs_net *net, const precis_model *m, precis_graph *g, pcs_lm *lm)
 {
     (void)lm;
     const int64_t rows = precis_graph_symbol(g, "batch", 0), shape[2] = { rows, 2 };
@@ -150,7 +150,7 @@ static void test_own_net(void **state)
 {
     (void)state;
     static const float weight[6] = { 1, 2, 3, 4, 5, 6 };
-    static const pcs_net own = { multiply, "fc.weight", false };
+    static const pcs_net own = { build_product, "fc.weight", false };
     precis_ctx *ctx = test_ctx(1);
     precis_model *m, *copy;
     precis_graph *g;

@@ -45,7 +45,7 @@ static pcs_tensor *add_tensor(precis_model *m, const char *name, const pcs_forma
     test_fill(x, (size_t)t->n, 7, scale);
     for (int64_t r = 0; r < rows; r++)
         if (pcs_format_can_encode(f))
-            pcs_encode(f, (size_t)cols, x + r * cols, NULL, PCS_FIT_RTN, NULL, data + (uint64_t)r * row);
+            pcs_encode_nearest(f, (size_t)cols, x + r * cols, data + (uint64_t)r * row);
         else
             for (uint64_t i = 0; i < row; i++) data[(uint64_t)r * row + i] = (uint8_t)(f->kind == PCS_INT ? i : 0);
     free(x);
@@ -54,7 +54,7 @@ static pcs_tensor *add_tensor(precis_model *m, const char *name, const pcs_forma
 }
 
 /* A llama of one layer whose matrices have a format. */
-static precis_model *model_of(precis_ctx *ctx, const pcs_format *f)
+static precis_model *llama_of(precis_ctx *ctx, const pcs_format *f)
 {
     static const struct { const char *name; int64_t cols, rows;
     } w[] = { { "token_embd.weight", WIDTH, ROWS },         { "blk.0.attn_q.weight", WIDTH, WIDTH },
@@ -146,7 +146,7 @@ static void test_operations(void **state)
     (void)state;
     precis_ctx *ctx = test_ctx(2);
     for (size_t i = 0; pcs_formats[i]; i++) {
-        precis_model *m = model_of(ctx, pcs_formats[i]);
+        precis_model *m = llama_of(ctx, pcs_formats[i]);
         tensor_operations(ctx, m, pcs_formats[i]);
         run_it(ctx, m, pcs_formats[i]);
         convert_it(ctx, m, pcs_formats[i]);

@@ -196,7 +196,7 @@ static void test_language(void **state)
     pcs_language_open(&l, 7, SYMBOLS);
     double sum = 0;
     for (uint64_t s = 0; s < SEQUENCES; s++) {
-        pcs_language_draw(&l, 3, s, N, last, x, log_p);
+        pcs_language_draw(&l, &(pcs_sequence){ 3, s, N, last }, x, log_p);
         for (int i = 0; i < N; i++) {
             assert_true(x[i] >= 0 && x[i] < SYMBOLS && log_p[i] < 0);
             sum += exp(-(double)log_p[i]) / SYMBOLS;
@@ -204,7 +204,7 @@ static void test_language(void **state)
     }
     const double mean = sum / (N * SEQUENCES);
     if (!(fabs(mean - 1) < 0.3)) fail_msg("the mean of 1 / p is %g of %d symbols", mean, SYMBOLS);
-    pcs_language_draw(&l, 3, SEQUENCES - 1, N, last, again, NULL);
+    pcs_language_draw(&l, &(pcs_sequence){ 3, SEQUENCES - 1, N, last }, again, NULL);
     assert_memory_equal(x, again, sizeof x);
 }
 

@@ -272,7 +272,7 @@ int main(int argc, char **argv)
     }
     precis_ctx *ctx;
     precis_ctx_options o = PRECIS_CTX_OPTIONS_INIT;
-    o.threads = argc > 3 ? (uint32_t)atoi(argv[3]) : 2;
+    o.threads = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 2;
     if (precis_ctx_open(&ctx, &o)) return 4;
     json_t *results = json_object(), *one;
     int refused = 0;

@@ -1,5 +1,6 @@
 /* networks.c - families of losses, attention and whole networks. */
 #include "base/fmath.h"
+#include "base/builtins.h"
 #include "vectors.h"
 
 void family_losses(vec_case *c)
@@ -36,7 +37,7 @@ static void attention(vec_case *c, const precis_attr *more, bool norm)
     const size_t rows = (size_t)in.shape[0];
     int32_t *seq = keep(c, rows * sizeof *seq);
     precis_attr attrs[8] = { precis_attr_int("dim", in.shape[1]),
-                             precis_attr_real("scale", 1 / __builtin_sqrt((double)in.shape[1])) };
+                             precis_attr_real("scale", 1 / pcs_sqrt((double)in.shape[1])) };
     for (size_t i = 0; more && more[i].kind && i < 5; i++) attrs[2 + i] = more[i];
     const precis_value q = param(c, &n, "q"), k = param(c, &n, "k"), v = param(c, &n, "v");
     precis_value qn = q, kn = k;

@@ -1,5 +1,6 @@
 /* numbers.c - families of casts, scales, stochastic rounding and products of few bits. */
 #include "base/fmath.h"
+#include "base/builtins.h"
 #include "graph/op/round.h"
 #include "graph/cast.h"
 #include "train/int8.h"
@@ -156,7 +157,7 @@ void family_stochastic_bias(vec_case *c)
         const double spread = ((double)x.x[i] - low) * (high - (double)x.x[i]);
         mean[i] = (float)(sum / (double)n);
         var[i] = (float)spread;
-        se[i] = (float)(4 * __builtin_sqrt(spread / (double)n));
+        se[i] = (float)(4 * pcs_sqrt(spread / (double)n));
     }
     put_like(c, "mean", mean, &x);
     put_like(c, "var", var, &x);
@@ -177,8 +178,8 @@ void family_switchback(vec_case *c)
     const array x = input(c, "x"), w = input(c, "w"), dy = input(c, "dy");
     const size_t m = (size_t)x.shape[0], k = (size_t)x.shape[1], n = (size_t)w.shape[0];
     float *y = keep(c, m * n * sizeof *y), *dx = keep(c, x.n * sizeof *dx);
-    check(c, pcs_switchback(c->ctx, x.x, w.x, y, m, n, k));
-    check(c, pcs_switchback(c->ctx, dy.x, turned(c, &w), dx, m, k, n));
+    check(c, pcs_switchback(c->ctx, &(pcs_product){ x.x, w.x, y, m, n, k }));
+    check(c, pcs_switchback(c->ctx, &(pcs_product){ dy.x, turned(c, &w), dx, m, k, n }));
     put_like(c, "y", y, &dy);
     put_like(c, "dx", dx, &x);
     net wide; /* the product for dw keeps its bits: matmul's own gradient */
@@ -195,13 +196,14 @@ void family_jetfire(vec_case *c)
     const array x = input(c, "x"), w = input(c, "w");
     const size_t m = (size_t)x.shape[0], k = (size_t)x.shape[1], n = (size_t)w.shape[0];
     float *y = keep(c, m * n * sizeof *y);
-    check(c, pcs_jetfire(c->ctx, x.x, w.x, y, m, n, k));
+    check(c, pcs_jetfire(c->ctx, &(pcs_product){ x.x, w.x, y, m, n, k }));
     put(c, "y", y, 2, (const int64_t[]){ (int64_t)m, (int64_t)n });
     const array *const both[2] = { &x, &w };
     for (int i = 0; i < 2; i++) {
         const int64_t shape[2] = { (both[i]->shape[0] + 31) / 32, (both[i]->shape[1] + 31) / 32 };
         float *scales = keep(c, (size_t)(shape[0] * shape[1]) * sizeof *scales);
-        pcs_int8_blocks(both[i]->x, (size_t)both[i]->shape[0], k, 32, 32, keep(c, both[i]->n), scales);
+        const pcs_blocks blocks = { both[i]->x, (size_t)both[i]->shape[0], k, 32, 32 };
+        pcs_int8_blocks(&blocks, keep(c, both[i]->n), scales);
         put(c, i ? "w_scale" : "x_scale", scales, 2, shape);
     }
 }

@@ -196,15 +196,15 @@ void family_adaround(vec_case *c)
                              .beta = real_attr(c, "beta"),
                              .lambda = 0.01 };
     float *begin = keep(c, w.n * sizeof *begin), *h = keep(c, w.n * sizeof *h), *dv = keep(c, w.n * sizeof *dv);
-    double error, regularizer;
+    pcs_adaround_losses losses;
     pcs_adaround_begin(&r, &a, begin);
     for (size_t i = 0; i < w.n; i++) h[i] = pcs_adaround_h(v.x[i]);
-    check(c, pcs_adaround_loss(c->ctx, &r, &a, v.x, &error, &regularizer, dv));
+    check(c, pcs_adaround_loss(c->ctx, &r, &a, v.x, &losses, dv));
     put_like(c, "V_init", begin, &w);
     put_like(c, "h", h, &w);
     put_like(c, "dV", dv, &w);
-    put_number(c, "reconstruction", error);
-    put_number(c, "regularizer", regularizer);
+    put_number(c, "reconstruction", losses.error);
+    put_number(c, "regularizer", losses.regularizer);
 }
 
 void family_autoround(vec_case *c)
@@ -214,7 +214,8 @@ void family_autoround(vec_case *c)
     const int64_t n = int_attr(c, "iterations");
     float *v = keep(c, w.n * sizeof *v), *wq = keep(c, w.n * sizeof *wq), *factor = keep(c, r.rows * sizeof *factor);
     float *losses = keep(c, (size_t)n * sizeof *losses);
-    check(c, pcs_sign_round(c->ctx, &r, (int)int_attr(c, "bits"), (int)n, v, factor, wq, losses));
+    const pcs_sign_rounded out = { v, factor, wq, losses };
+    check(c, pcs_sign_round(c->ctx, &r, (int)int_attr(c, "bits"), (int)n, &out));
     put(c, "losses", losses, 1, &n);
     put_like(c, "V", v, &w);
     put_like(c, "wq", wq, &w);

@@ -76,9 +76,12 @@ static void drop_overlaps(pcs_boxes *b)
     qsort(b->list, b->n, sizeof *b->list, likelier);
     for (size_t i = 0; i < b->n && n < KEPT; i++) {
         bool apart = true;
-        for (size_t k = 0; k < n && apart; k++)
-            apart = b->list[k].class_of != b->list[i].class_of || pcs_box_overlap(b->list[k].at, b->list[i].at) <= APART;
-        if (apart) b->list[n++] = b->list[i];
+        const pcs_box *box = &b->list[i];
+        for (size_t k = 0; k < n && apart; k++) {
+            const pcs_box *kept = &b->list[k];
+            apart = kept->class_of != box->class_of || pcs_box_overlap(kept->at, box->at) <= APART;
+        }
+        if (apart) b->list[n++] = *box;
     }
     b->n = n;
 }
@@ -95,30 +98,35 @@ static void add_centred(pcs_boxes *out, const double *p, size_t stride, size_t c
     if (box.score >= LEAST) out->list[out->n++] = box;
 }
 
+/* How the numbers of YOLO lie: box by box, or each number of all boxes; and whether one says that there is anything. */
+typedef struct { const char *name; bool by_box, object; } yolo;
+
+static precis_status centred(precis_ctx *ctx, const pcs_numbers *x, uint64_t row, pcs_boxes *out, const yolo *how)
+{
+    size_t a = 0, b = 0;
+    const bool two = last_two(x, &a, &b);
+    const size_t boxes = how->by_box ? a : b, each = how->by_box ? b : a, scores = how->object ? 5 : 4,
+                 step = how->by_box ? each : 1, stride = how->by_box ? 1 : boxes;
+    const double *p = two && each > scores ? row_of(x, row, each * boxes) : NULL;
+    if (!p) return no_form(ctx, x, how->name);
+    for (size_t i = 0; i < boxes; i++, p += step)
+        add_centred(out, p, stride, each - scores, how->object ? p[4 * stride] : 1, scores);
+    drop_overlaps(out);
+    return PRECIS_OK;
+}
+
 static precis_status yolov8(precis_ctx *ctx, const pcs_numbers *outputs, size_t n, size_t scored, uint64_t row,
                             pcs_boxes *out)
 {
-    const pcs_numbers *x = &outputs[scored];
-    size_t each = 0, boxes = 0;
-    const double *p = last_two(x, &each, &boxes) && each > 4 ? row_of(x, row, each * boxes) : NULL;
     (void)n;
-    if (!p) return no_form(ctx, x, "yolov8");
-    for (size_t i = 0; i < boxes; i++) add_centred(out, p + i, boxes, each - 4, 1, 4);
-    drop_overlaps(out);
-    return PRECIS_OK;
+    return centred(ctx, &outputs[scored], row, out, &(yolo){ "yolov8", false, false });
 }
 
 static precis_status yolov5(precis_ctx *ctx, const pcs_numbers *outputs, size_t n, size_t scored, uint64_t row,
                             pcs_boxes *out)
 {
-    const pcs_numbers *x = &outputs[scored];
-    size_t boxes = 0, each = 0;
-    const double *p = last_two(x, &boxes, &each) && each > 5 ? row_of(x, row, each * boxes) : NULL;
     (void)n;
-    if (!p) return no_form(ctx, x, "yolov5");
-    for (size_t i = 0; i < boxes; i++) add_centred(out, p + i * each, 1, each - 5, p[i * each + 4], 5);
-    drop_overlaps(out);
-    return PRECIS_OK;
+    return centred(ctx, &outputs[scored], row, out, &(yolo){ "yolov5", true, true });
 }
 
 const pcs_detection_form pcs_detection_forms[] = {

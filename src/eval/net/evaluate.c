@@ -127,8 +127,9 @@ static precis_status shapes_agree(evaluation *e)
     for (size_t k = 0; k < e->n_outputs; k++) {
         const pcs_numbers *x = &e->sides[0].outputs[k], *y = &e->sides[1].outputs[k];
         if (x->n != y->n || x->dims != y->dims || memcmp(x->shape, y->shape, x->dims * sizeof *x->shape))
-            return pcs_fail(e->ctx, PRECIS_EINVAL, "output %s has %zu elements, the reference's %s has %zu: they are not "
-                            "the same net", x->name, x->n, y->name, y->n);
+            return pcs_fail(e->ctx, PRECIS_EINVAL,
+                            "output %s has %zu elements, the reference's %s has %zu: they are not the same net",
+                            x->name, x->n, y->name, y->n);
     }
     return PRECIS_OK;
 }
@@ -252,7 +253,8 @@ static precis_status conclude(evaluation *e)
     if (e->places > e->n) /* many places of a sample depend on each other: no interval */
         e->r.agree = (precis_interval){ (double)e->same / (double)e->places, NAN, NAN };
     e->r.identical = e->n_sides == 2 && !e->differs;
-    e->r.sqnr_db = e->noise > 0 && e->signal > 0 ? 10 * log10(e->signal / e->noise) : e->noise > 0 ? -INFINITY : INFINITY;
+    if (!(e->noise > 0)) e->r.sqnr_db = INFINITY;
+    else e->r.sqnr_db = e->signal > 0 ? 10 * log10(e->signal / e->noise) : -INFINITY;
     if (!e->kind) return PRECIS_OK;
     e->r.score = e->kind->name;
     e->r.second = e->kind->second;
@@ -322,7 +324,8 @@ precis_status precis_eval_net(precis_ctx *ctx, precis_net *net, precis_net *refe
 {
     evaluation *e = pcs_alloc(ctx, 1, sizeof *e);
     if (!e) return PRECIS_ENOMEM;
-    *e = (evaluation){ .ctx = ctx, .samples = samples, .o = PRECIS_EVAL_NET_OPTIONS_INIT, .n_sides = reference ? 2 : 1 };
+    *e = (evaluation){ .ctx = ctx, .samples = samples, .o = PRECIS_EVAL_NET_OPTIONS_INIT };
+    e->n_sides = reference ? 2 : 1;
     pcs_options_take(&e->o, sizeof e->o, opts);
     e->sides[0].net = net;
     e->sides[1].net = reference;

@@ -173,7 +173,8 @@ static precis_status from_boxes(precis_ctx *ctx, pcs_labels *l, const char *path
     if (st) return st;
     st = pcs_json_expect(&b.f.j, PCS_JSON_OBJECT, &b.f.t, "boxes");
     while (pcs_json_file_key(&b.f, &st))
-        st = pcs_json_is(&b.f.t, "images") ? pcs_json_file_list(&b.f, "images", one_image, &b) : pcs_json_file_skip(&b.f);
+        if (pcs_json_is(&b.f.t, "images")) st = pcs_json_file_list(&b.f, "images", one_image, &b);
+        else st = pcs_json_file_skip(&b.f);
     pcs_json_file_close(&b.f);
     l->boxes = st ? NULL : pcs_arena_alloc(&l->arena, (size_t)b.images + 1, sizeof *l->boxes);
     pcs_box *all = st ? NULL : pcs_arena_alloc(&l->arena, b.n + 1, sizeof *all);

@@ -48,8 +48,9 @@ static precis_status add(pcs_score *s, uint64_t i, uint64_t row, uint64_t n, con
     places *p = s->state;
     pcs_classes c;
     if (!pcs_classes_of(x, n, &c) || c.places != each)
-        return pcs_fail(s->ctx, PRECIS_EINVAL, "%s has a class for each of %llu places, and output %s has no classes for "
-                        "so many", s->labels->where, (unsigned long long)each, x->name);
+        return pcs_fail(s->ctx, PRECIS_EINVAL,
+                        "%s has a class for each of %llu places, and output %s has no classes for so many",
+                        s->labels->where, (unsigned long long)each, x->name);
     precis_status st = begin_classes(s, c.classes > 1 ? c.classes : classes_of_labels(s));
     for (uint64_t k = 0; k < each && !st; k++) {
         const int64_t label = (int64_t)s->labels->classes.at[i * each + k], said = pcs_likeliest(x, &c, row, k);

@@ -174,7 +174,7 @@ static int by_step(const void *a, const void *b)
     return x->step_d < y->step_d ? -1 : x->step_d > y->step_d;
 }
 
-static precis_status match(precis_node_errors *e)
+static precis_status match_nodes(precis_node_errors *e)
 {
     precis_status st = PRECIS_OK;
     const pcs_netfile_graph *f = &e->f.graph, *q = &e->q.graph;
@@ -245,7 +245,8 @@ static double squares(const float *a, const float *b, uint64_t n)
 /* Before codes, within their range: a ReLU may be nothing but the end of it. */
 static void see_raw(pcs_node_pair *p, const float *got, const float *x, uint64_t n)
 {
-    const float least = pcs_qparams_real(&p->params, p->scheme.low), most = pcs_qparams_real(&p->params, p->scheme.high);
+    const float least = pcs_qparams_real(&p->params, p->scheme.low);
+    const float most = pcs_qparams_real(&p->params, p->scheme.high);
     for (uint64_t i = 0; i < n; i++) {
         float a = got[i], b = x[i];
         if (p->has_codes) {
@@ -300,11 +301,12 @@ static precis_status one_sample(precis_node_errors *e, uint64_t i)
     if (!st) st = pcs_watched_bind(&e->f, inputs, n, &made_f);
     if (!st) st = pcs_watched_bind(&e->q, inputs, n, &made_q);
     if (!st && (made_f || made_q) && e->used)
-        return pcs_fail(e->ctx, PRECIS_EUNSUPPORTED, "%s has another shape than the samples before it: nodes are compared "
-                        "on samples of one shape", precis_samples_name(e->samples, i));
+        return pcs_fail(e->ctx, PRECIS_EUNSUPPORTED,
+                        "%s has another shape than the samples before it: nodes are compared on samples of one shape",
+                        precis_samples_name(e->samples, i));
     if (!st) st = pcs_watched_run(&e->f);
     if (!st) st = pcs_watched_run(&e->q);
-    if (!st && !e->used) st = match(e);
+    if (!st && !e->used) st = match_nodes(e);
     for (size_t k = 0; k < e->n && !st; k++) {
         pcs_node_pair *p = &e->pairs[k];
         const float *x = float_value(e, p, inputs);

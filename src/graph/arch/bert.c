@@ -23,16 +23,14 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     lm->encoder = true;
     const precis_status st = pcs_builder_open(&b, m, g, lm);
     if (st) return st;
-    const pcs_tensor *places = pcs_model_tensor(m, "position_embd.weight");
-    if (places && (uint64_t)lm->context > pcs_tensor_rows(places)) lm->context = (uint32_t)pcs_tensor_rows(places);
-    lm->position_limit = lm->context;
-    const precis_value place = pcs_weight(&b, -1, "position_embd.weight", places ? (int64_t)pcs_tensor_rows(places) : 0, lm->width, false);
-    precis_value x = PCS_NODE(&b, "add", -1, "embedding", NULL, pcs_embed(&b, 1.0),
-                              PCS_NODE(&b, "embedding", -1, "position_embedding", NULL, lm->positions, place));
+    precis_value x = pcs_embed_places(&b);
     const pcs_tensor *types = pcs_model_tensor(m, "token_types.weight");
     if (types) { /* every token is of the first sentence */
-        const precis_value w = pcs_weight(&b, -1, "token_types.weight", (int64_t)pcs_tensor_rows(types), lm->width, false);
-        x = PCS_NODE(&b, "add", -1, "typed", NULL, x, PCS_NODE(&b, "embedding", -1, "type_embedding", PRECIS_ATTRS(precis_attr_int("row", 0)), lm->tokens, w));
+        const int64_t n_types = (int64_t)pcs_tensor_rows(types);
+        const precis_value w = pcs_weight(&b, -1, "token_types.weight", n_types, lm->width, false);
+        const precis_attr *first = PRECIS_ATTRS(precis_attr_int("row", 0));
+        const precis_value type = PCS_NODE(&b, "embedding", -1, "type_embedding", first, lm->tokens, w);
+        x = PCS_NODE(&b, "add", -1, "typed", NULL, x, type);
     }
     x = pcs_layer_norm(&b, -1, "token_embd_norm", x);
     for (uint32_t i = 0; i < lm->layers && !g->error; i++) {

@@ -21,10 +21,7 @@ const pcs_arch pcs_arch_bitnet = {
     .needs = "attn_sub_norm.weight ffn_sub_norm.weight",
     .hf = {
         .types = (const pcs_hf_type[]){ { "bitnet", "BitNetForCausalLM", 1e-5, NULL }, { 0 } },
-        .whole = pcs_hf_whole,
-        .layers = PCS_HF_LAYERS,
-        .parts = pcs_hf_parts,
-        .numbers = pcs_hf_numbers,
+        PCS_HF_PLAIN(pcs_hf_parts),
         .act_key = "hidden_act",
         .acts = "silu relu2",
         .act = "silu",

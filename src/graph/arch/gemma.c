@@ -8,10 +8,7 @@ const pcs_arch pcs_arch_gemma = {
     .tensors = "token_embd.weight output_norm.weight " PCS_ATTN " " PCS_FFN,
     .hf = {
         .types = (const pcs_hf_type[]){ { "gemma", "GemmaForCausalLM", 1e-6, NULL }, { 0 } },
-        .whole = pcs_hf_whole,
-        .layers = PCS_HF_LAYERS,
-        .parts = pcs_hf_parts,
-        .numbers = pcs_hf_numbers,
+        PCS_HF_PLAIN(pcs_hf_parts),
         .act_key = "hidden_act",
         .acts = "gelu gelu_pytorch_tanh gelu_new", /* its first files say gelu and mean the other */
         .act = "gelu_pytorch_tanh",

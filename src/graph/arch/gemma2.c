@@ -16,15 +16,6 @@ const pcs_arch pcs_arch_gemma2 = {
     .llama_windows = true,
     .hf = {
         .types = (const pcs_hf_type[]){ { "gemma2", "Gemma2ForCausalLM", 1e-6, NULL }, { 0 } },
-        .whole = pcs_hf_whole,
-        .layers = PCS_HF_LAYERS,
-        .parts = pcs_hf_post_parts,
-        .numbers = pcs_hf_numbers,
-        .fixed = (const pcs_hf_fixed[]){ { "use_bidirectional_attention", 0, NULL }, { 0 } },
-        .act_key = "hidden_activation",
-        .acts = "gelu_pytorch_tanh gelu_new",
-        .act = "gelu_pytorch_tanh",
-        .act_too = "hidden_activation",
-        .plus_one = true,
+        PCS_HF_GEMMA,
     },
 };

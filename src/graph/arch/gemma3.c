@@ -17,22 +17,13 @@ const pcs_arch pcs_arch_gemma3 = {
         .types = (const pcs_hf_type[]){ { "gemma3_text", "Gemma3ForCausalLM", 1e-6, NULL },
                                         { "gemma3", NULL, 1e-6, NULL }, /* that sees, too */
                                         { 0 } },
-        .whole = pcs_hf_whole,
-        .layers = PCS_HF_LAYERS,
-        .parts = pcs_hf_post_parts,
-        .numbers = pcs_hf_numbers,
+        PCS_HF_GEMMA,
         /* its own files leave out what its class in transformers has already */
         .usual = (const pcs_hf_usual[]){ { "num_attention_heads", 8 },
                                          { "num_key_value_heads", 4 },
                                          { "head_dim", 256 },
                                          { "max_position_embeddings", 131072 },
                                          { 0 } },
-        .fixed = (const pcs_hf_fixed[]){ { "use_bidirectional_attention", 0, NULL }, { 0 } },
-        .act_key = "hidden_activation",
-        .acts = "gelu_pytorch_tanh gelu_new",
-        .act = "gelu_pytorch_tanh",
-        .act_too = "hidden_activation",
-        .plus_one = true,
         .two_bases = true,
     },
 };

@@ -7,9 +7,11 @@ static precis_value layer(pcs_builder *b, int i, precis_value x)
     precis_value qkv[3], h = pcs_layer_norm(b, i, "attn_norm", x);
     pcs_qkv(b, i, h, qkv);
     h = pcs_attend(b, i, qkv[0], qkv[1], qkv[2]);
-    x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim));
+    h = pcs_linear(b, i, "attn_output", h, n, (int64_t)b->heads * b->value_dim);
+    x = PCS_NODE(b, "add", i, "attn_residual", NULL, x, h);
     h = pcs_linear(b, i, "ffn_up", pcs_layer_norm(b, i, "ffn_norm", x), b->hidden, n);
-    h = pcs_linear(b, i, "ffn_down", PCS_NODE(b, "gelu", i, "ffn_act", PRECIS_ATTRS(precis_attr_int("tanh", 1)), h), n, b->hidden);
+    h = PCS_NODE(b, "gelu", i, "ffn_act", PRECIS_ATTRS(precis_attr_int("tanh", 1), precis_attr_int("single", 1)), h);
+    h = pcs_linear(b, i, "ffn_down", h, n, b->hidden);
     return PCS_NODE(b, "add", i, "ffn_residual", NULL, x, h);
 }
 
@@ -18,12 +20,7 @@ static precis_status build(const precis_model *m, precis_graph *g, pcs_lm *lm)
     pcs_builder b;
     const precis_status st = pcs_builder_open(&b, m, g, lm);
     if (st) return st;
-    const pcs_tensor *places = pcs_model_tensor(m, "position_embd.weight");
-    if (places && (uint64_t)lm->context > pcs_tensor_rows(places)) lm->context = (uint32_t)pcs_tensor_rows(places);
-    lm->position_limit = lm->context;
-    const precis_value place = pcs_weight(&b, -1, "position_embd.weight", places ? (int64_t)pcs_tensor_rows(places) : 0, lm->width, false);
-    precis_value x = PCS_NODE(&b, "add", -1, "embedding", NULL, pcs_embed(&b, 1.0),
-                              PCS_NODE(&b, "embedding", -1, "position_embedding", NULL, lm->positions, place));
+    precis_value x = pcs_embed_places(&b);
     for (uint32_t i = 0; i < lm->layers && !g->error; i++) {
         x = layer(&b, (int)i, x);
         if (x >= 0) g->values[x].cut = true;

@@ -8,10 +8,7 @@ const pcs_arch pcs_arch_qwen2 = {
     .tensors = PCS_ENDS " " PCS_ATTN " " PCS_FFN " " PCS_QKV_BIASES " " "output.bias",
     .hf = {
         .types = (const pcs_hf_type[]){ { "qwen2", "Qwen2ForCausalLM", 1e-6, NULL }, { 0 } },
-        .whole = pcs_hf_whole,
-        .layers = PCS_HF_LAYERS,
-        .parts = pcs_hf_parts,
-        .numbers = pcs_hf_numbers,
+        PCS_HF_PLAIN(pcs_hf_parts),
         PCS_HF_SILU,
         .asked_windows = true,
     },

@@ -10,10 +10,7 @@ const pcs_arch pcs_arch_qwen3 = {
     .needs = "attn_q_norm.weight attn_k_norm.weight",
     .hf = {
         .types = (const pcs_hf_type[]){ { "qwen3", "Qwen3ForCausalLM", 1e-6, NULL }, { 0 } },
-        .whole = pcs_hf_whole,
-        .layers = PCS_HF_LAYERS,
-        .parts = pcs_hf_parts,
-        .numbers = pcs_hf_numbers,
+        PCS_HF_PLAIN(pcs_hf_parts),
         PCS_HF_SILU,
         .asked_windows = true,
     },

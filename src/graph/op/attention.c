@@ -1,11 +1,16 @@
 /* attention - softmax(scale * q k^T) v over the cache of each token's own sequence, positions 0 to its own
- * (the last `window` of them, when given; causal=0: to the last position of its sequence in this call); heads share keys in groups (Ainslie et al. 2023).
+ * (the last `window` of them, when given; causal=0: to the last position of its sequence in this call); heads share
+ * keys in groups (Ainslie et al. 2023).
  *
- * Work is cut into tiles of rows of one sequence by one key head. The sums of a row have a fixed order
- * (ascending dimension, 16 lanes over keys, ascending key), so its result depends neither on the tile,
- * nor on other rows of the batch, nor on threads. */
+ * Work is cut into tiles of rows of one sequence by one key head, or by a part of the query heads that share it where
+ * there are more threads. The sums of a row have a fixed order (ascending dimension, 16 lanes over keys, ascending
+ * key), so its result depends neither on the tile, nor on other rows of the batch, nor on threads.
+ *
+ * In the arithmetic bf16 (kernel/bf16.h) both products are its sums: of a query with a key, and of the weights with
+ * the values, whose steps begin at keys that are multiples of 32, so that a step of others' keys adds nothing. */
 #include "graph/graph.h"
 #include "graph/kv.h"
+#include "kernel/bf16.h"
 
 enum { SCALE, WINDOW, CAP, CAUSAL };
 
@@ -45,86 +50,286 @@ static dims dims_of(const pcs_call *c)
     return d;
 }
 
+/* Rows [t0, t0 + rows) of the call by query heads [first, first + heads) of a key head's. next: the head that this
+ * thread goes on with. */
+typedef struct {
+    const pcs_call *c;
+    const dims *d;
+    size_t t0, rows, first, heads;
+    uint32_t head, next;
+} task;
+
+/* What a task works with: keys [lo, hi), multiples of 16, of which those before `reach` were computed; end: the last
+ * key of all rows, when they look ahead. */
+typedef struct {
+    size_t m, lo, hi, reach, end;
+    float *q, *s, *y; /* [m][kd], [m][hi - lo], [m][vp] */
+    char *rest;
+} work;
+
+/* Values of so many keys are a product in bf16; those of more are added up in ascending order. */
+enum { SPAN = 512 };
+
+static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
+
+/* Bytes behind q, s and y: of the exact arithmetic; of bf16: keys or values as panels, and what they multiply. */
+static size_t exact_room(const dims *d)
+{
+    return align64(4 * 16 * PANELS * (size_t)d->kv->kd) + align64(4 * VALUES * (size_t)d->kv->vp);
+}
+
+static size_t bf16_room(const dims *d)
+{
+    const size_t m = d->rows * d->group, kd = d->kv->kd, vp = d->kv->vp, span = d->keys < SPAN ? d->keys : SPAN;
+    const size_t keys = span * kd, values = span * vp + VALUES * vp + m * span + m * vp;
+    const size_t deep = kd > span ? kd : span;
+    return align64(4 * (keys > values ? keys : values)) + align64(pcs_act_bf16_bytes(m, deep)) +
+           align64(pcs_mp_bf16_scratch(deep)) + 64;
+}
+
 static size_t scratch(const pcs_call *c)
 {
     const dims d = dims_of(c);
-    const size_t m = d.rows * d.group;
-    return (m * d.kv->kd + m * d.keys + m * d.kv->vp + 16 * PANELS * d.kv->kd + VALUES * d.kv->vp) * sizeof(float) + 5 * 64;
+    const size_t m = d.rows * d.group, exact = exact_room(&d), bf16 = c->bf16 ? bf16_room(&d) : 0;
+    return 4 * m * (d.kv->kd + d.keys + d.kv->vp) + (exact > bf16 ? exact : bf16) + 5 * 64;
 }
 
 static float *carve(char **p, size_t n)
 {
     float *r = (float *)*p;
-    *p += (n * sizeof(float) + 63) / 64 * 64;
+    *p += align64(n * sizeof(float));
     return r;
 }
 
 /* Scores [first, last] to weights that sum to 1, zero elsewhere in [lo, hi). */
-static void softmax_row(const pcs_call *c, float *s, size_t lo, size_t hi, size_t first, size_t last)
+static void softmax_row(const pcs_call *c, float *s, const work *w, size_t first, size_t last)
 {
-    for (size_t j = lo; j < first; j++) s[j - lo] = 0.0f;
-    for (size_t j = last + 1; j < hi; j++) s[j - lo] = 0.0f;
-    c->kernels->softmax(&(pcs_softmax_args){ s + (first - lo), last + 1 - first, first, (float)c->attr[SCALE].real, (float)c->attr[CAP].real });
+    for (size_t j = w->lo; j < first; j++) s[j - w->lo] = 0.0f;
+    for (size_t j = last + 1; j < w->hi; j++) s[j - w->lo] = 0.0f;
+    const pcs_softmax_args args = { s + (first - w->lo), last + 1 - first, first, (float)c->attr[SCALE].real,
+                                    (float)c->attr[CAP].real };
+    c->kernels->softmax(&args);
 }
 
-/* next: the head that this thread goes on with. */
-static void tile(const pcs_call *c, const dims *d, size_t t0, size_t rows, uint32_t head, uint32_t next, char *mem)
+/* Keys [*first, *last] that a row of the call sees. */
+static void seen(const task *t, const work *w, size_t row, size_t *first, size_t *last)
 {
-    const pcs_kv *kv = d->kv;
-    const int32_t *pos = c->in[2].data, *seq = c->in[3].data;
-    const size_t m = rows * d->group, window = c->attr[WINDOW].integer > 0 ? (size_t)c->attr[WINDOW].integer : (size_t)1 << 40;
-    float *q = carve(&mem, d->rows * d->group * kv->kd), *s = carve(&mem, d->rows * d->group * d->keys), *y = carve(&mem, d->rows * d->group * kv->vp);
-    float *panel = carve(&mem, 16 * PANELS * (size_t)kv->kd), *values = carve(&mem, VALUES * (size_t)kv->vp);
-    size_t lo = (size_t)1 << 40, hi = 0, end = 0; /* end: last key of all rows, when they look ahead */
-    for (size_t r = 0; !d->causal && r < (size_t)c->in[0].shape[0]; r++)
-        if (seq[r] == seq[t0] && (size_t)pos[r] > end) end = (size_t)pos[r];
-    for (size_t r = 0; r < rows; r++) {
-        const size_t p = d->causal ? (size_t)pos[t0 + r] : end, first = p + 1 > window ? p + 1 - window : 0;
-        lo = first < lo ? first : lo;
-        hi = p + 1 > hi ? p + 1 : hi;
-        memcpy(q + r * d->group * kv->kd, (const float *)c->in[0].data + (t0 + r) * d->qrow + head * d->group * kv->kd, d->group * kv->kd * sizeof *q);
+    const int64_t window = t->c->attr[WINDOW].integer;
+    *last = t->d->causal ? (size_t)((const int32_t *)t->c->in[2].data)[row] : w->end;
+    *first = window > 0 && (int64_t)*last + 1 > window ? *last + 1 - (size_t)window : 0;
+}
+
+static work open_work(const task *t, char *mem)
+{
+    const dims *d = t->d;
+    const size_t kd = d->kv->kd, m = t->rows * t->heads;
+    const int32_t *pos = t->c->in[2].data, *seq = t->c->in[3].data;
+    work w = { .m = m, .lo = (size_t)1 << 40 };
+    w.q = carve(&mem, m * kd);
+    w.s = carve(&mem, m * d->keys);
+    w.y = carve(&mem, m * d->kv->vp);
+    w.rest = mem;
+    for (size_t r = 0; !d->causal && r < (size_t)t->c->in[0].shape[0]; r++)
+        if (seq[r] == seq[t->t0] && (size_t)pos[r] > w.end) w.end = (size_t)pos[r];
+    for (size_t r = 0; r < t->rows; r++) {
+        size_t first, last;
+        seen(t, &w, t->t0 + r, &first, &last);
+        w.lo = first < w.lo ? first : w.lo;
+        w.reach = last + 1 > w.reach ? last + 1 : w.reach;
+        const float *q = (const float *)t->c->in[0].data + (t->t0 + r) * d->qrow + (t->head * d->group + t->first) * kd;
+        memcpy(w.q + r * t->heads * kd, q, t->heads * kd * sizeof *q);
     }
-    lo &= ~(size_t)15;
-    const size_t reach = hi;
-    hi = (hi + 15) & ~(size_t)15;
-    const size_t keys = hi - lo;
-    const bool few = pcs_kv_few(kv, m);
-    const pcs_kv_span span = { (uint32_t)lo, (uint32_t)hi, next };
-    if (few) pcs_kv_scores(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)lo, (uint32_t)(keys / 16), q, m, s, keys, &span);
-    for (size_t j = lo; j < hi && !few; j += 16 * PANELS) {
-        const size_t panels = hi - j < 16 * PANELS ? (hi - j) / 16 : PANELS, step = 16 * (size_t)kv->kd;
-        for (size_t p = 0; p < panels; p++) pcs_kv_keys(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)(j / 16 + p), panel + p * step);
-        c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { q, kv->kd, panel, 16, kv->kd, m, s + (j - lo), keys, false }, panels, step });
+    w.lo &= ~(size_t)(t->c->bf16 ? 31 : 15);
+    w.hi = (w.reach + 15) & ~(size_t)15;
+    return w;
+}
+
+/* ---- exact: sums of gemm ---------------------------------------------------------------------------------------- */
+
+static void scores(const task *t, const work *w, uint32_t seq, const pcs_kv_span *span)
+{
+    const pcs_kv *kv = t->d->kv;
+    const pcs_kernels *k = t->c->kernels;
+    const size_t keys = w->hi - w->lo, step = 16 * (size_t)kv->kd;
+    if (span) {
+        pcs_kv_scores(kv, k, seq, t->head, span->first, (uint32_t)(keys / 16), w->q, w->m, w->s, keys, span);
+        return;
     }
-    for (size_t r = 0; r < m; r++) {
-        const size_t p = d->causal ? (size_t)pos[t0 + r / d->group] : end, first = p + 1 > window ? p + 1 - window : 0;
-        softmax_row(c, s + r * keys, lo, hi, first, p);
+    float *panel = (float *)(void *)w->rest;
+    for (size_t j = w->lo; j < w->hi; j += 16 * PANELS) {
+        const size_t panels = w->hi - j < 16 * PANELS ? (w->hi - j) / 16 : PANELS;
+        for (size_t p = 0; p < panels; p++)
+            pcs_kv_keys(kv, k, seq, t->head, (uint32_t)(j / 16 + p), panel + p * step);
+        const pcs_gemm_args one = { w->q, kv->kd, panel, 16, kv->kd, w->m, w->s + (j - w->lo), keys, false };
+        k->gemm_wide(&(pcs_gemm_wide_args){ one, panels, step });
     }
-    /* Values of tokens that were computed, no others: what lies behind them in the last tile of keys may be no number,
-     * which a weight of 0 does not make one. */
-    for (size_t j = lo; j < reach; j += VALUES) {
-        const size_t n = reach - j < VALUES ? reach - j : VALUES;
-        if (few) {
-            pcs_kv_mix(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)j, (uint32_t)n, s + (j - lo), keys, m, y, j > lo, &span);
+}
+
+/* Values of tokens that were computed, no others: what lies behind them in the last tile of keys may be no number,
+ * which a weight of 0 does not make one. */
+static void mix(const task *t, const work *w, uint32_t seq, const pcs_kv_span *span)
+{
+    const pcs_kv *kv = t->d->kv;
+    const pcs_kernels *k = t->c->kernels;
+    const size_t keys = w->hi - w->lo;
+    char *mem = w->rest + align64(4 * 16 * PANELS * (size_t)kv->kd);
+    for (size_t j = w->lo; j < w->reach; j += VALUES) {
+        const size_t n = w->reach - j < VALUES ? w->reach - j : VALUES;
+        const float *weights = w->s + (j - w->lo);
+        if (span) {
+            pcs_kv_mix(kv, k, seq, t->head, (uint32_t)j, (uint32_t)n, weights, keys, w->m, w->y, j > w->lo, span);
             continue;
         }
-        const float *v = pcs_kv_values(kv, c->kernels, (uint32_t)seq[t0], head, (uint32_t)j, (uint32_t)n, values);
-        c->kernels->gemm_wide(&(pcs_gemm_wide_args){ { s + (j - lo), keys, v, kv->vp, n, m, y, kv->vp, j > lo }, kv->vp / 16, 16 });
+        const float *v = pcs_kv_values(kv, k, seq, t->head, (uint32_t)j, (uint32_t)n, (float *)(void *)mem);
+        const pcs_gemm_args one = { weights, keys, v, kv->vp, n, w->m, w->y, kv->vp, j > w->lo };
+        k->gemm_wide(&(pcs_gemm_wide_args){ one, kv->vp / 16, 16 });
     }
-    for (size_t r = 0; r < m; r++)
-        memcpy((float *)c->out[0].data + (t0 + r / d->group) * d->orow + (head * d->group + r % d->group) * kv->vd, y + r * kv->vp, kv->vd * sizeof *y);
+}
+
+/* ---- bf16 ------------------------------------------------------------------------------------------------------- */
+
+/* Where its parts lie behind q, s and y: panels of keys or values, what belongs to them, and the kernel's operands. */
+typedef struct {
+    float *panels, *some, *x, *y; /* [vp / 16][span][16] or of keys; [VALUES][vp]; [m][span]; [m][vp] */
+    uint16_t *act;
+    char *scratch;
+} room;
+
+static room room_in(const task *t, const work *w)
+{
+    const dims *d = t->d;
+    const size_t m = d->rows * d->group, kd = d->kv->kd, vp = d->kv->vp, span = d->keys < SPAN ? d->keys : SPAN;
+    const size_t keys = span * kd, values = span * vp + VALUES * vp + m * span + m * vp;
+    char *mem = w->rest;
+    room r = { .panels = carve(&mem, keys > values ? keys : values) };
+    r.some = r.panels + span * vp;
+    r.x = r.some + VALUES * vp;
+    r.y = r.x + m * span;
+    r.act = (uint16_t *)(void *)mem;
+    r.scratch = mem + align64(pcs_act_bf16_bytes(m, kd > span ? kd : span));
+    return r;
+}
+
+static void to_act(const task *t, const float *x, size_t m, size_t k, uint16_t *act)
+{
+    t->c->kernels->act_bf16(&(pcs_act_bf16_args){ x, k, m, 0, m, act });
+}
+
+static void scores_bf16(const task *t, const work *w, uint32_t seq)
+{
+    const pcs_kv *kv = t->d->kv;
+    const room r = room_in(t, w);
+    const size_t keys = w->hi - w->lo, kd = kv->kd;
+    to_act(t, w->q, w->m, kd, r.act);
+    for (size_t j = w->lo; j < w->hi; j += SPAN) { /* few calls of much: each configures tiles */
+        const size_t panels = (w->hi - j < SPAN ? w->hi - j : SPAN) / 16;
+        for (size_t p = 0; p < panels; p++)
+            pcs_kv_keys(kv, t->c->kernels, seq, t->head, (uint32_t)(j / 16 + p), r.panels + p * 16 * kd);
+        const pcs_mp_bf16_args args = { &pcs_format_f32, (const uint8_t *)r.panels, 4 * kd, kd, 0, 16 * panels, w->m,
+                                        r.act, w->s + (j - w->lo), keys, NULL, r.scratch, true };
+        t->c->kernels->mp_bf16(&args);
+    }
+}
+
+/* Values of keys [j, j + n) as panels of n; those behind the last are zero. */
+static void values_to_panels(const task *t, const work *w, const room *r, uint32_t seq, size_t j, size_t n)
+{
+    const pcs_kv *kv = t->d->kv;
+    const size_t vp = kv->vp;
+    for (size_t at = 0, some; at < n; at += some) {
+        const size_t there = j + at < w->reach ? w->reach - (j + at) : 0;
+        some = n - at < VALUES ? n - at : VALUES;
+        const size_t real = some < there ? some : there;
+        const uint32_t key = (uint32_t)(j + at);
+        const float *v = real ? pcs_kv_values(kv, t->c->kernels, seq, t->head, key, (uint32_t)real, r->some) : r->some;
+        for (size_t p = 0; p < vp / 16; p++) {
+            float *to = r->panels + (p * n + at) * 16;
+            for (size_t i = 0; i < real; i++) memcpy(to + 16 * i, v + i * vp + 16 * p, 16 * sizeof *to);
+            memset(to + 16 * real, 0, 16 * (some - real) * sizeof *to);
+        }
+    }
+}
+
+static void mix_bf16(const task *t, const work *w, uint32_t seq)
+{
+    const room r = room_in(t, w);
+    const size_t keys = w->hi - w->lo, vp = t->d->kv->vp;
+    for (size_t j = w->lo, end; j < w->hi; j = end) {
+        end = (j / SPAN + 1) * SPAN < w->hi ? (j / SPAN + 1) * SPAN : w->hi;
+        const size_t n = end - j;
+        values_to_panels(t, w, &r, seq, j, n);
+        for (size_t i = 0; n < keys && i < w->m; i++)
+            memcpy(r.x + i * n, w->s + i * keys + (j - w->lo), n * sizeof *r.x);
+        to_act(t, n < keys ? r.x : w->s, w->m, n, r.act);
+        float *y = j > w->lo ? r.y : w->y;
+        const pcs_mp_bf16_args args = { &pcs_format_f32, (const uint8_t *)r.panels, 4 * n, n, 0, vp, w->m, r.act, y, vp,
+                                        NULL, r.scratch, true };
+        t->c->kernels->mp_bf16(&args);
+        for (size_t i = 0; j > w->lo && i < w->m * vp; i++) w->y[i] += y[i];
+    }
+}
+
+/* ---- tasks ------------------------------------------------------------------------------------------------------ */
+
+static void run(const task *t, char *mem)
+{
+    const dims *d = t->d;
+    const uint32_t seq = (uint32_t)((const int32_t *)t->c->in[3].data)[t->t0];
+    const work w = open_work(t, mem);
+    const size_t keys = w.hi - w.lo, vd = d->kv->vd, vp = d->kv->vp;
+    const pcs_kv_span span = { (uint32_t)w.lo, (uint32_t)w.hi, t->next }, *few = pcs_kv_few(d->kv, w.m) ? &span : NULL;
+    if (t->c->bf16) scores_bf16(t, &w, seq);
+    else scores(t, &w, seq, few);
+    for (size_t r = 0; r < w.m; r++) {
+        size_t first, last;
+        seen(t, &w, t->t0 + r / t->heads, &first, &last);
+        softmax_row(t->c, w.s + r * keys, &w, first, last);
+    }
+    if (t->c->bf16) mix_bf16(t, &w, seq);
+    else mix(t, &w, seq, few);
+    for (size_t r = 0; r < w.m; r++) {
+        const size_t at = t->head * d->group + t->first + r % t->heads;
+        float *to = (float *)t->c->out[0].data + (t->t0 + r / t->heads) * d->orow + at * vd;
+        memcpy(to, w.y + r * vp, vd * sizeof *to);
+    }
+}
+
+/* Rows from t on that make a tile: of one sequence. */
+static size_t tile_from(const pcs_call *c, const dims *d, size_t t)
+{
+    const int32_t *seq = c->in[3].data;
+    const size_t rows = (size_t)c->in[0].shape[0];
+    size_t n = 1;
+    while (n < d->rows && t + n < rows && seq[t + n] == seq[t]) n++;
+    return n;
+}
+
+/* Parts of a key head's query heads: as few as give each thread a task. */
+static size_t parts_of(const dims *d, size_t tiles, uint32_t nth)
+{
+    for (size_t parts = 1; parts < d->group; parts++)
+        if (d->group % parts == 0 && tiles * d->kv->heads * parts >= nth) return parts;
+    return d->group;
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const dims d = dims_of(c);
-    const int32_t *seq = c->in[3].data;
     const size_t rows = (size_t)c->in[0].shape[0];
-    size_t task = 0;
+    size_t tiles = 0, at = 0;
+    for (size_t t = 0; t < rows; t += tile_from(c, &d, t)) tiles++;
+    const size_t parts = parts_of(&d, tiles, nth);
     for (size_t t = 0, n; t < rows; t += n) {
-        for (n = 1; n < d.rows && t + n < rows && seq[t + n] == seq[t]; n++) {}
-        for (uint32_t h = 0; h < d.kv->heads; h++, task++)
-            if (task % nth == ith) tile(c, &d, t, n, h, h + nth, c->scratch + ith * c->scratch_size);
+        n = tile_from(c, &d, t);
+        for (size_t i = 0; i < d.kv->heads * parts; i++, at++) {
+            /* There and back again: later tiles have more keys. */
+            const size_t turn = at / nth, place = at % nth, own = turn % 2 ? nth - 1 - place : place;
+            if (own != ith) continue;
+            const size_t next = i + 2 * (nth - 1 - place) + 1; /* this thread's next task */
+            const size_t heads = d.group / parts;
+            const task k = { c, &d, t, n, i % parts * heads, heads, (uint32_t)(i / parts), (uint32_t)(next / parts) };
+            run(&k, c->scratch + ith * c->scratch_size);
+        }
     }
 }
 

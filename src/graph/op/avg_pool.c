@@ -1,52 +1,32 @@
 /* avg_pool - the mean of each window of size x size in x[batch, channels, h, w]; no padding. */
-#include "graph/graph.h"
-
-enum { SIZE, STRIDE };
-
-static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
-{
-    const pcs_value *x = &g->values[n->in[0]];
-    const int64_t size = n->attr[SIZE].integer, stride = n->attr[STRIDE].integer;
-    if (x->dtype != PCS_F32 || x->dims != 4 || size < 1 || stride < 1 )
-        return pcs_op_fail(g, n, "takes x[batch, channels, h, w], and a size and stride from 1 on");
-    if ((x->shape[2] >= 0 && x->shape[2] < size) || (x->shape[3] >= 0 && x->shape[3] < size))
-        return pcs_op_fail(g, n, "takes x[batch, channels, h, w] of at least size x size");
-    out->dims = 4;
-    for (int i = 0; i < 4; i++) out->shape[i] = i < 2 ? x->shape[i] : pcs_dim_linear(g, x->shape[i], 1, stride - size, stride);
-    return g->error;
-}
+#include "graph/op/square.h"
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const int64_t h = c->in[0].shape[2], w = c->in[0].shape[3], oh = c->out[0].shape[2], ow = c->out[0].shape[3];
-    const int64_t size = c->attr[SIZE].integer, stride = c->attr[STRIDE].integer, planes = c->in[0].shape[0] * c->in[0].shape[1];
-    for (int64_t p = ith; p < planes; p += nth)
-        for (int64_t o = 0; o < oh * ow; o++) {
-            const float *x = (const float *)c->in[0].data + (p * h + o / ow * stride) * w + o % ow * stride;
-            float acc = 0.0f;
-            for (int64_t i = 0; i < size * size; i++) {
-                const float v = x[i / size * w + i % size];
-                acc = acc + v;
-            }
-            ((float *)c->out[0].data)[p * oh * ow + o] = acc / (float)(size * size);
+    const pcs_square s = pcs_square_of(c);
+    const int64_t places = s.oh * s.ow, taps = s.size * s.size;
+    for (int64_t p = ith; p < s.planes; p += nth)
+        for (int64_t o = 0; o < places; o++) {
+            const float *x = (const float *)c->in[0].data + pcs_square_begin(&s, p, o);
+            float sum = 0.0f;
+            for (int64_t i = 0; i < taps; i++) sum += x[pcs_square_at(&s, i)];
+            ((float *)c->out[0].data)[p * places + o] = sum / (float)taps;
         }
 }
 
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const int64_t h = c->in[0].shape[2], w = c->in[0].shape[3], oh = c->out[0].shape[2], ow = c->out[0].shape[3];
-    const int64_t size = c->attr[SIZE].integer, stride = c->attr[STRIDE].integer,
-                  planes = c->in[0].shape[0] * c->in[0].shape[1];
-    for (int64_t p = ith; g->in[0] && p < planes; p += nth)
-        for (int64_t o = 0; o < oh * ow; o++) {
-            float *dx = g->in[0] + (p * h + o / ow * stride) * w + o % ow * stride;
-            const float each = g->out[0][p * oh * ow + o] / (float)(size * size);
-            for (int64_t i = 0; i < size * size; i++) dx[i / size * w + i % size] += each;
+    const pcs_square s = pcs_square_of(c);
+    const int64_t places = s.oh * s.ow, taps = s.size * s.size;
+    for (int64_t p = ith; g->in[0] && p < s.planes; p += nth)
+        for (int64_t o = 0; o < places; o++) {
+            float *dx = g->in[0] + pcs_square_begin(&s, p, o);
+            const float each = g->out[0][p * places + o] / (float)taps;
+            for (int64_t i = 0; i < taps; i++) dx[pcs_square_at(&s, i)] += each;
         }
 }
 
 const pcs_op pcs_op_avg_pool = {
-    .name = "avg_pool", .min_in = 1, .max_in = 1,
-    .attrs = PCS_ATTR_TABLE(PCS_INT("size", 2), PCS_INT("stride", 2)), .infer = infer, .eval = eval,
+    .name = "avg_pool", .min_in = 1, .max_in = 1, .attrs = PCS_SQUARE_ATTRS, .infer = pcs_infer_square, .eval = eval,
     .backward = backward,
 };

@@ -11,7 +11,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if (x->dims < 2) return pcs_op_fail(g, n, "takes x[batch, channels, ...]");
     for (uint32_t i = 1; i < 5; i++) {
         const pcs_value *v = &g->values[n->in[i]];
-        if (v->dtype != PCS_F32 || v->dims != 1 || v->shape[0] != x->shape[1]) return pcs_op_fail(g, n, "input %u is not [%lld]", i, (long long)x->shape[1]);
+        if (v->dtype != PCS_F32 || v->dims != 1 || v->shape[0] != x->shape[1])
+            return pcs_op_fail(g, n, "input %u is not [%lld]", i, (long long)x->shape[1]);
     }
     return pcs_infer_like(g, n, 0, out);
 }

@@ -12,7 +12,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if (x->dtype != PCS_F32 || w->dtype != PCS_F32 || x->dims != 4 || w->dims != 4 || stride < 1 || pad < 0 || groups < 1 ||
         w->shape[1] * groups != x->shape[1] || w->shape[0] % groups)
         return pcs_op_fail(g, n, "takes x[batch, in, h, w] and w[out, in / groups, kh, kw]");
-    if (n->n_in > 2 && (g->values[n->in[2]].dims != 1 || g->values[n->in[2]].shape[0] != w->shape[0])) return pcs_op_fail(g, n, "bias is not [out]");
+    if (n->n_in > 2 && (g->values[n->in[2]].dims != 1 || g->values[n->in[2]].shape[0] != w->shape[0]))
+        return pcs_op_fail(g, n, "bias is not [out]");
     out->dims = 4;
     out->shape[0] = x->shape[0];
     out->shape[1] = w->shape[0];

@@ -1,6 +1,7 @@
 /* conv_whole - conv of whole numbers of 8 bits less their zero points (one, or for w one of each channel of the
  * result), summed in I32: ONNX's ConvInteger. What lies outside x is its zero point. */
 #include "graph/op/convolution.h"
+#include "base/overflow.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -15,7 +16,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
         return pcs_op_fail(g, n, "has neither one zero point of w nor one of each channel");
     int64_t taps = w->shape[1];
     for (uint32_t i = 2; i < w->dims; i++)
-        if (__builtin_mul_overflow(taps, w->shape[i], &taps)) taps = INT64_MAX;
+        if (!pcs_i64_mul(taps, w->shape[i], &taps)) taps = INT64_MAX;
     if (taps > INT32_MAX / (255 * 255))
         return pcs_op_fail(g, n, "sums %lld products, which may be more than I32 holds", (long long)taps);
     return PRECIS_OK;

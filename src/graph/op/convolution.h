@@ -1,5 +1,5 @@
-/* convolution.h - what convolutions of f32 and of whole numbers have in common: their shapes, their attributes, and what
- * their weights are. */
+/* convolution.h - what convolutions of f32 and of whole numbers have in common: their shapes, their attributes, and
+ * what their weights are. */
 #ifndef PCS_CONVOLUTION_H
 #define PCS_CONVOLUTION_H
 

@@ -4,6 +4,7 @@
  * et al. 2022, section 5). A row whose target is `ignore` gives 0 and has no gradient; one whose target is no column
  * gives NaN, so that nobody trains on it unseen. */
 #include "base/fmath.h"
+#include "base/builtins.h"
 #include "graph/graph.h"
 
 enum { SMOOTHING, Z, IGNORE };
@@ -41,7 +42,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (size_t r = begin; r < end; r++) {
         const float *x = (const float *)c->in[0].data + r * n;
         const bool outside = target[r] < 0 || (size_t)target[r] >= n;
-        y[r] = target[r] == c->attr[IGNORE].integer ? 0.0f : __builtin_nanf("");
+        y[r] = target[r] == c->attr[IGNORE].integer ? 0.0f : pcs_nanf();
         if (target[r] == c->attr[IGNORE].integer || outside) continue;
         const double l = log_sum(c, x, n);
         double mean = 0;

@@ -1,5 +1,5 @@
-/* dequantize - numbers: of a stored tensor by its format; of whole numbers (code - zero) * scale, with one scale and zero
- * point, or one of each along an axis, as the value says. */
+/* dequantize - numbers: of a stored tensor by its format; of whole numbers (code - zero) * scale, with one scale and
+ * zero point, or one of each along an axis, as the value says. */
 #include "graph/graph.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
@@ -7,7 +7,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const pcs_value *x = &g->values[n->in[0]];
     const bool codes = (x->dtype == PCS_I8 || x->dtype == PCS_U8 || x->dtype == PCS_I32) && (x->affine.scales || x->affine.scale > 0);
     if (x->dtype != PCS_STORED && !codes) return pcs_op_fail(g, n, "takes stored weights, or codes with a scale");
-    if (x->affine.scales && x->affine.axis >= x->dims) return pcs_op_fail(g, n, "has scales along an axis that is not there");
+    if (x->affine.scales && x->affine.axis >= x->dims)
+        return pcs_op_fail(g, n, "has scales along an axis that is not there");
     out->dims = x->dims;
     memcpy(out->shape, x->shape, sizeof x->shape);
     return PRECIS_OK;

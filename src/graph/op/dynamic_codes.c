@@ -20,8 +20,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return g->error;
 }
 
-/* The least and the largest of x and 0; what is not finite makes both NaN. Each thread looks at all: that takes less than
- * to wait. */
+/* The least and the largest of x and 0; what is not finite makes both NaN. Each thread looks at all: that takes less
+ * than to wait. */
 static void range(const float *x, size_t n, float *lo, float *hi)
 {
     float least[LANES] = { 0 }, most[LANES] = { 0 }, odd[LANES] = { 0 };

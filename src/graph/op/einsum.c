@@ -2,6 +2,7 @@
  * mean nothing. Without "->" the result has the letters that stand once, in alphabetical order. Sums are in f64, the
  * last dimension fastest. */
 #include "graph/element.h"
+#include "base/overflow.h"
 
 enum { EQUATION };
 #define MOST 6    /* operands */
@@ -107,7 +108,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     int64_t steps = 1;
     for (uint32_t k = 0; k < p.labels; k++)
         if (!pcs_dim_is_id(p.sizes[k]) &&
-            (__builtin_mul_overflow(steps, p.sizes[k], &steps) || steps > (int64_t)1 << 40))
+            (!pcs_i64_mul(steps, p.sizes[k], &steps) || steps > (int64_t)1 << 40))
             return pcs_op_fail(g, n, "takes more than 2^40 steps");
     out->dtype = d;
     out->dims = p.dims[n->n_in];

@@ -29,7 +29,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         float *row = y + t * k;
         const size_t at = row_of(c, ids[t]);
         if (table->dtype == PCS_F32) memcpy(row, (const float *)table->data + at * k, k * sizeof *row);
-        else pcs_decode(table->format, k, pcs_arg_row(table, at, k, (uint8_t *)c->scratch + ith * c->scratch_size), row);
+        else
+            pcs_decode(table->format, k, pcs_arg_row(table, at, k, (uint8_t *)c->scratch + ith * c->scratch_size), row);
         if (c->attr[SCALE].real != 1.0)
             for (size_t i = 0; i < k; i++) row[i] *= (float)c->attr[SCALE].real;
     }

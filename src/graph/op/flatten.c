@@ -1,5 +1,5 @@
 /* flatten - x[batch, ...] as [batch, rest]; the same bytes. */
-#include "graph/graph.h"
+#include "graph/op/pair.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -18,13 +18,6 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     (void)c, (void)ith, (void)nth;
 }
 
-static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
-{
-    uint64_t begin, end;
-    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
-    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += g->out[0][i];
-}
-
 const pcs_op pcs_op_flatten = {
-    .name = "flatten", .min_in = 1, .max_in = 1, .view = true, .infer = infer, .eval = eval, .backward = backward,
+    .name = "flatten", .min_in = 1, .max_in = 1, .view = true, .infer = infer, .eval = eval, .backward = pcs_back_same,
 };

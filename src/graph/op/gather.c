@@ -16,7 +16,8 @@ static precis_status pick_known(precis_graph *g, const pcs_node *n, pcs_value *o
     }
     for (int64_t i = 0; i < count; i++) {
         const int64_t at = from[i] < 0 ? from[i] + x->shape[0] : from[i];
-        if (at < 0 || at >= x->shape[0]) return pcs_op_fail(g, n, "index %lld of %lld", (long long)from[i], (long long)x->shape[0]);
+        if (at < 0 || at >= x->shape[0])
+            return pcs_op_fail(g, n, "index %lld of %lld", (long long)from[i], (long long)x->shape[0]);
         known[i] = x->known[at];
     }
     out->known = known;
@@ -28,7 +29,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const pcs_value *x = &g->values[n->in[0]], *ids = &g->values[n->in[1]];
     if (!x->dims || !pcs_dtype_bytes(x->dtype) || (ids->dtype != PCS_I32 && ids->dtype != PCS_I64))
         return pcs_op_fail(g, n, "takes x[n, ...] and whole numbers");
-    if (ids->dims + x->dims - 1 > PCS_GRAPH_DIMS) return pcs_op_fail(g, n, "gives more than %d dimensions", PCS_GRAPH_DIMS);
+    if (ids->dims + x->dims - 1 > PCS_GRAPH_DIMS)
+        return pcs_op_fail(g, n, "gives more than %d dimensions", PCS_GRAPH_DIMS);
     if (x->affine.scales) return pcs_op_fail(g, n, "takes codes of one scale");
     out->dtype = x->dtype;
     out->affine = x->affine;

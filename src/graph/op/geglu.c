@@ -1,13 +1,6 @@
 /* geglu - gelu(gate) * up, gelu by its tanh form (Hendrycks and Gimpel 2016). */
 #include "graph/op/gelu.h"
-#include "graph/graph.h"
-
-static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
-{
-    const pcs_value *a = &g->values[n->in[0]], *b = &g->values[n->in[1]];
-    if (b->dtype != PCS_F32 || a->dims != b->dims || memcmp(a->shape, b->shape, a->dims * sizeof a->shape[0])) return pcs_op_fail(g, n, "shapes differ");
-    return pcs_infer_like(g, n, 0, out);
-}
+#include "graph/op/pair.h"
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
@@ -30,5 +23,5 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
 }
 
 const pcs_op pcs_op_geglu = {
-    .name = "geglu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .backward = backward,
+    .name = "geglu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = pcs_infer_pair, .eval = eval, .backward = backward,
 };

@@ -1,5 +1,5 @@
-/* hadamard - each `dim` numbers of a row times a normalized Hadamard matrix, online (QuaRot: Ashkboos et al. 2024; R3 and R4 of
- * SpinQuant). dim is 2^n, or 2^n times 12, 20 or 28 (base/hadamard.h). */
+/* hadamard - each `dim` numbers of a row times a normalized Hadamard matrix, online (QuaRot: Ashkboos et al. 2024;
+ * R3 and R4 of SpinQuant). dim is 2^n, or 2^n times 12, 20 or 28 (base/hadamard.h). */
 #include "base/hadamard.h"
 #include "graph/graph.h"
 
@@ -9,7 +9,9 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
     const int64_t dim = n->attr[DIM].integer;
-    if (dim < 2 || !x->dims || x->shape[x->dims - 1] % dim || !pcs_hadamard_order((size_t)dim)) return pcs_op_fail(g, n, "rows are not whole groups of %lld, or there is no Hadamard matrix of it", (long long)dim);
+    if (dim < 2 || !x->dims || x->shape[x->dims - 1] % dim || !pcs_hadamard_order((size_t)dim))
+        return pcs_op_fail(g, n, "rows are not whole groups of %lld, or there is no Hadamard matrix of it",
+                           (long long)dim);
     return pcs_infer_like(g, n, 0, out);
 }
 

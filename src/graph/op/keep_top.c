@@ -1,6 +1,6 @@
 /* keep_top - the k numbers of largest magnitude of each row, 0 elsewhere; of equal ones the first. The gradient passes
  * everywhere (BitNet a4.8, 2411.04965, section 2.3). */
-#include "graph/graph.h"
+#include "graph/op/pair.h"
 
 enum { K };
 
@@ -33,14 +33,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
-{
-    uint64_t begin, end;
-    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
-    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += g->out[0][i];
-}
-
 const pcs_op pcs_op_keep_top = {
     .name = "keep_top", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_INT("k", 1)), .infer = infer, .eval = eval,
-    .backward = backward, .straight_through = true,
+    .backward = pcs_back_same, .straight_through = true,
 };

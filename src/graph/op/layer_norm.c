@@ -1,5 +1,5 @@
-/* layer_norm - y = (x - mean) / sqrt(variance + eps) * weight + bias over each row (Ba et al. 2016, equation 4). Sums are
- * taken in 16 lanes, so their order is fixed. */
+/* layer_norm - y = (x - mean) / sqrt(variance + eps) * weight + bias over each row (Ba et al. 2016, equation 4).
+ * Sums are taken in 16 lanes, so their order is fixed. */
 #include "base/fmath.h"
 #include "graph/graph.h"
 
@@ -11,7 +11,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const int64_t width = x->dims ? x->shape[x->dims - 1] : 0;
     for (uint32_t i = 1; i < n->n_in; i++) {
         const pcs_value *w = &g->values[n->in[i]];
-        if (w->dtype != PCS_F32 || w->dims != 1 || w->shape[0] != width) return pcs_op_fail(g, n, "weight and bias are not f32 [%lld]", (long long)width);
+        if (w->dtype != PCS_F32 || w->dims != 1 || w->shape[0] != width)
+            return pcs_op_fail(g, n, "weight and bias are not f32 [%lld]", (long long)width);
     }
     return pcs_infer_like(g, n, 0, out);
 }

@@ -3,9 +3,10 @@
  *
  * Gradients: x's strictly inside the range; s's factor * sum of d times low | high | nearest(v) - v with v = (x - beta)
  * / s; beta's the sum of d beyond the range. factor 0: LSQ's own, 1 / sqrt(n * high), n: all of x for weights; for
- * activations the caller gives one of the features of the layer, not of the batch. rounding=0: what rounding adds does not
- * count for s, as PACT's clip has it (1805.06085, equation 3, with s = alpha / high). */
+ * activations the caller gives one of the features of the layer, not of the batch. rounding=0: what rounding adds
+ * does not count for s, as PACT's clip has it (1805.06085, equation 3, with s = alpha / high). */
 #include "base/fmath.h"
+#include "base/builtins.h"
 #include "graph/graph.h"
 #include "graph/op/round.h"
 
@@ -56,7 +57,7 @@ static void by_grid(const pcs_call *c, const pcs_grads *grads)
         step += (double)d[i] * (below ? g.low : above ? g.high : within);
         offset += below || above ? (double)d[i] : 0;
     }
-    const double own = 1.0 / (double)__builtin_sqrt((double)n * g.high), factor = c->attr[FACTOR].real;
+    const double own = 1.0 / (double)pcs_sqrt((double)n * g.high), factor = c->attr[FACTOR].real;
     if (grads->in[1]) grads->in[1][0] += (float)(step * (factor > 0 ? factor : own));
     if (c->n_in > 2 && grads->in[2]) grads->in[2][0] += (float)offset;
 }

@@ -1,8 +1,9 @@
 /* matmul - y[t][n] = sum_k x[t][k] w[n][k] + bias[n]. Weights are rows of outputs, as every file stores them.
  *
  * Reference: pieces of 16 rows of weights are decoded to f32 into a panel and summed in ascending k with fma, so
- * the result is the same on every machine. Fast: int8 activations for quantized weights (mp, or mv for a few tokens: the same bits); float weights as the
- * reference, by mv where they are packed: the same bits, too. In the arithmetic bf16 all of them by mp_bf16. */
+ * the result is the same on every machine. Fast: int8 activations for quantized weights (mp, or mv for a few tokens:
+ * the same bits); float weights as the reference, by mv where they are packed: the same bits, too. In the arithmetic
+ * bf16 all of them by mp_bf16. */
 #include "base/pool.h"
 #include "graph/pieces.h"
 
@@ -12,10 +13,12 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if (x->dtype != PCS_F32 || x->dims < 1 || (w->dtype != PCS_F32 && w->dtype != PCS_STORED) || w->dims != 2)
         return pcs_op_fail(g, n, "takes x[..., k] and w[n, k]");
     if (x->shape[x->dims - 1] != w->shape[1])
-        return pcs_op_fail(g, n, "x has rows of %lld, w of %lld", (long long)x->shape[x->dims - 1], (long long)w->shape[1]);
+        return pcs_op_fail(g, n, "x has rows of %lld, w of %lld", (long long)x->shape[x->dims - 1],
+                           (long long)w->shape[1]);
     if (n->n_in > 2) {
         const pcs_value *b = &g->values[n->in[2]];
-        if (b->dtype != PCS_F32 || b->dims != 1 || b->shape[0] != w->shape[0]) return pcs_op_fail(g, n, "bias is not f32 [%lld]", (long long)w->shape[0]);
+        if (b->dtype != PCS_F32 || b->dims != 1 || b->shape[0] != w->shape[0])
+            return pcs_op_fail(g, n, "bias is not f32 [%lld]", (long long)w->shape[0]);
     }
     out->dims = x->dims;
     memcpy(out->shape, x->shape, sizeof x->shape);

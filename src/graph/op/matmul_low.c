@@ -82,7 +82,7 @@ static void multiply(const product *p, pcs_low_kind kind, const float *a, const 
         const size_t chunks = pcs_chunks(ld), row = (size_t)pcs_row_bytes(f, ld);
         const pcs_act act = pcs_act_in(mem, m, chunks);
         uint8_t *codes = (uint8_t *)aligned(mem + pcs_act_bytes(m, chunks));
-        for (size_t r = 0; r < n; r++) pcs_encode(f, ld, b + r * ld, NULL, PCS_FIT_RTN, NULL, codes + r * row);
+        for (size_t r = 0; r < n; r++) pcs_encode_nearest(f, ld, b + r * ld, codes + r * row);
         k->quantize_act(&(pcs_quantize_act_args){ a, ld, 0, m, act });
         pcs_act_interleave(&act, chunks, m, 0, m);
         k->mp(&(pcs_mp_args){ f, codes, row, ld, 0, n, m, act, y, n, NULL, aligned((char *)codes + n * row), false });

@@ -1,6 +1,6 @@
-/* moe_matmul - each token by the matrices of its experts: x [tokens, k] or [tokens, top, k], w [experts, n, k] and a route give
- * [tokens, top, n], times the expert's number in scale [experts] when it is given. Sums are those of matmul, row by row, so a result does
- * not depend on the batch. */
+/* moe_matmul - each token by the matrices of its experts: x [tokens, k] or [tokens, top, k], w [experts, n, k] and a
+ * route give [tokens, top, n], times the expert's number in scale [experts] when it is given. Sums are those of
+ * matmul, row by row, so a result does not depend on the batch. */
 #include "base/pool.h"
 #include "graph/pieces.h"
 
@@ -91,7 +91,8 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
                 c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_bf16_row(x->data, k, r), y, n, NULL, mem, panels != NULL });
             else if (x->dtype == PCS_ACT)
                 (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_row(x->data, chunks, r), y, n, NULL, mem, panels != NULL });
-            else mvf(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
+            else
+                mvf(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
             scaled(c, e, y + begin, (size_t)(end - begin));
         }
 }

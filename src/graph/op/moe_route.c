@@ -10,7 +10,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
     const int64_t top = n->attr[TOP].integer;
-    if (x->dtype != PCS_F32 || x->dims != 2 || top < 1 || top > x->shape[1]) return pcs_op_fail(g, n, "takes logits[tokens, experts] and top of 1 to experts");
+    if (x->dtype != PCS_F32 || x->dims != 2 || top < 1 || top > x->shape[1])
+        return pcs_op_fail(g, n, "takes logits[tokens, experts] and top of 1 to experts");
     out->dims = 2;
     out->shape[0] = x->shape[0];
     out->shape[1] = 2 * top;
@@ -37,7 +38,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
             weight[k] = pcs_expf(x[best] - most) / sum;
             chosen += weight[k];
         }
-        for (size_t k = 0; k < top; k++) weight[k] = (c->attr[NORM].integer != 0 ? weight[k] / chosen : weight[k]) * (float)c->attr[SCALE].real;
+        for (size_t k = 0; k < top; k++)
+            weight[k] = (c->attr[NORM].integer != 0 ? weight[k] / chosen : weight[k]) * (float)c->attr[SCALE].real;
     }
 }
 

@@ -1,10 +1,12 @@
-/* moe_sum - what the experts of a token gave, [tokens, top, n], times the route's weights, summed in the route's order. */
+/* moe_sum - what the experts of a token gave, [tokens, top, n], times the route's weights, summed in the route's
+ * order. */
 #include "graph/graph.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *r = &g->values[n->in[1]];
-    if (x->dims != 3 || r->dims != 2 || r->shape[1] != 2 * x->shape[1] || r->shape[0] != x->shape[0]) return pcs_op_fail(g, n, "takes x[tokens, top, n] and a route");
+    if (x->dims != 3 || r->dims != 2 || r->shape[1] != 2 * x->shape[1] || r->shape[0] != x->shape[0])
+        return pcs_op_fail(g, n, "takes x[tokens, top, n] and a route");
     out->dims = 2;
     out->shape[0] = x->shape[0];
     out->shape[1] = x->shape[2];

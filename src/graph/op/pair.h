@@ -1,8 +1,16 @@
-/* pair.h - for ops of two inputs of one shape, or of a second with one number for each index along an axis. */
+/* pair.h - for ops of two inputs of one shape, or with numbers for each index along an axis. */
 #ifndef PCS_PAIR_H
 #define PCS_PAIR_H
 
 #include "graph/graph.h"
+
+/* The gradient of an op that hands its input on, or takes what it rounds as a constant. */
+static inline void pcs_back_same(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+{
+    uint64_t begin, end;
+    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
+    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += g->out[0][i];
+}
 
 /* Both f32 and alike; the result too. */
 static inline precis_status pcs_infer_pair(precis_graph *g, const pcs_node *n, pcs_value *out)
@@ -11,16 +19,6 @@ static inline precis_status pcs_infer_pair(precis_graph *g, const pcs_node *n, p
     const bool same =
         b->dtype == PCS_F32 && a->dims == b->dims && !memcmp(a->shape, b->shape, a->dims * sizeof a->shape[0]);
     return same ? pcs_infer_like(g, n, 0, out) : pcs_op_fail(g, n, "shapes differ");
-}
-
-/* axis < 0: as a pair. Otherwise input 1 is f32 [shape[axis]]. */
-static inline precis_status pcs_infer_along(precis_graph *g, const pcs_node *n, int64_t axis, pcs_value *out)
-{
-    if (axis < 0) return pcs_infer_pair(g, n, out);
-    const pcs_value *a = &g->values[n->in[0]], *b = &g->values[n->in[1]];
-    if (axis >= a->dims || b->dtype != PCS_F32 || b->dims != 1 || b->shape[0] != a->shape[axis])
-        return pcs_op_fail(g, n, "input 1 is not f32, one number for each index along axis %lld", (long long)axis);
-    return pcs_infer_like(g, n, 0, out);
 }
 
 /* Numbers of x that share one index along the axis: `outer` runs of `inner`, `step` apart. */

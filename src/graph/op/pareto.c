@@ -5,6 +5,7 @@
  * of d times the end of the grid where it is clipped and what rounding adds elsewhere, times 1 / sqrt(numbers of the
  * matrix * Qp). */
 #include "graph/graph.h"
+#include "base/builtins.h"
 #include "graph/op/round.h"
 
 enum { BITS };
@@ -65,7 +66,7 @@ static void backward(const pcs_call *c, const pcs_grads *grads, uint32_t ith, ui
 {
     const grid g = grid_of((int)c->attr[BITS].integer);
     const size_t rows = (size_t)c->in[0].shape[0], k = (size_t)c->in[0].shape[1];
-    const double factor = 1.0 / __builtin_sqrt((double)(rows * k) * g.qp);
+    const double factor = 1.0 / pcs_sqrt((double)(rows * k) * g.qp);
     for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) {
         const float *w = (const float *)c->in[0].data + r * k, *d = grads->out[0] + r * k, alpha = alpha_of(c, r);
         double sum = 0;

@@ -1,5 +1,5 @@
-/* quantize - affine codes of a tensor in whole numbers: clamp(nearest-even(x / scale) + zero), as ONNX's QuantizeLinear.
- * The result is i8, or u8 with unsigned=1, and carries its scale and zero point. */
+/* quantize - affine codes of a tensor in whole numbers: clamp(nearest-even(x / scale) + zero), as ONNX's
+ * QuantizeLinear. The result is i8, or u8 with unsigned=1, and carries its scale and zero point. */
 #include "base/f16.h"
 #include "base/pool.h"
 #include "graph/graph.h"

@@ -8,6 +8,7 @@
  * softsign, p softplus, with `coefficients` ([2][functions]: bits of F32) as alpha and beta. One thread has one
  * sequence of one way; sums are in f32, ascending. */
 #include "base/f16.h"
+#include "base/builtins.h"
 #include "base/fmath_more.h"
 #include "graph/element.h"
 
@@ -81,7 +82,7 @@ static float apply(char f, float x, float a, float b)
     case 'S': return a * pcs_m_tanhf(b * x);
     case 'H': return a * x + b < 0 ? 0.0f : a * x + b > 1 ? 1.0f : a * x + b;
     case 'e': return x < 0 ? a * (float)pcs_m_expm1((double)x) : x;
-    case 'g': return x / (1 + __builtin_fabsf(x));
+    case 'g': return x / (1 + pcs_absf(x));
     default: return (float)(x > 0 ? x + pcs_m_log1p(pcs_exp(-x)) : pcs_m_log1p(pcs_exp(x)));
     }
 }

@@ -2,6 +2,7 @@
  * sum_square. keep=1 leaves dimensions of one. Sums are taken in f64 (whole numbers in 64 bits), in ascending order of
  * elements: the same on any number of threads. What is reduced over nothing is the kind's neutral number. */
 #include "base/fmath_more.h"
+#include "base/builtins.h"
 #include "graph/element.h"
 
 enum { KIND, AXES, KEEP };
@@ -22,7 +23,7 @@ static double magnitudes(double s, double x) { return s + pcs_abs_(x); }
 static double squares(double s, double x) { return s + x * x; }
 static double as_is(double s, double n) { return (void)n, s; }
 static double over_n(double s, double n) { return s / n; }
-static double root(double s, double n) { return (void)n, __builtin_sqrt(s); }
+static double root(double s, double n) { return (void)n, pcs_sqrt(s); }
 static double log_of(double s, double n) { return (void)n, pcs_m_log(s); }
 static int64_t sum_whole(int64_t s, int64_t x) { return (int64_t)((uint64_t)s + (uint64_t)x); }
 static int64_t most_whole(int64_t s, int64_t x) { return x > s ? x : s; }

@@ -1,12 +1,5 @@
 /* relu2glu - relu(gate)^2 * up (So et al. 2021; BitNet b1.58 2B4T, section 2). */
-#include "graph/graph.h"
-
-static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
-{
-    const pcs_value *a = &g->values[n->in[0]], *b = &g->values[n->in[1]];
-    if (b->dtype != PCS_F32 || a->dims != b->dims || memcmp(a->shape, b->shape, a->dims * sizeof a->shape[0])) return pcs_op_fail(g, n, "shapes differ");
-    return pcs_infer_like(g, n, 0, out);
-}
+#include "graph/op/pair.h"
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
@@ -33,5 +26,5 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
 }
 
 const pcs_op pcs_op_relu2glu = {
-    .name = "relu2glu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = infer, .eval = eval, .backward = backward,
+    .name = "relu2glu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = pcs_infer_pair, .eval = eval, .backward = backward,
 };

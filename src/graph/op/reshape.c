@@ -1,6 +1,6 @@
 /* reshape - the same elements under another shape, which input 1 says (i64, known before the graph runs), as ONNX's Reshape:
  * 0 keeps the dimension of that place, one -1 takes what is left. */
-#include "graph/graph.h"
+#include "graph/op/pair.h"
 
 /* The dimension that -1 stands for: all elements over those of the other dimensions. */
 static int64_t what_is_left(precis_graph *g, const pcs_value *x, const pcs_value *out, uint32_t at)
@@ -42,14 +42,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     (void)c, (void)ith, (void)nth;
 }
 
-static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
-{
-    uint64_t begin, end;
-    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
-    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += g->out[0][i];
-}
-
 const pcs_op pcs_op_reshape = {
     .name = "reshape", .min_in = 2, .max_in = 2, .view = true, .reads_shape = 1,
-    .infer = infer, .eval = eval, .backward = backward,
+    .infer = infer, .eval = eval, .backward = pcs_back_same,
 };

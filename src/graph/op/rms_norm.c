@@ -9,8 +9,10 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
     const int64_t width = x->dims ? x->shape[x->dims - 1] : 0, dim = n->attr[DIM].integer > 0 ? n->attr[DIM].integer : width;
-    if (dim < 1 || width % dim) return pcs_op_fail(g, n, "rows of %lld are not whole groups of %lld", (long long)width, (long long)dim);
-    if (w->dtype != PCS_F32 || w->dims != 1 || w->shape[0] != dim) return pcs_op_fail(g, n, "weight is not f32 [%lld]", (long long)dim);
+    if (dim < 1 || width % dim)
+        return pcs_op_fail(g, n, "rows of %lld are not whole groups of %lld", (long long)width, (long long)dim);
+    if (w->dtype != PCS_F32 || w->dims != 1 || w->shape[0] != dim)
+        return pcs_op_fail(g, n, "weight is not f32 [%lld]", (long long)dim);
     return pcs_infer_like(g, n, 0, out);
 }
 

@@ -7,7 +7,8 @@ enum { SCALE };
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *pos = &g->values[n->in[0]], *f = &g->values[n->in[1]];
-    if (pos->dtype != PCS_I32 || pos->dims != 1 || f->dtype != PCS_F32 || f->dims != 1) return pcs_op_fail(g, n, "takes positions[tokens] and frequencies[n]");
+    if (pos->dtype != PCS_I32 || pos->dims != 1 || f->dtype != PCS_F32 || f->dims != 1)
+        return pcs_op_fail(g, n, "takes positions[tokens] and frequencies[n]");
     out->dims = 2;
     out->shape[0] = pos->shape[0];
     out->shape[1] = 2 * f->shape[0];

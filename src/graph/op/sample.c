@@ -97,7 +97,8 @@ static double coordinate(const place *p, uint32_t i, double g)
     if (p->mode == 'n') x = pcs_m_round(x);
     edges(p, i, &lo, &hi);
     if (x >= lo && x <= hi) return x;
-    return p->padding == 'b' ? (x < 0 ? 0 : n - 1) : p->padding == 'r' ? reflect(x, lo, hi) : x;
+    if (p->padding == 'b') return p->mode == 'c' ? x : x < 0 ? 0 : n - 1; /* each tap of a cubic is clipped: inside */
+    return p->padding == 'r' ? reflect(x, lo, hi) : x;
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)

@@ -1,5 +1,6 @@
 /* slice - along each dimension sizes[i] elements from starts[i] on, steps[i] apart (which may be negative). */
 #include "graph/element.h"
+#include "base/overflow.h"
 
 enum { STARTS, SIZES, STEPS };
 
@@ -15,7 +16,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
         const bool numbers = !pcs_dim_is_id(d) && !pcs_dim_is_id(size);
         const bool fits =
             size == 0 || !numbers ||
-            (!__builtin_mul_overflow(size - 1, step, &last) && !__builtin_add_overflow(last, start, &last) &&
+            (pcs_i64_mul(size - 1, step, &last) && pcs_i64_add(last, start, &last) &&
              start >= 0 && start < d && last >= 0 && last < d);
         if (step == 0 || (numbers && size < 0) || !fits)
             return pcs_op_fail(g, n, "takes elements of dimension %u that are not there", i);

@@ -1,6 +1,6 @@
 /* ternary - weights as -1, 0 or 1 times the mean magnitude of the whole tensor (BitNet b1.58: "The Era of 1-bit LLMs:
  * training tips, code and FAQ", figure 3). The gradient passes as it is. */
-#include "graph/graph.h"
+#include "graph/op/pair.h"
 #include "graph/op/round.h"
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out) { return pcs_infer_like(g, n, 0, out); }
@@ -16,19 +16,12 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (uint64_t i = begin; i < end; i++) ((float *)c->out[0].data)[i] = pcs_clamp(pcs_nearest(w[i] / s), -1, 1) * s;
 }
 
-static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
-{
-    uint64_t begin, end;
-    pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
-    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += g->out[0][i];
-}
-
 const pcs_op pcs_op_ternary = {
     .name = "ternary",
     .min_in = 1,
     .max_in = 1,
     .infer = infer,
     .eval = eval,
-    .backward = backward,
+    .backward = pcs_back_same,
     .straight_through = true,
 };

@@ -76,7 +76,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
             memcpy(y, x + r * n, n * sizeof *y);
             continue;
         }
-        pcs_encode(f, n, scaled, NULL, PCS_FIT_RTN, f->tensor ? &shared : NULL, bytes);
+        pcs_encode(&(pcs_encode_args){ .f = f, .n = n, .x = scaled, .effort = PCS_FIT_RTN, .shared = &shared, .dst = bytes });
         pcs_decode(f, n, bytes, y);
         for (size_t i = 0; i < n && s != 1.0f; i++) y[i] *= s;
     }

@@ -20,16 +20,6 @@ static double mish_slope(double x)
     const double t = pcs_m_tanh(log_1_exp(x));
     return t + x * (1 - t * t) * logistic(x);
 }
-/* Of x times the normal distribution function: that, and x times the density. */
-static double gelu_erf_slope(double x)
-{
-    return 0.5 * (1 + pcs_erf(x * 0.70710678118654752440)) + x * 0.39894228040143267794 * pcs_exp(-0.5 * x * x);
-}
-static double gelu_tanh_slope(double x)
-{
-    const double t = pcs_m_tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x));
-    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * 0.79788456080286535588 * (1 + 3 * 0.044715 * x * x);
-}
 
 /* f32 by way of f64. */
 #define WIDENED(name, OUT, expr) BLOCK(name, float, double, OUT, expr)

@@ -33,4 +33,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_elementwise(c, ith, nth, pcs_domain_of(c->out[0].dtype) == PCS_IN_F32 ? narrow : wide);
 }
 
-const pcs_op pcs_op_where = { .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = "where", .min_in = 3, .max_in = 3, .infer = infer, .eval = eval };
+const pcs_op pcs_op_where = {
+    .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = "where", .min_in = 3, .max_in = 3, .infer = infer,
+    .eval = eval
+};

@@ -132,10 +132,14 @@ static bool bias_is(const precis_graph *g, const pcs_node *nodes, precis_value b
     return pcs_value_count(z) == 1 || pcs_value_count(z) == rows;
 }
 
-/* The bias of row r in whole numbers of `unit`; false: it is more than a sum has room for beside k products. */
-static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value bias, size_t r, double unit,
-                    int64_t most, int64_t *out)
+typedef struct { double unit; int64_t most; } bias_room;
+
+/* The bias of row r in whole numbers of `unit`; false: it is more than `most`, all that a sum has room for beside k
+ * products. */
+static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value bias, size_t r, bias_room room,
+                    int64_t *out)
 {
+    const double unit = room.unit;
     *out = 0;
     if (bias < 0) return true;
     const pcs_value *b = &g->values[bias];
@@ -148,7 +152,7 @@ static bool bias_at(const precis_graph *g, const pcs_node *nodes, precis_value b
         const int32_t code = ((const int32_t *)g->values[n->in[0]].data)[r];
         x = scale >= unit * (1 - 1e-6) && scale <= unit * (1 + 1e-6) ? (double)code : (double)code * scale / unit;
     }
-    if (!(x >= -(double)most && x <= (double)most)) return false;
+    if (!(x >= -(double)room.most && x <= (double)room.most)) return false;
     *out = (int64_t)(x < 0 ? x - 0.5 : x + 0.5);
     return true;
 }
@@ -181,7 +185,7 @@ static bool fill_row(const packing *p, size_t r, int32_t *first, int32_t *sums, 
     const int64_t most = INT32_MAX - (int64_t)p->w.k * 255 * 128;
     int64_t sum = 0, bias;
     for (size_t i = 0; i < p->w.k; i++) sum += p->w.w[r * p->w.k + i];
-    if (!(unit > 0) || !bias_at(p->g, p->nodes, p->bias, r, (double)unit, most, &bias)) return false;
+    if (!(unit > 0) || !bias_at(p->g, p->nodes, p->bias, r, (bias_room){ (double)unit, most }, &bias)) return false;
     const size_t at = place_of(p, r);
     first[at] = (int32_t)(bias - sum * f->in[0].zero);
     sums[at] = (int32_t)sum;
@@ -245,8 +249,8 @@ static bool fits(const precis_graph *g, const pcs_node *nodes, const pcs_fused *
     for (size_t r = 0; r < w.rows && ok; r++) {
         const float unit = f->in[0].scale * w.scale[r];
         int64_t b;
-        ok = unit > 0 && unit / f->scale <= 3.4028234e38f &&
-             bias_at(g, nodes, bias, r, (double)unit, INT32_MAX - (int64_t)w.k * 255 * 128, &b);
+        const bias_room room = { (double)unit, INT32_MAX - (int64_t)w.k * 255 * 128 };
+        ok = unit > 0 && unit / f->scale <= 3.4028234e38f && bias_at(g, nodes, bias, r, room, &b);
     }
     pcs_free(g->ctx, w.scale);
     return ok;

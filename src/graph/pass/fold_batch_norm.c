@@ -2,7 +2,10 @@
  * that nobody else reads, becomes part of those weights and their bias. */
 #include "graph/pass.h"
 
-static bool constant(const precis_graph *g, precis_value v) { return g->values[v].data && g->values[v].dtype == PCS_F32; }
+static bool constant(const precis_graph *g, precis_value v)
+{
+    return g->values[v].data && g->values[v].dtype == PCS_F32;
+}
 
 /* Weights times a, by channel; bias times a, plus b. */
 static void scale_weights(const precis_graph *g, const pcs_node *op, const float *a, const float *b, float *weights,
@@ -24,7 +27,8 @@ static precis_status fold(precis_graph *g, pcs_node *op, const pcs_node *norm)
     const int64_t channels = w.shape[0];
     uint64_t count = 1;
     for (uint32_t i = 0; i < w.dims; i++) count *= (uint64_t)w.shape[i];
-    float *weights = pcs_alloc(g->ctx, count, sizeof *weights), *rest = pcs_alloc(g->ctx, (size_t)channels, 3 * sizeof *rest);
+    float *weights = pcs_alloc(g->ctx, count, sizeof *weights);
+    float *rest = pcs_alloc(g->ctx, (size_t)channels, 3 * sizeof *rest);
     precis_value *in = pcs_arena_alloc(&g->arena, op->op->bias + 1, sizeof *in);
     const bool ok = weights && rest && in;
     if (ok) {
@@ -48,8 +52,9 @@ static bool takes(const precis_graph *g, const pcs_node *op)
 {
     const pcs_op *o = op->op;
     const uint32_t dims = g->values[op->out[0]].dims;
-    return o->weight && o->bias && !o->route && !o->channel_axis && o->result_axis + 2 == dims && constant(g, op->in[o->weight]) &&
-           (op->n_in <= o->bias || constant(g, op->in[o->bias]));
+    const bool by_channel = o->weight && o->bias && !o->route && !o->channel_axis && o->result_axis + 2 == dims;
+    if (!by_channel || !constant(g, op->in[o->weight])) return false;
+    return op->n_in <= o->bias || constant(g, op->in[o->bias]);
 }
 
 /* Among the first n nodes: the one that a norm can be folded into, or NULL. */

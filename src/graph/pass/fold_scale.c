@@ -33,7 +33,8 @@ static pcs_node *conv_of(precis_graph *g, precis_value v)
     return pcs_value_uses(g, v) == 1 ? n : NULL;
 }
 
-static precis_status fold(precis_graph *g, pcs_node *conv, pcs_node *n, const pcs_value *c, int64_t many, bool scales)
+static precis_status fold_into(precis_graph *g, pcs_node *conv, pcs_node *n, const pcs_value *c, int64_t many,
+                               bool scales)
 {
     const pcs_value w = g->values[conv->in[conv->op->weight]];
     const int64_t channels = w.shape[0];
@@ -81,7 +82,7 @@ static precis_status run(precis_graph *g)
             if (many) conv = conv_of(g, n->in[1 - k]);
         }
         const precis_status st =
-            conv ? fold(g, conv, n, &(const pcs_value){ .data = c->data }, many, scales) : PRECIS_OK;
+            conv ? fold_into(g, conv, n, &(const pcs_value){ .data = c->data }, many, scales) : PRECIS_OK;
         if (st) return st;
         if (conv) g->values[conv->out[0]].node = (int32_t)(conv - g->nodes);
         else {

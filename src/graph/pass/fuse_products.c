@@ -51,7 +51,7 @@ static void *room(precis_graph *g, size_t n)
 }
 
 /* Panels of weights and their sums. */
-static bool pack(precis_graph *g, const pcs_node *p, precis_value *w, precis_value *sums)
+static bool pack_panels(precis_graph *g, const pcs_node *p, precis_value *w, precis_value *sums)
 {
     const pcs_value v = g->values[p->in[1]], z = g->values[p->in[3]];
     const size_t k = (size_t)v.shape[0], n = (size_t)v.shape[1], padded = pcs_codes_panels(n) * PCS_CODES_PANEL,
@@ -90,13 +90,14 @@ static precis_value padded_bias(precis_graph *g, precis_value bias, size_t n)
 }
 
 /* One node for the product p, giving `out`. bias < 0: none. */
-static precis_status replace(precis_graph *g, size_t at, const pcs_node *p, precis_value scale, precis_value bias)
+static precis_status replace_product(precis_graph *g, size_t at, const pcs_node *p, precis_value scale,
+                                     precis_value bias)
 {
     const pcs_node old = g->nodes[at], product = *p;
     const int64_t n = g->values[product.in[1]].shape[1];
     const precis_attr attrs[] = { precis_attr_int("channels", n), { 0 } };
     precis_value w, sums;
-    if (!pack(g, &product, &w, &sums)) return g->error;
+    if (!pack_panels(g, &product, &w, &sums)) return g->error;
     const precis_value in[] = { product.in[0], product.in[2],
                                 scale,         w,
                                 sums,          bias < 0 ? -1 : padded_bias(g, bias, (size_t)n) };
@@ -137,10 +138,10 @@ static precis_status fuse_at(precis_graph *g, size_t at)
             const pcs_value *b = &g->values[n.in[1 - side]];
             if (p && b->data && by_column(g, n.in[1 - side], g->values[p->in[1]].shape[1]) &&
                 pcs_value_count(&g->values[n.out[0]]) == pcs_value_count(&g->values[n.in[side]]))
-                return replace(g, at, p, scale, n.in[1 - side]);
+                return replace_product(g, at, p, scale, n.in[1 - side]);
         }
     const pcs_node *p = scaled(g, &n, &scale);
-    return p ? replace(g, at, p, scale, -1) : PRECIS_OK;
+    return p ? replace_product(g, at, p, scale, -1) : PRECIS_OK;
 }
 
 /* From the end on: an Add takes the Mul before it, which then has no reader and goes. */

@@ -147,19 +147,60 @@ static mb_work mb_open(const pcs_mp_bf16_args *a)
 /* Can steps of a panel be decoded one after another? */
 PCS_INLINE bool mb_in_parts(const mb_work *w) { return w->a->packed && (w->decode || w->floats); }
 
-/* Rows n .. n + 15 (those behind the last are zero), one by one. */
+/* 32 numbers of a row, in their order. */
+PCS_INLINE __m512i mb_in_order(const float *x)
+{
+    const __m512 low = _mm512_loadu_ps(x), high = _mm512_loadu_ps(x + 16);
+#ifdef __AVX512BF16__
+    return mb_flushed((__m512i)_mm512_cvtne2ps_pbh(high, low));
+#else
+    const __m512i turns = _mm512_set_epi16(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1, 30, 28, 26, 24, 22, 20,
+                                           18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    return mb_flushed(_mm512_permutexvar_epi16(turns, mb_line(low, high)));
+#endif
+}
+
+/* Rows of 16 dwords to columns. */
+PCS_INLINE void mb_turn(__m512i r[16])
+{
+    __m512i t[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int h = 0; h < 2; h++) {
+            r[i + 2 * h] = _mm512_unpacklo_epi64(t[i + h], t[i + 2 + h]);
+            r[i + 2 * h + 1] = _mm512_unpackhi_epi64(t[i + h], t[i + 2 + h]);
+        }
+    for (int c = 0; c < 4; c++) { /* r[4 i + c]: column c of each fourth of rows 4 i .. 4 i + 3 */
+        const __m512i a = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xdd);
+        const __m512i d = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x88);
+        const __m512i e = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xdd);
+        t[c] = _mm512_shuffle_i32x4(a, d, 0x88);
+        t[8 + c] = _mm512_shuffle_i32x4(a, d, 0xdd);
+        t[4 + c] = _mm512_shuffle_i32x4(b, e, 0x88);
+        t[12 + c] = _mm512_shuffle_i32x4(b, e, 0xdd);
+    }
+    for (int i = 0; i < 16; i++) r[i] = t[i];
+}
+
+/* Rows n .. n + 15 (those behind the last are zero): as floats, a few bytes apart from a power of two, and turned. */
 static void mb_rows(const mb_work *w, size_t n, uint16_t *to)
 {
     const pcs_mp_bf16_args *a = w->a;
-    const size_t end = w->steps * PCS_BF16_STEP;
+    const size_t end = w->steps * PCS_BF16_STEP, stride = end + 16;
     for (size_t r = 0; r < PCS_PANEL; r++) {
-        if (n + r < a->n1) pcs_decode(a->f, a->k, a->w + (n + r) * a->row_bytes, w->row);
-        else memset(w->row, 0, a->k * sizeof *w->row);
-        for (size_t i = a->k; i < end; i++) w->row[i] = 0.0f;
-        for (size_t i = 0; i < end; i += 2) {
-            to[16 * i + 2 * r] = pcs_bf16_number(w->row[i]);
-            to[16 * i + 2 * r + 1] = pcs_bf16_number(w->row[i + 1]);
-        }
+        float *row = w->row + r * stride;
+        if (n + r < a->n1) pcs_decode(a->f, a->k, a->w + (n + r) * a->row_bytes, row);
+        else memset(row, 0, a->k * sizeof *row);
+        for (size_t i = a->k; i < end; i++) row[i] = 0.0f;
+    }
+    for (size_t s = 0; s < w->steps; s++) {
+        __m512i lines[16];
+        for (size_t r = 0; r < 16; r++) lines[r] = mb_in_order(w->row + r * stride + s * PCS_BF16_STEP);
+        mb_turn(lines);
+        for (size_t i = 0; i < 16; i++) _mm512_store_si512(to + s * MB_TILE + 32 * i, lines[i]);
     }
 }
 

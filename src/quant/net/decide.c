@@ -60,6 +60,8 @@ static bool can(const deciding *d, size_t i)
     }
 }
 
+static const char asked[] = "is to stay in float";
+
 static void forwards(deciding *d)
 {
     precis_net_quant *q = d->q;
@@ -68,6 +70,10 @@ static void forwards(deciding *d)
     for (size_t i = 0; i < q->g->n_nodes; i++) {
         const pcs_node *n = &q->g->nodes[i];
         q->nodes[i].kind = pcs_code_place_of(q->g, n);
+        if (pcs_net_kept_float(q, i)) {
+            q->nodes[i].kind = PCS_CODES_FLOAT;
+            q->nodes[i].why = asked;
+        }
         if (!can(d, i)) continue;
         q->nodes[i].state = PCS_NODE_WHOLE;
         q->values[n->out[0]].available = true;
@@ -159,7 +165,8 @@ static void choose_values(deciding *d)
 static void say_how(precis_net_quant *q, pcs_net_node *m, const pcs_node *n)
 {
     static const char *const modes[] = { "static", "dynamic", "weights" };
-    const bool product = m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n), dynamic = pcs_net_can_dynamic(q->g, n);
+    const bool product = m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n);
+    const bool dynamic = pcs_net_can_dynamic(q->g, n);
     const char *scales = q->block ? "by block" : q->per_channel ? "per channel" : "per tensor";
     const char *how = q->mode == PCS_NET_DYNAMIC && !dynamic ? modes[2] : modes[q->mode];
     if (product)
@@ -188,9 +195,11 @@ static void decide_products(precis_net_quant *q)
 {
     for (size_t i = 0; i < q->g->n_nodes; i++) {
         pcs_net_node *m = &q->nodes[i];
-        m->kind = pcs_code_place_of(q->g, &q->g->nodes[i]);
-        if (m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, &q->g->nodes[i])) m->state = PCS_NODE_WHOLE;
-        else if (!is_number(q->g, q->g->nodes[i].out[0])) m->state = PCS_NODE_SHAPE;
+        const pcs_node *n = &q->g->nodes[i];
+        m->kind = pcs_code_place_of(q->g, n);
+        if (pcs_net_kept_float(q, i)) m->why = asked;
+        else if (m->kind == PCS_CODES_MULTIPLY || pcs_net_is_recurrent(q->g, n)) m->state = PCS_NODE_WHOLE;
+        else if (!is_number(q->g, n->out[0])) m->state = PCS_NODE_SHAPE;
         else m->why = "is no product with constant weights";
     }
 }

@@ -1,5 +1,8 @@
 /* job.c - quantizing a net, from options to a file. */
 #include "quant/net/net.h"
+
+#include "base/options.h"
+#include "run/net.h"
 #include "write/onnx/onnx.h"
 
 #include <stdio.h>
@@ -66,7 +69,8 @@ static precis_status set_types(precis_net_quant *q)
 static precis_status set_options(precis_net_quant *q, const precis_net_quant_options *o)
 {
     const precis_net_quant_options usual = PRECIS_NET_QUANT_OPTIONS_INIT;
-    q->o = o ? *o : usual;
+    q->o = usual;
+    pcs_options_take(&q->o, sizeof q->o, o);
     if (!q->o.mode) q->o.mode = modes[0];
     if (q->o.like && !pcs_like_by_name(q->o.like, &q->like))
         return pcs_fail(q->ctx, PRECIS_EINVAL, "like %s is none: precis, torch or onnxruntime", q->o.like);
@@ -119,7 +123,8 @@ static precis_status start(precis_net_quant *q)
         return pcs_fail(q->ctx, PRECIS_EUNSUPPORTED,
                         "the net holds codes already; without a way (--static, --dynamic, "
                         "--weight-only) it is written as it is");
-    precis_status st = pcs_net_prepare(q);
+    precis_status st = pcs_net_keep_called(q);
+    if (!st) st = pcs_net_prepare(q);
     if (st) return st;
     q->n_values = q->g->n_values;
     q->n_nodes = q->g->n_nodes;
@@ -127,6 +132,7 @@ static precis_status start(precis_net_quant *q)
     q->nodes = pcs_arena_alloc(&q->arena, q->n_nodes + 1, sizeof *q->nodes);
     st = q->values && q->nodes ? keep_names(q) : PRECIS_ENOMEM;
     for (size_t i = 0; i < q->n_nodes && !st; i++) q->nodes[i].fused_into = q->nodes[i].result = -1;
+    if (!st) st = pcs_net_floats_known(q);
     if (!st) st = pcs_net_decide(q);
     for (size_t i = 0; i < q->n_nodes && !st && q->o.strict; i++)
         if (q->nodes[i].state == PCS_NODE_FLOAT && (q->mode == PCS_NET_STATIC || q->g->nodes[i].op->weight))
@@ -137,10 +143,11 @@ static precis_status start(precis_net_quant *q)
 
 precis_status precis_net_quant_open(precis_net *net, const precis_net_quant_options *options, precis_net_quant **out)
 {
-    precis_graph *g;
+    const pcs_netfile_graph *f;
     *out = NULL;
-    precis_status st = precis_net_graph(net, &g);
+    precis_status st = pcs_net_named_graph(net, &f);
     if (st) return st;
+    precis_graph *g = f->graph;
     precis_net_quant *q = pcs_alloc(g->ctx, 1, sizeof *q);
     if (!q) return PRECIS_ENOMEM;
     *q = (precis_net_quant){ .ctx = g->ctx, .net = net, .g = g };
@@ -188,6 +195,26 @@ precis_status precis_net_quant_pass(precis_net_quant *q)
     return st ? st : precis_graph_pass(q->g, "drop_unused");
 }
 
+enum { BATCH = 32 }; /* samples of a run where the net takes any number */
+
+precis_status precis_net_quant_samples(precis_net_quant *q, precis_samples *samples)
+{
+    const uint32_t passes = precis_net_quant_passes(q);
+    const uint64_t n = samples ? precis_samples_count(samples) : 0;
+    const uint64_t each = samples ? precis_samples_batch(samples, BATCH) : 1;
+    const precis_array *inputs = NULL;
+    precis_status st = PRECIS_OK;
+    if (passes && !n) return pcs_fail(q->ctx, PRECIS_EINVAL, "ranges need samples, and there are none");
+    for (uint32_t pass = 0; pass < (passes ? passes : 1) && !st; pass++) {
+        for (uint64_t at = 0; passes && at < n && !st; at += each) {
+            st = precis_samples_read(samples, at, n - at < each ? n - at : each, &inputs);
+            if (!st) st = precis_net_quant_see(q, inputs, precis_net_inputs(q->net));
+        }
+        if (!st) st = precis_net_quant_pass(q);
+    }
+    return st;
+}
+
 /* ---- results ------------------------------------------------------------------------------------- */
 
 static precis_status name_ports(precis_net_quant *q, pcs_onnx_named *in, pcs_onnx_named *out)
@@ -206,25 +233,53 @@ static precis_status name_ports(precis_net_quant *q, pcs_onnx_named *in, pcs_onn
     return st;
 }
 
-precis_status precis_net_quant_write(precis_net_quant *q, const char *path, precis_net_file *file)
+/* instead: what is made of the ONNX file; NULL: it is the result. */
+static precis_status save(precis_net_quant *q, const char *path, precis_status (*instead)(void *user, const char *file),
+                          void *user, pcs_onnx_written *written)
 {
-    pcs_onnx_written written;
     const size_t n = precis_net_inputs(q->net), m = precis_net_outputs(q->net);
     if (!q->inserted) return pcs_fail(q->ctx, PRECIS_EINVAL, "the net has not seen its calibration yet");
     pcs_onnx_named *in = pcs_alloc(q->ctx, n + m + 1, sizeof *in), *out = in ? in + n : NULL;
     if (!in) return PRECIS_ENOMEM;
     precis_status st = name_ports(q, in, out);
-    const pcs_onnx_saved what = {
-        .graph = q->g, .inputs = in, .outputs = out, .n_inputs = n, .n_outputs = m, .whole = q->o.whole != 0
-    };
-    if (!st) st = pcs_onnx_save(q->ctx, &what, path, &written);
+    const pcs_onnx_saved what = { .graph = q->g,     .inputs = in,       .outputs = out,
+                                  .n_inputs = n,     .n_outputs = m,     .whole = q->o.whole != 0,
+                                  .instead = instead, .user = user };
+    if (!st) st = pcs_onnx_save(q->ctx, &what, path, written);
+    pcs_free(q->ctx, in);
+    return st;
+}
+
+precis_status precis_net_quant_write(precis_net_quant *q, const char *path, precis_net_file *file)
+{
+    pcs_onnx_written written;
+    const precis_status st = save(q, path, NULL, NULL, &written);
     if (!st && file) {
         file->bytes = written.bytes;
         file->opset = written.opset;
         file->nodes = written.nodes;
     }
-    pcs_free(q->ctx, in);
     return st;
+}
+
+typedef struct {
+    precis_net *net;
+    const char *path;
+    precis_net_c_file *file;
+} as_c;
+
+static precis_status write_c(void *user, const char *file)
+{
+    const as_c *a = user;
+    return pcs_net_save_c(a->net, file, a->path, a->file);
+}
+
+/* By way of the ONNX file, which gets no name: dimensions without a size have one in C, and fusions come out as in a
+ * run. */
+precis_status precis_net_quant_write_c(precis_net_quant *q, const char *path, precis_net_c_file *file)
+{
+    as_c a = { q->net, path, file };
+    return save(q, path, write_c, &a, NULL);
 }
 
 int precis_net_quant_node(const precis_net_quant *q, size_t i, precis_net_coverage *out)

@@ -80,6 +80,8 @@ struct precis_net_quant {
     pcs_net_node *nodes;
     size_t n_values, n_nodes;
     char **names, **ops;   /* of its nodes, kept while the graph changes */
+    struct { const char *value, *node; } *called; /* what the file calls results, and the nodes that they are of */
+    size_t n_called;
     precis_program *program;
     uint32_t pass;
     uint64_t batches;
@@ -93,6 +95,14 @@ precis_status pcs_net_backend(precis_net_quant *q);
 /* Fusions: passes.def, and forms that have integer counterparts. */
 precis_status pcs_net_prepare(precis_net_quant *q);
 precis_status pcs_net_decide(precis_net_quant *q);
+/* Nodes that the options leave in float (float_nodes.c). First, while the graph is that of the file: what the file
+ * calls their results. Then: is node i one; does each pattern of the options fit any? */
+precis_status pcs_net_keep_called(precis_net_quant *q);
+bool pcs_net_kept_float(const precis_net_quant *q, size_t i);
+precis_status pcs_net_floats_known(const precis_net_quant *q);
+/* The name of the node in integers whose result the file calls so, or which is called so itself, or which that one is
+ * fused into. NULL: none. */
+const char *pcs_net_maker(const precis_net_quant *q, const char *value);
 precis_status pcs_net_observe(precis_net_quant *q);               /* a program with taps */
 precis_status pcs_net_batch(precis_net_quant *q, const precis_array *inputs, size_t n);
 precis_status pcs_net_ranges(precis_net_quant *q);                /* behind the last pass */

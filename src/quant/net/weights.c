@@ -20,7 +20,7 @@ typedef struct {
     int64_t outer, channels, inner;
 } layout;
 
-static layout lay_out(const pcs_value *v, uint32_t axis)
+static layout lay_out_by(const pcs_value *v, uint32_t axis)
 {
     layout l = { v->data, 1, v->shape[axis], 1 };
     for (uint32_t i = 0; i < axis; i++) l.outer *= v->shape[i];
@@ -167,7 +167,8 @@ static precis_value zeros_of(precis_net_quant *q, const char *name, pcs_dtype d,
     return v;
 }
 
-static precis_value decoded(precis_net_quant *q, const char *name, precis_value codes, precis_value s, precis_value z)
+static precis_value decoded_weights(precis_net_quant *q, const char *name, precis_value codes, precis_value s,
+                                    precis_value z)
 {
     char text[160];
     snprintf(text, sizeof text, "%.100s_dequantized", name);
@@ -187,7 +188,7 @@ static precis_value weight_codes(precis_net_quant *q, const pcs_value *w, const 
     snprintf(text, sizeof text, "%.100s_quantized", w->name);
     const precis_value v = pcs_net_constant(q, text, q->weight_type, w->dims, w->shape, codes);
     pcs_free(q->ctx, codes);
-    return decoded(q, w->name, v, scales_of(q, w->name, p, l->channels, w->dims, axis),
+    return decoded_weights(q, w->name, v, scales_of(q, w->name, p, l->channels, w->dims, axis),
                    zeros_of(q, w->name, q->weight_type, l->channels, w->dims, axis));
 }
 
@@ -229,7 +230,7 @@ static precis_value bias_codes(precis_net_quant *q, const char *name, const floa
     }
     snprintf(text, sizeof text, "%.100s_quantized", name);
     if (codes && s) v = pcs_net_constant(q, text, PCS_I32, 1, &n, codes);
-    if (v >= 0) v = decoded(q, name, v, scales_of(q, name, s, n, 1, 0), zeros_of(q, name, PCS_I32, n, 1, 0));
+    if (v >= 0) v = decoded_weights(q, name, v, scales_of(q, name, s, n, 1, 0), zeros_of(q, name, PCS_I32, n, 1, 0));
     pcs_free(q->ctx, codes);
     pcs_free(q->ctx, s);
     return v;
@@ -275,7 +276,7 @@ precis_status pcs_net_store(precis_net_quant *q, size_t at, pcs_node *n, const p
     const pcs_value w = q->g->values[n->in[f.input]];
     if (!pcs_dtype_whole(q->weight_type)) return replace(q, n, f.input, pcs_net_small_floats(q, &w, f.axis));
     if (q->block && f.matrix) return replace(q, n, f.input, pcs_net_blocks(q, &w, !f.axis, q->block));
-    const layout l = lay_out(&w, f.axis);
+    const layout l = lay_out_by(&w, f.axis);
     const bool bias = n->op->bias && n->n_in > n->op->bias, constant = bias && q->g->values[n->in[n->op->bias]].data;
     const bool fits = n->op->bias && (!bias || (constant && q->g->values[n->in[n->op->bias]].shape[0] == l.channels)) &&
                       !n->op->channel_axis;
@@ -304,7 +305,7 @@ precis_status pcs_net_store_recurrent(precis_net_quant *q, pcs_node *n)
             st = replace(q, n, i, pcs_net_small_floats(q, &w, 1));
             continue;
         }
-        const layout l = lay_out(&w, 1);
+        const layout l = lay_out_by(&w, 1);
         pcs_qparams *p = pcs_alloc(q->ctx, (size_t)l.channels + 1, sizeof *p);
         st = p ? choose_scales(q, &l, p, w.name) : PRECIS_ENOMEM;
         if (!st) st = replace(q, n, i, weight_codes(q, &w, &l, p, 1));

@@ -50,15 +50,17 @@ static precis_status move(precis_net_quant *q, const pcs_node *old, bool *done)
     return codes < 0 ? failed(q) : settle(q, old->out[0], codes, x->dynamic[1], x->dynamic[2]);
 }
 
-/* A constant of as many elements as there are channels, or one, as it spreads over the result. */
-static precis_value spread(precis_net_quant *q, const char *name, pcs_dtype d, const void *data, int64_t n,
-                           precis_value sum, bool conv)
+/* Elements of a constant: as many as there are channels, or one. */
+typedef struct { pcs_dtype dtype; const void *data; int64_t n; } by_channels;
+
+/* The constant, as it spreads over the result `sum`. */
+static precis_value spread_over(precis_net_quant *q, const char *name, by_channels c, precis_value sum, bool conv)
 {
     int64_t shape[PCS_GRAPH_DIMS];
     const uint32_t dims = q->g->values[sum].dims;
-    for (uint32_t i = 0; i < dims; i++) shape[i] = i == (conv ? 1 : dims - 1) ? n : 1;
-    if (conv) return pcs_net_constant(q, name, d, dims, shape, data);
-    return pcs_net_constant(q, name, d, d == PCS_F32 && n == 1 ? 0 : 1, &n, data);
+    for (uint32_t i = 0; i < dims; i++) shape[i] = i == (conv ? 1 : dims - 1) ? c.n : 1;
+    if (conv) return pcs_net_constant(q, name, c.dtype, dims, shape, c.data);
+    return pcs_net_constant(q, name, c.dtype, c.dtype == PCS_F32 && c.n == 1 ? 0 : 1, &c.n, c.data);
 }
 
 /* s_x * s_w / s_y of each channel, in f32 as a reader of QLinearConv computes it. */
@@ -70,7 +72,7 @@ static precis_value factor_of(precis_net_quant *q, float x, precis_value weights
     float *f = pcs_alloc(q->ctx, (size_t)n + 1, sizeof *f);
     if (!f) return pcs_graph_fail(q->g, PRECIS_ENOMEM, "%s", precis_ctx_message(q->ctx));
     for (int64_t i = 0; i < n; i++) f[i] = x * ((const float *)s.data)[i] / y;
-    const precis_value v = spread(q, "factor", PCS_F32, f, n, sum, conv);
+    const precis_value v = spread_over(q, "factor", (by_channels){ PCS_F32, f, n }, sum, conv);
     pcs_free(q->ctx, f);
     return v;
 }
@@ -102,7 +104,7 @@ static precis_status multiply(precis_net_quant *q, const pcs_node *old, size_t a
     precis_value sum = node(q, old->name, conv ? "conv_whole" : "product_whole", conv ? old->attr : NULL, 4, in);
     if (sum >= 0 && bias >= 0) {
         const pcs_value b = q->g->values[bias];
-        const precis_value added = spread(q, b.name, PCS_I32, b.data, b.shape[0], sum, conv);
+        const precis_value added = spread_over(q, b.name, (by_channels){ PCS_I32, b.data, b.shape[0] }, sum, conv);
         sum = node(q, old->name, "add", NULL, 2, (const precis_value[]){ sum, added });
     }
     if (sum < 0) return failed(q);

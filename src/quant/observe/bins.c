@@ -26,8 +26,9 @@ static precis_status bins_new(pcs_observation *o, pcs_bins *b, size_t n, float f
 {
     if (n > PCS_BINS_MOST)
         return pcs_fail(o->ctx, PRECIS_EUNSUPPORTED,
-                        "%s: the histogram of observer %s grew to %zu bins, more than %u; values of all batches at once "
-                        "need no growth", o->value, o->kind->name, n, PCS_BINS_MOST);
+                        "%s: the histogram of observer %s grew to %zu bins, more than %u; values of all batches at "
+                        "once need no growth",
+                        o->value, o->kind->name, n, PCS_BINS_MOST);
     pcs_bins_free(o->ctx, b);
     b->count = pcs_alloc(o->ctx, n, sizeof *b->count);
     b->edge = pcs_alloc(o->ctx, n + 1, sizeof *b->edge);

@@ -2,6 +2,7 @@
  * an 8-bit float; its range is all of the histogram. Of magnitudes to a power ("p3": 1/3), where asked. */
 #include "quant/observe/bins.h"
 
+#include "base/builtins.h"
 #include "base/fmath.h"
 
 static precis_status begin(pcs_observation *o)
@@ -51,7 +52,7 @@ static precis_status moments(pcs_observation *o, uint32_t channel, float *mean, 
     }
     const double avg = sum / total, variance = squares / total - avg * avg;
     *mean = (float)avg;
-    *deviation = (float)__builtin_sqrt(variance > 0 ? variance : 0);
+    *deviation = (float)pcs_sqrt(variance > 0 ? variance : 0);
     return PRECIS_OK;
 }
 

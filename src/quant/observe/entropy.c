@@ -15,8 +15,9 @@ static precis_status begin(pcs_observation *o)
     pcs_bins *b = pcs_observation_state(o, 0);
     if (o->o.like == PCS_LIKE_ORT) b->rule = PCS_BINS_ORT;
     if (o->o.levels < 2 || o->o.levels > 65536 || (o->o.bins && o->o.bins < o->o.levels))
-        return pcs_fail(o->ctx, PRECIS_EINVAL, "%s: observer entropy with %u bins and %u levels; levels are 2 to 65,536 "
-                        "and at most the bins", o->value, o->o.bins, o->o.levels);
+        return pcs_fail(o->ctx, PRECIS_EINVAL,
+                        "%s: observer entropy with %u bins and %u levels; levels are 2 to 65,536 and at most the bins",
+                        o->value, o->o.bins, o->o.levels);
     if (o->o.like == PCS_LIKE_PRECIS && o->o.bins && o->o.bins < 2048)
         return pcs_fail(o->ctx, PRECIS_EINVAL, "%s: observer entropy with %u bins; it needs 2,048 to have a choice",
                         o->value, o->o.bins);

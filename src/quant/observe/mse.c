@@ -14,7 +14,7 @@ static precis_status see(pcs_observation *o, uint32_t channel, const float *x, s
 
 static double nearest(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
 
-static double error_of(const pcs_observation *o, const pcs_bins *b, float low, float high)
+static double rounding_error(const pcs_observation *o, const pcs_bins *b, float low, float high)
 {
     const pcs_qscheme *s = &o->o.scheme;
     const pcs_qparams q = pcs_qparams_choose(s, low, high);
@@ -41,7 +41,7 @@ static float best_of(const pcs_observation *o, const pcs_bins *b, float other, f
         const float at = most * (float)(STEPS - i) / STEPS;
         const bool both = o->o.symmetric || o->o.scheme.symmetric;
         const float low = is_high ? (both ? -at : other) : at, high = is_high ? at : other;
-        const double e = error_of(o, b, low, high);
+        const double e = rounding_error(o, b, low, high);
         if (e < least) least = e, best = at;
     }
     return best;

@@ -9,6 +9,6 @@ static precis_status see(pcs_observation *o, uint32_t channel, const float *x, s
 }
 
 const pcs_observer_kind pcs_observer_placeholder = {
-    .name = "placeholder", .what = "says that a range is found when the net runs (dynamic)", .per_channel = true, .needs_nothing = true,
-    .state = 1, .see = see,
+    .name = "placeholder", .what = "says that a range is found when the net runs (dynamic)", .per_channel = true,
+    .needs_nothing = true, .state = 1, .see = see,
 };

@@ -27,7 +27,8 @@ const pcs_qtype *pcs_qtype_by_name(const char *name); /* NULL: none */
 typedef struct pcs_qscheme {
     int32_t low, high; /* codes that are used */
     bool symmetric;    /* the zero point is the middle, whatever the range */
-    bool float_zero;   /* torch's per_channel_affine_float_qparams: a zero point that is no code, a range without zero */
+    /* torch's per_channel_affine_float_qparams: a zero point that is no code, a range without zero. */
+    bool float_zero;
     int32_t middle;    /* the zero point when symmetric */
     uint32_t bits;     /* of the type, however many codes are used */
     float eps;         /* the least scale; 0: none. torch: FLT_EPSILON, or 2^-12 in its configurations for XNNPACK */

@@ -1,6 +1,7 @@
 /* attention.c - attention and rotary embeddings, raised from products, sums and a softmax. */
 #include "read/onnx/functions.h"
 
+#include "base/builtins.h"
 #include "base/fmath_more.h"
 
 /* [batch, length, heads * size] as [batch, heads, length, size]. */
@@ -114,7 +115,7 @@ void pcs_raise_attention(pcs_onnx_node *n)
         pcs_wrong(n, "has %lld heads of queries and %lld of keys", (long long)heads, (long long)own);
         return;
     }
-    const double scale = __builtin_sqrt(given != 0 ? given : 1 / __builtin_sqrt((double)size));
+    const double scale = pcs_sqrt(given != 0 ? given : 1 / pcs_sqrt((double)size));
     k = repeat_heads(n, k, heads / own), v = repeat_heads(n, v, heads / own);
     precis_value s = pcs_make2(n, "product", NULL, times(n, q, scale), pcs_swapped(n, times(n, k, scale)));
     if (cap > 0) s = times(n, pcs_make1(n, "tanh", NULL, times(n, s, 1 / cap)), cap);

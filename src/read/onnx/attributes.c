@@ -37,11 +37,13 @@ static const precis_attr *own(pcs_onnx_node *n, const char *name)
     return a ? a->own : NULL;
 }
 
+static int64_t apart(uint64_t v) { return pcs_dim_is_id((int64_t)v) ? PCS_FAR_BELOW : (int64_t)v; }
+
 int64_t pcs_attr_int(pcs_onnx_node *n, const char *name, int64_t dflt)
 {
     pcs_proto_field f;
     if (own(n, name)) return own(n, name)->integer;
-    if (field(n, name, 3, &f)) return (int64_t)f.value;
+    if (field(n, name, 3, &f)) return apart(f.value);
     return pcs_has_attr(n, name) ? 0 : dflt;
 }
 
@@ -95,6 +97,7 @@ const int64_t *pcs_attr_ints(pcs_onnx_node *n, const char *name, uint32_t *count
     uint64_t *v = pcs_room(n, k, sizeof *v);
     if (!v) return NULL;
     list(a->body, 8, v);
+    for (size_t i = 0; i < k; i++) v[i] = (uint64_t)apart(v[i]);
     *count = (uint32_t)k;
     return (const int64_t *)v;
 }

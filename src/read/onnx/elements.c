@@ -23,8 +23,8 @@ static const struct {
 static void unary(pcs_onnx_node *n, double alpha, double beta)
 {
     pcs_has_attr(n, "consumed_inputs");
-    n->out[0] = pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", alpha), precis_attr_real("beta", beta)),
-                          pcs_in(n, 0));
+    const precis_attr *attrs = PRECIS_ATTRS(precis_attr_real("alpha", alpha), precis_attr_real("beta", beta));
+    n->out[0] = pcs_make1(n, n->row->with, attrs, pcs_in(n, 0));
 }
 
 void pcs_raise_unary(pcs_onnx_node *n)
@@ -43,11 +43,17 @@ void pcs_raise_is_inf(pcs_onnx_node *n)
     unary(n, (double)pcs_attr_int(n, "detect_positive", 1), (double)pcs_attr_int(n, "detect_negative", 1));
 }
 
+/* The exact form in f32 alone, as others compute it; the tanh form is no quicker there. */
+precis_value pcs_gelu(pcs_onnx_node *n, precis_value x, bool tanh)
+{
+    return pcs_make1(n, "gelu", PRECIS_ATTRS(precis_attr_int("tanh", tanh), precis_attr_int("single", !tanh)), x);
+}
+
 void pcs_raise_gelu(pcs_onnx_node *n)
 {
     const char *how = pcs_attr_text(n, "approximate", "none");
     if (strcmp(how, "none") && strcmp(how, "tanh")) pcs_wrong(n, "approximate is %s", how);
-    n->out[0] = pcs_make1(n, how[0] == 't' ? "gelu_tanh" : "gelu_erf", NULL, pcs_in(n, 0));
+    n->out[0] = pcs_gelu(n, pcs_in(n, 0), how[0] == 't');
 }
 
 void pcs_raise_relu(pcs_onnx_node *n)

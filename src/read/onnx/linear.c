@@ -1,15 +1,17 @@
 /* linear.c - products of matrices, in numbers and in codes. */
 #include "read/onnx/functions.h"
 
-/* A vector is a row on the left and a column on the right; its dimension goes again. */
-static precis_value product(pcs_onnx_node *n, precis_value a, precis_value b)
+/* A vector is a row on the left and a column on the right; its dimension goes again. op: its operands are a and b, and
+ * what stands behind them in `in`. */
+static precis_value of_matrices(pcs_onnx_node *n, const char *op, uint32_t count, precis_value *in)
 {
     static const int64_t first = 0, last = -1;
-    if (a < 0 || b < 0) return -1;
-    const bool row = pcs_of(n, a)->dims == 1, column = pcs_of(n, b)->dims == 1;
-    if (row) a = pcs_unsqueezed(n, a, 1, &first);
-    if (column) b = pcs_unsqueezed(n, b, 1, &last);
-    precis_value y = pcs_make2(n, "product", NULL, a, b);
+    for (uint32_t i = 0; i < 2; i++)
+        if (in[i] < 0) return -1;
+    const bool row = pcs_of(n, in[0])->dims == 1, column = pcs_of(n, in[1])->dims == 1;
+    if (row) in[0] = pcs_unsqueezed(n, in[0], 1, &first);
+    if (column) in[1] = pcs_unsqueezed(n, in[1], 1, &last);
+    precis_value y = pcs_make(n, op, NULL, count, in);
     if (y < 0 || !(row || column)) return y;
     const pcs_value v = *pcs_of(n, y);
     int64_t shape[PCS_GRAPH_DIMS];
@@ -17,6 +19,11 @@ static precis_value product(pcs_onnx_node *n, precis_value a, precis_value b)
     for (uint32_t i = 0; i < v.dims; i++)
         if (!(row && i == v.dims - 2) && !(column && i == v.dims - 1)) shape[dims++] = v.shape[i];
     return pcs_shaped(n, y, dims, shape);
+}
+
+static precis_value product(pcs_onnx_node *n, precis_value a, precis_value b)
+{
+    return of_matrices(n, "product", 2, (precis_value[]){ a, b });
 }
 
 void pcs_raise_matmul(pcs_onnx_node *n)
@@ -69,19 +76,7 @@ void pcs_raise_det(pcs_onnx_node *n)
 /* Zero points of rows and columns spread; a vector on either side gets its second dimension first. */
 static precis_value whole(pcs_onnx_node *n, precis_value a, precis_value b, precis_value za, precis_value zb)
 {
-    static const int64_t first = 0, last = -1;
-    if (a < 0 || b < 0) return -1;
-    const bool row = pcs_of(n, a)->dims == 1, column = pcs_of(n, b)->dims == 1;
-    if (row) a = pcs_unsqueezed(n, a, 1, &first);
-    if (column) b = pcs_unsqueezed(n, b, 1, &last);
-    precis_value y = pcs_make(n, "product_whole", NULL, 4, (const precis_value[]){ a, b, za, zb });
-    if (y < 0 || !(row || column)) return y;
-    const pcs_value v = *pcs_of(n, y);
-    int64_t shape[PCS_GRAPH_DIMS];
-    uint32_t dims = 0;
-    for (uint32_t i = 0; i < v.dims; i++)
-        if (!(row && i == v.dims - 2) && !(column && i == v.dims - 1)) shape[dims++] = v.shape[i];
-    return pcs_shaped(n, y, dims, shape);
+    return of_matrices(n, "product_whole", 4, (precis_value[]){ a, b, za, zb });
 }
 
 static precis_value zero_of(pcs_onnx_node *n, uint32_t i, precis_value like)
@@ -125,7 +120,7 @@ void pcs_raise_qlinear_conv(pcs_onnx_node *n)
 {
     const precis_value x = pcs_in(n, 0), sx = pcs_scale_of(n, 1), xz = zero_of(n, 2, x), w = pcs_in(n, 3),
                        sw = pcs_scale_of(n, 4), wz = zero_of(n, 5, w), sy = pcs_scale_of(n, 6), zy = zero_of(n, 7, x);
-    pcs_windows o;
+    pcs_sliding o;
     const int64_t groups = pcs_attr_int(n, "group", 1);
     if (w < 0 || xz < 0 || wz < 0 || zy < 0 || sw < 0 || !pcs_read_windows(n, x, w, false, &o)) return;
     const precis_attr attrs[] = { precis_attr_list("strides", o.dims, o.strides),

@@ -1,8 +1,9 @@
 /* linear_attention.c - ops of nets that keep a state of fixed size: CausalConvWithState and LinearAttention, from
  * products and sums, one step of time after another. */
+#include "base/builtins.h"
 #include "read/onnx/functions.h"
 
-static precis_value zeros(pcs_onnx_node *n, uint32_t dims, const int64_t *shape)
+static precis_value zeros_of_shape(pcs_onnx_node *n, uint32_t dims, const int64_t *shape)
 {
     return pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", dims, shape)), pcs_numbers(n, PCS_F32, 0));
 }
@@ -24,7 +25,7 @@ void pcs_raise_causal_conv(pcs_onnx_node *n)
         return;
     }
     const int64_t before = k.shape[2] - 1, state[] = { v.shape[0], v.shape[1], before };
-    const precis_value past = pcs_has(n, 3) ? pcs_f32(n, n->in[3]) : before ? zeros(n, 3, state) : -1;
+    const precis_value past = pcs_has(n, 3) ? pcs_f32(n, n->in[3]) : before ? zeros_of_shape(n, 3, state) : -1;
     if (past >= 0 && before) x = pcs_joined(n, 2, (const precis_value[]){ past, x }, 2);
     const precis_value in[] = { x, w, pcs_has(n, 2) ? pcs_f32(n, n->in[2]) : -1 };
     precis_value y = pcs_make(n, "conv",
@@ -107,7 +108,7 @@ static bool read_sequence(pcs_onnx_node *n, sequence *s)
                false;
     s->batch = q.shape[0], s->steps = q.shape[1], s->heads = kh, s->groups = qh / kh, s->dk = q.shape[2] / qh,
     s->dv = v.shape[2] / kh;
-    if (s->scale == 0) s->scale = 1 / __builtin_sqrt((double)s->dk);
+    if (s->scale == 0) s->scale = 1 / pcs_sqrt((double)s->dk);
     return true;
 }
 
@@ -118,14 +119,14 @@ void pcs_raise_linear_attention(pcs_onnx_node *n)
     if (!read_sequence(n, &s)) return;
     const pcs_dtype d = pcs_of(n, n->in[0])->dtype;
     const int64_t shape[] = { s.batch, s.heads, s.dk, s.dv };
-    precis_value state = pcs_has(n, 3) ? pcs_f32(n, n->in[3]) : zeros(n, 4, shape);
+    precis_value state = pcs_has(n, 3) ? pcs_f32(n, n->in[3]) : zeros_of_shape(n, 4, shape);
     precis_value *all = pcs_room(n, (size_t)s.steps + 1, sizeof *all);
     if (!all) return;
     for (int64_t t = 0; t < s.steps && !pcs_failed(n); t++)
         all[t] = pcs_shaped(n, turn(n, &s, t, &state), 3, (const int64_t[]){ s.batch, 1, s.heads * s.groups * s.dv });
     if (pcs_failed(n)) return;
     const precis_value y = s.steps ? pcs_joined(n, (uint32_t)s.steps, all, 1)
-                                   : zeros(n, 3, (const int64_t[]){ s.batch, 0, s.heads * s.groups * s.dv });
+                                   : zeros_of_shape(n, 3, (const int64_t[]){ s.batch, 0, s.heads * s.groups * s.dv });
     n->out[0] = pcs_as(n, y, d);
     if (n->n_out > 1) n->out[1] = pcs_as(n, state, pcs_has(n, 3) ? pcs_of(n, n->in[3])->dtype : d);
 }

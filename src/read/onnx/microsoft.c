@@ -1,7 +1,7 @@
 /* microsoft.c - ops of onnxruntime's own domain that its quantizers and optimizers write. */
 #include "read/onnx/functions.h"
 
-static precis_value zero_of(pcs_onnx_node *n, uint32_t i, pcs_dtype d)
+static precis_value zero_at(pcs_onnx_node *n, uint32_t i, pcs_dtype d)
 {
     return pcs_has(n, i) ? n->in[i] : pcs_numbers(n, d, 0);
 }
@@ -12,14 +12,14 @@ static precis_value numbers(pcs_onnx_node *n, uint32_t i)
     const precis_value x = pcs_in(n, i), s = pcs_scale_of(n, i + 1);
     return x < 0 || s < 0 ? -1
                           : pcs_make3(n, "from_codes", NULL, x, pcs_shaped(n, s, 0, NULL),
-                                      pcs_shaped(n, zero_of(n, i + 2, pcs_of(n, x)->dtype), 0, NULL));
+                                      pcs_shaped(n, zero_at(n, i + 2, pcs_of(n, x)->dtype), 0, NULL));
 }
 
 static precis_value codes(pcs_onnx_node *n, precis_value v, uint32_t scale, pcs_dtype dflt)
 {
     const precis_value s = pcs_scale_of(n, scale);
     if (v < 0 || s < 0) return -1;
-    const precis_value z = pcs_shaped(n, zero_of(n, scale + 1, dflt), 0, NULL);
+    const precis_value z = pcs_shaped(n, zero_at(n, scale + 1, dflt), 0, NULL);
     return z < 0 ? -1
                  : pcs_make3(n, "to_codes", PRECIS_ATTRS(precis_attr_int("to", pcs_of(n, z)->dtype)), v,
                              pcs_shaped(n, s, 0, NULL), z);
@@ -50,8 +50,9 @@ static void as_codes(pcs_onnx_node *n, precis_value y)
 
 void pcs_raise_qlinear_one(pcs_onnx_node *n)
 {
-    const precis_attr *alpha = PRECIS_ATTRS(precis_attr_real("alpha", pcs_attr_real(n, "alpha", 0.01)));
-    as_codes(n, pcs_make1(n, n->row->with, alpha, one_of_codes(n)));
+    const double dflt = n->row->with[0] == 'l' ? 0.01 : 1; /* of LeakyRelu; a logistic has none */
+    as_codes(n, pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", pcs_attr_real(n, "alpha", dflt))),
+                          one_of_codes(n)));
 }
 
 void pcs_raise_qlinear_mean(pcs_onnx_node *n)
@@ -102,13 +103,13 @@ void pcs_raise_qgemm(pcs_onnx_node *n)
     const pcs_dtype da = pcs_of(n, a)->dtype, db = pcs_of(n, b)->dtype;
     if (ta) a = pcs_swapped(n, a);
     if (tb) b = pcs_swapped(n, b);
-    precis_value y = whole_product(n, a, b, zero_of(n, 2, da), zero_of(n, 5, db)),
+    precis_value y = whole_product(n, a, b, zero_at(n, 2, da), zero_at(n, 5, db)),
                  factor = pcs_make2(n, "mul", NULL, sa, sb);
     if (pcs_has(n, 6)) y = pcs_make2(n, "add", NULL, y, n->in[6]);
     if (alpha != 1) factor = pcs_make2(n, "mul", NULL, factor, pcs_numbers(n, PCS_F32, alpha));
     if (pcs_has(n, 7))
         n->out[0] = pcs_make3(n, "requantize", NULL, y, pcs_make2(n, "div", NULL, factor, pcs_scale_of(n, 7)),
-                              zero_of(n, 8, da));
+                              zero_at(n, 8, da));
     else n->out[0] = pcs_make2(n, "mul", NULL, pcs_as(n, y, PCS_F32), factor);
 }
 
@@ -118,7 +119,7 @@ void pcs_raise_to_float(pcs_onnx_node *n)
     const precis_value a = pcs_in(n, 0), b = pcs_in(n, 1),
                        factor = pcs_make2(n, "mul", NULL, pcs_scale_of(n, 2), pcs_scale_of(n, 3));
     if (a < 0 || b < 0) return;
-    precis_value y = whole_product(n, a, b, zero_of(n, 4, pcs_of(n, a)->dtype), zero_of(n, 5, pcs_of(n, b)->dtype));
+    precis_value y = whole_product(n, a, b, zero_at(n, 4, pcs_of(n, a)->dtype), zero_at(n, 5, pcs_of(n, b)->dtype));
     y = pcs_make2(n, "mul", NULL, pcs_as(n, y, PCS_F32), factor);
     n->out[0] = pcs_has(n, 6) ? pcs_make2(n, "add", NULL, y, n->in[6]) : y;
 }
@@ -129,7 +130,7 @@ void pcs_raise_dynamic_matmul(pcs_onnx_node *n)
     precis_value q[3];
     if (a < 0 || b < 0 || sb < 0) return;
     pcs_dynamic_codes(n, a, q);
-    precis_value y = whole_product(n, q[0], b, q[2], zero_of(n, 3, pcs_of(n, b)->dtype));
+    precis_value y = whole_product(n, q[0], b, q[2], zero_at(n, 3, pcs_of(n, b)->dtype));
     y = pcs_make2(n, "mul", NULL, pcs_as(n, y, PCS_F32), pcs_make2(n, "mul", NULL, q[1], sb));
     n->out[0] = pcs_has(n, 4) ? pcs_make2(n, "add", NULL, y, n->in[4]) : y;
 }
@@ -153,22 +154,23 @@ void pcs_raise_nbits(pcs_onnx_node *n)
         return;
     }
     const pcs_dtype d = pcs_of(n, a)->dtype;
-    const int64_t blocks = (k + size - 1) / size, apart[] = { rows, blocks, size }, each[] = { rows, blocks, 1 },
-                  joined[] = { rows, blocks * size }, per_row = (blocks * bits + 7) / 8;
-    b = pcs_shaped(n, pcs_make1(n, "unpack", PRECIS_ATTRS(precis_attr_int("bits", bits)), b), 3, apart);
-    s = pcs_shaped(n, pcs_f32(n, s), 3, each);
+    const int64_t blocks = (k + size - 1) / size, each[] = { rows, blocks }, joined[] = { rows, blocks * size },
+                  per_row = (blocks * bits + 7) / 8;
+    b = pcs_shaped(n, pcs_make1(n, "unpack", PRECIS_ATTRS(precis_attr_int("bits", bits)), b), 2, joined);
+    s = pcs_shaped(n, pcs_f32(n, s), 2, each);
     if (z < 0)
-        z = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 3, each)),
+        z = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 2, each)),
                       pcs_numbers(n, PCS_U8, (double)(1 << (bits - 1))));
     else if (pcs_of(n, z)->dtype == PCS_U8) {
         z = pcs_make1(n, "unpack", PRECIS_ATTRS(precis_attr_int("bits", bits)),
                       pcs_shaped(n, z, 2, (const int64_t[]){ rows, per_row }));
-        z = pcs_shaped(n, pcs_part(n, z, 1, 0, blocks), 3, each);
+        z = pcs_part(n, z, 1, 0, blocks);
     } else {
         pcs_refuse(n, "has zero points that are no codes");
         return;
     }
-    precis_value w = pcs_shaped(n, pcs_make3(n, "from_codes", NULL, b, s, z), 2, joined);
+    const precis_attr *attrs = PRECIS_ATTRS(precis_attr_int("axis", 1), precis_attr_int("block", size));
+    precis_value w = pcs_make3(n, "from_codes", attrs, b, s, z);
     if (joined[1] != k) w = pcs_part(n, w, 1, 0, k);
     const precis_value in[] = { pcs_f32(n, a), w, pcs_has(n, 5) ? pcs_f32(n, n->in[5]) : -1 };
     n->out[0] = pcs_as(n, pcs_make(n, "matmul", NULL, in[2] < 0 ? 2 : 3, in), d);
@@ -176,19 +178,21 @@ void pcs_raise_nbits(pcs_onnx_node *n)
 
 /* ---- what its optimizers make ------------------------------------------------------------------- */
 
-/* A function of x and a bias. */
-static void biased(pcs_onnx_node *n, double alpha)
+static precis_value biased(pcs_onnx_node *n)
 {
-    precis_value x = pcs_in(n, 0);
-    if (pcs_has(n, 1)) x = pcs_make2(n, "add", NULL, x, n->in[1]);
-    n->out[0] = pcs_make1(n, n->row->with, PRECIS_ATTRS(precis_attr_real("alpha", alpha)), x);
+    const precis_value x = pcs_in(n, 0);
+    return pcs_has(n, 1) ? pcs_make2(n, "add", NULL, x, n->in[1]) : x;
 }
 
-/* By erf, or by tanh. */
-void pcs_raise_bias_gelu(pcs_onnx_node *n) { biased(n, 1); }
+/* "tanh": by that form. */
+void pcs_raise_bias_gelu(pcs_onnx_node *n) { n->out[0] = pcs_gelu(n, biased(n), n->row->with[0] == 't'); }
 
 /* x sigmoid(alpha x). */
-void pcs_raise_quick_gelu(pcs_onnx_node *n) { biased(n, pcs_attr_real(n, "alpha", 1.702)); }
+void pcs_raise_quick_gelu(pcs_onnx_node *n)
+{
+    const precis_attr *alpha = PRECIS_ATTRS(precis_attr_real("alpha", pcs_attr_real(n, "alpha", 1.702)));
+    n->out[0] = pcs_make1(n, n->row->with, alpha, biased(n));
+}
 
 /* x + skip + bias, normalized: (x, skip, gamma, beta, bias), or of mean squares alone (x, skip, gamma, bias). */
 void pcs_raise_skip_norm(pcs_onnx_node *n)
@@ -196,18 +200,17 @@ void pcs_raise_skip_norm(pcs_onnx_node *n)
     const bool rms = n->row->with[0] == 'r';
     const double eps = pcs_attr_real(n, "epsilon", 1e-12);
     const uint32_t bias = rms ? 3 : 4;
-    precis_value x = pcs_make2(n, "add", NULL, pcs_f32(n, pcs_in(n, 0)), pcs_f32(n, pcs_in(n, 1))), mean = -1,
-                 inverse = -1;
+    precis_value x = pcs_make2(n, "add", NULL, pcs_f32(n, pcs_in(n, 0)), pcs_f32(n, pcs_in(n, 1)));
     if (pcs_has(n, bias)) x = pcs_make2(n, "add", NULL, x, pcs_f32(n, n->in[bias]));
     if (x < 0) return;
     const pcs_dtype d = pcs_of(n, n->in[0])->dtype;
     const int64_t axis = (int64_t)pcs_of(n, x)->dims - 1;
-    precis_value y = pcs_make2(n, "mul", NULL, pcs_moments(n, x, 1, &axis, eps, rms ? NULL : &mean, &inverse),
-                               pcs_f32(n, pcs_in(n, 2)));
+    pcs_moments m = { .count = 1, .axes = &axis, .eps = eps, .centered = !rms };
+    precis_value y = pcs_make2(n, "mul", NULL, pcs_normalized(n, x, &m), pcs_f32(n, pcs_in(n, 2)));
     if (!rms && pcs_has(n, 3)) y = pcs_make2(n, "add", NULL, y, pcs_f32(n, n->in[3]));
     n->out[0] = pcs_as(n, y, d);
-    if (n->n_out > 1) n->out[1] = mean;
-    if (n->n_out > 2) n->out[2] = inverse;
+    if (n->n_out > 1) n->out[1] = m.mean;
+    if (n->n_out > 2) n->out[2] = m.inverse;
     if (n->n_out > 3) n->out[3] = pcs_as(n, x, d);
 }
 

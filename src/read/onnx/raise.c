@@ -65,20 +65,31 @@ static void ask(pcs_onnx_node *n, precis_value v)
     n->im->need |= deps;
 }
 
+/* Do numbers of a file stand among them that look like ids of dimensions, and the graph has none of that id? */
+static bool strays(const precis_graph *g, const int64_t *v, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (pcs_dim_is_id(v[i]) && (uint64_t)v[i] - (uint64_t)PCS_DIM_FIRST >= g->n_dims) return true;
+    return false;
+}
+
 const int64_t *pcs_contents(pcs_onnx_node *n, precis_value v, int64_t *count)
 {
     if (v < 0 || pcs_failed(n)) return NULL;
     const pcs_value *x = pcs_of(n, v);
     *count = 1;
     for (uint32_t i = 0; i < x->dims; i++) *count *= pcs_dim_is_id(x->shape[i]) ? 0 : x->shape[i];
-    if (x->known) return x->known;
+    if (x->known && !strays(n->im->g, x->known, *count)) return x->known;
     if (!x->data) {
         ask(n, v);
         return NULL;
     }
     int64_t *out = pcs_room(n, (size_t)*count, sizeof *out);
     const pcs_arg a = { .dtype = x->dtype, .data = (void *)(uintptr_t)x->data };
-    for (int64_t i = 0; out && i < *count; i++) out[i] = pcs_int_at(&a, (size_t)i);
+    for (int64_t i = 0; out && i < *count; i++) {
+        out[i] = pcs_int_at(&a, (size_t)i);
+        if (strays(n->im->g, &out[i], 1)) out[i] = PCS_FAR_BELOW;
+    }
     return out;
 }
 
@@ -184,10 +195,12 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
 
 /* ---- what is known of elements before the net runs ------------------------------------------------ */
 
-/* Some exporters compute shapes in I32: a few constant elements of it are known as those of I64 are. */
+/* Some exporters compute shapes in I32: a few constant elements of it are known as those of I64 are. Elements that
+ * would be taken for dimensions are not known. */
 static void learn(pcs_import *im, precis_value id)
 {
     pcs_value *v = &im->g->values[id];
+    if (v->known && v->data && strays(im->g, v->known, count_of(v))) v->known = NULL;
     if (v->dtype != PCS_I32 || v->known || !v->data || v->dims > 1 || count_of(v) > 64) return;
     int64_t *known = pcs_arena_alloc(&im->g->arena, (size_t)count_of(v) + 1, sizeof *known);
     const pcs_arg a = { .dtype = v->dtype, .data = (void *)(uintptr_t)v->data };

@@ -66,6 +66,9 @@ const char *const *pcs_attr_texts(pcs_onnx_node *n, const char *name, uint32_t *
 precis_value pcs_attr_value(pcs_onnx_node *n, const char *name); /* a tensor; -1: none */
 bool pcs_attr_graph(pcs_onnx_node *n, const char *name, pcs_proto *out);
 
+/* What stands for numbers of a file that would be taken for a dimension's id: one as far below every size. */
+#define PCS_FAR_BELOW (-((int64_t)1 << 60))
+
 /* Contents of whole numbers, known before the net runs (they may be dimensions without a size); NULL with an error, and
  * the inputs that are needed noted. */
 const int64_t *pcs_contents(pcs_onnx_node *n, precis_value v, int64_t *count);
@@ -94,6 +97,7 @@ static inline precis_value pcs_make3(pcs_onnx_node *n, const char *op, const pre
 precis_value pcs_second(pcs_onnx_node *n, precis_value v, uint32_t i); /* result i of the node that made v */
 /* Constants: data are copied. */
 precis_value pcs_data(pcs_onnx_node *n, pcs_dtype d, uint32_t dims, const int64_t *shape, const void *data);
+precis_value pcs_gelu(pcs_onnx_node *n, precis_value x, bool tanh);
 precis_value pcs_numbers(pcs_onnx_node *n, pcs_dtype d, double v);          /* a scalar of any type */
 precis_value pcs_whole(pcs_onnx_node *n, uint32_t count, const int64_t *v); /* I64[count] */
 precis_value pcs_as(pcs_onnx_node *n, precis_value v, pcs_dtype d);

@@ -49,7 +49,7 @@ static bool read_acts(pcs_onnx_node *n, uint32_t each, uint32_t ways, acts *a)
     return true;
 }
 
-static precis_value filled(pcs_onnx_node *n, uint32_t dims, const int64_t *shape)
+static precis_value zeros_like_shape(pcs_onnx_node *n, uint32_t dims, const int64_t *shape)
 {
     return pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", dims, shape)), pcs_numbers(n, PCS_F32, 0));
 }
@@ -57,7 +57,7 @@ static precis_value filled(pcs_onnx_node *n, uint32_t dims, const int64_t *shape
 /* Input i in F32, or zeros of the shape. */
 static precis_value or_zeros(pcs_onnx_node *n, uint32_t i, uint32_t dims, const int64_t *shape)
 {
-    return pcs_has(n, i) ? pcs_f32(n, n->in[i]) : filled(n, dims, shape);
+    return pcs_has(n, i) ? pcs_f32(n, n->in[i]) : zeros_like_shape(n, dims, shape);
 }
 
 static precis_value batch_first(pcs_onnx_node *n, precis_value v, bool first)
@@ -82,8 +82,15 @@ static precis_value steps_of(pcs_onnx_node *n, precis_value x, int64_t steps)
     return pcs_as(n, first, PCS_I32);
 }
 
+/* The state before the first step: input i, or zeros. first: the batch is its first dimension. */
+static precis_value state_of(pcs_onnx_node *n, uint32_t i, bool first, const int64_t *shape)
+{
+    if (!pcs_has(n, i)) return zeros_like_shape(n, 3, shape);
+    return for_batch(n, batch_first(n, pcs_f32(n, n->in[i]), first), shape);
+}
+
 /* What all of them read; w and r are there already. in[6] and in[7] are an LSTM's. */
-static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_value r, const uint32_t *at)
+static void raise_recurrent(pcs_onnx_node *n, const char *kind, precis_value w, precis_value r, const uint32_t *at)
 {
     static const int64_t back_y[] = { 2, 0, 1, 3 };
     const char *way = pcs_attr_text(n, "direction", "forward");
@@ -114,22 +121,17 @@ static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_val
     if (lengths < 0)
         lengths = pcs_make1(n, "expand", PRECIS_ATTRS(precis_attr_list("shape", 1, &batch)), steps_of(n, x, steps));
     const int64_t state[] = { ways, batch, hidden }, bias[] = { ways, 2 * rows }, peep[] = { ways, 3 * hidden };
-    const precis_value h =
-        pcs_has(n, 5) ? for_batch(n, batch_first(n, pcs_f32(n, n->in[5]), first), state) : filled(n, 3, state);
-    precis_value in[8] = { x, w, r, or_zeros(n, 3, 2, bias), lengths, h, -1, -1 };
+    precis_value in[8] = { x, w, r, -1, lengths, state_of(n, 5, first, state), -1, -1 };
+    in[3] = or_zeros(n, 3, 2, bias);
     if (lstm) {
-        in[6] = pcs_has(n, at[0]) ? for_batch(n, batch_first(n, pcs_f32(n, n->in[at[0]]), first), state)
-                                  : filled(n, 3, state);
+        in[6] = state_of(n, at[0], first, state);
         in[7] = or_zeros(n, at[1], 2, peep);
     }
-    const precis_attr attrs[] = { precis_attr_text("kind", kind),
-                                  precis_attr_text("way", way),
-                                  precis_attr_text("act", a.act),
-                                  precis_attr_real("clip", clip),
-                                  precis_attr_int("coupled", coupled),
-                                  precis_attr_int("linear", linear),
-                                  precis_attr_list("coefficients", 2 * a.n, a.bits),
-                                  { 0 } };
+    const precis_attr attrs[] = {
+        precis_attr_text("kind", kind), precis_attr_text("way", way), precis_attr_text("act", a.act),
+        precis_attr_real("clip", clip), precis_attr_int("coupled", coupled), precis_attr_int("linear", linear),
+        precis_attr_list("coefficients", 2 * a.n, a.bits), { 0 }
+    };
     const precis_value y = pcs_make(n, "recurrent", attrs, lstm ? 8 : 6, in);
     if (y < 0) return;
     const pcs_dtype d = pcs_of(n, n->in[0])->dtype;
@@ -141,7 +143,7 @@ static void raise(pcs_onnx_node *n, const char *kind, precis_value w, precis_val
 void pcs_raise_recurrent(pcs_onnx_node *n)
 {
     static const uint32_t at[] = { 6, 7 };
-    raise(n, n->row->with, pcs_f32(n, pcs_weight_in(n, 1)), pcs_f32(n, pcs_weight_in(n, 2)), at);
+    raise_recurrent(n, n->row->with, pcs_f32(n, pcs_weight_in(n, 1)), pcs_f32(n, pcs_weight_in(n, 2)), at);
 }
 
 /* Weights [ways, in, gates * hidden] in 8 bits, with a scale and zero point of each way, or of each row of it. */
@@ -153,12 +155,14 @@ static precis_value weights(pcs_onnx_node *n, uint32_t i, uint32_t scale, uint32
     const pcs_value v = *pcs_of(n, w), of = *pcs_of(n, s);
     if (v.dims != 3) return pcs_wrong(n, "takes weights of 3 dimensions");
     const int64_t shape[] = { of.dims ? of.shape[0] : 1, 1, of.dims > 1 ? of.shape[1] : 1 };
-    return pcs_swapped(n, pcs_make3(n, "from_codes", NULL, w, pcs_shaped(n, s, 3, shape), pcs_shaped(n, z, 3, shape)));
+    const uint32_t dims = shape[0] == 1 && shape[2] == 1 ? 0 : 3; /* one for all, as DequantizeLinear has it */
+    return pcs_swapped(
+        n, pcs_make3(n, "from_codes", NULL, w, pcs_shaped(n, s, dims, shape), pcs_shaped(n, z, dims, shape)));
 }
 
 /* onnxruntime's: x and h are quantized to 8 bits before each product there, and are not here. */
 void pcs_raise_dynamic_lstm(pcs_onnx_node *n)
 {
     static const uint32_t at[] = { 6, 7 };
-    raise(n, "lstm", weights(n, 1, 8, 9), weights(n, 2, 10, 11), at);
+    raise_recurrent(n, "lstm", weights(n, 1, 8, 9), weights(n, 2, 10, 11), at);
 }

@@ -1,5 +1,6 @@
 /* shapes.c - ops that only move elements, and constants. */
 #include "read/onnx/functions.h"
+#include "base/overflow.h"
 
 void pcs_raise_reshape(pcs_onnx_node *n)
 {
@@ -304,7 +305,7 @@ void pcs_raise_tile(pcs_onnx_node *n)
         }
         if (times[i] == 1) continue;
         empty = empty || v.shape[i] == 0;
-        if (__builtin_mul_overflow(v.shape[i], times[i] - 1, &pads[count + i])) {
+        if (!pcs_i64_mul(v.shape[i], times[i] - 1, &pads[count + i])) {
             pcs_wrong(n, "repeats dimension %u %lld times", i, (long long)times[i]);
             return;
         }
@@ -441,7 +442,7 @@ void pcs_raise_range(pcs_onnx_node *n)
     n->out[0] = pcs_data(n, d, 1, &count, data);
 }
 
-static precis_value counted(pcs_onnx_node *n, int64_t count)
+static precis_value counted_up(pcs_onnx_node *n, int64_t count)
 {
     int64_t *v = pcs_room(n, (size_t)count, sizeof *v);
     for (int64_t i = 0; v && i < count; i++) v[i] = i;
@@ -453,8 +454,8 @@ static precis_value diagonal(pcs_onnx_node *n, int64_t rows, int64_t columns)
 {
     if (rows < 0 || columns < 0 || rows > (int64_t)1 << 31 || columns > (int64_t)1 << 31)
         return pcs_refuse(n, "takes matrices whose sizes are known");
-    return pcs_make2(n, "sub", NULL, counted(n, columns),
-                     pcs_shaped(n, counted(n, rows), 2, (const int64_t[]){ rows, 1 }));
+    return pcs_make2(n, "sub", NULL, counted_up(n, columns),
+                     pcs_shaped(n, counted_up(n, rows), 2, (const int64_t[]){ rows, 1 }));
 }
 
 void pcs_raise_eye(pcs_onnx_node *n)
@@ -515,7 +516,7 @@ void pcs_raise_one_hot(pcs_onnx_node *n)
         pcs_make3(n, "where", NULL, pcs_make2(n, "less", NULL, ids, zero), pcs_make2(n, "add", NULL, ids, most), ids);
     for (uint32_t i = 0; i < dims; i++) shape[i] = i == a ? depth : 1;
     const precis_value at =
-        pcs_make2(n, "equal", NULL, pcs_unsqueezed(n, ids, 1, &axis), pcs_shaped(n, counted(n, depth), dims, shape));
+        pcs_make2(n, "equal", NULL, pcs_unsqueezed(n, ids, 1, &axis), pcs_shaped(n, counted_up(n, depth), dims, shape));
     n->out[0] = pcs_make3(n, "where", NULL, at, pcs_part(n, n->in[2], 0, 1, 1), pcs_part(n, n->in[2], 0, 0, 1));
 }
 
@@ -555,7 +556,7 @@ void pcs_raise_reverse(pcs_onnx_node *n)
     }
     for (uint32_t i = 0; i < v.dims; i++)
         line[i] = i == time ? v.shape[i] : 1, across[i] = i == batch ? v.shape[i] : 1, full[i] = v.shape[i];
-    const precis_value t = pcs_shaped(n, counted(n, v.shape[time]), v.dims, line),
+    const precis_value t = pcs_shaped(n, counted_up(n, v.shape[time]), v.dims, line),
                        l = pcs_shaped(n, pcs_as(n, lengths, PCS_I64), v.dims, across);
     const precis_value back = pcs_make2(n, "sub", NULL, pcs_make2(n, "sub", NULL, l, t),
                                         pcs_data(n, PCS_I64, 0, NULL, (const int64_t[]){ 1 }));

@@ -3,7 +3,7 @@
 
 #include "base/fmath_more.h"
 
-static bool number(pcs_onnx_node *n, uint32_t i, int64_t *out)
+static bool number_in(pcs_onnx_node *n, uint32_t i, int64_t *out)
 {
     int64_t count = 0;
     const int64_t *v = pcs_contents(n, pcs_in(n, i), &count);
@@ -17,7 +17,7 @@ void pcs_raise_dft(pcs_onnx_node *n)
     const bool inverse = pcs_attr_int(n, "inverse", 0) != 0, one_sided = pcs_attr_int(n, "onesided", 0) != 0;
     int64_t axis = n->version < 20 ? pcs_attr_int(n, "axis", 1) : -2, length = 0;
     const precis_value x = pcs_in(n, 0);
-    if (x < 0 || (n->version >= 20 && pcs_has(n, 2) && !number(n, 2, &axis))) return;
+    if (x < 0 || (n->version >= 20 && pcs_has(n, 2) && !number_in(n, 2, &axis))) return;
     const pcs_value v = *pcs_of(n, x);
     const uint32_t a = pcs_axis(axis, v.dims);
     if (a == v.dims || pcs_dim_is_id(v.shape[a])) {
@@ -25,7 +25,7 @@ void pcs_raise_dft(pcs_onnx_node *n)
         return;
     }
     if (pcs_has(n, 1)) {
-        if (!number(n, 1, &length)) return;
+        if (!number_in(n, 1, &length)) return;
     } else length = inverse && one_sided ? 2 * (v.shape[a] - 1) : v.shape[a];
     const precis_value in = v.dtype == PCS_F64 ? x : pcs_f32(n, x);
     const precis_attr attrs[] = { precis_attr_int("axis", a),
@@ -42,11 +42,11 @@ void pcs_raise_stft(pcs_onnx_node *n)
     const bool one_sided = pcs_attr_int(n, "onesided", 1) != 0;
     precis_value x = pcs_f32(n, pcs_in(n, 0));
     int64_t step, length = 0;
-    if (x < 0 || !number(n, 1, &step)) return;
+    if (x < 0 || !number_in(n, 1, &step)) return;
     if (pcs_of(n, x)->dims == 2) x = pcs_unsqueezed(n, x, 1, (const int64_t[]){ 2 });
     const pcs_value v = *pcs_of(n, x);
     if (pcs_has(n, 3)) {
-        if (!number(n, 3, &length)) return;
+        if (!number_in(n, 3, &length)) return;
     } else if (pcs_has(n, 2)) length = pcs_of(n, n->in[2])->shape[0];
     if (v.dims != 3 || pcs_dim_is_id(v.shape[1]) || step < 1 || length < 1 || length > v.shape[1]) {
         pcs_wrong(n, "takes x[batch, length, parts], and frames that fit into it");
@@ -88,7 +88,7 @@ void pcs_raise_window(pcs_onnx_node *n)
     const int64_t type = pcs_attr_int(n, "output_datatype", 1), periodic = pcs_attr_int(n, "periodic", 1);
     pcs_dtype d;
     int64_t size;
-    if (!number(n, 0, &size)) return;
+    if (!number_in(n, 0, &size)) return;
     if (!pcs_onnx_dtype(type, &d) || size < 0 || size > 1 << 24) {
         pcs_wrong(n, "has %lld elements of data type %lld", (long long)size, (long long)type);
         return;
@@ -107,7 +107,7 @@ void pcs_raise_mel(pcs_onnx_node *n)
     const int64_t type = pcs_attr_int(n, "output_datatype", 1);
     int64_t bins, length, rate;
     pcs_dtype d;
-    if (!number(n, 0, &bins) || !number(n, 1, &length) || !number(n, 2, &rate)) return;
+    if (!number_in(n, 0, &bins) || !number_in(n, 1, &length) || !number_in(n, 2, &rate)) return;
     const double from = 2595 * pcs_m_log(1 + pcs_constant_real(n, pcs_in(n, 3), 0) / 700) / 2.30258509299404568402,
                  to = 2595 * pcs_m_log(1 + pcs_constant_real(n, pcs_in(n, 4), 0) / 700) / 2.30258509299404568402;
     if (pcs_failed(n)) return;

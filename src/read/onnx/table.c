@@ -1,5 +1,5 @@
-/* table.c - what is looked up by the names and numbers of ONNX: the rows of onnx.def, functions that a file brings, types
- * of elements. */
+/* table.c - what is looked up by the names and numbers of ONNX: the rows of onnx.def, functions that a file brings,
+ * types of elements. */
 #include "read/onnx/functions.h"
 
 const pcs_onnx_row pcs_onnx_rows[] = {

@@ -1,5 +1,6 @@
 /* tensor.c - TensorProto: every form in which it holds its data, checked against its shape. */
 #include "base/f16.h"
+#include "base/overflow.h"
 #include "base/inside.h"
 #include "read/onnx/onnx.h"
 
@@ -269,7 +270,7 @@ precis_status pcs_onnx_read_tensor(pcs_onnx *net, pcs_arena *arena, pcs_proto bo
         return pcs_fail(net->ctx, PRECIS_EUNSUPPORTED, "%s: tensor %s: data type %lld%s is not supported",
                         net->file.path, r.name, (long long)type, type == 8 ? " (strings)" : "");
     for (uint32_t i = 0; i < t->dims; i++)
-        if (__builtin_mul_overflow(t->count, t->shape[i], &t->count) || t->count > PCS_LIMIT_NET_ELEMENTS)
+        if (!pcs_i64_mul(t->count, t->shape[i], &t->count) || t->count > PCS_LIMIT_NET_ELEMENTS)
             return wrong(&r, "has more than 2^31 elements");
     if (r.has_raw + (r.typed != 0) + r.external > 1) return wrong(&r, "holds its data in two forms");
     if (r.external) return place_external(&r, arena);

@@ -14,7 +14,7 @@ static bool listed(pcs_onnx_node *n, const char *name, uint32_t wanted, int64_t 
     return !pcs_failed(n);
 }
 
-bool pcs_read_windows(pcs_onnx_node *n, precis_value x, precis_value w, bool transposed, pcs_windows *o)
+bool pcs_read_windows(pcs_onnx_node *n, precis_value x, precis_value w, bool transposed, pcs_sliding *o)
 {
     if (x < 0) return false;
     const pcs_value v = *pcs_of(n, x);
@@ -55,7 +55,7 @@ bool pcs_read_windows(pcs_onnx_node *n, precis_value x, precis_value w, bool tra
 void pcs_raise_conv(pcs_onnx_node *n)
 {
     precis_value in[3] = { pcs_in(n, 0), pcs_weight_in(n, 1), pcs_has(n, 2) ? pcs_weight_in(n, 2) : -1 };
-    pcs_windows o;
+    pcs_sliding o;
     const int64_t groups = pcs_attr_int(n, "group", 1);
     if (in[1] < 0 || !pcs_read_windows(n, in[0], in[1], false, &o)) return;
     const pcs_dtype d = pcs_of(n, in[0])->dtype;
@@ -76,7 +76,7 @@ static precis_value zero_of(pcs_onnx_node *n, uint32_t i, precis_value like)
 void pcs_raise_conv_whole(pcs_onnx_node *n)
 {
     const precis_value x = pcs_in(n, 0), w = pcs_in(n, 1), xz = zero_of(n, 2, x), wz = zero_of(n, 3, w);
-    pcs_windows o;
+    pcs_sliding o;
     const int64_t groups = pcs_attr_int(n, "group", 1);
     if (w < 0 || xz < 0 || wz < 0 || !pcs_read_windows(n, x, w, false, &o)) return;
     const precis_attr attrs[] = { precis_attr_list("strides", o.dims, o.strides),
@@ -88,7 +88,7 @@ void pcs_raise_conv_whole(pcs_onnx_node *n)
 }
 
 /* Pads that give the shape which output_shape or auto_pad ask for. */
-static bool pads_back(pcs_onnx_node *n, const pcs_value *x, pcs_windows *o, int64_t *more)
+static bool pads_back(pcs_onnx_node *n, const pcs_value *x, pcs_sliding *o, int64_t *more)
 {
     uint32_t count;
     const int64_t *shape = pcs_attr_ints(n, "output_shape", &count);
@@ -118,7 +118,7 @@ static bool pads_back(pcs_onnx_node *n, const pcs_value *x, pcs_windows *o, int6
 void pcs_raise_conv_transpose(pcs_onnx_node *n)
 {
     precis_value in[3] = { pcs_in(n, 0), pcs_weight_in(n, 1), pcs_has(n, 2) ? pcs_weight_in(n, 2) : -1 };
-    pcs_windows o;
+    pcs_sliding o;
     int64_t more[3] = { 0 };
     const int64_t groups = pcs_attr_int(n, "group", 1);
     if (in[1] < 0 || !pcs_read_windows(n, in[0], in[1], true, &o)) return;
@@ -137,7 +137,7 @@ void pcs_raise_conv_transpose(pcs_onnx_node *n)
 static void pool(pcs_onnx_node *n, bool max)
 {
     precis_value x = pcs_in(n, 0);
-    pcs_windows o;
+    pcs_sliding o;
     const int64_t ceil = pcs_attr_int(n, "ceil_mode", 0), all = pcs_attr_int(n, "count_include_pad", 0),
                   p = pcs_attr_int(n, "p", 2), columns = pcs_attr_int(n, "storage_order", 0);
     if (!pcs_read_windows(n, x, -1, false, &o)) return;
@@ -167,7 +167,7 @@ void pcs_raise_deform(pcs_onnx_node *n)
 {
     precis_value in[5] = { pcs_in(n, 0), pcs_in(n, 1), pcs_in(n, 2), -1, -1 };
     uint32_t count = 3;
-    pcs_windows o;
+    pcs_sliding o;
     const int64_t groups = pcs_attr_int(n, "group", 1), offsets = pcs_attr_int(n, "offset_group", 1);
     if (in[2] < 0 || in[1] < 0 || !pcs_read_windows(n, in[0], in[1], false, &o)) return;
     const pcs_dtype d = pcs_of(n, in[0])->dtype;
@@ -180,7 +180,8 @@ void pcs_raise_deform(pcs_onnx_node *n)
     for (uint32_t i = 0; i < count; i++) in[i] = pcs_f32(n, in[i]);
     const precis_attr attrs[] = { precis_attr_list("strides", 2, o.strides),     precis_attr_list("pads", 4, o.pads),
                                   precis_attr_list("dilations", 2, o.dilations), precis_attr_int("groups", groups),
-                                  precis_attr_int("offsets", offsets),           precis_attr_int("masked", pcs_has(n, 4)),
+                                  precis_attr_int("offsets", offsets),
+                                  precis_attr_int("masked", pcs_has(n, 4)),
                                   { 0 } };
     n->out[0] = pcs_as(n, pcs_make(n, "deform", attrs, count, in), d);
 }
@@ -228,28 +229,25 @@ void pcs_raise_batch_norm(pcs_onnx_node *n)
                        pcs_of(n, n->in[0])->dtype);
 }
 
-/* x less its mean over axes, times 1 / sqrt(variance + eps). mean NULL: the mean is taken as zero. */
-precis_value pcs_moments(pcs_onnx_node *n, precis_value x, uint32_t count, const int64_t *axes, double eps,
-                         precis_value *mean, precis_value *inverse)
+precis_value pcs_normalized(pcs_onnx_node *n, precis_value x, pcs_moments *m)
 {
-    if (mean) {
-        *mean = pcs_reduced(n, x, "mean", count, axes, true);
-        x = pcs_make2(n, "sub", NULL, x, *mean);
+    m->mean = m->inverse = -1;
+    if (m->centered) {
+        m->mean = pcs_reduced(n, x, "mean", m->count, m->axes, true);
+        x = pcs_make2(n, "sub", NULL, x, m->mean);
     }
-    const precis_value squares = pcs_reduced(n, pcs_make2(n, "mul", NULL, x, x), "mean", count, axes, true);
+    const precis_value squares = pcs_reduced(n, pcs_make2(n, "mul", NULL, x, x), "mean", m->count, m->axes, true);
     if (squares < 0) return -1;
-    *inverse =
-        pcs_make1(n, "reciprocal", NULL,
-                  pcs_make1(n, "sqrt", NULL,
-                            pcs_make2(n, "add", NULL, squares, pcs_numbers(n, pcs_of(n, squares)->dtype, eps))));
-    return pcs_make2(n, "mul", NULL, x, *inverse);
+    const precis_value eps = pcs_numbers(n, pcs_of(n, squares)->dtype, m->eps);
+    const precis_value deviation = pcs_make1(n, "sqrt", NULL, pcs_make2(n, "add", NULL, squares, eps));
+    m->inverse = pcs_make1(n, "reciprocal", NULL, deviation);
+    return pcs_make2(n, "mul", NULL, x, m->inverse);
 }
 
 /* LayerNormalization and RMSNormalization: over the last dimension by one op where that says all; else from pieces. */
 void pcs_raise_layer_norm(pcs_onnx_node *n)
 {
-    precis_value in[3] = { pcs_in(n, 0), pcs_weight_in(n, 1), pcs_has(n, 2) ? pcs_weight_in(n, 2) : -1 }, mean = -1,
-                 inverse = -1;
+    precis_value in[3] = { pcs_in(n, 0), pcs_weight_in(n, 1), pcs_has(n, 2) ? pcs_weight_in(n, 2) : -1 };
     const bool rms = n->row->with[0] == 'r';
     const double eps = pcs_attr_real(n, "epsilon", 1e-5);
     const int64_t axis = pcs_attr_int(n, "axis", -1);
@@ -270,16 +268,17 @@ void pcs_raise_layer_norm(pcs_onnx_node *n)
     bool plain = count == 1 && n->n_out == 1;
     for (int i = 1; i < 3 && in[i] >= 0; i++)
         plain = plain && pcs_of(n, in[i])->dims == 1 && pcs_of(n, in[i])->shape[0] == last;
+    pcs_moments m = { .count = count, .axes = axes, .eps = eps, .centered = !rms, .mean = -1, .inverse = -1 };
     precis_value y;
     if (plain && !rms)
         y = pcs_make(n, "layer_norm", PRECIS_ATTRS(precis_attr_real("eps", eps)), in[2] >= 0 ? 3 : 2, in);
     else {
-        y = pcs_make2(n, "mul", NULL, pcs_moments(n, in[0], count, axes, eps, rms ? NULL : &mean, &inverse), in[1]);
+        y = pcs_make2(n, "mul", NULL, pcs_normalized(n, in[0], &m), in[1]);
         if (in[2] >= 0) y = pcs_make2(n, "add", NULL, y, in[2]);
     }
     n->out[0] = pcs_as(n, y, d);
-    if (n->n_out > 1) n->out[1] = rms ? inverse : mean;
-    if (n->n_out > 2) n->out[2] = inverse;
+    if (n->n_out > 1) n->out[1] = rms ? m.inverse : m.mean;
+    if (n->n_out > 2) n->out[2] = m.inverse;
 }
 
 /* Scale and bias of channels, as they spread over x. */
@@ -293,7 +292,7 @@ static precis_value channels(pcs_onnx_node *n, precis_value v, uint32_t dims, in
 /* Instance and group normalization: groups of channels and all behind them have one mean. */
 void pcs_raise_group_norm(pcs_onnx_node *n)
 {
-    precis_value x = pcs_in(n, 0), scale = pcs_weight_in(n, 1), bias = pcs_weight_in(n, 2), mean, inverse;
+    precis_value x = pcs_in(n, 0), scale = pcs_weight_in(n, 1), bias = pcs_weight_in(n, 2);
     const bool instance = n->row->with[0] == 'i';
     const double eps = pcs_attr_real(n, "epsilon", 1e-5);
     const int64_t axis = 2;
@@ -314,8 +313,8 @@ void pcs_raise_group_norm(pcs_onnx_node *n)
     x = pcs_f32(n, x), scale = pcs_f32(n, scale), bias = pcs_f32(n, bias);
     int64_t inner = c / groups;
     for (uint32_t i = 2; i < v.dims; i++) inner = pcs_dim_product(n->im->g, inner, v.shape[i]);
-    precis_value y = pcs_moments(n, pcs_shaped(n, x, 3, (const int64_t[]){ v.shape[0], groups, inner }), 1, &axis, eps,
-                                 &mean, &inverse);
+    pcs_moments m = { .count = 1, .axes = &axis, .eps = eps, .centered = true };
+    precis_value y = pcs_normalized(n, pcs_shaped(n, x, 3, (const int64_t[]){ v.shape[0], groups, inner }), &m);
     if (!instance && n->version < 21) { /* of groups then, not of channels */
         const int64_t per[] = { groups, 1 };
         y = pcs_make2(n, "add", NULL, pcs_make2(n, "mul", NULL, y, pcs_shaped(n, scale, 2, per)),

@@ -48,11 +48,19 @@ bool pcs_arg_given(pcs_aten *c, const char *name)
 
 /* ---- numbers ------------------------------------------------------------------------------------ */
 
+/* A number that would be taken for a dimension's id is none that is read. */
+static bool whole_of(pcs_aten *c, uint32_t v, int64_t *out)
+{
+    if (!pcs_tree_int(graph_of(c), v, out)) return false;
+    if (pcs_dim_is_id(*out)) pcs_refuse(&c->n, "has the number %lld, which is below what is read", (long long)*out);
+    return !pcs_failed(&c->n);
+}
+
 static bool scalar_of(pcs_aten *c, uint32_t v, pcs_str tag, pcs_scalar *out)
 {
     const pcs_tree *t = graph_of(c);
     *out = (pcs_scalar){ PCS_NO_NUMBER, 0, 0 };
-    if (pcs_str_is(tag, "as_int") && pcs_tree_int(t, v, &out->i)) out->kind = PCS_INTEGER;
+    if (pcs_str_is(tag, "as_int") && whole_of(c, v, &out->i)) out->kind = PCS_INTEGER;
     else if (pcs_str_is(tag, "as_float") && pcs_tree_real(t, v, &out->r)) out->kind = PCS_NUMBER;
     else if (pcs_str_is(tag, "as_bool")) {
         out->kind = PCS_TRUTH;
@@ -93,7 +101,7 @@ pcs_scalar pcs_arg_number(pcs_aten *c, const char *name)
     pcs_scalar out = { PCS_NO_NUMBER, 0, 0 };
     const uint32_t v = value_of(c, name, &tag, &usual);
     if (!v && usual.n) return pcs_scalar_from_text(usual);
-    if (v && !scalar_of(c, v, tag, &out)) other(c, name, tag, "a number");
+    if (v && !scalar_of(c, v, tag, &out) && !pcs_failed(&c->n)) other(c, name, tag, "a number");
     return out;
 }
 
@@ -183,11 +191,11 @@ const int64_t *pcs_arg_ints(pcs_aten *c, const char *name, uint32_t *count)
     if (!plain && !pcs_str_is(tag, "as_sym_ints") && !pcs_str_is(tag, "as_bools"))
         other(c, name, tag, "a list of whole numbers");
     for (uint32_t k = v + 1; k < pcs_tree_end(t, v) && !pcs_failed(&c->n); k = pcs_tree_next(t, k)) {
-        const bool ok = plain             ? pcs_tree_int(t, k, &out[*count])
+        const bool ok = plain             ? whole_of(c, k, &out[*count])
                         : tag.s[3] == 'b' ? (out[*count] = pcs_tree_type(t, k) == PCS_JSON_TRUE, true)
                         : scalar_of(c, k, (pcs_str){ "as_sym_int", 10 }, &s) ? (out[*count] = s.i, true)
                                                                              : false;
-        if (!ok) other(c, name, tag, "a list of whole numbers");
+        if (!ok && !pcs_failed(&c->n)) other(c, name, tag, "a list of whole numbers");
         (*count)++;
     }
     return pcs_failed(&c->n) ? NULL : out;

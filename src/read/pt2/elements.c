@@ -99,7 +99,7 @@ void pcs_aten_gelu(pcs_aten *c)
     const precis_value x = pcs_arg_tensor(c, "self");
     const char *how = pcs_arg_text(c, "approximate");
     if (how[0] != 'n' && how[0] != 't') pcs_refuse(&c->n, "approximate is %s", how);
-    c->n.out[0] = pcs_make1(&c->n, how[0] == 't' ? "gelu_tanh" : "gelu_erf", NULL, x);
+    c->n.out[0] = pcs_gelu(&c->n, x, how[0] == 't');
 }
 
 /* log1p, expm1, exp2, log2 and log10, of f64 where f32 would lose what they are

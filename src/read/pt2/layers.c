@@ -21,7 +21,7 @@ static bool window_list(pcs_aten *c, const char *name, uint32_t dims, const int6
 }
 
 /* A batch in front, where the caller left it out. */
-static precis_value batched(pcs_aten *c, precis_value x, uint32_t dims, bool *without)
+static precis_value with_batch(pcs_aten *c, precis_value x, uint32_t dims, bool *without)
 {
     static const int64_t first = 0;
     if (x < 0) return -1;
@@ -29,7 +29,7 @@ static precis_value batched(pcs_aten *c, precis_value x, uint32_t dims, bool *wi
     return *without ? pcs_unsqueezed(&c->n, x, 1, &first) : x;
 }
 
-static precis_value unbatched(pcs_aten *c, precis_value y, bool without)
+static precis_value without_batch(pcs_aten *c, precis_value y, bool without)
 {
     if (!without || y < 0) return y;
     const pcs_value v = *pcs_of(&c->n, y);
@@ -57,7 +57,7 @@ static void convolve(pcs_aten *c, const convolution *o)
     };
     const precis_value y = PCS_BORROW(c, .raise = o->transposed ? pcs_raise_conv_transpose : pcs_raise_conv, .with = "",
                                       .attrs = attrs, .n_in = o->b >= 0 ? 3 : 2, .in = in);
-    c->n.out[0] = unbatched(c, y, o->without);
+    c->n.out[0] = without_batch(c, y, o->without);
 }
 
 /* All overloads: conv1d to conv3d, by padding ("with" p), transposed ("with"
@@ -78,7 +78,7 @@ void pcs_aten_conv(pcs_aten *c)
     o.dims = rank - 2;
     o.groups = pcs_arg_size(c, "groups");
     o.transposed = how == 't' || (how == 'c' && pcs_arg_flag(c, "transposed"));
-    o.x = batched(c, o.x, o.dims, &o.without);
+    o.x = with_batch(c, o.x, o.dims, &o.without);
     if (!window_list(c, "stride", o.dims, ones, o.strides) || !window_list(c, "dilation", o.dims, ones, o.dilations))
         return;
     if ((how == 't' || how == 'c') && !window_list(c, "output_padding", o.dims, zeros, o.more)) return;
@@ -107,7 +107,7 @@ void pcs_aten_pool(pcs_aten *c)
         return;
     const bool up = pcs_arg_flag(c, "ceil_mode"), count = !max && pcs_arg_flag(c, "count_include_pad");
     const bool divisor = !max && dims > 1 && pcs_arg_given(c, "divisor_override");
-    x = batched(c, x, dims, &without);
+    x = with_batch(c, x, dims, &without);
     if (x < 0 || pcs_failed(&c->n)) return;
     for (uint32_t i = 0; i < dims; i++) pads[dims + i] = pads[i], all *= kernel[i];
     const pcs_value v = *pcs_of(&c->n, x);
@@ -120,18 +120,19 @@ void pcs_aten_pool(pcs_aten *c)
                                   { 0 } };
     precis_value at = -1;
     const bool places = max && c->n.n_out > 1 && pcs_wants(&c->n, 1);
-    precis_value y = PCS_BORROW(c, .raise = max ? pcs_raise_max_pool : pcs_raise_pool, .with = max ? "max" : "mean", .attrs = attrs, .n_in = 1,
-                                .in = &x, .second = places ? &at : NULL);
+    precis_value y = PCS_BORROW(c, .raise = max ? pcs_raise_max_pool : pcs_raise_pool, .with = max ? "max" : "mean",
+                                .attrs = attrs, .n_in = 1, .in = &x, .second = places ? &at : NULL);
     if (divisor && up) pcs_refuse(&c->n, "has a divisor of its own and windows that are cut");
     if (divisor)
         y = pcs_make2(&c->n, "mul", NULL, y,
                       pcs_numbers(&c->n, v.dtype, (double)all / pcs_arg_real(c, "divisor_override")));
-    c->n.out[0] = unbatched(c, y, without);
+    c->n.out[0] = without_batch(c, y, without);
     if (!places || at < 0) return;
     int64_t plane = 1; /* ONNX counts places over all of x, torch over each plane */
     for (uint32_t i = 2; i < v.dims; i++) plane = pcs_dim_is_id(v.shape[i]) ? 0 : plane * v.shape[i];
     if (!plane) pcs_refuse(&c->n, "gives places in planes that have no size yet");
-    c->n.out[1] = unbatched(c, pcs_make2(&c->n, "mod", NULL, at, pcs_data(&c->n, PCS_I64, 0, NULL, &plane)), without);
+    const precis_value of_plane = pcs_data(&c->n, PCS_I64, 0, NULL, &plane);
+    c->n.out[1] = without_batch(c, pcs_make2(&c->n, "mod", NULL, at, of_plane), without);
 }
 
 /* A matrix that gives the mean of each window floor(i in / out) to ceil((i + 1)
@@ -319,7 +320,6 @@ void pcs_aten_own_norm(pcs_aten *c)
 {
     const precis_value x = pcs_arg_tensor(c, "input");
     const double eps = pcs_arg_real(c, "eps");
-    precis_value mean, inverse;
     int64_t axes[PCS_GRAPH_DIMS], shape[PCS_GRAPH_DIMS];
     uint32_t count = 0;
     pcs_arg_real(c, "momentum"), pcs_arg_flag(c, "training");
@@ -333,7 +333,8 @@ void pcs_aten_own_norm(pcs_aten *c)
         shape[i] = i == 1 ? v.shape[1] : 1;
         if (i != 1) axes[count++] = i;
     }
-    precis_value y = pcs_moments(&c->n, pcs_f32(&c->n, x), count, axes, eps, &mean, &inverse);
+    pcs_moments m = { .count = count, .axes = axes, .eps = eps, .centered = true };
+    precis_value y = pcs_normalized(&c->n, pcs_f32(&c->n, x), &m);
     const precis_value w = pcs_arg_optional(c, "weight"), b = pcs_arg_optional(c, "bias");
     if (w >= 0) y = pcs_make2(&c->n, "mul", NULL, y, pcs_shaped(&c->n, w, v.dims, shape));
     if (b >= 0) y = pcs_make2(&c->n, "add", NULL, y, pcs_shaped(&c->n, b, v.dims, shape));

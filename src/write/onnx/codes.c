@@ -13,6 +13,14 @@ static uint32_t axis_of(const pcs_value *x, const pcs_value *s)
     return axis;
 }
 
+/* Scales along several dimensions, which only the form with blocks has. */
+static bool several(const pcs_value *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->dims; i++) n += s->shape[i] != 1;
+    return n > 1;
+}
+
 static bool all_zero(const pcs_value *z)
 {
     uint64_t n = pcs_dtype_bytes(z->dtype);
@@ -57,6 +65,7 @@ precis_status pcs_lower_codes(pcs_lowering *w, const pcs_node *n, const pcs_lowe
     const bool one = axis == x->dims;
     const bool small = !pcs_dtype_whole(codes);
     pcs_needs_opset(w, opset_of(codes, block));
+    if (!block && several(s)) return pcs_cannot(w, n, "its scales stand along several dimensions");
     if (s->dims > 1 && !block && !one && axis_of(x, z) != axis && axis_of(x, z) != x->dims)
         return pcs_cannot(w, n, "its scales and zero points stand along different dimensions");
     if (!to && pcs_v(w, n->out[0])->dtype != s->dtype)

@@ -54,8 +54,8 @@ precis_status pcs_lower_swish(pcs_lowering *w, const pcs_node *n, const pcs_lowe
 
 precis_status pcs_lower_gelu(pcs_lowering *w, const pcs_node *n, const pcs_lower_row *row)
 {
-    const bool tanh = n->op->attrs && n->op->attrs[0].kind == PRECIS_ATTR_INT ? n->attr[0].integer : *row->onnx == 't';
-    return pcs_emit_like(w, n, "Gelu", PRECIS_ATTRS(precis_attr_text("approximate", tanh ? "tanh" : "none")));
+    const char *how = n->attr[0].integer ? "tanh" : "none";
+    return pcs_emit_like(w, n, row->onnx, PRECIS_ATTRS(precis_attr_text("approximate", how)));
 }
 
 /* ---- Clip: min(max(x, lo), hi), one element each ---------------------------------------------------- */

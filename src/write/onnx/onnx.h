@@ -21,6 +21,9 @@ typedef struct pcs_onnx_saved {
     int64_t opset;      /* at least this one; 0: the lowest that has the ops, from 13 on */
     bool whole;         /* codes between DequantizeLinear and QuantizeLinear as QLinear ops, where there is one */
     const char *source; /* a file that it must not replace; or NULL */
+    /* Asked with the path of the file when it is whole, which then gets no name; NULL: it gets its own. */
+    precis_status (*instead)(void *user, const char *file);
+    void *user;
 } pcs_onnx_saved;
 
 typedef struct pcs_onnx_written {

@@ -27,7 +27,8 @@ static uint64_t mix_text(uint64_t h, const char *s) { return mix(h, pcs_hash(s, 
 static uint64_t mix_dim(uint64_t h, const precis_graph *g, int64_t d)
 {
     char text[256];
-    if (!pcs_dim_is_id(d)) return mix(h, (uint64_t)d);
+    const bool id = pcs_dim_is_id(d) && (uint64_t)d - (uint64_t)PCS_DIM_FIRST < g->n_dims;
+    if (!id) return mix(h, (uint64_t)d);
     pcs_dim_text(g, d, text, sizeof text);
     return mix_text(h, text);
 }

@@ -1,5 +1,6 @@
-/* test_gate - how often the gate errs: losses whose mean lies on the margin must rarely be accepted or rejected, and losses well below it
- * mostly accepted at the number of items that it asks for. Values are skewed and depend on their neighbours, as divergences do. */
+/* test_gate - how often the gate errs: losses whose mean lies on the margin must rarely be accepted or rejected, and
+ * losses well below it mostly accepted at the number of items that it asks for. Values are skewed and depend on
+ * their neighbours, as divergences do. */
 #include "test.h"
 
 #include <math.h>
@@ -67,8 +68,12 @@ static void test_few(void **state)
 }
 
 /* Answers of two models: each of n items changes to wrong or to right with these probabilities. */
-static void accuracy_rates(uint64_t n, double to_wrong, double to_right, double margin, double *accepted, double *rejected, double *needed)
+typedef struct { uint64_t n; double to_wrong, to_right, margin; } changes;
+
+static void accuracy_rates(const changes *of, double *accepted, double *rejected, double *needed)
 {
+    const uint64_t n = of->n;
+    const double to_wrong = of->to_wrong, to_right = of->to_right;
     precis_ctx *ctx = test_ctx(1);
     uint64_t seed = 7 + n;
     static precis_gate_result known[128][128]; /* counts come again and again */
@@ -83,11 +88,12 @@ static void accuracy_rates(uint64_t n, double to_wrong, double to_right, double 
             c += u >= to_wrong && u < to_wrong + to_right;
         }
         if (b < 128 && c < 128 && known[b][c].size) r = known[b][c];
-        else OK(ctx, precis_gate_accuracy(ctx, n, b, c, margin, &r));
+        else OK(ctx, precis_gate_accuracy(ctx, n, b, c, of->margin, &r));
         if (b < 128 && c < 128) known[b][c] = r;
         *accepted += r.verdict == PRECIS_ACCEPT ? 1.0 / PAIRS : 0;
         *rejected += r.verdict == PRECIS_REJECT ? 1.0 / PAIRS : 0;
-        if (b == (uint64_t)((double)n * to_wrong) && c == (uint64_t)((double)n * to_right)) *needed = (double)r.items_needed;
+        if (b == (uint64_t)((double)n * to_wrong) && c == (uint64_t)((double)n * to_right))
+            *needed = (double)r.items_needed;
     }
     precis_ctx_close(&ctx);
 }
@@ -97,15 +103,16 @@ static void test_accuracy(void **state)
     (void)state;
     const double most = 0.05 + 2 * sqrt(0.05 * 0.95 / PAIRS);
     double accepted, rejected, needed, ignored;
-    static const struct { uint64_t n; double to_wrong, to_right, margin; } on[] = { { 200, 0.06, 0.03, 0.03 }, { 500, 0.02, 0.0, 0.02 }, { 60, 0.2, 0.1, 0.1 } };
+    static const changes on[] = { { 200, 0.06, 0.03, 0.03 }, { 500, 0.02, 0.0, 0.02 }, { 60, 0.2, 0.1, 0.1 } };
     for (size_t i = 0; i < 3; i++) {
-        accuracy_rates(on[i].n, on[i].to_wrong, on[i].to_right, on[i].margin, &accepted, &rejected, &ignored);
-        print_message("accuracy, on the margin, %llu items: accepted %.3f, rejected %.3f\n", (unsigned long long)on[i].n, accepted, rejected);
+        accuracy_rates(&on[i], &accepted, &rejected, &ignored);
+        print_message("accuracy, on the margin, %llu items: accepted %.3f, rejected %.3f\n",
+                      (unsigned long long)on[i].n, accepted, rejected);
         assert_true(accepted <= most && rejected <= most);
     }
-    accuracy_rates(400, 0.03, 0.03, 0.03, &accepted, &rejected, &needed);
+    accuracy_rates(&(changes){ 400, 0.03, 0.03, 0.03 }, &accepted, &rejected, &needed);
     const uint64_t n = (uint64_t)needed; /* about (1.645 + 0.842)^2 x 0.06 / 0.03^2 = 412, and some for whole counts */
-    accuracy_rates(n, 0.03, 0.03, 0.03, &accepted, &rejected, &ignored);
+    accuracy_rates(&(changes){ n, 0.03, 0.03, 0.03 }, &accepted, &rejected, &ignored);
     print_message("accuracy unchanged, margin 3 %%, %llu items: accepted %.3f\n", (unsigned long long)n, accepted);
     assert_true(accepted >= 0.8 && rejected < 0.01);
 }
@@ -130,7 +137,8 @@ static void test_holm(void **state)
     (void)state;
     precis_gate_result r[4];
     const double accept[4] = { 0.001, 0.012, 0.02, 0.04 };
-    for (int i = 0; i < 4; i++) r[i] = (precis_gate_result){ .size = sizeof r[0], .p_accept = accept[i], .p_reject = 1 };
+    for (int i = 0; i < 4; i++)
+        r[i] = (precis_gate_result){ .size = sizeof r[0], .p_accept = accept[i], .p_reject = 1 };
     assert_int_equal(precis_gate_holm(r, 4), PRECIS_ACCEPT); /* 0.0125, 0.0167, 0.025, 0.05 */
     r[2].p_accept = 0.03;
     assert_int_equal(precis_gate_holm(r, 4), PRECIS_UNDECIDED);
@@ -141,7 +149,8 @@ static void test_holm(void **state)
     assert_int_equal(precis_gate_holm(r, 4), PRECIS_REJECT);
 }
 
-/* The whole of several tests, each on its margin, accepts at most 5 %; and any of ten domains is falsely accepted in at most 5 % of cases. */
+/* The whole of several tests, each on its margin, accepts at most 5 %; and any of ten domains is falsely accepted in
+ * at most 5 % of cases. */
 static void test_family(void **state)
 {
     (void)state;
@@ -165,12 +174,16 @@ static void test_family(void **state)
     any /= PAIRS / 4;
     rejected /= PAIRS / 4;
     print_message("ten tests on their margins: one accepted in %.3f of cases, one rejected in %.3f\n", any, rejected);
-    assert_true(any <= 0.05 + 2 * sqrt(0.05 * 0.95 / (PAIRS / 4)) && rejected <= 0.05 + 2 * sqrt(0.05 * 0.95 / (PAIRS / 4)));
+    const double most = 0.05 + 2 * sqrt(0.05 * 0.95 / (PAIRS / 4));
+    assert_true(any <= most && rejected <= most);
     precis_ctx_close(&ctx);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_errors), cmocka_unit_test(test_few), cmocka_unit_test(test_accuracy), cmocka_unit_test(test_exact), cmocka_unit_test(test_holm), cmocka_unit_test(test_family) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_errors), cmocka_unit_test(test_few), cmocka_unit_test(test_accuracy),
+        cmocka_unit_test(test_exact), cmocka_unit_test(test_holm), cmocka_unit_test(test_family)
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

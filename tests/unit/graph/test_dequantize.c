@@ -1,5 +1,6 @@
-/* test_dequantize.c - a stored value is decoded row by row, a row being its last dimension: of a vector (a norm, a bias)
- * that is stored in blocks, all of it. The source is exactly as long as its rows, so that reading past them is seen. */
+/* test_dequantize.c - a stored value is decoded row by row, a row being its last dimension: of a vector (a norm, a
+ * bias) that is stored in blocks, all of it. The source is exactly as long as its rows, so that reading past them is
+ * seen. */
 #include "test.h"
 
 #include "format/format.h"
@@ -15,7 +16,7 @@ static void check(const pcs_format *f, uint32_t dims, const int64_t *shape, cons
     uint8_t *stored = malloc(rows * bytes);
     float *want = malloc(rows * WIDTH * sizeof *want), *got = malloc(rows * WIDTH * sizeof *got);
     for (size_t r = 0; r < rows; r++) {
-        pcs_encode(f, WIDTH, numbers + r * WIDTH, NULL, PCS_FIT_RTN, NULL, stored + r * bytes);
+        pcs_encode_nearest(f, WIDTH, numbers + r * WIDTH, stored + r * bytes);
         pcs_decode(f, WIDTH, stored + r * bytes, want + r * WIDTH);
     }
     pcs_arg in = { .dtype = PCS_STORED, .dims = dims, .data = stored, .format = f };
@@ -26,7 +27,8 @@ static void check(const pcs_format *f, uint32_t dims, const int64_t *shape, cons
     for (uint32_t threads = 1; threads <= 3; threads++) {
         memset(got, 0xff, rows * WIDTH * sizeof *got);
         for (uint32_t i = 0; i < threads; i++) pcs_op_by_name("dequantize")->eval(&call, i, threads);
-        if (memcmp(got, want, rows * WIDTH * sizeof *got)) fail_msg("%s, %u dimensions, %u threads", f->name, dims, threads);
+        if (memcmp(got, want, rows * WIDTH * sizeof *got))
+            fail_msg("%s, %u dimensions, %u threads", f->name, dims, threads);
     }
     free(stored);
     free(want);
@@ -37,7 +39,8 @@ static void rows_are_the_last_dimension(void **state)
 {
     (void)state;
     float numbers[ROWS * WIDTH];
-    for (size_t i = 0; i < ROWS * WIDTH; i++) numbers[i] = 1.0f + 0.001f * (float)((i * 7919) % 1009) - 0.5f * (float)(i % 2);
+    for (size_t i = 0; i < ROWS * WIDTH; i++)
+        numbers[i] = 1.0f + 0.001f * (float)((i * 7919) % 1009) - 0.5f * (float)(i % 2);
     size_t tried = 0;
     for (size_t i = 0; pcs_formats[i]; i++) {
         const pcs_format *f = pcs_formats[i];

@@ -1,5 +1,5 @@
-/* test_pieces.c - a product with weights of any format is decoded by pieces of columns: the bits are those of whole rows, for
- * any number of threads, and what a thread needs does not grow with the width. */
+/* test_pieces.c - a product with weights of any format is decoded by pieces of columns: the bits are those of whole
+ * rows, for any number of threads, and what a thread needs does not grow with the width. */
 #include "test.h"
 
 #include "format/format.h"
@@ -28,7 +28,7 @@ static void multiply(const pcs_op *op, pcs_call *c, uint32_t threads)
     free(c->scratch);
 }
 
-static void check(const pcs_format *f, size_t k, bool packed, const float *x, const float *plain)
+static void check_format(const pcs_format *f, size_t k, bool packed, const float *x, const float *plain)
 {
     static float w[N * WIDEST], y[M * N], want[M * N], bias[N];
     const size_t bytes = f ? (size_t)pcs_row_bytes(f, k) : 4 * k;
@@ -38,7 +38,7 @@ static void check(const pcs_format *f, size_t k, bool packed, const float *x, co
         bias[n] = (float)n * 0.25f;
         if (!f) memcpy(w + n * k, plain + n * k, k * sizeof *w);
         else {
-            pcs_encode(f, k, plain + n * k, NULL, PCS_FIT_RTN, NULL, stored + n * bytes);
+            pcs_encode_nearest(f, k, plain + n * k, stored + n * bytes);
             pcs_decode(f, k, stored + n * bytes, w + n * k);
         }
     }
@@ -49,15 +49,19 @@ static void check(const pcs_format *f, size_t k, bool packed, const float *x, co
             want[m * N + n] = sum + bias[n];
         }
     pcs_call c = { .kernels = &kernels, .n_in = 3, .n_out = 1 };
-    pcs_arg in[3] = { rows_of(PCS_F32, M, (int64_t)k, x, NULL), rows_of(f ? PCS_STORED : PCS_F32, N, (int64_t)k, f ? (void *)stored : w, f),
-                      { .dtype = PCS_F32, .dims = 1, .shape = { N }, .data = bias } }, out = rows_of(PCS_F32, M, N, y, NULL);
+    pcs_arg in[3] = { rows_of(PCS_F32, M, (int64_t)k, x, NULL),
+                      rows_of(f ? PCS_STORED : PCS_F32, N, (int64_t)k, f ? (void *)stored : w, f),
+                      { .dtype = PCS_F32, .dims = 1, .shape = { N }, .data = bias } };
+    pcs_arg out = rows_of(PCS_F32, M, N, y, NULL);
     c.in = in;
     c.out = &out;
     if (packed) {
         const size_t each = pcs_panel_bytes(f, k);
         panels = calloc((N + 15) / 16, each);
-        for (size_t n = 0; n < N; n += 16)
-            kernels.pack(&(pcs_pack_args){ f, stored + n * bytes, bytes, k, N - n < 16 ? N - n : 16, panels + n / 16 * each });
+        for (size_t n = 0; n < N; n += 16) {
+            const size_t rows = N - n < 16 ? N - n : 16;
+            kernels.pack(&(pcs_pack_args){ f, stored + n * bytes, bytes, k, rows, panels + n / 16 * each });
+        }
         in[1].panels = panels;
         in[1].data = NULL;
     }
@@ -65,7 +69,9 @@ static void check(const pcs_format *f, size_t k, bool packed, const float *x, co
     for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
         memset(y, 0, sizeof y);
         multiply(pcs_op_by_name("matmul"), &c, threads[t]);
-        if (memcmp(y, want, sizeof y)) fail_msg("%s, %zu columns, %u threads%s: other bits", f ? f->name : "f32", k, threads[t], packed ? ", packed" : "");
+        if (memcmp(y, want, sizeof y))
+            fail_msg("%s, %zu columns, %u threads%s: other bits", f ? f->name : "f32", k, threads[t],
+                     packed ? ", packed" : "");
     }
     free(stored);
     free(panels);
@@ -79,11 +85,12 @@ static void test_bits(void **state)
     test_fill(x, M * WIDEST, 1, 1.0f);
     test_fill(plain, N * WIDEST, 2, 0.1f);
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
-        check(NULL, widths[i], false, x, plain);
+        check_format(NULL, widths[i], false, x, plain);
         for (const pcs_format *const *f = pcs_formats; *f; f++) {
-            if (!pcs_format_can_encode(*f) || (*f)->kind == PCS_INT || (*f)->internal || !pcs_format_fits(*f, widths[i])) continue;
-            check(*f, widths[i], false, x, plain);
-            if (pcs_has_panels(*f, widths[i])) check(*f, widths[i], true, x, plain);
+            if (!pcs_format_can_encode(*f) || (*f)->kind == PCS_INT || (*f)->internal) continue;
+            if (!pcs_format_fits(*f, widths[i])) continue;
+            check_format(*f, widths[i], false, x, plain);
+            if (pcs_has_panels(*f, widths[i])) check_format(*f, widths[i], true, x, plain);
         }
     }
 }
@@ -93,7 +100,8 @@ static void test_scratch(void **state)
 {
     (void)state;
     const pcs_op *op = pcs_op_by_name("matmul");
-    pcs_arg in[2] = { rows_of(PCS_F32, M, 256, "", NULL), rows_of(PCS_STORED, 256, 256, "", pcs_format_by_name("F16")) };
+    const pcs_format *f16 = pcs_format_by_name("F16");
+    pcs_arg in[2] = { rows_of(PCS_F32, M, 256, "", NULL), rows_of(PCS_STORED, 256, 256, "", f16) };
     pcs_call c = { .n_in = 2, .n_out = 1, .in = in };
     const size_t narrow = op->scratch(&c);
     in[0].shape[1] = in[1].shape[1] = 65536;

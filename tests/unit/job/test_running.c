@@ -25,7 +25,8 @@ static void test_threads(void **state)
         assert_true(all.work <= alone + (threads[i] - 1) * all.thread);
         assert_true(some.work <= alone + TARGET / 8);
         if (some.kv + some.work + LEAST > TARGET)
-            fail_msg("%u threads: %llu bytes beside the weights", threads[i], (unsigned long long)(some.kv + some.work));
+            fail_msg("%u threads: %llu bytes beside the weights", threads[i],
+                     (unsigned long long)(some.kv + some.work));
         /* a few tiles of attention, or two panels of 768 columns, and no rows as numbers */
         assert_true(all.thread < 96 << 10);
         precis_model_close(&m);

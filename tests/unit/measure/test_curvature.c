@@ -52,7 +52,8 @@ static void compare(const char *type, double least_correlation, double most_bias
         if (t->dims != 2 || t->ne[0] % f->block) continue;
         double error;
         by[n].bytes = malloc(pcs_tensor_rows(t) * pcs_row_bytes(f, (uint64_t)t->ne[0]) + 64);
-        OK(ctx, pcs_quantize_tensor(ctx, t, f, pcs_method_by_name("search"), &(pcs_row_weights){ 0 }, by[n].bytes, &error));
+        const pcs_method *search = pcs_method_by_name("search");
+        OK(ctx, pcs_quantize_tensor(ctx, t, f, search, &(pcs_row_weights){ 0 }, by[n].bytes, &error));
         list[n] = (pcs_alternative){ t, f, by[n].bytes, 0, 0 };
         by[n].swapped = swapped(ctx, &r, copy, &list[n], i);
         n++;
@@ -64,7 +65,8 @@ static void compare(const char *type, double least_correlation, double most_bias
         assert_true(list[i].kld > 0 && by[i].swapped > 0);
         const double x = log(by[i].swapped), y = log(list[i].kld);
         sx += x, sy += y, sxx += x * x, syy += y * y, sxy += x * y;
-        print_message("%-28s %.6f swapped, %.6f +- %.6f by gradients\n", list[i].tensor->name, by[i].swapped, list[i].kld, list[i].se);
+        print_message("%-28s %.6f swapped, %.6f +- %.6f by gradients\n", list[i].tensor->name, by[i].swapped,
+                      list[i].kld, list[i].se);
         free(by[i].bytes);
     }
     const double N = (double)n, r2 = (N * sxy - sx * sy) / sqrt((N * sxx - sx * sx) * (N * syy - sy * sy));

@@ -34,8 +34,8 @@ static void test_tiers(void **state)
     precis_ctx_close(&ctx);
 }
 
-/* One that reads all it is given and does next to nothing else is no faster than the limit, in the best of some tries: other
- * processes take the memory away from either. */
+/* One that reads all it is given and does next to nothing else is no faster than the limit, in the best of some
+ * tries: other processes take the memory away from either. */
 static void test_no_kernel_above(void **state)
 {
     (void)state;

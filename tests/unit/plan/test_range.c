@@ -72,14 +72,13 @@ static void one(precis_ctx *ctx, const pcs_format *f, const char *coder, int sha
         assert_non_null(strstr(precis_ctx_message(ctx), f->name));
         if (f->largest && top <= f->largest)
             failed++, print_error("%s, %s, shape %d: %g is refused, and it holds %g\n", f->name, coder, shape,
-                          (double)top,
-                     (double)f->largest);
+                          (double)top, (double)f->largest);
         return;
     }
     if (!(there.row <= 1.2 * here.row + 1e-5) || !(there.top <= 1.2 * here.top + 0.04))
-        failed++, print_error("%s, %s, shape %d: at %g, errors of %g (row) and %g (largest) where %g and %g are right\n",
-                  f->name,
-                 coder, shape, (double)top, there.row, there.top, here.row, here.top);
+        failed++,
+            print_error("%s, %s, shape %d: at %g, errors of %g (row) and %g (largest) where %g and %g are right\n",
+                        f->name, coder, shape, (double)top, there.row, there.top, here.row, here.top);
 }
 
 static void test_large(void **state)

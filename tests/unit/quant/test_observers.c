@@ -1,5 +1,5 @@
-/* Observers and their scales against torch's and onnxruntime's numbers (observers.inc): smallest and largest exact, bins
- * exact, scales to one unit in the last place, zero points exact; and what is refused.
+/* Observers and their scales against torch's and onnxruntime's numbers (observers.inc): smallest and largest exact,
+ * bins exact, scales to one unit in the last place, zero points exact; and what is refused.
  *
  * Inputs are made as those programs had them: sums of four numbers of a linear congruential generator (1664525,
  * 1013904223, modulo 2^32), of which the upper 24 bits count. */
@@ -296,8 +296,14 @@ static void like_onnxruntime(void **state)
     precis_ctx_close(&ctx);
 }
 
-static const struct { const char *type; int reduced, symmetric; float low, high; int qmin, qmax; double scale; int zero; }
-    scales[] = {
+static const struct {
+    const char *type;
+    int reduced, symmetric;
+    float low, high;
+    int qmin, qmax;
+    double scale;
+    int zero;
+} scales[] = {
 #define OF_ORT_COMPUTE_SCALE_ZP
 #define SCALE(...) { __VA_ARGS__ },
 #include "quant/observers.inc"
@@ -324,7 +330,13 @@ static void scales_of_onnxruntime(void **state)
     assert_int_equal(rows, 120);
 }
 
-static const struct { const char *type; int symmetric, reduced, zero; double scale; long sum; int first[16]; } weights[] = {
+static const struct {
+    const char *type;
+    int symmetric, reduced, zero;
+    double scale;
+    long sum;
+    int first[16];
+} weights[] = {
 #define OF_ORT_QUANTIZE_DATA_W
 #define DATA(type, symmetric, reduced, zero, scale, sum, ...) \
     { type, symmetric, reduced, zero, scale, sum, { __VA_ARGS__ } },

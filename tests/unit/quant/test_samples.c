@@ -92,7 +92,8 @@ static void test_refused(void **state)
     static const float x[ITEM];
     const struct { precis_array a; const char *why; } cases[] = {
         { { sizeof(precis_array), "y", "F32", 4, { 1, 2, 4, 4 }, x, sizeof x }, "no input y" },
-        { { sizeof(precis_array), "x", "I8", 4, { 1, 2, 4, 4 }, x, sizeof x }, "is I8[1, 2, 4, 4]; the net takes F32[?, 2, 4, 4]" },
+        { { sizeof(precis_array), "x", "I8", 4, { 1, 2, 4, 4 }, x, sizeof x },
+          "is I8[1, 2, 4, 4]; the net takes F32[?, 2, 4, 4]" },
         { { sizeof(precis_array), "x", "F32", 4, { 1, 2, 4, 3 }, x, sizeof x }, "is F32[1, 2, 4, 3]" },
         { { sizeof(precis_array), "x", "F32", 3, { 2, 4, 4 }, x, sizeof x }, "is F32[2, 4, 4]" },
     };
@@ -112,7 +113,8 @@ static precis_status keep(void *user, const pcs_sample *at)
     whole *w = user;
     const size_t v = w->r->lm.vocabulary;
     const float *logits = pcs_program_value(w->r->program, w->r->lm.logits);
-    if (w->compare) assert_memory_equal(logits, w->logits + at->first_wanted * v, (size_t)at->wanted * v * sizeof *logits);
+    if (w->compare)
+        assert_memory_equal(logits, w->logits + at->first_wanted * v, (size_t)at->wanted * v * sizeof *logits);
     else memcpy(w->logits + at->first_wanted * v, logits, (size_t)at->wanted * v * sizeof *logits);
     w->wanted = at->first_wanted + at->wanted;
     return PRECIS_OK;

@@ -1,5 +1,5 @@
-/* The manifest of a job that is called from C, without a command line: it is written beside the output, says what it was
- * made from, has the same bytes for the same job, and is refused where it could not be read again. */
+/* The manifest of a job that is called from C, without a command line: it is written beside the output, says what it
+ * was made from, has the same bytes for the same job, and is refused where it could not be read again. */
 #include "test.h"
 
 #include "base/json_sorted.h"
@@ -127,7 +127,8 @@ static void test_sorted(void **state)
 {
     (void)state;
     static const struct { const char *in, *out; } cases[] = {
-        { "{\"b\":[1,{\"z\":null,\"y\":true}],\"a\":{},\"aa\":[]}", "{\"a\":{},\"aa\":[],\"b\":[1,{\"y\":true,\"z\":null}]}" },
+        { "{\"b\":[1,{\"z\":null,\"y\":true}],\"a\":{},\"aa\":[]}",
+          "{\"a\":{},\"aa\":[],\"b\":[1,{\"y\":true,\"z\":null}]}" },
         { " [ 1.50 , -2e+7,\"\\u00e9\" , false ] ", "[1.50,-2e+7,\"\\u00e9\",false]" },
         { "\"x\"", "\"x\"" }, { "{\"a\":1,\"b\"}", NULL }, { "[1,]", NULL }, { "", NULL }, { "{} {}", NULL },
     };

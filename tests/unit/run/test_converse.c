@@ -1,13 +1,20 @@
-/* Chats that are longer than the context: which turns are forgotten, that an answer goes on over the end of the context,
- * and that what fails changes nothing. */
+/* Chats that are longer than the context: which turns are forgotten, that an answer goes on over the end of the
+ * context, and that what fails changes nothing. */
 #include "test.h"
 
 enum { CONTEXT = 96 };
 
-typedef struct { precis_ctx *ctx; precis_model *m; precis_tokenizer *t; precis_runner *r; precis_session *s; precis_chat *c; } fixture;
+typedef struct {
+    precis_ctx *ctx;
+    precis_model *m;
+    precis_tokenizer *t;
+    precis_runner *r;
+    precis_session *s;
+    precis_chat *c;
+} fixture;
 
-static const char plain[] = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}{% if add_generation_prompt "
-                            "%}<assistant>{% endif %}";
+static const char plain[] = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
+                            "{% if add_generation_prompt %}<assistant>{% endif %}";
 
 static fixture open_all(uint64_t predict)
 {

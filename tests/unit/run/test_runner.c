@@ -4,13 +4,13 @@
 #include "run/runner.h"
 #include "test.h"
 
-typedef struct { precis_ctx *ctx; precis_model *m; precis_runner *r; } fixture;
+typedef struct { precis_ctx *ctx; precis_model *m; precis_runner *r; } runner_only;
 
 static volatile int cancel;
 
-static fixture open_runner(uint32_t outputs)
+static runner_only open_runner(uint32_t outputs)
 {
-    fixture f;
+    runner_only f;
     precis_ctx_options co = PRECIS_CTX_OPTIONS_INIT;
     co.threads = 2;
     co.cancel = &cancel;
@@ -26,7 +26,7 @@ static fixture open_runner(uint32_t outputs)
     return f;
 }
 
-static void close_runner(fixture *f)
+static void close_runner(runner_only *f)
 {
     precis_runner_close(&f->r);
     precis_model_close(&f->m);
@@ -34,7 +34,7 @@ static void close_runner(fixture *f)
 }
 
 /* Refused, and the lengths are a, b, c. */
-static void refused(fixture *f, const precis_row *rows, uint32_t n, uint32_t a, uint32_t b, uint32_t c)
+static void refused(runner_only *f, const precis_row *rows, uint32_t n, uint32_t a, uint32_t b, uint32_t c)
 {
     const float *logits = (const float *)f;
     assert_int_equal(precis_runner_decode(f->r, rows, n, &logits), PRECIS_EINVAL);
@@ -47,7 +47,7 @@ static void refused(fixture *f, const precis_row *rows, uint32_t n, uint32_t a, 
 static void test_refused(void **state)
 {
     (void)state;
-    fixture f = open_runner(1);
+    runner_only f = open_runner(1);
     const uint32_t vocabulary = f.r->lm.vocabulary;
     /* two rows want logits, and there is room for one */
     refused(&f, (precis_row[]){ { 5, 0, 0, 0 }, { 6, 1, 0, 1 }, { 7, 2, 0, 1 }, { 8, 3, 0, 0 } }, 4, 0, 0, 0);
@@ -56,7 +56,8 @@ static void test_refused(void **state)
     refused(&f, (precis_row[]){ { 5, 0, 0, 0 }, { 5, 0, 1, 0 }, { (int32_t)vocabulary, 1, 1, 0 } }, 3, 0, 0, 0);
     refused(&f, (precis_row[]){ { 5, 0, 2, 0 }, { 5, 0, 3, 0 } }, 2, 0, 0, 0);
     refused(&f, (precis_row[]){ { 5, 0, 2, 0 }, { 5, 2, 2, 0 } }, 2, 0, 0, 0);
-    OK(f.ctx, precis_runner_decode(f.r, (precis_row[]){ { 5, 0, 0, 0 }, { 6, 1, 0, 0 }, { 7, 2, 0, 0 }, { 5, 0, 1, 1 } }, 4, NULL));
+    const precis_row first[] = { { 5, 0, 0, 0 }, { 6, 1, 0, 0 }, { 7, 2, 0, 0 }, { 5, 0, 1, 1 } };
+    OK(f.ctx, precis_runner_decode(f.r, first, 4, NULL));
     /* a sequence that would begin anew, and one that would go on */
     refused(&f, (precis_row[]){ { 9, 1, 0, 0 }, { 9, 2, 0, 0 }, { 9, 1, 1, 0 }, { -1, 0, 2, 0 } }, 4, 3, 1, 0);
     refused(&f, (precis_row[]){ { 9, 1, 0, 0 }, { 9, 32, 0, 0 } }, 2, 3, 1, 0);
@@ -67,8 +68,9 @@ static void test_refused(void **state)
 static void test_stopped(void **state)
 {
     (void)state;
-    const precis_row prompt[] = { { 5, 0, 0, 0 }, { 6, 1, 0, 0 }, { 7, 2, 0, 0 } }, more[] = { { 8, 3, 0, 0 }, { 9, 4, 0, 1 } };
-    fixture f = open_runner(1);
+    const precis_row prompt[] = { { 5, 0, 0, 0 }, { 6, 1, 0, 0 }, { 7, 2, 0, 0 } };
+    const precis_row more[] = { { 8, 3, 0, 0 }, { 9, 4, 0, 1 } };
+    runner_only f = open_runner(1);
     const float *logits;
     OK(f.ctx, precis_runner_decode(f.r, prompt, 3, NULL));
     OK(f.ctx, precis_runner_decode(f.r, more, 2, &logits));
@@ -112,7 +114,7 @@ static void test_options(void **state)
     SHORT(precis_sampler_options, PRECIS_SAMPLER_OPTIONS_INIT, top_k);
     SHORT(precis_convert_options, PRECIS_CONVERT_OPTIONS_INIT, own);
     SHORT(precis_calibrate_options, PRECIS_CALIBRATE_OPTIONS_INIT, tokens);
-    fixture f = open_runner(1);
+    runner_only f = open_runner(1);
     precis_sampler_options so = PRECIS_SAMPLER_OPTIONS_INIT;
     so.size = (uint32_t)offsetof(precis_sampler_options, top_p);
     so.top_p = -3;

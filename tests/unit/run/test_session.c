@@ -7,11 +7,11 @@
 
 enum { CONTEXT = 256, MOST = 128 };
 
-typedef struct { precis_ctx *ctx; precis_model *m; precis_tokenizer *t; precis_runner *r; } fixture;
+typedef struct { precis_ctx *ctx; precis_model *m; precis_tokenizer *t; precis_runner *r; } sessions_of;
 
-static fixture open_all(uint32_t sequences, uint32_t context, uint32_t batch)
+static sessions_of open_sessions(uint32_t sequences, uint32_t context, uint32_t batch)
 {
-    fixture f = { .ctx = test_ctx(2) };
+    sessions_of f = { .ctx = test_ctx(2) };
     OK(f.ctx, precis_model_open(f.ctx, &f.m, MODEL));
     OK(f.ctx, precis_tokenizer_open(f.ctx, &f.t, f.m));
     precis_runner_options o = PRECIS_RUNNER_OPTIONS_INIT;
@@ -23,7 +23,7 @@ static fixture open_all(uint32_t sequences, uint32_t context, uint32_t batch)
     return f;
 }
 
-static void close_all(fixture *f)
+static void close_sessions(sessions_of *f)
 {
     precis_runner_close(&f->r);
     precis_tokenizer_close(&f->t);
@@ -50,11 +50,11 @@ typedef struct {
     int32_t ids[MOST];
     double logprob[MOST];
     precis_finish finish;
-} heard;
+} heard_parts;
 
 static int hear(void *user, size_t i, const precis_token *token)
 {
-    heard *h = (heard *)user + i;
+    heard_parts *h = (heard_parts *)user + i;
     assert_true(h->len + token->len < sizeof h->text);
     assert_true(h->calls < MOST);
     memcpy(h->text + h->len, token->text, token->len);
@@ -66,21 +66,21 @@ static int hear(void *user, size_t i, const precis_token *token)
     return 0;
 }
 
-static int32_t *encode(fixture *f, const char *text, size_t *n)
+static int32_t *encode(sessions_of *f, const char *text, size_t *n)
 {
     int32_t *ids;
     OK(f->ctx, precis_tokenizer_encode(f->t, text, strlen(text), 0, &ids, n));
     return ids;
 }
 
-static precis_session *open_session(fixture *f, precis_session_options *o)
+static precis_session *open_session(sessions_of *f, precis_session_options *o)
 {
     precis_session *s;
     OK(f->ctx, precis_session_open(f->ctx, &s, f->r, f->t, o));
     return s;
 }
 
-static void begin(fixture *f, precis_session *s, const char *text)
+static void begin(sessions_of *f, precis_session *s, const char *text)
 {
     size_t n;
     int32_t *ids = encode(f, text, &n);
@@ -89,9 +89,9 @@ static void begin(fixture *f, precis_session *s, const char *text)
 }
 
 /* The text that a model of a script says, with stops; what was shown never has to be taken back. */
-static heard say(fixture *f, const char *text, const char *const *stops, size_t n_stops)
+static heard_parts say(sessions_of *f, const char *text, const char *const *stops, size_t n_stops)
 {
-    heard h = { .len = 0 };
+    heard_parts h = { .len = 0 };
     script s = { .at = 0 };
     int32_t *ids = encode(f, text, &s.n);
     s.ids = ids;
@@ -113,7 +113,7 @@ static heard say(fixture *f, const char *text, const char *const *stops, size_t 
     return h;
 }
 
-static void said(const heard *h, const char *text, precis_finish finish)
+static void said(const heard_parts *h, const char *text, precis_finish finish)
 {
     assert_int_equal(h->len, strlen(text));
     assert_memory_equal(h->text, text, h->len);
@@ -123,10 +123,10 @@ static void said(const heard *h, const char *text, precis_finish finish)
 static void test_stops(void **state)
 {
     (void)state;
-    fixture f = open_all(1, CONTEXT, 16);
+    sessions_of f = open_sessions(1, CONTEXT, 16);
     const char *const stop[] = { "zebra quux" }, *const two[] = { "never", "bra", "zebra quux" };
     const char *const near[] = { "quuy", "uxx" };
-    heard h = say(&f, "one zebra quux two", stop, 1); /* over several tokens */
+    heard_parts h = say(&f, "one zebra quux two", stop, 1); /* over several tokens */
     said(&h, "one ", PRECIS_FINISH_STOP);
     h = say(&f, "one zebra quux two", two, 3); /* the one that is there first */
     said(&h, "one ze", PRECIS_FINISH_STOP);
@@ -144,16 +144,16 @@ static void test_stops(void **state)
     o.n_stops = 1;
     assert_int_equal(precis_session_open(f.ctx, &s, f.r, f.t, &o), PRECIS_EINVAL);
     assert_null(s);
-    close_all(&f);
+    close_sessions(&f);
 }
 
 /* A character of four tokens of one byte each is shown when it is whole; one that never becomes whole, at the end. */
 static void test_characters(void **state)
 {
     (void)state;
-    fixture f = open_all(1, CONTEXT, 16);
+    sessions_of f = open_sessions(1, CONTEXT, 16);
     const char *const text = "x\xf0\x90\x8d\x88y\xe2\x82";
-    heard h = say(&f, text, NULL, 0);
+    heard_parts h = say(&f, text, NULL, 0);
     said(&h, text, PRECIS_FINISH_LENGTH);
     size_t at = 0;
     for (size_t i = 0; i + 1 < h.calls; i++) {
@@ -164,7 +164,7 @@ static void test_characters(void **state)
     assert_int_equal(precis_text_whole("ab\xc3\xa4", 4), 4);
     assert_int_equal(precis_text_whole("\xf0\x90\x8d", 3), 0);
     assert_int_equal(precis_text_whole("", 0), 0);
-    close_all(&f);
+    close_sessions(&f);
 }
 
 /* Ends: an end token, a stop token, the number of tokens, the context, the callback. */
@@ -177,7 +177,7 @@ static int stop_at_once(void *user, size_t i, const precis_token *token)
 static void test_ends(void **state)
 {
     (void)state;
-    fixture f = open_all(1, 32, 16);
+    sessions_of f = open_sessions(1, 32, 16);
     const int32_t end = precis_tokenizer_eos(f.t), tokens[] = { 50, 51, end, 52, 53 };
     script s = { tokens, 5, 0 };
     precis_session_options o = PRECIS_SESSION_OPTIONS_INIT;
@@ -185,7 +185,7 @@ static void test_ends(void **state)
     o.user = &s;
     precis_session *one = open_session(&f, &o);
     precis_session_info info = { .size = sizeof info };
-    heard h = { .len = 0 };
+    heard_parts h = { .len = 0 };
     begin(&f, one, "Once");
     OK(f.ctx, precis_session_run(&one, 1, hear, &h));
     precis_session_get_info(one, &info);
@@ -227,13 +227,13 @@ static void test_ends(void **state)
     assert_int_equal(precis_session_append(one, many, 1), PRECIS_EINVAL);
     precis_session_close(&one);
     assert_int_equal(precis_runner_length(f.r, 0), 0);
-    close_all(&f);
+    close_sessions(&f);
 }
 
 static const char *const prompts[] = { "It was the best of times, it was the worst of times", "Call me",
                                        "a b c a b c a b c a" };
 
-static precis_session *sampled(fixture *f, uint32_t sequence, uint32_t kind, int lookup)
+static precis_session *sampled(sessions_of *f, uint32_t sequence, uint32_t kind, int lookup)
 {
     precis_sampler_options so = PRECIS_SAMPLER_OPTIONS_INIT;
     so.seed = 40 + kind;
@@ -257,19 +257,19 @@ static precis_session *sampled(fixture *f, uint32_t sequence, uint32_t kind, int
 static void test_together(void **state)
 {
     (void)state;
-    static heard alone[3], together[3];
+    static heard_parts alone[3], together[3];
     memset(alone, 0, sizeof alone);
-    fixture f = open_all(3, CONTEXT, 16);
+    sessions_of f = open_sessions(3, CONTEXT, 16);
     for (uint32_t i = 0; i < 3; i++) {
         precis_session *s = sampled(&f, 0, i, 0);
         OK(f.ctx, precis_session_run(&s, 1, hear, &alone[i]));
         assert_int_equal(alone[i].finish, PRECIS_FINISH_LENGTH);
         precis_session_close(&s);
     }
-    close_all(&f);
+    close_sessions(&f);
     static const uint32_t batches[] = { 8, 16, 64 };
     for (int way = 0; way < 6; way++) {
-        f = open_all(3, CONTEXT, batches[way % 3]);
+        f = open_sessions(3, CONTEXT, batches[way % 3]);
         memset(together, 0, sizeof together);
         precis_session *s[3];
         for (uint32_t i = 0; i < 3; i++) s[i] = sampled(&f, i, i, way >= 3);
@@ -279,7 +279,7 @@ static void test_together(void **state)
         for (uint32_t i = 0; i < 3; i++) OK(f.ctx, precis_session_run(&s[i], 1, hear, &together[i]));
         assert_memory_equal(together, alone, sizeof alone);
         for (uint32_t i = 0; i < 3; i++) precis_session_close(&s[i]);
-        close_all(&f);
+        close_sessions(&f);
     }
 }
 
@@ -318,7 +318,7 @@ static int check_logprobs(void *user, size_t i, const precis_token *token)
 static void test_logprobs(void **state)
 {
     (void)state;
-    fixture f = open_all(1, CONTEXT, 16);
+    sessions_of f = open_sessions(1, CONTEXT, 16);
     uint32_t vocabulary = f.r->lm.vocabulary;
     kept_logits = malloc(vocabulary * sizeof *kept_logits);
     precis_session_options o = PRECIS_SESSION_OPTIONS_INIT;
@@ -331,7 +331,7 @@ static void test_logprobs(void **state)
     OK(f.ctx, precis_session_run(&s, 1, check_logprobs, &vocabulary));
     precis_session_close(&s);
     free(kept_logits);
-    close_all(&f);
+    close_sessions(&f);
 }
 
 /* A text that begins like the one before is computed from where it differs on, and a copy goes on where the first
@@ -339,8 +339,8 @@ static void test_logprobs(void **state)
 static void test_reuse(void **state)
 {
     (void)state;
-    fixture f = open_all(2, CONTEXT, 64);
-    heard h[3] = { { .len = 0 } };
+    sessions_of f = open_sessions(2, CONTEXT, 64);
+    heard_parts h[3] = { { .len = 0 } };
     precis_session_info info = { .size = sizeof info };
     precis_session *a = sampled(&f, 0, 0, 1), *b = sampled(&f, 1, 0, 0);
     OK(f.ctx, precis_session_run(&a, 1, hear, &h[0]));
@@ -361,17 +361,17 @@ static void test_reuse(void **state)
     assert_int_equal(h[1].finish, PRECIS_FINISH_LENGTH);
     precis_session_close(&a);
     precis_session_close(&b);
-    close_all(&f);
+    close_sessions(&f);
 }
 
 /* All pages are in use: the step fails, no session has changed, and it can be made again when there is one. */
 static void test_no_page(void **state)
 {
     (void)state;
-    static heard alone[3], again[3];
+    static heard_parts alone[3], again[3];
     memset(alone, 0, sizeof alone);
     memset(again, 0, sizeof again);
-    fixture f = open_all(3, CONTEXT, 16);
+    sessions_of f = open_sessions(3, CONTEXT, 16);
     for (uint32_t i = 0; i < 2; i++) {
         precis_session *s = sampled(&f, i, i, 0);
         OK(f.ctx, precis_session_run(&s, 1, hear, &alone[i]));
@@ -393,7 +393,7 @@ static void test_no_page(void **state)
     OK(f.ctx, precis_session_run(s, 2, hear, again));
     assert_memory_equal(again, alone, sizeof alone);
     for (int i = 0; i < 2; i++) precis_session_close(&s[i]);
-    close_all(&f);
+    close_sessions(&f);
 }
 
 /* A guess whose logits another call has written over, or whose tokens were dropped, is not used. */
@@ -401,7 +401,7 @@ static void test_guess(void **state)
 {
     (void)state;
     enum { READ = 12 };
-    fixture f = open_all(3, CONTEXT, 16);
+    sessions_of f = open_sessions(3, CONTEXT, 16);
     const size_t bytes = f.r->lm.vocabulary * sizeof(float);
     float *want = malloc(bytes);
     const float *logits;
@@ -429,7 +429,7 @@ static void test_guess(void **state)
         precis_lookup_close(&l);
     }
     free(want);
-    close_all(&f);
+    close_sessions(&f);
 }
 
 /* ---- chats -------------------------------------------------------------------------------------- */
@@ -441,7 +441,7 @@ static const char template[] = "{% for m in messages %}<{{ m.role }}>{{ m.conten
 static void test_chat(void **state)
 {
     (void)state;
-    fixture f = open_all(1, CONTEXT, 64);
+    sessions_of f = open_sessions(1, CONTEXT, 64);
     precis_chat *c;
     precis_chat_text next;
     OK(f.ctx, precis_chat_open(f.ctx, &c, f.t, template));
@@ -476,7 +476,7 @@ static void test_chat(void **state)
     OK(f.ctx, precis_chat_open(f.ctx, &c, f.t, "{{ raise_exception('no') }}"));
     assert_int_equal(precis_chat_next(c, &next), PRECIS_EFORMAT);
     precis_chat_close(&c);
-    close_all(&f);
+    close_sessions(&f);
 }
 
 /* Turns in a cache give what the whole text gives in one piece; a turn cut short loses no token, a turn that fails
@@ -484,9 +484,9 @@ static void test_chat(void **state)
 static void test_turns(void **state)
 {
     (void)state;
-    static heard h[4];
+    static heard_parts h[4];
     memset(h, 0, sizeof h);
-    fixture f = open_all(2, CONTEXT, 64);
+    sessions_of f = open_sessions(2, CONTEXT, 64);
     precis_chat *c;
     OK(f.ctx, precis_chat_open(f.ctx, &c, f.t, template));
     precis_sampler_options so = PRECIS_SAMPLER_OPTIONS_INIT;
@@ -524,7 +524,7 @@ static void test_turns(void **state)
     precis_session_close(&other);
     precis_session_close(&s);
     precis_chat_close(&c);
-    close_all(&f);
+    close_sessions(&f);
 }
 
 int main(void)

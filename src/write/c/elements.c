@@ -1,0 +1,214 @@
+/* elements.c - functions of elements: numbers to codes and back, and the rows of op/unary.def and op/binary.def, whose
+ * formulas become functions of the file. */
+#include "kernel/codes.h"
+#include "write/c/functions.h"
+
+#include <stdio.h>
+
+static void put_meaning(pcs_c_file *w, const pcs_c_codes *c)
+{
+    const pcs_c_codes none = { .scale = 1 }, *m = c ? c : &none;
+    pcs_c_put(w, &w->arrays, "{ %s, %d, %d, %d }, ", pcs_c_float(w, (double)m->scale), m->zero, c != NULL, m->flip);
+}
+
+precis_status pcs_c_to_codes(pcs_c_file *w, const pcs_c_step *s)
+{
+    pcs_c_codes c;
+    if (!pcs_c_coded(w, s->n, &c))
+        return pcs_c_cannot(w, s->n, "only codes of 8 bits with one constant scale are made");
+    const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
+    const char *name = pcs_c_struct(w, s, "encode", 24);
+    pcs_c_put(w, &w->arrays, "%llu, %s, %s, %d", (unsigned long long)count, pcs_c_float(w, (double)c.scale),
+              pcs_c_range(w, c.zero, 0, 255), c.flip);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_OUT, (double)count);
+    const pcs_c_step one = { .n = s->n, .in = s->in, .n_in = 1, .out = s->out };
+    return pcs_c_call(w, "encode", &one, name);
+}
+
+precis_status pcs_c_from_codes(pcs_c_file *w, const pcs_c_step *s)
+{
+    pcs_c_codes c;
+    if (!pcs_c_decoded(w, s->out, &c))
+        return pcs_c_cannot(w, s->n, "only codes of 8 bits with one constant scale are read");
+    const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
+    const char *name = pcs_c_struct(w, s, "decode", 16);
+    pcs_c_put(w, &w->arrays, "%llu, %d, %s, %d", (unsigned long long)count, c.zero, pcs_c_float(w, (double)c.scale),
+              c.flip);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_OUT, (double)count);
+    const pcs_c_step one = { .n = s->n, .in = s->in, .n_in = 1, .out = s->out };
+    return pcs_c_call(w, "decode", &one, name);
+}
+
+/* ---- formulas --------------------------------------------------------------------------------------- */
+
+static const pcs_c_formula *formula_of(const pcs_op *op)
+{
+    const pcs_c_formula *f = pcs_c_formulas;
+    while (f->op != op) f++;
+    return f;
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* The part that a name of ours, pcs_NAME, is in a file. */
+static bool use_named(pcs_c_file *w, const char *name, size_t n)
+{
+    char part[32];
+    size_t i = 0;
+    if (n < 4 || n >= sizeof part || memcmp(name, "pcs_", 4)) return false;
+    snprintf(part, sizeof part, "%.*s", (int)(n - 4), name + 4);
+    while (pcs_c_parts[i].name && strcmp(pcs_c_parts[i].name, part)) i++;
+    if (!pcs_c_parts[i].name) return false;
+    pcs_c_use(w, part);
+    return true;
+}
+
+/* The formula in C with names of the file; NULL: it needs what no part is for. */
+static const char *in_c(pcs_c_file *w, const pcs_c_formula *f)
+{
+    char text[512];
+    size_t at = 0;
+    for (const char *c = f->text; *c && at + 80 < sizeof text;) {
+        size_t n = 0;
+        while (is_letter(c[n])) n++;
+        const bool word = n > 0 && !(*c >= '0' && *c <= '9'), one = n == 1 && strchr("xyab", *c);
+        if (word && !one && n != 5 && n != 6 && !use_named(w, c, n)) return NULL;
+        if (word && !one && n == 5 && memcmp(c, "float", 5)) return NULL;
+        if (word && !one && n == 6 && memcmp(c, "double", 6)) return NULL;
+        if (word && n > 6) at += (size_t)snprintf(text + at, sizeof text - at, "%s%.*s", w->name, (int)(n - 3), c + 3);
+        else at += (size_t)snprintf(text + at, sizeof text - at, "%.*s", n ? (int)n : 1, c);
+        c += n ? n : 1;
+    }
+    return pcs_arena_copy(&w->arena, text, at);
+}
+
+static bool is_made(pcs_c_file *w, const char *name)
+{
+    for (size_t i = 0; i < w->n_made; i++)
+        if (w->made[i] == name) return true;
+    if (w->n_made < sizeof w->made / sizeof *w->made) w->made[w->n_made++] = name;
+    return false;
+}
+
+static precis_status make_unary(pcs_c_file *w, const pcs_node *n)
+{
+    const pcs_c_formula *f = formula_of(n->op);
+    const char *text = in_c(w, f), *type = f->wide ? "double" : "float";
+    if (!text) return pcs_c_cannot(w, n, "C files have no function for it in float (in codes it is a table)");
+    pcs_c_use(w, "unary");
+    if (is_made(w, n->op->name)) return w->error;
+    w->code += PCS_C_UNARY_CODE;
+    pcs_c_put(w, &w->functions,
+              "%s_SHARED static void %s_f_%s(const %s_unary_t *p, const void *from, void *to)\n{\n"
+              "    const double a = p->a, b = p->b;\n    int32_t i;\n    (void)a;\n    (void)b;\n"
+              "    for (i = 0; i < p->n; i++) {\n        const %s x = (%s)((const float *)from)[i];\n"
+              "        ((float *)to)[i] = (float)(%s);\n    }\n}\n\n",
+              w->upper, w->name, n->op->name, w->name, type, type, text);
+    return w->error;
+}
+
+bool pcs_c_fuses_unary(const pcs_c_file *w, const pcs_node *n)
+{
+    pcs_c_codes c;
+    return n->n_in == 1 && pcs_c_decoded(w, n->in[0], &c) && pcs_c_becomes_codes(w, n);
+}
+
+/* Of codes it is a table, of what the op itself makes of each. */
+static precis_status unary_table(pcs_c_file *w, const pcs_c_step *s)
+{
+    pcs_c_codes from, to;
+    float x[256], y[256];
+    uint8_t table[256];
+    const pcs_arg in = { .dtype = PCS_F32, .dims = 1, .shape = { 256 }, .data = x },
+                  out = { .dtype = PCS_F32, .dims = 1, .shape = { 256 }, .data = y };
+    if (!pcs_c_decoded(w, s->n->in[0], &from) || !pcs_c_coded(w, s->store, &to)) return pcs_c_cannot(w, s->n, "?");
+    for (int i = 0; i < 256; i++) x[i] = (float)((i ^ from.flip) - from.zero) * from.scale;
+    const precis_status st = pcs_c_eval(w, s->n, &in, &out);
+    if (st) return st;
+    for (int i = 0; i < 256; i++)
+        table[i] = (uint8_t)(pcs_codes_round(y[i] / to.scale, (pcs_codes_to){ to.zero, 0, 255 }) ^ to.flip);
+    const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
+    const char *array = pcs_c_array(w, "its codes", PCS_U8, 256, table), *name = pcs_c_struct(w, s, "lookup", 8);
+    pcs_c_put(w, &w->arrays, "%llu, %s", (unsigned long long)count, array);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_ELEMENT, (double)count);
+    return pcs_c_call(w, "lookup", s, name);
+}
+
+precis_status pcs_c_unary(pcs_c_file *w, const pcs_c_step *s)
+{
+    if (s->store) return unary_table(w, s);
+    const uint64_t count = pcs_c_count(pcs_cv(w, s->out));
+    if (pcs_cv(w, s->in[0])->dtype != PCS_F32) return pcs_c_cannot(w, s->n, "only f32 is computed");
+    if (make_unary(w, s->n)) return w->error;
+    const char *name = pcs_c_struct(w, s, "unary", 24);
+    pcs_c_put(w, &w->arrays, "%llu, %.17g, %.17g", (unsigned long long)count, pcs_c_attr(s->n, "alpha")->real,
+              pcs_c_attr(s->n, "beta")->real);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, formula_of(s->n->op)->wide ? PCS_C_DOUBLE : PCS_C_OUT, 2 * (double)count);
+    pcs_c_put(w, &w->calls, "    %s_f_%s(&%s, %s, %s); /* %s */\n", w->name, s->n->op->name, name,
+              pcs_c_pointer(w, s->in[0]), pcs_c_pointer(w, s->out), pcs_c_plain(w, s->n->name));
+    w->n_calls++;
+    return w->error;
+}
+
+bool pcs_c_fuses_binary(const pcs_c_file *w, const pcs_node *n)
+{
+    return n->n_in == 2 && pcs_cv(w, n->out[0])->dtype == PCS_F32 && pcs_cv(w, n->in[0])->dtype == PCS_F32;
+}
+
+static precis_status make_binary(pcs_c_file *w, const pcs_node *n)
+{
+    const char *text = in_c(w, formula_of(n->op));
+    if (!text) return pcs_c_cannot(w, n, "C files have no function for it");
+    pcs_c_use(w, "spread");
+    if (is_made(w, n->op->name)) return w->error;
+    w->code += PCS_C_BINARY_CODE;
+    pcs_c_put(w, &w->functions,
+              "%s_SHARED static void %s_f_%s(const %s_spread_t *p, const void *from_a, const void *from_b,\n"
+              "    void *to)\n{\n"
+              "    int32_t i[6] = { 0, 0, 0, 0, 0, 0 }, at[2] = { 0, 0 }, k = 0;\n    do {\n"
+              "        const float x = %s_number(&p->a, from_a, at[0]), y = %s_number(&p->b, from_b, at[1]);\n"
+              "        %s_keep(p, %s, to, k++);\n    } while (%s_next(p, i, at));\n}\n\n",
+              w->upper, w->name, n->op->name, w->name, w->name, w->name, w->name, text, w->name);
+    return w->error;
+}
+
+/* Steps of an operand that is spread over y. */
+static const char *spread_steps(pcs_c_file *w, const pcs_value *x, const pcs_value *y)
+{
+    int64_t dense[PCS_GRAPH_DIMS], step[PCS_GRAPH_DIMS];
+    const uint32_t skip = y->dims - x->dims;
+    pcs_dense(x->dims, x->shape, dense);
+    for (uint32_t i = 0; i < y->dims; i++) step[i] = i < skip || x->shape[i - skip] == 1 ? 0 : dense[i - skip];
+    return pcs_c_six(w, y->dims, step, 0);
+}
+
+precis_status pcs_c_binary(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_value *y = pcs_cv(w, s->n->out[0]);
+    pcs_c_codes c;
+    if (!pcs_c_fuses_binary(w, s->n)) return pcs_c_cannot(w, s->n, "only f32 is computed");
+    if (!pcs_c_count(y)) return PRECIS_OK;
+    if (y->dims > 6) return pcs_c_cannot(w, s->n, "it has more than 6 dimensions");
+    if (make_binary(w, s->n)) return w->error;
+    const char *a = pcs_c_pointer(w, s->in[0]), *b = pcs_c_pointer(w, s->in[1]);
+    const char *name = pcs_c_struct(w, s, "spread", 120);
+    pcs_c_put(w, &w->arrays, "%s, %s, %s, ", pcs_c_six(w, y->dims, y->shape, 1),
+              spread_steps(w, pcs_cv(w, s->n->in[0]), y), spread_steps(w, pcs_cv(w, s->n->in[1]), y));
+    for (int i = 0; i < 2; i++)
+        put_meaning(w, s->in[i] != s->n->in[i] && pcs_c_decoded(w, s->n->in[i], &c) ? &c : NULL);
+    put_meaning(w, s->store && pcs_c_coded(w, s->store, &c) ? &c : NULL);
+    pcs_c_put(w, &w->arrays, "%s", pcs_c_range(w, s->store ? c.zero : 0, 0, 255));
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_OUT, 4 * (double)pcs_c_count(y));
+    pcs_c_put(w, &w->calls, "    %s_f_%s(&%s, %s, %s, %s); /* %s */\n", w->name, s->n->op->name, name, a, b,
+              pcs_c_pointer(w, s->out), pcs_c_plain(w, s->n->name));
+    w->n_calls++;
+    return w->error;
+}

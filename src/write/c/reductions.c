@@ -1,0 +1,110 @@
+/* reductions.c - many numbers become one: poolings, means, softmax, the place of the largest. */
+#include "graph/op/window.h"
+#include "write/c/functions.h"
+
+/* What lies before and behind an axis. */
+static void around(const pcs_value *x, uint32_t axis, uint64_t *outer, uint64_t *inner)
+{
+    *outer = *inner = 1;
+    for (uint32_t i = 0; i < axis; i++) *outer *= (uint64_t)x->shape[i];
+    for (uint32_t i = axis + 1; i < x->dims; i++) *inner *= (uint64_t)x->shape[i];
+}
+
+precis_status pcs_c_pool(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_node *n = s->n;
+    const pcs_value *x = pcs_cv(w, s->in[0]), *y = pcs_cv(w, s->out);
+    const char *kind = pcs_c_attr(n, "kind")->text;
+    const precis_attr *k = pcs_c_attr(n, "kernel"), *st = pcs_c_attr(n, "strides"), *p = pcs_c_attr(n, "pads"),
+                      *d = pcs_c_attr(n, "dilations");
+    const uint32_t dims = x->dims - 2;
+    if (x->dtype != PCS_F32 || dims > 2 || kind[1] == 'p')
+        return pcs_c_cannot(w, n, "only means and the largest of f32 over one or two dimensions");
+    const int64_t *sx = x->shape + 2, *sy = y->shape + 2;
+    const uint32_t l = dims - 1; /* the last of them; the other is one where there is none */
+    const bool two = dims == 2;
+    const char *name = pcs_c_struct(w, s, "pool_f32", 68);
+    pcs_c_put(w, &w->arrays, "%lld, %lld, %lld, %lld, %lld, ", (long long)(x->shape[0] * x->shape[1]),
+              (long long)(two ? sx[0] : 1), (long long)sx[l], (long long)(two ? sy[0] : 1), (long long)sy[l]);
+    pcs_c_put(w, &w->arrays, "%lld, %lld, %lld, %lld, %lld, %lld, %lld, %lld, ", (long long)(two ? k->list[0] : 1),
+              (long long)k->list[l], (long long)(two ? pcs_listed(st, 0, 1) : 1), (long long)pcs_listed(st, l, 1),
+              (long long)(two ? pcs_listed(p, 0, 0) : 0), (long long)pcs_listed(p, l, 0),
+              (long long)(two ? pcs_listed(d, 0, 1) : 1), (long long)pcs_listed(d, l, 1));
+    pcs_c_put(w, &w->arrays, "%lld, %lld, %d, %lld", (long long)(two ? sx[0] + pcs_listed(p, 2, 0) : 1),
+              (long long)(sx[l] + pcs_listed(p, dims + l, 0)), kind[1] == 'e',
+              (long long)pcs_c_attr(n, "all")->integer);
+    pcs_c_struct_end(w);
+    double taps = 1;
+    for (uint32_t i = 0; i < k->n; i++) taps *= (double)k->list[i];
+    pcs_c_count_work(w, PCS_C_DOUBLE, (double)pcs_c_count(y) * taps);
+    return pcs_c_call(w, "pool_f32", s, name);
+}
+
+/* Axes that follow one another are one. */
+precis_status pcs_c_reduce(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_value *x = pcs_cv(w, s->in[0]);
+    const precis_attr *axes = pcs_c_attr(s->n, "axes");
+    const char *kind = pcs_c_attr(s->n, "kind")->text;
+    const bool mean = kind[0] == 'm' && kind[1] == 'e', sum = kind[0] == 's' && !kind[3];
+    bool over[PCS_GRAPH_DIMS] = { false };
+    uint64_t outer = 1, n = 1, inner = 1;
+    if (x->dtype != PCS_F32 || (!mean && !sum)) return pcs_c_cannot(w, s->n, "only sums and means of f32");
+    for (uint32_t i = 0; i < axes->n; i++) over[pcs_axis(axes->list[i], x->dims)] = true;
+    int stage = 0;
+    for (uint32_t i = 0; i < x->dims; i++) {
+        if (x->shape[i] == 1) continue;
+        if (over[i] ? stage == 2 : stage == 1) stage++;
+        if (over[i] && stage == 0) stage = 1;
+        if (stage == 3) return pcs_c_cannot(w, s->n, "its axes do not follow one another");
+        *(over[i] ? &n : stage == 0 ? &outer : &inner) *= (uint64_t)x->shape[i];
+    }
+    const char *name = pcs_c_struct(w, s, "mean", 16);
+    pcs_c_put(w, &w->arrays, "%llu, %llu, %llu, %d", (unsigned long long)outer, (unsigned long long)n,
+              (unsigned long long)inner, mean);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_DOUBLE, (double)(outer * n * inner));
+    return pcs_c_call(w, "mean", s, name);
+}
+
+static precis_status softmax_over(pcs_c_file *w, const pcs_c_step *s, uint32_t axis)
+{
+    const pcs_value *x = pcs_cv(w, s->in[0]);
+    uint64_t outer, inner;
+    if (x->dtype != PCS_F32 || !x->shape[axis]) return pcs_c_cannot(w, s->n, "only f32 is computed");
+    around(x, axis, &outer, &inner);
+    const char *name = pcs_c_struct(w, s, "softmax", 12);
+    pcs_c_put(w, &w->arrays, "%llu, %lld, %llu", (unsigned long long)outer, (long long)x->shape[axis],
+              (unsigned long long)inner);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_DOUBLE, 4 * (double)pcs_c_count(x));
+    return pcs_c_call(w, "softmax", s, name);
+}
+
+precis_status pcs_c_softmax(pcs_c_file *w, const pcs_c_step *s)
+{
+    return softmax_over(w, s, pcs_cv(w, s->in[0])->dims - 1);
+}
+
+precis_status pcs_c_normalize(pcs_c_file *w, const pcs_c_step *s)
+{
+    if (pcs_c_attr(s->n, "kind")->text[0] != 's') return pcs_c_cannot(w, s->n, "of its kinds only softmax is there");
+    return softmax_over(w, s, pcs_axis(pcs_c_attr(s->n, "axis")->integer, pcs_cv(w, s->in[0])->dims));
+}
+
+precis_status pcs_c_arg_reduce(pcs_c_file *w, const pcs_c_step *s)
+{
+    const pcs_value *x = pcs_cv(w, s->in[0]);
+    const uint32_t axis = pcs_axis(pcs_c_attr(s->n, "axis")->integer, x->dims);
+    uint64_t outer, inner;
+    if (x->dtype != PCS_F32 && !pcs_dtype_byte(x->dtype)) return pcs_c_cannot(w, s->n, "only of f32 and of codes");
+    around(x, axis, &outer, &inner);
+    const char *name = pcs_c_struct(w, s, "argmax", 28);
+    pcs_c_put(w, &w->arrays, "%llu, %lld, %llu, %d, %lld, %lld, %d", (unsigned long long)outer,
+              (long long)x->shape[axis], (unsigned long long)inner, pcs_dtype_byte(x->dtype),
+              (long long)pcs_c_attr(s->n, "least")->integer,
+              (long long)pcs_c_attr(s->n, "last")->integer, x->dtype == PCS_I8 ? 128 : 0);
+    pcs_c_struct_end(w);
+    pcs_c_count_work(w, PCS_C_ELEMENT, 2 * (double)pcs_c_count(x));
+    return pcs_c_call(w, "argmax", s, name);
+}

@@ -1,0 +1,54 @@
+/* table.c - the tables of parts and ops. */
+#include "write/c/functions.h"
+
+#define C_OP(op, emit, same, fuses, in_place) extern const pcs_op pcs_op_##op;
+#include "write/c/ops.def"
+#undef C_OP
+#define UNARY_REAL(name, real, slope) extern const pcs_op pcs_op_##name;
+#define UNARY_F32(name, narrow, real, slope) extern const pcs_op pcs_op_##name;
+#define UNARY_TEST(name, real)
+#define UNARY_BOTH(name, real, whole, natural, slope) extern const pcs_op pcs_op_##name;
+#define UNARY_WHOLE(name, whole)
+#include "graph/op/unary.def"
+#undef UNARY_REAL
+#undef UNARY_F32
+#undef UNARY_BOTH
+#define BINARY(name, real, whole, natural, by_x, by_y) extern const pcs_op pcs_op_##name;
+#define BINARY_DIM BINARY
+#define BINARY_WHOLE(name, whole, natural)
+#define COMPARE(name, holds)
+#include "graph/op/binary.def"
+#undef BINARY
+
+const pcs_c_row pcs_c_rows[] = {
+#define C_OP(op, emit, same, fuses, in_place) { &pcs_op_##op, emit, same, fuses, in_place },
+#include "write/c/ops.def"
+#define UNARY_REAL(name, real, slope) { &pcs_op_##name, pcs_c_unary, NULL, pcs_c_fuses_unary, true },
+#define UNARY_F32(name, narrow, real, slope) { &pcs_op_##name, pcs_c_unary, NULL, pcs_c_fuses_unary, true },
+#define UNARY_BOTH(name, real, whole, natural, slope) { &pcs_op_##name, pcs_c_unary, NULL, pcs_c_fuses_unary, true },
+#include "graph/op/unary.def"
+#define BINARY(name, real, whole, natural, by_x, by_y) { &pcs_op_##name, pcs_c_binary, NULL, pcs_c_fuses_binary, true },
+#include "graph/op/binary.def"
+#undef UNARY_REAL
+#undef UNARY_F32
+#undef UNARY_BOTH
+#undef BINARY
+    { 0 },
+};
+
+/* What each computes of f32, as text; of f64 where that is what the reference does. */
+const pcs_c_formula pcs_c_formulas[] = {
+#define UNARY_REAL(name, real, slope) { &pcs_op_##name, #real, true },
+#define UNARY_F32(name, narrow, real, slope) { &pcs_op_##name, #narrow, false },
+#define UNARY_BOTH(name, real, whole, natural, slope) { &pcs_op_##name, #real, false },
+#include "graph/op/unary.def"
+#define BINARY(name, real, whole, natural, by_x, by_y) { &pcs_op_##name, #real, false },
+#include "graph/op/binary.def"
+    { 0 },
+};
+
+const pcs_c_part pcs_c_parts[] = {
+#define C_PART(name, code, needs) { #name, needs, code },
+#include "write/c/parts.def"
+    { 0 },
+};

@@ -1,0 +1,159 @@
+"""Screens of a terminal (tmux) at 48, 80 and 120 columns: no line is wider, no word is cut, columns stand in line.
+usage: terminal.py PRECIS SOURCE_FOLDER [FOLDER]; FOLDER keeps the screens. Exit 77: there is no tmux."""
+import concurrent.futures, os, re, shlex, shutil, subprocess, sys, tempfile, time
+
+if not shutil.which("tmux"):
+    print("skipped: cli.terminal: there is no tmux (tools/bootstrap tests)")
+    sys.exit(77)
+precis, source = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+model = os.path.join(source, "models", "gutenberg-7m")
+work = tempfile.mkdtemp()
+keep = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else None
+text = open(os.path.join(source, "data", "eval.txt"), encoding="utf-8").read()[:6000]
+open(os.path.join(work, "t.txt"), "w", encoding="utf-8").write(text)
+subprocess.run([precis, "convert", model, "-o", os.path.join(work, "m.gguf"), "-q"], check=True, stdout=subprocess.DEVNULL)
+failed = 0
+
+# What is typed, by a name; those whose words do not depend on the width are compared with what a pipe gets.
+COMMANDS = {
+    "help": "precis --help",
+    "help_eval": "precis eval --help",
+    "help_list": "precis list --help",
+    "inspect": "precis inspect m.gguf",
+    "list": "precis list",
+    "list_formats": "precis list formats",
+    "list_limits": "precis list limits",
+    "list_parts": "precis list parts",
+    "list_pairs": "precis list pairs",
+    "list_ops": "precis list ops",
+    "list_models": "precis list models",
+    "plan": "precis plan m.gguf --no-profile --max-size 40% --calib t.txt",
+    "quant": "precis quant m.gguf --type Q4_K_M -o WIDTH.gguf --calib t.txt --text t.txt",
+    "eval": "precis eval WIDTH.gguf --against m.gguf --text t.txt",
+    "advise": "precis law advise --N 8B --D 15T",
+    "bench": "precis bench m.gguf --prompt 16 --gen 8",
+    "refused": "precis quant m.gguf --type Q4_L -o x.gguf; precis quant m.gguf --max-size 1M -o x.gguf; precis qant",
+}
+SAME_WORDS = ["help_eval", "help_list", "inspect", "list_limits", "list_parts", "list_pairs", "list_ops", "list_models", "advise"]
+
+
+def check(ok, what):
+    global failed
+    if not ok:
+        failed += 1
+        print("FAILED:", what)
+
+
+class Screen:
+    """A terminal of so many columns, with a server of its own, whose lines are joined where the terminal broke them."""
+
+    def __init__(self, columns):
+        self.columns = columns
+        self.socket = f"{work}/{columns}.sock"
+        place = f"cd {work}; export PATH={os.path.dirname(precis)}:$PATH XDG_CACHE_HOME={work}/cache HOME={work} PS1=; unset NO_COLOR"
+        self.tmux("new-session", "-d", "-x", str(columns), "-y", "50", f"{place}; exec sh")
+        self.tmux("set-option", "-g", "history-limit", "20000")
+        self.tmux("new-window", f"{place}; exec sh") # the limit holds for windows that come later
+        self.count = 0
+
+    def tmux(self, *args):
+        done = subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", *args], capture_output=True, text=True, timeout=60)
+        return done.stdout
+
+    def lines(self):
+        return [line.rstrip() for line in self.tmux("capture-pane", "-p", "-J", "-S", "-").split("\n")]
+
+    def until(self, mark, seconds=300):
+        end = time.time() + seconds
+        while time.time() < end:
+            lines = self.lines()
+            if any(re.search(mark, line) for line in lines):
+                return lines
+            time.sleep(0.1)
+        check(False, f"{self.columns} columns: {mark!r} did not come, but {lines[-8:]}")
+        return lines
+
+    def run(self, command):
+        self.count += 1
+        self.tmux("send-keys", "-l", f"clear; tput E3; {command} ; echo; echo END''{self.count}END")
+        self.tmux("clear-history")
+        self.tmux("send-keys", "Enter")
+        lines = self.until(f"^END{self.count}END")
+        ends = [i for i, line in enumerate(lines) if line == f"END{self.count}END"]
+        first = [i for i, line in enumerate(lines) if f"END''{self.count}END" in line]
+        return lines[(first[-1] + 1 if first else 0):ends[-1] if ends else None]
+
+
+def words(lines):
+    """Without what a broken command has, and progress, which a pipe does not get."""
+    kept = [line for line in lines if not re.match(r"(calibrate|measure|quantize|evaluate|sample|profile)\s+done", line)]
+    return sorted(w for line in kept for w in line.split() if w not in ("\\", "#"))
+
+
+def too_wide(lines, columns):
+    """Lines that the terminal broke; a single word that is longer than the room for it has no place to break."""
+    return [line for line in lines if len(line) > columns and len(line.split()) > 1 and not (
+        len(line.split()) == 2 and len(line.split()[1]) > columns - 16 and line.split()[0].startswith("--"))]
+
+
+def numbers_in_line(name, lines, pattern):
+    ends = {m.end(1) for m in (re.match(pattern, line) for line in lines) if m}
+    check(len(ends) == 1, f"{name}: a column ends at {sorted(ends)}")
+
+
+def look(columns):
+    screen = Screen(columns)
+    shown = {}
+    for name, command in COMMANDS.items():
+        shown[name] = screen.run(command.replace("WIDTH", str(columns)))
+    screen.tmux("send-keys", "-l", f"clear; tput E3; precis run m.gguf")
+    screen.tmux("send-keys", "Enter")
+    screen.until("^> *$")
+    screen.tmux("send-keys", "-l", "/help")
+    screen.tmux("send-keys", "Enter")
+    shown["chat"] = [line for line in screen.until("/bye")]
+    screen.tmux("send-keys", "-l", "/bye")
+    screen.tmux("send-keys", "Enter")
+    screen.tmux("kill-server")
+    return columns, shown
+
+
+def judge(columns, shown, piped):
+    for name, lines in shown.items():
+        where = f"{name} at {columns} columns"
+        if keep:
+            os.makedirs(keep, exist_ok=True)
+            open(os.path.join(keep, f"{name}.{columns}"), "w").write("\n".join(lines) + "\n")
+        check(len(words(lines)) > 3, f"{where}: nothing is shown: {lines}")
+        wide = too_wide(lines, columns)
+        check(not wide, f"{where}: wider: {wide[:3]}")
+        if name in piped:
+            screen, pipe = words(lines), words(piped[name])
+            lost = [w for w in set(screen) ^ set(pipe) if screen.count(w) != pipe.count(w)]
+            check(not lost, f"{where}: other words than in a pipe: {lost[:6]}")
+    numbers_in_line(f"list formats, bits, {columns}", shown["list_formats"], r"(\S+ +(?:bits|\d+\.\d\d)) ")
+    numbers_in_line(f"list formats, block, {columns}", shown["list_formats"], r"(\S+ +(?:bits|\d+\.\d\d) +(?:block|any|\d+)) ")
+    numbers_in_line(f"quant, the last column, {columns}", shown["quant"],
+                    r"(.*(?: original +quantized|size .* [MkG]B +[\d.]+ [MkG]B|original  .*%|perplexity .* \+- \S+)) *$")
+    numbers_in_line(f"eval, figures, {columns}", shown["eval"], r"( *\S.* +-?\d+\.\d+%? )\+- ")
+    check(any("Smaller by" in line for line in shown["quant"]), f"quant at {columns} columns has no verdict")
+    check(any("Recommendation:" in line for line in shown["advise"]), f"law advise at {columns} columns does not conclude")
+    options = [line for line in shown["help_eval"] if re.match(r" +(?:-\w, )?--\w", line)]
+    begins = {m.end() for m in (re.match(r" +(?:-\w, )?(?=--)", line) for line in options) if m and m.end() == 6}
+    check(len(options) > 20 and begins == {6}, f"help at {columns} columns: options begin at {begins}")
+
+
+def from_pipe(command):
+    place = dict(os.environ, PATH=os.path.dirname(precis) + ":" + os.environ["PATH"], XDG_CACHE_HOME=work + "/cache", HOME=work)
+    place.pop("COLUMNS", None)
+    return subprocess.run(["sh", "-c", command], cwd=work, env=place, capture_output=True, text=True).stdout.split("\n")
+
+
+piped = {name: from_pipe(COMMANDS[name]) for name in SAME_WORDS}
+with concurrent.futures.ThreadPoolExecutor(3) as pool:
+    for columns, shown in pool.map(look, (48, 80, 120)):
+        judge(columns, shown, piped)
+shutil.rmtree(work, ignore_errors=True)
+if not failed:
+    print(f"{len(COMMANDS) + 1} screens at 3 widths")
+sys.exit(1 if failed else 0)
