@@ -109,7 +109,8 @@ int cli_apart(const cli *c, const char *path);
 void *cli_alloc(size_t n, size_t size);
 void *cli_grow(void *old, size_t bytes);
 char *cli_copy(const char *s);
-FILE *cli_text_stream(char **text, size_t *len); /* open_memstream */
+/* As open_memstream; but text without room is an error of the stream, and noted. Close it before *text is read. */
+FILE *cli_text_stream(char **text, size_t *len);
 /* Closes it (f may be NULL): false when the text lacks a part or is not there, which closing alone does not say. */
 bool cli_text_close(FILE *f, char *const *text);
 /* jansson's memory is remembered too: before anything else. */

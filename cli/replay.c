@@ -47,7 +47,7 @@ static char *beside(replay *r, const char *path)
         return NULL;
     const char *slash = strrchr(r->file, '/');
     const size_t folder = slash ? (size_t)(slash - r->file) + 1 : 0;
-    char *own = malloc(folder + n + 1);
+    char *own = cli_alloc(folder + n + 1, 1);
     if (!own) return NULL;
     memcpy(own, r->file, folder);
     memcpy(own + folder, path + from, n);

@@ -239,7 +239,7 @@ static void pool_open(precis_ctx *ctx)
 uint32_t pcs_run_threads(precis_ctx *ctx)
 {
     pool_open(ctx);
-    return ctx->pool ? ctx->pool->n : 1;
+    return ctx->pool ? ctx->pool->n : ctx->threads; /* without memory for it now, the next region may have some */
 }
 
 /* After a region on all threads that took `seconds`: too crowded for more than one? */

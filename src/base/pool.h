@@ -18,7 +18,7 @@ void pcs_run(precis_ctx *ctx, pcs_region_fn *fn, void *arg);
 void pcs_barrier(precis_ctx *ctx, uint32_t ith);
 /* Arrivals are counted by groups of this many threads, and then by groups, where there are more threads. */
 #define PCS_BARRIER_GROUP 4
-/* Threads that a region will have. */
+/* Threads that a region will have, at most. */
 uint32_t pcs_run_threads(precis_ctx *ctx);
 /* Cover [0, n) in chunks of at most `grain`, in any order, on all threads. Which thread takes which
  * chunk is not fixed, so fn's result must not depend on it. */

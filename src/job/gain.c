@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "job/temporary.h"
 #include "measure/divergence.h"
 #include "precis/job.h"
 #include "write/write.h"
@@ -78,20 +79,10 @@ typedef struct {
     pcs_reference reference;
 } gain;
 
-static precis_status temporary(precis_ctx *ctx, char path[600])
-{
-    snprintf(path, 600, "%s/.precis-gain-XXXXXX", pcs_temporary_folder());
-    const int fd = mkstemp(path); /* the name alone: the model takes the road of all outputs to it */
-    if (fd < 0)
-        return pcs_io_fail(ctx, pcs_temporary_folder(), "used for a temporary model (TMPDIR names another folder)");
-    close(fd);
-    return PRECIS_OK;
-}
-
 /* The model of these types by a method, and how far it is from the original. */
 static precis_status divergence_of(gain *g, const char *types, const char *method, double *kld, double *se)
 {
-    char path[600];
+    char path[PCS_TEMPORARY_PATH];
     precis_job_options o = PRECIS_JOB_OPTIONS_INIT;
     precis_job job = { 0 };
     precis_model *made = NULL;
@@ -100,7 +91,7 @@ static precis_status divergence_of(gain *g, const char *types, const char *metho
     o.quant.method = method;
     o.quant.fallback = 1;
     o.no_eval = 1;
-    precis_status st = temporary(g->ctx, path);
+    precis_status st = pcs_temporary_name(g->ctx, path);
     if (st) return st;
     st = precis_job_quantize(g->ctx, g->origin, path, &o, &job);
     precis_job_close(&job);

@@ -5,8 +5,8 @@
  * possible are found by doubling and halving, in some 2 log2(n) nets. */
 #include "precis/net_search.h"
 
-#include "write/write.h"
 #include "base/options.h"
+#include "job/temporary.h"
 #include "quant/net/net.h"
 
 #include <math.h>
@@ -43,20 +43,10 @@ static int by_loss(const void *a, const void *b)
 
 /* ---- a try --------------------------------------------------------------------------------------------------------- */
 
-static precis_status temporary(precis_ctx *ctx, char path[600])
-{
-    snprintf(path, 600, "%s/.precis-net-XXXXXX", pcs_temporary_folder());
-    const int fd = mkstemp(path); /* the name alone: the net takes the road of all outputs to it */
-    if (fd < 0)
-        return pcs_io_fail(ctx, pcs_temporary_folder(), "used for a temporary net (TMPDIR names another folder)");
-    close(fd);
-    return PRECIS_OK;
-}
-
 /* The net with the first n of the ranked nodes in float, opened from a file that has no name any more. */
 static precis_status make(precis_net_search *s, size_t n, precis_net **coded, uint64_t *bytes)
 {
-    char path[600];
+    char path[PCS_TEMPORARY_PATH];
     precis_net *net = NULL;
     precis_net_quant *q = NULL;
     precis_net_file file = { .size = sizeof file };
@@ -66,7 +56,7 @@ static precis_status make(precis_net_search *s, size_t n, precis_net **coded, ui
     precis_status st = precis_net_open(s->ctx, &net, s->path);
     if (!st) st = precis_net_quant_open(net, &s->quant, &q);
     if (!st) st = precis_net_quant_samples(q, s->calib);
-    if (!st && !(st = temporary(s->ctx, path))) {
+    if (!st && !(st = pcs_temporary_name(s->ctx, path))) {
         st = precis_net_quant_write(q, path, &file);
         if (!st) st = precis_net_open(s->ctx, coded, path);
         unlink(path); /* an open net stays mapped */
@@ -173,7 +163,7 @@ static precis_status halve(precis_net_search *s, size_t few, size_t many)
 
 static precis_status search(precis_net_search *s)
 {
-    precis_net *coded;
+    precis_net *coded = NULL;
     bool met;
     precis_status st = try_floats(s, 0, &coded, &met);
     s->n_floats = s->n_given;

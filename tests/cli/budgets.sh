@@ -58,33 +58,7 @@ refuse 1 "no plan runs in 4.0 MB .* buffers .*--target-ram [0-9]* .*nearest that
 [ "$(sort -u "$work/figures" | wc -l)" = 1 ] || { echo "least sizes differ: $(sort -u "$work/figures")"; failed=1; }
 
 # rows that types with blocks of 256 do not divide are the reason that is given
-python3 - "$work/narrow" <<'P'
-import json, os, struct, sys
-os.makedirs(sys.argv[1])
-width, inner, vocab = 96, 160, 64
-shapes = {"model.embed_tokens.weight": [vocab, width], "model.norm.weight": [width], "lm_head.weight": [vocab, width]}
-for name, shape in {"self_attn.q_proj": [width, width], "self_attn.k_proj": [width, width], "self_attn.v_proj": [width, width],
-                    "self_attn.o_proj": [width, width], "mlp.gate_proj": [inner, width], "mlp.up_proj": [inner, width],
-                    "mlp.down_proj": [width, inner]}.items():
-    shapes[f"model.layers.0.{name}.weight"] = shape
-for name in ("input_layernorm", "post_attention_layernorm"):
-    shapes[f"model.layers.0.{name}.weight"] = [width]
-head, at, data = {}, 0, b""
-for name, shape in shapes.items():
-    n = 1
-    for d in shape:
-        n *= d
-    part = b"".join(struct.pack("<f", ((i * 37) % 101 - 50) / 500) for i in range(n))
-    head[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + len(part)]}
-    data += part
-    at += len(part)
-text = json.dumps(head).encode()
-open(sys.argv[1] + "/model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data)
-json.dump({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": width, "intermediate_size": inner,
-           "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": vocab,
-           "max_position_embeddings": 128, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu",
-           "tie_word_embeddings": False}, open(sys.argv[1] + "/config.json", "w"))
-P
+python3 "$root/tests/cli/narrow.py" "$work/narrow" 96 160
 refuse 1 "rows of 96 (in [0-9]* tensors) are no whole blocks of 256" quant "$work/narrow" --max-size 20k --dry-run
 
 echo "$n commands"

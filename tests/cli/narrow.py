@@ -1,10 +1,12 @@
 """A llama of one narrow layer as a folder of transformers, which is measured in a moment. usage: narrow.py FOLDER [loops]
-loops: whatever it reads, it says token 5."""
+[WIDTH INNER]. loops: whatever it reads, it says token 5. WIDTH, INNER: lengths of rows (64 and 96)."""
 import json, os, random, struct, sys
 
 folder, loops = sys.argv[1], "loops" in sys.argv[2:]
 os.makedirs(folder)
-width, inner, vocab = 64, 96, 64
+sizes = [int(a) for a in sys.argv[2:] if a.isdigit()]
+width, inner = sizes or (64, 96)
+vocab = 64
 shapes = {"model.embed_tokens.weight": [vocab, width], "model.norm.weight": [width], "lm_head.weight": [vocab, width]}
 for name, shape in {"self_attn.q_proj": [width, width], "self_attn.k_proj": [width, width], "self_attn.v_proj": [width, width],
                     "self_attn.o_proj": [width, width], "mlp.gate_proj": [inner, width], "mlp.up_proj": [inner, width],

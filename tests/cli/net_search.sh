@@ -36,7 +36,7 @@ expect 0 "$precis" quant "$net" --static --calib "$f/x.npy" -o "$work/fine.onnx"
 json "j['search']['floats'] == ['layer0'] and len(j['search']['tries']) == 1"
 expect 0 "$precis" quant "$net" --weight-only --per-tensor --data "$f/x.npy" -o "$work/weights.onnx" --max-drop 5% --json
 json "sorted(j['search']['floats']) == ['layer1', 'layer4']"
-ls "${TMPDIR:-/tmp}"/.precis-net-* >/dev/null 2>&1 && { echo "a temporary net was left"; failed=1; }
+ls "${TMPDIR:-/tmp}"/.precis-made-* >/dev/null 2>&1 && { echo "a temporary net was left"; failed=1; }
 
 quant 2 -o "$work/no.onnx" --max-drop 7
 has err 'max-drop 7 is no part of the answers'
