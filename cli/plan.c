@@ -24,8 +24,8 @@ static const cli_option options[] = {
       "fast and normal: by gradients, seconds to a minute; best (default): by swapping one tensor after another, "
       "within the time limit" },
     { "--types", 0, "LIST",
-      "types to choose from (default: all that fit, those with books of vectors below 4 bits per weight only; "
-      "\"all\": those too)" },
+      "types to choose from (default: all that fit; those with books of vectors only where search codes and "
+      "costs were measured, below 3.5 bits per weight; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type (more than once)" },
     { "--method", 0, "NAME",
       "how weights will be coded (default search); what gptq and others gain over it is in the prediction where the "

@@ -4,7 +4,7 @@
 
 static precis_status by(precis_ctx *ctx, const pcs_pruned *p, uint8_t *mask, float *kept)
 {
-    return pcs_prune_sparsegpt(ctx, p, 2, 4, 0.01, mask, kept);
+    return pcs_prune_sparsegpt(ctx, p, 2, 4, mask, kept);
 }
 
 static precis_status apply(pcs_work *w) { return pcs_prune_model(w, "sparsegpt", by, true); }
