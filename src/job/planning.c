@@ -232,7 +232,9 @@ static precis_status plan_weights(precis_ctx *ctx, const precis_model *m, const 
     precis_status st = PRECIS_EBUDGET;
     const bool shared = caches->parts != NULL;
     const uint64_t expected = shared && o->target_ram < most->bytes ? o->target_ram : most->bytes;
-    for (int books = pcs_wants_books(ctx, m, &o->quant, expected); books < 2 && st == PRECIS_EBUDGET; books++) {
+    const bool known = o->quant.profile != NULL;
+    int books = known && pcs_wants_books(ctx, m, o->quant.method, expected);
+    for (; books < 2 && st == PRECIS_EBUDGET; books++) {
         pcs_loss_table *t;
         double loss = 0;
         shares s = *most;
@@ -241,8 +243,8 @@ static precis_status plan_weights(precis_ctx *ctx, const precis_model *m, const 
         if (!st && shared) st = share_memory(ctx, t, caches, o->target_ram, out, &s);
         most->more = s.more;
         if (!st && o->max_kld > 0) st = pcs_smallest(ctx, t, &o->quant, o->max_kld, s.bytes, &s.bytes);
-        const bool small = o->max_kld > 0 && !shared && !books;
-        if (!st && small && pcs_wants_books(ctx, m, &o->quant, s.bytes)) st = PRECIS_EBUDGET; /* smaller with them */
+        const bool small = o->max_kld > 0 && !shared && !books; /* with them it is smaller */
+        if (!st && small && known && pcs_wants_books(ctx, m, o->quant.method, s.bytes)) st = PRECIS_EBUDGET;
         out->solution.size = sizeof out->solution;
         if (!st) st = pcs_loss_table_plan(t, s.bytes, &out->plan, &out->solution, &loss);
         if (!st) {

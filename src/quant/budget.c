@@ -358,7 +358,8 @@ precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis
     if (st) return st;
     st = PRECIS_EBUDGET;
     /* types with books where they lose less, or when nothing else fits */
-    for (int books = pcs_wants_books(ctx, m, &o, max_bytes); books < 2 && st == PRECIS_EBUDGET; books++) {
+    int books = o.profile && pcs_wants_books(ctx, m, o.method, max_bytes);
+    for (; books < 2 && st == PRECIS_EBUDGET; books++) {
         st = pcs_loss_table_open(ctx, &t, m, &o, books);
         if (!st) st = pcs_loss_table_plan(t, max_bytes, out, solution, &loss);
         pcs_loss_table_close(&t);

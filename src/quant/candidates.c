@@ -8,12 +8,12 @@ bool pcs_has_book(const pcs_format *f) { return f->encode && f->block == PCS_BLO
 /* A coder that refuses such types leaves them to search, and gains more over it elsewhere (docs/tried.md). Where search
  * codes and costs were measured, they lose a fifth less below so many bits for each weight (docs/planning.md); above,
  * only the time to fit them would be paid. */
-bool pcs_wants_books(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, uint64_t bytes)
+bool pcs_wants_books(precis_ctx *ctx, const precis_model *m, const char *method, uint64_t bytes)
 {
     const double bits = 3.5;
     double weights = 0;
     pcs_method_set set;
-    if (!o->profile || pcs_methods_parse(ctx, o->method, &set)) return false;
+    if (pcs_methods_parse(ctx, method, &set)) return false;
     for (size_t i = 0; pcs_formats[i]; i++)
         if (pcs_has_book(pcs_formats[i]) && set.coder->refuses && set.coder->refuses(pcs_formats[i])) return false;
     for (size_t i = 0; i < m->n_tensors; i++)

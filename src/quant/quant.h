@@ -144,10 +144,10 @@ struct precis_costs;
 typedef struct pcs_loss_table pcs_loss_table;
 /* What pcs_loss_table_open would refuse before it measures anything: types, pins, and a profile of other tensors. */
 precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o);
-/* Is it a type of vector books, which are slow to make? And may a plan of a file of so many bytes take such, though
- * nobody named them? */
+/* Is it a type of vector books, which are slow to make? And may a plan of a file of so many bytes, whose costs were
+ * measured, take such, though nobody named them? */
 bool pcs_has_book(const pcs_format *f);
-bool pcs_wants_books(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o, uint64_t bytes);
+bool pcs_wants_books(precis_ctx *ctx, const precis_model *m, const char *method, uint64_t bytes);
 enum { PCS_CHOICES = 40 }; /* types of a tensor at most */
 /* How candidates are chosen: those with books of vectors, too; without a look at the numbers, which some cannot
  * hold. */
