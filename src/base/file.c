@@ -241,3 +241,15 @@ precis_status pcs_stream_read(pcs_stream *s, void *dst_, size_t len, const char 
     }
     return PRECIS_OK;
 }
+
+bool pcs_system_text(const char *path, char *text, size_t room)
+{
+    size_t n = 0;
+    ssize_t got = 1;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return false;
+    while (n + 1 < room && (got = read(fd, text + n, room - 1 - n)) > 0) n += (size_t)got;
+    close(fd);
+    text[n] = 0;
+    return n > 0;
+}

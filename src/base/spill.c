@@ -18,13 +18,14 @@
 /* Bytes in two fields of /proc/self/status, the second's may be NULL; 0 where there is none. */
 static uint64_t status_bytes(const char *one, const char *other)
 {
-    FILE *f = fopen("/proc/self/status", "re");
-    char line[256];
+    char text[8192];
     uint64_t sum = 0;
-    while (f && fgets(line, sizeof line, f))
+    if (!pcs_system_text("/proc/self/status", text, sizeof text)) return 0;
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
         if (!strncmp(line, one, strlen(one)) || (other && !strncmp(line, other, strlen(other))))
             sum += strtoull(strchr(line, ':') + 1, NULL, 10);
-    if (f) fclose(f);
+    }
     return sum * 1024;
 }
 

@@ -2,6 +2,8 @@
  * Documentation/power/powercap). Often root's alone to read since CVE-2020-8694, and absent in virtual machines. */
 #include "measure/machine.h"
 
+#include "base/file.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,10 +14,7 @@ static bool number(const char *folder, int package, const char *name, double *v)
 {
     char path[256], text[64];
     snprintf(path, sizeof path, "%s/intel-rapl:%d/%s", folder, package, name);
-    FILE *f = fopen(path, "r");
-    if (!f) return false;
-    const bool read = fgets(text, sizeof text, f) != NULL;
-    fclose(f);
+    const bool read = pcs_system_text(path, text, sizeof text);
     char *end = text;
     *v = read ? strtod(text, &end) : 0;
     return read && end != text && *v >= 0;

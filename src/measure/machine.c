@@ -2,6 +2,7 @@
 #include "measure/machine.h"
 
 #include "base/builtins.h"
+#include "base/file.h"
 #include "base/pool.h"
 #include "kernel/kernel.h"
 
@@ -105,10 +106,7 @@ static bool first_line(const char *folder, const char *name, char *line, size_t 
 {
     char path[96];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "r");
-    if (!f) return false;
-    const bool got = fgets(line, (int)room, f) != NULL;
-    fclose(f);
+    const bool got = pcs_system_text(path, line, room);
     if (got) line[strcspn(line, "\n")] = 0;
     return got;
 }
