@@ -16,7 +16,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return pcs_infer_spread(g, n, 0, 1, out);
 }
 
-static void one(const pcs_call *c, size_t from, size_t step, int64_t n, char kind)
+static void normalize_one(const pcs_call *c, size_t from, size_t step, int64_t n, char kind)
 {
     const pcs_arg *x = &c->in[0], *y = &c->out[0];
     int64_t best = 0;
@@ -41,7 +41,7 @@ static void one(const pcs_call *c, size_t from, size_t step, int64_t n, char kin
 }
 
 /* The last axis of f32, the same steps. */
-static void row(const float *x, float *y, int64_t n)
+static void softmax_last(const float *x, float *y, int64_t n)
 {
     float top = x[0];
     double sum = 0;
@@ -60,9 +60,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const int64_t n = x->shape[axis], step = dense[axis], count = n ? pcs_arg_count(x) / n : 0;
     const bool rows = x->dtype == PCS_F32 && step == 1 && c->attr[KIND].text[0] == 's';
     for (int64_t i = ith; i < count && rows; i += nth)
-        row((const float *)x->data + i * n, (float *)c->out[0].data + i * n, n);
+        softmax_last((const float *)x->data + i * n, (float *)c->out[0].data + i * n, n);
     for (int64_t i = ith; i < count && !rows; i += nth)
-        one(c, (size_t)(i / step * step * n + i % step), (size_t)step, n, c->attr[KIND].text[0]);
+        normalize_one(c, (size_t)(i / step * step * n + i % step), (size_t)step, n, c->attr[KIND].text[0]);
 }
 
 const pcs_op pcs_op_normalize = {

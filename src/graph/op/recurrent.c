@@ -94,19 +94,19 @@ typedef struct {
     const float *w, *r, *b, *p;
     float *gate, *h, *cell, *reset;
     float clip;
-} run;
+} recurrence;
 
-static float clipped(const run *s, float x)
+static float clip_state(const recurrence *s, float x)
 {
     return s->clip > 0 ? (x < -s->clip ? -s->clip : x > s->clip ? s->clip : x) : x;
 }
 
-static float function(const run *s, uint32_t i, float x)
+static float function(const recurrence *s, uint32_t i, float x)
 {
     const uint32_t n = functions_of(s->c->attr), k = (uint32_t)s->way * n + i,
                    all = (uint32_t)strlen(s->c->attr[ACT].text);
     const int64_t *bits = s->c->attr[COEFFICIENTS].list;
-    return apply(s->c->attr[ACT].text[k], clipped(s, x), pcs_bits_f32((uint32_t)bits[k]),
+    return apply(s->c->attr[ACT].text[k], clip_state(s, x), pcs_bits_f32((uint32_t)bits[k]),
                  pcs_bits_f32((uint32_t)bits[all + k]));
 }
 
@@ -122,7 +122,7 @@ static float dot(const float *a, const float *b, int64_t n)
     return lane[0] + rest;
 }
 
-static void sums(const run *s, const float *x, int64_t first, int64_t last, const float *h)
+static void sums(const recurrence *s, const float *x, int64_t first, int64_t last, const float *h)
 {
     const int64_t rows = (int64_t)gates_of(s->c->attr) * s->hidden;
     for (int64_t i = first; i < last; i++)
@@ -130,13 +130,13 @@ static void sums(const run *s, const float *x, int64_t first, int64_t last, cons
                      (h ? dot(s->r + i * s->hidden, h, s->hidden) + s->b[rows + i] : 0.0f);
 }
 
-static void step_rnn(const run *s, const float *x)
+static void step_rnn(const recurrence *s, const float *x)
 {
     sums(s, x, 0, s->hidden, s->h);
     for (int64_t i = 0; i < s->hidden; i++) s->h[i] = function(s, 0, s->gate[i]);
 }
 
-static void step_gru(const run *s, const float *x)
+static void step_gru(const recurrence *s, const float *x)
 {
     const int64_t n = s->hidden, rows = 3 * n;
     const bool linear = s->c->attr[LINEAR].integer != 0;
@@ -151,7 +151,7 @@ static void step_gru(const run *s, const float *x)
     for (int64_t i = 0; i < n; i++) s->h[i] = (1 - s->gate[i]) * s->gate[2 * n + i] + s->gate[i] * s->h[i];
 }
 
-static void step_lstm(const run *s, const float *x)
+static void step_lstm(const recurrence *s, const float *x)
 {
     const int64_t n = s->hidden;
     const bool coupled = s->c->attr[COUPLED].integer != 0;
@@ -164,7 +164,7 @@ static void step_lstm(const run *s, const float *x)
     }
 }
 
-static void sequence(const run *s)
+static void sequence(const recurrence *s)
 {
     const pcs_call *c = s->c;
     const int64_t steps = c->in[X].shape[0], batch = c->in[X].shape[1], ways = c->in[W].shape[0], n = s->hidden;
@@ -192,7 +192,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (int64_t i = ith; i < ways * batch; i += nth) {
         const int64_t way = i / batch, seq = i % batch;
         const bool lstm = c->n_in > 6;
-        const run s = {
+        const recurrence s = {
             .c = c,
             .hidden = n,
             .in = in,
