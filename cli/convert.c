@@ -5,7 +5,9 @@
 
 static const cli_option options[] = {
     { "--output", 'o', "OUT", "a file for gguf, a new folder for the others" },
-    { "--format", 0, "NAME", "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq; onnx or c of a net (default: by the output's name)" },
+    { "--format", 0, "NAME",
+      "gguf, packed (gguf in the order of the kernels: runs in place), safetensors (compressed-tensors), gptq or awq; "
+      "onnx or c of a net (default: by the output's name)" },
     { "--exact", 0, NULL, "what would lose anything takes a larger type that does not" },
     { "--own", 0, NULL, "gguf: keep schemes that only precis reads" },
     { "--tensors", 0, NULL, "list every tensor that is not exact" },
@@ -90,9 +92,12 @@ static int run(cli *c)
 
 const cli_command cli_convert = {
     "convert", "MODEL", "write a model in another container, and say what each tensor lost",
-    "Codes and scales go over as they are where both sides have them; what the other side cannot hold becomes floats, and the\n"
-    "report says by how much it is off. A weight that is NaN or infinite is an error, unless --allow-nan is given. Tensors\n"
-    "that are no part of the model's net (a value head, what sees pictures) are named and left out of GGUF, whose readers\n"
+    "Codes and scales go over as they are where both sides have them; what the other side cannot hold becomes floats, "
+    "and the\n"
+    "report says by how much it is off. A weight that is NaN or infinite is an error, unless --allow-nan is given. "
+    "Tensors\n"
+    "that are no part of the model's net (a value head, what sees pictures) are named and left out of GGUF, whose "
+    "readers\n"
     "refuse them; a folder keeps them. A broken model is refused.",
     1, 1, options, run,
     "  precis convert model-folder -o model.gguf\n"

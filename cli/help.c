@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-static const char exit_codes[] = "0 done, 1 a negative answer (a budget that no plan meets), 2 usage, 3 bad input, 4 out of resources, 5 undecided, 130 interrupted";
+static const char exit_codes[] =
+    "0 done, 1 a negative answer (a budget that no plan meets), 2 usage, 3 bad input, 4 out of resources, 5 undecided, "
+    "130 interrupted";
 
 /* ---- text --------------------------------------------------------------------------------------------- */
 static void print_options(const cli_option *o)
@@ -123,7 +125,8 @@ static void roff_head(const char *page, const char *summary)
 static void roff_tail(void)
 {
     printf(".SH EXIT STATUS\n%s.\n", exit_codes);
-    printf(".SH ENVIRONMENT\n.TP\n.B PRECIS_CPU\nMasks the levels of instruction sets above the one named: scalar, avx2, avxvnni, avx512vnni, amx, neon, dotprod or i8mm.\n"
+    printf(".SH ENVIRONMENT\n.TP\n.B PRECIS_CPU\nMasks the levels of instruction sets above the one named: scalar, "
+           "avx2, avxvnni, avx512vnni, amx, neon, dotprod or i8mm.\n"
            "Results are the same at every level.\n");
     printf(".SH SEE ALSO\n");
     for (size_t i = 0; cli_commands[i]; i++) printf(".BR precis\\-%s (1),\n", cli_commands[i]->name);
@@ -160,11 +163,15 @@ static void roff_overview(void)
 {
     roff_head("precis", "neural networks in fewer bits: which precision, by which method, at what loss");
     printf(".SH SYNOPSIS\n.B precis\n.I command\n[arguments] [options]\n.SH DESCRIPTION\n"
-           "Reads a model file, chooses a number format for every tensor under a budget, quantizes, evaluates the result against the original, and runs both.\n"
-           ".PP\nThe main job:\n.PP\n.RS\nprecis quant model.gguf \\-\\-max\\-size 75%% \\-o small.gguf\n.RE\n.SH COMMANDS\n");
-    for (size_t i = 0; cli_commands[i]; i++) printf(".TP\n.BR precis\\-%s (1)\n%s\n", cli_commands[i]->name, cli_commands[i]->summary);
+           "Reads a model file, chooses a number format for every tensor under a budget, quantizes, evaluates the "
+           "result against the original, and runs both.\n"
+           ".PP\nThe main job:\n.PP\n.RS\nprecis quant model.gguf \\-\\-max\\-size 75%% \\-o small.gguf\n.RE\n"
+           ".SH COMMANDS\n");
+    for (size_t i = 0; cli_commands[i]; i++)
+        printf(".TP\n.BR precis\\-%s (1)\n%s\n", cli_commands[i]->name, cli_commands[i]->summary);
     roff_options("OPTIONS OF EVERY COMMAND", cli_common);
-    printf(".SH FILES\nEvery output is written to a file without a name in the target's folder, read back, synced and named: the target is whole or untouched. What is written is "
+    printf(".SH FILES\nEvery output is written to a file without a name in the target's folder, read back, synced and "
+           "named: the target is whole or untouched. What is written is "
            "never one of the files that the command reads.\n");
     roff_tail();
 }
@@ -243,10 +250,12 @@ static void bash_values(void)
 static void bash(void)
 {
     printf("# bash completion for precis\n"
-           "_precis_files()\n{\n    local e\n    if [ $# = 0 ]; then COMPREPLY=($(compgen -f -- \"$cur\")); return; fi\n"
+           "_precis_files()\n{\n    local e\n"
+           "    if [ $# = 0 ]; then COMPREPLY=($(compgen -f -- \"$cur\")); return; fi\n"
            "    COMPREPLY=($(compgen -d -- \"$cur\"))\n"
            "    for e in \"$@\"; do COMPREPLY+=($(compgen -f -X \"!*.$e\" -- \"$cur\")); done\n}\n"
-           "_precis()\n{\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options=\"\" verbs=\"\"\n"
+           "_precis()\n{\n"
+           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} options=\"\" verbs=\"\"\n"
            "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"");
     for (size_t i = 0; cli_commands[i]; i++) printf("%s ", cli_commands[i]->name);
     printf("help --help --version\" -- \"$cur\"))\n        return\n    fi\n    case $prev in\n");
@@ -263,8 +272,10 @@ static void bash(void)
     }
     printf("    esac\n    [ \"${COMP_WORDS[1]}\" = list ] && verbs=$(precis list --names 2>/dev/null)\n"
            "    case $cur in\n        -*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n"
-           "        *) if [ \"$COMP_CWORD\" = 2 ] && [ -n \"$verbs\" ]; then COMPREPLY=($(compgen -W \"$verbs\" -- \"$cur\"))\n"
-           "           else _precis_files %s; fi ;;\n    esac\n}\ncomplete -o filenames -F _precis precis\n", model_endings);
+           "        *) if [ \"$COMP_CWORD\" = 2 ] && [ -n \"$verbs\" ]; then "
+           "COMPREPLY=($(compgen -W \"$verbs\" -- \"$cur\"))\n"
+           "           else _precis_files %s; fi ;;\n    esac\n}\ncomplete -o filenames -F _precis precis\n",
+           model_endings);
 }
 
 static void quoted(const char *s) /* in single quotes, for zsh and fish */
@@ -351,7 +362,8 @@ static void fish(void)
         quoted(cli_commands[i]->summary);
         printf("'\n");
         if (!strcmp(cli_commands[i]->args, "[TABLE]"))
-            printf("complete -c precis -n '__fish_seen_subcommand_from %s' -f -a \"(precis list --names 2>/dev/null)\"\n",
+            printf("complete -c precis -n '__fish_seen_subcommand_from %s' -f "
+                   "-a \"(precis list --names 2>/dev/null)\"\n",
                    name);
         for (const cli_option *o = cli_commands[i]->options; o->name; o++) fish_option(name, o);
         for (const cli_command *const *v = cli_commands[i]->verbs; v && *v; v++) {
@@ -378,7 +390,9 @@ int cli_help_command(int argc, char **argv)
     for (size_t i = 0; name && cli_commands[i]; i++)
         if (!strcmp(cli_commands[i]->name, name)) cmd = cli_commands[i];
     if (!strcmp(kind, "--completion")) {
-        static const struct { const char *shell; void (*print)(void); } shells[] = { { "bash", bash }, { "zsh", zsh }, { "fish", fish } };
+        static const struct { const char *shell; void (*print)(void); } shells[] = {
+            { "bash", bash }, { "zsh", zsh }, { "fish", fish },
+        };
         for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
             if (what && !strcmp(what, shells[i].shell)) {
                 shells[i].print();

@@ -9,11 +9,22 @@ static const cli_option options[] = {
     { "--output", 'o', "OUT", "where --tensor goes (- is stdout)" },
     { "--tensors", 0, NULL, "list the tensors: shape, type, bytes, offset" },
     { "--keys", 0, NULL, "list the metadata too" },
-    { "--overflow", 0, NULL, "bounds on the integer accumulators of every kernel, from the real weights; exit 1 where one could overflow" },
+    { "--overflow", 0, NULL,
+      "bounds on the integer accumulators of every kernel, from the real weights; exit 1 where one could overflow" },
     { "--check", 0, NULL, "look for NaN and infinity in every tensor" },
     { "--passes", 0, NULL, "of a net of arrays: how many nodes each pass folds, or raises from pieces" },
     { 0 },
 };
+
+/* The part of an accumulator's range that a tensor can use. */
+static double used_by(const precis_overflow *o) { return (double)o->bound / (double)o->limit; }
+
+static json_t *accumulator(const precis_tensor_info *t, const precis_overflow *o)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:b}", "tensor", t->name, "type", t->type, "kernel",
+                     o->kernel, "isa", o->isa, "bits", (int)o->bits, "products", (int)o->products, "bound",
+                     (json_int_t)o->bound, "limit", (json_int_t)o->limit, "overflows", o->overflows);
+}
 
 /* Every tensor and kernel: how far its accumulators can go. */
 static int prove(cli *c, const precis_model *m)
@@ -26,7 +37,9 @@ static int prove(cli *c, const precis_model *m)
     precis_model_get_info(m, &info);
     json_t *list = json_array();
     size_t bad = 0, proved = 0, floats = 0;
-    if (!c->json) printf("%-36s %-8s %-24s %12s %12s %8s\n", "tensor", "type", "kernel, lane (tightest)", "bound", "limit", "used");
+    if (!c->json)
+        printf("%-36s %-8s %-24s %12s %12s %8s\n", "tensor", "type", "kernel, lane (tightest)", "bound", "limit",
+               "used");
     for (size_t i = 0; i < info.tensors; i++) {
         precis_tensor_info t = { .size = sizeof t };
         size_t n, worst = 0;
@@ -40,22 +53,27 @@ static int prove(cli *c, const precis_model *m)
         for (size_t k = 0; k < n; k++) {
             bad += rows[k].overflows != 0;
             proved += !rows[k].overflows;
-            if ((double)rows[k].bound / (double)rows[k].limit > (double)rows[worst].bound / (double)rows[worst].limit) worst = k;
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:b}", "tensor", t.name, "type", t.type, "kernel", rows[k].kernel, "isa", rows[k].isa, "bits", (int)rows[k].bits, "products", (int)rows[k].products,
-                                                  "bound", (json_int_t)rows[k].bound, "limit", (json_int_t)rows[k].limit, "overflows", rows[k].overflows));
+            if (used_by(&rows[k]) > used_by(&rows[worst])) worst = k;
+            json_array_append_new(list, accumulator(&t, &rows[k]));
         }
         if (!c->json && n) {
             char kernel[64];
             snprintf(kernel, sizeof kernel, "%s/%s, int%u", rows[worst].kernel, rows[worst].isa, rows[worst].bits);
-            printf("%-36s %-8s %-24s %12lld %12lld %7.2f%%%s\n", t.name, t.type, kernel, (long long)rows[worst].bound, (long long)rows[worst].limit, 100.0 * (double)rows[worst].bound / (double)rows[worst].limit, rows[worst].overflows ? "  OVERFLOWS" : "");
+            printf("%-36s %-8s %-24s %12lld %12lld %7.2f%%%s\n", t.name, t.type, kernel, (long long)rows[worst].bound,
+                   (long long)rows[worst].limit, 100.0 * used_by(&rows[worst]),
+                   rows[worst].overflows ? "  OVERFLOWS" : "");
         }
     }
     int rc;
-    if (c->json) rc = cli_print_json(c, json_pack("{s:o, s:I, s:I, s:I}", "accumulators", list, "proved", (json_int_t)proved, "overflows", (json_int_t)bad, "float_tensors", (json_int_t)floats));
+    if (c->json)
+        rc = cli_print_json(c, json_pack("{s:o, s:I, s:I, s:I}", "accumulators", list, "proved", (json_int_t)proved,
+                                         "overflows", (json_int_t)bad, "float_tensors", (json_int_t)floats));
     else {
         json_decref(list);
         if (bad) printf("%zu accumulators could overflow\n", bad);
-        else printf("%zu accumulators proved: none can overflow, whatever the input; %zu tensors are multiplied as floats\n", proved, floats);
+        else
+            printf("%zu accumulators proved: none can overflow, whatever the input; %zu tensors are multiplied as "
+                   "floats\n", proved, floats);
         rc = cli_done(c);
     }
     return rc ? rc : bad ? EXIT_NEGATIVE : EXIT_DONE;
@@ -98,15 +116,17 @@ static json_t *tensor_json(const precis_tensor_info *t)
 {
     json_t *shape = json_array();
     for (uint32_t d = 0; d < t->dims; d++) json_array_append_new(shape, json_integer(t->shape[d]));
-    return json_pack("{s:s, s:o, s:s, s:I, s:I}", "name", t->name, "shape", shape, "type", t->type, "bytes", (json_int_t)t->bytes, "offset",
-                     (json_int_t)t->offset);
+    return json_pack("{s:s, s:o, s:s, s:I, s:I}", "name", t->name, "shape", shape, "type", t->type, "bytes",
+                     (json_int_t)t->bytes, "offset", (json_int_t)t->offset);
 }
 
 static int print_json(cli *c, const precis_model *m, const precis_model_info *info, json_t *found)
 {
-    json_t *tensors = json_array(), *out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:f}", "format", info->format, "architecture", info->architecture, "parameters",
-                                                     (json_int_t)info->parameters, "bytes", (json_int_t)info->bytes, "file_bytes",
-                                                     (json_int_t)info->file_bytes, "bits_per_weight", info->bits_per_weight);
+    json_t *tensors = json_array();
+    json_t *out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:f}", "format", info->format, "architecture",
+                            info->architecture, "parameters", (json_int_t)info->parameters, "bytes",
+                            (json_int_t)info->bytes, "file_bytes", (json_int_t)info->file_bytes, "bits_per_weight",
+                            info->bits_per_weight);
     for (size_t i = 0; i < info->tensors; i++) {
         precis_tensor_info t = { .size = sizeof t };
         precis_model_get_tensor(m, i, &t);
@@ -124,7 +144,8 @@ static int print_json(cli *c, const precis_model *m, const precis_model_info *in
     }
     json_object_set_new(out, "tensors", tensors);
     if (found)
-        json_object_set_new(out, "check", json_pack("{s:b, s:O}", "finite", json_array_size(found) == 0, "found", found));
+        json_object_set_new(out, "check",
+                            json_pack("{s:b, s:O}", "finite", json_array_size(found) == 0, "found", found));
     json_decref(found);
     return cli_print_json(c, out);
 }
@@ -155,12 +176,14 @@ static void print_tensors(const precis_model *m, const precis_model_info *info)
         precis_tensor_info t = { .size = sizeof t };
         precis_model_get_tensor(m, i, &t);
         char shape[96] = "", name[128];
-        for (uint32_t d = 0, at = 0; d < t.dims && at < 80; d++) at += (uint32_t)snprintf(shape + at, sizeof shape - at, "%s%lld", d ? " x " : "", (long long)t.shape[d]);
+        for (uint32_t d = 0, at = 0; d < t.dims && at < 80; d++)
+            at += (uint32_t)snprintf(shape + at, sizeof shape - at, "%s%lld", d ? " x " : "", (long long)t.shape[d]);
         if (!wide)
             printf("%s\n%22s %-8s %12llu\n", safe(t.name, name, sizeof name), shape, t.type,
                    (unsigned long long)t.bytes);
         else
-            printf("%-44s %-22s %-8s %12llu %14llu\n", safe(t.name, name, sizeof name), shape, t.type, (unsigned long long)t.bytes, (unsigned long long)t.offset);
+            printf("%-44s %-22s %-8s %12llu %14llu\n", safe(t.name, name, sizeof name), shape, t.type,
+                   (unsigned long long)t.bytes, (unsigned long long)t.offset);
     }
 }
 
@@ -295,9 +318,12 @@ static int run(cli *c)
 
 const cli_command cli_inspect = {
     "inspect", "FILE", "what is in a model file, and is it whole",
-    "Reads GGUF (split too), safetensors (file or folder) and llama2.c checkpoints, mapped, not copied. Of a folder it reads\n"
-    "what transformers would: model.safetensors, else the shards of its index; a file beside a config.json finds its folder.\n"
-    "It prints a summary; --tensors lists the tensors. --json gives format, architecture, parameters, bytes, bits_per_weight and every tensor's name, shape, type,\n"
+    "Reads GGUF (split too), safetensors (file or folder) and llama2.c checkpoints, mapped, not copied. Of a folder "
+    "it reads\n"
+    "what transformers would: model.safetensors, else the shards of its index; a file beside a config.json finds its "
+    "folder.\n"
+    "It prints a summary; --tensors lists the tensors. --json gives format, architecture, parameters, bytes, "
+    "bits_per_weight and every tensor's name, shape, type,\n"
     "bytes and offset. --tensor NAME -o RAW writes one tensor as f32.\n"
     "Of an ONNX net: inputs, outputs, and every op with its number; --json gives ops, unsupported, inputs and\n"
     "outputs.",

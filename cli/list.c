@@ -141,5 +141,11 @@ static int run(cli *c)
     return cli_done(c);
 }
 
-const cli_command cli_list = { "list", "[TABLE]", "formats, mixes, methods, kernels, ops, architectures, ... that this build has", NULL, 0, 1, options, run,
-    "  precis list formats\n  precis list ops          # and whether training can go through each\n  precis list models       # what pull has fetched\n", NULL };
+const cli_command cli_list = {
+    "list", "[TABLE]", "formats, mixes, methods, kernels, ops, architectures, ... that this build has",
+    NULL, 0, 1, options, run,
+    "  precis list formats\n"
+    "  precis list ops          # and whether training can go through each\n"
+    "  precis list models       # what pull has fetched\n",
+    NULL,
+};

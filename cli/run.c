@@ -18,8 +18,12 @@ static const cli_option options[] = {
     { "--min-p", 0, "P", "leave out what is less likely than P times the likeliest (default 0.05)" },
     { "--repeat-penalty", 0, "R", "penalty on the last 64 tokens (default 1: none)" },
     { "--ctx", 0, "N", "context in tokens (default: the model's; for a text that is continued at most 4096)" },
-    { "--pack", 0, "WHEN", "weights in the kernels' order: background (default), load, cache (a file in ~/.cache/precis/packed, made once) or off; the same tokens" },
-    { "--no-lookup", 0, NULL, "do not guess tokens from the text so far (the text is the same; guessing stops by itself where it does not pay)" },
+    { "--pack", 0, "WHEN",
+      "weights in the kernels' order: background (default), load, cache (a file in ~/.cache/precis/packed, made once) "
+      "or off; the same tokens" },
+    { "--no-lookup", 0, NULL,
+      "do not guess tokens from the text so far (the text is the same; guessing stops by itself where it does not "
+      "pay)" },
     { "--cache-k", 0, "TYPE", "keys of the KV cache: f32 f16 int8 int4 (default f16)" },
     { "--cache-v", 0, "TYPE", "values of the KV cache" },
     { "--embed", 0, NULL, "encoders: print the embedding of the prompt" },
@@ -140,7 +144,7 @@ static precis_status open_session(cli_talk *u)
     return precis_session_open(c->ctx, &u->s, u->r, u->t, &o);
 }
 
-static int open_model(cli_talk *u, precis_runner_options *ro)
+static int open_speaker(cli_talk *u, precis_runner_options *ro)
 {
     cli *c = u->c;
     char path[4096];
@@ -180,7 +184,7 @@ static int embed(cli_talk *u, const char *text, size_t len)
     return st ? rc : cli_done(u->c);
 }
 
-static int print_json(cli_talk *u)
+static int print_said(cli_talk *u)
 {
     size_t n, len;
     const int32_t *made = precis_session_ids(u->s, &n);
@@ -226,7 +230,7 @@ static int work(cli_talk *u, bool talk)
     else if (talk) rc = cli_chat(u);
     else if (cli_has(c, "--chat")) rc = cli_talk_turn(u, prompt);
     else rc = go_on(u, prompt, len);
-    if (rc == EXIT_DONE && !cli_has(c, "--embed")) rc = c->json ? print_json(u) : cli_done(c);
+    if (rc == EXIT_DONE && !cli_has(c, "--embed")) rc = c->json ? print_said(u) : cli_done(c);
     precis_text_free(c->ctx, read);
     return rc;
 }
@@ -256,10 +260,12 @@ static int run(cli *c)
         const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
         if (st == PRECIS_EUNSUPPORTED) return cli_fail(c, st);
         precis_net_close(&net);
-        return cli_usage(c, "--input, --output-dir and --mem-limit are for nets of arrays (ONNX, .pt2), which %s is not",
+        return cli_usage(c,
+                         "--input, --output-dir and --mem-limit are for nets of arrays (ONNX, .pt2), which %s is not",
                          c->args[0]);
     }
-    cli_talk u = { .c = c, .info = { .size = sizeof u.info }, .sampler = PRECIS_SAMPLER_OPTIONS_INIT, .stream = !c->json };
+    cli_talk u = { .c = c, .info = { .size = sizeof u.info }, .sampler = PRECIS_SAMPLER_OPTIONS_INIT };
+    u.stream = !c->json;
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     int64_t ctx;
     const bool talk = !cli_has(c, "--prompt") && !cli_has(c, "--file");
@@ -279,7 +285,7 @@ static int run(cli *c)
         if (talk) return cli_usage(c, "--embed needs a text (-p TEXT or -f FILE)");
         ro.outputs = ro.batch = 512;
     }
-    int rc = open_model(&u, &ro);
+    int rc = open_speaker(&u, &ro);
     if (rc == EXIT_DONE) rc = work(&u, talk);
     precis_chat_close(&u.chat);
     precis_session_close(&u.s);
@@ -291,7 +297,8 @@ static int run(cli *c)
 
 const cli_command cli_run = {
     "run", "MODEL", "text from a model: a prompt (-p), or a chat on the terminal",
-    "Text streams to stdout. The same seed gives the same text on every machine and for any number of threads.", 1, 1, options, run,
+    "Text streams to stdout. The same seed gives the same text on every machine and for any number of threads.",
+    1, 1, options, run,
     "  precis run model.gguf -p 'Once upon a time' -n 64 --temp 0\n"
     "  precis run model.gguf --system 'Be brief.'        (a chat)\n"
     "  precis run model.gguf -c -p Hi --chat-template chatml.jinja\n"

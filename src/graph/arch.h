@@ -8,14 +8,14 @@
 /* What the language-model runner must know; every builder of one fills it. */
 typedef struct pcs_lm {
     precis_value tokens, positions, sequences, outputs; /* i32 inputs */
-    int64_t rows, wanted;                               /* dimensions: tokens of a call, and those whose logits are wanted */
+    int64_t rows, wanted; /* dimensions: tokens of a call, and those whose logits are wanted */
     precis_value logits;                                /* [outputs, vocabulary]; of encoders [outputs, width] */
     uint32_t layers, context, vocabulary, width;
     int64_t most_rows, most_wanted;                     /* of a call; set before building, 0: any */
-    int64_t wanted_context;                             /* tokens that the caller wants; set before building, 0: unknown */
+    int64_t wanted_context; /* tokens that the caller wants; set before building, 0: unknown */
     uint32_t position_limit;                            /* positions that a table has; 0: any */
     bool encoder;                                       /* rows see the whole of their sequence; no next tokens */
-    bool whole;     /* set before building: calls are whole texts, no cache keeps keys and values, gradients reach them */
+    bool whole; /* set before building: calls are whole texts, no cache keeps keys and values, gradients reach them */
 } pcs_lm;
 
 /* A decoder of layers as llama's, and in what others differ. Norms of heads: never, where a model has them, always. */
@@ -101,7 +101,8 @@ typedef struct pcs_builder {
     bool experts_norm;
     float eps;
     double rope_base;
-    precis_attr act_scheme[4]; /* attributes of fake_quant on inputs of weights, with their end; none at first: no rounding */
+    /* Attributes of fake_quant on inputs of weights, with their end; none at first: no rounding. */
+    precis_attr act_scheme[4];
     /* what was made last, so that q, k and v share it */
     precis_value round_from, round_to, turn_from, turn_to, scale_from, scale_to;
     float round_scale, scale_by;
@@ -112,14 +113,29 @@ precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_gra
 /* Tensor "blk.L.name" (L < 0: the name itself): its stored value [rows, width] behind a dequantize node, or f32
  * when it has one dimension. Missing: -1 and an error, or with `optional` -2 and none. */
 precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t rows, int64_t width, bool optional);
-precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *name, const precis_attr *attrs, uint32_t n,
-                         const precis_value *in);
-#define PCS_NODE(b, op, layer, name, attrs, ...) \
-    pcs_node_of(b, op, layer, name, attrs, (uint32_t)(sizeof((precis_value[]){ __VA_ARGS__ }) / sizeof(precis_value)), (precis_value[]){ __VA_ARGS__ })
+/* A node that is to be: layer < 0 has no number in its name. */
+typedef struct pcs_node_spec {
+    const char *op;
+    int layer;
+    const char *name;
+    const precis_attr *attrs;
+} pcs_node_spec;
+precis_value pcs_node_of(pcs_builder *b, const pcs_node_spec *s, uint32_t n, const precis_value *in);
+#define PCS_NODE(b, op, layer, name, attrs, ...)                                          \
+    pcs_node_of(b, &(pcs_node_spec){ op, layer, name, attrs },                            \
+                (uint32_t)(sizeof((precis_value[]){ __VA_ARGS__ }) / sizeof(precis_value)), \
+                (precis_value[]){ __VA_ARGS__ })
+/* Rows [first, first + rows) of a weight that has `all`; width 1: of a vector. */
+typedef struct pcs_rows { int64_t first, rows, all, width; } pcs_rows;
+/* A weight, or rows of a fused one, that multiplies; its nodes are named after `as`. */
+typedef struct pcs_weight_use {
+    int layer;
+    const char *name, *as;
+    pcs_rows of;
+} pcs_weight_use;
 /* y plus what the low-rank pairs beside a weight make of x: an SVD residual (NAME.weight.svd_a, _b), an adapter
- * (lora_a, lora_b); rows [first, first + rows) of `all`; the nodes are named after `as`. */
-precis_value pcs_low_rank(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, precis_value y,
-                          int64_t first, int64_t rows, int64_t all, int64_t width);
+ * (lora_a, lora_b). */
+precis_value pcs_low_rank(pcs_builder *b, const pcs_weight_use *m, precis_value x, precis_value y);
 /* x times a weight, with the bias tensor and the low-rank pairs beside it when the model has them. */
 precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width);
 /* RMS norm of x in groups of `dim` by tensor NAME.weight; with `optional` x itself where the model has none. */
@@ -131,9 +147,7 @@ precis_value pcs_embed_places(pcs_builder *b);
 /* A number beside a weight: tensor NAME.suffix; 0 when there is none. */
 float pcs_scalar(pcs_builder *b, int layer, const char *name, const char *suffix);
 precis_value pcs_layer_norm(pcs_builder *b, int layer, const char *name, precis_value x);
-/* Rows [first, first + rows) of a fused weight of `all` rows; width 1: of a vector. */
-precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all,
-                             int64_t width);
+precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, const pcs_rows *of);
 /* q, k and v of x, from three weights or one. */
 void pcs_qkv(pcs_builder *b, int layer, precis_value x, precis_value out[3]);
 /* Gated feed-forward block by an op of (gate, up): three weights, gate and up in one, or experts. */

@@ -9,20 +9,21 @@
 
 #include <stdio.h>
 
-precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all,
-                             int64_t width)
+precis_value pcs_weight_part(pcs_builder *b, int layer, const char *name, const pcs_rows *of)
 {
     char full[96], part[128];
     pcs_tensor_name(full, sizeof full, layer, name);
     const pcs_tensor *t = pcs_model_tensor(b->m, full);
     if (!t) return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is missing", b->m->path, full);
     const bool vector = t->dims == 1;
-    if (vector ? t->n != (uint64_t)all || width != 1 || t->format->block != 1 : t->ne[0] != width || pcs_tensor_rows(t) != (uint64_t)all)
+    const uint64_t all = (uint64_t)of->all;
+    if (vector ? t->n != all || of->width != 1 || t->format->block != 1
+               : t->ne[0] != of->width || pcs_tensor_rows(t) != all)
         return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld]", b->m->path, full,
-                              (long long)all, (long long)width);
-    const int64_t shape[2] = { rows, width };
+                              (long long)of->all, (long long)of->width);
+    const int64_t shape[2] = { of->rows, of->width };
     snprintf(part, sizeof part, "%s", full);
-    const precis_value v = pcs_graph_weight(b->g, part, t, vector ? 1 : 2, shape, (uint64_t)first);
+    const precis_value v = pcs_graph_weight(b->g, part, t, vector ? 1 : 2, shape, (uint64_t)of->first);
     return precis_graph_node(b->g, part, "dequantize", NULL, 1, &v);
 }
 
@@ -80,28 +81,27 @@ static precis_value rotated(pcs_builder *b, int layer, const char *name, precis_
     return b->turn_to = PCS_NODE(b, "hadamard", layer, node, PRECIS_ATTRS(precis_attr_int("dim", (int)block)), x);
 }
 
-/* Rows [first, first + rows) of a weight that has `all`. */
-static precis_value weight_rows(pcs_builder *b, int layer, const char *name, int64_t first, int64_t rows, int64_t all,
-                                int64_t width)
+static precis_value weight_rows(pcs_builder *b, int layer, const char *name, const pcs_rows *of)
 {
-    return rows == all ? pcs_weight(b, layer, name, rows, width, false) : pcs_weight_part(b, layer, name, first, rows, all, width);
+    return of->rows == of->all ? pcs_weight(b, layer, name, of->rows, of->width, false)
+                               : pcs_weight_part(b, layer, name, of);
 }
 
-/* y + s * B (A x) for a pair of low-rank tensors beside the weight `name`, whose rows from `first` on make y; `as`
- * names the nodes. */
-static precis_value low_rank_pair(pcs_builder *b, int layer, const char *name, const char *as, const char *kind,
-                                  precis_value x, precis_value y, int64_t first, int64_t rows, int64_t all,
-                                  int64_t width)
+/* y + s * B (A x) for a pair of low-rank tensors of a kind beside the weight. */
+static precis_value low_rank_pair(pcs_builder *b, const pcs_weight_use *m, const char *kind, precis_value x,
+                                  precis_value y)
 {
+    const int layer = m->layer;
+    const char *name = m->name, *as = m->as;
     char text[96], full[128];
     snprintf(text, sizeof text, "%.60s.weight.%s_a", name, kind);
     pcs_tensor_name(full, sizeof full, layer, text);
     const pcs_tensor *a = pcs_model_tensor(b->m, full);
     if (!a) return y;
     const int64_t rank = (int64_t)pcs_tensor_rows(a);
-    const precis_value wa = pcs_weight(b, layer, text, rank, width, false);
+    const precis_value wa = pcs_weight(b, layer, text, rank, m->of.width, false);
     snprintf(text, sizeof text, "%.60s.weight.%s_b", name, kind);
-    const precis_value wb = weight_rows(b, layer, text, first, rows, all, rank);
+    const precis_value wb = weight_rows(b, layer, text, &(pcs_rows){ m->of.first, m->of.rows, m->of.all, rank });
     snprintf(text, sizeof text, "%.50s.%s_a", as, kind);
     const precis_value inner = PCS_NODE(b, "matmul", layer, text, NULL, x, wa);
     snprintf(text, sizeof text, "%.50s.%s_b", as, kind);
@@ -116,11 +116,9 @@ static precis_value low_rank_pair(pcs_builder *b, int layer, const char *name, c
     return PCS_NODE(b, "add", layer, text, NULL, y, z);
 }
 
-precis_value pcs_low_rank(pcs_builder *b, int layer, const char *name, const char *as, precis_value x, precis_value y,
-                          int64_t first, int64_t rows, int64_t all, int64_t width)
+precis_value pcs_low_rank(pcs_builder *b, const pcs_weight_use *m, precis_value x, precis_value y)
 {
-    y = low_rank_pair(b, layer, name, as, "svd", x, y, first, rows, all, width);
-    return low_rank_pair(b, layer, name, as, "lora", x, y, first, rows, all, width);
+    return low_rank_pair(b, m, "lora", x, low_rank_pair(b, m, "svd", x, y));
 }
 
 precis_value pcs_embed(pcs_builder *b, double factor)
@@ -158,31 +156,37 @@ static precis_value scaled(pcs_builder *b, int layer, const char *name, precis_v
     return b->scale_to = PCS_NODE(b, "scale", layer, node, PRECIS_ATTRS(precis_attr_real("by", (double)scale)), x);
 }
 
-/* Rows [first, first + rows) of a weight that has `all`, with their part of its bias and of all that stands beside
- * it. */
-static precis_value linear_part(pcs_builder *b, int layer, const char *name, const char *as, precis_value x,
-                                int64_t first, int64_t rows, int64_t all, int64_t width)
+/* x times a weight, with its part of the bias and of all that stands beside it. */
+static precis_value linear_part(pcs_builder *b, const pcs_weight_use *m, precis_value x)
 {
+    const int layer = m->layer;
+    const pcs_rows *of = &m->of, vector = { of->first, of->rows, of->all, 1 };
     char tensor[64];
-    snprintf(tensor, sizeof tensor, "%.50s.weight", name);
-    precis_value in[3] = { scaled(b, layer, name, rounded(b, layer, name, rotated(b, layer, name, x))), weight_rows(b, layer, tensor, first, rows, all, width), -1 };
-    snprintf(tensor, sizeof tensor, "%.50s.bias", name);
-    if (has(b, layer, tensor)) in[2] = rows == all ? pcs_weight(b, layer, tensor, 1, rows, true) : pcs_weight_part(b, layer, tensor, first, rows, all, 1);
-    return pcs_low_rank(b, layer, name, as, x, pcs_node_of(b, "matmul", layer, as, NULL, in[2] >= 0 ? 3 : 2, in), first, rows, all, width);
+    snprintf(tensor, sizeof tensor, "%.50s.weight", m->name);
+    precis_value in[3] = { scaled(b, layer, m->name, rounded(b, layer, m->name, rotated(b, layer, m->name, x))),
+                           weight_rows(b, layer, tensor, of), -1 };
+    snprintf(tensor, sizeof tensor, "%.50s.bias", m->name);
+    if (has(b, layer, tensor))
+        in[2] = of->rows == of->all ? pcs_weight(b, layer, tensor, 1, of->rows, true)
+                                    : pcs_weight_part(b, layer, tensor, &vector);
+    const pcs_node_spec product = { "matmul", layer, m->as, NULL };
+    return pcs_low_rank(b, m, x, pcs_node_of(b, &product, in[2] >= 0 ? 3 : 2, in));
 }
 
 precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width)
 {
-    return linear_part(b, layer, name, name, x, 0, rows, rows, width);
+    return linear_part(b, &(pcs_weight_use){ layer, name, name, { 0, rows, rows, width } }, x);
 }
 
 void pcs_qkv(pcs_builder *b, int layer, precis_value x, precis_value out[3])
 {
-    const int64_t n = b->lm->width, q = (int64_t)b->heads * b->key_dim, k = (int64_t)b->kv_heads * b->key_dim, v = (int64_t)b->kv_heads * b->value_dim;
+    const int64_t n = b->lm->width, q = (int64_t)b->heads * b->key_dim, k = (int64_t)b->kv_heads * b->key_dim,
+                  v = (int64_t)b->kv_heads * b->value_dim;
     if (has(b, layer, "attn_qkv.weight")) {
-        out[0] = linear_part(b, layer, "attn_qkv", "attn_q", x, 0, q, q + k + v, n);
-        out[1] = linear_part(b, layer, "attn_qkv", "attn_k", x, q, k, q + k + v, n);
-        out[2] = linear_part(b, layer, "attn_qkv", "attn_v", x, q + k, v, q + k + v, n);
+        const int64_t all = q + k + v;
+        out[0] = linear_part(b, &(pcs_weight_use){ layer, "attn_qkv", "attn_q", { 0, q, all, n } }, x);
+        out[1] = linear_part(b, &(pcs_weight_use){ layer, "attn_qkv", "attn_k", { q, k, all, n } }, x);
+        out[2] = linear_part(b, &(pcs_weight_use){ layer, "attn_qkv", "attn_v", { q + k, v, all, n } }, x);
         return;
     }
     out[0] = pcs_linear(b, layer, "attn_q", x, q, n);
@@ -190,11 +194,12 @@ void pcs_qkv(pcs_builder *b, int layer, precis_value x, precis_value out[3])
     out[2] = pcs_linear(b, layer, "attn_v", x, v, n);
 }
 
-/* x by each token's experts of a tensor [count, rows, width]; `from` names the weight whose input scale rounds x. */
-static precis_value expert_linear(pcs_builder *b, int layer, const char *name, const char *from, precis_value x,
-                                  precis_value route, int64_t rows, int64_t width)
+/* x by each token's experts of a tensor [count, rows, width]; `as` names the weight whose input scale rounds x. */
+static precis_value expert_linear(pcs_builder *b, const pcs_weight_use *m, precis_value x, precis_value route)
 {
-    const int64_t shape[3] = { b->experts, rows, width };
+    const int64_t rows = m->of.rows, width = m->of.width, shape[3] = { b->experts, rows, width };
+    const int layer = m->layer;
+    const char *name = m->name;
     char full[96], text[64];
     snprintf(text, sizeof text, "%.40s.weight", name);
     pcs_tensor_name(full, sizeof full, layer, text);
@@ -203,24 +208,29 @@ static precis_value expert_linear(pcs_builder *b, int layer, const char *name, c
     if (t->dims != 3 || t->ne[0] != width || t->ne[1] != rows || t->ne[2] != shape[0] || t->format->kind == PCS_INT)
         return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is not [%lld, %lld, %lld]", b->m->path, full,
                               (long long)shape[0], (long long)rows, (long long)width);
-    precis_value in[4] = { rounded(b, layer, from, x), pcs_graph_weight(b->g, full, t, 3, shape, 0), route, -1 };
+    precis_value in[4] = { rounded(b, layer, m->as, x), pcs_graph_weight(b->g, full, t, 3, shape, 0), route, -1 };
     in[1] = precis_graph_node(b->g, full, "dequantize", NULL, 1, &in[1]);
     snprintf(text, sizeof text, "%.40s.scale", name);
     if (has(b, layer, text)) in[3] = pcs_weight(b, layer, text, 1, shape[0], false);
-    return pcs_node_of(b, "moe_matmul", layer, name, NULL, in[3] >= 0 ? 4 : 3, in);
+    return pcs_node_of(b, &(pcs_node_spec){ "moe_matmul", layer, name, NULL }, in[3] >= 0 ? 4 : 3, in);
 }
 
 /* Experts: a router, and gate, up and down of each in one tensor (Fedus et al. 2021; Jiang et al. 2024). */
 static precis_value experts(pcs_builder *b, int layer, precis_value x, const char *activation)
 {
     const int64_t n = b->lm->width, hidden = b->expert_hidden;
-    const precis_attr attrs[] = { precis_attr_int("top", b->experts_used), precis_attr_int("norm", b->experts_norm), { 0 } };
+    const precis_attr attrs[] = { precis_attr_int("top", b->experts_used),
+                                  precis_attr_int("norm", b->experts_norm),
+                                  { 0 } };
     const precis_value logits = pcs_linear(b, layer, "ffn_gate_inp", x, b->experts, n);
     const precis_value route = PCS_NODE(b, "moe_route", layer, "ffn_route", attrs, logits);
-    const precis_value gate = expert_linear(b, layer, "ffn_gate_exps", "ffn_gate_exps", x, route, hidden, n);
-    const precis_value up = expert_linear(b, layer, "ffn_up_exps", "ffn_gate_exps", x, route, hidden, n);
+    const pcs_rows wide = { 0, hidden, hidden, n }, narrow = { 0, n, n, hidden };
+    const pcs_weight_use gates = { layer, "ffn_gate_exps", "ffn_gate_exps", wide };
+    const pcs_weight_use ups = { layer, "ffn_up_exps", "ffn_gate_exps", wide };
+    const pcs_weight_use downs = { layer, "ffn_down_exps", "ffn_down_exps", narrow };
+    const precis_value gate = expert_linear(b, &gates, x, route), up = expert_linear(b, &ups, x, route);
     const precis_value h = PCS_NODE(b, activation, layer, "ffn_act", NULL, gate, up);
-    return PCS_NODE(b, "moe_sum", layer, "ffn_experts", NULL, expert_linear(b, layer, "ffn_down_exps", "ffn_down_exps", h, route, n, hidden), route);
+    return PCS_NODE(b, "moe_sum", layer, "ffn_experts", NULL, expert_linear(b, &downs, h, route), route);
 }
 
 precis_value pcs_ffn(pcs_builder *b, int layer, precis_value x, const char *activation)
@@ -229,8 +239,8 @@ precis_value pcs_ffn(pcs_builder *b, int layer, precis_value x, const char *acti
     precis_value gate, up;
     if (b->experts && has(b, layer, "ffn_gate_inp.weight")) return experts(b, layer, x, activation);
     if (!has(b, layer, "ffn_gate.weight")) { /* both in one, gate first */
-        gate = linear_part(b, layer, "ffn_up", "ffn_gate", x, 0, hidden, 2 * hidden, n);
-        up = linear_part(b, layer, "ffn_up", "ffn_up", x, hidden, hidden, 2 * hidden, n);
+        gate = linear_part(b, &(pcs_weight_use){ layer, "ffn_up", "ffn_gate", { 0, hidden, 2 * hidden, n } }, x);
+        up = linear_part(b, &(pcs_weight_use){ layer, "ffn_up", "ffn_up", { hidden, hidden, 2 * hidden, n } }, x);
     } else {
         gate = pcs_linear(b, layer, "ffn_gate", x, hidden, n);
         up = pcs_linear(b, layer, "ffn_up", x, hidden, n);
@@ -257,9 +267,13 @@ precis_value pcs_layer_norm(pcs_builder *b, int layer, const char *name, precis_
 /* Frequencies between those of short and of long contexts (Peng et al. 2023, YaRN, section 3.2 and 3.4). */
 static double yarn(const pcs_builder *b, double base, double factor, int64_t i, double extrapolated)
 {
-    const double dims = b->rope_dims, original = pcs_arch_float(b->m, "rope.scaling.original_context_length", b->lm->context, NULL), turn = 6.283185307179586;
-    const double fast = pcs_arch_float(b->m, "rope.scaling.yarn_beta_fast", 32.0, NULL), slow = pcs_arch_float(b->m, "rope.scaling.yarn_beta_slow", 1.0, NULL);
-    double lo = dims * pcs_log(original / (fast * turn)) / (2 * pcs_log(base)), hi = dims * pcs_log(original / (slow * turn)) / (2 * pcs_log(base));
+    const double dims = b->rope_dims,
+                 original = pcs_arch_float(b->m, "rope.scaling.original_context_length", b->lm->context, NULL),
+                 turn = 6.283185307179586;
+    const double fast = pcs_arch_float(b->m, "rope.scaling.yarn_beta_fast", 32.0, NULL),
+                 slow = pcs_arch_float(b->m, "rope.scaling.yarn_beta_slow", 1.0, NULL);
+    double lo = dims * pcs_log(original / (fast * turn)) / (2 * pcs_log(base)),
+           hi = dims * pcs_log(original / (slow * turn)) / (2 * pcs_log(base));
     lo = pcs_floor(lo) > 0 ? pcs_floor(lo) : 0;
     hi = pcs_ceil(hi) < dims - 1 ? pcs_ceil(hi) : dims - 1;
     double ramp = ((double)i - lo) / (hi - lo > 0.001 ? hi - lo : 0.001);
@@ -301,7 +315,10 @@ precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool 
     const pcs_tensor *factors = scaled ? factors_of(b, "rope_freqs.weight", n) : NULL;
     if (scaled && pcs_model_tensor(b->m, "rope_factors_short.weight")) {
         /* one set of factors up to the original context and another beyond it (Ding et al. 2024, LongRoPE) */
-        factors = factors_of(b, original > 0 && b->lm->wanted_context > original ? "rope_factors_long.weight" : "rope_factors_short.weight", n);
+        factors = factors_of(b,
+                             original > 0 && b->lm->wanted_context > original ? "rope_factors_long.weight"
+                                                                              : "rope_factors_short.weight",
+                             n);
         factor = 1.0;
         magnitude = pcs_arch_float(b->m, "rope.scaling.attn_factor", 1.0, NULL);
     }
@@ -312,11 +329,14 @@ precis_value pcs_rope_table(pcs_builder *b, const char *name, double base, bool 
         const double divisor = factors ? (double)pcs_bits_f32(pcs_load32(factors->data + 4 * i)) : 1.0;
         f[i] = (float)(is_yarn ? yarn(b, base, factor, i, plain) / divisor : plain / factor / divisor);
         if (!(f[i] >= 0 && f[i] <= MOST_FREQUENCY))
-            return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: frequency %lld of %s is %g: rope's base (%g), scaling (%g) or %s is wrong",
-                                  b->m->path, (long long)i, name, (double)f[i], base, factor, factors ? factors->name : "factors");
+            return pcs_graph_fail(b->g, PRECIS_EFORMAT,
+                                  "%s: frequency %lld of %s is %g: rope's base (%g), scaling (%g) or %s is wrong",
+                                  b->m->path, (long long)i, name, (double)f[i], base, factor,
+                                  factors ? factors->name : "factors");
     }
     const precis_attr attrs[] = { precis_attr_real("scale", magnitude), { 0 } };
-    return PCS_NODE(b, "rope_table", -1, name, attrs, b->lm->positions, precis_graph_constant(b->g, "frequencies", 1, &n, f));
+    return PCS_NODE(b, "rope_table", -1, name, attrs, b->lm->positions,
+                    precis_graph_constant(b->g, "frequencies", 1, &n, f));
 }
 
 static double softcap(const pcs_builder *b, pcs_cap cap)
@@ -331,7 +351,8 @@ precis_value pcs_attend(pcs_builder *b, int layer, precis_value q, precis_value 
     const int64_t shape[4] = { layer, b->kv_heads, b->key_dim, b->value_dim };
     char text[96];
     pcs_tensor_name(text, sizeof text, layer, "kv");
-    if (pcs_model_int(b->m, "precis.rotate_keys", 0, NULL) && pcs_hadamard_order(b->key_dim)) { /* R3: scores stay, outliers go */
+    if (pcs_model_int(b->m, "precis.rotate_keys", 0, NULL) &&
+        pcs_hadamard_order(b->key_dim)) { /* R3: scores stay, outliers go */
         const precis_attr dim[] = { precis_attr_int("dim", b->key_dim), { 0 } };
         q = PCS_NODE(b, "hadamard", layer, "q_rotated", dim, q);
         k = PCS_NODE(b, "hadamard", layer, "k_rotated", dim, k);
@@ -361,10 +382,12 @@ precis_status pcs_logits(pcs_builder *b, precis_value x)
     const precis_value plain = x;
     if (scale > 0) x = PCS_NODE(b, "scale", -1, "last_scaled", PRECIS_ATTRS(precis_attr_real("by", (double)scale)), x);
     if (w == -2) w = pcs_weight(b, -1, "token_embd.weight", lm->vocabulary, lm->width, false);
-    lm->logits = pcs_low_rank(b, -1, name, "logits", plain, PCS_NODE(b, "matmul", -1, "logits", NULL, x, w), 0, lm->vocabulary, lm->vocabulary, lm->width);
+    const pcs_weight_use head = { -1, name, "logits", { 0, lm->vocabulary, lm->vocabulary, lm->width } };
+    lm->logits = pcs_low_rank(b, &head, plain, PCS_NODE(b, "matmul", -1, "logits", NULL, x, w));
     const double cap = softcap(b, PCS_CAP_LOGITS);
     if (cap > 0)
-        lm->logits = PCS_NODE(b, "softcap", -1, "logits_capped", PRECIS_ATTRS(precis_attr_real("cap", cap)), lm->logits);
+        lm->logits = PCS_NODE(b, "softcap", -1, "logits_capped", PRECIS_ATTRS(precis_attr_real("cap", cap)),
+                              lm->logits);
     precis_graph_output(b->g, lm->logits);
     return b->g->error ? pcs_fail(b->m->ctx, b->g->error, "%s", b->g->message) : PRECIS_OK;
 }

@@ -47,8 +47,9 @@ precis_status pcs_arch_build(const precis_model *m, precis_graph **out, pcs_lm *
     char known[256] = "";
     for (size_t i = 0; pcs_archs[i]; i++)
         snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", pcs_archs[i]->name);
-    return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED, "%s: architecture \"%.60s\" cannot be run yet (%s can); it can be inspected and quantized",
-                    m->path, name, known);
+    return pcs_fail(m->ctx, PRECIS_EUNSUPPORTED,
+                    "%s: architecture \"%.60s\" cannot be run yet (%s can); it can be inspected and quantized", m->path,
+                    name, known);
 }
 
 /* Build the graph for its errors; PRECIS_EUNSUPPORTED: no graph here is this model's. */

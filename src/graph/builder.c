@@ -24,12 +24,11 @@ precis_value pcs_norm(pcs_builder *b, int layer, const char *name, precis_value 
     return w == -2 ? x : PCS_NODE(b, "rms_norm", layer, name, attrs, x, w);
 }
 
-precis_value pcs_node_of(pcs_builder *b, const char *op, int layer, const char *name, const precis_attr *attrs, uint32_t n,
-                         const precis_value *in)
+precis_value pcs_node_of(pcs_builder *b, const pcs_node_spec *s, uint32_t n, const precis_value *in)
 {
     char full[96];
-    pcs_tensor_name(full, sizeof full, layer, name);
-    return precis_graph_node(b->g, full, op, attrs, n, in);
+    pcs_tensor_name(full, sizeof full, s->layer, s->name);
+    return precis_graph_node(b->g, full, s->op, s->attrs, n, in);
 }
 
 static precis_status open_activations(pcs_builder *b)
@@ -76,8 +75,8 @@ precis_status pcs_builder_open(pcs_builder *b, const precis_model *m, precis_gra
     if (st) return st;
     take_counts(b, &c);
     if (embed->ne[0] != lm->width || embed->ne[1] < 1 || embed->ne[1] > INT32_MAX)
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor token_embd.weight is [%lld, %lld], key embedding_length %u", m->path, (long long)embed->ne[1],
-                        (long long)embed->ne[0], lm->width);
+        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: tensor token_embd.weight is [%lld, %lld], key embedding_length %u",
+                        m->path, (long long)embed->ne[1], (long long)embed->ne[0], lm->width);
     lm->vocabulary = (uint32_t)embed->ne[1];
     bool rms;
     b->eps = (float)pcs_arch_float(m, "attention.layer_norm_rms_epsilon", 1e-5, &rms);
@@ -104,8 +103,9 @@ precis_value pcs_weight(pcs_builder *b, int layer, const char *name, int64_t row
     const pcs_tensor *t = pcs_model_tensor(b->m, full);
     if (!t) return optional ? -2 : pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is missing", b->m->path, full);
     if (t->n != (uint64_t)rows * (uint64_t)width || t->ne[0] != width || (t->format->kind == PCS_INT))
-        return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is %s [%lld, %lld], not [%lld, %lld]", b->m->path, full, t->format->name,
-                              (long long)(t->ne[0] ? (int64_t)t->n / t->ne[0] : 0), (long long)t->ne[0], (long long)rows, (long long)width);
+        return pcs_graph_fail(b->g, PRECIS_EFORMAT, "%s: tensor %s is %s [%lld, %lld], not [%lld, %lld]", b->m->path,
+                              full, t->format->name, (long long)(t->ne[0] ? (int64_t)t->n / t->ne[0] : 0),
+                              (long long)t->ne[0], (long long)rows, (long long)width);
     const int64_t shape[2] = { rows, width };
     const bool vector = rows == 1 && t->dims == 1;
     const precis_value v = pcs_graph_weight(b->g, full, t, vector ? 1 : 2, vector ? shape + 1 : shape, 0);

@@ -54,9 +54,9 @@ static float largest_of(const float *x, size_t k, size_t rows, size_t columns)
     return top;
 }
 
-void pcs_cast_tiles(const pcs_element *e, const float *x, float *y, size_t n, size_t k, size_t rows, size_t columns,
-                    float *scales)
+void pcs_cast_tiles(const pcs_element *e, const pcs_tiling *by, const float *x, float *y, float *scales)
 {
+    const size_t n = by->n, k = by->k, rows = by->rows, columns = by->columns;
     size_t at = 0;
     for (size_t r = 0; r < n; r += rows)
         for (size_t c = 0; c < k; c += columns, at++) {

@@ -28,8 +28,8 @@ void pcs_delayed_see(pcs_delayed *d, float magnitude);
 
 /* E4M3 by tiles of `rows` x `columns` of x[n][k], scale = magnitude / 448 in f32 (DeepSeek-V3, 2412.19437,
  * section 3.3.2). scales: [n / rows][k / columns], parts of tiles counted as tiles. */
-void pcs_cast_tiles(const pcs_element *e, const float *x, float *y, size_t n, size_t k, size_t rows, size_t columns,
-                    float *scales);
+typedef struct pcs_tiling { size_t n, k, rows, columns; } pcs_tiling;
+void pcs_cast_tiles(const pcs_element *e, const pcs_tiling *by, const float *x, float *y, float *scales);
 
 /* NVFP4: E2M1 with E4M3 scales of blocks of `rows` x 16 (1 or 16 rows: 2509.25149, section 4.3), times a scale of the
  * tensor. scales: the blocks' as numbers. Returns the tensor's. */

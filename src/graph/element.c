@@ -373,7 +373,8 @@ void pcs_elementwise(const pcs_call *c, uint32_t ith, uint32_t nth, pcs_block_fn
     pcs_spread_over(&s, out, c->n_in, in);
     for (int64_t e = (int64_t)begin, n; e < (int64_t)end; e += n) {
         int64_t at[PCS_SPREAD];
-        const int64_t first = e % s.inner, left = s.inner - first < (int64_t)end - e ? s.inner - first : (int64_t)end - e;
+        const int64_t first = e % s.inner,
+                      left = s.inner - first < (int64_t)end - e ? s.inner - first : (int64_t)end - e;
         n = left < PCS_BLOCK ? left : PCS_BLOCK;
         pcs_spread_row(&s, e / s.inner, at);
         for (uint32_t i = 0; i < c->n_in; i++) at[i] += first * s.stride[i][s.dims - 1];

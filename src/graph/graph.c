@@ -1,6 +1,7 @@
 /* graph.c - building, verifying and printing graphs. */
 #include "graph/graph.h"
 #include "base/overflow.h"
+#include "graph/reason.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,14 +57,20 @@ void precis_graph_close(precis_graph **graph)
     *graph = NULL;
 }
 
+void pcs_node_reason(char *text, const pcs_node *n, const char *what, const char *fmt, va_list ap)
+{
+    const int len = snprintf(text, PCS_REASON, "node %s (%s)%s: ", n->name, n->op->name, what);
+    if (len >= 0 && len < PCS_REASON) vsnprintf(text + len, PCS_REASON - (size_t)len, fmt, ap);
+}
+
 precis_status pcs_op_fail(precis_graph *g, const pcs_node *n, const char *fmt, ...)
 {
-    char text[256];
+    char text[PCS_REASON];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    pcs_node_reason(text, n, "", fmt, ap);
     va_end(ap);
-    pcs_graph_fail(g, PRECIS_EINVAL, "node %s (%s): %s", n->name, n->op->name, text);
+    pcs_graph_fail(g, PRECIS_EINVAL, "%s", text);
     return g->error;
 }
 
@@ -129,21 +136,26 @@ precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_forma
     return add_leaf(g, &v, shape);
 }
 
-precis_value pcs_graph_codes(precis_graph *g, const char *name, pcs_dtype dtype, uint32_t dims, const int64_t *shape,
-                             const void *data, const pcs_affine *affine)
+precis_value pcs_graph_codes(precis_graph *g, const char *name, const pcs_code_value *codes)
 {
     const pcs_value v = {
-        .name = name, .dtype = dtype, .role = PCS_CONSTANT, .dims = dims, .data = data, .affine = *affine,
-        .known = dtype == PCS_I64 ? data : NULL,
+        .name = name, .dtype = codes->dtype, .role = PCS_CONSTANT, .dims = codes->dims, .data = codes->data,
+        .affine = *codes->affine, .known = codes->dtype == PCS_I64 ? codes->data : NULL,
     };
-    return add_leaf(g, &v, shape);
+    return add_leaf(g, &v, codes->shape);
 }
 
 precis_value pcs_graph_weight(precis_graph *g, const char *name, const pcs_tensor *t, uint32_t dims,
                               const int64_t *shape, uint64_t first)
 {
-    if (!t->panels) return pcs_graph_stored(g, name, t->format, dims, shape, t->data + first * (dims == 1 ? t->format->bytes : pcs_tensor_row_bytes(t)));
-    if (first % PCS_PANEL) return pcs_graph_fail(g, PRECIS_EUNSUPPORTED, "tensor %s is packed, and a part of it begins at row %llu, within a panel; run the model as it was before it was packed", name, (unsigned long long)first);
+    if (!t->panels)
+        return pcs_graph_stored(g, name, t->format, dims, shape,
+                                t->data + first * (dims == 1 ? t->format->bytes : pcs_tensor_row_bytes(t)));
+    if (first % PCS_PANEL)
+        return pcs_graph_fail(g, PRECIS_EUNSUPPORTED,
+                              "tensor %s is packed, and a part of it begins at row %llu, within a panel; run the model "
+                              "as it was before it was packed",
+                              name, (unsigned long long)first);
     const precis_value v = pcs_graph_stored(g, name, t->format, dims, shape, NULL);
     if (v < 0) return v;
     g->values[v].panels = t->panels + first / PCS_PANEL * pcs_panel_bytes(t->format, (size_t)t->ne[0]);
@@ -161,7 +173,8 @@ precis_value precis_graph_constant(precis_graph *g, const char *name, uint32_t d
     float *copy = pcs_arena_alloc(&g->arena, n ? (size_t)n : 1, sizeof *copy);
     if (!copy) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
     memcpy(copy, data, (size_t)n * sizeof *copy);
-    return add_leaf(g, &(pcs_value){ .name = name, .dtype = PCS_F32, .role = PCS_CONSTANT, .dims = dims, .data = copy }, shape);
+    return add_leaf(g, &(pcs_value){ .name = name, .dtype = PCS_F32, .role = PCS_CONSTANT, .dims = dims, .data = copy },
+                    shape);
 }
 
 /* ---- attributes ------------------------------------------------------------------------------- */
@@ -201,7 +214,8 @@ uint32_t pcs_op_attrs(const pcs_op *op)
 /* What the caller gave for one of the op's attributes, with its lists and texts copied. */
 static precis_status set_attribute(precis_graph *g, const pcs_node *n, precis_attr *slot, const precis_attr *given)
 {
-    static const char *const kinds[] = { "nothing", "a whole number", "a number", "a list of whole numbers", "a text", "a tensor" };
+    static const char *const kinds[] = { "nothing", "a whole number", "a number", "a list of whole numbers",
+                                         "a text",  "a tensor" };
     const char *name = slot->name;
     if (slot->kind == PRECIS_ATTR_REAL && given->kind == PRECIS_ATTR_INT) {
         slot->real = (double)given->integer;
@@ -347,7 +361,10 @@ precis_status precis_graph_verify(precis_graph *g)
 }
 
 size_t precis_graph_values(const precis_graph *g) { return g->n_values; }
-const char *precis_graph_value_name(const precis_graph *g, precis_value v) { return v < 0 || (size_t)v >= g->n_values ? "" : g->values[v].name; }
+const char *precis_graph_value_name(const precis_graph *g, precis_value v)
+{
+    return v < 0 || (size_t)v >= g->n_values ? "" : g->values[v].name;
+}
 
 const char *precis_graph_value_op(const precis_graph *g, precis_value v)
 {

@@ -13,6 +13,8 @@
 #include "model/model.h"
 #include "precis/graph.h"
 
+#include <stdatomic.h>
+
 #define PCS_GRAPH_DIMS PRECIS_MAX_DIMS
 
 typedef enum {
@@ -112,12 +114,12 @@ typedef struct pcs_call {
     size_t scratch_size;
     bool tiles;     /* activations are needed in tiles, however few */
     bool bf16;      /* its rows are multiplied in that arithmetic (kernel/bf16.h) */
-    int *outside;   /* set by an op that meets an index or a scale that is none; who runs it refuses the result */
+    atomic_int *outside; /* set by an op that meets an index or a scale that is none; who runs it refuses the result */
 } pcs_call;
 
 static inline void pcs_outside(const pcs_call *c)
 {
-    if (c->outside) __atomic_store_n(c->outside, 1, __ATOMIC_RELAXED);
+    if (c->outside) atomic_store_explicit(c->outside, 1, memory_order_relaxed);
 }
 
 typedef void pcs_eval_fn(const pcs_call *c, uint32_t ith, uint32_t nth);
@@ -137,7 +139,9 @@ struct pcs_op {
     const precis_attr *attrs; /* names, kinds and defaults, PRECIS_ATTR_NONE ends them; NULL: none */
     uint32_t (*results)(const pcs_node *n); /* how many the node has; NULL: one */
     /* What its inputs are for; 0: it has none of the kind (input 0 is what flows). */
-    uint32_t weight, bias, route; /* what input 0 is multiplied by; what is added by channel, when it is given; which matrices a row takes */
+    uint32_t weight;              /* what input 0 is multiplied by */
+    uint32_t bias;                /* what is added by channel, when it is given */
+    uint32_t route;               /* which matrices a row takes */
     uint32_t channel_axis;        /* of the weights: one index of it makes one channel of the result */
     uint32_t result_axis;         /* of the result, counted from its last: the channels */
     uint32_t reads_stored;        /* the input that it reads as it is stored */
@@ -200,8 +204,14 @@ precis_value pcs_graph_state(precis_graph *g, const char *name, uint32_t dims, c
 precis_value pcs_graph_stored(precis_graph *g, const char *name, const pcs_format *f, uint32_t dims,
                               const int64_t *shape, const void *data);
 /* Whole numbers with a meaning; the caller keeps data and the affine's arrays alive. */
-precis_value pcs_graph_codes(precis_graph *g, const char *name, pcs_dtype dtype, uint32_t dims, const int64_t *shape,
-                             const void *data, const pcs_affine *affine);
+typedef struct pcs_code_value {
+    pcs_dtype dtype;
+    uint32_t dims;
+    const int64_t *shape;
+    const void *data;
+    const pcs_affine *affine;
+} pcs_code_value;
+precis_value pcs_graph_codes(precis_graph *g, const char *name, const pcs_code_value *codes);
 /* A tensor of a model, from row `first` on: its rows, or its panels. */
 precis_value pcs_graph_weight(precis_graph *g, const char *name, const struct pcs_tensor *t, uint32_t dims,
                               const int64_t *shape, uint64_t first);

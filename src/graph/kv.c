@@ -19,7 +19,8 @@ const pcs_kv_type *pcs_kv_type_by_name(const char *name)
 
 precis_status pcs_kv_list(precis_ctx *ctx, const char *text, int part, size_t n, const pcs_kv_type **types)
 {
-    const char *split = strchr(text, ';'), *p = split && part ? split + 1 : text, *end = split && !part ? split : p + strlen(p);
+    const char *split = strchr(text, ';'), *p = split && part ? split + 1 : text,
+               *end = split && !part ? split : p + strlen(p);
     size_t k = 0;
     for (; p <= end; k++) {
         char name[16] = { 0 };
@@ -166,25 +167,27 @@ void pcs_kv_put(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos
 
 bool pcs_kv_few(const pcs_kv *kv, size_t rows) { return rows <= PCS_FEW && (kv->vt->bits != 4 || kv->vp % 32 == 0); }
 
-void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
-                   uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span)
+void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, const pcs_kv_part *part, const pcs_kv_rows *r,
+                   const pcs_kv_span *span)
 {
-    const uint32_t last = first + 16 * tiles;
+    const uint32_t sequence = part->sequence, head = part->head, first = part->first, last = first + part->n;
     const size_t tile = (kv->kd + 1) / 2 * 4 * (size_t)kv->kt->bits;
     place at = place_of(kv, sequence, head, first);
     for (uint32_t pos = first, end; pos < last; pos = end) {
         end = part_end(kv, pos, last);
         const place next = place_of(kv, sequence, head, end < last ? end : span->first);
-        kernels->kv_scores(&(pcs_kv_scores_args){ q, rows, kv->kd, at.key, at.ks, (int)kv->kt->bits, (end - pos) / 16,
-                                                  y + (pos - first), ldy, at.key + (end - pos) / 16 * tile,
+        kernels->kv_scores(&(pcs_kv_scores_args){ r->x, r->rows, kv->kd, at.key, at.ks, (int)kv->kt->bits,
+                                                  (end - pos) / 16, r->y + (pos - first), r->ld,
+                                                  at.key + (end - pos) / 16 * tile,
                                                   end < last ? next.key : next.value });
         at = next;
     }
 }
 
-void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
-                uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate, const pcs_kv_span *span)
+void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, const pcs_kv_part *part, const pcs_kv_rows *r,
+                bool accumulate, const pcs_kv_span *span)
 {
+    const uint32_t sequence = part->sequence, head = part->head, first = part->first, n = part->n;
     const size_t row = (size_t)kv->vp * kv->vt->bits / 8;
     for (uint32_t pos = first, end; pos < first + n; pos = end) {
         end = part_end(kv, pos, first + n);
@@ -193,8 +196,8 @@ void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence,
         const uint8_t *next = stop < span->last ? place_of(kv, sequence, head, stop).value
                               : span->next < kv->heads ? place_of(kv, sequence, span->next, span->first).key
                                                        : at.value;
-        kernels->kv_values(&(pcs_kv_values_args){ w + (pos - first), ldw, rows, end - pos, kv->vp, at.value, at.vs,
-                                                  (int)kv->vt->bits, y, kv->vp, accumulate || pos > first,
+        kernels->kv_values(&(pcs_kv_values_args){ r->x + (pos - first), r->ld, r->rows, end - pos, kv->vp, at.value,
+                                                  at.vs, (int)kv->vt->bits, r->y, kv->vp, accumulate || pos > first,
                                                   at.value + (stop - pos) * row, next });
     }
 }
@@ -210,9 +213,9 @@ void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence
     else kernels->unpack_kv(&(pcs_unpack_kv_args){ at.key, at.ks, kv->kd, 0, (int)kv->kt->bits, panel });
 }
 
-const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head,
-                           uint32_t first, uint32_t n, float *dst)
+const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, const pcs_kv_part *part, float *dst)
 {
+    const uint32_t sequence = part->sequence, head = part->head, first = part->first, n = part->n;
     for (uint32_t pos = first, end; pos < first + n; pos = end) {
         end = part_end(kv, pos, first + n);
         const place at = place_of(kv, sequence, head, pos);

@@ -41,19 +41,25 @@ void pcs_kv_put(const pcs_kv *kv, uint32_t sequence, uint32_t head, uint32_t pos
 /* Keys [first, last) of a head, whose parts lie in different pages, and the head whose keys a thread reads on with
  * (none: not a head): kernels ask for what comes next ahead. */
 typedef struct pcs_kv_span { uint32_t first, last, next; } pcs_kv_span;
-/* Can the next two be used for a few rows? y[r][j] = q[r] . key(first + j), keys in [first, first + 16 tiles), first
- * a multiple of 16; y[r][i] (+)= sum_j w[r][j] value(first + j)[i], i < vp. */
+/* n keys of a head of a sequence, from `first` on. */
+typedef struct pcs_kv_part { uint32_t sequence, head, first, n; } pcs_kv_part;
+/* Rows of queries or weights x, and of what is made of them, y; ld: between rows of that with a number for each key. */
+typedef struct pcs_kv_rows {
+    const float *x;
+    float *y;
+    size_t rows, ld;
+} pcs_kv_rows;
+/* Can the next two be used for a few rows? y[r][j] = x[r] . key(first + j), first and n multiples of 16;
+ * y[r][i] (+)= sum_j x[r][j] value(first + j)[i], i < vp. */
 bool pcs_kv_few(const pcs_kv *kv, size_t rows);
-void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
-                   uint32_t tiles, const float *q, size_t rows, float *y, size_t ldy, const pcs_kv_span *span);
-void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t first,
-                uint32_t n, const float *w, size_t ldw, size_t rows, float *y, bool accumulate,
-                const pcs_kv_span *span);
+void pcs_kv_scores(const pcs_kv *kv, const pcs_kernels *kernels, const pcs_kv_part *part, const pcs_kv_rows *r,
+                   const pcs_kv_span *span);
+void pcs_kv_mix(const pcs_kv *kv, const pcs_kernels *kernels, const pcs_kv_part *part, const pcs_kv_rows *r,
+                bool accumulate, const pcs_kv_span *span);
 /* 16 keys as a panel [kd][16]. */
 void pcs_kv_keys(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head, uint32_t tile,
                  float *panel);
-/* n values from key `first` as [n][vp]: into dst, or a pointer to the cache itself where they lie together. */
-const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, uint32_t sequence, uint32_t head,
-                           uint32_t first, uint32_t n, float *dst);
+/* Values as [n][vp]: into dst, or a pointer to the cache itself where they lie together. */
+const float *pcs_kv_values(const pcs_kv *kv, const pcs_kernels *kernels, const pcs_kv_part *part, float *dst);
 
 #endif

@@ -61,8 +61,9 @@ static precis_status check_layers(const precis_model *m)
         if (m->tensors[i].is.layer >= have) have = m->tensors[i].is.layer + 1;
     if (!said || !have || have >= want) return PRECIS_OK; /* that none is there at all is said by name */
     if (from_folder(m))
-        return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: config.json says %lld layers, but the tensors are of %lld; is a file missing?",
-                        m->path, (long long)want, (long long)have);
+        return pcs_fail(m->ctx, PRECIS_EFORMAT,
+                        "%s: config.json says %lld layers, but the tensors are of %lld; is a file missing?", m->path,
+                        (long long)want, (long long)have);
     return pcs_fail(m->ctx, PRECIS_EFORMAT, "%s: key %s.block_count says %lld layers, but the tensors are of %lld",
                     m->path, pcs_model_string(m, "general.architecture"), (long long)want, (long long)have);
 }

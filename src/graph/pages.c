@@ -4,9 +4,9 @@
 /* Bytes of a chunk, in whole pages: large enough that asking for memory is rare, small beside what a sequence takes. */
 enum { CHUNK = 2 << 20 };
 
-precis_status pcs_pages_open(precis_ctx *ctx, pcs_pages *p, const pcs_heap *heap, uint32_t sequences, uint32_t capacity,
-                             uint32_t most, uint32_t batch)
+precis_status pcs_pages_open(precis_ctx *ctx, pcs_pages *p, const pcs_heap *heap, const pcs_pages_size *size)
 {
+    const uint32_t sequences = size->sequences, capacity = size->capacity, most = size->most, batch = size->batch;
     *p = (pcs_pages){ .ctx = ctx, .heap = heap, .shift = 4, .sequences = sequences };
     while (p->shift < PCS_PAGE_SHIFT && 1u << p->shift < capacity) p->shift++;
     p->each = pcs_pages_of(p, capacity);

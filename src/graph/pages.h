@@ -36,9 +36,10 @@ typedef struct pcs_pages {
 } pcs_pages;
 
 /* For sequences of `capacity` tokens; `most` pages in all (0: as many as all of them need), of which a call takes
- * `batch`. PRECIS_EINVAL when there would be too many. */
-precis_status pcs_pages_open(precis_ctx *ctx, pcs_pages *p, const pcs_heap *heap, uint32_t sequences, uint32_t capacity,
-                             uint32_t most, uint32_t batch);
+ * `batch`. */
+typedef struct pcs_pages_size { uint32_t sequences, capacity, most, batch; } pcs_pages_size;
+/* PRECIS_EINVAL when there would be too many. */
+precis_status pcs_pages_open(precis_ctx *ctx, pcs_pages *p, const pcs_heap *heap, const pcs_pages_size *size);
 void pcs_pages_close(pcs_pages *p);
 /* Room of a cache in each page: where it begins. */
 uint64_t pcs_pages_room(pcs_pages *p, uint64_t bytes);

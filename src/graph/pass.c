@@ -74,7 +74,8 @@ static void stub(rebuild *r, precis_value v)
 {
     for (size_t i = 0; i < r->n; i++) {
         if (r->ranges[i].value != v) continue;
-        const float lo = r->ranges[i].lo < 0 ? r->ranges[i].lo : 0.0f, hi = r->ranges[i].hi > 0 ? r->ranges[i].hi : 0.0f;
+        const float lo = r->ranges[i].lo < 0 ? r->ranges[i].lo : 0.0f,
+                    hi = r->ranges[i].hi > 0 ? r->ranges[i].hi : 0.0f;
         double scale = ((double)hi - lo) / 255.0;
         if (!(scale > 1e-30)) scale = 1.0;
         const int64_t zero = (int64_t)floor(-128.0 - lo / scale + 0.5);
@@ -111,7 +112,8 @@ static precis_value store_int8(precis_graph *g, precis_value v)
     char name[128];
     snprintf(name, sizeof name, "%.100s.int8", w.name);
     const pcs_affine affine = { .scales = scales };
-    const precis_value codes_value = pcs_graph_codes(g, name, PCS_I8, w.dims, w.shape, codes, &affine);
+    const pcs_code_value weight = { PCS_I8, w.dims, w.shape, codes, &affine };
+    const precis_value codes_value = pcs_graph_codes(g, name, &weight);
     snprintf(name, sizeof name, "%.100s.dequantize", w.name);
     return precis_graph_node(g, name, "dequantize", NULL, 1, &codes_value);
 }
@@ -136,7 +138,8 @@ precis_status precis_graph_quantize_static(precis_graph *g, const precis_range *
     const precis_status st = precis_graph_verify(g);
     if (st) return st;
     for (size_t i = 0; i < n; i++)
-        if (ranges[i].value < 0 || (size_t)ranges[i].value >= g->n_values || !isfinite(ranges[i].lo) || !isfinite(ranges[i].hi) || ranges[i].lo > ranges[i].hi)
+        if (ranges[i].value < 0 || (size_t)ranges[i].value >= g->n_values || !isfinite(ranges[i].lo) ||
+            !isfinite(ranges[i].hi) || ranges[i].lo > ranges[i].hi)
             return pcs_fail(g->ctx, PRECIS_EINVAL, "range %zu (value %d, %g to %g) is no range", i, ranges[i].value,
                             (double)ranges[i].lo, (double)ranges[i].hi);
     pcs_node *old = g->nodes;

@@ -16,10 +16,16 @@ static inline size_t pcs_piece_floats(const pcs_arg *w, size_t panels)
     return (1 + panels) * PCS_PANEL * pcs_piece(w);
 }
 
-/* Columns [at, at + n) of the weights' rows r0 to r0 + count - 1 as a panel b[n][16]; rows: as pcs_piece_floats. */
-static inline void pcs_piece_panel(const pcs_call *c, uint64_t r0, size_t count, size_t at, size_t n, float *rows,
-                                   float *b)
+/* Columns [at, at + n) of the weights' rows r0 to r0 + count - 1. */
+typedef struct pcs_piece_at {
+    uint64_t r0;
+    size_t count, at, n;
+} pcs_piece_at;
+/* They as a panel b[n][16]; rows: as pcs_piece_floats. */
+static inline void pcs_piece_panel(const pcs_call *c, const pcs_piece_at *p, float *rows, float *b)
 {
+    const uint64_t r0 = p->r0;
+    const size_t count = p->count, at = p->at, n = p->n;
     const pcs_arg *w = &c->in[1];
     const size_t k = (size_t)w->shape[w->dims - 1], ld = w->dtype == PCS_F32 ? k : pcs_piece(w);
     const float *src = rows;
@@ -27,8 +33,13 @@ static inline void pcs_piece_panel(const pcs_call *c, uint64_t r0, size_t count,
     for (size_t r = 0; r < count && src == rows; r++) {
         const pcs_format *f = w->format;
         const uint8_t *row = NULL, *part = (uint8_t *)b;
-        if (w->data) row = (const uint8_t *)w->data + (r0 + r) * pcs_row_bytes(f, k), part = row + f->head + at / f->block * f->bytes;
-        else pcs_panels_blocks(f, k, w->panels, r0 + r, at / f->block, (at + n) / f->block, (uint8_t *)b);
+        if (w->data) {
+            row = (const uint8_t *)w->data + (r0 + r) * pcs_row_bytes(f, k);
+            part = row + f->head + at / f->block * f->bytes;
+        } else {
+            const pcs_paneled panels = { f, k, w->panels };
+            pcs_panels_blocks(&panels, r0 + r, at / f->block, (at + n) / f->block, (uint8_t *)b);
+        }
         if (f->head) pcs_decode_part(f, n, row, part, rows + r * ld);
         else pcs_decode_by(c->kernels, f, n, part, rows + r * ld);
     }

@@ -24,7 +24,8 @@ PCS_INLINE void act_bf16_rows(const pcs_act_bf16_args *a)
     if (a->m1 < a->m || !a->m) return;
     for (size_t r = a->m; r % PCS_BF16_TILE; r++)
         for (size_t s = 0; s < steps; s++)
-            memset(a->act + (r / PCS_BF16_TILE * steps + s) * tile + r % PCS_BF16_TILE * PCS_BF16_STEP, 0, PCS_BF16_STEP * sizeof *a->act);
+            memset(a->act + (r / PCS_BF16_TILE * steps + s) * tile + r % PCS_BF16_TILE * PCS_BF16_STEP, 0,
+                   PCS_BF16_STEP * sizeof *a->act);
 }
 
 #define ACT_BF16(isa) \

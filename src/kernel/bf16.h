@@ -1,11 +1,14 @@
 /* bf16.h - the arithmetic "bf16": weights and activations as bfloat16, products summed in f32 for tiles of AMX.
  *
- * A number is rounded to nearest, ties to even, and then is 0 where it is below 2^-56 in size. So each product is a multiple
- * of 2^-126, and so is each sum: none is subnormal, and it makes no difference that tiles take those for zero. A row of
- * weights and a row of activations are cut into steps of 32 numbers (the last is filled up with zeros), and for each step
- *     even = fma(a[30], w[30], ... fma(a[2], w[2], fma(a[0], w[0], 0))),   odd = the same of a[1], w[1] to a[31], w[31],
+ * A number is rounded to nearest, ties to even, and then is 0 where it is below 2^-56 in size. So each product is a
+ * multiple of 2^-126, and so is each sum: none is subnormal, and it makes no difference that tiles take those for zero.
+ * A row of weights and a row of activations are cut into steps of 32 numbers (the last is filled up with zeros), and
+ * for each step
+ *     even = fma(a[30], w[30], ... fma(a[2], w[2], fma(a[0], w[0], 0))),
+ *     odd = the same of a[1], w[1] to a[31], w[31],
  *     sum = sum + (even + odd),
- * which is what TDPBF16PS does (SDM volume 2). Bits depend neither on how many tokens a call has nor on how weights lie. */
+ * which is what TDPBF16PS does (SDM volume 2). Bits depend neither on how many tokens a call has nor on how weights
+ * lie. */
 #ifndef PCS_BF16_H
 #define PCS_BF16_H
 
@@ -25,7 +28,8 @@ static inline size_t pcs_bf16_steps(size_t k) { return (k + PCS_BF16_STEP - 1) /
 /* Activations are tiles, [rows / 16][steps][16][32], those behind the last row and the last number zero. */
 static inline uint64_t pcs_act_bf16_bytes(uint64_t m, size_t k)
 {
-    return (m + PCS_BF16_TILE - 1) / PCS_BF16_TILE * pcs_bf16_steps(k) * (PCS_BF16_TILE * PCS_BF16_STEP * sizeof(uint16_t));
+    return (m + PCS_BF16_TILE - 1) / PCS_BF16_TILE * pcs_bf16_steps(k) *
+           (PCS_BF16_TILE * PCS_BF16_STEP * sizeof(uint16_t));
 }
 /* Row r alone, for mp_bf16 of one token. */
 static inline const uint16_t *pcs_act_bf16_row(const uint16_t *act, size_t k, size_t r)

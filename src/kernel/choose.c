@@ -11,16 +11,15 @@ static const pcs_kernel *next_row(const pcs_kernel *k, pcs_operation op, unsigne
     return k->name ? k : NULL;
 }
 
-unsigned pcs_levels_by_race(const pcs_kernel *table, pcs_operation op, const pcs_format *f, unsigned cpu, unsigned doubted,
-                            pcs_row_race_fn *race, void *user)
+unsigned pcs_levels_by_race(const pcs_races *r, const pcs_format *f, unsigned cpu)
 {
-    const pcs_kernel *best = next_row(table, op, cpu);
-    while (best && (best->needs & doubted)) {
-        const pcs_kernel *below = next_row(best + 1, op, cpu & ~best->needs);
+    const pcs_kernel *best = next_row(r->table, r->op, cpu);
+    while (best && (best->needs & r->doubted)) {
+        const pcs_kernel *below = next_row(best + 1, r->op, cpu & ~best->needs);
         double seconds[2] = { 0, 0 };
-        if (below) race(user, (const pcs_kernel *const[]){ best, below }, f, seconds);
+        if (below) r->race(r->user, (const pcs_kernel *const[]){ best, below }, f, seconds);
         if (!(seconds[1] > 0 && seconds[0] > 1.05 * seconds[1])) break;
-        cpu &= ~(best->needs & doubted);
+        cpu &= ~(best->needs & r->doubted);
         best = below;
     }
     return cpu;
@@ -49,7 +48,9 @@ static void race_mp(void *user, const pcs_kernel *const rows[2], const pcs_forma
         const pcs_act a = pcs_act_in(t.acts, TOKENS, chunks);
         k.quantize_act(&(pcs_quantize_act_args){ t.x, WIDTH, 0, TOKENS, a });
         pcs_act_interleave(&a, chunks, TOKENS, 0, TOKENS);
-        const pcs_mp_args args = { f, t.w, pcs_row_bytes(f, WIDTH), WIDTH, 0, ROWS, TOKENS, a, t.y, ROWS, NULL, t.scratch, packed };
+        const pcs_mp_args args = {
+            f, t.w, pcs_row_bytes(f, WIDTH), WIDTH, 0, ROWS, TOKENS, a, t.y, ROWS, NULL, t.scratch, packed
+        };
         for (int i = 0; i < 2 * TURNS; i++) {
             const double begun = pcs_now();
             rows[i % 2]->run.mp(&args);
@@ -66,13 +67,15 @@ static void race_mp(void *user, const pcs_kernel *const rows[2], const pcs_forma
 
 unsigned pcs_mp_levels(precis_ctx *ctx, const pcs_format *f)
 {
-    static _Atomic(unsigned) slower[PCS_FORMAT_IDS]; /* bits of levels, and KNOWN: two threads that measure at a time do no harm */
+    /* bits of levels, and KNOWN: two threads that measure at a time do no harm */
+    static _Atomic(unsigned) slower[PCS_FORMAT_IDS];
     const unsigned known = 1u << 31;
     if (!(ctx->cpu & PCS_CPU_DOUBTED) || ctx->memory.counting) return ctx->cpu;
     if (!pcs_format_portable(f) || !pcs_format_fits(f, WIDTH)) return ctx->cpu;
     unsigned s = atomic_load_explicit(&slower[f->id], memory_order_relaxed);
     if (!(s & known)) {
-        s = known | (ctx->cpu & ~pcs_levels_by_race(pcs_kernel_table, PCS_DO_mp, f, ctx->cpu, PCS_CPU_DOUBTED, race_mp, ctx));
+        const pcs_races races = { pcs_kernel_table, PCS_DO_mp, PCS_CPU_DOUBTED, race_mp, ctx };
+        s = known | (ctx->cpu & ~pcs_levels_by_race(&races, f, ctx->cpu));
         atomic_store_explicit(&slower[f->id], s, memory_order_relaxed);
     }
     return ctx->cpu & ~s;

@@ -1,7 +1,8 @@
 /* choose.h - levels that are not used for some weights, because the one below is faster on this machine.
  *
- * All levels give the same bits, so that a choice by time changes nothing but time. Only levels of matrix units are doubted:
- * their tiles wait for scales of groups, and how long differs between processors; of others more lanes are faster. */
+ * All levels give the same bits, so that a choice by time changes nothing but time. Only levels of matrix units are
+ * doubted: their tiles wait for scales of groups, and how long differs between processors; of others more lanes are
+ * faster. */
 #ifndef PCS_CHOOSE_H
 #define PCS_CHOOSE_H
 
@@ -11,11 +12,19 @@
 
 /* Two rows of a table do the same work, in turns: seconds of each, the least; 0: it could not be measured. */
 typedef void pcs_row_race_fn(void *user, const pcs_kernel *const rows[2], const pcs_format *f, double seconds[2]);
-/* `cpu`, less those of `doubted` at which the row of an operation for all formats is slower for f than the row of the level
- * below, by more than 5 % (less than that is noise). */
-unsigned pcs_levels_by_race(const pcs_kernel *table, pcs_operation op, const pcs_format *f, unsigned cpu, unsigned doubted,
-                            pcs_row_race_fn *race, void *user);
-/* The same of mp on this machine. A format is measured once in a process, for about 3 ms, and not at all without such levels. */
+/* Rows of an operation for all formats that race against those of the level below, where their level is doubted. */
+typedef struct pcs_races {
+    const pcs_kernel *table;
+    pcs_operation op;
+    unsigned doubted;
+    pcs_row_race_fn *race;
+    void *user;
+} pcs_races;
+/* `cpu`, less those of the doubted levels at which the row is slower for f than that of the level below, by more than
+ * 5 % (less than that is noise). */
+unsigned pcs_levels_by_race(const pcs_races *r, const pcs_format *f, unsigned cpu);
+/* The same of mp on this machine. A format is measured once in a process, for about 3 ms, and not at all without
+ * such levels. */
 unsigned pcs_mp_levels(precis_ctx *ctx, const pcs_format *f);
 
 #endif

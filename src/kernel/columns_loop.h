@@ -10,13 +10,14 @@
 
 #define EACH for (size_t i = 0; i < n; i++)
 
-#define BINARY(name, op) \
-    static void name(double *restrict o, const double *restrict a, int a_step, const double *restrict b, int b_step, size_t n) \
-    { \
-        const double x = *a, y = *b; \
-        if (a_step && b_step) EACH o[i] = a[i] op b[i]; \
-        else if (a_step) EACH o[i] = a[i] op y; \
-        else EACH o[i] = x op b[i]; \
+#define BINARY(name, op)                                                                         \
+    static void name(double *restrict o, const double *restrict a, int a_step,                  \
+                     const double *restrict b, int b_step, size_t n)                            \
+    {                                                                                           \
+        const double x = *a, y = *b;                                                            \
+        if (a_step && b_step) EACH o[i] = a[i] op b[i];                                         \
+        else if (a_step) EACH o[i] = a[i] op y;                                                 \
+        else EACH o[i] = x op b[i];                                                             \
     }
 BINARY(add, +)
 BINARY(sub, -)
@@ -54,7 +55,8 @@ static inline double exp1(double x)
 
 static void exp_(double *restrict o, const double *restrict a, size_t n) { EACH o[i] = exp1(a[i]); }
 
-/* x = 2^e m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m - 1) / (m + 1)). The exponent becomes a double through the bits of 2^52 + e. */
+/* x = 2^e m with m in [sqrt(1/2), sqrt(2)); log m = 2 atanh((m - 1) / (m + 1)). The exponent becomes a double
+ * through the bits of 2^52 + e. */
 static inline double log1(double x)
 {
     uint64_t u, e;
@@ -121,7 +123,10 @@ static void gather(double *restrict o, const double *restrict a, const double *r
     else EACH o[i] += a[i] * y;
 }
 
-static inline double lanes(const double s[PCS_COLUMN_LANES]) { return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])); }
+static inline double lanes(const double s[PCS_COLUMN_LANES])
+{
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
 
 static double sum(const double *a, size_t n)
 {

@@ -19,7 +19,8 @@ PCS_INLINE void transpose4(const uint8_t *from, size_t row, uint8_t *to)
     for (int i = 0; i < 4; i++) memcpy(to + i * PCS_TILE * 4, &a[i], sizeof *a);
 }
 
-/* `count` rows of n numbers of 4 bytes, side by side from place `first` of a tile: to [n][PCS_TILE]. Written in their order, else each line of the tile would come and go for each row. n: a multiple of 4. */
+/* `count` rows of n numbers of 4 bytes, side by side from place `first` of a tile: to [n][PCS_TILE]. Written in
+ * their order, else each line of the tile would come and go for each row. n: a multiple of 4. */
 static void side_by_side(const void *from, size_t n, size_t first, size_t count, void *to)
 {
     const uint8_t *src = from;
@@ -42,7 +43,8 @@ static void rows(const pcs_act *a, size_t chunks, size_t m0, size_t count)
     for (size_t g = 0; g < chunks * 16; g++)
         for (size_t t = first; t < first + count; t++) t16[g * PCS_TILE + t] *= -128;
     for (size_t g = 0; g < chunks * 8; g++)
-        for (size_t t = first; t < first + count; t++) t32[g * PCS_TILE + t] = t16[2 * g * PCS_TILE + t] + t16[(2 * g + 1) * PCS_TILE + t];
+        for (size_t t = first; t < first + count; t++)
+            t32[g * PCS_TILE + t] = t16[2 * g * PCS_TILE + t] + t16[(2 * g + 1) * PCS_TILE + t];
 }
 
 void pcs_act_interleave(const pcs_act *a, size_t chunks, size_t m, size_t m0, size_t m1)
@@ -56,14 +58,23 @@ void pcs_act_interleave(const pcs_act *a, size_t chunks, size_t m, size_t m0, si
     const size_t tile = (m - 1) / PCS_TILE;
     for (size_t t = (m - 1) % PCS_TILE + 1; t < PCS_TILE; t++) {
         for (size_t k = 0; k < chunks * 64; k++) memset(a->tq + ((tile * chunks * 64 + k) * PCS_TILE + t) * 4, 0, 4);
-        for (size_t g = 0; g < chunks * 16; g++) a->ts[(tile * chunks * 16 + g) * PCS_TILE + t] = 0, a->t16[(tile * chunks * 16 + g) * PCS_TILE + t] = 0;
-        for (size_t g = 0; g < chunks * 8; g++) a->td[(tile * chunks * 8 + g) * PCS_TILE + t] = 0, a->t32[(tile * chunks * 8 + g) * PCS_TILE + t] = 0;
+        for (size_t g = 0; g < chunks * 16; g++)
+            a->ts[(tile * chunks * 16 + g) * PCS_TILE + t] = 0, a->t16[(tile * chunks * 16 + g) * PCS_TILE + t] = 0;
+        for (size_t g = 0; g < chunks * 8; g++)
+            a->td[(tile * chunks * 8 + g) * PCS_TILE + t] = 0, a->t32[(tile * chunks * 8 + g) * PCS_TILE + t] = 0;
     }
 }
 
 pcs_act pcs_act_row(const pcs_act *a, size_t chunks, size_t r)
 {
     const size_t tile = r / PCS_TILE * chunks * PCS_TILE, t = r % PCS_TILE;
-    return (pcs_act){ a->q + r * chunks * PCS_CHUNK, a->d + r * chunks * 8, a->s + r * chunks * 16, a->z + r * chunks * 16,
-                      a->tq + tile * PCS_CHUNK + 4 * t, a->td + tile * 8 + t, a->ts + tile * 16 + t, a->t16 + tile * 16 + t, a->t32 + tile * 8 + t };
+    return (pcs_act){ a->q + r * chunks * PCS_CHUNK,
+                      a->d + r * chunks * 8,
+                      a->s + r * chunks * 16,
+                      a->z + r * chunks * 16,
+                      a->tq + tile * PCS_CHUNK + 4 * t,
+                      a->td + tile * 8 + t,
+                      a->ts + tile * 16 + t,
+                      a->t16 + tile * 16 + t,
+                      a->t32 + tile * 8 + t };
 }

@@ -24,7 +24,8 @@ static inline size_t pcs_chunks(size_t k) { return (k + PCS_CHUNK - 1) / PCS_CHU
 static inline size_t pcs_tiles(size_t m) { return (m + PCS_TILE - 1) / PCS_TILE; }
 
 /* Activations in int8: groups of 32 with a scale, and d * sum(q) of every 16. Rows are padded with
- * zeros to whole chunks. For mp the same once more, interleaved by tiles of tokens, those behind the end zero: what 12 tokens have for one k lies together. */
+ * zeros to whole chunks. For mp the same once more, interleaved by tiles of tokens, those behind the end zero: what
+ * 12 tokens have for one k lies together. */
 typedef struct pcs_act {
     int8_t *q;    /* [m][chunks * 256]                       */
     float *d;     /* [m][chunks * 8]                         */
@@ -38,7 +39,11 @@ typedef struct pcs_act {
 } pcs_act;
 
 /* Bytes of m rows; and the parts of a block of so many, aligned to 64. */
-static inline uint64_t pcs_act_bytes(uint64_t m, size_t chunks) { return m * chunks * (PCS_CHUNK + 40 * 4) + (m + PCS_TILE - 1) / PCS_TILE * PCS_TILE * chunks * (PCS_CHUNK + 48 * 4) + 128; }
+static inline uint64_t pcs_act_bytes(uint64_t m, size_t chunks)
+{
+    return m * chunks * (PCS_CHUNK + 40 * 4) +
+           (m + PCS_TILE - 1) / PCS_TILE * PCS_TILE * chunks * (PCS_CHUNK + 48 * 4) + 128;
+}
 static inline pcs_act pcs_act_in(void *data, size_t m, size_t chunks)
 {
     const size_t rows = pcs_tiles(m) * PCS_TILE;
@@ -86,7 +91,8 @@ static inline pcs_pack_args pcs_pack_formed(const pcs_pack_args *a, size_t first
 PCS_INLINE void pcs_pack_fields(const pcs_pack_args *a, pcs_pack_field_fn *field, pcs_pack_recode_fn *recode)
 {
     const pcs_panel_layout o = pcs_panel_layout_of(a->f);
-    const size_t blocks = a->k / a->f->block, most = a->f->block > 256 ? 1 : 512 / a->f->block; /* while rows are in the cache */
+    const size_t blocks = a->k / a->f->block,
+                 most = a->f->block > 256 ? 1 : 512 / a->f->block; /* while rows are in the cache */
     if (blocks % o.piece) memset(a->panel + blocks / o.piece * o.bytes, 0, o.lines);
     for (size_t b = 0; b < blocks; b += most) {
         const size_t last = blocks - b < most ? blocks : b + most;
@@ -101,14 +107,16 @@ PCS_INLINE void pcs_pack_fields(const pcs_pack_args *a, pcs_pack_field_fn *field
             const uint8_t *map = pcs_field_recode(a->f, i, 0);
             field(a, &o, i, b, last);
             for (size_t at = b; map && at < last; at++)
-                for (size_t u = 0; u < a->f->fields[i].bytes / 4; u++) recode(map, a->panel + pcs_panel_at(&o, at, i) + u * o.unit[i], 4 * PCS_PANEL);
+                for (size_t u = 0; u < a->f->fields[i].bytes / 4; u++)
+                    recode(map, a->panel + pcs_panel_at(&o, at, i) + u * o.unit[i], 4 * PCS_PANEL);
         }
     }
 }
 
-/* mp: y[m][n] = sum_k w[n][k] a[m][k] for rows n in [n0, n1) of quantized weights and int8 activations. Sums of whole groups are integers: acc = fma(dw da, dot of
- * the group, acc), group after group, then acc = fma(-mw, s, acc) where there is a minimum; groups are of 32, or of 16 for formats whose scales are. The sum of
- * s of 32 is that of its two halves. So the bits depend neither on how many tokens a call has nor on how the weights are stored. */
+/* mp: y[m][n] = sum_k w[n][k] a[m][k] for rows n in [n0, n1) of quantized weights and int8 activations. Sums of
+ * whole groups are integers: acc = fma(dw da, dot of the group, acc), group after group, then acc = fma(-mw, s, acc)
+ * where there is a minimum; groups are of 32, or of 16 for formats whose scales are. The sum of s of 32 is that of
+ * its two halves. So the bits depend neither on how many tokens a call has nor on how the weights are stored. */
 typedef struct {
     const pcs_format *f;
     const uint8_t *w;   /* row 0, or the first panel */
@@ -126,9 +134,13 @@ size_t pcs_mp_scratch(size_t k);
 #define PCS_FEW 8
 
 static inline bool pcs_mp_wide(const pcs_format *f) { return f->group % 32 == 0; }
-static inline size_t pcs_mp_groups(const pcs_format *f, size_t k) { return pcs_mp_wide(f) ? (k + 31) / 32 : (k + 15) / 16; }
+static inline size_t pcs_mp_groups(const pcs_format *f, size_t k)
+{
+    return pcs_mp_wide(f) ? (k + 31) / 32 : (k + 15) / 16;
+}
 
-/* Pairs of products with an int8 that a 16-bit lane of the AVX2 row holds, by the range of the codes: 15 x 127 x 16 = 30,480; 0: not even one. */
+/* Pairs of products with an int8 that a 16-bit lane of the AVX2 row holds, by the range of the codes: 15 x 127 x 16
+ * = 30,480; 0: not even one. */
 static inline int pcs_mp_pairs(const pcs_format *f)
 {
     const int range = f->code_hi - f->code_lo;
@@ -174,7 +186,8 @@ typedef struct {
     size_t ldy;
 } pcs_gemm_f64_args;
 
-/* gemm_wide: gemm of `panels` panels side by side, panel p at b + p * step, its results at y + 16 p: a few rows alone would wait for one sum after another. */
+/* gemm_wide: gemm of `panels` panels side by side, panel p at b + p * step, its results at y + 16 p: a few rows
+ * alone would wait for one sum after another. */
 typedef struct { pcs_gemm_args one; size_t panels, step; } pcs_gemm_wide_args;
 /* Its panels from p on, by gemm. */
 static inline void pcs_gemm_panels(const pcs_gemm_wide_args *w, size_t p, void (*gemm)(const pcs_gemm_args *args))
@@ -190,31 +203,55 @@ static inline void pcs_gemm_panels(const pcs_gemm_wide_args *w, size_t p, void (
 /* swiglu, geglu: y = act(gate) * up. */
 typedef struct { const float *gate, *up; float *y; size_t n; } pcs_glu_args;
 
-/* softmax: n scores, in place, that belong to keys `first` on: times scale, cap tanh(s / cap) when cap > 0; summed in the lanes of key % 16. */
+/* softmax: n scores, in place, that belong to keys `first` on: times scale, cap tanh(s / cap) when cap > 0; summed
+ * in the lanes of key % 16. */
 typedef struct { float *s; size_t n, first; float scale, cap; } pcs_softmax_args;
 
-/* unpack_kv: int8 or int4 codes of a cache to f32. width 0: 16 keys of n dimensions, dst [n][16], s of each key; else n values of `width` (a multiple of 16) numbers, s of each. */
+/* unpack_kv: int8 or int4 codes of a cache to f32. width 0: 16 keys of n dimensions, dst [n][16], s of each key;
+ * else n values of `width` (a multiple of 16) numbers, s of each. */
 typedef struct { const uint8_t *q; const float *s; size_t n, width; int bits; float *dst; } pcs_unpack_kv_args;
 
-/* kv_scores: y[r][16 t + i] = sum_k x[r][k] key(16 t + i)[k] with keys as the cache has them, tiles of 16 (graph/kv.h): floats of 32 or 16 bits, or codes of 8 or 4 and d of each key.
- * kv_values: y[r][i] = (accumulate ? y : 0) + sum_j w[r][j] value(j)[i]; width: a multiple of 16, of 32 with codes of 4 bits. fma, k and j ascending: the sums of gemm. For a few rows;
- * many are faster with numbers that are unpacked once. end: of the stream that codes is a part of, and where reading goes on then, which kernels ask for ahead; NULL: not known, or nowhere. */
-typedef struct { const float *x; size_t m, dims; const uint8_t *codes; const float *d; int bits; size_t tiles; float *y; size_t ldy; const uint8_t *end, *next; } pcs_kv_scores_args;
-typedef struct { const float *w; size_t ldw, m, n, width; const uint8_t *codes; const float *d; int bits; float *y; size_t ldy; bool accumulate; const uint8_t *end, *next; } pcs_kv_values_args;
+/* kv_scores: y[r][16 t + i] = sum_k x[r][k] key(16 t + i)[k] with keys as the cache has them, tiles of 16
+ * (graph/kv.h): floats of 32 or 16 bits, or codes of 8 or 4 and d of each key. kv_values: y[r][i] = (accumulate ? y
+ * : 0) + sum_j w[r][j] value(j)[i]; width: a multiple of 16, of 32 with codes of 4 bits. fma, k and j ascending: the
+ * sums of gemm. For a few rows; many are faster with numbers that are unpacked once. end: of the stream that codes
+ * is a part of, and where reading goes on then, which kernels ask for ahead; NULL: not known, or nowhere. */
+typedef struct {
+    const float *x;
+    size_t m, dims;
+    const uint8_t *codes;
+    const float *d;
+    int bits;
+    size_t tiles;
+    float *y;
+    size_t ldy;
+    const uint8_t *end, *next;
+} pcs_kv_scores_args;
+typedef struct {
+    const float *w;
+    size_t ldw, m, n, width;
+    const uint8_t *codes;
+    const float *d;
+    int bits;
+    float *y;
+    size_t ldy;
+    bool accumulate;
+    const uint8_t *end, *next;
+} pcs_kv_values_args;
 
 /* f16_f32: n numbers, exact (a NaN stays one; its payload may become quiet). */
 typedef struct { const uint16_t *src; float *dst; size_t n; } pcs_f16_f32_args;
 
-/* log_sum: the log of the sum of exponentials of x[n], and the first place of the largest. divergence: KL(p || q) in nats of two rows of logits, whose log sums are lp
- * and lq. Summed in 16 lanes of doubles. */
+/* log_sum: the log of the sum of exponentials of x[n], and the first place of the largest. divergence: KL(p || q) in
+ * nats of two rows of logits, whose log sums are lp and lq. Summed in 16 lanes of doubles. */
 typedef struct { const float *x; size_t n, *best; double *sum; } pcs_log_sum_args;
 typedef struct { const float *p, *q; double lp, lq; size_t n; double *kl; } pcs_divergence_args;
 
 /* dot: the sum of a[i] b[i], f64, in 8 lanes that are not fused. */
 typedef struct { const double *a, *b; size_t n; double *sum; } pcs_dot_args;
 
-/* encode: a row as pcs_encode does (pcs_encode_args of format/format.h). fit: the parameters of a block (params), or scale
- * and zero point of a row of a format with a head (params NULL): w = d * (q - zero). */
+/* encode: a row as pcs_encode does (pcs_encode_args of format/format.h). fit: the parameters of a block (params), or
+ * scale and zero point of a row of a format with a head (params NULL): w = d * (q - zero). */
 typedef struct {
     const pcs_format *f;
     size_t n;
@@ -229,8 +266,9 @@ typedef struct {
 /* error: weighted squares of x - y, and of x; w NULL: all alike. */
 typedef struct { size_t n; const float *x, *y, *w; double *err, *norm; } pcs_error_args;
 
-/* peak, peakf: how fast a core multiplies when nothing has to be loaded, for the limits that bench prints: int8 products
- * summed in int32, and f32 fma; peak_bf16: products of tiles, if there are such. Writes how many multiplications it made; sink keeps the compiler from dropping them. */
+/* peak, peakf: how fast a core multiplies when nothing has to be loaded, for the limits that bench prints: int8
+ * products summed in int32, and f32 fma; peak_bf16: products of tiles, if there are such. Writes how many
+ * multiplications it made; sink keeps the compiler from dropping them. */
 typedef struct { uint64_t rounds, *multiplications; volatile uint32_t *sink; } pcs_peak_args;
 
 /* The type of each operation's functions; all operations; a pointer to a function of one of them. */
@@ -271,7 +309,8 @@ typedef struct pcs_kernel {
 #undef KERNEL_OF
 
 extern const pcs_kernel pcs_kernel_table[]; /* ends with name == NULL */
-/* The first row of an operation (and of a format, else NULL) that a machine with these levels can run; NULL: there is none. */
+/* The first row of an operation (and of a format, else NULL) that a machine with these levels can run; NULL: there
+ * is none. */
 const pcs_kernel *pcs_kernel_find(pcs_operation op, const pcs_format *f, unsigned cpu);
 
 /* One of each, chosen once per context; those of a format by its id, NULL where it has none. */
@@ -286,7 +325,10 @@ pcs_kernels pcs_kernels_for(unsigned cpu);
 /* pcs_decode, by a kernel where there is one. */
 void pcs_decode_by(const pcs_kernels *k, const pcs_format *f, size_t n, const void *src, float *dst);
 
-static inline bool pcs_has_panels(const pcs_format *f, size_t n) { return pcs_format_portable(f) && pcs_panels_fit(f, n); }
+static inline bool pcs_has_panels(const pcs_format *f, size_t n)
+{
+    return pcs_format_portable(f) && pcs_panels_fit(f, n);
+}
 /* mv for rows of n weights, of codes or of floats; NULL: there is none. */
 static inline pcs_mv_fn *pcs_few(const pcs_kernels *k, const pcs_format *f, size_t n)
 {

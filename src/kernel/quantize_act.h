@@ -15,7 +15,8 @@ PCS_INLINE void pcs_quantize_group(const float *x, int8_t *q, float *d, float *s
     }
     *d = top * (1.0f / 127.0f);
     const float inv = top > 1e-36f ? 127.0f / top : 0.0f;
-    for (int i = 0; i < 32; i++) q[i] = (int8_t)(uint8_t)pcs_f32_bits(x[i] * inv + 12582912.0f); /* its low byte; NaN gives some byte */
+    for (int i = 0; i < 32; i++)
+        q[i] = (int8_t)(uint8_t)pcs_f32_bits(x[i] * inv + 12582912.0f); /* its low byte; NaN gives some byte */
     int a = 0, b = 0;
     for (int i = 0; i < 16; i++) a += q[i];
     for (int i = 16; i < 32; i++) b += q[i];

@@ -12,18 +12,30 @@
 enum { WIDTH = 4096, ROWS = 4096, PROMPT = 240 };
 #define CACHED ((uint64_t)512 << 10) /* bytes of each thread */
 
-typedef struct { pcs_mp_fn *mp; pcs_mp_args args; size_t scratch_size; } prompt;
+/* A prompt by a weight whose rows are shared out to threads: exact by mp, or, where that is NULL, in tiles of bf16. */
+typedef struct {
+    uint64_t rows;
+    char *scratch;
+    size_t scratch_size; /* of a thread */
+    pcs_mp_fn *mp;
+    pcs_mp_args exact;
+    pcs_mp_bf16_fn *mp_bf16;
+    pcs_mp_bf16_args tiles;
+} prompt;
 
 static void run_prompt(void *arg, uint32_t ith, uint32_t nth)
 {
     const prompt *p = arg;
-    pcs_mp_args a = p->args;
+    pcs_mp_args exact = p->exact;
+    pcs_mp_bf16_args tiles = p->tiles;
     uint64_t begin, end;
-    pcs_share(a.n1, 16, ith, nth, &begin, &end);
-    a.n0 = begin;
-    a.n1 = end;
-    a.scratch = (char *)a.scratch + ith * p->scratch_size;
-    p->mp(&a);
+    pcs_share(p->rows, 16, ith, nth, &begin, &end);
+    if (begin == end) return;
+    exact.n0 = tiles.n0 = begin;
+    exact.n1 = tiles.n1 = end;
+    exact.scratch = tiles.scratch = p->scratch + ith * p->scratch_size;
+    if (p->mp) p->mp(&exact);
+    else p->mp_bf16(&tiles);
 }
 
 /* Multiplications per second of mp with a prompt. */
@@ -31,19 +43,18 @@ static precis_status prompt_speed(pcs_costing *c, const pcs_format *f, pcs_mp_fn
 {
     precis_ctx *ctx = c->ctx;
     const size_t chunks = pcs_chunks(WIDTH), rows = 512;
-    prompt p = { mp, { 0 }, (pcs_mp_scratch(WIDTH) + 127) / 64 * 64 };
+    prompt p = { .rows = rows, .mp = mp, .scratch_size = (pcs_mp_scratch(WIDTH) + 127) / 64 * 64 };
     void *acts = pcs_alloc(ctx, pcs_act_bytes(PROMPT, chunks), 1);
     float *x = pcs_alloc(ctx, (size_t)PROMPT * WIDTH, sizeof *x), *y = pcs_alloc(ctx, (size_t)PROMPT * rows, sizeof *y);
-    void *scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), p.scratch_size);
-    const precis_status st = acts && x && y && scratch ? PRECIS_OK : PRECIS_ENOMEM;
+    p.scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), p.scratch_size);
+    const precis_status st = acts && x && y && p.scratch ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) {
         for (size_t i = 0; i < (size_t)PROMPT * WIDTH; i++) x[i] = (float)(i % 17) - 8;
         const pcs_act a = pcs_act_in(acts, PROMPT, chunks);
         c->kernels.quantize_act(&(pcs_quantize_act_args){ x, WIDTH, 0, PROMPT, a });
         pcs_act_interleave(&a, chunks, PROMPT, 0, PROMPT);
-        p.args = (pcs_mp_args){ .f = f, .w = c->ring, .row_bytes = pcs_row_bytes(f, WIDTH), .k = WIDTH, .n1 = rows,
-                                .m = PROMPT, .act = a, .y = y, .ldy = rows, .scratch = scratch,
-                                .packed = pcs_panels_fit(f, WIDTH) };
+        p.exact = (pcs_mp_args){ .f = f, .w = c->ring, .row_bytes = pcs_row_bytes(f, WIDTH), .k = WIDTH, .m = PROMPT,
+                                 .act = a, .y = y, .ldy = rows, .packed = pcs_panels_fit(f, WIDTH) };
         double best = 1e30;
         for (int i = 0; i < 4; i++) {
             const double begun = pcs_now();
@@ -55,22 +66,8 @@ static precis_status prompt_speed(pcs_costing *c, const pcs_format *f, pcs_mp_fn
     pcs_free(ctx, acts);
     pcs_free(ctx, x);
     pcs_free(ctx, y);
-    pcs_free(ctx, scratch);
+    pcs_free(ctx, p.scratch);
     return st;
-}
-
-typedef struct { pcs_mp_bf16_fn *mp; pcs_mp_bf16_args args; size_t scratch_size; } tiles;
-
-static void run_tiles(void *arg, uint32_t ith, uint32_t nth)
-{
-    const tiles *t = arg;
-    pcs_mp_bf16_args a = t->args;
-    uint64_t begin, end;
-    pcs_share(a.n1, 16, ith, nth, &begin, &end);
-    a.n0 = begin;
-    a.n1 = end;
-    a.scratch = (char *)a.scratch + ith * t->scratch_size;
-    if (begin < end) t->mp(&a);
 }
 
 /* Multiplications per second of mp_bf16 with a prompt, and of tiles in registers in the same moments: others' load
@@ -79,22 +76,23 @@ static precis_status tiles_speed(pcs_costing *c, const pcs_format *f, double *sp
 {
     enum { TURNS = 5, DEPTH = 2048, WIDE = 2048, MANY = 512 };
     precis_ctx *ctx = c->ctx;
-    tiles t = { .mp = c->kernels.mp_bf16, .scratch_size = (pcs_mp_bf16_scratch(DEPTH) + 127) / 64 * 64 };
+    prompt t = { .rows = WIDE, .mp_bf16 = c->kernels.mp_bf16 };
+    t.scratch_size = (pcs_mp_bf16_scratch(DEPTH) + 127) / 64 * 64;
     const bool packed = pcs_panels_fit(f, DEPTH);
     uint16_t *act = pcs_alloc(ctx, pcs_act_bf16_bytes(MANY, DEPTH), 1);
     float *x = pcs_alloc(ctx, (size_t)MANY * DEPTH, sizeof *x), *y = pcs_alloc(ctx, (size_t)MANY * WIDE, sizeof *y);
-    void *scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), t.scratch_size);
-    const precis_status st = act && x && y && scratch ? PRECIS_OK : PRECIS_ENOMEM;
+    t.scratch = pcs_alloc(ctx, precis_ctx_threads(ctx), t.scratch_size);
+    const precis_status st = act && x && y && t.scratch ? PRECIS_OK : PRECIS_ENOMEM;
     double speeds[TURNS], limits[TURNS];
     for (int i = -1; i < TURNS && !st; i++) { /* the first one warms up */
         if (i < 0) {
             for (size_t k = 0; k < (size_t)MANY * DEPTH; k++) x[k] = (float)(k % 17) - 8;
             c->kernels.act_bf16(&(pcs_act_bf16_args){ x, DEPTH, MANY, 0, MANY, act });
-            t.args = (pcs_mp_bf16_args){ f, c->ring, pcs_row_bytes(f, DEPTH), DEPTH, 0, WIDE, MANY, act, y, WIDE, NULL,
-                                         scratch, packed };
+            t.tiles = (pcs_mp_bf16_args){ .f = f, .w = c->ring, .row_bytes = pcs_row_bytes(f, DEPTH), .k = DEPTH,
+                                          .m = MANY, .act = act, .y = y, .ldy = WIDE, .packed = packed };
         }
         const double begun = pcs_now();
-        pcs_run(ctx, run_tiles, &t);
+        pcs_run(ctx, run_prompt, &t);
         const double took = pcs_now() - begun;
         if (i < 0) continue;
         speeds[i] = (double)MANY * DEPTH * WIDE / took;
@@ -109,7 +107,7 @@ static precis_status tiles_speed(pcs_costing *c, const pcs_format *f, double *sp
     pcs_free(ctx, act);
     pcs_free(ctx, x);
     pcs_free(ctx, y);
-    pcs_free(ctx, scratch);
+    pcs_free(ctx, t.scratch);
     return st;
 }
 

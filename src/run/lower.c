@@ -252,9 +252,8 @@ static precis_status open_states(precis_program *p, const pcs_program_options *o
     precis_status st = p->kvs && types ? PRECIS_OK : PRECIS_ENOMEM;
     if (!st) st = pcs_kv_list(p->ctx, opt->k_type, 0, n, types);
     if (!st) st = pcs_kv_list(p->ctx, opt->v_type, 1, n, types + n);
-    if (!st)
-        st = pcs_pages_open(p->ctx, &p->pages, &p->backend->heap, opt->sequences, context, opt->pages,
-                            opt->batch ? opt->batch : 1);
+    const pcs_pages_size size = { opt->sequences, context, opt->pages, opt->batch ? opt->batch : 1 };
+    if (!st) st = pcs_pages_open(p->ctx, &p->pages, &p->backend->heap, &size);
     if (!st) st = open_caches(p, types, n, context);
     if (!st && n && !opt->batch) st = take_all(&p->pages);
     else if (!st && (p->ctx->memory.limit || p->ctx->memory.counting)) st = pcs_pages_reserve(&p->pages);

@@ -35,7 +35,7 @@ typedef struct pcs_step {
     bool barrier, barrier_one; /* wait for all earlier steps first; in a run whose symbols have sizes of 1 at most */
     bool below;   /* int8 products by p->below: tiles are slower here for these weights */
     bool tap;     /* the result has a tap */
-    int outside;  /* an index or a scale was none in this run */
+    atomic_int outside;  /* an index or a scale was none in this run */
     pcs_room room;
     pcs_call call;
 } pcs_step;

@@ -27,7 +27,8 @@ static void race(void *user, const pcs_kernel *const two[2], const pcs_format *f
 static unsigned levels(double tiles, double wide, double narrow, unsigned cpu, unsigned doubted, int races)
 {
     clock_of c = { { 1, tiles, wide, narrow, 9 }, 0 };
-    const unsigned got = pcs_levels_by_race(rows, PCS_DO_mp, pcs_formats[0], cpu, doubted, race, &c);
+    const pcs_races races_of = { rows, PCS_DO_mp, doubted, race, &c };
+    const unsigned got = pcs_levels_by_race(&races_of, pcs_formats[0], cpu);
     assert_int_equal(c.races, races);
     return got;
 }

@@ -19,7 +19,7 @@ static precis_value constant(maker *m, pcs_dtype d, uint32_t dims, const int64_t
     for (uint32_t i = 0; i < dims; i++) n *= shape[i];
     void *own = pcs_arena_alloc(&m->g->arena, (size_t)n * pcs_dtype_bytes(d) + 16, 1);
     memcpy(own, data, (size_t)n * pcs_dtype_bytes(d));
-    return pcs_graph_codes(m->g, "c", d, dims, shape, own, &whole);
+    return pcs_graph_codes(m->g, "c", &(pcs_code_value){ d, dims, shape, own, &whole });
 }
 static precis_value number(maker *m, float x) { return constant(m, PCS_F32, 0, NULL, &x); }
 static precis_value zero_point(maker *m, pcs_dtype d, int32_t zero)

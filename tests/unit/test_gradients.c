@@ -270,8 +270,10 @@ static precis_value make_input(precis_graph *g, const operand *o, void **data, u
     static const int64_t shape[2] = { 24, 5 };
     const size_t n = count_of(o);
     *data = calloc(n + 16, 8);
-    if (o->kind == 'K')
-        return pcs_graph_codes(g, "k", PCS_I64, 1, o->shape, memcpy(*data, shape, sizeof shape), &(pcs_affine){ 0 });
+    if (o->kind == 'K') {
+        memcpy(*data, shape, sizeof shape);
+        return pcs_graph_codes(g, "k", &(pcs_code_value){ PCS_I64, 1, o->shape, *data, &(pcs_affine){ 0 } });
+    }
     int32_t *whole = *data;
     for (size_t i = 0; i < n; i++)
         whole[i] = o->kind == 'I'   ? (int32_t)(i * 5 + 1) % o->most

@@ -121,7 +121,7 @@ static void test_codes(void **state)
     static const float scales[3] = { 1.0f, 0.5f, 2.0f };
     static const int32_t zeros[3] = { 0, 1, -1 };
     const pcs_affine affine = { .scales = scales, .zeros = zeros, .axis = 1 };
-    const precis_value stored = pcs_graph_codes(g, "w", PCS_I8, 2, shape, table, &affine);
+    const precis_value stored = pcs_graph_codes(g, "w", &(pcs_code_value){ PCS_I8, 2, shape, table, &affine });
     const precis_value along = precis_graph_node(g, "a", "dequantize", NULL, 1, &stored);
     precis_program *p;
     OK(ctx, precis_program_open(ctx, &p, g, PRECIS_REFERENCE));
@@ -225,15 +225,15 @@ static void test_shapes(void **state)
     const precis_value x = precis_graph_input(g, "x", 3, shape);
     const precis_value all = precis_graph_node(g, "shape", "shape", NULL, 1, &x);
     const int64_t one = 1;
-    const precis_value ids = pcs_graph_codes(g, "ids", PCS_I64, 1, &one, first, &none);
+    const precis_value ids = pcs_graph_codes(g, "ids", &(pcs_code_value){ PCS_I64, 1, &one, first, &none });
     const precis_value b = precis_graph_node(g, "batch", "gather", NULL, 2, (precis_value[]){ all, ids });
-    const precis_value minus = pcs_graph_codes(g, "rest", PCS_I64, 1, &one, rest, &none);
+    const precis_value minus = pcs_graph_codes(g, "rest", &(pcs_code_value){ PCS_I64, 1, &one, rest, &none });
     const precis_value to = precis_graph_node(g, "to", "concat", NULL, 2, (precis_value[]){ b, minus });
     const precis_value y = precis_graph_node(g, "y", "reshape", NULL, 2, (precis_value[]){ x, to });
     int64_t got[PRECIS_MAX_DIMS];
     assert_int_equal(precis_graph_value_shape(g, y, got), 2);
     assert_true(got[0] == batch && got[1] == 12);
-    const precis_value by_zero = pcs_graph_codes(g, "zero", PCS_I64, 1, &two, zero_rest, &none);
+    const precis_value by_zero = pcs_graph_codes(g, "zero", &(pcs_code_value){ PCS_I64, 1, &two, zero_rest, &none });
     const precis_value z = precis_graph_node(g, "z", "reshape", NULL, 2, (precis_value[]){ x, by_zero });
     assert_int_equal(precis_graph_value_shape(g, z, got), 2);
     assert_true(got[0] == batch && got[1] == 12);
@@ -249,7 +249,7 @@ static void test_shapes(void **state)
     assert_memory_equal(precis_program_get(p, y), data, sizeof data);
     precis_program_close(&p);
     static const int64_t five[1] = { 5 }; /* 12 numbers of each picture are no rows of 5 */
-    const precis_value bad = pcs_graph_codes(g, "five", PCS_I64, 1, &one, five, &none);
+    const precis_value bad = pcs_graph_codes(g, "five", &(pcs_code_value){ PCS_I64, 1, &one, five, &none });
     const precis_value to_bad = precis_graph_node(g, "to_bad", "concat", NULL, 2, (precis_value[]){ minus, bad });
     assert_true(precis_graph_node(g, "w", "reshape", NULL, 2, (precis_value[]){ x, to_bad }) < 0);
     assert_int_equal(precis_graph_verify(g), PRECIS_EINVAL);

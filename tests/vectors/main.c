@@ -167,7 +167,7 @@ precis_value ids(vec_case *c, net *n, const char *name, size_t count, const int3
 {
     (void)c;
     const int64_t shape = (int64_t)count;
-    return pcs_graph_codes(n->g, name, PCS_I32, 1, &shape, data, &(pcs_affine){ 0 });
+    return pcs_graph_codes(n->g, name, &(pcs_code_value){ PCS_I32, 1, &shape, data, &(pcs_affine){ 0 } });
 }
 
 precis_value node(net *n, const char *op, const precis_attr *attrs, uint32_t n_in, const precis_value *in)

@@ -66,7 +66,7 @@ void family_fp8_tile(vec_case *c)
     const array x = input(c, "x");
     const size_t k = width_of(&x), n = x.n / k, tiles = (k + 127) / 128;
     float *y = keep(c, x.n * sizeof *y), *scales = keep(c, n * tiles * sizeof *scales);
-    pcs_cast_tiles(&pcs_e4m3, x.x, y, n, k, 1, 128, scales);
+    pcs_cast_tiles(&pcs_e4m3, &(pcs_tiling){ n, k, 1, 128 }, x.x, y, scales);
     put_like(c, "y", y, &x);
     put(c, "scale", scales, 2, (const int64_t[]){ (int64_t)n, (int64_t)tiles });
 }

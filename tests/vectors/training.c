@@ -289,7 +289,8 @@ static precis_value along(net *n, precis_value v, int64_t many, uint32_t axis, u
     static int64_t shape[2][4];
     int64_t *to = shape[axis], count = dims;
     for (uint32_t i = 0; i < dims; i++) to[i] = i == axis ? many : 1;
-    return NODE(n, "reshape", NULL, v, pcs_graph_codes(n->g, "dims", PCS_I64, 1, &count, to, &(pcs_affine){ 0 }));
+    const pcs_code_value spread = { PCS_I64, 1, &count, to, &(pcs_affine){ 0 } };
+    return NODE(n, "reshape", NULL, v, pcs_graph_codes(n->g, "dims", &spread));
 }
 
 /* w gamma / sqrt(running variance), rounded by output, the convolution over that factor again, and a norm of its own.

@@ -16,7 +16,7 @@ enum { SCALE, WINDOW, CAP, CAUSAL };
 
 #define VALUES 64 /* keys whose values are unpacked at a time */
 #define ROWS 16
-#define PANELS 4 /* of 16 keys, at a time */
+#define KEY_PANELS 4 /* of 16 keys, at a time */
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -75,7 +75,7 @@ static size_t align64(size_t n) { return (n + 63) / 64 * 64; }
 /* Bytes behind q, s and y: of the exact arithmetic; of bf16: keys or values as panels, and what they multiply. */
 static size_t exact_room(const dims *d)
 {
-    return align64(4 * 16 * PANELS * (size_t)d->kv->kd) + align64(4 * VALUES * (size_t)d->kv->vp);
+    return align64(4 * 16 * KEY_PANELS * (size_t)d->kv->kd) + align64(4 * VALUES * (size_t)d->kv->vp);
 }
 
 static size_t bf16_room(const dims *d)
@@ -152,12 +152,13 @@ static void scores(const task *t, const work *w, uint32_t seq, const pcs_kv_span
     const pcs_kernels *k = t->c->kernels;
     const size_t keys = w->hi - w->lo, step = 16 * (size_t)kv->kd;
     if (span) {
-        pcs_kv_scores(kv, k, seq, t->head, span->first, (uint32_t)(keys / 16), w->q, w->m, w->s, keys, span);
+        const pcs_kv_part part = { seq, t->head, span->first, (uint32_t)keys };
+        pcs_kv_scores(kv, k, &part, &(pcs_kv_rows){ w->q, w->s, w->m, keys }, span);
         return;
     }
     float *panel = (float *)(void *)w->rest;
-    for (size_t j = w->lo; j < w->hi; j += 16 * PANELS) {
-        const size_t panels = w->hi - j < 16 * PANELS ? (w->hi - j) / 16 : PANELS;
+    for (size_t j = w->lo; j < w->hi; j += 16 * KEY_PANELS) {
+        const size_t panels = w->hi - j < 16 * KEY_PANELS ? (w->hi - j) / 16 : KEY_PANELS;
         for (size_t p = 0; p < panels; p++)
             pcs_kv_keys(kv, k, seq, t->head, (uint32_t)(j / 16 + p), panel + p * step);
         const pcs_gemm_args one = { w->q, kv->kd, panel, 16, kv->kd, w->m, w->s + (j - w->lo), keys, false };
@@ -172,15 +173,16 @@ static void mix(const task *t, const work *w, uint32_t seq, const pcs_kv_span *s
     const pcs_kv *kv = t->d->kv;
     const pcs_kernels *k = t->c->kernels;
     const size_t keys = w->hi - w->lo;
-    char *mem = w->rest + align64(4 * 16 * PANELS * (size_t)kv->kd);
+    char *mem = w->rest + align64(4 * 16 * KEY_PANELS * (size_t)kv->kd);
     for (size_t j = w->lo; j < w->reach; j += VALUES) {
         const size_t n = w->reach - j < VALUES ? w->reach - j : VALUES;
         const float *weights = w->s + (j - w->lo);
+        const pcs_kv_part part = { seq, t->head, (uint32_t)j, (uint32_t)n };
         if (span) {
-            pcs_kv_mix(kv, k, seq, t->head, (uint32_t)j, (uint32_t)n, weights, keys, w->m, w->y, j > w->lo, span);
+            pcs_kv_mix(kv, k, &part, &(pcs_kv_rows){ weights, w->y, w->m, keys }, j > w->lo, span);
             continue;
         }
-        const float *v = pcs_kv_values(kv, k, seq, t->head, (uint32_t)j, (uint32_t)n, (float *)(void *)mem);
+        const float *v = pcs_kv_values(kv, k, &part, (float *)(void *)mem);
         const pcs_gemm_args one = { weights, keys, v, kv->vp, n, w->m, w->y, kv->vp, j > w->lo };
         k->gemm_wide(&(pcs_gemm_wide_args){ one, kv->vp / 16, 16 });
     }
@@ -240,8 +242,8 @@ static void values_to_panels(const task *t, const work *w, const room *r, uint32
         const size_t there = j + at < w->reach ? w->reach - (j + at) : 0;
         some = n - at < VALUES ? n - at : VALUES;
         const size_t real = some < there ? some : there;
-        const uint32_t key = (uint32_t)(j + at);
-        const float *v = real ? pcs_kv_values(kv, t->c->kernels, seq, t->head, key, (uint32_t)real, r->some) : r->some;
+        const pcs_kv_part part = { seq, t->head, (uint32_t)(j + at), (uint32_t)real };
+        const float *v = real ? pcs_kv_values(kv, t->c->kernels, &part, r->some) : r->some;
         for (size_t p = 0; p < vp / 16; p++) {
             float *to = r->panels + (p * n + at) * 16;
             for (size_t i = 0; i < real; i++) memcpy(to + 16 * i, v + i * vp + 16 * p, 16 * sizeof *to);

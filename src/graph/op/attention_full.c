@@ -8,13 +8,13 @@
  * gamma) w + gamma, 0, 1) (2306.12929, equation 4).
  *
  * A thread has whole key heads of whole sequences, whose keys no other thread's queries see; their queries go through
- * gemm TILE rows at a time. The weights are those of the same kernel that the cached op calls. */
+ * gemm ROW_TILE rows at a time. The weights are those of the same kernel that the cached op calls. */
 #include "base/fmath.h"
 #include "graph/graph.h"
 
 enum { DIM, SCALE, WINDOW, CAP, CAUSAL, PLUS_ONE, ZETA, GAMMA };
 
-#define TILE 48
+#define ROW_TILE 48
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -66,9 +66,9 @@ typedef struct {
     float *k_panels, *v_panels; /* [keys / 16][dim][16] */
     float *k, *v;               /* [keys][dp], [keys][vp], zeros behind the last */
     float *dk, *dv;             /* the same */
-    float *score, *weight, *used, *turned; /* [TILE][keys + 16], turned [keys][TILE] */
-    float *q, *d, *tile;        /* [TILE][dp], [TILE][vp], [TILE][the wider] */
-} work;
+    float *score, *weight, *used, *turned; /* [ROW_TILE][keys + 16], turned [keys][ROW_TILE] */
+    float *q, *d, *tile;        /* [ROW_TILE][dp], [ROW_TILE][vp], [ROW_TILE][the wider] */
+} head_work;
 
 static float *carve(char **mem, size_t n)
 {
@@ -77,21 +77,21 @@ static float *carve(char **mem, size_t n)
     return r;
 }
 
-static work work_in(const sizes *z, char *mem)
+static head_work work_in(const sizes *z, char *mem)
 {
     const size_t keys = up16(z->rows), wide = z->dp > z->vp ? z->dp : z->vp;
-    work w = { 0 };
+    head_work w = { 0 };
     float **const by_dim[] = { &w.k_panels, &w.k, &w.dk }, **const by_vdim[] = { &w.v_panels, &w.v, &w.dv };
     float **const scores[] = { &w.score, &w.weight, &w.used };
     for (int i = 0; i < 3; i++) {
         *by_dim[i] = carve(&mem, keys * z->dp);
         *by_vdim[i] = carve(&mem, keys * z->vp);
-        *scores[i] = carve(&mem, TILE * (keys + 16));
+        *scores[i] = carve(&mem, ROW_TILE * (keys + 16));
     }
-    w.turned = carve(&mem, TILE * keys);
-    w.q = carve(&mem, TILE * z->dp);
-    w.d = carve(&mem, TILE * z->vp);
-    w.tile = carve(&mem, TILE * wide);
+    w.turned = carve(&mem, ROW_TILE * keys);
+    w.q = carve(&mem, ROW_TILE * z->dp);
+    w.d = carve(&mem, ROW_TILE * z->vp);
+    w.tile = carve(&mem, ROW_TILE * wide);
     return w;
 }
 
@@ -99,14 +99,18 @@ static size_t scratch(const pcs_call *c)
 {
     const sizes z = sizes_of(c);
     const size_t keys = up16(z.rows), wide = z.dp + z.vp;
-    return (3 * keys * wide + 3 * TILE * (keys + 16) + TILE * keys + 2 * TILE * wide) * sizeof(float) + 16 * 64;
+    return (3 * keys * wide + 3 * ROW_TILE * (keys + 16) + ROW_TILE * keys + 2 * ROW_TILE * wide) * sizeof(float) +
+           16 * 64;
 }
 
-/* Rows of a head, each `width` numbers in place of `padded`; zeros up to `keys` rows. */
-static void copy_rows(const float *from, size_t step, size_t n, size_t keys, size_t width, size_t padded, float *to)
+/* n rows of a head, each `width` numbers, `step` apart. */
+typedef struct { const float *from; size_t step, n, width; } head_rows;
+
+/* They in `padded` numbers each; zeros up to `keys` rows. */
+static void copy_rows(head_rows r, size_t keys, size_t padded, float *to)
 {
     memset(to, 0, keys * padded * sizeof *to);
-    for (size_t r = 0; r < n; r++) memcpy(to + r * padded, from + r * step, width * sizeof *to);
+    for (size_t i = 0; i < r.n; i++) memcpy(to + i * padded, r.from + i * r.step, r.width * sizeof *to);
 }
 
 static void to_panels(const sizes *z, const float *rows, size_t width, size_t padded, size_t keys, float *panels)
@@ -115,12 +119,12 @@ static void to_panels(const sizes *z, const float *rows, size_t width, size_t pa
         z->c->kernels->panel(&(pcs_panel_args){ rows + p * 16 * padded, padded, 16, width, panels + p * 16 * width });
 }
 
-static void open_head(const sizes *z, work *w, size_t first, size_t n, size_t shared, bool back)
+static void open_head(const sizes *z, head_work *w, size_t first, size_t n, size_t shared, bool back)
 {
     w->first = first, w->n = n, w->shared = shared, w->keys = up16(n);
     const size_t kw = z->shared * z->dim, vw = z->shared * z->vdim;
-    copy_rows(z->k + first * kw + shared * z->dim, kw, n, w->keys, z->dim, z->dp, w->k);
-    copy_rows(z->v + first * vw + shared * z->vdim, vw, n, w->keys, z->vdim, z->vp, w->v);
+    copy_rows((head_rows){ z->k + first * kw + shared * z->dim, kw, n, z->dim }, w->keys, z->dp, w->k);
+    copy_rows((head_rows){ z->v + first * vw + shared * z->vdim, vw, n, z->vdim }, w->keys, z->vp, w->v);
     to_panels(z, w->k, z->dim, z->dp, w->keys, w->k_panels);
     if (!back) return;
     to_panels(z, w->v, z->vdim, z->vp, w->keys, w->v_panels);
@@ -135,7 +139,7 @@ static void multiply(const sizes *z, pcs_gemm_args one, size_t panels, size_t st
 }
 
 /* Keys [*lo, *hi) that row t of the sequence sees. */
-static void seen(const sizes *z, const work *w, size_t t, size_t *lo, size_t *hi)
+static void seen_keys(const sizes *z, const head_work *w, size_t t, size_t *lo, size_t *hi)
 {
     const int64_t window = z->c->attr[WINDOW].integer;
     *hi = z->c->attr[CAUSAL].integer != 0 ? t + 1 : w->n;
@@ -143,18 +147,19 @@ static void seen(const sizes *z, const work *w, size_t t, size_t *lo, size_t *hi
 }
 
 /* Scores of rows [t, t + m) of a head, as whole panels up to *keys, and their weights, 0 where nothing is seen. */
-static void weigh(const sizes *z, work *w, size_t t, size_t m, size_t head, size_t *keys)
+static void weigh(const sizes *z, head_work *w, size_t t, size_t m, size_t head, size_t *keys)
 {
     const size_t width = w->keys + 16;
     size_t lo, hi;
-    seen(z, w, t + m - 1, &lo, &hi);
+    seen_keys(z, w, t + m - 1, &lo, &hi);
     *keys = up16(hi);
-    copy_rows(z->q + ((w->first + t) * z->heads + head) * z->dim, z->heads * z->dim, m, m, z->dim, z->dp, w->q);
+    const float *q = z->q + ((w->first + t) * z->heads + head) * z->dim;
+    copy_rows((head_rows){ q, z->heads * z->dim, m, z->dim }, m, z->dp, w->q);
     const pcs_gemm_args one = { w->q, z->dp, w->k_panels, 16, z->dim, m, w->score, width, false };
     multiply(z, one, *keys / 16, 16 * z->dim);
     for (size_t r = 0; r < m; r++) {
         float *s = w->weight + r * width, *used = w->used + r * width;
-        seen(z, w, t + r, &lo, &hi);
+        seen_keys(z, w, t + r, &lo, &hi);
         memset(s, 0, lo * sizeof *s);
         memcpy(s + lo, w->score + r * width + lo, (hi - lo) * sizeof *s);
         s[hi] = 0; /* the score of plus_one, or nobody's */
@@ -170,12 +175,12 @@ static void weigh(const sizes *z, work *w, size_t t, size_t m, size_t head, size
     }
 }
 
-static void forward_head(const sizes *z, work *w)
+static void forward_head(const sizes *z, head_work *w)
 {
     for (size_t head = w->shared * z->group; head < (w->shared + 1) * z->group; head++)
         for (size_t t = 0, m; t < w->n; t += m) {
             size_t keys;
-            m = w->n - t < TILE ? w->n - t : TILE;
+            m = w->n - t < ROW_TILE ? w->n - t : ROW_TILE;
             weigh(z, w, t, m, head, &keys);
             const pcs_gemm_args one = { w->used, w->keys + 16, w->v, z->vp, keys, m, w->tile, z->vp, false };
             multiply(z, one, z->vp / 16, 16);
@@ -194,7 +199,7 @@ static void turn(const float *x, size_t ld, size_t m, size_t keys, float *to)
 
 /* `used` holds gradients by the weights that were used; it becomes those by the products of q and k: back through the
  * clamp, the softmax, the cap and the scale. */
-static void by_scores(const sizes *z, const work *w, size_t t, size_t m)
+static void by_scores(const sizes *z, const head_work *w, size_t t, size_t m)
 {
     for (size_t r = 0; r < m; r++) {
         const size_t at = r * (w->keys + 16);
@@ -202,7 +207,7 @@ static void by_scores(const sizes *z, const work *w, size_t t, size_t m)
         float *used = w->used + at;
         size_t lo, hi;
         double mean = 0;
-        seen(z, w, t + r, &lo, &hi);
+        seen_keys(z, w, t + r, &lo, &hi);
         for (size_t j = lo; j < hi; j++) {
             const float v = z->stretch * s[j] + z->gamma;
             used[j] = v < 0 || v > 1 ? 0.0f : z->stretch * used[j];
@@ -217,12 +222,12 @@ static void by_scores(const sizes *z, const work *w, size_t t, size_t m)
     }
 }
 
-static void back_tile(const sizes *z, const pcs_grads *g, work *w, size_t t, size_t m, size_t head)
+static void back_tile(const sizes *z, const pcs_grads *g, head_work *w, size_t t, size_t m, size_t head)
 {
     const size_t row = (w->first + t) * z->heads + head, width = w->keys + 16;
     size_t keys;
     weigh(z, w, t, m, head, &keys);
-    copy_rows(g->out[0] + row * z->vdim, z->heads * z->vdim, m, m, z->vdim, z->vp, w->d);
+    copy_rows((head_rows){ g->out[0] + row * z->vdim, z->heads * z->vdim, m, z->vdim }, m, z->vp, w->d);
     turn(w->used, width, m, keys, w->turned);
     multiply(z, (pcs_gemm_args){ w->turned, m, w->d, z->vp, m, keys, w->dv, z->vp, true }, z->vp / 16, 16);
     const pcs_gemm_args by_weight = { w->d, z->vp, w->v_panels, 16, z->vdim, m, w->used, width, false };
@@ -242,11 +247,11 @@ static void add_rows(const float *from, size_t padded, size_t n, size_t width, f
         for (size_t i = 0; i < width; i++) to[r * step + i] += from[r * padded + i];
 }
 
-static void back_head(const sizes *z, const pcs_grads *g, work *w)
+static void back_head(const sizes *z, const pcs_grads *g, head_work *w)
 {
     for (size_t head = w->shared * z->group; head < (w->shared + 1) * z->group; head++)
         for (size_t t = 0, m; t < w->n; t += m) {
-            m = w->n - t < TILE ? w->n - t : TILE;
+            m = w->n - t < ROW_TILE ? w->n - t : ROW_TILE;
             back_tile(z, g, w, t, m, head);
         }
     const size_t kw = z->shared * z->dim, vw = z->shared * z->vdim;
@@ -258,7 +263,7 @@ static void back_head(const sizes *z, const pcs_grads *g, work *w)
 static void heads(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
     const sizes z = sizes_of(c);
-    work w = work_in(&z, c->scratch + ith * c->scratch_size);
+    head_work w = work_in(&z, c->scratch + ith * c->scratch_size);
     size_t task = 0;
     for (size_t first = 0, n; first < z.rows; first += n) {
         for (n = 1; first + n < z.rows && z.seq[first + n] == z.seq[first];) n++;

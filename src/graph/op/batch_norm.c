@@ -81,6 +81,6 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
 }
 
 const pcs_op pcs_op_batch_norm = {
-    .name = "batch_norm", .min_in = 5, .max_in = 5, .by_channel = by_channel, .attrs = PCS_ATTR_TABLE(PCS_REAL("eps", 1e-5)),
-    .infer = infer, .eval = eval, .backward = backward,
+    .name = "batch_norm", .min_in = 5, .max_in = 5, .by_channel = by_channel,
+    .attrs = PCS_ATTR_TABLE(PCS_REAL("eps", 1e-5)), .infer = infer, .eval = eval, .backward = backward,
 };

@@ -60,8 +60,10 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     out->dtype = PCS_U8;
     out->dims = 4;
     out->shape[0] = x->shape[0];
-    for (uint32_t i = 0; i < 2; i++)
-        out->shape[1 + i] = pcs_window_places(g, n, n->attr, 2, i, x->shape[1 + i], n->attr[KERNEL].list[i], false);
+    for (uint32_t i = 0; i < 2; i++) {
+        const pcs_window_axis axis = { 2, i, x->shape[1 + i], n->attr[KERNEL].list[i], false };
+        out->shape[1 + i] = pcs_window_places(g, n, &axis);
+    }
     out->shape[3] = n->attr[CHANNELS].integer;
     return g->error;
 }
@@ -165,8 +167,11 @@ static bool in_place(const run *r)
 }
 
 /* Rows [m0, m1) of places times panels [p0, p1) of a group. */
-static void part(const run *r, int64_t group, size_t m0, size_t m1, size_t p0, size_t p1, uint32_t ith)
+typedef struct { int64_t group; size_t m0, m1, p0, p1; } tile_part;
+static void multiply_part(const run *r, const tile_part *part, uint32_t ith)
 {
+    const int64_t group = part->group;
+    const size_t m0 = part->m0, m1 = part->m1, p0 = part->p0, p1 = part->p1;
     const pcs_call *c = r->c;
     const layout *l = &r->l;
     const size_t step = pcs_codes_step(l->lines), tile = pcs_codes_tile(step), all = (size_t)(l->groups * l->outs),
@@ -250,8 +255,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const bool by_panels = (uint64_t)r.l.outs > places && panels >= 4 * (uint64_t)nth;
     pcs_share(by_panels ? panels : places, by_panels ? 2 : 1, ith, nth, &begin, &end);
     for (int64_t g = 0; g < r.l.groups && begin < end; g++) {
-        if (by_panels) part(&r, g, 0, places, begin, end, ith);
-        else part(&r, g, begin, end, 0, panels, ith);
+        const tile_part part = by_panels ? (tile_part){ g, 0, places, begin, end }
+                                         : (tile_part){ g, begin, end, 0, panels };
+        multiply_part(&r, &part, ith);
     }
 }
 

@@ -19,9 +19,10 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     out->dtype = PCS_U8;
     out->dims = 4;
     out->shape[0] = x->shape[0];
-    for (uint32_t i = 0; i < 2; i++)
-        out->shape[1 + i] = pcs_window_places(g, n, n->attr, 2, i, x->shape[1 + i], n->attr[KERNEL].list[i],
-                                              n->attr[CEIL].integer != 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        const pcs_window_axis axis = { 2, i, x->shape[1 + i], n->attr[KERNEL].list[i], n->attr[CEIL].integer != 0 };
+        out->shape[1 + i] = pcs_window_places(g, n, &axis);
+    }
     out->shape[3] = x->shape[3];
     return g->error;
 }
@@ -45,8 +46,9 @@ static span span_of(const pcs_call *c, uint32_t i, int64_t place)
     return s;
 }
 
+/* What codes stand for, and room for the sums of a place. */
 typedef struct {
-    double number[256];
+    double number[256], *sums;
 } numbers;
 
 static void mean(const pcs_call *c, const double *sums, int64_t count, uint8_t *y)
@@ -58,9 +60,9 @@ static void mean(const pcs_call *c, const double *sums, int64_t count, uint8_t *
 }
 
 /* One place, of all channels. */
-static void place(const pcs_call *c, const numbers *t, const span *r, const span *q, const uint8_t *x, double *sums,
-                  uint8_t *y)
+static void pool_place(const pcs_call *c, const numbers *t, const span *r, const span *q, const uint8_t *x, uint8_t *y)
 {
+    double *sums = t ? t->sums : NULL;
     const int64_t channels = c->in[0].shape[3], width = c->in[0].shape[2], dy = pcs_listed(&c->attr[DILATIONS], 0, 1),
                   dx = pcs_listed(&c->attr[DILATIONS], 1, 1);
     if (t) memset(sums, 0, (size_t)channels * sizeof *sums);
@@ -81,9 +83,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *y = &c->out[0];
     const int64_t oh = y->shape[1], ow = y->shape[2], channels = x->shape[3];
-    double *sums = (double *)(void *)(c->scratch + ith * c->scratch_size);
     const bool means = is_mean(c->attr);
-    numbers t;
+    numbers t = { .sums = (double *)(void *)(c->scratch + ith * c->scratch_size) };
     uint64_t begin, end;
     for (int32_t i = 0; i < 256 && means; i++)
         t.number[i] = (double)((float)(i - (int32_t)c->attr[ZERO_IN].integer) * (float)c->attr[SCALE_IN].real);
@@ -93,7 +94,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         const uint8_t *image = (const uint8_t *)x->data + (int64_t)i / oh * x->shape[1] * x->shape[2] * channels;
         for (int64_t p = 0; p < ow; p++) {
             const span q = span_of(c, 1, p);
-            place(c, means ? &t : NULL, &r, &q, image, sums, (uint8_t *)y->data + ((int64_t)i * ow + p) * channels);
+            pool_place(c, means ? &t : NULL, &r, &q, image, (uint8_t *)y->data + ((int64_t)i * ow + p) * channels);
         }
     }
 }

@@ -26,17 +26,17 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return g->error;
 }
 
-static size_t padded(const pcs_call *c)
+static size_t padded_columns(const pcs_call *c)
 {
     return pcs_codes_panels((size_t)c->attr[CHANNELS].integer) * PCS_CODES_PANEL;
 }
-static size_t scratch(const pcs_call *c) { return 8 * padded(c) + 128; }
+static size_t scratch(const pcs_call *c) { return 8 * padded_columns(c) + 128; }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const size_t k = (size_t)pcs_arg_width(&c->in[A]), rows = (size_t)pcs_arg_rows(&c->in[A]),
                  outs = (size_t)c->attr[CHANNELS].integer, lines = pcs_codes_lines(k), tile = pcs_codes_tile(k),
-                 all = padded(c);
+                 all = padded_columns(c);
     const bool by_panels = outs > rows, one = pcs_arg_count(&c->in[SCALE]) == 1;
     int32_t *first = (int32_t *)(void *)(c->scratch + ith * c->scratch_size);
     float *factor = (float *)(void *)(first + all);

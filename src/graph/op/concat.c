@@ -90,6 +90,7 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
 }
 
 const pcs_op pcs_op_concat = {
-    .name = "concat", .min_in = 1, .max_in = MANY, .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0)), .infer = infer, .eval = eval,
+    .name = "concat", .min_in = 1, .max_in = MANY, .attrs = PCS_ATTR_TABLE(PCS_INT("axis", 0)), .infer = infer,
+    .eval = eval,
     .backward = backward,
 };

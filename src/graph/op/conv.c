@@ -79,10 +79,15 @@ static void copy_segment(const pcs_window *w, const segment *s, const float *row
     }
 }
 
+/* What windows are taken of: the channels of an image, and where its batch begins and ends in memory. */
+typedef struct { const float *x; int64_t channels; const float *ends[2]; } image;
+
 /* The windows of up to 16 places from p on of all channels, a place in each lane. b has room for 16 numbers more. */
-static void panel(const pcs_window *w, const float *x, int64_t channels, int64_t p, int64_t n,
-                  const float *const ends[2], float *b)
+static void panel(const pcs_window *w, const image *of, int64_t p, int64_t n, float *b)
 {
+    const float *x = of->x;
+    const int64_t channels = of->channels;
+    const float *const *ends = of->ends;
     segment s[16];
     const int count = segments(w, p, n, s);
     for (int64_t ch = 0; ch < channels; ch++, x += w->area)
@@ -108,10 +113,10 @@ static void places(const pcs_call *c, const pcs_window *w, int64_t batch, int64_
                  panels = (size_t)(n + 15) / 16;
     float *b = (float *)(void *)(c->scratch + ith * c->scratch_size), *tile = b + PANELS * step;
     const float *from = (const float *)x->data + (batch * x->shape[1] + group * each) * w->area;
+    const image of = { from, each, { x->data, (const float *)x->data + pcs_arg_count(x) } };
     const float *bias = c->n_in > 2 ? c->in[2].data : NULL;
-    const float *const ends[] = { x->data, (const float *)x->data + pcs_arg_count(x) };
     for (int64_t i = 0; i < (int64_t)panels; i++)
-        panel(w, from, each, p + 16 * i, n - 16 * i < 16 ? n - 16 * i : 16, ends, b + (size_t)i * step);
+        panel(w, &of, p + 16 * i, n - 16 * i < 16 ? n - 16 * i : 16, b + (size_t)i * step);
     for (int64_t r = 0; r < rows; r += TILE) {
         const int64_t m = rows - r < TILE ? rows - r : TILE, first = group * rows + r;
         c->kernels->gemm_wide(&(pcs_gemm_wide_args){

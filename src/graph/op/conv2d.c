@@ -9,8 +9,8 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
     const int64_t stride = n->attr[STRIDE].integer, pad = n->attr[PAD].integer, groups = n->attr[GROUPS].integer;
-    if (x->dtype != PCS_F32 || w->dtype != PCS_F32 || x->dims != 4 || w->dims != 4 || stride < 1 || pad < 0 || groups < 1 ||
-        w->shape[1] * groups != x->shape[1] || w->shape[0] % groups)
+    if (x->dtype != PCS_F32 || w->dtype != PCS_F32 || x->dims != 4 || w->dims != 4 || stride < 1 || pad < 0 ||
+        groups < 1 || w->shape[1] * groups != x->shape[1] || w->shape[0] % groups)
         return pcs_op_fail(g, n, "takes x[batch, in, h, w] and w[out, in / groups, kh, kw]");
     if (n->n_in > 2 && (g->values[n->in[2]].dims != 1 || g->values[n->in[2]].shape[0] != w->shape[0]))
         return pcs_op_fail(g, n, "bias is not [out]");
@@ -50,7 +50,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (size_t p = ith; p < planes; p += nth)
         for (int64_t y = 0; y < oh; y++)
             for (int64_t x = 0; x < ow; x++)
-                ((float *)c->out[0].data)[((int64_t)p * oh + y) * ow + x] = point(c, p / (size_t)c->out[0].shape[1], p % (size_t)c->out[0].shape[1], y, x);
+                ((float *)c->out[0].data)[((int64_t)p * oh + y) * ow + x] = point(c, p / (size_t)c->out[0].shape[1],
+                                                                                  p % (size_t)c->out[0].shape[1], y, x);
 }
 
 /* The walk over everything that one number of the result is made of; both gradients take it, each for what a thread

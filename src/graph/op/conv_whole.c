@@ -22,8 +22,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return PRECIS_OK;
 }
 
-static void add_tap(const pcs_window *w, const pcs_arg *x, int64_t from, int32_t zero, int32_t tap, const int64_t *at,
-                    int32_t *y)
+/* A channel of x, from element `from` on, whose codes stand for numbers above `zero`. */
+typedef struct { const pcs_arg *x; int64_t from; int32_t zero; } channel;
+
+/* Adds its products with the tap that lies at a place of the window. */
+static void add_tap(const pcs_window *w, const channel *ch, int32_t tap, const int64_t *at, int32_t *y)
 {
     int64_t shift[PCS_WINDOW];
     for (uint32_t i = 0; i < PCS_WINDOW; i++) shift[i] = at[i] * w->dilation[i] - w->pad[i];
@@ -31,11 +34,11 @@ static void add_tap(const pcs_window *w, const pcs_arg *x, int64_t from, int32_t
         for (int64_t e = 0; e < w->out[1]; e++) {
             const int64_t z = a * w->stride[0] + shift[0], v = e * w->stride[1] + shift[1], s = w->stride[2];
             if (z < 0 || z >= w->in[0] || v < 0 || v >= w->in[1]) continue;
-            const int64_t row = from + (z * w->in[1] + v) * w->in[2];
+            const int64_t row = ch->from + (z * w->in[1] + v) * w->in[2];
             int32_t *to = y + (a * w->out[1] + e) * w->out[2];
             for (int64_t i = 0; i < w->out[2]; i++) {
                 const int64_t u = i * s + shift[2];
-                if (u >= 0 && u < w->in[2]) to[i] += tap * (pcs_byte_at(x, row + u) - zero);
+                if (u >= 0 && u < w->in[2]) to[i] += tap * (pcs_byte_at(ch->x, row + u) - ch->zero);
             }
         }
 }
@@ -56,7 +59,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
             const int64_t k = t % w.taps, at[PCS_WINDOW] = { k / (w.kernel[1] * w.kernel[2]),
                                                              k / w.kernel[2] % w.kernel[1], k % w.kernel[2] };
             const int32_t tap = pcs_byte_at(wt, o * each * w.taps + t) - zero;
-            add_tap(&w, x, from + t / w.taps * w.area, pcs_byte_at(&c->in[2], 0), tap, at, y);
+            const channel ch = { x, from + t / w.taps * w.area, pcs_byte_at(&c->in[2], 0) };
+            add_tap(&w, &ch, tap, at, y);
         }
     }
 }

@@ -21,8 +21,10 @@ static inline precis_status pcs_infer_conv(precis_graph *g, const pcs_node *n, p
     out->dims = x->dims;
     out->shape[0] = x->shape[0];
     out->shape[1] = w->shape[0];
-    for (uint32_t i = 2; i < x->dims; i++)
-        out->shape[i] = pcs_window_places(g, n, n->attr, x->dims - 2, i - 2, x->shape[i], w->shape[i], false);
+    for (uint32_t i = 2; i < x->dims; i++) {
+        const pcs_window_axis axis = { x->dims - 2, i - 2, x->shape[i], w->shape[i], false };
+        out->shape[i] = pcs_window_places(g, n, &axis);
+    }
     return g->error;
 }
 

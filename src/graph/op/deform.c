@@ -58,7 +58,7 @@ static double between(const float *x, int64_t h, int64_t w, double y, double u)
     return sum;
 }
 
-static float one(const pcs_call *c, int64_t b, int64_t ch, int64_t oy, int64_t ox)
+static float deformed_at(const pcs_call *c, int64_t b, int64_t ch, int64_t oy, int64_t ox)
 {
     const int64_t *xs = c->in[0].shape, *ws = c->in[1].shape, *os = c->in[2].shape, *s = c->attr[STRIDES].list,
                   *p = c->attr[PADS].list, *d = c->attr[DILATIONS].list;
@@ -88,7 +88,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const int64_t *o = c->out[0].shape, rows = o[0] * o[1] * o[2];
     float *y = c->out[0].data;
     for (int64_t r = ith; r < rows; r += nth)
-        for (int64_t i = 0; i < o[3]; i++) y[r * o[3] + i] = one(c, r / (o[1] * o[2]), r / o[2] % o[1], r % o[2], i);
+        for (int64_t i = 0; i < o[3]; i++)
+            y[r * o[3] + i] = deformed_at(c, r / (o[1] * o[2]), r / o[2] % o[1], r % o[2], i);
 }
 
 const pcs_op pcs_op_deform = {

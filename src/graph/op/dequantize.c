@@ -5,7 +5,8 @@
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]];
-    const bool codes = (x->dtype == PCS_I8 || x->dtype == PCS_U8 || x->dtype == PCS_I32) && (x->affine.scales || x->affine.scale > 0);
+    const bool codes = (x->dtype == PCS_I8 || x->dtype == PCS_U8 || x->dtype == PCS_I32) &&
+                       (x->affine.scales || x->affine.scale > 0);
     if (x->dtype != PCS_STORED && !codes) return pcs_op_fail(g, n, "takes stored weights, or codes with a scale");
     if (x->affine.scales && x->affine.axis >= x->dims)
         return pcs_op_fail(g, n, "has scales along an axis that is not there");
@@ -25,7 +26,8 @@ static float code_at(const pcs_arg *x, size_t i)
 static void codes(const pcs_arg *x, size_t from, size_t n, size_t channel, float *y)
 {
     const pcs_affine *a = &x->affine;
-    const float scale = a->scales ? a->scales[channel] : a->scale, zero = (float)(a->zeros ? a->zeros[channel] : a->zero);
+    const float scale = a->scales ? a->scales[channel] : a->scale,
+                zero = (float)(a->zeros ? a->zeros[channel] : a->zero);
     for (size_t i = 0; i < n; i++) y[i] = (code_at(x, from + i) - zero) * scale;
 }
 
@@ -46,7 +48,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         return;
     }
     const size_t axis = x->affine.scales ? x->affine.axis : 0;
-    size_t runs = 1, channels = x->dims ? (size_t)x->shape[axis] : 1; /* a run: what one index along the axis has in one piece */
+    size_t runs = 1,
+           channels = x->dims ? (size_t)x->shape[axis] : 1; /* a run: what one index along the axis has in one piece */
     for (size_t i = 0; i < axis; i++) runs *= (size_t)x->shape[i];
     runs *= channels;
     const size_t n = runs ? (size_t)pcs_arg_count(x) / runs : 0;

@@ -5,15 +5,15 @@
 #include "base/overflow.h"
 
 enum { EQUATION };
-#define MOST 6    /* operands */
+#define OPERANDS_MOST 6    /* operands */
 #define LABELS 24 /* dimensions in all */
 
 typedef struct {
     uint32_t n, labels, out_dims;
     char names[LABELS];
     int64_t sizes[LABELS];
-    uint32_t at[MOST + 1][PCS_GRAPH_DIMS],
-        dims[MOST + 1]; /* labels of each operand's dimensions, and of the result's */
+    uint32_t at[OPERANDS_MOST + 1][PCS_GRAPH_DIMS],
+        dims[OPERANDS_MOST + 1]; /* labels of each operand's dimensions, and of the result's */
 } plan;
 
 /* The label's number; LABELS: too many. Dots are the digits '0' to '7', counted from the last of them. */
@@ -88,7 +88,7 @@ static bool parse(plan *p, const char *text, uint32_t n, const uint32_t *dims)
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
-    uint32_t dims[MOST] = { 0 };
+    uint32_t dims[OPERANDS_MOST] = { 0 };
     plan p;
     for (uint32_t i = 0; i < n->n_in; i++) dims[i] = g->values[n->in[i]].dims;
     if (!parse(&p, n->attr[EQUATION].text, n->n_in, dims))
@@ -119,13 +119,13 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 /* Strides by label: of each operand, and sizes of those that are summed. */
 typedef struct {
     plan p;
-    int64_t stride[MOST][LABELS], sums[LABELS], count;
+    int64_t stride[OPERANDS_MOST][LABELS], sums[LABELS], count;
     uint32_t summed[LABELS], n_summed;
 } loops;
 
 static void prepare(const pcs_call *c, loops *l)
 {
-    uint32_t dims[MOST] = { 0 };
+    uint32_t dims[OPERANDS_MOST] = { 0 };
     bool kept[LABELS] = { false };
     memset(l, 0, sizeof *l);
     for (uint32_t i = 0; i < c->n_in; i++) dims[i] = c->in[i].dims;
@@ -154,13 +154,13 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     prepare(c, &l);
     pcs_share((uint64_t)pcs_arg_count(y), 4, ith, nth, &begin, &end);
     for (uint64_t o = begin; o < end; o++) {
-        int64_t from[MOST] = { 0 }, rest = (int64_t)o;
+        int64_t from[OPERANDS_MOST] = { 0 }, rest = (int64_t)o;
         double sum = 0;
         int64_t whole = 0;
         for (uint32_t k = y->dims; k-- > 0; rest /= y->shape[k])
             for (uint32_t i = 0; i < c->n_in; i++) from[i] += rest % y->shape[k] * l.stride[i][l.p.at[c->n_in][k]];
         for (int64_t s = 0; s < l.count; s++) {
-            int64_t at[MOST], left = s, w = 1;
+            int64_t at[OPERANDS_MOST], left = s, w = 1;
             double v = 1;
             memcpy(at, from, sizeof at);
             for (uint32_t k = l.n_summed; k-- > 0; left /= l.p.sizes[l.summed[k]])
@@ -182,7 +182,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 const pcs_op pcs_op_einsum = { .not_differentiable = PCS_NO_GRADIENT_OF_ARRAYS, .name = "einsum",
                                .min_in = 1,
-                               .max_in = MOST,
+                               .max_in = OPERANDS_MOST,
                                .attrs = PCS_ATTR_TABLE(PCS_TEXT("equation", "")),
                                .infer = infer,
                                .eval = eval };

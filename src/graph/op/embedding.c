@@ -6,7 +6,8 @@ enum { SCALE, ROW };
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *ids = &g->values[n->in[0]], *table = &g->values[n->in[1]];
-    if (ids->dtype != PCS_I32 || ids->dims != 1 || table->dims != 2 || (table->dtype != PCS_F32 && table->dtype != PCS_STORED))
+    if (ids->dtype != PCS_I32 || ids->dims != 1 || table->dims != 2 ||
+        (table->dtype != PCS_F32 && table->dtype != PCS_STORED))
         return pcs_op_fail(g, n, "takes ids[tokens] and table[vocabulary, width]");
     const int64_t row = n->attr[ROW].integer, all = table->shape[0];
     if (row >= all) return pcs_op_fail(g, n, "row %lld of a table of %lld", (long long)row, (long long)all);
@@ -17,7 +18,10 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 }
 
 /* Row of the table for an id: its own, or the one that stands for all. */
-static size_t row_of(const pcs_call *c, int32_t id) { return c->attr[ROW].integer >= 0 ? (size_t)c->attr[ROW].integer : (size_t)id; }
+static size_t row_of(const pcs_call *c, int32_t id)
+{
+    return c->attr[ROW].integer >= 0 ? (size_t)c->attr[ROW].integer : (size_t)id;
+}
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
@@ -36,7 +40,10 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     }
 }
 
-static size_t scratch(const pcs_call *c) { return c->in[1].dtype == PCS_STORED ? (size_t)pcs_row_bytes(c->in[1].format, (uint64_t)c->in[1].shape[1]) + 64 : 0; }
+static size_t scratch(const pcs_call *c)
+{
+    return c->in[1].dtype == PCS_STORED ? (size_t)pcs_row_bytes(c->in[1].format, (uint64_t)c->in[1].shape[1]) + 64 : 0;
+}
 
 /* A thread has columns of the table, for all tokens: rows that many tokens share would not be shared out evenly. */
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)

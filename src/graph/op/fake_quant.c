@@ -27,9 +27,15 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return pcs_infer_like(g, n, 0, out);
 }
 
-static void integers(const float *x, float *y, size_t n, int bits, bool affine, float scale, float zero)
+/* Codes of so many bits; affine: all of them are 0 and more. A scale of 0 is taken from the numbers. */
+typedef struct { int bits; bool affine; float scale, zero; } whole_codes;
+static void integers(const float *x, float *y, size_t n, whole_codes c)
 {
-    const float top = (float)((1 << (bits - 1)) - 1), low = affine ? 0 : -top - 1, high = affine ? (float)((1 << bits) - 1) : top;
+    const int bits = c.bits;
+    const bool affine = c.affine;
+    const float scale = c.scale, zero = c.zero;
+    const float top = (float)((1 << (bits - 1)) - 1), low = affine ? 0 : -top - 1,
+                high = affine ? (float)((1 << bits) - 1) : top;
     float s = scale, z = zero;
     if (!(scale > 0) && !affine) s = pcs_largest(x, n) / top;
     if (!(scale > 0) && affine) {
@@ -55,7 +61,7 @@ static void full_range(const float *x, float *y, size_t n, int bits)
     for (size_t i = 0; i < n; i++) y[i] = s != 0 ? s * pcs_clamp(pcs_nearest(x[i] / s), low, -low - 1) : 0.0f;
 }
 
-static void elements(const pcs_element *e, const float *x, float *y, size_t n, float s)
+static void to_elements(const pcs_element *e, const float *x, float *y, size_t n, float s)
 {
     for (size_t i = 0; i < n; i++) y[i] = s > 0 ? s * pcs_element_value(e, pcs_element_code(e, x[i] / s)) : 0.0f;
 }
@@ -81,10 +87,11 @@ static void round_row(const precis_attr *attr, const float *x, float *y, size_t 
         const size_t k = n - at < group ? n - at : group;
         const float mean = attr[BY_MEAN].integer && !(given > 0) ? (float)pcs_mean_magnitude(x + at, k) / root : given;
         if (attr[FULL].integer) full_range(x + at, y + at, k, bits);
-        else if (scheme <= 1) integers(x + at, y + at, k, bits, scheme == 1, mean, (float)attr[ZERO].real);
+        else if (scheme <= 1)
+            integers(x + at, y + at, k, (whole_codes){ bits, scheme == 1, mean, (float)attr[ZERO].real });
         else if (scheme <= 3) {
             const pcs_element *e = scheme == 2 ? &pcs_e4m3 : &pcs_e5m2;
-            elements(e, x + at, y + at, k, given > 0 ? given : pcs_largest(x + at, k) / e->largest);
+            to_elements(e, x + at, y + at, k, given > 0 ? given : pcs_largest(x + at, k) / e->largest);
         } else if (scheme == 4) {
             const float s =
                 global > 0
@@ -93,7 +100,7 @@ static void round_row(const precis_attr *attr, const float *x, float *y, size_t 
                     : 0.0f;
             four_bits(x + at, y + at, k, s);
         } else if (scheme == 5) four_bits(x + at, y + at, k, power_of_two(pcs_largest(x + at, k), 2));
-        else elements(&pcs_e4m3, x + at, y + at, k, power_of_two(pcs_largest(x + at, k), 8));
+        else to_elements(&pcs_e4m3, x + at, y + at, k, power_of_two(pcs_largest(x + at, k), 8));
     }
 }
 
@@ -119,7 +126,7 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 /* Does the rounded code of x lie in the range of a given scale? Beyond NVFP4's and MX's scales there is no given range.
  */
-static bool inside(const precis_attr *attr, float x)
+static bool is_inside(const precis_attr *attr, float x)
 {
     const int scheme = (int)attr[SCHEME].integer, bits = (int)attr[BITS].integer;
     const float top = (float)((1 << (bits - 1)) - 1), s = (float)attr[SCALE].real;
@@ -134,7 +141,7 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
     const float *x = c->in[0].data;
     uint64_t begin, end;
     pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);
-    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += inside(c->attr, x[i]) ? g->out[0][i] : 0.0f;
+    for (uint64_t i = begin; g->in[0] && i < end; i++) g->in[0][i] += is_inside(c->attr, x[i]) ? g->out[0][i] : 0.0f;
 }
 
 const pcs_op pcs_op_fake_quant = {

@@ -31,10 +31,10 @@ typedef struct {
     double *angles, *line;
     int64_t n, have;
     bool inverse, one_sided;
-} work;
+} transform;
 
 /* The line of inputs: real and imaginary parts; a one-sided spectrum's other half mirrors it. */
-static void load(const pcs_arg *x, int64_t from, int64_t step, int64_t parts, work *w)
+static void load(const pcs_arg *x, int64_t from, int64_t step, int64_t parts, transform *w)
 {
     for (int64_t i = 0; i < w->n; i++) {
         const bool mirrored = w->inverse && w->one_sided && i > w->n / 2;
@@ -53,7 +53,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const int64_t n = c->attr[N].integer, in_parts = pcs_arg_width(x), out_parts = pcs_arg_width(y),
                   outs = y->shape[axis];
     double *mem = (double *)(void *)(c->scratch + ith * c->scratch_size);
-    work w = { mem,
+    transform w = { mem,
                mem + 2 * n,
                n,
                x->shape[axis] < n ? x->shape[axis] : n,

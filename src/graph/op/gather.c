@@ -53,7 +53,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     size_t part = pcs_dtype_bytes(x->dtype);
     for (uint32_t i = 1; i < x->dims; i++) part *= (size_t)x->shape[i];
     for (size_t t = ith; t < (size_t)pcs_arg_count(&c->in[1]); t += nth)
-        memcpy((char *)c->out[0].data + t * part, (const char *)x->data + index_at(&c->in[1], t, x->shape[0]) * part, part);
+        memcpy((char *)c->out[0].data + t * part, (const char *)x->data + index_at(&c->in[1], t, x->shape[0]) * part,
+               part);
 }
 
 /* A thread has some rows of x, and looks for them among all indices. */

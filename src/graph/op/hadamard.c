@@ -16,7 +16,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 }
 
 /* transposed=1: by the matrix that undoes the other. */
-static void turn(float *x, size_t n, bool transposed)
+static void turn_row(float *x, size_t n, bool transposed)
 {
     if (transposed) pcs_hadamard_transposed(x, n);
     else pcs_hadamard(x, n);
@@ -28,7 +28,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     for (size_t r = n * ith / nth; r < n * (ith + 1) / nth; r++) {
         float *y = (float *)c->out[0].data + r * dim;
         memcpy(y, (const float *)c->in[0].data + r * dim, dim * sizeof *y);
-        turn(y, dim, c->attr[TRANSPOSED].integer != 0);
+        turn_row(y, dim, c->attr[TRANSPOSED].integer != 0);
     }
 }
 
@@ -38,7 +38,7 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
     float *d = (float *)(c->scratch + ith * c->scratch_size);
     for (size_t r = n * ith / nth; g->in[0] && r < n * (ith + 1) / nth; r++) {
         memcpy(d, g->out[0] + r * dim, dim * sizeof *d);
-        turn(d, dim, !c->attr[TRANSPOSED].integer);
+        turn_row(d, dim, !c->attr[TRANSPOSED].integer);
         for (size_t i = 0; i < dim; i++) g->in[0][r * dim + i] += d[i];
     }
 }

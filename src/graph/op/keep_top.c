@@ -34,6 +34,6 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 const pcs_op pcs_op_keep_top = {
-    .name = "keep_top", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_INT("k", 1)), .infer = infer, .eval = eval,
-    .backward = pcs_back_same, .straight_through = true,
+    .name = "keep_top", .min_in = 1, .max_in = 1, .attrs = PCS_ATTR_TABLE(PCS_INT("k", 1)), .infer = infer,
+    .eval = eval, .backward = pcs_back_same, .straight_through = true,
 };

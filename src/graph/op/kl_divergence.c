@@ -16,7 +16,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 }
 
 /* A row's logarithms of probabilities are x / T - log_sum. */
-static double log_sum(const float *x, size_t n, double t)
+static double log_sum_at(const float *x, size_t n, double t)
 {
     double top = x[0], sum = 0;
     for (size_t i = 1; i < n; i++) top = x[i] > top ? x[i] : top;
@@ -41,7 +41,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     pcs_share(rows, 1, ith, nth, &begin, &end);
     for (size_t r = begin; r < end; r++) {
         const float *a = (const float *)c->in[first].data + r * n, *b = (const float *)c->in[1 - first].data + r * n;
-        ((float *)c->out[0].data)[r] = (float)(t * t * divergence(a, b, n, t, log_sum(a, n, t), log_sum(b, n, t)));
+        ((float *)c->out[0].data)[r] = (float)(t * t *
+                                               divergence(a, b, n, t, log_sum_at(a, n, t), log_sum_at(b, n, t)));
     }
 }
 
@@ -56,7 +57,7 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
     pcs_share(rows, 1, ith, nth, &begin, &end);
     for (size_t r = begin; r < end; r++) {
         const float *a = (const float *)c->in[first].data + r * n, *b = (const float *)c->in[1 - first].data + r * n;
-        const double la = log_sum(a, n, t), lb = log_sum(b, n, t), kl = divergence(a, b, n, t, la, lb),
+        const double la = log_sum_at(a, n, t), lb = log_sum_at(b, n, t), kl = divergence(a, b, n, t, la, lb),
                      d = t * g->out[0][r];
         for (size_t i = 0; i < n; i++) {
             const double pa = pcs_exp(a[i] / t - la), pb = pcs_exp(b[i] / t - lb);

@@ -5,7 +5,8 @@
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *s = &g->values[n->in[0]], *k = &g->values[n->in[1]], *v = &g->values[n->in[2]];
-    if (s->dtype != PCS_STATE || k->dims != 2 || v->dims != 2 || k->shape[1] != s->shape[1] * s->shape[2] || v->shape[1] != s->shape[1] * s->shape[3])
+    if (s->dtype != PCS_STATE || k->dims != 2 || v->dims != 2 || k->shape[1] != s->shape[1] * s->shape[2] ||
+        v->shape[1] != s->shape[1] * s->shape[3])
         return pcs_op_fail(g, n, "takes a state and k, v of its heads and dimensions");
     out->dtype = PCS_STATE;
     out->dims = s->dims;

@@ -50,7 +50,8 @@ static void narrow(const pcs_call *c, pcs_gemm_args one, size_t rows, float *til
         const size_t tokens = m - m0 < TILE ? m - m0 : TILE;
         float *y = one.y + m0 * one.ldy;
         for (size_t r = 0; r < tokens && one.accumulate; r++) memcpy(tile + r * 16, y + r * one.ldy, rows * sizeof *y);
-        c->kernels->gemm(&(pcs_gemm_args){ one.x + m0 * one.ldx, one.ldx, one.b, one.ldb, one.k, tokens, tile, 16, one.accumulate });
+        c->kernels->gemm(
+            &(pcs_gemm_args){ one.x + m0 * one.ldx, one.ldx, one.b, one.ldb, one.k, tokens, tile, 16, one.accumulate });
         for (size_t r = 0; r < tokens; r++) memcpy(y + r * one.ldy, tile + r * 16, rows * sizeof *y);
     }
 }
@@ -65,8 +66,10 @@ static void outputs(const pcs_call *c, size_t n0, size_t count, float *mem)
     const float *bias = c->n_in > 2 ? (const float *)c->in[2].data + n0 : NULL;
     for (size_t at = 0; at < k || !at; at += piece) {
         const size_t now = k - at < piece ? k - at : piece;
-        for (size_t p = 0; p * PCS_PANEL < count; p++)
-            pcs_piece_panel(c, n0 + PCS_PANEL * p, p < whole ? PCS_PANEL : rest, at, now, mem, b + p * step);
+        for (size_t p = 0; p * PCS_PANEL < count; p++) {
+            const pcs_piece_at part = { n0 + PCS_PANEL * p, p < whole ? PCS_PANEL : rest, at, now };
+            pcs_piece_panel(c, &part, mem, b + p * step);
+        }
         pcs_gemm_args one = { (const float *)x->data + at, k, b, PCS_PANEL, now, m, y, n, at > 0 };
         if (whole) c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, whole, step });
         one.b += whole * step;
@@ -97,11 +100,14 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
     uint64_t begin, end;
     if (!pcs_piece_share(n, ith, nth, &begin, &end)) return;
     if (x->dtype == PCS_ACT_BF16)
-        c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, x->data,
-                                                 c->out[0].data, n, bias, c->scratch + ith * c->scratch_size, w->panels != NULL });
+        c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, w->panels ? w->panels : w->data,
+                                                 pcs_row_bytes(w->format, k), k, begin, end, m, x->data, c->out[0].data,
+                                                 n, bias, c->scratch + ith * c->scratch_size, w->panels != NULL });
     else if (x->dtype == PCS_ACT)
-        (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k), k, begin, end, m, *(const pcs_act *)x->data, c->out[0].data, n, bias,
-                                                   c->scratch + ith * c->scratch_size, w->panels != NULL });
+        (mv ? mv
+            : c->kernels->mp)(&(pcs_mp_args){ w->format, w->panels ? w->panels : w->data, pcs_row_bytes(w->format, k),
+                                              k, begin, end, m, *(const pcs_act *)x->data, c->out[0].data, n, bias,
+                                              c->scratch + ith * c->scratch_size, w->panels != NULL });
     else if (mvf && w->panels)
         mvf(&(pcs_mvf_args){ w->format, w->panels, k, begin, end, m, x->data, c->out[0].data, n, bias });
     else eval(c, ith, nth);

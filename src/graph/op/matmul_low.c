@@ -47,10 +47,10 @@ static size_t room(size_t m, size_t columns, size_t depth)
            up(columns, 16) * (ld / 32 * 34) + 4096;
 }
 
-static void gather(const float *x, bool turned, size_t rows, size_t depth, size_t all, float *to, size_t ld)
+static void gather(const float *x, bool turned, size_t rows, size_t depth, float *to, size_t ld)
 {
     for (size_t r = 0; r < rows; r++) {
-        for (size_t d = 0; d < depth && turned; d++) to[r * ld + d] = x[d * all + r];
+        for (size_t d = 0; d < depth && turned; d++) to[r * ld + d] = x[d * rows + r];
         if (!turned) memcpy(to + r * ld, x + r * depth, depth * sizeof *to);
         for (size_t d = depth; d < ld; d++) to[r * ld + d] = 0;
     }
@@ -66,8 +66,9 @@ static uint64_t seed_of(const product *p, int side)
 static char *aligned(char *mem) { return mem + (64 - (uintptr_t)mem % 64) % 64; }
 
 /* y[m][n] of rows a [m][ld] and b [n][ld], n rows. */
-static void multiply(const product *p, pcs_low_kind kind, const float *a, const float *b, size_t n, float *y, char *mem)
+static void multiply_rows(const product *p, const float *a, const float *b, size_t n, float *y, char *mem)
 {
+    const pcs_low_kind kind = pcs_low_by_name(p->c->attr[AS].text)->product[p->which].kind;
     const pcs_kernels *k = p->c->kernels;
     const size_t ld = p->ld, m = p->m;
     mem = aligned(mem);
@@ -100,7 +101,7 @@ static void multiply(const product *p, pcs_low_kind kind, const float *a, const 
     }
 }
 
-static void run(const product *p, uint32_t ith, uint32_t nth)
+static void run_product(const product *p, uint32_t ith, uint32_t nth)
 {
     const pcs_low *low = pcs_low_by_name(p->c->attr[AS].text);
     const size_t ld = p->ld;
@@ -112,11 +113,11 @@ static void run(const product *p, uint32_t ith, uint32_t nth)
           *y = b + p->columns * ld;
     const pcs_low_operand left = { a, p->m, p->depth, ld, seed_of(p, 0), seed_of(p, 2) };
     const pcs_low_operand right = { b, p->columns, p->depth, ld, seed_of(p, 1), seed_of(p, 2) };
-    gather(p->a, p->a_turned, p->m, p->depth, p->m, a, ld);
+    gather(p->a, p->a_turned, p->m, p->depth, a, ld);
     if (low->product[p->which].left) low->product[p->which].left(&left);
-    gather(p->b, p->b_turned, p->columns, p->depth, p->columns, b, ld);
+    gather(p->b, p->b_turned, p->columns, p->depth, b, ld);
     if (low->product[p->which].right) low->product[p->which].right(&right);
-    multiply(p, low->product[p->which].kind, a, b + begin * ld, n, y, (char *)(y + p->m * n));
+    multiply_rows(p, a, b + begin * ld, n, y, (char *)(y + p->m * n));
     for (size_t t = 0; t < p->m; t++)
         for (size_t i = 0; i < n; i++) {
             float *to = &p->out[t * p->columns + begin + i];
@@ -124,7 +125,7 @@ static void run(const product *p, uint32_t ith, uint32_t nth)
         }
 }
 
-static product one(const pcs_call *c, pcs_low_product which, float *out, const float *d)
+static product product_of(const pcs_call *c, pcs_low_product which, float *out, const float *d)
 {
     const size_t n = (size_t)c->in[1].shape[0], k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
     const float *x = c->in[0].data, *w = c->in[1].data;
@@ -150,16 +151,16 @@ static size_t scratch_back(const pcs_call *c)
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const product p = one(c, PCS_LOW_FORWARD, c->out[0].data, NULL);
-    run(&p, ith, nth);
+    const product p = product_of(c, PCS_LOW_FORWARD, c->out[0].data, NULL);
+    run_product(&p, ith, nth);
 }
 
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const product x = one(c, PCS_LOW_BY_INPUT, g->in[0], g->out[0]),
-                  w = one(c, PCS_LOW_BY_WEIGHTS, g->in[1], g->out[0]);
-    if (g->in[0]) run(&x, ith, nth);
-    if (g->in[1]) run(&w, ith, nth);
+    const product x = product_of(c, PCS_LOW_BY_INPUT, g->in[0], g->out[0]),
+                  w = product_of(c, PCS_LOW_BY_WEIGHTS, g->in[1], g->out[0]);
+    if (g->in[0]) run_product(&x, ith, nth);
+    if (g->in[1]) run_product(&w, ith, nth);
 }
 
 const pcs_op pcs_op_matmul_low = {

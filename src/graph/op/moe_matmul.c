@@ -7,8 +7,10 @@
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]], *r = &g->values[n->in[2]];
-    if ((x->dims != 2 && x->dims != 3) || w->dims != 3 || r->dims != 2 || x->shape[x->dims - 1] != w->shape[2] || x->shape[0] != r->shape[0] || r->shape[1] % 2 ||
-        (x->dims == 3 && x->shape[1] != r->shape[1] / 2) || (n->n_in > 3 && (g->values[n->in[3]].dtype != PCS_F32 || g->values[n->in[3]].dims != 1 || g->values[n->in[3]].shape[0] != w->shape[0])))
+    if ((x->dims != 2 && x->dims != 3) || w->dims != 3 || r->dims != 2 || x->shape[x->dims - 1] != w->shape[2] ||
+        x->shape[0] != r->shape[0] || r->shape[1] % 2 || (x->dims == 3 && x->shape[1] != r->shape[1] / 2) ||
+        (n->n_in > 3 && (g->values[n->in[3]].dtype != PCS_F32 || g->values[n->in[3]].dims != 1 ||
+                         g->values[n->in[3]].shape[0] != w->shape[0])))
         return pcs_op_fail(g, n, "takes x[tokens, (top,) k], w[experts, n, k], a route and scale[experts]");
     out->dims = 3;
     out->shape[0] = x->shape[0];
@@ -45,8 +47,10 @@ static void scaled(const pcs_call *c, size_t expert, float *y, size_t n)
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
-    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0], top = (size_t)c->out[0].shape[1];
-    float *rows = (float *)(void *)(c->scratch + ith * c->scratch_size), *panel = rows + PCS_PANEL * pcs_piece(w), tile[16];
+    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0],
+                 top = (size_t)c->out[0].shape[1];
+    float *rows = (float *)(void *)(c->scratch + ith * c->scratch_size), *panel = rows + PCS_PANEL * pcs_piece(w),
+          tile[16];
     uint64_t begin, end;
     if (!pcs_piece_share(n, ith, nth, &begin, &end)) return;
     for (size_t t = 0; t < tokens; t++)
@@ -57,7 +61,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                 const size_t count = end - n0 < 16 ? end - n0 : 16;
                 for (size_t at = 0; at < k || !at; at += pcs_piece(w)) {
                     const size_t now = k - at < pcs_piece(w) ? k - at : pcs_piece(w);
-                    pcs_piece_panel(c, e * n + n0, count, at, now, rows, panel);
+                    pcs_piece_panel(c, &(pcs_piece_at){ e * n + n0, count, at, now }, rows, panel);
                     c->kernels->gemm(&(pcs_gemm_args){ in + at, k, panel, 16, now, 1, tile, 16, at > 0 });
                 }
                 scaled(c, e, tile, count);
@@ -69,7 +73,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
     const pcs_arg *x = &c->in[0], *w = &c->in[1];
-    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0], top = (size_t)c->out[0].shape[1];
+    const size_t n = (size_t)w->shape[1], k = (size_t)w->shape[2], tokens = (size_t)c->out[0].shape[0],
+                 top = (size_t)c->out[0].shape[1];
     pcs_mv_fn *mv = w->dtype == PCS_STORED ? pcs_few(c->kernels, w->format, k) : NULL;
     pcs_mvf_fn *mvf = w->dtype == PCS_STORED ? pcs_few_floats(c->kernels, w->format, k) : NULL;
     if (x->dtype != PCS_ACT && x->dtype != PCS_ACT_BF16 && (!mvf || !w->panels)) {
@@ -84,13 +89,18 @@ static void fast(const pcs_call *c, uint32_t ith, uint32_t nth)
         for (size_t s = 0; s < top; s++) {
             const size_t e = expert(c, t, s);
             const uint8_t *data = (const uint8_t *)w->data + e * n * row_bytes;
-            const uint8_t *panels = w->panels ? (const uint8_t *)w->panels + e * pcs_panels_bytes(w->format, k, n) : NULL;
+            const uint8_t *panels = w->panels ? (const uint8_t *)w->panels + e * pcs_panels_bytes(w->format, k, n)
+                                              : NULL;
             const size_t r = x->dims == 3 ? t * top + s : t;
             float *y = (float *)c->out[0].data + (t * top + s) * n;
             if (x->dtype == PCS_ACT_BF16)
-                c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_bf16_row(x->data, k, r), y, n, NULL, mem, panels != NULL });
+                c->kernels->mp_bf16(&(pcs_mp_bf16_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1,
+                                                         pcs_act_bf16_row(x->data, k, r), y, n, NULL, mem,
+                                                         panels != NULL });
             else if (x->dtype == PCS_ACT)
-                (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, panels ? panels : data, row_bytes, k, begin, end, 1, pcs_act_row(x->data, chunks, r), y, n, NULL, mem, panels != NULL });
+                (mv ? mv : c->kernels->mp)(&(pcs_mp_args){ w->format, panels ? panels : data, row_bytes, k, begin, end,
+                                                           1, pcs_act_row(x->data, chunks, r), y, n, NULL, mem,
+                                                           panels != NULL });
             else
                 mvf(&(pcs_mvf_args){ w->format, panels, k, begin, end, 1, (const float *)x->data + r * k, y, n, NULL });
             scaled(c, e, y + begin, (size_t)(end - begin));
@@ -102,11 +112,11 @@ typedef struct {
     size_t n, k, tokens, top;
     const float *x;
     bool each; /* x has a row for each slot */
-} sizes;
+} expert_sizes;
 
-static sizes sizes_of(const pcs_call *c)
+static expert_sizes expert_sizes_of(const pcs_call *c)
 {
-    return (sizes){ (size_t)c->in[1].shape[1],
+    return (expert_sizes){ (size_t)c->in[1].shape[1],
                     (size_t)c->in[1].shape[2],
                     (size_t)c->out[0].shape[0],
                     (size_t)c->out[0].shape[1],
@@ -114,7 +124,10 @@ static sizes sizes_of(const pcs_call *c)
                     c->in[0].dims == 3 };
 }
 
-static float scale_of(const pcs_call *c, size_t e) { return c->n_in > 3 ? ((const float *)c->in[3].data)[e] : 1.0f; }
+static float expert_scale(const pcs_call *c, size_t e)
+{
+    return c->n_in > 3 ? ((const float *)c->in[3].data)[e] : 1.0f;
+}
 
 static size_t scratch_back(const pcs_call *c)
 {
@@ -122,7 +135,7 @@ static size_t scratch_back(const pcs_call *c)
     return align64(4 * k) + align64((size_t)(c->in[1].format ? pcs_row_bytes(c->in[1].format, k) : 0) + 64);
 }
 
-static const float *weight_row(const pcs_call *c, size_t r, size_t k, char *mem)
+static const float *expert_row(const pcs_call *c, size_t r, size_t k, char *mem)
 {
     const pcs_arg *w = &c->in[1];
     if (w->dtype == PCS_F32) return (const float *)w->data + r * k;
@@ -131,26 +144,26 @@ static const float *weight_row(const pcs_call *c, size_t r, size_t k, char *mem)
 }
 
 /* A thread has tokens: dx of each from the rows of its experts. */
-static void by_input(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+static void back_to_input(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const sizes z = sizes_of(c);
+    const expert_sizes z = expert_sizes_of(c);
     for (size_t t = ith; t < z.tokens; t += nth)
         for (size_t s = 0; s < z.top; s++) {
             const size_t e = expert(c, t, s);
             const float *d = g->out[0] + (t * z.top + s) * z.n;
             float *dx = g->in[0] + (z.each ? t * z.top + s : t) * z.k;
             for (size_t r = 0; r < z.n; r++) {
-                const float *w = weight_row(c, e * z.n + r, z.k, c->scratch + ith * c->scratch_size),
-                            by = d[r] * scale_of(c, e);
+                const float *w = expert_row(c, e * z.n + r, z.k, c->scratch + ith * c->scratch_size),
+                            by = d[r] * expert_scale(c, e);
                 for (size_t i = 0; i < z.k; i++) dx[i] += by * w[i];
             }
         }
 }
 
 /* A thread has rows of every expert: dw of them from all tokens. */
-static void by_weights(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
+static void back_to_weights(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const sizes z = sizes_of(c);
+    const expert_sizes z = expert_sizes_of(c);
     uint64_t begin, end;
     pcs_share(z.n, 1, ith, nth, &begin, &end);
     for (size_t t = 0; t < z.tokens; t++)
@@ -158,14 +171,14 @@ static void by_weights(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint
             const size_t e = expert(c, t, s);
             const float *d = g->out[0] + (t * z.top + s) * z.n, *x = z.x + (z.each ? t * z.top + s : t) * z.k;
             for (size_t r = begin; r < end; r++)
-                for (size_t i = 0; i < z.k; i++) g->in[1][(e * z.n + r) * z.k + i] += d[r] * scale_of(c, e) * x[i];
+                for (size_t i = 0; i < z.k; i++) g->in[1][(e * z.n + r) * z.k + i] += d[r] * expert_scale(c, e) * x[i];
         }
 }
 
 /* A thread has experts; the product without the scale is made anew, since the scale may be 0. */
 static void by_scale(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    const sizes z = sizes_of(c);
+    const expert_sizes z = expert_sizes_of(c);
     for (size_t t = 0; t < z.tokens; t++)
         for (size_t s = 0; s < z.top; s++) {
             const size_t e = expert(c, t, s);
@@ -173,7 +186,7 @@ static void by_scale(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
             const float *d = g->out[0] + (t * z.top + s) * z.n, *x = z.x + (z.each ? t * z.top + s : t) * z.k;
             double sum = 0;
             for (size_t r = 0; r < z.n; r++) {
-                const float *w = weight_row(c, e * z.n + r, z.k, c->scratch + ith * c->scratch_size);
+                const float *w = expert_row(c, e * z.n + r, z.k, c->scratch + ith * c->scratch_size);
                 double dot = 0;
                 for (size_t i = 0; i < z.k; i++) dot += (double)w[i] * x[i];
                 sum += dot * d[r];
@@ -184,8 +197,8 @@ static void by_scale(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
 
 static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32_t nth)
 {
-    if (g->in[0]) by_input(c, g, ith, nth);
-    if (g->in[1]) by_weights(c, g, ith, nth);
+    if (g->in[0]) back_to_input(c, g, ith, nth);
+    if (g->in[1]) back_to_weights(c, g, ith, nth);
     if (c->n_in > 3 && g->in[3]) by_scale(c, g, ith, nth);
 }
 

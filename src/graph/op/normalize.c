@@ -16,7 +16,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return pcs_infer_spread(g, n, 0, 1, out);
 }
 
-static void one(const pcs_call *c, size_t from, size_t step, int64_t n, char kind)
+static void normalize_one(const pcs_call *c, size_t from, size_t step, int64_t n, char kind)
 {
     const pcs_arg *x = &c->in[0], *y = &c->out[0];
     int64_t best = 0;
@@ -58,7 +58,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         return;
     }
     for (int64_t i = ith; i < count; i += nth)
-        one(c, (size_t)(i / step * step * n + i % step), (size_t)step, n, c->attr[KIND].text[0]);
+        normalize_one(c, (size_t)(i / step * step * n + i % step), (size_t)step, n, c->attr[KIND].text[0]);
 }
 
 const pcs_op pcs_op_normalize = {

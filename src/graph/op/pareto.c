@@ -20,16 +20,16 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 }
 
 /* A grid in units of alpha: codes, and what they are clipped at. */
-typedef struct { bool stretched, sign; float levels, shift, low, high, end_low, end_high, qp; } grid;
+typedef struct { bool stretched, sign; float levels, shift, low, high, end_low, end_high, qp; } code_levels;
 
-static grid grid_of(int bits)
+static code_levels levels_of(int bits)
 {
-    if (bits == 1) return (grid){ .sign = true, .low = -1, .high = 1, .end_low = -1, .end_high = 1, .qp = 1 };
+    if (bits == 1) return (code_levels){ .sign = true, .low = -1, .high = 1, .end_low = -1, .end_high = 1, .qp = 1 };
     if (bits != 0 && bits != 2) {
         const float top = (float)((1 << (bits - 1)) - 1);
-        return (grid){ .low = -top - 1, .high = top, .end_low = -top - 1, .end_high = top, .qp = top };
+        return (code_levels){ .low = -top - 1, .high = top, .end_low = -top - 1, .end_high = top, .qp = top };
     }
-    grid g = {
+    code_levels g = {
         .stretched = true, .levels = bits ? 2.0f : 1.5f, .shift = bits ? 0.5f : 0.0f, .low = -0.99f, .high = 0.99f
     };
     g.end_high = (g.levels - g.shift) / g.levels;
@@ -39,7 +39,7 @@ static grid grid_of(int bits)
 }
 
 /* w / alpha on the grid. */
-static float on_grid(const grid *g, float v)
+static float on_grid(const code_levels *g, float v)
 {
     if (g->sign) return v > 0 ? 1.0f : v < 0 ? -1.0f : v; /* 0 and NaN stay */
     if (!g->stretched) return pcs_clamp(pcs_nearest(v), g->low, g->high);
@@ -54,7 +54,7 @@ static float alpha_of(const pcs_call *c, size_t row)
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const grid g = grid_of((int)c->attr[BITS].integer);
+    const code_levels g = levels_of((int)c->attr[BITS].integer);
     const size_t rows = (size_t)c->in[0].shape[0], k = (size_t)c->in[0].shape[1];
     for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) {
         const float *w = (const float *)c->in[0].data + r * k, alpha = alpha_of(c, r);
@@ -64,7 +64,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 static void backward(const pcs_call *c, const pcs_grads *grads, uint32_t ith, uint32_t nth)
 {
-    const grid g = grid_of((int)c->attr[BITS].integer);
+    const code_levels g = levels_of((int)c->attr[BITS].integer);
     const size_t rows = (size_t)c->in[0].shape[0], k = (size_t)c->in[0].shape[1];
     const double factor = 1.0 / pcs_sqrt((double)(rows * k) * g.qp);
     for (size_t r = rows * ith / nth; r < rows * (ith + 1) / nth; r++) {

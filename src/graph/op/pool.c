@@ -24,10 +24,11 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
         return g->error ? g->error
                         : pcs_op_fail(g, n, "takes x[batch, channels, ...] and a kernel of its last dimensions");
     if (n->attr[P].integer < 1) return pcs_op_fail(g, n, "has a norm of degree %lld", (long long)n->attr[P].integer);
-    for (uint32_t i = 0; i < x->dims; i++)
-        out->shape[i] = i < 2 ? x->shape[i]
-                              : pcs_window_places(g, n, n->attr, x->dims - 2, i - 2, x->shape[i],
-                                                  n->attr[KERNEL].list[i - 2], n->attr[CEIL].integer != 0);
+    for (uint32_t i = 0; i < x->dims; i++) {
+        const bool ceil = n->attr[CEIL].integer != 0;
+        const pcs_window_axis axis = { x->dims - 2, i - 2, x->shape[i], i < 2 ? 0 : n->attr[KERNEL].list[i - 2], ceil };
+        out->shape[i] = i < 2 ? x->shape[i] : pcs_window_places(g, n, &axis);
+    }
     out->dims = x->dims;
     out->dtype = x->dtype;
     if (two) {

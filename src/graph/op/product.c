@@ -50,7 +50,7 @@ static void columns(const pcs_call *c, const float *a, const float *b, float *y,
 }
 
 /* One row of the result, in whole numbers or f64. */
-static void row(const pcs_call *c, size_t from_a, size_t from_b, size_t to)
+static void product_row(const pcs_call *c, size_t from_a, size_t from_b, size_t to)
 {
     const size_t k = (size_t)pcs_arg_width(&c->in[0]), n = (size_t)pcs_arg_width(&c->in[1]);
     for (size_t j = 0; j < n; j++) {
@@ -83,7 +83,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         if (y->dtype == PCS_F32)
             columns(c, (const float *)a->data + at_a, (const float *)b->data + at_b, (float *)y->data + batch * m * n,
                     i % each * 16 * PANELS, ith);
-        else row(c, (size_t)(at_a + i % each * k), (size_t)at_b, (size_t)(i * n));
+        else product_row(c, (size_t)(at_a + i % each * k), (size_t)at_b, (size_t)(i * n));
     }
 }
 

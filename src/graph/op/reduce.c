@@ -84,16 +84,16 @@ typedef struct {
     uint32_t outer, inner;
     int64_t outer_shape[PCS_GRAPH_DIMS], outer_stride[PCS_GRAPH_DIMS], inner_shape[PCS_GRAPH_DIMS],
         inner_stride[PCS_GRAPH_DIMS], count;
-} walk;
+} reduced;
 
-static void split(const pcs_call *c, walk *w)
+static void split(const pcs_call *c, reduced *w)
 {
     const pcs_arg *x = &c->in[0];
     int64_t dense[PCS_GRAPH_DIMS];
     bool over[PCS_GRAPH_DIMS];
     gone(c->attr, x->dims, over);
     pcs_dense(x->dims, x->shape, dense);
-    *w = (walk){ .count = 1 };
+    *w = (reduced){ .count = 1 };
     for (uint32_t i = 0; i < x->dims; i++) {
         const bool joins = over[i] && w->inner && w->inner_stride[w->inner - 1] == dense[i] * x->shape[i];
         if (joins) w->inner_shape[w->inner - 1] *= x->shape[i], w->inner_stride[w->inner - 1] = dense[i];
@@ -103,43 +103,46 @@ static void split(const pcs_call *c, walk *w)
     }
 }
 
-static int64_t place(uint32_t dims, const int64_t *shape, const int64_t *stride, int64_t i)
+static int64_t place_of(uint32_t dims, const int64_t *shape, const int64_t *stride, int64_t i)
 {
     int64_t at = 0;
     for (uint32_t k = dims; k-- > 0; i /= shape[k]) at += i % shape[k] * stride[k];
     return at;
 }
 
-/* n elements along the innermost, folded into s; less `top` for sums of exponentials. */
-static void fold(const kind *k, pcs_dtype d, const char *from, int64_t stride, int64_t n, bool exps, double top,
-                 double *s, int64_t *whole)
+/* How elements of a type are put together: as they are, or their exponentials, less `top`; whole numbers in `whole`,
+ * others in `s`. */
+typedef struct { const kind *k; pcs_dtype d; bool exps; double top, s; int64_t whole; } folding;
+
+/* n elements along the innermost. */
+static void fold(folding *f, const char *from, int64_t stride, int64_t n)
 {
+    const kind *k = f->k;
+    const pcs_dtype d = f->d;
     const pcs_domain m = pcs_domain_of(d);
     for (int64_t i = 0; i < n; i += PCS_BLOCK) {
         pcs_block_room room;
         const size_t part = n - i < PCS_BLOCK ? (size_t)(n - i) : PCS_BLOCK;
         pcs_elements_load(d, from + i * stride * (int64_t)pcs_dtype_bytes(d), stride, part, &room);
         for (size_t e = 0; e < part; e++) {
-            if (m >= PCS_IN_I64) *whole = k->add_whole(*whole, room.i[e]);
+            if (m >= PCS_IN_I64) f->whole = k->add_whole(f->whole, room.i[e]);
             else {
                 const double x = m == PCS_IN_F32 ? (double)room.f[e] : room.d[e];
-                *s = k->add(*s, exps ? pcs_exp(x - top) : x);
+                f->s = k->add(f->s, f->exps ? pcs_exp(x - f->top) : x);
             }
         }
     }
 }
 
-static double over_all(const kind *k, const walk *w, pcs_dtype d, const char *from, bool exps, double top,
-                       int64_t *whole)
+static double over_all(folding *f, const reduced *w, const char *from)
 {
-    double s = k->none;
+    f->s = f->k->none;
     const int64_t last = w->inner ? w->inner_shape[w->inner - 1] : 1, rows = last ? w->count / last : 0;
     for (int64_t r = 0; r < rows; r++) {
-        const int64_t at = w->inner ? place(w->inner - 1, w->inner_shape, w->inner_stride, r) : 0;
-        fold(k, d, from + at * (int64_t)pcs_dtype_bytes(d), w->inner ? w->inner_stride[w->inner - 1] : 1, last, exps,
-             top, &s, whole);
+        const int64_t at = w->inner ? place_of(w->inner - 1, w->inner_shape, w->inner_stride, r) : 0;
+        fold(f, from + at * (int64_t)pcs_dtype_bytes(f->d), w->inner ? w->inner_stride[w->inner - 1] : 1, last);
     }
-    return s;
+    return f->s;
 }
 
 /* Of whole numbers of few bits the least and the most are those of the type. */
@@ -159,20 +162,20 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     const kind *k = kind_of(c->attr);
     const bool exps = !strcmp(k->name, "log_sum_exp");
     uint64_t begin, end;
-    walk w;
+    reduced w;
     split(c, &w);
     pcs_share((uint64_t)pcs_arg_count(y), 16, ith, nth, &begin, &end);
     for (uint64_t i = begin; i < end; i++) {
-        const char *from = (const char *)x->data + place(w.outer, w.outer_shape, w.outer_stride, (int64_t)i) *
+        const char *from = (const char *)x->data + place_of(w.outer, w.outer_shape, w.outer_stride, (int64_t)i) *
                                                        (int64_t)pcs_dtype_bytes(x->dtype);
-        int64_t whole = none_whole(k, x->dtype);
-        double top = exps && w.count ? over_all(&kinds[2], &w, x->dtype, from, false, 0, &whole) : 0;
+        folding f = { k, x->dtype, exps, 0, 0, none_whole(k, x->dtype) };
+        double top = exps && w.count ? over_all(&(folding){ .k = &kinds[2], .d = x->dtype }, &w, from) : 0;
         if (!(pcs_abs_(top) < PCS_INFINITY)) top = 0;
-        double s = over_all(k, &w, x->dtype, from, exps, top, &whole);
-        s = k->last(s, (double)w.count) + top;
+        f.top = top;
+        const double s = k->last(over_all(&f, &w, from), (double)w.count) + top;
         if (pcs_dtype_whole(y->dtype)) {
-            if (k->last == over_n) whole = w.count ? whole / w.count : 0;
-            pcs_elements_store(y->dtype, &whole, 1, (char *)y->data + i * pcs_dtype_bytes(y->dtype));
+            if (k->last == over_n) f.whole = w.count ? f.whole / w.count : 0;
+            pcs_elements_store(y->dtype, &f.whole, 1, (char *)y->data + i * pcs_dtype_bytes(y->dtype));
         } else pcs_set_real(y, i, s);
     }
 }

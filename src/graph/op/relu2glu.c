@@ -26,5 +26,6 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
 }
 
 const pcs_op pcs_op_relu2glu = {
-    .name = "relu2glu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = pcs_infer_pair, .eval = eval, .backward = backward,
+    .name = "relu2glu", .by_rows = true, .min_in = 2, .max_in = 2, .infer = pcs_infer_pair, .eval = eval,
+    .backward = backward,
 };

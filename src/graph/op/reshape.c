@@ -1,5 +1,5 @@
-/* reshape - the same elements under another shape, which input 1 says (i64, known before the graph runs), as ONNX's Reshape:
- * 0 keeps the dimension of that place, one -1 takes what is left. */
+/* reshape - the same elements under another shape, which input 1 says (i64, known before the graph runs), as ONNX's
+ * Reshape: 0 keeps the dimension of that place, one -1 takes what is left. */
 #include "graph/op/pair.h"
 
 /* The dimension that -1 stands for: all elements over those of the other dimensions. */
@@ -15,9 +15,12 @@ static int64_t what_is_left(precis_graph *g, const pcs_value *x, const pcs_value
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *to = &g->values[n->in[1]];
-    if (!pcs_dtype_bytes(x->dtype) || x->affine.scales) return pcs_op_fail(g, n, "takes elements, of one scale if they are codes");
-    if (to->dtype != PCS_I64 || to->dims != 1 || !to->known) return pcs_op_fail(g, n, "its shape is not known before it runs");
-    if (to->shape[0] > PCS_GRAPH_DIMS) return pcs_op_fail(g, n, "%lld dimensions, at most %d", (long long)to->shape[0], PCS_GRAPH_DIMS);
+    if (!pcs_dtype_bytes(x->dtype) || x->affine.scales)
+        return pcs_op_fail(g, n, "takes elements, of one scale if they are codes");
+    if (to->dtype != PCS_I64 || to->dims != 1 || !to->known)
+        return pcs_op_fail(g, n, "its shape is not known before it runs");
+    if (to->shape[0] > PCS_GRAPH_DIMS)
+        return pcs_op_fail(g, n, "%lld dimensions, at most %d", (long long)to->shape[0], PCS_GRAPH_DIMS);
     out->dtype = x->dtype;
     out->affine = x->affine;
     out->dims = (uint32_t)to->shape[0];

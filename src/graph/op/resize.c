@@ -96,7 +96,7 @@ static double cubic(double x, double a)
 }
 
 /* Weights of n elements from `first` on, for a place at `at`. */
-static void weigh(const pcs_call *c, uint32_t i, double at, double ratio, int64_t n, double *w)
+static void weights_at(const pcs_call *c, uint32_t i, double at, double ratio, int64_t n, double *w)
 {
     const char mode = c->attr[MODE].text[0];
     const double a = c->attr[CUBIC].real;
@@ -137,7 +137,7 @@ static void fill(const pcs_call *c, uint32_t i, table *t)
         const double low = pcs_m_floor(at), ratio = at == low ? 1 : at - low;
         double *w = t->weights + o * t->taps, sum = 0;
         t->first[o] = (int64_t)low - t->taps / 2 + (at == low ? 0 : 1);
-        weigh(c, i, at, ratio, t->taps, w);
+        weights_at(c, i, at, ratio, t->taps, w);
         if (!c->attr[OUTSIDE].integer) continue;
         for (int64_t k = 0; k < t->taps; k++) {
             if (t->first[o] + k < 0 || t->first[o] + k >= n) w[k] = 0;

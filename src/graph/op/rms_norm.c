@@ -8,7 +8,8 @@ enum { EPS, DIM };
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const pcs_value *x = &g->values[n->in[0]], *w = &g->values[n->in[1]];
-    const int64_t width = x->dims ? x->shape[x->dims - 1] : 0, dim = n->attr[DIM].integer > 0 ? n->attr[DIM].integer : width;
+    const int64_t width = x->dims ? x->shape[x->dims - 1] : 0,
+                  dim = n->attr[DIM].integer > 0 ? n->attr[DIM].integer : width;
     if (dim < 1 || width % dim)
         return pcs_op_fail(g, n, "rows of %lld are not whole groups of %lld", (long long)width, (long long)dim);
     if (w->dtype != PCS_F32 || w->dims != 1 || w->shape[0] != dim)
@@ -43,7 +44,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 }
 
 /* Columns [from, to) of the gradient by the weight; the rows' sums are the same for every thread. */
-static void by_weight(const pcs_call *c, const float *dout, float *dw, size_t from, size_t to)
+static void back_to_weight(const pcs_call *c, const float *dout, float *dw, size_t from, size_t to)
 {
     const size_t n = (size_t)c->in[1].shape[0], rows = (size_t)pcs_arg_count(&c->in[0]) / n;
     for (size_t r = 0; r < rows && from < to; r++) {
@@ -68,7 +69,7 @@ static void backward(const pcs_call *c, const pcs_grads *g, uint32_t ith, uint32
         for (size_t i = 0; i < n; i++) g->in[0][r * n + i] += s * d[i] * w[i] - back * x[i];
     }
     pcs_share(n, 16, ith, nth, &begin, &end);
-    if (g->in[1]) by_weight(c, g->out[0], g->in[1], begin, end);
+    if (g->in[1]) back_to_weight(c, g->out[0], g->in[1], begin, end);
 }
 
 const pcs_op pcs_op_rms_norm = {

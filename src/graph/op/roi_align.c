@@ -34,7 +34,7 @@ static bool corners(double at, int64_t n, int64_t *lo, int64_t *hi, double *w)
     return true;
 }
 
-static int64_t grid_of(int64_t ratio, double size)
+static int64_t points_of(int64_t ratio, double size)
 {
     const double n = ratio > 0 ? (double)ratio : pcs_m_ceil(size);
     return n > GRID ? GRID : n > 0 ? (int64_t)n : 0;
@@ -42,8 +42,8 @@ static int64_t grid_of(int64_t ratio, double size)
 
 static float bin(const pcs_call *c, const float *x, double y0, double x0, double h, double w)
 {
-    const int64_t high = c->in[0].shape[2], wide = c->in[0].shape[3], gh = grid_of(c->attr[RATIO].integer, h),
-                  gw = grid_of(c->attr[RATIO].integer, w);
+    const int64_t high = c->in[0].shape[2], wide = c->in[0].shape[3], gh = points_of(c->attr[RATIO].integer, h),
+                  gw = points_of(c->attr[RATIO].integer, w);
     double sum = 0;
     bool any = false;
     for (int64_t a = 0; a < gh; a++)

@@ -15,11 +15,13 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const size_t width = (size_t)c->in[0].shape[1], dim = (size_t)c->attr[DIM].integer, n = (size_t)c->in[1].shape[1] / 2, rows = (size_t)c->in[0].shape[0];
+    const size_t width = (size_t)c->in[0].shape[1], dim = (size_t)c->attr[DIM].integer,
+                 n = (size_t)c->in[1].shape[1] / 2, rows = (size_t)c->in[0].shape[0];
     const bool interleaved = c->attr[INTERLEAVED].integer != 0;
     const size_t heads = width / dim;
     for (size_t u = rows * heads * ith / nth; u < rows * heads * (ith + 1) / nth; u++) {
-        const float *x = (const float *)c->in[0].data + u * dim, *cs = (const float *)c->in[1].data + u / heads * 2 * n, *sn = cs + n;
+        const float *x = (const float *)c->in[0].data + u * dim, *cs = (const float *)c->in[1].data + u / heads * 2 * n,
+                    *sn = cs + n;
         float *y = (float *)c->out[0].data + u * dim;
         for (size_t i = 0; i < n; i++) {
             const size_t a = interleaved ? 2 * i : i, b = interleaved ? 2 * i + 1 : i + n;

@@ -5,7 +5,7 @@
 #include "graph/element.h"
 
 enum { MODE, PADDING, ALIGN };
-#define MOST 3
+#define DIMS_MOST 3
 
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
@@ -14,7 +14,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     if ((strcmp(mode, "nearest") && strcmp(mode, "linear") && strcmp(mode, "cubic")) ||
         (strcmp(padding, "zeros") && strcmp(padding, "border") && strcmp(padding, "reflection")))
         return pcs_op_fail(g, n, "knows no mode %s, or no padding %s", mode, padding);
-    if (x->dtype != PCS_F32 || at->dtype != PCS_F32 || x->dims < 3 || x->dims > MOST + 2 || at->dims != x->dims ||
+    if (x->dtype != PCS_F32 || at->dtype != PCS_F32 || x->dims < 3 || x->dims > DIMS_MOST + 2 || at->dims != x->dims ||
         at->shape[at->dims - 1] != x->dims - 2 || at->shape[0] != x->shape[0])
         return pcs_op_fail(g, n, "takes F32 x[batch, channels, ...] and a grid[batch, ..., dims]");
     for (uint32_t i = 2; i < x->dims; i++)
@@ -42,7 +42,7 @@ typedef struct {
     const int64_t *shape;
     char mode, padding;
     bool align;
-    double at[MOST];
+    double at[DIMS_MOST];
 } place;
 
 static void edges(const place *p, uint32_t i, double *lo, double *hi)
@@ -52,7 +52,7 @@ static void edges(const place *p, uint32_t i, double *lo, double *hi)
 }
 
 /* Where index k of dimension i lies; -1: it is zero. */
-static int64_t inside(const place *p, uint32_t i, double k)
+static int64_t index_inside(const place *p, uint32_t i, double k)
 {
     const int64_t n = p->shape[i];
     double lo, hi;
@@ -64,7 +64,7 @@ static int64_t inside(const place *p, uint32_t i, double k)
     return at < 0 ? 0 : at >= n ? n - 1 : at;
 }
 
-static void cubic(double x, double *w)
+static void cubic_weights(double x, double *w)
 {
     const double a = -0.75;
     w[0] = ((a * (x + 1) - 5 * a) * (x + 1) + 8 * a) * (x + 1) - 4 * a;
@@ -73,17 +73,17 @@ static void cubic(double x, double *w)
     w[3] = ((a * (2 - x) - 5 * a) * (2 - x) + 8 * a) * (2 - x) - 4 * a;
 }
 
-static double value(const place *p, uint32_t i, int64_t at)
+static double sampled(const place *p, uint32_t i, int64_t at)
 {
     if (i == p->dims || i == 3) return (double)((const float *)p->x->data)[p->base + at]; /* 3: they are no more */
     const double low = pcs_m_floor(p->at[i]);
     double w[4] = { 1, 0, 0, 0 }, sum = 0;
     const int taps = p->mode == 'n' ? 1 : p->mode == 'l' ? 2 : 4;
     if (p->mode == 'l') w[0] = 1 - (p->at[i] - low), w[1] = p->at[i] - low;
-    if (p->mode == 'c') cubic(p->at[i] - low, w);
+    if (p->mode == 'c') cubic_weights(p->at[i] - low, w);
     for (int k = 0; k < taps; k++) {
-        const int64_t index = inside(p, i, low + k - (p->mode == 'c'));
-        if (index >= 0) sum += w[k] * value(p, i + 1, at * p->shape[i] + index);
+        const int64_t index = index_inside(p, i, low + k - (p->mode == 'c'));
+        if (index >= 0) sum += w[k] * sampled(p, i + 1, at * p->shape[i] + index);
     }
     return sum;
 }
@@ -119,7 +119,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
                     .align = c->attr[ALIGN].integer != 0 };
         for (uint32_t i = 0; i < dims; i++)
             p.at[i] = coordinate(&p, i, (double)grid[(batch * places + o % places) * dims + (dims - 1 - i)]);
-        ((float *)y->data)[o] = (float)value(&p, 0, 0);
+        ((float *)y->data)[o] = (float)sampled(&p, 0, 0);
     }
 }
 

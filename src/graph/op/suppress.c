@@ -6,7 +6,7 @@
 
 enum { MOST, OVERLAP, SCORE, CENTER };
 
-static void corners(const float *b, bool center, float *lo, float *hi)
+static void corners_of(const float *b, bool center, float *lo, float *hi)
 {
     for (int k = 0; k < 2; k++) {
         const float a = center ? b[k] - b[2 + k] / 2 : b[k], z = center ? b[k] + b[2 + k] / 2 : b[2 + k];
@@ -18,8 +18,8 @@ static void corners(const float *b, bool center, float *lo, float *hi)
 static float overlap(const float *a, const float *b, bool center)
 {
     float al[2], ah[2], bl[2], bh[2], both = 1;
-    corners(a, center, al, ah);
-    corners(b, center, bl, bh);
+    corners_of(a, center, al, ah);
+    corners_of(b, center, bl, bh);
     for (int k = 0; k < 2; k++) {
         const float lo = al[k] > bl[k] ? al[k] : bl[k], hi = ah[k] < bh[k] ? ah[k] : bh[k];
         both *= hi > lo ? hi - lo : 0;
@@ -49,10 +49,11 @@ static int64_t choose(const precis_attr *attr, const float *boxes, const float *
     return count;
 }
 
-/* All of them; out NULL: only counted. room: 9 n bytes and 8. */
-static int64_t all(const precis_attr *attr, const float *boxes, const float *scores, int64_t batches, int64_t classes,
-                   int64_t n, void *room, int64_t *out)
+/* All of them, for scores of a shape; out NULL: only counted. room: 9 n bytes and 8. */
+static int64_t all(const precis_attr *attr, const float *boxes, const float *scores, const int64_t *shape, void *room,
+                   int64_t *out)
 {
+    const int64_t batches = shape[0], classes = shape[1], n = shape[2];
     int64_t *taken = room, found = 0;
     bool *state = (bool *)(taken + n + 1);
     for (int64_t b = 0; b < batches; b++)
@@ -77,7 +78,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
         return pcs_op_fail(g, n, "takes boxes[batch, n, 4] and scores[batch, classes, n]");
     void *room = pcs_alloc(g->ctx, (size_t)b->shape[1] * 9 + 64, 1);
     if (!room) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx)), g->error;
-    out->shape[0] = all(n->attr, b->data, s->data, s->shape[0], s->shape[1], s->shape[2], room, NULL);
+    out->shape[0] = all(n->attr, b->data, s->data, s->shape, room, NULL);
     pcs_free(g->ctx, room);
     out->shape[1] = 3;
     out->dims = 2;
@@ -89,9 +90,8 @@ static size_t scratch(const pcs_call *c) { return (size_t)c->in[0].shape[1] * 9 
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const int64_t *s = c->in[1].shape;
     (void)nth;
-    if (ith == 0) all(c->attr, c->in[0].data, c->in[1].data, s[0], s[1], s[2], c->scratch, c->out[0].data);
+    if (ith == 0) all(c->attr, c->in[0].data, c->in[1].data, c->in[1].shape, c->scratch, c->out[0].data);
 }
 
 const pcs_op pcs_op_suppress = {

@@ -37,7 +37,7 @@ static void limits(pcs_dtype d, double *lo, double *hi)
 }
 
 /* Where the scale of element i stands. */
-static size_t scale_of(const pcs_call *c, size_t i)
+static size_t scale_at(const pcs_call *c, size_t i)
 {
     const pcs_arg *x = &c->in[0], *s = &c->in[1];
     size_t at = 0, each = 1;
@@ -90,7 +90,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     if (whole) limits(y->dtype, &lo, &hi);
     pcs_share((uint64_t)pcs_arg_count(y), 64, ith, nth, &begin, &end);
     for (uint64_t i = begin; i < end; i++) {
-        const size_t at = one ? 0 : scale_of(c, i);
+        const size_t at = one ? 0 : scale_at(c, i);
         const double scale = pcs_real_at(&c->in[1], at), v = pcs_real_at(x, i);
         if (!(scale > 0 && scale < PCS_INFINITY)) pcs_outside(c);
         const double q = x->dtype == PCS_F64 ? v / scale : (double)((float)v / (float)scale);
@@ -164,7 +164,7 @@ static void eval_from(const pcs_call *c, uint32_t ith, uint32_t nth)
     uint64_t begin, end;
     pcs_share((uint64_t)pcs_arg_count(y), 64, ith, nth, &begin, &end);
     for (uint64_t i = begin; i < end; i++) {
-        const size_t at = one ? 0 : scale_of(c, i);
+        const size_t at = one ? 0 : scale_at(c, i);
         const double scale = pcs_real_at(&c->in[1], at);
         if (!(scale > 0 && scale < PCS_INFINITY)) pcs_outside(c);
         const float v = whole ? (float)(pcs_int_at(x, i) - pcs_int_at(&c->in[2], at))

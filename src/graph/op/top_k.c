@@ -37,7 +37,7 @@ typedef struct {
 } row;
 
 /* Element a comes before b, which stood before it or not. */
-static bool before(const row *r, int64_t a, int64_t b)
+static bool is_before(const row *r, int64_t a, int64_t b)
 {
     const size_t i = (size_t)(r->from + a * r->step), k = (size_t)(r->from + b * r->step);
     if (pcs_dtype_whole(r->x->dtype)) {
@@ -51,13 +51,14 @@ static bool before(const row *r, int64_t a, int64_t b)
 }
 
 /* Runs of two, four, ... in order; the result is in a. */
-static void sort(const row *r, int64_t *a, int64_t *b, int64_t n)
+static void sort_row(const row *r, int64_t *a, int64_t *b, int64_t n)
 {
     for (int64_t run = 1; run < n; run *= 2) {
         for (int64_t at = 0; at < n; at += 2 * run) {
             const int64_t mid = at + run < n ? at + run : n, end = at + 2 * run < n ? at + 2 * run : n;
             int64_t i = at, k = mid;
-            for (int64_t o = at; o < end; o++) b[o] = k == end || (i < mid && before(r, a[i], a[k])) ? a[i++] : a[k++];
+            for (int64_t o = at; o < end; o++)
+                b[o] = k == end || (i < mid && is_before(r, a[i], a[k])) ? a[i++] : a[k++];
         }
         memcpy(a, b, (size_t)n * sizeof *a);
     }
@@ -75,7 +76,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
         const row r = { x, i / step * step * n + i % step, step, c->attr[LEAST].integer != 0 };
         const int64_t to = i / step * step * k + i % step;
         for (int64_t e = 0; e < n; e++) order[e] = e;
-        sort(&r, order, order + n, n);
+        sort_row(&r, order, order + n, n);
         for (int64_t e = 0; e < k; e++) {
             memcpy((char *)y->data + (size_t)(to + e * step) * bytes,
                    (const char *)x->data + (size_t)(r.from + order[e] * step) * bytes, bytes);

@@ -48,7 +48,7 @@ static result block_code(float x, float scale)
 /* 2^floor(log2(x)): of a positive, normal number its exponent alone. */
 static float power_below(float x) { return pcs_bits_f32(pcs_f32_bits(x) & 0x7f800000u); }
 
-static float scale_of(const precis_attr *attr, const float *x, size_t n)
+static float trusted_scale(const precis_attr *attr, const float *x, size_t n)
 {
     double sum = 0, squares = 0;
     for (size_t i = 0; i < n; i++) sum += x[i];
@@ -66,7 +66,7 @@ static void walk(const pcs_call *c, const float *d, float *out, uint32_t ith, ui
     const size_t n = c->attr[SCHEME].integer ? 32 : width, blocks = n ? width / n : 0;
     const float steps = (float)((1 << c->attr[BITS].integer) - 1);
     for (size_t u = rows * ith / nth * blocks; u < rows * (ith + 1) / nth * blocks; u++) {
-        const float *x = (const float *)c->in[0].data + u * n, scale = scale_of(c->attr, x, n);
+        const float *x = (const float *)c->in[0].data + u * n, scale = trusted_scale(c->attr, x, n);
         for (size_t i = 0; i < n; i++) {
             const result r = c->attr[SCHEME].integer ? block_code(x[i], scale) : midpoint(x[i], scale, steps);
             if (!d) out[u * n + i] = r.y;

@@ -39,7 +39,7 @@ static size_t scratch(const pcs_call *c)
 }
 
 /* What x is divided by. */
-static float scale_of(const pcs_call *c)
+static float given_scale(const pcs_call *c)
 {
     const float top = (float)c->attr[TOP].real;
     float most = 0;
@@ -68,7 +68,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     uint64_t begin, end;
     pcs_share(rows, 1, ith, nth, &begin, &end);
     for (size_t r = 0; f->tensor && begin < end && r < rows; r++) pcs_shared_add(&shared, n, x + r * n, r * n);
-    const float s = begin < end ? scale_of(c) : 1.0f;
+    const float s = begin < end ? given_scale(c) : 1.0f;
     for (size_t r = begin; r < end; r++) {
         float *y = (float *)c->out[0].data + r * n;
         for (size_t i = 0; i < n; i++) scaled[i] = x[r * n + i] / s;
@@ -76,7 +76,8 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
             memcpy(y, x + r * n, n * sizeof *y);
             continue;
         }
-        pcs_encode(&(pcs_encode_args){ .f = f, .n = n, .x = scaled, .effort = PCS_FIT_RTN, .shared = &shared, .dst = bytes });
+        pcs_encode(
+            &(pcs_encode_args){ .f = f, .n = n, .x = scaled, .effort = PCS_FIT_RTN, .shared = &shared, .dst = bytes });
         pcs_decode(f, n, bytes, y);
         for (size_t i = 0; i < n && s != 1.0f; i++) y[i] *= s;
     }

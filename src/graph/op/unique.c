@@ -12,7 +12,7 @@ typedef struct {
     int64_t n, outer, inner;
 } parts;
 
-static parts parts_of(const pcs_arg *x, int64_t axis)
+static parts parts_along(const pcs_arg *x, int64_t axis)
 {
     parts p = { x, 1, 1, 1 };
     const uint32_t a = axis == -1000 ? x->dims : pcs_axis(axis, x->dims);
@@ -35,7 +35,7 @@ static int compare(const parts *p, int64_t a, int64_t b)
 }
 
 /* All parts in order, equal ones by place: a merge sort of n into a, with as much room in b. */
-static void sort(const parts *p, int64_t *a, int64_t *b)
+static void sort_parts(const parts *p, int64_t *a, int64_t *b)
 {
     for (int64_t i = 0; i < p->n; i++) a[i] = i;
     for (int64_t run = 1; run < p->n; run *= 2) {
@@ -59,10 +59,10 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
         return pcs_op_fail(g, n, "has no axis %lld", (long long)axis);
     pcs_arg a = { .dtype = x->dtype, .dims = x->dims, .data = (void *)(uintptr_t)x->data };
     memcpy(a.shape, x->shape, sizeof a.shape);
-    const parts p = parts_of(&a, axis);
+    const parts p = parts_along(&a, axis);
     int64_t *order = pcs_alloc(g->ctx, 2 * (size_t)p.n + 1, sizeof *order), found = p.n > 0;
     if (!order) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx)), g->error;
-    sort(&p, order, order + p.n);
+    sort_parts(&p, order, order + p.n);
     for (int64_t i = 1; i < p.n; i++) found += compare(&p, order[i - 1], order[i]) != 0;
     pcs_free(g->ctx, order);
     out[0].dtype = x->dtype;
@@ -75,19 +75,19 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 
 static size_t scratch(const pcs_call *c)
 {
-    return (size_t)(4 * parts_of(&c->in[0], c->attr[AXIS].integer).n + 8) * sizeof(int64_t);
+    return (size_t)(4 * parts_along(&c->in[0], c->attr[AXIS].integer).n + 8) * sizeof(int64_t);
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const parts p = parts_of(&c->in[0], c->attr[AXIS].integer);
+    const parts p = parts_along(&c->in[0], c->attr[AXIS].integer);
     int64_t *order = (int64_t *)(void *)c->scratch, *room = order + p.n, *first = room + p.n, *place = first + p.n,
             found = 0;
     int64_t *stood = c->out[1].data, *which = c->out[2].data, *often = c->out[3].data;
     const size_t bytes = pcs_dtype_bytes(p.x->dtype), part = (size_t)p.inner * bytes;
     (void)nth;
     if (ith || !p.n) return;
-    sort(&p, order, room);
+    sort_parts(&p, order, room);
     for (int64_t i = 0; i < p.n; i++) { /* number of each in ascending order, and its first place */
         if (!i || compare(&p, order[i - 1], order[i])) first[found++] = order[i];
         which[order[i]] = found - 1;

@@ -12,7 +12,7 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return pcs_infer_spread(g, n, 0, 3, out);
 }
 
-static void narrow(const precis_attr *attr, size_t n, const void *const *in, void *out)
+static void choose_narrow(const precis_attr *attr, size_t n, const void *const *in, void *out)
 {
     (void)attr;
     for (size_t i = 0; i < n; i++)
@@ -30,7 +30,7 @@ static void wide(const precis_attr *attr, size_t n, const void *const *in, void 
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    pcs_elementwise(c, ith, nth, pcs_domain_of(c->out[0].dtype) == PCS_IN_F32 ? narrow : wide);
+    pcs_elementwise(c, ith, nth, pcs_domain_of(c->out[0].dtype) == PCS_IN_F32 ? choose_narrow : wide);
 }
 
 const pcs_op pcs_op_where = {

@@ -44,10 +44,20 @@ static inline precis_status pcs_window_check(precis_graph *g, const pcs_node *n,
     return PRECIS_OK;
 }
 
-/* Places of a window along dimension i of size d. */
-static inline int64_t pcs_window_places(precis_graph *g, const pcs_node *n, const precis_attr *attr, uint32_t dims,
-                                        uint32_t i, int64_t d, int64_t kernel, bool ceil)
+/* A window's dimension i of `dims`, along a size d. */
+typedef struct pcs_window_axis {
+    uint32_t dims, i;
+    int64_t d, kernel;
+    bool ceil; /* a place for what is left behind the last whole stride */
+} pcs_window_axis;
+
+/* Places of a window along an axis; the node's first attributes are those of pcs_window_check. */
+static inline int64_t pcs_window_places(precis_graph *g, const pcs_node *n, const pcs_window_axis *axis)
 {
+    const precis_attr *attr = n->attr;
+    const uint32_t i = axis->i, dims = axis->dims;
+    const int64_t d = axis->d, kernel = axis->kernel;
+    const bool ceil = axis->ceil;
     const int64_t stride = pcs_listed(&attr[0], i, 1), before = pcs_listed(&attr[1], i, 0),
                   behind = pcs_listed(&attr[1], dims + i, 0);
     const bool small = kernel >= 1 && kernel <= (int64_t)1 << 31;

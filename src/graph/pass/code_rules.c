@@ -112,7 +112,7 @@ precis_value pcs_code_constant(precis_graph *g, const char *name, pcs_dtype d, i
     if (!own) return pcs_graph_fail(g, PRECIS_ENOMEM, "%s", precis_ctx_message(g->ctx));
     own = (char *)own + (64 - (uintptr_t)own % 64) % 64;
     memcpy(own, data, bytes);
-    return pcs_graph_codes(g, name, d, 1, &n, own, &whole);
+    return pcs_graph_codes(g, name, &(pcs_code_value){ d, 1, &n, own, &whole });
 }
 
 /* ---- products ----------------------------------------------------------------------------------- */

@@ -10,7 +10,8 @@ PCS_INLINE void tile(const pcs_gemm_args *a, size_t m0, int rows)
 {
     float32x4_t acc[ROWS * 4];
     for (int r = 0; r < rows; r++)
-        for (int i = 0; i < 4; i++) acc[4 * r + i] = a->accumulate ? vld1q_f32(a->y + (m0 + (size_t)r) * a->ldy + 4 * i) : vdupq_n_f32(0);
+        for (int i = 0; i < 4; i++)
+            acc[4 * r + i] = a->accumulate ? vld1q_f32(a->y + (m0 + (size_t)r) * a->ldy + 4 * i) : vdupq_n_f32(0);
     const float *b = a->b, *x = a->x + m0 * a->ldx;
     for (size_t k = 0; k < a->k; k++, b += a->ldb)
         for (int i = 0; i < 4; i++) {

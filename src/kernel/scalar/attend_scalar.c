@@ -42,7 +42,8 @@ void pcs_kv_values_scalar(const pcs_kv_values_args *a)
             float sum = a->accumulate ? a->y[r * a->ldy + i] : 0.0f;
             const bool high = a->bits == 4 && i >= half;
             for (size_t j = 0; j < a->n; j++) {
-                const float v = number(a->codes + j * (a->width * (size_t)a->bits / 8), a->bits, high ? i - half : i, high);
+                const float v = number(a->codes + j * (a->width * (size_t)a->bits / 8), a->bits, high ? i - half : i,
+                                       high);
                 sum = fmaf(a->w[r * a->ldw + j], a->bits < 16 ? v * a->d[j] : v, sum);
             }
             a->y[r * a->ldy + i] = sum;

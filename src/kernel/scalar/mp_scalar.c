@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static float row(const pcs_row *r, const pcs_act *a, size_t m, size_t k, const pcs_format *f)
+static float row_sum(const pcs_row *r, const pcs_act *a, size_t m, size_t k, const pcs_format *f)
 {
     const size_t chunks = pcs_chunks(k);
     const int8_t *x = a->q + m * chunks * PCS_CHUNK;
@@ -27,6 +27,7 @@ void pcs_mp_scalar(const pcs_mp_args *a)
         if (a->packed) pcs_panels_row(a->f, a->k, a->w, n, stored);
         pcs_row_unpack(a->f, a->packed ? stored : a->w + n * a->row_bytes, a->k, &r);
         pcs_row_pad(&r, a->k);
-        for (size_t m = 0; m < a->m; m++) a->y[m * a->ldy + n] = row(&r, &a->act, m, a->k, a->f) + (a->bias ? a->bias[n] : 0.0f);
+        for (size_t m = 0; m < a->m; m++)
+            a->y[m * a->ldy + n] = row_sum(&r, &a->act, m, a->k, a->f) + (a->bias ? a->bias[n] : 0.0f);
     }
 }

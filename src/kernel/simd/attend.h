@@ -1,11 +1,13 @@
-/* attend.h - kv_scores and kv_values on vectors: a cache's codes become floats in registers, so that one token's attention is one stream of loads. A buffer between would be a second stream, of
- * stores, which costs half of the speed of reading (Zen 4: 5 GB/s instead of 20 and more). */
+/* attend.h - kv_scores and kv_values on vectors: a cache's codes become floats in registers, so that one token's
+ * attention is one stream of loads. A buffer between would be a second stream, of stores, which costs half of the
+ * speed of reading (Zen 4: 5 GB/s instead of 20 and more). */
 #ifndef PCS_ATTEND_H
 #define PCS_ATTEND_H
 
 #include "kernel/simd/unpack_kv.h"
 
-enum { ATTEND_ROWS = VEC == 64 ? 8 : 4, ATTEND_PARTS = 16 / V_ROWS }; /* rows, or rows times tiles, at a time at most; registers of 16 numbers */
+/* Rows, or rows times tiles, at a time at most; registers of 16 numbers. */
+enum { ATTEND_ROWS = VEC == 64 ? 8 : 4, ATTEND_PARTS = 16 / V_ROWS };
 
 /* Lanes h and on of the 16 numbers at `at`; high: of nibbles, the upper ones. */
 PCS_INLINE vecf attend_load(const uint8_t *at, int bits, int high, int h)
@@ -15,8 +17,9 @@ PCS_INLINE vecf attend_load(const uint8_t *at, int bits, int high, int h)
     return codes_at(bits == 8 ? bytes16(at) : nibbles_of(bytes16(at), high), h);
 }
 
-/* Ask for n bytes from `far` ahead of `at` on, a line at a time, into the L1 cache (into L2, too, is slower), or as far behind the place where reading goes on after the end: keys of a head are no more than
- * some ten thousand bytes, of which the first would come late each time. far 0: not. */
+/* Ask for n bytes from `far` ahead of `at` on, a line at a time, into the L1 cache (into L2, too, is slower), or as
+ * far behind the place where reading goes on after the end: keys of a head are no more than some ten thousand bytes,
+ * of which the first would come late each time. far 0: not. */
 PCS_INLINE void attend_ask(const uint8_t *at, size_t n, size_t far, const uint8_t *end, const uint8_t *next)
 {
     if (!far) return;
@@ -26,9 +29,19 @@ PCS_INLINE void attend_ask(const uint8_t *at, size_t n, size_t far, const uint8_
     }
 }
 
-/* Rows r0 .. r0 + rows - 1 (those behind the last are the last) with tiles of 16 keys from t on: a sum is one chain of fma, and a few rows alone would wait for theirs. */
-PCS_INLINE void score_tiles(const pcs_kv_scores_args *a, size_t t, int tiles, size_t r0, int rows, int bits, size_t far)
+/* Rows r0 .. r0 + rows - 1 (those behind the last are the last) with tiles of 16 keys, or numbers of values, from
+ * `from` on; bits: of a code or a number; far: bytes ahead to ask for. */
+typedef struct {
+    size_t from, r0;
+    int rows, bits;
+    size_t far;
+} attend_part;
+
+/* A sum is one chain of fma, and a few rows alone would wait for theirs: so several tiles at a time. */
+PCS_INLINE void score_tiles(const pcs_kv_scores_args *a, attend_part part, int tiles)
 {
+    const size_t t = part.from, r0 = part.r0, far = part.far;
+    const int rows = part.rows, bits = part.bits;
     enum { P = ATTEND_PARTS };
     const size_t bytes = (a->dims + 1) / 2 * 4 * (size_t)bits;
     const uint8_t *at = a->codes + t * bytes;
@@ -43,22 +56,25 @@ PCS_INLINE void score_tiles(const pcs_kv_scores_args *a, size_t t, int tiles, si
         for (int i = 0; i < tiles * P; i++) {
             vecf v = attend_load(at + (size_t)(i / P) * bytes, bits, k & 1, i % P * V_ROWS);
             if (bits < 16) v = v_mulf(v, scale[i]);
-            for (int r = 0; r < rows; r++) acc[(i / P * rows + r) * P + i % P] = v_fma(v_setf(x[r][k]), v, acc[(i / P * rows + r) * P + i % P]);
+            for (int r = 0; r < rows; r++)
+                acc[(i / P * rows + r) * P + i % P] = v_fma(v_setf(x[r][k]), v, acc[(i / P * rows + r) * P + i % P]);
         }
         at += bits == 4 ? (k & 1) * 16 : 2 * (size_t)bits;
     }
     for (int i = 0; i < tiles; i++)
         for (int r = 0; r < rows && r0 + (size_t)r < a->m; r++)
-            for (int p = 0; p < P; p++) storeu(a->y + (r0 + (size_t)r) * a->ldy + 16 * (t + (size_t)i) + (size_t)p * V_ROWS, acc[(i * rows + r) * P + p]);
+            for (int p = 0; p < P; p++)
+                storeu(a->y + (r0 + (size_t)r) * a->ldy + 16 * (t + (size_t)i) + (size_t)p * V_ROWS,
+                       acc[(i * rows + r) * P + p]);
 }
 
 /* n tiles, `wide` at a time, or one. */
-PCS_INLINE void score_some(const pcs_kv_scores_args *a, size_t t, size_t n, int wide, size_t r, int rows, int bits, size_t far)
+PCS_INLINE void score_some(const pcs_kv_scores_args *a, attend_part part, size_t n, int wide)
 {
     if (n % (size_t)wide)
-        for (size_t i = 0; i < n; i++) score_tiles(a, t + i, 1, r, rows, bits, far);
+        for (size_t i = 0; i < n; i++, part.from++) score_tiles(a, part, 1);
     else
-        for (size_t i = 0; i < n; i += (size_t)wide) score_tiles(a, t + i, wide, r, rows, bits, far);
+        for (size_t i = 0; i < n; i += (size_t)wide, part.from += (size_t)wide) score_tiles(a, part, wide);
 }
 
 PCS_INLINE void scores(const pcs_kv_scores_args *a, int bits)
@@ -69,18 +85,20 @@ PCS_INLINE void scores(const pcs_kv_scores_args *a, int bits)
         n = a->tiles - t < 4 ? a->tiles - t : 4;
         for (size_t r = 0; r < a->m; r += MOST) {
             const size_t rest = a->m - r;
-            if (rest > 4 && MOST > 4) score_some(a, t, n, 1, r, MOST, bits, far);
-            else if (rest > 3) score_some(a, t, n, MOST / 4, r, 4, bits, far);
-            else if (rest > 2) score_some(a, t, n, MOST / 4, r, 3, bits, far);
-            else if (rest > 1) score_some(a, t, n, MOST / 2, r, 2, bits, far);
-            else score_some(a, t, n, 4, r, 1, bits, far);
+            if (rest > 4 && MOST > 4) score_some(a, (attend_part){ t, r, MOST, bits, far }, n, 1);
+            else if (rest > 3) score_some(a, (attend_part){ t, r, 4, bits, far }, n, MOST / 4);
+            else if (rest > 2) score_some(a, (attend_part){ t, r, 3, bits, far }, n, MOST / 4);
+            else if (rest > 1) score_some(a, (attend_part){ t, r, 2, bits, far }, n, MOST / 2);
+            else score_some(a, (attend_part){ t, r, 1, bits, far }, n, 4);
         }
     }
 }
 
-/* Numbers i .. i + 16 wide - 1 of rows r0 .. r0 + rows - 1 (those behind the last are the last). */
-PCS_INLINE void value_tile(const pcs_kv_values_args *a, size_t i, int wide, size_t r0, int rows, int bits, size_t far)
+/* 16 `wide` numbers of values. */
+PCS_INLINE void value_tile(const pcs_kv_values_args *a, attend_part part, int wide)
 {
+    const size_t i = part.from, r0 = part.r0, far = part.far;
+    const int rows = part.rows, bits = part.bits;
     enum { MOST = 4 * 4 * ATTEND_PARTS };
     const size_t row = a->width * (size_t)bits / 8, half = a->width / 2;
     const bool high = bits == 4 && i >= half;
@@ -114,8 +132,9 @@ PCS_INLINE void value_rows(const pcs_kv_values_args *a, size_t r, int rows, int 
     const size_t even = bits == 4 ? a->width / 2 : a->width; /* nibbles: one half behind the other */
     for (size_t part = 0; part < a->width; part += even) {
         size_t i = 0;
-        for (; i + 16 * WIDE <= even; i += 16 * WIDE) value_tile(a, part + i, WIDE, r, rows, bits, part + i ? 0 : far);
-        for (; i < even; i += 16) value_tile(a, part + i, 1, r, rows, bits, part + i ? 0 : far);
+        for (; i + 16 * WIDE <= even; i += 16 * WIDE)
+            value_tile(a, (attend_part){ part + i, r, rows, bits, part + i ? 0 : far }, WIDE);
+        for (; i < even; i += 16) value_tile(a, (attend_part){ part + i, r, rows, bits, part + i ? 0 : far }, 1);
     }
 }
 

@@ -1,7 +1,7 @@
 /* books.h - codes and scales of formats with books of vectors, out of panels. As decode.h, but
  *
- * lines_FORMAT(p, g, h, line): all eight lines of weights 32 g on, since weights of one entry are parts of two of them or
- *   of more.
+ * lines_FORMAT(p, g, h, line): all eight lines of weights 32 g on, since weights of one entry are parts of two of them
+ *   or of more.
  *
  * Panels of IQ2_XXS, IQ2_XS, IQ3_XXS and IQ3_S hold indices: entries are gathered, but for levels that have larger
  * tables in registers (x86/books_512.h). Those of IQ1 and IQ2_S hold digits (format/five.h).
@@ -16,7 +16,10 @@
 
 typedef void lines_fn(const planes *p, int g, int h, vec *line);
 
-enum { OFFSET_iq3_s = 15, OFFSET_iq3_xxs = 128, OFFSET_iq2_s = 128, OFFSET_iq2_xs = 128, OFFSET_iq2_xxs = 128, OFFSET_iq1_m = 9, OFFSET_iq1_s = 9 };
+enum {
+    OFFSET_iq3_s = 15, OFFSET_iq3_xxs = 128, OFFSET_iq2_s = 128, OFFSET_iq2_xs = 128, OFFSET_iq2_xxs = 128,
+    OFFSET_iq1_m = 9, OFFSET_iq1_s = 9
+};
 
 /* ---- scales -------------------------------------------------------------------------------------------------- */
 
@@ -31,7 +34,8 @@ PCS_INLINE d_of_rows d_by(const uint8_t *src, float by)
 PCS_INLINE vecf odd_of(vec x, int bits)
 {
 #if VEC == 64
-    const __m512 odd = bits == 4 ? _mm512_setr_ps(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31) : _mm512_setr_ps(1, 3, 5, 7, 9, 11, 13, 15, 1, 3, 5, 7, 9, 11, 13, 15);
+    const __m512 odd = bits == 4 ? _mm512_setr_ps(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+                                 : _mm512_setr_ps(1, 3, 5, 7, 9, 11, 13, 15, 1, 3, 5, 7, 9, 11, 13, 15);
     return _mm512_permutexvar_ps(x, odd);
 #else
     return v_float(v_or(v_and(v_shl32(x, 1), v_set32((2 << bits) - 2)), v_set32(1)));
@@ -53,15 +57,32 @@ PCS_INLINE void scaled_words(const uint8_t *d0, float by, const uint8_t *words, 
 {
     const d_of_rows d = d_by(d0, by);
     for (int g = 0; g < 8; g++)
-        for (int i = 0; i < 16 / V_ROWS; i++) v_storef(dst + 16 * g + V_ROWS * i, v_mulf(d.at[i], odd_of(v_lshr32(v_load(words + step * (size_t)g + VEC * i), 28), 4)));
+        for (int i = 0; i < 16 / V_ROWS; i++)
+            v_storef(dst + 16 * g + V_ROWS * i,
+                     v_mulf(d.at[i], odd_of(v_lshr32(v_load(words + step * (size_t)g + VEC * i), 28), 4)));
 }
 
-PCS_INLINE void scales_iq3_s(const planes *p, size_t groups, float *d, float *m) { (void)groups, (void)m, scaled_nibbles(p->at[0], 1.0f, p->at[1], 8, 4, d); }
-PCS_INLINE void scales_iq3_xxs(const planes *p, size_t groups, float *d, float *m) { (void)groups, (void)m, scaled_words(p->at[0], 0.25f, p->at[1] + 128, 192, d); }
-PCS_INLINE void scales_iq2_s(const planes *p, size_t groups, float *d, float *m) { (void)groups, (void)m, scaled_nibbles(p->at[0], 0.125f, p->at[1], 16, 4, d); }
+PCS_INLINE void scales_iq3_s(const planes *p, size_t groups, float *d, float *m)
+{
+    (void)groups, (void)m, scaled_nibbles(p->at[0], 1.0f, p->at[1], 8, 4, d);
+}
+PCS_INLINE void scales_iq3_xxs(const planes *p, size_t groups, float *d, float *m)
+{
+    (void)groups, (void)m, scaled_words(p->at[0], 0.25f, p->at[1] + 128, 192, d);
+}
+PCS_INLINE void scales_iq2_s(const planes *p, size_t groups, float *d, float *m)
+{
+    (void)groups, (void)m, scaled_nibbles(p->at[0], 0.125f, p->at[1], 16, 4, d);
+}
 PCS_INLINE void scales_iq2_xs(const planes *p, size_t groups, float *d, float *m) { scales_iq2_s(p, groups, d, m); }
-PCS_INLINE void scales_iq2_xxs(const planes *p, size_t groups, float *d, float *m) { (void)groups, (void)m, scaled_words(p->at[0], 0.125f, p->at[1] + 64, 128, d); }
-PCS_INLINE void scales_iq1_s(const planes *p, size_t groups, float *d, float *m) { (void)groups, (void)m, scaled_nibbles(p->at[0], 0.125f, p->at[1], 8, 3, d); }
+PCS_INLINE void scales_iq2_xxs(const planes *p, size_t groups, float *d, float *m)
+{
+    (void)groups, (void)m, scaled_words(p->at[0], 0.125f, p->at[1] + 64, 128, d);
+}
+PCS_INLINE void scales_iq1_s(const planes *p, size_t groups, float *d, float *m)
+{
+    (void)groups, (void)m, scaled_nibbles(p->at[0], 0.125f, p->at[1], 8, 3, d);
+}
 /* Four words of 16 bits: four scales of three bits, and above them four bits of d. */
 PCS_INLINE void scales_iq1_m(const planes *p, size_t groups, float *d, float *m)
 {
@@ -69,21 +90,26 @@ PCS_INLINE void scales_iq1_m(const planes *p, size_t groups, float *d, float *m)
     _Alignas(16) uint8_t halves[32];
     const uint8_t *b = p->at[0]; /* bytes of 16 rows */
     const vec16 upper = v16_set8(0xf0);
-    const vec16 low = v16_or(bits(v16_load(b + 16), 4, 15), v16_and(v16_load(b + 48), upper)), high = v16_or(bits(v16_load(b + 80), 4, 15), v16_and(v16_load(b + 112), upper));
+    const vec16 low = v16_or(bits(v16_load(b + 16), 4, 15), v16_and(v16_load(b + 48), upper)),
+                high = v16_or(bits(v16_load(b + 80), 4, 15), v16_and(v16_load(b + 112), upper));
     v16_store(halves, v16_zip_low(low, high));
     v16_store(halves + 16, v16_zip_high(low, high));
     const d_of_rows d0 = d_by(halves, 0.125f);
     for (int w = 0; w < 4; w++)
         for (int i = 0; i < 16 / V_ROWS; i++) {
             const vec word = v_or(v_bytes(b + 32 * w + V_ROWS * i), v_shl32(v_bytes(b + 32 * w + 16 + V_ROWS * i), 8));
-            for (int s = 0; s < 4; s++) v_storef(d + 16 * (4 * w + s) + V_ROWS * i, v_mulf(d0.at[i], odd_of(v_lshr32(word, 3 * s), 3)));
+            for (int s = 0; s < 4; s++)
+                v_storef(d + 16 * (4 * w + s) + V_ROWS * i, v_mulf(d0.at[i], odd_of(v_lshr32(word, 3 * s), 3)));
         }
 }
 
 /* ---- indices -------------------------------------------------------------------------------------------------- */
 
 /* A byte in each byte of a lane: a, b, c, d from its lowest on. */
-PCS_INLINE vec four_of(unsigned a, unsigned b, unsigned c, unsigned d) { return v_set32((int32_t)(a | b << 8 | c << 16 | d << 24)); }
+PCS_INLINE vec four_of(unsigned a, unsigned b, unsigned c, unsigned d)
+{
+    return v_set32((int32_t)(a | b << 8 | c << 16 | d << 24));
+}
 /* Byte `at` of each lane, four times. */
 PCS_INLINE vec spread_byte(vec v, int at) { return v_shuffle8(v, v_spread128(v16_byte_of_dwords((char)at))); }
 /* Byte i of each lane, as a number. */
@@ -106,14 +132,16 @@ PCS_INLINE vec packed_signs(vec word)
 /* Codes of four magnitudes + 128 or `twice` / 2, by the upper or the lower four bits of byte v of the signs. */
 PCS_INLINE vec signed_four(vec magnitude, vec signs, int v, int upper, int twice)
 {
-    return v_from_where(spread_byte(signs, v), upper ? four_of(16, 32, 64, 128) : four_of(1, 2, 4, 8), twice, magnitude);
+    return v_from_where(spread_byte(signs, v), upper ? four_of(16, 32, 64, 128) : four_of(1, 2, 4, 8), twice,
+                        magnitude);
 }
 
 /* Half of an entry of eight magnitudes of 2 bits. */
 PCS_INLINE vec two_bits(vec entry, int half)
 {
     static const uint8_t book[16] = { [0] = 128 + 8, 128 + 25, 128 + 43, [4] = 128 + 25, [8] = 128 + 43 };
-    const vec four = spread_byte(entry, half), at = v_or(v_and(four, four_of(3, 12, 0, 0)), v_and(v_shr16(four, 4), four_of(0, 0, 3, 12)));
+    const vec four = spread_byte(entry, half),
+              at = v_or(v_and(four, four_of(3, 12, 0, 0)), v_and(v_shr16(four, 4), four_of(0, 0, 3, 12)));
     return v_shuffle8(v_spread128(v16_load(book)), at);
 }
 PCS_INLINE void lines_iq2_xxs_gathered(const planes *p, int g, int h, vec *line)
@@ -121,15 +149,19 @@ PCS_INLINE void lines_iq2_xxs_gathered(const planes *p, int g, int h, vec *line)
     const vec index = v_load(p->at[1] + 128 * g + h), signs = packed_signs(v_load(p->at[1] + 128 * g + 64 + h));
     for (int v = 0; v < 4; v++) {
         const vec entry = v_gather16(pcs_grid_iq2_xxs, index_of(index, v));
-        for (int half = 0; half < 2; half++) line[2 * v + half] = signed_four(two_bits(entry, half), signs, v, half, 256);
+        for (int half = 0; half < 2; half++)
+            line[2 * v + half] = signed_four(two_bits(entry, half), signs, v, half, 256);
     }
 }
 PCS_INLINE void lines_iq2_xs_gathered(const planes *p, int g, int h, vec *line)
 {
-    const vec index = v_load(p->at[2] + 128 * g + h), ninth = v_load(p->at[2] + 128 * g + 64 + h), signs = even_signs(ninth);
+    const vec index = v_load(p->at[2] + 128 * g + h), ninth = v_load(p->at[2] + 128 * g + 64 + h),
+              signs = even_signs(ninth);
     for (int v = 0; v < 4; v++) {
-        const vec high = v_and(v_lshr32(v_shl32(ninth, 24 - 8 * v), 23), v_set32(256)), entry = v_gather16(pcs_grid_iq2_xs, v_or(index_of(index, v), high));
-        for (int half = 0; half < 2; half++) line[2 * v + half] = signed_four(two_bits(entry, half), signs, v, half, 256);
+        const vec high = v_and(v_lshr32(v_shl32(ninth, 24 - 8 * v), 23), v_set32(256)),
+                  entry = v_gather16(pcs_grid_iq2_xs, v_or(index_of(index, v), high));
+        for (int half = 0; half < 2; half++)
+            line[2 * v + half] = signed_four(two_bits(entry, half), signs, v, half, 256);
     }
 }
 
@@ -189,12 +221,15 @@ typedef vec digit_fn(const digits *x, int n);
 #define LAST_BOOK(i) BY_BOOK(LAST(i))
 PCS_INLINE vec digit_by_8(const digits *x, int n)
 {
-    static _Alignas(64) const uint8_t tables[5][64] = { SIX_BITS(FIRST_8), SIX_BITS(SECOND_8), SIX_BITS(THIRD_8), SIX_BITS(FOURTH_8), SIX_BITS(LAST_8) };
+    static _Alignas(64) const uint8_t tables[5][64] = { SIX_BITS(FIRST_8), SIX_BITS(SECOND_8), SIX_BITS(THIRD_8),
+                                                        SIX_BITS(FOURTH_8), SIX_BITS(LAST_8) };
     return table64(tables[n], n < 2 ? x->pair : x->behind);
 }
 PCS_INLINE vec digit_by_book(const digits *x, int n)
 {
-    static _Alignas(64) const uint8_t tables[5][64] = { SIX_BITS(FIRST_BOOK), SIX_BITS(SECOND_BOOK), SIX_BITS(THIRD_BOOK), SIX_BITS(FOURTH_BOOK), SIX_BITS(LAST_BOOK) };
+    static _Alignas(64)
+        const uint8_t tables[5][64] = { SIX_BITS(FIRST_BOOK), SIX_BITS(SECOND_BOOK), SIX_BITS(THIRD_BOOK),
+                                        SIX_BITS(FOURTH_BOOK), SIX_BITS(LAST_BOOK) };
     return table64(tables[n], n < 2 ? x->pair : x->behind);
 }
 #else
@@ -226,7 +261,8 @@ PCS_INLINE void lines_iq2_s(const planes *p, int g, int h, vec *line)
 }
 PCS_INLINE void lines_iq1_s(const planes *p, int g, int h, vec *line)
 {
-    const vec scale = spread_byte(v_bytes(p->at[1] + 16 * (g / 2) + h / 4), 0), down = v_where(scale, v_set8(g % 2 ? 128 : 8), v_set8(2));
+    const vec scale = spread_byte(v_bytes(p->at[1] + 16 * (g / 2) + h / 4), 0),
+              down = v_where(scale, v_set8(g % 2 ? 128 : 8), v_set8(2));
     lines_of_digits(p->at[2], g, h, digit_by_8, line);
 #pragma GCC unroll 8
     for (int l = 0; l < 8; l++) line[l] = v_sub8(line[l], down);

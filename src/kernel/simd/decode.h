@@ -1,9 +1,9 @@
 /* decode.h - codes and scales out of panels (kernel/panels.h), a pair of functions per format:
  *
- * line_FORMAT(p, g, l, h): codes of weights 32 g + 4 l and the three behind it, from a block of 256 or a pair of blocks of 32 on, of all rows (h 0) or of eight (h 0 or 32, bytes into the line), as
- *   unsigned code + OFFSET_FORMAT.
- * scales_FORMAT(p, groups, d, m): d and m of the rows, [group][16], of the `groups` first 32 weights from there; of 16 weights where the format's
- *   groups are of 16.
+ * line_FORMAT(p, g, l, h): codes of weights 32 g + 4 l and the three behind it, from a block of 256 or a pair of blocks
+ *   of 32 on, of all rows (h 0) or of eight (h 0 or 32, bytes into the line), as unsigned code + OFFSET_FORMAT.
+ * scales_FORMAT(p, groups, d, m): d and m of the rows, [group][16], of the `groups` first 32 weights from there; of 16
+ *   weights where the format's groups are of 16.
  *
  * Formats with books of vectors have lines_FORMAT in place of line_FORMAT (books.h).
  *
@@ -16,7 +16,8 @@
 #include "kernel/simd/vec.h"
 
 /* Each field of a block. */
-typedef struct { const uint8_t *at[PCS_FIELDS], *book; } planes; /* book: as a level's look-ups want it, for lines that ask */
+/* book: as a level's look-ups want it, for lines that ask. */
+typedef struct { const uint8_t *at[PCS_FIELDS], *book; } planes;
 
 #if VEC == 64 && defined __AVX512VBMI__
 #define PACK_PANEL pcs_pack_avx512vbmi
@@ -37,8 +38,14 @@ PCS_INLINE planes planes_of(const pcs_panel_layout *o, const uint8_t *panel, siz
 }
 
 /* A line's low (high 0) or high nibbles; bits of every byte from `shift` on. */
-PCS_INLINE vec nibble(const uint8_t *line, int high) { return v_and(high ? v_shr16(v_load(line), 4) : v_load(line), v_set8(15)); }
-PCS_INLINE vec field(const uint8_t *line, int shift, int mask) { return v_and(shift ? v_shr16(v_load(line), shift) : v_load(line), v_set8(mask)); }
+PCS_INLINE vec nibble(const uint8_t *line, int high)
+{
+    return v_and(high ? v_shr16(v_load(line), 4) : v_load(line), v_set8(15));
+}
+PCS_INLINE vec field(const uint8_t *line, int shift, int mask)
+{
+    return v_and(shift ? v_shr16(v_load(line), shift) : v_load(line), v_set8(mask));
+}
 
 /* Bits from `from` on of every byte, at `to`. */
 PCS_INLINE vec moved(const uint8_t *line, int from, int to, int mask)
@@ -47,7 +54,10 @@ PCS_INLINE vec moved(const uint8_t *line, int from, int to, int mask)
     return v_and(from < to ? v_shl16(v, to - from) : from > to ? v_shr16(v, from - to) : v, v_set8(mask << to));
 }
 
-PCS_INLINE vec book_of(const int8_t *book, int offset) { return v_spread128(v16_add8(v16_load(book), v16_set8(offset))); }
+PCS_INLINE vec book_of(const int8_t *book, int offset)
+{
+    return v_spread128(v16_add8(v16_load(book), v16_set8(offset)));
+}
 
 PCS_INLINE void halves(const uint8_t *src, float *dst)
 {
@@ -68,7 +78,9 @@ PCS_INLINE d_of_rows d_of(const uint8_t *src)
 /* d * (unsigned or signed) bytes of the 16 rows. */
 PCS_INLINE void scaled(const d_of_rows *d, const uint8_t *bytes, bool is_signed, float *dst)
 {
-    for (int i = 0; i < 16 / V_ROWS; i++) v_storef(dst + V_ROWS * i, v_mulf(d->at[i], is_signed ? v_signed(bytes + V_ROWS * i) : v_unsigned(bytes + V_ROWS * i)));
+    for (int i = 0; i < 16 / V_ROWS; i++)
+        v_storef(dst + V_ROWS * i,
+                 v_mulf(d->at[i], is_signed ? v_signed(bytes + V_ROWS * i) : v_unsigned(bytes + V_ROWS * i)));
 }
 
 /* Bits of the bytes of 16 rows; the mask drops what came from the neighbour. */
@@ -77,7 +89,10 @@ PCS_INLINE vec16 bits(vec16 v, int shift, int mask) { return v16_and(v16_shr16(v
 /* ---- blocks of 32 ------------------------------------------------------------------------------------------- */
 
 /* A block's bytes behind its piece's short fields. */
-enum { BLOCK_q4_0 = 256, BLOCK_q4_1 = 256, BLOCK_q5_0 = 320, BLOCK_q5_1 = 320, BLOCK_q8_0 = 512, BLOCK_iq4_nl = 256, BLOCK_mxfp4 = 256 };
+enum {
+    BLOCK_q4_0 = 256, BLOCK_q4_1 = 256, BLOCK_q5_0 = 320, BLOCK_q5_1 = 320, BLOCK_q8_0 = 512, BLOCK_iq4_nl = 256,
+    BLOCK_mxfp4 = 256
+};
 
 PCS_INLINE void d_only(const planes *p, size_t groups, float *d)
 {
@@ -94,17 +109,27 @@ PCS_INLINE vec nibbles32(const uint8_t *codes, int l, int h) { return nibble(cod
 /* Bits 4 l and the three behind it of each row's dword, as 0 or 16. */
 PCS_INLINE vec fifth(const uint8_t *bits, int l, int h)
 {
-    const vec spread = v_spread128(v16_byte_of_dwords((char)(l / 2))), mask = v_spread128(v16_set32((l % 2 ? 16u : 1u) * 0x08040201u));
+    const vec spread = v_spread128(v16_byte_of_dwords((char)(l / 2))),
+              mask = v_spread128(v16_set32((l % 2 ? 16u : 1u) * 0x08040201u));
     return v_where(v_shuffle8(v_load(bits + h), spread), mask, v_set8(16));
 }
 
-enum { OFFSET_q4_0 = 8, OFFSET_q4_1 = 0, OFFSET_q5_0 = 16, OFFSET_q5_1 = 0, OFFSET_q8_0 = 128, OFFSET_iq4_nl = 128, OFFSET_mxfp4 = 12 };
+enum {
+    OFFSET_q4_0 = 8, OFFSET_q4_1 = 0, OFFSET_q5_0 = 16, OFFSET_q5_1 = 0, OFFSET_q8_0 = 128, OFFSET_iq4_nl = 128,
+    OFFSET_mxfp4 = 12
+};
 
 PCS_INLINE void scales_q4_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
-PCS_INLINE vec line_q4_0(const planes *p, int g, int l, int h) { return nibbles32(p->at[1] + BLOCK_q4_0 * (size_t)g, l, h); }
+PCS_INLINE vec line_q4_0(const planes *p, int g, int l, int h)
+{
+    return nibbles32(p->at[1] + BLOCK_q4_0 * (size_t)g, l, h);
+}
 
 PCS_INLINE void scales_q4_1(const planes *p, size_t groups, float *d, float *m) { d_and_m(p, groups, d, m); }
-PCS_INLINE vec line_q4_1(const planes *p, int g, int l, int h) { return nibbles32(p->at[2] + BLOCK_q4_1 * (size_t)g, l, h); }
+PCS_INLINE vec line_q4_1(const planes *p, int g, int l, int h)
+{
+    return nibbles32(p->at[2] + BLOCK_q4_1 * (size_t)g, l, h);
+}
 
 PCS_INLINE void scales_q5_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
 PCS_INLINE vec line_q5_0(const planes *p, int g, int l, int h)
@@ -121,10 +146,16 @@ PCS_INLINE vec line_q5_1(const planes *p, int g, int l, int h)
 }
 
 PCS_INLINE void scales_q8_0(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
-PCS_INLINE vec line_q8_0(const planes *p, int g, int l, int h) { return v_xor(v_load(p->at[1] + BLOCK_q8_0 * (size_t)g + 64 * l + h), v_set8(128)); }
+PCS_INLINE vec line_q8_0(const planes *p, int g, int l, int h)
+{
+    return v_xor(v_load(p->at[1] + BLOCK_q8_0 * (size_t)g + 64 * l + h), v_set8(128));
+}
 
 PCS_INLINE void scales_iq4_nl(const planes *p, size_t groups, float *d, float *m) { (void)m, d_only(p, groups, d); }
-PCS_INLINE vec line_iq4_nl(const planes *p, int g, int l, int h) { return v_shuffle8(book_of(pcs_book_iq4, 128), nibbles32(p->at[1] + BLOCK_iq4_nl * (size_t)g, l, h)); }
+PCS_INLINE vec line_iq4_nl(const planes *p, int g, int l, int h)
+{
+    return v_shuffle8(book_of(pcs_book_iq4, 128), nibbles32(p->at[1] + BLOCK_iq4_nl * (size_t)g, l, h));
+}
 
 PCS_INLINE void scales_mxfp4(const planes *p, size_t groups, float *d, float *m)
 {
@@ -142,7 +173,10 @@ PCS_INLINE vec line_mxfp4(const planes *p, int g, int l, int h)
 
 /* ---- blocks of 256 ------------------------------------------------------------------------------------------- */
 
-enum { OFFSET_q4_k = 0, OFFSET_q5_k = 0, OFFSET_q6_k = 32, OFFSET_q3_k = 4, OFFSET_q2_k = 0, OFFSET_iq4_xs = 128, OFFSET_tq2_0 = 1, OFFSET_tq1_0 = 1 };
+enum {
+    OFFSET_q4_k = 0, OFFSET_q5_k = 0, OFFSET_q6_k = 32, OFFSET_q3_k = 4, OFFSET_q2_k = 0, OFFSET_iq4_xs = 128,
+    OFFSET_tq2_0 = 1, OFFSET_tq1_0 = 1
+};
 
 PCS_INLINE void k4_scales(const planes *p, float *d, float *m)
 {
@@ -163,7 +197,10 @@ PCS_INLINE void k4_scales(const planes *p, float *d, float *m)
 }
 
 PCS_INLINE void scales_q4_k(const planes *p, size_t groups, float *d, float *m) { (void)groups, k4_scales(p, d, m); }
-PCS_INLINE vec line_q4_k(const planes *p, int g, int l, int h) { return nibble(p->at[3] + 512 * (size_t)(g / 2) + 64 * l + h, g % 2); }
+PCS_INLINE vec line_q4_k(const planes *p, int g, int l, int h)
+{
+    return nibble(p->at[3] + 512 * (size_t)(g / 2) + 64 * l + h, g % 2);
+}
 
 PCS_INLINE void scales_q5_k(const planes *p, size_t groups, float *d, float *m) { (void)groups, k4_scales(p, d, m); }
 PCS_INLINE vec line_q5_k(const planes *p, int g, int l, int h)
@@ -191,7 +228,8 @@ PCS_INLINE void scales_q3_k(const planes *p, size_t groups, float *d, float *m)
     const d_of_rows d0 = d_of(p->at[0]);
     for (int s = 0; s < 16; s++) {
         _Alignas(16) uint8_t sc[16];
-        const vec16 low = bits(v16_load(b + 16 * (s % 8)), s / 8 * 4, 15), high = bits(v16_load(b + 16 * (8 + s % 4)), s / 4 * 2, 3);
+        const vec16 low = bits(v16_load(b + 16 * (s % 8)), s / 8 * 4, 15),
+                    high = bits(v16_load(b + 16 * (8 + s % 4)), s / 4 * 2, 3);
         v16_store(sc, v16_sub8(v16_or(low, v16_shl16(high, 4)), v16_set8(32)));
         scaled(&d0, sc, true, d + 16 * s);
     }
@@ -215,7 +253,10 @@ PCS_INLINE void scales_q2_k(const planes *p, size_t groups, float *d, float *m)
         scaled(&m0, mn, false, m + 16 * s);
     }
 }
-PCS_INLINE vec line_q2_k(const planes *p, int g, int l, int h) { return field(p->at[3] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
+PCS_INLINE vec line_q2_k(const planes *p, int g, int l, int h)
+{
+    return field(p->at[3] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3);
+}
 
 PCS_INLINE void scales_iq4_xs(const planes *p, size_t groups, float *d, float *m)
 {
@@ -240,10 +281,14 @@ PCS_INLINE void scales_tq2_0(const planes *p, size_t groups, float *d, float *m)
     (void)groups, (void)m;
     for (int g = 0; g < 8; g++) halves(p->at[0], d + 16 * g);
 }
-PCS_INLINE vec line_tq2_0(const planes *p, int g, int l, int h) { return field(p->at[1] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3); }
+PCS_INLINE vec line_tq2_0(const planes *p, int g, int l, int h)
+{
+    return field(p->at[1] + 512 * (size_t)(g / 4) + 64 * l + h, g % 4 * 2, 3);
+}
 
 PCS_INLINE void scales_tq1_0(const planes *p, size_t groups, float *d, float *m) { scales_tq2_0(p, groups, d, m); }
-/* Digit n, 0 to 4, of every byte of codes as format/tq1_0.c has them: from the six bits that are pair and r (pair_digit), or from r and h (behind_digit). */
+/* Digit n, 0 to 4, of every byte of codes as format/tq1_0.c has them: from the six bits that are pair and r
+ * (pair_digit), or from r and h (behind_digit). */
 #if VEC == 64 && defined __AVX512VBMI__
 #define SIX_BITS(m) { E16(m, 0), E16(m, 16), E16(m, 32), E16(m, 48) }
 #define E16(m, b) E4(m, b), E4(m, (b) + 4), E4(m, (b) + 8), E4(m, (b) + 12)
@@ -257,7 +302,10 @@ PCS_INLINE void scales_tq1_0(const planes *p, size_t groups, float *d, float *m)
 #define FOURTH(i) BEHIND(i) / 3 % 3
 #define LAST(i) BEHIND(i) % 3
 typedef struct { vec pair, behind; } digits; /* indices, of which a table takes six bits */
-PCS_INLINE vec table64(const uint8_t *table, vec index) { return _mm512_permutexvar_epi8(index, _mm512_load_si512(table)); }
+PCS_INLINE vec table64(const uint8_t *table, vec index)
+{
+    return _mm512_permutexvar_epi8(index, _mm512_load_si512(table));
+}
 PCS_INLINE digits digits_of(vec b)
 {
     static _Alignas(64) const uint8_t r4[64] = SIX_BITS(R4);
@@ -293,7 +341,8 @@ PCS_INLINE vec digit_of(const digits *x, int n)
 #endif
 PCS_INLINE vec line_tq1_0(const planes *p, int g, int l, int h)
 {
-    const bool last = g == 7 && l >= 4; /* the first 160 weights are digits of 32 bytes, the next 80 of 16, the rest of 4 */
+    /* the first 160 weights are digits of 32 bytes, the next 80 of 16, the rest of 4 */
+    const bool last = g == 7 && l >= 4;
     const digits x = digits_of(v_load(last ? p->at[2] + h : p->at[1] + 64 * (g < 5 ? l : 8 + l % 4) + h));
     return digit_of(&x, g < 5 ? g : last ? l - 4 : (g - 5) * 2 + l / 4);
 }

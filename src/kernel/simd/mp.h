@@ -1,5 +1,6 @@
-/* mp.h - panels of 16 rows for prompts, around an instruction set's tile of tokens: a line of 64 bytes is 16 rows of 4 codes (kernel/panels.h), so
- * that one register multiplies 16 rows by four activations that are broadcast, and nothing is summed across lanes.
+/* mp.h - panels of 16 rows for prompts, around an instruction set's tile of tokens: a line of 64 bytes is 16 rows of 4
+ * codes (kernel/panels.h), so that one register multiplies 16 rows by four activations that are broadcast, and nothing
+ * is summed across lanes.
  *
  * A panel is decoded once per call and used for all tokens. */
 #ifndef PCS_MP_H
@@ -11,7 +12,8 @@
 #include "kernel/x86/lanes.h"
 #endif
 
-/* A panel decoded: line l of codes is [16][4] of k = 4 l; d, m and start of group g are [16]. rows: of formats that have no panels, as they come. */
+/* A panel decoded: line l of codes is [16][4] of k = 4 l; d, m and start of group g are [16]. rows: of formats that
+ * have no panels, as they come. */
 typedef struct {
     pcs_row rows[16];
     uint8_t *panel; /* for packing */
@@ -20,37 +22,57 @@ typedef struct {
     int32_t *start; /* where a kernel's sums of rows may start; the rows' d lay there */
 } mp_panel;
 
-/* A panel as codes + bias, d and m. */
-typedef void mp_decode_fn(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to);
+/* Rows n and on, `rows` of them, and a tile of tokens from its token `first` on. */
+typedef struct { size_t n, rows, tile, first; } mp_place;
 
-PCS_INLINE void mp_decode(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, int bias, const mp_panel *to, line_fn *line, lines_fn *lines, scales_fn *scales, int block, int slots)
+/* A panel as codes + bias, d and m. */
+typedef void mp_decode_fn(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, uint8_t bias,
+                          const mp_panel *to);
+
+/* Codes of one format: lines in place of line, or NULL. */
+typedef struct {
+    line_fn *line;
+    lines_fn *lines;
+    scales_fn *scales;
+    int offset, block, slots;
+} mp_codes;
+
+PCS_INLINE void mp_decode(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, int bias, const mp_panel *to,
+                          const mp_codes *of)
 {
-    const vec add = v_set8(bias);
+    const int block = of->block, slots = of->slots;
+    const vec add = v_set8(bias - of->offset);
     const size_t most = block == 256 ? 8 : 2;
     for (size_t first = 0; first < groups; first += most) {
         const size_t in = groups - first < most ? groups - first : most;
         const planes p = planes_of(o, panel, first * 32 / (size_t)block);
-        scales(&p, in, to->d + 16 * first * (size_t)slots, to->m + 16 * first * (size_t)slots);
+        of->scales(&p, in, to->d + 16 * first * (size_t)slots, to->m + 16 * first * (size_t)slots);
         uint8_t *codes = to->codes + 512 * first;
 #pragma GCC unroll 8
         for (int g = 0; g < 8; g++) {
             if ((size_t)g >= in) break;
-            if (lines) {
+            if (of->lines) {
                 for (int h = 0; h < 64; h += VEC) {
                     vec eight[8];
-                    lines(&p, g, h, eight);
+                    of->lines(&p, g, h, eight);
                     for (int l = 0; l < 8; l++) v_store(codes + 512 * g + 64 * l + h, v_add8(eight[l], add));
                 }
                 continue;
             }
             for (int l = 0; l < 8; l++)
-                for (int h = 0; h < 64; h += VEC) v_store(codes + 512 * g + 64 * l + h, v_add8(line(&p, g, l, h), add));
+                for (int h = 0; h < 64; h += VEC)
+                    v_store(codes + 512 * g + 64 * l + h, v_add8(of->line(&p, g, l, h), add));
         }
     }
 }
 
-#define MP_DECODE(name, line, lines, block, slots) \
-    static void mp_decode_##name(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, uint8_t bias, const mp_panel *to) { mp_decode(o, panel, groups, bias - OFFSET_##name, to, line, lines, scales_##name, block, slots); }
+#define MP_DECODE(name, line, lines, block, slots)                                                             \
+    static void mp_decode_##name(const pcs_panel_layout *o, const uint8_t *panel, size_t groups, uint8_t bias, \
+                                 const mp_panel *to)                                                           \
+    {                                                                                                          \
+        static const mp_codes of = { line, lines, scales_##name, OFFSET_##name, block, slots };                \
+        mp_decode(o, panel, groups, bias, to, &of);                                                            \
+    }
 #define DECODER(name, block, slots, ...) MP_DECODE(name, line_##name, NULL, block, slots)
 #define BOOK(name, slots, pairs) MP_DECODE(name, NULL, lines_##name, 256, slots)
 #include "kernel/simd/decoders.def"
@@ -80,7 +102,9 @@ static mp_panel mp_panel_in(const pcs_mp_args *a, mp_decode_fn *decode, int whic
     p.d = (float *)(void *)(p.codes + 16 * codes);
     p.m = p.d + 16 * slots;
     p.start = (int32_t *)(void *)(p.m + 16 * slots);
-    for (int i = 0; i < 16 && !decode; i++) p.rows[i] = (pcs_row){ (int8_t *)p.panel + (size_t)i * codes, p.m + (size_t)(16 + i) * slots, p.m + (size_t)(32 + i) * slots };
+    for (int i = 0; i < 16 && !decode; i++)
+        p.rows[i] = (pcs_row){ (int8_t *)p.panel + (size_t)i * codes, p.m + (size_t)(16 + i) * slots,
+                               p.m + (size_t)(32 + i) * slots };
     return p;
 }
 
@@ -91,7 +115,8 @@ PCS_INLINE void mp_lines(const mp_panel *p, size_t k, uint8_t bias)
     const __m256i off = _mm256_set1_epi8((char)bias);
     for (int half = 0; half < 2; half++) {
         __m256i r[8];
-        for (int i = 0; i < 8; i++) r[i] = _mm256_add_epi8(_mm256_load_si256((const __m256i *)(p->rows[8 * half + i].q + k)), off);
+        for (int i = 0; i < 8; i++)
+            r[i] = _mm256_add_epi8(_mm256_load_si256((const __m256i *)(p->rows[8 * half + i].q + k)), off);
         transpose8(r);
         for (int i = 0; i < 8; i++) _mm256_store_si256((__m256i *)(p->codes + k * 16 + 32 * half + 64 * i), r[i]);
     }
@@ -101,7 +126,8 @@ PCS_INLINE void mp_lines(const mp_panel *p, size_t k, uint8_t bias)
 {
     for (size_t l = 0; l < 8; l++)
         for (size_t r = 0; r < 16; r++)
-            for (size_t i = 0; i < 4; i++) p->codes[k * 16 + 64 * l + 4 * r + i] = (uint8_t)(p->rows[r].q[k + 4 * l + i] + bias);
+            for (size_t i = 0; i < 4; i++)
+                p->codes[k * 16 + 64 * l + 4 * r + i] = (uint8_t)(p->rows[r].q[k + 4 * l + i] + bias);
 }
 #endif
 
@@ -144,20 +170,24 @@ static void mp_fill(const pcs_mp_args *a, mp_panel *p, mp_decode_fn *decode, siz
     decode(&o, panel, a->k / 32, bias, p);
 }
 
-/* Weights of the panels that come next, asked for in parts while tiles of tokens are multiplied, so that no time is spent on waiting for memory. */
+/* Weights of the panels that come next, asked for in parts while tiles of tokens are multiplied, so that no time is
+ * spent on waiting for memory. */
 typedef struct { const uint8_t *at, *end; size_t part; } mp_next;
 
 /* panels: from row n on, next; step: tokens that a part is asked for with. */
 static mp_next mp_next_from(const pcs_mp_args *a, size_t n, size_t panels, size_t step)
 {
-    const size_t bytes = a->packed ? pcs_panel_bytes(a->f, a->k) : PCS_PANEL * a->row_bytes, parts = a->m ? (a->m + step - 1) / step : 1;
+    const size_t bytes = a->packed ? pcs_panel_bytes(a->f, a->k) : PCS_PANEL * a->row_bytes,
+                 parts = a->m ? (a->m + step - 1) / step : 1;
     const uint8_t *at = a->w + n / PCS_PANEL * bytes;
     return (mp_next){ at, n < a->n1 ? at + panels * bytes : at, (panels * bytes / parts + 127) / 64 * 64 };
 }
 
 PCS_INLINE void mp_ahead(mp_next *next)
 {
-    for (const uint8_t *until = next->end - next->at > (ptrdiff_t)next->part ? next->at + next->part : next->end; next->at < until; next->at += 64) PCS_AHEAD_L2(next->at);
+    for (const uint8_t *until = next->end - next->at > (ptrdiff_t)next->part ? next->at + next->part : next->end;
+         next->at < until; next->at += 64)
+        PCS_AHEAD_L2(next->at);
 }
 
 #endif

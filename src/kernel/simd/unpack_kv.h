@@ -10,7 +10,10 @@ PCS_INLINE vecf codes_at(vec16 q, int h) { return (void)h, _mm512_cvtepi32_ps(_m
 PCS_INLINE vecf loadu(const float *p) { return _mm512_loadu_ps(p); }
 PCS_INLINE void storeu(float *p, vecf v) { _mm512_storeu_ps(p, v); }
 #elif VEC == 32
-PCS_INLINE vecf codes_at(vec16 q, int h) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(h ? _mm_unpackhi_epi64(q, q) : q)); }
+PCS_INLINE vecf codes_at(vec16 q, int h)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(h ? _mm_unpackhi_epi64(q, q) : q));
+}
 PCS_INLINE vecf loadu(const float *p) { return _mm256_loadu_ps(p); }
 PCS_INLINE void storeu(float *p, vecf v) { _mm256_storeu_ps(p, v); }
 #elif VEC == 16
@@ -30,7 +33,10 @@ PCS_INLINE void put16(float *dst, vec16 q, const float *s, bool each)
 }
 
 PCS_INLINE vec16 bytes16(const uint8_t *q) { return v16_load(q); }
-PCS_INLINE vec16 nibbles_of(vec16 q, int high) { return v16_sub8(v16_and(high ? v16_shr16(q, 4) : q, v16_set8(15)), v16_set8(8)); }
+PCS_INLINE vec16 nibbles_of(vec16 q, int high)
+{
+    return v16_sub8(v16_and(high ? v16_shr16(q, 4) : q, v16_set8(15)), v16_set8(8));
+}
 
 PCS_INLINE void unpack_keys(const pcs_unpack_kv_args *a)
 {

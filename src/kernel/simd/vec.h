@@ -1,5 +1,5 @@
-/* vec.h - registers under the same names on every instruction set: one of 16 rows (VEC 64: AVX-512), of 8, half a line (VEC 32: AVX2), or of 4 (VEC 16: NEON), and
- * one of 16 bytes. */
+/* vec.h - registers under the same names on every instruction set: one of 16 rows (VEC 64: AVX-512), of 8, half a
+ * line (VEC 32: AVX2), or of 4 (VEC 16: NEON), and one of 16 bytes. */
 #ifndef PCS_VEC_H
 #define PCS_VEC_H
 
@@ -7,7 +7,8 @@
 
 #define PCS_AHEAD(p) __builtin_prefetch(p, 0, 3) /* bytes that will be read */
 #define PCS_AHEAD_L2(p) __builtin_prefetch(p, 0, 2)
-/* Lines from `at` to `until` into the L1 cache, and those `more` bytes behind them, when not 0, into the L2 cache. Returns where it ended. */
+/* Lines from `at` to `until` into the L1 cache, and those `more` bytes behind them, when not 0, into the L2 cache.
+ * Returns where it ended. */
 PCS_INLINE const char *pcs_ask(const char *at, const char *until, size_t more)
 {
     if (!more)
@@ -39,7 +40,8 @@ PCS_INLINE vec16 v16_set32(uint32_t x) { return _mm_set1_epi32((int)x); }
 /* Places of byte `at` of each dword, four times. */
 PCS_INLINE vec16 v16_byte_of_dwords(char at)
 {
-    return _mm_setr_epi8(at, at, at, at, (char)(4 + at), (char)(4 + at), (char)(4 + at), (char)(4 + at), (char)(8 + at), (char)(8 + at), (char)(8 + at), (char)(8 + at), (char)(12 + at), (char)(12 + at),
+    return _mm_setr_epi8(at, at, at, at, (char)(4 + at), (char)(4 + at), (char)(4 + at), (char)(4 + at), (char)(8 + at),
+                         (char)(8 + at), (char)(8 + at), (char)(8 + at), (char)(12 + at), (char)(12 + at),
                          (char)(12 + at), (char)(12 + at));
 }
 PCS_INLINE vec16 v16_and(vec16 a, vec16 b) { return _mm_and_si128(a, b); }
@@ -98,10 +100,16 @@ PCS_INLINE vec v_shl16(vec a, int n) { return _mm512_sll_epi16(a, _mm_cvtsi32_si
 PCS_INLINE vec v_shuffle8(vec table, vec index) { return _mm512_shuffle_epi8(table, index); }
 PCS_INLINE vec v_spread128(vec16 x) { return _mm512_broadcast_i32x4(x); }
 /* `value` where all bits of `bit` are in v, else 0, by bytes. */
-PCS_INLINE vec v_where(vec v, vec bit, vec value) { return _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(v, bit), value); }
+PCS_INLINE vec v_where(vec v, vec bit, vec value)
+{
+    return _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(v, bit), value);
+}
 /* By bytes a - b; and b - a where the bit is in v, else a. */
 PCS_INLINE vec v_sub8(vec a, vec b) { return _mm512_sub_epi8(a, b); }
-PCS_INLINE vec v_from_where(vec v, vec bit, int b, vec a) { return _mm512_mask_sub_epi8(a, _mm512_test_epi8_mask(v, bit), v_set8(b), a); }
+PCS_INLINE vec v_from_where(vec v, vec bit, int b, vec a)
+{
+    return _mm512_mask_sub_epi8(a, _mm512_test_epi8_mask(v, bit), v_set8(b), a);
+}
 /* Lanes of 32 bits, without a sign; numbers of 16 bits by the indices in them, with what is behind each. */
 PCS_INLINE vec v_lshr32(vec a, int n) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shl32(vec a, int n) { return _mm512_sll_epi32(a, _mm_cvtsi32_si128(n)); }
@@ -117,10 +125,19 @@ PCS_INLINE vecf v_fma(vecf a, vecf b, vecf c) { return _mm512_fmadd_ps(a, b, c);
 PCS_INLINE vecf v_fnma(vecf a, vecf b, vecf c) { return _mm512_fnmadd_ps(a, b, c); }
 PCS_INLINE vecf v_float(vec a) { return _mm512_cvtepi32_ps(a); }
 PCS_INLINE vecf v_halves(const uint8_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
-PCS_INLINE vecf v_bf16(const uint8_t *p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16)); }
+PCS_INLINE vecf v_bf16(const uint8_t *p)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
 PCS_INLINE vecf v_floats(const uint8_t *p) { return _mm512_loadu_ps((const float *)(const void *)p); }
-PCS_INLINE vecf v_unsigned(const uint8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p))); }
-PCS_INLINE vecf v_signed(const uint8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p))); }
+PCS_INLINE vecf v_unsigned(const uint8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
+PCS_INLINE vecf v_signed(const uint8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
 #elif VEC == 32
 typedef __m256i vec;
 typedef __m256 vecf;
@@ -138,7 +155,10 @@ PCS_INLINE vec v_shr16(vec a, int n) { return _mm256_srl_epi16(a, _mm_cvtsi32_si
 PCS_INLINE vec v_shl16(vec a, int n) { return _mm256_sll_epi16(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shuffle8(vec table, vec index) { return _mm256_shuffle_epi8(table, index); }
 PCS_INLINE vec v_spread128(vec16 x) { return _mm256_broadcastsi128_si256(x); }
-PCS_INLINE vec v_where(vec v, vec bit, vec value) { return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(v, bit), bit), value); }
+PCS_INLINE vec v_where(vec v, vec bit, vec value)
+{
+    return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(v, bit), bit), value);
+}
 PCS_INLINE vec v_sub8(vec a, vec b) { return _mm256_sub_epi8(a, b); }
 PCS_INLINE vec v_from_where(vec v, vec bit, int b, vec a)
 {
@@ -147,7 +167,10 @@ PCS_INLINE vec v_from_where(vec v, vec bit, int b, vec a)
 }
 PCS_INLINE vec v_lshr32(vec a, int n) { return _mm256_srl_epi32(a, _mm_cvtsi32_si128(n)); }
 PCS_INLINE vec v_shl32(vec a, int n) { return _mm256_sll_epi32(a, _mm_cvtsi32_si128(n)); }
-PCS_INLINE vec v_gather16(const uint16_t *table, vec index) { return _mm256_i32gather_epi32((const int *)(const void *)table, index, 2); }
+PCS_INLINE vec v_gather16(const uint16_t *table, vec index)
+{
+    return _mm256_i32gather_epi32((const int *)(const void *)table, index, 2);
+}
 PCS_INLINE vec v_bytes(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 PCS_INLINE vecf v_zero(void) { return _mm256_setzero_ps(); }
 PCS_INLINE vecf v_setf(float x) { return _mm256_set1_ps(x); }
@@ -158,10 +181,19 @@ PCS_INLINE vecf v_fma(vecf a, vecf b, vecf c) { return _mm256_fmadd_ps(a, b, c);
 PCS_INLINE vecf v_fnma(vecf a, vecf b, vecf c) { return _mm256_fnmadd_ps(a, b, c); }
 PCS_INLINE vecf v_float(vec a) { return _mm256_cvtepi32_ps(a); }
 PCS_INLINE vecf v_halves(const uint8_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
-PCS_INLINE vecf v_bf16(const uint8_t *p) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16)); }
+PCS_INLINE vecf v_bf16(const uint8_t *p)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
 PCS_INLINE vecf v_floats(const uint8_t *p) { return _mm256_loadu_ps((const float *)(const void *)p); }
-PCS_INLINE vecf v_unsigned(const uint8_t *p) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p))); }
-PCS_INLINE vecf v_signed(const uint8_t *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p))); }
+PCS_INLINE vecf v_unsigned(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+PCS_INLINE vecf v_signed(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
 #elif VEC == 16
 typedef vec16 vec;
 typedef float32x4_t vecf;
@@ -179,13 +211,23 @@ PCS_INLINE vec v_shuffle8(vec table, vec index) { return vqtbl1q_u8(table, index
 PCS_INLINE vec v_spread128(vec16 x) { return x; }
 PCS_INLINE vec v_where(vec v, vec bit, vec value) { return vandq_u8(vceqq_u8(vandq_u8(v, bit), bit), value); }
 PCS_INLINE vec v_sub8(vec a, vec b) { return vsubq_u8(a, b); }
-PCS_INLINE vec v_from_where(vec v, vec bit, int b, vec a) { return vbslq_u8(vceqq_u8(vandq_u8(v, bit), bit), vsubq_u8(v_set8(b), a), a); }
-PCS_INLINE vec v_lshr32(vec a, int n) { return vreinterpretq_u8_u32(vshlq_u32(vreinterpretq_u32_u8(a), vdupq_n_s32(-n))); }
-PCS_INLINE vec v_shl32(vec a, int n) { return vreinterpretq_u8_u32(vshlq_u32(vreinterpretq_u32_u8(a), vdupq_n_s32(n))); }
+PCS_INLINE vec v_from_where(vec v, vec bit, int b, vec a)
+{
+    return vbslq_u8(vceqq_u8(vandq_u8(v, bit), bit), vsubq_u8(v_set8(b), a), a);
+}
+PCS_INLINE vec v_lshr32(vec a, int n)
+{
+    return vreinterpretq_u8_u32(vshlq_u32(vreinterpretq_u32_u8(a), vdupq_n_s32(-n)));
+}
+PCS_INLINE vec v_shl32(vec a, int n)
+{
+    return vreinterpretq_u8_u32(vshlq_u32(vreinterpretq_u32_u8(a), vdupq_n_s32(n)));
+}
 PCS_INLINE vec v_gather16(const uint16_t *table, vec index)
 {
     const uint32x4_t at = vreinterpretq_u32_u8(index);
-    const uint32_t v[4] = { table[vgetq_lane_u32(at, 0)], table[vgetq_lane_u32(at, 1)], table[vgetq_lane_u32(at, 2)], table[vgetq_lane_u32(at, 3)] };
+    const uint32_t v[4] = { table[vgetq_lane_u32(at, 0)], table[vgetq_lane_u32(at, 1)], table[vgetq_lane_u32(at, 2)],
+                            table[vgetq_lane_u32(at, 3)] };
     return vreinterpretq_u8_u32(vld1q_u32(v));
 }
 PCS_INLINE vecf v_zero(void) { return vdupq_n_f32(0); }
@@ -197,7 +239,10 @@ PCS_INLINE vecf v_fma(vecf a, vecf b, vecf c) { return vfmaq_f32(c, a, b); }
 PCS_INLINE vecf v_fnma(vecf a, vecf b, vecf c) { return vfmsq_f32(c, a, b); }
 PCS_INLINE vecf v_float(vec a) { return vcvtq_f32_s32(vreinterpretq_s32_u8(a)); }
 PCS_INLINE vecf v_halves(const uint8_t *p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
-PCS_INLINE vecf v_bf16(const uint8_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16)); }
+PCS_INLINE vecf v_bf16(const uint8_t *p)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
+}
 PCS_INLINE vecf v_floats(const uint8_t *p) { return vreinterpretq_f32_u8(vld1q_u8(p)); }
 PCS_INLINE uint8x8_t four_bytes(const uint8_t *p)
 {
@@ -205,9 +250,15 @@ PCS_INLINE uint8x8_t four_bytes(const uint8_t *p)
     memcpy(&x, p, 4);
     return vreinterpret_u8_u32(vdup_n_u32(x));
 }
-PCS_INLINE vec v_bytes(const uint8_t *p) { return vreinterpretq_u8_u32(vmovl_u16(vget_low_u16(vmovl_u8(four_bytes(p))))); }
+PCS_INLINE vec v_bytes(const uint8_t *p)
+{
+    return vreinterpretq_u8_u32(vmovl_u16(vget_low_u16(vmovl_u8(four_bytes(p)))));
+}
 PCS_INLINE vecf v_unsigned(const uint8_t *p) { return vcvtq_f32_u32(vreinterpretq_u32_u8(v_bytes(p))); }
-PCS_INLINE vecf v_signed(const uint8_t *p) { return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(four_bytes(p)))))); }
+PCS_INLINE vecf v_signed(const uint8_t *p)
+{
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(four_bytes(p))))));
+}
 #endif
 
 enum { V_ROWS = VEC / 4 };

@@ -21,10 +21,14 @@ static void configure(size_t rows, size_t lines)
     tiles_configure(&c);
 }
 
-/* Sums of up to 32 rows and one or two panels. Tile t of the sums: rows t % 2, panel t / 2. */
-PCS_INLINE void multiply(const pcs_codes_gemm_args *a, size_t m, size_t n, size_t each, bool two_rows, bool two,
-                         sums *s)
+/* Up to 32 rows from m on and one or two panels from n on, by `each` lines at a time. */
+typedef struct { size_t m, n, each; bool two_rows, two; } codes_part;
+
+/* Their sums. Tile t of the sums: rows t % 2, panel t / 2. */
+PCS_INLINE void multiply(const pcs_codes_gemm_args *a, codes_part part, sums *s)
 {
+    const size_t m = part.m, n = part.n, each = part.each;
+    const bool two_rows = part.two_rows, two = part.two;
     const uint8_t *x = a->a + m * a->lda;
     const int8_t *w = a->w + n / PCS_CODES_PANEL * a->lines * 64;
     TILE_ZERO(0);
@@ -58,7 +62,7 @@ PCS_INLINE __m512i sum_at(const pcs_codes_gemm_args *a, const sums *s, size_t r,
 PCS_INLINE void finish(const pcs_codes_gemm_args *a, size_t m, size_t n, size_t rows, const sums *s, bool numbers)
 {
     const size_t left = a->n - n < 32 ? a->n - n : 32, panels = pcs_codes_panels(left);
-    const codes_limits l = codes_limits_of(a->to);
+    const codes_limits_512 l = codes_limits_of(a->to);
     for (size_t r = 0; r < rows; r++) {
         __m512i q[4] = { _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
                          _mm512_setzero_si512() };
@@ -91,8 +95,8 @@ PCS_INLINE void gemm(const pcs_codes_gemm_args *a, bool numbers)
             const bool two = a->n - n > 16, two_rows = rows > 16;
             if (rows != now) configure(rows, each);
             now = rows;
-            if (two && two_rows) multiply(a, m, n, each, true, true, &s[turn]);
-            else multiply(a, m, n, each, two_rows, two, &s[turn]);
+            if (two && two_rows) multiply(a, (codes_part){ m, n, each, true, true }, &s[turn]);
+            else multiply(a, (codes_part){ m, n, each, two_rows, two }, &s[turn]);
             finish(a, m, n, rows, &s[turn], numbers);
         }
     tiles_release(); /* else each change of threads saves 8 KB */

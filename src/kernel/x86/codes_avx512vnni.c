@@ -37,7 +37,7 @@ PCS_INLINE void products(const pcs_codes_gemm_args *a, const uint8_t *x, size_t 
     }
 }
 
-PCS_INLINE void block(const pcs_codes_gemm_args *a, size_t m, size_t n, int rows, int panels, bool numbers)
+PCS_INLINE void codes_block(const pcs_codes_gemm_args *a, size_t m, size_t n, int rows, int panels, bool numbers)
 {
     __m512i acc[4 * 12];
     const size_t left = a->n - n;
@@ -60,7 +60,7 @@ PCS_INLINE void block(const pcs_codes_gemm_args *a, size_t m, size_t n, int rows
             }
         return;
     }
-    const codes_limits l = codes_limits_of(a->to);
+    const codes_limits_512 l = codes_limits_of(a->to);
     const __mmask64 mask = codes_mask(left < 16 * (size_t)panels ? left : 16 * (size_t)panels);
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++) {
@@ -73,21 +73,27 @@ PCS_INLINE void block(const pcs_codes_gemm_args *a, size_t m, size_t n, int rows
 }
 
 typedef void block_fn(const pcs_codes_gemm_args *a, size_t m, size_t n);
-#define BLOCK(r, p)                                                                                                \
-    static void codes_##r##_##p(const pcs_codes_gemm_args *a, size_t m, size_t n) { block(a, m, n, r, p, false); } \
-    static void numbers_##r##_##p(const pcs_codes_gemm_args *a, size_t m, size_t n) { block(a, m, n, r, p, true); }
-#define UP_TO_6(p) BLOCK(1, p) BLOCK(2, p) BLOCK(3, p) BLOCK(4, p) BLOCK(5, p) BLOCK(6, p)
-#define UP_TO_8(p) UP_TO_6(p) BLOCK(7, p) BLOCK(8, p)
-#define UP_TO_12(p) UP_TO_8(p) BLOCK(9, p) BLOCK(10, p) BLOCK(11, p) BLOCK(12, p)
+#define CODES_BLOCK(r, p) \
+    static void codes_##r##_##p(const pcs_codes_gemm_args *a, size_t m, size_t n) \
+    { \
+        codes_block(a, m, n, r, p, false); \
+    } \
+    static void numbers_##r##_##p(const pcs_codes_gemm_args *a, size_t m, size_t n) \
+    { \
+        codes_block(a, m, n, r, p, true); \
+    }
+#define UP_TO_6(p) \
+    CODES_BLOCK(1, p) CODES_BLOCK(2, p) CODES_BLOCK(3, p) CODES_BLOCK(4, p) CODES_BLOCK(5, p) CODES_BLOCK(6, p)
+#define UP_TO_8(p) UP_TO_6(p) CODES_BLOCK(7, p) CODES_BLOCK(8, p)
+#define UP_TO_12(p) UP_TO_8(p) CODES_BLOCK(9, p) CODES_BLOCK(10, p) CODES_BLOCK(11, p) CODES_BLOCK(12, p)
 UP_TO_12(1)
-UP_TO_12(2) UP_TO_8(3) UP_TO_6(4)
+UP_TO_12(2)
+UP_TO_8(3)
+UP_TO_6(4)
 #define SIX(f, p) f##_1_##p, f##_2_##p, f##_3_##p, f##_4_##p, f##_5_##p, f##_6_##p
 #define TWELVE(f, p) SIX(f, p), f##_7_##p, f##_8_##p, f##_9_##p, f##_10_##p, f##_11_##p, f##_12_##p
-#define BLOCKS(f)                                                                          \
-    {                                                                                      \
-        { TWELVE(f, 1) }, { TWELVE(f, 2) }, { SIX(f, 3), f##_7_3, f##_8_3 }, { SIX(f, 4) } \
-    }
-    static block_fn *const blocks[2][4][12] = { BLOCKS(codes), BLOCKS(numbers) };
+#define BLOCKS(f) { { TWELVE(f, 1) }, { TWELVE(f, 2) }, { SIX(f, 3), f##_7_3, f##_8_3 }, { SIX(f, 4) } }
+static block_fn *const blocks[2][4][12] = { BLOCKS(codes), BLOCKS(numbers) };
 
 /* Rows are shared out to blocks evenly: a block of one row would wait for its sums. */
 static void gemm(const pcs_codes_gemm_args *a, bool numbers)
@@ -128,7 +134,7 @@ typedef struct {
     const pcs_codes_depthwise_args *d;
     size_t c;
     __mmask64 mask;
-    codes_limits limits;
+    codes_limits_512 limits;
     __m512i zero, first[4];
     __m512 factor[4];
     __m512i w[COLUMNS * QUADS][4], below[COLUMNS][4];
@@ -177,7 +183,7 @@ PCS_INLINE void column(const group *g, const uint8_t *const *rows, size_t n, int
     r[3] = _mm512_unpackhi_epi16(hi0, hi1);
 }
 
-PCS_INLINE void dots(__m512i *acc, const __m512i *x, const __m512i *w)
+PCS_INLINE void codes_dots(__m512i *acc, const __m512i *x, const __m512i *w)
 {
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) dot(&acc[i], x[i], w[i]);
@@ -191,25 +197,27 @@ PCS_INLINE void store_place(const group *g, __m512i *acc, size_t row, size_t p)
                             codes_pack_lanes(acc, &g->limits));
 }
 
+/* n rows that windows of a row of results see; two: of the next one, too. */
+typedef struct { const uint8_t *const *rows; size_t n, row; bool two; } seen_rows;
+
 /* Windows of three columns and rows, one after another: a column serves three places, and both rows of results. x: the
  * three columns, of which `at` is the first. */
-PCS_INLINE void three(const group *g, const uint8_t *const *rows, size_t n, size_t row, size_t p, bool two,
-                      __m512i (*x)[4], int at)
+PCS_INLINE void three(const group *g, seen_rows s, size_t p, __m512i (*x)[4], int at)
 {
     const pcs_codes_depthwise_args *d = g->d;
     const int a = at % 3, b = (at + 1) % 3, c = (at + 2) % 3;
-    column(g, rows, n, (int64_t)p - d->pad + 2, x[c]);
+    column(g, s.rows, s.n, (int64_t)p - d->pad + 2, x[c]);
     __m512i acc[4] = { g->first[0], g->first[1], g->first[2], g->first[3] };
-    dots(acc, x[a], g->w[0]);
-    dots(acc, x[b], g->w[1]);
-    dots(acc, x[c], g->w[2]);
-    store_place(g, acc, row, p);
-    if (!two) return;
+    codes_dots(acc, x[a], g->w[0]);
+    codes_dots(acc, x[b], g->w[1]);
+    codes_dots(acc, x[c], g->w[2]);
+    store_place(g, acc, s.row, p);
+    if (!s.two) return;
     __m512i low[4] = { g->first[0], g->first[1], g->first[2], g->first[3] };
-    dots(low, x[a], g->below[0]);
-    dots(low, x[b], g->below[1]);
-    dots(low, x[c], g->below[2]);
-    store_place(g, low, row + 1, p);
+    codes_dots(low, x[a], g->below[0]);
+    codes_dots(low, x[b], g->below[1]);
+    codes_dots(low, x[c], g->below[2]);
+    store_place(g, low, s.row + 1, p);
 }
 
 PCS_INLINE void row_of_three(const group *g, const uint8_t *const *rows, size_t n, size_t row, bool two)
@@ -218,29 +226,31 @@ PCS_INLINE void row_of_three(const group *g, const uint8_t *const *rows, size_t 
     __m512i x[3][4] = { { g->zero, g->zero, g->zero, g->zero },
                         { g->zero, g->zero, g->zero, g->zero },
                         { g->zero, g->zero, g->zero, g->zero } };
+    const seen_rows seen = { rows, n, row, two };
     column(g, rows, n, -d->pad, x[0]);
     column(g, rows, n, 1 - d->pad, x[1]);
     size_t p = 0;
     for (; p + 3 <= d->pixels; p += 3) {
-        three(g, rows, n, row, p, two, x, 0);
-        three(g, rows, n, row, p + 1, two, x, 1);
-        three(g, rows, n, row, p + 2, two, x, 2);
+        three(g, seen, p, x, 0);
+        three(g, seen, p + 1, x, 1);
+        three(g, seen, p + 2, x, 2);
     }
-    if (p < d->pixels) three(g, rows, n, row, p, two, x, 0);
-    if (p + 1 < d->pixels) three(g, rows, n, row, p + 1, two, x, 1);
+    if (p < d->pixels) three(g, seen, p, x, 0);
+    if (p + 1 < d->pixels) three(g, seen, p + 1, x, 1);
 }
 
 /* Every second place: its last column is the next one's first. x: the columns, first `a`, then 1, then `c`. */
-PCS_INLINE void second(const group *g, const uint8_t *const *rows, size_t row, size_t p, __m512i (*x)[4], int a, int c)
+PCS_INLINE void second(const group *g, seen_rows s, size_t p, __m512i (*x)[4], int a, int c)
 {
+    const uint8_t *const *rows = s.rows;
     const int64_t at = 2 * (int64_t)p - g->d->pad;
     column(g, rows, 3, at + 1, x[1]);
     column(g, rows, 3, at + 2, x[c]);
     __m512i acc[4] = { g->first[0], g->first[1], g->first[2], g->first[3] };
-    dots(acc, x[a], g->w[0]);
-    dots(acc, x[1], g->w[1]);
-    dots(acc, x[c], g->w[2]);
-    store_place(g, acc, row, p);
+    codes_dots(acc, x[a], g->w[0]);
+    codes_dots(acc, x[1], g->w[1]);
+    codes_dots(acc, x[c], g->w[2]);
+    store_place(g, acc, s.row, p);
 }
 
 PCS_INLINE void row_of_seconds(const group *g, const uint8_t *const *rows, size_t row)
@@ -248,13 +258,14 @@ PCS_INLINE void row_of_seconds(const group *g, const uint8_t *const *rows, size_
     __m512i x[3][4] = { { g->zero, g->zero, g->zero, g->zero },
                         { g->zero, g->zero, g->zero, g->zero },
                         { g->zero, g->zero, g->zero, g->zero } };
+    const seen_rows seen = { rows, 3, row, false };
     size_t p = 0;
     column(g, rows, 3, -g->d->pad, x[0]);
     for (; p + 2 <= g->d->pixels; p += 2) {
-        second(g, rows, row, p, x, 0, 2);
-        second(g, rows, row, p + 1, x, 2, 0);
+        second(g, seen, p, x, 0, 2);
+        second(g, seen, p + 1, x, 2, 0);
     }
-    if (p < g->d->pixels) second(g, rows, row, p, x, 0, 2);
+    if (p < g->d->pixels) second(g, seen, p, x, 0, 2);
 }
 
 /* Any window: each place makes its columns. */
@@ -271,7 +282,7 @@ static void row_of_any(const group *g, size_t row)
                 const size_t left = d->height - 4 * q;
                 column(g, rows + 4 * q, left < 4 ? left : 4, (int64_t)p * d->stride - d->pad + (int64_t)e * d->dilation,
                        x);
-                dots(acc, x, g->w[e * quads + q]);
+                codes_dots(acc, x, g->w[e * quads + q]);
             }
         store_place(g, acc, row, p);
     }
@@ -308,7 +319,7 @@ void pcs_codes_depthwise_avx512vnni(const pcs_codes_depthwise_args *d)
 
 /* ---- elements ------------------------------------------------------------------------------------ */
 
-PCS_INLINE __m512 decoded(const uint8_t *x, __mmask16 mask, __m512i zero, __m512 scale)
+PCS_INLINE __m512 decoded_16(const uint8_t *x, __mmask16 mask, __m512i zero, __m512 scale)
 {
     const __m512i code = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, x));
     return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(code, zero)), scale);
@@ -317,7 +328,7 @@ PCS_INLINE size_t part(size_t n, size_t i) { return n <= i ? 0 : n - i < 16 ? n 
 
 void pcs_codes_encode_avx512vnni(const pcs_codes_encode_args *a)
 {
-    const codes_limits l = codes_limits_of(a->to);
+    const codes_limits_512 l = codes_limits_of(a->to);
     const __m512 scale = _mm512_set1_ps(a->scale), least = _mm512_set1_ps((float)(a->to.lo - a->to.zero));
     for (size_t i = 0; i < a->n; i += 64) {
         __m512i q[4];
@@ -336,20 +347,21 @@ void pcs_codes_decode_avx512vnni(const pcs_codes_decode_args *a)
     const __m512i zero = _mm512_set1_epi32(a->zero);
     for (size_t i = 0; i < a->n; i += 16) {
         const __mmask16 mask = (__mmask16)codes_mask(part(a->n, i));
-        _mm512_mask_storeu_ps(a->y + i, mask, decoded(a->x + i, mask, zero, scale));
+        _mm512_mask_storeu_ps(a->y + i, mask, decoded_16(a->x + i, mask, zero, scale));
     }
 }
 
 void pcs_codes_add_avx512vnni(const pcs_codes_add_args *a)
 {
-    const codes_limits l = codes_limits_of(a->to);
+    const codes_limits_512 l = codes_limits_of(a->to);
     const __m512 sa = _mm512_set1_ps(a->sa), sb = _mm512_set1_ps(a->sb), scale = _mm512_set1_ps(a->scale);
     const __m512i za = _mm512_set1_epi32(a->za), zb = _mm512_set1_epi32(a->zb);
     for (size_t i = 0; i < a->n; i += 64) {
         __m512i q[4];
         for (size_t k = 0; k < 4; k++) {
             const __mmask16 mask = (__mmask16)codes_mask(part(a->n, i + 16 * k));
-            const __m512 x = decoded(a->a + i + 16 * k, mask, za, sa), y = decoded(a->b + i + 16 * k, mask, zb, sb);
+            const __m512 x = decoded_16(a->a + i + 16 * k, mask, za, sa),
+                         y = decoded_16(a->b + i + 16 * k, mask, zb, sb);
             q[k] = codes_rounded(_mm512_div_ps(_mm512_add_ps(x, y), scale), &l);
         }
         _mm512_mask_storeu_epi8(a->y + i, codes_mask(a->n - i), codes_pack(q, &l));

@@ -2,7 +2,7 @@
 #include "kernel/x86/codes_256.h"
 
 /* Written out: gcc 12 copies each sum before and stores it behind the intrinsic. */
-PCS_INLINE void dot(__m256i *sum, __m256i codes, __m256i weights)
+PCS_INLINE void dot_256(__m256i *sum, __m256i codes, __m256i weights)
 {
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(*sum) : "x"(codes), "x"(weights));
 }
@@ -25,8 +25,8 @@ PCS_INLINE void block(const pcs_codes_gemm_args *a, size_t m, size_t n, int rows
             int32_t four;
             memcpy(&four, x + (size_t)r * a->lda + 4 * l, 4);
             const __m256i v = _mm256_set1_epi32(four);
-            dot(&acc[r][0], v, b0);
-            dot(&acc[r][1], v, b1);
+            dot_256(&acc[r][0], v, b0);
+            dot_256(&acc[r][1], v, b1);
         }
     }
 #pragma GCC unroll 12

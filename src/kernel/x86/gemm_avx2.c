@@ -49,11 +49,13 @@ PCS_INLINE void few(const pcs_gemm_wide_args *w, size_t m0, size_t p0, int rows)
     float *y = a->y + m0 * a->ldy + 16 * p0;
     __m256 acc[3 * 4];
     for (int r = 0; r < rows; r++)
-        for (int i = 0; i < 4; i++) acc[4 * r + i] = a->accumulate ? _mm256_loadu_ps(y + (size_t)r * a->ldy + 8 * i) : _mm256_setzero_ps();
+        for (int i = 0; i < 4; i++)
+            acc[4 * r + i] = a->accumulate ? _mm256_loadu_ps(y + (size_t)r * a->ldy + 8 * i) : _mm256_setzero_ps();
     for (size_t k = 0; k < a->k; k++, b += a->ldb)
         for (int i = 0; i < 4; i++) {
             const __m256 v = _mm256_loadu_ps(b + (size_t)(i / 2) * w->step + 8 * (i % 2));
-            for (int r = 0; r < rows; r++) acc[4 * r + i] = _mm256_fmadd_ps(_mm256_broadcast_ss(x + (size_t)r * a->ldx + k), v, acc[4 * r + i]);
+            for (int r = 0; r < rows; r++)
+                acc[4 * r + i] = _mm256_fmadd_ps(_mm256_broadcast_ss(x + (size_t)r * a->ldx + k), v, acc[4 * r + i]);
         }
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < 4; i++) _mm256_storeu_ps(y + (size_t)r * a->ldy + 8 * i, acc[4 * r + i]);
@@ -87,7 +89,8 @@ PCS_INLINE void tile_f64(const pcs_gemm_f64_args *a, size_t m0, int rows)
         for (size_t k = 0; k < n; k++, b += 16)
             for (int r = 0; r < rows; r++) {
                 const __m256d v = _mm256_broadcast_sd(part + (size_t)r * STRIDE_F64 + k);
-                for (int i = 0; i < 4; i++) acc[4 * r + i] = _mm256_fnmadd_pd(v, _mm256_loadu_pd(b + 4 * i), acc[4 * r + i]);
+                for (int i = 0; i < 4; i++)
+                    acc[4 * r + i] = _mm256_fnmadd_pd(v, _mm256_loadu_pd(b + 4 * i), acc[4 * r + i]);
             }
     }
     for (int r = 0; r < rows; r++)

@@ -26,12 +26,14 @@ PCS_INLINE void transpose8(__m256i r[8])
     }
 }
 
-/* A row of 4-byte or 8-byte numbers by whole registers: the compiler would make it rep movsq, which takes a quarter of the time of a gemm. */
+/* A row of 4-byte or 8-byte numbers by whole registers: the compiler would make it rep movsq, which takes a quarter
+ * of the time of a gemm. */
 PCS_INLINE void copy_row(void *to, const void *from, size_t bytes)
 {
     size_t at = 0;
     for (; at + 32 <= bytes; at += 32) {
-        _mm256_storeu_si256((__m256i *)((char *)to + at), _mm256_loadu_si256((const __m256i *)((const char *)from + at)));
+        _mm256_storeu_si256((__m256i *)((char *)to + at),
+                            _mm256_loadu_si256((const __m256i *)((const char *)from + at)));
         __asm__("" ::: "memory");
     }
     for (; at < bytes; at += 4) memcpy((char *)to + at, (const char *)from + at, 4);

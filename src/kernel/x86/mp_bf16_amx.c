@@ -15,7 +15,7 @@ enum { AHEAD = 2 }; /* steps that are asked for ahead, into the L1 cache */
 /* Tiles 0 to 3: sums, [tokens][rows] of 16 tokens and 16 rows, of 16 tokens and the next 16 rows, and the same of the
  * next tokens; 4: activations, of fewer tokens alone (what is behind a token that is multiplied alone may be nobody's);
  * 6: weights. */
-static void configure(size_t tokens)
+static void mb_configure(size_t tokens)
 {
     tiles_config c = { .palette = 1 };
     for (int t = 0; t < 8; t++) c.rows[t] = 16, c.bytes[t] = 64;
@@ -29,7 +29,7 @@ PCS_INLINE void ask_tile(const uint16_t *tile)
 }
 
 /* One step: the tiles at a and a1 by those at b and b1. */
-PCS_INLINE void multiply(const uint16_t *a, const uint16_t *a1, const uint16_t *b, const uint16_t *b1)
+PCS_INLINE void mb_multiply(const uint16_t *a, const uint16_t *a1, const uint16_t *b, const uint16_t *b1)
 {
     enum { FAR = AHEAD * MB_TILE };
     TILE_LOAD(6, b, 64);
@@ -98,7 +98,7 @@ static void to_y(const pcs_mp_bf16_args *a, size_t t, size_t n, const block_sums
 }
 
 /* 32 tokens at most: weights are decoded a part at a time, which the L1 cache holds. */
-static void few(const mb_work *w)
+static void mb_few(const mb_work *w)
 {
     const pcs_mp_bf16_args *a = w->a;
     const size_t part = mb_in_parts(w) ? 16 : w->steps, panel = part * MB_TILE;
@@ -111,7 +111,7 @@ static void few(const mb_work *w)
             for (size_t p = 0; p < (two ? 2 : 1); p++) mb_fill(w, n + p * PCS_PANEL, s, steps, w->tiles + p * panel);
             const uint16_t *x = a->act + s * MB_TILE, *x1 = x + w->steps * MB_TILE;
             for (size_t i = 0; i < steps * MB_TILE; i += MB_TILE) {
-                if (a->m > 16) multiply(x + i, x1 + i, b + i, b1 + i);
+                if (a->m > 16) mb_multiply(x + i, x1 + i, b + i, b1 + i);
                 else multiply_few(x + i, b + i, b1 + i, two);
             }
         }
@@ -171,7 +171,7 @@ static void many(const mb_work *w)
                 block_sums sums;
                 zero();
                 for (size_t s = 0, i = 0; s < w->steps; s++, i += MB_TILE) {
-                    multiply(x + i, x1 + i, b + i, b1 + i);
+                    mb_multiply(x + i, x1 + i, b + i, b1 + i);
                     ask(&k, s);
                 }
                 keep(&sums);
@@ -184,8 +184,8 @@ void pcs_mp_bf16_amx(const pcs_mp_bf16_args *a)
 {
     const mb_work w = mb_open(a);
     if (!a->m || a->n0 >= a->n1) return;
-    configure(a->m);
-    if (a->m <= 32) few(&w);
+    mb_configure(a->m);
+    if (a->m <= 32) mb_few(&w);
     else many(&w);
     tiles_release(); /* else each change of threads saves 8 KB */
 }

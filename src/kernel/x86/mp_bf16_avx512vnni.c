@@ -15,7 +15,8 @@ PCS_INLINE void tokens(const mb_work *w, const uint16_t *tiles, size_t n, size_t
         for (int t = 0; t < count; t++) even[t] = odd[t] = _mm512_setzero_ps();
         for (int i = 0; i < PCS_BF16_STEP; i += 2) {
             const __m512i line = _mm512_load_si512(tiles + 16 * i);
-            const __m512 we = _mm512_castsi512_ps(_mm512_slli_epi32(line, 16)), wo = _mm512_castsi512_ps(_mm512_and_si512(line, upper));
+            const __m512 we = _mm512_castsi512_ps(_mm512_slli_epi32(line, 16)),
+                         wo = _mm512_castsi512_ps(_mm512_and_si512(line, upper));
             for (int t = 0; t < count; t++) {
                 int32_t two;
                 memcpy(&two, x + PCS_BF16_STEP * t + i, sizeof two);
@@ -28,7 +29,8 @@ PCS_INLINE void tokens(const mb_work *w, const uint16_t *tiles, size_t n, size_t
     }
     const __mmask16 mask = a->n1 - n < PCS_PANEL ? (__mmask16)((1u << (a->n1 - n)) - 1) : 0xffff;
     const __m512 bias = a->bias ? _mm512_maskz_loadu_ps(mask, a->bias + n) : _mm512_setzero_ps();
-    for (int t = 0; t < count; t++) _mm512_mask_storeu_ps(a->y + (t0 + (size_t)t) * a->ldy + n, mask, _mm512_add_ps(sum[t], bias));
+    for (int t = 0; t < count; t++)
+        _mm512_mask_storeu_ps(a->y + (t0 + (size_t)t) * a->ldy + n, mask, _mm512_add_ps(sum[t], bias));
 }
 
 void pcs_mp_bf16_avx512vnni(const pcs_mp_bf16_args *a)

@@ -6,12 +6,15 @@
 #define MV_BYTES /* four() takes any byte */
 #include "kernel/simd/mv.h"
 
-PCS_INLINE void dots(const decoder *d, const planes *p, int g, int l0, int l1, int h, const vec *lines, const int8_t *q, const int32_t *start, int tokens, vec *dot)
+PCS_INLINE void dots(const mv_group_at *at, int l0, int l1, const vec *lines, const int32_t *start, vec *dot)
 {
+    const int tokens = at->tokens;
+    const int8_t *q = at->x->q + 32 * at->g * tokens;
     for (int t = 0; t < tokens; t++) dot[t] = v_set32(start[t]);
     for (int l = l0; l < l1; l++) {
-        const vec codes = line_of(d, p, g, l, h, lines);
-        for (int t = 0; t < tokens; t++) dot[t] = _mm256_dpbusd_avx_epi32(dot[t], codes, v_four(q + 4 * (l * tokens + t)));
+        const vec codes = line_of(at, l, lines);
+        for (int t = 0; t < tokens; t++)
+            dot[t] = _mm256_dpbusd_avx_epi32(dot[t], codes, v_four(q + 4 * (l * tokens + t)));
     }
 }
 

@@ -11,16 +11,21 @@ PCS_INLINE void square(const uint8_t *w, size_t stride, uint8_t *dst, size_t lin
 {
     __m128i r[4];
     for (size_t i = 0; i < 4; i++) r[i] = _mm_loadu_si128((const __m128i *)(w + i * stride));
-    const __m128i a = _mm_unpacklo_epi32(r[0], r[1]), b = _mm_unpacklo_epi32(r[2], r[3]), c = _mm_unpackhi_epi32(r[0], r[1]), d = _mm_unpackhi_epi32(r[2], r[3]);
+    const __m128i a = _mm_unpacklo_epi32(r[0], r[1]), b = _mm_unpacklo_epi32(r[2], r[3]),
+                  c = _mm_unpackhi_epi32(r[0], r[1]), d = _mm_unpackhi_epi32(r[2], r[3]);
     _mm_store_si128((__m128i *)dst, _mm_unpacklo_epi64(a, b));
     _mm_store_si128((__m128i *)(dst + line), _mm_unpackhi_epi64(a, b));
     _mm_store_si128((__m128i *)(dst + 2 * line), _mm_unpacklo_epi64(c, d));
     _mm_store_si128((__m128i *)(dst + 3 * line), _mm_unpackhi_epi64(c, d));
 }
 
-/* A field of blocks: its bytes and unit are known where this is inlined. */
-PCS_INLINE void blocks(const pcs_pack_args *a, const pcs_panel_layout *o, size_t i, size_t first, size_t last, size_t bytes, size_t unit)
+/* Field i of blocks [first, last). */
+typedef struct { size_t i, first, last; } pack_part;
+
+/* Its bytes and unit are known where this is inlined. */
+PCS_INLINE void blocks(const pcs_pack_args *a, const pcs_panel_layout *o, pack_part part, size_t bytes, size_t unit)
 {
+    const size_t i = part.i, first = part.first, last = part.last;
     const size_t stride = a->row_bytes, line = o->unit[i];
     const size_t form = pcs_form_bytes(a->f);
     const uint8_t *w = a->w + first * form + a->f->fields[i].at;
@@ -28,17 +33,20 @@ PCS_INLINE void blocks(const pcs_pack_args *a, const pcs_panel_layout *o, size_t
         uint8_t *dst = a->panel + pcs_panel_at(o, b, i);
         if (unit == 4 && bytes % 16 == 0) {
             for (size_t u = 0; u < bytes; u += 16)
-                for (size_t r = 0; r < PCS_PANEL; r += 4) square(w + r * stride + u, stride, dst + u / 4 * line + 4 * r, line);
+                for (size_t r = 0; r < PCS_PANEL; r += 4)
+                    square(w + r * stride + u, stride, dst + u / 4 * line + 4 * r, line);
         } else
             for (size_t u = 0; u < bytes; u += unit)
-                for (size_t r = 0; r < PCS_PANEL; r++) memcpy(dst + u / unit * line + unit * r, w + r * stride + u, unit);
+                for (size_t r = 0; r < PCS_PANEL; r++)
+                    memcpy(dst + u / unit * line + unit * r, w + r * stride + u, unit);
     }
 }
 
 static void pack_field(const pcs_pack_args *a, const pcs_panel_layout *o, size_t i, size_t first, size_t last)
 {
     const pcs_field *f = &a->f->fields[i];
-#define CASE(bytes, unit) case bytes << 3 | unit: blocks(a, o, i, first, last, bytes, unit); break;
+    const pack_part part = { i, first, last };
+#define CASE(bytes, unit) case bytes << 3 | unit: blocks(a, o, part, bytes, unit); break;
     switch (f->bytes << 3 | f->unit) {
         CASE(2, 2)
         CASE(16, 4)
@@ -53,7 +61,7 @@ static void pack_field(const pcs_pack_args *a, const pcs_panel_layout *o, size_t
         CASE(12, 1)
         CASE(16, 1)
         CASE(4, 4)
-    default: blocks(a, o, i, first, last, f->bytes, f->unit);
+    default: blocks(a, o, part, f->bytes, f->unit);
     }
 #undef CASE
 }
@@ -64,7 +72,9 @@ PCS_INLINE void pack_all(const pcs_pack_args *a, pcs_pack_recode_fn *recode)
         pcs_pack_scalar(a);
         return;
     }
-    for (size_t at = 0; at < PCS_PANEL * a->row_bytes; at += 64) _mm_prefetch((const char *)a->w + PCS_PANEL * a->row_bytes + at, _MM_HINT_T1); /* the next rows, in turn: 16 streams are too many */
+    /* the next rows, in turn: 16 streams are too many */
+    for (size_t at = 0; at < PCS_PANEL * a->row_bytes; at += 64)
+        _mm_prefetch((const char *)a->w + PCS_PANEL * a->row_bytes + at, _MM_HINT_T1);
     pcs_pack_fields(a, pack_field, recode);
 }
 

@@ -1,4 +1,5 @@
-/* peak, AVX2: pairs of bytes, eight of them summed in 16 bits, as 4-bit codes allow, then pairs of words and their sum: 18 instructions for 256 products. */
+/* peak, AVX2: pairs of bytes, eight of them summed in 16 bits, as 4-bit codes allow, then pairs of words and their
+ * sum: 18 instructions for 256 products. */
 #include "kernel/kernel.h"
 
 #include <immintrin.h>

@@ -1,5 +1,6 @@
-/* tiles.h - AMX tiles by the numbers of their registers. The compiler's own macros do not say which memory they read (gcc up to 13.2 throws away a configuration that it
- * believes unread), so these are written out. PCS_TILES_EMULATED: the same in C, for tests on machines without AMX. */
+/* tiles.h - AMX tiles by the numbers of their registers. The compiler's own macros do not say which memory they read
+ * (gcc up to 13.2 throws away a configuration that it believes unread), so these are written out.
+ * PCS_TILES_EMULATED: the same in C, for tests on machines without AMX. */
 #ifndef PCS_TILES_H
 #define PCS_TILES_H
 
@@ -12,15 +13,17 @@ typedef struct { uint8_t palette, start, zeros[14]; uint16_t bytes[16]; uint8_t 
 
 PCS_INLINE void tiles_configure(const tiles_config *c) { __asm__ volatile("ldtilecfg %0" ::"m"(*c)); }
 PCS_INLINE void tiles_release(void) { __asm__ volatile("tilerelease" ::: "memory"); }
-#define TILE_LOAD(t, base, stride) __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #t ::"r"(base), "r"((size_t)(stride)) : "memory")
-#define TILE_STORE(t, base, stride) __asm__ volatile("tilestored %%tmm" #t ", (%0,%1,1)" ::"r"(base), "r"((size_t)(stride)) : "memory")
-#define TILE_ZERO(t) __asm__ volatile("tilezero %%tmm" #t ::)
-/* c += a b: a is rows of int8, b holds four of a row's neighbours together. */
-#define TILE_DOT(c, a, b) __asm__ volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
-/* The same with rows of uint8. */
-#define TILE_DOT_UNSIGNED(c, a, b) __asm__ volatile("tdpbusd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
-/* The same with bf16, of which b holds two of a row's neighbours together; sums are f32 (kernel/bf16.h). */
-#define TILE_DOT_BF16(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
+    #define TILE_LOAD(t, base, stride) \
+        __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #t ::"r"(base), "r"((size_t)(stride)) : "memory")
+    #define TILE_STORE(t, base, stride) \
+        __asm__ volatile("tilestored %%tmm" #t ", (%0,%1,1)" ::"r"(base), "r"((size_t)(stride)) : "memory")
+    #define TILE_ZERO(t) __asm__ volatile("tilezero %%tmm" #t ::)
+    /* c += a b: a is rows of int8, b holds four of a row's neighbours together. */
+    #define TILE_DOT(c, a, b) __asm__ volatile("tdpbssd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
+    /* The same with rows of uint8. */
+    #define TILE_DOT_UNSIGNED(c, a, b) __asm__ volatile("tdpbusd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
+    /* The same with bf16, of which b holds two of a row's neighbours together; sums are f32 (kernel/bf16.h). */
+    #define TILE_DOT_BF16(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
 
 #else
 
@@ -36,22 +39,28 @@ static void tiles_release(void) { memset(&emulated, 0, sizeof emulated); }
 static void tile_load(int t, const void *base, size_t stride)
 {
     memset(emulated.t[t], 0, sizeof emulated.t[t]);
-    for (int r = 0; r < emulated.c.rows[t]; r++) memcpy(emulated.t[t][r], (const char *)base + (size_t)r * stride, emulated.c.bytes[t]);
+    for (int r = 0; r < emulated.c.rows[t]; r++)
+        memcpy(emulated.t[t][r], (const char *)base + (size_t)r * stride, emulated.c.bytes[t]);
 }
 static void tile_store(int t, void *base, size_t stride)
 {
-    for (int r = 0; r < emulated.c.rows[t]; r++) memcpy((char *)base + (size_t)r * stride, emulated.t[t][r], emulated.c.bytes[t]);
+    for (int r = 0; r < emulated.c.rows[t]; r++)
+        memcpy((char *)base + (size_t)r * stride, emulated.t[t][r], emulated.c.bytes[t]);
 }
 /* SDM vol. 2, TDPBSSD and TDPBUSD; shapes that do not fit each other fault there. */
 PCS_INLINE void tile_dot(int c, int a, int b, int sign)
 {
-    if (emulated.c.palette != 1 || emulated.c.rows[c] != emulated.c.rows[a] || emulated.c.bytes[c] != emulated.c.bytes[b] || emulated.c.bytes[a] != 4 * emulated.c.rows[b] || !emulated.c.rows[a]) __builtin_trap();
+    if (emulated.c.palette != 1 || emulated.c.rows[c] != emulated.c.rows[a] ||
+        emulated.c.bytes[c] != emulated.c.bytes[b] || emulated.c.bytes[a] != 4 * emulated.c.rows[b] ||
+        !emulated.c.rows[a])
+        __builtin_trap();
     for (int m = 0; m < emulated.c.rows[c]; m++)
         for (int n = 0; n < emulated.c.bytes[c] / 4; n++) {
             int32_t sum;
             memcpy(&sum, &emulated.t[c][m][4 * n], sizeof sum);
             for (int k = 0; k < emulated.c.bytes[a]; k++)
-                sum += (sign ? emulated.t[a][m][k] : (uint8_t)emulated.t[a][m][k]) * emulated.t[b][k / 4][4 * n + k % 4];
+                sum += (sign ? emulated.t[a][m][k] : (uint8_t)emulated.t[a][m][k]) *
+                       emulated.t[b][k / 4][4 * n + k % 4];
             memcpy(&emulated.t[c][m][4 * n], &sum, sizeof sum);
         }
 }
@@ -64,13 +73,17 @@ PCS_INLINE float tile_number(const int8_t *at)
 }
 PCS_INLINE void tile_dot_bf16(int c, int a, int b)
 {
-    if (emulated.c.palette != 1 || emulated.c.rows[c] != emulated.c.rows[a] || emulated.c.bytes[c] != emulated.c.bytes[b] || emulated.c.bytes[a] != 4 * emulated.c.rows[b] || !emulated.c.rows[a]) __builtin_trap();
+    if (emulated.c.palette != 1 || emulated.c.rows[c] != emulated.c.rows[a] ||
+        emulated.c.bytes[c] != emulated.c.bytes[b] || emulated.c.bytes[a] != 4 * emulated.c.rows[b] ||
+        !emulated.c.rows[a])
+        __builtin_trap();
     for (int m = 0; m < emulated.c.rows[c]; m++)
         for (int n = 0; n < emulated.c.bytes[c] / 4; n++) {
             float sum, temp[2] = { 0, 0 };
             memcpy(&sum, &emulated.t[c][m][4 * n], sizeof sum);
             for (int k = 0; k < emulated.c.bytes[a] / 2; k++)
-                temp[k % 2] = __builtin_fmaf(tile_number(&emulated.t[a][m][2 * k]), tile_number(&emulated.t[b][k / 2][4 * n + 2 * (k % 2)]), temp[k % 2]);
+                temp[k % 2] = __builtin_fmaf(tile_number(&emulated.t[a][m][2 * k]),
+                                             tile_number(&emulated.t[b][k / 2][4 * n + 2 * (k % 2)]), temp[k % 2]);
             sum += temp[0] + temp[1];
             memcpy(&emulated.t[c][m][4 * n], &sum, sizeof sum);
         }

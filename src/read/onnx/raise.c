@@ -178,7 +178,7 @@ static precis_status compute(pcs_import *im, const pcs_node *node)
     call.scratch_size = node->op->scratch ? (node->op->scratch(&call) + 127) / 64 * 64 : 0;
     call.scratch = call.scratch_size ? pcs_alloc(im->ctx, call.scratch_size, threads) : NULL;
     if (call.scratch_size && !call.scratch) return PRECIS_ENOMEM;
-    int outside = 0;
+    atomic_int outside = 0;
     call.outside = &outside;
     if (threads > 1) pcs_run(im->ctx, region, &(work){ node->op, &call });
     else node->op->eval(&call, 0, 1);

@@ -2,6 +2,8 @@
  * becomes an identifier, and what of it stands in comments is made plain, so that no name can end a comment. */
 #include "write/c/file.h"
 
+#include "graph/reason.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -73,15 +75,14 @@ const char *pcs_c_range(pcs_c_file *w, int64_t zero, int64_t lo, int64_t hi)
 
 precis_status pcs_c_cannot(pcs_c_file *w, const pcs_node *n, const char *fmt, ...)
 {
-    char why[256];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(why, sizeof why, fmt, args);
-    va_end(args);
+    char text[PCS_REASON];
+    va_list ap;
+    va_start(ap, fmt);
+    pcs_node_reason(text, n, " cannot be written as C", fmt, ap);
+    va_end(ap);
     return w->error = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
-                               "%s: node %.100s (%s) cannot be written as C: %s; precis convert -o NAME.onnx keeps it, "
-                               "and precis plan shows which nodes stay in float",
-                               w->what->source, n->name, n->op->name, why);
+                               "%s: %s; precis convert -o NAME.onnx keeps it, and precis plan shows which nodes stay "
+                               "in float", w->what->source, text);
 }
 
 const precis_attr *pcs_c_attr(const pcs_node *n, const char *name)
@@ -167,7 +168,7 @@ pcs_arg pcs_c_arg(pcs_c_file *w, precis_value v, void *data)
 
 precis_status pcs_c_eval(pcs_c_file *w, const pcs_node *n, const pcs_arg *in, const pcs_arg *out)
 {
-    int outside = 0;
+    atomic_int outside = 0;
     pcs_call c = { .ctx = w->ctx,     .kernels = &w->kernels, .attr = n->attr,
                    .n_in = n->n_in,   .n_out = n->n_out,      .in = (pcs_arg *)(uintptr_t)in,
                    .out = (pcs_arg *)(uintptr_t)out, .outside = &outside };

@@ -1,4 +1,5 @@
 /* emit.c - names, initializers, dimensions and nodes of an ONNX file in the making. */
+#include "graph/reason.h"
 #include "read/onnx/onnx.h"
 #include "write/onnx/lower.h"
 
@@ -20,13 +21,12 @@ const char *pcs_word_of(const char *const (*pairs)[2], const char *ours)
 
 precis_status pcs_cannot(pcs_lowering *w, const pcs_node *n, const char *fmt, ...)
 {
-    char text[300];
+    char text[PCS_REASON];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    pcs_node_reason(text, n, "", fmt, ap);
     va_end(ap);
-    return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "node %s (%s): %s, so no ONNX file can be written of it", n->name,
-                    n->op->name, text);
+    return pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s, so no ONNX file can be written of it", text);
 }
 
 void pcs_needs_opset(pcs_lowering *w, int64_t opset)

@@ -29,7 +29,8 @@ static void open_fixture(call_fixture *f, const char *type, size_t first)
     *f = (call_fixture){ .ctx = test_ctx(1) };
     const pcs_kv_type *t = pcs_kv_type_by_name(type);
     f->kv = (pcs_kv){ .kt = t, .vt = t, .heads = HEADS, .kd = DIM, .vd = VALUE, .vp = 32, .capacity = MOST };
-    OK(f->ctx, pcs_pages_open(f->ctx, &f->pages, &pcs_backends[0]->heap, SEQUENCES, MOST, 0, MOST));
+    const pcs_pages_size size = { SEQUENCES, MOST, 0, MOST };
+    OK(f->ctx, pcs_pages_open(f->ctx, &f->pages, &pcs_backends[0]->heap, &size));
     OK(f->ctx, pcs_kv_open(f->ctx, &f->kv, &f->pages));
     f->q = malloc(TOKENS * QROW * sizeof *f->q);
     test_fill(f->q, TOKENS * QROW, 7, 1.0f);
@@ -109,7 +110,7 @@ static void defined(const call_fixture *f, size_t row, size_t head, float *y)
         s[j] = j < first ? 0 : sum_of(f->q + row * QROW + head * DIM, panel + j % 16, 16, DIM);
     }
     kernels.softmax(&(pcs_softmax_args){ s + first, keys - first, first, 0.3f, (float)f->cap });
-    const float *values = pcs_kv_values(&f->kv, &kernels, seq, shared, 0, last + 1, v);
+    const float *values = pcs_kv_values(&f->kv, &kernels, &(pcs_kv_part){ seq, shared, 0, last + 1 }, v);
     for (size_t i = 0; i < VALUE; i++) {
         y[i] = 0;
         for (size_t j = 0; j < keys; j += 512)

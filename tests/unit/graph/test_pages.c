@@ -304,7 +304,7 @@ static void test_parts(void **state)
     for (const pcs_kv_type *t = pcs_kv_types; t->name; t++) {
         pcs_pages pages;
         pcs_kv kv = { .kt = t, .vt = t, .heads = 2, .kd = DIMS, .vd = DIMS, .vp = DIMS, .capacity = KEYS };
-        OK(ctx, pcs_pages_open(ctx, &pages, &heap, 2, KEYS, 0, 1));
+        OK(ctx, pcs_pages_open(ctx, &pages, &heap, &(pcs_pages_size){ 2, KEYS, 0, 1 }));
         OK(ctx, pcs_kv_open(ctx, &kv, &pages));
         float x[2 * DIMS], q[DIMS], w[N], scores[N], one[N], mix[DIMS], sum[DIMS];
         static float values[N * DIMS], value[DIMS];
@@ -317,14 +317,16 @@ static void test_parts(void **state)
             for (uint32_t h = 0; h < 2; h++) pcs_kv_put(&kv, j % 2, h, j / 2, x, x + DIMS);
         }
         const pcs_kv_span span = { FIRST, FIRST + N, 2 };
-        pcs_kv_scores(&kv, &kernels, 1, 1, FIRST, N / 16, q, 1, scores, N, &span);
-        pcs_kv_mix(&kv, &kernels, 1, 1, FIRST, N, w, N, 1, mix, false, &span);
-        const float *all = pcs_kv_values(&kv, &kernels, 1, 1, FIRST, N, values);
+        const pcs_kv_part whole = { 1, 1, FIRST, N };
+        pcs_kv_scores(&kv, &kernels, &whole, &(pcs_kv_rows){ q, scores, 1, N }, &span);
+        pcs_kv_mix(&kv, &kernels, &whole, &(pcs_kv_rows){ w, mix, 1, N }, false, &span);
+        const float *all = pcs_kv_values(&kv, &kernels, &whole, values);
         for (uint32_t j = 0; j < N; j++) {
-            const float *v = pcs_kv_values(&kv, &kernels, 1, 1, FIRST + j, 1, value);
+            const pcs_kv_part key = { 1, 1, FIRST + j, 1 }, tile = { 1, 1, FIRST + j, 16 };
+            const float *v = pcs_kv_values(&kv, &kernels, &key, value);
             assert_memory_equal(all + (size_t)j * DIMS, v, DIMS * sizeof *v);
-            pcs_kv_mix(&kv, &kernels, 1, 1, FIRST + j, 1, w + j, N, 1, sum, j > 0, &span);
-            if (j % 16 == 0) pcs_kv_scores(&kv, &kernels, 1, 1, FIRST + j, 1, q, 1, one + j, N, &span);
+            pcs_kv_mix(&kv, &kernels, &key, &(pcs_kv_rows){ w + j, sum, 1, N }, j > 0, &span);
+            if (j % 16 == 0) pcs_kv_scores(&kv, &kernels, &tile, &(pcs_kv_rows){ q, one + j, 1, N }, &span);
         }
         assert_memory_equal(scores, one, sizeof one);
         assert_memory_equal(mix, sum, sizeof sum);
