@@ -19,6 +19,7 @@
 #include "precis/law.h"
 #include "precis/law_fit.h"
 #include "precis/memory.h"
+#include "precis/module.h"
 #include "precis/net.h"
 #include "precis/net_search.h"
 #include "precis/plan.h"

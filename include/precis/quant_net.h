@@ -62,9 +62,13 @@ typedef struct precis_net_quant_options {
     const char *const *floats; /* patterns (* and ?) of nodes, or of their results, that stay in float            */
     size_t n_floats;
     const char *method; /* names of `precis list net-methods` joined by +: "equalize+round"; NULL: the nearest codes  */
+    int by_hand;               /* fusions are named, none is looked for (precis/module.h)                          */
+    const char *const *fused;  /* by_hand: nodes that may be part of the one before                                */
+    size_t n_fused;
 } precis_net_quant_options;
-#define PRECIS_NET_QUANT_OPTIONS_INIT \
-    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, NULL }
+#define PRECIS_NET_QUANT_OPTIONS_INIT                                                                                 \
+    { sizeof(precis_net_quant_options), "static", NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, \
+      0, NULL, 0 }
 
 /* Does the net hold codes already (QDQ, QLinear ops, torch's PT2E)? precis_net_write writes it unchanged in meaning. */
 PRECIS_API int precis_net_coded(precis_net *net);

@@ -35,24 +35,33 @@ static void forget(precis_net *net)
     }
 }
 
-precis_status precis_net_open(precis_ctx *ctx, precis_net **out, const char *path)
+precis_status pcs_net_of(precis_ctx *ctx, pcs_netfile *file, precis_net **out)
 {
-    *out = NULL;
     precis_net *net = pcs_alloc(ctx, 1, sizeof *net);
-    if (!net) return PRECIS_ENOMEM;
-    net->ctx = ctx;
-    precis_status st = pcs_netfile_open(ctx, &net->file, path);
-    if (!st) {
-        net->given = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->given);
-        net->contents = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->contents);
-        net->outputs = pcs_alloc(ctx, net->file->n_outputs + 1, sizeof *net->outputs);
-        net->signs = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->signs);
-        net->codes = pcs_alloc(ctx, net->file->n_inputs + 1, sizeof *net->codes);
-        if (!net->given || !net->contents || !net->outputs || !net->signs || !net->codes) st = PRECIS_ENOMEM;
+    precis_status st = PRECIS_OK;
+    *out = NULL;
+    if (!net) {
+        pcs_netfile_close(&file);
+        return PRECIS_ENOMEM;
     }
+    *net = (precis_net){ .ctx = ctx, .file = file };
+    net->given = pcs_alloc(ctx, file->n_inputs + 1, sizeof *net->given);
+    net->contents = pcs_alloc(ctx, file->n_inputs + 1, sizeof *net->contents);
+    net->outputs = pcs_alloc(ctx, file->n_outputs + 1, sizeof *net->outputs);
+    net->signs = pcs_alloc(ctx, file->n_inputs + 1, sizeof *net->signs);
+    net->codes = pcs_alloc(ctx, file->n_inputs + 1, sizeof *net->codes);
+    if (!net->given || !net->contents || !net->outputs || !net->signs || !net->codes) st = PRECIS_ENOMEM;
     if (st) precis_net_close(&net);
     *out = net;
     return st;
+}
+
+precis_status precis_net_open(precis_ctx *ctx, precis_net **out, const char *path)
+{
+    pcs_netfile *file;
+    *out = NULL;
+    const precis_status st = pcs_netfile_open(ctx, &file, path);
+    return st ? st : pcs_net_of(ctx, file, out);
 }
 
 void precis_net_close(precis_net **net)

@@ -12,6 +12,8 @@ precis_program *pcs_net_program(const precis_net *net);
  * was made are missing. */
 precis_status pcs_net_named_graph(precis_net *net, const pcs_netfile_graph **graph);
 
+/* A net of what a reader, or who takes its place, gives; it closes the file, on failure too. */
+precis_status pcs_net_of(precis_ctx *ctx, pcs_netfile *file, precis_net **out);
 precis_ctx *pcs_net_ctx(const precis_net *net);
 const char *pcs_net_path(const precis_net *net);
 /* precis_net_write_c of a file that was made of the net: the head of the C file says the net's own path. */

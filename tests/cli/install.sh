@@ -21,7 +21,7 @@ needs() { # needs PROGRAM: does it load the shared library?
 # The examples' own lines: shared by pkg-config as it stands in them, and with --static without any libprecis.so.
 PKG_CONFIG_PATH=$lib/pkgconfig
 export PKG_CONFIG_PATH
-for example in quantize cnn; do
+for example in quantize cnn modules; do
     line=$(sed -n 's/^ \*   \(cc .*\)$/\1/p' "$root/examples/$example.c")
     case $line in
         "cc $example.c "*) ;;

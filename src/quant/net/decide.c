@@ -111,6 +111,14 @@ static bool is_bias(const precis_graph *g, const pcs_node *maker, const pcs_node
     return false;
 }
 
+/* By hand only what is named is part of the node before. */
+static bool may_fuse(const precis_net_quant *q, size_t i)
+{
+    size_t k = 0;
+    while (k < q->o.n_fused && strcmp(q->o.fused[k], q->g->nodes[i].name) != 0) k++;
+    return !q->o.by_hand || k < q->o.n_fused;
+}
+
 /* Clamps that are the saturation of what they stand behind, and biases: a chain of single readers. */
 static void fuse(deciding *d)
 {
@@ -123,6 +131,7 @@ static void fuse(deciding *d)
         for (int32_t next = d->next[v]; next >= 0 && !q->g->values[v].output; next = d->next[v]) {
             if (q->nodes[next].kind != PCS_CODES_CLAMP && !(v == n->out[0] && is_bias(q->g, n, &q->g->nodes[next])))
                 break;
+            if (!may_fuse(q, (size_t)next)) break;
             q->nodes[next].state = PCS_NODE_FUSED;
             q->nodes[next].fused_into = (int32_t)i;
             v = q->g->nodes[next].out[0];

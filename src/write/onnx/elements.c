@@ -83,7 +83,7 @@ precis_status pcs_lower_min(pcs_lowering *w, const pcs_node *n, const pcs_lower_
     const pcs_node *m = pcs_maker(w, n->in[0]);
     if (!m || !w->taken_node[m - w->g->nodes]) return pcs_emit_like(w, n, row->onnx, NULL);
     return pcs_emit(w, &(pcs_made_node){ .op = "Clip",
-                                         .name = n->name,
+                                         .name = m->name, /* as it was read: the second is NAME.1 */
                                          .in = { pcs_name(w, m->in[0]), pcs_name(w, m->in[1]), pcs_name(w, n->in[1]) },
                                          .n_in = 3,
                                          .out = { pcs_result_name(w, n->out[0]) },
