@@ -78,6 +78,12 @@ def lstm():
     return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, [3, 2, "N", 3])], ints))
 
 
+def drops():
+    """Squeeze without axes of a batch without a size: what it drops depends on the batch."""
+    return model(graph([node("MatMul", ["x", "w"], ["m"], name="first"), node("Squeeze", ["m"], ["y"], name="drops")],
+                       [port("x", F32, ["N", 1, 6])], [port("y", F32, [])], [floats("w", [6, 4], noise(24))]))
+
+
 def gru(way, linear):
     """Two GRUs, one behind the other."""
     ways = 2 if way == "bidirectional" else 1
@@ -137,7 +143,7 @@ def make(w):
         for name, nodes, channels in middles():
             open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
             table.write(name + "\n")
-    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))

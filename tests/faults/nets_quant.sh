@@ -185,6 +185,8 @@ run "$work/b.onnx" "$work/planes.npy" "$work/b.npy"
 at_least 30 "$work/big_bias.float.npy" "$work/b.npy" "a large bias"
 
 # What is refused.
+expect 3 "$precis" quant "$work/drops.onnx" -o "$work/none.onnx" --dynamic
+has err 'node drops .Squeeze.: drops dimensions of one'
 expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --static
 has err calib
 expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx"

@@ -203,11 +203,11 @@ static precis_status model_head(pcs_lowering *w, pcs_buf *b)
         if (!st) st = pcs_put_varint(&opset, 2, 1);
         if (!st) st = nest(b, 8, &opset);
     }
-    if (!st && w->functions.len) {
+    if (!st && w->functions) {
         st = pcs_put_text(&opset, 1, PCS_ONNX_DOMAIN);
         if (!st) st = pcs_put_varint(&opset, 2, 1);
         if (!st) st = nest(b, 8, &opset);
-        if (!st) st = pcs_buf_add(b, w->functions.data, w->functions.len);
+        if (!st) st = pcs_put_gru_functions(w, b);
     }
     pcs_buf_free(&opset);
     return st;
@@ -299,7 +299,6 @@ static precis_status open_lowering(pcs_lowering *w)
     pcs_map_init(&w->taken_nodes, w->ctx);
     pcs_buf_init(&w->nodes, w->ctx, MOST);
     pcs_buf_init(&w->scratch, w->ctx, MOST);
-    pcs_buf_init(&w->functions, w->ctx, MOST);
     w->names = pcs_arena_alloc(&w->arena, g->n_values + 1, sizeof *w->names);
     w->uses = pcs_arena_alloc(&w->arena, g->n_values + 1, sizeof *w->uses);
     w->alive = pcs_arena_alloc(&w->arena, g->n_nodes + 1, sizeof *w->alive);
@@ -322,7 +321,6 @@ precis_status pcs_onnx_save(precis_ctx *ctx, const pcs_onnx_saved *what, const c
     pcs_free(ctx, w.initializers);
     pcs_buf_free(&w.nodes);
     pcs_buf_free(&w.scratch);
-    pcs_buf_free(&w.functions);
     pcs_map_free(&w.taken);
     pcs_map_free(&w.taken_nodes);
     pcs_arena_free(&w.arena);
