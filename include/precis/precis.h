@@ -20,6 +20,7 @@
 #include "precis/law_fit.h"
 #include "precis/memory.h"
 #include "precis/net.h"
+#include "precis/net_predict.h"
 #include "precis/net_search.h"
 #include "precis/plan.h"
 #include "precis/profile.h"

@@ -116,6 +116,23 @@ json "j['float'] == 2 and {n['reason'] for n in j['nodes'] if n['state'] == 'flo
 expect 0 "$precis" list backends
 has out onnxruntime
 
+# What each node takes, measured here: the kernel that it runs, in float and in codes; the sum beside the written net's.
+# Nothing is said of how much: with --all-int8 the file is the same as without.
+for way in --static --dynamic; do
+    expect 0 "$precis" plan "$work/small.onnx" $way --speed --size 2 --json
+    json "all({'kernel', 'float_ms', 'int8_ms', 'slower'} <= n.keys() for n in j['nodes'])"
+    json "all(n['kernel'] and n['int8_ms'] > 0 and n['float_ms'] > 0 for n in j['nodes'] if n['node'] in ('c1', 'dw', 'fc'))"
+    json "j['float_ms'] > 0 and j['predicted_ms'] > 0 and 'measured_ms' not in j"
+done
+quant small v --static --calib "$work/calib.npy" --speed --all-int8
+json "j['predicted_ms'] > 0 and j['measured_ms'] > 0 and [n for n in j['nodes'] if n['node'] == 'c3'][0]['kernel'] == 'codes_conv'"
+quant small w --static --calib "$work/calib.npy" --all-int8
+cmp "$work/v.onnx" "$work/w.onnx" || failed=1
+quant small v --static --calib "$work/calib.npy" --speed
+json "all(n['state'] == 'float' for n in j['nodes'] if n['slower'])"
+expect 2 "$precis" quant "$work/small.onnx" -o "$work/none.onnx" --dynamic --size 2
+has err "goes with --speed"
+
 # Dynamic, and weights alone.
 quant small d --dynamic
 run "$work/d.onnx" "$work/eval.npy" "$work/d.npy"
