@@ -1,5 +1,5 @@
 /* net_bench.c - `bench` of a net of arrays: milliseconds of a run, beside what this machine multiplies at best. */
-#include "cli.h"
+#include "quant_net.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,6 @@ static int make_input(cli *c, const precis_net *net, size_t i, int64_t size, pre
     return -1;
 }
 
-/* Those that are given are read; the others are made up. */
 static int inputs_of(cli *c, const precis_net *net, int64_t size, precis_array *list, bool *made)
 {
     for (size_t i = 0; i < precis_net_inputs(net); i++) {
@@ -76,6 +75,25 @@ static int inputs_of(cli *c, const precis_net *net, int64_t size, precis_array *
         made[i] = !path;
     }
     return -1;
+}
+
+int cli_net_inputs(cli *c, const precis_net *net, int64_t size, cli_net_inputs_made *out)
+{
+    const size_t n = precis_net_inputs(net);
+    *out = (cli_net_inputs_made){ .n = n };
+    out->list = cli_alloc(n + 1, sizeof *out->list);
+    out->made = cli_alloc(n + 1, sizeof *out->made);
+    return out->list && out->made ? inputs_of(c, net, size, out->list, out->made) : cli_no_memory(c);
+}
+
+void cli_net_inputs_free(cli *c, cli_net_inputs_made *in)
+{
+    for (size_t i = 0; i < in->n && in->list && in->made; i++) {
+        if (in->made[i]) free((void *)(uintptr_t)in->list[i].data);
+        else precis_array_free(c->ctx, &in->list[i]);
+    }
+    free(in->list);
+    free(in->made);
 }
 
 typedef struct {
@@ -155,10 +173,8 @@ int cli_net_bench(cli *c)
     precis_net *net;
     const precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (st) return cli_fail(c, st);
-    const size_t n = precis_net_inputs(net);
-    precis_array *inputs = cli_alloc(n + 1, sizeof *inputs);
-    bool *made = cli_alloc(n + 1, sizeof *made);
-    int rc = inputs && made ? inputs_of(c, net, size, inputs, made) : cli_no_memory(c);
+    cli_net_inputs_made in;
+    int rc = cli_net_inputs(c, net, size, &in);
     nodes u = { .c = c };
     precis_net_bench_options o = PRECIS_NET_BENCH_OPTIONS_INIT;
     o.seconds = (double)seconds;
@@ -166,15 +182,10 @@ int cli_net_bench(cli *c)
     if (cli_has(c, "--nodes")) o.node = take_node;
     if (rc < 0) {
         precis_net_speed r = { .size = sizeof r };
-        const precis_status ran = precis_net_bench(net, inputs, n, &o, &r);
+        const precis_status ran = precis_net_bench(net, in.list, in.n, &o, &r);
         rc = ran ? cli_fail(c, ran) : print_net_speed(c, &r, &u);
     }
-    for (size_t i = 0; i < n && inputs && made; i++) {
-        if (made[i]) free((void *)(uintptr_t)inputs[i].data);
-        else precis_array_free(c->ctx, &inputs[i]);
-    }
-    free(inputs);
-    free(made);
+    cli_net_inputs_free(c, &in);
     free(u.nodes);
     precis_net_close(&net);
     return rc;

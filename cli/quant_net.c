@@ -52,6 +52,7 @@ typedef struct {
     const precis_net_file *file;
     const precis_net_search *search;
     const precis_net_c_file *as_c;
+    const cli_predicted *speed; /* out NULL: a plan, of which nothing is written */
 } made;
 
 static json_t *made_json(const cli *c, const made *m)
@@ -65,11 +66,10 @@ static json_t *made_json(const cli *c, const made *m)
     return j;
 }
 
-/* NULL: a plan, of which nothing is written. */
 static int report(cli *c, const precis_net_quant *job, const made *m)
 {
-    const char *out = m ? m->out : NULL;
-    const precis_net_file *file = m ? m->file : NULL;
+    const char *out = m->out;
+    const precis_net_file *file = m->file;
     precis_net_coverage n = { .size = sizeof n };
     json_t *nodes = json_array();
     size_t whole = 0, floats = 0;
@@ -82,11 +82,9 @@ static int report(cli *c, const precis_net_quant *job, const made *m)
         if (!c->json && !c->quiet && !strcmp(n.state, "float"))
             printf("float  %-40s %-12s %s\n", cli_printable(name), n.op, n.reason);
     }
-    if (c->json && !out)
-        return cli_print_json(c, json_pack("{s:I, s:I, s:o}", "integers", (json_int_t)whole, "float",
-                                           (json_int_t)floats, "nodes", nodes));
     if (c->json) {
-        json_t *j = made_json(c, m);
+        json_t *j = out ? made_json(c, m) : json_object();
+        cli_predicted_json(m->speed, j, nodes);
         json_object_set_new(j, "integers", json_integer((json_int_t)whole));
         json_object_set_new(j, "float", json_integer((json_int_t)floats));
         json_object_set_new(j, "nodes", nodes);
@@ -94,7 +92,8 @@ static int report(cli *c, const precis_net_quant *job, const made *m)
     }
     json_decref(nodes);
     char size[32];
-    if (m && m->search) cli_print_search(c, m->search);
+    if (m->search) cli_print_search(c, m->search);
+    cli_print_predicted(c, m->speed);
     if (!out || m->as_c) printf("%zu nodes in integers, %zu in float\n", whole, floats);
     if (out && m->as_c) cli_net_c_print(out, m->as_c);
     else if (out)
@@ -156,18 +155,24 @@ int cli_net_plan(cli *c)
                                        "--qop",          "--per-channel", "--per-tensor",  "--activations",
                                        "--weights",      "--like",        "--backend",     "--symmetric",
                                        "--reduce-range", "--all-int8",    "--group",       "--float",
-                                       "--method",       NULL };
+                                        "--method",       "--speed",       "--size",          NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     precis_net *net = NULL;
     precis_net_quant *job = NULL;
     int rc = only(c, own);
     precis_net_search *search = NULL;
+    cli_predicted speed = { 0 };
     if (rc < 0) rc = quant_options(c, &o);
     if (rc < 0) rc = cli_net_floats(c, NULL, NULL, &o, &search);
-    if (rc >= 0) return rc;
+    if (rc < 0) rc = cli_net_predict(c, &o, &speed);
+    if (rc >= 0) {
+        cli_net_predict_close(c, &speed);
+        return rc;
+    }
     precis_status st = precis_net_open(c->ctx, &net, c->args[0]);
     if (!st) st = precis_net_quant_open(net, &o, &job);
-    rc = st ? cli_fail(c, st) : report(c, job, NULL);
+    rc = st ? cli_fail(c, st) : report(c, job, &(made){ .speed = &speed });
+    cli_net_predict_close(c, &speed);
     precis_net_quant_close(&job);
     precis_net_close(&net);
     return rc;
@@ -182,7 +187,7 @@ int cli_net_quant(cli *c)
                                        "--reduce-range", "--strict",  "--mem-limit", "--all-int8",    "--group",
                                        "--resize",       "--crop",    "--mean",      "--std",         "--pixels",
                                        "--layout",       "--float",   "--max-drop",  "--data",        "--labels",
-                                       "--detections",   NULL };
+                                       "--detections",   "--speed",   "--size",      NULL };
     precis_net_quant_options o = PRECIS_NET_QUANT_OPTIONS_INIT;
     const char *out = cli_get(c, "--output");
     precis_net *net = NULL;
@@ -193,6 +198,7 @@ int cli_net_quant(cli *c)
     precis_samples_options so = PRECIS_SAMPLES_OPTIONS_INIT;
     precis_samples *k = NULL;
     precis_net_search *search = NULL;
+    cli_predicted speed = { 0 };
     int rc = only(c, own);
     if (rc < 0 && !cli_has(c, "--static") && !cli_has(c, "--dynamic") && !cli_has(c, "--weight-only")) {
         const precis_status known = precis_net_open(c->ctx, &net, c->args[0]);
@@ -210,11 +216,14 @@ int cli_net_quant(cli *c)
     if (cli_get(c, "--calib")) st = cli_samples_open(c, "--calib", net, &so, &k);
     if (st) rc = cli_fail(c, st);
     else rc = cli_net_floats(c, k, &so, &o, &search);
+    if (rc < 0) rc = cli_net_predict(c, &o, &speed);
     if (rc < 0 && (st = precis_net_quant_open(net, &o, &job))) rc = cli_fail(c, st);
     if (rc < 0) rc = calibrate(c, job, k);
     if (rc < 0 && (st = as_c ? precis_net_quant_write_c(job, out, &cf) : precis_net_quant_write(job, out, &file)))
         rc = cli_fail(c, st);
-    if (rc < 0) rc = report(c, job, &(made){ out, &file, search, as_c ? &cf : NULL });
+    if (rc < 0 && !as_c) rc = cli_net_measure(c, out, &speed);
+    if (rc < 0) rc = report(c, job, &(made){ out, &file, search, as_c ? &cf : NULL, &speed });
+    cli_net_predict_close(c, &speed);
     precis_net_quant_close(&job);
     precis_net_search_close(&search);
     precis_samples_close(&k);
@@ -228,7 +237,7 @@ int cli_only_nets(cli *c)
         "--static",      "--dynamic",    "--weight-only", "--observer", "--qdq",       "--qop",
         "--per-channel", "--per-tensor", "--activations", "--weights",  "--symmetric", "--reduce-range",
         "--like",        "--backend",    "--all-int8",    "--group",    "--float",     "--max-drop",
-        "--data",        "--labels",     "--detections",  NULL
+        "--data",        "--labels",     "--detections",  "--speed",    "--size",      NULL
     };
     for (int i = 0; own[i]; i++)
         if (cli_has(c, own[i]) || cli_get(c, own[i]))

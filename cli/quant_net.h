@@ -4,6 +4,8 @@
 
 #include "samples.h"
 
+#include <stdbool.h>
+
 #define CLI_NET_QUANT_OPTIONS \
     { "--static", 0, NULL, "nets: ranges of activations from --calib (x.npy, a folder, NAME=x.npy, more than once)" }, \
     { "--dynamic", 0, NULL, "nets: ranges of activations from each run" }, \
@@ -20,6 +22,8 @@
     { "--all-int8", 0, NULL, "nets: ops run in integers even where only ops in float read their results" }, \
     { "--like", 0, "NAME", "nets: placements and numbers of torch or onnxruntime" }, \
     { "--backend", 0, "NAME", "nets: what this engine cannot run is refused (precis list backends)" }, \
+    { "--speed", 0, NULL, "nets: what nodes take, measured here; products slower in codes stay in float" }, \
+    { "--size", 0, "N", "nets: with --speed, the size of dimensions that have none (default 1)" }, \
     { "--float", 0, "NAME", "nets: nodes that stay in float, by name (* and ?; more than once)" }
 
 /* Of `quant` alone. */
@@ -36,6 +40,30 @@ int cli_net_floats(cli *c, precis_samples *calib, const precis_samples_options *
 /* What was tried: as lines, or as an object. */
 void cli_print_search(const cli *c, const precis_net_search *search);
 json_t *cli_search_json(const precis_net_search *search, double max_drop);
+
+/* Inputs of the shapes that the net says, with `size` for what it leaves open: those of --input, and made up. Free them
+ * whatever it returns: -1, or an exit code. */
+typedef struct cli_net_inputs_made {
+    precis_array *list;
+    bool *made; /* in memory of our own */
+    size_t n;
+} cli_net_inputs_made;
+int cli_net_inputs(cli *c, const precis_net *net, int64_t size, cli_net_inputs_made *out);
+void cli_net_inputs_free(cli *c, cli_net_inputs_made *in);
+
+/* --speed (net_predict.c): p->p is NULL without it. o gets the slower nodes as nodes in float, but with --all-int8;
+ * they live as long as *p. -1, or an exit code. */
+typedef struct cli_predicted {
+    precis_net_predicted *p;
+    precis_net *net; /* whose names the inputs have */
+    cli_net_inputs_made in;
+    double in_float, predicted, measured; /* seconds; measured 0: not yet */
+} cli_predicted;
+int cli_net_predict(cli *c, precis_net_quant_options *o, cli_predicted *p);
+int cli_net_measure(cli *c, const char *path, cli_predicted *p); /* the file that was written */
+void cli_net_predict_close(cli *c, cli_predicted *p);
+void cli_predicted_json(const cli_predicted *p, json_t *all, json_t *nodes);
+void cli_print_predicted(const cli *c, const cli_predicted *p);
 
 /* Is the net written as C (1) or as ONNX (0)? By --format, or the name of the output. The exit code of what neither is;
  * -1: it is one. */

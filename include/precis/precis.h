@@ -21,6 +21,7 @@
 #include "precis/memory.h"
 #include "precis/module.h"
 #include "precis/net.h"
+#include "precis/net_predict.h"
 #include "precis/net_search.h"
 #include "precis/plan.h"
 #include "precis/profile.h"

@@ -78,6 +78,24 @@ def lstm():
     return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, [3, 2, "N", 3])], ints))
 
 
+def drops():
+    """Squeeze without axes of a batch without a size: what it drops depends on the batch."""
+    return model(graph([node("MatMul", ["x", "w"], ["m"], name="first"), node("Squeeze", ["m"], ["y"], name="drops")],
+                       [port("x", F32, ["N", 1, 6])], [port("y", F32, [])], [floats("w", [6, 4], noise(24))]))
+
+
+def gru(way, linear):
+    """Two GRUs, one behind the other."""
+    ways = 2 if way == "bidirectional" else 1
+    ints = [floats("w", [ways, 60, 6], noise(360 * ways, .4)), floats("r", [ways, 60, 20], noise(1200 * ways, .2)), floats("b", [ways, 120], noise(120 * ways, .1)),
+            floats("w2", [ways, 15, 20 * ways], noise(300 * ways * ways, .2)), floats("r2", [ways, 15, 5], noise(75 * ways, .4)), longs("to", [3, -1, 20 * ways])]
+    more = dict(direction=way, linear_before_reset=linear)
+    nodes = [node("Transpose", ["x"], ["t"], perm=[1, 0, 2]), node("GRU", ["t", "w", "r", "b"], ["one"], name="one", hidden_size=20, **more),
+             node("Transpose", ["one"], ["turned"], perm=[0, 2, 1, 3]), node("Reshape", ["turned", "to"], ["flat"]),
+             node("GRU", ["flat", "w2", "r2"], ["", "y"], name="two", hidden_size=5, **more)]
+    return model(graph(nodes, [port("x", F32, ["N", 3, 6])], [port("y", F32, [ways, "N", 5])], ints))
+
+
 def middles():
     """conv -> an op of another kind -> conv or a product: between nodes that take codes and give codes."""
     c = lambda op, ins, out="m", **a: node(op, ins, [out], name=a.pop("called", out), **a)
@@ -118,11 +136,14 @@ def middle(nodes, channels):
 
 
 def make(w):
+    for way in "forward", "reverse", "bidirectional":
+        for linear in 0, 1:
+            open(f"{w}/gru_{way}{'_linear' if linear else ''}.onnx", "wb").write(gru(way, linear))
     with open(f"{w}/middles.txt", "w") as table:
         for name, nodes, channels in middles():
             open(f"{w}/middle_{name}.onnx", "wb").write(middle(nodes, channels))
             table.write(name + "\n")
-    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm())):
+    for name, net in (("small", small_net()), ("floating", floating()), ("big_bias", big_bias()), ("nan", nan_weights()), ("shapes", shapes()), ("recurrent", recurrent()), ("lstm", lstm()), ("drops", drops())):
         open(f"{w}/{name}.onnx", "wb").write(net)
     put = lambda name, shape, scale=1.0: open(f"{w}/{name}.npy", "wb").write(npy(noise(math.prod(shape), scale), shape))
     put("calib", (40, 3, 8, 8))

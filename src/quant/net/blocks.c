@@ -113,9 +113,10 @@ static void fill(const precis_net_quant *q, const matrix *m, int8_t *codes, floa
         }
 }
 
-/* Blocks along the inputs of a matrix. */
+/* Blocks along the inputs of a matrix. One that is longer than the matrix is as long: OpenVINO takes whole blocks. */
 precis_value pcs_net_blocks(precis_net_quant *q, size_t at, const pcs_value *w, uint32_t axis, int64_t block)
 {
+    if (block > w->shape[axis] && w->shape[axis] > 0) block = w->shape[axis];
     const matrix m = lay_out(w, axis, block);
     pcs_value codes = *w, scales = *w;
     codes.dtype = q->weight_type;

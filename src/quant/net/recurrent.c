@@ -2,11 +2,13 @@
  * and h rounded to 8 bits where they are multiplied (op dynamic_recurrent; onnxruntime's DynamicQuantizeLSTM). */
 #include "quant/net/net.h"
 
-enum { X, W, R };
+extern const pcs_op pcs_op_expand;
 
-/* w [ways, rows, k] as codes [ways, k, rows], and their scales and zero points [ways, rows]. */
-static precis_status turned(precis_net_quant *q, const pcs_value *w, precis_value *codes, precis_value *scales,
-                            precis_value *zeros)
+enum { X, W, R, B, LENGTHS };
+
+/* w [ways, rows, k] as codes [ways, k, rows], their scales [ways, rows], and zero points: the same, or one for all. */
+static precis_status turned(precis_net_quant *q, const pcs_value *w, bool one_zero, precis_value *codes,
+                            precis_value *scales, precis_value *zeros)
 {
     const int64_t ways = w->shape[0], rows = w->shape[1], k = w->shape[2], shape[] = { ways, k, rows };
     const int64_t by_row[] = { ways, rows };
@@ -24,7 +26,7 @@ static precis_status turned(precis_net_quant *q, const pcs_value *w, precis_valu
     if (!st) {
         *codes = pcs_net_constant(q, w->name, PCS_I8, 3, shape, to);
         *scales = pcs_net_constant(q, "scale", PCS_F32, 2, by_row, scale);
-        *zeros = pcs_net_constant(q, "zero_point", PCS_I8, 2, by_row, zero);
+        *zeros = pcs_net_constant(q, "zero_point", PCS_I8, one_zero ? 0 : 2, by_row, zero);
         if (q->g->error) st = q->g->error;
     }
     pcs_free(q->ctx, p);
@@ -34,10 +36,24 @@ static precis_status turned(precis_net_quant *q, const pcs_value *w, precis_valu
     return st;
 }
 
+/* A GRU is a function of the file (write/onnx/gru.c), of all steps and with the usual activations. */
+static bool usual_gru(const precis_graph *g, const pcs_node *n)
+{
+    const pcs_value *lengths = &g->values[n->in[LENGTHS]], *x = &g->values[n->in[X]];
+    const char *act = n->attr[2].text;
+    if (n->attr[0].text[0] != 'g' || n->attr[3].real > 0) return false;
+    for (size_t i = 0; act[i]; i++)
+        if (act[i] != "st"[i % 2]) return false;
+    if (!lengths->data) return lengths->node >= 0 && g->nodes[lengths->node].op == &pcs_op_expand;
+    for (int64_t i = 0; i < lengths->shape[0]; i++)
+        if (((const int32_t *)lengths->data)[i] != x->shape[0]) return false;
+    return true;
+}
+
 bool pcs_net_can_dynamic_recurrent(const precis_net_quant *q, const pcs_node *n)
 {
     return q->mode == PCS_NET_DYNAMIC && q->weight_type == PCS_I8 && !q->block && pcs_net_is_recurrent(q->g, n) &&
-           n->attr[0].text[0] == 'l';
+           (n->attr[0].text[0] == 'l' || usual_gru(q->g, n));
 }
 
 precis_status pcs_net_dynamic_recurrent(precis_net_quant *q, const pcs_node *old, const pcs_node *mapped)
@@ -46,8 +62,9 @@ precis_status pcs_net_dynamic_recurrent(precis_net_quant *q, const pcs_node *old
     const uint32_t n = mapped->n_in;
     const pcs_value w = q->g->values[mapped->in[W]], r = q->g->values[mapped->in[R]];
     memcpy(in, mapped->in, n * sizeof *in);
-    precis_status st = turned(q, &w, &in[W], &in[n], &in[n + 1]);
-    if (!st) st = turned(q, &r, &in[R], &in[n + 2], &in[n + 3]);
+    const bool gru = old->attr[0].text[0] == 'g';
+    precis_status st = turned(q, &w, gru, &in[W], &in[n], &in[n + 1]);
+    if (!st) st = turned(q, &r, gru, &in[R], &in[n + 2], &in[n + 3]);
     if (st) return st;
     const precis_value y = precis_graph_node(q->g, old->name, "dynamic_recurrent", old->attr, n + 4, in);
     for (uint32_t i = 1; i < old->n_out && y >= 0; i++) results[i - 1] = precis_graph_result(q->g, y, i);

@@ -58,6 +58,8 @@ precis_status pcs_onnx_open_bytes(precis_ctx *ctx, pcs_onnx **out, const void *d
 /* pcs_netfile_reader's. */
 precis_status pcs_onnx_import(pcs_netfile *file, const pcs_netfile_given *given, pcs_netfile_graph *out);
 
+#define PCS_ONNX_DOMAIN "precis" /* of ops that are functions of the file for others (write/onnx/gru.c) */
+
 /* A tensor: elements one after another, 4- and 2-bit ones one a byte. */
 typedef struct pcs_onnx_tensor {
     pcs_str name;

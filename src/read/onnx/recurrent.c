@@ -177,3 +177,14 @@ void pcs_raise_dynamic_lstm(pcs_onnx_node *n)
         if (from.scales[i] < 0) return;
     raise_recurrent(n, "lstm", &from, at);
 }
+
+/* precis's own, written as a function of the file (write/onnx/gru.c): the same without zero points. */
+void pcs_raise_dynamic_gru(pcs_onnx_node *n)
+{
+    static const uint32_t at[] = { 0, 0 };
+    const precis_value w = pcs_in(n, 1), r = pcs_in(n, 2), of_w = pcs_f32(n, pcs_scale_of(n, 6)),
+                       of_r = pcs_f32(n, pcs_scale_of(n, 7)), zero = pcs_numbers(n, PCS_I8, 0);
+    const weights from = { w, r, { of_w, zero, of_r, zero }, true };
+    if (w < 0 || r < 0 || of_w < 0 || of_r < 0) return;
+    raise_recurrent(n, n->row->with, &from, at);
+}

@@ -65,8 +65,13 @@ void pcs_raise_squeeze(pcs_onnx_node *n)
         }
         gone[a] = true;
     }
-    for (uint32_t i = 0; i < v.dims; i++)
+    for (uint32_t i = 0; i < v.dims; i++) {
+        if (!count && pcs_dim_is_id(v.shape[i])) { /* it goes where its size is one, and stays elsewhere */
+            pcs_refuse(n, "drops dimensions of one, and dimension %u has no size yet", i);
+            return;
+        }
         if (!(gone[i] || (!count && v.shape[i] == 1))) shape[dims++] = v.shape[i];
+    }
     n->out[0] = pcs_shaped(n, x, dims, shape);
 }
 

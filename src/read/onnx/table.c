@@ -25,8 +25,10 @@ const pcs_onnx_row *pcs_onnx_row_of(pcs_str domain, pcs_str op, int64_t version)
     return NULL;
 }
 
+/* Functions of the file come first, but for those that precis wrote of its own ops for other engines. */
 pcs_onnx_function *pcs_onnx_function_of(const pcs_onnx *net, pcs_str domain, pcs_str op)
 {
+    if (pcs_str_is(domain, PCS_ONNX_DOMAIN) && pcs_onnx_row_of(domain, op, 1)) return NULL;
     for (size_t i = 0; i < net->n_functions; i++)
         if (pcs_str_same(net->functions[i].name, op) &&
             (pcs_str_same(net->functions[i].domain, domain) ||

@@ -269,7 +269,7 @@ precis_status pcs_emit(pcs_lowering *w, const pcs_made_node *n)
     if (!st) st = put_attrs(w, &b, n);
     if (!st && n->domain) {
         st = pcs_put_text(&b, 7, n->domain);
-        w->microsoft = true;
+        w->microsoft = w->microsoft || strcmp(n->domain, PCS_ONNX_DOMAIN) != 0;
     }
     if (!st) st = pcs_put_bytes(&w->nodes, 1, b.data, b.len);
     w->n_nodes++;

@@ -46,6 +46,7 @@ struct pcs_lowering {
     const char **dims; /* by id of a dimension: the value that holds it, I64[1] */
     int64_t opset;
     bool microsoft;
+    uint32_t functions;       /* of the file, a bit each (gru.c) */
     precis_status error; /* of a name that could not be made; its sentence is in ctx */
 };
 
@@ -98,6 +99,10 @@ void pcs_needs_opset(pcs_lowering *w, int64_t opset);
 int64_t pcs_onnx_type(pcs_dtype d);
 /* The word of theirs that stands beside ours in pairs that NULL ends; NULL: none. */
 const char *pcs_word_of(const char *const (*pairs)[2], const char *ours);
+
+/* A GRU of codes (gru.c), and the functions that such nodes call, once the opset is known. */
+precis_status pcs_lower_dynamic_gru(pcs_lowering *w, const pcs_node *n);
+precis_status pcs_put_gru_functions(const pcs_lowering *w, pcs_buf *to);
 
 /* ---- protobuf (proto.c) */
 precis_status pcs_put_varint(pcs_buf *b, uint32_t number, uint64_t value);

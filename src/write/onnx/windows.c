@@ -180,7 +180,8 @@ precis_status pcs_lower_recurrent(pcs_lowering *w, const pcs_node *n, const pcs_
     const char **in = pcs_arena_alloc(&w->arena, n->n_in + 1, sizeof *in);
     functions f;
     if (!in) return PRECIS_ENOMEM;
-    if (dynamic && op[0] != 'L') return pcs_cannot(w, n, "ONNX has no %s of codes", op);
+    if (dynamic && op[0] == 'G') return pcs_lower_dynamic_gru(w, n);
+    if (dynamic && op[0] == 'R') return pcs_cannot(w, n, "ONNX has no RNN of codes");
     functions_of(&a[2], &a[6], &f);
     precis_attr attrs[6] = { precis_attr_int("hidden_size", pcs_v(w, n->in[2])->shape[dynamic ? 1 : 2]),
                              precis_attr_text("direction", a[1].text) };

@@ -203,6 +203,12 @@ static precis_status model_head(pcs_lowering *w, pcs_buf *b)
         if (!st) st = pcs_put_varint(&opset, 2, 1);
         if (!st) st = nest(b, 8, &opset);
     }
+    if (!st && w->functions) {
+        st = pcs_put_text(&opset, 1, PCS_ONNX_DOMAIN);
+        if (!st) st = pcs_put_varint(&opset, 2, 1);
+        if (!st) st = nest(b, 8, &opset);
+        if (!st) st = pcs_put_gru_functions(w, b);
+    }
     pcs_buf_free(&opset);
     return st;
 }

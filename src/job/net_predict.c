@@ -1,0 +1,204 @@
+/* net_predict.c - what each node of a net takes in float and in codes, before it is quantized: both are measured here,
+ * the second on a trial with the ranges of one batch. Nodes of the trial are named after those of the float net, with
+ * what was added behind a '_' or a '.'. */
+#include "precis/net_predict.h"
+
+#include "base/base.h"
+#include "base/options.h"
+#include "job/temporary.h"
+
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    precis_net_prediction p;
+    int32_t into;  /* the node that it is fused into; -1 */
+    bool product;  /* with weights in codes */
+} entry;
+
+struct precis_net_predicted {
+    precis_ctx *ctx;
+    pcs_arena arena;
+    precis_net_quant_options quant;
+    entry *nodes;
+    size_t n, n_floats;
+    const char **floats;
+    double in_float, trial, rest, sum; /* a run of each; of the trial, what belongs to no node; the sum over its nodes */
+    bool of_trial;
+    precis_status status;
+};
+
+/* ---- nodes ---------------------------------------------------------------------------------------------- */
+
+/* The entry whose name is the longest beginning of this one. */
+static entry *owner(precis_net_predicted *p, const char *name)
+{
+    entry *best = NULL;
+    size_t most = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const size_t n = strlen(p->nodes[i].p.name);
+        if (n < most || strncmp(p->nodes[i].p.name, name, n) || (name[n] && name[n] != '_' && name[n] != '.')) continue;
+        most = n;
+        best = &p->nodes[i];
+    }
+    while (best && best->into >= 0) best = &p->nodes[best->into];
+    return best;
+}
+
+static int take(void *user, const precis_net_node *node)
+{
+    precis_net_predicted *p = user;
+    entry *e = owner(p, node->name);
+    if (p->of_trial) p->sum += node->seconds;
+    if (!e) {
+        if (p->of_trial) p->rest += node->seconds;
+        return 0;
+    }
+    if (!p->of_trial) {
+        e->p.in_float += node->seconds;
+        return 0;
+    }
+    e->p.in_integers += node->seconds;
+    if (strcmp(node->name, e->p.name) && *e->p.kernel) return 0; /* what it became itself, not what is beside it */
+    e->p.kernel = pcs_arena_copy(&p->arena, node->op, strlen(node->op));
+    if (!e->p.kernel) p->status = PRECIS_ENOMEM;
+    return p->status != PRECIS_OK;
+}
+
+static precis_status bench(precis_net_predicted *p, precis_net *net, const precis_net_predict_options *with, double *took)
+{
+    precis_net_bench_options o = PRECIS_NET_BENCH_OPTIONS_INIT;
+    precis_net_speed r = { .size = sizeof r };
+    o.seconds = with->seconds > 0 ? with->seconds : 1.0 / 3;
+    o.node = take;
+    o.user = p;
+    const precis_status st = precis_net_bench(net, with->inputs, with->n, &o, &r);
+    *took = r.seconds;
+    return p->status ? p->status : st;
+}
+
+/* The coverage of the trial as entries. */
+static precis_status list(precis_net_predicted *p, const precis_net_quant *q)
+{
+    precis_net_coverage c = { .size = sizeof c };
+    while (precis_net_quant_node(q, p->n, &c)) p->n++;
+    p->nodes = pcs_arena_alloc(&p->arena, p->n + 1, sizeof *p->nodes);
+    if (!p->nodes) return PRECIS_ENOMEM;
+    for (size_t i = 0; precis_net_quant_node(q, i, &c); i++) {
+        entry *e = &p->nodes[i];
+        e->p.name = pcs_arena_copy(&p->arena, c.name, strlen(c.name));
+        e->p.op = pcs_arena_copy(&p->arena, c.op, strlen(c.op));
+        e->p.kernel = "";
+        e->p.integers = !strcmp(c.state, "integers") || !strcmp(c.state, "fused");
+        e->into = -1;
+        e->product = !strcmp(c.state, "integers") && strstr(c.method, "weights") != NULL;
+        if (!e->p.name || !e->p.op) return PRECIS_ENOMEM;
+        for (size_t k = 0; *c.into && k < i; k++)
+            if (!strcmp(p->nodes[k].p.name, c.into)) e->into = (int32_t)k;
+    }
+    return PRECIS_OK;
+}
+
+/* ---- the trial ------------------------------------------------------------------------------------------ */
+
+static precis_status trial_of(precis_net_predicted *p, const char *path, const precis_net_predict_options *with,
+                              precis_net **coded)
+{
+    char file[PCS_TEMPORARY_PATH];
+    precis_net *net = NULL;
+    precis_net_quant *q = NULL;
+    precis_net_quant_options o = p->quant;
+    precis_net_file written = { .size = sizeof written };
+    o.strict = 0;
+    precis_status st = precis_net_open(p->ctx, &net, path);
+    if (!st) st = precis_net_quant_open(net, &o, &q);
+    if (!st) st = list(p, q);
+    const uint32_t passes = st ? 0 : precis_net_quant_passes(q);
+    for (uint32_t i = 0; i < passes && !st; i++) {
+        st = precis_net_quant_see(q, with->inputs, with->n);
+        if (!st) st = precis_net_quant_pass(q);
+    }
+    if (!st && !passes) st = precis_net_quant_pass(q);
+    if (!st && !(st = pcs_temporary_name(p->ctx, file))) {
+        st = precis_net_quant_write(q, file, &written);
+        if (!st) st = precis_net_open(p->ctx, coded, file);
+        unlink(file); /* an open net stays mapped */
+    }
+    precis_net_quant_close(&q);
+    precis_net_close(&net);
+    return st;
+}
+
+static precis_status decide(precis_net_predicted *p)
+{
+    size_t n = p->quant.n_floats;
+    p->floats = pcs_arena_alloc(&p->arena, n + p->n + 1, sizeof *p->floats);
+    if (!p->floats) return PRECIS_ENOMEM;
+    for (size_t i = 0; i < n; i++) p->floats[i] = p->quant.floats[i];
+    for (size_t i = 0; i < p->n; i++) {
+        precis_net_prediction *e = &p->nodes[i].p;
+        e->slower = p->nodes[i].product && e->in_integers > 1.2 * e->in_float && e->in_integers > e->in_float + 5e-6;
+        if (e->slower) p->floats[n++] = e->name;
+    }
+    p->n_floats = n;
+    return PRECIS_OK;
+}
+
+precis_status precis_net_predict_open(precis_ctx *ctx, precis_net_predicted **out, const char *path,
+                                      const precis_net_predict_options *options)
+{
+    const precis_net_quant_options usual = PRECIS_NET_QUANT_OPTIONS_INIT;
+    precis_net_predict_options with = PRECIS_NET_PREDICT_OPTIONS_INIT;
+    precis_net *net = NULL, *coded = NULL;
+    *out = NULL;
+    precis_net_predicted *p = pcs_alloc(ctx, 1, sizeof *p);
+    if (!p) return PRECIS_ENOMEM;
+    p->ctx = ctx;
+    p->quant = usual;
+    pcs_arena_init(&p->arena, ctx);
+    pcs_options_take(&with, sizeof with, options);
+    pcs_options_take(&p->quant, sizeof p->quant, with.quant);
+    precis_status st = precis_net_open(ctx, &net, path);
+    if (!st) st = trial_of(p, path, &with, &coded);
+    if (!st) st = bench(p, net, &with, &p->in_float);
+    p->of_trial = true;
+    if (!st) st = bench(p, coded, &with, &p->trial);
+    if (!st) st = decide(p);
+    precis_net_close(&coded);
+    precis_net_close(&net);
+    if (st) precis_net_predict_close(&p);
+    *out = p;
+    return st;
+}
+
+void precis_net_predict_close(precis_net_predicted **predicted)
+{
+    precis_net_predicted *p = predicted ? *predicted : NULL;
+    if (!p) return;
+    pcs_arena_free(&p->arena);
+    pcs_free(p->ctx, p);
+    *predicted = NULL;
+}
+
+int precis_net_predict_node(const precis_net_predicted *p, size_t i, precis_net_prediction *out)
+{
+    if (i >= p->n) return 0;
+    const uint32_t size = out->size;
+    *out = p->nodes[i].p;
+    out->size = size;
+    return 1;
+}
+
+const char *const *precis_net_predict_floats(const precis_net_predicted *p, size_t *n)
+{
+    *n = p->n_floats;
+    return p->floats;
+}
+
+void precis_net_predict_sum(const precis_net_predicted *p, double *in_float, double *in_integers)
+{
+    double sum = p->rest;
+    for (size_t i = 0; i < p->n; i++) sum += p->nodes[i].p.slower ? p->nodes[i].p.in_float : p->nodes[i].p.in_integers;
+    *in_float = p->in_float;
+    *in_integers = p->sum > 0 ? sum * p->trial / p->sum : 0;
+}
