@@ -180,8 +180,8 @@ static precis_status measure(precis_ctx *ctx, precis_runner *r, const precis_ben
 }
 
 /* What this machine could do at best with the model that was measured, by what it reads and multiplies. */
-static void set_limits(const precis_model *m, const precis_runner *r, const precis_bench_options *o,
-                       precis_bench_result *result)
+static precis_status set_limits(const precis_model *m, const precis_runner *r, const precis_bench_options *o,
+                                precis_bench_result *result)
 {
     precis_ctx *ctx = r->ctx;
     work w;
@@ -210,7 +210,7 @@ static void set_limits(const precis_model *m, const precis_runner *r, const prec
     const double read = bytes / result->read_bytes_s;
     result->limit_decode_tok_s = 1.0 / fmax(read, w.every + w.output + w.generate);
     result->limit_prefill_tok_s = 1.0 / (w.every + w.output / o->prompt + w.prompt);
-    pcs_scaling_estimate(r->program, (double)result->weight_bytes, result->read_bytes_s, result);
+    return pcs_scaling_estimate(r->program, (double)result->weight_bytes, result->read_bytes_s, result);
 }
 
 precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench_options *opts,
@@ -242,7 +242,7 @@ precis_status precis_bench(precis_ctx *ctx, const char *path, const precis_bench
     if (!st) st = precis_runner_check(r);
     if (!st) {
         result->rss_bytes = pcs_peak_memory(); /* before the file is read as a whole, for its limit */
-        set_limits(m, r, &o, result);
+        st = set_limits(m, r, &o, result);
     }
     precis_runner_close(&r);
     precis_model_close(&m);

@@ -5,6 +5,7 @@
 
 #include "base/pool.h"
 #include "kernel/kernel.h"
+#include "precis/memory.h"
 
 enum { BARRIERS = 4000, ROUNDS = 5 };
 
@@ -19,24 +20,26 @@ static void meet(void *arg, uint32_t ith, uint32_t nth)
 
 /* Seconds of a barrier with all processors that the context's process may use, in *threads; 0 where that is one, or
  * where other processes have the processors and the pool works on the caller alone: rounds on fewer threads measure no
- * barrier. */
-static double barrier_seconds(uint32_t *threads)
+ * barrier. PRECIS_ENOMEM: there are not as many threads to be had. */
+static precis_status barrier_seconds(precis_ctx *outer, uint32_t *threads, double *least)
 {
     precis_ctx *ctx;
     precis_ctx_options o = PRECIS_CTX_OPTIONS_INIT;
-    double least = 0;
+    *least = 0;
     *threads = 1;
-    if (precis_ctx_open(&ctx, &o)) return 0;
+    if (precis_ctx_open(&ctx, &o)) return PRECIS_ENOMEM;
     *threads = precis_ctx_threads(ctx);
-    for (int round = 0; round < ROUNDS && *threads > 1; round++) {
+    const bool all = pcs_run_threads(ctx) == *threads && !precis_ctx_refused(ctx);
+    for (int round = 0; round < ROUNDS && *threads > 1 && all; round++) {
         meeting m = { ctx, 0 };
         const double begun = pcs_now();
         pcs_run(ctx, meet, &m);
         const double each = (pcs_now() - begun) / BARRIERS;
-        if (m.threads == *threads && (least == 0 || each < least)) least = each;
+        if (m.threads == *threads && (*least == 0 || each < *least)) *least = each;
     }
     precis_ctx_close(&ctx);
-    return least;
+    if (all) return PRECIS_OK;
+    return pcs_fail(outer, PRECIS_ENOMEM, "%u threads to measure a barrier with cannot be had", *threads);
 }
 
 /* Bytes of weights that the slowest threads read between barriers, times the threads, over all bytes: 1 where strips
@@ -75,11 +78,15 @@ static double arrivals(uint32_t n)
     return n <= GROUP ? n : GROUP + (n + GROUP - 1) / GROUP;
 }
 
-void pcs_scaling_estimate(const precis_program *p, double bytes, double read_bytes_s, precis_bench_result *out)
+precis_status pcs_scaling_estimate(const precis_program *p, double bytes, double read_bytes_s,
+                                   precis_bench_result *out)
 {
     static const uint32_t threads[PRECIS_SCALINGS] = { 2, 4, 8, 16 };
     uint32_t met;
-    const double barrier = barrier_seconds(&met), each = read_bytes_s / precis_ctx_threads(p->ctx);
+    double barrier;
+    const double each = read_bytes_s / precis_ctx_threads(p->ctx);
+    const precis_status st = barrier_seconds(p->ctx, &met, &barrier);
+    if (st) return st;
     out->barrier_threads = met;
     out->barrier_s = barrier;
     for (int i = 0; i < PRECIS_SCALINGS; i++) {
@@ -91,4 +98,5 @@ void pcs_scaling_estimate(const precis_program *p, double bytes, double read_byt
         const double waits = (double)barriers * barrier * arrivals(threads[i]) / arrivals(met);
         out->scaling[i].share = barrier > 0 ? read / (read * uneven + waits) : 0;
     }
+    return PRECIS_OK;
 }

@@ -57,8 +57,9 @@ static void test_estimate(void **state)
     OK(ctx, precis_model_open(ctx, &m, MODEL));
     OK(ctx, precis_runner_open(ctx, &r, m, &o));
     precis_bench_result slow = { .size = sizeof slow }, fast = slow;
-    pcs_scaling_estimate(r->program, 1e9, 1, &slow); /* a token takes 30 years: nobody waits at a barrier */
-    pcs_scaling_estimate(r->program, 1e9, 1e15, &fast); /* it takes a microsecond: everybody does */
+    assert_int_equal(pcs_scaling_estimate(r->program, 1e9, 1, &slow), PRECIS_OK);
+    /* the first token takes 30 years, so nobody waits at a barrier; the other a microsecond: everybody does */
+    assert_int_equal(pcs_scaling_estimate(r->program, 1e9, 1e15, &fast), PRECIS_OK);
     for (int i = 0; i < PRECIS_SCALINGS; i++) {
         uint32_t barriers;
         const double even = evenness(r->program, threads[i], &barriers);
