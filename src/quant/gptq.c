@@ -14,14 +14,12 @@
 
 /* ---- running parts of the net ---------------------------------------------------------------------------------- */
 
-/* A layer in work: its nodes, its steps, the value that it begins with (-1: the embedding's) and the one it ends in. */
-typedef struct { size_t first_node, end_node, from, to; precis_value cut, out; } layer;
+typedef pcs_gptq_layer layer;
 
-/* Every sample from the beginning of the layer up to (not with) a step, then `after` of it. */
-static precis_status run_to(gptq *g, const layer *l, size_t to,
-                            precis_status (*after)(void *user, const pcs_sample *at), void *user)
+precis_status pcs_gptq_run_to(gptq *g, const layer *l, const float *states, size_t to,
+                              precis_status (*after)(void *user, const pcs_sample *at), void *user)
 {
-    const pcs_samples_pass pass = { .on = { .program = g->r->program, .runner = g->r }, .part = true, .cut = l->cut, .states = g->hidden,
+    const pcs_samples_pass pass = { .on = { .program = g->r->program, .runner = g->r }, .part = true, .cut = l->cut, .states = states,
                             .width = g->r->lm.width, .from = l->from, .to = to, .after = after, .user = user };
     return pcs_samples_run(&g->samples, &pass);
 }
@@ -82,60 +80,13 @@ static precis_status collect(gptq *g, collector c, const layer *l, size_t to)
     c.x = pcs_alloc(ctx, g->pad * most, sizeof *c.x);
     c.tile = pcs_alloc(ctx, g->pad * 16 * precis_ctx_threads(ctx), sizeof *c.tile);
     precis_status st = g->h && c.some && c.xt && c.x && c.tile ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st) st = run_to(g, l, to, collect_sample, &c);
+    if (!st) st = pcs_gptq_run_to(g, l, g->hidden, to, collect_sample, &c);
     if (!st) pcs_gptq_mirror(g);
     pcs_free(ctx, c.some);
     pcs_free(ctx, c.xt);
     pcs_free(ctx, c.x);
     pcs_free(ctx, c.tile);
     return st;
-}
-
-typedef struct { double key; uint32_t column; } keyed;
-static int by_diagonal(const void *a_, const void *b_)
-{
-    const keyed *a = a_, *b = b_;
-    return a->key != b->key ? (a->key < b->key ? 1 : -1) : a->column < b->column ? -1 : 1;
-}
-
-/* The feedback in the columns' order; dampening grows until there is one. Why not, or NULL. */
-static const char *factor(gptq *g, precis_status *st)
-{
-    precis_ctx *ctx = g->w->ctx;
-    const size_t n = g->n;
-    double mean = 0;
-    pcs_free(ctx, g->feedback);
-    pcs_free(ctx, g->importance);
-    pcs_free(ctx, g->order);
-    g->feedback = pcs_alloc(ctx, PCS_FEEDBACK_SIZE(n), sizeof *g->feedback);
-    g->importance = pcs_alloc(ctx, n, sizeof *g->importance);
-    g->order = pcs_alloc(ctx, n, sizeof *g->order);
-    double *work = pcs_alloc(ctx, PCS_FEEDBACK_WORK(n), sizeof *work), *diag = pcs_alloc(ctx, n, sizeof *diag);
-    keyed *keys = pcs_alloc(ctx, n, sizeof *keys);
-    *st = g->feedback && g->importance && g->order && work && diag && keys ? PRECIS_OK : PRECIS_ENOMEM;
-    const char *why = NULL;
-    if (!*st && g->tokens < 64 && g->tokens < n) why = "too few calibration tokens";
-    for (size_t i = 0; i < n && !*st; i++) {
-        diag[i] = g->h[i * n + i];
-        mean += diag[i] / (double)n;
-        g->order[i] = (uint32_t)i;
-        g->importance[i] = (float)(diag[i] / (double)g->tokens);
-        if (!(diag[i] > 0) && !why) why = "dead columns: an input is 0 for every calibration token";
-        if (!isfinite(diag[i])) why = "the calibration text makes inputs that are not finite";
-    }
-    if (!*st && !why && !g->w->opt->no_act_order) {
-        for (size_t i = 0; i < n; i++) keys[i] = (keyed){ diag[i], (uint32_t)i };
-        qsort(keys, n, sizeof *keys, by_diagonal);
-        for (size_t i = 0; i < n; i++) g->order[i] = keys[i].column;
-    }
-    bool ok = false;
-    for (double damp = g->damp; !*st && !why && !ok && damp <= 1.0; damp *= 10)
-        ok = pcs_feedback(ctx, n, g->h, g->order, damp * mean, work, g->feedback);
-    if (!*st && !why && !ok) why = "the Hessian has no Cholesky factor, even dampened by its mean diagonal";
-    pcs_free(ctx, work);
-    pcs_free(ctx, diag);
-    pcs_free(ctx, keys);
-    return why;
 }
 
 /* ---- rounding ---------------------------------------------------------------------------------------------------- */
@@ -150,6 +101,8 @@ typedef struct {
     char *scratch;
     pcs_shared shared;
     double *err, *norm; /* of each row */
+    pcs_latent *latent; /* or NULL */
+    size_t first;       /* row of the tensor */
 } coding;
 
 /* Parameters of a row: of each 16 columns in their own places, and of each block as it is stored. */
@@ -199,7 +152,7 @@ static void pack(const coding *c, const int8_t *q, const row_params *rp, uint8_t
 /* What a thread has in work: of ROWS rows, what each column lost, the columns that come next, and what they will be
  * stored as. */
 /* fits: blocks as they come, the order is the identity */
-typedef struct { float *lost, *x; int8_t *q; row_params rp[ROWS]; size_t rows, room, span; bool fits; } chunk;
+typedef struct { float *lost, *x, *u; int8_t *q; row_params rp[ROWS]; size_t rows, room, span; bool fits; } chunk;
 
 /* The parameters of a block that begins where a span does: of what its columns would become if each took over the
  * losses before it and lost nothing to rounding, which is where the roundings will be near. */
@@ -230,7 +183,9 @@ static void round_row(const coding *c, const chunk *k, size_t r, size_t begin, s
         const size_t own = g->order[i];
         if (k->fits && own == begin) fit_ahead(c, x, w, begin, rp);
         const float d = rp->d[own / 16], m = rp->m[own / 16];
-        const int8_t code = pcs_code_of(c->f, d != 0 ? (x[i - begin] + m) / d : 0.0f);
+        const float u = d != 0 ? (x[i - begin] + m) / d : 0.0f;
+        const int8_t code = pcs_code_of(c->f, u);
+        if (k->u) k->u[r * g->n + own] = u;
         k->q[r * k->room + own] = code;
         lost[i] = w[own] - (d * (float)code - m);
         for (size_t j = at; j < begin + k->span && j < g->n; j += 16) {
@@ -272,6 +227,13 @@ uint64_t pcs_gptq_memory(uint64_t n, uint64_t rows, uint64_t batch, uint64_t thr
     return most > code ? most : code;
 }
 
+static void keep_params(const coding *c, const row_params *rp, size_t row)
+{
+    pcs_latent *l = c->latent;
+    if (c->f->head) l->scale[row] = rp->scale, l->zero[row] = rp->zero;
+    else memcpy(l->params + row * l->blocks, rp->p, l->blocks * sizeof *rp->p);
+}
+
 static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     coding *c = arg;
@@ -288,6 +250,7 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     for (size_t first = begin * ROWS; first < end * ROWS && first < c->rows; first += ROWS) {
         float *w = c->weights + first * n;
         k.rows = c->rows - first < ROWS ? c->rows - first : ROWS;
+        k.u = c->latent ? c->latent->u + (c->first + first) * n : NULL;
         memset(k.q, 0, ROWS * k.room);
         for (size_t r = 0; r < k.rows; r++) {
             k.rp[r] = (row_params){ d + r * subs, m + r * subs, params + r * blocks, 0, 0 };
@@ -298,6 +261,7 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
             uint8_t *dst = c->dst + (first + r) * c->row_bytes;
             float *y = k.lost + r * g->pad;
             pack(c, k.q + r * k.room, &k.rp[r], dst);
+            if (c->latent) keep_params(c, &k.rp[r], c->first + first + r);
             pcs_decode(f, n, dst, y);
             g->kernels->error(&(pcs_error_args){ n, w, y, g->importance, &c->err[first + r], &c->norm[first + r] });
             memcpy(w, y, n * sizeof *w);
@@ -351,12 +315,12 @@ static float *numbers_of(const pcs_tensor *t) { return (float *)(uintptr_t)t->da
 /* Rows [first, first + count) of a weight under the Hessian: `weights` has them, dst is of the whole tensor. why: not to be coded so, but by
  * search. */
 static precis_status code_part(gptq *g, size_t index, float *weights, size_t first, size_t count, const char *why,
-                               uint8_t *dst, double *err, double *norm)
+                               pcs_latent *latent, uint8_t *dst, double *err, double *norm)
 {
     pcs_work *w = g->w;
     pcs_tensor *t = &w->m->tensors[index];
     const pcs_format *f = w->plan->rows[index].to;
-    coding c = { .g = g, .f = f, .weights = weights, .row_bytes = pcs_row_bytes(f, (uint64_t)t->ne[0]), .rows = count };
+    coding c = { .g = g, .f = f, .weights = weights, .row_bytes = pcs_row_bytes(f, (uint64_t)t->ne[0]), .rows = count, .latent = latent, .first = first };
     c.dst = dst + first * c.row_bytes;
     c.per_thread = chunk_bytes(g->n, f->block);
     c.scratch = pcs_alloc(w->ctx, precis_ctx_threads(w->ctx), c.per_thread);
@@ -366,6 +330,7 @@ static precis_status code_part(gptq *g, size_t index, float *weights, size_t fir
     if (!st) st = check_range(&c, t);
     if (!st) {
         c.norm = c.err + c.rows;
+        if (latent) memcpy(latent->importance + first / latent->per * g->n, g->importance, g->n * sizeof *g->importance);
         if (why) pcs_for(w->ctx, c.rows, 4, search_rows, &c);
         else pcs_for(w->ctx, (c.rows + ROWS - 1) / ROWS, 1, code_rows, &c);
         for (size_t r = 0; r < c.rows; r++) *err += c.err[r], *norm += c.norm[r];
@@ -380,8 +345,10 @@ static precis_status code_weight(gptq *g, size_t index)
     const pcs_tensor *t = &g->w->m->tensors[index];
     pcs_encoded *e = &g->w->coded[index];
     double err = 0, norm = 0;
+    pcs_latent *latent = NULL;
     precis_status st = pcs_encoded_open(g->w->ctx, e, t, g->w->plan->rows[index].to);
-    if (!st) st = code_part(g, index, numbers_of(t), 0, (size_t)pcs_tensor_rows(t), NULL, e->bytes, &err, &norm);
+    if (!st) st = pcs_gptq_latent(g, index, numbers_of(t), &latent);
+    if (!st) st = code_part(g, index, numbers_of(t), 0, (size_t)pcs_tensor_rows(t), NULL, latent, e->bytes, &err, &norm);
     if (st) pcs_encoded_close(g->w->ctx, e);
     e->method = st ? NULL : "gptq";
     e->error = norm > 0 ? err / norm : 0;
@@ -398,17 +365,20 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, cons
     const size_t a = pcs_program_step_of(g->r->program, n->in[0]), b = pcs_program_step_of(g->r->program, n->in[2]);
     double err = 0, norm = 0;
     size_t left = 0;
+    pcs_latent *latent = NULL;
     precis_status st = pcs_encoded_open(w->ctx, coded, t, w->plan->rows[index].to);
+    if (!st) st = pcs_gptq_latent(g, index, numbers_of(t), &latent);
     for (size_t e = 0; e < experts && !st; e++) {
         st = collect(g, (collector){ .input = n->in[0], .node = n, .expert = (int64_t)e }, l, (a > b ? a : b) + 1);
-        const char *why = st ? NULL : factor(g, &st);
+        const char *why = st ? NULL : pcs_gptq_factor(g, &st);
         if (!st && why && !w->opt->fallback)
             st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
                           "tensor %s, expert %zu: %s (%llu tokens); --fallback takes search there", t->name, e, why,
                           (unsigned long long)g->tokens);
         left += why != NULL;
-        if (!st) st = code_part(g, index, numbers_of(t) + e * rows * (size_t)t->ne[0], e * rows, rows, why, coded->bytes, &err, &norm);
+        if (!st) st = code_part(g, index, numbers_of(t) + e * rows * (size_t)t->ne[0], e * rows, rows, why, latent, coded->bytes, &err, &norm);
     }
+    if (left && latent) pcs_gptq_drop_latent(g); /* codes of search were no such numbers */
     const char *method = left ? pcs_arena_printf(&w->m->arena, "gptq (%zu of %zu experts by search)", left, experts) : "gptq";
     if (!st && !method) st = PRECIS_ENOMEM;
     if (st) pcs_encoded_close(w->ctx, coded);
@@ -458,7 +428,7 @@ static precis_status code_group(gptq *g, const layer *l, size_t first_node, prec
         }
         if (!no && !ready) {
             st = collect(g, (collector){ .input = input }, l, pcs_program_step_of(g->r->program, input) + 1);
-            if (!st) why = factor(g, &st);
+            if (!st) why = pcs_gptq_factor(g, &st);
             ready = true;
         }
         if (st) break;
@@ -480,13 +450,16 @@ static precis_status keep_state(void *user, const pcs_sample *at)
     return PRECIS_OK;
 }
 
-static precis_status code_layer(gptq *g, const layer *l)
+static precis_status code_layer(gptq *g, const layer *l, uint32_t number)
 {
     const precis_graph *gr = g->r->graph;
     precis_status st = pcs_gptq_hold_layer(g, l->first_node, l->end_node);
+    if (!st && g->refiner) st = g->refiner->before(g, l);
     for (size_t i = l->first_node; i < l->end_node && !st; i++)
         if (weight_of(g, &gr->nodes[i]) >= 0) st = code_group(g, l, i, gr->nodes[i].in[0]);
-    if (!st) st = run_to(g, l, l->to, keep_state, &(follower){ g, l->out });
+    if (!st && g->refiner) st = g->refiner->after(g, l, number);
+    if (!st) st = pcs_gptq_run_to(g, l, g->hidden, l->to, keep_state, &(follower){ g, l->out });
+    while (g->n_latents) pcs_gptq_drop_latent(g);
     pcs_gptq_release(g);
     return st;
 }
@@ -510,7 +483,7 @@ static precis_status code_head(gptq *g, const layer *l)
     precis_status st = collect(g, (collector){ .input = input }, l, pcs_program_step_of(g->r->program, input) + 1);
     const double damp = g->damp;
     if (t->is.role == PCS_ROLE_token_embd && g->damp < 0.1) g->damp = 0.1;
-    const char *why = st ? NULL : factor(g, &st);
+    const char *why = st ? NULL : pcs_gptq_factor(g, &st);
     g->damp = damp;
     if (st || why) return st;
     const size_t n = g->n, rows = (size_t)pcs_tensor_rows(t);
@@ -522,7 +495,7 @@ static precis_status code_head(gptq *g, const layer *l)
     for (size_t first = 0; first < rows && !st; first += HEAD_ROWS) {
         const size_t count = rows - first < HEAD_ROWS ? rows - first : HEAD_ROWS;
         for (size_t r = 0; r < count; r++) pcs_decode(t->format, n, t->data + (first + r) * own, x + r * n);
-        st = code_part(g, (size_t)at, x, first, count, NULL, e->bytes, &err, &norm);
+        st = code_part(g, (size_t)at, x, first, count, NULL, NULL, e->bytes, &err, &norm);
     }
     pcs_free(w->ctx, x);
     if (st) pcs_encoded_close(w->ctx, e);
@@ -543,19 +516,21 @@ static precis_status code_layers(gptq *g)
         l.end_node = i + 1;
         l.out = gr->nodes[i].out[0];
         l.to = pcs_program_step_of(p, l.out) + 1;
-        if (n >= done) st = code_layer(g, &l);
+        if (n >= done) st = code_layer(g, &l, n);
         if (!st && n >= done) st = pcs_gptq_keep_layer(g, l.first_node, l.end_node, n + 1);
         l = (layer){ .first_node = i + 1, .from = l.to, .cut = l.out };
-        if (!st) st = pcs_progress(g->w->ctx, "gptq", ++n, g->r->lm.layers);
+        if (!st) st = pcs_progress(g->w->ctx, g->refiner ? g->refiner->name : "gptq", ++n, g->r->lm.layers);
     }
     return st ? st : code_head(g, &l);
 }
 
-precis_status pcs_gptq(pcs_work *w)
+precis_status pcs_gptq(pcs_work *w) { return pcs_gptq_refined(w, NULL); }
+
+precis_status pcs_gptq_refined(pcs_work *w, const pcs_refiner *refiner)
 {
     precis_ctx *ctx = w->ctx;
     const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
-    gptq g = { .w = w, .kernels = &kernels, .damp = w->opt->damp > 0 ? w->opt->damp : 0.01, .samples = { .ctx = ctx } };
+    gptq g = { .w = w, .kernels = &kernels, .refiner = refiner, .damp = w->opt->damp > 0 ? w->opt->damp : 0.01, .samples = { .ctx = ctx } };
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = w->opt->activations ? PRECIS_EMULATED : PRECIS_REFERENCE;
     ro.k_type = ro.v_type = "f32";
@@ -563,11 +538,14 @@ precis_status pcs_gptq(pcs_work *w)
     precis_status st = pcs_gptq_announce(&g);
     if (!st) st = pcs_runner_open(ctx, &g.r, w->m, &ro, &(pcs_runner_how){ .inputs = true });
     pcs_gptq_withdraw(&g);
-    if (!st) st = pcs_spill_open(ctx, &g.states, w->windows.n_ids * g.r->lm.width * sizeof *g.hidden);
+    const uint64_t nets = refiner ? 2 : 1;
+    if (!st) st = pcs_spill_open(ctx, &g.states, nets * w->windows.n_ids * g.r->lm.width * sizeof *g.hidden);
     if (!st) st = pcs_samples_of_windows(ctx, &g.samples, &w->windows, PCS_WANT_ALL, 1);
     g.hidden = st ? NULL : g.states.data;
     if (!st) st = code_layers(&g);
     if (g.r) pcs_gptq_release(&g); /* after a failure */
+    while (g.n_latents) pcs_gptq_drop_latent(&g);
+    pcs_free(ctx, g.latents);
     pcs_free(ctx, g.held);
     pcs_spill_close(ctx, &g.states);
     pcs_samples_close(&g.samples);
