@@ -102,6 +102,7 @@ typedef struct {
     pcs_shared shared;
     double *err, *norm; /* of each row */
     pcs_latent *latent; /* or NULL */
+    pcs_sparsity sparsity;
     size_t first;       /* row of the tensor */
 } coding;
 
@@ -109,13 +110,13 @@ typedef struct {
 typedef struct { float *d, *m; pcs_params *p; float scale; int zero; } row_params;
 
 /* The block at column `at`, whose weights are x. */
-static void fit_block(const coding *c, const float *x, size_t at, const row_params *rp)
+static void fit_block(const coding *c, const float *x, const float *importance, size_t at, const row_params *rp)
 {
     const pcs_format *f = c->f;
     const size_t n = c->g->n, k = n - at < f->block ? n - at : f->block;
     float xs[PCS_BLOCK_MAX] = { 0 }, ws[PCS_BLOCK_MAX] = { 0 };
     memcpy(xs, x, k * sizeof *xs);
-    memcpy(ws, c->g->importance + at, k * sizeof *ws);
+    memcpy(ws, importance + at, k * sizeof *ws);
     pcs_params *p = &rp->p[at / f->block];
     c->g->kernels->fit(&(pcs_fit_args){ .f = f, .x = xs, .w = ws, .effort = PCS_FIT_SEARCH, .params = p });
     float d[PCS_SUB], m[PCS_SUB];
@@ -124,14 +125,14 @@ static void fit_block(const coding *c, const float *x, size_t at, const row_para
     memcpy(rp->m + at / 16, m, (f->block + 15) / 16 * sizeof *m);
 }
 
-static void fit_row(const coding *c, const float *x, row_params *rp)
+static void fit_row(const coding *c, const float *x, const float *importance, row_params *rp)
 {
     const size_t n = c->g->n;
     if (!c->f->head) {
-        for (size_t at = 0; at < n; at += c->f->block) fit_block(c, x + at, at, rp);
+        for (size_t at = 0; at < n; at += c->f->block) fit_block(c, x + at, importance, at, rp);
         return;
     }
-    c->g->kernels->fit(&(pcs_fit_args){ c->f, n, x, c->g->importance, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, NULL, &rp->scale, &rp->zero });
+    c->g->kernels->fit(&(pcs_fit_args){ c->f, n, x, importance, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, NULL, &rp->scale, &rp->zero });
     for (size_t s = 0; s < (n + 15) / 16; s++) {
         rp->d[s] = rp->scale;
         rp->m[s] = rp->scale * (float)rp->zero;
@@ -152,7 +153,7 @@ static void pack(const coding *c, const int8_t *q, const row_params *rp, uint8_t
 /* What a thread has in work: of ROWS rows, what each column lost, the columns that come next, and what they will be
  * stored as. */
 /* fits: blocks as they come, the order is the identity */
-typedef struct { float *lost, *x, *u; int8_t *q; row_params rp[ROWS]; size_t rows, room, span; bool fits; } chunk;
+typedef struct { float *lost, *x, *u; uint8_t *out; int8_t *q; row_params rp[ROWS]; size_t rows, room, span; bool fits; } chunk;
 
 /* The parameters of a block that begins where a span does: of what its columns would become if each took over the
  * losses before it and lost nothing to rounding, which is where the roundings will be near. */
@@ -169,7 +170,7 @@ static void fit_ahead(const coding *c, const float *x, const float *w, size_t be
             PCS_LANES(l, 16) y[j - begin + l] += moved * a[l];
         }
     }
-    fit_block(c, y, begin, rp);
+    fit_block(c, y, g->importance, begin, rp);
 }
 
 /* A row's columns [at, at + 16), whose share of what was lost before `begin` is in x; of what they lose, columns to the
@@ -179,13 +180,18 @@ static void round_row(const coding *c, const chunk *k, size_t r, size_t begin, s
     const gptq *g = c->g;
     float *x = k->x + r * k->span, *lost = k->lost + r * g->pad;
     const row_params *rp = &k->rp[r];
+    unsigned out = 0; /* of four columns, as bits */
     for (size_t i = at; i < at + 16 && i < g->n; i++) {
         const size_t own = g->order[i];
         if (k->fits && own == begin) fit_ahead(c, x, w, begin, rp);
+        if (c->sparsity == PCS_SWEPT && i % 4 == 0)
+            out = pcs_gptq_leave_out(g, c->f, &(pcs_quad){ g->order + i, x + i - begin, rp->d, rp->m });
+        const bool zero = c->sparsity == PCS_SWEPT ? out >> i % 4 & 1 : c->sparsity == PCS_HELD && w[own] == 0;
         const float d = rp->d[own / 16], m = rp->m[own / 16];
-        const float u = d != 0 ? (x[i - begin] + m) / d : 0.0f;
+        const float u = d != 0 ? ((zero ? 0 : x[i - begin]) + m) / d : 0.0f;
         const int8_t code = pcs_code_of(c->f, u);
         if (k->u) k->u[r * g->n + own] = u;
+        if (k->out) k->out[r * g->n + own] = zero;
         k->q[r * k->room + own] = code;
         lost[i] = w[own] - (d * (float)code - m);
         for (size_t j = at; j < begin + k->span && j < g->n; j += 16) {
@@ -251,10 +257,13 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
         float *w = c->weights + first * n;
         k.rows = c->rows - first < ROWS ? c->rows - first : ROWS;
         k.u = c->latent ? c->latent->u + (c->first + first) * n : NULL;
+        k.out = c->latent && c->latent->out ? c->latent->out + (c->first + first) * n : NULL;
         memset(k.q, 0, ROWS * k.room);
         for (size_t r = 0; r < k.rows; r++) {
             k.rp[r] = (row_params){ d + r * subs, m + r * subs, params + r * blocks, 0, 0 };
-            fit_row(c, w + r * n, &k.rp[r]);
+            float *x = k.lost, *importance = k.lost + g->pad; /* which nothing is in yet */
+            if (c->sparsity) pcs_gptq_thin(g, c->sparsity, w + r * n, x, importance);
+            fit_row(c, c->sparsity ? x : w + r * n, c->sparsity ? importance : g->importance, &k.rp[r]);
         }
         round_rows(c, &k, w);
         for (size_t r = 0; r < k.rows; r++, w += n) {
@@ -322,6 +331,7 @@ static precis_status code_part(gptq *g, size_t index, float *weights, size_t fir
     const pcs_format *f = w->plan->rows[index].to;
     coding c = { .g = g, .f = f, .weights = weights, .row_bytes = pcs_row_bytes(f, (uint64_t)t->ne[0]), .rows = count, .latent = latent, .first = first };
     c.dst = dst + first * c.row_bytes;
+    c.sparsity = pcs_gptq_sparsity(g, t);
     c.per_thread = chunk_bytes(g->n, f->block);
     c.scratch = pcs_alloc(w->ctx, precis_ctx_threads(w->ctx), c.per_thread);
     c.err = pcs_alloc(w->ctx, 2 * c.rows, sizeof *c.err);
@@ -392,6 +402,8 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, cons
 static precis_status give_up(gptq *g, size_t index, const char *why)
 {
     const char *name = g->w->m->tensors[index].name;
+    if (pcs_gptq_sparsity(g, &g->w->m->tensors[index]))
+        return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s, and nothing else keeps what is left out", name, why);
     if (!g->w->opt->fallback)
         return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s; --fallback takes search there", name, why);
     g->w->coded[index].method = pcs_arena_printf(&g->w->m->arena, "search (gptq: %s)", why);
@@ -539,6 +551,7 @@ precis_status pcs_gptq_refined(pcs_work *w, const pcs_refiner *refiner)
     if (!st) st = pcs_runner_open(ctx, &g.r, w->m, &ro, &(pcs_runner_how){ .inputs = true });
     pcs_gptq_withdraw(&g);
     const uint64_t nets = refiner ? 2 : 1;
+    for (size_t i = 0; i < w->set.n; i++) g.swept |= w->set.all[i]->in_sweep;
     if (!st) st = pcs_spill_open(ctx, &g.states, nets * w->windows.n_ids * g.r->lm.width * sizeof *g.hidden);
     if (!st) st = pcs_samples_of_windows(ctx, &g.samples, &w->windows, PCS_WANT_ALL, 1);
     g.hidden = st ? NULL : g.states.data;
@@ -553,6 +566,7 @@ precis_status pcs_gptq_refined(pcs_work *w, const pcs_refiner *refiner)
     pcs_free(ctx, g.feedback);
     pcs_free(ctx, g.importance);
     pcs_free(ctx, g.order);
+    pcs_free(ctx, g.pivot);
     precis_runner_close(&g.r);
     return st;
 }

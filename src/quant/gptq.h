@@ -14,6 +14,7 @@ typedef struct pcs_latent {
     size_t index;            /* of the tensor */
     size_t rows, n, blocks;  /* blocks of a row; 1 with a head */
     float *w, *u;            /* [rows][n] */
+    uint8_t *out;            /* [rows][n], 1: left out, and stays 0; NULL: none is */
     size_t per;              /* rows that have one input: all, or an expert's */
     float *importance;       /* [rows / per][n] */
     pcs_params *params;      /* [rows][blocks]; not with a head */
@@ -46,6 +47,8 @@ struct pcs_gptq_run {
     double *h;
     float *feedback, *importance;
     uint32_t *order;
+    double *pivot;            /* of each column: the square of R's diagonal, where R R^T is the Hessian */
+    bool swept;               /* 2 of each 4 weights are left out by the sweep itself */
     uint64_t tokens;
     double damp;
 };
@@ -77,5 +80,17 @@ precis_status pcs_gptq_run_to(gptq *g, const pcs_gptq_layer *l, const float *sta
 /* Room for what a weight's codes were (NULL: nobody refines); weights: its numbers. */
 precis_status pcs_gptq_latent(gptq *g, size_t index, const float *weights, pcs_latent **out);
 void pcs_gptq_drop_latent(gptq *g); /* the last one */
+
+/* ---- pruning in the sweep (SparseGPT, 2301.00774, section 3.5): gptq_sparse.c ------------------------------------- */
+/* Weights that were left out before stay 0, or 2 of each 4 are left out when the sweep comes to them. */
+typedef enum { PCS_DENSE, PCS_HELD, PCS_SWEPT } pcs_sparsity;
+pcs_sparsity pcs_gptq_sparsity(const gptq *g, const pcs_tensor *t);
+/* Columns by falling diagonal, groups of 4 together where the sweep prunes. PRECIS_ENOMEM. */
+precis_status pcs_gptq_columns(gptq *g, const double *diag);
+/* What scales are fitted to: the row without what will be left out, most likely. x and importance: room for n. */
+void pcs_gptq_thin(const gptq *g, pcs_sparsity sparsity, const float *w, float *x, float *importance);
+/* Of four columns, which come at `column`, those two (as bits) that cost least to leave out instead of rounding. */
+typedef struct pcs_quad { const uint32_t *column; const float *x, *d, *m; /* d, m: of every 16 weights of the row */ } pcs_quad;
+unsigned pcs_gptq_leave_out(const gptq *g, const pcs_format *f, const pcs_quad *q);
 
 #endif

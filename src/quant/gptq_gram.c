@@ -3,7 +3,6 @@
 #include "quant/gptq.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #define TILE 64 /* of the mirror */
 
@@ -55,13 +54,6 @@ void pcs_gptq_mirror(gptq *g)
 
 /* ---- its factor ------------------------------------------------------------------------------------------------- */
 
-typedef struct { double key; uint32_t column; } keyed;
-static int by_diagonal(const void *a_, const void *b_)
-{
-    const keyed *a = a_, *b = b_;
-    return a->key != b->key ? (a->key < b->key ? 1 : -1) : a->column < b->column ? -1 : 1;
-}
-
 /* The feedback in the columns' order; dampening grows until there is one. Why not, or NULL. */
 const char *pcs_gptq_factor(gptq *g, precis_status *st)
 {
@@ -71,12 +63,13 @@ const char *pcs_gptq_factor(gptq *g, precis_status *st)
     pcs_free(ctx, g->feedback);
     pcs_free(ctx, g->importance);
     pcs_free(ctx, g->order);
+    pcs_free(ctx, g->pivot);
     g->feedback = pcs_alloc(ctx, PCS_FEEDBACK_SIZE(n), sizeof *g->feedback);
     g->importance = pcs_alloc(ctx, n, sizeof *g->importance);
     g->order = pcs_alloc(ctx, n, sizeof *g->order);
     double *work = pcs_alloc(ctx, PCS_FEEDBACK_WORK(n), sizeof *work), *diag = pcs_alloc(ctx, n, sizeof *diag);
-    keyed *keys = pcs_alloc(ctx, n, sizeof *keys);
-    *st = g->feedback && g->importance && g->order && work && diag && keys ? PRECIS_OK : PRECIS_ENOMEM;
+    g->pivot = pcs_alloc(ctx, n, sizeof *g->pivot);
+    *st = g->feedback && g->importance && g->order && g->pivot && work && diag ? PRECIS_OK : PRECIS_ENOMEM;
     const char *why = NULL;
     if (!*st && g->tokens < 64 && g->tokens < n) why = "too few calibration tokens";
     for (size_t i = 0; i < n && !*st; i++) {
@@ -87,17 +80,16 @@ const char *pcs_gptq_factor(gptq *g, precis_status *st)
         if (!(diag[i] > 0) && !why) why = "dead columns: an input is 0 for every calibration token";
         if (!isfinite(diag[i])) why = "the calibration text makes inputs that are not finite";
     }
-    if (!*st && !why && !g->w->opt->no_act_order) {
-        for (size_t i = 0; i < n; i++) keys[i] = (keyed){ diag[i], (uint32_t)i };
-        qsort(keys, n, sizeof *keys, by_diagonal);
-        for (size_t i = 0; i < n; i++) g->order[i] = keys[i].column;
-    }
+    if (!*st && !why && !g->w->opt->no_act_order) *st = pcs_gptq_columns(g, diag);
     bool ok = false;
     for (double damp = g->damp; !*st && !why && !ok && damp <= 1.0; damp *= 10)
         ok = pcs_feedback(ctx, n, g->h, g->order, damp * mean, work, g->feedback);
     if (!*st && !why && !ok) why = "the Hessian has no Cholesky factor, even dampened by its mean diagonal";
+    for (size_t i = 0; ok && i < n; i++) { /* the factor's diagonal, from the last column on (cholesky.c) */
+        const double r = work[(n - 1 - i) * PCS_FEEDBACK_LD(n) + n - 1 - i];
+        g->pivot[g->order[i]] = r * r;
+    }
     pcs_free(ctx, work);
     pcs_free(ctx, diag);
-    pcs_free(ctx, keys);
     return why;
 }

@@ -107,6 +107,7 @@ precis_status pcs_gptq_latent(gptq *g, size_t index, const float *weights, pcs_l
     l->scale = pcs_alloc(ctx, l->rows + 1, sizeof *l->scale);
     l->zero = pcs_alloc(ctx, l->rows + 1, sizeof *l->zero);
     if (!l->w || !l->u || !l->importance || !l->params || !l->scale || !l->zero) return PRECIS_ENOMEM;
+    if (pcs_gptq_sparsity(g, t) && !(l->out = pcs_alloc(ctx, count + 1, 1))) return PRECIS_ENOMEM;
     memcpy(l->w, weights, count * sizeof *l->w);
     *out = l;
     return PRECIS_OK;
@@ -117,6 +118,7 @@ void pcs_gptq_drop_latent(gptq *g)
     pcs_latent *l = &g->latents[--g->n_latents];
     pcs_free(g->w->ctx, l->w);
     pcs_free(g->w->ctx, l->u);
+    pcs_free(g->w->ctx, l->out);
     pcs_free(g->w->ctx, l->importance);
     pcs_free(g->w->ctx, l->params);
     pcs_free(g->w->ctx, l->scale);

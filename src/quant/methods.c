@@ -17,7 +17,6 @@ static const struct {
       "gptq makes up for what a rounding loses, and would make up for nothing that was cut before" },
     { PCS_CUTS_WEIGHTS, PCS_BRINGS_BACK, "the residual would bring back what was cut" },
     { PCS_PRUNES, PCS_PRUNES, "both leave weights out" },
-    { PCS_PRUNES, PCS_MAKES_UP, "gptq would fill what was left out again" },
     { PCS_PRUNES, PCS_BRINGS_BACK, "the residual would bring back what was left out" },
 };
 

@@ -30,6 +30,7 @@ typedef struct pcs_method {
     const char *coder; /* of transforms: the coder when none is named; NULL: the first of the table */
     bool uses_importance; /* of coders: inputs that matter more weigh more, so that a calibration is worth its time */
     bool uses_rounding;   /* of coders: how power-of-two scales are rounded is the caller's to say */
+    bool in_sweep;        /* of what prunes: a coder that makes up for losses chooses as it goes, in its place */
     unsigned does;        /* pcs_method_does: what decides which methods go together */
 } pcs_method;
 typedef enum {

@@ -13,7 +13,7 @@
 #include "quant/gptq.h"
 #include "quant/segment.h"
 
-enum { STEPS = 100, TOKENS = 2048, CHECKED = 16 * TOKENS };
+enum { STEPS = 100, TOKENS = 1024, CHECKED = 32768 };
 /* How far a code and a scale (of itself) may go in all: the rate falls from twice that over the steps to 0. */
 #define CODES_GO 0.35f
 #define SCALES_GO 0.05f
@@ -157,6 +157,7 @@ static void step_block(const stepping *s, size_t r, size_t block, const float *b
         const double q = pcs_code_of(f, u[i]);
         a[i / per] += (double)by[i] * (f->head ? q - m->l->zero[r] : q);
         b[i / per] += (double)by[i];
+        if (m->l->out && m->l->out[(size_t)(u - m->l->u) + i]) continue;
         u[i] = clamp(u[i] - s->codes * gap(f, u[i]) * sign((double)by[i] * (double)d[i / 16]), lo - 0.5f, hi + 0.5f);
     }
     if (!learns_scale(f) || f->head) return;
