@@ -400,6 +400,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     if (!st) choose_method(ctx, model, opts, &q);
     if (!st) st = pcs_methods_parse(ctx, q.method, &set);
     if (st) return st;
+    q.fallback |= set.implied;
     pcs_work *w = pcs_alloc(ctx, 1, sizeof *w);
     if (!w) return PRECIS_ENOMEM;
     w->ctx = ctx;

@@ -402,7 +402,7 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, cons
 static precis_status give_up(gptq *g, size_t index, const char *why)
 {
     const char *name = g->w->m->tensors[index].name;
-    if (pcs_gptq_sparsity(g, &g->w->m->tensors[index]))
+    if (pcs_gptq_sparsity(g, &g->w->m->tensors[index]) == PCS_SWEPT && !refuses(g->w->plan->rows[index].to))
         return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s, and nothing else keeps what is left out", name, why);
     if (!g->w->opt->fallback)
         return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s; --fallback takes search there", name, why);

@@ -58,7 +58,7 @@ precis_status pcs_methods_parse(precis_ctx *ctx, const char *spec, pcs_method_se
         p += n + (p[n] != 0);
     }
     for (size_t i = 0; i < set->n && !coder; i++)
-        if (set->all[i]->coder) set->coder = pcs_method_by_name(set->all[i]->coder);
+        if (set->all[i]->coder) set->coder = pcs_method_by_name(set->all[i]->coder), set->implied = true;
     if (!coder && set->n < PCS_METHODS_MOST) set->all[set->n++] = set->coder;
     return PRECIS_OK;
 }

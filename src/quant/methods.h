@@ -19,6 +19,7 @@
 #define PCS_FEEDBACK_SIZE(n) PCS_FEEDBACK_PANEL(((n) + 15) / 16)    /* floats */
 bool pcs_feedback(precis_ctx *ctx, size_t n, const double *h, const uint32_t *order, double damp, double *work,
                   float *a);
+enum { PCS_ROUND_TOKENS = 1024 }; /* of a batch of round, or a window that is longer */
 /* Bytes of GPTQ for a weight of `rows` rows and n columns, windows of `batch` tokens at a time. */
 uint64_t pcs_gptq_memory(uint64_t n, uint64_t rows, uint64_t batch, uint64_t threads);
 

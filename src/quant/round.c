@@ -7,25 +7,27 @@
  * weight alone: fewer steps do. The error is that of the layer's result, of inputs that the coded layers before make,
  * against what the net makes of the text before anything of it was coded.
  *
- * Batches are drawn by the seed. If the calibration text's error has not fallen in the end, GPTQ's codes stay. */
+ * Batches are drawn by the seed, from all but every eighth window, where there are so many. If the error of those that
+ * were held back is less on a half or a quarter of the way, that is taken, and GPTQ's codes where it has not fallen. */
 #include "base/f16.h"
 #include "base/pool.h"
 #include "quant/gptq.h"
 #include "quant/segment.h"
 
-enum { STEPS = 100, TOKENS = 1024, CHECKED = 32768 };
+enum { STEPS = 80, TOKENS = PCS_ROUND_TOKENS, CHECKED = 32768, HELD = 8 };
 /* How far a code and a scale (of itself) may go in all: the rate falls from twice that over the steps to 0. */
-#define CODES_GO 0.35f
-#define SCALES_GO 0.05f
+#define CODES_GO 0.5f
+#define SCALES_GO 0.15f
 
 /* A weight that is learned. Of each group (of a row, with a head): a the scale, b the minimum, not yet rounded to what
- * is stored; unit: of a step of a, and of b. */
+ * is stored. first_: where the way began. */
 typedef struct {
     pcs_latent *l;
     const pcs_format *f;
     float *numbers;   /* [rows][n], which the nets read */
     size_t groups;    /* of a row */
-    float *a, *b, *unit_a, *unit_b;
+    float *a, *b, *first_a, *first_b;
+    float *first_u, *last; /* [rows][n] and all of a and b behind it */
 } matrix;
 
 typedef struct {
@@ -34,8 +36,8 @@ typedef struct {
     matrix *of;
     size_t n;
     uint32_t most;            /* tokens of a batch */
-    uint32_t *order;          /* of windows */
-    size_t next;
+    uint32_t *order;          /* of windows, n_order of them: those that are learned from, or that are measured */
+    size_t n_order, next;
     uint64_t seed;
     int32_t *ids, *positions, *sequences;
     float *states, *target, *by; /* [most][width]: the batch; by: the error's gradient */
@@ -71,10 +73,27 @@ static void begin_scales(const matrix *m)
         else
             for (size_t k = 0; k < m->l->blocks; k++)
                 begin_block(m, &m->l->params[r * m->l->blocks + k], r * m->groups + k * groups);
-    for (size_t i = 0; i < m->l->rows * m->groups; i++) {
-        m->unit_a[i] = m->a[i] < 0 ? -m->a[i] : m->a[i];
-        m->unit_b[i] = m->b[i] < 0 ? -m->b[i] : m->b[i];
-    }
+    memcpy(m->first_a, m->a, 2 * m->l->rows * m->groups * sizeof *m->a);
+    memcpy(m->first_u, m->l->u, m->l->rows * m->l->n * sizeof *m->l->u);
+}
+
+/* A step of a scale is a part of what it was. */
+static float unit(float first) { return first < 0 ? -first : first; }
+
+static void keep_last(const matrix *m)
+{
+    const size_t n = m->l->rows * m->l->n;
+    memcpy(m->last, m->l->u, n * sizeof *m->last);
+    memcpy(m->last + n, m->a, 2 * m->l->rows * m->groups * sizeof *m->last);
+}
+
+/* So far on the way from the first to the last. */
+static void go(const matrix *m, float part)
+{
+    const size_t n = m->l->rows * m->l->n;
+    for (size_t i = 0; i < n; i++) m->l->u[i] = m->first_u[i] + part * (m->last[i] - m->first_u[i]);
+    for (size_t i = 0; i < 2 * m->l->rows * m->groups; i++)
+        m->a[i] = m->first_a[i] + part * (m->last[n + i] - m->first_a[i]);
 }
 
 /* Parameters of a block as they are stored, from scales and minimums of its groups. */
@@ -165,8 +184,8 @@ static void step_block(const stepping *s, size_t r, size_t block, const float *b
     const bool whole = f->scale == PCS_SCALE_SUPER;
     const float d0 = whole ? sign((double)pcs_f16_to_f32(p->d)) : 1, m0 = whole ? -sign((double)pcs_f16_to_f32(p->m)) : 1;
     for (size_t g = 0; g < block_groups(f); g++) {
-        m->a[first + g] -= s->scales * m->unit_a[first + g] * d0 * sign(a[g]);
-        if (f->has_min) m->b[first + g] -= s->scales * m->unit_b[first + g] * m0 * sign(b[g]);
+        m->a[first + g] -= s->scales * unit(m->first_a[first + g]) * d0 * sign(a[g]);
+        if (f->has_min) m->b[first + g] -= s->scales * unit(m->first_b[first + g]) * m0 * sign(b[g]);
     }
 }
 
@@ -177,7 +196,7 @@ static void step_head(const stepping *s, size_t r, const float *by)
     double a = 0;
     for (size_t i = 0; i < m->l->n; i++)
         a += (double)by[i] * ((double)pcs_code_of(m->f, m->l->u[r * m->l->n + i]) - m->l->zero[r]);
-    m->a[r] -= s->scales * m->unit_a[r] * sign(a);
+    m->a[r] -= s->scales * unit(m->first_a[r]) * sign(a);
 }
 
 static void step_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
@@ -244,7 +263,7 @@ static uint32_t fill(const descent *d, size_t first, size_t *taken)
     const float *behind = d->g->hidden + (size_t)s->n_rows * width;
     uint32_t n = 0;
     *taken = 0;
-    for (size_t i = first; i < w->n && n + w->lengths[d->order[i]] <= d->most; i++, ++*taken) {
+    for (size_t i = first; i < d->n_order && n + w->lengths[d->order[i]] <= d->most; i++, ++*taken) {
         const uint32_t at = d->order[i], rows = w->lengths[at];
         for (uint32_t t = 0; t < rows; t++) {
             d->ids[n + t] = w->ids[s->starts[at] + t];
@@ -258,9 +277,19 @@ static uint32_t fill(const descent *d, size_t first, size_t *taken)
     return n;
 }
 
+/* The windows that are held back, or all the others; with too few of them, all are both. */
+static void choose(descent *d, bool back)
+{
+    const size_t n = d->g->samples.n;
+    d->n_order = 0;
+    for (size_t i = 0; i < n; i++)
+        if (n < HELD || (i % HELD == HELD - 1) == back) d->order[d->n_order++] = (uint32_t)i;
+    d->next = d->n_order;
+}
+
 static void shuffle(descent *d)
 {
-    for (size_t i = d->g->samples.n; i > 1; i--) {
+    for (size_t i = d->n_order; i > 1; i--) {
         const size_t k = (size_t)(pcs_rand(&d->seed) % i);
         const uint32_t other = d->order[k];
         d->order[k] = d->order[i - 1];
@@ -299,14 +328,14 @@ static precis_status run_batch(descent *d, size_t first, size_t *taken, double *
     return PRECIS_OK;
 }
 
-/* The mean squared error of a row, over all windows or the first. */
+/* The mean squared error of a row, over the windows that are held back or the first of them. */
 static precis_status measure(descent *d, double *loss)
 {
     precis_status st = PRECIS_OK;
     double sum = 0;
     uint64_t rows = 0;
-    for (size_t i = 0; i < d->g->samples.n; i++) d->order[i] = (uint32_t)i;
-    for (size_t i = 0, taken; i < d->g->samples.n && rows < CHECKED && !st; i += taken) st = run_batch(d, i, &taken, &sum, &rows);
+    choose(d, true);
+    for (size_t i = 0, taken; i < d->n_order && rows < CHECKED && !st; i += taken) st = run_batch(d, i, &taken, &sum, &rows);
     *loss = rows ? sum / (double)rows : 0;
     return st;
 }
@@ -326,7 +355,7 @@ static precis_status step(descent *d, uint32_t number)
     double sum = 0;
     uint64_t rows = 0;
     precis_ctx *ctx = d->g->w->ctx;
-    if (d->next >= d->g->samples.n) shuffle(d);
+    if (d->next >= d->n_order) shuffle(d);
     precis_status st = run_batch(d, d->next, &taken, &sum, &rows);
     d->next += taken;
     if (!st) st = pcs_reverse_run(d->segment.reverse, d->by, false);
@@ -347,14 +376,39 @@ static void decode_coded(const descent *d, const matrix *m)
         pcs_decode(m->f, m->l->n, bytes + r * pcs_row_bytes(m->f, m->l->n), m->numbers + r * m->l->n);
 }
 
+static void take_part(descent *d, float part)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        go(&d->of[i], part);
+        pcs_for(d->g->w->ctx, d->of[i].l->rows, 4, number_rows, &d->of[i]);
+    }
+}
+
+/* The part of the way that is best of those that are tried. */
+static precis_status take_best(descent *d, double *least)
+{
+    static const float parts[] = { 1.0f, 0.5f, 0.25f };
+    precis_status st = PRECIS_OK;
+    size_t best = 0;
+    for (size_t i = 0; i < d->n; i++) keep_last(&d->of[i]);
+    for (size_t k = 0; k < sizeof parts / sizeof *parts && !st; k++) {
+        double loss = 0;
+        take_part(d, parts[k]);
+        st = measure(d, &loss);
+        if (!k || loss < *least) *least = loss, best = k;
+    }
+    take_part(d, parts[best]);
+    return st;
+}
+
 static precis_status descend(descent *d)
 {
-    double before, after;
+    double before, after = 0;
     precis_status st = measure(d, &before);
     for (size_t i = 0; i < d->n && !st; i++) begin_scales(&d->of[i]);
-    d->next = d->g->samples.n;
+    choose(d, false);
     for (uint32_t i = 0; i < STEPS && !st; i++) st = step(d, i);
-    if (!st) st = measure(d, &after);
+    if (!st) st = take_best(d, &after);
     for (size_t i = 0; i < d->n && !st; i++) {
         if (after < before) st = pack(d, &d->of[i]);
         else decode_coded(d, &d->of[i]);
@@ -372,9 +426,11 @@ static precis_status open_matrix(gptq *g, matrix *m, pcs_latent *l)
     m->a = pcs_alloc(ctx, 4 * l->rows * m->groups + 1, sizeof *m->a);
     if (!m->a) return PRECIS_ENOMEM;
     m->b = m->a + l->rows * m->groups;
-    m->unit_a = m->b + l->rows * m->groups;
-    m->unit_b = m->unit_a + l->rows * m->groups;
-    return PRECIS_OK;
+    m->first_a = m->b + l->rows * m->groups;
+    m->first_b = m->first_a + l->rows * m->groups;
+    m->first_u = pcs_alloc(ctx, 2 * l->rows * l->n + 2 * l->rows * m->groups + 1, sizeof *m->first_u);
+    m->last = m->first_u ? m->first_u + l->rows * l->n : NULL;
+    return m->first_u ? PRECIS_OK : PRECIS_ENOMEM;
 }
 
 static precis_status open_descent(descent *d, gptq *g)
@@ -402,7 +458,10 @@ static void close_descent(descent *d)
 {
     precis_ctx *ctx = d->g->w->ctx;
     pcs_segment_close(&d->segment);
-    for (size_t i = 0; i < d->n; i++) pcs_free(ctx, d->of[i].a);
+    for (size_t i = 0; i < d->n; i++) {
+        pcs_free(ctx, d->of[i].a);
+        pcs_free(ctx, d->of[i].first_u);
+    }
     pcs_free(ctx, d->of);
     pcs_free(ctx, d->order);
     pcs_free(ctx, d->ids);
@@ -470,5 +529,6 @@ static const char *refuses(const pcs_format *f)
 }
 
 const pcs_method pcs_method_round = {
-    .name = "round", .kind = PCS_CODER, .apply = apply, .refuses = refuses, .uses_importance = true, .does = PCS_MAKES_UP,
+    .name = "round", .kind = PCS_CODER, .apply = apply, .refuses = refuses, .uses_importance = true,
+    .learns = (uint64_t)STEPS * TOKENS, .does = PCS_MAKES_UP,
 };

@@ -12,5 +12,5 @@ extern const pcs_method pcs_method_sparsegpt;
 static precis_status apply(pcs_work *w) { return pcs_prune_model(w, &pcs_method_sparsegpt, by, true); }
 
 const pcs_method pcs_method_sparsegpt = {
-    .name = "sparsegpt", .kind = PCS_TRANSFORM, .apply = apply, .refuses = pcs_prune_refuses, .does = PCS_PRUNES, .in_sweep = true,
+    .name = "sparsegpt", .kind = PCS_TRANSFORM, .apply = apply, .refuses = pcs_prune_refuses, .does = PCS_PRUNES, .in_sweep = true, .coder = "gptq",
 };
