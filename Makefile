@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all core demo test test-core test-alloc test-mutated test-peers test-arm test-mcu test-bytes test-kill test-clang asan ubsan tsan coverage bench fuzz wheel install clean
+.PHONY: all core demo test test-core test-alloc test-mutated test-peers test-arm test-mcu test-bytes test-kill test-clang train-evidence asan ubsan tsan coverage bench fuzz wheel install clean
 .PHONY: dist test-dist bootstrap bootstrap-core bootstrap-tests install-core
 
 all: bootstrap
@@ -48,6 +48,10 @@ test-alloc: all
 # Mutated folders, GGUFs, profiles, plans, manifests through commands, for five minutes (SECONDS, SEED).
 test-mutated: all
 	@python3 tests/faults/mutate.py $(BUILD)/precis $(or $(SECONDS),300) $(or $(SEED),1) $(BUILD)/mutated
+
+# QAT against rounding after training by paired seeds, and nanoGPT's configuration beside torch: minutes (SIZE=small) or hours (full).
+train-evidence: all
+	@python3 bench/train_evidence.py $(BUILD)/precis $(BUILD)/train-evidence $(or $(SIZE),small)
 
 # precis against llama-cpp-python, gguf, tokenizers, sentencepiece, jinja2: minutes, needs the network once.
 test-peers: all

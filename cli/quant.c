@@ -15,7 +15,9 @@ static const cli_option options[] = {
       "budget: the smallest file whose KL divergence per token is predicted below it (the 90 % interval ends there)" },
     { "--type", 0, "TYPE",
       "a type (Q4_0), a mix (Q4_K_M), a scheme (W4A8KV8, FP8, NVFP4A16) or a table (\"*attn_v*=Q6_K,*=Q4_K\")" },
-    { "--prune", 0, "NAME", "leave 2 of each 4 weights out first: magnitude, wanda or sparsegpt" },
+    { "--prune", 0, "NAME",
+      "leave 2 of each 4 weights out: magnitude or wanda before they are coded, sparsegpt in the same sweep (by gptq, "
+      "or --method round)" },
     { "--pattern", 0, "N:M", "of --prune: 2:4" },
     { "--plan", 0, "FILE", "a plan that precis plan made: its types, and its method unless one is given" },
     { "--types", 0, "LIST",
@@ -23,8 +25,9 @@ static const cli_option options[] = {
       "codes and costs were measured, below 3.5 bits per weight; \"all\": those too)" },
     { "--pin", 0, "PATTERN=TYPE", "keep these tensors at a type under a budget (more than once)" },
     { "--method", 0, "NAME",
-      "search (default; under a budget gptq, up to 1e9 weights), rtn, hqq, gptq; with transforms and residuals: "
-      "rotate+awq+clip, gptq+svd (precis list pairs); of a net of arrays equalize, round or both" },
+      "search (default; under a budget gptq, up to 1e9 weights), rtn, hqq, gptq, round (gptq, then sign descent by "
+      "layers: slower, better at 2 to 4 bits); with transforms and residuals: rotate+awq+clip, gptq+svd (precis list "
+      "pairs); a net of arrays has its own, equalize, round or both (precis list net-methods)" },
     { "--fallback", 0, NULL, "a tensor that the method cannot be applied to takes search, and is listed" },
     { "--scale-rounding", 0, "MODE", "rtn: power-of-two scales by floor (default), rceil, ceil or even" },
     { "--no-act-order", 0, NULL, "gptq: columns in their own order" },
@@ -401,8 +404,8 @@ static int join_prune(cli *c, precis_job_options *o, inputs *in)
         return cli_usage(c, prune ? "--pattern %s: 2:4 is all that is pruned to here" : "--pattern %s: of --prune",
                          pattern);
     if (!prune) return -1;
-    const char *method = o->quant.method ? o->quant.method : "search";
-    const int n = snprintf(in->joined, sizeof in->joined, "%s+%s", prune, method);
+    const char *method = o->quant.method;
+    const int n = snprintf(in->joined, sizeof in->joined, "%s%s%s", prune, method ? "+" : "", method ? method : "");
     if (n >= (int)sizeof in->joined) return cli_usage(c, "--prune: its name and the method's are too long");
     o->quant.method = in->joined;
     return -1;

@@ -155,6 +155,12 @@ static precis_status methods(precis_ctx *ctx, const pcs_memory_job *j, uint64_t 
     plan->method = base;
     if (!j->set->coder->apply) return st;
     plan->method += runner + (j->set->transforms ? 0 : layer) + pcs_gptq_memory(n, rows, ro.batch, threads);
+    if (!j->set->coder->learns) return st;
+    /* numbers, what they were before they were rounded, scales, gradients; and a batch's activations, forward and
+     * back */
+    const uint64_t batch = PCS_ROUND_TOKENS > ro.batch ? PCS_ROUND_TOKENS : ro.batch;
+    plan->method += 6 * layer + 4 * batch * (24 * (uint64_t)pcs_arch_int(j->m, "embedding_length", 0, NULL) + 12 * n);
+    if (!limited) plan->method += tokens * (uint64_t)pcs_arch_int(j->m, "embedding_length", 0, NULL) * 4;
     return st;
 }
 

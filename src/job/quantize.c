@@ -519,6 +519,7 @@ precis_status precis_job_quantize(precis_ctx *ctx, const precis_model *model, co
     if (!st) choose_method(ctx, model, opts, &c.q);
     if (!st) st = pcs_methods_parse(ctx, c.q.method, &c.set);
     if (st) return st;
+    c.q.fallback |= c.set.implied;
     c.w = pcs_alloc(ctx, 1, sizeof *c.w);
     if (!c.w) return PRECIS_ENOMEM;
     c.w->ctx = ctx;

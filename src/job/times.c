@@ -110,7 +110,8 @@ static double coding_time(const machine *k, double tokens)
 {
     const double width = (double)pcs_arch_int(k->job->m, "embedding_length", 256, NULL);
     if (!k->job->set->coder->apply) return 1.2 * k->code * k->weights;
-    return 3.4 * k->token * tokens + k->code * k->weights * (1.5 + width / 512);
+    const double learned = 3.2 * (double)k->job->set->coder->learns * k->token;
+    return learned + 3.4 * k->token * tokens + k->code * k->weights * (1.5 + width / 512);
 }
 
 static double evaluation_tokens(const machine *k)

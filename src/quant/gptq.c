@@ -14,15 +14,13 @@
 
 /* ---- running parts of the net ---------------------------------------------------------------------------------- */
 
-/* A layer in work: its nodes, its steps, the value that it begins with (-1: the embedding's) and the one it ends in. */
-typedef struct { size_t first_node, end_node, from, to; precis_value cut, out; } layer;
+typedef pcs_gptq_layer layer;
 
-/* Every sample from the beginning of the layer up to (not with) a step, then `after` of it. */
-static precis_status run_to(gptq *g, const layer *l, size_t to,
-                            precis_status (*after)(void *user, const pcs_sample *at), void *user)
+precis_status pcs_gptq_run_to(gptq *g, const layer *l, const float *states, size_t to,
+                              precis_status (*after)(void *user, const pcs_sample *at), void *user)
 {
     const pcs_samples_pass pass = { .on = { .program = g->r->program, .runner = g->r },
-                                    .part = true, .cut = l->cut, .states = g->hidden, .width = g->r->lm.width,
+                                    .part = true, .cut = l->cut, .states = states, .width = g->r->lm.width,
                                     .from = l->from, .to = to, .after = after, .user = user };
     return pcs_samples_run(&g->samples, &pass);
 }
@@ -83,60 +81,13 @@ static precis_status collect(gptq *g, collector c, const layer *l, size_t to)
     c.x = pcs_alloc(ctx, g->pad * most, sizeof *c.x);
     c.tile = pcs_alloc(ctx, g->pad * 16 * precis_ctx_threads(ctx), sizeof *c.tile);
     precis_status st = g->h && c.some && c.xt && c.x && c.tile ? PRECIS_OK : PRECIS_ENOMEM;
-    if (!st) st = run_to(g, l, to, collect_sample, &c);
+    if (!st) st = pcs_gptq_run_to(g, l, g->hidden, to, collect_sample, &c);
     if (!st) pcs_gptq_mirror(g);
     pcs_free(ctx, c.some);
     pcs_free(ctx, c.xt);
     pcs_free(ctx, c.x);
     pcs_free(ctx, c.tile);
     return st;
-}
-
-typedef struct { double key; uint32_t column; } keyed;
-static int by_diagonal(const void *a_, const void *b_)
-{
-    const keyed *a = a_, *b = b_;
-    return a->key != b->key ? (a->key < b->key ? 1 : -1) : a->column < b->column ? -1 : 1;
-}
-
-/* The feedback in the columns' order; dampening grows until there is one. Why not, or NULL. */
-static const char *make_feedback(gptq *g, precis_status *st)
-{
-    precis_ctx *ctx = g->w->ctx;
-    const size_t n = g->n;
-    double mean = 0;
-    pcs_free(ctx, g->feedback);
-    pcs_free(ctx, g->importance);
-    pcs_free(ctx, g->order);
-    g->feedback = pcs_alloc(ctx, PCS_FEEDBACK_SIZE(n), sizeof *g->feedback);
-    g->importance = pcs_alloc(ctx, n, sizeof *g->importance);
-    g->order = pcs_alloc(ctx, n, sizeof *g->order);
-    double *work = pcs_alloc(ctx, PCS_FEEDBACK_WORK(n), sizeof *work), *diag = pcs_alloc(ctx, n, sizeof *diag);
-    keyed *keys = pcs_alloc(ctx, n, sizeof *keys);
-    *st = g->feedback && g->importance && g->order && work && diag && keys ? PRECIS_OK : PRECIS_ENOMEM;
-    const char *why = NULL;
-    if (!*st && g->tokens < 64 && g->tokens < n) why = "too few calibration tokens";
-    for (size_t i = 0; i < n && !*st; i++) {
-        diag[i] = g->h[i * n + i];
-        mean += diag[i] / (double)n;
-        g->order[i] = (uint32_t)i;
-        g->importance[i] = (float)(diag[i] / (double)g->tokens);
-        if (!(diag[i] > 0) && !why) why = "dead columns: an input is 0 for every calibration token";
-        if (!isfinite(diag[i])) why = "the calibration text makes inputs that are not finite";
-    }
-    if (!*st && !why && !g->w->opt->no_act_order) {
-        for (size_t i = 0; i < n; i++) keys[i] = (keyed){ diag[i], (uint32_t)i };
-        qsort(keys, n, sizeof *keys, by_diagonal);
-        for (size_t i = 0; i < n; i++) g->order[i] = keys[i].column;
-    }
-    bool ok = false;
-    for (double damp = g->damp; !*st && !why && !ok && damp <= 1.0; damp *= 10)
-        ok = pcs_feedback(ctx, &(pcs_damped){ n, g->h, g->order, damp * mean }, work, g->feedback);
-    if (!*st && !why && !ok) why = "the Hessian has no Cholesky factor, even dampened by its mean diagonal";
-    pcs_free(ctx, work);
-    pcs_free(ctx, diag);
-    pcs_free(ctx, keys);
-    return why;
 }
 
 /* ---- rounding ---------------------------------------------------------------------------------------------------- */
@@ -151,19 +102,22 @@ typedef struct {
     char *scratch;
     pcs_shared shared;
     double *err, *norm; /* of each row */
+    pcs_latent *latent; /* or NULL */
+    pcs_sparsity sparsity;
+    size_t first;       /* row of the tensor */
 } coding;
 
 /* Parameters of a row: of each 16 columns in their own places, and of each block as it is stored. */
 typedef struct { float *d, *m; pcs_params *p; float scale; int zero; } row_params;
 
 /* The block at column `at`, whose weights are x. */
-static void fit_block(const coding *c, const float *x, size_t at, const row_params *rp)
+static void fit_block(const coding *c, const float *x, const float *importance, size_t at, const row_params *rp)
 {
     const pcs_format *f = c->f;
     const size_t n = c->g->n, k = n - at < f->block ? n - at : f->block;
     float xs[PCS_BLOCK_MAX] = { 0 }, ws[PCS_BLOCK_MAX] = { 0 };
     memcpy(xs, x, k * sizeof *xs);
-    memcpy(ws, c->g->importance + at, k * sizeof *ws);
+    memcpy(ws, importance + at, k * sizeof *ws);
     pcs_params *p = &rp->p[at / f->block];
     c->g->kernels->fit(&(pcs_fit_args){ .f = f, .x = xs, .w = ws, .effort = PCS_FIT_SEARCH, .params = p });
     float d[PCS_SUB], m[PCS_SUB];
@@ -172,15 +126,15 @@ static void fit_block(const coding *c, const float *x, size_t at, const row_para
     memcpy(rp->m + at / 16, m, (f->block + 15) / 16 * sizeof *m);
 }
 
-static void fit_row(const coding *c, const float *x, row_params *rp)
+static void fit_row(const coding *c, const float *x, const float *importance, row_params *rp)
 {
     const size_t n = c->g->n;
     if (!c->f->head) {
-        for (size_t at = 0; at < n; at += c->f->block) fit_block(c, x + at, at, rp);
+        for (size_t at = 0; at < n; at += c->f->block) fit_block(c, x + at, importance, at, rp);
         return;
     }
-    c->g->kernels->fit(&(pcs_fit_args){ c->f, n, x, c->g->importance, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL,
-                                        NULL, &rp->scale, &rp->zero });
+    c->g->kernels->fit(&(pcs_fit_args){ c->f, n, x, importance, PCS_FIT_SEARCH, c->f->tensor ? &c->shared : NULL, NULL,
+                                        &rp->scale, &rp->zero });
     for (size_t s = 0; s < (n + 15) / 16; s++) {
         rp->d[s] = rp->scale;
         rp->m[s] = rp->scale * (float)rp->zero;
@@ -199,8 +153,15 @@ static void pack(const coding *c, const int8_t *q, const row_params *rp, uint8_t
 }
 
 /* What a thread has in work: of GPTQ_ROWS rows, what each column lost, the columns that come next, and what they will
- * be stored as. fits: blocks as they come, the order is the identity */
-typedef struct { float *lost, *x; int8_t *q; row_params rp[GPTQ_ROWS]; size_t rows, room, span; bool fits; } chunk;
+ * be stored as. u, out: of a latent, or NULL. fits: blocks as they come, the order is the identity */
+typedef struct {
+    float *lost, *x, *u;
+    int8_t *q;
+    uint8_t *out;
+    row_params rp[GPTQ_ROWS];
+    size_t rows, room, span;
+    bool fits;
+} chunk;
 
 /* The parameters of a block that begins where a span does: of what its columns would become if each took over the
  * losses before it and lost nothing to rounding, which is where the roundings will be near. */
@@ -217,7 +178,7 @@ static void fit_ahead(const coding *c, const float *x, const float *w, size_t be
             PCS_LANES(l, 16) y[j - begin + l] += moved * a[l];
         }
     }
-    fit_block(c, y, begin, rp);
+    fit_block(c, y, g->importance, begin, rp);
 }
 
 /* A row's columns [at, at + 16), whose share of what was lost before `begin` is in x; of what they lose, columns to the
@@ -227,11 +188,18 @@ static void round_row(const coding *c, const chunk *k, size_t r, size_t begin, s
     const gptq *g = c->g;
     float *x = k->x + r * k->span, *lost = k->lost + r * g->pad;
     const row_params *rp = &k->rp[r];
+    unsigned out = 0; /* of four columns, as bits */
     for (size_t i = at; i < at + 16 && i < g->n; i++) {
         const size_t own = g->order[i];
         if (k->fits && own == begin) fit_ahead(c, x, w, begin, rp);
+        if (c->sparsity == PCS_SWEPT && i % 4 == 0)
+            out = pcs_gptq_leave_out(g, c->f, &(pcs_quad){ g->order + i, x + i - begin, rp->d, rp->m });
+        const bool zero = c->sparsity == PCS_SWEPT ? out >> i % 4 & 1 : c->sparsity == PCS_HELD && w[own] == 0;
         const float d = rp->d[own / 16], m = rp->m[own / 16];
-        const int8_t code = pcs_code_of(c->f, d != 0 ? (x[i - begin] + m) / d : 0.0f);
+        const float u = d != 0 ? ((zero ? 0 : x[i - begin]) + m) / d : 0.0f;
+        const int8_t code = pcs_code_of(c->f, u);
+        if (k->u) k->u[r * g->n + own] = u;
+        if (k->out) k->out[r * g->n + own] = zero;
         k->q[r * k->room + own] = code;
         lost[i] = w[own] - (d * (float)code - m);
         for (size_t j = at; j < begin + k->span && j < g->n; j += 16) {
@@ -278,6 +246,13 @@ uint64_t pcs_gptq_memory(uint64_t n, uint64_t rows, uint64_t batch, uint64_t thr
     return most > code ? most : code;
 }
 
+static void keep_params(const coding *c, const row_params *rp, size_t row)
+{
+    pcs_latent *l = c->latent;
+    if (c->f->head) l->scale[row] = rp->scale, l->zero[row] = rp->zero;
+    else memcpy(l->params + row * l->blocks, rp->p, l->blocks * sizeof *rp->p);
+}
+
 static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 {
     coding *c = arg;
@@ -295,16 +270,21 @@ static void code_rows(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
     for (size_t first = begin * GPTQ_ROWS; first < end * GPTQ_ROWS && first < c->rows; first += GPTQ_ROWS) {
         float *w = c->weights + first * n;
         k.rows = c->rows - first < GPTQ_ROWS ? c->rows - first : GPTQ_ROWS;
+        k.u = c->latent ? c->latent->u + (c->first + first) * n : NULL;
+        k.out = c->latent && c->latent->out ? c->latent->out + (c->first + first) * n : NULL;
         memset(k.q, 0, GPTQ_ROWS * k.room);
         for (size_t r = 0; r < k.rows; r++) {
             k.rp[r] = (row_params){ d + r * subs, m + r * subs, params + r * blocks, 0, 0 };
-            fit_row(c, w + r * n, &k.rp[r]);
+            float *x = k.lost, *importance = k.lost + g->pad; /* which nothing is in yet */
+            if (c->sparsity) pcs_gptq_thin(g, c->sparsity, w + r * n, x, importance);
+            fit_row(c, c->sparsity ? x : w + r * n, c->sparsity ? importance : g->importance, &k.rp[r]);
         }
         round_rows(c, &k, w);
         for (size_t r = 0; r < k.rows; r++, w += n) {
             uint8_t *dst = c->dst + (first + r) * c->row_bytes;
             float *y = k.lost + r * g->pad;
             pack(c, k.q + r * k.room, &k.rp[r], dst);
+            if (c->latent) keep_params(c, &k.rp[r], c->first + first + r);
             pcs_decode(f, n, dst, y);
             g->kernels->error(&(pcs_error_args){ n, w, y, g->importance, &c->err[first + r], &c->norm[first + r] });
             memcpy(w, y, n * sizeof *w);
@@ -356,8 +336,9 @@ static precis_status check_range(coding *c, const pcs_tensor *t)
 /* The numbers of a held tensor. */
 static float *numbers_of(const pcs_tensor *t) { return (float *)(uintptr_t)t->data; }
 
-/* Rows [first, first + count) of a weight: `weights` has them. why: they are not to be coded so, but by search. */
-typedef struct { float *weights; size_t first, count; const char *why; } part;
+/* Rows [first, first + count) of a weight: `weights` has them. why: they are not to be coded so, but by search.
+ * latent: takes what their codes were, or NULL. */
+typedef struct { float *weights; size_t first, count; const char *why; pcs_latent *latent; } part;
 
 /* A part under the Hessian into the tensor's bytes; its losses are added to *loss. */
 static precis_status code_part(gptq *g, size_t index, const part *p, pcs_encoded *e, pcs_row_loss *loss)
@@ -365,9 +346,10 @@ static precis_status code_part(gptq *g, size_t index, const part *p, pcs_encoded
     pcs_work *w = g->w;
     pcs_tensor *t = &w->m->tensors[index];
     const pcs_format *f = w->plan->rows[index].to;
-    coding c = { .g = g, .f = f, .weights = p->weights, .rows = p->count };
+    coding c = { .g = g, .f = f, .weights = p->weights, .rows = p->count, .latent = p->latent, .first = p->first };
     c.row_bytes = pcs_row_bytes(f, (uint64_t)t->ne[0]);
     c.dst = e->bytes + p->first * c.row_bytes;
+    c.sparsity = pcs_gptq_sparsity(g, t);
     c.per_thread = chunk_bytes(g->n, f->block);
     c.scratch = pcs_alloc(w->ctx, precis_ctx_threads(w->ctx), c.per_thread);
     c.err = pcs_alloc(w->ctx, 2 * c.rows, sizeof *c.err);
@@ -376,6 +358,7 @@ static precis_status code_part(gptq *g, size_t index, const part *p, pcs_encoded
     if (!st) st = check_range(&c, t);
     if (!st) {
         c.norm = c.err + c.rows;
+        if (p->latent) pcs_gptq_keep_importance(g, p->latent, p->first);
         if (p->why) pcs_for(w->ctx, c.rows, 4, search_rows, &c);
         else pcs_for(w->ctx, (c.rows + GPTQ_ROWS - 1) / GPTQ_ROWS, 1, code_rows, &c);
         for (size_t r = 0; r < c.rows; r++) loss->err += c.err[r], loss->norm += c.norm[r];
@@ -389,9 +372,10 @@ static precis_status code_weight(gptq *g, size_t index)
 {
     const pcs_tensor *t = &g->w->m->tensors[index];
     pcs_encoded *e = &g->w->coded[index];
-    const part whole = { numbers_of(t), 0, (size_t)pcs_tensor_rows(t), NULL };
+    part whole = { .weights = numbers_of(t), .count = (size_t)pcs_tensor_rows(t) };
     pcs_row_loss loss = { 0 };
     precis_status st = pcs_encoded_open(g->w->ctx, e, t, g->w->plan->rows[index].to);
+    if (!st) st = pcs_gptq_latent(g, index, whole.weights, &whole.latent);
     if (!st) st = code_part(g, index, &whole, e, &loss);
     if (st) pcs_encoded_close(g->w->ctx, e);
     e->method = st ? NULL : "gptq";
@@ -409,18 +393,21 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, cons
     const size_t a = pcs_program_step_of(g->r->program, n->in[0]), b = pcs_program_step_of(g->r->program, n->in[2]);
     pcs_row_loss loss = { 0 };
     size_t left = 0;
+    pcs_latent *latent = NULL;
     precis_status st = pcs_encoded_open(w->ctx, coded, t, w->plan->rows[index].to);
+    if (!st) st = pcs_gptq_latent(g, index, numbers_of(t), &latent);
     for (size_t e = 0; e < experts && !st; e++) {
         st = collect(g, (collector){ .input = n->in[0], .node = n, .expert = (int64_t)e }, l, (a > b ? a : b) + 1);
-        const char *why = st ? NULL : make_feedback(g, &st);
+        const char *why = st ? NULL : pcs_gptq_factor(g, &st);
         if (!st && why && !w->opt->fallback)
             st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED,
                           "tensor %s, expert %zu: %s (%llu tokens); --fallback takes search there", t->name, e, why,
                           (unsigned long long)g->tokens);
         left += why != NULL;
-        const part expert = { numbers_of(t) + e * rows * (size_t)t->ne[0], e * rows, rows, why };
+        const part expert = { numbers_of(t) + e * rows * (size_t)t->ne[0], e * rows, rows, why, latent };
         if (!st) st = code_part(g, index, &expert, coded, &loss);
     }
+    if (left && latent) pcs_gptq_drop_latent(g); /* codes of search were no such numbers */
     const char *method = left ? pcs_arena_printf(&w->m->arena, "gptq (%zu of %zu experts by search)", left, experts)
                               : "gptq";
     if (!st && !method) st = PRECIS_ENOMEM;
@@ -435,6 +422,9 @@ static precis_status code_experts(gptq *g, size_t index, const pcs_node *n, cons
 static precis_status give_up(gptq *g, size_t index, const char *why)
 {
     const char *name = g->w->m->tensors[index].name;
+    if (pcs_gptq_sparsity(g, &g->w->m->tensors[index]) == PCS_SWEPT && !refuses(g->w->plan->rows[index].to))
+        return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s, and nothing else keeps what is left out", name,
+                        why);
     if (!g->w->opt->fallback)
         return pcs_fail(g->w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s; --fallback takes search there", name, why);
     g->w->coded[index].method = pcs_arena_printf(&g->w->m->arena, "search (gptq: %s)", why);
@@ -472,7 +462,7 @@ static precis_status code_group(gptq *g, const layer *l, size_t first_node, prec
         }
         if (!no && !ready) {
             st = collect(g, (collector){ .input = input }, l, pcs_program_step_of(g->r->program, input) + 1);
-            if (!st) why = make_feedback(g, &st);
+            if (!st) why = pcs_gptq_factor(g, &st);
             ready = true;
         }
         if (st) break;
@@ -494,13 +484,16 @@ static precis_status keep_state(void *user, const pcs_sample *at)
     return PRECIS_OK;
 }
 
-static precis_status code_layer(gptq *g, const layer *l)
+static precis_status code_layer(gptq *g, const layer *l, uint32_t number)
 {
     const precis_graph *gr = g->r->graph;
     precis_status st = pcs_gptq_hold_layer(g, l->first_node, l->end_node);
+    if (!st && g->refiner) st = g->refiner->before(g, l);
     for (size_t i = l->first_node; i < l->end_node && !st; i++)
         if (weight_of(g, &gr->nodes[i]) >= 0) st = code_group(g, l, i, gr->nodes[i].in[0]);
-    if (!st) st = run_to(g, l, l->to, keep_state, &(follower){ g, l->out });
+    if (!st && g->refiner) st = g->refiner->after(g, l, number);
+    if (!st) st = pcs_gptq_run_to(g, l, g->hidden, l->to, keep_state, &(follower){ g, l->out });
+    while (g->n_latents) pcs_gptq_drop_latent(g);
     pcs_gptq_release(g);
     return st;
 }
@@ -524,7 +517,7 @@ static precis_status code_head(gptq *g, const layer *l)
     precis_status st = collect(g, (collector){ .input = input }, l, pcs_program_step_of(g->r->program, input) + 1);
     const double damp = g->damp;
     if (t->is.role == PCS_ROLE_token_embd && g->damp < 0.1) g->damp = 0.1;
-    const char *why = st ? NULL : make_feedback(g, &st);
+    const char *why = st ? NULL : pcs_gptq_factor(g, &st);
     g->damp = damp;
     if (st || why) return st;
     const size_t n = g->n, rows = (size_t)pcs_tensor_rows(t);
@@ -536,7 +529,7 @@ static precis_status code_head(gptq *g, const layer *l)
     for (size_t first = 0; first < rows && !st; first += HEAD_ROWS) {
         const size_t count = rows - first < HEAD_ROWS ? rows - first : HEAD_ROWS;
         for (size_t r = 0; r < count; r++) pcs_decode(t->format, n, t->data + (first + r) * own, x + r * n);
-        st = code_part(g, (size_t)at, &(part){ x, first, count, NULL }, e, &loss);
+        st = code_part(g, (size_t)at, &(part){ x, first, count, NULL, NULL }, e, &loss);
     }
     pcs_free(w->ctx, x);
     if (st) pcs_encoded_close(w->ctx, e);
@@ -557,19 +550,22 @@ static precis_status code_layers(gptq *g)
         l.end_node = i + 1;
         l.out = gr->nodes[i].out[0];
         l.to = pcs_program_step_of(p, l.out) + 1;
-        if (n >= done) st = code_layer(g, &l);
+        if (n >= done) st = code_layer(g, &l, n);
         if (!st && n >= done) st = pcs_gptq_keep_layer(g, l.first_node, l.end_node, n + 1);
         l = (layer){ .first_node = i + 1, .from = l.to, .cut = l.out };
-        if (!st) st = pcs_progress(g->w->ctx, "gptq", ++n, g->r->lm.layers);
+        if (!st) st = pcs_progress(g->w->ctx, g->refiner ? g->refiner->name : "gptq", ++n, g->r->lm.layers);
     }
     return st ? st : code_head(g, &l);
 }
 
-precis_status pcs_gptq(pcs_work *w)
+precis_status pcs_gptq(pcs_work *w) { return pcs_gptq_refined(w, NULL); }
+
+precis_status pcs_gptq_refined(pcs_work *w, const pcs_refiner *refiner)
 {
     precis_ctx *ctx = w->ctx;
     const pcs_kernels kernels = pcs_kernels_for(ctx->cpu);
-    gptq g = { .w = w, .kernels = &kernels, .damp = w->opt->damp > 0 ? w->opt->damp : 0.01, .samples = { .ctx = ctx } };
+    gptq g = { .w = w, .kernels = &kernels, .refiner = refiner, .samples = { .ctx = ctx } };
+    g.damp = w->opt->damp > 0 ? w->opt->damp : 0.01;
     precis_runner_options ro = PRECIS_RUNNER_OPTIONS_INIT;
     ro.arithmetic = w->opt->activations ? PRECIS_EMULATED : PRECIS_REFERENCE;
     ro.k_type = ro.v_type = "f32";
@@ -577,11 +573,15 @@ precis_status pcs_gptq(pcs_work *w)
     precis_status st = pcs_gptq_announce(&g);
     if (!st) st = pcs_runner_open(ctx, &g.r, w->m, &ro, &(pcs_runner_how){ .inputs = true });
     pcs_gptq_withdraw(&g);
-    if (!st) st = pcs_spill_open(ctx, &g.states, w->windows.n_ids * g.r->lm.width * sizeof *g.hidden);
+    const uint64_t nets = refiner ? 2 : 1;
+    for (size_t i = 0; i < w->set.n; i++) g.swept |= w->set.all[i]->in_sweep;
+    if (!st) st = pcs_spill_open(ctx, &g.states, nets * w->windows.n_ids * g.r->lm.width * sizeof *g.hidden);
     if (!st) st = pcs_samples_of_windows(ctx, &g.samples, &w->windows, PCS_WANT_ALL, 1);
     g.hidden = st ? NULL : g.states.data;
     if (!st) st = code_layers(&g);
     if (g.r) pcs_gptq_release(&g); /* after a failure */
+    while (g.n_latents) pcs_gptq_drop_latent(&g);
+    pcs_free(ctx, g.latents);
     pcs_free(ctx, g.held);
     pcs_spill_close(ctx, &g.states);
     pcs_samples_close(&g.samples);
@@ -589,6 +589,7 @@ precis_status pcs_gptq(pcs_work *w)
     pcs_free(ctx, g.feedback);
     pcs_free(ctx, g.importance);
     pcs_free(ctx, g.order);
+    pcs_free(ctx, g.pivot);
     precis_runner_close(&g.r);
     return st;
 }

@@ -2,6 +2,8 @@
 #include "base/pool.h"
 #include "quant/gptq.h"
 
+#include <math.h>
+
 #define TILE 64 /* of the mirror */
 
 typedef struct { gptq *g; const float *xt, *x; size_t tokens, pad_tokens; float *tile; } gram;
@@ -48,4 +50,46 @@ static void mirror(void *arg, uint64_t begin, uint64_t end, uint32_t ith)
 void pcs_gptq_mirror(gptq *g)
 {
     pcs_for(g->w->ctx, (g->n + TILE - 1) / TILE, 1, mirror, g);
+}
+
+/* ---- its factor ------------------------------------------------------------------------------------------------- */
+
+/* The feedback in the columns' order; dampening grows until there is one. Why not, or NULL. */
+const char *pcs_gptq_factor(gptq *g, precis_status *st)
+{
+    precis_ctx *ctx = g->w->ctx;
+    const size_t n = g->n;
+    double mean = 0;
+    pcs_free(ctx, g->feedback);
+    pcs_free(ctx, g->importance);
+    pcs_free(ctx, g->order);
+    pcs_free(ctx, g->pivot);
+    g->feedback = pcs_alloc(ctx, PCS_FEEDBACK_SIZE(n), sizeof *g->feedback);
+    g->importance = pcs_alloc(ctx, n, sizeof *g->importance);
+    g->order = pcs_alloc(ctx, n, sizeof *g->order);
+    double *work = pcs_alloc(ctx, PCS_FEEDBACK_WORK(n), sizeof *work), *diag = pcs_alloc(ctx, n, sizeof *diag);
+    g->pivot = pcs_alloc(ctx, n, sizeof *g->pivot);
+    *st = g->feedback && g->importance && g->order && g->pivot && work && diag ? PRECIS_OK : PRECIS_ENOMEM;
+    const char *why = NULL;
+    if (!*st && g->tokens < 64 && g->tokens < n) why = "too few calibration tokens";
+    for (size_t i = 0; i < n && !*st; i++) {
+        diag[i] = g->h[i * n + i];
+        mean += diag[i] / (double)n;
+        g->order[i] = (uint32_t)i;
+        g->importance[i] = (float)(diag[i] / (double)g->tokens);
+        if (!(diag[i] > 0) && !why) why = "dead columns: an input is 0 for every calibration token";
+        if (!isfinite(diag[i])) why = "the calibration text makes inputs that are not finite";
+    }
+    if (!*st && !why && !g->w->opt->no_act_order) *st = pcs_gptq_columns(g, diag);
+    bool ok = false;
+    for (double damp = g->damp; !*st && !why && !ok && damp <= 1.0; damp *= 10)
+        ok = pcs_feedback(ctx, &(pcs_damped){ n, g->h, g->order, damp * mean }, work, g->feedback);
+    if (!*st && !why && !ok) why = "the Hessian has no Cholesky factor, even dampened by its mean diagonal";
+    for (size_t i = 0; ok && i < n; i++) { /* the factor's diagonal, from the last column on (cholesky.c) */
+        const double r = work[(n - 1 - i) * PCS_FEEDBACK_LD(n) + n - 1 - i];
+        g->pivot[g->order[i]] = r * r;
+    }
+    pcs_free(ctx, work);
+    pcs_free(ctx, diag);
+    return why;
 }

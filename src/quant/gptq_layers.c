@@ -86,6 +86,50 @@ void pcs_gptq_withdraw(gptq *g)
     }
 }
 
+precis_status pcs_gptq_latent(gptq *g, size_t index, const float *weights, pcs_latent **out)
+{
+    precis_ctx *ctx = g->w->ctx;
+    const pcs_tensor *t = &g->w->m->tensors[index];
+    const pcs_format *f = g->w->plan->rows[index].to;
+    *out = NULL;
+    if (!g->refiner) return PRECIS_OK;
+    if (!g->latents) g->latents = pcs_alloc(ctx, g->w->m->n_tensors + 1, sizeof *g->latents);
+    if (!g->latents) return PRECIS_ENOMEM;
+    pcs_latent *l = &g->latents[g->n_latents++];
+    *l = (pcs_latent){ .index = index, .rows = (size_t)pcs_tensor_rows(t), .n = (size_t)t->ne[0] };
+    l->per = t->dims > 2 ? (size_t)t->ne[1] : l->rows;
+    l->blocks = f->head ? 1 : (l->n + f->block - 1) / f->block;
+    const size_t count = l->rows * l->n;
+    l->w = pcs_alloc(ctx, count + 16, sizeof *l->w);
+    l->u = pcs_alloc(ctx, count + 16, sizeof *l->u);
+    l->importance = pcs_alloc(ctx, l->rows / l->per * l->n + 16, sizeof *l->importance);
+    l->params = pcs_alloc(ctx, f->head ? 1 : l->rows * l->blocks, sizeof *l->params);
+    l->scale = pcs_alloc(ctx, l->rows + 1, sizeof *l->scale);
+    l->zero = pcs_alloc(ctx, l->rows + 1, sizeof *l->zero);
+    if (!l->w || !l->u || !l->importance || !l->params || !l->scale || !l->zero) return PRECIS_ENOMEM;
+    if (pcs_gptq_sparsity(g, t) && !(l->out = pcs_alloc(ctx, count + 1, 1))) return PRECIS_ENOMEM;
+    memcpy(l->w, weights, count * sizeof *l->w);
+    *out = l;
+    return PRECIS_OK;
+}
+
+void pcs_gptq_keep_importance(const gptq *g, pcs_latent *l, size_t row)
+{
+    memcpy(l->importance + row / l->per * g->n, g->importance, g->n * sizeof *g->importance);
+}
+
+void pcs_gptq_drop_latent(gptq *g)
+{
+    pcs_latent *l = &g->latents[--g->n_latents];
+    pcs_free(g->w->ctx, l->w);
+    pcs_free(g->w->ctx, l->u);
+    pcs_free(g->w->ctx, l->out);
+    pcs_free(g->w->ctx, l->importance);
+    pcs_free(g->w->ctx, l->params);
+    pcs_free(g->w->ctx, l->scale);
+    pcs_free(g->w->ctx, l->zero);
+}
+
 /* What earlier runs have coded, and the states behind their last layer. */
 precis_status pcs_gptq_resume_layers(gptq *g, uint32_t *done)
 {

@@ -14,7 +14,9 @@ static precis_status by(precis_ctx *ctx, const pcs_pruned *p, uint8_t *mask, flo
     return st;
 }
 
-static precis_status apply(pcs_work *w) { return pcs_prune_model(w, "magnitude", by, false); }
+extern const pcs_method pcs_method_magnitude;
+
+static precis_status apply(pcs_work *w) { return pcs_prune_model(w, &pcs_method_magnitude, by, false); }
 
 const pcs_method pcs_method_magnitude = {
     .name = "magnitude", .kind = PCS_TRANSFORM, .apply = apply, .refuses = pcs_prune_refuses, .does = PCS_PRUNES,

@@ -9,6 +9,7 @@ typedef struct pcs_method_set {
     const pcs_method *all[PCS_METHODS_MOST], *coder;
     size_t n;
     bool transforms, residual;
+    bool implied; /* nobody named the coder: it is what a transform asks for */
 } pcs_method_set;
 
 precis_status pcs_methods_parse(precis_ctx *ctx, const char *spec, pcs_method_set *set);

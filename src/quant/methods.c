@@ -17,7 +17,6 @@ static const struct {
       "gptq makes up for what a rounding loses, and would make up for nothing that was cut before" },
     { PCS_CUTS_WEIGHTS, PCS_BRINGS_BACK, "the residual would bring back what was cut" },
     { PCS_PRUNES, PCS_PRUNES, "both leave weights out" },
-    { PCS_PRUNES, PCS_MAKES_UP, "gptq would fill what was left out again" },
     { PCS_PRUNES, PCS_BRINGS_BACK, "the residual would bring back what was left out" },
 };
 
@@ -59,7 +58,7 @@ precis_status pcs_methods_parse(precis_ctx *ctx, const char *spec, pcs_method_se
         p += n + (p[n] != 0);
     }
     for (size_t i = 0; i < set->n && !coder; i++)
-        if (set->all[i]->coder) set->coder = pcs_method_by_name(set->all[i]->coder);
+        if (set->all[i]->coder) set->coder = pcs_method_by_name(set->all[i]->coder), set->implied = true;
     if (!coder && set->n < PCS_METHODS_MOST) set->all[set->n++] = set->coder;
     return PRECIS_OK;
 }

@@ -24,6 +24,7 @@ typedef struct pcs_damped {
     double damp;
 } pcs_damped;
 bool pcs_feedback(precis_ctx *ctx, const pcs_damped *of, double *work, float *a);
+enum { PCS_ROUND_TOKENS = 1024 }; /* of a batch of round, or a window that is longer */
 /* Bytes of GPTQ for a weight of `rows` rows and n columns, windows of `batch` tokens at a time. */
 uint64_t pcs_gptq_memory(uint64_t n, uint64_t rows, uint64_t batch, uint64_t threads);
 

@@ -157,27 +157,52 @@ static precis_status prune_tensor(pcs_work *w, const char *name, pcs_prune_fn *b
     return st;
 }
 
-precis_status pcs_prune_model(pcs_work *w, const char *method, pcs_prune_fn *by, bool by_inputs)
+bool pcs_prune_takes(const pcs_work *w, const pcs_tensor *t)
 {
-    precis_runner *r = NULL;
-    pcs_inputs *in = NULL;
-    size_t n = 0, done = 0;
-    precis_status st = by_inputs ? pcs_inputs_collect(w, &r, &in, &n) : PRECIS_OK;
+    return t->is.layer >= 0 && t->dims == 2 && t->ne[0] % 4 == 0 && pcs_work_format(w, t->name);
+}
+
+/* Does the coder prune it in its sweep? */
+static bool left_to_coder(const pcs_work *w, const pcs_method *method, const pcs_format *f)
+{
+    const pcs_method *coder = w->set.coder;
+    return method->in_sweep && (coder->does & PCS_MAKES_UP) && f->kind == PCS_QUANT && !coder->refuses(f);
+}
+
+/* Inputs: of all weights, or of none. */
+typedef struct { precis_runner *runner; pcs_inputs *list; size_t n; } inputs;
+
+static precis_status prune_by_inputs(pcs_work *w, const pcs_tensor *t, pcs_prune_fn *by, const inputs *in, size_t *done)
+{
+    const pcs_node *node = in->runner ? pcs_weight_node(in->runner->graph, t->name) : NULL;
+    const pcs_inputs *e = node ? pcs_inputs_of(in->list, in->n, node->in[0]) : NULL;
+    if (in->runner && (!e || !e->n_rows || (int64_t)e->n != t->ne[0])) return PRECIS_OK;
+    ++*done;
+    return prune_tensor(w, t->name, by, e);
+}
+
+precis_status pcs_prune_model(pcs_work *w, const pcs_method *method, pcs_prune_fn *by, bool by_inputs)
+{
+    inputs in = { NULL, NULL, 0 };
+    size_t done = 0;
+    precis_status st = PRECIS_OK;
     for (size_t i = 0; i < w->m->n_tensors && !st; i++) {
         const pcs_tensor *t = &w->m->tensors[i];
-        const pcs_format *f =
-            t->is.layer >= 0 && t->dims == 2 && t->ne[0] % 4 == 0 ? pcs_work_format(w, t->name) : NULL;
-        const pcs_node *node = f && by_inputs ? pcs_weight_node(r->graph, t->name) : NULL;
-        const pcs_inputs *e = node ? pcs_inputs_of(in, n, node->in[0]) : NULL;
+        const pcs_format *f = pcs_prune_takes(w, t) ? pcs_work_format(w, t->name) : NULL;
         const char *why = f ? pcs_prune_refuses(f) : NULL;
         if (why) st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "tensor %s: %s (%s)", t->name, why, f->name);
-        if (st || !f || (by_inputs && (!e || !e->n_rows || (int64_t)e->n != t->ne[0]))) continue;
-        st = prune_tensor(w, t->name, by, e);
-        done++;
-        if (!st) st = pcs_progress(w->ctx, method, i + 1, w->m->n_tensors);
+        if (st || !f) continue;
+        if (left_to_coder(w, method, f)) {
+            done++;
+            continue;
+        }
+        if (by_inputs && !in.runner) st = pcs_inputs_collect(w, &in.runner, &in.list, &in.n);
+        if (!st) st = prune_by_inputs(w, t, by, &in, &done);
+        if (!st) st = pcs_progress(w->ctx, method->name, i + 1, w->m->n_tensors);
     }
-    if (!st && !done) st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s found no weight that will be quantized", method);
-    if (in) pcs_inputs_free(w->ctx, in, n);
-    precis_runner_close(&r);
+    if (!st && !done)
+        st = pcs_fail(w->ctx, PRECIS_EUNSUPPORTED, "%s found no weight that will be quantized", method->name);
+    if (in.list) pcs_inputs_free(w->ctx, in.list, in.n);
+    precis_runner_close(&in.runner);
     return st;
 }

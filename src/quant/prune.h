@@ -22,7 +22,10 @@ precis_status pcs_prune_sparsegpt(precis_ctx *ctx, const pcs_pruned *p, size_t o
 /* ---- as transforms of a model: 2 of each 4 weights along the rows of layers' matrices that will be quantized ---- */
 /* Marks what is left out, and sets what the others become. */
 typedef precis_status pcs_prune_fn(precis_ctx *ctx, const pcs_pruned *p, uint8_t *mask, float *kept);
-precis_status pcs_prune_model(pcs_work *w, const char *method, pcs_prune_fn *by, bool by_inputs);
+/* method->in_sweep: tensors that the job's coder prunes itself are left to it. */
+precis_status pcs_prune_model(pcs_work *w, const pcs_method *method, pcs_prune_fn *by, bool by_inputs);
 const char *pcs_prune_refuses(const pcs_format *f);
+/* Is it a matrix that is pruned: of a layer, to be quantized, of rows of fours? */
+bool pcs_prune_takes(const pcs_work *w, const pcs_tensor *t);
 
 #endif

@@ -27,9 +27,12 @@ typedef struct pcs_method {
     precis_status (*apply)(struct pcs_work *w); /* transforms; coders and residuals of the whole model */
     /* Why a format cannot be coded so; NULL: it can. May be NULL. */
     const char *(*refuses)(const pcs_format *f);
-    const char *coder; /* of transforms: the coder when none is named; NULL: the first of the table */
+    /* Of transforms: the coder when none is named, and what it cannot code takes search; NULL: the table's first. */
+    const char *coder;
+    uint64_t learns; /* of coders: tokens that each layer is run on, forward and back, beside the calibration's */
     bool uses_importance; /* of coders: inputs that matter more weigh more, so that a calibration is worth its time */
     bool uses_rounding;   /* of coders: how power-of-two scales are rounded is the caller's to say */
+    bool in_sweep;        /* of what prunes: a coder that makes up for losses chooses as it goes, in its place */
     unsigned does;        /* pcs_method_does: what decides which methods go together */
 } pcs_method;
 typedef enum {

@@ -8,7 +8,9 @@ static precis_status by(precis_ctx *ctx, const pcs_pruned *p, uint8_t *mask, flo
     return pcs_prune_wanda(ctx, p, 2, 4, mask);
 }
 
-static precis_status apply(pcs_work *w) { return pcs_prune_model(w, "wanda", by, true); }
+extern const pcs_method pcs_method_wanda;
+
+static precis_status apply(pcs_work *w) { return pcs_prune_model(w, &pcs_method_wanda, by, true); }
 
 const pcs_method pcs_method_wanda = {
     .name = "wanda", .kind = PCS_TRANSFORM, .apply = apply, .refuses = pcs_prune_refuses, .does = PCS_PRUNES,
