@@ -278,9 +278,9 @@ expect 3 "$precis" train bad.json -o bad.gguf
 has err 'prune.method: is none of magnitude, wanda and sparsegpt'
 
 # The same in quant, in one sweep with coding: of each 4 codes 2 are 0.
-for method in magnitude wanda sparsegpt; do
+for method in magnitude wanda "magnitude --method gptq" sparsegpt; do
     expect 0 "$precis" quant text.gguf --type '*blk*=Q8_0,*=F32' --prune $method --pattern 2:4 --calib-tokens 256 --no-eval -o sparse.gguf
-    python3 - $method <<'E2' || failed=1
+    python3 - "$method" <<'E2' || failed=1
 import struct, sys
 b, name = open("sparse.gguf", "rb").read(), b"blk.0.ffn_up.weight"
 entry = struct.pack("<Q", len(name)) + name
@@ -302,7 +302,9 @@ E2
 done
 expect 3 "$precis" quant text.gguf --type '*blk*=Q4_1,*=F32' --prune wanda --calib-tokens 256 --no-eval -o bad.gguf
 has err 'this type has no 0 in every group'
-expect 2 "$precis" quant text.gguf --type Q8_0 --prune wanda --method gptq --no-eval -o bad.gguf
+expect 0 "$precis" quant text.gguf --type '*blk*=Q8_0,*=F32' --prune sparsegpt --calib-tokens 256 --no-eval -o sparse.gguf
+grep -aq '"method":"sparsegpt+gptq"' sparse.gguf || { echo 'sparsegpt is not in the sweep of gptq'; failed=1; }
+expect 2 "$precis" quant text.gguf --type Q8_0 --prune wanda --method svd --no-eval -o bad.gguf
 expect 2 "$precis" quant text.gguf --type Q8_0 --pattern 2:4 --no-eval -o bad.gguf
 
 # A batch in parts has the same gradients but for the order of sums; ranks have the bytes of one process.
