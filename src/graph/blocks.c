@@ -68,6 +68,18 @@ static precis_value rounded(pcs_builder *b, int layer, const char *name, precis_
     return b->round_to = PCS_NODE(b, "fake_quant", layer, node, attrs, x);
 }
 
+/* Are its inputs signs, and is the weight one bit and one scale a row, so that bits are counted (op xnor)? */
+static bool by_bits(pcs_builder *b, int layer, const char *name)
+{
+    char weight[64], full[96];
+    snprintf(weight, sizeof weight, "%.50s.weight", name);
+    pcs_tensor_name(full, sizeof full, layer, weight);
+    const pcs_tensor *t = pcs_model_tensor(b->m, full);
+    const pcs_format *f = t ? t->format : NULL;
+    const bool signs = b->act_scheme[1].kind && b->act_scheme[1].integer == 1;
+    return signs && f && f->kind == PCS_QUANT && f->head == 4 && f->block == 32 && f->bytes == 4;
+}
+
 /* The online rotation that the weight's columns were turned by. */
 static precis_value rotated(pcs_builder *b, int layer, const char *name, precis_value x)
 {
@@ -165,10 +177,12 @@ static precis_value linear_part(pcs_builder *b, int layer, const char *name, con
 {
     char tensor[64];
     snprintf(tensor, sizeof tensor, "%.50s.weight", name);
-    precis_value in[3] = { scaled(b, layer, name, rounded(b, layer, name, rotated(b, layer, name, x))), weight_rows(b, layer, tensor, first, rows, all, width), -1 };
+    const bool bits = rows == all && by_bits(b, layer, name);
+    const precis_value turned = rotated(b, layer, name, x);
+    precis_value in[3] = { scaled(b, layer, name, bits ? turned : rounded(b, layer, name, turned)), weight_rows(b, layer, tensor, first, rows, all, width), -1 };
     snprintf(tensor, sizeof tensor, "%.50s.bias", name);
     if (has(b, layer, tensor)) in[2] = rows == all ? pcs_weight(b, layer, tensor, 1, rows, true) : pcs_weight_part(b, layer, tensor, first, rows, all, 1);
-    return pcs_low_rank(b, layer, name, as, x, pcs_node_of(b, "matmul", layer, as, NULL, in[2] >= 0 ? 3 : 2, in), first, rows, all, width);
+    return pcs_low_rank(b, layer, name, as, x, pcs_node_of(b, bits ? "xnor" : "matmul", layer, as, NULL, in[2] >= 0 ? 3 : 2, in), first, rows, all, width);
 }
 
 precis_value pcs_linear(pcs_builder *b, int layer, const char *name, precis_value x, int64_t rows, int64_t width)

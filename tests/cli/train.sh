@@ -244,6 +244,13 @@ for compute in bf16 int8 nvfp4; do
 done
 expect 2 "$precis" train words.json -o bad.gguf --compute fp3
 
+# Layers of signs: what is served counts bits, and has the loss of training (precis itself refuses another).
+sed 's/"quant": {[^}]*}/"quant": {"weights": "BINARY", "activations": "int1", "estimator": "binary"}/' text.json >signs.json
+expect 0 "$precis" train signs.json -o signs.gguf --quantized signs-q.gguf --no-history
+sed 's/int1/int1 observed/' signs.json >bad.json
+expect 3 "$precis" train bad.json -o bad.gguf
+has err 'quant.activations: is int1 by something'
+
 # Pruned once, by each method, and trained on under the mask: of each 4 weights 2 are 0, in the file too.
 for method in magnitude wanda sparsegpt; do
     sed "s/\"quant\": {[^}]*}/\"prune\": {\"method\": \"$method\", \"pattern\": \"2:4\", \"from\": 0.25}, \"quant\": {\"weights\": \"Q8_0\", \"from\": 0.5}/" \
