@@ -50,16 +50,20 @@ static void test_levels(void **state)
     precis_ctx_close(&ctx);
 }
 
+enum { K = 288 };
+/* Weights of rows of K, and what they are multiplied by. */
+typedef struct { const pcs_format *f; const uint8_t *w; const float *x; } operands;
+
 /* One product of a graph: by xnor, or by its parts. */
-static void product(uint32_t threads, const pcs_format *f, size_t k, const uint8_t *w, float *x, bool whole, float *y)
+static void product(uint32_t threads, const operands *o, bool whole, float *y)
 {
     precis_ctx *ctx = test_ctx(threads);
     precis_graph *g;
     precis_program *p;
-    const int64_t xs[2] = { M, (int64_t)k }, ws[2] = { N, (int64_t)k };
+    const int64_t xs[2] = { M, K }, ws[2] = { N, K };
     OK(ctx, precis_graph_open(ctx, &g));
     const precis_value in = precis_graph_input(g, "x", 2, xs);
-    const precis_value stored = pcs_graph_stored(g, "w", f, 2, ws, w);
+    const precis_value stored = pcs_graph_stored(g, "w", o->f, 2, ws, o->w);
     const precis_value numbers = precis_graph_node(g, "numbers", "dequantize", NULL, 1, &stored);
     const precis_attr one[] = { precis_attr_int("bits", 1), { 0 } };
     const precis_value rounded = whole ? in : precis_graph_node(g, "signs", "fake_quant", one, 1, &in);
@@ -67,7 +71,7 @@ static void product(uint32_t threads, const pcs_format *f, size_t k, const uint8
         precis_graph_node(g, "y", whole ? "xnor" : "matmul", NULL, 2, (precis_value[]){ rounded, numbers });
     precis_graph_output(g, out);
     OK(ctx, precis_program_open(ctx, &p, g, PRECIS_EMULATED));
-    pcs_program_bind(p, in, x);
+    pcs_program_bind(p, in, o->x);
     OK(ctx, pcs_program_run(p));
     memcpy(y, pcs_program_value(p, out), M * N * sizeof *y);
     precis_program_close(&p);
@@ -79,7 +83,7 @@ static void test_op(void **state)
 {
     (void)state;
     static const char *const types[] = { "BINARY", "Q8_0" };
-    const size_t k = 288;
+    const size_t k = K;
     float *x = malloc(M * k * sizeof *x), *v = malloc(N * k * sizeof *v), parts[M * N], one[M * N], three[M * N];
     test_fill(x, M * k, 5, 1);
     test_fill(v, N * k, 6, 1);
@@ -88,9 +92,10 @@ static void test_op(void **state)
         const size_t row = (size_t)pcs_row_bytes(f, k);
         uint8_t *w = calloc(N, row + 64);
         for (size_t r = 0; r < N; r++) pcs_encode_nearest(f, k, v + r * k, w + r * row);
-        product(1, f, k, w, x, false, parts);
-        product(1, f, k, w, x, true, one);
-        product(3, f, k, w, x, true, three);
+        const operands o = { f, w, x };
+        product(1, &o, false, parts);
+        product(1, &o, true, one);
+        product(3, &o, true, three);
         assert_memory_equal(one, three, sizeof one);
         for (size_t e = 0; e < M * N; e++)
             if (!(fabsf(one[e] - parts[e]) <= 1e-4f * (1 + fabsf(parts[e]))))
