@@ -69,6 +69,18 @@ static precis_value rounded(pcs_builder *b, int layer, const char *name, precis_
     return b->round_to = PCS_NODE(b, "fake_quant", layer, node, attrs, x);
 }
 
+/* Are its inputs signs, and is the weight one bit and one scale a row, so that bits are counted (op xnor)? */
+static bool by_bits(pcs_builder *b, int layer, const char *name)
+{
+    char weight[64], full[96];
+    snprintf(weight, sizeof weight, "%.50s.weight", name);
+    pcs_tensor_name(full, sizeof full, layer, weight);
+    const pcs_tensor *t = pcs_model_tensor(b->m, full);
+    const pcs_format *f = t ? t->format : NULL;
+    const bool signs = b->act_scheme[1].kind && b->act_scheme[1].integer == 1;
+    return signs && f && f->kind == PCS_QUANT && f->head == 4 && f->block == 32 && f->bytes == 4;
+}
+
 /* The online rotation that the weight's columns were turned by. */
 static precis_value rotated(pcs_builder *b, int layer, const char *name, precis_value x)
 {
@@ -163,13 +175,15 @@ static precis_value linear_part(pcs_builder *b, const pcs_weight_use *m, precis_
     const pcs_rows *of = &m->of, vector = { of->first, of->rows, of->all, 1 };
     char tensor[64];
     snprintf(tensor, sizeof tensor, "%.50s.weight", m->name);
-    precis_value in[3] = { scaled(b, layer, m->name, rounded(b, layer, m->name, rotated(b, layer, m->name, x))),
-                           weight_rows(b, layer, tensor, of), -1 };
+    const bool bits = of->rows == of->all && by_bits(b, layer, m->name);
+    const precis_value turned = rotated(b, layer, m->name, x);
+    const precis_value given = bits ? turned : rounded(b, layer, m->name, turned);
+    precis_value in[3] = { scaled(b, layer, m->name, given), weight_rows(b, layer, tensor, of), -1 };
     snprintf(tensor, sizeof tensor, "%.50s.bias", m->name);
     if (has(b, layer, tensor))
         in[2] = of->rows == of->all ? pcs_weight(b, layer, tensor, 1, of->rows, true)
                                     : pcs_weight_part(b, layer, tensor, &vector);
-    const pcs_node_spec product = { "matmul", layer, m->as, NULL };
+    const pcs_node_spec product = { bits ? "xnor" : "matmul", layer, m->as, NULL };
     return pcs_low_rank(b, m, x, pcs_node_of(b, &product, in[2] >= 0 ? 3 : 2, in));
 }
 

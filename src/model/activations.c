@@ -33,13 +33,14 @@ bool pcs_activations_of(const char *name, pcs_activations *a)
         }
     const bool affine = name[0] == 'U';
     const char *s = name + affine;
-    if (strncmp(s, "INT", 3) || s[3] < '2' || s[3] > '8') return false;
+    if (strncmp(s, "INT", 3) || s[3] < '1' || s[3] > '8') return false;
     const int bits = s[3] - '0';
     int group = 0;
+    if (bits == 1 && (affine || s[4])) return false; /* signs times the token's mean magnitude */
     if (s[4] && !group_of(s + 4, &group)) return false;
     *a = (pcs_activations){
         .name = name, .scheme = affine, .bits = bits, .group = group, .whole = true, .affine = affine
     };
-    if (!affine && !group) a->largest = (float)((1 << (bits - 1)) - 1);
+    if (!affine && !group && bits > 1) a->largest = (float)((1 << (bits - 1)) - 1);
     return true;
 }

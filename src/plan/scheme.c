@@ -59,7 +59,7 @@ bool pcs_scheme_of(const char *spec, pcs_scheme *out)
     if (!bits(&s, "W", &w) || !bits(&s, "A", &a) || (*s && strcasecmp(s, "_STATIC"))) return false;
     static const char *const weights[] = { NULL, "BINARY", "INT2_G128", "INT3_G128", "INT4_G128", "INT5_G128",
                                            "INT6_G128", "INT7_G128", "INT8_C" };
-    static const char *const acts[] = { NULL, NULL, "INT2", "INT3", "INT4", "INT5", "INT6", "INT7", "INT8" };
+    static const char *const acts[] = { NULL, "INT1", "INT2", "INT3", "INT4", "INT5", "INT6", "INT7", "INT8" };
     if (w > 8 && w != 16) return false;
     if (a > 8 ? a != 16 : a < 2) return false;
     out->weights = w == 16 ? "F16" : weights[w];

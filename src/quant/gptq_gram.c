@@ -71,13 +71,14 @@ const char *pcs_gptq_factor(gptq *g, precis_status *st)
     g->pivot = pcs_alloc(ctx, n, sizeof *g->pivot);
     *st = g->feedback && g->importance && g->order && g->pivot && work && diag ? PRECIS_OK : PRECIS_ENOMEM;
     const char *why = NULL;
-    if (!*st && g->tokens < 64 && g->tokens < n) why = "too few calibration tokens";
+    /* Where the sweep prunes nothing else would, and what is dampened has a factor all the same. */
+    if (!*st && g->tokens < 64 && g->tokens < n && !g->swept) why = "too few calibration tokens";
     for (size_t i = 0; i < n && !*st; i++) {
         diag[i] = g->h[i * n + i];
         mean += diag[i] / (double)n;
         g->order[i] = (uint32_t)i;
         g->importance[i] = (float)(diag[i] / (double)g->tokens);
-        if (!(diag[i] > 0) && !why) why = "dead columns: an input is 0 for every calibration token";
+        if (!(diag[i] > 0) && !why && !g->swept) why = "dead columns: an input is 0 for every calibration token";
         if (!isfinite(diag[i])) why = "the calibration text makes inputs that are not finite";
     }
     if (!*st && !why && !g->w->opt->no_act_order) *st = pcs_gptq_columns(g, diag);

@@ -11,11 +11,12 @@ static precis_status read_bits(pcs_config_reader *r, int *bits, pcs_train_scale 
     const char *text = NULL;
     const precis_status st = pcs_config_string(r, &text);
     if (st) return st;
-    const bool whole = !strncmp(text, "int", 3) && text[3] >= '2' && text[3] <= '8';
+    const bool whole = !strncmp(text, "int", 3) && text[3] >= '1' && text[3] <= '8';
     const char *rest = whole ? text + 4 : text;
     if (!whole || (*rest && strcmp(rest, " per token") && (!scale || strcmp(rest, " observed"))))
-        return pcs_config_wrong(r, "is not int2 to int8, alone, per token or observed");
+        return pcs_config_wrong(r, "is not int1 to int8, alone, per token or observed");
     *bits = text[3] - '0';
+    if (*bits == 1 && *rest) return pcs_config_wrong(r, "is int1 by something: signs have each token's mean magnitude");
     if (scale) *scale = !*rest ? PCS_SCALE_ESTIMATED : rest[1] == 'p' ? PCS_SCALE_TOKEN : PCS_SCALE_OBSERVED;
     return PRECIS_OK;
 }

@@ -321,7 +321,11 @@ static precis_value projection(build *b, const char *what, input in)
     if (p) p->input = in.plain;
     const bool rounds = p && p->type && (p->type->kind == PCS_QUANT || p->type->element);
     const precis_value x = rounds || !b->typed ? in.rounded : in.plain;
-    const precis_value y = multiplied(b, what, x, used(b, what));
+    const pcs_format *f = p ? p->type : NULL;
+    const bool bit_each = f && f->kind == PCS_QUANT && f->head == 4 && f->block == 32 && f->bytes == 4;
+    const bool bits = b->c->counted && rounds && bit_each;
+    const precis_value y = bits ? make(b, what, "xnor", NULL, 2, (precis_value[]){ in.plain, used(b, what) })
+                                : multiplied(b, what, x, used(b, what));
     const pcs_trained *low = b->c->rank ? place(b, what, ".weight.lora_a") : NULL;
     if (!low) return y;
     char name[64];

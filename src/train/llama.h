@@ -28,6 +28,7 @@ typedef struct pcs_llama_config {
     const pcs_estimator *estimator; /* of parameters that have a type, and of activations; NULL: ste */
     pcs_train_scale a_scale;
     bool cached;         /* keys and values of 4 bits have the scale that caches give them (graph/kv.c) */
+    bool counted;        /* products of signs are counted as where they are served (op xnor), and have no gradient */
     bool plain;          /* nothing is rounded in this graph, whatever types there are */
     const pcs_low *compute; /* of the products of layers' matrices; NULL: f32 */
     double temperature;  /* above 0: a teacher's logits are an input, and the loss has the divergence from them */

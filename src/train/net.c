@@ -42,11 +42,12 @@ precis_status pcs_train_open_net(pcs_train_run *t, bool rounded, bool exact)
     pcs_llama_config model = t->c.model;
     model.plain = !rounded;
     if (exact) model.compute = NULL, model.temperature = 0; /* nobody teaches where it is served */
+    model.counted = exact && rounded && model.a_bits == 1;
     t->rounded = rounded;
     t->exact = exact;
     pcs_llama_build(l, t->g, &model);
     st = precis_program_open(t->ctx, &t->p, t->g, PRECIS_EMULATED);
-    if (!st) st = pcs_reverse_open(t->ctx, &t->r, t->p, l->loss, NULL, 0);
+    if (!st && !model.counted) st = pcs_reverse_open(t->ctx, &t->r, t->p, l->loss, NULL, 0);
     if (st) return st;
     const precis_value inputs[4] = { l->ids, l->targets, l->positions, l->sequences };
     int32_t *const arrays[4] = { t->ids, t->targets, t->positions, t->sequences };

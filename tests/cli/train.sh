@@ -244,6 +244,13 @@ for compute in bf16 int8 nvfp4; do
 done
 expect 2 "$precis" train words.json -o bad.gguf --compute fp3
 
+# Layers of signs: what is served counts bits, and has the loss of training (precis itself refuses another).
+sed 's/"quant": {[^}]*}/"quant": {"weights": "BINARY", "activations": "int1", "estimator": "binary"}/' text.json >signs.json
+expect 0 "$precis" train signs.json -o signs.gguf --quantized signs-q.gguf --no-history
+sed 's/int1/int1 observed/' signs.json >bad.json
+expect 3 "$precis" train bad.json -o bad.gguf
+has err 'quant.activations: is int1 by something'
+
 # Pruned once, by each method, and trained on under the mask: of each 4 weights 2 are 0, in the file too.
 for method in magnitude wanda sparsegpt; do
     sed "s/\"quant\": {[^}]*}/\"prune\": {\"method\": \"$method\", \"pattern\": \"2:4\", \"from\": 0.25}, \"quant\": {\"weights\": \"Q8_0\", \"from\": 0.5}/" \
@@ -278,9 +285,9 @@ expect 3 "$precis" train bad.json -o bad.gguf
 has err 'prune.method: is none of magnitude, wanda and sparsegpt'
 
 # The same in quant, in one sweep with coding: of each 4 codes 2 are 0.
-for method in magnitude wanda sparsegpt; do
+for method in magnitude wanda "magnitude --method gptq" sparsegpt; do
     expect 0 "$precis" quant text.gguf --type '*blk*=Q8_0,*=F32' --prune $method --pattern 2:4 --calib-tokens 256 --no-eval -o sparse.gguf
-    python3 - $method <<'E2' || failed=1
+    python3 - "$method" <<'E2' || failed=1
 import struct, sys
 b, name = open("sparse.gguf", "rb").read(), b"blk.0.ffn_up.weight"
 entry = struct.pack("<Q", len(name)) + name
@@ -302,7 +309,9 @@ E2
 done
 expect 3 "$precis" quant text.gguf --type '*blk*=Q4_1,*=F32' --prune wanda --calib-tokens 256 --no-eval -o bad.gguf
 has err 'this type has no 0 in every group'
-expect 2 "$precis" quant text.gguf --type Q8_0 --prune wanda --method gptq --no-eval -o bad.gguf
+expect 0 "$precis" quant text.gguf --type '*blk*=Q8_0,*=F32' --prune sparsegpt --calib-tokens 256 --no-eval -o sparse.gguf
+grep -aq '"method":"sparsegpt+gptq"' sparse.gguf || { echo 'sparsegpt is not in the sweep of gptq'; failed=1; }
+expect 2 "$precis" quant text.gguf --type Q8_0 --prune wanda --method svd --no-eval -o bad.gguf
 expect 2 "$precis" quant text.gguf --type Q8_0 --pattern 2:4 --no-eval -o bad.gguf
 
 # A batch in parts has the same gradients but for the order of sums; ranks have the bytes of one process.

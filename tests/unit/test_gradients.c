@@ -134,6 +134,7 @@ static const gradient_case cases[] = {
     { "fake_quant", { { 0 } }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
     { "fake_quant", { INT("scheme", 1), INT("bits", 4), INT("group", 16) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
     { "fake_quant", { INT("bits", 4), INT("by_mean", 1) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
+    { "fake_quant", { INT("bits", 1) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
     { "fake_quant", { INT("bits", 4), INT("full", 1) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
     { "fake_quant", { INT("scheme", 4) }, { { 'F', 2, { 5, 64 }, 0, 1 } }, passes },
     { "fake_quant", { INT("bits", 4), REAL("scale", 0.25) }, { { 'F', 2, { 5, 64 }, 0, 2 } }, passes_inside },

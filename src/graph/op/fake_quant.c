@@ -4,7 +4,8 @@
  * times a scale of the row); 5: E2M1 and 6: E4M3 with E8M0 scales per 32 (MX). group 0: one scale per token; scale > 0:
  * given (static). by_mean=1: integers whose scale is the mean magnitude over the root of the largest code, not the
  * largest magnitude (BitNet a4.8, 2411.04965, equation 4). full=1: symmetric integers whose scale is the number of the
- * largest magnitude over -2^(bits - 1), as caches of keys and values in int4 have it (graph/kv.c).
+ * largest magnitude over -2^(bits - 1), as caches of keys and values in int4 have it (graph/kv.c). bits=1: the sign, 1 for
+ * 0, times the mean magnitude (XNOR-Net, 1603.05279).
  *
  * Its gradient goes straight through: whole where the scale is of the numbers themselves, so that nothing is clipped
  * (or what is clipped is a part of the recipe); where the scale is given, to the numbers whose rounded code lies in the
@@ -20,11 +21,20 @@ enum { SCHEME, BITS, GROUP, SCALE, ZERO, BY_MEAN, FULL };
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     const int64_t scheme = n->attr[SCHEME].integer, bits = n->attr[BITS].integer, group = n->attr[GROUP].integer;
-    if (scheme < 0 || scheme > 6 || bits < 2 || bits > 8 || group < 0) return pcs_op_fail(g, n, "no such scheme");
+    if (scheme < 0 || scheme > 6 || bits < 1 || bits > 8 || group < 0) return pcs_op_fail(g, n, "no such scheme");
     if (n->attr[FULL].integer && (scheme || n->attr[BY_MEAN].integer || n->attr[SCALE].real > 0))
         return pcs_op_fail(g, n, "full is for symmetric integers whose scale is their own");
     if (n->attr[BY_MEAN].integer && scheme != 0) return pcs_op_fail(g, n, "by_mean is for symmetric integers");
+    if (bits == 1 && (scheme || n->attr[BY_MEAN].integer || n->attr[FULL].integer || n->attr[SCALE].real > 0))
+        return pcs_op_fail(g, n, "signs are symmetric and have their own scale");
     return pcs_infer_like(g, n, 0, out);
+}
+
+/* Of 1 bit: the sign, 1 for 0, times the mean magnitude. */
+static void signs(const float *x, float *y, size_t n)
+{
+    const float mean = (float)pcs_mean_magnitude(x, n);
+    for (size_t i = 0; i < n; i++) y[i] = x[i] < 0 ? -mean : mean;
 }
 
 /* Codes of so many bits; affine: all of them are 0 and more. A scale of 0 is taken from the numbers. */
@@ -86,7 +96,8 @@ static void round_row(const precis_attr *attr, const float *x, float *y, size_t 
     for (size_t at = 0; at < n; at += group) {
         const size_t k = n - at < group ? n - at : group;
         const float mean = attr[BY_MEAN].integer && !(given > 0) ? (float)pcs_mean_magnitude(x + at, k) / root : given;
-        if (attr[FULL].integer) full_range(x + at, y + at, k, bits);
+        if (bits == 1) signs(x + at, y + at, k);
+        else if (attr[FULL].integer) full_range(x + at, y + at, k, bits);
         else if (scheme <= 1)
             integers(x + at, y + at, k, (whole_codes){ bits, scheme == 1, mean, (float)attr[ZERO].real });
         else if (scheme <= 3) {

@@ -108,8 +108,8 @@ static void assert_half(const char *name)
     precis_ctx_close(&ctx);
 }
 
-/* In one sweep against pruned first: the same choice of weights by SparseGPT, which is what `pruned` has, then GPTQ
- * that keeps its zeros, whoever chose them. */
+/* In one sweep against pruned first: weights that SparseGPT chose, which is what `pruned` has, then GPTQ that keeps
+ * its zeros, whoever chose them. */
 static void test_one_sweep(void **state)
 {
     (void)state;
