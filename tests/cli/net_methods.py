@@ -1,5 +1,7 @@
 """Nets that methods of quantizing are judged on. Needs no package.
-usage: net_methods.py FOLDER   depthwise.onnx (channels of very different ranges), relu6.onnx, small.onnx, calib.npy, x.npy"""
+usage: net_methods.py FOLDER        depthwise.onnx (channels of very different ranges), relu6.onnx, small.onnx,
+                                    norms.onnx (two batch norms), calib.npy, x.npy
+       net_methods.py names F.onnx  does each of its nodes have a name of its own?"""
 import os, random, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -51,10 +53,55 @@ def small():
     return model(graph(nodes, [port("x", F32, ["N", 3, 8, 8])], [port("y", F32, ["N", 10])], ints))
 
 
-if __name__ == "__main__":
+def norms():
+    nodes, ints, at = [], [], "x"
+    for i in range(2):
+        ints += [floats(f"w{i}", [4, 3 + i, 1, 1], noise(4 * (3 + i)))]
+        ints += [floats(f"{part}{i}", [4], [1 + .1 * k for k in range(4)]) for part in ("gamma", "beta", "mean", "variance")]
+        nodes += [node("Conv", [at, f"w{i}"], [f"c{i}"], name=f"conv_{i}"), node("Relu", [f"n{i}"], [f"r{i}"], name=f"relu_{i}")]
+        nodes.insert(-1, node("BatchNormalization", [f"c{i}"] + [f"{part}{i}" for part in ("gamma", "beta", "mean", "variance")], [f"n{i}"], name=f"norm_{i}"))
+        at = f"r{i}"
+    return model(graph(nodes, [port("x", F32, ["N", 3, 8, 8])], [port("r1", F32, ["N", 4, 8, 8])], ints))
+
+
+def fields(data):
+    """Number and value of each field of a message."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        v = shift = 0
+        while True:
+            v |= (data[at] & 127) << shift
+            shift += 7
+            at += 1
+            if data[at - 1] < 128:
+                return v
+
+    while at < len(data):
+        key = varint()
+        if key & 7 == 0:
+            yield key >> 3, varint()
+            continue
+        n = varint() if key & 7 == 2 else 4 if key & 7 == 5 else 8
+        yield key >> 3, data[at : at + n]
+        at += n
+
+
+def names(path):
+    g = dict(fields(open(path, "rb").read()))[7]
+    all_names = [dict(fields(v)).get(3, b"") for k, v in fields(g) if k == 1]
+    twice = {n for n in all_names if all_names.count(n) > 1}
+    if twice or not all_names:
+        sys.exit(f"{path}: nodes of one name: {twice}")
+
+
+if __name__ == "__main__" and sys.argv[1] == "names":
+    names(sys.argv[2])
+elif __name__ == "__main__":
     os.makedirs(sys.argv[1], exist_ok=True)
     random.seed(11)
-    for name, net in (("depthwise", separable(False)), ("relu6", separable(True)), ("small", small())):
+    for name, net in (("depthwise", separable(False)), ("relu6", separable(True)), ("small", small()), ("norms", norms())):
         open(os.path.join(sys.argv[1], name + ".onnx"), "wb").write(net)
     # neighbours are alike, as in pictures, so that inputs of a layer go together
     for name, n in (("calib", 64), ("x", 96)):

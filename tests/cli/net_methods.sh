@@ -59,6 +59,12 @@ else
     echo "skipped: the golden net, no ../shared"
 fi
 
+# onnxruntime refuses two nodes of one name: norms become biases, of which each has its own.
+expect 0 "$precis" quant "$f/norms.onnx" $static -o "$work/norms.onnx"
+python3 "$root/tests/cli/net_methods.py" names "$work/norms.onnx" || failed=1
+expect 0 "$precis" inspect "$f/norms.onnx" --passes --json
+json "j['passes']['fold_batch_norm'] == 2"
+
 expect 0 "$precis" list net-methods
 has out '^ *equalize'
 has out '^ *round'
