@@ -18,9 +18,8 @@ precis_status pcs_job_one_budget(precis_ctx *ctx, const precis_job_options *o)
     return o->max_kld != 0 ? pcs_kld_check(ctx, o->max_kld) : PRECIS_OK;
 }
 
-/* *bytes: what the file may take under the job's budget. */
-static precis_status budget_bytes(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
-                                  const precis_quant_options *q, uint64_t *bytes)
+precis_status pcs_job_budget_bytes(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
+                                   const precis_quant_options *q, uint64_t *bytes)
 {
     precis_model_info info = { .size = sizeof info };
     precis_model_get_info(m, &info);
@@ -40,7 +39,7 @@ precis_status pcs_job_budget_check(precis_ctx *ctx, const precis_model *m, const
                                    const precis_quant_options *q)
 {
     uint64_t bytes;
-    const precis_status st = budget_bytes(ctx, m, o, q, &bytes);
+    const precis_status st = pcs_job_budget_bytes(ctx, m, o, q, &bytes);
     if (st) return st;
     if (!q->pins && pcs_needs_nothing(ctx, m, o->bpw ? UINT64_MAX : bytes, o->bpw)) return PRECIS_EINVAL;
     return pcs_least_check(ctx, m, q, bytes, NULL);
@@ -57,7 +56,8 @@ static precis_status smallest_plan(precis_ctx *ctx, const precis_model *m, doubl
     precis_plan_close(&same);
     if (st) return st;
     st = PRECIS_EBUDGET;
-    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books when nothing else fits */
+    /* types with books where they lose less, or when nothing else fits */
+    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) {
         pcs_loss_table *t = NULL;
         uint64_t bytes = most;
         double loss;
@@ -68,6 +68,8 @@ static precis_status smallest_plan(precis_ctx *ctx, const precis_model *m, doubl
                           "no file that is smaller than the model stays below a KL divergence of %g; a larger "
                           "--max-kld, or --max-size, which says what is lost",
                           max_kld);
+        /* with them it is smaller */
+        if (!st && !books && q->profile && pcs_wants_books(ctx, m, q->method, bytes)) st = PRECIS_EBUDGET;
         if (!st) st = pcs_loss_table_plan(t, bytes, &job->plan, &job->solution, &loss);
         pcs_loss_table_close(&t);
     }
@@ -80,6 +82,6 @@ precis_status pcs_job_budget_plan(precis_ctx *ctx, const precis_model *origin, c
     uint64_t bytes;
     job->solution.size = sizeof job->solution;
     if (o->max_kld > 0) return smallest_plan(ctx, m, o->max_kld, q, job);
-    const precis_status st = budget_bytes(ctx, origin, o, q, &bytes);
+    const precis_status st = pcs_job_budget_bytes(ctx, origin, o, q, &bytes);
     return st ? st : precis_quant_plan(ctx, &job->plan, m, bytes, q, &job->solution);
 }

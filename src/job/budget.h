@@ -6,6 +6,9 @@
 
 /* PRECIS_EINVAL unless there is just one, and it is a number that makes sense. */
 precis_status pcs_job_one_budget(precis_ctx *ctx, const precis_job_options *o);
+/* *bytes: what the file may take under a size, a part or bits per weight. */
+precis_status pcs_job_budget_bytes(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
+                                   const precis_quant_options *q, uint64_t *bytes);
 /* A budget that no plan meets, or that the model meets as it is, is refused before anything is measured. */
 precis_status pcs_job_budget_check(precis_ctx *ctx, const precis_model *m, const precis_job_options *o,
                                    const precis_quant_options *q);

@@ -193,28 +193,67 @@ precis_status precis_planning_check(precis_ctx *ctx, const precis_model *m, cons
     return st ? st : pcs_profile_check(ctx, o->quant.profile, m, true);
 }
 
-/* The weights' types under the budget; those with books of vectors when nothing else fits. most: what they may take.
- * caches: their parts, where they are chosen, too. *more: of the caches' types and buffers. */
+/* What a profile says of a plan's divergence; NaN without one. */
+typedef struct { double kld, interval[2]; size_t gains; } forecast;
+
+static forecast predicted(precis_ctx *ctx, const precis_planning_options *o, const precis_plan *plan, double loss,
+                          double cache_loss)
+{
+    forecast f = { NAN, { NAN, NAN }, 0 };
+    const double all = loss + cache_loss;
+    if (!o->quant.profile) return f;
+    const double share = loss > 0 ? pcs_gain_share(ctx, plan, o->quant.method) * loss / all : 0;
+    f.kld = precis_profile_predict_method(o->quant.profile, o->quant.method, share, all, f.interval, &f.gains);
+    return f;
+}
+
+/* The plan of the same bytes that need not keep to a speed: what that costs. */
+static precis_status without_speed(precis_ctx *ctx, pcs_loss_table *t, const precis_planning_options *o,
+                                   const shares *s, precis_planning *out)
+{
+    precis_plan *plan = NULL;
+    double loss = 0;
+    precis_planning_rest *rest = &out->without_speed;
+    precis_status st = pcs_loss_table_limit(t, NULL, 0);
+    if (!st) st = pcs_loss_table_plan(t, s->bytes, &plan, NULL, &loss);
+    if (!st) st = precis_quant_file_bytes(ctx, plan->model, plan, &o->quant, &rest->bytes);
+    if (!st) st = precis_costs_predict(o->costs, plan, &rest->tok_s);
+    if (!st) rest->loss = loss, rest->kld = predicted(ctx, o, plan, loss, s->cache_loss).kld;
+    precis_plan_close(&plan);
+    return st;
+}
+
+/* The weights' types under the budget; those with books of vectors where they lose less, or when nothing else fits.
+ * most: what they may take; its `more` is then of the caches' types and buffers. caches: their parts, where they are
+ * chosen, too. */
 static precis_status plan_weights(precis_ctx *ctx, const precis_model *m, const precis_planning_options *o,
                                   const pcs_caches *caches, shares *most, precis_planning *out)
 {
     precis_status st = PRECIS_EBUDGET;
-    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) {
+    const bool shared = caches->parts != NULL;
+    const uint64_t expected = shared && o->target_ram < most->bytes ? o->target_ram : most->bytes;
+    const bool known = o->quant.profile != NULL;
+    int books = known && pcs_wants_books(ctx, m, o->quant.method, expected);
+    for (; books < 2 && st == PRECIS_EBUDGET; books++) {
         pcs_loss_table *t;
         double loss = 0;
         shares s = *most;
         st = pcs_loss_table_open(ctx, &t, m, &o->quant, books);
         if (!st && o->min_speed > 0) st = pcs_loss_table_limit(t, o->costs, 1 / o->min_speed);
-        if (!st && caches->parts) st = share_memory(ctx, t, caches, o->target_ram, out, &s);
+        if (!st && shared) st = share_memory(ctx, t, caches, o->target_ram, out, &s);
         most->more = s.more;
         if (!st && o->max_kld > 0) st = pcs_smallest(ctx, t, &o->quant, o->max_kld, s.bytes, &s.bytes);
+        const bool small = o->max_kld > 0 && !shared && !books; /* with them it is smaller */
+        if (!st && small && known && pcs_wants_books(ctx, m, o->quant.method, s.bytes)) st = PRECIS_EBUDGET;
         out->solution.size = sizeof out->solution;
         if (!st) st = pcs_loss_table_plan(t, s.bytes, &out->plan, &out->solution, &loss);
+        if (!st) {
+            const forecast f = predicted(ctx, o, out->plan, loss, s.cache_loss);
+            out->kld = f.kld, out->gains = f.gains;
+            memcpy(out->interval, f.interval, sizeof f.interval);
+        }
+        if (!st && o->min_speed > 0) st = without_speed(ctx, t, o, &s, out);
         pcs_loss_table_close(&t);
-        if (st || !o->quant.profile) continue;
-        const double all = loss + s.cache_loss, coded = pcs_gain_share(ctx, out->plan, o->quant.method);
-        out->kld = precis_profile_predict_method(o->quant.profile, o->quant.method, loss > 0 ? coded * loss / all : 0,
-                                                 all, out->interval, &out->gains);
     }
     return st;
 }
@@ -253,7 +292,8 @@ precis_status precis_job_plan(precis_ctx *ctx, const precis_model *m, const prec
     precis_planning_options own = PRECIS_PLANNING_OPTIONS_INIT, rest;
     const precis_planning_options *o = &own;
     pcs_options_take(&own, sizeof own, given);
-    *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN };
+    *out = (precis_planning){ .kld = NAN, .interval = { NAN, NAN }, .tok_s = NAN,
+                              .without_speed = { 0, NAN, NAN, NAN } };
     const uint64_t refused = precis_ctx_refused(ctx);
     shares most = { 0 };
     pcs_running running = { 0 };

@@ -4,6 +4,7 @@
 
 #include "base/lack.h"
 #include "graph/arch.h"
+#include "job/budget.h"
 #include "plan/plan.h"
 #include "precis/run.h"
 #include "precis/text.h"
@@ -14,7 +15,8 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { BATCH = 64, SAMPLED = 2048, PROFILED = 4096, SLICE = 4096, CODED = 1 << 17, TURNS = 3 };
+enum { BATCH = 64, SAMPLED = 2048, PROFILED = 4096, SLICE = 4096, CODED = 1 << 17, TURNS = 3, PROBED = 5 };
+enum { BOOKS_FITTED = 450, BOOKS_CODED = 160 }; /* what types with books take, in searches of all weights as 4 bits */
 
 typedef struct {
     precis_ctx *ctx;
@@ -134,6 +136,16 @@ static double fits(const machine *k)
     return all;
 }
 
+/* Whether types with books of vectors will be taken. */
+static bool takes_books(const machine *k)
+{
+    const pcs_times_job *j = k->job;
+    uint64_t bytes = 0;
+    const bool known = j->plans && (j->profiles || j->quant->profile) && !(j->opt->max_kld > 0);
+    if (!known || pcs_job_budget_bytes(k->ctx, j->m, j->opt, j->quant, &bytes)) return false;
+    return pcs_wants_books(k->ctx, j->m, j->quant->method, bytes);
+}
+
 static void expect(const machine *k, precis_times *out)
 {
     const pcs_times_job *j = k->job;
@@ -143,9 +155,11 @@ static void expect(const machine *k, precis_times *out)
     if (j->calibrates) out->calibrate = k->token * text * (1.3 + sampled);
     if (j->profiles)
         out->costs = some * k->token * (5 + sampled + (whole ? 5 : 4)) + k->code * k->weights * 8 +
-                     (whole ? 3 * coding_time(k, some) : 0);
+                     (whole ? PROBED * coding_time(k, some) : 0);
     if (j->plans) out->plan = 1.3 * k->code * fits(k);
     if (!j->opt->dry_run) out->quantize = coding_time(k, sampled ? PROFILED : text);
+    if (takes_books(k)) out->plan += BOOKS_FITTED * k->code * k->weights;
+    if (takes_books(k) && !j->opt->dry_run) out->quantize += BOOKS_CODED * k->code * k->weights;
     if (j->evaluates) out->evaluate = 2.2 * k->token * (evaluation_tokens(k) + (j->profiles ? some : 0));
     out->all = out->calibrate + out->costs + out->plan + out->quantize + out->evaluate;
 }

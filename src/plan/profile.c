@@ -41,8 +41,8 @@ precis_status pcs_profile_set_text(precis_profile *p, const uint32_t *lengths, s
     uint32_t *own = pcs_arena_alloc(&p->arena, n + rest + 1, sizeof *own);
     int32_t *tokens = pcs_arena_alloc(&p->arena, all + 1, sizeof *tokens);
     if (!own || !tokens) return PRECIS_ENOMEM;
-    memcpy(own, lengths, (n + rest) * sizeof *own);
-    memcpy(tokens, ids, all * sizeof *tokens);
+    if (n + rest) memcpy(own, lengths, (n + rest) * sizeof *own);
+    if (all) memcpy(tokens, ids, all * sizeof *tokens);
     p->lengths = own;
     p->ids = tokens;
     p->n_windows = n;

@@ -159,6 +159,11 @@ precis_status pcs_loss_table_limit(pcs_loss_table *t, const precis_costs *costs,
 {
     precis_ctx *ctx = t->ctx;
     double least = 0;
+    if (!costs) {
+        pcs_free(ctx, t->seconds);
+        t->seconds = NULL;
+        return PRECIS_OK;
+    }
     t->limit = seconds - costs->overhead;
     if (!(t->seconds = pcs_alloc(ctx, (t->m->n_tensors + 1) * PCS_CHOICES, sizeof *t->seconds))) return PRECIS_ENOMEM;
     for (size_t i = 0; i < t->m->n_tensors; i++) {
@@ -352,7 +357,9 @@ precis_status precis_quant_plan(precis_ctx *ctx, precis_plan **out, const precis
     precis_status st = pcs_least_check(ctx, m, &o, max_bytes, solution);
     if (st) return st;
     st = PRECIS_EBUDGET;
-    for (int books = 0; books < 2 && st == PRECIS_EBUDGET; books++) { /* types with books when nothing else fits */
+    /* types with books where they lose less, or when nothing else fits */
+    int books = o.profile && pcs_wants_books(ctx, m, o.method, max_bytes);
+    for (; books < 2 && st == PRECIS_EBUDGET; books++) {
         st = pcs_loss_table_open(ctx, &t, m, &o, books);
         if (!st) st = pcs_loss_table_plan(t, max_bytes, out, solution, &loss);
         pcs_loss_table_close(&t);

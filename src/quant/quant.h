@@ -139,13 +139,15 @@ void pcs_draw_close(pcs_draw *d);
 precis_status pcs_draw_error(pcs_draw *d, const pcs_format *f, size_t steps, double *relative);
 
 /* Losses of every tensor in every type it may take, solved for one budget after another (budget.c). o must outlive it.
- * books: with the types of vector books, which run slowly. *loss: their sum. */
+ * books: with the types of vector books, which take long to fit. *loss: their sum. */
 struct precis_costs;
 typedef struct pcs_loss_table pcs_loss_table;
 /* What pcs_loss_table_open would refuse before it measures anything: types, pins, and a profile of other tensors. */
 precis_status pcs_choices_check(precis_ctx *ctx, const precis_model *m, const precis_quant_options *o);
-/* Is it a type of vector books, which are slow to make and to run? */
+/* Is it a type of vector books, which are slow to make? And may a plan of a file of so many bytes, whose costs were
+ * measured, take such, though nobody named them? */
 bool pcs_has_book(const pcs_format *f);
+bool pcs_wants_books(precis_ctx *ctx, const precis_model *m, const char *method, uint64_t bytes);
 enum { PCS_CHOICES = 40 }; /* types of a tensor at most */
 /* How candidates are chosen: those with books of vectors, too; without a look at the numbers, which some cannot
  * hold. */
@@ -173,7 +175,7 @@ precis_status pcs_least_check(precis_ctx *ctx, const precis_model *m, const prec
                               uint64_t max_bytes, precis_solution *solution);
 precis_status pcs_loss_table_open(precis_ctx *ctx, pcs_loss_table **out, const precis_model *m,
                                   const precis_quant_options *o, bool books);
-/* From now on plans keep to so many seconds of a token, too; costs must outlive the table. */
+/* From now on plans keep to so many seconds of a token, too; costs must outlive the table. NULL: no longer. */
 precis_status pcs_loss_table_limit(pcs_loss_table *t, const struct precis_costs *costs, double seconds);
 precis_status pcs_loss_table_plan(pcs_loss_table *t, uint64_t max_bytes, precis_plan **out, precis_solution *solution,
                                   double *loss);
