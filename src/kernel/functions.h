@@ -9,8 +9,17 @@
 
 typedef enum {
     PCS_NO_FUNCTION,
-    PCS_OF_ADD, PCS_OF_SUB, PCS_OF_MUL, PCS_OF_DIV, PCS_OF_MIN, PCS_OF_MAX,      /* of x and y; min and max give NaN where x has it */
-    PCS_OF_RELU, PCS_OF_SIGMOID, PCS_OF_TANH, PCS_OF_ERF, PCS_OF_SWISH,       /* of x; swish: x sigmoid(alpha x) */
+    PCS_OF_ADD,
+    PCS_OF_SUB,
+    PCS_OF_MUL,
+    PCS_OF_DIV,
+    PCS_OF_MIN,
+    PCS_OF_MAX, /* of x and y; min and max give NaN where x has it */
+    PCS_OF_RELU,
+    PCS_OF_SIGMOID,
+    PCS_OF_TANH,
+    PCS_OF_ERF,
+    PCS_OF_SWISH, /* of x; swish: x sigmoid(alpha x) */
 } pcs_function;
 
 /* elements: to[i] = f(x[i dx], y[i dy]); dx and dy are 1, or 0: one number for all. `to` may be x or y where that has a

@@ -70,7 +70,8 @@ PCS_INLINE float pcs_row_top(const float *x, size_t n)
     float top[16], most = x[0];
     size_t i = 0;
     PCS_LANES(l, 16) top[l] = x[0];
-    for (; i + 16 <= n; i += 16) PCS_LANES(l, 16) top[l] = x[i + l] > top[l] || x[i + l] != x[i + l] ? x[i + l] : top[l];
+    for (; i + 16 <= n; i += 16)
+        PCS_LANES(l, 16) top[l] = x[i + l] > top[l] || x[i + l] != x[i + l] ? x[i + l] : top[l];
     for (; i < n; i++) most = x[i] > most || x[i] != x[i] ? x[i] : most;
     for (size_t l = 0; l < 16; l++) most = top[l] > most || top[l] != top[l] ? top[l] : most;
     return most;

@@ -1,6 +1,6 @@
-/* attend - attention over all keys at once, as nets of arrays have it: normalize(q k * scale / over + mask) v, for q[...,
- * queries, e], k[..., e, keys] (turned already), v[..., keys, width] with as many matrices each, and a mask that is
- * spread over [batch, queries, keys], `batch` as the scores had it.
+/* attend - attention over all keys at once, as nets of arrays have it: normalize(q k * scale / over + mask) v, for
+ * q[..., queries, e], k[..., e, keys] (turned already), v[..., keys, width] with as many matrices each, and a mask that
+ * is spread over [batch, queries, keys], `batch` as the scores had it.
  *
  * Each step is the one of product, mul, div, add, normalize and product again, in that order, so the bits are those of
  * the pieces; but scores are there for some queries of one matrix at a time, where the pieces keep all. safe: a query
@@ -62,14 +62,14 @@ typedef struct {
     const pcs_call *c;
     size_t e, queries, keys, width, key_panels, value_panels, batches, tiles;
     int64_t mask[PCS_GRAPH_DIMS + 2]; /* steps of the mask: batch dimensions, queries, keys */
-} sizes;
+} attend_sizes;
 
 static size_t up16(size_t n) { return (n + 15) / 16; }
 
-static sizes sizes_of(const pcs_call *c)
+static attend_sizes attend_sizes_of(const pcs_call *c)
 {
     const pcs_arg *q = &c->in[0], *k = &c->in[1], *v = &c->in[2];
-    sizes z = { .c = c, .e = (size_t)pcs_arg_width(q), .queries = (size_t)q->shape[q->dims - 2],
+    attend_sizes z = { .c = c, .e = (size_t)pcs_arg_width(q), .queries = (size_t)q->shape[q->dims - 2],
                 .keys = (size_t)pcs_arg_width(k), .width = (size_t)pcs_arg_width(v),
                 .batches = (size_t)matrices(q->shape, q->dims) };
     z.key_panels = up16(z.keys), z.value_panels = up16(z.width);
@@ -84,20 +84,20 @@ static sizes sizes_of(const pcs_call *c)
 }
 
 /* Panels of keys, of values, scores of a tile, and its results. */
-typedef struct { float *k, *v, *score, *tile; } work;
+typedef struct { float *k, *v, *score, *tile; } attend_room;
 
-static size_t floats_of(const sizes *z, work *w, float *at)
+static size_t floats_of(const attend_sizes *z, attend_room *w, float *at)
 {
     const size_t k = z->key_panels * 16 * z->e, v = z->value_panels * 16 * z->keys,
                  score = TILE * z->key_panels * 16;
-    *w = (work){ at, at + k, at + k + v, at + k + v + score };
+    *w = (attend_room){ at, at + k, at + k + v, at + k + v + score };
     return k + v + score + TILE * z->value_panels * 16;
 }
 
 static size_t scratch(const pcs_call *c)
 {
-    const sizes z = sizes_of(c);
-    work w;
+    const attend_sizes z = attend_sizes_of(c);
+    attend_room w;
     return floats_of(&z, &w, NULL) * sizeof(float) + 128;
 }
 
@@ -113,19 +113,21 @@ static void pack(const float *b, size_t k, size_t n, float *to)
     }
 }
 
-/* y[m][16 panels] = x[m][k] by packed panels. */
-static void multiply(const sizes *z, const float *x, size_t ldx, size_t k, size_t m, const float *b, size_t panels,
-                     float *y)
+/* m rows of k numbers, ld apart. */
+typedef struct { const float *x; size_t ld, k, m; } attend_rows;
+
+/* y[m][16 panels] = rows by packed panels. */
+static void by_panels(const attend_sizes *z, attend_rows of, const float *b, size_t panels, float *y)
 {
     for (size_t p = 0; p < panels; p += PANELS) {
         const size_t n = panels - p < PANELS ? panels - p : PANELS;
-        const pcs_gemm_args one = { x, ldx, b + p * 16 * k, 16, k, m, y + 16 * p, panels * 16, false };
-        z->c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, n, 16 * k });
+        const pcs_gemm_args one = { of.x, of.ld, b + p * 16 * of.k, 16, of.k, of.m, y + 16 * p, panels * 16, false };
+        z->c->kernels->gemm_wide(&(pcs_gemm_wide_args){ one, n, 16 * of.k });
     }
 }
 
 /* What is added to the scores of a query: where the mask's row begins. */
-static const float *mask_row(const sizes *z, size_t batch, size_t query)
+static const float *mask_row(const attend_sizes *z, size_t batch, size_t query)
 {
     const precis_attr *b = &z->c->attr[BATCH];
     int64_t at = z->mask[b->n] * (int64_t)query;
@@ -135,7 +137,7 @@ static const float *mask_row(const sizes *z, size_t batch, size_t query)
 }
 
 /* Scores as weights: the steps of mul, div, add and normalize. */
-static void weigh(const sizes *z, size_t batch, size_t query, float *s)
+static void weigh_scores(const attend_sizes *z, size_t batch, size_t query, float *s)
 {
     const float scale = (float)z->c->attr[SCALE].real, over = (float)z->c->attr[OVER].real;
     const size_t n = z->keys;
@@ -160,11 +162,11 @@ static void weigh(const sizes *z, size_t batch, size_t query, float *s)
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const sizes z = sizes_of(c);
+    const attend_sizes z = attend_sizes_of(c);
     const uintptr_t at = (uintptr_t)(c->scratch + ith * c->scratch_size);
     size_t packed = z.batches;
     uint64_t begin, end;
-    work w;
+    attend_room w;
     floats_of(&z, &w, (float *)((at + 63) / 64 * 64));
     pcs_share(z.batches * z.tiles, 1, ith, nth, &begin, &end);
     for (uint64_t unit = begin; unit < end; unit++) {
@@ -176,9 +178,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
             packed = batch;
         }
         const float *q = (const float *)c->in[0].data + (batch * z.queries + first) * z.e;
-        multiply(&z, q, z.e, z.e, m, w.k, z.key_panels, w.score);
-        for (size_t r = 0; r < m; r++) weigh(&z, batch, first + r, w.score + r * z.key_panels * 16);
-        multiply(&z, w.score, z.key_panels * 16, z.keys, m, w.v, z.value_panels, w.tile);
+        by_panels(&z, (attend_rows){ q, z.e, z.e, m }, w.k, z.key_panels, w.score);
+        for (size_t r = 0; r < m; r++) weigh_scores(&z, batch, first + r, w.score + r * z.key_panels * 16);
+        by_panels(&z, (attend_rows){ w.score, z.key_panels * 16, z.keys, m }, w.v, z.value_panels, w.tile);
         float *y = (float *)c->out[0].data + (batch * z.queries + first) * z.width;
         for (size_t r = 0; r < m; r++)
             memcpy(y + r * z.width, w.tile + r * z.value_panels * 16, z.width * sizeof *y);
@@ -187,7 +189,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 static uint64_t products(const pcs_call *c)
 {
-    const sizes z = sizes_of(c);
+    const attend_sizes z = attend_sizes_of(c);
     return (uint64_t)z.batches * z.queries * z.keys * (z.e + z.width);
 }
 

@@ -24,17 +24,17 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     return pcs_infer_like(g, n, 0, out);
 }
 
-typedef struct { float low, high, s, beta; } steps;
+typedef struct { float low, high, s, beta; } lsq_grid;
 
-static steps steps_of(const pcs_call *c)
+static lsq_grid steps_of(const pcs_call *c)
 {
-    return (steps){ (float)c->attr[LOW].integer, (float)c->attr[HIGH].integer, *(const float *)c->in[1].data,
+    return (lsq_grid){ (float)c->attr[LOW].integer, (float)c->attr[HIGH].integer, *(const float *)c->in[1].data,
                    c->n_in > 2 ? *(const float *)c->in[2].data : 0.0f };
 }
 
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    const steps g = steps_of(c);
+    const lsq_grid g = steps_of(c);
     const float *x = c->in[0].data;
     float *y = c->out[0].data;
     uint64_t begin, end;
@@ -46,7 +46,7 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 /* One thread: the sums are over all numbers. */
 static void by_steps(const pcs_call *c, const pcs_grads *grads)
 {
-    const steps g = steps_of(c);
+    const lsq_grid g = steps_of(c);
     const size_t n = (size_t)pcs_arg_count(&c->in[0]);
     const float *x = c->in[0].data, *d = grads->out[0];
     double step = 0, offset = 0;
@@ -64,7 +64,7 @@ static void by_steps(const pcs_call *c, const pcs_grads *grads)
 
 static void backward(const pcs_call *c, const pcs_grads *grads, uint32_t ith, uint32_t nth)
 {
-    const steps g = steps_of(c);
+    const lsq_grid g = steps_of(c);
     const float *x = c->in[0].data;
     uint64_t begin, end;
     pcs_share((uint64_t)pcs_arg_count(&c->out[0]), 64, ith, nth, &begin, &end);

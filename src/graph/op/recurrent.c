@@ -3,8 +3,9 @@
  * c[ways, batch, hidden] and peepholes p[ways, 3 * hidden]. Results: y[steps, ways, batch, hidden], the last h, and the
  * last c.
  *
- * dynamic_recurrent - the same with codes of 8 bits, w[ways, in, gates * hidden] and r[ways, hidden, gates * hidden], and
- * behind the others their scales and zero points, one for all, for each way or for each row of gates: ws, wz, rs, rz.
+ * dynamic_recurrent - the same with codes of 8 bits, w[ways, in, gates * hidden] and r[ways, hidden, gates * hidden],
+ * and behind the others their scales and zero points, one for all, for each way or for each row of gates: ws, wz, rs,
+ * rz.
  *
  * `kind`: rnn, gru, lstm; `way`: forward, reverse, bidirectional; `act`: a letter for each function of each way in
  * ONNX's order: t tanh, s sigmoid, r relu, a affine, l leaky, T thresholded, S scaled tanh, H hard sigmoid, e elu, g
@@ -73,7 +74,8 @@ static precis_status infer_with(precis_graph *g, const pcs_node *n, pcs_value *o
         return pcs_op_fail(g, n,
                            "has weights or states of another shape than %lld ways, %lld gates and %lld hidden ask for",
                            (long long)ways, (long long)gates, (long long)hidden);
-    if (dynamic && (pcs_dim_is_id(x->shape[2]) || x->shape[2] > INT32_MAX / (255 * 255) || hidden > INT32_MAX / (255 * 255)))
+    if (dynamic &&
+        (pcs_dim_is_id(x->shape[2]) || x->shape[2] > INT32_MAX / (255 * 255) || hidden > INT32_MAX / (255 * 255)))
         return pcs_op_fail(g, n, "has more products than a sum of 32 bits holds");
     pcs_recurrent_shapes(n, x, hidden, out);
     return PRECIS_OK;

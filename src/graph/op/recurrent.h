@@ -1,13 +1,14 @@
 /* recurrent.h - what the ops of recurrent nets share: packed weights, and the steps that multiply by them.
  *
- * Of a way and 16 neighbours in `hidden` (a block) all that is needed lies together: panels of the weights of x, one for
- * each gate, those of h, biases. Products with x are made for many steps at once, by the kernels of language models;
- * then step after step multiplies h. A thread has the same blocks at each step, so that its weights stay in its cache,
- * and threads meet once a step, or twice in a GRU whose reset comes before the product.
+ * Of a way and 16 neighbours in `hidden` (a block) all that is needed lies together: panels of the weights of x, one
+ * for each gate, those of h, biases. Products with x are made for many steps at once, by the kernels of language
+ * models; then step after step multiplies h. A thread has the same blocks at each step, so that its weights stay in its
+ * cache, and threads meet once a step, or twice in a GRU whose reset comes before the product.
  *
  * Sums are fma, x ascending, then h ascending, then both biases together. `dynamic`: x (all steps together) and h (at
  * each step, all sequences together) are rounded to 8 bits as ONNX's DynamicQuantizeLinear does it, products are whole
- * numbers, and a gate is (float)sum_x * factor_x + (float)sum_h * factor_h + biases: onnxruntime's DynamicQuantizeLSTM. */
+ * numbers, and a gate is (float)sum_x * factor_x + (float)sum_h * factor_h + biases: onnxruntime's
+ * DynamicQuantizeLSTM. */
 #ifndef PCS_RECURRENT_H
 #define PCS_RECURRENT_H
 

@@ -35,7 +35,8 @@ static void function(const pcs_recurrent_unit *u, uint32_t i, float *x, int n)
         for (int l = 0; l < n; l++) x[l] = x[l] < -clip ? -clip : x[l] > clip ? clip : x[l];
     if (f == 's' || f == 't') {
         const pcs_function kernel = f == 's' ? PCS_OF_SIGMOID : PCS_OF_TANH;
-        u->r->c->kernels->elements(&(pcs_elements_args){ .f = kernel, .x = x, .y = x, .dx = 1, .to = x, .n = (size_t)n });
+        u->r->c->kernels->elements(
+            &(pcs_elements_args){ .f = kernel, .x = x, .y = x, .dx = 1, .to = x, .n = (size_t)n });
         return;
     }
     const int64_t *bits = attr[PCS_R_COEFFICIENTS].list;

@@ -1,6 +1,6 @@
-/* recurrent_pack - weights of a recurrent node as its steps read them (recurrent.h). Inputs: w, r, b as op recurrent has
- * them; of dynamic_recurrent also the scales and zero points of w and of r. Made by the pass pack_recurrent; of constants
- * it is computed once. */
+/* recurrent_pack - weights of a recurrent node as its steps read them (recurrent.h). Inputs: w, r, b as op recurrent
+ * has them; of dynamic_recurrent also the scales and zero points of w and of r. Made by the pass pack_recurrent; of
+ * constants it is computed once. */
 #include "graph/op/recurrent.h"
 
 enum { KIND };
@@ -34,7 +34,10 @@ void pcs_recurrent_shapes(const pcs_node *n, const pcs_value *x, int64_t hidden,
     }
 }
 
-static size_t tables(const pcs_recurrent_pack *p) { return p->gates * (size_t)(p->dynamic ? 8 : 2) * N * sizeof(float); }
+static size_t tables(const pcs_recurrent_pack *p)
+{
+    return p->gates * (size_t)(p->dynamic ? 8 : 2) * N * sizeof(float);
+}
 
 pcs_recurrent_pack pcs_recurrent_layout(uint32_t gates, size_t ways, size_t hidden, size_t in, bool dynamic)
 {
@@ -126,7 +129,7 @@ void pcs_recurrent_pack_into(const pcs_recurrent_pack *p, const pcs_recurrent_we
     }
 }
 
-static bool layout_of(const precis_graph *g, const pcs_node *n, pcs_recurrent_pack *p)
+static bool packed_layout_of(const precis_graph *g, const pcs_node *n, pcs_recurrent_pack *p)
 {
     const pcs_value *w = &g->values[n->in[W]], *r = &g->values[n->in[R]];
     const bool dynamic = n->n_in > WS;
@@ -134,7 +137,8 @@ static bool layout_of(const precis_graph *g, const pcs_node *n, pcs_recurrent_pa
         if (w->dims != 3 || r->dims != 3 || pcs_dim_is_id(w->shape[i]) || pcs_dim_is_id(r->shape[i])) return false;
     const int64_t hidden = r->shape[dynamic ? 1 : 2], rows = r->shape[dynamic ? 2 : 1];
     const uint32_t gates = pcs_recurrent_gates(n->attr);
-    if (hidden < 1 || rows != gates * hidden || w->shape[dynamic ? 2 : 1] != rows || w->shape[0] != r->shape[0]) return false;
+    if (hidden < 1 || rows != gates * hidden || w->shape[dynamic ? 2 : 1] != rows || w->shape[0] != r->shape[0])
+        return false;
     *p = pcs_recurrent_layout(gates, (size_t)r->shape[0], (size_t)hidden, (size_t)w->shape[dynamic ? 1 : 2], dynamic);
     return true;
 }
@@ -142,7 +146,7 @@ static bool layout_of(const precis_graph *g, const pcs_node *n, pcs_recurrent_pa
 static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
 {
     pcs_recurrent_pack p;
-    if (!layout_of(g, n, &p)) return pcs_op_fail(g, n, "has weights of another layout");
+    if (!packed_layout_of(g, n, &p)) return pcs_op_fail(g, n, "has weights of another layout");
     out->dtype = PCS_I8;
     out->dims = 1;
     out->shape[0] = (int64_t)(p.ways * p.blocks * p.bytes);

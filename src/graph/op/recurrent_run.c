@@ -90,7 +90,7 @@ static size_t length_of(const steps *s, size_t seq)
 /* ---- products ------------------------------------------------------------------------------------------- */
 
 /* Scale and zero point of numbers between lo and hi, as DynamicQuantizeLinear has them. */
-static void range_of(const steps *s, float lo, float hi, float *scale, int32_t *zero)
+static void row_range_of(const steps *s, float lo, float hi, float *scale, int32_t *zero)
 {
     const float width = hi - lo;
     *scale = (width == 0 ? 1.0f : width) / 255.0f;
@@ -166,7 +166,7 @@ static void of_h(const steps *s, const operands *o, uint32_t gate, uint32_t coun
 /* ---- x -------------------------------------------------------------------------------------------------- */
 
 /* Rows of steps [t, t + n), in the order in which each sequence takes them. */
-static void gather(const steps *s, size_t t, size_t n)
+static void gather_states(const steps *s, size_t t, size_t n)
 {
     const size_t in = s->r->p.in;
     uint64_t begin, end;
@@ -208,7 +208,7 @@ static operands rows_of(steps *s, const float *h)
     if (!p->dynamic) return o;
     float lo, hi;
     s->r->c->kernels->extremes(&(pcs_extremes_args){ h, s->batch * s->wide, &lo, &hi }); /* each thread alone */
-    range_of(s, lo, hi, &s->scale_h, &s->zero_h);
+    row_range_of(s, lo, hi, &s->scale_h, &s->zero_h);
     for (size_t i = 0; i < s->batch; i++)
         encode(s, h + i * s->wide, s->wide, s->scale_h, s->zero_h, s->codes + i * s->row_h);
     o.rows = s->codes;
@@ -340,7 +340,8 @@ static void end_way(const steps *s)
             if (!length_of(s, i)) memcpy((float *)out[1].data + to, (const float *)r->h->data + to, bytes);
             if (r->cell) memcpy((float *)out[2].data + to, s->cells + (k * s->batch + i) * N, bytes);
             for (size_t t = length_of(s, i); t < s->steps; t++)
-                memset((float *)out[0].data + ((t * r->p.ways + s->way) * s->batch + i) * r->p.hidden + k * N, 0, bytes);
+                memset((float *)out[0].data + ((t * r->p.ways + s->way) * s->batch + i) * r->p.hidden + k * N, 0,
+                       bytes);
         }
 }
 
@@ -353,7 +354,7 @@ static void one_way(steps *s)
     begin_way(s);
     for (size_t t = 0, n; t < last; t += n) {
         n = last - t < s->some ? last - t : s->some;
-        gather(s, t, n);
+        gather_states(s, t, n);
         meet(s);
         of_x(s, n);
         const size_t row = s->batch * s->r->p.gates * N;
@@ -371,7 +372,7 @@ static bool all_zero(const int32_t *x, size_t n)
 }
 
 /* What is the same in all steps. */
-static void look(pcs_recurrent *r)
+static void look_ahead(pcs_recurrent *r)
 {
     const float *p = r->peepholes ? r->peepholes->data : NULL;
     const size_t blocks = r->p.ways * r->p.blocks, each = r->p.gates * N;
@@ -389,7 +390,7 @@ void pcs_recurrent_run(pcs_recurrent *r, uint32_t ith, uint32_t nth)
 {
     steps s;
     uint64_t begin, end;
-    look(r);
+    look_ahead(r);
     sizes(r, &s);
     lay_out(&s);
     pcs_share(r->p.blocks, 1, ith, nth, &begin, &end);
@@ -398,7 +399,7 @@ void pcs_recurrent_run(pcs_recurrent *r, uint32_t ith, uint32_t nth)
         float lo, hi;
         const size_t all = s.steps * s.batch * r->p.in;
         r->c->kernels->extremes(&(pcs_extremes_args){ r->x->data, all, &lo, &hi });
-        range_of(&s, lo, hi, &s.scale_x, &s.zero_x);
+        row_range_of(&s, lo, hi, &s.scale_x, &s.zero_x);
     }
     for (s.way = 0; s.way < r->p.ways; s.way++) one_way(&s);
 }
@@ -407,7 +408,7 @@ void pcs_recurrent_run(pcs_recurrent *r, uint32_t ith, uint32_t nth)
 
 enum { X, PACKED, LENGTHS, H, C, P };
 
-static pcs_recurrent of_call(const pcs_call *c)
+static pcs_recurrent run_of_call(const pcs_call *c)
 {
     const pcs_arg *h = &c->in[H], *x = &c->in[X];
     const bool lstm = c->n_in > C;
@@ -428,21 +429,22 @@ static precis_status infer(precis_graph *g, const pcs_node *n, pcs_value *out)
     const pcs_recurrent_pack p =
         pcs_recurrent_layout(pcs_recurrent_gates(n->attr), (size_t)h->shape[0], (size_t)h->shape[2],
                              (size_t)x->shape[2], n->attr[PCS_R_DYNAMIC].integer != 0);
-    if (!pcs_codes_holds(w, PCS_I8, p.ways * p.blocks * p.bytes)) return pcs_op_fail(g, n, "has weights of another layout");
+    if (!pcs_codes_holds(w, PCS_I8, p.ways * p.blocks * p.bytes))
+        return pcs_op_fail(g, n, "has weights of another layout");
     pcs_recurrent_shapes(n, x, h->shape[2], out);
     return PRECIS_OK;
 }
 
 static size_t scratch(const pcs_call *c)
 {
-    const pcs_recurrent r = of_call(c);
+    const pcs_recurrent r = run_of_call(c);
     return pcs_recurrent_shared(&r) + pcs_recurrent_own(&r);
 }
 
 /* What is shared is in the first thread's part. */
 static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 {
-    pcs_recurrent r = of_call(c);
+    pcs_recurrent r = run_of_call(c);
     r.shared = c->scratch;
     r.own = c->scratch + ith * c->scratch_size + pcs_recurrent_shared(&r);
     pcs_recurrent_run(&r, ith, nth);
@@ -450,8 +452,9 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
 
 static uint64_t products(const pcs_call *c)
 {
-    const pcs_recurrent r = of_call(c);
-    return (uint64_t)(c->in[X].shape[0] * c->in[X].shape[1]) * r.p.ways * r.p.gates * r.p.hidden * (r.p.in + r.p.hidden);
+    const pcs_recurrent r = run_of_call(c);
+    return (uint64_t)(c->in[X].shape[0] * c->in[X].shape[1]) * r.p.ways * r.p.gates * r.p.hidden *
+           (r.p.in + r.p.hidden);
 }
 
 const pcs_op pcs_op_packed_recurrent = {
