@@ -14,16 +14,17 @@ typedef struct {
     precis_net_prediction p;
     int32_t into;  /* the node that it is fused into; -1 */
     bool product;  /* with weights in codes */
-} entry;
+} predicted_node;
 
 struct precis_net_predicted {
     precis_ctx *ctx;
     pcs_arena arena;
     precis_net_quant_options quant;
-    entry *nodes;
+    predicted_node *nodes;
     size_t n, n_floats;
     const char **floats;
-    double in_float, trial, rest, sum; /* a run of each; of the trial, what belongs to no node; the sum over its nodes */
+    /* of a run of each; rest: of the trial, what belongs to no node; sum: over its nodes */
+    double in_float, trial, rest, sum;
     bool of_trial;
     precis_status status;
 };
@@ -31,9 +32,9 @@ struct precis_net_predicted {
 /* ---- nodes ---------------------------------------------------------------------------------------------- */
 
 /* The entry whose name is the longest beginning of this one. */
-static entry *owner(precis_net_predicted *p, const char *name)
+static predicted_node *owner(precis_net_predicted *p, const char *name)
 {
-    entry *best = NULL;
+    predicted_node *best = NULL;
     size_t most = 0;
     for (size_t i = 0; i < p->n; i++) {
         const size_t n = strlen(p->nodes[i].p.name);
@@ -48,7 +49,7 @@ static entry *owner(precis_net_predicted *p, const char *name)
 static int take(void *user, const precis_net_node *node)
 {
     precis_net_predicted *p = user;
-    entry *e = owner(p, node->name);
+    predicted_node *e = owner(p, node->name);
     if (p->of_trial) p->sum += node->seconds;
     if (!e) {
         if (p->of_trial) p->rest += node->seconds;
@@ -65,7 +66,8 @@ static int take(void *user, const precis_net_node *node)
     return p->status != PRECIS_OK;
 }
 
-static precis_status bench(precis_net_predicted *p, precis_net *net, const precis_net_predict_options *with, double *took)
+static precis_status bench(precis_net_predicted *p, precis_net *net, const precis_net_predict_options *with,
+                           double *took)
 {
     precis_net_bench_options o = PRECIS_NET_BENCH_OPTIONS_INIT;
     precis_net_speed r = { .size = sizeof r };
@@ -85,7 +87,7 @@ static precis_status list(precis_net_predicted *p, const precis_net_quant *q)
     p->nodes = pcs_arena_alloc(&p->arena, p->n + 1, sizeof *p->nodes);
     if (!p->nodes) return PRECIS_ENOMEM;
     for (size_t i = 0; precis_net_quant_node(q, i, &c); i++) {
-        entry *e = &p->nodes[i];
+        predicted_node *e = &p->nodes[i];
         e->p.name = pcs_arena_copy(&p->arena, c.name, strlen(c.name));
         e->p.op = pcs_arena_copy(&p->arena, c.op, strlen(c.op));
         e->p.kernel = "";

@@ -10,8 +10,8 @@
 /* Bits of 32 numbers in a word, the lowest first, 1: plus. */
 static inline size_t pcs_xnor_words(size_t k) { return (k + 31) / 32; }
 
-/* y[t][r] = agree(r, t) * (scale of row r * scale[t]) for rows [begin, end): agree is the number of places of k where the
- * signs are alike less that where they differ. A row of weights is its scale (f32) and its words. */
+/* y[t][r] = agree(r, t) * (scale of row r * scale[t]) for rows [begin, end): agree is the number of places of k where
+ * the signs are alike less that where they differ. A row of weights is its scale (f32) and its words. */
 typedef struct pcs_xnor_args {
     const uint8_t *w;
     size_t row_bytes, k, begin, end, m;

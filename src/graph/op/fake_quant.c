@@ -4,8 +4,8 @@
  * times a scale of the row); 5: E2M1 and 6: E4M3 with E8M0 scales per 32 (MX). group 0: one scale per token; scale > 0:
  * given (static). by_mean=1: integers whose scale is the mean magnitude over the root of the largest code, not the
  * largest magnitude (BitNet a4.8, 2411.04965, equation 4). full=1: symmetric integers whose scale is the number of the
- * largest magnitude over -2^(bits - 1), as caches of keys and values in int4 have it (graph/kv.c). bits=1: the sign, 1 for
- * 0, times the mean magnitude (XNOR-Net, 1603.05279).
+ * largest magnitude over -2^(bits - 1), as caches of keys and values in int4 have it (graph/kv.c). bits=1: the sign,
+ * 1 for 0, times the mean magnitude (XNOR-Net, 1603.05279).
  *
  * Its gradient goes straight through: whole where the scale is of the numbers themselves, so that nothing is clipped
  * (or what is clipped is a part of the recipe); where the scale is given, to the numbers whose rounded code lies in the

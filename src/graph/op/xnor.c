@@ -1,8 +1,8 @@
-/* xnor - y[t][n] = sum_k sign(x[t][k]) b[t] w[n][k] + bias[n], b the mean magnitude of the row of x: a product of signs by
- * counting bits where a weight is one bit and one scale a row (BINARY), in every arithmetic (XNOR-Net, 1603.05279,
- * section 3.2, with one scale a row of x). The same as fake_quant of 1 bit and matmul but for the order of sums: here it is
- * one whole number times both scales. Weights of other types are decoded; a row of one magnitude is counted all the same,
- * with the same bits, and others are added up in ascending k. */
+/* xnor - y[t][n] = sum_k sign(x[t][k]) b[t] w[n][k] + bias[n], b the mean magnitude of the row of x: a product of signs
+ * by counting bits where a weight is one bit and one scale a row (BINARY), in every arithmetic (XNOR-Net, 1603.05279,
+ * section 3.2, with one scale a row of x). The same as fake_quant of 1 bit and matmul but for the order of sums: here
+ * it is one whole number times both scales. Weights of other types are decoded; a row of one magnitude is counted all
+ * the same, with the same bits, and others are added up in ascending k. */
 #include "graph/graph.h"
 #include "kernel/xnor.h"
 
@@ -28,7 +28,8 @@ static size_t scratch(const pcs_call *c)
 {
     const size_t k = (size_t)c->in[1].shape[1], m = (size_t)pcs_arg_rows(&c->in[0]);
     const size_t bytes = c->in[1].format ? (size_t)pcs_row_bytes(c->in[1].format, k) : 0;
-    return up64(4 * m * pcs_xnor_words(k)) + up64(4 * m) + up64(4 * (k + PCS_ROW_PAD)) + up64(bytes) + 128 + up64(4 * pcs_xnor_words(k));
+    const size_t signs = up64(4 * m * pcs_xnor_words(k)), row = up64(4 * (k + PCS_ROW_PAD));
+    return signs + up64(4 * m) + row + up64(bytes) + 128 + up64(4 * pcs_xnor_words(k));
 }
 
 /* Is a row of the format a scale and a bit for each weight? */
@@ -38,12 +39,12 @@ static bool is_bits(const pcs_arg *w)
     return w->dtype == PCS_STORED && w->data && f->kind == PCS_QUANT && f->head == 4 && f->block == 32 && f->bytes == 4;
 }
 
-typedef struct { const pcs_call *c; size_t k, n, m; uint32_t *signs; float *scale, *row; uint8_t *bytes; } work;
+typedef struct { const pcs_call *c; size_t k, n, m; uint32_t *signs; float *scale, *row; uint8_t *bytes; } xnor_work;
 
-static work begin_work(const pcs_call *c, uint32_t ith)
+static xnor_work begin_work(const pcs_call *c, uint32_t ith)
 {
-    work w = { .c = c, .k = (size_t)c->in[1].shape[1], .n = (size_t)c->in[1].shape[0],
-               .m = (size_t)pcs_arg_rows(&c->in[0]) };
+    xnor_work w = { .c = c, .k = (size_t)c->in[1].shape[1], .n = (size_t)c->in[1].shape[0],
+                    .m = (size_t)pcs_arg_rows(&c->in[0]) };
     char *mem = c->scratch + ith * c->scratch_size;
     w.signs = (uint32_t *)(void *)mem;
     w.scale = (float *)(void *)(mem += up64(4 * w.m * pcs_xnor_words(w.k)));
@@ -63,7 +64,7 @@ static bool is_even(const float *row, size_t k)
 }
 
 /* Output r of all tokens, where the weights are not stored as bits. */
-static void add_up(const work *w, size_t r)
+static void add_up(const xnor_work *w, size_t r)
 {
     const pcs_call *c = w->c;
     const float *row = w->row;
@@ -76,7 +77,8 @@ static void add_up(const work *w, size_t r)
     memcpy(bits + 60, &magnitude, sizeof magnitude);
     for (size_t t = 0; t < w->m; t++) {
         const uint32_t *signs = w->signs + t * pcs_xnor_words(w->k);
-        const pcs_xnor_args one = { bits + 60, 0, w->k, 0, 1, w->m, w->signs, w->scale, (float *)c->out[0].data + r, w->n };
+        float *y = (float *)c->out[0].data + r;
+        const pcs_xnor_args one = { bits + 60, 0, w->k, 0, 1, w->m, w->signs, w->scale, y, w->n };
         if (even) {
             pcs_xnor_store(&one, 0, t, pcs_xnor_rest(bits + 64, signs, 0, w->k));
             continue;
@@ -93,11 +95,12 @@ static void eval(const pcs_call *c, uint32_t ith, uint32_t nth)
     uint64_t begin, end;
     pcs_share(rows, 16, ith, nth, &begin, &end);
     if (begin >= end) return;
-    const work w = begin_work(c, ith);
-    if (is_bits(&c->in[1]))
-        pcs_xnor_for(c->ctx->cpu)(&(pcs_xnor_args){ c->in[1].data, (size_t)pcs_row_bytes(c->in[1].format, w.k), w.k, begin,
-                                                    end, w.m, w.signs, w.scale, c->out[0].data, w.n });
-    else
+    const xnor_work w = begin_work(c, ith);
+    if (is_bits(&c->in[1])) {
+        const size_t row = (size_t)pcs_row_bytes(c->in[1].format, w.k);
+        pcs_xnor_for(c->ctx->cpu)(&(pcs_xnor_args){ c->in[1].data, row, w.k, begin, end, w.m, w.signs, w.scale,
+                                                    c->out[0].data, w.n });
+    } else
         for (size_t r = begin; r < end; r++) add_up(&w, r);
     for (size_t t = 0; t < w.m && c->n_in > 2; t++)
         for (size_t r = begin; r < end; r++)

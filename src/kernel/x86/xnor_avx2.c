@@ -5,10 +5,10 @@
 
 pcs_xnor_fn pcs_xnor_avx2;
 
-static __m256i count(__m256i bits)
+static __m256i count_256(__m256i bits)
 {
-    const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2,
-                                           3, 2, 3, 3, 4);
+    const __m256i table =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
     const __m256i low = _mm256_set1_epi8(15);
     const __m256i a = _mm256_shuffle_epi8(table, _mm256_and_si256(bits, low));
     const __m256i b = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(bits, 4), low));
@@ -24,7 +24,7 @@ void pcs_xnor_avx2(const pcs_xnor_args *a)
             const uint32_t *x = a->x + t * words;
             __m256i sum = _mm256_setzero_si256();
             for (size_t i = 0; i < whole; i += 8)
-                sum = _mm256_add_epi64(sum, count(_mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(w + 4 * i)),
+                sum = _mm256_add_epi64(sum, count_256(_mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(w + 4 * i)),
                                                                    _mm256_loadu_si256((const __m256i *)(x + i)))));
             const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
             const int differ = (int)(_mm_cvtsi128_si64(half) + _mm_extract_epi64(half, 1));

@@ -5,7 +5,7 @@
 
 pcs_xnor_fn pcs_xnor_avx512vnni;
 
-static __m512i count(__m512i bits)
+static __m512i count_512(__m512i bits)
 {
     const __m512i table =
         _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
@@ -24,7 +24,7 @@ void pcs_xnor_avx512vnni(const pcs_xnor_args *a)
             const uint32_t *x = a->x + t * words;
             __m512i sum = _mm512_setzero_si512();
             for (size_t i = 0; i < whole; i += 16)
-                sum = _mm512_add_epi64(sum, count(_mm512_xor_si512(_mm512_loadu_si512(w + 4 * i),
+                sum = _mm512_add_epi64(sum, count_512(_mm512_xor_si512(_mm512_loadu_si512(w + 4 * i),
                                                                    _mm512_loadu_si512(x + i))));
             pcs_xnor_store(a, r, t, (int)_mm512_reduce_add_epi64(sum) + pcs_xnor_rest(w, x, whole, a->k));
         }
