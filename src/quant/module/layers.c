@@ -121,6 +121,8 @@ static precis_value add_constant(precis_module *m, const char *layer, const char
 {
     char name[160];
     size_t n = 1;
+    if (!layer || strlen(layer) > 100)
+        return pcs_graph_fail(m->graph, PRECIS_EINVAL, "a layer's name is missing, or longer than 100 bytes");
     snprintf(name, sizeof name, "%s.%s", layer, part);
     pcs_module_record r = { .kind = PCS_MODULE_CONSTANT, .name = name, .dims = dims };
     for (uint32_t i = 0; i < dims; i++) {
